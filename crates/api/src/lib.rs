@@ -1,0 +1,1 @@
+//! What is, shown: HTTPS API, dashboard, live stream, metrics.

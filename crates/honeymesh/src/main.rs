@@ -1,0 +1,3 @@
+//! A decentralized active-defence appliance: traps, an XDP ban table, a gossip mesh.
+
+fn main() {}

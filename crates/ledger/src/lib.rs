@@ -1,0 +1,1 @@
+//! Who is banned and why: one door in, one door out.

@@ -1,0 +1,1 @@
+//! Datagrams in and out: membership, spreading, repair, sealing, quotas.

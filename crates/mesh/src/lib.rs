@@ -1,0 +1,1 @@
+//! Mesh datagrams over UDP.

@@ -1,0 +1,1 @@
+//! The whole brain without a body.

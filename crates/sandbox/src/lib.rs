@@ -1,0 +1,1 @@
+//! Gives power away: capabilities, no-new-privileges, seccomp.

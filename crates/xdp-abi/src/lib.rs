@@ -1,0 +1,1 @@
+//! The bytes that kernel and user space share.

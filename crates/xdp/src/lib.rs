@@ -1,0 +1,1 @@
+//! Bans into the kernel, knocks out of it: load, attach, pin, audit.

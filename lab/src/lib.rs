@@ -1,0 +1,1 @@
+//! Namespaces, the real binary, real tools.

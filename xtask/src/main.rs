@@ -1,0 +1,3 @@
+//! Set-up, demo, test, bench, tidy.
+
+fn main() {}
