@@ -1,1 +1,25 @@
 //! The bytes that kernel and user space share.
+//!
+//! Every type here is `repr(C)` without padding, is plain data of integers, and has its size asserted, so that a
+//! program compiled for the kernel and a daemon compiled for the host read the same memory alike. A change of any
+//! shape or meaning raises [`VERSION`], which names the directory the maps are pinned in: shapes are never mixed.
+#![no_std]
+#![forbid(unsafe_code)]
+
+mod address;
+mod counter;
+mod entry;
+mod record;
+mod scan;
+mod settings;
+pub mod table;
+
+pub use address::{AddressKey, NetKey4, NetKey6, PREFIX_V6_BITS, SourceKey};
+pub use counter::{COUNTERS, Counter, CounterValues};
+pub use entry::{BanEntry, FOREVER, SCOPE_ALL, SCOPE_DARK};
+pub use record::{FAMILY_V4, FAMILY_V6, KIND_PROBE, KIND_SCAN, KnockRecord, ScanRecord};
+pub use scan::{PORTS_MAX, ScanState, Slot, TICK_BITS, ticks};
+pub use settings::{Gates, SPOOFABLE_ALL, SPOOFABLE_DARK, SPOOFABLE_OFF, ScanSettings, Settings};
+
+/// The version of everything in this crate; part of the path that maps and links are pinned under.
+pub const VERSION: u32 = 1;
