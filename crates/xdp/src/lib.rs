@@ -1,1 +1,20 @@
 //! Bans into the kernel, knocks out of it: load, attach, pin, audit.
+//!
+//! [`Kernel`] owns the tables and the links of the XDP program; [`Knocks`] reads what the program saw. This crate
+//! carries: it decides nothing about who is banned, it only makes the kernel equal to what it is told.
+
+mod clock;
+mod error;
+mod kernel;
+mod knocks;
+mod network;
+mod options;
+mod report;
+
+pub use clock::now;
+pub use error::Error;
+pub use kernel::Kernel;
+pub use knocks::Knocks;
+pub use network::{NetworkFacts, default_route_interface, network_facts};
+pub use options::{Attach, BUDGET_MAX, MAX_BANS, OnExit, Options, ScanOptions, Spoofable, WINDOW_MAX};
+pub use report::{AttachMode, Counters, Drift, InterfaceStatus, TestVerdict};

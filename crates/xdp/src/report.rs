@@ -1,0 +1,118 @@
+//! What the kernel's side looks like, in plain values.
+
+use honeymesh_types::Subject;
+use std::time::Duration;
+
+/// Sums over all CPUs since the tables were made. `packets` is the sum of the verdicts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Packets the program judged.
+    pub packets: u64,
+    /// Verdict: passed to the stack.
+    pub passed: u64,
+    /// Verdict: dropped, for whatever reason: the sum of the five that follow.
+    pub dropped: u64,
+    /// Dropped by an exact IPv4 ban.
+    pub dropped_v4: u64,
+    /// Dropped by an exact IPv6 (/64) ban.
+    pub dropped_v6: u64,
+    /// Dropped by a ban of a prefix.
+    pub dropped_net: u64,
+    /// Probes of dark ports by silenced sources.
+    pub dropped_dark: u64,
+    /// Probes at or beyond the scan threshold.
+    pub dropped_scan: u64,
+    /// Passed, but would have been dropped if the program were enforcing.
+    pub would_drop: u64,
+    /// Passed although a header was cut short or contradicts itself.
+    pub malformed: u64,
+    /// Passed with more IPv6 extension headers than are followed.
+    pub extensions: u64,
+    /// Neither IPv4 nor IPv6.
+    pub not_ip: u64,
+    /// Packets of banned sources that are on the allowlist.
+    pub allowed: u64,
+    /// IPv6 neighbour discovery of banned sources.
+    pub neighbour: u64,
+    /// Probes of dark ports, repeated ones included.
+    pub knocks: u64,
+    /// Records lost because the ring buffer was full.
+    pub knocks_lost: u64,
+    /// Sources that crossed the scan threshold.
+    pub scans: u64,
+    /// Sources not silenced because the budget was used up.
+    pub budget_full: u64,
+    /// Probes not counted because no scan state could be made.
+    pub scan_state_lost: u64,
+    /// Packets behind more nested prefix bans than are followed.
+    pub too_nested: u64,
+}
+
+/// How the kernel's tables differ from what they should hold.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Drift {
+    /// Should be in the kernel and are not.
+    pub missing: Vec<Subject>,
+    /// Are in the kernel and should not be. Expired entries, and those the kernel placed by itself, do not count.
+    pub extra: Vec<Subject>,
+    /// Are in the kernel with another scope, reason, grade or end.
+    pub different: Vec<Subject>,
+    /// Interfaces from which the program has come off. Only a new start attaches it again.
+    pub detached: Vec<String>,
+}
+
+impl Drift {
+    /// Is the kernel as it should be?
+    #[must_use]
+    pub fn is_none(&self) -> bool {
+        self.missing.is_empty() && self.extra.is_empty() && self.different.is_empty() && self.detached.is_empty()
+    }
+}
+
+/// How the program sits on an interface.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AttachMode {
+    /// In the driver.
+    Native,
+    /// In the network stack.
+    Generic,
+}
+
+impl AttachMode {
+    /// The word for users: `native` or `generic`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Native => "native",
+            Self::Generic => "generic",
+        }
+    }
+}
+
+impl std::fmt::Display for AttachMode {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// One guarded interface.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InterfaceStatus {
+    /// Its name when the program was attached.
+    pub name: String,
+    /// Its index.
+    pub index: u32,
+    /// How the program sits on it.
+    pub mode: AttachMode,
+    /// Is the program still on it? An interface that vanished takes its attachment along.
+    pub attached: bool,
+}
+
+/// What the program did with a frame that never was on a wire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TestVerdict {
+    /// Was it dropped?
+    pub dropped: bool,
+    /// The mean time of one run, as the kernel measured it.
+    pub cost: Duration,
+}
