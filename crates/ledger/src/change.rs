@@ -1,0 +1,82 @@
+//! What a call did to a ban.
+
+use crate::{Claim, Protection, Refusal};
+use alloc::{boxed::Box, vec::Vec};
+use honeymesh_types::{Ban, Enforcement, Subject};
+
+/// What happened to a ban.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChangeKind {
+    /// It began or grew.
+    Raised,
+    /// Some of its claims went; others hold it.
+    Lowered,
+    /// It is gone because somebody or something lifted it.
+    Lifted,
+    /// It is gone because its time was over.
+    Expired,
+}
+
+/// Why it happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// A claim came in.
+    Claimed,
+    /// Claims were lifted or withdrawn.
+    Withdrawn,
+    /// Claims ended.
+    Ended,
+    /// The subject became protected.
+    Protected {
+        /// The net that protects it now.
+        net: Subject,
+        /// Why.
+        why: Protection,
+    },
+    /// The table was full, and a claim of this node needed the place.
+    Displaced,
+}
+
+/// What a call did to the ban of one subject.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// What happened.
+    pub kind: ChangeKind,
+    /// Why.
+    pub cause: Cause,
+    /// The ban as it is now or, when it is gone, as it was.
+    pub ban: Ban,
+    /// The ban as it was before, if there was one.
+    pub before: Option<Ban>,
+    /// `Raised`: the claim as it is kept now. Otherwise: the claims that went.
+    pub claims: Vec<Claim>,
+    /// What the kernel must hold now; `None` is nothing.
+    pub enforce: Option<Enforcement>,
+    /// What the kernel had to hold before.
+    pub enforce_before: Option<Enforcement>,
+}
+
+impl Change {
+    /// Is there no ban any more?
+    #[must_use]
+    pub const fn is_gone(&self) -> bool {
+        matches!(self.kind, ChangeKind::Lifted | ChangeKind::Expired)
+    }
+}
+
+/// The door's answer to a claim.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Entered {
+    /// It stays outside; nothing was changed.
+    Refused(Refusal),
+    /// It was known already; nothing was changed.
+    Unchanged,
+    /// The ban began or grew.
+    Changed {
+        /// How.
+        change: Box<Change>,
+        /// The ban that had to give way in a full table.
+        displaced: Option<Box<Change>>,
+    },
+}

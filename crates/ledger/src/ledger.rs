@@ -1,0 +1,149 @@
+//! The ledger itself: who is banned and why.
+
+mod door;
+mod exit;
+mod read;
+
+pub use door::CLAIMS_PEER_MAX;
+pub use exit::{EXPIRE_BATCH_MAX, Whose};
+pub use read::{Stats, Why};
+
+use crate::{
+    Cause, Change, ChangeKind, Policy, Refusals,
+    entry::{Entry, Rank, Sum},
+    origins::Origins,
+    prefix::PrefixMap,
+    protect::NeverBan,
+    slot::Slot,
+};
+use alloc::{collections::BTreeSet, vec::Vec};
+use honeymesh_types::{Ban, Enforcement, Mode, Reasons, Subject, WallTime};
+
+/// Who is banned and why. The only place where a ban starts, changes or ends.
+pub struct Ledger {
+    policy: Policy,
+    never: NeverBan,
+    bans: PrefixMap<Entry>,
+    /// Each banned subject once, by rank and by the end of its first claim: expiry queue and order of giving way in one.
+    queue: BTreeSet<(Rank, WallTime, Subject)>,
+    origins: Origins,
+    tally: Tally,
+    refusals: Refusals,
+}
+
+/// Counts that are kept current, so that nobody has to walk the table for them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Tally {
+    by_reason: [usize; REASONS],
+    counting: usize,
+    spoofable: usize,
+}
+
+const REASONS: usize = 5;
+
+/// A ban with what the kernel must hold for it.
+struct View {
+    ban: Ban,
+    enforce: Option<Enforcement>,
+}
+
+impl Ledger {
+    /// An empty ledger with an empty never-ban set.
+    #[must_use]
+    pub fn new(policy: Policy) -> Self {
+        Self {
+            policy,
+            never: NeverBan::default(),
+            bans: PrefixMap::default(),
+            queue: BTreeSet::new(),
+            origins: Origins::default(),
+            tally: Tally::default(),
+            refusals: Refusals::default(),
+        }
+    }
+
+    /// Changes the mode. Every ban's `enforced` follows at once: make the kernel equal to [`Self::intent`] afterwards.
+    pub const fn set_mode(&mut self, mode: Mode) {
+        self.policy.mode = mode;
+    }
+
+    /// The mode in force.
+    #[must_use]
+    pub const fn mode(&self) -> Mode {
+        self.policy.mode
+    }
+
+    /// The policy in force.
+    #[must_use]
+    pub const fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    fn view(&self, subject: &Subject) -> Option<View> {
+        let entry = self.bans.get(subject)?;
+        let ban = entry.ban(*subject, self.policy.mode, &self.origins);
+        let enforce = entry.enforcement(*subject, self.policy.mode, &self.origins);
+        Some(View { ban, enforce })
+    }
+
+    /// Takes `subject` out of queue and counts, lets `edit` change its slots, and puts it back unless none is left.
+    fn edit<T>(&mut self, subject: Subject, edit: impl FnOnce(&mut Vec<Slot>) -> T) -> T {
+        if let Some(entry) = self.bans.get(&subject) {
+            self.queue.remove(&(entry.rank(), entry.ends_next(), subject));
+            self.tally.remove(entry, &entry.sum(&self.origins));
+        }
+        let result = edit(&mut self.bans.get_or_insert(subject).slots);
+        match self.bans.get(&subject) {
+            Some(entry) if !entry.slots.is_empty() => {
+                self.queue.insert((entry.rank(), entry.ends_next(), subject));
+                self.tally.add(entry, &entry.sum(&self.origins));
+            }
+            _ => {
+                self.bans.remove(&subject);
+            }
+        }
+        result
+    }
+
+    /// Removes the slots of `subject` that `goes` picks. `None`: there were none.
+    fn remove(&mut self, subject: Subject, cause: Cause, goes: impl Fn(&Slot) -> bool) -> Option<Change> {
+        if !self.bans.get(&subject)?.slots.iter().any(&goes) {
+            return None;
+        }
+        let before = self.view(&subject)?;
+        let gone: Vec<Slot> = self.edit(subject, |slots| slots.extract_if(.., |slot| goes(slot)).collect());
+        let claims = gone.iter().map(|slot| slot.claim(subject, &self.origins)).collect();
+        gone.iter().for_each(|slot| self.origins.release(slot.origin));
+        let after = self.view(&subject);
+        let kind = match (&after, cause) {
+            (Some(_), _) => ChangeKind::Lowered,
+            (None, Cause::Ended) => ChangeKind::Expired,
+            (None, _) => ChangeKind::Lifted,
+        };
+        let enforce = after.as_ref().and_then(|view| view.enforce);
+        let ban = after.map_or_else(|| before.ban.clone(), |view| view.ban);
+        Some(Change { kind, cause, ban, before: Some(before.ban), claims, enforce, enforce_before: before.enforce })
+    }
+}
+
+impl Tally {
+    fn add(&mut self, entry: &Entry, sum: &Sum) {
+        self.each_reason(sum.reasons, |count| *count += 1);
+        self.counting += usize::from(sum.counts);
+        self.spoofable += entry.spoofable();
+    }
+
+    fn remove(&mut self, entry: &Entry, sum: &Sum) {
+        self.each_reason(sum.reasons, |count| *count = count.saturating_sub(1));
+        self.counting = self.counting.saturating_sub(usize::from(sum.counts));
+        self.spoofable = self.spoofable.saturating_sub(entry.spoofable());
+    }
+
+    fn each_reason(&mut self, reasons: Reasons, change: impl Fn(&mut usize)) {
+        let bits = Reasons::all().each();
+        self.by_reason.iter_mut().zip(bits).filter(|(_, bit)| reasons.contains(*bit)).for_each(|(count, _)| change(count));
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,176 @@
+//! The one door in.
+
+use super::{Ledger, View};
+use crate::{
+    Cause, Change, ChangeKind, Claim, Entered, Origin, Refusal,
+    claim::NOTE_BYTES_MAX,
+    entry::Rank,
+    origins::{ORIGINS_MAX, OriginIndex, cut},
+    slot::Slot,
+};
+use alloc::{boxed::Box, vec, vec::Vec};
+use honeymesh_types::{Reasons, Subject, WallTime};
+
+/// How many peers' claims one subject keeps. At the bound a claim takes the place of the one that is trusted least and
+/// ends first if it is itself trusted more or ends later; else it is refused.
+pub const CLAIMS_PEER_MAX: usize = 32;
+
+impl Ledger {
+    /// The one door in: a verdict, an operator's order, a peer's record and the replay of the store all come through here.
+    ///
+    /// A claim whose slot is known is joined to it and never shortens or lowers it.
+    pub fn enter(&mut self, claim: Claim, now: WallTime) -> Entered {
+        match self.try_enter(self.mend(claim), now) {
+            Ok(entered) => entered,
+            Err(refusal) => {
+                self.refusals.count(&refusal);
+                Entered::Refused(refusal)
+            }
+        }
+    }
+
+    fn try_enter(&mut self, claim: Claim, now: WallTime) -> Result<Entered, Refusal> {
+        self.check(&claim, now)?;
+        let displaced = match self.bans.get(&claim.subject) {
+            Some(_) => None,
+            None => self.make_room(&claim)?.map(Box::new),
+        };
+        let subject = claim.subject;
+        let before = self.view(&subject);
+        let Some(place) = self.put(claim, now)? else { return Ok(Entered::Unchanged) };
+        match self.raised(subject, before, place) {
+            Some(change) => Ok(Entered::Changed { change: Box::new(change), displaced }),
+            None => Ok(Entered::Unchanged),
+        }
+    }
+
+    /// What the house adds or cuts whoever claims: peers say `mesh` and live no longer than allowed, words are bounded.
+    fn mend(&self, mut claim: Claim) -> Claim {
+        claim.last = claim.last.max(claim.since);
+        if claim.origin != Origin::Local {
+            claim.reasons |= Reasons::MESH;
+            let longest = claim.since.plus(self.policy.ttl.mesh);
+            claim.until = Some(claim.until.map_or(longest, |until| until.min(longest)));
+        }
+        claim.note = claim.note.map(|note| cut(&note, NOTE_BYTES_MAX).into());
+        claim
+    }
+
+    fn check(&self, claim: &Claim, now: WallTime) -> Result<(), Refusal> {
+        let (subject, from_peer) = (claim.subject, claim.origin != Origin::Local);
+        if let Some((net, why)) = self.never.holds(&subject) {
+            return Err(Refusal::Protected { subject, net, why });
+        }
+        if claim.reasons.is_empty() {
+            return Err(Refusal::NoReason { subject });
+        }
+        if claim.until.is_some_and(|until| until <= now) {
+            return Err(Refusal::Expired { subject });
+        }
+        if subject.is_wide() && from_peer {
+            return Err(Refusal::WideFromPeer { subject });
+        }
+        if subject.is_wide() && !claim.force {
+            return Err(Refusal::TooWide { subject });
+        }
+        if claim.is_spoofable() && from_peer {
+            return Err(Refusal::SpoofableFromPeer { subject });
+        }
+        self.check_budget(claim)
+    }
+
+    fn check_budget(&self, claim: &Claim) -> Result<(), Refusal> {
+        let spoofable_max = self.policy.spoofable_max;
+        let is_known = |slot: &Slot| slot.local && slot.is_spoofable() && slot.reasons == claim.reasons;
+        let known = self.bans.get(&claim.subject).is_some_and(|entry| entry.slots.iter().any(is_known));
+        if claim.is_spoofable() && !known && self.tally.spoofable >= spoofable_max {
+            return Err(Refusal::SpoofableBudget { spoofable_max });
+        }
+        Ok(())
+    }
+
+    /// In a full table, a proof or an order of this node takes the place of a ban that may give way: forgeable ones
+    /// first, then mesh-only ones, those that end first before the others.
+    fn make_room(&mut self, claim: &Claim) -> Result<Option<Change>, Refusal> {
+        let bans_max = self.policy.bans_max;
+        if self.bans.len() < bans_max {
+            return Ok(None);
+        }
+        let is_own = claim.is_local() && !claim.is_spoofable();
+        let weakest = self.queue.first().filter(|(rank, ..)| is_own && *rank < Rank::Own).map(|(_, _, subject)| *subject);
+        let victim = weakest.ok_or(Refusal::Full { bans_max })?;
+        Ok(self.remove(victim, Cause::Displaced, |_| true))
+    }
+
+    /// Joins or adds the claim. `None`: everything it says was known. Otherwise its place.
+    fn put(&mut self, claim: Claim, now: WallTime) -> Result<Option<usize>, Refusal> {
+        let subject = claim.subject;
+        let origin =
+            self.origins.acquire(&claim.origin, &claim.origin_name).ok_or(Refusal::Origins { origins_max: ORIGINS_MAX })?;
+        let slot = Slot::new(claim, origin);
+        let put = self.edit(subject, |slots| put_into(slots, slot, now));
+        if put.is_released_now() {
+            self.origins.release(origin);
+        }
+        match put {
+            Put::Joined(place) | Put::Added(place) => Ok(Some(place)),
+            Put::Replaced(place, old) => {
+                self.origins.release(old);
+                Ok(Some(place))
+            }
+            Put::Known => Ok(None),
+            Put::NoPlace => Err(Refusal::Claims { subject, claims_max: CLAIMS_PEER_MAX }),
+        }
+    }
+
+    fn raised(&self, subject: Subject, before: Option<View>, place: usize) -> Option<Change> {
+        let slot = self.bans.get(&subject)?.slots.get(place)?;
+        let claims = vec![slot.claim(subject, &self.origins)];
+        let View { ban, enforce } = self.view(&subject)?;
+        let (before, enforce_before) = before.map_or((None, None), |view| (Some(view.ban), view.enforce));
+        Some(Change { kind: ChangeKind::Raised, cause: Cause::Claimed, ban, before, claims, enforce, enforce_before })
+    }
+}
+
+enum Put {
+    Joined(usize),
+    Added(usize),
+    Replaced(usize, OriginIndex),
+    Known,
+    NoPlace,
+}
+
+impl Put {
+    /// Was no new slot made, so that the origin is not referred to once more?
+    const fn is_released_now(&self) -> bool {
+        matches!(self, Self::Joined(_) | Self::Known | Self::NoPlace)
+    }
+}
+
+fn put_into(slots: &mut Vec<Slot>, slot: Slot, now: WallTime) -> Put {
+    let known = slots.iter_mut().enumerate().find(|(_, known)| known.is_same_place(&slot));
+    if let Some((place, known)) = known {
+        let before = known.clone();
+        known.join(slot, now);
+        return if *known == before { Put::Known } else { Put::Joined(place) };
+    }
+    if slot.local || slots.iter().filter(|slot| !slot.local).count() < CLAIMS_PEER_MAX {
+        slots.reserve_exact(1);
+        slots.push(slot);
+        return Put::Added(slots.len() - 1);
+    }
+    replace_weakest(slots, slot)
+}
+
+fn replace_weakest(slots: &mut [Slot], slot: Slot) -> Put {
+    let strength = |slot: &Slot| (slot.trust, slot.until, slot.origin);
+    let weakest = slots.iter_mut().enumerate().filter(|(_, old)| !old.local).min_by_key(|(_, old)| strength(old));
+    match weakest {
+        Some((place, old)) if strength(old) < strength(&slot) => {
+            let gone = old.origin;
+            *old = slot;
+            Put::Replaced(place, gone)
+        }
+        _ => Put::NoPlace,
+    }
+}

@@ -1,0 +1,104 @@
+//! The ways out: lifted, withdrawn, over, protected.
+
+use super::Ledger;
+use crate::{
+    Cause, Change, Origin, Protected,
+    entry::Rank,
+    origins::{OriginIndex, Origins},
+    protect::NeverBan,
+    slot::Slot,
+};
+use alloc::vec::Vec;
+use honeymesh_types::{ClusterName, Subject, WallTime};
+
+/// How many subjects one call of [`Ledger::expire`] looks at; `wake_at` stays in the past while more are due.
+pub const EXPIRE_BATCH_MAX: usize = 1_024;
+
+/// Whose claims an unban lifts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whose<'a> {
+    /// Everybody's, this node's own included.
+    Everybodys,
+    /// Only those that came by this cluster.
+    Cluster(&'a ClusterName),
+}
+
+impl Whose<'_> {
+    fn includes(self, origin: OriginIndex, origins: &Origins) -> bool {
+        match self {
+            Self::Everybodys => true,
+            Self::Cluster(name) => {
+                matches!(origins.origin(origin), Some(Origin::Peer { cluster, .. }) if cluster == name)
+            }
+        }
+    }
+}
+
+impl Ledger {
+    /// An unban: every claim of exactly `subject` that was last said at or before `before` goes. A claim that was said
+    /// again after it stays, as if it began then. `None`: there was nothing to lift.
+    pub fn lift(&mut self, subject: &Subject, before: WallTime, whose: Whose<'_>) -> Option<Change> {
+        let origins = self.origins_of(subject, whose);
+        let is_meant = |slot: &Slot| slot.since <= before && origins.contains(&slot.origin);
+        let begins_later = |slot: &Slot| is_meant(slot) && slot.last > before;
+        if self.bans.get(subject)?.slots.iter().any(begins_later) {
+            self.edit(*subject, |slots| {
+                slots.iter_mut().filter(|slot| begins_later(slot)).for_each(|slot| slot.since = slot.last)
+            });
+        }
+        self.remove(*subject, Cause::Withdrawn, is_meant)
+    }
+
+    /// Takes back all claims of one origin on `subject`. `None`: it had none.
+    pub fn withdraw(&mut self, subject: &Subject, origin: &Origin) -> Option<Change> {
+        let origin = self.origins.find(origin)?;
+        self.remove(*subject, Cause::Withdrawn, |slot| slot.origin == origin)
+    }
+
+    /// Ends the claims whose time is over, for at most [`EXPIRE_BATCH_MAX`] subjects.
+    pub fn expire(&mut self, now: WallTime) -> Vec<Change> {
+        let due = |ledger: &Self| ledger.next_due().filter(|(ends, _)| *ends <= now);
+        let mut changes = Vec::new();
+        while changes.len() < EXPIRE_BATCH_MAX
+            && let Some((_, subject)) = due(self)
+            && let Some(change) = self.remove(subject, Cause::Ended, |slot| slot.until <= now)
+        {
+            changes.push(change);
+        }
+        changes
+    }
+
+    /// When the next claim ends; in the past while [`Self::expire`] has more to do, `None` if nothing ever ends.
+    #[must_use]
+    pub fn wake_at(&self) -> Option<WallTime> {
+        self.next_due().map(|(ends, _)| ends)
+    }
+
+    fn next_due(&self) -> Option<(WallTime, Subject)> {
+        let first = Subject::host(core::net::IpAddr::V4(core::net::Ipv4Addr::UNSPECIFIED));
+        let first_of = |rank| self.queue.range((rank, WallTime(0), first)..).next().filter(|(found, ..)| *found == rank);
+        let all = Rank::ALL.into_iter().filter_map(first_of).map(|(_, ends, subject)| (*ends, *subject));
+        all.min().filter(|(ends, _)| *ends != WallTime::MAX)
+    }
+
+    /// Replaces the whole never-ban set. Bans that lie inside it now are lifted.
+    pub fn protect(&mut self, all: &[Protected]) -> Vec<Change> {
+        let never = NeverBan::new(all);
+        let inside: Vec<Subject> = never
+            .added_since(&self.never)
+            .flat_map(|net| self.bans.within(&net).map(|(subject, _)| *subject).collect::<Vec<_>>())
+            .collect();
+        self.never = never;
+        inside.into_iter().filter_map(|subject| self.lift_protected(subject)).collect()
+    }
+
+    fn lift_protected(&mut self, subject: Subject) -> Option<Change> {
+        let (net, why) = self.never.holds(&subject)?;
+        self.remove(subject, Cause::Protected { net, why }, |_| true)
+    }
+
+    fn origins_of(&self, subject: &Subject, whose: Whose<'_>) -> Vec<OriginIndex> {
+        let slots = self.bans.get(subject).map(|entry| entry.slots.as_slice()).unwrap_or_default();
+        slots.iter().map(|slot| slot.origin).filter(|origin| whose.includes(*origin, &self.origins)).collect()
+    }
+}
