@@ -1,1 +1,40 @@
 //! Evidence in, verdict out: entropy, scores, grades.
+//!
+//! A verdict says how sure we are ([`Grade`](honeymesh_types::Grade)) and how hostile it looked (score, findings). The
+//! grade decides what may be done; the score and the findings only describe. Everything here is bounded by the bytes it
+//! is given and takes time linear in them.
+#![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+mod entropy;
+mod pattern;
+mod scan;
+mod visit;
+
+pub use entropy::{ENTROPY_WINDOW_BYTES, entropy_millibits, entropy_window_max_millibits};
+pub use pattern::{Family, Patterns};
+pub use scan::{ScanPolicy, Spoofable, judge_scan};
+pub use visit::Detector;
+
+use alloc::{string::String, vec::Vec};
+use honeymesh_types::{Grade, Reasons, Scope};
+
+/// What a piece of evidence amounts to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use]
+pub struct Verdict {
+    /// How sure we are that the address itself did it.
+    pub grade: Grade,
+    /// Why it would be banned.
+    pub reasons: Reasons,
+    /// Which packets a ban for it may drop.
+    pub scope: Scope,
+    /// How hostile it looked: 0 to 100.
+    pub score: u8,
+    /// Shannon entropy of the bytes that were sent, in bits per byte times 1,000: 0 to 8,000.
+    pub entropy_millibits: u16,
+    /// What raised the score, in words, in a fixed order.
+    pub findings: Vec<String>,
+}

@@ -1,0 +1,171 @@
+//! Shannon entropy without floating point: the same bits on every machine.
+
+/// How many bytes one window of [`entropy_window_max_millibits`] holds.
+pub const ENTROPY_WINDOW_BYTES: usize = 256;
+
+/// Fractional bits of the logarithms.
+const FRACTION_BITS: u32 = 32;
+/// Entropy is told in thousandths of a bit.
+const MILLI: u128 = 1_000;
+/// The entropy of bytes that are all equally frequent.
+const MILLIBITS_MAX: u16 = 8_000;
+
+/// Shannon's entropy of `bytes` in bits per byte times 1,000, rounded: 0 for nothing or one repeated byte, 8,000 when
+/// all byte values are equally frequent. Takes time linear in `bytes`.
+#[must_use]
+pub fn entropy_millibits(bytes: &[u8]) -> u16 {
+    let mut counts = [0_u64; 256];
+    for byte in bytes {
+        counts[usize::from(*byte)] += 1;
+    }
+    let surprise = counts.iter().map(|count| u128::from(*count) * u128::from(log2(*count))).sum();
+    millibits(bytes.len() as u64, surprise)
+}
+
+/// The highest entropy of any [`ENTROPY_WINDOW_BYTES`] consecutive bytes: finds an encrypted part inside much padding. The
+/// whole entropy when there are no more bytes than that. Takes time linear in `bytes`.
+#[must_use]
+pub fn entropy_window_max_millibits(bytes: &[u8]) -> u16 {
+    let Some((first, rest)) = bytes.split_at_checked(ENTROPY_WINDOW_BYTES) else { return entropy_millibits(bytes) };
+    let mut window = Window::default();
+    first.iter().for_each(|byte| window.add(*byte));
+    let mut least_surprise = window.surprise;
+    for (gone, come) in bytes.iter().zip(rest) {
+        window.remove(*gone);
+        window.add(*come);
+        least_surprise = least_surprise.min(window.surprise);
+    }
+    millibits(ENTROPY_WINDOW_BYTES as u64, u128::from(least_surprise))
+}
+
+/// Byte counts of a sliding window with the sum of c * log2(c) over them kept current.
+struct Window {
+    counts: [u16; 256],
+    surprise: u64,
+}
+
+impl Default for Window {
+    fn default() -> Self {
+        Self { counts: [0; 256], surprise: 0 }
+    }
+}
+
+impl Window {
+    fn add(&mut self, byte: u8) {
+        self.change(byte, u16::saturating_add);
+    }
+
+    fn remove(&mut self, byte: u8) {
+        self.change(byte, u16::saturating_sub);
+    }
+
+    fn change(&mut self, byte: u8, step: fn(u16, u16) -> u16) {
+        let count = &mut self.counts[usize::from(byte)];
+        let before = WEIGHTED[usize::from(*count).min(ENTROPY_WINDOW_BYTES)];
+        *count = step(*count, 1);
+        let after = WEIGHTED[usize::from(*count).min(ENTROPY_WINDOW_BYTES)];
+        self.surprise = self.surprise - before + after;
+    }
+}
+
+/// c * log2(c) for every count a window can hold.
+static WEIGHTED: [u64; ENTROPY_WINDOW_BYTES + 1] = weighted();
+
+const fn weighted() -> [u64; ENTROPY_WINDOW_BYTES + 1] {
+    let mut table = [0; ENTROPY_WINDOW_BYTES + 1];
+    let mut count = 1;
+    while count <= ENTROPY_WINDOW_BYTES {
+        table[count] = count as u64 * log2(count as u64);
+        count += 1;
+    }
+    table
+}
+
+/// log2(n) - (sum of c * log2(c)) / n, in thousandths, rounded.
+fn millibits(n: u64, surprise: u128) -> u16 {
+    if n == 0 {
+        return 0;
+    }
+    let n_wide = u128::from(n);
+    let bits = (n_wide * u128::from(log2(n))).saturating_sub(surprise) * MILLI / n_wide;
+    let rounded = (bits + (1 << (FRACTION_BITS - 1))) >> FRACTION_BITS;
+    u16::try_from(rounded).unwrap_or(MILLIBITS_MAX).min(MILLIBITS_MAX)
+}
+
+/// The binary logarithm with [`FRACTION_BITS`] fractional bits, by repeated squaring; 0 for 0 and 1.
+const fn log2(n: u64) -> u64 {
+    let Some(whole) = n.checked_ilog2() else { return 0 };
+    // The mantissa in [1, 2), with 63 fractional bits.
+    let mut mantissa = (n as u128) << (63 - whole);
+    let mut result = (whole as u64) << FRACTION_BITS;
+    let mut bit = FRACTION_BITS;
+    while bit > 0 {
+        bit -= 1;
+        mantissa = (mantissa * mantissa) >> 63;
+        if mantissa >> 64 != 0 {
+            mantissa >>= 1;
+            result |= 1 << bit;
+        }
+    }
+    result
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+
+    use super::*;
+    use alloc::{vec, vec::Vec};
+    use proptest::prelude::*;
+
+    fn every_byte_times(n: usize) -> Vec<u8> {
+        (0..=255_u8).flat_map(|byte| vec![byte; n]).collect()
+    }
+
+    #[test]
+    fn known_vectors_have_their_entropy() {
+        let cases: [(Vec<u8>, u16); 9] = [
+            (vec![], 0),
+            (b"a".to_vec(), 0),
+            (vec![0; 100_000], 0),
+            (b"ab".to_vec(), 1_000),
+            (b"aabb".to_vec(), 1_000),
+            (b"abcd".to_vec(), 2_000),
+            (b"aab".to_vec(), 918),
+            (every_byte_times(1), 8_000),
+            (every_byte_times(777), 8_000),
+        ];
+        for (bytes, expected) in cases {
+            assert_eq!(entropy_millibits(&bytes), expected, "{} bytes", bytes.len());
+        }
+    }
+
+    #[test]
+    fn a_ciphertext_hidden_in_padding_is_found_by_the_window() {
+        let mut bytes = vec![b'A'; 20_000];
+        bytes.extend(every_byte_times(1));
+        bytes.extend(vec![b'A'; 20_000]);
+        assert!(entropy_millibits(&bytes) < 200);
+        assert_eq!(entropy_window_max_millibits(&bytes), 8_000);
+    }
+
+    fn with_floats(bytes: &[u8]) -> f64 {
+        let n = bytes.len() as f64;
+        let share = |byte| bytes.iter().filter(|other| **other == byte).count() as f64 / n;
+        (0..=255_u8).map(share).filter(|p| *p > 0.0).map(|p| -p * p.log2()).sum()
+    }
+
+    proptest! {
+        #[test]
+        fn it_agrees_with_floating_point(bytes in proptest::collection::vec(any::<u8>(), 1..600)) {
+            let expected = with_floats(&bytes) * 1_000.0;
+            prop_assert!((f64::from(entropy_millibits(&bytes)) - expected).abs() <= 0.5 + 1e-3);
+        }
+
+        #[test]
+        fn the_window_is_the_highest_of_all_windows(bytes in proptest::collection::vec(0_u8..8, 0..400)) {
+            let slow = bytes.windows(ENTROPY_WINDOW_BYTES).map(entropy_millibits).max();
+            prop_assert_eq!(entropy_window_max_millibits(&bytes), slow.unwrap_or_else(|| entropy_millibits(&bytes)));
+        }
+    }
+}

