@@ -1,1 +1,87 @@
 //! A stranger's bytes in, an answer and a transcript out, one module a service.
+//!
+//! A [`Service`] is what an operator configured; a [`Session`] is one connection to it. A session owns no
+//! socket and no clock: its carrier feeds it bytes, writes its answers, and reports its findings when the
+//! [`Flow`] says so. Every buffer is bounded by a named constant, no byte sequence can make a session panic,
+//! and what is found depends on the bytes alone, never on how they were cut into packets.
+#![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+mod findings;
+mod ftp;
+mod http;
+mod line;
+mod script;
+mod service;
+mod ssh;
+mod text;
+
+pub use findings::{FIELD_BYTES_MAX, FIELDS_MAX, Findings};
+pub use ftp::Ftp;
+pub use http::Http;
+pub use script::{
+    ANSWER_TEXT_BYTES_MAX, DefinitionError, Frames, PATTERN_BYTES_MAX, Problem, RULES_MAX, RuleDefinition, Script,
+    ScriptDefinition,
+};
+pub use service::{BANNER_BYTES_MAX, BannerError, Definition, Service, ServiceError};
+pub use ssh::Ssh;
+pub use text::safe_text;
+
+use alloc::vec::Vec;
+use honeymesh_types::WallTime;
+
+/// The most that one call of [`Session::open`] or [`Session::receive`] appends to the answer, in bytes.
+pub const ANSWER_BYTES_MAX: usize = 32 * 1024;
+
+/// What a session wants its carrier to do next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Flow {
+    /// Nothing to report yet: write the answer, go on reading.
+    Continue,
+    /// Enough was said: report [`Session::findings`] at once, *then* write the answer and go on.
+    Telling,
+    /// Report what was not reported yet, write the answer, close. Nothing more is understood.
+    Close,
+}
+
+impl Flow {
+    /// The more urgent of two.
+    pub(crate) const fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Close, _) | (_, Self::Close) => Self::Close,
+            (Self::Telling, _) | (_, Self::Telling) => Self::Telling,
+            _ => Self::Continue,
+        }
+    }
+}
+
+/// What one call of [`Session::receive`] did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub struct Step {
+    /// How many of the given bytes were used up: all of them, or those up to the one that ended a report or
+    /// filled the answer. At least one if any was given and the flow is not [`Flow::Close`]. The carrier
+    /// gives the rest again, after it has done what `flow` says.
+    pub taken: usize,
+    /// What to do now.
+    pub flow: Flow,
+}
+
+/// One connection to a trap.
+pub trait Session: Send {
+    /// The stranger has connected: appends the greeting, if the service speaks first.
+    fn open(&mut self, answer: &mut Vec<u8>) -> Flow;
+
+    /// The stranger sent `bytes`: takes some or all of them and appends at most [`ANSWER_BYTES_MAX`] bytes to
+    /// `answer`. `now` only dates answers (HTTP's `Date`).
+    fn receive(&mut self, bytes: &[u8], now: WallTime, answer: &mut Vec<u8>) -> Step;
+
+    /// No more bytes will come (closed, reset, deadline): what was said in part becomes findings.
+    fn end(&mut self);
+
+    /// What was recognised since the previous call.
+    fn findings(&mut self) -> Findings;
+}

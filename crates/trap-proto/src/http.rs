@@ -1,0 +1,45 @@
+//! A web server with a login page.
+
+use crate::{BannerError, Findings, Flow, Session, Step, service::checked_banner};
+use alloc::{string::String, vec::Vec};
+use honeymesh_types::WallTime;
+
+/// A web server with a login page.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Http {
+    banner: String,
+}
+
+/// One connection to it.
+pub struct HttpSession {
+    findings: Findings,
+}
+
+impl Http {
+    /// With an operator's banner.
+    ///
+    /// # Errors
+    /// Says why the text is no banner.
+    pub fn new(banner: &str) -> Result<Self, BannerError> {
+        Ok(Self { banner: checked_banner(banner)? })
+    }
+
+    /// A new connection.
+    #[must_use]
+    pub fn session(&self, _seed: u64) -> HttpSession {
+        HttpSession { findings: Findings::default() }
+    }
+}
+
+impl Session for HttpSession {
+    fn open(&mut self, _answer: &mut Vec<u8>) -> Flow {
+        Flow::Continue
+    }
+    fn receive(&mut self, bytes: &[u8], _now: WallTime, _answer: &mut Vec<u8>) -> Step {
+        Step { taken: bytes.len(), flow: Flow::Continue }
+    }
+    fn end(&mut self) {}
+    fn findings(&mut self) -> Findings {
+        core::mem::take(&mut self.findings)
+    }
+}

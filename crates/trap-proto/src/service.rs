@@ -1,0 +1,126 @@
+//! The services a trap can play, made from an operator's words.
+
+use crate::{DefinitionError, Ftp, Http, Script, ScriptDefinition, Session, Ssh};
+use alloc::{
+    boxed::Box,
+    string::{String, ToString},
+};
+
+/// The longest banner an operator may configure for `ssh`, `http` and `ftp`, in bytes.
+pub const BANNER_BYTES_MAX: usize = 200;
+
+/// One `[[trap]]` as an operator writes it, without its addresses.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Definition {
+    /// One of [`Service::NAMES`].
+    pub service: String,
+    /// What the service calls itself: for `ssh` the whole identification line without its end
+    /// (`SSH-2.0-OpenSSH_9.2p1 …`), for `http` the `Server` header (`nginx/1.22.1`), for `ftp` the text after
+    /// `220 ` (`(vsFTPd 3.0.3)`), for `script` everything that is sent first, as it is. `None`: the usual one.
+    pub banner: Option<String>,
+    /// Only for `script`: the rest.
+    pub script: ScriptDefinition,
+}
+
+/// What a trap plays.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Service {
+    /// An SSH server up to the key exchange.
+    Ssh(Ssh),
+    /// A web server with a login page.
+    Http(Http),
+    /// An FTP server that refuses every login.
+    Ftp(Ftp),
+    /// Anything else, by the operator's own rules.
+    Script(Script),
+}
+
+/// Why a definition is no service.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ServiceError {
+    /// No service has this name.
+    #[error("`{0}` is no service; there are ssh, http, ftp and script")]
+    Unknown(String),
+    /// Rules, frames or states were given to a service that has none.
+    #[error("service `{0}` takes no rules; use service = \"script\" for a trap of your own")]
+    NotScripted(String),
+    /// The banner cannot be sent.
+    #[error("banner: {0}")]
+    Banner(#[from] BannerError),
+    /// The script is wrong.
+    #[error(transparent)]
+    Script(#[from] DefinitionError),
+}
+
+/// Why a text is no banner.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BannerError {
+    /// Nothing to send.
+    #[error("it is empty; leave it out for the usual one")]
+    Empty,
+    /// Longer than [`BANNER_BYTES_MAX`].
+    #[error("it is {0} bytes long; {BANNER_BYTES_MAX} are allowed")]
+    Long(usize),
+    /// Something that cannot stand in one line of this protocol.
+    #[error("it has a character that cannot be sent: only printable ASCII in one line is allowed")]
+    Characters,
+    /// An SSH identification must say version 2.
+    #[error("an SSH identification begins with `SSH-2.0-` and the software's name")]
+    NotSsh,
+}
+
+impl Service {
+    /// The names of all services.
+    pub const NAMES: [&'static str; 4] = ["ssh", "http", "ftp", "script"];
+
+    /// The one door: an operator's definition as a service.
+    ///
+    /// # Errors
+    /// Says what is wrong, for a rule with its number (from 1); nothing is changed.
+    pub fn define(definition: &Definition) -> Result<Self, ServiceError> {
+        let banner = definition.banner.as_deref();
+        match definition.service.as_str() {
+            "script" => return Ok(Self::Script(Script::new(banner, &definition.script)?)),
+            name if !Self::NAMES.contains(&name) => return Err(ServiceError::Unknown(name.to_string())),
+            name if definition.script != ScriptDefinition::default() => {
+                return Err(ServiceError::NotScripted(name.to_string()));
+            }
+            "ssh" => Ok(Self::Ssh(banner.map_or_else(|| Ok(Ssh::default()), Ssh::new)?)),
+            "http" => Ok(Self::Http(banner.map_or_else(|| Ok(Http::default()), Http::new)?)),
+            _ => Ok(Self::Ftp(banner.map_or_else(|| Ok(Ftp::default()), Ftp::new)?)),
+        }
+    }
+
+    /// A new connection. `seed` makes what has to differ between sessions (cookies, nonces); it must not be
+    /// guessable from outside.
+    #[must_use]
+    pub fn session(&self, seed: u64) -> Box<dyn Session> {
+        match self {
+            Self::Ssh(ssh) => Box::new(ssh.session(seed)),
+            Self::Http(http) => Box::new(http.session(seed)),
+            Self::Ftp(ftp) => Box::new(ftp.session()),
+            Self::Script(script) => Box::new(script.session()),
+        }
+    }
+
+    /// Its name, one of [`Service::NAMES`].
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Ssh(_) => "ssh",
+            Self::Http(_) => "http",
+            Self::Ftp(_) => "ftp",
+            Self::Script(_) => "script",
+        }
+    }
+}
+
+/// A banner that can stand in one line: printable ASCII, not empty, bounded.
+pub(crate) fn checked_banner(text: &str) -> Result<String, BannerError> {
+    match text {
+        "" => Err(BannerError::Empty),
+        text if text.len() > BANNER_BYTES_MAX => Err(BannerError::Long(text.len())),
+        text if !text.bytes().all(|byte| matches!(byte, b' '..=b'~')) => Err(BannerError::Characters),
+        text => Ok(text.to_string()),
+    }
+}

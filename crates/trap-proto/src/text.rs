@@ -1,0 +1,84 @@
+//! Makes a stranger's bytes harmless to read: in a log, on a terminal, in a table.
+
+use alloc::string::String;
+use core::fmt::Write;
+
+const CUT: &str = "…";
+
+/// `bytes` as text of at most `bytes_max` bytes: broken UTF-8 becomes `U+FFFD`; control characters and those
+/// that hide or reorder text become `\u{1b}` and the like; what does not fit is cut and ends in `…`.
+///
+/// A backslash stays as it is (`DOMAIN\user` must be readable); the captured payload has the exact bytes.
+#[must_use]
+pub fn safe_text(bytes: &[u8], bytes_max: usize) -> String {
+    let mut text = String::new();
+    let room = bytes_max.saturating_sub(CUT.len());
+    let mut cut_at = 0;
+    for chunk in bytes.utf8_chunks() {
+        let broken = if chunk.invalid().is_empty() { None } else { Some(char::REPLACEMENT_CHARACTER) };
+        for character in chunk.valid().chars().chain(broken) {
+            push_safe(&mut text, character);
+            if text.len() <= room {
+                cut_at = text.len();
+            }
+            if text.len() > bytes_max {
+                text.truncate(cut_at);
+                if bytes_max >= CUT.len() {
+                    text.push_str(CUT);
+                }
+                return text;
+            }
+        }
+    }
+    text
+}
+
+fn push_safe(text: &mut String, character: char) {
+    if is_treacherous(character) {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{}", character.escape_unicode());
+    } else {
+        text.push(character);
+    }
+}
+
+/// Controls, line and paragraph separators, and what is invisible or changes the direction of text.
+fn is_treacherous(character: char) -> bool {
+    character.is_control()
+        || matches!(character,
+            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::string::ToString;
+
+    #[test]
+    fn text_is_made_harmless() {
+        let table: [(&[u8], &str); 9] = [
+            (b"root", "root"),
+            (b"DOMAIN\\admin", "DOMAIN\\admin"),
+            ("pässwörd ✓".as_bytes(), "pässwörd ✓"),
+            (b"a\r\nb\tc\0", "a\\u{d}\\u{a}b\\u{9}c\\u{0}"),
+            (b"\x1b[2J", "\\u{1b}[2J"),
+            (b"\xff\xfe", "\u{fffd}\u{fffd}"),
+            (b"\xc2\x9b31m", "\\u{9b}31m"),
+            ("\u{202e}txt".as_bytes(), "\\u{202e}txt"),
+            (b"", ""),
+        ];
+        for (bytes, text) in table {
+            assert_eq!(safe_text(bytes, 100), text, "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn text_is_cut_between_characters_and_says_so() {
+        assert_eq!(safe_text(b"12345678", 8), "12345678");
+        assert_eq!(safe_text(b"123456789", 8), "12345…");
+        assert_eq!(safe_text("äöüäö".as_bytes(), 8), "äö…", "never inside a character");
+        assert_eq!(safe_text(b"12\x1b\x1b", 10), "12…", "never inside an escape");
+        assert_eq!(safe_text(b"1234", 2), "".to_string(), "no room for the mark");
+    }
+}

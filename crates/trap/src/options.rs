@@ -1,0 +1,56 @@
+//! What the traps are and how much of the machine they may use.
+
+use honeymesh_trap_proto::Service;
+use std::{net::SocketAddr, time::Duration};
+
+/// All traps of a node.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The traps.
+    pub traps: Vec<TrapOptions>,
+    /// What they share.
+    pub limits: Limits,
+}
+
+/// One trap.
+#[derive(Clone, Debug)]
+pub struct TrapOptions {
+    /// Its name in the configuration.
+    pub name: String,
+    /// What it plays.
+    pub service: Service,
+    /// Where it listens. `[::]` is IPv6 only: write `0.0.0.0` as well for both.
+    pub listen: Vec<SocketAddr>,
+}
+
+/// Limits that all traps share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Sessions at once over all traps. A connection beyond it is closed, counted, and reported as a visit
+    /// without a byte: a full house is no hiding place.
+    pub sessions_max: usize,
+    /// Sessions at once from one source (an IPv4 address, an IPv6 /64). A connection beyond it is closed and
+    /// counted; the first one is reported.
+    pub sessions_per_source_max: usize,
+    /// Bytes kept of one session, over all its reports. What comes beyond is counted and marked `TRUNCATED`.
+    pub capture_bytes_max: usize,
+    /// How long a stranger may stay silent before the session ends.
+    pub read_deadline: Duration,
+    /// How long a stranger may take to accept an answer before the session ends.
+    pub write_deadline: Duration,
+    /// How long a session may last.
+    pub session_deadline: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            sessions_max: 1_024,
+            sessions_per_source_max: 16,
+            capture_bytes_max: 64 * 1_024,
+            read_deadline: Duration::from_secs(30),
+            write_deadline: Duration::from_secs(10),
+            session_deadline: Duration::from_secs(300),
+        }
+    }
+}

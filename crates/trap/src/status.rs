@@ -1,0 +1,86 @@
+//! What the traps have seen so far, readable from any thread.
+
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+};
+
+/// A snapshot of one trap's counters, since the start.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TrapStatus {
+    /// The trap's name in the configuration.
+    pub name: String,
+    /// What it plays.
+    pub service: &'static str,
+    /// Where it listens, with the ports that were really bound.
+    pub listen: Vec<SocketAddr>,
+    /// Sessions begun.
+    pub sessions: u64,
+    /// Sessions open now.
+    pub active: u64,
+    /// Connections closed because a limit was reached.
+    pub refused: u64,
+    /// Bytes received.
+    pub bytes: u64,
+    /// Visits handed over.
+    pub reports: u64,
+    /// Visits lost because nobody took them in time.
+    pub reports_lost: u64,
+    /// Sessions whose protocol broke; each was reported and closed.
+    pub panics: u64,
+    /// Connections that could not be accepted, for want of descriptors or memory.
+    pub accept_errors: u64,
+}
+
+/// Reads the counters of all traps while they run.
+#[derive(Clone, Debug)]
+pub struct StatusReader(pub(crate) Arc<[Arc<Counters>]>);
+
+impl StatusReader {
+    /// The counters now, one entry a trap, in the order of the configuration.
+    #[must_use]
+    pub fn read(&self) -> Vec<TrapStatus> {
+        self.0.iter().map(|counters| counters.read()).collect()
+    }
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    pub(crate) name: String,
+    pub(crate) service: &'static str,
+    pub(crate) listen: Vec<SocketAddr>,
+    pub(crate) sessions: AtomicU64,
+    pub(crate) active: AtomicU64,
+    pub(crate) refused: AtomicU64,
+    pub(crate) bytes: AtomicU64,
+    pub(crate) reports: AtomicU64,
+    pub(crate) reports_lost: AtomicU64,
+    pub(crate) panics: AtomicU64,
+    pub(crate) accept_errors: AtomicU64,
+}
+
+impl Counters {
+    fn read(&self) -> TrapStatus {
+        TrapStatus {
+            name: self.name.clone(),
+            service: self.service,
+            listen: self.listen.clone(),
+            sessions: self.sessions.load(Relaxed),
+            active: self.active.load(Relaxed),
+            refused: self.refused.load(Relaxed),
+            bytes: self.bytes.load(Relaxed),
+            reports: self.reports.load(Relaxed),
+            reports_lost: self.reports_lost.load(Relaxed),
+            panics: self.panics.load(Relaxed),
+            accept_errors: self.accept_errors.load(Relaxed),
+        }
+    }
+}
+
+/// Adds one.
+pub(crate) fn count(counter: &AtomicU64) {
+    counter.fetch_add(1, Relaxed);
+}
