@@ -1,1 +1,48 @@
 //! Datagrams in and out: membership, spreading, repair, sealing, quotas.
+//!
+//! One [`Mesh`] per cluster decides everything about that cluster's datagrams: no socket, no clock and no random
+//! source of its own. What arrives goes in through [`Mesh::datagram`], time through [`Mesh::wake`], and what is to
+//! be done comes out as [`Effect`]s. The same seed and the same inputs give the same outputs.
+//!
+//! # How a record travels
+//! 1. [`Mesh::publish`] signs a [`Statement`], puts it into the node's own slot and pushes it at once to
+//!    `ceil(ln N) + 1` random live members; whoever learns it pushes it on once.
+//! 2. Each second every node sends a digest (a keyed fingerprint of its whole set) to one random member, now and
+//!    then to one that is down or configured. A mismatch that outlives half a second is repaired by walking a hash
+//!    trie over datagrams.
+//! 3. A node that is far behind pulls pages through a bounded window.
+//!
+//! # What a datagram must survive
+//! Length, version, cluster, key, replay window, AES-256-GCM, the sender's clock, the peer's budget; then, per
+//! record: size, identity, policy (never `spoofable`, never wide, this cluster, not from the future, not over),
+//! the origin's budget, and only then the Ed25519 signature. Every refusal is counted under its [`Refused`] reason,
+//! and nothing else happens.
+//!
+//! # Limits and the set
+//! A node that keeps what another drops would make their digests differ for ever. So every limit on the *set* is a
+//! function of the set alone (see [`limits`]): each origin keeps its newest records up to a quota, the whole keeps
+//! its newest up to a total, and expiry is cut at a horizon that travels inside each digest. Limits on *rates* may
+//! differ between nodes, because what they delay is fetched later by repair, at the receiver's own pace.
+#![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+mod cluster;
+mod config;
+mod effect;
+mod hlc;
+mod key;
+pub mod limits;
+mod mesh;
+mod record;
+mod stats;
+
+pub use config::Config;
+pub use effect::{Effect, Member, MemberChange, MemberState};
+pub use hlc::Hlc;
+pub use key::{Key, KeyError, KeyRing, KeyRingError};
+pub use limits::Limits;
+pub use mesh::Mesh;
+pub use record::{Record, RecordError, RecordId, Said, Signed, Statement};
+pub use stats::{MeshStats, PeerStats, Refusals, Refused};

@@ -1,0 +1,44 @@
+//! What a mesh must be told before it starts.
+
+use crate::{KeyRing, Limits};
+use alloc::vec::Vec;
+use core::{fmt, net::SocketAddr};
+use honeymesh_types::{ClusterName, NodeName};
+use zeroize::Zeroizing;
+
+/// What a mesh must be told before it starts. Nothing in it is checked again later: names and keys are valid by
+/// their types, and an address list may be empty.
+#[derive(Clone)]
+pub struct Config {
+    /// The cluster; records of any other cluster are refused.
+    pub cluster: ClusterName,
+    /// What people call this node.
+    pub node_name: NodeName,
+    /// The node's Ed25519 secret seed. Kept by the operator across restarts: it *is* the node.
+    pub identity: Zeroizing<[u8; 32]>,
+    /// Where peers reach this node. With an unspecified address (`0.0.0.0`, `::`) the node learns its address from
+    /// the first peer it meets and is no member until then; with port 0 the port too.
+    pub advertise: SocketAddr,
+    /// The cluster's keys; the first seals, all open.
+    pub keys: KeyRing,
+    /// Peers to knock at, for ever; at most [`crate::limits::JOIN_MAX`] are used.
+    pub join: Vec<SocketAddr>,
+    /// Budgets and quotas.
+    pub limits: Limits,
+    /// 64 random bits, fresh at every start: they separate this run's sealing keys from all others, so that the
+    /// nonce counter may begin at zero. Repeating one breaks the cipher.
+    pub boot_salt: u64,
+    /// Seeds the choice of peers and all jitter. Need not be secret.
+    pub seed: u64,
+}
+
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Config")
+            .field("cluster", &self.cluster)
+            .field("node_name", &self.node_name)
+            .field("advertise", &self.advertise)
+            .field("join", &self.join)
+            .finish_non_exhaustive()
+    }
+}

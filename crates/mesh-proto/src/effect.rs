@@ -1,0 +1,73 @@
+//! What a mesh wants done, and whom it knows.
+
+use crate::{Refused, Signed};
+use alloc::vec::Vec;
+use core::net::SocketAddr;
+use honeymesh_types::{NodeId, NodeName};
+
+/// Something to be done or told. Carry them out in order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Send this datagram. It may be lost; the mesh does not depend on any single one.
+    Send {
+        /// Where to.
+        to: SocketAddr,
+        /// The sealed datagram; at most [`crate::limits::DATAGRAM_BYTES_MAX`] bytes.
+        bytes: Vec<u8>,
+    },
+    /// A verified record of another node that has just entered the set. A ban in it may already be over
+    /// ([`crate::Record::is_over`]) when it takes the place of a longer one of the same origin: then that one ends.
+    Record {
+        /// The record with the bytes it came in.
+        signed: Signed,
+    },
+    /// A member came or went.
+    Member {
+        /// The member as it is now.
+        member: Member,
+        /// Came or went.
+        change: MemberChange,
+    },
+    /// A datagram, or one record in it, was refused; it is counted already.
+    Refused {
+        /// Who sent the datagram.
+        from: SocketAddr,
+        /// Why.
+        why: Refused,
+    },
+}
+
+/// Whether a member came or went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum MemberChange {
+    /// It is alive.
+    Up,
+    /// It does not answer any more, or has left.
+    Down,
+}
+
+/// How a member is doing, in this node's view.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum MemberState {
+    /// It answers.
+    Alive,
+    /// Somebody failed to reach it; counts as alive until it is declared down.
+    Suspect,
+    /// Declared down; knocked at until it is back or forgotten.
+    Down,
+}
+
+/// Another node of the cluster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// Who.
+    pub node: NodeId,
+    /// What people call it; known once it has spoken to this node directly.
+    pub name: Option<NodeName>,
+    /// Where it is reached.
+    pub addr: SocketAddr,
+    /// How it is doing.
+    pub state: MemberState,
+    /// Which life of the node this is; grows at every restart and after every recovery from `Down`.
+    pub incarnation: u64,
+}
