@@ -1,3 +1,85 @@
-//! Set-up, demo, test, bench, tidy.
+//! Set-up, demo, test, bench, tidy: `cargo xtask COMMAND`.
+#![expect(clippy::print_stdout, reason = "talking to a person on a terminal is this program's whole job")]
 
-fn main() {}
+mod bench;
+mod demo;
+mod machine;
+mod output;
+mod setup;
+mod test;
+mod tidy;
+
+use clap::{Parser, Subcommand};
+use setup::{Install, Purpose};
+use std::process::ExitCode;
+
+/// The project's own chores.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Install what building, testing and the demo need; says what it does, does nothing twice
+    Setup {
+        /// Only check; fail with the list of what is missing
+        #[arg(long)]
+        no_install: bool,
+        /// Only what these need; default: everything
+        #[arg(long = "for", value_name = "PURPOSE")]
+        purposes: Vec<Purpose>,
+    },
+    /// Watch three nodes defend each other against real tools, in network namespaces on this machine
+    Demo {
+        /// End by itself after the story instead of staying up for a look around
+        #[arg(long)]
+        once: bool,
+        /// Only check what is installed; install nothing
+        #[arg(long)]
+        no_install: bool,
+    },
+    /// Run every test, the end-to-end tests with the real binary included
+    Test {
+        /// Only check what is installed; install nothing
+        #[arg(long)]
+        no_install: bool,
+        /// Handed to `cargo test` instead of `--workspace`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        cargo: Vec<String>,
+    },
+    /// Measure; without a name: everything
+    Bench {
+        /// What to measure
+        #[arg(value_parser = bench::names())]
+        name: Option<String>,
+        /// Only check what is installed; install nothing
+        #[arg(long)]
+        no_install: bool,
+    },
+    /// Check the house rules: arrows between crates, no_std deciders, unsafe, file sizes
+    Tidy,
+}
+
+fn main() -> ExitCode {
+    match run(Cli::parse().command) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Setup { no_install, purposes } => setup::run(&setup::or_all(purposes), Install::unless(no_install))?,
+        Command::Demo { once, no_install } => return demo::run(once, Install::unless(no_install)),
+        Command::Test { no_install, cargo } => return test::run(&cargo, Install::unless(no_install)),
+        Command::Bench { name, no_install } => bench::run(name.as_deref(), Install::unless(no_install))?,
+        Command::Tidy => return tidy::run(),
+    }
+    Ok(ExitCode::SUCCESS)
+}

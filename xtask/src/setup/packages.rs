@@ -1,0 +1,81 @@
+//! What has to be installed, for which purpose, and why: one line each.
+
+use super::Purpose;
+
+/// A Debian package.
+pub struct Package {
+    /// What needs it.
+    pub purpose: Purpose,
+    /// Its name in Debian.
+    pub name: &'static str,
+    /// What it is for.
+    pub why: &'static str,
+}
+
+const fn package(purpose: Purpose, name: &'static str, why: &'static str) -> Package {
+    Package { purpose, name, why }
+}
+
+/// Every Debian package.
+pub const PACKAGES: &[Package] = &[
+    package(Purpose::Build, "gcc", "compiles the C parts of SQLite and of the TLS library"),
+    package(Purpose::Build, "libc6-dev", "the C library's headers, for the same"),
+    package(Purpose::Build, "make", "used by the same builds"),
+    package(Purpose::Ebpf, "rustc-web", "the Rust compiler for the kernel program"),
+    package(Purpose::Ebpf, "libstd-rust-web-dev-bpf", "Rust's core library, compiled for BPF"),
+    package(Purpose::Ebpf, "llvm-22", "opt and llc: link the kernel program"),
+    package(Purpose::Lab, "iproute2", "ip: network namespaces, links, addresses, routes"),
+    package(Purpose::Lab, "nftables", "nft: cuts and heals links between hosts"),
+    package(Purpose::Lab, "procps", "kill and ps"),
+    package(Purpose::Lab, "util-linux", "nsenter: looking around in a running demo"),
+    package(Purpose::Lab, "nmap", "the scanner"),
+    package(Purpose::Lab, "hping3", "SYNs with a forged source"),
+    package(Purpose::Lab, "curl", "the HTTP visitor"),
+    package(Purpose::Lab, "lftp", "the FTP visitor"),
+    package(Purpose::Lab, "openssh-client", "the SSH visitor"),
+    package(Purpose::Lab, "tcpdump", "sees what the attacker sees"),
+    package(Purpose::Browser, "chromium", "opens the dashboard in the browser tests"),
+    package(Purpose::Browser, "chromium-driver", "drives it"),
+    package(Purpose::Browser, "fonts-liberation", "letters on the dashboard's pictures"),
+];
+
+/// A program that cargo compiles and installs.
+pub struct Tool {
+    /// What needs it.
+    pub purpose: Purpose,
+    /// The crate, which is also the program.
+    pub name: &'static str,
+    /// The one version that is used, so that every machine judges alike.
+    pub version: &'static str,
+    /// What it is for.
+    pub why: &'static str,
+}
+
+/// Every cargo tool.
+pub const TOOLS: &[Tool] = &[Tool {
+    purpose: Purpose::Checks,
+    name: "cargo-deny",
+    version: "0.20.2",
+    why: "licences, sources and bans of dependencies",
+}];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_package_stands_once_with_a_reason() {
+        let mut names: Vec<_> = PACKAGES.iter().map(|package| package.name).collect();
+        names.sort_unstable();
+        let before = names.len();
+        names.dedup();
+        assert_eq!(names.len(), before);
+        assert!(PACKAGES.iter().all(|package| !package.why.is_empty()));
+    }
+
+    #[test]
+    fn names_are_what_apt_takes_for_a_name() {
+        let plain = |name: &str| name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"+-.".contains(&b));
+        assert!(PACKAGES.iter().all(|package| plain(package.name)));
+    }
+}
