@@ -4,7 +4,7 @@
 pub const PREFIX_V6_BITS: u8 = 64;
 
 /// The first 10 bits of `fe80::/10`, where every neighbour shares the first 64 bits.
-const LINK_LOCAL: u64 = 0xfe80 >> 6;
+const LINK_LOCAL: u32 = 0xfe80 >> 6;
 
 /// Family of a [`SourceKey`] that holds an IPv4 address.
 const FAMILY_ADDRESS: u32 = 4;
@@ -25,6 +25,7 @@ pub struct SourceKey {
 impl SourceKey {
     /// The key of an IPv4 address (as a number, first octet highest).
     #[must_use]
+    #[inline(always)]
     pub const fn v4(addr: u32) -> Self {
         Self { family: FAMILY_ADDRESS, high: 0, low: addr }
     }
@@ -32,18 +33,23 @@ impl SourceKey {
     /// The key of an IPv6 address: its /64, but link-local neighbours one by one, because they all share one /64.
     #[must_use]
     pub const fn v6(addr: u128) -> Self {
-        let [a, b, c, d] = words(addr);
-        if Self::is_link_local(addr) {
-            Self { family: FAMILY_NEIGHBOUR, high: c, low: d }
-        } else {
-            Self { family: FAMILY_PREFIX, high: a, low: b }
-        }
+        Self::v6_words(network_words(addr))
+    }
+
+    /// The same, of an address as it stands in a packet: four words in network order.
+    #[must_use]
+    #[inline(always)]
+    pub const fn v6_words(addr: [u32; 4]) -> Self {
+        let [a, b, c, d] = addr;
+        let (family, high, low) =
+            if u32::from_be(a) >> 22 == LINK_LOCAL { (FAMILY_NEIGHBOUR, c, d) } else { (FAMILY_PREFIX, a, b) };
+        Self { family, high: u32::from_be(high), low: u32::from_be(low) }
     }
 
     /// Is `addr` one of the addresses that are keyed one by one?
     #[must_use]
     pub const fn is_link_local(addr: u128) -> bool {
-        (addr >> 118) as u64 == LINK_LOCAL
+        u32::from_be(network_words(addr)[0]) >> 22 == LINK_LOCAL
     }
 
     /// The first address the key stands for: `Ok` an IPv6 address, `Err` an IPv4 address, `None` if it is no key of
@@ -60,11 +66,16 @@ impl SourceKey {
     }
 }
 
-/// The four 32-bit words of an IPv6 address, highest first.
-const fn words(addr: u128) -> [u32; 4] {
-    let high = (addr >> 64) as u64;
-    let low = (addr & 0xffff_ffff_ffff_ffff) as u64;
-    [(high >> 32) as u32, (high & 0xffff_ffff) as u32, (low >> 32) as u32, (low & 0xffff_ffff) as u32]
+/// The four words of an IPv6 address as they stand in a packet: in network order, highest first.
+#[must_use]
+pub const fn network_words(addr: u128) -> [u32; 4] {
+    let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = addr.to_be_bytes();
+    [
+        u32::from_ne_bytes([a, b, c, d]),
+        u32::from_ne_bytes([e, f, g, h]),
+        u32::from_ne_bytes([i, j, k, l]),
+        u32::from_ne_bytes([m, n, o, p]),
+    ]
 }
 
 /// One of the host's own addresses: IPv6, or IPv4 as `::ffff:a.b.c.d`, in network order.
@@ -82,8 +93,7 @@ impl AddressKey {
     /// The key of an IPv6 address.
     #[must_use]
     pub const fn v6(addr: u128) -> Self {
-        let [a, b, c, d] = words(addr);
-        Self([a.to_be(), b.to_be(), c.to_be(), d.to_be()])
+        Self(network_words(addr))
     }
 
     /// The address as an IPv6 number.
@@ -129,7 +139,7 @@ impl NetKey6 {
     /// The prefix of `addr` that is `bits` long. Host bits are not cleared.
     #[must_use]
     pub const fn new(addr: u128, bits: u32) -> Self {
-        Self { bits, addr: AddressKey::v6(addr).0 }
+        Self { bits, addr: network_words(addr) }
     }
 }
 

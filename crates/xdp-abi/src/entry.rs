@@ -8,6 +8,11 @@ pub const SCOPE_DARK: u8 = 0;
 /// Every packet is dropped; the number that `honeymesh_types::Scope::All` has.
 pub const SCOPE_ALL: u8 = 1;
 
+/// The reason of an entry that the kernel places: the bit of `honeymesh_types::Reasons::SCAN`.
+pub const REASON_SCAN: u16 = 1 << 1;
+/// The grade of an entry that the kernel places: the number of `honeymesh_types::Grade::Spoofable`.
+pub const GRADE_SPOOFABLE: u8 = 0;
+
 /// One ban. Its end is in the entry itself, so that it ends on time even if nobody is left to remove it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(C)]

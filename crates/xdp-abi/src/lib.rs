@@ -14,9 +14,9 @@ mod scan;
 mod settings;
 pub mod table;
 
-pub use address::{AddressKey, NetKey4, NetKey6, PREFIX_V6_BITS, SourceKey};
+pub use address::{AddressKey, NetKey4, NetKey6, PREFIX_V6_BITS, SourceKey, network_words};
 pub use counter::{COUNTERS, Counter, CounterValues};
-pub use entry::{BanEntry, FOREVER, SCOPE_ALL, SCOPE_DARK};
+pub use entry::{BanEntry, FOREVER, GRADE_SPOOFABLE, REASON_SCAN, SCOPE_ALL, SCOPE_DARK};
 pub use record::{FAMILY_V4, FAMILY_V6, KIND_PROBE, KIND_SCAN, KnockRecord, ScanRecord};
 pub use scan::{PORTS_MAX, ScanState, Slot, TICK_BITS, ticks};
 pub use settings::{Gates, SPOOFABLE_ALL, SPOOFABLE_DARK, SPOOFABLE_OFF, ScanSettings, Settings};

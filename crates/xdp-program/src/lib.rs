@@ -1,1 +1,105 @@
 //! What the kernel decides about a packet.
+//!
+//! [`decide`] is the whole XDP program: generic over a [`Frame`] (bytes that may end anywhere) and a [`Kernel`] (tables,
+//! sockets, clock, ring buffer), so that the same code runs in the kernel and, against plain maps, on the host.
+//!
+//! In order:
+//! 1. Ethernet, at most two VLAN tags, IPv4 or IPv6. Anything else, and anything malformed, passes and is counted.
+//! 2. Is the source banned: exactly (IPv4 address, IPv6 /64), or by a prefix? Only a match costs more: the entry's end
+//!    (now the clock is read), IPv6 neighbour discovery and the allowlist (both pass), the drop.
+//! 3. Is it a probe: TCP without ACK and RST, to one of this host's own addresses, on a port where the kernel finds no
+//!    socket? A silenced source's probe is dropped. Otherwise its distinct dark ports within the window are counted and
+//!    told to user space; the probe that reaches the threshold places the silencing entry and is itself dropped.
+//!
+//! A served port is never closed to a source for what it sent from there: only full bans do that. While the
+//! program only observes, everything passes and nothing is placed, but hits, knocks and scans are counted and told.
+//!
+//! UDP is not counted: answers that come too late look like probes, and their sources would be the innocent.
+#![no_std]
+#![forbid(unsafe_code)]
+
+#[cfg(any(test, feature = "testing"))]
+extern crate alloc;
+
+mod ban;
+mod frame;
+mod ip;
+mod kernel;
+mod probe;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
+#[cfg(test)]
+mod tests;
+mod transport;
+
+pub use ban::NESTED_MAX;
+pub use frame::{Frame, VLAN_TAGS_MAX};
+pub use kernel::{Ban, Kernel, Scan, Tuple4, Tuple6};
+pub use transport::EXTENSIONS_MAX;
+
+use frame::Network;
+use honeymesh_xdp_abi::{Counter, Gates};
+use ip::{Ip, V4, V6};
+
+/// What becomes of a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Verdict {
+    /// It goes on to the network stack.
+    Pass,
+    /// It is gone.
+    Drop,
+}
+
+/// Judges one frame. Counts exactly one verdict counter, and whatever else it learns on the way.
+#[inline(always)]
+pub fn decide(frame: &impl Frame, kernel: &impl Kernel) -> Verdict {
+    let judgement = match frame::network(frame) {
+        Network::V4(offset) => judge(V4::read(frame, offset), frame, kernel),
+        Network::V6(offset) => judge(V6::read(frame, offset), frame, kernel),
+        Network::Other => note(kernel, Counter::NotIp),
+        Network::Malformed => note(kernel, Counter::Malformed),
+    };
+    match judgement {
+        Judgement::Pass => {
+            kernel.count(Counter::Passed);
+            Verdict::Pass
+        }
+        Judgement::Drop(counter) => {
+            kernel.count(counter);
+            Verdict::Drop
+        }
+    }
+}
+
+/// What a packet deserves, and under which verdict counter it is dropped.
+#[derive(Clone, Copy)]
+enum Judgement {
+    Pass,
+    Drop(Counter),
+}
+
+#[inline(always)]
+fn note(kernel: &impl Kernel, why: Counter) -> Judgement {
+    kernel.count(why);
+    Judgement::Pass
+}
+
+#[inline(always)]
+fn judge<I: Ip>(packet: Option<I>, frame: &impl Frame, kernel: &impl Kernel) -> Judgement {
+    let Some(ip) = packet else { return note(kernel, Counter::Malformed) };
+    let gates = kernel.gates();
+    let verdict = match ban::full(&ip, kernel, gates) {
+        Some(found) => match ban::judge(&ip, found, frame, kernel) {
+            Judgement::Drop(counter) if gates.has(Gates::ENFORCING) => return Judgement::Drop(counter),
+            Judgement::Drop(counter) => Some(counter),
+            Judgement::Pass => return Judgement::Pass,
+        },
+        None => None,
+    };
+    match (probe::judge(&ip, frame, kernel, gates), verdict) {
+        (Judgement::Drop(counter), _) if gates.has(Gates::ENFORCING) => Judgement::Drop(counter),
+        (Judgement::Drop(_), _) | (Judgement::Pass, Some(_)) => note(kernel, Counter::WouldDrop),
+        (Judgement::Pass, None) => Judgement::Pass,
+    }
+}

@@ -1,0 +1,96 @@
+//! What the decision needs from the kernel it runs in.
+
+use honeymesh_xdp_abi::{
+    AddressKey, BanEntry, Counter, Gates, KnockRecord, NetKey4, NetKey6, ScanRecord, ScanSettings, SourceKey,
+};
+
+/// A ban in one of the kernel's tables.
+pub trait Ban: Copy {
+    /// The entry as it is now.
+    fn entry(self) -> BanEntry;
+    /// Adds one to its hits.
+    fn hit(self);
+}
+
+/// What is remembered of one probing source, shared with the other CPUs.
+pub trait Scan: Copy {
+    /// The slot at `index`; an index of [`honeymesh_xdp_abi::PORTS_MAX`] or more wraps.
+    fn slot(self, index: usize) -> u64;
+    /// Puts `new` at `index` if `old` is still there, in one step. What was there.
+    fn exchange(self, index: usize, old: u64, new: u64) -> u64;
+}
+
+/// Addresses and ports of an IPv4 packet, in network order and in the layout of the kernel's `bpf_sock_tuple`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C)]
+pub struct Tuple4 {
+    /// Source address.
+    pub source: u32,
+    /// Destination address.
+    pub dest: u32,
+    /// Source port.
+    pub source_port: u16,
+    /// Destination port.
+    pub dest_port: u16,
+}
+
+/// Addresses and ports of an IPv6 packet, in network order and in the layout of the kernel's `bpf_sock_tuple`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C)]
+pub struct Tuple6 {
+    /// Source address.
+    pub source: [u32; 4],
+    /// Destination address.
+    pub dest: [u32; 4],
+    /// Source port.
+    pub source_port: u16,
+    /// Destination port.
+    pub dest_port: u16,
+}
+
+/// The kernel around the program. Addresses are words in network order, as they stand in the packet.
+pub trait Kernel {
+    /// An entry of a ban table.
+    type Ban: Ban;
+    /// What is remembered of a source.
+    type Scan: Scan;
+
+    /// Which steps to take.
+    fn gates(&self) -> Gates;
+    /// What a scan is; `None` if the settings cannot be read.
+    fn scan_settings(&self) -> Option<ScanSettings>;
+    /// The exact ban of an IPv4 address.
+    fn ban4(&self, addr: u32) -> Option<Self::Ban>;
+    /// The ban of the /64 that begins with these two words.
+    fn ban6(&self, prefix: [u32; 2]) -> Option<Self::Ban>;
+    /// The longest banned prefix of at most `key.bits` bits.
+    fn net4(&self, key: &NetKey4) -> Option<Self::Ban>;
+    /// The longest banned prefix of at most `key.bits` bits.
+    fn net6(&self, key: &NetKey6) -> Option<Self::Ban>;
+    /// The source's silence, as user space entered it.
+    fn dark(&self, source: &SourceKey) -> Option<Self::Ban>;
+    /// The source's entry, as the kernel placed it.
+    fn placed(&self, source: &SourceKey) -> Option<Self::Ban>;
+    /// Places an entry. `false` if the budget is used up.
+    fn place(&self, source: &SourceKey, entry: &BanEntry) -> bool;
+    /// Is the address on the allowlist?
+    fn is_allowed4(&self, addr: u32) -> bool;
+    /// Is the address on the allowlist?
+    fn is_allowed6(&self, addr: [u32; 4]) -> bool;
+    /// Is it one of this host's own addresses?
+    fn is_local(&self, addr: &AddressKey) -> bool;
+    /// Does a TCP socket of this host answer this packet?
+    fn is_served4(&self, tuple: &Tuple4) -> bool;
+    /// Does a TCP socket of this host answer this packet?
+    fn is_served6(&self, tuple: &Tuple6) -> bool;
+    /// What is remembered of the source, newly made if it probed nothing yet. `None` if there is no room.
+    fn scan(&self, source: &SourceKey) -> Option<Self::Scan>;
+    /// `CLOCK_BOOTTIME` in nanoseconds. Costs more than a table look-up, so it is asked late.
+    fn now_ns(&self) -> u64;
+    /// Tells user space of a probe. `false` if the ring buffer is full.
+    fn tell_knock(&self, record: &KnockRecord) -> bool;
+    /// Tells user space of a scan. `false` if the ring buffer is full.
+    fn tell_scan(&self, record: &ScanRecord) -> bool;
+    /// Adds one to a counter.
+    fn count(&self, counter: Counter);
+}

@@ -1,0 +1,241 @@
+//! Is the packet a probe of a dark port, and how many has its source sent?
+
+use crate::{Ban, Frame, Judgement, Kernel, Scan, ban, ip::Ip, note, transport::Tcp};
+use honeymesh_xdp_abi::{
+    BanEntry, Counter, GRADE_SPOOFABLE, Gates, KIND_PROBE, KIND_SCAN, KnockRecord, PORTS_MAX, REASON_SCAN, SCOPE_ALL, SCOPE_DARK,
+    SPOOFABLE_ALL, SPOOFABLE_OFF, ScanRecord, ScanSettings, Slot, ticks,
+};
+
+/// How often a port is entered again when another CPU took the same slot meanwhile. After that it goes uncounted.
+const CLAIMS_MAX: usize = 3;
+
+/// What a source's probe comes to. `Drop` means: if the program is enforcing.
+#[inline(always)]
+pub(crate) fn judge<I: Ip>(ip: &I, frame: &impl Frame, kernel: &impl Kernel, gates: Gates) -> Judgement {
+    let tcp = match Tcp::read(frame, ip.payload(frame)) {
+        Ok(Some(tcp)) => tcp,
+        Ok(None) => return Judgement::Pass,
+        Err(broken) => return note(kernel, broken),
+    };
+    if !tcp.is_probe() || !is_dark(ip, &tcp, kernel, gates) {
+        return Judgement::Pass;
+    }
+    if ip.is_allowed(kernel) {
+        return note(kernel, Counter::Allowed);
+    }
+    if let Some(ban) = ban::silence(ip, kernel, gates) {
+        ban.hit();
+        return Judgement::Drop(Counter::DroppedDark);
+    }
+    kernel.count(Counter::Knocks);
+    weigh(ip, &tcp, kernel, gates)
+}
+
+/// Is it sent to this host, where no socket takes it?
+#[inline(always)]
+fn is_dark<I: Ip>(ip: &I, tcp: &Tcp, kernel: &impl Kernel, gates: Gates) -> bool {
+    gates.has(Gates::LOCAL) && kernel.is_local(&ip.addresses().1) && !ip.is_served(kernel, tcp)
+}
+
+/// Counts the probe for its source, tells user space, and silences the source at the threshold.
+#[inline(always)]
+fn weigh<I: Ip, K: Kernel>(ip: &I, tcp: &Tcp, kernel: &K, gates: Gates) -> Judgement {
+    let source = ip.source_key();
+    let (Some(settings), Some(scan)) = (kernel.scan_settings(), kernel.scan(&source)) else {
+        return note(kernel, Counter::ScanStateLost);
+    };
+    let now_ns = kernel.now_ns();
+    let window = ticks(settings.window_ns);
+    let seen = see(scan, tcp.dest_port, ticks(now_ns), window);
+    let mut knock = knock(ip, tcp, now_ns);
+    if seen.count < u64::from(settings.ports) {
+        if seen.is_new && !kernel.tell_knock(&knock) {
+            kernel.count(Counter::KnocksLost);
+        }
+        return Judgement::Pass;
+    }
+    let earns = settings.spoofable != SPOOFABLE_OFF;
+    let placed = earns && gates.has(Gates::ENFORCING) && place(ip, kernel, &settings, now_ns);
+    let crosses = seen.is_new && seen.others < u64::from(settings.ports);
+    if placed || crosses {
+        knock.kind = KIND_SCAN;
+        knock.silenced = u8::from(placed);
+        tell_scan(scan, knock, window, kernel);
+    }
+    if earns { Judgement::Drop(Counter::DroppedScan) } else { Judgement::Pass }
+}
+
+/// What a source's probe changed.
+#[derive(Clone, Copy)]
+struct Seen {
+    /// The distinct ports within the window before this probe, without its own.
+    others: u64,
+    /// The distinct ports within the window now.
+    count: u64,
+    /// This port was not among those of the window.
+    is_new: bool,
+}
+
+/// Remembers `port`. Exact also when several CPUs see the same source at once: a slot is taken in one step, by one, and
+/// counted only afterwards, so that of two simultaneous probes at least one sees both.
+#[inline(always)]
+fn see(scan: impl Scan, port: u16, now: u64, window: u64) -> Seen {
+    let mut before = survey(scan, port, now, window);
+    for _ in 0..CLAIMS_MAX {
+        // The port's own slot, else the first free one, else none: then there are enough for any threshold.
+        let index = if before.same == 0 { lowest(!before.live) } else { lowest(before.same) };
+        if index >= PORTS_MAX || claim(scan, index, port, now, window) {
+            break;
+        }
+        before = survey(scan, port, now, window);
+    }
+    let after = survey(scan, port, now, window);
+    let is_new = before.live & before.same == 0;
+    Seen { others: before.others, count: after.others + u64::from(after.live & after.same != 0), is_new }
+}
+
+/// The slots of a source as sets of indices.
+#[derive(Clone, Copy)]
+struct Survey {
+    /// Those within the window.
+    live: u64,
+    /// Those that hold the port in question.
+    same: u64,
+    /// How many within the window hold another port.
+    others: u64,
+}
+
+#[inline(always)]
+fn survey(scan: impl Scan, port: u16, now: u64, window: u64) -> Survey {
+    let mut survey = Survey { live: 0, same: 0, others: 0 };
+    for index in 0..PORTS_MAX {
+        let slot = Slot(scan.slot(index));
+        let (is_live, is_same) = (slot.live_bit(now, window), slot.port_bit(port));
+        survey.live |= is_live << index;
+        survey.same |= is_same << index;
+        survey.others += is_live & (is_same ^ 1);
+    }
+    survey
+}
+
+/// Takes the slot if it still is the port's own or free.
+#[inline(always)]
+fn claim(scan: impl Scan, index: usize, port: u16, now: u64, window: u64) -> bool {
+    let old = Slot(scan.slot(index));
+    let is_mine = old.port_bit(port) | (old.live_bit(now, window) ^ 1);
+    is_mine == 1 && scan.exchange(index, old.0, Slot::new(port, now).0) == old.0
+}
+
+/// The index of the lowest set bit among the slots, or [`PORTS_MAX`].
+#[inline(always)]
+const fn lowest(bits: u64) -> usize {
+    (bits | 1 << PORTS_MAX).trailing_zeros() as usize
+}
+
+#[inline(always)]
+fn knock<I: Ip>(ip: &I, tcp: &Tcp, at_ns: u64) -> KnockRecord {
+    let (source, dest) = ip.addresses();
+    KnockRecord {
+        at_ns,
+        source: source.0,
+        dest: dest.0,
+        source_port: tcp.source_port,
+        port: tcp.dest_port,
+        family: I::FAMILY,
+        kind: KIND_PROBE,
+        silenced: 0,
+        reserved: 0,
+    }
+}
+
+/// Silences the source, if the budget allows it.
+#[inline(always)]
+fn place<I: Ip>(ip: &I, kernel: &impl Kernel, settings: &ScanSettings, now_ns: u64) -> bool {
+    let entry = BanEntry {
+        deadline_ns: now_ns.saturating_add(settings.ttl_ns),
+        hits: 1,
+        reasons: REASON_SCAN,
+        scope: if settings.spoofable == SPOOFABLE_ALL { SCOPE_ALL } else { SCOPE_DARK },
+        grade: GRADE_SPOOFABLE,
+        bits: I::EXACT_BITS,
+    };
+    let placed = kernel.place(&ip.source_key(), &entry);
+    if !placed {
+        kernel.count(Counter::BudgetFull);
+    }
+    placed
+}
+
+/// Tells user space of the scan, with the ports within the window.
+#[inline(always)]
+fn tell_scan(scan: impl Scan, knock: KnockRecord, window: u64, kernel: &impl Kernel) {
+    kernel.count(Counter::Scans);
+    let mut record = ScanRecord { knock, slots: [0; PORTS_MAX] };
+    for index in 0..PORTS_MAX {
+        let slot = scan.slot(index);
+        record.slots[index] = slot & Slot(slot).live_bit(ticks(knock.at_ns), window).wrapping_neg();
+    }
+    if !kernel.tell_scan(&record) {
+        kernel.count(Counter::KnocksLost);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use core::cell::{Cell, RefCell};
+
+    /// Slots that another CPU writes to just before each of the first exchanges.
+    struct Contended {
+        slots: RefCell<[u64; PORTS_MAX]>,
+        rivals: Cell<u16>,
+    }
+
+    impl Scan for &Contended {
+        fn slot(self, index: usize) -> u64 {
+            self.slots.borrow()[index]
+        }
+
+        fn exchange(self, index: usize, old: u64, new: u64) -> u64 {
+            let mut slots = self.slots.borrow_mut();
+            if self.rivals.get() > 0 {
+                slots[index] = Slot::new(1_000 + self.rivals.get(), 50).0;
+                self.rivals.set(self.rivals.get() - 1);
+            }
+            let found = slots[index];
+            if found == old {
+                slots[index] = new;
+            }
+            found
+        }
+    }
+
+    fn contended(rivals: u16) -> Contended {
+        Contended { slots: RefCell::new([0; PORTS_MAX]), rivals: Cell::new(rivals) }
+    }
+
+    #[test]
+    fn a_slot_that_another_cpu_took_is_left_to_it_and_both_ports_count() {
+        let scan = contended(2);
+        let seen = see(&scan, 22, 50, 10);
+        assert_eq!((seen.count, seen.is_new), (3, true));
+        let ports: alloc::vec::Vec<u16> = scan.slots.borrow().iter().take(4).map(|slot| Slot(*slot).port()).collect();
+        assert_eq!(ports, [1_002, 1_001, 22, 0]);
+    }
+
+    #[test]
+    fn after_three_lost_races_the_rivals_count_and_the_port_does_not() {
+        let seen = see(&contended(9), 22, 50, 10);
+        assert_eq!((seen.count, seen.is_new), (3, true));
+    }
+
+    #[test]
+    fn a_port_known_already_is_refreshed_in_its_own_slot() {
+        let scan = contended(0);
+        assert_eq!(
+            [see(&scan, 22, 50, 10).is_new, see(&scan, 22, 60, 10).is_new, see(&scan, 22, 71, 10).is_new],
+            [true, false, true]
+        );
+        assert_eq!(scan.slots.borrow()[..2], [Slot::new(22, 71).0, 0]);
+    }
+}

@@ -1,0 +1,14 @@
+//! Crafted packets, the table of expected verdicts, and a kernel made of plain maps: for tests on the host and, with the
+//! same table, in the real kernel.
+
+mod host;
+mod mutate;
+mod packet;
+mod setup;
+mod table;
+mod truncation;
+
+pub use host::{HostKernel, Slice, Told};
+pub use mutate::Mutator;
+pub use packet::{ACK, FIN, Fragment, Layer4, PSH, Packet, RST, SYN, URG};
+pub use table::{End, HERE4, HERE6, SERVED, Script, Setting, Step, Tell, scripts};

@@ -1,0 +1,292 @@
+//! A kernel made of plain maps, for the host's tests.
+
+use crate::{Ban, Frame, Kernel, Scan, Tuple4, Tuple6};
+use alloc::{collections::BTreeMap, rc::Rc, vec::Vec};
+use core::cell::{Cell, RefCell};
+use honeymesh_xdp_abi::{
+    AddressKey, BanEntry, COUNTERS, Counter, Gates, KnockRecord, NetKey4, NetKey6, PORTS_MAX, ScanRecord, ScanSettings, SourceKey,
+};
+
+/// A frame in memory.
+#[derive(Clone, Copy, Debug)]
+pub struct Slice<'a>(pub &'a [u8]);
+
+impl Frame for Slice<'_> {
+    fn read<const N: usize>(&self, offset: usize) -> Option<[u8; N]> {
+        self.0.get(offset..offset.checked_add(N)?)?.try_into().ok()
+    }
+}
+
+/// A shared ban entry.
+#[derive(Clone, Copy, Debug)]
+pub struct HostBan<'a>(&'a Cell<BanEntry>);
+
+impl Ban for HostBan<'_> {
+    fn entry(self) -> BanEntry {
+        self.0.get()
+    }
+
+    fn hit(self) {
+        let entry = self.0.get();
+        self.0.set(BanEntry { hits: entry.hits + 1, ..entry });
+    }
+}
+
+/// The slots of one source.
+#[derive(Clone, Copy, Debug)]
+pub struct HostScan<'a>(&'a [Cell<u64>; PORTS_MAX]);
+
+impl Scan for HostScan<'_> {
+    fn slot(self, index: usize) -> u64 {
+        self.0[index % PORTS_MAX].get()
+    }
+
+    fn exchange(self, index: usize, old: u64, new: u64) -> u64 {
+        let cell = &self.0[index % PORTS_MAX];
+        let found = cell.get();
+        if found == old {
+            cell.set(new);
+        }
+        found
+    }
+}
+
+/// What the program told user space.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Told {
+    /// A probe.
+    Knock(KnockRecord),
+    /// A scan.
+    Scan(ScanRecord),
+}
+
+type Table<K> = BTreeMap<K, Cell<BanEntry>>;
+/// Entries live as long as the kernel: what is replaced is leaked into the test's memory.
+type Shared<K, V> = RefCell<BTreeMap<K, &'static V>>;
+
+/// The kernel of the host's tests. Prefix tables are searched entry by entry.
+#[derive(Debug)]
+pub struct HostKernel {
+    /// Which steps to take.
+    pub gates: Gates,
+    /// What a scan is.
+    pub scan: ScanSettings,
+    /// `CLOCK_BOOTTIME`.
+    pub now_ns: Cell<u64>,
+    /// How often the clock was read.
+    pub clock_reads: Cell<u64>,
+    /// Exact IPv4 bans.
+    pub bans4: Table<u32>,
+    /// Exact IPv6 bans, by /64.
+    pub bans6: Table<[u32; 2]>,
+    /// IPv4 prefix bans.
+    pub nets4: Table<NetKey4>,
+    /// IPv6 prefix bans.
+    pub nets6: Table<NetKey6>,
+    /// Sources silenced by user space.
+    pub dark: Table<SourceKey>,
+    /// IPv4 allowlist.
+    pub allow4: Vec<NetKey4>,
+    /// IPv6 allowlist.
+    pub allow6: Vec<NetKey6>,
+    /// Own addresses.
+    pub local: Vec<AddressKey>,
+    /// Ports that a socket listens on, on every address.
+    pub served: Vec<u16>,
+    /// Room for placed entries.
+    pub budget: usize,
+    /// Room for records.
+    pub ring: usize,
+    /// What was told.
+    pub told: RefCell<Vec<Told>>,
+    /// What was counted.
+    pub counters: RefCell<[u64; COUNTERS]>,
+    /// What was asked of tables and sockets.
+    pub lookups: Rc<Cell<u64>>,
+    placed: Shared<SourceKey, Cell<BanEntry>>,
+    scans: Shared<SourceKey, [Cell<u64>; PORTS_MAX]>,
+}
+
+impl HostKernel {
+    /// Enforcing, three ports in a minute, nothing banned, nothing local.
+    #[must_use]
+    pub fn new(scan: ScanSettings) -> Self {
+        Self {
+            gates: Gates::ENFORCING,
+            scan,
+            now_ns: Cell::new(1_000_000_000_000),
+            clock_reads: Cell::new(0),
+            bans4: Table::new(),
+            bans6: Table::new(),
+            nets4: Table::new(),
+            nets6: Table::new(),
+            dark: Table::new(),
+            allow4: Vec::new(),
+            allow6: Vec::new(),
+            local: Vec::new(),
+            served: Vec::new(),
+            budget: 64,
+            ring: 1_024,
+            told: RefCell::default(),
+            counters: RefCell::new([0; COUNTERS]),
+            lookups: Rc::default(),
+            placed: RefCell::default(),
+            scans: RefCell::default(),
+        }
+    }
+
+    /// Opens the gates of tables that hold something.
+    pub fn open_gates(&mut self) {
+        self.gates = self
+            .gates
+            .with(Gates::BANS4, !self.bans4.is_empty())
+            .with(Gates::BANS6, !self.bans6.is_empty())
+            .with(Gates::NETS4, !self.nets4.is_empty())
+            .with(Gates::NETS6, !self.nets6.is_empty())
+            .with(Gates::LOCAL, !self.local.is_empty())
+            .with(Gates::PLACED_ALL, self.scan.spoofable == honeymesh_xdp_abi::SPOOFABLE_ALL);
+    }
+
+    /// A counter's value.
+    #[must_use]
+    pub fn counted(&self, counter: Counter) -> u64 {
+        self.counters.borrow()[counter as usize]
+    }
+
+    /// The entry that the program placed for a source.
+    #[must_use]
+    pub fn placed_entry(&self, source: SourceKey) -> Option<BanEntry> {
+        self.placed.borrow().get(&source).map(|cell| cell.get())
+    }
+
+    fn ask<K: Ord, V>(&self, table: &BTreeMap<K, V>, key: &K) -> Option<()> {
+        self.lookups.set(self.lookups.get() + 1);
+        table.contains_key(key).then_some(())
+    }
+}
+
+fn mask(bits: u32) -> u128 {
+    if bits == 0 { 0 } else { u128::MAX << (128 - bits.min(128)) }
+}
+
+fn number4(addr: u32) -> u128 {
+    u128::from(u32::from_be(addr)) << 96
+}
+
+fn number6(addr: [u32; 4]) -> u128 {
+    AddressKey(addr).number()
+}
+
+/// The longest of `nets` (as number and length) that contains `addr` and is at most `bits` long.
+fn longest<'a, K: 'a>(nets: impl Iterator<Item = (&'a K, u128, u32)>, addr: u128, bits: u32) -> Option<&'a K> {
+    nets.filter(|(_, net, len)| *len <= bits && (net ^ addr) & mask(*len) == 0)
+        .max_by_key(|(_, _, len)| *len)
+        .map(|(key, ..)| key)
+}
+
+impl<'a> Kernel for &'a HostKernel {
+    type Ban = HostBan<'a>;
+    type Scan = HostScan<'a>;
+
+    fn gates(&self) -> Gates {
+        self.gates
+    }
+
+    fn scan_settings(&self) -> Option<ScanSettings> {
+        Some(self.scan)
+    }
+
+    fn ban4(&self, addr: u32) -> Option<HostBan<'a>> {
+        self.ask(&self.bans4, &addr)?;
+        self.bans4.get(&addr).map(HostBan)
+    }
+
+    fn ban6(&self, prefix: [u32; 2]) -> Option<HostBan<'a>> {
+        self.ask(&self.bans6, &prefix)?;
+        self.bans6.get(&prefix).map(HostBan)
+    }
+
+    fn net4(&self, key: &NetKey4) -> Option<HostBan<'a>> {
+        self.lookups.set(self.lookups.get() + 1);
+        let nets = self.nets4.keys().map(|net| (net, number4(net.addr), net.bits));
+        longest(nets, number4(key.addr), key.bits).and_then(|net| self.nets4.get(net)).map(HostBan)
+    }
+
+    fn net6(&self, key: &NetKey6) -> Option<HostBan<'a>> {
+        self.lookups.set(self.lookups.get() + 1);
+        let nets = self.nets6.keys().map(|net| (net, number6(net.addr), net.bits));
+        longest(nets, number6(key.addr), key.bits).and_then(|net| self.nets6.get(net)).map(HostBan)
+    }
+
+    fn dark(&self, source: &SourceKey) -> Option<HostBan<'a>> {
+        self.ask(&self.dark, source)?;
+        self.dark.get(source).map(HostBan)
+    }
+
+    fn placed(&self, source: &SourceKey) -> Option<HostBan<'a>> {
+        self.placed.borrow().get(source).copied().map(HostBan)
+    }
+
+    fn place(&self, source: &SourceKey, entry: &BanEntry) -> bool {
+        let mut placed = self.placed.borrow_mut();
+        if placed.len() >= self.budget && !placed.contains_key(source) {
+            return false;
+        }
+        placed.insert(*source, alloc::boxed::Box::leak(alloc::boxed::Box::new(Cell::new(*entry))));
+        true
+    }
+
+    fn is_allowed4(&self, addr: u32) -> bool {
+        longest(self.allow4.iter().map(|net| (net, number4(net.addr), net.bits)), number4(addr), 32).is_some()
+    }
+
+    fn is_allowed6(&self, addr: [u32; 4]) -> bool {
+        longest(self.allow6.iter().map(|net| (net, number6(net.addr), net.bits)), number6(addr), 128).is_some()
+    }
+
+    fn is_local(&self, addr: &AddressKey) -> bool {
+        self.local.contains(addr)
+    }
+
+    fn is_served4(&self, tuple: &Tuple4) -> bool {
+        self.served.contains(&u16::from_be(tuple.dest_port))
+    }
+
+    fn is_served6(&self, tuple: &Tuple6) -> bool {
+        self.served.contains(&u16::from_be(tuple.dest_port))
+    }
+
+    fn scan(&self, source: &SourceKey) -> Option<HostScan<'a>> {
+        let mut scans = self.scans.borrow_mut();
+        let slots = scans.entry(*source).or_insert_with(|| alloc::boxed::Box::leak(alloc::boxed::Box::default()));
+        Some(HostScan(slots))
+    }
+
+    fn now_ns(&self) -> u64 {
+        self.clock_reads.set(self.clock_reads.get() + 1);
+        self.now_ns.get()
+    }
+
+    fn tell_knock(&self, record: &KnockRecord) -> bool {
+        self.tell(Told::Knock(*record))
+    }
+
+    fn tell_scan(&self, record: &ScanRecord) -> bool {
+        self.tell(Told::Scan(*record))
+    }
+
+    fn count(&self, counter: Counter) {
+        self.counters.borrow_mut()[counter as usize] += 1;
+    }
+}
+
+impl HostKernel {
+    fn tell(&self, told: Told) -> bool {
+        let mut all = self.told.borrow_mut();
+        if all.len() >= self.ring {
+            return false;
+        }
+        all.push(told);
+        true
+    }
+}

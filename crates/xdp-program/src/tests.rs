@@ -1,0 +1,191 @@
+//! The decision against the table, and what the table cannot say.
+
+use crate::{
+    Verdict, decide,
+    testing::{End, HERE4, HostKernel, Mutator, Packet, SERVED, SYN, Script, Setting, Slice, Step, Tell, Told, scripts},
+};
+use alloc::{format, string::String, vec::Vec};
+use honeymesh_xdp_abi::{COUNTERS, Counter, SCOPE_ALL, SCOPE_DARK, Slot, SourceKey};
+
+/// The counters a step moved, and how far.
+fn moved(before: [u64; COUNTERS], after: [u64; COUNTERS]) -> Vec<(Counter, u64)> {
+    let delta = |counter: &Counter| after[*counter as usize] - before[*counter as usize];
+    Counter::ALL.iter().map(|counter| (*counter, delta(counter))).filter(|(_, delta)| *delta > 0).collect()
+}
+
+fn wanted(step: &Step) -> Vec<(Counter, u64)> {
+    Counter::ALL.iter().filter(|counter| step.counts.contains(counter)).map(|counter| (*counter, 1)).collect()
+}
+
+fn heard(told: &[Told]) -> Tell {
+    match told {
+        [] => Tell::Nothing,
+        [Told::Knock(knock)] => Tell::Knock(knock.port),
+        [Told::Scan(scan)] => {
+            let mut ports: Vec<u16> = scan.slots.iter().filter(|slot| **slot != 0).map(|slot| Slot(*slot).port()).collect();
+            ports.sort_unstable();
+            Tell::Scan(ports, scan.knock.silenced == 1)
+        }
+        more => panic!("one packet told {} things", more.len()),
+    }
+}
+
+fn run(script: &Script) -> Vec<String> {
+    let kernel = HostKernel::of(&script.setting);
+    let mut wrong = Vec::new();
+    for step in &script.steps {
+        let before = *kernel.counters.borrow();
+        let verdict = decide(&Slice(&step.frame), &&kernel);
+        let (got, want) = (moved(before, *kernel.counters.borrow()), wanted(step));
+        let told = heard(&kernel.told.take());
+        if (verdict == Verdict::Drop) != step.drops() || got != want || told != step.tell {
+            wrong.push(format!("{}: {}: {verdict:?} {got:?} {told:?}, not {want:?} {:?}", script.name, step.name, step.tell));
+        }
+    }
+    for (subject, hits) in &script.hits {
+        let got = kernel.entry(subject).map(|entry| entry.hits);
+        if got != Some(*hits) {
+            wrong.push(format!("{}: hits of {subject}: {got:?}, not {hits}", script.name));
+        }
+    }
+    wrong
+}
+
+#[test]
+fn every_packet_of_the_table_gets_its_verdict_counters_and_records() {
+    let wrong: Vec<String> = scripts().iter().flat_map(run).collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn a_frame_shorter_than_ethernet_is_malformed() {
+    let kernel = HostKernel::of(&Setting::default());
+    for len in 0..14 {
+        assert_eq!(decide(&Slice(&[0; 14][..len]), &&kernel), Verdict::Pass);
+    }
+    assert_eq!((kernel.counted(Counter::Malformed), kernel.counted(Counter::Passed)), (14, 14));
+}
+
+#[test]
+fn whatever_the_damage_each_packet_gets_one_verdict() {
+    for script in scripts() {
+        let kernel = HostKernel::of(&script.setting);
+        let mut mutator = Mutator::new(7);
+        let mut judged = 0;
+        for _ in 0..2_000 {
+            let step = &script.steps[mutator.below(script.steps.len())];
+            let _verdict = decide(&Slice(&mutator.damage(&step.frame, 0)), &&kernel);
+            judged += 1;
+        }
+        let verdicts = [Counter::Passed, Counter::DroppedV4, Counter::DroppedV6, Counter::DroppedNet];
+        let verdicts = verdicts.into_iter().chain([Counter::DroppedDark, Counter::DroppedScan]);
+        assert_eq!(verdicts.map(|counter| kernel.counted(counter)).sum::<u64>(), judged, "{}", script.name);
+    }
+}
+
+fn syn(port: u16) -> Vec<u8> {
+    Packet::tcp("203.0.113.7", HERE4, port, SYN).build()
+}
+
+fn send(kernel: &HostKernel, frame: &[u8]) -> Verdict {
+    decide(&Slice(frame), &kernel)
+}
+
+#[test]
+fn the_clock_is_read_only_for_a_match_or_a_probe() {
+    let bans = [("203.0.113.8", SCOPE_ALL, End::Later), ("198.51.100.0/24", SCOPE_ALL, End::Later)].to_vec();
+    let kernel = HostKernel::of(&Setting { bans, ..Setting::default() });
+    let _ = send(&kernel, &Packet::udp("203.0.113.7", HERE4, 53).build());
+    let _ = send(&kernel, &syn(SERVED));
+    assert_eq!(kernel.clock_reads.get(), 0);
+    let _ = send(&kernel, &Packet::udp("203.0.113.8", HERE4, 53).build());
+    assert_eq!(kernel.clock_reads.get(), 1);
+}
+
+#[test]
+fn closed_gates_cost_no_look_up() {
+    let kernel = HostKernel::of(&Setting { local: Vec::new(), ..Setting::default() });
+    let _ = send(&kernel, &syn(23));
+    assert_eq!(kernel.lookups.get(), 0);
+}
+
+#[test]
+fn the_window_slides_over_each_port() {
+    let kernel = HostKernel::of(&Setting::default());
+    let second = 1_000_000_000;
+    let at = |seconds: u64, port| {
+        kernel.now_ns.set((1_000 + seconds) * second);
+        send(&kernel, &syn(port))
+    };
+    assert_eq!(at(0, 21), Verdict::Pass);
+    assert_eq!(at(50, 22), Verdict::Pass);
+    assert_eq!(at(70, 23), Verdict::Pass, "port 21 left the window 10 s ago");
+    assert_eq!(at(105, 23), Verdict::Pass, "the same port again");
+    assert_eq!(at(112, 24), Verdict::Pass, "port 22 left it too");
+    assert_eq!(at(113, 22), Verdict::Drop, "22, 23 and 24: port 23 counts from when it was seen last");
+}
+
+#[test]
+fn a_silence_ends_by_itself_and_a_new_scan_earns_a_new_one() {
+    let kernel = HostKernel::of(&Setting::default());
+    let burst = |ports: [u16; 3]| ports.map(|port| send(&kernel, &syn(port)));
+    assert_eq!(burst([1, 2, 3]), [Verdict::Pass, Verdict::Pass, Verdict::Drop]);
+    assert_eq!(burst([4, 5, 6]), [Verdict::Drop; 3]);
+    kernel.now_ns.set(kernel.now_ns.get() + 601_000_000_000);
+    assert_eq!(burst([4, 5, 6]), [Verdict::Pass, Verdict::Pass, Verdict::Drop]);
+    assert_eq!(kernel.placed_entry(SourceKey::v4(0xcb00_7107)).map(|entry| entry.hits), Some(1), "a new entry");
+}
+
+#[test]
+fn every_threshold_up_to_sixteen_is_exact() {
+    for ports in 1..=16 {
+        let mut setting = Setting::default();
+        setting.scan.ports = ports;
+        let kernel = HostKernel::of(&setting);
+        let verdicts: Vec<_> = (1..=17).map(|port| send(&kernel, &syn(port))).collect();
+        let answered = verdicts.iter().take_while(|verdict| **verdict == Verdict::Pass).count();
+        assert_eq!(answered, usize::try_from(ports).unwrap() - 1);
+        assert!(verdicts[answered..].iter().all(|verdict| *verdict == Verdict::Drop));
+    }
+}
+
+#[test]
+fn more_ports_than_slots_stay_over_the_threshold() {
+    let setting = Setting { budget: 0, ..Setting::default() };
+    let kernel = HostKernel::of(&setting);
+    let dropped = (1..=100).filter(|port| send(&kernel, &syn(*port)) == Verdict::Drop).count();
+    assert_eq!((dropped, kernel.counted(Counter::Scans), kernel.counted(Counter::BudgetFull)), (98, 1, 98));
+}
+
+#[test]
+fn a_full_ring_is_counted_and_changes_no_verdict() {
+    let mut kernel = HostKernel::of(&Setting::default());
+    kernel.ring = 0;
+    let verdicts = [1, 2, 3].map(|port| send(&kernel, &syn(port)));
+    assert_eq!(verdicts, [Verdict::Pass, Verdict::Pass, Verdict::Drop]);
+    assert_eq!(kernel.counted(Counter::KnocksLost), 3);
+}
+
+#[test]
+fn a_record_tells_who_whom_when() {
+    let kernel = HostKernel::of(&Setting::default());
+    let _ = send(&kernel, &syn(23));
+    let told = kernel.told.take();
+    let [Told::Knock(knock)] = told.as_slice() else { panic!("{told:?}") };
+    assert_eq!((knock.at_ns, knock.source_port, knock.port, knock.family), (kernel.now_ns.get(), 40_000, 23, 4));
+    assert_eq!(knock.source, honeymesh_xdp_abi::AddressKey::v4(0xcb00_7107).0);
+    assert_eq!(knock.dest, honeymesh_xdp_abi::AddressKey::v4(0xc000_0201).0);
+}
+
+#[test]
+fn beyond_the_nesting_that_is_followed_a_packet_passes_and_is_counted() {
+    let mut bans: Vec<_> = ["203.0.0.0/16", "203.0.64.0/18", "203.0.96.0/19", "203.0.112.0/20", "203.0.112.0/21"]
+        .into_iter()
+        .chain(["203.0.112.0/22", "203.0.112.0/23", "203.0.113.0/24"])
+        .map(|net| (net, SCOPE_DARK, End::Later))
+        .collect();
+    bans.push(("203.0.0.0/15", SCOPE_ALL, End::Later));
+    let kernel = HostKernel::of(&Setting { bans, ..Setting::default() });
+    assert_eq!(send(&kernel, &Packet::udp("203.0.113.7", HERE4, 53).build()), Verdict::Pass);
+    assert_eq!(kernel.counted(Counter::TooNested), 1);
+}
