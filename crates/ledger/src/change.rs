@@ -7,7 +7,7 @@ use honeymesh_types::{Ban, Enforcement, Subject};
 /// What happened to a ban.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ChangeKind {
-    /// It began or grew.
+    /// It began or grew, or a peer changed its word.
     Raised,
     /// Some of its claims went; others hold it.
     Lowered,

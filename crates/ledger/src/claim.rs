@@ -32,8 +32,8 @@ pub enum Reach {
 
 /// What one origin says about one subject.
 ///
-/// The ledger keeps one claim per (subject, origin, reasons, forgeable or not) of this node, and one per (subject,
-/// origin) of a peer. Entering the same slot again joins the two: it never shortens, never lowers.
+/// The ledger keeps one claim per (subject, reasons, forgeable or not) of this node: entering it again joins the two and
+/// never shortens, never lowers. It keeps one per (subject, origin) of a peer: the one said last.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claim {
     /// Who is to be banned.
@@ -50,11 +50,11 @@ pub struct Claim {
     pub scope: Scope,
     /// How hostile it looked: 0 to 100.
     pub score: u8,
-    /// When it was first said.
+    /// When it was first said. A peer's is when it was last said.
     pub since: WallTime,
     /// When it was last said; at the door, the later of this and `since` holds.
     pub last: WallTime,
-    /// When it ends; `None` is for ever. A peer's claim is cut to `since` + the policy's `ttl.mesh`.
+    /// When it ends; `None` is for ever. A peer's claim is cut to `last` + the policy's `ttl.mesh`.
     pub until: Option<WallTime>,
     /// The operator's words; at most [`NOTE_BYTES_MAX`] bytes are kept. The words said last win.
     pub note: Option<String>,

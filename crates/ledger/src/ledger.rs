@@ -11,6 +11,7 @@ pub use read::{Stats, Why};
 use crate::{
     Cause, Change, ChangeKind, Policy, Refusals,
     entry::{Entry, Rank, Sum},
+    lifted::Lifted,
     origins::Origins,
     prefix::PrefixMap,
     protect::NeverBan,
@@ -27,6 +28,7 @@ pub struct Ledger {
     /// Each banned subject once, by rank and by the end of its first claim: expiry queue and order of giving way in one.
     queue: BTreeSet<(Rank, WallTime, Subject)>,
     origins: Origins,
+    lifted: Lifted,
     tally: Tally,
     refusals: Refusals,
 }
@@ -57,6 +59,7 @@ impl Ledger {
             bans: PrefixMap::default(),
             queue: BTreeSet::new(),
             origins: Origins::default(),
+            lifted: Lifted::default(),
             tally: Tally::default(),
             refusals: Refusals::default(),
         }

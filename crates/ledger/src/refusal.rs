@@ -60,6 +60,12 @@ pub enum Refusal {
         /// The bound.
         origins_max: usize,
     },
+    /// A peer said it before it was lifted.
+    #[error("{subject} was unbanned after the peer said so")]
+    Lifted {
+        /// Who was to be banned.
+        subject: Subject,
+    },
     /// It is over already.
     #[error("the ban of {subject} is over already")]
     Expired {
@@ -85,7 +91,7 @@ pub struct Refusals {
     pub full: u64,
     /// Forgeable evidence: over budget, or from a peer.
     pub spoofable: u64,
-    /// Over already, or without a reason.
+    /// Over already, lifted since, or without a reason.
     pub void: u64,
 }
 
@@ -96,7 +102,7 @@ impl Refusals {
             Refusal::TooWide { .. } | Refusal::WideFromPeer { .. } => &mut self.wide,
             Refusal::Full { .. } | Refusal::Claims { .. } | Refusal::Origins { .. } => &mut self.full,
             Refusal::SpoofableBudget { .. } | Refusal::SpoofableFromPeer { .. } => &mut self.spoofable,
-            Refusal::Expired { .. } | Refusal::NoReason { .. } => &mut self.void,
+            Refusal::Expired { .. } | Refusal::Lifted { .. } | Refusal::NoReason { .. } => &mut self.void,
         };
         *counter = counter.saturating_add(1);
     }

@@ -91,9 +91,13 @@ impl Slot {
         self.origin == other.origin && (!self.local || same_claim)
     }
 
-    /// Makes this slot say what both say: never shorter, never lower. The newcomer's words and evidence win. What is over at `now` counts no more.
+    /// A claim of this node: makes this slot say what both say, never shorter, never lower; the newcomer's words and
+    /// evidence win, and what is over at `now` counts no more. A peer's: what it said last holds.
     pub(crate) fn join(&mut self, newer: Self, now: WallTime) {
-        if self.until <= now {
+        if !self.local && newer.last < self.last {
+            return;
+        }
+        if !self.local || self.until <= now {
             *self = newer;
             return;
         }

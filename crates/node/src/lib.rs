@@ -1,1 +1,46 @@
 //! The whole brain without a body.
+//!
+//! One [`Node`] owns everything a node decides: detection, the ledger, one mesh per cluster. A body (the daemon, or the
+//! simulator) feeds it [`Input`]s one at a time and carries out the [`Output`]s in their order; [`Node::wake_at`] says when
+//! to come back with [`Input::Wake`] if nothing else happens. It has no clock, no socket and no random source of its own:
+//! the same seed and the same inputs give the same outputs.
+//!
+//! # Start
+//! [`Node::new`], then [`Node::restore`] with everything the store kept (nothing on a first start), then
+//! [`Input::Network`], then make the kernel equal to [`Node::intent`], then the loop.
+//!
+//! # Order of outputs
+//! Whatever one call of [`Node::handle`] causes comes out as: kernel ([`Output::Enforce`], [`Output::Release`],
+//! [`Output::Protect`], [`Output::Enforcing`], [`Output::Reconcile`]), then [`Output::Keep`], [`Output::Send`],
+//! [`Output::Tell`], and [`Output::Reply`] last.
+//!
+//! # What travels
+//! Only claims of this node that rest on a proof or on an operator's word, and only in modes that enforce. What rests on
+//! forgeable evidence never leaves the node. Records are published again only when something material changed.
+#![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+mod allow;
+mod config;
+mod gate;
+mod history;
+mod input;
+mod node;
+mod outbox;
+mod output;
+mod reply;
+mod report;
+
+pub use allow::ALLOW_MAX;
+pub use config::{ClusterConfig, Config};
+pub use gate::{KNOCK_SOURCES_MAX, KNOCKS_PER_SOURCE, SUPPRESSED_REPORT_EVERY};
+pub use history::HISTORY_MAX;
+pub use input::{Input, KeyStep, Lifetime, NetworkFacts, Order, OrderId};
+pub use node::{Node, PEER_GRACE, PROTECTED_PEERS_MAX, RENEW_BATCH_MAX};
+pub use output::{Keep, Output};
+pub use reply::{Done, Refused};
+pub use report::{AllowEntry, AllowSource, Counters, Past, PeerReport, Status, Why, WhyBan, WhyRecord};
+
+pub use honeymesh_ledger::{Claim, Origin, Policy, Protected, Protection, Reach, Ttls};

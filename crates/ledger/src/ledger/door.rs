@@ -18,7 +18,8 @@ pub const CLAIMS_PEER_MAX: usize = 32;
 impl Ledger {
     /// The one door in: a verdict, an operator's order, a peer's record and the replay of the store all come through here.
     ///
-    /// A claim whose slot is known is joined to it and never shortens or lowers it.
+    /// A claim of this node whose slot is known is joined to it and never shortens or lowers it. A peer has one word on a
+    /// subject: the one it said last, whatever came in first.
     pub fn enter(&mut self, claim: Claim, now: WallTime) -> Entered {
         match self.try_enter(self.mend(claim), now) {
             Ok(entered) => entered,
@@ -49,7 +50,8 @@ impl Ledger {
         claim.last = claim.last.max(claim.since);
         if claim.origin != Origin::Local {
             claim.reasons |= Reasons::MESH;
-            let longest = claim.since.plus(self.policy.ttl.mesh);
+            claim.since = claim.last;
+            let longest = claim.last.plus(self.policy.ttl.mesh);
             claim.until = Some(claim.until.map_or(longest, |until| until.min(longest)));
         }
         claim.note = claim.note.map(|note| cut(&note, NOTE_BYTES_MAX).into());
@@ -66,6 +68,9 @@ impl Ledger {
         }
         if claim.until.is_some_and(|until| until <= now) {
             return Err(Refusal::Expired { subject });
+        }
+        if from_peer && self.lifted.covers(&subject, claim.last) {
+            return Err(Refusal::Lifted { subject });
         }
         if subject.is_wide() && from_peer {
             return Err(Refusal::WideFromPeer { subject });

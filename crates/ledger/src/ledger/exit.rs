@@ -19,6 +19,8 @@ pub const EXPIRE_BATCH_MAX: usize = 1_024;
 pub enum Whose<'a> {
     /// Everybody's, this node's own included.
     Everybodys,
+    /// Everybody's but this node's own.
+    Peers,
     /// Only those that came by this cluster.
     Cluster(&'a ClusterName),
 }
@@ -27,6 +29,7 @@ impl Whose<'_> {
     fn includes(self, origin: OriginIndex, origins: &Origins) -> bool {
         match self {
             Self::Everybodys => true,
+            Self::Peers => origins.origin(origin) != Some(&Origin::Local),
             Self::Cluster(name) => {
                 matches!(origins.origin(origin), Some(Origin::Peer { cluster, .. }) if cluster == name)
             }
@@ -37,13 +40,20 @@ impl Whose<'_> {
 impl Ledger {
     /// An unban: every claim of exactly `subject` that was last said at or before `before` goes. A claim that was said
     /// again after it stays, as if it began then. `None`: there was nothing to lift.
-    pub fn lift(&mut self, subject: &Subject, before: WallTime, whose: Whose<'_>) -> Option<Change> {
+    ///
+    /// Unless it is for one cluster alone (whose mesh keeps such order itself), it is remembered for as long as a peer's word
+    /// can live: what a peer said before it stays refused, however late it comes in.
+    pub fn lift(&mut self, subject: &Subject, before: WallTime, whose: Whose<'_>, now: WallTime) -> Option<Change> {
+        if !matches!(whose, Whose::Cluster(_)) {
+            self.lifted.forget_until(now.minus(self.policy.ttl.mesh));
+            self.lifted.remember(*subject, before);
+        }
         let origins = self.origins_of(subject, whose);
         let is_meant = |slot: &Slot| slot.since <= before && origins.contains(&slot.origin);
         let begins_later = |slot: &Slot| is_meant(slot) && slot.last > before;
         if self.bans.get(subject)?.slots.iter().any(begins_later) {
             self.edit(*subject, |slots| {
-                slots.iter_mut().filter(|slot| begins_later(slot)).for_each(|slot| slot.since = slot.last)
+                slots.iter_mut().filter(|slot| begins_later(slot)).for_each(|slot| slot.since = slot.last);
             });
         }
         self.remove(*subject, Cause::Withdrawn, is_meant)

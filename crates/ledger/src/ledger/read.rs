@@ -1,7 +1,7 @@
 //! What can be asked of the ledger.
 
 use super::Ledger;
-use crate::{Claim, Protected, Refusals};
+use crate::{Claim, Protected, Reach, Refusals, slot::Slot};
 use alloc::vec::Vec;
 use core::net::IpAddr;
 use honeymesh_types::{Ban, Enforcement, Mode, Reasons, Subject};
@@ -82,6 +82,12 @@ impl Ledger {
         let Some(entry) = self.bans.get(subject) else { return Vec::new() };
         let each = entry.slots.iter();
         each.map(|slot| (slot.claim(*subject, &self.origins), entry.counts(slot, &self.origins))).collect()
+    }
+
+    /// The subjects on which this node itself has claims that may travel and do not rest on forgeable evidence, in order.
+    pub fn claimed_here(&self) -> impl Iterator<Item = Subject> + '_ {
+        let travels = |slot: &Slot| slot.local && slot.reach == Reach::Mesh && !slot.is_spoofable();
+        self.bans.iter().filter(move |(_, entry)| entry.slots.iter().any(travels)).map(|(subject, _)| *subject)
     }
 
     /// All bans that cover the whole of `subject` (itself included), narrowest first.

@@ -1,0 +1,142 @@
+//! The node: one input in, outputs out.
+
+mod change;
+mod evidence;
+mod mesh;
+mod orders;
+mod protect;
+mod read;
+mod restore;
+mod spread;
+mod wake;
+
+pub use protect::{PEER_GRACE, PROTECTED_PEERS_MAX};
+pub use spread::RENEW_BATCH_MAX;
+
+use crate::{
+    Config, Counters, Input, NetworkFacts, Output,
+    allow::Allow,
+    gate::{Gate, Topic},
+    history::History,
+    outbox::Outbox,
+};
+use alloc::{string::String, vec::Vec};
+use core::net::IpAddr;
+use honeymesh_detect::{Detector, ScanPolicy};
+use honeymesh_ledger::Ledger;
+use honeymesh_mesh_proto::Mesh;
+use honeymesh_types::{ClusterName, Event, EventId, EventKind, Mode, NodeName, Now, Subject, Trust, WallTime};
+use protect::Shield;
+use rand_chacha::ChaCha8Rng;
+use rand_core::{Rng, SeedableRng};
+use spread::Renewals;
+
+/// A whole node without a body. See the crate's description.
+pub struct Node {
+    name: NodeName,
+    /// The mode that the configuration file says.
+    configured: Mode,
+    scan: ScanPolicy,
+    detector: Detector,
+    ledger: Ledger,
+    clusters: Vec<Cluster>,
+    facts: NetworkFacts,
+    allow: Allow,
+    shield: Shield,
+    renewals: Renewals,
+    gate: Gate,
+    history: History,
+    counters: Counters,
+    rng: ChaCha8Rng,
+    now: Now,
+    out: Outbox,
+}
+
+struct Cluster {
+    name: ClusterName,
+    trust: Trust,
+    mesh: Mesh,
+}
+
+impl Node {
+    /// A node that knows nothing yet. Call [`Self::restore`] next, with nothing on a first start.
+    #[must_use]
+    pub fn new(config: Config, now: Now) -> Self {
+        let knocked = config.clusters.iter().flat_map(|cluster| cluster.mesh.join.iter().map(core::net::SocketAddr::ip));
+        let shield = Shield::new(knocked.collect());
+        let cluster = |config: crate::ClusterConfig| Cluster {
+            name: config.mesh.cluster.clone(),
+            trust: config.trust,
+            mesh: Mesh::new(config.mesh, now),
+        };
+        Self {
+            name: config.name,
+            configured: config.policy.mode,
+            scan: config.scan,
+            detector: Detector::new(),
+            ledger: Ledger::new(config.policy),
+            clusters: config.clusters.into_iter().map(cluster).collect(),
+            facts: NetworkFacts::default(),
+            allow: Allow::new(&config.allow),
+            shield,
+            renewals: Renewals::default(),
+            gate: Gate::new(now.mono),
+            history: History::default(),
+            counters: Counters::default(),
+            rng: ChaCha8Rng::seed_from_u64(config.seed),
+            now,
+            out: Outbox::default(),
+        }
+    }
+
+    /// Takes one thing that happened and appends what is to be done for it to `out`. Cannot fail, block or panic: whatever
+    /// is wrong with the input is counted or told.
+    pub fn handle(&mut self, input: Input, now: Now, out: &mut Vec<Output>) {
+        self.now = now;
+        match input {
+            Input::Knock(knock) => self.knock(knock),
+            Input::Visit(visit) => self.visit(visit),
+            Input::Datagram { cluster, from, bytes } => self.datagram(cluster, from, &bytes),
+            Input::Order { id, order } => self.order(id, order),
+            Input::Network(facts) => self.network(facts),
+            Input::Wake => self.wake(),
+        }
+        self.refresh_shield();
+        self.out.flush(out);
+    }
+
+    /// What a source is banned as: see [`Subject::of_source`].
+    fn subject_of(&self, source: IpAddr) -> Subject {
+        Subject::of_source(source, &self.facts.on_link)
+    }
+
+    /// An event of now.
+    fn event(&mut self, kind: EventKind) -> Event {
+        self.event_at(kind, self.now.wall)
+    }
+
+    fn event_at(&mut self, kind: EventKind, at: WallTime) -> Event {
+        let random = u128::from(self.rng.next_u64()) << 64 | u128::from(self.rng.next_u64());
+        Event::new(EventId::new(at, random), at, self.name.clone(), kind)
+    }
+
+    /// Tells that something about `source` was refused, unless there was too much of that already.
+    fn tell_refused(&mut self, source: IpAddr, fields: impl IntoIterator<Item = (&'static str, String)>) {
+        if !self.gate_passes(Topic::Refused, source) {
+            return;
+        }
+        let mut event = self.event(EventKind::Mesh);
+        event.source = Some(source);
+        event.fields = fields.into_iter().map(|(name, value)| (name.into(), value)).collect();
+        self.out.tell(event);
+    }
+
+    fn gate_passes(&mut self, topic: Topic, source: IpAddr) -> bool {
+        let passes = self.gate.passes(topic, source, self.now.mono);
+        self.counters.suppressed += u64::from(!passes);
+        passes
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,170 @@
+//! An operator's orders.
+
+use super::{Node, change::By, mesh::end_of};
+use crate::{Done, Keep, KeyStep, Lifetime, Order, OrderId, Output, Refused};
+use alloc::{string::String, string::ToString, vec::Vec};
+use core::time::Duration;
+use honeymesh_ledger::{Claim, Entered, Reach, Whose};
+use honeymesh_mesh_proto::Said;
+use honeymesh_types::{Ban, ClusterName, Event, EventKind, Grade, Mode, Reasons, Subject, WallTime};
+use ipnet::IpNet;
+
+impl Node {
+    pub(super) fn order(&mut self, id: OrderId, order: Order) {
+        let result = match order {
+            Order::Ban { subject, lifetime, note, reach, force } => self.order_ban(subject, lifetime, note, reach, force),
+            Order::Unban { subject, reach } => Ok(self.order_unban(subject, reach)),
+            Order::AllowAdd(net) => self.order_allow(&net),
+            Order::AllowRemove(net) => self.order_disallow(&net),
+            Order::SetMode(mode) => self.order_mode(mode),
+            Order::Key { cluster, step } => self.order_key(cluster, step),
+        };
+        self.out.push(Output::Reply { id, result });
+    }
+
+    fn order_ban(
+        &mut self,
+        subject: Subject,
+        lifetime: Lifetime,
+        note: Option<String>,
+        reach: Reach,
+        force: bool,
+    ) -> Result<Done, Refused> {
+        let until = self.until(lifetime)?;
+        let name = self.name.clone();
+        let claim = Claim {
+            note,
+            force,
+            // No peer takes a wide prefix, so it is not offered to any.
+            reach: if subject.is_wide() { Reach::Here } else { reach },
+            ..Claim::local(subject, name.as_str(), Reasons::MANUAL, Grade::Operator, self.now.wall, until)
+        };
+        let changed = match self.ledger.enter(claim, self.now.wall) {
+            Entered::Refused(refusal) => return Err(refusal.into()),
+            Entered::Unchanged => false,
+            Entered::Changed { change, displaced } => {
+                displaced.iter().for_each(|gone| self.apply(gone, &By::Itself));
+                self.apply(&change, &By::Operator);
+                change.before.as_ref() != Some(&change.ban)
+            }
+        };
+        let clusters = if reach == Reach::Mesh { self.spread(subject) } else { Vec::new() };
+        let ban = self.ledger.ban(&subject);
+        ban.map(|ban| Done::Banned { ban, changed, clusters }).ok_or(Refused::NoTime)
+    }
+
+    fn until(&self, lifetime: Lifetime) -> Result<Option<WallTime>, Refused> {
+        let ttl = match lifetime {
+            Lifetime::Forever => return Ok(None),
+            Lifetime::For(Duration::ZERO) => return Err(Refused::NoTime),
+            Lifetime::For(ttl) => Some(ttl),
+            Lifetime::Default => self.ledger.policy().ttl.manual,
+        };
+        Ok(ttl.map(|ttl| self.now.wall.plus(ttl)))
+    }
+
+    /// Lifts everything said so far about exactly `subject`, here and (unless it is to stay here) on every node.
+    fn order_unban(&mut self, subject: Subject, reach: Reach) -> Done {
+        self.renewals.cancel(&subject);
+        let (clusters, said_at) = if reach == Reach::Mesh { self.say_unban(subject) } else { (Vec::new(), None) };
+        let newest = self.ledger.claims(&subject).iter().map(|(claim, _)| claim.last).max();
+        let before = [Some(self.now.wall), said_at, newest].into_iter().flatten().max().unwrap_or(self.now.wall);
+        let change = self.ledger.lift(&subject, before, Whose::Everybodys, self.now.wall);
+        if let Some(change) = &change {
+            self.apply(change, &By::Operator);
+        }
+        self.out.keep(Keep::Unbanned { subject, before, expires: before.plus(self.ledger.policy().ttl.mesh) });
+        let covered_by: Vec<Ban> = self.ledger.covering(&subject);
+        Done::Unbanned { subject, was: change.and_then(|change| change.before), covered_by, clusters }
+    }
+
+    fn say_unban(&mut self, subject: Subject) -> (Vec<ClusterName>, Option<WallTime>) {
+        let (mut told, mut latest) = (Vec::new(), None);
+        if subject.is_wide() {
+            return (told, latest);
+        }
+        for cluster in 0..self.clusters.len() {
+            if let Some(signed) = self.say(cluster, subject, Said::Unban) {
+                latest = latest.max(Some(end_of(signed.record.at)));
+                told.extend(self.clusters.get(cluster).map(|known| known.name.clone()));
+            }
+        }
+        (told, latest)
+    }
+
+    fn order_allow(&mut self, net: &IpNet) -> Result<Done, Refused> {
+        let net = crate::allow::canonical(net);
+        let changed = self.allow.add(&net)?;
+        self.allow_changed();
+        let lifted = self.refresh_shield();
+        self.allow_told(net, changed, "added");
+        Ok(Done::Allowed { net, changed, lifted })
+    }
+
+    fn order_disallow(&mut self, net: &IpNet) -> Result<Done, Refused> {
+        let net = crate::allow::canonical(net);
+        self.allow.remove(&net)?;
+        self.allow_changed();
+        self.refresh_shield();
+        self.allow_told(net, true, "removed");
+        Ok(Done::Disallowed { net })
+    }
+
+    fn allow_told(&mut self, net: IpNet, changed: bool, what: &str) {
+        if changed {
+            self.out.keep(self.allow.keep());
+            let mut event = self.audit("allowlist", what);
+            event.subject = Some(Subject::new(net));
+            self.out.tell(event);
+        }
+    }
+
+    fn order_mode(&mut self, mode: Mode) -> Result<Done, Refused> {
+        let before = self.ledger.mode();
+        match mode {
+            Mode::Lockdown => return Err(Refused::Lockdown),
+            Mode::Observe | Mode::Enforce => {}
+        }
+        self.out.keep(Keep::Mode { mode, configured: self.configured });
+        if mode != before {
+            self.change_mode(mode);
+            let event = self.audit("mode", mode.as_str());
+            self.out.tell(event);
+        }
+        Ok(Done::ModeSet { mode, before })
+    }
+
+    /// What was banned while observing is enforced, and said to the meshes, from now on.
+    fn change_mode(&mut self, mode: Mode) {
+        self.ledger.set_mode(mode);
+        self.out.push(Output::Enforcing(self.is_enforcing()));
+        self.out.push(Output::Reconcile);
+        if self.is_enforcing() {
+            self.renew_all();
+        }
+    }
+
+    fn order_key(&mut self, cluster: ClusterName, step: KeyStep) -> Result<Done, Refused> {
+        let Some(known) = self.clusters.iter_mut().find(|known| known.name == cluster) else {
+            return Err(Refused::UnknownCluster(cluster));
+        };
+        let what = match step {
+            KeyStep::Add(key) => known.mesh.add_key(key).map(|()| "key added"),
+            KeyStep::Use(key) => known.mesh.use_key(&key).map(|()| "key in use"),
+            KeyStep::Retire(key) => known.mesh.retire_key(&key).map(|()| "key retired"),
+        }?;
+        let mut event = self.audit("keys", what);
+        event.fields.insert("cluster".into(), cluster.to_string());
+        self.out.tell(event);
+        Ok(Done::KeysChanged { cluster })
+    }
+
+    /// An event about something an operator changed.
+    pub(super) fn audit(&mut self, what: &str, to: &str) -> Event {
+        let mut event = self.event(EventKind::Audit);
+        event.fields.insert("what".into(), what.into());
+        event.fields.insert("change".into(), to.into());
+        event.fields.insert("by".into(), "operator".into());
+        event
+    }
+}

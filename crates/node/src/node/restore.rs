@@ -1,0 +1,104 @@
+//! The same state after a restart.
+
+use super::{Node, change::forget, mesh::Heard};
+use crate::{Keep, Output};
+use alloc::vec::Vec;
+use honeymesh_ledger::{Change, Claim, Entered, Whose};
+use honeymesh_types::{ClusterName, Mode, Now};
+
+impl Node {
+    /// Takes back what the store kept, in any order. Records are verified again, claims come through the same door as new
+    /// ones; what is over, protected by now or damaged stays out and is forgotten or counted. Tells the carrier mode and
+    /// never-ban set; make the kernel equal to [`Self::intent`] when the network was told too.
+    pub fn restore(&mut self, kept: Vec<Keep>, now: Now, out: &mut Vec<Output>) {
+        self.now = now;
+        self.restore_settings(&kept);
+        self.refresh_shield();
+        let (mut claims, mut records) = (Vec::new(), Vec::new());
+        for keep in kept {
+            match keep {
+                Keep::Claim(claim) => claims.push(claim),
+                Keep::Record { cluster, raw, .. } => records.push((cluster, raw)),
+                Keep::Unbanned { subject, before, .. } => {
+                    self.ledger.lift(&subject, before, Whose::Peers, now.wall);
+                }
+                Keep::Forget { .. } | Keep::Allow { .. } | Keep::Mode { .. } => {}
+            }
+        }
+        claims.into_iter().for_each(|claim| self.restore_claim(claim));
+        records.into_iter().for_each(|(cluster, raw)| self.restore_record(&cluster, &raw));
+        self.out.push(Output::Enforcing(self.is_enforcing()));
+        self.out.push(Output::Reconcile);
+        self.renew_all();
+        self.out.flush(out);
+    }
+
+    fn restore_settings(&mut self, kept: &[Keep]) {
+        for keep in kept {
+            match keep {
+                Keep::Allow { added, removed } => self.restore_allow(added, removed),
+                Keep::Mode { mode, configured } if *configured == self.configured => self.restore_mode(*mode),
+                _ => {}
+            }
+        }
+    }
+
+    fn restore_allow(&mut self, added: &[ipnet::IpNet], removed: &[ipnet::IpNet]) {
+        self.allow.restore(added, removed);
+        self.allow_changed();
+        let removed: Vec<_> = self.allow.removed().collect();
+        for net in removed {
+            let mut event = self.audit("allowlist", "an operator removed it; the configuration file still holds it");
+            event.subject = Some(honeymesh_types::Subject::new(net));
+            self.out.tell(event);
+        }
+    }
+
+    fn restore_mode(&mut self, mode: Mode) {
+        if mode != self.configured && mode != Mode::Lockdown {
+            self.ledger.set_mode(mode);
+            let event = self.audit("mode", mode.as_str());
+            self.out.tell(event);
+        }
+    }
+
+    fn restore_claim(&mut self, claim: Claim) {
+        let gone = forget(&claim);
+        match self.ledger.enter(claim, self.now.wall) {
+            Entered::Refused(_) => {
+                self.counters.not_restored += 1;
+                self.out.keep(gone);
+            }
+            Entered::Changed { displaced, .. } => displaced.iter().for_each(|change| self.forget_claims(change)),
+            Entered::Unchanged => {}
+        }
+    }
+
+    fn restore_record(&mut self, cluster: &ClusterName, raw: &[u8]) {
+        let place = self.clusters.iter().position(|known| known.name == *cluster);
+        let Some((place, known)) = place.and_then(|place| Some((place, self.clusters.get_mut(place)?))) else {
+            self.counters.not_restored += 1;
+            return;
+        };
+        match known.mesh.restore(raw, self.now) {
+            Ok(signed) if signed.record.is_ban() && signed.record.origin == known.mesh.identity() => {}
+            Ok(signed) => self.restore_heard(place, &signed.record),
+            Err(_) => self.counters.not_restored += 1,
+        }
+    }
+
+    fn restore_heard(&mut self, cluster: usize, record: &honeymesh_mesh_proto::Record) {
+        match self.admit(cluster, record) {
+            Heard::Changed(changes) => changes.iter().for_each(|change| self.forget_claims(change)),
+            Heard::Refused(_) => self.counters.not_restored += 1,
+            Heard::Nothing => {}
+        }
+    }
+
+    /// What went is forgotten by the store too.
+    fn forget_claims(&mut self, change: &Change) {
+        if change.kind != honeymesh_ledger::ChangeKind::Raised {
+            change.claims.iter().filter(|claim| claim.is_local()).for_each(|claim| self.out.keep(forget(claim)));
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! What this node says to its meshes, and when it says it again.
+
+use super::{Cluster, Node, change::is_much_later};
+use alloc::{
+    collections::{BTreeMap, BTreeSet},
+    vec::Vec,
+};
+use core::time::Duration;
+use honeymesh_ledger::{Claim, Reach};
+use honeymesh_mesh_proto::{Record, Said, Signed, Statement, limits::TTL_MAX};
+use honeymesh_types::{ClusterName, Reasons, Subject, WallTime};
+
+/// How many bans are said again in one wake; `wake_at` stays in the past while more are due.
+pub const RENEW_BATCH_MAX: usize = 32;
+
+/// The soonest that a ban is said again, so that one that cannot be said is not tried without end.
+const RENEW_AFTER_MIN: Duration = Duration::from_secs(1);
+
+/// When to say a ban again, one time a subject. Holds no more than the ledger has bans.
+#[derive(Default)]
+pub(super) struct Renewals {
+    due: BTreeSet<(WallTime, Subject)>,
+    at: BTreeMap<Subject, WallTime>,
+}
+
+impl Renewals {
+    pub(super) fn set(&mut self, subject: Subject, at: WallTime) {
+        self.cancel(&subject);
+        self.due.insert((at, subject));
+        self.at.insert(subject, at);
+    }
+
+    pub(super) fn cancel(&mut self, subject: &Subject) {
+        if let Some(at) = self.at.remove(subject) {
+            self.due.remove(&(at, *subject));
+        }
+    }
+
+    pub(super) fn wake_at(&self) -> Option<WallTime> {
+        self.due.first().map(|(at, _)| *at)
+    }
+
+    fn take_due(&mut self, now: WallTime) -> Option<Subject> {
+        let (_, subject) = self.due.first().filter(|(at, _)| *at <= now).copied()?;
+        self.cancel(&subject);
+        Some(subject)
+    }
+}
+
+/// What this node has to say about a subject: the union of its claims that may travel.
+struct Word {
+    said: Said,
+    until: Option<WallTime>,
+    by_operator: bool,
+}
+
+impl Node {
+    /// Says the ban of `subject` to every mesh to which that is news. Returns the clusters that know it now.
+    pub(super) fn spread(&mut self, subject: Subject) -> Vec<ClusterName> {
+        let Some(word) = self.word(&subject) else { return Vec::new() };
+        let mut told = Vec::new();
+        for cluster in 0..self.clusters.len() {
+            if !self.is_news(cluster, &subject, &word) || self.say(cluster, subject, word.said.clone()).is_some() {
+                told.extend(self.clusters.get(cluster).map(|known| known.name.clone()));
+            }
+        }
+        self.schedule(subject, &word);
+        told
+    }
+
+    /// Says again what is due, and what was not said yet.
+    pub(super) fn renew(&mut self) {
+        for _ in 0..RENEW_BATCH_MAX {
+            let Some(subject) = self.renewals.take_due(self.now.wall) else { return };
+            self.spread(subject);
+        }
+    }
+
+    /// Everything this node may say is looked at in the next wakes: what the meshes know already is not said again.
+    pub(super) fn renew_all(&mut self) {
+        let subjects: Vec<Subject> = self.ledger.claimed_here().collect();
+        subjects.into_iter().for_each(|subject| self.renewals.set(subject, self.now.wall));
+    }
+
+    /// Signs, keeps and pushes. `None`: the mesh would not say it; that is told.
+    pub(super) fn say(&mut self, cluster: usize, subject: Subject, said: Said) -> Option<Signed> {
+        let mut effects = Vec::new();
+        let result = self.clusters.get_mut(cluster)?.mesh.publish(Statement { subject, said }, self.now, &mut effects);
+        match result {
+            Ok(signed) => {
+                self.counters.published += 1;
+                self.keep_record(cluster, &signed);
+                self.take_effects(cluster, effects);
+                Some(signed)
+            }
+            Err(why) => {
+                let name = self.cluster_name(cluster);
+                self.tell_refused(subject.addr(), [("cluster", name), ("refused", alloc::format!("not published: {why}"))]);
+                None
+            }
+        }
+    }
+
+    /// `None`: there is nothing to say, or this node only observes.
+    fn word(&self, subject: &Subject) -> Option<Word> {
+        let may_travel = |claim: &Claim| claim.is_local() && claim.reach == Reach::Mesh && !claim.is_spoofable();
+        let mut claims = self.ledger.claims(subject).into_iter().map(|(claim, _)| claim).filter(may_travel);
+        if !self.is_enforcing() || subject.is_wide() {
+            return None;
+        }
+        let first = claims.next()?;
+        let union = claims.fold(first, unite);
+        let ttl = union.until.map_or(TTL_MAX, |until| until.since(self.now.wall)).min(TTL_MAX);
+        let Claim { reasons, grade, scope, score, note, until, .. } = union;
+        let by_operator = reasons.contains(Reasons::MANUAL);
+        let said = Said::Ban { reasons, grade, scope, ttl, score, note };
+        (!ttl.is_zero()).then_some(Word { said, until, by_operator })
+    }
+
+    /// Does the mesh not know it yet, or less of it, or for much shorter?
+    fn is_news(&self, cluster: usize, subject: &Subject, word: &Word) -> bool {
+        let Some(known) = self.clusters.get(cluster) else { return false };
+        let records = known.mesh.records(subject);
+        let lifted = records.iter().filter(|signed| !signed.record.is_ban()).map(|signed| signed.record.at).max();
+        own_record(known, subject).is_none_or(|own| lifted >= Some(own.record.at) || self.says_more(word, &own.record))
+    }
+
+    fn says_more(&self, word: &Word, own: &Record) -> bool {
+        let (Said::Ban { reasons, grade, scope, .. }, Said::Ban { reasons: known, grade: best, scope: widest, .. }) =
+            (&word.said, &own.said)
+        else {
+            return true;
+        };
+        !known.contains(*reasons) || grade > best || scope > widest || self.is_due(word, own)
+    }
+
+    /// A ban that fits into one record is said again when it ends much later; one that outlives its lease, at half of it.
+    fn is_due(&self, word: &Word, own: &Record) -> bool {
+        let now = self.now.wall;
+        match self.outlives_lease(word) {
+            true => now >= own.at.wall().plus(self.lease() / 2),
+            false => is_much_later(Some(own.until()), word.until, now),
+        }
+    }
+
+    /// Peers end a ban after their `ttl_mesh`; this node assumes they have the same.
+    fn lease(&self) -> Duration {
+        self.ledger.policy().ttl.mesh.min(TTL_MAX)
+    }
+
+    fn outlives_lease(&self, word: &Word) -> bool {
+        word.by_operator && word.until.is_none_or(|until| until > self.now.wall.plus(self.lease()))
+    }
+
+    /// From when it was said last, so that a clock that runs ahead elsewhere opens no gap.
+    fn schedule(&mut self, subject: Subject, word: &Word) {
+        if self.outlives_lease(word) {
+            let said = self.clusters.iter().filter_map(|known| own_record(known, &subject)).map(|own| own.record.at.wall()).min();
+            let due = said.unwrap_or(self.now.wall).plus(self.lease() / 2);
+            self.renewals.set(subject, due.max(self.now.wall.plus(RENEW_AFTER_MIN)));
+        }
+    }
+}
+
+/// What this node says about `subject` in a cluster, if it is not over.
+fn own_record(known: &Cluster, subject: &Subject) -> Option<Signed> {
+    let own = |signed: &Signed| signed.record.is_ban() && signed.record.origin == known.mesh.identity();
+    known.mesh.records(subject).into_iter().find(own)
+}
+
+fn unite(mut all: Claim, one: Claim) -> Claim {
+    all.reasons |= one.reasons;
+    all.grade = all.grade.max(one.grade);
+    all.scope = all.scope.max(one.scope);
+    all.score = all.score.max(one.score);
+    all.until = all.until.zip(one.until).map(|(a, b)| a.max(b));
+    all.note = all.note.or(one.note);
+    all
+}

@@ -1,0 +1,142 @@
+//! The answers to an operator's orders, in words.
+
+use alloc::{string::String, vec::Vec};
+use core::fmt;
+use honeymesh_ledger::Refusal;
+use honeymesh_mesh_proto::KeyRingError;
+use honeymesh_types::{Ban, ClusterName, Mode, Subject};
+use ipnet::IpNet;
+
+/// What was done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Done {
+    /// The subject is banned.
+    Banned {
+        /// The ban as it stands.
+        ban: Ban,
+        /// Whether this order changed anything.
+        changed: bool,
+        /// The clusters it was said to.
+        clusters: Vec<ClusterName>,
+    },
+    /// The subject is not banned any more.
+    Unbanned {
+        /// Whose ban.
+        subject: Subject,
+        /// The ban that was lifted; `None`: there was none here.
+        was: Option<Ban>,
+        /// Wider bans that still cover the subject.
+        covered_by: Vec<Ban>,
+        /// The clusters it was said to.
+        clusters: Vec<ClusterName>,
+    },
+    /// The net is on the allowlist.
+    Allowed {
+        /// The net.
+        net: IpNet,
+        /// Whether it was not there before.
+        changed: bool,
+        /// How many bans were lifted for it.
+        lifted: usize,
+    },
+    /// The net is off the allowlist.
+    Disallowed {
+        /// The net.
+        net: IpNet,
+    },
+    /// The mode is in force.
+    ModeSet {
+        /// The mode.
+        mode: Mode,
+        /// The mode before.
+        before: Mode,
+    },
+    /// The cluster's keys changed.
+    KeysChanged {
+        /// The cluster.
+        cluster: ClusterName,
+    },
+}
+
+/// Why an order was not carried out; nothing was changed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// The ledger's door stayed shut.
+    #[error(transparent)]
+    Ledger(#[from] Refusal),
+    /// A ban must last.
+    #[error("a ban must last longer than no time; use `honeymesh unban` to lift one")]
+    NoTime,
+    /// The net is not on the allowlist.
+    #[error("{0} is not on the allowlist")]
+    NotAllowed(IpNet),
+    /// The allowlist is full.
+    #[error("the allowlist already holds {0} nets; remove one first")]
+    AllowFull(usize),
+    /// Lockdown needs kernel support that is not built in.
+    #[error("mode lockdown is not available in this version; use observe or enforce")]
+    Lockdown,
+    /// No such cluster.
+    #[error("this node belongs to no cluster `{0}`")]
+    UnknownCluster(ClusterName),
+    /// The key ring did not change.
+    #[error(transparent)]
+    Keys(#[from] KeyRingError),
+}
+
+impl fmt::Display for Done {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Banned { ban, changed, clusters } => write_banned(f, ban, *changed, clusters),
+            Self::Unbanned { subject, was, covered_by, clusters } => {
+                write_unbanned(f, *subject, was.is_some(), covered_by, clusters)
+            }
+            Self::Allowed { net, changed: false, .. } => write!(f, "{net} was on the allowlist already"),
+            Self::Allowed { net, lifted: 0, .. } => write!(f, "{net} is on the allowlist"),
+            Self::Allowed { net, lifted, .. } => write!(f, "{net} is on the allowlist; {lifted} bans inside it were lifted"),
+            Self::Disallowed { net } => write!(f, "{net} is off the allowlist"),
+            Self::ModeSet { mode, before } if mode == before => write!(f, "mode was {mode} already"),
+            Self::ModeSet { mode, before } => write!(f, "mode is {mode} (was {before})"),
+            Self::KeysChanged { cluster } => write!(f, "the keys of cluster {cluster} changed"),
+        }
+    }
+}
+
+fn write_banned(f: &mut fmt::Formatter<'_>, ban: &Ban, changed: bool, clusters: &[ClusterName]) -> fmt::Result {
+    let verb = if changed { "is" } else { "was already" };
+    write!(f, "{} {verb} banned", ban.subject)?;
+    if ban.until.is_none() {
+        f.write_str(" for ever")?;
+    }
+    if !ban.enforced {
+        f.write_str(", not enforced (mode observe)")?;
+    }
+    write_clusters(f, clusters)
+}
+
+fn write_unbanned(
+    f: &mut fmt::Formatter<'_>,
+    subject: Subject,
+    was: bool,
+    covered_by: &[Ban],
+    clusters: &[ClusterName],
+) -> fmt::Result {
+    if was {
+        write!(f, "{subject} is not banned any more")?;
+    } else {
+        write!(f, "{subject} was not banned here")?;
+    }
+    write_clusters(f, clusters)?;
+    for ban in covered_by {
+        write!(f, "; still covered by the ban of {}", ban.subject)?;
+    }
+    Ok(())
+}
+
+fn write_clusters(f: &mut fmt::Formatter<'_>, clusters: &[ClusterName]) -> fmt::Result {
+    if clusters.is_empty() {
+        return f.write_str("; on this node only");
+    }
+    let names: Vec<String> = clusters.iter().map(|name| alloc::format!("{name}")).collect();
+    write!(f, "; said to {}", names.join(", "))
+}

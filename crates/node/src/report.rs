@@ -1,0 +1,137 @@
+//! What can be read from a node.
+
+use alloc::{string::String, sync::Arc, vec::Vec};
+use core::net::IpAddr;
+use honeymesh_ledger::{Claim, Protected, Stats};
+use honeymesh_mesh_proto::{Member, MeshStats, Record};
+use honeymesh_types::{Ban, ClusterName, Mode, NodeId, NodeName, Subject, Trust, WallTime};
+use ipnet::IpNet;
+
+/// Everything the node knows about one address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Why {
+    /// The address.
+    pub addr: IpAddr,
+    /// The mode in force.
+    pub mode: Mode,
+    /// All bans that cover it, narrowest first.
+    pub bans: Vec<WhyBan>,
+    /// Signed records about it that belong to no ban of today: unbans above all.
+    pub records: Vec<WhyRecord>,
+    /// All that protects it, narrowest first. What is protected is passed even if a wider ban covers it.
+    pub protected: Vec<Protected>,
+    /// What ended recently and covered it, newest first; bounded by [`crate::HISTORY_MAX`] over all addresses.
+    pub past: Vec<Past>,
+    /// The verdict in one sentence.
+    pub verdict: String,
+}
+
+/// A ban with what holds it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WhyBan {
+    /// The ban.
+    pub ban: Ban,
+    /// Its claims, each with whether it counts for the ban (an observed one does not).
+    pub claims: Vec<(Claim, bool)>,
+    /// The signed records about its subject.
+    pub records: Vec<WhyRecord>,
+}
+
+/// A signed record of a mesh.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WhyRecord {
+    /// The cluster it was said in.
+    pub cluster: ClusterName,
+    /// What it says, who said it and when.
+    pub record: Arc<Record>,
+    /// Its bytes as received; the last 64 are the Ed25519 signature of the origin.
+    pub raw: Arc<[u8]>,
+}
+
+/// A ban that ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Past {
+    /// Whose.
+    pub subject: Subject,
+    /// When it ended.
+    pub at: WallTime,
+    /// How, in words: `expired`, `lifted by …`, `protected: …`.
+    pub how: String,
+}
+
+/// The node in numbers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Status {
+    /// What people call this node.
+    pub name: NodeName,
+    /// The mode in force.
+    pub mode: Mode,
+    /// The ledger in numbers.
+    pub ledger: Stats,
+    /// What was seen and refused.
+    pub counters: Counters,
+    /// Per cluster: its name, its members that answer (this node left out), records in its set.
+    pub clusters: Vec<(ClusterName, usize, usize)>,
+}
+
+/// What was seen since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Probes of dark ports.
+    pub probes: u64,
+    /// Scans the kernel reported.
+    pub scans: u64,
+    /// Reports of traps.
+    pub visits: u64,
+    /// Datagrams that came in.
+    pub datagrams: u64,
+    /// Datagrams for a cluster that does not exist.
+    pub datagrams_lost: u64,
+    /// Records of peers that came to the door.
+    pub records: u64,
+    /// Records of peers that the door refused.
+    pub records_refused: u64,
+    /// Records this node published.
+    pub published: u64,
+    /// Events about knocks, scans and refusals that were not told because there were too many.
+    pub suppressed: u64,
+    /// Stored claims and records that did not come back at start, because they were over, protected or damaged.
+    pub not_restored: u64,
+    /// Mesh peers that are not in the never-ban set because it holds the most of them already.
+    pub peers_unprotected: u64,
+}
+
+/// One cluster as this node sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PeerReport {
+    /// The cluster.
+    pub cluster: ClusterName,
+    /// What its records may do here.
+    pub trust: Trust,
+    /// This node's identity there.
+    pub identity: NodeId,
+    /// The other nodes.
+    pub members: Vec<Member>,
+    /// What came in, went out and was refused.
+    pub stats: MeshStats,
+    /// A fingerprint of the whole set of records.
+    pub fingerprint: u128,
+}
+
+/// Where an allowlisted net comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AllowSource {
+    /// The configuration file.
+    Config,
+    /// An operator added it while the node ran.
+    Operator,
+}
+
+/// One net of the allowlist.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AllowEntry {
+    /// The net.
+    pub net: IpNet,
+    /// Where it comes from.
+    pub source: AllowSource,
+}
