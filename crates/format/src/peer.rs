@@ -1,0 +1,58 @@
+//! Mesh members and clusters in JSON.
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// One mesh member, as `honeymesh peers --json` and `GET /api/v1/peers` list it. This node is not listed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PeerJson {
+    /// The cluster's name.
+    pub cluster: String,
+    /// What the member calls itself; null until it has spoken to this node directly. Not an identity.
+    pub name: Option<String>,
+    /// Its identity: the 64 hexadecimal digits of its Ed25519 public key.
+    pub id: String,
+    /// Where it is reached: address and port.
+    pub address: String,
+    /// `alive`, `suspect` or `down`.
+    pub state: String,
+    /// What its records may do here: `observe`, `corroborate`, `enforce` or `override`.
+    pub trust: String,
+    /// When its last datagram was accepted, microseconds; null if none was.
+    pub last_heard: Option<String>,
+    /// Datagrams that were accepted from it.
+    pub received: u64,
+    /// Datagrams that were sent to it.
+    pub sent: u64,
+    /// New records it delivered, its own or others'.
+    pub records: u64,
+    /// What was refused of what it sent, counted by reason.
+    pub refused: BTreeMap<String, u64>,
+}
+
+/// One cluster, as a part of the status.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClusterJson {
+    /// Its name.
+    pub name: String,
+    /// What its records may do here.
+    pub trust: String,
+    /// This node's identity in it: 64 hexadecimal digits.
+    pub id: String,
+    /// Where this node listens for it.
+    pub listen: String,
+    /// Members that answer, this node left out.
+    pub members_alive: u64,
+    /// Members that do not answer.
+    pub members_down: u64,
+    /// Records in the set, unbans included.
+    pub records: u64,
+    /// A fingerprint of the whole set, 32 hexadecimal digits: equal on all nodes that know the same.
+    pub fingerprint: String,
+    /// Datagrams that arrived.
+    pub received: u64,
+    /// Datagrams that were sent.
+    pub sent: u64,
+    /// What was refused, from members and strangers, counted by reason.
+    pub refused: BTreeMap<String, u64>,
+}

@@ -1,0 +1,159 @@
+//! The node in numbers, in JSON.
+
+use crate::{ClusterJson, CountsJson};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// The node as `honeymesh status --json` and `GET /api/v1/status` show it. `/metrics` is made of it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct StatusJson {
+    /// The program's version.
+    pub version: String,
+    /// What people call this node.
+    pub node: String,
+    /// The mode in force: `observe`, `enforce` or `lockdown`.
+    pub mode: String,
+    /// Whether traps, kernel program and mesh are all up.
+    pub ready: bool,
+    /// When the daemon started, microseconds.
+    pub started: String,
+    /// How long it has been running, in whole seconds.
+    pub uptime_seconds: u64,
+    /// What an operator should know and mend, one line each; empty when all is well.
+    pub warnings: Vec<String>,
+    /// The guarded interfaces.
+    pub interfaces: Vec<InterfaceJson>,
+    /// The bans in numbers.
+    pub bans: BansJson,
+    /// What the kernel program counted.
+    pub kernel: CountersJson,
+    /// The traps.
+    pub traps: Vec<TrapJson>,
+    /// The clusters this node belongs to.
+    pub clusters: Vec<ClusterJson>,
+    /// The last comparison of the kernel's tables with the ledger; null before the first.
+    pub audit: Option<AuditJson>,
+    /// The store.
+    pub store: StoreJson,
+    /// What happened since the daemon started.
+    pub counts: CountsJson,
+}
+
+/// A guarded interface.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InterfaceJson {
+    /// Its name.
+    pub name: String,
+    /// Its index.
+    pub index: u32,
+    /// `native` (in the driver) or `generic` (in the network stack).
+    pub xdp_mode: String,
+    /// Whether the program is still on it.
+    pub attached: bool,
+}
+
+/// The bans in numbers.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BansJson {
+    /// Bans in force, observed ones included.
+    pub total: u64,
+    /// Those meant to be in the kernel.
+    pub enforced: u64,
+    /// How many the kernel's tables hold at most.
+    pub capacity: u64,
+    /// Bans by reason; a ban with two reasons counts for both.
+    pub by_reason: BTreeMap<String, u64>,
+}
+
+/// What the kernel program counted since its tables were made. `packets` is the sum of the verdicts.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CountersJson {
+    /// Packets judged.
+    pub packets: u64,
+    /// Passed to the network stack.
+    pub passed: u64,
+    /// Dropped, for whatever reason.
+    pub dropped: u64,
+    /// Dropped by an exact IPv4 ban.
+    pub dropped_v4: u64,
+    /// Dropped by an exact IPv6 ban.
+    pub dropped_v6: u64,
+    /// Dropped by a ban of a prefix.
+    pub dropped_net: u64,
+    /// Dropped probes of dark ports by silenced sources.
+    pub dropped_dark: u64,
+    /// Dropped probes at or beyond the scan threshold.
+    pub dropped_scan: u64,
+    /// Passed, but would have been dropped in mode `enforce`.
+    pub would_drop: u64,
+    /// Passed although a header was cut short or contradicts itself.
+    pub malformed: u64,
+    /// Packets of banned sources that passed because they are on the allowlist.
+    pub allowed: u64,
+    /// Probes of dark ports.
+    pub knocks: u64,
+    /// Reports of probes that were lost because the ring buffer was full.
+    pub knocks_lost: u64,
+    /// Sources that crossed the scan threshold.
+    pub scans: u64,
+    /// Sources that were not silenced because the budget for forgeable evidence was used up.
+    pub budget_full: u64,
+    /// Further counters by name.
+    #[serde(flatten)]
+    pub more: BTreeMap<String, u64>,
+}
+
+/// One trap.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrapJson {
+    /// Its name in the configuration.
+    pub name: String,
+    /// What it plays.
+    pub service: String,
+    /// Where it listens: addresses with ports.
+    pub listen: Vec<String>,
+    /// Sessions open now.
+    pub active: u64,
+    /// Sessions begun.
+    pub sessions: u64,
+    /// Connections closed because a limit was reached.
+    pub refused: u64,
+    /// Bytes received.
+    pub bytes: u64,
+    /// Reports lost because nobody took them in time.
+    pub reports_lost: u64,
+    /// Sessions whose protocol broke, and connections that could not be accepted.
+    pub errors: u64,
+}
+
+/// How the kernel's tables differed from the ledger.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditJson {
+    /// When they were compared, microseconds.
+    pub at: String,
+    /// Bans that were not in the kernel.
+    pub missing: u64,
+    /// Entries in the kernel without a ban.
+    pub extra: u64,
+    /// Entries that differed from their ban.
+    pub different: u64,
+    /// Interfaces from which the program has come off.
+    pub detached: Vec<String>,
+}
+
+/// The store.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoreJson {
+    /// Events it holds.
+    pub events: u64,
+    /// Size of the database file in bytes.
+    pub file_bytes: u64,
+    /// Writes that wait.
+    pub queue: u64,
+    /// Events that were dropped because too many writes waited, or because the disk refused them.
+    pub dropped: u64,
+    /// Events deleted because of their number or their age.
+    pub retired: u64,
+    /// Why the last write failed; null when it did not.
+    pub failing: Option<String>,
+}
