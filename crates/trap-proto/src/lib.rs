@@ -9,6 +9,8 @@
 
 extern crate alloc;
 
+#[cfg(test)]
+mod drive;
 mod findings;
 mod ftp;
 mod http;
@@ -36,10 +38,11 @@ use honeymesh_types::WallTime;
 pub const ANSWER_BYTES_MAX: usize = 32 * 1024;
 
 /// What a session wants its carrier to do next.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[must_use]
 pub enum Flow {
     /// Nothing to report yet: write the answer, go on reading.
+    #[default]
     Continue,
     /// Enough was said: report [`Session::findings`] at once, *then* write the answer and go on.
     Telling,

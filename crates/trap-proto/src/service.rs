@@ -80,11 +80,9 @@ impl Service {
     pub fn define(definition: &Definition) -> Result<Self, ServiceError> {
         let banner = definition.banner.as_deref();
         match definition.service.as_str() {
-            "script" => return Ok(Self::Script(Script::new(banner, &definition.script)?)),
-            name if !Self::NAMES.contains(&name) => return Err(ServiceError::Unknown(name.to_string())),
-            name if definition.script != ScriptDefinition::default() => {
-                return Err(ServiceError::NotScripted(name.to_string()));
-            }
+            "script" => Ok(Self::Script(Script::new(banner, &definition.script)?)),
+            name if !Self::NAMES.contains(&name) => Err(ServiceError::Unknown(name.to_string())),
+            name if definition.script != ScriptDefinition::default() => Err(ServiceError::NotScripted(name.to_string())),
             "ssh" => Ok(Self::Ssh(banner.map_or_else(|| Ok(Ssh::default()), Ssh::new)?)),
             "http" => Ok(Self::Http(banner.map_or_else(|| Ok(Http::default()), Http::new)?)),
             _ => Ok(Self::Ftp(banner.map_or_else(|| Ok(Ftp::default()), Ftp::new)?)),
@@ -122,5 +120,56 @@ pub(crate) fn checked_banner(text: &str) -> Result<String, BannerError> {
         text if text.len() > BANNER_BYTES_MAX => Err(BannerError::Long(text.len())),
         text if !text.bytes().all(|byte| matches!(byte, b' '..=b'~')) => Err(BannerError::Characters),
         text => Ok(text.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::RuleDefinition;
+    use alloc::vec::Vec;
+
+    fn definition(service: &str, banner: Option<&str>) -> Definition {
+        Definition { service: service.into(), banner: banner.map(Into::into), ..Definition::default() }
+    }
+
+    #[test]
+    fn every_name_is_a_service_that_opens() {
+        for name in Service::NAMES {
+            let service = Service::define(&definition(name, None)).unwrap();
+            assert_eq!(service.name(), name);
+            let _ = service.session(1).open(&mut Vec::new());
+        }
+    }
+
+    #[test]
+    fn mistakes_are_told_in_words() {
+        let table = [
+            (definition("telnet", None), "`telnet` is no service; there are ssh, http, ftp and script"),
+            (definition("ssh", Some("OpenSSH")), "banner: an SSH identification begins with `SSH-2.0-` and the software's name"),
+            (definition("http", Some("")), "banner: it is empty; leave it out for the usual one"),
+            (
+                definition("http", Some("nginx\r\nX: y")),
+                "banner: it has a character that cannot be sent: only printable ASCII in one line is allowed",
+            ),
+        ];
+        for (definition, message) in table {
+            assert_eq!(Service::define(&definition).unwrap_err().to_string(), message);
+        }
+        assert_eq!(
+            Service::define(&definition("ftp", Some(&"x".repeat(201)))).unwrap_err().to_string(),
+            "banner: it is 201 bytes long; 200 are allowed"
+        );
+    }
+
+    #[test]
+    fn rules_belong_to_scripts() {
+        let rules = alloc::vec![RuleDefinition { expect: Some(String::new()), ..RuleDefinition::default() }];
+        let script = ScriptDefinition { rules, ..ScriptDefinition::default() };
+        let of = |service: &str| {
+            Service::define(&Definition { script: script.clone(), ..definition(service, None) }).unwrap_err().to_string()
+        };
+        assert_eq!(of("ssh"), "service `ssh` takes no rules; use service = \"script\" for a trap of your own");
+        assert_eq!(of("script"), "rule 1: `expect` is empty; leave it out to expect any line");
     }
 }

@@ -50,6 +50,19 @@ fn is_treacherous(character: char) -> bool {
             | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
+/// Bytes that nobody can guess without the seed's entropy: splitmix64, good enough for cookies that guard nothing.
+pub(crate) fn random_bytes<const N: usize>(seed: u64) -> [u8; N] {
+    let mut state = seed;
+    let mut bytes = [0; N];
+    for chunk in bytes.chunks_mut(8) {
+        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (state ^ state >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        chunk.copy_from_slice(&(mixed ^ mixed >> 31).to_le_bytes()[..chunk.len()]);
+    }
+    bytes
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

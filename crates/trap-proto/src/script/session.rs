@@ -126,3 +126,169 @@ impl Session for ScriptSession {
         core::mem::take(&mut self.findings)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        RuleDefinition, Script, ScriptDefinition,
+        drive::{self, Heard, said},
+    };
+    use alloc::{string::String, vec};
+    use proptest::prelude::*;
+
+    fn rule(expect: &str, answer: &str) -> RuleDefinition {
+        RuleDefinition { expect: Some(expect.into()), answer: Some(answer.into()), ..RuleDefinition::default() }
+    }
+
+    fn any(answer: &str) -> RuleDefinition {
+        RuleDefinition { answer: Some(answer.into()), ..RuleDefinition::default() }
+    }
+
+    fn lines(rules: Vec<RuleDefinition>) -> ScriptSession {
+        let definition = ScriptDefinition { rules, otherwise: Some("ERROR\r\n".into()), ..ScriptDefinition::default() };
+        Script::new(Some("hello\r\n"), &definition).unwrap().session()
+    }
+
+    fn bytes(rules: Vec<RuleDefinition>) -> ScriptSession {
+        let definition = ScriptDefinition { frames: Frames::Bytes, rules, otherwise: None };
+        Script::new(None, &definition).unwrap().session()
+    }
+
+    fn memcached() -> ScriptSession {
+        lines(vec![
+            rule("version", "VERSION 1.6.18\r\n"),
+            RuleDefinition { ignore_case: true, close: true, ..rule("QUIT", "") },
+            RuleDefinition { capture: Some("key".into()), telling: true, ..rule("get ", "END\r\n") },
+            RuleDefinition { contains: Some("/etc/passwd".into()), hostile: true, ..RuleDefinition::default() },
+        ])
+    }
+
+    /// Telnet's login in four rules.
+    fn telnet() -> ScriptSession {
+        let to = |state: &str| Some(String::from(state));
+        lines(vec![
+            RuleDefinition { when: to("start"), next: to("password"), capture: to("username"), ..any("Password: ") },
+            RuleDefinition {
+                when: to("password"),
+                next: to("start"),
+                capture: to("password"),
+                credentials: true,
+                ..any("\r\nLogin incorrect\r\nlogin: ")
+            },
+        ])
+    }
+
+    fn talk(mut session: ScriptSession, bytes: &[u8]) -> Heard {
+        drive::whole(&mut session, bytes)
+    }
+
+    #[test]
+    fn the_first_rule_that_expects_a_line_answers_it() {
+        let heard = talk(memcached(), b"version\r\nget a b \r\nstats\nquit\r\nversion\r\n");
+        assert_eq!(said(&heard.answer), "hello\r\nVERSION 1.6.18\r\nEND\r\nERROR\r\n");
+        assert_eq!((heard.flow, heard.findings.fields["key"].as_str()), (Flow::Close, "a b"));
+        assert_eq!(heard.reports[0].1, b"version\r\nget a b \r\n", "told right behind the rule that says so");
+    }
+
+    #[test]
+    fn rules_give_signs() {
+        let heard = talk(memcached(), b"set x 0 0 9 cat /etc/passwd;\r\n");
+        assert_eq!((heard.flow, heard.findings.signs), (Flow::Telling, Signs::RULE));
+        let bait = RuleDefinition { bait: true, ..rule("AKIA", "") };
+        assert_eq!(talk(lines(vec![bait]), b"AKIAXYZ\n").findings.signs, Signs::BAIT);
+    }
+
+    #[test]
+    fn states_make_a_login_of_lines() {
+        let heard = talk(telnet(), b"root\r\ntoor\r\nadmin\r\nadmin\r\n");
+        let told: Vec<_> = heard
+            .reports
+            .iter()
+            .map(|(found, _)| (found.fields["username"].as_str(), found.fields["password"].as_str()))
+            .collect();
+        assert_eq!(told, [("root", "toor"), ("admin", "admin")]);
+        assert!(heard.reports.iter().all(|(found, _)| found.signs == Signs::CREDENTIALS));
+    }
+
+    #[test]
+    fn case_is_kept_unless_it_is_ignored() {
+        assert_eq!(said(&talk(lines(vec![rule("HELO", "250\r\n")]), b"helo x\n").answer), "hello\r\nERROR\r\n");
+        let ignoring = RuleDefinition { ignore_case: true, ..rule("HELO", "250\r\n") };
+        assert_eq!(said(&talk(lines(vec![ignoring]), b"helo x\n").answer), "hello\r\n250\r\n");
+        let within = RuleDefinition { contains: Some("PaSS".into()), ignore_case: true, capture: Some("rest".into()), ..any("") };
+        assert_eq!(talk(lines(vec![within]), b"xx pAss=1\n").findings.fields["rest"], "=1");
+    }
+
+    #[test]
+    fn long_lines_and_unfinished_ones_still_count() {
+        let heard = talk(memcached(), &[b"get ".as_slice(), &[b'x'; 5_000], b"\nversion\n"].concat());
+        assert_eq!(heard.findings.fields["key"].len(), LINE_BYTES_MAX - 4);
+        assert!(heard.findings.signs.contains(Signs::MALFORMED) && heard.answer.ends_with(b"VERSION 1.6.18\r\n"));
+        let unfinished = talk(memcached(), b"echo /etc/passwd");
+        assert_eq!((unfinished.findings.signs, said(&unfinished.answer)), (Signs::RULE, "hello\r\n".into()));
+    }
+
+    #[test]
+    fn a_stream_is_searched_at_every_position() {
+        let hex = |pattern: &str, answer: &str| RuleDefinition {
+            expect_hex: Some(pattern.into()),
+            answer_hex: Some(answer.into()),
+            ..RuleDefinition::default()
+        };
+        let rules = || vec![hex("03 00 00 13", "0300"), hex("03 00", "ff"), rule("aab", "!")];
+        let table: [(&[u8], &[u8]); 6] = [
+            (b"\x03\x00\x00\x13", b"\x03\x00"),
+            (b"..\x03\x00\x00\x13..", b"\x03\x00"),
+            (b"\x03\x00\x01", b"\xff"),
+            (b"aaab", b"!"),
+            (b"\x03\x00\x00\x03\x00\x00\x13", b"\xff\x03\x00"),
+            (b"nothing", b""),
+        ];
+        for (said, answer) in table {
+            assert_eq!(talk(bytes(rules()), said).answer, answer, "{said:?}");
+        }
+    }
+
+    #[test]
+    fn a_flood_is_answered_in_bounded_pieces() {
+        let long = lines(vec![any(&"x".repeat(ANSWER_TEXT_BYTES_MAX))]);
+        assert_eq!(talk(long, &[b'\n'; 100]).answer.len(), 7 + 100 * ANSWER_TEXT_BYTES_MAX);
+    }
+
+    /// A pattern that is almost there, over and over, is the worst case; it must stay linear.
+    #[test]
+    fn an_almost_matching_flood_is_searched_in_linear_time() {
+        let almost = "a".repeat(255) + "b";
+        let worst = || vec![rule(&almost, "!"); 1];
+        assert_eq!(talk(bytes(worst()), &[b'a'; 100_000]).answer, b"");
+        let within = RuleDefinition { contains: Some(almost.clone()), ..any("!") };
+        assert_eq!(said(&talk(lines(vec![within]), &[b'a'; 100_000]).answer), "hello\r\nERROR\r\n");
+    }
+
+    fn noise() -> impl Strategy<Value = Vec<u8>> {
+        let word = prop_oneof![
+            Just(b"version".to_vec()),
+            Just(b"get ".to_vec()),
+            Just(b"/etc/passwd".to_vec()),
+            Just(b"\r\n".to_vec()),
+            Just(b"\n".to_vec()),
+            Just(b"aa".to_vec()),
+            Just(b"\x03\x00".to_vec()),
+            Just(b"\x00\x13".to_vec()),
+            Just(vec![b'x'; 1_030]),
+            proptest::collection::vec(proptest::num::u8::ANY, 0..20),
+        ];
+        proptest::collection::vec(word, 0..40).prop_map(|words| words.concat())
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_break_it_and_packets_do_not_matter(noise in noise(), cuts in drive::cuts()) {
+            drive::law(memcached, &noise, &cuts)?;
+            drive::law(telnet, &noise, &cuts)?;
+            let hex = |pattern: &str| RuleDefinition { expect_hex: Some(pattern.into()), telling: true, ..RuleDefinition::default() };
+            drive::law(|| bytes(vec![hex("03000013"), hex("0300"), rule("aab", "!"), rule("a", "?")]), &noise, &cuts)?;
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! Drives a session in tests as a carrier does, and the laws that every service keeps.
+
+use crate::{ANSWER_BYTES_MAX, FIELD_BYTES_MAX, FIELDS_MAX, Findings, Flow, Session};
+use alloc::{string::String, vec::Vec};
+use honeymesh_types::WallTime;
+use proptest::prelude::*;
+
+/// 2026-11-22T10:00:00Z.
+pub(crate) const NOW: WallTime = WallTime(1_795_341_600_000_000);
+
+/// What came of a session.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct Heard {
+    pub(crate) answer: Vec<u8>,
+    /// Each report with the bytes that made it; the last one is what was left at the end.
+    pub(crate) reports: Vec<(Findings, Vec<u8>)>,
+    /// All reports together.
+    pub(crate) findings: Findings,
+    /// The last flow that was not `Continue`.
+    pub(crate) flow: Flow,
+}
+
+/// Text for messages.
+pub(crate) fn said(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// The whole conversation in one piece.
+pub(crate) fn whole(session: &mut dyn Session, bytes: &[u8]) -> Heard {
+    chunks(session, &[bytes])
+}
+
+/// The conversation in the given pieces, as a carrier holds it.
+pub(crate) fn chunks(session: &mut dyn Session, chunks: &[&[u8]]) -> Heard {
+    let mut heard = Heard::default();
+    let mut since_report = Vec::new();
+    heard.flow = session.open(&mut heard.answer);
+    for chunk in chunks {
+        let mut rest = *chunk;
+        while !rest.is_empty() && heard.flow != Flow::Close {
+            let before = heard.answer.len();
+            let step = session.receive(rest, NOW, &mut heard.answer);
+            assert!(step.taken > 0 || step.flow == Flow::Close, "no progress");
+            assert!(heard.answer.len() - before <= ANSWER_BYTES_MAX, "an answer without bound");
+            since_report.extend_from_slice(&rest[..step.taken]);
+            rest = &rest[step.taken..];
+            if step.flow != Flow::Continue {
+                heard.flow = step.flow;
+                report(session, &mut heard, &mut since_report);
+            }
+        }
+    }
+    session.end();
+    let left = session.findings();
+    if !left.is_empty() || !since_report.is_empty() {
+        heard.findings.signs |= left.signs;
+        heard.findings.fields.extend(left.fields.clone());
+        heard.reports.push((left, since_report));
+    }
+    heard
+}
+
+fn report(session: &mut dyn Session, heard: &mut Heard, since_report: &mut Vec<u8>) {
+    let findings = session.findings();
+    heard.findings.signs |= findings.signs;
+    heard.findings.fields.extend(findings.fields.clone());
+    heard.reports.push((findings, core::mem::take(since_report)));
+}
+
+/// Bytes without sense.
+pub(crate) fn noise() -> impl Strategy<Value = Vec<u8>> {
+    proptest::collection::vec(any::<u8>(), 0..600)
+}
+
+/// Where to cut a conversation into pieces: lengths of pieces, repeated to its end.
+pub(crate) fn cuts() -> impl Strategy<Value = Vec<usize>> {
+    proptest::collection::vec(1_usize..40, 1..8)
+}
+
+fn pieces<'a>(bytes: &'a [u8], cuts: &[usize]) -> Vec<&'a [u8]> {
+    let mut rest = bytes;
+    let mut pieces = Vec::new();
+    for cut in cuts.iter().cycle() {
+        if rest.is_empty() {
+            break;
+        }
+        let (piece, behind) = rest.split_at((*cut).min(rest.len()));
+        pieces.push(piece);
+        rest = behind;
+    }
+    pieces
+}
+
+/// No panic, bounded answers and findings, and the same answers and reports however the bytes were cut.
+pub(crate) fn law<S: Session>(session: impl Fn() -> S, bytes: &[u8], cuts: &[usize]) -> Result<(), TestCaseError> {
+    let at_once = whole(&mut session(), bytes);
+    let in_pieces = chunks(&mut session(), &pieces(bytes, cuts));
+    prop_assert_eq!(&at_once, &in_pieces);
+    for (findings, _) in &at_once.reports {
+        prop_assert!(findings.fields.len() <= FIELDS_MAX);
+        for value in findings.fields.values() {
+            prop_assert!(value.len() <= FIELD_BYTES_MAX && !value.chars().any(char::is_control), "{:?}", value);
+        }
+    }
+    Ok(())
+}

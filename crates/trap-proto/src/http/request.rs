@@ -1,0 +1,298 @@
+//! The head of a request: read as strictly as nginx reads it, refused with nginx's statuses.
+
+use super::{
+    answer::Status,
+    body::{BODY_BYTES_MAX, Body},
+    credentials::{self, Credentials},
+};
+use crate::Findings;
+use alloc::{string::String, vec::Vec};
+use honeymesh_types::Signs;
+use httparse::{EMPTY_HEADER, Header, ParserConfig, Request};
+
+/// The longest line of a head, in bytes: nginx's own limit.
+pub(super) const LINE_BYTES_MAX: usize = 8 * 1_024;
+/// The longest head, in bytes.
+pub(super) const HEAD_BYTES_MAX: usize = 16 * 1_024;
+/// The most header lines.
+const HEADERS_MAX: usize = 100;
+
+/// What an answer depends on.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Asked {
+    pub(super) method: Method,
+    /// The target without its query.
+    pub(super) path: String,
+    pub(super) version: Version,
+    pub(super) keep_alive: bool,
+    /// The stranger waits for leave to send its body.
+    pub(super) expects_continue: bool,
+    /// The body is a form.
+    pub(super) form: bool,
+    /// It came with credentials.
+    pub(super) authorized: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Method {
+    Get,
+    Head,
+    Post,
+    Trace,
+    Other,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Version {
+    /// A request line without a version is answered without a head.
+    Simple,
+    Http10,
+    Http11,
+}
+
+/// A head as far as it goes, byte by byte, so that it is refused as early as nginx refuses it.
+#[derive(Debug, Default)]
+pub(super) struct Head {
+    pub(super) bytes: Vec<u8>,
+    line_start: usize,
+    lines: usize,
+    /// The space behind the method was seen.
+    method_ended: bool,
+}
+
+/// What one more byte made of a head.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    More,
+    Complete,
+    Refused(Status),
+}
+
+impl Head {
+    pub(super) fn push(&mut self, byte: u8) -> Step {
+        // Empty lines before a request are skipped (RFC 9112, section 2.2).
+        if self.bytes.is_empty() && matches!(byte, b'\r' | b'\n') {
+            return Step::More;
+        }
+        self.bytes.push(byte);
+        if byte == b'\n' {
+            return self.line_ended();
+        }
+        if self.lines == 0 && !self.may_begin(byte) {
+            return Step::Refused(Status::BadRequest);
+        }
+        self.too_large()
+    }
+
+    fn too_large(&self) -> Step {
+        let line_too_long = self.bytes.len() - self.line_start > LINE_BYTES_MAX;
+        match (self.lines, line_too_long || self.bytes.len() > HEAD_BYTES_MAX) {
+            (_, false) => Step::More,
+            (0, true) => Step::Refused(Status::TargetTooLong),
+            (_, true) => Step::Refused(Status::HeadTooLarge),
+        }
+    }
+
+    /// A method is upper case up to the first space: another protocol shows in its first bytes.
+    fn may_begin(&mut self, byte: u8) -> bool {
+        let sound = self.method_ended || byte.is_ascii_uppercase() || matches!(byte, b'_' | b'-');
+        self.method_ended |= byte == b' ' && self.bytes.len() > 1;
+        sound || self.method_ended
+    }
+
+    fn line_ended(&mut self) -> Step {
+        let line = self.bytes.get(self.line_start..).unwrap_or_default().trim_ascii_end();
+        let (first, empty) = (self.lines == 0, line.is_empty());
+        let verdict = if first { request_line(line) } else { Step::More };
+        self.line_start = self.bytes.len();
+        self.lines += 1;
+        match (verdict, empty) {
+            (Step::More, true) => Step::Complete,
+            (Step::More, false) => self.too_large(),
+            (verdict, _) => verdict,
+        }
+    }
+
+    /// The first line, for the record of a request that could not be read.
+    pub(super) fn request_line(&self) -> &[u8] {
+        self.bytes.split(|byte| *byte == b'\n').next().unwrap_or_default().trim_ascii_end()
+    }
+}
+
+/// Checks a request line. A line of two words is HTTP/0.9, whole with its first line.
+fn request_line(line: &[u8]) -> Step {
+    let mut words = line.split(|byte| *byte == b' ').filter(|word| !word.is_empty());
+    let (method, target, version) = (words.next(), words.next(), words.next());
+    let sound_target = target.is_some_and(|target| target.starts_with(b"/") || target.windows(3).any(|part| part == b"://"));
+    match (method, version) {
+        _ if !sound_target && target != Some(b"*") => Step::Refused(Status::BadRequest),
+        (Some(b"GET"), None) => Step::Complete,
+        (_, Some([b'H', b'T', b'T', b'P', b'/', b'2'..=b'9', b'.', ..])) if sound_target => Step::Refused(Status::Version),
+        (_, Some([b'H', b'T', b'T', b'P', b'/', b'1', b'.', minor @ ..])) if is_number(minor) => Step::More,
+        _ => Step::Refused(Status::BadRequest),
+    }
+}
+
+fn is_number(digits: &[u8]) -> bool {
+    (1..=2).contains(&digits.len()) && digits.iter().all(u8::is_ascii_digit)
+}
+
+/// Reads a complete head: notes what is worth noting, says what was asked and what body follows.
+///
+/// # Errors
+/// The status nginx refuses it with; what could be read is noted.
+pub(super) fn read(head: &[u8], findings: &mut Findings) -> Result<(Asked, Body), Status> {
+    let mut headers = [EMPTY_HEADER; HEADERS_MAX];
+    let mut request = Request::new(&mut headers);
+    let mut config = ParserConfig::default();
+    config.allow_multiple_spaces_in_request_line_delimiters(true);
+    match config.parse_request(&mut request, head) {
+        Ok(httparse::Status::Complete(_)) => {}
+        Err(httparse::Error::TooManyHeaders) => return Err(Status::HeadTooLarge),
+        // The head is complete, so what httparse would wait for is a request line without a version.
+        Ok(httparse::Status::Partial) | Err(_) => return simple(head, findings),
+    }
+    let method = request.method.unwrap_or_default();
+    let target = request.path.unwrap_or_default();
+    let version = if request.version == Some(0) { Version::Http10 } else { Version::Http11 };
+    note_request(method, target.as_bytes(), version, findings);
+    let credentials = note_headers(request.headers, findings);
+    let asked = asked(method, target, version, request.headers, credentials);
+    checked_host(version, request.headers)?;
+    body(request.headers, findings).map(|body| (asked, body))
+}
+
+/// `GET /path` without a version.
+fn simple(head: &[u8], findings: &mut Findings) -> Result<(Asked, Body), Status> {
+    let mut words = head.trim_ascii_end().split(|byte| *byte == b' ').filter(|word| !word.is_empty());
+    match (words.next(), words.next(), words.next()) {
+        (Some(b"GET"), Some(target), None) => {
+            note_request("GET", target, Version::Simple, findings);
+            let path = String::from_utf8_lossy(target);
+            Ok((asked("GET", &path, Version::Simple, &[], false), Body::counted(0)))
+        }
+        _ => Err(Status::BadRequest),
+    }
+}
+
+fn note_request(method: &str, target: &[u8], version: Version, findings: &mut Findings) {
+    findings.note("method", method.as_bytes());
+    findings.note("path", target);
+    let version: &[u8] = match version {
+        Version::Simple => b"0.9",
+        Version::Http10 => b"1.0",
+        Version::Http11 => b"1.1",
+    };
+    findings.note("version", version);
+}
+
+/// Notes the headers that tell something; true if they had credentials.
+fn note_headers(headers: &[Header<'_>], findings: &mut Findings) -> bool {
+    let named = [
+        ("host", "host"),
+        ("user-agent", "user_agent"),
+        ("content-type", "content_type"),
+        ("referer", "referer"),
+        ("cookie", "cookie"),
+        ("x-forwarded-for", "x_forwarded_for"),
+    ];
+    for (header, field) in named {
+        if let Some(value) = value(headers, header) {
+            findings.note(field, value);
+        }
+    }
+    let Some(authorization) = value(headers, "authorization") else { return false };
+    match credentials::basic(authorization) {
+        Some(credentials) => note_credentials(&credentials, findings),
+        None => findings.note("authorization", authorization),
+    }
+    true
+}
+
+/// Notes what was offered to log in with, if there was a password.
+pub(super) fn note_credentials(credentials: &Credentials, findings: &mut Findings) {
+    if let Some(username) = &credentials.username {
+        findings.note("username", username);
+    }
+    if let Some(password) = &credentials.password {
+        findings.note("password", password);
+        findings.signs |= Signs::CREDENTIALS;
+    }
+}
+
+fn asked(method: &str, target: &str, version: Version, headers: &[Header<'_>], authorized: bool) -> Asked {
+    let connection = value(headers, "connection").unwrap_or_default().to_ascii_lowercase();
+    let says = |word: &[u8]| connection.split(|byte| *byte == b',').any(|part| part.trim_ascii() == word);
+    let is_form = |kind: &[u8]| kind.to_ascii_lowercase().starts_with(b"application/x-www-form-urlencoded");
+    Asked {
+        method: match method {
+            "GET" => Method::Get,
+            "HEAD" => Method::Head,
+            "POST" => Method::Post,
+            "TRACE" => Method::Trace,
+            _ => Method::Other,
+        },
+        path: path_of(target),
+        version,
+        keep_alive: if version == Version::Http11 { !says(b"close") } else { says(b"keep-alive") },
+        expects_continue: value(headers, "expect").is_some_and(|text| text.eq_ignore_ascii_case(b"100-continue")),
+        // Many tools forget to say that they send a form.
+        form: value(headers, "content-type").is_none_or(is_form),
+        authorized,
+    }
+}
+
+/// The path of a target in origin or absolute form, without its query.
+fn path_of(target: &str) -> String {
+    let origin = match target.split_once("://") {
+        Some((_, behind)) => behind.find('/').map_or("/", |slash| &behind[slash..]),
+        None => target,
+    };
+    origin.split(['?', '#']).next().unwrap_or_default().into()
+}
+
+/// The first value of a header.
+fn value<'a>(headers: &[Header<'a>], name: &str) -> Option<&'a [u8]> {
+    headers.iter().find(|header| header.name.eq_ignore_ascii_case(name)).map(|header| header.value)
+}
+
+fn values<'a>(headers: &[Header<'a>], name: &'static str) -> impl Iterator<Item = &'a [u8]> {
+    headers.iter().filter(move |header| header.name.eq_ignore_ascii_case(name)).map(|header| header.value)
+}
+
+fn checked_host(version: Version, headers: &[Header<'_>]) -> Result<(), Status> {
+    let mut hosts = values(headers, "host");
+    match (hosts.next(), hosts.next(), version) {
+        (None, _, Version::Http11) | (_, Some(_), _) => Err(Status::BadRequest),
+        (Some(host), ..) if host.iter().any(|byte| *byte <= b' ' || *byte == b'/') => Err(Status::BadRequest),
+        _ => Ok(()),
+    }
+}
+
+/// What body follows. Both ways of saying so at once is how requests are smuggled.
+fn body(headers: &[Header<'_>], findings: &mut Findings) -> Result<Body, Status> {
+    let mut lengths = values(headers, "content-length");
+    let mut encodings = values(headers, "transfer-encoding");
+    match (lengths.next(), lengths.next(), encodings.next(), encodings.next()) {
+        (None, _, None, _) => Ok(Body::counted(0)),
+        (Some(length), None, None, _) => match number(length) {
+            Some(bytes) if bytes > BODY_BYTES_MAX => Err(Status::BodyTooLarge),
+            Some(bytes) => Ok(Body::counted(bytes)),
+            None => Err(Status::BadRequest),
+        },
+        (None, _, Some(coding), None) if coding.eq_ignore_ascii_case(b"chunked") => Ok(Body::chunked()),
+        (None, _, Some(_), None) => Err(Status::NotImplemented),
+        _ => {
+            findings.signs |= Signs::MALFORMED;
+            Err(Status::BadRequest)
+        }
+    }
+}
+
+fn number(digits: &[u8]) -> Option<u64> {
+    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    // Too many digits are too many bytes.
+    Some(core::str::from_utf8(digits).ok()?.parse().unwrap_or(u64::MAX))
+}
