@@ -1,8 +1,6 @@
 //! What the decision needs from the kernel it runs in.
 
-use honeymesh_xdp_abi::{
-    AddressKey, BanEntry, Counter, Gates, KnockRecord, NetKey4, NetKey6, ScanRecord, ScanSettings, SourceKey,
-};
+use honeymesh_xdp_abi::{AddressKey, BanEntry, Counter, Gates, KnockRecord, NetKey4, NetKey6, ScanSettings, SourceKey};
 
 /// A ban in one of the kernel's tables.
 pub trait Ban: Copy {
@@ -88,9 +86,10 @@ pub trait Kernel {
     /// `CLOCK_BOOTTIME` in nanoseconds. Costs more than a table look-up, so it is asked late.
     fn now_ns(&self) -> u64;
     /// Tells user space of a probe. `false` if the ring buffer is full.
-    fn tell_knock(&self, record: &KnockRecord) -> bool;
-    /// Tells user space of a scan. `false` if the ring buffer is full.
-    fn tell_scan(&self, record: &ScanRecord) -> bool;
+    fn tell_knock(&self, knock: KnockRecord) -> bool;
+    /// Tells user space of a scan and, for each index up to [`honeymesh_xdp_abi::PORTS_MAX`], of a slot: written in
+    /// place, because the program's stack is small. `false` if the ring buffer is full.
+    fn tell_scan(&self, knock: KnockRecord, slots: impl Fn(usize) -> u64) -> bool;
     /// Adds one to a counter.
     fn count(&self, counter: Counter);
 }

@@ -1,9 +1,10 @@
 //! Is the packet a probe of a dark port, and how many has its source sent?
 
 use crate::{Ban, Frame, Judgement, Kernel, Scan, ban, ip::Ip, note, transport::Tcp};
+use core::hint::black_box;
 use honeymesh_xdp_abi::{
     BanEntry, Counter, GRADE_SPOOFABLE, Gates, KIND_PROBE, KIND_SCAN, KnockRecord, PORTS_MAX, REASON_SCAN, SCOPE_ALL, SCOPE_DARK,
-    SPOOFABLE_ALL, SPOOFABLE_OFF, ScanRecord, ScanSettings, Slot, ticks,
+    SPOOFABLE_ALL, SPOOFABLE_OFF, ScanSettings, Slot, SourceKey, ticks,
 };
 
 /// How often a port is entered again when another CPU took the same slot meanwhile. After that it goes uncounted.
@@ -28,7 +29,8 @@ pub(crate) fn judge<I: Ip>(ip: &I, frame: &impl Frame, kernel: &impl Kernel, gat
         return Judgement::Drop(Counter::DroppedDark);
     }
     kernel.count(Counter::Knocks);
-    weigh(ip, &tcp, kernel, gates)
+    let probe = Probe { source: ip.source_key(), bits: I::EXACT_BITS, knock: knock(ip, &tcp) };
+    weigh(&probe, kernel, gates)
 }
 
 /// Is it sent to this host, where no socket takes it?
@@ -37,29 +39,37 @@ fn is_dark<I: Ip>(ip: &I, tcp: &Tcp, kernel: &impl Kernel, gates: Gates) -> bool
     gates.has(Gates::LOCAL) && kernel.is_local(&ip.addresses().1) && !ip.is_served(kernel, tcp)
 }
 
-/// Counts the probe for its source, tells user space, and silences the source at the threshold.
-#[inline(always)]
-fn weigh<I: Ip, K: Kernel>(ip: &I, tcp: &Tcp, kernel: &K, gates: Gates) -> Judgement {
-    let source = ip.source_key();
-    let (Some(settings), Some(scan)) = (kernel.scan_settings(), kernel.scan(&source)) else {
+/// What is known of a probe of a dark port, whatever its family.
+struct Probe {
+    source: SourceKey,
+    /// How many bits of the source's address its key stands for.
+    bits: u32,
+    /// What user space is told of it. Its time is still missing.
+    knock: KnockRecord,
+}
+
+/// Counts the probe for its source, tells user space, and silences the source at the threshold. A function of its own:
+/// both families share it, and the program's stack is small.
+#[inline(never)]
+fn weigh(probe: &Probe, kernel: &impl Kernel, gates: Gates) -> Judgement {
+    let (Some(settings), Some(scan)) = (kernel.scan_settings(), kernel.scan(&probe.source)) else {
         return note(kernel, Counter::ScanStateLost);
     };
     let now_ns = kernel.now_ns();
     let window = ticks(settings.window_ns);
-    let seen = see(scan, tcp.dest_port, ticks(now_ns), window);
-    let mut knock = knock(ip, tcp, now_ns);
+    let seen = see(scan, probe.knock.port, ticks(now_ns), window);
+    let knock = KnockRecord { at_ns: now_ns, ..probe.knock };
     if seen.count < u64::from(settings.ports) {
-        if seen.is_new && !kernel.tell_knock(&knock) {
+        if seen.is_new && !kernel.tell_knock(knock) {
             kernel.count(Counter::KnocksLost);
         }
         return Judgement::Pass;
     }
     let earns = settings.spoofable != SPOOFABLE_OFF;
-    let placed = earns && gates.has(Gates::ENFORCING) && place(ip, kernel, &settings, now_ns);
+    let placed = earns && gates.has(Gates::ENFORCING) && place(probe, kernel, &settings, now_ns);
     let crosses = seen.is_new && seen.others < u64::from(settings.ports);
     if placed || crosses {
-        knock.kind = KIND_SCAN;
-        knock.silenced = u8::from(placed);
+        let knock = KnockRecord { kind: KIND_SCAN, silenced: u8::from(placed), ..knock };
         tell_scan(scan, knock, window, kernel);
     }
     if earns { Judgement::Drop(Counter::DroppedScan) } else { Judgement::Pass }
@@ -108,12 +118,15 @@ struct Survey {
 #[inline(always)]
 fn survey(scan: impl Scan, port: u16, now: u64, window: u64) -> Survey {
     let mut survey = Survey { live: 0, same: 0, others: 0 };
-    for index in 0..PORTS_MAX {
+    let mut index = 0;
+    while index < PORTS_MAX {
         let slot = Slot(scan.slot(index));
         let (is_live, is_same) = (slot.live_bit(now, window), slot.port_bit(port));
         survey.live |= is_live << index;
         survey.same |= is_same << index;
         survey.others += is_live & (is_same ^ 1);
+        // Hidden from the compiler: unrolled, the loop would keep sixteen slots on a stack of 512 octets.
+        index = black_box(index) + 1;
     }
     survey
 }
@@ -133,10 +146,10 @@ const fn lowest(bits: u64) -> usize {
 }
 
 #[inline(always)]
-fn knock<I: Ip>(ip: &I, tcp: &Tcp, at_ns: u64) -> KnockRecord {
+fn knock<I: Ip>(ip: &I, tcp: &Tcp) -> KnockRecord {
     let (source, dest) = ip.addresses();
     KnockRecord {
-        at_ns,
+        at_ns: 0,
         source: source.0,
         dest: dest.0,
         source_port: tcp.source_port,
@@ -150,16 +163,16 @@ fn knock<I: Ip>(ip: &I, tcp: &Tcp, at_ns: u64) -> KnockRecord {
 
 /// Silences the source, if the budget allows it.
 #[inline(always)]
-fn place<I: Ip>(ip: &I, kernel: &impl Kernel, settings: &ScanSettings, now_ns: u64) -> bool {
+fn place(probe: &Probe, kernel: &impl Kernel, settings: &ScanSettings, now_ns: u64) -> bool {
     let entry = BanEntry {
         deadline_ns: now_ns.saturating_add(settings.ttl_ns),
         hits: 1,
         reasons: REASON_SCAN,
         scope: if settings.spoofable == SPOOFABLE_ALL { SCOPE_ALL } else { SCOPE_DARK },
         grade: GRADE_SPOOFABLE,
-        bits: I::EXACT_BITS,
+        bits: probe.bits,
     };
-    let placed = kernel.place(&ip.source_key(), &entry);
+    let placed = kernel.place(&probe.source, &entry);
     if !placed {
         kernel.count(Counter::BudgetFull);
     }
@@ -170,12 +183,12 @@ fn place<I: Ip>(ip: &I, kernel: &impl Kernel, settings: &ScanSettings, now_ns: u
 #[inline(always)]
 fn tell_scan(scan: impl Scan, knock: KnockRecord, window: u64, kernel: &impl Kernel) {
     kernel.count(Counter::Scans);
-    let mut record = ScanRecord { knock, slots: [0; PORTS_MAX] };
-    for index in 0..PORTS_MAX {
+    let now = ticks(knock.at_ns);
+    let live = |index| {
         let slot = scan.slot(index);
-        record.slots[index] = slot & Slot(slot).live_bit(ticks(knock.at_ns), window).wrapping_neg();
-    }
-    if !kernel.tell_scan(&record) {
+        slot & Slot(slot).live_bit(now, window).wrapping_neg()
+    };
+    if !kernel.tell_scan(knock, live) {
         kernel.count(Counter::KnocksLost);
     }
 }

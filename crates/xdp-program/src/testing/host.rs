@@ -267,12 +267,12 @@ impl<'a> Kernel for &'a HostKernel {
         self.now_ns.get()
     }
 
-    fn tell_knock(&self, record: &KnockRecord) -> bool {
-        self.tell(Told::Knock(*record))
+    fn tell_knock(&self, knock: KnockRecord) -> bool {
+        self.tell(Told::Knock(knock))
     }
 
-    fn tell_scan(&self, record: &ScanRecord) -> bool {
-        self.tell(Told::Scan(*record))
+    fn tell_scan(&self, knock: KnockRecord, slots: impl Fn(usize) -> u64) -> bool {
+        self.tell(Told::Scan(ScanRecord { knock, slots: core::array::from_fn(slots) }))
     }
 
     fn count(&self, counter: Counter) {

@@ -1,0 +1,193 @@
+//! The part of the kernel's BPF interface that the program uses: maps, helpers by their number, packets, atomics.
+
+use core::{
+    arch::asm,
+    ffi::c_void,
+    marker::PhantomData,
+    mem::transmute,
+    ptr::{NonNull, from_ref},
+};
+
+/// `XDP_DROP`.
+pub const XDP_DROP: u32 = 1;
+/// `XDP_PASS`.
+pub const XDP_PASS: u32 = 2;
+/// `BPF_NOEXIST`: update only if the key is new.
+pub const NO_EXIST: u64 = 1;
+/// `BPF_F_CURRENT_NETNS`.
+const CURRENT_NETNS: u64 = u64::MAX >> 32;
+
+/// `struct xdp_md`.
+#[repr(C)]
+pub struct XdpContext {
+    data: u32,
+    data_end: u32,
+    data_meta: u32,
+    ingress_ifindex: u32,
+    rx_queue_index: u32,
+    egress_ifindex: u32,
+}
+
+/// Kinds of map (`enum bpf_map_type`).
+#[derive(Clone, Copy)]
+pub enum Kind {
+    Hash = 1,
+    Array = 2,
+    PerCpuArray = 6,
+    LruHash = 9,
+    Trie = 11,
+    Ring = 27,
+}
+
+/// A map as the loader reads it from the section `maps` (`struct bpf_map_def`), and as helpers take it by address.
+#[repr(C)]
+pub struct Map<K, V> {
+    kind: u32,
+    key_size: u32,
+    value_size: u32,
+    max_entries: u32,
+    flags: u32,
+    id: u32,
+    pinning: u32,
+    types: PhantomData<fn(K) -> V>,
+}
+
+/// `BPF_F_NO_PREALLOC`: memory only for the entries there are.
+pub const NO_PREALLOC: u32 = 1;
+
+impl<K, V> Map<K, V> {
+    /// A map of at most `max_entries`, which the loader may override.
+    pub const fn new(kind: Kind, max_entries: u32, flags: u32) -> Self {
+        let is_ring = matches!(kind, Kind::Ring);
+        let key_size = if is_ring { 0 } else { size_of::<K>() as u32 };
+        let value_size = if is_ring { 0 } else { size_of::<V>() as u32 };
+        Self { kind: kind as u32, key_size, value_size, max_entries, flags, id: 0, pinning: 0, types: PhantomData }
+    }
+
+    fn address(&self) -> *mut c_void {
+        from_ref(self).cast_mut().cast()
+    }
+
+    /// `bpf_map_lookup_elem`: where the value is; it stays there until the program ends.
+    #[inline(always)]
+    pub fn lookup(&self, key: &K) -> Option<NonNull<V>> {
+        // SAFETY: helper 1 has this signature; map and key are of the sizes the map was made with.
+        unsafe {
+            let helper: extern "C" fn(*mut c_void, *const K) -> *mut V = transmute(1_usize);
+            NonNull::new(helper(self.address(), key))
+        }
+    }
+
+    /// `bpf_map_update_elem`: did it succeed?
+    #[inline(always)]
+    pub fn update(&self, key: &K, value: &V, flags: u64) -> bool {
+        // SAFETY: helper 2 has this signature; map, key and value are of the sizes the map was made with.
+        unsafe {
+            let helper: extern "C" fn(*mut c_void, *const K, *const V, u64) -> i64 = transmute(2_usize);
+            helper(self.address(), key, value, flags) == 0
+        }
+    }
+
+    /// `bpf_ringbuf_reserve` and `bpf_ringbuf_submit`: has `write` written a record into the ring? It must write all of
+    /// it, because nothing else has.
+    #[inline(always)]
+    pub fn submit<T>(&self, write: impl FnOnce(NonNull<T>)) -> bool {
+        // SAFETY: helpers 131 and 132 have these signatures; what was reserved is submitted exactly once.
+        unsafe {
+            let reserve: extern "C" fn(*mut c_void, u64, u64) -> *mut T = transmute(131_usize);
+            let submit: extern "C" fn(*mut T, u64) = transmute(132_usize);
+            let Some(record) = NonNull::new(reserve(self.address(), size_of::<T>() as u64, 0)) else { return false };
+            write(record);
+            submit(record.as_ptr(), 0);
+            true
+        }
+    }
+}
+
+/// `bpf_ktime_get_boot_ns`: `CLOCK_BOOTTIME`.
+#[inline(always)]
+pub fn boot_ns() -> u64 {
+    // SAFETY: helper 125 has this signature and no precondition.
+    unsafe {
+        let helper: extern "C" fn() -> u64 = transmute(125_usize);
+        helper()
+    }
+}
+
+/// `bpf_skc_lookup_tcp`: is there a TCP socket for these addresses and ports? `tuple` is a `bpf_sock_tuple`.
+#[inline(always)]
+pub fn has_socket<T>(context: *mut XdpContext, tuple: &T) -> bool {
+    // SAFETY: helpers 99 and 86 have these signatures; the tuple's size tells the kernel its family; the socket is
+    // released exactly when there is one.
+    unsafe {
+        let lookup: extern "C" fn(*mut XdpContext, *const T, u32, u64, u64) -> *mut c_void = transmute(99_usize);
+        let release: extern "C" fn(*mut c_void) -> i64 = transmute(86_usize);
+        let socket = lookup(context, tuple, size_of::<T>() as u32, CURRENT_NETNS, 0);
+        if socket.is_null() {
+            return false;
+        }
+        release(socket);
+        true
+    }
+}
+
+/// The packet of a context, read within its bounds.
+#[derive(Clone, Copy)]
+pub struct Packet(pub *mut XdpContext);
+
+impl honeymesh_xdp_program::Frame for Packet {
+    #[inline(always)]
+    fn read<const N: usize>(&self, offset: usize) -> Option<[u8; N]> {
+        // SAFETY: the kernel hands over a valid context; the octets are inside the packet because the comparison, which
+        // the verifier insists on, says so.
+        unsafe {
+            let (start, end) = ((*self.0).data as usize, (*self.0).data_end as usize);
+            if start + offset + N > end {
+                return None;
+            }
+            Some(octets(start + offset))
+        }
+    }
+}
+
+/// `N` octets at an address of any alignment, word by word: the compiler, which must not assume that the processor takes
+/// a word from anywhere, would load octet by octet. Every processor that runs XDP does take it.
+///
+/// # Safety
+/// The octets must be readable.
+#[inline(always)]
+unsafe fn octets<const N: usize>(from: usize) -> [u8; N] {
+    let mut octets = [0; N];
+    let mut at = 0;
+    while at + 4 <= N {
+        let word: u64;
+        // SAFETY: inside the octets, which the caller vouches for.
+        unsafe { asm!("{0} = *(u32 *)({1} + 0)", out(reg) word, in(reg) from + at, options(pure, readonly, nostack)) };
+        octets[at..at + 4].copy_from_slice(&(word as u32).to_ne_bytes());
+        at += 4;
+    }
+    while at < N {
+        // SAFETY: as above.
+        octets[at] = unsafe { ((from + at) as *const u8).read() };
+        at += 1;
+    }
+    octets
+}
+
+/// Adds `amount` to a value that other CPUs add to.
+#[inline(always)]
+pub fn add(value: NonNull<u64>, amount: u64) {
+    // SAFETY: the pointer is aligned and points into a map value; the verifier checks both.
+    unsafe { asm!("lock *(u64 *)({0} + 0) += {1}", in(reg) value.as_ptr(), in(reg) amount) };
+}
+
+/// Puts `new` in place of `old` in one step. What was there.
+#[inline(always)]
+pub fn exchange(value: NonNull<u64>, old: u64, new: u64) -> u64 {
+    let found;
+    // SAFETY: as in `add`; the instruction compares with register 0 and leaves there what it found.
+    unsafe {
+        asm!("r0 = cmpxchg_64({0} + 0, r0, {1})", in(reg) value.as_ptr(), in(reg) new, inout("r0") old => found);
+    }
+    found
+}

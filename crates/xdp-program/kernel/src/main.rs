@@ -1,0 +1,211 @@
+//! The XDP program: `honeymesh-xdp-program`, tied to the kernel's helpers.
+#![no_std]
+#![no_main]
+// Atomic additions and exchanges are BPF instructions that no stable Rust function makes yet.
+#![feature(asm_experimental_arch)]
+
+mod bindings;
+mod tables;
+
+use bindings::{NO_EXIST, Packet, XDP_DROP, XDP_PASS, XdpContext, add, boot_ns, exchange, has_socket};
+use core::ptr::NonNull;
+use honeymesh_xdp_abi::{
+    AddressKey, BanEntry, Counter, Gates, KnockRecord, NetKey4, NetKey6, PORTS_MAX, ScanRecord, ScanSettings,
+    ScanState, Settings, SourceKey,
+};
+use honeymesh_xdp_program::{Ban, Kernel, Scan, Tuple4, Tuple6, Verdict, decide};
+use tables::*;
+
+#[unsafe(link_section = "license")]
+#[unsafe(no_mangle)]
+static LICENSE: [u8; 13] = *b"Dual MIT/GPL\0";
+
+/// A source that probed nothing yet: a static, because the program's stack is small.
+static UNSEEN: ScanState = ScanState::EMPTY;
+
+/// The entry point, once for each frame. Allowed on drivers that spread a frame over several buffers: headers are
+/// always in the first.
+#[unsafe(link_section = "xdp.frags")]
+#[unsafe(no_mangle)]
+extern "C" fn honeymesh(context: *mut XdpContext) -> u32 {
+    match decide(&Packet(context), &Helpers(context)) {
+        Verdict::Pass => XDP_PASS,
+        Verdict::Drop => XDP_DROP,
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Helpers(*mut XdpContext);
+
+#[derive(Clone, Copy)]
+struct Entry(NonNull<BanEntry>);
+
+impl Ban for Entry {
+    #[inline(always)]
+    fn entry(self) -> BanEntry {
+        // SAFETY: a value of this type in a map, which stays valid until the program ends. User space replaces entries
+        // whole, only `hits` changes in place.
+        unsafe { self.0.as_ptr().read_volatile() }
+    }
+
+    #[inline(always)]
+    fn hit(self) {
+        // SAFETY: the field is inside the value.
+        let hits = unsafe { NonNull::new_unchecked(&raw mut (*self.0.as_ptr()).hits) };
+        add(hits, 1);
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Slots(NonNull<ScanState>);
+
+impl Slots {
+    #[inline(always)]
+    fn at(self, index: usize) -> NonNull<u64> {
+        // SAFETY: the masked index is inside the value.
+        unsafe { self.0.cast::<u64>().add(index & (PORTS_MAX - 1)) }
+    }
+}
+
+impl Scan for Slots {
+    #[inline(always)]
+    fn slot(self, index: usize) -> u64 {
+        // SAFETY: a value of this type in a map; other CPUs change it word by word.
+        unsafe { self.at(index).as_ptr().read_volatile() }
+    }
+
+    #[inline(always)]
+    fn exchange(self, index: usize, old: u64, new: u64) -> u64 {
+        exchange(self.at(index), old, new)
+    }
+}
+
+#[inline(always)]
+fn settings() -> Option<NonNull<Settings>> {
+    HM_SETTINGS.lookup(&0)
+}
+
+impl Kernel for Helpers {
+    type Ban = Entry;
+    type Scan = Slots;
+
+    #[inline(always)]
+    fn gates(&self) -> Gates {
+        // SAFETY: a value of this type in a map; user space changes it word by word.
+        settings().map_or(Gates::default(), |settings| unsafe { (&raw const (*settings.as_ptr()).gates).read_volatile() })
+    }
+
+    #[inline(always)]
+    fn scan_settings(&self) -> Option<ScanSettings> {
+        // SAFETY: as above.
+        settings().map(|settings| unsafe { (&raw const (*settings.as_ptr()).scan).read_volatile() })
+    }
+
+    #[inline(always)]
+    fn ban4(&self, addr: u32) -> Option<Entry> {
+        HM_BANS4.lookup(&addr).map(Entry)
+    }
+
+    #[inline(always)]
+    fn ban6(&self, prefix: [u32; 2]) -> Option<Entry> {
+        HM_BANS6.lookup(&prefix).map(Entry)
+    }
+
+    #[inline(always)]
+    fn net4(&self, key: &NetKey4) -> Option<Entry> {
+        HM_NETS4.lookup(key).map(Entry)
+    }
+
+    #[inline(always)]
+    fn net6(&self, key: &NetKey6) -> Option<Entry> {
+        HM_NETS6.lookup(key).map(Entry)
+    }
+
+    #[inline(always)]
+    fn dark(&self, source: &SourceKey) -> Option<Entry> {
+        HM_DARK.lookup(source).map(Entry)
+    }
+
+    #[inline(always)]
+    fn placed(&self, source: &SourceKey) -> Option<Entry> {
+        HM_PLACED.lookup(source).map(Entry)
+    }
+
+    #[inline(always)]
+    fn place(&self, source: &SourceKey, entry: &BanEntry) -> bool {
+        HM_PLACED.update(source, entry, 0)
+    }
+
+    #[inline(always)]
+    fn is_allowed4(&self, addr: u32) -> bool {
+        HM_ALLOW4.lookup(&NetKey4 { bits: 32, addr }).is_some()
+    }
+
+    #[inline(always)]
+    fn is_allowed6(&self, addr: [u32; 4]) -> bool {
+        HM_ALLOW6.lookup(&NetKey6 { bits: 128, addr }).is_some()
+    }
+
+    #[inline(always)]
+    fn is_local(&self, addr: &AddressKey) -> bool {
+        HM_LOCAL.lookup(addr).is_some()
+    }
+
+    #[inline(always)]
+    fn is_served4(&self, tuple: &Tuple4) -> bool {
+        has_socket(self.0, tuple)
+    }
+
+    #[inline(always)]
+    fn is_served6(&self, tuple: &Tuple6) -> bool {
+        has_socket(self.0, tuple)
+    }
+
+    #[inline(always)]
+    fn scan(&self, source: &SourceKey) -> Option<Slots> {
+        if HM_SCANS.lookup(source).is_none() {
+            // Another CPU may have been faster: then its state is the one to use.
+            HM_SCANS.update(source, &UNSEEN, NO_EXIST);
+        }
+        HM_SCANS.lookup(source).map(Slots)
+    }
+
+    #[inline(always)]
+    fn now_ns(&self) -> u64 {
+        boot_ns()
+    }
+
+    #[inline(always)]
+    fn tell_knock(&self, knock: KnockRecord) -> bool {
+        // SAFETY: the ring has room for one record here.
+        HM_KNOCKS.submit(|record: NonNull<KnockRecord>| unsafe { record.write(knock) })
+    }
+
+    #[inline(always)]
+    fn tell_scan(&self, knock: KnockRecord, slots: impl Fn(usize) -> u64) -> bool {
+        HM_KNOCKS.submit(|record: NonNull<ScanRecord>| {
+            // SAFETY: the ring has room for one record here, and every index is inside its slots.
+            unsafe {
+                (&raw mut (*record.as_ptr()).knock).write(knock);
+                let first = (&raw mut (*record.as_ptr()).slots).cast::<u64>();
+                for index in 0..PORTS_MAX {
+                    first.add(index).write_volatile(slots(index));
+                }
+            }
+        })
+    }
+
+    #[inline(always)]
+    fn count(&self, counter: Counter) {
+        if let Some(values) = HM_COUNTERS.lookup(&0) {
+            // SAFETY: the counter is inside the value, and no other CPU touches this one's.
+            unsafe { *values.cast::<u64>().add(counter as usize).as_ptr() += 1 };
+        }
+    }
+}
+
+#[panic_handler]
+fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
+    // No panic is left after optimisation; if one were, the verifier would refuse the endless loop.
+    loop {}
+}
