@@ -1,1 +1,43 @@
-//! Namespaces, the real binary, real tools.
+//! Namespaces, the real binary, real tools: hosts on this machine that attack and defend each other.
+//!
+//! ```text
+//!   attacker 203.0.113.66      node 1 198.18.1.10
+//!              2001:db8:bad::66   |      2001:db8:1::10
+//!                     \           |
+//!                       [ router ]----- node 2, node 3
+//!                     /
+//!   honest 198.51.100.10, 2001:db8:600d::10
+//! ```
+//! Every host is a network namespace with one link, `eth0`, to a router in a namespace of its own; nothing leads out of
+//! it, and every address is from a range that is reserved for documentation or benchmarks. A [`Lab`] takes everything
+//! down again when it is dropped: after success, failure, panic, Ctrl-C or SIGTERM; what a killed lab left behind is
+//! swept away by the next one.
+
+mod capture;
+mod config;
+mod estate;
+mod forge;
+mod honest;
+mod namespace;
+mod node;
+mod process;
+mod scan;
+mod service;
+
+mod tools;
+mod topology;
+mod words;
+
+pub use capture::{Capture, Segment};
+pub use config::NodeConfig;
+pub use estate::{give_way_on_signals, sweep};
+pub use forge::forge_syns;
+pub use honest::{Honest, Report, Request};
+pub use namespace::Namespace;
+pub use node::{Node, binary};
+pub use process::{Outcome, Task, run, wait_until};
+pub use scan::{Scan, scan_connect, scan_half_open};
+pub use service::{Service, fetch};
+pub use tools::{curl, ftp_login, hping_syns, ssh};
+pub use topology::{Family, Host, Lab, Place};
+pub use words::{Ban, Event};

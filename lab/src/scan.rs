@@ -1,0 +1,92 @@
+//! nmap against a target, and what it concluded.
+
+use crate::topology::Host;
+use anyhow::{Context, Result};
+use std::{collections::BTreeMap, net::IpAddr, process::Command, time::Duration};
+
+/// How long a scan may take.
+const SCAN_TIME_MAX: Duration = Duration::from_secs(90);
+
+/// What nmap concluded.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Scan {
+    /// How many ports are in each state: `open`, `closed`, `filtered`.
+    pub states: BTreeMap<String, u32>,
+    /// The open ports.
+    pub open: Vec<u16>,
+    /// How long it took.
+    pub took: Duration,
+}
+
+impl Scan {
+    /// How many ports are in `state`.
+    #[must_use]
+    pub fn count(&self, state: &str) -> u32 {
+        self.states.get(state).copied().unwrap_or(0)
+    }
+}
+
+/// `nmap -sS`: half-open, never finishes a handshake. `ports` as nmap takes them: `80,1000-1099`.
+///
+/// # Errors
+/// If nmap fails or says something new.
+pub fn scan_half_open(host: &Host, target: IpAddr, ports: &str) -> Result<Scan> {
+    scan(host, "-sS", target, ports)
+}
+
+/// `nmap -sT`: ordinary connections.
+///
+/// # Errors
+/// If nmap fails or says something new.
+pub fn scan_connect(host: &Host, target: IpAddr, ports: &str) -> Result<Scan> {
+    scan(host, "-sT", target, ports)
+}
+
+fn scan(host: &Host, kind: &str, target: IpAddr, ports: &str) -> Result<Scan> {
+    let mut nmap = Command::new("nmap");
+    nmap.args([kind, "-n", "-Pn", "-T4", "--max-retries", "1", "-oX", "-", "-p", ports]);
+    nmap.args(target.is_ipv6().then_some("-6")).arg(target.to_string());
+    let outcome = host.run(&mut nmap, SCAN_TIME_MAX)?.checked()?;
+    let mut scan = parse(&outcome.stdout).with_context(|| format!("nmap said something new: {}", outcome.stdout))?;
+    scan.took = outcome.took;
+    Ok(scan)
+}
+
+/// Reads the few elements of nmap's XML that are needed: `<port ...><state .../>` and `<extraports .../>`.
+fn parse(xml: &str) -> Option<Scan> {
+    let mut scan = Scan::default();
+    for port in xml.split("<port ").skip(1) {
+        let number = attribute(port, "portid")?.parse().ok()?;
+        let state = attribute(port.split_once("<state ")?.1, "state")?;
+        *scan.states.entry(state.clone()).or_default() += 1;
+        if state == "open" {
+            scan.open.push(number);
+        }
+    }
+    for extra in xml.split("<extraports ").skip(1) {
+        *scan.states.entry(attribute(extra, "state")?).or_default() += attribute(extra, "count")?.parse::<u32>().ok()?;
+    }
+    (!scan.states.is_empty()).then_some(scan)
+}
+
+fn attribute(element: &str, name: &str) -> Option<String> {
+    let value = element.split_once(&format!("{name}=\""))?.1;
+    Some(value.split_once('"')?.0.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nmaps_xml_is_understood() {
+        let xml = r#"<nmaprun><host><ports><extraports state="filtered" count="97"><extrareasons reason="no-response"/></extraports>
+            <port protocol="tcp" portid="80"><state state="open" reason="syn-ack"/><service name="http"/></port>
+            <port protocol="tcp" portid="1000"><state state="closed" reason="reset"/></port>
+            <port protocol="tcp" portid="1001"><state state="closed" reason="reset"/></port></ports></host></nmaprun>"#;
+        let scan = parse(xml).unwrap();
+        assert_eq!((scan.count("open"), scan.count("closed"), scan.count("filtered")), (1, 2, 97));
+        assert_eq!(scan.open, [80]);
+        assert_eq!(parse("<nmaprun></nmaprun>"), None, "no result is no success");
+    }
+}
