@@ -1,1 +1,140 @@
-//! limits
+//! Who may come in: sessions at once, in all and from one source.
+
+use crate::Limits;
+use honeymesh_types::Subject;
+use std::{
+    collections::BTreeMap,
+    net::IpAddr,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+/// Counts the sessions that are open. Holds an entry only for sources with an open session, so it never has more
+/// than `sessions_max`.
+#[derive(Debug)]
+pub(crate) struct Gate {
+    sessions_max: usize,
+    per_source_max: usize,
+    inside: Mutex<Inside>,
+}
+
+#[derive(Debug, Default)]
+struct Inside {
+    sessions: usize,
+    sources: BTreeMap<Subject, Source>,
+}
+
+#[derive(Debug, Default)]
+struct Source {
+    sessions: usize,
+    refused: bool,
+}
+
+/// What the gate says to a connection.
+#[derive(Debug)]
+pub(crate) enum Entry {
+    /// Come in; the pass is given back by dropping it.
+    Admitted(Pass),
+    /// Not now, and somebody should hear of it.
+    Refused,
+    /// Not now, as before.
+    RefusedAgain,
+}
+
+/// The right to one session.
+#[derive(Debug)]
+pub(crate) struct Pass {
+    gate: Arc<Gate>,
+    source: Subject,
+}
+
+impl Gate {
+    pub(crate) fn new(limits: &Limits) -> Arc<Self> {
+        let inside = Mutex::new(Inside::default());
+        Arc::new(Self { sessions_max: limits.sessions_max, per_source_max: limits.sessions_per_source_max, inside })
+    }
+
+    /// A refusal for want of room is always worth a report; one for too many sessions of the same source is told
+    /// once, until its last session has ended.
+    pub(crate) fn enter(self: &Arc<Self>, addr: IpAddr) -> Entry {
+        let source = Subject::of_source(addr, &[]);
+        let mut inside = self.inside();
+        if let Some(known) = inside.sources.get_mut(&source)
+            && known.sessions >= self.per_source_max
+        {
+            return if std::mem::replace(&mut known.refused, true) { Entry::RefusedAgain } else { Entry::Refused };
+        }
+        if inside.sessions >= self.sessions_max {
+            return Entry::Refused;
+        }
+        inside.sessions += 1;
+        inside.sources.entry(source).or_default().sessions += 1;
+        Entry::Admitted(Pass { gate: Arc::clone(self), source })
+    }
+
+    fn leave(&self, source: &Subject) {
+        let mut inside = self.inside();
+        inside.sessions = inside.sessions.saturating_sub(1);
+        if let Some(known) = inside.sources.get_mut(source) {
+            known.sessions = known.sessions.saturating_sub(1);
+            if known.sessions == 0 {
+                inside.sources.remove(source);
+            }
+        }
+    }
+
+    /// Counters stay true even if a holder of the lock panicked: no update is left half done.
+    fn inside(&self) -> MutexGuard<'_, Inside> {
+        self.inside.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Pass {
+    fn drop(&mut self) {
+        self.gate.leave(&self.source);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn gate(sessions_max: usize, sessions_per_source_max: usize) -> Arc<Gate> {
+        Gate::new(&Limits { sessions_max, sessions_per_source_max, ..Limits::default() })
+    }
+
+    fn pass(gate: &Arc<Gate>, source: &str) -> Option<Pass> {
+        match gate.enter(source.parse().unwrap()) {
+            Entry::Admitted(pass) => Some(pass),
+            Entry::Refused | Entry::RefusedAgain => None,
+        }
+    }
+
+    #[test]
+    fn one_source_cannot_take_the_house() {
+        let gate = gate(10, 2);
+        let passes = [pass(&gate, "192.0.2.1").unwrap(), pass(&gate, "192.0.2.1").unwrap()];
+        assert!(matches!(gate.enter("192.0.2.1".parse().unwrap()), Entry::Refused), "told the first time");
+        assert!(matches!(gate.enter("192.0.2.1".parse().unwrap()), Entry::RefusedAgain));
+        assert!(pass(&gate, "192.0.2.2").is_some(), "others come in");
+        drop(passes);
+        assert!(pass(&gate, "192.0.2.1").is_some(), "and so does it, once it has left");
+    }
+
+    #[test]
+    fn an_ipv6_customer_is_one_source_however_many_addresses_it_has() {
+        let gate = gate(10, 1);
+        let _pass = pass(&gate, "2001:db8:1:2::1").unwrap();
+        assert!(pass(&gate, "2001:db8:1:2::2").is_none());
+        assert!(pass(&gate, "2001:db8:1:3::1").is_some());
+    }
+
+    #[test]
+    fn the_house_has_a_limit_and_forgets_who_left() {
+        let gate = gate(2, 2);
+        let passes = [pass(&gate, "192.0.2.1").unwrap(), pass(&gate, "192.0.2.2").unwrap()];
+        assert!(matches!(gate.enter("192.0.2.3".parse().unwrap()), Entry::Refused));
+        assert!(matches!(gate.enter("192.0.2.3".parse().unwrap()), Entry::Refused), "a full house is told each time");
+        drop(passes);
+        assert!(gate.inside().sources.is_empty() && gate.inside().sessions == 0);
+    }
+}

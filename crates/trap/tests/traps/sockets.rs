@@ -1,0 +1,192 @@
+//! Strangers that break off, drip, stay silent, flood or come in crowds.
+
+use crate::support::{Traps, clock, each_service};
+use honeymesh_trap::{Limits, Options, TrapOptions, bind};
+use honeymesh_trap_proto::{Definition, Service};
+use honeymesh_types::{SessionId, Signs};
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    time::Duration,
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpSocket, TcpStream},
+    sync::mpsc,
+    time::{sleep, timeout},
+};
+
+const SHORT: Duration = Duration::from_millis(150);
+
+async fn connect_from(source: Ipv4Addr, to: SocketAddr) -> TcpStream {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind((source, 0).into()).unwrap();
+    socket.connect(to).await.unwrap()
+}
+
+/// Closes with a reset, as a connect scan does.
+fn reset(stream: TcpStream) -> SocketAddr {
+    let address = stream.local_addr().unwrap();
+    stream.set_zero_linger().unwrap();
+    drop(stream);
+    address
+}
+
+async fn line(stream: &mut TcpStream) -> String {
+    let mut bytes = Vec::new();
+    while !bytes.ends_with(b"\n") {
+        bytes.push(stream.read_u8().await.unwrap());
+    }
+    String::from_utf8(bytes).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reset_right_after_the_handshake_is_reported_with_the_right_source() {
+    let mut traps = Traps::usual();
+    for trap in ["ssh", "http", "ftp", "script", "http6"] {
+        let to = traps.address(trap);
+        let source = reset(TcpStream::connect(to).await.unwrap());
+        let visit = traps.visit().await;
+        assert_eq!((visit.trap.as_str(), visit.source, visit.local, visit.bytes), (trap, source, to, 0));
+        assert_eq!(visit.signs, Signs::empty(), "closed at once is not silent until the deadline");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_script_talks_as_its_rules_say() {
+    let mut traps = Traps::usual();
+    let mut stream = TcpStream::connect(traps.address("script")).await.unwrap();
+    assert_eq!(line(&mut stream).await, "220 mail ESMTP Postfix\r\n");
+    stream.write_all(b"ehlo bot\r\nfoo\r\nVRFY root\r\n").await.unwrap();
+    for answer in ["250 mail\r\n", "502 5.5.2 Error: command not recognized\r\n", "252 2.0.0\r\n"] {
+        assert_eq!(line(&mut stream).await, answer);
+    }
+    let hostile = traps.visit().await;
+    assert_eq!((hostile.signs, hostile.payload.as_slice()), (Signs::RULE, b"ehlo bot\r\nfoo\r\nVRFY root\r\n".as_slice()));
+    assert_eq!((hostile.fields["client"].as_str(), hostile.fields["argument"].as_str()), ("bot", "root"));
+    stream.write_all(b"QUIT\r\n").await.unwrap();
+    assert_eq!(line(&mut stream).await, "221 2.0.0 Bye\r\n");
+    assert_eq!(stream.read(&mut [0; 9]).await.unwrap(), 0);
+    let last = traps.visit().await;
+    assert_eq!((last.session, last.payload.as_slice()), (hostile.session, b"QUIT\r\n".as_slice()));
+    drop(stream);
+    let status = traps.status("script");
+    assert_eq!((status.sessions, status.bytes, status.reports, status.refused), (1, 32, 2, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn silence_ends_at_the_read_deadline() {
+    let mut traps = Traps::open(each_service(Limits { read_deadline: SHORT, ..Limits::default() }));
+    let mut silent = TcpStream::connect(traps.address("http")).await.unwrap();
+    let visit = traps.visit().await;
+    assert_eq!((visit.bytes, visit.signs), (0, Signs::SILENT));
+    assert_eq!(silent.read(&mut [0; 9]).await.unwrap(), 0, "closed");
+    let mut half = TcpStream::connect(traps.address("http")).await.unwrap();
+    half.write_all(b"GET /half").await.unwrap();
+    let visit = traps.visit().await;
+    assert_eq!(
+        (visit.payload.as_slice(), visit.signs, visit.fields["request"].as_str()),
+        (b"GET /half".as_slice(), Signs::empty(), "GET /half")
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_drip_ends_at_the_session_deadline() {
+    let limits = Limits { read_deadline: Duration::from_secs(60), session_deadline: SHORT * 2, ..Limits::default() };
+    let mut traps = Traps::open(each_service(limits));
+    let mut stream = TcpStream::connect(traps.address("http")).await.unwrap();
+    let drip = async {
+        while stream.write_all(b"G").await.is_ok() {
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let (visit, ()) = tokio::join!(traps.visit(), drip);
+    assert!(visit.bytes > 0 && visit.payload.iter().all(|byte| *byte == b'G'));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_source_gets_its_share_and_its_first_refusal_is_told() {
+    let mut traps = Traps::open(each_service(Limits { sessions_per_source_max: 3, ..Limits::default() }));
+    let (greedy, other) = (Ipv4Addr::new(127, 0, 0, 1), Ipv4Addr::new(127, 0, 0, 2));
+    let to = traps.address("ftp");
+    let mut inside = Vec::new();
+    for _ in 0..3 {
+        let mut stream = connect_from(greedy, to).await;
+        assert_eq!(line(&mut stream).await, "220 (vsFTPd 3.0.3)\r\n");
+        inside.push(stream);
+    }
+    for _ in 0..5 {
+        assert_eq!(connect_from(greedy, to).await.read(&mut [0; 9]).await.unwrap_or(0), 0, "refused");
+    }
+    let told = traps.visit().await;
+    assert_eq!((told.source.ip(), told.bytes, told.session), (IpAddr::V4(greedy), 0, SessionId(4)));
+    assert_eq!(line(&mut connect_from(other, to).await).await, "220 (vsFTPd 3.0.3)\r\n", "others come in");
+    let status = traps.status("ftp");
+    assert_eq!((status.refused, status.sessions), (5, 4));
+    drop(inside);
+    for _ in 0..4 {
+        traps.visit().await;
+    }
+    assert_eq!(line(&mut connect_from(greedy, to).await).await, "220 (vsFTPd 3.0.3)\r\n", "and it again, once it left");
+}
+
+fn resident_kib() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_thousand_idle_strangers_are_bounded() {
+    let limits = Limits { sessions_max: 600, sessions_per_source_max: 100_000, ..Limits::default() };
+    let mut traps = Traps::open(each_service(limits));
+    let before = resident_kib();
+    let mut crowd = Vec::new();
+    for index in 0..1_000_u16 {
+        let [high, low] = index.to_be_bytes();
+        crowd.push(connect_from(Ipv4Addr::new(127, 1, high, low), traps.address("http")).await);
+    }
+    // Everybody who did not get in is reported, so nobody hides in the crowd.
+    for _ in 0..400 {
+        let visit = traps.visit().await;
+        assert_eq!((visit.bytes, visit.signs), (0, Signs::empty()));
+    }
+    let status = traps.status("http");
+    assert_eq!((status.active, status.refused, status.reports_lost), (600, 400, 0));
+    let grown = resident_kib().saturating_sub(before);
+    eprintln!("1,000 connections, 600 open: {grown} KiB for both ends");
+    assert!(grown < 32 * 1_024, "{grown} KiB");
+    assert_eq!(traps.close().await.len(), 600, "the others are told when the traps close");
+    drop(crowd);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_traps_close_when_nobody_listens_to_them() {
+    let bound = bind(each_service(Limits::default())).unwrap();
+    let (sender, visits) = mpsc::channel(1);
+    drop(visits);
+    timeout(Duration::from_secs(10), bound.run(sender, clock, std::future::pending())).await.expect("they stay open").unwrap();
+}
+
+fn trap_on(address: SocketAddr) -> Options {
+    let service = Service::define(&Definition { service: "ssh".into(), ..Definition::default() }).unwrap();
+    Options { traps: vec![TrapOptions { name: "bait".into(), service, listen: vec![address] }], limits: Limits::default() }
+}
+
+#[test]
+fn an_address_that_cannot_be_bound_is_named_with_the_mend() {
+    let taken = bind(trap_on("127.0.0.1:0".parse().unwrap())).unwrap();
+    let address = taken.addresses()[0].1;
+    let error = bind(trap_on(address)).unwrap_err().to_string();
+    assert!(error.starts_with(&format!("trap `bait` cannot listen on {address}: Address already in use")), "{error}");
+    assert!(error.contains("another program has this port"), "{error}");
+    let error = bind(trap_on("192.0.2.1:2222".parse().unwrap())).unwrap_err().to_string();
+    assert!(error.contains("this machine does not have the address"), "{error}");
+}
+
+#[test]
+fn both_wildcards_can_have_the_same_port() {
+    let v4 = bind(trap_on("0.0.0.0:0".parse().unwrap())).unwrap();
+    let port = v4.addresses()[0].1.port();
+    let v6 = bind(trap_on(SocketAddr::new("::".parse().unwrap(), port))).unwrap();
+    assert_eq!(v6.addresses()[0].1.port(), port);
+}
