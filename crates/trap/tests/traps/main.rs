@@ -1,5 +1,8 @@
 //! The traps on loopback, held against real sockets and real clients.
 
+#[cfg(test)]
 mod clients;
+#[cfg(test)]
 mod sockets;
+#[cfg(test)]
 mod support;
