@@ -1,6 +1,6 @@
 //! What a mesh must be told before it starts.
 
-use crate::{KeyRing, Limits};
+use crate::{KeyRing, Limits, Member};
 use alloc::vec::Vec;
 use core::{fmt, net::SocketAddr};
 use honeymesh_types::{ClusterName, NodeName};
@@ -23,6 +23,9 @@ pub struct Config {
     pub keys: KeyRing,
     /// Peers to knock at, for ever; at most [`crate::limits::JOIN_MAX`] are used.
     pub join: Vec<SocketAddr>,
+    /// Members known from before: an earlier run's, kept by the store. They are taken note of at the first
+    /// [`crate::Mesh::wake`]; at most [`crate::limits::MEMBERS_MAX`]. Usually empty.
+    pub members: Vec<Member>,
     /// Budgets and quotas.
     pub limits: Limits,
     /// 64 random bits, fresh at every start: they separate this run's sealing keys from all others, so that the

@@ -28,14 +28,28 @@
 
 extern crate alloc;
 
+mod answer;
+mod bucket;
 mod cluster;
 mod config;
 mod effect;
+mod envelope;
+mod frame;
 mod hlc;
 mod key;
+mod knock;
 pub mod limits;
+mod membership;
 mod mesh;
+mod origins;
+mod peers;
+mod post;
 mod record;
+mod repair;
+mod replay;
+mod roster;
+mod set;
+mod spread;
 mod stats;
 
 pub use config::Config;

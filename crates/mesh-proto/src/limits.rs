@@ -29,6 +29,9 @@ pub const CLOCK_SKEW_MAX: Duration = Duration::from_secs(90);
 /// How long a record that is over stays in the set unseen, so that nodes with different clocks still agree on what
 /// was in the set at the horizon of a digest. Longer than [`CLOCK_SKEW_MAX`].
 pub const GRACE: Duration = Duration::from_secs(120);
+/// How far ahead of our wall clock a member's incarnation (the time of its start, in milliseconds) may be; beyond it
+/// the member is not taken note of, so that nobody can use up another's future lives.
+pub const INCARNATION_AHEAD_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 /// Sequence numbers a replay window remembers behind the newest; older datagrams are refused as replayed.
 pub const REPLAY_WINDOW: u64 = 1_024;
 

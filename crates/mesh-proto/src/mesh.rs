@@ -1,32 +1,157 @@
 //! The mesh of one cluster: everything that arrives, leaves or falls due goes through here.
 
-use crate::{Config, Effect, Key, KeyRingError, Member, MeshStats, RecordError, Signed, Statement};
-use alloc::vec::Vec;
+mod circle;
+mod digests;
+mod records;
+
+use crate::{
+    Config, Effect, Key, KeyRingError, Member, MeshStats, RecordError, Refused, Signed, Statement,
+    answer::answer,
+    cluster::ClusterTag,
+    frame::{Answer, Message},
+    hlc::Clock,
+    knock::Doors,
+    membership::{Ident, Membership, Swim},
+    origins::Origins,
+    peers::ShortId,
+    post::{Post, To},
+    roster::Roster,
+    set::Set,
+    spread::Spread,
+};
+use alloc::{boxed::Box, vec::Vec};
 use core::net::SocketAddr;
-use honeymesh_types::{MonoTime, NodeId, Now, Subject};
+use digests::Digests;
+use ed25519_dalek::SigningKey;
+use honeymesh_types::{MonoTime, NodeId, NodeName, Now, Subject, WallTime};
+use rand_chacha::ChaCha8Rng;
+use rand_core::{Rng, SeedableRng};
 
 /// The mesh of one cluster. See the crate's description.
 pub struct Mesh {
-    config: Config,
+    keys: crate::KeyRing,
+    cluster: ClusterTag,
+    signer: SigningKey,
+    node: NodeId,
+    name: NodeName,
+    clock: Clock,
+    set: Set,
+    post: Post,
+    members: Box<dyn Membership + Send + Sync>,
+    roster: Roster,
+    doors: Doors,
+    spread: Spread,
+    origins: Origins,
+    digests: Digests,
+    rng: ChaCha8Rng,
+    /// Members known from before, until the first wake.
+    known: Vec<Member>,
+    /// The wall clock when it was last seen.
+    wall: WallTime,
+    /// Where datagrams are opened.
+    body: Vec<u8>,
+}
+
+/// Who sent a message, and from where.
+#[derive(Clone, Copy)]
+struct Sender {
+    id: ShortId,
+    addr: SocketAddr,
+}
+
+impl Sender {
+    const fn to(self) -> To {
+        To { addr: self.addr, peer: Some(self.id) }
+    }
 }
 
 impl Mesh {
-    /// A mesh that knows nobody yet; call [`Mesh::wake`] at once to knock at the configured peers.
+    /// A mesh that knows nobody yet; call [`Mesh::wake`] at once, to knock at the configured peers.
     #[must_use]
-    pub fn new(config: Config, _now: Now) -> Self {
-        Self { config }
+    pub fn new(config: Config, now: Now) -> Self {
+        let signer = SigningKey::from_bytes(&config.identity);
+        let node = NodeId(signer.verifying_key().to_bytes());
+        let mut rng = ChaCha8Rng::seed_from_u64(config.seed);
+        let me = Ident { node: node.0, addr: config.advertise, incarnation: now.wall.as_millis() };
+        let members = Box::new(Swim::new(me, ChaCha8Rng::seed_from_u64(rng.next_u64())));
+        let cluster = ClusterTag::of(&config.cluster);
+        Self {
+            post: Post::new(&config, node),
+            cluster,
+            signer,
+            node,
+            clock: Clock::default(),
+            set: Set::new(cluster, &config.limits),
+            members,
+            roster: Roster::default(),
+            doors: Doors::new(&config.join, now.mono),
+            spread: Spread::default(),
+            origins: Origins::new(&config.limits),
+            digests: Digests::new(&mut rng, now.mono),
+            rng,
+            known: config.members,
+            wall: now.wall,
+            body: Vec::with_capacity(crate::limits::DATAGRAM_BYTES_MAX),
+            keys: config.keys,
+            name: config.node_name,
+        }
     }
 
     /// Takes a datagram. Anything may be in it; what is refused is counted and changes nothing else.
-    pub fn datagram(&mut self, _from: SocketAddr, _bytes: &[u8], _now: Now, _out: &mut Vec<Effect>) {}
+    pub fn datagram(&mut self, from: SocketAddr, bytes: &[u8], now: Now, out: &mut Vec<Effect>) {
+        self.wall = now.wall;
+        let from = SocketAddr::new(from.ip().to_canonical(), from.port());
+        let mut body = core::mem::take(&mut self.body);
+        match self.post.open(from, bytes, now, &mut body) {
+            Ok((id, message)) => {
+                let sender = Sender { id, addr: from };
+                if let Err(why) = self.message(sender, message, now, out) {
+                    self.post.refuse(why, from, Some(id), out);
+                }
+            }
+            Err((why, peer)) => self.post.refuse(why, from, peer, out),
+        }
+        self.body = body;
+        self.flush(now, out);
+    }
+
+    fn message(&mut self, sender: Sender, message: Message<'_>, now: Now, out: &mut Vec<Effect>) -> Result<(), Refused> {
+        match message {
+            Message::Swim(packet) => self.swim(sender, packet.0, now, out),
+            Message::Knock { me, at } => self.knocked(sender, me, at, now, out),
+            Message::Welcome { me, at, you } => self.welcomed(sender, me, at, you, now, out),
+            Message::Push(records) => {
+                self.pushed(sender, records, now, out);
+                Ok(())
+            }
+            Message::Digest(digest) => self.digest(sender, &digest, now, out),
+            Message::Ask { number, question } => {
+                let Self { set, members, post, .. } = self;
+                let tell = |answer: Answer<'_>| post.send(sender.to(), Message::Answer { number, answer }, now, out);
+                answer(question, set, &**members, now.wall, tell)
+            }
+            Message::Answer { number, answer } => self.answered(sender, number, answer, now, out),
+        }
+    }
 
     /// Does everything that has fallen due.
-    pub fn wake(&mut self, _now: Now, _out: &mut Vec<Effect>) {}
+    pub fn wake(&mut self, now: Now, out: &mut Vec<Effect>) {
+        self.wall = now.wall;
+        self.introduce(now, out);
+        self.wake_members(now, out);
+        self.knock(now, out);
+        self.wake_digests(now, out);
+        self.flush(now, out);
+    }
 
     /// When [`Mesh::wake`] must be called next. Later is harmless, earlier does nothing.
     #[must_use]
     pub fn wake_at(&self) -> MonoTime {
-        MonoTime::MAX
+        if !self.known.is_empty() {
+            return MonoTime(0);
+        }
+        let (members, doors) = (self.members.wake_at(), self.doors.wake_at());
+        members.min(doors).min(self.digests.wake_at()).min(self.spread.wake_at())
     }
 
     /// Says something: signs it, puts it into this node's own slot and pushes it at once.
@@ -35,27 +160,31 @@ impl Mesh {
     /// [`RecordError::Spoofable`], [`RecordError::TooWide`], [`RecordError::Ttl`] (zero); nothing was changed. A
     /// longer lifetime than [`crate::limits::TTL_MAX`] and a longer note are cut instead: a ban that must hold
     /// longer is said again before it ends.
-    pub fn publish(&mut self, _statement: Statement, _now: Now, _out: &mut Vec<Effect>) -> Result<Signed, RecordError> {
-        Err(RecordError::Malformed)
+    pub fn publish(&mut self, statement: Statement, now: Now, out: &mut Vec<Effect>) -> Result<Signed, RecordError> {
+        self.wall = now.wall;
+        let signed = self.say(statement, now)?;
+        self.push_on(&signed, None);
+        self.flush(now, out);
+        Ok(signed)
     }
 
-    /// Puts a stored record back at start-up, checked like one from a peer but not pushed.
+    /// Puts a stored record back at start-up, checked like one from a peer but not pushed. Costs a signature check.
     ///
     /// # Errors
     /// Whatever a peer's record would be refused for, and [`RecordError::Superseded`]; the store may forget it.
-    pub fn restore(&mut self, _raw: &[u8], _now: Now) -> Result<Signed, RecordError> {
-        Err(RecordError::Malformed)
+    pub fn restore(&mut self, raw: &[u8], now: Now) -> Result<Signed, RecordError> {
+        self.wall = now.wall;
+        self.put_back(raw, now)
     }
-
-    /// Takes note of members known from before (the store, or a simulation that starts in the middle).
-    pub fn introduce(&mut self, _members: &[Member], _now: Now, _out: &mut Vec<Effect>) {}
 
     /// Adds a key that opens, but does not seal yet.
     ///
     /// # Errors
     /// The ring is full; nothing was changed.
     pub fn add_key(&mut self, key: Key) -> Result<(), KeyRingError> {
-        self.config.keys.add(key)
+        self.keys.add(key)?;
+        self.post.rekey(&self.keys);
+        Ok(())
     }
 
     /// Makes a key of the ring the one that seals.
@@ -63,7 +192,9 @@ impl Mesh {
     /// # Errors
     /// The key was not added before; nothing was changed.
     pub fn use_key(&mut self, key: &Key) -> Result<(), KeyRingError> {
-        self.config.keys.promote(key)
+        self.keys.promote(key)?;
+        self.post.rekey(&self.keys);
+        Ok(())
     }
 
     /// Forgets a key: what is sealed with it does not open any more.
@@ -71,25 +202,40 @@ impl Mesh {
     /// # Errors
     /// It is the one that seals, or unknown; nothing was changed.
     pub fn retire_key(&mut self, key: &Key) -> Result<(), KeyRingError> {
-        self.config.keys.retire(key)
+        self.keys.retire(key)?;
+        self.post.rekey(&self.keys);
+        Ok(())
     }
 
     /// The other nodes, dead ones included, by identity.
     #[must_use]
     pub fn members(&self) -> Vec<Member> {
-        Vec::new()
+        let named = |known: crate::membership::Known| Member {
+            name: self.post.peers.name(known.ident.short()).cloned(),
+            ..known.member()
+        };
+        self.members.list(None).into_iter().map(named).collect()
     }
 
-    /// What is said about exactly this subject and is not over: bans by origin, then unbans.
+    /// This node as the others know it.
     #[must_use]
-    pub fn records(&self, _subject: &Subject) -> Vec<Signed> {
-        Vec::new()
+    pub fn me(&self) -> Member {
+        let ident = self.members.me();
+        let state = crate::membership::State::Alive;
+        let known = crate::membership::Known { ident, refuted: 0, state };
+        Member { name: Some(self.name.clone()), ..known.member() }
+    }
+
+    /// What is said about exactly this subject and is not over: bans by origin, then unbans by origin.
+    #[must_use]
+    pub fn records(&self, subject: &Subject) -> Vec<Signed> {
+        self.live_records(subject)
     }
 
     /// Records in the set, unbans included.
     #[must_use]
     pub fn len(&self) -> usize {
-        0
+        self.set.count(self.wall)
     }
 
     /// Is the set empty?
@@ -98,21 +244,24 @@ impl Mesh {
         self.len() == 0
     }
 
-    /// A fingerprint of the whole set: equal sets of one cluster have equal fingerprints.
+    /// A fingerprint of the whole set at the time last seen: equal sets of one cluster have equal fingerprints.
     #[must_use]
     pub fn fingerprint(&self) -> u128 {
-        0
+        self.set.fingerprint(self.wall)
     }
 
     /// What happened so far.
     #[must_use]
     pub fn stats(&self) -> MeshStats {
-        MeshStats::default()
+        MeshStats { records: self.len(), peers: self.post.peers.stats(), ..self.post.stats.clone() }
     }
 
     /// Who this node is: its public key.
     #[must_use]
-    pub fn identity(&self) -> NodeId {
-        NodeId(ed25519_dalek::SigningKey::from_bytes(&self.config.identity).verifying_key().to_bytes())
+    pub const fn identity(&self) -> NodeId {
+        self.node
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,18 +1,25 @@
 //! Records: what a node says about a subject, signed so that nobody else can have said it.
 
-mod wire;
+pub(crate) mod wire;
 
 use crate::{
-    Hlc,
+    Hlc, Refused,
     limits::{GRACE, TTL_MAX},
 };
-use alloc::{string::String, sync::Arc, vec::Vec};
+use alloc::{string::String, sync::Arc};
 use core::{fmt, time::Duration};
 use honeymesh_types::{Grade, NodeId, NodeName, Reasons, Scope, Subject, WallTime};
 
 /// A record's identity: the BLAKE3 hash of its bytes, signature included.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RecordId(pub [u8; 32]);
+
+impl RecordId {
+    /// The identity of these bytes.
+    pub(crate) fn of(raw: &[u8]) -> Self {
+        Self(*blake3::hash(raw).as_bytes())
+    }
+}
 
 impl fmt::Debug for RecordId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -108,13 +115,18 @@ pub struct Signed {
     pub record: Arc<Record>,
     /// Its bytes as received, signature included: what is stored and handed on, never re-encoded.
     pub raw: Arc<[u8]>,
+    id: RecordId,
 }
 
 impl Signed {
+    pub(crate) fn new(record: Record, raw: Arc<[u8]>, id: RecordId) -> Self {
+        Self { record: Arc::new(record), raw, id }
+    }
+
     /// Its identity.
     #[must_use]
-    pub fn id(&self) -> RecordId {
-        RecordId(*blake3::hash(&self.raw).as_bytes())
+    pub const fn id(&self) -> RecordId {
+        self.id
     }
 }
 
@@ -157,4 +169,22 @@ pub enum RecordError {
     /// It is older than everything a full set, or its origin's full share of it, keeps.
     #[error("the set is full of newer records")]
     Quota,
+}
+
+impl RecordError {
+    /// Under which reason a peer's record is counted; `None` if it is merely old news.
+    pub(crate) const fn refused(self) -> Option<Refused> {
+        match self {
+            Self::Malformed => Some(Refused::RecordMalformed),
+            Self::Cluster => Some(Refused::RecordCluster),
+            Self::Spoofable => Some(Refused::RecordSpoofable),
+            Self::TooWide => Some(Refused::RecordTooWide),
+            Self::Ttl => Some(Refused::RecordTtl),
+            Self::Future => Some(Refused::RecordFuture),
+            Self::Over => Some(Refused::RecordOver),
+            Self::Signature => Some(Refused::RecordSignature),
+            Self::Quota => Some(Refused::Quota),
+            Self::Superseded => None,
+        }
+    }
 }

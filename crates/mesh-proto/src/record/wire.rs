@@ -3,14 +3,14 @@
 //! The signature covers a domain label and everything before itself. New fields go to the end of the body, where
 //! nodes that do not know them skip them; anything else needs a new version.
 
-use super::{Record, RecordError, Said, Signed, Statement};
+use super::{Record, RecordError, RecordId, Said, Signed, Statement};
 use crate::{
     Hlc,
     cluster::ClusterTag,
     hlc::Clock,
     limits::{GRACE, NOTE_BYTES_MAX, RECORD_BYTES_MAX, TTL_MAX},
 };
-use alloc::{string::String, sync::Arc, vec::Vec};
+use alloc::{string::String, vec::Vec};
 use core::{net::IpAddr, time::Duration};
 use ed25519_dalek::{SIGNATURE_LENGTH, Signature, Signer, SigningKey, VerifyingKey};
 use honeymesh_types::{Grade, NodeId, NodeName, Reasons, Scope, Subject, WallTime};
@@ -50,13 +50,7 @@ enum Words<'a> {
 }
 
 /// A statement as this node would have said it: cut to the limits, or refused.
-pub(crate) fn compose(
-    statement: Statement,
-    origin: NodeId,
-    origin_name: NodeName,
-    at: Hlc,
-    linger: Duration,
-) -> Result<Record, RecordError> {
+pub(crate) fn compose(statement: Statement, origin: NodeId, origin_name: NodeName, at: Hlc) -> Record {
     let said = match statement.said {
         Said::Ban { reasons, grade, scope, ttl, score, note } => Said::Ban {
             reasons,
@@ -68,8 +62,7 @@ pub(crate) fn compose(
         },
         Said::Unban => Said::Unban,
     };
-    let linger = Duration::from_millis(millis(linger.min(TTL_MAX)).into());
-    Ok(Record { subject: statement.subject, origin, origin_name, at, said, linger })
+    Record { subject: statement.subject, origin, origin_name, at, said, linger: Duration::ZERO }
 }
 
 /// A note cut to its limit at a character boundary.
@@ -103,7 +96,8 @@ pub(crate) fn sign(record: Record, cluster: ClusterTag, key: &SigningKey) -> Res
     if raw.len() > RECORD_BYTES_MAX {
         return Err(RecordError::Malformed);
     }
-    Ok(Signed { record: Arc::new(record), raw: raw.into() })
+    let id = RecordId::of(&raw);
+    Ok(Signed::new(record, raw.into(), id))
 }
 
 fn words(record: &Record) -> Words<'_> {
@@ -215,4 +209,4 @@ pub(crate) fn verify(raw: &[u8], origin: NodeId) -> Result<(), RecordError> {
 }
 
 #[cfg(test)]
-mod tests {}
+mod tests;

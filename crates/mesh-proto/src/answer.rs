@@ -1,0 +1,102 @@
+//! Answers: what a peer asks is told from what is at hand, and nothing is remembered of it.
+
+use crate::{
+    Refused,
+    frame::{Answer, Bytes, Children, Ids, Packer, Prefix, Question, Tally},
+    limits::CLOCK_SKEW_MAX,
+    membership::Membership,
+    peers::ShortId,
+    set::Set,
+};
+use alloc::vec::Vec;
+use honeymesh_types::WallTime;
+
+/// Up to this many ids are listed; a bigger part of the trie is answered by the tallies of its children.
+const IDS_MAX: usize = 128;
+
+/// Answers a question. `tell` is called once, or never if the question cannot be answered.
+pub(crate) fn answer(
+    question: Question<'_>,
+    set: &Set,
+    members: &dyn Membership,
+    now: WallTime,
+    tell: impl FnOnce(Answer<'_>),
+) -> Result<(), Refused> {
+    match question {
+        Question::Look { prefix, horizon_ms, mine } => look(checked(prefix)?, horizon(horizon_ms, now)?, mine, set, tell),
+        Question::Fetch(ids) => fetch(&ids, set, tell),
+        Question::Page { prefix, horizon_ms, after } => page(checked(prefix)?, horizon(horizon_ms, now)?, after, set, tell),
+        Question::Members { after } => list_members(after, members, tell),
+    }
+    Ok(())
+}
+
+fn checked(prefix: Prefix) -> Result<Prefix, Refused> {
+    if prefix.is_valid() { Ok(prefix) } else { Err(Refused::Malformed) }
+}
+
+/// A horizon must be near our clock: what is further back has left our memory.
+pub(crate) fn horizon(millis: u64, now: WallTime) -> Result<WallTime, Refused> {
+    let horizon = WallTime::from_millis(millis);
+    let is_near = horizon.plus(CLOCK_SKEW_MAX) >= now && horizon <= now.plus(CLOCK_SKEW_MAX);
+    if is_near { Ok(horizon) } else { Err(Refused::Clock) }
+}
+
+fn look(prefix: Prefix, horizon: WallTime, theirs: Tally, set: &Set, tell: impl FnOnce(Answer<'_>)) {
+    let ours = set.tally(prefix, horizon);
+    if ours == theirs {
+        tell(Answer::Same);
+    } else if ours.count as usize > IDS_MAX && prefix.is_inner() {
+        tell(Answer::Children(Children(Bytes(&Children::pack(&set.children(prefix, horizon))))));
+    } else {
+        let ids = Ids::pack(set.below(prefix, horizon).map(|(id, _)| id.short()).take(IDS_MAX));
+        tell(Answer::Ids(Ids(Bytes(&ids))));
+    }
+}
+
+fn fetch(ids: &Ids<'_>, set: &Set, tell: impl FnOnce(Answer<'_>)) {
+    let mut packer = Packer::default();
+    let mut handled = 0;
+    for id in ids.iter().take(usize::from(u8::MAX)) {
+        if !set.between(id, id, WallTime(0)).all(|(_, raw)| packer.push(raw)) {
+            break;
+        }
+        handled += 1;
+    }
+    tell(Answer::Records { handled, records: packer.list() });
+}
+
+fn page(prefix: Prefix, horizon: WallTime, after: Option<u64>, set: &Set, tell: impl FnOnce(Answer<'_>)) {
+    let mut packer = Packer::default();
+    let range = prefix.range();
+    let first = after.map_or(Some(*range.start()), |after| after.checked_add(1)).filter(|first| first <= range.end());
+    let mut next = None;
+    if let Some(first) = first {
+        let mut last = None;
+        for (id, raw) in set.between(first.max(*range.start()), *range.end(), horizon) {
+            if !packer.push(raw) {
+                next = last;
+                break;
+            }
+            last = Some(id.short());
+        }
+    }
+    tell(Answer::Page { records: packer.list(), next });
+}
+
+fn list_members(after: Option<u64>, members: &dyn Membership, tell: impl FnOnce(Answer<'_>)) {
+    let mut packer = Packer::default();
+    let (mut last, mut next) = (None, None);
+    for known in members.list(after.map(ShortId)) {
+        let Ok(bytes) = postcard::to_extend(&known, Vec::new()) else { continue };
+        if !packer.push(&bytes) {
+            next = last;
+            break;
+        }
+        last = Some(known.ident.short().0);
+    }
+    tell(Answer::Members { members: packer.list(), next });
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,67 @@
+//! A token bucket: so many at once, so many a second.
+
+use honeymesh_types::MonoTime;
+
+/// Parts of a token: one for each microsecond of a second, so that no rate loses to rounding.
+const PARTS: u64 = 1_000_000;
+
+/// How much of a budget is left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Bucket {
+    parts: u64,
+    at: MonoTime,
+}
+
+impl Bucket {
+    /// A full bucket.
+    pub(crate) fn full(burst: u32, now: MonoTime) -> Self {
+        Self { parts: u64::from(burst) * PARTS, at: now }
+    }
+
+    /// Takes one token, if there is one.
+    pub(crate) fn take(&mut self, rate: u32, burst: u32, now: MonoTime) -> bool {
+        self.fill(rate, burst, now);
+        let enough = self.parts >= PARTS;
+        if enough {
+            self.parts -= PARTS;
+        }
+        enough
+    }
+
+    /// Would it be full by now? Then forgetting it changes nothing.
+    pub(crate) fn is_full(mut self, rate: u32, burst: u32, now: MonoTime) -> bool {
+        self.fill(rate, burst, now);
+        self.parts == u64::from(burst) * PARTS
+    }
+
+    fn fill(&mut self, rate: u32, burst: u32, now: MonoTime) {
+        let micros = now.0.saturating_sub(self.at.0);
+        self.parts = self.parts.saturating_add(micros.saturating_mul(rate.into())).min(u64::from(burst) * PARTS);
+        self.at = self.at.max(now);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_burst_then_the_rate() {
+        let mut bucket = Bucket::full(3, MonoTime(0));
+        let taken = |bucket: &mut Bucket, now| (0..10).filter(|_| bucket.take(2, 3, now)).count();
+        assert_eq!(taken(&mut bucket, MonoTime(0)), 3);
+        assert_eq!(taken(&mut bucket, MonoTime::from_millis(499)), 0);
+        assert_eq!(taken(&mut bucket, MonoTime::from_millis(1_000)), 2);
+        assert_eq!(taken(&mut bucket, MonoTime::from_millis(3_600_000)), 3, "never more than the burst");
+        assert!(!bucket.is_full(2, 3, MonoTime::from_millis(3_600_000)));
+        assert!(bucket.is_full(2, 3, MonoTime::MAX));
+    }
+
+    #[test]
+    fn a_time_that_steps_back_fills_nothing() {
+        let mut bucket = Bucket::full(1, MonoTime::from_millis(5_000));
+        assert!(bucket.take(1, 1, MonoTime::from_millis(5_000)));
+        assert!(!bucket.take(1, 1, MonoTime::from_millis(1_000)));
+        assert!(!bucket.take(1, 1, MonoTime::from_millis(5_500)));
+    }
+}

@@ -1,0 +1,126 @@
+//! Who is in the cluster: what the mesh needs to know of it, whatever protocol finds it out.
+
+mod swim;
+
+use crate::{Member, MemberChange, MemberState, Refused, peers::ShortId};
+use alloc::vec::Vec;
+use core::net::SocketAddr;
+use honeymesh_types::{MonoTime, NodeId, Now};
+use serde::{Deserialize, Serialize};
+
+pub(crate) use swim::Swim;
+
+/// A node in one of its lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Ident {
+    pub(crate) node: [u8; 32],
+    pub(crate) addr: SocketAddr,
+    /// Grows with every start and every return from being declared down.
+    pub(crate) incarnation: u64,
+}
+
+impl Ident {
+    pub(crate) fn short(&self) -> ShortId {
+        ShortId::of(&self.node)
+    }
+}
+
+/// What is known about a node: its own life and what others say of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Known {
+    pub(crate) ident: Ident,
+    /// How often the node has refuted a suspicion in this life.
+    pub(crate) refuted: u16,
+    pub(crate) state: State,
+}
+
+/// How a node is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum State {
+    Alive,
+    Suspect,
+    Down,
+}
+
+impl Known {
+    /// The node as users see it.
+    pub(crate) const fn member(&self) -> Member {
+        let state = match self.state {
+            State::Alive => MemberState::Alive,
+            State::Suspect => MemberState::Suspect,
+            State::Down => MemberState::Down,
+        };
+        let Ident { node, addr, incarnation } = self.ident;
+        Member { node: NodeId(node), name: None, addr, state, incarnation }
+    }
+
+    /// The other way round.
+    pub(crate) const fn of(member: &Member) -> Self {
+        let state = match member.state {
+            MemberState::Alive => State::Alive,
+            MemberState::Suspect => State::Suspect,
+            MemberState::Down => State::Down,
+        };
+        let ident = Ident { node: member.node.0, addr: member.addr, incarnation: member.incarnation };
+        Self { ident, refuted: 0, state }
+    }
+}
+
+/// What a membership protocol wants done, and what it has found out.
+#[derive(Debug, Default)]
+pub(crate) struct News {
+    /// Packets to be sent.
+    pub(crate) packets: Vec<(Ident, Vec<u8>)>,
+    /// Who came, went, or began a new life.
+    pub(crate) changes: Vec<Change>,
+}
+
+/// Who came, went, or began a new life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Change {
+    Came(Ident),
+    Went(Ident),
+    /// Alive before and after, but possibly elsewhere, and with nothing in its memory.
+    Reborn(Ident),
+}
+
+impl Change {
+    /// What users are told.
+    pub(crate) const fn told(&self) -> Option<(Ident, MemberChange)> {
+        match *self {
+            Self::Came(ident) => Some((ident, MemberChange::Up)),
+            Self::Went(ident) => Some((ident, MemberChange::Down)),
+            Self::Reborn(_) => None,
+        }
+    }
+}
+
+/// A membership protocol: finds out who is alive, tells everybody, and lets nobody be declared dead in silence.
+pub(crate) trait Membership {
+    /// This node as it introduces itself.
+    fn me(&self) -> Ident;
+
+    /// This node is reached at another address from now on.
+    fn move_to(&mut self, addr: SocketAddr, now: Now, news: &mut News);
+
+    /// Takes a packet of the protocol from an authenticated sender.
+    fn packet(&mut self, sender: ShortId, packet: &[u8], now: Now, news: &mut News) -> Result<(), Refused>;
+
+    /// Takes over what somebody else knows. Returns how many were not known here before.
+    fn learn(&mut self, known: &[Known], now: Now, news: &mut News) -> Result<usize, Refused>;
+
+    /// Does what has fallen due.
+    fn wake(&mut self, now: Now, news: &mut News);
+
+    /// When something falls due next.
+    fn wake_at(&self) -> MonoTime;
+
+    /// What is known of one node.
+    fn get(&self, id: ShortId) -> Option<Known>;
+
+    /// Everything that is known, this node itself excluded, by short id from the one after `after`.
+    fn list(&self, after: Option<ShortId>) -> Vec<Known>;
+
+    /// How many others are alive.
+    fn live(&self) -> usize;
+}

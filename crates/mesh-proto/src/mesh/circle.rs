@@ -1,0 +1,193 @@
+//! The circle of members: knocking, letting in, and what the membership protocol has found out.
+
+use super::{Mesh, Sender};
+use crate::{
+    Effect, Member, Refused,
+    frame::{Bytes, Message},
+    membership::{Change, Ident, Known, News, State},
+    post::To,
+    repair::Errand,
+};
+use alloc::vec::Vec;
+use core::net::SocketAddr;
+use honeymesh_types::Now;
+
+impl Mesh {
+    /// Does this node know where others reach it? Until then it is no member.
+    pub(super) fn is_placed(&self) -> bool {
+        let addr = self.members.me().addr;
+        !addr.ip().is_unspecified() && addr.port() != 0
+    }
+
+    /// Takes a packet of the membership protocol.
+    pub(super) fn swim(&mut self, sender: Sender, packet: &[u8], now: Now, out: &mut Vec<Effect>) -> Result<(), Refused> {
+        if !self.is_placed() {
+            return Ok(());
+        }
+        let mut news = News::default();
+        let taken = self.members.packet(sender.id, packet, now, &mut news);
+        self.carry_out(news, now, out);
+        taken
+    }
+
+    pub(super) fn wake_members(&mut self, now: Now, out: &mut Vec<Effect>) {
+        if self.members.wake_at() <= now.mono {
+            let mut news = News::default();
+            self.members.wake(now, &mut news);
+            self.carry_out(news, now, out);
+        }
+    }
+
+    /// Knocks at configured peers that are not there.
+    pub(super) fn knock(&mut self, now: Now, out: &mut Vec<Effect>) {
+        for addr in self.doors.due(now.mono, &self.roster, &mut self.rng) {
+            self.knock_at(To { addr, peer: None }, now, out);
+        }
+    }
+
+    pub(super) fn knock_at(&mut self, to: To, now: Now, out: &mut Vec<Effect>) {
+        let me = self.members.me();
+        if to.addr != me.addr {
+            self.post.send(to, Message::Knock { me, at: to.addr }, now, out);
+        }
+    }
+
+    /// Somebody knocks: lets it in and tells it who is here.
+    pub(super) fn knocked(
+        &mut self,
+        sender: Sender,
+        ident: Ident,
+        at: SocketAddr,
+        now: Now,
+        out: &mut Vec<Effect>,
+    ) -> Result<(), Refused> {
+        if ident.short() != sender.id {
+            return Err(Refused::Identity);
+        }
+        let mut news = News::default();
+        if !self.is_placed() {
+            self.members.move_to(at, now, &mut news);
+        }
+        let learned = self.members.learn(&[alive(ident)], now, &mut news);
+        self.carry_out(news, now, out);
+        let welcome = Message::Welcome { me: self.members.me(), at: sender.addr, you: self.members.get(sender.id) };
+        self.post.send(sender.to(), welcome, now, out);
+        learned.map(|_| ())
+    }
+
+    /// Somebody answers a knock.
+    pub(super) fn welcomed(
+        &mut self,
+        sender: Sender,
+        ident: Ident,
+        at: SocketAddr,
+        you: Option<Known>,
+        now: Now,
+        out: &mut Vec<Effect>,
+    ) -> Result<(), Refused> {
+        if ident.short() != sender.id {
+            return Err(Refused::Identity);
+        }
+        let mut news = News::default();
+        let was_there = self.roster.contains(sender.id);
+        self.settle(at, now, &mut news);
+        let before = self.members.me();
+        let about_us = you.filter(|you| you.ident.node == self.node.0);
+        let known: Vec<Known> = [alive(ident)].into_iter().chain(about_us).collect();
+        let learned = self.members.learn(&known, now, &mut news);
+        self.carry_out(news, now, out);
+        self.doors.opened(sender.addr, sender.id);
+        self.return_welcome(sender, before, now, out);
+        if !was_there && self.roster.contains(sender.id) {
+            self.start(sender, Errand { records: true, members: true }, now, out);
+        }
+        learned.map(|_| ())
+    }
+
+    /// A node that does not know its address takes the one it is seen at, with the port it listens on.
+    fn settle(&mut self, seen_at: SocketAddr, now: Now, news: &mut News) {
+        if !self.is_placed() {
+            let port = Some(self.members.me().addr.port()).filter(|port| *port != 0).unwrap_or(seen_at.port());
+            self.members.move_to(SocketAddr::new(seen_at.ip(), port), now, news);
+        }
+    }
+
+    /// If one of the two has declared the other down, the other must begin a new life and say so.
+    fn return_welcome(&mut self, sender: Sender, before: Ident, now: Now, out: &mut Vec<Effect>) {
+        if self.members.me() != before {
+            self.knock_at(sender.to(), now, out);
+        }
+        let you = self.members.get(sender.id).filter(|known| known.state == State::Down);
+        if you.is_some() {
+            let welcome = Message::Welcome { me: self.members.me(), at: sender.addr, you };
+            self.post.send(sender.to(), welcome, now, out);
+        }
+    }
+
+    /// Takes note of the members known from before this start.
+    pub(super) fn introduce(&mut self, now: Now, out: &mut Vec<Effect>) {
+        let members = core::mem::take(&mut self.known);
+        if members.is_empty() || !self.is_placed() {
+            return;
+        }
+        let others = members.iter().filter(|member| member.node != self.node);
+        let known: Vec<Known> = others.map(Known::of).collect();
+        let mut news = News::default();
+        // A full list leaves out the rest, as documented.
+        let _ = self.members.learn(&known, now, &mut news);
+        self.carry_out(news, now, out);
+    }
+
+    /// Takes a list of members that was asked for; true if any was new.
+    pub(super) fn learn_members<'a>(
+        &mut self,
+        items: impl Iterator<Item = &'a [u8]>,
+        now: Now,
+        out: &mut Vec<Effect>,
+    ) -> Result<bool, Refused> {
+        let known: Vec<Known> = items.filter_map(|item| postcard::from_bytes(item).ok()).collect();
+        let mut news = News::default();
+        let learned = self.members.learn(&known, now, &mut news);
+        self.carry_out(news, now, out);
+        learned.map(|new| new > 0)
+    }
+
+    /// Sends what the membership protocol wants sent, and takes note of who came and went.
+    pub(super) fn carry_out(&mut self, news: News, now: Now, out: &mut Vec<Effect>) {
+        for change in &news.changes {
+            self.note_change(change, out);
+        }
+        if !self.is_placed() {
+            return;
+        }
+        for (ident, packet) in &news.packets {
+            let to = To { addr: ident.addr, peer: Some(ident.short()) };
+            self.post.send(to, Message::Swim(Bytes(packet)), now, out);
+        }
+    }
+
+    fn note_change(&mut self, change: &Change, out: &mut Vec<Effect>) {
+        match *change {
+            Change::Came(ident) => {
+                self.post.peers.reborn(ident.short());
+                self.roster.insert(ident.short(), ident.addr);
+            }
+            Change::Went(ident) => self.roster.remove(ident.short()),
+            Change::Reborn(ident) => {
+                self.post.peers.reborn(ident.short());
+                if self.roster.contains(ident.short()) {
+                    self.roster.insert(ident.short(), ident.addr);
+                }
+            }
+        }
+        if let Some((ident, told)) = change.told() {
+            let known = self.members.get(ident.short()).unwrap_or_else(|| alive(ident));
+            let name = self.post.peers.name(ident.short()).cloned();
+            out.push(Effect::Member { member: Member { name, ..known.member() }, change: told });
+        }
+    }
+}
+
+const fn alive(ident: Ident) -> Known {
+    Known { ident, refuted: 0, state: State::Alive }
+}

@@ -1,0 +1,243 @@
+//! Digests and repairs: noticing that a peer's set differs, and mending it.
+
+use super::{Mesh, Sender, records::Via};
+use crate::{
+    Effect, Refused,
+    answer::horizon,
+    frame::{Answer, Digest, Message, Packer},
+    knock::jittered,
+    membership::State,
+    peers::ShortId,
+    post::To,
+    repair::{Errand, Progress, Session},
+    roster::below,
+};
+use alloc::{collections::BTreeMap, vec::Vec};
+use core::time::Duration;
+use honeymesh_types::{MonoTime, Now};
+use rand_chacha::ChaCha8Rng;
+use rand_core::Rng;
+
+/// How often a digest is sent.
+const DIGEST_EVERY: Duration = Duration::from_secs(1);
+/// Every so many digests another one goes to a peer that is configured or down.
+const DIGESTS_PER_STRAY: u64 = 10;
+/// Every so many digests a node that is alone knocks at somebody it knew.
+const DIGESTS_PER_LONELY_KNOCK: u64 = 3;
+/// How long sets may differ before that is mended: what is under way arrives in that time.
+const DOUBT: Duration = Duration::from_millis(500);
+/// Peers whose sets are in doubt at once; more are left to their next digest.
+const DOUBTS_MAX: usize = 64;
+/// Repairs at once.
+const SESSIONS_MAX: usize = 2;
+/// How long to wait after asking for members in vain; doubled each time.
+const CENSUS_WAIT_MIN: Duration = Duration::from_secs(1);
+/// The longest wait between asking for members in vain.
+const CENSUS_WAIT_MAX: Duration = Duration::from_secs(32);
+
+/// What this node is finding out about others' sets.
+pub(super) struct Digests {
+    due: MonoTime,
+    round: u64,
+    doubts: BTreeMap<ShortId, (MonoTime, Sender)>,
+    sessions: Vec<Session>,
+    /// Before this time nobody is asked for members.
+    census_due: MonoTime,
+    census_wait: Duration,
+}
+
+impl Digests {
+    pub(super) fn new(rng: &mut ChaCha8Rng, now: MonoTime) -> Self {
+        Self {
+            due: now.plus(jittered(DIGEST_EVERY, rng)),
+            round: 0,
+            doubts: BTreeMap::new(),
+            sessions: Vec::new(),
+            census_due: now,
+            census_wait: CENSUS_WAIT_MIN,
+        }
+    }
+
+    pub(super) fn wake_at(&self) -> MonoTime {
+        let doubts = self.doubts.values().map(|(due, _)| *due).min().unwrap_or(MonoTime::MAX);
+        let sessions = self.sessions.iter().map(Session::wake_at).min().unwrap_or(MonoTime::MAX);
+        self.due.min(doubts).min(sessions)
+    }
+}
+
+impl Mesh {
+    /// Sends the digest that is due, looks into doubts, and asks again what went unanswered.
+    pub(super) fn wake_digests(&mut self, now: Now, out: &mut Vec<Effect>) {
+        if self.digests.due <= now.mono {
+            self.digests.due = now.mono.plus(jittered(DIGEST_EVERY, &mut self.rng));
+            self.digests.round += 1;
+            self.set.expire(now.wall);
+            self.send_digests(now, out);
+        }
+        while let Some((id, sender)) = self.due_doubt(now.mono) {
+            self.digests.doubts.remove(&id);
+            self.start(sender, Errand { records: true, members: false }, now, out);
+        }
+        let overdue = |session: &Session| session.wake_at() <= now.mono;
+        while let Some(at) = self.digests.sessions.iter().position(overdue) {
+            self.go_on(at, now, out);
+        }
+    }
+
+    fn due_doubt(&self, now: MonoTime) -> Option<(ShortId, Sender)> {
+        self.digests.doubts.iter().find(|(_, (due, _))| *due <= now).map(|(id, (_, sender))| (*id, *sender))
+    }
+
+    fn send_digests(&mut self, now: Now, out: &mut Vec<Effect>) {
+        if let Some(to) = self.roster.pick(&mut self.rng) {
+            self.send_digest(to, false, now, out);
+        }
+        if self.digests.round.is_multiple_of(DIGESTS_PER_STRAY)
+            && let Some(to) = self.stray()
+        {
+            self.send_digest(to, false, now, out);
+        }
+        if self.roster.len() == 0
+            && self.digests.round.is_multiple_of(DIGESTS_PER_LONELY_KNOCK)
+            && let Some(to) = self.lost_member()
+        {
+            self.knock_at(to, now, out);
+        }
+    }
+
+    fn send_digest(&mut self, to: To, hasten: bool, now: Now, out: &mut Vec<Effect>) {
+        let digest = Digest {
+            horizon_ms: now.wall.as_millis(),
+            count: u32::try_from(self.set.count(now.wall)).unwrap_or(u32::MAX),
+            fingerprint: self.set.fingerprint(now.wall).to_be_bytes(),
+            members: u32::try_from(self.members.live()).unwrap_or(u32::MAX),
+            hasten,
+        };
+        self.post.send(to, Message::Digest(digest), now, out);
+    }
+
+    /// A peer that is configured or down, and not among the living.
+    fn stray(&mut self) -> Option<To> {
+        let door = self.doors.pick(&mut self.rng).filter(|(addr, met)| {
+            *addr != self.members.me().addr && !self.roster.has_addr(*addr) && met.is_none_or(|id| !self.roster.contains(id))
+        });
+        door.map(|(addr, peer)| To { addr, peer }).or_else(|| self.lost_member())
+    }
+
+    /// A member that is down, at random.
+    fn lost_member(&mut self) -> Option<To> {
+        let mut down = self.members.list(None);
+        down.retain(|known| known.state == State::Down);
+        let known = down.get(below(&mut self.rng, down.len()))?;
+        Some(To { addr: known.ident.addr, peer: Some(known.ident.short()) })
+    }
+
+    /// Takes a digest: compares, and doubts if it differs.
+    pub(super) fn digest(&mut self, sender: Sender, digest: &Digest, now: Now, out: &mut Vec<Effect>) -> Result<(), Refused> {
+        let horizon = horizon(digest.horizon_ms, now.wall)?;
+        let is_same =
+            self.set.fingerprint(horizon).to_be_bytes() == digest.fingerprint && self.set.count(horizon) == digest.count as usize;
+        let members = self.wants_members(digest.members as usize, now.mono);
+        if is_same {
+            self.digests.doubts.remove(&sender.id);
+        } else if !digest.hasten && self.digests.doubts.len() < DOUBTS_MAX {
+            self.digests.doubts.entry(sender.id).or_insert((now.mono.plus(DOUBT), sender));
+        }
+        let records = !is_same && digest.hasten;
+        if records || members {
+            self.start(sender, Errand { records, members }, now, out);
+        }
+        Ok(())
+    }
+
+    /// Does the peer know clearly more members, and is it time to ask?
+    fn wants_members(&mut self, theirs: usize, now: MonoTime) -> bool {
+        let ours = self.members.live();
+        let wants = self.is_placed() && theirs > ours + (ours / 50).max(1) && now >= self.digests.census_due;
+        if wants {
+            self.digests.census_due = now.plus(self.digests.census_wait);
+            self.digests.census_wait = (self.digests.census_wait * 2).min(CENSUS_WAIT_MAX);
+        }
+        wants
+    }
+
+    /// Starts a repair, unless enough are under way: then the next digest will.
+    pub(super) fn start(&mut self, sender: Sender, errand: Errand, now: Now, out: &mut Vec<Effect>) {
+        let sessions = &self.digests.sessions;
+        let is_busy = sessions.len() >= SESSIONS_MAX || sessions.iter().any(|s| s.is_bulk || s.peer == sender.id);
+        if is_busy {
+            return;
+        }
+        self.post.stats.repairs += 1;
+        let session = Session::new(sender.id, sender.to(), errand, self.rng.next_u32(), now);
+        self.digests.sessions.push(session);
+        self.go_on(self.digests.sessions.len() - 1, now, out);
+    }
+
+    /// Asks what a session has to ask, and closes it if there is nothing left.
+    fn go_on(&mut self, at: usize, now: Now, out: &mut Vec<Effect>) {
+        let Self { digests, set, post, .. } = self;
+        let Some(session) = digests.sessions.get_mut(at) else { return };
+        let to = session.to;
+        session.pump(set, now.mono, |number, question| post.send(to, Message::Ask { number, question }, now, out));
+        match session.progress() {
+            Progress::GoesOn => {}
+            Progress::Done => {
+                let session = digests.sessions.swap_remove(at);
+                self.give(&session, now, out);
+            }
+            Progress::Failed => {
+                digests.sessions.swap_remove(at);
+                post.stats.repairs_failed += 1;
+            }
+        }
+    }
+
+    /// Hands over what the peer lacks, or tells it to ask.
+    fn give(&mut self, session: &Session, now: Now, out: &mut Vec<Effect>) {
+        let Some(gift) = session.gift() else {
+            self.send_digest(session.to, true, now, out);
+            return;
+        };
+        let mut packer = Packer::default();
+        for id in gift {
+            for (_, raw) in self.set.between(id.short(), id.short(), now.wall) {
+                if !packer.push(raw) {
+                    self.post.send(session.to, Message::Push(packer.list()), now, out);
+                    packer = Packer::default();
+                    packer.push(raw);
+                }
+            }
+        }
+        if !packer.is_empty() {
+            self.post.send(session.to, Message::Push(packer.list()), now, out);
+        }
+    }
+
+    /// Takes an answer to a question of ours.
+    pub(super) fn answered(
+        &mut self,
+        sender: Sender,
+        number: u32,
+        answer: Answer<'_>,
+        now: Now,
+        out: &mut Vec<Effect>,
+    ) -> Result<(), Refused> {
+        let Self { digests, set, .. } = self;
+        let at = digests.sessions.iter().position(|session| session.peer == sender.id).ok_or(Refused::Unasked)?;
+        let haul = digests.sessions[at].answer(number, answer, set).ok_or(Refused::Unasked)?;
+        for raw in haul.records.iter().flat_map(|records| records.iter()) {
+            if let Some(signed) = self.hear(sender, raw, Via::Pull, now, out)
+                && self.digests.sessions[at].learn()
+            {
+                self.push_on(&signed, Some(sender.id));
+            }
+        }
+        let members = haul.members.map(|members| self.learn_members(members.iter(), now, out));
+        if let Some(Ok(true)) = members {
+            self.digests.census_wait = CENSUS_WAIT_MIN;
+        }
+        self.go_on(at, now, out);
+        members.map_or(Ok(()), |learned| learned.map(|_| ()))
+    }
+}

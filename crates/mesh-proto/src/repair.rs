@@ -1,0 +1,255 @@
+//! Repair: finding out what a peer has and we have not, by asking.
+//!
+//! The side that asks remembers everything, the side that answers nothing. A session walks the hash trie from the
+//! root, fetches what is missing, and pages through parts that are (nearly) empty here; at most [`WINDOW`] questions
+//! are in flight, so the asker sets the pace. What the *peer* lacks is handed over at the end if it is little;
+//! otherwise the peer is told to ask in its turn.
+
+use crate::{
+    RecordId,
+    frame::{Answer, Bytes, Ids, Prefix, Question, Records, Tally},
+    peers::ShortId,
+    post::To,
+    set::Set,
+};
+use alloc::{
+    collections::{BTreeMap, BTreeSet},
+    vec::Vec,
+};
+use core::time::Duration;
+use honeymesh_types::{MonoTime, Now, WallTime};
+
+/// Questions in flight.
+const WINDOW: usize = 16;
+/// Questions that wait; beyond it the rest is left to the next session.
+const TODO_MAX: usize = 8_192;
+/// How long the first try of a question may take; doubled for each other try.
+const ANSWER_AFTER: Duration = Duration::from_millis(300);
+/// After so many tries without an answer the session is given up.
+const TRIES_MAX: u32 = 5;
+/// A session ends after this time, whatever is left to do.
+const SESSION_MAX: Duration = Duration::from_secs(120);
+/// Ids in one question for records.
+const FETCH_IDS: usize = 64;
+/// Up to this many records are handed to the peer at the end of a session; if it lacks more, it is told to ask.
+pub(crate) const GIFT_MAX: usize = 16;
+/// Up to this many records learnt in one session are pushed on; what is learnt in bulk is not.
+const PUSH_MAX: u32 = 16;
+/// A part of the trie is paged through, not walked, if the peer has this many times what we have there.
+const PAGE_RATIO: u32 = 4;
+
+/// Something to ask.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Task {
+    Look(Prefix),
+    Fetch(Vec<u64>),
+    Page(Prefix, Option<u64>),
+    Members(Option<u64>),
+}
+
+/// A question on its way.
+struct Flight {
+    task: Task,
+    tries: u32,
+    due: MonoTime,
+}
+
+/// What an answer brought.
+#[derive(Default)]
+pub(crate) struct Haul<'a> {
+    pub(crate) records: Option<Records<'a>>,
+    pub(crate) members: Option<Records<'a>>,
+}
+
+/// Whether a session goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Progress {
+    GoesOn,
+    Done,
+    Failed,
+}
+
+/// One repair with one peer.
+pub(crate) struct Session {
+    pub(crate) peer: ShortId,
+    pub(crate) to: To,
+    horizon: WallTime,
+    ends: MonoTime,
+    todo: Vec<Task>,
+    flying: BTreeMap<u32, Flight>,
+    next_number: u32,
+    lacks: BTreeSet<RecordId>,
+    lacks_more: bool,
+    learned: u32,
+    /// Much is missing here: no other session may run beside this one.
+    pub(crate) is_bulk: bool,
+    failed: bool,
+}
+
+/// What a session is to find out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Errand {
+    pub(crate) records: bool,
+    pub(crate) members: bool,
+}
+
+impl Session {
+    pub(crate) fn new(peer: ShortId, to: To, errand: Errand, first_number: u32, now: Now) -> Self {
+        let records = errand.records.then_some(Task::Look(Prefix::ROOT));
+        let members = errand.members.then_some(Task::Members(None));
+        Self {
+            peer,
+            to,
+            horizon: now.wall,
+            ends: now.mono.plus(SESSION_MAX),
+            todo: records.into_iter().chain(members).collect(),
+            flying: BTreeMap::new(),
+            next_number: first_number,
+            lacks: BTreeSet::new(),
+            lacks_more: false,
+            learned: 0,
+            is_bulk: false,
+            failed: false,
+        }
+    }
+
+    /// When an answer is overdue.
+    pub(crate) fn wake_at(&self) -> MonoTime {
+        self.flying.values().map(|flight| flight.due).min().unwrap_or(MonoTime::MAX)
+    }
+
+    pub(crate) fn progress(&self) -> Progress {
+        match (self.failed, self.todo.is_empty() && self.flying.is_empty()) {
+            (true, _) => Progress::Failed,
+            (false, true) => Progress::Done,
+            (false, false) => Progress::GoesOn,
+        }
+    }
+
+    /// May what is learnt now be pushed on?
+    pub(crate) const fn learn(&mut self) -> bool {
+        self.learned += 1;
+        self.learned <= PUSH_MAX && !self.is_bulk
+    }
+
+    /// What the peer lacks, if it is little; `None` if it had better ask for itself.
+    pub(crate) fn gift(&self) -> Option<&BTreeSet<RecordId>> {
+        (!self.lacks_more).then_some(&self.lacks)
+    }
+
+    /// Asks what can be asked now, and asks again what went unanswered.
+    pub(crate) fn pump(&mut self, set: &Set, now: MonoTime, mut ask: impl FnMut(u32, Question<'_>)) {
+        self.failed |= now >= self.ends || self.flying.values().any(|f| f.due <= now && f.tries >= TRIES_MAX);
+        if self.failed {
+            return;
+        }
+        for (number, flight) in self.flying.iter_mut().filter(|(_, flight)| flight.due <= now) {
+            flight.due = now.plus(ANSWER_AFTER * (1 << flight.tries));
+            flight.tries += 1;
+            put(&flight.task, self.horizon, set, |question| ask(*number, question));
+        }
+        while self.flying.len() < WINDOW
+            && let Some(task) = self.todo.pop()
+        {
+            let number = self.next_number;
+            self.next_number = self.next_number.wrapping_add(1);
+            put(&task, self.horizon, set, |question| ask(number, question));
+            self.flying.insert(number, Flight { task, tries: 1, due: now.plus(ANSWER_AFTER) });
+        }
+    }
+
+    /// Takes an answer; `None` if it was not asked for.
+    pub(crate) fn answer<'a>(&mut self, number: u32, answer: Answer<'a>, set: &Set) -> Option<Haul<'a>> {
+        let flight = self.flying.remove(&number)?;
+        let mut haul = Haul::default();
+        match (flight.task, answer) {
+            (_, Answer::Same) => {}
+            (Task::Look(prefix), Answer::Children(children)) => self.compare(prefix, children.iter(), set),
+            (Task::Look(prefix), Answer::Ids(ids)) => self.compare_ids(prefix, &ids, set),
+            (Task::Fetch(ids), Answer::Records { handled, records }) => {
+                haul.records = Some(records);
+                let rest = ids.get(usize::from(handled)..).unwrap_or_default();
+                if handled > 0 && !rest.is_empty() {
+                    self.plan(Task::Fetch(rest.into()));
+                }
+            }
+            (Task::Page(prefix, after), Answer::Page { records, next }) => {
+                haul.records = Some(records);
+                if next > after {
+                    self.plan(Task::Page(prefix, next));
+                }
+            }
+            (Task::Members(after), Answer::Members { members, next }) => {
+                haul.members = Some(members);
+                if next > after {
+                    self.plan(Task::Members(next));
+                }
+            }
+            _ => return None,
+        }
+        Some(haul)
+    }
+
+    fn plan(&mut self, task: Task) {
+        if self.todo.len() < TODO_MAX {
+            self.todo.push(task);
+        }
+    }
+
+    /// Compares the children of a node of the trie and plans what to do about those that differ.
+    fn compare(&mut self, prefix: Prefix, theirs: impl Iterator<Item = Tally>, set: &Set) {
+        if !prefix.is_inner() {
+            return;
+        }
+        let ours = set.children(prefix, self.horizon);
+        for (number, (ours, theirs)) in ours.into_iter().zip(theirs).enumerate() {
+            let child = prefix.child(number);
+            if ours == theirs {
+                continue;
+            }
+            if theirs.count == 0 {
+                self.note_lacks(set.below(child, self.horizon).map(|(id, _)| *id));
+            } else if theirs.count / PAGE_RATIO >= ours.count {
+                self.is_bulk |= prefix == Prefix::ROOT && theirs.count > PUSH_MAX;
+                self.plan(Task::Page(child, None));
+            } else {
+                self.plan(Task::Look(child));
+            }
+        }
+    }
+
+    /// Compares the ids below a leaf and plans to fetch what is missing.
+    fn compare_ids(&mut self, prefix: Prefix, theirs: &Ids<'_>, set: &Set) {
+        let theirs: BTreeSet<u64> = theirs.iter().filter(|id| prefix.covers(*id)).collect();
+        let ours: BTreeSet<u64> = set.below(prefix, self.horizon).map(|(id, _)| id.short()).collect();
+        self.note_lacks(set.below(prefix, self.horizon).map(|(id, _)| *id).filter(|id| !theirs.contains(&id.short())));
+        let missing: Vec<u64> = theirs.difference(&ours).copied().collect();
+        for ids in missing.chunks(FETCH_IDS) {
+            self.plan(Task::Fetch(ids.into()));
+        }
+    }
+
+    fn note_lacks(&mut self, ids: impl Iterator<Item = RecordId>) {
+        for id in ids {
+            if self.lacks.len() >= GIFT_MAX {
+                self.lacks_more = true;
+                return;
+            }
+            self.lacks.insert(id);
+        }
+    }
+}
+
+/// Puts a task into the words of the wire.
+fn put(task: &Task, horizon: WallTime, set: &Set, ask: impl FnOnce(Question<'_>)) {
+    let horizon_ms = horizon.as_millis();
+    match task {
+        Task::Look(prefix) => ask(Question::Look { prefix: *prefix, horizon_ms, mine: set.tally(*prefix, horizon) }),
+        Task::Fetch(ids) => ask(Question::Fetch(Ids(Bytes(&Ids::pack(ids.iter().copied()))))),
+        Task::Page(prefix, after) => ask(Question::Page { prefix: *prefix, horizon_ms, after: *after }),
+        Task::Members(after) => ask(Question::Members { after: *after }),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,278 @@
+//! The set of records that a cluster agrees on: a CRDT, so that order, repetition and loss do not matter.
+//!
+//! Each (subject, origin, kind) is a slot in which the last writer wins, by time and then by id. An unban covers every
+//! ban of exactly its subject that is not newer, whoever said it. What is superseded or covered leaves the set at
+//! once, on every node alike; what is over leaves at its own time. Each origin keeps its newest bans and its newest
+//! unbans up to a quota and the whole keeps its newest records up to a total: both are functions of the set alone, so
+//! that nodes that have heard the same things hold the same set.
+
+mod tallies;
+
+use crate::{
+    Hlc, Limits, RecordId, Signed,
+    cluster::ClusterTag,
+    frame::{Prefix, Tally},
+    limits::GRACE,
+};
+use alloc::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    vec::Vec,
+};
+use honeymesh_types::{NodeId, Subject, WallTime};
+use tallies::Tallies;
+
+/// The most records that [`Set::expire`] removes at once.
+const EXPIRE_MAX: usize = 4_096;
+
+/// Bans and unbans have slots and quotas of their own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Kind {
+    Ban,
+    Unban,
+}
+
+type Slot = (Subject, Kind, NodeId);
+type Age = (Hlc, RecordId);
+
+/// What the set remembers of a record: its bytes, and what it would have to be read again for.
+struct Entry {
+    raw: Arc<[u8]>,
+    slot: Slot,
+    at: Hlc,
+    leaves: WallTime,
+}
+
+/// What became of a record that was offered to the set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Offer {
+    /// It is in the set now.
+    Entered {
+        /// It took the place of a record of the same slot.
+        replaced: bool,
+        /// How many others had to leave because a quota was full.
+        evicted: u32,
+    },
+    /// It was in the set already.
+    Known,
+    /// Something newer was said already.
+    Superseded,
+    /// It is older than everything that a full quota keeps.
+    Quota,
+}
+
+/// The set of records of one cluster.
+pub(crate) struct Set {
+    records: BTreeMap<RecordId, Entry>,
+    slots: BTreeMap<Slot, Age>,
+    origins: BTreeMap<(NodeId, Kind), BTreeSet<Age>>,
+    /// By when they leave the set.
+    ends: BTreeSet<(WallTime, RecordId)>,
+    tallies: Tallies,
+    origin_max: usize,
+    total_max: usize,
+}
+
+impl Set {
+    pub(crate) fn new(cluster: ClusterTag, limits: &Limits) -> Self {
+        Self {
+            records: BTreeMap::new(),
+            slots: BTreeMap::new(),
+            origins: BTreeMap::new(),
+            ends: BTreeSet::new(),
+            tallies: Tallies::new(cluster),
+            origin_max: limits.origin_records_max.max(1),
+            total_max: limits.records_max.max(1),
+        }
+    }
+
+    pub(crate) fn contains(&self, id: &RecordId) -> bool {
+        self.records.contains_key(id)
+    }
+
+    /// Would this record enter? Cheap, so that it can be asked before the signature is verified.
+    pub(crate) fn consider(&self, signed: &Signed) -> Result<(), Offer> {
+        let (slot, age) = (slot(signed), (signed.record.at, signed.id()));
+        if self.contains(&age.1) {
+            return Err(Offer::Known);
+        }
+        if slot.1 == Kind::Ban && self.lifted_until(&signed.record.subject).is_some_and(|lifted| age.0 <= lifted) {
+            return Err(Offer::Superseded);
+        }
+        match self.slots.get(&slot) {
+            Some(current) if *current > age => Err(Offer::Superseded),
+            Some(_) => Ok(()),
+            None if self.is_beyond_quota(&slot, age) => Err(Offer::Quota),
+            None => Ok(()),
+        }
+    }
+
+    /// Offers a verified record to the set.
+    pub(crate) fn offer(&mut self, signed: &Signed) -> Offer {
+        if let Err(refused) = self.consider(signed) {
+            return refused;
+        }
+        let slot = slot(signed);
+        let replaced = self.slots.get(&slot).copied().map(|age| self.remove(&age.1)).is_some();
+        if slot.1 == Kind::Unban {
+            self.lift(&signed.record.subject, signed.record.at);
+        }
+        self.insert(signed, slot);
+        Offer::Entered { replaced, evicted: self.enforce_quota(&slot) }
+    }
+
+    /// How long this origin's ban of a subject would hold if nobody replaced it: a ban that replaces it keeps the
+    /// slot until then, so that no late copy of the older one comes back.
+    pub(crate) fn slot_held_until(&self, subject: &Subject, origin: NodeId) -> Option<WallTime> {
+        let age = self.slots.get(&(*subject, Kind::Ban, origin))?;
+        self.records.get(&age.1).map(|entry| entry.leaves)
+    }
+
+    /// The records about exactly this subject, bans by origin, then unbans by origin.
+    pub(crate) fn about(&self, subject: &Subject) -> impl Iterator<Item = &Arc<[u8]>> {
+        let (first, last) = ((*subject, Kind::Ban, NodeId([0; 32])), (*subject, Kind::Unban, NodeId([0xff; 32])));
+        self.slots.range(first..=last).filter_map(|(_, age)| self.records.get(&age.1)).map(|entry| &entry.raw)
+    }
+
+    /// Removes what has left the set, and the grace with it. Bounded: what is left over goes next time.
+    pub(crate) fn expire(&mut self, now: WallTime) {
+        for _ in 0..EXPIRE_MAX {
+            match self.ends.first() {
+                Some((leaves, id)) if leaves.plus(GRACE) <= now => {
+                    let id = *id;
+                    self.remove(&id);
+                }
+                _ => return,
+            }
+        }
+    }
+
+    /// How many records have not left the set at `horizon`.
+    pub(crate) fn count(&self, horizon: WallTime) -> usize {
+        self.records.len() - self.gone(horizon).count()
+    }
+
+    /// What the records add up to that have not left the set at `horizon`.
+    pub(crate) fn fingerprint(&self, horizon: WallTime) -> u128 {
+        self.gone(horizon).fold(self.tallies.total(), |sum, id| sum.wrapping_sub(self.tallies.print(id)))
+    }
+
+    /// What the records below `prefix` add up to.
+    pub(crate) fn tally(&self, prefix: Prefix, horizon: WallTime) -> Tally {
+        if prefix == Prefix::ROOT {
+            let count = u32::try_from(self.count(horizon)).unwrap_or(u32::MAX);
+            return Tally { count, sum: tallies::short(self.fingerprint(horizon)) };
+        }
+        self.below(prefix, horizon).fold(Tally::default(), |tally, (id, _)| self.tallies.add(tally, id))
+    }
+
+    /// What the records below each child of `prefix` add up to.
+    pub(crate) fn children(&self, prefix: Prefix, horizon: WallTime) -> [Tally; crate::frame::FANOUT] {
+        if let Some(mut children) = self.tallies.children(prefix) {
+            for id in self.gone(horizon).filter(|id| prefix.covers(id.short())) {
+                self.tallies.subtract(&mut children[prefix.child_of(id.short())], id);
+            }
+            return children;
+        }
+        let mut children = [Tally::default(); crate::frame::FANOUT];
+        for (id, _) in self.below(prefix, horizon) {
+            let child = &mut children[prefix.child_of(id.short())];
+            *child = self.tallies.add(*child, id);
+        }
+        children
+    }
+
+    /// The records below `prefix` in order of their ids.
+    pub(crate) fn below(&self, prefix: Prefix, horizon: WallTime) -> impl Iterator<Item = (&RecordId, &Arc<[u8]>)> {
+        let range = prefix.range();
+        self.between(*range.start(), *range.end(), horizon)
+    }
+
+    /// The records between two short ids, both included.
+    pub(crate) fn between(&self, first: u64, last: u64, horizon: WallTime) -> impl Iterator<Item = (&RecordId, &Arc<[u8]>)> {
+        let range = RecordId::first(first)..=RecordId::last(last);
+        self.records.range(range).filter(move |(_, entry)| entry.leaves > horizon).map(|(id, entry)| (id, &entry.raw))
+    }
+
+    /// The records that have left the set at `horizon`, but not the memory.
+    fn gone(&self, horizon: WallTime) -> impl Iterator<Item = &RecordId> {
+        self.ends.range(..=(horizon, RecordId([0xff; 32]))).map(|(_, id)| id)
+    }
+
+    /// The newest unban of a subject: bans up to then are lifted.
+    fn lifted_until(&self, subject: &Subject) -> Option<Hlc> {
+        let (first, last) = ((*subject, Kind::Unban, NodeId([0; 32])), (*subject, Kind::Unban, NodeId([0xff; 32])));
+        self.slots.range(first..=last).map(|(_, age)| age.0).max()
+    }
+
+    /// Removes the bans that an unban covers.
+    fn lift(&mut self, subject: &Subject, until: Hlc) {
+        let (first, last) = ((*subject, Kind::Ban, NodeId([0; 32])), (*subject, Kind::Ban, NodeId([0xff; 32])));
+        let covered = self.slots.range(first..=last).filter(|(_, age)| age.0 <= until);
+        let ids: Vec<RecordId> = covered.map(|(_, age)| age.1).collect();
+        for id in ids {
+            self.remove(&id);
+        }
+    }
+
+    fn insert(&mut self, signed: &Signed, slot: Slot) {
+        let (id, at, leaves) = (signed.id(), signed.record.at, signed.record.leaves());
+        self.slots.insert(slot, (at, id));
+        self.origins.entry((slot.2, slot.1)).or_default().insert((at, id));
+        self.ends.insert((leaves, id));
+        self.tallies.insert(&id);
+        self.records.insert(id, Entry { raw: signed.raw.clone(), slot, at, leaves });
+    }
+
+    fn remove(&mut self, id: &RecordId) {
+        let Some(Entry { slot, at, leaves, .. }) = self.records.remove(id) else { return };
+        self.slots.remove(&slot);
+        self.ends.remove(&(leaves, *id));
+        self.tallies.remove(id);
+        let share = (slot.2, slot.1);
+        if let Some(ages) = self.origins.get_mut(&share) {
+            ages.remove(&(at, *id));
+            if ages.is_empty() {
+                self.origins.remove(&share);
+            }
+        }
+    }
+
+    /// Is a newcomer older than everything that a full quota keeps?
+    fn is_beyond_quota(&self, slot: &Slot, age: Age) -> bool {
+        let share = self.origins.get(&(slot.2, slot.1));
+        let is_share_full = share.is_some_and(|ages| ages.len() >= self.origin_max && ages.first() > Some(&age));
+        is_share_full || (self.records.len() >= self.total_max && self.oldest() > Some(age))
+    }
+
+    /// Removes what is over a quota, oldest first.
+    fn enforce_quota(&mut self, slot: &Slot) -> u32 {
+        let mut evicted = 0;
+        if let Some(ages) = self.origins.get(&(slot.2, slot.1)).filter(|ages| ages.len() > self.origin_max)
+            && let Some((_, id)) = ages.first().copied()
+        {
+            self.remove(&id);
+            evicted += 1;
+        }
+        while self.records.len() > self.total_max
+            && let Some((_, id)) = self.oldest()
+        {
+            self.remove(&id);
+            evicted += 1;
+        }
+        evicted
+    }
+
+    /// The oldest record of all. Linear in the number of origins; asked for only when the set is full.
+    fn oldest(&self) -> Option<Age> {
+        self.origins.values().filter_map(|ages| ages.first().copied()).min()
+    }
+}
+
+fn slot(signed: &Signed) -> Slot {
+    let kind = if signed.record.is_ban() { Kind::Ban } else { Kind::Unban };
+    (signed.record.subject, kind, signed.record.origin)
+}
+
+#[cfg(test)]
+mod tests;
