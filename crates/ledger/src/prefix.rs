@@ -1,7 +1,7 @@
 //! A map by prefix that finds what covers an address without scanning.
 
 use alloc::collections::BTreeMap;
-use core::net::IpAddr;
+use core::{net::IpAddr, ops::Bound};
 use honeymesh_types::Subject;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
@@ -30,6 +30,11 @@ impl<V> PrefixMap<V> {
         self.map.iter()
     }
 
+    /// All in order, beginning at `from`.
+    pub(crate) fn iter_from(&self, from: Bound<Subject>) -> impl Iterator<Item = (&Subject, &V)> {
+        self.map.range((from, Bound::Unbounded))
+    }
+
     pub(crate) fn get(&self, subject: &Subject) -> Option<&V> {
         self.map.get(subject)
     }
@@ -50,9 +55,11 @@ impl<V> PrefixMap<V> {
         lengths.filter_map(move |len| self.map.get_key_value(&wider(addr, len)))
     }
 
-    /// Everything that lies wholly within `net`, in order.
+    /// Everything that lies wholly within `net`, in order. What sorts behind `net` begins with what is inside it, so no upper
+    /// bound is needed, which for some IPv6 nets would be an IPv4-mapped address and sort elsewhere.
     pub(crate) fn within(&self, net: &Subject) -> impl Iterator<Item = (&Subject, &V)> {
-        self.map.range(net..=&Subject::host(net.net().broadcast()))
+        let net = *net;
+        self.map.range(net..).take_while(move |(subject, _)| subject.is_within(&net.net()))
     }
 
     fn used(&mut self, subject: &Subject) -> Option<&mut u32> {
@@ -109,6 +116,15 @@ mod tests {
     }
 
     #[test]
+    fn reading_goes_on_from_where_it_stopped() {
+        let map = map(&["10.0.0.0/8", "10.1.0.0/16", "10.2.0.0/16", "::/0"]);
+        let from = |bound| texts(map.iter_from(bound));
+        assert_eq!(from(Bound::Unbounded).len(), 4);
+        assert_eq!(from(Bound::Excluded(subject("10.1.0.0/16"))), ["10.2.0.0/16", "::/0"]);
+        assert_eq!(from(Bound::Included(subject("10.1.0.0/17"))), ["10.2.0.0/16", "::/0"]);
+    }
+
+    #[test]
     fn within_finds_the_inside_and_nothing_wider_or_beside() {
         let map = map(&[
             "10.0.0.0/8",
@@ -120,6 +136,13 @@ mod tests {
             "9.255.255.255/32",
         ]);
         assert_eq!(texts(map.within(&subject("10.0.0.0/16"))), ["10.0.0.0/16", "10.0.0.0/24", "10.0.0.0/32", "10.0.255.255/32"]);
+    }
+
+    #[test]
+    fn a_net_that_ends_among_the_mapped_addresses_is_searched_too() {
+        let map = map(&["::/80", "::/96", "::5/128", "1.2.3.4/32", "255.255.255.255/32", "2001:db8::/32"]);
+        assert_eq!(texts(map.within(&subject("::/80"))), ["::/80", "::/96", "::5/128"]);
+        assert_eq!(texts(map.within(&subject("::/0"))), ["::/80", "::/96", "::5/128", "2001:db8::/32"]);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use super::Ledger;
 use crate::{Claim, Protected, Reach, Refusals, slot::Slot};
 use alloc::vec::Vec;
-use core::net::IpAddr;
+use core::{net::IpAddr, ops::Bound};
 use honeymesh_types::{Ban, Enforcement, Mode, Reasons, Subject};
 
 /// Everything the ledger knows about one address.
@@ -49,8 +49,14 @@ impl Ledger {
 
     /// All bans, in the order of their subjects.
     pub fn bans(&self) -> impl Iterator<Item = Ban> + '_ {
+        self.bans_from(Bound::Unbounded)
+    }
+
+    /// The bans in the order of their subjects, beginning at `from`: a long list can be read in parts, each of which costs
+    /// only what it reads.
+    pub fn bans_from(&self, from: Bound<Subject>) -> impl Iterator<Item = Ban> + '_ {
         let ban = |(subject, entry): (&Subject, &crate::entry::Entry)| entry.ban(*subject, self.policy.mode, &self.origins);
-        self.bans.iter().map(ban)
+        self.bans.iter_from(from).map(ban)
     }
 
     /// How many subjects are banned.

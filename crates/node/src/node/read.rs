@@ -8,7 +8,7 @@ use alloc::{
     string::{String, ToString},
     vec::Vec,
 };
-use core::net::IpAddr;
+use core::{net::IpAddr, ops::Bound};
 use honeymesh_ledger::Protected;
 use honeymesh_mesh_proto::{MemberState, Signed};
 use honeymesh_types::{Ban, Enforcement, Mode, NodeName, Subject};
@@ -29,6 +29,12 @@ impl Node {
     /// All bans, in the order of their subjects.
     pub fn bans(&self) -> impl Iterator<Item = Ban> + '_ {
         self.ledger.bans()
+    }
+
+    /// The bans in the order of their subjects, beginning at `from`: a long list can be read in parts, each of which costs
+    /// only what it reads.
+    pub fn bans_from(&self, from: Bound<Subject>) -> impl Iterator<Item = Ban> + '_ {
+        self.ledger.bans_from(from)
     }
 
     /// The ban of exactly `subject`.
