@@ -1,0 +1,102 @@
+//! Orders: what changes something.
+
+use super::{
+    App,
+    body::{self, json},
+    mismatch,
+    params::{self, Pairs},
+    problem::Problem,
+};
+use crate::{BanOrder, NewKey, Request, Response, Secret, UnbanOrder, WAIT_MAX};
+use axum::{
+    body::Body,
+    extract::{Path, Query, State},
+    response::Response as HttpResponse,
+};
+use honeymesh_format::{AllowOrderJson, BanOrderJson, KeyRotateJson, ModeJson, Ttl, duration_text, parse_duration};
+use honeymesh_types::Subject;
+use std::path::PathBuf;
+
+/// The longest note, in bytes.
+const NOTE_BYTES_MAX: usize = 200;
+
+type Answer = Result<HttpResponse, Problem>;
+
+pub(super) async fn ban(State(app): State<App>, body: Body) -> Answer {
+    let order: BanOrderJson = body::read(body).await?;
+    if order.note.as_ref().is_some_and(|note| note.len() > NOTE_BYTES_MAX) {
+        return Err(Problem::bad(format!("`note` is longer than {NOTE_BYTES_MAX} bytes; shorten it")));
+    }
+    let ttl = order.ttl.as_deref().map_or(Ok(Ttl::Configured), |text| params::value("ttl", text))?;
+    let subject = params::value("subject", &order.subject)?;
+    done(&app, Request::Ban(BanOrder { subject, ttl, note: order.note, local: order.local, force: order.force })).await
+}
+
+pub(super) async fn unban(State(app): State<App>, Path(subject): Path<String>, Query(pairs): Query<Pairs>) -> Answer {
+    lift(&app, &subject, &pairs).await
+}
+
+/// The same with a slash that was not percent-encoded.
+pub(super) async fn unban_prefix(
+    State(app): State<App>,
+    Path((address, prefix_len)): Path<(String, String)>,
+    Query(pairs): Query<Pairs>,
+) -> Answer {
+    lift(&app, &format!("{address}/{prefix_len}"), &pairs).await
+}
+
+async fn lift(app: &App, subject: &str, pairs: &Pairs) -> Answer {
+    let mut order = UnbanOrder { subject: params::value("subject", subject)?, local: false, wait: None };
+    params::each(pairs, "local wait", |key, text| {
+        match key {
+            "local" => order.local = params::flag(key, text)?,
+            "wait" => order.wait = Some(parse_duration(text).map_err(Problem::bad)?),
+            _ => return Ok(false),
+        }
+        Ok(true)
+    })?;
+    if order.wait.is_some_and(|wait| wait > WAIT_MAX) {
+        return Err(Problem::bad(format!("`wait` is longer than {}; ask again later instead", duration_text(WAIT_MAX))));
+    }
+    done(app, Request::Unban(order)).await
+}
+
+pub(super) async fn allow(State(app): State<App>, body: Body) -> Answer {
+    let order: AllowOrderJson = body::read(body).await?;
+    let net: Subject = params::value("net", &order.net)?;
+    done(&app, Request::AllowAdd(net.net())).await
+}
+
+pub(super) async fn disallow(State(app): State<App>, Path(net): Path<String>) -> Answer {
+    let net: Subject = params::value("net", &net)?;
+    done(&app, Request::AllowRemove(net.net())).await
+}
+
+/// The same with a slash that was not percent-encoded.
+pub(super) async fn disallow_prefix(State(app): State<App>, Path((address, prefix_len)): Path<(String, String)>) -> Answer {
+    let net: Subject = params::value("net", &format!("{address}/{prefix_len}"))?;
+    done(&app, Request::AllowRemove(net.net())).await
+}
+
+pub(super) async fn mode(State(app): State<App>, body: Body) -> Answer {
+    let order: ModeJson = body::read(body).await?;
+    done(&app, Request::SetMode(params::value("mode", &order.mode)?)).await
+}
+
+pub(super) async fn rotate(State(app): State<App>, body: Body) -> Answer {
+    app.control_only()?;
+    let order: KeyRotateJson = body::read(body).await?;
+    let new = match (order.file, order.key) {
+        (Some(file), None) => NewKey::File(PathBuf::from(file)),
+        (None, Some(key)) => NewKey::Text(Secret::new(key)),
+        _ => return Err(Problem::bad("give exactly one of `file` and `key`")),
+    };
+    done(&app, Request::KeyRotate { cluster: params::value("cluster", &order.cluster)?, new }).await
+}
+
+async fn done(app: &App, request: Request) -> Answer {
+    match app.ask(request).await? {
+        Response::Done(done) => Ok(json(&done)),
+        _ => Err(mismatch()),
+    }
+}
