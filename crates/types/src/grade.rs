@@ -99,9 +99,9 @@ vocabulary! {
         Observe = 0 "observe",
         /// Enforced once enough distinct origins agree.
         Corroborate = 1 "corroborate",
-        /// Enforced.
+        /// Enforced; manual unbans lift this node's own bans too.
         Enforce = 2 "enforce",
-        /// Enforced, and manual unbans lift this node's own bans too.
+        /// As `enforce`: the place for what may overrule this node's own operator.
         Override = 3 "override",
     }
 }

@@ -118,7 +118,8 @@ impl Node {
     }
 
     fn member(&mut self, cluster: usize, member: &Member, change: MemberChange) {
-        self.shield.member(member.addr.ip(), change, self.now.mono);
+        let is_protected = self.shield.member(member.addr.ip(), change, self.now.mono);
+        self.counters.peers_unprotected += u64::from(!is_protected);
         let mut event = self.event(EventKind::Mesh);
         event.source = Some(member.addr.ip());
         event.source_port = Some(member.addr.port());

@@ -29,6 +29,8 @@ pub(super) struct Shield {
     knocked: BTreeSet<IpAddr>,
     /// Members, with when they went down.
     members: BTreeMap<IpAddr, Option<MonoTime>>,
+    /// When the first of those that are down is forgotten.
+    forget_at: Option<MonoTime>,
     /// Whether something changed since the set was made.
     stale: bool,
     current: Vec<Protected>,
@@ -36,24 +38,38 @@ pub(super) struct Shield {
 
 impl Shield {
     pub(super) fn new(knocked: BTreeSet<IpAddr>) -> Self {
-        Self { knocked, members: BTreeMap::new(), stale: true, current: Vec::new() }
+        Self { knocked, members: BTreeMap::new(), forget_at: None, stale: true, current: Vec::new() }
     }
 
-    pub(super) fn member(&mut self, addr: IpAddr, change: MemberChange, now: MonoTime) {
+    /// Takes note of a member. False: there are too many, so this one is not protected.
+    pub(super) fn member(&mut self, addr: IpAddr, change: MemberChange, now: MonoTime) -> bool {
+        let is_known = self.members.contains_key(&addr);
+        if !is_known && self.members.len() >= PROTECTED_PEERS_MAX {
+            return false;
+        }
+        self.stale |= !is_known;
         let down = (change == MemberChange::Down).then_some(now);
-        self.stale |= !self.members.contains_key(&addr);
-        self.members.insert(addr, down);
+        if self.members.insert(addr, down).flatten() != down {
+            self.plan();
+        }
+        true
     }
 
     /// Forgets peers that went down long ago.
     pub(super) fn expire(&mut self, now: MonoTime) {
-        let before = self.members.len();
-        self.members.retain(|_, down| down.is_none_or(|since| since.plus(PEER_GRACE) > now));
-        self.stale |= self.members.len() != before;
+        if self.forget_at.is_some_and(|at| at <= now) {
+            self.members.retain(|_, down| down.is_none_or(|since| since.plus(PEER_GRACE) > now));
+            self.stale = true;
+            self.plan();
+        }
     }
 
-    pub(super) fn wake_at(&self) -> Option<MonoTime> {
-        self.members.values().flatten().min().map(|since| since.plus(PEER_GRACE))
+    pub(super) const fn wake_at(&self) -> Option<MonoTime> {
+        self.forget_at
+    }
+
+    fn plan(&mut self) {
+        self.forget_at = self.members.values().flatten().min().map(|since| since.plus(PEER_GRACE));
     }
 
     fn peers(&self) -> impl Iterator<Item = &IpAddr> {
@@ -104,5 +120,35 @@ impl Node {
             .chain(self.shield.peers().map(each(Protection::Peer)))
             .collect();
         set.into_iter().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn peer(index: u32) -> IpAddr {
+        IpAddr::V4(Ipv4Addr::from_bits(index))
+    }
+
+    #[test]
+    fn a_peer_that_comes_back_is_not_forgotten() {
+        let (mut shield, now) = (Shield::new(BTreeSet::new()), MonoTime(7));
+        for change in [MemberChange::Up, MemberChange::Down] {
+            assert!(shield.member(peer(1), change, now) && shield.member(peer(2), change, now));
+        }
+        shield.member(peer(1), MemberChange::Up, now);
+        assert_eq!(shield.wake_at(), Some(now.plus(PEER_GRACE)));
+        shield.expire(now.plus(PEER_GRACE));
+        assert_eq!((shield.peers().collect::<Vec<_>>(), shield.wake_at()), ([&peer(1)].into(), None));
+    }
+
+    #[test]
+    fn the_number_of_protected_peers_is_bounded() {
+        let mut shield = Shield::new(BTreeSet::new());
+        let most = u32::try_from(PROTECTED_PEERS_MAX).unwrap();
+        assert!((0..most).all(|index| shield.member(peer(index), MemberChange::Up, MonoTime(0))));
+        assert!(!shield.member(peer(most), MemberChange::Up, MonoTime(0)));
+        assert!(shield.member(peer(0), MemberChange::Down, MonoTime(0)), "known ones still change");
     }
 }

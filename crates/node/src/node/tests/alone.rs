@@ -46,7 +46,8 @@ fn a_scan_earns_a_short_silence_on_dark_ports_and_stays_here() {
 
 #[test]
 fn what_the_kernel_silenced_is_released_when_the_door_stays_shut() {
-    let cases: [(fn(&mut Config), &str, &str); 5] = [
+    type Case = (fn(&mut Config), &'static str, &'static str);
+    let cases: [Case; 5] = [
         (|_| {}, "192.0.2.1", "gateway"),
         (|_| {}, "2001:db8:aa::10", "own"),
         (|config| config.allow.push("203.0.113.0/24".parse().unwrap()), ATTACKER, "allowlist"),
