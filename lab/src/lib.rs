@@ -23,13 +23,15 @@ mod node;
 mod process;
 mod scan;
 mod service;
+pub mod story;
 
 mod tools;
 mod topology;
+mod trio;
 mod words;
 
 pub use capture::{Capture, Segment};
-pub use config::NodeConfig;
+pub use config::{FTP_PORT, HTTP_PORT, NodeConfig, SCRIPT_PORT, SSH_PORT};
 pub use estate::{give_way_on_signals, sweep};
 pub use forge::forge_syns;
 pub use honest::{Honest, Report, Request};
@@ -40,4 +42,5 @@ pub use scan::{Scan, scan_connect, scan_half_open};
 pub use service::{Service, fetch};
 pub use tools::{curl, ftp_login, hping_syns, ssh};
 pub use topology::{Family, Host, Lab, Place};
+pub use trio::{Trio, WEB_PORT, new_key};
 pub use words::{Ban, Event};

@@ -1,12 +1,24 @@
 //! The lab itself: hosts reach each other, cuts cut, tools see what they should, and nothing is left behind.
 
+#![cfg(test)]
+
 mod common;
 
 use common::turn;
 use honeymesh_lab::{
     Capture, Family, Honest, Lab, Place, Service, fetch, forge_syns, hping_syns, scan_connect, scan_half_open, sweep,
 };
-use std::{path::Path, process::Command, thread, time::Duration};
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+use std::{
+    io::{BufRead, BufReader},
+    path::Path,
+    process::{Command, Stdio},
+    thread,
+    time::Duration,
+};
 
 const SOON: Duration = Duration::from_millis(500);
 const WEB: u16 = 80;
@@ -89,4 +101,21 @@ fn nothing_is_left_of_a_lab_and_a_killed_one_is_swept() {
     assert!(Command::new("ip").args(["netns", "add", name]).status().unwrap().success());
     assert!(sweep().contains(&"hmlab-4294967294-1-0".to_owned()));
     assert!(!Path::new("/run/netns").join(name).exists());
+}
+
+#[test]
+fn a_terminated_lab_cleans_up() {
+    let Some(_turn) = turn("a_terminated_lab_cleans_up") else { return };
+    for signal in [Signal::SIGINT, Signal::SIGTERM] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_honeymesh-lab"));
+        let mut hosts = command.arg("hosts").stdout(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(hosts.stdout.take().unwrap()).lines();
+        let router = lines.next().unwrap().unwrap().rsplit('/').next().unwrap().to_owned();
+        lines.find(|line| line.as_ref().is_ok_and(|line| line.starts_with("Ctrl-C"))).unwrap().unwrap();
+        let path = Path::new("/run/netns").join(router);
+        assert!(path.exists());
+        kill(Pid::from_raw(hosts.id().try_into().unwrap()), signal).unwrap();
+        assert_eq!(hosts.wait().unwrap().code(), Some(130), "{signal}");
+        assert!(!path.exists(), "{signal}");
+    }
 }
