@@ -95,6 +95,15 @@ impl Change {
     }
 }
 
+/// Whether what is learnt is news to the others too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Share {
+    /// It is: hand it on.
+    HandOn,
+    /// They know it already: it is they who told.
+    Keep,
+}
+
 /// A membership protocol: finds out who is alive, tells everybody, and lets nobody be declared dead in silence.
 pub(crate) trait Membership {
     /// This node as it introduces itself.
@@ -107,7 +116,7 @@ pub(crate) trait Membership {
     fn packet(&mut self, sender: ShortId, packet: &[u8], now: Now, news: &mut News) -> Result<(), Refused>;
 
     /// Takes over what somebody else knows. Returns how many were not known here before.
-    fn learn(&mut self, known: &[Known], now: Now, news: &mut News) -> Result<usize, Refused>;
+    fn learn(&mut self, known: &[Known], share: Share, now: Now, news: &mut News) -> Result<usize, Refused>;
 
     /// Does what has fallen due.
     fn wake(&mut self, now: Now, news: &mut News);

@@ -7,7 +7,11 @@ use crate::{
     limits::{CLOCK_SKEW_MAX, PEERS_MAX},
     replay::Window,
 };
-use alloc::{collections::BTreeMap, vec::Vec};
+use alloc::{
+    boxed::Box,
+    collections::{BTreeMap, btree_map::Entry},
+    vec::Vec,
+};
 use core::net::SocketAddr;
 use honeymesh_types::{NodeId, NodeName, Now, WallTime};
 
@@ -52,15 +56,15 @@ impl Peer {
 
 /// All peers that have spoken to this node; at most [`PEERS_MAX`].
 #[derive(Default)]
-pub(crate) struct Peers(BTreeMap<ShortId, Peer>);
+pub(crate) struct Peers(BTreeMap<ShortId, Box<Peer>>);
 
 impl Peers {
     pub(crate) fn get(&self, id: ShortId) -> Option<&Peer> {
-        self.0.get(&id)
+        self.0.get(&id).map(Box::as_ref)
     }
 
     pub(crate) fn get_mut(&mut self, id: ShortId) -> Option<&mut Peer> {
-        self.0.get_mut(&id)
+        self.0.get_mut(&id).map(Box::as_mut)
     }
 
     /// May a run begin whose first datagram shows this time? Its clock must be near ours and later than anything the
@@ -68,7 +72,7 @@ impl Peers {
     pub(crate) fn may_begin(&self, id: ShortId, clock: WallTime, now: WallTime) -> bool {
         let is_near = clock.plus(CLOCK_SKEW_MAX) >= now && clock <= now.plus(CLOCK_SKEW_MAX);
         // A time beyond what could have been accepted means that our own clock was set back since: forget it.
-        let is_new = |peer: &Peer| clock > peer.clock || peer.clock > now.plus(CLOCK_SKEW_MAX);
+        let is_new = |peer: &Box<Peer>| clock > peer.clock || peer.clock > now.plus(CLOCK_SKEW_MAX);
         is_near && self.0.get(&id).is_none_or(is_new)
     }
 
@@ -87,10 +91,10 @@ impl Peers {
             records_new: 0,
             refused: Refusals::default(),
         };
-        let fresh = |run| Peer { run, clock: WallTime(0), bucket: Bucket::full(burst, now.mono), stats };
+        let fresh = |run| Box::new(Peer { run, clock: WallTime(0), bucket: Bucket::full(burst, now.mono), stats });
         match self.0.entry(id) {
-            alloc::collections::btree_map::Entry::Vacant(place) => place.insert(fresh(run)),
-            alloc::collections::btree_map::Entry::Occupied(place) => {
+            Entry::Vacant(place) => place.insert(fresh(run)),
+            Entry::Occupied(place) => {
                 let peer = place.into_mut();
                 peer.run = run;
                 peer

@@ -1,7 +1,10 @@
 //! Names of nodes and clusters, and a node's identity.
 
 use alloc::string::String;
-use core::{fmt, str::FromStr};
+use core::{
+    fmt::{self, Write},
+    str::FromStr,
+};
 
 /// The longest node or cluster name, in bytes.
 pub const NAME_BYTES_MAX: usize = 63;
@@ -65,7 +68,7 @@ impl fmt::Display for NodeId {
         for index in 0..digits {
             let byte = self.0[index / 2];
             let nibble = if index % 2 == 0 { byte >> 4 } else { byte & 15 };
-            write!(f, "{nibble:x}")?;
+            f.write_char(char::from(if nibble < 10 { b'0' + nibble } else { b'a' + nibble - 10 }))?;
         }
         Ok(())
     }

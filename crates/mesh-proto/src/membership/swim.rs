@@ -6,7 +6,7 @@
 mod packet;
 mod timers;
 
-use super::{Change, Ident, Known, Membership, News, State};
+use super::{Change, Ident, Known, Membership, News, Share, State};
 use crate::{
     Refused,
     frame::LIST_BYTES_MAX,
@@ -147,7 +147,7 @@ impl Membership for Swim {
         taken.map_err(|_| Refused::Malformed)
     }
 
-    fn learn(&mut self, known: &[Known], now: Now, news: &mut News) -> Result<usize, Refused> {
+    fn learn(&mut self, known: &[Known], share: Share, now: Now, news: &mut News) -> Result<usize, Refused> {
         let mut new = 0;
         for known in known {
             if !Self::is_sane(&known.ident, now) {
@@ -160,7 +160,7 @@ impl Membership for Swim {
             self.outlive(&known.ident, now, news);
             let update = foca::Member::new(known.ident, known.refuted, known.state.into());
             let io = Io { timers: &mut self.timers, news, now };
-            self.foca.apply_many(core::iter::once(update), true, io).map_err(|_| Refused::Malformed)?;
+            self.foca.apply_many(core::iter::once(update), share == Share::HandOn, io).map_err(|_| Refused::Malformed)?;
             new += usize::from(news.changes.len() > before);
         }
         self.tune();

@@ -2,9 +2,9 @@
 
 use super::{Mesh, Sender};
 use crate::{
-    Effect, Member, Refused,
+    Effect, Member, MemberChange, Refused,
     frame::{Bytes, Message},
-    membership::{Change, Ident, Known, News, State},
+    membership::{Change, Ident, Known, News, Share, State},
     post::To,
     repair::Errand,
 };
@@ -68,7 +68,7 @@ impl Mesh {
         if !self.is_placed() {
             self.members.move_to(at, now, &mut news);
         }
-        let learned = self.members.learn(&[alive(ident)], now, &mut news);
+        let learned = self.members.learn(&[alive(ident)], Share::HandOn, now, &mut news);
         self.carry_out(news, now, out);
         let welcome = Message::Welcome { me: self.members.me(), at: sender.addr, you: self.members.get(sender.id) };
         self.post.send(sender.to(), welcome, now, out);
@@ -94,7 +94,7 @@ impl Mesh {
         let before = self.members.me();
         let about_us = you.filter(|you| you.ident.node == self.node.0);
         let known: Vec<Known> = [alive(ident)].into_iter().chain(about_us).collect();
-        let learned = self.members.learn(&known, now, &mut news);
+        let learned = self.members.learn(&known, Share::HandOn, now, &mut news);
         self.carry_out(news, now, out);
         self.doors.opened(sender.addr, sender.id);
         self.return_welcome(sender, before, now, out);
@@ -134,7 +134,7 @@ impl Mesh {
         let known: Vec<Known> = others.map(Known::of).collect();
         let mut news = News::default();
         // A full list leaves out the rest, as documented.
-        let _ = self.members.learn(&known, now, &mut news);
+        let _ = self.members.learn(&known, Share::Keep, now, &mut news);
         self.carry_out(news, now, out);
     }
 
@@ -147,7 +147,7 @@ impl Mesh {
     ) -> Result<bool, Refused> {
         let known: Vec<Known> = items.filter_map(|item| postcard::from_bytes(item).ok()).collect();
         let mut news = News::default();
-        let learned = self.members.learn(&known, now, &mut news);
+        let learned = self.members.learn(&known, Share::Keep, now, &mut news);
         self.carry_out(news, now, out);
         learned.map(|new| new > 0)
     }
@@ -181,8 +181,9 @@ impl Mesh {
             }
         }
         if let Some((ident, told)) = change.told() {
-            let known = self.members.get(ident.short()).unwrap_or_else(|| alive(ident));
+            let state = if told == MemberChange::Up { State::Alive } else { State::Down };
             let name = self.post.peers.name(ident.short()).cloned();
+            let known = Known { ident, refuted: 0, state };
             out.push(Effect::Member { member: Member { name, ..known.member() }, change: told });
         }
     }

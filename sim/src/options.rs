@@ -1,0 +1,51 @@
+//! What a world is made of.
+
+use std::time::Duration;
+
+/// What a world is made of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// How many nodes.
+    pub nodes: usize,
+    /// Decides everything that is random.
+    pub seed: u64,
+    /// Datagrams lost, in a thousand.
+    pub loss_per_mille: u32,
+    /// Datagrams delivered twice, in a thousand.
+    pub double_per_mille: u32,
+    /// The shortest and the longest way of a datagram. As each takes its own time, they overtake each other.
+    pub latency: (Duration, Duration),
+    /// How far each node's wall clock may be from the true one, either way.
+    pub skew: Duration,
+    /// How nodes find each other.
+    pub start: Start,
+}
+
+/// How nodes find each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// Each knows so many of the first nodes from its configuration and joins through them.
+    Join {
+        /// How many.
+        doors: usize,
+    },
+    /// Everybody knows everybody from an earlier run, and so many of the first nodes from its configuration.
+    Known {
+        /// How many.
+        doors: usize,
+    },
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            nodes: 64,
+            seed: 1,
+            loss_per_mille: 100,
+            double_per_mille: 20,
+            latency: (Duration::from_millis(5), Duration::from_millis(40)),
+            skew: Duration::ZERO,
+            start: Start::Join { doors: 3 },
+        }
+    }
+}
