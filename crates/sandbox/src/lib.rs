@@ -1,9 +1,32 @@
 //! Gives power away: capabilities, no-new-privileges, seccomp, and if asked for, files.
+//!
+//! After [`Sandbox::confine`] the process can still do its work (threads, sockets, its files, the BPF maps it holds),
+//! but nothing that would help somebody who took it over: no program is started, no process is touched, no kernel
+//! object is loaded, no other user is become. It works before the first thread is started and after: every thread of
+//! the process gives the same away, or the call fails and says which one did not.
+//!
+//! # Two lists
+//! The seccomp filter is an *allow list*: what is not on it answers `ENOSYS`, as on a kernel that does not have it. A C
+//! library always has a way around a call that is not there, so its next version does not break the daemon, and the
+//! kernel's next dangerous call is refused without anybody adding it to a list. On top of it lies a list of calls that
+//! are refused by name, or by an argument, with `EPERM`: those that an attacker wants and nobody needs. Nothing is
+//! ever killed: a refused call is an error where it was made. Calls made in the x32 mode of x86-64 are on no list.
+//!
+//! # What it is not
+//! The user stays who it was. As root without capabilities it still owns root's files: restrict them with
+//! [`Sandbox::files`], or start as another user.
 
+mod capabilities;
 mod error;
+mod files;
+mod filter;
 mod report;
+mod syscalls;
+mod threads;
 
+pub use caps::Capability;
 pub use error::Error;
+pub use files::{Files, Restriction};
 pub use report::Report;
 
 /// What the process is, which decides what it keeps.
@@ -19,6 +42,63 @@ pub enum Role {
 /// # Errors
 /// What could not be given up. What was given up before that stays given up.
 pub fn confine(role: Role) -> Result<Report, Error> {
-    let Role::Node = role;
-    Ok(Report::default())
+    Sandbox::of(role).confine()
+}
+
+/// What a process keeps.
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct Sandbox {
+    role: Role,
+    keep: u64,
+    files: Option<Files>,
+}
+
+impl Sandbox {
+    /// The usual one of a role: no capability is kept, files are not restricted beyond their owners.
+    pub const fn of(role: Role) -> Self {
+        Self { role, keep: 0, files: None }
+    }
+
+    /// Keeps `capability`, if the process has it.
+    pub fn keep(mut self, capability: Capability) -> Self {
+        self.keep |= capability.bitmask();
+        self
+    }
+
+    /// Restricts files to these, where the kernel has Landlock (5.13 and later); [`Report::files`] says what came of it.
+    pub fn files(mut self, files: Files) -> Self {
+        self.files = Some(files);
+        self
+    }
+
+    /// Gives everything else up, in every thread of the process, for ever. To be called once.
+    ///
+    /// Threads that exist already are interrupted once by a real-time signal; a call that does not restart by itself
+    /// returns `EINTR` there, as with any signal.
+    ///
+    /// # Errors
+    /// What could not be given up, or what the kernel says still holds. What was given up before stays given up, so
+    /// the caller must end.
+    pub fn confine(self) -> Result<Report, Error> {
+        let Role::Node = self.role;
+        let (restriction, rules) = files::prepare(self.files.as_ref())?;
+        no_core_dumps()?;
+        threads::everywhere(self.keep, rules.as_ref())?;
+        filter::install()?;
+        let report = Report::read(restriction)?;
+        if report.capabilities & !self.keep != 0 || !report.no_new_privileges || !report.seccomp {
+            return Err(Error::Unproved(report));
+        }
+        Ok(report)
+    }
+}
+
+/// Memory has keys and strangers' bytes: it is never written to a file.
+#[expect(unsafe_code, reason = "setrlimit has no safe wrapper among this crate's dependencies")]
+fn no_core_dumps() -> Result<(), Error> {
+    let none = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: the pointer is to a live, initialised rlimit that the kernel only reads.
+    let result = unsafe { libc::setrlimit(libc::RLIMIT_CORE, &raw const none) };
+    Error::check("forbid core dumps", i64::from(result))
 }

@@ -1,0 +1,87 @@
+//! Drops the capabilities of the thread that runs it, with nothing but system calls.
+#![expect(unsafe_code, reason = "capabilities belong to threads and are only reached by raw system calls")]
+
+use libc::{c_int, c_long, c_ulong};
+
+/// `_LINUX_CAPABILITY_VERSION_3`: 64 bits in two halves.
+const VERSION: u32 = 0x2008_0522;
+/// One more than the highest capability the interface can name.
+const CAPABILITIES_MAX: c_ulong = 64;
+
+#[repr(C)]
+struct Header {
+    version: u32,
+    /// 0: the calling thread.
+    thread: c_int,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy, Default)]
+struct Half {
+    effective: u32,
+    permitted: u32,
+    inheritable: u32,
+}
+
+/// Drops every capability but those in `keep` from all five sets of the calling thread, forbids it new privileges
+/// and, if there are `rules`, binds it to them. Returns 0 or the `errno` of what failed.
+///
+/// Runs in a signal handler: it allocates nothing, takes no lock and leaves `errno` to its caller to restore.
+pub(crate) fn give_up(keep: u64, rules: Option<c_int>) -> c_int {
+    // SAFETY: every prctl takes plain numbers.
+    let ambient = unsafe { libc::prctl(libc::PR_CAP_AMBIENT, libc::PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) };
+    if ambient != 0 {
+        return errno();
+    }
+    shrink_bounding(keep);
+    let capabilities = set(keep);
+    if capabilities != 0 {
+        return capabilities;
+    }
+    // SAFETY: as above.
+    if unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) } != 0 {
+        return errno();
+    }
+    match rules {
+        // SAFETY: takes a descriptor and flags; a descriptor that is none is an error, not undefined.
+        Some(rules) if unsafe { libc::syscall(libc::SYS_landlock_restrict_self, rules, 0) } != 0 => errno(),
+        _ => 0,
+    }
+}
+
+/// Needs `CAP_SETPCAP`; without it the set stays, and the report says so. Nothing is started any more, so it gives
+/// nobody anything.
+fn shrink_bounding(keep: u64) {
+    for capability in 0..CAPABILITIES_MAX {
+        if keep & 1 << capability == 0 {
+            // SAFETY: takes plain numbers; an unknown capability is an error.
+            unsafe { libc::prctl(libc::PR_CAPBSET_DROP, capability, 0, 0, 0) };
+        }
+    }
+}
+
+fn set(keep: u64) -> c_int {
+    let mut header = Header { version: VERSION, thread: 0 };
+    let mut halves = [Half::default(); 2];
+    // SAFETY: header and both halves are live, writable and of the layout that this version asks for.
+    let got = unsafe { libc::syscall(libc::SYS_capget, &raw mut header, halves.as_mut_ptr()) };
+    if got != 0 {
+        return errno();
+    }
+    for (half, kept) in halves.iter_mut().zip([low(keep), low(keep >> 32)]) {
+        *half = Half { effective: half.effective & kept, permitted: half.permitted & kept, inheritable: 0 };
+    }
+    // SAFETY: as above; the kernel only reads the halves.
+    let result: c_long = unsafe { libc::syscall(libc::SYS_capset, &raw mut header, halves.as_ptr()) };
+    if result == 0 { 0 } else { errno() }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "the lower half is what is asked for")]
+const fn low(bits: u64) -> u32 {
+    bits as u32
+}
+
+fn errno() -> c_int {
+    // SAFETY: the pointer is to this thread's own errno, live as long as the thread.
+    unsafe { *libc::__errno_location() }
+}

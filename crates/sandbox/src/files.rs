@@ -1,0 +1,77 @@
+//! Restricts files to named paths with Landlock.
+
+use crate::Error;
+use landlock::{
+    ABI, Access, AccessFs, BitFlags, CompatLevel, Compatible, PathBeneath, PathFd, Ruleset, RulesetAttr, RulesetCreated,
+    RulesetCreatedAttr,
+};
+use std::{
+    fmt,
+    os::fd::OwnedFd,
+    path::{Path, PathBuf},
+};
+
+/// What this crate knows of Landlock; an older kernel restricts what it can.
+const KNOWN: ABI = ABI::V5;
+
+/// The only files that may still be opened, by path, each with everything beneath it. A path that does not exist is
+/// an error, so that a typing error does not open or close anything unseen.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Files {
+    /// To be read.
+    pub read: Vec<PathBuf>,
+    /// To be read, written, created, renamed and removed.
+    pub write: Vec<PathBuf>,
+}
+
+/// What became of the restriction of files.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Restriction {
+    /// Nobody asked for it.
+    #[default]
+    None,
+    /// The kernel has no Landlock, or it is switched off: files are as open as their owners allow.
+    Unsupported,
+    /// It holds, as far as this kernel's Landlock goes.
+    Held,
+}
+
+impl fmt::Display for Restriction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::None => "not restricted",
+            Self::Unsupported => "not restricted (this kernel cannot)",
+            Self::Held => "restricted",
+        })
+    }
+}
+
+/// The rules as a descriptor that every thread binds itself to.
+pub(crate) fn prepare(files: Option<&Files>) -> Result<(Restriction, Option<OwnedFd>), Error> {
+    let Some(files) = files else { return Ok((Restriction::None, None)) };
+    let wrap = |error: &dyn fmt::Display| Error::Files(error.to_string());
+    let all = AccessFs::from_all(KNOWN);
+    let mut rules = Ruleset::default()
+        .set_compatibility(CompatLevel::BestEffort)
+        .handle_access(all)
+        .and_then(Ruleset::create)
+        .map_err(|error| wrap(&error))?;
+    for path in &files.read {
+        rules = allow(rules, path, AccessFs::ReadFile | AccessFs::ReadDir)?;
+    }
+    for path in &files.write {
+        rules = allow(rules, path, all & !AccessFs::Execute)?;
+    }
+    Ok(match Option::<OwnedFd>::from(rules) {
+        Some(rules) => (Restriction::Held, Some(rules)),
+        None => (Restriction::Unsupported, None),
+    })
+}
+
+fn allow(rules: RulesetCreated, path: &Path, access: BitFlags<AccessFs>) -> Result<RulesetCreated, Error> {
+    let wrap = |error: &dyn fmt::Display| Error::Files(format!("{}: {error}", path.display()));
+    let beneath = PathFd::new(path).map_err(|error| wrap(&error))?;
+    // A file takes fewer rights than a directory; the rest would be an error.
+    let access = if path.is_dir() { access } else { access & AccessFs::from_file(KNOWN) };
+    rules.add_rule(PathBeneath::new(beneath, access)).map_err(|error| wrap(&error))
+}

@@ -1,0 +1,171 @@
+//! Makes the two lists into seccomp filters and binds every thread to them.
+
+use crate::{Error, syscalls};
+use libc::c_long;
+use seccompiler::{
+    BackendError, BpfProgram, SeccompAction, SeccompCmpArgLen::Dword, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
+    TargetArch, apply_filter_all_threads,
+};
+use std::collections::BTreeMap;
+
+type Rules = BTreeMap<c_long, Vec<SeccompRule>>;
+
+/// Binds every thread. The list of refusals comes last, because the filter that was installed last decides between
+/// two error numbers.
+pub(crate) fn install() -> Result<(), Error> {
+    let allowed = program(allowed(), Reading::Allowed)?;
+    let refused = program(refused().map_err(seccompiler::Error::from)?, Reading::Refused)?;
+    apply_filter_all_threads(&allowed)?;
+    apply_filter_all_threads(&refused)?;
+    Ok(())
+}
+
+#[derive(Clone, Copy)]
+enum Reading {
+    Allowed,
+    Refused,
+}
+
+fn program(rules: Rules, reading: Reading) -> Result<BpfProgram, seccompiler::Error> {
+    let (listed, others) = match reading {
+        Reading::Allowed => (SeccompAction::Allow, SeccompAction::Errno(number(libc::ENOSYS))),
+        Reading::Refused => (SeccompAction::Errno(number(libc::EPERM)), SeccompAction::Allow),
+    };
+    let filter = SeccompFilter::new(rules, others, listed, TargetArch::try_from(std::env::consts::ARCH)?)?;
+    Ok(BpfProgram::try_from(filter)?)
+}
+
+fn number(errno: i32) -> u32 {
+    errno.unsigned_abs()
+}
+
+/// Whatever is allowed here may still be refused by its arguments below.
+fn allowed() -> Rules {
+    let calls = syscalls::ALLOWED.iter().flat_map(|(_, calls)| calls.iter());
+    calls.map(|call| (*call, Vec::new())).collect()
+}
+
+fn refused() -> Result<Rules, BackendError> {
+    let calls = syscalls::REFUSED.iter().flat_map(|(_, calls)| calls.iter());
+    let mut rules: Rules = calls.map(|call| (*call, Vec::new())).collect();
+    for (call, reasons) in by_argument() {
+        let made: Result<Vec<_>, _> = reasons.into_iter().map(|reason| SeccompRule::new(reason?)).collect();
+        rules.insert(call, made?);
+    }
+    Ok(rules)
+}
+
+/// One reason to refuse a call: all of its conditions at once.
+type Reason = Result<Vec<SeccompCondition>, BackendError>;
+
+/// Calls that are refused for some of their arguments: one reason is enough.
+fn by_argument() -> Vec<(c_long, Vec<Reason>)> {
+    let write_and_run = libc::PROT_WRITE | libc::PROT_EXEC;
+    vec![
+        (libc::SYS_socket, sockets()),
+        (libc::SYS_socketpair, vec![none_of(0, &[libc::AF_UNIX])]),
+        (libc::SYS_setsockopt, socket_filters()),
+        (libc::SYS_bpf, vec![none_of(0, syscalls::BPF_COMMANDS)]),
+        (libc::SYS_prctl, vec![none_of(0, syscalls::PRCTL_OPTIONS)]),
+        (libc::SYS_ioctl, vec![no_request_of(1, syscalls::IOCTL_REQUESTS)]),
+        (libc::SYS_clone, clones()),
+        // What is written is never run: no code comes in as data.
+        (libc::SYS_mmap, vec![bits(2, write_and_run, write_and_run)]),
+        (libc::SYS_mprotect, vec![bits(2, libc::PROT_EXEC, libc::PROT_EXEC)]),
+        // No other process is signalled or limited; its own threads are, by the C library.
+        (libc::SYS_kill, vec![none_of(0, &[own_process()])]),
+        (libc::SYS_tgkill, vec![none_of(0, &[own_process()])]),
+        (libc::SYS_prlimit64, vec![none_of(0, &[0, own_process()])]),
+    ]
+}
+
+/// TCP, UDP, local sockets and the kernel's own interface for addresses; nothing that sees or forges packets, and no
+/// protocol that would load a module.
+fn sockets() -> Vec<Reason> {
+    let mut reasons = vec![none_of(0, &[libc::AF_INET, libc::AF_INET6, libc::AF_UNIX, libc::AF_NETLINK])];
+    for family in [libc::AF_INET, libc::AF_INET6] {
+        for kind in [libc::SOCK_RAW, libc::SOCK_SEQPACKET, libc::SOCK_DCCP, syscalls::SOCK_PACKET] {
+            reasons.push(both(is(0, family), bits(1, syscalls::SOCKET_KIND_MASK, kind)));
+        }
+        reasons.push(both(is(0, family), none_of(2, &[0, libc::IPPROTO_TCP, libc::IPPROTO_UDP])));
+    }
+    reasons.push(both(is(0, libc::AF_NETLINK), none_of(2, &[libc::NETLINK_ROUTE])));
+    reasons
+}
+
+/// A program on a socket is code in the kernel.
+fn socket_filters() -> Vec<Reason> {
+    let filters = [libc::SO_ATTACH_FILTER, libc::SO_ATTACH_BPF, libc::SO_ATTACH_REUSEPORT_CBPF, libc::SO_ATTACH_REUSEPORT_EBPF];
+    filters.map(|filter| both(is(1, libc::SOL_SOCKET), is(2, filter))).into()
+}
+
+/// Threads, but no processes and no namespaces. `clone3` hides its flags in memory, where no filter can read them, so
+/// it is not there at all and the C library falls back to `clone`.
+fn clones() -> Vec<Reason> {
+    let mut reasons = vec![bits(0, libc::CLONE_THREAD, 0)];
+    reasons.extend(syscalls::NAMESPACES.iter().map(|flag| bits(0, *flag, *flag)));
+    reasons
+}
+
+fn own_process() -> i32 {
+    i32::try_from(std::process::id()).unwrap_or(i32::MAX)
+}
+
+fn is(argument: u8, value: i32) -> Reason {
+    condition(argument, SeccompCmpOp::Eq, value.cast_unsigned()).map(|one| vec![one])
+}
+
+fn bits(argument: u8, mask: i32, value: i32) -> Reason {
+    let masked = SeccompCmpOp::MaskedEq(u64::from(mask.cast_unsigned()));
+    condition(argument, masked, value.cast_unsigned()).map(|one| vec![one])
+}
+
+fn none_of(argument: u8, values: &[i32]) -> Reason {
+    values.iter().map(|value| condition(argument, SeccompCmpOp::Ne, value.cast_unsigned())).collect()
+}
+
+fn no_request_of(argument: u8, values: &[u32]) -> Reason {
+    values.iter().map(|value| condition(argument, SeccompCmpOp::Ne, *value)).collect()
+}
+
+fn both(one: Reason, other: Reason) -> Reason {
+    Ok([one?, other?].concat())
+}
+
+/// The kernel takes these arguments as 32 bits, so the upper half of the register is nobody's business.
+fn condition(argument: u8, operator: SeccompCmpOp, value: u32) -> Result<SeccompCondition, BackendError> {
+    SeccompCondition::new(argument, Dword, operator, u64::from(value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn no_call_is_on_both_lists_or_twice_on_one() {
+        let mut seen = BTreeSet::new();
+        for (why, calls) in syscalls::ALLOWED.iter().chain(syscalls::REFUSED) {
+            assert!(!why.is_empty() && !calls.is_empty());
+            for call in *calls {
+                assert!(seen.insert(*call), "{call}: {why}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_refused_by_argument_is_allowed_otherwise() {
+        let allowed = allowed();
+        for (call, reasons) in by_argument() {
+            assert!(allowed.contains_key(&call), "{call} would be refused whatever its arguments are");
+            assert!(!reasons.is_empty());
+        }
+    }
+
+    #[test]
+    fn both_programs_fit_into_the_kernels_limit() {
+        let allowed = program(allowed(), Reading::Allowed).unwrap();
+        let refused = program(refused().unwrap(), Reading::Refused).unwrap();
+        assert!(allowed.len() + refused.len() < 4_096, "{} + {}", allowed.len(), refused.len());
+    }
+}

@@ -1,0 +1,327 @@
+//! The scene: this test binary starts itself again; the child confines itself and prints what came of its tries.
+
+use crate::{attacks, duties};
+use honeymesh_sandbox::{Capability, Files, Restriction, Role, Sandbox, confine};
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::Write,
+    path::PathBuf,
+    process::Command,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    thread,
+    time::Duration,
+};
+
+/// Tells the child which scene to play, and where its directory is.
+const SCENE: &str = "HONEYMESH_SANDBOX_SCENE";
+const DIRECTORY: &str = "HONEYMESH_SANDBOX_DIRECTORY";
+
+/// What a try came to: `ok`, or the error's name.
+pub type Outcome = Result<(), nix::errno::Errno>;
+
+fn is_root() -> bool {
+    let root = nix::unistd::geteuid().is_root();
+    if !root {
+        eprintln!("SKIPPED: confinement from full power: needs root");
+    }
+    root
+}
+
+/// Plays `scene` in a child and returns what it printed: a line `name outcome` each.
+fn play(scene: &str) -> BTreeMap<String, String> {
+    let directory = tempfile::tempdir().unwrap();
+    let output = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "scene::child", "--ignored", "--nocapture"])
+        .env(SCENE, scene)
+        .env(DIRECTORY, directory.path())
+        .env("RUST_BACKTRACE", "0")
+        .output()
+        .unwrap();
+    let (said, faults) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let lines = said.lines().filter_map(|line| line.strip_prefix("RESULT ")?.split_once(' '));
+    let results: BTreeMap<_, _> = lines.map(|(name, outcome)| (name.to_string(), outcome.to_string())).collect();
+    assert!(results.contains_key("end"), "the scene broke off: {said}\n{faults}");
+    results
+}
+
+fn print(name: &str, outcome: &str) {
+    // Not println!: a forked child must not go through the test harness's capture.
+    let mut out = std::io::stdout();
+    writeln!(out, "\nRESULT {name} {outcome}").unwrap();
+    out.flush().unwrap();
+}
+
+fn print_outcome(name: &str, outcome: Outcome) {
+    print(name, &outcome.map_or_else(|error| format!("{error:?}"), |()| "ok".into()));
+}
+
+/// The other half of every test here; does nothing unless it is started by one.
+#[test]
+#[ignore = "started by the other tests, in a process of its own"]
+fn child() {
+    match std::env::var(SCENE).as_deref() {
+        Ok("crowd") => crowd(),
+        Ok("alone") => alone(),
+        Ok("files") => files(),
+        Ok("blocked") => blocked(),
+        Ok("keep") => keep(),
+        Ok("power") => power(),
+        _ => eprintln!("SKIPPED: not started by a test"),
+    }
+}
+
+fn directory() -> PathBuf {
+    std::env::var_os(DIRECTORY).unwrap().into()
+}
+
+/// Many threads are there before, busy and idle; what they have must go as well.
+fn crowd() {
+    let running = Arc::new(AtomicBool::new(true));
+    let idle: Vec<_> = (0..8).map(|_| thread::spawn(|| thread::park_timeout(Duration::from_secs(60)))).collect();
+    let busy = {
+        let running = Arc::clone(&running);
+        // Starts threads all the time: some of them while the others are being asked.
+        thread::spawn(move || {
+            while running.load(Relaxed) {
+                thread::spawn(|| thread::sleep(Duration::from_millis(1))).join().unwrap();
+            }
+        })
+    };
+    let map = duties::Map::create();
+    let report = confine(Role::Node).unwrap();
+    print("report", &format!("{report:?}").replace(' ', ""));
+    print("threads", if report.threads >= 10 { "many" } else { "few" });
+    print("report_line", if report.to_string().contains("seccomp on") { "ok" } else { "wrong" });
+    prove();
+    attacks::all(print_outcome);
+    duties::all(&directory(), map.as_ref(), print_outcome);
+    running.store(false, Relaxed);
+    drop((idle, busy));
+    print("end", "ok");
+}
+
+/// One thread, as in `main` before the runtime: a forked process has only the one that forked.
+fn alone() {
+    // SAFETY: the child only runs what this test has written, and ends without going back into the harness.
+    match unsafe { nix::unistd::fork() }.unwrap() {
+        nix::unistd::ForkResult::Parent { child } => {
+            nix::sys::wait::waitpid(child, None).unwrap();
+        }
+        nix::unistd::ForkResult::Child => {
+            let map = duties::Map::create();
+            let report = confine(Role::Node).unwrap();
+            print("threads", if report.threads == 1 { "one" } else { "more" });
+            attacks::all(print_outcome);
+            duties::all(&directory(), map.as_ref(), print_outcome);
+            prove();
+            print("end", "ok");
+            // SAFETY: ends the process at once; nothing of it is needed any more.
+            unsafe { libc::_exit(0) };
+        }
+    }
+}
+
+/// What the kernel says, read here and not by the crate.
+fn prove() {
+    let mut lines: BTreeMap<String, String> = BTreeMap::new();
+    for task in fs::read_dir("/proc/self/task").unwrap() {
+        let Ok(status) = fs::read_to_string(task.unwrap().path().join("status")) else { continue };
+        for line in status.lines() {
+            let (key, value) = line.split_once(':').unwrap();
+            let of_all = lines.entry(key.into()).or_insert_with(|| value.trim().into());
+            if *of_all != value.trim() {
+                *of_all = "differs".into();
+            }
+        }
+    }
+    for key in ["CapEff", "CapPrm", "CapInh", "CapBnd", "CapAmb", "NoNewPrivs", "Seccomp"] {
+        print(key, &lines[key]);
+    }
+}
+
+/// Only the own directory may be written, and only it and the system's libraries read.
+fn files() {
+    let read = ["/usr", "/lib", "/proc", "/etc/hosts"].map(PathBuf::from).to_vec();
+    let idle = thread::spawn(|| {
+        thread::park();
+        fs::read("/etc/passwd").map_err(|error| error.kind())
+    });
+    let sandbox = Sandbox::of(Role::Node).files(Files { read, write: vec![directory()] });
+    let report = sandbox.confine().unwrap();
+    print("held", if report.files == Restriction::Held { "yes" } else { "no" });
+    let outcome =
+        |result: std::io::Result<()>| result.map_err(|error| nix::errno::Errno::from_raw(error.raw_os_error().unwrap_or(0)));
+    print_outcome(
+        "read_own",
+        outcome(fs::write(directory().join("x"), "y").and_then(|()| fs::read(directory().join("x")).map(drop))),
+    );
+    print_outcome("rename_own", outcome(fs::rename(directory().join("x"), directory().join("z"))));
+    print_outcome("read_named", outcome(fs::read("/etc/hosts").map(drop)));
+    print_outcome("read_other", outcome(fs::read("/etc/passwd").map(drop)));
+    print_outcome("write_other", outcome(fs::write("/tmp/honeymesh-sandbox-escape", "x")));
+    idle.thread().unpark();
+    let other_thread = idle.join().unwrap().err() == Some(std::io::ErrorKind::PermissionDenied);
+    print("other_thread", if other_thread { "refused" } else { "open" });
+    print("end", "ok");
+}
+
+/// A thread that blocks every signal cannot be asked, and must not be forgotten.
+fn blocked() {
+    let (ready, is_ready) = std::sync::mpsc::channel();
+    let deaf = thread::Builder::new().name("deaf".into()).spawn(move || {
+        nix::sys::signal::SigSet::all().thread_block().unwrap();
+        ready.send(()).unwrap();
+        thread::sleep(Duration::from_secs(30));
+    });
+    is_ready.recv().unwrap();
+    let error = confine(Role::Node).unwrap_err().to_string();
+    print("error", if error.contains("(`deaf`) does not answer") { "named" } else { &error });
+    drop(deaf);
+    print("end", "ok");
+    std::process::exit(0);
+}
+
+fn keep() {
+    let report = Sandbox::of(Role::Node).keep(Capability::CAP_NET_BIND_SERVICE).confine().unwrap();
+    print("capabilities", &format!("{:x} {:x}", report.capabilities, report.bounding));
+    print_outcome("low_port", attacks::low_port());
+    print("end", "ok");
+}
+
+/// With every capability kept, the filter stands alone.
+fn power() {
+    let mut sandbox = Sandbox::of(Role::Node);
+    for capability in caps() {
+        sandbox = sandbox.keep(capability);
+    }
+    let report = sandbox.confine().unwrap();
+    print("capabilities", if report.capabilities.count_ones() > 30 { "kept" } else { "gone" });
+    attacks::all(print_outcome);
+    print("end", "ok");
+}
+
+fn caps() -> impl Iterator<Item = Capability> {
+    use Capability::*;
+    [
+        CAP_SYS_ADMIN,
+        CAP_NET_ADMIN,
+        CAP_NET_RAW,
+        CAP_BPF,
+        CAP_PERFMON,
+        CAP_SYS_PTRACE,
+        CAP_SYS_MODULE,
+        CAP_SYS_BOOT,
+        CAP_SYS_TIME,
+        CAP_SYSLOG,
+        CAP_SETUID,
+        CAP_SETGID,
+        CAP_SETPCAP,
+        CAP_MKNOD,
+        CAP_SYS_CHROOT,
+        CAP_KILL,
+        CAP_DAC_READ_SEARCH,
+        CAP_DAC_OVERRIDE,
+        CAP_CHOWN,
+        CAP_FOWNER,
+        CAP_SYS_RESOURCE,
+        CAP_SYS_RAWIO,
+        CAP_SYS_PACCT,
+        CAP_SYS_NICE,
+        CAP_IPC_LOCK,
+        CAP_IPC_OWNER,
+        CAP_NET_BIND_SERVICE,
+        CAP_NET_BROADCAST,
+        CAP_FSETID,
+        CAP_SETFCAP,
+        CAP_LINUX_IMMUTABLE,
+        CAP_SYS_TTY_CONFIG,
+        CAP_AUDIT_WRITE,
+    ]
+    .into_iter()
+}
+
+fn expect_all(results: &BTreeMap<String, String>, names: &[&str], outcome: &str) {
+    for name in names {
+        assert_eq!(results.get(*name).map(String::as_str), Some(outcome), "{name}");
+    }
+}
+
+fn expect_confined(results: &BTreeMap<String, String>) {
+    expect_all(results, attacks::REFUSED, "EPERM");
+    expect_all(results, attacks::ABSENT, "ENOSYS");
+    expect_all(results, &["low_port"], "EACCES");
+    expect_all(results, duties::NAMES, "ok");
+    expect_all(results, &["CapEff", "CapPrm", "CapInh", "CapBnd", "CapAmb"], "0000000000000000");
+    expect_all(results, &["NoNewPrivs"], "1");
+    expect_all(results, &["Seccomp"], "2");
+}
+
+#[test]
+fn a_process_of_many_threads_gives_everything_away_and_still_works() {
+    if !is_root() {
+        return;
+    }
+    let results = play("crowd");
+    expect_confined(&results);
+    expect_all(&results, &["threads"], "many");
+    expect_all(&results, &["report_line"], "ok");
+}
+
+#[test]
+fn so_does_a_process_of_one_thread() {
+    if !is_root() {
+        return;
+    }
+    let results = play("alone");
+    expect_confined(&results);
+    expect_all(&results, &["threads"], "one");
+}
+
+#[test]
+fn files_are_restricted_in_every_thread_where_the_kernel_can() {
+    if !is_root() {
+        return;
+    }
+    let results = play("files");
+    if results["held"] == "no" {
+        eprintln!("SKIPPED: file restriction: this kernel has no Landlock");
+        return;
+    }
+    expect_all(&results, &["read_own", "rename_own", "read_named"], "ok");
+    expect_all(&results, &["read_other", "write_other"], "EACCES");
+    expect_all(&results, &["other_thread"], "refused");
+}
+
+#[test]
+fn a_thread_that_cannot_be_asked_is_an_error_with_its_name() {
+    if !is_root() {
+        return;
+    }
+    expect_all(&play("blocked"), &["error"], "named");
+}
+
+#[test]
+fn a_capability_can_be_kept_by_name() {
+    if !is_root() {
+        return;
+    }
+    let results = play("keep");
+    expect_all(&results, &["capabilities"], "400 400");
+    expect_all(&results, &["low_port"], "ok");
+}
+
+#[test]
+fn the_filter_refuses_the_same_to_a_process_with_every_capability() {
+    if !is_root() {
+        return;
+    }
+    let results = play("power");
+    expect_all(&results, &["capabilities"], "kept");
+    expect_all(&results, attacks::REFUSED, "EPERM");
+    expect_all(&results, attacks::ABSENT, "ENOSYS");
+    expect_all(&results, &["low_port"], "ok");
+}
