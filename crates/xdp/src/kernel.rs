@@ -1,97 +1,300 @@
 //! The one owner of the kernel's tables and links.
 
-use crate::{Counters, Drift, Error, InterfaceStatus, Knocks, Options, TestVerdict};
+use crate::{
+    Counters, Drift, Error, InterfaceStatus, Knocks, OnExit, Options, Spoofable, TestVerdict,
+    attach::{self, Link},
+    compare::{self, Plan},
+    deadline,
+    load::{self, DARK_ROOM, LOCAL_MAX, Loaded, NETS_MAX},
+    pins::Pins,
+    spot::{Spot, Table},
+    system,
+    tables::{self, Tables},
+};
+use aya::{
+    Ebpf,
+    programs::{TestRun, TestRunOptions, Xdp},
+};
 use honeymesh_types::{Enforcement, Now, Subject};
+use honeymesh_xdp_abi::{
+    AddressKey, BanEntry, Gates, NetKey4, NetKey6, SPOOFABLE_ALL, SPOOFABLE_DARK, SPOOFABLE_OFF, ScanSettings, Settings, VERSION,
+    table,
+};
 use ipnet::IpNet;
-use std::net::IpAddr;
+use std::{fmt, net::IpAddr, os::fd::AsFd};
+
+/// `XDP_DROP`.
+const XDP_DROP: u32 = 1;
 
 /// The kernel's tables and links. After [`Kernel::start`] nothing here needs a capability on Linux 5.19 or later.
-#[derive(Debug)]
 pub struct Kernel {
-    _private: (),
+    object: Ebpf,
+    tables: Tables,
+    links: Vec<Link>,
+    pins: Option<Pins>,
+    settings: Settings,
+    counts: Counts,
+    limits: Limits,
+}
+
+/// How many entries user space has in each of its tables.
+#[derive(Clone, Copy, Debug, Default)]
+struct Counts([usize; Table::OURS.len()]);
+
+impl Counts {
+    fn of(&mut self, table: Table) -> Option<&mut usize> {
+        self.0.get_mut(table as usize)
+    }
+
+    fn add(&mut self, table: Table, more: usize) {
+        if let Some(count) = self.of(table) {
+            *count = count.saturating_add(more);
+        }
+    }
+
+    fn take(&mut self, table: Table) {
+        if let Some(count) = self.of(table) {
+            *count = count.saturating_sub(1);
+        }
+    }
+
+    fn total(&self) -> usize {
+        self.0.iter().sum()
+    }
+
+    /// The gates of the tables that hold something.
+    fn gates(&self, gates: Gates) -> Gates {
+        let [bans4, bans6, nets4, nets6, _] = self.0.map(|count| count > 0);
+        gates.with(Gates::BANS4, bans4).with(Gates::BANS6, bans6).with(Gates::NETS4, nets4).with(Gates::NETS6, nets6)
+    }
+}
+
+/// How many entries fit.
+#[derive(Clone, Copy, Debug)]
+struct Limits {
+    bans: u32,
+    dark: u32,
+    placed: u32,
+}
+
+impl Limits {
+    const fn of(self, table: Table) -> u32 {
+        match table {
+            Table::Bans4 | Table::Bans6 => self.bans,
+            Table::Nets4 | Table::Nets6 => NETS_MAX,
+            Table::Dark => self.dark,
+            Table::Placed => self.placed,
+        }
+    }
 }
 
 impl Kernel {
     /// Loads the program, adopts what an earlier start has pinned, attaches (or replaces the program in place, without
     /// a gap) and pins. Mounts the BPF file system if there is none.
     ///
-    /// It starts with an empty allowlist and no local addresses unless it adopts them, and enforcing.
+    /// A first start has an empty allowlist, no local addresses (so nothing is a probe yet) and enforces; a later one
+    /// goes on with what it adopts.
     ///
     /// # Errors
     /// Any [`Error`]; what this call had made is undone.
-    pub fn start(_options: &Options) -> Result<(Self, Knocks), Error> {
-        Err(Error::Options("not built yet".into()))
+    pub fn start(options: &Options) -> Result<(Self, Knocks), Error> {
+        options.check()?;
+        system::check_kernel()?;
+        let interfaces = system::interfaces(&options.interfaces)?;
+        let pins = match options.exit {
+            OnExit::Hold => Some(Pins::open(&options.pin_dir)?),
+            OnExit::Release => Pins::existing(&options.pin_dir)?,
+        };
+        let mut loaded = load::load(options, pins.as_ref())?;
+        let (mut tables, ring) = tables::open(&mut loaded.object)?;
+        move_in(&loaded, &mut tables)?;
+        let (settings, counts) = settings(options, &loaded, &mut tables)?;
+        let program = load::program(&mut loaded.object)?;
+        let program = program.fd().map_err(|error| Error::Refused(error.to_string()))?;
+        let links = attach::attach_all(program.as_fd(), &interfaces, options, pins.as_ref())?;
+        loaded.keep();
+        let limits =
+            Limits { bans: options.max_bans, dark: options.scan.budget.saturating_add(DARK_ROOM), placed: options.scan.budget };
+        let object = loaded.into_object();
+        let mut kernel = Self { object, tables, links, pins, settings, counts, limits };
+        kernel.tidy_pins(options.exit)?;
+        Ok((kernel, Knocks::new(ring)))
+    }
+
+    /// Removes pins that nobody needs any more: of other versions, or all of them if none are to stay.
+    fn tidy_pins(&mut self, exit: OnExit) -> Result<(), Error> {
+        match (exit, self.pins.take()) {
+            (OnExit::Release, Some(pins)) => pins.remove(),
+            (_, pins) => {
+                pins.iter().for_each(Pins::remove_other_versions);
+                self.pins = pins;
+                Ok(())
+            }
+        }
     }
 
     /// Enters a ban, or changes it in place: its drops so far stay counted, and a changed scope leaves one entry.
     /// `until` is turned into the kernel's clock; a ban that has ended already is removed.
     ///
+    /// Packets that are dropped in the very moment of a change may go uncounted.
+    ///
     /// # Errors
     /// [`Error::Full`] and nothing changed, or [`Error::Table`].
-    pub fn raise(&mut self, _what: &Enforcement, _now: Now) -> Result<(), Error> {
-        Ok(())
+    pub fn raise(&mut self, what: &Enforcement, now: Now) -> Result<(), Error> {
+        if !deadline::is_ahead(what.until, now) {
+            return self.lift(&what.subject).map(|_| ());
+        }
+        let home = Spot::home(&what.subject, what.scope);
+        let held = self.held(&what.subject)?;
+        let hits = held.iter().map(|(_, entry)| entry.hits).fold(0, u64::saturating_add);
+        let is_new = held.iter().all(|(spot, _)| *spot != home);
+        self.tables.insert(&home, deadline::entry(what, hits, now), self.limits.of(home.table()))?;
+        if is_new {
+            self.counts.add(home.table(), 1);
+        }
+        self.open_gates()?;
+        for (spot, _) in held.iter().filter(|(spot, _)| *spot != home) {
+            self.remove(spot)?;
+        }
+        self.open_gates()
     }
 
-    /// Removes whatever entry stands for `subject`. `false` if there was none.
+    /// Removes whatever entry stands for `subject`; for one address of a /64 that the kernel silenced, that silence too.
+    /// `false` if there was none.
     ///
     /// # Errors
     /// [`Error::Table`].
-    pub fn lift(&mut self, _subject: &Subject) -> Result<bool, Error> {
-        Ok(false)
+    pub fn lift(&mut self, subject: &Subject) -> Result<bool, Error> {
+        let held = self.held(subject)?;
+        for (spot, _) in &held {
+            self.remove(spot)?;
+        }
+        self.open_gates()?;
+        Ok(!held.is_empty())
+    }
+
+    /// The entries that stand for `subject`.
+    fn held(&self, subject: &Subject) -> Result<Vec<(Spot, BanEntry)>, Error> {
+        let mut held = Vec::new();
+        for spot in Spot::all(subject) {
+            if let Some(entry) = self.tables.get(&spot)? {
+                held.push((spot, entry));
+            }
+        }
+        Ok(held)
+    }
+
+    fn remove(&mut self, spot: &Spot) -> Result<(), Error> {
+        if self.tables.remove(spot)? {
+            self.counts.take(spot.table());
+        }
+        Ok(())
+    }
+
+    fn open_gates(&mut self) -> Result<(), Error> {
+        self.set_gates(self.counts.gates(self.settings.gates))
+    }
+
+    fn set_gates(&mut self, gates: Gates) -> Result<(), Error> {
+        if gates != self.settings.gates {
+            let settings = Settings { gates, ..self.settings };
+            self.tables.set_settings(settings)?;
+            self.settings = settings;
+        }
+        Ok(())
     }
 
     /// Makes the kernel's allowlist equal to `nets`; what is added is added first.
     ///
     /// # Errors
     /// [`Error::Full`] (more than 65,536 prefixes of one family) or [`Error::Table`].
-    pub fn set_allow(&mut self, _nets: &[IpNet]) -> Result<(), Error> {
-        Ok(())
+    pub fn set_allow(&mut self, nets: &[IpNet]) -> Result<(), Error> {
+        let (mut nets4, mut nets6) = (Vec::new(), Vec::new());
+        for net in nets {
+            match Subject::new(*net).net() {
+                IpNet::V4(net) => nets4.push(NetKey4::new(net.network().to_bits(), net.prefix_len().into())),
+                IpNet::V6(net) => nets6.push(NetKey6::new(net.network().to_bits(), net.prefix_len().into())),
+            }
+        }
+        self.tables.set_allow(&nets4, &nets6, NETS_MAX)
     }
 
     /// Makes the kernel's list of own addresses equal to `addrs`: only packets to these are ever probes.
     ///
     /// # Errors
     /// [`Error::Full`] (more than 4,096 addresses) or [`Error::Table`].
-    pub fn set_local(&mut self, _addrs: &[IpAddr]) -> Result<(), Error> {
-        Ok(())
+    pub fn set_local(&mut self, addrs: &[IpAddr]) -> Result<(), Error> {
+        let keys: Vec<AddressKey> = addrs.iter().map(address_key).collect();
+        self.tables.set_local(&keys, LOCAL_MAX)?;
+        self.set_gates(self.settings.gates.with(Gates::LOCAL, !keys.is_empty()))
     }
 
     /// Enforce, or only count what would be dropped (mode `observe`): then nothing is dropped and nobody is silenced.
     ///
     /// # Errors
     /// [`Error::Table`].
-    pub fn set_enforcing(&mut self, _on: bool) -> Result<(), Error> {
-        Ok(())
+    pub fn set_enforcing(&mut self, on: bool) -> Result<(), Error> {
+        self.set_gates(self.settings.gates.with(Gates::ENFORCING, on))
     }
 
-    /// Packets that the entry of `subject` has dropped (or would have); 0 if there is none.
+    /// Packets that the entry of `subject` has dropped (or would have); 0 if there is none, or it cannot be read.
     #[must_use]
-    pub fn drops(&self, _subject: &Subject) -> u64 {
-        0
+    pub fn drops(&self, subject: &Subject) -> u64 {
+        let held = self.held(subject).unwrap_or_default();
+        held.iter().map(|(_, entry)| entry.hits).fold(0, u64::saturating_add)
     }
 
     /// Makes the kernel equal to `intent` and says what was different. Also removes expired entries.
     ///
     /// # Errors
     /// [`Error::Full`] or [`Error::Table`]; part of the difference may have been mended.
-    pub fn reconcile(&mut self, _intent: &[Enforcement], _now: Now) -> Result<Drift, Error> {
-        Ok(Drift::default())
+    pub fn reconcile(&mut self, intent: &[Enforcement], now: Now) -> Result<Drift, Error> {
+        let plan = self.plan(intent, now)?;
+        // What is too much goes first: it may be in the way of what is missing.
+        for spot in &plan.remove {
+            self.remove(spot)?;
+        }
+        for what in &plan.raise {
+            self.raise(what, now)?;
+        }
+        self.open_gates()?;
+        self.sweep(now)?;
+        Ok(plan.drift)
     }
 
     /// Says how the kernel differs from `intent`, and changes nothing.
     ///
     /// # Errors
     /// [`Error::Table`].
-    pub fn audit(&self, _intent: &[Enforcement], _now: Now) -> Result<Drift, Error> {
-        Ok(Drift::default())
+    pub fn audit(&self, intent: &[Enforcement], now: Now) -> Result<Drift, Error> {
+        self.plan(intent, now).map(|plan| plan.drift)
     }
 
-    /// Removes entries whose end has come. They drop nothing any more, they only take room: call it every minute or so.
+    fn plan(&self, intent: &[Enforcement], now: Now) -> Result<Plan, Error> {
+        let mut actual = Vec::new();
+        for table in Table::OURS {
+            actual.extend(self.tables.entries(table)?);
+        }
+        let mut plan = compare::compare(actual, intent, now);
+        let off = self.links.iter().filter(|link| !link.is_attached());
+        plan.drift.detached = off.map(|link| link.name().to_owned()).collect();
+        Ok(plan)
+    }
+
+    /// Removes entries that the kernel placed by itself and whose end has come: they drop nothing any more, they only use
+    /// up the budget. Call it every minute or so. (Entries of user space go by [`Kernel::lift`] or
+    /// [`Kernel::reconcile`].) How many went.
     ///
     /// # Errors
     /// [`Error::Table`].
-    pub fn sweep(&mut self, _now: Now) -> Result<usize, Error> {
-        Ok(0)
+    pub fn sweep(&mut self, now: Now) -> Result<usize, Error> {
+        let placed = self.tables.entries(Table::Placed)?;
+        let ended = placed.iter().filter(|(_, entry)| !entry.is_live(deadline::boot_ns(now)));
+        let mut swept = 0;
+        for (spot, _) in ended {
+            swept += usize::from(self.tables.remove(spot)?);
+        }
+        Ok(swept)
     }
 
     /// What was counted so far, summed over all CPUs.
@@ -99,35 +302,102 @@ impl Kernel {
     /// # Errors
     /// [`Error::Table`].
     pub fn counters(&self) -> Result<Counters, Error> {
-        Ok(Counters::default())
+        self.tables.counters()
     }
 
     /// The guarded interfaces.
     #[must_use]
     pub fn interfaces(&self) -> Vec<InterfaceStatus> {
-        Vec::new()
+        self.links.iter().map(Link::status).collect()
     }
 
-    /// How many bans user space has in the kernel, expired ones included until they are swept.
+    /// How many bans user space has in the kernel, expired ones included until they are lifted or reconciled.
     #[must_use]
     pub fn bans(&self) -> usize {
-        0
+        self.counts.total()
     }
 
     /// Runs the program on a frame without a wire, `repeat` times: a self-test, and a measure of its cost. Tables and
     /// counters change as they would for a real frame. Needs CAP_BPF and CAP_NET_ADMIN.
     ///
     /// # Errors
-    /// [`Error::Refused`]: no permission, or fewer than 14 octets.
-    pub fn try_frame(&self, _frame: &[u8], _repeat: u32) -> Result<TestVerdict, Error> {
-        Err(Error::Options("not built yet".into()))
+    /// [`Error::Privilege`], or [`Error::Refused`]: fewer than 14 octets.
+    pub fn try_frame(&self, frame: &[u8], repeat: u32) -> Result<TestVerdict, Error> {
+        let missing = || Error::Refused("the program is not loaded".into());
+        let program: &Xdp = self.object.program(table::PROGRAM).ok_or_else(missing)?.try_into().map_err(|_| missing())?;
+        let mut run = TestRunOptions::new();
+        run.data_in = Some(frame);
+        run.repeat = repeat;
+        let result = program.test_run(run).map_err(|error| match system::errno(&error) {
+            denied if system::is_denied(denied) => Error::Privilege { doing: "run the XDP program".into() },
+            _ => Error::Refused(error.to_string()),
+        })?;
+        Ok(TestVerdict { dropped: result.return_value == XDP_DROP, cost: result.duration })
     }
 
-    /// Detaches everywhere, removes every pin and the pin directory: nothing stays.
+    /// Detaches everywhere, removes every pin and the pin directory: nothing stays. Needs the power that made the pins.
     ///
     /// # Errors
     /// [`Error::Pin`]; what could be removed is removed.
     pub fn release(self) -> Result<(), Error> {
-        Ok(())
+        let Self { links, pins, .. } = self;
+        drop(links);
+        pins.map_or(Ok(()), Pins::remove)
+    }
+}
+
+impl fmt::Debug for Kernel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { links, pins, settings, counts, .. } = self;
+        let mut all = f.debug_struct("Kernel");
+        all.field("links", links).field("pins", pins).field("settings", settings).field("counts", counts);
+        all.finish_non_exhaustive()
+    }
+}
+
+fn address_key(addr: &IpAddr) -> AddressKey {
+    match addr.to_canonical() {
+        IpAddr::V4(addr) => AddressKey::v4(addr.to_bits()),
+        IpAddr::V6(addr) => AddressKey::v6(addr.to_bits()),
+    }
+}
+
+/// Copies what tables of another size held into their successors, before the program is replaced: no ban has a gap.
+fn move_in(loaded: &Loaded, tables: &mut Tables) -> Result<(), Error> {
+    for predecessor in loaded.predecessors.iter().filter(|predecessor| predecessor.is_alike) {
+        let left = tables.copy_from(predecessor)?;
+        if left > 0 {
+            tracing::warn!(table = predecessor.name, left, "entries do not fit into the smaller table");
+        }
+    }
+    Ok(())
+}
+
+/// Settles the settings: those of the options, and the gates that fit what the tables hold.
+fn settings(options: &Options, loaded: &Loaded, tables: &mut Tables) -> Result<(Settings, Counts), Error> {
+    let mut counts = Counts::default();
+    for table in Table::OURS {
+        counts.add(table, tables.entries(table)?.len());
+    }
+    let enforcing = if loaded.is_adopted { tables.settings()?.gates.has(Gates::ENFORCING) } else { true };
+    let all = options.scan.spoofable == Spoofable::All;
+    let gates =
+        Gates::default().with(Gates::ENFORCING, enforcing).with(Gates::LOCAL, tables.has_local()?).with(Gates::PLACED_ALL, all);
+    let settings = Settings { version: VERSION, gates: counts.gates(gates), scan: scan_settings(options) };
+    tables.set_settings(settings)?;
+    Ok((settings, counts))
+}
+
+fn scan_settings(options: &Options) -> ScanSettings {
+    let nanos = |time: std::time::Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+    ScanSettings {
+        ports: options.scan.ports.into(),
+        spoofable: match options.scan.spoofable {
+            Spoofable::Dark => SPOOFABLE_DARK,
+            Spoofable::All => SPOOFABLE_ALL,
+            Spoofable::Off => SPOOFABLE_OFF,
+        },
+        window_ns: nanos(options.scan.window),
+        ttl_ns: nanos(options.scan.ttl),
     }
 }

@@ -1,27 +1,68 @@
 //! What the kernel saw, read from the ring buffer.
 
+use crate::record;
+use aya::maps::{MapData, RingBuf};
 use honeymesh_types::{Knock, Now};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::{
+    fmt,
+    os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd},
+};
 
 /// The reader of the ring buffer. Its descriptor is readable (epoll, edge or level) while records wait.
-#[derive(Debug)]
-pub struct Knocks(OwnedFd);
+///
+/// Records that waited when an earlier process ended are read by the next one, if the tables were pinned.
+pub struct Knocks {
+    ring: RingBuf<MapData>,
+    unreadable: u64,
+}
 
 impl Knocks {
+    pub(crate) const fn new(ring: RingBuf<MapData>) -> Self {
+        Self { ring, unreadable: 0 }
+    }
+
     /// The next record, if one waits; never blocks. After readability call it until it says `None`.
-    pub fn next(&mut self, _now: Now) -> Option<Knock> {
+    pub fn next(&mut self, now: Now) -> Option<Knock> {
+        while let Some(item) = self.ring.next() {
+            match record::parse(&item, now) {
+                Some(knock) => return Some(knock),
+                None => self.unreadable = self.unreadable.saturating_add(1),
+            }
+        }
         None
+    }
+
+    /// Records that were none of this version's, and skipped.
+    #[must_use]
+    pub const fn unreadable(&self) -> u64 {
+        self.unreadable
+    }
+}
+
+impl fmt::Debug for Knocks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Knocks").field("fd", &self.as_raw_fd()).field("unreadable", &self.unreadable).finish()
     }
 }
 
 impl AsFd for Knocks {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.as_fd()
+        self.ring.as_fd()
     }
 }
 
 impl AsRawFd for Knocks {
     fn as_raw_fd(&self) -> RawFd {
-        self.0.as_raw_fd()
+        self.ring.as_raw_fd()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_reader_and_the_kernel_may_live_in_another_thread() {
+        fn is_send<T: Send>() {}
+        is_send::<super::Knocks>();
+        is_send::<crate::Kernel>();
     }
 }

@@ -3,13 +3,24 @@
 //! [`Kernel`] owns the tables and the links of the XDP program; [`Knocks`] reads what the program saw. This crate
 //! carries: it decides nothing about who is banned, it only makes the kernel equal to what it is told.
 
+mod attach;
+mod bpf;
 mod clock;
+mod compare;
+mod deadline;
 mod error;
 mod kernel;
 mod knocks;
+mod load;
 mod network;
 mod options;
+mod pins;
+mod record;
 mod report;
+mod spot;
+mod system;
+mod tables;
+mod wire;
 
 pub use clock::now;
 pub use error::Error;

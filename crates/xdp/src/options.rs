@@ -113,3 +113,44 @@ pub enum Spoofable {
     /// Nothing but a report.
     Off,
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    pub(crate) fn options() -> Options {
+        let scan = ScanOptions {
+            ports: 3,
+            window: Duration::from_secs(60),
+            spoofable: Spoofable::Dark,
+            ttl: Duration::from_secs(600),
+            budget: 4_096,
+        };
+        Options {
+            interfaces: vec!["lo".into()],
+            attach: Attach::Auto,
+            pin_dir: "/sys/fs/bpf/honeymesh".into(),
+            max_bans: 1_000,
+            scan,
+            exit: OnExit::Hold,
+        }
+    }
+
+    #[test]
+    fn values_out_of_bounds_are_refused_by_name() {
+        let refused = |change: fn(&mut Options)| {
+            let mut options = options();
+            change(&mut options);
+            options.check().unwrap_err().to_string()
+        };
+        assert!(options().check().is_ok());
+        assert!(refused(|options| options.interfaces.clear()).contains("[xdp] interfaces"));
+        assert!(refused(|options| options.max_bans = 0).contains("[bans] max"));
+        assert!(refused(|options| options.max_bans = MAX_BANS + 1).contains("[bans] max"));
+        assert!(refused(|options| options.pin_dir = "bpf".into()).contains("absolute"));
+        assert!(refused(|options| options.scan.ports = 0).contains("[scan] ports"));
+        assert!(refused(|options| options.scan.ports = 17).contains("[scan] ports"));
+        assert!(refused(|options| options.scan.window = Duration::ZERO).contains("[scan] window"));
+        assert!(refused(|options| options.scan.budget = 0).contains("budget"));
+    }
+}

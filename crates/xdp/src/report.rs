@@ -1,6 +1,7 @@
 //! What the kernel's side looks like, in plain values.
 
 use honeymesh_types::Subject;
+use honeymesh_xdp_abi::Counter;
 use std::time::Duration;
 
 /// Sums over all CPUs since the tables were made. `packets` is the sum of the verdicts.
@@ -46,6 +47,36 @@ pub struct Counters {
     pub scan_state_lost: u64,
     /// Packets behind more nested prefix bans than are followed.
     pub too_nested: u64,
+}
+
+impl Counters {
+    /// All counters, given the sum of each.
+    pub(crate) fn of(sum: impl Fn(Counter) -> u64) -> Self {
+        let drops = [Counter::DroppedV4, Counter::DroppedV6, Counter::DroppedNet, Counter::DroppedDark, Counter::DroppedScan];
+        let dropped = drops.into_iter().map(&sum).sum();
+        Self {
+            packets: sum(Counter::Passed) + dropped,
+            passed: sum(Counter::Passed),
+            dropped,
+            dropped_v4: sum(Counter::DroppedV4),
+            dropped_v6: sum(Counter::DroppedV6),
+            dropped_net: sum(Counter::DroppedNet),
+            dropped_dark: sum(Counter::DroppedDark),
+            dropped_scan: sum(Counter::DroppedScan),
+            would_drop: sum(Counter::WouldDrop),
+            malformed: sum(Counter::Malformed),
+            extensions: sum(Counter::Extensions),
+            not_ip: sum(Counter::NotIp),
+            allowed: sum(Counter::Allowed),
+            neighbour: sum(Counter::Neighbour),
+            knocks: sum(Counter::Knocks),
+            knocks_lost: sum(Counter::KnocksLost),
+            scans: sum(Counter::Scans),
+            budget_full: sum(Counter::BudgetFull),
+            scan_state_lost: sum(Counter::ScanStateLost),
+            too_nested: sum(Counter::TooNested),
+        }
+    }
 }
 
 /// How the kernel's tables differ from what they should hold.

@@ -1,0 +1,113 @@
+//! The few calls of bpf(2) that aya does not offer as we need them: links that are only ever links, and their facts.
+#![expect(unsafe_code, reason = "bpf(2) has no safe binding")]
+
+use std::{
+    ffi::CString,
+    io,
+    os::{
+        fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd},
+        unix::ffi::OsStrExt,
+    },
+    path::Path,
+};
+
+const OBJ_PIN: i64 = 6;
+const OBJ_GET: i64 = 7;
+const OBJ_GET_INFO_BY_FD: i64 = 15;
+const LINK_CREATE: i64 = 28;
+const LINK_UPDATE: i64 = 29;
+/// `BPF_XDP`.
+const ATTACH_XDP: u32 = 37;
+/// `XDP_FLAGS_SKB_MODE`.
+pub(crate) const MODE_GENERIC: u32 = 1 << 1;
+/// `XDP_FLAGS_DRV_MODE`.
+pub(crate) const MODE_NATIVE: u32 = 1 << 2;
+/// Room for `union bpf_attr` and `struct bpf_link_info` as far as they are used here; the rest is zero.
+const ROOM: usize = 64;
+
+/// The start of `union bpf_attr`, field by field, zero behind.
+#[repr(C, align(8))]
+struct Attr([u8; ROOM]);
+
+impl Attr {
+    fn new(fields: &[&[u8]]) -> Self {
+        let mut attr = Self([0; ROOM]);
+        for (to, from) in attr.0.iter_mut().zip(fields.iter().copied().flatten()) {
+            *to = *from;
+        }
+        attr
+    }
+}
+
+fn number(value: u32) -> [u8; 4] {
+    value.to_ne_bytes()
+}
+
+fn descriptor(fd: BorrowedFd<'_>) -> [u8; 4] {
+    fd.as_raw_fd().to_ne_bytes()
+}
+
+fn address<T: ?Sized>(of: *const T) -> [u8; 8] {
+    (of.cast::<u8>().addr() as u64).to_ne_bytes()
+}
+
+/// One call of bpf(2).
+///
+/// # Safety
+/// Addresses in `attr` must be what `command` expects, and stay valid for the call.
+unsafe fn bpf(command: i64, attr: &mut Attr) -> io::Result<i32> {
+    // SAFETY: the caller vouches for the addresses inside; the room is as long as stated.
+    let result = unsafe { libc::syscall(libc::SYS_bpf, command, attr.0.as_mut_ptr(), ROOM) };
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(i32::try_from(result).unwrap_or(0)) }
+}
+
+fn owned(fd: i32) -> OwnedFd {
+    // SAFETY: the kernel has just handed out this descriptor, and nobody else knows it.
+    unsafe { OwnedFd::from_raw_fd(fd) }
+}
+
+fn c_path(path: &Path) -> io::Result<CString> {
+    CString::new(path.as_os_str().as_bytes()).map_err(io::Error::other)
+}
+
+/// Attaches an XDP program to an interface, in one mode.
+pub(crate) fn link_create(program: BorrowedFd<'_>, index: u32, mode: u32) -> io::Result<OwnedFd> {
+    let mut attr = Attr::new(&[&descriptor(program), &number(index), &number(ATTACH_XDP), &number(mode)]);
+    // SAFETY: no addresses inside.
+    unsafe { bpf(LINK_CREATE, &mut attr) }.map(owned)
+}
+
+/// Replaces the program of a link in one step: no packet meets neither.
+pub(crate) fn link_update(link: BorrowedFd<'_>, program: BorrowedFd<'_>) -> io::Result<()> {
+    let mut attr = Attr::new(&[&descriptor(link), &descriptor(program)]);
+    // SAFETY: no addresses inside.
+    unsafe { bpf(LINK_UPDATE, &mut attr) }.map(|_| ())
+}
+
+/// Pins a map or link.
+pub(crate) fn pin(object: BorrowedFd<'_>, path: &Path) -> io::Result<()> {
+    let path = c_path(path)?;
+    let mut attr = Attr::new(&[&address(path.as_ptr()), &descriptor(object)]);
+    // SAFETY: the path is a C string that lives through the call.
+    unsafe { bpf(OBJ_PIN, &mut attr) }.map(|_| ())
+}
+
+/// Opens what is pinned at a path.
+pub(crate) fn get(path: &Path) -> io::Result<OwnedFd> {
+    let path = c_path(path)?;
+    let mut attr = Attr::new(&[&address(path.as_ptr())]);
+    // SAFETY: the path is a C string that lives through the call.
+    unsafe { bpf(OBJ_GET, &mut attr) }.map(owned)
+}
+
+/// The interface that an XDP link is attached to; 0 if it has come off.
+pub(crate) fn link_interface(link: &OwnedFd) -> io::Result<u32> {
+    // `struct bpf_link_info`: type, id, prog_id, padding, then for XDP the interface.
+    let mut info = Attr::new(&[]);
+    let len = u32::try_from(ROOM).unwrap_or(0);
+    let mut attr = Attr::new(&[&descriptor(link.as_fd()), &number(len), &address(info.0.as_mut_ptr())]);
+    // SAFETY: the info lives through the call and is as long as stated.
+    unsafe { bpf(OBJ_GET_INFO_BY_FD, &mut attr) }?;
+    let [.., a, b, c, d] = info.0.first_chunk::<20>().copied().unwrap_or_default();
+    Ok(u32::from_ne_bytes([a, b, c, d]))
+}

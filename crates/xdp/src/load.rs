@@ -1,0 +1,237 @@
+//! The program and its tables into the kernel, with what an earlier start has pinned.
+
+use crate::{
+    Error, OnExit, Options,
+    pins::{self, Pins},
+    system,
+};
+use aya::{
+    Ebpf, EbpfLoader, VerifierLogLevel,
+    maps::{Map, MapData, MapInfo},
+    programs::Xdp,
+};
+use honeymesh_xdp_abi::{AddressKey, BanEntry, CounterValues, NetKey4, NetKey6, ScanState, Settings, SourceKey, table};
+use std::path::PathBuf;
+
+/// Allowed prefixes and banned prefixes that fit, of each family.
+pub(crate) const NETS_MAX: u32 = 65_536;
+/// Own addresses that fit.
+pub(crate) const LOCAL_MAX: u32 = 4_096;
+/// Silenced sources that fit besides as many as the kernel may place: an operator's or the mesh's own.
+pub(crate) const DARK_ROOM: u32 = 4_096;
+/// Probing sources that are remembered at once; the one unseen for longest gives way.
+const SCANS_MAX: u32 = 65_536;
+/// Octets of the ring buffer: about 18,000 knocks.
+const RING_LEN: u32 = 1 << 20;
+/// How much of the verifier's log an error quotes, from its end.
+const LOG_QUOTE_MAX: usize = 600;
+
+static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/honeymesh.o"));
+
+/// What a table must be like to be adopted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Shape {
+    kind: u32,
+    key_size: u32,
+    value_size: u32,
+    max_entries: u32,
+    flags: u32,
+}
+
+const HASH: u32 = 1;
+const ARRAY: u32 = 2;
+const PERCPU_ARRAY: u32 = 6;
+const LRU_HASH: u32 = 9;
+const LPM_TRIE: u32 = 11;
+const RINGBUF: u32 = 27;
+const NO_PREALLOC: u32 = 1;
+
+fn size<T>() -> u32 {
+    u32::try_from(size_of::<T>()).unwrap_or(u32::MAX)
+}
+
+fn shape<K, V>(kind: u32, max_entries: u32, flags: u32) -> Shape {
+    Shape { kind, key_size: size::<K>(), value_size: size::<V>(), max_entries, flags }
+}
+
+/// The shape of every table under these options.
+fn shapes(options: &Options) -> [(&'static str, Shape); table::ALL.len()] {
+    let (bans, budget) = (options.max_bans, options.scan.budget);
+    let dark = budget.saturating_add(DARK_ROOM);
+    [
+        (table::SETTINGS, shape::<u32, Settings>(ARRAY, 1, 0)),
+        (table::BANS4, shape::<u32, BanEntry>(HASH, bans, NO_PREALLOC)),
+        (table::BANS6, shape::<[u32; 2], BanEntry>(HASH, bans, NO_PREALLOC)),
+        (table::NETS4, shape::<NetKey4, BanEntry>(LPM_TRIE, NETS_MAX, NO_PREALLOC)),
+        (table::NETS6, shape::<NetKey6, BanEntry>(LPM_TRIE, NETS_MAX, NO_PREALLOC)),
+        (table::DARK, shape::<SourceKey, BanEntry>(HASH, dark, NO_PREALLOC)),
+        (table::PLACED, shape::<SourceKey, BanEntry>(HASH, budget, NO_PREALLOC)),
+        (table::ALLOW4, shape::<NetKey4, u32>(LPM_TRIE, NETS_MAX, NO_PREALLOC)),
+        (table::ALLOW6, shape::<NetKey6, u32>(LPM_TRIE, NETS_MAX, NO_PREALLOC)),
+        (table::LOCAL, shape::<AddressKey, u32>(HASH, LOCAL_MAX, NO_PREALLOC)),
+        (table::SCANS, shape::<SourceKey, ScanState>(LRU_HASH, SCANS_MAX, 0)),
+        (table::COUNTERS, shape::<u32, CounterValues>(PERCPU_ARRAY, 1, 0)),
+        (table::KNOCKS, Shape { kind: RINGBUF, key_size: 0, value_size: 0, max_entries: RING_LEN, flags: 0 }),
+    ]
+}
+
+/// What [`load`] made.
+pub(crate) struct Loaded {
+    pub(crate) object: Ebpf,
+    /// Tables of an earlier start that had another shape: their entries are still in force there, until the program is
+    /// replaced.
+    pub(crate) predecessors: Vec<Predecessor>,
+    /// Were the settings adopted?
+    pub(crate) is_adopted: bool,
+    undo: Undo,
+}
+
+/// A table that was replaced, and the name of its successor.
+pub(crate) struct Predecessor {
+    pub(crate) name: &'static str,
+    pub(crate) map: Map,
+    /// Do its keys and values mean the same as its successor's?
+    pub(crate) is_alike: bool,
+}
+
+/// Puts the pins back as they were, unless it is told that all went well.
+#[derive(Default)]
+struct Undo {
+    made: Vec<PathBuf>,
+    moved: Vec<(PathBuf, PathBuf)>,
+}
+
+impl Drop for Undo {
+    fn drop(&mut self) {
+        for path in self.made.drain(..) {
+            let _already_gone = pins::remove_file(&path);
+        }
+        for (aside, home) in self.moved.drain(..) {
+            if let Err(error) = std::fs::rename(&aside, &home) {
+                tracing::warn!(%error, path = %home.display(), "a pinned table could not be put back");
+            }
+        }
+    }
+}
+
+impl Loaded {
+    /// The program; what else there was is done with.
+    pub(crate) fn into_object(self) -> Ebpf {
+        self.object
+    }
+
+    /// All went well: what was moved aside may go.
+    pub(crate) fn keep(&mut self) {
+        self.undo.made.clear();
+        for (aside, _) in self.undo.moved.drain(..) {
+            if let Err(error) = pins::remove_file(&aside) {
+                tracing::warn!(%error, "a replaced table stays");
+            }
+        }
+    }
+}
+
+/// Makes or adopts the tables and has the kernel verify the program.
+pub(crate) fn load(options: &Options, pins: Option<&Pins>) -> Result<Loaded, Error> {
+    let mut loader = EbpfLoader::new();
+    // The program carries no type information, and needs none of the kernel's.
+    loader.btf(None).verifier_log_level(VerifierLogLevel::STATS);
+    let (mut undo, mut predecessors, mut is_adopted) = (Undo::default(), Vec::new(), false);
+    for (name, shape) in shapes(options) {
+        loader.map_max_entries(name, shape.max_entries);
+        let Some(pins) = pins else { continue };
+        let path = pins.map(name);
+        let fate = if path.exists() { fate(&path, shape)? } else { Fate::Make };
+        if let Fate::Replace { map, is_alike } = fate {
+            tracing::info!(table = name, is_alike, "a pinned table has another shape and is replaced");
+            set_aside(&path, &mut undo)?;
+            predecessors.push(Predecessor { name, map, is_alike });
+        } else if matches!(fate, Fate::Adopt) {
+            is_adopted |= name == table::SETTINGS;
+            loader.map_pin_path(name, path);
+            continue;
+        }
+        if options.exit == OnExit::Hold {
+            undo.made.push(path.clone());
+            loader.map_pin_path(name, path);
+        }
+    }
+    let mut object = loader.load(OBJECT).map_err(|error| refused(&error))?;
+    program(&mut object)?.load().map_err(|error| refused(&error))?;
+    Ok(Loaded { object, predecessors, is_adopted, undo })
+}
+
+/// What becomes of a pin.
+enum Fate {
+    Make,
+    Adopt,
+    Replace { map: Map, is_alike: bool },
+}
+
+/// aya would adopt whatever is pinned under a name; a table of another shape would corrupt memory.
+fn fate(path: &std::path::Path, wanted: Shape) -> Result<Fate, Error> {
+    let failed = |error| match system::errno(&error) {
+        denied if system::is_denied(denied) => Error::Privilege { doing: format!("open {}", path.display()) },
+        _ => Error::Refused(format!("{} is no table: {error}; remove it", path.display())),
+    };
+    let map = MapData::from_pin(path).map_err(failed)?;
+    let found = of(&map.info().map_err(failed)?);
+    if found == wanted {
+        return Ok(Fate::Adopt);
+    }
+    let is_alike = Shape { max_entries: wanted.max_entries, ..found } == wanted;
+    Ok(Fate::Replace { map: Map::from_map_data(map).map_err(failed)?, is_alike })
+}
+
+fn of(info: &MapInfo) -> Shape {
+    let kind = info.map_type().map_or(u32::MAX, |kind| kind as u32);
+    Shape {
+        kind,
+        key_size: info.key_size(),
+        value_size: info.value_size(),
+        max_entries: info.max_entries(),
+        flags: info.map_flags(),
+    }
+}
+
+fn set_aside(path: &std::path::Path, undo: &mut Undo) -> Result<(), Error> {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push("_replaced");
+    let aside = path.with_file_name(name);
+    pins::remove_file(&aside)?;
+    std::fs::rename(path, &aside).map_err(|source| Error::Pin { doing: "move", path: path.to_owned(), source })?;
+    undo.moved.push((aside, path.to_owned()));
+    Ok(())
+}
+
+/// The XDP program of the object.
+pub(crate) fn program(object: &mut Ebpf) -> Result<&mut Xdp, Error> {
+    let missing = || Error::Refused(format!("the object lacks the XDP program {}", table::PROGRAM));
+    object.program_mut(table::PROGRAM).ok_or_else(missing)?.try_into().map_err(|_| missing())
+}
+
+fn refused(error: &(dyn std::error::Error + 'static)) -> Error {
+    if system::is_denied(system::errno(error)) {
+        return Error::Privilege { doing: "load the XDP program".into() };
+    }
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        text = format!("{text}: {cause}");
+        next = cause.source();
+    }
+    let start = text.char_indices().rev().nth(LOG_QUOTE_MAX).map_or(0, |(at, _)| at);
+    Error::Refused(text.split_off(start))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_table_has_a_shape() {
+        let options = crate::options::tests::options();
+        let named: Vec<&str> = shapes(&options).iter().map(|(name, _)| *name).collect();
+        assert_eq!(named, table::ALL);
+    }
+}

@@ -1,0 +1,189 @@
+//! The directory on the BPF file system: mounted if need be, locked, and laid out by version.
+//!
+//! `<pin_dir>/v<VERSION>/maps/<table>` and `<pin_dir>/v<VERSION>/links/<interface index>_<mode>`. Names have no dots,
+//! which that file system does not allow, so an interface is named by its index.
+
+use crate::{AttachMode, Error};
+use honeymesh_xdp_abi::VERSION;
+use nix::{
+    fcntl::{Flock, FlockArg},
+    mount::{MsFlags, mount},
+    sys::statfs::{BPF_FS_MAGIC, statfs},
+};
+use std::{
+    fs::{self, File},
+    io,
+    path::{Path, PathBuf},
+};
+
+/// Where everybody expects the BPF file system.
+const BPFFS: &str = "/sys/fs/bpf";
+
+/// The pin directory, locked for this process as long as this value lives.
+#[derive(Debug)]
+pub(crate) struct Pins {
+    base: PathBuf,
+    _lock: Flock<File>,
+}
+
+/// A link pinned by an earlier start, of this or another version.
+#[derive(Debug)]
+pub(crate) struct LinkPin {
+    pub(crate) path: PathBuf,
+    pub(crate) index: u32,
+    pub(crate) mode: AttachMode,
+}
+
+impl Pins {
+    /// Opens `base`, mounting the file system and making the directories that are missing.
+    pub(crate) fn open(base: &Path) -> Result<Self, Error> {
+        ensure_bpffs(base)?;
+        make(base)?;
+        let pins = Self { base: base.to_owned(), _lock: lock(base)? };
+        make(&pins.maps())?;
+        make(&pins.links())?;
+        Ok(pins)
+    }
+
+    /// Opens `base` if an earlier start has left something there; mounts and makes nothing.
+    pub(crate) fn existing(base: &Path) -> Result<Option<Self>, Error> {
+        if !is_bpffs(base) || !base.is_dir() {
+            return Ok(None);
+        }
+        let pins = Self { base: base.to_owned(), _lock: lock(base)? };
+        let has_maps = pins.maps().is_dir();
+        if has_maps { Ok(Some(pins)) } else { Ok(None) }
+    }
+
+    fn version(&self) -> PathBuf {
+        self.base.join(format!("v{VERSION}"))
+    }
+
+    fn maps(&self) -> PathBuf {
+        self.version().join("maps")
+    }
+
+    fn links(&self) -> PathBuf {
+        self.version().join("links")
+    }
+
+    pub(crate) fn map(&self, name: &str) -> PathBuf {
+        self.maps().join(name)
+    }
+
+    pub(crate) fn link(&self, index: u32, mode: AttachMode) -> PathBuf {
+        self.links().join(format!("{index}_{mode}"))
+    }
+
+    /// Every pinned link, of every version.
+    pub(crate) fn all_links(&self) -> Vec<LinkPin> {
+        let links = children(&self.base).into_iter().flat_map(|version| children(&version.join("links")));
+        links.filter_map(LinkPin::at).collect()
+    }
+
+    /// Removes what other versions have pinned. Their links must have been taken over before.
+    pub(crate) fn remove_other_versions(&self) {
+        for other in children(&self.base).into_iter().filter(|path| *path != self.version()) {
+            if let Err(error) = remove_tree(&other) {
+                tracing::warn!(%error, "another version's pins stay");
+            }
+        }
+    }
+
+    /// Removes every pin and directory, as far as it goes.
+    pub(crate) fn remove(self) -> Result<(), Error> {
+        remove_tree(&self.base)
+    }
+}
+
+impl LinkPin {
+    fn at(path: PathBuf) -> Option<Self> {
+        let (index, mode) = path.file_name()?.to_str()?.split_once('_')?;
+        let index = index.parse().ok()?;
+        let mode = [AttachMode::Native, AttachMode::Generic].into_iter().find(|known| known.as_str() == mode)?;
+        Some(Self { path, index, mode })
+    }
+}
+
+/// Removes a file below the pin directory; it may be gone already.
+pub(crate) fn remove_file(path: &Path) -> Result<(), Error> {
+    match fs::remove_file(path) {
+        Err(source) if source.kind() != io::ErrorKind::NotFound => {
+            Err(Error::Pin { doing: "remove", path: path.to_owned(), source })
+        }
+        _ => Ok(()),
+    }
+}
+
+fn remove_tree(path: &Path) -> Result<(), Error> {
+    for child in children(path) {
+        if child.is_dir() {
+            remove_tree(&child)?;
+        } else {
+            remove_file(&child)?;
+        }
+    }
+    match fs::remove_dir(path) {
+        // A directory that is itself a mount stays.
+        Err(source) if !matches!(source.kind(), io::ErrorKind::NotFound | io::ErrorKind::ResourceBusy) => {
+            Err(Error::Pin { doing: "remove", path: path.to_owned(), source })
+        }
+        _ => Ok(()),
+    }
+}
+
+fn children(path: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(path).into_iter().flatten();
+    entries.filter_map(|entry| entry.ok().map(|entry| entry.path())).collect()
+}
+
+fn make(path: &Path) -> Result<(), Error> {
+    fs::create_dir_all(path).map_err(|source| Error::Pin { doing: "make", path: path.to_owned(), source })
+}
+
+fn lock(base: &Path) -> Result<Flock<File>, Error> {
+    let failed = |source| Error::Pin { doing: "lock", path: base.to_owned(), source };
+    let directory = File::open(base).map_err(failed)?;
+    Flock::lock(directory, FlockArg::LockExclusiveNonblock).map_err(|(_, errno)| match errno {
+        nix::errno::Errno::EWOULDBLOCK => Error::InUse { path: base.to_owned() },
+        other => failed(other.into()),
+    })
+}
+
+/// Is the nearest existing directory on a BPF file system?
+fn is_bpffs(path: &Path) -> bool {
+    let existing = path.ancestors().find(|path| path.exists());
+    existing.and_then(|path| statfs(path).ok()).is_some_and(|found| found.filesystem_type() == BPF_FS_MAGIC)
+}
+
+/// Mounts a BPF file system where `base` needs one: for paths below `/sys/fs/bpf` there, else at `base` itself.
+fn ensure_bpffs(base: &Path) -> Result<(), Error> {
+    if is_bpffs(base) {
+        return Ok(());
+    }
+    let root = if base.starts_with(BPFFS) { Path::new(BPFFS) } else { base };
+    let failed = |source: io::Error| Error::Bpffs { path: root.to_owned(), source };
+    fs::create_dir_all(root).map_err(failed)?;
+    // Two starts at once must not mount one over the other: the first one's pins would be hidden. Both lock the
+    // directory below the mount, and whoever comes second finds it mounted.
+    let below = File::open(root).map_err(failed)?;
+    let _lock = Flock::lock(below, FlockArg::LockExclusive).map_err(|(_, errno)| failed(errno.into()))?;
+    if is_bpffs(base) {
+        return Ok(());
+    }
+    let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
+    mount(Some("bpf"), root, Some("bpf"), flags, Some("mode=0700")).map_err(|errno| failed(errno.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_pin_tells_its_interface_and_mode() {
+        let pin = |name: &str| LinkPin::at(PathBuf::from("/x").join(name)).map(|pin| (pin.index, pin.mode));
+        assert_eq!(pin("7_native"), Some((7, AttachMode::Native)));
+        assert_eq!(pin("70_generic"), Some((70, AttachMode::Generic)));
+        assert_eq!([pin("7"), pin("x_native"), pin("7_offload"), pin("-1_native")], [None; 4]);
+    }
+}

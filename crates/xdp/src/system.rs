@@ -1,0 +1,94 @@
+//! What the machine must offer before anything is tried.
+
+use crate::Error;
+use nix::{
+    net::if_::{if_nameindex, if_nametoindex},
+    sys::utsname::uname,
+};
+use std::io;
+
+/// The oldest kernel whose XDP and ring buffer have all that the program uses.
+const KERNEL_MIN: (u32, u32) = (5, 18);
+const KERNEL_MIN_TEXT: &str = "5.18";
+
+/// An interface of this machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Interface {
+    pub(crate) name: String,
+    pub(crate) index: u32,
+}
+
+pub(crate) fn check_kernel() -> Result<(), Error> {
+    let release = uname().map(|name| name.release().to_string_lossy().into_owned()).unwrap_or_default();
+    // A release that cannot be read is tried: the kernel itself will say what it lacks.
+    match version(&release) {
+        Some(version) if version < KERNEL_MIN => Err(Error::TooOld { release, needed: KERNEL_MIN_TEXT }),
+        _ => Ok(()),
+    }
+}
+
+fn version(release: &str) -> Option<(u32, u32)> {
+    let mut numbers = release.split(|c: char| !c.is_ascii_digit());
+    Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
+}
+
+/// The named interfaces, each once.
+pub(crate) fn interfaces(names: &[String]) -> Result<Vec<Interface>, Error> {
+    let mut found: Vec<Interface> = Vec::new();
+    for name in names {
+        let index = if_nametoindex(name.as_str())
+            .map_err(|_| Error::NoSuchInterface { name: name.clone(), present: interface_names() })?;
+        if found.iter().all(|known| known.index != index) {
+            found.push(Interface { name: name.clone(), index });
+        }
+    }
+    Ok(found)
+}
+
+/// The interfaces there are, in the kernel's order.
+pub(crate) fn interface_names() -> Vec<String> {
+    let Ok(all) = if_nameindex() else { return Vec::new() };
+    all.iter().map(|interface| interface.name().to_string_lossy().into_owned()).collect()
+}
+
+/// The kernel's error number at the bottom of an error, if there is one.
+pub(crate) fn errno(error: &(dyn std::error::Error + 'static)) -> Option<i32> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(number) = error.downcast_ref::<io::Error>().and_then(io::Error::raw_os_error) {
+            return Some(number);
+        }
+        next = error.source();
+    }
+    None
+}
+
+/// Does the error mean that the process may not?
+pub(crate) const fn is_denied(errno: Option<i32>) -> bool {
+    matches!(errno, Some(libc::EPERM | libc::EACCES))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kernel_releases_are_read() {
+        assert_eq!(version("6.18.44-fc-v669"), Some((6, 18)));
+        assert_eq!(version("5.4.0-26-generic"), Some((5, 4)));
+        assert_eq!(version("6.1"), Some((6, 1)));
+        assert_eq!(version("odd"), None);
+        assert!(check_kernel().is_ok());
+    }
+
+    #[test]
+    fn an_unknown_interface_is_named_together_with_those_there_are() {
+        let error = interfaces(&["lo".into(), "nope0".into()]).unwrap_err().to_string();
+        assert!(error.starts_with("interface `nope0` does not exist; this machine has: ") && error.contains("lo"), "{error}");
+    }
+
+    #[test]
+    fn an_interface_named_twice_is_guarded_once() {
+        assert_eq!(interfaces(&["lo".into(), "lo".into()]).unwrap().len(), 1);
+    }
+}
