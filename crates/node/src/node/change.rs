@@ -54,6 +54,7 @@ impl Node {
         self.project(change);
         self.keep_claims(change);
         if change.is_gone() {
+            self.renewals.cancel(&change.ban.subject);
             let how = self.how(change, by);
             self.history.push(Past { subject: change.ban.subject, at: self.now.wall, how });
         }

@@ -65,7 +65,6 @@ impl Node {
 
     /// Lifts everything said so far about exactly `subject`, here and (unless it is to stay here) on every node.
     fn order_unban(&mut self, subject: Subject, reach: Reach) -> Done {
-        self.renewals.cancel(&subject);
         let (clusters, said_at) = if reach == Reach::Mesh { self.say_unban(subject) } else { (Vec::new(), None) };
         let newest = self.ledger.claims(&subject).iter().map(|(claim, _)| claim.last).max();
         let before = [Some(self.now.wall), said_at, newest].into_iter().flatten().max().unwrap_or(self.now.wall);

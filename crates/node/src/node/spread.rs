@@ -117,12 +117,10 @@ impl Node {
         (!ttl.is_zero()).then_some(Word { said, until, by_operator })
     }
 
-    /// Does the mesh not know it yet, or less of it, or for much shorter?
+    /// Does the mesh not know it (any more: an unban takes a ban out of the set), or less of it, or for much shorter?
     fn is_news(&self, cluster: usize, subject: &Subject, word: &Word) -> bool {
-        let Some(known) = self.clusters.get(cluster) else { return false };
-        let records = known.mesh.records(subject);
-        let lifted = records.iter().filter(|signed| !signed.record.is_ban()).map(|signed| signed.record.at).max();
-        own_record(known, subject).is_none_or(|own| lifted >= Some(own.record.at) || self.says_more(word, &own.record))
+        let own = self.clusters.get(cluster).and_then(|known| own_record(known, subject));
+        own.is_none_or(|own| self.says_more(word, &own.record))
     }
 
     fn says_more(&self, word: &Word, own: &Record) -> bool {

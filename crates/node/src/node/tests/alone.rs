@@ -340,6 +340,25 @@ fn why_tells_the_whole_chain_or_why_not() {
 }
 
 #[test]
+fn nothing_is_left_to_say_about_a_ban_that_is_gone() {
+    let gone: [fn(&mut Bench); 3] = [
+        |bench| drop(bench.order(unban_order(ATTACKER))),
+        |bench| drop(bench.order(Order::AllowAdd("203.0.113.0/24".parse().unwrap()))),
+        |bench| drop(bench.feed(Input::Network(NetworkFacts { gateways: vec![ip(ATTACKER)], ..facts() }))),
+    ];
+    for go in gone {
+        let mut config = config(1);
+        config.clusters.push(cluster(1, key(1), Trust::Enforce));
+        let mut bench = Bench::new(config);
+        let (subject, lifetime) = (subject(ATTACKER), Lifetime::Forever);
+        bench.order(Order::Ban { subject, lifetime, note: None, reach: Reach::Mesh, force: false }).1.unwrap();
+        assert!(bench.node.renewals.wake_at().is_some());
+        go(&mut bench);
+        assert_eq!(bench.node.renewals.wake_at(), None);
+    }
+}
+
+#[test]
 fn the_node_counts_what_it_sees() {
     let mut bench = Bench::new(config(1));
     bench.feed(Input::Knock(knock(ATTACKER, KnockKind::Probe)));

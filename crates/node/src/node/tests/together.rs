@@ -54,6 +54,21 @@ fn an_unban_wins_over_a_ban_that_was_said_before_and_arrives_after() {
 }
 
 #[test]
+fn an_unban_by_a_slow_clock_lifts_what_it_answers() {
+    for micros in [0, 1, 500, 999] {
+        let mut world = World::friends(2);
+        world.machines[1].behind = Duration::from_secs(20);
+        world.run(Duration::from_micros(micros));
+        world.feed(1, Input::Visit(visit(ATTACKER, b"x")));
+        settle(&mut world);
+        assert!(world.one(2).drops(ATTACKER));
+        world.order(2, unban_order(ATTACKER)).unwrap();
+        settle(&mut world);
+        assert!(!world.one(1).drops(ATTACKER) && !world.one(2).drops(ATTACKER), "{micros} us into the millisecond");
+    }
+}
+
+#[test]
 fn new_evidence_after_an_unban_bans_again_everywhere() {
     let mut world = World::friends(3);
     world.feed(1, Input::Visit(visit(ATTACKER, b"x")));

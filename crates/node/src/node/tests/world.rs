@@ -11,6 +11,8 @@ pub(super) struct Machine {
     pub(super) kernel: BTreeMap<Subject, honeymesh_types::Enforcement>,
     pub(super) told: Vec<Event>,
     pub(super) sent: usize,
+    /// How far its wall clock is behind.
+    pub(super) behind: Duration,
 }
 
 /// What a store keeps.
@@ -70,7 +72,7 @@ impl Machine {
         let mut out = Vec::new();
         node.restore(store.all(), now, &mut out);
         node.handle(Input::Network(NetworkFacts::default()), now, &mut out);
-        (Self { node, store, kernel: BTreeMap::new(), told: Vec::new(), sent: 0 }, out)
+        (Self { node, store, kernel: BTreeMap::new(), told: Vec::new(), sent: 0, behind: Duration::ZERO }, out)
     }
 
     pub(super) fn drops(&self, who: &str) -> bool {
@@ -108,7 +110,8 @@ impl World {
     pub(super) fn feed(&mut self, index: u8, input: Input) -> Vec<Output> {
         let place = usize::from(index) - 1;
         let mut out = Vec::new();
-        self.machines[place].node.handle(input, self.now, &mut out);
+        let now = self.clock(place);
+        self.machines[place].node.handle(input, now, &mut out);
         self.carry_out(place, out.clone());
         out
     }
@@ -140,6 +143,11 @@ impl World {
         self.now = end;
     }
 
+    /// What time it is on a machine.
+    fn clock(&self, place: usize) -> Now {
+        Now { wall: self.now.wall.minus(self.machines[place].behind), mono: self.now.mono }
+    }
+
     fn next(&self) -> Option<MonoTime> {
         let wakes = self.machines.iter().filter_map(|machine| machine.node.wake_at());
         wakes.chain(self.flying.iter().map(|one| one.at)).min().map(|next| next.max(self.now.mono))
@@ -149,7 +157,8 @@ impl World {
         for place in 0..self.machines.len() {
             if self.machines[place].node.wake_at().is_some_and(|wake| wake <= self.now.mono) {
                 let mut out = Vec::new();
-                self.machines[place].node.handle(Input::Wake, self.now, &mut out);
+                let now = self.clock(place);
+                self.machines[place].node.handle(Input::Wake, now, &mut out);
                 self.carry_out(place, out);
             }
         }
