@@ -16,7 +16,19 @@
 //!
 //! # What travels
 //! Only claims of this node that rest on a proof or on an operator's word, and only in modes that enforce. What rests on
-//! forgeable evidence never leaves the node. Records are published again only when something material changed.
+//! forgeable evidence never leaves the node. Records are published again only when something material changed: a new reason, a
+//! higher grade, a wider scope, an end that is later by more than a tenth. An operator's ban that outlives a peer's patience
+//! (`ttl.mesh`) is said again at half of it. What was earned while observing is said when the node begins to enforce.
+//!
+//! # What an unban does
+//! It lifts what was said before it about exactly its subject, whoever said it, here and on every node that trusts the cluster
+//! at least to corroborate; a node that only observes a cluster lets it lift no more than what that cluster said. It travels in
+//! mode `observe` too, because it can only help. A word from before it that arrives later stays refused.
+//!
+//! # What survives a restart
+//! Everything in [`Keep`]. A mode or allowlist that an operator changed holds until the configuration file itself changes
+//! there. A peer's record that was refused because its subject was protected enters at the next restart or when it is said
+//! again, not at the moment the protection ends.
 #![no_std]
 #![forbid(unsafe_code)]
 
