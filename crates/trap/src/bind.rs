@@ -115,3 +115,17 @@ fn mend(error: &io::Error, port: u16) -> &'static str {
         _ => "check the address and that this machine can use it",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_refusal_has_its_mend() {
+        let mend = |kind: ErrorKind, port| mend(&kind.into(), port);
+        assert!(mend(ErrorKind::AddrInUse, 80).contains("another program"));
+        assert!(mend(ErrorKind::PermissionDenied, 80).contains("CAP_NET_BIND_SERVICE"));
+        assert!(!mend(ErrorKind::PermissionDenied, 8_080).contains("CAP_NET_BIND_SERVICE"));
+        assert!(mend(ErrorKind::AddrNotAvailable, 80).contains("does not have the address"));
+    }
+}

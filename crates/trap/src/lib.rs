@@ -1,5 +1,7 @@
 //! Strangers to trap protocols: listeners, sessions, deadlines and limits; what was said goes out as [`Visit`]s.
 //!
+//! Whoever connects is reported: when enough was said, when it goes, or after two seconds with what there is.
+//!
 //! [`bind`] needs the power to bind; [`Bound::run`] needs nothing but its listeners and a channel, so it can live
 //! in a process of its own. A report leaves *before* the answer that follows it, so that a ban is as early as it can be.
 //!

@@ -25,6 +25,9 @@ use tokio::{
 const READ_BYTES_MAX: usize = 4 * 1_024;
 /// Bytes of one session, captured or not; more end it.
 const SESSION_BYTES_MAX: u64 = 4 * 1_024 * 1_024;
+/// How long the first report waits for something to tell. Whoever connects and stays silent or drips is told by then,
+/// with what there is: its ban must not wait for the deadline that it sits out.
+const FIRST_REPORT_WAIT: Duration = Duration::from_secs(2);
 /// Reports of one session while it talks; one more follows at its end.
 const REPORTS_MAX: usize = 256;
 /// How long and how much is read and thrown away after the last answer, so that it arrives before the reset that
@@ -49,6 +52,7 @@ struct Progress {
     capture_room: usize,
     bytes: u64,
     reports: usize,
+    first_report_by: Instant,
     ends: Instant,
 }
 
@@ -82,6 +86,7 @@ impl Conversation {
             capture_room: self.limits.capture_bytes_max,
             bytes: 0,
             reports: 0,
+            first_report_by: Instant::now() + FIRST_REPORT_WAIT,
             ends: Instant::now() + self.limits.session_deadline,
         };
         let end = self.talk(&mut progress).await;
@@ -99,14 +104,36 @@ impl Conversation {
             return end;
         }
         loop {
-            let ready = self.wait(progress.ends).await;
-            if let Err(end) = ready {
+            if let Err(end) = self.wait(progress).await {
                 return end;
             }
             let Some(bytes) = self.read() else { return End::Gone };
             if let Err(end) = self.heard(&bytes, &mut answer, progress).await {
                 return end;
             }
+        }
+    }
+
+    /// Waits for bytes, a deadline or the end of the traps.
+    async fn wait(&mut self, progress: &mut Progress) -> Result<(), End> {
+        let deadline = progress.ends.min(Instant::now() + self.limits.read_deadline);
+        if progress.reports == 0 && progress.first_report_by < deadline {
+            match self.ready_by(progress.first_report_by).await {
+                Err(End::Deadline) => self.report(progress).await,
+                ready => return ready,
+            }
+        }
+        self.ready_by(deadline).await
+    }
+
+    async fn ready_by(&mut self, deadline: Instant) -> Result<(), End> {
+        tokio::select! {
+            ready = timeout_at(deadline, self.stream.readable()) => match ready {
+                Ok(Ok(())) => Ok(()),
+                Ok(Err(_)) => Err(End::Gone),
+                Err(_) => Err(End::Deadline),
+            },
+            _ = self.stop.changed() => Err(End::Stopped),
         }
     }
 
@@ -118,19 +145,6 @@ impl Conversation {
             Ok(0) => None,
             Ok(length) => Some(buffer[..length].to_vec()),
             Err(error) => (error.kind() == ErrorKind::WouldBlock).then(Vec::new),
-        }
-    }
-
-    /// Waits for bytes, a deadline or the end of the traps.
-    async fn wait(&mut self, ends: Instant) -> Result<(), End> {
-        let deadline = ends.min(Instant::now() + self.limits.read_deadline);
-        tokio::select! {
-            ready = timeout_at(deadline, self.stream.readable()) => match ready {
-                Ok(Ok(())) => Ok(()),
-                Ok(Err(_)) => Err(End::Gone),
-                Err(_) => Err(End::Deadline),
-            },
-            _ = self.stop.changed() => Err(End::Stopped),
         }
     }
 
@@ -159,7 +173,7 @@ impl Conversation {
     /// Does what the protocol wants, in the order that matters: report, then answer.
     async fn follow(&mut self, flow: Flow, answer: &mut Vec<u8>, progress: &mut Progress) -> Result<(), End> {
         if flow != Flow::Continue {
-            self.report(progress, Signs::empty()).await;
+            self.report(progress).await;
         }
         self.write(answer, progress.ends).await?;
         match flow {
@@ -185,9 +199,8 @@ impl Conversation {
         }
     }
 
-    async fn report(&mut self, progress: &mut Progress, more: Signs) {
-        let mut findings = self.guarded(|session| session.findings()).unwrap_or_default();
-        findings.signs |= more;
+    async fn report(&mut self, progress: &mut Progress) {
+        let findings = self.guarded(|session| session.findings()).unwrap_or_default();
         self.tell(progress, findings).await;
     }
 
@@ -407,6 +420,17 @@ mod tests {
         }
         assert_eq!(told[2], (b"c".to_vec(), 1, false));
         assert_eq!(told[3..], [(vec![], 1, true), (vec![], 1, true)]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_silent_stranger_is_told_long_before_its_deadline() {
+        let begun = Instant::now();
+        let mut held = hold(8, REPORT_WAIT, Limits::default()).await;
+        let first = held.visits.recv().await.unwrap();
+        assert_eq!((first.bytes, first.signs, begun.elapsed().as_secs()), (0, Signs::empty(), 2));
+        let last = held.visits.recv().await.unwrap();
+        assert_eq!((last.session, last.signs, begun.elapsed().as_secs()), (first.session, Signs::SILENT, 30));
+        held.task.await.unwrap();
     }
 
     #[tokio::test]
