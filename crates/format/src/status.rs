@@ -152,6 +152,8 @@ pub struct StoreJson {
     pub queue: u64,
     /// Events that were dropped because too many writes waited, or because the disk refused them.
     pub dropped: u64,
+    /// Bans, records and settings that could not be kept; anything but 0 means that a restart forgets something.
+    pub lost: u64,
     /// Events deleted because of their number or their age.
     pub retired: u64,
     /// Why the last write failed; null when it did not.

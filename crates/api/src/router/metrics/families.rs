@@ -139,6 +139,7 @@ fn store(text: &mut Text, status: &StatusJson) {
     text.gauge("store_bytes", "Size of the database file").sample(&[], store.file_bytes);
     text.gauge("store_queue_depth", "Writes that wait").sample(&[], store.queue);
     text.counter("store_dropped_total", "Events that were not stored").sample(&[], store.dropped);
+    text.counter("store_lost_total", "Bans, records and settings that were not stored").sample(&[], store.lost);
     text.counter("store_retired_total", "Events deleted for their number or age").sample(&[], store.retired);
     text.gauge("store_failing", "1 while the store cannot write").sample(&[], u8::from(store.failing.is_some()));
 }

@@ -1,0 +1,116 @@
+//! One write as SQL.
+
+use crate::{
+    ClaimRow, LiftRow, RecordRow, Write, key,
+    number::{micros, signed},
+};
+use honeymesh_types::{ClusterName, Event, EventId, Subject};
+use rusqlite::{Transaction, params};
+
+/// Carries out one write and says how many rows it made or changed.
+pub(super) fn apply(transaction: &Transaction<'_>, write: &Write) -> rusqlite::Result<u64> {
+    let rows = match write {
+        Write::Event(event) => insert_event(transaction, event),
+        Write::Claim(claim) => upsert_claim(transaction, claim),
+        Write::Forget { subject, slot } => forget(transaction, *subject, slot),
+        Write::Lift(lift) => upsert_lift(transaction, lift),
+        Write::Record(record) => upsert_record(transaction, record),
+        Write::ForgetRecord { cluster, subject, id } => forget_record(transaction, cluster, *subject, id),
+        Write::Meta { key, value } => transaction
+            .prepare_cached("INSERT INTO meta (key, value) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = excluded.value")?
+            .execute([key, value]),
+    }?;
+    Ok(rows as u64)
+}
+
+/// An event that is stored already stays as it is.
+fn insert_event(transaction: &Transaction<'_>, event: &Event) -> rusqlite::Result<usize> {
+    let (net_first, net_last) = key::of_event(event).unzip();
+    let fields = (!event.fields.is_empty()).then(|| serde_json::to_string(&event.fields)).transpose();
+    let fields = fields.map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
+    transaction
+        .prepare_cached(
+            "INSERT INTO events (id, at, node, kind, source, source_port, trap, port, transport, grade, bytes, entropy_millibits,
+                 score, payload, subject, reasons, scope, until, fields, net_first, net_last)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)
+             ON CONFLICT (id) DO NOTHING",
+        )?
+        .execute(params![
+            id(event.id),
+            micros(event.at),
+            event.node.as_str(),
+            event.kind.as_str(),
+            event.source.map(|source| source.to_string()),
+            event.source_port,
+            event.trap,
+            event.port,
+            event.transport.map(|transport| transport.as_str()),
+            event.grade.map(|grade| grade.as_str()),
+            event.bytes.map(signed),
+            event.entropy_millibits,
+            event.score,
+            (!event.payload.is_empty()).then_some(&event.payload),
+            event.subject.map(|subject| subject.to_string()),
+            event.reasons.bits(),
+            event.scope.map(|scope| scope.as_str()),
+            event.until.map(micros),
+            fields,
+            net_first,
+            net_last,
+        ])
+}
+
+fn upsert_claim(transaction: &Transaction<'_>, claim: &ClaimRow) -> rusqlite::Result<usize> {
+    transaction
+        .prepare_cached(
+            "INSERT OR REPLACE INTO claims (subject, slot, origin_name, reasons, grade, scope, score, since, last, until, note,
+                 evidence, meshed, force)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+        )?
+        .execute(params![
+            claim.subject.to_string(),
+            claim.slot,
+            claim.origin_name,
+            claim.reasons.bits(),
+            claim.grade.code(),
+            claim.scope.code(),
+            claim.score,
+            micros(claim.since),
+            micros(claim.last),
+            claim.until.map(micros),
+            claim.note,
+            claim.evidence.map(id),
+            claim.meshed,
+            claim.force,
+        ])
+}
+
+fn forget(transaction: &Transaction<'_>, subject: Subject, slot: &str) -> rusqlite::Result<usize> {
+    transaction.prepare_cached("DELETE FROM claims WHERE subject = ?1 AND slot = ?2")?.execute(params![subject.to_string(), slot])
+}
+
+fn upsert_lift(transaction: &Transaction<'_>, lift: &LiftRow) -> rusqlite::Result<usize> {
+    transaction.prepare_cached("INSERT OR REPLACE INTO lifts (subject, before, expires) VALUES (?1, ?2, ?3)")?.execute(params![
+        lift.subject.to_string(),
+        micros(lift.before),
+        micros(lift.expires)
+    ])
+}
+
+fn upsert_record(transaction: &Transaction<'_>, record: &RecordRow) -> rusqlite::Result<usize> {
+    transaction
+        .prepare_cached("INSERT OR REPLACE INTO records (cluster, subject, id, raw, expires) VALUES (?1, ?2, ?3, ?4, ?5)")?
+        .execute(params![record.cluster.as_str(), record.subject.to_string(), record.id, record.raw, micros(record.expires)])
+}
+
+fn forget_record(transaction: &Transaction<'_>, cluster: &ClusterName, subject: Subject, id: &[u8]) -> rusqlite::Result<usize> {
+    transaction.prepare_cached("DELETE FROM records WHERE cluster = ?1 AND subject = ?2 AND id = ?3")?.execute(params![
+        cluster.as_str(),
+        subject.to_string(),
+        id
+    ])
+}
+
+fn id(id: EventId) -> [u8; 16] {
+    id.0.to_be_bytes()
+}
