@@ -28,6 +28,11 @@ impl Bucket {
         enough
     }
 
+    /// Takes so many tokens at once, or all there are: for what should not have been sent at all.
+    pub(crate) const fn fine(&mut self, tokens: u32) {
+        self.parts = self.parts.saturating_sub(tokens as u64 * PARTS);
+    }
+
     /// Would it be full by now? Then forgetting it changes nothing.
     pub(crate) fn is_full(mut self, rate: u32, burst: u32, now: MonoTime) -> bool {
         self.fill(rate, burst, now);
@@ -55,6 +60,15 @@ mod tests {
         assert_eq!(taken(&mut bucket, MonoTime::from_millis(3_600_000)), 3, "never more than the burst");
         assert!(!bucket.is_full(2, 3, MonoTime::from_millis(3_600_000)));
         assert!(bucket.is_full(2, 3, MonoTime::MAX));
+    }
+
+    #[test]
+    fn a_fine_takes_what_is_there() {
+        let mut bucket = Bucket::full(5, MonoTime(0));
+        bucket.fine(3);
+        assert!(bucket.take(0, 5, MonoTime(0)) && bucket.take(0, 5, MonoTime(0)) && !bucket.take(0, 5, MonoTime(0)));
+        bucket.fine(u32::MAX);
+        assert!(bucket.take(1, 5, MonoTime::from_millis(1_000)));
     }
 
     #[test]

@@ -28,7 +28,8 @@ pub enum Effect {
         /// Came or went.
         change: MemberChange,
     },
-    /// A datagram, or one record in it, was refused; it is counted already.
+    /// A datagram, or something in it, was refused. Every refusal is counted; this tells of the first one in a datagram,
+    /// and never of [`Refused::Unasked`], which honest peers cause when an answer comes late.
     Refused {
         /// Who sent the datagram.
         from: SocketAddr,

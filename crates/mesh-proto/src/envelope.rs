@@ -6,7 +6,7 @@
 
 use crate::{Key, KeyRing, Refused, cluster::ClusterTag, limits::DATAGRAM_BYTES_MAX, peers::ShortId};
 use aes_gcm::{AeadInOut, Aes256Gcm, KeyInit, Nonce, Tag};
-use alloc::{boxed::Box, vec::Vec};
+use alloc::vec::Vec;
 use hkdf::Hkdf;
 use sha2::Sha256;
 use zeroize::Zeroizing;
@@ -87,7 +87,7 @@ fn take<const N: usize>(rest: &mut &[u8]) -> Result<[u8; N], Refused> {
 }
 
 /// The key under which one run of one sender seals.
-pub(crate) struct SenderKey(Box<Aes256Gcm>);
+pub(crate) struct SenderKey(Aes256Gcm);
 
 impl SenderKey {
     /// Opens a datagram into `body`. On failure `body` is empty.
@@ -145,7 +145,7 @@ impl Vault {
         let info: [&[u8]; 4] = [b"honeymesh mesh seal v1", &self.cluster.0, &sender.0.to_be_bytes(), &salt.to_be_bytes()];
         let mut okm = Zeroizing::new([0; 32]);
         lock.root.expand_multi_info(&info, okm.as_mut_slice()).ok()?;
-        Some(SenderKey(Box::new(Aes256Gcm::new((&*okm).into()))))
+        Some(SenderKey(Aes256Gcm::new((&*okm).into())))
     }
 
     /// The id of the key that seals.

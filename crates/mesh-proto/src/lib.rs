@@ -51,6 +51,8 @@ mod roster;
 mod set;
 mod spread;
 mod stats;
+#[cfg(test)]
+mod testing;
 
 pub use config::Config;
 pub use effect::{Effect, Member, MemberChange, MemberState};

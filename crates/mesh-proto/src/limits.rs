@@ -39,9 +39,10 @@ pub const REPLAY_WINDOW: u64 = 1_024;
 /// over a quota leaves the set on every node alike, so quotas must be the same on all nodes of a cluster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Datagrams a second that one peer may send on average.
+    /// Datagrams a second that one peer may send on average. Each record in them that is new and unasked for counts once
+    /// more, because its signature must be verified.
     pub peer_rate: u32,
-    /// Datagrams that one peer may send at once.
+    /// Datagrams, and new records in them, that one peer may send at once.
     pub peer_burst: u32,
     /// New records a second that one origin may have pushed to this node on average. Records this node asked for
     /// are not metered: it asks at its own pace.

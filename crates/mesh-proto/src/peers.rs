@@ -72,8 +72,8 @@ impl Peers {
     pub(crate) fn may_begin(&self, id: ShortId, clock: WallTime, now: WallTime) -> bool {
         let is_near = clock.plus(CLOCK_SKEW_MAX) >= now && clock <= now.plus(CLOCK_SKEW_MAX);
         // A time beyond what could have been accepted means that our own clock was set back since: forget it.
-        let is_new = |peer: &Box<Peer>| clock > peer.clock || peer.clock > now.plus(CLOCK_SKEW_MAX);
-        is_near && self.0.get(&id).is_none_or(is_new)
+        let is_new = |peer: &Peer| clock > peer.clock || peer.clock > now.plus(CLOCK_SKEW_MAX);
+        is_near && self.get(id).is_none_or(is_new)
     }
 
     /// A new run of a peer, known or not.

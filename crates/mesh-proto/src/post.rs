@@ -12,6 +12,9 @@ use alloc::vec::Vec;
 use core::net::SocketAddr;
 use honeymesh_types::{NodeId, NodeName, Now};
 
+/// Tokens of its budget that a bad signature costs a peer.
+const BAD_SIGNATURE_FINE: u32 = 100;
+
 /// Where to send to, and whom that is, if known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct To {
@@ -143,13 +146,33 @@ impl Post {
         Ok(())
     }
 
-    /// Counts a refusal and tells of it.
-    pub(crate) fn refuse(&mut self, why: Refused, from: SocketAddr, peer: Option<ShortId>, out: &mut Vec<Effect>) {
+    /// Charges a peer for a signature that must be verified because it sent it unasked.
+    pub(crate) fn charge(&mut self, id: ShortId, now: Now) -> bool {
+        let (rate, burst) = (self.peer_rate, self.peer_burst);
+        self.peers.get_mut(id).is_some_and(|peer| peer.bucket.take(rate, burst, now.mono))
+    }
+
+    /// Fines a peer for a bad signature: honest peers verify before they hand on.
+    pub(crate) fn fine(&mut self, id: ShortId) {
+        if let Some(peer) = self.peers.get_mut(id) {
+            peer.bucket.fine(BAD_SIGNATURE_FINE);
+        }
+    }
+
+    /// Counts a refusal.
+    pub(crate) fn count(&mut self, why: Refused, peer: Option<ShortId>) {
         self.stats.refused.count(why);
         if let Some(id) = peer {
             self.peers.count_refused(id, why);
         }
-        out.push(Effect::Refused { from, why });
+    }
+
+    /// Counts a refusal and tells of it, unless it is one that happens to the best.
+    pub(crate) fn refuse(&mut self, why: Refused, from: SocketAddr, peer: Option<ShortId>, out: &mut Vec<Effect>) {
+        self.count(why, peer);
+        if why != Refused::Unasked {
+            out.push(Effect::Refused { from, why });
+        }
     }
 }
 

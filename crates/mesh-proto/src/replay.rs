@@ -44,7 +44,6 @@ impl Window {
 
     const fn place(counter: u64) -> (usize, u64) {
         let index = counter % REPLAY_WINDOW;
-        #[expect(clippy::cast_possible_truncation, reason = "less than REPLAY_WINDOW")]
         ((index / 64) as usize, 1 << (index % 64))
     }
 }

@@ -226,11 +226,11 @@ impl Mesh {
         let Self { digests, set, .. } = self;
         let at = digests.sessions.iter().position(|session| session.peer == sender.id).ok_or(Refused::Unasked)?;
         let haul = digests.sessions[at].answer(number, answer, set).ok_or(Refused::Unasked)?;
-        for raw in haul.records.iter().flat_map(|records| records.iter()) {
-            if let Some(signed) = self.hear(sender, raw, Via::Pull, now, out)
-                && self.digests.sessions[at].learn()
-            {
-                self.push_on(&signed, Some(sender.id));
+        if let Some(records) = haul.records {
+            for signed in self.hear_all(sender, records, Via::Pull, now, out) {
+                if self.digests.sessions[at].learn() {
+                    self.push_on(&signed, Some(sender.id));
+                }
             }
         }
         let members = haul.members.map(|members| self.learn_members(members.iter(), now, out));

@@ -63,36 +63,50 @@ impl Mesh {
 
     /// Takes records that somebody pushed; what is new is pushed on.
     pub(super) fn pushed(&mut self, sender: Sender, records: Records<'_>, now: Now, out: &mut Vec<Effect>) {
-        for raw in records.iter() {
-            if let Some(signed) = self.hear(sender, raw, Via::Push, now, out) {
-                self.push_on(&signed, Some(sender.id));
-            }
+        for signed in self.hear_all(sender, records, Via::Push, now, out) {
+            self.push_on(&signed, Some(sender.id));
         }
     }
 
-    /// Takes a record from a peer. Gives it back if it is new; what is refused is counted and told.
-    pub(super) fn hear(&mut self, sender: Sender, raw: &[u8], via: Via, now: Now, out: &mut Vec<Effect>) -> Option<Signed> {
-        match self.judge(raw, via, now) {
-            Ok(signed) => match self.enter(&signed, now) {
-                Offer::Entered { replaced, .. } => {
-                    self.count_new(sender.id);
-                    if replaced || !signed.record.is_over(now.wall) {
-                        out.push(Effect::Record { signed: signed.clone() });
-                    }
-                    Some(signed)
+    /// Takes records from a peer and gives back those that are news. What is refused is counted; the first refusal is
+    /// told.
+    pub(super) fn hear_all(
+        &mut self,
+        sender: Sender,
+        records: Records<'_>,
+        via: Via,
+        now: Now,
+        out: &mut Vec<Effect>,
+    ) -> Vec<Signed> {
+        let mut news = Vec::new();
+        let mut refused = None;
+        for raw in records.iter() {
+            match self.judge(sender, raw, via, now) {
+                Ok(signed) => news.extend(self.take(sender, signed, now, out)),
+                Err(Some(why)) => {
+                    self.post.count(why, Some(sender.id));
+                    refused = refused.or(Some(why));
                 }
-                Offer::Known | Offer::Superseded | Offer::Quota => None,
-            },
-            Err(Some(why)) => {
-                self.post.refuse(why, sender.addr, Some(sender.id), out);
-                None
+                Err(None) => {}
             }
-            Err(None) => None,
         }
+        out.extend(refused.map(|why| Effect::Refused { from: sender.addr, why }));
+        news
+    }
+
+    /// Puts a verified record into the set. Gives it back if that is news: if it is not over, or ends another.
+    fn take(&mut self, sender: Sender, signed: Signed, now: Now, out: &mut Vec<Effect>) -> Option<Signed> {
+        let Offer::Entered { replaced, .. } = self.enter(&signed, now) else { return None };
+        self.count_new(sender.id);
+        let is_news = replaced || !signed.record.is_over(now.wall);
+        is_news.then(|| {
+            out.push(Effect::Record { signed: signed.clone() });
+            signed
+        })
     }
 
     /// May this record enter the set? Cheap checks first, the signature last. `Err(None)` is old news.
-    fn judge(&mut self, raw: &[u8], via: Via, now: Now) -> Result<Signed, Option<Refused>> {
+    fn judge(&mut self, sender: Sender, raw: &[u8], via: Via, now: Now) -> Result<Signed, Option<Refused>> {
         let id = RecordId::of(raw);
         if self.set.contains(&id) {
             return Err(None);
@@ -102,7 +116,13 @@ impl Mesh {
         if via == Via::Push && !self.origins.allow(signed.record.origin, now.mono) {
             return Err(Some(Refused::OriginRate));
         }
-        wire::verify(raw, signed.record.origin).map_err(RecordError::refused)?;
+        if via == Via::Push && !self.post.charge(sender.id, now) {
+            return Err(Some(Refused::PeerRate));
+        }
+        wire::verify(raw, signed.record.origin).map_err(|error| {
+            self.post.fine(sender.id);
+            error.refused()
+        })?;
         Ok(signed)
     }
 

@@ -1,1 +1,135 @@
-//! Tests.
+//! What the wrapper adds to the library: order, bounds, sanity.
+
+use super::*;
+use crate::testing::{addr, at};
+use rand_core::SeedableRng;
+
+fn ident(n: u16, incarnation: u64) -> Ident {
+    let mut node = [7; 32];
+    node[..2].copy_from_slice(&n.to_be_bytes());
+    Ident { node, addr: SocketAddr::from(([10, 0, n.to_be_bytes()[0], n.to_be_bytes()[1]], 7_946)), incarnation }
+}
+
+fn swim(n: u16) -> Swim {
+    Swim::new(ident(n, 1), ChaCha8Rng::seed_from_u64(n.into()))
+}
+
+fn known(ident: Ident, state: State) -> Known {
+    Known { ident, refuted: 0, state }
+}
+
+/// What it must learn without complaint.
+fn teach(swim: &mut Swim, list: &[Known]) {
+    learn(swim, list).0.unwrap();
+}
+
+fn learn(swim: &mut Swim, list: &[Known]) -> (Result<usize, Refused>, News) {
+    let mut news = News::default();
+    (swim.learn(list, Share::HandOn, at(0), &mut news), news)
+}
+
+#[test]
+fn two_nodes_probe_each_other_and_notice_a_death() {
+    let (mut one, mut other) = (swim(1), swim(2));
+    teach(&mut one, &[known(ident(2, 1), State::Alive)]);
+    teach(&mut other, &[known(ident(1, 1), State::Alive)]);
+    let mut went = None;
+    for millis in 0..30_000 {
+        let mut news = News::default();
+        one.wake(at(millis), &mut news);
+        let is_dead = millis > 5_000;
+        for (_, packet) in news.packets.into_iter().filter(|_| !is_dead) {
+            let mut reply = News::default();
+            other.packet(ident(1, 1).short(), &packet, at(millis), &mut reply).unwrap();
+            for (_, packet) in reply.packets {
+                one.packet(ident(2, 1).short(), &packet, at(millis), &mut News::default()).unwrap();
+            }
+        }
+        if news.changes.contains(&Change::Went(ident(2, 1))) {
+            went = went.or(Some(millis));
+        }
+    }
+    assert!((6_000..14_000).contains(&went.unwrap()), "{went:?}");
+    assert_eq!((one.live(), one.list(None).len()), (0, 1));
+}
+
+#[test]
+fn nobody_speaks_in_anothers_name() {
+    let (mut one, mut other) = (swim(1), swim(2));
+    teach(&mut one, &[known(ident(2, 1), State::Alive)]);
+    let mut news = News::default();
+    for millis in 0..2_000 {
+        one.wake(at(millis), &mut news);
+    }
+    let (_, packet) = news.packets.first().unwrap();
+    let verdict = other.packet(ident(3, 1).short(), packet, at(0), &mut News::default());
+    assert_eq!(verdict, Err(Refused::Identity));
+    assert!(other.packet(ident(1, 1).short(), packet, at(0), &mut News::default()).is_ok());
+}
+
+#[test]
+fn garbage_is_refused() {
+    let mut one = swim(1);
+    for len in 0..200 {
+        for fill in [0, 1, 0x7f, 0xff] {
+            let packet = alloc::vec![fill; len];
+            assert!(one.packet(ident(2, 1).short(), &packet, at(0), &mut News::default()).is_err(), "{fill} {len}");
+        }
+    }
+    assert!(one.list(None).is_empty());
+}
+
+#[test]
+fn nonsense_is_not_taken_note_of() {
+    let mut one = swim(1);
+    let far = at(0).wall.plus(INCARNATION_AHEAD_MAX).as_millis() + 1;
+    let bent = |addr: &str| Ident { addr: addr.parse().unwrap(), ..ident(2, 1) };
+    for bad in
+        [ident(2, far), bent("0.0.0.0:1"), bent("192.0.2.1:0"), bent("224.0.0.1:1"), bent("255.255.255.255:1"), bent("[::]:1")]
+    {
+        let (learned, _) = learn(&mut one, &[known(bad, State::Alive)]);
+        assert_eq!((learned, one.list(None).len()), (Ok(0), 0), "{bad:?}");
+    }
+}
+
+#[test]
+fn the_list_is_bounded_and_the_dead_give_way() {
+    let mut one = swim(0);
+    let all: Vec<Known> = (1..=MEMBERS_MAX).map(|n| known(ident(u16::try_from(n).unwrap(), 1), State::Alive)).collect();
+    assert_eq!(learn(&mut one, &all).0, Ok(MEMBERS_MAX));
+    let newcomer = known(ident(60_000, 1), State::Alive);
+    assert_eq!(learn(&mut one, &[newcomer]).0, Err(Refused::MembersFull));
+    teach(&mut one, &[known(ident(5, 1), State::Down)]);
+    assert_eq!(learn(&mut one, &[newcomer]).0, Ok(1));
+    assert_eq!((one.list(None).len(), one.get(ident(5, 1).short())), (MEMBERS_MAX, None));
+}
+
+#[test]
+fn a_node_that_is_told_it_is_down_begins_a_new_life() {
+    let mut one = swim(1);
+    teach(&mut one, &[known(ident(2, 1), State::Alive)]);
+    teach(&mut one, &[known(ident(1, 1), State::Down)]);
+    assert_eq!(one.me(), ident(1, 2));
+    teach(&mut one, &[known(ident(1, 9), State::Alive)]);
+    assert_eq!(one.me(), ident(1, 10), "its clock was set back: it outlives what it was");
+}
+
+#[test]
+fn a_restarted_node_replaces_itself_at_its_new_address() {
+    let mut one = swim(1);
+    teach(&mut one, &[known(ident(2, 1), State::Alive)]);
+    let moved = Ident { addr: addr(99), ..ident(2, 5) };
+    let (_, news) = learn(&mut one, &[known(moved, State::Alive)]);
+    assert_eq!(news.changes, [Change::Reborn(moved)]);
+    let (_, news) = learn(&mut one, &[known(ident(2, 1), State::Alive)]);
+    assert_eq!((news.changes.len(), one.get(moved.short()).unwrap().ident), (0, moved), "the old life is over");
+}
+
+#[test]
+fn the_configuration_follows_the_size() {
+    let mut one = swim(0);
+    let all: Vec<Known> = (1..200).map(|n| known(ident(n, 1), State::Alive)).collect();
+    teach(&mut one, &all);
+    assert_eq!(one.tuned_for, 7);
+    assert!(config(7).suspect_to_down_after > config(1).suspect_to_down_after);
+}

@@ -1,0 +1,178 @@
+//! What tests need: nodes, records, and a wire between them.
+
+use crate::{
+    Config, Effect, Hlc, Key, KeyRing, Limits, Mesh, Record, Said, Signed, Statement, cluster::ClusterTag, record::wire,
+};
+use alloc::{collections::VecDeque, format, string::String, vec::Vec};
+use core::{net::SocketAddr, time::Duration};
+use ed25519_dalek::SigningKey;
+use honeymesh_types::{Grade, MonoTime, NodeId, Now, Reasons, Scope, Subject, WallTime};
+
+/// When tests happen.
+pub(crate) const START_MS: u64 = 1_767_225_600_000;
+
+pub(crate) fn at(millis: u64) -> Now {
+    Now { wall: WallTime::from_millis(START_MS + millis), mono: MonoTime::from_millis(millis) }
+}
+
+pub(crate) fn wall(millis: u64) -> WallTime {
+    at(millis).wall
+}
+
+pub(crate) fn subject(text: &str) -> Subject {
+    text.parse().unwrap()
+}
+
+pub(crate) fn tag() -> ClusterTag {
+    ClusterTag::of(&"test".parse().unwrap())
+}
+
+pub(crate) fn key(n: u8) -> SigningKey {
+    SigningKey::from_bytes(&[n; 32])
+}
+
+pub(crate) fn ban(ttl: Duration) -> Said {
+    let (reasons, grade, scope) = (Reasons::TRAP, Grade::Payload, Scope::All);
+    Said::Ban { reasons, grade, scope, ttl, score: 50, note: None }
+}
+
+pub(crate) fn hour() -> Duration {
+    Duration::from_secs(3_600)
+}
+
+/// A record of node `n` as it would have said it at `millis`, whatever any policy says.
+pub(crate) fn record(n: u8, about: &str, said: Said, millis: u64) -> Record {
+    let origin = NodeId(key(n).verifying_key().to_bytes());
+    let statement = Statement { subject: subject(about), said };
+    wire::compose(statement, origin, format!("node-{n}").parse().unwrap(), Hlc::at(wall(millis)))
+}
+
+pub(crate) fn signed(n: u8, about: &str, said: Said, millis: u64) -> Signed {
+    wire::sign(record(n, about, said, millis), tag(), &key(n)).unwrap()
+}
+
+pub(crate) fn addr(n: u8) -> SocketAddr {
+    SocketAddr::from(([192, 0, 2, n], 7_946))
+}
+
+/// The configuration of node `n`, which knocks at the nodes in `join`.
+pub(crate) fn config(n: u8, join: &[u8]) -> Config {
+    Config {
+        cluster: "test".parse().unwrap(),
+        node_name: format!("node-{n}").parse().unwrap(),
+        identity: [n; 32].into(),
+        advertise: addr(n),
+        keys: KeyRing::new(Key::from_bytes([1; 32])),
+        join: join.iter().map(|n| addr(*n)).collect(),
+        members: Vec::new(),
+        limits: Limits::default(),
+        boot_salt: u64::from(n) << 32,
+        seed: u64::from(n),
+    }
+}
+
+/// A few meshes joined by a wire that loses nothing unless told to.
+pub(crate) struct Wire {
+    pub(crate) meshes: Vec<(SocketAddr, Mesh)>,
+    pub(crate) millis: u64,
+    /// Who does not hear whom.
+    pub(crate) cut: fn(SocketAddr, SocketAddr) -> bool,
+    /// What the meshes told, with who told it.
+    pub(crate) told: Vec<(SocketAddr, Effect)>,
+    /// Every datagram that was sent.
+    pub(crate) sent: Vec<(SocketAddr, SocketAddr, Vec<u8>)>,
+}
+
+impl Wire {
+    pub(crate) fn new(configs: Vec<Config>) -> Self {
+        let meshes = configs.into_iter().map(|config| (config.advertise, Mesh::new(config, at(0)))).collect();
+        Self { meshes, millis: 0, cut: |_, _| false, told: Vec::new(), sent: Vec::new() }
+    }
+
+    /// `n` nodes of one cluster that have met.
+    pub(crate) fn joined(n: u8) -> Self {
+        let mut wire = Self::new((1..=n).map(|n| config(n, &[1])).collect());
+        wire.run(3_000);
+        assert!(wire.meshes.iter().all(|(_, mesh)| mesh.members().len() == usize::from(n) - 1), "all have met");
+        wire.told.clear();
+        wire.sent.clear();
+        wire
+    }
+
+    pub(crate) fn now(&self) -> Now {
+        at(self.millis)
+    }
+
+    pub(crate) fn mesh(&mut self, n: u8) -> &mut Mesh {
+        let found = self.meshes.iter_mut().find(|(addr, _)| addr.ip() == self::addr(n).ip());
+        &mut found.unwrap().1
+    }
+
+    /// Lets some milliseconds pass, one at a time; a datagram takes no time.
+    pub(crate) fn run(&mut self, millis: u64) {
+        for _ in 0..millis {
+            self.millis += 1;
+            self.tick();
+        }
+    }
+
+    /// Does everything that is due now, and everything that follows from it.
+    pub(crate) fn tick(&mut self) {
+        let now = self.now();
+        for place in 0..self.meshes.len() {
+            let mut out = Vec::new();
+            let (from, mesh) = &mut self.meshes[place];
+            if mesh.wake_at() <= now.mono {
+                mesh.wake(now, &mut out);
+            }
+            let from = *from;
+            self.carry(from, out);
+        }
+    }
+
+    /// Carries out what a mesh wants, and what follows from it.
+    pub(crate) fn carry(&mut self, from: SocketAddr, effects: Vec<Effect>) {
+        let now = self.now();
+        let mut todo: VecDeque<(SocketAddr, Effect)> = effects.into_iter().map(|effect| (from, effect)).collect();
+        while let Some((from, effect)) = todo.pop_front() {
+            let Effect::Send { to, bytes } = effect else {
+                self.told.push((from, effect));
+                continue;
+            };
+            self.sent.push((from, to, bytes.clone()));
+            if !(self.cut)(from, to)
+                && let Some((_, mesh)) = self.meshes.iter_mut().find(|(addr, _)| *addr == to)
+            {
+                let mut out = Vec::new();
+                mesh.datagram(from, &bytes, now, &mut out);
+                todo.extend(out.into_iter().map(|effect| (to, effect)));
+            }
+        }
+    }
+
+    /// Node `n` says something, and everybody who can hears of it at once.
+    pub(crate) fn say(&mut self, n: u8, about: &str, said: Said) -> Signed {
+        let now = self.now();
+        let mut out = Vec::new();
+        let statement = Statement { subject: subject(about), said };
+        let signed = self.mesh(n).publish(statement, now, &mut out).unwrap();
+        self.carry(addr(n), out);
+        signed
+    }
+
+    /// What every node holds about a subject, in words.
+    pub(crate) fn views(&self, about: &str) -> Vec<String> {
+        let view = |mesh: &Mesh| {
+            let words = mesh.records(&subject(about)).into_iter().map(|signed| {
+                let kind = if signed.record.is_ban() { "ban" } else { "unban" };
+                format!("{kind} by {}", signed.record.origin_name)
+            });
+            words.collect::<Vec<_>>().join(", ")
+        };
+        self.meshes.iter().map(|(_, mesh)| view(mesh)).collect()
+    }
+
+    pub(crate) fn all_see(&self, about: &str, view: &str) -> bool {
+        self.views(about).iter().all(|seen| seen == view)
+    }
+}
