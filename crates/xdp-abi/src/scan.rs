@@ -37,26 +37,6 @@ impl Slot {
     pub const fn tick(self) -> u64 {
         self.0 >> 16
     }
-
-    /// 1 if it was probed within the `window` of ticks before `now`, else 0. A probe that another CPU dated a moment
-    /// later counts. Written without a branch, because the kernel's verifier follows every path through sixteen slots.
-    #[must_use]
-    #[inline(always)]
-    pub const fn live_bit(self, now: u64, window: u64) -> u64 {
-        let age = now.wrapping_sub(self.tick());
-        let is_old = window.wrapping_sub(age) >> 63;
-        let is_taken = (self.0 | self.0.wrapping_neg()) >> 63;
-        is_taken & (is_old ^ 1)
-    }
-
-    /// 1 if it holds `port`, else 0. Without a branch.
-    #[must_use]
-    #[inline(always)]
-    pub const fn port_bit(self, port: u16) -> u64 {
-        let difference = self.0 & 0xffff ^ port as u64;
-        let is_taken = (self.0 | self.0.wrapping_neg()) >> 63;
-        is_taken & difference.wrapping_sub(1) >> 63
-    }
 }
 
 /// What is remembered of one source: [`Slot`]s in no order.
@@ -80,20 +60,5 @@ mod tests {
         let slot = Slot::new(65_535, 0xffff_ffff_ffff);
         assert_eq!((slot.port(), slot.tick()), (65_535, 0xffff_ffff_ffff));
         assert_eq!(Slot::new(22, 1).port(), 22);
-    }
-
-    #[test]
-    fn a_slot_lives_for_the_window_and_an_empty_one_never() {
-        let slot = Slot::new(22, 100);
-        assert_eq!([99, 100, 110, 111].map(|now| slot.live_bit(now, 10)), [1, 1, 1, 0], "another CPU may be a tick ahead");
-        assert_eq!(Slot::EMPTY.live_bit(0, 10), 0);
-        assert_eq!(Slot::new(0, 1).live_bit(1, 1), 1, "port 0 is a port");
-    }
-
-    #[test]
-    fn a_slot_knows_its_port_and_an_empty_one_has_none() {
-        assert_eq!([22, 23, 0].map(|port| Slot::new(22, 7).port_bit(port)), [1, 0, 0]);
-        assert_eq!(Slot::EMPTY.port_bit(0), 0);
-        assert_eq!(Slot::new(0, 7).port_bit(0), 1);
     }
 }

@@ -39,7 +39,7 @@ pub(crate) trait Ip: Copy {
     fn is_allowed(&self, kernel: &impl Kernel) -> bool;
     /// Does a socket of this host answer it?
     fn is_served(&self, kernel: &impl Kernel, tcp: &Tcp) -> bool;
-    /// Is it neighbour discovery, which no router ever forwards?
+    /// Is it neighbour discovery, which no router ever forwards? Only without extension headers, as everybody sends it.
     fn is_neighbour_discovery(&self, frame: &impl Frame) -> bool;
 }
 
@@ -196,7 +196,7 @@ impl Ip for V6 {
 
     #[inline(always)]
     fn is_neighbour_discovery(&self, frame: &impl Frame) -> bool {
-        self.hop_limit == HOP_LIMIT_MAX && transport::is_neighbour_discovery(frame, self.payload(frame))
+        self.hop_limit == HOP_LIMIT_MAX && transport::is_neighbour_discovery(frame, self.next, self.offset)
     }
 }
 

@@ -13,9 +13,13 @@ pub trait Ban: Copy {
 /// What is remembered of one probing source, shared with the other CPUs.
 pub trait Scan: Copy {
     /// The slot at `index`; an index of [`honeymesh_xdp_abi::PORTS_MAX`] or more wraps.
-    fn slot(self, index: usize) -> u64;
+    fn slot(self, index: u64) -> u64;
     /// Puts `new` at `index` if `old` is still there, in one step. What was there.
-    fn exchange(self, index: usize, old: u64, new: u64) -> u64;
+    fn exchange(self, index: u64, old: u64, new: u64) -> u64;
+    /// `value`, in a way that the compiler cannot see through. The kernel's verifier follows every path, and sixteen
+    /// slots with a few branches each would be millions; so they are weighed by arithmetic, which the compiler would
+    /// turn into branches again.
+    fn opaque(value: u64) -> u64;
 }
 
 /// Addresses and ports of an IPv4 packet, in network order and in the layout of the kernel's `bpf_sock_tuple`.
@@ -89,7 +93,7 @@ pub trait Kernel {
     fn tell_knock(&self, knock: KnockRecord) -> bool;
     /// Tells user space of a scan and, for each index up to [`honeymesh_xdp_abi::PORTS_MAX`], of a slot: written in
     /// place, because the program's stack is small. `false` if the ring buffer is full.
-    fn tell_scan(&self, knock: KnockRecord, slots: impl Fn(usize) -> u64) -> bool;
+    fn tell_scan(&self, knock: KnockRecord, slots: impl Fn(u64) -> u64) -> bool;
     /// Adds one to a counter.
     fn count(&self, counter: Counter);
 }

@@ -1,7 +1,6 @@
 //! Is the packet a probe of a dark port, and how many has its source sent?
 
 use crate::{Ban, Frame, Judgement, Kernel, Scan, ban, ip::Ip, note, transport::Tcp};
-use core::hint::black_box;
 use honeymesh_xdp_abi::{
     BanEntry, Counter, GRADE_SPOOFABLE, Gates, KIND_PROBE, KIND_SCAN, KnockRecord, PORTS_MAX, REASON_SCAN, SCOPE_ALL, SCOPE_DARK,
     SPOOFABLE_ALL, SPOOFABLE_OFF, ScanSettings, Slot, SourceKey, ticks,
@@ -89,60 +88,89 @@ struct Seen {
 /// Remembers `port`. Exact also when several CPUs see the same source at once: a slot is taken in one step, by one, and
 /// counted only afterwards, so that of two simultaneous probes at least one sees both.
 #[inline(always)]
-fn see(scan: impl Scan, port: u16, now: u64, window: u64) -> Seen {
+fn see<S: Scan>(scan: S, port: u16, now: u64, window: u64) -> Seen {
     let mut before = survey(scan, port, now, window);
     for _ in 0..CLAIMS_MAX {
         // The port's own slot, else the first free one, else none: then there are enough for any threshold.
-        let index = if before.same == 0 { lowest(!before.live) } else { lowest(before.same) };
-        if index >= PORTS_MAX || claim(scan, index, port, now, window) {
+        let index = if before.own < SLOTS { before.own } else { before.free };
+        if index >= SLOTS || claim(scan, index, port, now, window) {
             break;
         }
         before = survey(scan, port, now, window);
     }
     let after = survey(scan, port, now, window);
-    let is_new = before.live & before.same == 0;
-    Seen { others: before.others, count: after.others + u64::from(after.live & after.same != 0), is_new }
+    Seen { others: before.others, count: after.others + after.own_live, is_new: before.own_live == 0 }
 }
 
-/// The slots of a source as sets of indices.
+const SLOTS: u64 = PORTS_MAX as u64;
+
+/// The slots of a source, looked through with one port in mind.
 #[derive(Clone, Copy)]
 struct Survey {
-    /// Those within the window.
-    live: u64,
-    /// Those that hold the port in question.
-    same: u64,
     /// How many within the window hold another port.
     others: u64,
+    /// The index of the port's own slot, or [`SLOTS`].
+    own: u64,
+    /// 1 if that is within the window, else 0.
+    own_live: u64,
+    /// The index of the first slot that is not within the window, or [`SLOTS`].
+    free: u64,
 }
 
+/// Without a branch: see [`Scan::opaque`].
 #[inline(always)]
-fn survey(scan: impl Scan, port: u16, now: u64, window: u64) -> Survey {
-    let mut survey = Survey { live: 0, same: 0, others: 0 };
+fn survey<S: Scan>(scan: S, port: u16, now: u64, window: u64) -> Survey {
+    let mut survey = Survey { others: 0, own: 0, own_live: 0, free: 0 };
+    // 1 until the slot that is looked for was met, so that each index counts the slots before it.
+    let (mut before_own, mut before_free) = (1, 1);
     let mut index = 0;
-    while index < PORTS_MAX {
+    while index < SLOTS {
         let slot = Slot(scan.slot(index));
-        let (is_live, is_same) = (slot.live_bit(now, window), slot.port_bit(port));
-        survey.live |= is_live << index;
-        survey.same |= is_same << index;
-        survey.others += is_live & (is_same ^ 1);
-        // Hidden from the compiler: unrolled, the loop would keep sixteen slots on a stack of 512 octets.
-        index = black_box(index) + 1;
+        let (is_live, is_own) = (live_bit::<S>(slot, now, window), port_bit::<S>(slot, port));
+        before_own &= is_own ^ 1;
+        before_free &= is_live;
+        survey.own += before_own;
+        survey.free += before_free;
+        survey.own_live |= is_live & is_own;
+        survey.others += is_live & (is_own ^ 1);
+        // Unrolled, the loop would keep sixteen slots on a stack of 512 octets.
+        index = S::opaque(index) + 1;
     }
     survey
 }
 
-/// Takes the slot if it still is the port's own or free.
+/// 1 if the slot was probed within the `window` of ticks before `now`, else 0. A probe that another CPU dated a moment
+/// later counts.
 #[inline(always)]
-fn claim(scan: impl Scan, index: usize, port: u16, now: u64, window: u64) -> bool {
-    let old = Slot(scan.slot(index));
-    let is_mine = old.port_bit(port) | (old.live_bit(now, window) ^ 1);
-    is_mine == 1 && scan.exchange(index, old.0, Slot::new(port, now).0) == old.0
+fn live_bit<S: Scan>(slot: Slot, now: u64, window: u64) -> u64 {
+    let left = window.wrapping_sub(now.wrapping_sub(slot.tick()));
+    taken_bit::<S>(slot) & (top_bit::<S>(left) ^ 1)
 }
 
-/// The index of the lowest set bit among the slots, or [`PORTS_MAX`].
+/// 1 if the slot holds `port`, else 0.
 #[inline(always)]
-const fn lowest(bits: u64) -> usize {
-    (bits | 1 << PORTS_MAX).trailing_zeros() as usize
+fn port_bit<S: Scan>(slot: Slot, port: u16) -> u64 {
+    let difference = S::opaque(u64::from(slot.port() ^ port));
+    taken_bit::<S>(slot) & top_bit::<S>(difference.wrapping_sub(1))
+}
+
+/// 1 if the slot holds any port, else 0.
+#[inline(always)]
+fn taken_bit<S: Scan>(slot: Slot) -> u64 {
+    top_bit::<S>(slot.0 | slot.0.wrapping_neg())
+}
+
+#[inline(always)]
+fn top_bit<S: Scan>(value: u64) -> u64 {
+    S::opaque(S::opaque(value) >> 63)
+}
+
+/// Takes the slot if it still is the port's own or free.
+#[inline(always)]
+fn claim<S: Scan>(scan: S, index: u64, port: u16, now: u64, window: u64) -> bool {
+    let old = Slot(scan.slot(index));
+    let is_mine = port_bit::<S>(old, port) | (live_bit::<S>(old, now, window) ^ 1);
+    is_mine == 1 && scan.exchange(index, old.0, Slot::new(port, now).0) == old.0
 }
 
 #[inline(always)]
@@ -181,12 +209,12 @@ fn place(probe: &Probe, kernel: &impl Kernel, settings: &ScanSettings, now_ns: u
 
 /// Tells user space of the scan, with the ports within the window.
 #[inline(always)]
-fn tell_scan(scan: impl Scan, knock: KnockRecord, window: u64, kernel: &impl Kernel) {
+fn tell_scan<S: Scan>(scan: S, knock: KnockRecord, window: u64, kernel: &impl Kernel) {
     kernel.count(Counter::Scans);
     let now = ticks(knock.at_ns);
     let live = |index| {
         let slot = scan.slot(index);
-        slot & Slot(slot).live_bit(now, window).wrapping_neg()
+        slot & live_bit::<S>(Slot(slot), now, window).wrapping_neg()
     };
     if !kernel.tell_scan(knock, live) {
         kernel.count(Counter::KnocksLost);
@@ -205,12 +233,13 @@ mod tests {
     }
 
     impl Scan for &Contended {
-        fn slot(self, index: usize) -> u64 {
-            self.slots.borrow()[index]
+        fn slot(self, index: u64) -> u64 {
+            self.slots.borrow()[usize::try_from(index).unwrap()]
         }
 
-        fn exchange(self, index: usize, old: u64, new: u64) -> u64 {
+        fn exchange(self, index: u64, old: u64, new: u64) -> u64 {
             let mut slots = self.slots.borrow_mut();
+            let index = usize::try_from(index).unwrap();
             if self.rivals.get() > 0 {
                 slots[index] = Slot::new(1_000 + self.rivals.get(), 50).0;
                 self.rivals.set(self.rivals.get() - 1);
@@ -220,6 +249,10 @@ mod tests {
                 slots[index] = new;
             }
             found
+        }
+
+        fn opaque(value: u64) -> u64 {
+            value
         }
     }
 
@@ -250,5 +283,19 @@ mod tests {
             [true, false, true]
         );
         assert_eq!(scan.slots.borrow()[..2], [Slot::new(22, 71).0, 0]);
+    }
+
+    #[test]
+    fn a_slot_lives_for_the_window_and_an_empty_one_never() {
+        let live = |slot, now| live_bit::<&Contended>(slot, now, 10);
+        assert_eq!([99, 100, 110, 111].map(|now| live(Slot::new(22, 100), now)), [1, 1, 1, 0], "a tick ahead is live");
+        assert_eq!((live(Slot::EMPTY, 0), live(Slot::new(0, 1), 1)), (0, 1), "port 0 is a port");
+    }
+
+    #[test]
+    fn a_slot_knows_its_port_and_an_empty_one_has_none() {
+        let same = |slot, port| port_bit::<&Contended>(slot, port);
+        assert_eq!([22, 23, 0].map(|port| same(Slot::new(22, 7), port)), [1, 0, 0]);
+        assert_eq!((same(Slot::EMPTY, 0), same(Slot::new(0, 7), 0)), (0, 1));
     }
 }

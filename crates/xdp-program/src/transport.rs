@@ -101,9 +101,9 @@ pub(crate) fn behind_extensions(frame: &impl Frame, first: u8, start: usize, end
     }
 }
 
-/// Is it an ICMPv6 message of neighbour discovery?
+/// Is there an ICMPv6 message of neighbour discovery at `offset`?
 #[inline(always)]
-pub(crate) fn is_neighbour_discovery(frame: &impl Frame, payload: Payload) -> bool {
-    let Payload::At { protocol: ICMP6, offset, .. } = payload else { return false };
-    frame.read::<1>(offset).is_some_and(|[kind]| NEIGHBOUR_DISCOVERY.contains(&kind))
+pub(crate) fn is_neighbour_discovery(frame: &impl Frame, protocol: u8, offset: usize) -> bool {
+    // The whole fixed header, because the kernel's verifier takes no comparison of a single octet with the end.
+    protocol == ICMP6 && frame.read::<4>(offset).is_some_and(|[kind, ..]| NEIGHBOUR_DISCOVERY.contains(&kind))
 }

@@ -318,7 +318,7 @@ impl Kernel {
     }
 
     /// Runs the program on a frame without a wire, `repeat` times: a self-test, and a measure of its cost. Tables and
-    /// counters change as they would for a real frame. Needs CAP_BPF and CAP_NET_ADMIN.
+    /// counters change as they would for a real frame. Its sockets are those of the calling thread's network namespace.
     ///
     /// # Errors
     /// [`Error::Privilege`], or [`Error::Refused`]: fewer than 14 octets.

@@ -77,22 +77,31 @@ impl Pins {
 
     /// Every pinned link, of every version.
     pub(crate) fn all_links(&self) -> Vec<LinkPin> {
-        let links = children(&self.base).into_iter().flat_map(|version| children(&version.join("links")));
+        let links = self.versions().into_iter().flat_map(|version| children(&version.join("links")));
         links.filter_map(LinkPin::at).collect()
     }
 
     /// Removes what other versions have pinned. Their links must have been taken over before.
     pub(crate) fn remove_other_versions(&self) {
-        for other in children(&self.base).into_iter().filter(|path| *path != self.version()) {
+        for other in self.versions().into_iter().filter(|path| *path != self.version()) {
             if let Err(error) = remove_tree(&other) {
                 tracing::warn!(%error, "another version's pins stay");
             }
         }
     }
 
-    /// Removes every pin and directory, as far as it goes.
+    /// Removes every pin and directory of ours. The base stays if it is a mount or somebody else uses it too.
     pub(crate) fn remove(self) -> Result<(), Error> {
-        remove_tree(&self.base)
+        for version in self.versions() {
+            remove_tree(&version)?;
+        }
+        let _in_use = fs::remove_dir(&self.base);
+        Ok(())
+    }
+
+    /// The directories that some version of this program has made.
+    fn versions(&self) -> Vec<PathBuf> {
+        children(&self.base).into_iter().filter(|path| is_version(path)).collect()
     }
 }
 
@@ -124,12 +133,16 @@ fn remove_tree(path: &Path) -> Result<(), Error> {
         }
     }
     match fs::remove_dir(path) {
-        // A directory that is itself a mount stays.
-        Err(source) if !matches!(source.kind(), io::ErrorKind::NotFound | io::ErrorKind::ResourceBusy) => {
+        Err(source) if source.kind() != io::ErrorKind::NotFound => {
             Err(Error::Pin { doing: "remove", path: path.to_owned(), source })
         }
         _ => Ok(()),
     }
+}
+
+fn is_version(path: &Path) -> bool {
+    let name = path.file_name().and_then(|name| name.to_str());
+    name.and_then(|name| name.strip_prefix('v')).is_some_and(|number| number.parse::<u32>().is_ok())
 }
 
 fn children(path: &Path) -> Vec<PathBuf> {
@@ -178,6 +191,13 @@ fn ensure_bpffs(base: &Path) -> Result<(), Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_what_a_version_made_is_ours() {
+        let ours = |name: &str| is_version(&Path::new("/sys/fs/bpf/honeymesh").join(name));
+        assert!(ours("v1") && ours("v20"));
+        assert!(!ours("progs.debug") && !ours("v") && !ours("vlan") && !ours("1"));
+    }
 
     #[test]
     fn a_link_pin_tells_its_interface_and_mode() {

@@ -191,3 +191,11 @@ pub fn exchange(value: NonNull<u64>, old: u64, new: u64) -> u64 {
     }
     found
 }
+
+/// `value`, in a way that the compiler cannot see through.
+#[inline(always)]
+pub fn opaque(mut value: u64) -> u64 {
+    // SAFETY: nothing is done.
+    unsafe { asm!("/* {0} */", inout(reg) value, options(pure, nomem, nostack)) };
+    value
+}

@@ -7,7 +7,7 @@
 mod bindings;
 mod tables;
 
-use bindings::{NO_EXIST, Packet, XDP_DROP, XDP_PASS, XdpContext, add, boot_ns, exchange, has_socket};
+use bindings::{NO_EXIST, Packet, XDP_DROP, XDP_PASS, XdpContext, add, boot_ns, exchange, has_socket, opaque};
 use core::ptr::NonNull;
 use honeymesh_xdp_abi::{
     AddressKey, BanEntry, Counter, Gates, KnockRecord, NetKey4, NetKey6, PORTS_MAX, ScanRecord, ScanSettings,
@@ -19,9 +19,6 @@ use tables::*;
 #[unsafe(link_section = "license")]
 #[unsafe(no_mangle)]
 static LICENSE: [u8; 13] = *b"Dual MIT/GPL\0";
-
-/// A source that probed nothing yet: a static, because the program's stack is small.
-static UNSEEN: ScanState = ScanState::EMPTY;
 
 /// The entry point, once for each frame. Allowed on drivers that spread a frame over several buffers: headers are
 /// always in the first.
@@ -61,28 +58,39 @@ struct Slots(NonNull<ScanState>);
 
 impl Slots {
     #[inline(always)]
-    fn at(self, index: usize) -> NonNull<u64> {
+    fn at(self, index: u64) -> NonNull<u64> {
         // SAFETY: the masked index is inside the value.
-        unsafe { self.0.cast::<u64>().add(index & (PORTS_MAX - 1)) }
+        unsafe { self.0.cast::<u64>().add(index as usize & (PORTS_MAX - 1)) }
     }
 }
 
 impl Scan for Slots {
     #[inline(always)]
-    fn slot(self, index: usize) -> u64 {
+    fn slot(self, index: u64) -> u64 {
         // SAFETY: a value of this type in a map; other CPUs change it word by word.
         unsafe { self.at(index).as_ptr().read_volatile() }
     }
 
     #[inline(always)]
-    fn exchange(self, index: usize, old: u64, new: u64) -> u64 {
+    fn exchange(self, index: u64, old: u64, new: u64) -> u64 {
         exchange(self.at(index), old, new)
+    }
+
+    #[inline(always)]
+    fn opaque(value: u64) -> u64 {
+        opaque(value)
     }
 }
 
 #[inline(always)]
 fn settings() -> Option<NonNull<Settings>> {
-    HM_SETTINGS.lookup(&0)
+    HM_SETTINGS.lookup(&first())
+}
+
+/// The index of an array's only element, made on the stack: as a constant it would be one more table.
+#[inline(always)]
+fn first() -> u32 {
+    opaque(0) as u32
 }
 
 impl Kernel for Helpers {
@@ -164,8 +172,8 @@ impl Kernel for Helpers {
     #[inline(always)]
     fn scan(&self, source: &SourceKey) -> Option<Slots> {
         if HM_SCANS.lookup(source).is_none() {
-            // Another CPU may have been faster: then its state is the one to use.
-            HM_SCANS.update(source, &UNSEEN, NO_EXIST);
+            // Another CPU may have been faster: then its state is the one to use. On the stack, like [`first`].
+            HM_SCANS.update(source, &ScanState([opaque(0); PORTS_MAX]), NO_EXIST);
         }
         HM_SCANS.lookup(source).map(Slots)
     }
@@ -182,14 +190,14 @@ impl Kernel for Helpers {
     }
 
     #[inline(always)]
-    fn tell_scan(&self, knock: KnockRecord, slots: impl Fn(usize) -> u64) -> bool {
+    fn tell_scan(&self, knock: KnockRecord, slots: impl Fn(u64) -> u64) -> bool {
         HM_KNOCKS.submit(|record: NonNull<ScanRecord>| {
             // SAFETY: the ring has room for one record here, and every index is inside its slots.
             unsafe {
                 (&raw mut (*record.as_ptr()).knock).write(knock);
                 let first = (&raw mut (*record.as_ptr()).slots).cast::<u64>();
                 for index in 0..PORTS_MAX {
-                    first.add(index).write_volatile(slots(index));
+                    first.add(index).write_volatile(slots(index as u64));
                 }
             }
         })
@@ -197,7 +205,7 @@ impl Kernel for Helpers {
 
     #[inline(always)]
     fn count(&self, counter: Counter) {
-        if let Some(values) = HM_COUNTERS.lookup(&0) {
+        if let Some(values) = HM_COUNTERS.lookup(&first()) {
             // SAFETY: the counter is inside the value, and no other CPU touches this one's.
             unsafe { *values.cast::<u64>().add(counter as usize).as_ptr() += 1 };
         }

@@ -36,18 +36,28 @@ impl Ban for HostBan<'_> {
 #[derive(Clone, Copy, Debug)]
 pub struct HostScan<'a>(&'a [Cell<u64>; PORTS_MAX]);
 
+impl<'a> HostScan<'a> {
+    fn cell(self, index: u64) -> &'a Cell<u64> {
+        &self.0[usize::try_from(index).unwrap_or(0) % PORTS_MAX]
+    }
+}
+
 impl Scan for HostScan<'_> {
-    fn slot(self, index: usize) -> u64 {
-        self.0[index % PORTS_MAX].get()
+    fn slot(self, index: u64) -> u64 {
+        self.cell(index).get()
     }
 
-    fn exchange(self, index: usize, old: u64, new: u64) -> u64 {
-        let cell = &self.0[index % PORTS_MAX];
+    fn exchange(self, index: u64, old: u64, new: u64) -> u64 {
+        let cell = self.cell(index);
         let found = cell.get();
         if found == old {
             cell.set(new);
         }
         found
+    }
+
+    fn opaque(value: u64) -> u64 {
+        value
     }
 }
 
@@ -271,8 +281,8 @@ impl<'a> Kernel for &'a HostKernel {
         self.tell(Told::Knock(knock))
     }
 
-    fn tell_scan(&self, knock: KnockRecord, slots: impl Fn(usize) -> u64) -> bool {
-        self.tell(Told::Scan(ScanRecord { knock, slots: core::array::from_fn(slots) }))
+    fn tell_scan(&self, knock: KnockRecord, slots: impl Fn(u64) -> u64) -> bool {
+        self.tell(Told::Scan(ScanRecord { knock, slots: core::array::from_fn(|index| slots(index as u64)) }))
     }
 
     fn count(&self, counter: Counter) {

@@ -79,7 +79,7 @@ fn kinds() -> Vec<Kind> {
         kind(
             "banned neighbour discovery",
             Packet::new("2001:db8:bad:7::1", HERE6, Layer4::Icmp6 { kind: 135 }).hops(255),
-            &[(54, &[Counter::DroppedV6]), (55, &[Counter::Passed, Counter::Neighbour])],
+            &[(54, &[Counter::DroppedV6]), (58, &[Counter::Passed, Counter::Neighbour])],
         ),
     ]
 }

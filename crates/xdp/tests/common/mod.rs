@@ -1,0 +1,188 @@
+//! A room of its own for each test: network and mount namespaces that vanish with the test's thread.
+#![allow(
+    dead_code,
+    clippy::allow_attributes,
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "each test file uses its own part, so an expectation would be unfulfilled; a test fails where it stands"
+)]
+
+use honeymesh_types::{Enforcement, Grade, MonoTime, Now, Reasons, Scope, WallTime};
+use honeymesh_xdp::{Attach, Kernel, Knocks, OnExit, Options, ScanOptions, Spoofable, now};
+use honeymesh_xdp_abi::{SPOOFABLE_ALL, SPOOFABLE_OFF};
+use honeymesh_xdp_program::testing::{End, Setting};
+use nix::{
+    mount::{MsFlags, mount},
+    sched::{CloneFlags, unshare},
+    unistd::{Uid, gettid},
+};
+use std::{
+    io::Write,
+    net::TcpListener,
+    path::PathBuf,
+    process::{Command, Stdio},
+    sync::mpsc,
+    thread,
+    time::Duration,
+};
+
+/// Runs `test` in its own network and mount namespace. Says so and skips if the process may not do that.
+pub fn alone(name: &str, test: impl FnOnce(&Room) + Send) {
+    if !Uid::effective().is_root() {
+        // Written past the test harness, which would keep it to itself.
+        let _unheard = writeln!(std::io::stderr(), "SKIPPED: {name}: needs root for namespaces and BPF");
+        return;
+    }
+    let room = Room { directory: tempfile::tempdir().unwrap() };
+    thread::scope(|scope| {
+        let run = || {
+            unshare(CloneFlags::CLONE_NEWNET | CloneFlags::CLONE_NEWNS).unwrap();
+            mount(None::<&str>, "/", None::<&str>, MsFlags::MS_REC | MsFlags::MS_PRIVATE, None::<&str>).unwrap();
+            ip("link set lo up");
+            test(&room);
+        };
+        if let Err(panic) = scope.spawn(run).join() {
+            std::panic::resume_unwind(panic);
+        }
+    });
+}
+
+/// Where a test puts its pins: a BPF file system that only the test's thread sees.
+pub struct Room {
+    directory: tempfile::TempDir,
+}
+
+impl Room {
+    pub fn pin_dir(&self) -> PathBuf {
+        self.directory.path().join("pins")
+    }
+
+    pub fn options(&self, interfaces: &[&str]) -> Options {
+        let scan = ScanOptions {
+            ports: 3,
+            window: Duration::from_secs(60),
+            spoofable: Spoofable::Dark,
+            ttl: Duration::from_secs(600),
+            budget: 64,
+        };
+        Options {
+            interfaces: interfaces.iter().map(ToString::to_string).collect(),
+            attach: Attach::Auto,
+            pin_dir: self.pin_dir(),
+            max_bans: 1_000,
+            scan,
+            exit: OnExit::Hold,
+        }
+    }
+
+    /// The kernel that `setting` describes, on the loopback interface, and the sockets it wants.
+    pub fn kernel(&self, setting: &Setting) -> (Kernel, Knocks, Vec<TcpListener>) {
+        let mut options = self.options(&["lo"]);
+        options.exit = OnExit::Release;
+        options.scan.ports = u8::try_from(setting.scan.ports).unwrap();
+        options.scan.window = Duration::from_nanos(setting.scan.window_ns);
+        options.scan.ttl = Duration::from_nanos(setting.scan.ttl_ns);
+        options.scan.budget = setting.budget;
+        options.scan.spoofable = match setting.scan.spoofable {
+            SPOOFABLE_ALL => Spoofable::All,
+            SPOOFABLE_OFF => Spoofable::Off,
+            _ => Spoofable::Dark,
+        };
+        let (mut kernel, knocks) = Kernel::start(&options).unwrap();
+        kernel.set_allow(&setting.allow.iter().map(|net| net_of(net)).collect::<Vec<_>>()).unwrap();
+        kernel.set_local(&setting.local.iter().map(|addr| addr.parse().unwrap()).collect::<Vec<_>>()).unwrap();
+        kernel.set_enforcing(setting.enforcing).unwrap();
+        for (subject, scope, end) in &setting.bans {
+            enter(&mut kernel, subject, Scope::from_code(*scope).unwrap(), *end);
+        }
+        let sockets = setting.served.iter().map(|port| TcpListener::bind(("::", *port)).unwrap()).collect();
+        (kernel, knocks, sockets)
+    }
+}
+
+pub fn net_of(text: &str) -> ipnet::IpNet {
+    text.parse().unwrap_or_else(|_| text.parse::<std::net::IpAddr>().unwrap().into())
+}
+
+pub fn ban(subject: &str, scope: Scope, until: Option<WallTime>) -> Enforcement {
+    Enforcement { subject: subject.parse().unwrap(), reasons: Reasons::SCAN, grade: Grade::Spoofable, scope, until }
+}
+
+/// A ban for an hour from now.
+pub fn hour(subject: &str, scope: Scope) -> Enforcement {
+    ban(subject, scope, Some(now().wall.plus(Duration::from_secs(3_600))))
+}
+
+fn enter(kernel: &mut Kernel, subject: &str, scope: Scope, end: End) {
+    let now = now();
+    match end {
+        End::Later => kernel.raise(&hour(subject, scope), now),
+        End::Never => kernel.raise(&ban(subject, scope, None), now),
+        // Raised as if the machine had just started: the end is a millisecond after that.
+        End::Past => {
+            let until = Some(now.wall.plus(Duration::from_millis(1)));
+            kernel.raise(&ban(subject, scope, until), Now { mono: MonoTime(0), ..now })
+        }
+    }
+    .unwrap();
+}
+
+/// Runs `ip` with these arguments.
+pub fn ip(arguments: &str) {
+    let output = Command::new("ip").args(arguments.split(' ')).stdin(Stdio::null()).output().unwrap();
+    assert!(output.status.success(), "ip {arguments}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+type Job = Box<dyn FnOnce() + Send>;
+
+/// Another host: a thread in a network namespace of its own.
+pub struct Peer {
+    jobs: Option<mpsc::Sender<Job>>,
+    thread: Option<thread::JoinHandle<()>>,
+    tid: i32,
+}
+
+impl Peer {
+    pub fn new() -> Self {
+        let (jobs, inbox) = mpsc::channel::<Job>();
+        let (started, start) = mpsc::channel();
+        let thread = thread::spawn(move || {
+            unshare(CloneFlags::CLONE_NEWNET).unwrap();
+            ip("link set lo up");
+            started.send(gettid().as_raw()).unwrap();
+            inbox.iter().for_each(|job| job());
+        });
+        Self { jobs: Some(jobs), thread: Some(thread), tid: start.recv().unwrap() }
+    }
+
+    /// Runs `job` there and waits for its result.
+    pub fn run<T: Send + 'static>(&self, job: impl FnOnce() -> T + Send + 'static) -> T {
+        let (done, result) = mpsc::channel();
+        let job = move || drop(done.send(job()));
+        self.jobs.as_ref().unwrap().send(Box::new(job)).unwrap();
+        result.recv().expect("the peer's job failed")
+    }
+
+    /// A cable: `here` with 192.0.2.1 and 2001:db8::1, `there` with 192.0.2.2 and 2001:db8::2.
+    pub fn cable(&self, here: &str, there: &'static str) {
+        ip(&format!("link add {here} type veth peer name {there}"));
+        ip(&format!("link set {there} netns {}", self.tid));
+        address(here, 1);
+        self.run(move || address(there, 2));
+    }
+}
+
+fn address(interface: &str, last: u8) {
+    ip(&format!("addr add 192.0.2.{last}/24 dev {interface}"));
+    ip(&format!("-6 addr add 2001:db8::{last}/64 dev {interface} nodad"));
+    ip(&format!("link set {interface} up"));
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        drop(self.jobs.take());
+        if let Some(thread) = self.thread.take() {
+            let _panicked = thread.join();
+        }
+    }
+}

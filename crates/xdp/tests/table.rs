@@ -1,0 +1,119 @@
+//! The decision function's table of crafted packets, in the real kernel.
+#![expect(clippy::panic, clippy::unwrap_used, reason = "a test fails where it stands")]
+
+mod common;
+
+use common::{Room, alone};
+use honeymesh_types::{Knock, KnockKind};
+use honeymesh_xdp::{Counters, Kernel, Knocks, now};
+use honeymesh_xdp_abi::Counter;
+use honeymesh_xdp_program::testing::{Mutator, Script, Setting, Step, Tell, scripts};
+
+/// The shortest frame that the kernel's test run takes.
+const FRAME_LEN_MIN: usize = 14;
+/// Damaged packets in all.
+const DAMAGED: usize = 20_000;
+
+/// Every counter by the name the decision function gives it.
+fn values(counters: &Counters) -> Vec<(Counter, u64)> {
+    let of = |counter: &Counter| match counter {
+        Counter::Passed => counters.passed,
+        Counter::DroppedV4 => counters.dropped_v4,
+        Counter::DroppedV6 => counters.dropped_v6,
+        Counter::DroppedNet => counters.dropped_net,
+        Counter::DroppedDark => counters.dropped_dark,
+        Counter::DroppedScan => counters.dropped_scan,
+        Counter::WouldDrop => counters.would_drop,
+        Counter::Malformed => counters.malformed,
+        Counter::Extensions => counters.extensions,
+        Counter::NotIp => counters.not_ip,
+        Counter::Allowed => counters.allowed,
+        Counter::Neighbour => counters.neighbour,
+        Counter::Knocks => counters.knocks,
+        Counter::KnocksLost => counters.knocks_lost,
+        Counter::Scans => counters.scans,
+        Counter::BudgetFull => counters.budget_full,
+        Counter::ScanStateLost => counters.scan_state_lost,
+        Counter::TooNested => counters.too_nested,
+    };
+    Counter::ALL.iter().map(|counter| (*counter, of(counter))).collect()
+}
+
+fn moved(before: &Counters, after: &Counters) -> Vec<(Counter, u64)> {
+    let pairs = values(before).into_iter().zip(values(after));
+    pairs.map(|((counter, before), (_, after))| (counter, after - before)).filter(|(_, delta)| *delta > 0).collect()
+}
+
+fn wanted(step: &Step) -> Vec<(Counter, u64)> {
+    Counter::ALL.iter().filter(|counter| step.counts.contains(counter)).map(|counter| (*counter, 1)).collect()
+}
+
+fn heard(knocks: &mut Knocks) -> Tell {
+    let told: Vec<Knock> = std::iter::from_fn(|| knocks.next(now())).collect();
+    match told.as_slice() {
+        [] => Tell::Nothing,
+        [Knock { port, kind: KnockKind::Probe, .. }] => Tell::Knock(*port),
+        [Knock { kind: KnockKind::Scan { ports, silenced }, .. }] => {
+            let mut ports = ports.clone();
+            ports.sort_unstable();
+            Tell::Scan(ports, *silenced)
+        }
+        more => panic!("one packet told {more:?}"),
+    }
+}
+
+fn step(kernel: &Kernel, knocks: &mut Knocks, step: &Step) -> Option<String> {
+    let before = kernel.counters().unwrap();
+    let verdict = kernel.try_frame(&step.frame, 1).unwrap();
+    let (got, want) = (moved(&before, &kernel.counters().unwrap()), wanted(step));
+    let told = heard(knocks);
+    let is_right = verdict.dropped == step.drops() && got == want && told == step.tell;
+    (!is_right).then(|| format!("{}: {verdict:?} {got:?} {told:?}, not {want:?} {:?}", step.name, step.tell))
+}
+
+fn run(room: &Room, script: &Script) -> Vec<String> {
+    let (kernel, mut knocks, _sockets) = room.kernel(&script.setting);
+    let mut wrong: Vec<String> = script.steps.iter().filter_map(|next| step(&kernel, &mut knocks, next)).collect();
+    for (subject, hits) in &script.hits {
+        let got = kernel.drops(&subject.parse().unwrap());
+        if got != *hits {
+            wrong.push(format!("hits of {subject}: {got}, not {hits}"));
+        }
+    }
+    wrong.into_iter().map(|wrong| format!("{}: {wrong}", script.name)).collect()
+}
+
+#[test]
+fn every_packet_of_the_table_gets_its_verdict_counters_and_records_in_the_kernel() {
+    alone("the table of packets", |room| {
+        let wrong: Vec<String> = scripts().iter().flat_map(|script| run(room, script)).collect();
+        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    });
+}
+
+#[test]
+fn twenty_thousand_damaged_packets_get_one_verdict_each() {
+    alone("damaged packets", |room| {
+        let frames: Vec<Vec<u8>> = scripts()
+            .into_iter()
+            .flat_map(|script| script.steps)
+            .map(|step| step.frame)
+            .filter(|frame| frame.len() >= FRAME_LEN_MIN)
+            .collect();
+        let bans = scripts().into_iter().flat_map(|script| script.setting.bans).collect();
+        let (kernel, mut knocks, _sockets) = room.kernel(&Setting { bans, ..Setting::default() });
+        let mut mutator = Mutator::new(1);
+        let before = kernel.counters().unwrap();
+        let mut dropped = 0;
+        for _ in 0..DAMAGED {
+            let index = mutator.below(frames.len());
+            let frame = mutator.damage(&frames[index], FRAME_LEN_MIN);
+            dropped += u64::from(kernel.try_frame(&frame, 1).unwrap().dropped);
+            while knocks.next(now()).is_some() {}
+        }
+        let after = kernel.counters().unwrap();
+        assert_eq!(after.packets - before.packets, u64::try_from(DAMAGED).unwrap());
+        assert_eq!(after.dropped - before.dropped, dropped);
+        assert_eq!((knocks.unreadable(), after.knocks_lost), (0, 0));
+    });
+}

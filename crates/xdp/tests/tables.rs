@@ -1,0 +1,179 @@
+//! Bans in the real kernel's tables: raised, changed, lifted, compared.
+#![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
+
+mod common;
+
+use common::{alone, ban, hour};
+use honeymesh_types::{Enforcement, Grade, Reasons, Scope};
+use honeymesh_xdp::{Error, Kernel, now};
+use honeymesh_xdp_program::testing::{HERE4, HERE6, Packet, SYN, Setting};
+use std::time::Duration;
+
+fn send(kernel: &Kernel, packet: &Packet) -> bool {
+    kernel.try_frame(&packet.build(), 1).unwrap().dropped
+}
+
+fn drops(kernel: &Kernel, subject: &str) -> u64 {
+    kernel.drops(&subject.parse().unwrap())
+}
+
+#[test]
+fn a_changed_scope_leaves_one_entry_and_keeps_the_hits() {
+    alone("changed scope", |room| {
+        let (mut kernel, ..) = room.kernel(&Setting::default());
+        let probe = Packet::tcp("203.0.113.7", HERE4, 23, SYN);
+        for scope in [Scope::Dark, Scope::All, Scope::Dark, Scope::All] {
+            let before = drops(&kernel, "203.0.113.7");
+            kernel.raise(&hour("203.0.113.7", scope), now()).unwrap();
+            assert_eq!((drops(&kernel, "203.0.113.7"), kernel.bans()), (before, 1));
+            assert!(send(&kernel, &probe));
+            assert_eq!(send(&kernel, &Packet::udp("203.0.113.7", HERE4, 53)), scope == Scope::All);
+            assert!(kernel.audit(&[hour("203.0.113.7", scope)], now()).unwrap().is_none());
+        }
+        assert_eq!(drops(&kernel, "203.0.113.7"), 6);
+        assert!(kernel.lift(&"203.0.113.7".parse().unwrap()).unwrap());
+        assert!(!kernel.lift(&"203.0.113.7".parse().unwrap()).unwrap());
+        assert_eq!((kernel.bans(), send(&kernel, &Packet::udp("203.0.113.7", HERE4, 53))), (0, false));
+    });
+}
+
+#[test]
+fn what_the_kernel_placed_becomes_the_ledgers_when_raised_and_goes_when_lifted() {
+    alone("placed entries", |room| {
+        let (mut kernel, ..) = room.kernel(&Setting::default());
+        let scan = |kernel: &Kernel| [21, 22, 23, 24].map(|port| send(kernel, &Packet::tcp("203.0.113.7", HERE4, port, SYN)));
+        assert_eq!(scan(&kernel), [false, false, true, true]);
+        assert_eq!((drops(&kernel, "203.0.113.7"), kernel.bans()), (2, 0));
+        assert!(kernel.audit(&[], now()).unwrap().is_none(), "the kernel's own entries are no drift");
+        kernel.raise(&hour("203.0.113.7", Scope::Dark), now()).unwrap();
+        assert_eq!((drops(&kernel, "203.0.113.7"), kernel.bans()), (2, 1));
+        assert!(kernel.lift(&"203.0.113.7".parse().unwrap()).unwrap());
+        assert_eq!(drops(&kernel, "203.0.113.7"), 0);
+        let scan6 = |kernel: &Kernel| [21, 22, 23].map(|port| send(kernel, &Packet::tcp("2001:db8:bad:1::7", HERE6, port, SYN)));
+        assert_eq!(scan6(&kernel), [false, false, true]);
+        assert!(kernel.lift(&"2001:db8:bad:1::7".parse().unwrap()).unwrap(), "the silence of its /64 goes with the address");
+        assert_eq!(drops(&kernel, "2001:db8:bad:1::/64"), 0);
+    });
+}
+
+#[test]
+fn an_entry_ends_by_itself_and_is_swept_when_the_kernel_placed_it() {
+    alone("expiry", |room| {
+        let life = Duration::from_secs(1);
+        let mut setting = Setting::default();
+        setting.scan.ttl_ns = 1_000_000_000;
+        let (mut kernel, ..) = room.kernel(&setting);
+        let probe = |kernel: &Kernel, port| send(kernel, &Packet::tcp("203.0.113.7", HERE4, port, SYN));
+        let datagram = |kernel: &Kernel| send(kernel, &Packet::udp("203.0.113.8", HERE4, 53));
+        kernel.raise(&ban("203.0.113.8", Scope::All, Some(now().wall.plus(life))), now()).unwrap();
+        assert_eq!([21, 22, 23].map(|port| probe(&kernel, port)), [false, false, true]);
+        assert!(datagram(&kernel));
+        std::thread::sleep(life);
+        assert!(!datagram(&kernel));
+        assert!(kernel.audit(&[], now()).unwrap().is_none(), "what has ended is no drift");
+        assert_eq!((kernel.bans(), drops(&kernel, "203.0.113.8"), drops(&kernel, "203.0.113.7")), (1, 1, 1));
+        assert_eq!((kernel.sweep(now()).unwrap(), kernel.sweep(now()).unwrap()), (1, 0));
+        kernel.reconcile(&[], now()).unwrap();
+        assert_eq!((kernel.bans(), drops(&kernel, "203.0.113.8"), drops(&kernel, "203.0.113.7")), (0, 0, 0));
+        assert!(probe(&kernel, 21), "its ports are still in the window");
+        assert_eq!(kernel.counters().unwrap().dropped_scan, 2);
+    });
+}
+
+#[test]
+fn a_ban_that_has_ended_already_is_removed_instead() {
+    alone("ended ban", |room| {
+        let (mut kernel, ..) = room.kernel(&Setting::default());
+        kernel.raise(&hour("203.0.113.8", Scope::All), now()).unwrap();
+        kernel.raise(&ban("203.0.113.8", Scope::All, Some(now().wall)), now()).unwrap();
+        assert_eq!(kernel.bans(), 0);
+    });
+}
+
+#[test]
+fn a_full_table_says_so_and_changes_nothing() {
+    alone("full table", |room| {
+        let mut options = room.options(&["lo"]);
+        options.max_bans = 2;
+        let (mut kernel, _knocks) = Kernel::start(&options).unwrap();
+        for subject in ["203.0.113.1", "203.0.113.2", "2001:db8:1::/64"] {
+            kernel.raise(&hour(subject, Scope::All), now()).unwrap();
+        }
+        let error = kernel.raise(&hour("203.0.113.3", Scope::All), now()).unwrap_err();
+        assert!(matches!(error, Error::Full { limit: 2, .. }), "{error}");
+        assert_eq!(error.to_string().split(';').next(), Some("the kernel's table of IPv4 bans is full at 2 entries"));
+        assert_eq!((kernel.bans(), drops(&kernel, "203.0.113.3")), (3, 0));
+        kernel.raise(&hour("203.0.113.2", Scope::All), now()).expect("what is there can still be changed");
+        kernel.lift(&"203.0.113.1".parse().unwrap()).unwrap();
+        kernel.raise(&hour("203.0.113.3", Scope::All), now()).unwrap();
+        kernel.release().unwrap();
+    });
+}
+
+#[test]
+fn reconcile_makes_the_kernel_equal_and_audit_only_looks() {
+    alone("reconcile", |room| {
+        let (mut kernel, ..) = room.kernel(&Setting::default());
+        for (subject, scope) in [("203.0.113.1", Scope::All), ("198.51.100.0/24", Scope::All), ("2001:db8:1::/64", Scope::Dark)] {
+            kernel.raise(&hour(subject, scope), now()).unwrap();
+        }
+        let better =
+            Enforcement { grade: Grade::Hostile, reasons: Reasons::SCAN | Reasons::TRAP, ..hour("203.0.113.1", Scope::All) };
+        let intent =
+            [better, hour("2001:db8:1::/64", Scope::All), hour("2001:db8:2::9", Scope::All), hour("203.0.113.9", Scope::Dark)];
+        let names = |subjects: &[honeymesh_types::Subject]| subjects.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let looked = kernel.audit(&intent, now()).unwrap();
+        let mended = kernel.reconcile(&intent, now()).unwrap();
+        assert_eq!(looked, mended);
+        assert_eq!(names(&mended.missing), ["203.0.113.9/32", "2001:db8:2::9/128"]);
+        assert_eq!(names(&mended.extra), ["198.51.100.0/24"]);
+        assert_eq!(names(&mended.different), ["203.0.113.1/32", "2001:db8:1::/64"]);
+        assert!(kernel.audit(&intent, now()).unwrap().is_none());
+        assert_eq!(kernel.bans(), 4);
+        assert!(!send(&kernel, &Packet::udp("198.51.100.7", HERE4, 53)), "what was extra drops no more");
+        assert!(send(&kernel, &Packet::udp("2001:db8:2::9", HERE6, 53)), "what was missing drops");
+    });
+}
+
+#[test]
+fn the_allowlist_and_the_own_addresses_become_exactly_what_is_given() {
+    alone("allowlist", |room| {
+        let (mut kernel, mut knocks, _sockets) = room.kernel(&Setting::default());
+        kernel.raise(&hour("203.0.113.0/24", Scope::All), now()).unwrap();
+        let passes = |kernel: &Kernel, last: u8| !send(kernel, &Packet::udp(&format!("203.0.113.{last}"), HERE4, 53));
+        let nets = |texts: &[&str]| texts.iter().map(|text| common::net_of(text)).collect::<Vec<_>>();
+        kernel.set_allow(&nets(&["203.0.113.7", "203.0.113.16/28", "2001:db8::/32"])).unwrap();
+        assert_eq!([7, 8, 17].map(|last| passes(&kernel, last)), [true, false, true]);
+        kernel.set_allow(&nets(&["203.0.113.8", "::ffff:203.0.113.9/128"])).unwrap();
+        assert_eq!([7, 8, 17, 9].map(|last| passes(&kernel, last)), [false, true, false, true]);
+        kernel.set_allow(&[]).unwrap();
+        assert_eq!([7, 8, 9].map(|last| passes(&kernel, last)), [false; 3]);
+        kernel.set_local(&["192.0.2.99".parse().unwrap()]).unwrap();
+        send(&kernel, &Packet::tcp("198.51.100.1", HERE4, 23, SYN));
+        assert_eq!(knocks.next(now()), None, "no longer our address");
+        send(&kernel, &Packet::tcp("198.51.100.1", "192.0.2.99", 23, SYN));
+        assert_eq!(knocks.next(now()).map(|knock| knock.dest.to_string()).as_deref(), Some("192.0.2.99"));
+        kernel.set_local(&[]).unwrap();
+        send(&kernel, &Packet::tcp("198.51.100.1", "192.0.2.99", 24, SYN));
+        assert_eq!(knocks.next(now()), None);
+    });
+}
+
+#[test]
+fn sixty_thousand_bans_fit_and_are_compared() {
+    alone("many bans", |room| {
+        let mut options = room.options(&["lo"]);
+        options.max_bans = 60_000;
+        let (mut kernel, _knocks) = Kernel::start(&options).unwrap();
+        let until = Some(now().wall.plus(Duration::from_secs(3_600)));
+        let intent: Vec<Enforcement> = (0..60_000_u32)
+            .map(|n| ban(&std::net::Ipv4Addr::from_bits(0x0a00_0000 + n).to_string(), Scope::All, until))
+            .collect();
+        let drift = kernel.reconcile(&intent, now()).unwrap();
+        assert_eq!((drift.missing.len(), kernel.bans()), (60_000, 60_000));
+        assert!(kernel.audit(&intent, now()).unwrap().is_none());
+        assert!(send(&kernel, &Packet::udp("10.0.234.95", HERE4, 53)));
+        assert!(!send(&kernel, &Packet::udp("10.0.234.96", HERE4, 53)));
+        kernel.release().unwrap();
+    });
+}
