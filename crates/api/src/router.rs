@@ -14,8 +14,7 @@ mod reads;
 
 use crate::{Desk, Refusal, RefusalKind, Request, Response, Stats, Token, attempts::Attempts};
 use axum::{
-    Router,
-    middleware,
+    Router, middleware,
     routing::{delete, get, post, put},
 };
 use problem::Problem;

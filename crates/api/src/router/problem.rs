@@ -71,7 +71,7 @@ pub(super) fn quoted(text: &str) -> String {
 pub(super) async fn not_found(uri: Uri) -> Problem {
     Problem::new(
         StatusCode::NOT_FOUND,
-        format!("there is no `{}` here; see docs for the paths below /api/v1", quoted(uri.path())),
+        format!("there is no `{}` here; the API begins at /api/v1/status, the metrics are at /metrics", quoted(uri.path())),
     )
 }
 
