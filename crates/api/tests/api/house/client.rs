@@ -82,7 +82,7 @@ impl Ask {
 
     pub(crate) async fn control(self, house: &House) -> Answer {
         let stream = UnixStream::connect(&house.socket).await.unwrap();
-        self.finish(stream).await
+        self.finish(stream).await.unwrap()
     }
 
     /// Through HTTPS with the token.
@@ -92,7 +92,13 @@ impl Ask {
 
     /// Through HTTPS as it is.
     pub(crate) async fn https_bare(self, house: &House) -> Answer {
-        self.finish(tls(house, client_config()).await.unwrap()).await
+        self.finish(tls(house, client_config()).await.unwrap()).await.unwrap()
+    }
+
+    /// Through HTTPS with the token; an error if the connection broke before the answer began.
+    pub(crate) async fn try_https(self, house: &House) -> hyper::Result<Answer> {
+        let stream = tls(house, client_config()).await.unwrap();
+        self.header("authorization", &format!("Bearer {TOKEN}")).finish(stream).await
     }
 
     /// The head of the answer; its body can be read piece by piece.
@@ -105,9 +111,9 @@ impl Ask {
         response
     }
 
-    async fn finish<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(self, stream: S) -> Answer {
+    async fn finish<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(self, stream: S) -> hyper::Result<Answer> {
         let (mut sender, request) = self.begin(stream).await;
-        let (head, mut body) = sender.send_request(request).await.unwrap().into_parts();
+        let (head, mut body) = sender.send_request(request).await?.into_parts();
         let mut answer = Answer { status: head.status, headers: head.headers, body: String::new(), whole: true };
         while let Some(frame) = body.frame().await {
             match frame {
@@ -115,7 +121,7 @@ impl Ask {
                 Err(_) => answer.whole = false,
             }
         }
-        answer
+        Ok(answer)
     }
 
     async fn begin<S>(self, stream: S) -> (SendRequest<Full<Bytes>>, Request<Full<Bytes>>)
