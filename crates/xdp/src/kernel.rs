@@ -145,15 +145,21 @@ impl Kernel {
             return self.lift(&what.subject).map(|_| ());
         }
         let home = Spot::home(&what.subject, what.scope);
-        let held = self.held(&what.subject)?;
-        let hits = held.iter().map(|(_, entry)| entry.hits).fold(0, u64::saturating_add);
-        let is_new = held.iter().all(|(spot, _)| *spot != home);
-        self.tables.insert(&home, deadline::entry(what, hits, now), self.limits.of(home.table()))?;
+        let limit = self.limits.of(home.table());
+        let entry = deadline::entry(what, 0, now);
+        // In the kernel with the first call: a flood does not wait for book-keeping.
+        let is_new = self.tables.insert_new(&home, entry, limit)?;
         if is_new {
             self.counts.add(home.table(), 1);
+            self.open_gates()?;
         }
-        self.open_gates()?;
-        for (spot, _) in held.iter().filter(|(spot, _)| *spot != home) {
+        let held = self.held(&what.subject)?;
+        let hits = held.iter().map(|(_, entry)| entry.hits).fold(0, u64::saturating_add);
+        let elsewhere = held.iter().filter(|(spot, _)| *spot != home);
+        if !is_new || elsewhere.clone().next().is_some() {
+            self.tables.insert(&home, BanEntry { hits, ..entry }, limit)?;
+        }
+        for (spot, _) in elsewhere {
             self.remove(spot)?;
         }
         self.open_gates()

@@ -13,6 +13,11 @@ use aya::{
 use honeymesh_xdp_abi::{AddressKey, BanEntry, Counter, CounterValues, NetKey4, NetKey6, Settings, SourceKey, table};
 use std::{collections::BTreeSet, hash::Hash, io};
 
+/// `BPF_ANY`: whether there is an entry or not.
+const ANY: u64 = 0;
+/// `BPF_NOEXIST`: only if there is none.
+const NO_EXIST: u64 = 1;
+
 type Entry = Wire<BanEntry>;
 type Nets<K, V> = LpmTrie<MapData, K, V>;
 
@@ -116,16 +121,28 @@ impl Tables {
     }
 
     pub(crate) fn insert(&mut self, spot: &Spot, entry: BanEntry, limit: u32) -> Result<(), Error> {
+        self.update(spot, entry, ANY).map_err(write_error(spot.table().words(), limit))
+    }
+
+    /// Inserts if there is no entry yet. Was there none?
+    pub(crate) fn insert_new(&mut self, spot: &Spot, entry: BanEntry, limit: u32) -> Result<bool, Error> {
+        match self.update(spot, entry, NO_EXIST) {
+            Ok(()) => Ok(true),
+            Err(MapError::SyscallError(error)) if error.io_error.raw_os_error() == Some(libc::EEXIST) => Ok(false),
+            Err(error) => Err(write_error(spot.table().words(), limit)(error)),
+        }
+    }
+
+    fn update(&mut self, spot: &Spot, entry: BanEntry, flags: u64) -> Result<(), MapError> {
         let entry = Wire(entry);
         match spot {
-            Spot::Bans4(key) => self.bans4.insert(key, entry, 0),
-            Spot::Bans6(key) => self.bans6.insert(key, entry, 0),
-            Spot::Nets4(key) => self.nets4.insert(&key4(key), entry, 0),
-            Spot::Nets6(key) => self.nets6.insert(&key6(key), entry, 0),
-            Spot::Dark(key) => self.dark.insert(Wire(*key), entry, 0),
-            Spot::Placed(key) => self.placed.insert(Wire(*key), entry, 0),
+            Spot::Bans4(key) => self.bans4.insert(key, entry, flags),
+            Spot::Bans6(key) => self.bans6.insert(key, entry, flags),
+            Spot::Nets4(key) => self.nets4.insert(&key4(key), entry, flags),
+            Spot::Nets6(key) => self.nets6.insert(&key6(key), entry, flags),
+            Spot::Dark(key) => self.dark.insert(Wire(*key), entry, flags),
+            Spot::Placed(key) => self.placed.insert(Wire(*key), entry, flags),
         }
-        .map_err(write_error(spot.table().words(), limit))
     }
 
     /// Was there an entry?

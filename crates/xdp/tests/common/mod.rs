@@ -155,6 +155,11 @@ impl Peer {
         Self { jobs: Some(jobs), thread: Some(thread), tid: start.recv().unwrap() }
     }
 
+    /// The thread, by which `ip` knows its namespace.
+    pub fn tid(&self) -> i32 {
+        self.tid
+    }
+
     /// Runs `job` there and waits for its result.
     pub fn run<T: Send + 'static>(&self, job: impl FnOnce() -> T + Send + 'static) -> T {
         let (done, result) = mpsc::channel();
