@@ -94,6 +94,7 @@ pub(super) fn spoofable_off() -> Script {
         vec![
             knock("first port", syn4("203.0.113.1", 21), 21),
             Step::new("second port", syn4("203.0.113.1", 22), scan).telling(Tell::Scan(vec![21, 22], false)),
+            Step::new("second port again", syn4("203.0.113.1", 22), KNOCK),
             Step::new("third port", syn4("203.0.113.1", 23), KNOCK),
         ],
     )
