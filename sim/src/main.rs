@@ -23,6 +23,9 @@ struct Arguments {
     /// How long the nodes have to find each other before the story begins.
     #[arg(long, default_value_t = 10)]
     seconds: u64,
+    /// The same in milliseconds; goes before `--seconds`.
+    #[arg(long)]
+    millis: Option<u64>,
     /// How far each clock may be wrong, either way, in seconds.
     #[arg(long, default_value_t = 0)]
     skew: u64,
@@ -44,7 +47,7 @@ fn main() -> ExitCode {
     };
     let begun = Instant::now();
     let mut world = World::new(&options);
-    world.run(Duration::from_secs(arguments.seconds));
+    world.run(arguments.millis.map_or(Duration::from_secs(arguments.seconds), Duration::from_millis));
     let settled = (begun.elapsed(), world.members(), world.passed(), world.traffic());
     let outcome = scenario::story(&mut world);
     let mut report = std::io::stdout().lock();

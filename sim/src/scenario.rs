@@ -58,8 +58,13 @@ pub fn story(world: &mut World) -> Outcome {
     world.unban(nodes / 5, goes);
     world.unban(nodes - 3, returns);
     world.unban(1, contested);
-    world.run(Duration::from_millis(20));
-    world.ban(nodes / 6, returns, Lifetime::Default);
+    // Only who has heard of the unban can mean to overrule it; otherwise clocks decide, and those may be wrong.
+    let again = nodes / 6;
+    let heard = world.run_until(PATIENCE, |world| !world.drops(again, &returns));
+    world.ban(again, returns, Lifetime::Default);
+    if heard.is_none() {
+        wrong.push(format!("node {again} never heard of an unban"));
+    }
     let holds = |world: &World, wanted: [usize; 4]| all.map(|s| world.dropping(&s)) == wanted;
     if world.run_until(PATIENCE, |world| holds(world, [nodes, 1, nodes, 1])).is_none() {
         wrong.push(format!("an unban did not win: {:?} of {nodes}, one cut off", all.map(|s| world.dropping(&s))));

@@ -11,6 +11,8 @@ pub struct Hlc(pub u64);
 impl Hlc {
     /// Bits of the counter.
     const COUNTER_BITS: u32 = 16;
+    /// The last counter of a millisecond.
+    const COUNTER_MAX: u64 = (1 << Self::COUNTER_BITS) - 1;
 
     /// The first instant of a wall-clock millisecond.
     #[must_use]
@@ -27,7 +29,7 @@ impl Hlc {
     /// The counter that orders what was said within one millisecond.
     #[must_use]
     pub const fn counter(self) -> u64 {
-        self.0 & ((1 << Self::COUNTER_BITS) - 1)
+        self.0 & Self::COUNTER_MAX
     }
 }
 
@@ -41,14 +43,24 @@ impl fmt::Display for Hlc {
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Clock {
     latest: Hlc,
+    /// Nothing more is said in the millisecond of `latest`: it is another node's, or that of an unban.
+    is_closed: bool,
 }
 
 impl Clock {
-    /// A time for something said now: later than everything this node has said or accepted.
+    /// A time for something said now: later than everything this node has said or accepted, and in a later
+    /// millisecond than everything it has accepted and every unban.
     pub(crate) fn tick(&mut self, wall: WallTime) -> Hlc {
-        let next = Hlc(self.latest.0.saturating_add(1));
-        self.latest = next.max(Hlc::at(wall));
+        let next =
+            if self.is_closed { (self.latest.0 | Hlc::COUNTER_MAX).saturating_add(1) } else { self.latest.0.saturating_add(1) };
+        self.latest = Hlc(next).max(Hlc::at(wall));
+        self.is_closed = false;
         self.latest
+    }
+
+    /// Nothing more is said in the present millisecond: an unban wins all of it.
+    pub(crate) const fn close(&mut self) {
+        self.is_closed = true;
     }
 
     /// Is `at` further ahead of the wall clock than any honest clock can be?
@@ -58,8 +70,9 @@ impl Clock {
 
     /// Takes note of a time that was accepted; times from the future do not move the clock.
     pub(crate) fn observe(&mut self, at: Hlc, wall: WallTime) {
-        if !Self::is_future(at, wall) {
-            self.latest = self.latest.max(at);
+        if at > self.latest && !Self::is_future(at, wall) {
+            self.latest = at;
+            self.is_closed = true;
         }
     }
 }
@@ -84,7 +97,18 @@ mod tests {
         let wall = WallTime::from_millis(100_000);
         let ahead = Hlc::at(wall.plus(Duration::from_secs(30)));
         clock.observe(ahead, wall);
-        assert!(clock.tick(wall) > ahead);
+        let answer = clock.tick(wall);
+        assert!(answer.wall() > ahead.wall(), "in a later millisecond, so that milliseconds alone tell the order");
+        assert_eq!(clock.tick(wall), Hlc(answer.0 + 1), "what it says after that needs no other one");
+    }
+
+    #[test]
+    fn nothing_follows_in_the_millisecond_of_an_unban() {
+        let mut clock = Clock::default();
+        let unban = clock.tick(WallTime::from_millis(5));
+        clock.close();
+        assert_eq!(clock.tick(WallTime::from_millis(5)), Hlc::at(WallTime::from_millis(6)));
+        assert!(unban.wall() < clock.tick(WallTime::from_millis(5)).wall());
     }
 
     #[test]
@@ -100,7 +124,7 @@ mod tests {
 
     #[test]
     fn a_counter_that_runs_over_borrows_the_next_millisecond() {
-        let mut clock = Clock { latest: Hlc((7 << 16) | 0xffff) };
+        let mut clock = Clock { latest: Hlc((7 << 16) | 0xffff), is_closed: false };
         assert_eq!(clock.tick(WallTime::from_millis(7)), Hlc(8 << 16));
     }
 }

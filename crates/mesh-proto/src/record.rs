@@ -54,7 +54,8 @@ pub enum Said {
         /// The operator's words; at most [`crate::limits::NOTE_BYTES_MAX`] bytes.
         note: Option<String>,
     },
-    /// Lifts every ban of exactly this subject, by any origin, that was said before.
+    /// Lifts every ban of exactly this subject, by any origin, that was said up to the end of the same millisecond. Who
+    /// has heard of it says nothing in that millisecond any more.
     Unban,
 }
 

@@ -1,7 +1,8 @@
 //! The set of records that a cluster agrees on: a CRDT, so that order, repetition and loss do not matter.
 //!
 //! Each (subject, origin, kind) is a slot in which the last writer wins, by time and then by id. An unban covers every
-//! ban of exactly its subject that is not newer, whoever said it. What is superseded or covered leaves the set at
+//! ban of exactly its subject that was said up to the end of its millisecond, whoever said it: a node that has heard
+//! of an unban says nothing in that millisecond any more, so that only who has not heard of it can lose by that. What is superseded or covered leaves the set at
 //! once, on every node alike; what is over leaves at its own time. Each origin keeps its newest bans and its newest
 //! unbans up to a quota and the whole keeps its newest records up to a total: both are functions of the set alone, so
 //! that nodes that have heard the same things hold the same set.
@@ -41,6 +42,21 @@ struct Entry {
     slot: Slot,
     at: Hlc,
     leaves: WallTime,
+}
+
+/// What goes first when the set is full. An unban ranks behind every ban that it covers: if it went before them, they
+/// would come back on one node and stay away on another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Rank {
+    wall: WallTime,
+    kind: Kind,
+    age: Age,
+}
+
+impl Rank {
+    const fn of(kind: Kind, age: Age) -> Self {
+        Self { wall: age.0.wall(), kind, age }
+    }
 }
 
 /// What became of a record that was offered to the set.
@@ -96,7 +112,7 @@ impl Set {
         if self.contains(&age.1) {
             return Err(Offer::Known);
         }
-        if slot.1 == Kind::Ban && self.lifted_until(&signed.record.subject).is_some_and(|lifted| age.0 <= lifted) {
+        if slot.1 == Kind::Ban && self.lifted_until(&signed.record.subject).is_some_and(|lifted| age.0.wall() <= lifted) {
             return Err(Offer::Superseded);
         }
         match self.slots.get(&slot) {
@@ -115,7 +131,7 @@ impl Set {
         let slot = slot(signed);
         let replaced = self.slots.get(&slot).copied().map(|age| self.remove(&age.1)).is_some();
         if slot.1 == Kind::Unban {
-            self.lift(&signed.record.subject, signed.record.at);
+            self.lift(&signed.record.subject, signed.record.at.wall());
         }
         self.insert(signed, slot);
         Offer::Entered { replaced, evicted: self.enforce_quota(&slot) }
@@ -199,16 +215,16 @@ impl Set {
         self.ends.range(..=(horizon, RecordId([0xff; 32]))).map(|(_, id)| id)
     }
 
-    /// The newest unban of a subject: bans up to then are lifted.
-    fn lifted_until(&self, subject: &Subject) -> Option<Hlc> {
+    /// The millisecond of the newest unban of a subject: bans up to its end are lifted.
+    fn lifted_until(&self, subject: &Subject) -> Option<WallTime> {
         let (first, last) = ((*subject, Kind::Unban, NodeId([0; 32])), (*subject, Kind::Unban, NodeId([0xff; 32])));
-        self.slots.range(first..=last).map(|(_, age)| age.0).max()
+        self.slots.range(first..=last).map(|(_, age)| age.0.wall()).max()
     }
 
     /// Removes the bans that an unban covers.
-    fn lift(&mut self, subject: &Subject, until: Hlc) {
+    fn lift(&mut self, subject: &Subject, until: WallTime) {
         let (first, last) = ((*subject, Kind::Ban, NodeId([0; 32])), (*subject, Kind::Ban, NodeId([0xff; 32])));
-        let covered = self.slots.range(first..=last).filter(|(_, age)| age.0 <= until);
+        let covered = self.slots.range(first..=last).filter(|(_, age)| age.0.wall() <= until);
         let ids: Vec<RecordId> = covered.map(|(_, age)| age.1).collect();
         for id in ids {
             self.remove(&id);
@@ -242,7 +258,7 @@ impl Set {
     fn is_beyond_quota(&self, slot: &Slot, age: Age) -> bool {
         let share = self.origins.get(&(slot.2, slot.1));
         let is_share_full = share.is_some_and(|ages| ages.len() >= self.origin_max && ages.first() > Some(&age));
-        is_share_full || (self.records.len() >= self.total_max && self.oldest() > Some(age))
+        is_share_full || (self.records.len() >= self.total_max && self.oldest() > Some(Rank::of(slot.1, age)))
     }
 
     /// Removes what is over a quota, oldest first.
@@ -255,17 +271,17 @@ impl Set {
             evicted += 1;
         }
         while self.records.len() > self.total_max
-            && let Some((_, id)) = self.oldest()
+            && let Some(oldest) = self.oldest()
         {
-            self.remove(&id);
+            self.remove(&oldest.age.1);
             evicted += 1;
         }
         evicted
     }
 
     /// The oldest record of all. Linear in the number of origins; asked for only when the set is full.
-    fn oldest(&self) -> Option<Age> {
-        self.origins.values().filter_map(|ages| ages.first().copied()).min()
+    fn oldest(&self) -> Option<Rank> {
+        self.origins.iter().filter_map(|((_, kind), ages)| Some(Rank::of(*kind, *ages.first()?))).min()
     }
 }
 

@@ -130,6 +130,19 @@ fn a_full_set_keeps_its_newest() {
 }
 
 #[test]
+fn a_full_set_never_drops_an_unban_before_what_it_covers() {
+    for n in 1..20 {
+        let (lifted, unban) = (signed(n, WHO, ban(hour()), 5), signed(n + 20, WHO, Said::Unban, 5));
+        let other = signed(1, "198.51.100.1", ban(hour()), 6);
+        let outcome =
+            |order: [&Signed; 3]| ids(&order.into_iter().fold(limited(9, 2), |set, record| heard(set, &[record.clone()])));
+        let one = outcome([&lifted, &other, &unban]);
+        assert_eq!(one, outcome([&unban, &other, &lifted]), "whichever of the two has the greater id");
+        assert!(one.contains(&unban.id()) && !one.contains(&lifted.id()));
+    }
+}
+
+#[test]
 fn tallies_agree_at_every_depth() {
     let mut set = set();
     for n in 0..200_u8 {
@@ -220,10 +233,10 @@ proptest! {
             let who = subject(&alloc::format!("203.0.113.{about}"));
             let of = |is_ban: bool| {
                 let matching = records.iter().filter(move |r| r.record.subject == who && r.record.is_ban() == is_ban);
-                matching.map(|r| (r.record.at, r.id())).max()
+                matching.map(|r| r.record.at.wall()).max()
             };
             let stands = set.slots.iter().any(|((subject, kind, _), _)| *subject == who && *kind == Kind::Ban);
-            let expected = of(true).is_some_and(|ban| of(false).is_none_or(|unban| ban.0 > unban.0));
+            let expected = of(true).is_some_and(|ban| of(false).is_none_or(|unban| ban > unban));
             prop_assert_eq!(stands, expected);
         }
     }
