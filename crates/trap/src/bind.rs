@@ -1,6 +1,6 @@
 //! Binds every trap's addresses; the only part that may need power.
 
-use crate::{Limits, Options, StatusReader, status::Counters};
+use crate::{Dismisser, Limits, Options, StatusReader, limits::Gate, status::Counters};
 use honeymesh_trap_proto::Service;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::{
@@ -34,6 +34,7 @@ pub enum Error {
 pub struct Bound {
     pub(crate) traps: Vec<Trap>,
     pub(crate) limits: Limits,
+    pub(crate) gate: Arc<Gate>,
 }
 
 /// One trap with its listeners.
@@ -56,10 +57,16 @@ pub fn bind(options: Options) -> Result<Bound, Error> {
         let counters = Counters { name: trap.name, service: trap.service.name(), listen, ..Counters::default() };
         traps.push(Trap { service: trap.service, listeners, counters: Arc::new(counters) });
     }
-    Ok(Bound { traps, limits: options.limits })
+    Ok(Bound { traps, limits: options.limits, gate: Gate::new(&options.limits) })
 }
 
 impl Bound {
+    /// Ends open sessions while [`Bound::run`] runs.
+    #[must_use]
+    pub fn dismisser(&self) -> Dismisser {
+        Dismisser(Arc::clone(&self.gate))
+    }
+
     /// A reader of the counters, to keep while [`Bound::run`] runs.
     #[must_use]
     pub fn status(&self) -> StatusReader {

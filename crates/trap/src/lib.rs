@@ -16,5 +16,6 @@ mod session;
 mod status;
 
 pub use bind::{Bound, Error, bind};
+pub use limits::Dismisser;
 pub use options::{Limits, Options, TrapOptions};
 pub use status::{StatusReader, TrapStatus};

@@ -7,6 +7,7 @@ use std::{
     net::IpAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
+use tokio::sync::watch;
 
 /// Counts the sessions that are open. Holds an entry only for sources with an open session, so it never has more
 /// than `sessions_max`.
@@ -27,6 +28,8 @@ struct Inside {
 struct Source {
     sessions: usize,
     refused: bool,
+    /// Tells its open sessions to end.
+    dismissal: watch::Sender<()>,
 }
 
 /// What the gate says to a connection.
@@ -45,6 +48,31 @@ pub(crate) enum Entry {
 pub(crate) struct Pass {
     gate: Arc<Gate>,
     source: Subject,
+    dismissed: watch::Receiver<()>,
+}
+
+impl Pass {
+    /// Ready once the source is dismissed.
+    pub(crate) async fn dismissed(&mut self) {
+        if self.dismissed.changed().await.is_err() {
+            // The sender lives as long as the source has a session, so this is never reached; if it were, nobody
+            // was dismissed.
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+/// Ends open sessions. Clones act on the same traps.
+#[derive(Clone, Debug)]
+pub struct Dismisser(pub(crate) Arc<Gate>);
+
+impl Dismisser {
+    /// Ends every open session whose source (an IPv4 address, an IPv6 /64) touches `subject`, each after what it is
+    /// doing now; what it has not told yet is told. For a source that has just been banned: its packets do not arrive
+    /// any more, and one that is still on its way when the ban is lifted must not count as a new visit.
+    pub fn dismiss(&self, subject: &Subject) {
+        self.0.dismiss(subject);
+    }
 }
 
 impl Gate {
@@ -67,8 +95,20 @@ impl Gate {
             return Entry::Refused;
         }
         inside.sessions += 1;
-        inside.sources.entry(source).or_default().sessions += 1;
-        Entry::Admitted(Pass { gate: Arc::clone(self), source })
+        let known = inside.sources.entry(source).or_default();
+        known.sessions += 1;
+        let dismissed = known.dismissal.subscribe();
+        Entry::Admitted(Pass { gate: Arc::clone(self), source, dismissed })
+    }
+
+    /// Costs a look-up and what it finds, not a walk over all sources: bans may come by the thousand.
+    fn dismiss(&self, subject: &Subject) {
+        let first = Subject::of_source(subject.addr(), &[]);
+        let inside = self.inside();
+        let touched = inside.sources.range(first.min(*subject)..).take_while(|(source, _)| subject.overlaps(&source.net()));
+        for (_, source) in touched {
+            source.dismissal.send_replace(());
+        }
     }
 
     fn leave(&self, source: &Subject) {
@@ -126,6 +166,30 @@ mod tests {
         let _pass = pass(&gate, "2001:db8:1:2::1").unwrap();
         assert!(pass(&gate, "2001:db8:1:2::2").is_none());
         assert!(pass(&gate, "2001:db8:1:3::1").is_some());
+    }
+
+    #[test]
+    fn a_dismissal_reaches_the_sources_that_touch_the_subject_and_no_others() {
+        let gate = gate(10, 2);
+        let addresses =
+            ["192.0.1.255", "192.0.2.0", "192.0.2.1", "192.0.2.255", "192.0.3.0", "2001:db8:1:2::1", "2001:db8:1:3::1"];
+        let table: [(&str, &[usize]); 7] = [
+            ("192.0.2.1", &[2]),
+            ("192.0.2.0/24", &[1, 2, 3]),
+            ("192.0.2.77", &[]),
+            ("0.0.0.0/0", &[0, 1, 2, 3, 4]),
+            ("2001:db8:1:2::/64", &[5]),
+            ("2001:db8:1:3::99", &[6]),
+            ("2001:db8::/32", &[5, 6]),
+        ];
+        for (subject, dismissed) in table {
+            let passes = addresses.map(|address| pass(&gate, address).unwrap());
+            Dismisser(Arc::clone(&gate)).dismiss(&subject.parse().unwrap());
+            let told: Vec<usize> = (0..passes.len()).filter(|index| passes[*index].dismissed.has_changed().unwrap()).collect();
+            assert_eq!(told, dismissed, "{subject}");
+            let later = pass(&gate, addresses[2]).unwrap();
+            assert!(!later.dismissed.has_changed().unwrap(), "{subject}: who comes later was not meant");
+        }
     }
 
     #[test]

@@ -70,7 +70,7 @@ impl Bound {
     ) -> io::Result<()> {
         let (stop, stopped) = watch::channel(());
         let house = Arc::new(House {
-            gate: Gate::new(&self.limits),
+            gate: self.gate,
             limits: self.limits,
             visits: visits.clone(),
             clock,

@@ -73,6 +73,8 @@ enum End {
     Ours,
     /// The traps are closing.
     Stopped,
+    /// The stranger was banned meanwhile.
+    Dismissed,
 }
 
 impl Conversation {
@@ -114,7 +116,7 @@ impl Conversation {
         }
     }
 
-    /// Waits for bytes, a deadline or the end of the traps.
+    /// Waits for bytes, a deadline, a dismissal or the end of the traps.
     async fn wait(&mut self, progress: &mut Progress) -> Result<(), End> {
         let deadline = progress.ends.min(Instant::now() + self.limits.read_deadline);
         if progress.reports == 0 && progress.first_report_by < deadline {
@@ -134,6 +136,7 @@ impl Conversation {
                 Err(_) => Err(End::Deadline),
             },
             _ = self.stop.changed() => Err(End::Stopped),
+            () = self.pass.dismissed() => Err(End::Dismissed),
         }
     }
 
@@ -252,6 +255,7 @@ impl Conversation {
         tokio::select! {
             _ = timeout(LINGER, drain) => {}
             _ = self.stop.changed() => {}
+            () = self.pass.dismissed() => {}
         }
     }
 }
@@ -300,7 +304,7 @@ impl Drop for Open<'_> {
 mod tests {
     use super::*;
     use crate::{
-        limits::{Entry, Gate},
+        limits::{Dismisser, Entry, Gate},
         report::REPORT_WAIT,
         status::Counters,
     };
@@ -344,13 +348,15 @@ mod tests {
         counters: Arc<Counters>,
         task: JoinHandle<()>,
         stop: Option<watch::Sender<()>>,
+        dismisser: Dismisser,
     }
 
     async fn hold(room: usize, wait: Duration, limits: Limits) -> Held {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let (stream, source) = listener.accept().await.unwrap();
-        let Entry::Admitted(pass) = Gate::new(&limits).enter(source.ip()) else { panic!("no room") };
+        let gate = Gate::new(&limits);
+        let Entry::Admitted(pass) = gate.enter(source.ip()) else { panic!("no room") };
         let (sender, visits) = channel(room);
         let (stop, stopped) = watch::channel(());
         let counters = Arc::new(Counters::default());
@@ -363,7 +369,7 @@ mod tests {
             stop: stopped,
             pass,
         };
-        Held { client, visits, counters, task: tokio::spawn(conversation.hold()), stop: Some(stop) }
+        Held { client, visits, counters, task: tokio::spawn(conversation.hold()), stop: Some(stop), dismisser: Dismisser(gate) }
     }
 
     async fn read(client: &mut TcpStream, length: usize) -> Vec<u8> {
@@ -452,6 +458,19 @@ mod tests {
         let visit = held.visits.recv().await.unwrap();
         assert_eq!((visit.bytes, visit.signs), (0, Signs::empty()));
         held.task.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_dismissed_stranger_is_told_and_left_after_its_answer() {
+        let mut held = hold(8, REPORT_WAIT, Limits::default()).await;
+        held.client.write_all(b"a").await.unwrap();
+        assert_eq!(held.visits.recv().await.unwrap().payload, b"a");
+        held.dismisser.dismiss(&"127.0.0.1".parse().unwrap());
+        let mut answer = Vec::new();
+        held.client.read_to_end(&mut answer).await.unwrap();
+        assert_eq!(answer, b">a", "what was under way is finished, and nothing more is heard");
+        held.task.await.unwrap();
+        assert!(held.visits.recv().await.is_none(), "all was told before");
     }
 
     #[tokio::test]
