@@ -1,27 +1,26 @@
 //! The one owner of the kernel's tables and links.
 
 use crate::{
-    Counters, Drift, Error, InterfaceStatus, Knocks, OnExit, Options, Spoofable, TestVerdict,
-    attach::{self, Link},
+    Counters, Drift, Error, InterfaceStatus, Knocks, Options, TestVerdict,
+    attach::Link,
     compare::{self, Plan},
+    counts::{Counts, Limits},
     deadline,
-    load::{self, DARK_ROOM, LOCAL_MAX, Loaded, NETS_MAX},
+    load::{LOCAL_MAX, NETS_MAX},
     pins::Pins,
     spot::{Spot, Table},
+    start::{self, Parts},
     system,
-    tables::{self, Tables},
+    tables::Tables,
 };
 use aya::{
     Ebpf,
     programs::{TestRun, TestRunOptions, Xdp},
 };
 use honeymesh_types::{Enforcement, Now, Subject};
-use honeymesh_xdp_abi::{
-    AddressKey, BanEntry, Gates, NetKey4, NetKey6, SPOOFABLE_ALL, SPOOFABLE_DARK, SPOOFABLE_OFF, ScanSettings, Settings, VERSION,
-    table,
-};
+use honeymesh_xdp_abi::{AddressKey, BanEntry, Gates, NetKey4, NetKey6, Settings, table};
 use ipnet::IpNet;
-use std::{fmt, net::IpAddr, os::fd::AsFd};
+use std::{fmt, net::IpAddr};
 
 /// `XDP_DROP`.
 const XDP_DROP: u32 = 1;
@@ -37,57 +36,6 @@ pub struct Kernel {
     limits: Limits,
 }
 
-/// How many entries user space has in each of its tables.
-#[derive(Clone, Copy, Debug, Default)]
-struct Counts([usize; Table::OURS.len()]);
-
-impl Counts {
-    fn of(&mut self, table: Table) -> Option<&mut usize> {
-        self.0.get_mut(table as usize)
-    }
-
-    fn add(&mut self, table: Table, more: usize) {
-        if let Some(count) = self.of(table) {
-            *count = count.saturating_add(more);
-        }
-    }
-
-    fn take(&mut self, table: Table) {
-        if let Some(count) = self.of(table) {
-            *count = count.saturating_sub(1);
-        }
-    }
-
-    fn total(&self) -> usize {
-        self.0.iter().sum()
-    }
-
-    /// The gates of the tables that hold something.
-    fn gates(&self, gates: Gates) -> Gates {
-        let [bans4, bans6, nets4, nets6, _] = self.0.map(|count| count > 0);
-        gates.with(Gates::BANS4, bans4).with(Gates::BANS6, bans6).with(Gates::NETS4, nets4).with(Gates::NETS6, nets6)
-    }
-}
-
-/// How many entries fit.
-#[derive(Clone, Copy, Debug)]
-struct Limits {
-    bans: u32,
-    dark: u32,
-    placed: u32,
-}
-
-impl Limits {
-    const fn of(self, table: Table) -> u32 {
-        match table {
-            Table::Bans4 | Table::Bans6 => self.bans,
-            Table::Nets4 | Table::Nets6 => NETS_MAX,
-            Table::Dark => self.dark,
-            Table::Placed => self.placed,
-        }
-    }
-}
-
 impl Kernel {
     /// Loads the program, adopts what an earlier start has pinned, attaches (or replaces the program in place, without
     /// a gap) and pins. Mounts the BPF file system if there is none.
@@ -98,39 +46,9 @@ impl Kernel {
     /// # Errors
     /// Any [`Error`]; what this call had made is undone.
     pub fn start(options: &Options) -> Result<(Self, Knocks), Error> {
-        options.check()?;
-        system::check_kernel()?;
-        let interfaces = system::interfaces(&options.interfaces)?;
-        let pins = match options.exit {
-            OnExit::Hold => Some(Pins::open(&options.pin_dir)?),
-            OnExit::Release => Pins::existing(&options.pin_dir)?,
-        };
-        let mut loaded = load::load(options, pins.as_ref())?;
-        let (mut tables, ring) = tables::open(&mut loaded.object)?;
-        move_in(&loaded, &mut tables)?;
-        let (settings, counts) = settings(options, &loaded, &mut tables)?;
-        let program = load::program(&mut loaded.object)?;
-        let program = program.fd().map_err(|error| Error::Refused(error.to_string()))?;
-        let links = attach::attach_all(program.as_fd(), &interfaces, options, pins.as_ref())?;
-        loaded.keep();
-        let limits =
-            Limits { bans: options.max_bans, dark: options.scan.budget.saturating_add(DARK_ROOM), placed: options.scan.budget };
-        let object = loaded.into_object();
-        let mut kernel = Self { object, tables, links, pins, settings, counts, limits };
-        kernel.tidy_pins(options.exit)?;
-        Ok((kernel, Knocks::new(ring)))
-    }
-
-    /// Removes pins that nobody needs any more: of other versions, or all of them if none are to stay.
-    fn tidy_pins(&mut self, exit: OnExit) -> Result<(), Error> {
-        match (exit, self.pins.take()) {
-            (OnExit::Release, Some(pins)) => pins.remove(),
-            (_, pins) => {
-                pins.iter().for_each(Pins::remove_other_versions);
-                self.pins = pins;
-                Ok(())
-            }
-        }
+        let (parts, knocks) = start::start(options)?;
+        let Parts { object, tables, links, pins, settings, counts } = parts;
+        Ok((Self { object, tables, links, pins, settings, counts, limits: Limits::new(options) }, knocks))
     }
 
     /// Enters a ban, or changes it in place: its drops so far stay counted, and a changed scope leaves one entry.
@@ -264,6 +182,7 @@ impl Kernel {
             self.raise(what, now)?;
         }
         self.open_gates()?;
+        self.tables.set_settings(self.settings)?;
         self.sweep(now)?;
         Ok(plan.drift)
     }
@@ -284,6 +203,7 @@ impl Kernel {
         let mut plan = compare::compare(actual, intent, now);
         let off = self.links.iter().filter(|link| !link.is_attached());
         plan.drift.detached = off.map(|link| link.name().to_owned()).collect();
+        plan.drift.settings_changed = self.tables.settings()? != self.settings;
         Ok(plan)
     }
 
@@ -365,45 +285,5 @@ fn address_key(addr: &IpAddr) -> AddressKey {
     match addr.to_canonical() {
         IpAddr::V4(addr) => AddressKey::v4(addr.to_bits()),
         IpAddr::V6(addr) => AddressKey::v6(addr.to_bits()),
-    }
-}
-
-/// Copies what tables of another size held into their successors, before the program is replaced: no ban has a gap.
-fn move_in(loaded: &Loaded, tables: &mut Tables) -> Result<(), Error> {
-    for predecessor in loaded.predecessors.iter().filter(|predecessor| predecessor.is_alike) {
-        let left = tables.copy_from(predecessor)?;
-        if left > 0 {
-            tracing::warn!(table = predecessor.name, left, "entries do not fit into the smaller table");
-        }
-    }
-    Ok(())
-}
-
-/// Settles the settings: those of the options, and the gates that fit what the tables hold.
-fn settings(options: &Options, loaded: &Loaded, tables: &mut Tables) -> Result<(Settings, Counts), Error> {
-    let mut counts = Counts::default();
-    for table in Table::OURS {
-        counts.add(table, tables.entries(table)?.len());
-    }
-    let enforcing = if loaded.is_adopted { tables.settings()?.gates.has(Gates::ENFORCING) } else { true };
-    let all = options.scan.spoofable == Spoofable::All;
-    let gates =
-        Gates::default().with(Gates::ENFORCING, enforcing).with(Gates::LOCAL, tables.has_local()?).with(Gates::PLACED_ALL, all);
-    let settings = Settings { version: VERSION, gates: counts.gates(gates), scan: scan_settings(options) };
-    tables.set_settings(settings)?;
-    Ok((settings, counts))
-}
-
-fn scan_settings(options: &Options) -> ScanSettings {
-    let nanos = |time: std::time::Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
-    ScanSettings {
-        ports: options.scan.ports.into(),
-        spoofable: match options.scan.spoofable {
-            Spoofable::Dark => SPOOFABLE_DARK,
-            Spoofable::All => SPOOFABLE_ALL,
-            Spoofable::Off => SPOOFABLE_OFF,
-        },
-        window_ns: nanos(options.scan.window),
-        ttl_ns: nanos(options.scan.ttl),
     }
 }

@@ -92,16 +92,21 @@ impl Pins {
 
     /// Removes every pin and directory of ours. The base stays if it is a mount or somebody else uses it too.
     pub(crate) fn remove(self) -> Result<(), Error> {
-        for version in self.versions() {
-            remove_tree(&version)?;
-        }
-        let _in_use = fs::remove_dir(&self.base);
-        Ok(())
+        self.versions().iter().try_for_each(|version| remove_tree(version))
     }
 
     /// The directories that some version of this program has made.
     fn versions(&self) -> Vec<PathBuf> {
         children(&self.base).into_iter().filter(|path| is_version(path)).collect()
+    }
+}
+
+/// Directories that hold nothing go: those of a start that failed.
+impl Drop for Pins {
+    fn drop(&mut self) {
+        for directory in [self.links(), self.maps(), self.version(), self.base.clone()] {
+            let _in_use = fs::remove_dir(directory);
+        }
     }
 }
 

@@ -90,13 +90,15 @@ pub struct Drift {
     pub different: Vec<Subject>,
     /// Interfaces from which the program has come off. Only a new start attaches it again.
     pub detached: Vec<String>,
+    /// Somebody else changed what the program was told: mode, scan or gates. Reconciling says it again.
+    pub settings_changed: bool,
 }
 
 impl Drift {
     /// Is the kernel as it should be?
     #[must_use]
     pub fn is_none(&self) -> bool {
-        self.missing.is_empty() && self.extra.is_empty() && self.different.is_empty() && self.detached.is_empty()
+        *self == Self::default()
     }
 }
 

@@ -10,8 +10,8 @@ mod tables;
 use bindings::{NO_EXIST, Packet, XDP_DROP, XDP_PASS, XdpContext, add, boot_ns, exchange, has_socket, opaque};
 use core::ptr::NonNull;
 use honeymesh_xdp_abi::{
-    AddressKey, BanEntry, Counter, Gates, KnockRecord, NetKey4, NetKey6, PORTS_MAX, ScanRecord, ScanSettings,
-    ScanState, Settings, SourceKey,
+    AddressKey, BanEntry, Counter, Gates, KnockRecord, NetKey4, NetKey6, PORTS_MAX, ScanRecord, ScanSettings, ScanState,
+    Settings, SourceKey,
 };
 use honeymesh_xdp_program::{Ban, Kernel, Scan, Tuple4, Tuple6, Verdict, decide};
 use tables::*;

@@ -1,9 +1,7 @@
 //! The tables. User space sizes those that say so and pins them all under the same names.
 
 use crate::bindings::{Kind, Map, NO_PREALLOC};
-use honeymesh_xdp_abi::{
-    AddressKey, BanEntry, CounterValues, KnockRecord, NetKey4, NetKey6, ScanState, Settings, SourceKey,
-};
+use honeymesh_xdp_abi::{AddressKey, BanEntry, CounterValues, KnockRecord, NetKey4, NetKey6, ScanState, Settings, SourceKey};
 
 macro_rules! maps {
     ($($name:ident: $key:ty => $value:ty = $kind:ident, $entries:expr, $flags:expr;)+) => {

@@ -1,0 +1,97 @@
+//! A start: from the options to a program that guards every interface.
+
+use crate::{
+    Error, Knocks, OnExit, Options, Spoofable,
+    attach::{self, Link},
+    counts::Counts,
+    load::{self, Loaded},
+    pins::Pins,
+    spot::Table,
+    system,
+    tables::{self, Tables},
+};
+use aya::Ebpf;
+use honeymesh_xdp_abi::{Gates, SPOOFABLE_ALL, SPOOFABLE_DARK, SPOOFABLE_OFF, ScanSettings, Settings, VERSION};
+use std::{os::fd::AsFd, time::Duration};
+
+/// What a start makes.
+pub(crate) struct Parts {
+    pub(crate) object: Ebpf,
+    pub(crate) tables: Tables,
+    pub(crate) links: Vec<Link>,
+    pub(crate) pins: Option<Pins>,
+    pub(crate) settings: Settings,
+    pub(crate) counts: Counts,
+}
+
+/// Everything that [`crate::Kernel::start`] does. Each step undoes itself if a later one fails.
+pub(crate) fn start(options: &Options) -> Result<(Parts, Knocks), Error> {
+    options.check()?;
+    system::check_kernel()?;
+    let interfaces = system::interfaces(&options.interfaces)?;
+    let pins = match options.exit {
+        OnExit::Hold => Some(Pins::open(&options.pin_dir)?),
+        OnExit::Release => Pins::existing(&options.pin_dir)?,
+    };
+    let mut loaded = load::load(options, pins.as_ref())?;
+    let (mut tables, ring) = tables::open(&mut loaded.object)?;
+    move_in(&loaded, &mut tables)?;
+    let (settings, counts) = settings(options, &loaded, &mut tables)?;
+    let program = load::program(&mut loaded.object)?;
+    let program = program.fd().map_err(|error| Error::Refused(error.to_string()))?;
+    let links = attach::attach_all(program.as_fd(), &interfaces, options, pins.as_ref())?;
+    loaded.keep();
+    let pins = tidy(options.exit, pins)?;
+    Ok((Parts { object: loaded.into_object(), tables, links, pins, settings, counts }, Knocks::new(ring)))
+}
+
+/// Removes pins that nobody needs any more: of other versions, or all of them if none are to stay.
+fn tidy(exit: OnExit, pins: Option<Pins>) -> Result<Option<Pins>, Error> {
+    match (exit, pins) {
+        (OnExit::Release, Some(pins)) => pins.remove().map(|()| None),
+        (_, pins) => {
+            pins.iter().for_each(Pins::remove_other_versions);
+            Ok(pins)
+        }
+    }
+}
+
+/// Copies what tables of another size held into their successors, before the program is replaced: no ban has a gap.
+fn move_in(loaded: &Loaded, tables: &mut Tables) -> Result<(), Error> {
+    for predecessor in loaded.predecessors.iter().filter(|predecessor| predecessor.is_alike) {
+        let left = tables.copy_from(predecessor)?;
+        if left > 0 {
+            tracing::warn!(table = predecessor.name, left, "entries do not fit into the smaller table");
+        }
+    }
+    Ok(())
+}
+
+/// Settles the settings: those of the options, and the gates that fit what the tables hold.
+fn settings(options: &Options, loaded: &Loaded, tables: &mut Tables) -> Result<(Settings, Counts), Error> {
+    let mut counts = Counts::default();
+    for table in Table::OURS {
+        counts.add(table, tables.entries(table)?.len());
+    }
+    let enforcing = if loaded.is_adopted { tables.settings()?.gates.has(Gates::ENFORCING) } else { true };
+    let all = options.scan.spoofable == Spoofable::All;
+    let gates =
+        Gates::default().with(Gates::ENFORCING, enforcing).with(Gates::LOCAL, tables.has_local()?).with(Gates::PLACED_ALL, all);
+    let settings = Settings { version: VERSION, gates: counts.gates(gates), scan: scan_settings(options) };
+    tables.set_settings(settings)?;
+    Ok((settings, counts))
+}
+
+fn scan_settings(options: &Options) -> ScanSettings {
+    let nanos = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+    ScanSettings {
+        ports: options.scan.ports.into(),
+        spoofable: match options.scan.spoofable {
+            Spoofable::Dark => SPOOFABLE_DARK,
+            Spoofable::All => SPOOFABLE_ALL,
+            Spoofable::Off => SPOOFABLE_OFF,
+        },
+        window_ns: nanos(options.scan.window),
+        ttl_ns: nanos(options.scan.ttl),
+    }
+}
