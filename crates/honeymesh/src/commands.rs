@@ -1,0 +1,54 @@
+//! What each command does. `run`, `check` and `key new` need no daemon; every other one asks it.
+
+mod bans;
+mod check;
+mod events;
+mod export;
+mod key_new;
+mod orders;
+mod peers;
+mod status;
+mod why;
+
+use crate::{
+    cli::{AllowAction, Cli, Command, KeyAction},
+    daemon,
+    failure::Failure,
+};
+use std::future::Future;
+
+/// Does what the command line says.
+///
+/// # Errors
+/// Whatever keeps it from being done, with its exit code.
+pub fn run(cli: Cli) -> Result<(), Failure> {
+    match cli.command {
+        Command::Run(args) => daemon::run(&args),
+        Command::Check(args) => check::run(&args),
+        Command::Key(key) => match key.action {
+            KeyAction::New(args) => key_new::run(&args),
+            KeyAction::Rotate(args) => ask(orders::rotate(args)),
+        },
+        Command::Status(args) => ask(status::run(args)),
+        Command::Bans(args) => ask(bans::run(args)),
+        Command::Ban(args) => ask(orders::ban(args)),
+        Command::Unban(args) => ask(orders::unban(args)),
+        Command::Why(args) => ask(why::run(args)),
+        Command::Allow(allow) => match allow.action {
+            AllowAction::Add(args) => ask(orders::allow_add(args)),
+            AllowAction::Remove(args) => ask(orders::allow_remove(args)),
+            AllowAction::List(args) => ask(bans::allowed(args)),
+        },
+        Command::Events(args) => ask(events::run(args)),
+        Command::Export(args) => ask(export::run(args)),
+        Command::Peers(args) => ask(peers::run(args)),
+        Command::Mode(args) => ask(orders::mode(args)),
+    }
+}
+
+/// Runs a client's question to its end.
+fn ask(question: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Failure::Refused(format!("this machine gives no event queue: {error}")))?;
+    runtime.block_on(question)
+}

@@ -1,0 +1,109 @@
+//! Orders: `ban`, `unban`, `allow add`, `allow remove`, `mode`, `key rotate`.
+
+use crate::{
+    cli::{AllowNet, Ban, KeyRotate, ModeArgs, Plain, Unban},
+    client::{Client, quoted},
+    failure::Failure,
+    output,
+};
+use honeymesh_format::{AllowOrderJson, BanOrderJson, DoneJson, KeyRotateJson, ModeJson, json_text, printable};
+use honeymesh_types::Subject;
+use hyper::Method;
+use serde::Serialize;
+
+/// `honeymesh ban`.
+pub async fn ban(args: Ban) -> Result<(), Failure> {
+    let order =
+        BanOrderJson { subject: args.subject.to_string(), ttl: args.ttl, note: args.note, local: args.local, force: args.force };
+    order_json(&args.plain, Method::POST, "/api/v1/bans", &order).await
+}
+
+/// `honeymesh unban`.
+pub async fn unban(args: Unban) -> Result<(), Failure> {
+    let mut path = format!("/api/v1/bans/{}?local={}", quoted(&args.subject.to_string()), args.local);
+    if let Some(wait) = args.wait {
+        path.push_str(&format!("&wait={}", crate::config::values::short(wait)));
+    }
+    tell(&args.plain, send(&args.plain, Method::DELETE, &path, None).await?)
+}
+
+/// `honeymesh allow add`.
+pub async fn allow_add(args: AllowNet) -> Result<(), Failure> {
+    order_json(&args.plain, Method::POST, "/api/v1/allow", &AllowOrderJson { net: args.net.to_string() }).await
+}
+
+/// `honeymesh allow remove`.
+pub async fn allow_remove(args: AllowNet) -> Result<(), Failure> {
+    let path = format!("/api/v1/allow/{}", quoted(&subject(args.net)));
+    tell(&args.plain, send(&args.plain, Method::DELETE, &path, None).await?)
+}
+
+fn subject(subject: Subject) -> String {
+    subject.to_string()
+}
+
+/// `honeymesh mode`.
+pub async fn mode(args: ModeArgs) -> Result<(), Failure> {
+    order_json(&args.plain, Method::PUT, "/api/v1/mode", &ModeJson { mode: args.mode.to_string() }).await
+}
+
+/// `honeymesh key rotate`. The daemon reads the file, so its path must mean the same there.
+pub async fn rotate(args: KeyRotate) -> Result<(), Failure> {
+    let file = std::path::absolute(&args.new).map_err(|error| Failure::usage(format!("--new: {error}")))?;
+    let file =
+        file.into_os_string().into_string().map_err(|_| Failure::usage("--new: the path is not UTF-8; rename the file"))?;
+    let order = KeyRotateJson { cluster: args.cluster.to_string(), file: Some(file), key: None };
+    order_json(&args.plain, Method::POST, "/api/v1/keys/rotate", &order).await
+}
+
+async fn order_json<T: Serialize>(plain: &Plain, method: Method, path: &str, order: &T) -> Result<(), Failure> {
+    let body = json_text(order).map_err(|error| Failure::usage(error.to_string()))?;
+    tell(plain, send(plain, method, path, Some(&body)).await?)
+}
+
+async fn send(plain: &Plain, method: Method, path: &str, body: Option<&str>) -> Result<DoneJson, Failure> {
+    Client::new(&plain.socket).read(method, path, body).await
+}
+
+fn tell(plain: &Plain, done: DoneJson) -> Result<(), Failure> {
+    let text = match plain.json {
+        true => json_text(&done).map_err(|error| Failure::Refused(error.to_string()))?,
+        false => words(&done),
+    };
+    Ok(output::say(&text)?)
+}
+
+/// What was done, and what is known of each member if that was asked for.
+fn words(done: &DoneJson) -> String {
+    let mut lines = vec![done.detail.clone()];
+    for ban in &done.bans {
+        let until = ban.until.as_deref().map_or_else(|| "for ever".into(), |until| format!("until {until}"));
+        lines.push(format!("{}  {}  {}  scope {}  {until}", ban.subject, ban.reasons.join(","), ban.grade, ban.scope));
+    }
+    for name in done.confirmed.iter().flatten() {
+        lines.push(format!("{name}: lifted"));
+    }
+    for name in done.unconfirmed.iter().flatten() {
+        lines.push(format!("{name}: told, but not confirmed (members do not send receipts); ask it with `honeymesh why`"));
+    }
+    lines.iter().map(|line| printable(line)).collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_known_of_each_member_is_told_plainly() {
+        let done = DoneJson {
+            detail: "192.0.2.1/32 is not banned any more; said to m".into(),
+            confirmed: Some(vec!["edge-1".into()]),
+            unconfirmed: Some(vec!["edge-2\x1b".into()]),
+            ..DoneJson::default()
+        };
+        let words = words(&done);
+        let lines: Vec<&str> = words.lines().collect();
+        assert_eq!(lines[1], "edge-1: lifted");
+        assert!(lines[2].starts_with("edge-2\\x1b: told, but not confirmed"), "{lines:?}");
+    }
+}

@@ -1,0 +1,51 @@
+//! `honeymesh peers`: the mesh as this node sees it.
+
+use crate::{
+    cli::Plain,
+    client::Client,
+    commands::bans::array,
+    failure::Failure,
+    output::{self, Table},
+};
+use honeymesh_format::PeerJson;
+
+/// The members of every cluster.
+pub async fn run(args: Plain) -> Result<(), Failure> {
+    let peers: Vec<PeerJson> = Client::new(&args.socket).list("/api/v1/peers").await?;
+    if args.json {
+        return array(&peers);
+    }
+    if peers.is_empty() {
+        return Ok(output::say("no other member is known; is [[cluster]] join right, and does every member have the same key?")?);
+    }
+    let mut table = Table::new(&[
+        "CLUSTER",
+        "NAME",
+        "ID",
+        "ADDRESS",
+        "STATE",
+        "TRUST",
+        "RECEIVED",
+        "SENT",
+        "RECORDS",
+        "LAST HEARD",
+        "REFUSED",
+    ]);
+    for peer in peers {
+        let refused: Vec<String> = peer.refused.iter().map(|(why, count)| format!("{why}={count}")).collect();
+        table.row([
+            peer.cluster,
+            peer.name.unwrap_or_else(|| "?".into()),
+            peer.id.chars().take(8).collect(),
+            peer.address,
+            peer.state,
+            peer.trust,
+            peer.received.to_string(),
+            peer.sent.to_string(),
+            peer.records.to_string(),
+            peer.last_heard.unwrap_or_else(|| "never".into()),
+            refused.join(" "),
+        ]);
+    }
+    Ok(output::say(&table.render(output::is_coloured()))?)
+}

@@ -1,0 +1,164 @@
+//! `honeymesh status`: the node in numbers.
+
+use crate::{
+    cli::Plain,
+    client::Client,
+    failure::Failure,
+    output::{self, Table, Tone, printable, toned},
+};
+use honeymesh_format::{AuditJson, LatencyJson, StatusJson, duration_text, json_pretty};
+use hyper::Method;
+use std::time::Duration;
+
+/// Mode, uptime, interfaces, drops, bans, traps, members, audit.
+pub async fn run(args: Plain) -> Result<(), Failure> {
+    let status: StatusJson = Client::new(&args.socket).read(Method::GET, "/api/v1/status", None).await?;
+    let text = match args.json {
+        true => json_pretty(&status).map_err(|error| Failure::Refused(error.to_string()))?,
+        false => words(&status, output::is_coloured()),
+    };
+    Ok(output::say(&text)?)
+}
+
+fn words(status: &StatusJson, coloured: bool) -> String {
+    let mut lines = vec![head(status, coloured)];
+    lines.extend(status.warnings.iter().map(|warning| toned(&format!("  ! {}", printable(warning)), Tone::Bad, coloured)));
+    lines.push(kernel(status));
+    lines.push(bans(status));
+    lines.push(format!("audit    {}", audit(status.audit.as_ref())));
+    lines.push(store(status));
+    for table in [interfaces(status), traps(status), clusters(status)].into_iter().flatten() {
+        lines.push(String::new());
+        lines.push(table.render(coloured));
+    }
+    lines.join("\n")
+}
+
+fn head(status: &StatusJson, coloured: bool) -> String {
+    let name = toned(&printable(&status.node), Tone::Bold, coloured);
+    let tone = if status.mode == "enforce" { Tone::Good } else { Tone::Bad };
+    let mode = toned(&printable(&status.mode), tone, coloured);
+    let ready = if status.ready { "" } else { ", not ready yet" };
+    let uptime = duration_text(Duration::from_secs(status.uptime_seconds));
+    format!("{name}: mode {mode}, up {uptime}{ready}, version {}", printable(&status.version))
+}
+
+fn kernel(status: &StatusJson) -> String {
+    let kernel = &status.kernel;
+    let lost = if kernel.knocks_lost > 0 { format!(", {} reports lost", kernel.knocks_lost) } else { String::new() };
+    let observed = if kernel.would_drop > 0 { format!(", {} would have been dropped", kernel.would_drop) } else { String::new() };
+    format!(
+        "kernel   {} packets, {} dropped{observed}, {} knocks, {} scans{lost}",
+        kernel.packets, kernel.dropped, kernel.knocks, kernel.scans
+    )
+}
+
+fn bans(status: &StatusJson) -> String {
+    let bans = &status.bans;
+    let by_reason: Vec<String> =
+        bans.by_reason.iter().filter(|(_, count)| **count > 0).map(|(why, count)| format!("{why} {count}")).collect();
+    let reasons = if by_reason.is_empty() { String::new() } else { format!(" ({})", printable(&by_reason.join(", "))) };
+    let speed = speed(&status.counts.detect_to_ban)
+        .map(|mean| format!(", from evidence to kernel {mean} on average"))
+        .unwrap_or_default();
+    format!("bans     {} of {}{reasons}, {} enforced{speed}", bans.total, bans.capacity, bans.enforced)
+}
+
+/// The mean time from evidence to kernel entry; `None` if there was no ban yet.
+fn speed(latency: &LatencyJson) -> Option<String> {
+    #[expect(clippy::cast_precision_loss, reason = "a count of bans; a mean needs no 53 bits")]
+    let mean = (latency.count > 0).then(|| latency.sum_seconds / latency.count as f64)?;
+    Some(if mean < 1e-3 { format!("{:.0} µs", mean * 1e6) } else { format!("{:.1} ms", mean * 1e3) })
+}
+
+fn audit(audit: Option<&AuditJson>) -> String {
+    let Some(audit) = audit else { return "none yet".into() };
+    let drift = audit.missing + audit.extra + audit.different;
+    if drift == 0 && audit.detached.is_empty() {
+        return format!("no drift at {}", printable(&audit.at));
+    }
+    let detached =
+        if audit.detached.is_empty() { String::new() } else { format!(", off {}", printable(&audit.detached.join(" "))) };
+    let numbers = format!("{} missing, {} extra, {} different", audit.missing, audit.extra, audit.different);
+    format!("drift at {}: {numbers}{detached}; mended", printable(&audit.at))
+}
+
+fn store(status: &StatusJson) -> String {
+    let store = &status.store;
+    let failing = store.failing.as_ref().map(|why| format!(", FAILING: {}", printable(why))).unwrap_or_default();
+    format!("store    {} events, {} waiting, {} dropped{failing}", store.events, store.queue, store.dropped)
+}
+
+fn interfaces(status: &StatusJson) -> Option<Table> {
+    let mut table = Table::new(&["INTERFACE", "XDP", "ATTACHED"]);
+    for interface in &status.interfaces {
+        table.row([interface.name.clone(), interface.xdp_mode.clone(), if interface.attached { "yes" } else { "NO" }.into()]);
+    }
+    (!status.interfaces.is_empty()).then_some(table)
+}
+
+fn traps(status: &StatusJson) -> Option<Table> {
+    let mut table = Table::new(&["TRAP", "SERVICE", "SESSIONS", "ACTIVE", "BYTES", "REFUSED", "LISTEN"]);
+    for trap in &status.traps {
+        table.row([
+            trap.name.clone(),
+            trap.service.clone(),
+            trap.sessions.to_string(),
+            trap.active.to_string(),
+            trap.bytes.to_string(),
+            trap.refused.to_string(),
+            trap.listen.join(" "),
+        ]);
+    }
+    (!status.traps.is_empty()).then_some(table)
+}
+
+fn clusters(status: &StatusJson) -> Option<Table> {
+    let mut table = Table::new(&["CLUSTER", "TRUST", "ALIVE", "DOWN", "RECORDS", "FINGERPRINT", "LISTEN"]);
+    for cluster in &status.clusters {
+        table.row([
+            cluster.name.clone(),
+            cluster.trust.clone(),
+            cluster.members_alive.to_string(),
+            cluster.members_down.to_string(),
+            cluster.records.to_string(),
+            cluster.fingerprint.chars().take(8).collect(),
+            cluster.listen.clone(),
+        ]);
+    }
+    (!status.clusters.is_empty()).then_some(table)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_status_is_told_without_colour_codes_and_with_its_warnings() {
+        let status = StatusJson {
+            node: "edge-1".into(),
+            mode: "observe".into(),
+            warnings: vec!["drops nothing".into()],
+            ..StatusJson::default()
+        };
+        let text = words(&status, false);
+        assert!(text.starts_with("edge-1: mode observe, up 0s, not ready yet"), "{text}");
+        assert!(text.contains("\n  ! drops nothing\n") && !text.contains('\x1b'));
+    }
+
+    #[test]
+    fn the_mean_speed_has_a_unit_that_fits() {
+        let latency = |sum_seconds, count| LatencyJson { sum_seconds, count, ..LatencyJson::default() };
+        assert_eq!(speed(&latency(0.0, 0)), None);
+        assert_eq!(speed(&latency(0.000_42, 2)).as_deref(), Some("210 µs"));
+        assert_eq!(speed(&latency(0.02, 4)).as_deref(), Some("5.0 ms"));
+    }
+
+    #[test]
+    fn drift_is_never_told_as_fine() {
+        let clean = AuditJson { at: "T".into(), ..AuditJson::default() };
+        assert_eq!(audit(Some(&clean)), "no drift at T");
+        assert!(audit(Some(&AuditJson { missing: 1, ..clean.clone() })).starts_with("drift at T: 1 missing"));
+        assert!(audit(Some(&AuditJson { detached: vec!["eth0".into()], ..clean })).contains("off eth0"));
+    }
+}

@@ -1,0 +1,447 @@
+//! The configuration: TOML in, a complete and checked [`Config`] out, or every problem with its line and column.
+//!
+//! Parsing is pure: [`parse`] sees a text and a host name and nothing else. What needs the machine (the file itself,
+//! key and token files) is in [`load`] and [`secrets`].
+
+mod checks;
+pub mod problem;
+mod reader;
+pub mod secrets;
+mod sections;
+mod traps;
+pub mod values;
+
+use honeymesh_types::{ClusterName, Mode, NodeName, Trust};
+use ipnet::IpNet;
+use problem::{Placed, Problem, Severity};
+use reader::{Document, Section};
+use std::{
+    net::{IpAddr, SocketAddr},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+pub use traps::Trap;
+
+/// Where the daemon looks when `--config` is not given.
+pub const CONFIG_FILE: &str = "/etc/honeymesh/honeymesh.toml";
+/// Where state is kept when the configuration does not say.
+pub const STATE_DIR: &str = "/var/lib/honeymesh";
+/// The control socket's name in the state directory.
+pub const CONTROL_SOCKET: &str = "honeymesh.sock";
+/// The largest configuration file that is read, in bytes; a larger one is refused.
+pub const CONFIG_BYTES_MAX: u64 = 1 << 20;
+
+/// Everything the daemon is told. Every value is within its bounds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// `[node]`.
+    pub node: NodeSection,
+    /// `[xdp]`.
+    pub xdp: XdpSection,
+    /// `[scan]`.
+    pub scan: ScanSection,
+    /// `[bans]`.
+    pub bans: BansSection,
+    /// `[allow] nets`: never banned, whoever says so.
+    pub allow: Vec<Placed<IpNet>>,
+    /// `[[trap]]`, in the order of the file.
+    pub traps: Vec<Trap>,
+    /// `[traps]`: limits that all traps share.
+    pub trap_limits: TrapLimits,
+    /// `[[cluster]]`, in the order of the file.
+    pub clusters: Vec<Cluster>,
+    /// `[api]`.
+    pub api: ApiSection,
+    /// `[store]`.
+    pub store: StoreSection,
+}
+
+/// `[node]`: who this is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeSection {
+    /// Its name; the host name unless given.
+    pub name: NodeName,
+    /// Database, identity key, control socket.
+    pub state_dir: PathBuf,
+    /// The mode at start, unless an operator changed it at run time.
+    pub mode: Placed<Mode>,
+}
+
+/// How the kernel program is attached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Attach {
+    /// Native where the driver can, generic else.
+    Auto,
+    /// Native or nothing.
+    Native,
+    /// Generic everywhere.
+    Generic,
+}
+
+/// What happens to the kernel's entries when the daemon ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnExit {
+    /// They stay and end at their own deadlines.
+    Hold,
+    /// They go with the daemon.
+    Release,
+}
+
+/// `[xdp]`: where and how packets are dropped.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct XdpSection {
+    /// The interfaces; empty means the default route's.
+    pub interfaces: Vec<Placed<String>>,
+    /// Native or generic.
+    pub attach: Attach,
+    /// Hold or release.
+    pub on_exit: OnExit,
+    /// Where maps and links are pinned.
+    pub pin_dir: PathBuf,
+}
+
+/// What a scan that might be forged earns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Spoofable {
+    /// Silence on dark ports.
+    Dark,
+    /// A full ban: dangerous, because the source may be forged.
+    All,
+    /// Nothing.
+    Off,
+}
+
+/// `[scan]`: what counts as a scan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScanSection {
+    /// Distinct dark ports from one source, 1 to 16.
+    pub ports: u8,
+    /// Within this time.
+    pub window: Duration,
+    /// What it earns.
+    pub spoofable: Placed<Spoofable>,
+    /// How many such bans may be in force at once.
+    pub budget: u32,
+}
+
+/// `[bans]`: how long bans last and how many there may be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BansSection {
+    /// For reasons without a time of their own: manual bans.
+    pub ttl: Duration,
+    /// For whoever touched a trap.
+    pub ttl_trap: Duration,
+    /// For a proven scan.
+    pub ttl_scan: Duration,
+    /// The longest time a peer's record is believed.
+    pub ttl_mesh: Duration,
+    /// For evidence that might be forged.
+    pub ttl_spoofable: Placed<Duration>,
+    /// Entries the kernel table holds.
+    pub max: u32,
+}
+
+/// `[traps]`: limits that all traps share.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TrapLimits {
+    /// Sessions at once.
+    pub sessions_max: usize,
+    /// Sessions at once from one source.
+    pub sessions_per_source_max: usize,
+    /// Bytes kept of what one stranger sends in one session.
+    pub capture_max: usize,
+    /// How long a stranger may stay silent.
+    pub read_deadline: Duration,
+    /// How long a session may last.
+    pub session_deadline: Duration,
+}
+
+/// `[[cluster]]`: one mesh this node belongs to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cluster {
+    /// Its name, the same on every member.
+    pub name: Placed<ClusterName>,
+    /// The UDP address to receive on.
+    pub listen: Placed<SocketAddr>,
+    /// The address peers shall send to; `None`: found out from `listen` or from the machine's own addresses.
+    pub advertise: Option<Advertise>,
+    /// Members to knock at.
+    pub join: Vec<SocketAddr>,
+    /// The shared key.
+    pub key_file: Placed<PathBuf>,
+    /// What its records may do here.
+    pub trust: Placed<Trust>,
+    /// Records per second that are taken from one origin.
+    pub rate: u32,
+    /// How long every member has for each step of a change of keys.
+    pub key_grace: Duration,
+}
+
+/// What to advertise: an address, and another port if a port mapping stands in between.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Advertise {
+    /// The address peers can reach.
+    pub addr: IpAddr,
+    /// The port; `None`: the port that is listened on.
+    pub port: Option<u16>,
+}
+
+/// `[api]`: the HTTPS door.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApiSection {
+    /// Where it listens; `None`: switched off with `listen = "off"`.
+    pub listen: Option<Placed<SocketAddr>>,
+    /// The bearer token; made at the first start if the file is absent.
+    pub token_file: Placed<PathBuf>,
+}
+
+/// `[store]`: how much of the past is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoreSection {
+    /// Events at most.
+    pub events_max: u64,
+    /// No event older than this.
+    pub events_age: Duration,
+}
+
+impl Config {
+    /// The control socket's path.
+    #[must_use]
+    pub fn control_socket(&self) -> PathBuf {
+        self.node.state_dir.join(CONTROL_SOCKET)
+    }
+}
+
+/// What came of a text: a configuration that is only to be used if [`Parsed::is_usable`], and every problem.
+#[derive(Clone, Debug)]
+pub struct Parsed {
+    /// The configuration, with defaults in the place of what was wrong.
+    pub config: Config,
+    /// Errors and warnings in the order of the file.
+    pub problems: Vec<Problem>,
+}
+
+impl Parsed {
+    /// Is there no error among the problems?
+    #[must_use]
+    pub fn is_usable(&self) -> bool {
+        self.problems.iter().all(|problem| problem.severity == Severity::Warning)
+    }
+}
+
+/// Reads a configuration from its text. `host_name` names the node if the text does not.
+#[must_use]
+pub fn parse(text: &str, host_name: &str) -> Parsed {
+    let (doc, table) = Document::parse(text);
+    let root = Section::root(&doc, &table);
+    let config = sections::config(&root, host_name);
+    checks::across(&doc, &config);
+    root.finish();
+    Parsed { config, problems: doc.into_problems() }
+}
+
+/// Reads and checks a configuration file with the files it names.
+///
+/// # Errors
+/// The file itself cannot be read; everything else is among [`Parsed::problems`].
+pub fn load(file: &Path) -> Result<Parsed, Problem> {
+    let text = secrets::read_bounded(file, CONFIG_BYTES_MAX)
+        .map_err(|error| Problem::error(None, format!("cannot be read: {error}; give another file with --config")))?;
+    let text = String::from_utf8(text).map_err(|error| {
+        let place = problem::Place::of(&String::from_utf8_lossy(error.as_bytes()), &(error.utf8_error().valid_up_to()..0));
+        Problem::error(Some(place), "is not UTF-8; save the file as UTF-8")
+    })?;
+    let mut parsed = parse(&text, &host_name());
+    parsed.problems.extend(secrets::check(&parsed.config));
+    Ok(parsed)
+}
+
+fn host_name() -> String {
+    nix::unistd::gethostname().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(text: &str) -> Vec<String> {
+        parse(text, "host-1").problems.iter().map(|problem| problem.line(Path::new("h"))).collect()
+    }
+
+    /// Problems that are not the warning about a node without a trap.
+    fn told(text: &str) -> Vec<String> {
+        lines(text).into_iter().filter(|line| !line.contains("no [[trap]]")).collect()
+    }
+
+    #[test]
+    fn an_empty_file_runs_a_single_node() {
+        let parsed = parse("", "host-1");
+        assert!(parsed.is_usable(), "{:?}", parsed.problems);
+        let config = parsed.config;
+        assert_eq!((config.node.name.as_str(), config.node.mode.value), ("host-1", Mode::Enforce));
+        assert_eq!(config.control_socket(), Path::new("/var/lib/honeymesh/honeymesh.sock"));
+        assert!(config.xdp.interfaces.is_empty() && config.clusters.is_empty() && config.traps.is_empty());
+        assert_eq!((config.scan.ports, config.scan.window), (3, Duration::from_secs(60)));
+        assert_eq!((config.bans.ttl, config.bans.max), (Duration::from_secs(86_400), 1_000_000));
+        assert_eq!(config.api.listen.unwrap().value.to_string(), "127.0.0.1:8443");
+        assert_eq!(config.api.token_file.value, Path::new("/var/lib/honeymesh/api.token"));
+    }
+
+    #[test]
+    fn the_contracts_example_is_understood_without_a_word() {
+        let example = r#"
+            [node]
+            name = "edge-1"
+            state_dir = "/var/lib/honeymesh"
+            mode = "enforce"
+            [xdp]
+            interfaces = ["eth0"]
+            attach = "auto"
+            on_exit = "hold"
+            [scan]
+            ports = 3
+            window = "60s"
+            spoofable = "dark"
+            [bans]
+            ttl = "24h"
+            max = 1000000
+            [allow]
+            nets = ["10.0.0.0/8"]
+            [[trap]]
+            name = "ssh"
+            service = "ssh"
+            listen = ["0.0.0.0:2222"]
+            [[cluster]]
+            name = "primary_mesh"
+            listen = "0.0.0.0:7946"
+            join = ["192.0.2.10:7946"]
+            key_file = "/etc/honeymesh/primary_mesh.key"
+            trust = "enforce"
+            [api]
+            listen = "127.0.0.1:8443"
+            token_file = "/etc/honeymesh/api.token"
+        "#;
+        assert_eq!(lines(example), [""; 0]);
+        let config = parse(example, "").config;
+        assert_eq!(config.clusters[0].join, ["192.0.2.10:7946".parse().unwrap()]);
+        assert_eq!(config.traps[0].service.name(), "ssh");
+    }
+
+    #[test]
+    fn every_problem_is_named_with_its_place_and_its_mend() {
+        let table = [
+            ("[node]\nnmae = \"a\"", "h:2:1: unknown key `nmae` in [node]; the nearest known one is `name`"),
+            ("[nodes]\n", "h:1:2: unknown key `nodes` in the top level; the nearest known one is `node`"),
+            ("[node]\nname = \"a b\"", "h:2:8: [node] name: `a b` is no name: 1 to 63 of the characters"),
+            ("[node]\nstate_dir = \"x\"", "h:2:13: [node] state_dir: `x` is no absolute path; write it from / on"),
+            ("[node]\nmode = \"lockdown\"", "h:2:8: [node] mode: `lockdown` is not available yet; write enforce or observe"),
+            ("[node]\nmode = \"on\"", "h:2:8: [node] mode: `on` is not one of observe|enforce|lockdown"),
+            ("[xdp]\nattach = \"fast\"", "h:2:10: [xdp] attach: `fast` is not understood; write auto|native|generic"),
+            ("[xdp]\ninterfaces = \"eth0\"", "h:2:14: [xdp] interfaces: is a text; write a list"),
+            ("[xdp]\ninterfaces = [\"a/b\"]", "h:2:15: [xdp] interfaces: `a/b` is no interface name"),
+            ("[scan]\nports = 17", "h:2:9: [scan] ports: 17 is out of range; write a whole number from 1 to 16"),
+            ("[scan]\nports = 0", "h:2:9: [scan] ports: 0 is out of range"),
+            ("[scan]\nwindow = 60", "h:2:10: [scan] window: is a whole number; write a text in quotes"),
+            ("[scan]\nwindow = \"60\"", "h:2:10: [scan] window: `60` is no duration; write a whole number and a unit"),
+            ("[bans]\nttl = \"0s\"", "h:2:7: [bans] ttl: `0s` is out of range; write a duration from 1s to 365d"),
+            ("[bans]\nmax = 99999999", "h:2:7: [bans] max: 99999999 is out of range"),
+            ("[allow]\nnets = [\"10.0.0.1/8\"]", "h:2:9: [allow] nets: `10.0.0.1/8` has host bits set; write 10.0.0.0/8"),
+            ("[allow]\nnets = [\n\"x\"]", "h:3:1: [allow] nets: `x` is neither an IP address nor a prefix"),
+            ("[[trap]]\nname = \"a\"\nlisten = [\"0.0.0.0:1\"]", "h:1:1: [[trap]] service: is missing; write one of ssh|"),
+            ("[api]\nlisten = \"localhost:8443\"", "h:2:10: [api] listen: `localhost:8443` is no address with a port"),
+            ("[[cluster]]\nname = \"m\"", "h:1:1: [[cluster]] key_file: is missing; make one with `honeymesh key new FILE`"),
+            ("[traps]\ncapture_max = \"1GiB\"", "h:2:15: [traps] capture_max: `1GiB` is out of range; write 1KiB to 1024KiB"),
+            ("[store]\nevents_age = \"1s\"", "h:2:14: [store] events_age: `1s` is out of range"),
+        ];
+        for (text, expected) in table {
+            let told = told(text);
+            assert!(told.len() == 1 && told[0].starts_with(expected), "{text:?}\n expected {expected}\n told {told:#?}");
+            assert!(!parse(text, "host-1").is_usable(), "{text}");
+        }
+    }
+
+    #[test]
+    fn all_problems_come_at_once_and_in_the_order_of_the_file() {
+        let told = told("[scan]\nports = 0\nwimdow = \"1s\"\n[allow]\nnets = [\"x\", \"10.0.0.0/8\", \"y\"]\n");
+        assert_eq!(told.len(), 4, "{told:#?}");
+        assert!(told[0].starts_with("h:2:9") && told[1].starts_with("h:3:1") && told[3].starts_with("h:5:28"), "{told:#?}");
+    }
+
+    #[test]
+    fn an_address_taken_twice_names_both_places() {
+        let trap =
+            |name: &str, listen: &str| format!("[[trap]]\nname = \"{name}\"\nservice = \"ftp\"\nlisten = [\"{listen}\"]\n");
+        let two = |one: &str, other: &str| told(&(trap("a", one) + &trap("b", other)));
+        let expected = "h:8:11: trap `b` cannot listen on 0.0.0.0:21: trap `a` has 0.0.0.0:21 at line 4, column 11;";
+        assert!(two("0.0.0.0:21", "0.0.0.0:21")[0].starts_with(expected));
+        let table = [
+            ("0.0.0.0:21", "127.0.0.1:21", true),
+            ("127.0.0.1:21", "0.0.0.0:21", true),
+            ("127.0.0.1:21", "127.0.0.2:21", false),
+            ("0.0.0.0:21", "[::]:21", false),
+            ("0.0.0.0:21", "0.0.0.0:22", false),
+            ("127.0.0.1:8443", "0.0.0.0:22", true),
+            ("[::]:8443", "0.0.0.0:22", false),
+        ];
+        for (one, other, collides) in table {
+            assert_eq!(two(one, other).len(), usize::from(collides), "{one} {other}: {:?}", two(one, other));
+        }
+        let api = "[api]\nlisten = \"[::]:21\"\n";
+        assert!(
+            told(&(trap("a", "0.0.0.0:21") + api))
+                .iter()
+                .any(|line| line.contains("the API ([api] listen) cannot listen on [::]:21"))
+        );
+        assert!(told(&(trap("a", "0.0.0.0:1") + &trap("a", "0.0.0.0:2")))[0].contains("`a` is taken already at line 2"));
+    }
+
+    #[test]
+    fn a_node_without_a_usable_host_name_has_to_be_told_one() {
+        assert!(!parse("", "my host").is_usable());
+        assert!(parse("[node]\nname = \"edge-1\"", "my host").is_usable());
+        assert_eq!(parse("[node]\nname = \"a b\"", "my host").problems.iter().filter(|p| p.place.is_some()).count(), 1);
+    }
+
+    #[test]
+    fn unsafe_choices_are_warnings() {
+        let cluster = "[[cluster]]\nname = \"m\"\nkey_file = \"/k\"\ntrust = \"override\"";
+        let table = [
+            ("[node]\nmode = \"observe\"", "h:2:8: warning: [node] mode: observe drops nothing"),
+            ("[api]\nlisten = \"0.0.0.0:8443\"", "h:2:10: warning: [api] listen: 0.0.0.0:8443 can be reached from other"),
+            ("[scan]\nspoofable = \"all\"", "h:2:13: warning: [scan] spoofable: `all` lets anybody who forges a source"),
+            ("[bans]\nttl_spoofable = \"2h\"", "h:2:17: warning: [bans] ttl_spoofable:"),
+            ("[allow]\nnets = [\"0.0.0.0/0\"]", "h:2:9: warning: [allow] nets: nobody in 0.0.0.0/0 can ever be banned"),
+            (cluster, "h:4:9: warning: [[cluster]] trust: `override` lets peers"),
+        ];
+        for (text, expected) in table {
+            let told = told(text);
+            assert!(told.len() == 1 && told[0].starts_with(expected), "{text:?}: {told:#?}");
+            assert!(parse(text, "host-1").is_usable());
+        }
+        assert!(lines("").iter().any(|line| line.contains("no [[trap]]")));
+    }
+
+    #[test]
+    fn a_scripted_trap_takes_a_banner_and_rules() {
+        let text = r#"
+            [[trap]]
+            name = "redis"
+            service = "script"
+            listen = ["0.0.0.0:6379", "[::]:6379"]
+            otherwise = "-ERR unknown command\r\n"
+            [[trap.rule]]
+            expect = "PING"
+            answer = "+PONG\r\n"
+            [[trap.rule]]
+            expect = "CONFIG SET"
+            hostile = true
+            close = true
+        "#;
+        assert_eq!(lines(text), [""; 0]);
+        let wrong = text.replace("hostile = true", "hostile = 1\nhostlie = true");
+        let told = told(&wrong);
+        assert!(told[0].contains("[[trap.rule]] hostile: is a whole number; write true or false"), "{told:?}");
+        assert!(told[1].contains("unknown key `hostlie` in [[trap.rule]]; the nearest known one is `hostile`"), "{told:?}");
+    }
+}

@@ -1,0 +1,115 @@
+//! `[[trap]]`: what each trap plays and where it listens.
+
+use super::{problem::Placed, reader::Section, sections::required, values};
+use honeymesh_trap_proto::{Definition, Frames, RuleDefinition, ScriptDefinition, Service};
+use std::net::SocketAddr;
+
+/// The most traps one node has; each costs a listener.
+const TRAPS_MAX: usize = 128;
+/// The most addresses one trap listens on.
+const LISTEN_MAX: usize = 64;
+
+/// `[[trap]]`: one trap.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trap {
+    /// Its name, unique on this node.
+    pub name: Placed<String>,
+    /// What it plays.
+    pub service: Service,
+    /// Where it listens; at least one address.
+    pub listen: Vec<Placed<SocketAddr>>,
+}
+
+/// All of them.
+pub(super) fn traps(root: &Section<'_, '_>) -> Vec<Trap> {
+    let sections = root.sections("trap");
+    if let Some(surplus) = sections.get(TRAPS_MAX) {
+        root.doc.error(surplus.place, format!("[[trap]]: a node has {TRAPS_MAX} traps at most; remove some"));
+    }
+    sections.into_iter().filter_map(trap).collect()
+}
+
+fn trap(section: Section<'_, '_>) -> Option<Trap> {
+    let name = required(&section, "name", section.text("name", name), "write for example name = \"ssh\"");
+    let listen = listen(&section);
+    let service = service(&section);
+    section.finish();
+    Some(Trap { name: name?, service: service?, listen: listen? })
+}
+
+/// A trap's name is a label in metrics and a word in logs.
+fn name(text: &str) -> Result<String, String> {
+    text.parse::<honeymesh_types::NodeName>().map(|name| name.as_str().to_owned()).map_err(|error| error.to_string())
+}
+
+fn listen(section: &Section<'_, '_>) -> Option<Vec<Placed<SocketAddr>>> {
+    let mend = "write for example listen = [\"0.0.0.0:2222\"]";
+    let listen = required(section, "listen", section.list("listen", values::listen), mend)?;
+    if listen.value.is_empty() || listen.value.len() > LISTEN_MAX {
+        let what = format!("{}: {} addresses can be read; write 1 to {LISTEN_MAX}", section.named("listen"), listen.value.len());
+        section.doc.error(listen.place, what);
+        return None;
+    }
+    Some(listen.value)
+}
+
+/// Reads all keys of the service first, so that each problem among them is told, then has it checked as a whole.
+fn service(section: &Section<'_, '_>) -> Option<Service> {
+    let word = section.text("service", |text| Ok(text.to_owned()));
+    let word = required(section, "service", word, &format!("write one of {}", Service::NAMES.join("|")))?;
+    let banner = section.text("banner", |text| Ok(text.to_owned())).map(|banner| banner.value);
+    let definition = Definition { service: word.value, banner, script: script(section) };
+    match Service::define(&definition) {
+        Ok(service) => Some(service),
+        Err(error) => {
+            section.doc.error(word.place, format!("{}: {error}{}", section.named("service"), known_service(&definition.service)));
+            None
+        }
+    }
+}
+
+/// The contract names services that later versions bring: whoever writes one is told so.
+fn known_service(word: &str) -> &'static str {
+    match word {
+        "https" | "telnet" | "smtp" | "redis" | "mysql" => " in this version",
+        _ => "",
+    }
+}
+
+fn script(section: &Section<'_, '_>) -> ScriptDefinition {
+    let frames = section.text("frames", |text| match text {
+        "lines" => Ok(Frames::Lines),
+        "bytes" => Ok(Frames::Bytes),
+        other => Err(format!("`{other}` is not understood; write lines|bytes")),
+    });
+    ScriptDefinition {
+        frames: frames.map_or(Frames::Lines, |frames| frames.value),
+        otherwise: plain(section, "otherwise"),
+        rules: section.sections("rule").into_iter().map(rule).collect(),
+    }
+}
+
+fn rule(section: Section<'_, '_>) -> RuleDefinition {
+    let rule = RuleDefinition {
+        expect: plain(&section, "expect"),
+        contains: plain(&section, "contains"),
+        expect_hex: plain(&section, "expect_hex"),
+        ignore_case: section.switch("ignore_case"),
+        answer: plain(&section, "answer"),
+        answer_hex: plain(&section, "answer_hex"),
+        capture: plain(&section, "capture"),
+        when: plain(&section, "when"),
+        next: plain(&section, "next"),
+        close: section.switch("close"),
+        telling: section.switch("telling"),
+        hostile: section.switch("hostile"),
+        credentials: section.switch("credentials"),
+        bait: section.switch("bait"),
+    };
+    section.finish();
+    rule
+}
+
+fn plain(section: &Section<'_, '_>, key: &'static str) -> Option<String> {
+    section.text(key, |text| Ok(text.to_owned())).map(|text| text.value)
+}

@@ -1,0 +1,279 @@
+//! The daemon: opens, gives its power away, then lets one loop own node and kernel until it is told to stop.
+//!
+//! Threads: the loop (the main thread, a runtime of its own), the doors (traps, HTTPS, control socket), the store's
+//! writer, the log's writer, the watcher of the network. Only bounded queues lie between them, so that no slow client
+//! and no full disk delays a ban.
+
+mod books;
+mod enforcer;
+mod engine;
+mod facts;
+mod journal;
+mod keys;
+pub mod logs;
+mod operators;
+mod post;
+mod show;
+mod start;
+pub(crate) mod state_dir;
+
+use crate::{
+    cli::Run,
+    config::{self, Config, OnExit, Parsed},
+    failure::Failure,
+    output,
+};
+use engine::{Engine, NewKeyRead};
+use honeymesh_api::{Api, Desk, Question};
+use honeymesh_node::{Input, NetworkFacts};
+use honeymesh_types::Visit;
+use honeymesh_xdp::{Kernel, Knocks};
+use post::Datagram;
+use start::{Https, Opened};
+use std::{future::Future, time::Duration};
+use tokio::{
+    io::unix::AsyncFd,
+    signal::unix::{Signal, SignalKind, signal},
+    sync::{mpsc, watch},
+};
+
+/// Questions that may wait for the loop; one more is refused as busy.
+const QUESTIONS_MAX: usize = 64;
+/// Visits that may wait for the loop; a trap waits a moment and then gives one up, counted.
+const VISITS_MAX: usize = 4_096;
+/// Knocks that are taken between two other inputs.
+const KNOCKS_PER_TURN: usize = 256;
+/// Threads for traps and clients.
+const DOOR_THREADS: usize = 2;
+/// Threads for reading the store and key files.
+const READERS_MAX: usize = 8;
+/// How long open sessions and clients may take to end.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// Runs the daemon until it is told to stop.
+///
+/// # Errors
+/// [`Failure::Config`] and [`Failure::Usage`] for what is wrong in the configuration, [`Failure::Refused`] for what the
+/// machine refuses or what broke while running.
+pub fn run(args: &Run) -> Result<(), Failure> {
+    let parsed = config::load(&args.config).map_err(|problem| Failure::Config(vec![problem.line(&args.config)]))?;
+    if !parsed.is_usable() {
+        let errors = parsed.problems.iter().filter(|problem| problem.severity == config::problem::Severity::Error);
+        return Err(Failure::Config(errors.map(|problem| problem.line(&args.config)).collect()));
+    }
+    logs::start(args.log_format).map_err(Failure::usage)?;
+    for problem in &parsed.problems {
+        tracing::warn!("{}", problem.line(&args.config));
+    }
+    let done = std::panic::catch_unwind(|| serve(&parsed));
+    logs::flush();
+    done.unwrap_or_else(|_| {
+        Err(Failure::Refused("the daemon has panicked; this is a bug, please report what the log says above".into()))
+    })
+}
+
+/// Everything after the configuration.
+fn serve(parsed: &Parsed) -> Result<(), Failure> {
+    let config = &parsed.config;
+    let opened = start::open(config)?;
+    let confined = honeymesh_sandbox::confine(honeymesh_sandbox::Role::Node);
+    let report = confined.map_err(|error| Failure::Refused(format!("power could not be given away: {error}")))?;
+    tracing::info!(?report, "power given away");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(READERS_MAX).build();
+    let doors =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(DOOR_THREADS).thread_name("doors").enable_all().build();
+    let (runtime, doors) = (runtime.map_err(no_runtime)?, doors.map_err(no_runtime)?);
+    let ended = runtime.block_on(live(config, start::warnings(&parsed.problems), opened, doors.handle()));
+    doors.shutdown_timeout(GRACE);
+    runtime.shutdown_timeout(GRACE);
+    ended
+}
+
+fn no_runtime(error: std::io::Error) -> Failure {
+    Failure::Refused(format!("this machine gives no event queue: {error}; raise the limit of open files"))
+}
+
+/// Everything that feeds the loop.
+struct Feeds {
+    knocks: AsyncFd<Knocks>,
+    visits: mpsc::Receiver<Visit>,
+    datagrams: mpsc::Receiver<Datagram>,
+    questions: mpsc::Receiver<Question>,
+    facts: mpsc::Receiver<NetworkFacts>,
+    keys: mpsc::UnboundedReceiver<NewKeyRead>,
+    broken: mpsc::Receiver<String>,
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+async fn live(config: &Config, warnings: Vec<String>, opened: Opened, doors: &tokio::runtime::Handle) -> Result<(), Failure> {
+    let signals = || Ok::<_, std::io::Error>((signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?));
+    let (terminate, interrupt) = signals().map_err(no_runtime)?;
+    let (desk, questions) = honeymesh_api::desk(QUESTIONS_MAX);
+    let (visit_sender, visits) = mpsc::channel(VISITS_MAX);
+    let (posts, datagrams) = post::open(opened.ports, honeymesh_xdp::now).map_err(no_runtime)?;
+    let (inner, keys) = mpsc::unbounded_channel();
+    let (broken_sender, broken) = mpsc::channel(1);
+    let (stop, stopped) = watch::channel(false);
+    let mut engine = Engine::new(engine::Parts {
+        node: opened.node,
+        kernel: opened.kernel,
+        books: opened.books,
+        posts,
+        listen: config.clusters.iter().map(|cluster| cluster.listen.value).collect(),
+        keys: opened.keys,
+        inner,
+        traps: opened.traps.status(),
+        desk: desk.clone(),
+        warnings,
+        clock: honeymesh_xdp::now,
+    });
+    engine.begin(opened.restored, opened.facts.clone());
+    let supervise = Supervisor { doors: doors.clone(), broken: broken_sender, stopped };
+    supervise.traps(opened.traps, visit_sender);
+    let control = std::sync::Arc::new(opened.control);
+    supervise.api(desk, opened.https, control.clone());
+    let feeds = Feeds {
+        knocks: awaited(opened.knocks).map_err(no_runtime)?,
+        visits,
+        datagrams,
+        questions,
+        facts: facts::watch(opened.facts).map_err(no_runtime)?,
+        keys,
+        broken,
+        terminate,
+        interrupt,
+    };
+    engine.set_ready();
+    ready(config);
+    let ended = turn(&mut engine, feeds).await;
+    let _ = stop.send(true);
+    let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
+    drop(control);
+    end(engine, config.xdp.on_exit);
+    ended
+}
+
+#[expect(deprecated, reason = "the other way is unsafe; `Knocks` owns its one descriptor as long as it lives")]
+fn awaited(knocks: Knocks) -> std::io::Result<AsyncFd<Knocks>> {
+    AsyncFd::with_interest(knocks, tokio::io::Interest::READABLE)
+}
+
+/// Traps, kernel and mesh are up.
+fn ready(config: &Config) {
+    tracing::info!(node = %config.node.name, mode = %config.node.mode.value, "ready");
+    if let Err(error) = sd_notify::notify(&[sd_notify::NotifyState::Ready]) {
+        tracing::warn!(%error, "systemd could not be told that the daemon is ready");
+    }
+}
+
+/// The loop: one input, all its outputs, the next. Ends on a signal, or with what broke.
+async fn turn(engine: &mut Engine<Kernel>, mut feeds: Feeds) -> Result<(), Failure> {
+    loop {
+        tokio::select! {
+            _ = feeds.terminate.recv() => { tracing::info!("SIGTERM: stopping"); return Ok(()) }
+            _ = feeds.interrupt.recv() => { tracing::info!("SIGINT: stopping"); return Ok(()) }
+            Some(what) = feeds.broken.recv() => return Err(Failure::Refused(what)),
+            knocked = feeds.knocks.readable_mut() => knocks(engine, knocked)?,
+            Some(visit) = feeds.visits.recv() => {
+                let seen = visit.at.mono;
+                engine.take(Input::Visit(visit), seen);
+            }
+            Some(datagram) = feeds.datagrams.recv() => {
+                let Datagram { cluster, from, bytes, at } = datagram;
+                engine.take(Input::Datagram { cluster, from, bytes }, at);
+            }
+            Some(question) = feeds.questions.recv() => engine.question(question),
+            Some(facts) = feeds.facts.recv() => engine.network(facts),
+            Some(read) = feeds.keys.recv() => engine.key_read(read),
+            () = tokio::time::sleep(engine.rest()) => {}
+        }
+        engine.tick();
+    }
+}
+
+/// Takes what the kernel saw, a bounded number at a time so that nothing else starves.
+fn knocks(
+    engine: &mut Engine<Kernel>,
+    knocked: std::io::Result<tokio::io::unix::AsyncFdReadyMutGuard<'_, Knocks>>,
+) -> Result<(), Failure> {
+    let mut guard = knocked.map_err(|error| Failure::Refused(format!("the kernel's reports cannot be awaited: {error}")))?;
+    for _ in 0..KNOCKS_PER_TURN {
+        match guard.get_inner_mut().next(honeymesh_xdp::now()) {
+            Some(knock) => {
+                let seen = knock.at.mono;
+                engine.take(Input::Knock(knock), seen);
+            }
+            None => {
+                guard.clear_ready();
+                break;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What is queued is written, and the kernel is held or released.
+fn end(engine: Engine<Kernel>, on_exit: OnExit) {
+    let (kernel, books) = engine.end();
+    if let Err(why) = books.end() {
+        tracing::error!("not everything is on the disk: {why}");
+    }
+    match on_exit {
+        OnExit::Hold => {
+            drop(kernel);
+            tracing::info!("stopped; the kernel goes on enforcing until each ban's own end");
+        }
+        OnExit::Release => match kernel.release() {
+            Ok(()) => tracing::info!("stopped; the kernel is released"),
+            Err(error) => tracing::error!("stopped, but the kernel is not wholly released: {error}"),
+        },
+    }
+}
+
+/// Starts what must not end by itself: if one of them does, the daemon ends with an error, so that systemd restarts it.
+struct Supervisor {
+    doors: tokio::runtime::Handle,
+    broken: mpsc::Sender<String>,
+    stopped: watch::Receiver<bool>,
+}
+
+impl Supervisor {
+    fn traps(&self, traps: honeymesh_trap::Bound, visits: mpsc::Sender<Visit>) {
+        let shutdown = self.shutdown();
+        self.watch("the traps", async move { traps.run(visits, honeymesh_xdp::now, shutdown).await });
+    }
+
+    fn api(&self, desk: Desk, https: Option<Https>, control: std::sync::Arc<honeymesh_api::ControlSocket>) {
+        let api = Api::new(desk, honeymesh_api::Limits::default());
+        if let Some(Https { listener, tls, token }) = https {
+            let (api, shutdown) = (api.clone(), self.shutdown());
+            self.watch("the HTTPS API", async move { api.serve_https(listener, &tls, token, shutdown).await });
+        }
+        let shutdown = self.shutdown();
+        self.watch("the control socket", async move { api.serve_control(&control, shutdown).await });
+    }
+
+    fn shutdown(&self) -> impl Future<Output = ()> + Send + 'static {
+        let mut stopped = self.stopped.clone();
+        async move { drop(stopped.wait_for(|stopped| *stopped).await) }
+    }
+
+    fn watch(&self, what: &'static str, task: impl Future<Output = std::io::Result<()>> + Send + 'static) {
+        let running = self.doors.spawn(task);
+        let (broken, stopped) = (self.broken.clone(), self.stopped.clone());
+        self.doors.spawn(async move {
+            let ended = running.await;
+            if *stopped.borrow() {
+                return;
+            }
+            let why = match ended {
+                Ok(Ok(())) => "ended by itself".to_owned(),
+                Ok(Err(error)) => error.to_string(),
+                Err(error) => error.to_string(),
+            };
+            output::complain(&format!("honeymesh: {what} broke: {why}"));
+            let _ = broken.try_send(format!("{what} broke: {why}; the daemon ends so that it can be started again"));
+        });
+    }
+}

@@ -1,0 +1,138 @@
+//! The store as the loop uses it: what the node wants kept becomes rows, and after a restart the rows become that again.
+//!
+//! The store's own queue lets the sender of what must be kept wait when the disk does not keep up. The loop must not
+//! wait, so a thread of its own hands things over and waits in its place, behind a queue with a bound.
+
+mod handover;
+mod rows;
+
+use crate::config::StoreSection;
+use handover::Handover;
+use honeymesh_api::{ExportSink, Page, Refusal, RefusalKind};
+use honeymesh_format::{EventJson, EventQuery, ExportFormat, StoreJson};
+use honeymesh_node::Keep;
+use honeymesh_store::{Retention, Store, Write, Writer};
+use honeymesh_types::Event;
+use std::{path::Path, sync::Arc, time::Duration};
+use tokio::sync::Semaphore;
+
+pub use handover::Committed;
+
+/// Exports at the same time; one more is refused.
+const EXPORTS_MAX: usize = 4;
+/// How long the end waits until everything is on the disk.
+const END_PATIENCE: Duration = Duration::from_secs(10);
+
+/// The open store with its writer.
+#[derive(Debug)]
+pub struct Books {
+    store: Arc<Store>,
+    writer: Writer,
+    handover: Handover,
+    exports: Arc<Semaphore>,
+}
+
+/// Reads the store from another thread, with a connection of its own.
+#[derive(Clone, Debug)]
+pub struct BooksReader(Arc<Store>);
+
+impl Books {
+    /// Opens the store in the state directory.
+    ///
+    /// # Errors
+    /// In the store's words.
+    pub fn open(state_dir: &Path, section: &StoreSection) -> Result<Self, String> {
+        let retention = Retention { events_max: section.events_max, age: section.events_age };
+        let store = Store::open(state_dir, retention).map_err(|error| error.to_string())?;
+        let writer = store.writer();
+        let handover =
+            Handover::start(writer.clone()).map_err(|error| format!("a thread for the store cannot be started: {error}"))?;
+        Ok(Self { store: Arc::new(store), writer, handover, exports: Arc::new(Semaphore::new(EXPORTS_MAX)) })
+    }
+
+    /// Everything that was kept before.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn kept(&self) -> Result<Vec<Keep>, String> {
+        let stored = self.store.reader().and_then(|reader| reader.stored()).map_err(|error| error.to_string())?;
+        if stored.unreadable > 0 {
+            tracing::error!(rows = stored.unreadable, "stored rows cannot be read and are left out");
+        }
+        Ok(rows::keeps(stored))
+    }
+
+    /// Keeps something. Never waits; what finds no room is counted and told loudly.
+    pub fn keep(&self, keep: Keep) {
+        rows::writes(keep).into_iter().for_each(|write| self.handover.keep(write));
+    }
+
+    /// Stores an event. Never waits; one that finds no room is counted by the store.
+    pub fn tell(&self, event: Event) {
+        let _ = self.writer.send(Write::Event(Box::new(event)));
+    }
+
+    /// Calls `then`, on another thread, when everything so far is on the disk or cannot be.
+    pub fn when_committed(&self, then: impl FnOnce(Committed) + Send + 'static) {
+        self.handover.when_committed(then);
+    }
+
+    /// The store in numbers.
+    #[must_use]
+    pub fn status(&self) -> StoreJson {
+        let mut status = self.store.status();
+        status.queue = status.queue.saturating_add(self.handover.waiting());
+        status.lost = status.lost.saturating_add(self.handover.lost());
+        status
+    }
+
+    /// A reader for another thread.
+    #[must_use]
+    pub fn reader(&self) -> BooksReader {
+        BooksReader(self.store.clone())
+    }
+
+    /// Begins an export on a thread of its own; a failure breaks the download off.
+    ///
+    /// # Errors
+    /// Too many are under way.
+    pub fn export(&self, format: ExportFormat, query: EventQuery, mut sink: ExportSink) -> Result<(), Refusal> {
+        let place = self.exports.clone().try_acquire_owned().map_err(|_| {
+            Refusal::new(RefusalKind::Busy, format!("{EXPORTS_MAX} exports are under way already; try again when one has ended"))
+        })?;
+        let store = self.store.clone();
+        tokio::task::spawn_blocking(move || {
+            let _place = place;
+            let exported = store.reader().and_then(|reader| honeymesh_store::export(&reader, format, &query, &mut sink));
+            let ended =
+                exported.map_err(|error| error.to_string()).and_then(|_| sink.finish().map_err(|error| error.to_string()));
+            if let Err(error) = ended {
+                tracing::info!("an export was broken off: {error}");
+            }
+        });
+        Ok(())
+    }
+
+    /// Waits, at most ten seconds, until everything is on the disk.
+    ///
+    /// # Errors
+    /// It could not be written, or not in time.
+    pub fn end(self) -> Committed {
+        let (sender, committed) = std::sync::mpsc::sync_channel(1);
+        self.when_committed(move |outcome| drop(sender.send(outcome)));
+        committed.recv_timeout(END_PATIENCE).unwrap_or_else(|_| Err("the disk did not take it in time".into()))
+    }
+}
+
+impl BooksReader {
+    /// One page of events.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn page(&self, query: &EventQuery) -> Result<Page<EventJson>, Refusal> {
+        let broken = |error: honeymesh_store::Error| Refusal::new(RefusalKind::Broken, format!("events cannot be read: {error}"));
+        let page = self.0.reader().and_then(|reader| reader.events(query)).map_err(broken)?;
+        let items = page.events.iter().map(EventJson::from).collect();
+        Ok(Page { items, next: page.next.map(|next| next.to_string()) })
+    }
+}

@@ -1,0 +1,96 @@
+//! What the loop needs of a kernel, so that it can be tested with one that is only pretended.
+
+use honeymesh_types::{Enforcement, Now, Subject};
+use honeymesh_xdp::{Counters, Drift, Error, InterfaceStatus, Kernel};
+use ipnet::IpNet;
+use std::net::IpAddr;
+
+/// A kernel's ban table; see [`Kernel`] for what each call does and how it fails.
+pub trait Enforcer {
+    /// Enters or changes a ban.
+    ///
+    /// # Errors
+    /// The table is full or cannot be written; nothing was changed.
+    fn raise(&mut self, what: &Enforcement, now: Now) -> Result<(), Error>;
+    /// Removes a ban.
+    ///
+    /// # Errors
+    /// The table cannot be written.
+    fn lift(&mut self, subject: &Subject) -> Result<bool, Error>;
+    /// Replaces the never-ban set.
+    ///
+    /// # Errors
+    /// The table is full or cannot be written.
+    fn set_allow(&mut self, nets: &[IpNet]) -> Result<(), Error>;
+    /// Replaces the list of own addresses.
+    ///
+    /// # Errors
+    /// The table is full or cannot be written.
+    fn set_local(&mut self, addrs: &[IpAddr]) -> Result<(), Error>;
+    /// Drop, or only count.
+    ///
+    /// # Errors
+    /// The table cannot be written.
+    fn set_enforcing(&mut self, on: bool) -> Result<(), Error>;
+    /// Makes the table equal to `intent`.
+    ///
+    /// # Errors
+    /// The table is full or cannot be read or written; part of it may have been mended.
+    fn reconcile(&mut self, intent: &[Enforcement], now: Now) -> Result<Drift, Error>;
+    /// Compares the table with `intent`.
+    ///
+    /// # Errors
+    /// The table cannot be read.
+    fn audit(&self, intent: &[Enforcement], now: Now) -> Result<Drift, Error>;
+    /// Packets dropped by one ban.
+    fn drops(&self, subject: &Subject) -> u64;
+    /// Everything that was counted.
+    ///
+    /// # Errors
+    /// The table cannot be read.
+    fn counters(&self) -> Result<Counters, Error>;
+    /// The guarded interfaces.
+    fn interfaces(&self) -> Vec<InterfaceStatus>;
+}
+
+impl Enforcer for Kernel {
+    fn raise(&mut self, what: &Enforcement, now: Now) -> Result<(), Error> {
+        Self::raise(self, what, now)
+    }
+
+    fn lift(&mut self, subject: &Subject) -> Result<bool, Error> {
+        Self::lift(self, subject)
+    }
+
+    fn set_allow(&mut self, nets: &[IpNet]) -> Result<(), Error> {
+        Self::set_allow(self, nets)
+    }
+
+    fn set_local(&mut self, addrs: &[IpAddr]) -> Result<(), Error> {
+        Self::set_local(self, addrs)
+    }
+
+    fn set_enforcing(&mut self, on: bool) -> Result<(), Error> {
+        Self::set_enforcing(self, on)
+    }
+
+    fn reconcile(&mut self, intent: &[Enforcement], now: Now) -> Result<Drift, Error> {
+        Self::reconcile(self, intent, now)
+    }
+
+    fn audit(&self, intent: &[Enforcement], now: Now) -> Result<Drift, Error> {
+        Self::audit(self, intent, now)
+    }
+
+    fn drops(&self, subject: &Subject) -> u64 {
+        Self::drops(self, subject)
+    }
+
+    fn counters(&self) -> Result<Counters, Error> {
+        Self::counters(self)
+    }
+
+    fn interfaces(&self) -> Vec<InterfaceStatus> {
+        Self::interfaces(self)
+    }
+}

@@ -1,0 +1,301 @@
+//! The one owner: feeds the node one input at a time and carries out each of its outputs, in order.
+//!
+//! Nothing here waits. The kernel's tables are memory, the store is a queue, a datagram that the socket refuses is
+//! lost (the mesh repairs that), and listeners are told through a broadcast that drops what they cannot take.
+
+mod answer;
+mod audit;
+mod listing;
+mod rotation;
+mod trouble;
+
+use super::{
+    books::{Books, Committed},
+    enforcer::Enforcer,
+    keys::{ClusterKeys, Rotation},
+    post::Sender,
+};
+use answer::Asker;
+use audit::Audits;
+use honeymesh_api::{Desk, Refusal, RefusalKind, Response};
+use honeymesh_format::CountsJson;
+use honeymesh_node::{Done, Input, NetworkFacts, Node, Order, OrderId, Output, Refused};
+use honeymesh_trap::StatusReader;
+use honeymesh_types::{Event, EventKind, MonoTime, Now, Subject};
+use listing::Listing;
+use std::{
+    collections::{BTreeMap, VecDeque},
+    net::SocketAddr,
+    time::Duration,
+};
+use tokio::sync::mpsc;
+use trouble::Troubles;
+
+pub use rotation::NewKeyRead;
+
+/// Everything an engine is made of.
+pub struct Parts<K> {
+    /// The brain, restored.
+    pub node: Node,
+    /// The kernel.
+    pub kernel: K,
+    /// The store.
+    pub books: Books,
+    /// One per cluster, in the order of the configuration.
+    pub posts: Vec<Sender>,
+    /// Where the clusters listen, in the same order.
+    pub listen: Vec<SocketAddr>,
+    /// The clusters' keys, in the same order.
+    pub keys: Vec<ClusterKeys>,
+    /// Where keys that were read come back to [`Engine::key_read`].
+    pub inner: mpsc::UnboundedSender<NewKeyRead>,
+    /// The traps' counters.
+    pub traps: StatusReader,
+    /// Whoever listens.
+    pub desk: Desk,
+    /// What an operator should mend, found at the start.
+    pub warnings: Vec<String>,
+    /// Both clocks.
+    pub clock: fn() -> Now,
+}
+
+/// The one owner of node and kernel.
+pub struct Engine<K> {
+    node: Node,
+    kernel: K,
+    books: Books,
+    posts: Vec<Sender>,
+    listen: Vec<SocketAddr>,
+    traps: StatusReader,
+    desk: Desk,
+    warnings: Vec<String>,
+    clock: fn() -> Now,
+    started: Now,
+    counts: CountsJson,
+    waiting: BTreeMap<OrderId, Asker>,
+    last_order: u64,
+    listings: VecDeque<Listing>,
+    rotations: Vec<Rotation>,
+    keys: Vec<ClusterKeys>,
+    inner: mpsc::UnboundedSender<NewKeyRead>,
+    audits: Audits,
+    troubles: Troubles,
+    outputs: Vec<Output>,
+    ready: bool,
+}
+
+/// What one input did to the kernel, for the evidence of how fast it was.
+struct Turn {
+    /// When the evidence came into user space.
+    evidence: MonoTime,
+    /// Whose entries are in the kernel now, and when they were.
+    raised: Vec<(Subject, MonoTime)>,
+    /// Whether the store was told something.
+    kept: bool,
+}
+
+impl<K: Enforcer> Engine<K> {
+    /// An engine that has done nothing yet.
+    #[must_use]
+    pub fn new(parts: Parts<K>) -> Self {
+        let started = (parts.clock)();
+        Self {
+            node: parts.node,
+            kernel: parts.kernel,
+            books: parts.books,
+            posts: parts.posts,
+            listen: parts.listen,
+            traps: parts.traps,
+            desk: parts.desk,
+            warnings: parts.warnings,
+            clock: parts.clock,
+            started,
+            counts: CountsJson::default(),
+            waiting: BTreeMap::new(),
+            last_order: 0,
+            listings: VecDeque::new(),
+            rotations: Vec::new(),
+            keys: parts.keys,
+            inner: parts.inner,
+            audits: Audits::new(started.mono),
+            troubles: Troubles::default(),
+            outputs: Vec::new(),
+            ready: false,
+        }
+    }
+
+    /// Brings the restored node and the kernel together: outputs of the restoration, the network, then the tables.
+    pub fn begin(&mut self, restored: Vec<Output>, facts: NetworkFacts) {
+        let now = (self.clock)();
+        self.carry_out(restored, now.mono, now);
+        self.network(facts);
+        self.reconcile();
+    }
+
+    /// Everything is up.
+    pub fn set_ready(&mut self) {
+        self.ready = true;
+    }
+
+    /// Takes one thing that happened. `evidence` is when it came into user space.
+    pub fn take(&mut self, input: Input, evidence: MonoTime) {
+        let now = (self.clock)();
+        let mut outputs = std::mem::take(&mut self.outputs);
+        self.node.handle(input, now, &mut outputs);
+        self.outputs = self.carry_out(outputs, evidence, now);
+    }
+
+    /// Takes a change of the network: what is ours is known to the kernel before anything is judged by it.
+    pub fn network(&mut self, facts: NetworkFacts) {
+        if let Err(error) = self.kernel.set_local(&facts.own) {
+            self.trouble("own addresses", None, &error);
+        }
+        let now = (self.clock)();
+        self.take(Input::Network(facts), now.mono);
+    }
+
+    /// How long the loop may sleep at most; zero if there is something to do at once.
+    #[must_use]
+    pub fn rest(&self) -> Duration {
+        if !self.listings.is_empty() {
+            return Duration::ZERO;
+        }
+        let now = (self.clock)().mono;
+        let due = [self.node.wake_at(), Some(self.audits.due()), self.rotation_due()].into_iter().flatten().min();
+        due.map_or(Duration::from_secs(1), |due| due.since(now))
+    }
+
+    /// Does what has fallen due.
+    pub fn tick(&mut self) {
+        let now = (self.clock)();
+        if self.node.wake_at().is_some_and(|due| due <= now.mono) {
+            self.take(Input::Wake, now.mono);
+        }
+        if self.audits.due() <= now.mono {
+            self.audit();
+        }
+        self.rotate(now.mono);
+        self.list_some();
+    }
+
+    /// Ends: everything is on the disk, and the kernel is handed back.
+    pub fn end(self) -> (K, Books) {
+        (self.kernel, self.books)
+    }
+
+    /// Carries out all outputs and gives the emptied list back.
+    fn carry_out(&mut self, mut outputs: Vec<Output>, evidence: MonoTime, now: Now) -> Vec<Output> {
+        let mut turn = Turn { evidence, raised: Vec::new(), kept: false };
+        for output in outputs.drain(..) {
+            self.carry_out_one(output, &mut turn, now);
+        }
+        outputs
+    }
+
+    fn carry_out_one(&mut self, output: Output, turn: &mut Turn, now: Now) {
+        match output {
+            Output::Enforce(what) => match self.kernel.raise(&what, now) {
+                Ok(()) => turn.raised.push((what.subject, (self.clock)().mono)),
+                Err(error) => self.trouble("a ban", Some(what.subject), &error),
+            },
+            Output::Release(subject) => match self.kernel.lift(&subject) {
+                Ok(_) => {}
+                Err(error) => self.trouble("an unban", Some(subject), &error),
+            },
+            Output::Protect(nets) => {
+                if let Err(error) = self.kernel.set_allow(&nets) {
+                    self.trouble("the never-ban set", None, &error);
+                }
+            }
+            Output::Enforcing(on) => {
+                if let Err(error) = self.kernel.set_enforcing(on) {
+                    self.trouble("the mode", None, &error);
+                }
+            }
+            Output::Reconcile => self.reconcile(),
+            Output::Keep(keep) => {
+                turn.kept = true;
+                self.books.keep(keep);
+            }
+            Output::Send { cluster, to, bytes } => {
+                if let Some(post) = self.posts.get(cluster) {
+                    post.send(to, &bytes);
+                }
+            }
+            Output::Tell(event) => self.tell(event, turn),
+            Output::Reply { id, result } => self.reply(id, result, turn.kept),
+        }
+    }
+
+    /// Makes the kernel equal to what the ledger wants.
+    fn reconcile(&mut self) {
+        let now = (self.clock)();
+        let intent = self.node.intent();
+        match self.kernel.reconcile(&intent, now) {
+            Ok(drift) if drift.is_none() => {}
+            Ok(drift) => tracing::info!(
+                missing = drift.missing.len(),
+                extra = drift.extra.len(),
+                different = drift.different.len(),
+                "kernel tables made equal to the ledger"
+            ),
+            Err(error) => self.trouble("the whole ban table", None, &error),
+        }
+    }
+
+    fn tell(&mut self, mut event: Event, turn: &Turn) {
+        if event.kind == EventKind::Ban
+            && let Some((_, done)) = turn.raised.iter().rev().find(|(subject, _)| Some(*subject) == event.subject)
+        {
+            let latency = done.since(turn.evidence);
+            self.counts.detect_to_ban.note(latency);
+            event.fields.insert("latency_us".into(), latency.as_micros().to_string());
+        }
+        self.publish(event);
+    }
+
+    /// Counts, stores, streams and logs an event.
+    fn publish(&mut self, event: Event) {
+        self.counts.note(&event);
+        self.desk.tell(&event);
+        super::journal::log(&event);
+        self.books.tell(event);
+    }
+
+    /// Sends an order to the node; its reply goes to `asker`.
+    fn order(&mut self, order: Order, asker: Asker) {
+        self.last_order += 1;
+        let id = OrderId(self.last_order);
+        self.waiting.insert(id, asker);
+        let now = (self.clock)();
+        self.take(Input::Order { id, order }, now.mono);
+    }
+
+    /// Answers an order: at once if nothing was kept, else when the store has it on the disk.
+    fn reply(&mut self, id: OrderId, result: Result<Done, Refused>, kept: bool) {
+        let Some(asker) = self.waiting.remove(&id) else { return };
+        let answer = match result {
+            Ok(done) => answer::done(&done, |subject| self.kernel.drops(subject), &asker),
+            Err(refused) => Err(answer::refused(&refused)),
+        };
+        let Some(reply) = asker.reply else { return };
+        if kept && answer.is_ok() {
+            self.books.when_committed(move |committed| reply.answer(if_committed(answer, committed)));
+        } else {
+            reply.answer(answer);
+        }
+    }
+}
+
+/// An order that is in force but not on the disk would be forgotten at the next start: that is no success.
+fn if_committed(answer: Result<Response, Refusal>, committed: Committed) -> Result<Response, Refusal> {
+    match committed {
+        Ok(()) => answer,
+        Err(why) => Err(Refusal::new(
+            RefusalKind::Broken,
+            format!(
+                "it is in force, but could not be stored and will be forgotten at the next start: {why}; free disk space and repeat it"
+            ),
+        )),
+    }
+}

@@ -1,0 +1,197 @@
+//! Questions from the desk, and their answers.
+
+use super::Engine;
+use crate::daemon::{enforcer::Enforcer, show};
+use honeymesh_api::{Question, Refusal, RefusalKind, Reply, Request, Response};
+use honeymesh_format::{BanJson, DoneJson, EventJson, EventQuery, Ttl};
+use honeymesh_mesh_proto::MemberState;
+use honeymesh_node::{Done, Lifetime, Order, Reach, Refused};
+use honeymesh_types::{Ban, Subject};
+use std::net::IpAddr;
+
+/// How many events the chain behind an address shows.
+const WHY_EVENTS_MAX: u64 = 50;
+
+/// Who waits for the reply to an order.
+#[derive(Debug)]
+pub struct Asker {
+    /// The way back; `None`: nobody.
+    pub reply: Option<Reply>,
+    /// What is known of the members, for an unban that waits: those that confirmed, those that did not.
+    members: Option<(Vec<String>, Vec<String>)>,
+}
+
+impl Asker {
+    /// Somebody who waits for the reply.
+    const fn new(reply: Reply) -> Self {
+        Self { reply: Some(reply), members: None }
+    }
+
+    /// Nobody waits.
+    pub const fn nobody() -> Self {
+        Self { reply: None, members: None }
+    }
+}
+
+impl<K: Enforcer> Engine<K> {
+    /// Takes a question; its answer may come later.
+    pub fn question(&mut self, question: Question) {
+        let (request, reply) = question.split();
+        match request {
+            Request::Status => reply.answer(Ok(Response::Status(Box::new(self.status())))),
+            Request::Bans(query) => self.list(query, reply),
+            Request::Events(query) => self.events(query, reply),
+            Request::Why(addr) => self.why(addr, reply),
+            Request::AllowList => reply.answer(Ok(Response::Allow(show::allow(&self.node)))),
+            Request::Peers => reply.answer(Ok(Response::Peers(show::peers(&self.node.peers(), (self.clock)())))),
+            Request::Ban(order) => {
+                let lifetime = lifetime(order.ttl);
+                let (subject, note, reach, force) = (order.subject, order.note, reach(order.local), order.force);
+                self.order(Order::Ban { subject, lifetime, note, reach, force }, Asker::new(reply));
+            }
+            Request::Unban(order) => {
+                let members = order.wait.is_some().then(|| self.members(order.local));
+                let order = Order::Unban { subject: order.subject, reach: reach(order.local) };
+                self.order(order, Asker { reply: Some(reply), members });
+            }
+            Request::AllowAdd(net) => self.order(Order::AllowAdd(net), Asker::new(reply)),
+            Request::AllowRemove(net) => self.order(Order::AllowRemove(net), Asker::new(reply)),
+            Request::SetMode(mode) => self.order(Order::SetMode(mode), Asker::new(reply)),
+            Request::KeyRotate { cluster, new } => self.rotate_key(&cluster, new, reply),
+            Request::Export { format, query, sink } => {
+                reply.answer(self.books.export(format, query, sink).map(|()| Response::Exporting));
+            }
+        }
+    }
+
+    /// This node confirms by answering. Of the others nothing is known: the mesh has no receipts yet.
+    fn members(&self, local: bool) -> (Vec<String>, Vec<String>) {
+        let confirmed = vec![self.node.name().to_string()];
+        if local {
+            return (confirmed, Vec::new());
+        }
+        let members = self.node.peers().into_iter().flat_map(|report| report.members);
+        let alive = members.filter(|member| member.state != MemberState::Down);
+        let mut others: Vec<String> =
+            alive.map(|member| member.name.map_or_else(|| format!("{:.8}", member.node), |name| name.to_string())).collect();
+        others.sort_unstable();
+        others.dedup();
+        (confirmed, others)
+    }
+
+    fn events(&self, query: EventQuery, reply: Reply) {
+        let reader = self.books.reader();
+        tokio::task::spawn_blocking(move || reply.answer(reader.page(&query).map(Response::Events)));
+    }
+
+    fn why(&self, addr: IpAddr, reply: Reply) {
+        let why = self.node.why(addr);
+        let drops: Vec<u64> = why.bans.iter().map(|ban| self.kernel.drops(&ban.ban.subject)).collect();
+        let reader = self.books.reader();
+        tokio::task::spawn_blocking(move || {
+            let query = EventQuery { subject: Some(Subject::host(addr)), limit: Some(WHY_EVENTS_MAX), ..EventQuery::default() };
+            let events: Vec<EventJson> = match reader.page(&query) {
+                Ok(page) => page.items,
+                Err(refusal) => return reply.answer(Err(refusal)),
+            };
+            let of = |subject: &Subject| {
+                let place = why.bans.iter().position(|ban| ban.ban.subject == *subject);
+                place.and_then(|place| drops.get(place).copied()).unwrap_or(0)
+            };
+            reply.answer(Ok(Response::Why(Box::new(show::why(&why, of, events)))));
+        });
+    }
+
+    fn status(&self) -> honeymesh_format::StatusJson {
+        let kernel = self.kernel.counters();
+        let mut warnings = self.warnings.clone();
+        warnings.extend(kernel.as_ref().err().map(|error| format!("the kernel's counters cannot be read: {error}")));
+        warnings.extend(self.live_warnings());
+        show::status(show::Parts {
+            node: &self.node.status(),
+            kernel: kernel.unwrap_or_default(),
+            interfaces: self.kernel.interfaces(),
+            traps: self.traps.read(),
+            clusters: show::clusters(&self.node.peers(), &self.listen),
+            audit: self.audits.last.clone(),
+            store: self.books.status(),
+            counts: &self.counts,
+            warnings,
+            started: self.started.wall,
+            ready: self.ready,
+            now: (self.clock)(),
+        })
+    }
+
+    /// What came up while running.
+    fn live_warnings(&self) -> impl Iterator<Item = String> {
+        let refused = self.troubles.refused;
+        let last = self.troubles.last.clone().filter(|_| refused > 0);
+        let kernel = last.map(|last| format!("{refused} changes were refused by the kernel, the last one: {last}"));
+        let detached = self.kernel.interfaces().into_iter().filter(|interface| !interface.attached);
+        let detached =
+            detached.map(|interface| format!("interface {} is not guarded any more; restart the daemon", interface.name));
+        let lost = self.books.status().lost;
+        let lost = (lost > 0)
+            .then(|| format!("{lost} bans or records could not be queued for the store and will be forgotten at the next start"));
+        let posted: u64 =
+            self.posts.iter().map(|post| post.counters().read()).map(|traffic| traffic.queue_full + traffic.would_block).sum();
+        let posted = (posted > 0)
+            .then(|| format!("{posted} mesh datagrams were lost on this machine because it was too busy; the mesh repairs that"));
+        let log = crate::daemon::logs::dropped();
+        let log = (log > 0).then(|| format!("{log} log lines were lost because nobody read them fast enough"));
+        let rotations = self.rotations.iter().filter_map(|rotation| self.keys.get(rotation.place));
+        let rotations = rotations.map(|keys| format!("a change of keys is under way in cluster {}", keys.cluster));
+        kernel.into_iter().chain(detached).chain(lost).chain(posted).chain(log).chain(rotations.collect::<Vec<_>>())
+    }
+}
+
+const fn reach(local: bool) -> Reach {
+    if local { Reach::Here } else { Reach::Mesh }
+}
+
+const fn lifetime(ttl: Ttl) -> Lifetime {
+    match ttl {
+        Ttl::Configured => Lifetime::Default,
+        Ttl::Forever => Lifetime::Forever,
+        Ttl::For(duration) => Lifetime::For(duration),
+    }
+}
+
+/// What was done, as users read it. An unban that neither lifted anything nor was said to anybody found nothing.
+pub fn done(done: &Done, drops: impl Fn(&Subject) -> u64, asker: &Asker) -> Result<Response, Refusal> {
+    let json = |ban: &Ban| BanJson::new(ban, drops(&ban.subject));
+    let names = |clusters: &[honeymesh_types::ClusterName]| clusters.iter().map(ToString::to_string).collect();
+    let mut answer = DoneJson { detail: done.to_string(), changed: true, ..DoneJson::default() };
+    match done {
+        Done::Banned { ban, changed, clusters } => {
+            answer.changed = *changed;
+            answer.bans = vec![json(ban)];
+            answer.clusters = names(clusters);
+        }
+        Done::Unbanned { was: None, clusters, covered_by, .. } if clusters.is_empty() && covered_by.is_empty() => {
+            return Err(Refusal::new(RefusalKind::NotFound, done.to_string()));
+        }
+        Done::Unbanned { was, clusters, covered_by, .. } => {
+            answer.changed = was.is_some();
+            answer.bans = covered_by.iter().map(json).collect();
+            answer.clusters = names(clusters);
+            let (confirmed, unconfirmed) = asker.members.clone().unzip();
+            (answer.confirmed, answer.unconfirmed) = (confirmed, unconfirmed);
+        }
+        Done::Allowed { changed, .. } => answer.changed = *changed,
+        Done::ModeSet { mode, before } => answer.changed = mode != before,
+        Done::Disallowed { .. } | Done::KeysChanged { .. } => {}
+    }
+    Ok(Response::Done(answer))
+}
+
+/// A refusal of the node, with the status that fits.
+pub fn refused(refused: &Refused) -> Refusal {
+    let kind = match refused {
+        Refused::NoTime | Refused::Lockdown => RefusalKind::Bad,
+        Refused::NotAllowed(_) | Refused::UnknownCluster(_) => RefusalKind::NotFound,
+        Refused::Ledger(_) | Refused::AllowFull(_) | Refused::Keys(_) => RefusalKind::Conflict,
+    };
+    Refusal::new(kind, refused.to_string())
+}

@@ -1,0 +1,82 @@
+//! Long lists of bans, read a little at a time between inputs, so that no reader delays a ban.
+
+use super::Engine;
+use crate::daemon::enforcer::Enforcer;
+use honeymesh_api::{BANS_PAGE_MAX, BansQuery, Page, Refusal, RefusalKind, Reply, Response};
+use honeymesh_format::BanJson;
+use honeymesh_types::{Ban, Subject};
+use std::ops::Bound;
+
+/// Bans that are read between two inputs.
+const BANS_PER_TURN: usize = 500;
+/// Lists that may be under way; one more is refused.
+const LISTINGS_MAX: usize = 16;
+
+/// A list under way.
+#[derive(Debug)]
+pub struct Listing {
+    query: BansQuery,
+    /// Behind which subject to go on; before the first one if nothing was read yet.
+    from: Bound<Subject>,
+    found: Vec<(Ban, u64)>,
+    reply: Reply,
+}
+
+impl<K: Enforcer> Engine<K> {
+    /// Begins a list; [`Engine::list_some`] goes on with it.
+    pub(super) fn list(&mut self, query: BansQuery, reply: Reply) {
+        if self.listings.len() >= LISTINGS_MAX {
+            return reply
+                .answer(Err(Refusal::new(RefusalKind::Busy, "too many lists of bans are being read; try again in a moment")));
+        }
+        let mut listing = Listing { query, from: Bound::Unbounded, found: Vec::new(), reply };
+        listing.from = query.after.map_or(Bound::Unbounded, Bound::Excluded);
+        if let Some(subject) = query.subject {
+            self.list_covering(&mut listing, subject);
+        }
+        self.listings.push_back(listing);
+    }
+
+    /// What covers `subject` comes first in the order of subjects; what lies inside it follows from there on.
+    fn list_covering(&self, listing: &mut Listing, subject: Subject) {
+        let mut covering = self.node.covering(&subject);
+        covering.retain(|ban| ban.subject != subject && listing.query.after.is_none_or(|after| ban.subject > after));
+        covering.sort_unstable_by_key(|ban| ban.subject);
+        listing.found = covering.into_iter().map(|ban| self.with_drops(ban)).collect();
+        if listing.query.after.is_none_or(|after| after < subject) {
+            listing.from = Bound::Included(subject);
+        }
+    }
+
+    fn with_drops(&self, ban: Ban) -> (Ban, u64) {
+        let drops = self.kernel.drops(&ban.subject);
+        (ban, drops)
+    }
+
+    /// Reads a little more of the list that waits longest.
+    pub(super) fn list_some(&mut self) {
+        let Some(mut listing) = self.listings.pop_front() else { return };
+        let limit = listing.query.limit.clamp(1, BANS_PAGE_MAX);
+        let inside = |ban: &Ban| listing.query.subject.is_none_or(|subject| ban.subject.is_within(&subject.net()));
+        // One more than the page tells whether there is another page.
+        let room = (limit + 1).saturating_sub(listing.found.len()).min(BANS_PER_TURN);
+        let more: Vec<Ban> = self.node.bans_from(listing.from).take_while(inside).take(room).collect();
+        let is_over = more.len() < room || listing.found.len() + more.len() > limit;
+        if let Some(last) = more.last() {
+            listing.from = Bound::Excluded(last.subject);
+        }
+        listing.found.extend(more.into_iter().map(|ban| self.with_drops(ban)));
+        if is_over { answer(listing, limit) } else { self.listings.push_back(listing) }
+    }
+}
+
+/// Turns the list into its answer on another thread: it may be long.
+fn answer(mut listing: Listing, limit: usize) {
+    tokio::task::spawn_blocking(move || {
+        let is_last = listing.found.len() <= limit;
+        listing.found.truncate(limit);
+        let next = listing.found.last().filter(|_| !is_last).map(|(ban, _)| ban.subject.to_string());
+        let items = listing.found.iter().map(|(ban, drops)| BanJson::new(ban, *drops)).collect();
+        listing.reply.answer(Ok(Response::Bans(Page { items, next })));
+    });
+}

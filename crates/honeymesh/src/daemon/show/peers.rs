@@ -1,0 +1,73 @@
+//! Mesh members and clusters.
+
+use super::id;
+use honeymesh_format::{ClusterJson, PeerJson, time_micros};
+use honeymesh_mesh_proto::{Member, MemberState, PeerStats, Refusals};
+use honeymesh_node::PeerReport;
+use honeymesh_types::{MonoTime, Now, WallTime};
+use std::{collections::BTreeMap, net::SocketAddr};
+
+/// All members of all clusters, in the order of the configuration and then of their identities.
+#[must_use]
+pub fn peers(reports: &[PeerReport], now: Now) -> Vec<PeerJson> {
+    reports.iter().flat_map(|report| report.members.iter().map(move |member| peer(report, member, now))).collect()
+}
+
+fn peer(report: &PeerReport, member: &Member, now: Now) -> PeerJson {
+    let stats = report.stats.peers.iter().find(|stats| stats.node == Some(member.node));
+    let count = |read: fn(&PeerStats) -> u64| stats.map_or(0, read);
+    PeerJson {
+        cluster: report.cluster.to_string(),
+        name: member.name.as_ref().map(ToString::to_string),
+        id: id(member.node),
+        address: member.addr.to_string(),
+        state: state(member.state).into(),
+        trust: report.trust.to_string(),
+        last_heard: stats.map(|stats| time_micros(wall_of(stats.heard, now))),
+        received: count(|stats| stats.received),
+        sent: count(|stats| stats.sent),
+        records: count(|stats| stats.records_new),
+        refused: stats.map(|stats| refused(&stats.refused)).unwrap_or_default(),
+    }
+}
+
+/// The clusters of this node; `listen` has their addresses in the same order.
+#[must_use]
+pub fn clusters(reports: &[PeerReport], listen: &[SocketAddr]) -> Vec<ClusterJson> {
+    let listen = listen.iter().map(ToString::to_string).chain(std::iter::repeat(String::new()));
+    reports.iter().zip(listen).map(|(report, listen)| cluster(report, listen)).collect()
+}
+
+fn cluster(report: &PeerReport, listen: String) -> ClusterJson {
+    let down = report.members.iter().filter(|member| member.state == MemberState::Down).count();
+    ClusterJson {
+        name: report.cluster.to_string(),
+        trust: report.trust.to_string(),
+        id: id(report.identity),
+        listen,
+        members_alive: (report.members.len() - down) as u64,
+        members_down: down as u64,
+        records: report.stats.records as u64,
+        fingerprint: format!("{:032x}", report.fingerprint),
+        received: report.stats.received,
+        sent: report.stats.sent,
+        refused: refused(&report.stats.refused),
+    }
+}
+
+fn refused(refusals: &Refusals) -> BTreeMap<String, u64> {
+    refusals.iter().map(|(why, count)| (why.to_string(), count)).collect()
+}
+
+const fn state(state: MemberState) -> &'static str {
+    match state {
+        MemberState::Alive => "alive",
+        MemberState::Suspect => "suspect",
+        MemberState::Down => "down",
+    }
+}
+
+/// What the wall clock showed at a monotonic time, by the clock of today.
+fn wall_of(mono: MonoTime, now: Now) -> WallTime {
+    now.wall.minus(now.mono.since(mono))
+}

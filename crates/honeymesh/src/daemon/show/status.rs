@@ -1,0 +1,135 @@
+//! The node in numbers.
+
+use honeymesh_format::{
+    AuditJson, BansJson, ClusterJson, CountersJson, CountsJson, InterfaceJson, StatusJson, StoreJson, TrapJson, time_micros,
+};
+use honeymesh_node::Status;
+use honeymesh_trap::TrapStatus;
+use honeymesh_types::{Now, WallTime};
+use honeymesh_xdp::{Counters, InterfaceStatus};
+use std::collections::BTreeMap;
+
+/// Everything a status is made of.
+#[derive(Debug)]
+pub struct Parts<'a> {
+    /// The brain in numbers.
+    pub node: &'a Status,
+    /// What the kernel counted.
+    pub kernel: Counters,
+    /// The guarded interfaces.
+    pub interfaces: Vec<InterfaceStatus>,
+    /// The traps.
+    pub traps: Vec<TrapStatus>,
+    /// The clusters.
+    pub clusters: Vec<ClusterJson>,
+    /// The last audit.
+    pub audit: Option<AuditJson>,
+    /// The store.
+    pub store: StoreJson,
+    /// What happened since the start.
+    pub counts: &'a CountsJson,
+    /// What an operator should mend.
+    pub warnings: Vec<String>,
+    /// When the daemon started.
+    pub started: WallTime,
+    /// Whether everything is up.
+    pub ready: bool,
+    /// Now.
+    pub now: Now,
+}
+
+/// The status as users read it.
+#[must_use]
+pub fn status(parts: Parts<'_>) -> StatusJson {
+    StatusJson {
+        version: env!("CARGO_PKG_VERSION").into(),
+        node: parts.node.name.to_string(),
+        mode: parts.node.mode.to_string(),
+        ready: parts.ready,
+        started: time_micros(parts.started),
+        uptime_seconds: parts.now.wall.since(parts.started).as_secs(),
+        warnings: parts.warnings,
+        interfaces: parts.interfaces.iter().map(interface).collect(),
+        bans: bans(parts.node),
+        kernel: kernel(&parts.kernel, parts.node),
+        traps: parts.traps.iter().map(trap).collect(),
+        clusters: parts.clusters,
+        audit: parts.audit,
+        store: parts.store,
+        counts: parts.counts.clone(),
+    }
+}
+
+fn interface(interface: &InterfaceStatus) -> InterfaceJson {
+    InterfaceJson {
+        name: interface.name.clone(),
+        index: interface.index,
+        xdp_mode: interface.mode.to_string(),
+        attached: interface.attached,
+    }
+}
+
+fn bans(node: &Status) -> BansJson {
+    let ledger = &node.ledger;
+    BansJson {
+        total: ledger.bans as u64,
+        enforced: ledger.enforced as u64,
+        capacity: ledger.bans_max as u64,
+        by_reason: ledger.by_reason.iter().map(|(reason, count)| (reason.to_string(), *count as u64)).collect(),
+    }
+}
+
+fn kernel(counters: &Counters, node: &Status) -> CountersJson {
+    CountersJson {
+        packets: counters.packets,
+        passed: counters.passed,
+        dropped: counters.dropped,
+        dropped_v4: counters.dropped_v4,
+        dropped_v6: counters.dropped_v6,
+        dropped_net: counters.dropped_net,
+        dropped_dark: counters.dropped_dark,
+        dropped_scan: counters.dropped_scan,
+        would_drop: counters.would_drop,
+        malformed: counters.malformed,
+        allowed: counters.allowed,
+        knocks: counters.knocks,
+        knocks_lost: counters.knocks_lost,
+        scans: counters.scans,
+        budget_full: counters.budget_full,
+        more: more(counters, node),
+    }
+}
+
+/// Counters without a place of their own in the contract's shape.
+fn more(counters: &Counters, node: &Status) -> BTreeMap<String, u64> {
+    let brain = &node.counters;
+    [
+        ("extensions", counters.extensions),
+        ("neighbour", counters.neighbour),
+        ("not_ip", counters.not_ip),
+        ("scan_state_lost", counters.scan_state_lost),
+        ("too_nested", counters.too_nested),
+        ("events_suppressed", brain.suppressed),
+        ("not_restored", brain.not_restored),
+        ("peers_unprotected", brain.peers_unprotected),
+        ("records_published", brain.published),
+        ("records_refused", brain.records_refused),
+    ]
+    .into_iter()
+    .map(|(name, count)| (name.to_owned(), count))
+    .collect()
+}
+
+fn trap(trap: &TrapStatus) -> TrapJson {
+    TrapJson {
+        name: trap.name.clone(),
+        service: trap.service.into(),
+        listen: trap.listen.iter().map(ToString::to_string).collect(),
+        active: trap.active,
+        sessions: trap.sessions,
+        refused: trap.refused,
+        bytes: trap.bytes,
+        reports_lost: trap.reports_lost,
+        errors: trap.panics.saturating_add(trap.accept_errors),
+    }
+}

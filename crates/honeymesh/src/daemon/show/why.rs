@@ -1,0 +1,78 @@
+//! The whole chain behind one address.
+
+use super::id;
+use honeymesh_format::{
+    BanJson, ClaimJson, EventJson, PastJson, ProtectedJson, RecordJson, WhyBanJson, WhyJson, time_micros, time_seconds,
+};
+use honeymesh_node::{Claim, Origin, Past, Why, WhyBan, WhyRecord};
+use honeymesh_types::Subject;
+
+/// Bytes of an Ed25519 signature, the last ones of a record.
+const SIGNATURE_BYTES: usize = 64;
+
+/// The chain with the kernel's drops and the events that were seen.
+#[must_use]
+pub fn why(why: &Why, drops: impl Fn(&Subject) -> u64, events: Vec<EventJson>) -> WhyJson {
+    WhyJson {
+        address: why.addr.to_string(),
+        banned: !why.bans.is_empty(),
+        enforced: why.protected.is_empty() && why.bans.iter().any(|why| why.ban.enforced),
+        mode: why.mode.to_string(),
+        verdict: why.verdict.clone(),
+        bans: why.bans.iter().map(|ban| why_ban(ban, drops(&ban.ban.subject))).collect(),
+        protected: why.protected.iter().map(|net| ProtectedJson { net: net.net.to_string(), why: net.why.to_string() }).collect(),
+        records: why.records.iter().map(record).collect(),
+        past: why.past.iter().map(past).collect(),
+        events,
+    }
+}
+
+fn why_ban(why: &WhyBan, drops: u64) -> WhyBanJson {
+    WhyBanJson {
+        ban: BanJson::new(&why.ban, drops),
+        claims: why.claims.iter().map(|(claim, counts)| claim_json(claim, *counts)).collect(),
+        records: why.records.iter().map(record).collect(),
+    }
+}
+
+fn claim_json(claim: &Claim, counts: bool) -> ClaimJson {
+    let (cluster, origin_id) = match &claim.origin {
+        Origin::Local => (None, None),
+        Origin::Peer { cluster, node } => (Some(cluster.to_string()), Some(id(*node))),
+    };
+    ClaimJson {
+        origin: claim.origin_name.clone(),
+        cluster,
+        origin_id,
+        reasons: claim.reasons.words().map(str::to_owned).collect(),
+        grade: claim.grade.to_string(),
+        scope: claim.scope.to_string(),
+        score: claim.score,
+        since: time_seconds(claim.since),
+        last: time_seconds(claim.last),
+        until: claim.until.map(time_seconds),
+        note: claim.note.clone(),
+        evidence: claim.evidence.map(|event| event.to_string()),
+        trust: claim.trust.to_string(),
+        counts,
+    }
+}
+
+fn record(why: &WhyRecord) -> RecordJson {
+    let record = &why.record;
+    let signature = why.raw.len().checked_sub(SIGNATURE_BYTES).and_then(|start| why.raw.get(start..)).unwrap_or_default();
+    RecordJson {
+        cluster: why.cluster.to_string(),
+        subject: record.subject.to_string(),
+        said: if record.is_ban() { "ban" } else { "unban" }.into(),
+        origin: record.origin_name.to_string(),
+        origin_id: id(record.origin),
+        at: time_micros(record.at.wall()),
+        until: time_seconds(record.until()),
+        signature: crate::daemon::state_dir::hex(signature),
+    }
+}
+
+fn past(past: &Past) -> PastJson {
+    PastJson { subject: past.subject.to_string(), at: time_micros(past.at), how: past.how.clone() }
+}

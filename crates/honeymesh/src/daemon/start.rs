@@ -1,0 +1,290 @@
+//! The start: everything that needs power or can fail is opened here, in an order in which a failure leaves nothing behind.
+
+use super::{
+    books::Books,
+    facts,
+    keys::ClusterKeys,
+    post,
+    state_dir::{Seed, StateDir},
+};
+use crate::{
+    config::{self, Advertise, Attach, Cluster, Config, OnExit, Spoofable, secrets},
+    failure::Failure,
+};
+use honeymesh_api::{ControlSocket, Tls, Token};
+use honeymesh_mesh::Port;
+use honeymesh_node::{ClusterConfig, NetworkFacts, Node, Output, Policy, Ttls};
+use honeymesh_trap::{Bound, TrapOptions};
+use honeymesh_xdp::{Kernel, Knocks};
+use std::net::{SocketAddr, TcpListener};
+
+/// Everything that was opened.
+pub struct Opened {
+    /// The control socket.
+    pub control: ControlSocket,
+    /// The HTTPS door, unless it is switched off.
+    pub https: Option<Https>,
+    /// The traps.
+    pub traps: Bound,
+    /// One socket per cluster.
+    pub ports: Vec<Port>,
+    /// The kernel.
+    pub kernel: Kernel,
+    /// What the kernel sees.
+    pub knocks: Knocks,
+    /// The store.
+    pub books: Books,
+    /// The brain, restored.
+    pub node: Node,
+    /// What came of the restoration.
+    pub restored: Vec<Output>,
+    /// The network around.
+    pub facts: NetworkFacts,
+    /// The clusters' keys.
+    pub keys: Vec<ClusterKeys>,
+}
+
+/// What the HTTPS door needs.
+pub struct Https {
+    /// Its socket.
+    pub listener: TcpListener,
+    /// Its certificate.
+    pub tls: Tls,
+    /// Its token.
+    pub token: Token,
+}
+
+/// Opens everything.
+///
+/// # Errors
+/// [`Failure::Usage`] for what is wrong in the configuration, [`Failure::Refused`] for what the machine refuses. The
+/// kernel is touched last, so nothing before it leaves more than files behind.
+pub fn open(config: &Config) -> Result<Opened, Failure> {
+    let state = StateDir::prepare(&config.node.state_dir).map_err(Failure::Refused)?;
+    let control = ControlSocket::bind(&config.control_socket(), state.group()).map_err(refused)?;
+    let identity = state.identity().map_err(Failure::Refused)?;
+    let keys = keys(config)?;
+    let books = Books::open(&config.node.state_dir, &config.store).map_err(Failure::Refused)?;
+    let traps = honeymesh_trap::bind(trap_options(config)).map_err(|error| trap_failure(&error))?;
+    let ports = config.clusters.iter().map(port).collect::<Result<_, _>>()?;
+    let https = https(config)?;
+    let (kernel, knocks) = kernel(config)?;
+    let now = honeymesh_xdp::now();
+    let mut node = Node::new(node_config(config, &identity, &keys)?, now);
+    let mut restored = Vec::new();
+    let kept = books.kept().map_err(Failure::Refused)?;
+    node.restore(kept, now, &mut restored);
+    Ok(Opened { control, https, traps, ports, kernel, knocks, books, node, restored, facts: facts::now(), keys })
+}
+
+fn refused(error: impl std::fmt::Display) -> Failure {
+    Failure::Refused(error.to_string())
+}
+
+fn keys(config: &Config) -> Result<Vec<ClusterKeys>, Failure> {
+    let one = |cluster: &Cluster| {
+        let ring = secrets::read_keys(&cluster.key_file.value)
+            .map_err(|error| Failure::usage(format!("cluster `{}`: key_file: {error}", cluster.name.value)))?;
+        let file = cluster.key_file.value.clone();
+        Ok(ClusterKeys { cluster: cluster.name.value.clone(), file, grace: cluster.key_grace, ring })
+    };
+    config.clusters.iter().map(one).collect()
+}
+
+fn trap_options(config: &Config) -> honeymesh_trap::Options {
+    let trap = |trap: &config::Trap| TrapOptions {
+        name: trap.name.value.clone(),
+        service: trap.service.clone(),
+        listen: trap.listen.iter().map(|listen| listen.value).collect(),
+    };
+    let limits = &config.trap_limits;
+    honeymesh_trap::Options {
+        traps: config.traps.iter().map(trap).collect(),
+        limits: honeymesh_trap::Limits {
+            sessions_max: limits.sessions_max,
+            sessions_per_source_max: limits.sessions_per_source_max,
+            capture_bytes_max: limits.capture_max,
+            read_deadline: limits.read_deadline,
+            session_deadline: limits.session_deadline,
+            ..honeymesh_trap::Limits::default()
+        },
+    }
+}
+
+/// An address that this machine does not have is a mistake in the file; one that is taken is the machine's refusal.
+fn bind_failure(words: &str, error: &std::io::Error) -> Failure {
+    match error.kind() {
+        std::io::ErrorKind::AddrNotAvailable => Failure::usage(words),
+        _ => Failure::Refused(words.into()),
+    }
+}
+
+fn trap_failure(error: &honeymesh_trap::Error) -> Failure {
+    let honeymesh_trap::Error::Bind { source, .. } = error;
+    bind_failure(&error.to_string(), source)
+}
+
+/// What to do about an address that cannot be bound.
+fn mend(error: &std::io::Error, port: u16) -> String {
+    match error.kind() {
+        std::io::ErrorKind::AddrInUse => {
+            "another program has it (`ss -lnptu` shows which); stop that or give another port".into()
+        }
+        std::io::ErrorKind::PermissionDenied if port < 1_024 => {
+            "ports below 1024 need root; start as root or use a higher port".into()
+        }
+        std::io::ErrorKind::AddrNotAvailable => {
+            "this machine does not have the address (`ip address` shows them); use one of its own".into()
+        }
+        _ => "check the address".into(),
+    }
+}
+
+fn port(cluster: &Cluster) -> Result<Port, Failure> {
+    let options = honeymesh_mesh::Options {
+        cluster: cluster.name.value.clone(),
+        listen: cluster.listen.value,
+        datagram_bytes_max: honeymesh_mesh_proto::limits::DATAGRAM_BYTES_MAX,
+        queue_max: post::QUEUE_MAX,
+    };
+    Port::bind(options).map_err(|error| {
+        let honeymesh_mesh::Error::Bind { source, .. } = &error;
+        bind_failure(&error.to_string(), source)
+    })
+}
+
+fn https(config: &Config) -> Result<Option<Https>, Failure> {
+    let Some(listen) = &config.api.listen else { return Ok(None) };
+    let addr = listen.value;
+    let listener = TcpListener::bind(addr).map_err(|error| {
+        let words = format!("the API ([api] listen) cannot listen on {addr}: {error}; {}", mend(&error, addr.port()));
+        bind_failure(&words, &error)
+    })?;
+    let names = [config.node.name.to_string(), addr.ip().to_string()];
+    let tls = Tls::load_or_create(&config.node.state_dir, &names).map_err(refused)?;
+    let (token, is_new) = Token::load_or_create(&config.api.token_file.value).map_err(refused)?;
+    tracing::info!(
+        "the API listens on https://{addr}; certificate SHA-256 {}{}; token in {}{}",
+        tls.fingerprint(),
+        if tls.is_new() { " (made now)" } else { "" },
+        config.api.token_file.value.display(),
+        if is_new { " (made now)" } else { "" }
+    );
+    Ok(Some(Https { listener, tls, token }))
+}
+
+fn kernel(config: &Config) -> Result<(Kernel, Knocks), Failure> {
+    use honeymesh_xdp::Error;
+    let options = kernel_options(config).map_err(|error| Failure::usage(error.to_string()))?;
+    Kernel::start(&options).map_err(|error| match &error {
+        Error::NoSuchInterface { .. } => Failure::usage(format!("{error}; mend [xdp] interfaces")),
+        Error::NoDefaultRoute { .. } | Error::Options(_) => Failure::usage(error.to_string()),
+        _ => Failure::Refused(error.to_string()),
+    })
+}
+
+fn kernel_options(config: &Config) -> Result<honeymesh_xdp::Options, honeymesh_xdp::Error> {
+    let mut interfaces: Vec<String> = config.xdp.interfaces.iter().map(|name| name.value.clone()).collect();
+    if interfaces.is_empty() {
+        interfaces.push(honeymesh_xdp::default_route_interface()?);
+    }
+    Ok(honeymesh_xdp::Options {
+        interfaces,
+        attach: match config.xdp.attach {
+            Attach::Auto => honeymesh_xdp::Attach::Auto,
+            Attach::Native => honeymesh_xdp::Attach::Native,
+            Attach::Generic => honeymesh_xdp::Attach::Generic,
+        },
+        pin_dir: config.xdp.pin_dir.clone(),
+        max_bans: config.bans.max,
+        scan: honeymesh_xdp::ScanOptions {
+            ports: config.scan.ports,
+            window: config.scan.window,
+            spoofable: match config.scan.spoofable.value {
+                Spoofable::Dark => honeymesh_xdp::Spoofable::Dark,
+                Spoofable::All => honeymesh_xdp::Spoofable::All,
+                Spoofable::Off => honeymesh_xdp::Spoofable::Off,
+            },
+            ttl: config.bans.ttl_spoofable.value,
+            budget: config.scan.budget,
+        },
+        exit: match config.xdp.on_exit {
+            OnExit::Hold => honeymesh_xdp::OnExit::Hold,
+            OnExit::Release => honeymesh_xdp::OnExit::Release,
+        },
+    })
+}
+
+fn node_config(config: &Config, identity: &Seed, keys: &[ClusterKeys]) -> Result<honeymesh_node::Config, Failure> {
+    let clusters = config.clusters.iter().zip(keys).map(|(cluster, keys)| cluster_config(config, cluster, identity, keys));
+    Ok(honeymesh_node::Config {
+        name: config.node.name.clone(),
+        policy: policy(config),
+        scan: honeymesh_detect::ScanPolicy {
+            spoofable: match config.scan.spoofable.value {
+                Spoofable::Dark => honeymesh_detect::Spoofable::Dark,
+                Spoofable::All => honeymesh_detect::Spoofable::All,
+                Spoofable::Off => honeymesh_detect::Spoofable::Off,
+            },
+        },
+        clusters: clusters.collect::<Result<_, _>>()?,
+        allow: config.allow.iter().map(|net| net.value).collect(),
+        seed: random()?,
+    })
+}
+
+fn policy(config: &Config) -> Policy {
+    let bans = &config.bans;
+    Policy {
+        mode: config.node.mode.value,
+        bans_max: bans.max as usize,
+        spoofable_max: config.scan.budget as usize,
+        ttl: Ttls {
+            trap: bans.ttl_trap,
+            scan: bans.ttl_scan,
+            mesh: bans.ttl_mesh,
+            spoofable: bans.ttl_spoofable.value,
+            feed: bans.ttl,
+            manual: Some(bans.ttl),
+        },
+    }
+}
+
+fn cluster_config(config: &Config, cluster: &Cluster, identity: &Seed, keys: &ClusterKeys) -> Result<ClusterConfig, Failure> {
+    let mesh = honeymesh_mesh_proto::Config {
+        cluster: cluster.name.value.clone(),
+        node_name: config.node.name.clone(),
+        identity: identity.clone(),
+        advertise: advertised(cluster),
+        keys: keys.ring.clone(),
+        join: cluster.join.clone(),
+        members: Vec::new(),
+        limits: honeymesh_mesh_proto::Limits { origin_rate: cluster.rate, ..honeymesh_mesh_proto::Limits::default() },
+        boot_salt: random()?,
+        seed: random()?,
+    };
+    Ok(ClusterConfig { mesh, trust: cluster.trust.value })
+}
+
+/// With a wildcard the mesh learns its address from the first peer it meets.
+fn advertised(cluster: &Cluster) -> SocketAddr {
+    let listen = cluster.listen.value;
+    match cluster.advertise {
+        Some(Advertise { addr, port }) => SocketAddr::new(addr, port.unwrap_or(listen.port())),
+        None => listen,
+    }
+}
+
+fn random() -> Result<u64, Failure> {
+    getrandom::u64().map_err(|error| Failure::Refused(format!("the kernel gives no random bytes: {error}")))
+}
+
+/// Warnings of the configuration that a status shows as long as the daemon runs.
+#[must_use]
+pub fn warnings(problems: &[config::problem::Problem]) -> Vec<String> {
+    problems
+        .iter()
+        .filter(|problem| problem.severity == config::problem::Severity::Warning)
+        .map(|problem| problem.what.clone())
+        .collect()
+}

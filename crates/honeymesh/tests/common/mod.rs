@@ -1,0 +1,235 @@
+//! A network of its own for each test: one namespace with the daemon, one with a stranger, a veth between them.
+
+use std::{
+    fs,
+    io::{BufRead, BufReader},
+    os::unix::process::ExitStatusExt,
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Output, Stdio},
+    sync::{
+        atomic::{AtomicU32, Ordering},
+        mpsc,
+    },
+    time::{Duration, Instant},
+};
+
+/// How long anything in these tests may take.
+const PATIENCE: Duration = Duration::from_secs(30);
+static NEXT: AtomicU32 = AtomicU32::new(0);
+
+/// Whether the test can run here; says loudly why not.
+pub fn is_root() -> bool {
+    let root = nix::unistd::geteuid().is_root();
+    if !root {
+        eprintln!("SKIPPED: needs root for network namespaces and XDP");
+    }
+    root
+}
+
+/// Two namespaces, a veth pair, a state directory. Everything goes when it is dropped.
+pub struct Net {
+    pub node: String,
+    pub stranger: String,
+    pub interface: String,
+    pub dir: tempfile::TempDir,
+    pub pin_dir: PathBuf,
+}
+
+pub fn sh(line: &str) {
+    let output = Command::new("bash").args(["-ec", line]).output().unwrap();
+    assert!(output.status.success(), "{line}\n{}", String::from_utf8_lossy(&output.stderr));
+}
+
+impl Net {
+    pub fn new() -> Self {
+        let id = format!("{}x{}", std::process::id() % 1_000_000, NEXT.fetch_add(1, Ordering::Relaxed));
+        let (node, stranger) = (format!("hmr-n{id}"), format!("hmr-s{id}"));
+        let (inner, outer) = (format!("n{id}"), format!("s{id}"));
+        let net = Self {
+            pin_dir: Path::new("/sys/fs/bpf").join(format!("hmr-{id}")),
+            dir: tempfile::tempdir().unwrap(),
+            interface: inner.clone(),
+            node: node.clone(),
+            stranger: stranger.clone(),
+        };
+        sh(&format!(
+            "ip netns add {node}; ip netns add {stranger}
+             ip link add {inner} netns {node} type veth peer name {outer} netns {stranger}
+             ip -n {node} addr add 10.77.0.1/24 dev {inner}; ip -n {node} addr add fd77::1/64 dev {inner} nodad
+             ip -n {stranger} addr add 10.77.0.2/24 dev {outer}; ip -n {stranger} addr add fd77::2/64 dev {outer} nodad
+             ip -n {node} link set lo up; ip -n {node} link set {inner} up
+             ip -n {stranger} link set lo up; ip -n {stranger} link set {outer} up
+             ip -n {node} route add default via 10.77.0.254"
+        ));
+        net
+    }
+
+    /// A configuration with `more` at its end.
+    pub fn config(&self, more: &str) -> PathBuf {
+        let file = self.dir.path().join("honeymesh.toml");
+        let text = format!(
+            "[node]\nname = \"roof\"\nstate_dir = \"{}\"\n[xdp]\ninterfaces = [\"{}\"]\npin_dir = \"{}\"\n[api]\nlisten = \"127.0.0.1:8443\"\n{more}\n",
+            self.state_dir().display(),
+            self.interface,
+            self.pin_dir.display()
+        );
+        fs::write(&file, text).unwrap();
+        file
+    }
+
+    pub fn state_dir(&self) -> PathBuf {
+        self.dir.path().join("state")
+    }
+
+    pub fn socket(&self) -> PathBuf {
+        self.state_dir().join("honeymesh.sock")
+    }
+
+    /// The daemon's command line, not started yet. `ip netns exec` would hide the BPF file system.
+    pub fn daemon_command(&self, config: &Path) -> Command {
+        let mut command = Command::new("nsenter");
+        command.arg(format!("--net=/run/netns/{}", self.node)).arg(env!("CARGO_BIN_EXE_honeymesh"));
+        command.args(["run", "--config"]).arg(config).stderr(Stdio::piped()).stdout(Stdio::null()).stdin(Stdio::null());
+        command
+    }
+
+    /// Starts the daemon and waits for `ready`.
+    pub fn start(&self, config: &Path) -> Daemon {
+        let mut daemon = Daemon::spawn(self.daemon_command(config));
+        daemon.wait_for("ready");
+        daemon
+    }
+
+    /// A daemon that must not come up: its exit code and its last line.
+    pub fn start_fails(&self, config: &Path) -> (i32, String) {
+        fails(self.daemon_command(config))
+    }
+
+    /// A client command; the socket is added.
+    pub fn client(&self, args: &[&str]) -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_honeymesh"));
+        command.args(args).arg("--socket").arg(self.socket()).output().unwrap()
+    }
+
+    /// A client command that must succeed: its standard output.
+    pub fn told(&self, args: &[&str]) -> String {
+        let output = self.client(args);
+        assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// The same with `--json`.
+    pub fn json(&self, args: &[&str]) -> serde_json::Value {
+        serde_json::from_str(&self.told(&[args, &["--json"]].concat())).unwrap()
+    }
+
+    /// A client command that must fail: exit code and the one line.
+    pub fn refused(&self, args: &[&str]) -> (i32, String) {
+        let output = self.client(args);
+        let line = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(line.lines().count(), 1, "{args:?}: {line:?}");
+        (output.status.code().unwrap(), line)
+    }
+
+    /// A command of the stranger; did it succeed?
+    pub fn stranger(&self, line: &str) -> bool {
+        let namespace = format!("--net=/run/netns/{}", self.stranger);
+        let mut command = Command::new("nsenter");
+        command.args([&namespace, "bash", "-c", line]).stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap().success()
+    }
+}
+
+impl Drop for Net {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.pin_dir);
+        for namespace in [&self.node, &self.stranger] {
+            let _ = Command::new("ip").args(["netns", "del", namespace]).status();
+        }
+    }
+}
+
+/// The exit code and the one line of a daemon that must not come up.
+pub fn fails(mut command: Command) -> (i32, String) {
+    let mut child = command.spawn().unwrap();
+    let ended = wait(&mut child, PATIENCE);
+    let text = std::io::read_to_string(child.stderr.take().unwrap()).unwrap();
+    let line = text.lines().rfind(|line| !line.contains("INFO") && !line.contains("WARN")).unwrap_or_default().to_owned();
+    (ended.code().unwrap_or_else(|| panic!("{ended:?}: {text}")), line)
+}
+
+pub fn wait(child: &mut Child, patience: Duration) -> ExitStatus {
+    let deadline = Instant::now() + patience;
+    loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            return status;
+        }
+        assert!(Instant::now() < deadline, "it does not end");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// A running daemon; killed when dropped.
+pub struct Daemon {
+    pub child: Child,
+    lines: mpsc::Receiver<String>,
+    pub log: Vec<String>,
+}
+
+impl Daemon {
+    pub fn spawn(mut command: Command) -> Self {
+        let mut child = command.spawn().unwrap();
+        let stderr = BufReader::new(child.stderr.take().unwrap());
+        let (sender, lines) = mpsc::channel();
+        std::thread::spawn(move || stderr.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
+        Self { child, lines, log: Vec::new() }
+    }
+
+    /// A command whose standard output is read instead.
+    pub fn spawn_reading_stdout(command: &mut Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let stdout = BufReader::new(child.stdout.take().unwrap());
+        let (sender, lines) = mpsc::channel();
+        std::thread::spawn(move || stdout.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
+        Self { child, lines, log: Vec::new() }
+    }
+
+    /// Waits for a log line that ends with or contains `word`.
+    pub fn wait_for(&mut self, word: &str) -> String {
+        let deadline = Instant::now() + PATIENCE;
+        while let Ok(line) = self.lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+            self.log.push(line.clone());
+            if line.contains(word) {
+                return line;
+            }
+        }
+        panic!("`{word}` never came:\n{}", self.log.join("\n"));
+    }
+
+    pub fn signal(&self, signal: nix::sys::signal::Signal) {
+        let pid = i32::try_from(self.child.id()).unwrap();
+        nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), signal).unwrap();
+    }
+
+    /// Ends it and gives its exit status and the rest of its log.
+    pub fn stop(mut self) -> (ExitStatus, Vec<String>) {
+        self.signal(nix::sys::signal::Signal::SIGTERM);
+        let status = wait(&mut self.child, PATIENCE);
+        while let Ok(line) = self.lines.recv_timeout(Duration::from_secs(1)) {
+            self.log.push(line);
+        }
+        (status, std::mem::take(&mut self.log))
+    }
+
+    /// Ends it without a word.
+    pub fn kill(mut self) {
+        self.signal(nix::sys::signal::Signal::SIGKILL);
+        assert_eq!(wait(&mut self.child, PATIENCE).signal(), Some(9));
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
