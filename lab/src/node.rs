@@ -177,7 +177,8 @@ impl<'lab> Node<'lab> {
     /// # Errors
     /// As [`Self::ask`].
     pub fn events(&self, kind: &str) -> Result<Vec<Event>> {
-        let mut events: Vec<Event> = self.ask(&["events", "--kind", kind, "--limit", "10000"])?;
+        let lines = self.client(&["events", "--kind", kind, "--limit", "10000", "--json"])?.checked()?.stdout;
+        let mut events = lines.lines().map(words::read::<Event>).collect::<Result<Vec<_>>>()?;
         events.sort_by(|one, other| (one.at, &one.id).cmp(&(other.at, &other.id)));
         Ok(events)
     }
@@ -192,9 +193,10 @@ impl<'lab> Node<'lab> {
     }
 }
 
-/// Is a line there that says `ready`, and not that something is not?
+/// Is the line there whose message is, or begins with, the word `ready`?
 fn is_ready(log: &str) -> bool {
-    log.lines().any(|line| line.trim_end().rsplit(' ').next() == Some("ready"))
+    let message = |line: &str| line.split_once(" INFO ").map(|(_, message)| message.trim().to_owned());
+    log.lines().filter_map(message).any(|message| message.split(' ').next() == Some("ready"))
 }
 
 /// Names of members in whatever nesting of clusters the daemon prints them.
@@ -218,7 +220,8 @@ mod tests {
 
     #[test]
     fn only_the_line_itself_says_ready() {
-        assert!(is_ready("x\n2026-11-22T10:00:00Z  INFO honeymesh: ready\n"));
-        assert!(!is_ready("INFO not ready yet\nINFO traps are up\n"));
+        assert!(is_ready("x\n2026-11-22T10:00:00Z  INFO ready node=edge-1 mode=enforce\n"));
+        assert!(is_ready("2026-11-22T10:00:00Z  INFO ready\n"));
+        assert!(!is_ready("2026-11-22T10:00:00Z  INFO not ready yet\n2026-11-22T10:00:00Z  WARN ready\n"));
     }
 }

@@ -11,6 +11,9 @@ use std::{
 /// How long after its own deadline a tool is stopped.
 const GRACE: Duration = Duration::from_secs(5);
 
+/// How long a visitor goes on talking to a trap that has stopped answering.
+const VISIT_TIME_MAX: Duration = Duration::from_secs(4);
+
 /// `curl` of a page; gives up after `time_max`.
 ///
 /// # Errors
@@ -33,7 +36,7 @@ pub fn ftp_login(host: &Host, at: SocketAddr, user: &str, password: &str) -> Res
     let mut lftp = Command::new("lftp");
     // An empty home: nobody's settings, no history.
     lftp.env("HOME", "/nonexistent").args(["--norc", "-c", &script]);
-    host.run(&mut lftp, Duration::from_secs(12))
+    host.run(&mut lftp, VISIT_TIME_MAX)
 }
 
 /// `ssh` to `at`, without a person to ask.
@@ -45,7 +48,7 @@ pub fn ssh(host: &Host, at: SocketAddr) -> Result<Outcome> {
     let mut ssh = Command::new("ssh");
     ssh.args(["-F", "/dev/null"]).args(options.iter().flat_map(|option| ["-o", *option]));
     ssh.args(["-p", &at.port().to_string(), &format!("root@{}", at.ip()), "id"]);
-    host.run(&mut ssh, Duration::from_secs(12))
+    host.run(&mut ssh, VISIT_TIME_MAX)
 }
 
 /// `hping3` sends `count` SYNs to ascending ports from `first_port` on, each from the forged address `source` (IPv4).

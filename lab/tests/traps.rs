@@ -24,29 +24,6 @@ struct Visitor {
     fact: Option<&'static str>,
 }
 
-const VISITORS: &[Visitor] = &[
-    Visitor { name: "nmap -sT", touch: connect_scan, trap: "script", grades: &["handshake", "payload"], fact: None },
-    Visitor { name: "curl", touch: open_page, trap: "http", grades: &["payload", "hostile"], fact: Some("/admin?id=1") },
-    Visitor { name: "lftp", touch: log_in, trap: "ftp", grades: &["hostile"], fact: Some("s3cret") },
-    Visitor { name: "ssh", touch: shell, trap: "ssh", grades: &["payload", "hostile"], fact: Some("SSH-2.0-OpenSSH") },
-];
-
-fn connect_scan(attacker: &Host, family: Family) {
-    scan_connect(attacker, Place::Node(1).addr(family), &SCRIPT_PORT.to_string()).unwrap();
-}
-
-fn open_page(attacker: &Host, family: Family) {
-    curl(attacker, Place::Node(1).at(family, HTTP_PORT), "/admin?id=1", DROPPED_AFTER).unwrap();
-}
-
-fn log_in(attacker: &Host, family: Family) {
-    ftp_login(attacker, Place::Node(1).at(family, FTP_PORT), "root", "s3cret").unwrap();
-}
-
-fn shell(attacker: &Host, family: Family) {
-    ssh(attacker, Place::Node(1).at(family, SSH_PORT)).unwrap();
-}
-
 fn facts(events: &[Event]) -> Vec<BTreeMap<String, String>> {
     events.iter().map(|event| event.fields.clone()).collect()
 }
@@ -61,34 +38,76 @@ fn is_remembered(events: &[Event], visitor: &Visitor, family: Family) -> bool {
     }
 }
 
-#[test]
-fn every_tool_that_finishes_a_handshake_is_banned_everywhere_and_no_honest_request_fails() {
-    let Some(_turn) = turn("every_tool_that_finishes_a_handshake") else { return };
+/// One visitor, both families, a fresh lab: what a tool has still to say would be heard after an unban.
+fn is_banned_everywhere(visitor: &Visitor) {
+    let Some(_turn) = turn(visitor.name) else { return };
     let lab = Lab::up().unwrap();
     let trio = Trio::up(&lab, |config| config).unwrap();
     let honest = Honest::start(lab.honest(), Trio::services()).unwrap();
-    for visitor in VISITORS {
-        for family in Family::BOTH {
-            let case = format!("{} over {family:?}", visitor.name);
-            let subject = Place::Attacker.subject(family);
-            (visitor.touch)(lab.attacker(), family);
-            let bans = trio.wait_banned(&subject).unwrap_or_else(|error| panic!("{case}: {error:#}"));
-            for ban in &bans {
-                assert!(visitor.grades.contains(&ban.grade.as_str()), "{case}: {ban:?}");
-                assert!(ban.origins.contains(&"node1".to_owned()), "{case}: {ban:?}");
-            }
-            assert!(bans[0].reasons.contains(&"trap".to_owned()), "{case}: {:?}", bans[0]);
-            wait_until(&format!("{case} is remembered"), SOON, || {
-                Ok(is_remembered(&trio.node(1).events("visit")?, visitor, family).then_some(()))
-            })
-            .unwrap_or_else(|error| panic!("{error:#}: {:?}", facts(&trio.node(1).events("visit").unwrap())));
-            nobody_lets_it_in(&lab, &trio, family, &case);
-            trio.node(3).client(&["unban", &subject]).unwrap().checked().unwrap();
-            trio.wait_free(&subject).unwrap_or_else(|error| panic!("{case}: {error:#}"));
+    for family in Family::BOTH {
+        let case = format!("{} over {family:?}", visitor.name);
+        (visitor.touch)(lab.attacker(), family);
+        let bans = trio.wait_banned(&Place::Attacker.subject(family)).unwrap_or_else(|error| panic!("{case}: {error:#}"));
+        for ban in &bans {
+            assert!(visitor.grades.contains(&ban.grade.as_str()), "{case}: {ban:?}");
+            assert_eq!(ban.origins, ["node1"], "{case}: {ban:?}");
         }
+        assert_eq!(bans[0].reasons, ["trap"], "{case}");
+        assert!(bans[1].reasons.contains(&"mesh".to_owned()), "{case}: {:?}", bans[1]);
+        wait_until(&format!("{case} is remembered"), SOON, || {
+            Ok(is_remembered(&trio.node(1).events("visit")?, visitor, family).then_some(()))
+        })
+        .unwrap_or_else(|error| panic!("{error:#}: {:?}", facts(&trio.node(1).events("visit").unwrap())));
+        nobody_lets_it_in(&lab, &trio, family, &case);
     }
     let report = honest.finish();
     assert!(report.requests.len() > 50 && report.failures().is_empty(), "{:?}", report.failures());
+}
+
+#[test]
+fn a_connect_scan_of_a_trap_is_banned_everywhere() {
+    is_banned_everywhere(&Visitor {
+        name: "nmap -sT",
+        touch: |attacker, family| drop(scan_connect(attacker, Place::Node(1).addr(family), &SCRIPT_PORT.to_string()).unwrap()),
+        trap: "script",
+        grades: &["handshake"],
+        fact: None,
+    });
+}
+
+#[test]
+fn curl_on_the_http_trap_is_banned_everywhere() {
+    is_banned_everywhere(&Visitor {
+        name: "curl",
+        touch: |attacker, family| {
+            drop(curl(attacker, Place::Node(1).at(family, HTTP_PORT), "/admin?id=1", DROPPED_AFTER).unwrap());
+        },
+        trap: "http",
+        grades: &["payload", "hostile"],
+        fact: Some("/admin?id=1"),
+    });
+}
+
+#[test]
+fn a_password_on_the_ftp_trap_is_hostile_and_banned_everywhere() {
+    is_banned_everywhere(&Visitor {
+        name: "lftp",
+        touch: |attacker, family| drop(ftp_login(attacker, Place::Node(1).at(family, FTP_PORT), "root", "s3cret").unwrap()),
+        trap: "ftp",
+        grades: &["hostile"],
+        fact: Some("s3cret"),
+    });
+}
+
+#[test]
+fn ssh_on_the_ssh_trap_is_banned_everywhere() {
+    is_banned_everywhere(&Visitor {
+        name: "ssh",
+        touch: |attacker, family| drop(ssh(attacker, Place::Node(1).at(family, SSH_PORT)).unwrap()),
+        trap: "ssh",
+        grades: &["payload", "hostile"],
+        fact: Some("SSH-2.0-OpenSSH"),
+    });
 }
 
 /// Not even the two nodes that it never touched, and they count what they dropped.
@@ -106,7 +125,7 @@ fn why_prints_the_chain_on_a_node_that_never_saw_the_stranger() {
     let Some(_turn) = turn("why_prints_the_chain") else { return };
     let lab = Lab::up().unwrap();
     let trio = Trio::up(&lab, |config| config).unwrap();
-    open_page(lab.attacker(), Family::V4);
+    curl(lab.attacker(), Place::Node(1).at(Family::V4, HTTP_PORT), "/", DROPPED_AFTER).unwrap();
     trio.wait_banned(&Place::Attacker.subject(Family::V4)).unwrap();
     let addr = Place::Attacker.addr(Family::V4).to_string();
     let chain: serde_json::Value = trio.node(3).ask(&["why", &addr]).unwrap();
@@ -119,6 +138,9 @@ fn why_prints_the_chain_on_a_node_that_never_saw_the_stranger() {
     let honest = Place::Honest.addr(Family::V4).to_string();
     let not = trio.node(3).client(&["why", &honest]).unwrap().checked().unwrap().stdout;
     assert!(not.contains("not banned"), "{not}");
-    let exported = trio.node(1).client(&["export", "--format", "jsonl"]).unwrap().checked().unwrap().stdout;
-    assert!(exported.lines().any(|line| line.contains("\"visit\"") && line.contains("203.0.113.66")), "{exported}");
+    wait_until("the visit is exported", SOON, || {
+        let exported = trio.node(1).client(&["export", "--format", "jsonl"])?.checked()?.stdout;
+        Ok(exported.lines().any(|line| line.contains("\"visit\"") && line.contains("203.0.113.66")).then_some(()))
+    })
+    .unwrap();
 }

@@ -67,6 +67,7 @@ impl Stage<'_> {
         self.teller.command("attacker", &format!("nmap -sS -p {ports} {target}"));
         let capture = Capture::start(self.lab.attacker(), self.lab.scratch(), "attacker")?;
         let scan = scan_half_open(self.lab.attacker(), target, &ports)?;
+        self.teller.say(&format!("           {}", span(scan.took)));
         let seen = capture.finish()?;
         let dark = |port: u16| (DARK_FIRST..DARK_FIRST + DARK_PORTS).contains(&port);
         let answered = seen.iter().filter(|segment| segment.from.ip() == target && dark(segment.from.port())).count();
