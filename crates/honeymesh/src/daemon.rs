@@ -124,6 +124,7 @@ async fn live(config: &Config, warnings: Vec<String>, opened: Opened, doors: &to
         keys: opened.keys,
         inner,
         traps: opened.traps.status(),
+        dismisser: opened.traps.dismisser(),
         desk: desk.clone(),
         warnings,
         clock: honeymesh_xdp::now,

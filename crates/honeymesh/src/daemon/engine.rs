@@ -20,8 +20,8 @@ use audit::Audits;
 use honeymesh_api::{Desk, Refusal, RefusalKind, Response};
 use honeymesh_format::CountsJson;
 use honeymesh_node::{Done, Input, NetworkFacts, Node, Order, OrderId, Output, Refused};
-use honeymesh_trap::StatusReader;
-use honeymesh_types::{Event, EventKind, MonoTime, Now, Subject};
+use honeymesh_trap::{Dismisser, StatusReader};
+use honeymesh_types::{Enforcement, Event, EventKind, MonoTime, Now, Scope, Subject};
 use listing::Listing;
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -51,6 +51,8 @@ pub struct Parts<K> {
     pub inner: mpsc::UnboundedSender<NewKeyRead>,
     /// The traps' counters.
     pub traps: StatusReader,
+    /// Ends the traps' sessions with whoever was banned.
+    pub dismisser: Dismisser,
     /// Whoever listens.
     pub desk: Desk,
     /// What an operator should mend, found at the start.
@@ -67,6 +69,7 @@ pub struct Engine<K> {
     posts: Vec<Sender>,
     listen: Vec<SocketAddr>,
     traps: StatusReader,
+    dismisser: Dismisser,
     desk: Desk,
     warnings: Vec<String>,
     clock: fn() -> Now,
@@ -106,6 +109,7 @@ impl<K: Enforcer> Engine<K> {
             posts: parts.posts,
             listen: parts.listen,
             traps: parts.traps,
+            dismisser: parts.dismisser,
             desk: parts.desk,
             warnings: parts.warnings,
             clock: parts.clock,
@@ -194,10 +198,7 @@ impl<K: Enforcer> Engine<K> {
 
     fn carry_out_one(&mut self, output: Output, turn: &mut Turn, now: Now) {
         match output {
-            Output::Enforce(what) => match self.kernel.raise(&what, now) {
-                Ok(()) => turn.raised.push((what.subject, (self.clock)().mono)),
-                Err(error) => self.trouble("a ban", Some(what.subject), &error),
-            },
+            Output::Enforce(what) => self.enforce(&what, turn, now),
             Output::Release(subject) => match self.kernel.lift(&subject) {
                 Ok(_) => {}
                 Err(error) => self.trouble("an unban", Some(subject), &error),
@@ -224,6 +225,18 @@ impl<K: Enforcer> Engine<K> {
             }
             Output::Tell(event) => self.tell(event, turn),
             Output::Reply { id, result } => self.reply(id, result, turn.kept),
+        }
+    }
+
+    /// Puts a ban into the kernel. Of one that closes everything, the open sessions end, too: a packet that is still on
+    /// its way when the ban is lifted must not count as a new visit.
+    fn enforce(&mut self, what: &Enforcement, turn: &mut Turn, now: Now) {
+        match self.kernel.raise(what, now) {
+            Ok(()) => turn.raised.push((what.subject, (self.clock)().mono)),
+            Err(error) => self.trouble("a ban", Some(what.subject), &error),
+        }
+        if what.scope == Scope::All {
+            self.dismisser.dismiss(&what.subject);
         }
     }
 
