@@ -179,6 +179,9 @@ fn kernel(config: &Config) -> Result<(Kernel, Knocks), Failure> {
     Kernel::start(&options).map_err(|error| match &error {
         Error::NoSuchInterface { .. } => Failure::usage(format!("{error}; mend [xdp] interfaces")),
         Error::NoDefaultRoute { .. } | Error::Options(_) => Failure::usage(error.to_string()),
+        Error::Pin { source, .. } if source.kind() == std::io::ErrorKind::PermissionDenied => {
+            Failure::Refused(format!("{error}; run as root, or with the capabilities CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON"))
+        }
         _ => Failure::Refused(error.to_string()),
     })
 }

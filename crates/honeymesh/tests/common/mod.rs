@@ -3,11 +3,13 @@
 use std::{
     fs,
     io::{BufRead, BufReader},
+    net::{TcpListener, TcpStream},
     os::unix::process::ExitStatusExt,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Output, Stdio},
     sync::{
-        atomic::{AtomicU32, Ordering},
+        Arc,
+        atomic::{AtomicBool, AtomicU32, Ordering},
         mpsc,
     },
     time::{Duration, Instant},
@@ -33,6 +35,30 @@ pub struct Net {
     pub interface: String,
     pub dir: tempfile::TempDir,
     pub pin_dir: PathBuf,
+    service: Option<(std::thread::JoinHandle<()>, Arc<AtomicBool>)>,
+}
+
+/// Where the node serves something real.
+const SERVICE: &str = "10.77.0.1:7777";
+
+/// Runs `work` on a thread in a namespace.
+pub fn in_namespace<T: Send + 'static>(namespace: &str, work: impl FnOnce() -> T + Send + 'static) -> std::thread::JoinHandle<T> {
+    let file = fs::File::open(Path::new("/run/netns").join(namespace)).unwrap();
+    std::thread::spawn(move || {
+        nix::sched::setns(file, nix::sched::CloneFlags::CLONE_NEWNET).unwrap();
+        work()
+    })
+}
+
+/// Accepts until told to stop.
+fn serve(stop: &AtomicBool) {
+    let listener = TcpListener::bind(SERVICE).unwrap();
+    listener.set_nonblocking(true).unwrap();
+    while !stop.load(Ordering::Relaxed) {
+        if listener.accept().is_err() {
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
 }
 
 pub fn sh(line: &str) {
@@ -45,7 +71,8 @@ impl Net {
         let id = format!("{}x{}", std::process::id() % 1_000_000, NEXT.fetch_add(1, Ordering::Relaxed));
         let (node, stranger) = (format!("hmr-n{id}"), format!("hmr-s{id}"));
         let (inner, outer) = (format!("n{id}"), format!("s{id}"));
-        let net = Self {
+        let mut net = Self {
+            service: None,
             pin_dir: Path::new("/sys/fs/bpf").join(format!("hmr-{id}")),
             dir: tempfile::tempdir().unwrap(),
             interface: inner.clone(),
@@ -61,7 +88,16 @@ impl Net {
              ip -n {stranger} link set lo up; ip -n {stranger} link set {outer} up
              ip -n {node} route add default via 10.77.0.254"
         ));
+        let stop = Arc::new(AtomicBool::new(false));
+        let flag = stop.clone();
+        net.service = Some((in_namespace(&net.node, move || serve(&flag)), stop));
         net
+    }
+
+    /// Can the stranger reach the node's real service?
+    pub fn reaches(&self) -> bool {
+        let connect = || TcpStream::connect_timeout(&SERVICE.parse().unwrap(), Duration::from_millis(700)).is_ok();
+        in_namespace(&self.stranger, connect).join().unwrap()
     }
 
     /// A configuration with `more` at its end.
@@ -141,6 +177,10 @@ impl Net {
 
 impl Drop for Net {
     fn drop(&mut self) {
+        if let Some((thread, stop)) = self.service.take() {
+            stop.store(true, Ordering::Relaxed);
+            let _ = thread.join();
+        }
         let _ = fs::remove_dir_all(&self.pin_dir);
         for namespace in [&self.node, &self.stranger] {
             let _ = Command::new("ip").args(["netns", "del", namespace]).status();
