@@ -54,6 +54,8 @@ pub struct Map<K, V> {
 
 /// `BPF_F_NO_PREALLOC`: memory only for the entries there are.
 pub const NO_PREALLOC: u32 = 1;
+/// `BPF_F_RDONLY_PROG`: programs may not write it.
+pub const READ_ONLY: u32 = 1 << 7;
 
 impl<K, V> Map<K, V> {
     /// A map of at most `max_entries`, which the loader may override.

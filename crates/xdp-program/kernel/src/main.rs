@@ -5,6 +5,7 @@
 #![feature(asm_experimental_arch)]
 
 mod bindings;
+mod memory;
 mod tables;
 
 use bindings::{NO_EXIST, Packet, XDP_DROP, XDP_PASS, XdpContext, add, boot_ns, exchange, has_socket, opaque};
@@ -171,10 +172,12 @@ impl Kernel for Helpers {
 
     #[inline(always)]
     fn scan(&self, source: &SourceKey) -> Option<Slots> {
-        if HM_SCANS.lookup(source).is_none() {
-            // Another CPU may have been faster: then its state is the one to use. On the stack, like [`first`].
-            HM_SCANS.update(source, &ScanState([opaque(0); PORTS_MAX]), NO_EXIST);
+        if let Some(scan) = HM_SCANS.lookup(source) {
+            return Some(Slots(scan));
         }
+        // Another CPU may be faster: then its state is the one to use.
+        // SAFETY: a value of this type that nobody ever writes.
+        HM_SCANS.update(source, unsafe { HM_UNSEEN.lookup(&first())?.as_ref() }, NO_EXIST);
         HM_SCANS.lookup(source).map(Slots)
     }
 

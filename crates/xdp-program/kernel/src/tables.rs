@@ -1,6 +1,6 @@
 //! The tables. User space sizes those that say so and pins them all under the same names.
 
-use crate::bindings::{Kind, Map, NO_PREALLOC};
+use crate::bindings::{Kind, Map, NO_PREALLOC, READ_ONLY};
 use honeymesh_xdp_abi::{AddressKey, BanEntry, CounterValues, KnockRecord, NetKey4, NetKey6, ScanState, Settings, SourceKey};
 
 macro_rules! maps {
@@ -27,6 +27,8 @@ maps! {
     HM_ALLOW6: NetKey6 => u32 = Trie, 65_536, NO_PREALLOC;
     HM_LOCAL: AddressKey => u32 = Hash, 4_096, NO_PREALLOC;
     HM_SCANS: SourceKey => ScanState = LruHash, 65_536, 0;
+    // What a new source's state is made from: always zero, and in a table because the program's stack is small.
+    HM_UNSEEN: u32 => ScanState = Array, 1, READ_ONLY;
     HM_COUNTERS: u32 => CounterValues = PerCpuArray, 1, 0;
     HM_KNOCKS: () => KnockRecord = Ring, 1 << 20, 0;
 }
