@@ -2,7 +2,7 @@
 #![expect(clippy::print_stdout, reason = "talking to a person on a terminal is this program's whole job")]
 
 use clap::{Parser, Subcommand};
-use honeymesh_lab::{Lab, Place, story, sweep};
+use honeymesh_lab::{Lab, Place, reaction, story, sweep};
 use std::{process::ExitCode, thread};
 
 /// Hosts in network namespaces that attack and defend each other.
@@ -20,6 +20,12 @@ enum Command {
         /// End after the story instead of staying up for a look around
         #[arg(long)]
         once: bool,
+    },
+    /// Measure how fast traps, mesh and kernels react: median and 99th percentile of many rounds
+    Reaction {
+        /// How many rounds
+        #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u8).range(1..=200))]
+        rounds: u8,
     },
     /// Only the hosts, without daemons, until Ctrl-C
     Hosts,
@@ -41,6 +47,7 @@ fn run(command: &Command) -> anyhow::Result<()> {
     match command {
         Command::Demo { once: true } => story::tell(story::After::End),
         Command::Demo { once: false } => story::tell(story::After::Stay),
+        Command::Reaction { rounds } => react((*rounds).into()),
         Command::Hosts => hosts(),
         Command::Sweep => {
             println!("{} labs were left behind", sweep().len());
@@ -59,4 +66,17 @@ fn hosts() -> anyhow::Result<()> {
     loop {
         thread::park();
     }
+}
+
+fn react(rounds: usize) -> anyhow::Result<()> {
+    let measured = reaction::measure(rounds)?;
+    println!("from the report of node 1's trap to the entry in the kernel, {rounds} visits, half IPv4, half IPv6");
+    for (number, times) in (1..).zip(&measured.entries) {
+        let [median, p99, worst] = [50, 99, 100].map(|percent| reaction::percentile(times, percent).as_micros());
+        println!("  node {number}: median {median:>6} µs, p99 {p99:>6} µs, worst {worst:>6} µs");
+    }
+    let [least, most] = [measured.answers.iter().min(), measured.answers.iter().max()].map(|count| count.copied().unwrap_or(0));
+    println!("probes of dark ports answered, {} scanners, {} probes each", measured.answers.len(), measured.probes);
+    println!("  at least {least}, at most {most}; the threshold is 3, so 2 are due");
+    Ok(())
 }

@@ -94,6 +94,13 @@ impl<'lab> Node<'lab> {
         self.task.as_ref().map(Task::pid)
     }
 
+    /// Its resident memory in KiB while it runs.
+    #[must_use]
+    pub fn resident_kib(&self) -> Option<u32> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid()?)).ok()?;
+        status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?.split_whitespace().next()?.parse().ok()
+    }
+
     /// What it logged since it was started last.
     #[must_use]
     pub fn log(&self) -> String {

@@ -11,6 +11,11 @@ const SCAN_TIME_MAX: Duration = Duration::from_secs(90);
 /// microseconds away.
 const HASTE: [&str; 4] = ["--max-retries", "1", "--min-rate", "500"];
 
+/// Never finishes a handshake.
+pub(crate) const HALF_OPEN: &str = "-sS";
+/// Ordinary connections.
+pub(crate) const CONNECT: &str = "-sT";
+
 /// What nmap concluded.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Scan {
@@ -35,7 +40,7 @@ impl Scan {
 /// # Errors
 /// If nmap fails or says something new.
 pub fn scan_half_open(host: &Host, target: IpAddr, ports: &str) -> Result<Scan> {
-    scan(host, "-sS", target, ports)
+    scan(host, HALF_OPEN, target, ports)
 }
 
 /// `nmap -sT`: ordinary connections.
@@ -43,17 +48,27 @@ pub fn scan_half_open(host: &Host, target: IpAddr, ports: &str) -> Result<Scan> 
 /// # Errors
 /// If nmap fails or says something new.
 pub fn scan_connect(host: &Host, target: IpAddr, ports: &str) -> Result<Scan> {
-    scan(host, "-sT", target, ports)
+    scan(host, CONNECT, target, ports)
 }
 
 fn scan(host: &Host, kind: &str, target: IpAddr, ports: &str) -> Result<Scan> {
     let mut nmap = Command::new("nmap");
-    nmap.args([kind, "-n", "-Pn", "-T4"]).args(HASTE).args(["-oX", "-", "-p", ports]);
-    nmap.args(target.is_ipv6().then_some("-6")).arg(target.to_string());
+    nmap.args(arguments(kind, target, ports)).args(["-oX", "-"]);
     let outcome = host.run(&mut nmap, SCAN_TIME_MAX)?.checked()?;
     let mut scan = parse(&outcome.stdout).with_context(|| format!("nmap said something new: {}", outcome.stdout))?;
     scan.took = outcome.took;
     Ok(scan)
+}
+
+fn arguments(kind: &str, target: IpAddr, ports: &str) -> Vec<String> {
+    let family = target.is_ipv6().then_some("-6");
+    let fixed = [kind].into_iter().chain(family).chain(["-n", "-Pn", "-T4"]).chain(HASTE).chain(["-p", ports]);
+    fixed.map(str::to_owned).chain([target.to_string()]).collect()
+}
+
+/// The scan as one would type it.
+pub(crate) fn nmap_words(kind: &str, target: IpAddr, ports: &str) -> String {
+    format!("nmap {}", arguments(kind, target, ports).join(" "))
 }
 
 /// Reads the few elements of nmap's XML that are needed: `<port ...><state .../>` and `<extraports .../>`.

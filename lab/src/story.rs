@@ -3,7 +3,7 @@
 mod scenes;
 mod teller;
 
-use crate::{Honest, Lab, Trio, binary};
+use crate::{Honest, Lab, Place, Trio, binary};
 use anyhow::Result;
 use scenes::Stage;
 use std::thread;
@@ -36,6 +36,7 @@ pub fn tell(after: After) -> Result<()> {
     stage.dropped_elsewhere()?;
     stage.forged()?;
     stage.why()?;
+    stage.note_memory()?;
     stage.unban()?;
     stage.deadline_without_daemon()?;
     stage.honest_to_the_end()?;
@@ -59,6 +60,11 @@ fn look_around(stage: &mut Stage<'_>) -> Result<()> {
     for node in stage.trio.nodes() {
         teller.say(&format!("  {} bans --socket {}", binary.display(), node.socket().display()));
     }
+    let node1 = stage.trio.node(1);
+    teller.say("the page, the API and the metrics of node 1 are at https://127.0.0.1:8443 in its namespace:");
+    let token = node1.state().join("api.token");
+    let inside = format!("  nsenter --net=/run/netns/{} curl -sk", stage.lab.host(Place::Node(1)).namespace.name());
+    teller.say(&format!("{inside} -H \"Authorization: Bearer $(cat {})\" https://127.0.0.1:8443/api/v1/bans", token.display()));
     teller.say("Ctrl-C ends everything.");
     loop {
         thread::park();

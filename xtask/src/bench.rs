@@ -1,24 +1,49 @@
-//! Runs the measurements: each is a bench target of the crate that owns what is measured.
+//! Runs the measurements: bench targets of the crate that owns what is measured, and the lab's own.
 
 use crate::{
-    machine,
+    demo, machine,
     setup::{self, DEMO, Install},
 };
 use anyhow::Result;
+use std::process::Command;
 
-/// A measurement.
-struct Bench {
-    /// What people type; also the bench target's name.
-    name: &'static str,
-    /// The package that owns it.
-    package: &'static str,
+/// A measurement, by the name that people type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Bench {
+    /// What a packet costs, against an empty program and an nftables set.
+    Kernel,
+    /// From a trap's report to the entry in each kernel, with three nodes.
+    Reaction,
 }
 
-const BENCHES: &[Bench] = &[Bench { name: "kernel", package: "honeymesh-xdp" }];
+impl Bench {
+    const ALL: [Self; 2] = [Self::Kernel, Self::Reaction];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Kernel => "kernel",
+            Self::Reaction => "reaction",
+        }
+    }
+
+    fn run(self) -> Result<()> {
+        match self {
+            Self::Kernel => {
+                machine::run(machine::cargo().args(["bench", "--locked", "-p", "honeymesh-xdp", "--bench", "kernel"]))
+            }
+            Self::Reaction => {
+                let built = demo::build(demo::Profile::Release)?;
+                machine::run(
+                    Command::new(built.join("honeymesh-lab")).arg("reaction").env("HONEYMESH_BIN", built.join("honeymesh")),
+                )
+            }
+        }
+    }
+}
 
 /// The names that can be asked for.
 pub fn names() -> Vec<&'static str> {
-    BENCHES.iter().map(|bench| bench.name).collect()
+    Bench::ALL.into_iter().map(Bench::name).collect()
 }
 
 /// Sets up, then runs the measurement called `name`, or all of them.
@@ -26,9 +51,7 @@ pub fn names() -> Vec<&'static str> {
 /// # Errors
 /// If the set-up, a build or a measurement fails.
 pub fn run(name: Option<&str>, install: Install) -> Result<()> {
+    machine::need_root("a measurement in the kernel", "cargo xtask bench")?;
     setup::run(DEMO, install)?;
-    for bench in BENCHES.iter().filter(|bench| name.is_none_or(|name| name == bench.name)) {
-        machine::run(machine::cargo().args(["bench", "--locked", "-p", bench.package, "--bench", bench.name]))?;
-    }
-    Ok(())
+    Bench::ALL.into_iter().filter(|bench| name.is_none_or(|name| name == bench.name())).try_for_each(Bench::run)
 }

@@ -25,6 +25,14 @@ pub fn is_root() -> bool {
     std::fs::metadata("/proc/self").is_ok_and(|meta| meta.uid() == 0)
 }
 
+/// Fails with the line to type if this is not root.
+pub fn need_root(what: &str, again: &str) -> Result<()> {
+    if !is_root() {
+        bail!("{what} needs root; run: sudo -E env \"PATH=$PATH\" {again}");
+    }
+    Ok(())
+}
+
 /// Does an automaton watch (then nothing may be skipped)?
 pub fn is_ci() -> bool {
     env::var("CI").is_ok_and(|ci| ci == "true" || ci == "1")

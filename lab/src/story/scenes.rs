@@ -2,8 +2,10 @@
 
 use super::teller::{Teller, span};
 use crate::{
-    Capture, Event, Family, Honest, Lab, Place, Trio, curl, fetch, forge_syns, hping_syns, scan_connect, scan_half_open,
-    trio::WEB_PORT, wait_until,
+    Capture, Event, Family, Honest, Lab, Place, Trio, WEB_PORT, curl, fetch, forge_syns, hping_syns,
+    moments::{entered, first_visit},
+    scan::{CONNECT, HALF_OPEN, nmap_words},
+    scan_connect, scan_half_open, wait_until,
 };
 use anyhow::{Context, Result};
 use jiff::Timestamp;
@@ -26,8 +28,6 @@ const UNDONE_WATCH: Duration = Duration::from_secs(4);
 const SHORT_TTL: Duration = Duration::from_secs(6);
 /// How far from its deadline a ban may end.
 const DEADLINE_SLACK: Duration = Duration::from_millis(1_500);
-/// How long a node may take to show a ban in its events.
-const EVENT_TIME_MAX: Duration = Duration::from_secs(10);
 
 /// Everything that is on stage.
 pub struct Stage<'lab> {
@@ -64,20 +64,19 @@ impl Stage<'_> {
     fn half_open(&self, family: Family) -> Result<()> {
         let target = Place::Node(1).addr(family);
         let ports = format!("{WEB_PORT},{DARK_FIRST}-{}", DARK_FIRST + DARK_PORTS - 1);
-        self.teller.command("attacker", &format!("nmap -sS -p {ports} {target}"));
+        self.teller.command("attacker", &nmap_words(HALF_OPEN, target, &ports));
         let capture = Capture::start(self.lab.attacker(), self.lab.scratch(), "attacker")?;
         let scan = scan_half_open(self.lab.attacker(), target, &ports)?;
-        self.teller.say(&format!("           {}", span(scan.took)));
         let seen = capture.finish()?;
         let dark = |port: u16| (DARK_FIRST..DARK_FIRST + DARK_PORTS).contains(&port);
         let answered = seen.iter().filter(|segment| segment.from.ip() == target && dark(segment.from.port())).count();
         let asked = seen.iter().filter(|segment| segment.to.ip() == target && dark(segment.to.port())).count();
-        let told = format!("{answered} of {asked} answered");
-        self.teller.holds("only the probes before the threshold got an answer", answered < THRESHOLD, &told)?;
+        let told = format!("{answered} of {asked}");
+        self.teller.note(&format!("nmap -sS, {}: probes of dark ports answered", name(family)), vec![told.clone()]);
+        self.teller.holds("answered: the two dark ports before the threshold, no other", answered == THRESHOLD - 1, &told)?;
         self.teller.holds("the real service stays open: the source may be forged", scan.open == [WEB_PORT], "")?;
         let ban = self.trio.node(1).ban_of(&Place::Attacker.subject(family))?.context("node1 has no ban of the scanner")?;
         let local = ban.grade == "spoofable" && ban.scope == "dark";
-        self.teller.note(&format!("nmap -sS, {}: dark probes answered", name(family)), vec![told]);
         self.teller.holds("node1 silences it on dark ports", local, &format!("{}, {}", ban.grade, ban.scope))
     }
 
@@ -96,7 +95,7 @@ impl Stage<'_> {
     pub fn full_touch(&self) -> Result<()> {
         self.teller.scene("A finished handshake with a trap: a full ban, on every node");
         let target = Place::Node(1).addr(Family::V4);
-        self.teller.command("attacker", &format!("nmap -sT -p 2121,2222,2525,8080 {target}"));
+        self.teller.command("attacker", &nmap_words(CONNECT, target, "2121,2222,2525,8080"));
         let began = Timestamp::now();
         scan_connect(self.lab.attacker(), target, "2121,2222,2525,8080")?;
         self.banned_everywhere(Family::V4, began, "nmap -sT, IPv4")?;
@@ -117,34 +116,12 @@ impl Stage<'_> {
         let grades = bans.iter().map(|ban| ban.grade.clone()).collect::<Vec<_>>().join(", ");
         let full = bans.iter().all(|ban| matches!(ban.grade.as_str(), "handshake" | "payload" | "hostile"));
         self.teller.holds(&format!("{subject} is banned on all three nodes"), full, &grades)?;
-        let touched = self.touched(began)?;
-        let mut times = Vec::new();
-        for number in 1..=3 {
-            times.push(span(self.entered(number, &subject, touched)?));
-        }
+        let touched = first_visit(self.trio.node(1), began)?;
+        let times = self.trio.nodes().iter().map(|node| Ok(span(entered(node, &subject, touched)?)));
+        let times = times.collect::<Result<Vec<_>>>()?;
         let told = times.join(", ");
         self.teller.note(&format!("{tool}: trap to kernel entry"), times);
         self.teller.holds("from the trap's report to the entry in each kernel", true, &told)
-    }
-
-    /// When node 1's trap first reported a visit after `began`.
-    fn touched(&self, began: Timestamp) -> Result<Timestamp> {
-        wait_until("node1 tells of the visit", EVENT_TIME_MAX, || {
-            Ok(self.trio.node(1).events("visit")?.into_iter().map(|event| event.at).find(|at| *at >= began))
-        })
-    }
-
-    /// How long after `touched` the kernel of node `number` had the full ban of `subject`.
-    fn entered(&self, number: usize, subject: &str, touched: Timestamp) -> Result<Duration> {
-        let full = |event: &Event| {
-            event.at >= touched && event.subject.as_deref() == Some(subject) && event.scope.as_deref() == Some("all")
-        };
-        let ban = wait_until(&format!("node{number} tells of the ban"), EVENT_TIME_MAX, || {
-            Ok(self.trio.node(number).events("ban")?.into_iter().find(full))
-        })?;
-        let decided = Duration::try_from(ban.at.duration_since(touched)).context("a ban before its visit")?;
-        let carried_out = ban.number("latency_us").map(Duration::from_micros);
-        Ok(decided + carried_out.context("the ban event does not say how long the kernel entry took")?)
     }
 
     /// Node 2 and 3 drop somebody they never saw.
@@ -152,17 +129,18 @@ impl Stage<'_> {
         self.teller.scene("Node 2 and node 3 drop the attacker before it ever touched them");
         for number in [2_u8, 3] {
             let node = self.trio.node(usize::from(number));
-            let strange = |event: &Event| event.source.is_some_and(|source| source == Place::Attacker.addr(Family::V4));
+            let attacker = Family::BOTH.map(|family| Place::Attacker.addr(family));
+            let strange = |event: &Event| event.source.is_some_and(|source| attacker.contains(&source));
             let knocks = [node.events("knock")?, node.events("visit")?, node.events("scan")?].concat();
             let untouched = !knocks.iter().any(strange);
             self.teller.holds(&format!("node{number} never saw a packet of it"), untouched, "")?;
             for family in Family::BOTH {
                 let at = Place::Node(number).at(family, WEB_PORT);
-                self.teller.command("attacker", &format!("curl http://{at}/"));
+                self.teller.command("attacker", &format!("curl --max-time {:.1} http://{at}/", DROPPED_AFTER.as_secs_f64()));
                 let tried = curl(self.lab.attacker(), at, "/", DROPPED_AFTER)?;
                 let drops = node.ban_of(&Place::Attacker.subject(family))?.map_or(0, |ban| ban.drops);
                 let dropped = tried.code() == Some(CURL_TIMED_OUT) && drops > 0;
-                self.teller.holds("dropped in its kernel", dropped, &format!("{drops} packets dropped"))?;
+                self.teller.holds("timed out: dropped in its kernel", dropped, &format!("{drops} dropped"))?;
             }
         }
         Ok(())
@@ -223,7 +201,7 @@ impl Stage<'_> {
             self.trio.wait_free(&Place::Attacker.subject(family))?;
         }
         let took = began.elapsed();
-        self.teller.note_time("unban of both, both commands included: free everywhere", took);
+        self.teller.note_time("two unbans, commands included: free everywhere", took);
         self.teller.holds("no node has a ban of it", true, &span(took))?;
         self.reaches_everybody("it reaches every node's service again")?;
         thread::sleep(UNDONE_WATCH);
@@ -258,6 +236,16 @@ impl Stage<'_> {
         self.teller.note_time(&format!("a ban of {ttl}, daemon killed: lasted"), lasted);
         let on_time = lasted + DEADLINE_SLACK >= SHORT_TTL && lasted <= SHORT_TTL + DEADLINE_SLACK;
         self.teller.holds("and lets go at the deadline", on_time, &span(lasted))
+    }
+
+    /// What the daemons cost.
+    pub fn note_memory(&self) -> Result<()> {
+        let sizes = self.trio.nodes().iter().map(|node| {
+            let kib = node.resident_kib().context("a daemon's memory cannot be read")?;
+            Ok(format!("{:.1} MiB", kib as f64 / 1024.0))
+        });
+        self.teller.note("resident memory of the daemon", sizes.collect::<Result<_>>()?);
+        Ok(())
     }
 
     /// The honest client never noticed.
