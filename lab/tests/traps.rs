@@ -9,10 +9,13 @@ use honeymesh_lab::{
     Event, FTP_PORT, Family, HTTP_PORT, Honest, Host, Lab, Place, SCRIPT_PORT, SSH_PORT, Trio, WEB_PORT, curl, fetch, ftp_login,
     scan_connect, ssh, wait_until,
 };
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, thread, time::Duration};
 
 const SOON: Duration = Duration::from_secs(10);
 const DROPPED_AFTER: Duration = Duration::from_millis(700);
+
+/// How long a visitor's kernel is given to repeat what was dropped; by then it has tried several times.
+const LINGER_TIME: Duration = Duration::from_secs(3);
 
 /// A stranger's tool, and what the traps must have understood of it.
 struct Visitor {
@@ -38,7 +41,7 @@ fn is_remembered(events: &[Event], visitor: &Visitor, family: Family) -> bool {
     }
 }
 
-/// One visitor, both families, a fresh lab: what a tool has still to say would be heard after an unban.
+/// One visitor, both families, a fresh lab.
 fn is_banned_everywhere(visitor: &Visitor) {
     let Some(_turn) = turn(visitor.name) else { return };
     let lab = Lab::up().unwrap();
@@ -60,6 +63,7 @@ fn is_banned_everywhere(visitor: &Visitor) {
         .unwrap_or_else(|error| panic!("{error:#}: {:?}", facts(&trio.node(1).events("visit").unwrap())));
         nobody_lets_it_in(&lab, &trio, family, &case);
     }
+    stays_free(&trio, visitor);
     let report = honest.finish();
     assert!(report.requests.len() > 50 && report.failures().is_empty(), "{:?}", report.failures());
 }
@@ -108,6 +112,18 @@ fn ssh_on_the_ssh_trap_is_banned_everywhere() {
         grades: &["payload", "hostile"],
         fact: Some("SSH-2.0-OpenSSH"),
     });
+}
+
+/// An unban is not undone by what the tool, or its kernel, had still to say to the trap.
+fn stays_free(trio: &Trio<'_>, visitor: &Visitor) {
+    for subject in Family::BOTH.map(|family| Place::Attacker.subject(family)) {
+        trio.node(3).client(&["unban", &subject]).unwrap().checked().unwrap();
+        trio.wait_free(&subject).unwrap_or_else(|error| panic!("{}: {error:#}", visitor.name));
+    }
+    thread::sleep(LINGER_TIME);
+    for node in trio.nodes() {
+        assert_eq!(node.bans().unwrap(), [], "{} after {}", node.config.name(), visitor.name);
+    }
 }
 
 /// Not even the two nodes that it never touched, and they count what they dropped.
