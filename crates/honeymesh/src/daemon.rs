@@ -12,6 +12,7 @@ mod journal;
 mod keys;
 pub mod logs;
 mod operators;
+mod panics;
 mod post;
 mod show;
 mod start;
@@ -35,6 +36,7 @@ use tokio::{
     io::unix::AsyncFd,
     signal::unix::{Signal, SignalKind, signal},
     sync::{mpsc, watch},
+    time::Interval,
 };
 
 /// Questions that may wait for the loop; one more is refused as busy.
@@ -65,11 +67,10 @@ pub fn run(args: &Run) -> Result<(), Failure> {
     for problem in &parsed.problems {
         tracing::warn!("{}", problem.line(&args.config));
     }
-    let done = std::panic::catch_unwind(|| serve(&parsed));
+    panics::end_the_process();
+    let done = serve(&parsed);
     logs::flush();
-    done.unwrap_or_else(|_| {
-        Err(Failure::Refused("the daemon has panicked; this is a bug, please report what the log says above".into()))
-    })
+    done
 }
 
 /// Everything after the configuration.
@@ -79,9 +80,13 @@ fn serve(parsed: &Parsed) -> Result<(), Failure> {
     let confined = honeymesh_sandbox::confine(honeymesh_sandbox::Role::Node);
     let report = confined.map_err(|error| Failure::Refused(format!("power could not be given away: {error}")))?;
     tracing::info!(?report, "power given away");
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(READERS_MAX).build();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .max_blocking_threads(READERS_MAX)
+        .thread_name(panics::READERS)
+        .build();
     let doors =
-        tokio::runtime::Builder::new_multi_thread().worker_threads(DOOR_THREADS).thread_name("doors").enable_all().build();
+        tokio::runtime::Builder::new_multi_thread().worker_threads(DOOR_THREADS).thread_name(panics::DOORS).enable_all().build();
     let (runtime, doors) = (runtime.map_err(no_runtime)?, doors.map_err(no_runtime)?);
     let ended = runtime.block_on(live(config, start::warnings(&parsed.problems), opened, doors.handle()));
     doors.shutdown_timeout(GRACE);
@@ -102,6 +107,7 @@ struct Feeds {
     facts: mpsc::Receiver<NetworkFacts>,
     keys: mpsc::UnboundedReceiver<NewKeyRead>,
     broken: mpsc::Receiver<String>,
+    heartbeat: Interval,
     terminate: Signal,
     interrupt: Signal,
 }
@@ -142,6 +148,7 @@ async fn live(config: &Config, warnings: Vec<String>, opened: Opened, doors: &to
         facts: facts::watch(opened.facts).map_err(no_runtime)?,
         keys,
         broken,
+        heartbeat: tokio::time::interval(heartbeat_every()),
         terminate,
         interrupt,
     };
@@ -168,6 +175,16 @@ fn ready(config: &Config) {
     }
 }
 
+/// How often systemd is told that the loop turns: twice in the time it waits.
+fn heartbeat_every() -> Duration {
+    sd_notify::watchdog_enabled().map_or(Duration::from_secs(60), |patience| (patience / 2).max(Duration::from_millis(10)))
+}
+
+/// Tells systemd that the loop turns. Nobody listens unless `WatchdogSec` is set.
+fn heartbeat() {
+    let _ = sd_notify::notify(&[sd_notify::NotifyState::Watchdog]);
+}
+
 /// The loop: one input, all its outputs, the next. Ends on a signal, or with what broke.
 async fn turn(engine: &mut Engine<Kernel>, mut feeds: Feeds) -> Result<(), Failure> {
     loop {
@@ -185,7 +202,11 @@ async fn turn(engine: &mut Engine<Kernel>, mut feeds: Feeds) -> Result<(), Failu
                 engine.take(Input::Datagram { cluster, from, bytes }, at);
             }
             Some(question) = feeds.questions.recv() => engine.question(question),
-            Some(facts) = feeds.facts.recv() => engine.network(facts),
+            facts = feeds.facts.recv() => match facts {
+                Some(facts) => engine.network(facts),
+                None => return Err(Failure::Refused("nobody watches the network any more; the daemon ends so that it can be started again".into())),
+            },
+            _ = feeds.heartbeat.tick() => heartbeat(),
             Some(read) = feeds.keys.recv() => engine.key_read(read),
             () = tokio::time::sleep(engine.rest()) => {}
         }

@@ -307,6 +307,92 @@ fn what_keeps_it_from_starting_is_one_line_with_the_mend_and_the_right_code() {
 }
 
 #[test]
+fn two_nodes_share_bans_also_while_their_key_changes() {
+    if !is_root() {
+        return;
+    }
+    let net = Net::new();
+    let key = |name: &str| {
+        let file = net.dir.path().join(name);
+        assert!(Command::new(env!("CARGO_BIN_EXE_honeymesh")).args(["key", "new"]).arg(&file).output().unwrap().status.success());
+        file
+    };
+    let (new, files) = (key("new.key"), [key("one.key"), net.dir.path().join("other.key")]);
+    fs::copy(&files[0], &files[1]).unwrap();
+    let cluster = |file: &std::path::Path, join: &str| {
+        let file = file.display();
+        format!("[[cluster]]\nname = \"m\"\njoin = [\"{join}:7946\"]\nkey_file = \"{file}\"\nkey_grace = \"1s\"\n")
+    };
+    let other_config = net.other_config(&cluster(&files[1], "10.77.0.1"));
+    let config = net.config(&cluster(&files[0], "10.77.0.2"));
+    let (daemon, other) = (net.start(&config), net.start_other(&other_config));
+    eventually("the members' meeting", || (net.json(&["peers"])[0]["state"] == "alive").then_some(()));
+    assert_eq!(net.json(&["peers"])[0]["name"], "cellar");
+    assert_eq!(net.refused(&["ban", "10.77.0.2"]).0, 1, "a mesh peer is never banned");
+
+    net.told(&["ban", "203.0.113.50", "--note", "from the roof"]);
+    let ban = eventually("the ban's arrival", || net.other_json(&["bans"]).as_array().unwrap().first().cloned());
+    let origins = (&ban["subject"], &ban["origins"][0], &ban["enforced"]);
+    assert_eq!(origins, (&"203.0.113.50/32".into(), &"roof".into(), &true.into()));
+    let why = net.other_json(&["why", "203.0.113.50"]);
+    assert_eq!(why["bans"][0]["records"][0]["origin"], "roof", "{why}");
+    net.told(&["ban", "203.0.113.51", "--local"]);
+
+    let rotated = net.json(&["key", "rotate", "m", "--new", new.to_str().unwrap()]);
+    assert!(rotated["detail"].as_str().unwrap().contains("every other member before"), "{rotated}");
+    let (code, line) = net.refused(&["key", "rotate", "m", "--new", new.to_str().unwrap()]);
+    assert!(code == 1 && line.contains("under way"), "{line}");
+    assert_eq!(net.refused(&["key", "rotate", "x", "--new", new.to_str().unwrap()]).0, 1);
+    net.other_json(&["key", "rotate", "m", "--new", new.to_str().unwrap()]);
+    for host in 100..130 {
+        net.told(&["ban", &format!("203.0.113.{host}")]);
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    let all = eventually("all bans' arrival", || Some(subjects(&net.other_json(&["bans"]))).filter(|all| all.len() >= 31));
+    assert!(!all.contains("203.0.113.51/32"), "what is local stays local");
+    let keys = |file: &std::path::Path| {
+        let text = fs::read_to_string(file).unwrap();
+        text.lines().filter(|line| !line.starts_with('#')).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let only_new = || files.iter().all(|file| keys(file) == keys(&new)).then_some(());
+    eventually("the old keys' end", only_new);
+
+    let unban = net.json(&["unban", "203.0.113.50", "--wait", "1s"]);
+    assert_eq!((&unban["confirmed"][0], &unban["unconfirmed"][0]), (&"roof".into(), &"cellar".into()));
+    eventually("the unban's arrival", || (!subjects(&net.other_json(&["bans"])).contains("203.0.113.50/32")).then_some(()));
+    assert!(daemon.stop().0.success());
+    let _daemon = net.start(&config);
+    eventually("the meeting under the new key", || (net.json(&["peers"])[0]["state"] == "alive").then_some(()));
+    assert!(other.stop().0.success());
+}
+
+#[test]
+fn systemd_is_told_when_it_is_ready_and_that_it_lives() {
+    if !is_root() {
+        return;
+    }
+    let net = Net::new();
+    let path = net.dir.path().join("notify");
+    let socket = std::os::unix::net::UnixDatagram::bind(&path).unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    let mut command = net.daemon_command(&net.config(""));
+    let daemon = Daemon::spawn({
+        command.env("NOTIFY_SOCKET", &path).env("WATCHDOG_USEC", "200000");
+        command
+    });
+    let mut heard = String::new();
+    while !heard.contains("READY=1") || heard.matches("WATCHDOG=1").count() < 3 {
+        let mut buffer = [0; 256];
+        let length = socket.recv(&mut buffer).unwrap();
+        heard.push_str(std::str::from_utf8(&buffer[..length]).unwrap());
+        if heard.contains("READY=1") {
+            assert!(net.socket().exists(), "ready only when everything is up");
+        }
+    }
+    assert!(daemon.stop().0.success());
+}
+
+#[test]
 fn without_privileges_it_says_what_it_needs() {
     if !is_root() {
         return;

@@ -7,6 +7,8 @@ mod answer;
 mod audit;
 mod listing;
 mod rotation;
+#[cfg(test)]
+mod tests;
 mod trouble;
 
 use super::{

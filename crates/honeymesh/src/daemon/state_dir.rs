@@ -42,6 +42,9 @@ impl StateDir {
         if metadata.mode() & 0o022 != 0 {
             return Err(format!("state_dir {shown} can be written by others; run chmod 700 {shown}"));
         }
+        if metadata.uid() != 0 && metadata.uid() != nix::unistd::geteuid().as_raw() {
+            return Err(format!("state_dir {shown} belongs to another user; run chown root {shown}, or set [node] state_dir"));
+        }
         let group = nix::unistd::Group::from_name(GROUP).ok().flatten().map(|group| group.gid);
         let state = Self { path: path.into(), group };
         state.open_to_group(path, 0o710);

@@ -100,6 +100,40 @@ impl Net {
         in_namespace(&self.stranger, connect).join().unwrap()
     }
 
+    /// The same as [`Net::config`] for a second node, in the stranger's namespace.
+    pub fn other_config(&self, more: &str) -> PathBuf {
+        let text = fs::read_to_string(self.config(more)).unwrap();
+        let text = text.replace(self.pin_dir.to_str().unwrap(), self.other_pin_dir().to_str().unwrap());
+        let text = text.replace(&format!("\"{}\"", self.interface), &format!("\"s{}\"", &self.interface[1..]));
+        let text = text.replace("name = \"roof\"", "name = \"cellar\"").replace("/state\"", "/other\"");
+        let file = self.dir.path().join("other.toml");
+        fs::write(&file, text).unwrap();
+        file
+    }
+
+    fn other_pin_dir(&self) -> PathBuf {
+        PathBuf::from(format!("{}o", self.pin_dir.display()))
+    }
+
+    /// Starts the second node.
+    pub fn start_other(&self, config: &Path) -> Daemon {
+        let mut command = Command::new("nsenter");
+        command.arg(format!("--net=/run/netns/{}", self.stranger)).arg(env!("CARGO_BIN_EXE_honeymesh"));
+        command.args(["run", "--config"]).arg(config).stderr(Stdio::piped()).stdout(Stdio::null()).stdin(Stdio::null());
+        let mut daemon = Daemon::spawn(command);
+        daemon.wait_for("ready");
+        daemon
+    }
+
+    /// A client command to the second node that must succeed, with `--json`.
+    pub fn other_json(&self, args: &[&str]) -> serde_json::Value {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_honeymesh"));
+        let socket = self.dir.path().join("other/honeymesh.sock");
+        let output = command.args(args).arg("--json").arg("--socket").arg(socket).output().unwrap();
+        assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
+
     /// A configuration with `more` at its end.
     pub fn config(&self, more: &str) -> PathBuf {
         let file = self.dir.path().join("honeymesh.toml");
@@ -182,6 +216,7 @@ impl Drop for Net {
             let _ = thread.join();
         }
         let _ = fs::remove_dir_all(&self.pin_dir);
+        let _ = fs::remove_dir_all(self.other_pin_dir());
         for namespace in [&self.node, &self.stranger] {
             let _ = Command::new("ip").args(["netns", "del", namespace]).status();
         }

@@ -4,7 +4,7 @@ use super::Engine;
 use crate::daemon::{enforcer::Enforcer, show};
 use honeymesh_api::{Question, Refusal, RefusalKind, Reply, Request, Response};
 use honeymesh_format::{BanJson, DoneJson, EventJson, EventQuery, Ttl};
-use honeymesh_mesh_proto::MemberState;
+use honeymesh_mesh_proto::{Member, MemberState};
 use honeymesh_node::{Done, Lifetime, Order, Reach, Refused};
 use honeymesh_types::{Ban, Subject};
 use std::net::IpAddr;
@@ -70,10 +70,10 @@ impl<K: Enforcer> Engine<K> {
         if local {
             return (confirmed, Vec::new());
         }
-        let members = self.node.peers().into_iter().flat_map(|report| report.members);
-        let alive = members.filter(|member| member.state != MemberState::Down);
-        let mut others: Vec<String> =
-            alive.map(|member| member.name.map_or_else(|| format!("{:.8}", member.node), |name| name.to_string())).collect();
+        let name = |member: &Member| member.name.as_ref().map_or_else(|| format!("{:.8}", member.node), ToString::to_string);
+        let reports = self.node.peers();
+        let alive = reports.iter().flat_map(show::others).filter(|member| member.state != MemberState::Down);
+        let mut others: Vec<String> = alive.map(name).collect();
         others.sort_unstable();
         others.dedup();
         (confirmed, others)

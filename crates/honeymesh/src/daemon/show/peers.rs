@@ -10,7 +10,12 @@ use std::{collections::BTreeMap, net::SocketAddr};
 /// All members of all clusters, in the order of the configuration and then of their identities.
 #[must_use]
 pub fn peers(reports: &[PeerReport], now: Now) -> Vec<PeerJson> {
-    reports.iter().flat_map(|report| report.members.iter().map(move |member| peer(report, member, now))).collect()
+    reports.iter().flat_map(|report| others(report).map(move |member| peer(report, member, now))).collect()
+}
+
+/// The members but this node: an earlier life of its own may be among them after a restart.
+pub fn others(report: &PeerReport) -> impl Iterator<Item = &Member> {
+    report.members.iter().filter(|member| member.node != report.identity)
 }
 
 fn peer(report: &PeerReport, member: &Member, now: Now) -> PeerJson {
@@ -39,14 +44,14 @@ pub fn clusters(reports: &[PeerReport], listen: &[SocketAddr]) -> Vec<ClusterJso
 }
 
 fn cluster(report: &PeerReport, listen: String) -> ClusterJson {
-    let down = report.members.iter().filter(|member| member.state == MemberState::Down).count();
+    let (down, alive): (Vec<&Member>, Vec<&Member>) = others(report).partition(|member| member.state == MemberState::Down);
     ClusterJson {
         name: report.cluster.to_string(),
         trust: report.trust.to_string(),
         id: id(report.identity),
         listen,
-        members_alive: (report.members.len() - down) as u64,
-        members_down: down as u64,
+        members_alive: alive.len() as u64,
+        members_down: down.len() as u64,
         records: report.stats.records as u64,
         fingerprint: format!("{:032x}", report.fingerprint),
         received: report.stats.received,

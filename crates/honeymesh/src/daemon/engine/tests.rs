@@ -1,0 +1,273 @@
+//! The engine with a kernel that is only pretended: what it is told, in which order, and what happens when it refuses.
+
+use super::*;
+use crate::{config::StoreSection, daemon::books::Books};
+use honeymesh_api::{BanOrder, BansQuery, Request, UnbanOrder, desk};
+use honeymesh_format::Ttl;
+use honeymesh_node::{Config, Policy};
+use honeymesh_types::{Enforcement, WallTime};
+use honeymesh_xdp::{Counters, Drift, Error, InterfaceStatus};
+use ipnet::IpNet;
+use std::{cell::RefCell, collections::BTreeMap, net::IpAddr, rc::Rc, sync::atomic::AtomicU64, sync::atomic::Ordering::Relaxed};
+
+/// A kernel table in memory, shared with the test, that refuses on demand.
+#[derive(Clone, Default)]
+struct Pretended(Rc<RefCell<Table>>);
+
+#[derive(Default)]
+struct Table {
+    bans: BTreeMap<Subject, Enforcement>,
+    allow: Vec<IpNet>,
+    local: Vec<IpAddr>,
+    enforcing: bool,
+    full: bool,
+    audits: u32,
+}
+
+impl Pretended {
+    fn drift(&self, intent: &[Enforcement]) -> Drift {
+        let table = self.0.borrow();
+        let missing = intent.iter().filter(|ban| !table.bans.contains_key(&ban.subject)).map(|ban| ban.subject);
+        let wanted = |subject: &Subject| intent.iter().any(|ban| ban.subject == *subject);
+        let extra = table.bans.keys().filter(|subject| !wanted(subject)).copied();
+        Drift { missing: missing.collect(), extra: extra.collect(), ..Drift::default() }
+    }
+}
+
+impl Enforcer for Pretended {
+    fn raise(&mut self, what: &Enforcement, _now: Now) -> Result<(), Error> {
+        CLOCK.fetch_add(40, Relaxed);
+        let mut table = self.0.borrow_mut();
+        if table.full {
+            return Err(Error::Full { table: "IPv4 bans", limit: 1 });
+        }
+        table.bans.insert(what.subject, *what);
+        Ok(())
+    }
+    fn lift(&mut self, subject: &Subject) -> Result<bool, Error> {
+        Ok(self.0.borrow_mut().bans.remove(subject).is_some())
+    }
+    fn set_allow(&mut self, nets: &[IpNet]) -> Result<(), Error> {
+        self.0.borrow_mut().allow = nets.to_vec();
+        Ok(())
+    }
+    fn set_local(&mut self, addrs: &[IpAddr]) -> Result<(), Error> {
+        self.0.borrow_mut().local = addrs.to_vec();
+        Ok(())
+    }
+    fn set_enforcing(&mut self, on: bool) -> Result<(), Error> {
+        self.0.borrow_mut().enforcing = on;
+        Ok(())
+    }
+    fn reconcile(&mut self, intent: &[Enforcement], _now: Now) -> Result<Drift, Error> {
+        let drift = self.drift(intent);
+        self.0.borrow_mut().bans = intent.iter().map(|ban| (ban.subject, *ban)).collect();
+        Ok(drift)
+    }
+    fn audit(&self, intent: &[Enforcement], _now: Now) -> Result<Drift, Error> {
+        self.0.borrow_mut().audits += 1;
+        Ok(self.drift(intent))
+    }
+    fn drops(&self, _subject: &Subject) -> u64 {
+        7
+    }
+    fn counters(&self) -> Result<Counters, Error> {
+        Ok(Counters::default())
+    }
+    fn interfaces(&self) -> Vec<InterfaceStatus> {
+        Vec::new()
+    }
+}
+
+/// Microseconds; moved by the tests and by the pretended kernel, which takes 40 for an entry.
+static CLOCK: AtomicU64 = AtomicU64::new(1_000_000_000);
+
+fn clock() -> Now {
+    let now = CLOCK.load(Relaxed);
+    Now { wall: WallTime(1_800_000_000_000_000 + now), mono: MonoTime(now) }
+}
+
+struct Bench {
+    engine: Engine<Pretended>,
+    kernel: Pretended,
+    desk: Desk,
+    questions: mpsc::Receiver<honeymesh_api::Question>,
+    dir: tempfile::TempDir,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let section = StoreSection { events_max: 10_000, events_age: Duration::from_secs(3_600) };
+        let books = Books::open(dir.path(), &section).unwrap();
+        let config = Config {
+            name: "roof".parse().unwrap(),
+            policy: Policy::default(),
+            scan: honeymesh_detect::ScanPolicy::default(),
+            clusters: Vec::new(),
+            allow: Vec::new(),
+            seed: 1,
+        };
+        let mut node = Node::new(config, clock());
+        let mut restored = Vec::new();
+        node.restore(books.kept().unwrap(), clock(), &mut restored);
+        let (desk, questions) = desk(64);
+        let kernel = Pretended::default();
+        let options = honeymesh_trap::Options { traps: Vec::new(), limits: honeymesh_trap::Limits::default() };
+        let traps = honeymesh_trap::bind(options).unwrap();
+        let mut engine = Engine::new(Parts {
+            node,
+            kernel: kernel.clone(),
+            books,
+            posts: Vec::new(),
+            listen: Vec::new(),
+            keys: Vec::new(),
+            inner: mpsc::unbounded_channel().0,
+            traps: traps.status(),
+            dismisser: traps.dismisser(),
+            desk: desk.clone(),
+            warnings: Vec::new(),
+            clock,
+        });
+        let own = vec!["192.0.2.1".parse().unwrap()];
+        engine.begin(restored, NetworkFacts { own, ..NetworkFacts::default() });
+        Self { engine, kernel, desk, questions, dir }
+    }
+
+    /// Asks as a client would, with the engine turning until the answer is there.
+    async fn ask(&mut self, request: Request) -> Result<Response, Refusal> {
+        let desk = self.desk.clone();
+        let mut answer = tokio::spawn(async move { desk.ask(request).await });
+        loop {
+            tokio::select! {
+                Some(question) = self.questions.recv() => self.engine.question(question),
+                answer = &mut answer => return answer.unwrap(),
+                () = tokio::time::sleep(Duration::from_millis(1)) => self.engine.list_some(),
+            }
+        }
+    }
+
+    async fn ban(&mut self, subject: &str) -> Result<Response, Refusal> {
+        let order = BanOrder { subject: subject.parse().unwrap(), ttl: Ttl::Configured, note: None, local: false, force: false };
+        self.ask(Request::Ban(order)).await
+    }
+
+    async fn bans(&mut self, query: BansQuery) -> (Vec<String>, Option<String>) {
+        match self.ask(Request::Bans(query)).await.unwrap() {
+            Response::Bans(page) => (page.items.into_iter().map(|ban| ban.subject).collect(), page.next),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_order_is_answered_when_kernel_and_disk_have_it() {
+    let mut bench = Bench::new();
+    let Response::Done(done) = bench.ban("203.0.113.7").await.unwrap() else { panic!("done") };
+    assert_eq!((done.changed, done.bans[0].drops), (true, 7));
+    assert!(bench.kernel.0.borrow().bans.contains_key(&"203.0.113.7".parse().unwrap()));
+    let kept = honeymesh_store::Store::open(
+        bench.dir.path(),
+        honeymesh_store::Retention { events_max: 10_000, age: Duration::from_secs(3_600) },
+    );
+    let claims = kept.unwrap().reader().unwrap().stored().unwrap().claims;
+    assert_eq!(claims[0].subject.to_string(), "203.0.113.7/32", "on the disk before the answer");
+}
+
+#[tokio::test]
+async fn the_kernel_is_told_of_own_addresses_mode_and_never_ban_set_before_any_ban() {
+    let bench = Bench::new();
+    let table = bench.kernel.0.borrow();
+    assert!(table.enforcing && table.local == ["192.0.2.1".parse::<IpAddr>().unwrap()]);
+    assert!(table.allow.contains(&"192.0.2.1/32".parse().unwrap()), "{:?}", table.allow);
+}
+
+#[tokio::test]
+async fn a_ban_event_tells_how_long_evidence_took_to_the_kernel() {
+    let mut bench = Bench::new();
+    let mut live = bench.desk.live();
+    bench.ban("203.0.113.8").await.unwrap();
+    let event = loop {
+        let live = live.recv().await.unwrap();
+        if live.event.kind == EventKind::Ban {
+            break live.event.clone();
+        }
+    };
+    let latency_us: u64 = event.fields["latency_us"].parse().unwrap();
+    assert!(latency_us >= 40, "{latency_us}: the pretended kernel takes 40");
+    assert_eq!(bench.engine.counts.detect_to_ban.count, 1);
+}
+
+#[tokio::test]
+async fn a_kernel_that_refuses_is_told_loudly_and_mended_by_the_audit() {
+    let mut bench = Bench::new();
+    let mut live = bench.desk.live();
+    bench.kernel.0.borrow_mut().full = true;
+    bench.ban("203.0.113.9").await.unwrap();
+    assert!(bench.kernel.0.borrow().bans.is_empty());
+    let mut kinds = Vec::new();
+    while let Ok(live) = live.try_recv() {
+        kinds.push((live.event.kind, live.event.fields.get("refused").cloned(), live.event.fields.contains_key("latency_us")));
+    }
+    assert!(kinds.contains(&(EventKind::Audit, Some("a ban".into()), false)), "{kinds:?}");
+    assert!(kinds.contains(&(EventKind::Ban, None, false)), "no latency of what is not in force: {kinds:?}");
+    let Response::Status(status) = bench.ask(Request::Status).await.unwrap() else { panic!("status") };
+    assert!(status.warnings.iter().any(|warning| warning.contains("refused by the kernel")), "{:?}", status.warnings);
+
+    bench.kernel.0.borrow_mut().full = false;
+    bench.engine.audit();
+    assert_eq!(bench.kernel.0.borrow().bans.len(), 1);
+    let audit = bench.engine.audits.last.clone().unwrap();
+    assert_eq!((audit.missing, audit.extra), (1, 0));
+    bench.engine.audit();
+    assert_eq!(bench.engine.audits.last.clone().unwrap().missing, 0);
+}
+
+#[tokio::test]
+async fn an_entry_that_nobody_ordered_is_found_and_removed() {
+    let mut bench = Bench::new();
+    let stray: Subject = "198.51.100.1".parse().unwrap();
+    let ban = Enforcement {
+        subject: stray,
+        reasons: honeymesh_types::Reasons::MANUAL,
+        grade: honeymesh_types::Grade::Operator,
+        scope: honeymesh_types::Scope::All,
+        until: None,
+    };
+    bench.kernel.0.borrow_mut().bans.insert(stray, ban);
+    bench.engine.audit();
+    assert!(bench.kernel.0.borrow().bans.is_empty());
+    assert_eq!(bench.engine.audits.last.clone().unwrap().extra, 1);
+}
+
+#[tokio::test]
+async fn long_lists_come_in_pages_and_in_parts() {
+    let mut bench = Bench::new();
+    for host in 0..5 {
+        bench.ban(&format!("203.0.113.{host}")).await.unwrap();
+    }
+    bench.ban("203.0.112.0/23").await.unwrap();
+    bench.ban("198.51.100.0/24").await.unwrap();
+    let all = ["198.51.100.0/24", "203.0.112.0/23"].map(String::from).into_iter();
+    let all: Vec<String> = all.chain((0..5).map(|host| format!("203.0.113.{host}/32"))).collect();
+    assert_eq!(bench.bans(BansQuery::default()).await, (all.clone(), None));
+    let (first, next) = bench.bans(BansQuery { limit: 3, ..BansQuery::default() }).await;
+    assert_eq!((first.as_slice(), next.as_deref()), (&all[..3], Some("203.0.113.0/32")));
+    let after = next.map(|next| next.parse().unwrap());
+    assert_eq!(bench.bans(BansQuery { after, ..BansQuery::default() }).await, (all[3..].to_vec(), None));
+    let around = BansQuery { subject: Some("203.0.113.2".parse().unwrap()), ..BansQuery::default() };
+    assert_eq!(bench.bans(around).await.0, ["203.0.112.0/23", "203.0.113.2/32"]);
+    let behind = BansQuery { after: Some("203.0.112.0/23".parse().unwrap()), ..around };
+    assert_eq!(bench.bans(behind).await.0, ["203.0.113.2/32"]);
+}
+
+#[tokio::test]
+async fn an_unban_that_finds_nothing_says_so_and_one_that_waits_claims_no_receipts() {
+    let mut bench = Bench::new();
+    let unban = |wait| Request::Unban(UnbanOrder { subject: "203.0.113.7".parse().unwrap(), local: false, wait });
+    assert_eq!(bench.ask(unban(None)).await.unwrap_err().kind, RefusalKind::NotFound);
+    bench.ban("203.0.113.7").await.unwrap();
+    let Response::Done(done) = bench.ask(unban(Some(Duration::from_secs(1)))).await.unwrap() else { panic!("done") };
+    assert_eq!((done.confirmed, done.unconfirmed), (Some(vec!["roof".into()]), Some(Vec::new())));
+    assert!(bench.kernel.0.borrow().bans.is_empty());
+}

@@ -1,0 +1,41 @@
+//! A panic is a bug: it is loud, and it ends the process so that systemd starts it again. The kernel goes on enforcing.
+//!
+//! Only a single session or a single question may panic without harm: traps and clients are served by [`DOORS`], the
+//! store is read by [`READERS`]. What must not end there is supervised.
+
+use std::thread;
+
+/// The name of the threads that serve traps and clients.
+pub const DOORS: &str = "doors";
+/// The name of the threads that read the store and key files for one asker.
+pub const READERS: &str = "readers";
+
+/// From now on a panic on any other thread aborts the process, also where a runtime would swallow it.
+pub fn end_the_process() {
+    let report = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        report(panic);
+        if !is_forgivable(thread::current().name()) {
+            crate::output::complain("honeymesh: the daemon has panicked; this is a bug, please report the lines above");
+            std::process::abort();
+        }
+    }));
+}
+
+fn is_forgivable(name: Option<&str>) -> bool {
+    matches!(name, Some(DOORS | READERS))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_single_sessions_and_questions_may_panic() {
+        let table =
+            [(Some("doors"), true), (Some("readers"), true), (Some("main"), false), (Some("facts"), false), (None, false)];
+        for (name, forgivable) in table {
+            assert_eq!(is_forgivable(name), forgivable, "{name:?}");
+        }
+    }
+}
