@@ -3,8 +3,9 @@
 use crate::Frame;
 use honeymesh_xdp_abi::Counter;
 
-/// How many IPv6 extension headers are followed. A packet with more passes unread from there on, and is counted.
-pub const EXTENSIONS_MAX: usize = 8;
+/// How many IPv6 extension headers are followed: each that RFC 8200 names as often as it allows. A packet with more passes
+/// unread from there on, and is counted.
+pub const EXTENSIONS_MAX: usize = 6;
 
 const HOP_BY_HOP: u8 = 0;
 const TCP: u8 = 6;
