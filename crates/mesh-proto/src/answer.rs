@@ -2,7 +2,7 @@
 
 use crate::{
     Refused,
-    frame::{Answer, Bytes, Children, Ids, Packer, Prefix, Question, Tally},
+    frame::{Answer, Bytes, Children, IDS_MAX, Ids, Packer, Prefix, Question, Tally},
     limits::CLOCK_SKEW_MAX,
     membership::Membership,
     peers::ShortId,
@@ -10,9 +10,6 @@ use crate::{
 };
 use alloc::vec::Vec;
 use honeymesh_types::WallTime;
-
-/// Up to this many ids are listed; a bigger part of the trie is answered by the tallies of its children.
-const IDS_MAX: usize = 128;
 
 /// Answers a question. `tell` is called once, or never if the question cannot be answered.
 pub(crate) fn answer(
@@ -49,7 +46,7 @@ fn look(prefix: Prefix, horizon: WallTime, theirs: Tally, set: &Set, tell: impl 
     } else if ours.count as usize > IDS_MAX && prefix.is_inner() {
         tell(Answer::Children(Children(Bytes(&Children::pack(&set.children(prefix, horizon))))));
     } else {
-        let ids = Ids::pack(set.below(prefix, horizon).map(|(id, _)| id.short()).take(IDS_MAX));
+        let ids = Ids::pack(set.below(prefix, horizon).map(|(id, _)| id.stub()).take(IDS_MAX));
         tell(Answer::Ids(Ids(Bytes(&ids))));
     }
 }
@@ -58,7 +55,8 @@ fn fetch(ids: &Ids<'_>, set: &Set, tell: impl FnOnce(Answer<'_>)) {
     let mut packer = Packer::default();
     let mut handled = 0;
     for id in ids.iter().take(usize::from(u8::MAX)) {
-        if !set.between(id, id, WallTime(0)).all(|(_, raw)| packer.push(raw)) {
+        let (first, last) = id.range();
+        if !set.between(first, last, WallTime(0)).all(|(_, raw)| packer.push(raw)) {
             break;
         }
         handled += 1;

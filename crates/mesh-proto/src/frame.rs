@@ -17,8 +17,8 @@ use honeymesh_types::WallTime;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use bytes::Bytes;
-pub(crate) use lists::{Children, Ids, Packer, Records, Tally};
-pub(crate) use prefix::{FANOUT, Prefix};
+pub(crate) use lists::{Children, IDS_MAX, Ids, Packer, Records, Tally};
+pub(crate) use prefix::{FANOUT, Prefix, Stub};
 
 /// What a body may weigh.
 pub(crate) const FRAME_BYTES_MAX: usize = DATAGRAM_BYTES_MAX - crate::envelope::OVERHEAD_BYTES;
@@ -71,6 +71,8 @@ pub(crate) enum Message<'a> {
         #[serde(borrow)]
         answer: Answer<'a>,
     },
+    /// New records that I have pushed to others: ask if you have not got them by now.
+    Have(#[serde(borrow)] Ids<'a>),
 }
 
 /// What a set adds up to.

@@ -6,7 +6,8 @@
 //!
 //! # How a record travels
 //! 1. [`Mesh::publish`] signs a [`Statement`], puts it into the node's own slot and pushes it at once to
-//!    `ceil(ln N) + 1` random live members; whoever learns it pushes it on once.
+//!    `ceil(ln N) + 1` random live members; whoever learns it pushes it on once, and a tenth of a second later tells three
+//!    others its id: who was missed asks for it.
 //! 2. Each second every node sends a digest (a keyed fingerprint of its whole set) to one random member, now and
 //!    then to one that is down or configured. A mismatch that outlives half a second is repaired by walking a hash
 //!    trie over datagrams.

@@ -131,6 +131,10 @@ impl Mesh {
                 answer(question, set, &**members, now.wall, tell)
             }
             Message::Answer { number, answer } => self.answered(sender, number, answer, now, out),
+            Message::Have(ids) => {
+                self.told(sender, &ids, now, out);
+                Ok(())
+            }
         }
     }
 

@@ -7,7 +7,7 @@
 
 use crate::{
     RecordId,
-    frame::{Answer, Bytes, Ids, Prefix, Question, Records, Tally},
+    frame::{Answer, Bytes, Ids, Prefix, Question, Records, Stub, Tally},
     peers::ShortId,
     post::To,
     set::Set,
@@ -20,7 +20,7 @@ use core::time::Duration;
 use honeymesh_types::{MonoTime, Now, WallTime};
 
 /// Questions in flight.
-const WINDOW: usize = 16;
+const WINDOW: usize = 64;
 /// Questions that wait; beyond it the rest is left to the next session.
 const TODO_MAX: usize = 8_192;
 /// How long the first try of a question may take; doubled for each other try.
@@ -29,8 +29,10 @@ const ANSWER_AFTER: Duration = Duration::from_millis(300);
 const TRIES_MAX: u32 = 5;
 /// A session ends after this time, whatever is left to do.
 const SESSION_MAX: Duration = Duration::from_secs(120);
-/// Ids in one question for records.
-const FETCH_IDS: usize = 64;
+/// Ids in one question for records: about as many as fit into one answer.
+const FETCH_IDS: usize = 8;
+/// Ids that wait to be fetched; beyond it the rest is left to the next session.
+const MISSING_MAX: usize = 16_384;
 /// Up to this many records are handed to the peer at the end of a session; if it lacks more, it is told to ask.
 pub(crate) const GIFT_MAX: usize = 16;
 /// Up to this many records learnt in one session are pushed on; what is learnt in bulk is not.
@@ -42,7 +44,7 @@ const PAGE_RATIO: u32 = 4;
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Task {
     Look(Prefix),
-    Fetch(Vec<u64>),
+    Fetch(Vec<Stub>),
     Page(Prefix, Option<u64>),
     Members(Option<u64>),
 }
@@ -76,6 +78,7 @@ pub(crate) struct Session {
     horizon: WallTime,
     ends: MonoTime,
     todo: Vec<Task>,
+    missing: Vec<Stub>,
     flying: BTreeMap<u32, Flight>,
     next_number: u32,
     lacks: BTreeSet<RecordId>,
@@ -87,10 +90,14 @@ pub(crate) struct Session {
 }
 
 /// What a session is to find out.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Errand {
+    /// In what the sets differ.
     pub(crate) records: bool,
+    /// Whom the peer knows.
     pub(crate) members: bool,
+    /// The records with these ids.
+    pub(crate) fetch: Vec<Stub>,
 }
 
 impl Session {
@@ -103,6 +110,7 @@ impl Session {
             horizon: now.wall,
             ends: now.mono.plus(SESSION_MAX),
             todo: records.into_iter().chain(members).collect(),
+            missing: errand.fetch,
             flying: BTreeMap::new(),
             next_number: first_number,
             lacks: BTreeSet::new(),
@@ -119,7 +127,8 @@ impl Session {
     }
 
     pub(crate) fn progress(&self) -> Progress {
-        match (self.failed, self.todo.is_empty() && self.flying.is_empty()) {
+        let is_idle = self.todo.is_empty() && self.missing.is_empty() && self.flying.is_empty();
+        match (self.failed, is_idle) {
             (true, _) => Progress::Failed,
             (false, true) => Progress::Done,
             (false, false) => Progress::GoesOn,
@@ -149,13 +158,25 @@ impl Session {
             put(&flight.task, self.horizon, set, |question| ask(*number, question));
         }
         while self.flying.len() < WINDOW
-            && let Some(task) = self.todo.pop()
+            && let Some(task) = self.next_task()
         {
             let number = self.next_number;
             self.next_number = self.next_number.wrapping_add(1);
             put(&task, self.horizon, set, |question| ask(number, question));
             self.flying.insert(number, Flight { task, tries: 1, due: now.plus(ANSWER_AFTER) });
         }
+    }
+
+    /// What to ask next: records as soon as they fill an answer, or if there is nothing else to find out.
+    fn next_task(&mut self) -> Option<Task> {
+        if self.missing.len() >= FETCH_IDS || (self.todo.is_empty() && self.flying.is_empty()) {
+            let rest = self.missing.len().saturating_sub(FETCH_IDS);
+            let ids = self.missing.split_off(rest);
+            if !ids.is_empty() {
+                return Some(Task::Fetch(ids));
+            }
+        }
+        self.todo.pop()
     }
 
     /// Takes an answer; `None` if it was not asked for.
@@ -168,9 +189,8 @@ impl Session {
             (Task::Look(prefix), Answer::Ids(ids)) => self.compare_ids(prefix, &ids, set),
             (Task::Fetch(ids), Answer::Records { handled, records }) => {
                 haul.records = Some(records);
-                let rest = ids.get(usize::from(handled)..).unwrap_or_default();
-                if handled > 0 && !rest.is_empty() {
-                    self.plan(Task::Fetch(rest.into()));
+                if handled > 0 {
+                    self.miss(ids.into_iter().skip(handled.into()));
                 }
             }
             (Task::Page(prefix, after), Answer::Page { records, next }) => {
@@ -196,6 +216,11 @@ impl Session {
         }
     }
 
+    fn miss(&mut self, ids: impl IntoIterator<Item = Stub>) {
+        let room = MISSING_MAX - self.missing.len().min(MISSING_MAX);
+        self.missing.extend(ids.into_iter().take(room));
+    }
+
     /// Compares the children of a node of the trie and plans what to do about those that differ.
     fn compare(&mut self, prefix: Prefix, theirs: impl Iterator<Item = Tally>, set: &Set) {
         if !prefix.is_inner() {
@@ -218,15 +243,17 @@ impl Session {
         }
     }
 
-    /// Compares the ids below a leaf and plans to fetch what is missing.
+    /// Compares the ids below a leaf and plans to fetch what is missing. If the ids are the same although the tallies
+    /// were not, two records share a stub: then the leaf is read as a whole.
     fn compare_ids(&mut self, prefix: Prefix, theirs: &Ids<'_>, set: &Set) {
-        let theirs: BTreeSet<u64> = theirs.iter().filter(|id| prefix.covers(*id)).collect();
-        let ours: BTreeSet<u64> = set.below(prefix, self.horizon).map(|(id, _)| id.short()).collect();
-        self.note_lacks(set.below(prefix, self.horizon).map(|(id, _)| *id).filter(|id| !theirs.contains(&id.short())));
-        let missing: Vec<u64> = theirs.difference(&ours).copied().collect();
-        for ids in missing.chunks(FETCH_IDS) {
-            self.plan(Task::Fetch(ids.into()));
+        let theirs: BTreeSet<Stub> = theirs.iter().filter(|id| prefix.covers(id.range().0)).collect();
+        let ours: BTreeSet<Stub> = set.below(prefix, self.horizon).map(|(id, _)| id.stub()).collect();
+        if ours == theirs {
+            self.plan(Task::Page(prefix, None));
+            return;
         }
+        self.note_lacks(set.below(prefix, self.horizon).map(|(id, _)| *id).filter(|id| !theirs.contains(&id.stub())));
+        self.miss(theirs.difference(&ours).copied());
     }
 
     fn note_lacks(&mut self, ids: impl Iterator<Item = RecordId>) {

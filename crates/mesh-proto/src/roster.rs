@@ -2,7 +2,7 @@
 
 use crate::{peers::ShortId, post::To};
 use alloc::{collections::BTreeMap, vec::Vec};
-use core::net::SocketAddr;
+use core::{net::SocketAddr, ops::Bound};
 use rand_chacha::ChaCha8Rng;
 use rand_core::Rng;
 
@@ -79,6 +79,13 @@ impl Roster {
         allowed.filter(|to| to.peer.is_none_or(|id| !except.contains(&id))).take(wanted).collect()
     }
 
+    /// The `wanted` members that follow `me` in the order of identities, around the end. If every node tells its
+    /// followers, nobody is left out by chance.
+    pub(crate) fn followers(&self, me: ShortId, wanted: usize) -> Vec<To> {
+        let (behind, ahead) = (self.places.range(..me), self.places.range((Bound::Excluded(me), Bound::Unbounded)));
+        ahead.chain(behind).take(wanted).filter_map(|(_, place)| self.at(*place)).collect()
+    }
+
     fn at(&self, place: usize) -> Option<To> {
         self.live.get(place).map(|(id, addr)| To { addr: *addr, peer: Some(*id) })
     }
@@ -121,6 +128,18 @@ mod tests {
         assert_eq!(roster.pick_many(99, &[], &mut rng).len(), 20);
         assert!(Roster::default().pick_many(3, &[], &mut rng).is_empty());
         assert!(Roster::default().pick(&mut rng).is_none());
+    }
+
+    #[test]
+    fn everybody_follows_somebody() {
+        let roster = roster(5);
+        let followers = |n: u64, wanted| {
+            let ids = roster.followers(ShortId(n), wanted).into_iter().filter_map(|to| to.peer);
+            ids.map(|id| id.0).collect::<Vec<_>>()
+        };
+        assert_eq!((followers(0, 2), followers(3, 2), followers(9, 2)), ([1, 2].into(), [4, 5].into(), [1, 2].into()));
+        assert_eq!(followers(4, 99), [5, 1, 2, 3]);
+        assert!(Roster::default().followers(ShortId(1), 2).is_empty());
     }
 
     #[test]

@@ -12,7 +12,7 @@ mod tallies;
 use crate::{
     Hlc, Limits, RecordId, Signed,
     cluster::ClusterTag,
-    frame::{Prefix, Tally},
+    frame::{Prefix, Stub, Tally},
     limits::GRACE,
 };
 use alloc::{
@@ -104,6 +104,12 @@ impl Set {
 
     pub(crate) fn contains(&self, id: &RecordId) -> bool {
         self.records.contains_key(id)
+    }
+
+    /// Is a record in the set whose id begins so?
+    pub(crate) fn contains_stub(&self, stub: Stub) -> bool {
+        let (first, last) = stub.range();
+        self.between(first, last, WallTime(0)).next().is_some()
     }
 
     /// Would this record enter? Cheap, so that it can be asked before the signature is verified.

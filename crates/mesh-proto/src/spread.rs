@@ -1,6 +1,14 @@
 //! Spreading: new records wait a few milliseconds at most, then go out together.
+//!
+//! A push that is lost, or that chance sends past somebody, would be noticed by the next digest only, a second later. So
+//! whoever has pushed a record tells a few others its id a moment after, when the pushes must have arrived: who has not
+//! got it asks.
 
-use crate::{Signed, frame::Packer, peers::ShortId};
+use crate::{
+    Signed,
+    frame::{IDS_MAX, Packer, Stub},
+    peers::ShortId,
+};
 use alloc::{collections::VecDeque, vec::Vec};
 use core::time::Duration;
 use honeymesh_types::MonoTime;
@@ -11,6 +19,16 @@ const GATHER: Duration = Duration::from_millis(5);
 const FLUSH_DATAGRAMS_MAX: usize = 4;
 /// Records that may wait; beyond it they are not pushed but left to repair.
 const QUEUE_MAX: usize = 4_096;
+
+/// How long after a push others are told of it.
+const TELL_AFTER: Duration = Duration::from_millis(100);
+/// What is due within this time is told together.
+const TELL_TOGETHER: Duration = Duration::from_millis(25);
+/// How many are told: those who follow in the order of identities, so that nobody is left out by chance; and one more, at
+/// random, in case those who go before a node do not know it.
+pub(crate) const TELL_FOLLOWERS: usize = 2;
+/// Ids that may wait to be told; beyond it they are not told but left to digests.
+const TELL_MAX: usize = 4_096;
 
 /// A record to be pushed, and who need not be told.
 struct Waiting {
@@ -31,6 +49,8 @@ pub(crate) struct Spread {
     queue: VecDeque<Waiting>,
     /// Before this time nothing is flushed.
     quiet_until: MonoTime,
+    /// What was pushed, and when others are to be told.
+    pushed: VecDeque<(MonoTime, Stub)>,
 }
 
 impl Spread {
@@ -43,19 +63,33 @@ impl Spread {
         true
     }
 
-    /// When the next flush is due.
+    /// When something is due.
     pub(crate) fn wake_at(&self) -> MonoTime {
+        self.pushed.front().map_or(MonoTime::MAX, |(due, _)| *due).min(self.flush_at())
+    }
+
+    fn flush_at(&self) -> MonoTime {
         if self.queue.is_empty() { MonoTime::MAX } else { self.quiet_until }
+    }
+
+    /// The ids that others are to be told of now; empty if it is not time.
+    pub(crate) fn told(&mut self, now: MonoTime) -> Vec<Stub> {
+        if self.pushed.front().is_none_or(|(due, _)| *due > now) {
+            return Vec::new();
+        }
+        let soon = now.plus(TELL_TOGETHER);
+        let due = self.pushed.iter().take(IDS_MAX).take_while(|(due, _)| *due <= soon).count();
+        self.pushed.drain(..due).map(|(_, stub)| stub).collect()
     }
 
     /// What is due to be sent now.
     pub(crate) fn flush(&mut self, now: MonoTime) -> Vec<Parcel> {
         let mut parcels = Vec::new();
-        if self.wake_at() > now {
+        if self.flush_at() > now {
             return parcels;
         }
         while parcels.len() < FLUSH_DATAGRAMS_MAX
-            && let Some(parcel) = self.pack()
+            && let Some(parcel) = self.pack(now)
         {
             parcels.push(parcel);
         }
@@ -64,7 +98,7 @@ impl Spread {
     }
 
     /// Fills one datagram from the front of the queue.
-    fn pack(&mut self) -> Option<Parcel> {
+    fn pack(&mut self, now: MonoTime) -> Option<Parcel> {
         let mut parcel = Parcel { packer: Packer::default(), except: Vec::new() };
         let mut packed = 0;
         while let Some(waiting) = self.queue.front() {
@@ -74,6 +108,9 @@ impl Spread {
             packed += 1;
             let origin = ShortId::of(&waiting.signed.record.origin.0);
             parcel.except = if packed == 1 { waiting.from.into_iter().chain([origin]).collect() } else { Vec::new() };
+            if self.pushed.len() < TELL_MAX {
+                self.pushed.push_back((now.plus(TELL_AFTER), waiting.signed.id().stub()));
+            }
             self.queue.pop_front();
         }
         (packed > 0).then_some(parcel)

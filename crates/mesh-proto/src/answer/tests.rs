@@ -3,6 +3,7 @@
 use super::*;
 use crate::{
     Limits,
+    frame::Stub,
     membership::{Ident, Known, News, Share, State, Swim},
     testing::{addr, at, ban, hour, signed, tag, wall},
 };
@@ -72,8 +73,8 @@ fn pages_cover_a_part_of_the_trie_exactly() {
 #[test]
 fn a_fetch_says_how_far_it_came() {
     let set = set(50);
-    let ids: Vec<u64> = set.below(Prefix::ROOT, wall(0)).map(|(id, _)| id.short()).collect();
-    let packed = Ids::pack([1].into_iter().chain(ids));
+    let ids: Vec<Stub> = set.below(Prefix::ROOT, wall(0)).map(|(id, _)| id.stub()).collect();
+    let packed = Ids::pack([Stub::of(1)].into_iter().chain(ids));
     answer(Question::Fetch(Ids(Bytes(&packed))), &set, &members(1), wall(0), |answer| {
         let Answer::Records { handled, records } = answer else { panic!("records were asked for") };
         assert_eq!(usize::from(handled), records.iter().count() + 1, "the unknown id is handled too");

@@ -1,6 +1,6 @@
 //! Lists inside messages: byte strings that are read piece by piece.
 
-use super::{Bytes, FANOUT, LIST_BYTES_MAX};
+use super::{Bytes, FANOUT, LIST_BYTES_MAX, Stub};
 use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
@@ -77,19 +77,23 @@ impl Children<'_> {
     }
 }
 
-/// Short ids.
+/// Stubs of record ids.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(crate) struct Ids<'a>(#[serde(borrow)] pub(crate) Bytes<'a>);
 
+/// The most stubs in one list.
+pub(crate) const IDS_MAX: usize = 192;
+const _: () = assert!(IDS_MAX * Stub::BYTES <= LIST_BYTES_MAX);
+
 impl Ids<'_> {
-    /// Ids as bytes.
-    pub(crate) fn pack(ids: impl Iterator<Item = u64>) -> Vec<u8> {
-        ids.flat_map(u64::to_be_bytes).collect()
+    /// Stubs as bytes.
+    pub(crate) fn pack(ids: impl Iterator<Item = Stub>) -> Vec<u8> {
+        ids.flat_map(Stub::to_bytes).collect()
     }
 
-    /// The ids.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = u64> + '_ {
-        self.0.0.chunks_exact(8).filter_map(|bytes| bytes.first_chunk().map(|id| u64::from_be_bytes(*id)))
+    /// The stubs.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Stub> + '_ {
+        self.0.0.chunks_exact(Stub::BYTES).filter_map(|bytes| bytes.first_chunk().map(|id| Stub::from_bytes(*id)))
     }
 }
 
@@ -123,7 +127,8 @@ mod tests {
         tallies[3] = Tally { count: 9, sum: u64::MAX };
         let packed = Children::pack(&tallies);
         assert!(Children(Bytes(&packed)).iter().eq(tallies));
-        let ids = Ids::pack([1, u64::MAX].into_iter());
-        assert!(Ids(Bytes(&ids)).iter().eq([1, u64::MAX]));
+        let stubs = [1 << 20, u64::MAX].map(Stub::of);
+        let ids = Ids::pack(stubs.into_iter());
+        assert!(Ids(Bytes(&ids)).iter().eq(stubs));
     }
 }

@@ -67,10 +67,47 @@ impl Prefix {
     }
 }
 
+/// The first 48 bits of a record's id: what lists of ids carry. Two records of one cluster hardly ever share them, and
+/// if they do, repair reads the whole leaf.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Stub(u64);
+
+impl Stub {
+    /// Bytes on the wire.
+    pub(crate) const BYTES: usize = 6;
+    /// Bits of a short id that are left out.
+    const FREE: u32 = 16;
+
+    /// The stub of a short id.
+    pub(crate) const fn of(short: u64) -> Self {
+        Self(short >> Self::FREE)
+    }
+
+    pub(crate) const fn from_bytes(bytes: [u8; Self::BYTES]) -> Self {
+        let [a, b, c, d, e, f] = bytes;
+        Self(u64::from_be_bytes([0, 0, a, b, c, d, e, f]))
+    }
+
+    pub(crate) const fn to_bytes(self) -> [u8; Self::BYTES] {
+        let [_, _, a, b, c, d, e, f] = self.0.to_be_bytes();
+        [a, b, c, d, e, f]
+    }
+
+    /// The first and the last short id that it may stand for.
+    pub(crate) const fn range(self) -> (u64, u64) {
+        (self.0 << Self::FREE, self.0 << Self::FREE | ((1 << Self::FREE) - 1))
+    }
+}
+
 impl RecordId {
-    /// Its first 64 bits: what lists and cursors use.
+    /// Its first 64 bits: what the trie and cursors use.
     pub(crate) fn short(&self) -> u64 {
         self.0.first_chunk().map_or(0, |head| u64::from_be_bytes(*head))
+    }
+
+    /// Its first 48 bits.
+    pub(crate) fn stub(&self) -> Stub {
+        Stub::of(self.short())
     }
 
     /// The first id with these 64 bits.
@@ -114,6 +151,14 @@ mod tests {
         for prefix in [Prefix { bits: 1, len: 6 }, Prefix { bits: 0, len: 7 }, Prefix { bits: 0, len: 66 }] {
             assert!(!prefix.is_valid(), "{prefix:?}");
         }
+    }
+
+    #[test]
+    fn a_stub_stands_for_its_ids() {
+        let stub = Stub::of(0x0123_4567_89ab_cdef);
+        assert_eq!(Stub::from_bytes(stub.to_bytes()), stub);
+        assert_eq!(stub.range(), (0x0123_4567_89ab_0000, 0x0123_4567_89ab_ffff));
+        assert_eq!(Stub::of(u64::MAX).range().1, u64::MAX);
     }
 
     #[test]

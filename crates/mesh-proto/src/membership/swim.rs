@@ -219,7 +219,7 @@ impl From<State> for foca::State {
 fn config(size: u32) -> Config {
     let count = |n: usize| NonZeroUsize::new(n).unwrap_or(NonZeroUsize::MIN);
     let every = |frequency, n| Some(PeriodicParams { frequency, num_members: count(n) });
-    let repeats = u8::try_from(4 + size).unwrap_or(u8::MAX);
+    let repeats = u8::try_from(3 + size).unwrap_or(u8::MAX);
     Config {
         probe_period: PROBE_EVERY,
         probe_rtt: PROBE_RTT,
@@ -231,7 +231,7 @@ fn config(size: u32) -> Config {
         notify_down_members: true,
         periodic_announce: every(ANNOUNCE_EVERY, 1),
         periodic_announce_to_down_members: every(ANNOUNCE_TO_DOWN_EVERY, 2),
-        periodic_gossip: every(GOSSIP_EVERY, 3),
+        periodic_gossip: every(GOSSIP_EVERY, 2),
     }
 }
 

@@ -99,7 +99,7 @@ impl Mesh {
         self.doors.opened(sender.addr, sender.id);
         self.return_welcome(sender, before, now, out);
         if !was_there && self.roster.contains(sender.id) {
-            self.start(sender, Errand { records: true, members: true }, now, out);
+            self.start(sender, Errand { records: true, members: true, ..Errand::default() }, now, out);
         }
         learned.map(|_| ())
     }

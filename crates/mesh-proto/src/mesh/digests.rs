@@ -76,7 +76,7 @@ impl Mesh {
         }
         while let Some((id, sender)) = self.due_doubt(now.mono) {
             self.digests.doubts.remove(&id);
-            self.start(sender, Errand { records: true, members: false }, now, out);
+            self.start(sender, Errand { records: true, ..Errand::default() }, now, out);
         }
         let overdue = |session: &Session| session.wake_at() <= now.mono;
         while let Some(at) = self.digests.sessions.iter().position(overdue) {
@@ -145,7 +145,7 @@ impl Mesh {
         }
         let records = !is_same && digest.hasten;
         if records || members {
-            self.start(sender, Errand { records, members }, now, out);
+            self.start(sender, Errand { records, members, ..Errand::default() }, now, out);
         }
         Ok(())
     }

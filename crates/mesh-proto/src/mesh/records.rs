@@ -3,11 +3,13 @@
 use super::{Mesh, Sender};
 use crate::{
     Effect, RecordError, RecordId, Refused, Signed, Statement,
-    frame::{Message, Records},
+    frame::{Bytes, IDS_MAX, Ids, Message, Records, Stub},
     peers::ShortId,
     record::wire,
+    repair::Errand,
     roster::fanout,
     set::Offer,
+    spread::TELL_FOLLOWERS,
 };
 use alloc::{sync::Arc, vec::Vec};
 use core::time::Duration;
@@ -156,13 +158,33 @@ impl Mesh {
         }
     }
 
-    /// Sends what is due to be pushed.
+    /// Sends what is due to be pushed, and tells what was pushed a moment ago.
     pub(super) fn flush(&mut self, now: Now, out: &mut Vec<Effect>) {
         for parcel in self.spread.flush(now.mono) {
             let wanted = fanout(self.roster.len() + 1);
             for to in self.roster.pick_many(wanted, &parcel.except, &mut self.rng) {
                 self.post.send(to, Message::Push(parcel.packer.list()), now, out);
             }
+        }
+        loop {
+            let told = self.spread.told(now.mono);
+            if told.is_empty() {
+                return;
+            }
+            let ids = Ids::pack(told.into_iter());
+            let mut listeners = self.roster.followers(ShortId::of(&self.node.0), TELL_FOLLOWERS);
+            listeners.extend(self.roster.pick(&mut self.rng));
+            for to in listeners {
+                self.post.send(to, Message::Have(Ids(Bytes(&ids))), now, out);
+            }
+        }
+    }
+
+    /// Somebody has pushed these records to others: asks for those that did not arrive here.
+    pub(super) fn told(&mut self, sender: Sender, ids: &Ids<'_>, now: Now, out: &mut Vec<Effect>) {
+        let fetch: Vec<Stub> = ids.iter().take(IDS_MAX).filter(|id| !self.set.contains_stub(*id)).collect();
+        if !fetch.is_empty() {
+            self.start(sender, Errand { fetch, ..Errand::default() }, now, out);
         }
     }
 }

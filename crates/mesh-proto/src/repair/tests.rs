@@ -32,7 +32,7 @@ fn nobody() -> Swim {
 
 fn session(first_number: u32) -> Session {
     let to = To { addr: addr(2), peer: Some(ShortId(2)) };
-    Session::new(ShortId(2), to, Errand { records: true, members: false }, first_number, at(0))
+    Session::new(ShortId(2), to, Errand { records: true, ..Errand::default() }, first_number, at(0))
 }
 
 /// What a repair cost.

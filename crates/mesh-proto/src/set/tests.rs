@@ -134,8 +134,9 @@ fn a_full_set_never_drops_an_unban_before_what_it_covers() {
     for n in 1..20 {
         let (lifted, unban) = (signed(n, WHO, ban(hour()), 5), signed(n + 20, WHO, Said::Unban, 5));
         let other = signed(1, "198.51.100.1", ban(hour()), 6);
-        let outcome =
-            |order: [&Signed; 3]| ids(&order.into_iter().fold(limited(9, 2), |set, record| heard(set, &[record.clone()])));
+        let outcome = |order: [&Signed; 3]| {
+            ids(&order.into_iter().fold(limited(9, 2), |set, record| heard(set, core::slice::from_ref(record))))
+        };
         let one = outcome([&lifted, &other, &unban]);
         assert_eq!(one, outcome([&unban, &other, &lifted]), "whichever of the two has the greater id");
         assert!(one.contains(&unban.id()) && !one.contains(&lifted.id()));
