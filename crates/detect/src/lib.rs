@@ -1,6 +1,6 @@
 //! Evidence in, verdict out: entropy, scores, grades.
 //!
-//! A verdict says how sure we are ([`Grade`](honeymesh_types::Grade)) and how hostile it looked (score, findings). The
+//! A verdict says how sure we are ([`Grade`]) and how hostile it looked (score, findings). The
 //! grade decides what may be done; the score and the findings only describe. Everything here is bounded by the bytes it
 //! is given and takes time linear in them.
 #![no_std]

@@ -105,7 +105,7 @@ pub struct Ban {
     /// The address or prefix
     #[arg(value_name = "IP|CIDR")]
     pub subject: Subject,
-    /// How long: 90s, 5m, 24h, 7d or forever; default: [bans] ttl
+    /// How long: 90s, 5m, 24h, 7d or forever; default: `[bans] ttl`
     #[arg(long, value_name = "DURATION|forever", value_parser = ttl)]
     pub ttl: Option<String>,
     /// Why, in your own words

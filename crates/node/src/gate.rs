@@ -6,7 +6,7 @@ use honeymesh_types::MonoTime;
 
 /// How many sources are told apart. At the bound all of them are forgotten, and only the common budget holds back.
 pub const KNOCK_SOURCES_MAX: usize = 4_096;
-/// How many events of one topic one source causes within [`SOURCE_WINDOW`]; further ones are counted, not told.
+/// How many events of one topic one source causes within `SOURCE_WINDOW`; further ones are counted, not told.
 pub const KNOCKS_PER_SOURCE: u32 = 16;
 /// How often the number of events that were not told is told.
 pub const SUPPRESSED_REPORT_EVERY: Duration = Duration::from_secs(10);

@@ -66,7 +66,7 @@ pub struct RuleDefinition {
     pub answer_hex: Option<String>,
     /// The field that keeps the rest of the line after what was expected: `a-z 0-9 _`.
     pub capture: Option<String>,
-    /// The rule holds only in this state; without it, in every state. A session begins in [`START`].
+    /// The rule holds only in this state; without it, in every state. A session begins in `START`.
     pub when: Option<String>,
     /// The state after this rule.
     pub next: Option<String>,

@@ -2,7 +2,7 @@
 //!
 //! Whoever connects is reported: when enough was said, when it goes, or after two seconds with what there is.
 //!
-//! [`bind`] needs the power to bind; [`Bound::run`] needs nothing but its listeners and a channel, so it can live
+//! [`bind()`] needs the power to bind; [`Bound::run`] needs nothing but its listeners and a channel, so it can live
 //! in a process of its own. A report leaves *before* the answer that follows it, so that a ban is as early as it can be.
 //!
 //! [`Visit`]: honeymesh_types::Visit
