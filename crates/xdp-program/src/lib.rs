@@ -15,6 +15,9 @@
 //! program only observes, everything passes and nothing is placed, but hits, knocks and scans are counted and told.
 //!
 //! UDP is not counted: answers that come too late look like probes, and their sources would be the innocent.
+//!
+//! A port that is forwarded elsewhere (DNAT, as container engines do without a proxy) has no socket here and counts as
+//! dark: sources that use several such ports belong on the allowlist.
 #![no_std]
 #![forbid(unsafe_code)]
 

@@ -17,13 +17,15 @@ use aya::{
     Ebpf,
     programs::{TestRun, TestRunOptions, Xdp},
 };
-use honeymesh_types::{Enforcement, Now, Subject};
+use honeymesh_types::{Enforcement, MonoTime, Now, Subject};
 use honeymesh_xdp_abi::{AddressKey, BanEntry, Gates, NetKey4, NetKey6, Settings, table};
 use ipnet::IpNet;
-use std::{fmt, net::IpAddr};
+use std::{fmt, net::IpAddr, time::Duration};
 
 /// `XDP_DROP`.
 const XDP_DROP: u32 = 1;
+/// How often raising also sweeps.
+const SWEEP_EVERY: Duration = Duration::from_secs(60);
 
 /// The kernel's tables and links. After [`Kernel::start`] nothing here needs a capability on Linux 5.19 or later.
 pub struct Kernel {
@@ -34,6 +36,7 @@ pub struct Kernel {
     settings: Settings,
     counts: Counts,
     limits: Limits,
+    swept: MonoTime,
 }
 
 impl Kernel {
@@ -48,7 +51,8 @@ impl Kernel {
     pub fn start(options: &Options) -> Result<(Self, Knocks), Error> {
         let (parts, knocks) = start::start(options)?;
         let Parts { object, tables, links, pins, settings, counts } = parts;
-        Ok((Self { object, tables, links, pins, settings, counts, limits: Limits::new(options) }, knocks))
+        let (limits, swept) = (Limits::new(options), MonoTime::default());
+        Ok((Self { object, tables, links, pins, settings, counts, limits, swept }, knocks))
     }
 
     /// Enters a ban, or changes it in place: its drops so far stay counted, and a changed scope leaves one entry.
@@ -80,7 +84,20 @@ impl Kernel {
         for (spot, _) in elsewhere {
             self.remove(spot)?;
         }
-        self.open_gates()
+        self.open_gates()?;
+        self.sweep_now_and_then(now);
+        Ok(())
+    }
+
+    /// A scan that user space learns of ends in a ban, so raising is the moment to make room for the kernel's own.
+    fn sweep_now_and_then(&mut self, now: Now) {
+        if now.mono.since(self.swept) < SWEEP_EVERY {
+            return;
+        }
+        self.swept = now.mono;
+        if let Err(error) = self.sweep(now) {
+            tracing::warn!(%error, "ended entries of the kernel stay");
+        }
     }
 
     /// Removes whatever entry stands for `subject`; for one address of a /64 that the kernel silenced, that silence too.
@@ -208,8 +225,8 @@ impl Kernel {
     }
 
     /// Removes entries that the kernel placed by itself and whose end has come: they drop nothing any more, they only use
-    /// up the budget. Call it every minute or so. (Entries of user space go by [`Kernel::lift`] or
-    /// [`Kernel::reconcile`].) How many went.
+    /// up the budget. [`Kernel::raise`] does so once a minute and [`Kernel::reconcile`] always. (Entries of user space go
+    /// by [`Kernel::lift`] or [`Kernel::reconcile`].) How many went.
     ///
     /// # Errors
     /// [`Error::Table`].

@@ -4,7 +4,7 @@
 mod common;
 
 use common::{alone, ban, hour};
-use honeymesh_types::{Enforcement, Grade, Reasons, Scope};
+use honeymesh_types::{Enforcement, Grade, Now, Reasons, Scope};
 use honeymesh_xdp::{Error, Kernel, now};
 use honeymesh_xdp_program::testing::{HERE4, HERE6, Packet, SYN, Setting};
 use std::time::Duration;
@@ -77,6 +77,25 @@ fn an_entry_ends_by_itself_and_is_swept_when_the_kernel_placed_it() {
         assert_eq!((kernel.bans(), drops(&kernel, "203.0.113.8"), drops(&kernel, "203.0.113.7")), (0, 0, 0));
         assert!(probe(&kernel, 21), "its ports are still in the window");
         assert_eq!(kernel.counters().unwrap().dropped_scan, 2);
+    });
+}
+
+#[test]
+fn raising_makes_room_in_the_budget_once_a_minute() {
+    alone("sweeping while raising", |room| {
+        let (mut kernel, ..) = room.kernel(&Setting::default());
+        let later = |seconds| {
+            let (now, more) = (now(), Duration::from_secs(seconds));
+            Now { wall: now.wall.plus(more), mono: now.mono.plus(more) }
+        };
+        kernel.raise(&ban("203.0.113.1", Scope::All, None), later(0)).unwrap();
+        for port in 21..=23 {
+            send(&kernel, &Packet::tcp("203.0.113.7", HERE4, port, SYN));
+        }
+        kernel.raise(&ban("203.0.113.2", Scope::All, None), later(61)).unwrap();
+        assert_eq!(drops(&kernel, "203.0.113.7"), 1, "its ten minutes are not over");
+        kernel.raise(&ban("203.0.113.3", Scope::All, None), later(601)).unwrap();
+        assert_eq!(drops(&kernel, "203.0.113.7"), 0);
     });
 }
 
