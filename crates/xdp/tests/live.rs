@@ -424,6 +424,7 @@ fn a_table_of_another_size_keeps_its_bans() {
 #[test]
 fn the_usual_place_is_mounted_if_nothing_is() {
     alone("mounting", |room| {
+        let _nothing_was_mounted = nix::mount::umount2("/sys/fs/bpf", nix::mount::MntFlags::MNT_DETACH);
         let mut options = room.options(&["lo"]);
         options.pin_dir = format!("/sys/fs/bpf/honeymesh-test-{}", std::process::id()).into();
         let (kernel, _knocks) = Kernel::start(&options).unwrap();
