@@ -32,6 +32,13 @@ impl Link {
     pub(crate) fn name(&self) -> &str {
         &self.interface.name
     }
+
+    /// Takes the program off at once. An interface that is gone has taken it along.
+    pub(crate) fn detach(&self) {
+        if let Err(error) = bpf::link_detach(self.fd.as_fd()) {
+            tracing::debug!(interface = self.name(), %error, "nothing to detach");
+        }
+    }
 }
 
 /// Puts the program on every interface: in place of an earlier start's through the pinned link, so that no packet meets
@@ -58,7 +65,7 @@ pub(crate) fn attach_all(
     made.0.clear();
     for pin in earlier {
         tracing::info!(index = pin.index, "an interface that is not guarded any more is released");
-        pins::remove_file(&pin.path)?;
+        take_off(&pin)?;
     }
     Ok(links)
 }
@@ -95,11 +102,21 @@ fn take_over(
         let live = link.filter(|link| fits && taken.is_none() && link.is_attached());
         match live.filter(|link| bpf::link_update(link.fd.as_fd(), program).is_ok()) {
             Some(link) => taken = Some(link),
+            // One program fits on an interface, so this is another name for the link just taken, or a dead one.
+            None if taken.is_some() => pins::remove_file(&pin.path)?,
             // The interface is another one by now, or the program must sit differently: it comes off.
-            None => pins::remove_file(&pin.path)?,
+            None => take_off(&pin)?,
         }
     }
     Ok(taken)
+}
+
+/// Takes a pinned link off its interface, and removes the pin.
+fn take_off(pin: &LinkPin) -> Result<(), Error> {
+    if let Ok(fd) = bpf::get(&pin.path) {
+        let _gone_already = bpf::link_detach(fd.as_fd());
+    }
+    pins::remove_file(&pin.path)
 }
 
 fn attach(program: BorrowedFd<'_>, interface: &Interface, wanted: Attach) -> Result<Link, Error> {

@@ -16,6 +16,7 @@ const OBJ_GET: i64 = 7;
 const OBJ_GET_INFO_BY_FD: i64 = 15;
 const LINK_CREATE: i64 = 28;
 const LINK_UPDATE: i64 = 29;
+const LINK_DETACH: i64 = 34;
 /// `BPF_XDP`.
 const ATTACH_XDP: u32 = 37;
 /// `XDP_FLAGS_SKB_MODE`.
@@ -82,6 +83,13 @@ pub(crate) fn link_update(link: BorrowedFd<'_>, program: BorrowedFd<'_>) -> io::
     let mut attr = Attr::new(&[&descriptor(link), &descriptor(program)]);
     // SAFETY: no addresses inside.
     unsafe { bpf(LINK_UPDATE, &mut attr) }.map(|_| ())
+}
+
+/// Takes the program off at once. Without it, a link whose last pin goes comes off some moments later.
+pub(crate) fn link_detach(link: BorrowedFd<'_>) -> io::Result<()> {
+    let mut attr = Attr::new(&[&descriptor(link)]);
+    // SAFETY: no addresses inside.
+    unsafe { bpf(LINK_DETACH, &mut attr) }.map(|_| ())
 }
 
 /// Pins a map or link.

@@ -283,9 +283,8 @@ impl Kernel {
     /// # Errors
     /// [`Error::Pin`]; what could be removed is removed.
     pub fn release(self) -> Result<(), Error> {
-        let Self { links, pins, .. } = self;
-        drop(links);
-        pins.map_or(Ok(()), Pins::remove)
+        self.links.iter().for_each(Link::detach);
+        self.pins.map_or(Ok(()), Pins::remove)
     }
 }
 

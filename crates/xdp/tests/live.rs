@@ -374,6 +374,27 @@ fn the_link_of_another_version_is_taken_over_and_its_pins_go() {
 }
 
 #[test]
+fn a_link_that_two_versions_have_pinned_stays_on() {
+    alone("twice pinned link", |room| {
+        let scene = Scene::new();
+        let (mut kernel, knocks) = start(room, "hm0");
+        kernel.raise(&hour("192.0.2.2", Scope::All), now()).unwrap();
+        drop((kernel, knocks));
+        let links = |version: &str| room.pin_dir().join(version).join("links");
+        let pin = std::fs::read_dir(links("v1")).unwrap().next().unwrap().unwrap().file_name();
+        for other in ["v0", "v9"] {
+            std::fs::create_dir_all(links(other)).unwrap();
+            std::fs::hard_link(links("v1").join(&pin), links(other).join(&pin)).unwrap();
+        }
+        let (kernel, _knocks) = start(room, "hm0");
+        assert!(scene.is_dropped(&kernel, "192.0.2.1"));
+        assert!(!links("v0").exists() && !links("v9").exists());
+        assert!(links("v1").join(&pin).exists());
+        kernel.release().unwrap();
+    });
+}
+
+#[test]
 fn a_pinned_table_of_another_shape_is_never_adopted() {
     alone("foreign table", |room| {
         let scene = Scene::new();
