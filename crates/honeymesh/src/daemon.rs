@@ -24,7 +24,7 @@ use crate::{
     failure::Failure,
     output,
 };
-use engine::{Engine, NewKeyRead};
+use engine::{Engine, Inner};
 use honeymesh_api::{Api, Desk, Question};
 use honeymesh_node::{Input, NetworkFacts};
 use honeymesh_types::Visit;
@@ -79,7 +79,7 @@ fn serve(parsed: &Parsed) -> Result<(), Failure> {
     let opened = start::open(config)?;
     let confined = honeymesh_sandbox::confine(honeymesh_sandbox::Role::Node);
     let report = confined.map_err(|error| Failure::Refused(format!("power could not be given away: {error}")))?;
-    tracing::info!(?report, "power given away");
+    tracing::info!("power given away: {report}");
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .max_blocking_threads(READERS_MAX)
@@ -105,7 +105,7 @@ struct Feeds {
     datagrams: mpsc::Receiver<Datagram>,
     questions: mpsc::Receiver<Question>,
     facts: mpsc::Receiver<NetworkFacts>,
-    keys: mpsc::UnboundedReceiver<NewKeyRead>,
+    inner: mpsc::UnboundedReceiver<Inner>,
     broken: mpsc::Receiver<String>,
     heartbeat: Interval,
     terminate: Signal,
@@ -118,7 +118,7 @@ async fn live(config: &Config, warnings: Vec<String>, opened: Opened, doors: &to
     let (desk, questions) = honeymesh_api::desk(QUESTIONS_MAX);
     let (visit_sender, visits) = mpsc::channel(VISITS_MAX);
     let (posts, datagrams) = post::open(opened.ports, honeymesh_xdp::now).map_err(no_runtime)?;
-    let (inner, keys) = mpsc::unbounded_channel();
+    let (inner_sender, inner) = mpsc::unbounded_channel();
     let (broken_sender, broken) = mpsc::channel(1);
     let (stop, stopped) = watch::channel(false);
     let mut engine = Engine::new(engine::Parts {
@@ -128,7 +128,7 @@ async fn live(config: &Config, warnings: Vec<String>, opened: Opened, doors: &to
         posts,
         listen: config.clusters.iter().map(|cluster| cluster.listen.value).collect(),
         keys: opened.keys,
-        inner,
+        inner: inner_sender,
         traps: opened.traps.status(),
         dismisser: opened.traps.dismisser(),
         desk: desk.clone(),
@@ -146,7 +146,7 @@ async fn live(config: &Config, warnings: Vec<String>, opened: Opened, doors: &to
         datagrams,
         questions,
         facts: facts::watch(opened.facts).map_err(no_runtime)?,
-        keys,
+        inner,
         broken,
         heartbeat: tokio::time::interval(heartbeat_every()),
         terminate,
@@ -207,7 +207,7 @@ async fn turn(engine: &mut Engine<Kernel>, mut feeds: Feeds) -> Result<(), Failu
                 None => return Err(Failure::Refused("nobody watches the network any more; the daemon ends so that it can be started again".into())),
             },
             _ = feeds.heartbeat.tick() => heartbeat(),
-            Some(read) = feeds.keys.recv() => engine.key_read(read),
+            Some(done) = feeds.inner.recv() => engine.inner(done),
             () = tokio::time::sleep(engine.rest()) => {}
         }
         engine.tick();

@@ -1,7 +1,7 @@
 //! The one owner of the kernel's tables and links.
 
 use crate::{
-    Counters, Drift, Error, InterfaceStatus, Knocks, Options, TestVerdict,
+    Auditor, Counters, Drift, Error, InterfaceStatus, Knocks, Options, TestVerdict,
     attach::Link,
     compare::{self, Plan},
     counts::{Counts, Limits},
@@ -37,6 +37,7 @@ pub struct Kernel {
     counts: Counts,
     limits: Limits,
     swept: MonoTime,
+    auditor: Option<Auditor>,
 }
 
 impl Kernel {
@@ -50,9 +51,10 @@ impl Kernel {
     /// Any [`Error`]; what this call had made is undone.
     pub fn start(options: &Options) -> Result<(Self, Knocks), Error> {
         let (parts, knocks) = start::start(options)?;
-        let Parts { object, tables, links, pins, settings, counts } = parts;
+        let Parts { object, tables, links, pins, settings, counts, auditor } = parts;
         let (limits, swept) = (Limits::new(options), MonoTime::default());
-        Ok((Self { object, tables, links, pins, settings, counts, limits, swept }, knocks))
+        let auditor = Some(auditor);
+        Ok((Self { object, tables, links, pins, settings, counts, limits, swept, auditor }, knocks))
     }
 
     /// Enters a ban, or changes it in place: its drops so far stay counted, and a changed scope leaves one entry.
@@ -191,6 +193,46 @@ impl Kernel {
     /// [`Error::Full`] or [`Error::Table`]; part of the difference may have been mended.
     pub fn reconcile(&mut self, intent: &[Enforcement], now: Now) -> Result<Drift, Error> {
         let plan = self.plan(intent, now)?;
+        self.carry_out(&plan, now)?;
+        self.open_gates()?;
+        self.tables.set_settings(self.settings)?;
+        self.sweep(now)?;
+        Ok(plan.drift)
+    }
+
+    /// Compares what stands for one subject with what should (`None`: nothing), and mends it. What the kernel placed by
+    /// itself is left alone.
+    ///
+    /// # Errors
+    /// [`Error::Full`] or [`Error::Table`]; part of the difference may have been mended.
+    pub fn mend(&mut self, subject: &Subject, what: Option<&Enforcement>, now: Now) -> Result<Drift, Error> {
+        let mut held = self.held(subject)?;
+        held.retain(|(spot, _)| spot.table() != Table::Placed);
+        let plan = compare::compare(held, what.map_or(&[], std::slice::from_ref), now);
+        self.carry_out(&plan, now)?;
+        self.open_gates()?;
+        Ok(plan.drift)
+    }
+
+    /// Checks what is not about single bans, in no time: [`Drift::detached`] and [`Drift::settings_changed`]. Settings that
+    /// somebody else changed are said again.
+    ///
+    /// # Errors
+    /// [`Error::Table`].
+    pub fn guard(&mut self) -> Result<Drift, Error> {
+        let drift = Drift { detached: self.detached(), settings_changed: self.is_tampered()?, ..Drift::default() };
+        if drift.settings_changed {
+            self.tables.set_settings(self.settings)?;
+        }
+        Ok(drift)
+    }
+
+    /// What reads the tables from another thread; `None` once it was taken.
+    pub fn take_auditor(&mut self) -> Option<Auditor> {
+        self.auditor.take()
+    }
+
+    fn carry_out(&mut self, plan: &Plan, now: Now) -> Result<(), Error> {
         // What is too much goes first: it may be in the way of what is missing.
         for spot in &plan.remove {
             self.remove(spot)?;
@@ -198,10 +240,16 @@ impl Kernel {
         for what in &plan.raise {
             self.raise(what, now)?;
         }
-        self.open_gates()?;
-        self.tables.set_settings(self.settings)?;
-        self.sweep(now)?;
-        Ok(plan.drift)
+        Ok(())
+    }
+
+    fn detached(&self) -> Vec<String> {
+        let off = self.links.iter().filter(|link| !link.is_attached());
+        off.map(|link| link.name().to_owned()).collect()
+    }
+
+    fn is_tampered(&self) -> Result<bool, Error> {
+        Ok(self.tables.settings()? != self.settings)
     }
 
     /// Says how the kernel differs from `intent`, and changes nothing.
@@ -218,9 +266,8 @@ impl Kernel {
             actual.extend(self.tables.entries(table)?);
         }
         let mut plan = compare::compare(actual, intent, now);
-        let off = self.links.iter().filter(|link| !link.is_attached());
-        plan.drift.detached = off.map(|link| link.name().to_owned()).collect();
-        plan.drift.settings_changed = self.tables.settings()? != self.settings;
+        plan.drift.detached = self.detached();
+        plan.drift.settings_changed = self.is_tampered()?;
         Ok(plan)
     }
 

@@ -4,6 +4,7 @@
 //! carries: it decides nothing about who is banned, it only makes the kernel equal to what it is told.
 
 mod attach;
+mod auditor;
 mod bpf;
 mod clock;
 mod compare;
@@ -24,6 +25,7 @@ mod system;
 mod tables;
 mod wire;
 
+pub use auditor::Auditor;
 pub use clock::now;
 pub use error::Error;
 pub use kernel::Kernel;

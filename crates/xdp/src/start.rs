@@ -1,7 +1,7 @@
 //! A start: from the options to a program that guards every interface.
 
 use crate::{
-    Error, Knocks, OnExit, Options, Spoofable,
+    Auditor, Error, Knocks, OnExit, Options, Spoofable,
     attach::{self, Link},
     counts::Counts,
     load::{self, Loaded},
@@ -22,6 +22,7 @@ pub(crate) struct Parts {
     pub(crate) pins: Option<Pins>,
     pub(crate) settings: Settings,
     pub(crate) counts: Counts,
+    pub(crate) auditor: Auditor,
 }
 
 /// Everything that [`crate::Kernel::start`] does. Each step undoes itself if a later one fails.
@@ -34,6 +35,7 @@ pub(crate) fn start(options: &Options) -> Result<(Parts, Knocks), Error> {
         OnExit::Release => Pins::existing(&options.pin_dir)?,
     };
     let mut loaded = load::load(options, pins.as_ref())?;
+    let auditor = Auditor::open(&loaded.object)?;
     let (mut tables, ring) = tables::open(&mut loaded.object)?;
     move_in(&loaded, &mut tables)?;
     let (settings, counts) = settings(options, &loaded, &mut tables)?;
@@ -42,7 +44,7 @@ pub(crate) fn start(options: &Options) -> Result<(Parts, Knocks), Error> {
     let links = attach::attach_all(program.as_fd(), &interfaces, options, pins.as_ref())?;
     loaded.keep();
     let pins = tidy(options.exit, pins)?;
-    Ok((Parts { object: loaded.into_object(), tables, links, pins, settings, counts }, Knocks::new(ring)))
+    Ok((Parts { object: loaded.into_object(), tables, links, pins, settings, counts, auditor }, Knocks::new(ring)))
 }
 
 /// Removes pins that nobody needs any more: of other versions, or all of them if none are to stay.

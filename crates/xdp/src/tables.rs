@@ -160,8 +160,6 @@ impl Tables {
 
     /// Every entry of one table.
     pub(crate) fn entries(&self, table: Table) -> Result<Vec<(Spot, BanEntry)>, Error> {
-        let net4 = |key: Key<u32>| Spot::Nets4(NetKey4 { bits: key.prefix_len(), addr: key.data() });
-        let net6 = |key: Key<[u32; 4]>| Spot::Nets6(NetKey6 { bits: key.prefix_len(), addr: key.data() });
         match table {
             Table::Bans4 => all(self.bans4.iter(), Spot::Bans4),
             Table::Bans6 => all(self.bans6.iter(), Spot::Bans6),
@@ -219,6 +217,29 @@ impl Tables {
         let sum = |counter: Counter| cpus.iter().map(|Wire(values)| values.0[counter as usize]).sum();
         Ok(Counters::of(sum))
     }
+}
+
+/// Every entry of one of user space's tables, through a handle that is not in [`Tables`].
+pub(crate) fn read_all(table: Table, map: &Map) -> Result<Vec<(Spot, BanEntry)>, Error> {
+    match table {
+        Table::Bans4 => HashMap::<&MapData, u32, Entry>::try_from(map).and_then(|map| all(map.iter(), Spot::Bans4)),
+        Table::Bans6 => HashMap::<&MapData, [u32; 2], Entry>::try_from(map).and_then(|map| all(map.iter(), Spot::Bans6)),
+        Table::Nets4 => LpmTrie::<&MapData, u32, Entry>::try_from(map).and_then(|map| all(map.iter(), net4)),
+        Table::Nets6 => LpmTrie::<&MapData, [u32; 4], Entry>::try_from(map).and_then(|map| all(map.iter(), net6)),
+        Table::Dark => HashMap::<&MapData, Wire<SourceKey>, Entry>::try_from(map)
+            .and_then(|map| all(map.iter(), |Wire(key)| Spot::Dark(key))),
+        Table::Placed => HashMap::<&MapData, Wire<SourceKey>, Entry>::try_from(map)
+            .and_then(|map| all(map.iter(), |Wire(key)| Spot::Placed(key))),
+    }
+    .map_err(read_error(table.words()))
+}
+
+const fn net4(key: Key<u32>) -> Spot {
+    Spot::Nets4(NetKey4 { bits: key.prefix_len(), addr: key.data() })
+}
+
+const fn net6(key: Key<[u32; 4]>) -> Spot {
+    Spot::Nets6(NetKey6 { bits: key.prefix_len(), addr: key.data() })
 }
 
 const fn split<K: aya::Pod>(key: Key<K>) -> (u32, K) {

@@ -130,6 +130,37 @@ fn a_full_table_says_so_and_changes_nothing() {
 }
 
 #[test]
+fn an_auditor_finds_drift_from_another_thread_and_each_subject_is_mended_alone() {
+    alone("auditor", |room| {
+        let (mut kernel, ..) = room.kernel(&Setting::default());
+        let auditor = kernel.take_auditor().unwrap();
+        assert!(kernel.take_auditor().is_none());
+        let all = ["203.0.113.1", "198.51.100.0/24", "2001:db8:1::/64", "2001:db8::/32"].map(|subject| hour(subject, Scope::All));
+        let dark = hour("203.0.113.2", Scope::Dark);
+        all.iter().chain([&dark]).for_each(|what| kernel.raise(what, now()).unwrap());
+        let intent = [&all[..], &[dark]].concat();
+        let look = |auditor: honeymesh_xdp::Auditor, intent: Vec<Enforcement>| {
+            std::thread::spawn(move || (auditor.audit(&intent, now()).unwrap(), auditor)).join().unwrap()
+        };
+        let (drift, auditor) = look(auditor, intent.clone());
+        assert!(drift.is_none(), "{drift:?}");
+        kernel.lift(&all[0].subject).unwrap();
+        kernel.raise(&hour("203.0.113.9", Scope::All), now()).unwrap();
+        kernel.raise(&Enforcement { scope: Scope::All, ..dark }, now()).unwrap();
+        let (drift, auditor) = look(auditor, intent.clone());
+        assert_eq!((drift.missing, drift.extra.len(), drift.different), (vec![all[0].subject], 1, vec![dark.subject]));
+
+        assert_eq!(kernel.mend(&all[0].subject, Some(&all[0]), now()).unwrap().missing, [all[0].subject]);
+        assert_eq!(kernel.mend(&drift.extra[0], None, now()).unwrap().extra, drift.extra);
+        assert_eq!(kernel.mend(&dark.subject, Some(&dark), now()).unwrap().different, [dark.subject]);
+        assert!(kernel.mend(&dark.subject, Some(&dark), now()).unwrap().is_none(), "once is enough");
+        assert!(kernel.mend(&"192.0.2.99".parse().unwrap(), None, now()).unwrap().is_none());
+        assert!(look(auditor, intent).0.is_none() && kernel.guard().unwrap().is_none());
+        assert_eq!(kernel.bans(), 5);
+    });
+}
+
+#[test]
 fn reconcile_makes_the_kernel_equal_and_audit_only_looks() {
     alone("reconcile", |room| {
         let (mut kernel, ..) = room.kernel(&Setting::default());

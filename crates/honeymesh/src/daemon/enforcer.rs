@@ -5,6 +5,9 @@ use honeymesh_xdp::{Counters, Drift, Error, InterfaceStatus, Kernel};
 use ipnet::IpNet;
 use std::net::IpAddr;
 
+/// Says how the whole table seems to differ from the intent, while both may go on changing.
+pub type Look = Box<dyn Fn(&[Enforcement], Now) -> Result<Drift, Error> + Send>;
+
 /// A kernel's ban table; see [`Kernel`] for what each call does and how it fails.
 pub trait Enforcer {
     /// Enters or changes a ban.
@@ -37,11 +40,18 @@ pub trait Enforcer {
     /// # Errors
     /// The table is full or cannot be read or written; part of it may have been mended.
     fn reconcile(&mut self, intent: &[Enforcement], now: Now) -> Result<Drift, Error>;
-    /// Compares the table with `intent`.
+    /// Compares one subject's entries with what they should be, and mends them.
     ///
     /// # Errors
-    /// The table cannot be read.
-    fn audit(&self, intent: &[Enforcement], now: Now) -> Result<Drift, Error>;
+    /// The table is full or cannot be read or written.
+    fn mend(&mut self, subject: &Subject, what: Option<&Enforcement>, now: Now) -> Result<Drift, Error>;
+    /// Checks and mends what is not about single bans.
+    ///
+    /// # Errors
+    /// The settings cannot be read or written.
+    fn guard(&mut self) -> Result<Drift, Error>;
+    /// What reads the tables from another thread; `None` once it was taken.
+    fn take_look(&mut self) -> Option<Look>;
     /// Packets dropped by one ban.
     fn drops(&self, subject: &Subject) -> u64;
     /// Everything that was counted.
@@ -78,8 +88,17 @@ impl Enforcer for Kernel {
         Self::reconcile(self, intent, now)
     }
 
-    fn audit(&self, intent: &[Enforcement], now: Now) -> Result<Drift, Error> {
-        Self::audit(self, intent, now)
+    fn mend(&mut self, subject: &Subject, what: Option<&Enforcement>, now: Now) -> Result<Drift, Error> {
+        Self::mend(self, subject, what, now)
+    }
+
+    fn guard(&mut self) -> Result<Drift, Error> {
+        Self::guard(self)
+    }
+
+    fn take_look(&mut self) -> Option<Look> {
+        let auditor = self.take_auditor()?;
+        Some(Box::new(move |intent, now| auditor.audit(intent, now)))
     }
 
     fn drops(&self, subject: &Subject) -> u64 {

@@ -33,7 +33,16 @@ use std::{
 use tokio::sync::mpsc;
 use trouble::Troubles;
 
-pub use rotation::NewKeyRead;
+/// What was done on another thread for the engine. At most one of each kind is under way.
+pub enum Inner {
+    /// A new key was read.
+    Key(rotation::NewKeyRead),
+    /// The kernel's tables were read.
+    Looked(audit::Looked),
+}
+
+/// With so many bans, making the whole table equal at once would keep new bans waiting: the audit does it in parts.
+const RECONCILED_AT_ONCE_MAX: usize = 2_000;
 
 /// Everything an engine is made of.
 pub struct Parts<K> {
@@ -49,8 +58,8 @@ pub struct Parts<K> {
     pub listen: Vec<SocketAddr>,
     /// The clusters' keys, in the same order.
     pub keys: Vec<ClusterKeys>,
-    /// Where keys that were read come back to [`Engine::key_read`].
-    pub inner: mpsc::UnboundedSender<NewKeyRead>,
+    /// Where what was done elsewhere comes back to [`Engine::inner`].
+    pub inner: mpsc::UnboundedSender<Inner>,
     /// The traps' counters.
     pub traps: StatusReader,
     /// Ends the traps' sessions with whoever was banned.
@@ -82,7 +91,7 @@ pub struct Engine<K> {
     listings: VecDeque<Listing>,
     rotations: Vec<Rotation>,
     keys: Vec<ClusterKeys>,
-    inner: mpsc::UnboundedSender<NewKeyRead>,
+    inner: mpsc::UnboundedSender<Inner>,
     audits: Audits,
     troubles: Troubles,
     outputs: Vec<Output>,
@@ -102,8 +111,9 @@ struct Turn {
 impl<K: Enforcer> Engine<K> {
     /// An engine that has done nothing yet.
     #[must_use]
-    pub fn new(parts: Parts<K>) -> Self {
+    pub fn new(mut parts: Parts<K>) -> Self {
         let started = (parts.clock)();
+        let look = parts.kernel.take_look();
         Self {
             node: parts.node,
             kernel: parts.kernel,
@@ -123,7 +133,7 @@ impl<K: Enforcer> Engine<K> {
             rotations: Vec::new(),
             keys: parts.keys,
             inner: parts.inner,
-            audits: Audits::new(started.mono),
+            audits: Audits::new(started.mono, look),
             troubles: Troubles::default(),
             outputs: Vec::new(),
             ready: false,
@@ -151,6 +161,14 @@ impl<K: Enforcer> Engine<K> {
         self.outputs = self.carry_out(outputs, evidence, now);
     }
 
+    /// Takes back what was done on another thread.
+    pub fn inner(&mut self, inner: Inner) {
+        match inner {
+            Inner::Key(read) => self.key_read(read),
+            Inner::Looked(looked) => self.looked(looked),
+        }
+    }
+
     /// Takes a change of the network: what is ours is known to the kernel before anything is judged by it.
     pub fn network(&mut self, facts: NetworkFacts) {
         if let Err(error) = self.kernel.set_local(&facts.own) {
@@ -167,7 +185,7 @@ impl<K: Enforcer> Engine<K> {
             return Duration::ZERO;
         }
         let now = (self.clock)().mono;
-        let due = [self.node.wake_at(), Some(self.audits.due()), self.rotation_due()].into_iter().flatten().min();
+        let due = [self.node.wake_at(), self.audits.due(), self.rotation_due()].into_iter().flatten().min();
         due.map_or(Duration::from_secs(1), |due| due.since(now))
     }
 
@@ -177,9 +195,7 @@ impl<K: Enforcer> Engine<K> {
         if self.node.wake_at().is_some_and(|due| due <= now.mono) {
             self.take(Input::Wake, now.mono);
         }
-        if self.audits.due() <= now.mono {
-            self.audit();
-        }
+        self.audit_some();
         self.rotate(now.mono);
         self.list_some();
     }
@@ -215,6 +231,7 @@ impl<K: Enforcer> Engine<K> {
                     self.trouble("the mode", None, &error);
                 }
             }
+            Output::Reconcile if self.ready && self.node.status().ledger.bans > RECONCILED_AT_ONCE_MAX => self.audit_soon(),
             Output::Reconcile => self.reconcile(),
             Output::Keep(keep) => {
                 turn.kept = true;

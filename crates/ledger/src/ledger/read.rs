@@ -79,7 +79,14 @@ impl Ledger {
 
     /// Everything the kernel must hold, in the order of the subjects; nothing in mode `observe`.
     pub fn intent(&self) -> impl Iterator<Item = Enforcement> + '_ {
-        self.bans.iter().filter_map(|(subject, entry)| entry.enforcement(*subject, self.policy.mode, &self.origins))
+        self.intent_from(Bound::Unbounded).filter_map(|(_, enforce)| enforce)
+    }
+
+    /// Every banned subject in order, beginning at `from`, with what the kernel must hold for it: a part of the intent costs
+    /// only what it reads.
+    pub fn intent_from(&self, from: Bound<Subject>) -> impl Iterator<Item = (Subject, Option<Enforcement>)> + '_ {
+        let each = self.bans.iter_from(from);
+        each.map(|(subject, entry)| (*subject, entry.enforcement(*subject, self.policy.mode, &self.origins)))
     }
 
     /// All claims on exactly `subject`, each with whether it counts for the ban.

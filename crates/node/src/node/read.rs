@@ -55,6 +55,18 @@ impl Node {
         self.ledger.intent().collect()
     }
 
+    /// Every banned subject in order, beginning at `from`, with what the kernel must hold for it: a part of the intent costs
+    /// only what it reads.
+    pub fn intent_from(&self, from: Bound<Subject>) -> impl Iterator<Item = (Subject, Option<Enforcement>)> + '_ {
+        self.ledger.intent_from(from)
+    }
+
+    /// What the kernel must hold for exactly `subject`.
+    #[must_use]
+    pub fn enforcement(&self, subject: &Subject) -> Option<Enforcement> {
+        self.ledger.enforcement(subject)
+    }
+
     /// The never-ban set, sorted.
     #[must_use]
     pub fn protected(&self) -> Vec<Protected> {

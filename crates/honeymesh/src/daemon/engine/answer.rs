@@ -115,6 +115,7 @@ impl<K: Enforcer> Engine<K> {
             clusters: show::clusters(&self.node.peers(), &self.listen),
             audit: self.audits.last.clone(),
             store: self.books.status(),
+            refused_and_drifted: (self.troubles.refused, self.audits.drifted),
             counts: &self.counts,
             warnings,
             started: self.started.wall,

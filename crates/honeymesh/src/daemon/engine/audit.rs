@@ -1,103 +1,209 @@
 //! Never silently off: the kernel's tables are compared with the ledger again and again, and mended.
+//!
+//! A huge table takes seconds to read, and no ban shall wait for that. So the intent is gathered a little at a time, the
+//! table is read and compared on another thread, and what seems to differ is looked at again, subject by subject, by the one
+//! owner of both sides: only that counts, and is mended at once.
 
-use super::Engine;
-use crate::daemon::enforcer::Enforcer;
+use super::{Engine, Inner};
+use crate::daemon::enforcer::{Enforcer, Look};
 use honeymesh_format::{AuditJson, time_micros};
-use honeymesh_types::{EventKind, MonoTime, Now};
-use honeymesh_xdp::Drift;
-use std::time::Duration;
+use honeymesh_types::{Enforcement, EventKind, MonoTime, Now, Subject};
+use honeymesh_xdp::{Drift, Error};
+use std::{collections::VecDeque, ops::Bound, time::Duration};
 
 /// The first audit comes this long after the start.
 const FIRST: Duration = Duration::from_secs(5);
 /// The next ones come this long after each other.
 const EVERY: Duration = Duration::from_secs(30);
 /// An audit never takes more than one part in so many of the time: with a huge table they come less often.
-const SHARE: u32 = 100;
+const SHARE: u32 = 20;
+/// Subjects that are gathered between two inputs.
+const GATHERED_PER_TURN: usize = 4_000;
+/// Subjects that are looked at again between two inputs.
+const MENDED_PER_TURN: usize = 100;
 /// How many subjects an event names.
 const NAMED_MAX: usize = 8;
 
-/// When the next audit is, and what the last one found.
-#[derive(Debug)]
+/// Where the audit is, and what the last one found.
 pub struct Audits {
-    due: MonoTime,
+    step: Step,
+    look: Option<Look>,
     /// The last one.
     pub last: Option<AuditJson>,
     /// Entries that were missing or wrong, over all audits.
     pub drifted: u64,
 }
 
+enum Step {
+    /// Until then nothing is to be done.
+    Rest(MonoTime),
+    /// The intent is being gathered.
+    Gather { began: Now, intent: Vec<Enforcement>, from: Bound<Subject> },
+    /// The table is being read elsewhere.
+    Read,
+    /// What seems to differ is looked at again.
+    Mend { began: Now, doubtful: VecDeque<Subject>, found: Drift },
+}
+
+/// What was read elsewhere.
+pub struct Looked {
+    began: Now,
+    entries: usize,
+    drift: Result<Drift, Error>,
+    look: Look,
+}
+
+#[cfg(test)]
+impl Looked {
+    /// Puts another answer in its place.
+    pub(super) fn pretend(&mut self, drift: Drift) {
+        self.drift = Ok(drift);
+    }
+}
+
 impl Audits {
     /// The first one is due soon after the start.
-    pub fn new(now: MonoTime) -> Self {
-        Self { due: now.plus(FIRST), last: None, drifted: 0 }
+    pub fn new(now: MonoTime, look: Option<Look>) -> Self {
+        Self { step: Step::Rest(now.plus(FIRST)), look, last: None, drifted: 0 }
     }
 
-    /// When the next one is due.
-    pub const fn due(&self) -> MonoTime {
-        self.due
+    /// When there is something to do; `None` while something is done elsewhere.
+    pub const fn due(&self) -> Option<MonoTime> {
+        match self.step {
+            Step::Rest(until) => Some(until),
+            Step::Gather { .. } | Step::Mend { .. } => Some(MonoTime(0)),
+            Step::Read => None,
+        }
     }
 
-    fn done(&mut self, began: Now, ended: MonoTime, drift: &Drift) {
+    fn done(&mut self, began: Now, ended: MonoTime, found: &Drift) {
         let took = ended.since(began.mono);
-        self.due = ended.plus(EVERY.max(took.saturating_mul(SHARE)));
-        let count = drift.missing.len() + drift.extra.len() + drift.different.len() + drift.detached.len();
-        self.drifted = self.drifted.saturating_add(count as u64);
+        self.step = Step::Rest(ended.plus(EVERY.max(took.saturating_mul(SHARE))));
+        let count = found.missing.len() + found.extra.len() + found.different.len() + found.detached.len();
+        self.drifted = self.drifted.saturating_add(count as u64 + u64::from(found.settings_changed));
         self.last = Some(AuditJson {
             at: time_micros(began.wall),
-            missing: drift.missing.len() as u64,
-            extra: drift.extra.len() as u64,
-            different: drift.different.len() as u64,
-            detached: drift.detached.clone(),
+            missing: found.missing.len() as u64,
+            extra: found.extra.len() as u64,
+            different: found.different.len() as u64 + u64::from(found.settings_changed),
+            detached: found.detached.clone(),
         });
+        tracing::debug!(took_us = took.as_micros(), "audit done");
     }
 }
 
 impl<K: Enforcer> Engine<K> {
-    /// Compares, mends, and tells what was wrong.
-    pub(super) fn audit(&mut self) {
-        let began = (self.clock)();
-        let intent = self.node.intent();
-        let drift = match self.kernel.audit(&intent, began) {
-            Ok(drift) => drift,
+    /// Begins an audit now, unless one is under way.
+    pub(super) fn audit_soon(&mut self) {
+        if let Step::Rest(until) = &mut self.audits.step {
+            *until = MonoTime(0);
+        }
+    }
+
+    /// Does the next little part of the audit, if it is due.
+    pub(super) fn audit_some(&mut self) {
+        let now = (self.clock)();
+        match std::mem::replace(&mut self.audits.step, Step::Read) {
+            Step::Rest(until) if until > now.mono => self.audits.step = Step::Rest(until),
+            Step::Rest(_) => self.audits.step = Step::Gather { began: now, intent: Vec::new(), from: Bound::Unbounded },
+            Step::Gather { began, intent, from } => self.gather(began, intent, from),
+            Step::Read => {}
+            Step::Mend { began, doubtful, found } => self.mend_some(began, doubtful, found),
+        }
+    }
+
+    fn gather(&mut self, began: Now, mut intent: Vec<Enforcement>, from: Bound<Subject>) {
+        let part: Vec<_> = self.node.intent_from(from).take(GATHERED_PER_TURN).collect();
+        intent.extend(part.iter().filter_map(|(_, enforce)| *enforce));
+        match part.last() {
+            Some((last, _)) if part.len() == GATHERED_PER_TURN => {
+                self.audits.step = Step::Gather { began, intent, from: Bound::Excluded(*last) };
+            }
+            _ => self.look(began, intent),
+        }
+    }
+
+    /// Reads the table on another thread; [`Engine::looked`] goes on.
+    fn look(&mut self, began: Now, intent: Vec<Enforcement>) {
+        let Some(look) = self.audits.look.take() else { return self.mend_some(began, VecDeque::new(), Drift::default()) };
+        let inner = self.inner.clone();
+        tokio::task::spawn_blocking(move || {
+            let drift = look(&intent, began);
+            let entries = intent.len();
+            drop(inner.send(Inner::Looked(Looked { began, entries, drift, look })));
+        });
+    }
+
+    /// The table was read: whatever seems to differ is doubtful, because both sides went on.
+    pub(super) fn looked(&mut self, looked: Looked) {
+        let Looked { began, entries, drift, look } = looked;
+        self.audits.look = Some(look);
+        let doubtful = match drift {
+            Ok(drift) => drift.missing.into_iter().chain(drift.extra).chain(drift.different).collect(),
             Err(error) => {
                 self.trouble("an audit", None, &error);
+                VecDeque::new()
+            }
+        };
+        tracing::debug!(entries, doubtful = doubtful.len(), "the kernel's tables were read");
+        let found = match self.kernel.guard() {
+            Ok(found) => found,
+            Err(error) => {
+                self.trouble("a look at its settings", None, &error);
                 Drift::default()
             }
         };
-        if !drift.is_none() {
-            self.mend(&drift, &intent, began);
-        }
-        let ended = (self.clock)().mono;
-        self.audits.done(began, ended, &drift);
+        self.audits.step = Step::Mend { began, doubtful, found };
     }
 
-    fn mend(&mut self, drift: &Drift, intent: &[honeymesh_types::Enforcement], now: Now) {
-        let mended = match self.kernel.reconcile(intent, now) {
-            Ok(_) => true,
-            Err(error) => {
-                self.trouble("the mending of its table", None, &error);
-                false
+    fn mend_some(&mut self, began: Now, mut doubtful: VecDeque<Subject>, mut found: Drift) {
+        for subject in doubtful.drain(..doubtful.len().min(MENDED_PER_TURN)).collect::<Vec<_>>() {
+            let (what, now) = (self.node.enforcement(&subject), (self.clock)());
+            match self.kernel.mend(&subject, what.as_ref(), now) {
+                Ok(mut drift) => {
+                    found.missing.append(&mut drift.missing);
+                    found.extra.append(&mut drift.extra);
+                    found.different.append(&mut drift.different);
+                }
+                Err(error) => {
+                    found.missing.push(subject);
+                    self.trouble("the mending of its table", Some(subject), &error);
+                }
             }
-        };
+        }
+        if !doubtful.is_empty() {
+            self.audits.step = Step::Mend { began, doubtful, found };
+            return;
+        }
+        if !found.is_none() {
+            self.tell_drift(&found);
+        }
+        let ended = (self.clock)().mono;
+        self.audits.done(began, ended, &found);
+    }
+
+    fn tell_drift(&mut self, found: &Drift) {
         let mut event = self.event(EventKind::Audit);
-        for (name, subjects) in [("missing", &drift.missing), ("extra", &drift.extra), ("different", &drift.different)] {
-            if let (Some(_), count) = (subjects.first(), subjects.len()) {
+        for (name, subjects) in [("missing", &found.missing), ("extra", &found.extra), ("different", &found.different)] {
+            if !subjects.is_empty() {
                 let named: Vec<String> = subjects.iter().take(NAMED_MAX).map(ToString::to_string).collect();
-                event.fields.insert(name.into(), count.to_string());
+                event.fields.insert(name.into(), subjects.len().to_string());
                 event.fields.insert(format!("{name}_named"), named.join(" "));
             }
         }
-        if !drift.detached.is_empty() {
-            event.fields.insert("detached".into(), drift.detached.join(" "));
+        if found.settings_changed {
+            event.fields.insert("settings".into(), "somebody else changed them; said again".into());
         }
-        event.fields.insert("mended".into(), if mended { "yes" } else { "no" }.into());
+        if !found.detached.is_empty() {
+            event.fields.insert("detached".into(), found.detached.join(" "));
+        }
         tracing::warn!(
-            missing = drift.missing.len(),
-            extra = drift.extra.len(),
-            different = drift.different.len(),
-            detached = drift.detached.join(" "),
-            mended,
-            "the audit found the kernel's tables different from the ledger"
+            missing = found.missing.len(),
+            extra = found.extra.len(),
+            different = found.different.len(),
+            settings_changed = found.settings_changed,
+            detached = found.detached.join(" "),
+            "the kernel's tables were not as they should be; bans and settings are mended, a detached interface needs a restart"
         );
         self.publish(event);
     }
@@ -108,13 +214,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn audits_never_take_more_than_a_hundredth_of_the_time() {
-        let mut audits = Audits::new(MonoTime(0));
-        assert_eq!(audits.due(), MonoTime(0).plus(FIRST));
+    fn audits_never_take_more_than_their_share_of_the_time() {
+        let mut audits = Audits::new(MonoTime(0), None);
+        assert_eq!(audits.due(), Some(MonoTime(0).plus(FIRST)));
         let now = |ms| Now { mono: MonoTime::from_millis(ms), ..Now::default() };
         audits.done(now(5_000), MonoTime::from_millis(5_001), &Drift::default());
-        assert_eq!(audits.due(), MonoTime::from_millis(35_001));
-        audits.done(now(40_000), MonoTime::from_millis(41_000), &Drift::default());
-        assert_eq!(audits.due(), MonoTime::from_millis(141_000));
+        assert_eq!(audits.due(), Some(MonoTime::from_millis(35_001)));
+        audits.done(now(40_000), MonoTime::from_millis(45_000), &Drift::default());
+        assert_eq!(audits.due(), Some(MonoTime::from_millis(145_000)));
     }
 }

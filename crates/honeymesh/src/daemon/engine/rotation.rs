@@ -1,6 +1,6 @@
 //! Changes of cluster keys, step by step.
 
-use super::{Engine, answer::Asker};
+use super::{Engine, Inner, answer::Asker};
 use crate::daemon::{
     enforcer::Enforcer,
     keys::{self, ClusterKeys, Next, Rotation},
@@ -42,12 +42,12 @@ impl<K: Enforcer> Engine<K> {
         let (keys, inner) = (self.keys[place].clone(), self.inner.clone());
         tokio::task::spawn_blocking(move || match read(&keys, &new) {
             Err(refusal) => reply.answer(Err(refusal)),
-            Ok((key, keys, written)) => drop(inner.send(NewKeyRead { place, key, keys, written, reply })),
+            Ok((key, keys, written)) => drop(inner.send(Inner::Key(NewKeyRead { place, key, keys, written, reply }))),
         });
     }
 
     /// The new key opens from now on.
-    pub fn key_read(&mut self, read: NewKeyRead) {
+    pub(super) fn key_read(&mut self, read: NewKeyRead) {
         let NewKeyRead { place, key, keys, written, reply } = read;
         let (cluster, grace) = (keys.cluster.clone(), keys.grace);
         self.keys[place] = keys;

@@ -1,6 +1,7 @@
 //! The engine with a kernel that is only pretended: what it is told, in which order, and what happens when it refuses.
 
 use super::*;
+use crate::daemon::enforcer::Look;
 use crate::{config::StoreSection, daemon::books::Books};
 use honeymesh_api::{BanOrder, BansQuery, Request, UnbanOrder, desk};
 use honeymesh_format::Ttl;
@@ -8,11 +9,15 @@ use honeymesh_node::{Config, Policy};
 use honeymesh_types::{Enforcement, WallTime};
 use honeymesh_xdp::{Counters, Drift, Error, InterfaceStatus};
 use ipnet::IpNet;
-use std::{cell::RefCell, collections::BTreeMap, net::IpAddr, rc::Rc, sync::atomic::AtomicU64, sync::atomic::Ordering::Relaxed};
+use std::{
+    collections::BTreeMap,
+    net::IpAddr,
+    sync::{Arc, Mutex, atomic::AtomicU64, atomic::Ordering::Relaxed},
+};
 
 /// A kernel table in memory, shared with the test, that refuses on demand.
 #[derive(Clone, Default)]
-struct Pretended(Rc<RefCell<Table>>);
+struct Pretended(Arc<Mutex<Table>>);
 
 #[derive(Default)]
 struct Table {
@@ -21,12 +26,11 @@ struct Table {
     local: Vec<IpAddr>,
     enforcing: bool,
     full: bool,
-    audits: u32,
 }
 
 impl Pretended {
     fn drift(&self, intent: &[Enforcement]) -> Drift {
-        let table = self.0.borrow();
+        let table = self.0.lock().unwrap();
         let missing = intent.iter().filter(|ban| !table.bans.contains_key(&ban.subject)).map(|ban| ban.subject);
         let wanted = |subject: &Subject| intent.iter().any(|ban| ban.subject == *subject);
         let extra = table.bans.keys().filter(|subject| !wanted(subject)).copied();
@@ -37,7 +41,7 @@ impl Pretended {
 impl Enforcer for Pretended {
     fn raise(&mut self, what: &Enforcement, _now: Now) -> Result<(), Error> {
         CLOCK.fetch_add(40, Relaxed);
-        let mut table = self.0.borrow_mut();
+        let mut table = self.0.lock().unwrap();
         if table.full {
             return Err(Error::Full { table: "IPv4 bans", limit: 1 });
         }
@@ -45,28 +49,45 @@ impl Enforcer for Pretended {
         Ok(())
     }
     fn lift(&mut self, subject: &Subject) -> Result<bool, Error> {
-        Ok(self.0.borrow_mut().bans.remove(subject).is_some())
+        Ok(self.0.lock().unwrap().bans.remove(subject).is_some())
     }
     fn set_allow(&mut self, nets: &[IpNet]) -> Result<(), Error> {
-        self.0.borrow_mut().allow = nets.to_vec();
+        self.0.lock().unwrap().allow = nets.to_vec();
         Ok(())
     }
     fn set_local(&mut self, addrs: &[IpAddr]) -> Result<(), Error> {
-        self.0.borrow_mut().local = addrs.to_vec();
+        self.0.lock().unwrap().local = addrs.to_vec();
         Ok(())
     }
     fn set_enforcing(&mut self, on: bool) -> Result<(), Error> {
-        self.0.borrow_mut().enforcing = on;
+        self.0.lock().unwrap().enforcing = on;
         Ok(())
     }
     fn reconcile(&mut self, intent: &[Enforcement], _now: Now) -> Result<Drift, Error> {
         let drift = self.drift(intent);
-        self.0.borrow_mut().bans = intent.iter().map(|ban| (ban.subject, *ban)).collect();
+        self.0.lock().unwrap().bans = intent.iter().map(|ban| (ban.subject, *ban)).collect();
         Ok(drift)
     }
-    fn audit(&self, intent: &[Enforcement], _now: Now) -> Result<Drift, Error> {
-        self.0.borrow_mut().audits += 1;
-        Ok(self.drift(intent))
+    fn mend(&mut self, subject: &Subject, what: Option<&Enforcement>, _now: Now) -> Result<Drift, Error> {
+        let mut table = self.0.lock().unwrap();
+        let mut drift = Drift::default();
+        match (table.bans.get(subject), what) {
+            (None, Some(_)) => drift.missing.push(*subject),
+            (Some(_), None) => drift.extra.push(*subject),
+            _ => return Ok(drift),
+        }
+        match what {
+            Some(what) => drop(table.bans.insert(*subject, *what)),
+            None => drop(table.bans.remove(subject)),
+        }
+        Ok(drift)
+    }
+    fn guard(&mut self) -> Result<Drift, Error> {
+        Ok(Drift::default())
+    }
+    fn take_look(&mut self) -> Option<Look> {
+        let twin = self.clone();
+        Some(Box::new(move |intent, _| Ok(twin.drift(intent))))
     }
     fn drops(&self, _subject: &Subject) -> u64 {
         7
@@ -92,6 +113,7 @@ struct Bench {
     kernel: Pretended,
     desk: Desk,
     questions: mpsc::Receiver<honeymesh_api::Question>,
+    inner: mpsc::UnboundedReceiver<Inner>,
     dir: tempfile::TempDir,
 }
 
@@ -112,6 +134,7 @@ impl Bench {
         let mut restored = Vec::new();
         node.restore(books.kept().unwrap(), clock(), &mut restored);
         let (desk, questions) = desk(64);
+        let (inner_sender, inner) = mpsc::unbounded_channel();
         let kernel = Pretended::default();
         let options = honeymesh_trap::Options { traps: Vec::new(), limits: honeymesh_trap::Limits::default() };
         let traps = honeymesh_trap::bind(options).unwrap();
@@ -122,7 +145,7 @@ impl Bench {
             posts: Vec::new(),
             listen: Vec::new(),
             keys: Vec::new(),
-            inner: mpsc::unbounded_channel().0,
+            inner: inner_sender,
             traps: traps.status(),
             dismisser: traps.dismisser(),
             desk: desk.clone(),
@@ -131,7 +154,7 @@ impl Bench {
         });
         let own = vec!["192.0.2.1".parse().unwrap()];
         engine.begin(restored, NetworkFacts { own, ..NetworkFacts::default() });
-        Self { engine, kernel, desk, questions, dir }
+        Self { engine, kernel, desk, questions, inner, dir }
     }
 
     /// Asks as a client would, with the engine turning until the answer is there.
@@ -143,6 +166,22 @@ impl Bench {
                 Some(question) = self.questions.recv() => self.engine.question(question),
                 answer = &mut answer => return answer.unwrap(),
                 () = tokio::time::sleep(Duration::from_millis(1)) => self.engine.list_some(),
+            }
+        }
+    }
+
+    /// A whole audit: what it found.
+    async fn audit(&mut self) -> honeymesh_format::AuditJson {
+        self.engine.audits.last = None;
+        self.engine.audit_soon();
+        loop {
+            self.engine.audit_some();
+            if let Some(found) = self.engine.audits.last.clone() {
+                return found;
+            }
+            if self.engine.audits.due().is_none() {
+                let done = self.inner.recv().await.unwrap();
+                self.engine.inner(done);
             }
         }
     }
@@ -165,7 +204,7 @@ async fn an_order_is_answered_when_kernel_and_disk_have_it() {
     let mut bench = Bench::new();
     let Response::Done(done) = bench.ban("203.0.113.7").await.unwrap() else { panic!("done") };
     assert_eq!((done.changed, done.bans[0].drops), (true, 7));
-    assert!(bench.kernel.0.borrow().bans.contains_key(&"203.0.113.7".parse().unwrap()));
+    assert!(bench.kernel.0.lock().unwrap().bans.contains_key(&"203.0.113.7".parse().unwrap()));
     let kept = honeymesh_store::Store::open(
         bench.dir.path(),
         honeymesh_store::Retention { events_max: 10_000, age: Duration::from_secs(3_600) },
@@ -177,7 +216,7 @@ async fn an_order_is_answered_when_kernel_and_disk_have_it() {
 #[tokio::test]
 async fn the_kernel_is_told_of_own_addresses_mode_and_never_ban_set_before_any_ban() {
     let bench = Bench::new();
-    let table = bench.kernel.0.borrow();
+    let table = bench.kernel.0.lock().unwrap();
     assert!(table.enforcing && table.local == ["192.0.2.1".parse::<IpAddr>().unwrap()]);
     assert!(table.allow.contains(&"192.0.2.1/32".parse().unwrap()), "{:?}", table.allow);
 }
@@ -202,9 +241,9 @@ async fn a_ban_event_tells_how_long_evidence_took_to_the_kernel() {
 async fn a_kernel_that_refuses_is_told_loudly_and_mended_by_the_audit() {
     let mut bench = Bench::new();
     let mut live = bench.desk.live();
-    bench.kernel.0.borrow_mut().full = true;
+    bench.kernel.0.lock().unwrap().full = true;
     bench.ban("203.0.113.9").await.unwrap();
-    assert!(bench.kernel.0.borrow().bans.is_empty());
+    assert!(bench.kernel.0.lock().unwrap().bans.is_empty());
     let mut kinds = Vec::new();
     while let Ok(live) = live.try_recv() {
         kinds.push((live.event.kind, live.event.fields.get("refused").cloned(), live.event.fields.contains_key("latency_us")));
@@ -213,14 +252,13 @@ async fn a_kernel_that_refuses_is_told_loudly_and_mended_by_the_audit() {
     assert!(kinds.contains(&(EventKind::Ban, None, false)), "no latency of what is not in force: {kinds:?}");
     let Response::Status(status) = bench.ask(Request::Status).await.unwrap() else { panic!("status") };
     assert!(status.warnings.iter().any(|warning| warning.contains("refused by the kernel")), "{:?}", status.warnings);
+    assert_eq!(status.kernel.more["changes_refused"], 1);
 
-    bench.kernel.0.borrow_mut().full = false;
-    bench.engine.audit();
-    assert_eq!(bench.kernel.0.borrow().bans.len(), 1);
-    let audit = bench.engine.audits.last.clone().unwrap();
-    assert_eq!((audit.missing, audit.extra), (1, 0));
-    bench.engine.audit();
-    assert_eq!(bench.engine.audits.last.clone().unwrap().missing, 0);
+    bench.kernel.0.lock().unwrap().full = false;
+    let audit = bench.audit().await;
+    assert_eq!((audit.missing, audit.extra, bench.kernel.0.lock().unwrap().bans.len()), (1, 0, 1));
+    assert_eq!(bench.audit().await.missing, 0);
+    assert_eq!(bench.engine.audits.drifted, 1);
 }
 
 #[tokio::test]
@@ -234,10 +272,40 @@ async fn an_entry_that_nobody_ordered_is_found_and_removed() {
         scope: honeymesh_types::Scope::All,
         until: None,
     };
-    bench.kernel.0.borrow_mut().bans.insert(stray, ban);
-    bench.engine.audit();
-    assert!(bench.kernel.0.borrow().bans.is_empty());
-    assert_eq!(bench.engine.audits.last.clone().unwrap().extra, 1);
+    bench.kernel.0.lock().unwrap().bans.insert(stray, ban);
+    assert_eq!(bench.audit().await.extra, 1);
+    assert!(bench.kernel.0.lock().unwrap().bans.is_empty());
+}
+
+#[tokio::test]
+async fn what_changes_while_the_table_is_read_is_no_drift() {
+    let mut bench = Bench::new();
+    bench.ban("203.0.113.1").await.unwrap();
+    bench.engine.audit_soon();
+    while bench.engine.audits.due().is_some() {
+        bench.engine.audit_some();
+    }
+    let unban = Request::Unban(UnbanOrder { subject: "203.0.113.1".parse().unwrap(), local: false, wait: None });
+    bench.ask(unban).await.unwrap();
+    bench.ban("203.0.113.2").await.unwrap();
+    let Some(Inner::Looked(mut looked)) = bench.inner.recv().await else { panic!("looked") };
+    let doubtful = |subject: &str| vec![subject.parse().unwrap()];
+    looked.pretend(Drift { missing: doubtful("203.0.113.1"), extra: doubtful("203.0.113.2"), ..Drift::default() });
+    bench.engine.inner(Inner::Looked(looked));
+    bench.engine.audit_some();
+    assert_eq!(bench.engine.audits.drifted, 0);
+    assert!(bench.kernel.0.lock().unwrap().bans.contains_key(&"203.0.113.2".parse().unwrap()));
+}
+
+#[tokio::test]
+async fn a_table_that_was_emptied_is_filled_again_in_parts() {
+    let mut bench = Bench::new();
+    for host in 0..250 {
+        bench.ban(&format!("203.0.113.{host}")).await.unwrap();
+    }
+    bench.kernel.0.lock().unwrap().bans.clear();
+    assert_eq!(bench.audit().await.missing, 250);
+    assert_eq!(bench.kernel.0.lock().unwrap().bans.len(), 250);
 }
 
 #[tokio::test]
@@ -269,5 +337,5 @@ async fn an_unban_that_finds_nothing_says_so_and_one_that_waits_claims_no_receip
     bench.ban("203.0.113.7").await.unwrap();
     let Response::Done(done) = bench.ask(unban(Some(Duration::from_secs(1)))).await.unwrap() else { panic!("done") };
     assert_eq!((done.confirmed, done.unconfirmed), (Some(vec!["roof".into()]), Some(Vec::new())));
-    assert!(bench.kernel.0.borrow().bans.is_empty());
+    assert!(bench.kernel.0.lock().unwrap().bans.is_empty());
 }

@@ -26,6 +26,8 @@ pub struct Parts<'a> {
     pub audit: Option<AuditJson>,
     /// The store.
     pub store: StoreJson,
+    /// Changes that the kernel refused, and entries that audits found missing or wrong, since the start.
+    pub refused_and_drifted: (u64, u64),
     /// What happened since the start.
     pub counts: &'a CountsJson,
     /// What an operator should mend.
@@ -41,6 +43,7 @@ pub struct Parts<'a> {
 /// The status as users read it.
 #[must_use]
 pub fn status(parts: Parts<'_>) -> StatusJson {
+    let kernel = kernel(&parts);
     StatusJson {
         version: env!("CARGO_PKG_VERSION").into(),
         node: parts.node.name.to_string(),
@@ -51,7 +54,7 @@ pub fn status(parts: Parts<'_>) -> StatusJson {
         warnings: parts.warnings,
         interfaces: parts.interfaces.iter().map(interface).collect(),
         bans: bans(parts.node),
-        kernel: kernel(&parts.kernel, parts.node),
+        kernel,
         traps: parts.traps.iter().map(trap).collect(),
         clusters: parts.clusters,
         audit: parts.audit,
@@ -79,7 +82,8 @@ fn bans(node: &Status) -> BansJson {
     }
 }
 
-fn kernel(counters: &Counters, node: &Status) -> CountersJson {
+fn kernel(parts: &Parts<'_>) -> CountersJson {
+    let counters = &parts.kernel;
     CountersJson {
         packets: counters.packets,
         passed: counters.passed,
@@ -96,14 +100,17 @@ fn kernel(counters: &Counters, node: &Status) -> CountersJson {
         knocks_lost: counters.knocks_lost,
         scans: counters.scans,
         budget_full: counters.budget_full,
-        more: more(counters, node),
+        more: more(parts),
     }
 }
 
 /// Counters without a place of their own in the contract's shape.
-fn more(counters: &Counters, node: &Status) -> BTreeMap<String, u64> {
-    let brain = &node.counters;
+fn more(parts: &Parts<'_>) -> BTreeMap<String, u64> {
+    let (counters, brain) = (&parts.kernel, &parts.node.counters);
+    let (refused, drifted) = parts.refused_and_drifted;
     [
+        ("audit_drifted", drifted),
+        ("changes_refused", refused),
         ("extensions", counters.extensions),
         ("neighbour", counters.neighbour),
         ("not_ip", counters.not_ip),
