@@ -1,21 +1,24 @@
 //! Runs every test, and refuses to call it a success if something was skipped that could have run.
 
 use crate::{
+    demo::{self, Profile},
     machine, output,
     setup::{self, Install, TEST},
 };
 use anyhow::Result;
 use std::{io::IsTerminal, process::ExitCode};
 
-/// Sets up, builds, tests. `given` replaces `--workspace` for `cargo test`.
+/// Sets up, builds, tests. `given` replaces `--workspace` for `cargo test`; then the daemon that the lab runs is built
+/// first. Testing the whole workspace builds it anyway, because its package has integration tests, and building it before
+/// that would compile many crates twice: once without and once with what only tests need of them.
 ///
 /// # Errors
 /// If the set-up or the build fails. Failing tests are an exit code.
 pub fn run(given: &[String], install: Install) -> Result<ExitCode> {
     setup::run(TEST, install)?;
-    println!("test: building");
-    machine::run(machine::cargo().args(["build", "--workspace", "--bins", "--locked"]))?;
-    println!("test: running");
+    if !given.is_empty() {
+        demo::build(Profile::Dev)?;
+    }
     let mut cargo = machine::cargo();
     cargo.args(arguments(given));
     if std::io::stdout().is_terminal() {
