@@ -15,6 +15,7 @@ use std::{
     collections::{BTreeMap, BTreeSet, BinaryHeap},
     net::{Ipv4Addr, SocketAddr},
     rc::Rc,
+    str::FromStr,
     time::Duration,
 };
 
@@ -107,8 +108,8 @@ impl World {
         };
         let name = format!("node-{place}");
         let mesh = honeymesh_mesh_proto::Config {
-            cluster: "sim".parse().unwrap_or_else(|_| unreachable_name()),
-            node_name: name.parse().unwrap_or_else(|_| unreachable_name()),
+            cluster: named("sim"),
+            node_name: named(&name),
             identity: self.dice.bytes().into(),
             advertise: address(place),
             keys: KeyRing::new(key.clone()),
@@ -385,7 +386,8 @@ fn member(host: &Host, micros: u64) -> Member {
     Member { state: MemberState::Alive, ..mesh.me() }
 }
 
-/// Names in this file are made of letters, digits and dashes.
-fn unreachable_name<T>() -> T {
-    std::process::abort()
+/// A name that is made here, of letters, digits and dashes.
+#[expect(clippy::panic, reason = "a simulation with a bad name is a mistake in this file, and there is nobody to tell")]
+fn named<T: FromStr>(text: &str) -> T {
+    text.parse().unwrap_or_else(|_| panic!("{text} is no name"))
 }

@@ -103,6 +103,43 @@ fn a_node_that_was_away_catches_up_both_ways() {
 }
 
 #[test]
+fn who_repairs_hands_over_what_the_other_lacks() {
+    for missing in [3_u8, 60] {
+        let mut wire = Wire::joined(2);
+        wire.cut = |_, _| true;
+        for n in 0..missing {
+            wire.say(1, &format!("203.0.113.{n}"), ban(hour()));
+        }
+        wire.run(200);
+        wire.cut = |_, _| false;
+        let (now, mut out) = (wire.now(), Vec::new());
+        let other = Sender { id: ShortId::of(&wire.mesh(2).identity().0), addr: addr(2) };
+        let errand = crate::repair::Errand { records: true, ..Default::default() };
+        wire.mesh(1).start(other, errand, now, &mut out);
+        wire.carry(addr(1), out);
+        assert_eq!(wire.mesh(2).len(), usize::from(missing), "at once, as a gift or by being told to ask");
+    }
+}
+
+#[test]
+fn who_was_declared_down_is_told_when_it_knocks_and_comes_back_at_once() {
+    let mut wire = Wire::joined(8);
+    for n in 2..=8 {
+        let (now, mut out) = (wire.now(), Vec::new());
+        let declared = Member { state: MemberState::Down, ..wire.mesh(n).me() };
+        let mut news = crate::membership::News::default();
+        let known = crate::membership::Known::of(&declared);
+        wire.mesh(1).members.learn(&[known], crate::membership::Share::Keep, now, &mut news).unwrap();
+        let seen = |wire: &mut Wire| wire.mesh(1).members().into_iter().find(|member| member.node == declared.node).unwrap();
+        assert_eq!(seen(&mut wire).state, MemberState::Down);
+        wire.mesh(n).knock_at(To { addr: addr(1), peer: None }, now, &mut out);
+        wire.carry(addr(n), out);
+        let back = seen(&mut wire);
+        assert_eq!((back.state, back.incarnation), (MemberState::Alive, declared.incarnation + 1), "node {n}");
+    }
+}
+
+#[test]
 fn a_split_longer_than_any_suspicion_heals() {
     let mut wire = Wire::joined(4);
     wire.cut =
