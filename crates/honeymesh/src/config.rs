@@ -422,6 +422,18 @@ mod tests {
         assert!(lines("").iter().any(|line| line.contains("no [[trap]]")));
     }
 
+    proptest::proptest! {
+        #[test]
+        fn no_text_makes_it_panic_and_every_place_is_in_the_text(text in "(\\[{1,2}(node|xdp|scan|trap|trap.rule|cluster|api)\\]{1,2}|[a-z_]{1,9} ?= ?|\"|[0-9]{1,3}|\\[|\\]|,|\n|[ -~]|ä){0,40}") {
+            let parsed = parse(&text, "host-1");
+            let lines = text.split('\n').count();
+            for problem in &parsed.problems {
+                proptest::prop_assert!(problem.line(Path::new("h")).lines().count() == 1);
+                proptest::prop_assert!(problem.place.is_none_or(|place| place.line as usize <= lines && place.column > 0));
+            }
+        }
+    }
+
     #[test]
     fn a_scripted_trap_takes_a_banner_and_rules() {
         let text = r#"

@@ -110,11 +110,11 @@ struct Feeds {
     heartbeat: Interval,
     terminate: Signal,
     interrupt: Signal,
+    hangup: Signal,
 }
 
 async fn live(config: &Config, warnings: Vec<String>, opened: Opened, doors: &tokio::runtime::Handle) -> Result<(), Failure> {
-    let signals = || Ok::<_, std::io::Error>((signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?));
-    let (terminate, interrupt) = signals().map_err(no_runtime)?;
+    let [terminate, interrupt, hangup] = [SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup()].map(signal);
     let (desk, questions) = honeymesh_api::desk(QUESTIONS_MAX);
     let (visit_sender, visits) = mpsc::channel(VISITS_MAX);
     let (posts, datagrams) = post::open(opened.ports, honeymesh_xdp::now).map_err(no_runtime)?;
@@ -149,8 +149,9 @@ async fn live(config: &Config, warnings: Vec<String>, opened: Opened, doors: &to
         inner,
         broken,
         heartbeat: tokio::time::interval(heartbeat_every()),
-        terminate,
-        interrupt,
+        terminate: terminate.map_err(no_runtime)?,
+        interrupt: interrupt.map_err(no_runtime)?,
+        hangup: hangup.map_err(no_runtime)?,
     };
     engine.set_ready();
     ready(config);
@@ -191,6 +192,7 @@ async fn turn(engine: &mut Engine<Kernel>, mut feeds: Feeds) -> Result<(), Failu
         tokio::select! {
             _ = feeds.terminate.recv() => { tracing::info!("SIGTERM: stopping"); return Ok(()) }
             _ = feeds.interrupt.recv() => { tracing::info!("SIGINT: stopping"); return Ok(()) }
+            _ = feeds.hangup.recv() => tracing::warn!("SIGHUP: the configuration is read at the start only; restart to read it again"),
             Some(what) = feeds.broken.recv() => return Err(Failure::Refused(what)),
             knocked = feeds.knocks.readable_mut() => knocks(engine, knocked)?,
             Some(visit) = feeds.visits.recv() => {

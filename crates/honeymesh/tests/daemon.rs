@@ -431,6 +431,8 @@ fn after_the_start_no_thread_has_a_capability() {
         threads += 1;
     }
     assert!(threads >= 4, "{threads}");
+    daemon.signal(Signal::SIGHUP);
+    daemon.wait_for("SIGHUP");
     daemon.signal(Signal::SIGINT);
     assert!(wait(&mut daemon.child, Duration::from_secs(10)).success());
 }

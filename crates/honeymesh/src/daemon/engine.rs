@@ -141,8 +141,10 @@ impl<K: Enforcer> Engine<K> {
     }
 
     /// Brings the restored node and the kernel together: outputs of the restoration, the network, then the tables.
-    pub fn begin(&mut self, restored: Vec<Output>, facts: NetworkFacts) {
+    pub fn begin(&mut self, mut restored: Vec<Output>, facts: NetworkFacts) {
         let now = (self.clock)();
+        // Not before the network is known: a stored ban must not hit an address that is ours by now.
+        restored.retain(|output| *output != Output::Reconcile);
         self.carry_out(restored, now.mono, now);
         self.network(facts);
         self.reconcile();
