@@ -90,4 +90,4 @@ pub const BODIES: &[&str] = &[
 ];
 
 /// Folders in which unsafe code may stand: the kernel's doors, and what gives power away.
-pub const UNSAFE_ALLOWED: &[&str] = &["crates/xdp/", "crates/xdp-program/kernel/", "crates/sandbox/", "lab/"];
+pub const UNSAFE_ALLOWED: &[&str] = &["crates/xdp/", "crates/xdp-program/kernel/", "crates/sandbox/"];
