@@ -176,6 +176,17 @@ impl Post {
     }
 }
 
+#[cfg(test)]
+impl Post {
+    /// Seals any bytes, as an insider could.
+    pub(crate) fn seal_for_tests(&mut self, body: &[u8]) -> Option<Vec<u8>> {
+        self.sealer.seal(|mut datagram| {
+            datagram.extend_from_slice(body);
+            Some(datagram)
+        })
+    }
+}
+
 const fn stranger(why: Refused) -> (Refused, Option<ShortId>) {
     (why, None)
 }

@@ -408,6 +408,84 @@ fn an_insiders_nonsense_is_counted_and_told_once_a_datagram() {
     assert_eq!(count(&wire, |effect| matches!(effect, Effect::Refused { .. })), 1);
 }
 
+/// Everything that nodes say to each other in a lively minute, opened.
+fn overheard() -> Vec<Vec<u8>> {
+    let mut wire = Wire::new((1..=4).map(|n| config(n, &[1])).collect());
+    wire.run(3_000);
+    wire.cut = |from, to| from == addr(4) || to == addr(4);
+    for n in 0..200 {
+        wire.say(1 + n % 3, &format!("203.0.113.{n}"), ban(hour()));
+    }
+    wire.run(15_000);
+    wire.cut = |_, _| false;
+    wire.run(45_000);
+    let vault = crate::envelope::Vault::new(crate::testing::tag(), &KeyRing::new(Key::from_bytes([1; 32])));
+    let open = |datagram: &Vec<u8>| {
+        let header = crate::envelope::Header::read(datagram, vault.cluster).unwrap();
+        let mut body = Vec::new();
+        vault.sender_key(header.key, header.sender, header.salt).unwrap().open(&header, datagram, &mut body).unwrap();
+        body
+    };
+    wire.sent.iter().map(|(_, _, datagram)| open(datagram)).collect()
+}
+
+/// A body with something wrong in it.
+fn bent(body: &[u8], rng: &mut ChaCha8Rng) -> Vec<u8> {
+    let mut body = body.to_vec();
+    for _ in 0..=crate::roster::below(rng, 4) {
+        let place = crate::roster::below(rng, body.len());
+        match rng.next_u32() % 5 {
+            0 => body.truncate(place.max(1)),
+            1 => body.insert(place, 0xff),
+            2 => drop(body.remove(place)),
+            3 => body[place] ^= 1 << (rng.next_u32() % 8),
+            _ => body[place] = [0, 1, 0x7f, 0x80, 0xff][crate::roster::below(rng, 5)],
+        }
+        if body.is_empty() {
+            body.push(0);
+        }
+    }
+    body
+}
+
+#[test]
+fn nothing_that_an_insider_seals_does_harm() {
+    let bodies = overheard();
+    let kinds: BTreeSet<u32> = bodies.iter().filter_map(|body| kind(&crate::frame::Frame::read(body)?.message)).collect();
+    assert_eq!(kinds.len(), 8, "every kind of message was overheard: {kinds:?}");
+    let mut wire = Wire::joined(3);
+    let mut rng = ChaCha8Rng::seed_from_u64(1);
+    for step in 0..40_000_u64 {
+        let body = bent(&bodies[crate::roster::below(&mut rng, bodies.len())], &mut rng);
+        let sealed = wire.mesh(1).post.seal_for_tests(&body);
+        let now = at(wire.millis + step);
+        let mut out = Vec::new();
+        if let Some(datagram) = sealed {
+            wire.mesh(2).datagram(addr(1), &datagram, now, &mut out);
+        }
+        wire.mesh(2).wake(now, &mut out);
+        let sends = out.iter().filter(|effect| matches!(effect, Effect::Send { .. })).count();
+        assert!(sends < 200, "one datagram makes {sends}");
+    }
+    let stats = wire.mesh(2).stats();
+    assert!(stats.refused.of(Refused::Malformed) > 1_000 && stats.refused.of(Refused::RecordSignature) > 10);
+    assert!(wire.mesh(2).members().len() < 200, "{}", wire.mesh(2).members().len());
+}
+
+/// Which kind of message it is.
+fn kind(message: &Message<'_>) -> Option<u32> {
+    Some(match message {
+        Message::Swim(_) => 0,
+        Message::Knock { .. } => 1,
+        Message::Welcome { .. } => 2,
+        Message::Push(_) => 3,
+        Message::Digest(_) => 4,
+        Message::Ask { .. } => 5,
+        Message::Answer { .. } => 6,
+        Message::Have(_) => 7,
+    })
+}
+
 #[test]
 fn the_same_inputs_give_the_same_outputs() {
     let run = || {
