@@ -2,7 +2,7 @@
 
 macro_rules! counters {
     ($($(#[$doc:meta])* $name:ident = $index:literal),+ $(,)?) => {
-        /// What is counted. Each packet adds one to exactly one of the verdicts (`Passed` and the `Dropped…`); the rest
+        /// What is counted. Each packet adds one to exactly one of the verdicts (`Passed`, `Answered` and the `Dropped…`); the rest
         /// tell why.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[repr(u32)]
@@ -52,6 +52,20 @@ counters! {
     ScanStateLost = 16,
     /// A live ban behind more nested prefixes than are followed, or a table that could not be read: passed.
     TooNested = 17,
+    /// Verdict: dropped because of a lockdown: neither allowed nor part of a connection.
+    DroppedLockdown = 18,
+    /// Verdict: answered by the program itself, without the network stack.
+    Answered = 19,
+    /// Connections to dark ports that were handed to the trap.
+    Steered = 20,
+    /// Records that were not written because there were too many of late.
+    KnocksLimited = 21,
+    /// Handshakes with the program itself that were finished.
+    CookiesProven = 22,
+    /// First octets of such connections that were told.
+    CookiePayloads = 23,
+    /// Probes of suspects that were let through to be refused, to see how the source reacts.
+    OracleAnswered = 24,
 }
 
 /// How many counters there are.
@@ -62,7 +76,7 @@ pub const COUNTERS: usize = Counter::ALL.len();
 #[repr(C)]
 pub struct CounterValues(pub [u64; COUNTERS]);
 
-const _: () = assert!(size_of::<CounterValues>() == 18 * 8);
+const _: () = assert!(size_of::<CounterValues>() == 25 * 8);
 
 #[cfg(test)]
 mod tests {

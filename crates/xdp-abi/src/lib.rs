@@ -22,4 +22,4 @@ pub use scan::{PORTS_MAX, ScanState, Slot, TICK_BITS, ticks};
 pub use settings::{Gates, SPOOFABLE_ALL, SPOOFABLE_DARK, SPOOFABLE_OFF, ScanSettings, Settings};
 
 /// The version of everything in this crate; part of the path that maps and links are pinned under.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;

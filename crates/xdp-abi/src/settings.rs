@@ -27,6 +27,16 @@ impl Gates {
     pub const LOCAL: Self = Self(1 << 5);
     /// Entries that the kernel placed may be full bans, so every packet asks for them.
     pub const PLACED_ALL: Self = Self(1 << 6);
+    /// Only allowed sources and established connections pass, until [`Settings::lockdown_until_ns`].
+    pub const LOCKDOWN: Self = Self(1 << 7);
+    /// UDP to dark ports counts as probes.
+    pub const UDP: Self = Self(1 << 8);
+    /// A keyed half of the dark ports goes on answering suspects, to see how they react.
+    pub const ORACLE: Self = Self(1 << 9);
+    /// Dark TCP ports are traps.
+    pub const TRAPS: Self = Self(1 << 10);
+    /// The program may shake hands by itself when probes of dark ports are many.
+    pub const COOKIES: Self = Self(1 << 11);
 
     /// Are all bits of `other` set?
     #[must_use]
@@ -65,10 +75,16 @@ pub struct Settings {
     pub gates: Gates,
     /// What a scan is.
     pub scan: ScanSettings,
+    /// When a lockdown ends by itself, in nanoseconds of `CLOCK_BOOTTIME`; [`crate::FOREVER`] if it was confirmed.
+    pub lockdown_until_ns: u64,
+    /// The ports that this host sends from: UDP to these is never a probe, because late answers go there. First and last.
+    pub ephemeral: [u32; 2],
+    /// The secret of everything that a stranger must not predict: 128 bits, made once for each set of tables.
+    pub secret: [u64; 2],
 }
 
 const _: () = assert!(size_of::<ScanSettings>() == 24);
-const _: () = assert!(size_of::<Settings>() == 32);
+const _: () = assert!(size_of::<Settings>() == 64);
 
 #[cfg(test)]
 mod tests {
@@ -76,7 +92,20 @@ mod tests {
 
     #[test]
     fn gates_are_distinct_bits() {
-        let all = [Gates::ENFORCING, Gates::BANS4, Gates::BANS6, Gates::NETS4, Gates::NETS6, Gates::LOCAL, Gates::PLACED_ALL];
+        let all = [
+            Gates::ENFORCING,
+            Gates::BANS4,
+            Gates::BANS6,
+            Gates::NETS4,
+            Gates::NETS6,
+            Gates::LOCAL,
+            Gates::PLACED_ALL,
+            Gates::LOCKDOWN,
+            Gates::UDP,
+            Gates::ORACLE,
+            Gates::TRAPS,
+            Gates::COOKIES,
+        ];
         let mut gates = Gates::default();
         for gate in all {
             assert!(!gates.has(gate));

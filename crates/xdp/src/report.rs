@@ -11,7 +11,7 @@ pub struct Counters {
     pub packets: u64,
     /// Verdict: passed to the stack.
     pub passed: u64,
-    /// Verdict: dropped, for whatever reason: the sum of the five that follow.
+    /// Verdict: dropped, for whatever reason: the sum of the `dropped_…`.
     pub dropped: u64,
     /// Dropped by an exact IPv4 ban.
     pub dropped_v4: u64,
@@ -47,15 +47,30 @@ pub struct Counters {
     pub scan_state_lost: u64,
     /// Packets behind more nested prefix bans than are followed.
     pub too_nested: u64,
+    /// Verdict: dropped because of a lockdown.
+    pub dropped_lockdown: u64,
+    /// Verdict: answered by the program itself.
+    pub answered: u64,
+    /// Connections to dark ports that were handed to the trap.
+    pub steered: u64,
+    /// Records that were not written because there were too many of late.
+    pub knocks_limited: u64,
+    /// Handshakes with the program itself that were finished.
+    pub cookies_proven: u64,
+    /// First octets of such connections that were told.
+    pub cookie_payloads: u64,
+    /// Probes of suspects that were let through to be refused.
+    pub oracle_answered: u64,
 }
 
 impl Counters {
     /// All counters, given the sum of each.
     pub(crate) fn of(sum: impl Fn(Counter) -> u64) -> Self {
-        let drops = [Counter::DroppedV4, Counter::DroppedV6, Counter::DroppedNet, Counter::DroppedDark, Counter::DroppedScan];
+        use Counter::{DroppedDark, DroppedLockdown, DroppedNet, DroppedScan, DroppedV4, DroppedV6};
+        let drops = [DroppedV4, DroppedV6, DroppedNet, DroppedDark, DroppedScan, DroppedLockdown];
         let dropped = drops.into_iter().map(&sum).sum();
         Self {
-            packets: sum(Counter::Passed) + dropped,
+            packets: sum(Counter::Passed) + sum(Counter::Answered) + dropped,
             passed: sum(Counter::Passed),
             dropped,
             dropped_v4: sum(Counter::DroppedV4),
@@ -75,6 +90,13 @@ impl Counters {
             budget_full: sum(Counter::BudgetFull),
             scan_state_lost: sum(Counter::ScanStateLost),
             too_nested: sum(Counter::TooNested),
+            dropped_lockdown: sum(Counter::DroppedLockdown),
+            answered: sum(Counter::Answered),
+            steered: sum(Counter::Steered),
+            knocks_limited: sum(Counter::KnocksLimited),
+            cookies_proven: sum(Counter::CookiesProven),
+            cookie_payloads: sum(Counter::CookiePayloads),
+            oracle_answered: sum(Counter::OracleAnswered),
         }
     }
 }

@@ -79,9 +79,24 @@ fn settings(options: &Options, loaded: &Loaded, tables: &mut Tables) -> Result<(
     let all = options.scan.spoofable == Spoofable::All;
     let gates =
         Gates::default().with(Gates::ENFORCING, enforcing).with(Gates::LOCAL, tables.has_local()?).with(Gates::PLACED_ALL, all);
-    let settings = Settings { version: VERSION, gates: counts.gates(gates), scan: scan_settings(options) };
+    let secret = match loaded.is_adopted {
+        true => tables.settings()?.secret,
+        false => [random()?, random()?],
+    };
+    let settings = Settings {
+        version: VERSION,
+        gates: counts.gates(gates),
+        scan: scan_settings(options),
+        lockdown_until_ns: 0,
+        ephemeral: [0; 2],
+        secret,
+    };
     tables.set_settings(settings)?;
     Ok((settings, counts))
+}
+
+fn random() -> Result<u64, Error> {
+    getrandom::u64().map_err(|error| Error::Refused(format!("the kernel gives no random bytes: {error}")))
 }
 
 fn scan_settings(options: &Options) -> ScanSettings {

@@ -35,6 +35,13 @@ fn values(counters: &Counters) -> Vec<(Counter, u64)> {
         Counter::BudgetFull => counters.budget_full,
         Counter::ScanStateLost => counters.scan_state_lost,
         Counter::TooNested => counters.too_nested,
+        Counter::DroppedLockdown => counters.dropped_lockdown,
+        Counter::Answered => counters.answered,
+        Counter::Steered => counters.steered,
+        Counter::KnocksLimited => counters.knocks_limited,
+        Counter::CookiesProven => counters.cookies_proven,
+        Counter::CookiePayloads => counters.cookie_payloads,
+        Counter::OracleAnswered => counters.oracle_answered,
     };
     Counter::ALL.iter().map(|counter| (*counter, of(counter))).collect()
 }
