@@ -7,19 +7,23 @@
 #![forbid(unsafe_code)]
 
 mod address;
+mod bucket;
 mod counter;
 mod entry;
 mod record;
 mod scan;
 mod settings;
 pub mod table;
+mod touch;
 
 pub use address::{AddressKey, NetKey4, NetKey6, PREFIX_V6_BITS, SourceKey, network_words};
+pub use bucket::{HITS_MAX, Header, LINE_LEN, Life, Line4, Line6, Place, WAYS4, WAYS6, Way};
 pub use counter::{COUNTERS, Counter, CounterValues};
 pub use entry::{BanEntry, FOREVER, GRADE_SPOOFABLE, REASON_SCAN, SCOPE_ALL, SCOPE_DARK};
 pub use record::{FAMILY_V4, FAMILY_V6, KIND_PROBE, KIND_SCAN, KnockRecord, ScanRecord};
 pub use scan::{PORTS_MAX, ScanState, Slot, TICK_BITS, ticks};
 pub use settings::{Gates, SPOOFABLE_ALL, SPOOFABLE_DARK, SPOOFABLE_OFF, ScanSettings, Settings};
+pub use touch::{TOUCH4_WORDS, TOUCH6_BITS, TOUCH6_WORDS, Touch};
 
 /// The version of everything in this crate; part of the path that maps and links are pinned under.
 pub const VERSION: u32 = 2;

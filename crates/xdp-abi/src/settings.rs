@@ -37,6 +37,8 @@ impl Gates {
     pub const TRAPS: Self = Self(1 << 10);
     /// The program may shake hands by itself when probes of dark ports are many.
     pub const COOKIES: Self = Self(1 << 11);
+    /// Some banned IPv6 prefix is shorter than the filter in front of the trie tells apart.
+    pub const NETS6_WIDE: Self = Self(1 << 12);
 
     /// Are all bits of `other` set?
     #[must_use]
@@ -105,6 +107,7 @@ mod tests {
             Gates::ORACLE,
             Gates::TRAPS,
             Gates::COOKIES,
+            Gates::NETS6_WIDE,
         ];
         let mut gates = Gates::default();
         for gate in all {

@@ -6,16 +6,22 @@
 pub const PROGRAM: &str = "honeymesh";
 /// [`crate::Settings`]: an array of one.
 pub const SETTINGS: &str = "HM_SETTINGS";
-/// Exact IPv4 bans of scope `all`: a hash from the address in network order.
+/// Exact IPv4 bans: a mappable array of [`crate::Header`] and [`crate::Line4`].
+pub const LINES4: &str = "HM_LINES4";
+/// Exact IPv6 (/64) bans: a mappable array of [`crate::Header`] and [`crate::Line6`].
+pub const LINES6: &str = "HM_LINES6";
+/// Exact IPv4 bans that no line had room for, or all of them: a hash from the address in network order to [`crate::Way`].
 pub const BANS4: &str = "HM_BANS4";
-/// Exact IPv6 bans of scope `all`: a hash from the first 8 octets in network order.
+/// The same of IPv6, from the first 8 octets in network order.
 pub const BANS6: &str = "HM_BANS6";
+/// Which /24 some banned prefix touches: a mappable array of [`crate::TOUCH4_WORDS`] words of bits ([`crate::Touch`]).
+pub const TOUCH4: &str = "HM_TOUCH4";
+/// The same of IPv6, as a filter: [`crate::TOUCH6_WORDS`] words.
+pub const TOUCH6: &str = "HM_TOUCH6";
 /// Bans of IPv4 prefixes of either scope: a trie of [`crate::NetKey4`].
 pub const NETS4: &str = "HM_NETS4";
 /// Bans of IPv6 prefixes of either scope, single addresses included: a trie of [`crate::NetKey6`].
 pub const NETS6: &str = "HM_NETS6";
-/// Sources that user space has silenced on dark ports: a hash of [`crate::SourceKey`].
-pub const DARK: &str = "HM_DARK";
 /// Entries that the kernel placed by itself: a hash of [`crate::SourceKey`], as large as the budget of such entries.
 pub const PLACED: &str = "HM_PLACED";
 /// The IPv4 allowlist: a trie of [`crate::NetKey4`].
@@ -32,7 +38,9 @@ pub const COUNTERS: &str = "HM_COUNTERS";
 pub const KNOCKS: &str = "HM_KNOCKS";
 
 /// Every table.
-pub const ALL: [&str; 13] = [SETTINGS, BANS4, BANS6, NETS4, NETS6, DARK, PLACED, ALLOW4, ALLOW6, LOCAL, SCANS, COUNTERS, KNOCKS];
+pub const ALL: [&str; 16] = [
+    SETTINGS, LINES4, LINES6, BANS4, BANS6, TOUCH4, TOUCH6, NETS4, NETS6, PLACED, ALLOW4, ALLOW6, LOCAL, SCANS, COUNTERS, KNOCKS,
+];
 
 #[cfg(test)]
 mod tests {

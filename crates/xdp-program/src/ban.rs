@@ -1,67 +1,92 @@
 //! Is the source banned, and does the ban apply to this packet?
 
-use crate::{Ban, Frame, Judgement, Kernel, ip::Ip, note};
-use honeymesh_xdp_abi::{Counter, Gates, SCOPE_ALL};
+use crate::{Ban, Frame, Judgement, Kernel, bucket::Hits, ip::Ip, note};
+use honeymesh_xdp_abi::{Counter, Gates, SCOPE_ALL, SCOPE_DARK};
 
 /// How many banned prefixes that contain each other are tried, from the longest on, when the longer ones have ended or
 /// are narrower in scope. Behind more than that a packet passes and is counted.
 pub const NESTED_MAX: usize = 8;
 
+/// A live ban in one of the tables.
+#[derive(Clone, Copy)]
+pub(crate) enum Held<H, B> {
+    Exact(H),
+    Other(B),
+}
+
+/// What [`Held`] is in the family `I` of the kernel `K`.
+pub(crate) type HeldIn<I, K> = Held<<I as Ip>::Hits<K>, <K as Kernel>::Ban>;
+
+impl<H: Hits, B: Ban> Held<H, B> {
+    /// One more packet.
+    #[inline(always)]
+    pub(crate) fn hit(self) {
+        match self {
+            Self::Exact(hits) => hits.hit(),
+            Self::Other(ban) => ban.hit(),
+        }
+    }
+}
+
 /// A live ban, and the verdict counter of what it drops.
 #[derive(Clone, Copy)]
-pub(crate) struct Found<B> {
-    ban: B,
+pub(crate) struct Applies<H> {
+    held: H,
     counter: Counter,
 }
 
 /// The source's live ban of scope `all`, if there is one.
 #[inline(always)]
-pub(crate) fn full<I: Ip, K: Kernel>(ip: &I, kernel: &K, gates: Gates) -> Option<Found<K::Ban>> {
+pub(crate) fn full<I: Ip, K: Kernel>(ip: &I, kernel: &K, gates: Gates) -> Option<Applies<HeldIn<I, K>>> {
     if gates.has(I::BANS)
-        && let Some(ban) = live(ip.ban(kernel), kernel)
+        && let Some(found) = ip.ban(kernel)
+        && found.life.scope() >= SCOPE_ALL
     {
-        return Some(Found { ban, counter: I::DROPPED });
+        return Some(Applies { held: Held::Exact(found.hits), counter: I::DROPPED });
     }
     if gates.has(Gates::PLACED_ALL)
         && let Some(ban) = live(kernel.placed(&ip.source_key()), kernel)
         && ban.entry().scope >= SCOPE_ALL
     {
-        return Some(Found { ban, counter: I::DROPPED });
+        return Some(Applies { held: Held::Other(ban), counter: I::DROPPED });
     }
     let ban = prefix(ip, kernel, gates, SCOPE_ALL)?;
-    Some(Found { ban, counter: Counter::DroppedNet })
+    Some(Applies { held: Held::Other(ban), counter: Counter::DroppedNet })
 }
 
 /// Neighbour discovery and allowed sources pass; the rest is a hit, and dropped.
 #[inline(always)]
-pub(crate) fn judge<I: Ip, K: Kernel>(ip: &I, found: Found<K::Ban>, frame: &impl Frame, kernel: &K) -> Judgement {
+pub(crate) fn judge<I: Ip, K: Kernel>(ip: &I, found: Applies<HeldIn<I, K>>, frame: &impl Frame, kernel: &K) -> Judgement {
     if ip.is_neighbour_discovery(frame) {
         return note(kernel, Counter::Neighbour);
     }
     if ip.is_allowed(kernel) {
         return note(kernel, Counter::Allowed);
     }
-    found.ban.hit();
+    found.held.hit();
     Judgement::Drop(found.counter)
 }
 
-/// The source's silence: as user space entered it, as the kernel placed it, or of a whole prefix.
+/// The source's silence: as user space entered it, as the kernel placed it, or of a whole prefix. Asked for probes only,
+/// so it looks the exact ban up once more instead of carrying it along with every packet.
 #[inline(always)]
-pub(crate) fn silence<I: Ip, K: Kernel>(ip: &I, kernel: &K, gates: Gates) -> Option<K::Ban> {
-    let source = ip.source_key();
-    if let Some(ban) = live(kernel.dark(&source), kernel) {
-        return Some(ban);
+pub(crate) fn silence<I: Ip, K: Kernel>(ip: &I, kernel: &K, gates: Gates) -> Option<HeldIn<I, K>> {
+    if gates.has(I::BANS)
+        && let Some(found) = ip.ban(kernel)
+        && found.life.scope() < SCOPE_ALL
+    {
+        return Some(Held::Exact(found.hits));
     }
-    if let Some(ban) = live(kernel.placed(&source), kernel) {
-        return Some(ban);
+    if let Some(ban) = live(kernel.placed(&ip.source_key()), kernel) {
+        return Some(Held::Other(ban));
     }
-    prefix(ip, kernel, gates, 0)
+    prefix(ip, kernel, gates, SCOPE_DARK).map(Held::Other)
 }
 
 /// The longest live prefix ban whose scope is at least `scope`.
 #[inline(always)]
 fn prefix<I: Ip, K: Kernel>(ip: &I, kernel: &K, gates: Gates, scope: u8) -> Option<K::Ban> {
-    if !gates.has(I::NETS) {
+    if !gates.has(I::NETS) || !ip.is_touched(kernel, gates) {
         return None;
     }
     let mut bits = I::BITS;

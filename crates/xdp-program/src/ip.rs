@@ -2,9 +2,10 @@
 
 use crate::{
     Frame, Kernel, Tuple4, Tuple6,
+    bucket::{self, Bans, Found, Hits, Line},
     transport::{self, Payload, Tcp},
 };
-use honeymesh_xdp_abi::{AddressKey, Counter, FAMILY_V4, FAMILY_V6, Gates, NetKey4, NetKey6, SourceKey};
+use honeymesh_xdp_abi::{AddressKey, Counter, FAMILY_V4, FAMILY_V6, Gates, NetKey4, NetKey6, SourceKey, Touch};
 
 const V4_LEN: usize = 20;
 const V6_LEN: usize = 40;
@@ -24,6 +25,8 @@ pub(crate) trait Ip: Copy {
     const NETS: Gates;
     /// The verdict counter of exact bans.
     const DROPPED: Counter;
+    /// Where the drops of an exact ban are counted.
+    type Hits<K: Kernel>: Hits;
 
     /// Where the transport header is.
     fn payload(&self, frame: &impl Frame) -> Payload;
@@ -31,8 +34,10 @@ pub(crate) trait Ip: Copy {
     fn source_key(&self) -> SourceKey;
     /// Source and destination, as records tell them.
     fn addresses(&self) -> (AddressKey, AddressKey);
-    /// The source's exact ban.
-    fn ban<K: Kernel>(&self, kernel: &K) -> Option<K::Ban>;
+    /// The source's live exact ban.
+    fn ban<K: Kernel>(&self, kernel: &K) -> Option<Found<Self::Hits<K>>>;
+    /// May some banned prefix contain the source? Bits in front of the trie, which is far slower, say mostly not.
+    fn is_touched(&self, kernel: &impl Kernel, gates: Gates) -> bool;
     /// The longest banned prefix of the source, of at most `bits` bits.
     fn net<K: Kernel>(&self, kernel: &K, bits: u32) -> Option<K::Ban>;
     /// Is the source on the allowlist?
@@ -78,6 +83,7 @@ impl Ip for V4 {
     const BANS: Gates = Gates::BANS4;
     const NETS: Gates = Gates::NETS4;
     const DROPPED: Counter = Counter::DroppedV4;
+    type Hits<K: Kernel> = <<K::Bans4 as Bans>::Line as Line>::Hits;
 
     #[inline(always)]
     fn payload(&self, _: &impl Frame) -> Payload {
@@ -94,9 +100,19 @@ impl Ip for V4 {
         (AddressKey::v4(u32::from_be(self.source)), AddressKey::v4(u32::from_be(self.dest)))
     }
 
+    /// 0.0.0.0 marks a free way; if it is banned, then as a prefix.
     #[inline(always)]
-    fn ban<K: Kernel>(&self, kernel: &K) -> Option<K::Ban> {
-        kernel.ban4(self.source)
+    fn ban<K: Kernel>(&self, kernel: &K) -> Option<Found<Self::Hits<K>>> {
+        if self.source == 0 {
+            return None;
+        }
+        bucket::find(kernel.bans4(), self.source.into())
+    }
+
+    #[inline(always)]
+    fn is_touched(&self, kernel: &impl Kernel, _: Gates) -> bool {
+        let touch = Touch::v4(u32::from_be(self.source));
+        touch.is_in(kernel.touch4(touch.word))
     }
 
     #[inline(always)]
@@ -157,6 +173,7 @@ impl Ip for V6 {
     const BANS: Gates = Gates::BANS6;
     const NETS: Gates = Gates::NETS6;
     const DROPPED: Counter = Counter::DroppedV6;
+    type Hits<K: Kernel> = <<K::Bans6 as Bans>::Line as Line>::Hits;
 
     #[inline(always)]
     fn payload(&self, frame: &impl Frame) -> Payload {
@@ -173,9 +190,24 @@ impl Ip for V6 {
         (AddressKey(self.source), AddressKey(self.dest))
     }
 
+    /// `::/64` marks a free way; if it is banned, then as a prefix.
     #[inline(always)]
-    fn ban<K: Kernel>(&self, kernel: &K) -> Option<K::Ban> {
-        kernel.ban6([self.source[0], self.source[1]])
+    fn ban<K: Kernel>(&self, kernel: &K) -> Option<Found<Self::Hits<K>>> {
+        let key = u64::from(self.source[1]) << 32 | u64::from(self.source[0]);
+        if key == 0 {
+            return None;
+        }
+        bucket::find(kernel.bans6(), key)
+    }
+
+    #[inline(always)]
+    fn is_touched(&self, kernel: &impl Kernel, gates: Gates) -> bool {
+        if gates.has(Gates::NETS6_WIDE) {
+            return true;
+        }
+        let Some(header) = kernel.bans6().header() else { return true };
+        let touch = Touch::v6(header.hash(self.source[0].into()));
+        touch.is_in(kernel.touch6(touch.word))
     }
 
     #[inline(always)]

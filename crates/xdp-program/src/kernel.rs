@@ -1,8 +1,9 @@
 //! What the decision needs from the kernel it runs in.
 
+use crate::bucket::Bans;
 use honeymesh_xdp_abi::{AddressKey, BanEntry, Counter, Gates, KnockRecord, NetKey4, NetKey6, ScanSettings, SourceKey};
 
-/// A ban in one of the kernel's tables.
+/// A ban of a prefix, or one that the program itself has placed.
 pub trait Ban: Copy {
     /// The entry as it is now.
     fn entry(self) -> BanEntry;
@@ -52,7 +53,11 @@ pub struct Tuple6 {
 
 /// The kernel around the program. Addresses are words in network order, as they stand in the packet.
 pub trait Kernel {
-    /// An entry of a ban table.
+    /// The exact bans of IPv4 addresses.
+    type Bans4: Bans;
+    /// The bans of /64s.
+    type Bans6: Bans;
+    /// An entry of another ban table.
     type Ban: Ban;
     /// What is remembered of a source.
     type Scan: Scan;
@@ -61,16 +66,18 @@ pub trait Kernel {
     fn gates(&self) -> Gates;
     /// What a scan is; `None` if the settings cannot be read.
     fn scan_settings(&self) -> Option<ScanSettings>;
-    /// The exact ban of an IPv4 address.
-    fn ban4(&self, addr: u32) -> Option<Self::Ban>;
-    /// The ban of the /64 that begins with these two words.
-    fn ban6(&self, prefix: [u32; 2]) -> Option<Self::Ban>;
+    /// The exact bans of IPv4 addresses, by the address.
+    fn bans4(&self) -> Self::Bans4;
+    /// The bans of /64s, by their two words: the first is the lower half of the key.
+    fn bans6(&self) -> Self::Bans6;
+    /// A word of the map of /24s that some banned prefix touches; all ones if it cannot be read.
+    fn touch4(&self, word: u32) -> u64;
+    /// The same of the filter of IPv6 prefixes.
+    fn touch6(&self, word: u32) -> u64;
     /// The longest banned prefix of at most `key.bits` bits.
     fn net4(&self, key: &NetKey4) -> Option<Self::Ban>;
     /// The longest banned prefix of at most `key.bits` bits.
     fn net6(&self, key: &NetKey6) -> Option<Self::Ban>;
-    /// The source's silence, as user space entered it.
-    fn dark(&self, source: &SourceKey) -> Option<Self::Ban>;
     /// The source's entry, as the kernel placed it.
     fn placed(&self, source: &SourceKey) -> Option<Self::Ban>;
     /// Places an entry. `false` if the budget is used up.

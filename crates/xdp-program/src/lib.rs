@@ -25,6 +25,7 @@
 extern crate alloc;
 
 mod ban;
+pub mod bucket;
 mod frame;
 mod ip;
 mod kernel;

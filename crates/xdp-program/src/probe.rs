@@ -1,6 +1,6 @@
 //! Is the packet a probe of a dark port, and how many has its source sent?
 
-use crate::{Ban, Frame, Judgement, Kernel, Scan, ban, ip::Ip, note, transport::Tcp};
+use crate::{Frame, Judgement, Kernel, Scan, ban, ip::Ip, note, transport::Tcp};
 use honeymesh_xdp_abi::{
     BanEntry, Counter, GRADE_SPOOFABLE, Gates, KIND_PROBE, KIND_SCAN, KnockRecord, PORTS_MAX, REASON_SCAN, SCOPE_ALL, SCOPE_DARK,
     SPOOFABLE_ALL, SPOOFABLE_OFF, ScanSettings, Slot, SourceKey, ticks,

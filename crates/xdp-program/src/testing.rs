@@ -8,7 +8,7 @@ mod setup;
 mod table;
 mod truncation;
 
-pub use host::{HostKernel, Slice, Told};
+pub use host::{HostBans, HostHits, HostKernel, HostWay, NoLine, Slice, Told};
 pub use mutate::Mutator;
 pub use packet::{ACK, FIN, Fragment, Layer4, PSH, Packet, RST, SYN, URG};
 pub use table::{End, HERE4, HERE6, SERVED, Script, Setting, Step, Tell, scripts};

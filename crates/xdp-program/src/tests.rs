@@ -43,7 +43,7 @@ fn run(script: &Script) -> Vec<String> {
         }
     }
     for (subject, hits) in &script.hits {
-        let got = kernel.entry(subject).map(|entry| entry.hits);
+        let got = kernel.hits(subject);
         if got != Some(*hits) {
             wrong.push(format!("{}: hits of {subject}: {got:?}, not {hits}", script.name));
         }

@@ -1,29 +1,54 @@
-//! Reads the ban tables from another thread: with a huge table that takes seconds, and nobody who bans shall wait.
+//! Reads the ban tables from another thread: nobody who bans shall wait for a huge one.
 
 use crate::{
-    Drift, Error, compare,
-    spot::{Spot, Table},
-    tables,
+    Drift, Error,
+    compare::{self, Actual, Reader},
+    lines::{Lines, V4, V6},
+    spot,
+    stash::HashTable,
+    tables::{self, Tables},
+    ticks::Ticks,
 };
 use aya::{
     Ebpf,
     maps::{Map, MapData},
 };
 use honeymesh_types::{Enforcement, Now};
-use honeymesh_xdp_abi::{BanEntry, table};
+use honeymesh_xdp_abi::table;
 use std::os::fd::AsFd;
 
-/// Handles of its own on the ban tables, which only read.
+/// Views of its own of the ban tables, which only read.
 pub struct Auditor {
-    maps: Vec<(Table, Map)>,
+    lines: (Lines<V4>, Lines<V6>),
+    stash4: HashTable<u32>,
+    stash6: HashTable<u64>,
+    nets4: Map,
+    nets6: Map,
+    ticks: Ticks,
+}
+
+/// Second descriptors of the tables that cannot be mapped.
+pub(crate) struct Twins([Map; 4]);
+
+impl Twins {
+    /// Duplicates the descriptors, before the tables are taken out of the object.
+    pub(crate) fn of(object: &Ebpf) -> Result<Self, Error> {
+        let twin = |name| twin(object, name);
+        Ok(Self([twin(table::BANS4)?, twin(table::BANS6)?, twin(table::NETS4)?, twin(table::NETS6)?]))
+    }
 }
 
 impl Auditor {
-    /// Duplicates the descriptors of the ban tables.
-    pub(crate) fn open(object: &Ebpf) -> Result<Self, Error> {
-        let names = [table::BANS4, table::BANS6, table::NETS4, table::NETS6, table::DARK];
-        let maps = Table::OURS.into_iter().zip(names).map(|(table, name)| Ok((table, twin(object, name)?)));
-        maps.collect::<Result<_, Error>>().map(|maps| Self { maps })
+    pub(crate) fn open(Twins([stash4, stash6, nets4, nets6]): Twins, tables: &Tables, ticks: Ticks) -> Result<Self, Error> {
+        let failed = |error| Error::Refused(format!("a table cannot be opened twice: {error}"));
+        Ok(Self {
+            lines: tables.lines(),
+            stash4: HashTable::open(stash4, spot::Table::Bans4.words(), 0).map_err(failed)?,
+            stash6: HashTable::open(stash6, spot::Table::Bans6.words(), 0).map_err(failed)?,
+            nets4,
+            nets6,
+            ticks,
+        })
     }
 
     /// How the tables differ from `intent`. Both may change while this reads, so what it says is a hint: verify and mend it
@@ -33,11 +58,10 @@ impl Auditor {
     /// # Errors
     /// [`Error::Table`].
     pub fn audit(&self, intent: &[Enforcement], now: Now) -> Result<Drift, Error> {
-        let mut actual: Vec<(Spot, BanEntry)> = Vec::new();
-        for (table, map) in &self.maps {
-            actual.append(&mut tables::read_all(*table, map)?);
-        }
-        Ok(compare::compare(actual, intent, now).drift)
+        let v4 = Reader { lines: &self.lines.0, stash: &self.stash4 };
+        let v6 = Reader { lines: &self.lines.1, stash: &self.stash6 };
+        let nets = tables::read_nets(&self.nets4, &self.nets6)?;
+        compare::compare(Actual { v4: &v4, v6: &v6, nets }, intent, now, &self.ticks.clock()).map(|plan| plan.drift)
     }
 }
 

@@ -11,12 +11,20 @@ use std::{
     path::Path,
 };
 
+const PROG_LOAD: i64 = 5;
 const OBJ_PIN: i64 = 6;
 const OBJ_GET: i64 = 7;
+const PROG_TEST_RUN: i64 = 10;
 const OBJ_GET_INFO_BY_FD: i64 = 15;
 const LINK_CREATE: i64 = 28;
 const LINK_UPDATE: i64 = 29;
 const LINK_DETACH: i64 = 34;
+/// `BPF_PROG_TYPE_XDP`.
+const PROG_TYPE_XDP: u32 = 6;
+/// `BPF_FUNC_jiffies64`.
+const FUNC_JIFFIES64: u32 = 118;
+/// The shortest frame that a test run takes.
+const FRAME_LEN_MIN: usize = 14;
 /// `BPF_XDP`.
 const ATTACH_XDP: u32 = 37;
 /// `XDP_FLAGS_SKB_MODE`.
@@ -117,5 +125,30 @@ pub(crate) fn link_interface(link: &OwnedFd) -> io::Result<u32> {
     // SAFETY: the info lives through the call and is as long as stated.
     unsafe { bpf(OBJ_GET_INFO_BY_FD, &mut attr) }?;
     let [.., a, b, c, d] = info.0.first_chunk::<20>().copied().unwrap_or_default();
+    Ok(u32::from_ne_bytes([a, b, c, d]))
+}
+
+/// A program that answers with 32 bits of the kernel's jiffies, from bit `shift` on.
+pub(crate) fn load_jiffies(shift: u32) -> io::Result<OwnedFd> {
+    let [call, right, exit] = [(0x85, FUNC_JIFFIES64), (0x77, shift), (0x95, 0)].map(|(code, immediate)| {
+        let [a, b, c, d] = immediate.to_ne_bytes();
+        [code, 0, 0, 0, a, b, c, d]
+    });
+    let (code, license) = ([call, right, exit], c"GPL");
+    let fields: [&[u8]; 4] = [&number(PROG_TYPE_XDP), &number(3), &address(&raw const code), &address(license.as_ptr())];
+    let mut attr = Attr::new(&fields);
+    // SAFETY: three instructions and a C string, which live through the call.
+    unsafe { bpf(PROG_LOAD, &mut attr) }.map(owned)
+}
+
+/// Runs an XDP program once, on a frame of zeros. What it answers.
+pub(crate) fn run(program: BorrowedFd<'_>) -> io::Result<u32> {
+    let frame = [0_u8; FRAME_LEN_MIN];
+    let len = u32::try_from(FRAME_LEN_MIN).unwrap_or(0);
+    let none = number(0);
+    let mut attr = Attr::new(&[&descriptor(program), &none, &number(len), &none, &address(frame.as_ptr())]);
+    // SAFETY: the frame lives through the call and is as long as stated; nothing is copied out.
+    unsafe { bpf(PROG_TEST_RUN, &mut attr) }?;
+    let [.., a, b, c, d] = attr.0.first_chunk::<8>().copied().unwrap_or_default();
     Ok(u32::from_ne_bytes([a, b, c, d]))
 }

@@ -1,65 +1,28 @@
-//! How many entries there are and may be, and which steps of the program they call for.
+//! How many entries there are, and which steps of the program they call for.
 
-use crate::{
-    Options,
-    load::{DARK_ROOM, NETS_MAX},
-    spot::Table,
-};
 use honeymesh_xdp_abi::Gates;
 
 /// How many entries user space has in each of its tables.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Counts([usize; Table::OURS.len()]);
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Counts {
+    pub(crate) bans4: usize,
+    pub(crate) bans6: usize,
+    pub(crate) nets4: usize,
+    pub(crate) nets6: usize,
+    /// Some prefix is not told apart by the filter.
+    pub(crate) is_wide: bool,
+}
 
 impl Counts {
-    fn of(&mut self, table: Table) -> Option<&mut usize> {
-        self.0.get_mut(table as usize)
-    }
-
-    pub(crate) fn add(&mut self, table: Table, more: usize) {
-        if let Some(count) = self.of(table) {
-            *count = count.saturating_add(more);
-        }
-    }
-
-    pub(crate) fn take(&mut self, table: Table) {
-        if let Some(count) = self.of(table) {
-            *count = count.saturating_sub(1);
-        }
-    }
-
-    pub(crate) fn total(&self) -> usize {
-        self.0.iter().sum()
+    pub(crate) const fn total(&self) -> usize {
+        self.bans4 + self.bans6 + self.nets4 + self.nets6
     }
 
     /// The gates of the tables that hold something.
     pub(crate) fn gates(&self, gates: Gates) -> Gates {
-        let [bans4, bans6, nets4, nets6, _] = self.0.map(|count| count > 0);
-        gates.with(Gates::BANS4, bans4).with(Gates::BANS6, bans6).with(Gates::NETS4, nets4).with(Gates::NETS6, nets6)
-    }
-}
-
-/// How many entries fit.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Limits {
-    bans: u32,
-    dark: u32,
-    placed: u32,
-}
-
-impl Limits {
-    pub(crate) const fn new(options: &Options) -> Self {
-        let budget = options.scan.budget;
-        Self { bans: options.max_bans, dark: budget.saturating_add(DARK_ROOM), placed: budget }
-    }
-
-    pub(crate) const fn of(self, table: Table) -> u32 {
-        match table {
-            Table::Bans4 | Table::Bans6 => self.bans,
-            Table::Nets4 | Table::Nets6 => NETS_MAX,
-            Table::Dark => self.dark,
-            Table::Placed => self.placed,
-        }
+        let Self { bans4, bans6, nets4, nets6, is_wide } = *self;
+        let gates = gates.with(Gates::BANS4, bans4 > 0).with(Gates::BANS6, bans6 > 0);
+        gates.with(Gates::NETS4, nets4 > 0).with(Gates::NETS6, nets6 > 0).with(Gates::NETS6_WIDE, is_wide)
     }
 }
 
@@ -69,18 +32,12 @@ mod tests {
 
     #[test]
     fn a_gate_is_open_while_its_table_holds_something() {
-        let mut counts = Counts::default();
-        let gates = |counts: &Counts| counts.gates(Gates::ENFORCING);
-        assert_eq!(gates(&counts), Gates::ENFORCING);
-        counts.add(Table::Nets6, 2);
-        counts.add(Table::Dark, 1);
-        assert_eq!((gates(&counts), counts.total()), (Gates::ENFORCING.with(Gates::NETS6, true), 3));
-        counts.take(Table::Nets6);
-        assert!(gates(&counts).has(Gates::NETS6));
-        counts.take(Table::Nets6);
-        counts.take(Table::Nets6);
-        assert_eq!((gates(&counts), counts.total()), (Gates::ENFORCING, 1));
-        counts.add(Table::Placed, 1);
-        assert_eq!(counts.total(), 1, "what the kernel placed is not ours");
+        let gates = |counts: Counts| counts.gates(Gates::ENFORCING);
+        let counts = Counts { nets6: 2, bans4: 1, ..Counts::default() };
+        assert_eq!(gates(Counts::default()), Gates::ENFORCING);
+        assert_eq!(gates(counts), Gates::ENFORCING.with(Gates::NETS6, true).with(Gates::BANS4, true));
+        assert_eq!(counts.total(), 3);
+        let wide = gates(Counts { nets6: 1, is_wide: true, ..Counts::default() });
+        assert!(wide.has(Gates::NETS6_WIDE) && counts.gates(wide) == gates(counts), "and closed again");
     }
 }

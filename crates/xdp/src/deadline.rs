@@ -1,7 +1,8 @@
 //! A ban's end in the kernel's clock.
 
+use crate::{bans::Held, ticks::Clock};
 use honeymesh_types::{Enforcement, Now, WallTime};
-use honeymesh_xdp_abi::{BanEntry, FOREVER};
+use honeymesh_xdp_abi::{BanEntry, FOREVER, Life};
 
 /// `CLOCK_BOOTTIME` in nanoseconds.
 pub(crate) const fn boot_ns(now: Now) -> u64 {
@@ -24,6 +25,18 @@ pub(crate) fn entry(what: &Enforcement, hits: u64, now: Now) -> BanEntry {
         grade: what.grade.code(),
         bits: what.subject.prefix_len().into(),
     }
+}
+
+/// What an exact ban is like, its hits aside.
+pub(crate) fn life(entry: &BanEntry, clock: &Clock) -> Life {
+    Life::new(clock.expiry(entry.deadline_ns), entry.reasons, entry.scope, entry.grade)
+}
+
+/// An exact ban as an entry for a prefix of `bits`.
+pub(crate) fn of_held(held: Held, bits: u32, clock: &Clock) -> BanEntry {
+    let Held { life, hits } = held;
+    let deadline_ns = clock.deadline_ns(life.expiry());
+    BanEntry { deadline_ns, hits: hits.into(), reasons: life.reasons(), scope: life.scope(), grade: life.grade(), bits }
 }
 
 #[cfg(test)]

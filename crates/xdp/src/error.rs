@@ -69,12 +69,14 @@ pub enum Error {
         path: PathBuf,
     },
     /// A table is full; the ban was not entered.
-    #[error("the kernel's table of {table} is full at {limit} entries; raise [bans] max or merge bans into prefixes")]
+    #[error("the kernel's table of {table} is full at {limit} entries; {mend}")]
     Full {
         /// What the table holds, in words.
         table: &'static str,
         /// How many fit.
         limit: u32,
+        /// What to do about it: names the key of the configuration, if there is one.
+        mend: &'static str,
     },
     /// The kernel refused the program. The text holds the end of the verifier's log.
     #[error("the kernel refused the XDP program: {0}")]

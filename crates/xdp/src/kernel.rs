@@ -4,14 +4,15 @@ use crate::{
     Auditor, Counters, Drift, Error, InterfaceStatus, Knocks, Options, TestVerdict,
     attach::Link,
     compare::{self, Plan},
-    counts::{Counts, Limits},
     deadline,
     load::{LOCAL_MAX, NETS_MAX},
     pins::Pins,
+    report::Fill,
     spot::{Spot, Table},
-    start::{self, Parts},
+    start::{self, Parts, Pending},
     system,
     tables::Tables,
+    ticks::Clock,
 };
 use aya::{
     Ebpf,
@@ -20,45 +21,87 @@ use aya::{
 use honeymesh_types::{Enforcement, MonoTime, Now, Subject};
 use honeymesh_xdp_abi::{AddressKey, BanEntry, Gates, NetKey4, NetKey6, Settings, table};
 use ipnet::IpNet;
-use std::{fmt, net::IpAddr, time::Duration};
+use std::{collections::BTreeSet, fmt, net::IpAddr, time::Duration};
 
 /// `XDP_DROP`.
 const XDP_DROP: u32 = 1;
 /// How often raising also sweeps.
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
+/// How many bans are entered at a time, so that memory answers for one while the next is asked for.
+const BATCH: usize = 32;
+/// How often a full table is looked through for bans that have ended.
+const MAKE_ROOM_EVERY: Duration = Duration::from_secs(1);
 
-/// The kernel's tables and links. After [`Kernel::start`] nothing here needs a capability on Linux 5.19 or later.
+/// The kernel's tables and links. After [`Kernel::attach`] nothing here needs a capability on Linux 5.19 or later.
 pub struct Kernel {
     object: Ebpf,
     tables: Tables,
     links: Vec<Link>,
     pins: Option<Pins>,
     settings: Settings,
-    counts: Counts,
-    limits: Limits,
     swept: MonoTime,
+    room_made: Option<MonoTime>,
     auditor: Option<Auditor>,
+    /// Until it is attached.
+    pending: Option<Pending>,
 }
 
 impl Kernel {
-    /// Loads the program, adopts what an earlier start has pinned, attaches (or replaces the program in place, without
-    /// a gap) and pins. Mounts the BPF file system if there is none.
+    /// [`Kernel::prepare`] and [`Kernel::attach`], for whoever has nothing to enter in between.
+    ///
+    /// # Errors
+    /// Any [`Error`]; what this call had made is undone.
+    pub fn start(options: &Options) -> Result<(Self, Knocks), Error> {
+        let (mut kernel, knocks) = Self::prepare(options)?;
+        kernel.attach()?;
+        Ok((kernel, knocks))
+    }
+
+    /// Loads the program, and adopts the tables that an earlier start has pinned or makes new ones. On the interfaces
+    /// nothing changes yet: what an earlier start has attached goes on with its own tables. Now the tables are made to
+    /// hold what they should ([`Kernel::set_allow`], [`Kernel::set_local`], [`Kernel::reconcile`]), and then
+    /// [`Kernel::attach`] lets the program work with them. Mounts the BPF file system if there is none.
+    ///
+    /// Tables of another version are not read, those of another size or kind are copied as far as they fit.
     ///
     /// A first start has an empty allowlist, no local addresses (so nothing is a probe yet) and enforces; a later one
     /// goes on with what it adopts.
     ///
     /// # Errors
     /// Any [`Error`]; what this call had made is undone.
-    pub fn start(options: &Options) -> Result<(Self, Knocks), Error> {
-        let (parts, knocks) = start::start(options)?;
-        let Parts { object, tables, links, pins, settings, counts, auditor } = parts;
-        let (limits, swept) = (Limits::new(options), MonoTime::default());
-        let auditor = Some(auditor);
-        Ok((Self { object, tables, links, pins, settings, counts, limits, swept, auditor }, knocks))
+    pub fn prepare(options: &Options) -> Result<(Self, Knocks), Error> {
+        let (parts, knocks) = start::prepare(options)?;
+        let Parts { object, tables, settings, auditor, pending } = parts;
+        let kernel = Self {
+            object,
+            tables,
+            links: Vec::new(),
+            pins: None,
+            settings,
+            swept: MonoTime::default(),
+            room_made: None,
+            auditor: Some(auditor),
+            pending: Some(pending),
+        };
+        Ok((kernel, knocks))
+    }
+
+    /// Puts the program on the interfaces, in one step in place of an earlier start's, and pins. Then what other versions
+    /// and sizes have left is removed. Does nothing if it was done.
+    ///
+    /// # Errors
+    /// Any [`Error`] of attaching or pinning; what [`Kernel::prepare`] and this call had made is undone, and the kernel is
+    /// good for nothing but to be dropped.
+    pub fn attach(&mut self) -> Result<(), Error> {
+        let Some(pending) = self.pending.take() else { return Ok(()) };
+        (self.links, self.pins) = pending.attach(&mut self.object)?;
+        self.tables.settle();
+        Ok(())
     }
 
     /// Enters a ban, or changes it in place: its drops so far stay counted, and a changed scope leaves one entry.
-    /// `until` is turned into the kernel's clock; a ban that has ended already is removed.
+    /// `until` is turned into the kernel's clock: an exact ban ends never early and at most 130 ms late. A ban that has
+    /// ended already is removed.
     ///
     /// Packets that are dropped in the very moment of a change may go uncounted.
     ///
@@ -68,27 +111,35 @@ impl Kernel {
         if !deadline::is_ahead(what.until, now) {
             return self.lift(&what.subject).map(|_| ());
         }
-        let home = Spot::home(&what.subject, what.scope);
-        let limit = self.limits.of(home.table());
-        let entry = deadline::entry(what, 0, now);
-        // In the kernel with the first call: a flood does not wait for book-keeping.
-        let is_new = self.tables.insert_new(&home, entry, limit)?;
-        if is_new {
-            self.counts.add(home.table(), 1);
-            self.open_gates()?;
-        }
-        let held = self.held(&what.subject)?;
-        let hits = held.iter().map(|(_, entry)| entry.hits).fold(0, u64::saturating_add);
-        let elsewhere = held.iter().filter(|(spot, _)| *spot != home);
-        if !is_new || elsewhere.clone().next().is_some() {
-            self.tables.insert(&home, BanEntry { hits, ..entry }, limit)?;
-        }
-        for (spot, _) in elsewhere {
-            self.remove(spot)?;
-        }
+        let (home, clock) = (Spot::home(&what.subject), self.tables.clock());
+        self.enter(&home, what, now, &clock)?;
+        // In the kernel by now: a flood does not wait for book-keeping.
         self.open_gates()?;
+        if let Some(placed) = Spot::placed(&what.subject)
+            && let Some(own) = self.tables.get(&placed)?
+        {
+            self.tables.put(&home, BanEntry { hits: own.hits, ..deadline::entry(what, 0, now) }, &clock)?;
+            self.tables.remove(&placed)?;
+        }
         self.sweep_now_and_then(now);
         Ok(())
+    }
+
+    /// Into the table. If that is full, bans that have ended make room first.
+    fn enter(&mut self, home: &Spot, what: &Enforcement, now: Now, clock: &Clock) -> Result<(), Error> {
+        let entry = deadline::entry(what, 0, now);
+        match self.tables.put(home, entry, clock) {
+            Err(Error::Full { .. }) if self.makes_room(now)? => self.tables.put(home, entry, clock).map(|_| ()),
+            done => done.map(|_| ()),
+        }
+    }
+
+    fn makes_room(&mut self, now: Now) -> Result<bool, Error> {
+        if self.room_made.is_some_and(|made| now.mono.since(made) < MAKE_ROOM_EVERY) {
+            return Ok(false);
+        }
+        self.room_made = Some(now.mono);
+        Ok(self.tables.sweep(deadline::boot_ns(now))? > 0)
     }
 
     /// A scan that user space learns of ends in a ban, so raising is the moment to make room for the kernel's own.
@@ -97,7 +148,7 @@ impl Kernel {
             return;
         }
         self.swept = now.mono;
-        if let Err(error) = self.sweep(now) {
+        if let Err(error) = self.sweep_placed(now) {
             tracing::warn!(%error, "ended entries of the kernel stay");
         }
     }
@@ -110,7 +161,7 @@ impl Kernel {
     pub fn lift(&mut self, subject: &Subject) -> Result<bool, Error> {
         let held = self.held(subject)?;
         for (spot, _) in &held {
-            self.remove(spot)?;
+            self.tables.remove(spot)?;
         }
         self.open_gates()?;
         Ok(!held.is_empty())
@@ -127,15 +178,8 @@ impl Kernel {
         Ok(held)
     }
 
-    fn remove(&mut self, spot: &Spot) -> Result<(), Error> {
-        if self.tables.remove(spot)? {
-            self.counts.take(spot.table());
-        }
-        Ok(())
-    }
-
     fn open_gates(&mut self) -> Result<(), Error> {
-        self.set_gates(self.counts.gates(self.settings.gates))
+        self.set_gates(self.tables.counts().gates(self.settings.gates))
     }
 
     fn set_gates(&mut self, gates: Gates) -> Result<(), Error> {
@@ -187,17 +231,20 @@ impl Kernel {
         held.iter().map(|(_, entry)| entry.hits).fold(0, u64::saturating_add)
     }
 
-    /// Makes the kernel equal to `intent` and says what was different. Also removes expired entries.
+    /// Makes the kernel equal to `intent` and says what was different. Also removes expired entries. The faster the better
+    /// `intent` is sorted by subject.
     ///
     /// # Errors
-    /// [`Error::Full`] or [`Error::Table`]; part of the difference may have been mended.
+    /// [`Error::Full`] or [`Error::Table`]; part of the difference may have been mended. What does not fit is left out,
+    /// the rest is entered all the same.
     pub fn reconcile(&mut self, intent: &[Enforcement], now: Now) -> Result<Drift, Error> {
         let plan = self.plan(intent, now)?;
-        self.carry_out(&plan, now)?;
+        let carried = self.carry_out(&plan, now);
         self.open_gates()?;
+        self.tables.restore_headers();
         self.tables.set_settings(self.settings)?;
         self.sweep(now)?;
-        Ok(plan.drift)
+        carried.map(|()| plan.drift)
     }
 
     /// Compares what stands for one subject with what should (`None`: nothing), and mends it. What the kernel placed by
@@ -206,12 +253,25 @@ impl Kernel {
     /// # Errors
     /// [`Error::Full`] or [`Error::Table`]; part of the difference may have been mended.
     pub fn mend(&mut self, subject: &Subject, what: Option<&Enforcement>, now: Now) -> Result<Drift, Error> {
-        let mut held = self.held(subject)?;
-        held.retain(|(spot, _)| spot.table() != Table::Placed);
-        let plan = compare::compare(held, what.map_or(&[], std::slice::from_ref), now);
-        self.carry_out(&plan, now)?;
+        let (home, clock) = (Spot::home(subject), self.tables.clock());
+        let mut drift = Drift::default();
+        let what = what.filter(|what| deadline::is_ahead(what.until, now));
+        match (self.tables.get(&home)?, what) {
+            (None, None) => {}
+            (Some(held), Some(what)) if compare::is_same(held, as_held(&home, what, now, &clock)) => {}
+            (held, Some(what)) => {
+                if held.is_some() { &mut drift.different } else { &mut drift.missing }.push(*subject);
+                self.raise(what, now)?;
+            }
+            (Some(held), None) => {
+                if held.is_live(deadline::boot_ns(now)) {
+                    drift.extra.push(*subject);
+                }
+                self.tables.remove(&home)?;
+            }
+        }
         self.open_gates()?;
-        Ok(plan.drift)
+        Ok(drift)
     }
 
     /// Checks what is not about single bans, in no time: [`Drift::detached`] and [`Drift::settings_changed`]. Settings that
@@ -222,6 +282,7 @@ impl Kernel {
     pub fn guard(&mut self) -> Result<Drift, Error> {
         let drift = Drift { detached: self.detached(), settings_changed: self.is_tampered()?, ..Drift::default() };
         if drift.settings_changed {
+            self.tables.restore_headers();
             self.tables.set_settings(self.settings)?;
         }
         Ok(drift)
@@ -232,15 +293,29 @@ impl Kernel {
         self.auditor.take()
     }
 
+    /// All of it, but of what is refused the first error.
     fn carry_out(&mut self, plan: &Plan, now: Now) -> Result<(), Error> {
         // What is too much goes first: it may be in the way of what is missing.
         for spot in &plan.remove {
-            self.remove(spot)?;
+            self.tables.remove(spot)?;
         }
-        for what in &plan.raise {
-            self.raise(what, now)?;
+        let placed: BTreeSet<Spot> = self.tables.placed()?.into_iter().map(|(spot, _)| spot).collect();
+        let (clock, mut refused) = (self.tables.clock(), None);
+        for batch in plan.raise.chunks(BATCH) {
+            self.tables.warm(batch.iter().map(|what| Spot::home(&what.subject)));
+            for what in batch {
+                let home = Spot::home(&what.subject);
+                let entered = match Spot::placed(&what.subject).filter(|_| !placed.is_empty()) {
+                    Some(spot) if placed.contains(&spot) => self.raise(what, now),
+                    _ => self.enter(&home, what, now, &clock),
+                };
+                match entered {
+                    Err(error @ Error::Full { .. }) => refused = refused.or(Some(error)),
+                    done => done?,
+                }
+            }
         }
-        Ok(())
+        refused.map_or(Ok(()), Err)
     }
 
     fn detached(&self) -> Vec<String> {
@@ -249,7 +324,7 @@ impl Kernel {
     }
 
     fn is_tampered(&self) -> Result<bool, Error> {
-        Ok(self.tables.settings()? != self.settings)
+        Ok(!self.tables.is_intact() || self.tables.settings()? != self.settings)
     }
 
     /// Says how the kernel differs from `intent`, and changes nothing.
@@ -261,24 +336,29 @@ impl Kernel {
     }
 
     fn plan(&self, intent: &[Enforcement], now: Now) -> Result<Plan, Error> {
-        let mut actual = Vec::new();
-        for table in Table::OURS {
-            actual.extend(self.tables.entries(table)?);
-        }
-        let mut plan = compare::compare(actual, intent, now);
+        let clock = self.tables.clock();
+        let mut plan = self.tables.actual(|actual| compare::compare(actual, intent, now, &clock))?;
         plan.drift.detached = self.detached();
         plan.drift.settings_changed = self.is_tampered()?;
         Ok(plan)
     }
 
-    /// Removes entries that the kernel placed by itself and whose end has come: they drop nothing any more, they only use
-    /// up the budget. [`Kernel::raise`] does so once a minute and [`Kernel::reconcile`] always. (Entries of user space go
-    /// by [`Kernel::lift`] or [`Kernel::reconcile`].) How many went.
+    /// Removes entries whose end has come: they drop nothing any more, they only use up room and budget. That is exact bans
+    /// and what the kernel placed by itself; prefixes go by [`Kernel::lift`] or [`Kernel::reconcile`]. How many went.
+    ///
+    /// [`Kernel::raise`] does so once a minute for what the kernel placed, and for bans if there is no room;
+    /// [`Kernel::reconcile`] does all of it.
     ///
     /// # Errors
     /// [`Error::Table`].
     pub fn sweep(&mut self, now: Now) -> Result<usize, Error> {
-        let placed = self.tables.entries(Table::Placed)?;
+        let swept = self.tables.sweep(deadline::boot_ns(now))?;
+        self.open_gates()?;
+        Ok(swept + self.sweep_placed(now)?)
+    }
+
+    fn sweep_placed(&mut self, now: Now) -> Result<usize, Error> {
+        let placed = self.tables.placed()?;
         let ended = placed.iter().filter(|(_, entry)| !entry.is_live(deadline::boot_ns(now)));
         let mut swept = 0;
         for (spot, _) in ended {
@@ -301,10 +381,16 @@ impl Kernel {
         self.links.iter().map(Link::status).collect()
     }
 
-    /// How many bans user space has in the kernel, expired ones included until they are lifted or reconciled.
+    /// How many bans user space has in the kernel, expired ones included until they are lifted, swept or reconciled.
     #[must_use]
     pub fn bans(&self) -> usize {
-        self.counts.total()
+        self.tables.counts().total()
+    }
+
+    /// How full each table is.
+    #[must_use]
+    pub fn fill(&self) -> Fill {
+        self.tables.fill()
     }
 
     /// Runs the program on a frame without a wire, `repeat` times: a self-test, and a measure of its cost. Tables and
@@ -331,16 +417,25 @@ impl Kernel {
     /// [`Error::Pin`]; what could be removed is removed.
     pub fn release(self) -> Result<(), Error> {
         self.links.iter().for_each(Link::detach);
-        self.pins.map_or(Ok(()), Pins::remove)
+        self.pins.or_else(|| self.pending.and_then(Pending::into_pins)).map_or(Ok(()), Pins::remove)
     }
 }
 
 impl fmt::Debug for Kernel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { links, pins, settings, counts, .. } = self;
+        let Self { links, pins, settings, tables, .. } = self;
         let mut all = f.debug_struct("Kernel");
-        all.field("links", links).field("pins", pins).field("settings", settings).field("counts", counts);
+        all.field("links", links).field("pins", pins).field("settings", settings).field("counts", &tables.counts());
         all.finish_non_exhaustive()
+    }
+}
+
+/// The entry for a ban as it would be read back: exact bans know their end in ticks only.
+fn as_held(home: &Spot, what: &Enforcement, now: Now, clock: &Clock) -> BanEntry {
+    let entry = deadline::entry(what, 0, now);
+    match home.table() {
+        Table::Bans4 | Table::Bans6 => BanEntry { deadline_ns: clock.deadline_ns(clock.expiry(entry.deadline_ns)), ..entry },
+        _ => entry,
     }
 }
 

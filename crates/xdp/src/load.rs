@@ -1,24 +1,36 @@
 //! The program and its tables into the kernel, with what an earlier start has pinned.
 
 use crate::{
-    Error, OnExit, Options,
+    Error, OnExit, Options, TableKind,
+    area::Area,
+    lines::{Lines, V4, V6},
     pins::{self, Pins},
     system,
+    ticks::Ticks,
 };
 use aya::{
     Ebpf, EbpfLoader, VerifierLogLevel,
     maps::{Map, MapData, MapInfo},
     programs::Xdp,
 };
-use honeymesh_xdp_abi::{AddressKey, BanEntry, CounterValues, NetKey4, NetKey6, ScanState, Settings, SourceKey, table};
-use std::path::PathBuf;
+use honeymesh_xdp_abi::{
+    AddressKey, BanEntry, CounterValues, Line4, Line6, NetKey4, NetKey6, ScanState, Settings, SourceKey, TOUCH4_WORDS,
+    TOUCH6_WORDS, Way, table,
+};
+use std::{os::fd::AsFd, path::PathBuf};
 
 /// Allowed prefixes and banned prefixes that fit, of each family.
 pub(crate) const NETS_MAX: u32 = 65_536;
 /// Own addresses that fit.
 pub(crate) const LOCAL_MAX: u32 = 4_096;
-/// Silenced sources that fit besides as many as the kernel may place: an operator's or the mesh's own.
-pub(crate) const DARK_ROOM: u32 = 4_096;
+/// IPv4 bans for each line: two of its four ways are free when the table is full.
+const PER_LINE4: u32 = 2;
+/// IPv6 bans for each two lines: half of their six ways are free when the table is full.
+const PER_LINES6: u32 = 3;
+/// Bans that fit into a hash table behind lines: about one of 300 finds both its lines full, and a few times that is room ...
+const STASH_SHARE: u32 = 64;
+/// ... but never less than this.
+const STASH_MIN: u32 = 4_096;
 /// Probing sources that are remembered at once; the one unseen for longest gives way.
 const SCANS_MAX: u32 = 65_536;
 /// Octets of the ring buffer: about 18,000 knocks.
@@ -45,6 +57,7 @@ const LRU_HASH: u32 = 9;
 const LPM_TRIE: u32 = 11;
 const RINGBUF: u32 = 27;
 const NO_PREALLOC: u32 = 1;
+const MAPPABLE: u32 = 1 << 10;
 
 fn size<T>() -> u32 {
     u32::try_from(size_of::<T>()).unwrap_or(u32::MAX)
@@ -56,15 +69,18 @@ fn shape<K, V>(kind: u32, max_entries: u32, flags: u32) -> Shape {
 
 /// The shape of every table under these options.
 fn shapes(options: &Options) -> [(&'static str, Shape); table::ALL.len()] {
-    let (bans, budget) = (options.max_bans, options.scan.budget);
-    let dark = budget.saturating_add(DARK_ROOM);
+    let ([lines4, lines6], [stash4, stash6]) = (lines(options), stashes(options));
+    let budget = options.scan.budget;
     [
         (table::SETTINGS, shape::<u32, Settings>(ARRAY, 1, 0)),
-        (table::BANS4, shape::<u32, BanEntry>(HASH, bans, NO_PREALLOC)),
-        (table::BANS6, shape::<[u32; 2], BanEntry>(HASH, bans, NO_PREALLOC)),
+        (table::LINES4, shape::<u32, Line4>(ARRAY, 1 + lines4, MAPPABLE)),
+        (table::LINES6, shape::<u32, Line6>(ARRAY, 1 + lines6, MAPPABLE)),
+        (table::BANS4, shape::<u32, Way>(HASH, stash4, NO_PREALLOC)),
+        (table::BANS6, shape::<u64, Way>(HASH, stash6, NO_PREALLOC)),
+        (table::TOUCH4, shape::<u32, u64>(ARRAY, TOUCH4_WORDS, MAPPABLE)),
+        (table::TOUCH6, shape::<u32, u64>(ARRAY, TOUCH6_WORDS, MAPPABLE)),
         (table::NETS4, shape::<NetKey4, BanEntry>(LPM_TRIE, NETS_MAX, NO_PREALLOC)),
         (table::NETS6, shape::<NetKey6, BanEntry>(LPM_TRIE, NETS_MAX, NO_PREALLOC)),
-        (table::DARK, shape::<SourceKey, BanEntry>(HASH, dark, NO_PREALLOC)),
         (table::PLACED, shape::<SourceKey, BanEntry>(HASH, budget, NO_PREALLOC)),
         (table::ALLOW4, shape::<NetKey4, u32>(LPM_TRIE, NETS_MAX, NO_PREALLOC)),
         (table::ALLOW6, shape::<NetKey6, u32>(LPM_TRIE, NETS_MAX, NO_PREALLOC)),
@@ -75,6 +91,26 @@ fn shapes(options: &Options) -> [(&'static str, Shape); table::ALL.len()] {
     ]
 }
 
+/// How many lines the IPv4 and the IPv6 table have; none if the hash tables are to hold everything.
+pub(crate) fn lines(options: &Options) -> [u32; 2] {
+    match options.table {
+        TableKind::Buckets => {
+            [options.max_bans.div_ceil(PER_LINE4), options.v6_bans().saturating_mul(2).div_ceil(PER_LINES6)]
+        }
+        TableKind::Hash => [0, 0],
+    }
+}
+
+/// How many bans the IPv4 and the IPv6 hash table hold.
+pub(crate) fn stashes(options: &Options) -> [u32; 2] {
+    let behind = |bans: u32| (bans / STASH_SHARE).max(STASH_MIN).min(bans);
+    let all = [options.max_bans, options.v6_bans()];
+    match options.table {
+        TableKind::Buckets => all.map(behind),
+        TableKind::Hash => all,
+    }
+}
+
 /// What [`load`] made.
 pub(crate) struct Loaded {
     pub(crate) object: Ebpf,
@@ -83,7 +119,7 @@ pub(crate) struct Loaded {
     pub(crate) predecessors: Vec<Predecessor>,
     /// Were the settings adopted?
     pub(crate) is_adopted: bool,
-    undo: Undo,
+    pub(crate) undo: Undo,
 }
 
 /// A table that was replaced, and the name of its successor.
@@ -95,8 +131,8 @@ pub(crate) struct Predecessor {
 }
 
 /// Puts the pins back as they were, unless it is told that all went well.
-#[derive(Default)]
-struct Undo {
+#[derive(Debug, Default)]
+pub(crate) struct Undo {
     made: Vec<PathBuf>,
     moved: Vec<(PathBuf, PathBuf)>,
 }
@@ -114,16 +150,11 @@ impl Drop for Undo {
     }
 }
 
-impl Loaded {
-    /// The program; what else there was is done with.
-    pub(crate) fn into_object(self) -> Ebpf {
-        self.object
-    }
-
+impl Undo {
     /// All went well: what was moved aside may go.
-    pub(crate) fn keep(&mut self) {
-        self.undo.made.clear();
-        for (aside, _) in self.undo.moved.drain(..) {
+    pub(crate) fn keep(mut self) {
+        self.made.clear();
+        for (aside, _) in self.moved.drain(..) {
             if let Err(error) = pins::remove_file(&aside) {
                 tracing::warn!(%error, "a replaced table stays");
             }
@@ -132,7 +163,7 @@ impl Loaded {
 }
 
 /// Makes or adopts the tables and has the kernel verify the program.
-pub(crate) fn load(options: &Options, pins: Option<&Pins>) -> Result<Loaded, Error> {
+pub(crate) fn load(options: &Options, pins: Option<&Pins>, ticks: &Ticks) -> Result<Loaded, Error> {
     let mut loader = EbpfLoader::new();
     // The program carries no type information, and needs none of the kernel's.
     loader.btf(None).verifier_log_level(VerifierLogLevel::STATS);
@@ -141,7 +172,7 @@ pub(crate) fn load(options: &Options, pins: Option<&Pins>) -> Result<Loaded, Err
         loader.map_max_entries(name, shape.max_entries);
         let Some(pins) = pins else { continue };
         let path = pins.map(name);
-        let fate = if path.exists() { fate(&path, shape)? } else { Fate::Make };
+        let fate = if path.exists() { fate(name, &path, shape, ticks)? } else { Fate::Make };
         if let Fate::Replace { map, is_alike } = fate {
             tracing::info!(table = name, is_alike, "a pinned table has another shape and is replaced");
             set_aside(&path, &mut undo)?;
@@ -169,18 +200,39 @@ enum Fate {
 }
 
 /// aya would adopt whatever is pinned under a name; a table of another shape would corrupt memory.
-fn fate(path: &std::path::Path, wanted: Shape) -> Result<Fate, Error> {
+fn fate(name: &str, path: &std::path::Path, wanted: Shape, ticks: &Ticks) -> Result<Fate, Error> {
     let failed = |error| match system::errno(&error) {
         denied if system::is_denied(denied) => Error::Privilege { doing: format!("open {}", path.display()) },
         _ => Error::Refused(format!("{} is no table: {error}; remove it", path.display())),
     };
     let map = MapData::from_pin(path).map_err(failed)?;
     let found = of(&map.info().map_err(failed)?);
-    if found == wanted {
+    let is_usable = match name {
+        table::LINES4 => is_table::<V4>(&map, found, ticks),
+        table::LINES6 => is_table::<V6>(&map, found, ticks),
+        _ => true,
+    };
+    if !is_usable {
+        tracing::warn!(table = name, "a pinned table of bans tells nothing of how it is laid out; it is made anew and filled again");
+    }
+    if found == wanted && is_usable {
         return Ok(Fate::Adopt);
     }
-    let is_alike = Shape { max_entries: wanted.max_entries, ..found } == wanted;
+    let is_alike = is_usable && Shape { max_entries: wanted.max_entries, ..found } == wanted;
     Ok(Fate::Replace { map: Map::from_map_data(map).map_err(failed)?, is_alike })
+}
+
+/// Is it a table of lines that says how it is laid out, with as many lines as there are elements for, and this clock?
+fn is_table<S: crate::lines::Shape>(map: &MapData, shape: Shape, ticks: &Ticks) -> bool {
+    let is_lines = (shape.kind, shape.key_size, shape.flags) == (ARRAY, size::<u32>(), MAPPABLE) && shape.value_size == size::<S::Line>();
+    let lines = || open_lines::<S>(map, shape.max_entries);
+    is_lines && lines().is_some_and(|lines| ticks.fit(lines.header()) && lines.header().lines == shape.max_entries - 1)
+}
+
+/// The lines of a map, if its header says that they are some.
+pub(crate) fn open_lines<S: crate::lines::Shape>(map: &MapData, elements: u32) -> Option<Lines<S>> {
+    let len = (elements as usize).saturating_mul(size_of::<S::Line>());
+    Lines::open(Area::map(map.fd().as_fd(), len).ok()?.into())
 }
 
 fn of(info: &MapInfo) -> Shape {

@@ -6,6 +6,8 @@ use std::{path::PathBuf, time::Duration};
 
 /// The most exact bans a kernel table may be sized for.
 pub const MAX_BANS: u32 = 16_000_000;
+/// The fewest IPv6 bans a table is sized for unless it holds fewer bans at all.
+pub const V6_BANS_MIN: u32 = 65_536;
 /// The most entries the kernel may place by itself.
 pub const BUDGET_MAX: u32 = 1_000_000;
 /// The longest window of a scan.
@@ -21,8 +23,12 @@ pub struct Options {
     /// Where on a BPF file system maps and links are pinned. Mounted there if nothing is: `/sys/fs/bpf` for a path
     /// below it, else the directory itself.
     pub pin_dir: PathBuf,
-    /// How many exact bans of each address family the kernel holds, 1 to [`MAX_BANS`]. One more is [`Error::Full`].
+    /// How many exact IPv4 bans the kernel holds, 1 to [`MAX_BANS`]. One more is [`Error::Full`].
     pub max_bans: u32,
+    /// How many exact IPv6 (/64) bans, 1 to `max_bans`; `None`: a quarter of `max_bans`, but [`V6_BANS_MIN`] if it is that many.
+    pub max_v6: Option<u32>,
+    /// How exact bans are held.
+    pub table: TableKind,
     /// What a scan is and what it earns.
     pub scan: ScanOptions,
     /// What stays when the process ends.
@@ -42,11 +48,32 @@ impl Options {
         if !(1..=MAX_BANS).contains(&self.max_bans) {
             return wrong("[bans] max must be from 1 to 16000000");
         }
+        if self.max_v6.is_some_and(|max| !(1..=self.max_bans).contains(&max)) {
+            return wrong("[bans] max_v6 must be from 1 to [bans] max");
+        }
         if !self.pin_dir.is_absolute() {
             return wrong("the directory for pinned maps must be an absolute path such as /sys/fs/bpf/honeymesh");
         }
         self.scan.check()
     }
+}
+
+impl Options {
+    /// How many exact IPv6 bans the kernel holds.
+    #[must_use]
+    pub fn v6_bans(&self) -> u32 {
+        self.max_v6.unwrap_or_else(|| (self.max_bans / 4).max(V6_BANS_MIN)).min(self.max_bans)
+    }
+}
+
+/// How exact bans are held.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TableKind {
+    /// In cache lines that user space writes through shared memory, without a system call.
+    #[default]
+    Buckets,
+    /// In the kernel's own hash tables: slower, and the reference that the other is tested against.
+    Hash,
 }
 
 /// How the program is attached to an interface.
@@ -131,6 +158,8 @@ pub(crate) mod tests {
             attach: Attach::Auto,
             pin_dir: "/sys/fs/bpf/honeymesh".into(),
             max_bans: 1_000,
+            max_v6: None,
+            table: TableKind::Buckets,
             scan,
             exit: OnExit::Hold,
         }
@@ -147,10 +176,18 @@ pub(crate) mod tests {
         assert!(refused(|options| options.interfaces.clear()).contains("[xdp] interfaces"));
         assert!(refused(|options| options.max_bans = 0).contains("[bans] max"));
         assert!(refused(|options| options.max_bans = MAX_BANS + 1).contains("[bans] max"));
+        assert!(refused(|options| options.max_v6 = Some(1_001)).contains("[bans] max_v6"));
         assert!(refused(|options| options.pin_dir = "bpf".into()).contains("absolute"));
         assert!(refused(|options| options.scan.ports = 0).contains("[scan] ports"));
         assert!(refused(|options| options.scan.ports = 17).contains("[scan] ports"));
         assert!(refused(|options| options.scan.window = Duration::ZERO).contains("[scan] window"));
         assert!(refused(|options| options.scan.budget = 0).contains("budget"));
+    }
+
+    #[test]
+    fn ipv6_bans_are_a_quarter_but_not_too_few_and_never_more_than_all() {
+        let of = |max_bans, max_v6| Options { max_bans, max_v6, ..options() }.v6_bans();
+        assert_eq!([of(1_000_000, None), of(100_000, None), of(1_000, None)], [250_000, 65_536, 1_000]);
+        assert_eq!(of(1_000_000, Some(10)), 10);
     }
 }

@@ -124,6 +124,30 @@ impl Drift {
     }
 }
 
+/// How full one of the kernel's tables is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Level {
+    /// Entries of user space, ended ones included until they are swept.
+    pub held: usize,
+    /// How many fit.
+    pub limit: usize,
+    /// Of those held, how many found no room in a cache line: all of them if the kernel's hash is the table.
+    pub stashed: usize,
+}
+
+/// How full the kernel's ban tables are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Fill {
+    /// Exact IPv4 bans.
+    pub v4: Level,
+    /// Exact IPv6 (/64) bans.
+    pub v6: Level,
+    /// Banned IPv4 prefixes.
+    pub nets4: Level,
+    /// Banned IPv6 prefixes, single addresses included.
+    pub nets6: Level,
+}
+
 /// How the program sits on an interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AttachMode {

@@ -1,7 +1,7 @@
 //! Where in the kernel's tables a ban has its place.
 
-use honeymesh_types::{PREFIX_V6_CUSTOMER, Scope, Subject};
-use honeymesh_xdp_abi::{NetKey4, NetKey6, SourceKey, network_words};
+use honeymesh_types::{PREFIX_V6_CUSTOMER, Subject};
+use honeymesh_xdp_abi::{NetKey4, NetKey6, SourceKey};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -12,14 +12,10 @@ pub(crate) enum Table {
     Bans6,
     Nets4,
     Nets6,
-    Dark,
     Placed,
 }
 
 impl Table {
-    /// Those that user space fills.
-    pub(crate) const OURS: [Self; 5] = [Self::Bans4, Self::Bans6, Self::Nets4, Self::Nets6, Self::Dark];
-
     /// What it holds, in words.
     pub(crate) const fn words(self) -> &'static str {
         match self {
@@ -27,7 +23,6 @@ impl Table {
             Self::Bans6 => "IPv6 bans",
             Self::Nets4 => "IPv4 prefix bans",
             Self::Nets6 => "IPv6 prefix bans",
-            Self::Dark => "silenced sources",
             Self::Placed => "sources the kernel silenced",
         }
     }
@@ -36,35 +31,40 @@ impl Table {
 /// A key in one of the ban tables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Spot {
+    /// The address in network order.
     Bans4(u32),
-    Bans6([u32; 2]),
+    /// The first 8 octets as they stand in a packet.
+    Bans6(u64),
     Nets4(NetKey4),
     Nets6(NetKey6),
-    Dark(SourceKey),
     Placed(SourceKey),
 }
 
 impl Spot {
-    /// Where a ban of this scope belongs.
-    pub(crate) fn home(subject: &Subject, scope: Scope) -> Self {
-        match (subject.net(), scope) {
-            (IpNet::V4(net), Scope::All) if net.prefix_len() == 32 => Self::Bans4(net.addr().to_bits().to_be()),
-            (IpNet::V6(net), Scope::All) if net.prefix_len() == PREFIX_V6_CUSTOMER => Self::Bans6(half(net.addr())),
-            (_, Scope::Dark) if let Some(source) = source(subject) => Self::Dark(source),
-            (IpNet::V4(net), _) => Self::Nets4(NetKey4::new(net.addr().to_bits(), net.prefix_len().into())),
-            (IpNet::V6(net), _) => Self::Nets6(NetKey6::new(net.addr().to_bits(), net.prefix_len().into())),
+    /// Where a ban belongs, whatever its scope. All zeros mark a free way, so such a key is a prefix.
+    pub(crate) fn home(subject: &Subject) -> Self {
+        match subject.net() {
+            IpNet::V4(net) => match net.addr().to_bits().to_be() {
+                addr if addr != 0 && net.prefix_len() == 32 => Self::Bans4(addr),
+                _ => Self::Nets4(NetKey4::new(net.addr().to_bits(), net.prefix_len().into())),
+            },
+            IpNet::V6(net) => match half(net.addr()) {
+                half if half != 0 && net.prefix_len() == PREFIX_V6_CUSTOMER => Self::Bans6(half),
+                _ => Self::Nets6(NetKey6::new(net.addr().to_bits(), net.prefix_len().into())),
+            },
         }
     }
 
-    /// Everywhere an entry for this subject may be. The kernel silences whole /64s, so the entry it placed for one of
-    /// their addresses counts as that address's too.
+    /// Where the kernel's own entry for a subject may be. It silences whole /64s, so the entry it placed for one of their
+    /// addresses counts as that address's too.
+    pub(crate) fn placed(subject: &Subject) -> Option<Self> {
+        placed(subject).map(Self::Placed)
+    }
+
+    /// Everywhere an entry for this subject may be.
     pub(crate) fn all(subject: &Subject) -> Vec<Self> {
-        let mut spots = vec![Self::home(subject, Scope::All)];
-        let dark = Self::home(subject, Scope::Dark);
-        if !spots.contains(&dark) {
-            spots.push(dark);
-        }
-        spots.extend(placed(subject).map(Self::Placed));
+        let mut spots = vec![Self::home(subject)];
+        spots.extend(Self::placed(subject));
         spots
     }
 
@@ -74,7 +74,6 @@ impl Spot {
             Self::Bans6(_) => Table::Bans6,
             Self::Nets4(_) => Table::Nets4,
             Self::Nets6(_) => Table::Nets6,
-            Self::Dark(_) => Table::Dark,
             Self::Placed(_) => Table::Placed,
         }
     }
@@ -83,13 +82,10 @@ impl Spot {
     pub(crate) fn subject(&self) -> Option<Subject> {
         match self {
             Self::Bans4(addr) => v4(u32::from_be(*addr), 32),
-            Self::Bans6([high, low]) => {
-                let addr = u128::from(u32::from_be(*high)) << 96 | u128::from(u32::from_be(*low)) << 64;
-                v6(addr, PREFIX_V6_CUSTOMER.into())
-            }
+            Self::Bans6(half) => v6(u128::from(u64::from_be(*half)) << 64, PREFIX_V6_CUSTOMER.into()),
             Self::Nets4(key) => v4(u32::from_be(key.addr), key.bits),
             Self::Nets6(key) => v6(honeymesh_xdp_abi::AddressKey(key.addr).number(), key.bits),
-            Self::Dark(source) | Self::Placed(source) => match source.address()? {
+            Self::Placed(source) => match source.address()? {
                 Err(addr) => v4(addr, 32),
                 Ok(addr) if SourceKey::is_link_local(addr) => v6(addr, 128),
                 Ok(addr) => v6(addr, PREFIX_V6_CUSTOMER.into()),
@@ -118,9 +114,9 @@ fn placed(subject: &Subject) -> Option<SourceKey> {
     })
 }
 
-fn half(addr: Ipv6Addr) -> [u32; 2] {
-    let [high, low, ..] = network_words(addr.to_bits());
-    [high, low]
+fn half(addr: Ipv6Addr) -> u64 {
+    let [a, b, c, d, e, f, g, h, ..] = addr.octets();
+    u64::from_ne_bytes([a, b, c, d, e, f, g, h])
 }
 
 fn v4(addr: u32, bits: u32) -> Option<Subject> {
@@ -143,19 +139,21 @@ mod tests {
 
     #[test]
     fn each_subject_has_its_places() {
-        use Table::{Bans4, Bans6, Dark, Nets4, Nets6, Placed};
-        assert_eq!(tables("203.0.113.7"), [Bans4, Dark, Placed]);
+        use Table::{Bans4, Bans6, Nets4, Nets6, Placed};
+        assert_eq!(tables("203.0.113.7"), [Bans4, Placed]);
         assert_eq!(tables("203.0.113.0/24"), [Nets4]);
-        assert_eq!(tables("2001:db8:1:2::/64"), [Bans6, Dark, Placed]);
+        assert_eq!(tables("0.0.0.0"), [Nets4, Placed], "all zeros mark a free way");
+        assert_eq!(tables("2001:db8:1:2::/64"), [Bans6, Placed]);
         assert_eq!(tables("2001:db8:1:2::9"), [Nets6, Placed], "one address of a silenced /64");
         assert_eq!(tables("2001:db8::/48"), [Nets6]);
-        assert_eq!(tables("fe80::9"), [Nets6, Dark, Placed], "a link-local neighbour is a source of its own");
-        assert_eq!(tables("fe80::/64"), [Bans6, Nets6], "but their common /64 is none");
+        assert_eq!(tables("::/64"), [Nets6, Placed]);
+        assert_eq!(tables("fe80::9"), [Nets6, Placed], "a link-local neighbour is a source of its own");
+        assert_eq!(tables("fe80::/64"), [Bans6], "but their common /64 is none");
     }
 
     #[test]
     fn every_place_tells_whom_it_stands_for() {
-        for text in ["203.0.113.7", "203.0.113.0/24", "0.0.0.0/0", "2001:db8:1:2::/64", "2001:db8::/48", "::/0", "fe80::9"] {
+        for text in ["203.0.113.7", "203.0.113.0/24", "0.0.0.0/0", "0.0.0.0", "2001:db8:1:2::/64", "2001:db8::/48", "::/0", "fe80::9"] {
             let subject: Subject = text.parse().unwrap();
             for spot in Spot::all(&subject) {
                 assert_eq!(spot.subject(), Some(subject), "{spot:?}");
@@ -164,12 +162,5 @@ mod tests {
         let one: Subject = "2001:db8:1:2::9".parse().unwrap();
         let told: Vec<_> = Spot::all(&one).iter().filter_map(Spot::subject).map(|subject| subject.to_string()).collect();
         assert_eq!(told, ["2001:db8:1:2::9/128", "2001:db8:1:2::/64"]);
-    }
-
-    #[test]
-    fn the_scope_chooses_the_table() {
-        let home = |text: &str, scope| Spot::home(&text.parse().unwrap(), scope).table();
-        assert_eq!([home("203.0.113.7", Scope::All), home("203.0.113.7", Scope::Dark)], [Table::Bans4, Table::Dark]);
-        assert_eq!([home("2001:db8::9", Scope::All), home("2001:db8::9", Scope::Dark)], [Table::Nets6, Table::Nets6]);
     }
 }

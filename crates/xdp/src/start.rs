@@ -1,32 +1,40 @@
-//! A start: from the options to a program that guards every interface.
+//! A start in two steps: first tables and program, then, when the tables hold what they should, the interfaces.
 
 use crate::{
     Auditor, Error, Knocks, OnExit, Options, Spoofable,
     attach::{self, Link},
-    counts::Counts,
-    load::{self, Loaded},
+    auditor::Twins,
+    load::{self, Loaded, Undo},
     pins::Pins,
-    spot::Table,
-    system,
+    system::{self, Interface},
     tables::{self, Tables},
+    ticks::Ticks,
 };
 use aya::Ebpf;
 use honeymesh_xdp_abi::{Gates, SPOOFABLE_ALL, SPOOFABLE_DARK, SPOOFABLE_OFF, ScanSettings, Settings, VERSION};
 use std::{os::fd::AsFd, time::Duration};
 
-/// What a start makes.
+/// What the first step makes.
 pub(crate) struct Parts {
     pub(crate) object: Ebpf,
     pub(crate) tables: Tables,
-    pub(crate) links: Vec<Link>,
-    pub(crate) pins: Option<Pins>,
     pub(crate) settings: Settings,
-    pub(crate) counts: Counts,
     pub(crate) auditor: Auditor,
+    pub(crate) pending: Pending,
 }
 
-/// Everything that [`crate::Kernel::start`] does. Each step undoes itself if a later one fails.
-pub(crate) fn start(options: &Options) -> Result<(Parts, Knocks), Error> {
+/// What the second step needs. Dropped without it, everything is as before.
+#[derive(Debug)]
+pub(crate) struct Pending {
+    options: Options,
+    interfaces: Vec<Interface>,
+    // Goes before the pins: a directory must be empty to go.
+    undo: Undo,
+    pins: Option<Pins>,
+}
+
+/// Everything that [`crate::Kernel::prepare`] does. Each step undoes itself if a later one fails.
+pub(crate) fn prepare(options: &Options) -> Result<(Parts, Knocks), Error> {
     options.check()?;
     system::check_kernel()?;
     let interfaces = system::interfaces(&options.interfaces)?;
@@ -34,17 +42,33 @@ pub(crate) fn start(options: &Options) -> Result<(Parts, Knocks), Error> {
         OnExit::Hold => Some(Pins::open(&options.pin_dir)?),
         OnExit::Release => Pins::existing(&options.pin_dir)?,
     };
-    let mut loaded = load::load(options, pins.as_ref())?;
-    let auditor = Auditor::open(&loaded.object)?;
-    let (mut tables, ring) = tables::open(&mut loaded.object)?;
+    let ticks = Ticks::calibrate()?;
+    let mut loaded = load::load(options, pins.as_ref(), &ticks)?;
+    let twins = Twins::of(&loaded.object)?;
+    let (mut tables, ring) = tables::open(&mut loaded.object, options, ticks)?;
     move_in(&loaded, &mut tables)?;
-    let (settings, counts) = settings(options, &loaded, &mut tables)?;
-    let program = load::program(&mut loaded.object)?;
-    let program = program.fd().map_err(|error| Error::Refused(error.to_string()))?;
-    let links = attach::attach_all(program.as_fd(), &interfaces, options, pins.as_ref())?;
-    loaded.keep();
-    let pins = tidy(options.exit, pins)?;
-    Ok((Parts { object: loaded.into_object(), tables, links, pins, settings, counts, auditor }, Knocks::new(ring)))
+    let settings = settings(options, &loaded, &mut tables)?;
+    let auditor = Auditor::open(twins, &tables, ticks)?;
+    let Loaded { object, undo, .. } = loaded;
+    let pending = Pending { options: options.clone(), interfaces, pins, undo };
+    Ok((Parts { object, tables, settings, auditor, pending }, Knocks::new(ring)))
+}
+
+impl Pending {
+    /// Puts the program on the interfaces. What was made is undone if that fails.
+    pub(crate) fn attach(self, object: &mut Ebpf) -> Result<(Vec<Link>, Option<Pins>), Error> {
+        let Self { options, interfaces, pins, undo } = self;
+        let program = load::program(object)?;
+        let program = program.fd().map_err(|error| Error::Refused(error.to_string()))?;
+        let links = attach::attach_all(program.as_fd(), &interfaces, &options, pins.as_ref())?;
+        undo.keep();
+        Ok((links, tidy(options.exit, pins)?))
+    }
+
+    /// Whose pins they would be.
+    pub(crate) fn into_pins(self) -> Option<Pins> {
+        self.pins
+    }
 }
 
 /// Removes pins that nobody needs any more: of other versions, or all of them if none are to stay.
@@ -70,11 +94,7 @@ fn move_in(loaded: &Loaded, tables: &mut Tables) -> Result<(), Error> {
 }
 
 /// Settles the settings: those of the options, and the gates that fit what the tables hold.
-fn settings(options: &Options, loaded: &Loaded, tables: &mut Tables) -> Result<(Settings, Counts), Error> {
-    let mut counts = Counts::default();
-    for table in Table::OURS {
-        counts.add(table, tables.entries(table)?.len());
-    }
+fn settings(options: &Options, loaded: &Loaded, tables: &mut Tables) -> Result<Settings, Error> {
     let enforcing = if loaded.is_adopted { tables.settings()?.gates.has(Gates::ENFORCING) } else { true };
     let all = options.scan.spoofable == Spoofable::All;
     let gates =
@@ -85,14 +105,14 @@ fn settings(options: &Options, loaded: &Loaded, tables: &mut Tables) -> Result<(
     };
     let settings = Settings {
         version: VERSION,
-        gates: counts.gates(gates),
+        gates: tables.counts().gates(gates),
         scan: scan_settings(options),
         lockdown_until_ns: 0,
         ephemeral: [0; 2],
         secret,
     };
     tables.set_settings(settings)?;
-    Ok((settings, counts))
+    Ok(settings)
 }
 
 fn random() -> Result<u64, Error> {

@@ -1,57 +1,127 @@
 //! The kernel's tables, opened.
 
 use crate::{
-    Counters, Error,
-    load::Predecessor,
+    Counters, Error, Fill, Level, Options,
+    area::Area,
+    bans::{self, Bans, Capacity, Damage},
+    compare::{Actual, Reader},
+    counts::Counts,
+    deadline,
+    lines::{Lines, Shape, V4, V6},
+    load::{self, NETS_MAX, Predecessor},
     spot::{Spot, Table},
+    stash::{HashKey, HashTable},
+    ticks::{Clock, Ticks},
+    touch::{TOUCH4_LEN, TOUCH6_LEN, Touch4, Touch6},
     wire::Wire,
 };
 use aya::{
     Ebpf,
     maps::{Array, HashMap, LpmTrie, Map, MapData, MapError, PerCpuArray, RingBuf, lpm_trie::Key},
 };
-use honeymesh_xdp_abi::{AddressKey, BanEntry, Counter, CounterValues, NetKey4, NetKey6, Settings, SourceKey, table};
-use std::{collections::BTreeSet, hash::Hash, io};
+use honeymesh_xdp_abi::{
+    AddressKey, BanEntry, Counter, CounterValues, Header, NetKey4, NetKey6, Settings, SourceKey, Way, table,
+};
+use std::{collections::BTreeSet, hash::Hash, io, os::fd::AsFd, sync::Arc};
 
 /// `BPF_ANY`: whether there is an entry or not.
 const ANY: u64 = 0;
 /// `BPF_NOEXIST`: only if there is none.
 const NO_EXIST: u64 = 1;
 
+/// What to do about a full table of prefixes.
+const MEND_NETS: &str = "lift some, or merge them into wider ones";
+
 type Entry = Wire<BanEntry>;
 type Nets<K, V> = LpmTrie<MapData, K, V>;
 
 /// Every table that user space reads or writes.
 pub(crate) struct Tables {
+    ticks: Ticks,
     settings: Array<MapData, Wire<Settings>>,
-    bans4: HashMap<MapData, u32, Entry>,
-    bans6: HashMap<MapData, [u32; 2], Entry>,
+    bans4: Bans<V4, HashTable<u32>>,
+    bans6: Bans<V6, HashTable<u64>>,
     nets4: Nets<u32, Entry>,
     nets6: Nets<[u32; 4], Entry>,
-    dark: HashMap<MapData, Wire<SourceKey>, Entry>,
+    nets: [usize; 2],
+    touch4: Touch4,
+    touch6: Touch6,
     placed: HashMap<MapData, Wire<SourceKey>, Entry>,
     allow4: Nets<u32, u32>,
     allow6: Nets<[u32; 4], u32>,
     local: HashMap<MapData, Wire<AddressKey>, u32>,
     counters: PerCpuArray<MapData, Wire<CounterValues>>,
+    limits: [Level; 2],
 }
 
-/// The tables of a loaded object, and the ring buffer.
-pub(crate) fn open(object: &mut Ebpf) -> Result<(Tables, RingBuf<MapData>), Error> {
-    let tables = Tables {
+/// The tables of a loaded object, adopted or new, and the ring buffer.
+pub(crate) fn open(object: &mut Ebpf, options: &Options, ticks: Ticks) -> Result<(Tables, RingBuf<MapData>), Error> {
+    let ([stash4, stash6], [lines4, lines6]) = (load::stashes(options), load::lines(options));
+    let capacity = |bans, stashed, table: Table, mend| Capacity { bans, stashed, words: table.words(), mend };
+    let capacity4 = capacity(options.max_bans, stash4, Table::Bans4, "raise [bans] max or merge bans into prefixes");
+    let capacity6 = capacity(options.v6_bans(), stash6, Table::Bans6, "raise [bans] max_v6 or merge bans into prefixes");
+    let bans4 = open_bans(object, [table::LINES4, table::BANS4], lines4, capacity4, &ticks)?;
+    let bans6 = open_bans(object, [table::LINES6, table::BANS6], lines6, capacity6, &ticks)?;
+    let touch4 = Touch4::new(area(object, table::TOUCH4, TOUCH4_LEN)?);
+    let touch6 = Touch6::new(area(object, table::TOUCH6, TOUCH6_LEN)?, *bans6.lines().header());
+    let limit = |limit: u32| Level { limit: limit as usize, ..Level::default() };
+    let mut tables = Tables {
+        ticks,
         settings: take(object, table::SETTINGS)?,
-        bans4: take(object, table::BANS4)?,
-        bans6: take(object, table::BANS6)?,
+        bans4,
+        bans6,
         nets4: take(object, table::NETS4)?,
         nets6: take(object, table::NETS6)?,
-        dark: take(object, table::DARK)?,
+        nets: [0; 2],
+        touch4,
+        touch6,
         placed: take(object, table::PLACED)?,
         allow4: take(object, table::ALLOW4)?,
         allow6: take(object, table::ALLOW6)?,
         local: take(object, table::LOCAL)?,
         counters: take(object, table::COUNTERS)?,
+        limits: [limit(options.max_bans), limit(options.v6_bans())],
     };
+    tables.survey_nets()?;
     Ok((tables, take(object, table::KNOCKS)?))
+}
+
+/// The memory of a mappable table.
+fn area(object: &mut Ebpf, name: &str, len: usize) -> Result<Area, Error> {
+    let refused = |why: &dyn std::fmt::Display| Error::Refused(format!("the table {name} cannot be mapped: {why}"));
+    match object.map(name) {
+        Some(Map::Array(data)) => Area::map(data.fd().as_fd(), len).map_err(|error| refused(&error)),
+        _ => Err(refused(&"it is no array")),
+    }
+}
+
+/// One family's exact bans: adopted, or laid out anew.
+fn open_bans<S: Shape, K: HashKey>(
+    object: &mut Ebpf,
+    [name, stash]: [&'static str; 2],
+    lines: u32,
+    capacity: Capacity,
+    ticks: &Ticks,
+) -> Result<Bans<S, HashTable<K>>, Error> {
+    let len = (lines as usize + 1) * size_of::<S::Line>();
+    let area = Arc::new(area(object, name, len)?);
+    let random = || getrandom::u64().map_err(|error| Error::Refused(format!("the kernel gives no random bytes: {error}")));
+    let lines = match Lines::open(area.clone()) {
+        Some(lines) => lines,
+        None => {
+            let multipliers = [random()? | 1, random()? | 1];
+            Lines::format(area, Header { lines, secret: random()?, multipliers, ..ticks.header() })
+        }
+    };
+    let map = object.take_map(stash).ok_or_else(|| Error::Refused(format!("the object lacks the table {stash}")))?;
+    let stash = HashTable::open(map, capacity.words, capacity.stashed);
+    let stash = stash.map_err(|error| Error::Refused(format!("the table {name} is of another kind: {error}")))?;
+    let (bans, damage) = Bans::adopt(lines, stash, capacity)?;
+    if !damage.is_none() {
+        let Damage { doubled, misplaced, unflagged } = damage;
+        tracing::warn!(table = name, doubled, misplaced, unflagged, "a table of bans was left damaged, and is mended");
+    }
+    Ok(bans)
 }
 
 fn take<T: TryFrom<Map, Error = MapError>>(object: &mut Ebpf, name: &str) -> Result<T, Error> {
@@ -72,15 +142,15 @@ pub(crate) fn read_error(table: &'static str) -> impl Fn(MapError) -> Error {
     move |error| Error::Table { doing: "read", table, source: os(error) }
 }
 
-fn write_error(table: &'static str, limit: u32) -> impl Fn(MapError) -> Error {
+pub(crate) fn write_error(table: &'static str, limit: u32, mend: &'static str) -> impl Fn(MapError) -> Error {
     move |error| match os(error) {
         // Hashes say E2BIG, tries ENOSPC.
-        full if matches!(full.raw_os_error(), Some(libc::E2BIG | libc::ENOSPC)) => Error::Full { table, limit },
+        full if matches!(full.raw_os_error(), Some(libc::E2BIG | libc::ENOSPC)) => Error::Full { table, limit, mend },
         source => Error::Table { doing: "write", table, source },
     }
 }
 
-fn found<V>(result: Result<V, MapError>) -> Result<Option<V>, MapError> {
+pub(crate) fn found<V>(result: Result<V, MapError>) -> Result<Option<V>, MapError> {
     match result {
         Ok(value) => Ok(Some(value)),
         Err(MapError::KeyNotFound) => Ok(None),
@@ -103,72 +173,180 @@ impl Tables {
     }
 
     pub(crate) fn set_settings(&mut self, settings: Settings) -> Result<(), Error> {
-        self.settings.set(0, Wire(settings), 0).map_err(write_error("settings", 1))
+        self.settings.set(0, Wire(settings), 0).map_err(write_error("settings", 1, ""))
+    }
+
+    /// The kernel's clock as it is now.
+    pub(crate) fn clock(&self) -> Clock {
+        self.ticks.clock()
     }
 
     /// The entry at exactly this spot.
     pub(crate) fn get(&self, spot: &Spot) -> Result<Option<BanEntry>, Error> {
         let entry = match spot {
-            Spot::Bans4(key) => found(self.bans4.get(key, 0)),
-            Spot::Bans6(key) => found(self.bans6.get(key, 0)),
+            Spot::Bans4(key) => return Ok(self.bans4.get((*key).into())?.map(|held| deadline::of_held(held, 32, &self.clock()))),
+            Spot::Bans6(key) => return Ok(self.bans6.get(*key)?.map(|held| deadline::of_held(held, 64, &self.clock()))),
             // A trie answers with the longest match, which may be a wider ban.
             Spot::Nets4(key) => found(self.nets4.get(&key4(key), 0)).map(|entry| entry.filter(|e| e.0.bits == key.bits)),
             Spot::Nets6(key) => found(self.nets6.get(&key6(key), 0)).map(|entry| entry.filter(|e| e.0.bits == key.bits)),
-            Spot::Dark(key) => found(self.dark.get(&Wire(*key), 0)),
             Spot::Placed(key) => found(self.placed.get(&Wire(*key), 0)),
         };
         entry.map(|entry| entry.map(|Wire(entry)| entry)).map_err(read_error(spot.table().words()))
     }
 
-    pub(crate) fn insert(&mut self, spot: &Spot, entry: BanEntry, limit: u32) -> Result<(), Error> {
-        self.update(spot, entry, ANY).map_err(write_error(spot.table().words(), limit))
+    /// Enters a ban, or changes it: its hits stay, and get those of `entry` besides. Was there none? What the kernel places
+    /// is not for user space to enter.
+    pub(crate) fn put(&mut self, spot: &Spot, entry: BanEntry, clock: &Clock) -> Result<bool, Error> {
+        let hits = u32::try_from(entry.hits).unwrap_or(u32::MAX);
+        match spot {
+            Spot::Bans4(key) => self.bans4.put((*key).into(), deadline::life(&entry, clock), hits),
+            Spot::Bans6(key) => self.bans6.put(*key, deadline::life(&entry, clock), hits),
+            Spot::Nets4(_) | Spot::Nets6(_) | Spot::Placed(_) => self.put_net(spot, entry),
+        }
     }
 
-    /// Inserts if there is no entry yet. Was there none?
-    pub(crate) fn insert_new(&mut self, spot: &Spot, entry: BanEntry, limit: u32) -> Result<bool, Error> {
-        match self.update(spot, entry, NO_EXIST) {
-            Ok(()) => Ok(true),
-            Err(MapError::SyscallError(error)) if error.io_error.raw_os_error() == Some(libc::EEXIST) => Ok(false),
-            Err(error) => Err(write_error(spot.table().words(), limit)(error)),
+    fn put_net(&mut self, spot: &Spot, entry: BanEntry) -> Result<bool, Error> {
+        let is_new = match self.update(spot, entry, NO_EXIST) {
+            Ok(()) => true,
+            Err(MapError::SyscallError(error)) if error.io_error.raw_os_error() == Some(libc::EEXIST) => false,
+            Err(error) => return Err(write_error(spot.table().words(), NETS_MAX, MEND_NETS)(error)),
+        };
+        if is_new {
+            self.touch(spot);
+        } else {
+            let hits = self.get(spot)?.map_or(0, |held| held.hits).saturating_add(entry.hits);
+            let entry = BanEntry { hits, ..entry };
+            self.update(spot, entry, ANY).map_err(write_error(spot.table().words(), NETS_MAX, MEND_NETS))?;
         }
+        Ok(is_new)
     }
 
     fn update(&mut self, spot: &Spot, entry: BanEntry, flags: u64) -> Result<(), MapError> {
         let entry = Wire(entry);
         match spot {
-            Spot::Bans4(key) => self.bans4.insert(key, entry, flags),
-            Spot::Bans6(key) => self.bans6.insert(key, entry, flags),
             Spot::Nets4(key) => self.nets4.insert(&key4(key), entry, flags),
             Spot::Nets6(key) => self.nets6.insert(&key6(key), entry, flags),
-            Spot::Dark(key) => self.dark.insert(Wire(*key), entry, flags),
             Spot::Placed(key) => self.placed.insert(Wire(*key), entry, flags),
+            Spot::Bans4(_) | Spot::Bans6(_) => Ok(()),
+        }
+    }
+
+    /// A prefix is in its trie: the program must ask there from now on.
+    fn touch(&mut self, spot: &Spot) {
+        match spot {
+            Spot::Nets4(key) => {
+                self.nets[0] += 1;
+                self.touch4.add(key);
+            }
+            Spot::Nets6(key) => {
+                self.nets[1] += 1;
+                self.touch6.add(key);
+            }
+            _ => {}
         }
     }
 
     /// Was there an entry?
     pub(crate) fn remove(&mut self, spot: &Spot) -> Result<bool, Error> {
         let removed = match spot {
-            Spot::Bans4(key) => self.bans4.remove(key),
-            Spot::Bans6(key) => self.bans6.remove(key),
+            Spot::Bans4(key) => return self.bans4.remove((*key).into()),
+            Spot::Bans6(key) => return self.bans6.remove(*key),
             Spot::Nets4(key) => self.nets4.remove(&key4(key)),
             Spot::Nets6(key) => self.nets6.remove(&key6(key)),
-            Spot::Dark(key) => self.dark.remove(&Wire(*key)),
             Spot::Placed(key) => self.placed.remove(&Wire(*key)),
         };
-        found(removed).map(|gone| gone.is_some()).map_err(write_error(spot.table().words(), 0))
+        let is_gone = found(removed).map_err(write_error(spot.table().words(), 0, ""))?.is_some();
+        match spot {
+            Spot::Nets4(key) if is_gone => {
+                self.nets[0] = self.nets[0].saturating_sub(1);
+                self.touch4.take(key);
+            }
+            Spot::Nets6(key) if is_gone => {
+                self.nets[1] = self.nets[1].saturating_sub(1);
+                self.touch6.take(key);
+            }
+            _ => {}
+        }
+        Ok(is_gone)
     }
 
-    /// Every entry of one table.
-    pub(crate) fn entries(&self, table: Table) -> Result<Vec<(Spot, BanEntry)>, Error> {
-        match table {
-            Table::Bans4 => all(self.bans4.iter(), Spot::Bans4),
-            Table::Bans6 => all(self.bans6.iter(), Spot::Bans6),
-            Table::Nets4 => all(self.nets4.iter(), net4),
-            Table::Nets6 => all(self.nets6.iter(), net6),
-            Table::Dark => all(self.dark.iter(), |Wire(key)| Spot::Dark(key)),
-            Table::Placed => all(self.placed.iter(), |Wire(key)| Spot::Placed(key)),
+    /// Reads where many bans will go at once: memory answers for one while the next is asked for.
+    pub(crate) fn warm(&self, spots: impl Iterator<Item = Spot> + Clone) {
+        self.bans4.lines().warm(spots.clone().filter_map(|spot| if let Spot::Bans4(key) = spot { Some(key.into()) } else { None }));
+        self.bans6.lines().warm(spots.filter_map(|spot| if let Spot::Bans6(key) = spot { Some(key) } else { None }));
+    }
+
+    /// Every entry that the kernel placed.
+    pub(crate) fn placed(&self) -> Result<Vec<(Spot, BanEntry)>, Error> {
+        all(self.placed.iter(), |Wire(key)| Spot::Placed(key)).map_err(read_error(Table::Placed.words()))
+    }
+
+    /// What user space has in the kernel, for a comparison with what it should have.
+    pub(crate) fn actual<T>(&self, compare: impl FnOnce(Actual<'_>) -> Result<T, Error>) -> Result<T, Error> {
+        let v4 = Reader { lines: self.bans4.lines(), stash: self.bans4.stash() };
+        let v6 = Reader { lines: self.bans6.lines(), stash: self.bans6.stash() };
+        let mut nets = all(self.nets4.iter(), net4).map_err(read_error(Table::Nets4.words()))?;
+        nets.extend(all(self.nets6.iter(), net6).map_err(read_error(Table::Nets6.words()))?);
+        compare(Actual { v4: &v4, v6: &v6, nets })
+    }
+
+    /// The lines of both families, which other threads may read.
+    pub(crate) fn lines(&self) -> (Lines<V4>, Lines<V6>) {
+        (self.bans4.lines().clone(), self.bans6.lines().clone())
+    }
+
+    /// Removes exact bans whose end has come. How many went.
+    pub(crate) fn sweep(&mut self, boot_ns: u64) -> Result<usize, Error> {
+        let now = self.clock().tick(boot_ns);
+        Ok(self.bans4.sweep(now)? + self.bans6.sweep(now)?)
+    }
+
+    /// Are the headers of the exact bans as they were? A program that reads others finds nothing.
+    pub(crate) fn is_intact(&self) -> bool {
+        self.bans4.lines().is_intact() && self.bans6.lines().is_intact()
+    }
+
+    /// Writes them again.
+    pub(crate) fn restore_headers(&self) {
+        self.bans4.lines().restore();
+        self.bans6.lines().restore();
+    }
+
+    pub(crate) const fn counts(&self) -> Counts {
+        Counts {
+            bans4: self.bans4.len(),
+            bans6: self.bans6.len(),
+            nets4: self.nets[0],
+            nets6: self.nets[1],
+            is_wide: self.touch6.is_wide(),
         }
-        .map_err(read_error(table.words()))
+    }
+
+    pub(crate) fn fill(&self) -> Fill {
+        let [v4, v6] = self.limits;
+        let net = |held| Level { held, limit: NETS_MAX as usize, stashed: 0 };
+        Fill {
+            v4: Level { held: self.bans4.len(), stashed: self.bans4.stashed(), ..v4 },
+            v6: Level { held: self.bans6.len(), stashed: self.bans6.stashed(), ..v6 },
+            nets4: net(self.nets[0]),
+            nets6: net(self.nets[1]),
+        }
+    }
+
+    /// Learns which prefixes an earlier start has left. To the IPv6 filter bits are only added: the program that still runs may
+    /// read it with another key.
+    fn survey_nets(&mut self) -> Result<(), Error> {
+        let nets4 = all(self.nets4.iter(), net4).map_err(read_error(Table::Nets4.words()))?;
+        let nets6 = all(self.nets6.iter(), net6).map_err(read_error(Table::Nets6.words()))?;
+        self.nets[0] = nets4.len();
+        self.touch4.learn(nets4.iter().filter_map(|(spot, _)| if let Spot::Nets4(net) = spot { Some(*net) } else { None }));
+        nets6.iter().for_each(|(spot, _)| self.touch(spot));
+        Ok(())
+    }
+
+    /// Only the program of this start runs any more: bits of the IPv6 filter that another key has set may go.
+    pub(crate) fn settle(&self) {
+        self.touch6.settle();
     }
 
     /// Makes the allowlist equal to these prefixes; what is missing is added before what is too much goes.
@@ -179,16 +357,16 @@ impl Tables {
         let (more4, less4) = difference(wanted4, keys(self.allow4.keys(), split).map_err(read_error(words4))?);
         let (more6, less6) = difference(wanted6, keys(self.allow6.keys(), split).map_err(read_error(words6))?);
         for (bits, addr) in more4 {
-            self.allow4.insert(&Key::new(bits, addr), 1, 0).map_err(write_error(words4, limit))?;
+            self.allow4.insert(&Key::new(bits, addr), 1, 0).map_err(write_error(words4, limit, "allow fewer or wider ones"))?;
         }
         for (bits, addr) in more6 {
-            self.allow6.insert(&Key::new(bits, addr), 1, 0).map_err(write_error(words6, limit))?;
+            self.allow6.insert(&Key::new(bits, addr), 1, 0).map_err(write_error(words6, limit, "allow fewer or wider ones"))?;
         }
         for (bits, addr) in less4 {
-            found(self.allow4.remove(&Key::new(bits, addr))).map_err(write_error(words4, limit))?;
+            found(self.allow4.remove(&Key::new(bits, addr))).map_err(write_error(words4, limit, "allow fewer or wider ones"))?;
         }
         for (bits, addr) in less6 {
-            found(self.allow6.remove(&Key::new(bits, addr))).map_err(write_error(words6, limit))?;
+            found(self.allow6.remove(&Key::new(bits, addr))).map_err(write_error(words6, limit, "allow fewer or wider ones"))?;
         }
         Ok(())
     }
@@ -199,10 +377,10 @@ impl Tables {
         let wanted = addrs.iter().copied().collect();
         let (more, less) = difference(wanted, keys(self.local.keys(), |Wire(key)| key).map_err(read_error(words))?);
         for addr in more {
-            self.local.insert(Wire(addr), 1, 0).map_err(write_error(words, limit))?;
+            self.local.insert(Wire(addr), 1, 0).map_err(write_error(words, limit, "remove some of this machine's addresses"))?;
         }
         for addr in less {
-            found(self.local.remove(&Wire(addr))).map_err(write_error(words, limit))?;
+            found(self.local.remove(&Wire(addr))).map_err(write_error(words, limit, "remove some of this machine's addresses"))?;
         }
         Ok(())
     }
@@ -219,19 +397,14 @@ impl Tables {
     }
 }
 
-/// Every entry of one of user space's tables, through a handle that is not in [`Tables`].
-pub(crate) fn read_all(table: Table, map: &Map) -> Result<Vec<(Spot, BanEntry)>, Error> {
-    match table {
-        Table::Bans4 => HashMap::<&MapData, u32, Entry>::try_from(map).and_then(|map| all(map.iter(), Spot::Bans4)),
-        Table::Bans6 => HashMap::<&MapData, [u32; 2], Entry>::try_from(map).and_then(|map| all(map.iter(), Spot::Bans6)),
-        Table::Nets4 => LpmTrie::<&MapData, u32, Entry>::try_from(map).and_then(|map| all(map.iter(), net4)),
-        Table::Nets6 => LpmTrie::<&MapData, [u32; 4], Entry>::try_from(map).and_then(|map| all(map.iter(), net6)),
-        Table::Dark => HashMap::<&MapData, Wire<SourceKey>, Entry>::try_from(map)
-            .and_then(|map| all(map.iter(), |Wire(key)| Spot::Dark(key))),
-        Table::Placed => HashMap::<&MapData, Wire<SourceKey>, Entry>::try_from(map)
-            .and_then(|map| all(map.iter(), |Wire(key)| Spot::Placed(key))),
-    }
-    .map_err(read_error(table.words()))
+/// Every banned prefix, through handles that are not in [`Tables`].
+pub(crate) fn read_nets(nets4: &Map, nets6: &Map) -> Result<Vec<(Spot, BanEntry)>, Error> {
+    let mut nets = LpmTrie::<&MapData, u32, Entry>::try_from(nets4)
+        .and_then(|map| all(map.iter(), net4))
+        .map_err(read_error(Table::Nets4.words()))?;
+    let nets6 = LpmTrie::<&MapData, [u32; 4], Entry>::try_from(nets6).and_then(|map| all(map.iter(), net6));
+    nets.extend(nets6.map_err(read_error(Table::Nets6.words()))?);
+    Ok(nets)
 }
 
 const fn net4(key: Key<u32>) -> Spot {
@@ -266,16 +439,27 @@ impl Tables {
     /// Copies the entries of a replaced ban table into its successor. How many did not fit.
     pub(crate) fn copy_from(&mut self, predecessor: &Predecessor) -> Result<usize, Error> {
         let Predecessor { name, map, .. } = predecessor;
-        match *name {
-            table::BANS4 => copy(map, &mut self.bans4),
-            table::BANS6 => copy(map, &mut self.bans6),
-            table::DARK => copy(map, &mut self.dark),
-            table::PLACED => copy(map, &mut self.placed),
+        match (*name, map) {
+            (table::LINES4, Map::Array(data)) => self.bans4.take_in(lines_of::<V4>(data)?.into_iter()),
+            (table::LINES6, Map::Array(data)) => self.bans6.take_in(lines_of::<V6>(data)?.into_iter()),
+            (table::BANS4, map) => self.bans4.take_in(hashed::<u32>(map)?.into_iter()),
+            (table::BANS6, map) => self.bans6.take_in(hashed::<u64>(map)?.into_iter()),
+            (table::PLACED, map) => copy(map, &mut self.placed).map_err(read_error("replaced bans")),
             // The others have one size.
             _ => Ok(0),
         }
-        .map_err(read_error("replaced bans"))
     }
+}
+
+fn lines_of<S: Shape>(data: &MapData) -> Result<Vec<(u64, Way)>, Error> {
+    let elements = data.info().map_err(read_error("replaced bans"))?.max_entries();
+    Ok(load::open_lines::<S>(data, elements).map_or_else(Vec::new, |lines| bans::entries(&lines)))
+}
+
+fn hashed<K: HashKey>(map: &Map) -> Result<Vec<(u64, Way)>, Error> {
+    let map = HashMap::<&MapData, K, Wire<Way>>::try_from(map).map_err(read_error("replaced bans"))?;
+    let entries = map.iter().map(|entry| entry.map(|(key, Wire(way))| (key.number(), way)));
+    entries.collect::<Result<_, MapError>>().map_err(read_error("replaced bans"))
 }
 
 fn copy<K: aya::Pod>(from: &Map, to: &mut HashMap<MapData, K, Entry>) -> Result<usize, MapError> {

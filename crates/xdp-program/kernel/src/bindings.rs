@@ -57,6 +57,9 @@ pub const NO_PREALLOC: u32 = 1;
 /// `BPF_F_RDONLY_PROG`: programs may not write it.
 pub const READ_ONLY: u32 = 1 << 7;
 
+/// `BPF_F_MMAPABLE`: user space shares its memory.
+pub const MAPPABLE: u32 = 1 << 10;
+
 impl<K, V> Map<K, V> {
     /// A map of at most `max_entries`, which the loader may override.
     pub const fn new(kind: Kind, max_entries: u32, flags: u32) -> Self {
@@ -112,6 +115,16 @@ pub fn boot_ns() -> u64 {
     // SAFETY: helper 125 has this signature and no precondition.
     unsafe {
         let helper: extern "C" fn() -> u64 = transmute(125_usize);
+        helper()
+    }
+}
+
+/// `bpf_jiffies64`: the kernel puts the load of one word in place of the call.
+#[inline(always)]
+pub fn jiffies() -> u64 {
+    // SAFETY: helper 118 has this signature and no precondition.
+    unsafe {
+        let helper: extern "C" fn() -> u64 = transmute(118_usize);
         helper()
     }
 }
@@ -181,6 +194,13 @@ unsafe fn octets<const N: usize>(from: usize) -> [u8; N] {
 pub fn add(value: NonNull<u64>, amount: u64) {
     // SAFETY: the pointer is aligned and points into a map value; the verifier checks both.
     unsafe { asm!("lock *(u64 *)({0} + 0) += {1}", in(reg) value.as_ptr(), in(reg) amount) };
+}
+
+/// Adds one to a value of 32 bits that other CPUs add to.
+#[inline(always)]
+pub fn increment(value: NonNull<u32>) {
+    // SAFETY: as above.
+    unsafe { asm!("lock *(u32 *)({0} + 0) += {1}", in(reg) value.as_ptr(), in(wreg) 1_u32) };
 }
 
 /// Puts `new` in place of `old` in one step. What was there.

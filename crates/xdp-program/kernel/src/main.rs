@@ -4,10 +4,12 @@
 // Atomic additions and exchanges are BPF instructions that no stable Rust function makes yet.
 #![feature(asm_experimental_arch)]
 
+mod bans;
 mod bindings;
 mod memory;
 mod tables;
 
+use bans::{Bans4, Bans6};
 use bindings::{NO_EXIST, Packet, XDP_DROP, XDP_PASS, XdpContext, add, boot_ns, exchange, has_socket, opaque};
 use core::ptr::NonNull;
 use honeymesh_xdp_abi::{
@@ -95,6 +97,8 @@ fn first() -> u32 {
 }
 
 impl Kernel for Helpers {
+    type Bans4 = Bans4;
+    type Bans6 = Bans6;
     type Ban = Entry;
     type Scan = Slots;
 
@@ -111,13 +115,23 @@ impl Kernel for Helpers {
     }
 
     #[inline(always)]
-    fn ban4(&self, addr: u32) -> Option<Entry> {
-        HM_BANS4.lookup(&addr).map(Entry)
+    fn bans4(&self) -> Bans4 {
+        Bans4
     }
 
     #[inline(always)]
-    fn ban6(&self, prefix: [u32; 2]) -> Option<Entry> {
-        HM_BANS6.lookup(&prefix).map(Entry)
+    fn bans6(&self) -> Bans6 {
+        Bans6
+    }
+
+    #[inline(always)]
+    fn touch4(&self, word: u32) -> u64 {
+        bans::word(&HM_TOUCH4, word)
+    }
+
+    #[inline(always)]
+    fn touch6(&self, word: u32) -> u64 {
+        bans::word(&HM_TOUCH6, word)
     }
 
     #[inline(always)]
@@ -128,11 +142,6 @@ impl Kernel for Helpers {
     #[inline(always)]
     fn net6(&self, key: &NetKey6) -> Option<Entry> {
         HM_NETS6.lookup(key).map(Entry)
-    }
-
-    #[inline(always)]
-    fn dark(&self, source: &SourceKey) -> Option<Entry> {
-        HM_DARK.lookup(source).map(Entry)
     }
 
     #[inline(always)]

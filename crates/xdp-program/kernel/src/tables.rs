@@ -1,7 +1,10 @@
 //! The tables. User space sizes those that say so and pins them all under the same names.
 
-use crate::bindings::{Kind, Map, NO_PREALLOC, READ_ONLY};
-use honeymesh_xdp_abi::{AddressKey, BanEntry, CounterValues, KnockRecord, NetKey4, NetKey6, ScanState, Settings, SourceKey};
+use crate::bindings::{Kind, MAPPABLE, Map, NO_PREALLOC, READ_ONLY};
+use honeymesh_xdp_abi::{
+    AddressKey, BanEntry, CounterValues, KnockRecord, Line4, Line6, NetKey4, NetKey6, ScanState, Settings, SourceKey, TOUCH4_WORDS,
+    TOUCH6_WORDS, Way,
+};
 
 macro_rules! maps {
     ($($name:ident: $key:ty => $value:ty = $kind:ident, $entries:expr, $flags:expr;)+) => {
@@ -15,13 +18,16 @@ macro_rules! maps {
 
 maps! {
     HM_SETTINGS: u32 => Settings = Array, 1, 0;
-    // Sized by user space: the bans it may enter.
-    HM_BANS4: u32 => BanEntry = Hash, 1, NO_PREALLOC;
-    HM_BANS6: [u32; 2] => BanEntry = Hash, 1, NO_PREALLOC;
+    // Sized by user space: a header and lines, and what no line has room for.
+    HM_LINES4: u32 => Line4 = Array, 1, MAPPABLE;
+    HM_LINES6: u32 => Line6 = Array, 1, MAPPABLE;
+    HM_BANS4: u32 => Way = Hash, 1, NO_PREALLOC;
+    HM_BANS6: u64 => Way = Hash, 1, NO_PREALLOC;
+    HM_TOUCH4: u32 => u64 = Array, TOUCH4_WORDS, MAPPABLE;
+    HM_TOUCH6: u32 => u64 = Array, TOUCH6_WORDS, MAPPABLE;
     HM_NETS4: NetKey4 => BanEntry = Trie, 65_536, NO_PREALLOC;
     HM_NETS6: NetKey6 => BanEntry = Trie, 65_536, NO_PREALLOC;
-    // Sized by user space: the budget, and for its own entries some more.
-    HM_DARK: SourceKey => BanEntry = Hash, 1, NO_PREALLOC;
+    // Sized by user space: the budget.
     HM_PLACED: SourceKey => BanEntry = Hash, 1, NO_PREALLOC;
     HM_ALLOW4: NetKey4 => u32 = Trie, 65_536, NO_PREALLOC;
     HM_ALLOW6: NetKey6 => u32 = Trie, 65_536, NO_PREALLOC;

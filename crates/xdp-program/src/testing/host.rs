@@ -1,10 +1,14 @@
 //! A kernel made of plain maps, for the host's tests.
 
-use crate::{Ban, Frame, Kernel, Scan, Tuple4, Tuple6};
+use crate::{
+    Ban, Frame, Kernel, Scan, Tuple4, Tuple6,
+    bucket::{Bans, Hits, Line},
+};
 use alloc::{collections::BTreeMap, rc::Rc, vec::Vec};
 use core::cell::{Cell, RefCell};
 use honeymesh_xdp_abi::{
-    AddressKey, BanEntry, COUNTERS, Counter, Gates, KnockRecord, NetKey4, NetKey6, PORTS_MAX, ScanRecord, ScanSettings, SourceKey,
+    AddressKey, BanEntry, COUNTERS, Counter, Gates, Header, KnockRecord, Life, NetKey4, NetKey6, PORTS_MAX, ScanRecord,
+    ScanSettings, SourceKey, Touch,
 };
 
 /// A frame in memory.
@@ -31,6 +35,97 @@ impl Ban for HostBan<'_> {
         self.0.set(BanEntry { hits: entry.hits + 1, ..entry });
     }
 }
+
+/// An exact ban: its life and its hits.
+#[derive(Clone, Debug, Default)]
+pub struct HostWay {
+    /// What it is like.
+    pub life: Life,
+    /// What it has dropped.
+    pub hits: Cell<u32>,
+}
+
+/// Exact bans in a plain map, as if the table had no lines.
+#[derive(Clone, Copy, Debug)]
+pub struct HostBans<'a> {
+    kernel: &'a HostKernel,
+    ways: &'a BTreeMap<u64, HostWay>,
+}
+
+/// A line, of which there is none.
+#[derive(Clone, Copy, Debug)]
+pub struct NoLine<'a>(&'a Cell<u32>);
+
+/// A counter.
+#[derive(Clone, Copy, Debug)]
+pub struct HostHits<'a>(&'a Cell<u32>);
+
+impl Hits for HostHits<'_> {
+    fn hit(self) {
+        self.0.set(self.0.get() + 1);
+    }
+}
+
+impl<'a> Line for NoLine<'a> {
+    const WAYS: u64 = 0;
+    type Hits = HostHits<'a>;
+
+    fn key(self, _: u64) -> u64 {
+        0
+    }
+
+    fn life(self, _: u64) -> u64 {
+        0
+    }
+
+    fn hits(self, _: u64) -> HostHits<'a> {
+        HostHits(self.0)
+    }
+
+    fn is_overflowed(self) -> bool {
+        false
+    }
+
+    fn opaque(value: u64) -> u64 {
+        value
+    }
+}
+
+impl<'a> Bans for HostBans<'a> {
+    type Line = NoLine<'a>;
+
+    fn header(self) -> Option<Header> {
+        Some(HEADER)
+    }
+
+    fn line(self, _: u32) -> Option<NoLine<'a>> {
+        None
+    }
+
+    fn stashed(self, key: u64) -> Option<(Life, HostHits<'a>)> {
+        self.kernel.ask(self.ways, &key)?;
+        self.ways.get(&key).map(|way| (way.life, HostHits(&way.hits)))
+    }
+
+    fn jiffies(self) -> u64 {
+        self.kernel.clock_reads.set(self.kernel.clock_reads.get() + 1);
+        self.kernel.now_ns.get()
+    }
+}
+
+/// No lines, and ticks of 2^26 ns.
+pub(super) const HEADER: Header = Header {
+    magic: Header::MAGIC,
+    version: honeymesh_xdp_abi::VERSION,
+    lines: 0,
+    secret: 0x5eed,
+    multipliers: [0x9e37_79b9_7f4a_7c15, 0xd6e8_feb8_6659_fd93],
+    tick_shift: 26,
+    ways: 0,
+    jiffy_ns: 1,
+    reserved: 0,
+    seal: 0,
+};
 
 /// The slots of one source.
 #[derive(Clone, Copy, Debug)]
@@ -86,15 +181,13 @@ pub struct HostKernel {
     /// How often the clock was read.
     pub clock_reads: Cell<u64>,
     /// Exact IPv4 bans.
-    pub bans4: Table<u32>,
+    pub bans4: BTreeMap<u64, HostWay>,
     /// Exact IPv6 bans, by /64.
-    pub bans6: Table<[u32; 2]>,
+    pub bans6: BTreeMap<u64, HostWay>,
     /// IPv4 prefix bans.
     pub nets4: Table<NetKey4>,
     /// IPv6 prefix bans.
     pub nets6: Table<NetKey6>,
-    /// Sources silenced by user space.
-    pub dark: Table<SourceKey>,
     /// IPv4 allowlist.
     pub allow4: Vec<NetKey4>,
     /// IPv6 allowlist.
@@ -126,11 +219,10 @@ impl HostKernel {
             scan,
             now_ns: Cell::new(1_000_000_000_000),
             clock_reads: Cell::new(0),
-            bans4: Table::new(),
-            bans6: Table::new(),
+            bans4: BTreeMap::new(),
+            bans6: BTreeMap::new(),
             nets4: Table::new(),
             nets6: Table::new(),
-            dark: Table::new(),
             allow4: Vec::new(),
             allow6: Vec::new(),
             local: Vec::new(),
@@ -153,6 +245,7 @@ impl HostKernel {
             .with(Gates::BANS6, !self.bans6.is_empty())
             .with(Gates::NETS4, !self.nets4.is_empty())
             .with(Gates::NETS6, !self.nets6.is_empty())
+            .with(Gates::NETS6_WIDE, self.nets6.keys().any(|net| net.bits < honeymesh_xdp_abi::TOUCH6_BITS))
             .with(Gates::LOCAL, !self.local.is_empty())
             .with(Gates::PLACED_ALL, self.scan.spoofable == honeymesh_xdp_abi::SPOOFABLE_ALL);
     }
@@ -179,6 +272,10 @@ fn mask(bits: u32) -> u128 {
     if bits == 0 { 0 } else { u128::MAX << (128 - bits.min(128)) }
 }
 
+fn mask4(bits: u32) -> u32 {
+    if bits == 0 { 0 } else { u32::MAX << (32 - bits) }
+}
+
 fn number4(addr: u32) -> u128 {
     u128::from(u32::from_be(addr)) << 96
 }
@@ -195,6 +292,8 @@ fn longest<'a, K: 'a>(nets: impl Iterator<Item = (&'a K, u128, u32)>, addr: u128
 }
 
 impl<'a> Kernel for &'a HostKernel {
+    type Bans4 = HostBans<'a>;
+    type Bans6 = HostBans<'a>;
     type Ban = HostBan<'a>;
     type Scan = HostScan<'a>;
 
@@ -206,14 +305,25 @@ impl<'a> Kernel for &'a HostKernel {
         Some(self.scan)
     }
 
-    fn ban4(&self, addr: u32) -> Option<HostBan<'a>> {
-        self.ask(&self.bans4, &addr)?;
-        self.bans4.get(&addr).map(HostBan)
+    fn bans4(&self) -> HostBans<'a> {
+        HostBans { kernel: self, ways: &self.bans4 }
     }
 
-    fn ban6(&self, prefix: [u32; 2]) -> Option<HostBan<'a>> {
-        self.ask(&self.bans6, &prefix)?;
-        self.bans6.get(&prefix).map(HostBan)
+    fn bans6(&self) -> HostBans<'a> {
+        HostBans { kernel: self, ways: &self.bans6 }
+    }
+
+    fn touch4(&self, word: u32) -> u64 {
+        let is_touched = |slash24: u32| {
+            let touches = |net: &NetKey4| (u32::from_be(net.addr) ^ slash24 << 8) & mask4(net.bits.min(24)) == 0;
+            self.nets4.keys().any(touches)
+        };
+        (0..64).filter(|bit| is_touched(word << 6 | bit)).map(|bit| 1 << bit).sum()
+    }
+
+    fn touch6(&self, word: u32) -> u64 {
+        let touches = self.nets6.keys().map(|net| Touch::v6(HEADER.hash(net.addr[0].into())));
+        touches.filter(|touch| touch.word == word).fold(0, |bits, touch| bits | 1 << touch.bit)
     }
 
     fn net4(&self, key: &NetKey4) -> Option<HostBan<'a>> {
@@ -226,11 +336,6 @@ impl<'a> Kernel for &'a HostKernel {
         self.lookups.set(self.lookups.get() + 1);
         let nets = self.nets6.keys().map(|net| (net, number6(net.addr), net.bits));
         longest(nets, number6(key.addr), key.bits).and_then(|net| self.nets6.get(net)).map(HostBan)
-    }
-
-    fn dark(&self, source: &SourceKey) -> Option<HostBan<'a>> {
-        self.ask(&self.dark, source)?;
-        self.dark.get(source).map(HostBan)
     }
 
     fn placed(&self, source: &SourceKey) -> Option<HostBan<'a>> {

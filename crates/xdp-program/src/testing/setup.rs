@@ -1,14 +1,14 @@
 //! A host kernel out of a setting.
 
 use super::{
-    host::HostKernel,
+    host::{HEADER, HostKernel, HostWay},
     table::{End, Setting},
 };
 use core::{
     cell::Cell,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    net::{IpAddr, Ipv4Addr},
 };
-use honeymesh_xdp_abi::{AddressKey, BanEntry, FOREVER, NetKey4, NetKey6, REASON_SCAN, SCOPE_ALL, SourceKey, network_words};
+use honeymesh_xdp_abi::{AddressKey, BanEntry, FOREVER, Life, NetKey4, NetKey6, REASON_SCAN, network_words};
 
 /// A prefix out of `203.0.113.7`, `203.0.113.0/24` and the like.
 ///
@@ -52,36 +52,49 @@ impl HostKernel {
             End::Never => FOREVER,
         };
         let entry = Cell::new(BanEntry { deadline_ns, hits: 0, reasons: REASON_SCAN, scope, grade: 0, bits });
-        let _replaced = match (addr, bits, scope == SCOPE_ALL) {
-            (IpAddr::V4(addr), 32, true) => self.bans4.insert(addr.to_bits().to_be(), entry),
-            (IpAddr::V4(addr), 32, false) => self.dark.insert(SourceKey::v4(addr.to_bits()), entry),
-            (IpAddr::V4(addr), ..) => self.nets4.insert(NetKey4::new(addr.to_bits(), bits), entry),
-            (IpAddr::V6(addr), 64, true) => self.bans6.insert(half(addr), entry),
-            (IpAddr::V6(addr), _, false) if is_source(addr, bits) => self.dark.insert(SourceKey::v6(addr.to_bits()), entry),
-            (IpAddr::V6(addr), ..) => self.nets6.insert(NetKey6::new(addr.to_bits(), bits), entry),
-        };
+        let way = || HostWay { life: Life::new(self.tick(end), REASON_SCAN, scope, 0), ..HostWay::default() };
+        match (addr, exact(addr, bits)) {
+            (IpAddr::V4(_), Some(key)) => drop(self.bans4.insert(key, way())),
+            (IpAddr::V6(_), Some(key)) => drop(self.bans6.insert(key, way())),
+            (IpAddr::V4(addr), None) => drop(self.nets4.insert(NetKey4::new(addr.to_bits(), bits), entry)),
+            (IpAddr::V6(addr), None) => drop(self.nets6.insert(NetKey6::new(addr.to_bits(), bits), entry)),
+        }
     }
 
-    /// The entry of a subject, in whichever table it is.
-    #[must_use]
-    pub fn entry(&self, subject: &str) -> Option<BanEntry> {
-        let (addr, bits) = prefix(subject);
-        let cell = match addr {
-            IpAddr::V4(addr) => self
-                .bans4
-                .get(&addr.to_bits().to_be())
-                .filter(|_| bits == 32)
-                .or_else(|| self.dark.get(&SourceKey::v4(addr.to_bits())).filter(|_| bits == 32))
-                .or_else(|| self.nets4.get(&NetKey4::new(addr.to_bits(), bits))),
-            IpAddr::V6(addr) => self
-                .bans6
-                .get(&half(addr))
-                .filter(|_| bits == 64)
-                .or_else(|| self.dark.get(&SourceKey::v6(addr.to_bits())).filter(|_| is_source(addr, bits)))
-                .or_else(|| self.nets6.get(&NetKey6::new(addr.to_bits(), bits))),
-        };
-        cell.map(Cell::get)
+    /// The tick of an end, as the host's clock has it.
+    fn tick(&self, end: End) -> u32 {
+        let now = u32::try_from(self.now_ns.get() >> HEADER.tick_shift).unwrap_or(0);
+        match end {
+            End::Past => now,
+            End::Later => now + 1,
+            End::Never => Life::FOREVER,
+        }
     }
+
+    /// The drops of a subject's ban, in whichever table it is.
+    #[must_use]
+    pub fn hits(&self, subject: &str) -> Option<u64> {
+        let (addr, bits) = prefix(subject);
+        match (addr, exact(addr, bits)) {
+            (IpAddr::V4(_), Some(key)) => self.bans4.get(&key).map(|way| way.hits.get().into()),
+            (IpAddr::V6(_), Some(key)) => self.bans6.get(&key).map(|way| way.hits.get().into()),
+            (IpAddr::V4(addr), None) => self.nets4.get(&NetKey4::new(addr.to_bits(), bits)).map(|cell| cell.get().hits),
+            (IpAddr::V6(addr), None) => self.nets6.get(&NetKey6::new(addr.to_bits(), bits)).map(|cell| cell.get().hits),
+        }
+    }
+}
+
+/// The key of a subject that has an exact ban: an IPv4 address or an IPv6 /64, but none that is all zeros.
+fn exact(addr: IpAddr, bits: u32) -> Option<u64> {
+    let key = match (addr, bits) {
+        (IpAddr::V4(addr), 32) => addr.to_bits().to_be().into(),
+        (IpAddr::V6(addr), 64) => {
+            let [low, high, ..] = network_words(addr.to_bits());
+            u64::from(high) << 32 | u64::from(low)
+        }
+        _ => 0,
+    };
+    (key != 0).then_some(key)
 }
 
 fn local(addr: IpAddr) -> AddressKey {
@@ -93,17 +106,4 @@ fn local(addr: IpAddr) -> AddressKey {
 
 fn v4(addr: Ipv4Addr) -> AddressKey {
     AddressKey::v4(addr.to_bits())
-}
-
-fn half(addr: Ipv6Addr) -> [u32; 2] {
-    let [a, b, ..] = network_words(addr.to_bits());
-    [a, b]
-}
-
-/// Does an IPv6 prefix of this length have a [`SourceKey`] of its own?
-const fn is_source(addr: Ipv6Addr, bits: u32) -> bool {
-    match SourceKey::is_link_local(addr.to_bits()) {
-        true => bits == 128,
-        false => bits == 64,
-    }
 }

@@ -8,7 +8,7 @@
 )]
 
 use honeymesh_types::{Enforcement, Grade, MonoTime, Now, Reasons, Scope, WallTime};
-use honeymesh_xdp::{Attach, Kernel, Knocks, OnExit, Options, ScanOptions, Spoofable, now};
+use honeymesh_xdp::{Attach, Kernel, Knocks, OnExit, Options, ScanOptions, Spoofable, TableKind, now};
 use honeymesh_xdp_abi::{SPOOFABLE_ALL, SPOOFABLE_OFF};
 use honeymesh_xdp_program::testing::{End, Setting};
 use nix::{
@@ -70,6 +70,8 @@ impl Room {
             attach: Attach::Auto,
             pin_dir: self.pin_dir(),
             max_bans: 1_000,
+            max_v6: None,
+            table: TableKind::Buckets,
             scan,
             exit: OnExit::Hold,
         }
