@@ -69,10 +69,19 @@ pub(crate) struct Bans<S, T> {
 
 /// A seat that a new ban can take, in the order they are preferred.
 enum Room {
-    First { way: usize },
-    Second { way: usize },
+    First {
+        way: usize,
+    },
+    Second {
+        way: usize,
+    },
     /// After the ban there has gone on to its second line.
-    Behind { element: u32, way: usize, to: u32, to_way: usize },
+    Behind {
+        element: u32,
+        way: usize,
+        to: u32,
+        to_way: usize,
+    },
     Stash,
 }
 

@@ -94,9 +94,7 @@ fn shapes(options: &Options) -> [(&'static str, Shape); table::ALL.len()] {
 /// How many lines the IPv4 and the IPv6 table have; none if the hash tables are to hold everything.
 pub(crate) fn lines(options: &Options) -> [u32; 2] {
     match options.table {
-        TableKind::Buckets => {
-            [options.max_bans.div_ceil(PER_LINE4), options.v6_bans().saturating_mul(2).div_ceil(PER_LINES6)]
-        }
+        TableKind::Buckets => [options.max_bans.div_ceil(PER_LINE4), options.v6_bans().saturating_mul(2).div_ceil(PER_LINES6)],
         TableKind::Hash => [0, 0],
     }
 }
@@ -213,7 +211,10 @@ fn fate(name: &str, path: &std::path::Path, wanted: Shape, ticks: &Ticks) -> Res
         _ => true,
     };
     if !is_usable {
-        tracing::warn!(table = name, "a pinned table of bans tells nothing of how it is laid out; it is made anew and filled again");
+        tracing::warn!(
+            table = name,
+            "a pinned table of bans tells nothing of how it is laid out; it is made anew and filled again"
+        );
     }
     if found == wanted && is_usable {
         return Ok(Fate::Adopt);
@@ -224,7 +225,8 @@ fn fate(name: &str, path: &std::path::Path, wanted: Shape, ticks: &Ticks) -> Res
 
 /// Is it a table of lines that says how it is laid out, with as many lines as there are elements for, and this clock?
 fn is_table<S: crate::lines::Shape>(map: &MapData, shape: Shape, ticks: &Ticks) -> bool {
-    let is_lines = (shape.kind, shape.key_size, shape.flags) == (ARRAY, size::<u32>(), MAPPABLE) && shape.value_size == size::<S::Line>();
+    let is_lines =
+        (shape.kind, shape.key_size, shape.flags) == (ARRAY, size::<u32>(), MAPPABLE) && shape.value_size == size::<S::Line>();
     let lines = || open_lines::<S>(map, shape.max_entries);
     is_lines && lines().is_some_and(|lines| ticks.fit(lines.header()) && lines.header().lines == shape.max_entries - 1)
 }

@@ -153,7 +153,9 @@ mod tests {
 
     #[test]
     fn every_place_tells_whom_it_stands_for() {
-        for text in ["203.0.113.7", "203.0.113.0/24", "0.0.0.0/0", "0.0.0.0", "2001:db8:1:2::/64", "2001:db8::/48", "::/0", "fe80::9"] {
+        for text in
+            ["203.0.113.7", "203.0.113.0/24", "0.0.0.0/0", "0.0.0.0", "2001:db8:1:2::/64", "2001:db8::/48", "::/0", "fe80::9"]
+        {
             let subject: Subject = text.parse().unwrap();
             for spot in Spot::all(&subject) {
                 assert_eq!(spot.subject(), Some(subject), "{spot:?}");

@@ -272,7 +272,9 @@ impl Tables {
 
     /// Reads where many bans will go at once: memory answers for one while the next is asked for.
     pub(crate) fn warm(&self, spots: impl Iterator<Item = Spot> + Clone) {
-        self.bans4.lines().warm(spots.clone().filter_map(|spot| if let Spot::Bans4(key) = spot { Some(key.into()) } else { None }));
+        self.bans4
+            .lines()
+            .warm(spots.clone().filter_map(|spot| if let Spot::Bans4(key) = spot { Some(key.into()) } else { None }));
         self.bans6.lines().warm(spots.filter_map(|spot| if let Spot::Bans6(key) = spot { Some(key) } else { None }));
     }
 
@@ -380,7 +382,11 @@ impl Tables {
             self.local.insert(Wire(addr), 1, 0).map_err(write_error(words, limit, "remove some of this machine's addresses"))?;
         }
         for addr in less {
-            found(self.local.remove(&Wire(addr))).map_err(write_error(words, limit, "remove some of this machine's addresses"))?;
+            found(self.local.remove(&Wire(addr))).map_err(write_error(
+                words,
+                limit,
+                "remove some of this machine's addresses",
+            ))?;
         }
         Ok(())
     }
