@@ -68,6 +68,15 @@ pub struct NodeSection {
     pub mode: Placed<Mode>,
 }
 
+/// How the kernel holds exact bans.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TableKind {
+    /// `buckets`
+    Buckets,
+    /// `hash`
+    Hash,
+}
+
 /// How the kernel program is attached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Attach {
@@ -138,8 +147,12 @@ pub struct BansSection {
     pub ttl_mesh: Duration,
     /// For evidence that might be forged.
     pub ttl_spoofable: Placed<Duration>,
-    /// Entries the kernel table holds.
+    /// Exact IPv4 bans the kernel table holds.
     pub max: u32,
+    /// Exact IPv6 (/64) bans; `None`: what [`honeymesh_xdp::Options::v6_bans`] makes of `max`.
+    pub max_v6: Option<u32>,
+    /// How the kernel holds exact bans.
+    pub table: TableKind,
 }
 
 /// `[traps]`: limits that all traps share.
@@ -345,6 +358,8 @@ mod tests {
             ("[scan]\nwindow = 60", "h:2:10: [scan] window: is a whole number; write a text in quotes"),
             ("[scan]\nwindow = \"60\"", "h:2:10: [scan] window: `60` is no duration; write a whole number and a unit"),
             ("[bans]\nttl = \"0s\"", "h:2:7: [bans] ttl: `0s` is out of range; write a duration from 1s to 365d"),
+            ("[bans]\nmax = 1000\nmax_v6 = 1001", "h:3:10: [bans] max_v6: 1001 is out of range; write 1 to 1000"),
+            ("[bans]\ntable = \"tree\"", "h:2:9: [bans] table: `tree` is not understood; write buckets|hash"),
             ("[bans]\nmax = 99999999", "h:2:7: [bans] max: 99999999 is out of range"),
             ("[allow]\nnets = [\"10.0.0.1/8\"]", "h:2:9: [allow] nets: `10.0.0.1/8` has host bits set; write 10.0.0.0/8"),
             ("[allow]\nnets = [\n\"x\"]", "h:3:1: [allow] nets: `x` is neither an IP address nor a prefix"),

@@ -2,7 +2,7 @@
 
 use super::{
     Advertise, ApiSection, Attach, BansSection, Cluster, Config, NodeSection, OnExit, STATE_DIR, ScanSection, Spoofable,
-    StoreSection, TrapLimits, XdpSection, problem::Placed, reader::Section, traps, values,
+    StoreSection, TableKind, TrapLimits, XdpSection, problem::Placed, reader::Section, traps, values,
 };
 use honeymesh_types::{ClusterName, Mode, NodeName, Trust};
 use std::{
@@ -126,13 +126,16 @@ fn scan(section: Section<'_, '_>) -> ScanSection {
 fn bans(section: Section<'_, '_>) -> BansSection {
     let ttl = |key, default| section.duration(key, TTL_BOUNDS).map_or(default, |ttl| ttl.value);
     let usual = ttl("ttl", DAY);
+    let max = number(&section, "max", 16, 10_000_000, 1_000_000);
     let bans = BansSection {
         ttl: usual,
         ttl_trap: ttl("ttl_trap", usual),
         ttl_scan: ttl("ttl_scan", usual),
         ttl_mesh: ttl("ttl_mesh", usual),
         ttl_spoofable: section.duration("ttl_spoofable", TTL_BOUNDS).unwrap_or(Placed::default_of(600 * SECOND)),
-        max: number(&section, "max", 16, 10_000_000, 1_000_000),
+        max,
+        max_v6: section.number("max_v6", 1..=max.into()).and_then(|given| u32::try_from(given.value).ok()),
+        table: choice(&section, "table", &[("buckets", TableKind::Buckets), ("hash", TableKind::Hash)]),
     };
     section.finish();
     bans

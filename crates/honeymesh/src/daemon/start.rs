@@ -8,12 +8,12 @@ use super::{
     state_dir::{Seed, StateDir},
 };
 use crate::{
-    config::{self, Advertise, Attach, Cluster, Config, OnExit, Spoofable, secrets},
+    config::{self, Advertise, Attach, Cluster, Config, OnExit, Spoofable, TableKind, secrets},
     failure::Failure,
 };
 use honeymesh_api::{ControlSocket, Tls, Token};
 use honeymesh_mesh::Port;
-use honeymesh_node::{ClusterConfig, NetworkFacts, Node, Output, Policy, Ttls};
+use honeymesh_node::{ClusterConfig, Input, NetworkFacts, Node, Output, Policy, Ttls};
 use honeymesh_trap::{Bound, TrapOptions};
 use honeymesh_xdp::{Kernel, Knocks};
 use std::net::{SocketAddr, TcpListener};
@@ -68,13 +68,41 @@ pub fn open(config: &Config) -> Result<Opened, Failure> {
     let traps = honeymesh_trap::bind(trap_options(config)).map_err(|error| trap_failure(&error))?;
     let ports = config.clusters.iter().map(port).collect::<Result<_, _>>()?;
     let https = https(config)?;
-    let (kernel, knocks) = kernel(config)?;
+    let (mut kernel, knocks) = kernel(config)?;
     let now = honeymesh_xdp::now();
     let mut node = Node::new(node_config(config, &identity, &keys)?, now);
     let mut restored = Vec::new();
     let kept = books.kept().map_err(Failure::Refused)?;
     node.restore(kept, now, &mut restored);
-    Ok(Opened { control, https, traps, ports, kernel, knocks, books, node, restored, facts: facts::now(), keys })
+    let facts = facts::now();
+    // Not before the network is known: a stored ban must not hit an address that is ours by now.
+    node.handle(Input::Network(facts.clone()), now, &mut restored);
+    fill(&mut kernel, &node, &restored, &facts);
+    kernel.attach().map_err(|error| kernel_failure(&error))?;
+    Ok(Opened { control, https, traps, ports, kernel, knocks, books, node, restored, facts, keys })
+}
+
+/// Makes the kernel's tables hold what they should before the program works with them: whatever an earlier start has left,
+/// of whatever version, goes on until then. What fails here is tried again, and told, when the loop begins.
+fn fill(kernel: &mut Kernel, node: &Node, restored: &[Output], facts: &NetworkFacts) {
+    let warn = |what: &str, done: Result<(), honeymesh_xdp::Error>| {
+        if let Err(error) = done {
+            tracing::warn!(%error, "{what} is not in the kernel before the program is attached");
+        }
+    };
+    let protected = restored.iter().rev().find_map(|output| if let Output::Protect(nets) = output { Some(nets) } else { None });
+    if let Some(nets) = protected {
+        warn("the never-ban set", kernel.set_allow(nets));
+    }
+    warn("the own addresses", kernel.set_local(&facts.own));
+    let is_observing = restored.contains(&Output::Enforcing(false));
+    if is_observing {
+        warn("the mode", kernel.set_enforcing(false));
+    }
+    warn("the whole ban table", kernel.reconcile(&node.intent(), honeymesh_xdp::now()).map(|_| ()));
+    if !is_observing {
+        warn("the mode", kernel.set_enforcing(true));
+    }
 }
 
 fn refused(error: impl std::fmt::Display) -> Failure {
@@ -174,16 +202,20 @@ fn https(config: &Config) -> Result<Option<Https>, Failure> {
 }
 
 fn kernel(config: &Config) -> Result<(Kernel, Knocks), Failure> {
-    use honeymesh_xdp::Error;
     let options = kernel_options(config).map_err(|error| Failure::usage(error.to_string()))?;
-    Kernel::start(&options).map_err(|error| match &error {
+    Kernel::prepare(&options).map_err(|error| kernel_failure(&error))
+}
+
+fn kernel_failure(error: &honeymesh_xdp::Error) -> Failure {
+    use honeymesh_xdp::Error;
+    match error {
         Error::NoSuchInterface { .. } => Failure::usage(format!("{error}; mend [xdp] interfaces")),
         Error::NoDefaultRoute { .. } | Error::Options(_) => Failure::usage(error.to_string()),
         Error::Pin { source, .. } if source.kind() == std::io::ErrorKind::PermissionDenied => {
             Failure::Refused(format!("{error}; run as root, or with the capabilities CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON"))
         }
         _ => Failure::Refused(error.to_string()),
-    })
+    }
 }
 
 fn kernel_options(config: &Config) -> Result<honeymesh_xdp::Options, honeymesh_xdp::Error> {
@@ -200,6 +232,11 @@ fn kernel_options(config: &Config) -> Result<honeymesh_xdp::Options, honeymesh_x
         },
         pin_dir: config.xdp.pin_dir.clone(),
         max_bans: config.bans.max,
+        max_v6: config.bans.max_v6,
+        table: match config.bans.table {
+            TableKind::Buckets => honeymesh_xdp::TableKind::Buckets,
+            TableKind::Hash => honeymesh_xdp::TableKind::Hash,
+        },
         scan: honeymesh_xdp::ScanOptions {
             ports: config.scan.ports,
             window: config.scan.window,

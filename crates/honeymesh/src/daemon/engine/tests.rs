@@ -43,7 +43,7 @@ impl Enforcer for Pretended {
         CLOCK.fetch_add(40, Relaxed);
         let mut table = self.0.lock().unwrap();
         if table.full {
-            return Err(Error::Full { table: "IPv4 bans", limit: 1 });
+            return Err(Error::Full { table: "IPv4 bans", limit: 1, mend: "raise [bans] max" });
         }
         table.bans.insert(what.subject, *what);
         Ok(())
