@@ -182,7 +182,7 @@ impl Header {
     /// Scales 32 bits to the number of lines, which is no power of two.
     #[inline(always)]
     const fn element(&self, hash: u64) -> u32 {
-        1 + (hash * self.lines as u64 >> 32) as u32
+        1 + ((hash * self.lines as u64) >> 32) as u32
     }
 
     /// A sum over every field before it: a header that was written over is told from a good one.

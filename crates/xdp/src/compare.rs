@@ -226,8 +226,10 @@ mod tests {
         subjects.iter().map(Subject::to_string).collect()
     }
 
+    type Change = fn(&mut BanEntry);
+
     /// What a kernel with `held` differs from `intent` in.
-    fn plan(held: &[(Enforcement, fn(&mut BanEntry))], intent: &[Enforcement]) -> Plan {
+    fn plan(held: &[(Enforcement, Change)], intent: &[Enforcement]) -> Plan {
         let (mut v4, mut v6, mut nets) = (Table::<V4>::new(8, 64), Table::<V6>::new(8, 64), Vec::new());
         for (what, change) in held {
             let mut entry = deadline::entry(what, 7, NOW);
@@ -249,10 +251,10 @@ mod tests {
     fn equal_is_equal_whatever_the_hits_and_a_second_of_drift() {
         let all = ["203.0.113.7", "203.0.113.0/24", "2001:db8:0:7::/64", "2001:db8::/32"];
         let all = all.map(|subject| ban(subject, Scope::All, Some(60)));
-        let held = all.map(|what| (what, (|entry| entry.deadline_ns += 1_000_000_000) as fn(&mut BanEntry)));
+        let held = all.map(|what| (what, (|entry| entry.deadline_ns += 1_000_000_000) as Change));
         assert_eq!(plan(&held, &all), Plan::default());
         let forever = ["203.0.113.7", "2001:db8::/32"].map(|subject| ban(subject, Scope::Dark, None));
-        assert_eq!(plan(&forever.map(|what| (what, as_it_is as fn(&mut BanEntry))), &forever), Plan::default());
+        assert_eq!(plan(&forever.map(|what| (what, as_it_is as Change)), &forever), Plan::default());
     }
 
     #[test]

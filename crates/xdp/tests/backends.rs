@@ -1,5 +1,5 @@
 //! Both tables of exact bans side by side in the real kernel: cache lines, and the kernel's plain hash as the reference.
-#![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
+#![expect(clippy::panic, clippy::unwrap_used, reason = "a test fails where it stands")]
 
 mod common;
 

@@ -136,6 +136,7 @@ pub fn scripts() -> Vec<Script> {
     vec![
         bans::quiet(),
         bans::exact_bans(),
+        bans::every_packet(),
         bans::ends(),
         bans::prefixes(),
         bans::nested_prefixes(),

@@ -54,6 +54,53 @@ pub(super) fn exact_bans() -> Script {
     script
 }
 
+pub(super) fn every_packet() -> Script {
+    let setting = Setting {
+        bans: vec![("203.0.113.7", SCOPE_ALL, End::Later), ("2001:db8:bad:7::/64", SCOPE_ALL, End::Later)],
+        ..Setting::default()
+    };
+    let (by4, by6) = (&[Counter::DroppedV4][..], &[Counter::DroppedV6][..]);
+    let v4 = |name: &str, packet: Packet| Step::new(name, packet.build(), by4);
+    let v6 = |name: &str, packet: Packet| Step::new(name, packet.build(), by6);
+    let udp4 = |dest: &str| Packet::udp("203.0.113.7", dest, 53);
+    let udp6 = |dest: &str| Packet::udp("2001:db8:bad:7::1", dest, 53);
+    let fragment6 = |offset: u8| udp6(HERE6).extension_of(44, &[0, 0, offset, 0, 0, 0, 9]);
+    let mut arp = vec![0xff; 12];
+    arp.extend([0x08, 0x06]);
+    arp.extend([0; 28]);
+    let mut garbage = udp4(HERE4).build();
+    garbage[14] = 0x4f;
+    garbage.truncate(60);
+    script(
+        "whatever a banned source sends, wherever to, is dropped, and only what is no IP or no packet passes",
+        setting,
+        vec![
+            v4("to a forwarded address", udp4("172.17.0.2")),
+            v4("to a multicast address", udp4("224.0.0.251")),
+            v4("in two tags of the customer", udp4(HERE4).vlans(&[VLAN, VLAN])),
+            v4("options in a tag", udp4(HERE4).options(10).vlans(&[QINQ])),
+            v4("a last fragment to a forwarded address", udp4("172.17.0.2").fragment(1_000, false)),
+            v4("reset of a connection", Packet::tcp("203.0.113.7", HERE4, SERVED, RST | ACK)),
+            v4("end of a connection", Packet::tcp("203.0.113.7", HERE4, SERVED, FIN | ACK)),
+            v4("ICMP", Packet::new("203.0.113.7", HERE4, Layer4::Raw(1, vec![8, 0, 0, 0, 0, 0, 0, 0]))),
+            v4("IPsec", Packet::new("203.0.113.7", HERE4, Layer4::Raw(50, vec![0; 8]))),
+            v4("no payload", Packet::new("203.0.113.7", HERE4, Layer4::Raw(255, Vec::new()))),
+            v6("to a forwarded address", udp6("2001:db8:66::2")),
+            v6("to a multicast address", udp6("ff02::fb")),
+            v6("a first fragment", fragment6(1)),
+            v6("a later fragment", fragment6(8)),
+            v6("each extension header once", udp6(HERE6).extension(0).extension(43).extension(60)),
+            v6("more of them than are followed", (0..7).fold(udp6(HERE6), |packet, _| packet.extension(60))),
+            v6("an unknown protocol", Packet::new("2001:db8:bad:7::1", HERE6, Layer4::Raw(253, vec![0; 8]))),
+            v6("two tags", udp6(HERE6).vlans(&[QINQ, VLAN])),
+            Step::new("ARP", arp.clone(), NOT_IP),
+            Step::new("three tags", udp4(HERE4).vlans(&[QINQ, VLAN, VLAN]).build(), NOT_IP),
+            Step::new("a header longer than the packet says", garbage, MALFORMED),
+            Step::new("somebody else", Packet::udp("203.0.113.6", "172.17.0.2", 53).build(), PASS),
+        ],
+    )
+}
+
 pub(super) fn ends() -> Script {
     let setting = Setting {
         bans: vec![
