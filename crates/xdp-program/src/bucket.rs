@@ -116,5 +116,7 @@ fn in_line<L: Line>(line: L, key: u64) -> Look<L::Hits> {
 #[inline(always)]
 fn same_bit<L: Line>(a: u64, b: u64) -> u64 {
     let difference = L::opaque(a ^ b);
-    ((difference | difference.wrapping_neg()) >> 63) ^ 1
+    // The top bit of this is set unless there is no difference; seen through, it would become a branch.
+    let any = L::opaque(difference | difference.wrapping_neg());
+    L::opaque(any >> 63) ^ 1
 }

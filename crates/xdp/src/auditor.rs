@@ -58,8 +58,8 @@ impl Auditor {
     /// # Errors
     /// [`Error::Table`].
     pub fn audit(&self, intent: &[Enforcement], now: Now) -> Result<Drift, Error> {
-        let v4 = Reader { lines: &self.lines.0, stash: &self.stash4 };
-        let v6 = Reader { lines: &self.lines.1, stash: &self.stash6 };
+        let v4 = Reader { lines: &self.lines.0, stash: &self.stash4, len: None };
+        let v6 = Reader { lines: &self.lines.1, stash: &self.stash6, len: None };
         let nets = tables::read_nets(&self.nets4, &self.nets6)?;
         compare::compare(Actual { v4: &v4, v6: &v6, nets }, intent, now, &self.ticks.clock()).map(|plan| plan.drift)
     }

@@ -43,6 +43,8 @@ pub(crate) struct Actual<'a> {
 
 /// One family's exact bans, to look at.
 pub(crate) trait Exact {
+    /// Is it certain that there are none?
+    fn is_empty(&self) -> bool;
     fn warm(&self, keys: &[u64]);
     /// The life of a key's ban, and its mark is set.
     fn find(&self, key: u64, marks: &mut Marks) -> Result<Option<Life>, Error>;
@@ -74,9 +76,15 @@ impl Marks {
 pub(crate) struct Reader<'a, S, T> {
     pub(crate) lines: &'a Lines<S>,
     pub(crate) stash: &'a T,
+    /// How many there are, as far as is known.
+    pub(crate) len: Option<usize>,
 }
 
 impl<S: Shape, T: Stash> Exact for Reader<'_, S, T> {
+    fn is_empty(&self) -> bool {
+        self.len == Some(0)
+    }
+
     fn warm(&self, keys: &[u64]) {
         self.lines.warm(keys.iter().copied());
     }
@@ -118,13 +126,22 @@ pub(crate) fn compare(actual: Actual<'_>, intent: &[Enforcement], now: Now, cloc
     let mut plan = Plan::default();
     let (mut marks4, mut marks6) = (Marks::default(), Marks::default());
     let mut nets = Vec::new();
+    let is_empty = actual.v4.is_empty() && actual.v6.is_empty();
+    if is_empty {
+        // All will be missing: a list of a million is not to be moved again and again as it grows.
+        plan.raise.reserve(intent.len());
+        plan.drift.missing.reserve(intent.len());
+    }
     for batch in intent.chunks(BATCH) {
         let homes: Vec<Spot> = batch.iter().map(|what| Spot::home(&what.subject)).collect();
         let of = |pick: fn(&Spot) -> Option<u64>| homes.iter().filter_map(pick).collect::<Vec<_>>();
-        actual.v4.warm(&of(|spot| if let Spot::Bans4(key) = spot { Some((*key).into()) } else { None }));
-        actual.v6.warm(&of(|spot| if let Spot::Bans6(key) = spot { Some(*key) } else { None }));
+        if !is_empty {
+            actual.v4.warm(&of(|spot| if let Spot::Bans4(key) = spot { Some((*key).into()) } else { None }));
+            actual.v6.warm(&of(|spot| if let Spot::Bans6(key) = spot { Some(*key) } else { None }));
+        }
         for (what, home) in batch.iter().zip(homes).filter(|(what, _)| deadline::is_ahead(what.until, now)) {
             let held = match home {
+                Spot::Bans4(_) | Spot::Bans6(_) if is_empty => None,
                 Spot::Bans4(key) => actual.v4.find(key.into(), &mut marks4)?,
                 Spot::Bans6(key) => actual.v6.find(key, &mut marks6)?,
                 _ => {
@@ -136,8 +153,12 @@ pub(crate) fn compare(actual: Actual<'_>, intent: &[Enforcement], now: Now, cloc
         }
     }
     let live = clock.tick(deadline::boot_ns(now));
-    let left4 = actual.v4.unmarked(&marks4)?.into_iter().map(|(key, life)| (Spot::Bans4(crate::lines::low(key)), life));
-    let left6 = actual.v6.unmarked(&marks6)?.into_iter().map(|(key, life)| (Spot::Bans6(key), life));
+    let (left4, left6) = match is_empty {
+        true => (Vec::new(), Vec::new()),
+        false => (actual.v4.unmarked(&marks4)?, actual.v6.unmarked(&marks6)?),
+    };
+    let left4 = left4.into_iter().map(|(key, life)| (Spot::Bans4(crate::lines::low(key)), life));
+    let left6 = left6.into_iter().map(|(key, life)| (Spot::Bans6(key), life));
     for (spot, life) in left4.chain(left6) {
         plan.drift.extra.extend(spot.subject().filter(|_| life.is_live(live)));
         plan.remove.push(spot);

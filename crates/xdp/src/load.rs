@@ -25,8 +25,8 @@ pub(crate) const NETS_MAX: u32 = 65_536;
 pub(crate) const LOCAL_MAX: u32 = 4_096;
 /// IPv4 bans for each line: two of its four ways are free when the table is full.
 const PER_LINE4: u32 = 2;
-/// IPv6 bans for each two lines: half of their six ways are free when the table is full.
-const PER_LINES6: u32 = 3;
+/// IPv6 bans for each three lines: four of their nine ways are free when the table is full.
+const PER_LINES6: u32 = 5;
 /// Bans that fit into a hash table behind lines: about one of 300 finds both its lines full, and a few times that is room ...
 const STASH_SHARE: u32 = 64;
 /// ... but never less than this.
@@ -94,7 +94,7 @@ fn shapes(options: &Options) -> [(&'static str, Shape); table::ALL.len()] {
 /// How many lines the IPv4 and the IPv6 table have; none if the hash tables are to hold everything.
 pub(crate) fn lines(options: &Options) -> [u32; 2] {
     match options.table {
-        TableKind::Buckets => [options.max_bans.div_ceil(PER_LINE4), options.v6_bans().saturating_mul(2).div_ceil(PER_LINES6)],
+        TableKind::Buckets => [options.max_bans.div_ceil(PER_LINE4), options.v6_bans().saturating_mul(3).div_ceil(PER_LINES6)],
         TableKind::Hash => [0, 0],
     }
 }

@@ -285,8 +285,8 @@ impl Tables {
 
     /// What user space has in the kernel, for a comparison with what it should have.
     pub(crate) fn actual<T>(&self, compare: impl FnOnce(Actual<'_>) -> Result<T, Error>) -> Result<T, Error> {
-        let v4 = Reader { lines: self.bans4.lines(), stash: self.bans4.stash() };
-        let v6 = Reader { lines: self.bans6.lines(), stash: self.bans6.stash() };
+        let v4 = Reader { lines: self.bans4.lines(), stash: self.bans4.stash(), len: Some(self.bans4.len()) };
+        let v6 = Reader { lines: self.bans6.lines(), stash: self.bans6.stash(), len: Some(self.bans6.len()) };
         let mut nets = all(self.nets4.iter(), net4).map_err(read_error(Table::Nets4.words()))?;
         nets.extend(all(self.nets6.iter(), net6).map_err(read_error(Table::Nets6.words()))?);
         compare(Actual { v4: &v4, v6: &v6, nets })

@@ -53,7 +53,7 @@ impl<S: Shape> Table<S> {
     }
 
     pub(crate) fn reader(&self) -> Reader<'_, S, Plain> {
-        Reader { lines: self.bans.lines(), stash: self.bans.stash() }
+        Reader { lines: self.bans.lines(), stash: self.bans.stash(), len: Some(self.bans.len()) }
     }
 }
 
@@ -359,6 +359,16 @@ fn a_table_filled_to_the_last_ban_refuses_the_next_and_hardly_needs_the_hash_tab
     assert!(table.stashed() < 50, "{} of 50,000 found both lines full", table.stashed());
     assert!((1..=50_000_u64).all(|key| packet(&mut table, key.rotate_left(16) & 0xffff_ffff | key >> 16, 5) == Some(life)));
     assert_eq!(packet(&mut table, 0xdead_beef, 5), None);
+}
+
+#[test]
+fn a_full_table_of_ipv6_bans_hardly_needs_the_hash_table_either() {
+    let mut table = Table::<V6>::new(30_000, 50_000).bans;
+    let life = Life::new(Life::FOREVER, 1, 1, 1);
+    for key in 1..=50_000_u64 {
+        assert!(table.put(key << 40 | 0x2001, life, 0).unwrap());
+    }
+    assert!(table.stashed() < 250, "{} of 50,000 found both lines full", table.stashed());
 }
 
 #[test]
