@@ -1,5 +1,7 @@
 //! The network layer: IPv4 and IPv6 behind one trait, so that every rule is written once.
 
+mod locked;
+
 use crate::{
     Frame, Kernel, Tuple4, Tuple6,
     bucket::{self, Bans, Found, Hits, Line},

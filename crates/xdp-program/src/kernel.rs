@@ -1,6 +1,6 @@
 //! What the decision needs from the kernel it runs in.
 
-use crate::bucket::Bans;
+use crate::{Connections, bucket::Bans};
 use honeymesh_xdp_abi::{AddressKey, BanEntry, Counter, Gates, KnockRecord, NetKey4, NetKey6, ScanSettings, SourceKey};
 
 /// A ban of a prefix, or one that the program itself has placed.
@@ -52,7 +52,7 @@ pub struct Tuple6 {
 }
 
 /// The kernel around the program. Addresses are words in network order, as they stand in the packet.
-pub trait Kernel {
+pub trait Kernel: Connections {
     /// The exact bans of IPv4 addresses.
     type Bans4: Bans;
     /// The bans of /64s.

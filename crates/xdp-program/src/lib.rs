@@ -7,7 +7,8 @@
 //! 1. Ethernet, at most two VLAN tags, IPv4 or IPv6. Anything else, and anything malformed, passes and is counted.
 //! 2. Is the source banned: exactly (IPv4 address, IPv6 /64), or by a prefix? Only a match costs more: the entry's end
 //!    (now the clock is read), IPv6 neighbour discovery and the allowlist (both pass), the drop.
-//! 3. Is it a probe: TCP without ACK and RST, to one of this host's own addresses, on a port where the kernel finds no
+//! 3. In a lockdown: is the source allowed, or does the packet belong to a connection? Otherwise it is dropped ([`lockdown`]).
+//! 4. Is it a probe: TCP without ACK and RST, to one of this host's own addresses, on a port where the kernel finds no
 //!    socket? A silenced source's probe is dropped. Otherwise its distinct dark ports within the window are counted and
 //!    told to user space; the probe that reaches the threshold places the silencing entry and is itself dropped.
 //!
@@ -29,6 +30,7 @@ pub mod bucket;
 mod frame;
 mod ip;
 mod kernel;
+pub mod lockdown;
 mod probe;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
@@ -39,11 +41,13 @@ mod transport;
 pub use ban::NESTED_MAX;
 pub use frame::{Frame, VLAN_TAGS_MAX};
 pub use kernel::{Ban, Kernel, Scan, Tuple4, Tuple6};
+pub use lockdown::Connections;
 pub use transport::EXTENSIONS_MAX;
 
 use frame::Network;
 use honeymesh_xdp_abi::{Counter, Gates};
-use ip::{Ip, V4, V6};
+use ip::{V4, V6};
+use lockdown::Locked;
 
 /// What becomes of a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,9 +94,9 @@ fn note(kernel: &impl Kernel, why: Counter) -> Judgement {
 }
 
 #[inline(always)]
-fn judge<I: Ip>(packet: Option<I>, frame: &impl Frame, kernel: &impl Kernel) -> Judgement {
+fn judge<I: Locked>(packet: Option<I>, frame: &impl Frame, kernel: &impl Kernel) -> Judgement {
     let Some(ip) = packet else { return note(kernel, Counter::Malformed) };
-    let gates = kernel.gates();
+    let gates = lockdown::in_force(kernel, kernel.gates());
     let verdict = match ban::full(&ip, kernel, gates) {
         Some(found) => match ban::judge(&ip, found, frame, kernel) {
             Judgement::Drop(counter) if gates.has(Gates::ENFORCING) => return Judgement::Drop(counter),
@@ -101,6 +105,9 @@ fn judge<I: Ip>(packet: Option<I>, frame: &impl Frame, kernel: &impl Kernel) -> 
         },
         None => None,
     };
+    if gates.has(Gates::LOCKDOWN) {
+        return lockdown::judge(&ip, frame, kernel);
+    }
     match (probe::judge(&ip, frame, kernel, gates), verdict) {
         (Judgement::Drop(counter), _) if gates.has(Gates::ENFORCING) => Judgement::Drop(counter),
         (Judgement::Drop(_), _) | (Judgement::Pass, Some(_)) => note(kernel, Counter::WouldDrop),

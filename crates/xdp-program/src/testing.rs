@@ -1,6 +1,7 @@
 //! Crafted packets, the table of expected verdicts, and a kernel made of plain maps: for tests on the host and, with the
 //! same table, in the real kernel.
 
+mod connections;
 mod host;
 mod mutate;
 mod packet;
@@ -8,6 +9,7 @@ mod setup;
 mod table;
 mod truncation;
 
+pub use connections::{Connection, Stage};
 pub use host::{HostBans, HostHits, HostKernel, HostWay, NoLine, Slice, Told};
 pub use mutate::Mutator;
 pub use packet::{ACK, FIN, Fragment, Layer4, PSH, Packet, RST, SYN, URG};

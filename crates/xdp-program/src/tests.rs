@@ -78,7 +78,8 @@ fn whatever_the_damage_each_packet_gets_one_verdict() {
             judged += 1;
         }
         let verdicts = [Counter::Passed, Counter::DroppedV4, Counter::DroppedV6, Counter::DroppedNet];
-        let verdicts = verdicts.into_iter().chain([Counter::DroppedDark, Counter::DroppedScan]);
+        let more = [Counter::DroppedDark, Counter::DroppedScan, Counter::DroppedLockdown];
+        let verdicts = verdicts.into_iter().chain(more);
         assert_eq!(verdicts.map(|counter| kernel.counted(counter)).sum::<u64>(), judged, "{}", script.name);
     }
 }

@@ -1,5 +1,7 @@
 //! The one owner of the kernel's tables and links.
 
+mod lockdown;
+
 use crate::{
     Auditor, Counters, Drift, Error, InterfaceStatus, Knocks, Options, TestVerdict,
     attach::Link,

@@ -95,19 +95,23 @@ fn move_in(loaded: &Loaded, tables: &mut Tables) -> Result<(), Error> {
 
 /// Settles the settings: those of the options, and the gates that fit what the tables hold.
 fn settings(options: &Options, loaded: &Loaded, tables: &mut Tables) -> Result<Settings, Error> {
-    let enforcing = if loaded.is_adopted { tables.settings()?.gates.has(Gates::ENFORCING) } else { true };
+    let adopted = if loaded.is_adopted { Some(tables.settings()?) } else { None };
+    let enforcing = adopted.is_none_or(|adopted| adopted.gates.has(Gates::ENFORCING));
+    // A lockdown has no gap: it holds on until somebody who knows the mode says otherwise, or until its own end.
+    let lockdown = adopted.filter(|adopted| adopted.gates.has(Gates::LOCKDOWN));
     let all = options.scan.spoofable == Spoofable::All;
     let gates =
         Gates::default().with(Gates::ENFORCING, enforcing).with(Gates::LOCAL, tables.has_local()?).with(Gates::PLACED_ALL, all);
-    let secret = match loaded.is_adopted {
-        true => tables.settings()?.secret,
-        false => [random()?, random()?],
+    let gates = gates.with(Gates::LOCKDOWN, lockdown.is_some());
+    let secret = match adopted {
+        Some(adopted) => adopted.secret,
+        None => [random()?, random()?],
     };
     let settings = Settings {
         version: VERSION,
         gates: tables.counts().gates(gates),
         scan: scan_settings(options),
-        lockdown_until_ns: 0,
+        lockdown_until_ns: lockdown.map_or(0, |adopted| adopted.lockdown_until_ns),
         ephemeral: [0; 2],
         secret,
     };

@@ -15,7 +15,7 @@ pub const XDP_PASS: u32 = 2;
 /// `BPF_NOEXIST`: update only if the key is new.
 pub const NO_EXIST: u64 = 1;
 /// `BPF_F_CURRENT_NETNS`.
-const CURRENT_NETNS: u64 = u64::MAX >> 32;
+pub const CURRENT_NETNS: u64 = u64::MAX >> 32;
 
 /// `struct xdp_md`.
 #[repr(C)]

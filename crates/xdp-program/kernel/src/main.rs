@@ -6,6 +6,7 @@
 
 mod bans;
 mod bindings;
+mod lockdown;
 mod memory;
 mod tables;
 

@@ -1,8 +1,10 @@
 //! A kernel made of plain maps, for the host's tests.
 
+use super::connections::Connection;
 use crate::{
-    Ban, Frame, Kernel, Scan, Tuple4, Tuple6,
+    Ban, Connections, Frame, Kernel, Scan, Tuple4, Tuple6,
     bucket::{Bans, Hits, Line},
+    lockdown::STATE_NONE,
 };
 use alloc::{collections::BTreeMap, rc::Rc, vec::Vec};
 use core::cell::{Cell, RefCell};
@@ -196,6 +198,10 @@ pub struct HostKernel {
     pub local: Vec<AddressKey>,
     /// Ports that a socket listens on, on every address.
     pub served: Vec<u16>,
+    /// Sockets that are connected to somebody.
+    pub connections: Vec<Connection>,
+    /// When a lockdown ends.
+    pub lockdown_until_ns: Cell<u64>,
     /// Room for placed entries.
     pub budget: usize,
     /// Room for records.
@@ -227,6 +233,8 @@ impl HostKernel {
             allow6: Vec::new(),
             local: Vec::new(),
             served: Vec::new(),
+            connections: Vec::new(),
+            lockdown_until_ns: Cell::new(0),
             budget: 64,
             ring: 1_024,
             told: RefCell::default(),
@@ -364,11 +372,11 @@ impl<'a> Kernel for &'a HostKernel {
     }
 
     fn is_served4(&self, tuple: &Tuple4) -> bool {
-        self.served.contains(&u16::from_be(tuple.dest_port))
+        self.tcp_state4(tuple) != STATE_NONE
     }
 
     fn is_served6(&self, tuple: &Tuple6) -> bool {
-        self.served.contains(&u16::from_be(tuple.dest_port))
+        self.tcp_state6(tuple) != STATE_NONE
     }
 
     fn scan(&self, source: &SourceKey) -> Option<HostScan<'a>> {

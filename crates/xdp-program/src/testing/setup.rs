@@ -41,16 +41,27 @@ impl HostKernel {
         kernel.budget = usize::try_from(setting.budget).unwrap_or(usize::MAX);
         kernel.open_gates();
         kernel.gates = kernel.gates.with(honeymesh_xdp_abi::Gates::ENFORCING, setting.enforcing);
+        kernel.lock_down(setting);
         kernel
+    }
+
+    fn lock_down(&mut self, setting: &Setting) {
+        self.connections.clone_from(&setting.connections);
+        self.lockdown_until_ns.set(setting.lockdown.map_or(0, |end| self.deadline(end)));
+        self.gates = self.gates.with(honeymesh_xdp_abi::Gates::LOCKDOWN, setting.lockdown.is_some());
+    }
+
+    fn deadline(&self, end: End) -> u64 {
+        match end {
+            End::Past => self.now_ns.get(),
+            End::Later => self.now_ns.get() + 1,
+            End::Never => FOREVER,
+        }
     }
 
     fn enter(&mut self, subject: &str, scope: u8, end: End) {
         let (addr, bits) = prefix(subject);
-        let deadline_ns = match end {
-            End::Past => self.now_ns.get(),
-            End::Later => self.now_ns.get() + 1,
-            End::Never => FOREVER,
-        };
+        let deadline_ns = self.deadline(end);
         let entry = Cell::new(BanEntry { deadline_ns, hits: 0, reasons: REASON_SCAN, scope, grade: 0, bits });
         let way = || HostWay { life: Life::new(self.tick(end), REASON_SCAN, scope, 0), ..HostWay::default() };
         match (addr, exact(addr, bits)) {

@@ -1,6 +1,7 @@
 //! The table: settings, the packets that meet them, and what must come of each.
 
 mod bans;
+mod lockdown;
 mod probes;
 mod silence;
 
@@ -52,6 +53,10 @@ pub struct Setting {
     pub budget: u32,
     /// Or only observing.
     pub enforcing: bool,
+    /// A lockdown, and its end.
+    pub lockdown: Option<End>,
+    /// Sockets that are connected to somebody.
+    pub connections: Vec<super::Connection>,
 }
 
 impl Default for Setting {
@@ -64,6 +69,8 @@ impl Default for Setting {
             scan: ScanSettings { ports: 3, spoofable: SPOOFABLE_DARK, window_ns: 60_000_000_000, ttl_ns: 600_000_000_000 },
             budget: 64,
             enforcing: true,
+            lockdown: None,
+            connections: Vec::new(),
         }
     }
 }
@@ -156,6 +163,14 @@ pub fn scripts() -> Vec<Script> {
         probes::link_local_neighbours(),
         probes::odd_headers(),
         truncation::script(),
+        lockdown::strangers(),
+        lockdown::connections(),
+        lockdown::lifelines(),
+        lockdown::friends(),
+        lockdown::over(),
+        lockdown::confirmed(),
+        lockdown::from_observing(),
+        lockdown::back_to_observing(),
     ]
 }
 

@@ -7,21 +7,24 @@
     reason = "each test file uses its own part, so an expectation would be unfulfilled; a test fails where it stands"
 )]
 
-use honeymesh_types::{Enforcement, Grade, MonoTime, Now, Reasons, Scope, WallTime};
+mod connections;
+
+use honeymesh_types::{Enforcement, Grade, Lockdown, MonoTime, Now, Reasons, Scope, WallTime};
 use honeymesh_xdp::{Attach, Kernel, Knocks, OnExit, Options, ScanOptions, Spoofable, TableKind, now};
 use honeymesh_xdp_abi::{SPOOFABLE_ALL, SPOOFABLE_OFF};
-use honeymesh_xdp_program::testing::{End, Setting};
+use honeymesh_xdp_program::testing::{Connection, End, Setting};
 use nix::{
     mount::{MsFlags, mount},
     sched::{CloneFlags, unshare},
     unistd::{Uid, gettid},
 };
 use std::{
+    any::Any,
     io::Write,
     net::TcpListener,
     path::PathBuf,
     process::{Command, Stdio},
-    sync::mpsc,
+    sync::{Mutex, mpsc},
     thread,
     time::Duration,
 };
@@ -33,7 +36,7 @@ pub fn alone(name: &str, test: impl FnOnce(&Room) + Send) {
         let _unheard = writeln!(std::io::stderr(), "SKIPPED: {name}: needs root for namespaces and BPF");
         return;
     }
-    let room = Room { directory: tempfile::tempdir().unwrap() };
+    let room = Room { directory: tempfile::tempdir().unwrap(), connections: Mutex::default() };
     thread::scope(|scope| {
         let run = || {
             unshare(CloneFlags::CLONE_NEWNET | CloneFlags::CLONE_NEWNS).unwrap();
@@ -50,7 +53,11 @@ pub fn alone(name: &str, test: impl FnOnce(&Room) + Send) {
 /// Where a test puts its pins: a BPF file system that only the test's thread sees.
 pub struct Room {
     directory: tempfile::TempDir,
+    /// Made once, because a closed connection blocks its addresses and ports for a minute.
+    connections: Mutex<Connections>,
 }
+
+type Connections = Vec<(Connection, Box<dyn Any + Send>)>;
 
 impl Room {
     pub fn pin_dir(&self) -> PathBuf {
@@ -79,6 +86,7 @@ impl Room {
 
     /// The kernel that `setting` describes, on the loopback interface, and the sockets it wants.
     pub fn kernel(&self, setting: &Setting) -> (Kernel, Knocks, Vec<TcpListener>) {
+        self.connect(&setting.connections);
         let mut options = self.options(&["lo"]);
         options.exit = OnExit::Release;
         options.scan.ports = u8::try_from(setting.scan.ports).unwrap();
@@ -97,8 +105,22 @@ impl Room {
         for (subject, scope, end) in &setting.bans {
             enter(&mut kernel, subject, Scope::from_code(*scope).unwrap(), *end);
         }
+        if let Some(end) = setting.lockdown {
+            let lockdown = match end {
+                End::Past => Lockdown::Until(now().mono),
+                End::Later => Lockdown::Until(now().mono.plus(Duration::from_secs(3_600))),
+                End::Never => Lockdown::Confirmed,
+            };
+            kernel.set_lockdown(lockdown).unwrap();
+        }
         let sockets = setting.served.iter().map(|port| TcpListener::bind(("::", *port)).unwrap()).collect();
         (kernel, knocks, sockets)
+    }
+
+    fn connect(&self, wanted: &[Connection]) {
+        let mut made = self.connections.lock().unwrap();
+        let missing: Vec<Connection> = wanted.iter().filter(|one| made.iter().all(|(known, _)| known != *one)).copied().collect();
+        made.extend(missing.iter().copied().zip(connections::make(&missing)));
     }
 }
 
