@@ -100,7 +100,7 @@ impl Host {
                 Output::Send { to, bytes, .. } => sends.push((to, bytes)),
                 Output::Keep(keep) => self.keep(keep),
                 Output::Tell(event) => self.tell(&event),
-                Output::Protect(_) | Output::Enforcing(_) | Output::Reply { .. } => {}
+                Output::Protect(_) | Output::Enforcing(_) | Output::Lockdown(_) | Output::Reply { .. } => {}
             }
         }
         sends

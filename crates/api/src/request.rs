@@ -38,6 +38,13 @@ pub enum Request {
     AllowRemove(IpNet),
     /// Change the mode: [`Response::Done`].
     SetMode(Mode),
+    /// Lock down on trial: [`Response::Done`].
+    LockDown {
+        /// How long there is to confirm it; `None`: as the node says.
+        within: Option<Duration>,
+    },
+    /// Confirm a lockdown: [`Response::Done`].
+    ConfirmLockdown,
     /// Go over to another key: [`Response::Done`]. Comes from the control socket only.
     KeyRotate {
         /// Whose key.

@@ -23,12 +23,23 @@ pub struct BanOrderJson {
     pub force: bool,
 }
 
-/// The body of `PUT /api/v1/mode`, and a part of its answer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// The body of `PUT /api/v1/mode`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ModeJson {
     /// `observe`, `enforce` or `lockdown`.
     pub mode: String,
+    /// With `lockdown`: how long there is to confirm it, `5s` to `1h`; left out: `60s`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confirm_within: Option<String>,
+    /// With `lockdown`: the one under way is meant; it rolls back no more.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub confirm: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+const fn is_false(value: &bool) -> bool {
+    !*value
 }
 
 /// The body of `POST /api/v1/keys/rotate`, on the control socket only. Exactly one of `file` and `key` is given.

@@ -13,6 +13,9 @@ pub struct StatusJson {
     pub node: String,
     /// The mode in force: `observe`, `enforce` or `lockdown`.
     pub mode: String,
+    /// With mode `lockdown`: whether it holds for good. Absent in other modes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lockdown: Option<LockdownJson>,
     /// Whether traps, kernel program and mesh are all up.
     pub ready: bool,
     /// When the daemon started, microseconds.
@@ -37,6 +40,19 @@ pub struct StatusJson {
     pub store: StoreJson,
     /// What happened since the daemon started.
     pub counts: CountsJson,
+}
+
+/// A lockdown.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LockdownJson {
+    /// Whether an operator confirmed it.
+    pub confirmed: bool,
+    /// Until it is: in how many seconds it rolls back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rolls_back_in_seconds: Option<u64>,
+    /// Until it is: to which mode.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rolls_back_to: Option<String>,
 }
 
 /// A guarded interface.

@@ -271,9 +271,15 @@ pub struct KeyRotate {
 /// `honeymesh mode`.
 #[derive(Args, Debug)]
 pub struct ModeArgs {
-    /// observe, enforce or lockdown
+    /// observe, enforce, or lockdown: only the never-ban set and established connections pass, on trial until confirmed
     #[arg(value_name = "MODE")]
     pub mode: Mode,
+    /// With lockdown: the mode before comes back after this time (5s to 1h, default 60s) unless it is confirmed
+    #[arg(long, value_name = "DURATION", value_parser = crate::config::values::duration, conflicts_with = "confirm")]
+    pub confirm_within: Option<Duration>,
+    /// With lockdown: the one on trial is meant; it rolls back no more
+    #[arg(long)]
+    pub confirm: bool,
     #[command(flatten)]
     #[expect(missing_docs, reason = "clap would show it as help")]
     pub plain: Plain,

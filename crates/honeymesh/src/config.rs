@@ -348,7 +348,6 @@ mod tests {
             ("[nodes]\n", "h:1:2: unknown key `nodes` in the top level; the nearest known one is `node`"),
             ("[node]\nname = \"a b\"", "h:2:8: [node] name: `a b` is no name: 1 to 63 of the characters"),
             ("[node]\nstate_dir = \"x\"", "h:2:13: [node] state_dir: `x` is no absolute path; write it from / on"),
-            ("[node]\nmode = \"lockdown\"", "h:2:8: [node] mode: `lockdown` is not available yet; write enforce or observe"),
             ("[node]\nmode = \"on\"", "h:2:8: [node] mode: `on` is not one of observe|enforce|lockdown"),
             ("[xdp]\nattach = \"fast\"", "h:2:10: [xdp] attach: `fast` is not understood; write auto|native|generic"),
             ("[xdp]\ninterfaces = \"eth0\"", "h:2:14: [xdp] interfaces: is a text; write a list"),
@@ -423,6 +422,11 @@ mod tests {
         let cluster = "[[cluster]]\nname = \"m\"\nkey_file = \"/k\"\ntrust = \"override\"";
         let table = [
             ("[node]\nmode = \"observe\"", "h:2:8: warning: [node] mode: observe drops nothing"),
+            ("[node]\nmode = \"lockdown\"", "h:2:8: warning: [node] mode: a start in lockdown lets nobody connect"),
+            (
+                "[node]\nmode = \"lockdown\"\n[allow]\nnets = [\"192.0.2.0/24\"]",
+                "h:2:8: warning: [node] mode: a start in lockdown is not",
+            ),
             ("[api]\nlisten = \"0.0.0.0:8443\"", "h:2:10: warning: [api] listen: 0.0.0.0:8443 can be reached from other"),
             ("[scan]\nspoofable = \"all\"", "h:2:13: warning: [scan] spoofable: `all` lets anybody who forges a source"),
             ("[bans]\nttl_spoofable = \"2h\"", "h:2:17: warning: [bans] ttl_spoofable:"),

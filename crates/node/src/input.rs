@@ -70,8 +70,15 @@ pub enum Order {
     AllowAdd(IpNet),
     /// Take this net from the allowlist. Host bits are cleared.
     AllowRemove(IpNet),
-    /// Change the mode.
+    /// Change the mode. A lockdown begins as [`Order::LockDown`] does.
     SetMode(Mode),
+    /// Let in only who is allowed or connected, on trial: unless it is confirmed, the mode before comes back.
+    LockDown {
+        /// How long there is to confirm it, within [`crate::CONFIRM_WITHIN`]; `None`: [`crate::CONFIRM_WITHIN_DEFAULT`].
+        within: Option<Duration>,
+    },
+    /// The lockdown under way is meant.
+    ConfirmLockdown,
     /// Change the keys of a cluster, one step at a time.
     Key {
         /// Which cluster.

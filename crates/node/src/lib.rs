@@ -11,7 +11,7 @@
 //!
 //! # Order of outputs
 //! Whatever one call of [`Node::handle`] causes comes out as: kernel ([`Output::Enforce`], [`Output::Release`],
-//! [`Output::Protect`], [`Output::Enforcing`], [`Output::Reconcile`]), then [`Output::Keep`], [`Output::Send`],
+//! [`Output::Protect`], [`Output::Enforcing`], [`Output::Lockdown`], [`Output::Reconcile`]), then [`Output::Keep`], [`Output::Send`],
 //! [`Output::Tell`], and [`Output::Reply`] last.
 //!
 //! # What travels
@@ -50,7 +50,7 @@ pub use config::{ClusterConfig, Config};
 pub use gate::{KNOCK_SOURCES_MAX, KNOCKS_PER_SOURCE, SUPPRESSED_REPORT_EVERY};
 pub use history::HISTORY_MAX;
 pub use input::{Input, KeyStep, Lifetime, NetworkFacts, Order, OrderId};
-pub use node::{Node, PEER_GRACE, PROTECTED_PEERS_MAX, RENEW_BATCH_MAX};
+pub use node::{CONFIRM_WITHIN, CONFIRM_WITHIN_DEFAULT, Node, PEER_GRACE, PROTECTED_PEERS_MAX, RENEW_BATCH_MAX, Trial};
 pub use output::{Keep, Output};
 pub use reply::{Done, Refused};
 pub use report::{AllowEntry, AllowSource, Counters, Past, PeerReport, Status, Why, WhyBan, WhyRecord};

@@ -2,6 +2,7 @@
 
 mod change;
 mod evidence;
+mod lockdown;
 mod mesh;
 mod orders;
 mod protect;
@@ -10,6 +11,7 @@ mod restore;
 mod spread;
 mod wake;
 
+pub use lockdown::{CONFIRM_WITHIN, CONFIRM_WITHIN_DEFAULT, Trial};
 pub use protect::{PEER_GRACE, PROTECTED_PEERS_MAX};
 pub use spread::RENEW_BATCH_MAX;
 
@@ -36,6 +38,8 @@ pub struct Node {
     name: NodeName,
     /// The mode that the configuration file says.
     configured: Mode,
+    /// A lockdown that waits to be confirmed.
+    trial: Option<Trial>,
     scan: ScanPolicy,
     detector: Detector,
     ledger: Ledger,
@@ -72,6 +76,7 @@ impl Node {
         Self {
             name: config.name,
             configured: config.policy.mode,
+            trial: None,
             scan: config.scan,
             detector: Detector::new(),
             ledger: Ledger::new(config.policy),
@@ -93,6 +98,7 @@ impl Node {
     /// is wrong with the input is counted or told.
     pub fn handle(&mut self, input: Input, now: Now, out: &mut Vec<Output>) {
         self.now = now;
+        self.roll_back();
         match input {
             Input::Knock(knock) => self.knock(knock),
             Input::Visit(visit) => self.visit(visit),

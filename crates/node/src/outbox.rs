@@ -17,9 +17,12 @@ pub(crate) struct Outbox {
 impl Outbox {
     pub(crate) fn push(&mut self, output: Output) {
         let shelf = match output {
-            Output::Enforce(_) | Output::Release(_) | Output::Protect(_) | Output::Enforcing(_) | Output::Reconcile => {
-                &mut self.kernel
-            }
+            Output::Enforce(_)
+            | Output::Release(_)
+            | Output::Protect(_)
+            | Output::Enforcing(_)
+            | Output::Lockdown(_)
+            | Output::Reconcile => &mut self.kernel,
             Output::Keep(_) => &mut self.keep,
             Output::Send { .. } => &mut self.send,
             Output::Tell(_) => &mut self.tell,

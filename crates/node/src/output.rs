@@ -4,7 +4,7 @@ use crate::{Done, OrderId, Refused};
 use alloc::{sync::Arc, vec::Vec};
 use core::net::SocketAddr;
 use honeymesh_ledger::Claim;
-use honeymesh_types::{ClusterName, Enforcement, Event, Mode, Reasons, Subject, WallTime};
+use honeymesh_types::{ClusterName, Enforcement, Event, Lockdown, Mode, Reasons, Subject, WallTime};
 use ipnet::IpNet;
 
 /// Something to be carried out. Carry them out in order.
@@ -18,6 +18,9 @@ pub enum Output {
     Protect(Vec<IpNet>),
     /// Whether the kernel drops what is banned (`false`: it only counts).
     Enforcing(bool),
+    /// Whether the kernel lets in only who is allowed or connected, and until when. While it does, it drops what is banned
+    /// whatever [`Output::Enforcing`] said last.
+    Lockdown(Lockdown),
     /// Make the kernel equal to [`crate::Node::intent`]: so much changed at once that the difference is not told.
     Reconcile,
     /// Remember this.
@@ -86,7 +89,7 @@ pub enum Keep {
         /// Nets of the configuration file they took out.
         removed: Vec<IpNet>,
     },
-    /// The mode an operator chose; replaces the one before. It holds until the configuration file says another mode than
+    /// The mode an operator chose (a lockdown only once it is confirmed); replaces the one before. It holds until the configuration file says another mode than
     /// it said then.
     Mode {
         /// The mode.

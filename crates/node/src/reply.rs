@@ -1,8 +1,8 @@
 //! The answers to an operator's orders, in words.
 
 use alloc::{string::String, vec::Vec};
-use core::fmt;
-use honeymesh_ledger::Refusal;
+use core::{fmt, time::Duration};
+use honeymesh_ledger::{Protection, Refusal};
 use honeymesh_mesh_proto::KeyRingError;
 use honeymesh_types::{Ban, ClusterName, Mode, Subject};
 use ipnet::IpNet;
@@ -51,6 +51,22 @@ pub enum Done {
         /// The mode before.
         before: Mode,
     },
+    /// A lockdown is on trial.
+    LockedDown {
+        /// The mode that comes back unless it is confirmed.
+        before: Mode,
+        /// How long there is to confirm it.
+        within: Duration,
+        /// How many nets pass, by what they are.
+        passing: Vec<(Protection, usize)>,
+    },
+    /// The lockdown holds until somebody ends it.
+    LockdownConfirmed {
+        /// Whether it was on trial.
+        changed: bool,
+        /// How many nets pass, by what they are.
+        passing: Vec<(Protection, usize)>,
+    },
     /// The cluster's keys changed.
     KeysChanged {
         /// The cluster.
@@ -73,9 +89,12 @@ pub enum Refused {
     /// The allowlist is full.
     #[error("the allowlist already holds {0} nets; remove one first")]
     AllowFull(usize),
-    /// Lockdown needs kernel support that is not built in.
-    #[error("mode lockdown is not available in this version; use observe or enforce")]
-    Lockdown,
+    /// Too little or too much time to confirm a lockdown.
+    #[error("a lockdown must be confirmed within 5s to 1h; give another --confirm-within")]
+    ConfirmWithin,
+    /// No lockdown holds.
+    #[error("there is no lockdown to confirm: none was begun, or it has rolled back; begin one with `honeymesh mode lockdown`")]
+    NothingToConfirm,
     /// No such cluster.
     #[error("this node belongs to no cluster `{0}`")]
     UnknownCluster(ClusterName),
@@ -97,9 +116,31 @@ impl fmt::Display for Done {
             Self::Disallowed { net } => write!(f, "{net} is off the allowlist"),
             Self::ModeSet { mode, before } if mode == before => write!(f, "mode was {mode} already"),
             Self::ModeSet { mode, before } => write!(f, "mode is {mode} (was {before})"),
+            Self::LockedDown { before, within, passing } => {
+                write!(f, "mode is lockdown ON TRIAL: {before} comes back in {}s unless ", within.as_secs())?;
+                f.write_str("`honeymesh mode lockdown --confirm` comes first; ")?;
+                write_passing(f, passing)
+            }
+            Self::LockdownConfirmed { changed, passing } => {
+                let word = if *changed { "is confirmed" } else { "was confirmed already" };
+                write!(f, "mode lockdown {word} and holds until `honeymesh mode enforce`; ")?;
+                write_passing(f, passing)
+            }
             Self::KeysChanged { cluster } => write!(f, "the keys of cluster {cluster} changed"),
         }
     }
+}
+
+/// What still gets in, and a warning if that is nobody.
+fn write_passing(f: &mut fmt::Formatter<'_>, passing: &[(Protection, usize)]) -> fmt::Result {
+    let each: Vec<String> = passing.iter().map(|(why, count)| alloc::format!("{why} {count}")).collect();
+    let all: usize = passing.iter().map(|(_, count)| count).sum();
+    write!(f, "connections that stand go on, new ones get in only from {all} nets ({})", each.join(", "))?;
+    let is_person = |why: &Protection| matches!(why, Protection::Allowlist | Protection::Operator);
+    if !passing.iter().any(|(why, _)| is_person(why)) {
+        f.write_str("; NOBODY is on the allowlist or logged in from elsewhere: a session that ends cannot come back")?;
+    }
+    Ok(())
 }
 
 fn write_banned(f: &mut fmt::Formatter<'_>, ban: &Ban, changed: bool, clusters: &[ClusterName]) -> fmt::Result {

@@ -1,5 +1,6 @@
 //! What can be read from a node.
 
+use crate::Trial;
 use alloc::{string::String, sync::Arc, vec::Vec};
 use core::net::IpAddr;
 use honeymesh_ledger::{Claim, Protected, Stats};
@@ -66,6 +67,8 @@ pub struct Status {
     pub name: NodeName,
     /// The mode in force.
     pub mode: Mode,
+    /// If that is a lockdown which waits to be confirmed: when what comes back.
+    pub trial: Option<Trial>,
     /// The ledger in numbers.
     pub ledger: Stats,
     /// What was seen and refused.

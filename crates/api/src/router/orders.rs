@@ -14,7 +14,7 @@ use axum::{
     response::Response as HttpResponse,
 };
 use honeymesh_format::{AllowOrderJson, BanOrderJson, KeyRotateJson, ModeJson, Ttl, duration_text, parse_duration};
-use honeymesh_types::Subject;
+use honeymesh_types::{Mode, Subject};
 use std::path::PathBuf;
 
 /// The longest note, in bytes.
@@ -80,7 +80,16 @@ pub(super) async fn disallow_prefix(State(app): State<App>, Path((address, prefi
 
 pub(super) async fn mode(State(app): State<App>, body: Body) -> Answer {
     let order: ModeJson = body::read(body).await?;
-    done(&app, Request::SetMode(params::value("mode", &order.mode)?)).await
+    let mode: Mode = params::value("mode", &order.mode)?;
+    let within = order.confirm_within.as_deref().map(parse_duration).transpose();
+    let within = within.map_err(|error| Problem::bad(format!("`confirm_within`: {error}")))?;
+    let request = match (mode, within, order.confirm) {
+        (Mode::Lockdown, within, false) => Request::LockDown { within },
+        (Mode::Lockdown, None, true) => Request::ConfirmLockdown,
+        (Mode::Observe | Mode::Enforce, None, false) => Request::SetMode(mode),
+        _ => return Err(Problem::bad("`confirm_within` and `confirm` go with mode `lockdown`, one of them at a time")),
+    };
+    done(&app, request).await
 }
 
 pub(super) async fn rotate(State(app): State<App>, body: Body) -> Answer {

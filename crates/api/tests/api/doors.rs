@@ -84,6 +84,12 @@ async fn orders_reach_the_brain_as_they_were_meant() {
         (Ask::new(Method::DELETE, "/api/v1/allow/192.0.2.0%2F24"), "AllowRemove(192.0.2.0/24)"),
         (Ask::new(Method::DELETE, "/api/v1/allow/192.0.2.0/24"), "AllowRemove(192.0.2.0/24)"),
         (Ask::new(Method::PUT, "/api/v1/mode").body(r#"{"mode":"observe"}"#), "SetMode(Observe)"),
+        (Ask::new(Method::PUT, "/api/v1/mode").body(r#"{"mode":"lockdown"}"#), "LockDown { within: None }"),
+        (
+            Ask::new(Method::PUT, "/api/v1/mode").body(r#"{"mode":"lockdown","confirm_within":"2m"}"#),
+            "LockDown { within: Some(120s) }",
+        ),
+        (Ask::new(Method::PUT, "/api/v1/mode").body(r#"{"mode":"lockdown","confirm":true}"#), "ConfirmLockdown"),
         (Ask::get("/api/v1/why/2001:db8::1"), "Why(2001:db8::1)"),
         (Ask::get("/api/v1/allow"), "AllowList"),
     ];
@@ -122,6 +128,8 @@ async fn what_makes_no_sense_is_refused_with_the_mend_and_never_reaches_the_brai
         (Ask::get("/api/v1/export"), bad, "`format` is missing"),
         (Ask::get("/api/v1/export?format=xml"), bad, "json|jsonl|csv"),
         (Ask::new(Method::PUT, "/api/v1/mode").body(r#"{"mode":"on"}"#), bad, "observe|enforce|lockdown"),
+        (Ask::new(Method::PUT, "/api/v1/mode").body(r#"{"mode":"enforce","confirm":true}"#), bad, "go with mode `lockdown`"),
+        (Ask::new(Method::PUT, "/api/v1/mode").body(r#"{"mode":"lockdown","confirm_within":"5"}"#), bad, "`confirm_within`"),
         (Ask::get("/api/v1/nothing%1b[31m"), StatusCode::NOT_FOUND, "there is no `/api/v1/nothing"),
         (Ask::new(Method::PATCH, "/api/v1/bans"), StatusCode::METHOD_NOT_ALLOWED, "`PATCH` cannot be done to `/api/v1/bans`"),
     ];

@@ -44,7 +44,9 @@ fn subject(subject: Subject) -> String {
 
 /// `honeymesh mode`.
 pub async fn mode(args: ModeArgs) -> Result<(), Failure> {
-    order_json(&args.plain, Method::PUT, "/api/v1/mode", &ModeJson { mode: args.mode.to_string() }).await
+    let confirm_within = args.confirm_within.map(crate::config::values::short);
+    let order = ModeJson { mode: args.mode.to_string(), confirm_within, confirm: args.confirm };
+    order_json(&args.plain, Method::PUT, "/api/v1/mode", &order).await
 }
 
 /// `honeymesh key rotate`. The daemon reads the file, so its path must mean the same there.

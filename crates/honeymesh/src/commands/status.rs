@@ -37,10 +37,17 @@ fn words(status: &StatusJson, coloured: bool) -> String {
 fn head(status: &StatusJson, coloured: bool) -> String {
     let name = toned(&printable(&status.node), Tone::Bold, coloured);
     let tone = if status.mode == "enforce" { Tone::Good } else { Tone::Bad };
-    let mode = toned(&printable(&status.mode), tone, coloured);
+    let mode = toned(&printable(&mode(status)), tone, coloured);
     let ready = if status.ready { "" } else { ", not ready yet" };
     let uptime = duration_text(Duration::from_secs(status.uptime_seconds));
     format!("{name}: mode {mode}, up {uptime}{ready}, version {}", printable(&status.version))
+}
+
+/// The mode in force, and what becomes of a lockdown that nobody has confirmed.
+fn mode(status: &StatusJson) -> String {
+    let left = status.lockdown.as_ref().and_then(|lockdown| lockdown.rolls_back_in_seconds);
+    let trial = left.map(|left| format!(" (rolls back in {} unless confirmed)", duration_text(Duration::from_secs(left))));
+    format!("{}{}", status.mode, trial.unwrap_or_default())
 }
 
 fn kernel(status: &StatusJson) -> String {
@@ -132,6 +139,7 @@ fn clusters(status: &StatusJson) -> Option<Table> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use honeymesh_format::LockdownJson;
 
     #[test]
     fn a_status_is_told_without_colour_codes_and_with_its_warnings() {
@@ -144,6 +152,15 @@ mod tests {
         let text = words(&status, false);
         assert!(text.starts_with("edge-1: mode observe, up 0s, not ready yet"), "{text}");
         assert!(text.contains("\n  ! drops nothing\n") && !text.contains('\x1b'));
+    }
+
+    #[test]
+    fn a_lockdown_on_trial_says_how_long_it_lasts() {
+        let lockdown = LockdownJson { rolls_back_in_seconds: Some(42), ..LockdownJson::default() };
+        let trial = StatusJson { mode: "lockdown".into(), lockdown: Some(lockdown), ..StatusJson::default() };
+        assert_eq!(mode(&trial), "lockdown (rolls back in 42s unless confirmed)");
+        let confirmed = LockdownJson { confirmed: true, ..LockdownJson::default() };
+        assert_eq!(mode(&StatusJson { lockdown: Some(confirmed), ..trial }), "lockdown");
     }
 
     #[test]

@@ -20,6 +20,25 @@ pub(super) fn across(doc: &Document<'_>, config: &Config) {
     warn_of_silence(doc, config);
     warn_of_forgery(doc, config);
     warn_of_exposure(doc, config);
+    warn_of_lockdown(doc, config);
+}
+
+/// A start in lockdown is not on trial: nobody is there to confirm it.
+fn warn_of_lockdown(doc: &Document<'_>, config: &Config) {
+    if config.node.mode.value != Mode::Lockdown {
+        return;
+    }
+    let place = config.node.mode.place;
+    match config.allow.is_empty() {
+        true => doc.warn(
+            place,
+            "[node] mode: a start in lockdown lets nobody connect from elsewhere while [allow] nets is empty; name your own addresses there",
+        ),
+        false => doc.warn(
+            place,
+            "[node] mode: a start in lockdown is not rolled back; write enforce and use `honeymesh mode lockdown` unless it is meant",
+        ),
+    }
 }
 
 fn names(doc: &Document<'_>, config: &Config) {

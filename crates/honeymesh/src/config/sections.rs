@@ -44,7 +44,7 @@ pub(super) fn config(root: &Section<'_, '_>, host_name: &str) -> Config {
 fn node(section: Section<'_, '_>, host_name: &str) -> NodeSection {
     let name = section.word::<NodeName>("name").map_or_else(|| default_name(&section, host_name), |name| name.value);
     let state_dir = path(&section, "state_dir").map_or_else(|| STATE_DIR.into(), |dir| dir.value);
-    let mode = section.text("mode", mode_at_start).unwrap_or(Placed::default_of(Mode::Enforce));
+    let mode = section.word::<Mode>("mode").unwrap_or(Placed::default_of(Mode::Enforce));
     section.finish();
     NodeSection { name, state_dir, mode }
 }
@@ -63,13 +63,6 @@ fn default_name(section: &Section<'_, '_>, host_name: &str) -> NodeName {
 #[expect(clippy::expect_used, reason = "a literal that is a name, as the tests show; only used beside an error")]
 fn fallback_name() -> NodeName {
     "unnamed".parse().expect("a name")
-}
-
-fn mode_at_start(text: &str) -> Result<Mode, String> {
-    match text.parse().map_err(|error: honeymesh_types::UnknownWord| error.to_string())? {
-        Mode::Lockdown => Err("`lockdown` is not available yet; write enforce or observe".into()),
-        mode => Ok(mode),
-    }
 }
 
 /// An absolute path: the daemon does not depend on the directory it was started in.

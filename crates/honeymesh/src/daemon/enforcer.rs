@@ -1,6 +1,6 @@
 //! What the loop needs of a kernel, so that it can be tested with one that is only pretended.
 
-use honeymesh_types::{Enforcement, Now, Subject};
+use honeymesh_types::{Enforcement, Lockdown, Now, Subject};
 use honeymesh_xdp::{Counters, Drift, Error, InterfaceStatus, Kernel};
 use ipnet::IpNet;
 use std::net::IpAddr;
@@ -35,6 +35,11 @@ pub trait Enforcer {
     /// # Errors
     /// The table cannot be written.
     fn set_enforcing(&mut self, on: bool) -> Result<(), Error>;
+    /// Let in only who is allowed or connected, or everybody who is not banned again.
+    ///
+    /// # Errors
+    /// The settings cannot be written.
+    fn set_lockdown(&mut self, lockdown: Lockdown) -> Result<(), Error>;
     /// Makes the table equal to `intent`.
     ///
     /// # Errors
@@ -82,6 +87,10 @@ impl Enforcer for Kernel {
 
     fn set_enforcing(&mut self, on: bool) -> Result<(), Error> {
         Self::set_enforcing(self, on)
+    }
+
+    fn set_lockdown(&mut self, lockdown: Lockdown) -> Result<(), Error> {
+        Self::set_lockdown(self, lockdown)
     }
 
     fn reconcile(&mut self, intent: &[Enforcement], now: Now) -> Result<Drift, Error> {

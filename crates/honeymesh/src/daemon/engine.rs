@@ -143,10 +143,13 @@ impl<K: Enforcer> Engine<K> {
     /// Brings the restored node and the kernel together: outputs of the restoration, the network, then the tables.
     pub fn begin(&mut self, mut restored: Vec<Output>, facts: NetworkFacts) {
         let now = (self.clock)();
-        // Not before the network is known: a stored ban must not hit an address that is ours by now.
+        // Not before the network is known: a stored ban must not hit an address that is ours by now, and a lockdown must not
+        // keep out whoever is logged in.
         restored.retain(|output| *output != Output::Reconcile);
+        let lockdowns: Vec<_> = restored.extract_if(.., |output| matches!(output, Output::Lockdown(_))).collect();
         self.carry_out(restored, now.mono, now);
         self.network(facts);
+        self.carry_out(lockdowns, now.mono, now);
         self.reconcile();
     }
 
@@ -231,6 +234,11 @@ impl<K: Enforcer> Engine<K> {
             Output::Enforcing(on) => {
                 if let Err(error) = self.kernel.set_enforcing(on) {
                     self.trouble("the mode", None, &error);
+                }
+            }
+            Output::Lockdown(lockdown) => {
+                if let Err(error) = self.kernel.set_lockdown(lockdown) {
+                    self.trouble("the lockdown", None, &error);
                 }
             }
             Output::Reconcile if self.ready && self.node.status().ledger.bans > RECONCILED_AT_ONCE_MAX => self.audit_soon(),

@@ -107,7 +107,7 @@ impl Node {
         event
     }
 
-    /// Whether verdicts are carried out and shared.
+    /// Whether verdicts are carried out.
     pub(super) fn is_enforcing(&self) -> bool {
         self.ledger.mode() != Mode::Observe
     }

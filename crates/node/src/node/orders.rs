@@ -6,7 +6,7 @@ use alloc::{string::String, string::ToString, vec::Vec};
 use core::time::Duration;
 use honeymesh_ledger::{Claim, Entered, Reach, Whose};
 use honeymesh_mesh_proto::Said;
-use honeymesh_types::{Ban, ClusterName, Event, EventKind, Grade, Mode, Reasons, Subject, WallTime};
+use honeymesh_types::{Ban, ClusterName, Event, EventKind, Grade, Reasons, Subject, WallTime};
 use ipnet::IpNet;
 
 impl Node {
@@ -17,6 +17,8 @@ impl Node {
             Order::AllowAdd(net) => self.order_allow(&net),
             Order::AllowRemove(net) => self.order_disallow(&net),
             Order::SetMode(mode) => self.order_mode(mode),
+            Order::LockDown { within } => self.order_lockdown(within),
+            Order::ConfirmLockdown => self.order_confirm(),
             Order::Key { cluster, step } => self.order_key(cluster, step),
         };
         self.out.push(Output::Reply { id, result });
@@ -115,31 +117,6 @@ impl Node {
             let mut event = self.audit("allowlist", what);
             event.subject = Some(Subject::new(net));
             self.out.tell(event);
-        }
-    }
-
-    fn order_mode(&mut self, mode: Mode) -> Result<Done, Refused> {
-        let before = self.ledger.mode();
-        match mode {
-            Mode::Lockdown => return Err(Refused::Lockdown),
-            Mode::Observe | Mode::Enforce => {}
-        }
-        self.out.keep(Keep::Mode { mode, configured: self.configured });
-        if mode != before {
-            self.change_mode(mode);
-            let event = self.audit("mode", mode.as_str());
-            self.out.tell(event);
-        }
-        Ok(Done::ModeSet { mode, before })
-    }
-
-    /// What was banned while observing is enforced, and said to the meshes, from now on.
-    fn change_mode(&mut self, mode: Mode) {
-        self.ledger.set_mode(mode);
-        self.out.push(Output::Enforcing(self.is_enforcing()));
-        self.out.push(Output::Reconcile);
-        if self.is_enforcing() {
-            self.renew_all();
         }
     }
 

@@ -72,6 +72,11 @@ impl Shield {
         self.forget_at = self.members.values().flatten().min().map(|since| since.plus(PEER_GRACE));
     }
 
+    /// The whole never-ban set as it was made last.
+    pub(super) fn protected(&self) -> &[Protected] {
+        &self.current
+    }
+
     fn peers(&self) -> impl Iterator<Item = &IpAddr> {
         self.knocked.iter().chain(self.members.keys())
     }

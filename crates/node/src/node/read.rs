@@ -87,6 +87,7 @@ impl Node {
         Status {
             name: self.name.clone(),
             mode: self.mode(),
+            trial: self.trial,
             ledger: self.ledger.stats(),
             counters: self.counters,
             clusters: self.clusters.iter().map(cluster).collect(),

@@ -27,7 +27,7 @@ impl Node {
         }
         claims.into_iter().for_each(|claim| self.restore_claim(claim));
         records.into_iter().for_each(|(cluster, raw)| self.restore_record(&cluster, &raw));
-        self.out.push(Output::Enforcing(self.is_enforcing()));
+        self.restore_lockdown();
         self.out.push(Output::Reconcile);
         self.renew_all();
         self.out.flush(out);
@@ -55,7 +55,7 @@ impl Node {
     }
 
     fn restore_mode(&mut self, mode: Mode) {
-        if mode != self.configured && mode != Mode::Lockdown {
+        if mode != self.configured {
             self.ledger.set_mode(mode);
             let event = self.audit("mode", mode.as_str());
             self.out.tell(event);

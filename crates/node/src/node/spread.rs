@@ -8,7 +8,7 @@ use alloc::{
 use core::time::Duration;
 use honeymesh_ledger::{Claim, Reach};
 use honeymesh_mesh_proto::{Record, Said, Signed, Statement, limits::TTL_MAX};
-use honeymesh_types::{ClusterName, Reasons, Subject, WallTime};
+use honeymesh_types::{ClusterName, Mode, Reasons, Subject, WallTime};
 
 /// How many bans are said again in one wake; `wake_at` stays in the past while more are due.
 pub const RENEW_BATCH_MAX: usize = 32;
@@ -105,7 +105,7 @@ impl Node {
     fn word(&self, subject: &Subject) -> Option<Word> {
         let may_travel = |claim: &Claim| claim.is_local() && claim.reach == Reach::Mesh && !claim.is_spoofable();
         let mut claims = self.ledger.claims(subject).into_iter().map(|(claim, _)| claim).filter(may_travel);
-        if !self.is_enforcing() || subject.is_wide() {
+        if self.held_mode() == Mode::Observe || subject.is_wide() {
             return None;
         }
         let first = claims.next()?;

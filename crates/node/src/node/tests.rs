@@ -4,6 +4,7 @@ extern crate std;
 
 mod alone;
 mod hostile;
+mod lockdown;
 mod restart;
 mod together;
 mod world;
@@ -17,7 +18,7 @@ use core::{
 };
 use honeymesh_ledger::{Policy, Ttls};
 use honeymesh_mesh_proto::{Key, KeyRing};
-use honeymesh_types::{Grade, Knock, KnockKind, MonoTime, Reasons, Scope, SessionId, Signs, Transport, Visit};
+use honeymesh_types::{Grade, Knock, KnockKind, Lockdown, MonoTime, Reasons, Scope, SessionId, Signs, Transport, Visit};
 
 const ATTACKER: &str = "203.0.113.7";
 const START: Now = Now { wall: WallTime(1_800_000_000_000_000), mono: MonoTime(1_000_000_000) };
@@ -175,6 +176,9 @@ fn word(output: &Output) -> String {
         Output::Release(subject) => format!("release {subject}"),
         Output::Protect(nets) => format!("protect {}", nets.len()),
         Output::Enforcing(on) => format!("enforcing {on}"),
+        Output::Lockdown(Lockdown::Off) => "lockdown off".into(),
+        Output::Lockdown(Lockdown::Until(_)) => "lockdown on trial".into(),
+        Output::Lockdown(Lockdown::Confirmed) => "lockdown confirmed".into(),
         Output::Reconcile => "reconcile".into(),
         Output::Keep(Keep::Claim(claim)) => format!("keep {} {}", claim.subject, claim.reasons),
         Output::Keep(Keep::Forget { subject, reasons, .. }) => format!("forget {subject} {reasons}"),

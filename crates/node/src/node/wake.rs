@@ -11,8 +11,9 @@ impl Node {
     pub fn wake_at(&self) -> Option<MonoTime> {
         let dated = [self.ledger.wake_at(), self.renewals.wake_at()].into_iter().flatten().map(|wall| self.now.mono_at(wall));
         let timed = [self.gate.wake_at(), self.shield.wake_at()].into_iter().flatten();
+        let trial = self.trial.map(|trial| trial.until);
         let meshes = self.clusters.iter().map(|cluster| cluster.mesh.wake_at());
-        dated.chain(timed).chain(meshes).min()
+        dated.chain(timed).chain(trial).chain(meshes).min()
     }
 
     pub(super) fn wake(&mut self) {

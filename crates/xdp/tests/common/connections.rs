@@ -33,7 +33,10 @@ fn one(connection: &Connection) -> Box<dyn Any + Send> {
     let (peer, here) = (SocketAddr::new(peer, connection.peer_port), SocketAddr::new(here, connection.port));
     match connection.stage {
         Stage::Established => Box::new(established(here, peer)),
-        Stage::Closed => Box::new(closed(here, peer)),
+        Stage::Closed => {
+            closed(here, peer);
+            Box::new(())
+        }
         Stage::Opening => Box::new(opening(here, peer)),
         Stage::Datagrams => {
             ip(&format!("route replace {} dev lo", peer.ip()));

@@ -57,6 +57,8 @@ impl<K: Enforcer> Engine<K> {
             Request::AllowAdd(net) => self.order(Order::AllowAdd(net), Asker::new(reply)),
             Request::AllowRemove(net) => self.order(Order::AllowRemove(net), Asker::new(reply)),
             Request::SetMode(mode) => self.order(Order::SetMode(mode), Asker::new(reply)),
+            Request::LockDown { within } => self.order(Order::LockDown { within }, Asker::new(reply)),
+            Request::ConfirmLockdown => self.order(Order::ConfirmLockdown, Asker::new(reply)),
             Request::KeyRotate { cluster, new } => self.rotate_key(&cluster, new, reply),
             Request::Export { format, query, sink } => {
                 reply.answer(self.books.export(format, query, sink).map(|()| Response::Exporting));
@@ -180,9 +182,9 @@ pub fn done(done: &Done, drops: impl Fn(&Subject) -> u64, asker: &Asker) -> Resu
             let (confirmed, unconfirmed) = asker.members.clone().unzip();
             (answer.confirmed, answer.unconfirmed) = (confirmed, unconfirmed);
         }
-        Done::Allowed { changed, .. } => answer.changed = *changed,
+        Done::Allowed { changed, .. } | Done::LockdownConfirmed { changed, .. } => answer.changed = *changed,
         Done::ModeSet { mode, before } => answer.changed = mode != before,
-        Done::Disallowed { .. } | Done::KeysChanged { .. } => {}
+        Done::Disallowed { .. } | Done::LockedDown { .. } | Done::KeysChanged { .. } => {}
     }
     Ok(Response::Done(answer))
 }
@@ -190,9 +192,9 @@ pub fn done(done: &Done, drops: impl Fn(&Subject) -> u64, asker: &Asker) -> Resu
 /// A refusal of the node, with the status that fits.
 pub fn refused(refused: &Refused) -> Refusal {
     let kind = match refused {
-        Refused::NoTime | Refused::Lockdown => RefusalKind::Bad,
+        Refused::NoTime | Refused::ConfirmWithin => RefusalKind::Bad,
         Refused::NotAllowed(_) | Refused::UnknownCluster(_) => RefusalKind::NotFound,
-        Refused::Ledger(_) | Refused::AllowFull(_) | Refused::Keys(_) => RefusalKind::Conflict,
+        Refused::Ledger(_) | Refused::AllowFull(_) | Refused::NothingToConfirm | Refused::Keys(_) => RefusalKind::Conflict,
     };
     Refusal::new(kind, refused.to_string())
 }

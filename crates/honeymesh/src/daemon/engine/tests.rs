@@ -6,7 +6,7 @@ use crate::{config::StoreSection, daemon::books::Books};
 use honeymesh_api::{BanOrder, BansQuery, Request, UnbanOrder, desk};
 use honeymesh_format::Ttl;
 use honeymesh_node::{Config, Policy};
-use honeymesh_types::{Enforcement, WallTime};
+use honeymesh_types::{Enforcement, Lockdown, Mode, WallTime};
 use honeymesh_xdp::{Counters, Drift, Error, InterfaceStatus};
 use ipnet::IpNet;
 use std::{
@@ -25,6 +25,9 @@ struct Table {
     allow: Vec<IpNet>,
     local: Vec<IpAddr>,
     enforcing: bool,
+    lockdown: Lockdown,
+    /// The never-ban set when the lockdown was told.
+    locked_with: Vec<IpNet>,
     full: bool,
 }
 
@@ -61,6 +64,11 @@ impl Enforcer for Pretended {
     }
     fn set_enforcing(&mut self, on: bool) -> Result<(), Error> {
         self.0.lock().unwrap().enforcing = on;
+        Ok(())
+    }
+    fn set_lockdown(&mut self, lockdown: Lockdown) -> Result<(), Error> {
+        let mut table = self.0.lock().unwrap();
+        (table.lockdown, table.locked_with) = (lockdown, table.allow.clone());
         Ok(())
     }
     fn reconcile(&mut self, intent: &[Enforcement], _now: Now) -> Result<Drift, Error> {
@@ -119,12 +127,16 @@ struct Bench {
 
 impl Bench {
     fn new() -> Self {
+        Self::in_mode(Mode::Enforce)
+    }
+
+    fn in_mode(mode: Mode) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let section = StoreSection { events_max: 10_000, events_age: Duration::from_secs(3_600) };
         let books = Books::open(dir.path(), &section).unwrap();
         let config = Config {
             name: "roof".parse().unwrap(),
-            policy: Policy::default(),
+            policy: Policy { mode, ..Policy::default() },
             scan: honeymesh_detect::ScanPolicy::default(),
             clusters: Vec::new(),
             allow: Vec::new(),
@@ -219,6 +231,31 @@ async fn the_kernel_is_told_of_own_addresses_mode_and_never_ban_set_before_any_b
     let table = bench.kernel.0.lock().unwrap();
     assert!(table.enforcing && table.local == ["192.0.2.1".parse::<IpAddr>().unwrap()]);
     assert!(table.allow.contains(&"192.0.2.1/32".parse().unwrap()), "{:?}", table.allow);
+}
+
+#[tokio::test]
+async fn a_start_in_lockdown_lets_the_never_ban_set_in_before_it_locks() {
+    let bench = Bench::in_mode(Mode::Lockdown);
+    let table = bench.kernel.0.lock().unwrap();
+    assert_eq!(table.lockdown, Lockdown::Confirmed);
+    assert!(table.locked_with.contains(&"192.0.2.1/32".parse().unwrap()), "{:?}", table.locked_with);
+}
+
+#[tokio::test]
+async fn a_lockdown_rolls_back_in_kernel_and_status_when_nobody_confirms_it() {
+    let mut bench = Bench::new();
+    let within = Some(Duration::from_secs(30));
+    let Response::Done(done) = bench.ask(Request::LockDown { within }).await.unwrap() else { panic!() };
+    assert!(done.changed && done.detail.contains("ON TRIAL: enforce comes back in 30s"), "{}", done.detail);
+    let Response::Status(status) = bench.ask(Request::Status).await.unwrap() else { panic!() };
+    let lockdown = status.lockdown.unwrap();
+    assert_eq!((lockdown.rolls_back_in_seconds, lockdown.rolls_back_to.as_deref()), (Some(30), Some("enforce")));
+    assert!(matches!(bench.kernel.0.lock().unwrap().lockdown, Lockdown::Until(_)));
+    CLOCK.fetch_add(30_000_000, Relaxed);
+    bench.engine.tick();
+    assert_eq!(bench.kernel.0.lock().unwrap().lockdown, Lockdown::Off);
+    let Err(refusal) = bench.ask(Request::ConfirmLockdown).await else { panic!("too late") };
+    assert_eq!(refusal.kind, RefusalKind::Conflict);
 }
 
 #[tokio::test]

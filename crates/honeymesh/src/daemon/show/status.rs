@@ -1,11 +1,12 @@
 //! The node in numbers.
 
 use honeymesh_format::{
-    AuditJson, BansJson, ClusterJson, CountersJson, CountsJson, InterfaceJson, StatusJson, StoreJson, TrapJson, time_micros,
+    AuditJson, BansJson, ClusterJson, CountersJson, CountsJson, InterfaceJson, LockdownJson, StatusJson, StoreJson, TrapJson,
+    time_micros,
 };
 use honeymesh_node::Status;
 use honeymesh_trap::TrapStatus;
-use honeymesh_types::{Now, WallTime};
+use honeymesh_types::{Mode, Now, WallTime};
 use honeymesh_xdp::{Counters, InterfaceStatus};
 use std::collections::BTreeMap;
 
@@ -48,6 +49,7 @@ pub fn status(parts: Parts<'_>) -> StatusJson {
         version: env!("CARGO_PKG_VERSION").into(),
         node: parts.node.name.to_string(),
         mode: parts.node.mode.to_string(),
+        lockdown: lockdown(parts.node, parts.now),
         ready: parts.ready,
         started: time_micros(parts.started),
         uptime_seconds: parts.now.wall.since(parts.started).as_secs(),
@@ -61,6 +63,16 @@ pub fn status(parts: Parts<'_>) -> StatusJson {
         store: parts.store,
         counts: parts.counts.clone(),
     }
+}
+
+fn lockdown(node: &Status, now: Now) -> Option<LockdownJson> {
+    // Rounded up: as long as it holds, it does not say 0.
+    let left = node.trial.map(|trial| trial.until.since(now.mono).as_millis().div_ceil(1_000));
+    (node.mode == Mode::Lockdown).then(|| LockdownJson {
+        confirmed: node.trial.is_none(),
+        rolls_back_in_seconds: left.map(|left| u64::try_from(left).unwrap_or(u64::MAX)),
+        rolls_back_to: node.trial.map(|trial| trial.before.to_string()),
+    })
 }
 
 fn interface(interface: &InterfaceStatus) -> InterfaceJson {

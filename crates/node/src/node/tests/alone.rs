@@ -242,7 +242,7 @@ fn orders_that_would_hurt_are_refused_with_the_mend() {
         reach: Reach::Mesh,
         force,
     };
-    let cases: [(Order, &str); 11] = [
+    let cases: [(Order, &str); 13] = [
         (ban("192.0.2.1", true), "which is a gateway"),
         (ban("192.0.2.10", true), "this node's own address"),
         (ban("127.0.0.1", true), "this node's own address"),
@@ -261,7 +261,9 @@ fn orders_that_would_hurt_are_refused_with_the_mend() {
             "longer than no time",
         ),
         (Order::AllowRemove("11.0.0.0/8".parse().unwrap()), "11.0.0.0/8 is not on the allowlist"),
-        (Order::SetMode(Mode::Lockdown), "lockdown is not available in this version"),
+        (Order::LockDown { within: Some(Duration::from_secs(4)) }, "within 5s to 1h"),
+        (Order::LockDown { within: Some(Duration::from_secs(3_601)) }, "within 5s to 1h"),
+        (Order::ConfirmLockdown, "there is no lockdown to confirm"),
         (
             Order::Key { cluster: "other".parse().unwrap(), step: crate::KeyStep::Add(Key::from_bytes([1; 32])) },
             "belongs to no cluster `other`",

@@ -34,6 +34,8 @@ fn arb_order() -> impl Strategy<Value = Order> {
         arb_subject().prop_map(|subject| Order::AllowAdd(subject.net())),
         arb_subject().prop_map(|subject| Order::AllowRemove(subject.net())),
         proptest::sample::select(Mode::ALL).prop_map(Order::SetMode),
+        (0_u64..200).prop_map(|secs| Order::LockDown { within: Some(Duration::from_secs(secs)) }),
+        Just(Order::ConfirmLockdown),
     ]
 }
 
@@ -58,7 +60,12 @@ fn arb_input() -> impl Strategy<Value = Input> {
 
 const fn shelf(output: &Output) -> u8 {
     match output {
-        Output::Enforce(_) | Output::Release(_) | Output::Protect(_) | Output::Enforcing(_) | Output::Reconcile => 0,
+        Output::Enforce(_)
+        | Output::Release(_)
+        | Output::Protect(_)
+        | Output::Enforcing(_)
+        | Output::Lockdown(_)
+        | Output::Reconcile => 0,
         Output::Keep(_) => 1,
         Output::Send { .. } => 2,
         Output::Tell(_) => 3,

@@ -197,7 +197,7 @@ impl World {
                     machine.sent += 1;
                     self.flying.push(Flying { at: self.now.mono.plus(FLIGHT), from, to, bytes });
                 }
-                Output::Protect(_) | Output::Enforcing(_) | Output::Reply { .. } => {}
+                Output::Protect(_) | Output::Enforcing(_) | Output::Lockdown(_) | Output::Reply { .. } => {}
             }
         }
     }
