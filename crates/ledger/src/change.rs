@@ -33,8 +33,10 @@ pub enum Cause {
         /// Why.
         why: Protection,
     },
-    /// The table was full, and a claim of this node needed the place.
+    /// The table was full, and a stronger claim needed the place: it comes back when there is room.
     Displaced,
+    /// It had given way or was refused, and now there is room, or no protection any more.
+    Returned,
 }
 
 /// What a call did to the ban of one subject.
@@ -76,7 +78,7 @@ pub enum Entered {
     Changed {
         /// How.
         change: Box<Change>,
-        /// The ban that had to give way in a full table.
+        /// The ban that had to give way in a full table, or that was over.
         displaced: Option<Box<Change>>,
     },
 }

@@ -3,33 +3,11 @@
 use crate::{
     CORROBORATION_MIN, Origin,
     origins::{OriginIndex, Origins},
+    rank::Rank,
     slot::Slot,
 };
 use alloc::{string::String, vec::Vec};
 use honeymesh_types::{Ban, Enforcement, Grade, Mode, NodeId, Reasons, Scope, Subject, Trust, WallTime};
-
-/// How readily a ban gives way in a full table; the first goes first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Rank {
-    /// Only forgeable evidence of this node holds it.
-    Spoofable,
-    /// Only peers hold it.
-    Mesh,
-    /// A proof or an operator of this node holds it: it never gives way.
-    Own,
-}
-
-impl Rank {
-    pub(crate) const ALL: [Self; 3] = [Self::Spoofable, Self::Mesh, Self::Own];
-
-    pub(crate) fn of(slot: &Slot) -> Self {
-        match (slot.local, slot.is_spoofable()) {
-            (false, _) => Self::Mesh,
-            (true, true) => Self::Spoofable,
-            (true, false) => Self::Own,
-        }
-    }
-}
 
 /// What the claims that count add up to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,7 +31,7 @@ pub(crate) struct Entry {
 
 impl Entry {
     pub(crate) fn rank(&self) -> Rank {
-        self.slots.iter().map(Rank::of).max().unwrap_or(Rank::Spoofable)
+        self.slots.iter().map(Rank::of).max().unwrap_or(Rank::LOWEST)
     }
 
     /// When the first of the claims ends.

@@ -3,30 +3,37 @@
 mod door;
 mod exit;
 mod read;
+mod room;
 
 pub use door::CLAIMS_PEER_MAX;
 pub use exit::{EXPIRE_BATCH_MAX, Whose};
 pub use read::{Stats, Why};
+pub use room::READMIT_BATCH_MAX;
 
 use crate::{
-    Cause, Change, ChangeKind, Policy, Refusals,
-    entry::{Entry, Rank, Sum},
+    Cause, Change, ChangeKind, Class, Policy, Refusals,
+    entry::{Entry, Sum},
     lifted::Lifted,
     origins::Origins,
     prefix::PrefixMap,
     protect::NeverBan,
+    rank::Queue,
     slot::Slot,
+    waiting::Waiting,
 };
-use alloc::{collections::BTreeSet, vec::Vec};
-use honeymesh_types::{Ban, Enforcement, Mode, Reasons, Subject, WallTime};
+use alloc::vec::Vec;
+use honeymesh_types::{Ban, Enforcement, Mode, Reasons, Subject};
 
 /// Who is banned and why. The only place where a ban starts, changes or ends.
 pub struct Ledger {
     policy: Policy,
     never: NeverBan,
     bans: PrefixMap<Entry>,
-    /// Each banned subject once, by rank and by the end of its first claim: expiry queue and order of giving way in one.
-    queue: BTreeSet<(Rank, WallTime, Subject)>,
+    /// Each banned subject once, in the queue of its class.
+    queues: [Queue; Class::ALL.len()],
+    waiting: Waiting,
+    /// Subjects that have a place again while more about them waits.
+    joining: Vec<Subject>,
     origins: Origins,
     lifted: Lifted,
     tally: Tally,
@@ -57,7 +64,9 @@ impl Ledger {
             policy,
             never: NeverBan::default(),
             bans: PrefixMap::default(),
-            queue: BTreeSet::new(),
+            queues: Default::default(),
+            waiting: Waiting::default(),
+            joining: Vec::new(),
             origins: Origins::default(),
             lifted: Lifted::default(),
             tally: Tally::default(),
@@ -89,16 +98,26 @@ impl Ledger {
         Some(View { ban, enforce })
     }
 
+    fn queue(&self, class: Class) -> &Queue {
+        // One a class.
+        &self.queues[class as usize]
+    }
+
+    /// How many subjects of a class are banned.
+    fn count(&self, class: Class) -> usize {
+        self.queue(class).len()
+    }
+
     /// Takes `subject` out of queue and counts, lets `edit` change its slots, and puts it back unless none is left.
     fn edit<T>(&mut self, subject: Subject, edit: impl FnOnce(&mut Vec<Slot>) -> T) -> T {
         if let Some(entry) = self.bans.get(&subject) {
-            self.queue.remove(&(entry.rank(), entry.ends_next(), subject));
+            queue_of(&mut self.queues, &subject).remove(entry.rank(), entry.ends_next(), subject);
             self.tally.remove(entry, &entry.sum(&self.origins));
         }
         let result = edit(&mut self.bans.get_or_insert(subject).slots);
         match self.bans.get(&subject) {
             Some(entry) if !entry.slots.is_empty() => {
-                self.queue.insert((entry.rank(), entry.ends_next(), subject));
+                queue_of(&mut self.queues, &subject).insert(entry.rank(), entry.ends_next(), subject);
                 self.tally.add(entry, &entry.sum(&self.origins));
             }
             _ => {
@@ -127,6 +146,10 @@ impl Ledger {
         let ban = after.map_or_else(|| before.ban.clone(), |view| view.ban);
         Some(Change { kind, cause, ban, before: Some(before.ban), claims, enforce, enforce_before: before.enforce })
     }
+}
+
+fn queue_of<'a>(queues: &'a mut [Queue; Class::ALL.len()], subject: &Subject) -> &'a mut Queue {
+    &mut queues[Class::of(subject) as usize]
 }
 
 impl Tally {

@@ -4,6 +4,10 @@
 //! is what the live claims of a subject add up to: reasons OR-ed, the best grade, the widest scope, the latest end.
 //! Claims end one by one, so that a reason which ends alone leaves the others standing.
 //!
+//! A full table never forgets silently: what is weaker gives way to what is stronger, anything else is refused, and both are
+//! told. What gave way or was refused for want of room waits, bounded, and the strongest comes back when there is room
+//! ([`Ledger::readmit`]); so does a peer's word on somebody who is protected no more.
+//!
 //! Only claims that *count* make a ban: the node's own, those of peers trusted to enforce, and those of
 //! corroborating peers once [`CORROBORATION_MIN`] distinct nodes agree. If none counts, the ban is shown as the union of
 //! all its claims and is not enforced, so that an observed record never widens what a local claim enforces.
@@ -21,14 +25,18 @@ mod origins;
 mod policy;
 mod prefix;
 mod protect;
+mod rank;
 mod refusal;
 mod slot;
+mod waiting;
 
 pub use change::{Cause, Change, ChangeKind, Entered};
 pub use claim::{Claim, NOTE_BYTES_MAX, Origin, Reach};
-pub use ledger::{CLAIMS_PEER_MAX, EXPIRE_BATCH_MAX, Ledger, Stats, Whose, Why};
+pub use ledger::{CLAIMS_PEER_MAX, EXPIRE_BATCH_MAX, Ledger, READMIT_BATCH_MAX, Stats, Whose, Why};
 pub use lifted::LIFTED_MAX;
 pub use origins::ORIGINS_MAX;
 pub use policy::{CORROBORATION_MIN, Policy, Ttls};
 pub use protect::{Protected, Protection};
+pub use rank::Class;
 pub use refusal::{Refusal, Refusals};
+pub use waiting::{WAITING_MAX, WAITING_PROTECTED_MAX};

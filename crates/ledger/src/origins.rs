@@ -30,6 +30,11 @@ impl Origins {
         self.index.get(origin).copied().map(OriginIndex)
     }
 
+    /// Can `origin` be kept?
+    pub(crate) fn has_room_for(&self, origin: &Origin) -> bool {
+        self.index.len() < ORIGINS_MAX || self.index.contains_key(origin)
+    }
+
     /// One more claim of `origin`, which is called `name` from now on. `None`: the table is full.
     pub(crate) fn acquire(&mut self, origin: &Origin, name: &str) -> Option<OriginIndex> {
         let index = match self.index.get(origin) {

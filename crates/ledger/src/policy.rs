@@ -1,5 +1,6 @@
 //! What the operator decided: mode, lifetimes, bounds.
 
+use crate::Class;
 use core::time::Duration;
 use honeymesh_types::{Grade, Mode, Reasons};
 
@@ -61,18 +62,44 @@ impl Default for Ttls {
 pub struct Policy {
     /// Whether verdicts are carried out.
     pub mode: Mode,
-    /// How many subjects are held. At the bound a claim of this node takes the place of a forgeable or mesh-only ban
-    /// (told as a change with [`Cause::Displaced`](crate::Cause::Displaced)); anything else is refused.
+    /// How many IPv4 addresses are held. At the bound, as at the others, a claim takes the place of a weaker ban (told as a change
+    /// with [`Cause::Displaced`](crate::Cause::Displaced)) or is refused.
     pub bans_max: usize,
+    /// How many IPv6 /64s are held; `None`: as many as `bans_max`.
+    pub bans_v6_max: Option<usize>,
+    /// How many prefixes are held of each family, single IPv6 addresses among them.
+    pub nets_max: usize,
     /// How many claims made of forgeable evidence are held; at the bound further ones are refused.
     pub spoofable_max: usize,
     /// Lifetimes.
     pub ttl: Ttls,
 }
 
+impl Policy {
+    /// How many prefixes of each family a kernel's table holds.
+    pub const NETS_MAX: usize = 65_536;
+
+    /// How many subjects of a class are held.
+    #[must_use]
+    pub fn limit(&self, class: Class) -> usize {
+        match class {
+            Class::Hosts4 => self.bans_max,
+            Class::Hosts6 => self.bans_v6_max.unwrap_or(self.bans_max),
+            Class::Nets4 | Class::Nets6 => self.nets_max,
+        }
+    }
+}
+
 impl Default for Policy {
     fn default() -> Self {
-        Self { mode: Mode::Enforce, bans_max: 1_000_000, spoofable_max: 10_000, ttl: Ttls::default() }
+        Self {
+            mode: Mode::Enforce,
+            bans_max: 1_000_000,
+            bans_v6_max: None,
+            nets_max: Self::NETS_MAX,
+            spoofable_max: 10_000,
+            ttl: Ttls::default(),
+        }
     }
 }
 

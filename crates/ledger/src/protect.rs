@@ -105,6 +105,15 @@ impl NeverBan {
         self.nets.iter().map(|(net, _)| *net).filter(|net| old.nets.get(net).is_none())
     }
 
+    /// Everything that is protected inside `net`, in order.
+    pub(crate) fn within(&self, net: &Subject) -> Vec<Protected> {
+        let each = |(net, whys): (&Subject, &Vec<Protection>)| {
+            let net = net.net();
+            whys.iter().map(move |why| Protected { net, why: *why }).collect::<Vec<_>>()
+        };
+        self.nets.within(net).flat_map(each).collect()
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = Protected> + '_ {
         self.nets.iter().flat_map(|(net, whys)| whys.iter().map(|why| Protected { net: net.net(), why: *why }))
     }

@@ -1,6 +1,6 @@
 //! Why the door stayed shut, in an operator's words.
 
-use crate::Protection;
+use crate::{Class, Protection};
 use honeymesh_types::Subject;
 
 /// Why a claim was refused; nothing was changed.
@@ -22,6 +22,14 @@ pub enum Refusal {
         /// Who was to be banned.
         subject: Subject,
     },
+    /// It is a whole address family, and nobody may insist.
+    #[error(
+        "{subject} is everybody, which is never banned; `honeymesh mode lockdown` lets in only the allowlist and what is connected"
+    )]
+    Everybody {
+        /// Who was to be banned.
+        subject: Subject,
+    },
     /// A wide prefix is never taken from a peer.
     #[error("{subject} is wider than /16 (IPv4) or /32 (IPv6), which is never taken from a peer")]
     WideFromPeer {
@@ -35,10 +43,12 @@ pub enum Refusal {
         subject: Subject,
     },
     /// The table is full and nothing in it gives way.
-    #[error("the ban table is full ({bans_max} subjects); raise `max` in [bans] or lift some")]
+    #[error("the ban table is full ({max} {}), and nothing in it is weaker; {}", class.words(), class.mend())]
     Full {
+        /// Of what.
+        class: Class,
         /// The bound.
-        bans_max: usize,
+        max: usize,
     },
     /// Too many bans rest on forgeable evidence.
     #[error("the budget of bans on forgeable evidence is used up ({spoofable_max})")]
@@ -99,7 +109,7 @@ impl Refusals {
     pub(crate) fn count(&mut self, refusal: &Refusal) {
         let counter = match refusal {
             Refusal::Protected { .. } => &mut self.protected,
-            Refusal::TooWide { .. } | Refusal::WideFromPeer { .. } => &mut self.wide,
+            Refusal::TooWide { .. } | Refusal::WideFromPeer { .. } | Refusal::Everybody { .. } => &mut self.wide,
             Refusal::Full { .. } | Refusal::Claims { .. } | Refusal::Origins { .. } => &mut self.full,
             Refusal::SpoofableBudget { .. } | Refusal::SpoofableFromPeer { .. } => &mut self.spoofable,
             Refusal::Expired { .. } | Refusal::Lifted { .. } | Refusal::NoReason { .. } => &mut self.void,

@@ -27,8 +27,8 @@
 //!
 //! # What survives a restart
 //! Everything in [`Keep`]. A mode or allowlist that an operator changed holds until the configuration file itself changes
-//! there. A peer's record that was refused because its subject was protected enters at the next restart or when it is said
-//! again, not at the moment the protection ends.
+//! there. What waits for room in a full table (see `honeymesh_ledger`) does not: peers' records come to the door again, what
+//! this node itself had seen of those that gave way is forgotten.
 #![no_std]
 #![forbid(unsafe_code)]
 

@@ -8,6 +8,7 @@ mod orders;
 mod protect;
 mod read;
 mod restore;
+mod room;
 mod spread;
 mod wake;
 
@@ -108,6 +109,7 @@ impl Node {
             Input::Wake => self.wake(),
         }
         self.refresh_shield();
+        self.readmit();
         self.out.flush(out);
     }
 

@@ -2,7 +2,7 @@
 
 use alloc::{string::String, vec::Vec};
 use core::{fmt, time::Duration};
-use honeymesh_ledger::{Protection, Refusal};
+use honeymesh_ledger::{Protected, Protection, Refusal};
 use honeymesh_mesh_proto::KeyRingError;
 use honeymesh_types::{Ban, ClusterName, Mode, Subject};
 use ipnet::IpNet;
@@ -18,6 +18,8 @@ pub enum Done {
         changed: bool,
         /// The clusters it was said to.
         clusters: Vec<ClusterName>,
+        /// What inside it is never banned, and so keeps passing.
+        passing: Vec<Protected>,
     },
     /// The subject is not banned any more.
     Unbanned {
@@ -106,7 +108,10 @@ pub enum Refused {
 impl fmt::Display for Done {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Banned { ban, changed, clusters } => write_banned(f, ban, *changed, clusters),
+            Self::Banned { ban, changed, clusters, passing } => {
+                write_banned(f, ban, *changed, clusters)?;
+                write_exempt(f, passing)
+            }
             Self::Unbanned { subject, was, covered_by, clusters } => {
                 write_unbanned(f, *subject, was.is_some(), covered_by, clusters)
             }
@@ -153,6 +158,22 @@ fn write_banned(f: &mut fmt::Formatter<'_>, ban: &Ban, changed: bool, clusters: 
         f.write_str(", not enforced (mode observe)")?;
     }
     write_clusters(f, clusters)
+}
+
+/// How many exempt nets are named; the others are counted.
+const EXEMPT_NAMED_MAX: usize = 4;
+
+/// Who keeps passing although the ban covers him.
+fn write_exempt(f: &mut fmt::Formatter<'_>, passing: &[Protected]) -> fmt::Result {
+    if passing.is_empty() {
+        return Ok(());
+    }
+    let named = passing.iter().take(EXEMPT_NAMED_MAX).map(|one| alloc::format!("{} ({})", one.net, one.why));
+    write!(f, "; never banned inside it, so it keeps passing: {}", named.collect::<Vec<_>>().join(", "))?;
+    match passing.len().saturating_sub(EXEMPT_NAMED_MAX) {
+        0 => Ok(()),
+        more => write!(f, " and {more} more"),
+    }
 }
 
 fn write_unbanned(

@@ -278,6 +278,8 @@ fn policy(config: &Config) -> Policy {
     Policy {
         mode: config.node.mode.value,
         bans_max: bans.max as usize,
+        bans_v6_max: None,
+        nets_max: Policy::NETS_MAX,
         spoofable_max: config.scan.budget as usize,
         ttl: Ttls {
             trap: bans.ttl_trap,

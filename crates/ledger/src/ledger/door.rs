@@ -4,7 +4,6 @@ use super::{Ledger, View};
 use crate::{
     Cause, Change, ChangeKind, Claim, Entered, Origin, Refusal,
     claim::NOTE_BYTES_MAX,
-    entry::Rank,
     origins::{ORIGINS_MAX, OriginIndex, cut},
     slot::Slot,
 };
@@ -21,23 +20,28 @@ impl Ledger {
     /// A claim of this node whose slot is known is joined to it and never shortens or lowers it. A peer has one word on a
     /// subject: the one it said last, whatever came in first.
     pub fn enter(&mut self, claim: Claim, now: WallTime) -> Entered {
-        match self.try_enter(self.mend(claim), now) {
+        let claim = self.mend(claim);
+        match self.try_enter(claim.clone(), now) {
             Ok(entered) => entered,
             Err(refusal) => {
                 self.refusals.count(&refusal);
+                self.wait(claim, &refusal);
                 Entered::Refused(refusal)
             }
         }
     }
 
-    fn try_enter(&mut self, claim: Claim, now: WallTime) -> Result<Entered, Refusal> {
+    pub(super) fn try_enter(&mut self, claim: Claim, now: WallTime) -> Result<Entered, Refusal> {
         self.check(&claim, now)?;
         let displaced = match self.bans.get(&claim.subject) {
             Some(_) => None,
-            None => self.make_room(&claim)?.map(Box::new),
+            None => self.make_room(&claim, now)?.map(Box::new),
         };
         let subject = claim.subject;
         let before = self.view(&subject);
+        if before.is_none() {
+            self.note_place(subject);
+        }
         let Some(place) = self.put(claim, now)? else { return Ok(Entered::Unchanged) };
         match self.raised(subject, before, place) {
             Some(change) => Ok(Entered::Changed { change: Box::new(change), displaced }),
@@ -72,6 +76,9 @@ impl Ledger {
         if from_peer && self.lifted.covers(&subject, claim.last) {
             return Err(Refusal::Lifted { subject });
         }
+        if subject.prefix_len() == 0 {
+            return Err(Refusal::Everybody { subject });
+        }
         if subject.is_wide() && from_peer {
             return Err(Refusal::WideFromPeer { subject });
         }
@@ -80,6 +87,10 @@ impl Ledger {
         }
         if claim.is_spoofable() && from_peer {
             return Err(Refusal::SpoofableFromPeer { subject });
+        }
+        // Before anything gives way for it.
+        if !self.origins.has_room_for(&claim.origin) {
+            return Err(Refusal::Origins { origins_max: ORIGINS_MAX });
         }
         self.check_budget(claim)
     }
@@ -92,19 +103,6 @@ impl Ledger {
             return Err(Refusal::SpoofableBudget { spoofable_max });
         }
         Ok(())
-    }
-
-    /// In a full table, a proof or an order of this node takes the place of a ban that may give way: forgeable ones
-    /// first, then mesh-only ones, those that end first before the others.
-    fn make_room(&mut self, claim: &Claim) -> Result<Option<Change>, Refusal> {
-        let bans_max = self.policy.bans_max;
-        if self.bans.len() < bans_max {
-            return Ok(None);
-        }
-        let is_own = claim.is_local() && !claim.is_spoofable();
-        let weakest = self.queue.first().filter(|(rank, ..)| is_own && *rank < Rank::Own).map(|(_, _, subject)| *subject);
-        let victim = weakest.ok_or(Refusal::Full { bans_max })?;
-        Ok(self.remove(victim, Cause::Displaced, |_| true))
     }
 
     /// Joins or adds the claim. `None`: everything it says was known. Otherwise its place.

@@ -1,13 +1,7 @@
 //! The ways out: lifted, withdrawn, over, protected.
 
 use super::Ledger;
-use crate::{
-    Cause, Change, Origin, Protected,
-    entry::Rank,
-    origins::{OriginIndex, Origins},
-    protect::NeverBan,
-    slot::Slot,
-};
+use crate::{Cause, Change, Origin, Protected, Refusal, origins::OriginIndex, protect::NeverBan, rank::Queue, slot::Slot};
 use alloc::vec::Vec;
 use honeymesh_types::{ClusterName, Subject, WallTime};
 
@@ -26,13 +20,11 @@ pub enum Whose<'a> {
 }
 
 impl Whose<'_> {
-    fn includes(self, origin: OriginIndex, origins: &Origins) -> bool {
+    fn includes(self, origin: &Origin) -> bool {
         match self {
             Self::Everybodys => true,
-            Self::Peers => origins.origin(origin) != Some(&Origin::Local),
-            Self::Cluster(name) => {
-                matches!(origins.origin(origin), Some(Origin::Peer { cluster, .. }) if cluster == name)
-            }
+            Self::Peers => *origin != Origin::Local,
+            Self::Cluster(name) => matches!(origin, Origin::Peer { cluster, .. } if cluster == name),
         }
     }
 }
@@ -48,6 +40,7 @@ impl Ledger {
             self.lifted.forget_until(now.minus(self.policy.ttl.mesh));
             self.lifted.remember(*subject, before);
         }
+        self.waiting.take_out(subject, |claim| claim.last <= before && whose.includes(&claim.origin));
         let origins = self.origins_of(subject, whose);
         let is_meant = |slot: &Slot| slot.since <= before && origins.contains(&slot.origin);
         let begins_later = |slot: &Slot| is_meant(slot) && slot.last > before;
@@ -61,6 +54,7 @@ impl Ledger {
 
     /// Takes back all claims of one origin on `subject`. `None`: it had none.
     pub fn withdraw(&mut self, subject: &Subject, origin: &Origin) -> Option<Change> {
+        self.waiting.take_out(subject, |claim| claim.origin == *origin);
         let origin = self.origins.find(origin)?;
         self.remove(*subject, Cause::Withdrawn, |slot| slot.origin == origin)
     }
@@ -85,13 +79,11 @@ impl Ledger {
     }
 
     fn next_due(&self) -> Option<(WallTime, Subject)> {
-        let first = Subject::host(core::net::IpAddr::V4(core::net::Ipv4Addr::UNSPECIFIED));
-        let first_of = |rank| self.queue.range((rank, WallTime(0), first)..).next().filter(|(found, ..)| *found == rank);
-        let all = Rank::ALL.into_iter().filter_map(first_of).map(|(_, ends, subject)| (*ends, *subject));
-        all.min().filter(|(ends, _)| *ends != WallTime::MAX)
+        self.queues.iter().flat_map(Queue::next_ends).min().filter(|(ends, _)| *ends != WallTime::MAX)
     }
 
-    /// Replaces the whole never-ban set. Bans that lie inside it now are lifted.
+    /// Replaces the whole never-ban set. Bans that lie inside it now are lifted; what peers say about them waits for the end of
+    /// the protection.
     pub fn protect(&mut self, all: &[Protected]) -> Vec<Change> {
         let never = NeverBan::new(all);
         let inside: Vec<Subject> = never
@@ -99,16 +91,25 @@ impl Ledger {
             .flat_map(|net| self.bans.within(&net).map(|(subject, _)| *subject).collect::<Vec<_>>())
             .collect();
         self.never = never;
+        let (never, waiting) = (&self.never, &mut self.waiting);
+        waiting.unprotect(|subject| never.holds(subject).is_some());
         inside.into_iter().filter_map(|subject| self.lift_protected(subject)).collect()
     }
 
     fn lift_protected(&mut self, subject: Subject) -> Option<Change> {
         let (net, why) = self.never.holds(&subject)?;
-        self.remove(subject, Cause::Protected { net, why }, |_| true)
+        let change = self.remove(subject, Cause::Protected { net, why }, |_| true);
+        let refusal = Refusal::Protected { subject, net, why };
+        change.iter().flat_map(|change| &change.claims).for_each(|claim| self.wait(claim.clone(), &refusal));
+        change
     }
 
     fn origins_of(&self, subject: &Subject, whose: Whose<'_>) -> Vec<OriginIndex> {
         let slots = self.bans.get(subject).map(|entry| entry.slots.as_slice()).unwrap_or_default();
-        slots.iter().map(|slot| slot.origin).filter(|origin| whose.includes(*origin, &self.origins)).collect()
+        slots
+            .iter()
+            .map(|slot| slot.origin)
+            .filter(|origin| self.origins.origin(*origin).is_some_and(|origin| whose.includes(origin)))
+            .collect()
     }
 }

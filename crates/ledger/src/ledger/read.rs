@@ -1,7 +1,7 @@
 //! What can be asked of the ledger.
 
 use super::Ledger;
-use crate::{Claim, Protected, Reach, Refusals, slot::Slot};
+use crate::{Claim, Class, Protected, Reach, Refusals, slot::Slot};
 use alloc::vec::Vec;
 use core::{net::IpAddr, ops::Bound};
 use honeymesh_types::{Ban, Enforcement, Mode, Reasons, Subject};
@@ -22,8 +22,12 @@ pub struct Why {
 pub struct Stats {
     /// Subjects that are banned.
     pub bans: usize,
-    /// The most of them.
+    /// The most of them, prefixes left out.
     pub bans_max: usize,
+    /// Claims that wait for room or for the end of a protection.
+    pub waiting: usize,
+    /// Claims that were forgotten because too many waited.
+    pub forgotten: u64,
     /// How many of them are meant to be in the kernel.
     pub enforced: usize,
     /// How many claims rest on forgeable evidence.
@@ -123,6 +127,12 @@ impl Ledger {
         self.never.holds(subject).map(|(net, why)| Protected { net: net.net(), why })
     }
 
+    /// What inside `subject` is protected, in order: it passes even if `subject` is banned.
+    #[must_use]
+    pub fn protected_within(&self, subject: &Subject) -> Vec<Protected> {
+        self.never.within(subject)
+    }
+
     /// The whole never-ban set, in order.
     pub fn protected(&self) -> impl Iterator<Item = Protected> + '_ {
         self.never.iter()
@@ -137,7 +147,9 @@ impl Ledger {
         by_reason.iter_mut().zip(counts).for_each(|(place, count)| *place = count);
         Stats {
             bans: self.len(),
-            bans_max: self.policy.bans_max,
+            bans_max: self.policy.limit(Class::Hosts4).saturating_add(self.policy.limit(Class::Hosts6)),
+            waiting: self.waiting.len(),
+            forgotten: self.waiting.forgotten(),
             enforced: if observing { 0 } else { self.tally.counting },
             spoofable: self.tally.spoofable,
             spoofable_max: self.policy.spoofable_max,

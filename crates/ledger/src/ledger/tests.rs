@@ -2,11 +2,13 @@
 
 extern crate std;
 
+mod full;
 mod model;
 
 use super::*;
 use crate::{
-    CLAIMS_PEER_MAX, Claim, EXPIRE_BATCH_MAX, Entered, NOTE_BYTES_MAX, Origin, Protected, Protection, Reach, Refusal, Ttls, Whose,
+    CLAIMS_PEER_MAX, Claim, Class, EXPIRE_BATCH_MAX, Entered, NOTE_BYTES_MAX, Origin, Protected, Protection, Reach, Refusal,
+    Ttls, Whose,
 };
 use alloc::{
     format,
@@ -14,7 +16,7 @@ use alloc::{
     vec,
 };
 use core::time::Duration;
-use honeymesh_types::{EventId, Grade, NodeId, Scope, Trust};
+use honeymesh_types::{EventId, Grade, NodeId, Scope, Trust, WallTime};
 
 const NOW: WallTime = WallTime(1_000_000_000_000);
 
@@ -254,7 +256,11 @@ fn what_becomes_protected_is_lifted_and_what_stops_being_so_can_be_banned_again(
 #[test]
 fn wide_prefixes_need_force_and_never_come_from_a_peer() {
     let mut ledger = ledger();
-    for who in ["10.0.0.0/15", "2001::/31", "0.0.0.0/0", "::/0"] {
+    for who in ["0.0.0.0/0", "::/0"] {
+        let forced = Claim { force: true, ..local(who, Reasons::MANUAL, Grade::Operator, 100) };
+        assert!(matches!(refused(ledger.enter(forced, NOW)), Refusal::Everybody { .. }), "{who}");
+    }
+    for who in ["10.0.0.0/15", "2001::/31", "0.0.0.0/1", "8000::/1"] {
         assert!(matches!(refused(ledger.enter(trap(who, 100), NOW)), Refusal::TooWide { .. }), "{who}");
         let forced = Claim { force: true, ..peer(who, 1, Trust::Override, 100) };
         assert!(matches!(refused(ledger.enter(forced, NOW)), Refusal::WideFromPeer { .. }), "{who}");
@@ -293,14 +299,14 @@ fn a_full_table_gives_way_to_a_proof_but_to_nothing_weaker() {
     changed(ledger.enter(peer("203.0.113.1", 1, Trust::Enforce, 10), NOW));
     changed(ledger.enter(forged("203.0.113.2", 50), NOW));
     changed(ledger.enter(trap("203.0.113.3", 5), NOW));
-    assert_eq!(refused(ledger.enter(peer("203.0.113.9", 2, Trust::Override, 100), NOW)), Refusal::Full { bans_max: 3 });
-    assert_eq!(refused(ledger.enter(forged("203.0.113.9", 100), NOW)), Refusal::Full { bans_max: 3 });
+    let full = Refusal::Full { class: Class::Hosts4, max: 3 };
+    assert_eq!(refused(ledger.enter(forged("203.0.113.9", 100), NOW)), full);
     for (who, victim) in [("203.0.113.10", "203.0.113.2/32"), ("203.0.113.11", "203.0.113.1/32")] {
         let Entered::Changed { displaced: Some(displaced), .. } = ledger.enter(trap(who, 100), NOW) else { panic!() };
         assert_eq!((displaced.ban.subject.to_string().as_str(), displaced.cause), (victim, Cause::Displaced));
         assert_eq!(displaced.kind, ChangeKind::Lifted);
     }
-    assert_eq!(refused(ledger.enter(trap("203.0.113.12", 100), NOW)), Refusal::Full { bans_max: 3 });
+    assert_eq!(refused(ledger.enter(trap("203.0.113.12", 100), NOW)), full);
     changed(ledger.enter(forged("203.0.113.10", 100), NOW));
 }
 

@@ -80,7 +80,8 @@ impl Node {
         match change.cause {
             Cause::Ended => "expired".into(),
             Cause::Protected { net, why } => format!("lifted: {net} is {}", why.words()),
-            Cause::Displaced => "lifted: the ban table was full".into(),
+            Cause::Displaced => "gave way: the ban table was full; it comes back when there is room".into(),
+            Cause::Returned => "came back: there is room for it, or its subject is protected no more".into(),
             Cause::Claimed | Cause::Withdrawn => format!("lifted by {}", by.words(&self.name)),
         }
     }
@@ -93,6 +94,9 @@ impl Node {
         };
         let mut event = self.event(kind);
         describe_ban(&change.ban, &mut event);
+        if change.cause == Cause::Returned {
+            event.fields.insert("how".into(), self.how(change, by));
+        }
         if kind != EventKind::Ban {
             event.reasons = change.claims.iter().fold(Reasons::empty(), |all, claim| all | claim.reasons);
             event.fields.insert("how".into(), self.how(change, by));

@@ -51,8 +51,9 @@ impl Node {
             }
         };
         let clusters = if reach == Reach::Mesh { self.spread(subject) } else { Vec::new() };
+        let passing = self.ledger.protected_within(&subject);
         let ban = self.ledger.ban(&subject);
-        ban.map(|ban| Done::Banned { ban, changed, clusters }).ok_or(Refused::NoTime)
+        ban.map(|ban| Done::Banned { ban, changed, clusters, passing }).ok_or(Refused::NoTime)
     }
 
     fn until(&self, lifetime: Lifetime) -> Result<Option<WallTime>, Refused> {

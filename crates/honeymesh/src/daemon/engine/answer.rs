@@ -167,7 +167,7 @@ pub fn done(done: &Done, drops: impl Fn(&Subject) -> u64, asker: &Asker) -> Resu
     let names = |clusters: &[honeymesh_types::ClusterName]| clusters.iter().map(ToString::to_string).collect();
     let mut answer = DoneJson { detail: done.to_string(), changed: true, ..DoneJson::default() };
     match done {
-        Done::Banned { ban, changed, clusters } => {
+        Done::Banned { ban, changed, clusters, .. } => {
             answer.changed = *changed;
             answer.bans = vec![json(ban)];
             answer.clusters = names(clusters);

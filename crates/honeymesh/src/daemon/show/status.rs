@@ -137,6 +137,8 @@ fn more(parts: &Parts<'_>) -> BTreeMap<String, u64> {
         ("oracle_answered", counters.oracle_answered),
         ("events_suppressed", brain.suppressed),
         ("not_restored", brain.not_restored),
+        ("bans_waiting", parts.node.ledger.waiting as u64),
+        ("bans_forgotten", parts.node.ledger.forgotten),
         ("peers_unprotected", brain.peers_unprotected),
         ("records_published", brain.published),
         ("records_refused", brain.records_refused),

@@ -1,9 +1,9 @@
 //! The ledger beside a model that keeps a plain list of claims and computes everything anew.
 
-use super::{NOW, at, peer_origin, subject};
+use super::{NOW, Queue, at, peer_origin, subject};
 use crate::{
-    CORROBORATION_MIN, Cause, Change, ChangeKind, Claim, Entered, Ledger, Origin, Policy, Protected, Protection, Reach, Refusal,
-    Ttls, Whose,
+    CORROBORATION_MIN, Cause, Change, ChangeKind, Claim, Class, Entered, Ledger, Origin, Policy, Protected, Protection, Reach,
+    Refusal, Ttls, Whose,
 };
 use alloc::{
     collections::{BTreeMap, BTreeSet},
@@ -20,7 +20,9 @@ const SUBJECTS: [&str; 8] =
 const NETS: [&str; 5] = ["10.0.0.0/24", "10.0.0.2/32", "192.0.2.0/24", "2001:db8::/32", "198.51.100.0/24"];
 const POLICY: Policy = Policy {
     mode: Mode::Enforce,
-    bans_max: 4,
+    bans_max: 2,
+    bans_v6_max: Some(1),
+    nets_max: 2,
     spoofable_max: 2,
     ttl: Ttls {
         trap: Duration::from_secs(50),
@@ -118,26 +120,26 @@ impl Model {
     /// Makes room; false if nothing gives way.
     fn make_room(&mut self, claim: &Claim) -> bool {
         let subjects = self.subjects();
-        if subjects.contains(&claim.subject) || subjects.len() < POLICY.bans_max {
+        let class = Class::of(&claim.subject);
+        let mates: Vec<&Subject> = subjects.iter().filter(|subject| Class::of(subject) == class).collect();
+        if subjects.contains(&claim.subject) || mates.len() < POLICY.limit(class) {
             return true;
         }
-        let rank = |claim: &Claim| match (claim.is_local(), claim.is_spoofable()) {
-            (false, _) => 1,
-            (true, spoofable) => {
-                if spoofable {
-                    0
-                } else {
-                    2
-                }
-            }
+        let rank = |claim: &Claim| match (claim.is_local(), claim.is_spoofable(), claim.trust) {
+            (false, _, Trust::Observe) => (0, claim.grade),
+            (true, true, _) => (1, claim.grade),
+            (false, _, Trust::Corroborate) => (2, claim.grade),
+            (false, ..) => (3, claim.grade),
+            (true, false, _) => (4, claim.grade),
         };
         let place = |subject: &Subject| {
             let claims = self.of(subject);
             let ends = claims.iter().map(|claim| claim.until.unwrap_or(WallTime::MAX)).min();
             (claims.iter().map(|claim| rank(claim)).max(), ends, *subject)
         };
-        let weakest = subjects.iter().map(place).min().filter(|(weakest, ..)| *weakest < Some(2));
-        let Some((.., victim)) = weakest.filter(|_| claim.is_local() && !claim.is_spoofable()) else { return false };
+        let gives_way = |weakest: Option<(u8, Grade)>| weakest < Some(rank(claim)) && weakest != Some((4, Grade::Operator));
+        let weakest = mates.into_iter().map(place).min().filter(|(weakest, ..)| gives_way(*weakest));
+        let Some((.., victim)) = weakest else { return false };
         self.claims.retain(|claim| claim.subject != victim);
         true
     }
@@ -275,12 +277,13 @@ fn agree_on_counts(ledger: &Ledger, bans: &[Ban]) {
     assert_eq!((stats.bans, stats.origins), (bans.len(), origins.len()));
     assert_eq!(stats.enforced, bans.iter().filter(|ban| ban.enforced).count());
     assert_eq!(stats.spoofable, claims.iter().filter(|claim| claim.is_spoofable()).count());
-    assert!(stats.spoofable <= POLICY.spoofable_max && stats.bans <= POLICY.bans_max);
+    assert!(stats.spoofable <= POLICY.spoofable_max);
     for (reason, count) in stats.by_reason {
         assert_eq!(count, bans.iter().filter(|ban| ban.reasons.contains(reason)).count(), "{reason}");
     }
     assert_eq!(ledger.intent().count(), stats.enforced);
-    assert_eq!(ledger.queue.len(), bans.len());
+    assert_eq!(ledger.queues.iter().map(Queue::len).sum::<usize>(), bans.len());
+    assert!(Class::ALL.into_iter().all(|class| ledger.count(class) <= POLICY.limit(class)));
 }
 
 fn agree_on_covering(ledger: &Ledger, bans: &[Ban]) {
@@ -321,7 +324,7 @@ proptest! {
             .prop_flat_map(|claims| (Just(claims.clone()), Just(claims).prop_shuffle())),
         net in select(&NETS[..]),
     ) {
-        let policy = Policy { bans_max: 1_000, spoofable_max: 1_000, ..POLICY };
+        let policy = Policy { bans_max: 1_000, bans_v6_max: None, nets_max: 1_000, spoofable_max: 1_000, ..POLICY };
         let enter_all = |claims: Vec<Claim>| {
             let mut ledger = Ledger::new(policy);
             ledger.protect(&[Protected { net: net.parse().unwrap(), why: Protection::Own }]);

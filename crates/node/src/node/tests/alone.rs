@@ -2,7 +2,7 @@
 
 use super::*;
 use honeymesh_detect::Spoofable;
-use honeymesh_ledger::Refusal;
+use honeymesh_ledger::{Class, Refusal};
 
 #[test]
 fn a_probe_is_told_and_nothing_more() {
@@ -242,14 +242,16 @@ fn orders_that_would_hurt_are_refused_with_the_mend() {
         reach: Reach::Mesh,
         force,
     };
-    let cases: [(Order, &str); 13] = [
+    let cases: [(Order, &str); 15] = [
         (ban("192.0.2.1", true), "which is a gateway"),
         (ban("192.0.2.10", true), "this node's own address"),
         (ban("127.0.0.1", true), "this node's own address"),
         (ban("192.0.2.53", true), "a resolver"),
         (ban("198.51.100.99", true), "connected operator"),
         (ban("10.1.2.0/24", true), "on the allowlist"),
-        (ban("0.0.0.0/0", false), "add --force"),
+        (ban("12.0.0.0/15", false), "add --force"),
+        (ban("0.0.0.0/0", true), "is everybody, which is never banned"),
+        (ban("::/0", true), "is everybody, which is never banned"),
         (
             Order::Ban {
                 subject: subject(ATTACKER),
@@ -315,9 +317,14 @@ fn a_full_table_gives_way_loudly() {
     let expected =
         ["release 203.0.113.7/32", "enforce 203.0.113.8/32 all", "forget 203.0.113.7/32 scan", "keep 203.0.113.8/32 trap"];
     assert_eq!(words(&out)[..4], expected);
-    assert_eq!(field(events(&out, EventKind::Unban)[0], "how"), "lifted: the ban table was full");
-    let (_, result) = bench.order(ban_order("203.0.113.9"));
-    assert_eq!(result, Err(Refused::Ledger(Refusal::Full { bans_max: 1 })));
+    assert!(field(events(&out, EventKind::Unban)[0], "how").starts_with("gave way: the ban table was full"));
+    let (out, _) = bench.order(ban_order("203.0.113.9"));
+    assert_eq!(words(&out)[..2], ["release 203.0.113.8/32", "enforce 203.0.113.9/32 all"]);
+    let (_, result) = bench.order(ban_order("203.0.113.10"));
+    assert_eq!(result, Err(Refused::Ledger(Refusal::Full { class: Class::Hosts4, max: 1 })));
+    let (out, _) = bench.order(unban_order("203.0.113.9"));
+    assert_eq!(words(&out)[..2], ["release 203.0.113.9/32", "enforce 203.0.113.8/32 all"], "what gave way comes back");
+    assert!(field(events(&out, EventKind::Ban)[0], "how").starts_with("came back"));
 }
 
 #[test]
@@ -335,7 +342,10 @@ fn why_tells_the_whole_chain_or_why_not() {
     bench.feed(scan(ATTACKER, true));
     bench.pass(Ttls::SPOOFABLE_DEFAULT);
     assert_eq!(verdict(&bench, ATTACKER), "not banned: the ban of 203.0.113.7/32 ended (expired)");
-    bench.order(ban_order("192.0.2.0/24")).1.unwrap();
+    let done = bench.order(ban_order("192.0.2.0/24")).1.unwrap();
+    let passing =
+        "; never banned inside it, so it keeps passing: 192.0.2.1/32 (gateway), 192.0.2.10/32 (own), 192.0.2.53/32 (resolver)";
+    assert!(done.to_string().ends_with(passing), "{done}");
     assert_eq!(verdict(&bench, "192.0.2.1"), "passed although a ban covers it: 192.0.2.1/32 is a gateway");
     bench.order(Order::SetMode(Mode::Observe)).1.unwrap();
     assert!(verdict(&bench, "192.0.2.77").starts_with("not dropped (mode observe), else banned as 192.0.2.0/24"));
