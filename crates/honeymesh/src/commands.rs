@@ -5,6 +5,7 @@ mod check;
 mod events;
 mod export;
 mod key_new;
+mod oneself;
 mod orders;
 mod peers;
 mod status;

@@ -142,8 +142,8 @@ fn the_allowlist_and_the_mode_hold_at_once_and_after_a_restart() {
     assert!(net.reaches());
     net.told(&["mode", "enforce"]);
     assert!(!net.reaches(), "enforce drops again");
-    let (code, line) = net.refused(&["mode", "lockdown"]);
-    assert!(code == 1 && line.contains("not available"), "{line}");
+    let (code, line) = net.refused(&["mode", "lockdown", "--confirm-within", "1s"]);
+    assert!(code == 1 && line.contains("within 5s to 1h"), "{line}");
 
     let allowed = net.told(&["allow", "add", "10.77.0.2"]);
     assert!(allowed.contains("1 bans inside it were lifted") || allowed.contains("on the allowlist"), "{allowed}");

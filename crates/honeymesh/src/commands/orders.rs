@@ -1,5 +1,6 @@
 //! Orders: `ban`, `unban`, `allow add`, `allow remove`, `mode`, `key rotate`.
 
+use super::oneself;
 use crate::{
     cli::{AllowNet, Ban, KeyRotate, ModeArgs, Plain, Unban},
     client::{Client, quoted},
@@ -7,12 +8,13 @@ use crate::{
     output,
 };
 use honeymesh_format::{AllowOrderJson, BanOrderJson, DoneJson, KeyRotateJson, ModeJson, json_text, printable};
-use honeymesh_types::Subject;
+use honeymesh_types::{Mode, Subject};
 use hyper::Method;
 use serde::Serialize;
 
 /// `honeymesh ban`.
 pub async fn ban(args: Ban) -> Result<(), Failure> {
+    oneself::spare(&Client::new(&args.plain.socket), args.subject).await?;
     let order =
         BanOrderJson { subject: args.subject.to_string(), ttl: args.ttl, note: args.note, local: args.local, force: args.force };
     order_json(&args.plain, Method::POST, "/api/v1/bans", &order).await
@@ -46,7 +48,14 @@ fn subject(subject: Subject) -> String {
 pub async fn mode(args: ModeArgs) -> Result<(), Failure> {
     let confirm_within = args.confirm_within.map(crate::config::values::short);
     let order = ModeJson { mode: args.mode.to_string(), confirm_within, confirm: args.confirm };
-    order_json(&args.plain, Method::PUT, "/api/v1/mode", &order).await
+    let body = json_text(&order).map_err(|error| Failure::usage(error.to_string()))?;
+    let mut done = send(&args.plain, Method::PUT, "/api/v1/mode", Some(&body)).await?;
+    if args.mode == Mode::Lockdown
+        && let Some(warning) = oneself::stranded(&Client::new(&args.plain.socket)).await?
+    {
+        done.detail = format!("{}; {warning}", done.detail);
+    }
+    tell(&args.plain, done)
 }
 
 /// `honeymesh key rotate`. The daemon reads the file, so its path must mean the same there.

@@ -1,4 +1,9 @@
 //! A network of its own for each test: one namespace with the daemon, one with a stranger, a veth between them.
+#![allow(
+    dead_code,
+    clippy::allow_attributes,
+    reason = "each test file uses its own part, so an expectation would be unfulfilled"
+)]
 
 use std::{
     fs,

@@ -1,0 +1,330 @@
+//! Nobody can lock the operator out, not even the operator; and a lockdown locks everybody else out, for as long as it should.
+#![expect(clippy::panic, clippy::unwrap_used, reason = "a test fails where it stands")]
+
+mod common;
+
+use common::{Daemon, Net, in_namespace, is_root, sh};
+use nix::sys::socket::{
+    AddressFamily, SockFlag, SockType, SockaddrStorage, bind, connect, setsockopt, socket, sockopt::SendTimeout,
+};
+use nix::sys::time::{TimeVal, TimeValLike};
+use std::{
+    fs,
+    io::{Read, Write},
+    net::{SocketAddr, TcpListener, TcpStream},
+    os::fd::AsRawFd,
+    path::PathBuf,
+    process::{Command, Stdio},
+    time::{Duration, Instant},
+};
+
+/// Where the node echoes what it is sent.
+const ECHO4: &str = "10.77.0.1:7778";
+const ECHO6: &str = "[fd77::1]:7778";
+/// Addresses in the stranger's namespace.
+const STRANGER: &str = "10.77.0.2";
+const STRANGER6: &str = "fd77::2";
+const FRIEND: &str = "10.77.0.3";
+const FRIEND6: &str = "fd77::3";
+/// Nobody's at first.
+const OPERATOR: &str = "10.77.0.5";
+
+/// How long a connection may take that gets in.
+const PATIENCE: Duration = Duration::from_millis(900);
+
+/// Waits until `check` finds what it waits for.
+fn eventually<T>(what: &str, mut check: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    loop {
+        if let Some(found) = check() {
+            return found;
+        }
+        assert!(Instant::now() < deadline, "{what} never happened");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// A host with an echo service, a stranger, and a friend beside him.
+fn scene() -> Net {
+    let net = Net::new();
+    let link = format!("s{}", &net.interface[1..]);
+    sh(&format!("ip -n {0} addr add {FRIEND}/24 dev {link}; ip -n {0} addr add {FRIEND6}/64 dev {link} nodad", net.stranger));
+    in_namespace(&net.node, || {
+        let listeners = [ECHO4, ECHO6].map(|at| TcpListener::bind(at).unwrap());
+        for listener in listeners {
+            std::thread::spawn(move || {
+                listener.incoming().flatten().for_each(|stream| drop(std::thread::spawn(|| echo(stream))))
+            });
+        }
+    })
+    .join()
+    .unwrap();
+    net
+}
+
+fn echo(mut stream: TcpStream) {
+    let mut octet = [0];
+    while stream.read_exact(&mut octet).is_ok() && stream.write_all(&octet).is_ok() {}
+}
+
+/// A connection from one of the addresses in the stranger's namespace.
+fn connection(net: &Net, from: &'static str, to: &'static str) -> Option<TcpStream> {
+    let open = move || open(from, to.parse().unwrap(), PATIENCE);
+    in_namespace(&net.stranger, open).join().unwrap().filter(|stream| lives(stream))
+}
+
+fn open(from: &str, to: SocketAddr, patience: Duration) -> Option<TcpStream> {
+    let family = if to.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
+    let socket = socket(family, SockType::Stream, SockFlag::SOCK_CLOEXEC, None).unwrap();
+    setsockopt(&socket, SendTimeout, &TimeVal::milliseconds(i64::try_from(patience.as_millis()).unwrap())).unwrap();
+    bind(socket.as_raw_fd(), &SockaddrStorage::from(SocketAddr::new(from.parse().unwrap(), 0))).unwrap();
+    connect(socket.as_raw_fd(), &SockaddrStorage::from(to)).ok().map(|()| TcpStream::from(socket))
+}
+
+/// A scan with this source.
+fn scan(net: &Net, from: &'static str) {
+    let knock = move |port| drop(open(from, SocketAddr::new("10.77.0.1".parse().unwrap(), port), Duration::from_millis(20)));
+    in_namespace(&net.stranger, move || (1..40).for_each(knock)).join().unwrap();
+}
+
+/// Does it still carry data both ways?
+fn lives(mut stream: &TcpStream) -> bool {
+    stream.set_read_timeout(Some(Duration::from_secs(3))).unwrap();
+    stream.write_all(b"x").is_ok() && stream.read_exact(&mut [0]).is_ok()
+}
+
+fn gets_in(net: &Net, from: &'static str) -> bool {
+    connection(net, from, if from.contains(':') { ECHO6 } else { ECHO4 }).is_some()
+}
+
+/// Can the node itself reach somebody?
+fn gets_out(net: &Net) -> bool {
+    let listener = in_namespace(&net.stranger, || TcpListener::bind((STRANGER, 9_999)).unwrap()).join().unwrap();
+    let reached = in_namespace(&net.node, || {
+        TcpStream::connect_timeout(&SocketAddr::new(STRANGER.parse().unwrap(), 9_999), PATIENCE).is_ok()
+    });
+    let reached = reached.join().unwrap();
+    drop(listener);
+    reached
+}
+
+#[test]
+fn a_lockdown_lets_in_friends_and_what_is_connected_and_rolls_back_by_itself() {
+    if !is_root() {
+        return;
+    }
+    let net = scene();
+    let _daemon = net.start(&net.config(&format!("[allow]\nnets = [\"{FRIEND}\", \"{FRIEND6}\"]")));
+    let standing =
+        [(STRANGER, ECHO4), (STRANGER6, ECHO6)].map(|(from, to)| eventually("a first connection", || connection(&net, from, to)));
+    let began = Instant::now();
+    let told = net.told(&["mode", "lockdown", "--confirm-within", "8s"]);
+    assert!(told.contains("ON TRIAL: enforce comes back in 8s") && told.contains("allowlist 2"), "{told}");
+    assert!(standing.iter().all(lives), "connections that stand go on");
+    assert!(!gets_in(&net, STRANGER) && !gets_in(&net, STRANGER6), "a stranger gets nothing");
+    assert!(gets_in(&net, FRIEND) && gets_in(&net, FRIEND6) && gets_out(&net));
+    let status = net.json(&["status"]);
+    assert_eq!((&status["mode"], &status["lockdown"]["rolls_back_to"]), (&"lockdown".into(), &"enforce".into()));
+    assert!(status["kernel"]["more"]["dropped_lockdown"].as_u64().unwrap() > 1, "{status}");
+    assert!(net.told(&["status"]).contains("lockdown (rolls back in "));
+    assert!(began.elapsed() < Duration::from_secs(8), "this machine is too slow for this test");
+    eventually("the roll-back", || gets_in(&net, STRANGER).then_some(()));
+    assert!(began.elapsed() >= Duration::from_secs(8) && standing.iter().all(lives));
+    assert_eq!(net.json(&["status"])["mode"], "enforce");
+    let (code, line) = net.refused(&["mode", "lockdown", "--confirm"]);
+    assert!(code == 1 && line.contains("no lockdown to confirm"), "{line}");
+    let audits = net.told(&["events", "--kind", "audit"]);
+    assert!(audits.contains("not confirmed in time"), "{audits}");
+}
+
+#[test]
+fn a_trial_ends_on_time_with_the_daemon_killed_and_is_never_taken_up_again() {
+    if !is_root() {
+        return;
+    }
+    let net = scene();
+    let config = net.config("");
+    let daemon = net.start(&config);
+    let began = Instant::now();
+    net.told(&["mode", "lockdown", "--confirm-within", "5s"]);
+    daemon.kill();
+    assert!(!gets_in(&net, STRANGER), "the kernel goes on locking");
+    eventually("the kernel's own end", || gets_in(&net, STRANGER).then_some(()));
+    assert!(began.elapsed() >= Duration::from_secs(5));
+    let daemon = net.start(&config);
+    net.told(&["mode", "lockdown"]);
+    assert!(!gets_in(&net, STRANGER));
+    daemon.kill();
+    let _daemon = net.start(&config);
+    assert_eq!(net.json(&["status"])["mode"], "enforce");
+    assert!(gets_in(&net, STRANGER), "a trial is not restored");
+}
+
+#[test]
+fn a_confirmed_lockdown_holds_over_restarts_until_it_is_left() {
+    if !is_root() {
+        return;
+    }
+    let net = scene();
+    let config = net.config("");
+    let daemon = net.start(&config);
+    net.told(&["mode", "lockdown", "--confirm-within", "5s"]);
+    net.told(&["mode", "lockdown", "--confirm"]);
+    std::thread::sleep(Duration::from_secs(6));
+    assert!(!gets_in(&net, STRANGER), "it rolls back no more");
+    assert!(daemon.stop().0.success() && !gets_in(&net, STRANGER), "nor does it end with the daemon");
+    let _daemon = net.start(&config);
+    let status = net.json(&["status"]);
+    assert_eq!((&status["mode"], &status["lockdown"]["confirmed"]), (&"lockdown".into(), &true.into()));
+    assert!(!gets_in(&net, STRANGER));
+    net.told(&["allow", "add", FRIEND]);
+    assert!(gets_in(&net, FRIEND) && !gets_in(&net, STRANGER), "the allowlist is live");
+    net.told(&["mode", "enforce"]);
+    assert!(gets_in(&net, STRANGER), "leaving is immediate");
+}
+
+/// What the system's record of sessions is for one daemon: a file of ours, in a mount namespace of its own.
+struct Sessions(PathBuf);
+
+impl Sessions {
+    fn none(net: &Net) -> Self {
+        let file = net.dir.path().join("utmp");
+        fs::write(&file, []).unwrap();
+        Self(file)
+    }
+
+    fn start(&self, net: &Net, config: &std::path::Path) -> Daemon {
+        let script = format!(
+            "mount -t tmpfs none /run && ln -s {} /run/utmp && exec {} run --config {}",
+            self.0.display(),
+            env!("CARGO_BIN_EXE_honeymesh"),
+            config.display()
+        );
+        let mut command = Command::new("nsenter");
+        command.arg(format!("--net=/run/netns/{}", net.node)).args(["unshare", "--mount", "bash", "-c", &script]);
+        command.stderr(Stdio::piped()).stdout(Stdio::null()).stdin(Stdio::null());
+        let mut daemon = Daemon::spawn(command);
+        daemon.wait_for("ready");
+        daemon
+    }
+
+    /// As sshd writes it for a session with a terminal; this process stands for the session's.
+    fn log_in(&self, from: &str) {
+        let mut record = vec![0; 384];
+        record[..2].copy_from_slice(&7_i16.to_ne_bytes());
+        record[4..8].copy_from_slice(&std::process::id().to_ne_bytes());
+        record[76..76 + from.len()].copy_from_slice(from.as_bytes());
+        fs::write(&self.0, record).unwrap();
+    }
+
+    fn log_out(&self) {
+        fs::write(&self.0, []).unwrap();
+    }
+}
+
+fn is_protected(net: &Net, net_text: &str, why: &str) -> bool {
+    net.json(&["allow", "list"]).as_array().unwrap().iter().any(|one| one["net"] == net_text && one["why"] == why)
+}
+
+#[test]
+fn nobody_locks_the_operator_out_not_even_the_operator() {
+    if !is_root() {
+        return;
+    }
+    let net = scene();
+    let key = net.dir.path().join("m.key");
+    let made = Command::new(env!("CARGO_BIN_EXE_honeymesh")).args(["key", "new"]).arg(&key).output().unwrap();
+    assert!(made.status.success());
+    let cluster = |join: &str| {
+        let file = key.display();
+        format!("[[cluster]]\nname = \"m\"\njoin = [\"{join}:7946\"]\nkey_file = \"{file}\"\ntrust = \"override\"\n")
+    };
+    let sessions = Sessions::none(&net);
+    let other = net.other_config(&cluster("10.77.0.1"));
+    let config = net.config(&format!("[bans]\nmax = 16\n{}", cluster(STRANGER)));
+    let (_daemon, _other) = (sessions.start(&net, &config), net.start_other(&other));
+    eventually("the members' meeting", || (net.json(&["peers"])[0]["state"] == "alive").then_some(()));
+
+    // The system records a session: from then on it is never banned, in ledger and kernel.
+    let began = Instant::now();
+    sessions.log_in(OPERATOR);
+    eventually("the session's protection", || is_protected(&net, "10.77.0.5/32", "operator").then_some(()));
+    eprintln!("a session was protected after {:?}", began.elapsed());
+
+    // The operator himself.
+    for who in [OPERATOR, "10.77.0.1", "10.77.0.254", "127.0.0.1", "::1", STRANGER] {
+        let (code, line) = net.refused(&["ban", who, "--force"]);
+        assert!(code == 1 && line.contains("is never banned"), "{who}: {line}");
+    }
+    for who in ["0.0.0.0/0", "::/0"] {
+        assert!(net.refused(&["ban", who, "--force"]).1.contains("is everybody"), "{who}");
+    }
+    let told = net.told(&["ban", "10.0.0.0/8", "--force"]);
+    assert!(told.contains("keeps passing: ") && told.contains("10.77.0.5/32 (operator)"), "{told}");
+
+    // A peer whose word overrides, and a flood of bans that fills the table.
+    let ban = |who: &str| {
+        Command::new(env!("CARGO_BIN_EXE_honeymesh"))
+            .args(["ban", who, "--socket"])
+            .arg(net.dir.path().join("other/honeymesh.sock"))
+            .output()
+            .unwrap()
+    };
+    assert!(ban(OPERATOR).status.success(), "nothing protects the operator there");
+    eventually("the peer's word", || (!net.json(&["why", OPERATOR])["records"].as_array().unwrap().is_empty()).then_some(()));
+    (0..24).for_each(|index| assert!(ban(&format!("203.0.113.{index}")).status.success()));
+    eventually("the flood's arrival", || (net.json(&["bans"]).as_array().unwrap().len() == 17).then_some(()));
+    net.told(&["ban", "198.51.100.1"]);
+    assert_eq!(net.json(&["bans", "--subject", OPERATOR]).as_array().unwrap().len(), 1, "only the wide one that covers him");
+    let link = format!("s{}", &net.interface[1..]);
+    sh(&format!("ip -n {0} addr add {OPERATOR}/24 dev {link}; ip -n {0} addr add 10.77.0.4/24 dev {link}", net.stranger));
+    let session = connection(&net, OPERATOR, ECHO4).unwrap();
+    assert!(!gets_in(&net, "10.77.0.4"), "allow beats drop, for nobody else");
+
+    // A scan with the operator's address, forged or not.
+    scan(&net, OPERATOR);
+    assert!(lives(&session) && gets_in(&net, OPERATOR));
+
+    // A lockdown while connected.
+    net.told(&["mode", "lockdown", "--confirm-within", "30s"]);
+    net.told(&["mode", "lockdown", "--confirm"]);
+    net.told(&["unban", "10.0.0.0/8"]);
+    assert!(lives(&session) && gets_in(&net, OPERATOR) && !gets_in(&net, "10.77.0.4"));
+
+    // With the session its protection ends.
+    sessions.log_out();
+    eventually("the end of the protection", || (!is_protected(&net, "10.77.0.5/32", "operator")).then_some(()));
+    assert!(lives(&session) && !gets_in(&net, OPERATOR), "what stands goes on, what is new stays outside");
+}
+
+#[test]
+fn an_order_over_ssh_does_not_ban_the_one_who_gives_it() {
+    if !is_root() {
+        return;
+    }
+    let net = scene();
+    let _daemon = net.start(&net.config(""));
+    let over_ssh = |args: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_honeymesh"));
+        command
+            .args(args)
+            .arg("--socket")
+            .arg(net.socket())
+            .env("SSH_CONNECTION", format!("{FRIEND} 51514 10.77.0.1 22"))
+            .output()
+            .unwrap()
+    };
+    for who in [FRIEND, "10.77.0.0/24"] {
+        let output = over_ssh(&["ban", who]);
+        let line = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.code() == Some(1) && line.contains("you are connected from 10.77.0.3"), "{who}: {line}");
+    }
+    assert!(over_ssh(&["ban", "10.77.0.9"]).status.success());
+    let locked = String::from_utf8(over_ssh(&["mode", "lockdown"]).stdout).unwrap();
+    assert!(locked.contains("your address 10.77.0.3 is not on the never-ban set"), "{locked}");
+    net.told(&["mode", "enforce"]);
+    net.told(&["allow", "add", FRIEND]);
+    assert!(over_ssh(&["ban", "10.77.0.0/24"]).status.success() && gets_in(&net, FRIEND));
+    let locked = String::from_utf8(over_ssh(&["mode", "lockdown"]).stdout).unwrap();
+    assert!(!locked.contains("WARNING"), "{locked}");
+}
