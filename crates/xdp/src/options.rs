@@ -62,7 +62,13 @@ impl Options {
     /// How many exact IPv6 bans the kernel holds.
     #[must_use]
     pub fn v6_bans(&self) -> u32 {
-        self.max_v6.unwrap_or_else(|| (self.max_bans / 4).max(V6_BANS_MIN)).min(self.max_bans)
+        Self::v6_bans_of(self.max_bans, self.max_v6)
+    }
+
+    /// How many exact IPv6 bans a kernel holds with these two options.
+    #[must_use]
+    pub fn v6_bans_of(max_bans: u32, max_v6: Option<u32>) -> u32 {
+        max_v6.unwrap_or_else(|| (max_bans / 4).max(V6_BANS_MIN)).min(max_bans)
     }
 }
 

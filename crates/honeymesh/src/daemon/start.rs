@@ -278,7 +278,7 @@ fn policy(config: &Config) -> Policy {
     Policy {
         mode: config.node.mode.value,
         bans_max: bans.max as usize,
-        bans_v6_max: None,
+        bans_v6_max: Some(honeymesh_xdp::Options::v6_bans_of(bans.max, bans.max_v6) as usize),
         nets_max: Policy::NETS_MAX,
         spoofable_max: config.scan.budget as usize,
         ttl: Ttls {
