@@ -1,6 +1,6 @@
 //! Makes the two lists into seccomp filters and binds every thread to them.
 
-use crate::{Error, syscalls};
+use crate::{Error, Role, syscalls};
 use libc::c_long;
 use seccompiler::{
     BackendError, BpfProgram, SeccompAction, SeccompCmpArgLen::Dword, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
@@ -12,9 +12,9 @@ type Rules = BTreeMap<c_long, Vec<SeccompRule>>;
 
 /// Binds every thread. The list of refusals comes last, because the filter that was installed last decides between
 /// two error numbers.
-pub(crate) fn install() -> Result<(), Error> {
-    let allowed = program(allowed(), Reading::Allowed)?;
-    let refused = program(refused().map_err(seccompiler::Error::from)?, Reading::Refused)?;
+pub(crate) fn install(role: Role) -> Result<(), Error> {
+    let allowed = program(allowed(role), Reading::Allowed)?;
+    let refused = program(refused(role).map_err(seccompiler::Error::from)?, Reading::Refused)?;
     apply_filter_all_threads(&allowed)?;
     apply_filter_all_threads(&refused)?;
     Ok(())
@@ -40,15 +40,16 @@ fn number(errno: i32) -> u32 {
 }
 
 /// Whatever is allowed here may still be refused by its arguments below.
-fn allowed() -> Rules {
-    let calls = syscalls::ALLOWED.iter().flat_map(|(_, calls)| calls.iter());
+fn allowed(role: Role) -> Rules {
+    let calls = syscalls::allowed(role).iter().flat_map(|(_, calls)| calls.iter());
     calls.map(|call| (*call, Vec::new())).collect()
 }
 
-fn refused() -> Result<Rules, BackendError> {
+fn refused(role: Role) -> Result<Rules, BackendError> {
     let calls = syscalls::REFUSED.iter().flat_map(|(_, calls)| calls.iter());
     let mut rules: Rules = calls.map(|call| (*call, Vec::new())).collect();
-    for (call, reasons) in by_argument() {
+    let allowed = allowed(role);
+    for (call, reasons) in by_argument(role).into_iter().filter(|(call, _)| allowed.contains_key(call)) {
         let made: Result<Vec<_>, _> = reasons.into_iter().map(|reason| SeccompRule::new(reason?)).collect();
         rules.insert(call, made?);
     }
@@ -59,13 +60,13 @@ fn refused() -> Result<Rules, BackendError> {
 type Reason = Result<Vec<SeccompCondition>, BackendError>;
 
 /// Calls that are refused for some of their arguments: one reason is enough.
-fn by_argument() -> Vec<(c_long, Vec<Reason>)> {
+fn by_argument(role: Role) -> Vec<(c_long, Vec<Reason>)> {
     let write_and_run = libc::PROT_WRITE | libc::PROT_EXEC;
     vec![
         (libc::SYS_socket, sockets()),
         (libc::SYS_socketpair, vec![none_of(0, &[libc::AF_UNIX])]),
         (libc::SYS_setsockopt, socket_filters()),
-        (libc::SYS_bpf, vec![none_of(0, syscalls::BPF_COMMANDS)]),
+        (libc::SYS_bpf, vec![none_of(0, syscalls::bpf_commands(role))]),
         (libc::SYS_prctl, vec![none_of(0, syscalls::PRCTL_OPTIONS)]),
         (libc::SYS_ioctl, vec![no_request_of(1, syscalls::IOCTL_REQUESTS)]),
         (libc::SYS_clone, clones()),
@@ -142,21 +143,35 @@ mod tests {
     use super::*;
     use std::collections::BTreeSet;
 
+    const ROLES: [Role; 2] = [Role::Node, Role::Keeper];
+
+    #[test]
+    fn the_keeper_may_call_nothing_that_the_node_may_not_and_shares_no_power_over_maps() {
+        let (node, keeper) = (allowed(Role::Node), allowed(Role::Keeper));
+        assert!(keeper.keys().all(|call| node.contains_key(call)) && keeper.len() * 3 < node.len(), "{}", keeper.len());
+        let (node, keeper) = (syscalls::bpf_commands(Role::Node), syscalls::bpf_commands(Role::Keeper));
+        let shared: Vec<_> = node.iter().filter(|command| keeper.contains(command)).collect();
+        assert_eq!(shared, [&15], "only OBJ_GET_INFO_BY_FD");
+    }
+
     #[test]
     fn no_call_is_on_both_lists_or_twice_on_one() {
-        let mut seen = BTreeSet::new();
-        for (why, calls) in syscalls::ALLOWED.iter().chain(syscalls::REFUSED) {
-            assert!(!why.is_empty() && !calls.is_empty());
-            for call in *calls {
-                assert!(seen.insert(*call), "{call}: {why}");
+        let mut seen: BTreeSet<c_long> = BTreeSet::new();
+        for role in ROLES {
+            seen.clear();
+            for (why, calls) in syscalls::allowed(role).iter().chain(syscalls::REFUSED) {
+                assert!(!why.is_empty() && !calls.is_empty());
+                for call in *calls {
+                    assert!(seen.insert(*call), "{role:?}: {call}: {why}");
+                }
             }
         }
     }
 
     #[test]
     fn what_is_refused_by_argument_is_allowed_otherwise() {
-        let allowed = allowed();
-        for (call, reasons) in by_argument() {
+        let allowed = allowed(Role::Node);
+        for (call, reasons) in by_argument(Role::Node) {
             assert!(allowed.contains_key(&call), "{call} would be refused whatever its arguments are");
             assert!(!reasons.is_empty());
         }
@@ -164,8 +179,8 @@ mod tests {
 
     #[test]
     fn both_programs_fit_into_the_kernels_limit() {
-        let allowed = program(allowed(), Reading::Allowed).unwrap();
-        let refused = program(refused().unwrap(), Reading::Refused).unwrap();
+        let allowed = program(allowed(Role::Node), Reading::Allowed).unwrap();
+        let refused = program(refused(Role::Node).unwrap(), Reading::Refused).unwrap();
         assert!(allowed.len() + refused.len() < 4_096, "{} + {}", allowed.len(), refused.len());
     }
 }

@@ -35,6 +35,9 @@ pub use report::Report;
 pub enum Role {
     /// The whole daemon after its start: traps, mesh, store, API and the kernel's maps.
     Node,
+    /// The process that keeps the kernel program on its interfaces: links, a netlink socket and one other, no maps. No
+    /// stranger's byte reaches it, so that it may do what the node may not.
+    Keeper,
 }
 
 /// Gives up everything that `role` does not need, in every thread of the process, for ever.
@@ -81,11 +84,10 @@ impl Sandbox {
     /// What could not be given up, or what the kernel says still holds. What was given up before stays given up, so
     /// the caller must end.
     pub fn confine(self) -> Result<Report, Error> {
-        let Role::Node = self.role;
         let (restriction, rules) = files::prepare(self.files.as_ref())?;
         no_core_dumps()?;
         threads::everywhere(self.keep, rules.as_ref())?;
-        filter::install()?;
+        filter::install(self.role)?;
         let report = Report::read(restriction)?;
         if report.capabilities & !self.keep != 0 || !report.no_new_privileges || !report.seccomp {
             return Err(Error::Unproved(report));

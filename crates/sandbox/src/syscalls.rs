@@ -1,5 +1,8 @@
 //! The lists: what a confined process may ask the kernel for, what it may not, and why.
 
+mod keeper;
+
+use crate::Role;
 use libc::{
     SYS_accept4, SYS_acct, SYS_add_key, SYS_adjtimex, SYS_bind, SYS_bpf, SYS_brk, SYS_capget, SYS_capset, SYS_chdir, SYS_chroot,
     SYS_clock_adjtime, SYS_clock_getres, SYS_clock_gettime, SYS_clock_nanosleep, SYS_clock_settime, SYS_clone, SYS_close,
@@ -34,7 +37,23 @@ use libc::{
 type List = &'static [(&'static str, &'static [c_long])];
 
 /// What may be called. Everything else is not there (`ENOSYS`).
-pub(crate) const ALLOWED: List = &[
+pub(crate) const fn allowed(role: Role) -> List {
+    match role {
+        Role::Node => NODE,
+        Role::Keeper => keeper::ALLOWED,
+    }
+}
+
+/// What may be done with BPF.
+pub(crate) const fn bpf_commands(role: Role) -> &'static [i32] {
+    match role {
+        Role::Node => BPF_COMMANDS,
+        Role::Keeper => keeper::BPF_COMMANDS,
+    }
+}
+
+/// What the whole daemon may call.
+const NODE: List = &[
     (
         "move bytes through descriptors that are open",
         &[
@@ -365,8 +384,9 @@ pub(crate) const REFUSED: List = &[
     ),
 ];
 
-/// What may be done with BPF: read and write maps that are open. No load, no attach, no new map, nothing from a pin.
-pub(crate) const BPF_COMMANDS: &[i32] = &[
+/// What the daemon may do with BPF: read and write maps that are open. No load, no attach, no new map, nothing from a pin, and
+/// no test run of a program: that call can also put frames onto the wire.
+const BPF_COMMANDS: &[i32] = &[
     1,  // MAP_LOOKUP_ELEM
     2,  // MAP_UPDATE_ELEM
     3,  // MAP_DELETE_ELEM

@@ -184,7 +184,7 @@ impl Map {
     }
 
     /// Update, look up, walk, describe and delete.
-    fn works(&self) -> Outcome {
+    pub fn works(&self) -> Outcome {
         let (key, mut value, mut next) = (KEY, [9_u8; 4], [0_u8; 4]);
         self.command(2, &key, Some(&mut value))?;
         let mut found = [0_u8; 4];

@@ -70,6 +70,7 @@ fn child() {
         Ok("blocked") => blocked(),
         Ok("keep") => keep(),
         Ok("power") => power(),
+        Ok("keeper") => keeper(),
         _ => eprintln!("SKIPPED: not started by a test"),
     }
 }
@@ -204,6 +205,36 @@ fn power() {
     print("end", "ok");
 }
 
+/// A process of its own, of one thread, with a socket that was open before and a directory to remove files from.
+fn keeper() {
+    // SAFETY: the child only runs what this test has written, and ends without going back into the harness.
+    if let nix::unistd::ForkResult::Parent { child } = unsafe { nix::unistd::fork() }.unwrap() {
+        nix::sys::wait::waitpid(child, None).unwrap();
+        return;
+    }
+    let map = duties::Map::create();
+    let (pin, other) = (directory().join("pins/7_native"), directory().join("other"));
+    fs::create_dir(directory().join("pins")).unwrap();
+    for file in [&pin, &other] {
+        fs::write(file, "x").unwrap();
+    }
+    let (one, two) = std::os::unix::net::UnixDatagram::pair().unwrap();
+    let files = Files { read: vec!["/proc/self".into()], write: vec![directory().join("pins")] };
+    let report = Sandbox::of(Role::Keeper).files(files).confine().unwrap();
+    print("capabilities", &format!("{:x} {:x}", report.capabilities, report.bounding));
+    let errno = |error: std::io::Error| nix::errno::Errno::from_raw(error.raw_os_error().unwrap_or(0));
+    print_outcome("say", one.send(b"x").and_then(|_| two.recv(&mut [0; 1])).map(drop).map_err(errno));
+    print_outcome("remove_pin", fs::remove_file(pin).map_err(errno));
+    print_outcome("remove_other", fs::remove_file(other).map_err(errno));
+    print_outcome("write_pin", fs::write(directory().join("pins/8_native"), "x").map_err(errno));
+    thread::sleep(Duration::from_millis(1));
+    print_outcome("bpf_map", map.map_or(Err(nix::errno::Errno::ENODEV), |map| map.works()));
+    attacks::on_keeper(|name, outcome| print_outcome(&format!("attack_{name}"), outcome));
+    print("end", "ok");
+    // SAFETY: ends the process at once; nothing of it is needed any more.
+    unsafe { libc::_exit(0) };
+}
+
 fn caps() -> impl Iterator<Item = Capability> {
     use Capability::*;
     [
@@ -324,4 +355,27 @@ fn the_filter_refuses_the_same_to_a_process_with_every_capability() {
     expect_all(&results, attacks::REFUSED, "EPERM");
     expect_all(&results, attacks::ABSENT, "ENOSYS");
     expect_all(&results, &["low_port"], "ok");
+}
+
+#[test]
+fn a_keeper_may_attach_and_speak_and_nothing_else() {
+    if !is_root() {
+        return;
+    }
+    let mut results = play("keeper");
+    expect_all(&results, &["capabilities"], "0 0");
+    expect_all(&results, &["say", "remove_pin"], "ok");
+    expect_all(&results, &["bpf_map"], "EPERM");
+    if results["remove_other"] == "ok" {
+        eprintln!("SKIPPED: the keeper's files: this kernel has no Landlock");
+    } else {
+        expect_all(&results, &["remove_other"], "EACCES");
+    }
+    // Allowed: the kernel looks at the descriptor, and there is none.
+    assert!(["EBADF", "EINVAL"].contains(&results.remove("attack_link_create").unwrap().as_str()));
+    let attacks: Vec<_> = results.iter().filter(|(name, _)| name.starts_with("attack_")).collect();
+    assert!(attacks.len() > 40, "{}", attacks.len());
+    for (name, outcome) in attacks {
+        assert!(["EPERM", "ENOSYS"].contains(&outcome.as_str()), "{name}: {outcome}");
+    }
 }
