@@ -1,7 +1,7 @@
 //! The program onto the interfaces, through links that outlive it.
 
 use crate::{
-    Attach, AttachMode, Error, InterfaceStatus, OnExit, Options, bpf,
+    Attach, AttachMode, Error, Occupant, OnExit, Options, bpf,
     pins::{self, LinkPin, Pins},
     system::{self, Interface},
 };
@@ -19,14 +19,26 @@ pub(crate) struct Link {
 }
 
 impl Link {
-    pub(crate) fn status(&self) -> InterfaceStatus {
-        let Interface { name, index } = self.interface.clone();
-        InterfaceStatus { name, index, mode: self.mode, attached: self.is_attached() }
+    /// A link that was handed over.
+    pub(crate) const fn of(interface: Interface, mode: AttachMode, fd: OwnedFd) -> Self {
+        Self { interface, mode, fd }
+    }
+
+    pub(crate) const fn interface(&self) -> &Interface {
+        &self.interface
+    }
+
+    pub(crate) const fn mode(&self) -> AttachMode {
+        self.mode
+    }
+
+    pub(crate) fn fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
     }
 
     /// The kernel takes a link off when its interface goes.
     pub(crate) fn is_attached(&self) -> bool {
-        bpf::link_interface(&self.fd).is_ok_and(|index| index == self.interface.index)
+        bpf::link_interface(self.fd()).is_ok_and(|index| index == self.interface.index)
     }
 
     pub(crate) fn name(&self) -> &str {
@@ -120,31 +132,39 @@ fn take_off(pin: &LinkPin) -> Result<(), Error> {
 }
 
 fn attach(program: BorrowedFd<'_>, interface: &Interface, wanted: Attach) -> Result<Link, Error> {
-    let link = |mode, flags| match bpf::link_create(program, interface.index, flags) {
-        Ok(fd) => Ok(Link { interface: interface.clone(), mode, fd }),
-        Err(error) => Err(error),
+    put(program, interface, wanted).map_err(|source| match failure(interface, source) {
+        Error::Attach { interface, source } if wanted == Attach::Native => Error::NotNative { interface, source },
+        other => other,
+    })
+}
+
+/// Puts the program on an interface that is free.
+pub(crate) fn put(program: BorrowedFd<'_>, interface: &Interface, wanted: Attach) -> io::Result<Link> {
+    let link = |mode, flags| {
+        let fd = bpf::link_create(program, interface.index, flags)?;
+        Ok(Link { interface: interface.clone(), mode, fd })
     };
     let native = || link(AttachMode::Native, bpf::MODE_NATIVE);
     let generic = || link(AttachMode::Generic, bpf::MODE_GENERIC);
     match wanted {
-        Attach::Native => native().map_err(|source| match failure(interface, source) {
-            Error::Attach { interface, source } => Error::NotNative { interface, source },
-            other => other,
-        }),
-        Attach::Generic => generic().map_err(|source| failure(interface, source)),
-        Attach::Auto => match native().map_err(|source| failure(interface, source)) {
-            Err(Error::Attach { source, .. }) => {
-                tracing::debug!(interface = interface.name, %source, "no native XDP, so generic");
-                generic().map_err(|source| failure(interface, source))
+        Attach::Native => native(),
+        Attach::Generic => generic(),
+        Attach::Auto => native().or_else(|error| match error.raw_os_error() {
+            Some(libc::EBUSY | libc::EEXIST) => Err(error),
+            denied if system::is_denied(denied) => Err(error),
+            _ => {
+                tracing::debug!(interface = interface.name, %error, "no native XDP, so generic");
+                generic()
             }
-            other => other,
-        },
+        }),
     }
 }
 
 fn failure(interface: &Interface, source: io::Error) -> Error {
     match source.raw_os_error() {
-        Some(libc::EBUSY | libc::EEXIST) => Error::Occupied { interface: interface.name.clone() },
+        Some(libc::EBUSY | libc::EEXIST) => {
+            Error::Occupied { interface: interface.name.clone(), by: Occupant::of(&interface.name) }
+        }
         denied if system::is_denied(denied) => Error::Privilege { doing: format!("attach to {}", interface.name) },
         _ => Error::Attach { interface: interface.name.clone(), source },
     }

@@ -5,7 +5,7 @@ use std::{
     ffi::CString,
     io,
     os::{
-        fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd},
+        fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd},
         unix::ffi::OsStrExt,
     },
     path::Path,
@@ -15,6 +15,7 @@ const PROG_LOAD: i64 = 5;
 const OBJ_PIN: i64 = 6;
 const OBJ_GET: i64 = 7;
 const PROG_TEST_RUN: i64 = 10;
+const PROG_GET_FD_BY_ID: i64 = 13;
 const OBJ_GET_INFO_BY_FD: i64 = 15;
 const LINK_CREATE: i64 = 28;
 const LINK_UPDATE: i64 = 29;
@@ -33,6 +34,8 @@ pub(crate) const MODE_GENERIC: u32 = 1 << 1;
 pub(crate) const MODE_NATIVE: u32 = 1 << 2;
 /// Room for `union bpf_attr` and `struct bpf_link_info` as far as they are used here; the rest is zero.
 const ROOM: usize = 64;
+/// `struct bpf_prog_info` as far as it is used here: up to and with the name.
+const PROGRAM_ROOM: usize = 80;
 
 /// The start of `union bpf_attr`, field by field, zero behind.
 #[repr(C, align(8))]
@@ -117,15 +120,44 @@ pub(crate) fn get(path: &Path) -> io::Result<OwnedFd> {
 }
 
 /// The interface that an XDP link is attached to; 0 if it has come off.
-pub(crate) fn link_interface(link: &OwnedFd) -> io::Result<u32> {
+pub(crate) fn link_interface(link: BorrowedFd<'_>) -> io::Result<u32> {
     // `struct bpf_link_info`: type, id, prog_id, padding, then for XDP the interface.
     let mut info = Attr::new(&[]);
     let len = u32::try_from(ROOM).unwrap_or(0);
-    let mut attr = Attr::new(&[&descriptor(link.as_fd()), &number(len), &address(info.0.as_mut_ptr())]);
+    let mut attr = Attr::new(&[&descriptor(link), &number(len), &address(info.0.as_mut_ptr())]);
     // SAFETY: the info lives through the call and is as long as stated.
     unsafe { bpf(OBJ_GET_INFO_BY_FD, &mut attr) }?;
     let [.., a, b, c, d] = info.0.first_chunk::<20>().copied().unwrap_or_default();
     Ok(u32::from_ne_bytes([a, b, c, d]))
+}
+
+/// What the kernel knows of a program.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ProgramInfo {
+    pub(crate) id: u32,
+    /// At most 15 characters.
+    pub(crate) name: String,
+}
+
+/// Asks about a program.
+pub(crate) fn program_info(program: BorrowedFd<'_>) -> io::Result<ProgramInfo> {
+    // `struct bpf_prog_info`: type, id, tag, lengths and addresses of code that are not asked for, ..., name.
+    let mut info = [0_u64; PROGRAM_ROOM / 8];
+    let len = u32::try_from(PROGRAM_ROOM).unwrap_or(0);
+    let mut attr = Attr::new(&[&descriptor(program), &number(len), &address(info.as_mut_ptr())]);
+    // SAFETY: the info lives through the call and is as long as stated; all its addresses and lengths are zero.
+    unsafe { bpf(OBJ_GET_INFO_BY_FD, &mut attr) }?;
+    let octets: Vec<u8> = info.iter().flat_map(|word| word.to_ne_bytes()).collect();
+    let id = octets.get(4..8).and_then(|id| id.try_into().ok()).map_or(0, u32::from_ne_bytes);
+    let name = octets.get(64..).unwrap_or_default().split(|octet| *octet == 0).next().unwrap_or_default();
+    Ok(ProgramInfo { id, name: String::from_utf8_lossy(name).into_owned() })
+}
+
+/// Opens a program by its number. Needs `CAP_SYS_ADMIN`.
+pub(crate) fn program_by_id(id: u32) -> io::Result<OwnedFd> {
+    let mut attr = Attr::new(&[&number(id)]);
+    // SAFETY: no addresses inside.
+    unsafe { bpf(PROG_GET_FD_BY_ID, &mut attr) }.map(owned)
 }
 
 /// A program that answers with 32 bits of the kernel's jiffies, from bit `shift` on.
@@ -143,8 +175,12 @@ pub(crate) fn load_jiffies(shift: u32) -> io::Result<OwnedFd> {
 
 /// Runs an XDP program once, on a frame of zeros. What it answers.
 pub(crate) fn run(program: BorrowedFd<'_>) -> io::Result<u32> {
-    let frame = [0_u8; FRAME_LEN_MIN];
-    let len = u32::try_from(FRAME_LEN_MIN).unwrap_or(0);
+    test_run(program, &[0; FRAME_LEN_MIN])
+}
+
+/// Runs an XDP program once on a frame that is on no wire. What it answers.
+pub(crate) fn test_run(program: BorrowedFd<'_>, frame: &[u8]) -> io::Result<u32> {
+    let len = u32::try_from(frame.len()).map_err(io::Error::other)?;
     let none = number(0);
     let mut attr = Attr::new(&[&descriptor(program), &none, &number(len), &none, &address(frame.as_ptr())]);
     // SAFETY: the frame lives through the call and is as long as stated; nothing is copied out.

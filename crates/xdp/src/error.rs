@@ -32,11 +32,14 @@ pub enum Error {
     },
     /// Another XDP program holds the interface.
     #[error(
-        "another XDP program is attached to `{interface}`; see it with `ip link show dev {interface}` and detach it with `ip link set dev {interface} xdp off`, or leave the interface out of [xdp] interfaces"
+        "another XDP program is attached to `{interface}`: {by}; {}, or leave the interface out of [xdp] interfaces",
+        by.mend(interface)
     )]
     Occupied {
         /// The interface.
         interface: String,
+        /// The program.
+        by: crate::Occupant,
     },
     /// The driver cannot run XDP and the operator insisted on it.
     #[error("the driver of `{interface}` cannot run XDP natively ({source}); set [xdp] attach = \"auto\" or \"generic\"")]
@@ -63,10 +66,12 @@ pub enum Error {
         source: io::Error,
     },
     /// Another process works with the same pins.
-    #[error("another honeymesh already uses {}; stop it first, or choose another directory", path.display())]
+    #[error("another honeymesh already uses {}{by}; stop it first, or choose another directory", path.display())]
     InUse {
         /// The pin directory.
         path: PathBuf,
+        /// Who, in words that begin with a blank; empty if that cannot be told.
+        by: String,
     },
     /// A table is full; the ban was not entered.
     #[error("the kernel's table of {table} is full at {limit} entries; {mend}")]
@@ -99,6 +104,9 @@ pub enum Error {
         /// What the kernel said.
         source: io::Error,
     },
+    /// The keeper cannot work. The program and its tables are as they were.
+    #[error("no keeper for the interfaces: {0}")]
+    Keeper(String),
     /// A table could not be read or written. With more than one entry to change, some may have been changed.
     #[error("cannot {doing} the kernel's table of {table}: {source}")]
     Table {

@@ -1,14 +1,17 @@
 //! The one owner of the kernel's tables and links.
 
 mod lockdown;
+mod keeping;
 
 use crate::{
-    Auditor, Counters, Drift, Error, InterfaceStatus, Knocks, Options, TestVerdict,
+    Auditor, Counters, Drift, Error, Knocks, Lookout, Options, TestVerdict,
     attach::Link,
+    bpf,
     compare::{self, Plan},
     deadline,
-    load::{LOCAL_MAX, NETS_MAX},
+    load::{self, LOCAL_MAX, NETS_MAX},
     pins::Pins,
+    probe::{self, Tally},
     report::Fill,
     spot::{Spot, Table},
     start::{self, Parts, Pending},
@@ -23,7 +26,7 @@ use aya::{
 use honeymesh_types::{Enforcement, MonoTime, Now, Subject};
 use honeymesh_xdp_abi::{AddressKey, BanEntry, Gates, NetKey4, NetKey6, Settings, table};
 use ipnet::IpNet;
-use std::{collections::BTreeSet, fmt, net::IpAddr, time::Duration};
+use std::{cell::RefCell, collections::BTreeSet, fmt, net::IpAddr, os::fd::AsFd, time::Duration};
 
 /// `XDP_DROP`.
 const XDP_DROP: u32 = 1;
@@ -46,6 +49,10 @@ pub struct Kernel {
     auditor: Option<Auditor>,
     /// Until it is attached.
     pending: Option<Pending>,
+    lookout: RefCell<Lookout>,
+    is_probing: bool,
+    is_probe_allowed: bool,
+    tally: Tally,
 }
 
 impl Kernel {
@@ -74,6 +81,7 @@ impl Kernel {
     pub fn prepare(options: &Options) -> Result<(Self, Knocks), Error> {
         let (parts, knocks) = start::prepare(options)?;
         let Parts { object, tables, settings, auditor, pending } = parts;
+        let lookout = RefCell::new(lookout(&object, options)?);
         let kernel = Self {
             object,
             tables,
@@ -84,6 +92,10 @@ impl Kernel {
             room_made: None,
             auditor: Some(auditor),
             pending: Some(pending),
+            lookout,
+            is_probing: false,
+            is_probe_allowed: false,
+            tally: Tally::default(),
         };
         Ok((kernel, knocks))
     }
@@ -110,6 +122,9 @@ impl Kernel {
     /// # Errors
     /// [`Error::Full`] and nothing changed, or [`Error::Table`].
     pub fn raise(&mut self, what: &Enforcement, now: Now) -> Result<(), Error> {
+        if self.is_probes(&what.subject) {
+            return Ok(());
+        }
         if !deadline::is_ahead(what.until, now) {
             return self.lift(&what.subject).map(|_| ());
         }
@@ -161,12 +176,20 @@ impl Kernel {
     /// # Errors
     /// [`Error::Table`].
     pub fn lift(&mut self, subject: &Subject) -> Result<bool, Error> {
+        if self.is_probes(subject) {
+            return Ok(false);
+        }
         let held = self.held(subject)?;
         for (spot, _) in &held {
             self.tables.remove(spot)?;
         }
         self.open_gates()?;
         Ok(!held.is_empty())
+    }
+
+    /// What is banned for the probe stays as it is, whoever wants it otherwise.
+    fn is_probes(&self, subject: &Subject) -> bool {
+        self.is_probing && probe::banned().contains(subject)
     }
 
     /// The entries that stand for `subject`.
@@ -199,8 +222,8 @@ impl Kernel {
     /// [`Error::Full`] (more than 65,536 prefixes of one family) or [`Error::Table`].
     pub fn set_allow(&mut self, nets: &[IpNet]) -> Result<(), Error> {
         let (mut nets4, mut nets6) = (Vec::new(), Vec::new());
-        for net in nets {
-            match Subject::new(*net).net() {
+        for net in self.with_probe(nets) {
+            match Subject::new(net).net() {
                 IpNet::V4(net) => nets4.push(NetKey4::new(net.network().to_bits(), net.prefix_len().into())),
                 IpNet::V6(net) => nets6.push(NetKey6::new(net.network().to_bits(), net.prefix_len().into())),
             }
@@ -245,6 +268,7 @@ impl Kernel {
         self.open_gates()?;
         self.tables.restore_headers();
         self.tables.set_settings(self.settings)?;
+        self.guard_probe()?;
         self.sweep(now)?;
         carried.map(|()| plan.drift)
     }
@@ -255,6 +279,9 @@ impl Kernel {
     /// # Errors
     /// [`Error::Full`] or [`Error::Table`]; part of the difference may have been mended.
     pub fn mend(&mut self, subject: &Subject, what: Option<&Enforcement>, now: Now) -> Result<Drift, Error> {
+        if self.is_probes(subject) {
+            return Ok(Drift::default());
+        }
         let (home, clock) = (Spot::home(subject), self.tables.clock());
         let mut drift = Drift::default();
         let what = what.filter(|what| deadline::is_ahead(what.until, now));
@@ -276,18 +303,19 @@ impl Kernel {
         Ok(drift)
     }
 
-    /// Checks what is not about single bans, in no time: [`Drift::detached`] and [`Drift::settings_changed`]. Settings that
-    /// somebody else changed are said again.
+    /// Checks what is not about single bans, in no time: [`Drift::detached`], [`Drift::settings_changed`], and the ban that the
+    /// self-probe needs. Settings that somebody else changed are said again, and a probe's ban that is gone is entered again.
     ///
     /// # Errors
-    /// [`Error::Table`].
+    /// [`Error::Table`] or [`Error::Full`].
     pub fn guard(&mut self) -> Result<Drift, Error> {
-        let drift = Drift { detached: self.detached(), settings_changed: self.is_tampered()?, ..Drift::default() };
-        if drift.settings_changed {
+        let settings_changed = self.is_tampered()?;
+        if settings_changed {
             self.tables.restore_headers();
             self.tables.set_settings(self.settings)?;
         }
-        Ok(drift)
+        let missing = self.guard_probe()?.missing;
+        Ok(Drift { missing, detached: self.detached(), settings_changed, ..Drift::default() })
     }
 
     /// What reads the tables from another thread; `None` once it was taken.
@@ -320,11 +348,6 @@ impl Kernel {
         refused.map_or(Ok(()), Err)
     }
 
-    fn detached(&self) -> Vec<String> {
-        let off = self.links.iter().filter(|link| !link.is_attached());
-        off.map(|link| link.name().to_owned()).collect()
-    }
-
     fn is_tampered(&self) -> Result<bool, Error> {
         Ok(!self.tables.is_intact() || self.tables.settings()? != self.settings)
     }
@@ -340,6 +363,7 @@ impl Kernel {
     fn plan(&self, intent: &[Enforcement], now: Now) -> Result<Plan, Error> {
         let clock = self.tables.clock();
         let mut plan = self.tables.actual(|actual| compare::compare(actual, intent, now, &clock))?;
+        probe::leave_out(&mut plan);
         plan.drift.detached = self.detached();
         plan.drift.settings_changed = self.is_tampered()?;
         Ok(plan)
@@ -369,24 +393,18 @@ impl Kernel {
         Ok(swept)
     }
 
-    /// What was counted so far, summed over all CPUs.
+    /// What was counted so far, summed over all CPUs. What the self-probe added is left out.
     ///
     /// # Errors
     /// [`Error::Table`].
     pub fn counters(&self) -> Result<Counters, Error> {
-        self.tables.counters()
-    }
-
-    /// The guarded interfaces.
-    #[must_use]
-    pub fn interfaces(&self) -> Vec<InterfaceStatus> {
-        self.links.iter().map(Link::status).collect()
+        self.tables.counters().map(|counters| self.tally.taken_from(counters))
     }
 
     /// How many bans user space has in the kernel, expired ones included until they are lifted, swept or reconciled.
     #[must_use]
     pub fn bans(&self) -> usize {
-        self.tables.counts().total()
+        self.tables.counts().total().saturating_sub(if self.is_probing { probe::banned().len() } else { 0 })
     }
 
     /// How full each table is.
@@ -430,6 +448,12 @@ impl fmt::Debug for Kernel {
         all.field("links", links).field("pins", pins).field("settings", settings).field("counts", &tables.counts());
         all.finish_non_exhaustive()
     }
+}
+
+fn lookout(object: &Ebpf, options: &Options) -> Result<Lookout, Error> {
+    let failed = |error: std::io::Error| Error::Keeper(format!("the interfaces cannot be looked at: {error}"));
+    let id = bpf::program_info(load::loaded_program(object)?.as_fd()).map_err(failed)?.id;
+    Lookout::new(options.interfaces.clone(), id).map_err(failed)
 }
 
 /// The entry for a ban as it would be read back: exact bans know their end in ticks only.

@@ -2,6 +2,8 @@
 //!
 //! [`Kernel`] owns the tables and the links of the XDP program; [`Knocks`] reads what the program saw. This crate
 //! carries: it decides nothing about who is banned, it only makes the kernel equal to what it is told.
+//!
+//! [`Keeper`] is the work of a process of its own: it keeps the program on the interfaces, whatever happens to them.
 
 mod area;
 mod attach;
@@ -13,14 +15,20 @@ mod compare;
 mod counts;
 mod deadline;
 mod error;
+mod keeper;
 mod kernel;
 mod knocks;
 mod lines;
 mod load;
+mod lookout;
+mod netlink;
 mod network;
+mod occupant;
 mod options;
 mod pins;
+mod probe;
 mod record;
+mod release;
 mod report;
 mod spot;
 mod start;
@@ -29,13 +37,22 @@ mod system;
 mod tables;
 mod ticks;
 mod touch;
+mod wanted;
+mod watch;
 mod wire;
 
 pub use auditor::Auditor;
 pub use clock::now;
 pub use error::Error;
+pub use keeper::{Keeper, Place, Why, Word};
 pub use kernel::Kernel;
 pub use knocks::Knocks;
+pub use lookout::Lookout;
 pub use network::{NetworkFacts, default_route_interface, network_facts};
+pub use occupant::Occupant;
 pub use options::{Attach, BUDGET_MAX, MAX_BANS, OnExit, Options, ScanOptions, Spoofable, TableKind, V6_BANS_MIN, WINDOW_MAX};
-pub use report::{AttachMode, Counters, Drift, Fill, InterfaceStatus, Level, TestVerdict};
+pub use probe::{Fared, PROBE_BANS, PROBE_EVERY, Probed};
+pub use release::release;
+pub use report::{AttachMode, Counters, Drift, Fill, InterfaceState, InterfaceStatus, Level, TestVerdict};
+pub use wanted::INTERFACES_MAX;
+pub use watch::{Heard, Watch};

@@ -264,6 +264,13 @@ pub(crate) fn program(object: &mut Ebpf) -> Result<&mut Xdp, Error> {
     object.program_mut(table::PROGRAM).ok_or_else(missing)?.try_into().map_err(|_| missing())
 }
 
+/// The program's descriptor, once it is loaded.
+pub(crate) fn loaded_program(object: &Ebpf) -> Result<&aya::programs::ProgramFd, Error> {
+    let missing = || Error::Refused("the program is not loaded".into());
+    let program: &Xdp = object.program(table::PROGRAM).ok_or_else(missing)?.try_into().map_err(|_| missing())?;
+    program.fd().map_err(|error| Error::Refused(error.to_string()))
+}
+
 fn refused(error: &(dyn std::error::Error + 'static)) -> Error {
     if system::is_denied(system::errno(error)) {
         return Error::Privilege { doing: "load the XDP program".into() };

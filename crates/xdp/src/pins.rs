@@ -8,11 +8,15 @@ use honeymesh_xdp_abi::VERSION;
 use nix::{
     fcntl::{Flock, FlockArg},
     mount::{MsFlags, mount},
-    sys::statfs::{BPF_FS_MAGIC, statfs},
+    sys::{
+        stat::{major, minor},
+        statfs::{BPF_FS_MAGIC, statfs},
+    },
 };
 use std::{
     fs::{self, File},
     io,
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
 };
 
@@ -55,6 +59,14 @@ impl Pins {
         if has_maps { Ok(Some(pins)) } else { Ok(None) }
     }
 
+    /// Opens `base` if anybody has left anything there, of whatever version.
+    pub(crate) fn any(base: &Path) -> Result<Option<Self>, Error> {
+        if !is_bpffs(base) || !base.is_dir() {
+            return Ok(None);
+        }
+        Ok(Some(Self { base: base.to_owned(), _lock: lock(base)? }))
+    }
+
     fn version(&self) -> PathBuf {
         self.base.join(format!("v{VERSION}"))
     }
@@ -63,7 +75,8 @@ impl Pins {
         self.version().join("maps")
     }
 
-    fn links(&self) -> PathBuf {
+    /// Where links are pinned.
+    pub(crate) fn links(&self) -> PathBuf {
         self.version().join("links")
     }
 
@@ -72,7 +85,7 @@ impl Pins {
     }
 
     pub(crate) fn link(&self, index: u32, mode: AttachMode) -> PathBuf {
-        self.links().join(format!("{index}_{mode}"))
+        self.links().join(link_name(index, mode))
     }
 
     /// Every pinned link, of every version.
@@ -96,7 +109,7 @@ impl Pins {
     }
 
     /// The directories that some version of this program has made.
-    fn versions(&self) -> Vec<PathBuf> {
+    pub(crate) fn versions(&self) -> Vec<PathBuf> {
         children(&self.base).into_iter().filter(|path| is_version(path)).collect()
     }
 }
@@ -117,6 +130,11 @@ impl LinkPin {
         let mode = [AttachMode::Native, AttachMode::Generic].into_iter().find(|known| known.as_str() == mode)?;
         Some(Self { path, index, mode })
     }
+}
+
+/// The name of a link's pin.
+pub(crate) fn link_name(index: u32, mode: AttachMode) -> String {
+    format!("{index}_{mode}")
 }
 
 /// Removes a file below the pin directory; it may be gone already.
@@ -150,7 +168,7 @@ fn is_version(path: &Path) -> bool {
     name.and_then(|name| name.strip_prefix('v')).is_some_and(|number| number.parse::<u32>().is_ok())
 }
 
-fn children(path: &Path) -> Vec<PathBuf> {
+pub(crate) fn children(path: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(path).into_iter().flatten();
     entries.filter_map(|entry| entry.ok().map(|entry| entry.path())).collect()
 }
@@ -163,9 +181,27 @@ fn lock(base: &Path) -> Result<Flock<File>, Error> {
     let failed = |source| Error::Pin { doing: "lock", path: base.to_owned(), source };
     let directory = File::open(base).map_err(failed)?;
     Flock::lock(directory, FlockArg::LockExclusiveNonblock).map_err(|(_, errno)| match errno {
-        nix::errno::Errno::EWOULDBLOCK => Error::InUse { path: base.to_owned() },
+        nix::errno::Errno::EWOULDBLOCK => Error::InUse { path: base.to_owned(), by: holder(base) },
         other => failed(other.into()),
     })
+}
+
+/// Who holds the lock on `base`, in words for a message: empty if that cannot be told.
+fn holder(base: &Path) -> String {
+    let Ok(metadata) = fs::metadata(base) else { return String::new() };
+    let place = format!("{:02x}:{:02x}:{}", major(metadata.dev()), minor(metadata.dev()), metadata.ino());
+    let locks = fs::read_to_string("/proc/locks").unwrap_or_default();
+    let Some(pid) = locks.lines().find_map(|line| lock_of(line, &place)) else { return String::new() };
+    let words = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    let words = String::from_utf8_lossy(&words).replace(|c: char| c.is_control(), " ");
+    format!(" (process {pid}: `{}`)", words.trim())
+}
+
+/// The process of a line of `/proc/locks` (`1: FLOCK ADVISORY WRITE 708 00:13:7 0 EOF`), if it locks this device and inode.
+fn lock_of(line: &str, place: &str) -> Option<u32> {
+    let fields: Vec<&str> = line.split_whitespace().collect();
+    let [_, "FLOCK", _, _, pid, locked, ..] = fields.as_slice() else { return None };
+    pid.parse().ok().filter(|_| *locked == place)
 }
 
 /// Is the nearest existing directory on a BPF file system?
@@ -202,6 +238,15 @@ mod tests {
         let ours = |name: &str| is_version(&Path::new("/sys/fs/bpf/honeymesh").join(name));
         assert!(ours("v1") && ours("v20"));
         assert!(!ours("progs.debug") && !ours("v") && !ours("vlan") && !ours("1"));
+    }
+
+    #[test]
+    fn a_lock_tells_its_process() {
+        let of = |line: &str| lock_of(line, "00:13:77");
+        assert_eq!(of("3: FLOCK  ADVISORY  WRITE 708 00:13:77 0 EOF"), Some(708));
+        assert_eq!(of("3: FLOCK  ADVISORY  WRITE 708 00:14:77 0 EOF"), None);
+        assert_eq!(of("3: -> FLOCK  ADVISORY  WRITE 709 00:13:77 0 EOF"), None, "it only waits");
+        assert_eq!(of("3: POSIX  ADVISORY  WRITE 708 00:13:77 0 EOF"), None);
     }
 
     #[test]

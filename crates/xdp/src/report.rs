@@ -110,7 +110,7 @@ pub struct Drift {
     pub extra: Vec<Subject>,
     /// Are in the kernel with another scope, reason, grade or end.
     pub different: Vec<Subject>,
-    /// Interfaces from which the program has come off. Only a new start attaches it again.
+    /// Interfaces that are there and without the program. The keeper puts it on again.
     pub detached: Vec<String>,
     /// Somebody else changed what the program was told: mode, scan or gates. Reconciling says it again.
     pub settings_changed: bool,
@@ -174,17 +174,45 @@ impl std::fmt::Display for AttachMode {
     }
 }
 
-/// One guarded interface.
+/// Where an interface that is to be guarded stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InterfaceState {
+    /// The program sits on it.
+    Attached,
+    /// It is there, and no program sits on it.
+    Detached,
+    /// It is not there.
+    Absent,
+    /// Somebody else's program sits on it: the number of that program.
+    Occupied(u32),
+}
+
+impl InterfaceState {
+    /// The word for users.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Attached => "attached",
+            Self::Detached => "detached",
+            Self::Absent => "absent",
+            Self::Occupied(_) => "occupied",
+        }
+    }
+}
+
+/// One interface that is to be guarded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InterfaceStatus {
-    /// Its name when the program was attached.
+    /// Its name, or the pattern that nothing fits.
     pub name: String,
-    /// Its index.
+    /// Its index; 0 if it is not there.
     pub index: u32,
-    /// How the program sits on it.
+    /// How the program sits on it, or sat on it last.
     pub mode: AttachMode,
-    /// Is the program still on it? An interface that vanished takes its attachment along.
+    /// Is the program on it?
     pub attached: bool,
+    /// The whole story.
+    pub state: InterfaceState,
 }
 
 /// What the program did with a frame that never was on a wire.

@@ -1,6 +1,9 @@
 //! What the machine must offer before anything is tried.
 
-use crate::Error;
+use crate::{
+    Error,
+    wanted::{self, INTERFACES_MAX},
+};
 use nix::{
     net::if_::{if_nameindex, if_nametoindex},
     sys::utsname::uname,
@@ -27,22 +30,35 @@ pub(crate) fn check_kernel() -> Result<(), Error> {
     }
 }
 
+/// Is the kernel older than this? One whose release cannot be read counts as new.
+pub(crate) fn is_older_than(wanted: (u32, u32)) -> bool {
+    let release = uname().map(|name| name.release().to_string_lossy().into_owned()).unwrap_or_default();
+    version(&release).is_some_and(|version| version < wanted)
+}
+
 fn version(release: &str) -> Option<(u32, u32)> {
     let mut numbers = release.split(|c: char| !c.is_ascii_digit());
     Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
 }
 
-/// The named interfaces, each once.
-pub(crate) fn interfaces(names: &[String]) -> Result<Vec<Interface>, Error> {
+/// Those of the wanted interfaces that are there, each once.
+pub(crate) fn interfaces(wanted: &[String]) -> Result<Vec<Interface>, Error> {
+    let present = interface_names();
     let mut found: Vec<Interface> = Vec::new();
-    for name in names {
-        let index = if_nametoindex(name.as_str())
-            .map_err(|_| Error::NoSuchInterface { name: name.clone(), present: interface_names() })?;
-        if found.iter().all(|known| known.index != index) {
-            found.push(Interface { name: name.clone(), index });
+    for wanted in wanted {
+        let fitting = present.iter().filter(|name| wanted::is_pattern(wanted) && wanted::means(wanted, name));
+        let names: Vec<&String> = if wanted::is_pattern(wanted) { fitting.collect() } else { vec![wanted] };
+        for name in names {
+            let Ok(index) = if_nametoindex(name.as_str()) else { continue };
+            if found.iter().all(|known| known.index != index) && found.len() < INTERFACES_MAX {
+                found.push(Interface { name: name.clone(), index });
+            }
         }
     }
-    Ok(found)
+    match wanted.first() {
+        Some(name) if found.is_empty() => Err(Error::NoSuchInterface { name: name.clone(), present }),
+        _ => Ok(found),
+    }
 }
 
 /// The interfaces there are, in the kernel's order.
@@ -83,8 +99,16 @@ mod tests {
 
     #[test]
     fn an_unknown_interface_is_named_together_with_those_there_are() {
-        let error = interfaces(&["lo".into(), "nope0".into()]).unwrap_err().to_string();
+        let error = interfaces(&["nope0".into(), "nope*".into()]).unwrap_err().to_string();
         assert!(error.starts_with("interface `nope0` does not exist; this machine has: ") && error.contains("lo"), "{error}");
+    }
+
+    #[test]
+    fn one_that_is_there_is_enough_and_a_pattern_finds_it_too() {
+        for wanted in ["lo", "l*", "*"] {
+            let found = interfaces(&["nope0".into(), wanted.into()]).unwrap();
+            assert_eq!((found[0].name.as_str(), found[0].index), ("lo", 1), "{wanted}");
+        }
     }
 
     #[test]

@@ -293,13 +293,17 @@ fn a_second_program_on_the_interface_is_a_clear_error_and_changes_nothing() {
             options.attach = attach;
             options.interfaces = if attach == Attach::Native { vec!["hm0".into()] } else { vec!["lo".into(), "hm0".into()] };
             let error = Kernel::start(&options).unwrap_err();
-            assert!(matches!(&error, Error::Occupied { interface } if interface == "hm0"), "{attach:?}: {error}");
-            assert!(error.to_string().contains("ip link set dev hm0 xdp off"), "{error}");
+            assert!(matches!(&error, Error::Occupied { interface, .. } if interface == "hm0"), "{attach:?}: {error}");
+            assert!(
+                error.to_string().contains("`honeymesh` (number ") && error.to_string().contains("honeymesh release"),
+                "{error}"
+            );
             assert_eq!(shown("lo"), "", "the interface before it was released again");
             assert!(!options.pin_dir.join("v2").exists(), "no empty directory stays");
         }
         let same = Kernel::start(&room.options(&["hm0"])).unwrap_err();
         assert!(matches!(same, Error::InUse { .. }), "{same}");
+        assert!(same.to_string().contains(&format!("(process {}: `", std::process::id())), "it is named: {same}");
         assert!(kernel.interfaces()[0].attached && scene.hears("192.0.2.1"));
         kernel.release().unwrap();
     });
@@ -325,8 +329,8 @@ fn an_interface_that_vanished_is_audited_and_guarded_again_when_it_is_back() {
         let (kernel, knocks) = start(room, "hm0");
         assert!(kernel.audit(&[], now()).unwrap().is_none());
         ip("link del hm0");
-        assert_eq!(kernel.audit(&[], now()).unwrap().detached, ["hm0"]);
-        assert!(!kernel.interfaces()[0].attached);
+        assert_eq!(kernel.audit(&[], now()).unwrap().detached, [""; 0], "what is not there cannot be guarded");
+        assert_eq!(kernel.interfaces()[0].state, honeymesh_xdp::InterfaceState::Absent);
         let gone = Kernel::start(&room.options(&["hm0"])).unwrap_err();
         assert!(matches!(gone, Error::NoSuchInterface { .. }), "{gone}");
         peer.cable("hm0", "hm1");

@@ -1,0 +1,97 @@
+//! What the keeper and the self-probe need of the kernel's owner.
+
+use super::Kernel;
+use crate::{Drift, Error, InterfaceStatus, Lookout, Probed, Watch, keeper, load, options::Options, probe, spot::Spot};
+use honeymesh_xdp_abi::Gates;
+use ipnet::IpNet;
+use std::os::fd::{AsFd, OwnedFd};
+
+impl Kernel {
+    /// Both ends of the keeper: what the daemon listens to, and what the other process gets ([`crate::Keeper::receive`]), with
+    /// everything that it needs to know in it already.
+    ///
+    /// # Errors
+    /// [`Error::Keeper`].
+    pub fn hand_over(&self, options: &Options) -> Result<(Watch, OwnedFd), Error> {
+        let (watch, theirs) = Watch::pair()?;
+        let program = load::loaded_program(&self.object)?;
+        let directory = self.pins.as_ref().map(crate::pins::Pins::links);
+        let told = (&options.interfaces[..], options.attach, options.exit, directory);
+        keeper::send_kit(watch.as_fd(), told, program.as_fd(), &self.links)?;
+        Ok((watch, theirs))
+    }
+
+    /// What looks at the interfaces, for another thread; it sees those of the calling thread's network namespace.
+    ///
+    /// # Errors
+    /// [`Error::Keeper`]: there is no netlink socket.
+    pub fn lookout(&self, options: &Options) -> Result<Lookout, Error> {
+        super::lookout(&self.object, options)
+    }
+
+    /// The wanted interfaces: attached, detached, absent or occupied. Empty if the kernel does not answer.
+    #[must_use]
+    pub fn interfaces(&self) -> Vec<InterfaceStatus> {
+        match self.lookout.borrow_mut().look() {
+            Ok(interfaces) => interfaces,
+            Err(error) => {
+                tracing::warn!(%error, "the interfaces cannot be looked at");
+                Vec::new()
+            }
+        }
+    }
+
+    /// Wanted interfaces that are there and without the program.
+    pub(super) fn detached(&self) -> Vec<String> {
+        let off = self.interfaces().into_iter().filter(|interface| interface.index != 0 && !interface.attached);
+        off.map(|interface| interface.name).collect()
+    }
+
+    /// Bans the probe's one source for ever; its other one is allowed from the next [`Kernel::set_allow`] on. What probes of
+    /// earlier starts have counted is left out from now on.
+    ///
+    /// # Errors
+    /// [`Error::Full`] or [`Error::Table`].
+    pub fn begin_probing(&mut self) -> Result<(), Error> {
+        self.is_probing = true;
+        let [banned4, banned6] = probe::banned();
+        self.tally.dropped4 = self.drops(&banned4);
+        self.tally.dropped6 = self.drops(&banned6);
+        self.tally.passed = self.tally.dropped4.saturating_add(self.tally.dropped6);
+        self.guard_probe().map(|_| ())
+    }
+
+    /// Takes what a probe came to.
+    ///
+    /// # Errors
+    /// What is wrong, in words.
+    pub fn probed(&mut self, probed: &Probed) -> Result<(), String> {
+        self.tally.add(probed);
+        probed.judge(self.settings.gates.has(Gates::ENFORCING) && !self.is_probe_allowed)
+    }
+
+    /// Enters the probe's bans where they are missing, and names those.
+    pub(super) fn guard_probe(&mut self) -> Result<Drift, Error> {
+        let mut drift = Drift::default();
+        let wanted = if self.is_probing { &probe::banned()[..] } else { &[] };
+        for &subject in wanted {
+            let held = self.held(&subject)?;
+            let (home, what, now) = (Spot::home(&subject), probe::ban(subject), crate::now());
+            if held.iter().any(|(spot, _)| *spot == home) {
+                continue;
+            }
+            drift.missing.push(subject);
+            let clock = self.tables.clock();
+            self.enter(&home, &what, now, &clock)?;
+            self.open_gates()?;
+        }
+        Ok(drift)
+    }
+
+    /// The never-ban set, and with it the source of the probe that must pass.
+    pub(super) fn with_probe(&mut self, nets: &[IpNet]) -> Vec<IpNet> {
+        self.is_probe_allowed = probe::is_allowed(nets);
+        let own = probe::honest().into_iter().filter(|_| self.is_probing);
+        nets.iter().copied().chain(own).collect()
+    }
+}
