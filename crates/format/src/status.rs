@@ -36,6 +36,12 @@ pub struct StatusJson {
     pub clusters: Vec<ClusterJson>,
     /// The last comparison of the kernel's tables with the ledger; null before the first.
     pub audit: Option<AuditJson>,
+    /// The last self-probe; null before the first.
+    #[serde(default)]
+    pub probe: Option<ProbeJson>,
+    /// The process that keeps the program on the interfaces.
+    #[serde(default)]
+    pub keeper: Option<KeeperJson>,
     /// The store.
     pub store: StoreJson,
     /// What happened since the daemon started.
@@ -62,10 +68,16 @@ pub struct InterfaceJson {
     pub name: String,
     /// Its index.
     pub index: u32,
-    /// `native` (in the driver) or `generic` (in the network stack).
+    /// `native` (in the driver), `generic` (in the network stack), or `none` while the program is not on it.
     pub xdp_mode: String,
     /// Whether the program is still on it.
     pub attached: bool,
+    /// `attached`, `detached` (there, and without a program), `absent` (not there), `occupied` (somebody else's program).
+    #[serde(default)]
+    pub state: String,
+    /// Since when it has been like that, microseconds; at the earliest the daemon's start.
+    #[serde(default)]
+    pub since: String,
 }
 
 /// The bans in numbers.
@@ -153,8 +165,54 @@ pub struct AuditJson {
     pub extra: u64,
     /// Entries that differed from their ban.
     pub different: u64,
-    /// Interfaces from which the program has come off.
+    /// Interfaces that were there and without the program. They are not mended yet.
     pub detached: Vec<String>,
+    /// Interfaces on which the keeper had to put the program again since the audit before: mended.
+    #[serde(default)]
+    pub put_back: Vec<String>,
+    /// Whether somebody else had changed the program's settings: mended.
+    #[serde(default)]
+    pub settings_changed: bool,
+    /// How long the audit took.
+    #[serde(default)]
+    pub took_us: u64,
+    /// How long after it the next one comes.
+    #[serde(default)]
+    pub every_seconds: u64,
+    /// Audits since the start.
+    #[serde(default)]
+    pub audits: u64,
+    /// Differences found since the start.
+    #[serde(default)]
+    pub drifted: u64,
+}
+
+/// The self-probe: whether a banned source is really dropped, and another one is not.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProbeJson {
+    /// When it was run last, microseconds.
+    pub at: String,
+    /// Whether it came out as it should.
+    pub ok: bool,
+    /// What was wrong; null if nothing was.
+    pub why: Option<String>,
+    /// How often it is run.
+    pub every_seconds: u64,
+    /// How often it was run since the start.
+    pub runs: u64,
+    /// How often it failed since the start.
+    pub failures: u64,
+}
+
+/// The process that keeps the program on the interfaces.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeeperJson {
+    /// Whether it runs.
+    pub running: bool,
+    /// Its process number.
+    pub pid: u32,
+    /// How it ended; null while it runs.
+    pub ended: Option<String>,
 }
 
 /// The store.

@@ -2,8 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "a failed test may panic")]
 
 use honeymesh_format::{
-    AllowJson, AuditJson, BanOrderJson, BansJson, ClusterJson, CountersJson, DoneJson, InterfaceJson, PeerJson, ProtectedJson,
-    StatusJson, StoreJson, TrapJson, WhyJson, json_text,
+    AllowJson, AuditJson, BanOrderJson, BansJson, ClusterJson, CountersJson, DoneJson, InterfaceJson, KeeperJson, PeerJson,
+    ProbeJson, ProtectedJson, StatusJson, StoreJson, TrapJson, WhyJson, json_text,
 };
 use std::collections::BTreeMap;
 
@@ -18,7 +18,7 @@ fn an_empty_status_names_every_part() {
         r#""bans":{"total":0,"enforced":0,"capacity":0,"by_reason":{}},"#,
         r#""kernel":{"packets":0,"passed":0,"dropped":0,"dropped_v4":0,"dropped_v6":0,"dropped_net":0,"dropped_dark":0,"dropped_scan":0,"#,
         r#""would_drop":0,"malformed":0,"allowed":0,"knocks":0,"knocks_lost":0,"scans":0,"budget_full":0},"#,
-        r#""traps":[],"clusters":[],"audit":null,"#,
+        r#""traps":[],"clusters":[],"audit":null,"probe":null,"keeper":null,"#,
         r#""store":{"events":0,"file_bytes":0,"queue":0,"dropped":0,"lost":0,"retired":0,"failing":null},"#,
         r#""counts":{"events":{},"visits":{},"bans":{},"ended":{},"#,
         r#""detect_to_ban":{"buckets":[0,0,0,0,0,0,0,0,0,0,0,0,0],"sum_seconds":0.0,"count":0}}}"#,
@@ -28,12 +28,17 @@ fn an_empty_status_names_every_part() {
 
 #[test]
 fn the_parts_of_a_status_are_named() {
-    let interface = InterfaceJson { name: "eth0".into(), index: 2, xdp_mode: "native".into(), attached: true };
-    assert_eq!(text(&interface), r#"{"name":"eth0","index":2,"xdp_mode":"native","attached":true}"#);
+    let (state, since) = ("attached".into(), "T".into());
+    let interface = InterfaceJson { name: "eth0".into(), index: 2, xdp_mode: "native".into(), attached: true, state, since };
+    let golden = r#"{"name":"eth0","index":2,"xdp_mode":"native","attached":true,"state":"attached","since":"T"}"#;
+    assert_eq!(text(&interface), golden);
+    let probe = r#"{"at":"","ok":false,"why":null,"every_seconds":0,"runs":0,"failures":0}"#;
+    assert_eq!(text(&ProbeJson::default()), probe);
+    assert_eq!(text(&KeeperJson::default()), r#"{"running":false,"pid":0,"ended":null}"#);
     let trap =
         r#"{"name":"","service":"","listen":[],"active":0,"sessions":0,"refused":0,"bytes":0,"reports_lost":0,"errors":0}"#;
     assert_eq!(text(&TrapJson::default()), trap);
-    let audit = r#"{"at":"","missing":0,"extra":0,"different":0,"detached":[]}"#;
+    let audit = r#"{"at":"","missing":0,"extra":0,"different":0,"detached":[],"put_back":[],"settings_changed":false,"took_us":0,"every_seconds":0,"audits":0,"drifted":0}"#;
     assert_eq!(text(&AuditJson::default()), audit);
     let cluster = concat!(
         r#"{"name":"","trust":"","id":"","listen":"","members_alive":0,"members_down":0,"records":0,"fingerprint":"","#,

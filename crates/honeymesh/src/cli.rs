@@ -44,6 +44,11 @@ pub enum Command {
     Key(Key),
     /// Change the mode at run time
     Mode(ModeArgs),
+    /// Take everything off the kernel that a stopped daemon has left there: for an uninstall, or to begin anew
+    Release(Release),
+    /// Keep the kernel program on its interfaces; started by the daemon
+    #[command(hide = true)]
+    Keeper,
 }
 
 /// Where the daemon is, and how to print.
@@ -75,6 +80,17 @@ pub struct Run {
     /// How log lines look on stderr; RUST_LOG chooses which
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub log_format: LogFormat,
+}
+
+/// `honeymesh release`.
+#[derive(Args, Debug)]
+pub struct Release {
+    /// The configuration whose daemon is stopped
+    #[arg(long, value_name = "FILE", default_value = crate::config::CONFIG_FILE)]
+    pub config: PathBuf,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `honeymesh check`.

@@ -1,13 +1,15 @@
-//! What each command does. `run`, `check` and `key new` need no daemon; every other one asks it.
+//! What each command does. `run`, `check`, `release` and `key new` need no daemon; every other one asks it.
 
 mod bans;
 mod check;
 mod events;
 mod export;
+mod keeper;
 mod key_new;
 mod oneself;
 mod orders;
 mod peers;
+mod release;
 mod status;
 mod why;
 
@@ -26,6 +28,8 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
     match cli.command {
         Command::Run(args) => daemon::run(&args),
         Command::Check(args) => check::run(&args),
+        Command::Release(args) => release::run(&args),
+        Command::Keeper => keeper::run(),
         Command::Key(key) => match key.action {
             KeyAction::New(args) => key_new::run(&args),
             KeyAction::Rotate(args) => ask(orders::rotate(args)),

@@ -351,6 +351,7 @@ mod tests {
             ("[node]\nmode = \"on\"", "h:2:8: [node] mode: `on` is not one of observe|enforce|lockdown"),
             ("[xdp]\nattach = \"fast\"", "h:2:10: [xdp] attach: `fast` is not understood; write auto|native|generic"),
             ("[xdp]\ninterfaces = \"eth0\"", "h:2:14: [xdp] interfaces: is a text; write a list"),
+            ("[xdp]\ninterfaces = [\"v*th\"]", "h:2:15: [xdp] interfaces: `v*th` is no interface name"),
             ("[xdp]\ninterfaces = [\"a/b\"]", "h:2:15: [xdp] interfaces: `a/b` is no interface name"),
             ("[scan]\nports = 17", "h:2:9: [scan] ports: 17 is out of range; write a whole number from 1 to 16"),
             ("[scan]\nports = 0", "h:2:9: [scan] ports: 0 is out of range"),

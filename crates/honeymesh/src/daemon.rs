@@ -1,7 +1,7 @@
 //! The daemon: opens, gives its power away, then lets one loop own node and kernel until it is told to stop.
 //!
 //! Threads: the loop (the main thread, a runtime of its own), the doors (traps, HTTPS, control socket), the store's
-//! writer, the log's writer, the watcher of the network. Only bounded queues lie between them, so that no slow client
+//! writer, the log's writer, the watchers of the network and of the interfaces. Only bounded queues lie between them, so that no slow client
 //! and no full disk delays a ban.
 
 mod books;
@@ -9,8 +9,10 @@ mod enforcer;
 mod engine;
 mod facts;
 mod journal;
+mod keeping;
 mod keys;
 pub mod logs;
+mod lookout;
 mod operators;
 mod panics;
 mod post;
@@ -28,7 +30,8 @@ use engine::{Engine, Inner};
 use honeymesh_api::{Api, Desk, Question};
 use honeymesh_node::{Input, NetworkFacts};
 use honeymesh_types::Visit;
-use honeymesh_xdp::{Kernel, Knocks};
+use honeymesh_xdp::{InterfaceStatus, Kernel, Knocks};
+use keeping::{Keeping, Said};
 use post::Datagram;
 use start::{Https, Opened};
 use std::{future::Future, time::Duration};
@@ -105,6 +108,8 @@ struct Feeds {
     datagrams: mpsc::Receiver<Datagram>,
     questions: mpsc::Receiver<Question>,
     facts: mpsc::Receiver<NetworkFacts>,
+    interfaces: mpsc::Receiver<Vec<InterfaceStatus>>,
+    keeper: Option<Keeping>,
     inner: mpsc::UnboundedReceiver<Inner>,
     broken: mpsc::Receiver<String>,
     heartbeat: Interval,
@@ -135,6 +140,7 @@ async fn live(config: &Config, warnings: Vec<String>, opened: Opened, doors: &to
         warnings,
         clock: honeymesh_xdp::now,
     });
+    engine.keeper_began(opened.keeper.pid());
     engine.begin(opened.restored, opened.facts.clone());
     let supervise = Supervisor { doors: doors.clone(), broken: broken_sender, stopped };
     supervise.traps(opened.traps, visit_sender);
@@ -146,6 +152,8 @@ async fn live(config: &Config, warnings: Vec<String>, opened: Opened, doors: &to
         datagrams,
         questions,
         facts: facts::watch(opened.facts).map_err(no_runtime)?,
+        interfaces: lookout::watch(opened.lookout).map_err(no_runtime)?,
+        keeper: Some(opened.keeper.listen().map_err(no_runtime)?),
         inner,
         broken,
         heartbeat: tokio::time::interval(heartbeat_every()),
@@ -155,17 +163,19 @@ async fn live(config: &Config, warnings: Vec<String>, opened: Opened, doors: &to
     };
     engine.set_ready();
     ready(config);
-    let ended = turn(&mut engine, feeds).await;
+    let (ended, keeper) = turn(&mut engine, feeds).await;
     let _ = stop.send(true);
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
     drop(control);
+    // Before the kernel is let go: whoever keeps must not put back what is taken off.
+    keeper.into_iter().for_each(Keeping::end);
     end(engine, config.xdp.on_exit);
     ended
 }
 
-#[expect(deprecated, reason = "the other way is unsafe; `Knocks` owns its one descriptor as long as it lives")]
-fn awaited(knocks: Knocks) -> std::io::Result<AsyncFd<Knocks>> {
-    AsyncFd::with_interest(knocks, tokio::io::Interest::READABLE)
+#[expect(deprecated, reason = "the other way is unsafe; `what` owns its one descriptor as long as it lives")]
+fn awaited<T: std::os::fd::AsRawFd>(what: T) -> std::io::Result<AsyncFd<T>> {
+    AsyncFd::with_interest(what, tokio::io::Interest::READABLE)
 }
 
 /// Traps, kernel and mesh are up.
@@ -186,8 +196,14 @@ fn heartbeat() {
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Watchdog]);
 }
 
+/// The loop, and the keeper when it has ended.
+async fn turn(engine: &mut Engine<Kernel>, mut feeds: Feeds) -> (Result<(), Failure>, Option<Keeping>) {
+    let ended = turn_until_told(engine, &mut feeds).await;
+    (ended, feeds.keeper)
+}
+
 /// The loop: one input, all its outputs, the next. Ends on a signal, or with what broke.
-async fn turn(engine: &mut Engine<Kernel>, mut feeds: Feeds) -> Result<(), Failure> {
+async fn turn_until_told(engine: &mut Engine<Kernel>, feeds: &mut Feeds) -> Result<(), Failure> {
     loop {
         tokio::select! {
             _ = feeds.terminate.recv() => { tracing::info!("SIGTERM: stopping"); return Ok(()) }
@@ -207,6 +223,14 @@ async fn turn(engine: &mut Engine<Kernel>, mut feeds: Feeds) -> Result<(), Failu
             facts = feeds.facts.recv() => match facts {
                 Some(facts) => engine.network(facts),
                 None => return Err(Failure::Refused("nobody watches the network any more; the daemon ends so that it can be started again".into())),
+            },
+            Some(seen) = feeds.interfaces.recv() => engine.interfaces_seen(seen),
+            said = keeping::next(&mut feeds.keeper) => match said {
+                Said::Word(word) => engine.keeper_said(word),
+                Said::End(how) => {
+                    feeds.keeper = None;
+                    engine.keeper_ended(how);
+                }
             },
             _ = feeds.heartbeat.tick() => heartbeat(),
             Some(done) = feeds.inner.recv() => engine.inner(done),

@@ -6,7 +6,7 @@ use crate::{
     failure::Failure,
     output::{self, Table, Tone, printable, toned},
 };
-use honeymesh_format::{AuditJson, LatencyJson, StatusJson, duration_text, json_pretty};
+use honeymesh_format::{AuditJson, KeeperJson, LatencyJson, ProbeJson, StatusJson, duration_text, json_pretty};
 use hyper::Method;
 use std::time::Duration;
 
@@ -26,6 +26,8 @@ fn words(status: &StatusJson, coloured: bool) -> String {
     lines.push(kernel(status));
     lines.push(bans(status));
     lines.push(format!("audit    {}", audit(status.audit.as_ref())));
+    lines.push(format!("probe    {}", probe(status.probe.as_ref())));
+    lines.extend(status.keeper.as_ref().map(|keeper| format!("keeper   {}", kept(keeper))));
     lines.push(store(status));
     for table in [interfaces(status), traps(status), clusters(status)].into_iter().flatten() {
         lines.push(String::new());
@@ -80,14 +82,45 @@ fn speed(latency: &LatencyJson) -> Option<String> {
 
 fn audit(audit: Option<&AuditJson>) -> String {
     let Some(audit) = audit else { return "none yet".into() };
-    let drift = audit.missing + audit.extra + audit.different;
-    if drift == 0 && audit.detached.is_empty() {
-        return format!("no drift at {}", printable(&audit.at));
+    let at = printable(&audit.at);
+    let took = Duration::from_micros(audit.took_us).as_secs_f64() * 1e3;
+    let every = format!("took {took:.1} ms, every {}", duration_text(Duration::from_secs(audit.every_seconds)));
+    let mended = mended(audit);
+    if mended.is_empty() && audit.detached.is_empty() {
+        return format!("no drift at {at} ({every})");
     }
-    let detached =
-        if audit.detached.is_empty() { String::new() } else { format!(", off {}", printable(&audit.detached.join(" "))) };
-    let numbers = format!("{} missing, {} extra, {} different", audit.missing, audit.extra, audit.different);
-    format!("drift at {}: {numbers}{detached}; mended", printable(&audit.at))
+    let mended = if mended.is_empty() { String::new() } else { format!(" {}: mended", mended.join(", ")) };
+    let off = printable(&audit.detached.join(" "));
+    let off = if off.is_empty() { String::new() } else { format!(" NOT mended: the program is off {off}") };
+    let both = if mended.is_empty() || off.is_empty() { "" } else { ";" };
+    format!("drift at {at}:{mended}{both}{off} ({every})")
+}
+
+/// What an audit found and mended.
+fn mended(audit: &AuditJson) -> Vec<String> {
+    // Changed settings count as one difference in the shape that scripts know.
+    let different = audit.different.saturating_sub(u64::from(audit.settings_changed));
+    let entries = audit.missing + audit.extra + different;
+    let numbers = format!("{} missing, {} extra, {different} different", audit.missing, audit.extra);
+    let settings = audit.settings_changed.then(|| "settings that somebody else had changed".to_owned());
+    let put_back = (!audit.put_back.is_empty()).then(|| format!("the program back on {}", printable(&audit.put_back.join(" "))));
+    (entries > 0).then_some(numbers).into_iter().chain(settings).chain(put_back).collect()
+}
+
+fn probe(probe: Option<&ProbeJson>) -> String {
+    let Some(probe) = probe else { return "none yet".into() };
+    let (at, every) = (printable(&probe.at), duration_text(Duration::from_secs(probe.every_seconds)));
+    match &probe.why {
+        None => format!("a banned source is dropped, another one is not: at {at}, every {every}"),
+        Some(why) => format!("FAILED at {at}: {}", printable(why)),
+    }
+}
+
+fn kept(keeper: &KeeperJson) -> String {
+    match &keeper.ended {
+        None => format!("process {}", keeper.pid),
+        Some(how) => format!("ENDED: {}", printable(how)),
+    }
 }
 
 fn store(status: &StatusJson) -> String {
@@ -97,9 +130,10 @@ fn store(status: &StatusJson) -> String {
 }
 
 fn interfaces(status: &StatusJson) -> Option<Table> {
-    let mut table = Table::new(&["INTERFACE", "XDP", "ATTACHED"]);
+    let mut table = Table::new(&["INTERFACE", "XDP", "ATTACHED", "SINCE"]);
     for interface in &status.interfaces {
-        table.row([interface.name.clone(), interface.xdp_mode.clone(), if interface.attached { "yes" } else { "NO" }.into()]);
+        let attached = if interface.attached { "yes".to_owned() } else { format!("NO: {}", interface.state) };
+        table.row([interface.name.clone(), interface.xdp_mode.clone(), attached, interface.since.clone()]);
     }
     (!status.interfaces.is_empty()).then_some(table)
 }
@@ -173,9 +207,14 @@ mod tests {
 
     #[test]
     fn drift_is_never_told_as_fine() {
-        let clean = AuditJson { at: "T".into(), ..AuditJson::default() };
-        assert_eq!(audit(Some(&clean)), "no drift at T");
-        assert!(audit(Some(&AuditJson { missing: 1, ..clean.clone() })).starts_with("drift at T: 1 missing"));
-        assert!(audit(Some(&AuditJson { detached: vec!["eth0".into()], ..clean })).contains("off eth0"));
+        let clean = AuditJson { at: "T".into(), took_us: 1_234, every_seconds: 30, ..AuditJson::default() };
+        assert_eq!(audit(Some(&clean)), "no drift at T (took 1.2 ms, every 30s)");
+        let missing = AuditJson { missing: 1, put_back: vec!["eth1".into()], ..clean.clone() };
+        let text = "drift at T: 1 missing, 0 extra, 0 different, the program back on eth1: mended (took 1.2 ms, every 30s)";
+        assert_eq!(audit(Some(&missing)), text);
+        let off = AuditJson { detached: vec!["eth0".into()], ..clean };
+        assert_eq!(audit(Some(&off)), "drift at T: NOT mended: the program is off eth0 (took 1.2 ms, every 30s)");
+        let both = audit(Some(&AuditJson { detached: vec!["eth0".into()], ..missing }));
+        assert!(both.contains("eth1: mended; NOT mended: the program is off eth0"), "{both}");
     }
 }

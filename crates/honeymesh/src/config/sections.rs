@@ -84,8 +84,10 @@ fn xdp(section: Section<'_, '_>) -> XdpSection {
 
 fn interface(text: &str) -> Result<String, String> {
     let allowed = |byte: u8| byte.is_ascii_graphic() && byte != b'/' && byte != b':';
-    if text.is_empty() || text.len() > INTERFACE_BYTES_MAX || !text.bytes().all(allowed) {
-        return Err(format!("`{text}` is no interface name; `ip link` lists them"));
+    // A star at the end stands for any end.
+    let name = text.strip_suffix('*').unwrap_or(text);
+    if text.is_empty() || text.len() > INTERFACE_BYTES_MAX || name.contains('*') || !name.bytes().all(allowed) {
+        return Err(format!("`{text}` is no interface name; `ip link` lists them, and `veth*` stands for all that begin so"));
     }
     Ok(text.into())
 }

@@ -1,7 +1,7 @@
 //! What the loop needs of a kernel, so that it can be tested with one that is only pretended.
 
 use honeymesh_types::{Enforcement, Lockdown, Now, Subject};
-use honeymesh_xdp::{Counters, Drift, Error, InterfaceStatus, Kernel};
+use honeymesh_xdp::{Counters, Drift, Error, InterfaceStatus, Kernel, Probed};
 use ipnet::IpNet;
 use std::net::IpAddr;
 
@@ -64,8 +64,13 @@ pub trait Enforcer {
     /// # Errors
     /// The table cannot be read.
     fn counters(&self) -> Result<Counters, Error>;
-    /// The guarded interfaces.
+    /// The interfaces that are to be guarded.
     fn interfaces(&self) -> Vec<InterfaceStatus>;
+    /// Takes what a self-probe came to.
+    ///
+    /// # Errors
+    /// What is wrong, in words.
+    fn probed(&mut self, probed: &Probed) -> Result<(), String>;
 }
 
 impl Enforcer for Kernel {
@@ -120,5 +125,9 @@ impl Enforcer for Kernel {
 
     fn interfaces(&self) -> Vec<InterfaceStatus> {
         Self::interfaces(self)
+    }
+
+    fn probed(&mut self, probed: &Probed) -> Result<(), String> {
+        Self::probed(self, probed)
     }
 }

@@ -5,6 +5,7 @@
 
 mod answer;
 mod audit;
+mod keeping;
 mod listing;
 mod rotation;
 #[cfg(test)]
@@ -24,6 +25,7 @@ use honeymesh_format::CountsJson;
 use honeymesh_node::{Done, Input, NetworkFacts, Node, Order, OrderId, Output, Refused};
 use honeymesh_trap::{Dismisser, StatusReader};
 use honeymesh_types::{Enforcement, Event, EventKind, MonoTime, Now, Scope, Subject};
+use keeping::Keeping;
 use listing::Listing;
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -94,6 +96,7 @@ pub struct Engine<K> {
     inner: mpsc::UnboundedSender<Inner>,
     audits: Audits,
     troubles: Troubles,
+    keeping: Keeping,
     outputs: Vec<Output>,
     ready: bool,
 }
@@ -135,6 +138,7 @@ impl<K: Enforcer> Engine<K> {
             inner: parts.inner,
             audits: Audits::new(started.mono, look),
             troubles: Troubles::default(),
+            keeping: Keeping::default(),
             outputs: Vec::new(),
             ready: false,
         }
@@ -151,6 +155,13 @@ impl<K: Enforcer> Engine<K> {
         self.network(facts);
         self.carry_out(lockdowns, now.mono, now);
         self.reconcile();
+        self.interfaces_seen(self.kernel.interfaces());
+    }
+
+    /// The keeper keeps.
+    pub fn keeper_began(&mut self, pid: u32) {
+        let now = (self.clock)().mono;
+        self.keeping.began(pid, now);
     }
 
     /// Everything is up.
@@ -232,6 +243,7 @@ impl<K: Enforcer> Engine<K> {
                 }
             }
             Output::Enforcing(on) => {
+                self.keeping.mode_set = Some(now.mono);
                 if let Err(error) = self.kernel.set_enforcing(on) {
                     self.trouble("the mode", None, &error);
                 }

@@ -3,6 +3,7 @@
 use super::{
     books::Books,
     facts,
+    keeping::{self, Started},
     keys::ClusterKeys,
     post,
     state_dir::{Seed, StateDir},
@@ -15,7 +16,7 @@ use honeymesh_api::{ControlSocket, Tls, Token};
 use honeymesh_mesh::Port;
 use honeymesh_node::{ClusterConfig, Input, NetworkFacts, Node, Output, Policy, Ttls};
 use honeymesh_trap::{Bound, TrapOptions};
-use honeymesh_xdp::{Kernel, Knocks};
+use honeymesh_xdp::{Kernel, Knocks, Lookout};
 use std::net::{SocketAddr, TcpListener};
 
 /// Everything that was opened.
@@ -32,6 +33,10 @@ pub struct Opened {
     pub kernel: Kernel,
     /// What the kernel sees.
     pub knocks: Knocks,
+    /// The process that keeps the program on the interfaces.
+    pub keeper: Started,
+    /// What looks at the interfaces.
+    pub lookout: Lookout,
     /// The store.
     pub books: Books,
     /// The brain, restored.
@@ -68,7 +73,8 @@ pub fn open(config: &Config) -> Result<Opened, Failure> {
     let traps = honeymesh_trap::bind(trap_options(config)).map_err(|error| trap_failure(&error))?;
     let ports = config.clusters.iter().map(port).collect::<Result<_, _>>()?;
     let https = https(config)?;
-    let (mut kernel, knocks) = kernel(config)?;
+    let options = kernel_options(config).map_err(|error| Failure::usage(error.to_string()))?;
+    let (mut kernel, knocks) = Kernel::prepare(&options).map_err(|error| kernel_failure(&error))?;
     let now = honeymesh_xdp::now();
     let mut node = Node::new(node_config(config, &identity, &keys)?, now);
     let mut restored = Vec::new();
@@ -79,7 +85,10 @@ pub fn open(config: &Config) -> Result<Opened, Failure> {
     node.handle(Input::Network(facts.clone()), now, &mut restored);
     fill(&mut kernel, &node, &restored, &facts);
     kernel.attach().map_err(|error| kernel_failure(&error))?;
-    Ok(Opened { control, https, traps, ports, kernel, knocks, books, node, restored, facts, keys })
+    // While there is power to hand over.
+    let keeper = keeping::start(&kernel, &options)?;
+    let lookout = kernel.lookout(&options).map_err(refused)?;
+    Ok(Opened { control, https, traps, ports, kernel, knocks, keeper, lookout, books, node, restored, facts, keys })
 }
 
 /// Makes the kernel's tables hold what they should before the program works with them: whatever an earlier start has left,
@@ -90,6 +99,7 @@ fn fill(kernel: &mut Kernel, node: &Node, restored: &[Output], facts: &NetworkFa
             tracing::warn!(%error, "{what} is not in the kernel before the program is attached");
         }
     };
+    warn("the self-probe's ban", kernel.begin_probing());
     let protected = restored.iter().rev().find_map(|output| if let Output::Protect(nets) = output { Some(nets) } else { None });
     if let Some(nets) = protected {
         warn("the never-ban set", kernel.set_allow(nets));
@@ -105,7 +115,8 @@ fn fill(kernel: &mut Kernel, node: &Node, restored: &[Output], facts: &NetworkFa
     }
 }
 
-fn refused(error: impl std::fmt::Display) -> Failure {
+/// What the machine refuses.
+pub(super) fn refused(error: impl std::fmt::Display) -> Failure {
     Failure::Refused(error.to_string())
 }
 
@@ -201,11 +212,6 @@ fn https(config: &Config) -> Result<Option<Https>, Failure> {
     Ok(Some(Https { listener, tls, token }))
 }
 
-fn kernel(config: &Config) -> Result<(Kernel, Knocks), Failure> {
-    let options = kernel_options(config).map_err(|error| Failure::usage(error.to_string()))?;
-    Kernel::prepare(&options).map_err(|error| kernel_failure(&error))
-}
-
 fn kernel_failure(error: &honeymesh_xdp::Error) -> Failure {
     use honeymesh_xdp::Error;
     match error {
@@ -216,6 +222,11 @@ fn kernel_failure(error: &honeymesh_xdp::Error) -> Failure {
         }
         _ => Failure::Refused(error.to_string()),
     }
+}
+
+/// The self-probe's ban takes no room from the others.
+fn with_probe(bans: u32) -> u32 {
+    bans.saturating_add(honeymesh_xdp::PROBE_BANS).min(honeymesh_xdp::MAX_BANS)
 }
 
 fn kernel_options(config: &Config) -> Result<honeymesh_xdp::Options, honeymesh_xdp::Error> {
@@ -231,8 +242,8 @@ fn kernel_options(config: &Config) -> Result<honeymesh_xdp::Options, honeymesh_x
             Attach::Generic => honeymesh_xdp::Attach::Generic,
         },
         pin_dir: config.xdp.pin_dir.clone(),
-        max_bans: config.bans.max,
-        max_v6: config.bans.max_v6,
+        max_bans: with_probe(config.bans.max),
+        max_v6: config.bans.max_v6.map(with_probe),
         table: match config.bans.table {
             TableKind::Buckets => honeymesh_xdp::TableKind::Buckets,
             TableKind::Hash => honeymesh_xdp::TableKind::Hash,

@@ -86,6 +86,26 @@ fn kernel(text: &mut Text, status: &StatusJson) {
     let audit = status.audit.as_ref();
     let drift = audit.map_or(0, |audit| audit.missing + audit.extra + audit.different + audit.detached.len() as u64);
     text.gauge("audit_drift", "Differences between kernel and ledger at the last audit").sample(&[], drift);
+    if let Some(audit) = audit {
+        text.counter("audits_total", "Comparisons of kernel and ledger").sample(&[], audit.audits);
+        text.counter("audit_drifted_total", "Differences that audits found and mended").sample(&[], audit.drifted);
+        text.gauge("audit_took_microseconds", "How long the last audit took").sample(&[], audit.took_us);
+    }
+    watched(text, status);
+}
+
+/// Whether somebody watches over the kernel program, and whether it still does what it should.
+fn watched(text: &mut Text, status: &StatusJson) {
+    if let Some(keeper) = &status.keeper {
+        text.gauge("keeper_up", "1 while the process runs that keeps the program on the interfaces")
+            .sample(&[], u8::from(keeper.running));
+    }
+    if let Some(probe) = &status.probe {
+        text.gauge("probe_ok", "1 if the last self-probe proved that bans are enforced").sample(&[], u8::from(probe.ok));
+        text.counter("probes_total", "Self-probes, by result")
+            .sample(&[("result", "ok")], probe.runs.saturating_sub(probe.failures))
+            .sample(&[("result", "failed")], probe.failures);
+    }
 }
 
 fn traps(text: &mut Text, status: &StatusJson) {

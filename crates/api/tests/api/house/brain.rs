@@ -171,7 +171,14 @@ impl Brain {
             mode: "enforce".into(),
             ready: true,
             uptime_seconds: 183_900,
-            interfaces: vec![InterfaceJson { name: "eth0".into(), index: 2, xdp_mode: "native".into(), attached: true }],
+            interfaces: vec![InterfaceJson {
+                name: "eth0".into(),
+                index: 2,
+                xdp_mode: "native".into(),
+                attached: true,
+                state: "attached".into(),
+                ..InterfaceJson::default()
+            }],
             bans: BansJson { total: bans.len() as u64, enforced: bans.len() as u64, capacity: 1_000_000, by_reason },
             kernel: CountersJson {
                 packets: 1_234_567,

@@ -112,7 +112,9 @@ impl<K: Enforcer> Engine<K> {
         show::status(show::Parts {
             node: &self.node.status(),
             kernel: kernel.unwrap_or_default(),
-            interfaces: self.kernel.interfaces(),
+            interfaces: self.keeping.interfaces(),
+            probe: self.keeping.probe(),
+            keeper: self.keeping.keeper(),
             traps: self.traps.read(),
             clusters: show::clusters(&self.node.peers(), &self.listen),
             audit: self.audits.last.clone(),
@@ -131,9 +133,7 @@ impl<K: Enforcer> Engine<K> {
         let refused = self.troubles.refused;
         let last = self.troubles.last.clone().filter(|_| refused > 0);
         let kernel = last.map(|last| format!("{refused} changes were refused by the kernel, the last one: {last}"));
-        let detached = self.kernel.interfaces().into_iter().filter(|interface| !interface.attached);
-        let detached =
-            detached.map(|interface| format!("interface {} is not guarded any more; restart the daemon", interface.name));
+        let off = self.keeping.warnings((self.clock)().mono);
         let lost = self.books.status().lost;
         let lost = (lost > 0)
             .then(|| format!("{lost} bans or records could not be queued for the store and will be forgotten at the next start"));
@@ -145,7 +145,7 @@ impl<K: Enforcer> Engine<K> {
         let log = (log > 0).then(|| format!("{log} log lines were lost because nobody read them fast enough"));
         let rotations = self.rotations.iter().filter_map(|rotation| self.keys.get(rotation.place));
         let rotations = rotations.map(|keys| format!("a change of keys is under way in cluster {}", keys.cluster));
-        kernel.into_iter().chain(detached).chain(lost).chain(posted).chain(log).chain(rotations.collect::<Vec<_>>())
+        kernel.into_iter().chain(off).chain(lost).chain(posted).chain(log).chain(rotations.collect::<Vec<_>>())
     }
 }
 

@@ -32,6 +32,10 @@ pub struct Audits {
     pub last: Option<AuditJson>,
     /// Entries that were missing or wrong, over all audits.
     pub drifted: u64,
+    /// How many there were.
+    audits: u64,
+    /// What was found and mended between two audits; the next one reports it.
+    between: Drift,
 }
 
 enum Step {
@@ -64,7 +68,7 @@ impl Looked {
 impl Audits {
     /// The first one is due soon after the start.
     pub fn new(now: MonoTime, look: Option<Look>) -> Self {
-        Self { step: Step::Rest(now.plus(FIRST)), look, last: None, drifted: 0 }
+        Self { step: Step::Rest(now.plus(FIRST)), look, last: None, drifted: 0, audits: 0, between: Drift::default() }
     }
 
     /// When there is something to do; `None` while something is done elsewhere.
@@ -76,10 +80,18 @@ impl Audits {
         }
     }
 
-    fn done(&mut self, began: Now, ended: MonoTime, found: &Drift) {
+    /// Something was found and mended while no audit was under way.
+    pub fn found(&mut self, found: &Drift) {
+        self.between.missing.extend(found.missing.iter().copied());
+        self.between.settings_changed |= found.settings_changed;
+    }
+
+    fn done(&mut self, began: Now, ended: MonoTime, found: &Drift, put_back: Vec<String>) {
         let took = ended.since(began.mono);
-        self.step = Step::Rest(ended.plus(EVERY.max(took.saturating_mul(SHARE))));
-        let count = found.missing.len() + found.extra.len() + found.different.len() + found.detached.len();
+        let rest = EVERY.max(took.saturating_mul(SHARE));
+        self.step = Step::Rest(ended.plus(rest));
+        self.audits = self.audits.saturating_add(1);
+        let count = found.missing.len() + found.extra.len() + found.different.len() + found.detached.len() + put_back.len();
         self.drifted = self.drifted.saturating_add(count as u64 + u64::from(found.settings_changed));
         self.last = Some(AuditJson {
             at: time_micros(began.wall),
@@ -87,6 +99,12 @@ impl Audits {
             extra: found.extra.len() as u64,
             different: found.different.len() as u64 + u64::from(found.settings_changed),
             detached: found.detached.clone(),
+            put_back,
+            settings_changed: found.settings_changed,
+            took_us: u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
+            every_seconds: rest.as_secs(),
+            audits: self.audits,
+            drifted: self.drifted,
         });
         tracing::debug!(took_us = took.as_micros(), "audit done");
     }
@@ -175,11 +193,15 @@ impl<K: Enforcer> Engine<K> {
             self.audits.step = Step::Mend { began, doubtful, found };
             return;
         }
+        let between = std::mem::take(&mut self.audits.between);
+        found.missing.extend(between.missing);
+        found.settings_changed |= between.settings_changed;
         if !found.is_none() {
             self.tell_drift(&found);
         }
         let ended = (self.clock)().mono;
-        self.audits.done(began, ended, &found);
+        let put_back = std::mem::take(&mut self.keeping.put_back);
+        self.audits.done(began, ended, &found, put_back);
     }
 
     fn tell_drift(&mut self, found: &Drift) {
@@ -203,7 +225,7 @@ impl<K: Enforcer> Engine<K> {
             different = found.different.len(),
             settings_changed = found.settings_changed,
             detached = found.detached.join(" "),
-            "the kernel's tables were not as they should be; bans and settings are mended, a detached interface needs a restart"
+            "the kernel was not as it should be; bans and settings are mended, a detached interface is the keeper's to mend"
         );
         self.publish(event);
     }
@@ -218,9 +240,11 @@ mod tests {
         let mut audits = Audits::new(MonoTime(0), None);
         assert_eq!(audits.due(), Some(MonoTime(0).plus(FIRST)));
         let now = |ms| Now { mono: MonoTime::from_millis(ms), ..Now::default() };
-        audits.done(now(5_000), MonoTime::from_millis(5_001), &Drift::default());
+        audits.done(now(5_000), MonoTime::from_millis(5_001), &Drift::default(), Vec::new());
         assert_eq!(audits.due(), Some(MonoTime::from_millis(35_001)));
-        audits.done(now(40_000), MonoTime::from_millis(45_000), &Drift::default());
+        audits.done(now(40_000), MonoTime::from_millis(45_000), &Drift::default(), vec!["eth0".into()]);
         assert_eq!(audits.due(), Some(MonoTime::from_millis(145_000)));
+        let last = audits.last.unwrap();
+        assert_eq!((last.took_us, last.every_seconds, last.audits, last.drifted), (5_000_000, 100, 2, 1));
     }
 }

@@ -29,6 +29,8 @@ struct Table {
     /// The never-ban set when the lockdown was told.
     locked_with: Vec<IpNet>,
     full: bool,
+    interfaces: Vec<InterfaceStatus>,
+    guarded: Drift,
 }
 
 impl Pretended {
@@ -91,7 +93,7 @@ impl Enforcer for Pretended {
         Ok(drift)
     }
     fn guard(&mut self) -> Result<Drift, Error> {
-        Ok(Drift::default())
+        Ok(std::mem::take(&mut self.0.lock().unwrap().guarded))
     }
     fn take_look(&mut self) -> Option<Look> {
         let twin = self.clone();
@@ -104,7 +106,10 @@ impl Enforcer for Pretended {
         Ok(Counters::default())
     }
     fn interfaces(&self) -> Vec<InterfaceStatus> {
-        Vec::new()
+        self.0.lock().unwrap().interfaces.clone()
+    }
+    fn probed(&mut self, probed: &honeymesh_xdp::Probed) -> Result<(), String> {
+        probed.judge(self.0.lock().unwrap().enforcing)
     }
 }
 
@@ -375,4 +380,61 @@ async fn an_unban_that_finds_nothing_says_so_and_one_that_waits_claims_no_receip
     let Response::Done(done) = bench.ask(unban(Some(Duration::from_secs(1)))).await.unwrap() else { panic!("done") };
     assert_eq!((done.confirmed, done.unconfirmed), (Some(vec!["roof".into()]), Some(Vec::new())));
     assert!(bench.kernel.0.lock().unwrap().bans.is_empty());
+}
+
+fn off(name: &str) -> InterfaceStatus {
+    let (mode, state) = (honeymesh_xdp::AttachMode::Native, honeymesh_xdp::InterfaceState::Detached);
+    InterfaceStatus { name: name.into(), index: 7, mode, attached: false, state }
+}
+
+#[tokio::test]
+async fn what_the_keeper_put_back_is_mended_and_what_is_off_is_not() {
+    use honeymesh_xdp::{AttachMode, Place, Why, Word};
+    let mut bench = Bench::new();
+    bench.engine.keeper_began(77);
+    let place = Place { name: "eth0".into(), index: 7 };
+    bench.engine.keeper_said(Word::Attached { place: place.clone(), mode: AttachMode::Native, why: Why::CameOff });
+    bench.kernel.0.lock().unwrap().guarded.detached.push("eth1".into());
+    let found = bench.audit().await;
+    assert_eq!((found.put_back, found.detached, found.drifted), (vec!["eth0".to_owned()], vec!["eth1".to_owned()], 2));
+    assert_eq!(bench.audit().await.put_back, [""; 0], "told once");
+
+    bench.kernel.0.lock().unwrap().interfaces = vec![off("eth0")];
+    bench.engine.keeper_said(Word::Failed { place, errno: libc::EOPNOTSUPP });
+    let Response::Status(status) = bench.ask(Request::Status).await.unwrap() else { panic!("status") };
+    assert_eq!((status.interfaces[0].state.as_str(), status.interfaces[0].xdp_mode.as_str()), ("detached", "none"));
+    assert!(
+        status.warnings.iter().any(|line| line.contains("eth0 is NOT guarded") && line.contains("not supported")),
+        "{status:?}"
+    );
+    assert_eq!(status.keeper.as_ref().map(|keeper| (keeper.running, keeper.pid)), Some((true, 77)));
+
+    bench.engine.keeper_ended("signal: 9".into());
+    let Response::Status(status) = bench.ask(Request::Status).await.unwrap() else { panic!("status") };
+    assert!(status.warnings.iter().any(|line| line.contains("the keeper has ended (signal: 9)")), "{status:?}");
+    assert!(!status.keeper.unwrap().running);
+}
+
+#[tokio::test]
+async fn a_failed_probe_is_loud_finds_its_cause_and_is_counted() {
+    use honeymesh_xdp::{Fared, Probed, Word};
+    let mut bench = Bench::new();
+    bench.kernel.0.lock().unwrap().enforcing = true;
+    CLOCK.fetch_add(2_000_000, Relaxed);
+    let good = Probed { banned: [Fared::Dropped; 2], honest: [Fared::Passed; 2] };
+    bench.engine.keeper_said(Word::Probed(good));
+    bench.kernel.0.lock().unwrap().guarded = Drift { settings_changed: true, ..Drift::default() };
+    bench.engine.keeper_said(Word::Probed(Probed { banned: [Fared::Passed; 2], ..good }));
+    let Response::Status(status) = bench.ask(Request::Status).await.unwrap() else { panic!("status") };
+    let probe = status.probe.unwrap();
+    assert_eq!((probe.ok, probe.runs, probe.failures), (false, 2, 1));
+    let why = probe.why.unwrap();
+    assert!(why.starts_with("a banned IPv4 source was let through") && why.contains("changed the program's settings"), "{why}");
+    assert!(status.warnings.iter().any(|line| line.starts_with("the self-probe failed: ")), "{:?}", status.warnings);
+    let found = bench.audit().await;
+    assert!(found.settings_changed, "what the probe found is in the next audit");
+    bench.engine.keeper_said(Word::Probed(good));
+    let Response::Status(status) = bench.ask(Request::Status).await.unwrap() else { panic!("status") };
+    assert!(status.probe.unwrap().ok && !status.warnings.iter().any(|line| line.contains("self-probe")));
+    assert_eq!(status.counts.events.get("audit"), Some(&3), "failed, the audit, and fine again");
 }

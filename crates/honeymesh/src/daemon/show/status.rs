@@ -1,13 +1,13 @@
 //! The node in numbers.
 
 use honeymesh_format::{
-    AuditJson, BansJson, ClusterJson, CountersJson, CountsJson, InterfaceJson, LockdownJson, StatusJson, StoreJson, TrapJson,
+    AuditJson, BansJson, ClusterJson, CountersJson, CountsJson, InterfaceJson, KeeperJson, LockdownJson, ProbeJson, StatusJson, StoreJson, TrapJson,
     time_micros,
 };
 use honeymesh_node::Status;
 use honeymesh_trap::TrapStatus;
 use honeymesh_types::{Mode, Now, WallTime};
-use honeymesh_xdp::{Counters, InterfaceStatus};
+use honeymesh_xdp::Counters;
 use std::collections::BTreeMap;
 
 /// Everything a status is made of.
@@ -18,7 +18,11 @@ pub struct Parts<'a> {
     /// What the kernel counted.
     pub kernel: Counters,
     /// The guarded interfaces.
-    pub interfaces: Vec<InterfaceStatus>,
+    pub interfaces: Vec<InterfaceJson>,
+    /// The last self-probe.
+    pub probe: Option<ProbeJson>,
+    /// The keeper.
+    pub keeper: Option<KeeperJson>,
     /// The traps.
     pub traps: Vec<TrapStatus>,
     /// The clusters.
@@ -54,12 +58,14 @@ pub fn status(parts: Parts<'_>) -> StatusJson {
         started: time_micros(parts.started),
         uptime_seconds: parts.now.wall.since(parts.started).as_secs(),
         warnings: parts.warnings,
-        interfaces: parts.interfaces.iter().map(interface).collect(),
+        interfaces: parts.interfaces,
         bans: bans(parts.node),
         kernel,
         traps: parts.traps.iter().map(trap).collect(),
         clusters: parts.clusters,
         audit: parts.audit,
+        probe: parts.probe,
+        keeper: parts.keeper,
         store: parts.store,
         counts: parts.counts.clone(),
     }
@@ -73,15 +79,6 @@ fn lockdown(node: &Status, now: Now) -> Option<LockdownJson> {
         rolls_back_in_seconds: left.map(|left| u64::try_from(left).unwrap_or(u64::MAX)),
         rolls_back_to: node.trial.map(|trial| trial.before.to_string()),
     })
-}
-
-fn interface(interface: &InterfaceStatus) -> InterfaceJson {
-    InterfaceJson {
-        name: interface.name.clone(),
-        index: interface.index,
-        xdp_mode: interface.mode.to_string(),
-        attached: interface.attached,
-    }
 }
 
 fn bans(node: &Status) -> BansJson {
