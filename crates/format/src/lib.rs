@@ -37,6 +37,8 @@ pub use peer::{ClusterJson, PeerJson};
 pub use problem::ProblemJson;
 pub use query::{EventQuery, Order};
 pub use safe::{is_unsafe, printable, printable_bytes};
-pub use status::{AuditJson, BansJson, CountersJson, InterfaceJson, LockdownJson, StatusJson, StoreJson, TrapJson, KeeperJson, ProbeJson};
+pub use status::{
+    AuditJson, BansJson, CountersJson, InterfaceJson, KeeperJson, LockdownJson, ProbeJson, StatusJson, StoreJson, TrapJson,
+};
 pub use time::{TimeError, parse_time, time_micros, time_seconds};
 pub use why::{ClaimJson, PastJson, ProtectedJson, RecordJson, WhyBanJson, WhyJson};

@@ -1,7 +1,7 @@
 //! The one owner of the kernel's tables and links.
 
-mod lockdown;
 mod keeping;
+mod lockdown;
 
 use crate::{
     Auditor, Counters, Drift, Error, Knocks, Lookout, Options, TestVerdict,

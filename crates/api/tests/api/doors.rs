@@ -58,7 +58,7 @@ async fn lists_come_in_pages_that_name_the_next() {
 #[tokio::test]
 async fn orders_reach_the_brain_as_they_were_meant() {
     let house = furnished();
-    let table: [(Ask, &str); 11] = [
+    let table: [(Ask, &str); 14] = [
         (
             Ask::new(Method::POST, "/api/v1/bans")
                 .body(r#"{"subject":"192.0.2.1","ttl":"1h","note":"x","local":true,"force":true}"#),
@@ -107,7 +107,7 @@ async fn what_makes_no_sense_is_refused_with_the_mend_and_never_reaches_the_brai
     let (bad, delete) = (StatusCode::BAD_REQUEST, |path: &str| Ask::new(Method::DELETE, path));
     let long = format!(r#"{{"subject":"192.0.2.1","note":"{}"}}"#, "x".repeat(201));
     let huge = format!(r#"{{"subject":"{}"}}"#, "x".repeat(20_000));
-    let table: [(Ask, StatusCode, &str); 22] = [
+    let table: [(Ask, StatusCode, &str); 24] = [
         (post("{}"), bad, "missing field `subject`"),
         (post("not json"), bad, "not the JSON that is expected"),
         (post(r#"{"subject":"192.0.2.1","tll":"1h"}"#), bad, "unknown field `tll`"),

@@ -1,8 +1,8 @@
 //! The node in numbers.
 
 use honeymesh_format::{
-    AuditJson, BansJson, ClusterJson, CountersJson, CountsJson, InterfaceJson, KeeperJson, LockdownJson, ProbeJson, StatusJson, StoreJson, TrapJson,
-    time_micros,
+    AuditJson, BansJson, ClusterJson, CountersJson, CountsJson, InterfaceJson, KeeperJson, LockdownJson, ProbeJson, StatusJson,
+    StoreJson, TrapJson, time_micros,
 };
 use honeymesh_node::Status;
 use honeymesh_trap::TrapStatus;
