@@ -24,7 +24,7 @@ counters! {
     DroppedV6 = 2,
     /// Verdict: dropped by a ban of a prefix.
     DroppedNet = 3,
-    /// Verdict: a probe of a dark port by a silenced source, dropped.
+    /// Verdict: a probe of a dark port, by a silenced source or by anybody if dark ports are silent, dropped.
     DroppedDark = 4,
     /// Verdict: the probe that crossed the scan threshold (or came after it, unsilenced for want of room), dropped.
     DroppedScan = 5,

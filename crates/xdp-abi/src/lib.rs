@@ -13,6 +13,7 @@ mod entry;
 mod record;
 mod scan;
 mod settings;
+mod steering;
 pub mod table;
 mod touch;
 
@@ -23,6 +24,7 @@ pub use entry::{BanEntry, FOREVER, GRADE_SPOOFABLE, REASON_SCAN, SCOPE_ALL, SCOP
 pub use record::{FAMILY_V4, FAMILY_V6, KIND_PROBE, KIND_SCAN, KnockRecord, ScanRecord};
 pub use scan::{PORTS_MAX, ScanState, Slot, TICK_BITS, ticks};
 pub use settings::{Gates, SPOOFABLE_ALL, SPOOFABLE_DARK, SPOOFABLE_OFF, ScanSettings, Settings};
+pub use steering::{EXCEPT_WORDS, ExceptBit, TRAP_V4, TRAP_V6, TRAPS_MAX, except_at};
 pub use touch::{TOUCH4_WORDS, TOUCH6_BITS, TOUCH6_WORDS, Touch};
 
 /// The version of everything in this crate; part of the path that maps and links are pinned under.

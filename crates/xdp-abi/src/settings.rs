@@ -39,6 +39,8 @@ impl Gates {
     pub const COOKIES: Self = Self(1 << 11);
     /// Some banned IPv6 prefix is shorter than the filter in front of the trie tells apart.
     pub const NETS6_WIDE: Self = Self(1 << 12);
+    /// Dark ports answer nothing at all.
+    pub const SILENT: Self = Self(1 << 13);
 
     /// Are all bits of `other` set?
     #[must_use]
@@ -108,6 +110,7 @@ mod tests {
             Gates::TRAPS,
             Gates::COOKIES,
             Gates::NETS6_WIDE,
+            Gates::SILENT,
         ];
         let mut gates = Gates::default();
         for gate in all {

@@ -4,6 +4,8 @@
 
 /// The program.
 pub const PROGRAM: &str = "honeymesh";
+/// The program behind it, at the door of the network stack, that hands connections to dark ports to the trap.
+pub const STEERING: &str = "honeymesh_steer";
 /// [`crate::Settings`]: an array of one.
 pub const SETTINGS: &str = "HM_SETTINGS";
 /// Exact IPv4 bans: a mappable array of [`crate::Header`] and [`crate::Line4`].
@@ -37,9 +39,15 @@ pub const COUNTERS: &str = "HM_COUNTERS";
 /// [`crate::KnockRecord`] and [`crate::ScanRecord`]: a ring buffer.
 pub const KNOCKS: &str = "HM_KNOCKS";
 
+/// The trap's listening sockets: a socket map, [`crate::TRAP_V4`] and [`crate::TRAP_V6`].
+pub const TRAPS: &str = "HM_TRAPS";
+/// TCP and UDP ports that behave as closed whatever dark ports do: an array of words, see [`crate::except_at`].
+pub const EXCEPT: &str = "HM_EXCEPT";
+
 /// Every table.
-pub const ALL: [&str; 16] = [
+pub const ALL: [&str; 18] = [
     SETTINGS, LINES4, LINES6, BANS4, BANS6, TOUCH4, TOUCH6, NETS4, NETS6, PLACED, ALLOW4, ALLOW6, LOCAL, SCANS, COUNTERS, KNOCKS,
+    TRAPS, EXCEPT,
 ];
 
 #[cfg(test)]
@@ -48,6 +56,6 @@ mod tests {
 
     #[test]
     fn the_kernel_shows_every_name_whole() {
-        assert!(ALL.iter().chain(&[PROGRAM]).all(|name| name.len() <= 15));
+        assert!(ALL.iter().chain(&[PROGRAM, STEERING]).all(|name| name.len() <= 15));
     }
 }

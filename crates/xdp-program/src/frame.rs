@@ -28,8 +28,12 @@ pub(crate) enum Network {
 #[inline(always)]
 pub(crate) fn network(frame: &impl Frame) -> Network {
     let Some(ethernet) = frame.read::<ETHERNET_LEN>(0) else { return Network::Malformed };
-    let mut kind = u16::from_be_bytes([ethernet[12], ethernet[13]]);
-    let mut offset = ETHERNET_LEN;
+    behind_tags(frame, u16::from_be_bytes([ethernet[12], ethernet[13]]), ETHERNET_LEN)
+}
+
+/// Where the network header begins behind the VLAN tags at `offset`, if `kind` says that there are any.
+#[inline(always)]
+pub(crate) fn behind_tags(frame: &impl Frame, mut kind: u16, mut offset: usize) -> Network {
     for _ in 0..VLAN_TAGS_MAX {
         if kind != TYPE_VLAN && kind != TYPE_QINQ {
             break;

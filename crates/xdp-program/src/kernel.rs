@@ -92,6 +92,14 @@ pub trait Kernel: Connections {
     fn is_served4(&self, tuple: &Tuple4) -> bool;
     /// Does a TCP socket of this host answer this packet?
     fn is_served6(&self, tuple: &Tuple6) -> bool;
+    /// Does a UDP socket of this host take this packet?
+    fn is_bound4(&self, tuple: &Tuple4) -> bool;
+    /// Does a UDP socket of this host take this packet?
+    fn is_bound6(&self, tuple: &Tuple6) -> bool;
+    /// Does the operator want this port to behave as closed, whatever dark ports do?
+    fn is_excepted(&self, port: u16) -> bool;
+    /// The ports that this host sends from: first and last.
+    fn ephemeral(&self) -> [u32; 2];
     /// What is remembered of the source, newly made if it probed nothing yet. `None` if there is no room.
     fn scan(&self, source: &SourceKey) -> Option<Self::Scan>;
     /// `CLOCK_BOOTTIME` in nanoseconds. Costs more than a table look-up, so it is asked late.

@@ -17,6 +17,9 @@
 //!
 //! UDP is not counted: answers that come too late look like probes, and their sources would be the innocent.
 //!
+//! If the operator wants dark ports silent, whatever they would answer is dropped at last. If they are traps, the second
+//! program, [`steer()`], hands connections to them over.
+//!
 //! A port that is forwarded elsewhere (DNAT, as container engines do without a proxy) has no socket here and counts as
 //! dark: sources that use several such ports belong on the allowlist.
 #![no_std]
@@ -32,6 +35,8 @@ mod ip;
 mod kernel;
 pub mod lockdown;
 mod probe;
+mod silent;
+mod steer;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 #[cfg(test)]
@@ -42,6 +47,7 @@ pub use ban::NESTED_MAX;
 pub use frame::{Frame, VLAN_TAGS_MAX};
 pub use kernel::{Ban, Kernel, Scan, Tuple4, Tuple6};
 pub use lockdown::Connections;
+pub use steer::{Door, Steer, steer};
 pub use transport::EXTENSIONS_MAX;
 
 use frame::Network;
@@ -108,9 +114,21 @@ fn judge<I: Locked>(packet: Option<I>, frame: &impl Frame, kernel: &impl Kernel)
     if gates.has(Gates::LOCKDOWN) {
         return lockdown::judge(&ip, frame, kernel);
     }
-    match (probe::judge(&ip, frame, kernel, gates), verdict) {
+    match (dark(&ip, frame, kernel, gates), verdict) {
         (Judgement::Drop(counter), _) if gates.has(Gates::ENFORCING) => Judgement::Drop(counter),
         (Judgement::Drop(_), _) | (Judgement::Pass, Some(_)) => note(kernel, Counter::WouldDrop),
         (Judgement::Pass, None) => Judgement::Pass,
+    }
+}
+
+/// What a packet to a dark port comes to: as a probe, and then by what the operator wants of dark ports.
+#[inline(always)]
+fn dark<I: Locked>(ip: &I, frame: &impl Frame, kernel: &impl Kernel, gates: Gates) -> Judgement {
+    match probe::judge(ip, frame, kernel, gates) {
+        // The trap answers the probe that crosses the threshold, and none after it: so as many handshakes can be
+        // finished as prove a scan.
+        Judgement::Drop(Counter::DroppedScan) if gates.has(Gates::TRAPS) => Judgement::Pass,
+        Judgement::Pass if gates.has(Gates::SILENT) => silent::judge(ip, frame, kernel, gates),
+        judgement => judgement,
     }
 }

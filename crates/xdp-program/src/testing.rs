@@ -10,7 +10,7 @@ mod table;
 mod truncation;
 
 pub use connections::{Connection, Stage};
-pub use host::{HostBans, HostHits, HostKernel, HostWay, NoLine, Slice, Told};
+pub use host::{Doorstep, HostBans, HostHits, HostKernel, HostWay, NoLine, Slice, Told};
 pub use mutate::Mutator;
 pub use packet::{ACK, FIN, Fragment, Layer4, PSH, Packet, RST, SYN, URG};
-pub use table::{End, HERE4, HERE6, SERVED, Script, Setting, Step, Tell, scripts};
+pub use table::{End, HERE4, HERE6, Offer, SERVED, Script, Setting, Step, Tell, offers, offers_setting, scripts};

@@ -1,11 +1,14 @@
 //! The decision against the table, and what the table cannot say.
 
 use crate::{
-    Verdict, decide,
-    testing::{End, HERE4, HostKernel, Mutator, Packet, SERVED, SYN, Script, Setting, Slice, Step, Tell, Told, scripts},
+    Verdict, decide, steer,
+    testing::{
+        Doorstep, End, HERE4, HostKernel, Mutator, Offer, Packet, SERVED, SYN, Script, Setting, Slice, Step, Tell, Told, offers,
+        offers_setting, scripts,
+    },
 };
 use alloc::{format, string::String, vec::Vec};
-use honeymesh_xdp_abi::{COUNTERS, Counter, SCOPE_ALL, SCOPE_DARK, Slot, SourceKey};
+use honeymesh_xdp_abi::{COUNTERS, Counter, Gates, SCOPE_ALL, SCOPE_DARK, Slot, SourceKey};
 
 /// The counters a step moved, and how far.
 fn moved(before: [u64; COUNTERS], after: [u64; COUNTERS]) -> Vec<(Counter, u64)> {
@@ -189,4 +192,45 @@ fn beyond_the_nesting_that_is_followed_a_packet_passes_and_is_counted() {
     let kernel = HostKernel::of(&Setting { bans, ..Setting::default() });
     assert_eq!(send(&kernel, &Packet::udp("203.0.113.7", HERE4, 53).build()), Verdict::Pass);
     assert_eq!(kernel.counted(Counter::TooNested), 1);
+}
+
+fn offered(kernel: &HostKernel, frame: &[u8]) {
+    if let Some(door) = Doorstep::of(frame) {
+        steer(&door, &kernel);
+    }
+}
+
+#[test]
+fn connections_to_dark_ports_are_steered_and_nothing_else_is() {
+    let kernel = HostKernel::of(&offers_setting());
+    let steered = |offer: &Offer| {
+        let before = kernel.counted(Counter::Steered);
+        offered(&kernel, &offer.frame);
+        kernel.counted(Counter::Steered) > before
+    };
+    let wrong: Vec<_> = offers().into_iter().filter(|offer| steered(offer) != offer.steered).map(|offer| offer.name).collect();
+    assert!(wrong.is_empty(), "{wrong:?}");
+}
+
+#[test]
+fn without_a_trap_or_with_the_gate_closed_nothing_is_steered() {
+    let mut kernel = HostKernel::of(&offers_setting());
+    kernel.traps.clear();
+    offers().iter().for_each(|offer| offered(&kernel, &offer.frame));
+    assert_eq!(kernel.counted(Counter::Steered), 0);
+    let kernel = HostKernel::of(&Setting { dark: Gates::default(), ..offers_setting() });
+    offers().iter().for_each(|offer| offered(&kernel, &offer.frame));
+    assert_eq!(kernel.counted(Counter::Steered), 0);
+}
+
+#[test]
+fn however_damaged_a_packet_is_steering_survives_it() {
+    let kernel = HostKernel::of(&offers_setting());
+    let mut mutator = Mutator::new(11);
+    let all = offers();
+    for _ in 0..20_000 {
+        let offer = &all[mutator.below(all.len())];
+        offered(&kernel, &mutator.damage(&offer.frame, 0));
+    }
+    assert!(kernel.counted(Counter::Steered) > 0);
 }

@@ -16,6 +16,10 @@ const ICMP6: u8 = 58;
 const DESTINATION: u8 = 60;
 
 const TCP_LEN: usize = 20;
+const UDP: u8 = 17;
+const UDP_LEN: usize = 8;
+const TCP_FIN: u8 = 1;
+const TCP_SYN: u8 = 1 << 1;
 const TCP_RST: u8 = 1 << 2;
 const TCP_ACK: u8 = 1 << 4;
 const FRAGMENT_LEN: usize = 8;
@@ -66,6 +70,38 @@ impl Tcp {
     #[inline(always)]
     pub(crate) const fn is_probe(self) -> bool {
         self.flags & (TCP_ACK | TCP_RST) == 0
+    }
+
+    /// A SYN, as a connection begins with.
+    #[inline(always)]
+    pub(crate) const fn is_opening(self) -> bool {
+        self.flags & (TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN) == TCP_SYN
+    }
+
+    /// It ends a connection at once, and nobody answers it.
+    #[inline(always)]
+    pub(crate) const fn is_reset(self) -> bool {
+        self.flags & TCP_RST != 0
+    }
+}
+
+/// What is needed of a UDP header.
+#[derive(Clone, Copy)]
+pub(crate) struct Udp {
+    pub(crate) source_port: u16,
+    pub(crate) dest_port: u16,
+}
+
+impl Udp {
+    /// The UDP header of a payload, if it is one and is whole.
+    #[inline(always)]
+    pub(crate) fn read(frame: &impl Frame, payload: Payload) -> Option<Self> {
+        let Payload::At { protocol: UDP, offset, end } = payload else { return None };
+        if offset + UDP_LEN > end {
+            return None;
+        }
+        let [a, b, c, d, ..] = frame.read::<UDP_LEN>(offset)?;
+        Some(Self { source_port: u16::from_be_bytes([a, b]), dest_port: u16::from_be_bytes([c, d]) })
     }
 }
 

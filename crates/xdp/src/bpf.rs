@@ -28,6 +28,10 @@ const FUNC_JIFFIES64: u32 = 118;
 const FRAME_LEN_MIN: usize = 14;
 /// `BPF_XDP`.
 const ATTACH_XDP: u32 = 37;
+/// `BPF_TCX_INGRESS`.
+const ATTACH_TCX_INGRESS: u32 = 46;
+/// `BPF_F_BEFORE`: in front of all others, because no other is named.
+const BEFORE: u32 = 1 << 3;
 /// `XDP_FLAGS_SKB_MODE`.
 pub(crate) const MODE_GENERIC: u32 = 1 << 1;
 /// `XDP_FLAGS_DRV_MODE`.
@@ -84,7 +88,16 @@ fn c_path(path: &Path) -> io::Result<CString> {
 
 /// Attaches an XDP program to an interface, in one mode.
 pub(crate) fn link_create(program: BorrowedFd<'_>, index: u32, mode: u32) -> io::Result<OwnedFd> {
-    let mut attr = Attr::new(&[&descriptor(program), &number(index), &number(ATTACH_XDP), &number(mode)]);
+    create(program, index, ATTACH_XDP, mode)
+}
+
+/// Attaches a program to an interface at the door of the network stack, in front of all others.
+pub(crate) fn tcx_create(program: BorrowedFd<'_>, index: u32) -> io::Result<OwnedFd> {
+    create(program, index, ATTACH_TCX_INGRESS, BEFORE)
+}
+
+fn create(program: BorrowedFd<'_>, index: u32, kind: u32, flags: u32) -> io::Result<OwnedFd> {
+    let mut attr = Attr::new(&[&descriptor(program), &number(index), &number(kind), &number(flags)]);
     // SAFETY: no addresses inside.
     unsafe { bpf(LINK_CREATE, &mut attr) }.map(owned)
 }
@@ -119,16 +132,26 @@ pub(crate) fn get(path: &Path) -> io::Result<OwnedFd> {
     unsafe { bpf(OBJ_GET, &mut attr) }.map(owned)
 }
 
-/// The interface that an XDP link is attached to; 0 if it has come off.
+/// The interface that a link is attached to; 0 if it has come off.
 pub(crate) fn link_interface(link: BorrowedFd<'_>) -> io::Result<u32> {
-    // `struct bpf_link_info`: type, id, prog_id, padding, then for XDP the interface.
+    // `struct bpf_link_info`: type, id, prog_id, padding, then for links of interfaces the interface.
+    info(link, 16)
+}
+
+/// What tells one link from another.
+pub(crate) fn link_id(link: BorrowedFd<'_>) -> io::Result<u32> {
+    info(link, 4)
+}
+
+/// The number at `offset` of a link's `struct bpf_link_info`.
+fn info(link: BorrowedFd<'_>, offset: usize) -> io::Result<u32> {
     let mut info = Attr::new(&[]);
     let len = u32::try_from(ROOM).unwrap_or(0);
     let mut attr = Attr::new(&[&descriptor(link), &number(len), &address(info.0.as_mut_ptr())]);
     // SAFETY: the info lives through the call and is as long as stated.
     unsafe { bpf(OBJ_GET_INFO_BY_FD, &mut attr) }?;
-    let [.., a, b, c, d] = info.0.first_chunk::<20>().copied().unwrap_or_default();
-    Ok(u32::from_ne_bytes([a, b, c, d]))
+    let number = info.0.get(offset..).and_then(|rest| rest.first_chunk::<4>());
+    Ok(number.copied().map_or(0, u32::from_ne_bytes))
 }
 
 /// What the kernel knows of a program.

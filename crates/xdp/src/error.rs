@@ -57,6 +57,14 @@ pub enum Error {
         /// The oldest that works.
         needed: &'static str,
     },
+    /// The kernel is older than traps on dark ports need.
+    #[error(
+        "kernel {release} is too old for [traps] dark = \"trap\", which needs Linux 6.6 or later; write dark = \"silent\" or \"refuse\""
+    )]
+    NoSteering {
+        /// The kernel that runs.
+        release: String,
+    },
     /// There is no BPF file system and none could be mounted.
     #[error("no BPF file system at {} and none can be mounted ({source}); mount one with `mount -t bpf bpf {}`", path.display(), path.display())]
     Bpffs {

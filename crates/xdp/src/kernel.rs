@@ -15,6 +15,7 @@ use crate::{
     report::Fill,
     spot::{Spot, Table},
     start::{self, Parts, Pending},
+    steering::Steering,
     system,
     tables::Tables,
     ticks::Clock,
@@ -24,9 +25,9 @@ use aya::{
     programs::{TestRun, TestRunOptions, Xdp},
 };
 use honeymesh_types::{Enforcement, MonoTime, Now, Subject};
-use honeymesh_xdp_abi::{AddressKey, BanEntry, Gates, NetKey4, NetKey6, Settings, table};
+use honeymesh_xdp_abi::{AddressKey, BanEntry, Gates, NetKey4, NetKey6, Settings, TRAP_V4, TRAP_V6, table};
 use ipnet::IpNet;
-use std::{cell::RefCell, collections::BTreeSet, fmt, net::IpAddr, os::fd::AsFd, time::Duration};
+use std::{cell::RefCell, collections::BTreeSet, fmt, net::IpAddr, os::fd::AsFd, os::fd::BorrowedFd, time::Duration};
 
 /// `XDP_DROP`.
 const XDP_DROP: u32 = 1;
@@ -53,6 +54,7 @@ pub struct Kernel {
     is_probing: bool,
     is_probe_allowed: bool,
     tally: Tally,
+    steering: Steering,
 }
 
 impl Kernel {
@@ -96,6 +98,7 @@ impl Kernel {
             is_probing: false,
             is_probe_allowed: false,
             tally: Tally::default(),
+            steering: Steering::default(),
         };
         Ok((kernel, knocks))
     }
@@ -108,7 +111,7 @@ impl Kernel {
     /// good for nothing but to be dropped.
     pub fn attach(&mut self) -> Result<(), Error> {
         let Some(pending) = self.pending.take() else { return Ok(()) };
-        (self.links, self.pins) = pending.attach(&mut self.object)?;
+        (self.links, self.steering, self.pins) = pending.attach(&mut self.object)?;
         self.tables.settle();
         Ok(())
     }
@@ -239,6 +242,20 @@ impl Kernel {
         let keys: Vec<AddressKey> = addrs.iter().map(address_key).collect();
         self.tables.set_local(&keys, LOCAL_MAX)?;
         self.set_gates(self.settings.gates.with(Gates::LOCAL, !keys.is_empty()))
+    }
+
+    /// Gives connections to dark ports to these listening TCP sockets, one of each family. They must listen on an address
+    /// that strangers cannot reach, such as loopback: then they are met through dark ports only, and `getsockname` of what
+    /// they accept tells which. When their process ends, dark ports are closed ports again. Without [`crate::Dark::Trap`]
+    /// nobody is given to them.
+    ///
+    /// # Errors
+    /// [`Error::Table`]: no TCP socket, or it does not listen.
+    pub fn arm(&mut self, v4: Option<BorrowedFd<'_>>, v6: Option<BorrowedFd<'_>>) -> Result<(), Error> {
+        let sockets = [(TRAP_V4, v4), (TRAP_V6, v6)].into_iter();
+        sockets
+            .filter_map(|(index, socket)| Some((index, socket?)))
+            .try_for_each(|(index, socket)| self.tables.set_trap(index, socket))
     }
 
     /// Enforce, or only count what would be dropped (mode `observe`): then nothing is dropped and nobody is silenced.
@@ -436,6 +453,7 @@ impl Kernel {
     /// # Errors
     /// [`Error::Pin`]; what could be removed is removed.
     pub fn release(self) -> Result<(), Error> {
+        self.steering.detach();
         self.links.iter().for_each(Link::detach);
         self.pins.or_else(|| self.pending.and_then(Pending::into_pins)).map_or(Ok(()), Pins::remove)
     }

@@ -14,8 +14,8 @@ use aya::{
     programs::Xdp,
 };
 use honeymesh_xdp_abi::{
-    AddressKey, BanEntry, CounterValues, Line4, Line6, NetKey4, NetKey6, ScanState, Settings, SourceKey, TOUCH4_WORDS,
-    TOUCH6_WORDS, Way, table,
+    AddressKey, BanEntry, CounterValues, EXCEPT_WORDS, Line4, Line6, NetKey4, NetKey6, ScanState, Settings, SourceKey,
+    TOUCH4_WORDS, TOUCH6_WORDS, TRAPS_MAX, Way, table,
 };
 use std::{os::fd::AsFd, path::PathBuf};
 
@@ -55,6 +55,7 @@ const ARRAY: u32 = 2;
 const PERCPU_ARRAY: u32 = 6;
 const LRU_HASH: u32 = 9;
 const LPM_TRIE: u32 = 11;
+const SOCKMAP: u32 = 15;
 const RINGBUF: u32 = 27;
 const NO_PREALLOC: u32 = 1;
 const MAPPABLE: u32 = 1 << 10;
@@ -88,6 +89,8 @@ fn shapes(options: &Options) -> [(&'static str, Shape); table::ALL.len()] {
         (table::SCANS, shape::<SourceKey, ScanState>(LRU_HASH, SCANS_MAX, 0)),
         (table::COUNTERS, shape::<u32, CounterValues>(PERCPU_ARRAY, 1, 0)),
         (table::KNOCKS, Shape { kind: RINGBUF, key_size: 0, value_size: 0, max_entries: RING_LEN, flags: 0 }),
+        (table::TRAPS, shape::<u32, u32>(SOCKMAP, TRAPS_MAX, 0)),
+        (table::EXCEPT, shape::<u32, u64>(ARRAY, EXCEPT_WORDS, 0)),
     ]
 }
 
@@ -271,9 +274,9 @@ pub(crate) fn loaded_program(object: &Ebpf) -> Result<&aya::programs::ProgramFd,
     program.fd().map_err(|error| Error::Refused(error.to_string()))
 }
 
-fn refused(error: &(dyn std::error::Error + 'static)) -> Error {
+pub(crate) fn refused(error: &(dyn std::error::Error + 'static)) -> Error {
     if system::is_denied(system::errno(error)) {
-        return Error::Privilege { doing: "load the XDP program".into() };
+        return Error::Privilege { doing: "load a kernel program".into() };
     }
     let mut text = error.to_string();
     let mut next = error.source();

@@ -1,8 +1,8 @@
 //! What the operator chose about the kernel.
 
-use crate::Error;
+use crate::{Dark, Error};
 use honeymesh_xdp_abi::PORTS_MAX;
-use std::{path::PathBuf, time::Duration};
+use std::{ops::RangeInclusive, path::PathBuf, time::Duration};
 
 /// The most exact bans a kernel table may be sized for.
 pub const MAX_BANS: u32 = 16_000_000;
@@ -33,6 +33,10 @@ pub struct Options {
     pub scan: ScanOptions,
     /// What stays when the process ends.
     pub exit: OnExit,
+    /// What a port does that nobody serves.
+    pub dark: Dark,
+    /// TCP and UDP ports that are refused as closed ports are, whatever `dark` says. Scans of them count.
+    pub except: Vec<RangeInclusive<u16>>,
 }
 
 impl Options {
@@ -168,6 +172,8 @@ pub(crate) mod tests {
             table: TableKind::Buckets,
             scan,
             exit: OnExit::Hold,
+            dark: Dark::default(),
+            except: Vec::new(),
         }
     }
 

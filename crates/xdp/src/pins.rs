@@ -1,6 +1,7 @@
 //! The directory on the BPF file system: mounted if need be, locked, and laid out by version.
 //!
-//! `<pin_dir>/v<VERSION>/maps/<table>` and `<pin_dir>/v<VERSION>/links/<interface index>_<mode>`. Names have no dots,
+//! `<pin_dir>/v<VERSION>/maps/<table>`, `<pin_dir>/v<VERSION>/links/<interface index>_<mode>` and
+//! `<pin_dir>/v<VERSION>/steering/<interface index>`. Names have no dots,
 //! which that file system does not allow, so an interface is named by its index.
 
 use crate::{AttachMode, Error};
@@ -38,6 +39,13 @@ pub(crate) struct LinkPin {
     pub(crate) mode: AttachMode,
 }
 
+/// A link of the second program, pinned by an earlier start, of this or another version.
+#[derive(Debug)]
+pub(crate) struct SteeringPin {
+    pub(crate) path: PathBuf,
+    pub(crate) index: u32,
+}
+
 impl Pins {
     /// Opens `base`, mounting the file system and making the directories that are missing.
     pub(crate) fn open(base: &Path) -> Result<Self, Error> {
@@ -46,6 +54,7 @@ impl Pins {
         let pins = Self { base: base.to_owned(), _lock: lock(base)? };
         make(&pins.maps())?;
         make(&pins.links())?;
+        make(&pins.steerings())?;
         Ok(pins)
     }
 
@@ -78,6 +87,21 @@ impl Pins {
     /// Where links are pinned.
     pub(crate) fn links(&self) -> PathBuf {
         self.version().join("links")
+    }
+
+    fn steerings(&self) -> PathBuf {
+        self.version().join("steering")
+    }
+
+    /// Where the link of the second program on an interface is pinned.
+    pub(crate) fn steering(&self, index: u32) -> PathBuf {
+        self.steerings().join(index.to_string())
+    }
+
+    /// Every pinned link of the second program, of every version.
+    pub(crate) fn all_steering(&self) -> Vec<SteeringPin> {
+        let links = self.versions().into_iter().flat_map(|version| children(&version.join("steering")));
+        links.filter_map(SteeringPin::at).collect()
     }
 
     pub(crate) fn map(&self, name: &str) -> PathBuf {
@@ -117,9 +141,16 @@ impl Pins {
 /// Directories that hold nothing go: those of a start that failed.
 impl Drop for Pins {
     fn drop(&mut self) {
-        for directory in [self.links(), self.maps(), self.version(), self.base.clone()] {
+        for directory in [self.links(), self.steerings(), self.maps(), self.version(), self.base.clone()] {
             let _in_use = fs::remove_dir(directory);
         }
+    }
+}
+
+impl SteeringPin {
+    fn at(path: PathBuf) -> Option<Self> {
+        let index = path.file_name()?.to_str()?.parse().ok()?;
+        Some(Self { path, index })
     }
 }
 

@@ -1,11 +1,13 @@
 //! A start in two steps: first tables and program, then, when the tables hold what they should, the interfaces.
 
 use crate::{
-    Auditor, Error, Knocks, OnExit, Options, Spoofable,
+    Auditor, Dark, Error, Knocks, OnExit, Options, Spoofable,
     attach::{self, Link},
     auditor::Twins,
+    dark,
     load::{self, Loaded, Undo},
     pins::Pins,
+    steering::{self, Steering},
     system::{self, Interface},
     tables::{self, Tables},
     ticks::Ticks,
@@ -47,6 +49,7 @@ pub(crate) fn prepare(options: &Options) -> Result<(Parts, Knocks), Error> {
     let twins = Twins::of(&loaded.object)?;
     let (mut tables, ring) = tables::open(&mut loaded.object, options, ticks)?;
     move_in(&loaded, &mut tables)?;
+    tables.set_except(&dark::except_words(&options.except))?;
     let settings = settings(options, &loaded, &mut tables)?;
     let auditor = Auditor::open(twins, &tables, ticks)?;
     let Loaded { object, undo, .. } = loaded;
@@ -55,14 +58,16 @@ pub(crate) fn prepare(options: &Options) -> Result<(Parts, Knocks), Error> {
 }
 
 impl Pending {
-    /// Puts the program on the interfaces. What was made is undone if that fails.
-    pub(crate) fn attach(self, object: &mut Ebpf) -> Result<(Vec<Link>, Option<Pins>), Error> {
+    /// Puts the programs on the interfaces. What was made is undone if that fails.
+    pub(crate) fn attach(self, object: &mut Ebpf) -> Result<(Vec<Link>, Steering, Option<Pins>), Error> {
         let Self { options, interfaces, pins, undo } = self;
+        let mut steering = steering::attach_all(object, &interfaces, &options, pins.as_ref())?;
         let program = load::program(object)?;
         let program = program.fd().map_err(|error| Error::Refused(error.to_string()))?;
         let links = attach::attach_all(program.as_fd(), &interfaces, &options, pins.as_ref())?;
         undo.keep();
-        Ok((links, tidy(options.exit, pins)?))
+        steering.keep()?;
+        Ok((links, steering, tidy(options.exit, pins)?))
     }
 
     /// Whose pins they would be.
@@ -103,6 +108,7 @@ fn settings(options: &Options, loaded: &Loaded, tables: &mut Tables) -> Result<S
     let gates =
         Gates::default().with(Gates::ENFORCING, enforcing).with(Gates::LOCAL, tables.has_local()?).with(Gates::PLACED_ALL, all);
     let gates = gates.with(Gates::LOCKDOWN, lockdown.is_some());
+    let gates = gates.with(Gates::TRAPS, options.dark == Dark::Trap).with(Gates::SILENT, options.dark == Dark::Silent);
     let secret = match adopted {
         Some(adopted) => adopted.secret,
         None => [random()?, random()?],
@@ -112,7 +118,7 @@ fn settings(options: &Options, loaded: &Loaded, tables: &mut Tables) -> Result<S
         gates: tables.counts().gates(gates),
         scan: scan_settings(options),
         lockdown_until_ns: lockdown.map_or(0, |adopted| adopted.lockdown_until_ns),
-        ephemeral: [0; 2],
+        ephemeral: dark::ephemeral(),
         secret,
     };
     tables.set_settings(settings)?;

@@ -14,6 +14,9 @@ use std::io;
 const KERNEL_MIN: (u32, u32) = (5, 18);
 const KERNEL_MIN_TEXT: &str = "5.18";
 
+/// The oldest kernel whose links at the door of the network stack outlive the process that made them (tcx).
+const STEERING_MIN: (u32, u32) = (6, 6);
+
 /// An interface of this machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Interface {
@@ -21,8 +24,21 @@ pub(crate) struct Interface {
     pub(crate) index: u32,
 }
 
+/// Can dark ports be traps on this kernel?
+pub(crate) fn check_steering() -> Result<(), Error> {
+    let release = release();
+    match version(&release) {
+        Some(version) if version < STEERING_MIN => Err(Error::NoSteering { release }),
+        _ => Ok(()),
+    }
+}
+
+fn release() -> String {
+    uname().map(|name| name.release().to_string_lossy().into_owned()).unwrap_or_default()
+}
+
 pub(crate) fn check_kernel() -> Result<(), Error> {
-    let release = uname().map(|name| name.release().to_string_lossy().into_owned()).unwrap_or_default();
+    let release = release();
     // A release that cannot be read is tried: the kernel itself will say what it lacks.
     match version(&release) {
         Some(version) if version < KERNEL_MIN => Err(Error::TooOld { release, needed: KERNEL_MIN_TEXT }),

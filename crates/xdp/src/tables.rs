@@ -17,12 +17,19 @@ use crate::{
 };
 use aya::{
     Ebpf,
-    maps::{Array, HashMap, LpmTrie, Map, MapData, MapError, PerCpuArray, RingBuf, lpm_trie::Key},
+    maps::{Array, HashMap, LpmTrie, Map, MapData, MapError, PerCpuArray, RingBuf, SockMap, lpm_trie::Key},
 };
 use honeymesh_xdp_abi::{
-    AddressKey, BanEntry, Counter, CounterValues, Header, NetKey4, NetKey6, Settings, SourceKey, Way, table,
+    AddressKey, BanEntry, Counter, CounterValues, EXCEPT_WORDS, Header, NetKey4, NetKey6, Settings, SourceKey, TRAPS_MAX, Way,
+    table,
 };
-use std::{collections::BTreeSet, hash::Hash, io, os::fd::AsFd, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    hash::Hash,
+    io,
+    os::fd::{AsFd, BorrowedFd},
+    sync::Arc,
+};
 
 /// `BPF_ANY`: whether there is an entry or not.
 const ANY: u64 = 0;
@@ -52,6 +59,8 @@ pub(crate) struct Tables {
     local: HashMap<MapData, Wire<AddressKey>, u32>,
     counters: PerCpuArray<MapData, Wire<CounterValues>>,
     limits: [Level; 2],
+    traps: SockMap<MapData>,
+    except: Array<MapData, u64>,
 }
 
 /// The tables of a loaded object, adopted or new, and the ring buffer.
@@ -81,6 +90,8 @@ pub(crate) fn open(object: &mut Ebpf, options: &Options, ticks: Ticks) -> Result
         local: take(object, table::LOCAL)?,
         counters: take(object, table::COUNTERS)?,
         limits: [limit(options.max_bans), limit(options.v6_bans())],
+        traps: take(object, table::TRAPS)?,
+        except: take(object, table::EXCEPT)?,
     };
     tables.survey_nets()?;
     Ok((tables, take(object, table::KNOCKS)?))
@@ -394,6 +405,21 @@ impl Tables {
     /// Are there any own addresses?
     pub(crate) fn has_local(&self) -> Result<bool, Error> {
         self.local.keys().next().transpose().map(|key| key.is_some()).map_err(read_error("own addresses"))
+    }
+
+    /// Puts a listening socket where the steering finds it; the kernel takes it out when the socket is closed.
+    pub(crate) fn set_trap(&mut self, index: u32, socket: BorrowedFd<'_>) -> Result<(), Error> {
+        self.traps.set(index, &socket, ANY).map_err(write_error("trap sockets", TRAPS_MAX, "give one socket of each family"))
+    }
+
+    /// Says which ports are excepted.
+    pub(crate) fn set_except(&mut self, words: &[u64]) -> Result<(), Error> {
+        let mut indices = 0..;
+        words.iter().zip(&mut indices).try_for_each(|(word, index)| self.except.set(index, word, 0)).map_err(write_error(
+            "excepted ports",
+            EXCEPT_WORDS,
+            "name fewer ports",
+        ))
     }
 
     pub(crate) fn counters(&self) -> Result<Counters, Error> {

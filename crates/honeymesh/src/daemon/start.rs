@@ -263,6 +263,8 @@ fn kernel_options(config: &Config) -> Result<honeymesh_xdp::Options, honeymesh_x
             OnExit::Hold => honeymesh_xdp::OnExit::Hold,
             OnExit::Release => honeymesh_xdp::OnExit::Release,
         },
+        dark: honeymesh_xdp::Dark::Refuse,
+        except: Vec::new(),
     })
 }
 

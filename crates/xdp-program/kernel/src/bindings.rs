@@ -12,6 +12,8 @@ use core::{
 pub const XDP_DROP: u32 = 1;
 /// `XDP_PASS`.
 pub const XDP_PASS: u32 = 2;
+/// `TCX_NEXT`, and `TC_ACT_UNSPEC` to older ways: the packet goes on to whatever else looks at it.
+pub const TCX_NEXT: i32 = -1;
 /// `BPF_NOEXIST`: update only if the key is new.
 pub const NO_EXIST: u64 = 1;
 /// `BPF_F_CURRENT_NETNS`.
@@ -28,6 +30,13 @@ pub struct XdpContext {
     egress_ifindex: u32,
 }
 
+/// `struct __sk_buff`, as far as it is used.
+#[repr(C)]
+pub struct SkBuff {
+    others: [u32; 4],
+    protocol: u32,
+}
+
 /// Kinds of map (`enum bpf_map_type`).
 #[derive(Clone, Copy)]
 pub enum Kind {
@@ -36,6 +45,7 @@ pub enum Kind {
     PerCpuArray = 6,
     LruHash = 9,
     Trie = 11,
+    SockMap = 15,
     Ring = 27,
 }
 
@@ -131,18 +141,96 @@ pub fn jiffies() -> u64 {
 
 /// `bpf_skc_lookup_tcp`: is there a TCP socket for these addresses and ports? `tuple` is a `bpf_sock_tuple`.
 #[inline(always)]
-pub fn has_socket<T>(context: *mut XdpContext, tuple: &T) -> bool {
-    // SAFETY: helpers 99 and 86 have these signatures; the tuple's size tells the kernel its family; the socket is
-    // released exactly when there is one.
+pub fn has_socket<C, T>(context: *mut C, tuple: &T) -> bool {
+    // SAFETY: helper 99 has the signature of a look-up, and the context is one of a kind that may ask it.
+    unsafe { is_found(transmute::<usize, LookUp<C, T>>(99), context, tuple) }
+}
+
+/// `bpf_sk_lookup_udp`: is there a UDP socket for these addresses and ports? `tuple` is a `bpf_sock_tuple`.
+#[inline(always)]
+pub fn has_datagram_socket<C, T>(context: *mut C, tuple: &T) -> bool {
+    // SAFETY: helper 85 has the signature of a look-up, and the context is one of a kind that may ask it.
+    unsafe { is_found(transmute::<usize, LookUp<C, T>>(85), context, tuple) }
+}
+
+/// A helper that looks for a socket: context, tuple and its size, network namespace, flags.
+type LookUp<C, T> = extern "C" fn(*mut C, *const T, u32, u64, u64) -> *mut c_void;
+
+/// # Safety
+/// `lookup` must be such a helper.
+#[inline(always)]
+unsafe fn is_found<C, T>(lookup: LookUp<C, T>, context: *mut C, tuple: &T) -> bool {
+    // SAFETY: the tuple's size tells the kernel its family; the socket is released exactly when there is one.
     unsafe {
-        let lookup: extern "C" fn(*mut XdpContext, *const T, u32, u64, u64) -> *mut c_void = transmute(99_usize);
-        let release: extern "C" fn(*mut c_void) -> i64 = transmute(86_usize);
         let socket = lookup(context, tuple, size_of::<T>() as u32, CURRENT_NETNS, 0);
         if socket.is_null() {
             return false;
         }
         release(socket);
         true
+    }
+}
+
+/// `bpf_sk_release`: gives a socket back.
+///
+/// # Safety
+/// It must have been handed out by the kernel, and not been given back.
+#[inline(always)]
+unsafe fn release(socket: *mut c_void) {
+    // SAFETY: helper 86 has this signature; the caller vouches for the socket.
+    unsafe {
+        let release: extern "C" fn(*mut c_void) -> i64 = transmute(86_usize);
+        release(socket);
+    }
+}
+
+/// `bpf_sk_assign`: hands the packet to the socket at `index` of `sockets`. `false` if there is none there, or the
+/// kernel refuses.
+#[inline(always)]
+pub fn assign(context: *mut SkBuff, sockets: &Map<u32, u32>, index: u32) -> bool {
+    // SAFETY: helpers 1 and 124 have these signatures; a look-up in a socket map hands out the socket, which is given
+    // back exactly when there is one.
+    unsafe {
+        let lookup: extern "C" fn(*mut c_void, *const u32) -> *mut c_void = transmute(1_usize);
+        let assign: extern "C" fn(*mut SkBuff, *mut c_void, u64) -> i64 = transmute(124_usize);
+        let index = opaque(index.into()) as u32;
+        let socket = lookup(sockets.address(), &raw const index);
+        if socket.is_null() {
+            return false;
+        }
+        let result = assign(context, socket, 0);
+        release(socket);
+        result == 0
+    }
+}
+
+/// A packet at the door of the network stack.
+#[derive(Clone, Copy)]
+pub struct Skb(pub *mut SkBuff);
+
+/// `BPF_HDR_START_NET`.
+const FROM_NETWORK_HEADER: u32 = 1;
+
+/// By a helper that counts from the network header: where the packet's octets begin is not certain. Behind XDP in generic
+/// mode Linux 6.18 leaves the link header out. Drivers put the headers into the first buffer; what is not there is not read.
+impl honeymesh_xdp_program::Frame for Skb {
+    #[inline(always)]
+    fn read<const N: usize>(&self, offset: usize) -> Option<[u8; N]> {
+        let mut octets = [0; N];
+        // SAFETY: helper 68, `bpf_skb_load_bytes_relative`, has this signature and writes `N` octets or fails.
+        let result = unsafe {
+            let load: extern "C" fn(*mut SkBuff, u32, *mut [u8; N], u32, u32) -> i64 = transmute(68_usize);
+            load(self.0, offset as u32, &raw mut octets, N as u32, FROM_NETWORK_HEADER)
+        };
+        (result == 0).then_some(octets)
+    }
+}
+
+impl honeymesh_xdp_program::Door for Skb {
+    #[inline(always)]
+    fn protocol(&self) -> u16 {
+        // SAFETY: the kernel hands over a valid context.
+        u16::from_be(unsafe { (*self.0).protocol } as u16)
     }
 }
 

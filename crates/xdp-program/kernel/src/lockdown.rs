@@ -2,7 +2,7 @@
 
 use crate::{
     Helpers,
-    bindings::{CURRENT_NETNS, XdpContext},
+    bindings::CURRENT_NETNS,
     settings,
 };
 use core::{ffi::c_void, mem::transmute, ptr::NonNull};
@@ -29,7 +29,7 @@ struct Socket {
 const _: () = assert!(core::mem::offset_of!(Socket, peer_port) == 48);
 const _: () = assert!(core::mem::offset_of!(Socket, state) == 72);
 
-impl Connections for Helpers {
+impl<C> Connections for Helpers<C> {
     #[inline(always)]
     fn lockdown_until_ns(&self) -> u64 {
         // SAFETY: a value of this type in a map; user space changes it word by word.
@@ -38,23 +38,23 @@ impl Connections for Helpers {
 
     #[inline(always)]
     fn tcp_state4(&self, tuple: &Tuple4) -> u32 {
-        find::<LOOKUP_TCP, _, _>(self.0, tuple, state).unwrap_or(STATE_NONE)
+        find::<LOOKUP_TCP, _, _, _>(self.0, tuple, state).unwrap_or(STATE_NONE)
     }
 
     #[inline(always)]
     fn tcp_state6(&self, tuple: &Tuple6) -> u32 {
-        find::<LOOKUP_TCP, _, _>(self.0, tuple, state).unwrap_or(STATE_NONE)
+        find::<LOOKUP_TCP, _, _, _>(self.0, tuple, state).unwrap_or(STATE_NONE)
     }
 
     // A connected socket is only found for packets of the address and port that it is connected to.
     #[inline(always)]
     fn is_udp_peer4(&self, tuple: &Tuple4) -> bool {
-        find::<LOOKUP_UDP, _, _>(self.0, tuple, peer_port).is_some_and(|port| port != 0 && port == tuple.source_port)
+        find::<LOOKUP_UDP, _, _, _>(self.0, tuple, peer_port).is_some_and(|port| port != 0 && port == tuple.source_port)
     }
 
     #[inline(always)]
     fn is_udp_peer6(&self, tuple: &Tuple6) -> bool {
-        find::<LOOKUP_UDP, _, _>(self.0, tuple, peer_port).is_some_and(|port| port != 0 && port == tuple.source_port)
+        find::<LOOKUP_UDP, _, _, _>(self.0, tuple, peer_port).is_some_and(|port| port != 0 && port == tuple.source_port)
     }
 }
 
@@ -73,11 +73,11 @@ fn peer_port(socket: NonNull<Socket>) -> u16 {
 /// Reads from the socket that takes the packet with these addresses and ports, if there is one. `tuple` is a
 /// `bpf_sock_tuple`.
 #[inline(always)]
-fn find<const LOOKUP: usize, T, R>(context: *mut XdpContext, tuple: &T, read: impl FnOnce(NonNull<Socket>) -> R) -> Option<R> {
+fn find<const LOOKUP: usize, C, T, R>(context: *mut C, tuple: &T, read: impl FnOnce(NonNull<Socket>) -> R) -> Option<R> {
     // SAFETY: the helpers have these signatures; the tuple's size tells the kernel its family; the socket is read before it
     // is released, and released exactly when there is one.
     unsafe {
-        let lookup: extern "C" fn(*mut XdpContext, *const T, u32, u64, u64) -> *mut Socket = transmute(LOOKUP);
+        let lookup: extern "C" fn(*mut C, *const T, u32, u64, u64) -> *mut Socket = transmute(LOOKUP);
         let release: extern "C" fn(*mut c_void) -> i64 = transmute(RELEASE);
         let socket = NonNull::new(lookup(context, tuple, size_of::<T>() as u32, CURRENT_NETNS, 0))?;
         let found = read(socket);

@@ -1,4 +1,4 @@
-//! The XDP program: `honeymesh-xdp-program`, tied to the kernel's helpers.
+//! The kernel programs: `honeymesh-xdp-program`, tied to the kernel's helpers.
 #![no_std]
 #![no_main]
 // Atomic additions and exchanges are BPF instructions that no stable Rust function makes yet.
@@ -8,14 +8,15 @@ mod bans;
 mod bindings;
 mod lockdown;
 mod memory;
+mod steering;
 mod tables;
 
 use bans::{Bans4, Bans6};
-use bindings::{NO_EXIST, Packet, XDP_DROP, XDP_PASS, XdpContext, add, boot_ns, exchange, has_socket, opaque};
+use bindings::{NO_EXIST, Packet, XDP_DROP, XDP_PASS, XdpContext, add, boot_ns, exchange, has_datagram_socket, has_socket, opaque};
 use core::ptr::NonNull;
 use honeymesh_xdp_abi::{
-    AddressKey, BanEntry, Counter, Gates, KnockRecord, NetKey4, NetKey6, PORTS_MAX, ScanRecord, ScanSettings, ScanState,
-    Settings, SourceKey,
+    AddressKey, BanEntry, Counter, ExceptBit, Gates, KnockRecord, NetKey4, NetKey6, PORTS_MAX, ScanRecord, ScanSettings, ScanState,
+    Settings, SourceKey, except_at,
 };
 use honeymesh_xdp_program::{Ban, Kernel, Scan, Tuple4, Tuple6, Verdict, decide};
 use tables::*;
@@ -35,8 +36,9 @@ extern "C" fn honeymesh(context: *mut XdpContext) -> u32 {
     }
 }
 
+/// The kernel's tables and helpers, for a program with a context of this kind.
 #[derive(Clone, Copy)]
-struct Helpers(*mut XdpContext);
+struct Helpers<C>(*mut C);
 
 #[derive(Clone, Copy)]
 struct Entry(NonNull<BanEntry>);
@@ -97,7 +99,7 @@ fn first() -> u32 {
     opaque(0) as u32
 }
 
-impl Kernel for Helpers {
+impl<C> Kernel for Helpers<C> {
     type Bans4 = Bans4;
     type Bans6 = Bans6;
     type Ban = Entry;
@@ -178,6 +180,29 @@ impl Kernel for Helpers {
     #[inline(always)]
     fn is_served6(&self, tuple: &Tuple6) -> bool {
         has_socket(self.0, tuple)
+    }
+
+    #[inline(always)]
+    fn is_bound4(&self, tuple: &Tuple4) -> bool {
+        has_datagram_socket(self.0, tuple)
+    }
+
+    #[inline(always)]
+    fn is_bound6(&self, tuple: &Tuple6) -> bool {
+        has_datagram_socket(self.0, tuple)
+    }
+
+    #[inline(always)]
+    fn is_excepted(&self, port: u16) -> bool {
+        let ExceptBit { index, mask } = except_at(port);
+        // SAFETY: a value of this type in a map; user space changes it word by word.
+        HM_EXCEPT.lookup(&index).is_some_and(|word| unsafe { word.as_ptr().read_volatile() } & mask != 0)
+    }
+
+    #[inline(always)]
+    fn ephemeral(&self) -> [u32; 2] {
+        // SAFETY: a value of this type in a map; it is set once, before the program runs.
+        settings().map_or([0; 2], |settings| unsafe { (&raw const (*settings.as_ptr()).ephemeral).read_volatile() })
     }
 
     #[inline(always)]

@@ -2,8 +2,8 @@
 
 use crate::bindings::{Kind, MAPPABLE, Map, NO_PREALLOC, READ_ONLY};
 use honeymesh_xdp_abi::{
-    AddressKey, BanEntry, CounterValues, KnockRecord, Line4, Line6, NetKey4, NetKey6, ScanState, Settings, SourceKey, TOUCH4_WORDS,
-    TOUCH6_WORDS, Way,
+    AddressKey, BanEntry, CounterValues, EXCEPT_WORDS, KnockRecord, Line4, Line6, NetKey4, NetKey6, ScanState, Settings, SourceKey,
+    TOUCH4_WORDS, TOUCH6_WORDS, TRAPS_MAX, Way,
 };
 
 macro_rules! maps {
@@ -37,4 +37,6 @@ maps! {
     HM_UNSEEN: u32 => ScanState = Array, 1, READ_ONLY;
     HM_COUNTERS: u32 => CounterValues = PerCpuArray, 1, 0;
     HM_KNOCKS: () => KnockRecord = Ring, 1 << 20, 0;
+    HM_TRAPS: u32 => u32 = SockMap, TRAPS_MAX, 0;
+    HM_EXCEPT: u32 => u64 = Array, EXCEPT_WORDS, 0;
 }

@@ -2,7 +2,7 @@
 
 use super::connections::Connection;
 use crate::{
-    Ban, Connections, Frame, Kernel, Scan, Tuple4, Tuple6,
+    Ban, Connections, Door, Frame, Kernel, Scan, Steer, Tuple4, Tuple6,
     bucket::{Bans, Hits, Line},
     lockdown::STATE_NONE,
 };
@@ -10,7 +10,7 @@ use alloc::{collections::BTreeMap, rc::Rc, vec::Vec};
 use core::cell::{Cell, RefCell};
 use honeymesh_xdp_abi::{
     AddressKey, BanEntry, COUNTERS, Counter, Gates, Header, KnockRecord, Life, NetKey4, NetKey6, PORTS_MAX, ScanRecord,
-    ScanSettings, SourceKey, Touch,
+    ScanSettings, SourceKey, TRAP_V4, TRAP_V6, Touch,
 };
 
 /// A frame in memory.
@@ -20,6 +20,38 @@ pub struct Slice<'a>(pub &'a [u8]);
 impl Frame for Slice<'_> {
     fn read<const N: usize>(&self, offset: usize) -> Option<[u8; N]> {
         self.0.get(offset..offset.checked_add(N)?)?.try_into().ok()
+    }
+}
+
+/// The same at the door of the network stack.
+#[derive(Clone, Copy, Debug)]
+pub struct Doorstep<'a> {
+    protocol: u16,
+    packet: Slice<'a>,
+}
+
+impl<'a> Doorstep<'a> {
+    /// As the stack brings it there: without Ethernet header and first VLAN tag. `None` if it is too short for that.
+    #[must_use]
+    pub fn of(frame: &'a [u8]) -> Option<Self> {
+        let kind = |at: usize| Some(u16::from_be_bytes(*frame.get(at..)?.first_chunk()?));
+        let (protocol, start) = match kind(12)? {
+            0x8100 | 0x88a8 => (kind(16)?, 18),
+            protocol => (protocol, 14),
+        };
+        Some(Self { protocol, packet: Slice(frame.get(start..)?) })
+    }
+}
+
+impl Frame for Doorstep<'_> {
+    fn read<const N: usize>(&self, offset: usize) -> Option<[u8; N]> {
+        self.packet.read(offset)
+    }
+}
+
+impl Door for Doorstep<'_> {
+    fn protocol(&self) -> u16 {
+        self.protocol
     }
 }
 
@@ -202,6 +234,14 @@ pub struct HostKernel {
     pub connections: Vec<Connection>,
     /// When a lockdown ends.
     pub lockdown_until_ns: Cell<u64>,
+    /// Ports that a UDP socket is bound to, on every address.
+    pub bound: Vec<u16>,
+    /// Ports that behave as closed, whatever dark ports do.
+    pub except: Vec<u16>,
+    /// The ports that this host sends from.
+    pub ephemeral: [u32; 2],
+    /// Sockets that the trap has: [`TRAP_V4`], [`TRAP_V6`].
+    pub traps: Vec<u32>,
     /// Room for placed entries.
     pub budget: usize,
     /// Room for records.
@@ -235,6 +275,10 @@ impl HostKernel {
             served: Vec::new(),
             connections: Vec::new(),
             lockdown_until_ns: Cell::new(0),
+            bound: Vec::new(),
+            except: Vec::new(),
+            ephemeral: [32_768, 60_999],
+            traps: Vec::from([TRAP_V4, TRAP_V6]),
             budget: 64,
             ring: 1_024,
             told: RefCell::default(),
@@ -379,6 +423,22 @@ impl<'a> Kernel for &'a HostKernel {
         self.tcp_state6(tuple) != STATE_NONE
     }
 
+    fn is_bound4(&self, tuple: &Tuple4) -> bool {
+        self.bound.contains(&u16::from_be(tuple.dest_port))
+    }
+
+    fn is_bound6(&self, tuple: &Tuple6) -> bool {
+        self.bound.contains(&u16::from_be(tuple.dest_port))
+    }
+
+    fn is_excepted(&self, port: u16) -> bool {
+        self.except.contains(&port)
+    }
+
+    fn ephemeral(&self) -> [u32; 2] {
+        self.ephemeral
+    }
+
     fn scan(&self, source: &SourceKey) -> Option<HostScan<'a>> {
         let mut scans = self.scans.borrow_mut();
         let slots = scans.entry(*source).or_insert_with(|| alloc::boxed::Box::leak(alloc::boxed::Box::default()));
@@ -400,6 +460,12 @@ impl<'a> Kernel for &'a HostKernel {
 
     fn count(&self, counter: Counter) {
         self.counters.borrow_mut()[counter as usize] += 1;
+    }
+}
+
+impl Steer for &HostKernel {
+    fn assign(&self, index: u32) -> bool {
+        self.traps.contains(&index)
     }
 }
 

@@ -8,7 +8,7 @@ use core::{
     cell::Cell,
     net::{IpAddr, Ipv4Addr},
 };
-use honeymesh_xdp_abi::{AddressKey, BanEntry, FOREVER, Life, NetKey4, NetKey6, REASON_SCAN, network_words};
+use honeymesh_xdp_abi::{AddressKey, BanEntry, FOREVER, Gates, Life, NetKey4, NetKey6, REASON_SCAN, network_words};
 
 /// A prefix out of `203.0.113.7`, `203.0.113.0/24` and the like.
 ///
@@ -38,9 +38,11 @@ impl HostKernel {
         }
         kernel.local = setting.local.iter().map(|addr| local(prefix(addr).0)).collect();
         kernel.served.clone_from(&setting.served);
+        kernel.bound.clone_from(&setting.bound);
+        kernel.except.clone_from(&setting.except);
         kernel.budget = usize::try_from(setting.budget).unwrap_or(usize::MAX);
         kernel.open_gates();
-        kernel.gates = kernel.gates.with(honeymesh_xdp_abi::Gates::ENFORCING, setting.enforcing);
+        kernel.gates = kernel.gates.with(Gates::ENFORCING, setting.enforcing).with(setting.dark, true);
         kernel.lock_down(setting);
         kernel
     }

@@ -1,9 +1,12 @@
 //! The table: settings, the packets that meet them, and what must come of each.
 
 mod bans;
+mod dark;
 mod lockdown;
 mod probes;
 mod silence;
+
+pub use dark::{Offer, offers, offers_setting};
 
 use super::{
     packet::{ACK, FIN, Layer4, PSH, Packet, RST, SYN, URG},
@@ -14,7 +17,7 @@ use alloc::{
     vec,
     vec::Vec,
 };
-use honeymesh_xdp_abi::{Counter, SCOPE_ALL, SCOPE_DARK, SPOOFABLE_ALL, SPOOFABLE_DARK, SPOOFABLE_OFF, ScanSettings};
+use honeymesh_xdp_abi::{Counter, Gates, SCOPE_ALL, SCOPE_DARK, SPOOFABLE_ALL, SPOOFABLE_DARK, SPOOFABLE_OFF, ScanSettings};
 
 /// The IPv4 address of the host under test.
 pub const HERE4: &str = "192.0.2.1";
@@ -57,6 +60,12 @@ pub struct Setting {
     pub lockdown: Option<End>,
     /// Sockets that are connected to somebody.
     pub connections: Vec<super::Connection>,
+    /// What dark ports do: [`Gates::SILENT`], [`Gates::TRAPS`], or they refuse.
+    pub dark: Gates,
+    /// Ports that UDP sockets are bound to, on every address.
+    pub bound: Vec<u16>,
+    /// Ports that behave as closed, whatever dark ports do.
+    pub except: Vec<u16>,
 }
 
 impl Default for Setting {
@@ -71,6 +80,9 @@ impl Default for Setting {
             enforcing: true,
             lockdown: None,
             connections: Vec::new(),
+            dark: Gates::default(),
+            bound: Vec::new(),
+            except: Vec::new(),
         }
     }
 }
@@ -162,6 +174,9 @@ pub fn scripts() -> Vec<Script> {
         silence::observing(),
         probes::link_local_neighbours(),
         probes::odd_headers(),
+        dark::silent(),
+        dark::silent_observing(),
+        dark::traps(),
         truncation::script(),
         lockdown::strangers(),
         lockdown::connections(),

@@ -41,10 +41,14 @@ impl Kernel {
         }
     }
 
-    /// Wanted interfaces that are there and without the program.
+    /// Wanted interfaces that are there and without the program, or without the one that hands dark ports to the trap.
     pub(super) fn detached(&self) -> Vec<String> {
         let off = self.interfaces().into_iter().filter(|interface| interface.index != 0 && !interface.attached);
-        off.map(|interface| interface.name).collect()
+        let mut names: Vec<String> =
+            off.map(|interface| interface.name).chain(self.steering.detached().map(str::to_owned)).collect();
+        names.sort_unstable();
+        names.dedup();
+        names
     }
 
     /// Bans the probe's one source for ever; its other one is allowed from the next [`Kernel::set_allow`] on. What probes of

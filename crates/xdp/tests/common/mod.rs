@@ -10,8 +10,8 @@
 mod connections;
 
 use honeymesh_types::{Enforcement, Grade, Lockdown, MonoTime, Now, Reasons, Scope, WallTime};
-use honeymesh_xdp::{Attach, Kernel, Knocks, OnExit, Options, ScanOptions, Spoofable, TableKind, now};
-use honeymesh_xdp_abi::{SPOOFABLE_ALL, SPOOFABLE_OFF};
+use honeymesh_xdp::{Attach, Dark, Kernel, Knocks, OnExit, Options, ScanOptions, Spoofable, TableKind, now};
+use honeymesh_xdp_abi::{Gates, SPOOFABLE_ALL, SPOOFABLE_OFF};
 use honeymesh_xdp_program::testing::{Connection, End, Setting};
 use nix::{
     mount::{MsFlags, mount},
@@ -21,7 +21,7 @@ use nix::{
 use std::{
     any::Any,
     io::Write,
-    net::TcpListener,
+    net::{TcpListener, UdpSocket},
     path::PathBuf,
     process::{Command, Stdio},
     sync::{Mutex, mpsc},
@@ -81,11 +81,13 @@ impl Room {
             table: TableKind::Buckets,
             scan,
             exit: OnExit::Hold,
+            dark: Dark::Refuse,
+            except: Vec::new(),
         }
     }
 
     /// The kernel that `setting` describes, on the loopback interface, and the sockets it wants.
-    pub fn kernel(&self, setting: &Setting) -> (Kernel, Knocks, Vec<TcpListener>) {
+    pub fn kernel(&self, setting: &Setting) -> (Kernel, Knocks, Sockets) {
         self.connect(&setting.connections);
         let mut options = self.options(&["lo"]);
         options.exit = OnExit::Release;
@@ -98,6 +100,12 @@ impl Room {
             SPOOFABLE_OFF => Spoofable::Off,
             _ => Spoofable::Dark,
         };
+        options.dark = match setting.dark {
+            Gates::SILENT => Dark::Silent,
+            Gates::TRAPS => Dark::Trap,
+            _ => Dark::Refuse,
+        };
+        options.except = setting.except.iter().map(|port| *port..=*port).collect();
         let (mut kernel, knocks) = Kernel::start(&options).unwrap();
         kernel.set_allow(&setting.allow.iter().map(|net| net_of(net)).collect::<Vec<_>>()).unwrap();
         kernel.set_local(&setting.local.iter().map(|addr| addr.parse().unwrap()).collect::<Vec<_>>()).unwrap();
@@ -113,8 +121,9 @@ impl Room {
             };
             kernel.set_lockdown(lockdown).unwrap();
         }
-        let sockets = setting.served.iter().map(|port| TcpListener::bind(("::", *port)).unwrap()).collect();
-        (kernel, knocks, sockets)
+        let served = setting.served.iter().map(|port| TcpListener::bind(("::", *port)).unwrap()).collect();
+        let bound = setting.bound.iter().map(|port| UdpSocket::bind(("::", *port)).unwrap()).collect();
+        (kernel, knocks, Sockets { served, bound })
     }
 
     fn connect(&self, wanted: &[Connection]) {
@@ -122,6 +131,12 @@ impl Room {
         let missing: Vec<Connection> = wanted.iter().filter(|one| made.iter().all(|(known, _)| known != *one)).copied().collect();
         made.extend(missing.iter().copied().zip(connections::make(&missing)));
     }
+}
+
+/// What a setting serves, as long as this lives.
+pub struct Sockets {
+    served: Vec<TcpListener>,
+    bound: Vec<UdpSocket>,
 }
 
 pub fn net_of(text: &str) -> ipnet::IpNet {
