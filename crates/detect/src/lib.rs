@@ -8,11 +8,13 @@
 
 extern crate alloc;
 
+mod dark;
 mod entropy;
 mod pattern;
 mod scan;
 mod visit;
 
+pub use dark::{Contact, HANDSHAKE_PORTS_MAX, HANDSHAKE_SOURCES_MAX, Handshakes, judge_handshakes};
 pub use entropy::{ENTROPY_WINDOW_BYTES, entropy_millibits, entropy_window_max_millibits};
 pub use pattern::{Family, Patterns};
 pub use scan::{ScanPolicy, Spoofable, judge_scan};
@@ -37,4 +39,16 @@ pub struct Verdict {
     pub entropy_millibits: u16,
     /// What raised the score, in words, in a fixed order.
     pub findings: Vec<String>,
+    /// Could an honest client have done it by mistake?
+    pub intent: Intent,
+}
+
+/// Whether there is an honest explanation. On a trap that listens by name it does not matter: nobody honest goes there. On
+/// a dark port it does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Intent {
+    /// It may have been a mistake: nothing was said, or nothing that only attackers say.
+    Unclear,
+    /// It was an attack: credentials, bait or an exploit, or known strings that weigh enough together; or a whole scan.
+    Attack,
 }

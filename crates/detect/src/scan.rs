@@ -1,7 +1,8 @@
 //! Scans: what a row of touched dark ports amounts to.
 
-use crate::Verdict;
+use crate::{Intent, Verdict};
 use alloc::{format, string::String, vec, vec::Vec};
+use core::time::Duration;
 use honeymesh_types::{Grade, Reasons, Scope};
 
 /// The score of a scan at the lowest threshold.
@@ -38,10 +39,21 @@ impl Spoofable {
 }
 
 /// What the operator decided about scans.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ScanPolicy {
     /// What evidence that may be forged earns.
     pub spoofable: Spoofable,
+    /// How many different dark ports make a scan, 1 to 16.
+    pub ports: u8,
+    /// Within this time.
+    pub window: Duration,
+}
+
+impl Default for ScanPolicy {
+    /// Three ports in a minute; silence on dark ports for what may be forged.
+    fn default() -> Self {
+        Self { spoofable: Spoofable::default(), ports: 3, window: Duration::from_secs(60) }
+    }
 }
 
 /// Judges a source that touched the distinct dark `ports`: SYNs can be forged, so it is never more than `spoofable`. With
@@ -54,6 +66,7 @@ pub fn judge_scan(ports: &[u16], policy: ScanPolicy) -> Verdict {
         score: score(ports.len()),
         entropy_millibits: 0,
         findings: vec![finding(ports)],
+        intent: Intent::Unclear,
     }
 }
 
@@ -83,7 +96,7 @@ mod tests {
 
     #[test]
     fn the_policy_decides_the_scope_and_ports_raise_the_score() {
-        let all = ScanPolicy { spoofable: Spoofable::All };
+        let all = ScanPolicy { spoofable: Spoofable::All, ..ScanPolicy::default() };
         assert_eq!(judge_scan(&[1], all).scope, Scope::All);
         assert_eq!(Spoofable::Off.scope(), None);
         assert!(judge_scan(&[1, 2, 3], all).score < judge_scan(&[1, 2, 3, 4], all).score);

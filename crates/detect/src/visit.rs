@@ -1,7 +1,7 @@
 //! Visits: what a trap session amounts to.
 
 use crate::{
-    Verdict, entropy_millibits, entropy_window_max_millibits,
+    Intent, Verdict, entropy_millibits, entropy_window_max_millibits,
     pattern::{Family, Found, Patterns, describe},
 };
 use alloc::{format, string::String, vec::Vec};
@@ -19,6 +19,9 @@ const SCORE_ENTROPY: u8 = 15;
 const ENTROPY_HIGH_MILLIBITS: u16 = 6_900;
 /// Below this many bytes entropy says nothing.
 const ENTROPY_BYTES_MIN: usize = crate::ENTROPY_WINDOW_BYTES;
+
+/// Known strings that weigh so much together are an attack, wherever they are said.
+const ATTACK_WEIGHT_MIN: u8 = 30;
 
 /// What each sign of a trap protocol adds to the score, and what it means.
 const SIGNS: [(Signs, u8, &str); 4] = [
@@ -53,6 +56,7 @@ impl Detector {
             score: score(visit, &found),
             entropy_millibits: entropy_millibits(&visit.payload),
             findings: findings(visit, &found),
+            intent: intent(grade, &found),
         }
     }
 
@@ -75,6 +79,12 @@ fn grade(visit: &Visit, found: &Found) -> Grade {
     } else {
         Grade::Handshake
     }
+}
+
+/// Names of tools and products alone weigh little: monitors and administrators use such clients, too.
+fn intent(grade: Grade, found: &Found) -> Intent {
+    let weight = found.keys().map(|family| family.weight()).fold(0, u8::saturating_add);
+    if grade == Grade::Hostile || weight >= ATTACK_WEIGHT_MIN { Intent::Attack } else { Intent::Unclear }
 }
 
 fn score(visit: &Visit, found: &Found) -> u8 {
@@ -139,6 +149,24 @@ mod tests {
         for (payload, signs, expected) in cases {
             let verdict = Detector::new().judge_visit(&visit(payload, signs));
             assert_eq!((verdict.grade, verdict.scope), (expected, Scope::All), "{payload:?} {signs:?}");
+        }
+    }
+
+    #[test]
+    fn an_honest_client_could_have_said_it_or_not() {
+        let cases: [(&[u8], Signs, Intent); 9] = [
+            (b"", Signs::empty(), Intent::Unclear),
+            (b"GET / HTTP/1.1\r\nHost: a\r\nUser-Agent: Mozilla/5.0\r\n\r\n", Signs::empty(), Intent::Unclear),
+            (&[0x16, 3, 1, 2, 0, 0xff, 0x81, 7], Signs::MALFORMED, Intent::Unclear),
+            (b"SSH-2.0-Go\r\n", Signs::empty(), Intent::Unclear),
+            (b"GET /wp-login.php HTTP/1.1\r\n", Signs::empty(), Intent::Unclear),
+            (b"GET /wp-login.php HTTP/1.1\r\nUser-Agent: nikto\r\n", Signs::empty(), Intent::Attack),
+            (b"USER root\r\nPASS x\r\n", Signs::CREDENTIALS, Intent::Attack),
+            (b"x", Signs::BAIT, Intent::Attack),
+            (b"GET /../../etc/passwd HTTP/1.1", Signs::empty(), Intent::Attack),
+        ];
+        for (payload, signs, expected) in cases {
+            assert_eq!(Detector::new().judge_visit(&visit(payload, signs)).intent, expected, "{payload:?} {signs:?}");
         }
     }
 

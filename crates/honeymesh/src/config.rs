@@ -4,6 +4,7 @@
 //! key and token files) is in [`load`] and [`secrets`].
 
 mod checks;
+mod dark;
 pub mod problem;
 mod reader;
 pub mod secrets;
@@ -21,6 +22,7 @@ use std::{
     time::Duration,
 };
 
+pub use dark::{Dark, DarkPorts};
 pub use traps::Trap;
 
 /// Where the daemon looks when `--config` is not given.
@@ -47,6 +49,8 @@ pub struct Config {
     pub allow: Vec<Placed<IpNet>>,
     /// `[[trap]]`, in the order of the file.
     pub traps: Vec<Trap>,
+    /// `[traps]`: what ports do that nobody serves.
+    pub dark: DarkPorts,
     /// `[traps]`: limits that all traps share.
     pub trap_limits: TrapLimits,
     /// `[[cluster]]`, in the order of the file.
@@ -367,6 +371,16 @@ mod tests {
             ("[api]\nlisten = \"localhost:8443\"", "h:2:10: [api] listen: `localhost:8443` is no address with a port"),
             ("[[cluster]]\nname = \"m\"", "h:1:1: [[cluster]] key_file: is missing; make one with `honeymesh key new FILE`"),
             ("[traps]\ncapture_max = \"1GiB\"", "h:2:15: [traps] capture_max: `1GiB` is out of range; write 1KiB to 1024KiB"),
+            ("[traps]\ndark = \"on\"", "h:2:8: [traps] dark: `on` is not understood; write refuse|silent|trap"),
+            (
+                "[traps]\ndark = \"trap\"\nexcept = [0]",
+                "h:3:11: [traps] except: 0 is out of range; write a whole number from 1 to 65535",
+            ),
+            (
+                "[traps]\ndark = \"trap\"\nexcept = [25, \"9-1\"]",
+                "h:3:15: [traps] except: `9-1` is no port and no range of ports;",
+            ),
+            ("[traps]\ndark = \"trap\"\nexcept = 25", "h:3:10: [traps] except: is a whole number; write a list"),
             ("[store]\nevents_age = \"1s\"", "h:2:14: [store] events_age: `1s` is out of range"),
         ];
         for (text, expected) in table {
@@ -412,6 +426,21 @@ mod tests {
     }
 
     #[test]
+    fn dark_ports_refuse_unless_told_and_ports_and_ranges_are_excepted() {
+        let usual = parse("", "host-1").config.dark;
+        assert_eq!((usual.dark.value, usual.except.len()), (Dark::Refuse, 0));
+        let text = "[traps]\ndark = \"trap\"\nexcept = [25, \"6000-6063\", \"443\"]\nsessions_max = 9\n";
+        assert_eq!(lines(text), [""; 0], "and no other trap is needed");
+        let config = parse(text, "host-1").config;
+        let except: Vec<_> = config.dark.except.into_iter().map(|ports| ports.value).collect();
+        assert_eq!((config.dark.dark.value, except), (Dark::Trap, vec![25..=25, 6_000..=6_063, 443..=443]));
+        assert_eq!(config.trap_limits.sessions_max, 9);
+        let named = "[[trap]]\nname = \"dark\"\nservice = \"ftp\"\nlisten = [\"0.0.0.0:21\"]\n";
+        assert_eq!(told(named), [""; 0]);
+        assert!(told(&(named.to_owned() + text))[0].contains("`dark` is taken already at line 6, column 8"));
+    }
+
+    #[test]
     fn a_node_without_a_usable_host_name_has_to_be_told_one() {
         assert!(!parse("", "my host").is_usable());
         assert!(parse("[node]\nname = \"edge-1\"", "my host").is_usable());
@@ -432,6 +461,7 @@ mod tests {
             ("[scan]\nspoofable = \"all\"", "h:2:13: warning: [scan] spoofable: `all` lets anybody who forges a source"),
             ("[bans]\nttl_spoofable = \"2h\"", "h:2:17: warning: [bans] ttl_spoofable:"),
             ("[allow]\nnets = [\"0.0.0.0/0\"]", "h:2:9: warning: [allow] nets: nobody in 0.0.0.0/0 can ever be banned"),
+            ("[traps]\nexcept = [25]", "h:2:11: warning: [traps] except: dark ports refuse in any case; write dark = \"trap\""),
             (cluster, "h:4:9: warning: [[cluster]] trust: `override` lets peers"),
         ];
         for (text, expected) in table {

@@ -5,6 +5,7 @@
 //! and no full disk delays a ban.
 
 mod books;
+mod dark;
 mod enforcer;
 mod engine;
 mod facts;
@@ -91,7 +92,12 @@ fn serve(parsed: &Parsed) -> Result<(), Failure> {
     let doors =
         tokio::runtime::Builder::new_multi_thread().worker_threads(DOOR_THREADS).thread_name(panics::DOORS).enable_all().build();
     let (runtime, doors) = (runtime.map_err(no_runtime)?, doors.map_err(no_runtime)?);
-    let ended = runtime.block_on(live(config, start::warnings(&parsed.problems), opened, doors.handle()));
+    let mut warnings = start::warnings(&parsed.problems);
+    if let Some(warning) = dark::warning(config) {
+        tracing::warn!("{warning}");
+        warnings.push(warning);
+    }
+    let ended = runtime.block_on(live(config, warnings, opened, doors.handle()));
     doors.shutdown_timeout(GRACE);
     runtime.shutdown_timeout(GRACE);
     ended

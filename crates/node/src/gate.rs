@@ -28,12 +28,14 @@ pub(crate) enum Topic {
     Scan,
     /// Something of a mesh peer was refused.
     Refused,
+    /// A connection to a dark port that may have been a mistake.
+    Contact,
 }
 
 /// Decides which events are told.
 pub(crate) struct Gate {
     sources: BTreeMap<(Topic, IpAddr), Seen>,
-    buckets: [Bucket; 3],
+    buckets: [Bucket; 4],
     suppressed: u64,
     report_at: Option<MonoTime>,
 }
@@ -53,7 +55,7 @@ struct Bucket {
 impl Gate {
     pub(crate) fn new(now: MonoTime) -> Self {
         let full = Bucket { micro_tokens: BURST * MICROS, filled: now };
-        Self { sources: BTreeMap::new(), buckets: [full; 3], suppressed: 0, report_at: None }
+        Self { sources: BTreeMap::new(), buckets: [full; 4], suppressed: 0, report_at: None }
     }
 
     /// May an event of `topic` about `source` be told? If not, it is counted.

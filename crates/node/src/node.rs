@@ -1,6 +1,7 @@
 //! The node: one input in, outputs out.
 
 mod change;
+mod dark;
 mod evidence;
 mod lockdown;
 mod mesh;
@@ -25,7 +26,7 @@ use crate::{
 };
 use alloc::{string::String, vec::Vec};
 use core::net::IpAddr;
-use honeymesh_detect::{Detector, ScanPolicy};
+use honeymesh_detect::{Detector, Handshakes, ScanPolicy};
 use honeymesh_ledger::Ledger;
 use honeymesh_mesh_proto::Mesh;
 use honeymesh_types::{ClusterName, Event, EventId, EventKind, Mode, NodeName, Now, Subject, Trust, WallTime};
@@ -43,6 +44,7 @@ pub struct Node {
     trial: Option<Trial>,
     scan: ScanPolicy,
     detector: Detector,
+    handshakes: Handshakes,
     ledger: Ledger,
     clusters: Vec<Cluster>,
     facts: NetworkFacts,
@@ -80,6 +82,7 @@ impl Node {
             trial: None,
             scan: config.scan,
             detector: Detector::new(),
+            handshakes: Handshakes::new(config.scan.ports, config.scan.window),
             ledger: Ledger::new(config.policy),
             clusters: config.clusters.into_iter().map(cluster).collect(),
             facts: NetworkFacts::default(),

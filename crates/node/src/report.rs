@@ -82,10 +82,14 @@ pub struct Status {
 pub struct Counters {
     /// Probes of dark ports.
     pub probes: u64,
-    /// Scans the kernel reported.
+    /// Scans: those the kernel reported, and those that finished handshakes prove.
     pub scans: u64,
     /// Reports of traps.
     pub visits: u64,
+    /// Of those: of dark ports, and perhaps a mistake.
+    pub contacts: u64,
+    /// Sources whose handshakes with dark ports were forgotten for want of room.
+    pub contacts_forgotten: u64,
     /// Datagrams that came in.
     pub datagrams: u64,
     /// Datagrams for a cluster that does not exist.

@@ -36,6 +36,16 @@ impl Findings {
         }
     }
 
+    /// Takes over what another session found, as far as there is room.
+    pub(crate) fn merge(&mut self, other: Self) {
+        self.signs |= other.signs;
+        for (name, value) in other.fields {
+            if self.fields.len() < FIELDS_MAX || self.fields.contains_key(&name) {
+                self.fields.insert(name, value);
+            }
+        }
+    }
+
     /// Nothing recognised.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -9,6 +9,8 @@
 
 extern crate alloc;
 
+mod any;
+mod bait;
 #[cfg(test)]
 mod drive;
 mod findings;
@@ -20,15 +22,17 @@ mod service;
 mod ssh;
 mod text;
 
+pub use any::{Any, AnySession};
+pub use bait::Bait;
 pub use findings::{FIELD_BYTES_MAX, FIELDS_MAX, Findings};
 pub use ftp::Ftp;
-pub use http::Http;
+pub use http::{Http, HttpSession};
 pub use script::{
     ANSWER_TEXT_BYTES_MAX, DefinitionError, Frames, PATTERN_BYTES_MAX, Problem, RULES_MAX, RuleDefinition, Script,
     ScriptDefinition,
 };
 pub use service::{BANNER_BYTES_MAX, BannerError, Definition, Service, ServiceError};
-pub use ssh::Ssh;
+pub use ssh::{Ssh, SshSession};
 pub use text::safe_text;
 
 use alloc::vec::Vec;

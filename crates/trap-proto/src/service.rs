@@ -1,6 +1,6 @@
 //! The services a trap can play, made from an operator's words.
 
-use crate::{DefinitionError, Ftp, Http, Script, ScriptDefinition, Session, Ssh};
+use crate::{Any, DefinitionError, Ftp, Http, Script, ScriptDefinition, Session, Ssh};
 use alloc::{
     boxed::Box,
     string::{String, ToString},
@@ -33,17 +33,22 @@ pub enum Service {
     Ftp(Ftp),
     /// Anything else, by the operator's own rules.
     Script(Script),
+    /// Whatever the stranger speaks.
+    Any(Any),
 }
 
 /// Why a definition is no service.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ServiceError {
     /// No service has this name.
-    #[error("`{0}` is no service; there are ssh, http, ftp and script")]
+    #[error("`{0}` is no service; there are ssh, http, ftp, script and any")]
     Unknown(String),
     /// Rules, frames or states were given to a service that has none.
     #[error("service `{0}` takes no rules; use service = \"script\" for a trap of your own")]
     NotScripted(String),
+    /// A banner was given to a service that does not speak first.
+    #[error("service `{0}` lets the stranger speak first; leave the banner out")]
+    Unspoken(String),
     /// The banner cannot be sent.
     #[error("banner: {0}")]
     Banner(#[from] BannerError),
@@ -71,7 +76,7 @@ pub enum BannerError {
 
 impl Service {
     /// The names of all services.
-    pub const NAMES: [&'static str; 4] = ["ssh", "http", "ftp", "script"];
+    pub const NAMES: [&'static str; 5] = ["ssh", "http", "ftp", "script", "any"];
 
     /// The one door: an operator's definition as a service.
     ///
@@ -83,6 +88,8 @@ impl Service {
             "script" => Ok(Self::Script(Script::new(banner, &definition.script)?)),
             name if !Self::NAMES.contains(&name) => Err(ServiceError::Unknown(name.to_string())),
             name if definition.script != ScriptDefinition::default() => Err(ServiceError::NotScripted(name.to_string())),
+            "any" if banner.is_some() => Err(ServiceError::Unspoken("any".to_string())),
+            "any" => Ok(Self::Any(Any::default())),
             "ssh" => Ok(Self::Ssh(banner.map_or_else(|| Ok(Ssh::default()), Ssh::new)?)),
             "http" => Ok(Self::Http(banner.map_or_else(|| Ok(Http::default()), Http::new)?)),
             _ => Ok(Self::Ftp(banner.map_or_else(|| Ok(Ftp::default()), Ftp::new)?)),
@@ -98,6 +105,7 @@ impl Service {
             Self::Http(http) => Box::new(http.session(seed)),
             Self::Ftp(ftp) => Box::new(ftp.session()),
             Self::Script(script) => Box::new(script.session()),
+            Self::Any(any) => Box::new(any.session(seed)),
         }
     }
 
@@ -109,6 +117,7 @@ impl Service {
             Self::Http(_) => "http",
             Self::Ftp(_) => "ftp",
             Self::Script(_) => "script",
+            Self::Any(_) => "any",
         }
     }
 }
@@ -145,7 +154,8 @@ mod tests {
     #[test]
     fn mistakes_are_told_in_words() {
         let table = [
-            (definition("telnet", None), "`telnet` is no service; there are ssh, http, ftp and script"),
+            (definition("telnet", None), "`telnet` is no service; there are ssh, http, ftp, script and any"),
+            (definition("any", Some("hello")), "service `any` lets the stranger speak first; leave the banner out"),
             (definition("ssh", Some("OpenSSH")), "banner: an SSH identification begins with `SSH-2.0-` and the software's name"),
             (definition("http", Some("")), "banner: it is empty; leave it out for the usual one"),
             (

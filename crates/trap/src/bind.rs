@@ -1,16 +1,23 @@
 //! Binds every trap's addresses; the only part that may need power.
 
 use crate::{Dismisser, Limits, Options, StatusReader, limits::Gate, status::Counters};
-use honeymesh_trap_proto::Service;
+use honeymesh_trap_proto::{Bait, Service};
+use honeymesh_types::Signs;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::{
     io::{self, ErrorKind},
-    net::{SocketAddr, TcpListener},
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener},
+    os::fd::{AsFd, BorrowedFd},
     sync::Arc,
 };
 
 /// Connections the kernel keeps finished but not yet accepted, per listener; more are dropped by the kernel.
 const BACKLOG: i32 = 1_024;
+
+/// The same for all dark ports together.
+const DARK_BACKLOG: i32 = 4_096;
+/// What the trap on dark ports is called in reports and counters.
+pub const DARK: &str = "dark";
 
 /// Why a trap cannot listen. Nothing stays bound.
 #[derive(Debug, thiserror::Error)]
@@ -40,9 +47,36 @@ pub struct Bound {
 /// One trap with its listeners.
 #[derive(Debug)]
 pub(crate) struct Trap {
-    pub(crate) service: Service,
+    pub(crate) plays: Plays,
     pub(crate) listeners: Vec<TcpListener>,
     pub(crate) counters: Arc<Counters>,
+}
+
+/// What a trap plays.
+#[derive(Clone, Debug)]
+pub(crate) enum Plays {
+    /// The same on every port.
+    One(Service),
+    /// On dark ports: what fits the port.
+    Bait(Bait),
+}
+
+impl Plays {
+    /// What it plays to whoever came to this port.
+    pub(crate) fn at(&self, port: u16) -> &Service {
+        match self {
+            Self::One(service) => service,
+            Self::Bait(bait) => bait.at(port),
+        }
+    }
+
+    /// What is recognised already by where somebody came to.
+    pub(crate) const fn signs(&self) -> Signs {
+        match self {
+            Self::One(_) => Signs::empty(),
+            Self::Bait(_) => Signs::DARK,
+        }
+    }
 }
 
 /// Binds all addresses of all traps. Needs no async runtime.
@@ -52,15 +86,49 @@ pub(crate) struct Trap {
 pub fn bind(options: Options) -> Result<Bound, Error> {
     let mut traps = Vec::with_capacity(options.traps.len());
     for trap in options.traps {
-        let listeners = listeners(&trap.name, &trap.listen)?;
+        let listeners = listeners(&trap.name, &trap.listen, BACKLOG)?;
         let listen = listeners.iter().zip(&trap.listen).map(|(bound, asked)| bound.local_addr().unwrap_or(*asked)).collect();
         let counters = Counters { name: trap.name, service: trap.service.name(), listen, ..Counters::default() };
-        traps.push(Trap { service: trap.service, listeners, counters: Arc::new(counters) });
+        traps.push(Trap { plays: Plays::One(trap.service), listeners, counters: Arc::new(counters) });
+    }
+    if let Some(bait) = options.dark {
+        traps.push(dark(bait)?);
     }
     Ok(Bound { traps, limits: options.limits, gate: Gate::new(&options.limits) })
 }
 
+/// The trap on dark ports: it listens where no stranger can reach it, and is handed its connections by the kernel program.
+/// A machine without one of the address families has no listener there.
+fn dark(bait: Bait) -> Result<Trap, Error> {
+    let [v4, v6] = [SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), SocketAddr::from((Ipv6Addr::LOCALHOST, 0))]
+        .map(|address| listeners(DARK, &[address], DARK_BACKLOG));
+    let listeners = match (v4, v6) {
+        (Ok(mut both), Ok(v6)) => {
+            both.extend(v6);
+            both
+        }
+        (Ok(one), Err(error)) | (Err(error), Ok(one)) => {
+            tracing::info!("dark ports of one address family only are traps: {error}");
+            one
+        }
+        (Err(error), Err(_)) => return Err(error),
+    };
+    // Where it listens is nobody's business: its name says where it is met.
+    let counters = Counters { name: DARK.into(), service: "any", ..Counters::default() };
+    Ok(Trap { plays: Plays::Bait(bait), listeners, counters: Arc::new(counters) })
+}
+
 impl Bound {
+    /// The sockets of the trap on dark ports, IPv4 and IPv6, for the kernel program: none without that trap.
+    #[must_use]
+    pub fn dark_sockets(&self) -> [Option<BorrowedFd<'_>>; 2] {
+        let listeners = || self.traps.iter().filter(|trap| matches!(trap.plays, Plays::Bait(_))).flat_map(|trap| &trap.listeners);
+        let of_family = |is_v4: bool| {
+            listeners().find(|listener| listener.local_addr().is_ok_and(|addr| addr.is_ipv4() == is_v4)).map(AsFd::as_fd)
+        };
+        [of_family(true), of_family(false)]
+    }
+
     /// Ends open sessions while [`Bound::run`] runs.
     #[must_use]
     pub fn dismisser(&self) -> Dismisser {
@@ -84,9 +152,9 @@ impl Bound {
     }
 }
 
-fn listeners(trap: &str, addresses: &[SocketAddr]) -> Result<Vec<TcpListener>, Error> {
+fn listeners(trap: &str, addresses: &[SocketAddr], backlog: i32) -> Result<Vec<TcpListener>, Error> {
     let one = |address: &SocketAddr| {
-        listener(*address).map_err(|source| Error::Bind {
+        listener(*address, backlog).map_err(|source| Error::Bind {
             trap: trap.to_string(),
             address: *address,
             mend: mend(&source, address.port()),
@@ -98,7 +166,7 @@ fn listeners(trap: &str, addresses: &[SocketAddr]) -> Result<Vec<TcpListener>, E
 
 /// `SO_REUSEADDR`, so that a restart need not wait; IPv6 only where IPv6 is asked for, so that both wildcards
 /// can be listed.
-fn listener(address: SocketAddr) -> io::Result<TcpListener> {
+fn listener(address: SocketAddr, backlog: i32) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     if address.is_ipv6() {
         socket.set_only_v6(true)?;
@@ -106,7 +174,7 @@ fn listener(address: SocketAddr) -> io::Result<TcpListener> {
     socket.set_reuse_address(true)?;
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
+    socket.listen(backlog)?;
     Ok(socket.into())
 }
 

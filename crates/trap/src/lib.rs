@@ -15,7 +15,7 @@ mod run;
 mod session;
 mod status;
 
-pub use bind::{Bound, Error, bind};
+pub use bind::{Bound, DARK, Error, bind};
 pub use limits::Dismisser;
 pub use options::{Limits, Options, TrapOptions};
 pub use status::{StatusReader, TrapStatus};

@@ -1,6 +1,6 @@
 //! What the traps are and how much of the machine they may use.
 
-use honeymesh_trap_proto::Service;
+use honeymesh_trap_proto::{Bait, Service};
 use std::{net::SocketAddr, time::Duration};
 
 /// All traps of a node.
@@ -8,6 +8,8 @@ use std::{net::SocketAddr, time::Duration};
 pub struct Options {
     /// The traps.
     pub traps: Vec<TrapOptions>,
+    /// What ports play that nobody serves; `None` if nobody hands such connections over.
+    pub dark: Option<Bait>,
     /// What they share.
     pub limits: Limits,
 }

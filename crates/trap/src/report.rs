@@ -16,6 +16,10 @@ pub(crate) struct Outlet {
     pub(crate) clock: fn() -> Now,
     pub(crate) counters: Arc<Counters>,
     pub(crate) wait: Duration,
+    /// The service that is played.
+    pub(crate) played: &'static str,
+    /// What is true of every report.
+    pub(crate) signs: Signs,
 }
 
 /// Who came where.
@@ -72,13 +76,13 @@ impl Outlet {
             at: (self.clock)(),
             session: stranger.session,
             trap: self.counters.name.clone(),
-            service: self.counters.service.to_string(),
+            service: self.played.to_string(),
             source: stranger.source,
             local: stranger.local,
             transport: Transport::Tcp,
             payload: transcript.payload,
             bytes: transcript.bytes,
-            signs: findings.signs | cut,
+            signs: findings.signs | cut | self.signs,
             fields: findings.fields,
         }
     }
@@ -102,7 +106,9 @@ mod tests {
     async fn a_report_nobody_takes_is_given_up_and_counted() {
         let (visits, mut taken) = mpsc::channel(1);
         let counters = Arc::new(Counters::default());
-        let outlet = Outlet { visits, clock: Now::default, counters: Arc::clone(&counters), wait: REPORT_WAIT };
+        let counters_of = Arc::clone(&counters);
+        let outlet =
+            Outlet { visits, clock: Now::default, counters: counters_of, wait: REPORT_WAIT, played: "t", signs: Signs::empty() };
         let nowhere = SocketAddr::from(([0, 0, 0, 0], 0));
         let stranger = Stranger { session: SessionId(1), source: nowhere, local: nowhere };
         outlet.tell(&stranger, Transcript::default(), Findings::default()).await;

@@ -2,13 +2,12 @@
 
 use crate::{
     Bound, Limits,
-    bind::Trap,
+    bind::{Plays, Trap},
     limits::{Entry, Gate, Pass},
     report::{Outlet, REPORT_WAIT, Stranger},
     session::Conversation,
     status::count,
 };
-use honeymesh_trap_proto::Service;
 use honeymesh_types::{Now, SessionId, Visit};
 use std::{
     future::Future,
@@ -47,7 +46,7 @@ struct House {
 /// One listening socket and what answers there.
 struct Door {
     listener: TcpListener,
-    service: Service,
+    plays: Plays,
     outlet: Outlet,
     address: SocketAddr,
     house: Arc<House>,
@@ -96,14 +95,21 @@ impl Bound {
 fn doors(traps: Vec<Trap>, house: &Arc<House>, stopped: &watch::Receiver<()>) -> io::Result<Vec<Door>> {
     let mut doors = Vec::new();
     for trap in traps {
-        for (listener, address) in trap.listeners.into_iter().zip(&trap.counters.listen) {
-            let counters = Arc::clone(&trap.counters);
-            let outlet = Outlet { visits: house.visits.clone(), clock: house.clock, counters, wait: REPORT_WAIT };
+        for listener in trap.listeners {
+            let address = listener.local_addr()?;
+            let outlet = Outlet {
+                visits: house.visits.clone(),
+                clock: house.clock,
+                counters: Arc::clone(&trap.counters),
+                wait: REPORT_WAIT,
+                played: trap.counters.service,
+                signs: trap.plays.signs(),
+            };
             doors.push(Door {
                 listener: TcpListener::from_std(listener)?,
-                service: trap.service.clone(),
+                plays: trap.plays.clone(),
                 outlet,
-                address: *address,
+                address,
                 house: Arc::clone(house),
                 stop: stopped.clone(),
             });
@@ -149,11 +155,12 @@ impl Door {
     fn conversation(&self, stream: TcpStream, stranger: Stranger, pass: Pass) -> Conversation {
         // Answers are written whole; without this the kernel would hold back a small one.
         let _ = stream.set_nodelay(true);
+        let service = self.plays.at(stranger.local.port());
         Conversation {
             stream,
-            session: self.service.session(self.house.seeds.hash_one(stranger.session)),
+            session: service.session(self.house.seeds.hash_one(stranger.session)),
             stranger,
-            outlet: self.outlet.clone(),
+            outlet: Outlet { played: service.name(), ..self.outlet.clone() },
             limits: self.house.limits,
             stop: self.stop.clone(),
             pass,

@@ -15,7 +15,7 @@ pub struct TrapStatus {
     pub name: String,
     /// What it plays.
     pub service: &'static str,
-    /// Where it listens, with the ports that were really bound.
+    /// Where it listens, with the ports that were really bound. Empty for the trap on dark ports.
     pub listen: Vec<SocketAddr>,
     /// Sessions begun.
     pub sessions: u64,

@@ -86,6 +86,8 @@ bitflags::bitflags! {
         const TRUNCATED = 1 << 4;
         /// The stranger stayed silent until the deadline.
         const SILENT = 1 << 5;
+        /// It came to a port that serves nothing, not to a trap that listens there.
+        const DARK = 1 << 6;
     }
 }
 

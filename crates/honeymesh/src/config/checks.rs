@@ -1,7 +1,7 @@
 //! What only shows when sections are read together: addresses and names taken twice, and unsafe choices.
 
 use super::{
-    Cluster, Config, Spoofable, Trap,
+    Cluster, Config, Dark, Spoofable, Trap,
     problem::{Place, Placed},
     reader::Document,
 };
@@ -43,7 +43,8 @@ fn warn_of_lockdown(doc: &Document<'_>, config: &Config) {
 
 fn names(doc: &Document<'_>, config: &Config) {
     let traps = config.traps.iter().map(|trap| (trap.name.value.clone(), trap.name.place));
-    once(doc, "[[trap]] name", traps);
+    let dark = (config.dark.dark.value == Dark::Trap).then(|| (honeymesh_trap::DARK.to_owned(), config.dark.dark.place));
+    once(doc, "[[trap]] name", dark.into_iter().chain(traps));
     let clusters = config.clusters.iter().map(|cluster| (cluster.name.value.to_string(), cluster.name.place));
     once(doc, "[[cluster]] name", clusters);
 }
@@ -124,7 +125,14 @@ fn warn_of_silence(doc: &Document<'_>, config: &Config) {
     if config.node.mode.value == Mode::Observe {
         doc.warn(config.node.mode.place, "[node] mode: observe drops nothing; write enforce once you trust what it shows");
     }
-    if config.traps.is_empty() {
+    let dark_ports = config.dark.dark.value;
+    if let Some(except) = config.dark.except.first().filter(|_| dark_ports == Dark::Refuse) {
+        doc.warn(
+            except.place,
+            "[traps] except: dark ports refuse in any case; write dark = \"trap\" or \"silent\", or leave it out",
+        );
+    }
+    if config.traps.is_empty() && dark_ports != Dark::Trap {
         doc.warn(None, "no [[trap]]: only scans are seen, and a scan alone never earns a full ban; add a trap");
     }
     for net in &config.allow {

@@ -161,6 +161,15 @@ impl<'d, 't> Section<'d, 't> {
 
     /// A list of texts under `key`, each as `parse` understands it; a wrong one is a problem and left out.
     pub(super) fn list<T>(&self, key: &'static str, parse: impl Fn(&str) -> Result<T, String>) -> Option<Placed<Vec<Placed<T>>>> {
+        self.items(key, |value| parse(text_of(value)?))
+    }
+
+    /// A list of any values under `key`, each as `parse` understands it; a wrong one is a problem and left out.
+    pub(super) fn items<T>(
+        &self,
+        key: &'static str,
+        parse: impl Fn(&DeValue<'t>) -> Result<T, String>,
+    ) -> Option<Placed<Vec<Placed<T>>>> {
         let (place, value) = self.value(key)?;
         let DeValue::Array(items) = value else {
             let mend = "write a list, such as [\"...\"]";
@@ -169,7 +178,7 @@ impl<'d, 't> Section<'d, 't> {
         };
         let one = |item: &toml::Spanned<DeValue<'t>>| {
             let place = self.doc.place(&item.span());
-            self.parsed(key, place, item.get_ref(), |value| parse(text_of(value)?))
+            self.parsed(key, place, item.get_ref(), &parse)
         };
         Some(Placed { value: items.iter().filter_map(one).collect(), place: Some(place) })
     }
@@ -227,7 +236,8 @@ pub(super) fn text_of<'v>(value: &'v DeValue<'_>) -> Result<&'v str, String> {
     }
 }
 
-fn number_of(value: &DeValue<'_>, bounds: &RangeInclusive<u64>) -> Result<u64, String> {
+/// The whole number of a value, within `bounds`.
+pub(super) fn number_of(value: &DeValue<'_>, bounds: &RangeInclusive<u64>) -> Result<u64, String> {
     let mend = || format!("write a whole number from {} to {}", bounds.start(), bounds.end());
     let DeValue::Integer(number) = value else { return Err(format!("is {}; {}", kind_of(value), mend())) };
     u64::from_str_radix(number.as_str(), number.radix())

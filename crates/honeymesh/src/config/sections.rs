@@ -2,7 +2,7 @@
 
 use super::{
     Advertise, ApiSection, Attach, BansSection, Cluster, Config, NodeSection, OnExit, STATE_DIR, ScanSection, Spoofable,
-    StoreSection, TableKind, TrapLimits, XdpSection, problem::Placed, reader::Section, traps, values,
+    StoreSection, TableKind, TrapLimits, XdpSection, dark, problem::Placed, reader::Section, traps, values,
 };
 use honeymesh_types::{ClusterName, Mode, NodeName, Trust};
 use std::{
@@ -27,13 +27,15 @@ const API_PORT: u16 = 8443;
 /// Everything, from the root table.
 pub(super) fn config(root: &Section<'_, '_>, host_name: &str) -> Config {
     let node = node(root.section("node"), host_name);
+    let shared = root.section("traps");
     Config {
         xdp: xdp(root.section("xdp")),
         scan: scan(root.section("scan")),
         bans: bans(root.section("bans")),
         allow: allow(root.section("allow")),
         traps: traps::traps(root),
-        trap_limits: trap_limits(root.section("traps")),
+        dark: dark::dark(&shared),
+        trap_limits: trap_limits(shared),
         clusters: clusters(root),
         api: api(root.section("api"), &node),
         store: store(root.section("store")),
@@ -97,7 +99,8 @@ fn choice<T: Copy>(section: &Section<'_, '_>, key: &'static str, words: &[(&str,
     placed_choice(section, key, words).value
 }
 
-fn placed_choice<T: Copy>(section: &Section<'_, '_>, key: &'static str, words: &[(&str, T)]) -> Placed<T> {
+/// The same with its place.
+pub(super) fn placed_choice<T: Copy>(section: &Section<'_, '_>, key: &'static str, words: &[(&str, T)]) -> Placed<T> {
     let given = section.text(key, |text| {
         let found = words.iter().find(|(word, _)| *word == text).map(|(_, value)| *value);
         let allowed = || words.iter().map(|(word, _)| *word).collect::<Vec<_>>().join("|");

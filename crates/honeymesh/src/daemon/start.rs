@@ -9,13 +9,14 @@ use super::{
     state_dir::{Seed, StateDir},
 };
 use crate::{
-    config::{self, Advertise, Attach, Cluster, Config, OnExit, Spoofable, TableKind, secrets},
+    config::{self, Advertise, Attach, Cluster, Config, Dark, OnExit, Spoofable, TableKind, secrets},
     failure::Failure,
 };
 use honeymesh_api::{ControlSocket, Tls, Token};
 use honeymesh_mesh::Port;
 use honeymesh_node::{ClusterConfig, Input, NetworkFacts, Node, Output, Policy, Ttls};
 use honeymesh_trap::{Bound, TrapOptions};
+use honeymesh_trap_proto::Bait;
 use honeymesh_xdp::{Kernel, Knocks, Lookout};
 use std::net::{SocketAddr, TcpListener};
 
@@ -75,6 +76,8 @@ pub fn open(config: &Config) -> Result<Opened, Failure> {
     let https = https(config)?;
     let options = kernel_options(config).map_err(|error| Failure::usage(error.to_string()))?;
     let (mut kernel, knocks) = Kernel::prepare(&options).map_err(|error| kernel_failure(&error))?;
+    let [v4, v6] = traps.dark_sockets();
+    kernel.arm(v4, v6).map_err(|error| kernel_failure(&error))?;
     let now = honeymesh_xdp::now();
     let mut node = Node::new(node_config(config, &identity, &keys)?, now);
     let mut restored = Vec::new();
@@ -139,6 +142,7 @@ fn trap_options(config: &Config) -> honeymesh_trap::Options {
     let limits = &config.trap_limits;
     honeymesh_trap::Options {
         traps: config.traps.iter().map(trap).collect(),
+        dark: (config.dark.dark.value == Dark::Trap).then(|| Bait::like(config.traps.iter().map(|trap| &trap.service))),
         limits: honeymesh_trap::Limits {
             sessions_max: limits.sessions_max,
             sessions_per_source_max: limits.sessions_per_source_max,
@@ -263,8 +267,12 @@ fn kernel_options(config: &Config) -> Result<honeymesh_xdp::Options, honeymesh_x
             OnExit::Hold => honeymesh_xdp::OnExit::Hold,
             OnExit::Release => honeymesh_xdp::OnExit::Release,
         },
-        dark: honeymesh_xdp::Dark::Refuse,
-        except: Vec::new(),
+        dark: match config.dark.dark.value {
+            Dark::Refuse => honeymesh_xdp::Dark::Refuse,
+            Dark::Silent => honeymesh_xdp::Dark::Silent,
+            Dark::Trap => honeymesh_xdp::Dark::Trap,
+        },
+        except: config.dark.except.iter().map(|ports| ports.value.clone()).collect(),
     })
 }
 
@@ -279,6 +287,8 @@ fn node_config(config: &Config, identity: &Seed, keys: &[ClusterKeys]) -> Result
                 Spoofable::All => honeymesh_detect::Spoofable::All,
                 Spoofable::Off => honeymesh_detect::Spoofable::Off,
             },
+            ports: config.scan.ports,
+            window: config.scan.window,
         },
         clusters: clusters.collect::<Result<_, _>>()?,
         allow: config.allow.iter().map(|net| net.value).collect(),

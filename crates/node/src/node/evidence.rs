@@ -6,9 +6,9 @@ use alloc::{
     string::{String, ToString},
     vec::Vec,
 };
-use honeymesh_detect::{Verdict, judge_scan};
+use honeymesh_detect::{Intent, Verdict, judge_scan};
 use honeymesh_ledger::{Claim, Entered, Reach};
-use honeymesh_types::{Event, EventId, EventKind, Grade, Knock, KnockKind, Mode, Subject, Visit};
+use honeymesh_types::{Event, EventId, EventKind, Grade, Knock, KnockKind, Mode, Signs, Subject, Visit};
 
 impl Node {
     pub(super) fn knock(&mut self, knock: Knock) {
@@ -48,6 +48,9 @@ impl Node {
         self.counters.visits += 1;
         let subject = self.subject_of(visit.source.ip());
         let verdict = self.detector.judge_visit(&visit);
+        if visit.signs.contains(Signs::DARK) && verdict.intent == Intent::Unclear {
+            return self.contact(visit, &verdict);
+        }
         let mut event = self.event_at(EventKind::Visit, visit.at.wall);
         describe_visit(visit, &mut event);
         describe_verdict(&verdict, &mut event);
@@ -60,7 +63,7 @@ impl Node {
     }
 
     /// Brings a verdict to the door. The error says in words why it did not come in.
-    fn accuse(&mut self, subject: Subject, verdict: &Verdict, evidence: EventId) -> Result<Entered, String> {
+    pub(super) fn accuse(&mut self, subject: Subject, verdict: &Verdict, evidence: EventId) -> Result<Entered, String> {
         let forgeable = verdict.grade == Grade::Spoofable;
         let scope = if forgeable { self.scan.spoofable.scope() } else { Some(verdict.scope) };
         let Some(scope) = scope else { return Err("forgeable evidence earns nothing here ([scan] spoofable = \"off\")".into()) };
@@ -80,7 +83,7 @@ impl Node {
     }
 
     /// Carries out what the door said. What the kernel silenced by itself is confirmed or taken back.
-    fn settle(&mut self, entered: Result<Entered, String>, subject: Subject, silenced: bool) {
+    pub(super) fn settle(&mut self, entered: Result<Entered, String>, subject: Subject, silenced: bool) {
         let told_kernel = match entered {
             Ok(Entered::Changed { change, displaced }) => {
                 displaced.iter().for_each(|gone| self.apply(gone, &By::Itself));
@@ -113,7 +116,7 @@ impl Node {
     }
 }
 
-fn describe_verdict(verdict: &Verdict, event: &mut Event) {
+pub(super) fn describe_verdict(verdict: &Verdict, event: &mut Event) {
     event.grade = Some(verdict.grade);
     event.score = Some(verdict.score);
     if !verdict.findings.is_empty() {
@@ -125,7 +128,7 @@ fn describe_verdict(verdict: &Verdict, event: &mut Event) {
 }
 
 /// What the trap learned comes first, so that what this node adds wins over a field of the same name.
-fn describe_visit(visit: Visit, event: &mut Event) {
+pub(super) fn describe_visit(visit: Visit, event: &mut Event) {
     event.source = Some(visit.source.ip());
     event.source_port = Some(visit.source.port());
     event.trap = Some(visit.trap);

@@ -1,7 +1,7 @@
 //! What can be asked of a node.
 
 use super::{Cluster, Node};
-use crate::{AllowEntry, PeerReport, Status, Why, WhyBan, WhyRecord};
+use crate::{AllowEntry, Counters, PeerReport, Status, Why, WhyBan, WhyRecord};
 use alloc::{
     collections::BTreeSet,
     format,
@@ -89,7 +89,7 @@ impl Node {
             mode: self.mode(),
             trial: self.trial,
             ledger: self.ledger.stats(),
-            counters: self.counters,
+            counters: Counters { contacts_forgotten: self.handshakes.forgotten(), ..self.counters },
             clusters: self.clusters.iter().map(cluster).collect(),
         }
     }

@@ -3,6 +3,7 @@
 extern crate std;
 
 mod alone;
+mod dark;
 mod hostile;
 mod lockdown;
 mod restart;

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod clients;
 #[cfg(test)]
+mod dark;
+#[cfg(test)]
 mod sockets;
 #[cfg(test)]
 mod support;

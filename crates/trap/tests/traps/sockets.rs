@@ -169,7 +169,11 @@ async fn the_traps_close_when_nobody_listens_to_them() {
 
 fn trap_on(address: SocketAddr) -> Options {
     let service = Service::define(&Definition { service: "ssh".into(), ..Definition::default() }).unwrap();
-    Options { traps: vec![TrapOptions { name: "bait".into(), service, listen: vec![address] }], limits: Limits::default() }
+    Options {
+        traps: vec![TrapOptions { name: "bait".into(), service, listen: vec![address] }],
+        dark: None,
+        limits: Limits::default(),
+    }
 }
 
 #[test]

@@ -43,7 +43,7 @@ pub fn each_service(limits: Limits) -> Options {
             });
         }
     }
-    Options { traps, limits }
+    Options { traps, dark: None, limits }
 }
 
 fn definition(service: &str) -> Definition {

@@ -153,7 +153,7 @@ impl Bench {
         let (desk, questions) = desk(64);
         let (inner_sender, inner) = mpsc::unbounded_channel();
         let kernel = Pretended::default();
-        let options = honeymesh_trap::Options { traps: Vec::new(), limits: honeymesh_trap::Limits::default() };
+        let options = honeymesh_trap::Options { traps: Vec::new(), dark: None, limits: honeymesh_trap::Limits::default() };
         let traps = honeymesh_trap::bind(options).unwrap();
         let mut engine = Engine::new(Parts {
             node,

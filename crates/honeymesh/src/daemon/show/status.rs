@@ -132,6 +132,8 @@ fn more(parts: &Parts<'_>) -> BTreeMap<String, u64> {
         ("cookies_proven", counters.cookies_proven),
         ("cookie_payloads", counters.cookie_payloads),
         ("oracle_answered", counters.oracle_answered),
+        ("dark_contacts", brain.contacts),
+        ("dark_contacts_forgotten", brain.contacts_forgotten),
         ("events_suppressed", brain.suppressed),
         ("not_restored", brain.not_restored),
         ("bans_waiting", parts.node.ledger.waiting as u64),
@@ -145,11 +147,19 @@ fn more(parts: &Parts<'_>) -> BTreeMap<String, u64> {
     .collect()
 }
 
+/// The trap on dark ports has no address: it is met on every port that nobody serves.
+fn listen(trap: &TrapStatus) -> Vec<String> {
+    if trap.listen.is_empty() {
+        return vec!["every dark TCP port".into()];
+    }
+    trap.listen.iter().map(ToString::to_string).collect()
+}
+
 fn trap(trap: &TrapStatus) -> TrapJson {
     TrapJson {
         name: trap.name.clone(),
         service: trap.service.into(),
-        listen: trap.listen.iter().map(ToString::to_string).collect(),
+        listen: listen(trap),
         active: trap.active,
         sessions: trap.sessions,
         refused: trap.refused,

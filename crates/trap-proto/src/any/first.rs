@@ -1,0 +1,123 @@
+//! What the first bytes of a stranger are the beginning of.
+
+/// A protocol that is known by its first bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Protocol {
+    Http,
+    Ssh,
+    Tls,
+    Rdp,
+    Redis,
+}
+
+impl Protocol {
+    /// The word in a report.
+    pub(super) const fn word(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Ssh => "ssh",
+            Self::Tls => "tls",
+            Self::Rdp => "rdp",
+            Self::Redis => "redis",
+        }
+    }
+}
+
+/// The beginnings. None is the beginning of another, so the order does not matter.
+const BEGINNINGS: [(&[u8], Protocol); 27] = [
+    (b"GET ", Protocol::Http),
+    (b"POST ", Protocol::Http),
+    (b"HEAD ", Protocol::Http),
+    (b"PUT ", Protocol::Http),
+    (b"DELETE ", Protocol::Http),
+    (b"OPTIONS ", Protocol::Http),
+    (b"CONNECT ", Protocol::Http),
+    (b"TRACE ", Protocol::Http),
+    (b"PATCH ", Protocol::Http),
+    (b"PROPFIND ", Protocol::Http),
+    (b"PRI * HTTP/2.0", Protocol::Http),
+    (b"SSH-", Protocol::Ssh),
+    // A handshake record (RFC 8446, section 5.1), in all versions that were ever written there.
+    (b"\x16\x03\x00", Protocol::Tls),
+    (b"\x16\x03\x01", Protocol::Tls),
+    (b"\x16\x03\x02", Protocol::Tls),
+    (b"\x16\x03\x03", Protocol::Tls),
+    // TPKT version 3 (RFC 1006), as the remote desktop begins.
+    (b"\x03\x00", Protocol::Rdp),
+    // Arrays of the Redis protocol, and the two commands that are sent without one.
+    (b"*1\r\n$", Protocol::Redis),
+    (b"*2\r\n$", Protocol::Redis),
+    (b"*3\r\n$", Protocol::Redis),
+    (b"*4\r\n$", Protocol::Redis),
+    (b"*5\r\n$", Protocol::Redis),
+    (b"*6\r\n$", Protocol::Redis),
+    (b"*7\r\n$", Protocol::Redis),
+    (b"*8\r\n$", Protocol::Redis),
+    (b"PING\r\n", Protocol::Redis),
+    (b"INFO\r\n", Protocol::Redis),
+];
+
+/// The longest beginning, in bytes; who said more than that is known or is not.
+pub(super) const FIRST_BYTES_MAX: usize = 14;
+
+/// What is known after some first bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Guess {
+    /// More bytes may tell.
+    Open,
+    /// This it is.
+    Known(Protocol),
+    /// Nothing that is known.
+    Unknown,
+}
+
+/// What `bytes` are the beginning of.
+pub(super) fn guess(bytes: &[u8]) -> Guess {
+    let mut guess = Guess::Unknown;
+    if bytes.len() > FIRST_BYTES_MAX {
+        return guess;
+    }
+    for (beginning, protocol) in BEGINNINGS {
+        if bytes.starts_with(beginning) {
+            return Guess::Known(protocol);
+        }
+        if beginning.starts_with(bytes) {
+            guess = Guess::Open;
+        }
+    }
+    guess
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn protocols_are_known_by_their_first_bytes_and_not_before() {
+        let table: [(&[u8], Guess); 12] = [
+            (b"", Guess::Open),
+            (b"P", Guess::Open),
+            (b"PO", Guess::Open),
+            (b"POST", Guess::Open),
+            (b"POST ", Guess::Known(Protocol::Http)),
+            (b"POSTER", Guess::Unknown),
+            (b"SSH-2.0-Go", Guess::Known(Protocol::Ssh)),
+            (b"\x16\x03\x01\x02", Guess::Known(Protocol::Tls)),
+            (b"\x16\x03\x09", Guess::Unknown),
+            (b"\x03\x00\x00\x13", Guess::Known(Protocol::Rdp)),
+            (b"*1\r\n$4\r\nPING", Guess::Known(Protocol::Redis)),
+            (b"get / HTTP/1.0", Guess::Unknown),
+        ];
+        for (bytes, expected) in table {
+            assert_eq!(guess(bytes), expected, "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn no_beginning_is_longer_than_the_limit_or_hides_another() {
+        assert_eq!(BEGINNINGS.iter().map(|(beginning, _)| beginning.len()).max(), Some(FIRST_BYTES_MAX));
+        for (index, (one, _)) in BEGINNINGS.iter().enumerate() {
+            assert!(BEGINNINGS.iter().skip(index + 1).all(|(other, _)| !one.starts_with(other) && !other.starts_with(one)));
+        }
+    }
+}

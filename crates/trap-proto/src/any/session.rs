@@ -1,0 +1,291 @@
+//! One connection to a port that serves nothing by itself.
+
+use super::{
+    Any,
+    first::{self, Guess, Protocol},
+};
+use crate::{Findings, Flow, HttpSession, Session, SshSession, Step};
+use alloc::{boxed::Box, vec::Vec};
+use honeymesh_types::WallTime;
+
+/// After so many bytes without a line's end what was said is told.
+const TOLD_AFTER_BYTES: usize = 256;
+/// From then on it is told whenever so many more bytes came.
+const TOLD_EVERY_BYTES: usize = 4_096;
+/// A TLS record's head: kind, version, length.
+const RECORD_HEAD_BYTES: usize = 5;
+/// A TPKT head: version, reserved, length.
+const TPKT_HEAD_BYTES: usize = 4;
+/// The longest first packet of the remote desktop that is waited for; cookies in it are short.
+const TPKT_BYTES_MAX: usize = 1_024;
+/// Fatal alert `handshake_failure` in a record of TLS 1.2, as a server without a common cipher sends it.
+const ALERT: [u8; 7] = [0x15, 3, 3, 0, 2, 2, 40];
+/// TPKT with an X.224 connection confirm and nothing negotiated, as old servers send it.
+const CONFIRM: [u8; 11] = [3, 0, 0, 11, 6, 0xd0, 0, 0, 0x12, 0x34, 0];
+
+/// One connection to a port that serves nothing by itself.
+pub struct AnySession {
+    any: Any,
+    seed: u64,
+    phase: Phase,
+    findings: Findings,
+}
+
+enum Phase {
+    /// The first bytes, of which nothing is known yet.
+    First(Vec<u8>),
+    Http(Box<HttpSession>),
+    Ssh(Box<SshSession>),
+    /// Bytes of the first record that were heard; its length once its head is whole.
+    Tls {
+        head: Vec<u8>,
+        heard: usize,
+    },
+    /// The same of the first packet.
+    Rdp {
+        head: Vec<u8>,
+        heard: usize,
+    },
+    /// Taken down in silence: bytes since the last report, and how many make the next.
+    Silent {
+        bytes: usize,
+        told_after: usize,
+    },
+    Over,
+}
+
+impl AnySession {
+    pub(super) fn new(any: Any, seed: u64) -> Self {
+        Self { any, seed, phase: Phase::First(Vec::new()), findings: Findings::default() }
+    }
+
+    fn byte(&mut self, byte: u8, now: WallTime, answer: &mut Vec<u8>) -> Flow {
+        match &mut self.phase {
+            Phase::First(bytes) => {
+                bytes.push(byte);
+                match first::guess(bytes) {
+                    Guess::Open => Flow::Continue,
+                    Guess::Known(protocol) => self.known(protocol, now, answer),
+                    Guess::Unknown => self.fall_silent(now, answer),
+                }
+            }
+            Phase::Http(session) => session.receive(&[byte], now, answer).flow,
+            Phase::Ssh(session) => session.receive(&[byte], now, answer).flow,
+            Phase::Tls { head, heard } => {
+                if is_whole(head, heard, byte, RECORD_HEAD_BYTES, record_bytes) {
+                    answer.extend_from_slice(&ALERT);
+                    self.phase = Phase::Over;
+                    return Flow::Close;
+                }
+                Flow::Continue
+            }
+            Phase::Rdp { head, heard } => {
+                if is_whole(head, heard, byte, TPKT_HEAD_BYTES, tpkt_bytes) {
+                    answer.extend_from_slice(&CONFIRM);
+                    self.phase = Phase::Silent { bytes: 0, told_after: TOLD_AFTER_BYTES };
+                    return Flow::Telling;
+                }
+                Flow::Continue
+            }
+            Phase::Silent { bytes, told_after } => {
+                *bytes += 1;
+                let is_line = byte == b'\n' && *told_after == TOLD_AFTER_BYTES;
+                if *bytes < *told_after && !is_line {
+                    return Flow::Continue;
+                }
+                self.phase = Phase::Silent { bytes: 0, told_after: TOLD_EVERY_BYTES };
+                Flow::Telling
+            }
+            Phase::Over => Flow::Close,
+        }
+    }
+
+    /// The protocol is known: from now on it is played, with what was said so far.
+    fn known(&mut self, protocol: Protocol, now: WallTime, answer: &mut Vec<u8>) -> Flow {
+        self.findings.note("protocol", protocol.word().as_bytes());
+        let next = match protocol {
+            Protocol::Http => Phase::Http(Box::new(self.any.http.session(self.seed))),
+            Protocol::Ssh => Phase::Ssh(Box::new(self.any.ssh.session(self.seed))),
+            Protocol::Tls => Phase::Tls { head: Vec::new(), heard: 0 },
+            Protocol::Rdp => Phase::Rdp { head: Vec::new(), heard: 0 },
+            Protocol::Redis => Phase::Silent { bytes: 0, told_after: TOLD_AFTER_BYTES },
+        };
+        let Phase::First(said) = core::mem::replace(&mut self.phase, next) else { return Flow::Close };
+        let opened = match &mut self.phase {
+            Phase::Http(session) => session.open(answer),
+            Phase::Ssh(session) => session.open(answer),
+            _ => Flow::Continue,
+        };
+        said.into_iter().fold(opened, |flow, byte| flow.and(self.byte(byte, now, answer)))
+    }
+
+    fn fall_silent(&mut self, now: WallTime, answer: &mut Vec<u8>) -> Flow {
+        let silent = Phase::Silent { bytes: 0, told_after: TOLD_AFTER_BYTES };
+        let Phase::First(said) = core::mem::replace(&mut self.phase, silent) else { return Flow::Close };
+        said.into_iter().fold(Flow::Continue, |flow, byte| flow.and(self.byte(byte, now, answer)))
+    }
+
+    fn inner(&mut self) -> Option<&mut dyn Session> {
+        match &mut self.phase {
+            Phase::Http(session) => Some(session.as_mut()),
+            Phase::Ssh(session) => Some(session.as_mut()),
+            _ => None,
+        }
+    }
+}
+
+/// Counts a byte of a message that says its length in its head: was it the last?
+fn is_whole(head: &mut Vec<u8>, heard: &mut usize, byte: u8, head_bytes: usize, length: impl Fn(&[u8]) -> usize) -> bool {
+    *heard += 1;
+    if head.len() < head_bytes {
+        head.push(byte);
+    }
+    head.len() == head_bytes && *heard >= length(head).max(head_bytes)
+}
+
+/// The length of a TLS record with its head: at most 65,540 bytes.
+fn record_bytes(head: &[u8]) -> usize {
+    match head {
+        [_, _, _, high, low] => RECORD_HEAD_BYTES + usize::from(u16::from_be_bytes([*high, *low])),
+        _ => 0,
+    }
+}
+
+/// The length of a TPKT packet with its head.
+fn tpkt_bytes(head: &[u8]) -> usize {
+    match head {
+        [_, _, high, low] => usize::from(u16::from_be_bytes([*high, *low])).min(TPKT_BYTES_MAX),
+        _ => 0,
+    }
+}
+
+impl Session for AnySession {
+    fn open(&mut self, _answer: &mut Vec<u8>) -> Flow {
+        Flow::Continue
+    }
+
+    fn receive(&mut self, bytes: &[u8], now: WallTime, answer: &mut Vec<u8>) -> Step {
+        for (index, byte) in bytes.iter().enumerate() {
+            let flow = self.byte(*byte, now, answer);
+            if flow != Flow::Continue {
+                return Step { taken: index + 1, flow };
+            }
+        }
+        Step { taken: bytes.len(), flow: Flow::Continue }
+    }
+
+    fn end(&mut self) {
+        if let Some(session) = self.inner() {
+            session.end();
+        }
+    }
+
+    fn findings(&mut self) -> Findings {
+        let mut findings = core::mem::take(&mut self.findings);
+        if let Some(session) = self.inner() {
+            let theirs = session.findings();
+            findings.merge(theirs);
+        }
+        findings
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::drive::{self, Heard, said};
+    use alloc::{string::String, vec};
+    use honeymesh_types::Signs;
+    use proptest::prelude::*;
+
+    fn session() -> AnySession {
+        Any::default().session(7)
+    }
+
+    fn hear(bytes: &[u8]) -> Heard {
+        drive::whole(&mut session(), bytes)
+    }
+
+    fn protocol(heard: &Heard) -> Option<&str> {
+        heard.findings.fields.get("protocol").map(String::as_str)
+    }
+
+    #[test]
+    fn nothing_is_said_to_whoever_says_nothing() {
+        let heard = hear(b"");
+        assert_eq!((heard.answer.len(), heard.reports.len(), heard.flow), (0, 0, Flow::Continue));
+    }
+
+    #[test]
+    fn http_is_played_as_the_web_trap_plays_it() {
+        let heard = hear(b"GET /shell?cmd=id HTTP/1.1\r\nHost: a\r\n\r\n");
+        assert!(said(&heard.answer).starts_with("HTTP/1.1 404 Not Found"), "{}", said(&heard.answer));
+        assert_eq!((protocol(&heard), heard.findings.fields["path"].as_str()), (Some("http"), "/shell?cmd=id"));
+        assert_eq!((heard.flow, heard.reports.len()), (Flow::Telling, 1));
+        assert_eq!(heard.reports[0].1, b"GET /shell?cmd=id HTTP/1.1\r\nHost: a\r\n\r\n", "from the first byte on");
+        let login = hear(b"GET / HTTP/1.1\r\nHost: a\r\nAuthorization: Basic YWRtaW46c2VjcmV0\r\n\r\n");
+        assert_eq!(login.findings.signs, Signs::CREDENTIALS);
+    }
+
+    #[test]
+    fn ssh_is_greeted_once_it_is_known() {
+        let heard = hear(b"SSH-2.0-Go\r\n");
+        assert!(said(&heard.answer).starts_with("SSH-2.0-OpenSSH"), "{}", said(&heard.answer));
+        assert_eq!((protocol(&heard), heard.findings.fields["client"].as_str()), (Some("ssh"), "SSH-2.0-Go"));
+    }
+
+    #[test]
+    fn tls_is_refused_once_the_whole_hello_was_heard() {
+        let hello = [&[0x16, 3, 1, 0, 5][..], b"hello"].concat();
+        assert_eq!(hear(&hello[..9]).answer, b"");
+        let heard = hear(&hello);
+        assert_eq!((heard.answer.as_slice(), heard.flow, protocol(&heard)), (&ALERT[..], Flow::Close, Some("tls")));
+        assert_eq!(heard.reports[0].1, hello);
+        assert_eq!(hear(&[0x16, 3, 1, 0, 0]).flow, Flow::Close, "a record of nothing");
+    }
+
+    #[test]
+    fn the_first_packet_of_a_remote_desktop_is_answered() {
+        let packet = [&[3, 0, 0, 12, 7, 0xe0][..], &[0; 6]].concat();
+        let heard = hear(&packet);
+        assert_eq!((heard.answer.as_slice(), heard.flow, protocol(&heard)), (&CONFIRM[..], Flow::Telling, Some("rdp")));
+    }
+
+    #[test]
+    fn redis_is_named_and_what_is_not_known_is_taken_down() {
+        let redis = hear(b"*1\r\n$4\r\nPING\r\n");
+        assert_eq!((redis.answer.len(), protocol(&redis), redis.flow), (0, Some("redis"), Flow::Telling));
+        let other = hear(b"\x00\x01\x02helo\nmore");
+        assert_eq!((other.answer.len(), protocol(&other)), (0, None));
+        assert_eq!(other.reports[0].1, b"\x00\x01\x02helo\n", "the first line is told at once");
+        assert_eq!(other.reports[1].1, b"more");
+        let long = hear(&vec![b'x'; 10_000]);
+        let told: Vec<usize> = long.reports.iter().map(|(_, bytes)| bytes.len()).collect();
+        assert_eq!(
+            told,
+            [TOLD_AFTER_BYTES, TOLD_EVERY_BYTES, TOLD_EVERY_BYTES, 10_000 - TOLD_AFTER_BYTES - 2 * TOLD_EVERY_BYTES]
+        );
+    }
+
+    fn talk() -> impl Strategy<Value = Vec<u8>> {
+        let word = prop_oneof![
+            Just(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n".to_vec()),
+            Just(b"POS".to_vec()),
+            Just(b"PRI * HTTP/2.0\r\n".to_vec()),
+            Just(b"SSH-2.0-Go\r\n".to_vec()),
+            Just(b"\x16\x03\x01\x00\x09".to_vec()),
+            Just(b"\x03\x00\x00\x13".to_vec()),
+            Just(b"*1\r\n$4\r\nPING\r\n".to_vec()),
+            Just(vec![b'x'; 5_000]),
+            proptest::collection::vec(any::<u8>(), 0..20),
+        ];
+        proptest::collection::vec(word, 0..12).prop_map(|words| words.concat())
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_break_it_and_packets_do_not_matter(bytes in prop_oneof![drive::noise(), talk()], cuts in drive::cuts()) {
+            drive::law(session, &bytes, &cuts)?;
+        }
+    }
+}
