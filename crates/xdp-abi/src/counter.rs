@@ -66,6 +66,8 @@ counters! {
     CookiePayloads = 23,
     /// Probes of suspects that were let through to be refused, to see how the source reacts.
     OracleAnswered = 24,
+    /// Packets that silent dark ports would have answered, dropped behind the verdict `Passed`.
+    Silenced = 25,
 }
 
 /// How many counters there are.
@@ -76,7 +78,7 @@ pub const COUNTERS: usize = Counter::ALL.len();
 #[repr(C)]
 pub struct CounterValues(pub [u64; COUNTERS]);
 
-const _: () = assert!(size_of::<CounterValues>() == 25 * 8);
+const _: () = assert!(size_of::<CounterValues>() == 26 * 8);
 
 #[cfg(test)]
 mod tests {

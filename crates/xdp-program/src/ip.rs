@@ -5,7 +5,7 @@ mod locked;
 use crate::{
     Frame, Kernel, Tuple4, Tuple6,
     bucket::{self, Bans, Found, Hits, Line},
-    transport::{self, Payload, Tcp, Udp},
+    transport::{self, Payload, Tcp},
 };
 use honeymesh_xdp_abi::{AddressKey, Counter, FAMILY_V4, FAMILY_V6, Gates, NetKey4, NetKey6, SourceKey, Touch};
 
@@ -46,8 +46,6 @@ pub(crate) trait Ip: Copy {
     fn is_allowed(&self, kernel: &impl Kernel) -> bool;
     /// Does a socket of this host answer it?
     fn is_served(&self, kernel: &impl Kernel, tcp: &Tcp) -> bool;
-    /// Does a socket of this host take this datagram?
-    fn is_bound(&self, kernel: &impl Kernel, udp: &Udp) -> bool;
     /// Is it neighbour discovery, which no router ever forwards? Only without extension headers, as everybody sends it.
     fn is_neighbour_discovery(&self, frame: &impl Frame) -> bool;
 }
@@ -133,12 +131,6 @@ impl Ip for V4 {
     fn is_served(&self, kernel: &impl Kernel, tcp: &Tcp) -> bool {
         let (source_port, dest_port) = (tcp.source_port.to_be(), tcp.dest_port.to_be());
         kernel.is_served4(&Tuple4 { source: self.source, dest: self.dest, source_port, dest_port })
-    }
-
-    #[inline(always)]
-    fn is_bound(&self, kernel: &impl Kernel, udp: &Udp) -> bool {
-        let (source_port, dest_port) = (udp.source_port.to_be(), udp.dest_port.to_be());
-        kernel.is_bound4(&Tuple4 { source: self.source, dest: self.dest, source_port, dest_port })
     }
 
     #[inline(always)]
@@ -234,12 +226,6 @@ impl Ip for V6 {
     fn is_served(&self, kernel: &impl Kernel, tcp: &Tcp) -> bool {
         let (source_port, dest_port) = (tcp.source_port.to_be(), tcp.dest_port.to_be());
         kernel.is_served6(&Tuple6 { source: self.source, dest: self.dest, source_port, dest_port })
-    }
-
-    #[inline(always)]
-    fn is_bound(&self, kernel: &impl Kernel, udp: &Udp) -> bool {
-        let (source_port, dest_port) = (udp.source_port.to_be(), udp.dest_port.to_be());
-        kernel.is_bound6(&Tuple6 { source: self.source, dest: self.dest, source_port, dest_port })
     }
 
     #[inline(always)]

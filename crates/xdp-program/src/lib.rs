@@ -17,8 +17,8 @@
 //!
 //! UDP is not counted: answers that come too late look like probes, and their sources would be the innocent.
 //!
-//! If the operator wants dark ports silent, whatever they would answer is dropped at last. If they are traps, the second
-//! program, [`steer()`], hands connections to them over.
+//! If the operator wants dark ports silent, probes are dropped once they are counted. The second program, [`door()`], drops
+//! whatever else would be answered; if dark ports are traps, it hands connections to them over.
 //!
 //! A port that is forwarded elsewhere (DNAT, as container engines do without a proxy) has no socket here and counts as
 //! dark: sources that use several such ports belong on the allowlist.
@@ -47,7 +47,7 @@ pub use ban::NESTED_MAX;
 pub use frame::{Frame, VLAN_TAGS_MAX};
 pub use kernel::{Ban, Kernel, Scan, Tuple4, Tuple6};
 pub use lockdown::Connections;
-pub use steer::{Door, Steer, steer};
+pub use steer::{Door, Onward, Steer, door};
 pub use transport::EXTENSIONS_MAX;
 
 use frame::Network;
@@ -128,7 +128,6 @@ fn dark<I: Locked>(ip: &I, frame: &impl Frame, kernel: &impl Kernel, gates: Gate
         // The trap answers the probe that crosses the threshold, and none after it: so as many handshakes can be
         // finished as prove a scan.
         Judgement::Drop(Counter::DroppedScan) if gates.has(Gates::TRAPS) => Judgement::Pass,
-        Judgement::Pass if gates.has(Gates::SILENT) => silent::judge(ip, frame, kernel, gates),
         judgement => judgement,
     }
 }

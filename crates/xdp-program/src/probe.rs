@@ -29,7 +29,13 @@ pub(crate) fn judge<I: Ip>(ip: &I, frame: &impl Frame, kernel: &impl Kernel, gat
     }
     kernel.count(Counter::Knocks);
     let probe = Probe { source: ip.source_key(), bits: I::EXACT_BITS, knock: knock(ip, &tcp) };
-    weigh(&probe, kernel, gates)
+    match weigh(&probe, kernel, gates) {
+        // Counted and told like any other; only the answer is spared.
+        Judgement::Pass if gates.has(Gates::SILENT) && !kernel.is_excepted(tcp.dest_port) => {
+            Judgement::Drop(Counter::DroppedDark)
+        }
+        judgement => judgement,
+    }
 }
 
 /// Is it sent to this host, where no socket takes it?

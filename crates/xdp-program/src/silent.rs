@@ -5,73 +5,87 @@
 //! belong to a connection that this host translates for others and has no socket for, or be an answer that comes late.
 
 use crate::{
-    Frame, Judgement, Kernel,
+    Frame, Kernel, Onward, Tuple4, Tuple6,
     ip::Ip,
-    transport::{Payload, Tcp, Udp},
+    transport::{Tcp, Udp},
 };
-use honeymesh_xdp_abi::{Counter, Gates};
+use honeymesh_xdp_abi::{AddressKey, Counter, FAMILY_V4, Gates};
 
-/// What the packet comes to if nothing else has dropped it. `Drop` means: if the program is enforcing.
+/// Would a closed port of this host answer it? Then it is dropped.
 #[inline(always)]
-pub(crate) fn judge<I: Ip>(ip: &I, frame: &impl Frame, kernel: &impl Kernel, gates: Gates) -> Judgement {
-    let Some(call) = Call::read(frame, ip.payload(frame)) else { return Judgement::Pass };
-    if !gates.has(Gates::LOCAL) || !kernel.is_local(&ip.addresses().1) || kernel.is_excepted(call.dest_port()) {
-        return Judgement::Pass;
-    }
-    if !call.is_probe() && is_sent_from(call.dest_port(), kernel) {
-        return Judgement::Pass;
-    }
-    if call.is_served(ip, kernel) || ip.is_allowed(kernel) {
-        return Judgement::Pass;
-    }
-    Judgement::Drop(Counter::DroppedDark)
+pub(crate) fn judge<I: Ip>(ip: &I, frame: &impl Frame, kernel: &impl Kernel, gates: Gates) -> Onward {
+    let payload = ip.payload(frame);
+    let (kind, ports) = match Tcp::read(frame, payload) {
+        Ok(Some(tcp)) if tcp.is_reset() => return Onward::Goes,
+        Ok(Some(tcp)) if tcp.is_probe() => (PROBE, [tcp.source_port, tcp.dest_port]),
+        Ok(Some(tcp)) => (TALK, [tcp.source_port, tcp.dest_port]),
+        Ok(None) => match Udp::read(frame, payload) {
+            Some(udp) => (DATAGRAM, [udp.source_port, udp.dest_port]),
+            None => return Onward::Goes,
+        },
+        Err(_) => return Onward::Goes,
+    };
+    let (source, dest) = ip.addresses();
+    let [source_port, dest_port] = ports;
+    weigh(&Call { family: I::FAMILY, kind, source, dest, source_port, dest_port }, kernel, gates)
 }
 
-/// A packet that a closed port would answer.
-#[derive(Clone, Copy)]
-enum Call {
-    Tcp(Tcp),
-    Udp(Udp),
+/// TCP without ACK: it can belong to no connection.
+const PROBE: u8 = 0;
+/// TCP with ACK.
+const TALK: u8 = 1;
+/// UDP.
+const DATAGRAM: u8 = 2;
+
+/// What is known of a packet that a closed port would answer, whatever its family.
+struct Call {
+    family: u8,
+    kind: u8,
+    source: AddressKey,
+    dest: AddressKey,
+    source_port: u16,
+    dest_port: u16,
 }
 
-impl Call {
-    #[inline(always)]
-    fn read(frame: &impl Frame, payload: Payload) -> Option<Self> {
-        match Tcp::read(frame, payload) {
-            Ok(Some(tcp)) if tcp.is_reset() => None,
-            Ok(Some(tcp)) => Some(Self::Tcp(tcp)),
-            Ok(None) => Udp::read(frame, payload).map(Self::Udp),
-            Err(_) => None,
-        }
+/// A function of its own: both families and all ways that lead here share it, so that the kernel's verifier, which follows
+/// every path, has to follow it but a few times.
+#[inline(never)]
+fn weigh(call: &Call, kernel: &impl Kernel, gates: Gates) -> Onward {
+    if !gates.has(Gates::LOCAL) || !kernel.is_local(&call.dest) || kernel.is_excepted(call.dest_port) {
+        return Onward::Goes;
     }
+    if call.kind != PROBE && is_sent_from(call.dest_port, kernel) {
+        return Onward::Goes;
+    }
+    let passes = if call.family == FAMILY_V4 { passes4(call, kernel) } else { passes6(call, kernel) };
+    if passes {
+        return Onward::Goes;
+    }
+    kernel.count(Counter::Silenced);
+    Onward::Dropped
+}
 
-    #[inline(always)]
-    const fn dest_port(self) -> u16 {
-        match self {
-            Self::Tcp(tcp) => tcp.dest_port,
-            Self::Udp(udp) => udp.dest_port,
-        }
-    }
+/// Is there a socket, or may the source learn that there is none?
+#[inline(always)]
+fn passes4(call: &Call, kernel: &impl Kernel) -> bool {
+    let ([.., source], [.., dest]) = (call.source.0, call.dest.0);
+    let tuple = Tuple4 { source, dest, source_port: call.source_port.to_be(), dest_port: call.dest_port.to_be() };
+    let is_served = if call.kind == DATAGRAM { kernel.is_bound4(&tuple) } else { kernel.is_served4(&tuple) };
+    is_served || kernel.is_allowed4(source)
+}
 
-    /// Can it belong to no connection?
-    #[inline(always)]
-    const fn is_probe(self) -> bool {
-        matches!(self, Self::Tcp(tcp) if tcp.is_probe())
-    }
-
-    #[inline(always)]
-    fn is_served<I: Ip>(&self, ip: &I, kernel: &impl Kernel) -> bool {
-        match self {
-            Self::Tcp(tcp) => ip.is_served(kernel, tcp),
-            Self::Udp(udp) => ip.is_bound(kernel, udp),
-        }
-    }
+/// The same of IPv6.
+#[inline(always)]
+fn passes6(call: &Call, kernel: &impl Kernel) -> bool {
+    let (source, dest) = (call.source.0, call.dest.0);
+    let tuple = Tuple6 { source, dest, source_port: call.source_port.to_be(), dest_port: call.dest_port.to_be() };
+    let is_served = if call.kind == DATAGRAM { kernel.is_bound6(&tuple) } else { kernel.is_served6(&tuple) };
+    is_served || kernel.is_allowed6(source)
 }
 
 /// Is it one of the ports that this host sends from?
 #[inline(always)]
 fn is_sent_from(port: u16, kernel: &impl Kernel) -> bool {
     let [first, last] = kernel.ephemeral();
-    let port = port as u32;
-    first <= port && port <= last
+    (first..=last).contains(&u32::from(port))
 }

@@ -1,14 +1,14 @@
-//! Is the packet a connection to a dark port, and does the trap take it?
+//! The second program, [`door`]: it sees what the first one has let through, at the door of the network stack. A banned or
+//! silenced source never comes this far.
 //!
-//! [`steer`] is the whole second program. It sees what the first one has let through, at the door of the network stack:
-//! a banned or silenced source never comes this far. Whatever it decides, the packet goes on; a steered one only carries
-//! the socket that shall take it. Everything but a connection's first packet is left alone: from then on the kernel
-//! finds the connection by itself.
+//! If dark ports are traps, the first packet of a connection to one carries the trap's socket on; from then on the kernel
+//! finds the connection by itself. If dark ports are silent, what they would answer is dropped. Everything else goes on.
 
 use crate::{
     Frame, Kernel,
     frame::{self, Network},
     ip::{Ip, V4, V6},
+    silent,
     transport::Tcp,
 };
 use honeymesh_xdp_abi::{Counter, Gates, TRAP_V4, TRAP_V6};
@@ -25,29 +25,48 @@ pub trait Steer: Kernel {
     fn assign(&self, index: u32) -> bool;
 }
 
-/// Gives the packet to the trap if it opens a connection to a dark port of this host, and counts that. Sources on the
-/// allowlist are refused by the stack as on any closed port.
+/// What becomes of a packet at the door.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Onward {
+    /// It goes on, perhaps with the trap's socket.
+    Goes,
+    /// It is gone.
+    Dropped,
+}
+
+/// Judges one packet: steers it to the trap, or drops it, and counts either. Sources on the allowlist are answered by the
+/// stack as on any closed port.
 #[inline(always)]
-pub fn steer(frame: &impl Door, kernel: &impl Steer) {
+pub fn door(frame: &impl Door, kernel: &impl Steer) -> Onward {
     match frame::behind_tags(frame, frame.protocol(), 0) {
         Network::V4(offset) => judge(V4::read(frame, offset), frame, kernel, TRAP_V4),
         Network::V6(offset) => judge(V6::read(frame, offset), frame, kernel, TRAP_V6),
-        Network::Other | Network::Malformed => {}
+        Network::Other | Network::Malformed => Onward::Goes,
     }
 }
 
 #[inline(always)]
-fn judge<I: Ip>(packet: Option<I>, frame: &impl Frame, kernel: &impl Steer, index: u32) {
-    let Some(ip) = packet else { return };
-    let Ok(Some(tcp)) = Tcp::read(frame, ip.payload(frame)) else { return };
-    // Nearly every packet ends here, before anything was asked.
-    if !tcp.is_opening() || !kernel.gates().has(Gates::TRAPS) || kernel.is_excepted(tcp.dest_port) {
-        return;
+fn judge<I: Ip>(packet: Option<I>, frame: &impl Frame, kernel: &impl Steer, index: u32) -> Onward {
+    let Some(ip) = packet else { return Onward::Goes };
+    let gates = kernel.gates();
+    if gates.has(Gates::SILENT) && gates.has(Gates::ENFORCING) {
+        return silent::judge(&ip, frame, kernel, gates);
     }
-    if !kernel.is_local(&ip.addresses().1) || ip.is_served(kernel, &tcp) || ip.is_allowed(kernel) {
-        return;
+    if let Ok(Some(tcp)) = Tcp::read(frame, ip.payload(frame)) {
+        // Nearly every packet ends here, before anything was looked up.
+        if tcp.is_opening() && gates.has(Gates::TRAPS) {
+            steer(&ip, &tcp, kernel, index);
+        }
     }
-    if kernel.assign(index) {
+    Onward::Goes
+}
+
+/// Gives the packet to the trap if it opens a connection to a dark port of this host.
+#[inline(always)]
+fn steer<I: Ip>(ip: &I, tcp: &Tcp, kernel: &impl Steer, index: u32) {
+    let is_ours = !kernel.is_excepted(tcp.dest_port) && kernel.is_local(&ip.addresses().1);
+    if is_ours && !ip.is_served(kernel, tcp) && !ip.is_allowed(kernel) && kernel.assign(index) {
         kernel.count(Counter::Steered);
     }
 }

@@ -1,10 +1,10 @@
 //! The decision against the table, and what the table cannot say.
 
 use crate::{
-    Verdict, decide, steer,
+    Onward, Verdict, decide,
     testing::{
-        Doorstep, End, HERE4, HostKernel, Mutator, Offer, Packet, SERVED, SYN, Script, Setting, Slice, Step, Tell, Told, offers,
-        offers_setting, scripts,
+        Doorstep, End, HERE4, HostKernel, Mutator, Offer, Packet, SERVED, SYN, Script, Setting, Slice, Step, Tell, Told, hushed,
+        hushed_setting, offers, offers_setting, scripts,
     },
 };
 use alloc::{format, string::String, vec::Vec};
@@ -196,7 +196,7 @@ fn beyond_the_nesting_that_is_followed_a_packet_passes_and_is_counted() {
 
 fn offered(kernel: &HostKernel, frame: &[u8]) {
     if let Some(door) = Doorstep::of(frame) {
-        steer(&door, &kernel);
+        let _onward = crate::door(&door, &kernel);
     }
 }
 
@@ -233,4 +233,19 @@ fn however_damaged_a_packet_is_steering_survives_it() {
         offered(&kernel, &mutator.damage(&offer.frame, 0));
     }
     assert!(kernel.counted(Counter::Steered) > 0);
+}
+
+#[test]
+fn at_the_door_of_silent_ports_what_they_would_answer_is_dropped_and_counted_unless_only_observing() {
+    let kernel = HostKernel::of(&hushed_setting());
+    let drops = |kernel: &HostKernel, offer: &Offer| {
+        Doorstep::of(&offer.frame).is_some_and(|door| crate::door(&door, &kernel) == Onward::Dropped)
+    };
+    let wrong: Vec<_> =
+        hushed().into_iter().filter(|offer| drops(&kernel, offer) != offer.steered).map(|offer| offer.name).collect();
+    assert!(wrong.is_empty(), "{wrong:?}");
+    let wanted = hushed().iter().filter(|offer| offer.steered).count();
+    assert_eq!(kernel.counted(Counter::Silenced), u64::try_from(wanted).unwrap());
+    let watching = HostKernel::of(&Setting { enforcing: false, ..hushed_setting() });
+    assert!(!hushed().iter().any(|offer| drops(&watching, offer)));
 }

@@ -61,6 +61,8 @@ pub struct Counters {
     pub cookie_payloads: u64,
     /// Probes of suspects that were let through to be refused.
     pub oracle_answered: u64,
+    /// Packets that silent dark ports would have answered, dropped at the door of the network stack.
+    pub silenced: u64,
 }
 
 impl Counters {
@@ -97,6 +99,7 @@ impl Counters {
             cookies_proven: sum(Counter::CookiesProven),
             cookie_payloads: sum(Counter::CookiePayloads),
             oracle_answered: sum(Counter::OracleAnswered),
+            silenced: sum(Counter::Silenced),
         }
     }
 }

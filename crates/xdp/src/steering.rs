@@ -1,4 +1,5 @@
-//! The second program onto the interfaces, at the door of the network stack: connections to dark ports go to the trap.
+//! The second program onto the interfaces, at the door of the network stack: connections to dark ports go to the trap, or
+//! dark ports are silent.
 //!
 //! As with the first program, pinned links outlive the process, and a later start replaces the program in place. The
 //! sockets do not: when their process ends, the kernel takes them out of the table, and dark ports are closed ports.
@@ -16,7 +17,7 @@ use std::{
     path::PathBuf,
 };
 
-/// The links of the second program, one an interface; none unless dark ports are traps. Unpinned, they come off when
+/// The links of the second program, one an interface; none if dark ports refuse. Unpinned, they come off when
 /// this is dropped.
 #[derive(Debug, Default)]
 pub(crate) struct Steering {
@@ -65,10 +66,14 @@ pub(crate) fn attach_all(
     pins: Option<&Pins>,
 ) -> Result<Steering, Error> {
     let mut steering = Steering { unwanted: pins.map(Pins::all_steering).unwrap_or_default(), ..Steering::default() };
-    if options.dark != Dark::Trap {
-        return Ok(steering);
+    match (options.dark, system::check_steering()) {
+        (Dark::Refuse, _) => return Ok(steering),
+        (Dark::Silent, Err(_)) => {
+            tracing::warn!("this kernel is too old to silence UDP and ACK to dark ports (Linux 6.6 can); they are answered");
+            return Ok(steering);
+        }
+        (_, checked) => checked?,
     }
-    system::check_steering()?;
     let program = load(object)?;
     let pins = pins.filter(|_| options.exit == OnExit::Hold);
     interfaces.iter().try_for_each(|interface| steering.guard(program, interface, pins))?;

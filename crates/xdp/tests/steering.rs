@@ -393,7 +393,8 @@ fn silent_dark_ports_answer_nothing_over_tcp_or_udp_and_served_ones_as_always() 
             let _ = udp(to, 5_353);
             assert_eq!(datagrams.recv(&mut [0; 16]).unwrap(), 5, "{to}");
         }
-        assert!(kernel.counters().unwrap().dropped_dark >= 4);
+        let counters = kernel.counters().unwrap();
+        assert!(counters.dropped_dark >= 2 && counters.silenced >= 2, "{counters:?}");
         kernel.release().unwrap();
     });
 }

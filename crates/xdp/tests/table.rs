@@ -42,6 +42,7 @@ fn values(counters: &Counters) -> Vec<(Counter, u64)> {
         Counter::CookiesProven => counters.cookies_proven,
         Counter::CookiePayloads => counters.cookie_payloads,
         Counter::OracleAnswered => counters.oracle_answered,
+        Counter::Silenced => counters.silenced,
     };
     Counter::ALL.iter().map(|counter| (*counter, of(counter))).collect()
 }

@@ -14,6 +14,8 @@ pub const XDP_DROP: u32 = 1;
 pub const XDP_PASS: u32 = 2;
 /// `TCX_NEXT`, and `TC_ACT_UNSPEC` to older ways: the packet goes on to whatever else looks at it.
 pub const TCX_NEXT: i32 = -1;
+/// `TCX_DROP`.
+pub const TCX_DROP: i32 = 2;
 /// `BPF_NOEXIST`: update only if the key is new.
 pub const NO_EXIST: u64 = 1;
 /// `BPF_F_CURRENT_NETNS`.

@@ -1,18 +1,20 @@
-//! The second program, at the door of the network stack: connections to dark ports go to the trap.
+//! The second program, at the door of the network stack: connections to dark ports go to the trap, or nothing answers.
 
 use crate::{
     Helpers,
-    bindings::{Skb, SkBuff, TCX_NEXT, assign},
+    bindings::{Skb, SkBuff, TCX_DROP, TCX_NEXT, assign},
     tables::HM_TRAPS,
 };
-use honeymesh_xdp_program::{Steer, steer};
+use honeymesh_xdp_program::{Onward, Steer, door};
 
-/// The entry point, once for each packet. Whatever was decided, other programs have their say.
+/// The entry point, once for each packet. What goes on is seen by other programs, too.
 #[unsafe(link_section = "classifier")]
 #[unsafe(no_mangle)]
 extern "C" fn honeymesh_steer(context: *mut SkBuff) -> i32 {
-    steer(&Skb(context), &Helpers(context));
-    TCX_NEXT
+    match door(&Skb(context), &Helpers(context)) {
+        Onward::Goes => TCX_NEXT,
+        Onward::Dropped => TCX_DROP,
+    }
 }
 
 impl Steer for Helpers<SkBuff> {

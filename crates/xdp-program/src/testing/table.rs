@@ -6,7 +6,7 @@ mod lockdown;
 mod probes;
 mod silence;
 
-pub use dark::{Offer, offers, offers_setting};
+pub use dark::{Offer, hushed, hushed_setting, offers, offers_setting};
 
 use super::{
     packet::{ACK, FIN, Layer4, PSH, Packet, RST, SYN, URG},

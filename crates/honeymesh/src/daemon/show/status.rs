@@ -132,6 +132,7 @@ fn more(parts: &Parts<'_>) -> BTreeMap<String, u64> {
         ("cookies_proven", counters.cookies_proven),
         ("cookie_payloads", counters.cookie_payloads),
         ("oracle_answered", counters.oracle_answered),
+        ("silenced", counters.silenced),
         ("dark_contacts", brain.contacts),
         ("dark_contacts_forgotten", brain.contacts_forgotten),
         ("events_suppressed", brain.suppressed),

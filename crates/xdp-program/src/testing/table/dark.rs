@@ -29,25 +29,16 @@ pub(super) fn silent() -> Script {
         vec![
             told("SYN", tcp(23, SYN), 23),
             told("FIN", tcp(24, FIN), 24),
-            Step::new("ACK", tcp(23, ACK), SILENCED),
-            Step::new("SYN-ACK", tcp(23, SYN | ACK), SILENCED),
+            Step::new("ACK: the second program drops it", tcp(23, ACK), PASS),
             Step::new("RST", tcp(23, RST), PASS),
-            Step::new("UDP", udp(53), SILENCED),
-            Step::new("UDP with a socket", udp(BOUND), PASS),
-            Step::new("UDP to a port that this host sends from", udp(SENT_FROM), PASS),
-            Step::new("ACK to a port that this host sends from", tcp(SENT_FROM, ACK), PASS),
+            Step::new("UDP: so with this", udp(53), PASS),
             Step::new("served", tcp(SERVED, SYN), PASS),
             Step::new("served, ACK", tcp(SERVED, ACK), PASS),
             Step::new("allowed", syn4(FRIEND, 23), &[Counter::Passed, Counter::Allowed]),
-            Step::new("allowed, UDP", Packet::udp(FRIEND, HERE4, 53).build(), PASS),
             Step::new("not for us", Packet::tcp("203.0.113.5", "192.0.2.2", 23, SYN).build(), PASS),
-            Step::new("UDP, not for us", Packet::udp("203.0.113.5", "192.0.2.2", 53).build(), PASS),
             Step::new("broadcast", Packet::udp("203.0.113.5", "255.255.255.255", 67).build(), PASS),
             knock("excepted", Packet::tcp("203.0.113.6", HERE4, EXCEPTED, SYN).build(), EXCEPTED),
-            Step::new("excepted, UDP", Packet::udp("203.0.113.6", HERE4, EXCEPTED).build(), PASS),
             told("SYN, IPv6", syn6("2001:db8:bad:1::1", 23), 23),
-            Step::new("UDP, IPv6", Packet::udp("2001:db8:bad:1::1", HERE6, 53).build(), SILENCED),
-            Step::new("UDP with a socket, IPv6", Packet::udp("2001:db8:bad:1::1", HERE6, BOUND).build(), PASS),
             Step::new("served, IPv6", syn6("2001:db8:bad:1::1", SERVED), PASS),
             Step::new(
                 "neighbour discovery",
@@ -60,14 +51,12 @@ pub(super) fn silent() -> Script {
 }
 
 pub(super) fn silent_observing() -> Script {
-    let would = &[Counter::Passed, Counter::WouldDrop][..];
     script(
         "while observing silent ports answer",
         Setting { enforcing: false, ..setting(Gates::SILENT) },
         vec![
             Step::new("SYN", syn4("203.0.113.1", 23), &[Counter::Passed, Counter::WouldDrop, Counter::Knocks])
                 .telling(Tell::Knock(23)),
-            Step::new("UDP", Packet::udp("203.0.113.1", HERE4, 53).build(), would),
         ],
     )
 }
@@ -141,5 +130,42 @@ pub fn offers() -> Vec<Offer> {
         offer("later fragment", tcp(19, 23, SYN).fragment(1, false), false),
         offer("UDP", Packet::udp("203.0.113.20", HERE4, 23), false),
         offer("no TCP header", Packet::new("203.0.113.21", HERE4, Layer4::Raw(6, vec![0; 4])), false),
+    ]
+}
+
+/// What the hushed packets meet: silent dark ports.
+#[must_use]
+pub fn hushed_setting() -> Setting {
+    setting(Gates::SILENT)
+}
+
+/// Packets at the door of silent dark ports; `steered` says which must be dropped there.
+#[must_use]
+pub fn hushed() -> Vec<Offer> {
+    let offer = |name, packet: Packet, steered| Offer { name, frame: packet.build(), steered };
+    let tcp = |port, flags| Packet::tcp("203.0.113.1", HERE4, port, flags);
+    let udp = |port| Packet::udp("203.0.113.1", HERE4, port);
+    let udp6 = |port| Packet::udp("2001:db8:bad:1::1", HERE6, port);
+    vec![
+        offer("ACK", tcp(23, ACK), true),
+        offer("SYN-ACK", tcp(23, SYN | ACK), true),
+        offer("RST", tcp(23, RST), false),
+        offer("UDP", udp(53), true),
+        offer("UDP, tagged", udp(53).vlans(&[VLAN]), true),
+        offer("UDP with a socket", udp(BOUND), false),
+        offer("UDP to a port that this host sends from", udp(SENT_FROM), false),
+        offer("ACK to a port that this host sends from", tcp(SENT_FROM, ACK), false),
+        offer("SYN to a port that this host sends from", tcp(SENT_FROM, SYN), true),
+        offer("served, ACK", tcp(SERVED, ACK), false),
+        offer("excepted, ACK", tcp(EXCEPTED, ACK), false),
+        offer("excepted, UDP", udp(EXCEPTED), false),
+        offer("allowed", Packet::udp(FRIEND, HERE4, 53), false),
+        offer("allowed, ACK", Packet::tcp(FRIEND, HERE4, 23, ACK), false),
+        offer("not for us", Packet::udp("203.0.113.5", "192.0.2.2", 53), false),
+        offer("broadcast", Packet::udp("203.0.113.5", "255.255.255.255", 67), false),
+        offer("UDP, IPv6", udp6(53), true),
+        offer("UDP with a socket, IPv6", udp6(BOUND), false),
+        offer("ACK, IPv6", Packet::tcp("2001:db8:bad:1::1", HERE6, 23, ACK), true),
+        offer("neighbour discovery", Packet::new("2001:db8::2", HERE6, Layer4::Icmp6 { kind: 135 }).hops(255), false),
     ]
 }
