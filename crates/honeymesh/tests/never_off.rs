@@ -172,8 +172,12 @@ fn an_interface_that_loses_the_program_gets_it_back_and_the_audit_says_so() {
     net.told(&["ban", "10.77.0.2"]);
     let links = net.pin_dir.join("v2/links");
     let pin = fs::read_dir(&links).unwrap().next().unwrap().unwrap().path();
-    // Without its pin, the link is held by daemon and keeper alone; bpftool would detach it just so.
-    sh(&format!("python3 - {} <<'E'\n{DETACH}\nE", pin.display()));
+    // Whoever has power over the BPF file system can detach it: here by way of a second pin, in a directory of its own.
+    let saboteur = PathBuf::from(format!("{}x", net.pin_dir.display()));
+    fs::create_dir_all(saboteur.join("v2/links")).unwrap();
+    fs::hard_link(&pin, saboteur.join("v2/links/pin")).unwrap();
+    let told = honeymesh_xdp::release(&saboteur).unwrap();
+    assert!(told[0].contains("detached"), "{told:?}");
     daemon.wait_for("the program had come off; it is on again");
     assert!(!net.reaches(), "the ban holds again");
     let audit = eventually("an audit that tells of it", || {
@@ -191,16 +195,6 @@ fn an_interface_that_loses_the_program_gets_it_back_and_the_audit_says_so() {
     assert!(net.told(&["status"]).contains("probe    a banned source is dropped, another one is not: at"));
     assert!(daemon.stop().0.success());
 }
-
-/// BPF_OBJ_GET and BPF_LINK_DETACH of a pinned link.
-const DETACH: &str = "import ctypes, struct, sys
-libc = ctypes.CDLL(None, use_errno=True)
-path = ctypes.create_string_buffer(sys.argv[1].encode())
-def bpf(command, attributes):
-    room = ctypes.create_string_buffer(attributes, 128)
-    return libc.syscall(321, command, room, 128)
-link = bpf(7, struct.pack('<Q', ctypes.addressof(path)))
-assert link >= 0 and bpf(34, struct.pack('<I', link)) == 0";
 
 #[test]
 fn release_refuses_while_a_daemon_runs_and_then_leaves_nothing_behind() {

@@ -7,23 +7,20 @@ use tokio::sync::mpsc;
 /// How often the interfaces are looked at.
 const EVERY: Duration = Duration::from_secs(1);
 
-/// Starts the thread. It tells every change, and ends when nobody listens any more.
+/// Starts the thread. It tells what it sees each time, because the keeper's words may have been lost, and ends when nobody listens any more.
 ///
 /// # Errors
 /// No thread can be started.
 pub fn watch(mut lookout: Lookout) -> io::Result<mpsc::Receiver<Vec<InterfaceStatus>>> {
     let (sender, receiver) = mpsc::channel(1);
     std::thread::Builder::new().name("lookout".into()).spawn(move || {
-        let mut known = Vec::new();
         while !sender.is_closed() {
             match lookout.look() {
-                Ok(seen) if seen != known => {
-                    known.clone_from(&seen);
+                Ok(seen) => {
                     if sender.blocking_send(seen).is_err() {
                         return;
                     }
                 }
-                Ok(_) => {}
                 Err(error) => tracing::warn!(%error, "the interfaces cannot be looked at"),
             }
             std::thread::sleep(EVERY);

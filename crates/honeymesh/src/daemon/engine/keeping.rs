@@ -4,7 +4,7 @@ use super::Engine;
 use crate::daemon::enforcer::Enforcer;
 use honeymesh_format::{InterfaceJson, KeeperJson, ProbeJson, printable, time_micros};
 use honeymesh_types::{EventKind, MonoTime, WallTime};
-use honeymesh_xdp::{InterfaceState, InterfaceStatus, PROBE_EVERY, Place, Probed, Why, Word};
+use honeymesh_xdp::{AttachMode, INTERFACES_MAX, InterfaceState, InterfaceStatus, PROBE_EVERY, Place, Probed, Why, Word};
 use std::{collections::BTreeMap, time::Duration};
 
 /// Interfaces put right again that are remembered for the next audit; more are only counted in events.
@@ -45,6 +45,23 @@ impl Keeping {
         self.interfaces = seen.iter().map(|status| (status.clone(), since(status).unwrap_or(now))).collect();
         self.failed.retain(|name, _| seen.iter().any(|status| status.name == *name && !status.attached));
         changed
+    }
+
+    /// Takes what the keeper said of one interface; the lookout has the last word, within a second.
+    fn note(&mut self, place: &Place, state: InterfaceState, mode: Option<AttachMode>, now: WallTime) {
+        let before = self.interfaces.iter().position(|(known, _)| known.name == place.name);
+        let (mode_before, since) = match before.and_then(|at| self.interfaces.get(at)) {
+            Some((known, since)) => (known.mode, if known.state == state { *since } else { now }),
+            None => (AttachMode::Native, now),
+        };
+        let attached = state == InterfaceState::Attached;
+        let (name, mode) = (place.name.clone(), mode.unwrap_or(mode_before));
+        let status = InterfaceStatus { name, index: place.index, mode, attached, state };
+        if let Some(entry) = before.and_then(|at| self.interfaces.get_mut(at)) {
+            *entry = (status, since);
+        } else if self.interfaces.len() < INTERFACES_MAX {
+            self.interfaces.push((status, since));
+        }
     }
 
     /// The interfaces for users.
@@ -109,6 +126,13 @@ impl Keeping {
     }
 }
 
+/// How a change of an interface is logged.
+#[derive(Clone, Copy)]
+enum Loudness {
+    News,
+    Warning,
+}
+
 impl<K: Enforcer> Engine<K> {
     /// Takes what the lookout saw. Without a keeper this is all there is, so changes are told from here.
     pub fn interfaces_seen(&mut self, seen: Vec<InterfaceStatus>) {
@@ -120,7 +144,7 @@ impl<K: Enforcer> Engine<K> {
         }
         for status in changed {
             let place = Place { name: status.name.clone(), index: status.index };
-            self.tell_interface(&place, status.state.as_str(), "seen without a keeper");
+            self.tell_interface(&place, status.state, "seen without a keeper", Loudness::Warning);
         }
     }
 
@@ -130,46 +154,45 @@ impl<K: Enforcer> Engine<K> {
             Word::Began => {}
             Word::Probed(probed) => self.probed(&probed),
             Word::Attached { place, mode, why } => {
+                self.keeping.note(&place, InterfaceState::Attached, Some(mode), (self.clock)().wall);
                 if why != Why::Came && self.keeping.put_back.len() < PUT_BACK_MAX {
                     self.keeping.put_back.push(place.name.clone());
                 }
-                let why = match why {
-                    Why::Came => format!("it is there, so it is guarded ({mode})"),
-                    Why::CameOff => format!("the program had come off; it is on again ({mode})"),
-                    Why::Replaced => format!("another program had been put into its place; it is on again ({mode})"),
+                let (level, why) = match why {
+                    Why::Came => (Loudness::News, format!("it is there, so it is guarded ({mode})")),
+                    Why::CameOff => (Loudness::Warning, format!("the program had come off; it is on again ({mode})")),
+                    Why::Replaced => {
+                        (Loudness::Warning, format!("another program had been put into its place; it is on again ({mode})"))
+                    }
                 };
-                self.tell_interface(&place, "attached", &why);
-                self.look_again();
+                self.tell_interface(&place, InterfaceState::Attached, &why, level);
             }
             Word::Absent { place } => {
-                self.tell_interface(&place, "absent", "it is not there; it is guarded as soon as it is");
-                self.look_again();
+                self.unguarded(&place, InterfaceState::Absent, "it is not there; it is guarded as soon as it is");
             }
             Word::Occupied { place, program } => {
                 let why = format!("another XDP program (number {program}) is on it; take it off");
-                self.tell_interface(&place, "occupied", &why);
-                self.look_again();
+                self.unguarded(&place, InterfaceState::Occupied(program), &why);
             }
             Word::Failed { place, errno } => {
                 self.keeping.failed.insert(place.name.clone(), errno);
                 let why = format!("the program cannot be put on: {}", std::io::Error::from_raw_os_error(errno));
-                self.tell_interface(&place, "detached", &why);
-                self.look_again();
+                self.unguarded(&place, InterfaceState::Detached, &why);
             }
         }
     }
 
-    /// What the keeper said is true now; the lookout comes by within a second anyway.
-    fn look_again(&mut self) {
-        let seen = self.kernel.interfaces();
-        if !seen.is_empty() {
-            self.keeping.see(seen, (self.clock)().wall);
-        }
+    fn unguarded(&mut self, place: &Place, state: InterfaceState, why: &str) {
+        self.keeping.note(place, state, None, (self.clock)().wall);
+        self.tell_interface(place, state, why, Loudness::Warning);
     }
 
-    fn tell_interface(&mut self, place: &Place, state: &str, why: &str) {
-        let name = printable(&place.name).into_owned();
-        tracing::warn!(interface = name, state, "{why}");
+    fn tell_interface(&mut self, place: &Place, state: InterfaceState, why: &str, level: Loudness) {
+        let (name, state) = (printable(&place.name).into_owned(), state.as_str());
+        match level {
+            Loudness::News => tracing::info!(interface = name, state, "{why}"),
+            Loudness::Warning => tracing::warn!(interface = name, state, "{why}"),
+        }
         let mut event = self.event(EventKind::Audit);
         event.fields.insert("interface".into(), name);
         event.fields.insert("index".into(), place.index.to_string());
@@ -247,7 +270,6 @@ impl<K: Enforcer> Engine<K> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use honeymesh_xdp::AttachMode;
 
     fn status(name: &str, state: InterfaceState) -> InterfaceStatus {
         let attached = state == InterfaceState::Attached;
