@@ -2,15 +2,24 @@
 
 use crate::{
     demo, machine,
-    setup::{self, DEMO, Install},
+    setup::{self, DEMO, Install, Purpose},
 };
 use anyhow::Result;
 use std::process::Command;
 
+/// How much is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Amount {
+    /// Small tables and few rounds: a minute.
+    Quick,
+    /// Everything.
+    Full,
+}
+
 /// A measurement, by the name that people type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Bench {
-    /// What a packet costs, against an empty program and an nftables set.
+    /// What a packet costs, against an empty program, nftables, ipset and xdp-filter.
     Kernel,
     /// From a trap's report to the entry in each kernel, with three nodes.
     Reaction,
@@ -26,10 +35,20 @@ impl Bench {
         }
     }
 
-    fn run(self) -> Result<()> {
+    /// What has to be installed.
+    fn purposes(self) -> Vec<Purpose> {
+        match self {
+            Self::Kernel => [DEMO, &[Purpose::Bench]].concat(),
+            Self::Reaction => DEMO.to_vec(),
+        }
+    }
+
+    fn run(self, amount: Amount) -> Result<()> {
         match self {
             Self::Kernel => {
-                machine::run(machine::cargo().args(["bench", "--locked", "-p", "honeymesh-xdp", "--bench", "kernel"]))
+                let quick = if amount == Amount::Quick { &["--", "--quick"][..] } else { &[] };
+                let bench = ["bench", "--locked", "-p", "honeymesh-xdp", "--bench", "kernel"];
+                machine::run(machine::cargo().args(bench).args(quick))
             }
             Self::Reaction => {
                 let built = demo::build(demo::Profile::Release)?;
@@ -50,8 +69,11 @@ pub fn names() -> Vec<&'static str> {
 ///
 /// # Errors
 /// If the set-up, a build or a measurement fails.
-pub fn run(name: Option<&str>, install: Install) -> Result<()> {
+pub fn run(name: Option<&str>, amount: Amount, install: Install) -> Result<()> {
     machine::need_root("a measurement in the kernel", "cargo xtask bench")?;
-    setup::run(DEMO, install)?;
-    Bench::ALL.into_iter().filter(|bench| name.is_none_or(|name| name == bench.name())).try_for_each(Bench::run)
+    let chosen = Bench::ALL.into_iter().filter(|bench| name.is_none_or(|name| name == bench.name()));
+    chosen.into_iter().try_for_each(|bench| {
+        setup::run(&bench.purposes(), install)?;
+        bench.run(amount)
+    })
 }

@@ -28,7 +28,7 @@ enum Command {
         /// Only check; fail with the list of what is missing
         #[arg(long)]
         no_install: bool,
-        /// Only what these need; default: everything
+        /// Only what these need; default: everything but the benchmark's competitors
         #[arg(long = "for", value_name = "PURPOSE")]
         purposes: Vec<Purpose>,
     },
@@ -55,6 +55,9 @@ enum Command {
         /// What to measure
         #[arg(value_parser = bench::names())]
         name: Option<String>,
+        /// Small tables and few rounds: a minute instead of ten
+        #[arg(long)]
+        quick: bool,
         /// Only check what is installed; install nothing
         #[arg(long)]
         no_install: bool,
@@ -78,7 +81,10 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Setup { no_install, purposes } => setup::run(&setup::or_all(purposes), Install::unless(no_install))?,
         Command::Demo { once, no_install } => return demo::run(once, Install::unless(no_install)),
         Command::Test { no_install, cargo } => return test::run(&cargo, Install::unless(no_install)),
-        Command::Bench { name, no_install } => bench::run(name.as_deref(), Install::unless(no_install))?,
+        Command::Bench { name, quick, no_install } => {
+            let amount = if quick { bench::Amount::Quick } else { bench::Amount::Full };
+            bench::run(name.as_deref(), amount, Install::unless(no_install))?;
+        }
         Command::Tidy => return tidy::run(),
     }
     Ok(ExitCode::SUCCESS)

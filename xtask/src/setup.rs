@@ -18,6 +18,8 @@ pub enum Purpose {
     Ebpf,
     /// Namespaces, attackers' and visitors' tools: the demo and the end-to-end tests
     Lab,
+    /// Other firewalls to measure ours against
+    Bench,
     /// Testing the dashboard in a real browser
     Browser,
     /// Checks that only continuous integration runs
@@ -45,9 +47,12 @@ impl Install {
     }
 }
 
-/// The purposes asked for; none means all.
+/// The purposes asked for; none means all but the benchmark's competitors, which a benchmark fetches when it is run.
 pub fn or_all(purposes: Vec<Purpose>) -> Vec<Purpose> {
-    if purposes.is_empty() { Purpose::value_variants().to_vec() } else { purposes }
+    if !purposes.is_empty() {
+        return purposes;
+    }
+    Purpose::value_variants().iter().copied().filter(|purpose| *purpose != Purpose::Bench).collect()
 }
 
 /// Makes sure that everything for `purposes` is there.
@@ -234,8 +239,9 @@ mod tests {
     }
 
     #[test]
-    fn no_purpose_means_every_purpose() {
-        assert_eq!(or_all(vec![]).len(), Purpose::value_variants().len());
+    fn no_purpose_means_every_purpose_but_the_competitors() {
+        assert_eq!(or_all(vec![]).len(), Purpose::value_variants().len() - 1);
+        assert!(!or_all(vec![]).contains(&Purpose::Bench));
         assert_eq!(or_all(vec![Purpose::Lab]), [Purpose::Lab]);
     }
 }

@@ -1,12 +1,21 @@
 //! From the decision to the last packet that still got through, under a flood.
 
 use crate::{
+    bans::{Family, Load},
     common::{Peer, Room, hour},
-    median, p99, run,
-    wire::{hardware_address, nft, raw_socket, send_frame},
+    contenders::{VARIANTS, ingress, options},
+    goals::{MEDIAN, NFT_NETLINK, title},
+    host::{hardware_address, nft, raw_socket, send_frame},
+    lookup::fill,
+    median,
+    netlink::Nftables,
+    p99,
+    plan::Plan,
+    program::at_once,
+    results::{Results, Section},
 };
 use honeymesh_types::Scope;
-use honeymesh_xdp::now;
+use honeymesh_xdp::{Kernel, now};
 use honeymesh_xdp_program::testing::{HERE4, Layer4, Packet};
 use nix::{
     cmsg_space,
@@ -27,13 +36,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-const TRIALS: u32 = 31;
-/// nft's command is a new process each time, and slow.
-const TRIALS_NFT: u32 = 11;
+/// How long a ban of nftables lasts.
+const TTL_MS: u64 = 3_600_000;
 const PORT: u16 = 9_999;
 /// The flood before and after the decision.
 const BEFORE: Duration = Duration::from_millis(3);
 const AFTER: Duration = Duration::from_millis(10);
+/// A flood that has not arrived by then never will.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Microseconds that the call took, and from its begin to the last packet that got through.
 struct Trial {
@@ -41,28 +51,36 @@ struct Trial {
     leak: f64,
 }
 
-pub fn print(room: &Room) {
+pub fn measure(room: &Room, plan: &Plan, results: &mut Results) {
+    at_once();
     let peer = Peer::new();
     peer.cable("hd0", "hd1");
     let socket = UdpSocket::bind((HERE4, PORT)).unwrap();
     socket.set_nonblocking(true).unwrap();
     setsockopt(&socket, sockopt::ReceiveTimestampns, &true).unwrap();
-    println!("{:<44} {:>8} {:>8} {:>8}", "from decision to last packet, microseconds", "median", "p99", "the call");
-    {
-        let mut kernel = run::kernel(room, "hd0");
+    let mut section = Section::new(title::DECISION, "microseconds");
+    for ours in VARIANTS {
+        let options = options(ours, &room.options(&["hd0"]), "hd0", plan.size_decision + 1_000);
+        let (mut kernel, _knocks) = Kernel::start(&options).unwrap();
+        fill(&mut kernel, plan.size_decision);
         let raise = |source: &str| kernel.raise(&hour(source, Scope::All), now()).unwrap();
-        report("HoneyMesh, Kernel::raise", &trials(&peer, &socket, TRIALS, 0, raise));
+        enter(&mut section, ours.name, &trials(&peer, &socket, plan.trials, 0, raise));
     }
-    let chain = "chain in {\ntype filter hook ingress device hd0 priority 0;\nip saddr @banned drop\n}";
-    nft(&format!("table netdev one {{\nset banned {{\ntype ipv4_addr\nflags timeout\n}}\n{chain}\n}}\n"));
-    let command = |source: &str| nft(&format!("add element netdev one banned {{ {source} timeout 1h }}"));
-    report("nft command, netdev ingress set", &trials(&peer, &socket, TRIALS_NFT, 100, command));
+    nft(&ingress(&Load { family: Family::V4, bans: plan.size_decision, nets: 0 }, "hd0"));
+    let netlink = Nftables::new();
+    let add = |source: &str| netlink.add("bans", "banned", source.parse().unwrap(), TTL_MS);
+    enter(&mut section, NFT_NETLINK, &trials(&peer, &socket, plan.trials, 0, add));
+    let command = |source: &str| nft(&format!("add element netdev bans banned {{ {source} timeout 1h }}"));
+    enter(&mut section, "nftables by its command (a new process)", &trials(&peer, &socket, plan.trials_slow, 100, command));
+    results.sections.push(section);
 }
 
-fn report(name: &str, trials: &[Trial]) {
+fn enter(section: &mut Section, name: &str, trials: &[Trial]) {
     let all = |of: fn(&Trial) -> f64| trials.iter().map(of).collect::<Vec<_>>();
     let (leak, call) = (all(|trial| trial.leak), all(|trial| trial.call));
-    println!("{name:<44} {:>8.1} {:>8.1} {:>8.1}", median(leak.clone()), p99(leak), median(call));
+    section.enter(name, MEDIAN, median(leak.clone()));
+    section.enter(name, "p99", p99(leak));
+    section.enter(name, "the call", median(call));
 }
 
 fn trials(peer: &Peer, socket: &UdpSocket, count: u32, first: u32, mut decide: impl FnMut(&str)) -> Vec<Trial> {
@@ -73,8 +91,8 @@ fn trial(peer: &Peer, socket: &UdpSocket, source: &str, decide: &mut impl FnMut(
     let stop = Arc::new(AtomicBool::new(false));
     let flood = flood(peer, source, stop.clone());
     let started = Instant::now();
-    while started.elapsed() < BEFORE {
-        last_arrival(socket);
+    while started.elapsed() < BEFORE || last_arrival(socket).is_none() {
+        assert!(started.elapsed() < PATIENCE, "the flood does not arrive");
     }
     let begin = nanos(clock_gettime(ClockId::CLOCK_REALTIME).unwrap());
     decide(source);
@@ -94,6 +112,7 @@ fn flood(peer: &Peer, source: &str, stop: Arc<AtomicBool>) -> std::thread::JoinH
     peer.run(move || {
         let socket = raw_socket("hd1");
         std::thread::spawn(move || {
+            at_once();
             while !stop.load(Ordering::Relaxed) {
                 send_frame(&socket, &frame);
             }

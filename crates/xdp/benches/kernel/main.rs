@@ -1,36 +1,73 @@
-//! What the program costs, beside an empty XDP program and an nftables set, all in one run: `cargo xtask bench kernel`.
+//! What the ban table costs beside everything else that drops packets on Linux: `cargo xtask bench kernel`.
 //!
-//! Makes its own namespaces and cables, takes well under a minute, needs root. Contenders take turns, figures are
-//! medians, and ratios are worth more than nanoseconds.
+//! Makes its own namespaces, cables, traffic and competitors; needs root. Contenders take turns, figures are medians,
+//! and ratios are worth more than nanoseconds. With `--quick` a minute, else less than ten. Started by `cargo test`
+//! (without `--bench`) it is a smoke test of some seconds: small tables, one round, no figure kept, but every contender
+//! must drop what it should and pass what it should.
 #![expect(
     clippy::unwrap_used,
     clippy::print_stdout,
     reason = "a measurement that cannot be made should stop where it stands; its result is printed"
 )]
 
+mod bans;
 #[path = "../../tests/common/mod.rs"]
 mod common;
+mod contenders;
 mod decision;
+mod files;
+mod goals;
+mod host;
+mod kept;
+mod lookup;
+mod memory;
+mod netlink;
+mod plan;
 mod program;
-mod run;
-mod wire;
+mod results;
+mod rows;
+mod unwired;
 
 use common::{Room, alone};
+use plan::{Plan, Scale};
+use results::Results;
+use std::process::ExitCode;
 
-/// Bans in the tables while everything is measured.
-const BANS: u32 = 100_000;
-/// Banned addresses are in 10.0.0.0/8, ...
-const BANNED: u32 = 0x0a00_0000;
-/// ... this far apart, so that neighbours in number are none in the tables.
-const STEP: u32 = 0x9e_3779;
+fn main() -> ExitCode {
+    let Some(plan) = Plan::from_args(std::env::args().skip(1)) else { return ExitCode::SUCCESS };
+    let mut results = Results::new(&plan);
+    alone("kernel benchmark", |room: &Room| measure(room, &plan, &mut results));
+    if results.sections.is_empty() {
+        return ExitCode::SUCCESS;
+    }
+    for fault in &results.faults {
+        println!("WRONG: {fault}");
+    }
+    if !results.faults.is_empty() {
+        return ExitCode::FAILURE;
+    }
+    results.goals = goals::judge(&results);
+    if plan.scale == Scale::Smoke {
+        println!("kernel benchmark, smoke: every contender dropped what it should and passed what it should");
+        results.absent.iter().for_each(|absent| println!("not among them: {absent}"));
+    } else {
+        println!("{}", results.text());
+        files::keep(&results);
+    }
+    ExitCode::SUCCESS
+}
 
-fn main() {
-    alone("kernel benchmark", |room: &Room| {
-        println!("{BANS} bans in each table; medians; every figure of one block was taken in turns\n");
-        run::print(room);
-        wire::print(room);
-        decision::print(room);
-    });
+fn measure(room: &Room, plan: &Plan, results: &mut Results) {
+    let begun = std::time::Instant::now();
+    let mut step = |name: &str, work: &mut dyn FnMut(&mut Results)| {
+        plan.say(&format!("[{:>3} s] {name}", begun.elapsed().as_secs()));
+        work(results);
+    };
+    step("on the wire", &mut |results| rows::measure(room, plan, results));
+    step("without a wire", &mut |results| unwired::measure(room, plan, results));
+    step("lookup by size", &mut |results| lookup::measure(room, plan, results));
+    step("nothing is lost", &mut |results| kept::measure(room, plan, results));
+    step("from decision to effect", &mut |results| decision::measure(room, plan, results));
 }
 
 /// The median.
@@ -43,9 +80,4 @@ fn median(mut values: Vec<f64>) -> f64 {
 fn p99(mut values: Vec<f64>) -> f64 {
     values.sort_unstable_by(f64::total_cmp);
     values.get(values.len() * 99 / 100).copied().unwrap_or(f64::NAN)
-}
-
-/// The address of ban number `number`: spread over 10.0.0.0/8.
-fn banned(number: u32) -> std::net::Ipv4Addr {
-    std::net::Ipv4Addr::from_bits(BANNED | number.wrapping_mul(STEP) & 0x00ff_ffff)
 }

@@ -1,6 +1,7 @@
 //! Two XDP programs of a few instructions, one that only answers and one that sends, and a switch of the driver.
 #![expect(unsafe_code, reason = "bpf(2) and the driver's switches have no safe binding")]
 
+use crate::bans::{Family, STEP, Traffic};
 use std::{
     ffi::CStr,
     io,
@@ -26,7 +27,7 @@ const BATCH: u32 = 64;
 /// A program that does nothing but answer.
 pub struct Empty(OwnedFd);
 
-/// A program that gives each frame one of 1,024 source addresses and sends it out of an interface.
+/// A program that gives each frame a random source address and sends it out of an interface.
 pub struct Sender(OwnedFd);
 
 type Instruction = [u8; 8];
@@ -79,27 +80,41 @@ fn load(instructions: &[Instruction]) -> OwnedFd {
 }
 
 impl Sender {
-    /// Sources are `base` plus [`crate::step`] of a random number below 1,024.
-    pub fn new(interface: u32, base: u32) -> Self {
-        Self(load(&[
-            op(0x61, 0x16, 0, 0),           // r6 = start of the frame
-            op(0x61, 0x17, 4, 0),           // r7 = its end
-            op(0xb7, 0x00, 0, 1),           // r0 = drop
-            op(0xbf, 0x62, 0, 0),           // r2 = r6
-            op(0x07, 0x02, 0, 34),          // r2 += 34
-            op(0x2d, 0x72, 10, 0),          // past the end? answer
-            op(0x85, 0x00, 0, 7),           // r0 = a random number
-            op(0x57, 0x00, 0, 1_023),       // r0 &= 1023
-            op(0x27, 0x00, 0, crate::STEP), // r0 *= STEP
-            op(0x57, 0x00, 0, 0x00ff_ffff), // r0 &= 0xffffff
-            op(0x47, 0x00, 0, base),        // r0 |= base
-            op(0xdc, 0x00, 0, 32),          // to network order
-            op(0x63, 0x06, 26, 0),          // the source address
-            op(0xb7, 0x01, 0, interface),   // r1 = interface
-            op(0xb7, 0x02, 0, 0),           // r2 = no flags
-            op(0x85, 0x00, 0, 23),          // redirect
-            EXIT,
-        ]))
+    /// Fills in the source address of [`Traffic::frame`]; the checksum of IPv4 follows.
+    pub fn new(interface: u32, traffic: &Traffic) -> Self {
+        let end = if traffic.family == Family::V4 { 34 } else { 54 };
+        let mut body = vec![op(0x85, 0x00, 0, 7)]; // r0 = a random number
+        if let Some(sources) = traffic.sources {
+            body.extend([
+                op(0x94, 0x00, 0, sources),      // w0 %= sources
+                op(0x24, 0x00, 0, STEP),         // w0 *= STEP
+                op(0x54, 0x00, 0, 0x00ff_ffff),  // w0 &= 0xffffff
+                op(0x44, 0x00, 0, traffic.base), // w0 |= base
+            ]);
+        }
+        body.extend([
+            op(0xbc, 0x08, 0, 0),  // w8 = w0
+            op(0xdc, 0x00, 0, 32), // r0 to network order
+            op(0x63, 0x06, 26, 0), // the address, or the second word of one of IPv6
+        ]);
+        if traffic.family == Family::V4 {
+            body.extend(checksum(&traffic.frame()));
+        }
+        body.extend([
+            op(0xb7, 0x01, 0, interface), // r1 = interface
+            op(0xb7, 0x02, 0, 0),         // r2 = no flags
+            op(0x85, 0x00, 0, 23),        // redirect
+        ]);
+        let head = [
+            op(0x61, 0x16, 0, 0),   // r6 = start of the frame
+            op(0x61, 0x17, 4, 0),   // r7 = its end
+            op(0xb7, 0x00, 0, 1),   // r0 = drop
+            op(0xbf, 0x62, 0, 0),   // r2 = r6
+            op(0x07, 0x02, 0, end), // r2 += the headers
+            // Past the end? Answer.
+            op(0x2d, 0x72, u8::try_from(body.len()).unwrap(), 0),
+        ];
+        Self(load(&[&head[..], &body, &[EXIT]].concat()))
     }
 
     /// Sends `count` copies of a frame.
@@ -114,6 +129,36 @@ impl Sender {
         ]);
         bpf(TEST_RUN, &mut attr);
     }
+}
+
+/// The header's checksum once the source in w8 has been added to that of a frame without one (RFC 1624).
+fn checksum(frame: &[u8]) -> [Instruction; 15] {
+    let without = u32::from(!u16::from_be_bytes([frame[24], frame[25]]));
+    let fold = [
+        op(0xbc, 0x12, 0, 0),      // w2 = w1
+        op(0x74, 0x02, 0, 16),     // w2 >>= 16
+        op(0x54, 0x01, 0, 0xffff), // w1 &= 0xffff
+        op(0x0c, 0x21, 0, 0),      // w1 += w2
+    ];
+    let [a, b, c, d] = fold;
+    [
+        op(0xbc, 0x81, 0, 0),       // w1 = w8
+        op(0x74, 0x01, 0, 16),      // w1 >>= 16
+        op(0x54, 0x08, 0, 0xffff),  // w8 &= 0xffff
+        op(0x0c, 0x81, 0, 0),       // w1 += w8
+        op(0x04, 0x01, 0, without), // w1 += the rest
+        a,
+        b,
+        c,
+        d,
+        // A sum of three 16-bit words needs no second carry unless the first made one.
+        op(0xbc, 0x12, 0, 0),
+        op(0x74, 0x02, 0, 16),
+        op(0x0c, 0x21, 0, 0),
+        op(0xa4, 0x01, 0, 0xffff), // w1 ^= 0xffff
+        op(0xdc, 0x01, 0, 16),     // to network order
+        op(0x6b, 0x16, 24, 0),     // the checksum
+    ]
 }
 
 impl Empty {
@@ -150,6 +195,23 @@ impl AsFd for Empty {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.0.as_fd()
     }
+}
+
+/// The calling thread runs before all others (`SCHED_FIFO`): a flood that pauses when the decision falls shows nothing.
+pub fn at_once() {
+    let priority = libc::sched_param { sched_priority: 1 };
+    // SAFETY: the parameters live through the call; 0 is the calling thread.
+    let result = unsafe { libc::sched_setscheduler(0, libc::SCHED_FIFO, &raw const priority) };
+    assert!(result == 0, "sched_setscheduler: {}", io::Error::last_os_error());
+}
+
+/// A thread gets the processor more often than other work on the machine does.
+pub fn prefer(thread: i32) {
+    const PRIORITY: i32 = -20;
+    let thread = libc::id_t::try_from(thread).unwrap();
+    // SAFETY: no addresses inside.
+    let result = unsafe { libc::setpriority(libc::PRIO_PROCESS, thread, PRIORITY) };
+    assert!(result == 0, "setpriority: {}", io::Error::last_os_error());
 }
 
 /// Switches generic receive offload on: only then has a veth without XDP a NAPI thread, whose time can be read.

@@ -1,0 +1,62 @@
+//! Ourselves: the default table, and other back ends beside it.
+
+use super::{BOTH, Contender, Guard, OURS, Role, entered};
+use crate::{
+    bans::{Load, all as bans_of},
+    common::net_of,
+    host::Host,
+    memory,
+};
+use honeymesh_xdp::{Kernel, OnExit, Options, now};
+use honeymesh_xdp_program::testing::{HERE4, HERE6};
+
+/// A way to run our own program.
+pub struct Ours {
+    pub name: &'static str,
+    /// What differs from the default.
+    pub tune: fn(&mut Options),
+}
+
+/// Every back end.
+pub const VARIANTS: &[Ours] = &[Ours { name: OURS, tune: |_| {} }];
+
+pub fn all(base: &Options) -> Vec<Contender> {
+    VARIANTS.iter().map(|ours| contender(ours, base.clone())).collect()
+}
+
+fn contender(ours: &'static Ours, base: Options) -> Contender {
+    Contender {
+        name: ours.name,
+        role: Role::Table,
+        families: BOTH,
+        bans_max: 10_000_000,
+        nets: true,
+        set_up: Box::new(move |host, load| set_up(options(ours, &base, &host.interface(), load.bans.max(1_000)), host, load)),
+    }
+}
+
+/// Options of a kernel of `bans` bans at most that leaves nothing behind.
+pub fn options(ours: &Ours, base: &Options, interface: &str, bans: u32) -> Options {
+    let mut options = Options { interfaces: vec![interface.into()], max_bans: bans, exit: OnExit::Release, ..base.clone() };
+    (ours.tune)(&mut options);
+    options
+}
+
+/// A kernel as a daemon would have it, still without bans.
+pub fn start(options: Options, host: &Host) -> Result<Kernel, String> {
+    let mut kernel = host.run(move || Kernel::start(&options)).map_err(|error| error.to_string())?.0;
+    kernel.set_local(&[HERE4.parse().unwrap(), HERE6.parse().unwrap()]).unwrap();
+    kernel.set_allow(&[net_of("192.0.2.0/24")]).unwrap();
+    Ok(kernel)
+}
+
+fn set_up(options: Options, host: &Host, load: &Load) -> Result<Guard, String> {
+    let (known, before) = (memory::maps(), memory::kernel_octets());
+    let mut kernel = start(options, host)?;
+    let started = memory::kernel_octets() - before;
+    let intent = bans_of(load);
+    let mut cost = entered(|| kernel.reconcile(&intent, now()).map(drop).map_err(|error| error.to_string()))?;
+    cost.octets += started;
+    let octets = memory::maps().iter().filter(|(number, _)| !known.contains_key(number)).map(|(_, octets)| octets).sum();
+    Ok(Guard { _held: Box::new(kernel), cost: Some(cost), octets: Some(octets) })
+}
