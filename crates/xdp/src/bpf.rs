@@ -1,6 +1,10 @@
 //! The few calls of bpf(2) that aya does not offer as we need them: links that are only ever links, and their facts.
 #![expect(unsafe_code, reason = "bpf(2) has no safe binding")]
 
+mod attempt;
+
+pub(crate) use attempt::{attach, map_create, pass_load, program_name};
+
 use std::{
     ffi::CString,
     io,

@@ -15,6 +15,7 @@ mod compare;
 mod counts;
 mod dark;
 mod deadline;
+pub mod doctor;
 mod error;
 mod keeper;
 mod kernel;

@@ -52,7 +52,7 @@ pub(crate) fn is_older_than(wanted: (u32, u32)) -> bool {
     version(&release).is_some_and(|version| version < wanted)
 }
 
-fn version(release: &str) -> Option<(u32, u32)> {
+pub(crate) fn version(release: &str) -> Option<(u32, u32)> {
     let mut numbers = release.split(|c: char| !c.is_ascii_digit());
     Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
 }

@@ -1,0 +1,210 @@
+//! What the kernel path uses of the kernel, each tried.
+
+use super::{
+    netlink::{self, ACK, CREATE, REQUEST, attribute, message, nested, text},
+    throwaway,
+};
+use crate::{Attach, Error, OnExit, Options, ScanOptions, Spoofable, bpf, load, system};
+use nix::sys::socket::SockProtocol;
+use std::{io, os::fd::AsFd, path::PathBuf, time::Duration};
+
+/// Something that the kernel path uses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Feature {
+    /// Maps that hold bans, prefixes, counters and settings.
+    Maps,
+    /// Arrays that user space maps into its memory.
+    SharedMaps,
+    /// The ring buffer that knocks come through.
+    RingBuffer,
+    /// Programs for XDP.
+    Xdp,
+    /// Programs for XDP that take packets of several pages.
+    LargePackets,
+    /// Our program with its tables, as the verifier sees it.
+    Program,
+    /// XDP in a driver, by a link: tried with a virtual cable.
+    Native,
+    /// XDP in the network stack, by a link.
+    Generic,
+    /// Programs for tc.
+    Tc,
+    /// Links for tc.
+    Tcx,
+    /// Maps of sockets, for steering connections to the traps.
+    SocketMaps,
+    /// A chain of nftables at an interface's ingress.
+    Nftables,
+    /// The kernel says by netlink what a driver can.
+    DriverFacts,
+}
+
+impl Feature {
+    /// Every feature.
+    pub const ALL: [Self; 13] = [
+        Self::Maps,
+        Self::SharedMaps,
+        Self::RingBuffer,
+        Self::Xdp,
+        Self::LargePackets,
+        Self::Program,
+        Self::Native,
+        Self::Generic,
+        Self::Tc,
+        Self::Tcx,
+        Self::SocketMaps,
+        Self::Nftables,
+        Self::DriverFacts,
+    ];
+}
+
+/// What came of trying.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Tried {
+    /// It works.
+    Works,
+    /// This process may not try.
+    Denied,
+    /// It does not work; what the kernel says.
+    Fails(String),
+}
+
+impl From<io::Result<()>> for Tried {
+    fn from(result: io::Result<()>) -> Self {
+        match result {
+            Ok(()) => Self::Works,
+            Err(error) if system::is_denied(error.raw_os_error()) => Self::Denied,
+            Err(error) => Self::Fails(error.to_string()),
+        }
+    }
+}
+
+const HASH: u32 = 1;
+const ARRAY: u32 = 2;
+const PERCPU_ARRAY: u32 = 6;
+const LPM_TRIE: u32 = 11;
+const SOCKMAP: u32 = 15;
+const RINGBUF: u32 = 27;
+const NO_PREALLOC: u32 = 1;
+const MMAPABLE: u32 = 1 << 10;
+const PROG_TC: u32 = 3;
+const PROG_XDP: u32 = 6;
+/// `BPF_F_XDP_HAS_FRAGS`.
+const HAS_FRAGS: u32 = 1 << 5;
+const AT_XDP: u32 = 37;
+/// `BPF_TCX_INGRESS`.
+const AT_TCX: u32 = 46;
+const PAGE: u32 = 4_096;
+
+/// Tries everything. Nothing of it outlives the call.
+#[must_use]
+pub fn try_features() -> Vec<(Feature, Tried)> {
+    let cable = throwaway::with_cable(on_cable);
+    let on_cable = |index: usize| match &cable {
+        Ok(tried) => tried.get(index).cloned().unwrap_or(Tried::Denied),
+        Err(error) => Err(io::Error::new(error.kind(), error.to_string())).into(),
+    };
+    let tried = |feature| match feature {
+        Feature::Maps => maps().into(),
+        Feature::SharedMaps => map(ARRAY, 4, PAGE, 1, MMAPABLE).into(),
+        Feature::RingBuffer => map(RINGBUF, 0, 0, PAGE, 0).into(),
+        Feature::Xdp => program(PROG_XDP, 0).into(),
+        Feature::LargePackets => program(PROG_XDP, HAS_FRAGS).into(),
+        Feature::Program => ours(),
+        Feature::Tc => program(PROG_TC, 0).into(),
+        Feature::SocketMaps => map(SOCKMAP, 4, 8, 1, 0).into(),
+        Feature::DriverFacts => super::interface::driver_facts_work().into(),
+        Feature::Native => on_cable(0),
+        Feature::Generic => on_cable(1),
+        Feature::Tcx => on_cable(2),
+        Feature::Nftables => on_cable(3),
+    };
+    Feature::ALL.into_iter().map(|feature| (feature, tried(feature))).collect()
+}
+
+fn map(kind: u32, key_size: u32, value_size: u32, max_entries: u32, flags: u32) -> io::Result<()> {
+    bpf::map_create(kind, key_size, value_size, max_entries, flags).map(drop)
+}
+
+fn maps() -> io::Result<()> {
+    map(HASH, 4, 8, 1, NO_PREALLOC)?;
+    map(ARRAY, 4, 8, 1, 0)?;
+    map(PERCPU_ARRAY, 4, 8, 1, 0)?;
+    map(LPM_TRIE, 8, 8, 1, NO_PREALLOC)
+}
+
+fn program(kind: u32, flags: u32) -> io::Result<()> {
+    bpf::pass_load(kind, flags).map(drop)
+}
+
+/// Has the kernel verify the program itself, with small tables.
+fn ours() -> Tried {
+    match load::load(&small(), None) {
+        Ok(_) => Tried::Works,
+        Err(Error::Privilege { .. }) => Tried::Denied,
+        Err(error) => Tried::Fails(error.to_string()),
+    }
+}
+
+fn small() -> Options {
+    let (window, ttl) = (Duration::from_secs(60), Duration::from_secs(60));
+    Options {
+        interfaces: vec!["lo".into()],
+        attach: Attach::Auto,
+        pin_dir: PathBuf::from("/"),
+        max_bans: 1_024,
+        scan: ScanOptions { ports: 3, window, spoofable: Spoofable::Dark, ttl, budget: 1_024 },
+        exit: OnExit::Release,
+    }
+}
+
+/// What needs an interface, in the order of [`try_features`].
+fn on_cable(index: u32) -> [Tried; 4] {
+    let xdp = |mode| {
+        let program = bpf::pass_load(PROG_XDP, HAS_FRAGS).or_else(|_| bpf::pass_load(PROG_XDP, 0))?;
+        bpf::attach(program.as_fd(), index, AT_XDP, mode).map(drop)
+    };
+    let tcx = || {
+        let program = bpf::pass_load(PROG_TC, 0)?;
+        bpf::attach(program.as_fd(), index, AT_TCX, 0).map(drop)
+    };
+    [xdp(bpf::MODE_NATIVE).into(), xdp(bpf::MODE_GENERIC).into(), tcx().into(), nftables().into()]
+}
+
+/// `NFNL_SUBSYS_NFTABLES`.
+const NFTABLES: u16 = 10;
+const BATCH_BEGIN: u16 = 0x10;
+const BATCH_END: u16 = 0x11;
+const NEW_TABLE: u16 = NFTABLES << 8;
+const NEW_CHAIN: u16 = NFTABLES << 8 | 3;
+/// `NFPROTO_NETDEV`.
+const NETDEV: u8 = 5;
+
+/// Makes a table with a chain at the ingress of the cable.
+fn nftables() -> io::Result<()> {
+    let header = |family: u8, resource: u16| [&[family, 0][..], &resource.to_be_bytes()].concat();
+    let hook = [attribute(1, &[0; 4]), attribute(2, &[0; 4]), text(3, throwaway::CABLE)];
+    let chain = [text(1, "hmd"), text(3, "in"), nested(4, &hook), text(7, "filter")];
+    let batch = [
+        message(BATCH_BEGIN, REQUEST, &header(0, NFTABLES)),
+        message(NEW_TABLE, REQUEST | CREATE, &[header(NETDEV, 0), text(1, "hmd")].concat()),
+        message(NEW_CHAIN, REQUEST | CREATE | ACK, &[header(NETDEV, 0), chain.concat()].concat()),
+        message(BATCH_END, REQUEST, &header(0, NFTABLES)),
+    ];
+    netlink::ask(SockProtocol::NetlinkNetFilter, &batch.concat()).map(|_| ())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_feature_is_tried_and_answers_for_itself() {
+        let tried = try_features();
+        assert_eq!(tried.len(), Feature::ALL.len());
+        if nix::unistd::Uid::effective().is_root() {
+            let failed: Vec<_> = tried.iter().filter(|(_, tried)| *tried != Tried::Works).collect();
+            assert!(failed.is_empty(), "this machine is one that has them all: {failed:?}");
+        }
+    }
+}
