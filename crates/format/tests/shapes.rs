@@ -2,8 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "a failed test may panic")]
 
 use honeymesh_format::{
-    AllowJson, AuditJson, BanOrderJson, BansJson, ClusterJson, CountersJson, DoneJson, InterfaceJson, KeeperJson, PeerJson,
-    ProbeJson, ProtectedJson, StatusJson, StoreJson, TrapJson, WhyJson, json_text,
+    AllowJson, AuditJson, BanOrderJson, BansJson, CheckJson, ClusterJson, CountersJson, DoctorInterfaceJson, DoctorJson,
+    DoneJson, FeatureJson, InterfaceJson, KeeperJson, PeerJson, ProbeJson, ProtectedJson, StatusJson, StoreJson, TrapJson, WhyJson, json_text,
 };
 use std::collections::BTreeMap;
 
@@ -88,4 +88,20 @@ fn further_kernel_counters_stand_beside_the_known_ones() {
     assert!(json.ends_with(r#""budget_full":0,"not_ip":3}"#), "{json}");
     assert_eq!(serde_json::from_str::<CountersJson>(&json).unwrap(), counters);
     let _ = (BansJson::default(), StoreJson::default());
+}
+
+#[test]
+fn a_doctors_words_are_named() {
+    let doctor = DoctorJson {
+        ok: true,
+        checks: vec![CheckJson::default()],
+        interfaces: vec![DoctorInterfaceJson::default()],
+        features: vec![FeatureJson::default()],
+    };
+    let golden = concat!(
+        r#"{"ok":true,"checks":[{"area":"","name":"","state":"","detail":"","matters":"","mend":null}],"#,
+        r#""interfaces":[{"name":"","driver":null,"mode":"","why":"","program":null}],"#,
+        r#""features":[{"name":"","kernel_min":"","needed":false,"state":"","brings":"","said":null}]}"#,
+    );
+    assert_eq!(text(&doctor), golden);
 }

@@ -22,6 +22,8 @@ pub enum Command {
     Run(Run),
     /// Validate a configuration: unknown keys, bad values and unsafe choices, with line and column
     Check(Check),
+    /// What works on this machine, what does not, and how to mend it; changes nothing
+    Doctor(Doctor),
     /// Mode, uptime, interfaces, drops, bans by reason, traps, mesh members, audit drift
     Status(Plain),
     /// The bans in force
@@ -99,6 +101,17 @@ pub struct Check {
     /// The configuration
     #[arg(long, value_name = "FILE", default_value = crate::config::CONFIG_FILE)]
     pub config: PathBuf,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `honeymesh doctor`.
+#[derive(Args, Debug)]
+pub struct Doctor {
+    /// The configuration; default: the usual file if it is there, else the defaults
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
     /// Print JSON
     #[arg(long)]
     pub json: bool,

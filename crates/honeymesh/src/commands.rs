@@ -1,7 +1,8 @@
-//! What each command does. `run`, `check`, `release` and `key new` need no daemon; every other one asks it.
+//! What each command does. `run`, `check`, `doctor`, `release` and `key new` need no daemon; every other one asks it.
 
 mod bans;
 mod check;
+mod doctor;
 mod events;
 mod export;
 mod keeper;
@@ -28,6 +29,7 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
     match cli.command {
         Command::Run(args) => daemon::run(&args),
         Command::Check(args) => check::run(&args),
+        Command::Doctor(args) => doctor::run(&args),
         Command::Release(args) => release::run(&args),
         Command::Keeper => keeper::run(),
         Command::Key(key) => match key.action {

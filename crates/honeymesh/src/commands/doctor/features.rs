@@ -1,0 +1,158 @@
+//! What the kernel path uses of the kernel: since when it is there, what it brings, and whether it works here.
+
+use super::finding::{Area, Finding, State};
+use honeymesh_format::FeatureJson;
+use honeymesh_xdp::doctor::{Feature, Tried};
+
+/// Can the daemon do without?
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Need {
+    Needed,
+    Better,
+}
+
+struct Row {
+    name: &'static str,
+    since: (u32, u32),
+    need: Need,
+    brings: &'static str,
+}
+
+const fn row(name: &'static str, since: (u32, u32), need: Need, brings: &'static str) -> Row {
+    Row { name, since, need, brings }
+}
+
+/// The first kernels: docs of the kernel's features by version; only 6.18 was run.
+const fn known(feature: Feature) -> Row {
+    use Need::{Better, Needed};
+    match feature {
+        Feature::Maps => row("hash, array, per-CPU and prefix maps", (4, 11), Needed, "bans, prefixes, counters, settings"),
+        Feature::SharedMaps => row("maps in user space's memory", (5, 5), Needed, "a ban takes effect with one store"),
+        Feature::RingBuffer => row("ring buffer", (5, 8), Needed, "knocks and scans reach the daemon in order"),
+        Feature::Xdp => row("XDP programs", (4, 8), Needed, "packets are judged before the stack sees them"),
+        Feature::LargePackets => row("XDP for large packets", (5, 18), Needed, "jumbo frames; large MTU on native drivers"),
+        Feature::Program => row("the HoneyMesh program", (5, 18), Needed, "the verifier accepts it with all its tables"),
+        Feature::Native => row("native XDP by a link", (5, 9), Better, "the cheapest drop; pinned, replaced without a gap"),
+        Feature::Generic => row("generic XDP by a link", (5, 9), Needed, "works on every interface, at a higher price"),
+        Feature::Tc => row("tc programs", (4, 1), Better, "dark ports become traps (bpf_sk_assign: 5.7)"),
+        Feature::Tcx => row("tc by a link (tcx)", (6, 6), Better, "the trap's program is pinned and replaced without a gap"),
+        Feature::SocketMaps => row("maps of sockets", (4, 14), Better, "dark ports are steered to the trap's listener"),
+        Feature::Nftables => row("nftables at an interface's ingress", (4, 2), Better, "enforcement where XDP is impossible"),
+        Feature::DriverFacts => row("drivers tell what they can", (6, 3), Better, "this table knows the mode before a start"),
+    }
+}
+
+/// Features that cannot be tried, only counted by the kernel's version.
+const BY_VERSION: [Row; 1] =
+    [row("tables without capabilities", (5, 19), Need::Better, "the running daemon holds no capability at all")];
+
+fn state(tried: &Tried, need: Need) -> State {
+    match (tried, need) {
+        (Tried::Works, _) => State::Ok,
+        (Tried::Denied, _) => State::Skip,
+        (Tried::Fails(_), Need::Needed) => State::Fail,
+        (Tried::Fails(_), Need::Better) => State::Warn,
+    }
+}
+
+/// The whole table.
+pub fn table(tried: &[(Feature, Tried)], version: Option<(u32, u32)>) -> Vec<FeatureJson> {
+    let json = |row: &Row, state: State, said: Option<String>| FeatureJson {
+        name: row.name.into(),
+        kernel_min: text(row.since),
+        needed: row.need == Need::Needed,
+        state: state.word().into(),
+        brings: row.brings.into(),
+        said,
+    };
+    let found = tried.iter().map(|(feature, tried)| {
+        let said = if let Tried::Fails(said) = tried { Some(said.clone()) } else { None };
+        let row = known(*feature);
+        json(&row, state(tried, row.need), said)
+    });
+    let reckoned = BY_VERSION.iter().map(|row| {
+        let state = version.map_or(State::Skip, |version| if version >= row.since { State::Ok } else { State::Warn });
+        json(row, state, None)
+    });
+    found.chain(reckoned).collect()
+}
+
+fn text((major, minor): (u32, u32)) -> String {
+    format!("{major}.{minor}")
+}
+
+/// One finding if all works, else one for each feature that does not.
+pub fn judge(tried: &[(Feature, Tried)], version: Option<(u32, u32)>) -> Vec<Finding> {
+    let failing = tried.iter().filter_map(|(feature, tried)| match tried {
+        Tried::Fails(said) => Some(failing(known(*feature), said, version)),
+        Tried::Works | Tried::Denied => None,
+    });
+    let mut findings: Vec<Finding> = failing.collect();
+    let count = |wanted: &Tried| tried.iter().filter(|(_, tried)| tried == wanted).count();
+    let (works, denied) = (count(&Tried::Works), count(&Tried::Denied));
+    let matters = "the kernel path is made of them; the table below says what each brings";
+    if works > 0 {
+        let detail = format!("{works} of {} were tried and work", tried.len());
+        findings.push(Finding::new(Area::Bpf, "features", State::Ok, detail, matters));
+    }
+    if denied > 0 {
+        let detail = format!("{denied} of {} may not be tried by this process", tried.len());
+        findings.push(Finding::new(Area::Bpf, "features", State::Skip, detail, matters).mend("run doctor as root"));
+    }
+    findings
+}
+
+fn failing(row: Row, said: &str, version: Option<(u32, u32)>) -> Finding {
+    let state = if row.need == Need::Needed { State::Fail } else { State::Warn };
+    let finding = Finding::new(Area::Bpf, row.name, state, format!("does not work: {said}"), row.brings);
+    finding.mend(match version {
+        Some(version) if version < row.since => format!("run Linux {} or later", text(row.since)),
+        _ => "this kernel is new enough: it was built without it, or a container or security module forbids it".into(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn all(but: Option<(Feature, Tried)>) -> Vec<(Feature, Tried)> {
+        let tried = |feature| match &but {
+            Some((other, tried)) if *other == feature => tried.clone(),
+            _ => Tried::Works,
+        };
+        Feature::ALL.into_iter().map(|feature| (feature, tried(feature))).collect()
+    }
+
+    #[test]
+    fn a_feature_that_is_missing_weighs_as_much_as_it_is_needed() {
+        let state = |feature| {
+            let tried = all(Some((feature, Tried::Fails("Invalid argument".into()))));
+            judge(&tried, Some((5, 4)))[0].state
+        };
+        assert_eq!([state(Feature::Program), state(Feature::RingBuffer)], [State::Fail; 2]);
+        assert_eq!([state(Feature::Tcx), state(Feature::Native), state(Feature::Nftables)], [State::Warn; 3]);
+        assert!(judge(&all(None), None).iter().all(|finding| finding.state == State::Ok));
+    }
+
+    #[test]
+    fn the_mend_knows_an_old_kernel_from_a_poor_one() {
+        let tried = all(Some((Feature::Tcx, Tried::Fails("x".into()))));
+        let mend = |version| judge(&tried, Some(version))[0].mend.clone().unwrap();
+        assert_eq!(mend((6, 1)), "run Linux 6.6 or later");
+        assert!(mend((6, 12)).contains("new enough"));
+    }
+
+    #[test]
+    fn what_may_not_be_tried_is_not_called_missing() {
+        let tried: Vec<_> = Feature::ALL.into_iter().map(|feature| (feature, Tried::Denied)).collect();
+        assert!(judge(&tried, None).iter().all(|finding| finding.state == State::Skip));
+        assert!(table(&tried, None).iter().all(|row| row.state == "skip" && row.said.is_none()));
+    }
+
+    #[test]
+    fn every_feature_has_a_row_with_the_kernel_that_first_had_it() {
+        let table = table(&all(None), Some((6, 18)));
+        assert_eq!(table.len(), Feature::ALL.len() + BY_VERSION.len());
+        assert!(table.iter().all(|row| row.kernel_min.contains('.') && !row.brings.is_empty() && row.state == "ok"));
+    }
+}
