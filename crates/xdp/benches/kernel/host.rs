@@ -3,6 +3,7 @@
 use crate::{
     bans::Traffic,
     common::{Peer, Room, ip},
+    netlink::Nftables,
     program::{Sender, gro_on, prefer},
 };
 use honeymesh_xdp_program::testing::{HERE4, HERE6};
@@ -95,10 +96,7 @@ impl Host {
 
     /// Packets of the benchmark that got past the contender.
     pub fn passed(&self) -> u64 {
-        let output = self.run(|| output("nft", &["list", "counter", "inet", "sink", "seen"], ""));
-        let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        let mut words = text.split_whitespace().skip_while(|word| *word != "packets");
-        words.nth(1).unwrap().parse().unwrap()
+        self.run(|| Nftables::new().packets("sink", "seen"))
     }
 
     /// Sends `count` frames to this host, in turns with the receiver on one processor, and waits until they are judged.

@@ -26,7 +26,7 @@ pub fn measure(room: &Room, plan: &Plan, results: &mut Results) {
     let empty = Empty::new(XDP_PASS);
     for bans in plan.sizes_lookup {
         plan.say(&format!("        {} bans", size(*bans)));
-        for ours in VARIANTS {
+        for ours in VARIANTS.iter().filter(|ours| ours.bans_max >= *bans) {
             let (mut kernel, _knocks) = Kernel::start(&options(ours, &room.options(&["lo"]), "lo", *bans)).unwrap();
             fill(&mut kernel, *bans);
             let mut costs = Vec::new();

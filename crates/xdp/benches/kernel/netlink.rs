@@ -1,4 +1,5 @@
-//! One element into a set of nftables, over netlink, as a daemon would do it that wants no process and no library.
+//! nftables over netlink: one element into a set, as a daemon would do it that wants no process and no library; and the
+//! reading of a counter, for which its command would first read every set.
 
 use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, recv, send, socket};
 use std::{
@@ -16,6 +17,12 @@ const REQUEST: u16 = 1;
 const ACK: u16 = 4;
 const CREATE: u16 = 0x400;
 const NESTED: u16 = 1 << 15;
+/// `NFT_MSG_GETOBJ`.
+const GET_OBJECT: u16 = NFTABLES << 8 | 19;
+/// `NFT_OBJECT_COUNTER`.
+const COUNTER: u32 = 1;
+/// `NFPROTO_INET`.
+const INET: u8 = 1;
 /// `NFPROTO_NETDEV`.
 const NETDEV: u8 = 5;
 /// `NLMSG_ERROR`, which also says that there was none.
@@ -34,7 +41,6 @@ impl Nftables {
     pub fn add(&self, table: &str, set: &str, addr: Ipv4Addr, ttl_ms: u64) {
         let key = attribute(1 | NESTED, &attribute(1, &addr.octets()));
         let element = attribute(1 | NESTED, &[key, attribute(4, &ttl_ms.to_be_bytes())].concat());
-        let name = |number, text: &str| attribute(number, &[text.as_bytes(), &[0]].concat());
         let body = [name(1, table), name(2, set), attribute(3 | NESTED, &element)].concat();
         let batch = [
             message(BATCH_BEGIN, REQUEST, 0, NFTABLES, &[]),
@@ -49,6 +55,32 @@ impl Nftables {
         let error = i32::from_ne_bytes([answer[16], answer[17], answer[18], answer[19]]);
         assert!(len >= 20 && kind == ANSWER && error == 0, "nftables: message {kind}, error {error}");
     }
+
+    /// Packets that a named counter of an `inet` table has counted.
+    pub fn packets(&self, table: &str, counter: &str) -> u64 {
+        let body = [name(1, table), name(2, counter), attribute(3, &COUNTER.to_be_bytes())].concat();
+        send(self.0.as_raw_fd(), &message(GET_OBJECT, REQUEST, INET, 0, &body), MsgFlags::empty()).unwrap();
+        let mut answer = [0; 1_024];
+        let len = recv(self.0.as_raw_fd(), &mut answer, MsgFlags::empty()).unwrap();
+        let data = find(&answer[20..len], 4).unwrap();
+        u64::from_be_bytes(find(data, 2).unwrap().try_into().unwrap())
+    }
+}
+
+/// The attribute of a kind among others.
+fn find(mut attributes: &[u8], wanted: u16) -> Option<&[u8]> {
+    while let [a, b, c, d, ..] = *attributes {
+        let len = usize::from(u16::from_ne_bytes([a, b]));
+        if u16::from_ne_bytes([c, d]) & !NESTED == wanted {
+            return attributes.get(4..len);
+        }
+        attributes = attributes.get(len.next_multiple_of(4).max(4)..)?;
+    }
+    None
+}
+
+fn name(kind: u16, text: &str) -> Vec<u8> {
+    attribute(kind, &[text.as_bytes(), &[0]].concat())
 }
 
 fn message(kind: u16, flags: u16, family: u8, resource: u16, body: &[u8]) -> Vec<u8> {

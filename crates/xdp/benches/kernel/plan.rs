@@ -54,7 +54,7 @@ pub struct Plan {
 const FULL: Plan = Plan {
     scale: Scale::Full,
     rounds: 7,
-    frames: 200_000,
+    frames: 120_000,
     sizes4: &[1_000, 100_000, 1_000_000],
     sizes6: &[100_000, 1_000_000],
     size_nets: 100_000,

@@ -4,7 +4,7 @@ use super::{
     netlink::{self, ACK, CREATE, REQUEST, attribute, message, nested, text},
     throwaway,
 };
-use crate::{Attach, Error, OnExit, Options, ScanOptions, Spoofable, bpf, load, system};
+use crate::{Attach, Error, OnExit, Options, ScanOptions, Spoofable, TableKind, bpf, load, system, ticks::Ticks};
 use nix::sys::socket::SockProtocol;
 use std::{io, os::fd::AsFd, path::PathBuf, time::Duration};
 
@@ -99,11 +99,10 @@ const PAGE: u32 = 4_096;
 /// Tries everything. Nothing of it outlives the call.
 #[must_use]
 pub fn try_features() -> Vec<(Feature, Tried)> {
-    let cable = throwaway::with_cable(on_cable);
-    let on_cable = |index: usize| match &cable {
-        Ok(tried) => tried.get(index).cloned().unwrap_or(Tried::Denied),
-        Err(error) => Err(io::Error::new(error.kind(), error.to_string())).into(),
-    };
+    let [native, generic, tcx, nftables] = throwaway::with_cable(on_cable).unwrap_or_else(|error| {
+        let tried = Tried::from(Err(error));
+        std::array::from_fn(|_| tried.clone())
+    });
     let tried = |feature| match feature {
         Feature::Maps => maps().into(),
         Feature::SharedMaps => map(ARRAY, 4, PAGE, 1, MMAPABLE).into(),
@@ -114,10 +113,10 @@ pub fn try_features() -> Vec<(Feature, Tried)> {
         Feature::Tc => program(PROG_TC, 0).into(),
         Feature::SocketMaps => map(SOCKMAP, 4, 8, 1, 0).into(),
         Feature::DriverFacts => super::interface::driver_facts_work().into(),
-        Feature::Native => on_cable(0),
-        Feature::Generic => on_cable(1),
-        Feature::Tcx => on_cable(2),
-        Feature::Nftables => on_cable(3),
+        Feature::Native => native.clone(),
+        Feature::Generic => generic.clone(),
+        Feature::Tcx => tcx.clone(),
+        Feature::Nftables => nftables.clone(),
     };
     Feature::ALL.into_iter().map(|feature| (feature, tried(feature))).collect()
 }
@@ -139,7 +138,7 @@ fn program(kind: u32, flags: u32) -> io::Result<()> {
 
 /// Has the kernel verify the program itself, with small tables.
 fn ours() -> Tried {
-    match load::load(&small(), None) {
+    match Ticks::calibrate().and_then(|ticks| load::load(&small(), None, &ticks)) {
         Ok(_) => Tried::Works,
         Err(Error::Privilege { .. }) => Tried::Denied,
         Err(error) => Tried::Fails(error.to_string()),
@@ -153,12 +152,14 @@ fn small() -> Options {
         attach: Attach::Auto,
         pin_dir: PathBuf::from("/"),
         max_bans: 1_024,
+        max_v6: None,
+        table: TableKind::default(),
         scan: ScanOptions { ports: 3, window, spoofable: Spoofable::Dark, ttl, budget: 1_024 },
         exit: OnExit::Release,
     }
 }
 
-/// What needs an interface, in the order of [`try_features`].
+/// What needs an interface: native and generic XDP, tcx, nftables.
 fn on_cable(index: u32) -> [Tried; 4] {
     let xdp = |mode| {
         let program = bpf::pass_load(PROG_XDP, HAS_FRAGS).or_else(|_| bpf::pass_load(PROG_XDP, 0))?;

@@ -97,7 +97,7 @@ pub fn judge(tried: &[(Feature, Tried)], version: Option<(u32, u32)>) -> Vec<Fin
     }
     if denied > 0 {
         let detail = format!("{denied} of {} may not be tried by this process", tried.len());
-        findings.push(Finding::new(Area::Bpf, "features", State::Skip, detail, matters).mend("run doctor as root"));
+        findings.push(Finding::new(Area::Bpf, "features not tried", State::Skip, detail, matters).mend("run doctor as root"));
     }
     findings
 }

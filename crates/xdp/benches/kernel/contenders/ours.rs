@@ -2,12 +2,12 @@
 
 use super::{BOTH, Contender, Guard, OURS, Role, entered};
 use crate::{
-    bans::{Load, all as bans_of},
+    bans::{Family, Load, all as bans_of},
     common::net_of,
     host::Host,
     memory,
 };
-use honeymesh_xdp::{Kernel, OnExit, Options, now};
+use honeymesh_xdp::{Kernel, OnExit, Options, TableKind, now};
 use honeymesh_xdp_program::testing::{HERE4, HERE6};
 
 /// A way to run our own program.
@@ -15,10 +15,15 @@ pub struct Ours {
     pub name: &'static str,
     /// What differs from the default.
     pub tune: fn(&mut Options),
+    /// Bans beyond which entering them takes minutes.
+    pub bans_max: u32,
 }
 
 /// Every back end.
-pub const VARIANTS: &[Ours] = &[Ours { name: OURS, tune: |_| {} }];
+pub const VARIANTS: &[Ours] = &[
+    Ours { name: OURS, tune: |_| {}, bans_max: 10_000_000 },
+    Ours { name: "HoneyMesh, [bans] table = \"hash\"", tune: |options| options.table = TableKind::Hash, bans_max: 1_000_000 },
+];
 
 pub fn all(base: &Options) -> Vec<Contender> {
     VARIANTS.iter().map(|ours| contender(ours, base.clone())).collect()
@@ -29,9 +34,11 @@ fn contender(ours: &'static Ours, base: Options) -> Contender {
         name: ours.name,
         role: Role::Table,
         families: BOTH,
-        bans_max: 10_000_000,
+        bans_max: ours.bans_max,
         nets: true,
-        set_up: Box::new(move |host, load| set_up(options(ours, &base, &host.interface(), load.bans.max(1_000)), host, load)),
+        set_up: Box::new(move |host, load| {
+            set_up(with_room(options(ours, &base, &host.interface(), load.bans.max(1_000)), load), host, load)
+        }),
     }
 }
 
@@ -48,6 +55,14 @@ pub fn start(options: Options, host: &Host) -> Result<Kernel, String> {
     kernel.set_local(&[HERE4.parse().unwrap(), HERE6.parse().unwrap()]).unwrap();
     kernel.set_allow(&[net_of("192.0.2.0/24")]).unwrap();
     Ok(kernel)
+}
+
+/// With room for a load of IPv6; one of IPv4 keeps the room for IPv6 that it has by default.
+fn with_room(mut options: Options, load: &Load) -> Options {
+    if load.family == Family::V6 {
+        options.max_v6 = Some(options.max_bans);
+    }
+    options
 }
 
 fn set_up(options: Options, host: &Host, load: &Load) -> Result<Guard, String> {
