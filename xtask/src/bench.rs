@@ -4,8 +4,16 @@ use crate::{
     demo, machine,
     setup::{self, DEMO, Install, Purpose},
 };
-use anyhow::Result;
-use std::process::Command;
+use anyhow::{Context, Result};
+use std::{fs, process::Command};
+
+/// Where the kernel benchmark's tables are shown, ...
+const SHOWN_IN: &str = "docs/performance.md";
+/// ... between these lines.
+const SHOWN_FROM: &str = "<!-- from here on written by `cargo xtask bench kernel --show` -->\n";
+const SHOWN_TO: &str = "<!-- as far as here -->\n";
+/// What a full run leaves.
+const TABLES: &str = "target/bench/kernel-full.md";
 
 /// How much is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,6 +22,8 @@ pub enum Amount {
     Quick,
     /// Everything.
     Full,
+    /// Everything, and the tables go into the documentation.
+    Shown,
 }
 
 /// A measurement, by the name that people type.
@@ -48,7 +58,8 @@ impl Bench {
             Self::Kernel => {
                 let quick = if amount == Amount::Quick { &["--", "--quick"][..] } else { &[] };
                 let bench = ["bench", "--locked", "-p", "honeymesh-xdp", "--bench", "kernel"];
-                machine::run(machine::cargo().args(bench).args(quick))
+                machine::run(machine::cargo().args(bench).args(quick))?;
+                if amount == Amount::Shown { show() } else { Ok(()) }
             }
             Self::Reaction => {
                 let built = demo::build(demo::Profile::Release)?;
@@ -76,4 +87,38 @@ pub fn run(name: Option<&str>, amount: Amount, install: Install) -> Result<()> {
         setup::run(&bench.purposes(), install)?;
         bench.run(amount)
     })
+}
+
+/// Puts the tables of the last full run into the documentation.
+fn show() -> Result<()> {
+    let (page, tables) = (machine::root().join(SHOWN_IN), machine::root().join(TABLES));
+    let text = fs::read_to_string(&page).with_context(|| format!("failed to read {SHOWN_IN}"))?;
+    let tables = fs::read_to_string(tables).with_context(|| format!("failed to read {TABLES}"))?;
+    let text = with_tables(&text, &tables).with_context(|| format!("{SHOWN_IN} lacks the lines that the tables go between"))?;
+    fs::write(&page, text).with_context(|| format!("failed to write {SHOWN_IN}"))
+}
+
+/// `page` with other tables in it.
+fn with_tables(page: &str, tables: &str) -> Option<String> {
+    let (head, rest) = page.split_once(SHOWN_FROM)?;
+    let (_, tail) = rest.split_once(SHOWN_TO)?;
+    Some(format!("{head}{SHOWN_FROM}\n{tables}\n{SHOWN_TO}{tail}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tables_are_replaced_and_what_is_around_them_stays() {
+        let page = format!("a\n{SHOWN_FROM}old\n{SHOWN_TO}b\n");
+        assert_eq!(with_tables(&page, "new\n").unwrap(), format!("a\n{SHOWN_FROM}\nnew\n\n{SHOWN_TO}b\n"));
+        assert_eq!(with_tables("a\n", "new\n"), None);
+    }
+
+    #[test]
+    fn the_page_has_a_place_for_the_tables() {
+        let page = fs::read_to_string(machine::root().join(SHOWN_IN)).unwrap();
+        assert!(with_tables(&page, "new\n").is_some());
+    }
 }

@@ -58,6 +58,9 @@ enum Command {
         /// Small tables and few rounds: a minute instead of ten
         #[arg(long)]
         quick: bool,
+        /// Write the kernel benchmark's tables into docs/performance.md
+        #[arg(long, conflicts_with = "quick")]
+        show: bool,
         /// Only check what is installed; install nothing
         #[arg(long)]
         no_install: bool,
@@ -81,8 +84,12 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Setup { no_install, purposes } => setup::run(&setup::or_all(purposes), Install::unless(no_install))?,
         Command::Demo { once, no_install } => return demo::run(once, Install::unless(no_install)),
         Command::Test { no_install, cargo } => return test::run(&cargo, Install::unless(no_install)),
-        Command::Bench { name, quick, no_install } => {
-            let amount = if quick { bench::Amount::Quick } else { bench::Amount::Full };
+        Command::Bench { name, quick, show, no_install } => {
+            let amount = match (quick, show) {
+                (true, _) => bench::Amount::Quick,
+                (_, true) => bench::Amount::Shown,
+                _ => bench::Amount::Full,
+            };
             bench::run(name.as_deref(), amount, Install::unless(no_install))?;
         }
         Command::Tidy => return tidy::run(),

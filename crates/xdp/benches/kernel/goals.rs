@@ -22,7 +22,7 @@ pub mod title {
 /// The contender and the cases of single tables.
 pub const NFT_NETLINK: &str = "nftables over netlink, netdev ingress set";
 pub const MEDIAN: &str = "median";
-pub const MAPS: &str = "octets a ban, 1M (maps)";
+pub const MAPS: &str = "a ban, 1M (maps)";
 pub const FILLED: &str = "at 100 % fill";
 pub const FLOODED: &str = "under a forged SYN flood";
 

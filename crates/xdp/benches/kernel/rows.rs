@@ -15,6 +15,9 @@ use std::time::Duration;
 /// From this many bans on, the kernel needs a moment to take a table apart.
 const BIG: u32 = 1_000_000;
 
+/// The maps of the smallest table: what is there whatever is banned.
+const LEAST: &str = "all maps, 1k";
+
 /// A contender at work.
 struct Fighter {
     name: &'static str,
@@ -96,9 +99,12 @@ fn note(fighters: &[Fighter], load: &Load, sections: &mut [Section]) {
         restore.enter(name, &size, cost.seconds);
         restore.enter(name, &format!("{size} (CPU)"), cost.cpu_seconds);
         if load.bans == BIG {
-            memory.enter(name, "octets a ban, 1M (whole kernel)", cost.octets as f64 / f64::from(load.bans));
-            if let Some(octets) = guard.octets {
-                memory.enter(name, MAPS, octets as f64 / f64::from(load.bans));
+            memory.enter(name, "a ban, 1M (whole kernel)", cost.octets as f64 / f64::from(load.bans));
+        }
+        if let Some(octets) = guard.octets {
+            memory.enter(name, &format!("all maps, {size}"), octets as f64);
+            if let Some(least) = memory.figure(name, LEAST).filter(|_| load.bans == BIG) {
+                memory.enter(name, MAPS, (octets as f64 - least) / f64::from(BIG - 1_000));
             }
         }
     }

@@ -69,7 +69,9 @@ fn set_up(options: Options, host: &Host, load: &Load) -> Result<Guard, String> {
     let (known, before) = (memory::maps(), memory::kernel_octets());
     let mut kernel = start(options, host)?;
     let started = memory::kernel_octets() - before;
-    let intent = bans_of(load);
+    let mut intent = bans_of(load);
+    // As the ledger hands them over.
+    intent.sort_unstable_by_key(|what| what.subject);
     let mut cost = entered(|| kernel.reconcile(&intent, now()).map(drop).map_err(|error| error.to_string()))?;
     cost.octets += started;
     let octets = memory::maps().iter().filter(|(number, _)| !known.contains_key(number)).map(|(_, octets)| octets).sum();
