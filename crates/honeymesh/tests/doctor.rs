@@ -1,7 +1,6 @@
 //! `honeymesh doctor` for real: in a network namespace, before, beside and after a daemon, and without root.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
-#[expect(dead_code, reason = "the daemon's tests use more of it")]
 mod common;
 
 use common::{Net, is_root};

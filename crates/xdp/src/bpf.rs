@@ -3,7 +3,7 @@
 
 mod attempt;
 
-pub(crate) use attempt::{attach, map_create, pass_load, program_name};
+pub(crate) use attempt::{attach, map_create, pass_load};
 
 use std::{
     ffi::CString,

@@ -13,6 +13,6 @@ mod throwaway;
 
 pub use clock::{ClockFacts, clock_facts};
 pub use features::{Feature, Tried, try_features};
-pub use interface::{Attached, InterfaceFacts, interface_facts};
+pub use interface::{Attached, InterfaceFacts, interface_facts, wanted_interfaces};
 pub use kernel::{Capability, KernelFacts, kernel_facts};
 pub use pinned::{PinFacts, pin_facts};

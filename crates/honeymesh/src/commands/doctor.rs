@@ -93,7 +93,8 @@ fn examine(config: &Config) -> Report {
     let guarded = interfaces::guarded(config);
     let facts: Vec<_> = guarded.names.iter().map(|name| interface_facts(name)).collect();
     findings.extend(guarded.finding);
-    let plans: Vec<_> = facts.iter().map(|facts| interfaces::plan(facts, config.xdp.attach, &tried)).collect();
+    let is_one_there = facts.iter().any(|facts| facts.exists);
+    let plans: Vec<_> = facts.iter().map(|facts| interfaces::plan(facts, is_one_there, config.xdp.attach, &tried)).collect();
     findings.extend(plans.iter().flat_map(|plan| plan.findings.clone()));
     findings.extend(ports::wanted(config).iter().map(|port| ports::judge(port, &ports::look(port), &daemon)));
     findings.extend(state::judge(&state::look(&config.node.state_dir)));

@@ -8,13 +8,9 @@ use std::{
 
 const MAP_CREATE: i64 = 0;
 const PROG_LOAD: i64 = 5;
-const PROG_GET_FD_BY_ID: i64 = 13;
-const OBJ_GET_INFO_BY_FD: i64 = super::OBJ_GET_INFO_BY_FD;
 /// `r0 = 2; exit`: pass, to XDP; and to tc a verdict that is none.
 const PASS: [[u8; 8]; 2] = [[0xb7, 0, 0, 0, 2, 0, 0, 0], [0x95, 0, 0, 0, 0, 0, 0, 0]];
 const LICENSE: &[u8] = b"GPL\0";
-/// As much of `struct bpf_prog_info` as reaches past the name.
-const INFO_LEN: usize = 80;
 
 /// A map of one kind.
 pub(crate) fn map_create(kind: u32, key_size: u32, value_size: u32, max_entries: u32, flags: u32) -> io::Result<OwnedFd> {
@@ -39,19 +35,4 @@ pub(crate) fn attach(program: BorrowedFd<'_>, index: u32, place: u32, flags: u32
     let mut attr = Attr::new(&[&descriptor(program), &number(index), &number(place), &number(flags)]);
     // SAFETY: no addresses inside.
     unsafe { bpf(LINK_CREATE, &mut attr) }.map(owned)
-}
-
-/// The name of a loaded program, by its number.
-pub(crate) fn program_name(id: u32) -> io::Result<String> {
-    let mut attr = Attr::new(&[&number(id)]);
-    // SAFETY: no addresses inside.
-    let program = unsafe { bpf(PROG_GET_FD_BY_ID, &mut attr) }.map(owned)?;
-    let mut info = [0_u8; INFO_LEN];
-    let len = u32::try_from(INFO_LEN).unwrap_or(0);
-    let program = std::os::fd::AsFd::as_fd(&program);
-    let mut attr = Attr::new(&[&descriptor(program), &number(len), &address(info.as_mut_ptr())]);
-    // SAFETY: the info lives through the call and is as long as stated.
-    unsafe { bpf(OBJ_GET_INFO_BY_FD, &mut attr) }?;
-    let name = info.get(64..).unwrap_or_default().split(|octet| *octet == 0).next().unwrap_or_default();
-    Ok(String::from_utf8_lossy(name).into_owned())
 }

@@ -2,10 +2,13 @@
 #![expect(unsafe_code, reason = "the driver's name has no safe binding")]
 
 use super::netlink::{self, REQUEST, attribute, find, message, text, value};
-use crate::{AttachMode, bpf};
+use crate::{AttachMode, bpf, system, wanted};
 use honeymesh_xdp_abi::table;
 use nix::{net::if_::if_nametoindex, sys::socket::SockProtocol};
-use std::{io, os::fd::AsRawFd};
+use std::{
+    io,
+    os::fd::{AsFd, AsRawFd},
+};
 
 /// An interface as the kernel describes it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -49,6 +52,20 @@ const XDP_ATTACHED: u16 = 2;
 const XDP_PROG_ID: u16 = 4;
 const FLAG_UP: u32 = 1;
 
+/// What names and patterns such as `veth*` stand for, each once: names that are there, and what nothing fits as it was
+/// written.
+#[must_use]
+pub fn wanted_interfaces(wanted: &[String]) -> Vec<String> {
+    let present = system::interface_names();
+    let mut names: Vec<String> = Vec::new();
+    for one in wanted {
+        let fitting: Vec<String> = present.iter().filter(|name| wanted::means(one, name)).cloned().collect();
+        let fitting = if fitting.is_empty() { vec![one.clone()] } else { fitting };
+        names.extend(fitting.into_iter().filter(|name| !names.contains(name)).collect::<Vec<_>>());
+    }
+    names
+}
+
 /// What is known of the named interface.
 #[must_use]
 pub fn interface_facts(name: &str) -> InterfaceFacts {
@@ -84,7 +101,7 @@ fn attached(xdp: &[u8]) -> Option<Attached> {
         _ => None,
     };
     let id = value(xdp, XDP_PROG_ID).and_then(|id| u32::try_from(id).ok()).unwrap_or(0);
-    let name = bpf::program_name(id).ok();
+    let name = bpf::program_by_id(id).and_then(|program| bpf::program_info(program.as_fd())).ok().map(|info| info.name);
     Some(Attached { id, mode, is_ours: name.as_deref() == Some(table::PROGRAM), name })
 }
 
@@ -166,5 +183,12 @@ mod tests {
         assert!(facts.exists && facts.mtu.is_some() && facts.driver.is_none(), "{facts:?}");
         assert!(facts.native != Some(true));
         assert!(!interface_facts("hm-nope").exists);
+    }
+
+    #[test]
+    fn patterns_become_names_and_what_fits_nothing_stays_as_it_is() {
+        let names = wanted_interfaces(&["lo*".into(), "hm-nope*".into(), "lo".into()]);
+        assert_eq!(names.iter().filter(|name| *name == "lo").count(), 1);
+        assert_eq!(names.last().map(String::as_str), Some("hm-nope*"));
     }
 }

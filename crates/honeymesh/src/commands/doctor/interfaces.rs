@@ -7,8 +7,8 @@ use super::{
 use crate::config::{Attach, Config};
 use honeymesh_format::DoctorInterfaceJson;
 use honeymesh_xdp::{
-    AttachMode, default_route_interface,
-    doctor::{Attached, Feature, InterfaceFacts, Tried},
+    AttachMode, Occupant, default_route_interface,
+    doctor::{Attached, Feature, InterfaceFacts, Tried, wanted_interfaces},
 };
 
 /// Beyond this, a packet may not fit into one page with what a driver puts beside it.
@@ -25,7 +25,8 @@ pub struct Guarded {
 /// Those of the configuration, or the default route's.
 pub fn guarded(config: &Config) -> Guarded {
     if !config.xdp.interfaces.is_empty() {
-        return Guarded { names: config.xdp.interfaces.iter().map(|name| name.value.clone()).collect(), finding: None };
+        let wanted: Vec<String> = config.xdp.interfaces.iter().map(|name| name.value.clone()).collect();
+        return Guarded { names: wanted_interfaces(&wanted), finding: None };
     }
     match default_route_interface() {
         Ok(name) => {
@@ -88,9 +89,12 @@ impl Choice {
     }
 }
 
-/// Says how an interface would be enforced on, from facts alone.
-pub fn plan(facts: &InterfaceFacts, wanted: Attach, tried: &[(Feature, Tried)]) -> Plan {
-    let choice = choose(facts, wanted, tried);
+/// Says how an interface would be enforced on, from facts alone. One that is missing matters most if none is there at all.
+pub fn plan(facts: &InterfaceFacts, is_one_there: bool, wanted: Attach, tried: &[(Feature, Tried)]) -> Plan {
+    let choice = match facts.exists {
+        true => choose(facts, wanted, tried),
+        false => missing(is_one_there),
+    };
     let json = DoctorInterfaceJson {
         name: facts.name.clone(),
         driver: facts.driver.clone(),
@@ -112,10 +116,16 @@ fn program(attached: &Attached) -> String {
     format!("{name} ({}, {})", attached.id, attached.mode.map_or("several or in hardware", AttachMode::as_str))
 }
 
-fn choose(facts: &InterfaceFacts, wanted: Attach, tried: &[(Feature, Tried)]) -> Choice {
-    if !facts.exists {
-        return choice(Mode::None, State::Fail, "there is no such interface").mend("mend [xdp] interfaces; `ip link` lists them");
+fn missing(is_one_there: bool) -> Choice {
+    let mend = "nothing needs mending if it is to come later; else mend [xdp] interfaces: `ip link` lists them";
+    match is_one_there {
+        true => choice(Mode::None, State::Warn, "there is no such interface; it is guarded as soon as there is").mend(mend),
+        false => choice(Mode::None, State::Fail, "there is no such interface, and none of the others named; a start needs one")
+            .mend(mend),
     }
+}
+
+fn choose(facts: &InterfaceFacts, wanted: Attach, tried: &[(Feature, Tried)]) -> Choice {
     if let Some(attached) = &facts.attached {
         return occupied(facts, attached);
     }
@@ -156,14 +166,14 @@ fn occupied(facts: &InterfaceFacts, attached: &Attached) -> Choice {
     if attached.is_ours {
         return choice(mode, State::Ok, "our program is on it already");
     }
-    let name = &facts.name;
     if attached.name.is_none() {
         let why = format!("there is an XDP program on it ({}), and this process may not ask whose", attached.id);
         return choice(mode, State::Skip, why).mend("run doctor as root");
     }
+    let occupant = Occupant { program: Some(attached.id), name: attached.name.clone(), mode: attached.mode };
     let why = format!("another XDP program is on it: {}", program(attached));
-    choice(Mode::None, State::Fail, why)
-        .mend(format!("take it off with `ip link set dev {name} xdp off`, or leave {name} out of [xdp] interfaces"))
+    let leave = format!("or leave {} out of [xdp] interfaces", facts.name);
+    choice(Mode::None, State::Fail, why).mend(format!("{}, {leave}", occupant.mend(&facts.name)))
 }
 
 fn without_xdp(tried: &[(Feature, Tried)]) -> Choice {
@@ -218,7 +228,7 @@ mod tests {
     }
 
     fn told(facts: &InterfaceFacts, wanted: Attach) -> (String, State) {
-        let plan = plan(facts, wanted, &all(&Feature::ALL));
+        let plan = plan(facts, false, wanted, &all(&Feature::ALL));
         (plan.json.mode, plan.findings[0].state)
     }
 
@@ -248,15 +258,15 @@ mod tests {
         };
         assert_eq!(told(&with(Some("honeymesh"), true), Attach::Auto), ("generic".into(), State::Ok));
         assert_eq!(told(&with(None, false), Attach::Auto), ("generic".into(), State::Skip));
-        let other = plan(&with(Some("xdp_dispatcher"), false), Attach::Auto, &all(&Feature::ALL));
+        let other = plan(&with(Some("xdp_dispatcher"), false), false, Attach::Auto, &all(&Feature::ALL));
         assert_eq!((other.json.mode.as_str(), other.findings[0].state), ("none", State::Fail));
-        assert!(other.findings[0].mend.as_ref().unwrap().contains("ip link set dev eth0 xdp off"));
+        assert!(other.findings[0].mend.as_ref().unwrap().contains("xdp-loader unload --all eth0`, or leave eth0 out"));
         assert_eq!(other.json.program.as_deref(), Some("xdp_dispatcher (7, generic)"));
     }
 
     #[test]
     fn without_xdp_nftables_is_the_last_resort() {
-        let mode = |works: &[Feature]| plan(&eth0(), Attach::Auto, &all(works)).json.mode;
+        let mode = |works: &[Feature]| plan(&eth0(), false, Attach::Auto, &all(works)).json.mode;
         assert_eq!(mode(&[Feature::Nftables]), "nftables");
         assert_eq!(mode(&[]), "none");
     }
@@ -264,7 +274,7 @@ mod tests {
     #[test]
     fn sleeping_and_jumbo_interfaces_are_pointed_out() {
         let facts = InterfaceFacts { is_up: false, mtu: Some(9_000), ..eth0() };
-        let plan = plan(&facts, Attach::Auto, &all(&Feature::ALL));
+        let plan = plan(&facts, false, Attach::Auto, &all(&Feature::ALL));
         let states: Vec<State> = plan.findings.iter().map(|finding| finding.state).collect();
         assert_eq!(states, [State::Ok, State::Warn, State::Warn]);
     }
