@@ -11,12 +11,14 @@ extern crate alloc;
 mod dark;
 mod entropy;
 mod pattern;
+mod reaction;
 mod scan;
 mod visit;
 
 pub use dark::{Contact, HANDSHAKE_PORTS_MAX, HANDSHAKE_SOURCES_MAX, Handshakes, judge_handshakes};
 pub use entropy::{ENTROPY_WINDOW_BYTES, entropy_millibits, entropy_window_max_millibits};
 pub use pattern::{Family, Patterns};
+pub use reaction::{BITS_NEEDED, PORTS_MAX, Proof, Reactions, SUSPECT_TTL, SUSPECTS_MAX, judge_reaction};
 pub use scan::{ScanPolicy, Spoofable, judge_scan};
 pub use visit::Detector;
 

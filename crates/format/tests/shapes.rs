@@ -3,7 +3,8 @@
 
 use honeymesh_format::{
     AllowJson, AuditJson, BanOrderJson, BansJson, CheckJson, ClusterJson, CountersJson, DoctorInterfaceJson, DoctorJson,
-    DoneJson, FeatureJson, InterfaceJson, KeeperJson, PeerJson, ProbeJson, ProtectedJson, StatusJson, StoreJson, TrapJson, WhyJson, json_text,
+    DoneJson, FeatureJson, InterfaceJson, KeeperJson, PeerJson, ProbeJson, ProtectedJson, StatusJson, StoreJson, TrapJson,
+    WhyJson, json_text,
 };
 use std::collections::BTreeMap;
 

@@ -136,6 +136,12 @@ pub struct ScanSection {
     pub spoofable: Placed<Spoofable>,
     /// How many such bans may be in force at once.
     pub budget: u32,
+    /// How many probing sources the kernel remembers at once, 1,024 to 1,048,576.
+    pub sources: u32,
+    /// Whether datagrams to dark ports count.
+    pub udp: bool,
+    /// Whether a keyed half of the dark ports goes on answering silenced sources, so that their reactions prove them.
+    pub oracle: bool,
 }
 
 /// `[bans]`: how long bans last and how many there may be.
@@ -300,6 +306,7 @@ mod tests {
         assert_eq!(config.control_socket(), Path::new("/var/lib/honeymesh/honeymesh.sock"));
         assert!(config.xdp.interfaces.is_empty() && config.clusters.is_empty() && config.traps.is_empty());
         assert_eq!((config.scan.ports, config.scan.window), (3, Duration::from_secs(60)));
+        assert_eq!((config.scan.sources, config.scan.udp, config.scan.oracle), (65_536, true, false));
         assert_eq!((config.bans.ttl, config.bans.max), (Duration::from_secs(86_400), 1_000_000));
         assert_eq!(config.api.listen.unwrap().value.to_string(), "127.0.0.1:8443");
         assert_eq!(config.api.token_file.value, Path::new("/var/lib/honeymesh/api.token"));
@@ -361,6 +368,10 @@ mod tests {
             ("[scan]\nports = 0", "h:2:9: [scan] ports: 0 is out of range"),
             ("[scan]\nwindow = 60", "h:2:10: [scan] window: is a whole number; write a text in quotes"),
             ("[scan]\nwindow = \"60\"", "h:2:10: [scan] window: `60` is no duration; write a whole number and a unit"),
+            ("[scan]\nwindow = \"25h\"", "h:2:10: [scan] window: `25h` is out of range; write a duration from 1s to"),
+            ("[scan]\nsources = 1000", "h:2:11: [scan] sources: 1000 is out of range; write a whole number from 1024 to 1048576"),
+            ("[scan]\nudp = \"on\"", "h:2:7: [scan] udp: is a text; write true or false"),
+            ("[scan]\norcale = true", "h:2:1: unknown key `orcale` in [scan]; the nearest known one is `oracle`"),
             ("[bans]\nttl = \"0s\"", "h:2:7: [bans] ttl: `0s` is out of range; write a duration from 1s to 365d"),
             ("[bans]\nmax = 1000\nmax_v6 = 1001", "h:3:10: [bans] max_v6: 1001 is out of range; write 1 to 1000"),
             ("[bans]\ntable = \"tree\"", "h:2:9: [bans] table: `tree` is not understood; write buckets|hash"),
@@ -458,6 +469,10 @@ mod tests {
                 "h:2:8: warning: [node] mode: a start in lockdown is not",
             ),
             ("[api]\nlisten = \"0.0.0.0:8443\"", "h:2:10: warning: [api] listen: 0.0.0.0:8443 can be reached from other"),
+            (
+                "[scan]\noracle = true\nspoofable = \"off\"",
+                "h:3:13: warning: [scan] oracle: does nothing unless spoofable is `dark`",
+            ),
             ("[scan]\nspoofable = \"all\"", "h:2:13: warning: [scan] spoofable: `all` lets anybody who forges a source"),
             ("[bans]\nttl_spoofable = \"2h\"", "h:2:17: warning: [bans] ttl_spoofable:"),
             ("[allow]\nnets = [\"0.0.0.0/0\"]", "h:2:9: warning: [allow] nets: nobody in 0.0.0.0/0 can ever be banned"),

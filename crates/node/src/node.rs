@@ -26,7 +26,7 @@ use crate::{
 };
 use alloc::{string::String, vec::Vec};
 use core::net::IpAddr;
-use honeymesh_detect::{Detector, Handshakes, ScanPolicy};
+use honeymesh_detect::{Detector, Handshakes, Reactions, ScanPolicy};
 use honeymesh_ledger::Ledger;
 use honeymesh_mesh_proto::Mesh;
 use honeymesh_types::{ClusterName, Event, EventId, EventKind, Mode, NodeName, Now, Subject, Trust, WallTime};
@@ -45,6 +45,7 @@ pub struct Node {
     scan: ScanPolicy,
     detector: Detector,
     handshakes: Handshakes,
+    reactions: Reactions,
     ledger: Ledger,
     clusters: Vec<Cluster>,
     facts: NetworkFacts,
@@ -83,6 +84,7 @@ impl Node {
             scan: config.scan,
             detector: Detector::new(),
             handshakes: Handshakes::new(config.scan.ports, config.scan.window),
+            reactions: Reactions::default(),
             ledger: Ledger::new(config.policy),
             clusters: config.clusters.into_iter().map(cluster).collect(),
             facts: NetworkFacts::default(),

@@ -84,6 +84,8 @@ pub struct Counters {
     pub probes: u64,
     /// Scans: those the kernel reported, and those that finished handshakes prove.
     pub scans: u64,
+    /// SYNs of silenced sources whose reactions were weighed.
+    pub suspects: u64,
     /// Reports of traps.
     pub visits: u64,
     /// Of those: of dark ports, and perhaps a mistake.

@@ -64,6 +64,22 @@ pub enum KnockKind {
         /// Whether the kernel placed its own entry (the budget may have been used up).
         silenced: bool,
     },
+    /// A SYN of a silenced source, told so that its reactions can be weighed.
+    Suspect {
+        /// What became of it.
+        fate: Fate,
+    },
+}
+
+/// What became of a suspect's SYN. Which ports are answered is decided by a coin that only this node can foresee.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// The coin said silence.
+    Silent,
+    /// The coin said an answer, and it went on to be answered.
+    Answered,
+    /// Silence, whatever the coin says: the source has had its answers.
+    Spent,
 }
 
 /// One connection to a trap; unique per node and start.

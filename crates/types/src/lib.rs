@@ -19,7 +19,7 @@ mod time;
 
 pub use ban::{Ban, Enforcement};
 pub use event::{Event, EventId, EventKind};
-pub use evidence::{Knock, KnockKind, SessionId, Signs, Transport, Visit};
+pub use evidence::{Fate, Knock, KnockKind, SessionId, Signs, Transport, Visit};
 pub use grade::{Grade, Mode, Scope, Trust};
 pub use lockdown::Lockdown;
 pub use names::{ClusterName, NAME_BYTES_MAX, NameError, NodeId, NodeName};

@@ -46,6 +46,13 @@ impl SourceKey {
         Self { family, high: u32::from_be(high), low: u32::from_be(low) }
     }
 
+    /// The key as two words, for a hash: the address or half of it, and in 32 bits the family.
+    #[must_use]
+    #[inline(always)]
+    pub const fn words(self) -> [u64; 2] {
+        [(self.high as u64) << 32 | self.low as u64, self.family as u64]
+    }
+
     /// Is `addr` one of the addresses that are keyed one by one?
     #[must_use]
     pub const fn is_link_local(addr: u128) -> bool {

@@ -21,8 +21,14 @@ pub use address::{AddressKey, NetKey4, NetKey6, PREFIX_V6_BITS, SourceKey, netwo
 pub use bucket::{HITS_MAX, Header, LINE_LEN, Life, Line4, Line6, Place, WAYS4, WAYS6, Way};
 pub use counter::{COUNTERS, Counter, CounterValues};
 pub use entry::{BanEntry, FOREVER, GRADE_SPOOFABLE, REASON_SCAN, SCOPE_ALL, SCOPE_DARK};
-pub use record::{FAMILY_V4, FAMILY_V6, KIND_PROBE, KIND_SCAN, KnockRecord, ScanRecord};
-pub use scan::{PORTS_MAX, ScanState, Slot, TICK_BITS, ticks};
+pub use record::{
+    ANSWERS_MAX, FAMILY_V4, FAMILY_V6, FATE_ANSWERED, FATE_SILENT, FATE_SPENT, KIND_PROBE, KIND_SCAN, KIND_SUSPECT, KnockRecord,
+    RECORDS_BURST, RECORDS_PER_SECOND, RING_PROBES_MAX, RecordLimits, ScanRecord, TRANSPORT_TCP, TRANSPORT_UDP,
+};
+pub use scan::{
+    Mark, PORTS_MAX, ScanBucket, Slot, TAKING, TICK_BITS, TICK_MASK, TICKS_AHEAD_MAX, WAYS, age, fingerprint, is_answered,
+    siphash, source_hash, tag, ticks,
+};
 pub use settings::{Gates, SPOOFABLE_ALL, SPOOFABLE_DARK, SPOOFABLE_OFF, ScanSettings, Settings};
 pub use steering::{EXCEPT_WORDS, ExceptBit, TRAP_V4, TRAP_V6, TRAPS_MAX, except_at};
 pub use touch::{TOUCH4_WORDS, TOUCH6_BITS, TOUCH6_WORDS, Touch};

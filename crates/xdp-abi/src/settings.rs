@@ -31,7 +31,7 @@ impl Gates {
     pub const LOCKDOWN: Self = Self(1 << 7);
     /// UDP to dark ports counts as probes.
     pub const UDP: Self = Self(1 << 8);
-    /// A keyed half of the dark ports goes on answering suspects, to see how they react.
+    /// A keyed half of the dark ports goes on answering silenced sources, to see how they react.
     pub const ORACLE: Self = Self(1 << 9);
     /// Dark TCP ports are traps.
     pub const TRAPS: Self = Self(1 << 10);
@@ -67,6 +67,8 @@ pub struct ScanSettings {
     pub window_ns: u64,
     /// How long it is silenced, in nanoseconds.
     pub ttl_ns: u64,
+    /// The bits of a source's hash that choose its bucket: one less than the number of buckets, a power of two.
+    pub bucket_mask: u64,
 }
 
 /// All settings.
@@ -87,8 +89,8 @@ pub struct Settings {
     pub secret: [u64; 2],
 }
 
-const _: () = assert!(size_of::<ScanSettings>() == 24);
-const _: () = assert!(size_of::<Settings>() == 64);
+const _: () = assert!(size_of::<ScanSettings>() == 32);
+const _: () = assert!(size_of::<Settings>() == 72);
 
 #[cfg(test)]
 mod tests {

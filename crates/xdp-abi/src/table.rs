@@ -32,7 +32,7 @@ pub const ALLOW4: &str = "HM_ALLOW4";
 pub const ALLOW6: &str = "HM_ALLOW6";
 /// The host's own addresses: a hash of [`crate::AddressKey`].
 pub const LOCAL: &str = "HM_LOCAL";
-/// What is remembered of probing sources: an LRU hash from [`crate::SourceKey`] to [`crate::ScanState`].
+/// What is remembered of probing sources: an array of [`crate::ScanBucket`], a power of two of them.
 pub const SCANS: &str = "HM_SCANS";
 /// [`crate::CounterValues`]: a per-CPU array of one.
 pub const COUNTERS: &str = "HM_COUNTERS";
@@ -43,11 +43,13 @@ pub const KNOCKS: &str = "HM_KNOCKS";
 pub const TRAPS: &str = "HM_TRAPS";
 /// TCP and UDP ports that behave as closed whatever dark ports do: an array of words, see [`crate::except_at`].
 pub const EXCEPT: &str = "HM_EXCEPT";
+/// [`crate::RecordLimits`]: a per-CPU array of one.
+pub const LIMITS: &str = "HM_LIMITS";
 
 /// Every table.
-pub const ALL: [&str; 18] = [
+pub const ALL: [&str; 19] = [
     SETTINGS, LINES4, LINES6, BANS4, BANS6, TOUCH4, TOUCH6, NETS4, NETS6, PLACED, ALLOW4, ALLOW6, LOCAL, SCANS, COUNTERS, KNOCKS,
-    TRAPS, EXCEPT,
+    TRAPS, EXCEPT, LIMITS,
 ];
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ mod locked;
 use crate::{
     Frame, Kernel, Tuple4, Tuple6,
     bucket::{self, Bans, Found, Hits, Line},
-    transport::{self, Payload, Tcp},
+    transport::{self, Contact, Payload},
 };
 use honeymesh_xdp_abi::{AddressKey, Counter, FAMILY_V4, FAMILY_V6, Gates, NetKey4, NetKey6, SourceKey, Touch};
 
@@ -45,7 +45,7 @@ pub(crate) trait Ip: Copy {
     /// Is the source on the allowlist?
     fn is_allowed(&self, kernel: &impl Kernel) -> bool;
     /// Does a socket of this host answer it?
-    fn is_served(&self, kernel: &impl Kernel, tcp: &Tcp) -> bool;
+    fn is_served(&self, kernel: &impl Kernel, contact: &Contact) -> bool;
     /// Is it neighbour discovery, which no router ever forwards? Only without extension headers, as everybody sends it.
     fn is_neighbour_discovery(&self, frame: &impl Frame) -> bool;
 }
@@ -128,9 +128,10 @@ impl Ip for V4 {
     }
 
     #[inline(always)]
-    fn is_served(&self, kernel: &impl Kernel, tcp: &Tcp) -> bool {
-        let (source_port, dest_port) = (tcp.source_port.to_be(), tcp.dest_port.to_be());
-        kernel.is_served4(&Tuple4 { source: self.source, dest: self.dest, source_port, dest_port })
+    fn is_served(&self, kernel: &impl Kernel, contact: &Contact) -> bool {
+        let (source_port, dest_port) = (contact.source_port.to_be(), contact.dest_port.to_be());
+        let tuple = Tuple4 { source: self.source, dest: self.dest, source_port, dest_port };
+        if contact.is_udp() { kernel.is_bound4(&tuple) } else { kernel.is_served4(&tuple) }
     }
 
     #[inline(always)]
@@ -223,9 +224,10 @@ impl Ip for V6 {
     }
 
     #[inline(always)]
-    fn is_served(&self, kernel: &impl Kernel, tcp: &Tcp) -> bool {
-        let (source_port, dest_port) = (tcp.source_port.to_be(), tcp.dest_port.to_be());
-        kernel.is_served6(&Tuple6 { source: self.source, dest: self.dest, source_port, dest_port })
+    fn is_served(&self, kernel: &impl Kernel, contact: &Contact) -> bool {
+        let (source_port, dest_port) = (contact.source_port.to_be(), contact.dest_port.to_be());
+        let tuple = Tuple6 { source: self.source, dest: self.dest, source_port, dest_port };
+        if contact.is_udp() { kernel.is_bound6(&tuple) } else { kernel.is_served6(&tuple) }
     }
 
     #[inline(always)]

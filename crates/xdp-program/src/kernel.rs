@@ -11,12 +11,18 @@ pub trait Ban: Copy {
     fn hit(self);
 }
 
-/// What is remembered of one probing source, shared with the other CPUs.
+/// A [`honeymesh_xdp_abi::ScanBucket`], shared with the other CPUs.
 pub trait Scan: Copy {
-    /// The slot at `index`; an index of [`honeymesh_xdp_abi::PORTS_MAX`] or more wraps.
+    /// A word of its head: the fingerprints, then the marks. An index of 8 or more wraps.
+    fn head(self, index: u64) -> u64;
+    /// Puts `new` at `index` of the head if `old` is still there, in one step. What was there.
+    fn exchange_head(self, index: u64, old: u64, new: u64) -> u64;
+    /// The slot at `index`, counted through all ways; an index of 64 or more wraps.
     fn slot(self, index: u64) -> u64;
     /// Puts `new` at `index` if `old` is still there, in one step. What was there.
     fn exchange(self, index: u64, old: u64, new: u64) -> u64;
+    /// Empties the slot at `index`.
+    fn clear(self, index: u64);
     /// `value`, in a way that the compiler cannot see through. The kernel's verifier follows every path, and sixteen
     /// slots with a few branches each would be millions; so they are weighed by arithmetic, which the compiler would
     /// turn into branches again.
@@ -59,7 +65,7 @@ pub trait Kernel: Connections {
     type Bans6: Bans;
     /// An entry of another ban table.
     type Ban: Ban;
-    /// What is remembered of a source.
+    /// What is remembered of some sources.
     type Scan: Scan;
 
     /// Which steps to take.
@@ -98,10 +104,18 @@ pub trait Kernel: Connections {
     fn is_bound6(&self, tuple: &Tuple6) -> bool;
     /// Does the operator want this port to behave as closed, whatever dark ports do?
     fn is_excepted(&self, port: u16) -> bool;
-    /// The ports that this host sends from: first and last.
+    /// The bucket at `index`; `None` if there are not so many.
+    fn bucket(&self, index: u64) -> Option<Self::Scan>;
+    /// The key of what strangers must not foresee.
+    fn secret(&self) -> [u64; 2];
+    /// The first and the last port that this host sends from by itself.
     fn ephemeral(&self) -> [u32; 2];
-    /// What is remembered of the source, newly made if it probed nothing yet. `None` if there is no room.
-    fn scan(&self, source: &SourceKey) -> Option<Self::Scan>;
+    /// When the next record of this kind is due on this CPU, in nanoseconds of `CLOCK_BOOTTIME`. A kind of 4 or more wraps.
+    fn due_ns(&self, kind: u8) -> u64;
+    /// Sets that.
+    fn set_due_ns(&self, kind: u8, due_ns: u64);
+    /// How many octets of the ring buffer wait for user space.
+    fn ring_used(&self) -> u64;
     /// `CLOCK_BOOTTIME` in nanoseconds. Costs more than a table look-up, so it is asked late.
     fn now_ns(&self) -> u64;
     /// Tells user space of a probe. `false` if the ring buffer is full.

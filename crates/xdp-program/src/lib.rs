@@ -8,14 +8,13 @@
 //! 2. Is the source banned: exactly (IPv4 address, IPv6 /64), or by a prefix? Only a match costs more: the entry's end
 //!    (now the clock is read), IPv6 neighbour discovery and the allowlist (both pass), the drop.
 //! 3. In a lockdown: is the source allowed, or does the packet belong to a connection? Otherwise it is dropped ([`lockdown`]).
-//! 4. Is it a probe: TCP without ACK and RST, to one of this host's own addresses, on a port where the kernel finds no
-//!    socket? A silenced source's probe is dropped. Otherwise its distinct dark ports within the window are counted and
-//!    told to user space; the probe that reaches the threshold places the silencing entry and is itself dropped.
+//! 4. Is it a probe: TCP without ACK and RST, or UDP that cannot be an answer, to one of this host's own addresses, on a port
+//!    where the kernel finds no socket? A silenced source's probe is dropped. Otherwise its distinct dark ports within the
+//!    window are counted and told to user space; the probe that reaches the threshold places the silencing entry and is itself
+//!    dropped. A port counts once, whatever the transports: honest clients fall back from one to the other.
 //!
 //! A served port is never closed to a source for what it sent from there: only full bans do that. While the
 //! program only observes, everything passes and nothing is placed, but hits, knocks and scans are counted and told.
-//!
-//! UDP is not counted: answers that come too late look like probes, and their sources would be the innocent.
 //!
 //! If the operator wants dark ports silent, probes are dropped once they are counted. The second program, [`door()`], drops
 //! whatever else would be answered; if dark ports are traps, it hands connections to them over.
@@ -114,20 +113,9 @@ fn judge<I: Locked>(packet: Option<I>, frame: &impl Frame, kernel: &impl Kernel)
     if gates.has(Gates::LOCKDOWN) {
         return lockdown::judge(&ip, frame, kernel);
     }
-    match (dark(&ip, frame, kernel, gates), verdict) {
+    match (probe::judge(&ip, frame, kernel, gates), verdict) {
         (Judgement::Drop(counter), _) if gates.has(Gates::ENFORCING) => Judgement::Drop(counter),
         (Judgement::Drop(_), _) | (Judgement::Pass, Some(_)) => note(kernel, Counter::WouldDrop),
         (Judgement::Pass, None) => Judgement::Pass,
-    }
-}
-
-/// What a packet to a dark port comes to: as a probe, and then by what the operator wants of dark ports.
-#[inline(always)]
-fn dark<I: Locked>(ip: &I, frame: &impl Frame, kernel: &impl Kernel, gates: Gates) -> Judgement {
-    match probe::judge(ip, frame, kernel, gates) {
-        // The trap answers the probe that crosses the threshold, and none after it: so as many handshakes can be
-        // finished as prove a scan.
-        Judgement::Drop(Counter::DroppedScan) if gates.has(Gates::TRAPS) => Judgement::Pass,
-        judgement => judgement,
     }
 }

@@ -21,7 +21,7 @@
 use crate::{
     Frame, Judgement, Kernel, Tuple4, Tuple6,
     ip::Ip,
-    transport::{Payload, Tcp},
+    transport::{Contact, Payload},
 };
 use honeymesh_xdp_abi::{Counter, FOREVER, Gates};
 
@@ -100,7 +100,8 @@ fn lets_in<I: Locked>(ip: &I, frame: &impl Frame, kernel: &impl Kernel) -> bool 
     let payload = ip.payload(frame);
     let Payload::At { protocol, offset, .. } = payload else { return false };
     if protocol == TCP {
-        return Tcp::read(frame, payload).is_ok_and(|tcp| tcp.is_some_and(|tcp| is_connected(ip, &tcp, kernel)));
+        let tcp = Contact::read(frame, payload, false);
+        return tcp.is_ok_and(|tcp| tcp.is_some_and(|tcp| is_connected(ip, &tcp, kernel)));
     }
     // The first four octets: two ports, or type and code.
     let Some([a, b, c, d]) = frame.read::<4>(offset) else { return false };
@@ -112,10 +113,10 @@ fn lets_in<I: Locked>(ip: &I, frame: &impl Frame, kernel: &impl Kernel) -> bool 
 }
 
 #[inline(always)]
-fn is_connected<I: Locked>(ip: &I, tcp: &Tcp, kernel: &impl Kernel) -> bool {
+fn is_connected<I: Locked>(ip: &I, tcp: &Contact, kernel: &impl Kernel) -> bool {
     match ip.tcp_state(kernel, Ports { source: tcp.source_port, dest: tcp.dest_port }) {
         STATE_NONE | STATE_LISTEN => false,
         STATE_SYN_SENT | STATE_SYN_RECEIVED | STATE_NEW_SYN_RECEIVED => true,
-        _ => !tcp.is_probe(),
+        _ => !tcp.is_unconnected(),
     }
 }

@@ -4,29 +4,23 @@
 //! nobody and passes. A segment with ACK, and a datagram, to a port from which this host itself sends passes, too: it may
 //! belong to a connection that this host translates for others and has no socket for, or be an answer that comes late.
 
-use crate::{
-    Frame, Kernel, Onward, Tuple4, Tuple6,
-    ip::Ip,
-    transport::{Tcp, Udp},
-};
+use crate::{Frame, Kernel, Onward, Tuple4, Tuple6, ip::Ip, transport::Contact};
 use honeymesh_xdp_abi::{AddressKey, Counter, FAMILY_V4, Gates};
 
 /// Would a closed port of this host answer it? Then it is dropped.
 #[inline(always)]
 pub(crate) fn judge<I: Ip>(ip: &I, frame: &impl Frame, kernel: &impl Kernel, gates: Gates) -> Onward {
-    let payload = ip.payload(frame);
-    let (kind, ports) = match Tcp::read(frame, payload) {
-        Ok(Some(tcp)) if tcp.is_reset() => return Onward::Goes,
-        Ok(Some(tcp)) if tcp.is_probe() => (PROBE, [tcp.source_port, tcp.dest_port]),
-        Ok(Some(tcp)) => (TALK, [tcp.source_port, tcp.dest_port]),
-        Ok(None) => match Udp::read(frame, payload) {
-            Some(udp) => (DATAGRAM, [udp.source_port, udp.dest_port]),
-            None => return Onward::Goes,
-        },
-        Err(_) => return Onward::Goes,
+    let Ok(Some(contact)) = Contact::read(frame, ip.payload(frame), true) else { return Onward::Goes };
+    if contact.is_reset() {
+        return Onward::Goes;
+    }
+    let kind = match (contact.is_udp(), contact.is_unconnected()) {
+        (true, _) => DATAGRAM,
+        (false, true) => PROBE,
+        (false, false) => TALK,
     };
     let (source, dest) = ip.addresses();
-    let [source_port, dest_port] = ports;
+    let Contact { source_port, dest_port, .. } = contact;
     weigh(&Call { family: I::FAMILY, kind, source, dest, source_port, dest_port }, kernel, gates)
 }
 

@@ -9,7 +9,7 @@ use crate::{
     frame::{self, Network},
     ip::{Ip, V4, V6},
     silent,
-    transport::Tcp,
+    transport::Contact,
 };
 use honeymesh_xdp_abi::{Counter, Gates, TRAP_V4, TRAP_V6};
 
@@ -53,9 +53,9 @@ fn judge<I: Ip>(packet: Option<I>, frame: &impl Frame, kernel: &impl Steer, inde
     if gates.has(Gates::SILENT) && gates.has(Gates::ENFORCING) {
         return silent::judge(&ip, frame, kernel, gates);
     }
-    if let Ok(Some(tcp)) = Tcp::read(frame, ip.payload(frame)) {
+    if let Ok(Some(tcp)) = Contact::read(frame, ip.payload(frame), false) {
         // Nearly every packet ends here, before anything was looked up.
-        if tcp.is_opening() && gates.has(Gates::TRAPS) {
+        if tcp.is_syn() && gates.has(Gates::TRAPS) {
             steer(&ip, &tcp, kernel, index);
         }
     }
@@ -64,7 +64,7 @@ fn judge<I: Ip>(packet: Option<I>, frame: &impl Frame, kernel: &impl Steer, inde
 
 /// Gives the packet to the trap if it opens a connection to a dark port of this host.
 #[inline(always)]
-fn steer<I: Ip>(ip: &I, tcp: &Tcp, kernel: &impl Steer, index: u32) {
+fn steer<I: Ip>(ip: &I, tcp: &Contact, kernel: &impl Steer, index: u32) {
     let is_ours = !kernel.is_excepted(tcp.dest_port) && kernel.is_local(&ip.addresses().1);
     if is_ours && !ip.is_served(kernel, tcp) && !ip.is_allowed(kernel) && kernel.assign(index) {
         kernel.count(Counter::Steered);

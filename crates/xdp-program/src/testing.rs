@@ -10,9 +10,10 @@ mod table;
 mod truncation;
 
 pub use connections::{Connection, Stage};
-pub use host::{Doorstep, HostBans, HostHits, HostKernel, HostWay, NoLine, Slice, Told};
+pub use host::{Doorstep, EPHEMERAL, HostBans, HostBucket, HostHits, HostKernel, HostWay, NoLine, Slice, Told};
 pub use mutate::Mutator;
 pub use packet::{ACK, FIN, Fragment, Layer4, PSH, Packet, RST, SYN, URG};
 pub use table::{
-    End, HERE4, HERE6, Offer, SERVED, Script, Setting, Step, Tell, hushed, hushed_setting, offers, offers_setting, scripts,
+    BUCKETS, End, HERE4, HERE6, Offer, SERVED, Script, Setting, Step, Tell, hushed, hushed_setting, offers, offers_setting,
+    scripts,
 };

@@ -8,7 +8,7 @@ use crate::{
     },
 };
 use alloc::{format, string::String, vec::Vec};
-use honeymesh_xdp_abi::{COUNTERS, Counter, Gates, SCOPE_ALL, SCOPE_DARK, Slot, SourceKey};
+use honeymesh_xdp_abi::{COUNTERS, Counter, Gates, KIND_SUSPECT, SCOPE_ALL, SCOPE_DARK, Slot, SourceKey};
 
 /// The counters a step moved, and how far.
 fn moved(before: [u64; COUNTERS], after: [u64; COUNTERS]) -> Vec<(Counter, u64)> {
@@ -23,11 +23,12 @@ fn wanted(step: &Step) -> Vec<(Counter, u64)> {
 fn heard(told: &[Told]) -> Tell {
     match told {
         [] => Tell::Nothing,
+        [Told::Knock(knock)] if knock.kind == KIND_SUSPECT => Tell::Suspect(knock.port, knock.fate),
         [Told::Knock(knock)] => Tell::Knock(knock.port),
         [Told::Scan(scan)] => {
             let mut ports: Vec<u16> = scan.slots.iter().filter(|slot| **slot != 0).map(|slot| Slot(*slot).port()).collect();
             ports.sort_unstable();
-            Tell::Scan(ports, scan.knock.silenced == 1)
+            Tell::Scan(ports, scan.knock.fate == 1)
         }
         more => panic!("one packet told {} things", more.len()),
     }

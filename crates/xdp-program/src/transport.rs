@@ -1,14 +1,13 @@
 //! The transport layer, and the IPv6 extension headers before it.
 
 use crate::Frame;
-use honeymesh_xdp_abi::Counter;
+use honeymesh_xdp_abi::{Counter, TRANSPORT_TCP, TRANSPORT_UDP};
 
 /// How many IPv6 extension headers are followed: each that RFC 8200 names as often as it allows. A packet with more passes
 /// unread from there on, and is counted.
 pub const EXTENSIONS_MAX: usize = 6;
 
 const HOP_BY_HOP: u8 = 0;
-const TCP: u8 = 6;
 const ROUTING: u8 = 43;
 const FRAGMENT: u8 = 44;
 const AUTHENTICATION: u8 = 51;
@@ -16,13 +15,16 @@ const ICMP6: u8 = 58;
 const DESTINATION: u8 = 60;
 
 const TCP_LEN: usize = 20;
-const UDP: u8 = 17;
-const UDP_LEN: usize = 8;
 const TCP_FIN: u8 = 1;
 const TCP_SYN: u8 = 1 << 1;
 const TCP_RST: u8 = 1 << 2;
 const TCP_ACK: u8 = 1 << 4;
+const UDP_LEN: usize = 8;
 const FRAGMENT_LEN: usize = 8;
+/// From here on ports are no longer those of well-known services.
+const SERVICES: u16 = 1_024;
+/// Where the classic traceroute sends its datagrams to: one port after the other from its base on.
+const TRACEROUTE: core::ops::RangeInclusive<u16> = 33_434..=33_689;
 /// Router solicitation to redirect (RFC 4861).
 const NEIGHBOUR_DISCOVERY: core::ops::RangeInclusive<u8> = 133..=137;
 
@@ -37,23 +39,31 @@ pub(crate) enum Payload {
     Lost(Counter),
 }
 
-/// What is needed of a TCP header.
+/// What a packet asks of a port.
 #[derive(Clone, Copy)]
-pub(crate) struct Tcp {
+pub(crate) struct Contact {
     pub(crate) source_port: u16,
     pub(crate) dest_port: u16,
+    /// [`TRANSPORT_TCP`] or [`TRANSPORT_UDP`].
+    pub(crate) transport: u8,
     flags: u8,
 }
 
-impl Tcp {
-    /// The TCP header of a payload: `Ok(None)` if it is none, the counter to raise if it is broken.
+impl Contact {
+    /// The TCP or, if `udp` is looked at, UDP header of a payload: `Ok(None)` if it is none, the counter to raise if it is
+    /// broken.
     #[inline(always)]
-    pub(crate) fn read(frame: &impl Frame, payload: Payload) -> Result<Option<Self>, Counter> {
-        let (offset, end) = match payload {
-            Payload::At { protocol: TCP, offset, end } => (offset, end),
-            Payload::Lost(counter) => return Err(counter),
-            _ => return Ok(None),
-        };
+    pub(crate) fn read(frame: &impl Frame, payload: Payload, udp: bool) -> Result<Option<Self>, Counter> {
+        match payload {
+            Payload::At { protocol: TRANSPORT_TCP, offset, end } => Self::tcp(frame, offset, end).map(Some),
+            Payload::At { protocol: TRANSPORT_UDP, offset, end } if udp => Self::udp(frame, offset, end).map(Some),
+            Payload::Lost(counter) => Err(counter),
+            _ => Ok(None),
+        }
+    }
+
+    #[inline(always)]
+    fn tcp(frame: &impl Frame, offset: usize, end: usize) -> Result<Self, Counter> {
         if offset + TCP_LEN > end {
             return Err(Counter::Malformed);
         }
@@ -61,47 +71,63 @@ impl Tcp {
         if usize::from(header[12] >> 4) * 4 < TCP_LEN {
             return Err(Counter::Malformed);
         }
-        let source_port = u16::from_be_bytes([header[0], header[1]]);
-        let dest_port = u16::from_be_bytes([header[2], header[3]]);
-        Ok(Some(Self { source_port, dest_port, flags: header[13] }))
+        let [a, b, c, d, ..] = header;
+        Ok(Self::new([a, b, c, d], TRANSPORT_TCP, header[13]))
     }
 
-    /// Neither ACK nor RST: SYN, FIN, NULL and Xmas, which only somebody sends who has no connection here.
     #[inline(always)]
-    pub(crate) const fn is_probe(self) -> bool {
+    fn udp(frame: &impl Frame, offset: usize, end: usize) -> Result<Self, Counter> {
+        if offset + UDP_LEN > end {
+            return Err(Counter::Malformed);
+        }
+        let [a, b, c, d, ..] = frame.read::<UDP_LEN>(offset).ok_or(Counter::Malformed)?;
+        Ok(Self::new([a, b, c, d], TRANSPORT_UDP, 0))
+    }
+
+    #[inline(always)]
+    const fn new([a, b, c, d]: [u8; 4], transport: u8, flags: u8) -> Self {
+        Self { source_port: u16::from_be_bytes([a, b]), dest_port: u16::from_be_bytes([c, d]), transport, flags }
+    }
+
+    #[inline(always)]
+    pub(crate) const fn is_udp(self) -> bool {
+        self.transport == TRANSPORT_UDP
+    }
+
+    /// TCP: neither ACK nor RST, that is SYN, FIN, NULL, Xmas: only somebody sends those who has no connection here. An ACK
+    /// scan's ACK and a Maimon scan's FIN with ACK are also what an innocent peer sends late, after a restart of this host;
+    /// and this host's answer to them tells nothing of a port.
+    ///
+    /// UDP: not to where answers go that come late, because the innocent send them: a port that this host may have sent
+    /// from (`ephemeral`, first and last), or from a well-known port; nor to where traceroutes go.
+    #[inline(always)]
+    pub(crate) fn is_probe(self, ephemeral: impl FnOnce() -> [u32; 2]) -> bool {
+        if !self.is_udp() {
+            return self.is_unconnected();
+        }
+        if self.source_port < SERVICES || TRACEROUTE.contains(&self.dest_port) {
+            return false;
+        }
+        let ([first, last], port) = (ephemeral(), u32::from(self.dest_port));
+        port < first || port > last
+    }
+
+    /// Neither ACK nor RST: of TCP, what no connection that stands ever sends.
+    #[inline(always)]
+    pub(crate) const fn is_unconnected(self) -> bool {
         self.flags & (TCP_ACK | TCP_RST) == 0
     }
 
-    /// A SYN, as a connection begins with.
+    /// TCP's request for a connection, and nothing else.
     #[inline(always)]
-    pub(crate) const fn is_opening(self) -> bool {
-        self.flags & (TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN) == TCP_SYN
+    pub(crate) const fn is_syn(self) -> bool {
+        !self.is_udp() && self.flags & (TCP_FIN | TCP_SYN | TCP_RST | TCP_ACK) == TCP_SYN
     }
 
-    /// It ends a connection at once, and nobody answers it.
+    /// TCP: it ends a connection at once, and nobody answers it.
     #[inline(always)]
     pub(crate) const fn is_reset(self) -> bool {
-        self.flags & TCP_RST != 0
-    }
-}
-
-/// What is needed of a UDP header.
-#[derive(Clone, Copy)]
-pub(crate) struct Udp {
-    pub(crate) source_port: u16,
-    pub(crate) dest_port: u16,
-}
-
-impl Udp {
-    /// The UDP header of a payload, if it is one and is whole.
-    #[inline(always)]
-    pub(crate) fn read(frame: &impl Frame, payload: Payload) -> Option<Self> {
-        let Payload::At { protocol: UDP, offset, end } = payload else { return None };
-        if offset + UDP_LEN > end {
-            return None;
-        }
-        let [a, b, c, d, ..] = frame.read::<UDP_LEN>(offset)?;
-        Some(Self { source_port: u16::from_be_bytes([a, b]), dest_port: u16::from_be_bytes([c, d]) })
+        !self.is_udp() && self.flags & TCP_RST != 0
     }
 }
 

@@ -10,6 +10,7 @@ use crate::{
     compare::{self, Plan},
     deadline,
     load::{self, LOCAL_MAX, NETS_MAX},
+    network,
     pins::Pins,
     probe::{self, Tally},
     report::Fill,
@@ -234,14 +235,17 @@ impl Kernel {
         self.tables.set_allow(&nets4, &nets6, NETS_MAX)
     }
 
-    /// Makes the kernel's list of own addresses equal to `addrs`: only packets to these are ever probes.
+    /// Makes the kernel's list of own addresses equal to `addrs`: only packets to these are ever probes. Also looks again
+    /// which ports this machine sends from.
     ///
     /// # Errors
     /// [`Error::Full`] (more than 4,096 addresses) or [`Error::Table`].
     pub fn set_local(&mut self, addrs: &[IpAddr]) -> Result<(), Error> {
         let keys: Vec<AddressKey> = addrs.iter().map(address_key).collect();
         self.tables.set_local(&keys, LOCAL_MAX)?;
-        self.set_gates(self.settings.gates.with(Gates::LOCAL, !keys.is_empty()))
+        self.settings.ephemeral = network::ephemeral_ports();
+        self.settings.gates = self.settings.gates.with(Gates::LOCAL, !keys.is_empty());
+        self.tables.set_settings(self.settings)
     }
 
     /// Gives connections to dark ports to these listening TCP sockets, one of each family. They must listen on an address

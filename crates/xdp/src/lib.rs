@@ -54,7 +54,9 @@ pub use knocks::Knocks;
 pub use lookout::Lookout;
 pub use network::{NetworkFacts, default_route_interface, network_facts};
 pub use occupant::Occupant;
-pub use options::{Attach, BUDGET_MAX, MAX_BANS, OnExit, Options, ScanOptions, Spoofable, TableKind, V6_BANS_MIN, WINDOW_MAX};
+pub use options::{
+    Attach, BUDGET_MAX, MAX_BANS, OnExit, Options, SOURCES, ScanOptions, Spoofable, TableKind, V6_BANS_MIN, WINDOW_MAX,
+};
 pub use probe::{Fared, PROBE_BANS, PROBE_EVERY, Probed};
 pub use release::release;
 pub use report::{AttachMode, Counters, Drift, Fill, InterfaceState, InterfaceStatus, Level, TestVerdict};

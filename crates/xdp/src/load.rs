@@ -14,8 +14,8 @@ use aya::{
     programs::Xdp,
 };
 use honeymesh_xdp_abi::{
-    AddressKey, BanEntry, CounterValues, EXCEPT_WORDS, Line4, Line6, NetKey4, NetKey6, ScanState, Settings, SourceKey,
-    TOUCH4_WORDS, TOUCH6_WORDS, TRAPS_MAX, Way, table,
+    AddressKey, BanEntry, CounterValues, EXCEPT_WORDS, Line4, Line6, NetKey4, NetKey6, RecordLimits, ScanBucket, Settings,
+    SourceKey, TOUCH4_WORDS, TOUCH6_WORDS, TRAPS_MAX, Way, table,
 };
 use std::{os::fd::AsFd, path::PathBuf};
 
@@ -31,8 +31,6 @@ const PER_LINES6: u32 = 5;
 const STASH_SHARE: u32 = 64;
 /// ... but never less than this.
 const STASH_MIN: u32 = 4_096;
-/// Probing sources that are remembered at once; the one unseen for longest gives way.
-const SCANS_MAX: u32 = 65_536;
 /// Octets of the ring buffer: about 18,000 knocks.
 const RING_LEN: u32 = 1 << 20;
 /// How much of the verifier's log an error quotes, from its end.
@@ -53,7 +51,6 @@ struct Shape {
 const HASH: u32 = 1;
 const ARRAY: u32 = 2;
 const PERCPU_ARRAY: u32 = 6;
-const LRU_HASH: u32 = 9;
 const LPM_TRIE: u32 = 11;
 const SOCKMAP: u32 = 15;
 const RINGBUF: u32 = 27;
@@ -86,11 +83,12 @@ fn shapes(options: &Options) -> [(&'static str, Shape); table::ALL.len()] {
         (table::ALLOW4, shape::<NetKey4, u32>(LPM_TRIE, NETS_MAX, NO_PREALLOC)),
         (table::ALLOW6, shape::<NetKey6, u32>(LPM_TRIE, NETS_MAX, NO_PREALLOC)),
         (table::LOCAL, shape::<AddressKey, u32>(HASH, LOCAL_MAX, NO_PREALLOC)),
-        (table::SCANS, shape::<SourceKey, ScanState>(LRU_HASH, SCANS_MAX, 0)),
+        (table::SCANS, shape::<u32, ScanBucket>(ARRAY, options.scan.buckets(), 0)),
         (table::COUNTERS, shape::<u32, CounterValues>(PERCPU_ARRAY, 1, 0)),
         (table::KNOCKS, Shape { kind: RINGBUF, key_size: 0, value_size: 0, max_entries: RING_LEN, flags: 0 }),
         (table::TRAPS, shape::<u32, u32>(SOCKMAP, TRAPS_MAX, 0)),
         (table::EXCEPT, shape::<u32, u64>(ARRAY, EXCEPT_WORDS, 0)),
+        (table::LIMITS, shape::<u32, RecordLimits>(PERCPU_ARRAY, 1, 0)),
     ]
 }
 

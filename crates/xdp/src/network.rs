@@ -27,6 +27,9 @@ const FILE_LEN_MAX: usize = 1 << 20;
 const ROUTES4: &str = "/proc/thread-self/net/route";
 const ROUTES6: &str = "/proc/thread-self/net/ipv6_route";
 const RESOLV_CONF: &str = "/etc/resolv.conf";
+const PORT_RANGE: &str = "/proc/sys/net/ipv4/ip_local_port_range";
+/// Linux's own choice, taken where the file cannot be read.
+const PORT_RANGE_USUAL: [u32; 2] = [32_768, 60_999];
 
 /// What this machine's network looks like now. What cannot be read is left empty.
 #[must_use]
@@ -45,6 +48,11 @@ pub fn network_facts() -> NetworkFacts {
     facts.on_link.sort_unstable();
     facts.on_link.dedup();
     facts
+}
+
+/// The first and the last port that this machine sends from by itself, for both families.
+pub(crate) fn ephemeral_ports() -> [u32; 2] {
+    parse::port_range(&read(PORT_RANGE)).unwrap_or(PORT_RANGE_USUAL)
 }
 
 /// The interface of the default route, IPv4 first, the lowest metric first.

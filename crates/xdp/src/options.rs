@@ -10,8 +10,13 @@ pub const MAX_BANS: u32 = 16_000_000;
 pub const V6_BANS_MIN: u32 = 65_536;
 /// The most entries the kernel may place by itself.
 pub const BUDGET_MAX: u32 = 1_000_000;
+/// The fewest and the most probing sources that may be remembered.
+pub const SOURCES: std::ops::RangeInclusive<u32> = 1_024..=1 << 20;
 /// The longest window of a scan.
 pub const WINDOW_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Sources that share a bucket.
+const WAYS: u32 = 4;
 
 /// Everything [`crate::Kernel::start`] needs to know.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -121,9 +126,21 @@ pub struct ScanOptions {
     pub ttl: Duration,
     /// How many such entries there may be, 1 to [`BUDGET_MAX`]. One more is counted, reported and not placed.
     pub budget: u32,
+    /// How many probing sources are remembered at least, within [`SOURCES`]; rounded up to four times a power of two, 144
+    /// octets each. When a bucket is full, the source that is worth least gives way.
+    pub sources: u32,
+    /// Do datagrams to dark ports count?
+    pub udp: bool,
+    /// Does a keyed half of the dark ports go on answering silenced sources, so that their reactions prove them?
+    pub oracle: bool,
 }
 
 impl ScanOptions {
+    /// How many buckets of four sources that takes.
+    pub(crate) fn buckets(&self) -> u32 {
+        self.sources.clamp(*SOURCES.start(), *SOURCES.end()).div_ceil(WAYS).next_power_of_two()
+    }
+
     fn check(&self) -> Result<(), Error> {
         let wrong = |what: &str| Err(Error::Options(what.into()));
         if self.ports == 0 || usize::from(self.ports) > PORTS_MAX {
@@ -134,6 +151,9 @@ impl ScanOptions {
         }
         if !(1..=BUDGET_MAX).contains(&self.budget) {
             return wrong("the budget of kernel-placed entries must be from 1 to 1000000");
+        }
+        if !SOURCES.contains(&self.sources) {
+            return wrong("[scan] sources must be from 1024 to 1048576");
         }
         Ok(())
     }
@@ -162,6 +182,9 @@ pub(crate) mod tests {
             spoofable: Spoofable::Dark,
             ttl: Duration::from_secs(600),
             budget: 4_096,
+            sources: 65_536,
+            udp: true,
+            oracle: false,
         };
         Options {
             interfaces: vec!["lo".into()],
@@ -194,6 +217,7 @@ pub(crate) mod tests {
         assert!(refused(|options| options.scan.ports = 17).contains("[scan] ports"));
         assert!(refused(|options| options.scan.window = Duration::ZERO).contains("[scan] window"));
         assert!(refused(|options| options.scan.budget = 0).contains("budget"));
+        assert!(refused(|options| options.scan.sources = 1_023).contains("[scan] sources"));
     }
 
     #[test]

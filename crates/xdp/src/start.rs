@@ -6,6 +6,7 @@ use crate::{
     auditor::Twins,
     dark,
     load::{self, Loaded, Undo},
+    network,
     pins::Pins,
     steering::{self, Steering},
     system::{self, Interface},
@@ -107,6 +108,7 @@ fn settings(options: &Options, loaded: &Loaded, tables: &mut Tables) -> Result<S
     let all = options.scan.spoofable == Spoofable::All;
     let gates =
         Gates::default().with(Gates::ENFORCING, enforcing).with(Gates::LOCAL, tables.has_local()?).with(Gates::PLACED_ALL, all);
+    let gates = gates.with(Gates::UDP, options.scan.udp).with(Gates::ORACLE, options.scan.oracle);
     let gates = gates.with(Gates::LOCKDOWN, lockdown.is_some());
     let gates = gates.with(Gates::TRAPS, options.dark == Dark::Trap).with(Gates::SILENT, options.dark == Dark::Silent);
     let secret = match adopted {
@@ -118,7 +120,7 @@ fn settings(options: &Options, loaded: &Loaded, tables: &mut Tables) -> Result<S
         gates: tables.counts().gates(gates),
         scan: scan_settings(options),
         lockdown_until_ns: lockdown.map_or(0, |adopted| adopted.lockdown_until_ns),
-        ephemeral: dark::ephemeral(),
+        ephemeral: network::ephemeral_ports(),
         secret,
     };
     tables.set_settings(settings)?;
@@ -140,5 +142,6 @@ fn scan_settings(options: &Options) -> ScanSettings {
         },
         window_ns: nanos(options.scan.window),
         ttl_ns: nanos(options.scan.ttl),
+        bucket_mask: u64::from(options.scan.buckets()) - 1,
     }
 }

@@ -66,6 +66,7 @@ fn heard(knocks: &mut Knocks) -> Tell {
             ports.sort_unstable();
             Tell::Scan(ports, *silenced)
         }
+        [Knock { port, kind: KnockKind::Suspect { fate }, .. }] => Tell::Suspect(*port, *fate as u8),
         more => panic!("one packet told {more:?}"),
     }
 }

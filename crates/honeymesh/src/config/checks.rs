@@ -152,6 +152,10 @@ fn warn_of_forgery(doc: &Document<'_>, config: &Config) {
         let what = "[scan] spoofable: `all` lets anybody who forges a source lock that source out";
         doc.warn(scan.spoofable.place, format!("{what}{allow}; write dark, or allow everybody you cannot lose"));
     }
+    if scan.oracle && scan.spoofable.value != Spoofable::Dark {
+        let what = "[scan] oracle: does nothing unless spoofable is `dark`: it weighs how silenced sources react";
+        doc.warn(scan.spoofable.place, format!("{what}; write dark, or leave oracle out"));
+    }
     if config.bans.ttl_spoofable.value > TTL_SPOOFABLE_SAFE_MAX {
         let what = "[bans] ttl_spoofable: evidence that may be forged should not bind for more than an hour; write less";
         doc.warn(config.bans.ttl_spoofable.place, what);

@@ -190,11 +190,16 @@ impl<'d, 't> Section<'d, 't> {
 
     /// `true` or `false` under `key`; false if it is absent.
     pub(super) fn switch(&self, key: &'static str) -> bool {
+        self.switch_or(key, false)
+    }
+
+    /// `true` or `false` under `key`; `default` if it is absent.
+    pub(super) fn switch_or(&self, key: &'static str, default: bool) -> bool {
         let given = self.read(key, |value| match value {
             DeValue::Boolean(given) => Ok(*given),
             other => Err(format!("is {}; write true or false", kind_of(other))),
         });
-        given.is_some_and(|given| given.value)
+        given.map_or(default, |given| given.value)
     }
 
     /// A duration under `key` within `bounds`, both included.

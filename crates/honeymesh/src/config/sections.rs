@@ -113,9 +113,12 @@ fn scan(section: Section<'_, '_>) -> ScanSection {
     let words = [("dark", Spoofable::Dark), ("all", Spoofable::All), ("off", Spoofable::Off)];
     let scan = ScanSection {
         ports: number(&section, "ports", 1, 16, 3),
-        window: duration(&section, "window", SECOND, HOUR, 60 * SECOND),
+        window: duration(&section, "window", SECOND, DAY, 60 * SECOND),
         spoofable: placed_choice(&section, "spoofable", &words),
         budget: number(&section, "budget", 1, 1_000_000, 65_536),
+        sources: number(&section, "sources", 1_024, 1 << 20, 65_536),
+        udp: section.switch_or("udp", true),
+        oracle: section.switch("oracle"),
     };
     section.finish();
     scan

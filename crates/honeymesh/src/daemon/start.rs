@@ -262,6 +262,9 @@ fn kernel_options(config: &Config) -> Result<honeymesh_xdp::Options, honeymesh_x
             },
             ttl: config.bans.ttl_spoofable.value,
             budget: config.scan.budget,
+            sources: config.scan.sources,
+            udp: config.scan.udp,
+            oracle: config.scan.oracle,
         },
         exit: match config.xdp.on_exit {
             OnExit::Hold => honeymesh_xdp::OnExit::Hold,

@@ -6,15 +6,16 @@ use alloc::{
     string::{String, ToString},
     vec::Vec,
 };
-use honeymesh_detect::{Intent, Verdict, judge_scan};
+use honeymesh_detect::{Intent, Verdict, judge_reaction, judge_scan};
 use honeymesh_ledger::{Claim, Entered, Reach};
-use honeymesh_types::{Event, EventId, EventKind, Grade, Knock, KnockKind, Mode, Signs, Subject, Visit};
+use honeymesh_types::{Event, EventId, EventKind, Fate, Grade, Knock, KnockKind, Mode, Signs, Subject, Visit};
 
 impl Node {
     pub(super) fn knock(&mut self, knock: Knock) {
         match &knock.kind {
             KnockKind::Probe => self.probe(&knock),
             KnockKind::Scan { ports, silenced } => self.scan(&knock, ports, *silenced),
+            KnockKind::Suspect { fate } => self.suspect(&knock, *fate),
         }
     }
 
@@ -42,6 +43,24 @@ impl Node {
             self.out.tell(event);
         }
         self.settle(entered, subject, silenced);
+    }
+
+    /// Weighs the reaction of a source that the kernel has silenced; once it is proved, that is a scan that nobody forged.
+    fn suspect(&mut self, knock: &Knock, fate: Fate) {
+        self.counters.suspects += 1;
+        let subject = self.subject_of(knock.source);
+        let Some(proof) = self.reactions.weigh(subject, knock.port, fate, self.now.mono) else { return };
+        self.counters.scans += 1;
+        let verdict = judge_reaction(proof);
+        let mut event = self.knock_event(EventKind::Scan, knock);
+        describe_verdict(&verdict, &mut event);
+        event.fields.insert("bits".into(), proof.bits.to_string());
+        let entered = self.accuse(subject, &verdict, event.id);
+        if let Err(why) = &entered {
+            event.fields.insert("refused".into(), why.clone());
+        }
+        self.out.tell(event);
+        self.settle(entered, subject, false);
     }
 
     pub(super) fn visit(&mut self, visit: Visit) {

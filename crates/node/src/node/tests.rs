@@ -19,7 +19,7 @@ use core::{
 };
 use honeymesh_ledger::{Policy, Ttls};
 use honeymesh_mesh_proto::{Key, KeyRing};
-use honeymesh_types::{Grade, Knock, KnockKind, Lockdown, MonoTime, Reasons, Scope, SessionId, Signs, Transport, Visit};
+use honeymesh_types::{Fate, Grade, Knock, KnockKind, Lockdown, MonoTime, Reasons, Scope, SessionId, Signs, Transport, Visit};
 
 const ATTACKER: &str = "203.0.113.7";
 const START: Now = Now { wall: WallTime(1_800_000_000_000_000), mono: MonoTime(1_000_000_000) };

@@ -16,8 +16,6 @@ pub const XDP_PASS: u32 = 2;
 pub const TCX_NEXT: i32 = -1;
 /// `TCX_DROP`.
 pub const TCX_DROP: i32 = 2;
-/// `BPF_NOEXIST`: update only if the key is new.
-pub const NO_EXIST: u64 = 1;
 /// `BPF_F_CURRENT_NETNS`.
 pub const CURRENT_NETNS: u64 = u64::MAX >> 32;
 
@@ -45,7 +43,6 @@ pub enum Kind {
     Hash = 1,
     Array = 2,
     PerCpuArray = 6,
-    LruHash = 9,
     Trie = 11,
     SockMap = 15,
     Ring = 27,
@@ -66,8 +63,6 @@ pub struct Map<K, V> {
 
 /// `BPF_F_NO_PREALLOC`: memory only for the entries there are.
 pub const NO_PREALLOC: u32 = 1;
-/// `BPF_F_RDONLY_PROG`: programs may not write it.
-pub const READ_ONLY: u32 = 1 << 7;
 
 /// `BPF_F_MMAPABLE`: user space shares its memory.
 pub const MAPPABLE: u32 = 1 << 10;
@@ -117,6 +112,16 @@ impl<K, V> Map<K, V> {
             write(record);
             submit(record.as_ptr(), 0);
             true
+        }
+    }
+
+    /// `bpf_ringbuf_query` for `BPF_RB_AVAIL_DATA`: how many octets of the ring wait for user space.
+    #[inline(always)]
+    pub fn used(&self) -> u64 {
+        // SAFETY: helper 134 has this signature; the map is a ring.
+        unsafe {
+            let query: extern "C" fn(*mut c_void, u64) -> u64 = transmute(134_usize);
+            query(self.address(), 0)
         }
     }
 }

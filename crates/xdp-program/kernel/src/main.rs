@@ -12,11 +12,11 @@ mod steering;
 mod tables;
 
 use bans::{Bans4, Bans6};
-use bindings::{NO_EXIST, Packet, XDP_DROP, XDP_PASS, XdpContext, add, boot_ns, exchange, has_datagram_socket, has_socket, opaque};
+use bindings::{Packet, XDP_DROP, XDP_PASS, XdpContext, add, boot_ns, exchange, has_datagram_socket, has_socket, opaque};
 use core::ptr::NonNull;
 use honeymesh_xdp_abi::{
-    AddressKey, BanEntry, Counter, ExceptBit, Gates, KnockRecord, NetKey4, NetKey6, PORTS_MAX, ScanRecord, ScanSettings, ScanState,
-    Settings, SourceKey, except_at,
+    AddressKey, BanEntry, Counter, ExceptBit, Gates, KnockRecord, NetKey4, NetKey6, PORTS_MAX, ScanBucket, ScanRecord, ScanSettings,
+    Settings, SourceKey, WAYS, except_at,
 };
 use honeymesh_xdp_program::{Ban, Kernel, Scan, Tuple4, Tuple6, Verdict, decide};
 use tables::*;
@@ -60,26 +60,53 @@ impl Ban for Entry {
 }
 
 #[derive(Clone, Copy)]
-struct Slots(NonNull<ScanState>);
+struct Bucket(NonNull<ScanBucket>);
 
-impl Slots {
+impl Bucket {
+    /// A word of the fingerprints and marks.
     #[inline(always)]
-    fn at(self, index: u64) -> NonNull<u64> {
+    fn head_at(self, index: u64) -> NonNull<u64> {
         // SAFETY: the masked index is inside the value.
-        unsafe { self.0.cast::<u64>().add(index as usize & (PORTS_MAX - 1)) }
+        unsafe { self.0.cast::<u64>().add(index as usize & (HEAD - 1)) }
+    }
+
+    #[inline(always)]
+    fn slot_at(self, index: u64) -> NonNull<u64> {
+        // SAFETY: the masked index, counted behind the head, is inside the value.
+        unsafe { self.0.cast::<u64>().add(HEAD + (index as usize & (WAYS * PORTS_MAX - 1))) }
     }
 }
 
-impl Scan for Slots {
+/// How many words come before the slots.
+const HEAD: usize = 2 * WAYS;
+
+impl Scan for Bucket {
+    #[inline(always)]
+    fn head(self, index: u64) -> u64 {
+        // SAFETY: a value of this type in a map; other CPUs change it word by word.
+        unsafe { self.head_at(index).as_ptr().read_volatile() }
+    }
+
+    #[inline(always)]
+    fn exchange_head(self, index: u64, old: u64, new: u64) -> u64 {
+        exchange(self.head_at(index), old, new)
+    }
+
     #[inline(always)]
     fn slot(self, index: u64) -> u64 {
-        // SAFETY: a value of this type in a map; other CPUs change it word by word.
-        unsafe { self.at(index).as_ptr().read_volatile() }
+        // SAFETY: as above.
+        unsafe { self.slot_at(index).as_ptr().read_volatile() }
     }
 
     #[inline(always)]
     fn exchange(self, index: u64, old: u64, new: u64) -> u64 {
-        exchange(self.at(index), old, new)
+        exchange(self.slot_at(index), old, new)
+    }
+
+    #[inline(always)]
+    fn clear(self, index: u64) {
+        // SAFETY: as above.
+        unsafe { self.slot_at(index).as_ptr().write_volatile(0) }
     }
 
     #[inline(always)]
@@ -99,11 +126,18 @@ fn first() -> u32 {
     opaque(0) as u32
 }
 
+/// When this CPU's next record of a kind is due.
+#[inline(always)]
+fn due(kind: u8) -> Option<NonNull<u64>> {
+    // SAFETY: the masked index is inside the value.
+    HM_LIMITS.lookup(&first()).map(|limits| unsafe { limits.cast::<u64>().add(kind as usize & 3) })
+}
+
 impl<C> Kernel for Helpers<C> {
     type Bans4 = Bans4;
     type Bans6 = Bans6;
     type Ban = Entry;
-    type Scan = Slots;
+    type Scan = Bucket;
 
     #[inline(always)]
     fn gates(&self) -> Gates {
@@ -200,20 +234,39 @@ impl<C> Kernel for Helpers<C> {
     }
 
     #[inline(always)]
-    fn ephemeral(&self) -> [u32; 2] {
-        // SAFETY: a value of this type in a map; it is set once, before the program runs.
-        settings().map_or([0; 2], |settings| unsafe { (&raw const (*settings.as_ptr()).ephemeral).read_volatile() })
+    fn bucket(&self, index: u64) -> Option<Bucket> {
+        HM_SCANS.lookup(&(index as u32)).map(Bucket)
     }
 
     #[inline(always)]
-    fn scan(&self, source: &SourceKey) -> Option<Slots> {
-        if let Some(scan) = HM_SCANS.lookup(source) {
-            return Some(Slots(scan));
+    fn secret(&self) -> [u64; 2] {
+        // SAFETY: as for the gates.
+        settings().map_or([0; 2], |settings| unsafe { (&raw const (*settings.as_ptr()).secret).read_volatile() })
+    }
+
+    #[inline(always)]
+    fn ephemeral(&self) -> [u32; 2] {
+        // SAFETY: as for the gates. What cannot be read makes no port a probe.
+        settings().map_or([0, u32::MAX], |settings| unsafe { (&raw const (*settings.as_ptr()).ephemeral).read_volatile() })
+    }
+
+    #[inline(always)]
+    fn due_ns(&self, kind: u8) -> u64 {
+        // SAFETY: the masked index is inside the value, and no other CPU touches this one's.
+        due(kind).map_or(0, |due| unsafe { due.read() })
+    }
+
+    #[inline(always)]
+    fn set_due_ns(&self, kind: u8, due_ns: u64) {
+        if let Some(due) = due(kind) {
+            // SAFETY: as above.
+            unsafe { due.write(due_ns) };
         }
-        // Another CPU may be faster: then its state is the one to use.
-        // SAFETY: a value of this type that nobody ever writes.
-        HM_SCANS.update(source, unsafe { HM_UNSEEN.lookup(&first())?.as_ref() }, NO_EXIST);
-        HM_SCANS.lookup(source).map(Slots)
+    }
+
+    #[inline(always)]
+    fn ring_used(&self) -> u64 {
+        HM_KNOCKS.used()
     }
 
     #[inline(always)]

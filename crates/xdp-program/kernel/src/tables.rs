@@ -1,9 +1,9 @@
 //! The tables. User space sizes those that say so and pins them all under the same names.
 
-use crate::bindings::{Kind, MAPPABLE, Map, NO_PREALLOC, READ_ONLY};
+use crate::bindings::{Kind, MAPPABLE, Map, NO_PREALLOC};
 use honeymesh_xdp_abi::{
-    AddressKey, BanEntry, CounterValues, EXCEPT_WORDS, KnockRecord, Line4, Line6, NetKey4, NetKey6, ScanState, Settings, SourceKey,
-    TOUCH4_WORDS, TOUCH6_WORDS, TRAPS_MAX, Way,
+    AddressKey, BanEntry, CounterValues, EXCEPT_WORDS, KnockRecord, Line4, Line6, NetKey4, NetKey6, RecordLimits, ScanBucket, Settings,
+    SourceKey, TOUCH4_WORDS, TOUCH6_WORDS, TRAPS_MAX, Way,
 };
 
 macro_rules! maps {
@@ -32,10 +32,10 @@ maps! {
     HM_ALLOW4: NetKey4 => u32 = Trie, 65_536, NO_PREALLOC;
     HM_ALLOW6: NetKey6 => u32 = Trie, 65_536, NO_PREALLOC;
     HM_LOCAL: AddressKey => u32 = Hash, 4_096, NO_PREALLOC;
-    HM_SCANS: SourceKey => ScanState = LruHash, 65_536, 0;
-    // What a new source's state is made from: always zero, and in a table because the program's stack is small.
-    HM_UNSEEN: u32 => ScanState = Array, 1, READ_ONLY;
+    // Sized by user space: a power of two.
+    HM_SCANS: u32 => ScanBucket = Array, 1, 0;
     HM_COUNTERS: u32 => CounterValues = PerCpuArray, 1, 0;
+    HM_LIMITS: u32 => RecordLimits = PerCpuArray, 1, 0;
     HM_KNOCKS: () => KnockRecord = Ring, 1 << 20, 0;
     HM_TRAPS: u32 => u32 = SockMap, TRAPS_MAX, 0;
     HM_EXCEPT: u32 => u64 = Array, EXCEPT_WORDS, 0;

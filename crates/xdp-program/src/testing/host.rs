@@ -6,12 +6,15 @@ use crate::{
     bucket::{Bans, Hits, Line},
     lockdown::STATE_NONE,
 };
-use alloc::{collections::BTreeMap, rc::Rc, vec::Vec};
+use alloc::{collections::BTreeMap, rc::Rc, vec, vec::Vec};
 use core::cell::{Cell, RefCell};
 use honeymesh_xdp_abi::{
-    AddressKey, BanEntry, COUNTERS, Counter, Gates, Header, KnockRecord, Life, NetKey4, NetKey6, PORTS_MAX, ScanRecord,
-    ScanSettings, SourceKey, TRAP_V4, TRAP_V6, Touch,
+    AddressKey, BanEntry, COUNTERS, Counter, Gates, Header, KnockRecord, Life, NetKey4, NetKey6, PORTS_MAX, ScanBucket,
+    ScanRecord, ScanSettings, SourceKey, TRAP_V4, TRAP_V6, Touch, WAYS,
 };
+
+/// Linux's own choice of the ports that a host sends from.
+pub const EPHEMERAL: [u32; 2] = [32_768, 60_999];
 
 /// A frame in memory.
 #[derive(Clone, Copy, Debug)]
@@ -161,30 +164,58 @@ pub(super) const HEADER: Header = Header {
     seal: 0,
 };
 
-/// The slots of one source.
-#[derive(Clone, Copy, Debug)]
-pub struct HostScan<'a>(&'a [Cell<u64>; PORTS_MAX]);
+/// A bucket of [`ScanBucket`]'s shape, word by word: fingerprints, marks, slots.
+#[derive(Clone, Debug)]
+pub struct HostBucket(Vec<Cell<u64>>);
 
-impl<'a> HostScan<'a> {
-    fn cell(self, index: u64) -> &'a Cell<u64> {
-        &self.0[usize::try_from(index).unwrap_or(0) % PORTS_MAX]
+impl Default for HostBucket {
+    fn default() -> Self {
+        Self(vec![Cell::new(0); size_of::<ScanBucket>() / size_of::<u64>()])
     }
 }
 
-impl Scan for HostScan<'_> {
+const HEAD: usize = 2 * WAYS;
+
+impl HostBucket {
+    fn head(&self, index: u64) -> &Cell<u64> {
+        &self.0[usize::try_from(index).unwrap_or(0) % HEAD]
+    }
+
+    fn slot(&self, index: u64) -> &Cell<u64> {
+        &self.0[HEAD + usize::try_from(index).unwrap_or(0) % (WAYS * PORTS_MAX)]
+    }
+}
+
+fn exchange(cell: &Cell<u64>, old: u64, new: u64) -> u64 {
+    let found = cell.get();
+    if found == old {
+        cell.set(new);
+    }
+    found
+}
+
+impl Scan for &HostBucket {
+    fn head(self, index: u64) -> u64 {
+        self.head(index).get()
+    }
+
+    fn exchange_head(self, index: u64, old: u64, new: u64) -> u64 {
+        exchange(self.head(index), old, new)
+    }
+
     fn slot(self, index: u64) -> u64 {
-        self.cell(index).get()
+        self.slot(index).get()
     }
 
     fn exchange(self, index: u64, old: u64, new: u64) -> u64 {
-        let cell = self.cell(index);
-        let found = cell.get();
-        if found == old {
-            cell.set(new);
-        }
-        found
+        exchange(self.slot(index), old, new)
     }
 
+    fn clear(self, index: u64) {
+        self.slot(index).set(0);
+    }
+
+    #[inline(always)]
     fn opaque(value: u64) -> u64 {
         value
     }
@@ -252,8 +283,12 @@ pub struct HostKernel {
     pub counters: RefCell<[u64; COUNTERS]>,
     /// What was asked of tables and sockets.
     pub lookups: Rc<Cell<u64>>,
+    /// The key of what strangers must not foresee.
+    pub secret: [u64; 2],
+    /// When the next record of each kind is due.
+    pub due_ns: [Cell<u64>; 4],
     placed: Shared<SourceKey, Cell<BanEntry>>,
-    scans: Shared<SourceKey, [Cell<u64>; PORTS_MAX]>,
+    scans: Vec<HostBucket>,
 }
 
 impl HostKernel {
@@ -277,15 +312,17 @@ impl HostKernel {
             lockdown_until_ns: Cell::new(0),
             bound: Vec::new(),
             except: Vec::new(),
-            ephemeral: [32_768, 60_999],
+            ephemeral: EPHEMERAL,
             traps: Vec::from([TRAP_V4, TRAP_V6]),
             budget: 64,
             ring: 1_024,
             told: RefCell::default(),
             counters: RefCell::new([0; COUNTERS]),
             lookups: Rc::default(),
+            secret: [0x0706_0504_0302_0100, 0x0f0e_0d0c_0b0a_0908],
+            due_ns: [const { Cell::new(0) }; 4],
             placed: RefCell::default(),
-            scans: RefCell::default(),
+            scans: vec![HostBucket::default(); usize::try_from(scan.bucket_mask + 1).unwrap_or(1)],
         }
     }
 
@@ -347,7 +384,7 @@ impl<'a> Kernel for &'a HostKernel {
     type Bans4 = HostBans<'a>;
     type Bans6 = HostBans<'a>;
     type Ban = HostBan<'a>;
-    type Scan = HostScan<'a>;
+    type Scan = &'a HostBucket;
 
     fn gates(&self) -> Gates {
         self.gates
@@ -435,14 +472,28 @@ impl<'a> Kernel for &'a HostKernel {
         self.except.contains(&port)
     }
 
+    fn bucket(&self, index: u64) -> Option<&'a HostBucket> {
+        self.scans.get(usize::try_from(index).ok()?)
+    }
+
+    fn secret(&self) -> [u64; 2] {
+        self.secret
+    }
+
     fn ephemeral(&self) -> [u32; 2] {
         self.ephemeral
     }
 
-    fn scan(&self, source: &SourceKey) -> Option<HostScan<'a>> {
-        let mut scans = self.scans.borrow_mut();
-        let slots = scans.entry(*source).or_insert_with(|| alloc::boxed::Box::leak(alloc::boxed::Box::default()));
-        Some(HostScan(slots))
+    fn due_ns(&self, kind: u8) -> u64 {
+        self.due_ns[usize::from(kind) % 4].get()
+    }
+
+    fn set_due_ns(&self, kind: u8, due_ns: u64) {
+        self.due_ns[usize::from(kind) % 4].set(due_ns);
+    }
+
+    fn ring_used(&self) -> u64 {
+        0
     }
 
     fn now_ns(&self) -> u64 {

@@ -81,9 +81,15 @@ impl Packet {
         Self::new(source, dest, Layer4::Tcp { source_port: 40_000, port, flags })
     }
 
-    /// A UDP datagram from port 40,000.
+    /// A UDP datagram from port 53, as a resolver's answer: never a probe.
     #[must_use]
     pub fn udp(source: &str, dest: &str, port: u16) -> Self {
+        Self::new(source, dest, Layer4::Udp { source_port: 53, port })
+    }
+
+    /// A UDP datagram from port 40,000.
+    #[must_use]
+    pub fn datagram(source: &str, dest: &str, port: u16) -> Self {
         Self::new(source, dest, Layer4::Udp { source_port: 40_000, port })
     }
 

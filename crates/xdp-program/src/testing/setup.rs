@@ -38,11 +38,16 @@ impl HostKernel {
         }
         kernel.local = setting.local.iter().map(|addr| local(prefix(addr).0)).collect();
         kernel.served.clone_from(&setting.served);
-        kernel.bound.clone_from(&setting.bound);
+        kernel.bound = setting.served.iter().chain(&setting.bound).copied().collect();
         kernel.except.clone_from(&setting.except);
         kernel.budget = usize::try_from(setting.budget).unwrap_or(usize::MAX);
         kernel.open_gates();
-        kernel.gates = kernel.gates.with(Gates::ENFORCING, setting.enforcing).with(setting.dark, true);
+        kernel.gates = kernel
+            .gates
+            .with(Gates::ENFORCING, setting.enforcing)
+            .with(setting.dark, true)
+            .with(Gates::UDP, setting.udp)
+            .with(Gates::ORACLE, setting.oracle);
         kernel.lock_down(setting);
         kernel
     }

@@ -2,6 +2,7 @@
 
 mod bans;
 mod dark;
+mod datagrams;
 mod lockdown;
 mod probes;
 mod silence;
@@ -28,6 +29,9 @@ pub const SERVED: u16 = 4_480;
 const VLAN: u16 = 0x8100;
 const QINQ: u16 = 0x88a8;
 
+/// How many buckets remember sources.
+pub const BUCKETS: u64 = 256;
+
 /// When a ban ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
@@ -48,7 +52,7 @@ pub struct Setting {
     pub allow: Vec<&'static str>,
     /// Own addresses.
     pub local: Vec<&'static str>,
-    /// Ports that TCP sockets listen on, on every address.
+    /// Ports that a TCP socket listens on and a UDP socket is bound to, on every address.
     pub served: Vec<u16>,
     /// What a scan is.
     pub scan: ScanSettings,
@@ -62,10 +66,14 @@ pub struct Setting {
     pub connections: Vec<super::Connection>,
     /// What dark ports do: [`Gates::SILENT`], [`Gates::TRAPS`], or they refuse.
     pub dark: Gates,
-    /// Ports that UDP sockets are bound to, on every address.
+    /// Further ports that UDP sockets are bound to, on every address.
     pub bound: Vec<u16>,
     /// Ports that behave as closed, whatever dark ports do.
     pub except: Vec<u16>,
+    /// Do datagrams to dark ports count?
+    pub udp: bool,
+    /// Does a keyed half of the dark ports go on answering suspects?
+    pub oracle: bool,
 }
 
 impl Default for Setting {
@@ -75,7 +83,13 @@ impl Default for Setting {
             allow: Vec::new(),
             local: vec![HERE4, HERE6],
             served: vec![SERVED],
-            scan: ScanSettings { ports: 3, spoofable: SPOOFABLE_DARK, window_ns: 60_000_000_000, ttl_ns: 600_000_000_000 },
+            scan: ScanSettings {
+                ports: 3,
+                spoofable: SPOOFABLE_DARK,
+                window_ns: 60_000_000_000,
+                ttl_ns: 600_000_000_000,
+                bucket_mask: BUCKETS - 1,
+            },
             budget: 64,
             enforcing: true,
             lockdown: None,
@@ -83,6 +97,8 @@ impl Default for Setting {
             dark: Gates::default(),
             bound: Vec::new(),
             except: Vec::new(),
+            udp: true,
+            oracle: false,
         }
     }
 }
@@ -96,6 +112,8 @@ pub enum Tell {
     Knock(u16),
     /// A scan of these ports (sorted), and whether its source is silenced.
     Scan(Vec<u16>, bool),
+    /// A suspect's probe of this port, and one of the `FATE_…`.
+    Suspect(u16, u8),
 }
 
 /// A packet and what must come of it.
@@ -177,6 +195,9 @@ pub fn scripts() -> Vec<Script> {
         dark::silent(),
         dark::silent_observing(),
         dark::traps(),
+        datagrams::probes(),
+        datagrams::threshold(),
+        datagrams::switched_off(),
         truncation::script(),
         lockdown::strangers(),
         lockdown::connections(),

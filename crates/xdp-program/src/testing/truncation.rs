@@ -66,7 +66,7 @@ fn kinds() -> Vec<Kind> {
         kind("SYN behind options", tcp4("203.0.113.5").options(10), &[(94, KNOCK)]),
         kind("first fragment", tcp4("203.0.113.6").fragment(0, true), &[(54, KNOCK)]),
         kind("later fragment", tcp4("203.0.113.7").fragment(3, true), &[(34, PASS)]),
-        kind("UDP", Packet::udp("203.0.113.8", HERE4, 53), &[(34, PASS)]),
+        kind("UDP", Packet::datagram("203.0.113.8", HERE4, 23), &[(42, KNOCK)]),
         kind("banned SYN", tcp4("198.51.100.1"), &[(34, &[Counter::DroppedV4])]),
         kind("banned later fragment", tcp4("198.51.100.1").fragment(9, false), &[(34, &[Counter::DroppedV4])]),
         kind("SYN of a banned prefix", tcp4("198.51.100.2").vlans(&[0x8100]), &[(38, NET)]),
@@ -74,7 +74,7 @@ fn kinds() -> Vec<Kind> {
         kind("SYN in QinQ, IPv6", tcp6("2001:db8:bad:2::1").vlans(&[0x88a8, 0x8100]), &[(82, KNOCK)]),
         kind("SYN behind three headers", tcp6("2001:db8:bad:3::1").extension(0).extension(43).extension(60), &[(98, KNOCK)]),
         kind("later fragment, IPv6", tcp6("2001:db8:bad:4::1").extension_of(44, &[0, 0, 80, 0, 0, 0, 1]), &[(58, PASS)]),
-        kind("UDP, IPv6", Packet::udp("2001:db8:bad:5::1", HERE6, 53), &[(54, PASS)]),
+        kind("UDP, IPv6", Packet::datagram("2001:db8:bad:5::1", HERE6, 23), &[(62, KNOCK)]),
         kind("banned SYN, IPv6", tcp6("2001:db8:bad:7::1").extension(0), &[(54, &[Counter::DroppedV6])]),
         kind(
             "banned neighbour discovery",

@@ -4,7 +4,7 @@ use super::{
     netlink::{self, ACK, CREATE, REQUEST, attribute, message, nested, text},
     throwaway,
 };
-use crate::{Attach, Error, OnExit, Options, ScanOptions, Spoofable, TableKind, bpf, load, system, ticks::Ticks};
+use crate::{Attach, Dark, Error, OnExit, Options, ScanOptions, Spoofable, TableKind, bpf, load, system, ticks::Ticks};
 use nix::sys::socket::SockProtocol;
 use std::{io, os::fd::AsFd, path::PathBuf, time::Duration};
 
@@ -154,7 +154,18 @@ fn small() -> Options {
         max_bans: 1_024,
         max_v6: None,
         table: TableKind::default(),
-        scan: ScanOptions { ports: 3, window, spoofable: Spoofable::Dark, ttl, budget: 1_024 },
+        scan: ScanOptions {
+            ports: 3,
+            window,
+            spoofable: Spoofable::Dark,
+            ttl,
+            budget: 1_024,
+            sources: 1_024,
+            udp: true,
+            oracle: true,
+        },
+        dark: Dark::Refuse,
+        except: Vec::new(),
         exit: OnExit::Release,
     }
 }

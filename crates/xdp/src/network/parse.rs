@@ -76,6 +76,13 @@ pub(crate) fn resolvers(text: &str) -> Vec<IpAddr> {
     words.filter_map(|word| word.split('%').next()?.parse().ok()).collect()
 }
 
+/// The two ports of `ip_local_port_range`, in order.
+pub(super) fn port_range(text: &str) -> Option<[u32; 2]> {
+    let mut ports = text.split_whitespace().map(|word| word.parse::<u16>().ok().map(u32::from));
+    let [first, last] = [ports.next()??, ports.next()??];
+    (first <= last).then_some([first, last])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -113,5 +120,13 @@ mod tests {
         let text = "# nameserver 9.9.9.9\nnameserver 192.0.2.53\n  nameserver\tfe80::53%eth0 \nnameservers 1.1.1.1\nnameserver x\nsearch a\n";
         let told: Vec<String> = resolvers(text).iter().map(IpAddr::to_string).collect();
         assert_eq!(told, ["192.0.2.53", "fe80::53"]);
+    }
+
+    #[test]
+    fn a_port_range_is_two_ports_in_order() {
+        assert_eq!(port_range("32768\t60999\n"), Some([32_768, 60_999]));
+        for text in ["", "1", "2 1", "a b", "1 65536"] {
+            assert_eq!(port_range(text), None, "{text}");
+        }
     }
 }

@@ -71,6 +71,9 @@ impl Room {
             spoofable: Spoofable::Dark,
             ttl: Duration::from_secs(600),
             budget: 64,
+            sources: 1_024,
+            udp: true,
+            oracle: false,
         };
         Options {
             interfaces: interfaces.iter().map(ToString::to_string).collect(),
@@ -95,6 +98,8 @@ impl Room {
         options.scan.window = Duration::from_nanos(setting.scan.window_ns);
         options.scan.ttl = Duration::from_nanos(setting.scan.ttl_ns);
         options.scan.budget = setting.budget;
+        options.scan.udp = setting.udp;
+        options.scan.oracle = setting.oracle;
         options.scan.spoofable = match setting.scan.spoofable {
             SPOOFABLE_ALL => Spoofable::All,
             SPOOFABLE_OFF => Spoofable::Off,
@@ -122,7 +127,7 @@ impl Room {
             kernel.set_lockdown(lockdown).unwrap();
         }
         let served = setting.served.iter().map(|port| TcpListener::bind(("::", *port)).unwrap()).collect();
-        let bound = setting.bound.iter().map(|port| UdpSocket::bind(("::", *port)).unwrap()).collect();
+        let bound = setting.served.iter().chain(&setting.bound).map(|port| UdpSocket::bind(("::", *port)).unwrap()).collect();
         (kernel, knocks, Sockets { served, bound })
     }
 

@@ -76,6 +76,33 @@ fn a_policy_may_widen_what_a_scan_earns() {
     assert_eq!(words(&Bench::new(config).feed(scan(ATTACKER, false)))[0], "enforce 203.0.113.7/32 all");
 }
 
+/// SYNs to forty ports, each twice if `repeats` says so of what became of the first.
+fn reactions(bench: &mut Bench, repeats: fn(Fate) -> bool) -> Vec<Output> {
+    let mut out = bench.feed(scan(ATTACKER, true));
+    for port in 1_000..1_060 {
+        let fate = if port % 2 == 0 { Fate::Silent } else { Fate::Answered };
+        for _ in 0..if repeats(fate) { 2 } else { 1 } {
+            let probe = Knock { port, ..knock(ATTACKER, KnockKind::Suspect { fate }) };
+            out.extend(bench.feed(Input::Knock(probe)));
+        }
+    }
+    out
+}
+
+#[test]
+fn who_repeats_only_what_stayed_silent_is_banned_everywhere_and_who_repeats_all_is_not() {
+    let out = reactions(&mut Bench::new(config(1)), |fate| fate == Fate::Silent);
+    assert!(words(&out).contains(&"enforce 203.0.113.7/32 all".into()), "{:?}", words(&out));
+    let ban = *events(&out, EventKind::Ban).last().unwrap();
+    assert_eq!((ban.grade, ban.reasons, ban.scope), (Some(Grade::Reactive), Reasons::SCAN, Some(Scope::All)));
+    let scan = *events(&out, EventKind::Scan).last().unwrap();
+    assert_eq!((scan.grade, field(scan, "bits")), (Some(Grade::Reactive), "20"));
+    for forger in [|_| true, |_| false] {
+        let out = reactions(&mut Bench::new(config(1)), forger);
+        assert_eq!(events(&out, EventKind::Ban).len(), 1, "the silence of the forgeable scan, and no more");
+    }
+}
+
 #[test]
 fn a_visit_earns_a_full_ban_with_its_evidence() {
     let mut bench = Bench::new(config(1));

@@ -15,7 +15,7 @@ pub(super) fn probes() -> Script {
             Step::new("ACK", from("203.0.113.5", ACK), PASS),
             Step::new("SYN-ACK", from("203.0.113.5", SYN | ACK), PASS),
             Step::new("RST", from("203.0.113.5", RST), PASS),
-            Step::new("UDP", Packet::udp("203.0.113.5", HERE4, 23).build(), PASS),
+            Step::new("Maimon", from("203.0.113.5", FIN | ACK), PASS),
             Step::new("not for us", Packet::tcp("203.0.113.5", "192.0.2.2", 23, SYN).build(), PASS),
             Step::new("broadcast", Packet::tcp("203.0.113.5", "255.255.255.255", 23, SYN).build(), PASS),
             Step::new("served", syn4("203.0.113.5", SERVED), PASS),
@@ -47,7 +47,8 @@ pub(super) fn threshold_v4() -> Script {
             Step::new("first port", syn4("203.0.113.1", 21), &[Counter::DroppedDark]),
             Step::new("served port", syn4("203.0.113.1", SERVED), PASS),
             Step::new("ACK", Packet::tcp("203.0.113.1", HERE4, 24, ACK).build(), PASS),
-            Step::new("UDP", Packet::udp("203.0.113.1", HERE4, 24).build(), PASS),
+            Step::new("UDP", Packet::datagram("203.0.113.1", HERE4, 24).build(), &[Counter::DroppedDark]),
+            Step::new("UDP, served", Packet::datagram("203.0.113.1", HERE4, SERVED).build(), PASS),
             knock("another source", syn4("203.0.113.2", 24), 24),
         ],
     )

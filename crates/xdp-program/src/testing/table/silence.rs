@@ -13,13 +13,14 @@ pub(super) fn silenced_by_user_space() -> Script {
         vec![
             Step::new("probe", syn4("203.0.113.7", 23), &[Counter::DroppedDark]),
             Step::new("served", syn4("203.0.113.7", SERVED), PASS),
-            Step::new("UDP", Packet::udp("203.0.113.7", HERE4, 53).build(), PASS),
+            Step::new("UDP, served", Packet::datagram("203.0.113.7", HERE4, SERVED).build(), PASS),
+            Step::new("UDP, dark", Packet::datagram("203.0.113.7", HERE4, 53).build(), &[Counter::DroppedDark]),
             Step::new("ACK", Packet::tcp("203.0.113.7", HERE4, 23, ACK).build(), PASS),
             Step::new("probe, IPv6", syn6("2001:db8:bad:7::1", 23), &[Counter::DroppedDark]),
             Step::new("served, IPv6", syn6("2001:db8:bad:7::1", SERVED), PASS),
         ],
     );
-    script.hits = vec![("203.0.113.7", 1), ("2001:db8:bad:7::/64", 1)];
+    script.hits = vec![("203.0.113.7", 2), ("2001:db8:bad:7::/64", 1)];
     script
 }
 

@@ -1,0 +1,232 @@
+//! Scans in the real kernel: datagrams, floods, windows of any length, nobody at home, and the oracle's coin.
+#![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
+
+mod common;
+
+use common::{Peer, Room, alone};
+use honeymesh_types::{Fate, Knock, KnockKind, Transport};
+use honeymesh_xdp::{Kernel, Knocks, OnExit, ScanOptions, now};
+use honeymesh_xdp_program::testing::{HERE4, Packet, SYN};
+use nix::{
+    ifaddrs::getifaddrs,
+    sys::socket::{AddressFamily, LinkAddr, MsgFlags, SockFlag, SockType, bind, send, socket},
+};
+use std::{
+    io::ErrorKind,
+    net::{SocketAddr, TcpStream, UdpSocket},
+    os::fd::AsRawFd,
+    time::Duration,
+};
+
+const ANSWERS_MAX: usize = 64;
+
+/// A kernel on loopback whose program is only tried out.
+fn tried(room: &Room, change: impl FnOnce(&mut ScanOptions)) -> (Kernel, Knocks) {
+    let mut options = room.options(&["lo"]);
+    options.exit = OnExit::Release;
+    change(&mut options.scan);
+    let (mut kernel, knocks) = Kernel::start(&options).unwrap();
+    kernel.set_local(&[HERE4.parse().unwrap()]).unwrap();
+    (kernel, knocks)
+}
+
+fn syn(kernel: &Kernel, source: &str, port: u16) -> bool {
+    kernel.try_frame(&Packet::tcp(source, HERE4, port, SYN).build(), 1).unwrap().dropped
+}
+
+fn all(knocks: &mut Knocks) -> Vec<Knock> {
+    std::iter::from_fn(|| knocks.next(now())).collect()
+}
+
+#[test]
+fn datagrams_to_dark_ports_are_refused_twice_and_never_again() {
+    alone("datagrams over the wire", |room| {
+        let peer = Peer::new();
+        peer.cable("hm0", "hm1");
+        let served = UdpSocket::bind("192.0.2.1:5300").unwrap();
+        served.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        let (mut kernel, mut knocks) = Kernel::start(&room.options(&["hm0"])).unwrap();
+        kernel.set_local(&["192.0.2.1".parse().unwrap(), "2001:db8::1".parse().unwrap()]).unwrap();
+        let ask = |to: &'static str, port: u16| {
+            peer.run(move || {
+                let to = SocketAddr::new(to.parse().unwrap(), port);
+                let socket = UdpSocket::bind(if to.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" }).unwrap();
+                socket.connect(to).unwrap();
+                socket.set_read_timeout(Some(Duration::from_millis(300))).unwrap();
+                socket.send(b"?").unwrap();
+                socket.recv(&mut [0; 8]).unwrap_err().kind()
+            })
+        };
+        for to in ["192.0.2.1", "2001:db8::1"] {
+            assert_eq!([161, 500].map(|port| ask(to, port)), [ErrorKind::ConnectionRefused; 2], "{to}");
+            assert_eq!([1_194, 5_060].map(|port| ask(to, port)), [ErrorKind::WouldBlock; 2], "{to}: silence");
+        }
+        ask("192.0.2.1", 5_300);
+        assert!(served.recv(&mut [0; 8]).is_ok(), "served ports stay open");
+        let told = all(&mut knocks);
+        assert_eq!(told.len(), 6);
+        assert!(told.iter().all(|knock| knock.transport == Transport::Udp), "{told:?}");
+        assert_eq!(told[2].kind, KnockKind::Scan { ports: vec![161, 500, 1_194], silenced: true });
+        kernel.release().unwrap();
+    });
+}
+
+#[test]
+fn what_the_host_may_have_asked_for_is_no_probe_as_soon_as_it_may_have() {
+    alone("the ports that this host sends from", |room| {
+        let (mut kernel, mut knocks) = tried(room, |_| {});
+        let ask = |kernel: &Kernel, port| kernel.try_frame(&Packet::datagram("203.0.113.7", HERE4, port).build(), 1).unwrap();
+        ask(&kernel, 20_000);
+        assert_eq!(all(&mut knocks).len(), 1);
+        std::fs::write("/proc/sys/net/ipv4/ip_local_port_range", "15000 60999").unwrap();
+        kernel.set_local(&[HERE4.parse().unwrap()]).unwrap();
+        ask(&kernel, 20_001);
+        assert_eq!(all(&mut knocks).len(), 0);
+    });
+}
+
+#[test]
+fn while_nobody_is_there_the_probe_that_crosses_is_still_the_last_that_is_answered() {
+    alone("no daemon", |room| {
+        let peer = Peer::new();
+        peer.cable("hm0", "hm1");
+        let (mut kernel, knocks) = Kernel::start(&room.options(&["hm0"])).unwrap();
+        kernel.set_local(&["192.0.2.1".parse().unwrap()]).unwrap();
+        drop((kernel, knocks));
+        let connect = |port: u16| {
+            peer.run(move || {
+                let to = SocketAddr::new("192.0.2.1".parse().unwrap(), port);
+                TcpStream::connect_timeout(&to, Duration::from_millis(300)).unwrap_err().kind()
+            })
+        };
+        assert_eq!([21, 22].map(connect), [ErrorKind::ConnectionRefused; 2]);
+        assert_eq!([23, 24, 25].map(connect), [ErrorKind::TimedOut; 3]);
+        let (kernel, mut knocks) = Kernel::start(&room.options(&["hm0"])).unwrap();
+        let scans = all(&mut knocks).into_iter().filter(|knock| matches!(knock.kind, KnockKind::Scan { .. })).count();
+        assert_eq!((scans, connect(26)), (1, ErrorKind::TimedOut), "and the next daemon learns of it");
+        kernel.release().unwrap();
+    });
+}
+
+#[test]
+fn windows_from_a_millisecond_to_a_day_are_kept() {
+    alone("windows", |room| {
+        let (kernel, _knocks) = tried(room, |scan| scan.window = Duration::from_millis(1));
+        for port in 1..=40 {
+            assert!(!syn(&kernel, "203.0.113.7", port), "the port before has left the window");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        drop(kernel);
+        let (kernel, _knocks) = tried(room, |scan| scan.window = Duration::from_secs(86_400));
+        let dropped = [1, 2, 3].map(|port| {
+            std::thread::sleep(Duration::from_millis(10));
+            syn(&kernel, "203.0.113.7", port)
+        });
+        assert_eq!(dropped, [false, false, true]);
+    });
+}
+
+#[test]
+fn the_state_of_a_slow_scanner_outlives_the_daemon() {
+    alone("state across a restart", |room| {
+        let mut options = room.options(&["lo"]);
+        options.scan.window = Duration::from_secs(86_400);
+        let (mut kernel, knocks) = Kernel::start(&options).unwrap();
+        kernel.set_local(&[HERE4.parse().unwrap()]).unwrap();
+        assert_eq!([1, 2].map(|port| syn(&kernel, "203.0.113.7", port)), [false, false]);
+        drop((kernel, knocks));
+        let (kernel, _knocks) = Kernel::start(&options).unwrap();
+        assert!(syn(&kernel, "203.0.113.7", 3), "the third port in a day");
+        kernel.release().unwrap();
+    });
+}
+
+/// Sends a SYN from each of `count` sources to a dark port, out of the peer's end of a cable.
+fn flood(peer: &Peer, hardware: [u8; 6], count: u32) {
+    peer.run(move || {
+        let raw = socket(AddressFamily::Packet, SockType::Raw, SockFlag::SOCK_CLOEXEC, None).unwrap();
+        bind(raw.as_raw_fd(), &link_address("hm1")).unwrap();
+        let mut frame = Packet::tcp("10.0.0.0", HERE4, 23, SYN).build();
+        frame[..6].copy_from_slice(&hardware);
+        for source in 0..count {
+            frame[26..30].copy_from_slice(&(0x0a00_0000 + source).to_be_bytes());
+            // Where the queue is full the packet is lost, as in a real flood.
+            let _ = send(raw.as_raw_fd(), &frame, MsgFlags::empty());
+        }
+    });
+}
+
+fn link_address(interface: &str) -> LinkAddr {
+    let mut all = getifaddrs().unwrap().filter(|found| found.interface_name == interface);
+    all.find_map(|found| found.address.and_then(|address| address.as_link_addr().copied())).unwrap()
+}
+
+#[test]
+fn three_hundred_thousand_forged_sources_neither_hide_a_suspect_nor_bury_the_reader() {
+    alone("forged flood", |room| {
+        let peer = Peer::new();
+        peer.cable("hm0", "hm1");
+        let mut options = room.options(&["hm0"]);
+        options.scan.sources = 65_536;
+        let (mut kernel, mut knocks) = Kernel::start(&options).unwrap();
+        kernel.set_local(&[HERE4.parse().unwrap()]).unwrap();
+        let suspects: Vec<String> = (1..=50).map(|last| format!("203.0.113.{last}")).collect();
+        for suspect in &suspects {
+            assert_eq!([1, 2].map(|port| syn(&kernel, suspect, port)), [false, false]);
+        }
+        all(&mut knocks);
+        let hardware = link_address("hm0").addr().unwrap();
+        let before = kernel.counters().unwrap();
+        flood(&peer, hardware, 300_000);
+        let after = kernel.counters().unwrap();
+        let seen = after.knocks - before.knocks;
+        let told = u64::try_from(all(&mut knocks).len()).unwrap();
+        assert!(seen > 200_000, "{seen} probes are no flood");
+        assert_eq!((after.scans - before.scans, after.scan_state_lost), (0, 0), "nobody is taken for a scanner");
+        assert_eq!(told + (after.knocks_limited - before.knocks_limited) + (after.knocks_lost - before.knocks_lost), seen);
+        assert!(told < seen / 4, "{told} records of {seen} probes");
+        let caught = suspects.iter().filter(|suspect| syn(&kernel, suspect, 3)).count();
+        assert!(caught >= 45, "{caught} of 50 suspects are remembered");
+        let scans = all(&mut knocks).into_iter().filter(|knock| matches!(knock.kind, KnockKind::Scan { .. })).count();
+        assert_eq!(scans, caught, "and every scan is told");
+        kernel.release().unwrap();
+    });
+}
+
+/// What becomes of SYNs of a silenced source to these ports.
+fn fates(kernel: &Kernel, knocks: &mut Knocks, source: &str, ports: std::ops::Range<u16>) -> Vec<Fate> {
+    let told = |port| {
+        let dropped = syn(kernel, source, port);
+        let told = all(knocks);
+        let [Knock { kind: KnockKind::Suspect { fate }, .. }] = told[..] else { return None };
+        assert_eq!(dropped, fate != Fate::Answered, "port {port}");
+        Some(fate)
+    };
+    ports.map(told).collect::<Option<_>>().unwrap()
+}
+
+#[test]
+fn the_oracle_answers_a_keyed_half_of_the_ports_sixty_four_times() {
+    alone("the oracle's coin", |room| {
+        let (kernel, mut knocks) = tried(room, |scan| scan.oracle = true);
+        let silenced = |source| {
+            assert_eq!([1, 2, 3].map(|port| syn(&kernel, source, port)), [false, false, true]);
+        };
+        silenced("203.0.113.1");
+        silenced("203.0.113.2");
+        all(&mut knocks);
+        let first = fates(&kernel, &mut knocks, "203.0.113.1", 100..140);
+        let answered = first.iter().filter(|fate| **fate == Fate::Answered).count();
+        assert!((5..=35).contains(&answered) && !first.contains(&Fate::Spent), "{first:?}");
+        assert_eq!(fates(&kernel, &mut knocks, "203.0.113.1", 100..140)[..20], first[..20], "the coin is thrown once a port");
+        assert_ne!(fates(&kernel, &mut knocks, "203.0.113.2", 100..140), first, "and for each source anew");
+        let more = fates(&kernel, &mut knocks, "203.0.113.1", 200..500);
+        let all_answers = [&first[..], &more].concat().iter().filter(|fate| **fate == Fate::Answered).count() + answered;
+        assert_eq!((more.last(), all_answers), (Some(&Fate::Spent), ANSWERS_MAX));
+        let before = kernel.counters().unwrap().oracle_answered;
+        fates(&kernel, &mut knocks, "203.0.113.1", 500..600);
+        assert_eq!(kernel.counters().unwrap().oracle_answered, before, "no answer is left");
+        let datagram = Packet::datagram("203.0.113.1", HERE4, 161).build();
+        assert!(kernel.try_frame(&datagram, 1).unwrap().dropped && all(&mut knocks).is_empty(), "only SYNs are answered");
+    });
+}
