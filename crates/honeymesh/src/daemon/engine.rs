@@ -249,6 +249,7 @@ impl<K: Enforcer> Engine<K> {
                 }
             }
             Output::Lockdown(lockdown) => {
+                self.keeping.mode_set = Some(now.mono);
                 if let Err(error) = self.kernel.set_lockdown(lockdown) {
                     self.trouble("the lockdown", None, &error);
                 }

@@ -2,6 +2,7 @@
 
 use super::Kernel;
 use crate::{Drift, Error, InterfaceStatus, Lookout, Probed, Watch, keeper, load, options::Options, probe, spot::Spot};
+use honeymesh_types::Lockdown;
 use honeymesh_xdp_abi::Gates;
 use ipnet::IpNet;
 use std::os::fd::{AsFd, OwnedFd};
@@ -71,7 +72,13 @@ impl Kernel {
     /// What is wrong, in words.
     pub fn probed(&mut self, probed: &Probed) -> Result<(), String> {
         self.tally.add(probed);
-        probed.judge(self.settings.gates.has(Gates::ENFORCING) && !self.is_probe_allowed)
+        // While locked down, bans are enforced whatever else was said.
+        let is_locked = match self.lockdown() {
+            Lockdown::Off => false,
+            Lockdown::Until(end) => end > crate::now().mono,
+            Lockdown::Confirmed => true,
+        };
+        probed.judge((is_locked || self.settings.gates.has(Gates::ENFORCING)) && !self.is_probe_allowed)
     }
 
     /// Enters the probe's bans where they are missing, and names those.
