@@ -5,6 +5,7 @@
 
 mod checks;
 mod dark;
+mod flood;
 pub mod problem;
 mod reader;
 pub mod secrets;
@@ -23,6 +24,7 @@ use std::{
 };
 
 pub use dark::{Dark, DarkPorts};
+pub use flood::{Flood, FloodSection};
 pub use traps::Trap;
 
 /// Where the daemon looks when `--config` is not given.
@@ -51,6 +53,8 @@ pub struct Config {
     pub traps: Vec<Trap>,
     /// `[traps]`: what ports do that nobody serves.
     pub dark: DarkPorts,
+    /// `[traps]`: what happens when connections to dark ports are many.
+    pub flood: FloodSection,
     /// `[traps]`: limits that all traps share.
     pub trap_limits: TrapLimits,
     /// `[[cluster]]`, in the order of the file.
@@ -392,6 +396,11 @@ mod tests {
                 "h:3:15: [traps] except: `9-1` is no port and no range of ports;",
             ),
             ("[traps]\ndark = \"trap\"\nexcept = 25", "h:3:10: [traps] except: is a whole number; write a list"),
+            ("[traps]\nflood = \"syn\"", "h:2:9: [traps] flood: `syn` is not understood; write cookie|off"),
+            (
+                "[traps]\nflood_syns_per_second = 0",
+                "h:2:25: [traps] flood_syns_per_second: 0 is out of range; write a whole number from 1",
+            ),
             ("[store]\nevents_age = \"1s\"", "h:2:14: [store] events_age: `1s` is out of range"),
         ];
         for (text, expected) in table {

@@ -31,7 +31,7 @@ use engine::{Engine, Inner};
 use honeymesh_api::{Api, Desk, Question};
 use honeymesh_node::{Input, NetworkFacts};
 use honeymesh_types::Visit;
-use honeymesh_xdp::{InterfaceStatus, Kernel, Knocks};
+use honeymesh_xdp::{InterfaceStatus, Kernel, Knocks, Seen};
 use keeping::{Keeping, Said};
 use post::Datagram;
 use start::{Https, Opened};
@@ -47,7 +47,7 @@ use tokio::{
 const QUESTIONS_MAX: usize = 64;
 /// Visits that may wait for the loop; a trap waits a moment and then gives one up, counted.
 const VISITS_MAX: usize = 4_096;
-/// Knocks that are taken between two other inputs.
+/// Knocks, and visits that the kernel received itself, that are taken between two other inputs.
 const KNOCKS_PER_TURN: usize = 256;
 /// Threads for traps and clients.
 const DOOR_THREADS: usize = 2;
@@ -253,10 +253,14 @@ fn knocks(
 ) -> Result<(), Failure> {
     let mut guard = knocked.map_err(|error| Failure::Refused(format!("the kernel's reports cannot be awaited: {error}")))?;
     for _ in 0..KNOCKS_PER_TURN {
-        match guard.get_inner_mut().next(honeymesh_xdp::now()) {
-            Some(knock) => {
+        match guard.get_inner_mut().see(honeymesh_xdp::now()) {
+            Some(Seen::Knock(knock)) => {
                 let seen = knock.at.mono;
                 engine.take(Input::Knock(knock), seen);
+            }
+            Some(Seen::Visit(visit)) => {
+                let seen = visit.at.mono;
+                engine.take(Input::Visit(visit), seen);
             }
             None => {
                 guard.clear_ready();

@@ -54,13 +54,13 @@ counters! {
     TooNested = 17,
     /// Verdict: dropped because of a lockdown: neither allowed nor part of a connection.
     DroppedLockdown = 18,
-    /// Verdict: answered by the program itself, without the network stack.
+    /// Verdict: taken by the program's own handshake, without the network stack: answered, or heard in silence.
     Answered = 19,
     /// Connections to dark ports that were handed to the trap.
     Steered = 20,
     /// Records that were not written because there were too many of late.
     KnocksLimited = 21,
-    /// Handshakes with the program itself that were finished.
+    /// Handshakes with the program itself that were finished, as each CPU saw them.
     CookiesProven = 22,
     /// First octets of such connections that were told.
     CookiePayloads = 23,
@@ -68,6 +68,10 @@ counters! {
     OracleAnswered = 24,
     /// Packets that silent dark ports would have answered, dropped behind the verdict `Passed`.
     Silenced = 25,
+    /// Verdict: a SYN to a dark port in a flood that the program cannot answer, or may not so soon, dropped.
+    DroppedFlood = 26,
+    /// Segments that might have returned a cookie and passed unread, because too many wrong ones came of late.
+    GuessesLimited = 27,
 }
 
 /// How many counters there are.
@@ -78,7 +82,7 @@ pub const COUNTERS: usize = Counter::ALL.len();
 #[repr(C)]
 pub struct CounterValues(pub [u64; COUNTERS]);
 
-const _: () = assert!(size_of::<CounterValues>() == 26 * 8);
+const _: () = assert!(size_of::<CounterValues>() == 28 * 8);
 
 #[cfg(test)]
 mod tests {

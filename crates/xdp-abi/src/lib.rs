@@ -8,6 +8,7 @@
 
 mod address;
 mod bucket;
+mod cookie;
 mod counter;
 mod entry;
 mod record;
@@ -19,6 +20,7 @@ mod touch;
 
 pub use address::{AddressKey, NetKey4, NetKey6, PREFIX_V6_BITS, SourceKey, network_words};
 pub use bucket::{HITS_MAX, Header, LINE_LEN, Life, Line4, Line6, Place, WAYS4, WAYS6, Way};
+pub use cookie::{CookieSettings, FloodMeter, KIND_VISIT, PAYLOAD_MAX, STEP_GREET, STEP_LISTEN, STEPS, TOLD_MAX, VisitRecord};
 pub use counter::{COUNTERS, Counter, CounterValues};
 pub use entry::{BanEntry, FOREVER, GRADE_SPOOFABLE, REASON_SCAN, SCOPE_ALL, SCOPE_DARK};
 pub use record::{

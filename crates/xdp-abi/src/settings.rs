@@ -1,5 +1,7 @@
 //! What user space tells the program: one element of an array, read anew for each packet.
 
+use crate::CookieSettings;
+
 /// A scan that may be forged earns silence on dark ports.
 pub const SPOOFABLE_DARK: u32 = 0;
 /// A scan that may be forged earns a full ban on this host.
@@ -87,10 +89,12 @@ pub struct Settings {
     pub ephemeral: [u32; 2],
     /// The secret of everything that a stranger must not predict: 128 bits, made once for each set of tables.
     pub secret: [u64; 2],
+    /// How fast is a flood.
+    pub cookies: CookieSettings,
 }
 
 const _: () = assert!(size_of::<ScanSettings>() == 32);
-const _: () = assert!(size_of::<Settings>() == 72);
+const _: () = assert!(size_of::<Settings>() == 96);
 
 #[cfg(test)]
 mod tests {

@@ -36,8 +36,17 @@ pub const LOCAL: &str = "HM_LOCAL";
 pub const SCANS: &str = "HM_SCANS";
 /// [`crate::CounterValues`]: a per-CPU array of one.
 pub const COUNTERS: &str = "HM_COUNTERS";
-/// [`crate::KnockRecord`] and [`crate::ScanRecord`]: a ring buffer.
+/// [`crate::KnockRecord`], [`crate::ScanRecord`] and [`crate::VisitRecord`]: a ring buffer.
 pub const KNOCKS: &str = "HM_KNOCKS";
+/// [`crate::FloodMeter`]: a per-CPU array of one.
+pub const FLOOD: &str = "HM_FLOOD";
+/// Until when a segment may prove a handshake with the program itself, in nanoseconds of `CLOCK_BOOTTIME`, or zero: an
+/// array of one.
+pub const PROOFS: &str = "HM_PROOFS";
+/// The programs that the first one goes on with: an array of [`crate::STEPS`] program descriptors.
+pub const STEPS: &str = "HM_STEPS";
+/// Those programs, each at its [`crate::STEP_GREET`] and so on.
+pub const STEP_PROGRAMS: [&str; crate::STEPS as usize] = ["hm_greet", "hm_listen"];
 
 /// The trap's listening sockets: a socket map, [`crate::TRAP_V4`] and [`crate::TRAP_V6`].
 pub const TRAPS: &str = "HM_TRAPS";
@@ -47,9 +56,9 @@ pub const EXCEPT: &str = "HM_EXCEPT";
 pub const LIMITS: &str = "HM_LIMITS";
 
 /// Every table.
-pub const ALL: [&str; 19] = [
+pub const ALL: [&str; 22] = [
     SETTINGS, LINES4, LINES6, BANS4, BANS6, TOUCH4, TOUCH6, NETS4, NETS6, PLACED, ALLOW4, ALLOW6, LOCAL, SCANS, COUNTERS, KNOCKS,
-    TRAPS, EXCEPT, LIMITS,
+    TRAPS, EXCEPT, LIMITS, FLOOD, PROOFS, STEPS,
 ];
 
 #[cfg(test)]
@@ -58,6 +67,6 @@ mod tests {
 
     #[test]
     fn the_kernel_shows_every_name_whole() {
-        assert!(ALL.iter().chain(&[PROGRAM, STEERING]).all(|name| name.len() <= 15));
+        assert!(ALL.iter().chain(&[PROGRAM, STEERING]).chain(&STEP_PROGRAMS).all(|name| name.len() <= 15));
     }
 }

@@ -238,11 +238,11 @@ impl Ip for V6 {
 
 /// Four octets of a header as a word in the packet's own order.
 #[inline(always)]
-fn word<const N: usize>(header: &[u8; N], at: usize) -> u32 {
+pub(crate) fn word<const N: usize>(header: &[u8; N], at: usize) -> u32 {
     u32::from_ne_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]])
 }
 
 #[inline(always)]
-fn words<const N: usize>(header: &[u8; N], at: usize) -> [u32; 4] {
+pub(crate) fn words<const N: usize>(header: &[u8; N], at: usize) -> [u32; 4] {
     [word(header, at), word(header, at + 4), word(header, at + 8), word(header, at + 12)]
 }

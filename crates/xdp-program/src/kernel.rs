@@ -116,6 +116,8 @@ pub trait Kernel: Connections {
     fn set_due_ns(&self, kind: u8, due_ns: u64);
     /// How many octets of the ring buffer wait for user space.
     fn ring_used(&self) -> u64;
+    /// May a segment prove a handshake with the program itself: was any begun of late?
+    fn is_listening(&self) -> bool;
     /// `CLOCK_BOOTTIME` in nanoseconds. Costs more than a table look-up, so it is asked late.
     fn now_ns(&self) -> u64;
     /// Tells user space of a probe. `false` if the ring buffer is full.

@@ -1,7 +1,9 @@
 //! What the kernel decides about a packet.
 //!
 //! [`decide`] is the whole XDP program: generic over a [`Frame`] (bytes that may end anywhere) and a [`Kernel`] (tables,
-//! sockets, clock, ring buffer), so that the same code runs in the kernel and, against plain maps, on the host.
+//! sockets, clock, ring buffer), so that the same code runs in the kernel and, against plain maps, on the host. In the
+//! kernel its steps are programs of their own: [`filter`] for every frame, [`greet`] and [`listen`] for the few that are
+//! about a handshake.
 //!
 //! In order:
 //! 1. Ethernet, at most two VLAN tags, IPv4 or IPv6. Anything else, and anything malformed, passes and is counted.
@@ -16,6 +18,9 @@
 //! A served port is never closed to a source for what it sent from there: only full bans do that. While the
 //! program only observes, everything passes and nothing is placed, but hits, knocks and scans are counted and told.
 //!
+//! 4. Is there a flood of SYNs to dark ports? Then the program shakes hands by itself ([`Cookies`]), and only an ACK that
+//!    returns its cookie proves anything.
+//!
 //! If the operator wants dark ports silent, probes are dropped once they are counted. The second program, [`door()`], drops
 //! whatever else would be answered; if dark ports are traps, it hands connections to them over.
 //!
@@ -29,6 +34,7 @@ extern crate alloc;
 
 mod ban;
 pub mod bucket;
+mod cookie;
 mod frame;
 mod ip;
 mod kernel;
@@ -43,6 +49,7 @@ mod tests;
 mod transport;
 
 pub use ban::NESTED_MAX;
+pub use cookie::{BUCKET_BITS, Cookies, FLOOD_BURST_NS, RECORD_COST_NS, Rewrite};
 pub use frame::{Frame, VLAN_TAGS_MAX};
 pub use kernel::{Ban, Kernel, Scan, Tuple4, Tuple6};
 pub use lockdown::Connections;
@@ -62,11 +69,34 @@ pub enum Verdict {
     Pass,
     /// It is gone.
     Drop,
+    /// It was turned into an answer, which goes back where it came from.
+    Answer,
+}
+
+/// What comes after [`filter`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Next {
+    /// Nothing: this is the verdict, and it is counted.
+    Done(Verdict),
+    /// [`greet`], which has the verdict.
+    Greet,
+    /// [`listen`], which has the verdict.
+    Listen,
 }
 
 /// Judges one frame. Counts exactly one verdict counter, and whatever else it learns on the way.
+pub fn decide(frame: &impl Rewrite, kernel: &impl Cookies) -> Verdict {
+    match filter(frame, kernel) {
+        Next::Done(verdict) => verdict,
+        Next::Greet => greet(frame, kernel),
+        Next::Listen => listen(frame, kernel),
+    }
+}
+
+/// The first step, and for nearly all frames the only one. Counts a verdict only if it is the last.
 #[inline(always)]
-pub fn decide(frame: &impl Frame, kernel: &impl Kernel) -> Verdict {
+pub fn filter(frame: &impl Frame, kernel: &impl Kernel) -> Next {
     let judgement = match frame::network(frame) {
         Network::V4(offset) => judge(V4::read(frame, offset), frame, kernel),
         Network::V6(offset) => judge(V6::read(frame, offset), frame, kernel),
@@ -74,7 +104,34 @@ pub fn decide(frame: &impl Frame, kernel: &impl Kernel) -> Verdict {
         Network::Malformed => note(kernel, Counter::Malformed),
     };
     match judgement {
-        Judgement::Pass => {
+        Judgement::Greet => Next::Greet,
+        Judgement::Listen => Next::Listen,
+        judgement => Next::Done(counted(judgement, kernel)),
+    }
+}
+
+/// The step for a SYN to a dark port: in a flood it is answered. Counts one verdict counter.
+#[inline(always)]
+pub fn greet(frame: &impl Rewrite, kernel: &impl Cookies) -> Verdict {
+    counted(cookie::syn(frame, kernel), kernel)
+}
+
+/// The step for a segment that may prove a handshake. Counts one verdict counter.
+#[inline(always)]
+pub fn listen(frame: &impl Rewrite, kernel: &impl Cookies) -> Verdict {
+    counted(cookie::segment(frame, kernel), kernel)
+}
+
+/// The verdict on a packet that no step is left for: it passes.
+#[inline(always)]
+pub fn pass(kernel: &impl Kernel) -> Verdict {
+    counted(Judgement::Pass, kernel)
+}
+
+#[inline(always)]
+fn counted(judgement: Judgement, kernel: &impl Kernel) -> Verdict {
+    match judgement {
+        Judgement::Pass | Judgement::Greet | Judgement::Listen => {
             kernel.count(Counter::Passed);
             Verdict::Pass
         }
@@ -82,14 +139,23 @@ pub fn decide(frame: &impl Frame, kernel: &impl Kernel) -> Verdict {
             kernel.count(counter);
             Verdict::Drop
         }
+        Judgement::Answer => {
+            kernel.count(Counter::Answered);
+            Verdict::Answer
+        }
     }
 }
 
-/// What a packet deserves, and under which verdict counter it is dropped.
+/// What a packet deserves, and under which verdict counter it is dropped. Only an enforcing program has the last three.
 #[derive(Clone, Copy)]
 enum Judgement {
     Pass,
     Drop(Counter),
+    Answer,
+    /// It would pass, but asks for a connection to a dark port: in a flood the program answers by itself.
+    Greet,
+    /// It would pass, but may prove a handshake with the program itself.
+    Listen,
 }
 
 #[inline(always)]
@@ -106,7 +172,7 @@ fn judge<I: Locked>(packet: Option<I>, frame: &impl Frame, kernel: &impl Kernel)
         Some(found) => match ban::judge(&ip, found, frame, kernel) {
             Judgement::Drop(counter) if gates.has(Gates::ENFORCING) => return Judgement::Drop(counter),
             Judgement::Drop(counter) => Some(counter),
-            Judgement::Pass => return Judgement::Pass,
+            judgement => return judgement,
         },
         None => None,
     };
@@ -114,6 +180,7 @@ fn judge<I: Locked>(packet: Option<I>, frame: &impl Frame, kernel: &impl Kernel)
         return lockdown::judge(&ip, frame, kernel);
     }
     match (probe::judge(&ip, frame, kernel, gates), verdict) {
+        (judgement @ (Judgement::Answer | Judgement::Greet | Judgement::Listen), _) => judgement,
         (Judgement::Drop(counter), _) if gates.has(Gates::ENFORCING) => Judgement::Drop(counter),
         (Judgement::Drop(_), _) | (Judgement::Pass, Some(_)) => note(kernel, Counter::WouldDrop),
         (Judgement::Pass, None) => Judgement::Pass,

@@ -7,7 +7,7 @@ mod tell;
 mod ways;
 mod window;
 
-use crate::{Frame, Judgement, Kernel, Scan, ban, ip::Ip, note, transport::Contact};
+use crate::{Frame, Judgement, Kernel, Scan, ban, cookie, ip::Ip, note, transport::Contact};
 use honeymesh_xdp_abi::{
     BanEntry, Counter, GRADE_SPOOFABLE, Gates, KIND_PROBE, KIND_SCAN, KnockRecord, Mark, PORTS_MAX, REASON_SCAN, SCOPE_ALL,
     SCOPE_DARK, SPOOFABLE_ALL, SPOOFABLE_OFF, ScanSettings, SourceKey, age, fingerprint, source_hash, tag, ticks,
@@ -22,7 +22,14 @@ pub(crate) fn judge<I: Ip>(ip: &I, frame: &impl Frame, kernel: &impl Kernel, gat
         Ok(None) => return Judgement::Pass,
         Err(broken) => return note(kernel, broken),
     };
-    if !contact.is_probe(|| kernel.ephemeral()) || !is_dark(ip, &contact, kernel, gates) {
+    if !contact.is_probe(|| kernel.ephemeral()) {
+        return if gates.has(cookie::IN_FORCE) && contact.is_plain_ack() && kernel.is_listening() {
+            Judgement::Listen
+        } else {
+            Judgement::Pass
+        };
+    }
+    if !is_dark(ip, &contact, kernel, gates) {
         return Judgement::Pass;
     }
     if ip.is_allowed(kernel) {
@@ -39,10 +46,14 @@ pub(crate) fn judge<I: Ip>(ip: &I, frame: &impl Frame, kernel: &impl Kernel, gat
     }
     kernel.count(Counter::Knocks);
     match weigh(&probe, kernel, gates) {
-        Weight::Below => below(probe.knock.port, kernel, gates),
-        // The trap answers the probe that crosses the threshold, and none after it: so as many handshakes can be
-        // finished as prove a scan.
+        // The one that crosses the threshold is still answered: a scan is proved by as many handshakes as make one.
+        Weight::Below | Weight::Over
+            if contact.is_syn() && gates.has(cookie::IN_FORCE) && !kernel.is_excepted(contact.dest_port) =>
+        {
+            Judgement::Greet
+        }
         Weight::Over if gates.has(Gates::TRAPS) && contact.is_syn() => Judgement::Pass,
+        Weight::Below => below(contact.dest_port, kernel, gates),
         Weight::Over => Judgement::Drop(Counter::DroppedScan),
         Weight::Told => Judgement::Pass,
     }

@@ -2,6 +2,7 @@
 //! same table, in the real kernel.
 
 mod connections;
+mod cookies;
 mod host;
 mod mutate;
 mod packet;
@@ -10,6 +11,7 @@ mod table;
 mod truncation;
 
 pub use connections::{Connection, Stage};
+pub use cookies::{Buffer, FIN_ACK, Greeting, HostCookies, handshake_frames, has_right_checksums, syn_with, with_numbers};
 pub use host::{Doorstep, EPHEMERAL, HostBans, HostBucket, HostHits, HostKernel, HostWay, NoLine, Slice, Told};
 pub use mutate::Mutator;
 pub use packet::{ACK, FIN, Fragment, Layer4, PSH, Packet, RST, SYN, URG};

@@ -30,6 +30,7 @@ fn heard(told: &[Told]) -> Tell {
             ports.sort_unstable();
             Tell::Scan(ports, scan.knock.fate == 1)
         }
+        [Told::Visit { knock, .. }] => panic!("a visit to port {}", knock.port),
         more => panic!("one packet told {} things", more.len()),
     }
 }
@@ -82,7 +83,8 @@ fn whatever_the_damage_each_packet_gets_one_verdict() {
             judged += 1;
         }
         let verdicts = [Counter::Passed, Counter::DroppedV4, Counter::DroppedV6, Counter::DroppedNet];
-        let more = [Counter::DroppedDark, Counter::DroppedScan, Counter::DroppedLockdown];
+        let more =
+            [Counter::DroppedDark, Counter::DroppedScan, Counter::DroppedLockdown, Counter::Answered, Counter::DroppedFlood];
         let verdicts = verdicts.into_iter().chain(more);
         assert_eq!(verdicts.map(|counter| kernel.counted(counter)).sum::<u64>(), judged, "{}", script.name);
     }

@@ -47,6 +47,7 @@ pub(crate) struct Contact {
     /// [`TRANSPORT_TCP`] or [`TRANSPORT_UDP`].
     pub(crate) transport: u8,
     flags: u8,
+    has_options: bool,
 }
 
 impl Contact {
@@ -68,11 +69,12 @@ impl Contact {
             return Err(Counter::Malformed);
         }
         let header = frame.read::<TCP_LEN>(offset).ok_or(Counter::Malformed)?;
-        if usize::from(header[12] >> 4) * 4 < TCP_LEN {
+        let header_len = usize::from(header[12] >> 4) * 4;
+        if header_len < TCP_LEN {
             return Err(Counter::Malformed);
         }
         let [a, b, c, d, ..] = header;
-        Ok(Self::new([a, b, c, d], TRANSPORT_TCP, header[13]))
+        Ok(Self { has_options: header_len > TCP_LEN, ..Self::new([a, b, c, d], TRANSPORT_TCP, header[13]) })
     }
 
     #[inline(always)]
@@ -86,7 +88,13 @@ impl Contact {
 
     #[inline(always)]
     const fn new([a, b, c, d]: [u8; 4], transport: u8, flags: u8) -> Self {
-        Self { source_port: u16::from_be_bytes([a, b]), dest_port: u16::from_be_bytes([c, d]), transport, flags }
+        Self {
+            source_port: u16::from_be_bytes([a, b]),
+            dest_port: u16::from_be_bytes([c, d]),
+            transport,
+            flags,
+            has_options: false,
+        }
     }
 
     #[inline(always)]
@@ -128,6 +136,13 @@ impl Contact {
     #[inline(always)]
     pub(crate) const fn is_reset(self) -> bool {
         !self.is_udp() && self.flags & TCP_RST != 0
+    }
+
+    /// TCP: can it be a part of a connection whose SYN-ACK granted no options? Nobody then sends any (RFC 7323, 3.2; RFC
+    /// 2018, 3), while most other connections have time stamps in each segment.
+    #[inline(always)]
+    pub(crate) const fn is_plain_ack(self) -> bool {
+        self.flags & (TCP_SYN | TCP_RST | TCP_ACK) == TCP_ACK && !self.has_options
     }
 }
 

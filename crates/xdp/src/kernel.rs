@@ -23,7 +23,7 @@ use crate::{
 };
 use aya::{
     Ebpf,
-    programs::{TestRun, TestRunOptions, Xdp},
+    programs::{TestRun, TestRunOptions, TestRunResult, Xdp},
 };
 use honeymesh_types::{Enforcement, MonoTime, Now, Subject};
 use honeymesh_xdp_abi::{AddressKey, BanEntry, Gates, NetKey4, NetKey6, Settings, TRAP_V4, TRAP_V6, table};
@@ -32,6 +32,8 @@ use std::{cell::RefCell, collections::BTreeSet, fmt, net::IpAddr, os::fd::AsFd, 
 
 /// `XDP_DROP`.
 const XDP_DROP: u32 = 1;
+/// `XDP_TX`.
+const XDP_TX: u32 = 3;
 /// How often raising also sweeps.
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
 /// How many bans are entered at a time, so that memory answers for one while the next is asked for.
@@ -440,16 +442,32 @@ impl Kernel {
     /// # Errors
     /// [`Error::Privilege`], or [`Error::Refused`]: fewer than 14 octets.
     pub fn try_frame(&self, frame: &[u8], repeat: u32) -> Result<TestVerdict, Error> {
+        let result = self.test_run(frame, None, repeat)?;
+        Ok(TestVerdict { dropped: result.return_value == XDP_DROP, cost: result.duration })
+    }
+
+    /// Runs the program once on a frame without a wire, and says what it would send back, if anything.
+    ///
+    /// # Errors
+    /// As for [`Kernel::try_frame`].
+    pub fn try_answer(&self, frame: &[u8]) -> Result<Option<Vec<u8>>, Error> {
+        let mut answer = vec![0; frame.len()];
+        let result = self.test_run(frame, Some(&mut answer), 1)?;
+        answer.truncate(usize::try_from(result.data_size_out).unwrap_or(0));
+        Ok((result.return_value == XDP_TX).then_some(answer))
+    }
+
+    fn test_run(&self, frame: &[u8], answer: Option<&mut [u8]>, repeat: u32) -> Result<TestRunResult, Error> {
         let missing = || Error::Refused("the program is not loaded".into());
         let program: &Xdp = self.object.program(table::PROGRAM).ok_or_else(missing)?.try_into().map_err(|_| missing())?;
         let mut run = TestRunOptions::new();
         run.data_in = Some(frame);
+        run.data_out = answer;
         run.repeat = repeat;
-        let result = program.test_run(run).map_err(|error| match system::errno(&error) {
+        program.test_run(run).map_err(|error| match system::errno(&error) {
             denied if system::is_denied(denied) => Error::Privilege { doing: "run the XDP program".into() },
             _ => Error::Refused(error.to_string()),
-        })?;
-        Ok(TestVerdict { dropped: result.return_value == XDP_DROP, cost: result.duration })
+        })
     }
 
     /// Detaches everywhere, removes every pin and the pin directory: nothing stays. Needs the power that made the pins.

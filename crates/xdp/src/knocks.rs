@@ -1,35 +1,58 @@
 //! What the kernel saw, read from the ring buffer.
 
-use crate::record;
+use crate::{record, visit};
 use aya::maps::{MapData, RingBuf};
-use honeymesh_types::{Knock, Now};
+use honeymesh_types::{Knock, Now, Visit};
 use std::{
     fmt,
     os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd},
 };
+
+/// What the kernel saw.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Seen {
+    /// A packet to a dark port: it may be forged.
+    Knock(Knock),
+    /// A handshake that a stranger finished with the program itself, on a dark port: it cannot be forged.
+    Visit(Visit),
+}
 
 /// The reader of the ring buffer. Its descriptor is readable (epoll, edge or level) while records wait.
 ///
 /// Records that waited when an earlier process ended are read by the next one, if the tables were pinned.
 pub struct Knocks {
     ring: RingBuf<MapData>,
+    visits: u64,
     unreadable: u64,
 }
 
 impl Knocks {
     pub(crate) const fn new(ring: RingBuf<MapData>) -> Self {
-        Self { ring, unreadable: 0 }
+        Self { ring, visits: 0, unreadable: 0 }
     }
 
     /// The next record, if one waits; never blocks. After readability call it until it says `None`.
-    pub fn next(&mut self, now: Now) -> Option<Knock> {
+    pub fn see(&mut self, now: Now) -> Option<Seen> {
         while let Some(item) = self.ring.next() {
-            match record::parse(&item, now) {
-                Some(knock) => return Some(knock),
-                None => self.unreadable = self.unreadable.saturating_add(1),
+            if let Some(knock) = record::parse(&item, now) {
+                return Some(Seen::Knock(knock));
             }
+            if let Some(visit) = visit::parse(&item, self.visits, now) {
+                self.visits = self.visits.wrapping_add(1);
+                return Some(Seen::Visit(visit));
+            }
+            self.unreadable = self.unreadable.saturating_add(1);
         }
         None
+    }
+
+    /// The next knock, if one waits; visits before it are skipped. For those who look for nothing else.
+    pub fn next(&mut self, now: Now) -> Option<Knock> {
+        loop {
+            if let Seen::Knock(knock) = self.see(now)? {
+                return Some(knock);
+            }
+        }
     }
 
     /// Records that were none of this version's, and skipped.

@@ -5,7 +5,7 @@ use crate::{
     area::Area,
     lines::{Lines, V4, V6},
     pins::{self, Pins},
-    system,
+    steps, system,
     ticks::Ticks,
 };
 use aya::{
@@ -14,8 +14,8 @@ use aya::{
     programs::Xdp,
 };
 use honeymesh_xdp_abi::{
-    AddressKey, BanEntry, CounterValues, EXCEPT_WORDS, Line4, Line6, NetKey4, NetKey6, RecordLimits, ScanBucket, Settings,
-    SourceKey, TOUCH4_WORDS, TOUCH6_WORDS, TRAPS_MAX, Way, table,
+    AddressKey, BanEntry, CounterValues, EXCEPT_WORDS, FloodMeter, Line4, Line6, NetKey4, NetKey6, RecordLimits, STEPS,
+    ScanBucket, Settings, SourceKey, TOUCH4_WORDS, TOUCH6_WORDS, TRAPS_MAX, Way, table,
 };
 use std::{os::fd::AsFd, path::PathBuf};
 
@@ -50,6 +50,7 @@ struct Shape {
 
 const HASH: u32 = 1;
 const ARRAY: u32 = 2;
+const PROG_ARRAY: u32 = 3;
 const PERCPU_ARRAY: u32 = 6;
 const LPM_TRIE: u32 = 11;
 const SOCKMAP: u32 = 15;
@@ -89,6 +90,9 @@ fn shapes(options: &Options) -> [(&'static str, Shape); table::ALL.len()] {
         (table::TRAPS, shape::<u32, u32>(SOCKMAP, TRAPS_MAX, 0)),
         (table::EXCEPT, shape::<u32, u64>(ARRAY, EXCEPT_WORDS, 0)),
         (table::LIMITS, shape::<u32, RecordLimits>(PERCPU_ARRAY, 1, 0)),
+        (table::FLOOD, shape::<u32, FloodMeter>(PERCPU_ARRAY, 1, 0)),
+        (table::PROOFS, shape::<u32, u64>(ARRAY, 1, 0)),
+        (table::STEPS, shape::<u32, u32>(PROG_ARRAY, STEPS, 0)),
     ]
 }
 
@@ -188,6 +192,7 @@ pub(crate) fn load(options: &Options, pins: Option<&Pins>, ticks: &Ticks) -> Res
     }
     let mut object = loader.load(OBJECT).map_err(|error| refused(&error))?;
     program(&mut object)?.load().map_err(|error| refused(&error))?;
+    steps::load(&mut object)?;
     Ok(Loaded { object, predecessors, is_adopted, undo })
 }
 

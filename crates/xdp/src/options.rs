@@ -1,6 +1,6 @@
 //! What the operator chose about the kernel.
 
-use crate::{Dark, Error};
+use crate::{Dark, Error, Flood};
 use honeymesh_xdp_abi::PORTS_MAX;
 use std::{ops::RangeInclusive, path::PathBuf, time::Duration};
 
@@ -36,6 +36,8 @@ pub struct Options {
     pub table: TableKind,
     /// What a scan is and what it earns.
     pub scan: ScanOptions,
+    /// What happens when SYNs to dark ports are many.
+    pub flood: Flood,
     /// What stays when the process ends.
     pub exit: OnExit,
     /// What a port does that nobody serves.
@@ -63,6 +65,7 @@ impl Options {
         if !self.pin_dir.is_absolute() {
             return wrong("the directory for pinned maps must be an absolute path such as /sys/fs/bpf/honeymesh");
         }
+        self.flood.check()?;
         self.scan.check()
     }
 }
@@ -194,6 +197,7 @@ pub(crate) mod tests {
             max_v6: None,
             table: TableKind::Buckets,
             scan,
+            flood: Flood::default(),
             exit: OnExit::Hold,
             dark: Dark::default(),
             except: Vec::new(),

@@ -58,15 +58,19 @@ fn ports(octets: &[u8]) -> Option<Vec<u16>> {
     Some(slots.into_iter().map(Slot::port).collect())
 }
 
-fn octet(octets: &[u8], at: usize) -> Option<u8> {
+pub(crate) fn octet(octets: &[u8], at: usize) -> Option<u8> {
     octets.get(at).copied()
 }
 
-fn number(octets: &[u8], at: usize) -> Option<u16> {
+pub(crate) fn number(octets: &[u8], at: usize) -> Option<u16> {
     octets.get(at..)?.first_chunk().map(|pair| u16::from_ne_bytes(*pair))
 }
 
-fn addr(octets: &[u8], at: usize, family: u8) -> Option<IpAddr> {
+pub(crate) fn quad(octets: &[u8], at: usize) -> Option<u32> {
+    octets.get(at..)?.first_chunk().map(|word| u32::from_ne_bytes(*word))
+}
+
+pub(crate) fn addr(octets: &[u8], at: usize, family: u8) -> Option<IpAddr> {
     let addr = Ipv6Addr::from(*octets.get(at..)?.first_chunk::<16>()?);
     if family == FAMILY_V4 { addr.to_ipv4_mapped().map(IpAddr::V4) } else { Some(IpAddr::V6(addr)) }
 }

@@ -49,7 +49,7 @@ pub struct Counters {
     pub too_nested: u64,
     /// Verdict: dropped because of a lockdown.
     pub dropped_lockdown: u64,
-    /// Verdict: answered by the program itself.
+    /// Verdict: taken by the program's own handshake: answered, or heard in silence.
     pub answered: u64,
     /// Connections to dark ports that were handed to the trap.
     pub steered: u64,
@@ -63,13 +63,17 @@ pub struct Counters {
     pub oracle_answered: u64,
     /// Packets that silent dark ports would have answered, dropped at the door of the network stack.
     pub silenced: u64,
+    /// Verdict: SYNs of a flood that were neither answered nor passed.
+    pub dropped_flood: u64,
+    /// Segments that might have returned a cookie and passed unread, because too many wrong ones came of late.
+    pub guesses_limited: u64,
 }
 
 impl Counters {
     /// All counters, given the sum of each.
     pub(crate) fn of(sum: impl Fn(Counter) -> u64) -> Self {
-        use Counter::{DroppedDark, DroppedLockdown, DroppedNet, DroppedScan, DroppedV4, DroppedV6};
-        let drops = [DroppedV4, DroppedV6, DroppedNet, DroppedDark, DroppedScan, DroppedLockdown];
+        use Counter::{DroppedDark, DroppedFlood, DroppedLockdown, DroppedNet, DroppedScan, DroppedV4, DroppedV6};
+        let drops = [DroppedV4, DroppedV6, DroppedNet, DroppedDark, DroppedScan, DroppedLockdown, DroppedFlood];
         let dropped = drops.into_iter().map(&sum).sum();
         Self {
             packets: sum(Counter::Passed) + sum(Counter::Answered) + dropped,
@@ -100,6 +104,8 @@ impl Counters {
             cookie_payloads: sum(Counter::CookiePayloads),
             oracle_answered: sum(Counter::OracleAnswered),
             silenced: sum(Counter::Silenced),
+            dropped_flood: sum(Counter::DroppedFlood),
+            guesses_limited: sum(Counter::GuessesLimited),
         }
     }
 }

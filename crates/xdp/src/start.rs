@@ -9,6 +9,7 @@ use crate::{
     network,
     pins::Pins,
     steering::{self, Steering},
+    steps,
     system::{self, Interface},
     tables::{self, Tables},
     ticks::Ticks,
@@ -62,6 +63,7 @@ impl Pending {
     /// Puts the programs on the interfaces. What was made is undone if that fails.
     pub(crate) fn attach(self, object: &mut Ebpf) -> Result<(Vec<Link>, Steering, Option<Pins>), Error> {
         let Self { options, interfaces, pins, undo } = self;
+        steps::place(object)?;
         let mut steering = steering::attach_all(object, &interfaces, &options, pins.as_ref())?;
         let program = load::program(object)?;
         let program = program.fd().map_err(|error| Error::Refused(error.to_string()))?;
@@ -106,11 +108,16 @@ fn settings(options: &Options, loaded: &Loaded, tables: &mut Tables) -> Result<S
     // A lockdown has no gap: it holds on until somebody who knows the mode says otherwise, or until its own end.
     let lockdown = adopted.filter(|adopted| adopted.gates.has(Gates::LOCKDOWN));
     let all = options.scan.spoofable == Spoofable::All;
-    let gates =
-        Gates::default().with(Gates::ENFORCING, enforcing).with(Gates::LOCAL, tables.has_local()?).with(Gates::PLACED_ALL, all);
-    let gates = gates.with(Gates::UDP, options.scan.udp).with(Gates::ORACLE, options.scan.oracle);
-    let gates = gates.with(Gates::LOCKDOWN, lockdown.is_some());
-    let gates = gates.with(Gates::TRAPS, options.dark == Dark::Trap).with(Gates::SILENT, options.dark == Dark::Silent);
+    let gates = Gates::default()
+        .with(Gates::ENFORCING, enforcing)
+        .with(Gates::LOCAL, tables.has_local()?)
+        .with(Gates::PLACED_ALL, all)
+        .with(Gates::UDP, options.scan.udp)
+        .with(Gates::ORACLE, options.scan.oracle)
+        .with(Gates::LOCKDOWN, lockdown.is_some())
+        .with(Gates::TRAPS, options.dark == Dark::Trap)
+        .with(Gates::SILENT, options.dark == Dark::Silent)
+        .with(Gates::COOKIES, options.flood.is_on());
     let secret = match adopted {
         Some(adopted) => adopted.secret,
         None => [random()?, random()?],
@@ -122,6 +129,7 @@ fn settings(options: &Options, loaded: &Loaded, tables: &mut Tables) -> Result<S
         lockdown_until_ns: lockdown.map_or(0, |adopted| adopted.lockdown_until_ns),
         ephemeral: network::ephemeral_ports(),
         secret,
+        cookies: options.flood.settings(),
     };
     tables.set_settings(settings)?;
     Ok(settings)

@@ -43,6 +43,8 @@ fn values(counters: &Counters) -> Vec<(Counter, u64)> {
         Counter::CookiePayloads => counters.cookie_payloads,
         Counter::OracleAnswered => counters.oracle_answered,
         Counter::Silenced => counters.silenced,
+        Counter::DroppedFlood => counters.dropped_flood,
+        Counter::GuessesLimited => counters.guesses_limited,
     };
     Counter::ALL.iter().map(|counter| (*counter, of(counter))).collect()
 }

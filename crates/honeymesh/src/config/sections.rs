@@ -2,7 +2,7 @@
 
 use super::{
     Advertise, ApiSection, Attach, BansSection, Cluster, Config, NodeSection, OnExit, STATE_DIR, ScanSection, Spoofable,
-    StoreSection, TableKind, TrapLimits, XdpSection, dark, problem::Placed, reader::Section, traps, values,
+    StoreSection, TableKind, TrapLimits, XdpSection, dark, flood, problem::Placed, reader::Section, traps, values,
 };
 use honeymesh_types::{ClusterName, Mode, NodeName, Trust};
 use std::{
@@ -35,6 +35,7 @@ pub(super) fn config(root: &Section<'_, '_>, host_name: &str) -> Config {
         allow: allow(root.section("allow")),
         traps: traps::traps(root),
         dark: dark::dark(&shared),
+        flood: flood::flood(&shared),
         trap_limits: trap_limits(shared),
         clusters: clusters(root),
         api: api(root.section("api"), &node),
@@ -95,7 +96,7 @@ fn interface(text: &str) -> Result<String, String> {
 }
 
 /// One of `words`; the first is the default.
-fn choice<T: Copy>(section: &Section<'_, '_>, key: &'static str, words: &[(&str, T)]) -> T {
+pub(super) fn choice<T: Copy>(section: &Section<'_, '_>, key: &'static str, words: &[(&str, T)]) -> T {
     placed_choice(section, key, words).value
 }
 

@@ -9,7 +9,7 @@ use super::{
     state_dir::{Seed, StateDir},
 };
 use crate::{
-    config::{self, Advertise, Attach, Cluster, Config, Dark, OnExit, Spoofable, TableKind, secrets},
+    config::{self, Advertise, Attach, Cluster, Config, Dark, Flood, OnExit, Spoofable, TableKind, secrets},
     failure::Failure,
 };
 use honeymesh_api::{ControlSocket, Tls, Token};
@@ -265,6 +265,10 @@ fn kernel_options(config: &Config) -> Result<honeymesh_xdp::Options, honeymesh_x
             sources: config.scan.sources,
             udp: config.scan.udp,
             oracle: config.scan.oracle,
+        },
+        flood: match config.flood.flood {
+            Flood::Cookie => honeymesh_xdp::Flood::Cookie { syns_per_second: config.flood.syns_per_second },
+            Flood::Off => honeymesh_xdp::Flood::Off,
         },
         exit: match config.xdp.on_exit {
             OnExit::Hold => honeymesh_xdp::OnExit::Hold,

@@ -16,6 +16,8 @@ pub const XDP_PASS: u32 = 2;
 pub const TCX_NEXT: i32 = -1;
 /// `TCX_DROP`.
 pub const TCX_DROP: i32 = 2;
+/// `XDP_TX`.
+pub const XDP_TX: u32 = 3;
 /// `BPF_F_CURRENT_NETNS`.
 pub const CURRENT_NETNS: u64 = u64::MAX >> 32;
 
@@ -42,6 +44,7 @@ pub struct SkBuff {
 pub enum Kind {
     Hash = 1,
     Array = 2,
+    Programs = 3,
     PerCpuArray = 6,
     Trie = 11,
     SockMap = 15,
@@ -241,9 +244,31 @@ impl honeymesh_xdp_program::Door for Skb {
     }
 }
 
+/// `bpf_tail_call`: goes on with the program at `index`, on a stack of its own. Returns only if there is none.
+#[inline(always)]
+pub fn tail_call(context: *mut XdpContext, programs: &Map<u32, u32>, index: u32) {
+    // SAFETY: helper 12 has this signature; the kernel checks that the programs are of this one's type.
+    unsafe {
+        let helper: extern "C" fn(*mut XdpContext, *mut c_void, u32) -> i64 = transmute(12_usize);
+        helper(context, programs.address(), index);
+    }
+}
+
 /// The packet of a context, read within its bounds.
 #[derive(Clone, Copy)]
 pub struct Packet(pub *mut XdpContext);
+
+impl Packet {
+    /// Where the packet begins and ends.
+    ///
+    /// # Safety
+    /// The context must be the one that the kernel handed over.
+    #[inline(always)]
+    pub unsafe fn bounds(&self) -> (usize, usize) {
+        // SAFETY: the caller vouches for the context.
+        unsafe { ((*self.0).data as usize, (*self.0).data_end as usize) }
+    }
+}
 
 impl honeymesh_xdp_program::Frame for Packet {
     #[inline(always)]
@@ -251,7 +276,7 @@ impl honeymesh_xdp_program::Frame for Packet {
         // SAFETY: the kernel hands over a valid context; the octets are inside the packet because the comparison, which
         // the verifier insists on, says so.
         unsafe {
-            let (start, end) = ((*self.0).data as usize, (*self.0).data_end as usize);
+            let (start, end) = self.bounds();
             if start + offset + N > end {
                 return None;
             }

@@ -6,19 +6,22 @@
 
 mod bans;
 mod bindings;
+mod cookie;
 mod lockdown;
 mod memory;
 mod steering;
 mod tables;
 
 use bans::{Bans4, Bans6};
-use bindings::{Packet, XDP_DROP, XDP_PASS, XdpContext, add, boot_ns, exchange, has_datagram_socket, has_socket, opaque};
+use bindings::{
+    Packet, XDP_DROP, XDP_PASS, XDP_TX, XdpContext, add, boot_ns, exchange, has_datagram_socket, has_socket, opaque, tail_call,
+};
 use core::ptr::NonNull;
 use honeymesh_xdp_abi::{
-    AddressKey, BanEntry, Counter, ExceptBit, Gates, KnockRecord, NetKey4, NetKey6, PORTS_MAX, ScanBucket, ScanRecord, ScanSettings,
-    Settings, SourceKey, WAYS, except_at,
+    AddressKey, BanEntry, Counter, ExceptBit, Gates, KnockRecord, NetKey4, NetKey6, PORTS_MAX, STEP_GREET, STEP_LISTEN, ScanBucket,
+    ScanRecord, ScanSettings, Settings, SourceKey, WAYS, except_at,
 };
-use honeymesh_xdp_program::{Ban, Kernel, Scan, Tuple4, Tuple6, Verdict, decide};
+use honeymesh_xdp_program::{Ban, Kernel, Next, Scan, Tuple4, Tuple6, Verdict, filter, greet, listen, pass};
 use tables::*;
 
 #[unsafe(link_section = "license")]
@@ -30,9 +33,41 @@ static LICENSE: [u8; 13] = *b"Dual MIT/GPL\0";
 #[unsafe(link_section = "xdp.frags")]
 #[unsafe(no_mangle)]
 extern "C" fn honeymesh(context: *mut XdpContext) -> u32 {
-    match decide(&Packet(context), &Helpers(context)) {
+    let verdict = match filter(&Packet(context), &Helpers(context)) {
+        Next::Done(verdict) => verdict,
+        Next::Greet => go_on(context, STEP_GREET),
+        Next::Listen => go_on(context, STEP_LISTEN),
+    };
+    action(verdict)
+}
+
+/// The step for a SYN to a dark port. A program of its own: it has the stack to itself, and costs others nothing.
+#[unsafe(link_section = "xdp.frags")]
+#[unsafe(no_mangle)]
+extern "C" fn hm_greet(context: *mut XdpContext) -> u32 {
+    action(greet(&Packet(context), &Helpers(context)))
+}
+
+/// The step for a segment that may prove a handshake.
+#[unsafe(link_section = "xdp.frags")]
+#[unsafe(no_mangle)]
+extern "C" fn hm_listen(context: *mut XdpContext) -> u32 {
+    action(listen(&Packet(context), &Helpers(context)))
+}
+
+/// Goes on with another step, and does not come back unless there is none: then the packet passes.
+#[inline(always)]
+fn go_on(context: *mut XdpContext, step: u32) -> Verdict {
+    tail_call(context, &HM_STEPS, step);
+    pass(&Helpers(context))
+}
+
+#[inline(always)]
+const fn action(verdict: Verdict) -> u32 {
+    match verdict {
         Verdict::Pass => XDP_PASS,
         Verdict::Drop => XDP_DROP,
+        Verdict::Answer => XDP_TX,
     }
 }
 
@@ -267,6 +302,11 @@ impl<C> Kernel for Helpers<C> {
     #[inline(always)]
     fn ring_used(&self) -> u64 {
         HM_KNOCKS.used()
+    }
+
+    #[inline(always)]
+    fn is_listening(&self) -> bool {
+        cookie::proofs_until_ns() != 0
     }
 
     #[inline(always)]

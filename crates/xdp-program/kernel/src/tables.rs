@@ -2,8 +2,8 @@
 
 use crate::bindings::{Kind, MAPPABLE, Map, NO_PREALLOC};
 use honeymesh_xdp_abi::{
-    AddressKey, BanEntry, CounterValues, EXCEPT_WORDS, KnockRecord, Line4, Line6, NetKey4, NetKey6, RecordLimits, ScanBucket, Settings,
-    SourceKey, TOUCH4_WORDS, TOUCH6_WORDS, TRAPS_MAX, Way,
+    AddressKey, BanEntry, CounterValues, EXCEPT_WORDS, FloodMeter, KnockRecord, Line4, Line6, NetKey4, NetKey6, RecordLimits, STEPS,
+    ScanBucket, Settings, SourceKey, TOUCH4_WORDS, TOUCH6_WORDS, TRAPS_MAX, Way,
 };
 
 macro_rules! maps {
@@ -39,4 +39,7 @@ maps! {
     HM_KNOCKS: () => KnockRecord = Ring, 1 << 20, 0;
     HM_TRAPS: u32 => u32 = SockMap, TRAPS_MAX, 0;
     HM_EXCEPT: u32 => u64 = Array, EXCEPT_WORDS, 0;
+    HM_FLOOD: u32 => FloodMeter = PerCpuArray, 1, 0;
+    HM_PROOFS: u32 => u64 = Array, 1, 0;
+    HM_STEPS: u32 => u32 = Programs, STEPS, 0;
 }

@@ -1,6 +1,6 @@
 //! A kernel made of plain maps, for the host's tests.
 
-use super::connections::Connection;
+use super::{connections::Connection, cookies::HostCookies};
 use crate::{
     Ban, Connections, Door, Frame, Kernel, Scan, Steer, Tuple4, Tuple6,
     bucket::{Bans, Hits, Line},
@@ -228,6 +228,15 @@ pub enum Told {
     Knock(KnockRecord),
     /// A scan.
     Scan(ScanRecord),
+    /// A finished handshake with the program itself, and where in the frame its payload is.
+    Visit {
+        /// Who, where to, when.
+        knock: KnockRecord,
+        /// Where the payload is.
+        offset: usize,
+        /// How long it is.
+        len: usize,
+    },
 }
 
 type Table<K> = BTreeMap<K, Cell<BanEntry>>;
@@ -281,6 +290,8 @@ pub struct HostKernel {
     pub told: RefCell<Vec<Told>>,
     /// What was counted.
     pub counters: RefCell<[u64; COUNTERS]>,
+    /// What the handshake needs.
+    pub cookies: HostCookies,
     /// What was asked of tables and sockets.
     pub lookups: Rc<Cell<u64>>,
     /// The key of what strangers must not foresee.
@@ -318,6 +329,7 @@ impl HostKernel {
             ring: 1_024,
             told: RefCell::default(),
             counters: RefCell::new([0; COUNTERS]),
+            cookies: HostCookies::default(),
             lookups: Rc::default(),
             secret: [0x0706_0504_0302_0100, 0x0f0e_0d0c_0b0a_0908],
             due_ns: [const { Cell::new(0) }; 4],
@@ -496,6 +508,11 @@ impl<'a> Kernel for &'a HostKernel {
         0
     }
 
+    fn is_listening(&self) -> bool {
+        self.lookups.set(self.lookups.get() + 1);
+        self.cookies.proofs_until_ns.get() != 0
+    }
+
     fn now_ns(&self) -> u64 {
         self.clock_reads.set(self.clock_reads.get() + 1);
         self.now_ns.get()
@@ -521,7 +538,7 @@ impl Steer for &HostKernel {
 }
 
 impl HostKernel {
-    fn tell(&self, told: Told) -> bool {
+    pub(super) fn tell(&self, told: Told) -> bool {
         let mut all = self.told.borrow_mut();
         if all.len() >= self.ring {
             return false;

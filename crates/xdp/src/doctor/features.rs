@@ -4,7 +4,7 @@ use super::{
     netlink::{self, ACK, CREATE, REQUEST, attribute, message, nested, text},
     throwaway,
 };
-use crate::{Attach, Dark, Error, OnExit, Options, ScanOptions, Spoofable, TableKind, bpf, load, system, ticks::Ticks};
+use crate::{Attach, Dark, Error, Flood, OnExit, Options, ScanOptions, Spoofable, TableKind, bpf, load, system, ticks::Ticks};
 use nix::sys::socket::SockProtocol;
 use std::{io, os::fd::AsFd, path::PathBuf, time::Duration};
 
@@ -164,9 +164,10 @@ fn small() -> Options {
             udp: true,
             oracle: true,
         },
+        flood: Flood::Off,
+        exit: OnExit::Release,
         dark: Dark::Refuse,
         except: Vec::new(),
-        exit: OnExit::Release,
     }
 }
 

@@ -8,9 +8,10 @@
 )]
 
 mod connections;
+pub mod flood;
 
 use honeymesh_types::{Enforcement, Grade, Lockdown, MonoTime, Now, Reasons, Scope, WallTime};
-use honeymesh_xdp::{Attach, Dark, Kernel, Knocks, OnExit, Options, ScanOptions, Spoofable, TableKind, now};
+use honeymesh_xdp::{Attach, Dark, Flood, Kernel, Knocks, OnExit, Options, ScanOptions, Spoofable, TableKind, now};
 use honeymesh_xdp_abi::{Gates, SPOOFABLE_ALL, SPOOFABLE_OFF};
 use honeymesh_xdp_program::testing::{Connection, End, Setting};
 use nix::{
@@ -83,6 +84,7 @@ impl Room {
             max_v6: None,
             table: TableKind::Buckets,
             scan,
+            flood: Flood::default(),
             exit: OnExit::Hold,
             dark: Dark::Refuse,
             except: Vec::new(),

@@ -135,6 +135,8 @@ fn more(parts: &Parts<'_>) -> BTreeMap<String, u64> {
         ("silenced", counters.silenced),
         ("dark_contacts", brain.contacts),
         ("dark_contacts_forgotten", brain.contacts_forgotten),
+        ("dropped_flood", counters.dropped_flood),
+        ("guesses_limited", counters.guesses_limited),
         ("events_suppressed", brain.suppressed),
         ("not_restored", brain.not_restored),
         ("bans_waiting", parts.node.ledger.waiting as u64),
