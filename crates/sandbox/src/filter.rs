@@ -49,7 +49,9 @@ fn refused(role: Role) -> Result<Rules, BackendError> {
     let calls = syscalls::REFUSED.iter().flat_map(|(_, calls)| calls.iter());
     let mut rules: Rules = calls.map(|call| (*call, Vec::new())).collect();
     let allowed = allowed(role);
-    for (call, reasons) in by_argument(role).into_iter().filter(|(call, _)| allowed.contains_key(call)) {
+    for (call, reasons) in
+        by_argument(role).into_iter().filter(|(call, reasons)| allowed.contains_key(call) && !reasons.is_empty())
+    {
         let made: Result<Vec<_>, _> = reasons.into_iter().map(|reason| SeccompRule::new(reason?)).collect();
         rules.insert(call, made?);
     }
@@ -59,7 +61,7 @@ fn refused(role: Role) -> Result<Rules, BackendError> {
 /// One reason to refuse a call: all of its conditions at once.
 type Reason = Result<Vec<SeccompCondition>, BackendError>;
 
-/// Calls that are refused for some of their arguments: one reason is enough.
+/// Calls that are refused for some of their arguments: one reason is enough, and with none they are not refused.
 fn by_argument(role: Role) -> Vec<(c_long, Vec<Reason>)> {
     let write_and_run = libc::PROT_WRITE | libc::PROT_EXEC;
     vec![
@@ -70,6 +72,7 @@ fn by_argument(role: Role) -> Vec<(c_long, Vec<Reason>)> {
         (libc::SYS_prctl, vec![none_of(0, syscalls::PRCTL_OPTIONS)]),
         (libc::SYS_ioctl, vec![no_request_of(1, syscalls::IOCTL_REQUESTS)]),
         (libc::SYS_clone, clones()),
+        (libc::SYS_openat, opens(role)),
         // What is written is never run: no code comes in as data.
         (libc::SYS_mmap, vec![bits(2, write_and_run, write_and_run)]),
         (libc::SYS_mprotect, vec![bits(2, libc::PROT_EXEC, libc::PROT_EXEC)]),
@@ -108,6 +111,14 @@ fn clones() -> Vec<Reason> {
     reasons
 }
 
+/// The daemon has a database and keys to write, and the keeper pins to make; whoever has none only reads.
+fn opens(role: Role) -> Vec<Reason> {
+    match role {
+        Role::Node | Role::Keeper => Vec::new(),
+        Role::NftWriter => [libc::O_WRONLY, libc::O_RDWR, libc::O_CREAT].map(|flag| bits(2, flag, flag)).into(),
+    }
+}
+
 fn own_process() -> i32 {
     i32::try_from(std::process::id()).unwrap_or(i32::MAX)
 }
@@ -143,7 +154,14 @@ mod tests {
     use super::*;
     use std::collections::BTreeSet;
 
-    const ROLES: [Role; 2] = [Role::Node, Role::Keeper];
+    const ROLES: [Role; 3] = [Role::Node, Role::Keeper, Role::NftWriter];
+
+    #[test]
+    fn the_writer_of_nf_tables_may_call_nothing_that_the_node_may_not() {
+        let (node, writer) = (allowed(Role::Node), allowed(Role::NftWriter));
+        assert!(writer.keys().all(|call| node.contains_key(call)) && writer.len() * 3 < node.len(), "{}", writer.len());
+        assert!(!writer.contains_key(&libc::SYS_socket) && !writer.contains_key(&libc::SYS_bpf));
+    }
 
     #[test]
     fn the_keeper_may_call_nothing_that_the_node_may_not_and_shares_no_power_over_maps() {
@@ -171,7 +189,7 @@ mod tests {
     #[test]
     fn what_is_refused_by_argument_is_allowed_otherwise() {
         let allowed = allowed(Role::Node);
-        for (call, reasons) in by_argument(Role::Node) {
+        for (call, reasons) in by_argument(Role::Node).into_iter().filter(|(call, _)| *call != libc::SYS_openat) {
             assert!(allowed.contains_key(&call), "{call} would be refused whatever its arguments are");
             assert!(!reasons.is_empty());
         }

@@ -38,6 +38,9 @@ pub enum Role {
     /// The process that keeps the kernel program on its interfaces: links, a netlink socket and one other, no maps. No
     /// stranger's byte reaches it, so that it may do what the node may not.
     Keeper,
+    /// The process that changes nf_tables for the daemon: one netlink socket and two lines to the daemon, all open already. It
+    /// keeps `CAP_NET_ADMIN`, and no stranger's byte reaches it.
+    NftWriter,
 }
 
 /// Gives up everything that `role` does not need, in every thread of the process, for ever.

@@ -1,6 +1,7 @@
 //! The lists: what a confined process may ask the kernel for, what it may not, and why.
 
 mod keeper;
+mod nft_writer;
 
 use crate::Role;
 use libc::{
@@ -41,6 +42,7 @@ pub(crate) const fn allowed(role: Role) -> List {
     match role {
         Role::Node => NODE,
         Role::Keeper => keeper::ALLOWED,
+        Role::NftWriter => nft_writer::ALLOWED,
     }
 }
 
@@ -49,6 +51,7 @@ pub(crate) const fn bpf_commands(role: Role) -> &'static [i32] {
     match role {
         Role::Node => BPF_COMMANDS,
         Role::Keeper => keeper::BPF_COMMANDS,
+        Role::NftWriter => &[],
     }
 }
 

@@ -71,6 +71,7 @@ fn child() {
         Ok("keep") => keep(),
         Ok("power") => power(),
         Ok("keeper") => keeper(),
+        Ok("nft_writer") => nft_writer(),
         _ => eprintln!("SKIPPED: not started by a test"),
     }
 }
@@ -235,6 +236,37 @@ fn keeper() {
     unsafe { libc::_exit(0) };
 }
 
+/// A process that was just started, with its sockets open, and a thread that it starts afterwards.
+fn nft_writer() {
+    use nix::sys::socket::{AddressFamily, SockFlag, SockProtocol, SockType, socket};
+    // SAFETY: the child only runs what this test has written, and ends without going back into the harness.
+    if let nix::unistd::ForkResult::Parent { child } = unsafe { nix::unistd::fork() }.unwrap() {
+        nix::sys::wait::waitpid(child, None).unwrap();
+        return;
+    }
+    let netlink = socket(AddressFamily::Netlink, SockType::Raw, SockFlag::SOCK_CLOEXEC, SockProtocol::NetlinkNetFilter).unwrap();
+    let (one, two) = std::os::unix::net::UnixDatagram::pair().unwrap();
+    let own = directory().join("own");
+    fs::write(&own, "x").unwrap();
+    let report = Sandbox::of(Role::NftWriter).keep(Capability::CAP_NET_ADMIN).confine().unwrap();
+    print("capabilities", &format!("{:x} {:x}", report.capabilities, report.bounding));
+    let errno = |error: std::io::Error| nix::errno::Errno::from_raw(error.raw_os_error().unwrap_or(0));
+    print_outcome("say", one.send(b"x").and_then(|_| two.recv(&mut [0; 1])).map(drop).map_err(errno));
+    let said = nix::sys::socket::send(std::os::fd::AsRawFd::as_raw_fd(&netlink), &[0; 16], nix::sys::socket::MsgFlags::empty());
+    print_outcome("netlink", said.map(drop));
+    print_outcome("thread", thread::Builder::new().spawn(|| ()).map(|thread| thread.join().unwrap()).map_err(errno));
+    print_outcome("read_file", fs::read(&own).map(drop).map_err(errno));
+    print_outcome("write_file", fs::write(&own, "y").map_err(errno));
+    print_outcome("append_file", fs::OpenOptions::new().append(true).open(&own).map(drop).map_err(errno));
+    print_outcome("make_file", fs::File::create(directory().join("new")).map(drop).map_err(errno));
+    print_outcome("remove_file", fs::remove_file(&own).map_err(errno));
+    let socket = socket(AddressFamily::Inet, SockType::Stream, SockFlag::empty(), None);
+    print_outcome("socket", socket.map(drop));
+    print("end", "ok");
+    // SAFETY: ends the process at once; nothing of it is needed any more.
+    unsafe { libc::_exit(0) };
+}
+
 fn caps() -> impl Iterator<Item = Capability> {
     use Capability::*;
     [
@@ -378,4 +410,16 @@ fn a_keeper_may_attach_and_speak_and_nothing_else() {
     for (name, outcome) in attacks {
         assert!(["EPERM", "ENOSYS"].contains(&outcome.as_str()), "{name}: {outcome}");
     }
+}
+
+#[test]
+fn a_writer_of_nf_tables_keeps_one_capability_and_may_only_speak() {
+    if !is_root() {
+        return;
+    }
+    let results = play("nft_writer");
+    expect_all(&results, &["capabilities"], "1000 1000");
+    expect_all(&results, &["say", "netlink", "thread", "read_file"], "ok");
+    expect_all(&results, &["write_file", "append_file", "make_file"], "EPERM");
+    expect_all(&results, &["remove_file", "socket"], "ENOSYS");
 }
