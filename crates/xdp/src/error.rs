@@ -32,7 +32,7 @@ pub enum Error {
     },
     /// Another XDP program holds the interface.
     #[error(
-        "another XDP program is attached to `{interface}`: {by}; {}, or leave the interface out of [xdp] interfaces",
+        "another XDP program is attached to `{interface}`: {by}; {}, leave the interface out of [xdp] interfaces, or do without XDP: [xdp] attach = \"nftables\"",
         by.mend(interface)
     )]
     Occupied {
@@ -70,6 +70,27 @@ pub enum Error {
     Bpffs {
         /// Where it was wanted.
         path: PathBuf,
+        /// What the kernel said.
+        source: io::Error,
+    },
+    /// Somebody else's nf_tables table has the name of ours.
+    #[error(
+        "the nf_tables table `netdev honeymesh` was not made by honeymesh; look at it with `nft list table netdev honeymesh`, and delete or rename it"
+    )]
+    ForeignTable,
+    /// The kernel has no nf_tables before the network stack.
+    #[error(
+        "this kernel has no nf_tables at netdev ingress ({source}); it takes Linux 5.10 or later with CONFIG_NF_TABLES_NETDEV"
+    )]
+    NoNftables {
+        /// What the kernel said.
+        source: io::Error,
+    },
+    /// nf_tables, or the process that writes to it, did not do it. Part of a larger change may have been made.
+    #[error("cannot {doing} nf_tables' bans: {source}")]
+    Nftables {
+        /// What was tried, as a verb.
+        doing: String,
         /// What the kernel said.
         source: io::Error,
     },

@@ -1,7 +1,8 @@
 //! Bans into the kernel, knocks out of it: load, attach, pin, audit.
 //!
-//! [`Kernel`] owns the tables and the links of the XDP program; [`Knocks`] reads what the program saw. This crate
-//! carries: it decides nothing about who is banned, it only makes the kernel equal to what it is told.
+//! [`Kernel`] owns the tables and the links of the XDP program; [`Knocks`] reads what the program saw. Where there is no
+//! XDP, [`Nft`] holds bans in nf_tables, through a process of its own ([`NftWriter`]). This crate carries: it decides
+//! nothing about who is banned, it only makes the kernel equal to what it is told.
 //!
 //! [`Keeper`] is the work of a process of its own: it keeps the program on the interfaces, whatever happens to them.
 
@@ -26,6 +27,7 @@ mod load;
 mod lookout;
 mod netlink;
 mod network;
+mod nft;
 mod occupant;
 mod options;
 mod pins;
@@ -57,6 +59,7 @@ pub use kernel::Kernel;
 pub use knocks::{Knocks, Seen};
 pub use lookout::Lookout;
 pub use network::{NetworkFacts, default_route_interface, network_facts};
+pub use nft::{Nft, NftAuditor, NftEnds, NftWriter, release_nft};
 pub use occupant::Occupant;
 pub use options::{
     Attach, BUDGET_MAX, MAX_BANS, OnExit, Options, SOURCES, ScanOptions, Spoofable, TableKind, V6_BANS_MIN, WINDOW_MAX,

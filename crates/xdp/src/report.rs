@@ -157,22 +157,25 @@ pub struct Fill {
     pub nets6: Level,
 }
 
-/// How the program sits on an interface.
+/// How packets of an interface are judged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AttachMode {
     /// In the driver.
     Native,
     /// In the network stack.
     Generic,
+    /// Not at all: nf_tables drops at ingress.
+    Nftables,
 }
 
 impl AttachMode {
-    /// The word for users: `native` or `generic`.
+    /// The word for users: `native`, `generic` or `nftables`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Native => "native",
             Self::Generic => "generic",
+            Self::Nftables => "nftables",
         }
     }
 }

@@ -118,6 +118,8 @@ const fn mode_code(mode: AttachMode) -> u8 {
     match mode {
         AttachMode::Native => 1,
         AttachMode::Generic => 2,
+        // No keeper puts that anywhere, and none is told of it.
+        AttachMode::Nftables => 0,
     }
 }
 

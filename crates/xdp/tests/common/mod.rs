@@ -7,8 +7,10 @@
     reason = "each test file uses its own part, so an expectation would be unfulfilled; a test fails where it stands"
 )]
 
+pub mod backend;
 mod connections;
 pub mod flood;
+pub mod wire;
 
 use honeymesh_types::{Enforcement, Grade, Lockdown, MonoTime, Now, Reasons, Scope, WallTime};
 use honeymesh_xdp::{Attach, Dark, Flood, Kernel, Knocks, OnExit, Options, ScanOptions, Spoofable, TableKind, now};

@@ -1,0 +1,165 @@
+//! The other process: holds the power to change nf_tables and knows nothing but a few orders.
+
+use super::{
+    orders::{Answer, Failure, FailureKind, Line, Order, PER_ORDER_MAX},
+    socket::Socket,
+    table::{self, Table},
+};
+use crate::{Error, load::NETS_MAX, system};
+use std::{
+    collections::BTreeSet,
+    io,
+    os::fd::OwnedFd,
+    time::{Duration, Instant},
+};
+
+/// Allowed prefixes of both families together.
+const ALLOWED_MAX: usize = 2 * NETS_MAX as usize;
+
+/// How long an answer may be under way without a word.
+const ALIVE_EVERY: Duration = Duration::from_secs(3);
+
+/// What carries out the orders of [`crate::Nft`]. It needs `CAP_NET_ADMIN` in its network namespace, and nothing else: no
+/// file, no stranger's byte, no other socket than those it is opened with.
+#[derive(Debug)]
+pub struct NftWriter {
+    orders: Line,
+    looks: Line,
+    socket: Socket,
+    looking: Socket,
+}
+
+impl NftWriter {
+    /// Opens the kernel's sockets; `orders` and `looks` are the two of [`crate::NftEnds`]. Changes nothing yet, so power
+    /// can be given away between this and [`NftWriter::run`].
+    ///
+    /// # Errors
+    /// [`Error::Privilege`], or [`Error::Nftables`] if this kernel has no netlink for netfilter.
+    pub fn open(orders: OwnedFd, looks: OwnedFd) -> Result<Self, Error> {
+        let open = || {
+            Socket::open().map_err(|source| match source.raw_os_error() {
+                denied if system::is_denied(denied) => Error::Privilege { doing: "open nf_tables".into() },
+                _ => Error::Nftables { doing: "open".into(), source },
+            })
+        };
+        Ok(Self { orders: Line::new(orders), looks: Line::new(looks), socket: open()?, looking: open()? })
+    }
+
+    /// Carries out orders until the other end closes. What it did stays, unless the first order said otherwise.
+    ///
+    /// # Errors
+    /// The other end cannot be heard or answered.
+    pub fn run(self) -> io::Result<()> {
+        let Self { orders, looks, socket, looking } = self;
+        // Reading a large table takes a while, and nobody who bans shall wait for it.
+        let _ends_with_the_line = std::thread::Builder::new().name("nft-looks".into()).spawn(move || look(looks, looking))?;
+        serve(orders, socket)
+    }
+}
+
+/// Answers nothing but [`Order::Dump`].
+fn look(mut line: Line, mut socket: Socket) -> io::Result<()> {
+    while let Some(order) = line.hear::<Order>()? {
+        match order {
+            Order::Dump => {
+                let all = table::dump(&mut socket, &mut alive(&line));
+                say_elements(&line, all)?;
+            }
+            _ => line.say(&Answer::Failed(nonsense()))?,
+        }
+    }
+    Ok(())
+}
+
+fn serve(mut line: Line, socket: Socket) -> io::Result<()> {
+    let (interfaces, max_bans, releases) = match line.hear()? {
+        Some(Order::Open { interfaces, max_bans, releases }) => (interfaces, max_bans, releases),
+        Some(_) => return line.say(&Answer::Failed(nonsense())),
+        None => return Ok(()),
+    };
+    let mut table = match Table::open(socket, interfaces, max_bans, releases) {
+        Ok(table) => table,
+        Err(failure) => return line.say(&Answer::Failed(failure)),
+    };
+    line.say(&Answer::Done(0))?;
+    let ended = obey(&mut line, &mut table);
+    if table.releases() {
+        let _gone_already = table.release();
+    }
+    ended
+}
+
+fn obey(line: &mut Line, table: &mut Table) -> io::Result<()> {
+    let mut allow = BTreeSet::new();
+    while let Some(order) = line.hear::<Order>()? {
+        match order {
+            Order::Dump => {
+                let all = table.dump(&mut alive(line));
+                say_elements(line, all)?;
+            }
+            order => line.say(&carry_out(order, table, &mut allow).unwrap_or_else(Answer::Failed))?,
+        }
+    }
+    Ok(())
+}
+
+fn carry_out(order: Order, table: &mut Table, allow: &mut BTreeSet<ipnet::IpNet>) -> Result<Answer, Failure> {
+    let read = |error: io::Error| Failure::kernel("read", &error);
+    match order {
+        Order::Raise { all, are_new } => table.raise(&all, are_new).map(Answer::Done),
+        Order::Lift(nets) => table.lift(&nets).map(Answer::Done),
+        Order::Allow { nets, is_last } => {
+            allow.extend(nets);
+            if allow.len() > ALLOWED_MAX {
+                allow.clear();
+                return Err(Failure::new(
+                    FailureKind::Full { class: super::tier::Class::Allow, is_usual: false, limit: NETS_MAX },
+                    0,
+                    "",
+                ));
+            }
+            if is_last {
+                table.set_allow(std::mem::take(allow))?;
+            }
+            Ok(Answer::Done(0))
+        }
+        Order::Enforcing(on) => table.set_enforcing(on).map(|()| Answer::Done(0)),
+        Order::Held(net) => table.held(&net).map(|all| Answer::Elements { all, is_last: true }).map_err(read),
+        Order::Guard { present } => table.guard(&present).map(|(absent, is_changed)| Answer::Guarded { absent, is_changed }),
+        Order::Counters => table.counters().map(Answer::Counted).map_err(read),
+        Order::Release => table.release().map(|()| Answer::Done(0)),
+        Order::Open { .. } | Order::Dump => Err(nonsense()),
+    }
+}
+
+/// Says now and then that there will be an answer, so that nobody gives up waiting for it.
+fn alive(line: &Line) -> impl FnMut() {
+    let mut said = Instant::now();
+    move || {
+        if said.elapsed() >= ALIVE_EVERY {
+            said = Instant::now();
+            // Whether anybody still listens is seen with the answer itself.
+            let _unheard = line.say(&Answer::Elements { all: Vec::new(), is_last: false });
+        }
+    }
+}
+
+fn say_elements(line: &Line, elements: io::Result<Vec<super::element::Element>>) -> io::Result<()> {
+    let all = match elements {
+        Ok(all) => all,
+        Err(error) => return line.say(&Answer::Failed(Failure::kernel("read", &error))),
+    };
+    let mut rest = all.as_slice();
+    loop {
+        let (some, others) = rest.split_at(rest.len().min(PER_ORDER_MAX));
+        line.say(&Answer::Elements { all: some.to_vec(), is_last: others.is_empty() })?;
+        if others.is_empty() {
+            return Ok(());
+        }
+        rest = others;
+    }
+}
+
+fn nonsense() -> Failure {
+    Failure::new(FailureKind::Order, 0, "not now")
+}

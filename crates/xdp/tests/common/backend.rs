@@ -1,0 +1,156 @@
+//! Both back ends behind one face, real frames to them, and what became of those.
+
+use super::{Peer, Room, ban, hour};
+use honeymesh_types::{Enforcement, Scope};
+use honeymesh_xdp::{Counters, Drift, Error, Kernel, Nft, NftEnds, NftWriter, Options, now};
+use honeymesh_xdp_program::testing::Packet;
+use std::time::{Duration, Instant};
+
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Somebody who is always banned: when this one's frame is counted, all frames before it were judged.
+const SENTINEL: &str = "198.51.100.254";
+/// Our address on the cable.
+pub const HERE: &str = "192.0.2.1";
+
+/// Which back end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Xdp,
+    Nft,
+}
+
+/// What both back ends do.
+pub trait Backend {
+    fn raise(&mut self, what: &Enforcement) -> Result<(), Error>;
+    fn lift(&mut self, subject: &str) -> bool;
+    fn set_allow(&mut self, nets: &[&str]);
+    fn set_enforcing(&mut self, on: bool);
+    fn drops(&self, subject: &str) -> u64;
+    fn reconcile(&mut self, intent: &[Enforcement]) -> Drift;
+    fn mend(&mut self, what: &Enforcement) -> Drift;
+    fn guard(&mut self) -> Drift;
+    fn audit(&mut self, intent: &[Enforcement]) -> Drift;
+    fn counters(&self) -> Counters;
+    fn release(self: Box<Self>);
+}
+
+macro_rules! backend {
+    ($kind:ty) => {
+        impl Backend for $kind {
+            fn raise(&mut self, what: &Enforcement) -> Result<(), Error> {
+                <$kind>::raise(self, what, now())
+            }
+            fn lift(&mut self, subject: &str) -> bool {
+                <$kind>::lift(self, &subject.parse().unwrap()).unwrap()
+            }
+            fn set_allow(&mut self, nets: &[&str]) {
+                let nets: Vec<_> = nets.iter().map(|net| super::net_of(net)).collect();
+                <$kind>::set_allow(self, &nets).unwrap();
+            }
+            fn set_enforcing(&mut self, on: bool) {
+                <$kind>::set_enforcing(self, on).unwrap();
+            }
+            fn drops(&self, subject: &str) -> u64 {
+                <$kind>::drops(self, &subject.parse().unwrap())
+            }
+            fn reconcile(&mut self, intent: &[Enforcement]) -> Drift {
+                <$kind>::reconcile(self, intent, now()).unwrap()
+            }
+            fn mend(&mut self, what: &Enforcement) -> Drift {
+                <$kind>::mend(self, &what.subject, Some(what), now()).unwrap()
+            }
+            fn guard(&mut self) -> Drift {
+                <$kind>::guard(self).unwrap()
+            }
+            fn audit(&mut self, intent: &[Enforcement]) -> Drift {
+                self.take_auditor().unwrap().audit(intent, now()).unwrap()
+            }
+            fn counters(&self) -> Counters {
+                <$kind>::counters(self).unwrap()
+            }
+            fn release(self: Box<Self>) {
+                (*self).release().unwrap();
+            }
+        }
+    };
+}
+
+backend!(Kernel);
+backend!(Nft);
+
+/// The nftables back end, its writer a thread of the test's network namespace.
+pub fn nft(options: &Options) -> Result<Nft, Error> {
+    Nft::start(options, |NftEnds { orders, looks }| {
+        std::thread::spawn(|| NftWriter::open(orders, looks).unwrap().run());
+        Ok(())
+    })
+}
+
+/// A guarded host, `hm0`, and the far end of its cable.
+pub struct Stage<'a> {
+    pub room: &'a Room,
+    pub peer: Peer,
+    pub kind: Kind,
+    pub max_bans: u32,
+}
+
+impl<'a> Stage<'a> {
+    pub fn new(room: &'a Room, kind: Kind) -> Self {
+        let peer = Peer::new();
+        peer.cable("hm0", "hm1");
+        Self { room, peer, kind, max_bans: 1_000 }
+    }
+
+    pub fn start(&self) -> Box<dyn Backend> {
+        let mut options = self.room.options(&["hm0"]);
+        options.max_bans = self.max_bans;
+        let mut backend: Box<dyn Backend> = match self.kind {
+            Kind::Xdp => Box::new(Kernel::start(&options).unwrap().0),
+            Kind::Nft => Box::new(nft(&options).unwrap()),
+        };
+        backend.raise(&ban(SENTINEL, Scope::All, None)).unwrap();
+        backend
+    }
+
+    /// Sends frames and waits until all of them were judged. How many were dropped (or would have been).
+    pub fn dropped(&self, backend: &dyn Backend, frames: &[Packet]) -> u64 {
+        let all = |backend: &dyn Backend| {
+            let counters = backend.counters();
+            counters.dropped + counters.would_drop
+        };
+        let (before, sentinel) = (all(backend), backend.drops(SENTINEL));
+        let mut octets: Vec<_> = frames.iter().map(Packet::build).collect();
+        octets.push(Packet::udp(SENTINEL, HERE, 9).build());
+        self.peer.run(move || octets.iter().for_each(|frame| super::wire::send("hm1", frame)));
+        let start = Instant::now();
+        while backend.drops(SENTINEL) == sentinel {
+            assert!(start.elapsed() < PATIENCE, "the sentinel was not dropped");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        all(backend) - before - 1
+    }
+
+    /// Is one datagram from this source dropped?
+    pub fn drops(&self, backend: &dyn Backend, source: &str) -> bool {
+        self.dropped(backend, &[datagram(source)]) == 1
+    }
+}
+
+pub fn datagram(source: &str) -> Packet {
+    Packet::udp(source, if source.contains(':') { "2001:db8::1" } else { HERE }, 53)
+}
+
+/// The intent that a test has, with the one that every stage has.
+pub fn intent(more: &[Enforcement]) -> Vec<Enforcement> {
+    more.iter().copied().chain([ban(SENTINEL, Scope::All, None)]).collect()
+}
+
+/// A full ban for an hour.
+pub fn full(subject: &str) -> Enforcement {
+    hour(subject, Scope::All)
+}
+
+/// A full ban that ends soon.
+pub fn brief(subject: &str, life: Duration) -> Enforcement {
+    ban(subject, Scope::All, Some(now().wall.plus(life)))
+}

@@ -1,0 +1,384 @@
+//! One table of cases for both back ends: whoever is banned is dropped, on real packets, and nobody else.
+#![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
+
+mod common;
+
+use common::{
+    alone,
+    backend::{HERE, Kind, Stage, brief, datagram, full, intent},
+    ban, hour,
+};
+use honeymesh_types::{Enforcement, Grade, Reasons, Scope};
+use honeymesh_xdp::Error;
+use honeymesh_xdp_program::testing::{Packet, SYN};
+use std::{
+    net::{Ipv4Addr, UdpSocket},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+/// Each case becomes a test of each back end.
+macro_rules! cases {
+    ($($case:ident)+) => {
+        mod xdp { $( #[test] fn $case() { super::on(super::Kind::Xdp, stringify!($case), super::$case); } )+ }
+        mod nftables { $( #[test] fn $case() { super::on(super::Kind::Nft, stringify!($case), super::$case); } )+ }
+    };
+}
+
+cases! {
+    a_ban_drops_until_it_is_lifted
+    a_ban_ends_by_itself
+    a_refresh_and_a_change_keep_the_hits
+    an_ended_ban_is_removed
+    the_allowlist_wins
+    prefixes_nest_and_end_one_by_one
+    ipv6_is_banned_by_customer_and_narrower_and_wider
+    observing_only_counts
+    tags_fragments_and_options_hide_nobody
+    neighbours_are_still_found
+    held_bans_drop_while_nobody_is_there_and_are_adopted
+    the_mode_is_adopted
+    release_leaves_nothing
+    drift_is_found_and_healed
+    a_full_table_says_so
+    a_hundred_thousand_bans_are_restored_and_adopted
+    restarts_under_a_flood_let_nothing_through
+}
+
+fn on(kind: Kind, name: &str, case: fn(&mut Stage<'_>)) {
+    alone(name, |room| case(&mut Stage::new(room, kind)));
+}
+
+fn a_ban_drops_until_it_is_lifted(stage: &mut Stage<'_>) {
+    let mut kernel = stage.start();
+    for (source, subject) in [
+        ("203.0.113.7", "203.0.113.7"),
+        ("203.0.113.7", "203.0.113.0/24"),
+        ("2001:db8:1::7", "2001:db8:1::/64"),
+        ("2001:db8:1::7", "2001:db8:1::7"),
+    ] {
+        assert!(!stage.drops(&*kernel, source), "{subject} is not banned yet");
+        kernel.raise(&full(subject)).unwrap();
+        assert!(stage.drops(&*kernel, source), "{subject}");
+        assert_eq!(kernel.drops(subject), 1, "{subject}");
+        assert!(!stage.drops(&*kernel, "203.0.114.7") && !stage.drops(&*kernel, "2001:db8:2::7"), "nobody else");
+        assert!(kernel.lift(subject) && !kernel.lift(subject), "{subject}");
+        assert!(!stage.drops(&*kernel, source), "{subject} was lifted");
+    }
+    kernel.release();
+}
+
+fn a_ban_ends_by_itself(stage: &mut Stage<'_>) {
+    let mut kernel = stage.start();
+    let life = Duration::from_secs(1);
+    for subject in ["203.0.113.8", "203.0.113.16/28", "2001:db8:1::/64"] {
+        kernel.raise(&brief(subject, life)).unwrap();
+    }
+    let sources = ["203.0.113.8", "203.0.113.17", "2001:db8:1::9"].map(datagram);
+    assert_eq!(stage.dropped(&*kernel, &sources), 3);
+    thread::sleep(life + Duration::from_millis(100));
+    assert_eq!(stage.dropped(&*kernel, &sources), 0);
+    assert!(kernel.audit(&intent(&[])).is_none(), "what has ended is no drift");
+    kernel.raise(&full("203.0.113.8")).unwrap();
+    assert!(stage.drops(&*kernel, "203.0.113.8"), "and may come again");
+    kernel.release();
+}
+
+fn a_refresh_and_a_change_keep_the_hits(stage: &mut Stage<'_>) {
+    let mut kernel = stage.start();
+    kernel.raise(&brief("203.0.113.7", Duration::from_secs(1))).unwrap();
+    assert!(stage.drops(&*kernel, "203.0.113.7"));
+    kernel.raise(&full("203.0.113.7")).unwrap();
+    thread::sleep(Duration::from_millis(1_100));
+    assert!(stage.drops(&*kernel, "203.0.113.7"), "the later end counts");
+    assert_eq!(kernel.drops("203.0.113.7"), 2);
+    for scope in [Scope::Dark, Scope::All] {
+        kernel.raise(&hour("203.0.113.7", scope)).unwrap();
+        assert_eq!(kernel.drops("203.0.113.7"), 2);
+        assert_eq!(stage.drops(&*kernel, "203.0.113.7"), scope == Scope::All, "a datagram to a served host");
+    }
+    kernel.release();
+}
+
+fn an_ended_ban_is_removed(stage: &mut Stage<'_>) {
+    let mut kernel = stage.start();
+    kernel.raise(&full("203.0.113.8")).unwrap();
+    kernel.raise(&brief("203.0.113.8", Duration::ZERO)).unwrap();
+    assert!(!stage.drops(&*kernel, "203.0.113.8"));
+    assert!(kernel.audit(&intent(&[])).is_none());
+    kernel.release();
+}
+
+fn the_allowlist_wins(stage: &mut Stage<'_>) {
+    let mut kernel = stage.start();
+    for subject in ["203.0.113.0/24", "203.0.113.7", "2001:db8:1::/64"] {
+        kernel.raise(&full(subject)).unwrap();
+    }
+    let passes = |kernel: &dyn common::backend::Backend, source: &str| !stage.drops(kernel, source);
+    kernel.set_allow(&["203.0.113.7", "203.0.113.16/28", "2001:db8::/32"]);
+    let sources = ["203.0.113.7", "203.0.113.8", "203.0.113.17", "2001:db8:1::1"];
+    assert_eq!(sources.map(|source| passes(&*kernel, source)), [true, false, true, true]);
+    assert!(kernel.counters().allowed >= 3);
+    kernel.set_allow(&["203.0.113.8", "::ffff:203.0.113.9/128"]);
+    assert_eq!(sources.map(|source| passes(&*kernel, source)), [false, true, false, false]);
+    assert!(passes(&*kernel, "203.0.113.9"), "a mapped address is its IPv4 address");
+    kernel.set_allow(&[]);
+    assert_eq!(sources.map(|source| passes(&*kernel, source)), [false; 4]);
+    kernel.release();
+}
+
+fn prefixes_nest_and_end_one_by_one(stage: &mut Stage<'_>) {
+    let mut kernel = stage.start();
+    for subject in ["203.0.0.0/16", "203.0.113.0/24", "203.0.113.7"] {
+        kernel.raise(&full(subject)).unwrap();
+    }
+    kernel.raise(&brief("203.0.113.0/28", Duration::from_secs(1))).unwrap();
+    assert!(stage.drops(&*kernel, "203.0.113.8"));
+    assert_eq!(kernel.drops("203.0.113.0/28"), 1, "the narrowest counts");
+    thread::sleep(Duration::from_millis(1_100));
+    for (lifted, counts) in [("203.0.113.7", "203.0.113.0/24"), ("203.0.113.0/24", "203.0.0.0/16")] {
+        assert!(stage.drops(&*kernel, "203.0.113.7") && kernel.drops(lifted) == 1, "{lifted}");
+        assert!(kernel.lift(lifted));
+        let before = kernel.drops(counts);
+        assert!(stage.drops(&*kernel, "203.0.113.8"), "{counts} still holds");
+        assert_eq!(kernel.drops(counts), before + 1);
+        if lifted == "203.0.113.7" {
+            kernel.lift("203.0.113.0/24");
+            kernel.raise(&full("203.0.113.0/24")).unwrap();
+        }
+    }
+    assert!(kernel.lift("203.0.0.0/16"));
+    assert!(!stage.drops(&*kernel, "203.0.113.7"));
+    kernel.release();
+}
+
+fn ipv6_is_banned_by_customer_and_narrower_and_wider(stage: &mut Stage<'_>) {
+    let mut kernel = stage.start();
+    let sources = ["2001:db8:1:2::9", "2001:db8:1:2:ffff::1", "2001:db8:1:3::9", "2001:db8:2::9"];
+    for (subject, dropped) in [
+        ("2001:db8:1:2::9", [true, false, false, false]),
+        ("2001:db8:1:2::/64", [true, true, false, false]),
+        ("2001:db8:1::/48", [true, true, true, false]),
+        ("2001:db8::/32", [true; 4]),
+    ] {
+        kernel.raise(&full(subject)).unwrap();
+        assert_eq!(sources.map(|source| stage.drops(&*kernel, source)), dropped, "{subject}");
+        kernel.lift(subject);
+    }
+    kernel.release();
+}
+
+fn observing_only_counts(stage: &mut Stage<'_>) {
+    let mut kernel = stage.start();
+    kernel.raise(&full("203.0.113.7")).unwrap();
+    kernel.set_enforcing(false);
+    assert!(stage.drops(&*kernel, "203.0.113.7"), "it is counted ...");
+    let counters = kernel.counters();
+    assert_eq!((counters.dropped, counters.would_drop), (0, 2), "... and not dropped, nor is the sentinel");
+    assert_eq!(kernel.drops("203.0.113.7"), 1);
+    kernel.set_enforcing(true);
+    assert!(stage.drops(&*kernel, "203.0.113.7"));
+    assert_eq!((kernel.counters().dropped, kernel.counters().would_drop), (2, 2));
+    kernel.release();
+}
+
+fn tags_fragments_and_options_hide_nobody(stage: &mut Stage<'_>) {
+    const VLAN: u16 = 0x8100;
+    const SERVICE: u16 = 0x88a8;
+    let mut kernel = stage.start();
+    kernel.raise(&full("203.0.113.7")).unwrap();
+    kernel.raise(&full("2001:db8:1::/64")).unwrap();
+    let plain = || [datagram("203.0.113.7"), datagram("2001:db8:1::7")];
+    for vlans in [&[][..], &[VLAN], &[SERVICE], &[SERVICE, VLAN], &[VLAN, VLAN]] {
+        let frames = plain().map(|packet| packet.vlans(vlans));
+        assert_eq!(stage.dropped(&*kernel, &frames), 2, "{vlans:x?}");
+    }
+    let [v4, v6] = plain();
+    let odd = [v4.options(3), datagram("203.0.113.7").fragment(100, true), v6.extension(0)];
+    assert_eq!(stage.dropped(&*kernel, &odd), 3);
+    let connected = Packet::tcp("203.0.113.7", HERE, 443, 0x10);
+    assert_eq!(
+        stage.dropped(&*kernel, &[connected, Packet::tcp("203.0.113.7", "198.18.0.9", 80, SYN)]),
+        2,
+        "also what is forwarded"
+    );
+    let good = [datagram("203.0.113.9").vlans(&[SERVICE, VLAN]), datagram("2001:db8:2::7").vlans(&[VLAN])];
+    assert_eq!(stage.dropped(&*kernel, &good), 0);
+    kernel.release();
+}
+
+fn neighbours_are_still_found(stage: &mut Stage<'_>) {
+    let mut kernel = stage.start();
+    kernel.raise(&full("192.0.2.2")).unwrap();
+    kernel.raise(&full("2001:db8::/64")).unwrap();
+    common::ip("neigh flush dev hm0");
+    let reached = |to: &'static str| {
+        stage.peer.run(move || {
+            common::ip("neigh flush dev hm1");
+            let socket = UdpSocket::bind(("::", 0)).unwrap();
+            drop(socket.send_to(b"x", (to.parse::<std::net::IpAddr>().unwrap(), 9)));
+            let start = Instant::now();
+            while start.elapsed() < Duration::from_secs(5) {
+                let shown = std::process::Command::new("ip").args(["neigh", "show", to]).output().unwrap();
+                if String::from_utf8_lossy(&shown.stdout).contains("lladdr") {
+                    return true;
+                }
+                thread::sleep(Duration::from_millis(10));
+            }
+            false
+        })
+    };
+    assert!(reached("2001:db8::1"), "neighbour discovery passes");
+    assert!(kernel.counters().neighbour > 0);
+    kernel.release();
+}
+
+fn held_bans_drop_while_nobody_is_there_and_are_adopted(stage: &mut Stage<'_>) {
+    let mut kernel = stage.start();
+    let bans = [full("203.0.113.7"), full("203.0.113.128/25"), full("2001:db8:1::/64"), hour("203.0.113.9", Scope::Dark)];
+    bans.iter().for_each(|what| kernel.raise(what).unwrap());
+    let sources = ["203.0.113.7", "203.0.113.130", "2001:db8:1::1"].map(datagram);
+    assert_eq!(stage.dropped(&*kernel, &sources), 3);
+    // As with kill -9: nobody says goodbye.
+    drop(kernel);
+    let octets: Vec<_> = sources.iter().map(Packet::build).collect();
+    stage.peer.run(move || octets.iter().for_each(|frame| common::wire::send("hm1", frame)));
+    let mut kernel = restarted(stage);
+    assert!(kernel.audit(&intent(&bans)).is_none(), "nothing was forgotten or changed");
+    assert_eq!(stage.dropped(&*kernel, &sources), 3);
+    assert_eq!(["203.0.113.7", "203.0.113.128/25", "2001:db8:1::/64"].map(|subject| kernel.drops(subject)), [3; 3]);
+    assert!(kernel.lift("203.0.113.7"));
+    assert!(!stage.drops(&*kernel, "203.0.113.7"));
+    kernel.release();
+}
+
+/// A start after one that ended, whose writer may take a moment to notice.
+fn restarted(stage: &Stage<'_>) -> Box<dyn common::backend::Backend> {
+    thread::sleep(Duration::from_millis(100));
+    stage.start()
+}
+
+fn the_mode_is_adopted(stage: &mut Stage<'_>) {
+    let mut kernel = stage.start();
+    kernel.raise(&full("203.0.113.7")).unwrap();
+    kernel.set_enforcing(false);
+    drop(kernel);
+    let kernel = restarted(stage);
+    assert!(stage.drops(&*kernel, "203.0.113.7"));
+    assert_eq!(kernel.counters().dropped, 0, "not even in between");
+    kernel.release();
+}
+
+fn release_leaves_nothing(stage: &mut Stage<'_>) {
+    let socket = UdpSocket::bind((HERE, 53)).unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    let mut kernel = stage.start();
+    kernel.raise(&full("192.0.2.2")).unwrap();
+    kernel.release();
+    stage.peer.run(|| UdpSocket::bind(("192.0.2.2", 0)).unwrap().send_to(b"hello", (HERE, 53)).unwrap());
+    assert_eq!(socket.recv(&mut [0; 16]).unwrap(), 5);
+    let tables = std::process::Command::new("nft").args(["list", "tables"]).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&tables.stdout), "");
+    assert!(!stage.room.pin_dir().join("v2").exists());
+}
+
+fn drift_is_found_and_healed(stage: &mut Stage<'_>) {
+    let mut kernel = stage.start();
+    for (subject, scope) in [("203.0.113.1", Scope::All), ("198.51.100.0/25", Scope::All), ("2001:db8:1::/64", Scope::Dark)] {
+        kernel.raise(&hour(subject, scope)).unwrap();
+    }
+    let better = Enforcement { grade: Grade::Hostile, reasons: Reasons::SCAN | Reasons::TRAP, ..full("203.0.113.1") };
+    let wanted = intent(&[better, full("2001:db8:1::/64"), full("2001:db8:2::9"), hour("203.0.113.9", Scope::Dark)]);
+    let names = |subjects: &[honeymesh_types::Subject]| subjects.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let looked = kernel.audit(&wanted);
+    let mended = kernel.reconcile(&wanted);
+    assert_eq!(looked, mended);
+    assert_eq!(names(&mended.missing), ["203.0.113.9/32", "2001:db8:2::9/128"]);
+    assert_eq!(names(&mended.extra), ["198.51.100.0/25"]);
+    assert_eq!(names(&mended.different), ["203.0.113.1/32", "2001:db8:1::/64"]);
+    assert!(kernel.reconcile(&wanted).is_none() && kernel.guard().is_none(), "once is enough");
+    assert!(!stage.drops(&*kernel, "198.51.100.7") && stage.drops(&*kernel, "2001:db8:2::9"));
+    // An end that was said again to nobody: each audit puts it right.
+    let later = ban("203.0.113.1", Scope::All, Some(honeymesh_xdp::now().wall.plus(Duration::from_secs(90_000))));
+    assert_eq!(kernel.mend(&later).different, [later.subject]);
+    assert!(kernel.mend(&later).is_none());
+    kernel.release();
+}
+
+fn a_full_table_says_so(stage: &mut Stage<'_>) {
+    stage.max_bans = 3;
+    let mut kernel = stage.start();
+    for subject in ["203.0.113.1", "203.0.113.2", "2001:db8:1::/64"] {
+        kernel.raise(&full(subject)).unwrap();
+    }
+    let error = kernel.raise(&full("203.0.113.3")).unwrap_err();
+    assert!(matches!(error, Error::Full { limit: 3, .. }), "{error}");
+    assert!(!stage.drops(&*kernel, "203.0.113.3"));
+    assert!(kernel.raise(&full("203.0.113.2")).is_ok(), "what is there can still be changed");
+    assert!(kernel.lift("203.0.113.1"));
+    kernel.raise(&full("203.0.113.3")).unwrap();
+    assert!(stage.drops(&*kernel, "203.0.113.3"));
+    assert!(error.to_string().contains("raise [bans] max"), "{error}");
+    kernel.release();
+}
+
+fn a_hundred_thousand_bans_are_restored_and_adopted(stage: &mut Stage<'_>) {
+    stage.max_bans = 200_000;
+    let mut kernel = stage.start();
+    let until = Some(honeymesh_xdp::now().wall.plus(Duration::from_secs(3_600)));
+    let many: Vec<_> =
+        (0..100_000_u32).map(|n| ban(&Ipv4Addr::from_bits(0x0a00_0000 + n).to_string(), Scope::All, until)).collect();
+    let wanted = intent(&many);
+    let start = Instant::now();
+    assert_eq!(kernel.reconcile(&wanted).missing.len(), 100_000);
+    eprintln!("{:?}: 100,000 bans restored in {:?}", stage.kind, start.elapsed());
+    assert!(stage.drops(&*kernel, "10.1.134.159") && !stage.drops(&*kernel, "10.1.134.160"));
+    drop(kernel);
+    let mut kernel = restarted(stage);
+    let start = Instant::now();
+    assert!(kernel.reconcile(&wanted).is_none());
+    eprintln!("{:?}: 100,000 bans compared in {:?}", stage.kind, start.elapsed());
+    assert!(stage.drops(&*kernel, "10.0.0.0"));
+    kernel.release();
+}
+
+fn restarts_under_a_flood_let_nothing_through(stage: &mut Stage<'_>) {
+    let socket = UdpSocket::bind((HERE, 53)).unwrap();
+    let mut kernel = stage.start();
+    kernel.raise(&full("192.0.2.2")).unwrap();
+    let (stop, sent) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+    let (stopping, count) = (stop.clone(), sent.clone());
+    let flood = stage.peer.run(move || {
+        let socket = UdpSocket::bind(("192.0.2.2", 0)).unwrap();
+        thread::spawn(move || {
+            while !stopping.load(Ordering::Relaxed) {
+                count.fetch_add(u64::from(socket.send_to(b"flood", (HERE, 53)).is_ok()), Ordering::Relaxed);
+            }
+        })
+    });
+    let start = Instant::now();
+    while sent.load(Ordering::Relaxed) < 2_000 {
+        assert!(start.elapsed() < Duration::from_secs(20), "a link takes a moment to come up, but not so long");
+        thread::sleep(Duration::from_millis(1));
+    }
+    for _ in 0..5 {
+        drop(kernel);
+        kernel = restarted(stage);
+        // What changes rules or the entry itself opens no gap either.
+        kernel.raise(&full("192.0.2.2")).unwrap();
+        kernel.raise(&full("203.0.113.0/24")).unwrap();
+        kernel.set_allow(&["198.51.100.0/30"]);
+    }
+    stop.store(true, Ordering::Relaxed);
+    flood.join().unwrap();
+    assert!(stage.drops(&*kernel, "192.0.2.2"), "one more, behind all of them");
+    let sent = sent.load(Ordering::Relaxed);
+    assert!(sent > 1_000 && kernel.counters().dropped > sent / 2, "{sent} packets are no flood");
+    socket.set_nonblocking(true).unwrap();
+    assert!(socket.recv(&mut [0; 16]).is_err(), "one came through");
+    kernel.release();
+}
