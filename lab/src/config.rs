@@ -25,25 +25,34 @@ pub struct NodeConfig {
     pub key: Option<String>,
     /// Lines added at the end of a section: `("scan", "ports = 5")`.
     pub extra: Vec<(&'static str, String)>,
+    /// A program, and its arguments, that starts the daemon: one that makes it believe something about the machine.
+    pub through: &'static [&'static str],
 }
 
 impl NodeConfig {
     /// The usual node at `place`, in a mesh with `key`.
     #[must_use]
     pub fn new(place: Place, key: &str) -> Self {
-        Self { place, key: Some(key.into()), extra: Vec::new() }
+        Self { place, key: Some(key.into()), extra: Vec::new(), through: &[] }
     }
 
     /// A node by itself.
     #[must_use]
     pub const fn alone(place: Place) -> Self {
-        Self { place, key: None, extra: Vec::new() }
+        Self { place, key: None, extra: Vec::new(), through: &[] }
     }
 
     /// The same with a line added to `section`.
     #[must_use]
     pub fn with(mut self, section: &'static str, line: impl Into<String>) -> Self {
         self.extra.push((section, line.into()));
+        self
+    }
+
+    /// The same, started through another program.
+    #[must_use]
+    pub const fn through(mut self, program: &'static [&'static str]) -> Self {
+        self.through = program;
         self
     }
 

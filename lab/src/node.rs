@@ -117,7 +117,14 @@ impl<'lab> Node<'lab> {
     /// With its log, if it ends or is not ready in time.
     pub fn start(&mut self) -> Result<()> {
         let log = File::create(self.log_file())?;
-        let mut command = Command::new(binary()?);
+        let mut command = match self.config.through.split_first() {
+            Some((program, args)) => {
+                let mut command = Command::new(program);
+                command.args(args).arg(binary()?);
+                command
+            }
+            None => Command::new(binary()?),
+        };
         command.arg("run").arg("--config").arg(self.config_file()).stdin(std::process::Stdio::null());
         command.stdout(log.try_clone()?).stderr(log);
         let mut task = self.host.spawn(&mut command)?;

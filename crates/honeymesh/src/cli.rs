@@ -51,6 +51,9 @@ pub enum Command {
     /// Keep the kernel program on its interfaces; started by the daemon
     #[command(hide = true)]
     Keeper,
+    /// Write to nf_tables for a daemon that starts this by itself
+    #[command(hide = true)]
+    NftWriter,
 }
 
 /// Where the daemon is, and how to print.

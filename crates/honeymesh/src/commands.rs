@@ -1,4 +1,5 @@
-//! What each command does. `run`, `check`, `doctor`, `release` and `key new` need no daemon; every other one asks it.
+//! What each command does. `run`, `check`, `doctor`, `release` and `key new` need no daemon, `keeper` and `nft-writer` serve
+//! one; every other one asks it.
 
 mod bans;
 mod check;
@@ -7,6 +8,7 @@ mod events;
 mod export;
 mod keeper;
 mod key_new;
+mod nft_writer;
 mod oneself;
 mod orders;
 mod peers;
@@ -50,6 +52,7 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         Command::Export(args) => ask(export::run(args)),
         Command::Peers(args) => ask(peers::run(args)),
         Command::Mode(args) => ask(orders::mode(args)),
+        Command::NftWriter => nft_writer::run(),
     }
 }
 

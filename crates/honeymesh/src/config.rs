@@ -88,12 +88,14 @@ pub enum TableKind {
 /// How the kernel program is attached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Attach {
-    /// Native where the driver can, generic else.
+    /// Native where the driver can, generic else, nf_tables where there is no XDP at all.
     Auto,
     /// Native or nothing.
     Native,
     /// Generic everywhere.
     Generic,
+    /// No XDP: nf_tables drops, and sees no scans.
+    Nftables,
 }
 
 /// What happens to the kernel's entries when the daemon ends.
@@ -364,7 +366,7 @@ mod tests {
             ("[node]\nname = \"a b\"", "h:2:8: [node] name: `a b` is no name: 1 to 63 of the characters"),
             ("[node]\nstate_dir = \"x\"", "h:2:13: [node] state_dir: `x` is no absolute path; write it from / on"),
             ("[node]\nmode = \"on\"", "h:2:8: [node] mode: `on` is not one of observe|enforce|lockdown"),
-            ("[xdp]\nattach = \"fast\"", "h:2:10: [xdp] attach: `fast` is not understood; write auto|native|generic"),
+            ("[xdp]\nattach = \"fast\"", "h:2:10: [xdp] attach: `fast` is not understood; write auto|native|generic|nftables"),
             ("[xdp]\ninterfaces = \"eth0\"", "h:2:14: [xdp] interfaces: is a text; write a list"),
             ("[xdp]\ninterfaces = [\"v*th\"]", "h:2:15: [xdp] interfaces: `v*th` is no interface name"),
             ("[xdp]\ninterfaces = [\"a/b\"]", "h:2:15: [xdp] interfaces: `a/b` is no interface name"),

@@ -12,6 +12,7 @@ mod facts;
 mod journal;
 mod keeping;
 mod keys;
+mod ladder;
 pub mod logs;
 mod lookout;
 mod operators;
@@ -27,17 +28,21 @@ use crate::{
     failure::Failure,
     output,
 };
+pub use ladder::WRITER_NAME;
+
+use enforcer::Enforcer;
 use engine::{Engine, Inner};
 use honeymesh_api::{Api, Desk, Question};
 use honeymesh_node::{Input, NetworkFacts};
 use honeymesh_types::Visit;
-use honeymesh_xdp::{InterfaceStatus, Kernel, Knocks, Seen};
+use honeymesh_xdp::{InterfaceStatus, Knocks, Seen};
 use keeping::{Keeping, Said};
+use ladder::{Rung, Watched};
 use post::Datagram;
 use start::{Https, Opened};
-use std::{future::Future, time::Duration};
+use std::{future::Future, process::Child, time::Duration};
 use tokio::{
-    io::unix::AsyncFd,
+    io::unix::{AsyncFd, AsyncFdReadyMutGuard},
     signal::unix::{Signal, SignalKind, signal},
     sync::{mpsc, watch},
     time::Interval,
@@ -80,7 +85,7 @@ pub fn run(args: &Run) -> Result<(), Failure> {
 /// Everything after the configuration.
 fn serve(parsed: &Parsed) -> Result<(), Failure> {
     let config = &parsed.config;
-    let opened = start::open(config)?;
+    let (opened, rung) = start::open(config)?;
     let confined = honeymesh_sandbox::confine(honeymesh_sandbox::Role::Node);
     let report = confined.map_err(|error| Failure::Refused(format!("power could not be given away: {error}")))?;
     tracing::info!("power given away: {report}");
@@ -92,12 +97,21 @@ fn serve(parsed: &Parsed) -> Result<(), Failure> {
     let doors =
         tokio::runtime::Builder::new_multi_thread().worker_threads(DOOR_THREADS).thread_name(panics::DOORS).enable_all().build();
     let (runtime, doors) = (runtime.map_err(no_runtime)?, doors.map_err(no_runtime)?);
-    let mut warnings = start::warnings(&parsed.problems);
+    let mut warnings = [start::warnings(&parsed.problems), opened.warnings.clone()].concat();
     if let Some(warning) = dark::warning(config) {
         tracing::warn!("{warning}");
         warnings.push(warning);
     }
-    let ended = runtime.block_on(live(config, warnings, opened, doors.handle()));
+    let ended = match rung {
+        Rung::Xdp(kernel, watched) => {
+            let from = Kernel { enforcer: *kernel, watched: Some(*watched), writer: None };
+            runtime.block_on(live(config, warnings, opened, from, doors.handle()))
+        }
+        Rung::Nftables(nft, child) => {
+            let from = Kernel { enforcer: nft, watched: None, writer: Some(child) };
+            runtime.block_on(live(config, warnings, opened, from, doors.handle()))
+        }
+    };
     doors.shutdown_timeout(GRACE);
     runtime.shutdown_timeout(GRACE);
     ended
@@ -107,9 +121,16 @@ fn no_runtime(error: std::io::Error) -> Failure {
     Failure::Refused(format!("this machine gives no event queue: {error}; raise the limit of open files"))
 }
 
+/// What drops packets, what it tells, and the process it needs.
+struct Kernel<K> {
+    enforcer: K,
+    watched: Option<Watched>,
+    writer: Option<Child>,
+}
+
 /// Everything that feeds the loop.
 struct Feeds {
-    knocks: AsyncFd<Knocks>,
+    knocks: Option<AsyncFd<Knocks>>,
     visits: mpsc::Receiver<Visit>,
     datagrams: mpsc::Receiver<Datagram>,
     questions: mpsc::Receiver<Question>,
@@ -124,7 +145,13 @@ struct Feeds {
     hangup: Signal,
 }
 
-async fn live(config: &Config, warnings: Vec<String>, opened: Opened, doors: &tokio::runtime::Handle) -> Result<(), Failure> {
+async fn live<K: Enforcer>(
+    config: &Config,
+    warnings: Vec<String>,
+    opened: Opened,
+    kernel: Kernel<K>,
+    doors: &tokio::runtime::Handle,
+) -> Result<(), Failure> {
     let [terminate, interrupt, hangup] = [SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup()].map(signal);
     let (desk, questions) = honeymesh_api::desk(QUESTIONS_MAX);
     let (visit_sender, visits) = mpsc::channel(VISITS_MAX);
@@ -134,7 +161,7 @@ async fn live(config: &Config, warnings: Vec<String>, opened: Opened, doors: &to
     let (stop, stopped) = watch::channel(false);
     let mut engine = Engine::new(engine::Parts {
         node: opened.node,
-        kernel: opened.kernel,
+        kernel: kernel.enforcer,
         books: opened.books,
         posts,
         listen: config.clusters.iter().map(|cluster| cluster.listen.value).collect(),
@@ -146,20 +173,28 @@ async fn live(config: &Config, warnings: Vec<String>, opened: Opened, doors: &to
         warnings,
         clock: honeymesh_xdp::now,
     });
-    engine.keeper_began(opened.keeper.pid());
+    let (knocks, keeper, interfaces) = match kernel.watched {
+        Some(Watched { knocks, keeper, lookout }) => {
+            engine.keeper_began(keeper.pid());
+            (Some(knocks), Some(keeper), lookout::watch(lookout).map_err(no_runtime)?)
+        }
+        // Nobody speaks on this one.
+        None => (None, None, mpsc::channel(1).1),
+    };
     engine.begin(opened.restored, opened.facts.clone());
     let supervise = Supervisor { doors: doors.clone(), broken: broken_sender, stopped };
     supervise.traps(opened.traps, visit_sender);
+    kernel.writer.into_iter().for_each(|child| supervise.writer(child));
     let control = std::sync::Arc::new(opened.control);
     supervise.api(desk, opened.https, control.clone());
     let feeds = Feeds {
-        knocks: awaited(opened.knocks).map_err(no_runtime)?,
+        knocks: knocks.map(awaited).transpose().map_err(no_runtime)?,
         visits,
         datagrams,
         questions,
         facts: facts::watch(opened.facts).map_err(no_runtime)?,
-        interfaces: lookout::watch(opened.lookout).map_err(no_runtime)?,
-        keeper: Some(opened.keeper.listen().map_err(no_runtime)?),
+        interfaces,
+        keeper: keeper.map(keeping::Started::listen).transpose().map_err(no_runtime)?,
         inner,
         broken,
         heartbeat: tokio::time::interval(heartbeat_every()),
@@ -168,7 +203,7 @@ async fn live(config: &Config, warnings: Vec<String>, opened: Opened, doors: &to
         hangup: hangup.map_err(no_runtime)?,
     };
     engine.set_ready();
-    ready(config);
+    ready(config, engine.kernel());
     let (ended, keeper) = turn(&mut engine, feeds).await;
     let _ = stop.send(true);
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
@@ -185,8 +220,9 @@ fn awaited<T: std::os::fd::AsRawFd>(what: T) -> std::io::Result<AsyncFd<T>> {
 }
 
 /// Traps, kernel and mesh are up.
-fn ready(config: &Config) {
-    tracing::info!(node = %config.node.name, mode = %config.node.mode.value, "ready");
+fn ready(config: &Config, kernel: &impl Enforcer) {
+    let drops: Vec<_> = kernel.interfaces().iter().map(|interface| format!("{}:{}", interface.name, interface.mode)).collect();
+    tracing::info!(node = %config.node.name, mode = %config.node.mode.value, drops = drops.join(" "), "ready");
     if let Err(error) = sd_notify::notify(&[sd_notify::NotifyState::Ready]) {
         tracing::warn!(%error, "systemd could not be told that the daemon is ready");
     }
@@ -203,20 +239,20 @@ fn heartbeat() {
 }
 
 /// The loop, and the keeper when it has ended.
-async fn turn(engine: &mut Engine<Kernel>, mut feeds: Feeds) -> (Result<(), Failure>, Option<Keeping>) {
+async fn turn<K: Enforcer>(engine: &mut Engine<K>, mut feeds: Feeds) -> (Result<(), Failure>, Option<Keeping>) {
     let ended = turn_until_told(engine, &mut feeds).await;
     (ended, feeds.keeper)
 }
 
 /// The loop: one input, all its outputs, the next. Ends on a signal, or with what broke.
-async fn turn_until_told(engine: &mut Engine<Kernel>, feeds: &mut Feeds) -> Result<(), Failure> {
+async fn turn_until_told<K: Enforcer>(engine: &mut Engine<K>, feeds: &mut Feeds) -> Result<(), Failure> {
     loop {
         tokio::select! {
             _ = feeds.terminate.recv() => { tracing::info!("SIGTERM: stopping"); return Ok(()) }
             _ = feeds.interrupt.recv() => { tracing::info!("SIGINT: stopping"); return Ok(()) }
             _ = feeds.hangup.recv() => tracing::warn!("SIGHUP: the configuration is read at the start only; restart to read it again"),
             Some(what) = feeds.broken.recv() => return Err(Failure::Refused(what)),
-            knocked = feeds.knocks.readable_mut() => knocks(engine, knocked)?,
+            knocked = readable(&mut feeds.knocks) => knocks(engine, knocked)?,
             Some(visit) = feeds.visits.recv() => {
                 let seen = visit.at.mono;
                 engine.take(Input::Visit(visit), seen);
@@ -246,10 +282,18 @@ async fn turn_until_told(engine: &mut Engine<Kernel>, feeds: &mut Feeds) -> Resu
     }
 }
 
+/// Waits for what the kernel saw; for ever if it tells nothing.
+async fn readable(knocks: &mut Option<AsyncFd<Knocks>>) -> std::io::Result<AsyncFdReadyMutGuard<'_, Knocks>> {
+    match knocks {
+        Some(knocks) => knocks.readable_mut().await,
+        None => std::future::pending().await,
+    }
+}
+
 /// Takes what the kernel saw, a bounded number at a time so that nothing else starves.
-fn knocks(
-    engine: &mut Engine<Kernel>,
-    knocked: std::io::Result<tokio::io::unix::AsyncFdReadyMutGuard<'_, Knocks>>,
+fn knocks<K: Enforcer>(
+    engine: &mut Engine<K>,
+    knocked: std::io::Result<AsyncFdReadyMutGuard<'_, Knocks>>,
 ) -> Result<(), Failure> {
     let mut guard = knocked.map_err(|error| Failure::Refused(format!("the kernel's reports cannot be awaited: {error}")))?;
     for _ in 0..KNOCKS_PER_TURN {
@@ -272,7 +316,7 @@ fn knocks(
 }
 
 /// What is queued is written, and the kernel is held or released.
-fn end(engine: Engine<Kernel>, on_exit: OnExit) {
+fn end<K: Enforcer>(engine: Engine<K>, on_exit: OnExit) {
     let (kernel, books) = engine.end();
     if let Err(why) = books.end() {
         tracing::error!("not everything is on the disk: {why}");
@@ -310,6 +354,13 @@ impl Supervisor {
         }
         let shutdown = self.shutdown();
         self.watch("the control socket", async move { api.serve_control(&control, shutdown).await });
+    }
+
+    /// Without this process no ban is entered any more.
+    fn writer(&self, mut child: Child) {
+        self.watch("the process that writes to nf_tables", async move {
+            tokio::task::spawn_blocking(move || child.wait()).await.map_err(std::io::Error::other)?.map(drop)
+        });
     }
 
     fn shutdown(&self) -> impl Future<Output = ()> + Send + 'static {

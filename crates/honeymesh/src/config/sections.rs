@@ -78,7 +78,9 @@ fn path(section: &Section<'_, '_>, key: &'static str) -> Option<Placed<PathBuf>>
 
 fn xdp(section: Section<'_, '_>) -> XdpSection {
     let interfaces = section.list("interfaces", interface).map_or_else(Vec::new, |list| list.value);
-    let attach = choice(&section, "attach", &[("auto", Attach::Auto), ("native", Attach::Native), ("generic", Attach::Generic)]);
+    let attaches =
+        [("auto", Attach::Auto), ("native", Attach::Native), ("generic", Attach::Generic), ("nftables", Attach::Nftables)];
+    let attach = choice(&section, "attach", &attaches);
     let on_exit = choice(&section, "on_exit", &[("hold", OnExit::Hold), ("release", OnExit::Release)]);
     let pin_dir = path(&section, "pin_dir").map_or_else(|| "/sys/fs/bpf/honeymesh".into(), |dir| dir.value);
     section.finish();

@@ -1,14 +1,14 @@
 //! What the loop needs of a kernel, so that it can be tested with one that is only pretended.
 
 use honeymesh_types::{Enforcement, Lockdown, Now, Subject};
-use honeymesh_xdp::{Counters, Drift, Error, InterfaceStatus, Kernel, Probed};
+use honeymesh_xdp::{Counters, Drift, Error, InterfaceStatus, Kernel, Nft, Probed};
 use ipnet::IpNet;
 use std::net::IpAddr;
 
 /// Says how the whole table seems to differ from the intent, while both may go on changing.
 pub type Look = Box<dyn Fn(&[Enforcement], Now) -> Result<Drift, Error> + Send>;
 
-/// A kernel's ban table; see [`Kernel`] for what each call does and how it fails.
+/// A kernel's ban table; see [`Kernel`] for what each call does and how it fails, and [`Nft`] for what differs there.
 pub trait Enforcer {
     /// Enters or changes a ban.
     ///
@@ -71,6 +71,13 @@ pub trait Enforcer {
     /// # Errors
     /// What is wrong, in words.
     fn probed(&mut self, probed: &Probed) -> Result<(), String>;
+    /// Gives the machine back as it was found.
+    ///
+    /// # Errors
+    /// Something could not be removed.
+    fn release(self) -> Result<(), Error>
+    where
+        Self: Sized;
 }
 
 impl Enforcer for Kernel {
@@ -129,5 +136,80 @@ impl Enforcer for Kernel {
 
     fn probed(&mut self, probed: &Probed) -> Result<(), String> {
         Self::probed(self, probed)
+    }
+
+    fn release(self) -> Result<(), Error> {
+        Self::release(self)
+    }
+}
+
+/// Its entries wait for another process, a moment each; nothing is asked of it for a packet.
+impl Enforcer for Nft {
+    fn raise(&mut self, what: &Enforcement, now: Now) -> Result<(), Error> {
+        Self::raise(self, what, now)
+    }
+
+    fn lift(&mut self, subject: &Subject) -> Result<bool, Error> {
+        Self::lift(self, subject)
+    }
+
+    fn set_allow(&mut self, nets: &[IpNet]) -> Result<(), Error> {
+        Self::set_allow(self, nets)
+    }
+
+    /// Only probes would be told apart by them, and those are not seen.
+    fn set_local(&mut self, _addrs: &[IpAddr]) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn set_enforcing(&mut self, on: bool) -> Result<(), Error> {
+        Self::set_enforcing(self, on)
+    }
+
+    /// The packet filter's ingress knows no connections, so it could only lock everybody out.
+    fn set_lockdown(&mut self, lockdown: Lockdown) -> Result<(), Error> {
+        if lockdown == Lockdown::Off {
+            Ok(())
+        } else {
+            Err(Error::Options("mode lockdown needs XDP, and nf_tables drops here; choose enforce".into()))
+        }
+    }
+
+    fn reconcile(&mut self, intent: &[Enforcement], now: Now) -> Result<Drift, Error> {
+        Self::reconcile(self, intent, now)
+    }
+
+    fn mend(&mut self, subject: &Subject, what: Option<&Enforcement>, now: Now) -> Result<Drift, Error> {
+        Self::mend(self, subject, what, now)
+    }
+
+    fn guard(&mut self) -> Result<Drift, Error> {
+        Self::guard(self)
+    }
+
+    fn take_look(&mut self) -> Option<Look> {
+        let auditor = self.take_auditor()?;
+        Some(Box::new(move |intent, now| auditor.audit(intent, now)))
+    }
+
+    fn drops(&self, subject: &Subject) -> u64 {
+        Self::drops(self, subject)
+    }
+
+    fn counters(&self) -> Result<Counters, Error> {
+        Self::counters(self)
+    }
+
+    fn interfaces(&self) -> Vec<InterfaceStatus> {
+        Self::interfaces(self)
+    }
+
+    /// There is no probe here.
+    fn probed(&mut self, _probed: &Probed) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn release(self) -> Result<(), Error> {
+        Self::release(self)
     }
 }

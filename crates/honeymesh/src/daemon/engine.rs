@@ -1,6 +1,6 @@
 //! The one owner: feeds the node one input at a time and carries out each of its outputs, in order.
 //!
-//! Nothing here waits. The kernel's tables are memory, the store is a queue, a datagram that the socket refuses is
+//! Nothing here waits. The kernel's tables are memory (or, without XDP, an answer of a process that does nothing else), the store is a queue, a datagram that the socket refuses is
 //! lost (the mesh repairs that), and listeners are told through a broadcast that drops what they cannot take.
 
 mod answer;
@@ -214,6 +214,11 @@ impl<K: Enforcer> Engine<K> {
         self.audit_some();
         self.rotate(now.mono);
         self.list_some();
+    }
+
+    /// What drops packets.
+    pub const fn kernel(&self) -> &K {
+        &self.kernel
     }
 
     /// Ends: everything is on the disk, and the kernel is handed back.

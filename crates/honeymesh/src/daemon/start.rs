@@ -2,9 +2,10 @@
 
 use super::{
     books::Books,
+    enforcer::Enforcer,
     facts,
-    keeping::{self, Started},
     keys::ClusterKeys,
+    ladder::{self, Prepare, Rung},
     post,
     state_dir::{Seed, StateDir},
 };
@@ -17,7 +18,6 @@ use honeymesh_mesh::Port;
 use honeymesh_node::{ClusterConfig, Input, NetworkFacts, Node, Output, Policy, Ttls};
 use honeymesh_trap::{Bound, TrapOptions};
 use honeymesh_trap_proto::Bait;
-use honeymesh_xdp::{Kernel, Knocks, Lookout};
 use std::net::{SocketAddr, TcpListener};
 
 /// Everything that was opened.
@@ -30,14 +30,6 @@ pub struct Opened {
     pub traps: Bound,
     /// One socket per cluster.
     pub ports: Vec<Port>,
-    /// The kernel.
-    pub kernel: Kernel,
-    /// What the kernel sees.
-    pub knocks: Knocks,
-    /// The process that keeps the program on the interfaces.
-    pub keeper: Started,
-    /// What looks at the interfaces.
-    pub lookout: Lookout,
     /// The store.
     pub books: Books,
     /// The brain, restored.
@@ -48,6 +40,8 @@ pub struct Opened {
     pub facts: NetworkFacts,
     /// The clusters' keys.
     pub keys: Vec<ClusterKeys>,
+    /// What an operator should mend about how packets are dropped.
+    pub warnings: Vec<String>,
 }
 
 /// What the HTTPS door needs.
@@ -60,12 +54,12 @@ pub struct Https {
     pub token: Token,
 }
 
-/// Opens everything.
+/// Opens everything; what drops packets comes apart from the rest, because there is more than one kind.
 ///
 /// # Errors
 /// [`Failure::Usage`] for what is wrong in the configuration, [`Failure::Refused`] for what the machine refuses. The
 /// kernel is touched last, so nothing before it leaves more than files behind.
-pub fn open(config: &Config) -> Result<Opened, Failure> {
+pub fn open(config: &Config) -> Result<(Opened, Rung), Failure> {
     let state = StateDir::prepare(&config.node.state_dir).map_err(Failure::Refused)?;
     let control = ControlSocket::bind(&config.control_socket(), state.group()).map_err(refused)?;
     let identity = state.identity().map_err(Failure::Refused)?;
@@ -75,9 +69,8 @@ pub fn open(config: &Config) -> Result<Opened, Failure> {
     let ports = config.clusters.iter().map(port).collect::<Result<_, _>>()?;
     let https = https(config)?;
     let options = kernel_options(config).map_err(|error| Failure::usage(error.to_string()))?;
-    let (mut kernel, knocks) = Kernel::prepare(&options).map_err(|error| kernel_failure(&error))?;
     let [v4, v6] = traps.dark_sockets();
-    kernel.arm(v4, v6).map_err(|error| kernel_failure(&error))?;
+    let arm = |kernel: &mut honeymesh_xdp::Kernel| kernel.arm(v4, v6);
     let now = honeymesh_xdp::now();
     let mut node = Node::new(node_config(config, &identity, &keys)?, now);
     let mut restored = Vec::new();
@@ -86,23 +79,20 @@ pub fn open(config: &Config) -> Result<Opened, Failure> {
     let facts = facts::now();
     // Not before the network is known: a stored ban must not hit an address that is ours by now.
     node.handle(Input::Network(facts.clone()), now, &mut restored);
-    fill(&mut kernel, &node, &restored, &facts);
-    kernel.attach().map_err(|error| kernel_failure(&error))?;
-    // While there is power to hand over.
-    let keeper = keeping::start(&kernel, &options)?;
-    let lookout = kernel.lookout(&options).map_err(refused)?;
-    Ok(Opened { control, https, traps, ports, kernel, knocks, keeper, lookout, books, node, restored, facts, keys })
+    let mut warnings = Vec::new();
+    let fill = |kernel: &mut dyn Enforcer| fill(kernel, &node, &restored, &facts);
+    let rung = ladder::climb(config, &options, Prepare { arm: &arm, fill: &fill }, &mut warnings)?;
+    Ok((Opened { control, https, traps, ports, books, node, restored, facts, keys, warnings }, rung))
 }
 
 /// Makes the kernel's tables hold what they should before the program works with them: whatever an earlier start has left,
-/// of whatever version, goes on until then. What fails here is tried again, and told, when the loop begins.
-fn fill(kernel: &mut Kernel, node: &Node, restored: &[Output], facts: &NetworkFacts) {
+/// of whatever version, goes on until then. (nf_tables works with them at once.) What fails here is tried again, and told, when the loop begins.
+fn fill(kernel: &mut dyn Enforcer, node: &Node, restored: &[Output], facts: &NetworkFacts) {
     let warn = |what: &str, done: Result<(), honeymesh_xdp::Error>| {
         if let Err(error) = done {
             tracing::warn!(%error, "{what} is not in the kernel before the program is attached");
         }
     };
-    warn("the self-probe's ban", kernel.begin_probing());
     let protected = restored.iter().rev().find_map(|output| if let Output::Protect(nets) = output { Some(nets) } else { None });
     if let Some(nets) = protected {
         warn("the never-ban set", kernel.set_allow(nets));
@@ -216,18 +206,6 @@ fn https(config: &Config) -> Result<Option<Https>, Failure> {
     Ok(Some(Https { listener, tls, token }))
 }
 
-fn kernel_failure(error: &honeymesh_xdp::Error) -> Failure {
-    use honeymesh_xdp::Error;
-    match error {
-        Error::NoSuchInterface { .. } => Failure::usage(format!("{error}; mend [xdp] interfaces")),
-        Error::NoDefaultRoute { .. } | Error::Options(_) => Failure::usage(error.to_string()),
-        Error::Pin { source, .. } if source.kind() == std::io::ErrorKind::PermissionDenied => {
-            Failure::Refused(format!("{error}; run as root, or with the capabilities CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON"))
-        }
-        _ => Failure::Refused(error.to_string()),
-    }
-}
-
 /// The self-probe's ban takes no room from the others.
 fn with_probe(bans: u32) -> u32 {
     bans.saturating_add(honeymesh_xdp::PROBE_BANS).min(honeymesh_xdp::MAX_BANS)
@@ -241,7 +219,7 @@ fn kernel_options(config: &Config) -> Result<honeymesh_xdp::Options, honeymesh_x
     Ok(honeymesh_xdp::Options {
         interfaces,
         attach: match config.xdp.attach {
-            Attach::Auto => honeymesh_xdp::Attach::Auto,
+            Attach::Auto | Attach::Nftables => honeymesh_xdp::Attach::Auto,
             Attach::Native => honeymesh_xdp::Attach::Native,
             Attach::Generic => honeymesh_xdp::Attach::Generic,
         },

@@ -126,6 +126,9 @@ fn missing(is_one_there: bool) -> Choice {
 }
 
 fn choose(facts: &InterfaceFacts, wanted: Attach, tried: &[(Feature, Tried)]) -> Choice {
+    if wanted == Attach::Nftables {
+        return nftables(tried, "[xdp] attach = \"nftables\" says so");
+    }
     if let Some(attached) = &facts.attached {
         return occupied(facts, attached);
     }
@@ -134,6 +137,7 @@ fn choose(facts: &InterfaceFacts, wanted: Attach, tried: &[(Feature, Tried)]) ->
     }
     let driver = facts.driver.as_deref().unwrap_or("no driver that tells its name");
     match (wanted, facts.native) {
+        (Attach::Nftables, _) => nftables(tried, "[xdp] attach = \"nftables\" says so"),
         (Attach::Generic, _) => choice(Mode::Generic, State::Ok, "[xdp] attach = \"generic\" says so"),
         (Attach::Native | Attach::Auto, Some(true)) => {
             choice(Mode::Native, State::Ok, format!("the driver ({driver}) says that it runs XDP"))
@@ -161,7 +165,8 @@ fn occupied(facts: &InterfaceFacts, attached: &Attached) -> Choice {
     let mode = match attached.mode {
         Some(AttachMode::Native) => Mode::Native,
         Some(AttachMode::Generic) => Mode::Generic,
-        None => Mode::Unknown,
+        // nf_tables is no program on the interface.
+        Some(AttachMode::Nftables) | None => Mode::Unknown,
     };
     if attached.is_ours {
         return choice(mode, State::Ok, "our program is on it already");
@@ -174,6 +179,15 @@ fn occupied(facts: &InterfaceFacts, attached: &Attached) -> Choice {
     let why = format!("another XDP program is on it: {}", program(attached));
     let leave = format!("or leave {} out of [xdp] interfaces", facts.name);
     choice(Mode::None, State::Fail, why).mend(format!("{}, {leave}", occupant.mend(&facts.name)))
+}
+
+/// nf_tables, because it is wanted.
+fn nftables(tried: &[(Feature, Tried)], why: &str) -> Choice {
+    match works(tried, Feature::Nftables) {
+        Some(false) => choice(Mode::None, State::Fail, format!("{why}, but this kernel has no nftables for us"))
+            .mend("set [xdp] attach = \"auto\""),
+        _ => choice(Mode::Nftables, State::Ok, why),
+    }
 }
 
 fn without_xdp(tried: &[(Feature, Tried)]) -> Choice {

@@ -104,6 +104,10 @@ impl Enforcer for Pretended {
     fn counters(&self) -> Result<Counters, Error> {
         Ok(Counters::default())
     }
+    fn release(self) -> Result<(), Error> {
+        Ok(())
+    }
+
     fn interfaces(&self) -> Vec<InterfaceStatus> {
         Vec::new()
     }
