@@ -9,8 +9,10 @@ pub const KIND_VISIT: u8 = 8;
 pub const STEP_GREET: u32 = 0;
 /// The program that listens.
 pub const STEP_LISTEN: u32 = 1;
+/// The step that judges what may be a probe of a dark port.
+pub const STEP_PROBE: u32 = 2;
 /// How many steps there are besides the first.
-pub const STEPS: u32 = 2;
+pub const STEPS: u32 = 3;
 
 /// Octets of a stranger's first words that are told; the rest is only counted.
 pub const PAYLOAD_MAX: usize = 128;

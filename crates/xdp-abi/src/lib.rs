@@ -20,7 +20,9 @@ mod touch;
 
 pub use address::{AddressKey, NetKey4, NetKey6, PREFIX_V6_BITS, SourceKey, network_words};
 pub use bucket::{HITS_MAX, Header, LINE_LEN, Life, Line4, Line6, Place, WAYS4, WAYS6, Way};
-pub use cookie::{CookieSettings, FloodMeter, KIND_VISIT, PAYLOAD_MAX, STEP_GREET, STEP_LISTEN, STEPS, TOLD_MAX, VisitRecord};
+pub use cookie::{
+    CookieSettings, FloodMeter, KIND_VISIT, PAYLOAD_MAX, STEP_GREET, STEP_LISTEN, STEP_PROBE, STEPS, TOLD_MAX, VisitRecord,
+};
 pub use counter::{COUNTERS, Counter, CounterValues};
 pub use entry::{BanEntry, FOREVER, GRADE_SPOOFABLE, REASON_SCAN, SCOPE_ALL, SCOPE_DARK};
 pub use record::{

@@ -58,7 +58,7 @@ pub use transport::EXTENSIONS_MAX;
 
 use frame::Network;
 use honeymesh_xdp_abi::{Counter, Gates};
-use ip::{V4, V6};
+use ip::{Ip, V4, V6};
 use lockdown::Locked;
 
 /// What becomes of a packet.
@@ -79,6 +79,8 @@ pub enum Verdict {
 pub enum Next {
     /// Nothing: this is the verdict, and it is counted.
     Done(Verdict),
+    /// [`probe`]: only the first step says so.
+    Probe,
     /// [`greet`], which has the verdict.
     Greet,
     /// [`listen`], which has the verdict.
@@ -87,8 +89,13 @@ pub enum Next {
 
 /// Judges one frame. Counts exactly one verdict counter, and whatever else it learns on the way.
 pub fn decide(frame: &impl Rewrite, kernel: &impl Cookies) -> Verdict {
-    match filter(frame, kernel) {
+    let next = match filter(frame, kernel) {
+        Next::Probe => probe(frame, kernel),
+        next => next,
+    };
+    match next {
         Next::Done(verdict) => verdict,
+        Next::Probe => pass(kernel),
         Next::Greet => greet(frame, kernel),
         Next::Listen => listen(frame, kernel),
     }
@@ -103,7 +110,25 @@ pub fn filter(frame: &impl Frame, kernel: &impl Kernel) -> Next {
         Network::Other => note(kernel, Counter::NotIp),
         Network::Malformed => note(kernel, Counter::Malformed),
     };
+    next(judgement, kernel)
+}
+
+/// The step for what may be a probe of a dark port. Counts a verdict only if it is the last.
+#[inline(always)]
+pub fn probe(frame: &impl Frame, kernel: &impl Kernel) -> Next {
+    let judgement = match frame::network(frame) {
+        Network::V4(offset) => judge_probe(V4::read(frame, offset), frame, kernel),
+        Network::V6(offset) => judge_probe(V6::read(frame, offset), frame, kernel),
+        // The first step has not let these come here.
+        Network::Other | Network::Malformed => Judgement::Pass,
+    };
+    next(judgement, kernel)
+}
+
+#[inline(always)]
+fn next(judgement: Judgement, kernel: &impl Kernel) -> Next {
     match judgement {
+        Judgement::Probe => Next::Probe,
         Judgement::Greet => Next::Greet,
         Judgement::Listen => Next::Listen,
         judgement => Next::Done(counted(judgement, kernel)),
@@ -131,7 +156,7 @@ pub fn pass(kernel: &impl Kernel) -> Verdict {
 #[inline(always)]
 fn counted(judgement: Judgement, kernel: &impl Kernel) -> Verdict {
     match judgement {
-        Judgement::Pass | Judgement::Greet | Judgement::Listen => {
+        Judgement::Pass | Judgement::Probe | Judgement::Greet | Judgement::Listen => {
             kernel.count(Counter::Passed);
             Verdict::Pass
         }
@@ -146,12 +171,15 @@ fn counted(judgement: Judgement, kernel: &impl Kernel) -> Verdict {
     }
 }
 
-/// What a packet deserves, and under which verdict counter it is dropped. Only an enforcing program has the last three.
+/// What a packet deserves, and under which verdict counter it is dropped. Only an enforcing program has an answer, and what
+/// leads to one.
 #[derive(Clone, Copy)]
 enum Judgement {
     Pass,
     Drop(Counter),
     Answer,
+    /// It would pass, but may be a probe of a dark port.
+    Probe,
     /// It would pass, but asks for a connection to a dark port: in a flood the program answers by itself.
     Greet,
     /// It would pass, but may prove a handshake with the program itself.
@@ -168,21 +196,27 @@ fn note(kernel: &impl Kernel, why: Counter) -> Judgement {
 fn judge<I: Locked>(packet: Option<I>, frame: &impl Frame, kernel: &impl Kernel) -> Judgement {
     let Some(ip) = packet else { return note(kernel, Counter::Malformed) };
     let gates = lockdown::in_force(kernel, kernel.gates());
-    let verdict = match ban::full(&ip, kernel, gates) {
-        Some(found) => match ban::judge(&ip, found, frame, kernel) {
-            Judgement::Drop(counter) if gates.has(Gates::ENFORCING) => return Judgement::Drop(counter),
-            Judgement::Drop(counter) => Some(counter),
-            judgement => return judgement,
-        },
-        None => None,
-    };
+    if let Some(found) = ban::full(&ip, kernel, gates) {
+        return enforced(ban::judge(&ip, found, frame, kernel), kernel, gates);
+    }
     if gates.has(Gates::LOCKDOWN) {
         return lockdown::judge(&ip, frame, kernel);
     }
-    match (probe::judge(&ip, frame, kernel, gates), verdict) {
-        (judgement @ (Judgement::Answer | Judgement::Greet | Judgement::Listen), _) => judgement,
-        (Judgement::Drop(counter), _) if gates.has(Gates::ENFORCING) => Judgement::Drop(counter),
-        (Judgement::Drop(_), _) | (Judgement::Pass, Some(_)) => note(kernel, Counter::WouldDrop),
-        (Judgement::Pass, None) => Judgement::Pass,
+    probe::first(&ip, frame, kernel, gates)
+}
+
+#[inline(always)]
+fn judge_probe<I: Ip>(packet: Option<I>, frame: &impl Frame, kernel: &impl Kernel) -> Judgement {
+    let Some(ip) = packet else { return Judgement::Pass };
+    let gates = kernel.gates();
+    enforced(probe::judge(&ip, frame, kernel, gates), kernel, gates)
+}
+
+/// While only observing nothing is dropped.
+#[inline(always)]
+fn enforced(judgement: Judgement, kernel: &impl Kernel, gates: Gates) -> Judgement {
+    match judgement {
+        Judgement::Drop(_) if !gates.has(Gates::ENFORCING) => note(kernel, Counter::WouldDrop),
+        judgement => judgement,
     }
 }

@@ -14,22 +14,28 @@ use honeymesh_xdp_abi::{
 };
 use window::{Seen, Way};
 
-/// What a source's probe comes to. `Drop` means: if the program is enforcing.
+/// May it be a probe? Nearly every packet ends here, before a socket or another table was asked for it; the rest is for a
+/// step of its own, because the kernel's verifier has no room for both in one program.
 #[inline(always)]
-pub(crate) fn judge<I: Ip>(ip: &I, frame: &impl Frame, kernel: &impl Kernel, gates: Gates) -> Judgement {
+pub(crate) fn first<I: Ip>(ip: &I, frame: &impl Frame, kernel: &impl Kernel, gates: Gates) -> Judgement {
     let contact = match Contact::read(frame, ip.payload(frame), gates.has(Gates::UDP)) {
         Ok(Some(contact)) => contact,
         Ok(None) => return Judgement::Pass,
         Err(broken) => return note(kernel, broken),
     };
-    if !contact.is_probe(|| kernel.ephemeral()) {
-        return if gates.has(cookie::IN_FORCE) && contact.is_plain_ack() && kernel.is_listening() {
-            Judgement::Listen
-        } else {
-            Judgement::Pass
-        };
+    if contact.is_probe(|| kernel.ephemeral()) {
+        return if gates.has(Gates::LOCAL) { Judgement::Probe } else { Judgement::Pass };
     }
-    if !is_dark(ip, &contact, kernel, gates) {
+    let may_prove = gates.has(cookie::IN_FORCE) && contact.is_plain_ack() && kernel.is_listening();
+    if may_prove { Judgement::Listen } else { Judgement::Pass }
+}
+
+/// What a source's probe comes to. `Drop` means: if the program is enforcing.
+#[inline(always)]
+pub(crate) fn judge<I: Ip>(ip: &I, frame: &impl Frame, kernel: &impl Kernel, gates: Gates) -> Judgement {
+    // What is broken was counted in the step before.
+    let Ok(Some(contact)) = Contact::read(frame, ip.payload(frame), gates.has(Gates::UDP)) else { return Judgement::Pass };
+    if !is_dark(ip, &contact, kernel) {
         return Judgement::Pass;
     }
     if ip.is_allowed(kernel) {
@@ -48,7 +54,7 @@ pub(crate) fn judge<I: Ip>(ip: &I, frame: &impl Frame, kernel: &impl Kernel, gat
     match weigh(&probe, kernel, gates) {
         // The one that crosses the threshold is still answered: a scan is proved by as many handshakes as make one.
         Weight::Below | Weight::Over
-            if contact.is_syn() && gates.has(cookie::IN_FORCE) && !kernel.is_excepted(contact.dest_port) =>
+            if contact.has_syn() && gates.has(cookie::IN_FORCE) && !kernel.is_excepted(contact.dest_port) =>
         {
             Judgement::Greet
         }
@@ -71,8 +77,8 @@ fn below(port: u16, kernel: &impl Kernel, gates: Gates) -> Judgement {
 
 /// Is it sent to this host, where no socket takes it?
 #[inline(always)]
-fn is_dark<I: Ip>(ip: &I, contact: &Contact, kernel: &impl Kernel, gates: Gates) -> bool {
-    gates.has(Gates::LOCAL) && kernel.is_local(&ip.addresses().1) && !ip.is_served(kernel, contact)
+fn is_dark<I: Ip>(ip: &I, contact: &Contact, kernel: &impl Kernel) -> bool {
+    kernel.is_local(&ip.addresses().1) && !ip.is_served(kernel, contact)
 }
 
 /// What is known of a probe of a dark port, whatever its family.

@@ -18,10 +18,10 @@ use bindings::{
 };
 use core::ptr::NonNull;
 use honeymesh_xdp_abi::{
-    AddressKey, BanEntry, Counter, ExceptBit, Gates, KnockRecord, NetKey4, NetKey6, PORTS_MAX, STEP_GREET, STEP_LISTEN, ScanBucket,
+    AddressKey, BanEntry, Counter, ExceptBit, Gates, KnockRecord, NetKey4, NetKey6, PORTS_MAX, STEP_GREET, STEP_LISTEN, STEP_PROBE, ScanBucket,
     ScanRecord, ScanSettings, Settings, SourceKey, WAYS, except_at,
 };
-use honeymesh_xdp_program::{Ban, Kernel, Next, Scan, Tuple4, Tuple6, Verdict, filter, greet, listen, pass};
+use honeymesh_xdp_program::{Ban, Kernel, Next, Scan, Tuple4, Tuple6, Verdict, filter, greet, listen, pass, probe};
 use tables::*;
 
 #[unsafe(link_section = "license")]
@@ -33,12 +33,15 @@ static LICENSE: [u8; 13] = *b"Dual MIT/GPL\0";
 #[unsafe(link_section = "xdp.frags")]
 #[unsafe(no_mangle)]
 extern "C" fn honeymesh(context: *mut XdpContext) -> u32 {
-    let verdict = match filter(&Packet(context), &Helpers(context)) {
-        Next::Done(verdict) => verdict,
-        Next::Greet => go_on(context, STEP_GREET),
-        Next::Listen => go_on(context, STEP_LISTEN),
-    };
-    action(verdict)
+    go_on(context, filter(&Packet(context), &Helpers(context)))
+}
+
+/// The step for what may be a probe of a dark port. A program of its own: the kernel's verifier follows every path through
+/// a program and gives up after a million instructions, which tables of bans and counts of scans do not share.
+#[unsafe(link_section = "xdp.frags")]
+#[unsafe(no_mangle)]
+extern "C" fn hm_probe(context: *mut XdpContext) -> u32 {
+    go_on(context, probe(&Packet(context), &Helpers(context)))
 }
 
 /// The step for a SYN to a dark port. A program of its own: it has the stack to itself, and costs others nothing.
@@ -57,9 +60,15 @@ extern "C" fn hm_listen(context: *mut XdpContext) -> u32 {
 
 /// Goes on with another step, and does not come back unless there is none: then the packet passes.
 #[inline(always)]
-fn go_on(context: *mut XdpContext, step: u32) -> Verdict {
+fn go_on(context: *mut XdpContext, next: Next) -> u32 {
+    let step = match next {
+        Next::Done(verdict) => return action(verdict),
+        Next::Greet => STEP_GREET,
+        Next::Listen => STEP_LISTEN,
+        Next::Probe => STEP_PROBE,
+    };
     tail_call(context, &HM_STEPS, step);
-    pass(&Helpers(context))
+    action(pass(&Helpers(context)))
 }
 
 #[inline(always)]
