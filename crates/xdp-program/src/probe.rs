@@ -51,13 +51,12 @@ pub(crate) fn judge<I: Ip>(ip: &I, frame: &impl Frame, kernel: &impl Kernel, gat
         return Judgement::Drop(Counter::DroppedDark);
     }
     kernel.count(Counter::Knocks);
-    match weigh(&probe, kernel, gates) {
-        // The one that crosses the threshold is still answered: a scan is proved by as many handshakes as make one.
-        Weight::Below | Weight::Over
-            if contact.has_syn() && gates.has(cookie::IN_FORCE) && !kernel.is_excepted(contact.dest_port) =>
-        {
-            Judgement::Greet
-        }
+    let weight = weigh(&probe, kernel, gates);
+    // Also the one that crosses the threshold: a scan is proved by as many handshakes as make one.
+    if contact.is_syn() && gates.has(cookie::IN_FORCE) && !kernel.is_excepted(contact.dest_port) {
+        return Judgement::Greet;
+    }
+    match weight {
         Weight::Over if gates.has(Gates::TRAPS) && contact.is_syn() => Judgement::Pass,
         Weight::Below => below(contact.dest_port, kernel, gates),
         Weight::Over => Judgement::Drop(Counter::DroppedScan),

@@ -132,12 +132,6 @@ impl Contact {
         !self.is_udp() && self.flags & (TCP_FIN | TCP_SYN | TCP_RST | TCP_ACK) == TCP_SYN
     }
 
-    /// TCP: does it ask for a connection, whatever else it says?
-    #[inline(always)]
-    pub(crate) const fn has_syn(self) -> bool {
-        !self.is_udp() && self.flags & TCP_SYN != 0
-    }
-
     /// TCP: it ends a connection at once, and nobody answers it.
     #[inline(always)]
     pub(crate) const fn is_reset(self) -> bool {

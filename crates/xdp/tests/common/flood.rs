@@ -73,9 +73,13 @@ impl Wire {
     pub fn send(&self, frame: &[u8]) {
         let len = u32::try_from(size_of::<libc::sockaddr_ll>()).unwrap();
         // SAFETY: frame and address live through the call and are as long as stated.
-        let sent = unsafe {
+        let send = || unsafe {
             libc::sendto(self.socket.as_raw_fd(), frame.as_ptr().cast(), frame.len(), 0, (&raw const self.to).cast(), len)
         };
-        assert_eq!(usize::try_from(sent), Ok(frame.len()), "{}", std::io::Error::last_os_error());
+        while usize::try_from(send()) != Ok(frame.len()) {
+            let error = std::io::Error::last_os_error();
+            assert_eq!(error.raw_os_error(), Some(libc::ENOBUFS), "{error}");
+            std::thread::yield_now();
+        }
     }
 }
