@@ -53,7 +53,7 @@ fn scene() -> Net {
         let listeners = [ECHO4, ECHO6].map(|at| TcpListener::bind(at).unwrap());
         for listener in listeners {
             std::thread::spawn(move || {
-                listener.incoming().flatten().for_each(|stream| drop(std::thread::spawn(|| echo(stream))))
+                listener.incoming().flatten().for_each(|stream| drop(std::thread::spawn(|| echo(stream))));
             });
         }
     })
@@ -70,7 +70,7 @@ fn echo(mut stream: TcpStream) {
 /// A connection from one of the addresses in the stranger's namespace.
 fn connection(net: &Net, from: &'static str, to: &'static str) -> Option<TcpStream> {
     let open = move || open(from, to.parse().unwrap(), PATIENCE);
-    in_namespace(&net.stranger, open).join().unwrap().filter(|stream| lives(stream))
+    in_namespace(&net.stranger, open).join().unwrap().filter(lives)
 }
 
 fn open(from: &str, to: SocketAddr, patience: Duration) -> Option<TcpStream> {

@@ -62,8 +62,9 @@ fn name(index: u32) -> String {
     named.unwrap_or_else(|| format!("interface {index}"))
 }
 
+/// Is it where some version pins what sits on an interface?
 fn is_below_links(file: &Path) -> bool {
-    file.components().any(|part| part.as_os_str() == "links")
+    file.components().any(|part| ["links", "steering"].iter().any(|name| part.as_os_str() == *name))
 }
 
 fn files(directory: &Path, depth: usize) -> Vec<PathBuf> {

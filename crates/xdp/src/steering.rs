@@ -135,7 +135,7 @@ fn take_over(program: BorrowedFd<'_>, interface: &Interface, here: Vec<SteeringP
         };
         match &taken {
             Some(first) if bpf::link_id(first.fd.as_fd()).ok() == bpf::link_id(link.fd.as_fd()).ok() => {
-                pins::remove_file(&pin.path)?
+                pins::remove_file(&pin.path)?;
             }
             None if bpf::link_update(link.fd.as_fd(), program).is_ok() => taken = Some(link),
             _ => take_off(&pin)?,

@@ -18,7 +18,7 @@ struct Report {
     removed: Vec<String>,
 }
 
-/// Takes the program off every interface and removes every pin, of whatever version.
+/// Takes the program off every interface and removes every pin, of whatever version, and the nf_tables table of the fallback.
 ///
 /// # Errors
 /// A daemon runs, or something could not be removed.
@@ -26,7 +26,10 @@ pub fn run(args: &Release) -> Result<(), Failure> {
     let parsed = config::load(&args.config).map_err(|problem| Failure::Config(vec![problem.line(&args.config)]))?;
     let config = &parsed.config;
     refuse_while_running(config)?;
-    let removed = honeymesh_xdp::release(&config.xdp.pin_dir).map_err(|error| Failure::Refused(error.to_string()))?;
+    let mut removed = honeymesh_xdp::release(&config.xdp.pin_dir).map_err(|error| Failure::Refused(error.to_string()))?;
+    if honeymesh_xdp::release_nft().map_err(|error| Failure::Refused(error.to_string()))? {
+        removed.push("the nf_tables table netdev honeymesh: removed".into());
+    }
     let pin_dir = config.xdp.pin_dir.display().to_string();
     let text = match args.json {
         true => json_text(&Report { pin_dir, removed }).map_err(|error| Failure::Refused(error.to_string()))?,
