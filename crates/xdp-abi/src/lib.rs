@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 mod address;
+mod allow;
 mod bucket;
 mod cookie;
 mod counter;
@@ -19,6 +20,7 @@ pub mod table;
 mod touch;
 
 pub use address::{AddressKey, NetKey4, NetKey6, PREFIX_V6_BITS, SourceKey, network_words};
+pub use allow::{ALLOW_WORDS, AllowBit, AllowFilter};
 pub use bucket::{HITS_MAX, Header, LINE_LEN, Life, Line4, Line6, Place, WAYS4, WAYS6, Way};
 pub use cookie::{
     CookieSettings, FloodMeter, KIND_VISIT, PAYLOAD_MAX, STEP_GREET, STEP_LISTEN, STEP_PROBE, STEPS, TOLD_MAX, VisitRecord,

@@ -30,6 +30,8 @@ pub const PLACED: &str = "HM_PLACED";
 pub const ALLOW4: &str = "HM_ALLOW4";
 /// The IPv6 allowlist: a trie of [`crate::NetKey6`].
 pub const ALLOW6: &str = "HM_ALLOW6";
+/// [`crate::AllowFilter`], in front of both: an array of one.
+pub const ALLOWED: &str = "HM_ALLOWED";
 /// The host's own addresses: a hash of [`crate::AddressKey`].
 pub const LOCAL: &str = "HM_LOCAL";
 /// What is remembered of probing sources: an array of [`crate::ScanBucket`], a power of two of them.
@@ -56,9 +58,9 @@ pub const EXCEPT: &str = "HM_EXCEPT";
 pub const LIMITS: &str = "HM_LIMITS";
 
 /// Every table.
-pub const ALL: [&str; 22] = [
+pub const ALL: [&str; 23] = [
     SETTINGS, LINES4, LINES6, BANS4, BANS6, TOUCH4, TOUCH6, NETS4, NETS6, PLACED, ALLOW4, ALLOW6, LOCAL, SCANS, COUNTERS, KNOCKS,
-    TRAPS, EXCEPT, LIMITS, FLOOD, PROOFS, STEPS,
+    TRAPS, EXCEPT, LIMITS, FLOOD, PROOFS, STEPS, ALLOWED,
 ];
 
 #[cfg(test)]

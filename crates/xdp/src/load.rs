@@ -14,8 +14,8 @@ use aya::{
     programs::Xdp,
 };
 use honeymesh_xdp_abi::{
-    AddressKey, BanEntry, CounterValues, EXCEPT_WORDS, FloodMeter, Line4, Line6, NetKey4, NetKey6, RecordLimits, STEPS,
-    ScanBucket, Settings, SourceKey, TOUCH4_WORDS, TOUCH6_WORDS, TRAPS_MAX, Way, table,
+    AddressKey, AllowFilter, BanEntry, CounterValues, EXCEPT_WORDS, FloodMeter, Line4, Line6, NetKey4, NetKey6, RecordLimits,
+    STEPS, ScanBucket, Settings, SourceKey, TOUCH4_WORDS, TOUCH6_WORDS, TRAPS_MAX, Way, table,
 };
 use std::{os::fd::AsFd, path::PathBuf};
 
@@ -83,6 +83,7 @@ fn shapes(options: &Options) -> [(&'static str, Shape); table::ALL.len()] {
         (table::PLACED, shape::<SourceKey, BanEntry>(HASH, budget, NO_PREALLOC)),
         (table::ALLOW4, shape::<NetKey4, u32>(LPM_TRIE, NETS_MAX, NO_PREALLOC)),
         (table::ALLOW6, shape::<NetKey6, u32>(LPM_TRIE, NETS_MAX, NO_PREALLOC)),
+        (table::ALLOWED, shape::<u32, AllowFilter>(ARRAY, 1, 0)),
         (table::LOCAL, shape::<AddressKey, u32>(HASH, LOCAL_MAX, NO_PREALLOC)),
         (table::SCANS, shape::<u32, ScanBucket>(ARRAY, options.scan.buckets(), 0)),
         (table::COUNTERS, shape::<u32, CounterValues>(PERCPU_ARRAY, 1, 0)),

@@ -20,8 +20,8 @@ use aya::{
     maps::{Array, HashMap, LpmTrie, Map, MapData, MapError, PerCpuArray, RingBuf, SockMap, lpm_trie::Key},
 };
 use honeymesh_xdp_abi::{
-    AddressKey, BanEntry, Counter, CounterValues, EXCEPT_WORDS, Header, NetKey4, NetKey6, Settings, SourceKey, TRAPS_MAX, Way,
-    table,
+    AddressKey, AllowFilter, BanEntry, Counter, CounterValues, EXCEPT_WORDS, Header, NetKey4, NetKey6, Settings, SourceKey,
+    TRAPS_MAX, Way, table,
 };
 use std::{
     collections::BTreeSet,
@@ -42,6 +42,9 @@ const MEND_NETS: &str = "lift some, or merge them into wider ones";
 type Entry = Wire<BanEntry>;
 type Nets<K, V> = LpmTrie<MapData, K, V>;
 
+const ALLOW4_WORDS: &str = "allowed IPv4 prefixes";
+const ALLOW6_WORDS: &str = "allowed IPv6 prefixes";
+
 /// Every table that user space reads or writes.
 pub(crate) struct Tables {
     ticks: Ticks,
@@ -56,6 +59,7 @@ pub(crate) struct Tables {
     placed: HashMap<MapData, Wire<SourceKey>, Entry>,
     allow4: Nets<u32, u32>,
     allow6: Nets<[u32; 4], u32>,
+    allowed: Array<MapData, Wire<AllowFilter>>,
     local: HashMap<MapData, Wire<AddressKey>, u32>,
     counters: PerCpuArray<MapData, Wire<CounterValues>>,
     limits: [Level; 2],
@@ -87,6 +91,7 @@ pub(crate) fn open(object: &mut Ebpf, options: &Options, ticks: Ticks) -> Result
         placed: take(object, table::PLACED)?,
         allow4: take(object, table::ALLOW4)?,
         allow6: take(object, table::ALLOW6)?,
+        allowed: take(object, table::ALLOWED)?,
         local: take(object, table::LOCAL)?,
         counters: take(object, table::COUNTERS)?,
         limits: [limit(options.max_bans), limit(options.v6_bans())],
@@ -94,6 +99,8 @@ pub(crate) fn open(object: &mut Ebpf, options: &Options, ticks: Ticks) -> Result
         except: take(object, table::EXCEPT)?,
     };
     tables.survey_nets()?;
+    let (allow4, allow6) = tables.allow_nets()?;
+    tables.set_allowed(allow4.into_iter(), allow6.into_iter())?;
     Ok((tables, take(object, table::KNOCKS)?))
 }
 
@@ -364,11 +371,14 @@ impl Tables {
 
     /// Makes the allowlist equal to these prefixes; what is missing is added before what is too much goes.
     pub(crate) fn set_allow(&mut self, nets4: &[NetKey4], nets6: &[NetKey6], limit: u32) -> Result<(), Error> {
-        let (words4, words6) = ("allowed IPv4 prefixes", "allowed IPv6 prefixes");
-        let wanted4 = nets4.iter().map(|net| (net.bits, net.addr)).collect();
-        let wanted6 = nets6.iter().map(|net| (net.bits, net.addr)).collect();
-        let (more4, less4) = difference(wanted4, keys(self.allow4.keys(), split).map_err(read_error(words4))?);
-        let (more6, less6) = difference(wanted6, keys(self.allow6.keys(), split).map_err(read_error(words6))?);
+        let (words4, words6) = (ALLOW4_WORDS, ALLOW6_WORDS);
+        let wanted4: BTreeSet<_> = nets4.iter().map(|net| (net.bits, net.addr)).collect();
+        let wanted6: BTreeSet<_> = nets6.iter().map(|net| (net.bits, net.addr)).collect();
+        let (present4, present6) = self.allow_nets()?;
+        // First whoever is or will be in the tries, and in the end whoever is: so the filter never hides anybody.
+        self.set_allowed(wanted4.union(&present4).copied(), wanted6.union(&present6).copied())?;
+        let (more4, less4) = difference(wanted4.clone(), present4);
+        let (more6, less6) = difference(wanted6.clone(), present6);
         for (bits, addr) in more4 {
             self.allow4.insert(&Key::new(bits, addr), 1, 0).map_err(write_error(words4, limit, "allow fewer or wider ones"))?;
         }
@@ -381,7 +391,26 @@ impl Tables {
         for (bits, addr) in less6 {
             found(self.allow6.remove(&Key::new(bits, addr))).map_err(write_error(words6, limit, "allow fewer or wider ones"))?;
         }
-        Ok(())
+        self.set_allowed(wanted4.into_iter(), wanted6.into_iter())
+    }
+
+    /// The allowed prefixes of both families: lengths and addresses.
+    fn allow_nets(&self) -> Result<(BTreeSet<(u32, u32)>, BTreeSet<(u32, [u32; 4])>), Error> {
+        let nets4 = keys(self.allow4.keys(), split).map_err(read_error(ALLOW4_WORDS))?;
+        let nets6 = keys(self.allow6.keys(), split).map_err(read_error(ALLOW6_WORDS))?;
+        Ok((nets4, nets6))
+    }
+
+    /// Makes the filter in front of the allowlist that of these prefixes.
+    fn set_allowed(
+        &mut self,
+        nets4: impl Iterator<Item = (u32, u32)>,
+        nets6: impl Iterator<Item = (u32, [u32; 4])>,
+    ) -> Result<(), Error> {
+        let mut filter = AllowFilter::EMPTY;
+        nets4.for_each(|(bits, addr)| filter.allow4(u32::from_be(addr), bits));
+        nets6.for_each(|(bits, [first, ..])| filter.allow6(u32::from_be(first), bits));
+        self.allowed.set(0, Wire(filter), 0).map_err(write_error("the allowlist's filter", 1, ""))
     }
 
     /// Makes the list of own addresses equal to these.

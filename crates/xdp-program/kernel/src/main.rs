@@ -18,7 +18,7 @@ use bindings::{
 };
 use core::ptr::NonNull;
 use honeymesh_xdp_abi::{
-    AddressKey, BanEntry, Counter, ExceptBit, Gates, KnockRecord, NetKey4, NetKey6, PORTS_MAX, STEP_GREET, STEP_LISTEN, STEP_PROBE, ScanBucket,
+    ALLOW_WORDS, AddressKey, AllowBit, BanEntry, Counter, ExceptBit, Gates, KnockRecord, NetKey4, NetKey6, PORTS_MAX, STEP_GREET, STEP_LISTEN, STEP_PROBE, ScanBucket,
     ScanRecord, ScanSettings, Settings, SourceKey, WAYS, except_at,
 };
 use honeymesh_xdp_program::{Ban, Kernel, Next, Scan, Tuple4, Tuple6, Verdict, filter, greet, listen, pass, probe};
@@ -170,6 +170,25 @@ fn first() -> u32 {
     opaque(0) as u32
 }
 
+/// A part of [`honeymesh_xdp_abi::AllowFilter`], in its order.
+#[derive(Clone, Copy)]
+enum Part {
+    V4 = 0,
+    V6 = 1,
+    Short6 = 2,
+}
+
+/// Is the bit set? One that cannot be read is.
+#[inline(always)]
+fn may_allow(part: Part, bit: AllowBit) -> bool {
+    HM_ALLOWED.lookup(&first()).is_none_or(|filter| {
+        let word = part as usize * ALLOW_WORDS + (bit.word as usize & (ALLOW_WORDS - 1));
+        // SAFETY: inside the value, which is three parts of so many words.
+        let bits = unsafe { filter.cast::<u64>().as_ptr().add(word).read_volatile() };
+        bits & bit.mask != 0
+    })
+}
+
 /// When this CPU's next record of a kind is due.
 #[inline(always)]
 fn due(kind: u8) -> Option<NonNull<u64>> {
@@ -237,12 +256,14 @@ impl<C> Kernel for Helpers<C> {
 
     #[inline(always)]
     fn is_allowed4(&self, addr: u32) -> bool {
-        HM_ALLOW4.lookup(&NetKey4 { bits: 32, addr }).is_some()
+        may_allow(Part::V4, AllowBit::v4(u32::from_be(addr))) && HM_ALLOW4.lookup(&NetKey4 { bits: 32, addr }).is_some()
     }
 
     #[inline(always)]
     fn is_allowed6(&self, addr: [u32; 4]) -> bool {
-        HM_ALLOW6.lookup(&NetKey6 { bits: 128, addr }).is_some()
+        let first = u32::from_be(addr[0]);
+        let may = may_allow(Part::V6, AllowBit::v6(first)) || may_allow(Part::Short6, AllowBit::short6(first));
+        may && HM_ALLOW6.lookup(&NetKey6 { bits: 128, addr }).is_some()
     }
 
     #[inline(always)]

@@ -2,7 +2,7 @@
 
 use crate::bindings::{Kind, MAPPABLE, Map, NO_PREALLOC};
 use honeymesh_xdp_abi::{
-    AddressKey, BanEntry, CounterValues, EXCEPT_WORDS, FloodMeter, KnockRecord, Line4, Line6, NetKey4, NetKey6, RecordLimits, STEPS,
+    AddressKey, AllowFilter, BanEntry, CounterValues, EXCEPT_WORDS, FloodMeter, KnockRecord, Line4, Line6, NetKey4, NetKey6, RecordLimits, STEPS,
     ScanBucket, Settings, SourceKey, TOUCH4_WORDS, TOUCH6_WORDS, TRAPS_MAX, Way,
 };
 
@@ -31,6 +31,7 @@ maps! {
     HM_PLACED: SourceKey => BanEntry = Hash, 1, NO_PREALLOC;
     HM_ALLOW4: NetKey4 => u32 = Trie, 65_536, NO_PREALLOC;
     HM_ALLOW6: NetKey6 => u32 = Trie, 65_536, NO_PREALLOC;
+    HM_ALLOWED: u32 => AllowFilter = Array, 1, 0;
     HM_LOCAL: AddressKey => u32 = Hash, 4_096, NO_PREALLOC;
     // Sized by user space: a power of two.
     HM_SCANS: u32 => ScanBucket = Array, 1, 0;
