@@ -79,7 +79,7 @@ pub enum Verdict {
 pub enum Next {
     /// Nothing: this is the verdict, and it is counted.
     Done(Verdict),
-    /// [`probe`]: only the first step says so.
+    /// [`probe()`]: only the first step says so.
     Probe,
     /// [`greet`], which has the verdict.
     Greet,
