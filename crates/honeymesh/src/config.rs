@@ -379,7 +379,10 @@ mod tests {
             ("[scan]\nudp = \"on\"", "h:2:7: [scan] udp: is a text; write true or false"),
             ("[scan]\norcale = true", "h:2:1: unknown key `orcale` in [scan]; the nearest known one is `oracle`"),
             ("[bans]\nttl = \"0s\"", "h:2:7: [bans] ttl: `0s` is out of range; write a duration from 1s to 365d"),
-            ("[bans]\nmax = 1000\nmax_v6 = 1001", "h:3:10: [bans] max_v6: 1001 is out of range; write a whole number from 1 to 1000"),
+            (
+                "[bans]\nmax = 1000\nmax_v6 = 1001",
+                "h:3:10: [bans] max_v6: 1001 is out of range; write a whole number from 1 to 1000",
+            ),
             ("[bans]\ntable = \"tree\"", "h:2:9: [bans] table: `tree` is not understood; write buckets|hash"),
             ("[bans]\nmax = 99999999", "h:2:7: [bans] max: 99999999 is out of range"),
             ("[allow]\nnets = [\"10.0.0.1/8\"]", "h:2:9: [allow] nets: `10.0.0.1/8` has host bits set; write 10.0.0.0/8"),

@@ -276,7 +276,8 @@ fn empty(pin: &std::path::Path) {
 /// Clears the gate without which everything passes.
 fn silence(pin: &std::path::Path) {
     let data = aya::maps::MapData::from_pin(pin).unwrap();
-    let mut map: aya::maps::Array<_, [u32; 16]> = aya::maps::Map::from_map_data(data).unwrap().try_into().unwrap();
+    let mut map: aya::maps::Array<_, [u32; size_of::<honeymesh_xdp_abi::Settings>() / 4]> =
+        aya::maps::Map::from_map_data(data).unwrap().try_into().unwrap();
     let mut settings = map.get(&0, 0).unwrap();
     settings[1] &= !honeymesh_xdp_abi::Gates::ENFORCING.0;
     map.set(0, settings, 0).unwrap();

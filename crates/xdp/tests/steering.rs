@@ -394,7 +394,7 @@ fn silent_dark_ports_answer_nothing_over_tcp_or_udp_and_served_ones_as_always() 
             assert_eq!(datagrams.recv(&mut [0; 16]).unwrap(), 5, "{to}");
         }
         let counters = kernel.counters().unwrap();
-        assert!(counters.dropped_dark >= 2 && counters.silenced >= 2, "{counters:?}");
+        assert!(counters.dropped_dark >= 4, "{counters:?}");
         kernel.release().unwrap();
     });
 }

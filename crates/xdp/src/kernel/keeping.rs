@@ -43,7 +43,11 @@ impl Kernel {
     }
 
     /// Wanted interfaces that are there and without the program, or without the one that hands dark ports to the trap.
+    /// Nothing has come off before it was put on.
     pub(super) fn detached(&self) -> Vec<String> {
+        if self.pending.is_some() {
+            return Vec::new();
+        }
         let off = self.interfaces().into_iter().filter(|interface| interface.index != 0 && !interface.attached);
         let mut names: Vec<String> =
             off.map(|interface| interface.name).chain(self.steering.detached().map(str::to_owned)).collect();
