@@ -40,6 +40,8 @@ const NO_EXIST: u64 = 1;
 const MEND_NETS: &str = "lift some, or merge them into wider ones";
 
 type Entry = Wire<BanEntry>;
+/// Prefixes: their lengths and addresses.
+type Keys<K> = BTreeSet<(u32, K)>;
 type Nets<K, V> = LpmTrie<MapData, K, V>;
 
 const ALLOW4_WORDS: &str = "allowed IPv4 prefixes";
@@ -395,7 +397,7 @@ impl Tables {
     }
 
     /// The allowed prefixes of both families: lengths and addresses.
-    fn allow_nets(&self) -> Result<(BTreeSet<(u32, u32)>, BTreeSet<(u32, [u32; 4])>), Error> {
+    fn allow_nets(&self) -> Result<(Keys<u32>, Keys<[u32; 4]>), Error> {
         let nets4 = keys(self.allow4.keys(), split).map_err(read_error(ALLOW4_WORDS))?;
         let nets6 = keys(self.allow6.keys(), split).map_err(read_error(ALLOW6_WORDS))?;
         Ok((nets4, nets6))
