@@ -170,12 +170,13 @@ fn an_interface_that_loses_the_program_gets_it_back_and_the_audit_says_so() {
     let net = Net::new();
     let mut daemon = net.start(&net.config(""));
     net.told(&["ban", "10.77.0.2"]);
-    let links = net.pin_dir.join("v2/links");
+    let version = fs::read_dir(&net.pin_dir).unwrap().next().unwrap().unwrap().file_name();
+    let links = net.pin_dir.join(&version).join("links");
     let pin = fs::read_dir(&links).unwrap().next().unwrap().unwrap().path();
     // Whoever has power over the BPF file system can detach it: here by way of a second pin, in a directory of its own.
     let saboteur = PathBuf::from(format!("{}x", net.pin_dir.display()));
-    fs::create_dir_all(saboteur.join("v2/links")).unwrap();
-    fs::hard_link(&pin, saboteur.join("v2/links/pin")).unwrap();
+    fs::create_dir_all(saboteur.join(&version).join("links")).unwrap();
+    fs::hard_link(&pin, saboteur.join(&version).join("links/pin")).unwrap();
     let told = honeymesh_xdp::release(&saboteur).unwrap();
     assert!(told[0].contains("detached"), "{told:?}");
     daemon.wait_for("the program had come off; it is on again");

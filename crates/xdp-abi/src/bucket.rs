@@ -1,13 +1,15 @@
 //! Exact bans in cache lines: one array per address family, read by the kernel and written by user space alone.
 //!
 //! Element 0 is the [`Header`]: it tells the geometry, so that program and table can never disagree about it and a later
-//! daemon can adopt whatever it finds. Every other element is one cache line of a few ways. A key has a first and a
+//! daemon can adopt whatever it finds. Behind it come the lines, each one cache line of a few ways, and behind these their
+//! [`Front`]s: for each line 16 bits in which every key that is there, or had to leave, has one. A key has a first and a
 //! second [`Place`]; a line that a key had to leave says so by [`Life::OVERFLOWED`], and then the key is in its second
 //! line or, if that says so too, in the family's hash table of the same [`Way`]s. A table of no lines has everything
 //! there: the plain kernel hash, as reference.
 //!
 //! The order of stores that a reader relies on: life and hits before the key that makes a way findable, the key's
-//! removal before anything else of it, a flag before the key that needs it leaves, a copy before its original goes.
+//! removal before anything else of it, a flag before the key that needs it leaves, a copy before its original goes; and a
+//! bit of the front before the key or the flag that needs it, and its removal after both.
 
 /// Ways of an IPv4 line.
 pub const WAYS4: usize = 4;
@@ -15,6 +17,10 @@ pub const WAYS4: usize = 4;
 pub const WAYS6: usize = 3;
 /// The size of a line, and of the header.
 pub const LINE_LEN: usize = 64;
+/// How many fronts are in an element.
+pub const FRONTS: u32 = 32;
+/// Tables of fewer lines are small enough for the processor's caches: the program asks their lines at once.
+pub const FRONT_LINES_MIN: u32 = 1 << 12;
 /// Above this many hits a ban counts no more: close below the most that fits, so that CPUs that count at once never wrap.
 pub const HITS_MAX: u32 = u32::MAX - 0xffff;
 
@@ -140,6 +146,36 @@ pub struct Header {
     pub seal: u64,
 }
 
+/// Where the bit of a key is that says whether a look at its first line is worth it. One element in 32 of the array is
+/// fronts: good traffic asks memory that is small enough to be at hand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Front {
+    /// The element of the array.
+    pub element: u32,
+    /// Which of its [`FRONTS`] words of 16 bits.
+    pub slot: u32,
+    /// The bit.
+    pub bit: u32,
+}
+
+impl Front {
+    /// A word that hides nothing.
+    pub const FULL: u16 = u16::MAX;
+
+    /// Is the key's bit set in its word?
+    #[must_use]
+    #[inline(always)]
+    pub const fn is_in(self, word: u16) -> bool {
+        word as u32 >> self.bit & 1 == 1
+    }
+
+    /// The key's bit.
+    #[must_use]
+    pub const fn mask(self) -> u16 {
+        1 << self.bit
+    }
+}
+
 /// The two lines where a key may be: elements of the array, so never 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place {
@@ -177,6 +213,22 @@ impl Header {
     #[inline(always)]
     pub const fn second(&self, place: Place) -> u32 {
         self.element((place.hash ^ place.hash >> 32).wrapping_mul(self.multipliers[0]) >> 32)
+    }
+
+    /// The front of the line at `element`, from 1 on, and in it the bit of the key with this place: by other bits of the hash
+    /// than those that choose the line.
+    #[must_use]
+    #[inline(always)]
+    pub const fn front(&self, place: Place, element: u32) -> Front {
+        let line = element.wrapping_sub(1);
+        let first = self.lines.wrapping_add(1);
+        Front { element: first.wrapping_add(line / FRONTS), slot: line % FRONTS, bit: (place.hash >> 28 & 15) as u32 }
+    }
+
+    /// How many elements an array of `lines` lines has: the header, the lines, their fronts.
+    #[must_use]
+    pub const fn elements(lines: u32) -> u32 {
+        lines.saturating_add(lines.div_ceil(FRONTS)).saturating_add(1)
     }
 
     /// Scales 32 bits to the number of lines, which is no power of two.
@@ -225,6 +277,8 @@ const _: () = assert!(size_of::<Header>() == LINE_LEN);
 
 #[cfg(test)]
 mod tests {
+    extern crate std;
+
     use super::*;
 
     fn header(lines: u32) -> Header {
@@ -250,6 +304,34 @@ mod tests {
                 assert!((1..=lines).contains(&header.first(place)) && (1..=lines).contains(&header.second(place)));
             }
         }
+    }
+
+    #[test]
+    fn every_line_has_a_front_of_its_own_behind_the_lines() {
+        for lines in [1, 31, 32, 33, 4_096, 500_000] {
+            let header = header(lines);
+            let front = |element| header.front(header.place(u64::from(element) * 77), element);
+            let seats: std::collections::BTreeSet<_> = (1..=lines).map(|line| (front(line).element, front(line).slot)).collect();
+            assert_eq!(seats.len(), lines as usize);
+            let range = lines + 1..Header::elements(lines);
+            assert!(
+                (1..=lines).all(|line| range.contains(&front(line).element) && front(line).slot < FRONTS && front(line).bit < 16)
+            );
+        }
+        assert_eq!(Header::elements(0), 1);
+    }
+
+    #[test]
+    fn keys_of_one_line_spread_over_its_front() {
+        let header = header(1_000);
+        let mut counts = [0_u32; 16];
+        for key in 0..200_000_u32 {
+            let place = header.place(u64::from(key.to_be()));
+            if header.first(place) == 7 {
+                counts[header.front(place, 7).bit as usize] += 1;
+            }
+        }
+        assert!(counts.iter().all(|count| (2..40).contains(count)), "12 each, more or less: {counts:?}");
     }
 
     #[test]

@@ -11,8 +11,10 @@ pub const STEP_GREET: u32 = 0;
 pub const STEP_LISTEN: u32 = 1;
 /// The step that judges what may be a probe of a dark port.
 pub const STEP_PROBE: u32 = 2;
+/// The whole first step, for what the quick one leaves.
+pub const STEP_FILTER: u32 = 3;
 /// How many steps there are besides the first.
-pub const STEPS: u32 = 3;
+pub const STEPS: u32 = 4;
 
 /// Octets of a stranger's first words that are told; the rest is only counted.
 pub const PAYLOAD_MAX: usize = 128;

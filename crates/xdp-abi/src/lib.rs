@@ -21,9 +21,10 @@ mod touch;
 
 pub use address::{AddressKey, NetKey4, NetKey6, PREFIX_V6_BITS, SourceKey, network_words};
 pub use allow::{ALLOW_WORDS, AllowBit, AllowFilter};
-pub use bucket::{HITS_MAX, Header, LINE_LEN, Life, Line4, Line6, Place, WAYS4, WAYS6, Way};
+pub use bucket::{FRONT_LINES_MIN, FRONTS, Front, HITS_MAX, Header, LINE_LEN, Life, Line4, Line6, Place, WAYS4, WAYS6, Way};
 pub use cookie::{
-    CookieSettings, FloodMeter, KIND_VISIT, PAYLOAD_MAX, STEP_GREET, STEP_LISTEN, STEP_PROBE, STEPS, TOLD_MAX, VisitRecord,
+    CookieSettings, FloodMeter, KIND_VISIT, PAYLOAD_MAX, STEP_FILTER, STEP_GREET, STEP_LISTEN, STEP_PROBE, STEPS, TOLD_MAX,
+    VisitRecord,
 };
 pub use counter::{COUNTERS, Counter, CounterValues};
 pub use entry::{BanEntry, FOREVER, GRADE_SPOOFABLE, REASON_SCAN, SCOPE_ALL, SCOPE_DARK};
@@ -40,4 +41,4 @@ pub use steering::{EXCEPT_WORDS, ExceptBit, TRAP_V4, TRAP_V6, TRAPS_MAX, except_
 pub use touch::{TOUCH4_WORDS, TOUCH6_BITS, TOUCH6_WORDS, Touch};
 
 /// The version of everything in this crate; part of the path that maps and links are pinned under.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;

@@ -50,6 +50,12 @@ impl Gates {
         self.0 & other.0 == other.0
     }
 
+    /// Is some bit of `other` set?
+    #[must_use]
+    pub const fn any(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
+
     /// These bits, with those of `other` set or cleared.
     #[must_use]
     pub const fn with(self, other: Self, on: bool) -> Self {

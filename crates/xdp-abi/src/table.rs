@@ -48,7 +48,7 @@ pub const PROOFS: &str = "HM_PROOFS";
 /// The programs that the first one goes on with: an array of [`crate::STEPS`] program descriptors.
 pub const STEPS: &str = "HM_STEPS";
 /// Those programs, each at its [`crate::STEP_GREET`] and so on.
-pub const STEP_PROGRAMS: [&str; crate::STEPS as usize] = ["hm_greet", "hm_listen", "hm_probe"];
+pub const STEP_PROGRAMS: [&str; crate::STEPS as usize] = ["hm_greet", "hm_listen", "hm_probe", "hm_filter"];
 
 /// The trap's listening sockets: a socket map, [`crate::TRAP_V4`] and [`crate::TRAP_V6`].
 pub const TRAPS: &str = "HM_TRAPS";

@@ -54,6 +54,12 @@ pub(crate) fn full<I: Ip, K: Kernel>(ip: &I, kernel: &K, gates: Gates) -> Option
     Some(Applies { held: Held::Other(ban), counter: Counter::DroppedNet })
 }
 
+/// The same for an exact ban that was found elsewhere.
+#[inline(always)]
+pub(crate) fn exact<I: Ip, K: Kernel>(ip: &I, hits: I::Hits<K>, frame: &impl Frame, kernel: &K) -> Judgement {
+    judge(ip, Applies { held: Held::Exact(hits), counter: I::DROPPED }, frame, kernel)
+}
+
 /// Neighbour discovery and allowed sources pass; the rest is a hit, and dropped.
 #[inline(always)]
 pub(crate) fn judge<I: Ip, K: Kernel>(ip: &I, found: Applies<HeldIn<I, K>>, frame: &impl Frame, kernel: &K) -> Judgement {

@@ -1,11 +1,13 @@
 //! How an exact ban is found: one cache line, seldom a second, hardly ever a hash table.
 
-use honeymesh_xdp_abi::{Header, Life};
+use honeymesh_xdp_abi::{FRONT_LINES_MIN, Header, Life, SCOPE_ALL};
 
 /// A line of a table, in memory that user space writes meanwhile.
 pub trait Line: Copy {
     /// How many ways it has.
     const WAYS: u64;
+    /// Are its keys of 32 bits, and its ways four?
+    const IS_NARROW: bool;
     /// The counter of a way.
     type Hits: Hits;
 
@@ -35,8 +37,10 @@ pub trait Bans: Copy {
 
     /// Element 0; `None` if it cannot be read.
     fn header(self) -> Option<Header>;
-    /// Another element.
+    /// The line at an element.
     fn line(self, element: u32) -> Option<Self::Line>;
+    /// A word of fronts; [`honeymesh_xdp_abi::Front::FULL`] if it cannot be read.
+    fn front(self, element: u32, slot: u32) -> u16;
     /// The life and the counter of a key in the hash table.
     fn stashed(self, key: u64) -> Option<(Life, <Self::Line as Line>::Hits)>;
     /// The kernel's cheapest clock.
@@ -64,7 +68,43 @@ pub fn find<B: Bans>(bans: B, key: u64) -> Option<Found<<B::Line as Line>::Hits>
         }
         Look::Nowhere => return None,
     };
-    found.life.is_live(bans.jiffies() >> (header.tick_shift & 63)).then_some(found)
+    is_live(bans, &header, found.life).then_some(found)
+}
+
+/// What a key's first line tells.
+#[derive(Clone, Copy, Debug)]
+pub enum Glance<H> {
+    /// Of a live ban of scope `all`: where its drops are counted.
+    Banned(H),
+    /// There is none, unless elsewhere than in this table.
+    Nothing,
+    /// Only [`find`] knows.
+    Unsure,
+}
+
+/// Looks at the first line only, and at that only if its front says that it is worth it: nearly always that is enough.
+#[inline(always)]
+pub fn glance<B: Bans>(bans: B, key: u64) -> Glance<<B::Line as Line>::Hits> {
+    let Some(header) = bans.header() else { return Glance::Unsure };
+    let place = header.place(key);
+    let element = header.first(place);
+    if header.lines >= FRONT_LINES_MIN {
+        let front = header.front(place, element);
+        if !front.is_in(bans.front(front.element, front.slot)) {
+            return Glance::Nothing;
+        }
+    }
+    let Some(line) = bans.line(element) else { return Glance::Unsure };
+    match in_line(line, key) {
+        Look::Here(Found { life, hits }) if life.scope() >= SCOPE_ALL && is_live(bans, &header, life) => Glance::Banned(hits),
+        Look::Here(_) | Look::Nowhere => Glance::Nothing,
+        Look::Stashed => Glance::Unsure,
+    }
+}
+
+#[inline(always)]
+fn is_live(bans: impl Bans, header: &Header, life: Life) -> bool {
+    life.is_live(bans.jiffies() >> (header.tick_shift & 63))
 }
 
 enum Look<H> {
@@ -94,29 +134,48 @@ fn look<B: Bans>(bans: B, header: &Header, key: u64) -> Look<<B::Line as Line>::
 /// `Stashed` means: look further.
 #[inline(always)]
 fn in_line<L: Line>(line: L, key: u64) -> Look<L::Hits> {
+    let Some(way) = (if L::IS_NARROW { narrow(line, key) } else { wide(line, key) }) else {
+        return if line.is_overflowed() { Look::Stashed } else { Look::Nowhere };
+    };
+    let life = Life(line.life(way));
+    // A key that left meanwhile has left its way to another, whose life this may be: it is further on, if anywhere.
+    if line.key(way) != key {
+        return Look::Stashed;
+    }
+    Look::Here(Found { life, hits: line.hits(way) })
+}
+
+/// The way of a key of 32 bits, among four; perhaps one although it is in none. A product is zero if a factor is: so one
+/// branch asks for all four.
+#[inline(always)]
+fn narrow<L: Line>(line: L, key: u64) -> Option<u64> {
+    let (a, b, c, d) = (line.key(0) ^ key, line.key(1) ^ key, line.key(2) ^ key, line.key(3) ^ key);
+    let (low, high) = (a.wrapping_mul(b), c.wrapping_mul(d));
+    // This one may overflow to zero by chance.
+    if L::opaque(low.wrapping_mul(high)) != 0 {
+        return None;
+    }
+    Some(zero_bit::<L>(high) << 1 | zero_bit::<L>(b.wrapping_mul(d)))
+}
+
+/// The way of a key, if it is in one.
+#[inline(always)]
+fn wide<L: Line>(line: L, key: u64) -> Option<u64> {
     let (mut way, mut is_here, mut index) = (0, 0, 0);
     while index < L::WAYS {
-        let same = same_bit::<L>(line.key(index), key);
+        let same = zero_bit::<L>(line.key(index) ^ key);
         is_here |= same;
         way += same * index;
         index += 1;
     }
-    if L::opaque(is_here) != 0 {
-        let life = Life(line.life(way));
-        // A key that left meanwhile has left its way to another, whose life this may be: it is further on, if anywhere.
-        if same_bit::<L>(line.key(way), key) != 0 {
-            return Look::Here(Found { life, hits: line.hits(way) });
-        }
-        return Look::Stashed;
-    }
-    if line.is_overflowed() { Look::Stashed } else { Look::Nowhere }
+    (L::opaque(is_here) != 0).then_some(way)
 }
 
-/// 1 if the keys are the same, else 0.
+/// 1 for zero, else 0.
 #[inline(always)]
-fn same_bit<L: Line>(a: u64, b: u64) -> u64 {
-    let difference = L::opaque(a ^ b);
-    // The top bit of this is set unless there is no difference; seen through, it would become a branch.
-    let any = L::opaque(difference | difference.wrapping_neg());
+fn zero_bit<L: Line>(value: u64) -> u64 {
+    let value = L::opaque(value);
+    // The top bit of this is set unless the value is zero; seen through, it would become a branch.
+    let any = L::opaque(value | value.wrapping_neg());
     L::opaque(any >> 63) ^ 1
 }

@@ -3,10 +3,10 @@
 /// How many VLAN tags (802.1Q, 802.1ad) are followed. A frame with more passes as not IP.
 pub const VLAN_TAGS_MAX: usize = 2;
 
-const ETHERNET_LEN: usize = 14;
+pub(crate) const ETHERNET_LEN: usize = 14;
 const VLAN_LEN: usize = 4;
-const TYPE_IPV4: u16 = 0x0800;
-const TYPE_IPV6: u16 = 0x86dd;
+pub(crate) const TYPE_IPV4: u16 = 0x0800;
+pub(crate) const TYPE_IPV6: u16 = 0x86dd;
 const TYPE_VLAN: u16 = 0x8100;
 const TYPE_QINQ: u16 = 0x88a8;
 

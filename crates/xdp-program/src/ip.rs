@@ -4,12 +4,14 @@ mod locked;
 
 use crate::{
     Frame, Kernel, Tuple4, Tuple6,
-    bucket::{self, Bans, Found, Hits, Line},
+    bucket::{self, Bans, Found, Glance, Hits, Line},
     transport::{self, Contact, Payload},
 };
 use honeymesh_xdp_abi::{AddressKey, Counter, FAMILY_V4, FAMILY_V6, Gates, NetKey4, NetKey6, SourceKey, Touch};
 
 const V4_LEN: usize = 20;
+/// The first octet of an IPv4 header without options.
+const PLAIN: u8 = 0x45;
 const V6_LEN: usize = 40;
 const HOP_LIMIT_MAX: u8 = 255;
 
@@ -38,6 +40,8 @@ pub(crate) trait Ip: Copy {
     fn addresses(&self) -> (AddressKey, AddressKey);
     /// The source's live exact ban.
     fn ban<K: Kernel>(&self, kernel: &K) -> Option<Found<Self::Hits<K>>>;
+    /// What the first line of the exact bans tells of the source.
+    fn glance<K: Kernel>(&self, kernel: &K) -> Glance<Self::Hits<K>>;
     /// May some banned prefix contain the source? Bits in front of the trie, which is far slower, say mostly not.
     fn is_touched(&self, kernel: &impl Kernel, gates: Gates) -> bool;
     /// The longest banned prefix of the source, of at most `bits` bits.
@@ -76,6 +80,21 @@ impl V4 {
         };
         Some(Self { source: word(&header, 12), dest: word(&header, 16), payload })
     }
+
+    /// The header at `offset`, and the transport header right behind it. `None` if it has options, is one of a fragment, or
+    /// is broken.
+    #[inline(always)]
+    pub(crate) fn plain(frame: &impl Frame, offset: usize) -> Option<(Self, Payload)> {
+        let header = frame.read::<V4_LEN>(offset)?;
+        let total_len = usize::from(u16::from_be_bytes([header[2], header[3]]));
+        // As a word, because the compiler would test it octet by octet.
+        let is_fragment = word(&header, 4) & 0x3fff_u32.to_be() != 0;
+        if header[0] != PLAIN || total_len < V4_LEN || is_fragment {
+            return None;
+        }
+        let payload = Payload::At { protocol: header[9], offset: offset + V4_LEN, end: offset + total_len };
+        Some((Self { source: word(&header, 12), dest: word(&header, 16), payload }, payload))
+    }
 }
 
 impl Ip for V4 {
@@ -109,6 +128,12 @@ impl Ip for V4 {
             return None;
         }
         bucket::find(kernel.bans4(), self.source.into())
+    }
+
+    /// 0.0.0.0 is not for a glance.
+    #[inline(always)]
+    fn glance<K: Kernel>(&self, kernel: &K) -> Glance<Self::Hits<K>> {
+        if self.source == 0 { Glance::Unsure } else { bucket::glance(kernel.bans4(), self.source.into()) }
     }
 
     #[inline(always)]
@@ -167,6 +192,20 @@ impl V6 {
         };
         Some(Self { source: words(&header, 8), dest: words(&header, 24), next: header[6], hop_limit: header[7], offset, end })
     }
+
+    /// The header at `offset`, and the transport header right behind it. `None` if there are others in between, or it is broken.
+    #[inline(always)]
+    pub(crate) fn plain(frame: &impl Frame, offset: usize) -> Option<(Self, Payload)> {
+        let ip = Self::read(frame, offset)?;
+        let payload = Payload::At { protocol: ip.next, offset: ip.offset, end: ip.end };
+        (!transport::is_extension(ip.next)).then_some((ip, payload))
+    }
+
+    /// The source's /64, as exact bans have it.
+    #[inline(always)]
+    fn key(&self) -> u64 {
+        u64::from(self.source[1]) << 32 | u64::from(self.source[0])
+    }
 }
 
 impl Ip for V6 {
@@ -196,11 +235,18 @@ impl Ip for V6 {
     /// `::/64` marks a free way; if it is banned, then as a prefix.
     #[inline(always)]
     fn ban<K: Kernel>(&self, kernel: &K) -> Option<Found<Self::Hits<K>>> {
-        let key = u64::from(self.source[1]) << 32 | u64::from(self.source[0]);
+        let key = self.key();
         if key == 0 {
             return None;
         }
         bucket::find(kernel.bans6(), key)
+    }
+
+    /// `::/64` is not for a glance.
+    #[inline(always)]
+    fn glance<K: Kernel>(&self, kernel: &K) -> Glance<Self::Hits<K>> {
+        let key = self.key();
+        if key == 0 { Glance::Unsure } else { bucket::glance(kernel.bans6(), key) }
     }
 
     #[inline(always)]

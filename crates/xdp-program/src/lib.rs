@@ -2,8 +2,8 @@
 //!
 //! [`decide`] is the whole XDP program: generic over a [`Frame`] (bytes that may end anywhere) and a [`Kernel`] (tables,
 //! sockets, clock, ring buffer), so that the same code runs in the kernel and, against plain maps, on the host. In the
-//! kernel its steps are programs of their own: [`filter`] for every frame, [`greet`] and [`listen`] for the few that are
-//! about a handshake.
+//! kernel its steps are programs of their own: [`quick()`] for every frame and nearly always enough, [`filter`] for what it
+//! leaves, [`probe()`] for what may be a probe, [`greet`] and [`listen`] for the few that are about a handshake.
 //!
 //! In order:
 //! 1. Ethernet, at most two VLAN tags, IPv4 or IPv6. Anything else, and anything malformed, passes and is counted.
@@ -40,6 +40,7 @@ mod ip;
 mod kernel;
 pub mod lockdown;
 mod probe;
+mod quick;
 mod silent;
 mod steer;
 #[cfg(any(test, feature = "testing"))]
@@ -53,6 +54,7 @@ pub use cookie::{BUCKET_BITS, Cookies, FLOOD_BURST_NS, RECORD_COST_NS, Rewrite};
 pub use frame::{Frame, VLAN_TAGS_MAX};
 pub use kernel::{Ban, Kernel, Scan, Tuple4, Tuple6};
 pub use lockdown::Connections;
+pub use quick::quick;
 pub use steer::{Door, Onward, Steer, door};
 pub use transport::EXTENSIONS_MAX;
 
@@ -79,7 +81,9 @@ pub enum Verdict {
 pub enum Next {
     /// Nothing: this is the verdict, and it is counted.
     Done(Verdict),
-    /// [`probe()`]: only the first step says so.
+    /// [`filter`]: only [`quick()`] says so.
+    Filter,
+    /// [`probe()`]: only the first steps say so.
     Probe,
     /// [`greet`], which has the verdict.
     Greet,
@@ -89,19 +93,26 @@ pub enum Next {
 
 /// Judges one frame. Counts exactly one verdict counter, and whatever else it learns on the way.
 pub fn decide(frame: &impl Rewrite, kernel: &impl Cookies) -> Verdict {
-    let next = match filter(frame, kernel) {
+    match quick(frame, kernel) {
+        Next::Filter => go_on(filter(frame, kernel), frame, kernel),
+        next => go_on(next, frame, kernel),
+    }
+}
+
+fn go_on(next: Next, frame: &impl Rewrite, kernel: &impl Cookies) -> Verdict {
+    let next = match next {
         Next::Probe => probe(frame, kernel),
         next => next,
     };
     match next {
         Next::Done(verdict) => verdict,
-        Next::Probe => pass(kernel),
+        Next::Filter | Next::Probe => pass(kernel),
         Next::Greet => greet(frame, kernel),
         Next::Listen => listen(frame, kernel),
     }
 }
 
-/// The first step, and for nearly all frames the only one. Counts a verdict only if it is the last.
+/// The whole first step, for what [`quick()`] leaves. Counts a verdict only if it is the last.
 #[inline(always)]
 pub fn filter(frame: &impl Frame, kernel: &impl Kernel) -> Next {
     let judgement = match frame::network(frame) {

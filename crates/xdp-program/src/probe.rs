@@ -7,7 +7,12 @@ mod tell;
 mod ways;
 mod window;
 
-use crate::{Frame, Judgement, Kernel, Scan, ban, cookie, ip::Ip, note, transport::Contact};
+use crate::{
+    Frame, Judgement, Kernel, Scan, ban, cookie,
+    ip::Ip,
+    note,
+    transport::{Contact, Payload},
+};
 use honeymesh_xdp_abi::{
     BanEntry, Counter, GRADE_SPOOFABLE, Gates, KIND_PROBE, KIND_SCAN, KnockRecord, Mark, PORTS_MAX, REASON_SCAN, SCOPE_ALL,
     SCOPE_DARK, SPOOFABLE_ALL, SPOOFABLE_OFF, ScanSettings, SourceKey, age, fingerprint, source_hash, tag, ticks,
@@ -18,7 +23,13 @@ use window::{Seen, Way};
 /// step of its own, because the kernel's verifier has no room for both in one program.
 #[inline(always)]
 pub(crate) fn first<I: Ip>(ip: &I, frame: &impl Frame, kernel: &impl Kernel, gates: Gates) -> Judgement {
-    let contact = match Contact::read(frame, ip.payload(frame), gates.has(Gates::UDP)) {
+    asked(ip.payload(frame), frame, kernel, gates)
+}
+
+/// The same, once it is known where the transport header is.
+#[inline(always)]
+pub(crate) fn asked(payload: Payload, frame: &impl Frame, kernel: &impl Kernel, gates: Gates) -> Judgement {
+    let contact = match Contact::read(frame, payload, gates.has(Gates::UDP)) {
         Ok(Some(contact)) => contact,
         Ok(None) => return Judgement::Pass,
         Err(broken) => return note(kernel, broken),

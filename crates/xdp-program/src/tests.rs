@@ -1,7 +1,7 @@
 //! The decision against the table, and what the table cannot say.
 
 use crate::{
-    Onward, Verdict, decide,
+    Next, Onward, Verdict, decide, filter, go_on,
     testing::{
         Doorstep, End, HERE4, HostKernel, Mutator, Offer, Packet, SERVED, SYN, Script, Setting, Slice, Step, Tell, Told, hushed,
         hushed_setting, offers, offers_setting, scripts,
@@ -88,6 +88,28 @@ fn whatever_the_damage_each_packet_gets_one_verdict() {
         let verdicts = verdicts.into_iter().chain(more);
         assert_eq!(verdicts.map(|counter| kernel.counted(counter)).sum::<u64>(), judged, "{}", script.name);
     }
+}
+
+#[test]
+fn the_short_way_says_what_the_long_one_would() {
+    let mut short = 0;
+    for script in scripts() {
+        let (quick, whole) = (HostKernel::of(&script.setting), HostKernel::of(&script.setting));
+        let mut mutator = Mutator::new(9);
+        for round in 0..600 {
+            let step = &script.steps[mutator.below(script.steps.len())];
+            let frame = if round % 3 == 0 { step.frame.clone() } else { mutator.damage(&step.frame, 0) };
+            short += usize::from(!matches!(crate::quick(&Slice(&frame), &&HostKernel::of(&script.setting)), Next::Filter));
+            let verdict = decide(&Slice(&frame), &&quick);
+            let wanted = go_on(filter(&Slice(&frame), &&whole), &Slice(&frame), &&whole);
+            assert_eq!((verdict, &quick.counters), (wanted, &whole.counters), "{}: {frame:?}", script.name);
+            assert_eq!(quick.told, whole.told, "{}: {frame:?}", script.name);
+        }
+        for (subject, _) in &script.hits {
+            assert_eq!(quick.hits(subject), whole.hits(subject), "{}: {subject}", script.name);
+        }
+    }
+    assert!(short > 3_000, "the short way was gone {short} times only");
 }
 
 fn syn(port: u16) -> Vec<u8> {

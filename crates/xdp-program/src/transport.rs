@@ -179,6 +179,12 @@ pub(crate) fn behind_extensions(frame: &impl Frame, first: u8, start: usize, end
     }
 }
 
+/// Is it the number of an extension header that is followed?
+#[inline(always)]
+pub(crate) const fn is_extension(protocol: u8) -> bool {
+    matches!(protocol, HOP_BY_HOP | ROUTING | DESTINATION | AUTHENTICATION | FRAGMENT)
+}
+
 /// Is there an ICMPv6 message of neighbour discovery at `offset`?
 #[inline(always)]
 pub(crate) fn is_neighbour_discovery(frame: &impl Frame, protocol: u8, offset: usize) -> bool {

@@ -103,8 +103,10 @@ impl<S: Shape, T: Stash> Bans<S, T> {
         &self.stash
     }
 
+    /// A ban that its line's front hides is none: the program would not find it.
     pub(crate) fn get(&self, key: u64) -> Result<Option<Held>, Error> {
         match self.lines.seat(key) {
+            Seat::Line { element, .. } if !self.lines.is_shown(element, key) => Ok(None),
             Seat::Line { element, way } => Ok(Some(held::<S>(self.lines.line(element), way))),
             Seat::Stash => Ok(self.stash.get(key)?.map(|way| Held { life: Life(way.life), hits: way.hits })),
             Seat::None => Ok(None),
@@ -118,6 +120,7 @@ impl<S: Shape, T: Stash> Bans<S, T> {
                 let line = self.lines.line(element);
                 S::set_life(line, way, life);
                 add::<S>(line, way, hits);
+                self.lines.show(element, key);
                 Ok(false)
             }
             Seat::Stash => match self.stash.get(key)? {
@@ -200,6 +203,7 @@ impl<S: Shape, T: Stash> Bans<S, T> {
         let line = self.lines.line(element);
         S::set_life(line, way, held.life);
         S::hits(line, way).store(held.hits, Relaxed);
+        self.lines.show(element, key);
         S::set_key(line, way, key);
     }
 
@@ -219,6 +223,7 @@ impl<S: Shape, T: Stash> Bans<S, T> {
     fn leaves(&mut self, element: u32) {
         if let Some(away) = self.away.get_mut(element as usize) {
             *away = away.saturating_add(1);
+            self.lines.show_all(element);
             S::set_overflowed(self.lines.line(element), true);
         }
     }
@@ -231,6 +236,7 @@ impl<S: Shape, T: Stash> Bans<S, T> {
             *away = away.saturating_sub(1);
             if *away == 0 {
                 S::set_overflowed(self.lines.line(element), false);
+                self.lines.settle_front(element);
             }
         }
     }
@@ -258,6 +264,7 @@ impl<S: Shape, T: Stash> Bans<S, T> {
 
     fn unseat(&mut self, element: u32, way: usize, key: u64) {
         S::set_key(self.lines.line(element), way, 0);
+        self.lines.settle_front(element);
         let (first, _) = self.lines.place(key);
         if first != element {
             self.is_gone(first);

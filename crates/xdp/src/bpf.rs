@@ -15,6 +15,7 @@ use std::{
     path::Path,
 };
 
+const MAP_LOOKUP_ELEM: i64 = 1;
 const PROG_LOAD: i64 = 5;
 const OBJ_PIN: i64 = 6;
 const OBJ_GET: i64 = 7;
@@ -88,6 +89,19 @@ fn owned(fd: i32) -> OwnedFd {
 
 fn c_path(path: &Path) -> io::Result<CString> {
     CString::new(path.as_os_str().as_bytes()).map_err(io::Error::other)
+}
+
+/// The value of 32 bits at an index of an array; `None` if it is empty. Of an array of programs: a program's number.
+pub(crate) fn lookup(map: BorrowedFd<'_>, index: u32) -> io::Result<Option<u32>> {
+    let mut value = 0_u32;
+    // `union bpf_attr`: the map, its key behind a gap, the value.
+    let mut attr = Attr::new(&[&descriptor(map), &[0; 4], &address(&raw const index), &address(&raw mut value)]);
+    // SAFETY: key and value live through the call, and both are of 32 bits.
+    match unsafe { bpf(MAP_LOOKUP_ELEM, &mut attr) } {
+        Ok(_) => Ok(Some(value)),
+        Err(error) if error.raw_os_error() == Some(libc::ENOENT) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// Attaches an XDP program to an interface, in one mode.

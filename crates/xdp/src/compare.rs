@@ -93,6 +93,9 @@ impl<S: Shape, T: Stash> Exact for Reader<'_, S, T> {
         match self.lines.seat(key) {
             Seat::Line { element, way } => {
                 marks.set(element as usize * S::WAYS + way);
+                if !self.lines.is_shown(element, key) {
+                    return Ok(None);
+                }
                 Ok(Some(S::life(self.lines.line(element), way)))
             }
             Seat::Stash => {

@@ -15,8 +15,9 @@ use crate::{
     probe::{self, Tally},
     report::Fill,
     spot::{Spot, Table},
-    start::{self, Parts, Pending},
+    start::{self, Attached, Parts, Pending},
     steering::Steering,
+    steps::{self, Steps},
     system,
     tables::Tables,
     ticks::Clock,
@@ -45,6 +46,8 @@ const MAKE_ROOM_EVERY: Duration = Duration::from_secs(1);
 pub struct Kernel {
     object: Ebpf,
     tables: Tables,
+    /// Once attached.
+    steps: Option<Steps>,
     links: Vec<Link>,
     pins: Option<Pins>,
     settings: Settings,
@@ -90,6 +93,7 @@ impl Kernel {
         let kernel = Self {
             object,
             tables,
+            steps: None,
             links: Vec::new(),
             pins: None,
             settings,
@@ -114,7 +118,8 @@ impl Kernel {
     /// good for nothing but to be dropped.
     pub fn attach(&mut self) -> Result<(), Error> {
         let Some(pending) = self.pending.take() else { return Ok(()) };
-        (self.links, self.steering, self.pins) = pending.attach(&mut self.object)?;
+        let Attached { steps, links, steering, pins } = pending.attach(&mut self.object)?;
+        (self.steps, self.links, self.steering, self.pins) = (Some(steps), links, steering, pins);
         self.tables.settle();
         Ok(())
     }
@@ -289,8 +294,7 @@ impl Kernel {
         let plan = self.plan(intent, now)?;
         let carried = self.carry_out(&plan, now);
         self.open_gates()?;
-        self.tables.restore_headers();
-        self.tables.set_settings(self.settings)?;
+        self.say_again()?;
         self.guard_probe()?;
         self.sweep(now)?;
         carried.map(|()| plan.drift)
@@ -334,8 +338,7 @@ impl Kernel {
     pub fn guard(&mut self) -> Result<Drift, Error> {
         let settings_changed = self.is_tampered()?;
         if settings_changed {
-            self.tables.restore_headers();
-            self.tables.set_settings(self.settings)?;
+            self.say_again()?;
         }
         let missing = self.guard_probe()?.missing;
         Ok(Drift { missing, detached: self.detached(), settings_changed, ..Drift::default() })
@@ -371,8 +374,18 @@ impl Kernel {
         refused.map_or(Ok(()), Err)
     }
 
+    /// Writes again what somebody may have written over.
+    fn say_again(&mut self) -> Result<(), Error> {
+        if self.steps.is_some() {
+            self.steps = Some(steps::place(&mut self.object)?);
+        }
+        self.tables.restore_headers();
+        self.tables.set_settings(self.settings)
+    }
+
     fn is_tampered(&self) -> Result<bool, Error> {
-        Ok(!self.tables.is_intact() || self.tables.settings()? != self.settings)
+        let has_steps = self.steps.as_ref().map_or(Ok(true), |steps| steps.are_there(&self.object))?;
+        Ok(!has_steps || !self.tables.is_intact() || self.tables.settings()? != self.settings)
     }
 
     /// Says how the kernel differs from `intent`, and changes nothing.

@@ -2,12 +2,12 @@
 #![expect(unsafe_code, reason = "the types promise to be made of atomics only")]
 
 use crate::area::{Area, Cells};
-use honeymesh_xdp_abi::{Header, LINE_LEN, Life, Line4, Line6, Place, WAYS4, WAYS6};
+use honeymesh_xdp_abi::{FRONTS, Front, Header, LINE_LEN, Life, Line4, Line6, Place, WAYS4, WAYS6};
 use std::{
     marker::PhantomData,
     sync::{
         Arc,
-        atomic::{AtomicU32, AtomicU64, Ordering::Relaxed, Ordering::Release},
+        atomic::{AtomicU16, AtomicU32, AtomicU64, Ordering::Relaxed, Ordering::Release},
     },
 };
 
@@ -60,6 +60,11 @@ pub(crate) struct Cells6 {
 #[repr(C, align(64))]
 struct HeaderCells([AtomicU64; LINE_LEN / 8]);
 
+/// The [`Front`]s of some lines.
+#[repr(C, align(64))]
+struct FrontCells([AtomicU16; FRONTS as usize]);
+
+const _: () = assert!(size_of::<FrontCells>() == LINE_LEN);
 const _: () = assert!(size_of::<Cells4>() == size_of::<Line4>() && size_of::<Cells6>() == size_of::<Line6>());
 const _: () = assert!(size_of::<HeaderCells>() == size_of::<Header>());
 
@@ -69,6 +74,8 @@ unsafe impl Cells for Cells4 {}
 unsafe impl Cells for Cells6 {}
 // SAFETY: atomics only.
 unsafe impl Cells for HeaderCells {}
+// SAFETY: atomics only.
+unsafe impl Cells for FrontCells {}
 
 impl Shape for V4 {
     type Line = Cells4;
@@ -172,7 +179,7 @@ impl<S: Shape> Lines<S> {
     /// Lines that an earlier start or [`Lines::format`] has laid out; `None` if the header does not say so.
     pub(crate) fn open(area: Arc<Area>) -> Option<Self> {
         let header = read_header(&area)?;
-        let fits = usize::try_from(header.lines).is_ok_and(|lines| lines < area.cells::<S::Line>().len());
+        let fits = Header::elements(header.lines) as usize <= area.cells::<S::Line>().len();
         let is_ours = header.ways as usize == S::WAYS;
         (fits && is_ours && header.is_sound()).then_some(Self { area, header, shape: PhantomData })
     }
@@ -239,6 +246,47 @@ impl<S: Shape> Lines<S> {
             let first = |key| S::key(self.line(self.header.first(self.header.place(key))), 0);
             std::hint::black_box(keys.map(first).fold(0, u64::wrapping_add));
         }
+    }
+
+    /// Does the front of its line let a key be seen that is there?
+    pub(crate) fn is_shown(&self, element: u32, key: u64) -> bool {
+        let front = self.front(element, key);
+        front.is_in(self.front_cell(front).load(Relaxed))
+    }
+
+    /// Lets a key be seen in a line.
+    pub(crate) fn show(&self, element: u32, key: u64) {
+        let front = self.front(element, key);
+        self.front_cell(front).fetch_or(front.mask(), Release);
+    }
+
+    /// Lets every key be seen that may have had to leave a line.
+    pub(crate) fn show_all(&self, element: u32) {
+        self.front_cell(self.front(element, 0)).store(Front::FULL, Release);
+    }
+
+    /// Makes the front of a line what its keys and its flag ask for. Was something hidden?
+    pub(crate) fn settle_front(&self, element: u32) -> bool {
+        let line = self.line(element);
+        let keys = (0..S::WAYS).map(|way| S::key(line, way)).filter(|key| *key != 0);
+        let word =
+            if S::is_overflowed(line) { Front::FULL } else { keys.fold(0, |word, key| word | self.front(element, key).mask()) };
+        let before = self.front_cell(self.front(element, 0)).swap(word, Release);
+        word & !before != 0
+    }
+
+    /// A word of fronts, as the program reads it.
+    #[cfg(test)]
+    pub(crate) fn front_at(&self, element: u32, slot: u32) -> u16 {
+        self.area.cells::<FrontCells>()[element as usize].0[slot as usize].load(Relaxed)
+    }
+
+    fn front(&self, element: u32, key: u64) -> Front {
+        self.header.front(self.header.place(key), element)
+    }
+
+    fn front_cell(&self, front: Front) -> &AtomicU16 {
+        &self.area.cells::<FrontCells>()[front.element as usize].0[front.slot as usize]
     }
 
     pub(crate) fn place(&self, key: u64) -> (u32, u32) {

@@ -14,8 +14,8 @@ use aya::{
     programs::Xdp,
 };
 use honeymesh_xdp_abi::{
-    AddressKey, AllowFilter, BanEntry, CounterValues, EXCEPT_WORDS, FloodMeter, Line4, Line6, NetKey4, NetKey6, RecordLimits,
-    STEPS, ScanBucket, Settings, SourceKey, TOUCH4_WORDS, TOUCH6_WORDS, TRAPS_MAX, Way, table,
+    AddressKey, AllowFilter, BanEntry, CounterValues, EXCEPT_WORDS, FloodMeter, Header, Line4, Line6, NetKey4, NetKey6,
+    RecordLimits, STEPS, ScanBucket, Settings, SourceKey, TOUCH4_WORDS, TOUCH6_WORDS, TRAPS_MAX, Way, table,
 };
 use std::{os::fd::AsFd, path::PathBuf};
 
@@ -23,8 +23,8 @@ use std::{os::fd::AsFd, path::PathBuf};
 pub(crate) const NETS_MAX: u32 = 65_536;
 /// Own addresses that fit.
 pub(crate) const LOCAL_MAX: u32 = 4_096;
-/// IPv4 bans for each line: two of its four ways are free when the table is full.
-const PER_LINE4: u32 = 2;
+/// IPv4 bans for each 49 lines: nearly half of their 196 ways are free when the table is full.
+const PER_LINES4: u32 = 100;
 /// IPv6 bans for each three lines: four of their nine ways are free when the table is full.
 const PER_LINES6: u32 = 5;
 /// Bans that fit into a hash table behind lines: about one of 300 finds both its lines full, and a few times that is room ...
@@ -72,8 +72,8 @@ fn shapes(options: &Options) -> [(&'static str, Shape); table::ALL.len()] {
     let budget = options.scan.budget;
     [
         (table::SETTINGS, shape::<u32, Settings>(ARRAY, 1, 0)),
-        (table::LINES4, shape::<u32, Line4>(ARRAY, 1 + lines4, MAPPABLE)),
-        (table::LINES6, shape::<u32, Line6>(ARRAY, 1 + lines6, MAPPABLE)),
+        (table::LINES4, shape::<u32, Line4>(ARRAY, Header::elements(lines4), MAPPABLE)),
+        (table::LINES6, shape::<u32, Line6>(ARRAY, Header::elements(lines6), MAPPABLE)),
         (table::BANS4, shape::<u32, Way>(HASH, stash4, NO_PREALLOC)),
         (table::BANS6, shape::<u64, Way>(HASH, stash6, NO_PREALLOC)),
         (table::TOUCH4, shape::<u32, u64>(ARRAY, TOUCH4_WORDS, MAPPABLE)),
@@ -100,7 +100,9 @@ fn shapes(options: &Options) -> [(&'static str, Shape); table::ALL.len()] {
 /// How many lines the IPv4 and the IPv6 table have; none if the hash tables are to hold everything.
 pub(crate) fn lines(options: &Options) -> [u32; 2] {
     match options.table {
-        TableKind::Buckets => [options.max_bans.div_ceil(PER_LINE4), options.v6_bans().saturating_mul(3).div_ceil(PER_LINES6)],
+        TableKind::Buckets => {
+            [options.max_bans.saturating_mul(49).div_ceil(PER_LINES4), options.v6_bans().saturating_mul(3).div_ceil(PER_LINES6)]
+        }
         TableKind::Hash => [0, 0],
     }
 }
@@ -235,7 +237,8 @@ fn is_table<S: crate::lines::Shape>(map: &MapData, shape: Shape, ticks: &Ticks) 
     let is_lines =
         (shape.kind, shape.key_size, shape.flags) == (ARRAY, size::<u32>(), MAPPABLE) && shape.value_size == size::<S::Line>();
     let lines = || open_lines::<S>(map, shape.max_entries);
-    is_lines && lines().is_some_and(|lines| ticks.fit(lines.header()) && lines.header().lines == shape.max_entries - 1)
+    is_lines
+        && lines().is_some_and(|lines| ticks.fit(lines.header()) && Header::elements(lines.header().lines) == shape.max_entries)
 }
 
 /// The lines of a map, if its header says that they are some.

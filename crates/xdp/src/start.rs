@@ -9,7 +9,7 @@ use crate::{
     network,
     pins::Pins,
     steering::{self, Steering},
-    steps,
+    steps::{self, Steps},
     system::{self, Interface},
     tables::{self, Tables},
     ticks::Ticks,
@@ -37,6 +37,14 @@ pub(crate) struct Pending {
     pins: Option<Pins>,
 }
 
+/// What the second step makes.
+pub(crate) struct Attached {
+    pub(crate) steps: Steps,
+    pub(crate) links: Vec<Link>,
+    pub(crate) steering: Steering,
+    pub(crate) pins: Option<Pins>,
+}
+
 /// Everything that [`crate::Kernel::prepare`] does. Each step undoes itself if a later one fails.
 pub(crate) fn prepare(options: &Options) -> Result<(Parts, Knocks), Error> {
     options.check()?;
@@ -61,16 +69,16 @@ pub(crate) fn prepare(options: &Options) -> Result<(Parts, Knocks), Error> {
 
 impl Pending {
     /// Puts the programs on the interfaces. What was made is undone if that fails.
-    pub(crate) fn attach(self, object: &mut Ebpf) -> Result<(Vec<Link>, Steering, Option<Pins>), Error> {
+    pub(crate) fn attach(self, object: &mut Ebpf) -> Result<Attached, Error> {
         let Self { options, interfaces, pins, undo } = self;
-        steps::place(object)?;
+        let steps = steps::place(object)?;
         let mut steering = steering::attach_all(object, &interfaces, &options, pins.as_ref())?;
         let program = load::program(object)?;
         let program = program.fd().map_err(|error| Error::Refused(error.to_string()))?;
         let links = attach::attach_all(program.as_fd(), &interfaces, &options, pins.as_ref())?;
         undo.keep();
         steering.keep()?;
-        Ok((links, steering, tidy(options.exit, pins)?))
+        Ok(Attached { steps, links, steering, pins: tidy(options.exit, pins)? })
     }
 
     /// Whose pins they would be.

@@ -123,7 +123,7 @@ fn open_bans<S: Shape, K: HashKey>(
     capacity: Capacity,
     ticks: &Ticks,
 ) -> Result<Bans<S, HashTable<K>>, Error> {
-    let len = (lines as usize + 1) * size_of::<S::Line>();
+    let len = Header::elements(lines) as usize * size_of::<S::Line>();
     let area = Arc::new(area(object, name, len)?);
     let random = || getrandom::u64().map_err(|error| Error::Refused(format!("the kernel gives no random bytes: {error}")));
     let lines = match Lines::open(area.clone()) {
@@ -138,8 +138,8 @@ fn open_bans<S: Shape, K: HashKey>(
     let stash = stash.map_err(|error| Error::Refused(format!("the table {name} is of another kind: {error}")))?;
     let (bans, damage) = Bans::adopt(lines, stash, capacity)?;
     if !damage.is_none() {
-        let Damage { doubled, misplaced, unflagged } = damage;
-        tracing::warn!(table = name, doubled, misplaced, unflagged, "a table of bans was left damaged, and is mended");
+        let Damage { doubled, misplaced, unflagged, hidden } = damage;
+        tracing::warn!(table = name, doubled, misplaced, unflagged, hidden, "a table of bans was left damaged, and is mended");
     }
     Ok(bans)
 }
@@ -150,7 +150,7 @@ fn take<T: TryFrom<Map, Error = MapError>>(object: &mut Ebpf, name: &str) -> Res
 }
 
 /// The error of the kernel inside an error of aya.
-fn os(error: MapError) -> io::Error {
+pub(crate) fn os(error: MapError) -> io::Error {
     match error {
         MapError::SyscallError(error) => error.io_error,
         MapError::IoError(error) => error,

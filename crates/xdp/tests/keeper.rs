@@ -92,7 +92,7 @@ impl Kept {
 }
 
 fn links(room: &Room) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(room.pin_dir().join("v2/links")).unwrap();
+    let entries = std::fs::read_dir(room.pins().join("links")).unwrap();
     entries.map(|entry| entry.unwrap().path()).collect()
 }
 
@@ -239,7 +239,7 @@ fn the_probe_proves_and_sabotage_is_noticed_and_named() {
         assert_eq!(kept.kernel.probed(&probed), Ok(()));
 
         // Whoever empties the table is found out, and the guard says what was gone.
-        empty(&room.pin_dir().join("v2/maps/HM_LINES4"));
+        empty(&room.pins().join("maps/HM_LINES4"));
         kept.kernel.lift(&"0.0.0.0/0".parse().unwrap()).unwrap();
         let probed = kept.probed();
         assert_eq!(kept.kernel.probed(&probed).unwrap_err(), "a banned IPv4 source was let through");
@@ -247,7 +247,7 @@ fn the_probe_proves_and_sabotage_is_noticed_and_named() {
         assert_eq!(drift.missing, ["192.0.0.8/32".parse().unwrap()]);
 
         // Whoever switches enforcement off, too.
-        silence(&room.pin_dir().join("v2/maps/HM_SETTINGS"));
+        silence(&room.pins().join("maps/HM_SETTINGS"));
         let probed = kept.probed();
         let why = kept.kernel.probed(&probed).unwrap_err();
         assert_eq!(why, "a banned IPv4 source was let through; a banned IPv6 source was let through");
@@ -298,7 +298,7 @@ fn release_takes_everything_off_whoever_pinned_it_and_says_so() {
         // Another version's leavings, and a link that some other part of it pinned deeper down.
         let other = room.pin_dir().join("v0");
         std::fs::create_dir_all(other.join("links/tc")).unwrap();
-        std::fs::rename(room.pin_dir().join("v2/maps"), other.join("maps")).unwrap();
+        std::fs::rename(room.pins().join("maps"), other.join("maps")).unwrap();
         let lo = links(room).into_iter().find(|pin| pin.to_str().unwrap().ends_with("generic")).unwrap();
         std::fs::rename(&lo, other.join("links/tc/1_ingress")).unwrap();
         let told = release(&room.pin_dir()).unwrap();
@@ -307,12 +307,15 @@ fn release_takes_everything_off_whoever_pinned_it_and_says_so() {
             all.contains("detached from hm0, removed") && all.contains("v0/links/tc/1_ingress: detached from lo, removed"),
             "{all}"
         );
-        assert!(all.contains("v0/maps/HM_BANS4: removed") && all.contains("v2: removed"), "{all}");
+        assert!(
+            all.contains("v0/maps/HM_BANS4: removed") && all.contains(&format!("v{}: removed", honeymesh_xdp_abi::VERSION)),
+            "{all}"
+        );
         for interface in ["lo", "hm0"] {
             let shown = std::process::Command::new("ip").args(["link", "show", "dev", interface]).output().unwrap();
             assert!(!String::from_utf8_lossy(&shown.stdout).contains("xdp"), "{interface}");
         }
-        assert!(!other.exists() && !room.pin_dir().join("v2").exists() && room.pin_dir().exists(), "only the mount itself stays");
+        assert!(!other.exists() && !room.pins().exists() && room.pin_dir().exists(), "only the mount itself stays");
         assert_eq!(release(&room.pin_dir()).unwrap(), [""; 0], "a second time there is nothing to do");
     });
 }

@@ -283,7 +283,7 @@ fn release_leaves_nothing(stage: &mut Stage<'_>) {
     assert_eq!(socket.recv(&mut [0; 16]).unwrap(), 5);
     let tables = std::process::Command::new("nft").args(["list", "tables"]).output().unwrap();
     assert_eq!(String::from_utf8_lossy(&tables.stdout), "");
-    assert!(!stage.room.pin_dir().join("v2").exists());
+    assert!(!stage.room.pins().exists());
 }
 
 fn drift_is_found_and_healed(stage: &mut Stage<'_>) {

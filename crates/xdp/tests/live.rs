@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{Peer, Room, alone, hour, ip};
+use common::{Peer, Room, alone, hour, ip, pins_in};
 use honeymesh_types::{KnockKind, Scope};
 use honeymesh_xdp::{Attach, AttachMode, Error, Kernel, Knocks, OnExit, now};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -256,9 +256,9 @@ fn release_leaves_nothing_behind() {
         let scene = Scene::new();
         let (mut kernel, _knocks) = start(room, "hm0");
         kernel.raise(&hour("192.0.2.2", Scope::All), now()).unwrap();
-        assert!(room.pin_dir().join("v2/maps/HM_BANS4").exists() && room.pin_dir().join("v2/links").exists());
+        assert!(room.pins().join("maps/HM_BANS4").exists() && room.pins().join("links").exists());
         kernel.release().unwrap();
-        assert!(!room.pin_dir().join("v2").exists());
+        assert!(!room.pins().exists());
         assert_eq!(shown("hm0"), "");
         assert!(scene.hears("192.0.2.1"));
     });
@@ -274,7 +274,7 @@ fn with_release_on_exit_nothing_outlives_the_process_and_held_bans_are_taken_alo
         let mut options = room.options(&["hm0"]);
         options.exit = OnExit::Release;
         let (kernel, knocks) = Kernel::start(&options).unwrap();
-        assert_eq!((kernel.bans(), room.pin_dir().join("v2").exists()), (1, false));
+        assert_eq!((kernel.bans(), room.pins().exists()), (1, false));
         assert!(scene.is_dropped(&kernel, "192.0.2.1"));
         drop((kernel, knocks));
         assert_eq!(shown("hm0"), "");
@@ -299,7 +299,7 @@ fn a_second_program_on_the_interface_is_a_clear_error_and_changes_nothing() {
                 "{error}"
             );
             assert_eq!(shown("lo"), "", "the interface before it was released again");
-            assert!(!options.pin_dir.join("v2").exists(), "no empty directory stays");
+            assert!(!pins_in(&options.pin_dir).exists(), "no empty directory stays");
         }
         let same = Kernel::start(&room.options(&["hm0"])).unwrap_err();
         assert!(matches!(same, Error::InUse { .. }), "{same}");
@@ -338,7 +338,7 @@ fn an_interface_that_vanished_is_audited_and_guarded_again_when_it_is_back() {
         let (kernel, _knocks) = start(room, "hm0");
         assert!(kernel.interfaces()[0].attached);
         assert_eq!(shown("hm0"), "xdp");
-        assert_eq!(std::fs::read_dir(room.pin_dir().join("v2/links")).unwrap().count(), 1, "the dead link's pin is gone");
+        assert_eq!(std::fs::read_dir(room.pins().join("links")).unwrap().count(), 1, "the dead link's pin is gone");
         kernel.release().unwrap();
     });
 }
@@ -366,10 +366,10 @@ fn the_link_of_another_version_is_taken_over_and_its_pins_go() {
         let (mut kernel, knocks) = start(room, "hm0");
         kernel.raise(&hour("192.0.2.2", Scope::All), now()).unwrap();
         drop((kernel, knocks));
-        std::fs::rename(room.pin_dir().join("v2"), room.pin_dir().join("v0")).unwrap();
+        std::fs::rename(room.pins(), room.pin_dir().join("v0")).unwrap();
         let (mut kernel, _knocks) = start(room, "hm0");
         assert_eq!((kernel.bans(), shown("hm0").as_str()), (0, "xdp"));
-        assert!(!room.pin_dir().join("v0").exists() && room.pin_dir().join("v2/links").exists());
+        assert!(!room.pin_dir().join("v0").exists() && room.pins().join("links").exists());
         assert!(scene.hears("192.0.2.1"), "its bans come back from the ledger");
         kernel.raise(&hour("192.0.2.2", Scope::All), now()).unwrap();
         assert!(scene.is_dropped(&kernel, "192.0.2.1"));
@@ -385,15 +385,16 @@ fn a_link_that_two_versions_have_pinned_stays_on() {
         kernel.raise(&hour("192.0.2.2", Scope::All), now()).unwrap();
         drop((kernel, knocks));
         let links = |version: &str| room.pin_dir().join(version).join("links");
-        let pin = std::fs::read_dir(links("v2")).unwrap().next().unwrap().unwrap().file_name();
+        let current = format!("v{}", honeymesh_xdp_abi::VERSION);
+        let pin = std::fs::read_dir(links(&current)).unwrap().next().unwrap().unwrap().file_name();
         for other in ["v0", "v9"] {
             std::fs::create_dir_all(links(other)).unwrap();
-            std::fs::hard_link(links("v2").join(&pin), links(other).join(&pin)).unwrap();
+            std::fs::hard_link(links(&current).join(&pin), links(other).join(&pin)).unwrap();
         }
         let (kernel, _knocks) = start(room, "hm0");
         assert!(scene.is_dropped(&kernel, "192.0.2.1"));
         assert!(!links("v0").exists() && !links("v9").exists());
-        assert!(links("v2").join(&pin).exists());
+        assert!(links(&current).join(&pin).exists());
         kernel.release().unwrap();
     });
 }
@@ -403,7 +404,7 @@ fn a_pinned_table_of_another_shape_is_never_adopted() {
     alone("foreign table", |room| {
         let scene = Scene::new();
         drop(start(room, "hm0"));
-        let (bans, allow) = (room.pin_dir().join("v2/maps/HM_BANS4"), room.pin_dir().join("v2/maps/HM_ALLOW4"));
+        let (bans, allow) = (room.pins().join("maps/HM_BANS4"), room.pins().join("maps/HM_ALLOW4"));
         std::fs::remove_file(&bans).unwrap();
         std::fs::rename(&allow, &bans).unwrap();
         let inode = |path: &Path| std::os::unix::fs::MetadataExt::ino(&std::fs::metadata(path).unwrap());
@@ -420,7 +421,7 @@ fn a_pinned_table_of_another_shape_is_never_adopted() {
         assert_ne!(inode(&bans), foreign);
         kernel.raise(&hour("192.0.2.2", Scope::All), now()).unwrap();
         assert!(scene.is_dropped(&kernel, "192.0.2.1"));
-        assert_eq!(std::fs::read_dir(room.pin_dir().join("v2/maps")).unwrap().count(), honeymesh_xdp_abi::table::ALL.len());
+        assert_eq!(std::fs::read_dir(room.pins().join("maps")).unwrap().count(), honeymesh_xdp_abi::table::ALL.len());
         kernel.release().unwrap();
     });
 }
@@ -453,7 +454,7 @@ fn the_usual_place_is_mounted_if_nothing_is() {
         let mut options = room.options(&["lo"]);
         options.pin_dir = format!("/sys/fs/bpf/honeymesh-test-{}", std::process::id()).into();
         let (kernel, _knocks) = Kernel::start(&options).unwrap();
-        assert!(options.pin_dir.join("v2/maps/HM_BANS4").exists());
+        assert!(pins_in(&options.pin_dir).join("maps/HM_BANS4").exists());
         kernel.release().unwrap();
         assert!(!options.pin_dir.exists());
     });

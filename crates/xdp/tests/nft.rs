@@ -230,9 +230,9 @@ fn an_xdp_program_of_an_earlier_start_is_taken_off() {
         kernel.raise(&full("203.0.113.7"), now()).unwrap();
         drop((kernel, knocks));
         let nft = nft(&room.options(&["lo"])).unwrap();
-        assert!(room.pin_dir().join("v2").exists(), "not before the bans are in");
+        assert!(room.pins().exists(), "not before the bans are in");
         nft.take_xdp_off(&room.options(&["lo"]));
-        assert!(!room.pin_dir().join("v2").exists());
+        assert!(!room.pins().exists());
         let output = Command::new("ip").args(["link", "show", "dev", "lo"]).output().unwrap();
         assert!(!String::from_utf8_lossy(&output.stdout).contains("xdp"));
         nft.release().unwrap();

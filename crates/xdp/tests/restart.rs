@@ -44,7 +44,7 @@ fn left(room: &Room, table: TableKind) {
 }
 
 fn pinned(room: &Room, name: &str) -> Map {
-    Map::Array(MapData::from_pin(room.pin_dir().join("v2/maps").join(name)).unwrap())
+    Map::Array(MapData::from_pin(room.pins().join("maps").join(name)).unwrap())
 }
 
 fn change(path: &Path, element: u32, change: impl FnOnce(&mut Line)) {
@@ -99,7 +99,7 @@ fn a_start_that_is_not_finished_changes_nothing() {
         assert!(is_dropped(&kernel, "10.0.0.1") && is_dropped(&kernel, "2001:db8:5:31::9"));
         drop(kernel);
         assert!(
-            !std::fs::read_dir(room.pin_dir().join("v2/maps"))
+            !std::fs::read_dir(room.pins().join("maps"))
                 .unwrap()
                 .any(|file| { file.unwrap().file_name().to_string_lossy().ends_with("_replaced") })
         );
@@ -111,7 +111,7 @@ fn a_header_that_was_written_over_is_noticed_and_the_table_is_filled_again_befor
     alone("a damaged header", |room| {
         for (name, octet) in [("HM_LINES4", 0), ("HM_LINES6", 12), ("HM_LINES4", 20), ("HM_LINES6", 60)] {
             left(room, TableKind::Buckets);
-            change(&room.pin_dir().join("v2/maps").join(name), 0, |line| line[octet] ^= 0x40);
+            change(&room.pins().join("maps").join(name), 0, |line| line[octet] ^= 0x40);
             let (mut kernel, _knocks) = Kernel::prepare(&room.options(&["lo"])).unwrap();
             assert!(!kernel.reconcile(&bans(), now()).unwrap().missing.is_empty(), "{name} {octet}");
             kernel.attach().unwrap();
@@ -126,7 +126,7 @@ fn a_header_that_is_written_over_at_run_time_is_restored_by_the_guard() {
     alone("a header at run time", |room| {
         let (mut kernel, _knocks) = Kernel::start(&room.options(&["lo"])).unwrap();
         kernel.reconcile(&bans(), now()).unwrap();
-        change(&room.pin_dir().join("v2/maps/HM_LINES4"), 0, |line| line[16..40].fill(0xa5));
+        change(&room.pins().join("maps/HM_LINES4"), 0, |line| line[16..40].fill(0xa5));
         assert!(!all_hold(&kernel));
         assert!(kernel.guard().unwrap().settings_changed);
         assert!(all_hold(&kernel) && kernel.guard().unwrap().is_none());
@@ -139,7 +139,7 @@ fn lines_that_were_damaged_are_found_by_the_audit_and_mended_by_the_ledger() {
     alone("damaged lines", |room| {
         left(room, TableKind::Buckets);
         for element in 1..=40 {
-            change(&room.pin_dir().join("v2/maps/HM_LINES4"), element, |line| match element % 4 {
+            change(&room.pins().join("maps/HM_LINES4"), element, |line| match element % 4 {
                 0 => line.fill(0),
                 1 => line.fill(0xff),
                 2 => line.rotate_left(16),
@@ -163,7 +163,7 @@ fn what_the_hash_table_holds_twice_or_alone_is_adopted_once() {
     alone("hash and lines", |room| {
         left(room, TableKind::Buckets);
         {
-            let stash = MapData::from_pin(room.pin_dir().join("v2/maps/HM_BANS4")).unwrap();
+            let stash = MapData::from_pin(room.pins().join("maps/HM_BANS4")).unwrap();
             let mut stash = HashMap::<_, u32, [u32; 4]>::try_from(Map::HashMap(stash)).unwrap();
             let forever = [0, 3, u32::from(honeymesh_types::Reasons::SCAN.bits()) | 1 << 16, u32::MAX];
             let key = |addr: [u8; 4]| u32::from_ne_bytes(addr);
@@ -202,6 +202,7 @@ fn nobody_else_needs_to_know_where_a_table_is() {
         let lines = Array::<_, Line>::try_from(pinned(room, "HM_LINES4")).unwrap();
         let header = lines.get(&0, 0).unwrap();
         assert_eq!(&header[..8], b"hm-lines");
-        assert_eq!(u32::from_le_bytes(header[12..16].try_into().unwrap()), lines.len() - 1);
+        let told = u32::from_le_bytes(header[12..16].try_into().unwrap());
+        assert_eq!(honeymesh_xdp_abi::Header::elements(told), lines.len());
     });
 }

@@ -249,8 +249,7 @@ fn when_the_trap_dies_dark_ports_are_closed_and_the_next_start_arms_them_again()
     alone("a trap that dies", |room| {
         let mut scene = Scene::new();
         let _served = TcpListener::bind("0.0.0.0:80").unwrap();
-        let pin =
-            || std::fs::read_dir(room.pin_dir().join("v2/steering")).unwrap().next().unwrap().unwrap().metadata().unwrap().ino();
+        let pin = || std::fs::read_dir(room.pins().join("steering")).unwrap().next().unwrap().unwrap().metadata().unwrap().ino();
         let (mut kernel, knocks) = start(room, Dark::Trap);
         scene.arm(&mut kernel);
         assert!(scene.is_trapped(HERE[0], 23));
@@ -281,10 +280,10 @@ fn when_dark_ports_are_no_traps_any_more_the_second_program_comes_off() {
         let (mut kernel, _knocks) = start(room, Dark::Refuse);
         scene.arm(&mut kernel);
         assert_eq!(scene.connect(HERE[0], 23).unwrap_err(), ErrorKind::ConnectionRefused);
-        assert_eq!(std::fs::read_dir(room.pin_dir().join("v2/steering")).unwrap().count(), 0);
+        assert_eq!(std::fs::read_dir(room.pins().join("steering")).unwrap().count(), 0);
         assert!(kernel.audit(&[], now()).unwrap().is_none());
         kernel.release().unwrap();
-        assert!(!room.pin_dir().join("v2").exists());
+        assert!(!room.pins().exists());
     });
 }
 
@@ -296,7 +295,7 @@ fn a_start_that_fails_leaves_no_second_program() {
         options.interfaces.insert(0, "lo".into());
         options.attach = honeymesh_xdp::Attach::Native;
         assert!(Kernel::start(&options).is_err());
-        assert!(!room.pin_dir().join("v2").exists());
+        assert!(!room.pins().exists());
         options.exit = OnExit::Release;
         options.interfaces = vec!["hm0".into()];
         let (mut kernel, knocks) = Kernel::start(&options).unwrap();

@@ -311,7 +311,7 @@ fn a_million_bans_are_restored_audited_and_swept() {
         timed("audited in", start);
         assert!(drift.is_none());
         assert!(matches!(kernel.raise(&hour("203.0.113.1", Scope::All), now()), Err(Error::Full { .. })));
-        let octets: u64 = BAN_TABLES.iter().map(|name| charged(&room.pin_dir().join("v2/maps").join(name))).sum();
+        let octets: u64 = BAN_TABLES.iter().map(|name| charged(&room.pins().join("maps").join(name))).sum();
         assert!(octets <= 45_000_000, "{octets} octets for a million bans, and for as many /64s as fit");
         eprintln!("a million bans: {octets} octets");
         let start = spent();

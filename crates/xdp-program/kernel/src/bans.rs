@@ -6,7 +6,7 @@ use crate::{
     tables::{HM_BANS4, HM_BANS6, HM_LINES4, HM_LINES6},
 };
 use core::ptr::NonNull;
-use honeymesh_xdp_abi::{HITS_MAX, Header, Life, Line4, Line6, WAYS4, WAYS6, Way};
+use honeymesh_xdp_abi::{FRONTS, Front, HITS_MAX, Header, Life, Line4, Line6, WAYS4, WAYS6, Way};
 use honeymesh_xdp_program::bucket::{Bans, Hits, Line};
 
 /// A word of an array of bits; all ones if there is none.
@@ -37,6 +37,14 @@ fn header<L>(map: &Map<u32, L>) -> Option<Header> {
 }
 
 #[inline(always)]
+fn front<L>(map: &Map<u32, L>, element: u32, slot: u32) -> u16 {
+    // SAFETY: an element is so many words long, and the masked slot is among them; user space replaces one in one store.
+    map.lookup(&element).map_or(Front::FULL, |words| unsafe {
+        words.cast::<u16>().as_ptr().add(slot as usize & (FRONTS as usize - 1)).read_volatile()
+    })
+}
+
+#[inline(always)]
 fn stashed(way: NonNull<Way>) -> (Life, Counter) {
     // SAFETY: a value of this type in a map; user space replaces it whole.
     unsafe {
@@ -64,6 +72,7 @@ impl Row4 {
 
 impl Line for Row4 {
     const WAYS: u64 = WAYS4 as u64;
+    const IS_NARROW: bool = true;
     type Hits = Counter;
 
     #[inline(always)]
@@ -109,6 +118,11 @@ impl Bans for Bans4 {
     }
 
     #[inline(always)]
+    fn front(self, element: u32, slot: u32) -> u16 {
+        front(&HM_LINES4, element, slot)
+    }
+
+    #[inline(always)]
     fn stashed(self, key: u64) -> Option<(Life, Counter)> {
         HM_BANS4.lookup(&(key as u32)).map(stashed)
     }
@@ -129,6 +143,7 @@ pub struct Row6(NonNull<Line6>);
 
 impl Line for Row6 {
     const WAYS: u64 = WAYS6 as u64;
+    const IS_NARROW: bool = false;
     type Hits = Counter;
 
     #[inline(always)]
@@ -172,6 +187,11 @@ impl Bans for Bans6 {
     #[inline(always)]
     fn line(self, element: u32) -> Option<Row6> {
         HM_LINES6.lookup(&element).map(Row6)
+    }
+
+    #[inline(always)]
+    fn front(self, element: u32, slot: u32) -> u16 {
+        front(&HM_LINES6, element, slot)
     }
 
     #[inline(always)]

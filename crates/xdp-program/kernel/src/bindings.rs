@@ -301,6 +301,13 @@ unsafe fn octets<const N: usize>(from: usize) -> [u8; N] {
         octets[at..at + 4].copy_from_slice(&(word as u32).to_ne_bytes());
         at += 4;
     }
+    if at + 2 <= N {
+        let half: u64;
+        // SAFETY: as above.
+        unsafe { asm!("{0} = *(u16 *)({1} + 0)", out(reg) half, in(reg) from + at, options(pure, readonly, nostack)) };
+        octets[at..at + 2].copy_from_slice(&(half as u16).to_ne_bytes());
+        at += 2;
+    }
     while at < N {
         // SAFETY: as above.
         octets[at] = unsafe { ((from + at) as *const u8).read() };

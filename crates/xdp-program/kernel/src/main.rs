@@ -18,10 +18,10 @@ use bindings::{
 };
 use core::ptr::NonNull;
 use honeymesh_xdp_abi::{
-    ALLOW_WORDS, AddressKey, AllowBit, BanEntry, Counter, ExceptBit, Gates, KnockRecord, NetKey4, NetKey6, PORTS_MAX, STEP_GREET, STEP_LISTEN, STEP_PROBE, ScanBucket,
+    ALLOW_WORDS, AddressKey, AllowBit, BanEntry, Counter, ExceptBit, Gates, KnockRecord, NetKey4, NetKey6, PORTS_MAX, STEP_FILTER, STEP_GREET, STEP_LISTEN, STEP_PROBE, ScanBucket,
     ScanRecord, ScanSettings, Settings, SourceKey, WAYS, except_at,
 };
-use honeymesh_xdp_program::{Ban, Kernel, Next, Scan, Tuple4, Tuple6, Verdict, filter, greet, listen, pass, probe};
+use honeymesh_xdp_program::{Ban, Kernel, Next, Scan, Tuple4, Tuple6, Verdict, filter, greet, listen, pass, probe, quick};
 use tables::*;
 
 #[unsafe(link_section = "license")]
@@ -33,6 +33,13 @@ static LICENSE: [u8; 13] = *b"Dual MIT/GPL\0";
 #[unsafe(link_section = "xdp.frags")]
 #[unsafe(no_mangle)]
 extern "C" fn honeymesh(context: *mut XdpContext) -> u32 {
+    go_on(context, quick(&Packet(context), &Helpers(context)))
+}
+
+/// The step for what is not the plainest of packets. A program of its own, so that the first one is small.
+#[unsafe(link_section = "xdp.frags")]
+#[unsafe(no_mangle)]
+extern "C" fn hm_filter(context: *mut XdpContext) -> u32 {
     go_on(context, filter(&Packet(context), &Helpers(context)))
 }
 
@@ -63,6 +70,7 @@ extern "C" fn hm_listen(context: *mut XdpContext) -> u32 {
 fn go_on(context: *mut XdpContext, next: Next) -> u32 {
     let step = match next {
         Next::Done(verdict) => return action(verdict),
+        Next::Filter => STEP_FILTER,
         Next::Greet => STEP_GREET,
         Next::Listen => STEP_LISTEN,
         Next::Probe => STEP_PROBE,

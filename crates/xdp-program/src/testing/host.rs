@@ -9,7 +9,7 @@ use crate::{
 use alloc::{collections::BTreeMap, rc::Rc, vec, vec::Vec};
 use core::cell::{Cell, RefCell};
 use honeymesh_xdp_abi::{
-    AddressKey, BanEntry, COUNTERS, Counter, Gates, Header, KnockRecord, Life, NetKey4, NetKey6, PORTS_MAX, ScanBucket,
+    AddressKey, BanEntry, COUNTERS, Counter, Front, Gates, Header, KnockRecord, Life, NetKey4, NetKey6, PORTS_MAX, ScanBucket,
     ScanRecord, ScanSettings, SourceKey, TRAP_V4, TRAP_V6, Touch, WAYS,
 };
 
@@ -105,6 +105,7 @@ impl Hits for HostHits<'_> {
 
 impl<'a> Line for NoLine<'a> {
     const WAYS: u64 = 0;
+    const IS_NARROW: bool = false;
     type Hits = HostHits<'a>;
 
     fn key(self, _: u64) -> u64 {
@@ -137,6 +138,10 @@ impl<'a> Bans for HostBans<'a> {
 
     fn line(self, _: u32) -> Option<NoLine<'a>> {
         None
+    }
+
+    fn front(self, _: u32, _: u32) -> u16 {
+        Front::FULL
     }
 
     fn stashed(self, key: u64) -> Option<(Life, HostHits<'a>)> {

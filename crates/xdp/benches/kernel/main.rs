@@ -65,6 +65,9 @@ fn measure(room: &Room, plan: &Plan, results: &mut Results) {
     };
     step("on the wire", &mut |results| rows::measure(room, plan, results));
     step("without a wire", &mut |results| unwired::measure(room, plan, results));
+    if plan.scale == Scale::Wire {
+        return;
+    }
     step("lookup by size", &mut |results| lookup::measure(room, plan, results));
     step("nothing is lost", &mut |results| kept::measure(room, plan, results));
     step("from decision to effect", &mut |results| decision::measure(room, plan, results));

@@ -1,12 +1,14 @@
 //! How much is measured.
 
-/// The three sizes of a run.
+/// The sizes of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scale {
     /// Some seconds: only whether everything does what it should.
     Smoke,
     /// A minute.
     Quick,
+    /// A few minutes: only what packets on the wire cost, without a million bans.
+    Wire,
     /// Everything.
     Full,
 }
@@ -16,6 +18,7 @@ impl Scale {
         match self {
             Self::Smoke => "smoke",
             Self::Quick => "quick",
+            Self::Wire => "wire",
             Self::Full => "full",
         }
     }
@@ -83,6 +86,8 @@ const QUICK: Plan = Plan {
     ..FULL
 };
 
+const WIRE: Plan = Plan { scale: Scale::Wire, sizes4: &[1_000, 100_000], sizes6: &[100_000], ..FULL };
+
 const SMOKE: Plan = Plan {
     scale: Scale::Smoke,
     rounds: 1,
@@ -114,7 +119,11 @@ impl Plan {
         let args: Vec<String> = args.collect();
         let has = |wanted: &str| args.iter().any(|arg| arg == wanted);
         if has("--bench") {
-            return Some(if has("--quick") { QUICK } else { FULL });
+            return Some(match (has("--quick"), has("--wire")) {
+                (true, _) => QUICK,
+                (_, true) => WIRE,
+                _ => FULL,
+            });
         }
         let named: Vec<&String> = args.iter().filter(|arg| !arg.starts_with('-')).collect();
         let is_meant = named.is_empty() || named.iter().any(|name| "kernel_benchmark_smoke".contains(name.as_str()));

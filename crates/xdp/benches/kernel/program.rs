@@ -21,8 +21,8 @@ const ETHTOOL_SGRO: u32 = 0x2c;
 
 /// `BPF_F_TEST_XDP_LIVE_FRAMES`: the frames of a test run are real and go where the program sends them.
 const LIVE_FRAMES: u32 = 1 << 1;
-/// Frames that a live run sends before it lets others run: a quarter of a veth's ring.
-const BATCH: u32 = 64;
+/// Frames that a live run sends before it lets others run: three quarters of a veth's ring.
+const BATCH: u32 = 192;
 
 /// A program that does nothing but answer.
 pub struct Empty(OwnedFd);

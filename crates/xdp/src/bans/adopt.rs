@@ -16,6 +16,8 @@ pub(crate) struct Damage {
     pub(crate) misplaced: usize,
     /// Flags that were missing.
     pub(crate) unflagged: usize,
+    /// Lines whose front hid what is there.
+    pub(crate) hidden: usize,
 }
 
 impl Damage {
@@ -33,6 +35,7 @@ impl<S: Shape, T: Stash> Bans<S, T> {
         bans.survey(&mut damage);
         bans.survey_stash(&mut damage)?;
         damage.unflagged = bans.flag();
+        damage.hidden = bans.settle_fronts();
         Ok((bans, damage))
     }
 
@@ -84,6 +87,7 @@ impl<S: Shape, T: Stash> Bans<S, T> {
     /// Makes every flag what it should be. How many were missing.
     fn flag(&self) -> usize {
         let mut missing = 0;
+        // The fronts behind the lines have no count.
         for (line, away) in self.lines.elements().iter().zip(&self.away).skip(1) {
             let (is, should) = (S::is_overflowed(line), *away > 0);
             if is != should {
@@ -92,6 +96,11 @@ impl<S: Shape, T: Stash> Bans<S, T> {
             }
         }
         missing
+    }
+
+    /// Makes every front what it should be. How many hid something.
+    fn settle_fronts(&self) -> usize {
+        (1..=self.lines.header().lines).filter(|element| self.lines.settle_front(*element)).count()
     }
 
     /// Takes in the bans of a table that this one replaces. How many did not fit.

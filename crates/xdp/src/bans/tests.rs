@@ -6,8 +6,8 @@ use crate::{
     compare::Reader,
     lines::{V4, V6},
 };
-use honeymesh_xdp_abi::{Header, LINE_LEN};
-use honeymesh_xdp_program::bucket::{Hits, Line, find};
+use honeymesh_xdp_abi::{Header, LINE_LEN, SCOPE_ALL, SCOPE_DARK};
+use honeymesh_xdp_program::bucket::{Glance, Hits, Line, find, glance};
 use std::{
     collections::BTreeMap,
     sync::{
@@ -45,7 +45,7 @@ pub(crate) struct Table<S> {
 
 impl<S: Shape> Table<S> {
     pub(crate) fn new(lines: u32, bans: u32) -> Self {
-        let area = Arc::new(Area::zeroed((lines as usize + 1) * LINE_LEN));
+        let area = Arc::new(Area::zeroed(Header::elements(lines) as usize * LINE_LEN));
         let multipliers = [0x9e37_79b9_7f4a_7c15, 0xd6e8_feb8_6659_fd93];
         let lines = Lines::format(area, Header { lines, secret: 99, multipliers, ..Header::default() });
         let capacity = Capacity { bans, stashed: bans, words: "bans", mend: "" };
@@ -88,7 +88,7 @@ impl<S: Shape> Clone for Row<'_, S> {
 
 impl<S: Shape> Copy for Row<'_, S> {}
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 struct Counter<'a>(&'a AtomicU32);
 
 impl Hits for Counter<'_> {
@@ -103,6 +103,7 @@ fn index(way: u64) -> usize {
 
 impl<'a, S: Shape> Line for Row<'a, S> {
     const WAYS: u64 = S::WAYS as u64;
+    const IS_NARROW: bool = S::WAYS == 4;
     type Hits = Counter<'a>;
 
     fn key(self, way: u64) -> u64 {
@@ -142,6 +143,10 @@ impl<'a, S: Shape> honeymesh_xdp_program::bucket::Bans for InMemory<'a, S> {
         Some(Row(self.lines.line(element)))
     }
 
+    fn front(self, element: u32, slot: u32) -> u16 {
+        self.lines.front_at(element, slot)
+    }
+
     fn stashed(self, key: u64) -> Option<(Life, Counter<'a>)> {
         self.stash.get(&key).map(|way| (way.life, Counter(&way.hits)))
     }
@@ -156,7 +161,12 @@ fn packet<S: Shape>(bans: &mut Bans<S, Plain>, key: u64, tick: u64) -> Option<Li
     let copy = |(key, way): (&u64, &Way)| (*key, Stashed { life: Life(way.life), hits: AtomicU32::new(way.hits) });
     // Only what may be asked for: the table is copied for each packet.
     let stash: BTreeMap<u64, Stashed> = bans.stash.0.get_key_value(&key).map(copy).into_iter().collect();
-    let found = find(InMemory { lines: &bans.lines, stash: &stash, tick }, key);
+    let table = InMemory { lines: &bans.lines, stash: &stash, tick };
+    let found = find(table, key);
+    match (glance(table, key), found.map(|found| found.life.scope())) {
+        (Glance::Unsure, _) | (Glance::Banned(_), Some(SCOPE_ALL)) | (Glance::Nothing, None | Some(SCOPE_DARK)) => {}
+        (glance, found) => panic!("a glance at {key:x} tells {glance:?}, and a look {found:?}"),
+    }
     if let Some(found) = &found {
         found.hits.hit();
     }
@@ -311,11 +321,13 @@ impl<S: Shape> Run<S> {
 }
 
 /// Lines, bans that fit, keys, steps.
-const RUNS: [(u32, u32, u64, u32); 8] = [
+const RUNS: [(u32, u32, u64, u32); 9] = [
     (1, 40, 60, 40_000),
     (2, 24, 40, 60_000),
     (7, 28, 200, 100_000),
     (64, 200, 300, 200_000),
+    // Large enough to be asked for fronts.
+    (5_000, 10_000, 15_000, 300_000),
     // At load 0.5, as tables are made; in the next they are asked for four times what fits.
     (500, 1_000, 1_500, 300_000),
     (500, 1_000, 4_000, 300_000),

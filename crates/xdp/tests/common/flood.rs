@@ -16,7 +16,7 @@ const LEN: usize = size_of::<Shared>();
 pub struct Settings(RefCell<Array<MapData, [u8; LEN]>>);
 
 pub fn settings(room: &Room) -> Settings {
-    let map = MapData::from_pin(room.pin_dir().join(format!("v{}/maps/HM_SETTINGS", honeymesh_xdp_abi::VERSION))).unwrap();
+    let map = MapData::from_pin(room.pins().join("maps/HM_SETTINGS")).unwrap();
     Settings(RefCell::new(Array::try_from(Map::Array(map)).unwrap()))
 }
 

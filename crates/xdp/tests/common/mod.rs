@@ -25,7 +25,7 @@ use std::{
     any::Any,
     io::Write,
     net::{TcpListener, UdpSocket},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
     sync::{Mutex, mpsc},
     thread,
@@ -65,6 +65,11 @@ type Connections = Vec<(Connection, Box<dyn Any + Send>)>;
 impl Room {
     pub fn pin_dir(&self) -> PathBuf {
         self.directory.path().join("pins")
+    }
+
+    /// Where in it those of this version are.
+    pub fn pins(&self) -> PathBuf {
+        pins_in(&self.pin_dir())
     }
 
     pub fn options(&self, interfaces: &[&str]) -> Options {
@@ -140,6 +145,11 @@ impl Room {
         let missing: Vec<Connection> = wanted.iter().filter(|one| made.iter().all(|(known, _)| known != *one)).copied().collect();
         made.extend(missing.iter().copied().zip(connections::make(&missing)));
     }
+}
+
+/// Where in a directory of pins those of this version are.
+pub fn pins_in(pin_dir: &Path) -> PathBuf {
+    pin_dir.join(format!("v{}", honeymesh_xdp_abi::VERSION))
 }
 
 /// What a setting serves, as long as this lives.
