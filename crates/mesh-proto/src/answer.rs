@@ -7,6 +7,7 @@ use crate::{
     membership::Membership,
     peers::ShortId,
     set::Set,
+    sketch::{SYMBOLS_SENT, Symbols},
 };
 use alloc::vec::Vec;
 use honeymesh_types::WallTime;
@@ -24,6 +25,7 @@ pub(crate) fn answer(
         Question::Fetch(ids) => fetch(&ids, set, tell),
         Question::Page { prefix, horizon_ms, after } => page(checked(prefix)?, horizon(horizon_ms, now)?, after, set, tell),
         Question::Members { after } => list_members(after, members, tell),
+        Question::Symbols { horizon_ms, from } => symbols(from.into(), horizon(horizon_ms, now)?, set, tell),
     }
     Ok(())
 }
@@ -49,6 +51,13 @@ fn look(prefix: Prefix, horizon: WallTime, theirs: Tally, set: &Set, tell: impl 
         let ids = Ids::pack(set.below(prefix, horizon).map(|(id, _)| id.stub()).take(IDS_MAX));
         tell(Answer::Ids(Ids(Bytes(&ids))));
     }
+}
+
+/// Beyond what is kept there are none: the answer is empty.
+fn symbols(from: usize, horizon: WallTime, set: &Set, tell: impl FnOnce(Answer<'_>)) {
+    let symbols = set.symbols(from.saturating_add(SYMBOLS_SENT), horizon);
+    let packed = Symbols::pack(symbols.get(from..).unwrap_or_default());
+    tell(Answer::Symbols(Symbols(Bytes(&packed))));
 }
 
 fn fetch(ids: &Ids<'_>, set: &Set, tell: impl FnOnce(Answer<'_>)) {

@@ -10,6 +10,7 @@ mod prefix;
 use crate::{
     limits::DATAGRAM_BYTES_MAX,
     membership::{Ident, Known},
+    sketch::Symbols,
 };
 use alloc::vec::Vec;
 use core::net::SocketAddr;
@@ -73,6 +74,15 @@ pub(crate) enum Message<'a> {
     },
     /// New records that I have pushed to others: ask if you have not got them by now.
     Have(#[serde(borrow)] Ids<'a>),
+    /// Our sets differ: here is a sketch of mine, so that you can tell in what.
+    Sketch {
+        /// As in a digest.
+        horizon_ms: u64,
+        /// What all of it adds up to.
+        mine: Tally,
+        #[serde(borrow)]
+        symbols: Symbols<'a>,
+    },
 }
 
 /// What a set adds up to.
@@ -99,6 +109,8 @@ pub(crate) enum Question<'a> {
     Page { prefix: Prefix, horizon_ms: u64, after: Option<u64> },
     /// The members after this one.
     Members { after: Option<u64> },
+    /// The symbols of your sketch from this one on.
+    Symbols { horizon_ms: u64, from: u16 },
 }
 
 /// An answer.
@@ -128,6 +140,8 @@ pub(crate) enum Answer<'a> {
         members: Records<'a>,
         next: Option<u64>,
     },
+    /// Symbols of a sketch, one after the other.
+    Symbols(#[serde(borrow)] Symbols<'a>),
 }
 
 impl<'a> Frame<'a> {
@@ -168,6 +182,12 @@ mod tests {
             Message::Answer { number, answer: Answer::Page { records: Records(Bytes(&list)), next: Some(u64::MAX) } },
             Message::Answer { number, answer: Answer::Ids(Ids(Bytes(&list))) },
             Message::Ask { number, question: Question::Fetch(Ids(Bytes(&list))) },
+            Message::Answer { number, answer: Answer::Symbols(Symbols(Bytes(&list))) },
+            Message::Sketch {
+                horizon_ms: u64::MAX,
+                mine: Tally { count: u32::MAX, sum: u64::MAX },
+                symbols: Symbols(Bytes(&list)),
+            },
         ] {
             assert!(body(message).len() <= FRAME_BYTES_MAX);
         }

@@ -9,8 +9,9 @@
 //!    `ceil(ln N) + 1` random live members; whoever learns it pushes it on once, and a tenth of a second later tells three
 //!    others its id: who was missed asks for it.
 //! 2. Each second every node sends a digest (a keyed fingerprint of its whole set) to one random member, now and
-//!    then to one that is down or configured. A mismatch that outlives half a second is repaired by walking a hash
-//!    trie over datagrams.
+//!    then to one that is down or configured. A mismatch that outlives half a second is answered by a sketch, one datagram
+//!    that tells some 50 differences: the peer hands over what is missing and fetches what it lacks. Longer differences are told by
+//!    longer sketches, asked for piece by piece; what no sketch tells is found by walking a hash trie over datagrams.
 //! 3. A node that is far behind pulls pages through a bounded window.
 //!
 //! # What a datagram must survive
@@ -50,6 +51,7 @@ mod repair;
 mod replay;
 mod roster;
 mod set;
+mod sketch;
 mod spread;
 mod stats;
 #[cfg(test)]

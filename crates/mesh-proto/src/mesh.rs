@@ -135,6 +135,7 @@ impl Mesh {
                 self.told(sender, &ids, now, out);
                 Ok(())
             }
+            Message::Sketch { horizon_ms, mine, symbols } => self.sketched(sender, horizon_ms, mine, symbols, now, out),
         }
     }
 

@@ -2,7 +2,8 @@
 //!
 //! The side that asks remembers everything, the side that answers nothing. A session walks the hash trie from the
 //! root, fetches what is missing, and pages through parts that are (nearly) empty here; at most [`WINDOW`] questions
-//! are in flight, so the asker sets the pace. What the *peer* lacks is handed over at the end if it is little;
+//! are in flight, so the asker sets the pace. If a sketch of the peer's set has come that was too short to tell the difference, more
+//! of it is asked for before the trie is walked. What the *peer* lacks is handed over at the end if it is little;
 //! otherwise the peer is told to ask in its turn.
 
 use crate::{
@@ -11,6 +12,7 @@ use crate::{
     peers::ShortId,
     post::To,
     set::Set,
+    sketch::{Difference, Growth, Symbol, Told},
 };
 use alloc::{
     collections::{BTreeMap, BTreeSet},
@@ -47,6 +49,7 @@ enum Task {
     Fetch(Vec<Stub>),
     Page(Prefix, Option<u64>),
     Members(Option<u64>),
+    Symbols(u16),
 }
 
 /// A question on its way.
@@ -79,10 +82,14 @@ pub(crate) struct Session {
     ends: MonoTime,
     todo: Vec<Task>,
     missing: Vec<Stub>,
+    /// The peer's sketch, as long as it may still tell the difference.
+    growth: Option<Growth>,
     flying: BTreeMap<u32, Flight>,
     next_number: u32,
     lacks: BTreeSet<RecordId>,
     lacks_more: bool,
+    /// What the peer lacks, if that is known and too much to hand over unasked.
+    pub(crate) lacks_these: Vec<Stub>,
     learned: u32,
     /// Much is missing here: no other session may run beside this one.
     pub(crate) is_bulk: bool,
@@ -98,23 +105,29 @@ pub(crate) struct Errand {
     pub(crate) members: bool,
     /// The records with these ids.
     pub(crate) fetch: Vec<Stub>,
+    /// The same as `records`, by a sketch of the peer's set at this horizon, which has to grow first.
+    pub(crate) growth: Option<(WallTime, Growth)>,
 }
 
 impl Session {
     pub(crate) fn new(peer: ShortId, to: To, errand: Errand, first_number: u32, now: Now) -> Self {
         let records = errand.records.then_some(Task::Look(Prefix::ROOT));
         let members = errand.members.then_some(Task::Members(None));
+        let (horizon, growth) = errand.growth.map_or((now.wall, None), |(horizon, growth)| (horizon, Some(growth)));
+        let symbols = growth.iter().flat_map(Growth::needs).map(Task::Symbols);
         Self {
             peer,
             to,
-            horizon: now.wall,
+            horizon,
             ends: now.mono.plus(SESSION_MAX),
-            todo: records.into_iter().chain(members).collect(),
+            todo: records.into_iter().chain(members).chain(symbols).collect(),
             missing: errand.fetch,
+            growth,
             flying: BTreeMap::new(),
             next_number: first_number,
             lacks: BTreeSet::new(),
             lacks_more: false,
+            lacks_these: Vec::new(),
             learned: 0,
             is_bulk: false,
             failed: false,
@@ -205,9 +218,38 @@ impl Session {
                     self.plan(Task::Members(next));
                 }
             }
+            (Task::Symbols(from), Answer::Symbols(symbols)) => self.grow(from.into(), symbols.unpack(), set),
             _ => return None,
         }
         Some(haul)
+    }
+
+    /// Adds symbols to the peer's sketch. If they tell nothing, more are asked for; if there are no more, the trie is walked.
+    fn grow(&mut self, from: usize, symbols: Vec<Symbol>, set: &Set) {
+        let flying = self.flying.values().map(|flight| &flight.task);
+        let expected = flying.chain(&self.todo).filter(|task| matches!(task, Task::Symbols(_))).count();
+        let Some(growth) = &mut self.growth else { return };
+        match growth.take(from, symbols, expected, set.hasher()) {
+            Told::Waits => {}
+            Told::Needs(more) => more.into_iter().for_each(|from| self.plan(Task::Symbols(from))),
+            Told::All(difference) => self.settle(difference, set),
+            Told::Nothing => {
+                self.growth = None;
+                self.plan(Task::Look(Prefix::ROOT));
+            }
+        }
+    }
+
+    /// Plans what to do about a difference that is known.
+    fn settle(&mut self, difference: Difference, set: &Set) {
+        self.growth = None;
+        if difference.ours.len() > GIFT_MAX {
+            self.lacks_these = difference.ours;
+        } else {
+            let ours: Vec<RecordId> = difference.ours.into_iter().flat_map(|stub| set.of_stub(stub)).collect();
+            self.note_lacks(ours.into_iter());
+        }
+        self.miss(difference.theirs);
     }
 
     fn plan(&mut self, task: Task) {
@@ -216,7 +258,7 @@ impl Session {
         }
     }
 
-    fn miss(&mut self, ids: impl IntoIterator<Item = Stub>) {
+    pub(crate) fn miss(&mut self, ids: impl IntoIterator<Item = Stub>) {
         let room = MISSING_MAX - self.missing.len().min(MISSING_MAX);
         self.missing.extend(ids.into_iter().take(room));
     }
@@ -275,6 +317,7 @@ fn put(task: &Task, horizon: WallTime, set: &Set, ask: impl FnOnce(Question<'_>)
         Task::Fetch(ids) => ask(Question::Fetch(Ids(Bytes(&Ids::pack(ids.iter().copied()))))),
         Task::Page(prefix, after) => ask(Question::Page { prefix: *prefix, horizon_ms, after: *after }),
         Task::Members(after) => ask(Question::Members { after: *after }),
+        Task::Symbols(from) => ask(Question::Symbols { horizon_ms, from: *from }),
     }
 }
 

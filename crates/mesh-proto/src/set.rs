@@ -14,6 +14,7 @@ use crate::{
     cluster::ClusterTag,
     frame::{Prefix, Stub, Tally},
     limits::GRACE,
+    sketch::{Hasher, Sketch, Symbol},
 };
 use alloc::{
     collections::{BTreeMap, BTreeSet},
@@ -85,6 +86,7 @@ pub(crate) struct Set {
     /// By when they leave the set.
     ends: BTreeSet<(WallTime, RecordId)>,
     tallies: Tallies,
+    sketch: Sketch,
     origin_max: usize,
     total_max: usize,
 }
@@ -97,6 +99,7 @@ impl Set {
             origins: BTreeMap::new(),
             ends: BTreeSet::new(),
             tallies: Tallies::new(cluster),
+            sketch: Sketch::new(cluster),
             origin_max: limits.origin_records_max.max(1),
             total_max: limits.records_max.max(1),
         }
@@ -179,6 +182,16 @@ impl Set {
         self.gone(horizon).fold(self.tallies.total(), |sum, id| sum.wrapping_sub(self.tallies.print(id)))
     }
 
+    /// The first `len` symbols of a sketch of the records that have not left the set at `horizon`.
+    pub(crate) fn symbols(&self, len: usize, horizon: WallTime) -> Vec<Symbol> {
+        self.sketch.without(len, self.gone(horizon))
+    }
+
+    /// How sketches of this cluster are read.
+    pub(crate) const fn hasher(&self) -> Hasher {
+        self.sketch.hasher()
+    }
+
     /// What the records below `prefix` add up to.
     pub(crate) fn tally(&self, prefix: Prefix, horizon: WallTime) -> Tally {
         if prefix == Prefix::ROOT {
@@ -216,6 +229,12 @@ impl Set {
         self.records.range(range).filter(move |(_, entry)| entry.leaves > horizon).map(|(id, entry)| (id, &entry.raw))
     }
 
+    /// The ids that begin so.
+    pub(crate) fn of_stub(&self, stub: Stub) -> impl Iterator<Item = RecordId> {
+        let (first, last) = stub.range();
+        self.between(first, last, WallTime(0)).map(|(id, _)| *id)
+    }
+
     /// The records that have left the set at `horizon`, but not the memory.
     fn gone(&self, horizon: WallTime) -> impl Iterator<Item = &RecordId> {
         self.ends.range(..=(horizon, RecordId([0xff; 32]))).map(|(_, id)| id)
@@ -243,6 +262,7 @@ impl Set {
         self.origins.entry((slot.2, slot.1)).or_default().insert((at, id));
         self.ends.insert((leaves, id));
         self.tallies.insert(&id);
+        self.sketch.insert(&id);
         self.records.insert(id, Entry { raw: signed.raw.clone(), slot, at, leaves });
     }
 
@@ -251,6 +271,7 @@ impl Set {
         self.slots.remove(&slot);
         self.ends.remove(&(leaves, *id));
         self.tallies.remove(id);
+        self.sketch.remove(id);
         let share = (slot.2, slot.1);
         if let Some(ages) = self.origins.get_mut(&share) {
             ages.remove(&(at, *id));

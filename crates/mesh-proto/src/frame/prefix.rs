@@ -83,6 +83,16 @@ impl Stub {
         Self(short >> Self::FREE)
     }
 
+    /// As a number of 48 bits.
+    pub(crate) const fn number(self) -> u64 {
+        self.0
+    }
+
+    /// The stub of that number, if it has at most 48 bits.
+    pub(crate) const fn of_number(number: u64) -> Option<Self> {
+        if number >> (u64::BITS - Self::FREE) == 0 { Some(Self(number)) } else { None }
+    }
+
     pub(crate) const fn from_bytes(bytes: [u8; Self::BYTES]) -> Self {
         let [a, b, c, d, e, f] = bytes;
         Self(u64::from_be_bytes([0, 0, a, b, c, d, e, f]))

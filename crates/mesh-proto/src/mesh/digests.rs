@@ -4,13 +4,15 @@ use super::{Mesh, Sender, records::Via};
 use crate::{
     Effect, Refused,
     answer::horizon,
-    frame::{Answer, Digest, Message, Packer},
+    bucket::Bucket,
+    frame::{Answer, Bytes, Digest, IDS_MAX, Ids, Message, Packer, Prefix, Stub, Tally},
     knock::jittered,
     membership::State,
     peers::ShortId,
     post::To,
-    repair::{Errand, Progress, Session},
+    repair::{Errand, GIFT_MAX, Progress, Session},
     roster::below,
+    sketch::{Difference, Growth, SYMBOLS_KEPT, SYMBOLS_SENT, Symbols},
 };
 use alloc::{collections::BTreeMap, vec::Vec};
 use core::time::Duration;
@@ -28,6 +30,12 @@ const DIGESTS_PER_LONELY_KNOCK: u64 = 3;
 const DOUBT: Duration = Duration::from_millis(500);
 /// Peers whose sets are in doubt at once; more are left to their next digest.
 const DOUBTS_MAX: usize = 64;
+/// Sets whose counts differ by more are not sketched.
+const SKETCH_DIFFERENCE_MAX: usize = 500;
+/// Sketches of all peers that are read in a second, ...
+const SKETCHES_PER_SECOND: u32 = 20;
+/// ... and at once.
+const SKETCHES_BURST: u32 = 40;
 /// Repairs at once.
 const SESSIONS_MAX: usize = 2;
 /// How long to wait after asking for members in vain; doubled each time.
@@ -35,11 +43,22 @@ const CENSUS_WAIT_MIN: Duration = Duration::from_secs(1);
 /// The longest wait between asking for members in vain.
 const CENSUS_WAIT_MAX: Duration = Duration::from_secs(32);
 
+/// A peer whose set differs, unless what is under way mends it.
+#[derive(Clone, Copy)]
+struct Doubt {
+    due: MonoTime,
+    sender: Sender,
+    /// How many records it has.
+    count: usize,
+}
+
 /// What this node is finding out about others' sets.
 pub(super) struct Digests {
     due: MonoTime,
     round: u64,
-    doubts: BTreeMap<ShortId, (MonoTime, Sender)>,
+    doubts: BTreeMap<ShortId, Doubt>,
+    /// Peers' sketches that may be read.
+    sketches: Bucket,
     sessions: Vec<Session>,
     /// Before this time nobody is asked for members.
     census_due: MonoTime,
@@ -52,6 +71,7 @@ impl Digests {
             due: now.plus(jittered(DIGEST_EVERY, rng)),
             round: 0,
             doubts: BTreeMap::new(),
+            sketches: Bucket::full(SKETCHES_BURST, now),
             sessions: Vec::new(),
             census_due: now,
             census_wait: CENSUS_WAIT_MIN,
@@ -59,7 +79,7 @@ impl Digests {
     }
 
     pub(super) fn wake_at(&self) -> MonoTime {
-        let doubts = self.doubts.values().map(|(due, _)| *due).min().unwrap_or(MonoTime::MAX);
+        let doubts = self.doubts.values().map(|doubt| doubt.due).min().unwrap_or(MonoTime::MAX);
         let sessions = self.sessions.iter().map(Session::wake_at).min().unwrap_or(MonoTime::MAX);
         self.due.min(doubts).min(sessions)
     }
@@ -74,9 +94,9 @@ impl Mesh {
             self.set.expire(now.wall);
             self.send_digests(now, out);
         }
-        while let Some((id, sender)) = self.due_doubt(now.mono) {
-            self.digests.doubts.remove(&id);
-            self.start(sender, Errand { records: true, ..Errand::default() }, now, out);
+        while let Some(doubt) = self.due_doubt(now.mono) {
+            self.digests.doubts.remove(&doubt.sender.id);
+            self.look_into(&doubt, now, out);
         }
         let overdue = |session: &Session| session.wake_at() <= now.mono;
         while let Some(at) = self.digests.sessions.iter().position(overdue) {
@@ -84,8 +104,66 @@ impl Mesh {
         }
     }
 
-    fn due_doubt(&self, now: MonoTime) -> Option<(ShortId, Sender)> {
-        self.digests.doubts.iter().find(|(_, (due, _))| *due <= now).map(|(id, (_, sender))| (*id, *sender))
+    fn due_doubt(&self, now: MonoTime) -> Option<Doubt> {
+        self.digests.doubts.values().find(|doubt| doubt.due <= now).copied()
+    }
+
+    /// Shows the peer a sketch, so that it can tell and mend the difference; asks it if that is certainly too much for one.
+    fn look_into(&mut self, doubt: &Doubt, now: Now, out: &mut Vec<Effect>) {
+        if self.set.count(now.wall).abs_diff(doubt.count) > SKETCH_DIFFERENCE_MAX {
+            self.start(doubt.sender, Errand { records: true, ..Errand::default() }, now, out);
+            return;
+        }
+        self.post.stats.sketches += 1;
+        let symbols = Symbols::pack(&self.set.symbols(SYMBOLS_SENT, now.wall));
+        let (mine, symbols) = (self.set.tally(Prefix::ROOT, now.wall), Symbols(Bytes(&symbols)));
+        self.post.send(doubt.sender.to(), Message::Sketch { horizon_ms: now.wall.as_millis(), mine, symbols }, now, out);
+    }
+
+    /// Takes a sketch of a peer's set: hands over what the peer lacks, and fetches what is missing here. If the sketch is too short,
+    /// more of it is asked for. At most [`SKETCHES_PER_SECOND`] are read; others are left to the next digest.
+    pub(super) fn sketched(
+        &mut self,
+        sender: Sender,
+        horizon_ms: u64,
+        mine: Tally,
+        symbols: Symbols<'_>,
+        now: Now,
+        out: &mut Vec<Effect>,
+    ) -> Result<(), Refused> {
+        let horizon = horizon(horizon_ms, now.wall)?;
+        if !self.digests.sketches.take(SKETCHES_PER_SECOND, SKETCHES_BURST, now.mono) {
+            return Err(Refused::PeerRate);
+        }
+        if self.set.tally(Prefix::ROOT, horizon) == mine {
+            return Ok(());
+        }
+        let (ours, theirs) = (self.set.symbols(SYMBOLS_KEPT, horizon), symbols.unpack());
+        if theirs.len() < SYMBOLS_SENT {
+            return Err(Refused::Malformed);
+        }
+        match self.set.hasher().difference(&ours, &theirs) {
+            Some(difference) if !difference.is_empty() => self.mend(sender, difference, now, out),
+            // The same stubs and yet another tally: two records share one.
+            Some(_) => self.start(sender, Errand { records: true, ..Errand::default() }, now, out),
+            None => {
+                let growth = Some((horizon, Growth::new(ours, theirs)));
+                self.start(sender, Errand { growth, ..Errand::default() }, now, out);
+            }
+        }
+        Ok(())
+    }
+
+    /// Mends a difference that is known.
+    fn mend(&mut self, sender: Sender, difference: Difference, now: Now, out: &mut Vec<Effect>) {
+        if difference.ours.len() > GIFT_MAX {
+            self.tell_ids(sender.to(), &difference.ours, now, out);
+        } else {
+            self.hand_over(sender.to(), difference.ours.iter().map(|stub| stub.range()), now, out);
+        }
+        if !difference.theirs.is_empty() {
+            self.start(sender, Errand { fetch: difference.theirs, ..Errand::default() }, now, out);
+        }
     }
 
     fn send_digests(&mut self, now: Now, out: &mut Vec<Effect>) {
@@ -141,7 +219,8 @@ impl Mesh {
         if is_same {
             self.digests.doubts.remove(&sender.id);
         } else if !digest.hasten && self.digests.doubts.len() < DOUBTS_MAX {
-            self.digests.doubts.entry(sender.id).or_insert((now.mono.plus(DOUBT), sender));
+            let doubt = Doubt { due: now.mono.plus(DOUBT), sender, count: digest.count as usize };
+            self.digests.doubts.entry(sender.id).or_insert(doubt);
         }
         let records = !is_same && digest.hasten;
         if records || members {
@@ -195,22 +274,44 @@ impl Mesh {
 
     /// Hands over what the peer lacks, or tells it to ask.
     fn give(&mut self, session: &Session, now: Now, out: &mut Vec<Effect>) {
+        self.tell_ids(session.to, &session.lacks_these, now, out);
         let Some(gift) = session.gift() else {
             self.send_digest(session.to, true, now, out);
             return;
         };
+        self.hand_over(session.to, gift.iter().map(|id| (id.short(), id.short())), now, out);
+    }
+
+    /// Tells of records that the peer lacks: it asks for them at its own pace.
+    fn tell_ids(&mut self, to: To, ids: &[Stub], now: Now, out: &mut Vec<Effect>) {
+        for ids in ids.chunks(IDS_MAX) {
+            let ids = Ids::pack(ids.iter().copied());
+            self.post.send(to, Message::Have(Ids(Bytes(&ids))), now, out);
+        }
+    }
+
+    /// Lets a repair with this peer that is under way fetch these, too. Is there one?
+    pub(super) fn fetch_too(&mut self, peer: ShortId, ids: &[Stub], now: Now, out: &mut Vec<Effect>) -> bool {
+        let Some(at) = self.digests.sessions.iter().position(|session| session.peer == peer) else { return false };
+        self.digests.sessions[at].miss(ids.iter().copied());
+        self.go_on(at, now, out);
+        true
+    }
+
+    /// Sends the records between each two of these ids.
+    fn hand_over(&mut self, to: To, ranges: impl Iterator<Item = (u64, u64)>, now: Now, out: &mut Vec<Effect>) {
         let mut packer = Packer::default();
-        for id in gift {
-            for (_, raw) in self.set.between(id.short(), id.short(), now.wall) {
+        for (first, last) in ranges {
+            for (_, raw) in self.set.between(first, last, now.wall) {
                 if !packer.push(raw) {
-                    self.post.send(session.to, Message::Push(packer.list()), now, out);
+                    self.post.send(to, Message::Push(packer.list()), now, out);
                     packer = Packer::default();
                     packer.push(raw);
                 }
             }
         }
         if !packer.is_empty() {
-            self.post.send(session.to, Message::Push(packer.list()), now, out);
+            self.post.send(to, Message::Push(packer.list()), now, out);
         }
     }
 

@@ -183,7 +183,7 @@ impl Mesh {
     /// Somebody has pushed these records to others: asks for those that did not arrive here.
     pub(super) fn told(&mut self, sender: Sender, ids: &Ids<'_>, now: Now, out: &mut Vec<Effect>) {
         let fetch: Vec<Stub> = ids.iter().take(IDS_MAX).filter(|id| !self.set.contains_stub(*id)).collect();
-        if !fetch.is_empty() {
+        if !fetch.is_empty() && !self.fetch_too(sender.id, &fetch, now, out) {
             self.start(sender, Errand { fetch, ..Errand::default() }, now, out);
         }
     }

@@ -3,6 +3,7 @@
 use super::*;
 use crate::{
     KeyRing, MemberChange, MemberState, Said,
+    frame::{Bytes, Question, Tally},
     limits::TTL_MAX,
     testing::{Wire, addr, at, ban, config, hour, signed, subject},
 };
@@ -287,9 +288,10 @@ fn expiry_causes_no_repairs() {
         wire.say(1, &format!("203.0.113.{n}"), ban(Duration::from_millis(5_000 + 50 * n)));
     }
     wire.run(3_000);
-    let before: u64 = wire.meshes.iter().map(|(_, mesh)| mesh.stats().repairs).sum();
+    let mended = |wire: &Wire| wire.meshes.iter().map(|(_, mesh)| mesh.stats()).map(|s| s.repairs + s.sketches).sum::<u64>();
+    let before = mended(&wire);
     wire.run(140_000);
-    assert_eq!(wire.meshes.iter().map(|(_, mesh)| mesh.stats().repairs).sum::<u64>(), before);
+    assert_eq!(mended(&wire), before);
     assert!(wire.meshes.iter().all(|(_, mesh)| mesh.is_empty()));
 }
 
@@ -419,6 +421,11 @@ fn overheard() -> Vec<Vec<u8>> {
     wire.run(15_000);
     wire.cut = |_, _| false;
     wire.run(45_000);
+    opened(&wire)
+}
+
+/// What was sent, opened.
+fn opened(wire: &Wire) -> Vec<Vec<u8>> {
     let vault = crate::envelope::Vault::new(crate::testing::tag(), &KeyRing::new(Key::from_bytes([1; 32])));
     let open = |datagram: &Vec<u8>| {
         let header = crate::envelope::Header::read(datagram, vault.cluster).unwrap();
@@ -427,6 +434,80 @@ fn overheard() -> Vec<Vec<u8>> {
         body
     };
     wire.sent.iter().map(|(_, _, datagram)| open(datagram)).collect()
+}
+
+/// How many messages of a kind were sent.
+fn sent(wire: &Wire, is_meant: impl Fn(&Message<'_>) -> bool) -> usize {
+    opened(wire).iter().filter(|body| crate::frame::Frame::read(body).is_some_and(|frame| is_meant(&frame.message))).count()
+}
+
+/// Two nodes that have `common` bans in common, and `each` that the other has not heard of.
+fn apart(common: u32, each: u32) -> Wire {
+    let mut wire = Wire::joined(2);
+    for n in 0..common {
+        wire.say(1, &format!("10.1.{}.{}", n / 256, n % 256), ban(hour()));
+        wire.run(6);
+    }
+    wire.cut = |_, _| true;
+    for n in 0..each {
+        for node in [1, 2] {
+            wire.say(node, &format!("10.{}.{}.{}", node + 2, n / 256, n % 256), ban(hour()));
+        }
+    }
+    wire.run(300);
+    wire.cut = |_, _| false;
+    wire.sent.clear();
+    wire
+}
+
+fn is_question(message: &Message<'_>, is_meant: impl Fn(&Question<'_>) -> bool) -> bool {
+    matches!(message, Message::Ask { question, .. } if is_meant(question))
+}
+
+#[test]
+fn one_sketch_mends_a_few_differences_both_ways() {
+    let mut wire = apart(300, 12);
+    wire.run(2_500);
+    assert_eq!(wire.mesh(1).fingerprint(), wire.mesh(2).fingerprint());
+    assert_eq!(wire.mesh(1).len(), 324);
+    assert!((1..=2).contains(&sent(&wire, |message| matches!(message, Message::Sketch { .. }))));
+    assert_eq!(sent(&wire, |message| is_question(message, |asked| !matches!(asked, Question::Fetch(_)))), 0, "nothing is walked");
+}
+
+#[test]
+fn a_sketch_grows_until_it_tells_a_longer_difference() {
+    let mut wire = apart(300, 130);
+    wire.run(2_500);
+    assert_eq!(wire.mesh(1).fingerprint(), wire.mesh(2).fingerprint());
+    assert_eq!(wire.mesh(1).len(), 560);
+    let walks =
+        sent(&wire, |message| is_question(message, |asked| matches!(asked, Question::Look { .. } | Question::Page { .. })));
+    let grown = sent(&wire, |message| is_question(message, |asked| matches!(asked, Question::Symbols { .. })));
+    assert_eq!(walks, 0, "nothing is walked");
+    assert!((1..=24).contains(&grown), "{grown}");
+}
+
+#[test]
+fn what_no_sketch_tells_is_walked() {
+    let mut wire = apart(10, 480);
+    wire.run(5_000);
+    assert_eq!(wire.mesh(1).fingerprint(), wire.mesh(2).fingerprint());
+    assert_eq!(wire.mesh(1).len(), 970);
+    assert!(sent(&wire, |message| is_question(message, |asked| matches!(asked, Question::Look { .. }))) > 0);
+}
+
+#[test]
+fn only_so_many_sketches_are_read() {
+    let mut wire = apart(0, 40);
+    let (now, to, mut out) = (wire.now(), To { addr: addr(2), peer: None }, Vec::new());
+    for _ in 0..100 {
+        let symbols = crate::sketch::Symbols::pack(&wire.mesh(1).set.symbols(crate::sketch::SYMBOLS_SENT, now.wall));
+        let (mine, symbols) = (Tally::default(), crate::sketch::Symbols(Bytes(&symbols)));
+        wire.mesh(1).post.send(to, Message::Sketch { horizon_ms: now.wall.as_millis(), mine, symbols }, now, &mut out);
+    }
+    wire.carry(addr(1), out);
+    assert_eq!(wire.mesh(2).stats().refused.of(Refused::PeerRate), 60);
+    assert_eq!(wire.mesh(1).fingerprint(), wire.mesh(2).fingerprint());
 }
 
 /// A body with something wrong in it.
@@ -452,7 +533,7 @@ fn bent(body: &[u8], rng: &mut ChaCha8Rng) -> Vec<u8> {
 fn nothing_that_an_insider_seals_does_harm() {
     let bodies = overheard();
     let kinds: BTreeSet<u32> = bodies.iter().filter_map(|body| kind(&crate::frame::Frame::read(body)?.message)).collect();
-    assert_eq!(kinds.len(), 8, "every kind of message was overheard: {kinds:?}");
+    assert_eq!(kinds.len(), 9, "every kind of message was overheard: {kinds:?}");
     let mut wire = Wire::joined(3);
     let mut rng = ChaCha8Rng::seed_from_u64(1);
     for step in 0..40_000_u64 {
@@ -483,6 +564,7 @@ fn kind(message: &Message<'_>) -> Option<u32> {
         Message::Ask { .. } => 5,
         Message::Answer { .. } => 6,
         Message::Have(_) => 7,
+        Message::Sketch { .. } => 8,
     })
 }
 
