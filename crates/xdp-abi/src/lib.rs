@@ -15,6 +15,7 @@ mod entry;
 mod record;
 mod scan;
 mod settings;
+mod sip;
 mod steering;
 pub mod table;
 mod touch;
@@ -34,9 +35,10 @@ pub use record::{
 };
 pub use scan::{
     Mark, PORTS_MAX, ScanBucket, Slot, TAKING, TICK_BITS, TICK_MASK, TICKS_AHEAD_MAX, WAYS, age, fingerprint, is_answered,
-    siphash, source_hash, tag, ticks,
+    source_hash, tag, ticks,
 };
 pub use settings::{Gates, SPOOFABLE_ALL, SPOOFABLE_DARK, SPOOFABLE_OFF, ScanSettings, Settings};
+pub use sip::{sip_round, sip_start, siphash};
 pub use steering::{EXCEPT_WORDS, ExceptBit, TRAP_V4, TRAP_V6, TRAPS_MAX, except_at};
 pub use touch::{TOUCH4_WORDS, TOUCH6_BITS, TOUCH6_WORDS, Touch};
 

@@ -6,7 +6,7 @@
 //! happens by chance to one source among 65,536 others once in 2^48. Leftovers of an evicted source are cleared before the
 //! next one owns the way, and what a processor writes late for the evicted one carries the evicted one's [`Slot::tag`].
 
-use crate::SourceKey;
+use crate::{SourceKey, siphash};
 
 /// The most distinct ports remembered for one source, and so the highest threshold.
 pub const PORTS_MAX: usize = 16;
@@ -173,43 +173,6 @@ pub const fn source_hash(secret: [u64; 2], source: SourceKey) -> u64 {
 pub const fn is_answered(secret: [u64; 2], source: SourceKey, port: u16) -> bool {
     let [address, family] = source.words();
     siphash(secret, address, family | (port as u64) << 32 | COIN << 56) & 1 == 1
-}
-
-/// SipHash-1-3 (Aumasson and Bernstein, 2012; the variant of Rust's own hash tables) of two words. The length is fixed, so
-/// no block for it is needed.
-#[must_use]
-#[inline(always)]
-pub const fn siphash(key: [u64; 2], first: u64, second: u64) -> u64 {
-    let mut state = [
-        key[0] ^ 0x736f_6d65_7073_6575,
-        key[1] ^ 0x646f_7261_6e64_6f6d,
-        key[0] ^ 0x6c79_6765_6e65_7261,
-        key[1] ^ 0x7465_6462_7974_6573,
-    ];
-    state[3] ^= first;
-    state = round(state);
-    state[0] ^= first;
-    state[3] ^= second;
-    state = round(state);
-    state[0] ^= second;
-    state[2] ^= 0xff;
-    state = round(round(round(state)));
-    state[0] ^ state[1] ^ state[2] ^ state[3]
-}
-
-#[inline(always)]
-const fn round([mut a, mut b, mut c, mut d]: [u64; 4]) -> [u64; 4] {
-    a = a.wrapping_add(b);
-    b = b.rotate_left(13) ^ a;
-    a = a.rotate_left(32);
-    c = c.wrapping_add(d);
-    d = d.rotate_left(16) ^ c;
-    a = a.wrapping_add(d);
-    d = d.rotate_left(21) ^ a;
-    c = c.wrapping_add(b);
-    b = b.rotate_left(17) ^ c;
-    c = c.rotate_left(32);
-    [a, b, c, d]
 }
 
 const _: () = assert!(size_of::<ScanBucket>() == 576);

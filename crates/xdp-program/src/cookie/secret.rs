@@ -6,6 +6,7 @@
 //! secret need not change for that.
 
 use super::segment::Segment;
+use honeymesh_xdp_abi::{sip_round, sip_start};
 
 /// A bucket of time is 2^33 ns, 8.6 s. A cookie is good in its own and the next: for 8.6 to 17.2 s.
 pub const BUCKET_BITS: u32 = 33;
@@ -57,40 +58,20 @@ const fn pair(high: u32, low: u32) -> u64 {
 /// SipHash-2-4 of `words`, each as its eight octets in little-endian order.
 #[inline(never)]
 fn siphash<const N: usize>(words: &[u64; N], key: [u64; 2]) -> u64 {
-    let mut state = [
-        key[0] ^ 0x736f_6d65_7073_6575,
-        key[1] ^ 0x646f_7261_6e64_6f6d,
-        key[0] ^ 0x6c79_6765_6e65_7261,
-        key[1] ^ 0x7465_6462_7974_6573,
-    ];
+    let mut state = sip_start(key);
     for word in words {
         state = absorb(state, *word);
     }
     state = absorb(state, (N as u64) << 59);
     state[2] ^= 0xff;
-    state = round(round(round(round(state))));
+    state = sip_round(sip_round(sip_round(sip_round(state))));
     state[0] ^ state[1] ^ state[2] ^ state[3]
 }
 
 #[inline(always)]
 const fn absorb([a, b, c, d]: [u64; 4], word: u64) -> [u64; 4] {
-    let [a, b, c, d] = round(round([a, b, c, d ^ word]));
+    let [a, b, c, d] = sip_round(sip_round([a, b, c, d ^ word]));
     [a ^ word, b, c, d]
-}
-
-#[inline(always)]
-const fn round([mut a, mut b, mut c, mut d]: [u64; 4]) -> [u64; 4] {
-    a = a.wrapping_add(b);
-    b = b.rotate_left(13) ^ a;
-    a = a.rotate_left(32);
-    c = c.wrapping_add(d);
-    d = d.rotate_left(16) ^ c;
-    a = a.wrapping_add(d);
-    d = d.rotate_left(21) ^ a;
-    c = c.wrapping_add(b);
-    b = b.rotate_left(17) ^ c;
-    c = c.rotate_left(32);
-    [a, b, c, d]
 }
 
 #[cfg(test)]
