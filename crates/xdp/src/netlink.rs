@@ -3,6 +3,7 @@
 //! Nothing here sees a packet: the only speaker is the kernel, and what it says is still read with every bound checked.
 
 mod message;
+pub(crate) mod octets;
 
 pub(crate) use message::Seen;
 

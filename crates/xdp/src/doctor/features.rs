@@ -1,10 +1,12 @@
 //! What the kernel path uses of the kernel, each tried.
 
-use super::{
-    netlink::{self, ACK, CREATE, REQUEST, attribute, message, nested, text},
-    throwaway,
+use super::{netlink, throwaway};
+use crate::{
+    Attach, Dark, Error, Flood, OnExit, Options, ScanOptions, Spoofable, TableKind, bpf, load,
+    netlink::octets::{ACK, CREATE, REQUEST, attribute, message, nested, text},
+    system,
+    ticks::Ticks,
 };
-use crate::{Attach, Dark, Error, Flood, OnExit, Options, ScanOptions, Spoofable, TableKind, bpf, load, system, ticks::Ticks};
 use nix::sys::socket::SockProtocol;
 use std::{io, os::fd::AsFd, path::PathBuf, time::Duration};
 
@@ -199,10 +201,10 @@ fn nftables() -> io::Result<()> {
     let hook = [attribute(1, &[0; 4]), attribute(2, &[0; 4]), text(3, throwaway::CABLE)];
     let chain = [text(1, "hmd"), text(3, "in"), nested(4, &hook), text(7, "filter")];
     let batch = [
-        message(BATCH_BEGIN, REQUEST, &header(0, NFTABLES)),
-        message(NEW_TABLE, REQUEST | CREATE, &[header(NETDEV, 0), text(1, "hmd")].concat()),
-        message(NEW_CHAIN, REQUEST | CREATE | ACK, &[header(NETDEV, 0), chain.concat()].concat()),
-        message(BATCH_END, REQUEST, &header(0, NFTABLES)),
+        message(BATCH_BEGIN, REQUEST, 0, &header(0, NFTABLES)),
+        message(NEW_TABLE, REQUEST | CREATE, 0, &[header(NETDEV, 0), text(1, "hmd")].concat()),
+        message(NEW_CHAIN, REQUEST | CREATE | ACK, 0, &[header(NETDEV, 0), chain.concat()].concat()),
+        message(BATCH_END, REQUEST, 0, &header(0, NFTABLES)),
     ];
     netlink::ask(SockProtocol::NetlinkNetFilter, &batch.concat()).map(|_| ())
 }

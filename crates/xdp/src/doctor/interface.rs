@@ -1,8 +1,12 @@
 //! What is known of an interface without touching it.
 #![expect(unsafe_code, reason = "the driver's name has no safe binding")]
 
-use super::netlink::{self, REQUEST, attribute, find, message, text, value};
-use crate::{AttachMode, bpf, system, wanted};
+use super::netlink;
+use crate::{
+    AttachMode, bpf,
+    netlink::octets::{REQUEST, attribute, find, message, text, value},
+    system, wanted,
+};
 use honeymesh_xdp_abi::table;
 use nix::{net::if_::if_nametoindex, sys::socket::SockProtocol};
 use std::{
@@ -89,7 +93,7 @@ pub fn interface_facts(name: &str) -> InterfaceFacts {
 /// The kernel's description of one interface.
 fn link(index: u32) -> io::Result<Vec<u8>> {
     let body = [&[0; 4][..], &index.to_ne_bytes(), &[0; 8]].concat();
-    let answers = netlink::ask(SockProtocol::NetlinkRoute, &message(RTM_GETLINK, REQUEST, &body))?;
+    let answers = netlink::ask(SockProtocol::NetlinkRoute, &message(RTM_GETLINK, REQUEST, 0, &body))?;
     answers.into_iter().next().ok_or_else(|| io::Error::other("no answer"))
 }
 
@@ -126,14 +130,14 @@ pub(super) fn driver_facts_work() -> io::Result<()> {
 /// The number of the netlink family `netdev`.
 fn family() -> io::Result<u16> {
     let body = [&[CTRL_GETFAMILY, 1, 0, 0][..], &text(CTRL_ATTR_NAME, "netdev")].concat();
-    let answers = netlink::ask(SockProtocol::NetlinkGeneric, &message(CTRL_FAMILY, REQUEST, &body))?;
+    let answers = netlink::ask(SockProtocol::NetlinkGeneric, &message(CTRL_FAMILY, REQUEST, 0, &body))?;
     let id = answers.first().and_then(|answer| value(answer.get(GENERIC_HEADER_LEN..)?, CTRL_ATTR_ID));
     id.and_then(|id| u16::try_from(id).ok()).ok_or_else(|| io::Error::other("no answer"))
 }
 
 fn driver_features(index: u32) -> io::Result<Option<u64>> {
     let body = [&[NETDEV_DEV_GET, 1, 0, 0][..], &attribute(DEV_IFINDEX, &index.to_ne_bytes())].concat();
-    let answers = netlink::ask(SockProtocol::NetlinkGeneric, &message(family()?, REQUEST, &body))?;
+    let answers = netlink::ask(SockProtocol::NetlinkGeneric, &message(family()?, REQUEST, 0, &body))?;
     Ok(answers.first().and_then(|answer| value(answer.get(GENERIC_HEADER_LEN..)?, DEV_XDP_FEATURES)))
 }
 

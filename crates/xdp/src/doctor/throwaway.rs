@@ -1,6 +1,7 @@
 //! A network namespace with a cable in it, that vanishes with the call.
 
-use super::netlink::{self, NEW, nested, text};
+use super::netlink;
+use crate::netlink::octets::{NEW, attribute, message, nested, text};
 use nix::{
     net::if_::if_nametoindex,
     sched::{CloneFlags, unshare},
@@ -36,8 +37,8 @@ pub(super) fn with_cable<T: Send>(work: impl FnOnce(u32) -> T + Send) -> io::Res
 
 fn make_cable() -> io::Result<()> {
     let peer = [&NEW_INTERFACE[..], &text(IFLA_IFNAME, "hmd1")].concat();
-    let data = nested(INFO_DATA, &[netlink::attribute(VETH_INFO_PEER, &peer)]);
+    let data = nested(INFO_DATA, &[attribute(VETH_INFO_PEER, &peer)]);
     let info = nested(IFLA_LINKINFO, &[text(INFO_KIND, "veth"), data]);
     let body = [&NEW_INTERFACE[..], &text(IFLA_IFNAME, CABLE), &info].concat();
-    netlink::ask(SockProtocol::NetlinkRoute, &netlink::message(RTM_NEWLINK, NEW, &body)).map(|_| ())
+    netlink::ask(SockProtocol::NetlinkRoute, &message(RTM_NEWLINK, NEW, 0, &body)).map(|_| ())
 }
