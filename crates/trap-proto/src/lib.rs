@@ -77,6 +77,29 @@ pub struct Step {
     pub flow: Flow,
 }
 
+impl Step {
+    /// Takes one byte after the other, up to the first that wants more of the carrier than to go on.
+    pub(crate) fn by_byte(bytes: &[u8], mut take: impl FnMut(u8) -> Flow) -> Self {
+        Self::by_byte_until_full(bytes, &mut Vec::new(), usize::MAX, |byte, _| take(byte))
+    }
+
+    /// The same where many answers may follow one another: the byte that makes `answer` longer than `full` is the last, too.
+    pub(crate) fn by_byte_until_full(
+        bytes: &[u8],
+        answer: &mut Vec<u8>,
+        full: usize,
+        mut take: impl FnMut(u8, &mut Vec<u8>) -> Flow,
+    ) -> Self {
+        for (index, byte) in bytes.iter().enumerate() {
+            let flow = take(*byte, answer);
+            if flow != Flow::Continue || answer.len() > full {
+                return Self { taken: index + 1, flow };
+            }
+        }
+        Self { taken: bytes.len(), flow: Flow::Continue }
+    }
+}
+
 /// One connection to a trap.
 pub trait Session: Send {
     /// The stranger has connected: appends the greeting, if the service speaks first.

@@ -217,13 +217,7 @@ impl Session for SshSession {
     }
 
     fn receive(&mut self, bytes: &[u8], _now: WallTime, answer: &mut Vec<u8>) -> Step {
-        for (index, byte) in bytes.iter().enumerate() {
-            let flow = self.byte(*byte, answer);
-            if flow != Flow::Continue {
-                return Step { taken: index + 1, flow };
-            }
-        }
-        Step { taken: bytes.len(), flow: Flow::Continue }
+        Step::by_byte(bytes, |byte| self.byte(byte, answer))
     }
 
     fn end(&mut self) {

@@ -107,13 +107,7 @@ impl Session for ScriptSession {
 
     fn receive(&mut self, bytes: &[u8], _now: WallTime, answer: &mut Vec<u8>) -> Step {
         let full = answer.len() + ANSWER_BYTES_MAX - ANSWER_TEXT_BYTES_MAX;
-        for (index, byte) in bytes.iter().enumerate() {
-            let flow = self.byte(*byte, answer);
-            if flow != Flow::Continue || answer.len() > full {
-                return Step { taken: index + 1, flow };
-            }
-        }
-        Step { taken: bytes.len(), flow: Flow::Continue }
+        Step::by_byte_until_full(bytes, answer, full, |byte, answer| self.byte(byte, answer))
     }
 
     fn end(&mut self) {
