@@ -2,14 +2,10 @@
 
 use super::{
     Node,
-    evidence::{describe_verdict, describe_visit},
+    evidence::{describe_verdict, describe_visit, list},
 };
 use crate::gate::Topic;
-use alloc::{
-    format,
-    string::{String, ToString},
-    vec::Vec,
-};
+use alloc::format;
 use core::net::IpAddr;
 use honeymesh_detect::{Contact, Verdict, judge_handshakes};
 use honeymesh_types::{Event, EventKind, Grade, Reasons, Transport, Visit};
@@ -57,16 +53,7 @@ impl Node {
         self.counters.scans += 1;
         let subject = self.subject_of(source);
         let verdict = judge_handshakes(ports);
-        describe_verdict(&verdict, &mut event);
-        let listed: Vec<String> = ports.iter().map(u16::to_string).collect();
-        event.fields.insert("ports".into(), listed.join(","));
-        let entered = self.accuse(subject, &verdict, event.id);
-        if let Err(why) = &entered {
-            event.fields.insert("refused".into(), why.clone());
-        }
-        if self.gate_passes(Topic::Scan, source) {
-            self.out.tell(event);
-        }
-        self.settle(entered, subject, false);
+        event.fields.insert("ports".into(), list(ports));
+        self.bring(subject, &verdict, event, Some(Topic::Scan), false);
     }
 }

@@ -32,17 +32,8 @@ impl Node {
         let subject = self.subject_of(knock.source);
         let verdict = judge_scan(ports, self.scan);
         let mut event = self.knock_event(EventKind::Scan, knock);
-        describe_verdict(&verdict, &mut event);
-        let listed: Vec<String> = ports.iter().map(u16::to_string).collect();
-        event.fields.insert("ports".into(), listed.join(","));
-        let entered = self.accuse(subject, &verdict, event.id);
-        if let Err(why) = &entered {
-            event.fields.insert("refused".into(), why.clone());
-        }
-        if self.gate_passes(Topic::Scan, knock.source) {
-            self.out.tell(event);
-        }
-        self.settle(entered, subject, silenced);
+        event.fields.insert("ports".into(), list(ports));
+        self.bring(subject, &verdict, event, Some(Topic::Scan), silenced);
     }
 
     /// Weighs the reaction of a source that the kernel has silenced; once it is proved, that is a scan that nobody forged.
@@ -53,14 +44,8 @@ impl Node {
         self.counters.scans += 1;
         let verdict = judge_reaction(proof);
         let mut event = self.knock_event(EventKind::Scan, knock);
-        describe_verdict(&verdict, &mut event);
         event.fields.insert("bits".into(), proof.bits.to_string());
-        let entered = self.accuse(subject, &verdict, event.id);
-        if let Err(why) = &entered {
-            event.fields.insert("refused".into(), why.clone());
-        }
-        self.out.tell(event);
-        self.settle(entered, subject, false);
+        self.bring(subject, &verdict, event, None, false);
     }
 
     pub(super) fn visit(&mut self, visit: Visit) {
@@ -72,17 +57,27 @@ impl Node {
         }
         let mut event = self.event_at(EventKind::Visit, visit.at.wall);
         describe_visit(visit, &mut event);
-        describe_verdict(&verdict, &mut event);
-        let entered = self.accuse(subject, &verdict, event.id);
+        self.bring(subject, &verdict, event, None, false);
+    }
+
+    /// Brings a verdict to the door and tells of it, unless `topic` was told too often, before it carries out what the door
+    /// said. `silenced`: the kernel has done something about the subject already.
+    pub(super) fn bring(&mut self, subject: Subject, verdict: &Verdict, event: Event, topic: Option<Topic>, silenced: bool) {
+        let mut event = event;
+        describe_verdict(verdict, &mut event);
+        let entered = self.accuse(subject, verdict, event.id);
         if let Err(why) = &entered {
             event.fields.insert("refused".into(), why.clone());
         }
-        self.out.tell(event);
-        self.settle(entered, subject, false);
+        let is_told = topic.zip(event.source).is_none_or(|(topic, source)| self.gate_passes(topic, source));
+        if is_told {
+            self.out.tell(event);
+        }
+        self.settle(entered, subject, silenced);
     }
 
     /// Brings a verdict to the door. The error says in words why it did not come in.
-    pub(super) fn accuse(&mut self, subject: Subject, verdict: &Verdict, evidence: EventId) -> Result<Entered, String> {
+    fn accuse(&mut self, subject: Subject, verdict: &Verdict, evidence: EventId) -> Result<Entered, String> {
         let forgeable = verdict.grade == Grade::Spoofable;
         let scope = if forgeable { self.scan.spoofable.scope() } else { Some(verdict.scope) };
         let Some(scope) = scope else { return Err("forgeable evidence earns nothing here ([scan] spoofable = \"off\")".into()) };
@@ -102,7 +97,7 @@ impl Node {
     }
 
     /// Carries out what the door said. What the kernel silenced by itself is confirmed or taken back.
-    pub(super) fn settle(&mut self, entered: Result<Entered, String>, subject: Subject, silenced: bool) {
+    fn settle(&mut self, entered: Result<Entered, String>, subject: Subject, silenced: bool) {
         let told_kernel = match entered {
             Ok(Entered::Changed { change, displaced }) => {
                 displaced.iter().for_each(|gone| self.apply(gone, &By::Itself));
@@ -144,6 +139,12 @@ pub(super) fn describe_verdict(verdict: &Verdict, event: &mut Event) {
     if event.kind == EventKind::Visit {
         event.entropy_millibits = Some(verdict.entropy_millibits);
     }
+}
+
+/// Ports as an event's field lists them.
+pub(super) fn list(ports: &[u16]) -> String {
+    let words: Vec<String> = ports.iter().map(u16::to_string).collect();
+    words.join(",")
 }
 
 /// What the trap learned comes first, so that what this node adds wins over a field of the same name.
