@@ -80,90 +80,83 @@ pub trait Enforcer {
         Self: Sized;
 }
 
+/// The calls that either table takes under the same name.
+macro_rules! forwarded {
+    () => {
+        fn raise(&mut self, what: &Enforcement, now: Now) -> Result<(), Error> {
+            Self::raise(self, what, now)
+        }
+
+        fn lift(&mut self, subject: &Subject) -> Result<bool, Error> {
+            Self::lift(self, subject)
+        }
+
+        fn set_allow(&mut self, nets: &[IpNet]) -> Result<(), Error> {
+            Self::set_allow(self, nets)
+        }
+
+        fn set_enforcing(&mut self, on: bool) -> Result<(), Error> {
+            Self::set_enforcing(self, on)
+        }
+
+        fn reconcile(&mut self, intent: &[Enforcement], now: Now) -> Result<Drift, Error> {
+            Self::reconcile(self, intent, now)
+        }
+
+        fn mend(&mut self, subject: &Subject, what: Option<&Enforcement>, now: Now) -> Result<Drift, Error> {
+            Self::mend(self, subject, what, now)
+        }
+
+        fn guard(&mut self) -> Result<Drift, Error> {
+            Self::guard(self)
+        }
+
+        fn take_look(&mut self) -> Option<Look> {
+            let auditor = self.take_auditor()?;
+            Some(Box::new(move |intent, now| auditor.audit(intent, now)))
+        }
+
+        fn drops(&self, subject: &Subject) -> u64 {
+            Self::drops(self, subject)
+        }
+
+        fn counters(&self) -> Result<Counters, Error> {
+            Self::counters(self)
+        }
+
+        fn interfaces(&self) -> Vec<InterfaceStatus> {
+            Self::interfaces(self)
+        }
+
+        fn release(self) -> Result<(), Error> {
+            Self::release(self)
+        }
+    };
+}
+
 impl Enforcer for Kernel {
-    fn raise(&mut self, what: &Enforcement, now: Now) -> Result<(), Error> {
-        Self::raise(self, what, now)
-    }
-
-    fn lift(&mut self, subject: &Subject) -> Result<bool, Error> {
-        Self::lift(self, subject)
-    }
-
-    fn set_allow(&mut self, nets: &[IpNet]) -> Result<(), Error> {
-        Self::set_allow(self, nets)
-    }
+    forwarded!();
 
     fn set_local(&mut self, addrs: &[IpAddr]) -> Result<(), Error> {
         Self::set_local(self, addrs)
-    }
-
-    fn set_enforcing(&mut self, on: bool) -> Result<(), Error> {
-        Self::set_enforcing(self, on)
     }
 
     fn set_lockdown(&mut self, lockdown: Lockdown) -> Result<(), Error> {
         Self::set_lockdown(self, lockdown)
     }
 
-    fn reconcile(&mut self, intent: &[Enforcement], now: Now) -> Result<Drift, Error> {
-        Self::reconcile(self, intent, now)
-    }
-
-    fn mend(&mut self, subject: &Subject, what: Option<&Enforcement>, now: Now) -> Result<Drift, Error> {
-        Self::mend(self, subject, what, now)
-    }
-
-    fn guard(&mut self) -> Result<Drift, Error> {
-        Self::guard(self)
-    }
-
-    fn take_look(&mut self) -> Option<Look> {
-        let auditor = self.take_auditor()?;
-        Some(Box::new(move |intent, now| auditor.audit(intent, now)))
-    }
-
-    fn drops(&self, subject: &Subject) -> u64 {
-        Self::drops(self, subject)
-    }
-
-    fn counters(&self) -> Result<Counters, Error> {
-        Self::counters(self)
-    }
-
-    fn interfaces(&self) -> Vec<InterfaceStatus> {
-        Self::interfaces(self)
-    }
-
     fn probed(&mut self, probed: &Probed) -> Result<(), String> {
         Self::probed(self, probed)
-    }
-
-    fn release(self) -> Result<(), Error> {
-        Self::release(self)
     }
 }
 
 /// Its entries wait for another process, a moment each; nothing is asked of it for a packet.
 impl Enforcer for Nft {
-    fn raise(&mut self, what: &Enforcement, now: Now) -> Result<(), Error> {
-        Self::raise(self, what, now)
-    }
-
-    fn lift(&mut self, subject: &Subject) -> Result<bool, Error> {
-        Self::lift(self, subject)
-    }
-
-    fn set_allow(&mut self, nets: &[IpNet]) -> Result<(), Error> {
-        Self::set_allow(self, nets)
-    }
+    forwarded!();
 
     /// Only probes would be told apart by them, and those are not seen.
     fn set_local(&mut self, _addrs: &[IpAddr]) -> Result<(), Error> {
         Ok(())
-    }
-
-    fn set_enforcing(&mut self, on: bool) -> Result<(), Error> {
-        Self::set_enforcing(self, on)
     }
 
     /// The packet filter's ingress knows no connections, so it could only lock everybody out.
@@ -175,41 +168,8 @@ impl Enforcer for Nft {
         }
     }
 
-    fn reconcile(&mut self, intent: &[Enforcement], now: Now) -> Result<Drift, Error> {
-        Self::reconcile(self, intent, now)
-    }
-
-    fn mend(&mut self, subject: &Subject, what: Option<&Enforcement>, now: Now) -> Result<Drift, Error> {
-        Self::mend(self, subject, what, now)
-    }
-
-    fn guard(&mut self) -> Result<Drift, Error> {
-        Self::guard(self)
-    }
-
-    fn take_look(&mut self) -> Option<Look> {
-        let auditor = self.take_auditor()?;
-        Some(Box::new(move |intent, now| auditor.audit(intent, now)))
-    }
-
-    fn drops(&self, subject: &Subject) -> u64 {
-        Self::drops(self, subject)
-    }
-
-    fn counters(&self) -> Result<Counters, Error> {
-        Self::counters(self)
-    }
-
-    fn interfaces(&self) -> Vec<InterfaceStatus> {
-        Self::interfaces(self)
-    }
-
     /// There is no probe here.
     fn probed(&mut self, _probed: &Probed) -> Result<(), String> {
         Ok(())
-    }
-
-    fn release(self) -> Result<(), Error> {
-        Self::release(self)
     }
 }
