@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{Daemon, Net, fails, in_namespace, is_root, wait};
+use common::{Daemon, Net, eventually, fails, in_namespace, is_root, wait};
 use nix::sys::signal::Signal;
 use serde_json::Value;
 use std::{
@@ -11,25 +11,13 @@ use std::{
     fs,
     os::unix::fs::{MetadataExt, PermissionsExt},
     process::{Command, Stdio},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 const TRAP: &str = "[[trap]]\nname = \"web\"\nservice = \"http\"\nlisten = [\"0.0.0.0:8080\", \"[::]:8080\"]\n";
 
 fn subjects(bans: &Value) -> BTreeSet<String> {
     bans.as_array().unwrap().iter().map(|ban| ban["subject"].as_str().unwrap().to_owned()).collect()
-}
-
-/// Waits until `check` finds what it waits for.
-fn eventually<T>(what: &str, mut check: impl FnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + Duration::from_secs(20);
-    loop {
-        if let Some(found) = check() {
-            return found;
-        }
-        assert!(Instant::now() < deadline, "{what} never happened");
-        std::thread::sleep(Duration::from_millis(20));
-    }
 }
 
 #[test]

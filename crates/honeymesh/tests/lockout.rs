@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{Daemon, Net, in_namespace, is_root, sh};
+use common::{Daemon, Net, eventually, in_namespace, is_root, sh};
 use nix::sys::socket::{
     AddressFamily, SockFlag, SockType, SockaddrStorage, bind, connect, setsockopt, socket, sockopt::SendTimeout,
 };
@@ -31,18 +31,6 @@ const OPERATOR: &str = "10.77.0.5";
 
 /// How long a connection may take that gets in.
 const PATIENCE: Duration = Duration::from_millis(900);
-
-/// Waits until `check` finds what it waits for.
-fn eventually<T>(what: &str, mut check: impl FnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + Duration::from_secs(20);
-    loop {
-        if let Some(found) = check() {
-            return found;
-        }
-        assert!(Instant::now() < deadline, "{what} never happened");
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
 
 /// A host with an echo service, a stranger, and a friend beside him.
 fn scene() -> Net {

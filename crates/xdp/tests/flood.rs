@@ -4,7 +4,7 @@
 mod common;
 
 use aya::maps::{HashMap, Map, MapData};
-use common::{Peer, Room, alone, flood::Wire, ip};
+use common::{PATIENCE, Peer, Room, alone, flood::Wire, ip, wait};
 use honeymesh_types::Visit;
 use honeymesh_xdp::{Dark, Flood, Kernel, Knocks, OnExit, Seen, now};
 use honeymesh_xdp_abi::{BanEntry, SourceKey, table};
@@ -21,7 +21,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-const PATIENCE: Duration = Duration::from_secs(10);
 const HERE: [&str; 2] = ["192.0.2.1", "2001:db8::1"];
 /// The handshakes that are begun and never finished.
 const FORGED: u32 = 50_000;
@@ -80,17 +79,6 @@ impl Scene {
         self.kernel.release().unwrap();
         self.far.release().unwrap();
     }
-}
-
-fn wait(mut done: impl FnMut() -> bool) -> bool {
-    let start = Instant::now();
-    while start.elapsed() < PATIENCE {
-        if done() {
-            return true;
-        }
-        std::thread::sleep(Duration::from_millis(50));
-    }
-    false
 }
 
 /// A SYN from somewhere to `port`.

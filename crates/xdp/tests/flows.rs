@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{Peer, alone, hour, ip};
+use common::{PATIENCE, Peer, alone, hour, ip, wait};
 use honeymesh_types::Scope;
 use honeymesh_xdp::{Kernel, now};
 use honeymesh_xdp_program::testing::{HERE4, HERE6, Packet};
@@ -15,23 +15,11 @@ use std::{
     io::{ErrorKind, Read, Write},
     net::{TcpListener, TcpStream, UdpSocket},
     os::fd::AsRawFd,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
-const PATIENCE: Duration = Duration::from_secs(20);
 /// Long enough for a packet that is not dropped.
 const MOMENT: Duration = Duration::from_millis(300);
-
-fn wait(mut done: impl FnMut() -> bool) -> bool {
-    let start = Instant::now();
-    while start.elapsed() < PATIENCE {
-        if done() {
-            return true;
-        }
-        std::thread::sleep(Duration::from_millis(2));
-    }
-    false
-}
 
 fn dropped(kernel: &Kernel) -> u64 {
     kernel.counters().unwrap().dropped

@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{Peer, Room, alone, hour, ip, pins_in};
+use common::{PATIENCE, Peer, Room, alone, hour, ip, pins_in, wait};
 use honeymesh_types::{KnockKind, Scope};
 use honeymesh_xdp::{Attach, AttachMode, Error, Kernel, Knocks, OnExit, now};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -17,10 +17,9 @@ use std::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 
-const PATIENCE: Duration = Duration::from_secs(10);
 const PORT: u16 = 5_353;
 
 /// A guarded host with one neighbour, 192.0.2.2 and 2001:db8::2.
@@ -69,17 +68,6 @@ impl Scene {
         self.socket.set_nonblocking(false).unwrap();
         silent
     }
-}
-
-fn wait(mut done: impl FnMut() -> bool) -> bool {
-    let start = Instant::now();
-    while start.elapsed() < PATIENCE {
-        if done() {
-            return true;
-        }
-        std::thread::sleep(Duration::from_millis(1));
-    }
-    false
 }
 
 /// What `ip` says of the interface's XDP program: nothing, `xdp` (native) or `xdpgeneric`.

@@ -22,6 +22,8 @@ use std::{
 
 /// How long anything in these tests may take.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How long something that must happen may take.
+const EVENTUALLY: Duration = Duration::from_secs(40);
 static NEXT: AtomicU32 = AtomicU32::new(0);
 
 /// Whether the test can run here; says loudly why not.
@@ -235,6 +237,18 @@ pub fn fails(mut command: Command) -> (i32, String) {
     let text = std::io::read_to_string(child.stderr.take().unwrap()).unwrap();
     let line = text.lines().rfind(|line| !line.contains("INFO") && !line.contains("WARN")).unwrap_or_default().to_owned();
     (ended.code().unwrap_or_else(|| panic!("{ended:?}: {text}")), line)
+}
+
+/// Waits until `check` finds what it waits for.
+pub fn eventually<T>(what: &str, mut check: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + EVENTUALLY;
+    loop {
+        if let Some(found) = check() {
+            return found;
+        }
+        assert!(Instant::now() < deadline, "{what} never happened");
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }
 
 pub fn wait(child: &mut Child, patience: Duration) -> ExitStatus {

@@ -29,7 +29,7 @@ use std::{
     process::{Command, Stdio},
     sync::{Mutex, mpsc},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 /// Runs `test` in its own network and mount namespace. Says so and skips if the process may not do that.
@@ -183,6 +183,21 @@ fn enter(kernel: &mut Kernel, subject: &str, scope: Scope, end: End) {
         }
     }
     .unwrap();
+}
+
+/// How long something that must happen may take.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Waits until it is `done`, with [`PATIENCE`]; is it?
+pub fn wait(mut done: impl FnMut() -> bool) -> bool {
+    let start = Instant::now();
+    while start.elapsed() < PATIENCE {
+        if done() {
+            return true;
+        }
+        thread::sleep(Duration::from_millis(2));
+    }
+    false
 }
 
 /// Runs `ip` with these arguments.
