@@ -2,6 +2,7 @@
 
 use crate::{
     config::{NodeConfig, key_file},
+    namespace::Namespace,
     process::{self, Outcome, Task, wait_until},
     topology::Host,
     words::{self, Ban, Event},
@@ -13,7 +14,7 @@ use std::{
     fs::File,
     os::unix::fs::{OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
-    process::{Command, ExitStatus},
+    process::{Command, ExitStatus, Stdio},
     time::Duration,
 };
 
@@ -116,7 +117,6 @@ impl<'lab> Node<'lab> {
     /// # Errors
     /// With its log, if it ends or is not ready in time.
     pub fn start(&mut self) -> Result<()> {
-        let log = File::create(self.log_file())?;
         let mut command = match self.config.through.split_first() {
             Some((program, args)) => {
                 let mut command = Command::new(program);
@@ -125,17 +125,8 @@ impl<'lab> Node<'lab> {
             }
             None => Command::new(binary()?),
         };
-        command.arg("run").arg("--config").arg(self.config_file()).stdin(std::process::Stdio::null());
-        command.stdout(log.try_clone()?).stderr(log);
-        let mut task = self.host.spawn(&mut command)?;
-        let ready = wait_until("the daemon is ready", READY_TIME_MAX, || {
-            if let Some(status) = task.ended() {
-                bail!("the daemon ended: {status}");
-            }
-            Ok(is_ready(&self.log()).then_some(()))
-        });
-        ready.with_context(|| format!("{} did not start; its log:\n{}", self.config.name(), self.log()))?;
-        self.task = Some(task);
+        command.arg("run").arg("--config").arg(self.config_file());
+        self.task = Some(start(&self.host.namespace, &mut command, &self.log_file())?);
         Ok(())
     }
 
@@ -205,6 +196,22 @@ impl<'lab> Node<'lab> {
         let peers: serde_json::Value = self.ask(&["peers"])?;
         Ok(alive(&peers, &self.config.name()))
     }
+}
+
+/// Starts a daemon inside `namespace`, logging to `log`, and waits until it says that it is ready.
+pub(crate) fn start(namespace: &Namespace, command: &mut Command, log: &Path) -> Result<Task> {
+    let file = File::create(log)?;
+    command.stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file);
+    let mut task = namespace.inside(|| Task::spawn(command))?;
+    let said = || fs::read_to_string(log).unwrap_or_default();
+    let ready = wait_until("the daemon is ready", READY_TIME_MAX, || {
+        if let Some(status) = task.ended() {
+            bail!("the daemon ended: {status}");
+        }
+        Ok(is_ready(&said()).then_some(()))
+    });
+    ready.with_context(|| format!("a daemon in {} did not start; its log:\n{}", namespace.name(), said()))?;
+    Ok(task)
 }
 
 /// Is the line there whose message is, or begins with, the word `ready`?

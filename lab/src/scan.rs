@@ -51,8 +51,21 @@ pub fn scan_connect(host: &Host, target: IpAddr, ports: &str) -> Result<Scan> {
     scan(host, CONNECT, target, ports)
 }
 
-fn scan(host: &Host, kind: &str, target: IpAddr, ports: &str) -> Result<Scan> {
+/// `nmap` of another kind, such as `-sX`, from `source`, an address of the host.
+///
+/// # Errors
+/// If nmap fails or says something new.
+pub fn scan_from(host: &Host, source: IpAddr, kind: &str, target: IpAddr, ports: &str) -> Result<Scan> {
     let mut nmap = Command::new("nmap");
+    nmap.args(["-S", &source.to_string(), "-e", "eth0"]);
+    finish(host, nmap, kind, target, ports)
+}
+
+fn scan(host: &Host, kind: &str, target: IpAddr, ports: &str) -> Result<Scan> {
+    finish(host, Command::new("nmap"), kind, target, ports)
+}
+
+fn finish(host: &Host, mut nmap: Command, kind: &str, target: IpAddr, ports: &str) -> Result<Scan> {
     nmap.args(arguments(kind, target, ports)).args(["-oX", "-"]);
     let outcome = host.run(&mut nmap, SCAN_TIME_MAX)?.checked()?;
     let mut scan = parse(&outcome.stdout).with_context(|| format!("nmap said something new: {}", outcome.stdout))?;

@@ -3,7 +3,7 @@
 use crate::topology::Host;
 use anyhow::{Context, Result, bail};
 use std::{
-    io::{BufRead, BufReader, Read, Write},
+    io::{BufRead, BufReader, ErrorKind, Read, Write},
     net::{Ipv6Addr, SocketAddr, TcpListener, TcpStream},
     sync::{
         Arc,
@@ -89,6 +89,14 @@ pub fn fetch(from: SocketAddr, time_max: Duration) -> Result<()> {
         bail!("{from} answered something else: {answer:?}");
     }
     Ok(())
+}
+
+/// What becomes of a connection from `host` over which nothing is said.
+///
+/// # Errors
+/// If the host cannot be entered; a connection that fails is an answer.
+pub fn connect(host: &Host, at: SocketAddr, time_max: Duration) -> Result<std::result::Result<(), ErrorKind>> {
+    host.namespace.inside(|| Ok(TcpStream::connect_timeout(&at, time_max).map(drop).map_err(|error| error.kind())))
 }
 
 #[cfg(test)]

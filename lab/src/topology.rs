@@ -228,6 +228,11 @@ impl Lab {
         self.estate.scratch()
     }
 
+    /// Where `what` may pin kernel objects; goes with the lab.
+    pub(crate) fn pins(&self, what: &str) -> std::path::PathBuf {
+        self.estate.pins(what)
+    }
+
     /// Cuts every link between `ones` and `others`, both ways, at the router. Adds to earlier cuts.
     ///
     /// # Errors

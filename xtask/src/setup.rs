@@ -164,7 +164,7 @@ fn stands_in(package: &str) -> bool {
         "iproute2" => &["ip"],
         "nftables" => &["nft"],
         "procps" => &["ps"],
-        "util-linux" => &["nsenter"],
+        "util-linux" => &["nsenter", "taskset"],
         "openssh-client" => &["ssh"],
         "chromium-driver" => &["chromedriver"],
         "libc6-dev" => &["gcc"],

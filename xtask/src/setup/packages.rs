@@ -28,7 +28,7 @@ pub const PACKAGES: &[Package] = &[
     package(Purpose::Lab, "iproute2", "ip: network namespaces, links, addresses, routes"),
     package(Purpose::Lab, "nftables", "nft: cuts and heals links between hosts"),
     package(Purpose::Lab, "procps", "kill and ps"),
-    package(Purpose::Lab, "util-linux", "nsenter: looking around in a running demo"),
+    package(Purpose::Lab, "util-linux", "nsenter and taskset: programs in a namespace, or on one CPU"),
     package(Purpose::Lab, "nmap", "the scanner"),
     package(Purpose::Lab, "hping3", "SYNs with a forged source"),
     package(Purpose::Lab, "curl", "the HTTP visitor"),
