@@ -21,12 +21,14 @@ fn a_half_open_scan_is_proved_by_what_it_repeats_and_banned_everywhere() {
     let Some(_turn) = turn("a_half_open_scan_is_proved") else { return };
     let lab = Lab::up().unwrap();
     let trio = Trio::up(&lab, oracle).unwrap();
-    scan_half_open(lab.attacker(), Place::Node(1).addr(Family::V4), "1000-1299").unwrap();
-    let subject = Place::Attacker.subject(Family::V4);
-    for node in trio.nodes() {
-        let ban =
-            wait_until("the ban is known", SOON, || Ok(node.ban_of(&subject)?.filter(|ban| ban.grade == "reactive"))).unwrap();
-        assert_eq!((ban.scope.as_str(), &ban.reasons.contains(&"scan".to_owned())), ("all", &true), "{ban:?}");
+    for family in Family::BOTH {
+        scan_half_open(lab.attacker(), Place::Node(1).addr(family), "1000-1299").unwrap();
+        let subject = Place::Attacker.subject(family);
+        for node in trio.nodes() {
+            let proved = || Ok(node.ban_of(&subject)?.filter(|ban| ban.grade == "reactive"));
+            let ban = wait_until("the ban is known", SOON, proved).unwrap();
+            assert_eq!((ban.scope.as_str(), &ban.reasons.contains(&"scan".to_owned())), ("all", &true), "{ban:?}");
+        }
     }
 }
 

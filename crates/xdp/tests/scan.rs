@@ -6,7 +6,7 @@ mod common;
 use common::{Peer, Room, alone};
 use honeymesh_types::{Fate, Knock, KnockKind, Transport};
 use honeymesh_xdp::{Kernel, Knocks, OnExit, ScanOptions, now};
-use honeymesh_xdp_program::testing::{HERE4, Packet, SYN};
+use honeymesh_xdp_program::testing::{HERE4, HERE6, Packet, SYN};
 use nix::{
     ifaddrs::getifaddrs,
     sys::socket::{AddressFamily, LinkAddr, MsgFlags, SockFlag, SockType, bind, send, socket},
@@ -31,7 +31,8 @@ fn tried(room: &Room, change: impl FnOnce(&mut ScanOptions)) -> (Kernel, Knocks)
 }
 
 fn syn(kernel: &Kernel, source: &str, port: u16) -> bool {
-    kernel.try_frame(&Packet::tcp(source, HERE4, port, SYN).build(), 1).unwrap().dropped
+    let here = if source.contains(':') { HERE6 } else { HERE4 };
+    kernel.try_frame(&Packet::tcp(source, here, port, SYN).build(), 1).unwrap().dropped
 }
 
 fn all(knocks: &mut Knocks) -> Vec<Knock> {
@@ -141,17 +142,24 @@ fn the_state_of_a_slow_scanner_outlives_the_daemon() {
     });
 }
 
-/// Sends a SYN from each of `count` sources to a dark port, out of the peer's end of a cable.
+/// Sends a SYN from each of `count` sources, IPv4 and IPv6 customers in turn, to a dark port, out of the peer's end of a cable.
 fn flood(peer: &Peer, hardware: [u8; 6], count: u32) {
     peer.run(move || {
         let raw = socket(AddressFamily::Packet, SockType::Raw, SockFlag::SOCK_CLOEXEC, None).unwrap();
         bind(raw.as_raw_fd(), &link_address("hm1")).unwrap();
-        let mut frame = Packet::tcp("10.0.0.0", HERE4, 23, SYN).build();
-        frame[..6].copy_from_slice(&hardware);
-        for source in 0..count {
-            frame[26..30].copy_from_slice(&(0x0a00_0000 + source).to_be_bytes());
+        let mut frame4 = Packet::tcp("10.0.0.0", HERE4, 23, SYN).build();
+        let mut frame6 = Packet::tcp("2001:db8::1", HERE6, 23, SYN).build();
+        for frame in [&mut frame4, &mut frame6] {
+            frame[..6].copy_from_slice(&hardware);
+        }
+        for source in 0..count / 2 {
+            frame4[26..30].copy_from_slice(&(0x0a00_0000 + source).to_be_bytes());
+            // What is behind the first 32 bits: each a /64 of its own.
+            frame6[26..30].copy_from_slice(&source.to_be_bytes());
             // Where the queue is full the packet is lost, as in a real flood.
-            let _ = send(raw.as_raw_fd(), &frame, MsgFlags::empty());
+            for frame in [&frame4, &frame6] {
+                let _ = send(raw.as_raw_fd(), frame, MsgFlags::empty());
+            }
         }
     });
 }
@@ -169,8 +177,9 @@ fn three_hundred_thousand_forged_sources_neither_hide_a_suspect_nor_bury_the_rea
         let mut options = room.options(&["hm0"]);
         options.scan.sources = 65_536;
         let (mut kernel, mut knocks) = Kernel::start(&options).unwrap();
-        kernel.set_local(&[HERE4.parse().unwrap()]).unwrap();
-        let suspects: Vec<String> = (1..=50).map(|last| format!("203.0.113.{last}")).collect();
+        kernel.set_local(&[HERE4, HERE6].map(|addr| addr.parse().unwrap())).unwrap();
+        let suspects: Vec<String> =
+            (1..=25).flat_map(|last| [format!("203.0.113.{last}"), format!("2001:db8:bad:{last}::1")]).collect();
         for suspect in &suspects {
             assert_eq!([1, 2].map(|port| syn(&kernel, suspect, port)), [false, false]);
         }
