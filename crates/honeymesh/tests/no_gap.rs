@@ -1,17 +1,18 @@
-//! No gap: the daemon is stopped, killed and started again under traffic that never stops, and every packet is counted.
+//! No gap: the daemon is stopped, killed, upgraded and started again under traffic of both families that never stops, and
+//! every packet is counted.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod common;
 
-use common::{Daemon, Net, in_namespace, is_root, sh};
+use common::{Net, in_namespace, is_root, sh};
 use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
 use std::{
     fs,
-    net::UdpSocket,
-    path::Path,
+    net::{IpAddr, SocketAddr, UdpSocket},
+    path::{Path, PathBuf},
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering::SeqCst},
@@ -21,106 +22,170 @@ use std::{
 };
 
 /// Packets of each source.
-const PACKETS_MIN: u64 = 100_000;
-/// Packets of the honest source that may be under way: so few that no queue of the machine overflows.
+const PACKETS_MIN: u64 = 60_000;
+/// Packets of the honest sources that may be under way: so few that no queue of the machine overflows.
 const UNDER_WAY_MAX: u64 = 48;
 /// How long the last packets may be under way.
 const PATIENCE: Duration = Duration::from_secs(10);
-const TO: &str = "10.77.0.1:9999";
-const BANNED: &str = "10.77.0.2";
-const HONEST: &str = "10.77.0.3";
+const PORT: u16 = 9_999;
+/// Who sends whom: the banned one of each family, and the honest one behind it.
+const SOURCES: [(&str, &str); 4] =
+    [("10.77.0.2", "10.77.0.1"), ("10.77.0.3", "10.77.0.1"), ("fd78::2", "fd77::1"), ("fd77::3", "fd77::1")];
+const BANNED: [usize; 2] = [0, 2];
+const HONEST: [usize; 2] = [1, 3];
 
-/// What was sent and what arrived, of the banned and of the honest source.
+/// What was sent and what arrived, of each source.
 #[derive(Default)]
 struct Counts {
-    sent: [AtomicU64; 2],
-    heard: [AtomicU64; 2],
+    sent: [AtomicU64; 4],
+    heard: [AtomicU64; 4],
     stop: AtomicBool,
 }
 
-/// Both sources send in turn: a packet that is dropped must not make room for one that is not.
+impl Counts {
+    /// Honest packets that have not arrived yet.
+    fn under_way(&self) -> u64 {
+        HONEST.iter().map(|source| self.sent[*source].load(SeqCst) - self.heard[*source].load(SeqCst)).sum()
+    }
+
+    fn wait_sent(&self, least: u64) {
+        let began = Instant::now();
+        while self.sent.iter().any(|sent| sent.load(SeqCst) < least) {
+            assert!(began.elapsed() < 12 * PATIENCE, "the traffic stands still: {:?}", self.sent);
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+}
+
+/// All send in turn: a packet that is dropped must not make room for one that is not.
 fn send(counts: &Counts) {
-    let sockets = [BANNED, HONEST].map(|from| UdpSocket::bind((from, 0)).unwrap());
+    let sockets = SOURCES.map(|(from, to)| {
+        let socket = UdpSocket::bind((from, 0)).unwrap();
+        socket.connect((to, PORT)).unwrap();
+        socket
+    });
     while !counts.stop.load(SeqCst) {
-        if counts.sent[1].load(SeqCst) >= counts.heard[1].load(SeqCst) + UNDER_WAY_MAX {
+        if counts.under_way() >= UNDER_WAY_MAX {
             std::thread::yield_now();
             continue;
         }
         for (socket, sent) in sockets.iter().zip(&counts.sent) {
-            sent.fetch_add(u64::from(socket.send_to(b"x", TO).is_ok()), SeqCst);
+            // Counted first, so that nothing has arrived before it was sent.
+            sent.fetch_add(1, SeqCst);
+            if socket.send(b"x").is_err() {
+                sent.fetch_sub(1, SeqCst);
+            }
         }
     }
 }
 
 fn hear(counts: &Counts, socket: &UdpSocket) {
+    let sources: [IpAddr; 4] = SOURCES.map(|(from, _)| from.parse().unwrap());
     let mut room = [0; 4];
-    while !counts.stop.load(SeqCst) || (counts.heard[1].load(SeqCst) < counts.sent[1].load(SeqCst)) {
+    while !counts.stop.load(SeqCst) || counts.under_way() > 0 {
         let Ok((_, from)) = socket.recv_from(&mut room) else {
             if counts.stop.load(SeqCst) {
                 return;
             }
             continue;
         };
-        let source = usize::from(from.ip().to_string() == HONEST);
+        let source = sources.iter().position(|source| *source == from.ip().to_canonical()).unwrap();
         counts.heard[source].fetch_add(1, SeqCst);
     }
 }
 
 fn start_traffic(net: &Net, counts: &Arc<Counts>) -> [JoinHandle<()>; 2] {
     let (here, there) = (counts.clone(), counts.clone());
-    let socket = in_namespace(&net.node, || UdpSocket::bind(TO).unwrap()).join().unwrap();
+    let everywhere = SocketAddr::new("::".parse().unwrap(), PORT);
+    let socket = in_namespace(&net.node, move || UdpSocket::bind(everywhere).unwrap()).join().unwrap();
     socket.set_read_timeout(Some(Duration::from_secs(1))).unwrap();
     [in_namespace(&net.node, move || hear(&here, &socket)), in_namespace(&net.stranger, move || send(&there))]
 }
 
-/// The same configuration with another size of the table.
-fn resize(config: &Path, max: u32) {
+/// The same configuration with another kind or size of the tables.
+fn with_tables(config: &Path, tables: &str) {
     let text = fs::read_to_string(config).unwrap();
-    let text: String = text.lines().filter(|line| !line.starts_with("max = ")).map(|line| format!("{line}\n")).collect();
-    fs::write(config, text.replace("[bans]\n", &format!("[bans]\nmax = {max}\n"))).unwrap();
+    fs::write(config, text.split_once("[bans]\n").unwrap().0.to_owned() + "[bans]\n" + tables + "\n").unwrap();
+}
+
+/// The directories of pins, one for each version.
+fn versions(pins: &Path) -> Vec<PathBuf> {
+    let all = fs::read_dir(pins).unwrap().map(|entry| entry.unwrap().path());
+    all.filter(|path| path.is_dir()).collect()
+}
+
+/// How a daemon ends.
+#[derive(Clone, Copy, Debug)]
+enum End {
+    /// It is asked to.
+    Stopped,
+    /// `kill -9`.
+    Killed,
+    /// The keeper first, then the daemon: neither holds up what the kernel does.
+    BothKilled,
+    /// `kill -9`, and what it has pinned is another version's for the next one: that has to fill tables of its own.
+    Replaced(u32),
 }
 
 #[test]
-fn restarts_and_kills_under_traffic_leak_no_banned_packet_and_lose_no_honest_one() {
+fn restarts_kills_and_upgrades_under_traffic_leak_no_banned_packet_and_lose_no_honest_one() {
     if !is_root() {
         return;
     }
     let net = Net::new();
     let config = net.config("[bans]\nmax = 1000\n");
-    sh(&format!("ip -n {} addr add {HONEST}/24 dev s{}", net.stranger, &net.interface[1..]));
+    let (far, node) = (format!("s{}", &net.interface[1..]), &net.node);
+    sh(&format!("ip -n {0} addr add 10.77.0.3/24 dev {far}; ip -n {0} addr add fd77::3/64 dev {far} nodad", net.stranger));
+    // A customer of its own, for an IPv6 ban is a /64.
+    sh(&format!("ip -n {} addr add fd78::2/64 dev {far} nodad", net.stranger));
+    sh(&format!("ip -n {node} -6 route add fd78::/64 dev {}", net.interface));
     let mut daemon = net.start(&config);
-    net.told(&["ban", BANNED]);
+    for source in BANNED {
+        net.told(&["ban", SOURCES[source].0]);
+    }
     let counts = Arc::new(Counts::default());
     let [hearing, sending] = start_traffic(&net, &counts);
 
-    let stop = |daemon: Daemon| assert!(daemon.stop().0.success());
-    for round in 0..6 {
-        match round % 3 {
-            0 => stop(daemon),
-            1 => daemon.kill(),
-            _ => {
-                // The keeper first, then the daemon: neither holds up what the kernel does.
+    let rounds = [
+        (End::Stopped, "max = 1000"),
+        (End::Killed, "max = 5000"),
+        (End::Replaced(1), "max = 5000"),
+        (End::BothKilled, "max = 5000"),
+        (End::Killed, "max = 5000\ntable = \"hash\""),
+        (End::Replaced(99), "max = 5000"),
+    ];
+    let mut least = 0;
+    for (end, tables) in rounds {
+        // Some of the traffic is between any two of them.
+        least += PACKETS_MIN / 12;
+        counts.wait_sent(least);
+        match end {
+            End::Stopped => assert!(daemon.stop().0.success()),
+            End::Killed | End::Replaced(_) => daemon.kill(),
+            End::BothKilled => {
                 let keeper = net.json(&["status"])["keeper"]["pid"].as_i64().unwrap();
                 kill(Pid::from_raw(i32::try_from(keeper).unwrap()), Signal::SIGKILL).unwrap();
                 daemon.kill();
             }
         }
-        // Another size of the table, so that the bans move; and the same once more.
-        resize(&config, [1_000, 5_000, 5_000][round % 3]);
+        let own = versions(&net.pin_dir);
+        if let End::Replaced(other) = end {
+            fs::rename(&own[0], own[0].with_file_name(format!("v{other}"))).unwrap();
+        }
+        with_tables(&config, tables);
         daemon = net.start(&config);
+        assert_eq!((versions(&net.pin_dir), own.len()), (own, 1), "{end:?}: whatever was there, it is one version's now");
+        assert_eq!(net.json(&["bans"]).as_array().unwrap().len(), BANNED.len(), "{end:?}");
     }
-    let began = Instant::now();
-    while counts.sent[0].load(SeqCst).min(counts.sent[1].load(SeqCst)) < PACKETS_MIN {
-        assert!(began.elapsed() < 12 * PATIENCE, "the traffic stands still: {:?}", counts.sent);
-        std::thread::sleep(Duration::from_millis(10));
-    }
+    counts.wait_sent(PACKETS_MIN);
     counts.stop.store(true, SeqCst);
     sending.join().unwrap();
     hearing.join().unwrap();
-    let [banned, honest] = [0, 1].map(|source| (counts.sent[source].load(SeqCst), counts.heard[source].load(SeqCst)));
-    eprintln!("6 restarts: of {} banned packets {} came through, of {} honest ones {}", banned.0, banned.1, honest.0, honest.1);
-    assert_eq!(banned.1, 0, "leaked, of {}", banned.0);
-    assert_eq!(honest.0 - honest.1, 0, "lost, of {}", honest.0);
-    assert!(banned.0 >= PACKETS_MIN && honest.0 >= PACKETS_MIN);
-    stop(daemon);
+    let of = |source: usize| (counts.sent[source].load(SeqCst), counts.heard[source].load(SeqCst));
+    for (index, (source, _)) in SOURCES.iter().enumerate() {
+        eprintln!("6 restarts: of {} packets of {source} {} came through", of(index).0, of(index).1);
+    }
+    assert_eq!(BANNED.map(|source| of(source).1), [0; 2], "leaked, of {:?}", counts.sent);
+    assert_eq!(HONEST.map(|source| of(source).0 - of(source).1), [0; 2], "lost, of {:?}", counts.sent);
+    assert!(daemon.stop().0.success());
 }

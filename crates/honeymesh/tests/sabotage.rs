@@ -1,0 +1,51 @@
+//! Bans taken out of the kernel behind the daemon's back: the self-probe notices, the audit mends, both say so.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod common;
+
+use aya::maps::{Array, Map, MapData};
+use common::{Net, eventually, is_root};
+use serde_json::Value;
+use std::path::Path;
+
+fn events(net: &Net) -> Vec<Value> {
+    let text = net.told(&["events", "--kind", "audit", "--json", "--limit", "100"]);
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// Empties every line of a table, past the daemon.
+fn empty(table: &Path) {
+    let mut lines = Array::<_, [u8; 64]>::try_from(Map::Array(MapData::from_pin(table).unwrap())).unwrap();
+    for element in 1..lines.len() {
+        lines.set(element, [0; 64], 0).unwrap();
+    }
+}
+
+#[test]
+fn bans_that_somebody_takes_out_of_the_kernel_are_noticed_by_the_probe_and_back_at_once() {
+    if !is_root() {
+        return;
+    }
+    let net = Net::new();
+    let daemon = net.start(&net.config("[bans]\nmax = 1000\n"));
+    for banned in ["10.77.0.2", "fd78::/64"] {
+        net.told(&["ban", banned]);
+    }
+    let audits = eventually("a first audit", || net.json(&["status"])["audit"]["audits"].as_u64().filter(|audits| *audits > 0));
+    assert!(!net.reaches());
+    for table in ["HM_LINES4", "HM_LINES6"] {
+        empty(&net.pin_dir.join("v2/maps").join(table));
+    }
+    assert!(net.reaches(), "the ban was there, and nowhere else");
+    let found = eventually("an audit that tells of it", || {
+        let audit = net.json(&["status"])["audit"].clone();
+        (audit["audits"].as_u64() > Some(audits) && audit["missing"].as_u64() > Some(0)).then_some(audit)
+    });
+    assert_eq!((&found["missing"], &found["extra"]), (&4.into(), &0.into()), "both, and the probe's own: {found}");
+    assert!(!net.reaches(), "it holds again");
+    let told = events(&net);
+    assert!(told.iter().any(|event| event["fields"]["probe"] == "failed"), "{told:?}");
+    let probe = net.json(&["status"])["probe"].clone();
+    assert_eq!(probe["failures"], 1, "{probe}");
+    assert!(daemon.stop().0.success());
+}
