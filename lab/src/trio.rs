@@ -8,8 +8,8 @@ use crate::{
     topology::{Family, Lab, Place},
     words::Ban,
 };
-use anyhow::{Context, Result, bail};
-use std::{fs, net::SocketAddr, process::Command, time::Duration};
+use anyhow::{Context, Result, anyhow, bail};
+use std::{fs, net::SocketAddr, process::Command, thread, time::Duration};
 
 /// The port of the real service on every node.
 pub const WEB_PORT: u16 = 80;
@@ -46,12 +46,12 @@ impl<'lab> Trio<'lab> {
     /// If a daemon does not start.
     pub fn apart(lab: &'lab Lab, key: &str, change: impl Fn(NodeConfig) -> NodeConfig) -> Result<Self> {
         let webs = Place::NODES.map(|place| Service::start(lab.host(place), WEB_PORT)).into_iter().collect::<Result<_>>()?;
-        let mut nodes = Vec::new();
-        for place in Place::NODES {
-            let mut node = lab.node(change(NodeConfig::new(place, key)))?;
-            node.start()?;
-            nodes.push(node);
-        }
+        let nodes = Place::NODES.map(|place| lab.node(change(NodeConfig::new(place, key))));
+        let mut nodes = nodes.into_iter().collect::<Result<Vec<_>>>()?;
+        thread::scope(|scope| {
+            let starts: Vec<_> = nodes.iter_mut().map(|node| scope.spawn(|| node.start())).collect();
+            starts.into_iter().try_for_each(|start| start.join().map_err(|_| anyhow!("starting a daemon panicked"))?)
+        })?;
         Ok(Self { nodes, _webs: webs })
     }
 
