@@ -35,9 +35,12 @@ pub use report::Report;
 pub enum Role {
     /// The whole daemon after its start: traps, mesh, store, API and the kernel's maps.
     Node,
-    /// The process that keeps the kernel program on its interfaces: links, a netlink socket and one other, no maps. No
+    /// The process that keeps the kernel programs on their interfaces: links, netlink sockets and one other, no maps. No
     /// stranger's byte reaches it, so that it may do what the node may not.
     Keeper,
+    /// The process that starts the keeper, as a copy of itself, and another one when that ends. The copy gives up what is left
+    /// over with [`narrow`].
+    Warden,
     /// The process that changes nf_tables for the daemon: one netlink socket and two lines to the daemon, all open already. It
     /// keeps `CAP_NET_ADMIN`, and no stranger's byte reaches it.
     NftWriter,
@@ -49,6 +52,15 @@ pub enum Role {
 /// What could not be given up. What was given up before that stays given up.
 pub fn confine(role: Role) -> Result<Report, Error> {
     Sandbox::of(role).confine()
+}
+
+/// Gives up, in a copy of a process that was confined before, the calls that `role` does not need: everything else was given
+/// up already, and no copy gets it back.
+///
+/// # Errors
+/// The kernel refuses another filter.
+pub fn narrow(role: Role) -> Result<(), Error> {
+    filter::install(role)
 }
 
 /// What a process keeps.

@@ -2,6 +2,9 @@
 
 mod keeper;
 mod nft_writer;
+mod warden;
+
+pub(crate) use warden::FORK;
 
 use crate::Role;
 use libc::{
@@ -38,19 +41,21 @@ use libc::{
 type List = &'static [(&'static str, &'static [c_long])];
 
 /// What may be called. Everything else is not there (`ENOSYS`).
-pub(crate) const fn allowed(role: Role) -> List {
-    match role {
-        Role::Node => NODE,
-        Role::Keeper => keeper::ALLOWED,
-        Role::NftWriter => nft_writer::ALLOWED,
-    }
+pub(crate) fn allowed(role: Role) -> impl Iterator<Item = &'static (&'static str, &'static [c_long])> {
+    let (list, more): (List, List) = match role {
+        Role::Node => (NODE, &[]),
+        Role::Keeper => (keeper::ALLOWED, &[]),
+        Role::Warden => (keeper::ALLOWED, warden::MORE),
+        Role::NftWriter => (nft_writer::ALLOWED, &[]),
+    };
+    list.iter().chain(more)
 }
 
 /// What may be done with BPF.
 pub(crate) const fn bpf_commands(role: Role) -> &'static [i32] {
     match role {
         Role::Node => BPF_COMMANDS,
-        Role::Keeper => keeper::BPF_COMMANDS,
+        Role::Keeper | Role::Warden => keeper::BPF_COMMANDS,
         Role::NftWriter => &[],
     }
 }

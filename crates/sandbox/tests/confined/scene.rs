@@ -1,7 +1,7 @@
 //! The scene: this test binary starts itself again; the child confines itself and prints what came of its tries.
 
 use crate::{attacks, duties};
-use honeymesh_sandbox::{Capability, Files, Restriction, Role, Sandbox, confine};
+use honeymesh_sandbox::{Capability, Files, Restriction, Role, Sandbox, confine, narrow};
 use std::{
     collections::BTreeMap,
     fs,
@@ -71,6 +71,7 @@ fn child() {
         Ok("keep") => keep(),
         Ok("power") => power(),
         Ok("keeper") => keeper(),
+        Ok("warden") => warden(),
         Ok("nft_writer") => nft_writer(),
         _ => eprintln!("SKIPPED: not started by a test"),
     }
@@ -232,6 +233,40 @@ fn keeper() {
     print_outcome("bpf_map", map.map_or(Err(nix::errno::Errno::ENODEV), |map| map.works()));
     attacks::on_keeper(|name, outcome| print_outcome(&format!("attack_{name}"), outcome));
     print("end", "ok");
+    // SAFETY: ends the process at once; nothing of it is needed any more.
+    unsafe { libc::_exit(0) };
+}
+
+/// A process of one thread that may make a copy of itself; the copy gives that up, too, and is a keeper.
+fn warden() {
+    use nix::unistd::{ForkResult, fork};
+    // SAFETY: the child only runs what this test has written, and ends without going back into the harness.
+    if let ForkResult::Parent { child } = unsafe { fork() }.unwrap() {
+        nix::sys::wait::waitpid(child, None).unwrap();
+        return;
+    }
+    let report = Sandbox::of(Role::Warden).confine().unwrap();
+    print("capabilities", &format!("{:x} {:x}", report.capabilities, report.bounding));
+    attacks::on_keeper(|name, outcome| print_outcome(&format!("warden_{name}"), outcome));
+    print_outcome("warden_thread", attacks::thread());
+    // SAFETY: one thread, and the copy ends below.
+    match unsafe { fork() } {
+        Ok(ForkResult::Parent { child }) => {
+            let ended = nix::sys::wait::waitpid(child, None);
+            print("waited", if ended == Ok(nix::sys::wait::WaitStatus::Exited(child, 7)) { "ok" } else { "wrong" });
+            print("end", "ok");
+        }
+        Ok(ForkResult::Child) => {
+            narrow(Role::Keeper).unwrap();
+            attacks::on_keeper(|name, outcome| print_outcome(&format!("keeper_{name}"), outcome));
+            print_outcome("keeper_thread", attacks::thread());
+            // SAFETY: its answer is looked at; in a copy it would be 0.
+            print_outcome("keeper_copy", unsafe { fork() }.map(drop));
+            // SAFETY: ends the process at once; nothing of it is needed any more.
+            unsafe { libc::_exit(7) };
+        }
+        Err(errno) => print("end", &format!("{errno:?}")),
+    }
     // SAFETY: ends the process at once; nothing of it is needed any more.
     unsafe { libc::_exit(0) };
 }
@@ -410,6 +445,26 @@ fn a_keeper_may_attach_and_speak_and_nothing_else() {
     for (name, outcome) in attacks {
         assert!(["EPERM", "ENOSYS"].contains(&outcome.as_str()), "{name}: {outcome}");
     }
+}
+
+#[test]
+fn a_warden_may_only_copy_itself_and_its_copy_not_even_that() {
+    if !is_root() {
+        return;
+    }
+    let mut results = play("warden");
+    expect_all(&results, &["capabilities"], "0 0");
+    expect_all(&results, &["waited", "end"], "ok");
+    for who in ["warden", "keeper"] {
+        let create = results.remove(&format!("{who}_link_create")).unwrap();
+        assert!(["EBADF", "EINVAL"].contains(&create.as_str()), "allowed: there is no such descriptor; {create}");
+        let attacks: Vec<_> = results.iter().filter(|(name, _)| name.starts_with(&format!("{who}_"))).collect();
+        assert!(attacks.len() > 40, "{}", attacks.len());
+        for (name, outcome) in attacks {
+            assert!(["EPERM", "ENOSYS"].contains(&outcome.as_str()), "{name}: {outcome}");
+        }
+    }
+    assert!(results.contains_key("keeper_copy") && results.contains_key("warden_thread"));
 }
 
 #[test]
