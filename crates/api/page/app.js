@@ -403,7 +403,10 @@ function showGuards(status) {
   const traps = status.traps.map((trap) => ({
     name: trap.name, plays: trap.service, on: trap.listen.join(" "), open: whole.format(trap.active), all: whole.format(trap.sessions), good: true,
   }));
-  const interfaces = status.interfaces.map((at) => ({ name: at.name, plays: "kernel guard", on: `XDP ${at.xdp_mode}`, open: "", all: "", good: at.attached }));
+  const steering = (at) => at.steering ? `, steering ${at.steering}` : "";
+  const interfaces = status.interfaces.map((at) => ({
+    name: at.name, plays: "kernel guard", on: `XDP ${at.xdp_mode}${steering(at)}`, open: "", all: "", good: at.attached && at.steering !== "detached",
+  }));
   const all = [...interfaces, ...traps];
   fill(byId("guards"), all, (guard) => `${guard.name} ${guard.on}`, guardRow);
   say("guards-state", all.length > 0 ? "" : "No interface is guarded and no trap is set.");

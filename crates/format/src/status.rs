@@ -78,6 +78,9 @@ pub struct InterfaceJson {
     /// Since when it has been like that, microseconds; at the earliest the daemon's start.
     #[serde(default)]
     pub since: String,
+    /// The second program, which steers dark ports: `attached`, `detached` or `absent`; null while none is wanted.
+    #[serde(default)]
+    pub steering: Option<String>,
 }
 
 /// The bans in numbers.
@@ -170,6 +173,12 @@ pub struct AuditJson {
     /// Interfaces on which the keeper had to put the program again since the audit before: mended.
     #[serde(default)]
     pub put_back: Vec<String>,
+    /// Interfaces that were there and without the second program, though one is wanted. They are not mended yet.
+    #[serde(default)]
+    pub unsteered: Vec<String>,
+    /// Interfaces on which the keeper had to put the second program again since the audit before: mended.
+    #[serde(default)]
+    pub steering_put_back: Vec<String>,
     /// Whether somebody else had changed the program's settings: mended.
     #[serde(default)]
     pub settings_changed: bool,
@@ -204,7 +213,7 @@ pub struct ProbeJson {
     pub failures: u64,
 }
 
-/// The process that keeps the program on the interfaces.
+/// The process that keeps the programs on the interfaces.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeeperJson {
     /// Whether it runs.
@@ -213,6 +222,12 @@ pub struct KeeperJson {
     pub pid: u32,
     /// How it ended; null while it runs.
     pub ended: Option<String>,
+    /// How many were started in place of one that ended, since the daemon's start.
+    #[serde(default)]
+    pub restarts: u64,
+    /// Whether another one would be started if this one ended.
+    #[serde(default)]
+    pub warden: bool,
 }
 
 /// The store.

@@ -30,16 +30,19 @@ fn an_empty_status_names_every_part() {
 #[test]
 fn the_parts_of_a_status_are_named() {
     let (state, since) = ("attached".into(), "T".into());
-    let interface = InterfaceJson { name: "eth0".into(), index: 2, xdp_mode: "native".into(), attached: true, state, since };
-    let golden = r#"{"name":"eth0","index":2,"xdp_mode":"native","attached":true,"state":"attached","since":"T"}"#;
+    let steering = Some("detached".into());
+    let interface =
+        InterfaceJson { name: "eth0".into(), index: 2, xdp_mode: "native".into(), attached: true, state, since, steering };
+    let golden =
+        r#"{"name":"eth0","index":2,"xdp_mode":"native","attached":true,"state":"attached","since":"T","steering":"detached"}"#;
     assert_eq!(text(&interface), golden);
     let probe = r#"{"at":"","ok":false,"why":null,"every_seconds":0,"runs":0,"failures":0}"#;
     assert_eq!(text(&ProbeJson::default()), probe);
-    assert_eq!(text(&KeeperJson::default()), r#"{"running":false,"pid":0,"ended":null}"#);
+    assert_eq!(text(&KeeperJson::default()), r#"{"running":false,"pid":0,"ended":null,"restarts":0,"warden":false}"#);
     let trap =
         r#"{"name":"","service":"","listen":[],"active":0,"sessions":0,"refused":0,"bytes":0,"reports_lost":0,"errors":0}"#;
     assert_eq!(text(&TrapJson::default()), trap);
-    let audit = r#"{"at":"","missing":0,"extra":0,"different":0,"detached":[],"put_back":[],"settings_changed":false,"took_us":0,"every_seconds":0,"audits":0,"drifted":0}"#;
+    let audit = r#"{"at":"","missing":0,"extra":0,"different":0,"detached":[],"put_back":[],"unsteered":[],"steering_put_back":[],"settings_changed":false,"took_us":0,"every_seconds":0,"audits":0,"drifted":0}"#;
     assert_eq!(text(&AuditJson::default()), audit);
     let cluster = concat!(
         r#"{"name":"","trust":"","id":"","listen":"","members_alive":0,"members_down":0,"records":0,"fingerprint":"","#,

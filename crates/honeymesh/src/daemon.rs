@@ -35,7 +35,7 @@ use engine::{Engine, Inner};
 use honeymesh_api::{Api, Desk, Question};
 use honeymesh_node::{Input, NetworkFacts};
 use honeymesh_types::Visit;
-use honeymesh_xdp::{InterfaceStatus, Knocks, Seen};
+use honeymesh_xdp::{InterfaceStatus, Knocks, LinkHandle, Seen};
 use keeping::{Keeping, Said};
 use ladder::{Rung, Watched};
 use post::Datagram;
@@ -136,6 +136,8 @@ struct Feeds {
     questions: mpsc::Receiver<Question>,
     facts: mpsc::Receiver<NetworkFacts>,
     interfaces: mpsc::Receiver<Vec<InterfaceStatus>>,
+    /// What the lookout is to look at besides.
+    links: watch::Sender<Vec<LinkHandle>>,
     keeper: Option<Keeping>,
     inner: mpsc::UnboundedReceiver<Inner>,
     broken: mpsc::Receiver<String>,
@@ -173,10 +175,11 @@ async fn live<K: Enforcer>(
         warnings,
         clock: honeymesh_xdp::now,
     });
+    let (links, links_to_see) = watch::channel(Vec::new());
     let (knocks, keeper, interfaces) = match kernel.watched {
         Some(Watched { knocks, keeper, lookout }) => {
             engine.keeper_began(keeper.pid());
-            (Some(knocks), Some(keeper), lookout::watch(lookout).map_err(no_runtime)?)
+            (Some(knocks), Some(keeper), lookout::watch(lookout, links_to_see).map_err(no_runtime)?)
         }
         // Nobody speaks on this one.
         None => (None, None, mpsc::channel(1).1),
@@ -194,6 +197,7 @@ async fn live<K: Enforcer>(
         questions,
         facts: facts::watch(opened.facts).map_err(no_runtime)?,
         interfaces,
+        links,
         keeper: keeper.map(keeping::Started::listen).transpose().map_err(no_runtime)?,
         inner,
         broken,
@@ -268,7 +272,10 @@ async fn turn_until_told<K: Enforcer>(engine: &mut Engine<K>, feeds: &mut Feeds)
             },
             Some(seen) = feeds.interfaces.recv() => engine.interfaces_seen(seen),
             said = keeping::next(&mut feeds.keeper) => match said {
-                Said::Word(word) => engine.keeper_said(word),
+                Said::Word(word, link) => {
+                    link.into_iter().for_each(|link| drop(feeds.links.send_replace(engine.heed(link))));
+                    engine.keeper_said(word);
+                }
                 Said::End(how) => {
                     feeds.keeper = None;
                     engine.keeper_ended(how);

@@ -10,6 +10,7 @@ use nix::{
 };
 use serde_json::Value;
 use std::{
+    collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
     process::{Command, Stdio},
@@ -58,66 +59,205 @@ fn release(net: &Net, config: &Path) -> (i32, String) {
     (output.status.code().unwrap(), String::from_utf8(text).unwrap())
 }
 
+/// What the kernel says of a process.
+fn fields(pid: &str, names: &[&str]) -> Vec<String> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let field = |name: &&str| status.lines().find_map(|line| line.strip_prefix(*name)).unwrap().trim().to_owned();
+    names.iter().map(field).collect()
+}
+
 #[test]
-fn the_keeper_is_a_process_without_power_that_ends_with_the_daemon_however_it_ends() {
+fn keeper_and_warden_are_processes_without_power_that_end_with_the_daemon_however_it_ends() {
     if !is_root() {
         return;
     }
     let net = Net::new();
-    let config = net.config("");
+    let config = net.config("[traps]\ndark = \"trap\"\n");
     for signal in [Signal::SIGTERM, Signal::SIGKILL] {
         let mut daemon = net.start(&config);
-        let pid = keeper_pid(&net);
-        let words = fs::read(format!("/proc/{pid}/cmdline")).unwrap();
-        assert_eq!(String::from_utf8_lossy(&words), "honeymesh\0keeper\0", "`ps` shows the role");
-        let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-        let field = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).unwrap().trim().to_owned();
-        for name in ["CapEff:", "CapPrm:", "CapInh:", "CapAmb:", "CapBnd:"] {
-            assert_eq!(u64::from_str_radix(&field(name), 16).unwrap(), 0, "{name}");
+        let keeper = keeper_pid(&net).to_string();
+        let warden = fields(&keeper, &["PPid:"]).remove(0);
+        assert_eq!(fields(&warden, &["PPid:"]), [daemon.child.id().to_string()]);
+        for pid in [&keeper, &warden] {
+            let words = fs::read(format!("/proc/{pid}/cmdline")).unwrap();
+            assert_eq!(String::from_utf8_lossy(&words), "honeymesh\0keeper\0", "`ps` shows the role");
+            for capabilities in fields(pid, &["CapEff:", "CapPrm:", "CapInh:", "CapAmb:", "CapBnd:"]) {
+                assert_eq!(u64::from_str_radix(&capabilities, 16).unwrap(), 0);
+            }
+            assert_eq!(fields(pid, &["NoNewPrivs:", "Seccomp:", "Threads:"]), ["1", "2", "1"]);
+            assert!(fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count() < 16, "it holds little");
+            // What ends a whole service or terminal at once does not end it first.
+            for each in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP] {
+                kill(Pid::from_raw(pid.parse().unwrap()), each).unwrap();
+            }
         }
-        assert_eq!(["NoNewPrivs:", "Seccomp:", "Threads:", "PPid:"].map(field), ["1", "2", "1", &daemon.child.id().to_string()]);
-        assert!(fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count() < 12, "it holds little");
-        // What ends a whole service or terminal at once does not end it first.
-        for each in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP] {
-            kill(Pid::from_raw(pid), each).unwrap();
-        }
+        assert_eq!(
+            [&keeper, &warden].map(|pid| fields(pid, &["Seccomp_filters:"]).remove(0)),
+            ["4", "2"],
+            "the copy gave up more"
+        );
         std::thread::sleep(Duration::from_millis(50));
-        assert_eq!(net.json(&["status"])["keeper"]["running"], true);
+        let told = net.json(&["status"])["keeper"].clone();
+        assert_eq!((&told["running"], &told["warden"], &told["restarts"]), (&true.into(), &true.into(), &0.into()));
         daemon.signal(signal);
         common::wait(&mut daemon.child, Duration::from_secs(10));
-        eventually("the keeper's end", || (!Path::new(&format!("/proc/{pid}")).exists()).then_some(()));
+        for pid in [&keeper, &warden] {
+            eventually("their end", || (!Path::new(&format!("/proc/{pid}")).exists()).then_some(()));
+        }
     }
     assert!(net.reaches());
 }
 
+fn kill_keeper(net: &Net) {
+    kill(Pid::from_raw(keeper_pid(net)), Signal::SIGKILL).unwrap();
+}
+
+/// Waits for another keeper: what status says of it.
+fn another_keeper(net: &Net, before: i32) -> Value {
+    eventually("another keeper", || {
+        let keeper = net.json(&["status"])["keeper"].clone();
+        (keeper["running"] == true && keeper["pid"].as_i64() != Some(before.into())).then_some(keeper)
+    })
+}
+
+/// Takes what is pinned here off, as whoever has power over the BPF file system can: by way of a second pin, in a directory of
+/// its own.
+fn sabotage(net: &Net, what: &str) {
+    let pin = fs::read_dir(net.pin_dir.join("v2").join(what)).unwrap().next().unwrap().unwrap().path();
+    let saboteur = PathBuf::from(format!("{}x", net.pin_dir.display()));
+    fs::create_dir_all(saboteur.join("v2/links")).unwrap();
+    fs::hard_link(&pin, saboteur.join("v2/links/pin")).unwrap();
+    let told = honeymesh_xdp::release(&saboteur).unwrap();
+    assert!(told[0].contains("detached"), "{told:?}");
+}
+
+fn steering(net: &Net) -> Value {
+    interface(net, &net.interface)["steering"].clone()
+}
+
+/// How many links to tcx are on an interface, of those that these processes hold.
+fn tcx_links(pids: &[i32]) -> usize {
+    let files = pids.iter().flat_map(|pid| fs::read_dir(format!("/proc/{pid}/fdinfo")).unwrap());
+    let links = files.filter_map(|file| {
+        let text = fs::read_to_string(file.ok()?.path()).ok()?;
+        let field = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)).map(|value| value.trim().to_owned());
+        let is_on = field("link_type:")? == "tcx" && field("ifindex:")? != "0";
+        is_on.then(|| field("link_id:")).flatten()
+    });
+    links.collect::<BTreeSet<String>>().len()
+}
+
 #[test]
-fn a_dead_keeper_is_told_loudly_and_the_kernel_goes_on() {
+fn a_keeper_that_is_killed_is_followed_by_another_that_keeps_both_programs() {
+    if !is_root() {
+        return;
+    }
+    let net = Net::new();
+    let mut daemon = net.start(&net.config("[traps]\ndark = \"trap\"\n"));
+    net.told(&["ban", "10.77.0.2"]);
+    assert_eq!(steering(&net), "attached");
+    // Links of three keepers: what one has made, the next must be able to keep.
+    for round in 1..=2_u64 {
+        sabotage(&net, "steering");
+        daemon.wait_for("the second program had come off; it is on again");
+        sabotage(&net, "links");
+        daemon.wait_for("the program had come off; it is on again");
+        let before = keeper_pid(&net);
+        kill_keeper(&net);
+        daemon.wait_for("the keeper has ended (signal: 9 (SIGKILL)); another one is started");
+        let keeper = another_keeper(&net, before);
+        assert_eq!((&keeper["restarts"], &keeper["ended"], &keeper["warden"]), (&round.into(), &Value::Null, &true.into()));
+        // The daemon looks each second.
+        eventually("the kernel says that both are on", || {
+            let seen = interface(&net, &net.interface);
+            (seen["steering"] == "attached" && seen["state"] == "attached").then_some(())
+        });
+        let pins = |what: &str| fs::read_dir(net.pin_dir.join("v2").join(what)).unwrap().count();
+        assert_eq!((pins("steering"), pins("links")), (1, 1));
+        let [keeper, daemon] = [keeper_pid(&net), i32::try_from(daemon.child.id()).unwrap()];
+        let warden = fields(&keeper.to_string(), &["PPid:"]).remove(0).parse().unwrap();
+        assert_eq!(tcx_links(&[keeper, warden, daemon]), 1, "what one keeper has put on, the next does not put on again");
+    }
+    sabotage(&net, "steering");
+    daemon.wait_for("the second program had come off; it is on again");
+    eventually("the kernel says so", || (steering(&net) == "attached").then_some(()));
+    assert!(!net.reaches(), "the ban holds");
+    let audit = eventually("an audit that tells of it", || {
+        let audit = net.json(&["status"])["audit"].clone();
+        (!audit["steering_put_back"].as_array()?.is_empty()).then_some(audit)
+    });
+    assert!(audit["unsteered"].as_array().unwrap().is_empty(), "{audit}");
+    let told = events(&net);
+    let of = |name: &str, value: &str| told.iter().filter(|event| event["fields"][name] == value).count();
+    assert_eq!((of("keeper", "ended"), of("keeper", "began")), (2, 2), "{told:?}");
+    assert!(of("program", "tcx") >= 3 && of("program", "xdp") >= 2, "{told:?}");
+    let shown = net.told(&["status"]);
+    assert!(shown.contains("started again 2 times") && shown.contains("STEERED"), "{shown}");
+    assert!(daemon.stop().0.success());
+}
+
+#[test]
+fn keepers_that_end_again_and_again_are_told_loudly_and_the_kernel_goes_on() {
     if !is_root() {
         return;
     }
     let net = Net::new();
     let mut daemon = net.start(&net.config(""));
     net.told(&["ban", "10.77.0.2"]);
-    kill(Pid::from_raw(keeper_pid(&net)), Signal::SIGKILL).unwrap();
-    daemon.wait_for("the keeper has ended (signal: 9 (SIGKILL))");
-    let status = net.json(&["status"]);
-    assert_eq!(status["keeper"]["running"], false);
+    let status = eventually("the end of patience", || {
+        let status = net.json(&["status"]);
+        if status["keeper"]["warden"] == true {
+            let pid = i32::try_from(status["keeper"]["pid"].as_i64().unwrap()).unwrap();
+            let _ended_already = kill(Pid::from_raw(pid), Signal::SIGKILL);
+            return None;
+        }
+        Some(status)
+    });
+    daemon.wait_for("the keeper has ended (exit status: 1), and no other comes");
+    assert_eq!((&status["keeper"]["running"], &status["keeper"]["restarts"]), (&false.into(), &5.into()));
     assert!(
         status["warnings"].as_array().unwrap().iter().any(|line| line.as_str().unwrap().contains("the keeper has ended")),
         "{status}"
     );
-    assert!(net.told(&["status"]).contains("keeper   ENDED: signal: 9"));
-    eventually("its event", || events(&net).iter().any(|event| event["fields"]["keeper"] == "ended").then_some(()));
+    assert!(net.told(&["status"]).contains("keeper   ENDED: exit status: 1"));
+    eventually("its event", || events(&net).iter().any(|event| event["fields"]["why"] == "exit status: 1").then_some(()));
+    unkept(&net);
+    assert!(daemon.stop().0.success());
+}
+
+#[test]
+fn a_keeper_whose_warden_is_killed_goes_on_alone_and_that_is_told() {
+    if !is_root() {
+        return;
+    }
+    let net = Net::new();
+    let mut daemon = net.start(&net.config(""));
+    net.told(&["ban", "10.77.0.2"]);
+    let warden = fields(&keeper_pid(&net).to_string(), &["PPid:"]).remove(0).parse().unwrap();
+    kill(Pid::from_raw(warden), Signal::SIGKILL).unwrap();
+    daemon.wait_for("the warden has ended");
+    let status = net.json(&["status"]);
+    assert_eq!((&status["keeper"]["running"], &status["keeper"]["warden"]), (&true.into(), &false.into()));
+    assert!(status["warnings"].to_string().contains("no other comes"), "{status}");
+    sabotage(&net, "links");
+    daemon.wait_for("the program had come off; it is on again");
+    kill_keeper(&net);
+    daemon.wait_for("and no other comes");
+    assert_eq!(net.json(&["status"])["keeper"]["running"], false);
+    unkept(&net);
+    assert!(daemon.stop().0.success());
+}
+
+/// Without any keeper bans hold, and the daemon still sees what happens.
+fn unkept(net: &Net) {
     assert!(!net.reaches(), "the ban holds");
-    assert_eq!(interface(&net, &net.interface)["state"], "attached");
-    // Without a keeper the daemon still sees what happens.
+    assert_eq!(interface(net, &net.interface)["state"], "attached");
     sh(&format!("ip -n {} link del {}", net.node, net.interface));
     let why = eventually("the interface's end", || {
-        (interface(&net, &net.interface)["state"] == "absent").then(|| net.json(&["status"])["warnings"].to_string())
+        (interface(net, &net.interface)["state"] == "absent").then(|| net.json(&["status"])["warnings"].to_string())
     });
     assert!(why.contains("restart the daemon"), "{why}");
-    eventually("its event", || events(&net).iter().any(|event| event["fields"]["state"] == "absent").then_some(()));
-    assert!(daemon.stop().0.success());
+    eventually("its event", || events(net).iter().any(|event| event["fields"]["state"] == "absent").then_some(()));
 }
 
 #[test]
@@ -170,15 +310,7 @@ fn an_interface_that_loses_the_program_gets_it_back_and_the_audit_says_so() {
     let net = Net::new();
     let mut daemon = net.start(&net.config(""));
     net.told(&["ban", "10.77.0.2"]);
-    let version = fs::read_dir(&net.pin_dir).unwrap().next().unwrap().unwrap().file_name();
-    let links = net.pin_dir.join(&version).join("links");
-    let pin = fs::read_dir(&links).unwrap().next().unwrap().unwrap().path();
-    // Whoever has power over the BPF file system can detach it: here by way of a second pin, in a directory of its own.
-    let saboteur = PathBuf::from(format!("{}x", net.pin_dir.display()));
-    fs::create_dir_all(saboteur.join(&version).join("links")).unwrap();
-    fs::hard_link(&pin, saboteur.join(&version).join("links/pin")).unwrap();
-    let told = honeymesh_xdp::release(&saboteur).unwrap();
-    assert!(told[0].contains("detached"), "{told:?}");
+    sabotage(&net, "links");
     daemon.wait_for("the program had come off; it is on again");
     assert!(!net.reaches(), "the ban holds again");
     let audit = eventually("an audit that tells of it", || {

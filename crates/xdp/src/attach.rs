@@ -2,56 +2,14 @@
 
 use crate::{
     Attach, AttachMode, Error, Occupant, OnExit, Options, bpf,
+    link::{Link, Seat},
     pins::{self, LinkPin, Pins},
     system::{self, Interface},
 };
 use std::{
     io,
-    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    os::fd::{AsFd, BorrowedFd},
 };
-
-/// One interface that the program sits on. Unpinned, the link comes off when this is dropped.
-#[derive(Debug)]
-pub(crate) struct Link {
-    interface: Interface,
-    mode: AttachMode,
-    fd: OwnedFd,
-}
-
-impl Link {
-    /// A link that was handed over.
-    pub(crate) const fn of(interface: Interface, mode: AttachMode, fd: OwnedFd) -> Self {
-        Self { interface, mode, fd }
-    }
-
-    pub(crate) const fn interface(&self) -> &Interface {
-        &self.interface
-    }
-
-    pub(crate) const fn mode(&self) -> AttachMode {
-        self.mode
-    }
-
-    pub(crate) fn fd(&self) -> BorrowedFd<'_> {
-        self.fd.as_fd()
-    }
-
-    /// The kernel takes a link off when its interface goes.
-    pub(crate) fn is_attached(&self) -> bool {
-        bpf::link_interface(self.fd()).is_ok_and(|index| index == self.interface.index)
-    }
-
-    pub(crate) fn name(&self) -> &str {
-        &self.interface.name
-    }
-
-    /// Takes the program off at once. An interface that is gone has taken it along.
-    pub(crate) fn detach(&self) {
-        if let Err(error) = bpf::link_detach(self.fd.as_fd()) {
-            tracing::debug!(interface = self.name(), %error, "nothing to detach");
-        }
-    }
-}
 
 /// Puts the program on every interface: in place of an earlier start's through the pinned link, so that no packet meets
 /// neither program, or newly. Links of interfaces that are not named any more come off.
@@ -110,9 +68,9 @@ fn take_over(
             Attach::Native => pin.mode == AttachMode::Native,
             Attach::Generic => pin.mode == AttachMode::Generic,
         };
-        let link = bpf::get(&pin.path).ok().map(|fd| Link { interface: interface.clone(), mode: pin.mode, fd });
+        let link = bpf::get(&pin.path).ok().map(|fd| Link::new(interface.clone(), Seat::Xdp(pin.mode), fd));
         let live = link.filter(|link| fits && taken.is_none() && link.is_attached());
-        match live.filter(|link| bpf::link_update(link.fd.as_fd(), program).is_ok()) {
+        match live.filter(|link| bpf::link_update(link.fd(), program).is_ok()) {
             Some(link) => taken = Some(link),
             // One program fits on an interface, so this is another name for the link just taken, or a dead one.
             None if taken.is_some() => pins::remove_file(&pin.path)?,
@@ -142,7 +100,7 @@ fn attach(program: BorrowedFd<'_>, interface: &Interface, wanted: Attach) -> Res
 pub(crate) fn put(program: BorrowedFd<'_>, interface: &Interface, wanted: Attach) -> io::Result<Link> {
     let link = |mode, flags| {
         let fd = bpf::link_create(program, interface.index, flags)?;
-        Ok(Link { interface: interface.clone(), mode, fd })
+        Ok(Link::new(interface.clone(), Seat::Xdp(mode), fd))
     };
     let native = || link(AttachMode::Native, bpf::MODE_NATIVE);
     let generic = || link(AttachMode::Generic, bpf::MODE_GENERIC);
@@ -172,11 +130,11 @@ fn failure(interface: &Interface, source: io::Error) -> Error {
 
 /// Pins the link under this version's name, if it is not pinned there yet.
 fn pin(link: &Link, pins: &Pins, made: &mut Made) -> Result<(), Error> {
-    let path = pins.link(link.interface.index, link.mode);
+    let path = pins.link(link);
     if path.exists() {
         return Ok(());
     }
-    bpf::pin(link.fd.as_fd(), &path).map_err(|source| Error::Pin { doing: "pin", path: path.clone(), source })?;
+    bpf::pin(link.fd(), &path).map_err(|source| Error::Pin { doing: "pin", path: path.clone(), source })?;
     made.0.push(path);
     Ok(())
 }

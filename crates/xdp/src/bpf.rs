@@ -35,6 +35,8 @@ const FRAME_LEN_MIN: usize = 14;
 const ATTACH_XDP: u32 = 37;
 /// `BPF_TCX_INGRESS`.
 const ATTACH_TCX_INGRESS: u32 = 46;
+/// `BPF_LINK_TYPE_TCX`.
+const LINK_TYPE_TCX: u32 = 11;
 /// `BPF_F_BEFORE`: in front of all others, because no other is named.
 const BEFORE: u32 = 1 << 3;
 /// `XDP_FLAGS_SKB_MODE`.
@@ -150,26 +152,43 @@ pub(crate) fn get(path: &Path) -> io::Result<OwnedFd> {
     unsafe { bpf(OBJ_GET, &mut attr) }.map(owned)
 }
 
+/// What the kernel knows of a link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct LinkFacts {
+    /// What tells one link from another.
+    pub(crate) id: u32,
+    /// The number of the program in it.
+    pub(crate) program: u32,
+    /// The interface that it is attached to; 0 if it has come off.
+    pub(crate) interface: u32,
+    /// Does it hold a program at the door of the network stack?
+    pub(crate) is_steering: bool,
+}
+
 /// The interface that a link is attached to; 0 if it has come off.
 pub(crate) fn link_interface(link: BorrowedFd<'_>) -> io::Result<u32> {
-    // `struct bpf_link_info`: type, id, prog_id, padding, then for links of interfaces the interface.
-    info(link, 16)
+    link_facts(link).map(|facts| facts.interface)
 }
 
 /// What tells one link from another.
 pub(crate) fn link_id(link: BorrowedFd<'_>) -> io::Result<u32> {
-    info(link, 4)
+    link_facts(link).map(|facts| facts.id)
 }
 
-/// The number at `offset` of a link's `struct bpf_link_info`.
-fn info(link: BorrowedFd<'_>, offset: usize) -> io::Result<u32> {
+/// Asks about a link. Needs no power.
+pub(crate) fn link_facts(link: BorrowedFd<'_>) -> io::Result<LinkFacts> {
     let mut info = Attr::new(&[]);
     let len = u32::try_from(ROOM).unwrap_or(0);
     let mut attr = Attr::new(&[&descriptor(link), &number(len), &address(info.0.as_mut_ptr())]);
     // SAFETY: the info lives through the call and is as long as stated.
     unsafe { bpf(OBJ_GET_INFO_BY_FD, &mut attr) }?;
-    let number = info.0.get(offset..).and_then(|rest| rest.first_chunk::<4>());
-    Ok(number.copied().map_or(0, u32::from_ne_bytes))
+    // `struct bpf_link_info`: type, id, program, padding, then for links of interfaces the interface, and for tcx the place.
+    let at = |offset: usize| {
+        let number = info.0.get(offset..).and_then(|rest| rest.first_chunk::<4>());
+        number.copied().map_or(0, u32::from_ne_bytes)
+    };
+    let is_steering = (at(0), at(20)) == (LINK_TYPE_TCX, ATTACH_TCX_INGRESS);
+    Ok(LinkFacts { id: at(4), program: at(8), interface: at(16), is_steering })
 }
 
 /// What the kernel knows of a program.

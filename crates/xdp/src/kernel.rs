@@ -4,11 +4,10 @@ mod keeping;
 mod lockdown;
 
 use crate::{
-    Auditor, Counters, Drift, Error, Knocks, Lookout, Options, TestVerdict,
-    attach::Link,
-    bpf,
+    Auditor, Counters, Drift, Error, Knocks, Lookout, Options, TestVerdict, bpf,
     compare::{self, Plan},
     deadline,
+    link::Link,
     load::{self, LOCAL_MAX, NETS_MAX},
     network,
     pins::Pins,
@@ -120,6 +119,9 @@ impl Kernel {
         let Some(pending) = self.pending.take() else { return Ok(()) };
         let Attached { steps, links, steering, pins } = pending.attach(&mut self.object)?;
         (self.steps, self.links, self.steering, self.pins) = (Some(steps), links, steering, pins);
+        let lookout = self.lookout.get_mut();
+        lookout.steering(self.steering.program_id());
+        lookout.heed(self.steering.handles());
         self.tables.settle();
         Ok(())
     }
@@ -330,7 +332,8 @@ impl Kernel {
         Ok(drift)
     }
 
-    /// Checks what is not about single bans, in no time: [`Drift::detached`], [`Drift::settings_changed`], and the ban that the
+    /// Checks what is not about single bans, in no time: [`Drift::detached`], [`Drift::unsteered`],
+    /// [`Drift::settings_changed`], and the ban that the
     /// self-probe needs. Settings that somebody else changed are said again, and a probe's ban that is gone is entered again.
     ///
     /// # Errors
@@ -341,7 +344,7 @@ impl Kernel {
             self.say_again()?;
         }
         let missing = self.guard_probe()?.missing;
-        Ok(Drift { missing, detached: self.detached(), settings_changed, ..Drift::default() })
+        Ok(Drift { missing, settings_changed, ..self.off() })
     }
 
     /// What reads the tables from another thread; `None` once it was taken.
@@ -400,7 +403,8 @@ impl Kernel {
         let clock = self.tables.clock();
         let mut plan = self.tables.actual(|actual| compare::compare(actual, intent, now, &clock))?;
         probe::leave_out(&mut plan);
-        plan.drift.detached = self.detached();
+        let Drift { detached, unsteered, .. } = self.off();
+        (plan.drift.detached, plan.drift.unsteered) = (detached, unsteered);
         plan.drift.settings_changed = self.is_tampered()?;
         Ok(plan)
     }

@@ -4,7 +4,8 @@
 //! XDP, [`Nft`] holds bans in nf_tables, through a process of its own ([`NftWriter`]). This crate carries: it decides
 //! nothing about who is banned, it only makes the kernel equal to what it is told.
 //!
-//! [`Keeper`] is the work of a process of its own: it keeps the program on the interfaces, whatever happens to them.
+//! [`Keeper`] is the work of a process of its own: it keeps the programs on the interfaces, whatever happens to them. A
+//! [`Warden`] starts it, and another one if it dies.
 
 mod area;
 mod attach;
@@ -23,6 +24,7 @@ mod keeper;
 mod kernel;
 mod knocks;
 mod lines;
+mod link;
 mod load;
 mod lookout;
 mod netlink;
@@ -54,9 +56,10 @@ pub use clock::now;
 pub use dark::Dark;
 pub use error::Error;
 pub use flood::{ANSWERS_PER_SECOND_MAX, FLOOD_SYNS_MAX, Flood, GUESSES_PER_SECOND_MAX};
-pub use keeper::{Keeper, Place, Why, Word};
+pub use keeper::{Keeper, Place, Warden, Why, Word};
 pub use kernel::Kernel;
 pub use knocks::{Knocks, Seen};
+pub use link::LinkHandle;
 pub use lookout::Lookout;
 pub use network::{NetworkFacts, default_route_interface, network_facts};
 pub use nft::{Nft, NftAuditor, NftEnds, NftWriter, release_nft};
@@ -66,6 +69,6 @@ pub use options::{
 };
 pub use probe::{Fared, PROBE_BANS, PROBE_EVERY, Probed};
 pub use release::release;
-pub use report::{AttachMode, Counters, Drift, Fill, InterfaceState, InterfaceStatus, Level, TestVerdict};
+pub use report::{AttachMode, Counters, Drift, Fill, InterfaceState, InterfaceStatus, Level, Steered, TestVerdict};
 pub use wanted::INTERFACES_MAX;
 pub use watch::{Heard, Watch};

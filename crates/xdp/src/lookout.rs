@@ -1,18 +1,24 @@
-//! How the guarded interfaces stand now, as the kernel tells it: no link and no promise of ours is asked, but the interfaces
-//! themselves.
+//! How the guarded interfaces stand now, as the kernel tells it: no promise of ours is asked, but the interfaces themselves,
+//! and of the second program, which they do not tell, the links that hold it.
 
 use crate::{
-    AttachMode, InterfaceState, InterfaceStatus,
+    AttachMode, InterfaceState, InterfaceStatus, LinkHandle, Steered,
     netlink::{Netlink, Seen},
     wanted,
 };
-use std::{collections::BTreeMap, io};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io,
+};
 
 /// Looks at the wanted interfaces. Needs no power.
 #[derive(Debug)]
 pub struct Lookout {
     wanted: Vec<String>,
     program: u32,
+    /// The number of the second program, if one is wanted.
+    steering: Option<u32>,
+    links: Vec<LinkHandle>,
     netlink: Netlink,
     modes: BTreeMap<String, AttachMode>,
 }
@@ -20,7 +26,17 @@ pub struct Lookout {
 impl Lookout {
     /// A lookout for the program of this number, in the network namespace of the calling thread.
     pub(crate) fn new(wanted: Vec<String>, program: u32) -> io::Result<Self> {
-        Ok(Self { wanted, program, netlink: Netlink::open()?, modes: BTreeMap::new() })
+        Ok(Self { wanted, program, steering: None, links: Vec::new(), netlink: Netlink::open()?, modes: BTreeMap::new() })
+    }
+
+    /// The number of the second program.
+    pub(crate) const fn steering(&mut self, program: Option<u32>) {
+        self.steering = program;
+    }
+
+    /// From now on looks at these links of the second program, and no others.
+    pub fn heed(&mut self, links: Vec<LinkHandle>) {
+        self.links = links;
     }
 
     /// Looks once.
@@ -29,12 +45,20 @@ impl Lookout {
     /// The kernel does not answer.
     pub fn look(&mut self) -> io::Result<Vec<InterfaceStatus>> {
         let found = wanted::find(&self.netlink, &self.wanted)?;
-        let there: Vec<InterfaceStatus> = found.into_iter().map(|(name, seen)| self.status(name, seen)).collect();
+        let steered = self.steered();
+        let there: Vec<InterfaceStatus> =
+            found.into_iter().map(|(name, seen)| self.status(name, seen, steered.as_ref())).collect();
         self.modes = there.iter().map(|status| (status.name.clone(), status.mode)).collect();
         Ok(there)
     }
 
-    fn status(&self, name: String, seen: Option<Seen>) -> InterfaceStatus {
+    /// The interfaces that the second program is on, if one is wanted.
+    fn steered(&self) -> Option<BTreeSet<u32>> {
+        let program = self.steering?;
+        Some(self.links.iter().filter_map(|link| link.steers(program)).collect())
+    }
+
+    fn status(&self, name: String, seen: Option<Seen>, steered: Option<&BTreeSet<u32>>) -> InterfaceStatus {
         let ours = seen.as_ref().and_then(|seen| mode_of(seen, self.program));
         let mode = ours.or_else(|| self.modes.get(&name).copied()).unwrap_or(AttachMode::Native);
         let state = match (&seen, ours) {
@@ -43,7 +67,12 @@ impl Lookout {
             (Some(seen), None) => occupant(seen).map_or(InterfaceState::Detached, InterfaceState::Occupied),
         };
         let index = seen.map_or(0, |seen| seen.index);
-        InterfaceStatus { name, index, mode, attached: state == InterfaceState::Attached, state }
+        let steering = match steered {
+            None => Steered::Unwanted,
+            Some(on) if on.contains(&index) => Steered::On,
+            Some(_) => Steered::Off,
+        };
+        InterfaceStatus { name, index, mode, attached: state == InterfaceState::Attached, state, steering }
     }
 }
 

@@ -76,6 +76,17 @@ impl Netlink {
         Ok(all)
     }
 
+    /// Throws away what is left of an answer that whoever asked did not live to hear: the kernel goes on with it as long as
+    /// it is read.
+    pub(crate) fn drain(&self) {
+        let mut room = vec![0; ANSWER_LEN_MAX];
+        for _ in 0..LIST_PARTS_MAX {
+            if self.hear(&mut room).is_err() {
+                return;
+            }
+        }
+    }
+
     fn next(&self) -> u32 {
         self.sequence.set(self.sequence.get().wrapping_add(1));
         self.sequence.get()

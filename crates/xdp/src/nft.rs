@@ -19,7 +19,7 @@ mod uapi;
 mod writer;
 
 use crate::{
-    AttachMode, Counters, Drift, Error, InterfaceState, InterfaceStatus, OnExit, Options, attach, deadline,
+    AttachMode, Counters, Drift, Error, InterfaceState, InterfaceStatus, OnExit, Options, Steered, attach, deadline,
     pins::Pins,
     system::{self, Interface},
 };
@@ -245,6 +245,7 @@ impl Nft {
             mode: AttachMode::Nftables,
             attached: is_present(&interface.name),
             state: if is_present(&interface.name) { InterfaceState::Attached } else { InterfaceState::Absent },
+            steering: Steered::Unwanted,
         };
         self.interfaces.iter().map(status).collect()
     }

@@ -4,7 +4,10 @@
 //! `<pin_dir>/v<VERSION>/steering/<interface index>`. Names have no dots,
 //! which that file system does not allow, so an interface is named by its index.
 
-use crate::{AttachMode, Error};
+use crate::{
+    AttachMode, Error,
+    link::{Link, Seat},
+};
 use honeymesh_xdp_abi::VERSION;
 use nix::{
     fcntl::{Flock, FlockArg},
@@ -23,6 +26,10 @@ use std::{
 
 /// Where everybody expects the BPF file system.
 const BPFFS: &str = "/sys/fs/bpf";
+/// Below a version's directory: links of the first program ...
+const LINKS: &str = "links";
+/// ... and of the second.
+const STEERING: &str = "steering";
 
 /// The pin directory, locked for this process as long as this value lives.
 #[derive(Debug)]
@@ -76,7 +83,8 @@ impl Pins {
         Ok(Some(Self { base: base.to_owned(), _lock: lock(base)? }))
     }
 
-    fn version(&self) -> PathBuf {
+    /// Where everything of this version is pinned.
+    pub(crate) fn version(&self) -> PathBuf {
         self.base.join(format!("v{VERSION}"))
     }
 
@@ -85,22 +93,17 @@ impl Pins {
     }
 
     /// Where links are pinned.
-    pub(crate) fn links(&self) -> PathBuf {
-        self.version().join("links")
+    fn links(&self) -> PathBuf {
+        self.version().join(LINKS)
     }
 
     fn steerings(&self) -> PathBuf {
-        self.version().join("steering")
-    }
-
-    /// Where the link of the second program on an interface is pinned.
-    pub(crate) fn steering(&self, index: u32) -> PathBuf {
-        self.steerings().join(index.to_string())
+        self.version().join(STEERING)
     }
 
     /// Every pinned link of the second program, of every version.
     pub(crate) fn all_steering(&self) -> Vec<SteeringPin> {
-        let links = self.versions().into_iter().flat_map(|version| children(&version.join("steering")));
+        let links = self.versions().into_iter().flat_map(|version| children(&version.join(STEERING)));
         links.filter_map(SteeringPin::at).collect()
     }
 
@@ -108,13 +111,14 @@ impl Pins {
         self.maps().join(name)
     }
 
-    pub(crate) fn link(&self, index: u32, mode: AttachMode) -> PathBuf {
-        self.links().join(link_name(index, mode))
+    /// Where a link is pinned.
+    pub(crate) fn link(&self, link: &Link) -> PathBuf {
+        place(&self.version(), link)
     }
 
     /// Every pinned link, of every version.
     pub(crate) fn all_links(&self) -> Vec<LinkPin> {
-        let links = self.versions().into_iter().flat_map(|version| children(&version.join("links")));
+        let links = self.versions().into_iter().flat_map(|version| children(&version.join(LINKS)));
         links.filter_map(LinkPin::at).collect()
     }
 
@@ -163,9 +167,23 @@ impl LinkPin {
     }
 }
 
-/// The name of a link's pin.
-pub(crate) fn link_name(index: u32, mode: AttachMode) -> String {
-    format!("{index}_{mode}")
+/// Where a link is pinned below a version's directory.
+pub(crate) fn place(version: &Path, link: &Link) -> PathBuf {
+    let index = link.interface().index;
+    match link.seat() {
+        Seat::Xdp(mode) => version.join(LINKS).join(format!("{index}_{mode}")),
+        Seat::Tcx => version.join(STEERING).join(index.to_string()),
+    }
+}
+
+/// The directories below a version's that links are pinned in.
+pub(crate) fn places(version: &Path) -> [PathBuf; 2] {
+    [LINKS, STEERING].map(|name| version.join(name))
+}
+
+/// Is it where some version pins what sits on an interface?
+pub(crate) fn is_below_links(file: &Path) -> bool {
+    file.components().any(|part| [LINKS, STEERING].iter().any(|name| part.as_os_str() == *name))
 }
 
 /// Removes a file below the pin directory; it may be gone already.

@@ -23,7 +23,7 @@ pub fn release(pin_dir: &Path) -> Result<Vec<String>, Error> {
     let mut removed = Vec::new();
     // Links first: a table that is still looked at is not taken from under the program.
     let mut files: Vec<PathBuf> = pins.versions().iter().flat_map(|version| files(version, DEPTH_MAX)).collect();
-    files.sort_by_key(|file| !is_below_links(file));
+    files.sort_by_key(|file| !pins::is_below_links(file));
     let mut first_error = None;
     for file in files {
         let what = take_off(&file).unwrap_or_else(|| "removed".into());
@@ -44,7 +44,7 @@ pub fn release(pin_dir: &Path) -> Result<Vec<String>, Error> {
 /// Takes a link off; in words what it was on. `None` for everything else.
 fn take_off(file: &Path) -> Option<String> {
     let link = bpf::get(file).ok()?;
-    let interface = bpf::link_interface(link.as_fd()).ok().filter(|_| is_below_links(file));
+    let interface = bpf::link_interface(link.as_fd()).ok().filter(|_| pins::is_below_links(file));
     // What is no link says so, and is only removed.
     bpf::link_detach(link.as_fd()).ok()?;
     Some(match interface.filter(|index| *index != 0) {
@@ -60,11 +60,6 @@ fn name(index: u32) -> String {
         all.iter().find(|interface| interface.index() == index).map(|one| one.name().to_string_lossy().into_owned())
     });
     named.unwrap_or_else(|| format!("interface {index}"))
-}
-
-/// Is it where some version pins what sits on an interface?
-fn is_below_links(file: &Path) -> bool {
-    file.components().any(|part| ["links", "steering"].iter().any(|name| part.as_os_str() == *name))
 }
 
 fn files(directory: &Path, depth: usize) -> Vec<PathBuf> {

@@ -121,6 +121,8 @@ pub struct Drift {
     pub different: Vec<Subject>,
     /// Interfaces that are there and without the program. The keeper puts it on again.
     pub detached: Vec<String>,
+    /// Interfaces that are there and without the second program, though one is wanted. The keeper puts it on again.
+    pub unsteered: Vec<String>,
     /// Somebody else changed what the program was told: mode, scan or gates. Reconciling says it again.
     pub settings_changed: bool,
 }
@@ -212,6 +214,18 @@ impl InterfaceState {
     }
 }
 
+/// Where an interface stands with the second program, which steers dark ports.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Steered {
+    /// None is wanted (dark ports refuse), or this kernel has no place for one.
+    #[default]
+    Unwanted,
+    /// It is on the interface.
+    On,
+    /// It is not: dark ports are ordinary closed ports there.
+    Off,
+}
+
 /// One interface that is to be guarded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InterfaceStatus {
@@ -225,6 +239,8 @@ pub struct InterfaceStatus {
     pub attached: bool,
     /// The whole story.
     pub state: InterfaceState,
+    /// Is the second program on it?
+    pub steering: Steered,
 }
 
 /// What the program did with a frame that never was on a wire.

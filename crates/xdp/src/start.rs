@@ -1,10 +1,10 @@
 //! A start in two steps: first tables and program, then, when the tables hold what they should, the interfaces.
 
 use crate::{
-    Auditor, Dark, Error, Knocks, OnExit, Options, Spoofable,
-    attach::{self, Link},
+    Auditor, Dark, Error, Knocks, OnExit, Options, Spoofable, attach,
     auditor::Twins,
     dark,
+    link::Link,
     load::{self, Loaded, Undo},
     network,
     pins::Pins,

@@ -5,7 +5,8 @@
 //! sockets do not: when their process ends, the kernel takes them out of the table, and dark ports are closed ports.
 
 use crate::{
-    Dark, Error, OnExit, Options, bpf,
+    Dark, Error, INTERFACES_MAX, OnExit, Options, bpf,
+    link::{Link, LinkHandle, Seat},
     pins::{self, Pins, SteeringPin},
     system::{self, Interface},
 };
@@ -17,42 +18,67 @@ use std::{
     path::PathBuf,
 };
 
+/// Links of the keeper that are looked at: one an interface, and as many that have been put off since.
+const KEPT_MAX: usize = 2 * INTERFACES_MAX;
+
 /// The links of the second program, one an interface; none if dark ports refuse. Unpinned, they come off when
 /// this is dropped.
 #[derive(Debug, Default)]
 pub(crate) struct Steering {
+    /// The program, and its number; `None` if none is wanted, or this kernel has no place for it.
+    program: Option<(OwnedFd, u32)>,
     links: Vec<Link>,
+    /// What the keeper has put on since.
+    kept: Vec<LinkHandle>,
     /// Pins made by this start, removed again unless [`Steering::keep`] is called.
     made: Made,
     /// Links of earlier starts that nobody wants any more.
     unwanted: Vec<SteeringPin>,
 }
 
-#[derive(Debug)]
-struct Link {
-    interface: Interface,
-    fd: OwnedFd,
-}
-
-impl Link {
-    /// The kernel takes a link off when its interface goes.
-    fn is_attached(&self) -> bool {
-        bpf::link_interface(self.fd.as_fd()).is_ok_and(|index| index == self.interface.index)
-    }
-}
-
 impl Steering {
-    /// The interfaces that it has come off.
-    pub(crate) fn detached(&self) -> impl Iterator<Item = &str> {
-        self.links.iter().filter(|link| !link.is_attached()).map(|link| link.interface.name.as_str())
+    /// The program, if one is wanted.
+    pub(crate) fn program(&self) -> Option<BorrowedFd<'_>> {
+        self.program.as_ref().map(|(fd, _)| fd.as_fd())
+    }
+
+    /// The number of the program, if one is wanted.
+    pub(crate) fn program_id(&self) -> Option<u32> {
+        self.program.as_ref().map(|(_, id)| *id)
+    }
+
+    /// What this start has put on.
+    pub(crate) fn links(&self) -> &[Link] {
+        &self.links
+    }
+
+    /// Everything that may hold the program on an interface.
+    pub(crate) fn handles(&self) -> Vec<LinkHandle> {
+        self.links.iter().map(Link::handle).chain(self.kept.iter().cloned()).collect()
+    }
+
+    /// Takes a link that the keeper has made; what it says is not believed, but asked of the kernel. Links that have come
+    /// off make room; one that finds none is left out, and its interface told as one without the program.
+    pub(crate) fn heed(&mut self, link: LinkHandle) {
+        let Some(program) = self.program_id() else { return };
+        self.kept.retain(|kept| kept.steers(program).is_some());
+        let id = |fd: BorrowedFd<'_>| bpf::link_id(fd).ok();
+        let is_known = self.handles().iter().any(|known| id(known.fd()) == id(link.fd()));
+        if is_known || link.steers(program).is_none() {
+            return;
+        }
+        if self.kept.len() < KEPT_MAX {
+            self.kept.push(link);
+        } else {
+            tracing::warn!("the keeper holds more links of the second program than are looked at");
+        }
     }
 
     /// Takes the program off at once, everywhere.
     pub(crate) fn detach(&self) {
-        for link in &self.links {
-            if let Err(error) = bpf::link_detach(link.fd.as_fd()) {
-                tracing::debug!(interface = link.interface.name, %error, "no steering to detach");
-            }
+        self.links.iter().for_each(Link::detach);
+        for link in &self.kept {
+            let _gone_already = bpf::link_detach(link.fd());
         }
     }
 }
@@ -75,6 +101,9 @@ pub(crate) fn attach_all(
         (_, checked) => checked?,
     }
     let program = load(object)?;
+    let failed = |error: io::Error| Error::Refused(error.to_string());
+    let id = bpf::program_info(program).map_err(failed)?.id;
+    steering.program = Some((program.try_clone_to_owned().map_err(failed)?, id));
     let pins = pins.filter(|_| options.exit == OnExit::Hold);
     interfaces.iter().try_for_each(|interface| steering.guard(program, interface, pins))?;
     Ok(steering)
@@ -128,16 +157,16 @@ fn load(object: &mut Ebpf) -> Result<BorrowedFd<'_>, Error> {
 fn take_over(program: BorrowedFd<'_>, interface: &Interface, here: Vec<SteeringPin>) -> Result<Option<Link>, Error> {
     let mut taken: Option<Link> = None;
     for pin in here {
-        let link = bpf::get(&pin.path).ok().map(|fd| Link { interface: interface.clone(), fd });
+        let link = bpf::get(&pin.path).ok().map(|fd| Link::new(interface.clone(), Seat::Tcx, fd));
         let Some(link) = link.filter(Link::is_attached) else {
             pins::remove_file(&pin.path)?;
             continue;
         };
         match &taken {
-            Some(first) if bpf::link_id(first.fd.as_fd()).ok() == bpf::link_id(link.fd.as_fd()).ok() => {
+            Some(first) if bpf::link_id(first.fd()).ok() == bpf::link_id(link.fd()).ok() => {
                 pins::remove_file(&pin.path)?;
             }
-            None if bpf::link_update(link.fd.as_fd(), program).is_ok() => taken = Some(link),
+            None if bpf::link_update(link.fd(), program).is_ok() => taken = Some(link),
             _ => take_off(&pin)?,
         }
     }
@@ -145,8 +174,13 @@ fn take_over(program: BorrowedFd<'_>, interface: &Interface, here: Vec<SteeringP
 }
 
 fn attach(program: BorrowedFd<'_>, interface: &Interface) -> Result<Link, Error> {
-    let fd = bpf::tcx_create(program, interface.index).map_err(|source| failure(interface, source))?;
-    Ok(Link { interface: interface.clone(), fd })
+    put(program, interface).map_err(|source| failure(interface, source))
+}
+
+/// Puts the program on an interface, in front of whatever is there.
+pub(crate) fn put(program: BorrowedFd<'_>, interface: &Interface) -> io::Result<Link> {
+    let fd = bpf::tcx_create(program, interface.index)?;
+    Ok(Link::new(interface.clone(), Seat::Tcx, fd))
 }
 
 fn failure(interface: &Interface, source: io::Error) -> Error {
@@ -157,11 +191,11 @@ fn failure(interface: &Interface, source: io::Error) -> Error {
 }
 
 fn pin(link: &Link, pins: &Pins, made: &mut Made) -> Result<(), Error> {
-    let path = pins.steering(link.interface.index);
+    let path = pins.link(link);
     if path.exists() {
         return Ok(());
     }
-    bpf::pin(link.fd.as_fd(), &path).map_err(|source| Error::Pin { doing: "pin", path: path.clone(), source })?;
+    bpf::pin(link.fd(), &path).map_err(|source| Error::Pin { doing: "pin", path: path.clone(), source })?;
     made.0.push(path);
     Ok(())
 }

@@ -1,13 +1,13 @@
 //! The daemon's end of the keeper: hears what it says, and notices when it is gone.
 
 use crate::{
-    Error,
-    keeper::{WORD_LEN, Word},
+    Error, LinkHandle,
+    keeper::{WORD_LEN, Word, receive_into},
 };
 use nix::{
     errno::Errno,
     poll::{PollFd, PollFlags, PollTimeout, poll},
-    sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, recv, socketpair},
+    sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, socketpair},
 };
 use std::{
     os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
@@ -22,10 +22,10 @@ const BEGIN_MAX: Duration = Duration::from_secs(10);
 pub struct Watch(OwnedFd);
 
 /// What came of listening.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum Heard {
-    /// The keeper said something.
-    Word(Word),
+    /// The keeper said something. With [`Word::Steered`] comes a link; what it is must be asked of the kernel.
+    Word(Word, Option<LinkHandle>),
     /// Nothing new.
     Silence,
     /// It is gone, or says what is no word: nothing more will come.
@@ -40,16 +40,16 @@ impl Watch {
         Ok((Self(ours), theirs))
     }
 
-    /// Waits for the keeper's first word.
+    /// Waits for the keeper's first word: its process number.
     ///
     /// # Errors
     /// [`Error::Keeper`]: it ended, or said nothing in time.
-    pub fn await_begin(&mut self) -> Result<(), Error> {
+    pub fn await_begin(&mut self) -> Result<u32, Error> {
         let deadline = Instant::now() + BEGIN_MAX;
         while Instant::now() < deadline {
             match self.hear() {
-                Heard::Word(Word::Began) => return Ok(()),
-                Heard::Word(_) => {}
+                Heard::Word(Word::Began { pid }, _) => return Ok(pid),
+                Heard::Word(..) => {}
                 Heard::End => return Err(Error::Keeper("it ended at once; its last words are above".into())),
                 Heard::Silence => {
                     let wait = PollTimeout::try_from(deadline.saturating_duration_since(Instant::now()));
@@ -65,8 +65,11 @@ impl Watch {
     pub fn hear(&mut self) -> Heard {
         // One more than a word, so that one that is too long is seen to be.
         let mut word = [0; WORD_LEN + 1];
-        match recv(self.0.as_raw_fd(), &mut word, MsgFlags::MSG_DONTWAIT) {
-            Ok(len) => word.get(..len).and_then(Word::decode).map_or(Heard::End, Heard::Word),
+        match receive_into(self.0.as_fd(), &mut word, MsgFlags::MSG_DONTWAIT) {
+            Ok((len, descriptors)) => word.get(..len).and_then(Word::decode).map_or(Heard::End, |word| {
+                let is_about_a_link = matches!(word, Word::Steered { .. });
+                Heard::Word(word, descriptors.into_iter().next().filter(|_| is_about_a_link).map(LinkHandle::new))
+            }),
             Err(Errno::EAGAIN | Errno::EINTR) => Heard::Silence,
             Err(_) => Heard::End,
         }

@@ -1,4 +1,5 @@
-//! The keeper on real interfaces that come, go, flap and are fought over; the self-probe under sabotage; the release.
+//! The keeper on real interfaces that come, go, flap and are fought over, with one program and with two; the self-probe under
+//! sabotage; the release.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails where it stands")]
 
 mod common;
@@ -9,10 +10,12 @@ use common::{Peer, Room, alone, hour, ip};
 use foreign::Foreign;
 use honeymesh_types::Scope;
 use honeymesh_xdp::{
-    AttachMode, Counters, Error, Fared, Heard, InterfaceState, Keeper, Kernel, Knocks, OnExit, Options, Probed, Watch, Why, Word,
-    now, release,
+    AttachMode, Counters, Dark, Error, Fared, Heard, InterfaceState, Keeper, Kernel, Knocks, OnExit, Options, Probed, Steered,
+    Watch, Why, Word, now, release,
 };
 use std::{
+    net::{TcpListener, TcpStream},
+    os::fd::AsFd,
     path::PathBuf,
     thread::JoinHandle,
     time::{Duration, Instant},
@@ -44,7 +47,8 @@ impl Kept {
         let start = Instant::now();
         while start.elapsed() < PATIENCE {
             match self.watch.hear() {
-                Heard::Word(word) => {
+                Heard::Word(word, link) => {
+                    link.into_iter().for_each(|link| drop(self.kernel.heed(link)));
                     if let Some(found) = wanted(&word) {
                         return found;
                     }
@@ -61,6 +65,17 @@ impl Kept {
             Word::Attached { place, mode, why } if place.name == name => Some((*mode, *why)),
             _ => None,
         })
+    }
+
+    fn steered(&mut self, name: &str) -> Why {
+        self.hear(&format!("{name} is steered"), |word| match word {
+            Word::Steered { place, why } if place.name == name && *why != Why::Kept => Some(*why),
+            _ => None,
+        })
+    }
+
+    fn steering(&self, name: &str) -> Steered {
+        self.kernel.interfaces().into_iter().find(|interface| interface.name == name).unwrap().steering
     }
 
     fn absent(&mut self, name: &str) {
@@ -92,7 +107,16 @@ impl Kept {
 }
 
 fn links(room: &Room) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(room.pins().join("links")).unwrap();
+    pinned(room, "links")
+}
+
+/// The pins of the second program.
+fn steerings(room: &Room) -> Vec<PathBuf> {
+    pinned(room, "steering")
+}
+
+fn pinned(room: &Room, what: &str) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(room.pins().join(what)).unwrap();
     entries.map(|entry| entry.unwrap().path()).collect()
 }
 
@@ -174,6 +198,142 @@ fn whoever_takes_the_program_off_finds_it_back_on() {
         assert_eq!(kept.attached("hm0"), (AttachMode::Native, Why::Replaced));
         assert_eq!(kept.state("hm0"), InterfaceState::Attached);
         kept.end();
+    });
+}
+
+/// Dark ports are traps, and the trap's listener, which lives as long as this.
+fn traps(room: &Room, interfaces: &[&str]) -> (Options, TcpListener) {
+    let mut options = room.options(interfaces);
+    options.dark = Dark::Trap;
+    options.scan.ports = 16;
+    (options, TcpListener::bind("127.0.0.1:0").unwrap())
+}
+
+/// Does a connection of the neighbour to a dark port reach the trap?
+fn is_trapped(peer: &Peer, trap: &TcpListener) -> bool {
+    let connect = || TcpStream::connect_timeout(&"192.0.2.1:23".parse().unwrap(), Duration::from_secs(2));
+    let Ok(client) = peer.run(connect) else { return false };
+    let (stranger, from) = trap.accept().unwrap();
+    assert_eq!((from, stranger.local_addr().unwrap().port()), (client.local_addr().unwrap(), 23));
+    true
+}
+
+#[test]
+fn dark_ports_are_traps_on_every_interface_that_comes_however_often() {
+    alone("steering that comes and goes", |room| {
+        let (options, trap) = traps(room, &["lo", "hm0"]);
+        let mut kept = Kept::start(&options);
+        kept.kernel.arm(Some(trap.as_fd()), None).unwrap();
+        kept.kernel.set_local(&["192.0.2.1".parse().unwrap()]).unwrap();
+        assert_eq!((kept.steering("lo"), kept.steering("hm0")), (Steered::On, Steered::Off));
+        let peer = Peer::new();
+        for round in 0..3 {
+            peer.cable("hm0", "hm1");
+            assert_eq!(kept.steered("hm0"), Why::Came, "{round}");
+            assert_eq!(kept.steering("hm0"), Steered::On);
+            assert!(is_trapped(&peer, &trap), "{round}");
+            assert_eq!(steerings(room).len(), 2, "pinned, and no dead pin besides");
+            assert!(kept.kernel.guard().unwrap().is_none());
+            ip("link set hm0 down");
+            ip("link set hm0 up");
+            assert_eq!(kept.steering("hm0"), Steered::On, "a flap changes nothing");
+            ip("link del hm0");
+            kept.absent("hm0");
+            assert_eq!(kept.steering("hm0"), Steered::Off);
+            assert!(patient(|| steerings(room).len() == 1), "the dead pin is gone");
+        }
+        peer.cable("hm0", "hm1");
+        assert_eq!(kept.steered("hm0"), Why::Came);
+        kept.end();
+        assert_eq!(steerings(room).len(), 2, "it holds");
+        // The next start takes over what the keeper has put on, and it is no second one in front of it.
+        let mut kept = Kept::start(&options);
+        assert_eq!((kept.steering("hm0"), steerings(room).len()), (Steered::On, 2));
+        kept.kernel.arm(Some(trap.as_fd()), None).unwrap();
+        kept.kernel.set_local(&["192.0.2.1".parse().unwrap()]).unwrap();
+        let before = kept.kernel.counters().unwrap().steered;
+        assert!(is_trapped(&peer, &trap));
+        assert_eq!(kept.kernel.counters().unwrap().steered, before + 1);
+        kept.end();
+        let told = release(&room.pin_dir()).unwrap().join("\n");
+        assert_eq!(told.matches("detached from hm0, removed").count(), 2, "{told}");
+        assert!(!is_trapped(&peer, &trap));
+    });
+}
+
+#[test]
+fn whoever_takes_the_second_program_off_or_another_into_its_place_finds_it_back_on() {
+    alone("steering taken off", |room| {
+        let peer = Peer::new();
+        peer.cable("hm0", "hm1");
+        let (options, trap) = traps(room, &["hm0"]);
+        let mut kept = Kept::start(&options);
+        kept.kernel.arm(Some(trap.as_fd()), None).unwrap();
+        kept.kernel.set_local(&["192.0.2.1".parse().unwrap()]).unwrap();
+        for _ in 0..2 {
+            foreign::take_off(&steerings(room)[0]);
+            assert_eq!(kept.steered("hm0"), Why::CameOff);
+            assert_eq!((kept.steering("hm0"), kept.state("hm0")), (Steered::On, InterfaceState::Attached));
+            assert_eq!(steerings(room).len(), 1);
+            assert!(is_trapped(&peer, &trap));
+            Foreign::load_tc("usurper").usurp(&steerings(room)[0]);
+            assert_eq!(kept.steered("hm0"), Why::Replaced);
+            assert_eq!(kept.steering("hm0"), Steered::On);
+            assert!(is_trapped(&peer, &trap));
+        }
+        // Each is told as itself: taking one off says nothing of the other.
+        foreign::take_off(&links(room)[0]);
+        assert_eq!(kept.attached("hm0"), (AttachMode::Native, Why::CameOff));
+        assert!(kept.kernel.guard().unwrap().is_none());
+        assert_eq!(kept.kernel.counters().unwrap().steered, 4);
+        kept.end();
+    });
+}
+
+#[test]
+fn without_a_keeper_a_second_program_that_is_off_is_seen_and_told() {
+    alone("steering unkept", |room| {
+        let peer = Peer::new();
+        peer.cable("hm0", "hm1");
+        let (options, _trap) = traps(room, &["hm0"]);
+        let (mut kernel, _knocks) = Kernel::start(&options).unwrap();
+        let steering = |kernel: &Kernel| kernel.interfaces()[0].steering;
+        assert_eq!(steering(&kernel), Steered::On);
+        // In the link, but not ours.
+        Foreign::load_tc("usurper").usurp(&steerings(room)[0]);
+        assert_eq!(steering(&kernel), Steered::Off);
+        let drift = kernel.guard().unwrap();
+        assert_eq!((drift.unsteered, drift.detached), (vec!["hm0".to_owned()], Vec::new()));
+        foreign::take_off(&steerings(room)[0]);
+        assert_eq!(kernel.audit(&[], now()).unwrap().unsteered, ["hm0"]);
+        assert_eq!(kernel.lookout(&options).unwrap().look().unwrap()[0].steering, Steered::Off, "the other one who looks, too");
+        kernel.release().unwrap();
+    });
+}
+
+#[test]
+fn where_dark_ports_refuse_nothing_is_steered_and_with_release_nothing_stays() {
+    alone("steering unwanted and released", |room| {
+        let peer = Peer::new();
+        let mut kept = Kept::start(&room.options(&["lo", "hm0"]));
+        peer.cable("hm0", "hm1");
+        kept.attached("hm0");
+        assert_eq!((kept.steering("lo"), kept.steering("hm0")), (Steered::Unwanted, Steered::Unwanted));
+        assert!(steerings(room).is_empty());
+        kept.end();
+        release(&room.pin_dir()).unwrap();
+
+        ip("link del hm0");
+        let (mut options, trap) = traps(room, &["lo", "hm0"]);
+        options.exit = OnExit::Release;
+        let mut kept = Kept::start(&options);
+        kept.kernel.arm(Some(trap.as_fd()), None).unwrap();
+        kept.kernel.set_local(&["192.0.2.1".parse().unwrap()]).unwrap();
+        peer.cable("hm0", "hm1");
+        assert_eq!(kept.steered("hm0"), Why::Came);
+        assert!(is_trapped(&peer, &trap));
+        kept.end();
+        assert!(patient(|| !is_trapped(&peer, &trap)), "with on_exit = release nothing stays");
     });
 }
 

@@ -4,7 +4,7 @@
 mod common;
 
 use common::{Peer, Room, alone};
-use honeymesh_xdp::{Dark, Kernel, Knocks, OnExit, Options, now};
+use honeymesh_xdp::{Dark, InterfaceState, Kernel, Knocks, OnExit, Options, Steered, now};
 use honeymesh_xdp_program::testing::{Offer, Packet, SERVED, SYN, offers, offers_setting};
 use nix::{
     ifaddrs::getifaddrs,
@@ -308,13 +308,16 @@ fn a_start_that_fails_leaves_no_second_program() {
 }
 
 #[test]
-fn an_interface_that_vanished_is_told() {
+fn an_interface_that_vanished_is_absent_and_no_drift() {
     alone("a vanished interface with traps", |room| {
         let _scene = Scene::new();
         let (kernel, _knocks) = start(room, Dark::Trap);
         assert!(kernel.audit(&[], now()).unwrap().is_none());
+        assert_eq!(kernel.interfaces()[0].steering, Steered::On);
         common::ip("link del hm0");
-        assert_eq!(kernel.audit(&[], now()).unwrap().detached, ["hm0"]);
+        let seen = kernel.interfaces();
+        assert_eq!((seen[0].state, seen[0].steering), (InterfaceState::Absent, Steered::Off));
+        assert!(kernel.audit(&[], now()).unwrap().is_none());
         kernel.release().unwrap();
     });
 }

@@ -1,29 +1,32 @@
-//! `honeymesh keeper`: what the daemon starts to keep the kernel program on its interfaces. Not for people.
+//! `honeymesh keeper`: what the daemon starts to keep the kernel programs on their interfaces. Not for people.
 
 use crate::failure::Failure;
 use honeymesh_sandbox::{Capability, Files, Role, Sandbox};
-use honeymesh_xdp::Keeper;
+use honeymesh_xdp::Warden;
 use std::os::fd::AsFd;
 
 /// What it may read: the proof that its power is gone.
 const PROOF: &str = "/proc/self";
 
-/// Takes what the daemon hands over on the standard input, gives everything away that it does not need, and keeps until the
-/// daemon is gone.
+/// Takes what the daemon hands over on the standard input, gives everything away that it does not need, and sees to it that
+/// there is a keeper until the daemon is gone. The keeper is a copy of this process that gives up still more.
 ///
 /// # Errors
-/// It was not started by a daemon, or power cannot be given away.
+/// It was not started by a daemon, power cannot be given away, or no keeper lasts.
 pub fn run() -> Result<(), Failure> {
-    let _a_name_is_no_duty = nix::sys::prctl::set_name(c"honeymesh-keep");
+    let _a_name_is_no_duty = nix::sys::prctl::set_name(c"honeymesh-ward");
     let socket = std::io::stdin().as_fd().try_clone_to_owned()?;
-    let keeper = Keeper::receive(socket)
+    let warden = Warden::receive(socket)
         .map_err(|error| Failure::usage(format!("`honeymesh keeper` is started by `honeymesh run`, not by hand ({error})")))?;
-    keeper.outlast_signals()?;
-    let files = Files { read: vec![PROOF.into()], write: keeper.directory().map(Into::into).into_iter().collect() };
-    let sandbox = Sandbox::of(Role::Keeper).files(files);
+    warden.outlast_signals()?;
+    let files = Files { read: vec![PROOF.into()], write: warden.directories() };
+    let sandbox = Sandbox::of(Role::Warden).files(files);
     // Measured: since Linux 5.19 nothing of what it does asks for a capability.
-    let sandbox = if Keeper::needs_capability() { sandbox.keep(Capability::CAP_BPF) } else { sandbox };
+    let sandbox = if Warden::needs_capability() { sandbox.keep(Capability::CAP_BPF) } else { sandbox };
     sandbox.confine().map_err(|error| Failure::Refused(format!("the keeper's power could not be given away: {error}")))?;
-    keeper.run();
-    Ok(())
+    let kept = warden.run(|| {
+        let _a_name_is_no_duty = nix::sys::prctl::set_name(c"honeymesh-keep");
+        honeymesh_sandbox::narrow(Role::Keeper).map_err(std::io::Error::other)
+    });
+    kept.map_err(|error| Failure::Refused(format!("there is no keeper any more: {error}")))
 }

@@ -86,14 +86,22 @@ fn audit(audit: Option<&AuditJson>) -> String {
     let took = Duration::from_micros(audit.took_us).as_secs_f64() * 1e3;
     let every = format!("took {took:.1} ms, every {}", duration_text(Duration::from_secs(audit.every_seconds)));
     let mended = mended(audit);
-    if mended.is_empty() && audit.detached.is_empty() {
+    let off = off(audit);
+    if mended.is_empty() && off.is_empty() {
         return format!("no drift at {at} ({every})");
     }
     let mended = if mended.is_empty() { String::new() } else { format!(" {}: mended", mended.join(", ")) };
-    let off = printable(&audit.detached.join(" "));
-    let off = if off.is_empty() { String::new() } else { format!(" NOT mended: the program is off {off}") };
+    let off = if off.is_empty() { String::new() } else { format!(" NOT mended: {}", off.join(", ")) };
     let both = if mended.is_empty() || off.is_empty() { "" } else { ";" };
     format!("drift at {at}:{mended}{both}{off} ({every})")
+}
+
+/// Which programs an audit found off their interfaces.
+fn off(audit: &AuditJson) -> Vec<String> {
+    let both = [("the program", &audit.detached), ("the second program", &audit.unsteered)].into_iter();
+    both.filter(|(_, names)| !names.is_empty())
+        .map(|(what, names)| format!("{what} is off {}", printable(&names.join(" "))))
+        .collect()
 }
 
 /// What an audit found and mended.
@@ -103,7 +111,9 @@ fn mended(audit: &AuditJson) -> Vec<String> {
     let entries = audit.missing + audit.extra + different;
     let numbers = format!("{} missing, {} extra, {different} different", audit.missing, audit.extra);
     let settings = audit.settings_changed.then(|| "settings that somebody else had changed".to_owned());
-    let put_back = (!audit.put_back.is_empty()).then(|| format!("the program back on {}", printable(&audit.put_back.join(" "))));
+    let both = [("the program", &audit.put_back), ("the second program", &audit.steering_put_back)].into_iter();
+    let put_back = both.filter(|(_, names)| !names.is_empty());
+    let put_back = put_back.map(|(what, names)| format!("{what} back on {}", printable(&names.join(" "))));
     (entries > 0).then_some(numbers).into_iter().chain(settings).chain(put_back).collect()
 }
 
@@ -118,7 +128,12 @@ fn probe(probe: Option<&ProbeJson>) -> String {
 
 fn kept(keeper: &KeeperJson) -> String {
     match &keeper.ended {
-        None => format!("process {}", keeper.pid),
+        None => {
+            let times = if keeper.restarts == 1 { "1 time" } else { &format!("{} times", keeper.restarts) };
+            let again = if keeper.restarts > 0 { format!(", started again {times}") } else { String::new() };
+            let alone = if keeper.warden { "" } else { ", and no other comes if it ends" };
+            format!("process {}{again}{alone}", keeper.pid)
+        }
         Some(how) => format!("ENDED: {}", printable(how)),
     }
 }
@@ -130,10 +145,15 @@ fn store(status: &StatusJson) -> String {
 }
 
 fn interfaces(status: &StatusJson) -> Option<Table> {
-    let mut table = Table::new(&["INTERFACE", "XDP", "ATTACHED", "SINCE"]);
+    let mut table = Table::new(&["INTERFACE", "XDP", "ATTACHED", "SINCE", "STEERED"]);
     for interface in &status.interfaces {
         let attached = if interface.attached { "yes".to_owned() } else { format!("NO: {}", interface.state) };
-        table.row([interface.name.clone(), interface.xdp_mode.clone(), attached, interface.since.clone()]);
+        let steered = match interface.steering.as_deref() {
+            None => "-".to_owned(),
+            Some("attached") => "yes".to_owned(),
+            Some(state) => format!("NO: {state}"),
+        };
+        table.row([interface.name.clone(), interface.xdp_mode.clone(), attached, interface.since.clone(), steered]);
     }
     (!status.interfaces.is_empty()).then_some(table)
 }
@@ -216,5 +236,9 @@ mod tests {
         assert_eq!(audit(Some(&off)), "drift at T: NOT mended: the program is off eth0 (took 1.2 ms, every 30s)");
         let both = audit(Some(&AuditJson { detached: vec!["eth0".into()], ..missing }));
         assert!(both.contains("eth1: mended; NOT mended: the program is off eth0"), "{both}");
+        let steering =
+            AuditJson { unsteered: vec!["eth0".into()], steering_put_back: vec!["eth1".into()], ..AuditJson::default() };
+        let text = audit(Some(&steering));
+        assert!(text.contains("the second program back on eth1: mended; NOT mended: the second program is off eth0"), "{text}");
     }
 }

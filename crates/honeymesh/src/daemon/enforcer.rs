@@ -1,7 +1,7 @@
 //! What the loop needs of a kernel, so that it can be tested with one that is only pretended.
 
 use honeymesh_types::{Enforcement, Lockdown, Now, Subject};
-use honeymesh_xdp::{Counters, Drift, Error, InterfaceStatus, Kernel, Nft, Probed};
+use honeymesh_xdp::{Counters, Drift, Error, InterfaceStatus, Kernel, LinkHandle, Nft, Probed};
 use ipnet::IpNet;
 use std::net::IpAddr;
 
@@ -66,6 +66,8 @@ pub trait Enforcer {
     fn counters(&self) -> Result<Counters, Error>;
     /// The interfaces that are to be guarded.
     fn interfaces(&self) -> Vec<InterfaceStatus>;
+    /// Takes a link that the keeper has made; all that are to be looked at now.
+    fn heed(&mut self, link: LinkHandle) -> Vec<LinkHandle>;
     /// Takes what a self-probe came to.
     ///
     /// # Errors
@@ -145,6 +147,10 @@ impl Enforcer for Kernel {
         Self::set_lockdown(self, lockdown)
     }
 
+    fn heed(&mut self, link: LinkHandle) -> Vec<LinkHandle> {
+        Self::heed(self, link)
+    }
+
     fn probed(&mut self, probed: &Probed) -> Result<(), String> {
         Self::probed(self, probed)
     }
@@ -166,6 +172,11 @@ impl Enforcer for Nft {
         } else {
             Err(Error::Options("mode lockdown needs XDP, and nf_tables drops here; choose enforce".into()))
         }
+    }
+
+    /// Nobody steers here.
+    fn heed(&mut self, _link: LinkHandle) -> Vec<LinkHandle> {
+        Vec::new()
     }
 
     /// There is no probe here.

@@ -164,6 +164,11 @@ impl<K: Enforcer> Engine<K> {
         self.keeping.began(pid, now);
     }
 
+    /// Takes a link that the keeper has made; all that are to be looked at now.
+    pub fn heed(&mut self, link: honeymesh_xdp::LinkHandle) -> Vec<honeymesh_xdp::LinkHandle> {
+        self.kernel.heed(link)
+    }
+
     /// Everything is up.
     pub fn set_ready(&mut self) {
         self.ready = true;

@@ -1,8 +1,8 @@
-//! The keeper as the daemon has it: a child process and the socket it speaks on.
+//! The keeper as the daemon has it: a child process, the warden, whose own child it is, and the socket that both speak on.
 
 use super::start::refused;
 use crate::failure::Failure;
-use honeymesh_xdp::{Heard, Kernel, Options, Watch, Word};
+use honeymesh_xdp::{Heard, Kernel, LinkHandle, Options, Watch, Word};
 use std::{
     os::unix::process::CommandExt,
     process::{Child, Command, Stdio},
@@ -23,6 +23,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(2);
 pub struct Started {
     watch: Watch,
     child: Child,
+    pid: u32,
 }
 
 /// The keeper, listened to.
@@ -35,9 +36,9 @@ pub struct Keeping {
 /// What came from it.
 #[derive(Debug)]
 pub enum Said {
-    /// A word.
-    Word(Word),
-    /// It ended: how.
+    /// A word, and a link of the second program if one came with it.
+    Word(Word, Option<LinkHandle>),
+    /// It ended, and no other comes: how the warden ended.
     End(String),
 }
 
@@ -53,7 +54,7 @@ pub fn start(kernel: &Kernel, options: &Options) -> Result<Started, Failure> {
     // The command holds the keeper's end of the socket, which must be the keeper's alone.
     drop(command);
     match watch.await_begin() {
-        Ok(()) => Ok(Started { watch, child }),
+        Ok(pid) => Ok(Started { watch, child, pid }),
         Err(error) => {
             drop(watch);
             let _it_ends = ended(&mut child);
@@ -73,8 +74,8 @@ impl Started {
 
     /// Its process number.
     #[must_use]
-    pub fn pid(&self) -> u32 {
-        self.child.id()
+    pub const fn pid(&self) -> u32 {
+        self.pid
     }
 }
 
@@ -84,7 +85,7 @@ impl Keeping {
         loop {
             let Ok(mut ready) = self.watch.readable_mut().await else { return Said::End("its socket broke".into()) };
             match ready.get_inner_mut().hear() {
-                Heard::Word(word) => return Said::Word(word),
+                Heard::Word(word, link) => return Said::Word(word, link),
                 Heard::Silence => ready.clear_ready(),
                 Heard::End => return Said::End(ended(&mut self.child)),
             }

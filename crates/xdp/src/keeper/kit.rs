@@ -1,22 +1,17 @@
-//! What the keeper gets when it starts, and nothing later: what is wanted, the program, the links that are there.
+//! What the keeper gets when it starts, and nothing later: what is wanted, the programs, the links that are there.
 
-use crate::{Attach, AttachMode, Error, OnExit, attach::Link, system::Interface};
-use nix::{
-    cmsg_space,
-    errno::Errno,
-    sys::socket::{ControlMessage, ControlMessageOwned, MsgFlags, recvmsg, sendmsg},
+use super::wire;
+use crate::{
+    Attach, AttachMode, Error, OnExit,
+    link::{Link, Seat},
+    system::Interface,
 };
+use nix::errno::Errno;
 use std::{
-    io::{self, IoSlice, IoSliceMut},
-    os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd},
+    io,
+    os::fd::{BorrowedFd, OwnedFd},
     path::PathBuf,
 };
-
-/// Links that are handed over; the kernel passes at most 253 descriptors at once. Of more, the keeper knows that they are
-/// there, but cannot undo it if somebody puts another program into them.
-const LINKS_MAX: usize = 250;
-/// The longest description, in octets: 256 names, as many links, a path.
-const TEXT_LEN_MAX: usize = 16 * 1_024;
 
 /// Everything the keeper knows.
 #[derive(Debug)]
@@ -25,80 +20,110 @@ pub(crate) struct Kit {
     pub(crate) wanted: Vec<String>,
     pub(crate) attach: Attach,
     pub(crate) exit: OnExit,
-    /// Where links are pinned, if they are.
+    /// The directory of this version, below which links are pinned, if they are.
     pub(crate) directory: Option<PathBuf>,
     pub(crate) program: OwnedFd,
+    /// The second program, if one is wanted. Whether sockets of a trap are there for it is not the keeper's business: they
+    /// lie in a table, and whoever puts one there gives it to every interface at once.
+    pub(crate) steering: Option<OwnedFd>,
     pub(crate) links: Vec<Link>,
 }
 
-/// Puts the kit into `socket`, from where the other end takes it with [`receive`].
-pub(crate) fn send(
-    socket: BorrowedFd<'_>,
-    (wanted, attach, exit, directory): (&[String], Attach, OnExit, Option<PathBuf>),
-    program: BorrowedFd<'_>,
-    links: &[Link],
-) -> Result<(), Error> {
-    let links = links.get(..LINKS_MAX).unwrap_or(links);
-    let mut lines = vec![attach_word(attach).to_owned(), exit_word(exit).to_owned()];
-    lines.extend(wanted.iter().map(|name| format!("want {name}")));
-    lines.extend(links.iter().map(|link| format!("link {} {} {}", link.interface().index, link.mode(), link.interface().name)));
-    lines.extend(directory.iter().map(|path| format!("pins {}", path.display())));
-    let text = lines.join("\n");
-    let descriptors: Vec<RawFd> =
-        [program.as_raw_fd()].into_iter().chain(links.iter().map(|link| link.fd().as_raw_fd())).collect();
-    let parts = [IoSlice::new(text.as_bytes())];
-    let rights = [ControlMessage::ScmRights(&descriptors)];
-    let sent = sendmsg::<()>(socket.as_raw_fd(), &parts, &rights, MsgFlags::MSG_DONTWAIT, None);
-    sent.map(|_| ()).map_err(|errno| Error::Keeper(format!("it cannot be told what to keep: {errno}")))
+/// The same, as whoever sends it has it.
+#[derive(Debug)]
+pub(crate) struct Told<'a> {
+    pub(crate) wanted: &'a [String],
+    pub(crate) attach: Attach,
+    pub(crate) exit: OnExit,
+    pub(crate) directory: Option<PathBuf>,
+    pub(crate) program: BorrowedFd<'a>,
+    pub(crate) steering: Option<BorrowedFd<'a>>,
+    pub(crate) links: Vec<&'a Link>,
+}
+
+/// Puts the kit into `socket`, from where the other end takes it with [`receive`]: one datagram that says how many follow,
+/// and links in the others.
+pub(crate) fn send(socket: BorrowedFd<'_>, told: &Told<'_>) -> Result<(), Error> {
+    let parts: Vec<&[&Link]> = told.links.chunks(wire::DESCRIPTORS_MAX).collect();
+    let mut lines = vec![attach_word(told.attach).to_owned(), exit_word(told.exit).to_owned(), parts.len().to_string()];
+    lines.extend(told.wanted.iter().map(|name| format!("want {name}")));
+    lines.extend(told.directory.iter().map(|path| format!("pins {}", path.display())));
+    lines.extend(told.steering.iter().map(|_| "steer dark".to_owned()));
+    let programs: Vec<BorrowedFd<'_>> = [told.program].into_iter().chain(told.steering).collect();
+    let failed = |errno| Error::Keeper(format!("it cannot be told what to keep: {errno}"));
+    wire::send(socket, lines.join("\n").as_bytes(), &programs).map_err(failed)?;
+    parts.into_iter().try_for_each(|part| send_links(socket, part)).map_err(failed)
+}
+
+/// Puts links into `socket`, from where the other end takes them with [`receive_links`].
+pub(super) fn send_links(socket: BorrowedFd<'_>, links: &[&Link]) -> Result<(), Errno> {
+    let lines: Vec<String> = links.iter().map(|link| link_line(link)).collect();
+    let descriptors: Vec<BorrowedFd<'_>> = links.iter().map(|link| link.fd()).collect();
+    wire::send(socket, lines.join("\n").as_bytes(), &descriptors)
 }
 
 /// Takes the kit out of `socket`.
-#[expect(unsafe_code, reason = "descriptors arrive as plain numbers")]
 pub(crate) fn receive(socket: BorrowedFd<'_>) -> io::Result<Kit> {
-    let mut text = vec![0; TEXT_LEN_MAX];
-    let mut rights = cmsg_space!([RawFd; LINKS_MAX + 1]);
-    let mut parts = [IoSliceMut::new(&mut text)];
-    let (len, descriptors) = {
-        let flags = MsgFlags::MSG_CMSG_CLOEXEC;
-        let message = recvmsg::<()>(socket.as_raw_fd(), &mut parts, Some(&mut rights), flags)?;
-        let mut descriptors = Vec::new();
-        for control in message.cmsgs()? {
-            if let ControlMessageOwned::ScmRights(numbers) = control {
-                // SAFETY: the kernel has just made these descriptors for us, and nobody else knows them.
-                descriptors.extend(numbers.into_iter().map(|number| unsafe { OwnedFd::from_raw_fd(number) }));
-            }
-        }
-        (message.bytes, descriptors)
-    };
-    let text = text.get(..len).and_then(|text| std::str::from_utf8(text).ok()).ok_or(Errno::EBADMSG)?;
-    read(text, descriptors).ok_or_else(|| Errno::EBADMSG.into())
+    let (text, descriptors) = wire::receive(socket)?;
+    let (mut kit, parts) = read(text_of(&text)?, descriptors).ok_or(Errno::EBADMSG)?;
+    for _ in 0..parts {
+        kit.links.extend(receive_links(socket)?);
+    }
+    Ok(kit)
 }
 
-fn read(text: &str, descriptors: Vec<OwnedFd>) -> Option<Kit> {
+/// Takes links out of `socket`; none if the other end is gone.
+pub(super) fn receive_links(socket: BorrowedFd<'_>) -> io::Result<Vec<Link>> {
+    let (text, descriptors) = wire::receive(socket)?;
+    let lines = text_of(&text)?.lines().zip(descriptors);
+    let links: Option<Vec<Link>> = lines.map(|(line, fd)| read_link(line, fd)).collect();
+    links.ok_or_else(|| Errno::EBADMSG.into())
+}
+
+fn text_of(octets: &[u8]) -> Result<&str, Errno> {
+    std::str::from_utf8(octets).map_err(|_| Errno::EBADMSG)
+}
+
+/// The kit without its links, and in how many datagrams those come.
+fn read(text: &str, descriptors: Vec<OwnedFd>) -> Option<(Kit, usize)> {
     let mut lines = text.split('\n');
     let attach = attach_of(lines.next()?)?;
     let exit = exit_of(lines.next()?)?;
+    let parts = lines.next()?.parse().ok()?;
     let mut descriptors = descriptors.into_iter();
     let program = descriptors.next()?;
-    let (mut wanted, mut links, mut directory) = (Vec::new(), Vec::new(), None);
+    let (mut wanted, mut steering, mut directory) = (Vec::new(), None, None);
     for line in lines {
         match line.split_once(' ')? {
             ("want", name) => wanted.push(name.to_owned()),
-            ("link", link) => links.push(read_link(link, descriptors.next()?)?),
             ("pins", path) => directory = Some(PathBuf::from(path)),
+            ("steer", "dark") => steering = Some(descriptors.next()?),
             _ => return None,
         }
     }
-    Some(Kit { wanted, attach, exit, directory, program, links })
+    Some((Kit { wanted, attach, exit, directory, program, steering, links: Vec::new() }, parts))
+}
+
+/// Index, seat, name.
+fn link_line(link: &Link) -> String {
+    format!("{} {} {}", link.interface().index, seat_word(link.seat()), link.interface().name)
 }
 
 fn read_link(text: &str, fd: OwnedFd) -> Option<Link> {
     let mut words = text.splitn(3, ' ');
     let index = words.next()?.parse().ok()?;
     let word = words.next()?;
-    let mode = [AttachMode::Native, AttachMode::Generic].into_iter().find(|mode| mode.as_str() == word)?;
+    let seats = [Seat::Xdp(AttachMode::Native), Seat::Xdp(AttachMode::Generic), Seat::Tcx];
+    let seat = seats.into_iter().find(|seat| seat_word(*seat) == word)?;
     let name = words.next()?.to_owned();
-    Some(Link::of(Interface { name, index }, mode, fd))
+    Some(Link::new(Interface { name, index }, seat, fd))
+}
+
+const fn seat_word(seat: Seat) -> &'static str {
+    match seat {
+        Seat::Xdp(mode) => mode.as_str(),
+        Seat::Tcx => "tcx",
+    }
 }
 
 const fn attach_word(attach: Attach) -> &'static str {
@@ -134,25 +159,53 @@ mod tests {
         std::fs::File::open("/dev/null").unwrap().into()
     }
 
+    fn link(index: u32, seat: Seat) -> Link {
+        Link::new(Interface { name: format!("eth {index}"), index }, seat, file())
+    }
+
     #[test]
-    fn what_is_sent_arrives_with_its_descriptors() {
+    fn what_is_sent_arrives_with_its_descriptors_however_many_links_there_are() {
         let (one, other) = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC).unwrap();
-        let links = [Link::of(Interface { name: "eth0".into(), index: 2 }, AttachMode::Generic, file())];
-        let wanted = ["eth0".to_owned(), "veth*".to_owned()];
-        let told = (&wanted[..], Attach::Native, OnExit::Release, Some(PathBuf::from("/sys/fs/bpf/a b/v2/links")));
-        send(one.as_fd(), told, file().as_fd(), &links).unwrap();
+        let seats = [Seat::Xdp(AttachMode::Generic), Seat::Tcx, Seat::Xdp(AttachMode::Native)];
+        let links: Vec<Link> = (1..=300).zip(seats.into_iter().cycle()).map(|(index, seat)| link(index, seat)).collect();
+        let (wanted, program) = (["eth0".to_owned(), "veth*".to_owned()], file());
+        let told = Told {
+            wanted: &wanted,
+            attach: Attach::Native,
+            exit: OnExit::Release,
+            directory: Some(PathBuf::from("/sys/fs/bpf/a b/v2")),
+            program: program.as_fd(),
+            steering: Some(program.as_fd()),
+            links: links.iter().collect(),
+        };
+        send(one.as_fd(), &told).unwrap();
         let kit = receive(other.as_fd()).unwrap();
         assert_eq!((kit.wanted, kit.attach, kit.exit), (wanted.to_vec(), Attach::Native, OnExit::Release));
-        assert_eq!(kit.directory.unwrap().to_str(), Some("/sys/fs/bpf/a b/v2/links"));
-        assert_eq!((kit.links[0].interface().clone(), kit.links[0].mode()), (links[0].interface().clone(), AttachMode::Generic));
+        assert_eq!(kit.directory.unwrap().to_str(), Some("/sys/fs/bpf/a b/v2"));
+        assert!(kit.steering.is_some());
+        let of = |links: &[Link]| links.iter().map(|link| (link.interface().clone(), link.seat())).collect::<Vec<_>>();
+        assert_eq!(of(&kit.links), of(&links));
+        drop(one);
+        assert!(receive_links(other.as_fd()).unwrap().is_empty(), "the end");
     }
 
     #[test]
     fn nonsense_is_refused() {
-        for text in ["", "auto", "auto\nhold\nwant", "auto\nhold\nlink 2 native eth0", "auto\nhold\ndo this", "fast\nhold"] {
+        for text in [
+            "",
+            "auto",
+            "auto\nhold",
+            "auto\nhold\n0\nwant",
+            "auto\nhold\n0\nsteer dark",
+            "auto\nhold\n0\ndo this",
+            "fast\nhold\n0",
+        ] {
             assert!(read(text, vec![file()]).is_none(), "{text:?}");
         }
-        assert!(read("auto\nhold\nwant eth0", Vec::new()).is_none(), "no program");
-        assert!(read("auto\nhold\nwant eth0", vec![file()]).is_some());
+        assert!(read("auto\nhold\n0\nwant eth0", Vec::new()).is_none(), "no program");
+        assert!(read("auto\nhold\n0\nwant eth0", vec![file()]).is_some());
+        for text in ["", "7", "7 tcx", "x tcx eth0", "7 offload eth0"] {
+            assert!(read_link(text, file()).is_none(), "{text:?}");
+        }
     }
 }

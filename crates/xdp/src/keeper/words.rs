@@ -11,7 +11,10 @@ const NAME_LEN: usize = 16;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Word {
     /// It has given its power away and watches.
-    Began,
+    Began {
+        /// Its process number.
+        pid: u32,
+    },
     /// It has put the program on an interface.
     Attached {
         /// Which.
@@ -42,6 +45,27 @@ pub enum Word {
     },
     /// The self-probe was run.
     Probed(Probed),
+    /// It has put the second program on an interface. The link comes with this word.
+    Steered {
+        /// Which.
+        place: Place,
+        /// Why that was to do.
+        why: Why,
+    },
+    /// The second program could not be put on an interface; it is tried again.
+    NotSteered {
+        /// Which.
+        place: Place,
+        /// The kernel's error number.
+        errno: i32,
+    },
+    /// The warden's: the keeper has ended, and another one comes.
+    Ended {
+        /// How, as wait(2) tells it.
+        status: i32,
+    },
+    /// The warden is gone: if this keeper ends, no other comes.
+    Alone,
 }
 
 /// An interface.
@@ -62,13 +86,15 @@ pub enum Why {
     CameOff,
     /// Another program had been put in our link's place.
     Replaced,
+    /// Nothing was to do: a link that was there before this keeper began.
+    Kept,
 }
 
 impl Word {
     pub(crate) fn encode(&self) -> [u8; WORD_LEN] {
         let nowhere = Place::default();
         match self {
-            Self::Began => octets(1, 0, 0, &nowhere, 0),
+            Self::Began { pid } => octets(1, 0, 0, &nowhere, *pid),
             Self::Attached { place, mode, why } => octets(2, mode_code(*mode), why_code(*why), place, 0),
             Self::Absent { place } => octets(3, 0, 0, place, 0),
             Self::Occupied { place, program } => octets(4, 0, 0, place, *program),
@@ -77,6 +103,10 @@ impl Word {
                 let [a, b, c, d] = [banned[0], banned[1], honest[0], honest[1]].map(fared_code);
                 octets(6, 0, 0, &nowhere, u32::from_ne_bytes([a, b, c, d]))
             }
+            Self::Steered { place, why } => octets(7, 0, why_code(*why), place, 0),
+            Self::NotSteered { place, errno } => octets(8, 0, 0, place, errno.cast_unsigned()),
+            Self::Ended { status } => octets(9, 0, 0, &nowhere, status.cast_unsigned()),
+            Self::Alone => octets(10, 0, 0, &nowhere, 0),
         }
     }
 
@@ -88,7 +118,7 @@ impl Word {
         let name = word.get(WORD_LEN - NAME_LEN..)?.split(|octet| *octet == 0).next()?;
         let place = Place { name: String::from_utf8_lossy(name).into_owned(), index: u32::from_ne_bytes(index) };
         Some(match kind {
-            1 => Self::Began,
+            1 => Self::Began { pid: number },
             2 => Self::Attached { place, mode: mode_of(mode)?, why: why_of(why)? },
             3 => Self::Absent { place },
             4 => Self::Occupied { place, program: number },
@@ -98,6 +128,10 @@ impl Word {
                 let [a, b, c, d] = [fared_of(a)?, fared_of(b)?, fared_of(c)?, fared_of(d)?];
                 Self::Probed(Probed { banned: [a, b], honest: [c, d] })
             }
+            7 => Self::Steered { place, why: why_of(why)? },
+            8 => Self::NotSteered { place, errno: number.cast_signed() },
+            9 => Self::Ended { status: number.cast_signed() },
+            10 => Self::Alone,
             _ => return None,
         })
     }
@@ -136,6 +170,7 @@ const fn why_code(why: Why) -> u8 {
         Why::Came => 1,
         Why::CameOff => 2,
         Why::Replaced => 3,
+        Why::Kept => 4,
     }
 }
 
@@ -144,6 +179,7 @@ const fn why_of(code: u8) -> Option<Why> {
         1 => Some(Why::Came),
         2 => Some(Why::CameOff),
         3 => Some(Why::Replaced),
+        4 => Some(Why::Kept),
         _ => None,
     }
 }
@@ -173,12 +209,16 @@ mod tests {
         let place = Place { name: "fifteen-letters".into(), index: 70_000 };
         let probed = Probed { banned: [Fared::Dropped, Fared::Passed], honest: [Fared::Failed, Fared::Passed] };
         vec![
-            Word::Began,
+            Word::Began { pid: 4_194_304 },
             Word::Attached { place: place.clone(), mode: AttachMode::Generic, why: Why::CameOff },
             Word::Absent { place: place.clone() },
             Word::Occupied { place: place.clone(), program: 3_859 },
-            Word::Failed { place, errno: libc::EOPNOTSUPP },
+            Word::Failed { place: place.clone(), errno: libc::EOPNOTSUPP },
             Word::Probed(probed),
+            Word::Steered { place: place.clone(), why: Why::Kept },
+            Word::NotSteered { place, errno: libc::EOPNOTSUPP },
+            Word::Ended { status: 9 },
+            Word::Alone,
         ]
     }
 
@@ -193,8 +233,8 @@ mod tests {
     fn what_is_no_word_is_not_understood() {
         assert_eq!(Word::decode(&[]), None);
         assert_eq!(Word::decode(&[1; WORD_LEN - 1]), None);
-        for kind in (0..=255_u8).filter(|kind| !(1..=6).contains(kind)) {
-            let mut word = Word::Began.encode();
+        for kind in (0..=255_u8).filter(|kind| !(1..=10).contains(kind)) {
+            let mut word = Word::Alone.encode();
             word[0] = kind;
             assert_eq!(Word::decode(&word), None);
         }

@@ -1,7 +1,10 @@
 //! What the keeper and the self-probe need of the kernel's owner.
 
 use super::Kernel;
-use crate::{Drift, Error, InterfaceStatus, Lookout, Probed, Watch, keeper, load, options::Options, probe, spot::Spot};
+use crate::{
+    Drift, Error, InterfaceStatus, LinkHandle, Lookout, Probed, Steered, Watch, keeper, load, options::Options, pins::Pins,
+    probe, spot::Spot,
+};
 use honeymesh_types::Lockdown;
 use honeymesh_xdp_abi::Gates;
 use ipnet::IpNet;
@@ -16,9 +19,16 @@ impl Kernel {
     pub fn hand_over(&self, options: &Options) -> Result<(Watch, OwnedFd), Error> {
         let (watch, theirs) = Watch::pair()?;
         let program = load::loaded_program(&self.object)?;
-        let directory = self.pins.as_ref().map(crate::pins::Pins::links);
-        let told = (&options.interfaces[..], options.attach, options.exit, directory);
-        keeper::send_kit(watch.as_fd(), told, program.as_fd(), &self.links)?;
+        let told = keeper::Told {
+            wanted: &options.interfaces,
+            attach: options.attach,
+            exit: options.exit,
+            directory: self.pins.as_ref().map(Pins::version),
+            program: program.as_fd(),
+            steering: self.steering.program(),
+            links: self.links.iter().chain(self.steering.links()).collect(),
+        };
+        keeper::send_kit(watch.as_fd(), &told)?;
         Ok((watch, theirs))
     }
 
@@ -27,7 +37,18 @@ impl Kernel {
     /// # Errors
     /// [`Error::Keeper`]: there is no netlink socket.
     pub fn lookout(&self, options: &Options) -> Result<Lookout, Error> {
-        super::lookout(&self.object, options)
+        let mut lookout = super::lookout(&self.object, options)?;
+        lookout.steering(self.steering.program_id());
+        lookout.heed(self.steering.handles());
+        Ok(lookout)
+    }
+
+    /// Takes a link of the second program that the keeper has made, to ask the kernel about it from now on. All there are
+    /// now: what a [`Lookout`] should heed.
+    pub fn heed(&mut self, link: LinkHandle) -> Vec<LinkHandle> {
+        self.steering.heed(link);
+        self.lookout.borrow_mut().heed(self.steering.handles());
+        self.steering.handles()
     }
 
     /// The wanted interfaces: attached, detached, absent or occupied. Empty if the kernel does not answer.
@@ -42,18 +63,20 @@ impl Kernel {
         }
     }
 
-    /// Wanted interfaces that are there and without the program, or without the one that hands dark ports to the trap.
-    /// Nothing has come off before it was put on.
-    pub(super) fn detached(&self) -> Vec<String> {
+    /// What is off although its interface is there. Nothing has come off before it was put on.
+    pub(super) fn off(&self) -> Drift {
         if self.pending.is_some() {
-            return Vec::new();
+            return Drift::default();
         }
-        let off = self.interfaces().into_iter().filter(|interface| interface.index != 0 && !interface.attached);
-        let mut names: Vec<String> =
-            off.map(|interface| interface.name).chain(self.steering.detached().map(str::to_owned)).collect();
-        names.sort_unstable();
-        names.dedup();
-        names
+        let there: Vec<_> = self.interfaces().into_iter().filter(|interface| interface.index != 0).collect();
+        let names = |is_off: fn(&InterfaceStatus) -> bool| {
+            there.iter().filter(|interface| is_off(interface)).map(|interface| interface.name.clone()).collect()
+        };
+        Drift {
+            detached: names(|interface| !interface.attached),
+            unsteered: names(|interface| interface.steering == Steered::Off),
+            ..Drift::default()
+        }
     }
 
     /// Bans the probe's one source for ever; its other one is allowed from the next [`Kernel::set_allow`] on. What probes of

@@ -1,4 +1,4 @@
-//! Somebody else's XDP program: two instructions, attached by netlink or by a link.
+//! Somebody else's program, at XDP or at tc: two instructions, attached by netlink or by a link.
 #![expect(unsafe_code, reason = "bpf(2) and netlink have no safe binding here")]
 #![allow(dead_code, clippy::allow_attributes, reason = "each test file uses its own part")]
 
@@ -8,6 +8,7 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 const PROG_LOAD: i64 = 5;
 const LINK_CREATE: i64 = 28;
 const XDP: u32 = 6;
+const SCHED_CLS: u32 = 3;
 const ATTACH_XDP: u32 = 37;
 const MODE_NATIVE: u32 = 1 << 2;
 
@@ -33,19 +34,28 @@ fn owned(fd: i64) -> OwnedFd {
 impl Foreign {
     /// Loads it under a name of at most 15 characters.
     pub fn load(name: &str) -> Self {
-        // r0 = 2 (XDP_PASS); exit.
-        let code: [u64; 2] = [0x0000_0002_0000_00b7, 0x95];
+        // r0 = 2 (XDP_PASS); exit. As aya loads ours, so that one may take the other's place in a link.
+        Self::load_as(name, XDP, ATTACH_XDP, 0x0000_0002_0000_00b7)
+    }
+
+    /// One for the door of the network stack.
+    pub fn load_tc(name: &str) -> Self {
+        // r0 = 0 (TC_ACT_OK); exit.
+        Self::load_as(name, SCHED_CLS, 0, 0x0000_0000_0000_00b7)
+    }
+
+    fn load_as(name: &str, kind: u32, place: u32, verdict: u64) -> Self {
+        let code: [u64; 2] = [verdict, 0x95];
         let license = c"GPL";
         let mut words = [0; 16];
-        words[0] = pair(XDP, 2);
+        words[0] = pair(kind, 2);
         words[1] = code.as_ptr().addr() as u64;
         words[2] = license.as_ptr().addr() as u64;
         let mut octets = [0; 16];
         octets[..name.len()].copy_from_slice(name.as_bytes());
         words[6] = u64::from_ne_bytes(octets[..8].try_into().unwrap());
         words[7] = u64::from_ne_bytes(octets[8..].try_into().unwrap());
-        // As aya loads ours, so that one may take the other's place in a link.
-        words[8] = pair(0, ATTACH_XDP);
+        words[8] = pair(0, place);
         Self(owned(bpf(PROG_LOAD, &mut words)))
     }
 

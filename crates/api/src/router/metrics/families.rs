@@ -1,7 +1,7 @@
 //! Which metrics there are and what they are called. Names are added, never renamed or dropped.
 
 use super::text::{Family, Text};
-use honeymesh_format::{DETECT_TO_BAN_BUCKETS_S, LatencyJson, StatusJson};
+use honeymesh_format::{AuditJson, DETECT_TO_BAN_BUCKETS_S, LatencyJson, StatusJson};
 use std::collections::BTreeMap;
 
 /// Writes every family.
@@ -83,8 +83,14 @@ fn kernel(text: &mut Text, status: &StatusJson) {
     for interface in &status.interfaces {
         attached.sample(&[("interface", &interface.name), ("mode", &interface.xdp_mode)], u8::from(interface.attached));
     }
+    let wanted = status.interfaces.iter().filter_map(|interface| Some((&interface.name, interface.steering.as_ref()?)));
+    let mut steered = text.gauge("steering_attached", "1 if the second program, which steers dark ports, is on the interface");
+    for (name, state) in wanted {
+        steered.sample(&[("interface", name)], u8::from(state == "attached"));
+    }
     let audit = status.audit.as_ref();
-    let drift = audit.map_or(0, |audit| audit.missing + audit.extra + audit.different + audit.detached.len() as u64);
+    let off = |audit: &AuditJson| (audit.detached.len() + audit.unsteered.len()) as u64;
+    let drift = audit.map_or(0, |audit| audit.missing + audit.extra + audit.different + off(audit));
     text.gauge("audit_drift", "Differences between kernel and ledger at the last audit").sample(&[], drift);
     if let Some(audit) = audit {
         text.counter("audits_total", "Comparisons of kernel and ledger").sample(&[], audit.audits);
@@ -99,6 +105,10 @@ fn watched(text: &mut Text, status: &StatusJson) {
     if let Some(keeper) = &status.keeper {
         text.gauge("keeper_up", "1 while the process runs that keeps the program on the interfaces")
             .sample(&[], u8::from(keeper.running));
+        text.gauge("keeper_warden_up", "1 while another keeper would be started if this one ended")
+            .sample(&[], u8::from(keeper.warden));
+        text.counter("keeper_restarts_total", "Keepers that were started in place of one that ended")
+            .sample(&[], keeper.restarts);
     }
     if let Some(probe) = &status.probe {
         text.gauge("probe_ok", "1 if the last self-probe proved that bans are enforced").sample(&[], u8::from(probe.ok));

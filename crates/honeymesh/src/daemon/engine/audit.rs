@@ -4,7 +4,7 @@
 //! table is read and compared on another thread, and what seems to differ is looked at again, subject by subject, by the one
 //! owner of both sides: only that counts, and is mended at once.
 
-use super::{Engine, Inner};
+use super::{Engine, Inner, keeping::PutBack};
 use crate::daemon::enforcer::{Enforcer, Look};
 use honeymesh_format::{AuditJson, time_micros};
 use honeymesh_types::{Enforcement, EventKind, MonoTime, Now, Subject};
@@ -86,20 +86,24 @@ impl Audits {
         self.between.settings_changed |= found.settings_changed;
     }
 
-    fn done(&mut self, began: Now, ended: MonoTime, found: &Drift, put_back: Vec<String>) {
+    fn done(&mut self, began: Now, ended: MonoTime, found: &Drift, put_back: PutBack) {
         let took = ended.since(began.mono);
         let rest = EVERY.max(took.saturating_mul(SHARE));
         self.step = Step::Rest(ended.plus(rest));
         self.audits = self.audits.saturating_add(1);
-        let count = found.missing.len() + found.extra.len() + found.different.len() + found.detached.len() + put_back.len();
-        self.drifted = self.drifted.saturating_add(count as u64 + u64::from(found.settings_changed));
+        let entries = found.missing.len() + found.extra.len() + found.different.len();
+        let off = found.detached.len() + found.unsteered.len();
+        let count = entries + off + put_back.xdp.len() + put_back.tcx.len() + usize::from(found.settings_changed);
+        self.drifted = self.drifted.saturating_add(count as u64);
         self.last = Some(AuditJson {
             at: time_micros(began.wall),
             missing: found.missing.len() as u64,
             extra: found.extra.len() as u64,
             different: found.different.len() as u64 + u64::from(found.settings_changed),
             detached: found.detached.clone(),
-            put_back,
+            put_back: put_back.xdp,
+            unsteered: found.unsteered.clone(),
+            steering_put_back: put_back.tcx,
             settings_changed: found.settings_changed,
             took_us: u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
             every_seconds: rest.as_secs(),
@@ -219,12 +223,16 @@ impl<K: Enforcer> Engine<K> {
         if !found.detached.is_empty() {
             event.fields.insert("detached".into(), found.detached.join(" "));
         }
+        if !found.unsteered.is_empty() {
+            event.fields.insert("unsteered".into(), found.unsteered.join(" "));
+        }
         tracing::warn!(
             missing = found.missing.len(),
             extra = found.extra.len(),
             different = found.different.len(),
             settings_changed = found.settings_changed,
             detached = found.detached.join(" "),
+            unsteered = found.unsteered.join(" "),
             "the kernel was not as it should be; bans and settings are mended, a detached interface is the keeper's to mend"
         );
         self.publish(event);
@@ -240,11 +248,12 @@ mod tests {
         let mut audits = Audits::new(MonoTime(0), None);
         assert_eq!(audits.due(), Some(MonoTime(0).plus(FIRST)));
         let now = |ms| Now { mono: MonoTime::from_millis(ms), ..Now::default() };
-        audits.done(now(5_000), MonoTime::from_millis(5_001), &Drift::default(), Vec::new());
+        audits.done(now(5_000), MonoTime::from_millis(5_001), &Drift::default(), PutBack::default());
         assert_eq!(audits.due(), Some(MonoTime::from_millis(35_001)));
-        audits.done(now(40_000), MonoTime::from_millis(45_000), &Drift::default(), vec!["eth0".into()]);
+        let put_back = PutBack { xdp: vec!["eth0".into()], tcx: vec!["eth0".into()] };
+        audits.done(now(40_000), MonoTime::from_millis(45_000), &Drift::default(), put_back);
         assert_eq!(audits.due(), Some(MonoTime::from_millis(145_000)));
         let last = audits.last.unwrap();
-        assert_eq!((last.took_us, last.every_seconds, last.audits, last.drifted), (5_000_000, 100, 2, 1));
+        assert_eq!((last.took_us, last.every_seconds, last.audits, last.drifted), (5_000_000, 100, 2, 2));
     }
 }

@@ -111,6 +111,9 @@ impl Enforcer for Pretended {
     fn interfaces(&self) -> Vec<InterfaceStatus> {
         Vec::new()
     }
+    fn heed(&mut self, _link: honeymesh_xdp::LinkHandle) -> Vec<honeymesh_xdp::LinkHandle> {
+        Vec::new()
+    }
     fn probed(&mut self, probed: &honeymesh_xdp::Probed) -> Result<(), String> {
         probed.judge(self.0.lock().unwrap().enforcing)
     }
@@ -387,7 +390,7 @@ async fn an_unban_that_finds_nothing_says_so_and_one_that_waits_claims_no_receip
 
 fn off(name: &str) -> InterfaceStatus {
     let (mode, state) = (honeymesh_xdp::AttachMode::Native, honeymesh_xdp::InterfaceState::Detached);
-    InterfaceStatus { name: name.into(), index: 7, mode, attached: false, state }
+    InterfaceStatus { name: name.into(), index: 7, mode, attached: false, state, steering: honeymesh_xdp::Steered::Off }
 }
 
 #[tokio::test]
@@ -397,20 +400,42 @@ async fn what_the_keeper_put_back_is_mended_and_what_is_off_is_not() {
     bench.engine.keeper_began(77);
     let place = Place { name: "eth0".into(), index: 7 };
     bench.engine.keeper_said(Word::Attached { place: place.clone(), mode: AttachMode::Native, why: Why::CameOff });
-    bench.kernel.0.lock().unwrap().guarded.detached.push("eth1".into());
+    bench.engine.keeper_said(Word::Steered { place: place.clone(), why: Why::Replaced });
+    bench.engine.keeper_said(Word::Steered { place: place.clone(), why: Why::Kept });
+    let drift = Drift { detached: vec!["eth1".into()], unsteered: vec!["eth2".into()], ..Drift::default() };
+    bench.kernel.0.lock().unwrap().guarded = drift;
     let found = bench.audit().await;
-    assert_eq!((found.put_back, found.detached, found.drifted), (vec!["eth0".to_owned()], vec!["eth1".to_owned()], 2));
-    assert_eq!(bench.audit().await.put_back, [""; 0], "told once");
+    assert_eq!((found.put_back, found.detached, found.drifted), (vec!["eth0".to_owned()], vec!["eth1".to_owned()], 4));
+    assert_eq!((found.steering_put_back, found.unsteered), (vec!["eth0".to_owned()], vec!["eth2".to_owned()]));
+    let next = bench.audit().await;
+    assert_eq!((next.put_back, next.steering_put_back), (Vec::new(), Vec::<String>::new()), "told once");
 
     bench.engine.interfaces_seen(vec![off("eth0")]);
-    bench.engine.keeper_said(Word::Failed { place, errno: libc::EOPNOTSUPP });
+    bench.engine.keeper_said(Word::Failed { place: place.clone(), errno: libc::EOPNOTSUPP });
+    bench.engine.keeper_said(Word::NotSteered { place, errno: libc::ENOMEM });
     let Response::Status(status) = bench.ask(Request::Status).await.unwrap() else { panic!("status") };
     assert_eq!((status.interfaces[0].state.as_str(), status.interfaces[0].xdp_mode.as_str()), ("detached", "none"));
+    assert_eq!(status.interfaces[0].steering.as_deref(), Some("detached"));
+    let closed = |line: &String| line.contains("eth0: dark ports are ordinary closed ports") && line.contains("memory");
+    assert!(status.warnings.iter().any(closed), "{status:?}");
     assert!(
         status.warnings.iter().any(|line| line.contains("eth0 is NOT guarded") && line.contains("not supported")),
         "{status:?}"
     );
     assert_eq!(status.keeper.as_ref().map(|keeper| (keeper.running, keeper.pid)), Some((true, 77)));
+
+    // Another one comes, then its warden ends, and then it does.
+    bench.engine.keeper_said(Word::Ended { status: 9 });
+    let Response::Status(status) = bench.ask(Request::Status).await.unwrap() else { panic!("status") };
+    assert!(status.warnings.iter().any(|line| line.contains("the keeper has ended (signal: 9")), "{status:?}");
+    bench.engine.keeper_said(Word::Began { pid: 78 });
+    let Response::Status(status) = bench.ask(Request::Status).await.unwrap() else { panic!("status") };
+    let keeper = status.keeper.unwrap();
+    assert_eq!((keeper.running, keeper.pid, keeper.ended, keeper.restarts, keeper.warden), (true, 78, None, 1, true));
+    bench.engine.keeper_said(Word::Alone);
+    let Response::Status(status) = bench.ask(Request::Status).await.unwrap() else { panic!("status") };
+    assert!(status.warnings.iter().any(|line| line.starts_with("the warden has ended")), "{status:?}");
+    assert!(!status.keeper.unwrap().warden);
 
     bench.engine.keeper_ended("signal: 9".into());
     let Response::Status(status) = bench.ask(Request::Status).await.unwrap() else { panic!("status") };

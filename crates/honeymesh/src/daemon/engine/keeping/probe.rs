@@ -1,0 +1,61 @@
+//! What becomes of the self-probe's answers.
+
+use super::{MODE_SETTLES, PROBE_MISSED};
+use crate::daemon::{enforcer::Enforcer, engine::Engine};
+use honeymesh_format::{ProbeJson, time_micros};
+use honeymesh_types::EventKind;
+use honeymesh_xdp::{PROBE_EVERY, Probed};
+
+impl<K: Enforcer> Engine<K> {
+    /// Judges a probe; a change for the worse or the better is told, and whatever is wrong is looked for at once.
+    pub(super) fn probed(&mut self, probed: &Probed) {
+        let now = (self.clock)();
+        let mut judged = self.kernel.probed(probed);
+        if self.keeping.mode_set.is_some_and(|set| now.mono.since(set) < MODE_SETTLES) {
+            judged = Ok(());
+        }
+        let before = self.keeping.probe.take().unwrap_or_else(|| ProbeJson { ok: true, ..ProbeJson::default() });
+        let why = judged.err().map(|why| self.cause(why));
+        let probe = ProbeJson {
+            at: time_micros(now.wall),
+            ok: why.is_none(),
+            every_seconds: PROBE_EVERY.as_secs(),
+            runs: before.runs.saturating_add(1),
+            failures: before.failures.saturating_add(u64::from(why.is_some())),
+            why,
+        };
+        if probe.why.is_some() || !before.ok {
+            self.tell_probe(&probe);
+        }
+        self.keeping.probe = Some(probe);
+        self.keeping.probe_due = Some(now.mono.plus(PROBE_MISSED));
+    }
+
+    /// Looks for what made the probe fail, and mends it.
+    fn cause(&mut self, why: String) -> String {
+        self.audit_soon();
+        match self.kernel.guard() {
+            Ok(found) => {
+                let settings = found.settings_changed.then_some("somebody else had changed the program's settings (said again)");
+                let missing = (!found.missing.is_empty()).then_some("its ban was gone from the table (entered again)");
+                let causes: Vec<&str> = settings.into_iter().chain(missing).collect();
+                self.audits.found(&found);
+                if causes.is_empty() { why } else { format!("{why}: {}", causes.join(", ")) }
+            }
+            Err(error) => format!("{why}, and its cause could not be looked for: {error}"),
+        }
+    }
+
+    fn tell_probe(&mut self, probe: &ProbeJson) {
+        let mut event = self.event(EventKind::Audit);
+        event.fields.insert("probe".into(), if probe.ok { "ok" } else { "failed" }.into());
+        match &probe.why {
+            Some(why) => {
+                tracing::error!("the self-probe failed: {why}");
+                event.fields.insert("why".into(), why.clone());
+            }
+            None => tracing::warn!("the self-probe is fine again"),
+        }
+        self.publish(event);
+    }
+}
