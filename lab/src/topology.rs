@@ -213,6 +213,18 @@ impl Lab {
         &self.router
     }
 
+    /// Takes a host's only interface away, and makes it anew: another one, with the same name and addresses.
+    ///
+    /// # Errors
+    /// If `ip` refuses, or nothing passes over the new one in time.
+    pub fn replug(&self, place: Place) -> Result<()> {
+        let host = self.host(place);
+        self.router.ip_batch(&[format!("link del {}", place.name())])?;
+        self.router.ip_batch(&place.router_lines(host.namespace.name()))?;
+        host.namespace.ip_batch(&place.host_lines())?;
+        joined(host)
+    }
+
     /// A daemon on the node at `config`'s place, not started yet.
     ///
     /// # Errors

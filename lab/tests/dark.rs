@@ -6,9 +6,15 @@ mod common;
 
 use common::turn;
 use honeymesh_lab::{Ban, Family, Host, Lab, Node, NodeConfig, Place, Service, WEB_PORT, curl, fetch, scan_connect, wait_until};
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
 use std::{
+    fs,
     io::ErrorKind,
     net::{SocketAddr, TcpStream},
+    process::Command,
     thread,
     time::Duration,
 };
@@ -140,6 +146,106 @@ fn a_killed_daemon_leaves_dark_ports_closed_and_the_next_one_makes_them_traps_ag
     drop(later);
     thread::sleep(Duration::from_millis(50));
     assert!(curl(lab.honest(), at(Family::V4, DARK_PORT), "/", SOON).unwrap().stdout.contains("<html"), "a trap again");
+    assert_eq!(node.bans().unwrap(), []);
+}
+
+/// What `status` says of the node's only interface: its index, and whether the program that steers dark ports is on it.
+fn steering(node: &Node<'_>) -> (u64, String) {
+    let status: serde_json::Value = node.ask(&["status"]).unwrap();
+    let eth0 = &status["interfaces"][0];
+    (eth0["index"].as_u64().unwrap(), eth0["steering"].as_str().unwrap().to_owned())
+}
+
+fn keeper(node: &Node<'_>) -> i32 {
+    let status: serde_json::Value = node.ask(&["status"]).unwrap();
+    i32::try_from(status["keeper"]["pid"].as_i64().unwrap()).unwrap()
+}
+
+/// How often the keeper has put that program on because it had come off.
+fn came_off(node: &Node<'_>) -> usize {
+    let told = node
+        .events("audit")
+        .unwrap()
+        .into_iter()
+        .filter(|event| event.fields.get("program").is_some_and(|program| program == "tcx"));
+    told.filter(|event| event.fields.get("why").is_some_and(|why| why.contains("had come off; it is on again"))).count()
+}
+
+/// Takes that program off as a hand does that has the power to: `honeymesh release`, told that a second name of its pin is all
+/// there is.
+fn take_off(lab: &Lab, node: &Node<'_>) {
+    let pins = node.pins().with_file_name(format!("{}x", node.pins().file_name().unwrap().to_str().unwrap()));
+    let pin = fs::read_dir(node.pins().join("v2/steering")).unwrap().next().unwrap().unwrap().path();
+    fs::create_dir_all(pins.join("v2/steering")).unwrap();
+    fs::hard_link(&pin, pins.join("v2/steering").join(pin.file_name().unwrap())).unwrap();
+    let (state, file) = (lab.scratch().join("nobody"), lab.scratch().join("nobody.toml"));
+    let text = format!(
+        "[node]\nstate_dir = \"{}\"\n[xdp]\ninterfaces = [\"eth0\"]\npin_dir = \"{}\"\n",
+        state.display(),
+        pins.display()
+    );
+    fs::write(&file, text).unwrap();
+    let mut release = Command::new(honeymesh_lab::binary().unwrap());
+    let outcome = node.host.run(release.args(["release", "--config"]).arg(file), SOON).unwrap().checked().unwrap();
+    assert!(outcome.stdout.contains("detached from eth0, removed"), "{outcome:?}");
+}
+
+/// A visit to a dark port is played, and told.
+fn is_met(lab: &Lab, node: &Node<'_>, port: u16) {
+    for family in Family::BOTH {
+        wait_until(&format!("{family:?}: port {port} is a trap"), SOON, || {
+            let page = curl(lab.honest(), at(family, port), "/", DROPPED_AFTER)?;
+            Ok(page.stdout.contains("<html").then_some(()))
+        })
+        .unwrap_or_else(|error| panic!("{error:#}: {:?}\n{}", steering(node), node.log()));
+        wait_until("the visit is told", SOON, || {
+            let source = Some(Place::Honest.addr(family));
+            let mut visits = node.events("visit")?.into_iter();
+            Ok(visits.any(|visit| visit.source == source && visit.port == Some(port)).then_some(()))
+        })
+        .unwrap();
+    }
+}
+
+#[test]
+fn an_interface_made_anew_or_robbed_of_the_program_has_traps_again_also_after_the_keeper_was_killed() {
+    let Some(_turn) = turn("an_interface_made_anew_has_traps_again") else { return };
+    let lab = Lab::up().unwrap();
+    // A few ports from one source are no scan here.
+    let config = NodeConfig::alone(Place::Node(1)).with("traps", "dark = \"trap\"").with("scan", "ports = 16");
+    let mut node = lab.node(config).unwrap();
+    node.start().unwrap();
+    is_met(&lab, &node, DARK_PORT);
+    let (before, _) = steering(&node);
+
+    lab.replug(Place::Node(1)).unwrap();
+    wait_until("the new interface is steered", SOON, || {
+        let (index, state) = steering(&node);
+        Ok((index != before && state == "attached").then_some(()))
+    })
+    .unwrap();
+    is_met(&lab, &node, DARK_PORT + 1);
+
+    let robbed = |round: usize| {
+        take_off(&lab, &node);
+        wait_until("it is put on again", SOON, || Ok((came_off(&node) == round).then_some(()))).unwrap();
+        wait_until("the kernel says so", SOON, || Ok((steering(&node).1 == "attached").then_some(()))).unwrap();
+    };
+    robbed(1);
+    is_met(&lab, &node, DARK_PORT + 2);
+
+    let killed = keeper(&node);
+    kill(Pid::from_raw(killed), Signal::SIGKILL).unwrap();
+    wait_until("there is another keeper", SOON, || {
+        let status: serde_json::Value = node.ask(&["status"])?;
+        let keeper = &status["keeper"];
+        Ok((keeper["running"] == true && keeper["restarts"] == 1 && keeper["pid"] != killed).then_some(()))
+    })
+    .unwrap();
+    robbed(2);
+    is_met(&lab, &node, DARK_PORT + 3);
+    lab.replug(Place::Node(1)).unwrap();
+    is_met(&lab, &node, DARK_PORT + 4);
     assert_eq!(node.bans().unwrap(), []);
 }
 
