@@ -123,10 +123,11 @@ fn another_keeper(net: &Net, before: i32) -> Value {
 /// Takes what is pinned here off, as whoever has power over the BPF file system can: by way of a second pin, in a directory of
 /// its own.
 fn sabotage(net: &Net, what: &str) {
-    let pin = fs::read_dir(net.pin_dir.join("v2").join(what)).unwrap().next().unwrap().unwrap().path();
+    let pin = fs::read_dir(net.pins().join(what)).unwrap().next().unwrap().unwrap().path();
     let saboteur = PathBuf::from(format!("{}x", net.pin_dir.display()));
-    fs::create_dir_all(saboteur.join("v2/links")).unwrap();
-    fs::hard_link(&pin, saboteur.join("v2/links/pin")).unwrap();
+    let links = saboteur.join(net.pins().file_name().unwrap()).join("links");
+    fs::create_dir_all(&links).unwrap();
+    fs::hard_link(&pin, links.join("pin")).unwrap();
     let told = honeymesh_xdp::release(&saboteur).unwrap();
     assert!(told[0].contains("detached"), "{told:?}");
 }
@@ -172,7 +173,7 @@ fn a_keeper_that_is_killed_is_followed_by_another_that_keeps_both_programs() {
             let seen = interface(&net, &net.interface);
             (seen["steering"] == "attached" && seen["state"] == "attached").then_some(())
         });
-        let pins = |what: &str| fs::read_dir(net.pin_dir.join("v2").join(what)).unwrap().count();
+        let pins = |what: &str| fs::read_dir(net.pins().join(what)).unwrap().count();
         assert_eq!((pins("steering"), pins("links")), (1, 1));
         let [keeper, daemon] = [keeper_pid(&net), i32::try_from(daemon.child.id()).unwrap()];
         let warden = fields(&keeper.to_string(), &["PPid:"]).remove(0).parse().unwrap();

@@ -118,6 +118,11 @@ impl Net {
         file
     }
 
+    /// The pins of the version that runs.
+    pub fn pins(&self) -> PathBuf {
+        fs::read_dir(&self.pin_dir).unwrap().next().unwrap().unwrap().path()
+    }
+
     fn other_pin_dir(&self) -> PathBuf {
         PathBuf::from(format!("{}o", self.pin_dir.display()))
     }
