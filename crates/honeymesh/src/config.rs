@@ -94,7 +94,7 @@ pub enum Attach {
     Native,
     /// Generic everywhere.
     Generic,
-    /// No XDP: nf_tables drops, and sees no scans.
+    /// No XDP: nf_tables drops.
     Nftables,
 }
 

@@ -35,7 +35,7 @@ use engine::{Engine, Inner};
 use honeymesh_api::{Api, Desk, Question};
 use honeymesh_node::{Input, NetworkFacts};
 use honeymesh_types::Visit;
-use honeymesh_xdp::{InterfaceStatus, Knocks, LinkHandle, Seen};
+use honeymesh_xdp::{Knocks, LinkHandle, Seen, Sight};
 use keeping::{Keeping, Said};
 use ladder::{Rung, Watched};
 use post::Datagram;
@@ -104,11 +104,11 @@ fn serve(parsed: &Parsed) -> Result<(), Failure> {
     }
     let ended = match rung {
         Rung::Xdp(kernel, watched) => {
-            let from = Kernel { enforcer: *kernel, watched: Some(*watched), writer: None };
+            let from = Kernel { enforcer: *kernel, watched: *watched, writer: None };
             runtime.block_on(live(config, warnings, opened, from, doors.handle()))
         }
-        Rung::Nftables(nft, child) => {
-            let from = Kernel { enforcer: nft, watched: None, writer: Some(child) };
+        Rung::Nftables(nft, watched, child) => {
+            let from = Kernel { enforcer: *nft, watched: *watched, writer: Some(child) };
             runtime.block_on(live(config, warnings, opened, from, doors.handle()))
         }
     };
@@ -124,7 +124,7 @@ fn no_runtime(error: std::io::Error) -> Failure {
 /// What drops packets, what it tells, and the process it needs.
 struct Kernel<K> {
     enforcer: K,
-    watched: Option<Watched>,
+    watched: Watched,
     writer: Option<Child>,
 }
 
@@ -135,7 +135,7 @@ struct Feeds {
     datagrams: mpsc::Receiver<Datagram>,
     questions: mpsc::Receiver<Question>,
     facts: mpsc::Receiver<NetworkFacts>,
-    interfaces: mpsc::Receiver<Vec<InterfaceStatus>>,
+    interfaces: mpsc::Receiver<Sight>,
     /// What the lookout is to look at besides.
     links: watch::Sender<Vec<LinkHandle>>,
     keeper: Option<Keeping>,
@@ -176,14 +176,8 @@ async fn live<K: Enforcer>(
         clock: honeymesh_xdp::now,
     });
     let (links, links_to_see) = watch::channel(Vec::new());
-    let (knocks, keeper, interfaces) = match kernel.watched {
-        Some(Watched { knocks, keeper, lookout }) => {
-            engine.keeper_began(keeper.pid());
-            (Some(knocks), Some(keeper), lookout::watch(lookout, links_to_see).map_err(no_runtime)?)
-        }
-        // Nobody speaks on this one.
-        None => (None, None, mpsc::channel(1).1),
-    };
+    let Watched { knocks, keeper, lookout } = kernel.watched;
+    keeper.iter().for_each(|keeper| engine.keeper_began(keeper.pid()));
     engine.begin(opened.restored, opened.facts.clone());
     let supervise = Supervisor { doors: doors.clone(), broken: broken_sender, stopped };
     supervise.traps(opened.traps, visit_sender);
@@ -196,7 +190,7 @@ async fn live<K: Enforcer>(
         datagrams,
         questions,
         facts: facts::watch(opened.facts).map_err(no_runtime)?,
-        interfaces,
+        interfaces: lookout::watch(lookout, links_to_see).map_err(no_runtime)?,
         links,
         keeper: keeper.map(keeping::Started::listen).transpose().map_err(no_runtime)?,
         inner,
@@ -270,7 +264,7 @@ async fn turn_until_told<K: Enforcer>(engine: &mut Engine<K>, feeds: &mut Feeds)
                 Some(facts) => engine.network(facts),
                 None => return Err(Failure::Refused("nobody watches the network any more; the daemon ends so that it can be started again".into())),
             },
-            Some(seen) = feeds.interfaces.recv() => engine.interfaces_seen(seen),
+            Some(sight) = feeds.interfaces.recv() => engine.interfaces_looked(sight),
             said = keeping::next(&mut feeds.keeper) => match said {
                 Said::Word(word, link) => {
                     link.into_iter().for_each(|link| drop(feeds.links.send_replace(engine.heed(link))));

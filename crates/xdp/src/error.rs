@@ -75,12 +75,12 @@ pub enum Error {
     },
     /// Somebody else's nf_tables table has the name of ours.
     #[error(
-        "the nf_tables table `netdev honeymesh` was not made by honeymesh; look at it with `nft list table netdev honeymesh`, and delete or rename it"
+        "an nf_tables table `honeymesh` was not made by honeymesh; look at it with `nft list table netdev honeymesh` and `nft list table inet honeymesh`, and delete or rename it"
     )]
     ForeignTable,
     /// The kernel has no nf_tables before the network stack.
     #[error(
-        "this kernel has no nf_tables at netdev ingress ({source}); it takes Linux 5.10 or later with CONFIG_NF_TABLES_NETDEV"
+        "this kernel has no nf_tables at netdev ingress ({source}); it takes Linux 5.10 or later with CONFIG_NF_TABLES_NETDEV and CONFIG_NF_TABLES_INET"
     )]
     NoNftables {
         /// What the kernel said.

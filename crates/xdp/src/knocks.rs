@@ -1,6 +1,6 @@
-//! What the kernel saw, read from the ring buffer.
+//! What the kernel saw, read from the ring buffer, or where there is no XDP from the kernel's packet log.
 
-use crate::{record, visit};
+use crate::{nft::Log, record, visit};
 use aya::maps::{MapData, RingBuf};
 use honeymesh_types::{Knock, Now, Visit};
 use std::{
@@ -17,22 +17,25 @@ pub enum Seen {
     Visit(Visit),
 }
 
-/// The reader of the ring buffer. Its descriptor is readable (epoll, edge or level) while records wait.
+/// The reader of what the kernel tells. Its descriptor is readable (epoll, edge or level) while records wait.
 ///
-/// Records that waited when an earlier process ended are read by the next one, if the tables were pinned.
-pub struct Knocks {
+/// Records that waited when an earlier process ended are read by the next one, if the tables were pinned; those of the
+/// packet log are not.
+pub struct Knocks(Source);
+
+enum Source {
+    Ring(Box<Ring>),
+    Log(Box<Log>),
+}
+
+struct Ring {
     ring: RingBuf<MapData>,
     visits: u64,
     unreadable: u64,
 }
 
-impl Knocks {
-    pub(crate) const fn new(ring: RingBuf<MapData>) -> Self {
-        Self { ring, visits: 0, unreadable: 0 }
-    }
-
-    /// The next record, if one waits; never blocks. After readability call it until it says `None`.
-    pub fn see(&mut self, now: Now) -> Option<Seen> {
+impl Ring {
+    fn see(&mut self, now: Now) -> Option<Seen> {
         while let Some(item) = self.ring.next() {
             if let Some(knock) = record::parse(&item, now) {
                 return Some(Seen::Knock(knock));
@@ -44,6 +47,24 @@ impl Knocks {
             self.unreadable = self.unreadable.saturating_add(1);
         }
         None
+    }
+}
+
+impl Knocks {
+    pub(crate) fn new(ring: RingBuf<MapData>) -> Self {
+        Self(Source::Ring(Box::new(Ring { ring, visits: 0, unreadable: 0 })))
+    }
+
+    pub(crate) fn of_log(log: Log) -> Self {
+        Self(Source::Log(Box::new(log)))
+    }
+
+    /// The next record, if one waits; never blocks. After readability call it until it says `None`.
+    pub fn see(&mut self, now: Now) -> Option<Seen> {
+        match &mut self.0 {
+            Source::Ring(ring) => ring.see(now),
+            Source::Log(log) => log.next(now).map(Seen::Knock),
+        }
     }
 
     /// The next knock, if one waits; visits before it are skipped. For those who look for nothing else.
@@ -58,25 +79,31 @@ impl Knocks {
     /// Records that were none of this version's, and skipped.
     #[must_use]
     pub const fn unreadable(&self) -> u64 {
-        self.unreadable
+        match &self.0 {
+            Source::Ring(ring) => ring.unreadable,
+            Source::Log(log) => log.unreadable(),
+        }
     }
 }
 
 impl fmt::Debug for Knocks {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Knocks").field("fd", &self.as_raw_fd()).field("unreadable", &self.unreadable).finish()
+        f.debug_struct("Knocks").field("fd", &self.as_raw_fd()).field("unreadable", &self.unreadable()).finish()
     }
 }
 
 impl AsFd for Knocks {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.ring.as_fd()
+        match &self.0 {
+            Source::Ring(ring) => ring.ring.as_fd(),
+            Source::Log(log) => log.as_fd(),
+        }
     }
 }
 
 impl AsRawFd for Knocks {
     fn as_raw_fd(&self) -> RawFd {
-        self.ring.as_raw_fd()
+        self.as_fd().as_raw_fd()
     }
 }
 

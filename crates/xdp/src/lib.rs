@@ -60,7 +60,7 @@ pub use keeper::{Keeper, Place, Warden, Why, Word};
 pub use kernel::Kernel;
 pub use knocks::{Knocks, Seen};
 pub use link::LinkHandle;
-pub use lookout::Lookout;
+pub use lookout::{Lookout, Sight};
 pub use network::{NetworkFacts, default_route_interface, network_facts};
 pub use nft::{Nft, NftAuditor, NftEnds, NftWriter, release_nft};
 pub use occupant::Occupant;

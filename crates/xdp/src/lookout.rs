@@ -15,7 +15,8 @@ use std::{
 #[derive(Debug)]
 pub struct Lookout {
     wanted: Vec<String>,
-    program: u32,
+    /// None where no program of ours sits on interfaces, but nf_tables before them.
+    program: Option<u32>,
     /// The number of the second program, if one is wanted.
     steering: Option<u32>,
     links: Vec<LinkHandle>,
@@ -23,9 +24,27 @@ pub struct Lookout {
     modes: BTreeMap<String, AttachMode>,
 }
 
+/// What a look saw.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sight {
+    /// The wanted interfaces. Where nf_tables drops, whatever is there counts as attached: whether it is, is known to [`crate::Nft`].
+    pub interfaces: Vec<InterfaceStatus>,
+    /// The interfaces by which their packets come to the network stack; looked for where nf_tables drops.
+    pub(crate) carriers: Vec<String>,
+}
+
 impl Lookout {
     /// A lookout for the program of this number, in the network namespace of the calling thread.
     pub(crate) fn new(wanted: Vec<String>, program: u32) -> io::Result<Self> {
+        Self::of(wanted, Some(program))
+    }
+
+    /// The same where there is no program.
+    pub(crate) fn for_nft(wanted: Vec<String>) -> io::Result<Self> {
+        Self::of(wanted, None)
+    }
+
+    fn of(wanted: Vec<String>, program: Option<u32>) -> io::Result<Self> {
         Ok(Self { wanted, program, steering: None, links: Vec::new(), netlink: Netlink::open()?, modes: BTreeMap::new() })
     }
 
@@ -43,13 +62,18 @@ impl Lookout {
     ///
     /// # Errors
     /// The kernel does not answer.
-    pub fn look(&mut self) -> io::Result<Vec<InterfaceStatus>> {
+    pub fn look(&mut self) -> io::Result<Sight> {
         let found = wanted::find(&self.netlink, &self.wanted)?;
+        let indices: Vec<u32> = found.iter().filter_map(|(_, seen)| Some(seen.as_ref()?.index)).collect();
+        let Some(program) = self.program else {
+            let interfaces = found.into_iter().map(|(name, seen)| plain(name, seen.as_ref())).collect();
+            return Ok(Sight { interfaces, carriers: wanted::carriers(&self.netlink.all()?, &indices) });
+        };
         let steered = self.steered();
         let there: Vec<InterfaceStatus> =
-            found.into_iter().map(|(name, seen)| self.status(name, seen, steered.as_ref())).collect();
+            found.into_iter().map(|(name, seen)| self.status(program, name, seen, steered.as_ref())).collect();
         self.modes = there.iter().map(|status| (status.name.clone(), status.mode)).collect();
-        Ok(there)
+        Ok(Sight { interfaces: there, carriers: Vec::new() })
     }
 
     /// The interfaces that the second program is on, if one is wanted.
@@ -58,8 +82,8 @@ impl Lookout {
         Some(self.links.iter().filter_map(|link| link.steers(program)).collect())
     }
 
-    fn status(&self, name: String, seen: Option<Seen>, steered: Option<&BTreeSet<u32>>) -> InterfaceStatus {
-        let ours = seen.as_ref().and_then(|seen| mode_of(seen, self.program));
+    fn status(&self, program: u32, name: String, seen: Option<Seen>, steered: Option<&BTreeSet<u32>>) -> InterfaceStatus {
+        let ours = seen.as_ref().and_then(|seen| mode_of(seen, program));
         let mode = ours.or_else(|| self.modes.get(&name).copied()).unwrap_or(AttachMode::Native);
         let state = match (&seen, ours) {
             (None, _) => InterfaceState::Absent,
@@ -73,6 +97,20 @@ impl Lookout {
             Some(_) => Steered::Off,
         };
         InterfaceStatus { name, index, mode, attached: state == InterfaceState::Attached, state, steering }
+    }
+}
+
+/// Under the name that the kernel knows it by: rules go by that.
+fn plain(name: String, seen: Option<&Seen>) -> InterfaceStatus {
+    let state = if seen.is_some() { InterfaceState::Attached } else { InterfaceState::Absent };
+    let name = seen.map_or(name, |seen| seen.name.clone());
+    InterfaceStatus {
+        name,
+        index: seen.map_or(0, |seen| seen.index),
+        mode: AttachMode::Nftables,
+        attached: seen.is_some(),
+        state,
+        steering: Steered::Unwanted,
     }
 }
 

@@ -1,56 +1,64 @@
-//! The back end for machines without XDP: bans in nf_tables sets before the network stack, over netlink.
+//! The back end for machines without XDP: bans in nf_tables sets before the network stack, probes and scans of dark ports and
+//! lockdowns within it, over netlink.
 //!
 //! Every change of nf_tables needs `CAP_NET_ADMIN`, which the daemon has given away. So a process of its own holds that and
-//! nothing else ([`NftWriter`]), and [`Nft`] sends it orders from a closed list. The table is `netdev honeymesh`:
-//! `nft list table netdev honeymesh` shows everything.
+//! nothing else ([`NftWriter`]), and [`Nft`] sends it orders from a closed list. There are two tables: `nft list table netdev
+//! honeymesh` and `nft list table inet honeymesh` show everything.
 //!
-//! What it cannot do: it drops who is banned, and sees no scans. Silences of dark ports are kept, and not enforced.
+//! What it cannot do is in `docs/kernel/fallback.md`.
 
+mod answers;
+mod ask;
 mod bytes;
 mod compare;
+mod counted;
+mod dark;
 mod element;
 mod expression;
+mod ingress;
+mod layout;
+mod lines;
+mod locked;
+mod log;
+mod looks;
+mod memory;
+mod objects;
 mod orders;
-mod ruleset;
+mod side;
 mod socket;
+mod stack;
 mod table;
 mod tier;
 mod uapi;
 mod writer;
 
 use crate::{
-    AttachMode, Counters, Drift, Error, InterfaceState, InterfaceStatus, OnExit, Options, Steered, attach, deadline,
-    pins::Pins,
-    system::{self, Interface},
+    Counters, Dark, Drift, Error, Knocks, Lookout, OnExit, Options, attach, deadline, lookout::Sight, pins::Pins, system,
 };
+use answers::{elements, hear, silent, unexpected};
 use compare::Plan;
 use element::Element;
 use honeymesh_types::{Enforcement, Now, Subject};
 use ipnet::IpNet;
-use nix::{
-    fcntl::{Flock, FlockArg},
-    net::if_::if_nametoindex,
-    sys::{
-        socket::{AddressFamily, SockFlag, SockType, setsockopt, socketpair, sockopt},
-        time::TimeVal,
-    },
-};
-use orders::{Answer, Failure, FailureKind, Line, Order, PER_ORDER_MAX};
+use layout::{Scan, sends_from};
+use lines::pair;
+pub(crate) use log::Log;
+use nix::fcntl::Flock;
+use orders::{Answer, Line, Network, Order, PER_ORDER_MAX};
 use std::{
     cell::RefCell,
-    fs::{self, File},
+    fs::File,
     io,
-    os::{fd::OwnedFd, unix::fs::MetadataExt},
-    path::{Path, PathBuf},
+    os::fd::OwnedFd,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Instant,
 };
+use table::{Beginning, Table};
 use tier::Class;
 pub use writer::NftWriter;
-
-/// How long the writer may take to answer. Then it is given up, which ends it.
-const ANSWER_WAIT_SECONDS: i64 = 30;
-/// Where a lock says that a network namespace's table is taken.
-const LOCKS: &str = "/run/honeymesh";
 
 /// The writer's ends of its two lines to the daemon; `SOCK_SEQPACKET`.
 #[derive(Debug)]
@@ -65,18 +73,26 @@ pub struct NftEnds {
 ///
 /// The methods are those of [`crate::Kernel`] and do the same, with these differences: a call waits for the writer's
 /// answer; entries that have ended are gone at once; a packet of an allowed source within a banned prefix passes, but is
-/// among the prefix's drops; silences of dark ports (`scope` dark) are kept and drop nothing.
+/// among the prefix's drops.
 #[derive(Debug)]
 pub struct Nft {
     orders: RefCell<Line>,
     looks: Option<Line>,
-    interfaces: Vec<Interface>,
+    lookout: RefCell<Lookout>,
+    wanted: Vec<String>,
+    /// What the writer was told last.
+    sight: Sight,
+    sends_from: (u16, u16),
+    sees_probes: bool,
+    plays_traps: bool,
+    knocks: Option<Knocks>,
+    knocks_lost: Arc<AtomicU64>,
     // What is before the others in the kernel is said by the kernel itself from Linux 6.9 on.
     _lock: Flock<File>,
 }
 
 impl Nft {
-    /// Starts a writer and has it make the table, or adopt the one that an earlier writer left. It drops from now on; see
+    /// Starts a writer and has it make the tables, or adopt those that an earlier writer left. They drop from now on; see
     /// also [`Nft::take_xdp_off`].
     ///
     /// `start_writer` gets the writer's ends and must see to it that an [`NftWriter`] runs with them, in this network
@@ -87,17 +103,70 @@ impl Nft {
     /// Any [`Error`]; nothing was changed, unless it is [`Error::Nftables`].
     pub fn start(options: &Options, start_writer: impl FnOnce(NftEnds) -> io::Result<()>) -> Result<Self, Error> {
         options.check()?;
-        let interfaces = system::interfaces(&options.interfaces)?;
-        let lock = lock()?;
+        let scan = Scan::of(options)?;
+        system::interfaces(&options.interfaces)?;
+        let lock = lines::lock()?;
+        let failed = |doing: &'static str| move |source: io::Error| Error::Nftables { doing: doing.into(), source };
+        let mut lookout = Lookout::for_nft(options.interfaces.clone()).map_err(failed("look at the interfaces of"))?;
+        let sight = lookout.look().map_err(failed("look at the interfaces of"))?;
         let (orders, writers_orders) = pair()?;
         let (looks, writers_looks) = pair()?;
         start_writer(NftEnds { orders: writers_orders, looks: writers_looks })
-            .map_err(|source| Error::Nftables { doing: "start the process that writes".into(), source })?;
-        let nft = Self { orders: RefCell::new(Line::new(orders)), looks: Some(Line::new(looks)), interfaces, _lock: lock };
-        let names = nft.interfaces.iter().map(|interface| interface.name.clone()).collect();
-        let releases = options.exit == OnExit::Release;
-        nft.done(&Order::Open { interfaces: names, max_bans: options.max_bans, releases }).map_err(absent)?;
+            .map_err(failed("start the process that writes"))?;
+        let mut nft = Self {
+            orders: RefCell::new(Line::new(orders)),
+            looks: Some(Line::new(looks)),
+            lookout: RefCell::new(lookout),
+            wanted: options.interfaces.clone(),
+            sends_from: scan.sends_from,
+            sight,
+            sees_probes: false,
+            plays_traps: options.dark == Dark::Trap,
+            knocks: None,
+            knocks_lost: Arc::default(),
+            _lock: lock,
+        };
+        nft.open(options, scan)?;
         Ok(nft)
+    }
+
+    fn open(&mut self, options: &Options, scan: Scan) -> Result<(), Error> {
+        let window = options.scan.window;
+        let releases = options.exit == OnExit::Release;
+        let order = Order::Open { network: self.network(&self.sight), max_bans: options.max_bans, releases, scan };
+        match self.ask(&order).map_err(answers::absent)? {
+            Answer::Opened { sees_probes } => self.sees_probes = sees_probes,
+            _ => return Err(unexpected()),
+        }
+        if self.sees_probes {
+            self.listen(window);
+        }
+        Ok(())
+    }
+
+    /// Sources are silenced whether somebody listens or not, so that nobody can is only told.
+    fn listen(&mut self, window: std::time::Duration) {
+        match Log::open(window) {
+            Ok(log) => {
+                self.knocks_lost = log.lost();
+                self.knocks = Some(Knocks::of_log(log));
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the kernel's packet log cannot be read: scans are silenced, and nobody is told");
+            }
+        }
+    }
+
+    /// Are probes and scans of dark ports seen and silenced, and can a lockdown hold? Not where the kernel cannot tell its rules
+    /// which packets have a socket.
+    #[must_use]
+    pub const fn sees_probes(&self) -> bool {
+        self.sees_probes
+    }
+
+    /// What reads the probes and scans that the kernel tells of; `None` once it was taken, or where it tells none.
+    pub fn take_knocks(&mut self) -> Option<Knocks> {
+        self.knocks.take()
     }
 
     /// Takes off what an earlier start with XDP has pinned and left on the interfaces: it would go on dropping, and nobody
@@ -182,27 +251,15 @@ impl Nft {
     /// Compares what stands for one subject with what should (`None`: nothing), and mends it.
     ///
     /// # Errors
-    /// [`Error::Full`] or [`Error::Nftables`]; part of the difference may have been mended.
+    /// [`Error::Full`] or [`Error::Nftables`]; part of the difference may have been mended. What the kernel placed by itself is
+    /// left alone.
     pub fn mend(&mut self, subject: &Subject, what: Option<&Enforcement>, now: Now) -> Result<Drift, Error> {
         let began = Instant::now();
-        let plan = compare::compare(self.held(subject)?, what.map_or(&[], std::slice::from_ref), now);
+        let mut held = self.held(subject)?;
+        held.retain(|held| held.class != Class::Placed);
+        let plan = compare::compare(held, what.map_or(&[], std::slice::from_ref), now);
         self.carry_out(&plan, now, began)?;
         Ok(plan.drift)
-    }
-
-    /// Checks and mends what is not about single bans: chains, rules, allowlist, the chain of an interface that is back.
-    /// Whoever removed the whole table is answered by a new one; its bans are then missing, and the next audit enters them.
-    ///
-    /// # Errors
-    /// [`Error::Nftables`].
-    pub fn guard(&mut self) -> Result<Drift, Error> {
-        let present = self.interfaces.iter().map(|interface| is_present(&interface.name)).collect();
-        match self.ask(&Order::Guard { present })? {
-            Answer::Guarded { absent, is_changed } => {
-                Ok(Drift { detached: absent, settings_changed: is_changed, ..Drift::default() })
-            }
-            _ => Err(unexpected()),
-        }
     }
 
     /// What sees the whole table from another thread; `None` once it was taken.
@@ -210,47 +267,16 @@ impl Nft {
         self.looks.take().map(|line| NftAuditor { line: RefCell::new(line) })
     }
 
-    /// What was counted since the table was made. What this back end does not see stays 0.
+    /// What was counted since the tables were made. What this back end does not see stays 0.
     ///
     /// # Errors
     /// [`Error::Nftables`].
     pub fn counters(&self) -> Result<Counters, Error> {
         let Answer::Counted(all) = self.ask(&Order::Counters)? else { return Err(unexpected()) };
-        let of = |name: &str| {
-            let index = ruleset::COUNTERS.iter().position(|counter| *counter == name);
-            index.and_then(|index| all.get(index)).copied().unwrap_or(0)
-        };
-        let (packets, dropped) = (of("packets"), of("dropped_v4") + of("dropped_v6") + of("dropped_net"));
-        Ok(Counters {
-            packets,
-            passed: packets.saturating_sub(dropped),
-            dropped,
-            dropped_v4: of("dropped_v4"),
-            dropped_v6: of("dropped_v6"),
-            dropped_net: of("dropped_net"),
-            would_drop: of("would_drop"),
-            allowed: of("allowed"),
-            neighbour: of("neighbour"),
-            not_ip: of("not_ip"),
-            ..Counters::default()
-        })
+        Ok(counted::counters(&all, self.knocks_lost.load(Ordering::Relaxed)))
     }
 
-    /// The guarded interfaces.
-    #[must_use]
-    pub fn interfaces(&self) -> Vec<InterfaceStatus> {
-        let status = |interface: &Interface| InterfaceStatus {
-            name: interface.name.clone(),
-            index: if_nametoindex(interface.name.as_str()).unwrap_or(interface.index),
-            mode: AttachMode::Nftables,
-            attached: is_present(&interface.name),
-            state: if is_present(&interface.name) { InterfaceState::Attached } else { InterfaceState::Absent },
-            steering: Steered::Unwanted,
-        };
-        self.interfaces.iter().map(status).collect()
-    }
-
-    /// Removes the table: nothing stays.
+    /// Removes the tables: nothing stays.
     ///
     /// # Errors
     /// [`Error::Nftables`].
@@ -330,140 +356,37 @@ impl NftAuditor {
     }
 }
 
-/// Removes a table that an earlier run of this back end left in this network namespace. Was there one? Where this back
+/// Removes the tables that an earlier run of this back end left in this network namespace. Were there any? Where this back
 /// end never ran since the machine booted, the kernel is not even asked: that would load nf_tables.
 ///
 /// # Errors
 /// [`Error::InUse`] by a daemon that runs, or [`Error::Nftables`]: the kernel refused.
 pub fn release_nft() -> Result<bool, Error> {
-    if !lock_path()?.exists() {
+    if !lines::lock_path()?.exists() {
         return Ok(false);
     }
-    let _lock = lock()?;
+    let _lock = lines::lock()?;
     let mut socket = match socket::Socket::open() {
         Ok(socket) => socket,
         Err(error) if matches!(error.raw_os_error(), Some(libc::EPROTONOSUPPORT | libc::EAFNOSUPPORT)) => return Ok(false),
         Err(source) => return Err(Error::Nftables { doing: "open".into(), source }),
     };
-    match table::remove_table(&mut socket) {
+    match table::remove_tables(&mut socket) {
         Err(error) if matches!(error.raw_os_error(), Some(libc::EOPNOTSUPP | libc::EINVAL)) => Ok(false),
         other => other.map_err(|source| Error::Nftables { doing: "remove".into(), source }),
     }
 }
 
-fn elements(line: &mut Line, order: &Order) -> Result<Vec<Element>, Error> {
-    line.say(order).map_err(|source| silent(line, source))?;
-    let mut elements = Vec::new();
-    loop {
-        match hear(line)? {
-            Answer::Elements { mut all, is_last } => {
-                elements.append(&mut all);
-                if is_last {
-                    return Ok(elements);
-                }
-            }
-            _ => return Err(unexpected()),
-        }
-    }
-}
-
-fn hear(line: &mut Line) -> Result<Answer, Error> {
-    match line.hear() {
-        Ok(Some(Answer::Failed(failure))) => Err(error(&failure)),
-        Ok(Some(answer)) => Ok(answer),
-        Ok(None) => Err(silent(line, io::ErrorKind::UnexpectedEof.into())),
-        Err(source) => Err(silent(line, source)),
-    }
-}
-
-/// The line is out of step: it is closed, so that the writer ends and everybody notices.
-fn silent(line: &Line, source: io::Error) -> Error {
-    line.close();
-    Error::Nftables { doing: "hear from the process that writes".into(), source }
-}
-
-fn unexpected() -> Error {
-    Error::Nftables { doing: "understand the process that writes".into(), source: io::ErrorKind::InvalidData.into() }
-}
-
-fn error(failure: &Failure) -> Error {
-    let Failure { kind, errno, what } = failure;
-    match kind {
-        FailureKind::Full { class, is_usual, limit } => Error::Full {
-            table: match (class, is_usual) {
-                (Class::Allow, _) => "allowed prefixes",
-                (Class::Dark, _) => "silenced sources",
-                (Class::Ban, true) => "bans",
-                (Class::Ban, false) => "prefix bans",
-            },
-            limit: *limit,
-            mend: match (class, is_usual) {
-                (Class::Allow, _) => "merge prefixes into wider ones",
-                (Class::Ban, false) => "merge prefixes into wider ones, or ban single addresses",
-                (Class::Dark, _) | (Class::Ban, true) => "raise [bans] max or merge bans into prefixes",
-            },
-        },
-        FailureKind::Foreign => Error::ForeignTable,
-        FailureKind::InUse => Error::InUse { path: "the nf_tables table `netdev honeymesh`".into(), by: String::new() },
-        FailureKind::Kernel if system::is_denied(Some(*errno)) => Error::Privilege { doing: format!("{what} nf_tables") },
-        FailureKind::Kernel | FailureKind::Order => {
-            Error::Nftables { doing: what.clone(), source: io::Error::from_raw_os_error(*errno) }
-        }
-    }
+/// Has the kernel take all rules, in a network namespace that is nobody's.
+pub(crate) fn try_rules(options: &Options) -> io::Result<()> {
+    let network = Network { interfaces: Vec::new(), carriers: Vec::new(), sends_from: sends_from() };
+    let scan = Scan::of(options).map_err(io::Error::other)?;
+    let beginning = Beginning { network, max_bans: options.max_bans, releases: true, scan };
+    let table = Table::open(socket::Socket::open()?, beginning);
+    table.map_err(|failure| failure.error())?.refused().map_or(Ok(()), Err)
 }
 
 fn later(now: Now, since: Instant) -> Now {
     let passed = since.elapsed();
     Now { wall: now.wall.plus(passed), mono: now.mono.plus(passed) }
-}
-
-/// What a kernel says about something that it does not have.
-fn absent(error: Error) -> Error {
-    match error {
-        Error::Nftables { source, .. }
-            if matches!(
-                source.raw_os_error(),
-                Some(libc::EINVAL | libc::EOPNOTSUPP | libc::EPROTONOSUPPORT | libc::EAFNOSUPPORT)
-            ) =>
-        {
-            Error::NoNftables { source }
-        }
-        other => other,
-    }
-}
-
-fn is_present(interface: &str) -> bool {
-    if_nametoindex(interface).is_ok()
-}
-
-fn pair() -> Result<(OwnedFd, OwnedFd), Error> {
-    let failed = |errno: nix::errno::Errno| Error::Nftables {
-        doing: "make a line to the process that writes".into(),
-        source: errno.into(),
-    };
-    let ends = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC).map_err(failed)?;
-    setsockopt(&ends.0, sockopt::ReceiveTimeout, &TimeVal::new(ANSWER_WAIT_SECONDS, 0)).map_err(failed)?;
-    setsockopt(&ends.0, sockopt::SendTimeout, &TimeVal::new(ANSWER_WAIT_SECONDS, 0)).map_err(failed)?;
-    Ok(ends)
-}
-
-/// One daemon for each network namespace: two would undo each other's work.
-fn lock() -> Result<Flock<File>, Error> {
-    let path = lock_path()?;
-    fs::create_dir_all(LOCKS).map_err(|source| lock_error(&path, source))?;
-    let file = File::create(&path).map_err(|source| lock_error(&path, source))?;
-    Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|(_, errno)| match errno {
-        nix::errno::Errno::EWOULDBLOCK => Error::InUse { path, by: String::new() },
-        other => lock_error(&path, other.into()),
-    })
-}
-
-fn lock_path() -> Result<PathBuf, Error> {
-    let namespace = Path::new("/proc/thread-self/ns/net");
-    let number = fs::metadata(namespace).map_err(|source| lock_error(namespace, source))?.ino();
-    Ok(Path::new(LOCKS).join(format!("nft-{number}.lock")))
-}
-
-fn lock_error(path: &Path, source: io::Error) -> Error {
-    Error::Pin { doing: "lock", path: path.to_owned(), source }
 }

@@ -41,6 +41,32 @@ pub(crate) fn find(netlink: &Netlink, wanted: &[String]) -> io::Result<Vec<(Stri
     Ok(found)
 }
 
+/// Kinds of interface that take their members' packets to the network stack as their own.
+const MASTERS: [&str; 3] = ["bridge", "bond", "team"];
+/// The kind that takes those with a tag from the interface below it.
+const VLAN: &str = "vlan";
+/// How often what stands on top of what stands on top is looked for: VLANs on a bond that is a bridge's member.
+const STOREYS_MAX: usize = 4;
+
+/// The interfaces by which packets of the guarded ones may come to the network stack: those themselves, and what stands on top.
+pub(crate) fn carriers(all: &[Seen], guarded: &[u32]) -> Vec<String> {
+    let mut indices = guarded.to_vec();
+    for _ in 0..STOREYS_MAX {
+        let carries = |seen: &&Seen| !indices.contains(&seen.index) && is_on_top(seen, all, &indices);
+        let more: Vec<u32> = all.iter().filter(carries).map(|seen| seen.index).collect();
+        indices.extend(more);
+    }
+    all.iter().filter(|seen| indices.contains(&seen.index)).map(|seen| seen.name.clone()).collect()
+}
+
+fn is_on_top(seen: &Seen, all: &[Seen], below: &[u32]) -> bool {
+    if seen.kind == VLAN {
+        return seen.lower.is_some_and(|lower| below.contains(&lower));
+    }
+    let has_member = || all.iter().any(|member| member.master == Some(seen.index) && below.contains(&member.index));
+    MASTERS.contains(&seen.kind.as_str()) && has_member()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -56,5 +82,31 @@ mod tests {
         let found = find(&Netlink::open().unwrap(), &["l*".into(), "lo".into(), "nope*".into(), "nope0".into()]).unwrap();
         let told: Vec<_> = found.iter().map(|(name, seen)| (name.as_str(), seen.is_some())).collect();
         assert_eq!(told, [("lo", true), ("nope*", false), ("nope0", false)]);
+    }
+
+    #[test]
+    fn bridges_bonds_and_vlans_on_top_carry_and_tunnels_and_neighbours_do_not() {
+        let one = |name: &str, index, kind: &str, lower, master| Seen {
+            name: name.into(),
+            index,
+            kind: kind.into(),
+            lower,
+            master,
+            ..Seen::default()
+        };
+        let all = [
+            one("lo", 1, "", None, None),
+            one("eth0", 2, "", None, Some(4)),
+            one("eth1", 3, "", None, Some(5)),
+            one("bond0", 4, "bond", None, None),
+            one("br1", 5, "bridge", None, None),
+            one("bond0.7", 6, "vlan", Some(4), Some(7)),
+            one("br7", 7, "bridge", None, None),
+            one("gre1", 8, "gre", Some(2), None),
+            one("eth1.9", 9, "vlan", Some(3), None),
+        ];
+        assert_eq!(carriers(&all, &[2]), ["eth0", "bond0", "bond0.7", "br7"]);
+        assert_eq!(carriers(&all, &[1]), ["lo"]);
+        assert_eq!(carriers(&all, &[]), [""; 0]);
     }
 }

@@ -306,7 +306,11 @@ fn without_a_keeper_a_second_program_that_is_off_is_seen_and_told() {
         assert_eq!((drift.unsteered, drift.detached), (vec!["hm0".to_owned()], Vec::new()));
         foreign::take_off(&steerings(room)[0]);
         assert_eq!(kernel.audit(&[], now()).unwrap().unsteered, ["hm0"]);
-        assert_eq!(kernel.lookout(&options).unwrap().look().unwrap()[0].steering, Steered::Off, "the other one who looks, too");
+        assert_eq!(
+            kernel.lookout(&options).unwrap().look().unwrap().interfaces[0].steering,
+            Steered::Off,
+            "the other one who looks, too"
+        );
         kernel.release().unwrap();
     });
 }

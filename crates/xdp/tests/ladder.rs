@@ -5,14 +5,15 @@ mod common;
 
 use common::{
     alone,
-    backend::{HERE, Kind, Stage, brief, datagram, full, intent},
+    backend::{HERE, HERE6, Kind, Stage, brief, datagram, full, intent},
     ban, hour,
 };
-use honeymesh_types::{Enforcement, Grade, Reasons, Scope};
-use honeymesh_xdp::Error;
+use honeymesh_types::{Enforcement, Grade, KnockKind, Lockdown, Reasons, Scope, Transport};
+use honeymesh_xdp::{Error, now};
 use honeymesh_xdp_program::testing::{Packet, SYN};
 use std::{
-    net::{Ipv4Addr, UdpSocket},
+    io::{ErrorKind, Read, Write},
+    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket},
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -47,7 +48,27 @@ cases! {
     a_full_table_says_so
     a_hundred_thousand_bans_are_restored_and_adopted
     restarts_under_a_flood_let_nothing_through
+    a_scan_is_answered_twice_and_never_again
+    datagrams_to_dark_ports_are_refused_twice_and_never_again
+    while_nobody_is_there_the_probe_that_crosses_is_the_first_that_gets_no_answer
+    what_the_kernel_silenced_gives_way_to_what_is_ordered
+    a_silence_drops_probes_and_nothing_else
+    an_allowed_source_may_scan
+    a_lockdown_keeps_connections_and_ends_by_itself_with_nobody_there
+    a_confirmed_lockdown_is_adopted_and_friends_get_in
 }
+
+/// What becomes of a connection to here.
+fn connect(stage: &Stage<'_>, to: &'static str, port: u16) -> Result<(), ErrorKind> {
+    stage.peer.run(move || {
+        let to = SocketAddr::new(to.parse().unwrap(), port);
+        TcpStream::connect_timeout(&to, ANSWERED_WITHIN).map(drop).map_err(|error| error.kind())
+    })
+}
+
+const REFUSED: Result<(), ErrorKind> = Err(ErrorKind::ConnectionRefused);
+const SILENT: Result<(), ErrorKind> = Err(ErrorKind::TimedOut);
+const ANSWERED_WITHIN: Duration = Duration::from_millis(400);
 
 fn on(kind: Kind, name: &str, case: fn(&mut Stage<'_>)) {
     alone(name, |room| case(&mut Stage::new(room, kind)));
@@ -381,5 +402,143 @@ fn restarts_under_a_flood_let_nothing_through(stage: &mut Stage<'_>) {
     assert!(sent > 1_000 && kernel.counters().dropped > sent / 2, "{sent} packets are no flood");
     socket.set_nonblocking(true).unwrap();
     assert!(socket.recv(&mut [0; 16]).is_err(), "one came through");
+    kernel.release();
+}
+
+fn a_scan_is_answered_twice_and_never_again(stage: &mut Stage<'_>) {
+    let _served = TcpListener::bind("[::]:80").unwrap();
+    let mut kernel = stage.start();
+    for (to, from) in [(HERE, "192.0.2.2"), (HERE6, "2001:db8::2")] {
+        assert_eq!([21, 22, 21].map(|port| connect(stage, to, port)), [REFUSED; 3], "{to}");
+        assert_eq!([23, 24, 21].map(|port| connect(stage, to, port)), [SILENT; 3], "{to}");
+        assert_eq!(connect(stage, to, 80), Ok(()), "{to}: served ports stay open");
+        let told = stage.told();
+        let kinds: Vec<_> = told.iter().map(|knock| (knock.port, knock.kind.clone())).collect();
+        let scan = (23, KnockKind::Scan { ports: kinds.iter().map(|(port, _)| *port).collect(), silenced: true });
+        assert_eq!(kinds, [(21, KnockKind::Probe), (22, KnockKind::Probe), scan], "{to}");
+        assert!(told.iter().all(|knock| knock.source.to_string() == from && knock.dest.to_string() == to), "{told:?}");
+    }
+    let counters = kernel.counters();
+    assert_eq!((counters.scans, counters.dropped_scan), (2, 2));
+    assert!(counters.dropped_dark >= 4 && counters.knocks >= 8, "{counters:?}");
+    assert!(kernel.drops("192.0.2.2") >= 3, "the silence counts what it drops");
+    assert!(kernel.audit(&intent(&[])).is_none(), "the kernel's own silences are no drift");
+    kernel.release();
+}
+
+fn datagrams_to_dark_ports_are_refused_twice_and_never_again(stage: &mut Stage<'_>) {
+    let kernel = stage.start();
+    let ask = |port: u16| {
+        stage.peer.run(move || {
+            let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
+            socket.connect((HERE, port)).unwrap();
+            socket.set_read_timeout(Some(ANSWERED_WITHIN)).unwrap();
+            socket.send(b"?").unwrap();
+            socket.recv(&mut [0; 8]).unwrap_err().kind()
+        })
+    };
+    assert_eq!([161, 500].map(ask), [ErrorKind::ConnectionRefused; 2]);
+    assert_eq!([1_194, 5_060].map(ask), [ErrorKind::WouldBlock; 2], "silence");
+    assert_eq!(connect(stage, HERE, 22), SILENT, "of both transports");
+    assert!(stage.told().iter().all(|knock| knock.transport == Transport::Udp));
+    kernel.release();
+}
+
+fn while_nobody_is_there_the_probe_that_crosses_is_the_first_that_gets_no_answer(stage: &mut Stage<'_>) {
+    let kernel = stage.start();
+    assert_eq!(connect(stage, HERE, 21), REFUSED);
+    drop(kernel);
+    assert_eq!(connect(stage, HERE, 22), REFUSED);
+    let kernel = restarted(stage);
+    drop(kernel);
+    assert_eq!([23, 24].map(|port| connect(stage, HERE, port)), [SILENT; 2], "its count outlives a restart");
+    let kernel = restarted(stage);
+    assert_eq!(connect(stage, HERE, 25), SILENT, "and so does its silence");
+    kernel.release();
+}
+
+fn what_the_kernel_silenced_gives_way_to_what_is_ordered(stage: &mut Stage<'_>) {
+    let mut kernel = stage.start();
+    for (to, subject, other) in [(HERE, "192.0.2.2", "192.0.2.3"), (HERE6, "2001:db8::2", "2001:db8:0:1::/64")] {
+        assert_eq!([21, 22, 23].map(|port| connect(stage, to, port)), [REFUSED, REFUSED, SILENT]);
+        let hits = kernel.drops(subject);
+        assert!(hits > 0 && kernel.drops(other) == 0, "{subject}");
+        kernel.raise(&hour(subject, Scope::Dark)).unwrap();
+        assert!(kernel.drops(subject) >= hits, "{subject}: what it dropped stays counted");
+        assert!(kernel.mend(&hour(subject, Scope::Dark)).is_none(), "{subject}");
+        assert_eq!(connect(stage, to, 24), SILENT, "{subject}");
+        assert!(kernel.lift(subject) && !kernel.lift(subject), "{subject}: one entry");
+    }
+    kernel.release();
+}
+
+fn a_silence_drops_probes_and_nothing_else(stage: &mut Stage<'_>) {
+    let _served = TcpListener::bind("[::]:80").unwrap();
+    let mut kernel = stage.start();
+    for (to, subject) in [(HERE, "192.0.2.0/28"), (HERE, "192.0.2.2"), (HERE6, "2001:db8::/64"), (HERE6, "2001:db8::2")] {
+        kernel.raise(&hour(subject, Scope::Dark)).unwrap();
+        assert_eq!((connect(stage, to, 23), connect(stage, to, 80)), (SILENT, Ok(())), "{subject}");
+        assert!(kernel.drops(subject) > 0, "{subject}");
+        assert!(kernel.lift(subject));
+        assert_eq!(connect(stage, to, 23), REFUSED, "{subject}: lifted");
+    }
+    kernel.release();
+}
+
+fn an_allowed_source_may_scan(stage: &mut Stage<'_>) {
+    let mut kernel = stage.start();
+    kernel.set_allow(&["192.0.2.0/30", "2001:db8::2"]);
+    for to in [HERE, HERE6] {
+        assert_eq!([21, 22, 23, 24].map(|port| connect(stage, to, port)), [REFUSED; 4], "{to}");
+    }
+    assert!(stage.told().is_empty() && kernel.counters().knocks == 0);
+    kernel.release();
+}
+
+fn a_lockdown_keeps_connections_and_ends_by_itself_with_nobody_there(stage: &mut Stage<'_>) {
+    let served = TcpListener::bind("[::]:80").unwrap();
+    let mut kernel = stage.start();
+    kernel.set_enforcing(false);
+    let stands = stage.peer.run(|| TcpStream::connect((HERE, 80)).unwrap());
+    let (mut near, mut far) = (served.accept().unwrap().0, stands);
+    kernel.set_lockdown(Lockdown::Until(now().mono.plus(Duration::from_secs(60))));
+    assert_eq!([80, 23].map(|port| connect(stage, HERE, port)), [SILENT; 2]);
+    assert_eq!(connect(stage, HERE6, 80), SILENT);
+    far.write_all(b"still here").unwrap();
+    near.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    near.read_exact(&mut [0; 10]).unwrap();
+    assert!(kernel.counters().dropped_lockdown >= 3 && stage.told().is_empty(), "strangers are only counted");
+    kernel.raise(&full("203.0.113.7")).unwrap();
+    let before = kernel.counters();
+    stage.drops(&*kernel, "203.0.113.7");
+    assert!(kernel.counters().dropped_v4 > before.dropped_v4, "bans go on, whatever the mode before was");
+    // Prolonged means: from now on so much more, or less.
+    kernel.set_lockdown(Lockdown::Until(now().mono.plus(Duration::from_secs(3))));
+    assert_eq!(connect(stage, HERE, 80), SILENT);
+    drop(kernel);
+    let start = Instant::now();
+    while connect(stage, HERE, 80) != Ok(()) {
+        assert!(start.elapsed() < Duration::from_secs(20), "nobody needs to be there to end it");
+    }
+    assert_eq!(connect(stage, HERE, 23), REFUSED, "the mode before holds again");
+    restarted(stage).release();
+}
+
+fn a_confirmed_lockdown_is_adopted_and_friends_get_in(stage: &mut Stage<'_>) {
+    let _served = TcpListener::bind("[::]:80").unwrap();
+    let mut kernel = stage.start();
+    kernel.set_lockdown(Lockdown::Until(now().mono.plus(Duration::from_secs(60))));
+    kernel.set_lockdown(Lockdown::Confirmed);
+    drop(kernel);
+    let mut kernel = restarted(stage);
+    assert_eq!([HERE, HERE6].map(|to| connect(stage, to, 80)), [SILENT; 2]);
+    kernel.set_allow(&["192.0.2.2", "2001:db8::/64"]);
+    assert_eq!([HERE, HERE6].map(|to| connect(stage, to, 80)), [Ok(()); 2]);
+    assert_eq!(connect(stage, HERE, 23), REFUSED, "a friend learns what is closed");
+    kernel.set_allow(&[]);
+    assert_eq!(connect(stage, HERE, 80), SILENT);
+    assert!(kernel.guard().is_none(), "nothing is to be mended");
+    kernel.set_lockdown(Lockdown::Off);
+    assert_eq!((connect(stage, HERE, 80), connect(stage, HERE, 23)), (Ok(()), REFUSED));
     kernel.release();
 }

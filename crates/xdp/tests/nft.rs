@@ -5,12 +5,20 @@ mod common;
 
 use common::{
     Peer, Room, alone,
-    backend::{Kind, Stage, brief, full, nft},
-    ban, hour, ip,
+    backend::{HERE, HERE6, Kind, SENTINEL, Stage, brief, full, nft},
+    ban, ip,
 };
-use honeymesh_types::{Enforcement, Grade, Reasons, Scope};
-use honeymesh_xdp::{AttachMode, Error, Kernel, Nft, NftEnds, NftWriter, OnExit, now, release_nft};
-use std::{process::Command, thread, time::Duration};
+use honeymesh_types::{Enforcement, Grade, Lockdown, Reasons, Scope};
+use honeymesh_xdp::{AttachMode, Dark, Error, Kernel, Nft, NftEnds, NftWriter, OnExit, now, release_nft};
+use honeymesh_xdp_program::testing::{Packet, SYN};
+use std::{
+    io::{ErrorKind, Read, Write},
+    net::{SocketAddr, TcpListener, TcpStream},
+    os::fd::AsFd,
+    process::Command,
+    thread,
+    time::Duration,
+};
 
 /// Runs the real tool.
 fn tool(words: &str) -> Result<String, String> {
@@ -21,11 +29,27 @@ fn tool(words: &str) -> Result<String, String> {
     }
 }
 
-/// What `nft` says of our table, without owner, times and counts.
+/// What `nft` says of our table before the network stack, without owner, times and counts.
 fn shown() -> String {
-    let text = tool("-s list table netdev honeymesh").unwrap();
+    table("netdev")
+}
+
+/// The same of both tables.
+fn both_shown() -> String {
+    [table("netdev"), table("inet")].join("\n")
+}
+
+fn table(family: &str) -> String {
+    let text = tool(&format!("-s list table {family} honeymesh")).unwrap();
     let lines = text.lines().map(steady).filter(|line| !line.is_empty() && line != "flags owner");
     lines.collect::<Vec<_>>().join("\n")
+}
+
+/// What is said, in whatever order.
+fn words(text: &str) -> Vec<&str> {
+    let mut words: Vec<&str> = text.split([' ', '\n', ',']).filter(|word| !word.is_empty()).collect();
+    words.sort_unstable();
+    words
 }
 
 fn steady(line: &str) -> String {
@@ -46,8 +70,10 @@ fn steady(line: &str) -> String {
 
 /// A table of ours that nobody owns, as kernels before 6.9 have it.
 fn unowned(room: &Room, interfaces: &[&str]) -> Nft {
-    let words = ["add", "table", "netdev", "honeymesh", "{ comment \"honeymesh bans, version 1\"; }"];
-    assert!(Command::new("nft").args(words).status().unwrap().success());
+    for (family, comment) in [("netdev", "honeymesh bans, version 1"), ("inet", "honeymesh dark ports, version 1")] {
+        let words = ["add", "table", family, "honeymesh", &format!("{{ comment \"{comment}\"; }}")];
+        assert!(Command::new("nft").args(words).status().unwrap().success());
+    }
     nft(&room.options(interfaces)).unwrap()
 }
 
@@ -62,13 +88,14 @@ fn the_real_tool_reads_the_table_as_it_is_meant() {
         nft.raise(&ban("2001:db8:1:2::/64", Scope::All, None), now()).unwrap();
         nft.raise(&ban("198.51.100.1", Scope::Dark, None), now()).unwrap();
         nft.set_allow(&["192.0.2.0/28", "2001:db8::1"].map(common::net_of)).unwrap();
-        let wanted = include_str!("golden/nft.txt").trim_end();
-        let found = shown();
-        assert!(found == wanted, "{found}");
+        let wanted = [include_str!("golden/nft.txt").trim_end(), include_str!("golden/nft_inet.txt").trim_end()];
+        let found = [table("netdev"), table("inet")];
+        assert!(found == wanted, "{}\n{}", found[0], found[1]);
         nft.set_enforcing(false).unwrap();
-        let observing = shown();
-        assert!(observing.contains("chain observing {\ncounter name \"would_drop\" accept"), "{observing}");
-        assert!(!observing.contains("drop\n}"), "{observing}");
+        for observing in [table("netdev"), table("inet")] {
+            assert!(observing.contains("chain observing {\ncounter name \"would_drop\" accept"), "{observing}");
+            assert!(!observing.contains("drop\n}"), "{observing}");
+        }
         nft.release().unwrap();
         assert_eq!(tool("list tables").unwrap(), "");
     });
@@ -120,7 +147,8 @@ fn whatever_is_changed_behind_its_back_is_mended() {
         let mut nft = unowned(room, &["lo"]);
         nft.raise(&full("203.0.113.7"), now()).unwrap();
         nft.set_allow(&[common::net_of("192.0.2.1")]).unwrap();
-        let whole = shown();
+        nft.set_lockdown(Lockdown::Confirmed).unwrap();
+        let whole = both_shown();
         for damage in [
             "flush chain netdev honeymesh v4",
             "insert rule netdev honeymesh entrance accept",
@@ -128,13 +156,23 @@ fn whatever_is_changed_behind_its_back_is_mended() {
             "delete element netdev honeymesh allow4_32 { 192.0.2.1 }",
             "add element netdev honeymesh allow4_32 { 203.0.113.7 }",
             "flush table netdev honeymesh",
+            "flush chain inet honeymesh weigh4",
+            "insert rule inet honeymesh arrived accept",
+            "delete element inet honeymesh allow4_32 { 192.0.2.1 }",
+            "add element inet honeymesh allow4_32 { 203.0.113.7 }",
+            "flush set inet honeymesh locked",
+            "delete element netdev honeymesh locked { ip }",
+            "flush table inet honeymesh",
         ] {
             tool(damage).unwrap();
-            assert_ne!(shown(), whole, "{damage}");
+            assert_ne!(both_shown(), whole, "{damage}");
             assert!(nft.guard().unwrap().settings_changed, "{damage}");
-            assert_eq!(shown(), whole, "{damage}");
+            assert_eq!(both_shown(), whole, "{damage}");
             assert!(nft.guard().unwrap().is_none(), "{damage}: once is enough");
         }
+        tool("delete table inet honeymesh").unwrap();
+        assert!(nft.guard().unwrap().settings_changed);
+        assert_eq!(words(&both_shown()), words(&whole), "new sets list their entries in another order");
         nft.release().unwrap();
     });
 }
@@ -175,7 +213,7 @@ fn an_interface_that_vanished_is_told_and_guarded_again_when_it_is_back() {
         ip("link del hm0");
         assert_eq!(nft.guard().unwrap().detached, ["hm0"]);
         assert!(!nft.interfaces()[1].attached);
-        nft.raise(&ban("198.51.100.254", Scope::All, None), now()).expect("the others are still guarded");
+        nft.raise(&ban(SENTINEL, Scope::All, None), now()).expect("the others are still guarded");
         stage.peer = Peer::new();
         stage.peer.cable("hm0", "hm1");
         assert!(nft.guard().unwrap().detached.is_empty());
@@ -250,23 +288,195 @@ fn beside_another_xdp_program_bans_still_drop() {
         let occupied = Kernel::start(&room.options(&["hm0"])).unwrap_err().to_string();
         assert!(occupied.contains("[xdp] attach = \"nftables\""), "{occupied}");
         let mut nft = nft(&room.options(&["hm0"])).unwrap();
-        nft.raise(&ban("198.51.100.254", Scope::All, None), now()).unwrap();
+        nft.raise(&ban(SENTINEL, Scope::All, None), now()).unwrap();
         nft.raise(&full("203.0.113.7"), now()).unwrap();
         assert!(stage.drops(&nft, "203.0.113.7"));
         nft.release().unwrap();
     });
 }
 
+/// SYNs, each from its source to its port.
+fn syns(all: impl IntoIterator<Item = (String, u16)>) -> Vec<Packet> {
+    all.into_iter().map(|(source, port)| Packet::tcp(&source, HERE, port, SYN)).collect()
+}
+
 #[test]
-fn silences_of_dark_ports_are_kept_and_drop_nothing() {
-    alone("dark scope", |room| {
+fn a_flood_of_forged_sources_is_counted_hides_no_suspect_and_makes_nobody_a_scanner() {
+    alone("forged flood", |room| {
         let stage = Stage::new(room, Kind::Nft);
         let mut nft = nft(&room.options(&["hm0"])).unwrap();
-        nft.raise(&ban("198.51.100.254", Scope::All, None), now()).unwrap();
-        let dark = hour("203.0.113.7", Scope::Dark);
-        nft.raise(&dark, now()).unwrap();
-        assert!(!stage.drops(&nft, "203.0.113.7"));
-        assert!(nft.mend(&dark.subject, Some(&dark), now()).unwrap().is_none());
+        let mut knocks = nft.take_knocks().unwrap();
+        nft.raise(&ban(SENTINEL, Scope::All, None), now()).unwrap();
+        let suspects: Vec<String> = (1..=50).map(|last| format!("203.0.113.{last}")).collect();
+        let of_suspects = |port| syns(suspects.iter().map(|suspect| (suspect.clone(), port)));
+        assert_eq!(stage.dropped(&nft, &[of_suspects(21), of_suspects(22)].concat()), 0);
+        // More than there is room for: 1,024 sources.
+        let forged = syns((0..5_000_u16).map(|number| (format!("10.0.{}.{}", number >> 8, number & 0xff), 23)));
+        for some in forged.chunks(500) {
+            assert_eq!(stage.dropped(&nft, some), 0, "nobody is taken for a scanner");
+        }
+        let counters = nft.counters().unwrap();
+        assert_eq!((counters.knocks, counters.scans), (5_100, 0));
+        // The suspects had their room already, and all others what was left.
+        assert_eq!(counters.scan_state_lost, 5_000 - (1_024 - 50), "the rest is not counted, and that is");
+        assert_eq!(stage.dropped(&nft, &of_suspects(23)), 50, "whoever was known is caught by the third port");
+        let told = std::iter::from_fn(|| knocks.next(now())).count() as u64;
+        let counters = nft.counters().unwrap();
+        let seen = counters.knocks - counters.scan_state_lost;
+        assert_eq!(told + counters.knocks_limited + counters.knocks_lost, seen, "told, or counted as not told");
+        nft.release().unwrap();
+    });
+}
+
+#[test]
+fn a_port_counts_again_when_its_window_is_over_and_never_twice_within() {
+    alone("window", |room| {
+        let stage = Stage::new(room, Kind::Nft);
+        let mut options = room.options(&["hm0"]);
+        options.scan.window = Duration::from_millis(1_500);
+        let mut nft = nft(&options).unwrap();
+        nft.raise(&ban(SENTINEL, Scope::All, None), now()).unwrap();
+        let probe = |nft: &Nft, ports: &[u16]| stage.dropped(nft, &syns(ports.iter().map(|port| ("203.0.113.7".into(), *port))));
+        for round in 0..3 {
+            assert_eq!(probe(&nft, &[21, 22, 21, 22, 21]), 0, "{round}");
+            thread::sleep(Duration::from_millis(1_700));
+        }
+        assert_eq!(probe(&nft, &[21, 22, 23, 21]), 2);
+        nft.release().unwrap();
+    });
+}
+
+#[test]
+fn what_is_remembered_of_a_scan_stays_when_the_options_change_and_goes_only_with_its_size() {
+    alone("changed options", |room| {
+        let stage = Stage::new(room, Kind::Nft);
+        let mut options = room.options(&["hm0"]);
+        let probe = |nft: &Nft, port| stage.dropped(nft, &syns([("203.0.113.7".into(), port)]));
+        let start = |options: &honeymesh_xdp::Options| {
+            thread::sleep(Duration::from_millis(100));
+            let mut nft = nft(options).unwrap();
+            nft.raise(&ban(SENTINEL, Scope::All, None), now()).unwrap();
+            nft
+        };
+        options.scan.ports = 4;
+        let nft = start(&options);
+        assert_eq!([21, 22].map(|port| probe(&nft, port)), [0; 2]);
+        drop(nft);
+        (options.scan.ports, options.scan.udp, options.dark) = (3, false, Dark::Silent);
+        let nft = start(&options);
+        assert_eq!((probe(&nft, 23), nft.counters().unwrap().scans), (1, 1), "the third port");
+        assert!(!table("inet").contains("slot4_3"), "what nobody asks for is gone");
+        drop(nft);
+        (options.scan.sources, options.scan.budget, options.dark) = (65_536, 65, Dark::Refuse);
+        let nft = start(&options);
+        assert_eq!(probe(&nft, 24), 0, "other sizes are other sets");
+        nft.release().unwrap();
+    });
+}
+
+#[test]
+fn dark_ports_are_traps_as_long_as_the_trap_listens() {
+    alone("traps without XDP", |room| {
+        let stage = Stage::new(room, Kind::Nft);
+        let mut options = room.options(&["hm0"]);
+        (options.dark, options.except) = (Dark::Trap, vec![25..=25]);
+        let mut nft = nft(&options).unwrap();
+        let [v4, v6] = ["127.0.0.1:0", "[::1]:0"].map(|at| TcpListener::bind(at).unwrap());
+        nft.arm(Some(v4.as_fd()), Some(v6.as_fd())).unwrap();
+        let connect = |to: &str, port| {
+            let to = SocketAddr::new(to.parse().unwrap(), port);
+            stage.peer.run(move || TcpStream::connect_timeout(&to, Duration::from_millis(400)).map_err(|error| error.kind()))
+        };
+        for (trap, to) in [(&v4, HERE), (&v6, HERE6)] {
+            // Also the probe that crosses the threshold: it is the last.
+            for port in [21, 22, 23] {
+                let mut near = connect(to, port).unwrap();
+                let (mut far, from) = trap.accept().unwrap();
+                assert_eq!(
+                    (far.local_addr().unwrap(), from),
+                    (SocketAddr::new(to.parse().unwrap(), port), near.local_addr().unwrap())
+                );
+                near.write_all(b"hello").unwrap();
+                far.read_exact(&mut [0; 5]).unwrap();
+            }
+            assert_eq!(connect(to, 24).unwrap_err(), ErrorKind::TimedOut, "{to}");
+        }
+        assert_eq!(nft.counters().unwrap().steered, 6);
+        for subject in ["192.0.2.2", "2001:db8::2"] {
+            nft.set_allow(&[]).unwrap();
+            assert!(nft.lift(&subject.parse().unwrap()).unwrap());
+        }
+        // What was counted before is forgotten with other sizes.
+        drop(nft);
+        thread::sleep(Duration::from_millis(100));
+        options.scan.sources = 65_536;
+        let mut nft = common::backend::nft(&options).unwrap();
+        nft.arm(Some(v4.as_fd()), Some(v6.as_fd())).unwrap();
+        assert_eq!(connect(HERE, 25).unwrap_err(), ErrorKind::ConnectionRefused, "excepted");
+        drop((v4, v6));
+        assert_eq!(connect(HERE, 26).unwrap_err(), ErrorKind::ConnectionRefused, "nobody plays");
+        nft.release().unwrap();
+    });
+}
+
+#[test]
+fn packets_that_come_through_the_bridge_of_a_guarded_interface_are_judged_and_others_are_not() {
+    alone("on top", |room| {
+        let stage = Stage::new(room, Kind::Nft);
+        let elsewhere = Peer::new();
+        ip("link add hm2 type veth peer name hm3");
+        ip(&format!("link set hm3 netns {}", elsewhere.tid()));
+        ip("addr add 198.51.100.1/24 dev hm2");
+        ip("link set hm2 up");
+        elsewhere.run(|| {
+            ip("addr add 198.51.100.2/24 dev hm3");
+            ip("link set hm3 up");
+        });
+        let mut nft = nft(&room.options(&["hm0"])).unwrap();
+        let mut lookout = nft.lookout().unwrap();
+        let scan = |peer: &Peer, to: &'static str, port: u16| {
+            let to = SocketAddr::new(to.parse().unwrap(), port);
+            peer.run(move || TcpStream::connect_timeout(&to, Duration::from_millis(400)).unwrap_err().kind())
+        };
+        assert_eq!([21, 22, 23].map(|port| scan(&elsewhere, "198.51.100.1", port)), [ErrorKind::ConnectionRefused; 3]);
+        ip("link add br0 type bridge");
+        ip("addr flush dev hm0");
+        ip("link set hm0 master br0");
+        ip("addr add 192.0.2.1/24 dev br0");
+        ip("link set br0 up");
+        nft.look_after(lookout.look().unwrap()).unwrap();
+        assert!(table("inet").contains("iifname \"br0\" goto carried") && !table("inet").contains("hm2"));
+        assert_eq!([21, 22, 23].map(|port| scan(&stage.peer, HERE, port))[2], ErrorKind::TimedOut, "the bridge");
+        nft.release().unwrap();
+    });
+}
+
+#[test]
+fn an_interface_that_is_made_anew_or_comes_late_is_guarded_with_the_next_look() {
+    alone("late interfaces", |room| {
+        let mut stage = Stage::new(room, Kind::Nft);
+        let mut nft = nft(&room.options(&["lo", "hm*"])).unwrap();
+        let mut lookout = nft.lookout().unwrap();
+        nft.raise(&ban(SENTINEL, Scope::All, None), now()).unwrap();
+        nft.raise(&full("203.0.113.7"), now()).unwrap();
+        let names =
+            |seen: Vec<honeymesh_xdp::InterfaceStatus>| seen.into_iter().map(|one| (one.name, one.attached)).collect::<Vec<_>>();
+        // Gone and back between two looks: only its number tells.
+        ip("link del hm0");
+        stage.peer = Peer::new();
+        stage.peer.cable("hm0", "hm1");
+        let seen = nft.look_after(lookout.look().unwrap()).unwrap();
+        assert_eq!(names(seen), [("lo".into(), true), ("hm0".into(), true)]);
+        assert!(stage.drops(&nft, "203.0.113.7"));
+        ip("link del hm0");
+        let seen = nft.look_after(lookout.look().unwrap()).unwrap();
+        assert_eq!(names(seen), [("lo".into(), true), ("hm*".into(), false)]);
+        ip("link add hm9 type veth peer name far9");
+        let seen = nft.look_after(lookout.look().unwrap()).unwrap();
+        assert_eq!(names(seen), [("lo".into(), true), ("hm9".into(), true)]);
+        assert!(shown().contains("device \"hm9\"") && !shown().contains("hm0"), "{}", shown());
+        assert!(table("inet").contains("iifname \"hm9\""));
+        assert!(nft.guard().unwrap().is_none());
         nft.release().unwrap();
     });
 }

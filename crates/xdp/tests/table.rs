@@ -1,76 +1,23 @@
 //! The decision function's table of crafted packets, in the real kernel.
-#![expect(clippy::panic, clippy::unwrap_used, reason = "a test fails where it stands")]
+#![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
 
 mod common;
 
-use common::{Room, alone};
-use honeymesh_types::{Knock, KnockKind};
-use honeymesh_xdp::{Counters, Kernel, Knocks, now};
+use common::{
+    Room, alone,
+    counted::{heard, moved},
+};
+use honeymesh_xdp::{Kernel, Knocks, now};
 use honeymesh_xdp_abi::Counter;
-use honeymesh_xdp_program::testing::{Mutator, Script, Setting, Step, Tell, scripts};
+use honeymesh_xdp_program::testing::{Mutator, Script, Setting, Step, scripts};
 
 /// The shortest frame that the kernel's test run takes.
 const FRAME_LEN_MIN: usize = 14;
 /// Damaged packets in all.
 const DAMAGED: usize = 20_000;
 
-/// Every counter by the name the decision function gives it.
-fn values(counters: &Counters) -> Vec<(Counter, u64)> {
-    let of = |counter: &Counter| match counter {
-        Counter::Passed => counters.passed,
-        Counter::DroppedV4 => counters.dropped_v4,
-        Counter::DroppedV6 => counters.dropped_v6,
-        Counter::DroppedNet => counters.dropped_net,
-        Counter::DroppedDark => counters.dropped_dark,
-        Counter::DroppedScan => counters.dropped_scan,
-        Counter::WouldDrop => counters.would_drop,
-        Counter::Malformed => counters.malformed,
-        Counter::Extensions => counters.extensions,
-        Counter::NotIp => counters.not_ip,
-        Counter::Allowed => counters.allowed,
-        Counter::Neighbour => counters.neighbour,
-        Counter::Knocks => counters.knocks,
-        Counter::KnocksLost => counters.knocks_lost,
-        Counter::Scans => counters.scans,
-        Counter::BudgetFull => counters.budget_full,
-        Counter::ScanStateLost => counters.scan_state_lost,
-        Counter::TooNested => counters.too_nested,
-        Counter::DroppedLockdown => counters.dropped_lockdown,
-        Counter::Answered => counters.answered,
-        Counter::Steered => counters.steered,
-        Counter::KnocksLimited => counters.knocks_limited,
-        Counter::CookiesProven => counters.cookies_proven,
-        Counter::CookiePayloads => counters.cookie_payloads,
-        Counter::OracleAnswered => counters.oracle_answered,
-        Counter::Silenced => counters.silenced,
-        Counter::DroppedFlood => counters.dropped_flood,
-        Counter::GuessesLimited => counters.guesses_limited,
-    };
-    Counter::ALL.iter().map(|counter| (*counter, of(counter))).collect()
-}
-
-fn moved(before: &Counters, after: &Counters) -> Vec<(Counter, u64)> {
-    let pairs = values(before).into_iter().zip(values(after));
-    pairs.map(|((counter, before), (_, after))| (counter, after - before)).filter(|(_, delta)| *delta > 0).collect()
-}
-
 fn wanted(step: &Step) -> Vec<(Counter, u64)> {
     Counter::ALL.iter().filter(|counter| step.counts.contains(counter)).map(|counter| (*counter, 1)).collect()
-}
-
-fn heard(knocks: &mut Knocks) -> Tell {
-    let told: Vec<Knock> = std::iter::from_fn(|| knocks.next(now())).collect();
-    match told.as_slice() {
-        [] => Tell::Nothing,
-        [Knock { port, kind: KnockKind::Probe, .. }] => Tell::Knock(*port),
-        [Knock { kind: KnockKind::Scan { ports, silenced }, .. }] => {
-            let mut ports = ports.clone();
-            ports.sort_unstable();
-            Tell::Scan(ports, *silenced)
-        }
-        [Knock { port, kind: KnockKind::Suspect { fate }, .. }] => Tell::Suspect(*port, *fate as u8),
-        more => panic!("one packet told {more:?}"),
-    }
 }
 
 fn step(kernel: &Kernel, knocks: &mut Knocks, step: &Step) -> Option<String> {

@@ -18,7 +18,7 @@ struct Report {
     removed: Vec<String>,
 }
 
-/// Takes the program off every interface and removes every pin, of whatever version, and the nf_tables table of the fallback.
+/// Takes the program off every interface and removes every pin, of whatever version, and the nf_tables tables of the fallback.
 ///
 /// # Errors
 /// A daemon runs, or something could not be removed.
@@ -28,7 +28,7 @@ pub fn run(args: &Release) -> Result<(), Failure> {
     refuse_while_running(config)?;
     let mut removed = honeymesh_xdp::release(&config.xdp.pin_dir).map_err(|error| Failure::Refused(error.to_string()))?;
     if honeymesh_xdp::release_nft().map_err(|error| Failure::Refused(error.to_string()))? {
-        removed.push("the nf_tables table netdev honeymesh: removed".into());
+        removed.push("the nf_tables tables netdev honeymesh and inet honeymesh: removed".into());
     }
     let pin_dir = config.xdp.pin_dir.display().to_string();
     let text = match args.json {

@@ -1,7 +1,7 @@
 //! What the loop needs of a kernel, so that it can be tested with one that is only pretended.
 
 use honeymesh_types::{Enforcement, Lockdown, Now, Subject};
-use honeymesh_xdp::{Counters, Drift, Error, InterfaceStatus, Kernel, LinkHandle, Nft, Probed};
+use honeymesh_xdp::{Counters, Drift, Error, InterfaceStatus, Kernel, LinkHandle, Nft, Probed, Sight};
 use ipnet::IpNet;
 use std::net::IpAddr;
 
@@ -68,6 +68,11 @@ pub trait Enforcer {
     fn interfaces(&self) -> Vec<InterfaceStatus>;
     /// Takes a link that the keeper has made; all that are to be looked at now.
     fn heed(&mut self, link: LinkHandle) -> Vec<LinkHandle>;
+    /// Takes what a lookout saw; guards what came, if nobody else does. How the interfaces stand then.
+    ///
+    /// # Errors
+    /// What came is not guarded yet.
+    fn look_after(&mut self, sight: Sight) -> Result<Vec<InterfaceStatus>, Error>;
     /// Takes what a self-probe came to.
     ///
     /// # Errors
@@ -151,6 +156,11 @@ impl Enforcer for Kernel {
         Self::heed(self, link)
     }
 
+    /// The keeper guards.
+    fn look_after(&mut self, sight: Sight) -> Result<Vec<InterfaceStatus>, Error> {
+        Ok(sight.interfaces)
+    }
+
     fn probed(&mut self, probed: &Probed) -> Result<(), String> {
         Self::probed(self, probed)
     }
@@ -160,23 +170,22 @@ impl Enforcer for Kernel {
 impl Enforcer for Nft {
     forwarded!();
 
-    /// Only probes would be told apart by them, and those are not seen.
+    /// The kernel's rules know its own addresses by themselves.
     fn set_local(&mut self, _addrs: &[IpAddr]) -> Result<(), Error> {
-        Ok(())
+        Self::set_local(self)
     }
 
-    /// The packet filter's ingress knows no connections, so it could only lock everybody out.
     fn set_lockdown(&mut self, lockdown: Lockdown) -> Result<(), Error> {
-        if lockdown == Lockdown::Off {
-            Ok(())
-        } else {
-            Err(Error::Options("mode lockdown needs XDP, and nf_tables drops here; choose enforce".into()))
-        }
+        Self::set_lockdown(self, lockdown)
     }
 
     /// Nobody steers here.
     fn heed(&mut self, _link: LinkHandle) -> Vec<LinkHandle> {
         Vec::new()
+    }
+
+    fn look_after(&mut self, sight: Sight) -> Result<Vec<InterfaceStatus>, Error> {
+        Self::look_after(self, sight)
     }
 
     /// There is no probe here.

@@ -12,7 +12,7 @@ use honeymesh_types::Mode;
 use honeymesh_xdp::{Error, Kernel, Knocks, Lookout, Nft, NftEnds, Options};
 use std::{
     io,
-    os::unix::process::CommandExt,
+    os::{fd::BorrowedFd, unix::process::CommandExt},
     process::{Child, Command, Stdio},
 };
 
@@ -23,24 +23,27 @@ pub const WRITER_COMMAND: &str = "nft-writer";
 /// What the process list calls it.
 pub const WRITER_NAME: &str = "honeymesh-nft";
 
-/// What the kernel cannot do for us on the lowest rung.
-const MISSING: &str = "scans and probes of dark ports are neither seen nor silenced, dark ports are ordinary closed ports and no traps, and a dropped \
-     packet costs several times as much";
+/// What the lowest rung costs, ...
+const COSTS: &str =
+    "a dropped packet costs several times as much, and a flood of forged probes hides scanners that come after it";
+/// ... and what is missing where its rules cannot ask for sockets.
+const MISSING: &str = "this kernel's nf_tables cannot ask for sockets (nft_socket, nft_fib, nft_log), so scans and probes of dark ports are neither \
+     seen nor silenced, dark ports are ordinary closed ports and no traps, there is no lockdown, and a dropped packet costs several times as much";
 
 /// What drops packets.
 pub enum Rung {
     /// The XDP program, native or generic.
     Xdp(Box<Kernel>, Box<Watched>),
     /// nf_tables, and the process that writes to it.
-    Nftables(Nft, Child),
+    Nftables(Box<Nft>, Box<Watched>, Child),
 }
 
-/// What the XDP program tells, and who watches over it.
+/// What the kernel tells, and who watches over it.
 pub struct Watched {
-    /// What it sees.
-    pub knocks: Knocks,
-    /// The process that keeps it on the interfaces.
-    pub keeper: Started,
+    /// What it sees, if it tells.
+    pub knocks: Option<Knocks>,
+    /// The process that keeps the XDP program on the interfaces.
+    pub keeper: Option<Started>,
     /// What looks at the interfaces.
     pub lookout: Lookout,
 }
@@ -48,8 +51,8 @@ pub struct Watched {
 /// What must be done to what drops packets before it drops any.
 #[derive(Clone, Copy)]
 pub struct Prepare<'a> {
-    /// Gives the XDP program the trap's sockets.
-    pub arm: &'a dyn Fn(&mut Kernel) -> Result<(), Error>,
+    /// The sockets of the trap on dark ports, IPv4 and IPv6.
+    pub traps: [Option<BorrowedFd<'a>>; 2],
     /// Makes the tables hold what they should.
     pub fill: &'a dyn Fn(&mut dyn Enforcer),
 }
@@ -68,7 +71,8 @@ pub fn climb(config: &Config, options: &Options, prepare: Prepare<'_>, warnings:
                 // While there is power to hand over.
                 let keeper = keeping::start(&kernel, options)?;
                 let lookout = kernel.lookout(options).map_err(|error| Failure::Refused(error.to_string()))?;
-                return Ok(Rung::Xdp(Box::new(kernel), Box::new(Watched { knocks, keeper, lookout })));
+                let watched = Watched { knocks: Some(knocks), keeper: Some(keeper), lookout };
+                return Ok(Rung::Xdp(Box::new(kernel), Box::new(watched)));
             }
             Err(error) if config.xdp.attach == Attach::Auto && falls_back(&error) => {
                 tracing::warn!(%error, "XDP cannot be used here; nf_tables is tried instead");
@@ -77,18 +81,24 @@ pub fn climb(config: &Config, options: &Options, prepare: Prepare<'_>, warnings:
             Err(error) => return Err(failure(&error)),
         },
     };
-    if config.node.mode.value == Mode::Lockdown {
-        return Err(Failure::usage(format!("mode lockdown needs XDP, but {why}; choose another mode")));
+    let (mut nft, child) = start_nftables(options, prepare, &why)?;
+    if config.node.mode.value == Mode::Lockdown && !nft.sees_probes() {
+        let released = nft.release();
+        let stays = released.map_or_else(|error| format!(" ({error})"), |()| String::new());
+        return Err(Failure::usage(format!("mode lockdown needs XDP or nft_socket, but {why}; choose another mode{stays}")));
     }
-    let (nft, child) = start_nftables(options, prepare, &why)?;
-    warnings.push(format!("{why}: nf_tables drops instead; {MISSING}"));
-    tracing::warn!("{why}: nf_tables drops instead; {MISSING}");
-    Ok(Rung::Nftables(nft, child))
+    let price = if nft.sees_probes() { COSTS } else { MISSING };
+    warnings.push(format!("{why}: nf_tables drops instead; {price}"));
+    tracing::warn!("{why}: nf_tables drops instead; {price}");
+    let lookout = nft.lookout().map_err(|error| Failure::Refused(error.to_string()))?;
+    let watched = Watched { knocks: nft.take_knocks(), keeper: None, lookout };
+    Ok(Rung::Nftables(Box::new(nft), Box::new(watched), child))
 }
 
 fn start_xdp(options: &Options, prepare: Prepare<'_>) -> Result<(Kernel, Knocks), Error> {
     let (mut kernel, knocks) = Kernel::prepare(options)?;
-    (prepare.arm)(&mut kernel)?;
+    let [v4, v6] = prepare.traps;
+    kernel.arm(v4, v6)?;
     (prepare.fill)(&mut kernel);
     if let Err(error) = kernel.begin_probing() {
         tracing::warn!(%error, "the self-probe's ban is not in the kernel before the program is attached");
@@ -105,6 +115,8 @@ fn start_nftables(options: &Options, prepare: Prepare<'_>, why: &str) -> Result<
         other => Failure::Refused(format!("{why}, and nf_tables does not drop either: {other}")),
     })?;
     let child = child.ok_or_else(|| Failure::Refused("the process that writes to nf_tables was not started".into()))?;
+    let [v4, v6] = prepare.traps;
+    nft.arm(v4, v6).map_err(|error| failure(&error))?;
     (prepare.fill)(&mut nft);
     nft.take_xdp_off(options);
     Ok((nft, child))
@@ -122,7 +134,7 @@ fn falls_back(error: &Error) -> bool {
 /// What an earlier run without XDP left would go on dropping, and nobody would lift it.
 fn take_nftables_away() {
     match honeymesh_xdp::release_nft() {
-        Ok(true) => tracing::info!("the nf_tables table of an earlier start is gone"),
+        Ok(true) => tracing::info!("the nf_tables tables of an earlier start are gone"),
         Ok(false) => {}
         Err(error) => tracing::warn!(%error, "an nf_tables table of an earlier start may go on dropping"),
     }

@@ -1,6 +1,6 @@
 //! The interfaces, looked at every second by a thread of its own: asking the kernel may wait for whoever changes interfaces.
 
-use honeymesh_xdp::{InterfaceStatus, LinkHandle, Lookout};
+use honeymesh_xdp::{LinkHandle, Lookout, Sight};
 use std::{io, time::Duration};
 use tokio::sync::{mpsc, watch};
 
@@ -12,10 +12,7 @@ const EVERY: Duration = Duration::from_secs(1);
 ///
 /// # Errors
 /// No thread can be started.
-pub fn watch(
-    mut lookout: Lookout,
-    mut links: watch::Receiver<Vec<LinkHandle>>,
-) -> io::Result<mpsc::Receiver<Vec<InterfaceStatus>>> {
+pub fn watch(mut lookout: Lookout, mut links: watch::Receiver<Vec<LinkHandle>>) -> io::Result<mpsc::Receiver<Sight>> {
     let (sender, receiver) = mpsc::channel(1);
     std::thread::Builder::new().name("lookout".into()).spawn(move || {
         while !sender.is_closed() {

@@ -69,8 +69,6 @@ pub fn open(config: &Config) -> Result<(Opened, Rung), Failure> {
     let ports = config.clusters.iter().map(port).collect::<Result<_, _>>()?;
     let https = https(config)?;
     let options = kernel_options(config).map_err(|error| Failure::usage(error.to_string()))?;
-    let [v4, v6] = traps.dark_sockets();
-    let arm = |kernel: &mut honeymesh_xdp::Kernel| kernel.arm(v4, v6);
     let now = honeymesh_xdp::now();
     let mut node = Node::new(node_config(config, &identity, &keys)?, now);
     let mut restored = Vec::new();
@@ -81,7 +79,7 @@ pub fn open(config: &Config) -> Result<(Opened, Rung), Failure> {
     node.handle(Input::Network(facts.clone()), now, &mut restored);
     let mut warnings = Vec::new();
     let fill = |kernel: &mut dyn Enforcer| fill(kernel, &node, &restored, &facts);
-    let rung = ladder::climb(config, &options, Prepare { arm: &arm, fill: &fill }, &mut warnings)?;
+    let rung = ladder::climb(config, &options, Prepare { traps: traps.dark_sockets(), fill: &fill }, &mut warnings)?;
     Ok((Opened { control, https, traps, ports, books, node, restored, facts, keys, warnings }, rung))
 }
 

@@ -4,7 +4,7 @@ use super::{netlink, throwaway};
 use crate::{
     Attach, Dark, Error, Flood, OnExit, Options, ScanOptions, Spoofable, TableKind, bpf, load,
     netlink::octets::{ACK, CREATE, REQUEST, attribute, message, nested, text},
-    system,
+    nft, system,
     ticks::Ticks,
 };
 use nix::sys::socket::SockProtocol;
@@ -37,13 +37,15 @@ pub enum Feature {
     SocketMaps,
     /// A chain of nftables at an interface's ingress.
     Nftables,
+    /// Rules of nftables that see probes of dark ports.
+    NftSockets,
     /// The kernel says by netlink what a driver can.
     DriverFacts,
 }
 
 impl Feature {
     /// Every feature.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Maps,
         Self::SharedMaps,
         Self::RingBuffer,
@@ -56,6 +58,7 @@ impl Feature {
         Self::Tcx,
         Self::SocketMaps,
         Self::Nftables,
+        Self::NftSockets,
         Self::DriverFacts,
     ];
 }
@@ -101,7 +104,7 @@ const PAGE: u32 = 4_096;
 /// Tries everything. Nothing of it outlives the call.
 #[must_use]
 pub fn try_features() -> Vec<(Feature, Tried)> {
-    let [native, generic, tcx, nftables] = throwaway::with_cable(on_cable).unwrap_or_else(|error| {
+    let [native, generic, tcx, nftables, sockets] = throwaway::with_cable(on_cable).unwrap_or_else(|error| {
         let tried = Tried::from(Err(error));
         std::array::from_fn(|_| tried.clone())
     });
@@ -119,6 +122,7 @@ pub fn try_features() -> Vec<(Feature, Tried)> {
         Feature::Generic => generic.clone(),
         Feature::Tcx => tcx.clone(),
         Feature::Nftables => nftables.clone(),
+        Feature::NftSockets => sockets.clone(),
     };
     Feature::ALL.into_iter().map(|feature| (feature, tried(feature))).collect()
 }
@@ -173,8 +177,8 @@ fn small() -> Options {
     }
 }
 
-/// What needs an interface: native and generic XDP, tcx, nftables.
-fn on_cable(index: u32) -> [Tried; 4] {
+/// What needs an interface: native and generic XDP, tcx, nftables. And what leaves nothing where nobody else is: our own rules.
+fn on_cable(index: u32) -> [Tried; 5] {
     let xdp = |mode| {
         let program = bpf::pass_load(PROG_XDP, HAS_FRAGS).or_else(|_| bpf::pass_load(PROG_XDP, 0))?;
         bpf::attach(program.as_fd(), index, AT_XDP, mode).map(drop)
@@ -183,7 +187,13 @@ fn on_cable(index: u32) -> [Tried; 4] {
         let program = bpf::pass_load(PROG_TC, 0)?;
         bpf::attach(program.as_fd(), index, AT_TCX, 0).map(drop)
     };
-    [xdp(bpf::MODE_NATIVE).into(), xdp(bpf::MODE_GENERIC).into(), tcx().into(), nftables().into()]
+    [
+        xdp(bpf::MODE_NATIVE).into(),
+        xdp(bpf::MODE_GENERIC).into(),
+        tcx().into(),
+        nftables().into(),
+        nft::try_rules(&small()).into(),
+    ]
 }
 
 /// `NFNL_SUBSYS_NFTABLES`.

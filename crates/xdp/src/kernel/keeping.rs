@@ -55,7 +55,7 @@ impl Kernel {
     #[must_use]
     pub fn interfaces(&self) -> Vec<InterfaceStatus> {
         match self.lookout.borrow_mut().look() {
-            Ok(interfaces) => interfaces,
+            Ok(sight) => sight.interfaces,
             Err(error) => {
                 tracing::warn!(%error, "the interfaces cannot be looked at");
                 Vec::new()

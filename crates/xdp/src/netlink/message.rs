@@ -5,6 +5,10 @@ use super::octets::{DONE, DUMP, ERROR, REQUEST, attribute, attributes, errno, me
 const RTM_NEWLINK: u16 = 16;
 const RTM_GETLINK: u16 = 18;
 const IFLA_IFNAME: u16 = 3;
+const IFLA_LINK: u16 = 5;
+const IFLA_MASTER: u16 = 10;
+const IFLA_LINKINFO: u16 = 18;
+const IFLA_INFO_KIND: u16 = 1;
 const IFLA_EXT_MASK: u16 = 29;
 const IFLA_XDP: u16 = 43;
 /// `IFLA_XDP_{DRV,SKB,HW}_PROG_ID`.
@@ -25,6 +29,12 @@ pub(crate) struct Seen {
     pub(crate) native: Option<u32>,
     pub(crate) generic: Option<u32>,
     pub(crate) offloaded: Option<u32>,
+    /// What kind of interface it is, where there are kinds: `vlan`, `bridge`, ...
+    pub(crate) kind: String,
+    /// The index of the interface below it.
+    pub(crate) lower: Option<u32>,
+    /// The index of the bridge or bond that it belongs to.
+    pub(crate) master: Option<u32>,
 }
 
 /// What one datagram says.
@@ -62,15 +72,23 @@ fn interface(body: &[u8]) -> Option<Seen> {
     let mut seen = Seen { index: u32_at(body, 4)?, ..Seen::default() };
     for (kind, value) in attributes(body.get(LINK_LEN..)?) {
         match kind {
-            IFLA_IFNAME => {
-                let name = value.split(|octet| *octet == 0).next().unwrap_or_default();
-                seen.name = String::from_utf8_lossy(name).into_owned();
+            IFLA_IFNAME => seen.name = name_of(value),
+            IFLA_LINK => seen.lower = u32_at(value, 0),
+            IFLA_MASTER => seen.master = u32_at(value, 0),
+            IFLA_LINKINFO => {
+                let kind = attributes(value).find(|(kind, _)| *kind == IFLA_INFO_KIND);
+                seen.kind = kind.map(|(_, value)| name_of(value)).unwrap_or_default();
             }
             IFLA_XDP => programs(value, &mut seen),
             _ => {}
         }
     }
     Some(seen).filter(|seen| !seen.name.is_empty())
+}
+
+fn name_of(value: &[u8]) -> String {
+    let text = value.split(|octet| *octet == 0).next().unwrap_or_default();
+    String::from_utf8_lossy(text).into_owned()
 }
 
 fn programs(value: &[u8], seen: &mut Seen) {

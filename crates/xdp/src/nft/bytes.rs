@@ -1,6 +1,9 @@
 //! Netlink messages and their attributes as octets, out and in. Nothing here knows what they mean.
 
-use super::uapi::{BATCH_BEGIN, BATCH_END, FAMILY_NETDEV, SUBSYSTEM, flag};
+use super::{
+    side::Side,
+    uapi::{BATCH_BEGIN, BATCH_END, SUBSYSTEM, flag, log},
+};
 
 /// The header of a message, and of nfnetlink behind it.
 const HEADER_LEN: usize = 16;
@@ -48,6 +51,11 @@ impl Attributes {
     pub(super) fn len(&self) -> usize {
         self.0.len()
     }
+
+    #[cfg(test)]
+    pub(super) fn octets(&self) -> &[u8] {
+        &self.0
+    }
 }
 
 /// One message.
@@ -56,18 +64,31 @@ pub(super) struct Message {
     kind: u16,
     flags: u16,
     family: u8,
+    /// For a batch's marks the subsystem, for the log the group; elsewhere nobody reads it.
+    resource: u16,
     attributes: Attributes,
 }
 
 impl Message {
-    pub(super) fn new(message: u16, flags: u16, fill: impl FnOnce(&mut Attributes)) -> Self {
+    /// About one of our two tables.
+    pub(super) fn new(side: Side, message: u16, flags: u16, fill: impl FnOnce(&mut Attributes)) -> Self {
+        let kind = SUBSYSTEM << 8 | message;
+        Self::of(kind, flags, side.family(), SUBSYSTEM, fill)
+    }
+
+    /// About a group of the kernel's packet log.
+    pub(super) fn about_log(group: u16, fill: impl FnOnce(&mut Attributes)) -> Self {
+        Self::of(log::SUBSYSTEM << 8 | log::CONFIG, flag::ACK, 0, group, fill)
+    }
+
+    fn of(kind: u16, flags: u16, family: u8, resource: u16, fill: impl FnOnce(&mut Attributes)) -> Self {
         let mut attributes = Attributes::default();
         fill(&mut attributes);
-        Self { kind: SUBSYSTEM << 8 | message, flags: flags | flag::REQUEST, family: FAMILY_NETDEV, attributes }
+        Self { kind, flags: flags | flag::REQUEST, family, resource, attributes }
     }
 
     const fn mark(kind: u16) -> Self {
-        Self { kind, flags: flag::REQUEST, family: 0, attributes: Attributes(Vec::new()) }
+        Self { kind, flags: flag::REQUEST, family: 0, resource: SUBSYSTEM, attributes: Attributes(Vec::new()) }
     }
 
     /// Appends the message with this sequence number.
@@ -79,9 +100,8 @@ impl Message {
         out.extend(self.flags.to_ne_bytes());
         out.extend(sequence.to_ne_bytes());
         out.extend([0; 4]);
-        // For a batch's marks the last two octets name the subsystem; elsewhere nobody reads them.
         out.extend([self.family, 0]);
-        out.extend(SUBSYSTEM.to_be_bytes());
+        out.extend(self.resource.to_be_bytes());
         out.extend(&self.attributes.0);
     }
 }
@@ -227,8 +247,8 @@ mod tests {
     #[test]
     fn a_batch_is_framed_and_only_its_last_message_is_acknowledged() {
         let mut batch = Batch::default();
-        batch.push(Message::new(3, flag::CREATE, |_| ()));
-        batch.push(Message::new(6, 0, |attributes| {
+        batch.push(Message::new(Side::Ingress, 3, flag::CREATE, |_| ()));
+        batch.push(Message::new(Side::Stack, 6, 0, |attributes| {
             attributes.number(1, 1);
         }));
         let (octets, last) = batch.write(7);
@@ -237,12 +257,13 @@ mod tests {
         assert_eq!(last, 9);
         assert_eq!(octets[16..20], [0, 0, 0, 10], "the mark names the subsystem");
         assert_eq!(octets[36..40], [5, 0, 0, 10], "the family is netdev");
+        assert_eq!(octets[56..60], [1, 0, 0, 10], "the family is inet");
     }
 
     #[test]
     fn what_is_cut_short_ends_quietly() {
         let mut octets = Vec::new();
-        Message::new(3, 0, |attributes| {
+        Message::new(Side::Ingress, 3, 0, |attributes| {
             attributes.number(1, 7);
         })
         .write(1, &mut octets);

@@ -3,7 +3,9 @@
 use super::{
     bytes::{Attributes, Incoming, Message, Parts},
     expression::counter,
-    ruleset::{TABLE, comment, comment_text, set_name},
+    locked::{LOCKED, PROTOCOLS},
+    objects::{TABLE, comment, comment_text},
+    side::Side,
     tier::{Class, Tier, key},
     uapi::{element, flag, message, object, rule},
 };
@@ -69,36 +71,81 @@ impl Element {
 }
 
 fn write_key(to: &mut Attributes, net: &IpNet) {
+    write_octets(to, &key(net));
+}
+
+fn write_octets(to: &mut Attributes, key: &[u8]) {
     to.nest(element::KEY, |inner| {
-        inner.bytes(element::DATA_VALUE, &key(net));
+        inner.bytes(element::DATA_VALUE, key);
     });
 }
 
+/// Writes the name of our table and of a set of it.
+fn set_name(to: &mut Attributes, set: &str) {
+    to.text(element::LIST_TABLE, TABLE).text(element::LIST_SET, set);
+}
+
 /// Adds entries that all belong to `tier`, at most [`PER_MESSAGE_MAX`].
-pub(super) fn add(tier: Tier, elements: &[&Element]) -> Message {
-    Message::new(message::NEW_ELEMENT, flag::CREATE, |to| {
-        set_name(to, tier, element::LIST_TABLE, element::LIST_SET);
+pub(super) fn add(side: Side, tier: Tier, elements: &[&Element]) -> Message {
+    Message::new(side, message::NEW_ELEMENT, flag::CREATE, |to| {
+        set_name(to, &tier.name());
         to.nest(element::LIST_ELEMENTS, |list| elements.iter().for_each(|element| element.write(list)));
     })
 }
 
 /// Removes entries that are all there, at most [`PER_MESSAGE_MAX`].
-pub(super) fn remove(tier: Tier, nets: &[IpNet]) -> Message {
-    Message::new(message::DEL_ELEMENT, 0, |to| about(to, tier, nets))
+pub(super) fn remove(side: Side, tier: Tier, nets: &[IpNet]) -> Message {
+    Message::new(side, message::DEL_ELEMENT, 0, |to| about(to, tier, nets))
 }
 
 /// Asks for one entry.
 pub(super) fn ask(tier: Tier, net: IpNet) -> Message {
-    Message::new(message::GET_ELEMENT, 0, |to| about(to, tier, &[net]))
+    Message::new(tier.class.home(), message::GET_ELEMENT, 0, |to| about(to, tier, &[net]))
 }
 
 /// Asks for all entries of a set.
-pub(super) fn ask_all(tier: Tier) -> Message {
-    Message::new(message::GET_ELEMENT, flag::DUMP, |to| set_name(to, tier, element::LIST_TABLE, element::LIST_SET))
+pub(super) fn ask_all(side: Side, tier: Tier) -> Message {
+    Message::new(side, message::GET_ELEMENT, flag::DUMP, |to| set_name(to, &tier.name()))
+}
+
+/// Removes all entries of a set.
+pub(super) fn clear(side: Side, set: &str) -> Message {
+    Message::new(side, message::DEL_ELEMENT, 0, |to| set_name(to, set))
+}
+
+/// Adds what says that a lockdown holds, for so long or until it is removed.
+pub(super) fn add_locked(side: Side, left_ms: Option<u64>) -> Message {
+    Message::new(side, message::NEW_ELEMENT, flag::CREATE, |to| {
+        set_name(to, LOCKED);
+        to.nest(element::LIST_ELEMENTS, |list| {
+            for protocol in PROTOCOLS {
+                list.nest(rule::LIST_ELEMENT, |to| {
+                    write_octets(to, &protocol);
+                    if let Some(left) = left_ms {
+                        to.long(element::TIMEOUT, left.max(1));
+                    }
+                });
+            }
+        });
+    })
+}
+
+/// Asks what says that a lockdown holds.
+pub(super) fn ask_locked(side: Side) -> Message {
+    Message::new(side, message::GET_ELEMENT, flag::DUMP, |to| set_name(to, LOCKED))
+}
+
+/// What is left of each entry that answers [`ask_locked`]: milliseconds, or no end.
+pub(super) fn read_locked(message: &Incoming<'_>) -> Vec<Option<u64>> {
+    let parts = message.attributes();
+    if parts.text(element::LIST_TABLE) != Some(TABLE) || parts.text(element::LIST_SET) != Some(LOCKED) {
+        return Vec::new();
+    }
+    parts.inside(element::LIST_ELEMENTS).map(|(_, one)| Parts::of(one).long(element::EXPIRATION)).collect()
 }
 
 fn about(to: &mut Attributes, tier: Tier, nets: &[IpNet]) {
-    set_name(to, tier, element::LIST_TABLE, element::LIST_SET);
+    set_name(to, &tier.name());
     to.nest(element::LIST_ELEMENTS, |list| {
         for net in nets {
             list.nest(rule::LIST_ELEMENT, |to| write_key(to, net));

@@ -1,17 +1,12 @@
 //! The few expressions that our rules are made of.
 
-use super::{
-    bytes::Attributes,
-    uapi::{element, object, rule},
-};
+mod write;
 
-/// Registers: the verdict, and one of 16 octets.
-const REGISTER_VERDICT: u32 = 0;
-const REGISTER: u32 = 1;
-/// `NFT_META_PROTOCOL`: what is inside, behind the one VLAN tag that the kernel has taken off.
-const META_PROTOCOL: u32 = 1;
-/// `NFT_PAYLOAD_NETWORK_HEADER`.
-const NETWORK_HEADER: u32 = 1;
+use std::borrow::Cow;
+pub(super) use write::counter;
+
+/// What a rule calls a chain or a set.
+pub(super) type Name = Cow<'static, str>;
 
 /// What becomes of a packet.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,107 +19,96 @@ pub(super) enum Verdict {
     Goto(&'static str),
 }
 
-impl Verdict {
-    const fn code(&self) -> i32 {
-        match self {
-            Self::Drop => libc::NF_DROP,
-            Self::Accept => libc::NF_ACCEPT,
-            Self::Jump(_) => -3,
-            Self::Goto(_) => -4,
-        }
-    }
-
-    const fn chain(&self) -> Option<&'static str> {
-        match self {
-            Self::Drop | Self::Accept => None,
-            Self::Jump(chain) | Self::Goto(chain) => Some(chain),
-        }
-    }
-}
-
 /// How a register is compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Compare {
     Equal = 0,
+    Differs = 1,
     AtMost = 3,
     AtLeast = 5,
+}
+
+/// What is known of a packet besides its octets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Meta {
+    /// What kind of packet it is: two octets, as on Ethernet.
+    Protocol = 1,
+    /// The name of the interface that it came by: 16 octets.
+    Interface = 6,
+    /// `NFPROTO_IPV4` or `NFPROTO_IPV6`: one octet.
+    Family = 15,
+    /// What follows the network header and its extensions: one octet.
+    Transport = 16,
+}
+
+/// What is asked about the socket that takes the packet. Where there is none, the rule ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum SocketKey {
+    /// May it take packets for others? One octet, which is there for every kind of socket.
+    Transparent = 0,
+    /// Is it bound to every address? The rule ends, too, if it is about to open or has closed.
+    Wildcard = 2,
+}
+
+/// Where octets are loaded to: four octets each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Register(pub(super) u32);
+
+impl Register {
+    /// The first, with room for 16 octets.
+    pub(super) const FIRST: Self = Self(1);
+    /// Behind an IPv4 address in the first.
+    pub(super) const BEHIND_V4: Self = Self(9);
+    /// Behind an IPv6 address in the first.
+    pub(super) const BEHIND_V6: Self = Self(12);
 }
 
 /// One step of a rule; a step that does not match ends it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Expression {
-    /// Loads what kind of packet it is.
-    Protocol,
+    /// Loads something about the packet.
+    Meta(Meta),
     /// Loads octets of the network header, counted from its begin.
     Header { offset: u32, len: u32 },
+    /// Loads octets of the transport header. Only a packet that has it goes on: no later fragment.
+    Segment { offset: u32, len: u32, to: Register },
+    /// Turns the first bit of the source port over, and back the next time. The checksum is left as it is.
+    FlipSourcePort,
     /// Keeps the octets under the mask.
     Mask(Vec<u8>),
     /// Compares what is loaded.
     Compare(Compare, Vec<u8>),
+    /// Is what is loaded within these two, or (if not `is_within`) outside?
+    Range { is_within: bool, first: Vec<u8>, last: Vec<u8> },
     /// Is what is loaded in this set? Its entry counts the packet.
-    InSet(String),
+    InSet(Name),
+    /// Is it not? This is also for sets whose entries let only one packet through, which count a look as one.
+    NotIn(Name),
+    /// Adds what is loaded to the set, for so long. Goes on if it is in it then; if `is_new_only`, only if it was not before, and of
+    /// several packets at once only one does.
+    Add { set: Name, timeout_ms: u64, is_new_only: bool },
+    /// Loads of which kind the destination is for this host: four octets.
+    Destination,
+    /// Loads something about the packet's socket.
+    Socket(SocketKey),
+    /// Goes on for so many packets a second.
+    Limit { per_second: u64, burst: u32 },
+    /// Tells user space of the packet.
+    Log { prefix: &'static str },
+    /// Gives the packet to the socket that listens at this port of the loopback interface, and ends the rule if none does.
+    ToTrap { is_v4: bool, port: u16 },
     /// Counts the packet in an object of the table.
     Count(&'static str),
     /// Decides.
     Verdict(Verdict),
 }
 
-impl Expression {
-    const fn name(&self) -> &'static str {
-        match self {
-            Self::Protocol => "meta",
-            Self::Header { .. } => "payload",
-            Self::Mask(_) => "bitwise",
-            Self::Compare(..) => "cmp",
-            Self::InSet(_) => "lookup",
-            Self::Count(_) => "objref",
-            Self::Verdict(_) => "immediate",
-        }
-    }
-
-    /// Writes it as one element of a rule's list.
-    pub(super) fn write(&self, list: &mut Attributes) {
-        list.nest(rule::LIST_ELEMENT, |all| {
-            all.text(rule::EXPRESSION_NAME, self.name());
-            all.nest(rule::EXPRESSION_DATA, |data| self.fill(data));
-        });
-    }
-
-    fn fill(&self, data: &mut Attributes) {
-        match self {
-            Self::Protocol => data.number(1, REGISTER).number(2, META_PROTOCOL),
-            Self::Header { offset, len } => data.number(1, REGISTER).number(2, NETWORK_HEADER).number(3, *offset).number(4, *len),
-            Self::Mask(mask) => {
-                data.number(1, REGISTER).number(2, REGISTER).number(3, u32::try_from(mask.len()).unwrap_or(0));
-                data.nest(4, |inner| value(inner, mask)).nest(5, |inner| value(inner, &vec![0; mask.len()]))
-            }
-            Self::Compare(how, with) => data.number(1, REGISTER).number(2, *how as u32).nest(3, |inner| value(inner, with)),
-            Self::InSet(set) => data.text(1, set).number(2, REGISTER),
-            Self::Count(counter) => data.number(1, object::COUNTER).text(2, counter),
-            Self::Verdict(verdict) => data.number(1, REGISTER_VERDICT).nest(2, |inner| decide(inner, verdict)),
-        };
-    }
+/// Compares for equality.
+pub(super) fn is(octets: &[u8]) -> Expression {
+    Expression::Compare(Compare::Equal, octets.into())
 }
 
-fn value(data: &mut Attributes, octets: &[u8]) {
-    data.bytes(element::DATA_VALUE, octets);
-}
-
-fn decide(data: &mut Attributes, verdict: &Verdict) {
-    data.nest(element::DATA_VERDICT, |inner| {
-        inner.number(element::VERDICT_CODE, verdict.code().cast_unsigned());
-        if let Some(chain) = verdict.chain() {
-            inner.text(element::VERDICT_CHAIN, chain);
-        }
-    });
-}
-
-/// The counter that an entry of a set carries, with what it has counted already.
-pub(super) fn counter(attributes: &mut Attributes, kind: u16, packets: u64) {
-    attributes.nest(kind, |all| {
-        all.text(rule::EXPRESSION_NAME, "counter");
-        all.nest(rule::EXPRESSION_DATA, |data| {
-            data.long(object::COUNTER_BYTES, 0).long(object::COUNTER_PACKETS, packets);
-        });
-    });
+/// Goes to a chain for good.
+pub(super) const fn goto(chain: &'static str) -> Expression {
+    Expression::Verdict(Verdict::Goto(chain))
 }

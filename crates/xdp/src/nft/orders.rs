@@ -1,6 +1,6 @@
 //! What may be asked of the writer, and what it answers: nothing else passes between the two processes.
 
-use super::{element::Element, tier::Class};
+use super::{element::Element, layout::Scan, locked::Lock, tier::Class};
 use ipnet::IpNet;
 use nix::{
     errno::Errno,
@@ -16,14 +16,17 @@ use std::{
 pub(super) const PER_ORDER_MAX: usize = 512;
 /// Octets of one order or answer.
 const DATAGRAM_LEN_MAX: usize = 96 * 1_024;
+/// Interfaces of an order, and the octets of a name with its zero.
+pub(super) const CARRIERS_MAX: usize = 1_024;
+const INTERFACE_LEN_MAX: usize = 16;
 /// Longest explanation that a failure carries.
 const WHAT_LEN_MAX: usize = 200;
 
 /// An order to the writer. It answers each with one [`Answer`], [`Order::Dump`] with several.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Order {
-    /// Make or adopt the table and put it before these interfaces. The first order, and given once.
-    Open { interfaces: Vec<String>, max_bans: u32, releases: bool },
+    /// Make or adopt the tables. The first order, and given once.
+    Open { network: Network, max_bans: u32, releases: bool, scan: Scan },
     /// Enter bans, or change them in place; if nothing stands for any of them, they `are_new`, which is faster.
     Raise { all: Vec<Element>, are_new: bool },
     /// Remove whatever stands for these.
@@ -32,16 +35,39 @@ pub(super) enum Order {
     Allow { nets: Vec<IpNet>, is_last: bool },
     /// Drop, or only count.
     Enforcing(bool),
+    /// Let in only who is allowed or connected.
+    Lockdown(Lock),
+    /// Connections to dark ports are for whoever listens at these ports of the loopback interface, IPv4 and IPv6.
+    Arm([Option<u16>; 2]),
     /// What stands for this prefix?
     Held(IpNet),
     /// Everything that stands.
     Dump,
-    /// Is everything but the bans as it should be? Mends it. Which of the interfaces there are now, in their order.
-    Guard { present: Vec<bool> },
+    /// Is everything but the bans as it should be, with this network? Mends it.
+    Guard(Network),
     /// The counters.
     Counters,
-    /// Remove the table.
+    /// Remove the tables.
     Release,
+}
+
+/// What the network is like.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Network {
+    /// The interfaces that are to be guarded and that there are.
+    pub(super) interfaces: Vec<String>,
+    /// Those, and the ones that take packets from them to the network stack: bridges, bonds, VLANs.
+    pub(super) carriers: Vec<String>,
+    /// The first and the last port that this host sends from.
+    pub(super) sends_from: (u16, u16),
+}
+
+impl Network {
+    /// May it be believed? Names are the kernel's, and bounded.
+    pub(super) fn is_sound(&self) -> bool {
+        let is_name = |name: &String| (1..INTERFACE_LEN_MAX).contains(&name.len());
+        [&self.interfaces, &self.carriers].iter().all(|names| names.len() <= CARRIERS_MAX && names.iter().all(is_name))
+    }
 }
 
 /// What the writer says.
@@ -51,8 +77,10 @@ pub(super) enum Answer {
     Done(u32),
     /// Entries, and whether more follow.
     Elements { all: Vec<Element>, is_last: bool },
-    /// What [`Order::Guard`] found.
-    Guarded { absent: Vec<String>, is_changed: bool },
+    /// What [`Order::Open`] came to: are probes of dark ports seen?
+    Opened { sees_probes: bool },
+    /// Was there something for [`Order::Guard`] to mend?
+    Guarded { is_changed: bool },
     /// The counters in their order.
     Counted(Vec<u64>),
     /// It was not done.
@@ -87,6 +115,11 @@ pub(super) enum FailureKind {
 impl Failure {
     pub(super) fn kernel(what: &str, error: &io::Error) -> Self {
         Self::new(FailureKind::Kernel, error.raw_os_error().unwrap_or(0), what)
+    }
+
+    /// What the kernel said.
+    pub(super) fn error(&self) -> io::Error {
+        io::Error::from_raw_os_error(self.errno)
     }
 
     pub(super) fn new(kind: FailureKind, errno: i32, what: &str) -> Self {

@@ -20,7 +20,7 @@ const ANSWER_WAIT_SECONDS: i64 = 10;
 /// The most a datagram from the kernel has: it fills pages up to 32 KiB, and an error quotes the message it is about.
 const DATAGRAM_LEN_MAX: usize = 1 << 18;
 /// Room for one batch on its way in, and for the answers to it.
-const BUFFER_LEN: usize = 4 << 20;
+const BUFFER_LEN: usize = 16 << 20;
 /// How often a dump is begun anew when the tables change under it.
 const DUMP_TRIES: usize = 8;
 

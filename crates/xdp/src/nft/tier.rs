@@ -3,7 +3,7 @@
 //! An interval set would hold all prefixes at once, but refuses one that lies within another. A length that nobody
 //! uses has no set and costs no packet anything.
 
-use super::uapi::set;
+use super::{side::Side, uapi::set};
 use honeymesh_types::PREFIX_V6_CUSTOMER;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
@@ -14,26 +14,47 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 pub(super) enum Class {
     /// Every packet is dropped.
     Ban,
-    /// Only probes of dark ports would be dropped: kept, and not enforced by this back end.
+    /// Only probes of dark ports are dropped.
     Dark,
     /// Never dropped.
     Allow,
+    /// Like [`Class::Dark`], and the kernel's own: nobody ordered it.
+    Placed,
 }
 
 impl Class {
-    const ALL: [(Self, &'static str); 3] = [(Self::Ban, "ban"), (Self::Dark, "dark"), (Self::Allow, "allow")];
+    const ALL: [(Self, &'static str); 4] =
+        [(Self::Ban, "ban"), (Self::Dark, "dark"), (Self::Allow, "allow"), (Self::Placed, "placed")];
 
     const fn word(self) -> &'static str {
         match self {
             Self::Ban => "ban",
             Self::Dark => "dark",
             Self::Allow => "allow",
+            Self::Placed => "placed",
         }
     }
 
-    /// Do entries end by themselves and count?
+    /// In which of our tables its sets are: those who ask for it cannot see the other's.
+    pub(super) const fn sides(self) -> &'static [Side] {
+        match self {
+            Self::Ban => &[Side::Ingress],
+            Self::Dark | Self::Placed => &[Side::Stack],
+            Self::Allow => &Side::BOTH,
+        }
+    }
+
+    /// The table that its entries are read from.
+    pub(super) const fn home(self) -> Side {
+        match self {
+            Self::Ban | Self::Allow => Side::Ingress,
+            Self::Dark | Self::Placed => Side::Stack,
+        }
+    }
+
+    /// Is it something that the ledger ordered, which ends by itself and counts its packets?
     pub(super) const fn is_ban(self) -> bool {
-        !matches!(self, Self::Allow)
+        matches!(self, Self::Ban | Self::Dark)
     }
 }
 
@@ -66,6 +87,14 @@ impl Family {
         self.bits_max() / 8
     }
 
+    /// Where the source address begins in the network header.
+    pub(super) const fn source_at(self) -> u32 {
+        match self {
+            Self::V4 => 12,
+            Self::V6 => 8,
+        }
+    }
+
     pub(super) const fn of(net: &IpNet) -> Self {
         match net {
             IpNet::V4(_) => Self::V4,
@@ -95,6 +124,26 @@ impl Tier {
         Self { class: Class::Ban, family: Family::V4, bits: 32 },
         Self { class: Class::Ban, family: Family::V6, bits: PREFIX_V6_CUSTOMER },
     ];
+
+    /// The sets of what the kernel places by itself: IPv4 addresses, IPv6 customers, and neighbours on the link.
+    pub(super) const PLACED: [Self; 3] = [
+        Self { class: Class::Placed, family: Family::V4, bits: 32 },
+        Self { class: Class::Placed, family: Family::V6, bits: PREFIX_V6_CUSTOMER },
+        Self { class: Class::Placed, family: Family::V6, bits: 128 },
+    ];
+
+    /// What the kernel would have placed for a source with this prefix: for an address its customer.
+    pub(super) fn placed(net: &IpNet) -> Option<(Self, IpNet)> {
+        let (tier, net) = match net {
+            IpNet::V4(v4) if v4.prefix_len() == 32 => (Self::PLACED[0], *net),
+            IpNet::V6(v6) if v6.prefix_len() == 128 && v6.network().is_unicast_link_local() => (Self::PLACED[2], *net),
+            IpNet::V6(v6) if matches!(v6.prefix_len(), 128 | PREFIX_V6_CUSTOMER) => {
+                (Self::PLACED[1], Self::PLACED[1].net(&v6.network().octets())?)
+            }
+            _ => return None,
+        };
+        Some((tier, net))
+    }
 
     pub(super) fn of(class: Class, net: &IpNet) -> Self {
         Self { class, family: Family::of(net), bits: net.prefix_len() }
@@ -151,7 +200,7 @@ mod tests {
 
     #[test]
     fn a_name_tells_its_tier_and_nothing_else_is_one() {
-        for class in [Class::Ban, Class::Dark, Class::Allow] {
+        for class in [Class::Ban, Class::Dark, Class::Allow, Class::Placed] {
             for (family, bits) in [(Family::V4, 0), (Family::V4, 32), (Family::V6, 64), (Family::V6, 128)] {
                 let tier = Tier { class, family, bits };
                 assert_eq!(Tier::parse(&tier.name()), Some(tier));
@@ -160,6 +209,17 @@ mod tests {
         for name in ["ban4_33", "ban6_129", "ban5_1", "ban4", "ban4_", "drop4_32", "ban4_-1", "ban4_3_2"] {
             assert_eq!(Tier::parse(name), None, "{name}");
         }
+    }
+
+    #[test]
+    fn what_the_kernel_places_for_a_source_is_found_by_its_address_and_its_customer() {
+        let placed = |net: &str| Tier::placed(&net.parse().unwrap()).map(|(tier, net)| (tier.name(), net.to_string()));
+        let found = |set: &str, net: &str| Some((set.to_owned(), net.to_owned()));
+        assert_eq!(placed("203.0.113.7/32"), found("placed4_32", "203.0.113.7/32"));
+        assert_eq!(placed("2001:db8:1:2::7/128"), found("placed6_64", "2001:db8:1:2::/64"));
+        assert_eq!(placed("2001:db8:1:2::/64"), found("placed6_64", "2001:db8:1:2::/64"));
+        assert_eq!(placed("fe80::7/128"), found("placed6_128", "fe80::7/128"));
+        assert_eq!((placed("203.0.113.0/24"), placed("2001:db8::/32")), (None, None));
     }
 
     #[test]

@@ -2,6 +2,11 @@
 
 /// `NFPROTO_NETDEV`: the family whose chains see packets before the network stack does.
 pub(super) const FAMILY_NETDEV: u8 = 5;
+/// `NFPROTO_IPV4` and `NFPROTO_IPV6`.
+pub(super) const FAMILY_IP4: u8 = 2;
+pub(super) const FAMILY_IP6: u8 = 10;
+/// `NFPROTO_INET`: the family whose chains see packets of IPv4 and IPv6 within the network stack.
+pub(super) const FAMILY_INET: u8 = 1;
 /// The subsystem, in the upper octet of a message's type.
 pub(super) const SUBSYSTEM: u16 = 10;
 /// `NFNL_MSG_BATCH_BEGIN` and `…_END`: what lies between them happens at once or not at all.
@@ -66,6 +71,8 @@ pub(super) mod chain {
     pub(crate) const HOOK_DEVICE: u16 = 3;
     /// `NF_NETDEV_INGRESS`.
     pub(crate) const INGRESS: u32 = 0;
+    /// `NF_INET_PRE_ROUTING`.
+    pub(crate) const PREROUTING: u32 = 0;
 }
 
 /// `NFTA_RULE_…`, `NFTA_LIST_ELEM` and `NFTA_EXPR_…`.
@@ -85,12 +92,21 @@ pub(super) mod set {
     pub(crate) const FLAGS: u16 = 3;
     pub(crate) const KEY_TYPE: u16 = 4;
     pub(crate) const KEY_LEN: u16 = 5;
+    pub(crate) const DESCRIPTION: u16 = 9;
     pub(crate) const ID: u16 = 10;
     pub(crate) const EXPRESSION: u16 = 17;
+    /// Within the description.
+    pub(crate) const SIZE: u16 = 1;
     pub(crate) const TIMEOUTS: u32 = 0x10;
-    /// What `nft` calls `ipv4_addr` and `ipv6_addr`; only it reads this.
+    /// Rules add to it.
+    pub(crate) const DYNAMIC: u32 = 0x20;
+    /// What `nft` calls `ipv4_addr`, `ipv6_addr`, `ether_type` and `inet_service`; only it reads this.
     pub(crate) const TYPE_IPV4: u32 = 7;
     pub(crate) const TYPE_IPV6: u32 = 8;
+    pub(crate) const TYPE_ETHERTYPE: u32 = 10;
+    pub(crate) const TYPE_PORT: u32 = 13;
+    /// By how many bits the first of two types is moved up when a key is made of both.
+    pub(crate) const TYPE_BITS: u32 = 6;
 }
 
 /// `NFTA_SET_ELEM_LIST_…`, `NFTA_SET_ELEM_…` and `NFTA_DATA_…`.
@@ -123,3 +139,22 @@ pub(super) mod object {
 /// The kind of a comment in user data, which `nft` prints, and its longest text with the final zero.
 pub(super) const COMMENT: u8 = 0;
 pub(super) const COMMENT_LEN_MAX: usize = 128;
+
+/// nfnetlink's log: `NFNL_SUBSYS_ULOG`, `NFULNL_…`, `NFULA_…`.
+pub(super) mod log {
+    pub(crate) const SUBSYSTEM: u16 = 4;
+    pub(crate) const PACKET: u16 = 0;
+    pub(crate) const CONFIG: u16 = 1;
+    pub(crate) const CONFIG_COMMAND: u16 = 1;
+    pub(crate) const CONFIG_MODE: u16 = 2;
+    pub(crate) const CONFIG_THRESHOLD: u16 = 5;
+    pub(crate) const CONFIG_FLAGS: u16 = 6;
+    pub(crate) const BIND: u8 = 1;
+    /// Octets of the packet come along.
+    pub(crate) const COPY_PACKET: u8 = 2;
+    /// What is told is numbered, so that a gap is seen.
+    pub(crate) const FLAG_NUMBERED: u16 = 1;
+    pub(crate) const PAYLOAD: u16 = 9;
+    pub(crate) const PREFIX: u16 = 10;
+    pub(crate) const NUMBER: u16 = 12;
+}

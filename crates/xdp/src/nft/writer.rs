@@ -3,7 +3,7 @@
 use super::{
     orders::{Answer, Failure, FailureKind, Line, Order, PER_ORDER_MAX},
     socket::Socket,
-    table::{self, Table},
+    table::{self, Beginning, Table},
 };
 use crate::{Error, load::NETS_MAX, system};
 use std::{
@@ -72,16 +72,18 @@ fn look(mut line: Line, mut socket: Socket) -> io::Result<()> {
 }
 
 fn serve(mut line: Line, socket: Socket) -> io::Result<()> {
-    let (interfaces, max_bans, releases) = match line.hear()? {
-        Some(Order::Open { interfaces, max_bans, releases }) => (interfaces, max_bans, releases),
+    let beginning = match line.hear()? {
+        Some(Order::Open { network, max_bans, releases, scan }) if network.is_sound() && scan.is_sound() => {
+            Beginning { network, max_bans, releases, scan }
+        }
         Some(_) => return line.say(&Answer::Failed(nonsense())),
         None => return Ok(()),
     };
-    let mut table = match Table::open(socket, interfaces, max_bans, releases) {
+    let mut table = match Table::open(socket, beginning) {
         Ok(table) => table,
         Err(failure) => return line.say(&Answer::Failed(failure)),
     };
-    line.say(&Answer::Done(0))?;
+    line.say(&Answer::Opened { sees_probes: table.sees_probes() })?;
     let ended = obey(&mut line, &mut table);
     if table.releases() {
         let _gone_already = table.release();
@@ -125,10 +127,12 @@ fn carry_out(order: Order, table: &mut Table, allow: &mut BTreeSet<ipnet::IpNet>
         }
         Order::Enforcing(on) => table.set_enforcing(on).map(|()| Answer::Done(0)),
         Order::Held(net) => table.held(&net).map(|all| Answer::Elements { all, is_last: true }).map_err(read),
-        Order::Guard { present } => table.guard(&present).map(|(absent, is_changed)| Answer::Guarded { absent, is_changed }),
+        Order::Lockdown(lock) => table.set_lockdown(lock).map(|()| Answer::Done(0)),
+        Order::Arm(traps) => table.arm(traps).map(|()| Answer::Done(0)),
+        Order::Guard(network) if network.is_sound() => table.guard(network).map(|is_changed| Answer::Guarded { is_changed }),
         Order::Counters => table.counters().map(Answer::Counted).map_err(read),
         Order::Release => table.release().map(|()| Answer::Done(0)),
-        Order::Open { .. } | Order::Dump => Err(nonsense()),
+        Order::Open { .. } | Order::Guard(_) | Order::Dump => Err(nonsense()),
     }
 }
 

@@ -1,16 +1,24 @@
 //! Both back ends behind one face, real frames to them, and what became of those.
 
 use super::{Peer, Room, ban, hour};
-use honeymesh_types::{Enforcement, Scope};
-use honeymesh_xdp::{Counters, Drift, Error, Kernel, Nft, NftEnds, NftWriter, Options, now};
+use honeymesh_types::{Enforcement, Knock, Lockdown, Scope};
+use honeymesh_xdp::{Counters, Drift, Error, Kernel, Knocks, Nft, NftEnds, NftWriter, Options, now};
 use honeymesh_xdp_program::testing::Packet;
-use std::time::{Duration, Instant};
+use std::{
+    cell::RefCell,
+    time::{Duration, Instant},
+};
 
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Somebody who is always banned: when this one's frame is counted, all frames before it were judged.
-const SENTINEL: &str = "198.51.100.254";
+pub const SENTINEL: &str = "198.51.100.254";
 /// Our address on the cable.
 pub const HERE: &str = "192.0.2.1";
+
+/// The hardware address that made frames go to.
+pub const HARDWARE: &str = "02:00:00:00:00:01";
+/// The same of IPv6.
+pub const HERE6: &str = "2001:db8::1";
 
 /// Which back end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +33,7 @@ pub trait Backend {
     fn lift(&mut self, subject: &str) -> bool;
     fn set_allow(&mut self, nets: &[&str]);
     fn set_enforcing(&mut self, on: bool);
+    fn set_lockdown(&mut self, lockdown: Lockdown);
     fn drops(&self, subject: &str) -> u64;
     fn reconcile(&mut self, intent: &[Enforcement]) -> Drift;
     fn mend(&mut self, what: &Enforcement) -> Drift;
@@ -49,6 +58,9 @@ macro_rules! backend {
             }
             fn set_enforcing(&mut self, on: bool) {
                 <$kind>::set_enforcing(self, on).unwrap();
+            }
+            fn set_lockdown(&mut self, lockdown: Lockdown) {
+                <$kind>::set_lockdown(self, lockdown).unwrap();
             }
             fn drops(&self, subject: &str) -> u64 {
                 <$kind>::drops(self, &subject.parse().unwrap())
@@ -92,21 +104,34 @@ pub struct Stage<'a> {
     pub peer: Peer,
     pub kind: Kind,
     pub max_bans: u32,
+    knocks: RefCell<Option<Knocks>>,
 }
 
 impl<'a> Stage<'a> {
     pub fn new(room: &'a Room, kind: Kind) -> Self {
         let peer = Peer::new();
         peer.cable("hm0", "hm1");
-        Self { room, peer, kind, max_bans: 1_000 }
+        super::ip(&format!("link set hm0 address {HARDWARE}"));
+        Self { room, peer, kind, max_bans: 1_000, knocks: RefCell::default() }
     }
 
     pub fn start(&self) -> Box<dyn Backend> {
         let mut options = self.room.options(&["hm0"]);
         options.max_bans = self.max_bans;
+        // Whoever read before is gone, too.
+        drop(self.knocks.take());
         let mut backend: Box<dyn Backend> = match self.kind {
-            Kind::Xdp => Box::new(Kernel::start(&options).unwrap().0),
-            Kind::Nft => Box::new(nft(&options).unwrap()),
+            Kind::Xdp => {
+                let (mut kernel, knocks) = Kernel::start(&options).unwrap();
+                kernel.set_local(&[HERE, HERE6].map(|addr| addr.parse().unwrap())).unwrap();
+                self.knocks.replace(Some(knocks));
+                Box::new(kernel)
+            }
+            Kind::Nft => {
+                let mut nft = nft(&options).unwrap();
+                self.knocks.replace(nft.take_knocks());
+                Box::new(nft)
+            }
         };
         backend.raise(&ban(SENTINEL, Scope::All, None)).unwrap();
         backend
@@ -128,6 +153,12 @@ impl<'a> Stage<'a> {
             std::thread::sleep(Duration::from_millis(1));
         }
         all(backend) - before - 1
+    }
+
+    /// What the kernel told since it was asked last.
+    pub fn told(&self) -> Vec<Knock> {
+        let mut knocks = self.knocks.borrow_mut();
+        std::iter::from_fn(|| knocks.as_mut()?.next(now())).collect()
     }
 
     /// Is one datagram from this source dropped?

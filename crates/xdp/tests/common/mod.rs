@@ -3,17 +3,19 @@
     dead_code,
     clippy::allow_attributes,
     clippy::expect_used,
+    clippy::panic,
     clippy::unwrap_used,
     reason = "each test file uses its own part, so an expectation would be unfulfilled; a test fails where it stands"
 )]
 
 pub mod backend;
 mod connections;
+pub mod counted;
 pub mod flood;
 pub mod wire;
 
 use honeymesh_types::{Enforcement, Grade, Lockdown, MonoTime, Now, Reasons, Scope, WallTime};
-use honeymesh_xdp::{Attach, Dark, Flood, Kernel, Knocks, OnExit, Options, ScanOptions, Spoofable, TableKind, now};
+use honeymesh_xdp::{Attach, Dark, Flood, Kernel, Knocks, Nft, OnExit, Options, ScanOptions, Spoofable, TableKind, now};
 use honeymesh_xdp_abi::{Gates, SPOOFABLE_ALL, SPOOFABLE_OFF};
 use honeymesh_xdp_program::testing::{Connection, End, Setting};
 use nix::{
@@ -101,7 +103,44 @@ impl Room {
     /// The kernel that `setting` describes, on the loopback interface, and the sockets it wants.
     pub fn kernel(&self, setting: &Setting) -> (Kernel, Knocks, Sockets) {
         self.connect(&setting.connections);
-        let mut options = self.options(&["lo"]);
+        let (mut kernel, knocks) = Kernel::start(&self.options_of(setting, "lo")).unwrap();
+        kernel.set_allow(&setting.allow.iter().map(|net| net_of(net)).collect::<Vec<_>>()).unwrap();
+        kernel.set_local(&setting.local.iter().map(|addr| addr.parse().unwrap()).collect::<Vec<_>>()).unwrap();
+        kernel.set_enforcing(setting.enforcing).unwrap();
+        for (subject, scope, end) in &setting.bans {
+            let (what, now) = entered(subject, *scope, *end);
+            kernel.raise(&what, now).unwrap();
+        }
+        if let Some(end) = setting.lockdown {
+            kernel.set_lockdown(lockdown(end)).unwrap();
+        }
+        (kernel, knocks, sockets(setting))
+    }
+
+    /// The same without XDP, behind the cable's end `hm0`.
+    pub fn nft(&self, setting: &Setting) -> (Nft, Knocks, Sockets) {
+        self.connect(&setting.connections);
+        let mut nft = backend::nft(&self.options_of(setting, "hm0")).unwrap();
+        let knocks = nft.take_knocks().unwrap();
+        nft.set_allow(&setting.allow.iter().map(|net| net_of(net)).collect::<Vec<_>>()).unwrap();
+        nft.set_enforcing(setting.enforcing).unwrap();
+        for (subject, scope, end) in &setting.bans {
+            let (what, now) = entered(subject, *scope, *end);
+            nft.raise(&what, now).unwrap();
+        }
+        match setting.lockdown {
+            // The kernel itself ends it.
+            Some(End::Past) => nft.set_lockdown(Lockdown::Until(now().mono.plus(SOON_OVER))).unwrap(),
+            Some(end) => nft.set_lockdown(lockdown(end)).unwrap(),
+            None => {}
+        }
+        let sockets = sockets(setting);
+        thread::sleep(2 * SOON_OVER);
+        (nft, knocks, sockets)
+    }
+
+    fn options_of(&self, setting: &Setting, interface: &str) -> Options {
+        let mut options = self.options(&[interface]);
         options.exit = OnExit::Release;
         options.scan.ports = u8::try_from(setting.scan.ports).unwrap();
         options.scan.window = Duration::from_nanos(setting.scan.window_ns);
@@ -120,24 +159,7 @@ impl Room {
             _ => Dark::Refuse,
         };
         options.except = setting.except.iter().map(|port| *port..=*port).collect();
-        let (mut kernel, knocks) = Kernel::start(&options).unwrap();
-        kernel.set_allow(&setting.allow.iter().map(|net| net_of(net)).collect::<Vec<_>>()).unwrap();
-        kernel.set_local(&setting.local.iter().map(|addr| addr.parse().unwrap()).collect::<Vec<_>>()).unwrap();
-        kernel.set_enforcing(setting.enforcing).unwrap();
-        for (subject, scope, end) in &setting.bans {
-            enter(&mut kernel, subject, Scope::from_code(*scope).unwrap(), *end);
-        }
-        if let Some(end) = setting.lockdown {
-            let lockdown = match end {
-                End::Past => Lockdown::Until(now().mono),
-                End::Later => Lockdown::Until(now().mono.plus(Duration::from_secs(3_600))),
-                End::Never => Lockdown::Confirmed,
-            };
-            kernel.set_lockdown(lockdown).unwrap();
-        }
-        let served = setting.served.iter().map(|port| TcpListener::bind(("::", *port)).unwrap()).collect();
-        let bound = setting.served.iter().chain(&setting.bound).map(|port| UdpSocket::bind(("::", *port)).unwrap()).collect();
-        (kernel, knocks, Sockets { served, bound })
+        options
     }
 
     fn connect(&self, wanted: &[Connection]) {
@@ -150,6 +172,23 @@ impl Room {
 /// Where in a directory of pins those of this version are.
 pub fn pins_in(pin_dir: &Path) -> PathBuf {
     pin_dir.join(format!("v{}", honeymesh_xdp_abi::VERSION))
+}
+
+/// How long something lasts that must be over soon.
+const SOON_OVER: Duration = Duration::from_millis(20);
+
+fn lockdown(end: End) -> Lockdown {
+    match end {
+        End::Past => Lockdown::Until(now().mono),
+        End::Later => Lockdown::Until(now().mono.plus(Duration::from_secs(3_600))),
+        End::Never => Lockdown::Confirmed,
+    }
+}
+
+fn sockets(setting: &Setting) -> Sockets {
+    let served = setting.served.iter().map(|port| TcpListener::bind(("::", *port)).unwrap()).collect();
+    let bound = setting.served.iter().chain(&setting.bound).map(|port| UdpSocket::bind(("::", *port)).unwrap()).collect();
+    Sockets { served, bound }
 }
 
 /// What a setting serves, as long as this lives.
@@ -171,18 +210,18 @@ pub fn hour(subject: &str, scope: Scope) -> Enforcement {
     ban(subject, scope, Some(now().wall.plus(Duration::from_secs(3_600))))
 }
 
-fn enter(kernel: &mut Kernel, subject: &str, scope: Scope, end: End) {
-    let now = now();
+/// A ban as a setting describes it, and when it is raised.
+fn entered(subject: &str, scope: u8, end: End) -> (Enforcement, Now) {
+    let (now, scope) = (now(), Scope::from_code(scope).unwrap());
     match end {
-        End::Later => kernel.raise(&hour(subject, scope), now),
-        End::Never => kernel.raise(&ban(subject, scope, None), now),
+        End::Later => (hour(subject, scope), now),
+        End::Never => (ban(subject, scope, None), now),
         // Raised as if the machine had just started: the end is a millisecond after that.
         End::Past => {
             let until = Some(now.wall.plus(Duration::from_millis(1)));
-            kernel.raise(&ban(subject, scope, until), Now { mono: MonoTime(0), ..now })
+            (ban(subject, scope, until), Now { mono: MonoTime(0), ..now })
         }
     }
-    .unwrap();
 }
 
 /// How long something that must happen may take.

@@ -38,6 +38,9 @@ const fn known(feature: Feature) -> Row {
         Feature::Tcx => row("tc by a link (tcx)", (6, 6), Better, "the trap's program is pinned and replaced without a gap"),
         Feature::SocketMaps => row("maps of sockets", (4, 14), Better, "dark ports are steered to the trap's listener"),
         Feature::Nftables => row("nftables at an interface's ingress", (4, 2), Better, "enforcement where XDP is impossible"),
+        Feature::NftSockets => {
+            row("nftables that asks for sockets", (5, 10), Better, "dark ports and lockdown where XDP is impossible")
+        }
         Feature::DriverFacts => row("drivers tell what they can", (6, 3), Better, "this table knows the mode before a start"),
     }
 }

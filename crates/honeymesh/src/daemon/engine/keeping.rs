@@ -68,8 +68,7 @@ impl Keeping {
     fn see(&mut self, seen: Vec<InterfaceStatus>, now: WallTime) -> Vec<(Program, InterfaceStatus)> {
         let before = std::mem::take(&mut self.interfaces);
         let known = |status: &InterfaceStatus| before.iter().find(|(known, _)| known.name == status.name);
-        let since =
-            |status: &InterfaceStatus| known(status).filter(|(known, _)| known.state == status.state).map(|(_, since)| *since);
+        let since = |status: &InterfaceStatus| known(status).filter(|(known, _)| is_same(known, status)).map(|(_, since)| *since);
         let mut changed = Vec::new();
         for status in &seen {
             if since(status).is_none() {
@@ -167,8 +166,12 @@ impl Keeping {
         warnings
     }
 
-    fn hope(&self) -> &'static str {
-        if self.is_kept() { "it is guarded as soon as that changes" } else { "restart the daemon after that changed" }
+    fn hope(&self, status: &InterfaceStatus) -> &'static str {
+        if self.is_kept() || status.mode == AttachMode::Nftables {
+            "it is guarded as soon as that changes"
+        } else {
+            "restart the daemon after that changed"
+        }
     }
 
     fn steering_warning(&self, status: &InterfaceStatus) -> Option<String> {
@@ -176,14 +179,14 @@ impl Keeping {
             return None;
         }
         let why = in_brackets(self.steering_failed.get(&status.name));
-        let (name, hope) = (printable(&status.name), self.hope());
+        let (name, hope) = (printable(&status.name), self.hope(status));
         Some(format!(
             "interface {name}: dark ports are ordinary closed ports there: the second program is not on it{why}; {hope}"
         ))
     }
 
     fn warning(&self, status: &InterfaceStatus) -> Option<String> {
-        let (name, hope) = (printable(&status.name), self.hope());
+        let (name, hope) = (printable(&status.name), self.hope(status));
         match status.state {
             InterfaceState::Attached => None,
             InterfaceState::Absent => Some(format!("interface {name} is not there, so it is not guarded; {hope}")),
@@ -196,6 +199,11 @@ impl Keeping {
             }
         }
     }
+}
+
+/// Is it the same interface, in the same state?
+fn is_same(known: &InterfaceStatus, seen: &InterfaceStatus) -> bool {
+    known.name == seen.name && known.index == seen.index && known.state == seen.state
 }
 
 /// Why something failed, to be put behind a sentence.

@@ -114,6 +114,9 @@ impl Enforcer for Pretended {
     fn heed(&mut self, _link: honeymesh_xdp::LinkHandle) -> Vec<honeymesh_xdp::LinkHandle> {
         Vec::new()
     }
+    fn look_after(&mut self, sight: honeymesh_xdp::Sight) -> Result<Vec<InterfaceStatus>, Error> {
+        Ok(sight.interfaces)
+    }
     fn probed(&mut self, probed: &honeymesh_xdp::Probed) -> Result<(), String> {
         probed.judge(self.0.lock().unwrap().enforcing)
     }

@@ -4,7 +4,7 @@ use super::{PUT_BACK_MAX, Program};
 use crate::daemon::{enforcer::Enforcer, engine::Engine};
 use honeymesh_format::printable;
 use honeymesh_types::EventKind;
-use honeymesh_xdp::{AttachMode, InterfaceState, InterfaceStatus, Place, Steered, Why, Word};
+use honeymesh_xdp::{AttachMode, InterfaceState, InterfaceStatus, Place, Sight, Steered, Why, Word};
 use std::{os::unix::process::ExitStatusExt, process::ExitStatus};
 
 /// How a change of an interface is logged.
@@ -22,7 +22,15 @@ fn remember(put_back: &mut Vec<String>, place: &Place) {
 }
 
 impl<K: Enforcer> Engine<K> {
-    /// Takes what the lookout saw. Without a keeper this is all there is, so changes are told from here.
+    /// Takes what the lookout saw. Where no keeper guards what comes, that is done now.
+    pub fn interfaces_looked(&mut self, sight: Sight) {
+        match self.kernel.look_after(sight) {
+            Ok(seen) => self.interfaces_seen(seen),
+            Err(error) => self.trouble("an interface that came", None, &error),
+        }
+    }
+
+    /// Takes how the interfaces stand. Without a keeper this is all there is, so changes are told from here.
     pub fn interfaces_seen(&mut self, seen: Vec<InterfaceStatus>) {
         let now = (self.clock)().wall;
         let is_first = self.keeping.interfaces.is_empty();
@@ -37,7 +45,13 @@ impl<K: Enforcer> Engine<K> {
                 (Program::Tcx, Steered::On) => InterfaceState::Attached,
                 (Program::Tcx, _) => InterfaceState::Detached,
             };
-            self.tell_interface(&place, Some(program), state, "seen without a keeper", Loudness::Warning);
+            let (why, level) = match (status.mode, status.attached) {
+                (AttachMode::Nftables, true) => ("it is there, so it is guarded (nftables)", Loudness::News),
+                (AttachMode::Nftables, false) => ("it is not there; it is guarded as soon as it is", Loudness::Warning),
+                _ => ("seen without a keeper", Loudness::Warning),
+            };
+            let program = (status.mode != AttachMode::Nftables).then_some(program);
+            self.tell_interface(&place, program, state, why, level);
         }
     }
 

@@ -1,0 +1,153 @@
+//! What our two tables depend on: given this, every chain, rule and set follows.
+
+use super::{
+    side::Side,
+    tier::{Class, Family, Tier},
+};
+use crate::{Dark, Error, Options, Spoofable};
+use honeymesh_xdp_abi::PORTS_MAX;
+use serde::{Deserialize, Serialize};
+use std::{collections::BTreeSet, time::Duration};
+
+/// One in so many of `[scan] sources` is remembered by each set of each family: an entry here takes several times the memory of
+/// one of the XDP program, and a source needs one in several sets.
+const SOURCES_SHARE: u32 = 4;
+/// The fewest sources that are remembered.
+const SOURCES_MIN: u32 = 1_024;
+/// Ranges of ports that are excepted; one more is an error, since each costs a probe a comparison.
+const EXCEPT_MAX: usize = 256;
+/// A port counts as known a little longer than it counts, so that none counts twice.
+const KNOWN_MS: u64 = 100;
+
+/// What the rules depend on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Layout {
+    /// The sets of prefixes there are.
+    pub(super) tiers: BTreeSet<Tier>,
+    /// Drop, or only count.
+    pub(super) is_enforcing: bool,
+    /// The interfaces whose packets the network stack's side judges: guarded ones, and those that stand on top of them.
+    pub(super) carriers: Vec<String>,
+    /// What is to be seen of dark ports; `None`: this kernel cannot ask for sockets.
+    pub(super) scan: Option<Scan>,
+    /// The ports of the loopback interface where the trap listens, IPv4 and IPv6.
+    pub(super) traps: [Option<u16>; 2],
+    /// Are there rules for a lockdown? They work while the set that says so has entries.
+    pub(super) is_locked: bool,
+}
+
+impl Layout {
+    /// The prefix sets of one side.
+    pub(super) fn tiers_of(&self, side: Side) -> BTreeSet<Tier> {
+        self.tiers.iter().copied().filter(|tier| tier.class.sides().contains(&side)).collect()
+    }
+
+    /// Does the kernel silence sources by itself?
+    pub(super) fn places(&self) -> bool {
+        self.scan.as_ref().is_some_and(|scan| scan.earns != Earns::Report)
+    }
+
+    /// The longest prefixes first: who is banned twice is counted by the narrower ban.
+    pub(super) fn longest_first(&self, class: Class, family: Family) -> impl Iterator<Item = Tier> {
+        self.tiers.iter().rev().copied().filter(move |tier| tier.class == class && tier.family == family)
+    }
+}
+
+/// What a scan that may be forged earns in the kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Earns {
+    /// Silence on dark ports.
+    Silence,
+    /// A ban from everything.
+    Ban,
+    /// Nothing but a report.
+    Report,
+}
+
+/// What dark ports do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Manner {
+    Refuse,
+    Silent,
+    Trap,
+}
+
+/// What is to be seen of dark ports, and what becomes of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Scan {
+    /// Distinct ports that make a scan: 1 to [`PORTS_MAX`].
+    pub(super) ports: u8,
+    /// Within so long.
+    pub(super) window_ms: u64,
+    pub(super) earns: Earns,
+    /// How long what it earns lasts.
+    pub(super) ttl_ms: u64,
+    /// How many of those there may be, of each family.
+    pub(super) budget: u32,
+    /// How many sources are remembered, of each family.
+    pub(super) sources: u32,
+    /// Do datagrams count?
+    pub(super) udp: bool,
+    pub(super) manner: Manner,
+    /// Ports that are closed ports, whatever the others do.
+    pub(super) except: Vec<(u16, u16)>,
+    /// The ports that this host sends from.
+    pub(super) sends_from: (u16, u16),
+}
+
+impl Scan {
+    /// # Errors
+    /// [`Error::Options`].
+    pub(super) fn of(options: &Options) -> Result<Self, Error> {
+        let except: Vec<(u16, u16)> = options.except.iter().map(|range| (*range.start(), *range.end())).collect();
+        if except.len() > EXCEPT_MAX {
+            return Err(Error::Options(format!("[traps] except must have at most {EXCEPT_MAX} ranges where nf_tables drops")));
+        }
+        let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX).max(1);
+        let scan = &options.scan;
+        Ok(Self {
+            ports: scan.ports,
+            window_ms: millis(scan.window),
+            earns: match scan.spoofable {
+                Spoofable::Dark => Earns::Silence,
+                Spoofable::All => Earns::Ban,
+                Spoofable::Off => Earns::Report,
+            },
+            ttl_ms: millis(scan.ttl),
+            budget: scan.budget,
+            sources: (scan.sources / SOURCES_SHARE).max(SOURCES_MIN),
+            udp: scan.udp,
+            manner: match options.dark {
+                Dark::Refuse => Manner::Refuse,
+                Dark::Silent => Manner::Silent,
+                Dark::Trap => Manner::Trap,
+            },
+            except,
+            sends_from: sends_from(),
+        })
+    }
+
+    /// Are the values such as [`Options::check`] lets through?
+    pub(super) fn is_sound(&self) -> bool {
+        (1..=PORTS_MAX).contains(&usize::from(self.ports))
+            && self.budget > 0
+            && self.sources > 0
+            && self.except.len() <= EXCEPT_MAX
+    }
+
+    /// How many ports are counted before the one that makes a scan.
+    pub(super) fn slots(&self) -> usize {
+        usize::from(self.ports).saturating_sub(1)
+    }
+
+    /// How long a port is known.
+    pub(super) const fn known_ms(&self) -> u64 {
+        self.window_ms.saturating_add(KNOWN_MS)
+    }
+}
+
+/// The first and the last port that this host sends from by itself.
+pub(super) fn sends_from() -> (u16, u16) {
+    let [first, last] = crate::network::ephemeral_ports().map(|port| u16::try_from(port).unwrap_or(u16::MAX));
+    (first, last)
+}

@@ -1,0 +1,64 @@
+//! Which interfaces are guarded, and that nobody has changed what guards them.
+
+use super::{
+    Nft,
+    answers::unexpected,
+    layout::sends_from,
+    orders::{Answer, CARRIERS_MAX, Network, Order},
+};
+use crate::{Drift, Error, InterfaceState, InterfaceStatus, Lookout, Sight};
+
+impl Nft {
+    /// What looks at the interfaces, for another thread; it sees those of the calling thread's network namespace.
+    ///
+    /// # Errors
+    /// [`Error::Keeper`]: there is no netlink socket.
+    pub fn lookout(&self) -> Result<Lookout, Error> {
+        Lookout::for_nft(self.wanted.clone()).map_err(|error| Error::Keeper(error.to_string()))
+    }
+
+    /// The wanted interfaces, as the writer was told of them last.
+    #[must_use]
+    pub fn interfaces(&self) -> Vec<InterfaceStatus> {
+        self.sight.interfaces.clone()
+    }
+
+    /// Checks and mends what is not about single bans: chains, rules, allowlist, an interface that is back.
+    /// Whoever removed a whole table is answered by a new one; its bans are then missing, and the next audit enters them.
+    ///
+    /// # Errors
+    /// [`Error::Nftables`].
+    pub fn guard(&mut self) -> Result<Drift, Error> {
+        let looked = self.lookout.borrow_mut().look();
+        let sight = looked.map_err(|source| Error::Nftables { doing: "look at the interfaces of".into(), source })?;
+        let is_changed = self.guard_as(sight)?;
+        let absent = self.sight.interfaces.iter().filter(|interface| !interface.attached);
+        let detached = absent.map(|interface| interface.name.clone()).collect();
+        Ok(Drift { detached, settings_changed: is_changed, ..Drift::default() })
+    }
+
+    /// Takes what a lookout saw: an interface that came, or came back, is guarded from now on. How they stand then.
+    ///
+    /// # Errors
+    /// [`Error::Nftables`]: what came is not guarded, and is tried again with the next look.
+    pub fn look_after(&mut self, sight: Sight) -> Result<Vec<InterfaceStatus>, Error> {
+        if sight != self.sight {
+            self.guard_as(sight)?;
+        }
+        Ok(self.interfaces())
+    }
+
+    fn guard_as(&mut self, sight: Sight) -> Result<bool, Error> {
+        self.sends_from = sends_from();
+        let Answer::Guarded { is_changed } = self.ask(&Order::Guard(self.network(&sight)))? else { return Err(unexpected()) };
+        self.sight = sight;
+        Ok(is_changed)
+    }
+
+    pub(super) fn network(&self, sight: &Sight) -> Network {
+        let there = sight.interfaces.iter().filter(|interface| interface.state == InterfaceState::Attached);
+        let mut carriers = sight.carriers.clone();
+        carriers.truncate(CARRIERS_MAX);
+        Network { interfaces: there.map(|interface| interface.name.clone()).collect(), carriers, sends_from: self.sends_from }
+    }
+}

@@ -1,0 +1,78 @@
+//! The sets that rules fill by themselves: which sources probed which ports, who is silenced for it. No daemon is asked, and a
+//! set that is full is never over its size: what does not fit is not counted.
+
+use super::{
+    layout::{Earns, Layout, Scan},
+    locked::{LOCKED, PROTOCOLS},
+    side::Side,
+    tier::{Family, Tier},
+    uapi::set,
+};
+
+/// A set that is no prefix's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Memory {
+    pub(super) name: String,
+    pub(super) key_type: u32,
+    pub(super) key_len: u32,
+    /// How many entries fit; 0: rules only look them up.
+    pub(super) size: u32,
+    /// Does an entry count its packets?
+    pub(super) counts: bool,
+}
+
+/// Ports that sources touched first: (source, port), known for a window.
+pub(super) fn first(family: Family) -> String {
+    format!("first{}", family.word())
+}
+
+/// Ports that sources touched when the kernel knew them already. A set of its own, so that a flood of sources with one port
+/// each takes no room from those with two.
+pub(super) fn more(family: Family) -> String {
+    format!("more{}", family.word())
+}
+
+/// An entry in each of these stands for one distinct port of a source within the last window.
+pub(super) fn slot(family: Family, number: usize) -> String {
+    format!("slot{}_{number}", family.word())
+}
+
+/// Sources that crossed the threshold within the last window and could not be silenced for it: told once.
+pub(super) fn over(family: Family) -> String {
+    format!("over{}", family.word())
+}
+
+/// The sets of one side.
+pub(super) fn all(layout: &Layout, side: Side) -> Vec<Memory> {
+    let mut all = Vec::new();
+    if let (Side::Stack, Some(scan)) = (side, &layout.scan) {
+        all.extend(Family::BOTH.into_iter().flat_map(|family| of_scans(scan, family)));
+    }
+    all.extend(layout.is_locked.then(locked));
+    all
+}
+
+fn of_scans(scan: &Scan, family: Family) -> Vec<Memory> {
+    let port_len = 4;
+    let source =
+        |name: String, size| Memory { name, key_type: family.key_type(), key_len: family.len().into(), size, counts: false };
+    let with_port = |name: String| Memory {
+        key_type: family.key_type() << set::TYPE_BITS | set::TYPE_PORT,
+        key_len: u32::from(family.len()) + port_len,
+        ..source(name, scan.sources)
+    };
+    let mut all = vec![with_port(first(family)), with_port(more(family))];
+    all.extend((1..=scan.slots()).map(|number| source(slot(family, number), scan.sources)));
+    all.push(source(over(family), scan.sources));
+    if scan.earns != Earns::Report {
+        let placed = Tier::PLACED.into_iter().filter(|tier| tier.family == family);
+        all.extend(placed.map(|tier| Memory { counts: true, ..source(tier.name(), scan.budget) }));
+    }
+    all
+}
+
+/// While it has entries, a lockdown holds: what ends them is the kernel's own clock.
+fn locked() -> Memory {
+    let key_len = u32::try_from(PROTOCOLS[0].len()).unwrap_or(0);
+    Memory { name: LOCKED.into(), key_type: set::TYPE_ETHERTYPE, key_len, size: 0, counts: false }
+}

@@ -1,0 +1,117 @@
+//! Whom a source counts with: itself (IPv4), its customer's whole /64 (IPv6), or, on the link, nobody else.
+
+use crate::nft::{
+    ask::PORT_AT,
+    expression::{Compare, Expression, Meta, Register, is},
+    ingress,
+    tier::{Family, Tier},
+    uapi::{FAMILY_IP4, FAMILY_IP6},
+};
+
+/// fe80::/10.
+const LINK_LOCAL: [u8; 2] = [0xfe, 0x80];
+const LINK_LOCAL_MASK: [u8; 2] = [0xff, 0xc0];
+
+/// A family of sources and the chains they go through.
+pub(super) struct Kin {
+    pub(super) family: Family,
+    is_link_local: Option<bool>,
+    /// Where the kernel places what it silences by itself.
+    pub(super) placed: Tier,
+    pub(super) probe: &'static str,
+    pub(super) weigh: &'static str,
+    pub(super) newcomer: &'static str,
+    pub(super) fresh: &'static str,
+    pub(super) again: &'static str,
+    pub(super) over: &'static str,
+    /// Of those that the kernel banned by itself, and what counts their packets.
+    pub(super) hit: &'static str,
+    pub(super) dropped: &'static str,
+}
+
+impl Kin {
+    pub(super) const ALL: [Self; 3] = [
+        Self {
+            family: Family::V4,
+            is_link_local: None,
+            placed: Tier::PLACED[0],
+            probe: "probe4",
+            weigh: "weigh4",
+            newcomer: "newcomer4",
+            fresh: "fresh4",
+            again: "again4",
+            over: "over4",
+            hit: "hit_placed4",
+            dropped: "dropped_v4",
+        },
+        Self {
+            family: Family::V6,
+            is_link_local: Some(false),
+            placed: Tier::PLACED[1],
+            probe: "probe6",
+            weigh: "weigh6",
+            newcomer: "newcomer6",
+            fresh: "fresh6",
+            again: "again6",
+            over: "over6",
+            hit: "hit_placed6",
+            dropped: "dropped_v6",
+        },
+        Self {
+            family: Family::V6,
+            is_link_local: Some(true),
+            placed: Tier::PLACED[2],
+            probe: "probe6_link",
+            weigh: "weigh6_link",
+            newcomer: "newcomer6_link",
+            fresh: "fresh6_link",
+            again: "again6_link",
+            over: "over6_link",
+            hit: "hit_placed6_link",
+            dropped: "dropped_v6",
+        },
+    ];
+
+    /// Goes on if the packet is of this family.
+    pub(super) fn family_guard(&self) -> Vec<Expression> {
+        let family = match self.family {
+            Family::V4 => FAMILY_IP4,
+            Family::V6 => FAMILY_IP6,
+        };
+        vec![Expression::Meta(Meta::Family), is(&[family])]
+    }
+
+    /// Goes on if the packet's source is of this kind.
+    pub(super) fn guard(&self) -> Vec<Expression> {
+        let mut steps = self.family_guard();
+        if let Some(is_link_local) = self.is_link_local {
+            let how = if is_link_local { Compare::Equal } else { Compare::Differs };
+            steps.push(Expression::Header { offset: self.family.source_at(), len: 2 });
+            steps.extend([Expression::Mask(LINK_LOCAL_MASK.into()), Expression::Compare(how, LINK_LOCAL.into())]);
+        }
+        steps
+    }
+
+    /// Loads the source as it is counted.
+    pub(super) fn source(&self) -> Vec<Expression> {
+        let mut steps = vec![Expression::Header { offset: self.family.source_at(), len: self.family.len().into() }];
+        if self.is_link_local == Some(false) {
+            steps.push(Expression::Mask(Tier::USUAL[1].mask()));
+        }
+        steps
+    }
+
+    /// Loads the source and, behind it, the port that it probes.
+    pub(super) fn source_and_port(&self) -> Vec<Expression> {
+        let to = match self.family {
+            Family::V4 => Register::BEHIND_V4,
+            Family::V6 => Register::BEHIND_V6,
+        };
+        [self.source(), vec![Expression::Segment { offset: PORT_AT, len: 2, to }]].concat()
+    }
+
+    /// Those who look for their neighbours pass.
+    pub(super) fn neighbours(&self) -> Option<Vec<Expression>> {
+        (self.family == Family::V6).then(|| ingress::neighbour_discovery(0, None))
+    }
+}

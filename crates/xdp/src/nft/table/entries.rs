@@ -1,0 +1,314 @@
+//! What the writer does with entries: bans, silences, the allowlist.
+
+use super::{Table, found};
+use crate::{
+    load::NETS_MAX,
+    nft::{
+        bytes::Batch,
+        element::{self, Element, PER_MESSAGE_MAX},
+        orders::{Failure, FailureKind},
+        side::Side,
+        socket::Socket,
+        tier::{Class, Tier},
+    },
+};
+use ipnet::IpNet;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io,
+    time::{Duration, Instant},
+};
+
+/// How often a change is tried again when an entry ended by itself, or the table was taken away, in that very moment.
+const TRIES: usize = 3;
+/// Entries are counted anew at most so often when there seem to be too many.
+const RECOUNT_EVERY: Duration = Duration::from_secs(10);
+/// More than so many take too long to count while somebody waits: then the next comparison of everything does it.
+const RECOUNT_MAX: usize = 50_000;
+
+impl Table {
+    /// Enters bans, or changes them: each in one step, and what it has counted stays, also what the kernel had placed for it.
+    pub(in crate::nft) fn raise(&mut self, elements: &[Element], are_new: bool) -> Result<u32, Failure> {
+        if elements.iter().any(|element| !element.class.is_ban()) {
+            return Err(Failure::new(FailureKind::Order, 0, "what is raised is a ban"));
+        }
+        self.make_sets(elements.iter().map(Element::tier))?;
+        for some in elements.chunks(PER_MESSAGE_MAX) {
+            self.retry("enter bans", |table| table.raise_some(some, are_new))?;
+        }
+        Ok(count(elements.len()))
+    }
+
+    fn raise_some(&mut self, elements: &[Element], are_new: bool) -> Result<(), Trouble> {
+        let (mut batch, mut all) = (Batch::default(), Vec::new());
+        let (mut new, mut going): (BTreeMap<Tier, usize>, BTreeSet<(Tier, IpNet)>) = Default::default();
+        for element in elements {
+            let held = if are_new { Vec::new() } else { self.held(&element.net)? };
+            let hits = held.iter().map(|held| held.hits).fold(element.hits, u64::saturating_add);
+            if !held.iter().any(|held| held.class == element.class) {
+                *new.entry(element.tier()).or_default() += 1;
+            }
+            // Two addresses may share what the kernel placed for their customer.
+            for old in held.iter().filter(|old| going.insert((old.tier(), old.net))) {
+                batch.push(element::remove(old.class.home(), old.tier(), &[old.net]));
+            }
+            all.push(Element { hits, ..element.clone() });
+        }
+        for (tier, more) in &new {
+            self.check_room(*tier, *more)?;
+        }
+        add(&all, &mut batch);
+        self.socket.commit(batch)?;
+        for (tier, more) in new {
+            *self.counts.entry(tier).or_default() += more;
+        }
+        Ok(())
+    }
+
+    /// Removes whatever stands for these. How many of them had something.
+    pub(in crate::nft) fn lift(&mut self, nets: &[IpNet]) -> Result<u32, Failure> {
+        let mut lifted = 0;
+        for some in nets.chunks(PER_MESSAGE_MAX) {
+            lifted += self.retry("lift bans", |table| table.lift_some(some))?;
+        }
+        Ok(count(lifted))
+    }
+
+    fn lift_some(&mut self, nets: &[IpNet]) -> Result<usize, Trouble> {
+        let (mut batch, mut gone, mut lifted) = (Batch::default(), Vec::new(), 0);
+        let mut going = BTreeSet::new();
+        for net in nets {
+            let held = self.held(net)?;
+            lifted += usize::from(!held.is_empty());
+            if held.is_empty() {
+                // It has ended by itself: whoever gave it its end says so now.
+                gone.push(Tier::of(Class::Ban, net));
+            }
+            for old in held.into_iter().filter(|old| going.insert((old.tier(), old.net))) {
+                batch.push(element::remove(old.class.home(), old.tier(), &[old.net]));
+                gone.push(old.tier());
+            }
+        }
+        self.socket.commit(batch)?;
+        for tier in gone {
+            let count = self.counts.entry(tier).or_default();
+            *count = count.saturating_sub(1);
+        }
+        Ok(lifted)
+    }
+
+    /// Tries again when an entry ended by itself between two looks, or when somebody has removed the whole table.
+    fn retry<T>(&mut self, what: &str, mut change: impl FnMut(&mut Self) -> Result<T, Trouble>) -> Result<T, Failure> {
+        let mut last = None;
+        for _ in 0..TRIES {
+            match change(self) {
+                Ok(done) => return Ok(done),
+                Err(Trouble::Known(failure)) => return Err(failure),
+                Err(Trouble::Kernel(error)) if error.raw_os_error() == Some(libc::ENOENT) => last = Some(error),
+                Err(Trouble::Kernel(error)) => return Err(Failure::kernel(what, &error)),
+            }
+            if !self.is_there()? {
+                self.counts.clear();
+                self.settle()?;
+                self.fill_allow()?;
+            }
+        }
+        Err(last.map_or_else(|| Failure::new(FailureKind::Kernel, 0, what), |error| Failure::kernel(what, &error)))
+    }
+
+    fn is_there(&mut self) -> Result<bool, Failure> {
+        for side in Side::BOTH {
+            if found::find_table(&mut self.socket, side).map_err(|error| Failure::kernel("read", &error))?.is_none() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// What stands for a prefix, in any class; of an address also what the kernel placed for its customer.
+    pub(in crate::nft) fn held(&mut self, net: &IpNet) -> io::Result<Vec<Element>> {
+        let mut held = Vec::new();
+        for class in [Class::Ban, Class::Dark] {
+            let tier = Tier::of(class, net);
+            if !self.layout.tiers.contains(&tier) {
+                continue;
+            }
+            let one = self.socket.get(&element::ask(tier, *net), |message| element::read(tier, message).pop())?;
+            held.extend(one.filter(|element| element.net == *net));
+        }
+        if let Some((tier, net)) = Tier::placed(net).filter(|_| self.layout.places()) {
+            let one = self.socket.get(&element::ask(tier, net), |message| element::read(tier, message).pop())?;
+            held.extend(one.filter(|element| element.net == net));
+        }
+        Ok(held)
+    }
+
+    /// Makes sets that are missing.
+    fn make_sets(&mut self, tiers: impl Iterator<Item = Tier>) -> Result<(), Failure> {
+        let before = self.layout.tiers.len();
+        self.layout.tiers.extend(tiers);
+        if self.layout.tiers.len() == before { Ok(()) } else { self.settle() }
+    }
+
+    /// Entries end by themselves, so a count that is too high is taken anew, now and then.
+    fn check_room(&mut self, tier: Tier, more: usize) -> Result<(), Trouble> {
+        let limit = if tier.is_usual() || tier.class == Class::Dark { self.max_bans } else { NETS_MAX };
+        let fits = |held: usize| u32::try_from(held + more).is_ok_and(|all| all <= limit);
+        let peers =
+            |other: &Tier| other.class == tier.class && other.family == tier.family && other.is_usual() == tier.is_usual();
+        let held = |table: &Self| table.counts.iter().filter(|(other, _)| peers(other)).map(|(_, count)| count).sum();
+        if fits(held(self)) {
+            return Ok(());
+        }
+        if held(self) <= RECOUNT_MAX && (self.counted.elapsed() >= RECOUNT_EVERY || more > 1) {
+            self.counted = Instant::now();
+            for tier in self.layout.tiers.clone().into_iter().filter(peers) {
+                let now = self.entries(tier)?.len();
+                self.counts.insert(tier, now);
+            }
+        }
+        if fits(held(self)) {
+            return Ok(());
+        }
+        let kind = FailureKind::Full { class: tier.class, is_usual: tier.is_usual(), limit };
+        Err(Trouble::Known(Failure::new(kind, 0, tier.family.word())))
+    }
+
+    /// Every ban; see [`dump`]. Counts them, too.
+    pub(in crate::nft) fn dump(&mut self, alive: &mut impl FnMut()) -> io::Result<Vec<Element>> {
+        let all = dump(&mut self.socket, alive)?;
+        self.counts.retain(|tier, _| !tier.class.is_ban());
+        for element in &all {
+            *self.counts.entry(element.tier()).or_default() += 1;
+        }
+        Ok(all)
+    }
+
+    pub(super) fn entries(&mut self, tier: Tier) -> io::Result<Vec<Element>> {
+        entries(&mut self.socket, tier.class.home(), tier, Instant::now(), &mut || ())
+    }
+
+    /// Makes the allowlist equal to `nets`, in one step.
+    pub(in crate::nft) fn set_allow(&mut self, nets: BTreeSet<IpNet>) -> Result<(), Failure> {
+        self.make_sets(nets.iter().map(|net| Tier::of(Class::Allow, net)))?;
+        let less: Vec<IpNet> = self.allow.difference(&nets).copied().collect();
+        let more: Vec<Element> = nets.difference(&self.allow).map(|net| Element::allowed(*net)).collect();
+        let done = self.retry("write the allowlist", |table| {
+            let mut batch = Batch::default();
+            add(&more, &mut batch);
+            remove(&less, &mut batch);
+            Ok(table.socket.commit(batch)?)
+        });
+        if done.is_err() {
+            // Read what is there, so that the next try starts from the truth.
+            self.allow = self.read_allow().unwrap_or_default();
+            return done;
+        }
+        self.allow = nets;
+        Ok(())
+    }
+
+    pub(super) fn read_allow(&mut self) -> io::Result<BTreeSet<IpNet>> {
+        self.read_allow_of(Side::Ingress)
+    }
+
+    /// The allowlist as one side has it.
+    pub(super) fn read_allow_of(&mut self, side: Side) -> io::Result<BTreeSet<IpNet>> {
+        let mut all = BTreeSet::new();
+        for tier in self.layout.tiers.clone().into_iter().filter(|tier| tier.class == Class::Allow) {
+            all.extend(entries(&mut self.socket, side, tier, Instant::now(), &mut || ())?.iter().map(|element| element.net));
+        }
+        Ok(all)
+    }
+
+    /// The allowlist into a table that was just made anew.
+    fn fill_allow(&mut self) -> Result<(), Failure> {
+        let mut batch = Batch::default();
+        self.add_allow(&mut batch);
+        self.socket.commit(batch).map_err(|error| Failure::kernel("write the allowlist", &error))
+    }
+
+    /// The allowlist in place of whatever is there, in one step.
+    pub(super) fn rewrite_allow(&mut self) -> Result<(), Failure> {
+        let mut batch = Batch::default();
+        for tier in self.layout.tiers.iter().filter(|tier| tier.class == Class::Allow) {
+            tier.class.sides().iter().for_each(|side| batch.push(element::clear(*side, &tier.name())));
+        }
+        self.add_allow(&mut batch);
+        self.socket.commit(batch).map_err(|error| Failure::kernel("write the allowlist", &error))
+    }
+
+    fn add_allow(&self, batch: &mut Batch) {
+        let all: Vec<Element> = self.allow.iter().map(|net| Element::allowed(*net)).collect();
+        add(&all, batch);
+    }
+}
+
+/// What stopped a change: a reason of ours, or the kernel's.
+#[derive(Debug)]
+pub(super) enum Trouble {
+    Known(Failure),
+    Kernel(io::Error),
+}
+
+impl From<io::Error> for Trouble {
+    fn from(error: io::Error) -> Self {
+        Self::Kernel(error)
+    }
+}
+
+fn count(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}
+
+/// Adds entries of any tiers.
+fn add(elements: &[Element], batch: &mut Batch) {
+    let mut tiers: BTreeMap<Tier, Vec<&Element>> = BTreeMap::new();
+    for element in elements {
+        tiers.entry(element.tier()).or_default().push(element);
+    }
+    for (tier, all) in tiers {
+        for side in tier.class.sides() {
+            all.chunks(PER_MESSAGE_MAX).for_each(|some| batch.push(element::add(*side, tier, some)));
+        }
+    }
+}
+
+/// Removes allowed prefixes that are there.
+fn remove(nets: &[IpNet], batch: &mut Batch) {
+    let mut tiers: BTreeMap<Tier, Vec<IpNet>> = BTreeMap::new();
+    for net in nets {
+        tiers.entry(Tier::of(Class::Allow, net)).or_default().push(*net);
+    }
+    for (tier, all) in tiers {
+        for side in tier.class.sides() {
+            all.chunks(PER_MESSAGE_MAX).for_each(|some| batch.push(element::remove(*side, tier, some)));
+        }
+    }
+}
+
+/// Every ban that is in the kernel, as it was when this began. The kernel begins each part of its answer by walking over all
+/// parts before, so a large table takes long: `alive` is called with each part.
+pub(in crate::nft) fn dump(socket: &mut Socket, alive: &mut impl FnMut()) -> io::Result<Vec<Element>> {
+    let mut all = Vec::new();
+    let began = Instant::now();
+    for side in Side::BOTH {
+        for tier in found::tiers(socket, side)?.into_iter().filter(|tier| tier.class.is_ban()) {
+            all.append(&mut entries(socket, side, tier, began, alive)?);
+        }
+    }
+    Ok(all)
+}
+
+fn entries(socket: &mut Socket, side: Side, tier: Tier, began: Instant, alive: &mut impl FnMut()) -> io::Result<Vec<Element>> {
+    let ask = || element::ask_all(side, tier);
+    socket.dump(ask, |message, all| {
+        alive();
+        let passed_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        all.extend(
+            element::read(tier, message)
+                .into_iter()
+                .map(|element| Element { left_ms: element.left_ms.map(|left| left.saturating_add(passed_ms)), ..element }),
+        );
+    })
+}

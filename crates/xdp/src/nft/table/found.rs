@@ -1,0 +1,173 @@
+//! What the kernel has under our tables' name.
+
+use crate::nft::{
+    bytes::{Batch, Incoming, Message, Parts},
+    objects::{self, TABLE},
+    side::Side,
+    socket::Socket,
+    tier::{Class, Tier},
+    uapi::{chain, flag, message, object, rule, set, table},
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io,
+};
+
+/// What there is of one of our tables.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    pub(super) table: Option<FoundTable>,
+    pub(super) chains: BTreeSet<String>,
+    pub(super) counters: BTreeSet<String>,
+    /// Sets, and how many entries fit in each; 0 if nobody said.
+    pub(super) sets: BTreeMap<String, u32>,
+}
+
+impl Found {
+    /// The sets of prefixes.
+    pub(super) fn tiers(&self) -> BTreeSet<Tier> {
+        self.sets.keys().filter_map(|name| Tier::parse(name)).filter(|tier| tier.class != Class::Placed).collect()
+    }
+
+    /// Is there a table of somebody else's?
+    pub(super) fn is_foreign(&self) -> bool {
+        self.table.is_some_and(|table| !table.is_ours)
+    }
+}
+
+/// A table of our name.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct FoundTable {
+    pub(super) flags: u32,
+    pub(super) is_ours: bool,
+}
+
+/// Chains and their rules as the kernel tells them, without what changes by itself.
+pub(super) type Picture = BTreeMap<(Side, String), Vec<u8>>;
+
+/// Removes our tables. Was there one?
+pub(in crate::nft) fn remove_tables(socket: &mut Socket) -> io::Result<bool> {
+    let mut batch = Batch::default();
+    for side in Side::BOTH {
+        match find_table(socket, side) {
+            Ok(found) if found.is_some_and(|table| table.is_ours) => batch.push(objects::del_table(side)),
+            // A kernel without one of the families has no table there.
+            Err(error) if side == Side::Ingress || !is_unknown(&error) => return Err(error),
+            _ => {}
+        }
+    }
+    let any = !batch.is_empty();
+    socket.commit(batch)?;
+    Ok(any)
+}
+
+/// What a kernel says about something that it does not have.
+pub(in crate::nft) fn is_unknown(error: &io::Error) -> bool {
+    matches!(
+        error.raw_os_error(),
+        Some(libc::ENOENT | libc::EINVAL | libc::EOPNOTSUPP | libc::EPROTONOSUPPORT | libc::EAFNOSUPPORT)
+    )
+}
+
+fn list(side: Side, message: u16, table: u16) -> Message {
+    Message::new(side, message, flag::DUMP, |to| {
+        to.text(table, TABLE);
+    })
+}
+
+/// The table of our name on this side.
+pub(super) fn find_table(socket: &mut Socket, side: Side) -> io::Result<Option<FoundTable>> {
+    let ask = Message::new(side, message::GET_TABLE, 0, |to| {
+        to.text(table::NAME, TABLE);
+    });
+    socket.get(&ask, |message| {
+        let parts = message.attributes();
+        let mark = parts.bytes(table::USERDATA).and_then(objects::comment_text);
+        Some(FoundTable { flags: parts.number(table::FLAGS).unwrap_or(0), is_ours: mark == Some(side.mark()) })
+    })
+}
+
+/// The sets of prefixes.
+pub(super) fn tiers(socket: &mut Socket, side: Side) -> io::Result<Vec<Tier>> {
+    let sets = sets(socket, side)?;
+    Ok(sets.into_iter().filter_map(|(name, _)| Tier::parse(&name)).collect())
+}
+
+fn sets(socket: &mut Socket, side: Side) -> io::Result<Vec<(String, u32)>> {
+    socket.dump(
+        || list(side, message::GET_SET, set::TABLE),
+        |message, all| {
+            let size = message.attributes().inside(set::DESCRIPTION).number(set::SIZE).unwrap_or(0);
+            all.extend(ours(message, side, set::TABLE, set::NAME).map(|name| (name.to_owned(), size)));
+        },
+    )
+}
+
+/// The name of something, if it is in our table: kernels differ in whether they filter by it.
+fn ours<'a>(message: &Incoming<'a>, side: Side, table: u16, name: u16) -> Option<&'a str> {
+    let parts = message.attributes();
+    let is_ours = message.body.first() == Some(&side.family()) && parts.text(table) == Some(TABLE);
+    parts.text(name).filter(|_| is_ours)
+}
+
+/// Everything of one side but rules and entries.
+pub(super) fn look(socket: &mut Socket, side: Side) -> io::Result<Found> {
+    let Some(table) = find_table(socket, side)? else { return Ok(Found::default()) };
+    let mut names = |kind: u16, table: u16, name: u16| {
+        socket.dump(
+            || list(side, kind, table),
+            |message, all: &mut Vec<String>| all.extend(ours(message, side, table, name).map(str::to_owned)),
+        )
+    };
+    let chains = names(message::GET_CHAIN, chain::TABLE, chain::NAME)?;
+    let counters = names(message::GET_OBJECT, object::TABLE, object::NAME)?;
+    Ok(Found {
+        table: Some(table),
+        chains: chains.into_iter().collect(),
+        counters: counters.into_iter().collect(),
+        sets: sets(socket, side)?.into_iter().collect(),
+    })
+}
+
+/// Chains and rules of both sides.
+pub(super) fn picture(socket: &mut Socket) -> io::Result<Picture> {
+    let mut picture = Picture::new();
+    for side in Side::BOTH {
+        let chains = socket.dump(
+            || list(side, message::GET_CHAIN, chain::TABLE),
+            |message, all| {
+                let hook = hook(message.attributes());
+                all.extend(ours(message, side, chain::TABLE, chain::NAME).map(|name| (name.to_owned(), hook)));
+            },
+        )?;
+        picture.extend(chains.into_iter().map(|(chain, hook)| ((side, chain), hook)));
+        let rules = socket.dump(
+            || list(side, message::GET_RULE, rule::TABLE),
+            |message, all| {
+                let steps = message.attributes().bytes(rule::EXPRESSIONS).unwrap_or_default().to_vec();
+                all.extend(ours(message, side, rule::TABLE, rule::CHAIN).map(|name| (name.to_owned(), steps)));
+            },
+        )?;
+        for (chain, mut steps) in rules {
+            picture.entry((side, chain)).or_default().append(&mut steps);
+        }
+    }
+    Ok(picture)
+}
+
+/// Where a chain hangs and what it does with what it says nothing about.
+fn hook(parts: Parts<'_>) -> Vec<u8> {
+    [parts.bytes(chain::HOOK), parts.bytes(chain::POLICY)].into_iter().flatten().flatten().copied().collect()
+}
+
+/// The counters of one side, by name.
+pub(super) fn counters(socket: &mut Socket, side: Side) -> io::Result<BTreeMap<String, u64>> {
+    let all = socket.dump(
+        || list(side, message::GET_OBJECT, object::TABLE),
+        |message, all| {
+            let packets = message.attributes().inside(object::DATA).long(object::COUNTER_PACKETS).unwrap_or(0);
+            all.extend(ours(message, side, object::TABLE, object::NAME).map(|name| (name.to_owned(), packets)));
+        },
+    )?;
+    Ok(all.into_iter().collect())
+}
