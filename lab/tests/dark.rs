@@ -27,8 +27,29 @@ const DARK_PORT: u16 = 9_999;
 const SWEEP: &str = "10000-12099";
 const SWEPT: u32 = 2_100;
 
-fn node<'lab>(lab: &'lab Lab, mode: &str, dark: &str) -> Node<'lab> {
+/// Each case becomes a test of the highest and of the lowest rung.
+macro_rules! cases {
+    ($($case:ident)+) => {
+        mod xdp { $( #[test] fn $case() { super::on("native", stringify!($case), super::$case); } )+ }
+        mod nftables { $( #[test] fn $case() { super::on("nftables", stringify!($case), super::$case); } )+ }
+    };
+}
+
+cases! {
+    a_dark_port_is_played_an_honest_mistake_is_forgiven_and_scans_and_attacks_are_banned
+    while_only_watched_a_sweep_finds_every_port_open
+    a_killed_daemon_leaves_dark_ports_closed_and_the_next_one_makes_them_traps_again
+    silent_dark_ports_answer_nothing_and_served_ones_as_always
+}
+
+fn on(rung: &'static str, name: &str, case: fn(&Lab, &'static str)) {
+    let Some(_turn) = turn(name) else { return };
+    case(&Lab::up().unwrap(), rung);
+}
+
+fn node<'lab>(lab: &'lab Lab, rung: &str, mode: &str, dark: &str) -> Node<'lab> {
     let config = NodeConfig::alone(Place::Node(1))
+        .with("xdp", format!("attach = \"{rung}\""))
         .with("node", format!("mode = \"{mode}\""))
         .with("traps", format!("dark = \"{dark}\""))
         .with("traps", "except = [25, \"6000-6063\"]");
@@ -61,12 +82,9 @@ fn free(node: &Node<'_>, subject: &str) {
     wait_until(&format!("{subject} is free"), SOON, || Ok(node.ban_of(subject)?.is_none().then_some(()))).unwrap();
 }
 
-#[test]
-fn a_dark_port_is_played_an_honest_mistake_is_forgiven_and_scans_and_attacks_are_banned() {
-    let Some(_turn) = turn("a_dark_port_is_played") else { return };
-    let lab = Lab::up().unwrap();
+fn a_dark_port_is_played_an_honest_mistake_is_forgiven_and_scans_and_attacks_are_banned(lab: &Lab, rung: &'static str) {
     let _web = Service::start(lab.host(Place::Node(1)), WEB_PORT).unwrap();
-    let node = node(&lab, "enforce", "trap");
+    let node = node(lab, rung, "enforce", "trap");
     for family in Family::BOTH {
         let page = curl(lab.honest(), at(family, DARK_PORT), "/wrong/port", SOON).unwrap();
         assert!(page.stdout.contains("404 Not Found"), "{family:?}: {page:?}");
@@ -104,12 +122,9 @@ fn a_dark_port_is_played_an_honest_mistake_is_forgiven_and_scans_and_attacks_are
     assert!(dark["sessions"].as_u64() >= Some(10) && status["kernel"]["steered"].as_u64() >= Some(10), "{status}");
 }
 
-#[test]
-fn while_only_watched_a_sweep_finds_every_port_open() {
-    let Some(_turn) = turn("while_only_watched_a_sweep_finds_every_port_open") else { return };
-    let lab = Lab::up().unwrap();
+fn while_only_watched_a_sweep_finds_every_port_open(lab: &Lab, rung: &'static str) {
     let _web = Service::start(lab.host(Place::Node(1)), WEB_PORT).unwrap();
-    let node = node(&lab, "observe", "trap");
+    let node = node(lab, rung, "observe", "trap");
     let family = Family::V4;
     let scan = scan_connect(lab.attacker(), Place::Node(1).addr(family), &format!("25,6000,{WEB_PORT},{SWEEP}")).unwrap();
     assert_eq!((scan.count("open"), scan.count("closed")), (SWEPT + 1, 2), "{:?}", scan.states);
@@ -120,13 +135,10 @@ fn while_only_watched_a_sweep_finds_every_port_open() {
     assert!(is_served(lab.attacker(), at(family, WEB_PORT)));
 }
 
-#[test]
-fn a_killed_daemon_leaves_dark_ports_closed_and_the_next_one_makes_them_traps_again() {
-    let Some(_turn) = turn("a_killed_daemon_leaves_dark_ports_closed") else { return };
-    let lab = Lab::up().unwrap();
+fn a_killed_daemon_leaves_dark_ports_closed_and_the_next_one_makes_them_traps_again(lab: &Lab, rung: &'static str) {
     let host = lab.host(Place::Node(1));
     let _web = Service::start(host, WEB_PORT).unwrap();
-    let mut node = node(&lab, "enforce", "trap");
+    let mut node = node(lab, rung, "enforce", "trap");
     for round in 0..2 {
         for family in Family::BOTH {
             let page = curl(lab.honest(), at(family, DARK_PORT), "/", SOON).unwrap();
@@ -175,9 +187,11 @@ fn came_off(node: &Node<'_>) -> usize {
 /// there is.
 fn take_off(lab: &Lab, node: &Node<'_>) {
     let pins = node.pins().with_file_name(format!("{}x", node.pins().file_name().unwrap().to_str().unwrap()));
-    let pin = fs::read_dir(node.pins().join("v2/steering")).unwrap().next().unwrap().unwrap().path();
-    fs::create_dir_all(pins.join("v2/steering")).unwrap();
-    fs::hard_link(&pin, pins.join("v2/steering").join(pin.file_name().unwrap())).unwrap();
+    let version = fs::read_dir(node.pins()).unwrap().next().unwrap().unwrap().path();
+    let pin = fs::read_dir(version.join("steering")).unwrap().next().unwrap().unwrap().path();
+    let other = pins.join(version.file_name().unwrap()).join("steering");
+    fs::create_dir_all(&other).unwrap();
+    fs::hard_link(&pin, other.join(pin.file_name().unwrap())).unwrap();
     let (state, file) = (lab.scratch().join("nobody"), lab.scratch().join("nobody.toml"));
     let text = format!(
         "[node]\nstate_dir = \"{}\"\n[xdp]\ninterfaces = [\"eth0\"]\npin_dir = \"{}\"\n",
@@ -249,12 +263,9 @@ fn an_interface_made_anew_or_robbed_of_the_program_has_traps_again_also_after_th
     assert_eq!(node.bans().unwrap(), []);
 }
 
-#[test]
-fn silent_dark_ports_answer_nothing_and_served_ones_as_always() {
-    let Some(_turn) = turn("silent_dark_ports_answer_nothing") else { return };
-    let lab = Lab::up().unwrap();
+fn silent_dark_ports_answer_nothing_and_served_ones_as_always(lab: &Lab, rung: &'static str) {
     let _web = Service::start(lab.host(Place::Node(1)), WEB_PORT).unwrap();
-    let _node = node(&lab, "enforce", "silent");
+    let _node = node(lab, rung, "enforce", "silent");
     for family in Family::BOTH {
         assert_eq!(connect(lab.honest(), at(family, DARK_PORT)), Err(ErrorKind::TimedOut), "{family:?}");
         assert_eq!(connect(lab.honest(), at(family, 25)), Err(ErrorKind::ConnectionRefused), "{family:?}: excepted");

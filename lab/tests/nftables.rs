@@ -5,7 +5,9 @@
 mod common;
 
 use common::turn;
-use honeymesh_lab::{Family, Lab, Node, NodeConfig, Place, Service, WEB_PORT, curl, fetch, wait_until};
+use honeymesh_lab::{
+    Capture, Family, Lab, Node, NodeConfig, Place, Segment, Service, WEB_PORT, curl, fetch, scan_half_open, wait_until,
+};
 use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
@@ -68,7 +70,7 @@ fn a_visitor_is_banned_dropped_and_let_in_again_without_xdp() {
     }
     let shown: serde_json::Value = node.ask(&["status"]).unwrap();
     assert_eq!(shown["interfaces"][0]["xdp_mode"], "nftables", "{shown}");
-    assert!(shown["warnings"].to_string().contains("neither seen nor silenced"), "{shown}");
+    assert!(shown["warnings"].to_string().contains("a dropped packet costs several times as much"), "{shown}");
     assert!(shown["kernel"]["dropped"].as_u64().unwrap() > 0, "{shown}");
     // The daemon has no power at all, the other process has one: CAP_NET_ADMIN.
     let powers = |pid| ["CapEff", "CapPrm", "CapBnd"].map(|set| status(pid, set).unwrap().trim_start_matches('0').to_owned());
@@ -104,6 +106,95 @@ fn bans_hold_without_a_daemon_and_end_on_time() {
 }
 
 #[test]
+fn a_scan_is_silenced_from_its_third_port_on_and_told_and_served_ports_stay_open() {
+    let Some(_turn) = turn("a_scan_is_silenced_without_xdp") else { return };
+    let lab = Lab::up().unwrap();
+    let _web = Service::start(lab.host(Place::Node(1)), WEB_PORT).unwrap();
+    let mut node = lab.node(config()).unwrap();
+    node.start().unwrap();
+    for family in Family::BOTH {
+        let (target, subject) = (Place::Node(1).addr(family), Place::Attacker.subject(family));
+        let capture = Capture::start(lab.attacker(), lab.scratch(), "attacker").unwrap();
+        let scan = scan_half_open(lab.attacker(), target, "80,1000-1299").unwrap();
+        let seen = capture.finish().unwrap();
+        let is_dark = |segment: &&Segment| segment.from.ip() == target && (1_000..1_300).contains(&segment.from.port());
+        assert_eq!(seen.iter().filter(is_dark).count(), 2, "{family:?}: the probe that crosses the threshold gets no answer");
+        assert_eq!(scan.open, [WEB_PORT], "{family:?}");
+        assert!(scan.count("filtered") >= 298, "{family:?}: {scan:?}");
+        let ban = wait_until("the scan is told", SOON, || node.ban_of(&subject)).unwrap();
+        assert_eq!((ban.grade.as_str(), ban.scope.as_str(), &ban.reasons), ("spoofable", "dark", &vec!["scan".to_owned()]));
+        wait_until("its drops are counted", SOON, || Ok(node.ban_of(&subject)?.filter(|ban| ban.drops > 100).map(drop))).unwrap();
+        let told = node.events("scan").unwrap();
+        let told: Vec<_> = told.iter().filter(|event| event.source == Some(Place::Attacker.addr(family))).collect();
+        assert_eq!(told.len(), 1, "{family:?}: {told:?}");
+        assert_eq!(told[0].fields["ports"].split(',').count(), 3, "{family:?}: {told:?}");
+        assert!(is_let_in(&lab, Place::Node(1).at(family, WEB_PORT)), "{family:?}: served ports stay open");
+    }
+    let subject = Place::Attacker.subject(Family::V4);
+    node.kill();
+    let scan = scan_half_open(lab.attacker(), Place::Node(1).addr(Family::V4), "2000-2009").unwrap();
+    assert_eq!(scan.count("filtered"), 10, "silence needs no daemon");
+    node.start().unwrap();
+    assert_eq!(node.ban_of(&subject).unwrap().unwrap().scope, "dark");
+    let shown: serde_json::Value = node.ask(&["status"]).unwrap();
+    assert!(shown["kernel"]["scans"].as_u64() == Some(2) && shown["kernel"]["dropped_dark"].as_u64() > Some(500), "{shown}");
+}
+
+#[test]
+fn a_lockdown_rolls_back_by_itself_with_the_daemon_killed() {
+    let Some(_turn) = turn("a_lockdown_rolls_back_without_xdp") else { return };
+    let lab = Lab::up().unwrap();
+    let _web = Service::start(lab.host(Place::Node(1)), WEB_PORT).unwrap();
+    let mut node = lab.node(config()).unwrap();
+    node.start().unwrap();
+    let at = Family::BOTH.map(|family| Place::Node(1).at(family, WEB_PORT));
+    node.client(&["mode", "lockdown", "--confirm-within", "10s"]).unwrap().checked().unwrap();
+    assert!(at.iter().all(|at| !is_let_in(&lab, *at)), "strangers get nothing");
+    let shown = node.client(&["status"]).unwrap().checked().unwrap().stdout;
+    assert!(shown.contains("lockdown") && shown.contains("rolls back in"), "{shown}");
+    node.kill();
+    assert!(!is_let_in(&lab, at[0]), "whoever lives");
+    let over = Duration::from_secs(30);
+    wait_until("the kernel's clock ends it", over, || Ok(at.iter().all(|at| is_let_in(&lab, *at)).then_some(()))).unwrap();
+    node.start().unwrap();
+    node.client(&["mode", "lockdown", "--confirm-within", "1m"]).unwrap().checked().unwrap();
+    node.client(&["mode", "lockdown", "--confirm"]).unwrap().checked().unwrap();
+    node.kill();
+    node.start().unwrap();
+    assert!(!is_let_in(&lab, at[0]), "a confirmed one outlives restarts");
+    node.client(&["mode", "enforce"]).unwrap().checked().unwrap();
+    assert!(at.iter().all(|at| is_let_in(&lab, *at)));
+}
+
+#[test]
+fn an_interface_that_comes_late_is_guarded_at_once_and_told() {
+    let Some(_turn) = turn("an_interface_that_comes_late_without_xdp") else { return };
+    let lab = Lab::up().unwrap();
+    let host = lab.host(Place::Node(1));
+    let mut node = lab.node(config()).unwrap();
+    let text = fs::read_to_string(node.config_file()).unwrap();
+    fs::write(node.config_file(), text.replace("[\"eth0\"]", "[\"eth0\", \"late*\"]")).unwrap();
+    node.start().unwrap();
+    let ip = |words: &str| {
+        let mut ip = std::process::Command::new("ip");
+        ip.args(words.split(' '));
+        host.run(&mut ip, SOON).unwrap().checked().unwrap();
+    };
+    let told = |state: &str| {
+        let all = node.events("audit").unwrap();
+        let is_it = |event: &&honeymesh_lab::Event| event.fields.get("interface").is_some_and(|name| name.starts_with("late"));
+        Ok(all.iter().filter(is_it).any(|event| event.fields["state"] == state).then_some(()))
+    };
+    ip("link add late0 type veth peer name far0");
+    wait_until("it is told", SOON, || told("attached")).unwrap();
+    let shown: serde_json::Value = node.ask(&["status"]).unwrap();
+    let late = shown["interfaces"].as_array().unwrap().iter().find(|one| one["name"] == "late0").unwrap();
+    assert_eq!((&late["xdp_mode"], &late["state"]), (&"nftables".into(), &"attached".into()), "{shown}");
+    ip("link del late0");
+    wait_until("it is told, too", SOON, || told("absent")).unwrap();
+}
+
+#[test]
 fn where_xdp_is_too_old_nftables_takes_over_loudly_and_xdp_takes_it_back() {
     let Some(_turn) = turn("where_xdp_is_too_old") else { return };
     let lab = Lab::up().unwrap();
@@ -112,7 +203,7 @@ fn where_xdp_is_too_old_nftables_takes_over_loudly_and_xdp_takes_it_back() {
     assert!(node.log().contains("XDP cannot be used here (kernel 2.6."), "{}", node.log());
     let shown = node.client(&["status"]).unwrap().checked().unwrap().stdout;
     assert!(shown.contains("nftables") && shown.contains("XDP cannot be used here"), "{shown}");
-    assert!(table(&lab).contains("netdev honeymesh"));
+    assert!(table(&lab).contains("netdev honeymesh") && table(&lab).contains("inet honeymesh"));
     assert_eq!(node.stop().expect("it ends").code(), Some(0));
     // The machine is mended: the rung above is free again.
     node.config.through = &[];
