@@ -34,7 +34,7 @@ fn bans_that_somebody_takes_out_of_the_kernel_are_noticed_by_the_probe_and_back_
     let audits = eventually("a first audit", || net.json(&["status"])["audit"]["audits"].as_u64().filter(|audits| *audits > 0));
     assert!(!net.reaches());
     for table in ["HM_LINES4", "HM_LINES6"] {
-        empty(&net.pin_dir.join("v2/maps").join(table));
+        empty(&net.pins().join("maps").join(table));
     }
     assert!(net.reaches(), "the ban was there, and nowhere else");
     let found = eventually("an audit that tells of it", || {
