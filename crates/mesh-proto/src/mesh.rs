@@ -2,6 +2,8 @@
 
 mod circle;
 mod digests;
+#[cfg(any(test, feature = "testing"))]
+mod insider;
 mod records;
 
 use crate::{

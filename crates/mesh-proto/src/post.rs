@@ -176,7 +176,7 @@ impl Post {
     }
 }
 
-#[cfg(test)]
+#[cfg(any(test, feature = "testing"))]
 impl Post {
     /// Seals any bytes, as an insider could.
     pub(crate) fn seal_for_tests(&mut self, body: &[u8]) -> Option<Vec<u8>> {
