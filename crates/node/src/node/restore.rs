@@ -80,11 +80,18 @@ impl Node {
             self.counters.not_restored += 1;
             return;
         };
-        match known.mesh.restore(raw, self.now) {
-            Ok(signed) if signed.record.is_ban() && signed.record.origin == known.mesh.identity() => {}
+        let (restored, me) = (known.mesh.restore(raw, self.now), known.mesh.identity());
+        match restored {
+            Ok(signed) if signed.record.origin == me && self.is_claimed(&signed.record) => {}
             Ok(signed) => self.restore_heard(place, &signed.record),
             Err(_) => self.counters.not_restored += 1,
         }
+    }
+
+    /// Does a ban that this node said rest on claims of its own? If the store lost those once, peers have handed the record
+    /// back since, and it is taken like one of theirs.
+    fn is_claimed(&self, record: &honeymesh_mesh_proto::Record) -> bool {
+        record.is_ban() && self.ledger.claims(&record.subject).iter().any(|(claim, _)| claim.is_local())
     }
 
     fn restore_heard(&mut self, cluster: usize, record: &honeymesh_mesh_proto::Record) {

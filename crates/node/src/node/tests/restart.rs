@@ -111,6 +111,20 @@ fn an_unsaid_ban_is_said_after_the_restart() {
 }
 
 #[test]
+fn a_ban_that_peers_handed_back_after_the_store_was_lost_survives_the_next_restart() {
+    let mut world = World::friends(2);
+    world.feed(1, Input::Visit(visit(ATTACKER, b"x")));
+    settle(&mut world);
+    world.machines[0].store = Store::default();
+    reboot(&mut world, 1);
+    world.run(Duration::from_secs(30));
+    assert!(world.one(1).drops(ATTACKER), "handed back");
+    world.cut = vec![1];
+    reboot(&mut world, 1);
+    assert!(world.one(1).drops(ATTACKER), "and kept");
+}
+
+#[test]
 fn what_ended_while_the_node_was_down_stays_out_and_is_forgotten() {
     let mut store = Store::default();
     let mut bench = Bench::new(config(1));
