@@ -1,11 +1,13 @@
 //! A machine with a node on it: a kernel to enforce in, a store to remember in, and clocks of its own.
 
-use honeymesh_mesh_proto::Member;
+use crate::rogue::Rogue;
+use honeymesh_mesh_proto::{Member, Mesh, Record, RecordId};
 use honeymesh_node::{Config, Input, Keep, Node, Output};
-use honeymesh_types::{Enforcement, Event, MonoTime, Now, Subject, WallTime};
+use honeymesh_types::{Enforcement, Event, MonoTime, NodeId, Now, Subject, WallTime};
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::SocketAddr,
+    sync::Arc,
 };
 
 /// When the simulation begins, by true wall clock: 2026-01-01.
@@ -20,36 +22,66 @@ pub enum Memory {
     Lost,
 }
 
-/// A machine.
+/// A machine: a node is on it, or a member that was taken over, or neither while it is down.
 pub(crate) struct Host {
     pub(crate) addr: SocketAddr,
+    pub(crate) identity: NodeId,
     /// How to start the node again; salt and seeds are drawn anew.
     pub(crate) config: Config,
     pub(crate) node: Option<Node>,
+    pub(crate) rogue: Option<Rogue>,
     /// How far its wall clock is from the true one, in microseconds.
     pub(crate) skew_us: i64,
+    /// How much its wall clock gains, in millionths.
+    pub(crate) drift_ppm: i64,
     pub(crate) kernel: BTreeMap<Subject, Enforcement>,
+    /// What the kernel has begun to drop since somebody looked.
+    pub(crate) dropped: Vec<Subject>,
     store: Vec<Keep>,
     pub(crate) events: u64,
+    /// Did its node ever run?
+    pub(crate) has_started: bool,
     /// For when a wake is already on its way.
     pub(crate) wake_due: Option<u64>,
 }
 
 impl Host {
     pub(crate) fn new(addr: SocketAddr, config: Config, skew_us: i64) -> Self {
-        Self { addr, config, node: None, skew_us, kernel: BTreeMap::new(), store: Vec::new(), events: 0, wake_due: None }
+        let now = Now { wall: EPOCH, mono: MonoTime(0) };
+        Self {
+            addr,
+            identity: Mesh::new(config.clusters[0].mesh.clone(), now).identity(),
+            config,
+            node: None,
+            rogue: None,
+            skew_us,
+            drift_ppm: 0,
+            kernel: BTreeMap::new(),
+            dropped: Vec::new(),
+            store: Vec::new(),
+            events: 0,
+            has_started: false,
+            wake_due: None,
+        }
     }
 
     /// This machine's clocks at a time of the simulation, in microseconds since its start.
     pub(crate) fn now(&self, micros: u64) -> Now {
-        let wall = EPOCH.0.saturating_add(micros).saturating_add_signed(self.skew_us);
+        let passed = i128::from(micros) * i128::from(1_000_000 + self.drift_ppm) / 1_000_000;
+        let passed = u64::try_from(passed).unwrap_or(micros);
+        let wall = EPOCH.0.saturating_add(passed).saturating_add_signed(self.skew_us);
         Now { wall: WallTime(wall), mono: MonoTime(micros) }
     }
 
     /// Starts the node. What it wants sent comes back.
     pub(crate) fn start(&mut self, micros: u64) -> Vec<(SocketAddr, Vec<u8>)> {
         let now = self.now(micros);
+        if let Some(rogue) = &mut self.rogue {
+            return rogue.wake(now);
+        }
         let mut node = Node::new(self.config.clone(), now);
+        // An earlier run's members are for this start only, and there may be very many of them.
+        self.config.clusters[0].mesh.members = Vec::new();
         let mut out = Vec::new();
         node.restore(self.store.clone(), now, &mut out);
         node.handle(Input::Network(honeymesh_node::NetworkFacts::default()), now, &mut out);
@@ -71,6 +103,12 @@ impl Host {
     /// Gives the node an input. What it wants sent comes back.
     pub(crate) fn handle(&mut self, input: Input, micros: u64) -> Vec<(SocketAddr, Vec<u8>)> {
         let now = self.now(micros);
+        if let Some(rogue) = &mut self.rogue {
+            return match input {
+                Input::Datagram { from, bytes, .. } => rogue.hear(from, &bytes, now),
+                _ => rogue.wake(now),
+            };
+        }
         let mut out = Vec::new();
         if let Some(node) = &mut self.node {
             node.handle(input, now, &mut out);
@@ -80,7 +118,7 @@ impl Host {
 
     /// When the node wants to be woken.
     pub(crate) fn wake_at(&self) -> Option<MonoTime> {
-        self.node.as_ref().and_then(Node::wake_at)
+        self.rogue.as_ref().map(Rogue::wake_at).or_else(|| self.node.as_ref().and_then(Node::wake_at))
     }
 
     fn carry_out(&mut self, outputs: Vec<Output>) -> Vec<(SocketAddr, Vec<u8>)> {
@@ -88,13 +126,16 @@ impl Host {
         for output in outputs {
             match output {
                 Output::Enforce(ban) => {
-                    self.kernel.insert(ban.subject, ban);
+                    if self.kernel.insert(ban.subject, ban).is_none() {
+                        self.dropped.push(ban.subject);
+                    }
                 }
                 Output::Release(subject) => {
                     self.kernel.remove(&subject);
                 }
                 Output::Reconcile => {
                     let intent = self.node.as_ref().map(Node::intent).unwrap_or_default();
+                    self.dropped.extend(intent.iter().map(|ban| ban.subject));
                     self.kernel = intent.into_iter().map(|ban| (ban.subject, ban)).collect();
                 }
                 Output::Send { to, bytes, .. } => sends.push((to, bytes)),
@@ -132,6 +173,32 @@ impl Host {
     /// What the node bans, by its own account.
     pub(crate) fn bans(&self) -> BTreeSet<Subject> {
         self.node.iter().flat_map(|node| node.bans().map(|ban| ban.subject).collect::<Vec<_>>()).collect()
+    }
+
+    /// What this node itself has said last about somebody: a ban or, with `unban`, an unban.
+    pub(crate) fn said(&self, subject: &Subject, unban: bool) -> Option<(Arc<Record>, RecordId)> {
+        let why = self.node.as_ref()?.why(subject.addr());
+        let all = why.bans.into_iter().flat_map(|ban| ban.records).chain(why.records);
+        let own = all.filter(|known| known.record.origin == self.identity && known.record.subject == *subject);
+        let last = own.filter(|known| known.record.is_ban() != unban).max_by_key(|known| known.record.at)?;
+        Some((last.record, RecordId(*blake3::hash(&last.raw).as_bytes())))
+    }
+
+    /// The records that this machine remembers, running or not.
+    pub(crate) fn remembered(&self) -> impl Iterator<Item = RecordId> + '_ {
+        let record = |keep: &Keep| if let Keep::Record { id, .. } = keep { Some(RecordId(*id)) } else { None };
+        self.store.iter().filter_map(record)
+    }
+
+    /// How many others this node believes to be alive.
+    pub(crate) fn met(&self) -> usize {
+        self.node.as_ref().and_then(|node| node.status().clusters.first().map(|cluster| cluster.1)).unwrap_or(0)
+    }
+
+    /// Something that its kernel drops although it must never be banned.
+    pub(crate) fn unforgivable(&self) -> Option<Subject> {
+        let never = self.node.as_ref()?.protected();
+        self.kernel.keys().find(|subject| never.iter().any(|one| one.net.contains(&subject.net()))).copied()
     }
 
     /// The other nodes as this one sees them.

@@ -35,6 +35,16 @@ impl Network {
         self.sides.push(0);
     }
 
+    /// Loses so many datagrams in a thousand from now on.
+    pub(crate) const fn set_loss(&mut self, per_mille: u32) {
+        self.options.loss_per_mille = per_mille;
+    }
+
+    /// Can these two hear each other?
+    pub(crate) fn joins(&self, one: usize, other: usize) -> bool {
+        self.sides[one] == self.sides[other]
+    }
+
     /// Splits the network: nodes hear only those on their own side.
     pub(crate) fn split(&mut self, side: impl Fn(usize) -> usize) {
         self.sides = (0..self.sides.len()).map(side).collect();

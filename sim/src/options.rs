@@ -17,6 +17,8 @@ pub struct Options {
     pub latency: (Duration, Duration),
     /// How far each node's wall clock may be from the true one, either way.
     pub skew: Duration,
+    /// How much each node's wall clock may gain or lose, in millionths of the time that passes.
+    pub drift_ppm: u32,
     /// How nodes find each other.
     pub start: Start,
 }
@@ -29,10 +31,12 @@ pub enum Start {
         /// How many.
         doors: usize,
     },
-    /// Everybody knows everybody from an earlier run, and so many of the first nodes from its configuration.
+    /// Everybody knows others from an earlier run, and so many of the first nodes from its configuration.
     Known {
-        /// How many.
+        /// How many of the first nodes.
         doors: usize,
+        /// How many others, drawn for each node; `None`: all of them.
+        view: Option<usize>,
     },
 }
 
@@ -45,6 +49,7 @@ impl Default for Options {
             double_per_mille: 20,
             latency: (Duration::from_millis(5), Duration::from_millis(40)),
             skew: Duration::ZERO,
+            drift_ppm: 0,
             start: Start::Join { doors: 3 },
         }
     }

@@ -1,13 +1,21 @@
 //! The world: what happens, in order.
 
+mod look;
+mod rotate;
+mod watch;
+
+pub use rotate::Rotation;
+pub use watch::Watch;
+
 use crate::{
-    Memory, Options, Start,
+    Memory, Misdeed, Options, Start,
     dice::Dice,
     host::Host,
-    network::{Network, Traffic},
+    network::Network,
+    rogue::{Rogue, Victim},
 };
 use honeymesh_detect::ScanPolicy;
-use honeymesh_mesh_proto::{Key, KeyRing, Limits, Member, MemberState, Mesh, MeshStats};
+use honeymesh_mesh_proto::{Key, KeyRing, Limits, Member, MemberState, Mesh};
 use honeymesh_node::{ClusterConfig, Config, Input, Lifetime, Order, OrderId, Policy, Reach};
 use honeymesh_types::{Now, Subject, Trust, WallTime};
 use std::{
@@ -23,8 +31,10 @@ use std::{
 const PORT: u16 = 7_946;
 /// How many addresses the nodes share.
 const ADDRESSES: usize = 16;
-/// How far apart nodes start.
+/// How far apart nodes start, ...
 const START_APART: Duration = Duration::from_micros(997);
+/// ... unless all of them would take longer than this: then closer together, or the first would take the last for dead.
+const START_WITHIN: Duration = Duration::from_secs(2);
 
 /// Something that happens at a time, in microseconds since the start; what is due together happens in the order in
 /// which it was planned.
@@ -57,6 +67,12 @@ pub struct World {
     handled: u64,
     micros: u64,
     trace: blake3::Hasher,
+    /// The key that seals, and the one that shall.
+    keys: (Key, Option<Key>),
+    /// Whom everybody may know from an earlier run, how many of them, and who picks.
+    acquaintances: Option<(Vec<Member>, Option<usize>, Dice)>,
+    /// Bans whose way is followed.
+    watches: BTreeMap<Subject, Watch>,
     /// Datagrams that are written down, to be played back later, and for how many of the first nodes.
     tape: Option<(usize, Vec<Copied>)>,
 }
@@ -67,6 +83,7 @@ impl World {
     pub fn new(options: &Options) -> Self {
         let mut dice = Dice::new(options.seed);
         let network = Network::new(options, Dice::new(dice.number()));
+        let key = Key::from_bytes(dice.bytes());
         let mut world = Self {
             options: options.clone(),
             hosts: Vec::new(),
@@ -78,14 +95,17 @@ impl World {
             micros: 0,
             trace: blake3::Hasher::new(),
             tape: None,
+            keys: (key.clone(), None),
+            acquaintances: None,
+            watches: BTreeMap::new(),
             dice,
         };
-        let key = Key::from_bytes(world.dice.bytes());
         for place in 0..options.nodes {
             world.add(&key, place);
         }
-        if let Start::Known { .. } = options.start {
-            world.introduce();
+        if let Start::Known { view, .. } = options.start {
+            let members = world.hosts.iter().map(|host| member(host, 0)).collect();
+            world.acquaintances = Some((members, view, Dice::new(options.seed)));
         }
         world
     }
@@ -96,15 +116,21 @@ impl World {
         let skew = i64::try_from(self.options.skew.as_micros()).unwrap_or(i64::MAX);
         let span = u64::try_from(skew.saturating_mul(2)).unwrap_or(u64::MAX);
         let offset = i64::try_from(self.dice.below(span + 1)).unwrap_or(i64::MAX) - skew;
-        self.hosts.push(Host::new(addr, config, offset));
+        let mut host = Host::new(addr, config, offset);
+        if self.options.drift_ppm > 0 {
+            let drift = self.dice.below(2 * u64::from(self.options.drift_ppm) + 1);
+            host.drift_ppm = i64::try_from(drift).unwrap_or(0) - i64::from(self.options.drift_ppm);
+        }
+        self.hosts.push(host);
         self.places.insert(addr, place);
-        let apart = START_APART * u32::try_from(place).unwrap_or(u32::MAX);
-        self.plan(apart, What::Start(place));
+        let share = |time: Duration, parts: usize| time / u32::try_from(parts.max(1)).unwrap_or(u32::MAX);
+        let apart = START_APART.min(share(START_WITHIN, self.options.nodes));
+        self.plan(apart * u32::try_from(place).unwrap_or(u32::MAX), What::Start(place));
     }
 
     fn config(&mut self, key: &Key, place: usize) -> Config {
         let doors = match self.options.start {
-            Start::Join { doors } | Start::Known { doors } => doors,
+            Start::Join { doors } | Start::Known { doors, .. } => doors,
         };
         let name = format!("node-{place}");
         let mesh = honeymesh_mesh_proto::Config {
@@ -129,12 +155,48 @@ impl World {
         }
     }
 
-    /// Tells every node of every other, as if it had met them in an earlier run.
-    fn introduce(&mut self) {
-        let members: Vec<Member> = self.hosts.iter().map(|host| member(host, self.micros)).collect();
-        for host in &mut self.hosts {
-            host.config.clusters[0].mesh.members.clone_from(&members);
+    /// Tells a node of others, as if it had met them in an earlier run.
+    fn introduce(&mut self, place: usize) {
+        let Some((members, view, dice)) = &mut self.acquaintances else { return };
+        if self.hosts[place].has_started {
+            return;
         }
+        self.hosts[place].has_started = true;
+        let known = &mut self.hosts[place].config.clusters[0].mesh.members;
+        match *view {
+            Some(view) if view < members.len() => {
+                let mut picked = BTreeSet::new();
+                while picked.len() < view {
+                    picked.insert(usize::try_from(dice.below(members.len() as u64)).unwrap_or(0));
+                }
+                *known = picked.into_iter().map(|other| members[other].clone()).collect();
+            }
+            _ => known.clone_from(members),
+        }
+    }
+
+    /// Adds a member that can be told to misbehave towards all nodes there are. Returns its place.
+    pub fn add_rogue(&mut self) -> usize {
+        let place = self.hosts.len();
+        let victims = self.hosts.iter().filter(|host| host.rogue.is_none());
+        let victims = victims.map(|host| Victim { addr: host.addr, node: host.identity }).collect();
+        let (key, dice) = (self.keys.0.clone(), Dice::new(self.dice.number()));
+        self.network.plug_in();
+        self.add(&key, place);
+        let host = &mut self.hosts[place];
+        let config = host.config.clusters[0].mesh.clone();
+        host.rogue = Some(Rogue::new(config, victims, dice, host.now(self.micros)));
+        place
+    }
+
+    /// A member that [`World::add_rogue`] has added begins to misbehave.
+    pub fn misbehave(&mut self, place: usize, misdeed: Misdeed, lasts: Duration) {
+        let host = &mut self.hosts[place];
+        let now = host.now(self.micros);
+        if let Some(rogue) = &mut host.rogue {
+            rogue.begin(misdeed, lasts, now);
+        }
+        self.plan_wake(place);
     }
 
     /// Adds a node that seals with another key. Returns its place.
@@ -178,6 +240,7 @@ impl World {
         match what {
             What::Start(place) => {
                 self.note(b"start", place, &[]);
+                self.introduce(place);
                 let sends = self.hosts[place].start(self.micros);
                 self.after(place, sends);
             }
@@ -204,6 +267,7 @@ impl World {
 
     /// Sends what is to be sent and plans when the node is to be woken.
     fn after(&mut self, place: usize, sends: Vec<(SocketAddr, Vec<u8>)>) {
+        self.note_drops(place);
         let from = self.hosts[place].addr;
         for (addr, bytes) in sends {
             let bytes: Rc<[u8]> = bytes.into();
@@ -252,6 +316,12 @@ impl World {
         self.order(place, Order::Unban { subject, reach: Reach::Mesh });
     }
 
+    /// Loses so many datagrams in a thousand from now on.
+    pub fn set_loss(&mut self, per_mille: u32) {
+        self.note(b"loss", 0, &per_mille.to_be_bytes());
+        self.network.set_loss(per_mille);
+    }
+
     fn order(&mut self, place: usize, order: Order) {
         self.note(b"order", place, format!("{order:?}").as_bytes());
         self.give(place, Input::Order { id: OrderId(self.handled), order });
@@ -277,11 +347,18 @@ impl World {
     pub fn stop(&mut self, place: usize, memory: Memory) {
         self.note(b"stop", place, &[]);
         self.hosts[place].stop(memory);
+        self.watches.values_mut().for_each(|watch| watch.give_up(place));
         // Nothing may repeat the salt of an earlier run: see `honeymesh_mesh_proto::Config`.
         let (salt, seed) = (self.dice.number(), self.dice.number());
         let mesh = &mut self.hosts[place].config.clusters[0].mesh;
         (mesh.boot_salt, mesh.seed) = (salt, seed);
         mesh.members.clear();
+    }
+
+    /// Does this node run? A member that was taken over is no node.
+    #[must_use]
+    pub fn runs(&self, place: usize) -> bool {
+        self.hosts[place].node.is_some()
     }
 
     /// Starts a killed node again.
@@ -300,75 +377,6 @@ impl World {
         for (to, from, bytes) in tape {
             self.inject(to, from, bytes.to_vec());
         }
-    }
-
-    /// How many nodes there are, strangers included.
-    #[must_use]
-    pub const fn len(&self) -> usize {
-        self.hosts.len()
-    }
-
-    /// Is there no node?
-    #[must_use]
-    pub const fn is_empty(&self) -> bool {
-        self.hosts.is_empty()
-    }
-
-    /// What a node bans, by its own account.
-    #[must_use]
-    pub fn bans(&self, place: usize) -> BTreeSet<Subject> {
-        self.hosts[place].bans()
-    }
-
-    /// Does this node's kernel hold a ban of exactly this subject?
-    #[must_use]
-    pub fn drops(&self, place: usize, subject: &Subject) -> bool {
-        self.hosts[place].kernel.contains_key(subject)
-    }
-
-    /// How many nodes' kernels hold a ban of exactly this subject.
-    #[must_use]
-    pub fn dropping(&self, subject: &Subject) -> usize {
-        self.hosts.iter().filter(|host| host.kernel.contains_key(subject)).count()
-    }
-
-    /// How many others each node believes to be alive, the least and the most.
-    #[must_use]
-    pub fn members(&self) -> (usize, usize) {
-        let live = |host: &Host| host.members().iter().filter(|member| member.state != MemberState::Down).count();
-        let counts: Vec<usize> = self.hosts.iter().filter(|host| host.node.is_some()).map(live).collect();
-        (counts.iter().copied().min().unwrap_or(0), counts.iter().copied().max().unwrap_or(0))
-    }
-
-    /// What a node's mesh has counted, and the fingerprint of its set.
-    #[must_use]
-    pub fn mesh(&self, place: usize) -> Option<(MeshStats, u128)> {
-        let report = self.hosts[place].node.as_ref()?.peers().into_iter().next()?;
-        Some((report.stats, report.fingerprint))
-    }
-
-    /// What the network has carried.
-    #[must_use]
-    pub const fn traffic(&self) -> Traffic {
-        self.network.traffic
-    }
-
-    /// How many events the nodes have told.
-    #[must_use]
-    pub fn told(&self) -> u64 {
-        self.hosts.iter().map(|host| host.events).sum()
-    }
-
-    /// How much has happened, and how long that took by the simulation's own clock.
-    #[must_use]
-    pub const fn passed(&self) -> (u64, Duration) {
-        (self.handled, Duration::from_micros(self.micros))
-    }
-
-    /// A hash of everything that has happened: the same for the same options and script.
-    #[must_use]
-    pub fn trace(&self) -> String {
-        self.trace.finalize().to_hex().to_string()
     }
 }
 

@@ -21,7 +21,7 @@ fn joining(nodes: usize, seed: u64) -> Options {
 }
 
 fn acquainted(nodes: usize, seed: u64) -> Options {
-    Options { start: Start::Known { doors: 3 }, ..joining(nodes, seed) }
+    Options { start: Start::Known { doors: 3, view: None }, ..joining(nodes, seed) }
 }
 
 /// Runs the standard scenario and fails with the way to see it again.
@@ -31,7 +31,7 @@ fn assert_story(options: &Options, settle: Duration) -> scenario::Outcome {
     let known = if matches!(start, Start::Known { .. }) { " --known" } else { "" };
     assert!(
         outcome.wrong.is_empty(),
-        "seed {seed}: {:?}\nreplay: cargo run -p honeymesh-sim -- --seed {seed} --nodes {nodes} --loss {} --skew {} --millis {}{known}",
+        "seed {seed}: {:?}\nreplay: cargo run -p honeymesh-sim -- standard --seed {seed} --nodes {nodes} --loss {} --skew {} --millis {}{known}",
         outcome.wrong,
         loss_per_mille / 10,
         skew.as_secs(),

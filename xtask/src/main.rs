@@ -1,4 +1,4 @@
-//! Set-up, demo, test, bench, tidy: `cargo xtask COMMAND`.
+//! Set-up, demo, test, bench, simulation, tidy: `cargo xtask COMMAND`.
 #![expect(clippy::print_stdout, reason = "talking to a person on a terminal is this program's whole job")]
 
 mod bench;
@@ -6,6 +6,7 @@ mod demo;
 mod machine;
 mod output;
 mod setup;
+mod sim;
 mod test;
 mod tidy;
 
@@ -65,6 +66,20 @@ enum Command {
         #[arg(long)]
         no_install: bool,
     },
+    /// Play a scenario on thousands of simulated nodes, report and plot; without a name: list the scenarios
+    Sim {
+        /// A scenario from sim/scenarios, without .toml, or a path to one
+        scenario: Option<String>,
+        /// One seed, or A..B: from A to B, both included
+        #[arg(long, requires = "scenario")]
+        seeds: Option<String>,
+        /// Another number of nodes than the scenario says
+        #[arg(long, requires = "scenario")]
+        nodes: Option<usize>,
+        /// Fewer nodes and a shorter story, as the tests play it
+        #[arg(long, requires = "scenario", conflicts_with = "nodes")]
+        quick: bool,
+    },
     /// Check the house rules: arrows between crates, no_std deciders, unsafe, file sizes
     Tidy,
 }
@@ -91,6 +106,9 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
                 _ => bench::Amount::Full,
             };
             bench::run(name.as_deref(), amount, Install::unless(no_install))?;
+        }
+        Command::Sim { scenario, seeds, nodes, quick } => {
+            return sim::run(scenario.as_deref(), seeds.as_deref(), nodes, quick);
         }
         Command::Tidy => return tidy::run(),
     }
