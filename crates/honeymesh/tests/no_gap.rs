@@ -81,14 +81,15 @@ fn send(counts: &Counts) {
 
 fn hear(counts: &Counts, socket: &UdpSocket) {
     let sources: [IpAddr; 4] = SOURCES.map(|(from, _)| from.parse().unwrap());
-    let mut room = [0; 4];
+    let (mut room, mut heard) = ([0; 4], Instant::now());
     while !counts.stop.load(SeqCst) || counts.under_way() > 0 {
         let Ok((_, from)) = socket.recv_from(&mut room) else {
-            if counts.stop.load(SeqCst) {
+            if counts.stop.load(SeqCst) && heard.elapsed() > PATIENCE {
                 return;
             }
             continue;
         };
+        heard = Instant::now();
         let source = sources.iter().position(|source| *source == from.ip().to_canonical()).unwrap();
         counts.heard[source].fetch_add(1, SeqCst);
     }
