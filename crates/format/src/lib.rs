@@ -43,4 +43,4 @@ pub use status::{
     AuditJson, BansJson, CountersJson, InterfaceJson, KeeperJson, LockdownJson, ProbeJson, StatusJson, StoreJson, TrapJson,
 };
 pub use time::{TimeError, parse_time, time_micros, time_seconds};
-pub use why::{ClaimJson, PastJson, ProtectedJson, RecordJson, WhyBanJson, WhyJson};
+pub use why::{ClaimJson, GroupJson, PastJson, ProtectedJson, RecordJson, WhyBanJson, WhyJson};

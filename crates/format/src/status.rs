@@ -90,10 +90,28 @@ pub struct BansJson {
     pub total: u64,
     /// Those meant to be in the kernel.
     pub enforced: u64,
-    /// How many the kernel's tables hold at most.
+    /// How many the kernel's tables hold at most, each with an entry of its own.
     pub capacity: u64,
+    /// Entries in a full table that stand for whole groups of neighbours, one prefix each.
+    #[serde(default)]
+    pub groups: u64,
+    /// Bans in those groups.
+    #[serde(default)]
+    pub grouped: u64,
     /// Bans by reason; a ban with two reasons counts for both.
     pub by_reason: BTreeMap<String, u64>,
+}
+
+impl BansJson {
+    /// How many entries the kernel is meant to hold for them.
+    #[must_use]
+    pub const fn entries(&self) -> u64 {
+        match self.enforced.checked_sub(self.grouped) {
+            Some(alone) => alone + self.groups,
+            // Nothing is enforced while observing.
+            None => 0,
+        }
+    }
 }
 
 /// What the kernel program counted since its tables were made. `packets` is the sum of the verdicts.

@@ -34,10 +34,22 @@ pub struct WhyBanJson {
     /// The ban itself.
     #[serde(flatten)]
     pub ban: BanJson,
+    /// The entry in the kernel that stands for it together with all its neighbours; null if it has one of its own.
+    #[serde(default)]
+    pub group: Option<GroupJson>,
     /// Who claims it, and on what evidence.
     pub claims: Vec<ClaimJson>,
     /// The signed records about its subject.
     pub records: Vec<RecordJson>,
+}
+
+/// The one entry of a prefix in which every address (or IPv6 /64) is banned.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GroupJson {
+    /// The prefix.
+    pub prefix: String,
+    /// Packets that it has dropped, of all of them together.
+    pub drops: u64,
 }
 
 /// What one origin says about a subject.

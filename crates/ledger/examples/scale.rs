@@ -33,6 +33,7 @@ fn main() {
             let claim = Claim::local(subject(index), "edge-1", Reasons::TRAP, Grade::Payload, now, until);
             let origin = Origin::Peer { cluster: "primary".parse().unwrap(), node: NodeId([(index % 100) as u8; 32]) };
             assert!(matches!(ledger.enter(Claim { origin, trust: Trust::Enforce, ..claim }, now), Entered::Changed { .. }));
+            drop(ledger.take_kernel_changes());
         }
     });
     println!("memory: {} bytes a ban", (resident_bytes() - empty) / u64::from(COUNT));
@@ -41,6 +42,10 @@ fn main() {
     timed("intent", COUNT, || assert_eq!(ledger.intent().count(), COUNT as usize));
     timed("lift", 1_000, || (0..1_000).for_each(|index| drop(ledger.lift(&subject(index), now, Whose::Everybodys, now))));
     let net = Protected { net: "10.0.0.0/8".parse().unwrap(), why: Protection::Allowlist };
-    timed("protect a /8", 1, || println!("lifted {}", ledger.protect(&[net]).len()));
-    timed("expire", COUNT, || while !ledger.expire(WallTime::MAX).is_empty() {});
+    timed("protect a /8", 1, || println!("lifted {}", ledger.protect(&[net], now).len()));
+    timed("expire", COUNT, || {
+        while !ledger.expire(WallTime::MAX).is_empty() {
+            drop(ledger.take_kernel_changes());
+        }
+    });
 }

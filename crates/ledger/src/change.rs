@@ -52,10 +52,14 @@ pub struct Change {
     pub before: Option<Ban>,
     /// `Raised`: the claim as it is kept now. Otherwise: the claims that went.
     pub claims: Vec<Claim>,
-    /// What the kernel must hold now; `None` is nothing.
+    /// What must be enforced now, by an entry of its own or by that of a group; `None` is nothing. What the kernel's tables
+    /// must hold for it is in [`Ledger::take_kernel_changes`](crate::Ledger::take_kernel_changes).
     pub enforce: Option<Enforcement>,
-    /// What the kernel had to hold before.
+    /// What had to be enforced before.
     pub enforce_before: Option<Enforcement>,
+    /// What else changed for it, in order: bans that gave way because a group was taken apart, or that came back because one
+    /// was made.
+    pub also: Vec<Change>,
 }
 
 impl Change {
@@ -64,6 +68,15 @@ impl Change {
     pub const fn is_gone(&self) -> bool {
         matches!(self.kind, ChangeKind::Lifted | ChangeKind::Expired)
     }
+}
+
+/// One change of what the kernel's tables must hold. Carry them out in order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KernelChange {
+    /// Enter this, or change it.
+    Enforce(Enforcement),
+    /// Take out the entry of exactly this subject.
+    Release(Subject),
 }
 
 /// The door's answer to a claim.

@@ -2,7 +2,10 @@
 
 mod door;
 mod exit;
+mod merge;
+mod project;
 mod read;
+mod regroup;
 mod room;
 
 pub use door::CLAIMS_PEER_MAX;
@@ -13,6 +16,7 @@ pub use room::READMIT_BATCH_MAX;
 use crate::{
     Cause, Change, ChangeKind, Class, Policy, Refusals,
     entry::{Entry, Sum},
+    group::Groups,
     lifted::Lifted,
     origins::Origins,
     prefix::PrefixMap,
@@ -22,15 +26,21 @@ use crate::{
     waiting::Waiting,
 };
 use alloc::vec::Vec;
-use honeymesh_types::{Ban, Enforcement, Mode, Reasons, Subject};
+use honeymesh_types::{Ban, Enforcement, Mode, Reasons, Subject, WallTime};
+use project::Touched;
+use regroup::Standing;
 
 /// Who is banned and why. The only place where a ban starts, changes or ends.
 pub struct Ledger {
     policy: Policy,
     never: NeverBan,
     bans: PrefixMap<Entry>,
-    /// Each banned subject once, in the queue of its class.
+    /// Each banned subject that has a place of its own once, in the queue of its class.
     queues: [Queue; Class::ALL.len()],
+    /// Those for whom the entry of a group stands.
+    grouped: [Queue; Class::HOSTS.len()],
+    groups: Groups,
+    touched: Touched,
     waiting: Waiting,
     /// Subjects that have a place again while more about them waits.
     joining: Vec<Subject>,
@@ -65,6 +75,9 @@ impl Ledger {
             never: NeverBan::default(),
             bans: PrefixMap::default(),
             queues: Default::default(),
+            grouped: Default::default(),
+            groups: Groups::default(),
+            touched: Touched::default(),
             waiting: Waiting::default(),
             joining: Vec::new(),
             origins: Origins::default(),
@@ -103,28 +116,55 @@ impl Ledger {
         &self.queues[class as usize]
     }
 
-    /// How many subjects of a class are banned.
+    /// The queue that `subject` is in or belongs into.
+    fn queue_of(&mut self, subject: &Subject) -> &mut Queue {
+        let class = Class::of(subject) as usize;
+        match self.grouped.get_mut(class).filter(|_| self.groups.has_member(subject)) {
+            Some(queue) => queue,
+            None => &mut self.queues[class],
+        }
+    }
+
+    /// How much of its table the bans and groups of a class take up.
     fn count(&self, class: Class) -> usize {
-        self.queue(class).len()
+        let groups = if class.is_hosts() { 0 } else { self.groups.count(class) };
+        self.queue(class).len() + groups
+    }
+
+    /// How many bans of a class take up nothing because a group stands for them.
+    fn grouped(&self, class: Class) -> usize {
+        self.grouped.get(class as usize).map_or(0, Queue::len)
     }
 
     /// Takes `subject` out of queue and counts, lets `edit` change its slots, and puts it back unless none is left.
     fn edit<T>(&mut self, subject: Subject, edit: impl FnOnce(&mut Vec<Slot>) -> T) -> T {
-        if let Some(entry) = self.bans.get(&subject) {
-            queue_of(&mut self.queues, &subject).remove(entry.rank(), entry.ends_next(), subject);
-            self.tally.remove(entry, &entry.sum(&self.origins));
-        }
+        self.touch(subject);
+        let before = self.unlist(subject);
         let result = edit(&mut self.bans.get_or_insert(subject).slots);
-        match self.bans.get(&subject) {
-            Some(entry) if !entry.slots.is_empty() => {
-                queue_of(&mut self.queues, &subject).insert(entry.rank(), entry.ends_next(), subject);
-                self.tally.add(entry, &entry.sum(&self.origins));
-            }
-            _ => {
-                self.bans.remove(&subject);
-            }
-        }
+        let after = self.list(subject);
+        self.regroup(subject, before, after);
         result
+    }
+
+    fn unlist(&mut self, subject: Subject) -> Standing {
+        let Some(entry) = self.bans.get(&subject) else { return Standing::default() };
+        let sum = entry.sum(&self.origins);
+        self.tally.remove(entry, &sum);
+        let (rank, ends, standing) = (entry.rank(), entry.ends_next(), Standing::of(entry, &sum));
+        self.queue_of(&subject).remove(rank, ends, subject);
+        standing
+    }
+
+    fn list(&mut self, subject: Subject) -> Standing {
+        let Some(entry) = self.bans.get(&subject).filter(|entry| !entry.slots.is_empty()) else {
+            self.bans.remove(&subject);
+            return Standing::default();
+        };
+        let sum = entry.sum(&self.origins);
+        self.tally.add(entry, &sum);
+        let (rank, ends, standing) = (entry.rank(), entry.ends_next(), Standing::of(entry, &sum));
+        self.queue_of(&subject).insert(rank, ends, subject);
+        standing
     }
 
     /// Removes the slots of `subject` that `goes` picks. `None`: there were none.
@@ -144,12 +184,24 @@ impl Ledger {
         };
         let enforce = after.as_ref().and_then(|view| view.enforce);
         let ban = after.map_or_else(|| before.ban.clone(), |view| view.ban);
-        Some(Change { kind, cause, ban, before: Some(before.ban), claims, enforce, enforce_before: before.enforce })
+        Some(Change {
+            kind,
+            cause,
+            ban,
+            before: Some(before.ban),
+            claims,
+            enforce,
+            enforce_before: before.enforce,
+            also: Vec::new(),
+        })
     }
-}
 
-fn queue_of<'a>(queues: &'a mut [Queue; Class::ALL.len()], subject: &Subject) -> &'a mut Queue {
-    &mut queues[Class::of(subject) as usize]
+    /// The same change, with whatever gives way because of it.
+    fn with_what_gives_way(&mut self, change: Option<Change>, now: WallTime) -> Option<Change> {
+        let mut change = change?;
+        change.also = self.shrink(now);
+        Some(change)
+    }
 }
 
 impl Tally {

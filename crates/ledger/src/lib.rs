@@ -8,6 +8,10 @@
 //! told. What gave way or was refused for want of room waits, bounded, and the strongest comes back when there is room
 //! ([`Ledger::readmit`]); so does a peer's word on somebody who is protected no more.
 //!
+//! In a full table complete groups of bans, an aligned block of neighbours of whom every single one is banned, make room: one
+//! entry for their prefix stands for all of them in the kernel. The bans themselves stay what they are; only what the kernel
+//! must hold is told differently ([`Ledger::intent`], [`Ledger::take_kernel_changes`]).
+//!
 //! Only claims that *count* make a ban: the node's own, those of peers trusted to enforce, and those of
 //! corroborating peers once [`CORROBORATION_MIN`] distinct nodes agree. If none counts, the ban is shown as the union of
 //! all its claims and is not enforced, so that an observed record never widens what a local claim enforces.
@@ -19,6 +23,7 @@ extern crate alloc;
 mod change;
 mod claim;
 mod entry;
+mod group;
 mod ledger;
 mod lifted;
 mod origins;
@@ -30,8 +35,9 @@ mod refusal;
 mod slot;
 mod waiting;
 
-pub use change::{Cause, Change, ChangeKind, Entered};
+pub use change::{Cause, Change, ChangeKind, Entered, KernelChange};
 pub use claim::{Claim, NOTE_BYTES_MAX, Origin, Reach};
+pub use group::{GROUP_MAX, HAND_OVER_AHEAD};
 pub use ledger::{CLAIMS_PEER_MAX, EXPIRE_BATCH_MAX, Ledger, READMIT_BATCH_MAX, Stats, Whose, Why};
 pub use lifted::LIFTED_MAX;
 pub use origins::ORIGINS_MAX;

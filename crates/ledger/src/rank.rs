@@ -53,8 +53,22 @@ impl Rank {
 
     /// May it give way to `other`?
     pub(crate) fn yields_to(self, other: Self) -> bool {
-        let by_operator = self.holder == Holder::Own && self.grade == Grade::Operator;
-        !by_operator && self < other
+        !self.is_operators() && self < other
+    }
+
+    /// This node's operator said it.
+    pub(crate) fn is_operators(self) -> bool {
+        self.holder == Holder::Own && self.grade == Grade::Operator
+    }
+
+    /// This node's evidence that nobody can have forged, or its operator's word.
+    pub(crate) fn is_own(self) -> bool {
+        self.holder == Holder::Own
+    }
+
+    /// Is it worth an exact end of others? Not if nothing is enforced on it, or if it may be forged.
+    pub(crate) fn is_worth_a_group(self) -> bool {
+        self.holder > Holder::Forgeable
     }
 }
 
@@ -84,6 +98,22 @@ impl Class {
             (IpAddr::V6(_), PREFIX_V6_CUSTOMER) => Self::Hosts6,
             (IpAddr::V6(_), _) => Self::Nets6,
         }
+    }
+
+    /// The classes whose bans can be grouped.
+    pub(crate) const HOSTS: [Self; 2] = [Self::Hosts4, Self::Hosts6];
+
+    /// The class of the prefixes that stand for groups of it.
+    pub(crate) const fn nets(self) -> Self {
+        match self {
+            Self::Hosts4 | Self::Nets4 => Self::Nets4,
+            Self::Hosts6 | Self::Nets6 => Self::Nets6,
+        }
+    }
+
+    /// Can its bans be grouped?
+    pub(crate) fn is_hosts(self) -> bool {
+        Self::HOSTS.contains(&self)
     }
 
     /// What is in it, in an operator's words.

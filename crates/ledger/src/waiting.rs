@@ -79,6 +79,12 @@ impl Waiting {
         self.keys.contains_key(subject)
     }
 
+    /// What waits for room about `subject`.
+    pub(crate) fn about(&self, subject: &Subject) -> impl Iterator<Item = &Claim> {
+        let waiting = self.for_room.get(Class::of(subject) as usize);
+        self.keys.get(subject).into_iter().flatten().filter_map(move |key| waiting?.get(key))
+    }
+
     /// Whom the strongest claim that waits for room in `class` is about.
     pub(crate) fn next(&self, class: Class) -> Option<Subject> {
         self.for_room.get(class as usize)?.last_key_value().map(|((_, _, subject, ..), _)| *subject)

@@ -115,6 +115,7 @@ impl Node {
         }
         self.refresh_shield();
         self.readmit();
+        self.project();
         self.out.flush(out);
     }
 

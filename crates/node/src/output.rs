@@ -10,7 +10,7 @@ use ipnet::IpNet;
 /// Something to be carried out. Carry them out in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Output {
-    /// Put this ban into the kernel, or change it there.
+    /// Put this ban into the kernel, or change it there. In a full table it may be a prefix that stands for a group of bans.
     Enforce(Enforcement),
     /// Take this subject out of the kernel, if it is there.
     Release(Subject),

@@ -32,6 +32,9 @@ pub struct Why {
 pub struct WhyBan {
     /// The ban.
     pub ban: Ban,
+    /// The prefix whose entry in the kernel stands for it, if it has none of its own: every one in that prefix is banned, and the
+    /// table was full.
+    pub group: Option<Subject>,
     /// Its claims, each with whether it counts for the ban (an observed one does not).
     pub claims: Vec<(Claim, bool)>,
     /// The signed records about its subject.

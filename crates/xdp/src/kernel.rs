@@ -352,29 +352,55 @@ impl Kernel {
         self.auditor.take()
     }
 
-    /// All of it, but of what is refused the first error.
+    /// All of it, but of what is refused the first error. One prefix may stand for what has many entries, or the other way
+    /// around, and nobody shall slip through in between: so prefixes come first and go last, unless their table is full.
     fn carry_out(&mut self, plan: &Plan, now: Now) -> Result<(), Error> {
+        let mut late = Vec::new();
+        self.enter_all(&plan.raise, Spot::is_prefix, now, |what, _| late.push(*what))?;
+        // Whoever stands in for others is asked for before they go.
+        self.open_gates()?;
         // What is too much goes first: it may be in the way of what is missing.
-        for spot in &plan.remove {
-            self.tables.remove(spot)?;
-        }
+        self.remove_all(plan.remove.iter().filter(|spot| !spot.is_prefix()))?;
+        let mut refused = None;
+        self.enter_all(&plan.raise, |spot| !spot.is_prefix(), now, |_, error| refused = refused.take().or(Some(error)))?;
+        self.open_gates()?;
+        self.remove_all(plan.remove.iter().filter(|spot| spot.is_prefix()))?;
+        self.enter_all(&late, Spot::is_prefix, now, |_, error| refused = refused.take().or(Some(error)))?;
+        refused.map_or(Ok(()), Err)
+    }
+
+    fn remove_all<'a>(&mut self, mut spots: impl Iterator<Item = &'a Spot>) -> Result<(), Error> {
+        spots.try_for_each(|spot| self.tables.remove(spot).map(|_| ()))
+    }
+
+    /// Enters those whose places are `wanted`; what finds no room is `refused`.
+    fn enter_all(
+        &mut self,
+        all: &[Enforcement],
+        wanted: fn(&Spot) -> bool,
+        now: Now,
+        mut refused: impl FnMut(&Enforcement, Error),
+    ) -> Result<(), Error> {
         let placed: BTreeSet<Spot> = self.tables.placed()?.into_iter().map(|(spot, _)| spot).collect();
-        let (clock, mut refused) = (self.tables.clock(), None);
-        for batch in plan.raise.chunks(BATCH) {
-            self.tables.warm(batch.iter().map(|what| Spot::home(&what.subject)));
+        let clock = self.tables.clock();
+        for batch in all.chunks(BATCH) {
+            self.tables.warm(batch.iter().map(|what| Spot::home(&what.subject)).filter(wanted));
             for what in batch {
                 let home = Spot::home(&what.subject);
+                if !wanted(&home) {
+                    continue;
+                }
                 let entered = match Spot::placed(&what.subject).filter(|_| !placed.is_empty()) {
                     Some(spot) if placed.contains(&spot) => self.raise(what, now),
                     _ => self.enter(&home, what, now, &clock),
                 };
                 match entered {
-                    Err(error @ Error::Full { .. }) => refused = refused.or(Some(error)),
+                    Err(error @ Error::Full { .. }) => refused(what, error),
                     done => done?,
                 }
             }
         }
-        refused.map_or(Ok(()), Err)
+        Ok(())
     }
 
     /// Writes again what somebody may have written over.

@@ -57,7 +57,7 @@ use std::{
     time::Instant,
 };
 use table::{Beginning, Table};
-use tier::Class;
+use tier::{Class, Tier};
 pub use writer::NftWriter;
 
 /// The writer's ends of its two lines to the daemon; `SOCK_SEQPACKET`.
@@ -287,16 +287,30 @@ impl Nft {
     /// All of it, but of what does not fit the first error. `now` was when this `began`: much takes long, and what is left
     /// of a ban's time is said as it is entered.
     fn carry_out(&self, plan: &Plan, now: Now, began: Instant) -> Result<(), Error> {
-        for some in plan.lift.chunks(PER_ORDER_MAX) {
-            self.done(&Order::Lift(some.to_vec()))?;
-        }
-        let mut refused = None;
-        for (bans, are_new) in [(&plan.change, false), (&plan.enter, true)] {
-            for some in bans.chunks(PER_ORDER_MAX) {
-                refused = refused.or(self.raise_all(some, are_new, later(now, began))?);
-            }
-        }
+        let is_prefix = |net: &IpNet| !Tier::of(Class::Ban, net).is_usual();
+        let (nets, others): (Vec<IpNet>, Vec<IpNet>) = plan.lift.iter().partition(|net| is_prefix(net));
+        let (new_nets, new): (Vec<Enforcement>, Vec<Enforcement>) =
+            plan.enter.iter().partition(|what| is_prefix(&what.subject.net()));
+        // A prefix may stand for what has many entries, or the other way around, and nobody shall slip through in between: so
+        // prefixes come first and go last, unless their sets are full.
+        let late = self.enter_all(&new_nets, true, now, began)?.map(|_| new_nets);
+        self.lift_all(&others)?;
+        let refused = self.enter_all(&plan.change, false, now, began)?.or(self.enter_all(&new, true, now, began)?);
+        self.lift_all(&nets)?;
+        let refused = refused.or(self.enter_all(&late.unwrap_or_default(), false, now, began)?);
         refused.map_or(Ok(()), Err)
+    }
+
+    fn lift_all(&self, all: &[IpNet]) -> Result<(), Error> {
+        all.chunks(PER_ORDER_MAX).try_for_each(|some| self.done(&Order::Lift(some.to_vec())).map(|_| ()))
+    }
+
+    fn enter_all(&self, all: &[Enforcement], are_new: bool, now: Now, began: Instant) -> Result<Option<Error>, Error> {
+        let mut refused = None;
+        for some in all.chunks(PER_ORDER_MAX) {
+            refused = refused.or(self.raise_all(some, are_new, later(now, began))?);
+        }
+        Ok(refused)
     }
 
     /// Enters what fits, and gives the first error about what does not.

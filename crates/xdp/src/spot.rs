@@ -68,6 +68,11 @@ impl Spot {
         spots
     }
 
+    /// Is it one of the tries'?
+    pub(crate) const fn is_prefix(&self) -> bool {
+        matches!(self, Self::Nets4(_) | Self::Nets6(_))
+    }
+
     pub(crate) const fn table(&self) -> Table {
         match self {
             Self::Bans4(_) => Table::Bans4,

@@ -70,7 +70,11 @@ fn bans(status: &StatusJson) -> String {
     let speed = speed(&status.counts.detect_to_ban)
         .map(|mean| format!(", from evidence to kernel {mean} on average"))
         .unwrap_or_default();
-    format!("bans     {} of {}{reasons}, {} enforced{speed}", bans.total, bans.capacity, bans.enforced)
+    let groups = match (bans.groups, bans.grouped) {
+        (0, _) => String::new(),
+        (groups, grouped) => format!(", {grouped} of them by {groups} prefixes"),
+    };
+    format!("bans     {} of {}{reasons}, {} enforced{groups}{speed}", bans.total, bans.capacity, bans.enforced)
 }
 
 /// The mean time from evidence to kernel entry; `None` if there was no ban yet.

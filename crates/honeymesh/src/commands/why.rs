@@ -6,7 +6,7 @@ use crate::{
     failure::Failure,
     output::{self, printable},
 };
-use honeymesh_format::{ClaimJson, EventJson, RecordJson, WhyBanJson, WhyJson, json_pretty};
+use honeymesh_format::{ClaimJson, EventJson, GroupJson, RecordJson, WhyBanJson, WhyJson, json_pretty};
 use hyper::Method;
 
 /// How many events are shown.
@@ -49,6 +49,10 @@ fn ban_lines(why: &WhyBanJson) -> Vec<String> {
         ban.since,
         ban.drops
     )];
+    lines.extend(why.group.as_ref().map(|group| {
+        let GroupJson { prefix, drops } = group;
+        format!("  enforced by the entry of {prefix}, which dropped {drops} packets of all who are banned in it")
+    }));
     lines.extend(ban.note.as_ref().map(|note| format!("  note: {note}")));
     lines.extend(why.claims.iter().map(|claim| format!("  claim: {}", claim_line(claim))));
     lines.extend(why.records.iter().map(|record| format!("  record: {}", record_line(record))));

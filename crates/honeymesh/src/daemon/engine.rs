@@ -310,7 +310,8 @@ impl<K: Enforcer> Engine<K> {
 
     fn tell(&mut self, mut event: Event, turn: &Turn) {
         if event.kind == EventKind::Ban
-            && let Some((_, done)) = turn.raised.iter().rev().find(|(subject, _)| Some(*subject) == event.subject)
+            && let Some((_, done)) =
+                turn.raised.iter().rev().find(|(raised, _)| event.subject.is_some_and(|subject| subject.is_within(&raised.net())))
         {
             let latency = done.since(turn.evidence);
             self.counts.detect_to_ban.note(latency);

@@ -5,6 +5,7 @@ use crate::{
     Cause, Change, ChangeKind, Claim, Entered, Origin, Refusal,
     claim::NOTE_BYTES_MAX,
     origins::{ORIGINS_MAX, OriginIndex, cut},
+    rank::Rank,
     slot::Slot,
 };
 use alloc::{boxed::Box, vec, vec::Vec};
@@ -33,10 +34,7 @@ impl Ledger {
 
     pub(super) fn try_enter(&mut self, claim: Claim, now: WallTime) -> Result<Entered, Refusal> {
         self.check(&claim, now)?;
-        let displaced = match self.bans.get(&claim.subject) {
-            Some(_) => None,
-            None => self.make_room(&claim, now)?.map(Box::new),
-        };
+        let (displaced, mut also) = self.find_place(&claim, now)?;
         let subject = claim.subject;
         let before = self.view(&subject);
         if before.is_none() {
@@ -44,8 +42,25 @@ impl Ledger {
         }
         let Some(place) = self.put(claim, now)? else { return Ok(Entered::Unchanged) };
         match self.raised(subject, before, place) {
-            Some(change) => Ok(Entered::Changed { change: Box::new(change), displaced }),
+            Some(change) => {
+                self.group_pair_of(&subject, now);
+                also.extend(self.shrink(now));
+                Ok(Entered::Changed { change: Box::new(Change { also, ..change }), displaced: displaced.map(Box::new) })
+            }
             None => Ok(Entered::Unchanged),
+        }
+    }
+
+    /// Makes room for what needs a place: a ban that is new, or one that an operator takes out of its group. Returns what gave
+    /// way, and what came back because the claim completes a pair with it.
+    fn find_place(&mut self, claim: &Claim, now: WallTime) -> Result<(Option<Change>, Vec<Change>), Refusal> {
+        let leaves_group = self.groups.has_member(&claim.subject) && Rank::of_claim(claim).is_operators();
+        if self.bans.get(&claim.subject).is_some() && !leaves_group {
+            return Ok((None, Vec::new()));
+        }
+        match self.make_room(claim, now) {
+            Ok(displaced) => Ok((displaced, Vec::new())),
+            Err(full) => self.bring_buddy(claim, now, full).map(|also| (None, also)),
         }
     }
 
@@ -62,7 +77,7 @@ impl Ledger {
         claim
     }
 
-    fn check(&self, claim: &Claim, now: WallTime) -> Result<(), Refusal> {
+    pub(super) fn check(&self, claim: &Claim, now: WallTime) -> Result<(), Refusal> {
         let (subject, from_peer) = (claim.subject, claim.origin != Origin::Local);
         if let Some((net, why)) = self.never.holds(&subject) {
             return Err(Refusal::Protected { subject, net, why });
@@ -106,7 +121,7 @@ impl Ledger {
     }
 
     /// Joins or adds the claim. `None`: everything it says was known. Otherwise its place.
-    fn put(&mut self, claim: Claim, now: WallTime) -> Result<Option<usize>, Refusal> {
+    pub(super) fn put(&mut self, claim: Claim, now: WallTime) -> Result<Option<usize>, Refusal> {
         let subject = claim.subject;
         let origin =
             self.origins.acquire(&claim.origin, &claim.origin_name).ok_or(Refusal::Origins { origins_max: ORIGINS_MAX })?;
@@ -126,12 +141,21 @@ impl Ledger {
         }
     }
 
-    fn raised(&self, subject: Subject, before: Option<View>, place: usize) -> Option<Change> {
+    pub(super) fn raised(&self, subject: Subject, before: Option<View>, place: usize) -> Option<Change> {
         let slot = self.bans.get(&subject)?.slots.get(place)?;
         let claims = vec![slot.claim(subject, &self.origins)];
         let View { ban, enforce } = self.view(&subject)?;
         let (before, enforce_before) = before.map_or((None, None), |view| (Some(view.ban), view.enforce));
-        Some(Change { kind: ChangeKind::Raised, cause: Cause::Claimed, ban, before, claims, enforce, enforce_before })
+        Some(Change {
+            kind: ChangeKind::Raised,
+            cause: Cause::Claimed,
+            ban,
+            before,
+            claims,
+            enforce,
+            enforce_before,
+            also: Vec::new(),
+        })
     }
 }
 

@@ -49,42 +49,54 @@ impl Ledger {
                 slots.iter_mut().filter(|slot| begins_later(slot)).for_each(|slot| slot.since = slot.last);
             });
         }
-        self.remove(*subject, Cause::Withdrawn, is_meant)
+        let change = self.remove(*subject, Cause::Withdrawn, is_meant);
+        self.with_what_gives_way(change, now)
     }
 
     /// Takes back all claims of one origin on `subject`. `None`: it had none.
-    pub fn withdraw(&mut self, subject: &Subject, origin: &Origin) -> Option<Change> {
+    pub fn withdraw(&mut self, subject: &Subject, origin: &Origin, now: WallTime) -> Option<Change> {
         self.waiting.take_out(subject, |claim| claim.origin == *origin);
         let origin = self.origins.find(origin)?;
-        self.remove(*subject, Cause::Withdrawn, |slot| slot.origin == origin)
+        let change = self.remove(*subject, Cause::Withdrawn, |slot| slot.origin == origin);
+        self.with_what_gives_way(change, now)
     }
 
-    /// Ends the claims whose time is over, for at most [`EXPIRE_BATCH_MAX`] subjects.
+    /// Ends the claims whose time is over, for at most [`EXPIRE_BATCH_MAX`] subjects, and hands over groups whose entries end
+    /// soon, as many at most.
     pub fn expire(&mut self, now: WallTime) -> Vec<Change> {
-        let due = |ledger: &Self| ledger.next_due().filter(|(ends, _)| *ends <= now);
-        let mut changes = Vec::new();
-        while changes.len() < EXPIRE_BATCH_MAX
-            && let Some((_, subject)) = due(self)
-            && let Some(change) = self.remove(subject, Cause::Ended, |slot| slot.until <= now)
-        {
-            changes.push(change);
+        let mut changes = self.hand_over_due(now);
+        let due = |ledger: &Self| ledger.next_end().filter(|(ends, _)| *ends <= now);
+        for _ in 0..EXPIRE_BATCH_MAX {
+            let Some((_, subject)) = due(self) else { break };
+            let change = self.remove(subject, Cause::Ended, |slot| slot.until <= now);
+            changes.extend(self.with_what_gives_way(change, now));
         }
         changes
     }
 
-    /// When the next claim ends; in the past while [`Self::expire`] has more to do, `None` if nothing ever ends.
-    #[must_use]
-    pub fn wake_at(&self) -> Option<WallTime> {
-        self.next_due().map(|(ends, _)| ends)
+    fn hand_over_due(&mut self, now: WallTime) -> Vec<Change> {
+        for _ in 0..EXPIRE_BATCH_MAX {
+            let Some((_, block)) = self.groups.next_due().filter(|(due, _)| *due <= now) else { break };
+            self.hand_over(block);
+        }
+        self.shrink(now)
     }
 
-    fn next_due(&self) -> Option<(WallTime, Subject)> {
-        self.queues.iter().flat_map(Queue::next_ends).min().filter(|(ends, _)| *ends != WallTime::MAX)
+    /// When the next claim ends or the next group is handed over; in the past while [`Self::expire`] has more to do, `None` if
+    /// nothing ever ends.
+    #[must_use]
+    pub fn wake_at(&self) -> Option<WallTime> {
+        [self.next_end(), self.groups.next_due()].into_iter().flatten().map(|(at, _)| at).min()
+    }
+
+    fn next_end(&self) -> Option<(WallTime, Subject)> {
+        let queues = self.queues.iter().chain(&self.grouped);
+        queues.flat_map(Queue::next_ends).min().filter(|(ends, _)| *ends != WallTime::MAX)
     }
 
     /// Replaces the whole never-ban set. Bans that lie inside it now are lifted; what peers say about them waits for the end of
     /// the protection.
-    pub fn protect(&mut self, all: &[Protected]) -> Vec<Change> {
+    pub fn protect(&mut self, all: &[Protected], now: WallTime) -> Vec<Change> {
         let never = NeverBan::new(all);
         let inside: Vec<Subject> = never
             .added_since(&self.never)
@@ -93,7 +105,9 @@ impl Ledger {
         self.never = never;
         let (never, waiting) = (&self.never, &mut self.waiting);
         waiting.unprotect(|subject| never.holds(subject).is_some());
-        inside.into_iter().filter_map(|subject| self.lift_protected(subject)).collect()
+        let mut changes: Vec<Change> = inside.into_iter().filter_map(|subject| self.lift_protected(subject)).collect();
+        changes.extend(self.shrink(now));
+        changes
     }
 
     fn lift_protected(&mut self, subject: Subject) -> Option<Change> {

@@ -4,7 +4,7 @@ use super::Ledger;
 use crate::{Claim, Class, Protected, Reach, Refusals, slot::Slot};
 use alloc::vec::Vec;
 use core::{net::IpAddr, ops::Bound};
-use honeymesh_types::{Ban, Enforcement, Mode, Reasons, Subject};
+use honeymesh_types::{Ban, Mode, Reasons, Subject};
 
 /// Everything the ledger knows about one address.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,8 +22,12 @@ pub struct Why {
 pub struct Stats {
     /// Subjects that are banned.
     pub bans: usize,
-    /// The most of them, prefixes left out.
+    /// The most of them that have entries of their own in the kernel, prefixes left out.
     pub bans_max: usize,
+    /// Groups of bans for each of which one prefix stands in the kernel.
+    pub groups: usize,
+    /// How many of the bans are in them.
+    pub grouped: usize,
     /// Claims that wait for room or for the end of a protection.
     pub waiting: usize,
     /// Claims that were forgotten because too many waited.
@@ -73,24 +77,6 @@ impl Ledger {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.bans.len() == 0
-    }
-
-    /// What the kernel must hold for `subject`.
-    #[must_use]
-    pub fn enforcement(&self, subject: &Subject) -> Option<Enforcement> {
-        self.view(subject).and_then(|view| view.enforce)
-    }
-
-    /// Everything the kernel must hold, in the order of the subjects; nothing in mode `observe`.
-    pub fn intent(&self) -> impl Iterator<Item = Enforcement> + '_ {
-        self.intent_from(Bound::Unbounded).filter_map(|(_, enforce)| enforce)
-    }
-
-    /// Every banned subject in order, beginning at `from`, with what the kernel must hold for it: a part of the intent costs
-    /// only what it reads.
-    pub fn intent_from(&self, from: Bound<Subject>) -> impl Iterator<Item = (Subject, Option<Enforcement>)> + '_ {
-        let each = self.bans.iter_from(from);
-        each.map(|(subject, entry)| (*subject, entry.enforcement(*subject, self.policy.mode, &self.origins)))
     }
 
     /// All claims on exactly `subject`, each with whether it counts for the ban.
@@ -148,6 +134,8 @@ impl Ledger {
         Stats {
             bans: self.len(),
             bans_max: self.policy.limit(Class::Hosts4).saturating_add(self.policy.limit(Class::Hosts6)),
+            groups: self.groups.covers().len(),
+            grouped: Class::HOSTS.into_iter().map(|class| self.grouped(class)).sum(),
             waiting: self.waiting.len(),
             forgotten: self.waiting.forgotten(),
             enforced: if observing { 0 } else { self.tally.counting },

@@ -7,7 +7,7 @@ use alloc::{
     string::{String, ToString},
 };
 use core::time::Duration;
-use honeymesh_ledger::{Cause, Change, ChangeKind, Claim, Origin};
+use honeymesh_ledger::{Cause, Change, ChangeKind, Claim, KernelChange, Origin};
 use honeymesh_types::{Ban, ClusterName, Event, EventKind, NodeId, NodeName, Reasons, WallTime};
 
 /// A later end is worth telling when it is later by more than this share of what was left.
@@ -49,9 +49,8 @@ impl By {
 }
 
 impl Node {
-    /// Carries out what the ledger decided.
+    /// Carries out what the ledger decided. The kernel is told at the end of the input: [`Self::project`].
     pub(super) fn apply(&mut self, change: &Change, by: &By) {
-        self.project(change);
         self.keep_claims(change);
         if change.is_gone() {
             self.renewals.cancel(&change.ban.subject);
@@ -61,12 +60,16 @@ impl Node {
         if change.kind != ChangeKind::Raised || is_material(change.before.as_ref(), &change.ban, self.now.wall) {
             self.tell_change(change, by);
         }
+        change.also.iter().for_each(|also| self.apply_returned(also));
     }
 
-    fn project(&mut self, change: &Change) {
-        if change.enforce != change.enforce_before {
-            let release = Output::Release(change.ban.subject);
-            self.out.push(change.enforce.map_or(release, Output::Enforce));
+    /// Tells the kernel how the ledger's intent has changed.
+    pub(super) fn project(&mut self) {
+        for change in self.ledger.take_kernel_changes() {
+            self.out.push(match change {
+                KernelChange::Enforce(what) => Output::Enforce(what),
+                KernelChange::Release(subject) => Output::Release(subject),
+            });
         }
     }
 

@@ -103,7 +103,7 @@ impl Node {
                 displaced.iter().for_each(|gone| self.apply(gone, &By::Itself));
                 self.apply(&change, &By::Itself);
                 self.spread(subject);
-                change.enforce != change.enforce_before
+                change.enforce != change.enforce_before && self.ledger.group_of(&subject).is_none()
             }
             Ok(Entered::Unchanged | Entered::Refused(_)) | Err(_) => false,
         };

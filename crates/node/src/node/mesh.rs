@@ -58,7 +58,7 @@ impl Node {
     pub(super) fn admit(&mut self, cluster: usize, record: &Record) -> Heard {
         let Some(claim) = self.claim_of(cluster, record) else { return self.admit_unban(cluster, record) };
         if record.is_over(self.now.wall) {
-            return Heard::of(self.ledger.withdraw(&claim.subject, &claim.origin));
+            return Heard::of(self.ledger.withdraw(&claim.subject, &claim.origin, self.now.wall));
         }
         match self.ledger.enter(claim, self.now.wall) {
             Entered::Changed { change, displaced } => {

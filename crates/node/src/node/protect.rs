@@ -97,7 +97,7 @@ impl Node {
         if all == self.shield.current {
             return 0;
         }
-        let changes = self.ledger.protect(&all);
+        let changes = self.ledger.protect(&all, self.now.wall);
         let mut nets: Vec<IpNet> = all.iter().map(|one| one.net).collect();
         nets.dedup();
         self.shield.current = all;

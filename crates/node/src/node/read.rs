@@ -55,13 +55,13 @@ impl Node {
         self.ledger.intent().collect()
     }
 
-    /// Every banned subject in order, beginning at `from`, with what the kernel must hold for it: a part of the intent costs
-    /// only what it reads.
+    /// Every banned subject and every group in order, beginning at `from`, with what the kernel must hold for it: a part of the
+    /// intent costs only what it reads.
     pub fn intent_from(&self, from: Bound<Subject>) -> impl Iterator<Item = (Subject, Option<Enforcement>)> + '_ {
         self.ledger.intent_from(from)
     }
 
-    /// What the kernel must hold for exactly `subject`.
+    /// What the kernel must hold for exactly `subject`, a ban or a group.
     #[must_use]
     pub fn enforcement(&self, subject: &Subject) -> Option<Enforcement> {
         self.ledger.enforcement(subject)
@@ -129,7 +129,7 @@ impl Node {
 
     fn why_ban(&self, ban: Ban) -> WhyBan {
         let (claims, records) = (self.ledger.claims(&ban.subject), self.records(&ban.subject));
-        WhyBan { ban, claims, records }
+        WhyBan { group: self.ledger.group_of(&ban.subject).filter(|_| ban.enforced), ban, claims, records }
     }
 
     /// Records about what `addr` would be banned as, where there is no such ban.
@@ -160,11 +160,12 @@ fn verdict(why: &Why) -> String {
 }
 
 fn banned(why: &Why) -> String {
-    let Some(WhyBan { ban, .. }) = why.bans.iter().find(|why| why.ban.enforced).or(why.bans.first()) else {
+    let Some(WhyBan { ban, group, .. }) = why.bans.iter().find(|why| why.ban.enforced).or(why.bans.first()) else {
         return String::new();
     };
     let origins = ban.origins.join(", ");
-    let base = format!("banned as {} for {} ({}), scope {}, by {origins}", ban.subject, ban.reasons, ban.grade, ban.scope);
+    let entry = group.map(|group| format!(", enforced by the entry of {group}")).unwrap_or_default();
+    let base = format!("banned as {} for {} ({}), scope {}, by {origins}{entry}", ban.subject, ban.reasons, ban.grade, ban.scope);
     match (ban.enforced, why.mode) {
         (true, _) => base,
         (false, Mode::Observe) => format!("not dropped (mode observe), else {base}"),

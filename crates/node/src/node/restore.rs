@@ -3,7 +3,7 @@
 use super::{Node, change::forget, mesh::Heard};
 use crate::{Keep, Output};
 use alloc::vec::Vec;
-use honeymesh_ledger::{Change, Claim, Entered, Whose};
+use honeymesh_ledger::{Change, ChangeKind, Claim, Entered, Whose};
 use honeymesh_types::{ClusterName, Mode, Now};
 
 impl Node {
@@ -69,9 +69,13 @@ impl Node {
                 self.counters.not_restored += 1;
                 self.out.keep(gone);
             }
-            Entered::Changed { displaced, .. } => displaced.iter().for_each(|change| self.forget_claims(change)),
+            Entered::Changed { change, displaced } => {
+                displaced.iter().for_each(|gone| self.keep_beside(gone));
+                change.also.iter().for_each(|also| self.keep_beside(also));
+            }
             Entered::Unchanged => {}
         }
+        self.leave_to_reconcile();
     }
 
     fn restore_record(&mut self, cluster: &ClusterName, raw: &[u8]) {
@@ -96,16 +100,25 @@ impl Node {
 
     fn restore_heard(&mut self, cluster: usize, record: &honeymesh_mesh_proto::Record) {
         match self.admit(cluster, record) {
-            Heard::Changed(changes) => changes.iter().for_each(|change| self.forget_claims(change)),
+            Heard::Changed(changes) => {
+                changes.iter().for_each(|change| self.keep_beside(change));
+                changes.iter().flat_map(|change| &change.also).for_each(|also| self.keep_beside(also));
+            }
             Heard::Refused(_) => self.counters.not_restored += 1,
             Heard::Nothing => {}
         }
+        self.leave_to_reconcile();
     }
 
-    /// What went is forgotten by the store too.
-    fn forget_claims(&mut self, change: &Change) {
-        if change.kind != honeymesh_ledger::ChangeKind::Raised {
-            change.claims.iter().filter(|claim| claim.is_local()).for_each(|claim| self.out.keep(forget(claim)));
+    /// What went for what was restored is forgotten by the store too, and what came back is kept again.
+    fn keep_beside(&mut self, change: &Change) {
+        for claim in change.claims.iter().filter(|claim| claim.is_local()) {
+            self.out.keep(if change.kind == ChangeKind::Raised { Keep::Claim(claim.clone()) } else { forget(claim) });
         }
+    }
+
+    /// The kernel is made equal to the whole intent afterwards.
+    fn leave_to_reconcile(&mut self) {
+        drop(self.ledger.take_kernel_changes());
     }
 }

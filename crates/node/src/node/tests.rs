@@ -4,6 +4,7 @@ extern crate std;
 
 mod alone;
 mod dark;
+mod full;
 mod hostile;
 mod lockdown;
 mod restart;

@@ -11,7 +11,7 @@ impl Node {
     pub fn wake_at(&self) -> Option<MonoTime> {
         let dated = [self.ledger.wake_at(), self.renewals.wake_at()].into_iter().flatten().map(|wall| self.now.mono_at(wall));
         let timed = [self.gate.wake_at(), self.shield.wake_at()].into_iter().flatten();
-        let waiting = self.ledger.has_readmissions().then_some(self.now.mono);
+        let waiting = self.ledger.has_readmissions(self.now.wall).then_some(self.now.mono);
         let trial = self.trial.map(|trial| trial.until);
         let meshes = self.clusters.iter().map(|cluster| cluster.mesh.wake_at());
         dated.chain(timed).chain(trial).chain(waiting).chain(meshes).min()

@@ -77,7 +77,7 @@ fn kernel(text: &mut Text, status: &StatusJson) {
     for (what, count) in named.into_iter().chain(more) {
         seen.sample(&[("what", what)], count);
     }
-    text.gauge("xdp_map_entries", "Bans in the kernel's tables").sample(&[], status.bans.enforced);
+    text.gauge("xdp_map_entries", "Bans in the kernel's tables").sample(&[], status.bans.entries());
     text.gauge("xdp_map_capacity", "Bans the kernel's tables can hold").sample(&[], status.bans.capacity);
     let mut attached = text.gauge("xdp_attached", "1 if the program is on the interface");
     for interface in &status.interfaces {

@@ -179,7 +179,13 @@ impl Brain {
                 state: "attached".into(),
                 ..InterfaceJson::default()
             }],
-            bans: BansJson { total: bans.len() as u64, enforced: bans.len() as u64, capacity: 1_000_000, by_reason },
+            bans: BansJson {
+                total: bans.len() as u64,
+                enforced: bans.len() as u64,
+                capacity: 1_000_000,
+                by_reason,
+                ..BansJson::default()
+            },
             kernel: CountersJson {
                 packets: 1_234_567,
                 passed: 1_200_000,

@@ -7,7 +7,7 @@ use honeymesh_format::{BanJson, DoneJson, EventJson, EventQuery, Ttl};
 use honeymesh_mesh_proto::{Member, MemberState};
 use honeymesh_node::{Done, Lifetime, Order, Reach, Refused};
 use honeymesh_types::{Ban, Subject};
-use std::net::IpAddr;
+use std::{collections::BTreeMap, net::IpAddr};
 
 /// How many events the chain behind an address shows.
 const WHY_EVENTS_MAX: u64 = 50;
@@ -88,7 +88,8 @@ impl<K: Enforcer> Engine<K> {
 
     fn why(&self, addr: IpAddr, reply: Reply) {
         let why = self.node.why(addr);
-        let drops: Vec<u64> = why.bans.iter().map(|ban| self.kernel.drops(&ban.ban.subject)).collect();
+        let subjects = why.bans.iter().flat_map(|ban| [Some(ban.ban.subject), ban.group]).flatten();
+        let drops: BTreeMap<Subject, u64> = subjects.map(|subject| (subject, self.kernel.drops(&subject))).collect();
         let reader = self.books.reader();
         tokio::task::spawn_blocking(move || {
             let query = EventQuery { subject: Some(Subject::host(addr)), limit: Some(WHY_EVENTS_MAX), ..EventQuery::default() };
@@ -96,10 +97,7 @@ impl<K: Enforcer> Engine<K> {
                 Ok(page) => page.items,
                 Err(refusal) => return reply.answer(Err(refusal)),
             };
-            let of = |subject: &Subject| {
-                let place = why.bans.iter().position(|ban| ban.ban.subject == *subject);
-                place.and_then(|place| drops.get(place).copied()).unwrap_or(0)
-            };
+            let of = |subject: &Subject| drops.get(subject).copied().unwrap_or(0);
             reply.answer(Ok(Response::Why(Box::new(show::why(&why, of, events)))));
         });
     }

@@ -145,12 +145,16 @@ impl Bench {
     }
 
     fn in_mode(mode: Mode) -> Self {
+        Self::with(Policy { mode, ..Policy::default() })
+    }
+
+    fn with(policy: Policy) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let section = StoreSection { events_max: 10_000, events_age: Duration::from_secs(3_600) };
         let books = Books::open(dir.path(), &section).unwrap();
         let config = Config {
             name: "roof".parse().unwrap(),
-            policy: Policy { mode, ..Policy::default() },
+            policy,
             scan: honeymesh_detect::ScanPolicy::default(),
             clusters: Vec::new(),
             allow: Vec::new(),
@@ -310,6 +314,40 @@ async fn a_kernel_that_refuses_is_told_loudly_and_mended_by_the_audit() {
     assert_eq!((audit.missing, audit.extra, bench.kernel.0.lock().unwrap().bans.len()), (1, 0, 1));
     assert_eq!(bench.audit().await.missing, 0);
     assert_eq!(bench.engine.audits.drifted, 1);
+}
+
+/// Somebody who spoke to a trap.
+fn visit(source: &str) -> Input {
+    Input::Visit(honeymesh_types::Visit {
+        at: clock(),
+        session: honeymesh_types::SessionId(1),
+        trap: "ssh".into(),
+        service: "ssh".into(),
+        source: SocketAddr::new(source.parse().unwrap(), 50_000),
+        local: "192.0.2.1:22".parse().unwrap(),
+        transport: honeymesh_types::Transport::Tcp,
+        payload: b"x".to_vec(),
+        bytes: 1,
+        signs: honeymesh_types::Signs::empty(),
+        fields: BTreeMap::new(),
+    })
+}
+
+#[tokio::test]
+async fn a_group_in_a_full_table_is_no_drift_and_why_and_status_tell_of_it() {
+    let mut bench = Bench::with(Policy { bans_max: 2, ..Policy::default() });
+    for source in ["203.0.113.6", "203.0.113.7", "198.51.100.7"] {
+        bench.engine.take(visit(source), clock().mono);
+    }
+    let held: Vec<String> = bench.kernel.0.lock().unwrap().bans.keys().map(Subject::to_string).collect();
+    assert_eq!(held, ["198.51.100.7/32", "203.0.113.6/31"]);
+    let audit = bench.audit().await;
+    assert_eq!((audit.missing, audit.extra, audit.different), (0, 0, 0));
+    let Response::Why(why) = bench.ask(Request::Why("203.0.113.7".parse().unwrap())).await.unwrap() else { panic!("why") };
+    let group = why.bans[0].group.clone().unwrap();
+    assert_eq!((why.bans[0].ban.subject.as_str(), group.prefix.as_str(), group.drops), ("203.0.113.7/32", "203.0.113.6/31", 7));
+    let Response::Status(status) = bench.ask(Request::Status).await.unwrap() else { panic!("status") };
+    assert_eq!((status.bans.total, status.bans.groups, status.bans.grouped, status.bans.entries()), (3, 1, 2, 2));
 }
 
 #[tokio::test]

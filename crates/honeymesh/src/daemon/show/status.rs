@@ -87,6 +87,8 @@ fn bans(node: &Status) -> BansJson {
         total: ledger.bans as u64,
         enforced: ledger.enforced as u64,
         capacity: ledger.bans_max as u64,
+        groups: ledger.groups as u64,
+        grouped: ledger.grouped as u64,
         by_reason: ledger.by_reason.iter().map(|(reason, count)| (reason.to_string(), *count as u64)).collect(),
     }
 }

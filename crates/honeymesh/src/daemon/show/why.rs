@@ -2,7 +2,7 @@
 
 use super::id;
 use honeymesh_format::{
-    BanJson, ClaimJson, EventJson, PastJson, ProtectedJson, RecordJson, WhyBanJson, WhyJson, time_micros, time_seconds,
+    BanJson, ClaimJson, EventJson, GroupJson, PastJson, ProtectedJson, RecordJson, WhyBanJson, WhyJson, time_micros, time_seconds,
 };
 use honeymesh_node::{Claim, Origin, Past, Why, WhyBan, WhyRecord};
 use honeymesh_types::Subject;
@@ -19,7 +19,7 @@ pub fn why(why: &Why, drops: impl Fn(&Subject) -> u64, events: Vec<EventJson>) -
         enforced: why.protected.is_empty() && why.bans.iter().any(|why| why.ban.enforced),
         mode: why.mode.to_string(),
         verdict: why.verdict.clone(),
-        bans: why.bans.iter().map(|ban| why_ban(ban, drops(&ban.ban.subject))).collect(),
+        bans: why.bans.iter().map(|ban| why_ban(ban, &drops)).collect(),
         protected: why.protected.iter().map(|net| ProtectedJson { net: net.net.to_string(), why: net.why.to_string() }).collect(),
         records: why.records.iter().map(record).collect(),
         past: why.past.iter().map(past).collect(),
@@ -27,9 +27,10 @@ pub fn why(why: &Why, drops: impl Fn(&Subject) -> u64, events: Vec<EventJson>) -
     }
 }
 
-fn why_ban(why: &WhyBan, drops: u64) -> WhyBanJson {
+fn why_ban(why: &WhyBan, drops: impl Fn(&Subject) -> u64) -> WhyBanJson {
     WhyBanJson {
-        ban: BanJson::new(&why.ban, drops),
+        ban: BanJson::new(&why.ban, drops(&why.ban.subject)),
+        group: why.group.map(|group| GroupJson { prefix: group.to_string(), drops: drops(&group) }),
         claims: why.claims.iter().map(|(claim, counts)| claim_json(claim, *counts)).collect(),
         records: why.records.iter().map(record).collect(),
     }

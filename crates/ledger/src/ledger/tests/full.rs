@@ -33,9 +33,9 @@ fn what_is_weakest_gives_way_and_comes_back_strongest_first() {
         refusal.to_string(),
         "the ban table is full (2 IPv4 addresses), and nothing in it is weaker; raise `max` in [bans] or lift some"
     );
-    assert_eq!((ledger.stats().waiting, ledger.has_readmissions()), (3, false), "forgeable evidence does not wait");
+    assert_eq!((ledger.stats().waiting, ledger.has_readmissions(NOW)), (3, false), "forgeable evidence does not wait");
     assert_eq!(ledger.expire(at(10)).len(), 1);
-    assert!(ledger.has_readmissions());
+    assert!(ledger.has_readmissions(at(10)));
     assert_eq!(subjects(&ledger.readmit(at(10))), ["192.0.2.3/32 Returned"]);
     ledger.lift(&subject("192.0.2.5"), at(11), Whose::Everybodys, at(11));
     assert_eq!(subjects(&ledger.readmit(at(11))), ["192.0.2.6/32 Returned"]);
@@ -95,7 +95,7 @@ fn what_waits_is_lifted_and_withdrawn_like_what_holds() {
         let _ = refused(ledger.enter(peer(&format!("192.0.2.{index}"), 1, Trust::Enforce, 100), NOW));
     }
     assert_eq!(ledger.lift(&subject("192.0.2.3"), NOW, Whose::Everybodys, NOW), None);
-    assert_eq!(ledger.withdraw(&subject("192.0.2.4"), &peer_origin(1)), None);
+    assert_eq!(ledger.withdraw(&subject("192.0.2.4"), &peer_origin(1), NOW), None);
     assert_eq!(ledger.stats().waiting, 1);
     ledger.lift(&subject("192.0.2.1"), NOW, Whose::Everybodys, NOW);
     assert_eq!(subjects(&ledger.readmit(NOW)), ["192.0.2.5/32 Returned"]);
@@ -106,15 +106,15 @@ fn a_peers_word_on_somebody_protected_holds_when_the_protection_ends_but_not_on_
     let mut ledger = ledger();
     changed(ledger.enter(peer("192.0.2.1", 1, Trust::Enforce, 100), NOW));
     changed(ledger.enter(trap("192.0.2.2", 100), NOW));
-    let lifted =
-        ledger.protect(&[protected("192.0.2.0/24", Protection::Allowlist), protected("198.51.100.9/32", Protection::Operator)]);
+    let lifted = ledger
+        .protect(&[protected("192.0.2.0/24", Protection::Allowlist), protected("198.51.100.9/32", Protection::Operator)], NOW);
     assert_eq!(lifted.len(), 2);
     for who in ["192.0.2.3", "198.51.100.9"] {
         assert!(matches!(refused(ledger.enter(peer(who, 1, Trust::Enforce, 100), NOW)), Refusal::Protected { .. }));
     }
     assert!(matches!(refused(ledger.enter(trap("192.0.2.4", 100), NOW)), Refusal::Protected { .. }));
     assert!(ledger.readmit(NOW).is_empty());
-    ledger.protect(&[]);
+    ledger.protect(&[], NOW);
     assert_eq!(subjects(&ledger.readmit(NOW)), ["192.0.2.3/32 Returned", "192.0.2.1/32 Returned"]);
     assert_eq!(ledger.stats().waiting, 0);
 }
@@ -166,7 +166,7 @@ proptest! {
                 if let Some(who) = lifted {
                     ledger.lift(&subject(who), now, Whose::Everybodys, now);
                 }
-                while ledger.has_readmissions() {
+                while ledger.has_readmissions(now) {
                     ledger.readmit(now);
                 }
             }

@@ -2,8 +2,8 @@
 
 use super::{NOW, Queue, at, peer_origin, subject};
 use crate::{
-    CORROBORATION_MIN, Cause, Change, ChangeKind, Claim, Class, Entered, Ledger, Origin, Policy, Protected, Protection, Reach,
-    Refusal, Ttls, Whose,
+    CORROBORATION_MIN, Cause, Change, ChangeKind, Claim, Class, Entered, KernelChange, Ledger, Origin, Policy, Protected,
+    Protection, Reach, Refusal, Ttls, Whose,
 };
 use alloc::{
     collections::{BTreeMap, BTreeSet},
@@ -12,7 +12,7 @@ use alloc::{
     vec::Vec,
 };
 use core::{net::IpAddr, time::Duration};
-use honeymesh_types::{Ban, Grade, Mode, NodeId, Reasons, Scope, Subject, Trust, WallTime};
+use honeymesh_types::{Ban, Enforcement, Grade, Mode, NodeId, Reasons, Scope, Subject, Trust, WallTime};
 use proptest::{prelude::*, sample::select};
 
 const SUBJECTS: [&str; 8] =
@@ -84,7 +84,8 @@ fn arb_step() -> impl Strategy<Value = Step> {
 }
 
 /// The naive ledger.
-struct Model {
+pub(super) struct Model {
+    policy: Policy,
     claims: Vec<Claim>,
     never: Vec<Protected>,
     lifted: BTreeMap<Subject, WallTime>,
@@ -92,11 +93,15 @@ struct Model {
 }
 
 impl Model {
+    pub(super) const fn new(policy: Policy) -> Self {
+        Self { policy, claims: Vec::new(), never: Vec::new(), lifted: BTreeMap::new(), mode: Mode::Enforce }
+    }
+
     fn of(&self, subject: &Subject) -> Vec<&Claim> {
         self.claims.iter().filter(|claim| claim.subject == *subject).collect()
     }
 
-    fn subjects(&self) -> BTreeSet<Subject> {
+    pub(super) fn subjects(&self) -> BTreeSet<Subject> {
         self.claims.iter().map(|claim| claim.subject).collect()
     }
 
@@ -114,7 +119,7 @@ impl Model {
             || claim.subject.is_wide() && !(is_own && claim.force)
             || !is_own && claim.is_spoofable()
             || !is_own && self.lifted.get(&claim.subject).is_some_and(|before| claim.last <= *before)
-            || claim.is_spoofable() && !is_known && spoofable >= POLICY.spoofable_max
+            || claim.is_spoofable() && !is_known && spoofable >= self.policy.spoofable_max
     }
 
     /// Makes room; false if nothing gives way.
@@ -122,7 +127,7 @@ impl Model {
         let subjects = self.subjects();
         let class = Class::of(&claim.subject);
         let mates: Vec<&Subject> = subjects.iter().filter(|subject| Class::of(subject) == class).collect();
-        if subjects.contains(&claim.subject) || mates.len() < POLICY.limit(class) {
+        if subjects.contains(&claim.subject) || mates.len() < self.policy.limit(class) {
             return true;
         }
         let rank = |claim: &Claim| match (claim.is_local(), claim.is_spoofable(), claim.trust) {
@@ -144,10 +149,10 @@ impl Model {
         true
     }
 
-    fn enter(&mut self, mut claim: Claim, now: WallTime) -> bool {
+    pub(super) fn enter(&mut self, mut claim: Claim, now: WallTime) -> bool {
         if !claim.is_local() {
             claim.reasons |= Reasons::MESH;
-            let longest = claim.last.plus(POLICY.ttl.mesh);
+            let longest = claim.last.plus(self.policy.ttl.mesh);
             claim.until = Some(claim.until.map_or(longest, |until| until.min(longest)));
         }
         if self.refuses(&claim, now) || !self.make_room(&claim) {
@@ -166,7 +171,7 @@ impl Model {
         true
     }
 
-    fn lift(&mut self, subject: &Subject, before: WallTime) {
+    pub(super) fn lift(&mut self, subject: &Subject, before: WallTime) {
         let held = self.lifted.entry(*subject).or_insert(before);
         *held = before.max(*held);
         self.claims.retain(|claim| claim.subject != *subject || claim.last > before);
@@ -174,7 +179,24 @@ impl Model {
         later.for_each(|claim| claim.since = claim.last);
     }
 
-    fn ban(&self, subject: &Subject) -> Option<Ban> {
+    pub(super) fn withdraw(&mut self, subject: &Subject, index: u8) {
+        self.claims.retain(|claim| claim.subject != *subject || claim.origin != peer_origin(index));
+    }
+
+    pub(super) fn expire(&mut self, now: WallTime) {
+        self.claims.retain(|claim| claim.until.is_none_or(|until| until > now));
+    }
+
+    pub(super) fn protect(&mut self, all: Vec<Protected>) {
+        self.claims.retain(|claim| !all.iter().any(|one| one.net.contains(&claim.subject.net())));
+        self.never = all;
+    }
+
+    pub(super) const fn set_mode(&mut self, mode: Mode) {
+        self.mode = mode;
+    }
+
+    pub(super) fn ban(&self, subject: &Subject) -> Option<Ban> {
         let all = self.of(subject);
         let voters: BTreeSet<NodeId> =
             all.iter().filter(|claim| claim.trust >= Trust::Corroborate).filter_map(|c| node(c)).collect();
@@ -228,24 +250,23 @@ fn step(ledger: &mut Ledger, model: &mut Model, step: Step, now: &mut WallTime) 
             model.lift(&subject, at(before));
         }
         Step::Withdraw(subject, index) => {
-            ledger.withdraw(&subject, &peer_origin(index));
-            model.claims.retain(|claim| claim.subject != subject || claim.origin != peer_origin(index));
+            ledger.withdraw(&subject, &peer_origin(index), *now);
+            model.withdraw(&subject, index);
         }
         Step::Pass(secs) => {
             *now = now.plus(Duration::from_secs(secs));
             expire(ledger, *now);
-            model.claims.retain(|claim| claim.until.is_none_or(|until| until > *now));
+            model.expire(*now);
         }
         Step::Protect(nets) => {
             let all: Vec<Protected> =
                 nets.iter().map(|net| Protected { net: net.parse().unwrap(), why: Protection::Allowlist }).collect();
-            ledger.protect(&all);
-            model.claims.retain(|claim| !all.iter().any(|one| one.net.contains(&claim.subject.net())));
-            model.never = all;
+            ledger.protect(&all, *now);
+            model.protect(all);
         }
         Step::Mode(mode) => {
             ledger.set_mode(mode);
-            model.mode = mode;
+            model.set_mode(mode);
         }
     }
 }
@@ -307,12 +328,12 @@ proptest! {
     #[test]
     fn the_ledger_and_the_naive_model_agree(steps in proptest::collection::vec(arb_step(), 1..60)) {
         let mut ledger = Ledger::new(POLICY);
-        let mut model = Model { claims: Vec::new(), never: Vec::new(), lifted: BTreeMap::new(), mode: Mode::Enforce };
+        let mut model = Model::new(POLICY);
         let mut now = NOW;
         for one in steps {
             step(&mut ledger, &mut model, one, &mut now);
             expire(&mut ledger, now);
-            model.claims.retain(|claim| claim.until.is_none_or(|until| until > now));
+            model.expire(now);
             agree(&ledger, &model, now);
         }
     }
@@ -327,7 +348,7 @@ proptest! {
         let policy = Policy { bans_max: 1_000, bans_v6_max: None, nets_max: 1_000, spoofable_max: 1_000, ..POLICY };
         let enter_all = |claims: Vec<Claim>| {
             let mut ledger = Ledger::new(policy);
-            ledger.protect(&[Protected { net: net.parse().unwrap(), why: Protection::Own }]);
+            ledger.protect(&[Protected { net: net.parse().unwrap(), why: Protection::Own }], NOW);
             for claim in claims {
                 let entered = ledger.enter(claim, NOW);
                 let is_bound = matches!(entered, Entered::Refused(Refusal::Full { .. } | Refusal::SpoofableBudget { .. }));
@@ -341,7 +362,7 @@ proptest! {
     #[test]
     fn every_change_says_what_the_kernel_must_hold(steps in proptest::collection::vec(arb_step(), 1..60)) {
         let mut ledger = Ledger::new(POLICY);
-        let mut kernel = BTreeMap::new();
+        let (mut kernel, mut told) = (BTreeMap::new(), BTreeMap::new());
         let mut now = NOW;
         for one in steps {
             for change in changes_of(&mut ledger, one, &mut now) {
@@ -352,7 +373,19 @@ proptest! {
                     None => kernel.remove(&change.ban.subject),
                 };
             }
+            carry_out(&mut told, ledger.take_kernel_changes());
+            prop_assert_eq!(told.values().collect::<Vec<_>>(), kernel.values().collect::<Vec<_>>());
             prop_assert_eq!(ledger.intent().collect::<Vec<_>>(), kernel.values().copied().collect::<Vec<_>>());
+        }
+    }
+}
+
+/// Does with a table what the ledger says.
+fn carry_out(table: &mut BTreeMap<Subject, Enforcement>, changes: Vec<KernelChange>) {
+    for change in changes {
+        match change {
+            KernelChange::Enforce(what) => drop(table.insert(what.subject, what)),
+            KernelChange::Release(subject) => assert!(table.remove(&subject).is_some(), "{subject} was not there"),
         }
     }
 }
@@ -374,14 +407,14 @@ fn changes_of(ledger: &mut Ledger, step: Step, now: &mut WallTime) -> Vec<Change
             Entered::Refused(_) | Entered::Unchanged => Vec::new(),
         },
         Step::Lift(subject, before) => ledger.lift(&subject, at(before), Whose::Everybodys, *now).into_iter().collect(),
-        Step::Withdraw(subject, index) => ledger.withdraw(&subject, &peer_origin(index)).into_iter().collect(),
+        Step::Withdraw(subject, index) => ledger.withdraw(&subject, &peer_origin(index), *now).into_iter().collect(),
         Step::Pass(secs) => {
             *now = now.plus(Duration::from_secs(secs));
             ledger.expire(*now)
         }
         Step::Protect(nets) => {
             let each = nets.iter().map(|net| Protected { net: net.parse().unwrap(), why: Protection::Own });
-            ledger.protect(&each.collect::<Vec<_>>())
+            ledger.protect(&each.collect::<Vec<_>>(), *now)
         }
         Step::Mode(_) => Vec::new(),
     }
