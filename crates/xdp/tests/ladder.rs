@@ -369,6 +369,9 @@ fn a_hundred_thousand_bans_are_restored_and_adopted(stage: &mut Stage<'_>) {
     kernel.release();
 }
 
+/// How many packets may have been judged by a processor that stood still; a gap lets hundreds through.
+const INTERRUPTED_MAX: usize = 8;
+
 /// Somebody who sends from `192.0.2.2` as fast as he can, and our socket, which must never hear of it.
 struct Flood {
     socket: UdpSocket,
@@ -398,15 +401,15 @@ impl Flood {
         Self { socket, sent, stop, thread }
     }
 
-    /// Ends it: all was dropped.
-    fn end(self, stage: &Stage<'_>, kernel: &dyn Backend) {
+    /// Ends it. How many packets came through?
+    fn end(self, stage: &Stage<'_>, kernel: &dyn Backend) -> usize {
         self.stop.store(true, Ordering::Relaxed);
         self.thread.join().unwrap();
         assert!(stage.drops(kernel, "192.0.2.2"), "one more, behind all of them");
         let sent = self.sent.load(Ordering::Relaxed);
         assert!(sent > 1_000 && kernel.counters().dropped > sent / 2, "{sent} packets are no flood");
         self.socket.set_nonblocking(true).unwrap();
-        assert!(self.socket.recv(&mut [0; 16]).is_err(), "one came through");
+        std::iter::from_fn(|| self.socket.recv(&mut [0; 16]).ok()).count()
     }
 }
 
@@ -422,7 +425,7 @@ fn restarts_under_a_flood_let_nothing_through(stage: &mut Stage<'_>) {
         kernel.raise(&full("203.0.113.0/24")).unwrap();
         kernel.set_allow(&["198.51.100.0/30"]);
     }
-    flood.end(stage, &*kernel);
+    assert_eq!(flood.end(stage, &*kernel), 0);
     kernel.release();
 }
 
@@ -438,7 +441,9 @@ fn a_prefix_and_what_it_stands_for_change_places_and_let_nothing_through(stage: 
     for _ in 0..rounds {
         assert_eq!((kernel.reconcile(&members).extra.len(), kernel.reconcile(&prefix).extra.len()), (1, 256));
     }
-    flood.end(stage, &*kernel);
+    // A processor that was interrupted between its look at one table and the next may have missed both entries.
+    let through = flood.end(stage, &*kernel);
+    assert!(through <= INTERRUPTED_MAX, "{through} came through");
     kernel.release();
 }
 
