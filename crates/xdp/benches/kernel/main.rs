@@ -63,9 +63,11 @@ fn measure(room: &Room, plan: &Plan, results: &mut Results) {
         plan.say(&format!("[{:>3} s] {name}", begun.elapsed().as_secs()));
         work(results);
     };
-    step("on the wire", &mut |results| rows::measure(room, plan, results));
+    if plan.scale != Scale::Program {
+        step("on the wire", &mut |results| rows::measure(room, plan, results));
+    }
     step("without a wire", &mut |results| unwired::measure(room, plan, results));
-    if plan.scale == Scale::Wire {
+    if matches!(plan.scale, Scale::Wire | Scale::Program) {
         return;
     }
     step("lookup by size", &mut |results| lookup::measure(room, plan, results));

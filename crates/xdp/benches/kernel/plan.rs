@@ -9,6 +9,8 @@ pub enum Scale {
     Quick,
     /// A few minutes: only what packets on the wire cost, without a million bans.
     Wire,
+    /// Some seconds: only the program, without a wire.
+    Program,
     /// Everything.
     Full,
 }
@@ -19,6 +21,7 @@ impl Scale {
             Self::Smoke => "smoke",
             Self::Quick => "quick",
             Self::Wire => "wire",
+            Self::Program => "program",
             Self::Full => "full",
         }
     }
@@ -88,6 +91,8 @@ const QUICK: Plan = Plan {
 
 const WIRE: Plan = Plan { scale: Scale::Wire, sizes4: &[1_000, 100_000], sizes6: &[100_000], ..FULL };
 
+const PROGRAM: Plan = Plan { scale: Scale::Program, rounds: 41, ..FULL };
+
 const SMOKE: Plan = Plan {
     scale: Scale::Smoke,
     rounds: 1,
@@ -119,11 +124,8 @@ impl Plan {
         let args: Vec<String> = args.collect();
         let has = |wanted: &str| args.iter().any(|arg| arg == wanted);
         if has("--bench") {
-            return Some(match (has("--quick"), has("--wire")) {
-                (true, _) => QUICK,
-                (_, true) => WIRE,
-                _ => FULL,
-            });
+            let named = [("--quick", QUICK), ("--wire", WIRE), ("--program", PROGRAM)];
+            return Some(named.into_iter().find(|(name, _)| has(name)).map_or(FULL, |(_, plan)| plan));
         }
         let named: Vec<&String> = args.iter().filter(|arg| !arg.starts_with('-')).collect();
         let is_meant = named.is_empty() || named.iter().any(|name| "kernel_benchmark_smoke".contains(name.as_str()));
