@@ -10,6 +10,7 @@ mod prefix;
 use crate::{
     limits::DATAGRAM_BYTES_MAX,
     membership::{Ident, Known},
+    peers::ShortId,
     sketch::Symbols,
 };
 use alloc::vec::Vec;
@@ -56,8 +57,13 @@ pub(crate) enum Message<'a> {
     Knock { me: Ident, at: SocketAddr },
     /// Come in: here is who I am, the address I see you at, and what I know of you (you may have been declared down).
     Welcome { me: Ident, at: SocketAddr, you: Option<Known> },
-    /// New records, to be pushed on.
-    Push(#[serde(borrow)] Records<'a>),
+    /// New records. With `until`: hand them on to everybody on the ring of identities between you and there, and give me a
+    /// receipt; else do with them as you like.
+    Push {
+        until: Option<ShortId>,
+        #[serde(borrow)]
+        records: Records<'a>,
+    },
     /// What my set adds up to.
     Digest(Digest),
     /// A question that any member answers from what it has at hand, remembering nothing.
@@ -72,7 +78,7 @@ pub(crate) enum Message<'a> {
         #[serde(borrow)]
         answer: Answer<'a>,
     },
-    /// New records that I have pushed to others: ask if you have not got them by now.
+    /// New records that I have: this is my receipt if you have just pushed them to me; ask if you have not got them.
     Have(#[serde(borrow)] Ids<'a>),
     /// Our sets differ: here is a sketch of mine, so that you can tell in what.
     Sketch {
@@ -178,7 +184,7 @@ mod tests {
         let number = u32::MAX;
         for message in [
             Message::Swim(Bytes(&list)),
-            Message::Push(Records(Bytes(&list))),
+            Message::Push { until: Some(ShortId(u64::MAX)), records: Records(Bytes(&list)) },
             Message::Answer { number, answer: Answer::Page { records: Records(Bytes(&list)), next: Some(u64::MAX) } },
             Message::Answer { number, answer: Answer::Ids(Ids(Bytes(&list))) },
             Message::Ask { number, question: Question::Fetch(Ids(Bytes(&list))) },
@@ -195,9 +201,9 @@ mod tests {
 
     #[test]
     fn what_follows_a_message_is_left_for_later() {
-        let mut bytes = body(Message::Push(Records(Bytes(&[]))));
+        let mut bytes = body(Message::Push { until: None, records: Records(Bytes(&[])) });
         bytes.extend_from_slice(b"later");
-        assert!(matches!(Frame::read(&bytes).unwrap().message, Message::Push(_)));
+        assert!(matches!(Frame::read(&bytes).unwrap().message, Message::Push { .. }));
     }
 
     proptest! {
@@ -205,7 +211,7 @@ mod tests {
         fn no_body_does_harm(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
             if let Some(frame) = Frame::read(&bytes) {
                 match frame.message {
-                    Message::Push(records) => prop_assert!(records.iter().count() <= bytes.len()),
+                    Message::Push { records, .. } => prop_assert!(records.iter().count() <= bytes.len()),
                     Message::Answer { answer: Answer::Ids(ids), .. } => prop_assert!(ids.iter().count() <= bytes.len()),
                     _ => {}
                 }

@@ -5,9 +5,10 @@
 //! be done comes out as [`Effect`]s. The same seed and the same inputs give the same outputs.
 //!
 //! # How a record travels
-//! 1. [`Mesh::publish`] signs a [`Statement`], puts it into the node's own slot and pushes it at once to
-//!    `ceil(ln N) + 1` random live members; whoever learns it pushes it on once, and a tenth of a second later tells three
-//!    others its id: who was missed asks for it.
+//! 1. [`Mesh::publish`] signs a [`Statement`], puts it into the node's own slot and pushes it at once to about √N live members,
+//!    each with a part of the ring of identities to hand it on to: two steps to everybody, one copy each. A push without a receipt
+//!    is sent again, and its part done by the sender; and a moment later whoever has a record tells one other its id, who asks if
+//!    it was missed.
 //! 2. Each second every node sends a digest (a keyed fingerprint of its whole set) to one random member, now and
 //!    then to one that is down or configured. A mismatch that outlives half a second is answered by a sketch, one datagram
 //!    that tells some 50 differences: the peer hands over what is missing and fetches what it lacks. Longer differences are told by

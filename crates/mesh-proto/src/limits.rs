@@ -59,9 +59,9 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             peer_rate: 2_000,
-            peer_burst: 8_000,
+            peer_burst: 24_000,
             origin_rate: 1_000,
-            origin_burst: 4_000,
+            origin_burst: 12_000,
             origin_records_max: 50_000,
             records_max: 250_000,
         }

@@ -19,9 +19,10 @@ use crate::{
     post::{Post, To},
     roster::Roster,
     set::Set,
-    spread::Spread,
+    spread::{Duty, Receipts, Spread},
 };
 use alloc::{boxed::Box, vec::Vec};
+use circle::Reunion;
 use core::net::SocketAddr;
 use digests::Digests;
 use ed25519_dalek::SigningKey;
@@ -43,8 +44,10 @@ pub struct Mesh {
     roster: Roster,
     doors: Doors,
     spread: Spread,
+    receipts: Receipts,
     origins: Origins,
     digests: Digests,
+    reunion: Reunion,
     rng: ChaCha8Rng,
     /// Members known from before, until the first wake.
     known: Vec<Member>,
@@ -88,8 +91,10 @@ impl Mesh {
             roster: Roster::default(),
             doors: Doors::new(&config.join, now.mono),
             spread: Spread::default(),
+            receipts: Receipts::default(),
             origins: Origins::new(&config.limits),
             digests: Digests::new(&mut rng, now.mono),
+            reunion: Reunion::default(),
             rng,
             known: config.members,
             wall: now.wall,
@@ -122,8 +127,8 @@ impl Mesh {
             Message::Swim(packet) => self.swim(sender, packet.0, now, out),
             Message::Knock { me, at } => self.knocked(sender, me, at, now, out),
             Message::Welcome { me, at, you } => self.welcomed(sender, me, at, you, now, out),
-            Message::Push(records) => {
-                self.pushed(sender, records, now, out);
+            Message::Push { until, records } => {
+                self.pushed(sender, until, records, now, out);
                 Ok(())
             }
             Message::Digest(digest) => self.digest(sender, &digest, now, out),
@@ -147,6 +152,7 @@ impl Mesh {
         self.introduce(now, out);
         self.wake_members(now, out);
         self.knock(now, out);
+        self.reunite(now, out);
         self.wake_digests(now, out);
         self.flush(now, out);
     }
@@ -158,7 +164,12 @@ impl Mesh {
             return MonoTime(0);
         }
         let (members, doors) = (self.members.wake_at(), self.doors.wake_at());
-        members.min(doors).min(self.digests.wake_at()).min(self.spread.wake_at())
+        members
+            .min(doors)
+            .min(self.reunion.wake_at())
+            .min(self.digests.wake_at())
+            .min(self.spread.wake_at())
+            .min(self.receipts.wake_at())
     }
 
     /// Says something: signs it, puts it into this node's own slot and pushes it at once.
@@ -170,7 +181,7 @@ impl Mesh {
     pub fn publish(&mut self, statement: Statement, now: Now, out: &mut Vec<Effect>) -> Result<Signed, RecordError> {
         self.wall = now.wall;
         let signed = self.say(statement, now)?;
-        self.push_on(&signed, None);
+        self.push_on(&signed, None, Some(Duty::of_origin(ShortId::of(&self.node.0))));
         self.flush(now, out);
         Ok(signed)
     }

@@ -16,7 +16,7 @@ use core::net::SocketAddr;
 use honeymesh_types::{NodeId, NodeName, Now, WallTime};
 
 /// The first 64 bits of a node's identity: how it signs its envelopes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 pub(crate) struct ShortId(pub(crate) u64);
 
 impl ShortId {

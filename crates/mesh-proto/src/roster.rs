@@ -1,18 +1,19 @@
-//! The live members by address, ready to be picked at random.
+//! The live members by address, ready to be picked at random or by their place on the ring of identities.
 
-use crate::{peers::ShortId, post::To};
+use crate::{peers::ShortId, post::To, spread::Duty};
 use alloc::{collections::BTreeMap, vec::Vec};
 use core::{net::SocketAddr, ops::Bound};
 use rand_chacha::ChaCha8Rng;
 use rand_core::Rng;
 
-/// `floor(e^k)` for k = 0, 1, 2 ...: up to so many nodes, `k` is `ceil(ln N)`.
-const EXP: [usize; 10] = [1, 2, 7, 20, 54, 148, 403, 1_096, 2_980, 8_103];
+/// The most members among whom one node divides a duty.
+pub(crate) const WIDTH_MAX: usize = 64;
 
-/// To how many members a new record is pushed in a cluster of `nodes`: `ceil(ln N) + 1`, the knee of the curve between
-/// copies sent and time to reach everybody.
-pub(crate) fn fanout(nodes: usize) -> usize {
-    EXP.iter().position(|most| nodes <= *most).unwrap_or(EXP.len()) + 1
+/// Among how many members a duty is divided in a cluster of `nodes`: the root of their number, so that a record is
+/// everywhere after two steps, and each node gets it once. Between 3 and [`WIDTH_MAX`].
+pub(crate) fn width(nodes: usize) -> usize {
+    let root = nodes.isqrt();
+    (root + usize::from(root * root < nodes)).clamp(3, WIDTH_MAX)
 }
 
 /// A random number below `bound`; zero if that is zero.
@@ -25,7 +26,10 @@ pub(crate) fn below(rng: &mut ChaCha8Rng, bound: usize) -> usize {
 #[derive(Default)]
 pub(crate) struct Roster {
     live: Vec<(ShortId, SocketAddr)>,
+    /// The ring.
     places: BTreeMap<ShortId, usize>,
+    /// The same members in an order that has nothing to do with the ring's.
+    shuffled: BTreeMap<u64, ShortId>,
 }
 
 impl Roster {
@@ -47,6 +51,7 @@ impl Roster {
             Some(place) => self.live[*place].1 = addr,
             None => {
                 self.places.insert(id, self.live.len());
+                self.shuffled.insert(shuffled(id), id);
                 self.live.push((id, addr));
             }
         }
@@ -55,6 +60,7 @@ impl Roster {
     /// A member went.
     pub(crate) fn remove(&mut self, id: ShortId) {
         let Some(place) = self.places.remove(&id) else { return };
+        self.shuffled.remove(&shuffled(id));
         self.live.swap_remove(place);
         if let Some((moved, _)) = self.live.get(place) {
             self.places.insert(*moved, place);
@@ -79,16 +85,38 @@ impl Roster {
         allowed.filter(|to| to.peer.is_none_or(|id| !except.contains(&id))).take(wanted).collect()
     }
 
-    /// The `wanted` members that follow `me` in the order of identities, around the end. If every node tells its
-    /// followers, nobody is left out by chance.
-    pub(crate) fn followers(&self, me: ShortId, wanted: usize) -> Vec<To> {
-        let (behind, ahead) = (self.places.range(..me), self.places.range((Bound::Excluded(me), Bound::Unbounded)));
-        ahead.chain(behind).take(wanted).filter_map(|(_, place)| self.at(*place)).collect()
+    /// The member that follows `me` in an order that everybody shares and that has nothing to do with the ring's. If every
+    /// node tells its follower, nobody is left out by chance, and a gap in the ring closes everywhere at once.
+    pub(crate) fn follower(&self, me: ShortId) -> Option<To> {
+        let from = (Bound::Excluded(shuffled(me)), Bound::Unbounded);
+        let (_, id) = self.shuffled.range(from).next().or_else(|| self.shuffled.first_key_value())?;
+        self.at(*self.places.get(id)?)
+    }
+
+    /// Divides a duty among at most `wide` members: whom to send to, and where the part of each ends. Nothing for nobody.
+    pub(crate) fn divide(&self, duty: Duty, wide: usize) -> Vec<(To, ShortId)> {
+        let Duty { after, until } = duty;
+        let (from, to) = (Bound::Excluded(after), Bound::Excluded(until));
+        let places: Vec<usize> = if after < until {
+            self.places.range((from, to)).map(|(_, place)| *place).collect()
+        } else {
+            let ahead = self.places.range((from, Bound::Unbounded));
+            ahead.chain(self.places.range(..until)).map(|(_, place)| *place).collect()
+        };
+        let parts = wide.min(places.len());
+        let first = |part: usize| places.get(part * places.len() / parts).and_then(|place| self.at(*place));
+        let end = |part: usize| first(part + 1).and_then(|to| to.peer).unwrap_or(until);
+        (0..parts).filter_map(|part| Some((first(part)?, end(part)))).collect()
     }
 
     fn at(&self, place: usize) -> Option<To> {
         self.live.get(place).map(|(id, addr)| To { addr: *addr, peer: Some(*id) })
     }
+}
+
+/// Another place for an identity: an odd factor gives each its own.
+const fn shuffled(id: ShortId) -> u64 {
+    (id.0 ^ id.0 >> 32).wrapping_mul(0x9e37_79b9_7f4a_7c15).swap_bytes()
 }
 
 #[cfg(test)]
@@ -108,9 +136,9 @@ mod tests {
     }
 
     #[test]
-    fn the_fanout_is_the_logarithm_and_one() {
-        for (nodes, wanted) in [(1, 1), (2, 2), (3, 3), (7, 3), (8, 4), (64, 6), (128, 6), (500, 8), (1_024, 8), (4_096, 10)] {
-            assert_eq!(fanout(nodes), wanted, "{nodes} nodes");
+    fn a_duty_is_divided_by_the_root() {
+        for (nodes, wanted) in [(1, 3), (9, 3), (10, 4), (16, 4), (128, 12), (1_024, 32), (4_096, 64), (100_000, WIDTH_MAX)] {
+            assert_eq!(width(nodes), wanted, "{nodes} nodes");
         }
     }
 
@@ -131,15 +159,47 @@ mod tests {
     }
 
     #[test]
-    fn everybody_follows_somebody() {
-        let roster = roster(5);
-        let followers = |n: u64, wanted| {
-            let ids = roster.followers(ShortId(n), wanted).into_iter().filter_map(|to| to.peer);
-            ids.map(|id| id.0).collect::<Vec<_>>()
+    fn everybody_follows_somebody_in_another_order_than_the_rings() {
+        let everybody = roster(50);
+        let follower = |n: u64| everybody.follower(ShortId(n)).and_then(|to| to.peer).unwrap().0;
+        // A node is not in its own roster.
+        let follower_of = |n: u64| {
+            let mut others = roster(50);
+            others.remove(ShortId(n));
+            others.follower(ShortId(n)).and_then(|to| to.peer).unwrap().0
         };
-        assert_eq!((followers(0, 2), followers(3, 2), followers(9, 2)), ([1, 2].into(), [4, 5].into(), [1, 2].into()));
-        assert_eq!(followers(4, 99), [5, 1, 2, 3]);
-        assert!(Roster::default().followers(ShortId(1), 2).is_empty());
+        let followers: BTreeSet<u64> = (1..=50).map(follower_of).collect();
+        assert_eq!(followers, (1..=50).collect());
+        assert!((1..50).filter(|n| follower(*n) == n + 1).count() < 10);
+        assert!(Roster::default().follower(ShortId(1)).is_none());
+    }
+
+    /// Everybody whom a duty reaches, each as often as it is sent to.
+    fn reach(nodes: u64, duty: Duty, wide: usize, reached: &mut Vec<u64>) {
+        let mut others = roster(nodes);
+        others.remove(duty.after);
+        for (to, until) in others.divide(duty, wide) {
+            let after = to.peer.unwrap();
+            reached.push(after.0);
+            reach(nodes, Duty { after, until }, wide, reached);
+        }
+    }
+
+    #[test]
+    fn a_duty_reaches_everybody_once_wherever_it_begins() {
+        for nodes in [1, 2, 3, 10, 64] {
+            for origin in 1..=nodes {
+                let (mut reached, me) = (Vec::new(), ShortId(origin));
+                reach(nodes, Duty { after: me, until: me }, width(64), &mut reached);
+                reached.sort_unstable();
+                assert_eq!(reached, (1..=nodes).filter(|n| *n != origin).collect::<Vec<_>>(), "{nodes} from {origin}");
+            }
+        }
+        let mut reached = Vec::new();
+        reach(10, Duty { after: ShortId(8), until: ShortId(3) }, 3, &mut reached);
+        reached.sort_unstable();
+        assert_eq!(reached, [1, 2, 9, 10]);
+        assert!(roster(10).divide(Duty { after: ShortId(8), until: ShortId(9) }, 3).is_empty());
     }
 
     #[test]

@@ -1,8 +1,15 @@
 //! Spreading: new records wait a few milliseconds at most, then go out together.
 //!
-//! A push that is lost, or that chance sends past somebody, would be noticed by the next digest only, a second later. So
-//! whoever has pushed a record tells a few others its id a moment after, when the pushes must have arrived: who has not
-//! got it asks.
+//! Whoever says something has a duty: that everybody on the ring of identities hears of it. It divides the ring among some
+//! members and sends each the record with its part, and they do the same: so each node gets a record once, and after two
+//! steps all have it. Each receipt is awaited ([`receipts`]): whoever gives none loses its part, and is sent the record again.
+//! What came by a repair has no duty with it and goes to a few members at random.
+//!
+//! A member that keeps a record to itself, or one that its neighbours do not know, would be noticed by the next digest only,
+//! a second later. So whoever has a record tells one other, in an order of its own, its id a moment after: who has not got
+//! it asks.
+
+mod receipts;
 
 use crate::{
     Signed,
@@ -12,28 +19,54 @@ use crate::{
 use alloc::{collections::VecDeque, vec::Vec};
 use core::time::Duration;
 use honeymesh_types::MonoTime;
+pub(crate) use receipts::{Overdue, Receipts};
 
 /// How long records are gathered after a flush; the first one of a quiet node does not wait.
 const GATHER: Duration = Duration::from_millis(5);
-/// Datagrams in one flush; the rest waits for the next one, so that an import does not flood the peers.
-const FLUSH_DATAGRAMS_MAX: usize = 4;
+/// Datagrams that one flush sends, unless a single one goes to more; the rest waits for the next one, so that an import does
+/// not flood the peers.
+const FLUSH_DATAGRAMS_MAX: usize = 64;
 /// Records that may wait; beyond it they are not pushed but left to repair.
-const QUEUE_MAX: usize = 4_096;
+const QUEUE_MAX: usize = 16_384;
 
-/// How long after a push others are told of it.
-const TELL_AFTER: Duration = Duration::from_millis(100);
+/// To how many members at random a record goes that came without a duty.
+pub(crate) const STRAY_FANOUT: usize = 3;
+
+/// How long after a push another is told of it.
+const TELL_AFTER: Duration = Duration::from_millis(150);
 /// What is due within this time is told together.
 const TELL_TOGETHER: Duration = Duration::from_millis(25);
-/// How many are told: those who follow in the order of identities, so that nobody is left out by chance; and one more, at
-/// random, in case those who go before a node do not know it.
-pub(crate) const TELL_FOLLOWERS: usize = 2;
 /// Ids that may wait to be told; beyond it they are not told but left to digests.
 const TELL_MAX: usize = 4_096;
 
-/// A record to be pushed, and who need not be told.
+/// Records whose duty may still come, because they came by a repair first; beyond it the oldest has none any more.
+const UNSERVED_MAX: usize = 1_024;
+
+/// The part of the ring of identities that a node is to send a record to: who comes after `after` and before `until`. If
+/// they are the same, that is everybody else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Duty {
+    pub(crate) after: ShortId,
+    pub(crate) until: ShortId,
+}
+
+impl Duty {
+    /// Of whoever says something itself.
+    pub(crate) const fn of_origin(me: ShortId) -> Self {
+        Self { after: me, until: me }
+    }
+
+    /// Where the part of a node ends that has none.
+    pub(crate) const fn none(id: ShortId) -> ShortId {
+        ShortId(id.0.wrapping_add(1))
+    }
+}
+
+/// A record to be pushed, who need not be told, and to whom it is to go; `None`: to a few at random.
 struct Waiting {
     signed: Signed,
     from: Option<ShortId>,
+    duty: Option<Duty>,
 }
 
 /// What goes into one datagram.
@@ -41,6 +74,9 @@ pub(crate) struct Parcel {
     pub(crate) packer: Packer,
     /// Who knows it already, as far as that holds for all that is in it.
     pub(crate) except: Vec<ShortId>,
+    /// The same for all that is in it.
+    pub(crate) duty: Option<Duty>,
+    pub(crate) records: Vec<Signed>,
 }
 
 /// Records that wait to be pushed.
@@ -51,16 +87,28 @@ pub(crate) struct Spread {
     quiet_until: MonoTime,
     /// What was pushed, and when others are to be told.
     pushed: VecDeque<(MonoTime, Stub)>,
+    /// What came without a duty of late.
+    unserved: VecDeque<Stub>,
 }
 
 impl Spread {
     /// Queues a record; false if too many wait already, and it is left to repair.
-    pub(crate) fn add(&mut self, signed: Signed, from: Option<ShortId>) -> bool {
+    pub(crate) fn add(&mut self, signed: Signed, from: Option<ShortId>, duty: Option<Duty>) -> bool {
+        if duty.is_none() {
+            self.unserved.truncate(UNSERVED_MAX - 1);
+            self.unserved.push_front(signed.id().stub());
+        }
         if self.queue.len() >= QUEUE_MAX {
             return false;
         }
-        self.queue.push_back(Waiting { signed, from });
+        self.queue.push_back(Waiting { signed, from, duty });
         true
+    }
+
+    /// Has this record come without a duty, of late? Then one that comes now is done, once.
+    pub(crate) fn serve(&mut self, stub: Stub) -> bool {
+        let at = self.unserved.iter().position(|unserved| *unserved == stub);
+        at.and_then(|at| self.unserved.remove(at)).is_some()
     }
 
     /// When something is due.
@@ -82,13 +130,13 @@ impl Spread {
         self.pushed.drain(..due).map(|(_, stub)| stub).collect()
     }
 
-    /// What is due to be sent now.
-    pub(crate) fn flush(&mut self, now: MonoTime) -> Vec<Parcel> {
+    /// What is due to be sent now, each to about `wide` members.
+    pub(crate) fn flush(&mut self, now: MonoTime, wide: usize) -> Vec<Parcel> {
         let mut parcels = Vec::new();
         if self.flush_at() > now {
             return parcels;
         }
-        while parcels.len() < FLUSH_DATAGRAMS_MAX
+        while parcels.len() < (FLUSH_DATAGRAMS_MAX / wide.max(1)).max(1)
             && let Some(parcel) = self.pack(now)
         {
             parcels.push(parcel);
@@ -99,21 +147,21 @@ impl Spread {
 
     /// Fills one datagram from the front of the queue.
     fn pack(&mut self, now: MonoTime) -> Option<Parcel> {
-        let mut parcel = Parcel { packer: Packer::default(), except: Vec::new() };
-        let mut packed = 0;
+        let duty = self.queue.front()?.duty;
+        let mut parcel = Parcel { packer: Packer::default(), except: Vec::new(), duty, records: Vec::new() };
         while let Some(waiting) = self.queue.front() {
-            if !parcel.packer.push(&waiting.signed.raw) {
+            if waiting.duty != duty || !parcel.packer.push(&waiting.signed.raw) {
                 break;
             }
-            packed += 1;
             let origin = ShortId::of(&waiting.signed.record.origin.0);
-            parcel.except = if packed == 1 { waiting.from.into_iter().chain([origin]).collect() } else { Vec::new() };
+            let is_first = parcel.records.is_empty();
+            parcel.except = if is_first { waiting.from.into_iter().chain([origin]).collect() } else { Vec::new() };
             if self.pushed.len() < TELL_MAX {
                 self.pushed.push_back((now.plus(TELL_AFTER), waiting.signed.id().stub()));
             }
-            self.queue.pop_front();
+            parcel.records.extend(self.queue.pop_front().map(|waiting| waiting.signed));
         }
-        (packed > 0).then_some(parcel)
+        (!parcel.records.is_empty()).then_some(parcel)
     }
 }
 

@@ -124,6 +124,8 @@ pub struct MeshStats {
     pub records_evicted: u64,
     /// Records that were not pushed because too many waited; repair delivers them.
     pub pushes_dropped: u64,
+    /// Datagrams of records that were sent again because no receipt came.
+    pub pushes_again: u64,
     /// Sketches that were sent because digests differed.
     pub sketches: u64,
     /// Repairs that were started because digests differed.

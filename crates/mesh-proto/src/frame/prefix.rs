@@ -75,6 +75,9 @@ pub(crate) struct Stub(u64);
 impl Stub {
     /// Bytes on the wire.
     pub(crate) const BYTES: usize = 6;
+    /// The first and the last there can be.
+    pub(crate) const MIN: Self = Self(0);
+    pub(crate) const MAX: Self = Self(u64::MAX);
     /// Bits of a short id that are left out.
     const FREE: u32 = 16;
 

@@ -29,11 +29,11 @@ const PROBE_EVERY: Duration = Duration::from_secs(1);
 /// How long a probe's direct answer may take.
 const PROBE_RTT: Duration = Duration::from_millis(500);
 /// How often news of members is handed on between probes, while there is any.
-const GOSSIP_EVERY: Duration = Duration::from_millis(500);
+const GOSSIP_EVERY: Duration = Duration::from_millis(200);
 /// How often a member is asked for others.
-const ANNOUNCE_EVERY: Duration = Duration::from_secs(30);
+const ANNOUNCE_EVERY: Duration = Duration::from_secs(120);
 /// How often members that are down are asked to come back.
-const ANNOUNCE_TO_DOWN_EVERY: Duration = Duration::from_secs(5);
+const ANNOUNCE_TO_DOWN_EVERY: Duration = Duration::from_secs(1);
 /// How long a member that is down is remembered.
 const FORGET_AFTER: Duration = Duration::from_secs(60 * 60);
 
@@ -230,8 +230,8 @@ fn config(size: u32) -> Config {
         max_packet_size: count(LIST_BYTES_MAX),
         notify_down_members: true,
         periodic_announce: every(ANNOUNCE_EVERY, 1),
-        periodic_announce_to_down_members: every(ANNOUNCE_TO_DOWN_EVERY, 2),
-        periodic_gossip: every(GOSSIP_EVERY, 2),
+        periodic_announce_to_down_members: every(ANNOUNCE_TO_DOWN_EVERY, 1),
+        periodic_gossip: every(GOSSIP_EVERY, 3),
     }
 }
 

@@ -5,12 +5,39 @@ use crate::{
     Effect, Member, MemberChange, Refused,
     frame::{Bytes, Message},
     membership::{Change, Ident, Known, News, Share, State},
+    peers::ShortId,
     post::To,
     repair::Errand,
 };
 use alloc::vec::Vec;
-use core::net::SocketAddr;
-use honeymesh_types::Now;
+use core::{net::SocketAddr, time::Duration};
+use honeymesh_types::{MonoTime, Now};
+
+/// How long a node looks for others that are down, after one has come back ...
+const REUNION: Duration = Duration::from_secs(2);
+/// ... and how often it knocks at one of them then.
+const REUNION_KNOCK_EVERY: Duration = Duration::from_millis(50);
+
+/// A split has healed: where one comes back, others are to be found too.
+#[derive(Default)]
+pub(super) struct Reunion {
+    until: MonoTime,
+    due: MonoTime,
+}
+
+impl Reunion {
+    /// Somebody has come.
+    fn begin(&mut self, now: MonoTime) {
+        if self.until <= now {
+            self.due = now;
+        }
+        self.until = now.plus(REUNION);
+    }
+
+    pub(super) fn wake_at(&self) -> MonoTime {
+        if self.due < self.until { self.due } else { MonoTime::MAX }
+    }
+}
 
 impl Mesh {
     /// Does this node know where others reach it? Until then it is no member.
@@ -42,6 +69,20 @@ impl Mesh {
     pub(super) fn knock(&mut self, now: Now, out: &mut Vec<Effect>) {
         for addr in self.doors.due(now.mono, &self.roster, &mut self.rng) {
             self.knock_at(To { addr, peer: None }, now, out);
+        }
+    }
+
+    /// Knocks at one of those who are down, while they are likely to be back.
+    pub(super) fn reunite(&mut self, now: Now, out: &mut Vec<Effect>) {
+        if self.reunion.wake_at() > now.mono {
+            return;
+        }
+        match self.lost_member() {
+            Some(to) => {
+                self.reunion.due = now.mono.plus(REUNION_KNOCK_EVERY);
+                self.knock_at(to, now, out);
+            }
+            None => self.reunion = Reunion::default(),
         }
     }
 
@@ -155,7 +196,7 @@ impl Mesh {
     /// Sends what the membership protocol wants sent, and takes note of who came and went.
     pub(super) fn carry_out(&mut self, news: News, now: Now, out: &mut Vec<Effect>) {
         for change in &news.changes {
-            self.note_change(change, out);
+            self.note_change(change, now, out);
         }
         if !self.is_placed() {
             return;
@@ -166,13 +207,24 @@ impl Mesh {
         }
     }
 
-    fn note_change(&mut self, change: &Change, out: &mut Vec<Effect>) {
+    /// Does what a member that went was to do.
+    fn inherit(&mut self, id: ShortId) {
+        for overdue in self.receipts.forget(id) {
+            self.push_on(&overdue.signed, Some(id), overdue.duty);
+        }
+    }
+
+    fn note_change(&mut self, change: &Change, now: Now, out: &mut Vec<Effect>) {
         match *change {
             Change::Came(ident) => {
                 self.post.peers.reborn(ident.short());
                 self.roster.insert(ident.short(), ident.addr);
+                self.reunion.begin(now.mono);
             }
-            Change::Went(ident) => self.roster.remove(ident.short()),
+            Change::Went(ident) => {
+                self.roster.remove(ident.short());
+                self.inherit(ident.short());
+            }
             Change::Reborn(ident) => {
                 self.post.peers.reborn(ident.short());
                 if self.roster.contains(ident.short()) {

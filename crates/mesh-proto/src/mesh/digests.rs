@@ -203,7 +203,7 @@ impl Mesh {
     }
 
     /// A member that is down, at random.
-    fn lost_member(&mut self) -> Option<To> {
+    pub(super) fn lost_member(&mut self) -> Option<To> {
         let mut down = self.members.list(None);
         down.retain(|known| known.state == State::Down);
         let known = down.get(below(&mut self.rng, down.len()))?;
@@ -304,14 +304,14 @@ impl Mesh {
         for (first, last) in ranges {
             for (_, raw) in self.set.between(first, last, now.wall) {
                 if !packer.push(raw) {
-                    self.post.send(to, Message::Push(packer.list()), now, out);
+                    self.post.send(to, Message::Push { until: None, records: packer.list() }, now, out);
                     packer = Packer::default();
                     packer.push(raw);
                 }
             }
         }
         if !packer.is_empty() {
-            self.post.send(to, Message::Push(packer.list()), now, out);
+            self.post.send(to, Message::Push { until: None, records: packer.list() }, now, out);
         }
     }
 
@@ -330,7 +330,7 @@ impl Mesh {
         if let Some(records) = haul.records {
             for signed in self.hear_all(sender, records, Via::Pull, now, out) {
                 if self.digests.sessions[at].learn() {
-                    self.push_on(&signed, Some(sender.id));
+                    self.push_on(&signed, Some(sender.id), None);
                 }
             }
         }

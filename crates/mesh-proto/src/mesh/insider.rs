@@ -26,7 +26,7 @@ impl Mesh {
         while !rest.is_empty() {
             let mut packer = Packer::default();
             let packed = rest.iter().take_while(|raw| packer.push(raw)).count().max(1);
-            self.post.send(To { addr: to, peer: None }, Message::Push(packer.list()), now, out);
+            self.post.send(To { addr: to, peer: None }, Message::Push { until: None, records: packer.list() }, now, out);
             rest = rest.get(packed..).unwrap_or_default();
         }
     }

@@ -3,13 +3,14 @@
 use super::{Mesh, Sender};
 use crate::{
     Effect, RecordError, RecordId, Refused, Signed, Statement,
-    frame::{Bytes, IDS_MAX, Ids, Message, Records, Stub},
+    frame::{Bytes, IDS_MAX, Ids, Message, Packer, Records, Stub},
     peers::ShortId,
+    post::To,
     record::wire,
     repair::Errand,
-    roster::fanout,
+    roster::width,
     set::Offer,
-    spread::TELL_FOLLOWERS,
+    spread::{Duty, Overdue, STRAY_FANOUT},
 };
 use alloc::{sync::Arc, vec::Vec};
 use core::time::Duration;
@@ -63,10 +64,39 @@ impl Mesh {
         self.set.about(subject).filter_map(read).filter(|signed| !signed.record.is_over(self.wall)).collect()
     }
 
-    /// Takes records that somebody pushed; what is new is pushed on.
-    pub(super) fn pushed(&mut self, sender: Sender, records: Records<'_>, now: Now, out: &mut Vec<Effect>) {
+    /// Takes records that somebody pushed; what is new is pushed on. Whoever gave a duty with them gets a receipt, also for
+    /// what was refused: to send it again would change nothing.
+    pub(super) fn pushed(
+        &mut self,
+        sender: Sender,
+        until: Option<ShortId>,
+        records: Records<'_>,
+        now: Now,
+        out: &mut Vec<Effect>,
+    ) {
+        let duty = until.map(|until| Duty { after: ShortId::of(&self.node.0), until });
+        if let Some(duty) = duty {
+            self.serve_late(sender, duty, records);
+        }
         for signed in self.hear_all(sender, records, Via::Push, now, out) {
-            self.push_on(&signed, Some(sender.id));
+            self.push_on(&signed, Some(sender.id), duty);
+        }
+        if duty.is_some() {
+            let ids = Ids::pack(records.iter().take(IDS_MAX).map(|raw| RecordId::of(raw).stub()));
+            self.post.send(sender.to(), Message::Have(Ids(Bytes(&ids))), now, out);
+        }
+    }
+
+    /// Does the duty that comes with records which a repair had brought before.
+    fn serve_late(&mut self, sender: Sender, duty: Duty, records: Records<'_>) {
+        for raw in records.iter() {
+            let id = RecordId::of(raw);
+            if self.set.contains(&id)
+                && self.spread.serve(id.stub())
+                && let Ok((record, _)) = wire::read(raw)
+            {
+                self.push_on(&Signed::new(record, raw.into(), id), Some(sender.id), Some(duty));
+            }
         }
     }
 
@@ -151,37 +181,72 @@ impl Mesh {
         }
     }
 
-    /// Queues a record for the other members.
-    pub(super) fn push_on(&mut self, signed: &Signed, from: Option<ShortId>) {
-        if !self.spread.add(signed.clone(), from) {
+    /// Queues a record for the members of a duty; for a few at random if there is none.
+    pub(super) fn push_on(&mut self, signed: &Signed, from: Option<ShortId>, duty: Option<Duty>) {
+        if !self.spread.add(signed.clone(), from, duty) {
             self.post.stats.pushes_dropped += 1;
         }
     }
 
-    /// Sends what is due to be pushed, and tells what was pushed a moment ago.
+    /// Sends what is due to be pushed, again what nobody has given a receipt for, and tells what was pushed a moment ago.
     pub(super) fn flush(&mut self, now: Now, out: &mut Vec<Effect>) {
-        for parcel in self.spread.flush(now.mono) {
-            let wanted = fanout(self.roster.len() + 1);
-            for to in self.roster.pick_many(wanted, &parcel.except, &mut self.rng) {
-                self.post.send(to, Message::Push(parcel.packer.list()), now, out);
+        let overdue = self.receipts.overdue(now.mono);
+        self.push_again(overdue, now, out);
+        let wide = width(self.roster.len() + 1);
+        for parcel in self.spread.flush(now.mono, wide) {
+            let records = parcel.packer.list();
+            let Some(duty) = parcel.duty else {
+                for to in self.roster.pick_many(STRAY_FANOUT, &parcel.except, &mut self.rng) {
+                    self.post.send(to, Message::Push { until: None, records }, now, out);
+                }
+                continue;
+            };
+            for (to, until) in self.roster.divide(duty, wide) {
+                self.post.send(to, Message::Push { until: Some(until), records }, now, out);
+                parcel.records.iter().for_each(|signed| self.receipts.await_from(to, until, signed, now.mono));
             }
         }
+        self.tell(now, out);
+    }
+
+    /// Sends records again that were not receipted, and does itself what their receivers were to do.
+    pub(super) fn push_again(&mut self, overdue: Vec<Overdue>, now: Now, out: &mut Vec<Effect>) {
+        let mut parcels: Vec<(To, Packer)> = Vec::new();
+        for Overdue { signed, to, duty } in overdue {
+            if let Some(duty) = duty {
+                self.push_on(&signed, to.peer, Some(duty));
+            }
+            let is_packed = parcels.last_mut().is_some_and(|(last, packer)| *last == to && packer.push(&signed.raw));
+            if !is_packed {
+                let mut packer = Packer::default();
+                packer.push(&signed.raw);
+                parcels.push((to, packer));
+            }
+        }
+        for (to, packer) in parcels {
+            self.post.stats.pushes_again += 1;
+            let until = to.peer.map(Duty::none);
+            self.post.send(to, Message::Push { until, records: packer.list() }, now, out);
+        }
+    }
+
+    /// Tells another what was pushed a moment ago.
+    fn tell(&mut self, now: Now, out: &mut Vec<Effect>) {
         loop {
             let told = self.spread.told(now.mono);
             if told.is_empty() {
                 return;
             }
             let ids = Ids::pack(told.into_iter());
-            let mut listeners = self.roster.followers(ShortId::of(&self.node.0), TELL_FOLLOWERS);
-            listeners.extend(self.roster.pick(&mut self.rng));
-            for to in listeners {
+            if let Some(to) = self.roster.follower(ShortId::of(&self.node.0)) {
                 self.post.send(to, Message::Have(Ids(Bytes(&ids))), now, out);
             }
         }
     }
 
-    /// Somebody has pushed these records to others: asks for those that did not arrive here.
+    /// Somebody has these records: asks for those that did not arrive here.
     pub(super) fn told(&mut self, sender: Sender, ids: &Ids<'_>, now: Now, out: &mut Vec<Effect>) {
+        ids.iter().take(IDS_MAX).for_each(|id| self.receipts.got(sender.id, id, now.mono));
         let fetch: Vec<Stub> = ids.iter().take(IDS_MAX).filter(|id| !self.set.contains_stub(*id)).collect();
         if !fetch.is_empty() && !self.fetch_too(sender.id, &fetch, now, out) {
             self.start(sender, Errand { fetch, ..Errand::default() }, now, out);

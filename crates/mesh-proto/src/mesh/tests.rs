@@ -1,5 +1,7 @@
 //! Whole meshes on a wire.
 
+mod spreading;
+
 use super::*;
 use crate::{
     KeyRing, MemberChange, MemberState, Said,
@@ -74,14 +76,14 @@ fn what_must_not_cross_is_refused_on_receipt() {
         (WHO, ban(hour()), 70_000, Refused::RecordFuture),
     ] {
         let bad = signed(1, about, said, millis);
-        wire.mesh(1).push_on(&bad, None);
+        wire.mesh(1).push_on(&bad, None, None);
         wire.run(10);
         assert_eq!(wire.mesh(2).stats().refused.of(why), 1, "{why}");
     }
     let mut forged = signed(1, WHO, ban(hour()), 0).raw.to_vec();
     *forged.last_mut().unwrap() ^= 1;
     let forged = Signed::new(crate::testing::record(1, WHO, ban(hour()), 0), forged.into(), crate::RecordId([0; 32]));
-    wire.mesh(1).push_on(&forged, None);
+    wire.mesh(1).push_on(&forged, None, None);
     wire.run(10);
     assert_eq!(wire.mesh(2).stats().refused.of(Refused::RecordSignature), 1);
     assert!(wire.mesh(2).is_empty());
@@ -343,16 +345,16 @@ fn a_loud_origin_is_delayed_but_loses_nothing() {
 #[test]
 fn bad_signatures_use_up_a_peers_budget() {
     let mut wire = Wire::joined(2);
-    for n in 0..200_u8 {
+    for n in 0..500_u32 {
         let mut raw = signed(7, WHO, ban(hour()), n.into()).raw.to_vec();
         *raw.last_mut().unwrap() ^= 1;
         let id = crate::RecordId::of(&raw);
         let forged = Signed::new(crate::testing::record(7, WHO, ban(hour()), n.into()), raw.into(), id);
-        wire.mesh(1).push_on(&forged, None);
+        wire.mesh(1).push_on(&forged, None, None);
     }
     wire.run(200);
     let refused = wire.mesh(2).stats().refused;
-    assert!((70..130).contains(&refused.of(Refused::RecordSignature)), "{:?}", refused.iter().collect::<Vec<_>>());
+    assert!((220..280).contains(&refused.of(Refused::RecordSignature)), "{:?}", refused.iter().collect::<Vec<_>>());
     assert!(refused.of(Refused::PeerRate) > 0);
 }
 
@@ -404,7 +406,7 @@ fn an_insiders_nonsense_is_counted_and_told_once_a_datagram() {
     let mut out = Vec::new();
     let to = To { addr: addr(2), peer: None };
     let records = crate::frame::Records(crate::frame::Bytes(&junk));
-    wire.mesh(1).post.send(to, Message::Push(records), now, &mut out);
+    wire.mesh(1).post.send(to, Message::Push { until: None, records }, now, &mut out);
     wire.carry(addr(1), out);
     assert_eq!(wire.mesh(2).stats().refused.of(Refused::RecordMalformed), 500);
     assert_eq!(count(&wire, |effect| matches!(effect, Effect::Refused { .. })), 1);
@@ -439,75 +441,6 @@ fn opened(wire: &Wire) -> Vec<Vec<u8>> {
 /// How many messages of a kind were sent.
 fn sent(wire: &Wire, is_meant: impl Fn(&Message<'_>) -> bool) -> usize {
     opened(wire).iter().filter(|body| crate::frame::Frame::read(body).is_some_and(|frame| is_meant(&frame.message))).count()
-}
-
-/// Two nodes that have `common` bans in common, and `each` that the other has not heard of.
-fn apart(common: u32, each: u32) -> Wire {
-    let mut wire = Wire::joined(2);
-    for n in 0..common {
-        wire.say(1, &format!("10.1.{}.{}", n / 256, n % 256), ban(hour()));
-        wire.run(6);
-    }
-    wire.cut = |_, _| true;
-    for n in 0..each {
-        for node in [1, 2] {
-            wire.say(node, &format!("10.{}.{}.{}", node + 2, n / 256, n % 256), ban(hour()));
-        }
-    }
-    wire.run(300);
-    wire.cut = |_, _| false;
-    wire.sent.clear();
-    wire
-}
-
-fn is_question(message: &Message<'_>, is_meant: impl Fn(&Question<'_>) -> bool) -> bool {
-    matches!(message, Message::Ask { question, .. } if is_meant(question))
-}
-
-#[test]
-fn one_sketch_mends_a_few_differences_both_ways() {
-    let mut wire = apart(300, 12);
-    wire.run(2_500);
-    assert_eq!(wire.mesh(1).fingerprint(), wire.mesh(2).fingerprint());
-    assert_eq!(wire.mesh(1).len(), 324);
-    assert!((1..=2).contains(&sent(&wire, |message| matches!(message, Message::Sketch { .. }))));
-    assert_eq!(sent(&wire, |message| is_question(message, |asked| !matches!(asked, Question::Fetch(_)))), 0, "nothing is walked");
-}
-
-#[test]
-fn a_sketch_grows_until_it_tells_a_longer_difference() {
-    let mut wire = apart(300, 130);
-    wire.run(2_500);
-    assert_eq!(wire.mesh(1).fingerprint(), wire.mesh(2).fingerprint());
-    assert_eq!(wire.mesh(1).len(), 560);
-    let walks =
-        sent(&wire, |message| is_question(message, |asked| matches!(asked, Question::Look { .. } | Question::Page { .. })));
-    let grown = sent(&wire, |message| is_question(message, |asked| matches!(asked, Question::Symbols { .. })));
-    assert_eq!(walks, 0, "nothing is walked");
-    assert!((1..=24).contains(&grown), "{grown}");
-}
-
-#[test]
-fn what_no_sketch_tells_is_walked() {
-    let mut wire = apart(10, 480);
-    wire.run(5_000);
-    assert_eq!(wire.mesh(1).fingerprint(), wire.mesh(2).fingerprint());
-    assert_eq!(wire.mesh(1).len(), 970);
-    assert!(sent(&wire, |message| is_question(message, |asked| matches!(asked, Question::Look { .. }))) > 0);
-}
-
-#[test]
-fn only_so_many_sketches_are_read() {
-    let mut wire = apart(0, 40);
-    let (now, to, mut out) = (wire.now(), To { addr: addr(2), peer: None }, Vec::new());
-    for _ in 0..100 {
-        let symbols = crate::sketch::Symbols::pack(&wire.mesh(1).set.symbols(crate::sketch::SYMBOLS_SENT, now.wall));
-        let (mine, symbols) = (Tally::default(), crate::sketch::Symbols(Bytes(&symbols)));
-        wire.mesh(1).post.send(to, Message::Sketch { horizon_ms: now.wall.as_millis(), mine, symbols }, now, &mut out);
-    }
-    wire.carry(addr(1), out);
-    assert_eq!(wire.mesh(2).stats().refused.of(Refused::PeerRate), 60);
-    assert_eq!(wire.mesh(1).fingerprint(), wire.mesh(2).fingerprint());
 }
 
 /// A body with something wrong in it.
@@ -559,7 +492,7 @@ fn kind(message: &Message<'_>) -> Option<u32> {
         Message::Swim(_) => 0,
         Message::Knock { .. } => 1,
         Message::Welcome { .. } => 2,
-        Message::Push(_) => 3,
+        Message::Push { .. } => 3,
         Message::Digest(_) => 4,
         Message::Ask { .. } => 5,
         Message::Answer { .. } => 6,

@@ -15,7 +15,7 @@ fn post(n: u8) -> Post {
 }
 
 fn message() -> Message<'static> {
-    Message::Push(Records(Bytes(b"\0\x05hello")))
+    Message::Push { until: None, records: Records(Bytes(b"\0\x05hello")) }
 }
 
 fn datagram(post: &mut Post, peer: Option<ShortId>, now: Now) -> Vec<u8> {

@@ -1,0 +1,200 @@
+//! Receipts that are awaited: a push whose receiver says nothing is sent again, and its duty done here.
+
+use super::Duty;
+use crate::{Signed, frame::Stub, peers::ShortId, post::To};
+use alloc::{
+    collections::{BTreeMap, BTreeSet},
+    vec::Vec,
+};
+use core::time::Duration;
+use honeymesh_types::MonoTime;
+
+/// Receipts awaited at once; what is pushed beyond it is left to being told, and to digests.
+const AWAITED_MAX: usize = 4_096;
+/// A record is sent again so often before its receiver is left to digests.
+const RESENDS_MAX: u8 = 5;
+/// How long a receipt may take before anything is known of the way there.
+const PATIENCE_START: Duration = Duration::from_millis(150);
+/// The least and the most that is waited for a receipt at the first try; as long again more at each other one.
+const PATIENCE_MIN: Duration = Duration::from_millis(100);
+const PATIENCE_MAX: Duration = Duration::from_millis(1_000);
+
+/// A push on its way.
+struct Awaited {
+    signed: Signed,
+    to: To,
+    /// Where the receiver's part ends.
+    until: ShortId,
+    sent: MonoTime,
+    due: MonoTime,
+    resent: u8,
+}
+
+/// A push without a receipt in time.
+pub(crate) struct Overdue {
+    pub(crate) signed: Signed,
+    pub(crate) to: To,
+    /// What the receiver was to do, and has perhaps not done; only the first time.
+    pub(crate) duty: Option<Duty>,
+}
+
+/// All receipts that are awaited.
+#[derive(Default)]
+pub(crate) struct Receipts {
+    open: BTreeMap<(ShortId, Stub), Awaited>,
+    timeline: BTreeSet<(MonoTime, ShortId, Stub)>,
+    /// Mean and deviation of the time that a receipt takes (RFC 6298), in microseconds; zero: unknown.
+    mean_us: u64,
+    deviation_us: u64,
+}
+
+impl Receipts {
+    /// Awaits a receipt of a record that was just pushed.
+    pub(crate) fn await_from(&mut self, to: To, until: ShortId, signed: &Signed, now: MonoTime) {
+        let Some(id) = to.peer else { return };
+        if self.open.len() < AWAITED_MAX {
+            let due = now.plus(self.patience());
+            self.put(id, Awaited { signed: signed.clone(), to, until, sent: now, due, resent: 0 });
+        }
+    }
+
+    fn put(&mut self, id: ShortId, awaited: Awaited) {
+        let stub = awaited.signed.id().stub();
+        self.timeline.insert((awaited.due, id, stub));
+        if let Some(before) = self.open.insert((id, stub), awaited) {
+            self.timeline.remove(&(before.due, id, stub));
+        }
+    }
+
+    fn take(&mut self, id: ShortId, stub: Stub) -> Option<Awaited> {
+        let awaited = self.open.remove(&(id, stub))?;
+        self.timeline.remove(&(awaited.due, id, stub));
+        Some(awaited)
+    }
+
+    /// A receipt, or a sign that the peer has the record anyhow.
+    pub(crate) fn got(&mut self, id: ShortId, stub: Stub, now: MonoTime) {
+        if self.open.is_empty() {
+            return;
+        }
+        // Of a record that was sent twice nobody knows which of the two it is for (Karn's rule).
+        if let Some(awaited) = self.take(id, stub).filter(|awaited| awaited.resent == 0) {
+            self.learn(now.since(awaited.sent));
+        }
+    }
+
+    fn learn(&mut self, took: Duration) {
+        let took_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX).min(10_000_000);
+        if self.mean_us == 0 {
+            (self.mean_us, self.deviation_us) = (took_us.max(1), took_us / 2);
+        } else {
+            self.deviation_us = (3 * self.deviation_us + self.mean_us.abs_diff(took_us)) / 4;
+            self.mean_us = ((7 * self.mean_us + took_us) / 8).max(1);
+        }
+    }
+
+    /// How long a receipt may take.
+    fn patience(&self) -> Duration {
+        match self.mean_us {
+            0 => PATIENCE_START,
+            mean_us => Duration::from_micros(mean_us + 4 * self.deviation_us).clamp(PATIENCE_MIN, PATIENCE_MAX),
+        }
+    }
+
+    /// When the next one is overdue.
+    pub(crate) fn wake_at(&self) -> MonoTime {
+        self.timeline.first().map_or(MonoTime::MAX, |(due, ..)| *due)
+    }
+
+    /// What is overdue, to be sent again: to the same member one after the other. The last time it is awaited no more.
+    pub(crate) fn overdue(&mut self, now: MonoTime) -> Vec<Overdue> {
+        let mut overdue = Vec::new();
+        while let Some((due, id, stub)) = self.timeline.first().copied().filter(|(due, ..)| *due <= now) {
+            self.timeline.remove(&(due, id, stub));
+            let Some(mut awaited) = self.open.remove(&(id, stub)) else { continue };
+            let duty = (awaited.resent == 0).then_some(Duty { after: id, until: awaited.until });
+            overdue.push(Overdue { signed: awaited.signed.clone(), to: awaited.to, duty });
+            awaited.resent += 1;
+            if awaited.resent < RESENDS_MAX {
+                awaited.due = now.plus(self.patience() * u32::from(awaited.resent + 1));
+                self.put(id, awaited);
+            }
+        }
+        overdue
+    }
+
+    /// A member went: nothing is awaited from it any more, and what it was to do is given back.
+    pub(crate) fn forget(&mut self, id: ShortId) -> Vec<Overdue> {
+        let stubs: Vec<Stub> = self.open.range((id, Stub::MIN)..=(id, Stub::MAX)).map(|((_, stub), _)| *stub).collect();
+        let taken = stubs.into_iter().filter_map(|stub| self.take(id, stub)).filter(|awaited| awaited.resent == 0);
+        let back = |awaited: Awaited| {
+            let duty = Some(Duty { after: id, until: awaited.until });
+            Overdue { signed: awaited.signed, to: awaited.to, duty }
+        };
+        taken.map(back).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{addr, ban, hour, signed};
+
+    const PEER: ShortId = ShortId(5);
+    const UNTIL: ShortId = ShortId(9);
+
+    fn to() -> To {
+        To { addr: addr(5), peer: Some(PEER) }
+    }
+
+    fn at(millis: u64) -> MonoTime {
+        MonoTime::from_millis(millis)
+    }
+
+    #[test]
+    fn what_is_not_receipted_is_sent_again_some_times_and_its_duty_given_back_once() {
+        let mut receipts = Receipts::default();
+        receipts.await_from(to(), UNTIL, &signed(1, "203.0.113.7", ban(hour()), 0), at(0));
+        let mut seen = Vec::new();
+        while receipts.wake_at() != MonoTime::MAX {
+            let now = receipts.wake_at();
+            let duties = receipts.overdue(now).into_iter().map(|overdue| overdue.duty);
+            seen.extend(duties.map(|duty| (now, duty)));
+        }
+        let duty = Some(Duty { after: PEER, until: UNTIL });
+        let later = [450, 900, 1_500, 2_250].map(|millis| (at(millis), None));
+        assert_eq!(seen, [&[(at(150), duty)], &later[..]].concat());
+    }
+
+    #[test]
+    fn a_receipt_ends_the_waiting_and_teaches_patience() {
+        let mut receipts = Receipts::default();
+        let one = signed(1, "203.0.113.7", ban(hour()), 0);
+        for n in 0..20 {
+            receipts.await_from(to(), UNTIL, &one, at(n * 1_000));
+            receipts.got(PEER, one.id().stub(), at(n * 1_000 + 200));
+            receipts.got(ShortId(6), one.id().stub(), at(n * 1_000));
+            assert_eq!(receipts.wake_at(), MonoTime::MAX);
+        }
+        receipts.await_from(to(), UNTIL, &one, at(0));
+        let patience = receipts.wake_at().since(at(0));
+        assert!((Duration::from_millis(200)..Duration::from_millis(260)).contains(&patience), "{patience:?}");
+        let mut quick = Receipts::default();
+        quick.learn(Duration::from_micros(90));
+        assert_eq!(quick.patience(), PATIENCE_MIN);
+    }
+
+    #[test]
+    fn who_went_gives_its_duty_back_and_nothing_is_awaited_beyond_the_bound() {
+        let mut receipts = Receipts::default();
+        let one = signed(1, "203.0.113.7", ban(hour()), 0);
+        receipts.await_from(to(), UNTIL, &one, at(0));
+        let back = receipts.forget(PEER);
+        assert_eq!(back.iter().map(|overdue| overdue.duty).collect::<Vec<_>>(), [Some(Duty { after: PEER, until: UNTIL })]);
+        assert_eq!((receipts.wake_at(), receipts.forget(PEER).len()), (MonoTime::MAX, 0));
+        for id in 0..AWAITED_MAX as u64 + 9 {
+            receipts.await_from(To { peer: Some(ShortId(id)), ..to() }, UNTIL, &one, at(0));
+        }
+        assert_eq!((receipts.open.len(), receipts.timeline.len()), (AWAITED_MAX, AWAITED_MAX));
+    }
+}
