@@ -51,8 +51,12 @@ pub(crate) struct Hello<'a> {
 /// Everything that nodes say to each other.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Message<'a> {
-    /// A packet of the membership protocol.
-    Swim(#[serde(borrow)] Bytes<'a>),
+    /// A packet of the membership protocol, and a digest that travels with a probe.
+    Swim {
+        #[serde(borrow)]
+        packet: Bytes<'a>,
+        digest: Option<Digest>,
+    },
     /// Let me in: here is who I am, and the address I found you at.
     Knock { me: Ident, at: SocketAddr },
     /// Come in: here is who I am, the address I see you at, and what I know of you (you may have been declared down).
@@ -102,6 +106,13 @@ pub(crate) struct Digest {
     pub(crate) members: u32,
     /// The receiver is known to be behind: it should not wait whether this passes by itself.
     pub(crate) hasten: bool,
+}
+
+#[cfg(test)]
+impl Digest {
+    /// None takes more bytes.
+    pub(crate) const LONGEST: Self =
+        Self { horizon_ms: u64::MAX, count: u32::MAX, fingerprint: [0xff; 16], members: u32::MAX, hasten: true };
 }
 
 /// A question. Every horizon must be near the receiver's clock.
@@ -183,7 +194,7 @@ mod tests {
         let list = alloc::vec![0xff; LIST_BYTES_MAX];
         let number = u32::MAX;
         for message in [
-            Message::Swim(Bytes(&list)),
+            Message::Swim { packet: Bytes(&list), digest: Some(Digest::LONGEST) },
             Message::Push { until: Some(ShortId(u64::MAX)), records: Records(Bytes(&list)) },
             Message::Answer { number, answer: Answer::Page { records: Records(Bytes(&list)), next: Some(u64::MAX) } },
             Message::Answer { number, answer: Answer::Ids(Ids(Bytes(&list))) },

@@ -70,9 +70,20 @@ impl Known {
 #[derive(Debug, Default)]
 pub(crate) struct News {
     /// Packets to be sent.
-    pub(crate) packets: Vec<(Ident, Vec<u8>)>,
+    pub(crate) packets: Vec<Packet>,
     /// Who came, went, or began a new life.
     pub(crate) changes: Vec<Change>,
+    /// Who has answered a probe.
+    pub(crate) answered: Vec<ShortId>,
+}
+
+/// A packet of a membership protocol.
+#[derive(Clone, Debug)]
+pub(crate) struct Packet {
+    pub(crate) to: Ident,
+    pub(crate) bytes: Vec<u8>,
+    /// Is it a probe, which is to be answered?
+    pub(crate) is_probe: bool,
 }
 
 /// Who came, went, or began a new life.
@@ -112,14 +123,17 @@ pub(crate) trait Membership {
     /// This node is reached at another address from now on.
     fn move_to(&mut self, addr: SocketAddr, now: Now, news: &mut News);
 
-    /// Takes a packet of the protocol from an authenticated sender.
-    fn packet(&mut self, sender: ShortId, packet: &[u8], now: Now, news: &mut News) -> Result<(), Refused>;
+    /// Takes a packet of the protocol from an authenticated sender, by its whole identity.
+    fn packet(&mut self, sender: NodeId, packet: &[u8], now: Now, news: &mut News) -> Result<(), Refused>;
 
     /// Takes over what somebody else knows. Returns how many were not known here before.
     fn learn(&mut self, known: &[Known], share: Share, now: Now, news: &mut News) -> Result<usize, Refused>;
 
     /// Does what has fallen due.
     fn wake(&mut self, now: Now, news: &mut News);
+
+    /// There is, or is no longer, much news to be handed on: a split has healed.
+    fn hurry(&mut self, is_hurried: bool);
 
     /// When something falls due next.
     fn wake_at(&self) -> MonoTime;

@@ -22,7 +22,7 @@ use crate::{
     spread::{Duty, Receipts, Spread},
 };
 use alloc::{boxed::Box, vec::Vec};
-use circle::Reunion;
+use circle::{Probe, Reunion};
 use core::net::SocketAddr;
 use digests::Digests;
 use ed25519_dalek::SigningKey;
@@ -48,6 +48,7 @@ pub struct Mesh {
     origins: Origins,
     digests: Digests,
     reunion: Reunion,
+    probe: Probe,
     rng: ChaCha8Rng,
     /// Members known from before, until the first wake.
     known: Vec<Member>,
@@ -95,6 +96,7 @@ impl Mesh {
             origins: Origins::new(&config.limits),
             digests: Digests::new(&mut rng, now.mono),
             reunion: Reunion::default(),
+            probe: Probe::default(),
             rng,
             known: config.members,
             wall: now.wall,
@@ -124,7 +126,11 @@ impl Mesh {
 
     fn message(&mut self, sender: Sender, message: Message<'_>, now: Now, out: &mut Vec<Effect>) -> Result<(), Refused> {
         match message {
-            Message::Swim(packet) => self.swim(sender, packet.0, now, out),
+            Message::Swim { packet, digest } => {
+                let taken = self.swim(sender, packet.0, now, out);
+                let told = digest.map_or(Ok(()), |digest| self.digest(sender, &digest, now, out));
+                taken.and(told)
+            }
             Message::Knock { me, at } => self.knocked(sender, me, at, now, out),
             Message::Welcome { me, at, you } => self.welcomed(sender, me, at, you, now, out),
             Message::Push { until, records } => {
@@ -151,6 +157,7 @@ impl Mesh {
         self.wall = now.wall;
         self.introduce(now, out);
         self.wake_members(now, out);
+        self.probe_again(now, out);
         self.knock(now, out);
         self.reunite(now, out);
         self.wake_digests(now, out);
@@ -167,6 +174,7 @@ impl Mesh {
         members
             .min(doors)
             .min(self.reunion.wake_at())
+            .min(self.probe.wake_at())
             .min(self.digests.wake_at())
             .min(self.spread.wake_at())
             .min(self.receipts.wake_at())

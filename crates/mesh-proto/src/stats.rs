@@ -126,6 +126,8 @@ pub struct MeshStats {
     pub pushes_dropped: u64,
     /// Datagrams of records that were sent again because no receipt came.
     pub pushes_again: u64,
+    /// Probes of members that were sent again because no answer came.
+    pub probes_again: u64,
     /// Sketches that were sent because digests differed.
     pub sketches: u64,
     /// Repairs that were started because digests differed.

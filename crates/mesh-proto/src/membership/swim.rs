@@ -6,7 +6,7 @@
 mod packet;
 mod timers;
 
-use super::{Change, Ident, Known, Membership, News, Share, State};
+use super::{Change, Ident, Known, Membership, News, Packet, Share, State};
 use crate::{
     Refused,
     frame::LIST_BYTES_MAX,
@@ -20,16 +20,20 @@ use core::{
     time::Duration,
 };
 use foca::{Config, Foca, NoCustomBroadcast, Notification, PeriodicParams, PostcardCodec, Timer};
-use honeymesh_types::{MonoTime, Now};
+use honeymesh_types::{MonoTime, NodeId, Now};
 use rand_chacha::ChaCha8Rng;
 use timers::Timers;
 
 /// How often one member is probed.
 const PROBE_EVERY: Duration = Duration::from_secs(1);
 /// How long a probe's direct answer may take.
-const PROBE_RTT: Duration = Duration::from_millis(500);
-/// How often news of members is handed on between probes, while there is any.
-const GOSSIP_EVERY: Duration = Duration::from_millis(200);
+const PROBE_RTT: Duration = Duration::from_millis(700);
+/// How often news of members is handed on between probes, while there is any, ...
+const GOSSIP_EVERY: Duration = Duration::from_millis(500);
+/// ... to how many, ...
+const GOSSIP_TO: usize = 2;
+/// ... and the same while there is much of it.
+const GOSSIP_HURRIED: (Duration, usize) = (Duration::from_millis(200), 3);
 /// How often a member is asked for others.
 const ANNOUNCE_EVERY: Duration = Duration::from_secs(120);
 /// How often members that are down are asked to come back.
@@ -57,13 +61,19 @@ impl foca::Identity for Ident {
 pub(crate) struct Swim {
     foca: Foca<Ident, PostcardCodec, ChaCha8Rng, NoCustomBroadcast>,
     timers: Timers,
-    /// The cluster size, as a power of two, that the configuration was made for.
-    tuned_for: u32,
+    /// The cluster size, as a power of two, that the configuration was made for, and whether there was a hurry.
+    tuned_for: (u32, bool),
+    is_hurried: bool,
 }
 
 impl Swim {
     pub(crate) fn new(me: Ident, rng: ChaCha8Rng) -> Self {
-        Self { foca: Foca::new(me, config(0), rng, PostcardCodec), timers: Timers::default(), tuned_for: 0 }
+        Self {
+            foca: Foca::new(me, config(0, false), rng, PostcardCodec),
+            timers: Timers::default(),
+            tuned_for: (0, false),
+            is_hurried: false,
+        }
     }
 
     /// May this node be a member at all? Nonsense from an insider must not spread.
@@ -110,8 +120,9 @@ impl Swim {
     /// Keeps the configuration fit for the size of the cluster.
     fn tune(&mut self) {
         let size = u32::try_from(self.foca.num_members()).unwrap_or(u32::MAX).saturating_add(1).ilog2();
-        if size != self.tuned_for && self.foca.set_config(config(size)).is_ok() {
-            self.tuned_for = size;
+        let wanted = (size, self.is_hurried);
+        if wanted != self.tuned_for && self.foca.set_config(config(size, self.is_hurried)).is_ok() {
+            self.tuned_for = wanted;
         }
     }
 }
@@ -126,10 +137,11 @@ impl Membership for Swim {
         self.change(Ident { addr, incarnation: me.incarnation.saturating_add(1), ..me }, now, news);
     }
 
-    fn packet(&mut self, sender: ShortId, packet: &[u8], now: Now, news: &mut News) -> Result<(), Refused> {
-        let mut read = packet::read(packet).ok_or(Refused::Malformed)?;
+    fn packet(&mut self, sender: NodeId, packet: &[u8], now: Now, news: &mut News) -> Result<(), Refused> {
+        let packet = packet::lengthen(packet, sender.0, self.foca.identity()).ok_or(Refused::Malformed)?;
+        let mut read = packet::read(&packet).ok_or(Refused::Malformed)?;
         let source = read.header.src;
-        if source.short() != sender || !Self::is_sane(&source, now) {
+        if !Self::is_sane(&source, now) {
             return Err(Refused::Identity);
         }
         if !self.has_room(&source, news, now) {
@@ -142,7 +154,10 @@ impl Membership for Swim {
         }
         let rewritten = if read.members.len() == all { None } else { Some(packet::write(&read).ok_or(Refused::Malformed)?) };
         let io = Io { timers: &mut self.timers, news, now };
-        let taken = self.foca.handle_data(rewritten.as_deref().unwrap_or(packet), io);
+        let taken = self.foca.handle_data(rewritten.as_deref().unwrap_or(&packet), io);
+        if matches!(read.header.message, foca::Message::Ack(_)) {
+            news.answered.push(source.short());
+        }
         self.tune();
         taken.map_err(|_| Refused::Malformed)
     }
@@ -172,6 +187,11 @@ impl Membership for Swim {
             // An error says that a timer came late or too early for the protocol's taste; it mends itself.
             let _ = self.foca.handle_timer(timer, Io { timers: &mut self.timers, news, now });
         }
+        self.tune();
+    }
+
+    fn hurry(&mut self, is_hurried: bool) {
+        self.is_hurried = is_hurried;
         self.tune();
     }
 
@@ -216,7 +236,8 @@ impl From<State> for foca::State {
 
 /// A configuration for a cluster of about `2^size` nodes: the bigger, the more often news is repeated and the longer
 /// a suspect may defend itself.
-fn config(size: u32) -> Config {
+fn config(size: u32, is_hurried: bool) -> Config {
+    let (gossip_every, gossip_to) = if is_hurried { GOSSIP_HURRIED } else { (GOSSIP_EVERY, GOSSIP_TO) };
     let count = |n: usize| NonZeroUsize::new(n).unwrap_or(NonZeroUsize::MIN);
     let every = |frequency, n| Some(PeriodicParams { frequency, num_members: count(n) });
     let repeats = u8::try_from(3 + size).unwrap_or(u8::MAX);
@@ -231,7 +252,7 @@ fn config(size: u32) -> Config {
         notify_down_members: true,
         periodic_announce: every(ANNOUNCE_EVERY, 1),
         periodic_announce_to_down_members: every(ANNOUNCE_TO_DOWN_EVERY, 1),
-        periodic_gossip: every(GOSSIP_EVERY, 3),
+        periodic_gossip: every(gossip_every, gossip_to),
     }
 }
 
@@ -254,7 +275,11 @@ impl foca::Runtime<Ident> for Io<'_> {
     }
 
     fn send_to(&mut self, to: Ident, data: &[u8]) {
-        self.news.packets.push((to, data.into()));
+        // The library's own packet is never one that cannot be read.
+        if let Some((bytes, message)) = packet::shorten(data) {
+            let is_probe = matches!(message, foca::Message::Ping(_));
+            self.news.packets.push(Packet { to, bytes, is_probe });
+        }
     }
 
     fn submit_after(&mut self, timer: Timer<Ident>, after: Duration) {

@@ -4,7 +4,7 @@ use super::{Mesh, Sender};
 use crate::{
     Effect, Member, MemberChange, Refused,
     frame::{Bytes, Message},
-    membership::{Change, Ident, Known, News, Share, State},
+    membership::{Change, Ident, Known, News, Packet, Share, State},
     peers::ShortId,
     post::To,
     repair::Errand,
@@ -35,7 +35,40 @@ impl Reunion {
     }
 
     pub(super) fn wake_at(&self) -> MonoTime {
-        if self.due < self.until { self.due } else { MonoTime::MAX }
+        if self.until == MonoTime(0) { MonoTime::MAX } else { self.due }
+    }
+}
+
+/// For how long a probe is sent again: the library then asks others to try, and needs some of its second for that.
+const PROBE_AGAIN_FOR: Duration = Duration::from_millis(650);
+
+/// The probe that is out.
+#[derive(Default)]
+pub(super) struct Probe {
+    packet: Option<Packet>,
+    due: MonoTime,
+    until: MonoTime,
+}
+
+impl Probe {
+    fn begin(&mut self, packet: Packet, patience: Duration, now: MonoTime) {
+        *self = Self { packet: Some(packet), due: now.plus(patience), until: now.plus(PROBE_AGAIN_FOR) };
+    }
+
+    fn answered(&mut self, id: ShortId) {
+        self.packet.take_if(|packet| packet.to.short() == id);
+    }
+
+    fn again(&mut self, patience: Duration, now: MonoTime) -> Option<Packet> {
+        self.due = now.plus(patience);
+        if now >= self.until {
+            self.packet = None;
+        }
+        self.packet.clone()
+    }
+
+    pub(super) fn wake_at(&self) -> MonoTime {
+        if self.packet.is_some() { self.due } else { MonoTime::MAX }
     }
 }
 
@@ -51,10 +84,26 @@ impl Mesh {
         if !self.is_placed() {
             return Ok(());
         }
+        // It may have been forgotten; then our next datagram says so, and it introduces itself again.
+        let known = self.post.peers.get(sender.id).and_then(|peer| peer.stats.node);
+        let node = known.ok_or(Refused::Identity)?;
         let mut news = News::default();
-        let taken = self.members.packet(sender.id, packet, now, &mut news);
+        let taken = self.members.packet(node, packet, now, &mut news);
         self.carry_out(news, now, out);
         taken
+    }
+
+    /// Sends a probe again while its answer is missing: a lost datagram alone makes nobody a suspect.
+    pub(super) fn probe_again(&mut self, now: Now, out: &mut Vec<Effect>) {
+        if self.probe.wake_at() > now.mono {
+            return;
+        }
+        let patience = self.receipts.patience();
+        if let Some(packet) = self.probe.again(patience, now.mono) {
+            self.post.stats.probes_again += 1;
+            let to = To { addr: packet.to.addr, peer: Some(packet.to.short()) };
+            self.post.send(to, Message::Swim { packet: Bytes(&packet.bytes), digest: None }, now, out);
+        }
     }
 
     pub(super) fn wake_members(&mut self, now: Now, out: &mut Vec<Effect>) {
@@ -77,13 +126,14 @@ impl Mesh {
         if self.reunion.wake_at() > now.mono {
             return;
         }
-        match self.lost_member() {
-            Some(to) => {
-                self.reunion.due = now.mono.plus(REUNION_KNOCK_EVERY);
-                self.knock_at(to, now, out);
-            }
-            None => self.reunion = Reunion::default(),
-        }
+        let lost = if self.reunion.until > now.mono { self.lost_member() } else { None };
+        self.members.hurry(lost.is_some());
+        let Some(to) = lost else {
+            self.reunion = Reunion::default();
+            return;
+        };
+        self.reunion.due = now.mono.plus(REUNION_KNOCK_EVERY);
+        self.knock_at(to, now, out);
     }
 
     pub(super) fn knock_at(&mut self, to: To, now: Now, out: &mut Vec<Effect>) {
@@ -195,15 +245,20 @@ impl Mesh {
 
     /// Sends what the membership protocol wants sent, and takes note of who came and went.
     pub(super) fn carry_out(&mut self, news: News, now: Now, out: &mut Vec<Effect>) {
+        news.answered.iter().for_each(|id| self.probe.answered(*id));
         for change in &news.changes {
             self.note_change(change, now, out);
         }
         if !self.is_placed() {
             return;
         }
-        for (ident, packet) in &news.packets {
-            let to = To { addr: ident.addr, peer: Some(ident.short()) };
-            self.post.send(to, Message::Swim(Bytes(packet)), now, out);
+        for packet in news.packets {
+            let to = To { addr: packet.to.addr, peer: Some(packet.to.short()) };
+            let digest = if packet.is_probe { Some(self.digest_for_probe(now)) } else { None };
+            self.post.send(to, Message::Swim { packet: Bytes(&packet.bytes), digest }, now, out);
+            if packet.is_probe {
+                self.probe.begin(packet, self.receipts.patience(), now.mono);
+            }
         }
     }
 

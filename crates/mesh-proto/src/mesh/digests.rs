@@ -55,6 +55,8 @@ struct Doubt {
 /// What this node is finding out about others' sets.
 pub(super) struct Digests {
     due: MonoTime,
+    /// A digest has gone out with a probe since the last round.
+    is_told: bool,
     round: u64,
     doubts: BTreeMap<ShortId, Doubt>,
     /// Peers' sketches that may be read.
@@ -69,6 +71,7 @@ impl Digests {
     pub(super) fn new(rng: &mut ChaCha8Rng, now: MonoTime) -> Self {
         Self {
             due: now.plus(jittered(DIGEST_EVERY, rng)),
+            is_told: false,
             round: 0,
             doubts: BTreeMap::new(),
             sketches: Bucket::full(SKETCHES_BURST, now),
@@ -167,7 +170,9 @@ impl Mesh {
     }
 
     fn send_digests(&mut self, now: Now, out: &mut Vec<Effect>) {
-        if let Some(to) = self.roster.pick(&mut self.rng) {
+        if !core::mem::take(&mut self.digests.is_told)
+            && let Some(to) = self.roster.pick(&mut self.rng)
+        {
             self.send_digest(to, false, now, out);
         }
         if self.digests.round.is_multiple_of(DIGESTS_PER_STRAY)
@@ -183,14 +188,24 @@ impl Mesh {
         }
     }
 
-    fn send_digest(&mut self, to: To, hasten: bool, now: Now, out: &mut Vec<Effect>) {
-        let digest = Digest {
+    /// A digest that goes with a probe: the member that is probed next is as good as one at random.
+    pub(super) fn digest_for_probe(&mut self, now: Now) -> Digest {
+        self.digests.is_told = true;
+        self.own_digest(false, now)
+    }
+
+    fn own_digest(&self, hasten: bool, now: Now) -> Digest {
+        Digest {
             horizon_ms: now.wall.as_millis(),
             count: u32::try_from(self.set.count(now.wall)).unwrap_or(u32::MAX),
             fingerprint: self.set.fingerprint(now.wall).to_be_bytes(),
             members: u32::try_from(self.members.live()).unwrap_or(u32::MAX),
             hasten,
-        };
+        }
+    }
+
+    fn send_digest(&mut self, to: To, hasten: bool, now: Now, out: &mut Vec<Effect>) {
+        let digest = self.own_digest(hasten, now);
         self.post.send(to, Message::Digest(digest), now, out);
     }
 

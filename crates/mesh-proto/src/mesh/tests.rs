@@ -489,7 +489,7 @@ fn nothing_that_an_insider_seals_does_harm() {
 /// Which kind of message it is.
 fn kind(message: &Message<'_>) -> Option<u32> {
     Some(match message {
-        Message::Swim(_) => 0,
+        Message::Swim { .. } => 0,
         Message::Knock { .. } => 1,
         Message::Welcome { .. } => 2,
         Message::Push { .. } => 3,

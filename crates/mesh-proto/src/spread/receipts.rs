@@ -12,10 +12,11 @@ use honeymesh_types::MonoTime;
 /// Receipts awaited at once; what is pushed beyond it is left to being told, and to digests.
 const AWAITED_MAX: usize = 4_096;
 /// A record is sent again so often before its receiver is left to digests.
-const RESENDS_MAX: u8 = 5;
+const RESENDS_MAX: u8 = 6;
 /// How long a receipt may take before anything is known of the way there.
 const PATIENCE_START: Duration = Duration::from_millis(150);
-/// The least and the most that is waited for a receipt at the first try; as long again more at each other one.
+/// The least and the most that is waited for a receipt. Not longer at each try: what is lost is mended while it matters, and the tries
+/// are few.
 const PATIENCE_MIN: Duration = Duration::from_millis(100);
 const PATIENCE_MAX: Duration = Duration::from_millis(1_000);
 
@@ -94,7 +95,7 @@ impl Receipts {
     }
 
     /// How long a receipt may take.
-    fn patience(&self) -> Duration {
+    pub(crate) fn patience(&self) -> Duration {
         match self.mean_us {
             0 => PATIENCE_START,
             mean_us => Duration::from_micros(mean_us + 4 * self.deviation_us).clamp(PATIENCE_MIN, PATIENCE_MAX),
@@ -116,7 +117,7 @@ impl Receipts {
             overdue.push(Overdue { signed: awaited.signed.clone(), to: awaited.to, duty });
             awaited.resent += 1;
             if awaited.resent < RESENDS_MAX {
-                awaited.due = now.plus(self.patience() * u32::from(awaited.resent + 1));
+                awaited.due = now.plus(self.patience());
                 self.put(id, awaited);
             }
         }
@@ -162,7 +163,7 @@ mod tests {
             seen.extend(duties.map(|duty| (now, duty)));
         }
         let duty = Some(Duty { after: PEER, until: UNTIL });
-        let later = [450, 900, 1_500, 2_250].map(|millis| (at(millis), None));
+        let later = [300, 450, 600, 750, 900].map(|millis| (at(millis), None));
         assert_eq!(seen, [&[(at(150), duty)], &later[..]].concat());
     }
 

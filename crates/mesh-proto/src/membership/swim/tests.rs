@@ -38,11 +38,11 @@ fn two_nodes_probe_each_other_and_notice_a_death() {
         let mut news = News::default();
         one.wake(at(millis), &mut news);
         let is_dead = millis > 5_000;
-        for (_, packet) in news.packets.into_iter().filter(|_| !is_dead) {
+        for packet in news.packets.into_iter().filter(|_| !is_dead) {
             let mut reply = News::default();
-            other.packet(ident(1, 1).short(), &packet, at(millis), &mut reply).unwrap();
-            for (_, packet) in reply.packets {
-                one.packet(ident(2, 1).short(), &packet, at(millis), &mut News::default()).unwrap();
+            other.packet(NodeId(ident(1, 1).node), &packet.bytes, at(millis), &mut reply).unwrap();
+            for packet in reply.packets {
+                one.packet(NodeId(ident(2, 1).node), &packet.bytes, at(millis), &mut News::default()).unwrap();
             }
         }
         if news.changes.contains(&Change::Went(ident(2, 1))) {
@@ -61,10 +61,24 @@ fn nobody_speaks_in_anothers_name() {
     for millis in 0..2_000 {
         one.wake(at(millis), &mut news);
     }
-    let (_, packet) = news.packets.first().unwrap();
-    let verdict = other.packet(ident(3, 1).short(), packet, at(0), &mut News::default());
-    assert_eq!(verdict, Err(Refused::Identity));
-    assert!(other.packet(ident(1, 1).short(), packet, at(0), &mut News::default()).is_ok());
+    let packet = &news.packets.first().unwrap().bytes;
+    let id = |n| NodeId(ident(n, 1).node);
+    let verdict = swim(3).packet(id(1), packet, at(0), &mut News::default());
+    assert_eq!(verdict, Err(Refused::Malformed), "it is for another");
+    assert!(other.packet(id(4), packet, at(0), &mut News::default()).is_ok());
+    assert!(other.get(ident(4, 1).short()).is_some() && other.get(ident(1, 1).short()).is_none(), "who sealed it is who says it");
+}
+
+#[test]
+fn a_packet_comes_out_as_it_went_in_and_is_shorter_on_the_way() {
+    let (source, dest) = (ident(1, 3), ident(2, 9));
+    let header = foca::Header { src: source, src_incarnation: 4, dst: dest, message: foca::Message::Ping(7) };
+    let whole = packet::write(&packet::Packet::bare(header)).unwrap();
+    let (short, message) = packet::shorten(&whole).unwrap();
+    assert!(matches!(message, foca::Message::Ping(7)) && short.len() + 55 <= whole.len(), "{} {}", short.len(), whole.len());
+    assert_eq!(packet::lengthen(&short, source.node, &dest), Some(whole));
+    assert_eq!(packet::lengthen(&short, source.node, &source), None);
+    assert_eq!(packet::shorten(&short[..3]).map(|_| ()), None);
 }
 
 #[test]
@@ -73,7 +87,7 @@ fn garbage_is_refused() {
     for len in 0..200 {
         for fill in [0, 1, 0x7f, 0xff] {
             let packet = alloc::vec![fill; len];
-            assert!(one.packet(ident(2, 1).short(), &packet, at(0), &mut News::default()).is_err(), "{fill} {len}");
+            assert!(one.packet(NodeId(ident(2, 1).node), &packet, at(0), &mut News::default()).is_err(), "{fill} {len}");
         }
     }
     assert!(one.list(None).is_empty());
@@ -130,6 +144,8 @@ fn the_configuration_follows_the_size() {
     let mut one = swim(0);
     let all: Vec<Known> = (1..200).map(|n| known(ident(n, 1), State::Alive)).collect();
     teach(&mut one, &all);
-    assert_eq!(one.tuned_for, 7);
-    assert!(config(7).suspect_to_down_after > config(1).suspect_to_down_after);
+    assert_eq!(one.tuned_for, (7, false));
+    one.hurry(true);
+    assert_eq!(one.tuned_for, (7, true));
+    assert!(config(7, false).suspect_to_down_after > config(1, false).suspect_to_down_after);
 }

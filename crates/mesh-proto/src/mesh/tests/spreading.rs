@@ -50,7 +50,7 @@ fn apart(common: u32, each: u32) -> Wire {
         }
     }
     // Until nothing is sent again, and before anybody counts as down.
-    wire.run(3_000);
+    wire.run(2_500);
     wire.cut = |_, _| false;
     wire.sent.clear();
     wire
