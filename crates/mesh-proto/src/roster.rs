@@ -85,12 +85,13 @@ impl Roster {
         allowed.filter(|to| to.peer.is_none_or(|id| !except.contains(&id))).take(wanted).collect()
     }
 
-    /// The member that follows `me` in an order that everybody shares and that has nothing to do with the ring's. If every
-    /// node tells its follower, nobody is left out by chance, and a gap in the ring closes everywhere at once.
-    pub(crate) fn follower(&self, me: ShortId) -> Option<To> {
-        let from = (Bound::Excluded(shuffled(me)), Bound::Unbounded);
-        let (_, id) = self.shuffled.range(from).next().or_else(|| self.shuffled.first_key_value())?;
-        self.at(*self.places.get(id)?)
+    /// The `wanted` members that follow `me` in an order that everybody shares and that has nothing to do with the ring's. If
+    /// every node tells its follower, nobody is left out by chance, and a gap in the ring closes everywhere at once.
+    pub(crate) fn followers(&self, me: ShortId, wanted: usize) -> Vec<To> {
+        let (me, all) = (shuffled(me), &self.shuffled);
+        let ahead = all.range((Bound::Excluded(me), Bound::Unbounded));
+        let ids = ahead.chain(all.range(..me)).take(wanted).map(|(_, id)| id);
+        ids.filter_map(|id| self.at(*self.places.get(id)?)).collect()
     }
 
     /// Divides a duty among at most `wide` members: whom to send to, and where the part of each ends. Nothing for nobody.
@@ -160,18 +161,18 @@ mod tests {
 
     #[test]
     fn everybody_follows_somebody_in_another_order_than_the_rings() {
-        let everybody = roster(50);
-        let follower = |n: u64| everybody.follower(ShortId(n)).and_then(|to| to.peer).unwrap().0;
         // A node is not in its own roster.
-        let follower_of = |n: u64| {
+        let followers_of = |n: u64| {
             let mut others = roster(50);
             others.remove(ShortId(n));
-            others.follower(ShortId(n)).and_then(|to| to.peer).unwrap().0
+            let followers = others.followers(ShortId(n), 2).into_iter().filter_map(|to| to.peer);
+            followers.map(|id| id.0).collect::<Vec<_>>()
         };
-        let followers: BTreeSet<u64> = (1..=50).map(follower_of).collect();
-        assert_eq!(followers, (1..=50).collect());
-        assert!((1..50).filter(|n| follower(*n) == n + 1).count() < 10);
-        assert!(Roster::default().follower(ShortId(1)).is_none());
+        let firsts: BTreeSet<u64> = (1..=50).map(|n| followers_of(n)[0]).collect();
+        assert_eq!(firsts, (1..=50).collect());
+        assert!((1..50).all(|n| followers_of(n)[1] == followers_of(followers_of(n)[0])[0]));
+        assert!((1..50).filter(|n| followers_of(*n)[0] == n + 1).count() < 10);
+        assert!(Roster::default().followers(ShortId(1), 2).is_empty());
     }
 
     /// Everybody whom a duty reaches, each as often as it is sent to.

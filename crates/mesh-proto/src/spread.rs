@@ -34,6 +34,8 @@ pub(crate) const STRAY_FANOUT: usize = 3;
 
 /// How long after a push another is told of it.
 const TELL_AFTER: Duration = Duration::from_millis(150);
+/// How many are told where much is lost; else one.
+pub(crate) const TELL_LOSSY: usize = 3;
 /// What is due within this time is told together.
 const TELL_TOGETHER: Duration = Duration::from_millis(25);
 /// Ids that may wait to be told; beyond it they are not told but left to digests.

@@ -10,7 +10,7 @@ use crate::{
     repair::Errand,
     roster::width,
     set::Offer,
-    spread::{Duty, Overdue, STRAY_FANOUT},
+    spread::{Duty, Overdue, STRAY_FANOUT, TELL_LOSSY},
 };
 use alloc::{sync::Arc, vec::Vec};
 use core::time::Duration;
@@ -230,7 +230,7 @@ impl Mesh {
         }
     }
 
-    /// Tells another what was pushed a moment ago.
+    /// Tells another what was pushed a moment ago; some more if such messages are likely to be lost.
     fn tell(&mut self, now: Now, out: &mut Vec<Effect>) {
         loop {
             let told = self.spread.told(now.mono);
@@ -238,7 +238,8 @@ impl Mesh {
                 return;
             }
             let ids = Ids::pack(told.into_iter());
-            if let Some(to) = self.roster.follower(ShortId::of(&self.node.0)) {
+            let wanted = if self.receipts.is_lossy() { TELL_LOSSY } else { 1 };
+            for to in self.roster.followers(ShortId::of(&self.node.0), wanted) {
                 self.post.send(to, Message::Have(Ids(Bytes(&ids))), now, out);
             }
         }

@@ -20,6 +20,11 @@ const PATIENCE_START: Duration = Duration::from_millis(150);
 const PATIENCE_MIN: Duration = Duration::from_millis(100);
 const PATIENCE_MAX: Duration = Duration::from_millis(1_000);
 
+/// The network counts as lossy if more than this of 1,024 pushes go without a receipt: some five in a hundred.
+const LOSSY: u32 = 51;
+/// The newest push counts for so much of the whole.
+const LOST_SHARE: u32 = 16;
+
 /// A push on its way.
 struct Awaited {
     signed: Signed,
@@ -47,6 +52,8 @@ pub(crate) struct Receipts {
     /// Mean and deviation of the time that a receipt takes (RFC 6298), in microseconds; zero: unknown.
     mean_us: u64,
     deviation_us: u64,
+    /// How many of 1,024 pushes go without a receipt of late.
+    lost: u32,
 }
 
 impl Receipts {
@@ -80,6 +87,7 @@ impl Receipts {
         }
         // Of a record that was sent twice nobody knows which of the two it is for (Karn's rule).
         if let Some(awaited) = self.take(id, stub).filter(|awaited| awaited.resent == 0) {
+            self.lost -= self.lost / LOST_SHARE;
             self.learn(now.since(awaited.sent));
         }
     }
@@ -102,6 +110,11 @@ impl Receipts {
         }
     }
 
+    /// Is so much lost that more should be told what others have?
+    pub(crate) const fn is_lossy(&self) -> bool {
+        self.lost > LOSSY
+    }
+
     /// When the next one is overdue.
     pub(crate) fn wake_at(&self) -> MonoTime {
         self.timeline.first().map_or(MonoTime::MAX, |(due, ..)| *due)
@@ -115,6 +128,9 @@ impl Receipts {
             let Some(mut awaited) = self.open.remove(&(id, stub)) else { continue };
             let duty = (awaited.resent == 0).then_some(Duty { after: id, until: awaited.until });
             overdue.push(Overdue { signed: awaited.signed.clone(), to: awaited.to, duty });
+            if duty.is_some() {
+                self.lost += (1_024 - self.lost) / LOST_SHARE;
+            }
             awaited.resent += 1;
             if awaited.resent < RESENDS_MAX {
                 awaited.due = now.plus(self.patience());
@@ -163,6 +179,7 @@ mod tests {
             seen.extend(duties.map(|duty| (now, duty)));
         }
         let duty = Some(Duty { after: PEER, until: UNTIL });
+        assert!(receipts.is_lossy());
         let later = [300, 450, 600, 750, 900].map(|millis| (at(millis), None));
         assert_eq!(seen, [&[(at(150), duty)], &later[..]].concat());
     }
@@ -180,6 +197,7 @@ mod tests {
         receipts.await_from(to(), UNTIL, &one, at(0));
         let patience = receipts.wake_at().since(at(0));
         assert!((Duration::from_millis(200)..Duration::from_millis(260)).contains(&patience), "{patience:?}");
+        assert!(!receipts.is_lossy());
         let mut quick = Receipts::default();
         quick.learn(Duration::from_micros(90));
         assert_eq!(quick.patience(), PATIENCE_MIN);
