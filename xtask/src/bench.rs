@@ -33,15 +33,18 @@ enum Bench {
     Kernel,
     /// From a trap's report to the entry in each kernel, with three nodes.
     Reaction,
+    /// Real nodes on loopback, against other gossip libraries.
+    Mesh,
 }
 
 impl Bench {
-    const ALL: [Self; 2] = [Self::Kernel, Self::Reaction];
+    const ALL: [Self; 3] = [Self::Kernel, Self::Reaction, Self::Mesh];
 
     const fn name(self) -> &'static str {
         match self {
             Self::Kernel => "kernel",
             Self::Reaction => "reaction",
+            Self::Mesh => "mesh",
         }
     }
 
@@ -50,6 +53,7 @@ impl Bench {
         match self {
             Self::Kernel => [DEMO, &[Purpose::Bench]].concat(),
             Self::Reaction => DEMO.to_vec(),
+            Self::Mesh => vec![Purpose::Build, Purpose::BenchMesh],
         }
     }
 
@@ -60,6 +64,10 @@ impl Bench {
                 let bench = ["bench", "--locked", "-p", "honeymesh-xdp", "--bench", "kernel"];
                 machine::run(machine::cargo().args(bench).args(quick))?;
                 if amount == Amount::Shown { show() } else { Ok(()) }
+            }
+            Self::Mesh => {
+                let quick = if amount == Amount::Quick { &["--", "--quick"][..] } else { &[] };
+                machine::run(machine::cargo().args(["bench", "--locked", "-p", "honeymesh-sim", "--bench", "mesh"]).args(quick))
             }
             Self::Reaction => {
                 let built = demo::build(demo::Profile::Release)?;

@@ -20,10 +20,18 @@ pub enum Purpose {
     Lab,
     /// Other firewalls to measure ours against
     Bench,
+    /// Other gossip libraries to measure ours against
+    BenchMesh,
     /// Testing the dashboard in a real browser
     Browser,
     /// Checks that only continuous integration runs
     Checks,
+}
+
+impl Purpose {
+    const fn is_competitors(self) -> bool {
+        matches!(self, Self::Bench | Self::BenchMesh)
+    }
 }
 
 /// What running the daemon in the lab needs.
@@ -47,12 +55,12 @@ impl Install {
     }
 }
 
-/// The purposes asked for; none means all but the benchmark's competitors, which a benchmark fetches when it is run.
+/// The purposes asked for; none means all but the benchmarks' competitors, which a benchmark fetches when it is run.
 pub fn or_all(purposes: Vec<Purpose>) -> Vec<Purpose> {
     if !purposes.is_empty() {
         return purposes;
     }
-    Purpose::value_variants().iter().copied().filter(|purpose| *purpose != Purpose::Bench).collect()
+    Purpose::value_variants().iter().copied().filter(|purpose| !purpose.is_competitors()).collect()
 }
 
 /// Makes sure that everything for `purposes` is there.

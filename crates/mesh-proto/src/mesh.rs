@@ -243,6 +243,18 @@ impl Mesh {
         self.members.list(None).into_iter().map(named).collect()
     }
 
+    /// How many of the others are alive.
+    #[must_use]
+    pub fn live(&self) -> usize {
+        self.members.live()
+    }
+
+    /// Bytes of all datagrams sent so far; in [`Mesh::stats`] too, which costs more.
+    #[must_use]
+    pub const fn sent_bytes(&self) -> u64 {
+        self.post.stats.sent_bytes
+    }
+
     /// This node as the others know it.
     #[must_use]
     pub fn me(&self) -> Member {

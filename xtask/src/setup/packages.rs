@@ -39,6 +39,8 @@ pub const PACKAGES: &[Package] = &[
     package(Purpose::Bench, "ipset", "a competitor in the kernel benchmark"),
     package(Purpose::Bench, "iptables", "asks ipset's sets"),
     package(Purpose::Bench, "xdp-tools", "xdp-filter, a competitor in the kernel benchmark"),
+    package(Purpose::BenchMesh, "golang-go", "builds memberlist, a competitor in the mesh benchmark"),
+    package(Purpose::BenchMesh, "golang-github-hashicorp-memberlist-dev", "its source"),
     package(Purpose::Browser, "chromium", "opens the dashboard in the browser tests"),
     package(Purpose::Browser, "chromium-driver", "drives it"),
     package(Purpose::Browser, "fonts-liberation", "letters on the dashboard's pictures"),

@@ -40,6 +40,8 @@ const SKETCHES_BURST: u32 = 40;
 const SESSIONS_MAX: usize = 2;
 /// How long to wait after asking for members in vain; doubled each time.
 const CENSUS_WAIT_MIN: Duration = Duration::from_secs(1);
+/// How much longer to wait if only a few are missing.
+const CENSUS_FEW_WAIT: Duration = Duration::from_secs(2);
 /// The longest wait between asking for members in vain.
 const CENSUS_WAIT_MAX: Duration = Duration::from_secs(32);
 
@@ -244,10 +246,12 @@ impl Mesh {
         Ok(())
     }
 
-    /// Does the peer know clearly more members, and is it time to ask?
+    /// Does the peer know more members, and is it time to ask? A few more only now and then: such news is mostly on its way.
     fn wants_members(&mut self, theirs: usize, now: MonoTime) -> bool {
         let ours = self.members.live();
-        let wants = self.is_placed() && theirs > ours + (ours / 50).max(1) && now >= self.digests.census_due;
+        let is_many = theirs > ours + (ours / 50).max(1);
+        let due = if is_many { self.digests.census_due } else { self.digests.census_due.plus(CENSUS_FEW_WAIT) };
+        let wants = self.is_placed() && theirs > ours && now >= due;
         if wants {
             self.digests.census_due = now.plus(self.digests.census_wait);
             self.digests.census_wait = (self.digests.census_wait * 2).min(CENSUS_WAIT_MAX);
