@@ -1,5 +1,6 @@
 //! Records: what a node says about a subject, signed so that nobody else can have said it.
 
+pub(crate) mod signature;
 pub(crate) mod wire;
 
 use crate::{

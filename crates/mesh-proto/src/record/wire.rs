@@ -12,15 +12,17 @@ use crate::{
 };
 use alloc::{string::String, vec::Vec};
 use core::{net::IpAddr, time::Duration};
-use ed25519_dalek::{SIGNATURE_LENGTH, Signature, Signer, SigningKey, VerifyingKey};
+use ed25519_dalek::{SIGNATURE_LENGTH, Signer, SigningKey};
 use honeymesh_types::{Grade, NodeId, NodeName, Reasons, Scope, Subject, WallTime};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
+pub(crate) use super::signature::verify;
+
 /// The only version there is.
 const VERSION: u8 = 1;
 /// Signed in front of every record, so that no signature made for another purpose can be one.
-const DOMAIN: &[u8] = b"honeymesh mesh record v1\0";
+pub(super) const DOMAIN: &[u8] = b"honeymesh mesh record v1\0";
 /// The shortest record: a version and a signature.
 const BYTES_MIN: usize = 1 + SIGNATURE_LENGTH;
 /// The highest score.
@@ -199,13 +201,6 @@ pub(crate) fn check_words(record: &Record) -> Result<(), RecordError> {
         }
     }
     Ok(())
-}
-
-/// Did the origin itself sign these bytes? Expensive (about 0.1 ms), so it comes last.
-pub(crate) fn verify(raw: &[u8], origin: NodeId) -> Result<(), RecordError> {
-    let (unsigned, signature) = raw.split_last_chunk::<SIGNATURE_LENGTH>().ok_or(RecordError::Malformed)?;
-    let key = VerifyingKey::from_bytes(&origin.0).map_err(|_| RecordError::Signature)?;
-    key.verify_strict(&signed_bytes(unsigned), &Signature::from_bytes(signature)).map_err(|_| RecordError::Signature)
 }
 
 #[cfg(test)]
