@@ -1,7 +1,7 @@
 //! A machine with a node on it: a kernel to enforce in, a store to remember in, and clocks of its own.
 
 use crate::rogue::Rogue;
-use honeymesh_mesh_proto::{Member, Mesh, Record, RecordId};
+use honeymesh_mesh_proto::{Member, Mesh, Record, RecordId, StreamOrder};
 use honeymesh_node::{Config, Input, Keep, Node, Output};
 use honeymesh_types::{Enforcement, Event, MonoTime, NodeId, Now, Subject, WallTime};
 use std::{
@@ -43,6 +43,8 @@ pub(crate) struct Host {
     pub(crate) has_started: bool,
     /// For when a wake is already on its way.
     pub(crate) wake_due: Option<u64>,
+    /// What its node wants done with streams.
+    pub(crate) orders: Vec<StreamOrder>,
 }
 
 impl Host {
@@ -62,6 +64,7 @@ impl Host {
             events: 0,
             has_started: false,
             wake_due: None,
+            orders: Vec::new(),
         }
     }
 
@@ -139,6 +142,7 @@ impl Host {
                     self.kernel = intent.into_iter().map(|ban| (ban.subject, ban)).collect();
                 }
                 Output::Send { to, bytes, .. } => sends.push((to, bytes)),
+                Output::Stream { order, .. } => self.orders.push(order),
                 Output::Keep(keep) => self.keep(keep),
                 Output::Tell(event) => self.tell(&event),
                 Output::Protect(_) | Output::Enforcing(_) | Output::Lockdown(_) | Output::Reply { .. } => {}

@@ -14,6 +14,8 @@ pub struct Traffic {
     pub lost: u64,
     /// Datagrams that were delivered twice.
     pub doubled: u64,
+    /// Bytes that were given to streams.
+    pub stream_bytes: u64,
 }
 
 /// The network.

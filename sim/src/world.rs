@@ -2,6 +2,7 @@
 
 mod look;
 mod rotate;
+mod streams;
 mod watch;
 
 pub use rotate::Rotation;
@@ -15,7 +16,7 @@ use crate::{
     rogue::{Rogue, Victim},
 };
 use honeymesh_detect::ScanPolicy;
-use honeymesh_mesh_proto::{Key, KeyRing, Limits, Member, MemberState, Mesh};
+use honeymesh_mesh_proto::{Key, KeyRing, Limits, Member, MemberState, Mesh, StreamEvent};
 use honeymesh_node::{ClusterConfig, Config, Input, Lifetime, Order, OrderId, Policy, Reach};
 use honeymesh_types::{Now, Subject, Trust, WallTime};
 use std::{
@@ -26,6 +27,7 @@ use std::{
     str::FromStr,
     time::Duration,
 };
+use streams::Streams;
 
 /// The first port that nodes listen on.
 const PORT: u16 = 7_946;
@@ -49,6 +51,7 @@ struct Event {
 enum What {
     Deliver { to: usize, from: SocketAddr, bytes: Rc<[u8]> },
     Wake(usize),
+    Stream { to: usize, event: StreamEvent },
     Start(usize),
 }
 
@@ -62,6 +65,7 @@ pub struct World {
     hosts: Vec<Host>,
     places: BTreeMap<SocketAddr, usize>,
     network: Network,
+    streams: Streams,
     queue: BinaryHeap<Reverse<Event>>,
     planned: u64,
     handled: u64,
@@ -89,6 +93,7 @@ impl World {
             hosts: Vec::new(),
             places: BTreeMap::new(),
             network,
+            streams: Streams::default(),
             queue: BinaryHeap::new(),
             planned: 0,
             handled: 0,
@@ -249,6 +254,7 @@ impl World {
                 let input = Input::Datagram { cluster: 0, from, bytes: bytes.to_vec() };
                 self.give(to, input);
             }
+            What::Stream { to, event } => self.hear_stream(to, event),
             What::Wake(place) => {
                 self.hosts[place].wake_due = None;
                 if self.hosts[place].wake_at().is_some_and(|at| at.0 <= self.micros) {
@@ -268,6 +274,7 @@ impl World {
     /// Sends what is to be sent and plans when the node is to be woken.
     fn after(&mut self, place: usize, sends: Vec<(SocketAddr, Vec<u8>)>) {
         self.note_drops(place);
+        self.order_streams(place);
         let from = self.hosts[place].addr;
         for (addr, bytes) in sends {
             let bytes: Rc<[u8]> = bytes.into();
@@ -336,6 +343,7 @@ impl World {
     /// Splits the network into sides; nodes hear only their own.
     pub fn split(&mut self, side: impl Fn(usize) -> usize) {
         self.network.split(side);
+        self.cut_streams();
     }
 
     /// Ends a split.
@@ -346,6 +354,7 @@ impl World {
     /// Kills a node.
     pub fn stop(&mut self, place: usize, memory: Memory) {
         self.note(b"stop", place, &[]);
+        self.end_streams_of(place);
         self.hosts[place].stop(memory);
         self.watches.values_mut().for_each(|watch| watch.give_up(place));
         // Nothing may repeat the salt of an earlier run: see `honeymesh_mesh_proto::Config`.

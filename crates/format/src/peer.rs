@@ -55,4 +55,7 @@ pub struct ClusterJson {
     pub sent: u64,
     /// What was refused, from members and strangers, counted by reason.
     pub refused: BTreeMap<String, u64>,
+    /// What its streams did, by name: `open` is how many there are now, everything else is counted since the start.
+    #[serde(default)]
+    pub streams: BTreeMap<String, u64>,
 }

@@ -46,7 +46,7 @@ fn the_parts_of_a_status_are_named() {
     assert_eq!(text(&AuditJson::default()), audit);
     let cluster = concat!(
         r#"{"name":"","trust":"","id":"","listen":"","members_alive":0,"members_down":0,"records":0,"fingerprint":"","#,
-        r#""received":0,"sent":0,"refused":{}}"#
+        r#""received":0,"sent":0,"refused":{},"streams":{}}"#
     );
     assert_eq!(text(&ClusterJson::default()), cluster);
 }

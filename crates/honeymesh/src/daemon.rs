@@ -38,7 +38,7 @@ use honeymesh_types::Visit;
 use honeymesh_xdp::{Knocks, LinkHandle, Seen, Sight};
 use keeping::{Keeping, Said};
 use ladder::{Rung, Watched};
-use post::Datagram;
+use post::{Datagram, StreamNews};
 use start::{Https, Opened};
 use std::{future::Future, process::Child, time::Duration};
 use tokio::{
@@ -133,6 +133,7 @@ struct Feeds {
     knocks: Option<AsyncFd<Knocks>>,
     visits: mpsc::Receiver<Visit>,
     datagrams: mpsc::Receiver<Datagram>,
+    streams: mpsc::Receiver<StreamNews>,
     questions: mpsc::Receiver<Question>,
     facts: mpsc::Receiver<NetworkFacts>,
     interfaces: mpsc::Receiver<Sight>,
@@ -158,6 +159,7 @@ async fn live<K: Enforcer>(
     let (desk, questions) = honeymesh_api::desk(QUESTIONS_MAX);
     let (visit_sender, visits) = mpsc::channel(VISITS_MAX);
     let (posts, datagrams) = post::open(opened.ports, honeymesh_xdp::now).map_err(no_runtime)?;
+    let (streams, stream_news) = post::open_doors(opened.doors, doors).map_err(no_runtime)?;
     let (inner_sender, inner) = mpsc::unbounded_channel();
     let (broken_sender, broken) = mpsc::channel(1);
     let (stop, stopped) = watch::channel(false);
@@ -166,6 +168,7 @@ async fn live<K: Enforcer>(
         kernel: kernel.enforcer,
         books: opened.books,
         posts,
+        streams,
         listen: config.clusters.iter().map(|cluster| cluster.listen.value).collect(),
         keys: opened.keys,
         inner: inner_sender,
@@ -188,6 +191,7 @@ async fn live<K: Enforcer>(
         knocks: knocks.map(awaited).transpose().map_err(no_runtime)?,
         visits,
         datagrams,
+        streams: stream_news,
         questions,
         facts: facts::watch(opened.facts).map_err(no_runtime)?,
         interfaces: lookout::watch(lookout, links_to_see).map_err(no_runtime)?,
@@ -259,6 +263,7 @@ async fn turn_until_told<K: Enforcer>(engine: &mut Engine<K>, feeds: &mut Feeds)
                 let Datagram { cluster, from, bytes, at } = datagram;
                 engine.take(Input::Datagram { cluster, from, bytes }, at);
             }
+            Some(StreamNews { cluster, event }) = feeds.streams.recv() => engine.take_now(Input::Stream { cluster, event }),
             Some(question) = feeds.questions.recv() => engine.question(question),
             facts = feeds.facts.recv() => match facts {
                 Some(facts) => engine.network(facts),

@@ -355,6 +355,33 @@ fn two_nodes_share_bans_also_while_their_key_changes() {
 }
 
 #[test]
+fn a_late_joiner_takes_much_over_a_stream() {
+    if !is_root() {
+        return;
+    }
+    let net = Net::new();
+    let file = net.dir.path().join("m.key");
+    assert!(Command::new(env!("CARGO_BIN_EXE_honeymesh")).args(["key", "new"]).arg(&file).output().unwrap().status.success());
+    let cluster =
+        |join: &str| format!("[[cluster]]\nname = \"m\"\njoin = [\"{join}:7946\"]\nkey_file = \"{}\"\n", file.display());
+    let other_config = net.other_config(&cluster("10.77.0.1"));
+    let daemon = net.start(&net.config(&cluster("10.77.0.2")));
+    // More than datagrams are used for.
+    let bans = 1_100;
+    for number in 0..bans {
+        net.told(&["ban", &format!("198.18.{}.{}", number / 250, number % 250)]);
+    }
+    let other = net.start_other(&other_config);
+    eventually("all bans' arrival", || (net.other_json(&["bans"]).as_array().unwrap().len() == bans).then_some(()));
+    let (here, there) = (net.json(&["status"]), net.other_json(&["status"]));
+    let count = |status: &Value, what: &str| status["clusters"][0]["streams"][what].as_u64().unwrap();
+    assert_eq!((count(&there, "bulk_done"), count(&there, "bulk_fallbacks")), (1, 0), "{there}");
+    assert_eq!((count(&here, "proven"), count(&here, "unproven"), count(&there, "proven")), (1, 0, 1), "{here}");
+    assert!(count(&there, "received_bytes") > 100 * bans as u64, "{there}");
+    assert!(daemon.stop().0.success() && other.stop().0.success());
+}
+
+#[test]
 fn systemd_is_told_when_it_is_ready_and_that_it_lives() {
     if !is_root() {
         return;

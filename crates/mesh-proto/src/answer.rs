@@ -2,15 +2,29 @@
 
 use crate::{
     Refused,
-    frame::{Answer, Bytes, Children, IDS_MAX, Ids, Packer, Prefix, Question, Tally},
+    frame::{Answer, Bytes, Children, IDS_MAX, Ids, LIST_BYTES_MAX, Packer, Prefix, Question, Tally},
     limits::CLOCK_SKEW_MAX,
     membership::Membership,
     peers::ShortId,
     set::Set,
     sketch::{SYMBOLS_SENT, Symbols},
+    stream::{STREAM_IDS_MAX, STREAM_LIST_BYTES_MAX},
 };
 use alloc::vec::Vec;
 use honeymesh_types::WallTime;
+
+/// What fits into an answer: it depends on the way that it goes.
+pub(crate) struct Room {
+    list_bytes: usize,
+    ids: usize,
+}
+
+impl Room {
+    /// In a datagram.
+    pub(crate) const DATAGRAM: Self = Self { list_bytes: LIST_BYTES_MAX, ids: IDS_MAX };
+    /// On a stream.
+    pub(crate) const STREAM: Self = Self { list_bytes: STREAM_LIST_BYTES_MAX, ids: STREAM_IDS_MAX };
+}
 
 /// Answers a question. `tell` is called once, or never if the question cannot be answered.
 pub(crate) fn answer(
@@ -18,13 +32,14 @@ pub(crate) fn answer(
     set: &Set,
     members: &dyn Membership,
     now: WallTime,
+    room: &Room,
     tell: impl FnOnce(Answer<'_>),
 ) -> Result<(), Refused> {
     match question {
-        Question::Look { prefix, horizon_ms, mine } => look(checked(prefix)?, horizon(horizon_ms, now)?, mine, set, tell),
-        Question::Fetch(ids) => fetch(&ids, set, tell),
-        Question::Page { prefix, horizon_ms, after } => page(checked(prefix)?, horizon(horizon_ms, now)?, after, set, tell),
-        Question::Members { after } => list_members(after, members, tell),
+        Question::Look { prefix, horizon_ms, mine } => look(checked(prefix)?, horizon(horizon_ms, now)?, mine, set, room, tell),
+        Question::Fetch(ids) => fetch(&ids, set, room, tell),
+        Question::Page { prefix, horizon_ms, after } => page(checked(prefix)?, horizon(horizon_ms, now)?, after, set, room, tell),
+        Question::Members { after } => list_members(after, members, room, tell),
         Question::Symbols { horizon_ms, from } => symbols(from.into(), horizon(horizon_ms, now)?, set, tell),
     }
     Ok(())
@@ -41,14 +56,14 @@ pub(crate) fn horizon(millis: u64, now: WallTime) -> Result<WallTime, Refused> {
     if is_near { Ok(horizon) } else { Err(Refused::Clock) }
 }
 
-fn look(prefix: Prefix, horizon: WallTime, theirs: Tally, set: &Set, tell: impl FnOnce(Answer<'_>)) {
+fn look(prefix: Prefix, horizon: WallTime, theirs: Tally, set: &Set, room: &Room, tell: impl FnOnce(Answer<'_>)) {
     let ours = set.tally(prefix, horizon);
     if ours == theirs {
         tell(Answer::Same);
-    } else if ours.count as usize > IDS_MAX && prefix.is_inner() {
+    } else if ours.count as usize > room.ids && prefix.is_inner() {
         tell(Answer::Children(Children(Bytes(&Children::pack(&set.children(prefix, horizon))))));
     } else {
-        let ids = Ids::pack(set.below(prefix, horizon).map(|(id, _)| id.stub()).take(IDS_MAX));
+        let ids = Ids::pack(set.below(prefix, horizon).map(|(id, _)| id.stub()).take(room.ids));
         tell(Answer::Ids(Ids(Bytes(&ids))));
     }
 }
@@ -60,8 +75,8 @@ fn symbols(from: usize, horizon: WallTime, set: &Set, tell: impl FnOnce(Answer<'
     tell(Answer::Symbols(Symbols(Bytes(&packed))));
 }
 
-fn fetch(ids: &Ids<'_>, set: &Set, tell: impl FnOnce(Answer<'_>)) {
-    let mut packer = Packer::default();
+fn fetch(ids: &Ids<'_>, set: &Set, room: &Room, tell: impl FnOnce(Answer<'_>)) {
+    let mut packer = Packer::with_room(room.list_bytes);
     let mut handled = 0;
     for id in ids.iter().take(usize::from(u8::MAX)) {
         let (first, last) = id.range();
@@ -73,8 +88,8 @@ fn fetch(ids: &Ids<'_>, set: &Set, tell: impl FnOnce(Answer<'_>)) {
     tell(Answer::Records { handled, records: packer.list() });
 }
 
-fn page(prefix: Prefix, horizon: WallTime, after: Option<u64>, set: &Set, tell: impl FnOnce(Answer<'_>)) {
-    let mut packer = Packer::default();
+fn page(prefix: Prefix, horizon: WallTime, after: Option<u64>, set: &Set, room: &Room, tell: impl FnOnce(Answer<'_>)) {
+    let mut packer = Packer::with_room(room.list_bytes);
     let range = prefix.range();
     let first = after.map_or(Some(*range.start()), |after| after.checked_add(1)).filter(|first| first <= range.end());
     let mut next = None;
@@ -91,8 +106,8 @@ fn page(prefix: Prefix, horizon: WallTime, after: Option<u64>, set: &Set, tell: 
     tell(Answer::Page { records: packer.list(), next });
 }
 
-fn list_members(after: Option<u64>, members: &dyn Membership, tell: impl FnOnce(Answer<'_>)) {
-    let mut packer = Packer::default();
+fn list_members(after: Option<u64>, members: &dyn Membership, room: &Room, tell: impl FnOnce(Answer<'_>)) {
+    let mut packer = Packer::with_room(room.list_bytes);
     let (mut last, mut next) = (None, None);
     for known in members.list(after.map(ShortId)) {
         let Ok(bytes) = postcard::to_extend(&known, Vec::new()) else { continue };

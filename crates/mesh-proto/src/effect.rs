@@ -1,6 +1,6 @@
 //! What a mesh wants done, and whom it knows.
 
-use crate::{Refused, Signed};
+use crate::{Refused, Signed, stream::StreamOrder};
 use alloc::vec::Vec;
 use core::net::SocketAddr;
 use honeymesh_types::{NodeId, NodeName};
@@ -15,6 +15,8 @@ pub enum Effect {
         /// The sealed datagram; at most [`crate::limits::DATAGRAM_BYTES_MAX`] bytes.
         bytes: Vec<u8>,
     },
+    /// Do this with a stream. Streams may fail at any time; what they carry is repaired another way.
+    Stream(StreamOrder),
     /// A verified record of another node that has just entered the set. A ban in it may already be over
     /// ([`crate::Record::is_over`]) when it takes the place of a longer one of the same origin: then that one ends.
     Record {

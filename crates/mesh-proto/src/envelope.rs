@@ -25,7 +25,7 @@ pub(crate) const OVERHEAD_BYTES: usize = HEADER_BYTES + SEAL_BYTES;
 pub(crate) struct KeyId(pub(crate) [u8; 4]);
 
 impl KeyId {
-    fn of(key: &Key) -> Self {
+    pub(crate) fn of(key: &Key) -> Self {
         let hash = blake3::derive_key("honeymesh 2026 mesh key id v1", key.bytes());
         let mut id = [0; 4];
         id.copy_from_slice(&hash[..4]);

@@ -55,6 +55,7 @@ mod set;
 mod sketch;
 mod spread;
 mod stats;
+mod stream;
 #[cfg(test)]
 mod testing;
 
@@ -66,3 +67,7 @@ pub use limits::Limits;
 pub use mesh::Mesh;
 pub use record::{Record, RecordError, RecordId, Said, Signed, Statement};
 pub use stats::{MeshStats, PeerStats, Refusals, Refused};
+pub use stream::{
+    DIAL_MAX, Role, STREAM_FRAME_BYTES_MAX, STREAM_PROOF_BYTES, STREAMS_MAX, StreamEvent, StreamId, StreamOrder, StreamSigner,
+    StreamStats,
+};

@@ -1,14 +1,16 @@
 //! The mesh of one cluster: everything that arrives, leaves or falls due goes through here.
 
+mod bulk;
 mod circle;
 mod digests;
 #[cfg(any(test, feature = "testing"))]
 mod insider;
 mod records;
+mod streams;
 
 use crate::{
     Config, Effect, Key, KeyRingError, Member, MeshStats, RecordError, Refused, Signed, Statement,
-    answer::answer,
+    answer::{Room, answer},
     cluster::ClusterTag,
     frame::{Answer, Message},
     hlc::Clock,
@@ -29,6 +31,7 @@ use ed25519_dalek::SigningKey;
 use honeymesh_types::{MonoTime, NodeId, NodeName, Now, Subject, WallTime};
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
+use streams::Streams;
 
 /// The mesh of one cluster. See the crate's description.
 pub struct Mesh {
@@ -49,6 +52,7 @@ pub struct Mesh {
     digests: Digests,
     reunion: Reunion,
     probe: Probe,
+    streams: Streams,
     rng: ChaCha8Rng,
     /// Members known from before, until the first wake.
     known: Vec<Member>,
@@ -59,7 +63,7 @@ pub struct Mesh {
 }
 
 /// Who sent a message, and from where.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 struct Sender {
     id: ShortId,
     addr: SocketAddr,
@@ -97,6 +101,7 @@ impl Mesh {
             digests: Digests::new(&mut rng, now.mono),
             reunion: Reunion::default(),
             probe: Probe::default(),
+            streams: Streams::default(),
             rng,
             known: config.members,
             wall: now.wall,
@@ -141,9 +146,9 @@ impl Mesh {
             Message::Ask { number, question } => {
                 let Self { set, members, post, .. } = self;
                 let tell = |answer: Answer<'_>| post.send(sender.to(), Message::Answer { number, answer }, now, out);
-                answer(question, set, &**members, now.wall, tell)
+                answer(question, set, &**members, now.wall, &Room::DATAGRAM, tell)
             }
-            Message::Answer { number, answer } => self.answered(sender, number, answer, now, out),
+            Message::Answer { number, answer } => self.answered(sender, None, number, answer, now, out),
             Message::Have(ids) => {
                 self.told(sender, &ids, now, out);
                 Ok(())
@@ -161,6 +166,7 @@ impl Mesh {
         self.knock(now, out);
         self.reunite(now, out);
         self.wake_digests(now, out);
+        self.wake_streams(now, out);
         self.flush(now, out);
     }
 
@@ -178,6 +184,7 @@ impl Mesh {
             .min(self.digests.wake_at())
             .min(self.spread.wake_at())
             .min(self.receipts.wake_at())
+            .min(self.streams.wake_at())
     }
 
     /// Says something: signs it, puts it into this node's own slot and pushes it at once.
@@ -291,7 +298,8 @@ impl Mesh {
     /// What happened so far.
     #[must_use]
     pub fn stats(&self) -> MeshStats {
-        MeshStats { records: self.len(), peers: self.post.peers.stats(), ..self.post.stats.clone() }
+        let streams = crate::stream::StreamStats { open: self.streams.open(), ..self.post.stats.streams };
+        MeshStats { records: self.len(), peers: self.post.peers.stats(), streams, ..self.post.stats.clone() }
     }
 
     /// Who this node is: its public key.

@@ -13,6 +13,7 @@ use crate::{
     post::To,
     set::Set,
     sketch::{Difference, Growth, Symbol, Told},
+    stream::StreamId,
 };
 use alloc::{
     collections::{BTreeMap, BTreeSet},
@@ -41,6 +42,18 @@ pub(crate) const GIFT_MAX: usize = 16;
 const PUSH_MAX: u32 = 16;
 /// A part of the trie is paged through, not walked, if the peer has this many times what we have there.
 const PAGE_RATIO: u32 = 4;
+/// If more records are missing here than this, a stream is worth its handshake.
+const LARGE: u32 = 1_000;
+/// If of the 64 parts of the trie so many differ, there are some 200 differences at least.
+const DIFFERENT_MANY: usize = 60;
+/// Questions in flight on a stream, where an answer may be forty times as long.
+const STREAM_WINDOW: usize = 8;
+/// Ids in one question for records on a stream: about as many as fit into one answer.
+const STREAM_FETCH_IDS: usize = 255;
+/// How long an answer on a stream may take; then the session is given up.
+const STREAM_ANSWER_WITHIN: Duration = Duration::from_secs(15);
+/// Ids that wait to be fetched on a stream; beyond it the rest is left to the next session.
+const STREAM_MISSING_MAX: usize = 262_144;
 
 /// Something to ask.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,6 +106,10 @@ pub(crate) struct Session {
     learned: u32,
     /// Much is missing here: no other session may run beside this one.
     pub(crate) is_bulk: bool,
+    /// So much is missing here that a stream is worth its handshake.
+    pub(crate) is_large: bool,
+    /// The stream that it goes over; `None`: datagrams.
+    pub(crate) stream: Option<StreamId>,
     failed: bool,
 }
 
@@ -130,6 +147,8 @@ impl Session {
             lacks_these: Vec::new(),
             learned: 0,
             is_bulk: false,
+            is_large: false,
+            stream: None,
             failed: false,
         }
     }
@@ -161,7 +180,7 @@ impl Session {
 
     /// Asks what can be asked now, and asks again what went unanswered.
     pub(crate) fn pump(&mut self, set: &Set, now: MonoTime, mut ask: impl FnMut(u32, Question<'_>)) {
-        self.failed |= now >= self.ends || self.flying.values().any(|f| f.due <= now && f.tries >= TRIES_MAX);
+        self.failed |= now >= self.ends || self.flying.values().any(|f| f.due <= now && f.tries >= self.tries_max());
         if self.failed {
             return;
         }
@@ -170,20 +189,39 @@ impl Session {
             flight.tries += 1;
             put(&flight.task, self.horizon, set, |question| ask(*number, question));
         }
-        while self.flying.len() < WINDOW
+        let (window, within) = match self.stream {
+            Some(_) => (STREAM_WINDOW, STREAM_ANSWER_WITHIN),
+            None => (WINDOW, ANSWER_AFTER),
+        };
+        while self.flying.len() < window
             && let Some(task) = self.next_task()
         {
             let number = self.next_number;
             self.next_number = self.next_number.wrapping_add(1);
             put(&task, self.horizon, set, |question| ask(number, question));
-            self.flying.insert(number, Flight { task, tries: 1, due: now.plus(ANSWER_AFTER) });
+            self.flying.insert(number, Flight { task, tries: 1, due: now.plus(within) });
         }
+    }
+
+    /// On a stream nothing is lost: who does not answer is not asked again.
+    const fn tries_max(&self) -> u32 {
+        if self.stream.is_some() { 1 } else { TRIES_MAX }
+    }
+
+    /// Leaves the records to another session; what else it is to find out goes on.
+    pub(crate) fn leave_records(&mut self) {
+        let is_other = |task: &Task| matches!(task, Task::Members(_));
+        self.todo.retain(is_other);
+        self.flying.retain(|_, flight| is_other(&flight.task));
+        self.missing.clear();
+        (self.growth, self.is_bulk, self.is_large) = (None, false, false);
     }
 
     /// What to ask next: records as soon as they fill an answer, or if there is nothing else to find out.
     fn next_task(&mut self) -> Option<Task> {
-        if self.missing.len() >= FETCH_IDS || (self.todo.is_empty() && self.flying.is_empty()) {
-            let rest = self.missing.len().saturating_sub(FETCH_IDS);
+        let at_once = if self.stream.is_some() { STREAM_FETCH_IDS } else { FETCH_IDS };
+        if self.missing.len() >= at_once || (self.todo.is_empty() && self.flying.is_empty()) {
+            let rest = self.missing.len().saturating_sub(at_once);
             let ids = self.missing.split_off(rest);
             if !ids.is_empty() {
                 return Some(Task::Fetch(ids));
@@ -259,7 +297,8 @@ impl Session {
     }
 
     pub(crate) fn miss(&mut self, ids: impl IntoIterator<Item = Stub>) {
-        let room = MISSING_MAX - self.missing.len().min(MISSING_MAX);
+        let most = if self.stream.is_some() { STREAM_MISSING_MAX } else { MISSING_MAX };
+        let room = most - self.missing.len().min(most);
         self.missing.extend(ids.into_iter().take(room));
     }
 
@@ -269,6 +308,10 @@ impl Session {
             return;
         }
         let ours = set.children(prefix, self.horizon);
+        let theirs: Vec<Tally> = theirs.collect();
+        if prefix == Prefix::ROOT {
+            self.is_large = is_large(&ours, &theirs);
+        }
         for (number, (ours, theirs)) in ours.into_iter().zip(theirs).enumerate() {
             let child = prefix.child(number);
             if ours == theirs {
@@ -307,6 +350,16 @@ impl Session {
             self.lacks.insert(id);
         }
     }
+}
+
+/// Is so much missing here that a stream is worth its handshake? Either the counts say so, or (after a split, when each side has
+/// what the other lacks) hardly a part of the trie is the same.
+fn is_large(ours: &[Tally], theirs: &[Tally]) -> bool {
+    let sum = |counts: &mut dyn Iterator<Item = u32>| counts.fold(0, u32::saturating_add);
+    let pairs = || ours.iter().zip(theirs);
+    let missing = sum(&mut pairs().map(|(ours, theirs)| theirs.count.saturating_sub(ours.count)));
+    let different = pairs().filter(|(ours, theirs)| ours != theirs).count();
+    missing > LARGE || (different >= DIFFERENT_MANY && sum(&mut theirs.iter().map(|tally| tally.count)) > LARGE)
 }
 
 /// Puts a task into the words of the wire.

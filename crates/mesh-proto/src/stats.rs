@@ -134,6 +134,8 @@ pub struct MeshStats {
     pub repairs: u64,
     /// Repairs that ended because the other side stopped answering.
     pub repairs_failed: u64,
+    /// What streams did.
+    pub streams: crate::stream::StreamStats,
     /// Records in the set, unbans included.
     pub records: usize,
     /// Per peer, by identity.

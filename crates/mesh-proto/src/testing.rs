@@ -1,7 +1,8 @@
 //! What tests need: nodes, records, and a wire between them.
 
 use crate::{
-    Config, Effect, Hlc, Key, KeyRing, Limits, Mesh, Record, Said, Signed, Statement, cluster::ClusterTag, record::wire,
+    Config, Effect, Hlc, Key, KeyRing, Limits, Mesh, Record, Role, Said, Signed, Statement, StreamEvent, StreamId, StreamOrder,
+    cluster::ClusterTag, record::wire,
 };
 use alloc::{collections::VecDeque, format, string::String, vec::Vec};
 use core::{net::SocketAddr, time::Duration};
@@ -81,12 +82,30 @@ pub(crate) struct Wire {
     pub(crate) told: Vec<(SocketAddr, Effect)>,
     /// Every datagram that was sent.
     pub(crate) sent: Vec<(SocketAddr, SocketAddr, Vec<u8>)>,
+    /// The streams there are: their ends.
+    pub(crate) streams: Vec<[SocketAddr; 2]>,
+    /// Nobody can open a stream.
+    pub(crate) no_streams: bool,
+    /// Who opens a stream hears nothing of it.
+    pub(crate) silent_streams: bool,
+    /// So many frames are carried; the next one finds its stream cut.
+    pub(crate) frames_left: usize,
 }
 
 impl Wire {
     pub(crate) fn new(configs: Vec<Config>) -> Self {
         let meshes = configs.into_iter().map(|config| (config.advertise, Mesh::new(config, at(0)))).collect();
-        Self { meshes, millis: 0, cut: |_, _| false, told: Vec::new(), sent: Vec::new() }
+        Self {
+            meshes,
+            millis: 0,
+            cut: |_, _| false,
+            told: Vec::new(),
+            sent: Vec::new(),
+            streams: Vec::new(),
+            no_streams: false,
+            silent_streams: false,
+            frames_left: usize::MAX,
+        }
     }
 
     /// `n` nodes of one cluster that have met.
@@ -135,6 +154,10 @@ impl Wire {
         let now = self.now();
         let mut todo: VecDeque<(SocketAddr, Effect)> = effects.into_iter().map(|effect| (from, effect)).collect();
         while let Some((from, effect)) = todo.pop_front() {
+            if let Effect::Stream(order) = effect {
+                todo.extend(self.stream(from, order));
+                continue;
+            }
             let Effect::Send { to, bytes } = effect else {
                 self.told.push((from, effect));
                 continue;
@@ -148,6 +171,49 @@ impl Wire {
                 todo.extend(out.into_iter().map(|effect| (to, effect)));
             }
         }
+    }
+
+    /// Carries out what a mesh wants done with a stream: frames take no time and arrive in order.
+    fn stream(&mut self, from: SocketAddr, order: StreamOrder) -> Vec<(SocketAddr, Effect)> {
+        let other = |ends: [SocketAddr; 2]| if ends[0] == from { ends[1] } else { ends[0] };
+        let place = |stream: StreamId| usize::try_from(stream.0).unwrap();
+        match order {
+            StreamOrder::Dial { to, .. } if self.no_streams || (self.cut)(from, to) => {
+                self.hear(from, StreamEvent::Failed { to })
+            }
+            StreamOrder::Dial { .. } if self.silent_streams => Vec::new(),
+            StreamOrder::Dial { to, expect } => {
+                let stream = StreamId(self.streams.len() as u64);
+                self.streams.push([from, to]);
+                let who = |wire: &Self, addr| wire.meshes.iter().find(|(known, _)| *known == addr).unwrap().1.identity();
+                let (dialer, binding) = (who(self, from), [7; 32]);
+                assert_eq!(who(self, to), expect);
+                let opened = |peer, addr, role| StreamEvent::Opened { stream, peer, addr, role, binding };
+                let mut effects = self.hear(from, opened(expect, to, Role::Dialer));
+                effects.extend(self.hear(to, opened(dialer, from, Role::Listener)));
+                effects
+            }
+            StreamOrder::Send { stream, frame } => {
+                assert!(frame.len() <= crate::STREAM_FRAME_BYTES_MAX);
+                let ends = self.streams[place(stream)];
+                if (self.cut)(ends[0], ends[1]) || self.frames_left == 0 {
+                    self.streams[place(stream)] = [addr(0), addr(0)];
+                    return ends.into_iter().flat_map(|end| self.hear(end, StreamEvent::Closed(stream))).collect();
+                }
+                self.frames_left = self.frames_left.saturating_sub(1);
+                self.hear(other(ends), StreamEvent::Frame { stream, frame })
+            }
+            StreamOrder::Close(stream) => self.hear(other(self.streams[place(stream)]), StreamEvent::Closed(stream)),
+            StreamOrder::Admit(_) => Vec::new(),
+        }
+    }
+
+    fn hear(&mut self, at: SocketAddr, event: StreamEvent) -> Vec<(SocketAddr, Effect)> {
+        let now = self.now();
+        let Some((_, mesh)) = self.meshes.iter_mut().find(|(addr, _)| *addr == at) else { return Vec::new() };
+        let mut out = Vec::new();
+        mesh.stream(event, now, &mut out);
+        out.into_iter().map(|effect| (at, effect)).collect()
     }
 
     /// Node `n` says something, and everybody who can hears of it at once.

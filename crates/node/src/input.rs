@@ -6,7 +6,7 @@ use core::{
     time::Duration,
 };
 use honeymesh_ledger::Reach;
-use honeymesh_mesh_proto::Key;
+use honeymesh_mesh_proto::{Key, StreamEvent};
 use honeymesh_types::{ClusterName, Knock, Mode, Subject, Visit};
 use ipnet::IpNet;
 
@@ -25,6 +25,13 @@ pub enum Input {
         from: SocketAddr,
         /// The datagram.
         bytes: Vec<u8>,
+    },
+    /// A stream of a mesh did something.
+    Stream {
+        /// The place of the cluster in [`crate::Config::clusters`].
+        cluster: usize,
+        /// What.
+        event: StreamEvent,
     },
     /// An operator wants something.
     Order {

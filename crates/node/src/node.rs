@@ -109,6 +109,7 @@ impl Node {
             Input::Knock(knock) => self.knock(knock),
             Input::Visit(visit) => self.visit(visit),
             Input::Datagram { cluster, from, bytes } => self.datagram(cluster, from, &bytes),
+            Input::Stream { cluster, event } => self.stream(cluster, event),
             Input::Order { id, order } => self.order(id, order),
             Input::Network(facts) => self.network(facts),
             Input::Wake => self.wake(),

@@ -4,6 +4,7 @@ use crate::{Done, OrderId, Refused};
 use alloc::{sync::Arc, vec::Vec};
 use core::net::SocketAddr;
 use honeymesh_ledger::Claim;
+use honeymesh_mesh_proto::StreamOrder;
 use honeymesh_types::{ClusterName, Enforcement, Event, Lockdown, Mode, Reasons, Subject, WallTime};
 use ipnet::IpNet;
 
@@ -33,6 +34,13 @@ pub enum Output {
         to: SocketAddr,
         /// The datagram.
         bytes: Vec<u8>,
+    },
+    /// Do this with a stream.
+    Stream {
+        /// The place of the cluster in [`crate::Config::clusters`].
+        cluster: usize,
+        /// What.
+        order: StreamOrder,
     },
     /// Store, stream and log this event.
     Tell(Event),

@@ -137,7 +137,7 @@ impl Body {
                 Ok((_, from)) if from == self.bell => self.obey(&mut mesh, &mut out),
                 Ok((len, from)) => mesh.datagram(from, &buffer[..len], now(self.began), &mut out),
                 Err(error) => {
-                    assert!(matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut), "node {}: {error}", self.number)
+                    assert!(matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut), "node {}: {error}", self.number);
                 }
             }
             if mesh.wake_at() <= now(self.began).mono {

@@ -16,12 +16,13 @@ use super::{
     books::{Books, Committed},
     enforcer::Enforcer,
     keys::{ClusterKeys, Rotation},
-    post::Sender,
+    post::{Sender, obey},
 };
 use answer::Asker;
 use audit::Audits;
 use honeymesh_api::{Desk, Refusal, RefusalKind, Response};
 use honeymesh_format::CountsJson;
+use honeymesh_mesh::Streams;
 use honeymesh_node::{Done, Input, NetworkFacts, Node, Order, OrderId, Output, Refused};
 use honeymesh_trap::{Dismisser, StatusReader};
 use honeymesh_types::{Enforcement, Event, EventKind, MonoTime, Now, Scope, Subject};
@@ -56,6 +57,8 @@ pub struct Parts<K> {
     pub books: Books,
     /// One per cluster, in the order of the configuration.
     pub posts: Vec<Sender>,
+    /// One per cluster, in the same order.
+    pub streams: Vec<Streams>,
     /// Where the clusters listen, in the same order.
     pub listen: Vec<SocketAddr>,
     /// The clusters' keys, in the same order.
@@ -80,6 +83,7 @@ pub struct Engine<K> {
     kernel: K,
     books: Books,
     posts: Vec<Sender>,
+    streams: Vec<Streams>,
     listen: Vec<SocketAddr>,
     traps: StatusReader,
     dismisser: Dismisser,
@@ -122,6 +126,7 @@ impl<K: Enforcer> Engine<K> {
             kernel: parts.kernel,
             books: parts.books,
             posts: parts.posts,
+            streams: parts.streams,
             listen: parts.listen,
             traps: parts.traps,
             dismisser: parts.dismisser,
@@ -180,6 +185,12 @@ impl<K: Enforcer> Engine<K> {
         let mut outputs = std::mem::take(&mut self.outputs);
         self.node.handle(input, now, &mut outputs);
         self.outputs = self.carry_out(outputs, evidence, now);
+    }
+
+    /// The same for what nobody measures the speed of.
+    pub fn take_now(&mut self, input: Input) {
+        let now = (self.clock)();
+        self.take(input, now.mono);
     }
 
     /// Takes back what was done on another thread.
@@ -273,6 +284,11 @@ impl<K: Enforcer> Engine<K> {
             Output::Send { cluster, to, bytes } => {
                 if let Some(post) = self.posts.get(cluster) {
                     post.send(to, &bytes);
+                }
+            }
+            Output::Stream { cluster, order } => {
+                if let Some(streams) = self.streams.get(cluster) {
+                    obey(streams, order);
                 }
             }
             Output::Tell(event) => self.tell(event, turn),

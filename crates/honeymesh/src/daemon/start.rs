@@ -14,7 +14,8 @@ use crate::{
     failure::Failure,
 };
 use honeymesh_api::{ControlSocket, Tls, Token};
-use honeymesh_mesh::Port;
+use honeymesh_mesh::{Port, StreamDoor};
+use honeymesh_mesh_proto::StreamSigner;
 use honeymesh_node::{ClusterConfig, Input, NetworkFacts, Node, Output, Policy, Ttls};
 use honeymesh_trap::{Bound, TrapOptions};
 use honeymesh_trap_proto::Bait;
@@ -30,6 +31,8 @@ pub struct Opened {
     pub traps: Bound,
     /// One socket per cluster.
     pub ports: Vec<Port>,
+    /// One door for streams per cluster.
+    pub doors: Vec<post::Door>,
     /// The store.
     pub books: Books,
     /// The brain, restored.
@@ -66,7 +69,9 @@ pub fn open(config: &Config) -> Result<(Opened, Rung), Failure> {
     let keys = keys(config)?;
     let books = Books::open(&config.node.state_dir, &config.store).map_err(Failure::Refused)?;
     let traps = honeymesh_trap::bind(trap_options(config)).map_err(|error| trap_failure(&error))?;
-    let ports = config.clusters.iter().map(port).collect::<Result<_, _>>()?;
+    let ports: Vec<Port> = config.clusters.iter().map(port).collect::<Result<_, _>>()?;
+    let doors =
+        config.clusters.iter().zip(&ports).map(|(cluster, port)| door(cluster, port, &identity)).collect::<Result<_, _>>()?;
     let https = https(config)?;
     let options = kernel_options(config).map_err(|error| Failure::usage(error.to_string()))?;
     let now = honeymesh_xdp::now();
@@ -80,7 +85,7 @@ pub fn open(config: &Config) -> Result<(Opened, Rung), Failure> {
     let mut warnings = Vec::new();
     let fill = |kernel: &mut dyn Enforcer| fill(kernel, &node, &restored, &facts);
     let rung = ladder::climb(config, &options, Prepare { traps: traps.dark_sockets(), fill: &fill }, &mut warnings)?;
-    Ok((Opened { control, https, traps, ports, books, node, restored, facts, keys, warnings }, rung))
+    Ok((Opened { control, https, traps, ports, doors, books, node, restored, facts, keys, warnings }, rung))
 }
 
 /// Makes the kernel's tables hold what they should before the program works with them: whatever an earlier start has left,
@@ -182,6 +187,16 @@ fn port(cluster: &Cluster) -> Result<Port, Failure> {
         let honeymesh_mesh::Error::Bind { source, .. } = &error;
         bind_failure(&error.to_string(), source)
     })
+}
+
+/// Streams are met on the number of the UDP port.
+fn door(cluster: &Cluster, port: &Port, identity: &Seed) -> Result<post::Door, Failure> {
+    let (listen, name) = (port.local(), &cluster.name.value);
+    let door = StreamDoor::bind(listen).map_err(|error| {
+        let words = format!("cluster `{name}`: streams cannot be met on {listen}: {error}; {}", mend(&error, listen.port()));
+        bind_failure(&words, &error)
+    })?;
+    Ok(post::Door { cluster: name.to_string(), door, signer: StreamSigner::new(identity) })
 }
 
 fn https(config: &Config) -> Result<Option<Https>, Failure> {

@@ -33,7 +33,7 @@ fn all_members_are_listed_page_by_page() {
     let (mut seen, mut after, mut pages) = (BTreeSet::new(), None, 0);
     loop {
         let mut next = None;
-        answer(Question::Members { after }, &set(0), &members, wall(0), |answer| {
+        answer(Question::Members { after }, &set(0), &members, wall(0), &Room::DATAGRAM, |answer| {
             let Answer::Members { members, next: more } = answer else { panic!("members were asked for") };
             seen.extend(members.iter().map(|item| postcard::from_bytes::<Known>(item).unwrap().ident.node));
             next = more;
@@ -56,11 +56,18 @@ fn pages_cover_a_part_of_the_trie_exactly() {
     let (mut seen, mut after) = (0, None);
     loop {
         let mut next = None;
-        answer(Question::Page { prefix, horizon_ms: wall(0).as_millis(), after }, &set, &members(1), wall(0), |answer| {
-            let Answer::Page { records, next: more } = answer else { panic!("a page was asked for") };
-            seen += records.iter().count();
-            next = more;
-        })
+        answer(
+            Question::Page { prefix, horizon_ms: wall(0).as_millis(), after },
+            &set,
+            &members(1),
+            wall(0),
+            &Room::DATAGRAM,
+            |answer| {
+                let Answer::Page { records, next: more } = answer else { panic!("a page was asked for") };
+                seen += records.iter().count();
+                next = more;
+            },
+        )
         .unwrap();
         after = next;
         if next.is_none() {
@@ -75,7 +82,7 @@ fn a_fetch_says_how_far_it_came() {
     let set = set(50);
     let ids: Vec<Stub> = set.below(Prefix::ROOT, wall(0)).map(|(id, _)| id.stub()).collect();
     let packed = Ids::pack([Stub::of(1)].into_iter().chain(ids));
-    answer(Question::Fetch(Ids(Bytes(&packed))), &set, &members(1), wall(0), |answer| {
+    answer(Question::Fetch(Ids(Bytes(&packed))), &set, &members(1), wall(0), &Room::DATAGRAM, |answer| {
         let Answer::Records { handled, records } = answer else { panic!("records were asked for") };
         assert_eq!(usize::from(handled), records.iter().count() + 1, "the unknown id is handled too");
         assert!(handled < 51);
@@ -87,5 +94,5 @@ fn a_fetch_says_how_far_it_came() {
 fn what_is_no_part_of_the_trie_is_refused() {
     let bent: Prefix = postcard::from_bytes(&[1, 6]).unwrap();
     let question = Question::Page { prefix: bent, horizon_ms: wall(0).as_millis(), after: None };
-    assert_eq!(answer(question, &set(1), &members(1), wall(0), |_| panic!("told")), Err(Refused::Malformed));
+    assert_eq!(answer(question, &set(1), &members(1), wall(0), &Room::DATAGRAM, |_| panic!("told")), Err(Refused::Malformed));
 }

@@ -29,28 +29,42 @@ impl<'a> Records<'a> {
 }
 
 /// Packs items until a list is full.
-#[derive(Debug, Default)]
-pub(crate) struct Packer(Vec<u8>);
+#[derive(Debug)]
+pub(crate) struct Packer {
+    list: Vec<u8>,
+    room: usize,
+}
+
+impl Default for Packer {
+    fn default() -> Self {
+        Self::with_room(LIST_BYTES_MAX)
+    }
+}
 
 impl Packer {
+    /// An empty list that may weigh so much.
+    pub(crate) const fn with_room(room: usize) -> Self {
+        Self { list: Vec::new(), room }
+    }
+
     /// Adds an item; false if there is no room, and nothing changed.
     pub(crate) fn push(&mut self, item: &[u8]) -> bool {
         let Ok(len) = u16::try_from(item.len()) else { return false };
-        if self.0.len() + 2 + item.len() > LIST_BYTES_MAX {
+        if self.list.len() + 2 + item.len() > self.room {
             return false;
         }
-        self.0.extend_from_slice(&len.to_be_bytes());
-        self.0.extend_from_slice(item);
+        self.list.extend_from_slice(&len.to_be_bytes());
+        self.list.extend_from_slice(item);
         true
     }
 
     pub(crate) const fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.list.is_empty()
     }
 
     /// The list so far.
     pub(crate) fn list(&self) -> Records<'_> {
-        Records(Bytes(&self.0))
+        Records(Bytes(&self.list))
     }
 }
 

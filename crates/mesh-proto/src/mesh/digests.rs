@@ -13,6 +13,7 @@ use crate::{
     repair::{Errand, GIFT_MAX, Progress, Session},
     roster::below,
     sketch::{Difference, Growth, SYMBOLS_KEPT, SYMBOLS_SENT, Symbols},
+    stream::StreamId,
 };
 use alloc::{collections::BTreeMap, vec::Vec};
 use core::time::Duration;
@@ -63,7 +64,7 @@ pub(super) struct Digests {
     doubts: BTreeMap<ShortId, Doubt>,
     /// Peers' sketches that may be read.
     sketches: Bucket,
-    sessions: Vec<Session>,
+    pub(super) sessions: Vec<Session>,
     /// Before this time nobody is asked for members.
     census_due: MonoTime,
     census_wait: Duration,
@@ -262,7 +263,9 @@ impl Mesh {
     /// Starts a repair, unless enough are under way: then the next digest will.
     pub(super) fn start(&mut self, sender: Sender, errand: Errand, now: Now, out: &mut Vec<Effect>) {
         let sessions = &self.digests.sessions;
-        let is_busy = sessions.len() >= SESSIONS_MAX || sessions.iter().any(|s| s.is_bulk || s.peer == sender.id);
+        let is_busy = self.streams.is_dialling()
+            || sessions.len() >= SESSIONS_MAX
+            || sessions.iter().any(|s| s.is_bulk || s.peer == sender.id);
         if is_busy {
             return;
         }
@@ -273,20 +276,22 @@ impl Mesh {
     }
 
     /// Asks what a session has to ask, and closes it if there is nothing left.
-    fn go_on(&mut self, at: usize, now: Now, out: &mut Vec<Effect>) {
+    pub(super) fn go_on(&mut self, at: usize, now: Now, out: &mut Vec<Effect>) {
         let Self { digests, set, post, .. } = self;
         let Some(session) = digests.sessions.get_mut(at) else { return };
-        let to = session.to;
-        session.pump(set, now.mono, |number, question| post.send(to, Message::Ask { number, question }, now, out));
+        let (to, way) = (session.to, session.stream);
+        session.pump(set, now.mono, |number, question| post.ask(way, to, Message::Ask { number, question }, now, out));
         match session.progress() {
             Progress::GoesOn => {}
             Progress::Done => {
                 let session = digests.sessions.swap_remove(at);
                 self.give(&session, now, out);
+                self.repair_ended(session.stream, Progress::Done, out);
             }
             Progress::Failed => {
-                digests.sessions.swap_remove(at);
+                let session = digests.sessions.swap_remove(at);
                 post.stats.repairs_failed += 1;
+                self.repair_ended(session.stream, Progress::Failed, out);
             }
         }
     }
@@ -311,7 +316,9 @@ impl Mesh {
 
     /// Lets a repair with this peer that is under way fetch these, too. Is there one?
     pub(super) fn fetch_too(&mut self, peer: ShortId, ids: &[Stub], now: Now, out: &mut Vec<Effect>) -> bool {
-        let Some(at) = self.digests.sessions.iter().position(|session| session.peer == peer) else { return false };
+        let Some(at) = self.digests.sessions.iter().position(|session| session.peer == peer && session.stream.is_none()) else {
+            return false;
+        };
         self.digests.sessions[at].miss(ids.iter().copied());
         self.go_on(at, now, out);
         true
@@ -338,21 +345,28 @@ impl Mesh {
     pub(super) fn answered(
         &mut self,
         sender: Sender,
+        way: Option<StreamId>,
         number: u32,
         answer: Answer<'_>,
         now: Now,
         out: &mut Vec<Effect>,
     ) -> Result<(), Refused> {
         let Self { digests, set, .. } = self;
-        let at = digests.sessions.iter().position(|session| session.peer == sender.id).ok_or(Refused::Unasked)?;
+        let asked = |session: &Session| session.peer == sender.id && session.stream == way;
+        let at = digests.sessions.iter().position(asked).ok_or(Refused::Unasked)?;
         let haul = digests.sessions[at].answer(number, answer, set).ok_or(Refused::Unasked)?;
         if let Some(records) = haul.records {
-            for signed in self.hear_all(sender, records, Via::Pull, now, out) {
+            let news = match way {
+                Some(_) => self.hear_many(sender, records, now, out),
+                None => self.hear_all(sender, records, Via::Pull, now, out),
+            };
+            for signed in news {
                 if self.digests.sessions[at].learn() {
                     self.push_on(&signed, Some(sender.id), None);
                 }
             }
         }
+        self.consider_stream(at, now, out);
         let members = haul.members.map(|members| self.learn_members(members.iter(), now, out));
         if let Some(Ok(true)) = members {
             self.digests.census_wait = CENSUS_WAIT_MIN;

@@ -6,7 +6,7 @@ use crate::{
     frame::{Bytes, IDS_MAX, Ids, Message, Packer, Records, Stub},
     peers::ShortId,
     post::To,
-    record::wire,
+    record::{signature, wire},
     repair::Errand,
     roster::width,
     set::Offer,
@@ -15,6 +15,7 @@ use crate::{
 use alloc::{sync::Arc, vec::Vec};
 use core::time::Duration;
 use honeymesh_types::{Now, Subject};
+use rand_core::Rng;
 
 /// How a record came here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,6 +127,41 @@ impl Mesh {
         news
     }
 
+    /// Takes a long list of records that were asked for: their signatures are checked all at once, and one by one only if that
+    /// fails, to find whose fault it is.
+    pub(super) fn hear_many(&mut self, sender: Sender, records: Records<'_>, now: Now, out: &mut Vec<Effect>) -> Vec<Signed> {
+        let mut read = Vec::new();
+        for raw in records.iter() {
+            match self.read_new(raw, now) {
+                Ok(signed) => read.push(signed),
+                Err(why) => why.into_iter().for_each(|why| self.post.count(why, Some(sender.id))),
+            }
+        }
+        let mut secret = [0; 32];
+        self.rng.fill_bytes(&mut secret);
+        if !signature::all_good(&read, secret) {
+            self.post.stats.streams.batches_split += 1;
+            read.retain(|signed| {
+                let verified = wire::verify(&signed.raw, signed.record.origin);
+                verified
+                    .inspect_err(|error| error.refused().into_iter().for_each(|why| self.post.count(why, Some(sender.id))))
+                    .is_ok()
+            });
+        }
+        read.into_iter().filter_map(|signed| self.take(sender, signed, now, out)).collect()
+    }
+
+    /// Reads a record that may enter the set if its signature is good. `Err(None)` is old news.
+    fn read_new(&self, raw: &[u8], now: Now) -> Result<Signed, Option<Refused>> {
+        let id = RecordId::of(raw);
+        if self.set.contains(&id) {
+            return Err(None);
+        }
+        let signed = self.read(raw, id, now).map_err(RecordError::refused)?;
+        self.set.consider(&signed).map_err(|offer| (offer == Offer::Quota).then_some(Refused::Quota))?;
+        Ok(signed)
+    }
+
     /// Puts a verified record into the set. Gives it back if that is news: if it is not over, or ends another.
     fn take(&mut self, sender: Sender, signed: Signed, now: Now, out: &mut Vec<Effect>) -> Option<Signed> {
         let Offer::Entered { replaced, .. } = self.enter(&signed, now) else { return None };
@@ -139,12 +175,7 @@ impl Mesh {
 
     /// May this record enter the set? Cheap checks first, the signature last. `Err(None)` is old news.
     fn judge(&mut self, sender: Sender, raw: &[u8], via: Via, now: Now) -> Result<Signed, Option<Refused>> {
-        let id = RecordId::of(raw);
-        if self.set.contains(&id) {
-            return Err(None);
-        }
-        let signed = self.read(raw, id, now).map_err(RecordError::refused)?;
-        self.set.consider(&signed).map_err(|offer| (offer == Offer::Quota).then_some(Refused::Quota))?;
+        let signed = self.read_new(raw, now)?;
         if via == Via::Push && !self.origins.allow(signed.record.origin, now.mono) {
             return Err(Some(Refused::OriginRate));
         }

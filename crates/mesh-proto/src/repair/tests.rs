@@ -64,7 +64,7 @@ fn repair(ours: &mut Set, theirs: &Set, lost: usize) -> (Session, Cost) {
                 let message = Message::Answer { number, answer };
                 answered = Frame { clock_ms: 0, known: true, hello: None, message }.write(Vec::new()).unwrap();
             };
-            answer(question, theirs, &members, now.wall, tell).unwrap();
+            answer(question, theirs, &members, now.wall, &crate::answer::Room::DATAGRAM, tell).unwrap();
             cost.bytes += answered.len();
             if lost == 0 || cost.questions % lost != 0 {
                 take(&mut session, ours, theirs, &answered);
@@ -185,5 +185,8 @@ fn nonsense_is_not_answered() {
     let (set, members) = (set(&[]), nobody());
     let far = crate::testing::wall(0).plus(core::time::Duration::from_secs(91)).as_millis();
     let question = Question::Look { prefix: Prefix::ROOT, horizon_ms: far, mine: Tally::default() };
-    assert_eq!(answer(question, &set, &members, crate::testing::wall(0), |_| panic!("told")), Err(Refused::Clock));
+    assert_eq!(
+        answer(question, &set, &members, crate::testing::wall(0), &crate::answer::Room::DATAGRAM, |_| panic!("told")),
+        Err(Refused::Clock)
+    );
 }

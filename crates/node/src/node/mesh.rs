@@ -8,7 +8,7 @@ use alloc::{
 };
 use core::{net::SocketAddr, time::Duration};
 use honeymesh_ledger::{Change, Claim, Entered, Origin, Reach, Whose};
-use honeymesh_mesh_proto::{Effect, Hlc, Member, MemberChange, Record, Said, Signed};
+use honeymesh_mesh_proto::{Effect, Hlc, Member, MemberChange, Record, Said, Signed, StreamEvent};
 use honeymesh_types::{EventKind, Trust, WallTime};
 
 impl Node {
@@ -22,10 +22,19 @@ impl Node {
         self.take_effects(cluster, effects);
     }
 
+    pub(super) fn stream(&mut self, cluster: usize, event: StreamEvent) {
+        let mut effects = Vec::new();
+        if let Some(known) = self.clusters.get_mut(cluster) {
+            known.mesh.stream(event, self.now, &mut effects);
+        }
+        self.take_effects(cluster, effects);
+    }
+
     pub(super) fn take_effects(&mut self, cluster: usize, effects: Vec<Effect>) {
         for effect in effects {
             match effect {
                 Effect::Send { to, bytes } => self.out.push(Output::Send { cluster, to, bytes }),
+                Effect::Stream(order) => self.out.push(Output::Stream { cluster, order }),
                 Effect::Record { signed } => self.hear(cluster, &signed),
                 Effect::Member { member, change } => self.member(cluster, &member, change),
                 Effect::Refused { from, why } => {

@@ -189,6 +189,7 @@ fn word(output: &Output) -> String {
         Output::Keep(Keep::Allow { .. }) => "keep allow".into(),
         Output::Keep(Keep::Mode { mode, .. }) => format!("keep {mode}"),
         Output::Send { .. } => "send".into(),
+        Output::Stream { .. } => "stream".into(),
         Output::Tell(event) => format!("tell {}", event.kind),
         Output::Reply { .. } => "reply".into(),
     }

@@ -155,6 +155,16 @@ fn mesh(text: &mut Text, status: &StatusJson) {
         datagrams.sample(&[("cluster", &cluster.name), ("dir", "in")], cluster.received);
         datagrams.sample(&[("cluster", &cluster.name), ("dir", "out")], cluster.sent);
     }
+    let mut open = text.gauge("mesh_streams", "Streams to other members");
+    for cluster in &status.clusters {
+        open.sample(&[("cluster", &cluster.name)], cluster.streams.get("open").copied().unwrap_or(0));
+    }
+    let mut streams = text.counter("mesh_streams_total", "What streams did and refused");
+    for cluster in &status.clusters {
+        for (what, count) in cluster.streams.iter().filter(|(what, _)| *what != "open") {
+            streams.sample(&[("cluster", &cluster.name), ("what", what)], count);
+        }
+    }
     let mut refused = text.counter("gossip_rejected_total", "Mesh datagrams and records refused, by reason");
     for cluster in &status.clusters {
         for (why, count) in &cluster.refused {

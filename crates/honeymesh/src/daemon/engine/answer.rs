@@ -114,7 +114,11 @@ impl<K: Enforcer> Engine<K> {
             probe: self.keeping.probe(),
             keeper: self.keeping.keeper(),
             traps: self.traps.read(),
-            clusters: show::clusters(&self.node.peers(), &self.listen),
+            clusters: show::clusters(
+                &self.node.peers(),
+                &self.listen,
+                &self.streams.iter().map(honeymesh_mesh::Streams::traffic).collect::<Vec<_>>(),
+            ),
             audit: self.audits.last.clone(),
             store: self.books.status(),
             refused_and_drifted: (self.troubles.refused, self.audits.drifted),

@@ -172,6 +172,7 @@ impl Bench {
             node,
             kernel: kernel.clone(),
             books,
+            streams: Vec::new(),
             posts: Vec::new(),
             listen: Vec::new(),
             keys: Vec::new(),

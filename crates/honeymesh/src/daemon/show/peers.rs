@@ -2,6 +2,7 @@
 
 use super::id;
 use honeymesh_format::{ClusterJson, PeerJson, time_micros};
+use honeymesh_mesh::StreamTraffic;
 use honeymesh_mesh_proto::{Member, MemberState, PeerStats, Refusals};
 use honeymesh_node::PeerReport;
 use honeymesh_types::{MonoTime, Now, WallTime};
@@ -36,14 +37,15 @@ fn peer(report: &PeerReport, member: &Member, now: Now) -> PeerJson {
     }
 }
 
-/// The clusters of this node; `listen` has their addresses in the same order.
+/// The clusters of this node; `listen` has their addresses and `streams` what their streams did, in the same order.
 #[must_use]
-pub fn clusters(reports: &[PeerReport], listen: &[SocketAddr]) -> Vec<ClusterJson> {
+pub fn clusters(reports: &[PeerReport], listen: &[SocketAddr], streams: &[StreamTraffic]) -> Vec<ClusterJson> {
     let listen = listen.iter().map(ToString::to_string).chain(std::iter::repeat(String::new()));
-    reports.iter().zip(listen).map(|(report, listen)| cluster(report, listen)).collect()
+    let streams = streams.iter().copied().chain(std::iter::repeat(StreamTraffic::default()));
+    reports.iter().zip(listen).zip(streams).map(|((report, listen), streams)| cluster(report, listen, &streams)).collect()
 }
 
-fn cluster(report: &PeerReport, listen: String) -> ClusterJson {
+fn cluster(report: &PeerReport, listen: String, streams: &StreamTraffic) -> ClusterJson {
     let (down, alive): (Vec<&Member>, Vec<&Member>) = others(report).partition(|member| member.state == MemberState::Down);
     ClusterJson {
         name: report.cluster.to_string(),
@@ -57,7 +59,14 @@ fn cluster(report: &PeerReport, listen: String) -> ClusterJson {
         received: report.stats.received,
         sent: report.stats.sent,
         refused: refused(&report.stats.refused),
+        streams: counted(report, streams),
     }
+}
+
+/// What the mesh counted, and what the carrier did.
+fn counted(report: &PeerReport, streams: &StreamTraffic) -> BTreeMap<String, u64> {
+    let all = streams.named().into_iter().chain(report.stats.streams.named());
+    all.map(|(name, count)| (name.to_owned(), count)).collect()
 }
 
 fn refused(refusals: &Refusals) -> BTreeMap<String, u64> {

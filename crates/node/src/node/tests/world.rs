@@ -197,7 +197,12 @@ impl World {
                     machine.sent += 1;
                     self.flying.push(Flying { at: self.now.mono.plus(FLIGHT), from, to, bytes });
                 }
-                Output::Protect(_) | Output::Enforcing(_) | Output::Lockdown(_) | Output::Reply { .. } => {}
+                // Here are no streams: what is large goes over datagrams.
+                Output::Stream { .. }
+                | Output::Protect(_)
+                | Output::Enforcing(_)
+                | Output::Lockdown(_)
+                | Output::Reply { .. } => {}
             }
         }
     }
