@@ -161,6 +161,9 @@ impl Host {
             }
             Keep::Allow { .. } => self.store.retain(|kept| !matches!(kept, Keep::Allow { .. })),
             Keep::Mode { .. } => self.store.retain(|kept| !matches!(kept, Keep::Mode { .. })),
+            Keep::Note { name, .. } => {
+                self.store.retain(|kept| !matches!(kept, Keep::Note { name: other, .. } if other == name));
+            }
             Keep::Unbanned { .. } | Keep::Record { .. } => {}
         }
         self.store.push(keep);

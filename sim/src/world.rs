@@ -146,6 +146,7 @@ impl World {
             keys: KeyRing::new(key.clone()),
             join: (0..doors).filter(|door| *door != place).map(address).collect(),
             members: Vec::new(),
+            admission: honeymesh_mesh_proto::Admission::default(),
             limits: Limits::default(),
             boot_salt: self.dice.number(),
             seed: self.dice.number(),

@@ -2,7 +2,7 @@
 
 use crate::{ExportSink, Secret};
 use honeymesh_format::{AllowJson, BanJson, DoneJson, EventJson, EventQuery, ExportFormat, PeerJson, StatusJson, Ttl, WhyJson};
-use honeymesh_types::{ClusterName, Mode, Subject};
+use honeymesh_types::{ClusterName, Mode, NodeName, Subject};
 use ipnet::IpNet;
 use std::{net::IpAddr, path::PathBuf, time::Duration};
 
@@ -51,6 +51,22 @@ pub enum Request {
         cluster: ClusterName,
         /// The new key.
         new: NewKey,
+    },
+    /// Make a join token: [`Response::Done`]. Comes from the control socket only.
+    JoinToken {
+        /// Which cluster.
+        cluster: ClusterName,
+        /// For how long it is good.
+        ttl: Duration,
+        /// Who will run the new machine; `None`: its name.
+        owner: Option<NodeName>,
+    },
+    /// Turn a node away, or take that back: [`Response::Done`]. Comes from the control socket only.
+    Revoke {
+        /// Its name, or the beginning of its identity.
+        who: String,
+        /// Turn it away, or take it back.
+        revoked: bool,
     },
     /// Write events into `sink`: [`Response::Exporting`] at once, the events after it from another thread.
     Export {

@@ -104,6 +104,8 @@ fn api() -> Router<App> {
         .route("/api/v1/allow/{net}", delete(orders::disallow))
         .route("/api/v1/allow/{net}/{prefix_len}", delete(orders::disallow_prefix))
         .route("/api/v1/peers", get(reads::peers))
+        .route("/api/v1/join-tokens", post(orders::join_token))
+        .route("/api/v1/peers/revoke", post(orders::revoke))
         .route("/api/v1/mode", put(orders::mode))
         .route("/api/v1/keys/rotate", post(orders::rotate))
         .route("/api/v1/export", get(export::export))

@@ -34,7 +34,7 @@ pub use duration::{DURATION_MAX, DurationError, Ttl, duration_text, parse_durati
 pub use event::{EventError, EventJson};
 pub use export::{Export, ExportFormat};
 pub use json::{json_line, json_pretty, json_text};
-pub use order::{BanOrderJson, DoneJson, KeyRotateJson, ModeJson};
+pub use order::{BanOrderJson, DoneJson, JoinTokenJson, KeyRotateJson, ModeJson, RevokeJson};
 pub use peer::{ClusterJson, PeerJson};
 pub use problem::ProblemJson;
 pub use query::{EventQuery, Order};

@@ -64,6 +64,30 @@ impl std::fmt::Debug for KeyRotateJson {
     }
 }
 
+/// The body of `POST /api/v1/join-tokens`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct JoinTokenJson {
+    /// The cluster's name.
+    pub cluster: String,
+    /// For how long it is good, `1s` to `7d`; left out: `1h`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ttl: Option<String>,
+    /// Who will run the new machine; left out: its name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
+}
+
+/// The body of `POST /api/v1/peers/revoke`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RevokeJson {
+    /// A node's name, or the beginning of its identity (4 digits or more).
+    pub node: String,
+    /// `false` takes a revocation back.
+    pub revoked: bool,
+}
+
 /// What became of an order that was carried out: the answer to every `POST`, `PUT` and `DELETE`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DoneJson {
@@ -75,6 +99,9 @@ pub struct DoneJson {
     pub bans: Vec<BanJson>,
     /// The clusters the order was said to.
     pub clusters: Vec<String>,
+    /// A join token that was made: a secret, shown only here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<String>,
     /// With `wait`: the nodes that confirmed, by name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confirmed: Option<Vec<String>>,

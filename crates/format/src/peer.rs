@@ -18,6 +18,18 @@ pub struct PeerJson {
     pub state: String,
     /// What its records may do here: `observe`, `corroborate`, `enforce` or `override`.
     pub trust: String,
+    /// How it stands with the cluster's authority: `certified`, `expired`, `uncertified` or `revoked`; `open` without one.
+    #[serde(default)]
+    pub admission: String,
+    /// Whether it is revoked, by the authority or on this node only.
+    #[serde(default)]
+    pub revoked: bool,
+    /// When its certificate ends; null without one.
+    #[serde(default)]
+    pub certificate: Option<String>,
+    /// Who runs it, as its certificate says; null without one.
+    #[serde(default)]
+    pub owner: Option<String>,
     /// When its last datagram was accepted, microseconds; null if none was.
     pub last_heard: Option<String>,
     /// Datagrams that were accepted from it.
@@ -39,6 +51,15 @@ pub struct ClusterJson {
     pub trust: String,
     /// This node's identity in it: 64 hexadecimal digits.
     pub id: String,
+    /// The public key of its authority; null without one.
+    #[serde(default)]
+    pub authority: Option<String>,
+    /// How this node stands with it: as in a peer.
+    #[serde(default)]
+    pub admission: String,
+    /// When this node's certificate ends; null without one.
+    #[serde(default)]
+    pub certificate: Option<String>,
     /// Where this node listens for it.
     pub listen: String,
     /// Members that answer, this node left out.

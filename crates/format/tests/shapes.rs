@@ -45,7 +45,7 @@ fn the_parts_of_a_status_are_named() {
     let audit = r#"{"at":"","missing":0,"extra":0,"different":0,"detached":[],"put_back":[],"unsteered":[],"steering_put_back":[],"settings_changed":false,"took_us":0,"every_seconds":0,"audits":0,"drifted":0}"#;
     assert_eq!(text(&AuditJson::default()), audit);
     let cluster = concat!(
-        r#"{"name":"","trust":"","id":"","listen":"","members_alive":0,"members_down":0,"records":0,"fingerprint":"","#,
+        r#"{"name":"","trust":"","id":"","authority":null,"admission":"","certificate":null,"listen":"","members_alive":0,"members_down":0,"records":0,"fingerprint":"","#,
         r#""received":0,"sent":0,"refused":{},"streams":{}}"#
     );
     assert_eq!(text(&ClusterJson::default()), cluster);
@@ -54,7 +54,7 @@ fn the_parts_of_a_status_are_named() {
 #[test]
 fn peers_and_the_allowlist_are_named() {
     let peer = concat!(
-        r#"{"cluster":"","name":null,"id":"","address":"","state":"","trust":"","last_heard":null,"received":0,"sent":0,"#,
+        r#"{"cluster":"","name":null,"id":"","address":"","state":"","trust":"","admission":"","revoked":false,"certificate":null,"owner":null,"last_heard":null,"received":0,"sent":0,"#,
         r#""records":0,"refused":{}}"#
     );
     assert_eq!(text(&PeerJson::default()), peer);

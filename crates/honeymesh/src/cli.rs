@@ -40,8 +40,14 @@ pub enum Command {
     Events(Events),
     /// Forensic export of events
     Export(Export),
-    /// Mesh members per cluster, their trust, what they sent, what was refused
-    Peers(Plain),
+    /// Mesh members per cluster, their trust, what they sent, what was refused; turn one away, or take it back
+    Peers(Peers),
+    /// Make a token that lets one new machine into a cluster
+    JoinToken(JoinTokenArgs),
+    /// Join a cluster with a token, on a machine where no daemon runs yet
+    Join(Join),
+    /// Make the authority of a cluster, which decides who is a member
+    Authority(Authority),
     /// Make or rotate a cluster key
     Key(Key),
     /// Change the mode at run time
@@ -256,6 +262,108 @@ pub struct Export {
     #[command(flatten)]
     #[expect(missing_docs, reason = "clap would show it as help")]
     pub plain: Plain,
+}
+
+/// `honeymesh peers`.
+#[derive(Args, Debug)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct Peers {
+    /// What to do; nothing: list them.
+    #[command(subcommand)]
+    pub action: Option<PeersAction>,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "clap would show it as help")]
+    pub plain: Plain,
+}
+
+/// What to do with members.
+#[derive(Debug, Subcommand)]
+pub enum PeersAction {
+    /// Turn a node away and withdraw its bans: everywhere where the authority's secret is here, else on this node only
+    Revoke(PeerNode),
+    /// Take a revocation back
+    Restore(PeerNode),
+}
+
+/// Which node.
+#[derive(Args, Debug)]
+pub struct PeerNode {
+    /// Its name, or the beginning of its identity (4 digits or more)
+    #[arg(value_name = "NODE")]
+    pub node: String,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "clap would show it as help")]
+    pub plain: Plain,
+}
+
+/// `honeymesh join-token`.
+#[derive(Args, Debug)]
+pub struct JoinTokenArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub action: JoinTokenAction,
+}
+
+/// What to do with join tokens.
+#[derive(Debug, Subcommand)]
+pub enum JoinTokenAction {
+    /// Print a token that lets one machine in, once and for a short time
+    New(JoinTokenNew),
+}
+
+/// `honeymesh join-token new`.
+#[derive(Args, Debug)]
+pub struct JoinTokenNew {
+    /// The cluster
+    #[arg(value_name = "CLUSTER")]
+    pub cluster: ClusterName,
+    /// For how long it is good, 1s to 7d
+    #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = crate::config::values::duration)]
+    pub ttl: Duration,
+    /// Who will run the new machine; default: its name
+    #[arg(long, value_name = "NAME")]
+    pub owner: Option<honeymesh_types::NodeName>,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "clap would show it as help")]
+    pub plain: Plain,
+}
+
+/// `honeymesh join`.
+#[derive(Args, Debug)]
+pub struct Join {
+    /// The token that `honeymesh join-token new` printed; `-` reads it from the standard input
+    #[arg(value_name = "TOKEN")]
+    pub token: String,
+    /// The configuration of this machine
+    #[arg(long, value_name = "FILE", default_value = crate::config::CONFIG_FILE)]
+    pub config: PathBuf,
+    /// Append the section to the configuration instead of printing it
+    #[arg(long)]
+    pub write: bool,
+    /// Where to keep the cluster's key; default: CLUSTER.key beside the configuration
+    #[arg(long, value_name = "FILE")]
+    pub key_file: Option<PathBuf>,
+    /// For how long to try to reach the other node
+    #[arg(long, value_name = "DURATION", default_value = "15s", value_parser = crate::config::values::duration)]
+    pub patience: Duration,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `honeymesh authority`.
+#[derive(Args, Debug)]
+pub struct Authority {
+    /// What to do.
+    #[command(subcommand)]
+    pub action: AuthorityAction,
+}
+
+/// What to do with authorities.
+#[derive(Debug, Subcommand)]
+pub enum AuthorityAction {
+    /// Write the secret of a new authority to a new file, mode 0600, and print its public half
+    New(KeyNew),
 }
 
 /// `honeymesh key`.

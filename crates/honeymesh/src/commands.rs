@@ -1,11 +1,13 @@
-//! What each command does. `run`, `check`, `doctor`, `release` and `key new` need no daemon, `keeper` and `nft-writer` serve
+//! What each command does. `run`, `check`, `doctor`, `release`, `join`, `authority new` and `key new` need no daemon, `keeper` and `nft-writer` serve
 //! one; every other one asks it.
 
+mod authority_new;
 mod bans;
 mod check;
 mod doctor;
 mod events;
 mod export;
+mod join;
 mod keeper;
 mod key_new;
 mod nft_writer;
@@ -17,7 +19,7 @@ mod status;
 mod why;
 
 use crate::{
-    cli::{AllowAction, Cli, Command, KeyAction},
+    cli::{AllowAction, AuthorityAction, Cli, Command, JoinTokenAction, KeyAction, PeersAction},
     daemon,
     failure::Failure,
 };
@@ -50,7 +52,18 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         },
         Command::Events(args) => ask(events::run(args)),
         Command::Export(args) => ask(export::run(args)),
-        Command::Peers(args) => ask(peers::run(args)),
+        Command::Peers(args) => match args.action {
+            None => ask(peers::run(args.plain)),
+            Some(PeersAction::Revoke(node)) => ask(orders::revoke(node, true)),
+            Some(PeersAction::Restore(node)) => ask(orders::revoke(node, false)),
+        },
+        Command::JoinToken(token) => match token.action {
+            JoinTokenAction::New(args) => ask(orders::join_token(args)),
+        },
+        Command::Join(args) => join::run(&args),
+        Command::Authority(authority) => match authority.action {
+            AuthorityAction::New(args) => authority_new::run(&args),
+        },
         Command::Mode(args) => ask(orders::mode(args)),
         Command::NftWriter => nft_writer::run(),
     }

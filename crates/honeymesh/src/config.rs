@@ -13,7 +13,7 @@ mod sections;
 mod traps;
 pub mod values;
 
-use honeymesh_types::{ClusterName, Mode, NodeName, Trust};
+use honeymesh_types::{ClusterName, Mode, NodeId, NodeName, Trust};
 use ipnet::IpNet;
 use problem::{Placed, Problem, Severity};
 use reader::{Document, Section};
@@ -203,6 +203,12 @@ pub struct Cluster {
     pub trust: Placed<Trust>,
     /// Records per second that are taken from one origin.
     pub rate: u32,
+    /// The public key of the cluster's authority; `None`: whoever has the key is a member.
+    pub authority: Option<Placed<NodeId>>,
+    /// The authority's secret, where nodes are let in from.
+    pub authority_file: Option<Placed<PathBuf>>,
+    /// Who runs this node, for the certificate it gives itself where the secret is; `None`: its name.
+    pub owner: Option<NodeName>,
     /// How long every member has for each step of a change of keys.
     pub key_grace: Duration,
 }

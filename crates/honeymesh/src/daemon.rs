@@ -4,6 +4,7 @@
 //! writer, the log's writer, the watchers of the network and of the interfaces. Only bounded queues lie between them, so that no slow client
 //! and no full disk delays a ban.
 
+pub(crate) mod admission;
 mod books;
 mod dark;
 mod enforcer;

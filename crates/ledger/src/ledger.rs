@@ -3,6 +3,7 @@
 mod door;
 mod exit;
 mod merge;
+mod origin;
 mod project;
 mod read;
 mod regroup;

@@ -69,6 +69,12 @@ impl Waiting {
         self.protected.entry(claim.subject).or_default().push(claim);
     }
 
+    /// The subjects about which a claim of `origin` waits; one may come more than once.
+    pub(crate) fn of<'a>(&'a self, origin: &'a Origin) -> impl Iterator<Item = Subject> + 'a {
+        let waiting = self.for_room.iter().flat_map(BTreeMap::values).chain(self.protected.values().flatten());
+        waiting.filter(move |claim| claim.origin == *origin).map(|claim| claim.subject)
+    }
+
     /// The rank of the strongest that waits for room in `class`.
     pub(crate) fn strongest(&self, class: Class) -> Option<Rank> {
         self.for_room.get(class as usize)?.last_key_value().map(|((rank, ..), _)| *rank)

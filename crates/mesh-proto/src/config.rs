@@ -3,7 +3,7 @@
 use crate::{KeyRing, Limits, Member};
 use alloc::vec::Vec;
 use core::{fmt, net::SocketAddr};
-use honeymesh_types::{ClusterName, NodeName};
+use honeymesh_types::{ClusterName, NodeId, NodeName};
 use zeroize::Zeroizing;
 
 /// What a mesh must be told before it starts. Nothing in it is checked again later: names and keys are valid by
@@ -26,6 +26,8 @@ pub struct Config {
     /// Members known from before: an earlier run's, kept by the store. They are taken note of at the first
     /// [`crate::Mesh::wake`]; at most [`crate::limits::MEMBERS_MAX`]. Usually empty.
     pub members: Vec<Member>,
+    /// Who decides who is a member.
+    pub admission: Admission,
     /// Budgets and quotas.
     pub limits: Limits,
     /// 64 random bits, fresh at every start: they separate this run's sealing keys from all others, so that the
@@ -33,6 +35,25 @@ pub struct Config {
     pub boot_salt: u64,
     /// Seeds the choice of peers and all jitter. Need not be secret.
     pub seed: u64,
+}
+
+/// Who decides who is a member. The default: whoever holds the cluster's key is one.
+#[derive(Clone, Default)]
+pub struct Admission {
+    /// The public key of the cluster's authority, the same on every member. With it only nodes with a certificate count.
+    pub authority: Option<NodeId>,
+    /// The authority's secret, where an operator wants to let nodes in; ignored if it is not the authority's.
+    pub secret: Option<Zeroizing<[u8; 32]>>,
+    /// This node's certificate, if it was given one; a damaged one counts as none.
+    pub certificate: Option<Vec<u8>>,
+    /// Who runs this node, for the certificate that the holder of the secret gives itself; `None`: the node's name.
+    pub owner: Option<NodeName>,
+}
+
+impl fmt::Debug for Admission {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Admission").field("authority", &self.authority).field("owner", &self.owner).finish_non_exhaustive()
+    }
 }
 
 impl fmt::Debug for Config {

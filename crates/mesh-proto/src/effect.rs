@@ -1,6 +1,6 @@
 //! What a mesh wants done, and whom it knows.
 
-use crate::{Refused, Signed, stream::StreamOrder};
+use crate::{Deed, Refused, Signed, stream::StreamOrder};
 use alloc::vec::Vec;
 use core::net::SocketAddr;
 use honeymesh_types::{NodeId, NodeName};
@@ -23,6 +23,14 @@ pub enum Effect {
         /// The record with the bytes it came in.
         signed: Signed,
     },
+    /// The authority has said something new about a node: to be kept, and if it is a revocation, everything that came from
+    /// that node is to be withdrawn. Its records have left the set, and its membership has ended.
+    Deed {
+        /// What.
+        deed: Deed,
+    },
+    /// A join token was used: [`crate::Mesh::tokens`] is to be kept.
+    Tokens,
     /// A member came or went.
     Member {
         /// The member as it is now.

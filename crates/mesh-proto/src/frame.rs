@@ -25,7 +25,7 @@ pub(crate) use prefix::{FANOUT, Prefix, Stub};
 /// What a body may weigh.
 pub(crate) const FRAME_BYTES_MAX: usize = DATAGRAM_BYTES_MAX - crate::envelope::OVERHEAD_BYTES;
 /// What a list in a message may weigh: the body without the longest hello and the longest fixed fields.
-pub(crate) const LIST_BYTES_MAX: usize = FRAME_BYTES_MAX - 150;
+pub(crate) const LIST_BYTES_MAX: usize = FRAME_BYTES_MAX - 176;
 
 /// A body.
 #[derive(Debug, Serialize, Deserialize)]
@@ -58,9 +58,22 @@ pub(crate) enum Message<'a> {
         digest: Option<Digest>,
     },
     /// Let me in: here is who I am, and the address I found you at.
-    Knock { me: Ident, at: SocketAddr },
+    Knock {
+        me: Ident,
+        at: SocketAddr,
+        /// My certificate, if the cluster has an authority.
+        #[serde(borrow)]
+        certificate: Bytes<'a>,
+    },
     /// Come in: here is who I am, the address I see you at, and what I know of you (you may have been declared down).
-    Welcome { me: Ident, at: SocketAddr, you: Option<Known> },
+    Welcome {
+        me: Ident,
+        at: SocketAddr,
+        you: Option<Known>,
+        /// My certificate, if the cluster has an authority.
+        #[serde(borrow)]
+        certificate: Bytes<'a>,
+    },
     /// New records. With `until`: hand them on to everybody on the ring of identities between you and there, and give me a
     /// receipt; else do with them as you like.
     Push {
@@ -93,6 +106,15 @@ pub(crate) enum Message<'a> {
         #[serde(borrow)]
         symbols: Symbols<'a>,
     },
+    /// What the authority has signed about nodes: certificates and revocations, new ones or those that were asked for.
+    Deeds {
+        #[serde(borrow)]
+        deeds: Records<'a>,
+        /// There are more, from this node on.
+        next: Option<u64>,
+    },
+    /// Which deeds do you know, from the node with this short identity on?
+    DeedsFrom(u64),
 }
 
 /// What a set adds up to.
@@ -106,13 +128,15 @@ pub(crate) struct Digest {
     pub(crate) members: u32,
     /// The receiver is known to be behind: it should not wait whether this passes by itself.
     pub(crate) hasten: bool,
+    /// What the authority's deeds add up to.
+    pub(crate) deeds: u64,
 }
 
 #[cfg(test)]
 impl Digest {
     /// None takes more bytes.
     pub(crate) const LONGEST: Self =
-        Self { horizon_ms: u64::MAX, count: u32::MAX, fingerprint: [0xff; 16], members: u32::MAX, hasten: true };
+        Self { horizon_ms: u64::MAX, count: u32::MAX, fingerprint: [0xff; 16], members: u32::MAX, hasten: true, deeds: u64::MAX };
 }
 
 /// A question. Every horizon must be near the receiver's clock.

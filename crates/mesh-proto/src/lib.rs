@@ -31,6 +31,7 @@
 
 extern crate alloc;
 
+mod admission;
 mod answer;
 mod bucket;
 mod cluster;
@@ -59,12 +60,17 @@ mod stream;
 #[cfg(test)]
 mod testing;
 
-pub use config::Config;
+pub use admission::public_key;
+pub use admission::{
+    Admitted, CERTIFICATE_LIFE, Deed, DeedError, Deeds, Granted, JoinRefused, JoinToken, Joining, REGISTER_NODES_MAX,
+    RENEW_BEFORE, REVOKED_MAX, Standing, TOKEN_LIFE_MAX_SECS, TOKENS_MAX, TokenError,
+};
+pub use config::{Admission, Config};
 pub use effect::{Effect, Member, MemberChange, MemberState};
 pub use hlc::Hlc;
 pub use key::{Key, KeyError, KeyRing, KeyRingError};
 pub use limits::Limits;
-pub use mesh::Mesh;
+pub use mesh::{IssueError, Mesh};
 pub use record::{Record, RecordError, RecordId, Said, Signed, Statement};
 pub use stats::{MeshStats, PeerStats, Refusals, Refused};
 pub use stream::{

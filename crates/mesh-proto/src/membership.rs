@@ -115,6 +115,9 @@ pub(crate) enum Share {
     Keep,
 }
 
+/// Is this node let in?
+pub(crate) type Admits<'a> = &'a dyn Fn(&[u8; 32]) -> bool;
+
 /// A membership protocol: finds out who is alive, tells everybody, and lets nobody be declared dead in silence.
 pub(crate) trait Membership {
     /// This node as it introduces itself.
@@ -124,10 +127,12 @@ pub(crate) trait Membership {
     fn move_to(&mut self, addr: SocketAddr, now: Now, news: &mut News);
 
     /// Takes a packet of the protocol from an authenticated sender, by its whole identity.
-    fn packet(&mut self, sender: NodeId, packet: &[u8], now: Now, news: &mut News) -> Result<(), Refused>;
+    /// Nodes that are not let in are left out.
+    fn packet(&mut self, sender: NodeId, packet: &[u8], admits: Admits<'_>, now: Now, news: &mut News) -> Result<(), Refused>;
 
     /// Takes over what somebody else knows. Returns how many were not known here before.
-    fn learn(&mut self, known: &[Known], share: Share, now: Now, news: &mut News) -> Result<usize, Refused>;
+    /// Nodes that are not let in are left out.
+    fn learn(&mut self, known: &[Known], admits: Admits<'_>, share: Share, now: Now, news: &mut News) -> Result<usize, Refused>;
 
     /// Does what has fallen due.
     fn wake(&mut self, now: Now, news: &mut News);

@@ -1,16 +1,20 @@
 //! The mesh of one cluster: everything that arrives, leaves or falls due goes through here.
 
+mod admission;
 mod bulk;
 mod circle;
 mod digests;
 #[cfg(any(test, feature = "testing"))]
 mod insider;
+mod joining;
 mod records;
 mod streams;
 
 use crate::{
     Config, Effect, Key, KeyRingError, Member, MeshStats, RecordError, Refused, Signed, Statement,
+    admission::{Admission, join::JOIN_VERSION, token::Tokens},
     answer::{Room, answer},
+    bucket::Bucket,
     cluster::ClusterTag,
     frame::{Answer, Message},
     hlc::Clock,
@@ -28,7 +32,8 @@ use circle::{Probe, Reunion};
 use core::net::SocketAddr;
 use digests::Digests;
 use ed25519_dalek::SigningKey;
-use honeymesh_types::{MonoTime, NodeId, NodeName, Now, Subject, WallTime};
+use honeymesh_types::{ClusterName, MonoTime, NodeId, NodeName, Now, Subject, WallTime};
+pub use joining::IssueError;
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
 use streams::Streams;
@@ -46,6 +51,13 @@ pub struct Mesh {
     members: Box<dyn Membership + Send + Sync>,
     roster: Roster,
     doors: Doors,
+    admission: Admission,
+    tokens: Tokens,
+    join_requests: Bucket,
+    /// Answers to joins so far.
+    join_replies: u32,
+    boot_salt: u64,
+    cluster_name: ClusterName,
     spread: Spread,
     receipts: Receipts,
     origins: Origins,
@@ -85,6 +97,9 @@ impl Mesh {
         let me = Ident { node: node.0, addr: config.advertise, incarnation: now.wall.as_millis() };
         let members = Box::new(Swim::new(me, ChaCha8Rng::seed_from_u64(rng.next_u64())));
         let cluster = ClusterTag::of(&config.cluster);
+        let mut admission = Admission::new(cluster, &config.admission, &config.node_name, now.mono);
+        // Without it this node is not admitted, which `Mesh::admission` says.
+        let _ = config.admission.certificate.as_ref().map(|raw| admission.take(raw, now.wall));
         Self {
             post: Post::new(&config, node),
             cluster,
@@ -95,6 +110,12 @@ impl Mesh {
             members,
             roster: Roster::default(),
             doors: Doors::new(&config.join, now.mono),
+            admission,
+            tokens: Tokens::default(),
+            join_requests: Self::join_bucket(now),
+            join_replies: 0,
+            boot_salt: config.boot_salt,
+            cluster_name: config.cluster,
             spread: Spread::default(),
             receipts: Receipts::default(),
             origins: Origins::new(&config.limits),
@@ -115,6 +136,12 @@ impl Mesh {
     pub fn datagram(&mut self, from: SocketAddr, bytes: &[u8], now: Now, out: &mut Vec<Effect>) {
         self.wall = now.wall;
         let from = SocketAddr::new(from.ip().to_canonical(), from.port());
+        if bytes.first() == Some(&JOIN_VERSION) {
+            if let Err(why) = self.joining(from, bytes, now, out) {
+                self.post.refuse(why, from, None, out);
+            }
+            return;
+        }
         let mut body = core::mem::take(&mut self.body);
         match self.post.open(from, bytes, now, &mut body) {
             Ok((id, message)) => {
@@ -130,14 +157,21 @@ impl Mesh {
     }
 
     fn message(&mut self, sender: Sender, message: Message<'_>, now: Now, out: &mut Vec<Effect>) -> Result<(), Refused> {
+        self.check_sender(sender, &message, now)?;
         match message {
             Message::Swim { packet, digest } => {
                 let taken = self.swim(sender, packet.0, now, out);
                 let told = digest.map_or(Ok(()), |digest| self.digest(sender, &digest, now, out));
                 taken.and(told)
             }
-            Message::Knock { me, at } => self.knocked(sender, me, at, now, out),
-            Message::Welcome { me, at, you } => self.welcomed(sender, me, at, you, now, out),
+            Message::Knock { me, at, certificate } => {
+                self.shown(sender, certificate.0, now, out)?;
+                self.knocked(sender, me, at, now, out)
+            }
+            Message::Welcome { me, at, you, certificate } => {
+                self.shown(sender, certificate.0, now, out)?;
+                self.welcomed(sender, me, at, you, now, out)
+            }
             Message::Push { until, records } => {
                 self.pushed(sender, until, records, now, out);
                 Ok(())
@@ -154,12 +188,18 @@ impl Mesh {
                 Ok(())
             }
             Message::Sketch { horizon_ms, mine, symbols } => self.sketched(sender, horizon_ms, mine, symbols, now, out),
+            Message::Deeds { deeds, next } => self.deeds(sender, deeds, next, now, out),
+            Message::DeedsFrom(from) => {
+                self.tell_deeds(sender.to(), from, now, out);
+                Ok(())
+            }
         }
     }
 
     /// Does everything that has fallen due.
     pub fn wake(&mut self, now: Now, out: &mut Vec<Effect>) {
         self.wall = now.wall;
+        self.wake_admission(now, out);
         self.introduce(now, out);
         self.wake_members(now, out);
         self.probe_again(now, out);
@@ -179,6 +219,7 @@ impl Mesh {
         let (members, doors) = (self.members.wake_at(), self.doors.wake_at());
         members
             .min(doors)
+            .min(self.admission.wake_at())
             .min(self.reunion.wake_at())
             .min(self.probe.wake_at())
             .min(self.digests.wake_at())

@@ -162,6 +162,12 @@ pub enum RecordError {
     /// It was over long ago.
     #[error("the record is over")]
     Over,
+    /// No certificate covers it.
+    #[error("no certificate is known that covers the time at which its origin said it")]
+    Uncertified,
+    /// Its origin is revoked.
+    #[error("the cluster's authority has revoked its origin")]
+    Revoked,
     /// The signature does not fit.
     #[error("the origin's signature does not fit the record")]
     Signature,
@@ -184,6 +190,8 @@ impl RecordError {
             Self::Ttl => Some(Refused::RecordTtl),
             Self::Future => Some(Refused::RecordFuture),
             Self::Over => Some(Refused::RecordOver),
+            Self::Uncertified => Some(Refused::RecordUncertified),
+            Self::Revoked => Some(Refused::RecordRevoked),
             Self::Signature => Some(Refused::RecordSignature),
             Self::Quota => Some(Refused::Quota),
             Self::Superseded => None,

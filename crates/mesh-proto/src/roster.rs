@@ -16,6 +16,12 @@ pub(crate) fn width(nodes: usize) -> usize {
     (root + usize::from(root * root < nodes)).clamp(3, WIDTH_MAX)
 }
 
+/// To how many members at random something rare is pushed by each that learns it, so that nearly all hear of it whatever a
+/// few of them do: the binary logarithm of their number, and one.
+pub(crate) fn fanout(nodes: usize) -> usize {
+    nodes.max(1).ilog2() as usize + 1
+}
+
 /// A random number below `bound`; zero if that is zero.
 pub(crate) fn below(rng: &mut ChaCha8Rng, bound: usize) -> usize {
     let product = u64::from(rng.next_u32()) * (bound as u64);

@@ -159,6 +159,19 @@ impl Set {
         self.slots.range(first..=last).filter_map(|(_, age)| self.records.get(&age.1)).map(|entry| &entry.raw)
     }
 
+    /// What one origin says, bans first.
+    pub(crate) fn of_origin(&self, origin: NodeId) -> impl Iterator<Item = &Arc<[u8]>> {
+        let ages = self.origins.range((origin, Kind::Ban)..=(origin, Kind::Unban)).flat_map(|(_, ages)| ages);
+        ages.filter_map(|(_, id)| self.records.get(id)).map(|entry| &entry.raw)
+    }
+
+    /// Removes everything that one origin said.
+    pub(crate) fn remove_origin(&mut self, origin: NodeId) {
+        let shares = self.origins.range((origin, Kind::Ban)..=(origin, Kind::Unban));
+        let ids: Vec<RecordId> = shares.flat_map(|(_, ages)| ages.iter().map(|(_, id)| *id)).collect();
+        ids.iter().for_each(|id| self.remove(id));
+    }
+
     /// Removes what has left the set, and the grace with it. Bounded: what is left over goes next time.
     pub(crate) fn expire(&mut self, now: WallTime) {
         for _ in 0..EXPIRE_MAX {

@@ -24,6 +24,10 @@ macro_rules! reasons {
 }
 
 reasons! {
+    /// A request to join that names no token of ours, or does not open.
+    Join "join",
+    /// More requests to join than are looked at.
+    JoinRate "join_rate",
     /// The datagram is too short or too long to be one.
     Length "length",
     /// The datagram is of a version this node does not speak.
@@ -46,6 +50,14 @@ reasons! {
     PeerRate "peer_rate",
     /// The body is no message this node understands.
     Malformed "malformed",
+    /// The sender has no valid certificate of the cluster's authority.
+    Uncertified "uncertified",
+    /// The authority has revoked the sender.
+    Revoked "revoked",
+    /// A certificate or revocation that the authority has not signed, or that cannot be read.
+    DeedInvalid "deed_invalid",
+    /// The register of admissions is full.
+    DeedsFull "deeds_full",
     /// The member list is full.
     MembersFull "members_full",
     /// An answer that was not asked for, or no longer.
@@ -64,6 +76,10 @@ reasons! {
     RecordFuture "record_future",
     /// A record that was over long ago.
     RecordOver "record_over",
+    /// No certificate is known that covers the time at which its origin said it.
+    RecordUncertified "record_uncertified",
+    /// The authority has revoked its origin.
+    RecordRevoked "record_revoked",
     /// The record's origin says more than its budget allows.
     OriginRate "origin_rate",
     /// The origin's signature does not fit the record.

@@ -66,6 +66,7 @@ pub(crate) fn config(n: u8, join: &[u8]) -> Config {
         keys: KeyRing::new(Key::from_bytes([1; 32])),
         join: join.iter().map(|n| addr(*n)).collect(),
         members: Vec::new(),
+        admission: crate::Admission::default(),
         limits: Limits::default(),
         boot_salt: u64::from(n) << 32,
         seed: u64::from(n),

@@ -7,7 +7,7 @@ use core::{
 };
 use honeymesh_ledger::Reach;
 use honeymesh_mesh_proto::{Key, StreamEvent};
-use honeymesh_types::{ClusterName, Knock, Mode, Subject, Visit};
+use honeymesh_types::{ClusterName, Knock, Mode, NodeName, Subject, Visit};
 use ipnet::IpNet;
 
 /// One thing that happened outside.
@@ -86,6 +86,24 @@ pub enum Order {
     },
     /// The lockdown under way is meant.
     ConfirmLockdown,
+    /// Turn a node away, or take that back: for everybody in clusters whose authority's secret is here, else for this node.
+    Revoke {
+        /// Its name, or the beginning of its identity.
+        who: String,
+        /// Turn it away, or take it back.
+        revoked: bool,
+    },
+    /// Make a token that lets one machine into a cluster.
+    JoinToken {
+        /// Which cluster.
+        cluster: ClusterName,
+        /// For how long it is good; at most seven days.
+        ttl: Duration,
+        /// Who will run that machine; `None`: its name.
+        owner: Option<NodeName>,
+        /// 32 fresh random bytes.
+        secret: [u8; 32],
+    },
     /// Change the keys of a cluster, one step at a time.
     Key {
         /// Which cluster.

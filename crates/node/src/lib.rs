@@ -50,9 +50,14 @@ pub use config::{ClusterConfig, Config};
 pub use gate::{KNOCK_SOURCES_MAX, KNOCKS_PER_SOURCE, SUPPRESSED_REPORT_EVERY};
 pub use history::HISTORY_MAX;
 pub use input::{Input, KeyStep, Lifetime, NetworkFacts, Order, OrderId};
-pub use node::{CONFIRM_WITHIN, CONFIRM_WITHIN_DEFAULT, Node, PEER_GRACE, PROTECTED_PEERS_MAX, RENEW_BATCH_MAX, Trial};
+pub use node::{
+    CONFIRM_WITHIN, CONFIRM_WITHIN_DEFAULT, Node, PEER_GRACE, PROTECTED_PEERS_MAX, RENEW_BATCH_MAX, REVOKED_HERE_MAX, Trial,
+    WITHDRAW_BATCH_MAX,
+};
 pub use output::{Keep, Output};
 pub use reply::{Done, Refused};
 pub use report::{AllowEntry, AllowSource, Counters, Past, PeerReport, Status, Why, WhyBan, WhyRecord};
+
+pub use honeymesh_mesh_proto::{Admitted, Standing};
 
 pub use honeymesh_ledger::{Claim, Origin, Policy, Protected, Protection, Reach, Ttls};

@@ -1,5 +1,6 @@
 //! The node: one input in, outputs out.
 
+mod admission;
 mod change;
 mod dark;
 mod evidence;
@@ -13,6 +14,7 @@ mod room;
 mod spread;
 mod wake;
 
+pub use admission::{REVOKED_HERE_MAX, WITHDRAW_BATCH_MAX};
 pub use lockdown::{CONFIRM_WITHIN, CONFIRM_WITHIN_DEFAULT, Trial};
 pub use protect::{PEER_GRACE, PROTECTED_PEERS_MAX};
 pub use spread::RENEW_BATCH_MAX;
@@ -24,12 +26,13 @@ use crate::{
     history::History,
     outbox::Outbox,
 };
-use alloc::{string::String, vec::Vec};
+use admission::Withdrawals;
+use alloc::{collections::BTreeSet, string::String, vec::Vec};
 use core::net::IpAddr;
 use honeymesh_detect::{Detector, Handshakes, Reactions, ScanPolicy};
 use honeymesh_ledger::Ledger;
 use honeymesh_mesh_proto::Mesh;
-use honeymesh_types::{ClusterName, Event, EventId, EventKind, Mode, NodeName, Now, Subject, Trust, WallTime};
+use honeymesh_types::{ClusterName, Event, EventId, EventKind, Mode, NodeId, NodeName, Now, Subject, Trust, WallTime};
 use protect::Shield;
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
@@ -55,6 +58,7 @@ pub struct Node {
     gate: Gate,
     history: History,
     counters: Counters,
+    withdrawals: Withdrawals,
     rng: ChaCha8Rng,
     now: Now,
     out: Outbox,
@@ -64,6 +68,8 @@ struct Cluster {
     name: ClusterName,
     trust: Trust,
     mesh: Mesh,
+    /// Nodes whose words count for nothing here, by an operator's order.
+    revoked_here: BTreeSet<NodeId>,
 }
 
 impl Node {
@@ -76,6 +82,7 @@ impl Node {
             name: config.mesh.cluster.clone(),
             trust: config.trust,
             mesh: Mesh::new(config.mesh, now),
+            revoked_here: BTreeSet::new(),
         };
         Self {
             name: config.name,
@@ -94,6 +101,7 @@ impl Node {
             gate: Gate::new(now.mono),
             history: History::default(),
             counters: Counters::default(),
+            withdrawals: Withdrawals::default(),
             rng: ChaCha8Rng::seed_from_u64(config.seed),
             now,
             out: Outbox::default(),

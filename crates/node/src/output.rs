@@ -1,7 +1,7 @@
 //! What a node wants done.
 
 use crate::{Done, OrderId, Refused};
-use alloc::{sync::Arc, vec::Vec};
+use alloc::{string::String, sync::Arc, vec::Vec};
 use core::net::SocketAddr;
 use honeymesh_ledger::Claim;
 use honeymesh_mesh_proto::StreamOrder;
@@ -96,6 +96,13 @@ pub enum Keep {
         added: Vec<IpNet>,
         /// Nets of the configuration file they took out.
         removed: Vec<IpNet>,
+    },
+    /// Something small by name, whole: replaces the one before. What the names and values mean is the node's own business.
+    Note {
+        /// Its name.
+        name: String,
+        /// Its value; empty: it may be forgotten.
+        value: String,
     },
     /// The mode an operator chose (a lockdown only once it is confirmed); replaces the one before. It holds until the configuration file says another mode than
     /// it said then.

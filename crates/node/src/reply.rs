@@ -3,7 +3,7 @@
 use alloc::{string::String, vec::Vec};
 use core::{fmt, time::Duration};
 use honeymesh_ledger::{Protected, Protection, Refusal};
-use honeymesh_mesh_proto::KeyRingError;
+use honeymesh_mesh_proto::{JoinToken, KeyRingError};
 use honeymesh_types::{Ban, ClusterName, Mode, Subject};
 use ipnet::IpNet;
 
@@ -69,6 +69,26 @@ pub enum Done {
         /// How many nets pass, by what they are.
         passing: Vec<(Protection, usize)>,
     },
+    /// A join token was made.
+    Token {
+        /// The token; its text is for the operator alone.
+        token: JoinToken,
+        /// For how long it is good.
+        ttl: Duration,
+    },
+    /// A node was turned away, or taken back.
+    Revoked {
+        /// What it is called, and the beginning of its identity.
+        node: String,
+        /// Turned away, or taken back.
+        revoked: bool,
+        /// The clusters in which that holds everywhere.
+        everywhere: Vec<ClusterName>,
+        /// The clusters in which it holds on this node only.
+        here: Vec<ClusterName>,
+        /// How many of its bans go for it.
+        bans: usize,
+    },
     /// The cluster's keys changed.
     KeysChanged {
         /// The cluster.
@@ -100,6 +120,29 @@ pub enum Refused {
     /// No such cluster.
     #[error("this node belongs to no cluster `{0}`")]
     UnknownCluster(ClusterName),
+    /// Nobody is called so.
+    #[error("no node `{0}` is known; `honeymesh peers` lists names and identities")]
+    UnknownNode(String),
+    /// More than one node is meant.
+    #[error("`{who}` is ambiguous: {nodes}; give more of the identity")]
+    AmbiguousNode {
+        /// What was given.
+        who: String,
+        /// Whom it could mean.
+        nodes: String,
+    },
+    /// A node does not turn itself away.
+    #[error("`{0}` is this node itself; do it on another one")]
+    OwnNode(String),
+    /// Too many nodes are turned away here.
+    #[error("{0} nodes are revoked on this node already; restore one first")]
+    RevokedFull(usize),
+    /// No token was made.
+    #[error(transparent)]
+    Token(#[from] honeymesh_mesh_proto::IssueError),
+    /// The authority's word could not be given.
+    #[error(transparent)]
+    Deed(#[from] honeymesh_mesh_proto::DeedError),
     /// The key ring did not change.
     #[error(transparent)]
     Keys(#[from] KeyRingError),
@@ -131,9 +174,40 @@ impl fmt::Display for Done {
                 write!(f, "mode lockdown {word} and holds until `honeymesh mode enforce`; ")?;
                 write_passing(f, passing)
             }
+            Self::Token { token, ttl } => write!(
+                f,
+                "one machine can join {} within {}s: run `honeymesh join TOKEN` there; this is shown only once",
+                token.cluster,
+                ttl.as_secs()
+            ),
+            Self::Revoked { node, revoked, everywhere, here, bans } => write_revoked(f, node, *revoked, everywhere, here, *bans),
             Self::KeysChanged { cluster } => write!(f, "the keys of cluster {cluster} changed"),
         }
     }
+}
+
+fn write_revoked(
+    f: &mut fmt::Formatter<'_>,
+    node: &str,
+    revoked: bool,
+    everywhere: &[ClusterName],
+    here: &[ClusterName],
+    bans: usize,
+) -> fmt::Result {
+    let join = |names: &[ClusterName]| names.iter().map(|name| alloc::format!("{name}")).collect::<Vec<_>>().join(", ");
+    let word = if revoked { "is revoked" } else { "is restored" };
+    write!(f, "{node} {word}")?;
+    if !everywhere.is_empty() {
+        write!(f, " on every node of {}", join(everywhere))?;
+    }
+    if !here.is_empty() {
+        let also = if everywhere.is_empty() { "" } else { ", and" };
+        write!(f, "{also} on this node only in {} (the secret of its authority is not here)", join(here))?;
+    }
+    if revoked {
+        write!(f, "; {bans} bans that it claimed here are withdrawn unless others claim them too")?;
+    }
+    Ok(())
 }
 
 /// What still gets in, and a warning if that is nobody.

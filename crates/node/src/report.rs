@@ -4,7 +4,7 @@ use crate::Trial;
 use alloc::{string::String, sync::Arc, vec::Vec};
 use core::net::IpAddr;
 use honeymesh_ledger::{Claim, Protected, Stats};
-use honeymesh_mesh_proto::{Member, MeshStats, Record};
+use honeymesh_mesh_proto::{Admitted, Member, MeshStats, Record};
 use honeymesh_types::{Ban, ClusterName, Mode, NodeId, NodeName, Subject, Trust, WallTime};
 use ipnet::IpNet;
 
@@ -101,6 +101,8 @@ pub struct Counters {
     pub datagrams_lost: u64,
     /// Records of peers that came to the door.
     pub records: u64,
+    /// Records of nodes that are revoked on this node only: kept and handed on, but without effect here.
+    pub records_set_aside: u64,
     /// Records of peers that the door refused.
     pub records_refused: u64,
     /// Records this node published.
@@ -122,6 +124,16 @@ pub struct PeerReport {
     pub trust: Trust,
     /// This node's identity there.
     pub identity: NodeId,
+    /// The public key of its authority, if it has one.
+    pub authority: Option<NodeId>,
+    /// How this node stands with it.
+    pub own: Admitted,
+    /// Whether the authority's secret is here.
+    pub holds_authority: bool,
+    /// What the authority has said about nodes, by identity.
+    pub admissions: Vec<Admitted>,
+    /// Nodes whose words count for nothing here, by an operator's order.
+    pub revoked_here: Vec<NodeId>,
     /// The other nodes.
     pub members: Vec<Member>,
     /// What came in, went out and was refused.

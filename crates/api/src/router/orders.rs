@@ -13,12 +13,19 @@ use axum::{
     extract::{Path, Query, State},
     response::Response as HttpResponse,
 };
-use honeymesh_format::{AllowOrderJson, BanOrderJson, KeyRotateJson, ModeJson, Ttl, duration_text, parse_duration};
+use honeymesh_format::{
+    AllowOrderJson, BanOrderJson, JoinTokenJson, KeyRotateJson, ModeJson, RevokeJson, Ttl, duration_text, parse_duration,
+};
 use honeymesh_types::{Mode, Subject};
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 /// The longest note, in bytes.
 const NOTE_BYTES_MAX: usize = 200;
+
+/// For how long a join token is good unless the operator says.
+const TOKEN_TTL: Duration = Duration::from_secs(3_600);
+/// The longest it may be good.
+const TOKEN_TTL_MAX: Duration = Duration::from_secs(7 * 86_400);
 
 type Answer = Result<HttpResponse, Problem>;
 
@@ -101,6 +108,24 @@ pub(super) async fn rotate(State(app): State<App>, body: Body) -> Answer {
         _ => return Err(Problem::bad("give exactly one of `file` and `key`")),
     };
     done(&app, Request::KeyRotate { cluster: params::value("cluster", &order.cluster)?, new }).await
+}
+
+pub(super) async fn join_token(State(app): State<App>, body: Body) -> Answer {
+    app.control_only()?;
+    let order: JoinTokenJson = body::read(body).await?;
+    let ttl = order.ttl.as_deref().map_or(Ok(TOKEN_TTL), parse_duration);
+    let ttl = ttl.map_err(|error| Problem::bad(format!("`ttl`: {error}")))?;
+    if ttl.is_zero() || ttl > TOKEN_TTL_MAX {
+        return Err(Problem::bad("`ttl` must be from 1s to 7d; give another"));
+    }
+    let owner = order.owner.as_deref().map(|owner| params::value("owner", owner)).transpose()?;
+    done(&app, Request::JoinToken { cluster: params::value("cluster", &order.cluster)?, ttl, owner }).await
+}
+
+pub(super) async fn revoke(State(app): State<App>, body: Body) -> Answer {
+    app.control_only()?;
+    let order: RevokeJson = body::read(body).await?;
+    done(&app, Request::Revoke { who: order.node, revoked: order.revoked }).await
 }
 
 async fn done(app: &App, request: Request) -> Answer {

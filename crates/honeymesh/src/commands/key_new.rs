@@ -26,7 +26,7 @@ pub fn run(args: &KeyNew) -> Result<(), Failure> {
     Ok(output::say(&told)?)
 }
 
-fn refused(args: &KeyNew, error: &io::Error) -> Failure {
+pub(super) fn refused(args: &KeyNew, error: &io::Error) -> Failure {
     let file = args.file.display();
     match error.kind() {
         io::ErrorKind::AlreadyExists => Failure::Refused(format!("{file} exists and is not overwritten; give another name")),

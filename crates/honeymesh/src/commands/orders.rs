@@ -1,13 +1,15 @@
-//! Orders: `ban`, `unban`, `allow add`, `allow remove`, `mode`, `key rotate`.
+//! Orders: `ban`, `unban`, `allow add`, `allow remove`, `mode`, `key rotate`, `peers revoke`, `peers restore`.
 
 use super::oneself;
 use crate::{
-    cli::{AllowNet, Ban, KeyRotate, ModeArgs, Plain, Unban},
+    cli::{AllowNet, Ban, JoinTokenNew, KeyRotate, ModeArgs, PeerNode, Plain, Unban},
     client::{Client, quoted},
     failure::Failure,
     output,
 };
-use honeymesh_format::{AllowOrderJson, BanOrderJson, DoneJson, KeyRotateJson, ModeJson, json_text, printable};
+use honeymesh_format::{
+    AllowOrderJson, BanOrderJson, DoneJson, JoinTokenJson, KeyRotateJson, ModeJson, RevokeJson, json_text, printable,
+};
 use honeymesh_types::{Mode, Subject};
 use hyper::Method;
 use serde::Serialize;
@@ -65,6 +67,26 @@ pub async fn rotate(args: KeyRotate) -> Result<(), Failure> {
         file.into_os_string().into_string().map_err(|_| Failure::usage("--new: the path is not UTF-8; rename the file"))?;
     let order = KeyRotateJson { cluster: args.cluster.to_string(), file: Some(file), key: None };
     order_json(&args.plain, Method::POST, "/api/v1/keys/rotate", &order).await
+}
+
+/// `honeymesh join-token new`: the token alone on standard output, so that a script can take it.
+pub async fn join_token(args: JoinTokenNew) -> Result<(), Failure> {
+    let ttl = Some(crate::config::values::short(args.ttl));
+    let order = JoinTokenJson { cluster: args.cluster.to_string(), ttl, owner: args.owner.as_ref().map(ToString::to_string) };
+    let body = json_text(&order).map_err(|error| Failure::usage(error.to_string()))?;
+    let done = send(&args.plain, Method::POST, "/api/v1/join-tokens", Some(&body)).await?;
+    match (&done.token, args.plain.json) {
+        (Some(token), false) => {
+            output::complain(&done.detail);
+            Ok(output::say(token)?)
+        }
+        _ => tell(&args.plain, done),
+    }
+}
+
+/// `honeymesh peers revoke` and `restore`.
+pub async fn revoke(args: PeerNode, revoked: bool) -> Result<(), Failure> {
+    order_json(&args.plain, Method::POST, "/api/v1/peers/revoke", &RevokeJson { node: args.node, revoked }).await
 }
 
 async fn order_json<T: Serialize>(plain: &Plain, method: Method, path: &str, order: &T) -> Result<(), Failure> {

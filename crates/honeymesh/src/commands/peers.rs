@@ -25,6 +25,8 @@ pub async fn run(args: Plain) -> Result<(), Failure> {
         "ADDRESS",
         "STATE",
         "TRUST",
+        "ADMISSION",
+        "OWNER",
         "RECEIVED",
         "SENT",
         "RECORDS",
@@ -40,6 +42,8 @@ pub async fn run(args: Plain) -> Result<(), Failure> {
             peer.address,
             peer.state,
             peer.trust,
+            admission(peer.admission, peer.revoked, peer.certificate),
+            peer.owner.unwrap_or_else(|| "-".into()),
             peer.received.to_string(),
             peer.sent.to_string(),
             peer.records.to_string(),
@@ -48,4 +52,14 @@ pub async fn run(args: Plain) -> Result<(), Failure> {
         ]);
     }
     Ok(output::say(&table.render(output::is_coloured()))?)
+}
+
+/// How a member stands, in a few words.
+fn admission(standing: String, revoked: bool, certificate: Option<String>) -> String {
+    match (revoked, certificate) {
+        (true, _) if standing == "revoked" => standing,
+        (true, _) => "revoked here".into(),
+        (false, Some(until)) => format!("{standing} until {}", until.get(..10).unwrap_or(&until)),
+        (false, None) => standing,
+    }
 }

@@ -113,10 +113,19 @@ pub fn check(config: &Config) -> Vec<Problem> {
         let error = read_keys(&cluster.key_file.value).err()?;
         Some(Problem::error(cluster.key_file.place, format!("[[cluster]] key_file: {error}")))
     });
+    let authorities = config.clusters.iter().filter_map(|cluster| {
+        let (file, public) = (cluster.authority_file.as_ref()?, cluster.authority.as_ref()?);
+        let error = match crate::daemon::admission::read_authority(&file.value) {
+            Ok(secret) if honeymesh_mesh_proto::public_key(&secret) == public.value => return None,
+            Ok(_) => format!("{} is not the secret of [[cluster]] authority; give the file of that one", file.value.display()),
+            Err(error) => error,
+        };
+        Some(Problem::error(file.place, format!("[[cluster]] authority_file: {error}")))
+    });
     let token = Some(&config.api.token_file)
         .filter(|token| config.api.listen.is_some() && token.value.exists())
         .and_then(|token| token_problem(&token.value, token.place));
-    keys.chain(token).collect()
+    keys.chain(authorities).chain(token).collect()
 }
 
 #[cfg(test)]

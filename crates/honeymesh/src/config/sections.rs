@@ -4,7 +4,7 @@ use super::{
     Advertise, ApiSection, Attach, BansSection, Cluster, Config, NodeSection, OnExit, STATE_DIR, ScanSection, Spoofable,
     StoreSection, TableKind, TrapLimits, XdpSection, dark, flood, problem::Placed, reader::Section, traps, values,
 };
-use honeymesh_types::{ClusterName, Mode, NodeName, Trust};
+use honeymesh_types::{ClusterName, Mode, NodeId, NodeName, Trust};
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
     path::PathBuf,
@@ -181,10 +181,36 @@ fn cluster(section: Section<'_, '_>) -> Option<Cluster> {
     let key_file = required(&section, "key_file", path(&section, "key_file"), mend);
     let trust = section.word::<Trust>("trust").unwrap_or(Placed::default_of(Trust::Enforce));
     let rate = number(&section, "rate", 1, 100_000, 1_000);
+    let authority = section.text("authority", authority);
+    let authority_file = path(&section, "authority_file");
+    if let Some(file) = authority_file.as_ref().filter(|_| authority.is_none() && !section.has("authority")) {
+        let what = "[[cluster]] authority_file: does nothing without authority; write the public half that `honeymesh authority new` printed";
+        section.doc.error(file.place, what);
+    }
+    let owner = section.word::<NodeName>("owner").map(|owner| owner.value);
     let key_grace = duration(&section, "key_grace", SECOND, DAY, 300 * SECOND);
     section.finish();
     let join = join.into_iter().map(|addr| addr.value).collect();
-    Some(Cluster { name: name?, listen, advertise, join, key_file: key_file?, trust, rate, key_grace })
+    Some(Cluster {
+        name: name?,
+        listen,
+        advertise,
+        join,
+        key_file: key_file?,
+        trust,
+        rate,
+        authority,
+        authority_file,
+        owner,
+        key_grace,
+    })
+}
+
+fn authority(text: &str) -> Result<NodeId, String> {
+    let bytes = crate::daemon::state_dir::unhex(text).and_then(|bytes| bytes.try_into().ok());
+    bytes
+        .map(NodeId)
+        .ok_or_else(|| "is not 64 hexadecimal digits; `honeymesh authority new FILE` makes an authority and prints them".into())
 }
 
 fn advertise(text: &str) -> Result<Advertise, String> {

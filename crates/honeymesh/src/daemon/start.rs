@@ -1,6 +1,7 @@
 //! The start: everything that needs power or can fail is opened here, in an order in which a failure leaves nothing behind.
 
 use super::{
+    admission,
     books::Books,
     enforcer::Enforcer,
     facts,
@@ -322,6 +323,8 @@ fn cluster_config(config: &Config, cluster: &Cluster, identity: &Seed, keys: &Cl
         keys: keys.ring.clone(),
         join: cluster.join.clone(),
         members: Vec::new(),
+        admission: admission::of(config, cluster)
+            .map_err(|error| Failure::usage(format!("cluster `{}`: {error}", cluster.name.value)))?,
         limits: honeymesh_mesh_proto::Limits { origin_rate: cluster.rate, ..honeymesh_mesh_proto::Limits::default() },
         boot_salt: random()?,
         seed: random()?,

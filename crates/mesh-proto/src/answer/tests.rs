@@ -15,7 +15,7 @@ fn members(n: u8) -> Swim {
     let ident = |n: u8| Ident { node: [n; 32], addr: addr(n), incarnation: 1 };
     let mut swim = Swim::new(ident(255), ChaCha8Rng::seed_from_u64(0));
     let known: Vec<Known> = (1..=n).map(|n| Known { ident: ident(n), refuted: 0, state: State::Alive }).collect();
-    swim.learn(&known, Share::Keep, at(0), &mut News::default()).unwrap();
+    swim.learn(&known, &|_| true, Share::Keep, at(0), &mut News::default()).unwrap();
     swim
 }
 

@@ -6,7 +6,7 @@
 mod packet;
 mod timers;
 
-use super::{Change, Ident, Known, Membership, News, Packet, Share, State};
+use super::{Admits, Change, Ident, Known, Membership, News, Packet, Share, State};
 use crate::{
     Refused,
     frame::LIST_BYTES_MAX,
@@ -137,7 +137,7 @@ impl Membership for Swim {
         self.change(Ident { addr, incarnation: me.incarnation.saturating_add(1), ..me }, now, news);
     }
 
-    fn packet(&mut self, sender: NodeId, packet: &[u8], now: Now, news: &mut News) -> Result<(), Refused> {
+    fn packet(&mut self, sender: NodeId, packet: &[u8], admits: Admits<'_>, now: Now, news: &mut News) -> Result<(), Refused> {
         let packet = packet::lengthen(packet, sender.0, self.foca.identity()).ok_or(Refused::Malformed)?;
         let mut read = packet::read(&packet).ok_or(Refused::Malformed)?;
         let source = read.header.src;
@@ -148,7 +148,9 @@ impl Membership for Swim {
             return Err(Refused::MembersFull);
         }
         let all = read.members.len();
-        read.members.retain(|member| Self::is_sane(member.id(), now) && self.has_room(member.id(), news, now));
+        let is_let_in = |member: &foca::Member<Ident>| member.state() == foca::State::Down || admits(&member.id().node);
+        read.members
+            .retain(|member| Self::is_sane(member.id(), now) && is_let_in(member) && self.has_room(member.id(), news, now));
         for member in &read.members {
             self.outlive(member.id(), now, news);
         }
@@ -162,10 +164,11 @@ impl Membership for Swim {
         taken.map_err(|_| Refused::Malformed)
     }
 
-    fn learn(&mut self, known: &[Known], share: Share, now: Now, news: &mut News) -> Result<usize, Refused> {
+    fn learn(&mut self, known: &[Known], admits: Admits<'_>, share: Share, now: Now, news: &mut News) -> Result<usize, Refused> {
         let mut new = 0;
         for known in known {
-            if !Self::is_sane(&known.ident, now) {
+            let is_let_in = known.state == State::Down || admits(&known.ident.node);
+            if !Self::is_sane(&known.ident, now) || !is_let_in {
                 continue;
             }
             if !self.has_room(&known.ident, news, now) {

@@ -88,7 +88,8 @@ impl Mesh {
         let known = self.post.peers.get(sender.id).and_then(|peer| peer.stats.node);
         let node = known.ok_or(Refused::Identity)?;
         let mut news = News::default();
-        let taken = self.members.packet(node, packet, now, &mut news);
+        let admission = &self.admission;
+        let taken = self.members.packet(node, packet, &|node| admission.admits(node, now.wall), now, &mut news);
         self.carry_out(news, now, out);
         taken
     }
@@ -139,7 +140,8 @@ impl Mesh {
     pub(super) fn knock_at(&mut self, to: To, now: Now, out: &mut Vec<Effect>) {
         let me = self.members.me();
         if to.addr != me.addr {
-            self.post.send(to, Message::Knock { me, at: to.addr }, now, out);
+            let certificate = self.own_certificate();
+            self.post.send(to, Message::Knock { me, at: to.addr, certificate: Bytes(&certificate) }, now, out);
         }
     }
 
@@ -159,11 +161,16 @@ impl Mesh {
         if !self.is_placed() {
             self.members.move_to(at, now, &mut news);
         }
-        let learned = self.members.learn(&[alive(ident)], Share::HandOn, now, &mut news);
+        let learned = self.learn(&[alive(ident)], Share::HandOn, now, &mut news);
         self.carry_out(news, now, out);
-        let welcome = Message::Welcome { me: self.members.me(), at: sender.addr, you: self.members.get(sender.id) };
-        self.post.send(sender.to(), welcome, now, out);
+        self.welcome(sender, self.members.get(sender.id), now, out);
         learned.map(|_| ())
+    }
+
+    fn welcome(&mut self, sender: Sender, you: Option<Known>, now: Now, out: &mut Vec<Effect>) {
+        let certificate = self.own_certificate();
+        let welcome = Message::Welcome { me: self.members.me(), at: sender.addr, you, certificate: Bytes(&certificate) };
+        self.post.send(sender.to(), welcome, now, out);
     }
 
     /// Somebody answers a knock.
@@ -185,7 +192,7 @@ impl Mesh {
         let before = self.members.me();
         let about_us = you.filter(|you| you.ident.node == self.node.0);
         let known: Vec<Known> = [alive(ident)].into_iter().chain(about_us).collect();
-        let learned = self.members.learn(&known, Share::HandOn, now, &mut news);
+        let learned = self.learn(&known, Share::HandOn, now, &mut news);
         self.carry_out(news, now, out);
         self.doors.opened(sender.addr, sender.id);
         self.return_welcome(sender, before, now, out);
@@ -210,8 +217,7 @@ impl Mesh {
         }
         let you = self.members.get(sender.id).filter(|known| known.state == State::Down);
         if you.is_some() {
-            let welcome = Message::Welcome { me: self.members.me(), at: sender.addr, you };
-            self.post.send(sender.to(), welcome, now, out);
+            self.welcome(sender, you, now, out);
         }
     }
 
@@ -225,7 +231,7 @@ impl Mesh {
         let known: Vec<Known> = others.map(Known::of).collect();
         let mut news = News::default();
         // A full list leaves out the rest, as documented.
-        let _ = self.members.learn(&known, Share::Keep, now, &mut news);
+        let _ = self.learn(&known, Share::Keep, now, &mut news);
         self.carry_out(news, now, out);
     }
 
@@ -238,9 +244,15 @@ impl Mesh {
     ) -> Result<bool, Refused> {
         let known: Vec<Known> = items.filter_map(|item| postcard::from_bytes(item).ok()).collect();
         let mut news = News::default();
-        let learned = self.members.learn(&known, Share::Keep, now, &mut news);
+        let learned = self.learn(&known, Share::Keep, now, &mut news);
         self.carry_out(news, now, out);
         learned.map(|new| new > 0)
+    }
+
+    /// Takes over what is known of others, as far as they are let in.
+    fn learn(&mut self, known: &[Known], share: Share, now: Now, news: &mut News) -> Result<usize, Refused> {
+        let admission = &self.admission;
+        self.members.learn(known, &|node| admission.admits(node, now.wall), share, now, news)
     }
 
     /// Sends what the membership protocol wants sent, and takes note of who came and went.

@@ -46,6 +46,9 @@ const CENSUS_FEW_WAIT: Duration = Duration::from_secs(2);
 /// The longest wait between asking for members in vain.
 const CENSUS_WAIT_MAX: Duration = Duration::from_secs(32);
 
+/// How long after somebody was let in any difference in the number of members is looked into.
+const CENSUS_KEEN: Duration = Duration::from_secs(60);
+
 /// A peer whose set differs, unless what is under way mends it.
 #[derive(Clone, Copy)]
 struct Doubt {
@@ -68,6 +71,8 @@ pub(super) struct Digests {
     /// Before this time nobody is asked for members.
     census_due: MonoTime,
     census_wait: Duration,
+    /// Until then any difference in the number of members is looked into: somebody was let in whom this node has not met.
+    census_keen_until: MonoTime,
 }
 
 impl Digests {
@@ -81,6 +86,7 @@ impl Digests {
             sessions: Vec::new(),
             census_due: now,
             census_wait: CENSUS_WAIT_MIN,
+            census_keen_until: now,
         }
     }
 
@@ -204,6 +210,7 @@ impl Mesh {
             fingerprint: self.set.fingerprint(now.wall).to_be_bytes(),
             members: u32::try_from(self.members.live()).unwrap_or(u32::MAX),
             hasten,
+            deeds: self.admission.register.print(),
         }
     }
 
@@ -233,6 +240,9 @@ impl Mesh {
         let horizon = horizon(digest.horizon_ms, now.wall)?;
         let is_same =
             self.set.fingerprint(horizon).to_be_bytes() == digest.fingerprint && self.set.count(horizon) == digest.count as usize;
+        if digest.deeds != self.admission.register.print() {
+            self.ask_deeds(sender.to(), ShortId(0), now, out);
+        }
         let members = self.wants_members(digest.members as usize, now.mono);
         if is_same {
             self.digests.doubts.remove(&sender.id);
@@ -250,7 +260,8 @@ impl Mesh {
     /// Does the peer know more members, and is it time to ask? A few more only now and then: such news is mostly on its way.
     fn wants_members(&mut self, theirs: usize, now: MonoTime) -> bool {
         let ours = self.members.live();
-        let is_many = theirs > ours + (ours / 50).max(1);
+        let tolerated = if self.lacks_member(now) { 0 } else { (ours / 50).max(1) };
+        let is_many = theirs > ours + tolerated;
         let due = if is_many { self.digests.census_due } else { self.digests.census_due.plus(CENSUS_FEW_WAIT) };
         let wants = self.is_placed() && theirs > ours && now >= due;
         if wants {
@@ -258,6 +269,18 @@ impl Mesh {
             self.digests.census_wait = (self.digests.census_wait * 2).min(CENSUS_WAIT_MAX);
         }
         wants
+    }
+
+    /// Was somebody let in who is no member here yet?
+    pub(super) fn lacks_member(&self, now: MonoTime) -> bool {
+        now < self.digests.census_keen_until
+    }
+
+    /// Somebody was let in who is no member here yet: whoever knows more members is asked soon.
+    pub(super) fn expect_member(&mut self, now: MonoTime) {
+        self.digests.census_keen_until = now.plus(CENSUS_KEEN);
+        self.digests.census_due = now;
+        self.digests.census_wait = CENSUS_WAIT_MIN;
     }
 
     /// Starts a repair, unless enough are under way: then the next digest will.

@@ -48,6 +48,7 @@ impl Mesh {
     /// Puts a stored record back.
     pub(super) fn put_back(&mut self, raw: &[u8], now: Now) -> Result<Signed, RecordError> {
         let signed = self.read(raw, RecordId::of(raw), now)?;
+        self.admission.check_record(&signed.record.origin, signed.record.at.wall())?;
         wire::verify(raw, signed.record.origin)?;
         match self.enter(&signed, now) {
             Offer::Entered { .. } | Offer::Known => Ok(signed),
@@ -118,6 +119,9 @@ impl Mesh {
                 Ok(signed) => news.extend(self.take(sender, signed, now, out)),
                 Err(Some(why)) => {
                     self.post.count(why, Some(sender.id));
+                    if why == Refused::RecordUncertified {
+                        self.ask_who(sender, raw, now, out);
+                    }
                     refused = refused.or(Some(why));
                 }
                 Err(None) => {}
@@ -158,6 +162,7 @@ impl Mesh {
             return Err(None);
         }
         let signed = self.read(raw, id, now).map_err(RecordError::refused)?;
+        self.admission.check_record(&signed.record.origin, signed.record.at.wall()).map_err(RecordError::refused)?;
         self.set.consider(&signed).map_err(|offer| (offer == Offer::Quota).then_some(Refused::Quota))?;
         Ok(signed)
     }
@@ -187,6 +192,13 @@ impl Mesh {
             error.refused()
         })?;
         Ok(signed)
+    }
+
+    /// A record of somebody whose certificate is not known here: whoever hands it on must know it.
+    fn ask_who(&mut self, sender: Sender, raw: &[u8], now: Now, out: &mut Vec<Effect>) {
+        if let Ok((record, _)) = wire::read(raw) {
+            self.ask_deeds(sender.to(), ShortId::of(&record.origin.0), now, out);
+        }
     }
 
     /// Reads a record and checks everything but its signature.

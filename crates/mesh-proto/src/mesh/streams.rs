@@ -2,7 +2,7 @@
 
 use super::{Mesh, Sender};
 use crate::{
-    Effect,
+    Effect, Refused,
     answer::{Room, answer},
     frame::{Answer, Message},
     peers::ShortId,
@@ -93,7 +93,13 @@ impl Mesh {
                     Role::Listener => (peer, self.node),
                 };
                 let session = proof::Session { cluster: self.cluster, dialer, listener, binding };
-                self.stream_opened(stream, Link { peer, addr, role, session, is_proven: false }, out);
+                if self.admission.admits(&peer.0, now.wall) {
+                    self.stream_opened(stream, Link { peer, addr, role, session, is_proven: false }, out);
+                } else {
+                    self.post.count(Refused::Uncertified, Some(ShortId::of(&peer.0)));
+                    out.push(Effect::Stream(StreamOrder::Close(stream)));
+                    self.stream_closed(stream, now, out);
+                }
             }
             StreamEvent::Failed { to } if self.streams.dial.is_some_and(|dial| dial.sender.addr == to) => {
                 self.dial_failed(now, out);
@@ -182,6 +188,8 @@ impl Mesh {
     fn stream_message(&mut self, stream: StreamId, sender: Sender, frame: &[u8], now: Now, out: &mut Vec<Effect>) -> Option<()> {
         let body = frame.strip_prefix(&[MESSAGE])?;
         let (message, _extension) = postcard::take_from_bytes::<Message<'_>>(body).ok()?;
+        // It may have been turned away since the stream was opened.
+        self.check_sender(sender, &message, now).ok()?;
         match message {
             Message::Ask { number, question } => {
                 let Self { set, members, post, .. } = self;

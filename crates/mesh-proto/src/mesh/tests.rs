@@ -132,7 +132,7 @@ fn who_was_declared_down_is_told_when_it_knocks_and_comes_back_at_once() {
         let declared = Member { state: MemberState::Down, ..wire.mesh(n).me() };
         let mut news = crate::membership::News::default();
         let known = crate::membership::Known::of(&declared);
-        wire.mesh(1).members.learn(&[known], crate::membership::Share::Keep, now, &mut news).unwrap();
+        wire.mesh(1).members.learn(&[known], &|_| true, crate::membership::Share::Keep, now, &mut news).unwrap();
         let seen = |wire: &mut Wire| wire.mesh(1).members().into_iter().find(|member| member.node == declared.node).unwrap();
         assert_eq!(seen(&mut wire).state, MemberState::Down);
         wire.mesh(n).knock_at(To { addr: addr(1), peer: None }, now, &mut out);
@@ -444,7 +444,7 @@ fn sent(wire: &Wire, is_meant: impl Fn(&Message<'_>) -> bool) -> usize {
 }
 
 /// A body with something wrong in it.
-fn bent(body: &[u8], rng: &mut ChaCha8Rng) -> Vec<u8> {
+pub(super) fn bent(body: &[u8], rng: &mut ChaCha8Rng) -> Vec<u8> {
     let mut body = body.to_vec();
     for _ in 0..=crate::roster::below(rng, 4) {
         let place = crate::roster::below(rng, body.len());
@@ -498,6 +498,8 @@ fn kind(message: &Message<'_>) -> Option<u32> {
         Message::Answer { .. } => 6,
         Message::Have(_) => 7,
         Message::Sketch { .. } => 8,
+        Message::Deeds { .. } => 9,
+        Message::DeedsFrom(_) => 10,
     })
 }
 

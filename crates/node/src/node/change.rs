@@ -19,6 +19,8 @@ pub(super) enum By {
     Itself,
     /// An operator of this node.
     Operator,
+    /// A node was turned away: what people call it.
+    Revocation(String),
     /// A record of a mesh.
     Peer {
         /// The cluster it came by.
@@ -35,6 +37,7 @@ impl By {
         match self {
             Self::Itself => own.to_string(),
             Self::Operator => "operator".into(),
+            Self::Revocation(name) => format!("the revocation of {name}"),
             Self::Peer { name, .. } => name.to_string(),
         }
     }

@@ -36,6 +36,8 @@ impl Node {
                 Effect::Send { to, bytes } => self.out.push(Output::Send { cluster, to, bytes }),
                 Effect::Stream(order) => self.out.push(Output::Stream { cluster, order }),
                 Effect::Record { signed } => self.hear(cluster, &signed),
+                Effect::Tokens => self.keep_tokens(cluster),
+                Effect::Deed { deed } => self.deed(cluster, &deed),
                 Effect::Member { member, change } => self.member(cluster, &member, change),
                 Effect::Refused { from, why } => {
                     let name = self.cluster_name(cluster);
@@ -49,6 +51,9 @@ impl Node {
     fn hear(&mut self, cluster: usize, signed: &Signed) {
         self.counters.records += 1;
         self.keep_record(cluster, signed);
+        if self.is_set_aside(cluster, &signed.record.origin) {
+            return;
+        }
         let Some(by) = self.by_peer(cluster, &signed.record) else { return };
         match self.admit(cluster, &signed.record) {
             Heard::Changed(changes) => changes.iter().for_each(|change| self.apply(change, &by)),
@@ -142,7 +147,7 @@ impl Node {
         self.out.tell(event);
     }
 
-    fn by_peer(&self, cluster: usize, record: &Record) -> Option<By> {
+    pub(super) fn by_peer(&self, cluster: usize, record: &Record) -> Option<By> {
         let cluster = self.clusters.get(cluster)?.name.clone();
         Some(By::Peer { cluster, name: record.origin_name.clone(), node: record.origin })
     }

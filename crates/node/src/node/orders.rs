@@ -19,6 +19,8 @@ impl Node {
             Order::SetMode(mode) => self.order_mode(mode),
             Order::LockDown { within } => self.order_lockdown(within),
             Order::ConfirmLockdown => self.order_confirm(),
+            Order::JoinToken { cluster, ttl, owner, secret } => self.order_token(cluster, ttl, owner, secret),
+            Order::Revoke { who, revoked } => self.order_revoke(who, revoked),
             Order::Key { cluster, step } => self.order_key(cluster, step),
         };
         self.out.push(Output::Reply { id, result });

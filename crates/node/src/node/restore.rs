@@ -13,6 +13,7 @@ impl Node {
     pub fn restore(&mut self, kept: Vec<Keep>, now: Now, out: &mut Vec<Output>) {
         self.now = now;
         self.restore_settings(&kept);
+        self.restore_notes(&kept);
         self.refresh_shield();
         let (mut claims, mut records) = (Vec::new(), Vec::new());
         for keep in kept {
@@ -22,7 +23,7 @@ impl Node {
                 Keep::Unbanned { subject, before, .. } => {
                     self.ledger.lift(&subject, before, Whose::Peers, now.wall);
                 }
-                Keep::Forget { .. } | Keep::Allow { .. } | Keep::Mode { .. } => {}
+                Keep::Forget { .. } | Keep::Note { .. } | Keep::Allow { .. } | Keep::Mode { .. } => {}
             }
         }
         claims.into_iter().for_each(|claim| self.restore_claim(claim));
@@ -87,6 +88,7 @@ impl Node {
         let (restored, me) = (known.mesh.restore(raw, self.now), known.mesh.identity());
         match restored {
             Ok(signed) if signed.record.origin == me && self.is_claimed(&signed.record) => {}
+            Ok(signed) if self.is_set_aside(place, &signed.record.origin) => {}
             Ok(signed) => self.restore_heard(place, &signed.record),
             Err(_) => self.counters.not_restored += 1,
         }

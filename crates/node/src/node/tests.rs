@@ -2,6 +2,7 @@
 
 extern crate std;
 
+mod admission;
 mod alone;
 mod dark;
 mod full;
@@ -67,6 +68,7 @@ fn cluster(index: u8, keys: KeyRing, trust: Trust) -> ClusterConfig {
             advertise: address(index),
             keys,
             members: Vec::new(),
+            admission: honeymesh_mesh_proto::Admission::default(),
             join: if index == 1 { Vec::new() } else { vec![address(1)] },
             limits: honeymesh_mesh_proto::Limits::default(),
             boot_salt: u64::from(index) << 32,
@@ -186,6 +188,7 @@ fn word(output: &Output) -> String {
         Output::Keep(Keep::Forget { subject, reasons, .. }) => format!("forget {subject} {reasons}"),
         Output::Keep(Keep::Unbanned { subject, .. }) => format!("unbanned {subject}"),
         Output::Keep(Keep::Record { subject, .. }) => format!("record {subject}"),
+        Output::Keep(Keep::Note { name, .. }) => format!("note {name}"),
         Output::Keep(Keep::Allow { .. }) => "keep allow".into(),
         Output::Keep(Keep::Mode { mode, .. }) => format!("keep {mode}"),
         Output::Send { .. } => "send".into(),

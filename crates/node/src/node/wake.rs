@@ -12,14 +12,16 @@ impl Node {
         let dated = [self.ledger.wake_at(), self.renewals.wake_at()].into_iter().flatten().map(|wall| self.now.mono_at(wall));
         let timed = [self.gate.wake_at(), self.shield.wake_at()].into_iter().flatten();
         let waiting = self.ledger.has_readmissions(self.now.wall).then_some(self.now.mono);
+        let withdrawing = self.has_withdrawals().then_some(self.now.mono);
         let trial = self.trial.map(|trial| trial.until);
         let meshes = self.clusters.iter().map(|cluster| cluster.mesh.wake_at());
-        dated.chain(timed).chain(trial).chain(waiting).chain(meshes).min()
+        dated.chain(timed).chain(trial).chain(waiting).chain(withdrawing).chain(meshes).min()
     }
 
     pub(super) fn wake(&mut self) {
         let ended = self.ledger.expire(self.now.wall);
         ended.iter().for_each(|change| self.apply(change, &By::Itself));
+        self.withdraw_some();
         self.wake_meshes();
         self.renew();
         self.shield.expire(self.now.mono);

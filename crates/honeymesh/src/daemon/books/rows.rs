@@ -10,6 +10,8 @@ use std::str::FromStr;
 const ALLOW_ADDED: &str = "allow.added";
 const ALLOW_REMOVED: &str = "allow.removed";
 const MODE: &str = "mode";
+/// Names of the node's notes begin so.
+const NOTE: &str = "note.";
 
 /// The rows of one thing to keep.
 pub fn writes(keep: Keep) -> Vec<Write> {
@@ -22,6 +24,7 @@ pub fn writes(keep: Keep) -> Vec<Write> {
             vec![Write::Record(Box::new(RecordRow { cluster, subject, id: id.to_vec(), raw: raw.to_vec(), expires }))]
         }
         Keep::Allow { added, removed } => vec![meta(ALLOW_ADDED, nets(&added)), meta(ALLOW_REMOVED, nets(&removed))],
+        Keep::Note { name, value } => vec![meta(&format!("{NOTE}{name}"), value)],
         Keep::Mode { mode, configured } => vec![meta(MODE, format!("{mode} {configured}"))],
     }
 }
@@ -30,6 +33,11 @@ pub fn writes(keep: Keep) -> Vec<Write> {
 pub fn keeps(stored: Stored) -> Vec<Keep> {
     let value = |key: &str| stored.meta.get(key).map(String::as_str);
     let settings = settings(value(ALLOW_ADDED), value(ALLOW_REMOVED), value(MODE));
+    let notes = stored.meta.iter().filter_map(|(key, value)| {
+        let note = Keep::Note { name: key.strip_prefix(NOTE)?.into(), value: value.clone() };
+        (!value.is_empty()).then_some(note)
+    });
+    let notes: Vec<Keep> = notes.collect();
     let claims = stored.claims.into_iter().map(|row| Keep::Claim(claim(row)));
     let lifts =
         stored.lifts.into_iter().map(|row| Keep::Unbanned { subject: row.subject, before: row.before, expires: row.expires });
@@ -42,7 +50,7 @@ pub fn keeps(stored: Stored) -> Vec<Keep> {
             expires: row.expires,
         })
     });
-    settings.into_iter().chain(claims).chain(lifts).chain(records).collect()
+    settings.into_iter().chain(notes).chain(claims).chain(lifts).chain(records).collect()
 }
 
 /// What tells this node's claims on one subject apart: [`Keep::claim_key`] without the subject.
@@ -160,6 +168,7 @@ mod tests {
             Keep::Unbanned { subject, before: WallTime(1), expires: WallTime(2) },
             Keep::Record { cluster: "m".parse().unwrap(), subject, id: [7; 32], raw: vec![1, 2].into(), expires: WallTime(3) },
             Keep::Allow { added: vec!["10.0.0.0/8".parse().unwrap(), "::/0".parse().unwrap()], removed: Vec::new() },
+            Keep::Note { name: "deed.m.00".into(), value: "0102".into() },
             Keep::Mode { mode: Mode::Observe, configured: Mode::Enforce },
         ];
         for keep in all {

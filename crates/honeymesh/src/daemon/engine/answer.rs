@@ -6,8 +6,8 @@ use honeymesh_api::{Question, Refusal, RefusalKind, Reply, Request, Response};
 use honeymesh_format::{BanJson, DoneJson, EventJson, EventQuery, Ttl};
 use honeymesh_mesh_proto::{Member, MemberState};
 use honeymesh_node::{Done, Lifetime, Order, Reach, Refused};
-use honeymesh_types::{Ban, Subject};
-use std::{collections::BTreeMap, net::IpAddr};
+use honeymesh_types::{Ban, ClusterName, NodeName, Subject};
+use std::{collections::BTreeMap, net::IpAddr, time::Duration};
 
 /// How many events the chain behind an address shows.
 const WHY_EVENTS_MAX: u64 = 50;
@@ -59,11 +59,22 @@ impl<K: Enforcer> Engine<K> {
             Request::SetMode(mode) => self.order(Order::SetMode(mode), Asker::new(reply)),
             Request::LockDown { within } => self.order(Order::LockDown { within }, Asker::new(reply)),
             Request::ConfirmLockdown => self.order(Order::ConfirmLockdown, Asker::new(reply)),
+            Request::JoinToken { cluster, ttl, owner } => self.join_token(cluster, ttl, owner, reply),
+            Request::Revoke { who, revoked } => self.order(Order::Revoke { who, revoked }, Asker::new(reply)),
             Request::KeyRotate { cluster, new } => self.rotate_key(&cluster, new, reply),
             Request::Export { format, query, sink } => {
                 reply.answer(self.books.export(format, query, sink).map(|()| Response::Exporting));
             }
         }
+    }
+
+    fn join_token(&mut self, cluster: ClusterName, ttl: Duration, owner: Option<NodeName>, reply: Reply) {
+        let mut secret = [0; 32];
+        if let Err(error) = getrandom::fill(&mut secret) {
+            let refusal = format!("the kernel gives no random bytes: {error}; try again");
+            return reply.answer(Err(Refusal::new(RefusalKind::Broken, refusal)));
+        }
+        self.order(Order::JoinToken { cluster, ttl, owner, secret }, Asker::new(reply));
     }
 
     /// This node confirms by answering. Of the others nothing is known: the mesh has no receipts yet.
@@ -143,11 +154,12 @@ impl<K: Enforcer> Engine<K> {
             self.posts.iter().map(|post| post.counters().read()).map(|traffic| traffic.queue_full + traffic.would_block).sum();
         let posted = (posted > 0)
             .then(|| format!("{posted} mesh datagrams were lost on this machine because it was too busy; the mesh repairs that"));
+        let admission = crate::daemon::admission::warnings(&self.node.peers(), (self.clock)());
         let log = crate::daemon::logs::dropped();
         let log = (log > 0).then(|| format!("{log} log lines were lost because nobody read them fast enough"));
         let rotations = self.rotations.iter().filter_map(|rotation| self.keys.get(rotation.place));
         let rotations = rotations.map(|keys| format!("a change of keys is under way in cluster {}", keys.cluster));
-        kernel.into_iter().chain(off).chain(lost).chain(posted).chain(log).chain(rotations.collect::<Vec<_>>())
+        kernel.into_iter().chain(off).chain(lost).chain(posted).chain(admission).chain(log).chain(rotations.collect::<Vec<_>>())
     }
 }
 
@@ -186,6 +198,8 @@ pub fn done(done: &Done, drops: impl Fn(&Subject) -> u64, asker: &Asker) -> Resu
         }
         Done::Allowed { changed, .. } | Done::LockdownConfirmed { changed, .. } => answer.changed = *changed,
         Done::ModeSet { mode, before } => answer.changed = mode != before,
+        Done::Token { token, .. } => answer.token = Some(token.to_text().to_string()),
+        Done::Revoked { everywhere, here, .. } => answer.clusters = names(&[everywhere.clone(), here.clone()].concat()),
         Done::Disallowed { .. } | Done::LockedDown { .. } | Done::KeysChanged { .. } => {}
     }
     Ok(Response::Done(answer))
@@ -194,9 +208,15 @@ pub fn done(done: &Done, drops: impl Fn(&Subject) -> u64, asker: &Asker) -> Resu
 /// A refusal of the node, with the status that fits.
 pub fn refused(refused: &Refused) -> Refusal {
     let kind = match refused {
-        Refused::NoTime | Refused::ConfirmWithin => RefusalKind::Bad,
-        Refused::NotAllowed(_) | Refused::UnknownCluster(_) => RefusalKind::NotFound,
-        Refused::Ledger(_) | Refused::AllowFull(_) | Refused::NothingToConfirm | Refused::Keys(_) => RefusalKind::Conflict,
+        Refused::NoTime | Refused::ConfirmWithin | Refused::OwnNode(_) | Refused::AmbiguousNode { .. } => RefusalKind::Bad,
+        Refused::UnknownNode(_) | Refused::NotAllowed(_) | Refused::UnknownCluster(_) => RefusalKind::NotFound,
+        Refused::Ledger(_)
+        | Refused::AllowFull(_)
+        | Refused::NothingToConfirm
+        | Refused::Keys(_)
+        | Refused::RevokedFull(_)
+        | Refused::Deed(_)
+        | Refused::Token(_) => RefusalKind::Conflict,
     };
     Refusal::new(kind, refused.to_string())
 }

@@ -4,14 +4,53 @@ use super::id;
 use honeymesh_format::{ClusterJson, PeerJson, time_micros};
 use honeymesh_mesh::StreamTraffic;
 use honeymesh_mesh_proto::{Member, MemberState, PeerStats, Refusals};
-use honeymesh_node::PeerReport;
-use honeymesh_types::{MonoTime, Now, WallTime};
-use std::{collections::BTreeMap, net::SocketAddr};
+use honeymesh_node::{PeerReport, Standing};
+use honeymesh_types::{MonoTime, NodeId, Now, WallTime};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::SocketAddr,
+};
 
 /// All members of all clusters, in the order of the configuration and then of their identities.
 #[must_use]
 pub fn peers(reports: &[PeerReport], now: Now) -> Vec<PeerJson> {
-    reports.iter().flat_map(|report| others(report).map(move |member| peer(report, member, now))).collect()
+    reports.iter().flat_map(|report| others(report).map(move |member| peer(report, member, now)).chain(gone(report))).collect()
+}
+
+/// Who is revoked and no member any more, so that it stays to be seen.
+fn gone(report: &PeerReport) -> impl Iterator<Item = PeerJson> {
+    let is_gone = |node: &NodeId| others(report).all(|member| member.node != *node);
+    let revoked = report.admissions.iter().filter(|one| one.standing == Standing::Revoked).map(|one| one.node);
+    let nodes: BTreeSet<NodeId> = revoked.chain(report.revoked_here.iter().copied()).filter(is_gone).collect();
+    nodes.into_iter().map(|node| {
+        let peer = PeerJson { id: id(node), state: state(MemberState::Down).into(), ..PeerJson::default() };
+        admitted(PeerJson { cluster: report.cluster.to_string(), trust: report.trust.to_string(), ..peer }, report, node)
+    })
+}
+
+/// A peer with how it stands with the authority.
+fn admitted(peer: PeerJson, report: &PeerReport, node: NodeId) -> PeerJson {
+    let one = report.admissions.iter().find(|one| one.node == node);
+    let standing =
+        one.map_or(if report.authority.is_some() { Standing::Uncertified } else { Standing::Open }, |one| one.standing);
+    PeerJson {
+        name: peer.name.or_else(|| one.and_then(|one| one.name.as_ref()).map(ToString::to_string)),
+        admission: standing_word(standing).into(),
+        revoked: standing == Standing::Revoked || report.revoked_here.contains(&node),
+        certificate: one.and_then(|one| one.until).map(time_micros),
+        owner: one.and_then(|one| one.owner.as_ref()).map(ToString::to_string),
+        ..peer
+    }
+}
+
+const fn standing_word(standing: Standing) -> &'static str {
+    match standing {
+        Standing::Open => "open",
+        Standing::Certified => "certified",
+        Standing::Expired => "expired",
+        Standing::Uncertified => "uncertified",
+        Standing::Revoked => "revoked",
+    }
 }
 
 /// The members but this node: an earlier life of its own may be among them after a restart.
@@ -22,7 +61,7 @@ pub fn others(report: &PeerReport) -> impl Iterator<Item = &Member> {
 fn peer(report: &PeerReport, member: &Member, now: Now) -> PeerJson {
     let stats = report.stats.peers.iter().find(|stats| stats.node == Some(member.node));
     let count = |read: fn(&PeerStats) -> u64| stats.map_or(0, read);
-    PeerJson {
+    let known = PeerJson {
         cluster: report.cluster.to_string(),
         name: member.name.as_ref().map(ToString::to_string),
         id: id(member.node),
@@ -34,7 +73,9 @@ fn peer(report: &PeerReport, member: &Member, now: Now) -> PeerJson {
         sent: count(|stats| stats.sent),
         records: count(|stats| stats.records_new),
         refused: stats.map(|stats| refused(&stats.refused)).unwrap_or_default(),
-    }
+        ..PeerJson::default()
+    };
+    admitted(known, report, member.node)
 }
 
 /// The clusters of this node; `listen` has their addresses and `streams` what their streams did, in the same order.
@@ -51,6 +92,9 @@ fn cluster(report: &PeerReport, listen: String, streams: &StreamTraffic) -> Clus
         name: report.cluster.to_string(),
         trust: report.trust.to_string(),
         id: id(report.identity),
+        authority: report.authority.map(|key| key.to_string()),
+        admission: standing_word(report.own.standing).into(),
+        certificate: report.own.until.map(time_micros),
         listen,
         members_alive: alive.len() as u64,
         members_down: down.len() as u64,

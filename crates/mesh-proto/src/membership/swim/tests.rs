@@ -25,7 +25,7 @@ fn teach(swim: &mut Swim, list: &[Known]) {
 
 fn learn(swim: &mut Swim, list: &[Known]) -> (Result<usize, Refused>, News) {
     let mut news = News::default();
-    (swim.learn(list, Share::HandOn, at(0), &mut news), news)
+    (swim.learn(list, &|_| true, Share::HandOn, at(0), &mut news), news)
 }
 
 #[test]
@@ -40,9 +40,9 @@ fn two_nodes_probe_each_other_and_notice_a_death() {
         let is_dead = millis > 5_000;
         for packet in news.packets.into_iter().filter(|_| !is_dead) {
             let mut reply = News::default();
-            other.packet(NodeId(ident(1, 1).node), &packet.bytes, at(millis), &mut reply).unwrap();
+            other.packet(NodeId(ident(1, 1).node), &packet.bytes, &|_| true, at(millis), &mut reply).unwrap();
             for packet in reply.packets {
-                one.packet(NodeId(ident(2, 1).node), &packet.bytes, at(millis), &mut News::default()).unwrap();
+                one.packet(NodeId(ident(2, 1).node), &packet.bytes, &|_| true, at(millis), &mut News::default()).unwrap();
             }
         }
         if news.changes.contains(&Change::Went(ident(2, 1))) {
@@ -63,9 +63,9 @@ fn nobody_speaks_in_anothers_name() {
     }
     let packet = &news.packets.first().unwrap().bytes;
     let id = |n| NodeId(ident(n, 1).node);
-    let verdict = swim(3).packet(id(1), packet, at(0), &mut News::default());
+    let verdict = swim(3).packet(id(1), packet, &|_| true, at(0), &mut News::default());
     assert_eq!(verdict, Err(Refused::Malformed), "it is for another");
-    assert!(other.packet(id(4), packet, at(0), &mut News::default()).is_ok());
+    assert!(other.packet(id(4), packet, &|_| true, at(0), &mut News::default()).is_ok());
     assert!(other.get(ident(4, 1).short()).is_some() && other.get(ident(1, 1).short()).is_none(), "who sealed it is who says it");
 }
 
@@ -87,7 +87,7 @@ fn garbage_is_refused() {
     for len in 0..200 {
         for fill in [0, 1, 0x7f, 0xff] {
             let packet = alloc::vec![fill; len];
-            assert!(one.packet(NodeId(ident(2, 1).node), &packet, at(0), &mut News::default()).is_err(), "{fill} {len}");
+            assert!(one.packet(NodeId(ident(2, 1).node), &packet, &|_| true, at(0), &mut News::default()).is_err(), "{fill} {len}");
         }
     }
     assert!(one.list(None).is_empty());

@@ -21,6 +21,7 @@ pub(super) struct Store {
     claims: BTreeMap<(Subject, Reasons, bool), honeymesh_ledger::Claim>,
     unbanned: BTreeMap<Subject, Keep>,
     records: BTreeMap<[u8; 32], Keep>,
+    notes: BTreeMap<String, Keep>,
     allow: Option<Keep>,
     mode: Option<Keep>,
 }
@@ -35,6 +36,7 @@ impl Store {
             }
             Keep::Unbanned { subject, .. } => drop(self.unbanned.insert(subject, keep)),
             Keep::Record { id, .. } => drop(self.records.insert(id, keep)),
+            Keep::Note { ref name, .. } => drop(self.notes.insert(name.clone(), keep)),
             Keep::Allow { .. } => self.allow = Some(keep),
             Keep::Mode { .. } => self.mode = Some(keep),
         }
@@ -42,7 +44,14 @@ impl Store {
 
     pub(super) fn all(&self) -> Vec<Keep> {
         let claims = self.claims.values().cloned().map(Keep::Claim);
-        let rest = self.records.values().chain(self.unbanned.values()).chain(&self.allow).chain(&self.mode).cloned();
+        let rest = self
+            .records
+            .values()
+            .chain(self.notes.values())
+            .chain(self.unbanned.values())
+            .chain(&self.allow)
+            .chain(&self.mode)
+            .cloned();
         rest.chain(claims).collect()
     }
 
