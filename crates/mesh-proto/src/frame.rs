@@ -25,7 +25,9 @@ pub(crate) use prefix::{FANOUT, Prefix, Stub};
 /// What a body may weigh.
 pub(crate) const FRAME_BYTES_MAX: usize = DATAGRAM_BYTES_MAX - crate::envelope::OVERHEAD_BYTES;
 /// What a list in a message may weigh: the body without the longest hello and the longest fixed fields.
-pub(crate) const LIST_BYTES_MAX: usize = FRAME_BYTES_MAX - 176;
+pub(crate) const LIST_BYTES_MAX: usize = FRAME_BYTES_MAX - 150;
+/// What a packet of the membership protocol may weigh, so that a digest can travel with it.
+pub(crate) const SWIM_BYTES_MAX: usize = LIST_BYTES_MAX - 48;
 
 /// A body.
 #[derive(Debug, Serialize, Deserialize)]
@@ -218,7 +220,7 @@ mod tests {
         let list = alloc::vec![0xff; LIST_BYTES_MAX];
         let number = u32::MAX;
         for message in [
-            Message::Swim { packet: Bytes(&list), digest: Some(Digest::LONGEST) },
+            Message::Swim { packet: Bytes(&list[..SWIM_BYTES_MAX]), digest: Some(Digest::LONGEST) },
             Message::Push { until: Some(ShortId(u64::MAX)), records: Records(Bytes(&list)) },
             Message::Answer { number, answer: Answer::Page { records: Records(Bytes(&list)), next: Some(u64::MAX) } },
             Message::Answer { number, answer: Answer::Ids(Ids(Bytes(&list))) },

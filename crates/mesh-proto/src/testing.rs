@@ -8,6 +8,8 @@ use alloc::{collections::VecDeque, format, string::String, vec::Vec};
 use core::{net::SocketAddr, time::Duration};
 use ed25519_dalek::SigningKey;
 use honeymesh_types::{Grade, MonoTime, NodeId, Now, Reasons, Scope, Subject, WallTime};
+use rand_chacha::ChaCha8Rng;
+use rand_core::Rng;
 
 /// When tests happen.
 pub(crate) const START_MS: u64 = 1_767_225_600_000;
@@ -79,6 +81,8 @@ pub(crate) struct Wire {
     pub(crate) millis: u64,
     /// Who does not hear whom.
     pub(crate) cut: fn(SocketAddr, SocketAddr) -> bool,
+    /// How many of a hundred datagrams are lost, by these dice.
+    pub(crate) loss: Option<(ChaCha8Rng, u32)>,
     /// What the meshes told, with who told it.
     pub(crate) told: Vec<(SocketAddr, Effect)>,
     /// Every datagram that was sent.
@@ -100,6 +104,7 @@ impl Wire {
             meshes,
             millis: 0,
             cut: |_, _| false,
+            loss: None,
             told: Vec::new(),
             sent: Vec::new(),
             streams: Vec::new(),
@@ -164,7 +169,9 @@ impl Wire {
                 continue;
             };
             self.sent.push((from, to, bytes.clone()));
-            if !(self.cut)(from, to)
+            let is_lost = self.loss.as_mut().is_some_and(|(dice, percent)| dice.next_u32() % 100 < *percent);
+            if !is_lost
+                && !(self.cut)(from, to)
                 && let Some((_, mesh)) = self.meshes.iter_mut().find(|(addr, _)| *addr == to)
             {
                 let mut out = Vec::new();

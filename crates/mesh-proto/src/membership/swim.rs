@@ -9,7 +9,7 @@ mod timers;
 use super::{Admits, Change, Ident, Known, Membership, News, Packet, Share, State};
 use crate::{
     Refused,
-    frame::LIST_BYTES_MAX,
+    frame::SWIM_BYTES_MAX,
     limits::{INCARNATION_AHEAD_MAX, MEMBERS_MAX},
     peers::ShortId,
 };
@@ -251,7 +251,7 @@ fn config(size: u32, is_hurried: bool) -> Config {
         max_transmissions: NonZeroU8::new(repeats).unwrap_or(NonZeroU8::MIN),
         suspect_to_down_after: PROBE_EVERY * (4 + size),
         remove_down_after: Some(FORGET_AFTER),
-        max_packet_size: count(LIST_BYTES_MAX),
+        max_packet_size: count(SWIM_BYTES_MAX),
         notify_down_members: true,
         periodic_announce: every(ANNOUNCE_EVERY, 1),
         periodic_announce_to_down_members: every(ANNOUNCE_TO_DOWN_EVERY, 1),
