@@ -248,11 +248,15 @@ fn loss_and_duplicates_change_nothing() {
             assert_eq!(stands, [Standing::Revoked, Standing::Certified], "seed {seed}, node {n}");
         }
         let now = wire.now();
-        for (from, to, bytes) in core::mem::take(&mut wire.sent) {
+        // Who was turned away had lost what it could have learnt it from: for that node alone it is no replay.
+        for (from, to, bytes) in core::mem::take(&mut wire.sent).into_iter().filter(|(_, to, _)| *to != addr(2)) {
             let Some((_, mesh)) = wire.meshes.iter_mut().find(|(addr, _)| *addr == to) else { continue };
             let mut out = Vec::new();
             mesh.datagram(from, &bytes, now, &mut out);
-            assert!(out.iter().all(|effect| !matches!(effect, Effect::Deed { .. } | Effect::Record { .. })), "seed {seed}");
+            assert!(
+                out.iter().all(|effect| !matches!(effect, Effect::Deed { .. } | Effect::Record { .. })),
+                "seed {seed} {from} {to} {out:?}"
+            );
         }
     }
 }
