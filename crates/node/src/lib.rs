@@ -17,8 +17,9 @@
 //! # What travels
 //! Only claims of this node that rest on a proof or on an operator's word, and only in modes that enforce. What rests on
 //! forgeable evidence never leaves the node. Records are published again only when something material changed: a new reason, a
-//! higher grade, a wider scope, an end that is later by more than a tenth. An operator's ban that outlives a peer's patience
-//! (`ttl.mesh`) is said again at half of it. What was earned while observing is said when the node begins to enforce.
+//! higher grade, a wider scope, an end that is later by more than a tenth. A ban that outlives a peer's patience
+//! (`ttl.mesh`, for what an operator said; else the 7 days that a record lives at most) is said again between the half and three
+//! quarters of it, for as long as it stands. What was earned while observing is said when the node begins to enforce.
 //!
 //! # What an unban does
 //! It lifts what was said before it about exactly its subject, whoever said it, here and on every node that trusts the cluster
@@ -51,7 +52,7 @@ pub use gate::{KNOCK_SOURCES_MAX, KNOCKS_PER_SOURCE, SUPPRESSED_REPORT_EVERY};
 pub use history::HISTORY_MAX;
 pub use input::{Input, KeyStep, Lifetime, NetworkFacts, Order, OrderId};
 pub use node::{
-    CONFIRM_WITHIN, CONFIRM_WITHIN_DEFAULT, Node, PEER_GRACE, PROTECTED_PEERS_MAX, RENEW_BATCH_MAX, REVOKED_HERE_MAX, Trial,
+    CONFIRM_WITHIN, CONFIRM_WITHIN_DEFAULT, Node, PEER_GRACE, PROTECTED_PEERS_MAX, RENEW_BATCH_MAX, RENEW_PAUSE, REVOKED_HERE_MAX, Trial,
     WITHDRAW_BATCH_MAX,
 };
 pub use output::{Keep, Output};

@@ -4,6 +4,7 @@ mod admission;
 mod change;
 mod dark;
 mod evidence;
+mod lease;
 mod lockdown;
 mod mesh;
 mod orders;
@@ -15,9 +16,9 @@ mod spread;
 mod wake;
 
 pub use admission::{REVOKED_HERE_MAX, WITHDRAW_BATCH_MAX};
+pub use lease::{RENEW_BATCH_MAX, RENEW_PAUSE};
 pub use lockdown::{CONFIRM_WITHIN, CONFIRM_WITHIN_DEFAULT, Trial};
 pub use protect::{PEER_GRACE, PROTECTED_PEERS_MAX};
-pub use spread::RENEW_BATCH_MAX;
 
 use crate::{
     Config, Counters, Input, NetworkFacts, Output,
@@ -33,10 +34,10 @@ use honeymesh_detect::{Detector, Handshakes, Reactions, ScanPolicy};
 use honeymesh_ledger::Ledger;
 use honeymesh_mesh_proto::Mesh;
 use honeymesh_types::{ClusterName, Event, EventId, EventKind, Mode, NodeId, NodeName, Now, Subject, Trust, WallTime};
+use lease::Renewals;
 use protect::Shield;
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
-use spread::Renewals;
 
 /// A whole node without a body. See the crate's description.
 pub struct Node {

@@ -1,57 +1,16 @@
 //! What this node says to its meshes, and when it says it again.
 
 use super::{Cluster, Node, change::is_much_later};
-use alloc::{
-    collections::{BTreeMap, BTreeSet},
-    vec::Vec,
-};
-use core::time::Duration;
+use alloc::vec::Vec;
 use honeymesh_ledger::{Claim, Reach};
 use honeymesh_mesh_proto::{Record, Said, Signed, Statement, limits::TTL_MAX};
 use honeymesh_types::{ClusterName, Mode, Reasons, Subject, WallTime};
 
-/// How many bans are said again in one wake; `wake_at` stays in the past while more are due.
-pub const RENEW_BATCH_MAX: usize = 32;
-
-/// The soonest that a ban is said again, so that one that cannot be said is not tried without end.
-const RENEW_AFTER_MIN: Duration = Duration::from_secs(1);
-
-/// When to say a ban again, one time a subject. Holds no more than the ledger has bans.
-#[derive(Default)]
-pub(super) struct Renewals {
-    due: BTreeSet<(WallTime, Subject)>,
-    at: BTreeMap<Subject, WallTime>,
-}
-
-impl Renewals {
-    pub(super) fn set(&mut self, subject: Subject, at: WallTime) {
-        self.cancel(&subject);
-        self.due.insert((at, subject));
-        self.at.insert(subject, at);
-    }
-
-    pub(super) fn cancel(&mut self, subject: &Subject) {
-        if let Some(at) = self.at.remove(subject) {
-            self.due.remove(&(at, *subject));
-        }
-    }
-
-    pub(super) fn wake_at(&self) -> Option<WallTime> {
-        self.due.first().map(|(at, _)| *at)
-    }
-
-    fn take_due(&mut self, now: WallTime) -> Option<Subject> {
-        let (_, subject) = self.due.first().filter(|(at, _)| *at <= now).copied()?;
-        self.cancel(&subject);
-        Some(subject)
-    }
-}
-
 /// What this node has to say about a subject: the union of its claims that may travel.
-struct Word {
-    said: Said,
-    until: Option<WallTime>,
-    by_operator: bool,
+pub(super) struct Word {
+    pub(super) said: Said,
+    pub(super) until: Option<WallTime>,
+    pub(super) by_operator: bool,
 }
 
 impl Node {
@@ -66,14 +25,6 @@ impl Node {
         }
         self.schedule(subject, &word);
         told
-    }
-
-    /// Says again what is due, and what was not said yet.
-    pub(super) fn renew(&mut self) {
-        for _ in 0..RENEW_BATCH_MAX {
-            let Some(subject) = self.renewals.take_due(self.now.wall) else { return };
-            self.spread(subject);
-        }
     }
 
     /// Everything this node may say is looked at in the next wakes: what the meshes know already is not said again.
@@ -120,48 +71,29 @@ impl Node {
     /// Does the mesh not know it (any more: an unban takes a ban out of the set), or less of it, or for much shorter?
     fn is_news(&self, cluster: usize, subject: &Subject, word: &Word) -> bool {
         let own = self.clusters.get(cluster).and_then(|known| own_record(known, subject));
-        own.is_none_or(|own| self.says_more(word, &own.record))
+        own.is_none_or(|own| self.says_more(subject, word, &own.record))
     }
 
-    fn says_more(&self, word: &Word, own: &Record) -> bool {
+    fn says_more(&self, subject: &Subject, word: &Word, own: &Record) -> bool {
         let (Said::Ban { reasons, grade, scope, .. }, Said::Ban { reasons: known, grade: best, scope: widest, .. }) =
             (&word.said, &own.said)
         else {
             return true;
         };
-        !known.contains(*reasons) || grade > best || scope > widest || self.is_due(word, own)
+        !known.contains(*reasons) || grade > best || scope > widest || self.is_due(subject, word, own)
     }
 
-    /// A ban that fits into one record is said again when it ends much later; one that outlives its lease, at half of it.
-    fn is_due(&self, word: &Word, own: &Record) -> bool {
-        let now = self.now.wall;
-        match self.outlives_lease(word) {
-            true => now >= own.at.wall().plus(self.lease() / 2),
-            false => is_much_later(Some(own.until()), word.until, now),
-        }
-    }
-
-    /// Peers end a ban after their `ttl_mesh`; this node assumes they have the same.
-    fn lease(&self) -> Duration {
-        self.ledger.policy().ttl.mesh.min(TTL_MAX)
-    }
-
-    fn outlives_lease(&self, word: &Word) -> bool {
-        word.by_operator && word.until.is_none_or(|until| until > self.now.wall.plus(self.lease()))
-    }
-
-    /// From when it was said last, so that a clock that runs ahead elsewhere opens no gap.
-    fn schedule(&mut self, subject: Subject, word: &Word) {
-        if self.outlives_lease(word) {
-            let said = self.clusters.iter().filter_map(|known| own_record(known, &subject)).map(|own| own.record.at.wall()).min();
-            let due = said.unwrap_or(self.now.wall).plus(self.lease() / 2);
-            self.renewals.set(subject, due.max(self.now.wall.plus(RENEW_AFTER_MIN)));
+    /// A ban that fits into one record is said again when it ends much later; one that outlives its lease, before that ends.
+    fn is_due(&self, subject: &Subject, word: &Word, own: &Record) -> bool {
+        match self.outlives(word, own) {
+            true => self.now.wall >= self.due_at(word, subject, own.at.wall()),
+            false => is_much_later(Some(own.until()), word.until, self.now.wall),
         }
     }
 }
 
 /// What this node says about `subject` in a cluster, if it is not over.
-fn own_record(known: &Cluster, subject: &Subject) -> Option<Signed> {
+pub(super) fn own_record(known: &Cluster, subject: &Subject) -> Option<Signed> {
     let own = |signed: &Signed| signed.record.is_ban() && signed.record.origin == known.mesh.identity();
     known.mesh.records(subject).into_iter().find(own)
 }

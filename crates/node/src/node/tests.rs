@@ -7,6 +7,7 @@ mod alone;
 mod dark;
 mod full;
 mod hostile;
+mod lease;
 mod lockdown;
 mod restart;
 mod together;

@@ -2,20 +2,24 @@
 
 use super::{Node, change::By};
 use alloc::{string::ToString, vec::Vec};
-use honeymesh_types::{EventKind, MonoTime};
+use honeymesh_types::{EventKind, MonoTime, WallTime};
 
 impl Node {
     /// When [`crate::Input::Wake`] is due if nothing happens before: in the past while there is more to do at once, `None`
     /// if time alone changes nothing. Ask again after every input.
     #[must_use]
     pub fn wake_at(&self) -> Option<MonoTime> {
-        let dated = [self.ledger.wake_at(), self.renewals.wake_at()].into_iter().flatten().map(|wall| self.now.mono_at(wall));
+        let dated = self.ledger.wake_at().map(|wall| self.mono_at(wall)).into_iter().chain(self.renew_at());
         let timed = [self.gate.wake_at(), self.shield.wake_at()].into_iter().flatten();
         let waiting = self.ledger.has_readmissions(self.now.wall).then_some(self.now.mono);
         let withdrawing = self.has_withdrawals().then_some(self.now.mono);
         let trial = self.trial.map(|trial| trial.until);
         let meshes = self.clusters.iter().map(|cluster| cluster.mesh.wake_at());
         dated.chain(timed).chain(trial).chain(waiting).chain(withdrawing).chain(meshes).min()
+    }
+
+    pub(super) fn mono_at(&self, wall: WallTime) -> MonoTime {
+        self.now.mono_at(wall)
     }
 
     pub(super) fn wake(&mut self) {

@@ -391,9 +391,9 @@ fn nothing_is_left_to_say_about_a_ban_that_is_gone() {
         let mut bench = Bench::new(config);
         let (subject, lifetime) = (subject(ATTACKER), Lifetime::Forever);
         bench.order(Order::Ban { subject, lifetime, note: None, reach: Reach::Mesh, force: false }).1.unwrap();
-        assert!(bench.node.renewals.wake_at().is_some());
+        assert!(bench.node.renewals.next().is_some());
         go(&mut bench);
-        assert_eq!(bench.node.renewals.wake_at(), None);
+        assert_eq!(bench.node.renewals.next(), None);
     }
 }
 
