@@ -48,6 +48,7 @@ mod mesh;
 mod origins;
 mod peers;
 mod post;
+mod proof;
 mod record;
 mod repair;
 mod replay;
@@ -71,6 +72,7 @@ pub use hlc::Hlc;
 pub use key::{Key, KeyError, KeyRing, KeyRingError};
 pub use limits::Limits;
 pub use mesh::{IssueError, Mesh};
+pub use proof::verify_record;
 pub use record::{Record, RecordError, RecordId, Said, Signed, Statement};
 pub use stats::{MeshStats, PeerStats, Refusals, Refused};
 pub use stream::{

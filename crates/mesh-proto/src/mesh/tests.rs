@@ -1,5 +1,6 @@
 //! Whole meshes on a wire.
 
+mod limits;
 mod spreading;
 
 use super::*;
