@@ -164,7 +164,11 @@ impl Host {
             Keep::Note { name, .. } => {
                 self.store.retain(|kept| !matches!(kept, Keep::Note { name: other, .. } if other == name));
             }
-            Keep::Unbanned { .. } | Keep::Record { .. } => {}
+            Keep::Pardoned { node } => {
+                self.store.retain(|kept| !matches!(kept, Keep::Quarantined { node: liar, .. } if liar == node));
+                return;
+            }
+            Keep::Unbanned { .. } | Keep::Record { .. } | Keep::Quarantined { .. } => {}
         }
         self.store.push(keep);
     }

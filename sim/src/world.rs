@@ -17,7 +17,7 @@ use crate::{
 };
 use honeymesh_detect::ScanPolicy;
 use honeymesh_mesh_proto::{Key, KeyRing, Limits, Member, MemberState, Mesh, StreamEvent};
-use honeymesh_node::{ClusterConfig, Config, Input, Lifetime, Order, OrderId, Policy, Reach};
+use honeymesh_node::{ClusterConfig, Config, Input, Lifetime, Order, OrderId, Policy, Quorum, Reach};
 use honeymesh_types::{Now, Subject, Trust, WallTime};
 use std::{
     cmp::Reverse,
@@ -155,8 +155,11 @@ impl World {
             name: mesh.node_name.clone(),
             policy: Policy::default(),
             scan: ScanPolicy::default(),
-            clusters: vec![ClusterConfig { mesh, trust: Trust::Enforce }],
+            clusters: vec![ClusterConfig { mesh, trust: Trust::Enforce, quorum: Quorum::default() }],
             allow: Vec::new(),
+            peers: Vec::new(),
+            canaries: Vec::new(),
+            bridges: Vec::new(),
             seed: self.dice.number(),
         }
     }

@@ -36,6 +36,8 @@ pub enum Request {
     AllowAdd(IpNet),
     /// Take this net off the allowlist: [`Response::Done`].
     AllowRemove(IpNet),
+    /// Believe a quarantined peer again: [`Response::Done`].
+    Pardon(String),
     /// Change the mode: [`Response::Done`].
     SetMode(Mode),
     /// Lock down on trial: [`Response::Done`].

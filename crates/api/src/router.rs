@@ -106,6 +106,7 @@ fn api() -> Router<App> {
         .route("/api/v1/peers", get(reads::peers))
         .route("/api/v1/join-tokens", post(orders::join_token))
         .route("/api/v1/peers/revoke", post(orders::revoke))
+        .route("/api/v1/quarantine/{node}", delete(orders::pardon))
         .route("/api/v1/mode", put(orders::mode))
         .route("/api/v1/keys/rotate", post(orders::rotate))
         .route("/api/v1/export", get(export::export))

@@ -159,6 +159,18 @@ fn transport(word: &str) -> Result<Transport, EventError> {
     known.ok_or_else(|| wrong("transport", format!("`{word}` is not one of tcp|udp")))
 }
 
+/// Bytes as standard base64 with padding.
+#[must_use]
+pub fn base64_text(bytes: &[u8]) -> String {
+    STANDARD.encode(bytes)
+}
+
+/// The bytes of standard base64 with padding; `None`: it is none.
+#[must_use]
+pub fn base64_bytes(text: &str) -> Option<Vec<u8>> {
+    STANDARD.decode(text).ok()
+}
+
 fn payload(base64: Option<&str>) -> Result<Vec<u8>, EventError> {
     base64.map_or(Ok(Vec::new()), |text| STANDARD.decode(text).map_err(|error| wrong("payload_base64", error)))
 }

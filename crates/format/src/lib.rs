@@ -31,11 +31,11 @@ pub use count::{CountsJson, DETECT_TO_BAN_BUCKETS_S, LatencyJson, NAMES_MAX};
 pub use csv::{CSV_COLUMNS, csv_cell, csv_header, csv_row};
 pub use doctor::{CheckJson, DoctorInterfaceJson, DoctorJson, FeatureJson};
 pub use duration::{DURATION_MAX, DurationError, Ttl, duration_text, parse_duration};
-pub use event::{EventError, EventJson};
+pub use event::{EventError, EventJson, base64_bytes, base64_text};
 pub use export::{Export, ExportFormat};
 pub use json::{json_line, json_pretty, json_text};
 pub use order::{BanOrderJson, DoneJson, JoinTokenJson, KeyRotateJson, ModeJson, RevokeJson};
-pub use peer::{ClusterJson, PeerJson};
+pub use peer::{ClusterJson, PeerJson, QuarantineJson};
 pub use problem::ProblemJson;
 pub use query::{EventQuery, Order};
 pub use safe::{is_unsafe, printable, printable_bytes};
@@ -43,4 +43,4 @@ pub use status::{
     AuditJson, BansJson, CountersJson, InterfaceJson, KeeperJson, LockdownJson, ProbeJson, StatusJson, StoreJson, TrapJson,
 };
 pub use time::{TimeError, parse_time, time_micros, time_seconds};
-pub use why::{ClaimJson, GroupJson, PastJson, ProtectedJson, RecordJson, WhyBanJson, WhyJson};
+pub use why::{ClaimJson, CorroborationJson, GroupJson, PastJson, ProtectedJson, RecordJson, WhyBanJson, WhyJson};

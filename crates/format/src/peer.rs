@@ -14,7 +14,7 @@ pub struct PeerJson {
     pub id: String,
     /// Where it is reached: address and port.
     pub address: String,
-    /// `alive`, `suspect` or `down`.
+    /// `alive`, `suspect` or `down`; `gone` for a quarantined one that is no member any more.
     pub state: String,
     /// What its records may do here: `observe`, `corroborate`, `enforce` or `override`.
     pub trust: String,
@@ -27,9 +27,12 @@ pub struct PeerJson {
     /// When its certificate ends; null without one.
     #[serde(default)]
     pub certificate: Option<String>,
-    /// Who runs it, as its certificate says; null without one.
+    /// Who runs it, as `[[peer]]` here or else its certificate says: all nodes of one owner count as one where several must agree.
     #[serde(default)]
     pub owner: Option<String>,
+    /// If it is believed no more: since when and why, with the proof.
+    #[serde(default)]
+    pub quarantine: Option<QuarantineJson>,
     /// When its last datagram was accepted, microseconds; null if none was.
     pub last_heard: Option<String>,
     /// Datagrams that were accepted from it.
@@ -40,6 +43,21 @@ pub struct PeerJson {
     pub records: u64,
     /// What was refused of what it sent, counted by reason.
     pub refused: BTreeMap<String, u64>,
+}
+
+/// Why a peer is believed no more: it signed a ban of an address that only a liar bans.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QuarantineJson {
+    /// When it was noticed, microseconds.
+    pub since: String,
+    /// The cluster it was said in.
+    pub cluster: String,
+    /// Whom the record bans.
+    pub subject: String,
+    /// When it was said, microseconds.
+    pub said_at: String,
+    /// The record as received, standard base64 with padding: `honeymesh peers verify` checks its signature.
+    pub record_base64: String,
 }
 
 /// One cluster, as a part of the status.

@@ -34,6 +34,12 @@ pub struct StatusJson {
     pub traps: Vec<TrapJson>,
     /// The clusters this node belongs to.
     pub clusters: Vec<ClusterJson>,
+    /// Peers that are believed no more because they banned a canary.
+    #[serde(default)]
+    pub quarantined: u64,
+    /// Bans on which nothing is enforced because too few owners say so.
+    #[serde(default)]
+    pub uncorroborated: u64,
     /// The last comparison of the kernel's tables with the ledger; null before the first.
     pub audit: Option<AuditJson>,
     /// The last self-probe; null before the first.

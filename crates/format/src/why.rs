@@ -37,6 +37,9 @@ pub struct WhyBanJson {
     /// The entry in the kernel that stands for it together with all its neighbours; null if it has one of its own.
     #[serde(default)]
     pub group: Option<GroupJson>,
+    /// If it is not enforced because too few owners say so; else null.
+    #[serde(default)]
+    pub corroboration: Option<CorroborationJson>,
     /// Who claims it, and on what evidence.
     pub claims: Vec<ClaimJson>,
     /// The signed records about its subject.
@@ -50,6 +53,17 @@ pub struct GroupJson {
     pub prefix: String,
     /// Packets that it has dropped, of all of them together.
     pub drops: u64,
+}
+
+/// How far a ban is from being corroborated.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CorroborationJson {
+    /// How many owners say so.
+    pub owners: u64,
+    /// How many must.
+    pub needed: u64,
+    /// Until when another owner's word would agree with the last one, whole seconds.
+    pub waits_until: String,
 }
 
 /// What one origin says about a subject.
@@ -81,6 +95,9 @@ pub struct ClaimJson {
     pub evidence: Option<String>,
     /// What the origin's words may do here.
     pub trust: String,
+    /// Who runs the origin, if that was stated.
+    #[serde(default)]
+    pub owner: Option<String>,
     /// Whether it counts for the ban; an observed one does not.
     pub counts: bool,
 }
@@ -104,6 +121,9 @@ pub struct RecordJson {
     pub until: String,
     /// The origin's Ed25519 signature, hexadecimal digits.
     pub signature: String,
+    /// The whole record as received, standard base64 with padding: `honeymesh peers verify` checks its signature.
+    #[serde(default)]
+    pub record_base64: String,
 }
 
 /// A ban that ended.

@@ -19,7 +19,7 @@ fn an_empty_status_names_every_part() {
         r#""bans":{"total":0,"enforced":0,"capacity":0,"groups":0,"grouped":0,"by_reason":{}},"#,
         r#""kernel":{"packets":0,"passed":0,"dropped":0,"dropped_v4":0,"dropped_v6":0,"dropped_net":0,"dropped_dark":0,"dropped_scan":0,"#,
         r#""would_drop":0,"malformed":0,"allowed":0,"knocks":0,"knocks_lost":0,"scans":0,"budget_full":0},"#,
-        r#""traps":[],"clusters":[],"audit":null,"probe":null,"keeper":null,"#,
+        r#""traps":[],"clusters":[],"quarantined":0,"uncorroborated":0,"audit":null,"probe":null,"keeper":null,"#,
         r#""store":{"events":0,"file_bytes":0,"queue":0,"dropped":0,"lost":0,"retired":0,"failing":null},"#,
         r#""counts":{"events":{},"visits":{},"bans":{},"ended":{},"#,
         r#""detect_to_ban":{"buckets":[0,0,0,0,0,0,0,0,0,0,0,0,0],"sum_seconds":0.0,"count":0}}}"#,
@@ -54,7 +54,7 @@ fn the_parts_of_a_status_are_named() {
 #[test]
 fn peers_and_the_allowlist_are_named() {
     let peer = concat!(
-        r#"{"cluster":"","name":null,"id":"","address":"","state":"","trust":"","admission":"","revoked":false,"certificate":null,"owner":null,"last_heard":null,"received":0,"sent":0,"#,
+        r#"{"cluster":"","name":null,"id":"","address":"","state":"","trust":"","admission":"","revoked":false,"certificate":null,"owner":null,"quarantine":null,"last_heard":null,"received":0,"sent":0,"#,
         r#""records":0,"refused":{}}"#
     );
     assert_eq!(text(&PeerJson::default()), peer);

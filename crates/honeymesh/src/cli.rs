@@ -40,7 +40,7 @@ pub enum Command {
     Events(Events),
     /// Forensic export of events
     Export(Export),
-    /// Mesh members per cluster, their trust, what they sent, what was refused; turn one away, or take it back
+    /// Mesh members per cluster, their trust, what they sent, what was refused; turn one away, take it back, believe it again
     Peers(Peers),
     /// Make a token that lets one new machine into a cluster
     JoinToken(JoinTokenArgs),
@@ -283,6 +283,10 @@ pub enum PeersAction {
     Revoke(PeerNode),
     /// Take a revocation back
     Restore(PeerNode),
+    /// Believe a quarantined peer again
+    Pardon(Pardon),
+    /// Verify the signature of a record, such as the proof of a quarantine; needs no daemon
+    Verify(Verify),
 }
 
 /// Which node.
@@ -406,6 +410,28 @@ pub struct KeyRotate {
     #[command(flatten)]
     #[expect(missing_docs, reason = "clap would show it as help")]
     pub plain: Plain,
+}
+
+/// `honeymesh peers pardon`.
+#[derive(Args, Debug)]
+pub struct Pardon {
+    /// Its name, its id, or the first 8 digits of that and more
+    #[arg(value_name = "NODE")]
+    pub node: String,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "clap would show it as help")]
+    pub plain: Plain,
+}
+
+/// `honeymesh peers verify`.
+#[derive(Args, Debug)]
+pub struct Verify {
+    /// The `record_base64` of `honeymesh peers --json` or `honeymesh why --json`
+    #[arg(value_name = "BASE64")]
+    pub record: String,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `honeymesh mode`.

@@ -16,6 +16,7 @@ mod orders;
 mod peers;
 mod release;
 mod status;
+mod verify;
 mod why;
 
 use crate::{
@@ -56,6 +57,8 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
             None => ask(peers::run(args.plain)),
             Some(PeersAction::Revoke(node)) => ask(orders::revoke(node, true)),
             Some(PeersAction::Restore(node)) => ask(orders::revoke(node, false)),
+            Some(PeersAction::Pardon(args)) => ask(orders::pardon(args)),
+            Some(PeersAction::Verify(args)) => verify::run(&args),
         },
         Command::JoinToken(token) => match token.action {
             JoinTokenAction::New(args) => ask(orders::join_token(args)),

@@ -6,6 +6,7 @@
 mod checks;
 mod dark;
 mod flood;
+mod judgement;
 pub mod problem;
 mod reader;
 pub mod secrets;
@@ -25,6 +26,7 @@ use std::{
 
 pub use dark::{Dark, DarkPorts};
 pub use flood::{Flood, FloodSection};
+pub use judgement::Judgement;
 pub use traps::Trap;
 
 /// Where the daemon looks when `--config` is not given.
@@ -59,6 +61,8 @@ pub struct Config {
     pub trap_limits: TrapLimits,
     /// `[[cluster]]`, in the order of the file.
     pub clusters: Vec<Cluster>,
+    /// `[[peer]]`, `[canary]` and `[[bridge]]`.
+    pub judgement: Judgement,
     /// `[api]`.
     pub api: ApiSection,
     /// `[store]`.
@@ -201,6 +205,8 @@ pub struct Cluster {
     pub key_file: Placed<PathBuf>,
     /// What its records may do here.
     pub trust: Placed<Trust>,
+    /// How many owners must agree where its records may only corroborate, and within which time.
+    pub quorum: honeymesh_node::Quorum,
     /// Records per second that are taken from one origin.
     pub rate: u32,
     /// The public key of the cluster's authority; `None`: whoever has the key is a member.

@@ -1,5 +1,6 @@
 //! What one origin says about one subject.
 
+use crate::Backing;
 use alloc::string::String;
 use honeymesh_types::{ClusterName, EventId, Grade, NodeId, Reasons, Scope, Subject, Trust, WallTime};
 
@@ -62,6 +63,8 @@ pub struct Claim {
     pub evidence: Option<EventId>,
     /// What the origin's words may do here; `Override` for this node's own.
     pub trust: Trust,
+    /// Who stands behind a peer's claim; nothing for this node's own.
+    pub backing: Backing,
     /// How far it may travel.
     pub reach: Reach,
     /// Whether the operator insisted on a wide prefix.
@@ -93,6 +96,7 @@ impl Claim {
             note: None,
             evidence: None,
             trust: Trust::Override,
+            backing: Backing::default(),
             reach: Reach::Here,
             force: false,
         }

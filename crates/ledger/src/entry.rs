@@ -1,13 +1,14 @@
 //! All claims on one subject, and what they add up to.
 
 use crate::{
-    CORROBORATION_MIN, Origin,
+    Corroboration,
+    backing::{Owner, Testimony, agree_around, distinct},
     origins::{OriginIndex, Origins},
     rank::Rank,
     slot::Slot,
 };
 use alloc::{string::String, vec::Vec};
-use honeymesh_types::{Ban, Enforcement, Grade, Mode, NodeId, Reasons, Scope, Subject, Trust, WallTime};
+use honeymesh_types::{Ban, Enforcement, Grade, Mode, Reasons, Scope, Subject, Trust, WallTime};
 
 /// What the claims that count add up to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,22 +46,60 @@ impl Entry {
 
     /// The claims that make the ban: those that count or, if none does, all.
     fn makers(&self, origins: &Origins) -> (bool, impl Iterator<Item = &Slot>) {
-        let agreed = self.corroborators(origins) >= CORROBORATION_MIN;
-        let counts = self.slots.iter().any(|slot| does_count(slot, agreed));
-        (counts, self.slots.iter().filter(move |slot| !counts || does_count(slot, agreed)))
+        let owners = self.owners(origins);
+        let counts = self.slots.iter().any(|slot| does_count(slot, owners, origins));
+        (counts, self.slots.iter().filter(move |slot| !counts || does_count(slot, owners, origins)))
     }
 
-    /// How many distinct nodes claim it, observed ones left out.
-    fn corroborators(&self, origins: &Origins) -> usize {
-        let voting = || self.slots.iter().filter(|slot| !slot.local && slot.trust >= Trust::Corroborate);
-        let node = |slot: &Slot| node_of(slot.origin, origins);
-        let is_first = |(place, slot): &(usize, &Slot)| !voting().take(*place).any(|earlier| node(earlier) == node(slot));
-        voting().enumerate().filter(is_first).count()
+    /// How many different owners bear witness to it.
+    fn owners(&self, origins: &Origins) -> usize {
+        if !self.slots.iter().any(needs_others) {
+            return 0;
+        }
+        let all: Vec<Owner<'_>> = self.slots.iter().filter_map(|slot| testimony(slot, origins)).map(|(_, owner)| owner).collect();
+        distinct(all.iter().copied())
     }
 
     /// Does the claim in `slot` make the ban, or is it only shown?
     pub(crate) fn counts(&self, slot: &Slot, origins: &Origins) -> bool {
-        does_count(slot, self.corroborators(origins) >= CORROBORATION_MIN)
+        does_count(slot, self.owners(origins), origins)
+    }
+
+    /// Which peers' claims enough owners agree with once `newer` is in: those whose window it fills and, while others of them
+    /// count already, its own.
+    pub(crate) fn vouched_with(&self, newer: &Slot, origins: &Origins) -> Vec<OriginIndex> {
+        let replaces = |slot: &&Slot| slot.origin == newer.origin && !slot.local;
+        let is_old_news = self.slots.iter().find(replaces).is_some_and(|held| held.last > newer.last);
+        let others = || self.slots.iter().filter(|slot| !replaces(slot));
+        if is_old_news || !others().chain([newer]).any(needs_others) {
+            return Vec::new();
+        }
+        let owners = self.owners(origins);
+        let stands = others().any(|slot| needs_others(slot) && does_count(slot, owners, origins));
+        let all: Vec<Testimony<'_>> = others().chain([newer]).filter_map(|slot| testimony(slot, origins)).collect();
+        let fills = |slot: &&Slot| agree_around(slot.last, origins.quorum(slot.origin), &all);
+        let waiting = others().filter(|slot| needs_others(slot) && !slot.vouched).filter(fills);
+        let own = [newer].into_iter().filter(|slot| needs_others(slot) && (stands || fills(slot)));
+        waiting.chain(own).map(|slot| slot.origin).collect()
+    }
+
+    /// How far it is from being corroborated; `None`: something counts, or nothing waits for others.
+    pub(crate) fn corroboration(&self, origins: &Origins) -> Option<Corroboration> {
+        if self.makers(origins).0 {
+            return None;
+        }
+        let last = self.slots.iter().filter(|slot| needs_others(slot)).max_by_key(|slot| slot.last)?;
+        let quorum = origins.quorum(last.origin);
+        let begin = last.last.minus(quorum.window);
+        let all: Vec<Testimony<'_>> = self.slots.iter().filter_map(|slot| testimony(slot, origins)).collect();
+        let owners = distinct(all.iter().filter(|(said, _)| *said >= begin && *said <= last.last).map(|(_, owner)| *owner));
+        let waits_until = last.last.plus(quorum.window).min(last.until);
+        Some(Corroboration { owners, needed: quorum.owners.into(), waits_until })
+    }
+
+    /// Does nothing count, and would something if others agreed?
+    pub(crate) fn waits_for_others(&self, sum: &Sum) -> bool {
+        !sum.counts && self.slots.iter().any(needs_others)
     }
 
     pub(crate) fn sum(&self, origins: &Origins) -> Sum {
@@ -117,20 +156,24 @@ impl Entry {
     }
 }
 
-fn does_count(slot: &Slot, agreed: bool) -> bool {
+/// Is it a peer's word that counts only if others say the same?
+fn needs_others(slot: &Slot) -> bool {
+    !slot.local && slot.trust == Trust::Corroborate
+}
+
+fn does_count(slot: &Slot, owners: usize, origins: &Origins) -> bool {
     slot.local
         || match slot.trust {
             Trust::Observe => false,
-            Trust::Corroborate => agreed,
+            Trust::Corroborate => slot.vouched && owners >= usize::from(origins.quorum(slot.origin).owners),
             Trust::Enforce | Trust::Override => true,
         }
 }
 
-fn node_of(origin: OriginIndex, origins: &Origins) -> Option<NodeId> {
-    match origins.origin(origin) {
-        Some(Origin::Peer { node, .. }) => Some(*node),
-        Some(Origin::Local) | None => None,
-    }
+/// What a claim weighs for others: nothing if it is merely observed, repeats somebody else, or could be forged.
+fn testimony<'a>(slot: &Slot, origins: &'a Origins) -> Option<Testimony<'a>> {
+    let is_witness = !slot.hearsay && !slot.is_spoofable() && (slot.local || slot.trust >= Trust::Corroborate);
+    is_witness.then(|| origins.owner(slot.origin)).flatten().map(|owner| (slot.last, owner))
 }
 
 fn add(sum: Sum, slot: &Slot) -> Sum {

@@ -8,11 +8,13 @@ mod project;
 mod read;
 mod regroup;
 mod room;
+mod trust;
 
 pub use door::CLAIMS_PEER_MAX;
 pub use exit::{EXPIRE_BATCH_MAX, Whose};
 pub use read::{Stats, Why};
 pub use room::READMIT_BATCH_MAX;
+pub use trust::Reconsidered;
 
 use crate::{
     Cause, Change, ChangeKind, Class, Policy, Refusals,
@@ -47,6 +49,8 @@ pub struct Ledger {
     joining: Vec<Subject>,
     origins: Origins,
     lifted: Lifted,
+    /// What operators freed here, and until when peers' words do not count against it.
+    held: Lifted,
     tally: Tally,
     refusals: Refusals,
 }
@@ -57,6 +61,7 @@ struct Tally {
     by_reason: [usize; REASONS],
     counting: usize,
     spoofable: usize,
+    uncorroborated: usize,
 }
 
 const REASONS: usize = 5;
@@ -83,6 +88,7 @@ impl Ledger {
             joining: Vec::new(),
             origins: Origins::default(),
             lifted: Lifted::default(),
+            held: Lifted::default(),
             tally: Tally::default(),
             refusals: Refusals::default(),
         }
@@ -210,12 +216,14 @@ impl Tally {
         self.each_reason(sum.reasons, |count| *count += 1);
         self.counting += usize::from(sum.counts);
         self.spoofable += entry.spoofable();
+        self.uncorroborated += usize::from(entry.waits_for_others(sum));
     }
 
     fn remove(&mut self, entry: &Entry, sum: &Sum) {
         self.each_reason(sum.reasons, |count| *count = count.saturating_sub(1));
         self.counting = self.counting.saturating_sub(usize::from(sum.counts));
         self.spoofable = self.spoofable.saturating_sub(entry.spoofable());
+        self.uncorroborated = self.uncorroborated.saturating_sub(usize::from(entry.waits_for_others(sum)));
     }
 
     fn each_reason(&mut self, reasons: Reasons, change: impl Fn(&mut usize)) {

@@ -13,13 +13,14 @@
 //! must hold is told differently ([`Ledger::intent`], [`Ledger::take_kernel_changes`]).
 //!
 //! Only claims that *count* make a ban: the node's own, those of peers trusted to enforce, and those of
-//! corroborating peers once [`CORROBORATION_MIN`] distinct nodes agree. If none counts, the ban is shown as the union of
+//! corroborating peers once enough owners ([`Quorum`]) said the same within a window, for as long as so many say it. If none counts, the ban is shown as the union of
 //! all its claims and is not enforced, so that an observed record never widens what a local claim enforces.
 #![no_std]
 #![forbid(unsafe_code)]
 
 extern crate alloc;
 
+mod backing;
 mod change;
 mod claim;
 mod entry;
@@ -35,13 +36,14 @@ mod refusal;
 mod slot;
 mod waiting;
 
+pub use backing::{Backing, Corroboration, Quorum};
 pub use change::{Cause, Change, ChangeKind, Entered, KernelChange};
 pub use claim::{Claim, NOTE_BYTES_MAX, Origin, Reach};
 pub use group::{GROUP_MAX, HAND_OVER_AHEAD};
-pub use ledger::{CLAIMS_PEER_MAX, EXPIRE_BATCH_MAX, Ledger, READMIT_BATCH_MAX, Stats, Whose, Why};
+pub use ledger::{CLAIMS_PEER_MAX, EXPIRE_BATCH_MAX, Ledger, READMIT_BATCH_MAX, Reconsidered, Stats, Whose, Why};
 pub use lifted::LIFTED_MAX;
 pub use origins::ORIGINS_MAX;
-pub use policy::{CORROBORATION_MIN, Policy, Ttls};
+pub use policy::{Policy, Ttls};
 pub use protect::{Protected, Protection};
 pub use rank::Class;
 pub use refusal::{Refusal, Refusals};

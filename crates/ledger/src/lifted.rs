@@ -34,6 +34,12 @@ impl Lifted {
         self.before.get(subject).is_some_and(|before| said <= *before)
     }
 
+    /// Forgets what was remembered about one subject. Whether there was anything.
+    pub(crate) fn forget(&mut self, subject: &Subject) -> bool {
+        let known = self.before.remove(subject);
+        known.is_some_and(|before| self.order.remove(&(before, *subject)))
+    }
+
     /// Forgets the unbans before which nothing can still be alive.
     pub(crate) fn forget_until(&mut self, dead: WallTime) {
         while self.order.first().is_some_and(|(before, _)| *before <= dead) {

@@ -1,6 +1,6 @@
 //! Origins, each kept once however many claims it makes.
 
-use crate::Origin;
+use crate::{Backing, Origin, Quorum, backing::Owner};
 use alloc::{collections::BTreeMap, string::String, vec::Vec};
 use honeymesh_types::NAME_BYTES_MAX;
 
@@ -14,6 +14,8 @@ pub(crate) struct OriginIndex(u32);
 struct Row {
     origin: Origin,
     name: String,
+    owner: Option<String>,
+    quorum: Quorum,
     claims: usize,
 }
 
@@ -35,11 +37,12 @@ impl Origins {
         self.index.len() < ORIGINS_MAX || self.index.contains_key(origin)
     }
 
-    /// One more claim of `origin`, which is called `name` from now on. `None`: the table is full.
-    pub(crate) fn acquire(&mut self, origin: &Origin, name: &str) -> Option<OriginIndex> {
+    /// One more claim of `origin`, which is called `name` from now on. Who backs it was settled with its first claim: what that
+    /// changes is [`Self::back`]'s business. `None`: the table is full.
+    pub(crate) fn acquire(&mut self, origin: &Origin, name: &str, backing: &Backing) -> Option<OriginIndex> {
         let index = match self.index.get(origin) {
             Some(known) => *known,
-            None => self.add(origin)?,
+            None => self.add(origin, backing)?,
         };
         let row = self.rows.get_mut(index as usize)?.as_mut()?;
         row.claims += 1;
@@ -69,6 +72,34 @@ impl Origins {
         self.row(index).map_or("", |row| row.name.as_str())
     }
 
+    /// Who must agree with what this origin says.
+    pub(crate) fn quorum(&self, index: OriginIndex) -> Quorum {
+        self.row(index).map_or_else(Quorum::default, |row| row.quorum)
+    }
+
+    /// Who owns the node. `None`: an origin that is not there.
+    pub(crate) fn owner(&self, index: OriginIndex) -> Option<Owner<'_>> {
+        let row = self.row(index)?;
+        Some(match (&row.origin, &row.owner) {
+            (Origin::Local, _) => Owner::Here,
+            (_, Some(name)) => Owner::Named(name),
+            (Origin::Peer { node, .. }, None) => Owner::Node(node),
+        })
+    }
+
+    /// The name of the owner, if one was stated.
+    pub(crate) fn owner_name(&self, index: OriginIndex) -> Option<&String> {
+        self.row(index)?.owner.as_ref()
+    }
+
+    /// Somebody else backs the origin from now on: list every claim of it anew.
+    pub(crate) fn back(&mut self, index: OriginIndex, backing: &Backing) {
+        if let Some(row) = self.rows.get_mut(index.0 as usize).and_then(Option::as_mut) {
+            row.owner = named(backing);
+            row.quorum = backing.quorum;
+        }
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.index.len()
     }
@@ -77,11 +108,12 @@ impl Origins {
         self.rows.get(index.0 as usize)?.as_ref()
     }
 
-    fn add(&mut self, origin: &Origin) -> Option<u32> {
+    fn add(&mut self, origin: &Origin, backing: &Backing) -> Option<u32> {
         if self.index.len() >= ORIGINS_MAX {
             return None;
         }
-        let row = Some(Row { origin: origin.clone(), name: String::new(), claims: 0 });
+        let (owner, quorum) = (named(backing), backing.quorum);
+        let row = Some(Row { origin: origin.clone(), name: String::new(), owner, quorum, claims: 0 });
         let index = match self.free.pop() {
             Some(free) => free,
             None => {
@@ -93,6 +125,10 @@ impl Origins {
         self.index.insert(origin.clone(), index);
         Some(index)
     }
+}
+
+fn named(backing: &Backing) -> Option<String> {
+    backing.owner.as_ref().map(|owner| cut(owner, NAME_BYTES_MAX).into())
 }
 
 /// `text` cut to at most `bytes_max` bytes at a character boundary.
@@ -116,15 +152,15 @@ mod tests {
     #[test]
     fn an_origin_is_forgotten_with_its_last_claim_and_its_place_is_used_again() {
         let mut origins = Origins::default();
-        let first = origins.acquire(&peer(1), "a").unwrap();
-        assert_eq!(origins.acquire(&peer(1), "b").unwrap(), first);
+        let first = origins.acquire(&peer(1), "a", &Backing::default()).unwrap();
+        assert_eq!(origins.acquire(&peer(1), "b", &Backing::default()).unwrap(), first);
         assert_eq!(origins.name(first), "b", "the latest name holds");
         origins.release(first);
         assert_eq!(origins.find(&peer(1)), Some(first));
         origins.release(first);
         origins.release(first);
         assert_eq!((origins.find(&peer(1)), origins.len()), (None, 0));
-        assert_eq!(origins.acquire(&peer(2), "c").unwrap(), first);
+        assert_eq!(origins.acquire(&peer(2), "c", &Backing::default()).unwrap(), first);
     }
 
     #[test]

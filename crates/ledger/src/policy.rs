@@ -4,9 +4,6 @@ use crate::Class;
 use core::time::Duration;
 use honeymesh_types::{Grade, Mode, Reasons};
 
-/// How many distinct peers must agree before records of a `corroborate` cluster are enforced.
-pub const CORROBORATION_MIN: usize = 2;
-
 /// How long a ban lasts, by what earned it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ttls {

@@ -76,6 +76,12 @@ pub enum Refusal {
         /// Who was to be banned.
         subject: Subject,
     },
+    /// An operator freed it here, which peers do not overrule.
+    #[error("{subject} was freed by an operator of this node")]
+    Held {
+        /// Who was to be banned.
+        subject: Subject,
+    },
     /// It is over already.
     #[error("the ban of {subject} is over already")]
     Expired {
@@ -112,7 +118,7 @@ impl Refusals {
             Refusal::TooWide { .. } | Refusal::WideFromPeer { .. } | Refusal::Everybody { .. } => &mut self.wide,
             Refusal::Full { .. } | Refusal::Claims { .. } | Refusal::Origins { .. } => &mut self.full,
             Refusal::SpoofableBudget { .. } | Refusal::SpoofableFromPeer { .. } => &mut self.spoofable,
-            Refusal::Expired { .. } | Refusal::Lifted { .. } | Refusal::NoReason { .. } => &mut self.void,
+            Refusal::Expired { .. } | Refusal::Lifted { .. } | Refusal::Held { .. } | Refusal::NoReason { .. } => &mut self.void,
         };
         *counter = counter.saturating_add(1);
     }

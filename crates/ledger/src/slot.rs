@@ -1,7 +1,7 @@
 //! A claim as it is kept: compact, because there may be millions.
 
 use crate::{
-    Claim, Origin, Reach,
+    Backing, Claim, Origin, Quorum, Reach,
     origins::{OriginIndex, Origins},
 };
 use alloc::{boxed::Box, string::String};
@@ -29,6 +29,10 @@ pub(crate) struct Slot {
     pub(crate) trust: Trust,
     pub(crate) reach: Reach,
     pub(crate) local: bool,
+    /// Repeats another cluster's word.
+    pub(crate) hearsay: bool,
+    /// Enough owners agreed with it within the window, once.
+    pub(crate) vouched: bool,
     force: bool,
 }
 
@@ -48,6 +52,8 @@ impl Slot {
             trust: claim.trust,
             reach: claim.reach,
             local: claim.origin == Origin::Local,
+            hearsay: claim.backing.hearsay,
+            vouched: false,
             force: claim.force,
         }
     }
@@ -67,6 +73,11 @@ impl Slot {
             note: self.note().cloned(),
             evidence: self.rare.as_ref().and_then(|rare| rare.evidence),
             trust: self.trust,
+            backing: Backing {
+                owner: origins.owner_name(self.origin).cloned(),
+                quorum: if self.local { Quorum::default() } else { origins.quorum(self.origin) },
+                hearsay: self.hearsay,
+            },
             reach: self.reach,
             force: self.force,
         }
@@ -98,7 +109,9 @@ impl Slot {
             return;
         }
         if !self.local || self.until <= now {
-            *self = newer;
+            // What others vouched for stays so when it is said again in time.
+            let vouched = self.vouched && self.until > now;
+            *self = Self { vouched, ..newer };
             return;
         }
         self.since = self.since.min(newer.since);

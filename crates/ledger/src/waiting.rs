@@ -1,7 +1,10 @@
 //! Claims that would hold if there were room, or if their subject were not protected: they come in when that changes.
 
 use crate::{Claim, Class, Origin, rank::Rank};
-use alloc::{collections::BTreeMap, vec::Vec};
+use alloc::{
+    collections::{BTreeMap, BTreeSet},
+    vec::Vec,
+};
 use honeymesh_types::{Reasons, Subject, WallTime};
 
 /// How many claims wait for room; at the bound the one of the lowest rank that ends first is forgotten, and counted.
@@ -132,6 +135,22 @@ impl Waiting {
             forget_key(&mut self.keys, &key);
         }
         gone
+    }
+
+    /// What `origin` said is changed while it waits.
+    pub(crate) fn change(&mut self, origin: &Origin, change: impl Fn(Claim) -> Claim) {
+        let protected = self.protected.values_mut().flatten().filter(|claim| claim.origin == *origin);
+        protected.for_each(|claim| *claim = change(claim.clone()));
+        let keys = self.keys.values().flatten().filter(|(_, _, _, of, _)| of == origin);
+        let subjects: BTreeSet<Subject> = keys.map(|(_, _, subject, ..)| *subject).collect();
+        for subject in subjects {
+            let places = self.keys.get(&subject).into_iter().flatten().filter(|(_, _, _, of, _)| of == origin);
+            for key in places.cloned().collect::<Vec<_>>() {
+                let held = self.for_room.get_mut(Class::of(&subject) as usize).and_then(|waiting| waiting.remove(&key));
+                forget_key(&mut self.keys, &key);
+                held.into_iter().for_each(|held| self.for_room(change(held)));
+            }
+        }
     }
 
     fn forget_weakest(&mut self) {

@@ -77,6 +77,8 @@ pub enum Order {
     AllowAdd(IpNet),
     /// Take this net from the allowlist. Host bits are cleared.
     AllowRemove(IpNet),
+    /// Believe a quarantined peer again: its name, its identity, or the first 8 digits of that and more.
+    Pardon(String),
     /// Change the mode. A lockdown begins as [`Order::LockDown`] does.
     SetMode(Mode),
     /// Let in only who is allowed or connected, on trial: unless it is confirmed, the mode before comes back.

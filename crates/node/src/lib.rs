@@ -47,13 +47,13 @@ mod reply;
 mod report;
 
 pub use allow::ALLOW_MAX;
-pub use config::{ClusterConfig, Config};
+pub use config::{BridgeRule, ClusterConfig, Config, PeerRule, PeerWord};
 pub use gate::{KNOCK_SOURCES_MAX, KNOCKS_PER_SOURCE, SUPPRESSED_REPORT_EVERY};
 pub use history::HISTORY_MAX;
 pub use input::{Input, KeyStep, Lifetime, NetworkFacts, Order, OrderId};
 pub use node::{
-    CONFIRM_WITHIN, CONFIRM_WITHIN_DEFAULT, Node, PEER_GRACE, PROTECTED_PEERS_MAX, RENEW_BATCH_MAX, RENEW_PAUSE, REVOKED_HERE_MAX, Trial,
-    WITHDRAW_BATCH_MAX,
+    BRIDGE_BATCH_MAX, BRIDGE_PAUSE, BRIDGE_PENDING_MAX, CONFIRM_WITHIN, CONFIRM_WITHIN_DEFAULT, Node, PEER_GRACE,
+    PROTECTED_PEERS_MAX, QUARANTINED_MAX, Quarantined, RENEW_BATCH_MAX, RENEW_PAUSE, REVOKED_HERE_MAX, Trial, WITHDRAW_BATCH_MAX,
 };
 pub use output::{Keep, Output};
 pub use reply::{Done, Refused};
@@ -61,4 +61,4 @@ pub use report::{AllowEntry, AllowSource, Counters, Past, PeerReport, Status, Wh
 
 pub use honeymesh_mesh_proto::{Admitted, Standing};
 
-pub use honeymesh_ledger::{Claim, Origin, Policy, Protected, Protection, Reach, Ttls};
+pub use honeymesh_ledger::{Backing, Claim, Corroboration, Origin, Policy, Protected, Protection, Quorum, Reach, Ttls};

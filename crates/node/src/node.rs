@@ -1,14 +1,17 @@
 //! The node: one input in, outputs out.
 
 mod admission;
+mod bridge;
 mod change;
 mod dark;
 mod evidence;
+mod judgement;
 mod lease;
 mod lockdown;
 mod mesh;
 mod orders;
 mod protect;
+mod quarantine;
 mod read;
 mod restore;
 mod room;
@@ -16,12 +19,14 @@ mod spread;
 mod wake;
 
 pub use admission::{REVOKED_HERE_MAX, WITHDRAW_BATCH_MAX};
+pub use bridge::{BRIDGE_BATCH_MAX, BRIDGE_PAUSE, BRIDGE_PENDING_MAX};
 pub use lease::{RENEW_BATCH_MAX, RENEW_PAUSE};
 pub use lockdown::{CONFIRM_WITHIN, CONFIRM_WITHIN_DEFAULT, Trial};
 pub use protect::{PEER_GRACE, PROTECTED_PEERS_MAX};
+pub use quarantine::{QUARANTINED_MAX, Quarantined};
 
 use crate::{
-    Config, Counters, Input, NetworkFacts, Output,
+    Config, Counters, Input, NetworkFacts, Output, PeerRule,
     allow::Allow,
     gate::{Gate, Topic},
     history::History,
@@ -29,13 +34,16 @@ use crate::{
 };
 use admission::Withdrawals;
 use alloc::{collections::BTreeSet, string::String, vec::Vec};
+use bridge::Bridges;
 use core::net::IpAddr;
 use honeymesh_detect::{Detector, Handshakes, Reactions, ScanPolicy};
-use honeymesh_ledger::Ledger;
+use honeymesh_ledger::{Ledger, Quorum};
 use honeymesh_mesh_proto::Mesh;
 use honeymesh_types::{ClusterName, Event, EventId, EventKind, Mode, NodeId, NodeName, Now, Subject, Trust, WallTime};
+use ipnet::IpNet;
 use lease::Renewals;
 use protect::Shield;
+use quarantine::Quarantine;
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
 
@@ -52,6 +60,10 @@ pub struct Node {
     reactions: Reactions,
     ledger: Ledger,
     clusters: Vec<Cluster>,
+    rules: Vec<PeerRule>,
+    canaries: Vec<IpNet>,
+    quarantine: Quarantine,
+    bridges: Bridges,
     facts: NetworkFacts,
     allow: Allow,
     shield: Shield,
@@ -68,6 +80,7 @@ pub struct Node {
 struct Cluster {
     name: ClusterName,
     trust: Trust,
+    quorum: Quorum,
     mesh: Mesh,
     /// Nodes whose words count for nothing here, by an operator's order.
     revoked_here: BTreeSet<NodeId>,
@@ -82,9 +95,11 @@ impl Node {
         let cluster = |config: crate::ClusterConfig| Cluster {
             name: config.mesh.cluster.clone(),
             trust: config.trust,
+            quorum: config.quorum,
             mesh: Mesh::new(config.mesh, now),
             revoked_here: BTreeSet::new(),
         };
+        let clusters: Vec<Cluster> = config.clusters.into_iter().map(cluster).collect();
         Self {
             name: config.name,
             configured: config.policy.mode,
@@ -94,7 +109,11 @@ impl Node {
             handshakes: Handshakes::new(config.scan.ports, config.scan.window),
             reactions: Reactions::default(),
             ledger: Ledger::new(config.policy),
-            clusters: config.clusters.into_iter().map(cluster).collect(),
+            bridges: Bridges::new(config.bridges, &clusters),
+            clusters,
+            rules: config.peers,
+            canaries: config.canaries.iter().map(crate::allow::canonical).collect(),
+            quarantine: Quarantine::default(),
             facts: NetworkFacts::default(),
             allow: Allow::new(&config.allow),
             shield,

@@ -5,7 +5,7 @@ use alloc::{string::String, sync::Arc, vec::Vec};
 use core::net::SocketAddr;
 use honeymesh_ledger::Claim;
 use honeymesh_mesh_proto::StreamOrder;
-use honeymesh_types::{ClusterName, Enforcement, Event, Lockdown, Mode, Reasons, Subject, WallTime};
+use honeymesh_types::{ClusterName, Enforcement, Event, Lockdown, Mode, NodeId, Reasons, Subject, WallTime};
 use ipnet::IpNet;
 
 /// Something to be carried out. Carry them out in order.
@@ -74,7 +74,8 @@ pub enum Keep {
         subject: Subject,
         /// What was said at or before this time stays lifted.
         before: WallTime,
-        /// From then on it may be forgotten.
+        /// From then on it may be forgotten. The same as `before`: the operator freed it on this node only, and until then peers'
+        /// words are refused here unless they may override.
         expires: WallTime,
     },
     /// A signed record of a mesh, as received. Replaces nothing: it is its own identity.
@@ -103,6 +104,24 @@ pub enum Keep {
         name: String,
         /// Its value; empty: it may be forgotten.
         value: String,
+    },
+    /// This node signed a ban of a canary and is believed no more. Replaces the one of the same node.
+    Quarantined {
+        /// Who.
+        node: NodeId,
+        /// The cluster it was said in.
+        cluster: ClusterName,
+        /// The canary net.
+        net: IpNet,
+        /// When it was noticed.
+        since: WallTime,
+        /// The proof.
+        raw: Arc<[u8]>,
+    },
+    /// An operator believes it again: forget that. Never comes back in.
+    Pardoned {
+        /// Who.
+        node: NodeId,
     },
     /// The mode an operator chose (a lockdown only once it is confirmed); replaces the one before. It holds until the configuration file says another mode than
     /// it said then.

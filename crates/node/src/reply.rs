@@ -4,7 +4,7 @@ use alloc::{string::String, vec::Vec};
 use core::{fmt, time::Duration};
 use honeymesh_ledger::{Protected, Protection, Refusal};
 use honeymesh_mesh_proto::{JoinToken, KeyRingError};
-use honeymesh_types::{Ban, ClusterName, Mode, Subject};
+use honeymesh_types::{Ban, ClusterName, Mode, NodeId, NodeName, Subject};
 use ipnet::IpNet;
 
 /// What was done.
@@ -89,6 +89,15 @@ pub enum Done {
         /// How many of its bans go for it.
         bans: usize,
     },
+    /// A quarantined peer is believed again.
+    Pardoned {
+        /// Who.
+        node: NodeId,
+        /// What it calls itself.
+        name: NodeName,
+        /// How many subjects are enforced again because of it.
+        enforced: usize,
+    },
     /// The cluster's keys changed.
     KeysChanged {
         /// The cluster.
@@ -117,6 +126,12 @@ pub enum Refused {
     /// No lockdown holds.
     #[error("there is no lockdown to confirm: none was begun, or it has rolled back; begin one with `honeymesh mode lockdown`")]
     NothingToConfirm,
+    /// Nobody like that is quarantined.
+    #[error("`{0}` is not quarantined; `honeymesh peers` lists who is")]
+    NotQuarantined(String),
+    /// Several are called that.
+    #[error("several quarantined peers are called `{0}`; name the one you mean by its id")]
+    Ambiguous(String),
     /// No such cluster.
     #[error("this node belongs to no cluster `{0}`")]
     UnknownCluster(ClusterName),
@@ -181,6 +196,9 @@ impl fmt::Display for Done {
                 ttl.as_secs()
             ),
             Self::Revoked { node, revoked, everywhere, here, bans } => write_revoked(f, node, *revoked, everywhere, here, *bans),
+            Self::Pardoned { node, name, enforced } => {
+                write!(f, "{name} ({node:.8}) is believed again; {enforced} of its bans are enforced again")
+            }
             Self::KeysChanged { cluster } => write!(f, "the keys of cluster {cluster} changed"),
         }
     }

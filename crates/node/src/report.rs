@@ -1,9 +1,9 @@
 //! What can be read from a node.
 
 use crate::Trial;
-use alloc::{string::String, sync::Arc, vec::Vec};
+use alloc::{collections::BTreeMap, string::String, sync::Arc, vec::Vec};
 use core::net::IpAddr;
-use honeymesh_ledger::{Claim, Protected, Stats};
+use honeymesh_ledger::{Claim, Corroboration, Protected, Stats};
 use honeymesh_mesh_proto::{Admitted, Member, MeshStats, Record};
 use honeymesh_types::{Ban, ClusterName, Mode, NodeId, NodeName, Subject, Trust, WallTime};
 use ipnet::IpNet;
@@ -35,6 +35,8 @@ pub struct WhyBan {
     /// The prefix whose entry in the kernel stands for it, if it has none of its own: every one in that prefix is banned, and the
     /// table was full.
     pub group: Option<Subject>,
+    /// If nothing is enforced because too few owners agree: how many do, and until when it waits for another.
+    pub corroboration: Option<Corroboration>,
     /// Its claims, each with whether it counts for the ban (an observed one does not).
     pub claims: Vec<(Claim, bool)>,
     /// The signed records about its subject.
@@ -76,6 +78,8 @@ pub struct Status {
     pub ledger: Stats,
     /// What was seen and refused.
     pub counters: Counters,
+    /// Peers that are believed no more.
+    pub quarantined: usize,
     /// Per cluster: its name, its members that answer (this node left out), records in its set.
     pub clusters: Vec<(ClusterName, usize, usize)>,
 }
@@ -111,6 +115,12 @@ pub struct Counters {
     pub suppressed: u64,
     /// Stored claims and records that did not come back at start, because they were over, protected or damaged.
     pub not_restored: u64,
+    /// Bans that were carried over a bridge.
+    pub bridged: u64,
+    /// Changes that were not looked at for a bridge because too many waited.
+    pub bridge_lost: u64,
+    /// Signed records of peers that ban a canary.
+    pub canaries_banned: u64,
     /// Mesh peers that are not in the never-ban set because it holds the most of them already.
     pub peers_unprotected: u64,
 }
@@ -136,6 +146,8 @@ pub struct PeerReport {
     pub revoked_here: Vec<NodeId>,
     /// The other nodes.
     pub members: Vec<Member>,
+    /// What the words of each of them may do here, and who runs it if that was stated.
+    pub judged: BTreeMap<NodeId, (Trust, Option<String>)>,
     /// What came in, went out and was refused.
     pub stats: MeshStats,
     /// A fingerprint of the whole set of records.

@@ -99,6 +99,7 @@ fn config(number: usize, advertise: SocketAddr, join: Vec<SocketAddr>) -> Config
         keys: KeyRing::new(Key::from_bytes([1; 32])),
         join,
         members: Vec::new(),
+        admission: honeymesh_mesh_proto::Admission::default(),
         limits: Limits::default(),
         boot_salt: u64::from(std::process::id()) << 32 | number as u64,
         seed: number as u64,

@@ -85,6 +85,10 @@ pub(super) async fn disallow_prefix(State(app): State<App>, Path((address, prefi
     done(&app, Request::AllowRemove(net.net())).await
 }
 
+pub(super) async fn pardon(State(app): State<App>, Path(node): Path<String>) -> Answer {
+    done(&app, Request::Pardon(node)).await
+}
+
 pub(super) async fn mode(State(app): State<App>, body: Body) -> Answer {
     let order: ModeJson = body::read(body).await?;
     let mode: Mode = params::value("mode", &order.mode)?;

@@ -2,7 +2,7 @@
 
 use super::oneself;
 use crate::{
-    cli::{AllowNet, Ban, JoinTokenNew, KeyRotate, ModeArgs, PeerNode, Plain, Unban},
+    cli::{AllowNet, Ban, JoinTokenNew, KeyRotate, ModeArgs, Pardon, PeerNode, Plain, Unban},
     client::{Client, quoted},
     failure::Failure,
     output,
@@ -44,6 +44,12 @@ pub async fn allow_remove(args: AllowNet) -> Result<(), Failure> {
 
 fn subject(subject: Subject) -> String {
     subject.to_string()
+}
+
+/// `honeymesh peers pardon`.
+pub async fn pardon(args: Pardon) -> Result<(), Failure> {
+    let path = format!("/api/v1/quarantine/{}", quoted(&args.node));
+    tell(&args.plain, send(&args.plain, Method::DELETE, &path, None).await?)
 }
 
 /// `honeymesh mode`.

@@ -7,7 +7,7 @@ use crate::{
     failure::Failure,
     output::{self, Table},
 };
-use honeymesh_format::PeerJson;
+use honeymesh_format::{PeerJson, printable};
 
 /// The members of every cluster.
 pub async fn run(args: Plain) -> Result<(), Failure> {
@@ -18,6 +18,7 @@ pub async fn run(args: Plain) -> Result<(), Failure> {
     if peers.is_empty() {
         return Ok(output::say("no other member is known; is [[cluster]] join right, and does every member have the same key?")?);
     }
+    let liars: Vec<String> = peers.iter().filter_map(liar_line).collect();
     let mut table = Table::new(&[
         "CLUSTER",
         "NAME",
@@ -40,7 +41,7 @@ pub async fn run(args: Plain) -> Result<(), Failure> {
             peer.name.unwrap_or_else(|| "?".into()),
             peer.id.chars().take(8).collect(),
             peer.address,
-            peer.state,
+            if peer.quarantine.is_some() { "QUARANTINED".into() } else { peer.state },
             peer.trust,
             admission(peer.admission, peer.revoked, peer.certificate),
             peer.owner.unwrap_or_else(|| "-".into()),
@@ -51,7 +52,19 @@ pub async fn run(args: Plain) -> Result<(), Failure> {
             refused.join(" "),
         ]);
     }
-    Ok(output::say(&table.render(output::is_coloured()))?)
+    let mut text = table.render(output::is_coloured());
+    liars.iter().for_each(|line| text.push_str(&format!("\n{}", printable(line))));
+    Ok(output::say(&text)?)
+}
+
+/// Why somebody is believed no more, and how anybody can check that.
+fn liar_line(peer: &PeerJson) -> Option<String> {
+    let liar = peer.quarantine.as_ref()?;
+    let name = peer.name.as_deref().unwrap_or("?");
+    Some(format!(
+        "{name} is believed no more since {}: it signed a ban of the canary {} at {}; proof: honeymesh peers verify {}",
+        liar.since, liar.subject, liar.said_at, liar.record_base64
+    ))
 }
 
 /// How a member stands, in a few words.

@@ -6,7 +6,7 @@ use crate::{
     failure::Failure,
     output::{self, printable},
 };
-use honeymesh_format::{ClaimJson, EventJson, GroupJson, RecordJson, WhyBanJson, WhyJson, json_pretty};
+use honeymesh_format::{ClaimJson, CorroborationJson, EventJson, GroupJson, RecordJson, WhyBanJson, WhyJson, json_pretty};
 use hyper::Method;
 
 /// How many events are shown.
@@ -52,6 +52,10 @@ fn ban_lines(why: &WhyBanJson) -> Vec<String> {
     lines.extend(why.group.as_ref().map(|group| {
         let GroupJson { prefix, drops } = group;
         format!("  enforced by the entry of {prefix}, which dropped {drops} packets of all who are banned in it")
+    }));
+    lines.extend(why.corroboration.as_ref().map(|waits| {
+        let CorroborationJson { owners, needed, waits_until } = waits;
+        format!("  corroborated by {owners} of {needed} owners, waits until {waits_until}")
     }));
     lines.extend(ban.note.as_ref().map(|note| format!("  note: {note}")));
     lines.extend(why.claims.iter().map(|claim| format!("  claim: {}", claim_line(claim))));

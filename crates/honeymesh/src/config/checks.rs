@@ -1,7 +1,7 @@
 //! What only shows when sections are read together: addresses and names taken twice, and unsafe choices.
 
 use super::{
-    Cluster, Config, Dark, Spoofable, Trap,
+    Cluster, Config, Dark, Spoofable, Trap, judgement,
     problem::{Place, Placed},
     reader::Document,
 };
@@ -17,6 +17,7 @@ const ALLOW_WIDE: (u8, u8) = (7, 16);
 pub(super) fn across(doc: &Document<'_>, config: &Config) {
     names(doc, config);
     addresses(doc, config);
+    judgement::across(doc, config);
     warn_of_silence(doc, config);
     warn_of_forgery(doc, config);
     warn_of_exposure(doc, config);

@@ -2,7 +2,7 @@
 
 use super::{
     Advertise, ApiSection, Attach, BansSection, Cluster, Config, NodeSection, OnExit, STATE_DIR, ScanSection, Spoofable,
-    StoreSection, TableKind, TrapLimits, XdpSection, dark, flood, problem::Placed, reader::Section, traps, values,
+    StoreSection, TableKind, TrapLimits, XdpSection, dark, flood, judgement, problem::Placed, reader::Section, traps, values,
 };
 use honeymesh_types::{ClusterName, Mode, NodeId, NodeName, Trust};
 use std::{
@@ -38,6 +38,7 @@ pub(super) fn config(root: &Section<'_, '_>, host_name: &str) -> Config {
         flood: flood::flood(&shared),
         trap_limits: trap_limits(shared),
         clusters: clusters(root),
+        judgement: judgement::judgement(root),
         api: api(root.section("api"), &node),
         store: store(root.section("store")),
         node,
@@ -180,6 +181,7 @@ fn cluster(section: Section<'_, '_>) -> Option<Cluster> {
     let mend = "make one with `honeymesh key new FILE`";
     let key_file = required(&section, "key_file", path(&section, "key_file"), mend);
     let trust = section.word::<Trust>("trust").unwrap_or(Placed::default_of(Trust::Enforce));
+    let quorum = judgement::quorum(&section);
     let rate = number(&section, "rate", 1, 100_000, 1_000);
     let authority = section.text("authority", authority);
     let authority_file = path(&section, "authority_file");
@@ -198,6 +200,7 @@ fn cluster(section: Section<'_, '_>) -> Option<Cluster> {
         join,
         key_file: key_file?,
         trust,
+        quorum,
         rate,
         authority,
         authority_file,

@@ -7,6 +7,7 @@ use honeymesh_types::{Event, EventKind};
 pub fn log(event: &Event) {
     let words = words(event);
     match event.kind {
+        EventKind::Mesh if event.fields.get("change").is_some_and(|change| change == "quarantined") => tracing::warn!("{words}"),
         EventKind::Knock => tracing::trace!("{words}"),
         EventKind::Visit | EventKind::Scan => tracing::debug!("{words}"),
         EventKind::Ban | EventKind::Unban | EventKind::Expire | EventKind::Mesh | EventKind::Audit => tracing::info!("{words}"),

@@ -291,6 +291,9 @@ fn node_config(config: &Config, identity: &Seed, keys: &[ClusterKeys]) -> Result
         },
         clusters: clusters.collect::<Result<_, _>>()?,
         allow: config.allow.iter().map(|net| net.value).collect(),
+        peers: config.judgement.peers.iter().map(|rule| rule.value.clone()).collect(),
+        canaries: config.judgement.canaries.iter().map(|net| net.value).collect(),
+        bridges: config.judgement.bridges.iter().map(|bridge| bridge.value.clone()).collect(),
         seed: random()?,
     })
 }
@@ -329,7 +332,7 @@ fn cluster_config(config: &Config, cluster: &Cluster, identity: &Seed, keys: &Cl
         boot_salt: random()?,
         seed: random()?,
     };
-    Ok(ClusterConfig { mesh, trust: cluster.trust.value })
+    Ok(ClusterConfig { mesh, trust: cluster.trust.value, quorum: cluster.quorum })
 }
 
 /// With a wildcard the mesh learns its address from the first peer it meets.

@@ -9,7 +9,7 @@ use crate::{
     slot::Slot,
 };
 use alloc::{boxed::Box, vec, vec::Vec};
-use honeymesh_types::{Reasons, Subject, WallTime};
+use honeymesh_types::{Reasons, Subject, Trust, WallTime};
 
 /// How many peers' claims one subject keeps. At the bound a claim takes the place of the one that is trusted least and
 /// ends first if it is itself trusted more or ends later; else it is refused.
@@ -91,6 +91,9 @@ impl Ledger {
         if from_peer && self.lifted.covers(&subject, claim.last) {
             return Err(Refusal::Lifted { subject });
         }
+        if from_peer && claim.trust < Trust::Override && self.held.covers(&subject, claim.last) {
+            return Err(Refusal::Held { subject });
+        }
         if subject.prefix_len() == 0 {
             return Err(Refusal::Everybody { subject });
         }
@@ -123,10 +126,18 @@ impl Ledger {
     /// Joins or adds the claim. `None`: everything it says was known. Otherwise its place.
     pub(super) fn put(&mut self, claim: Claim, now: WallTime) -> Result<Option<usize>, Refusal> {
         let subject = claim.subject;
-        let origin =
-            self.origins.acquire(&claim.origin, &claim.origin_name).ok_or(Refusal::Origins { origins_max: ORIGINS_MAX })?;
+        let origin = self
+            .origins
+            .acquire(&claim.origin, &claim.origin_name, &claim.backing)
+            .ok_or(Refusal::Origins { origins_max: ORIGINS_MAX })?;
         let slot = Slot::new(claim, origin);
-        let put = self.edit(subject, |slots| put_into(slots, slot, now));
+        let vouched = self.bans.get(&subject).map_or_else(Vec::new, |entry| entry.vouched_with(&slot, &self.origins));
+        let put = self.edit(subject, |slots| {
+            let put = put_into(slots, slot, now);
+            let newly = |slot: &&mut Slot| !slot.local && !slot.vouched && vouched.contains(&slot.origin);
+            slots.iter_mut().filter(newly).for_each(|slot| slot.vouched = true);
+            put
+        });
         if put.is_released_now() {
             self.origins.release(origin);
         }

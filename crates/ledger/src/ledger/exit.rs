@@ -17,6 +17,8 @@ pub enum Whose<'a> {
     Peers,
     /// Only those that came by this cluster.
     Cluster(&'a ClusterName),
+    /// Only those of this one origin.
+    One(&'a Origin),
 }
 
 impl Whose<'_> {
@@ -24,6 +26,7 @@ impl Whose<'_> {
         match self {
             Self::Everybodys => true,
             Self::Peers => *origin != Origin::Local,
+            Self::One(one) => origin == one,
             Self::Cluster(name) => matches!(origin, Origin::Peer { cluster, .. } if cluster == name),
         }
     }
@@ -33,10 +36,10 @@ impl Ledger {
     /// An unban: every claim of exactly `subject` that was last said at or before `before` goes. A claim that was said
     /// again after it stays, as if it began then. `None`: there was nothing to lift.
     ///
-    /// Unless it is for one cluster alone (whose mesh keeps such order itself), it is remembered for as long as a peer's word
+    /// Unless it is for one cluster or origin alone (whose mesh keeps such order itself), it is remembered for as long as a peer's word
     /// can live: what a peer said before it stays refused, however late it comes in.
     pub fn lift(&mut self, subject: &Subject, before: WallTime, whose: Whose<'_>, now: WallTime) -> Option<Change> {
-        if !matches!(whose, Whose::Cluster(_)) {
+        if !matches!(whose, Whose::Cluster(_) | Whose::One(_)) {
             self.lifted.forget_until(now.minus(self.policy.ttl.mesh));
             self.lifted.remember(*subject, before);
         }

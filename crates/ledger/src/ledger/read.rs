@@ -1,7 +1,7 @@
 //! What can be asked of the ledger.
 
 use super::Ledger;
-use crate::{Claim, Class, Protected, Reach, Refusals, slot::Slot};
+use crate::{Claim, Class, Corroboration, Protected, Reach, Refusals, slot::Slot};
 use alloc::vec::Vec;
 use core::{net::IpAddr, ops::Bound};
 use honeymesh_types::{Ban, Mode, Reasons, Subject};
@@ -38,6 +38,8 @@ pub struct Stats {
     pub spoofable: usize,
     /// The most of those.
     pub spoofable_max: usize,
+    /// Bans on which nothing is enforced because too few owners agree.
+    pub uncorroborated: usize,
     /// Bans per reason, in the contract's order: a ban for two reasons counts twice.
     pub by_reason: [(Reasons, usize); super::REASONS],
     /// Nets in the never-ban set.
@@ -85,6 +87,12 @@ impl Ledger {
         let Some(entry) = self.bans.get(subject) else { return Vec::new() };
         let each = entry.slots.iter();
         each.map(|slot| (slot.claim(*subject, &self.origins), entry.counts(slot, &self.origins))).collect()
+    }
+
+    /// How far exactly `subject` is from being corroborated; `None`: it is enforced, or waits for nobody.
+    #[must_use]
+    pub fn corroboration(&self, subject: &Subject) -> Option<Corroboration> {
+        self.bans.get(subject)?.corroboration(&self.origins)
     }
 
     /// The subjects on which this node itself has claims that may travel and do not rest on forgeable evidence, in order.
@@ -141,6 +149,7 @@ impl Ledger {
             enforced: if observing { 0 } else { self.tally.counting },
             spoofable: self.tally.spoofable,
             spoofable_max: self.policy.spoofable_max,
+            uncorroborated: self.tally.uncorroborated,
             by_reason,
             protected: self.never.len(),
             origins: self.origins.len(),

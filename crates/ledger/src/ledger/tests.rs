@@ -6,6 +6,7 @@ mod full;
 mod groups;
 mod model;
 mod projection;
+mod trust;
 
 use super::*;
 use crate::{

@@ -55,6 +55,7 @@ impl Node {
     /// Carries out what the ledger decided. The kernel is told at the end of the input: [`Self::project`].
     pub(super) fn apply(&mut self, change: &Change, by: &By) {
         self.keep_claims(change);
+        self.touch_bridges(change.ban.subject);
         if change.is_gone() {
             self.renewals.cancel(&change.ban.subject);
             let how = self.how(change, by);

@@ -113,6 +113,7 @@ impl Node {
         let holds = self.held_mode() != Mode::Observe;
         if holds != holds_before {
             self.out.push(Output::Enforcing(holds));
+            self.touch_all_bridges();
         }
         if self.lockdown() != lockdown_before {
             self.out.push(Output::Lockdown(self.lockdown()));

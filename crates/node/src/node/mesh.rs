@@ -54,6 +54,7 @@ impl Node {
         if self.is_set_aside(cluster, &signed.record.origin) {
             return;
         }
+        self.test_by_canary(cluster, signed);
         let Some(by) = self.by_peer(cluster, &signed.record) else { return };
         match self.admit(cluster, &signed.record) {
             Heard::Changed(changes) => changes.iter().for_each(|change| self.apply(change, &by)),
@@ -90,7 +91,11 @@ impl Node {
     /// observed it lifts no more than what that cluster said.
     fn admit_unban(&mut self, cluster: usize, record: &Record) -> Heard {
         let Some(known) = self.clusters.get(cluster) else { return Heard::Nothing };
-        let whose = match known.trust {
+        let origin = Origin::Peer { cluster: known.name.clone(), node: record.origin };
+        let trust = self.trust_of(cluster, record);
+        let whose = match trust {
+            // Whom nobody believes may take back no more than what he said himself.
+            Trust::Observe if known.trust > Trust::Observe => Whose::One(&origin),
             Trust::Observe => Whose::Cluster(&known.name),
             Trust::Corroborate | Trust::Enforce | Trust::Override => Whose::Everybodys,
         };
@@ -114,7 +119,8 @@ impl Node {
             until: Some(record.until()),
             note: note.clone(),
             evidence: None,
-            trust: known.trust,
+            trust: self.trust_of(cluster, record),
+            backing: self.backing_of_record(cluster, record),
             reach: Reach::Here,
             force: false,
         })

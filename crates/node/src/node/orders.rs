@@ -16,6 +16,7 @@ impl Node {
             Order::Unban { subject, reach } => Ok(self.order_unban(subject, reach)),
             Order::AllowAdd(net) => self.order_allow(&net),
             Order::AllowRemove(net) => self.order_disallow(&net),
+            Order::Pardon(who) => self.order_pardon(&who),
             Order::SetMode(mode) => self.order_mode(mode),
             Order::LockDown { within } => self.order_lockdown(within),
             Order::ConfirmLockdown => self.order_confirm(),
@@ -35,6 +36,7 @@ impl Node {
         force: bool,
     ) -> Result<Done, Refused> {
         let until = self.until(lifetime)?;
+        self.end_hold(subject);
         let name = self.name.clone();
         let claim = Claim {
             note,
@@ -58,6 +60,14 @@ impl Node {
         ban.map(|ban| Done::Banned { ban, changed, clusters, passing }).ok_or(Refused::NoTime)
     }
 
+    /// Who bans somebody himself lets peers speak about it again.
+    fn end_hold(&mut self, subject: Subject) {
+        if self.ledger.unhold(&subject) {
+            let before = self.now.wall;
+            self.out.keep(Keep::Unbanned { subject, before, expires: before.plus(self.ledger.policy().ttl.mesh) });
+        }
+    }
+
     fn until(&self, lifetime: Lifetime) -> Result<Option<WallTime>, Refused> {
         let ttl = match lifetime {
             Lifetime::Forever => return Ok(None),
@@ -77,14 +87,20 @@ impl Node {
         if let Some(change) = &change {
             self.apply(change, &By::Operator);
         }
-        self.out.keep(Keep::Unbanned { subject, before, expires: before.plus(self.ledger.policy().ttl.mesh) });
+        let expires = before.plus(self.ledger.policy().ttl.mesh);
+        // Only here: then peers go on saying what they say, and do not overrule it.
+        let is_held = reach == Reach::Here;
+        if is_held {
+            self.ledger.hold(subject, expires, self.now.wall);
+        }
+        self.out.keep(Keep::Unbanned { subject, before: if is_held { expires } else { before }, expires });
         let covered_by: Vec<Ban> = self.ledger.covering(&subject);
         Done::Unbanned { subject, was: change.and_then(|change| change.before), covered_by, clusters }
     }
 
     fn say_unban(&mut self, subject: Subject) -> (Vec<ClusterName>, Option<WallTime>) {
         let (mut told, mut latest) = (Vec::new(), None);
-        if subject.is_wide() {
+        if subject.is_wide() || self.is_canary(&subject) {
             return (told, latest);
         }
         for cluster in 0..self.clusters.len() {

@@ -3,15 +3,15 @@
 use super::{Cluster, Node};
 use crate::{AllowEntry, Counters, PeerReport, Status, Why, WhyBan, WhyRecord};
 use alloc::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     format,
     string::{String, ToString},
     vec::Vec,
 };
 use core::{net::IpAddr, ops::Bound};
 use honeymesh_ledger::Protected;
-use honeymesh_mesh_proto::{MemberState, Signed};
-use honeymesh_types::{Ban, Enforcement, Mode, NodeName, Subject};
+use honeymesh_mesh_proto::{Member, MemberState, Signed};
+use honeymesh_types::{Ban, Enforcement, Mode, NodeId, NodeName, Subject, Trust};
 
 impl Node {
     /// What people call this node.
@@ -90,6 +90,7 @@ impl Node {
             trial: self.trial,
             ledger: self.ledger.stats(),
             counters: Counters { contacts_forgotten: self.handshakes.forgotten(), ..self.counters },
+            quarantined: self.quarantine.len(),
             clusters: self.clusters.iter().map(cluster).collect(),
         }
     }
@@ -97,7 +98,8 @@ impl Node {
     /// The clusters, in the order of the configuration.
     #[must_use]
     pub fn peers(&self) -> Vec<PeerReport> {
-        let report = |cluster: &Cluster| PeerReport {
+        let report = |(place, cluster): (usize, &Cluster)| PeerReport {
+            judged: self.judged(place, &cluster.mesh.members()),
             cluster: cluster.name.clone(),
             trust: cluster.trust,
             identity: cluster.mesh.identity(),
@@ -110,7 +112,16 @@ impl Node {
             stats: cluster.mesh.stats(),
             fingerprint: cluster.mesh.fingerprint(),
         };
-        self.clusters.iter().map(report).collect()
+        self.clusters.iter().enumerate().map(report).collect()
+    }
+
+    fn judged(&self, cluster: usize, members: &[Member]) -> BTreeMap<NodeId, (Trust, Option<String>)> {
+        let judged = |member: &Member| {
+            let name = member.name.as_ref();
+            let (trust, owner) = (self.trust_in(cluster, &member.node, name), self.owner_of(cluster, &member.node, name));
+            (member.node, (trust, owner))
+        };
+        members.iter().map(judged).collect()
     }
 
     /// The whole chain behind one address: why it is banned, or why it is not.
@@ -134,7 +145,8 @@ impl Node {
 
     fn why_ban(&self, ban: Ban) -> WhyBan {
         let (claims, records) = (self.ledger.claims(&ban.subject), self.records(&ban.subject));
-        WhyBan { group: self.ledger.group_of(&ban.subject).filter(|_| ban.enforced), ban, claims, records }
+        let corroboration = self.ledger.corroboration(&ban.subject);
+        WhyBan { corroboration, group: self.ledger.group_of(&ban.subject).filter(|_| ban.enforced), ban, claims, records }
     }
 
     /// Records about what `addr` would be banned as, where there is no such ban.
@@ -165,16 +177,17 @@ fn verdict(why: &Why) -> String {
 }
 
 fn banned(why: &Why) -> String {
-    let Some(WhyBan { ban, group, .. }) = why.bans.iter().find(|why| why.ban.enforced).or(why.bans.first()) else {
+    let Some(WhyBan { ban, group, corroboration, .. }) = why.bans.iter().find(|why| why.ban.enforced).or(why.bans.first()) else {
         return String::new();
     };
     let origins = ban.origins.join(", ");
     let entry = group.map(|group| format!(", enforced by the entry of {group}")).unwrap_or_default();
     let base = format!("banned as {} for {} ({}), scope {}, by {origins}{entry}", ban.subject, ban.reasons, ban.grade, ban.scope);
-    match (ban.enforced, why.mode) {
-        (true, _) => base,
-        (false, Mode::Observe) => format!("not dropped (mode observe), else {base}"),
-        (false, _) => format!("not dropped (no trusted claim yet), else {base}"),
+    match (ban.enforced, why.mode, corroboration) {
+        (true, ..) => base,
+        (false, Mode::Observe, _) => format!("not dropped (mode observe), else {base}"),
+        (false, _, Some(waits)) => format!("not dropped ({} of {} owners say so), else {base}", waits.owners, waits.needed),
+        (false, _, None) => format!("not dropped (no trusted claim yet), else {base}"),
     }
     .to_string()
 }

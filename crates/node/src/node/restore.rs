@@ -1,10 +1,10 @@
 //! The same state after a restart.
 
-use super::{Node, change::forget, mesh::Heard};
+use super::{Node, change::forget, judgement::is_hearsay, mesh::Heard};
 use crate::{Keep, Output};
 use alloc::vec::Vec;
 use honeymesh_ledger::{Change, ChangeKind, Claim, Entered, Whose};
-use honeymesh_types::{ClusterName, Mode, Now};
+use honeymesh_types::{ClusterName, Mode, Now, Subject, WallTime};
 
 impl Node {
     /// Takes back what the store kept, in any order. Records are verified again, claims come through the same door as new
@@ -20,10 +20,13 @@ impl Node {
             match keep {
                 Keep::Claim(claim) => claims.push(claim),
                 Keep::Record { cluster, raw, .. } => records.push((cluster, raw)),
-                Keep::Unbanned { subject, before, .. } => {
-                    self.ledger.lift(&subject, before, Whose::Peers, now.wall);
-                }
-                Keep::Forget { .. } | Keep::Note { .. } | Keep::Allow { .. } | Keep::Mode { .. } => {}
+                Keep::Unbanned { subject, before, expires } => self.restore_unban(subject, before, expires),
+                Keep::Forget { .. }
+                | Keep::Note { .. }
+                | Keep::Allow { .. }
+                | Keep::Mode { .. }
+                | Keep::Quarantined { .. }
+                | Keep::Pardoned { .. } => {}
             }
         }
         claims.into_iter().for_each(|claim| self.restore_claim(claim));
@@ -34,10 +37,22 @@ impl Node {
         self.out.flush(out);
     }
 
+    fn restore_unban(&mut self, subject: Subject, before: WallTime, expires: WallTime) {
+        let mut before = before;
+        if before == expires {
+            self.ledger.hold(subject, expires, self.now.wall);
+            before = expires.minus(self.ledger.policy().ttl.mesh).min(self.now.wall);
+        }
+        self.ledger.lift(&subject, before, Whose::Peers, self.now.wall);
+    }
+
     fn restore_settings(&mut self, kept: &[Keep]) {
         for keep in kept {
             match keep {
                 Keep::Allow { added, removed } => self.restore_allow(added, removed),
+                Keep::Quarantined { cluster, net, since, raw, .. } => {
+                    self.restore_quarantined(cluster.clone(), *net, *since, raw.clone());
+                }
                 Keep::Mode { mode, configured } if *configured == self.configured => self.restore_mode(*mode),
                 _ => {}
             }
@@ -87,6 +102,8 @@ impl Node {
         };
         let (restored, me) = (known.mesh.restore(raw, self.now), known.mesh.identity());
         match restored {
+            // What this node carried over a bridge is no claim of its own, and is looked at again.
+            Ok(signed) if signed.record.origin == me && is_hearsay(&signed.record) => self.touch_bridges(signed.record.subject),
             Ok(signed) if signed.record.origin == me && self.is_claimed(&signed.record) => {}
             Ok(signed) if self.is_set_aside(place, &signed.record.origin) => {}
             Ok(signed) => self.restore_heard(place, &signed.record),
@@ -101,6 +118,7 @@ impl Node {
     }
 
     fn restore_heard(&mut self, cluster: usize, record: &honeymesh_mesh_proto::Record) {
+        self.touch_bridges(record.subject);
         match self.admit(cluster, record) {
             Heard::Changed(changes) => {
                 changes.iter().for_each(|change| self.keep_beside(change));

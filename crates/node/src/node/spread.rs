@@ -1,6 +1,6 @@
 //! What this node says to its meshes, and when it says it again.
 
-use super::{Cluster, Node, change::is_much_later};
+use super::{Cluster, Node, change::is_much_later, judgement::is_hearsay};
 use alloc::vec::Vec;
 use honeymesh_ledger::{Claim, Reach};
 use honeymesh_mesh_proto::{Record, Said, Signed, Statement, limits::TTL_MAX};
@@ -53,10 +53,10 @@ impl Node {
     }
 
     /// `None`: there is nothing to say, or this node only observes.
-    fn word(&self, subject: &Subject) -> Option<Word> {
+    pub(super) fn word(&self, subject: &Subject) -> Option<Word> {
         let may_travel = |claim: &Claim| claim.is_local() && claim.reach == Reach::Mesh && !claim.is_spoofable();
         let mut claims = self.ledger.claims(subject).into_iter().map(|(claim, _)| claim).filter(may_travel);
-        if self.held_mode() == Mode::Observe || subject.is_wide() {
+        if self.held_mode() == Mode::Observe || subject.is_wide() || self.is_canary(subject) {
             return None;
         }
         let first = claims.next()?;
@@ -71,7 +71,7 @@ impl Node {
     /// Does the mesh not know it (any more: an unban takes a ban out of the set), or less of it, or for much shorter?
     fn is_news(&self, cluster: usize, subject: &Subject, word: &Word) -> bool {
         let own = self.clusters.get(cluster).and_then(|known| own_record(known, subject));
-        own.is_none_or(|own| self.says_more(subject, word, &own.record))
+        own.is_none_or(|own| is_hearsay(&own.record) || self.says_more(subject, word, &own.record))
     }
 
     fn says_more(&self, subject: &Subject, word: &Word, own: &Record) -> bool {

@@ -4,9 +4,11 @@ extern crate std;
 
 mod admission;
 mod alone;
+mod bridge;
 mod dark;
 mod full;
 mod hostile;
+mod judgement;
 mod lease;
 mod lockdown;
 mod restart;
@@ -46,6 +48,9 @@ fn config(index: u8) -> Config {
         scan: ScanPolicy::default(),
         clusters: Vec::new(),
         allow: Vec::new(),
+        peers: Vec::new(),
+        canaries: Vec::new(),
+        bridges: Vec::new(),
         seed: u64::from(index),
     }
 }
@@ -76,6 +81,7 @@ fn cluster(index: u8, keys: KeyRing, trust: Trust) -> ClusterConfig {
             seed: u64::from(index),
         },
         trust,
+        quorum: Quorum::default(),
     }
 }
 
@@ -191,6 +197,8 @@ fn word(output: &Output) -> String {
         Output::Keep(Keep::Record { subject, .. }) => format!("record {subject}"),
         Output::Keep(Keep::Note { name, .. }) => format!("note {name}"),
         Output::Keep(Keep::Allow { .. }) => "keep allow".into(),
+        Output::Keep(Keep::Quarantined { node, .. }) => format!("quarantined {node:.8}"),
+        Output::Keep(Keep::Pardoned { node }) => format!("pardoned {node:.8}"),
         Output::Keep(Keep::Mode { mode, .. }) => format!("keep {mode}"),
         Output::Send { .. } => "send".into(),
         Output::Stream { .. } => "stream".into(),

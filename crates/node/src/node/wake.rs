@@ -14,8 +14,9 @@ impl Node {
         let waiting = self.ledger.has_readmissions(self.now.wall).then_some(self.now.mono);
         let withdrawing = self.has_withdrawals().then_some(self.now.mono);
         let trial = self.trial.map(|trial| trial.until);
+        let bridges = self.bridges.wake_at(self.now.mono);
         let meshes = self.clusters.iter().map(|cluster| cluster.mesh.wake_at());
-        dated.chain(timed).chain(trial).chain(waiting).chain(withdrawing).chain(meshes).min()
+        dated.chain(timed).chain(trial).chain(bridges).chain(waiting).chain(withdrawing).chain(meshes).min()
     }
 
     pub(super) fn mono_at(&self, wall: WallTime) -> MonoTime {
@@ -28,6 +29,7 @@ impl Node {
         self.withdraw_some();
         self.wake_meshes();
         self.renew();
+        self.cross();
         self.shield.expire(self.now.mono);
         self.tell_suppressed();
     }

@@ -150,6 +150,9 @@ fn mesh(text: &mut Text, status: &StatusJson) {
     for cluster in &status.clusters {
         records.sample(&[("cluster", &cluster.name)], cluster.records);
     }
+    text.gauge("mesh_quarantined", "Peers that are believed no more because they banned a canary")
+        .sample(&[], status.quarantined);
+    text.gauge("bans_uncorroborated", "Bans not enforced because too few owners say so").sample(&[], status.uncorroborated);
     let mut datagrams = text.counter("gossip_messages_total", "Mesh datagrams by direction");
     for cluster in &status.clusters {
         datagrams.sample(&[("cluster", &cluster.name), ("dir", "in")], cluster.received);

@@ -1,8 +1,9 @@
 //! What the node keeps, as rows of the store, and back.
 
-use honeymesh_node::{Claim, Keep, Origin, Reach};
+use crate::daemon::state_dir::hex;
+use honeymesh_node::{Backing, Claim, Keep, Origin, Reach};
 use honeymesh_store::{ClaimRow, LiftRow, RecordRow, Stored, Write};
-use honeymesh_types::{Mode, Reasons, Trust};
+use honeymesh_types::{Mode, NodeId, Reasons, Trust, WallTime};
 use ipnet::IpNet;
 use std::str::FromStr;
 
@@ -12,6 +13,8 @@ const ALLOW_REMOVED: &str = "allow.removed";
 const MODE: &str = "mode";
 /// Names of the node's notes begin so.
 const NOTE: &str = "note.";
+/// The beginning of what is kept about one quarantined peer; its identity follows.
+const QUARANTINED: &str = "quarantined.";
 
 /// The rows of one thing to keep.
 pub fn writes(keep: Keep) -> Vec<Write> {
@@ -25,6 +28,10 @@ pub fn writes(keep: Keep) -> Vec<Write> {
         }
         Keep::Allow { added, removed } => vec![meta(ALLOW_ADDED, nets(&added)), meta(ALLOW_REMOVED, nets(&removed))],
         Keep::Note { name, value } => vec![meta(&format!("{NOTE}{name}"), value)],
+        Keep::Quarantined { node, cluster, net, since, raw } => {
+            vec![meta(&format!("{QUARANTINED}{node}"), format!("{cluster} {net} {} {}", since.0, hex(&raw)))]
+        }
+        Keep::Pardoned { node } => vec![meta(&format!("{QUARANTINED}{node}"), String::new())],
         Keep::Mode { mode, configured } => vec![meta(MODE, format!("{mode} {configured}"))],
     }
 }
@@ -38,6 +45,7 @@ pub fn keeps(stored: Stored) -> Vec<Keep> {
         (!value.is_empty()).then_some(note)
     });
     let notes: Vec<Keep> = notes.collect();
+    let quarantined: Vec<Keep> = stored.meta.iter().filter_map(|(key, value)| quarantined(key, value)).collect();
     let claims = stored.claims.into_iter().map(|row| Keep::Claim(claim(row)));
     let lifts =
         stored.lifts.into_iter().map(|row| Keep::Unbanned { subject: row.subject, before: row.before, expires: row.expires });
@@ -50,7 +58,29 @@ pub fn keeps(stored: Stored) -> Vec<Keep> {
             expires: row.expires,
         })
     });
-    settings.into_iter().chain(notes).chain(claims).chain(lifts).chain(records).collect()
+    settings.into_iter().chain(notes).chain(quarantined).chain(claims).chain(lifts).chain(records).collect()
+}
+
+/// Who was quarantined and not pardoned since. What cannot be read is left out and told: then that peer is believed again.
+fn quarantined(key: &str, value: &str) -> Option<Keep> {
+    let id = key.strip_prefix(QUARANTINED).filter(|_| !value.is_empty())?;
+    let read = || {
+        let node = NodeId(bytes(id)?.try_into().ok()?);
+        let mut words = value.split(' ');
+        let (cluster, net) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
+        let since = WallTime(words.next()?.parse().ok()?);
+        Some(Keep::Quarantined { node, cluster, net, since, raw: bytes(words.next()?)?.into() })
+    };
+    let read = read();
+    if read.is_none() {
+        tracing::warn!(key, "a stored quarantine cannot be read and is left out");
+    }
+    read
+}
+
+fn bytes(hex: &str) -> Option<Vec<u8>> {
+    let pair = |place: usize| u8::from_str_radix(hex.get(place..place + 2)?, 16).ok();
+    (0..hex.len()).step_by(2).map(pair).collect()
 }
 
 /// What tells this node's claims on one subject apart: [`Keep::claim_key`] without the subject.
@@ -93,6 +123,7 @@ fn claim(row: ClaimRow) -> Claim {
         note: row.note,
         evidence: row.evidence,
         trust: Trust::Override,
+        backing: Backing::default(),
         reach: if row.meshed { Reach::Mesh } else { Reach::Here },
         force: row.force,
     }
@@ -128,7 +159,7 @@ fn words<T: FromStr>(text: &str) -> Vec<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use honeymesh_types::{EventId, Grade, Scope, WallTime};
+    use honeymesh_types::{EventId, Grade, Scope};
 
     fn back(keep: Keep) -> Vec<Keep> {
         let mut kept = Stored::default();
@@ -170,10 +201,24 @@ mod tests {
             Keep::Allow { added: vec!["10.0.0.0/8".parse().unwrap(), "::/0".parse().unwrap()], removed: Vec::new() },
             Keep::Note { name: "deed.m.00".into(), value: "0102".into() },
             Keep::Mode { mode: Mode::Observe, configured: Mode::Enforce },
+            Keep::Quarantined {
+                node: NodeId([0xa7; 32]),
+                cluster: "m".parse().unwrap(),
+                net: "240.1.0.0/16".parse().unwrap(),
+                since: WallTime(7),
+                raw: vec![0, 255, 16].into(),
+            },
         ];
         for keep in all {
             assert_eq!(back(keep.clone()), [keep]);
         }
+    }
+
+    #[test]
+    fn who_was_pardoned_comes_back_free() {
+        let node = NodeId([0xa7; 32]);
+        assert_eq!(back(Keep::Pardoned { node }), []);
+        assert_eq!(quarantined(&format!("{QUARANTINED}{node}"), "m 240.1.0.0/16 7"), None, "damaged");
     }
 
     #[test]

@@ -43,7 +43,10 @@ impl<K: Enforcer> Engine<K> {
             Request::Events(query) => self.events(query, reply),
             Request::Why(addr) => self.why(addr, reply),
             Request::AllowList => reply.answer(Ok(Response::Allow(show::allow(&self.node)))),
-            Request::Peers => reply.answer(Ok(Response::Peers(show::peers(&self.node.peers(), (self.clock)())))),
+            Request::Peers => {
+                let quarantined: Vec<_> = self.node.quarantined().collect();
+                reply.answer(Ok(Response::Peers(show::peers(&self.node.peers(), &quarantined, (self.clock)()))));
+            }
             Request::Ban(order) => {
                 let lifetime = lifetime(order.ttl);
                 let (subject, note, reach, force) = (order.subject, order.note, reach(order.local), order.force);
@@ -56,6 +59,7 @@ impl<K: Enforcer> Engine<K> {
             }
             Request::AllowAdd(net) => self.order(Order::AllowAdd(net), Asker::new(reply)),
             Request::AllowRemove(net) => self.order(Order::AllowRemove(net), Asker::new(reply)),
+            Request::Pardon(node) => self.order(Order::Pardon(node), Asker::new(reply)),
             Request::SetMode(mode) => self.order(Order::SetMode(mode), Asker::new(reply)),
             Request::LockDown { within } => self.order(Order::LockDown { within }, Asker::new(reply)),
             Request::ConfirmLockdown => self.order(Order::ConfirmLockdown, Asker::new(reply)),
@@ -157,9 +161,11 @@ impl<K: Enforcer> Engine<K> {
         let admission = crate::daemon::admission::warnings(&self.node.peers(), (self.clock)());
         let log = crate::daemon::logs::dropped();
         let log = (log > 0).then(|| format!("{log} log lines were lost because nobody read them fast enough"));
+        let liars: Vec<String> = self.node.quarantined().map(show::quarantine_warning).collect();
         let rotations = self.rotations.iter().filter_map(|rotation| self.keys.get(rotation.place));
         let rotations = rotations.map(|keys| format!("a change of keys is under way in cluster {}", keys.cluster));
-        kernel.into_iter().chain(off).chain(lost).chain(posted).chain(admission).chain(log).chain(rotations.collect::<Vec<_>>())
+        let all = kernel.into_iter().chain(off).chain(lost).chain(posted).chain(admission).chain(log).chain(liars);
+        all.chain(rotations.collect::<Vec<_>>())
     }
 }
 
@@ -200,7 +206,7 @@ pub fn done(done: &Done, drops: impl Fn(&Subject) -> u64, asker: &Asker) -> Resu
         Done::ModeSet { mode, before } => answer.changed = mode != before,
         Done::Token { token, .. } => answer.token = Some(token.to_text().to_string()),
         Done::Revoked { everywhere, here, .. } => answer.clusters = names(&[everywhere.clone(), here.clone()].concat()),
-        Done::Disallowed { .. } | Done::LockedDown { .. } | Done::KeysChanged { .. } => {}
+        Done::Disallowed { .. } | Done::Pardoned { .. } | Done::LockedDown { .. } | Done::KeysChanged { .. } => {}
     }
     Ok(Response::Done(answer))
 }
@@ -209,9 +215,12 @@ pub fn done(done: &Done, drops: impl Fn(&Subject) -> u64, asker: &Asker) -> Resu
 pub fn refused(refused: &Refused) -> Refusal {
     let kind = match refused {
         Refused::NoTime | Refused::ConfirmWithin | Refused::OwnNode(_) | Refused::AmbiguousNode { .. } => RefusalKind::Bad,
-        Refused::UnknownNode(_) | Refused::NotAllowed(_) | Refused::UnknownCluster(_) => RefusalKind::NotFound,
+        Refused::UnknownNode(_) | Refused::NotAllowed(_) | Refused::UnknownCluster(_) | Refused::NotQuarantined(_) => {
+            RefusalKind::NotFound
+        }
         Refused::Ledger(_)
         | Refused::AllowFull(_)
+        | Refused::Ambiguous(_)
         | Refused::NothingToConfirm
         | Refused::Keys(_)
         | Refused::RevokedFull(_)

@@ -158,6 +158,9 @@ impl Bench {
             scan: honeymesh_detect::ScanPolicy::default(),
             clusters: Vec::new(),
             allow: Vec::new(),
+            peers: Vec::new(),
+            canaries: Vec::new(),
+            bridges: Vec::new(),
             seed: 1,
         };
         let mut node = Node::new(config, clock());

@@ -30,6 +30,7 @@ fn mesh_config(n: u8, advertise: SocketAddr, join: Vec<SocketAddr>) -> honeymesh
         keys: KeyRing::new(Key::from_bytes([1; 32])),
         join,
         members: Vec::new(),
+        admission: honeymesh_mesh_proto::Admission::default(),
         limits: Limits::default(),
         boot_salt: u64::from(n),
         seed: u64::from(n),
@@ -81,8 +82,15 @@ impl House {
             name: format!("node-{n}").parse().unwrap(),
             policy: Policy::default(),
             scan: honeymesh_detect::ScanPolicy::default(),
-            clusters: vec![ClusterConfig { mesh: mesh_config(n, addr, join), trust: Trust::Enforce }],
+            clusters: vec![ClusterConfig {
+                mesh: mesh_config(n, addr, join),
+                trust: Trust::Enforce,
+                quorum: honeymesh_node::Quorum::default(),
+            }],
             allow: Vec::new(),
+            peers: Vec::new(),
+            canaries: Vec::new(),
+            bridges: Vec::new(),
             seed: n.into(),
         };
         let node = Node::new(config, now());

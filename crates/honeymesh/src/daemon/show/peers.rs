@@ -1,20 +1,28 @@
 //! Mesh members and clusters.
 
 use super::id;
-use honeymesh_format::{ClusterJson, PeerJson, time_micros};
+use honeymesh_format::{ClusterJson, PeerJson, QuarantineJson, base64_text, time_micros};
 use honeymesh_mesh::StreamTraffic;
 use honeymesh_mesh_proto::{Member, MemberState, PeerStats, Refusals};
-use honeymesh_node::{PeerReport, Standing};
-use honeymesh_types::{MonoTime, NodeId, Now, WallTime};
+use honeymesh_node::{PeerReport, Quarantined, Standing};
+use honeymesh_types::{MonoTime, NodeId, Now, Trust, WallTime};
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::SocketAddr,
 };
 
-/// All members of all clusters, in the order of the configuration and then of their identities.
+/// All members of all clusters, in the order of the configuration and then of their identities; behind them those that are quarantined
+/// and no members any more.
 #[must_use]
-pub fn peers(reports: &[PeerReport], now: Now) -> Vec<PeerJson> {
-    reports.iter().flat_map(|report| others(report).map(move |member| peer(report, member, now)).chain(gone(report))).collect()
+pub fn peers(reports: &[PeerReport], quarantined: &[&Quarantined], now: Now) -> Vec<PeerJson> {
+    let known = |report| others(report).map(move |member| peer(report, member, now)).chain(gone(report));
+    let proof = |id: &str| quarantined.iter().find(|liar| liar.node.to_string() == id).map(|liar| quarantine(liar));
+    let known = reports.iter().flat_map(known);
+    let mut all: Vec<PeerJson> = known.map(|peer| PeerJson { quarantine: proof(&peer.id), ..peer }).collect();
+    let lost = quarantined.iter().filter(|liar| all.iter().all(|peer| peer.id != id(liar.node)));
+    let lost: Vec<PeerJson> = lost.map(|liar| gone_liar(liar)).collect();
+    all.extend(lost);
+    all
 }
 
 /// Who is revoked and no member any more, so that it stays to be seen.
@@ -38,7 +46,7 @@ fn admitted(peer: PeerJson, report: &PeerReport, node: NodeId) -> PeerJson {
         admission: standing_word(standing).into(),
         revoked: standing == Standing::Revoked || report.revoked_here.contains(&node),
         certificate: one.and_then(|one| one.until).map(time_micros),
-        owner: one.and_then(|one| one.owner.as_ref()).map(ToString::to_string),
+        owner: peer.owner.or_else(|| one.and_then(|one| one.owner.as_ref()).map(ToString::to_string)),
         ..peer
     }
 }
@@ -51,6 +59,37 @@ const fn standing_word(standing: Standing) -> &'static str {
         Standing::Uncertified => "uncertified",
         Standing::Revoked => "revoked",
     }
+}
+
+fn gone_liar(liar: &Quarantined) -> PeerJson {
+    PeerJson {
+        cluster: liar.cluster.to_string(),
+        name: Some(liar.name.to_string()),
+        id: id(liar.node),
+        state: "gone".into(),
+        trust: Trust::Observe.to_string(),
+        quarantine: Some(quarantine(liar)),
+        ..PeerJson::default()
+    }
+}
+
+fn quarantine(liar: &Quarantined) -> QuarantineJson {
+    QuarantineJson {
+        since: time_micros(liar.since),
+        cluster: liar.cluster.to_string(),
+        subject: liar.subject.to_string(),
+        said_at: time_micros(liar.said_at),
+        record_base64: base64_text(&liar.raw),
+    }
+}
+
+/// What a status tells about a liar for as long as nobody pardons it.
+pub fn quarantine_warning(liar: &Quarantined) -> String {
+    let (name, node, subject) = (&liar.name, liar.node, liar.subject);
+    format!(
+        "peer {name} ({node:.8}) is quarantined: it signed a ban of the canary {subject}; look into it, then \
+         `honeymesh peers pardon {node:.8}`"
+    )
 }
 
 /// The members but this node: an earlier life of its own may be among them after a restart.
@@ -67,7 +106,9 @@ fn peer(report: &PeerReport, member: &Member, now: Now) -> PeerJson {
         id: id(member.node),
         address: member.addr.to_string(),
         state: state(member.state).into(),
-        trust: report.trust.to_string(),
+        trust: report.judged.get(&member.node).map_or(report.trust, |(trust, _)| *trust).to_string(),
+        owner: report.judged.get(&member.node).and_then(|(_, owner)| owner.clone()),
+        quarantine: None,
         last_heard: stats.map(|stats| time_micros(wall_of(stats.heard, now))),
         received: count(|stats| stats.received),
         sent: count(|stats| stats.sent),

@@ -63,6 +63,8 @@ pub fn status(parts: Parts<'_>) -> StatusJson {
         kernel,
         traps: parts.traps.iter().map(trap).collect(),
         clusters: parts.clusters,
+        quarantined: parts.node.quarantined as u64,
+        uncorroborated: parts.node.ledger.uncorroborated as u64,
         audit: parts.audit,
         probe: parts.probe,
         keeper: parts.keeper,
@@ -145,6 +147,9 @@ fn more(parts: &Parts<'_>) -> BTreeMap<String, u64> {
         ("bans_forgotten", parts.node.ledger.forgotten),
         ("peers_unprotected", brain.peers_unprotected),
         ("records_published", brain.published),
+        ("records_bridged", brain.bridged),
+        ("bridge_lost", brain.bridge_lost),
+        ("canaries_banned", brain.canaries_banned),
         ("records_refused", brain.records_refused),
     ]
     .into_iter()

@@ -2,7 +2,8 @@
 
 use super::id;
 use honeymesh_format::{
-    BanJson, ClaimJson, EventJson, GroupJson, PastJson, ProtectedJson, RecordJson, WhyBanJson, WhyJson, time_micros, time_seconds,
+    BanJson, ClaimJson, CorroborationJson, EventJson, GroupJson, PastJson, ProtectedJson, RecordJson, WhyBanJson, WhyJson,
+    base64_text, time_micros, time_seconds,
 };
 use honeymesh_node::{Claim, Origin, Past, Why, WhyBan, WhyRecord};
 use honeymesh_types::Subject;
@@ -31,6 +32,11 @@ fn why_ban(why: &WhyBan, drops: impl Fn(&Subject) -> u64) -> WhyBanJson {
     WhyBanJson {
         ban: BanJson::new(&why.ban, drops(&why.ban.subject)),
         group: why.group.map(|group| GroupJson { prefix: group.to_string(), drops: drops(&group) }),
+        corroboration: why.corroboration.map(|waits| CorroborationJson {
+            owners: waits.owners as u64,
+            needed: waits.needed as u64,
+            waits_until: time_seconds(waits.waits_until),
+        }),
         claims: why.claims.iter().map(|(claim, counts)| claim_json(claim, *counts)).collect(),
         records: why.records.iter().map(record).collect(),
     }
@@ -55,6 +61,7 @@ fn claim_json(claim: &Claim, counts: bool) -> ClaimJson {
         note: claim.note.clone(),
         evidence: claim.evidence.map(|event| event.to_string()),
         trust: claim.trust.to_string(),
+        owner: claim.backing.owner.clone(),
         counts,
     }
 }
@@ -71,6 +78,7 @@ fn record(why: &WhyRecord) -> RecordJson {
         at: time_micros(record.at.wall()),
         until: time_seconds(record.until()),
         signature: crate::daemon::state_dir::hex(signature),
+        record_base64: base64_text(&why.raw),
     }
 }
 

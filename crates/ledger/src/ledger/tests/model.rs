@@ -2,8 +2,8 @@
 
 use super::{NOW, Queue, at, peer_origin, subject};
 use crate::{
-    CORROBORATION_MIN, Cause, Change, ChangeKind, Claim, Class, Entered, KernelChange, Ledger, Origin, Policy, Protected,
-    Protection, Reach, Refusal, Ttls, Whose,
+    Cause, Change, ChangeKind, Claim, Class, Entered, KernelChange, Ledger, Origin, Policy, Protected, Protection, Quorum, Reach,
+    Refusal, Ttls, Whose,
 };
 use alloc::{
     collections::{BTreeMap, BTreeSet},
@@ -35,6 +35,7 @@ const POLICY: Policy = Policy {
 };
 
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "a few of them, in a test")]
 enum Step {
     Enter(Claim),
     Lift(Subject, u64),
@@ -198,12 +199,12 @@ impl Model {
 
     pub(super) fn ban(&self, subject: &Subject) -> Option<Ban> {
         let all = self.of(subject);
-        let voters: BTreeSet<NodeId> =
-            all.iter().filter(|claim| claim.trust >= Trust::Corroborate).filter_map(|c| node(c)).collect();
+        let is_witness = |claim: &&&Claim| claim.trust >= Trust::Corroborate && !claim.is_spoofable();
+        let voters: BTreeSet<Option<NodeId>> = all.iter().filter(is_witness).map(|claim| node(claim)).collect();
         let does_count = |claim: &&&Claim| {
             claim.is_local()
                 || claim.trust >= Trust::Enforce
-                || claim.trust == Trust::Corroborate && voters.len() >= CORROBORATION_MIN
+                || claim.trust == Trust::Corroborate && voters.len() >= usize::from(Quorum::default().owners)
         };
         let counting: Vec<&Claim> = all.iter().filter(does_count).copied().collect();
         let enforced = !counting.is_empty() && self.mode != Mode::Observe;

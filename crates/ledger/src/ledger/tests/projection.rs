@@ -33,6 +33,7 @@ const TTL: Ttls = Ttls {
 };
 
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "a few of them, in a test")]
 enum Step {
     Enter(Claim),
     Lift(Subject),

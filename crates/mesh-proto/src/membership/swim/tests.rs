@@ -87,7 +87,10 @@ fn garbage_is_refused() {
     for len in 0..200 {
         for fill in [0, 1, 0x7f, 0xff] {
             let packet = alloc::vec![fill; len];
-            assert!(one.packet(NodeId(ident(2, 1).node), &packet, &|_| true, at(0), &mut News::default()).is_err(), "{fill} {len}");
+            assert!(
+                one.packet(NodeId(ident(2, 1).node), &packet, &|_| true, at(0), &mut News::default()).is_err(),
+                "{fill} {len}"
+            );
         }
     }
     assert!(one.list(None).is_empty());

@@ -127,7 +127,7 @@ fn trust_decides_what_the_cluster_may_do_here() {
     world.feed(1, Input::Visit(visit(ATTACKER, b"x")));
     settle(&mut world);
     assert!(world.one(2).drops(ATTACKER) && !world.one(3).drops(ATTACKER) && !world.one(4).drops(ATTACKER));
-    assert!(world.one(4).node.why(ip(ATTACKER)).verdict.starts_with("not dropped (no trusted claim yet)"));
+    assert!(world.one(4).node.why(ip(ATTACKER)).verdict.starts_with("not dropped (1 of 2 owners say so)"));
     world.feed(2, Input::Visit(visit(ATTACKER, b"x")));
     settle(&mut world);
     assert!(!world.one(3).drops(ATTACKER) && world.one(4).drops(ATTACKER), "two nodes agree");

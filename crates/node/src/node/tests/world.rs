@@ -11,6 +11,8 @@ pub(super) struct Machine {
     pub(super) kernel: BTreeMap<Subject, honeymesh_types::Enforcement>,
     pub(super) told: Vec<Event>,
     pub(super) sent: usize,
+    /// Where it listens, one address a cluster.
+    doors: Vec<SocketAddr>,
     /// How far its wall clock is behind.
     pub(super) behind: Duration,
 }
@@ -23,6 +25,7 @@ pub(super) struct Store {
     records: BTreeMap<[u8; 32], Keep>,
     notes: BTreeMap<String, Keep>,
     allow: Option<Keep>,
+    quarantined: BTreeMap<honeymesh_types::NodeId, Keep>,
     mode: Option<Keep>,
 }
 
@@ -37,6 +40,8 @@ impl Store {
             Keep::Unbanned { subject, .. } => drop(self.unbanned.insert(subject, keep)),
             Keep::Record { id, .. } => drop(self.records.insert(id, keep)),
             Keep::Note { ref name, .. } => drop(self.notes.insert(name.clone(), keep)),
+            Keep::Quarantined { node, .. } => drop(self.quarantined.insert(node, keep)),
+            Keep::Pardoned { node } => drop(self.quarantined.remove(&node)),
             Keep::Allow { .. } => self.allow = Some(keep),
             Keep::Mode { .. } => self.mode = Some(keep),
         }
@@ -51,6 +56,7 @@ impl Store {
             .chain(self.unbanned.values())
             .chain(&self.allow)
             .chain(&self.mode)
+            .chain(self.quarantined.values())
             .cloned();
         rest.chain(claims).collect()
     }
@@ -77,11 +83,12 @@ pub(super) struct World {
 
 impl Machine {
     pub(super) fn new(config: Config, store: Store, now: Now) -> (Self, Vec<Output>) {
+        let doors = config.clusters.iter().map(|cluster| cluster.mesh.advertise).collect();
         let mut node = Node::new(config, now);
         let mut out = Vec::new();
         node.restore(store.all(), now, &mut out);
         node.handle(Input::Network(NetworkFacts::default()), now, &mut out);
-        (Self { node, store, kernel: BTreeMap::new(), told: Vec::new(), sent: 0, behind: Duration::ZERO }, out)
+        (Self { node, store, kernel: BTreeMap::new(), told: Vec::new(), sent: 0, doors, behind: Duration::ZERO }, out)
     }
 
     pub(super) fn drops(&self, who: &str) -> bool {
@@ -177,21 +184,20 @@ impl World {
         let now = self.now.mono;
         let landed: Vec<Flying> = self.flying.extract_if(.., |one| one.at <= now).collect();
         for Flying { from, to, bytes, .. } in landed {
-            let Some(index) = (1..=u8::try_from(self.machines.len()).unwrap()).find(|index| address(*index) == to) else {
-                continue;
-            };
+            let door =
+                |place: usize| self.machines[place].doors.iter().position(|door| *door == to).map(|cluster| (place, cluster));
+            let Some((place, cluster)) = (0..self.machines.len()).find_map(door) else { continue };
             if !self.is_cut(from) && !self.is_cut(to) {
-                self.feed(index, Input::Datagram { cluster: 0, from, bytes });
+                self.feed(u8::try_from(place + 1).unwrap(), Input::Datagram { cluster, from, bytes });
             }
         }
     }
 
     fn is_cut(&self, addr: SocketAddr) -> bool {
-        self.cut.iter().any(|index| address(*index) == addr)
+        self.cut.iter().any(|index| address(*index).ip() == addr.ip())
     }
 
     fn carry_out(&mut self, place: usize, out: Vec<Output>) {
-        let from = address(u8::try_from(place + 1).unwrap());
         for output in out {
             let machine = &mut self.machines[place];
             match output {
@@ -202,8 +208,9 @@ impl World {
                 }
                 Output::Keep(keep) => machine.store.keep(keep),
                 Output::Tell(event) => machine.told.push(event),
-                Output::Send { to, bytes, .. } => {
+                Output::Send { cluster, to, bytes } => {
                     machine.sent += 1;
+                    let from = machine.doors[cluster];
                     self.flying.push(Flying { at: self.now.mono.plus(FLIGHT), from, to, bytes });
                 }
                 // Here are no streams: what is large goes over datagrams.
@@ -220,4 +227,18 @@ impl World {
 /// Node `index` in one cluster.
 pub(super) fn member(index: u8, keys: KeyRing, trust: Trust) -> Config {
     Config { clusters: vec![cluster(index, keys, trust)], ..config(index) }
+}
+
+/// Node `index` in several clusters, whose names are letters; a cluster's first node in `firsts` is everybody's door there.
+pub(super) fn member_of(index: u8, clusters: &[(char, u8)]) -> Config {
+    let one = |(letter, first): &(char, u8)| {
+        let mut one = cluster(index, key(*letter as u8), Trust::Enforce);
+        let port = 7_000 + *letter as u16;
+        one.mesh.cluster = format!("{letter}").parse().unwrap();
+        one.mesh.advertise = SocketAddr::new(address(index).ip(), port);
+        one.mesh.join = if index == *first { Vec::new() } else { vec![SocketAddr::new(address(*first).ip(), port)] };
+        one.mesh.boot_salt += u64::from(port) << 48;
+        one
+    };
+    Config { clusters: clusters.iter().map(one).collect(), ..config(index) }
 }
