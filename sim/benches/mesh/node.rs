@@ -1,6 +1,6 @@
 //! One node: a thread, a socket, and the daemon's own mesh.
 
-use honeymesh_mesh_proto::{Config, Effect, Key, KeyRing, Limits, Mesh, Said, Statement};
+use honeymesh_mesh_proto::{Config, Effect, Key, KeyRing, Limits, Mesh, Said, Statement, StreamEvent, StreamOrder};
 use honeymesh_types::{Grade, MonoTime, Now, Reasons, Scope, Subject, WallTime};
 use std::{
     io::ErrorKind,
@@ -144,7 +144,7 @@ impl Body {
             if mesh.wake_at() <= now(self.began).mono {
                 mesh.wake(now(self.began), &mut out);
             }
-            self.carry_out(&mut out);
+            self.carry_out(&mut mesh, &mut out);
             self.show(&mesh);
         }
     }
@@ -157,18 +157,26 @@ impl Body {
         }
     }
 
-    fn carry_out(&self, out: &mut Vec<Effect>) {
-        for effect in out.drain(..) {
-            match effect {
-                // A full buffer loses it, as a network would.
-                Effect::Send { to, bytes } => drop(self.socket.send_to(&bytes, to)),
-                Effect::Record { signed } => {
-                    let arrival = Arrival { node: self.number, subject: signed.record.subject, at: Instant::now() };
-                    // Nobody listens any more when the measurement is over.
-                    let _ = self.arrivals.send(arrival);
-                }
-                _ => {}
+    fn carry_out(&self, mesh: &mut Mesh, out: &mut Vec<Effect>) {
+        while !out.is_empty() {
+            for effect in core::mem::take(out) {
+                self.carry_out_one(effect, mesh, out);
             }
+        }
+    }
+
+    fn carry_out_one(&self, effect: Effect, mesh: &mut Mesh, out: &mut Vec<Effect>) {
+        match effect {
+            // A full buffer loses it, as a network would.
+            Effect::Send { to, bytes } => drop(self.socket.send_to(&bytes, to)),
+            Effect::Record { signed } => {
+                let arrival = Arrival { node: self.number, subject: signed.record.subject, at: Instant::now() };
+                // Nobody listens any more when the measurement is over.
+                let _ = self.arrivals.send(arrival);
+            }
+            // Here are no streams: what is large goes over datagrams.
+            Effect::Stream(StreamOrder::Dial { to, .. }) => mesh.stream(StreamEvent::Failed { to }, now(self.began), out),
+            _ => {}
         }
     }
 
