@@ -5,17 +5,22 @@ use honeymesh_types::MonoTime;
 /// Parts of a token: one for each microsecond of a second, so that no rate loses to rounding.
 const PARTS: u64 = 1_000_000;
 
+/// The most tokens that are owed: whoever has mended its ways is heard again after the time in which so many flow in.
+const DEBT_MAX: u32 = 20_000;
+
 /// How much of a budget is left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Bucket {
     parts: u64,
+    /// What a fine took that was not there: paid off before anything is taken again.
+    debt: u64,
     at: MonoTime,
 }
 
 impl Bucket {
     /// A full bucket.
     pub(crate) fn full(burst: u32, now: MonoTime) -> Self {
-        Self { parts: u64::from(burst) * PARTS, at: now }
+        Self { parts: u64::from(burst) * PARTS, debt: 0, at: now }
     }
 
     /// Takes one token, if there is one.
@@ -28,9 +33,12 @@ impl Bucket {
         enough
     }
 
-    /// Takes so many tokens at once, or all there are: for what should not have been sent at all.
-    pub(crate) const fn fine(&mut self, tokens: u32) {
-        self.parts = self.parts.saturating_sub(tokens as u64 * PARTS);
+    /// Takes so many tokens at once, for what should not have been sent at all. What is not there is owed, up to [`DEBT_MAX`].
+    pub(crate) fn fine(&mut self, tokens: u32) {
+        let fine = u64::from(tokens) * PARTS;
+        let owed = fine.saturating_sub(self.parts);
+        self.parts = self.parts.saturating_sub(fine);
+        self.debt = self.debt.saturating_add(owed).min(u64::from(DEBT_MAX) * PARTS);
     }
 
     /// Would it be full by now? Then forgetting it changes nothing.
@@ -41,7 +49,10 @@ impl Bucket {
 
     fn fill(&mut self, rate: u32, burst: u32, now: MonoTime) {
         let micros = now.0.saturating_sub(self.at.0);
-        self.parts = self.parts.saturating_add(micros.saturating_mul(rate.into())).min(u64::from(burst) * PARTS);
+        let earned = micros.saturating_mul(rate.into());
+        let paid = earned.min(self.debt);
+        self.debt -= paid;
+        self.parts = self.parts.saturating_add(earned - paid).min(u64::from(burst) * PARTS);
         self.at = self.at.max(now);
     }
 }
@@ -63,12 +74,16 @@ mod tests {
     }
 
     #[test]
-    fn a_fine_takes_what_is_there() {
+    fn a_fine_takes_what_is_there_and_the_rest_is_owed() {
         let mut bucket = Bucket::full(5, MonoTime(0));
         bucket.fine(3);
         assert!(bucket.take(0, 5, MonoTime(0)) && bucket.take(0, 5, MonoTime(0)) && !bucket.take(0, 5, MonoTime(0)));
+        bucket.fine(4);
+        assert!(!bucket.take(2, 5, MonoTime::from_millis(2_000)), "two seconds pay the debt");
+        assert!(bucket.take(2, 5, MonoTime::from_millis(2_500)));
         bucket.fine(u32::MAX);
-        assert!(bucket.take(1, 5, MonoTime::from_millis(1_000)));
+        assert!(!bucket.take(1_000, 5, MonoTime::from_millis(22_499)));
+        assert!(bucket.take(1_000, 5, MonoTime::from_millis(22_501)), "not for ever");
     }
 
     #[test]

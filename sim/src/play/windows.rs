@@ -7,8 +7,8 @@ use std::time::Duration;
 
 /// How long after a misdeed its cost is still counted.
 const AFTERWARDS: Duration = Duration::from_secs(2);
-/// Tokens of a peer's budget that a signature costs at least: the datagram it comes in, and itself.
-const SIGNATURE_TOKENS: f64 = 2.0;
+/// Tokens of a peer's budget that a bad signature costs: itself, and the fine.
+const SIGNATURE_TOKENS: f64 = 101.0;
 /// Events about refusals that a node tells at once, and in a second: the gate of the node.
 const EVENTS_AT_ONCE: f64 = 500.0;
 const EVENTS_A_SECOND: f64 = 50.0;
