@@ -157,7 +157,13 @@ impl Mesh {
     }
 
     fn message(&mut self, sender: Sender, message: Message<'_>, now: Now, out: &mut Vec<Effect>) -> Result<(), Refused> {
-        self.check_sender(sender, &message, now)?;
+        if let Err(why) = self.check_sender(sender, &message, now) {
+            // Perhaps it is only not known here yet: it can show what the authority said of it.
+            if why == Refused::Uncertified {
+                self.ask_deeds(sender.to(), sender.id, now, out);
+            }
+            return Err(why);
+        }
         match message {
             Message::Swim { packet, digest } => {
                 let taken = self.swim(sender, packet.0, now, out);

@@ -9,6 +9,8 @@ use std::time::Duration;
 const AFTERWARDS: Duration = Duration::from_secs(2);
 /// Tokens of a peer's budget that a bad signature costs: itself, and the fine.
 const SIGNATURE_TOKENS: f64 = 101.0;
+/// How many records fit into a datagram: those of one are charged together, before the first fine.
+const RECORDS_A_DATAGRAM: f64 = 8.0;
 /// Events about refusals that a node tells at once, and in a second: the gate of the node.
 const EVENTS_AT_ONCE: f64 = 500.0;
 const EVENTS_A_SECOND: f64 = 50.0;
@@ -149,7 +151,7 @@ impl Player<'_> {
         for (what, is, most) in [
             ("datagrams accepted", cost.accepted, budget),
             ("records held", cost.records, limits.origin_records_max as f64),
-            ("bad signatures verified", cost.bad_signatures, budget / SIGNATURE_TOKENS),
+            ("bad signatures verified", cost.bad_signatures, budget / SIGNATURE_TOKENS + RECORDS_A_DATAGRAM),
             ("events told", cost.events, told),
         ] {
             if is as f64 > most {

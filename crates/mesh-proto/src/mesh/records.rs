@@ -112,11 +112,10 @@ impl Mesh {
         now: Now,
         out: &mut Vec<Effect>,
     ) -> Vec<Signed> {
-        let mut news = Vec::new();
-        let mut refused = None;
+        let (mut read, mut refused) = (Vec::new(), None);
         for raw in records.iter() {
             match self.judge(sender, raw, via, now) {
-                Ok(signed) => news.extend(self.take(sender, signed, now, out)),
+                Ok(signed) => read.push(signed),
                 Err(Some(why)) => {
                     self.post.count(why, Some(sender.id));
                     if why == Refused::RecordUncertified {
@@ -127,8 +126,10 @@ impl Mesh {
                 Err(None) => {}
             }
         }
+        let bad = self.verify_all(&mut read, sender, true);
+        refused = refused.or(bad);
         out.extend(refused.map(|why| Effect::Refused { from: sender.addr, why }));
-        news
+        read.into_iter().filter_map(|signed| self.take(sender, signed, now, out)).collect()
     }
 
     /// Takes a long list of records that were asked for: their signatures are checked all at once, and one by one only if that
@@ -141,18 +142,30 @@ impl Mesh {
                 Err(why) => why.into_iter().for_each(|why| self.post.count(why, Some(sender.id))),
             }
         }
+        self.verify_all(&mut read, sender, false);
+        read.into_iter().filter_map(|signed| self.take(sender, signed, now, out)).collect()
+    }
+
+    /// Leaves only records whose signatures are good: they are checked all at once, and one by one only if that fails, to find
+    /// whose fault it is. The first refusal, if there is any.
+    fn verify_all(&mut self, read: &mut Vec<Signed>, sender: Sender, is_fined: bool) -> Option<Refused> {
         let mut secret = [0; 32];
         self.rng.fill_bytes(&mut secret);
-        if !signature::all_good(&read, secret) {
-            self.post.stats.streams.batches_split += 1;
-            read.retain(|signed| {
-                let verified = wire::verify(&signed.raw, signed.record.origin);
-                verified
-                    .inspect_err(|error| error.refused().into_iter().for_each(|why| self.post.count(why, Some(sender.id))))
-                    .is_ok()
-            });
+        if read.is_empty() || (read.len() > 1 && signature::all_good(read, secret)) {
+            return None;
         }
-        read.into_iter().filter_map(|signed| self.take(sender, signed, now, out)).collect()
+        self.post.stats.streams.batches_split += u64::from(!is_fined);
+        let mut refused = None;
+        read.retain(|signed| {
+            let Err(error) = wire::verify(&signed.raw, signed.record.origin) else { return true };
+            if is_fined {
+                self.post.fine(sender.id);
+            }
+            error.refused().into_iter().for_each(|why| self.post.count(why, Some(sender.id)));
+            refused = refused.or(error.refused());
+            false
+        });
+        refused
     }
 
     /// Reads a record that may enter the set if its signature is good. `Err(None)` is old news.
@@ -178,7 +191,7 @@ impl Mesh {
         })
     }
 
-    /// May this record enter the set? Cheap checks first, the signature last. `Err(None)` is old news.
+    /// May this record enter the set, if its signature is good? `Err(None)` is old news.
     fn judge(&mut self, sender: Sender, raw: &[u8], via: Via, now: Now) -> Result<Signed, Option<Refused>> {
         let signed = self.read_new(raw, now)?;
         if via == Via::Push && !self.origins.allow(signed.record.origin, now.mono) {
@@ -187,10 +200,6 @@ impl Mesh {
         if via == Via::Push && !self.post.charge(sender.id, now) {
             return Err(Some(Refused::PeerRate));
         }
-        wire::verify(raw, signed.record.origin).map_err(|error| {
-            self.post.fine(sender.id);
-            error.refused()
-        })?;
         Ok(signed)
     }
 

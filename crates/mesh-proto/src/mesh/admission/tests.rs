@@ -231,7 +231,7 @@ fn a_node_that_was_away_learns_of_a_revocation_by_repair() {
 
 #[test]
 fn loss_and_duplicates_change_nothing() {
-    for seed in 0..6 {
+    for seed in 0..24 {
         let mut wire = world(6, &[6]);
         wire.loss = Some((ChaCha8Rng::seed_from_u64(seed), 30));
         wire.say(2, WHO, ban(hour()));

@@ -130,7 +130,8 @@ fn a_forging_member_gets_no_record_and_a_bounded_number_of_signature_checks() {
     assert_eq!((cost.accepted, cost.held), (1, 1), "{cost:?}");
     // Each check costs a token of the forger's own budget, and a fine of a hundred that it owes if it has not got them.
     let budget = u64::from(limits().peer_burst + limits().peer_rate * SECONDS);
-    assert!(cost.verified <= budget / 101 + 2, "{cost:?} of {TRIED}");
+    // Those of one datagram are charged together, before the first fine.
+    assert!(cost.verified <= budget / 101 + 8, "{cost:?} of {TRIED}");
 }
 
 #[test]
