@@ -148,7 +148,8 @@ impl Cluster {
         }
         let wanted = plan.burst.min(plan.held) + each * self.nodes.len();
         if self.wait(plan.patience, |node| node.records.load(Relaxed) >= wanted).is_some() {
-            sleep(plan.settle);
+            // Until what was missed in the rush is repaired.
+            sleep(5 * plan.settle);
             figures.insert("idle with many bans held, bytes a second a node", self.rate(plan.idle));
         }
     }

@@ -20,6 +20,11 @@ const PATIENCE_START: Duration = Duration::from_millis(150);
 const PATIENCE_MIN: Duration = Duration::from_millis(100);
 const PATIENCE_MAX: Duration = Duration::from_millis(1_000);
 
+/// Beyond each so many receipts that are awaited, one is waited for as long again, up to [`CROWD_MAX`] times: in a rush they come late
+/// because everybody is busy, and what is sent again makes it worse.
+const CROWD: usize = 128;
+const CROWD_MAX: usize = 8;
+
 /// The network counts as lossy if more than this of 1,024 pushes go without a receipt: some five in a hundred.
 const LOSSY: u32 = 51;
 /// The newest push counts for so much of the whole.
@@ -61,7 +66,7 @@ impl Receipts {
     pub(crate) fn await_from(&mut self, to: To, until: ShortId, signed: &Signed, now: MonoTime) {
         let Some(id) = to.peer else { return };
         if self.open.len() < AWAITED_MAX {
-            let due = now.plus(self.patience());
+            let due = now.plus(self.patience() * self.crowd());
             self.put(id, Awaited { signed: signed.clone(), to, until, sent: now, due, resent: 0 });
         }
     }
@@ -110,6 +115,11 @@ impl Receipts {
         }
     }
 
+    /// How much longer than usual a receipt may take.
+    fn crowd(&self) -> u32 {
+        u32::try_from((self.open.len() / CROWD + 1).min(CROWD_MAX)).unwrap_or(1)
+    }
+
     /// Is so much lost that more should be told what others have?
     pub(crate) const fn is_lossy(&self) -> bool {
         self.lost > LOSSY
@@ -133,7 +143,7 @@ impl Receipts {
             }
             awaited.resent += 1;
             if awaited.resent < RESENDS_MAX {
-                awaited.due = now.plus(self.patience());
+                awaited.due = now.plus(self.patience() * self.crowd());
                 self.put(id, awaited);
             }
         }
@@ -215,5 +225,7 @@ mod tests {
             receipts.await_from(To { peer: Some(ShortId(id)), ..to() }, UNTIL, &one, at(0));
         }
         assert_eq!((receipts.open.len(), receipts.timeline.len()), (AWAITED_MAX, AWAITED_MAX));
+        let due = |id: u64| receipts.open[&(ShortId(id), one.id().stub())].due;
+        assert_eq!([0, 127, 128, 4_000].map(due), [150, 150, 300, 1_200].map(at), "more patience in a crowd");
     }
 }
