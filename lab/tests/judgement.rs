@@ -67,8 +67,11 @@ fn who_bans_a_canary_is_quarantined_with_a_proof_that_holds_until_it_is_pardoned
     let status: Value = trio.node(1).ask(&["status"]).unwrap();
     assert_eq!(status["quarantined"], 1);
     assert!(status["warnings"].to_string().contains("is quarantined: it signed a ban of the canary"), "{status}");
-    let told = order(trio.node(1), &["events", "--kind", "mesh", "--limit", "100", "--json"]);
-    assert!(told.contains("\"change\":\"quarantined\""), "{told}");
+    let is_told = || {
+        let told = order(trio.node(1), &["events", "--kind", "mesh", "--limit", "100", "--json"]);
+        Ok(told.contains("\"change\":\"quarantined\"").then_some(()))
+    };
+    wait_until("the quarantine is among the events", SOON, is_told).unwrap();
 
     trio.node_mut(1).kill();
     trio.node_mut(1).start().unwrap();

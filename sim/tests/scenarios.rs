@@ -43,6 +43,7 @@ macro_rules! shipped {
 shipped! {
     bans_spread "spread",
     a_quiet_cluster_is_quiet "traffic",
+    a_quiet_cluster_is_quiet_with_a_fifth_lost "traffic20",
     a_fifth_lost_delays_but_loses_nothing "loss20",
     a_block_list_arrives_everywhere "burst",
     a_split_heals "split45",
