@@ -40,6 +40,8 @@ struct Counts {
     sent: [AtomicU64; 4],
     heard: [AtomicU64; 4],
     stop: AtomicBool,
+    /// The last packet was sent.
+    all_sent: AtomicBool,
 }
 
 impl Counts {
@@ -82,9 +84,9 @@ fn send(counts: &Counts) {
 fn hear(counts: &Counts, socket: &UdpSocket) {
     let sources: [IpAddr; 4] = SOURCES.map(|(from, _)| from.parse().unwrap());
     let (mut room, mut heard) = ([0; 4], Instant::now());
-    while !counts.stop.load(SeqCst) || counts.under_way() > 0 {
+    while !counts.all_sent.load(SeqCst) || counts.under_way() > 0 {
         let Ok((_, from)) = socket.recv_from(&mut room) else {
-            if counts.stop.load(SeqCst) && heard.elapsed() > PATIENCE {
+            if counts.all_sent.load(SeqCst) && heard.elapsed() > PATIENCE {
                 return;
             }
             continue;
@@ -181,6 +183,7 @@ fn restarts_kills_and_upgrades_under_traffic_leak_no_banned_packet_and_lose_no_h
     counts.wait_sent(PACKETS_MIN);
     counts.stop.store(true, SeqCst);
     sending.join().unwrap();
+    counts.all_sent.store(true, SeqCst);
     hearing.join().unwrap();
     let of = |source: usize| (counts.sent[source].load(SeqCst), counts.heard[source].load(SeqCst));
     for (index, (source, _)) in SOURCES.iter().enumerate() {
