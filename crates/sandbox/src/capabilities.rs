@@ -49,6 +49,14 @@ pub(crate) fn give_up(keep: u64, rules: Option<c_int>) -> c_int {
     }
 }
 
+/// Forbids this thread, and every program and process it starts, ever to get any capability that it does not have: for whoever
+/// is about to become another user, and has the power to do this only until then. Call it while there is one thread.
+///
+/// Without `CAP_SETPCAP` nothing changes, and nobody gets anything by that, for no program is started once a process is confined.
+pub fn forbid_more() {
+    shrink_bounding(0);
+}
+
 /// Needs `CAP_SETPCAP`; without it the set stays, and the report says so. Nothing is started any more, so it gives
 /// nobody anything.
 fn shrink_bounding(keep: u64) {

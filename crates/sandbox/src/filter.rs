@@ -73,6 +73,7 @@ fn by_argument(role: Role) -> Vec<(c_long, Vec<Reason>)> {
         (libc::SYS_ioctl, vec![no_request_of(1, syscalls::IOCTL_REQUESTS)]),
         (libc::SYS_clone, clones(role)),
         (libc::SYS_openat, opens(role)),
+        (libc::SYS_fcntl, descriptor_changes(role)),
         // What is written is never run: no code comes in as data.
         (libc::SYS_mmap, vec![bits(2, write_and_run, write_and_run)]),
         (libc::SYS_mprotect, vec![bits(2, libc::PROT_EXEC, libc::PROT_EXEC)]),
@@ -104,9 +105,9 @@ fn socket_filters() -> Vec<Reason> {
 }
 
 /// Threads, but no processes and no namespaces. `clone3` hides its flags in memory, where no filter can read them, so
-/// it is not there at all and the C library falls back to `clone`. The warden starts no thread, and one kind of process.
+/// it is not there at all and the C library falls back to `clone`. Wardens start no thread, and one kind of process.
 fn clones(role: Role) -> Vec<Reason> {
-    if role == Role::Warden {
+    if matches!(role, Role::Warden | Role::TrapWarden) {
         return vec![none_of(0, syscalls::FORK)];
     }
     let mut reasons = vec![bits(0, libc::CLONE_THREAD, 0)];
@@ -118,8 +119,15 @@ fn clones(role: Role) -> Vec<Reason> {
 fn opens(role: Role) -> Vec<Reason> {
     match role {
         Role::Node | Role::Keeper | Role::Warden => Vec::new(),
-        Role::NftWriter => [libc::O_WRONLY, libc::O_RDWR, libc::O_CREAT].map(|flag| bits(2, flag, flag)).into(),
+        Role::NftWriter | Role::Trap | Role::TrapWarden => {
+            [libc::O_WRONLY, libc::O_RDWR, libc::O_CREAT].map(|flag| bits(2, flag, flag)).into()
+        }
     }
+}
+
+/// Whoever parses strangers' bytes asks whether a descriptor blocks; it copies none, locks none, and sends itself no signals.
+fn descriptor_changes(role: Role) -> Vec<Reason> {
+    if role == Role::Trap { vec![none_of(1, &[libc::F_GETFL])] } else { Vec::new() }
 }
 
 fn own_process() -> i32 {
@@ -157,13 +165,26 @@ mod tests {
     use super::*;
     use std::collections::BTreeSet;
 
-    const ROLES: [Role; 4] = [Role::Node, Role::Keeper, Role::Warden, Role::NftWriter];
+    const ROLES: [Role; 6] = [Role::Node, Role::Keeper, Role::Warden, Role::NftWriter, Role::Trap, Role::TrapWarden];
 
     #[test]
     fn the_writer_of_nf_tables_may_call_nothing_that_the_node_may_not() {
         let (node, writer) = (allowed(Role::Node), allowed(Role::NftWriter));
         assert!(writer.keys().all(|call| node.contains_key(call)) && writer.len() * 3 < node.len(), "{}", writer.len());
         assert!(!writer.contains_key(&libc::SYS_socket) && !writer.contains_key(&libc::SYS_bpf));
+    }
+
+    #[test]
+    fn whoever_parses_strangers_bytes_has_the_shortest_list_and_can_open_nothing() {
+        let (node, trap) = (allowed(Role::Node), allowed(Role::Trap));
+        assert!(trap.keys().all(|call| node.contains_key(call)) && trap.len() * 5 < node.len(), "{}", trap.len());
+        for role in [Role::Keeper, Role::Warden, Role::NftWriter, Role::TrapWarden] {
+            assert!(trap.len() < allowed(role).len(), "{role:?}");
+        }
+        let opens = [libc::SYS_openat, libc::SYS_socket, libc::SYS_connect, libc::SYS_bind, libc::SYS_accept4, libc::SYS_bpf];
+        let opens = opens.into_iter().chain([libc::SYS_clone, libc::SYS_pipe2, libc::SYS_socketpair, libc::SYS_eventfd2]);
+        assert!(opens.into_iter().all(|call| !trap.contains_key(&call)));
+        assert_eq!(syscalls::bpf_commands(Role::TrapWarden), &[] as &[i32]);
     }
 
     #[test]
@@ -199,7 +220,9 @@ mod tests {
     #[test]
     fn what_is_refused_by_argument_is_allowed_otherwise() {
         let allowed = allowed(Role::Node);
-        for (call, reasons) in by_argument(Role::Node).into_iter().filter(|(call, _)| *call != libc::SYS_openat) {
+        for (call, reasons) in
+            by_argument(Role::Node).into_iter().filter(|(call, _)| ![libc::SYS_openat, libc::SYS_fcntl].contains(call))
+        {
             assert!(allowed.contains_key(&call), "{call} would be refused whatever its arguments are");
             assert!(!reasons.is_empty());
         }

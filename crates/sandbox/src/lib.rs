@@ -17,6 +17,7 @@
 //! [`Sandbox::files`], or start as another user.
 
 mod capabilities;
+mod copy;
 mod error;
 mod files;
 mod filter;
@@ -24,9 +25,11 @@ mod report;
 mod syscalls;
 mod threads;
 
+pub use capabilities::forbid_more;
 pub use caps::Capability;
+pub use copy::in_a_copy;
 pub use error::Error;
-pub use files::{Files, Restriction};
+pub use files::{Files, Restriction, close_inherited};
 pub use report::Report;
 
 /// What the process is, which decides what it keeps.
@@ -44,6 +47,12 @@ pub enum Role {
     /// The process that changes nf_tables for the daemon: one netlink socket and two lines to the daemon, all open already. It
     /// keeps `CAP_NET_ADMIN`, and no stranger's byte reaches it.
     NftWriter,
+    /// The process that parses what strangers say to the traps: a loop, two lines to the daemon, and the connections that come
+    /// over one of them. It opens nothing.
+    Trap,
+    /// The process that starts that one, as a copy of itself, and another one when it ends. The copy gives up what is left over
+    /// with [`narrow`].
+    TrapWarden,
 }
 
 /// Gives up everything that `role` does not need, in every thread of the process, for ever.

@@ -2,6 +2,7 @@
 
 mod keeper;
 mod nft_writer;
+mod trap;
 mod warden;
 
 pub(crate) use warden::FORK;
@@ -47,6 +48,8 @@ pub(crate) fn allowed(role: Role) -> impl Iterator<Item = &'static (&'static str
         Role::Keeper => (keeper::ALLOWED, &[]),
         Role::Warden => (keeper::ALLOWED, warden::MORE),
         Role::NftWriter => (nft_writer::ALLOWED, &[]),
+        Role::Trap => (trap::ALLOWED, &[]),
+        Role::TrapWarden => (trap::ALLOWED, trap::MORE),
     };
     list.iter().chain(more)
 }
@@ -56,7 +59,7 @@ pub(crate) const fn bpf_commands(role: Role) -> &'static [i32] {
     match role {
         Role::Node => BPF_COMMANDS,
         Role::Keeper | Role::Warden => keeper::BPF_COMMANDS,
-        Role::NftWriter => &[],
+        Role::NftWriter | Role::Trap | Role::TrapWarden => &[],
     }
 }
 

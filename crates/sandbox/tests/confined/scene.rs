@@ -73,6 +73,7 @@ fn child() {
         Ok("keeper") => keeper(),
         Ok("warden") => warden(),
         Ok("nft_writer") => nft_writer(),
+        Ok("trap") => trap(),
         _ => eprintln!("SKIPPED: not started by a test"),
     }
 }
@@ -302,6 +303,50 @@ fn nft_writer() {
     unsafe { libc::_exit(0) };
 }
 
+/// A process of one thread that may make a copy of itself; the copy gives that up, too, and plays with a stranger.
+fn trap() {
+    use std::io::Read;
+    // SAFETY: the child only runs what this test has written, and ends without going back into the harness.
+    if let nix::unistd::ForkResult::Parent { child } = unsafe { nix::unistd::fork() }.unwrap() {
+        nix::sys::wait::waitpid(child, None).unwrap();
+        return;
+    }
+    let map = duties::Map::create();
+    let door = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut client = std::net::TcpStream::connect(door.local_addr().unwrap()).unwrap();
+    let (mut stranger, _) = door.accept().unwrap();
+    nix::unistd::setgroups(&[]).unwrap();
+    nix::unistd::setresgid(65_534.into(), 65_534.into(), 65_534.into()).unwrap();
+    nix::unistd::setresuid(65_534.into(), 65_534.into(), 65_534.into()).unwrap();
+    let files = Files { read: vec!["/proc/self".into()], write: Vec::new() };
+    let report = Sandbox::of(Role::TrapWarden).files(files).confine().unwrap();
+    print("capabilities", &format!("{:x}", report.capabilities));
+    attacks::on_keeper(|name, outcome| print_outcome(&format!("warden_{name}"), outcome));
+    attacks::on_trap(|name, outcome| print_outcome(&format!("warden_{name}"), outcome));
+    let errno = |error: std::io::Error| nix::errno::Errno::from_raw(error.raw_os_error().unwrap_or(0));
+    print_outcome("warden_read_file", fs::read("/etc/hosts").map(drop).map_err(errno));
+    let status = honeymesh_sandbox::in_a_copy(|| {
+        narrow(Role::Trap).unwrap();
+        attacks::on_keeper(|name, outcome| print_outcome(&format!("trap_{name}"), outcome));
+        attacks::on_trap(|name, outcome| print_outcome(&format!("trap_{name}"), outcome));
+        print_outcome("trap_thread", attacks::thread());
+        print_outcome("trap_read_file", fs::read("/etc/hosts").map(drop).map_err(errno));
+        print_outcome("trap_read_own", fs::read("/proc/self/status").map(drop).map_err(errno));
+        print_outcome("trap_bpf_map", map.as_ref().map_or(Err(nix::errno::Errno::ENODEV), duties::Map::works));
+        print_outcome("trap_accept", door.accept().map(drop).map_err(errno));
+        print_outcome("trap_connect", std::net::TcpStream::connect("127.0.0.1:9").map(drop).map_err(errno));
+        print_outcome("trap_bind", std::net::UdpSocket::bind("127.0.0.1:0").map(drop).map_err(errno));
+        print_outcome("hear", client.write_all(b"x").and_then(|()| stranger.read_exact(&mut [0])).map_err(errno));
+        7
+    });
+    print("status", &format!("{status:?}"));
+    let broken = honeymesh_sandbox::in_a_copy(|| std::process::abort());
+    print("aborted", &format!("{:?}", broken.map(|status| status & 0x7f != 0)));
+    print("end", "ok");
+    // SAFETY: ends the process at once; nothing of it is needed any more.
+    unsafe { libc::_exit(0) };
+}
+
 fn caps() -> impl Iterator<Item = Capability> {
     use Capability::*;
     [
@@ -477,4 +522,29 @@ fn a_writer_of_nf_tables_keeps_one_capability_and_may_only_speak() {
     expect_all(&results, &["say", "netlink", "thread", "read_file"], "ok");
     expect_all(&results, &["write_file", "append_file", "make_file"], "EPERM");
     expect_all(&results, &["remove_file", "socket"], "ENOSYS");
+}
+
+#[test]
+fn whoever_parses_strangers_bytes_can_hear_and_answer_and_nothing_else() {
+    if !is_root() {
+        return;
+    }
+    let results = play("trap");
+    expect_all(&results, &["capabilities"], "0");
+    expect_all(&results, &["hear", "end"], "ok");
+    expect_all(&results, &["status"], "Ok(1792)");
+    expect_all(&results, &["aborted"], "Ok(true)");
+    for who in ["warden", "trap"] {
+        let attacks: Vec<_> = results.iter().filter(|(name, _)| name.starts_with(&format!("{who}_"))).collect();
+        assert!(attacks.len() > 45, "{}", attacks.len());
+        for (name, outcome) in attacks {
+            // The warden may: there is no such descriptor.
+            if name == "warden_copy_descriptor" && outcome == "EBADF" {
+                continue;
+            }
+            // Landlock says EACCES to the warden, which may open what is in its own directory of /proc.
+            let refused = ["EPERM", "ENOSYS"].contains(&outcome.as_str()) || name == "warden_read_file" && outcome == "EACCES";
+            assert!(refused, "{name}: {outcome}");
+        }
+    }
 }
