@@ -11,6 +11,7 @@ use alloc::{
     sync::Arc,
     vec::Vec,
 };
+use serde::{Deserialize, Serialize};
 
 /// The most rules in one script.
 pub const RULES_MAX: usize = 64;
@@ -26,7 +27,7 @@ pub const WORD_BYTES_MAX: usize = 32;
 pub const START: &str = "start";
 
 /// What a script's rules are held against.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Frames {
     /// Each line, without its LF or CR LF.
     #[default]
@@ -36,7 +37,7 @@ pub enum Frames {
 }
 
 /// A script as an operator writes it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ScriptDefinition {
     /// What the rules are held against.
     pub frames: Frames,
@@ -50,7 +51,7 @@ pub struct ScriptDefinition {
 ///
 /// At most one of `expect`, `contains` and `expect_hex`; with none of them it expects any line. Answers are sent as
 /// they are: write `\r\n` where the service would.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RuleDefinition {
     /// The line begins with this text.
     pub expect: Option<String>,

@@ -10,7 +10,7 @@ use alloc::{
 pub const BANNER_BYTES_MAX: usize = 200;
 
 /// One `[[trap]]` as an operator writes it, without its addresses.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Definition {
     /// One of [`Service::NAMES`].
     pub service: String,

@@ -1,6 +1,10 @@
 //! Binds every trap's addresses; the only part that may need power.
 
-use crate::{Dismisser, Limits, Options, StatusReader, limits::Gate, status::Counters};
+use crate::{
+    Dismisser, Limits, Options, StatusReader,
+    limits::Gate,
+    status::{Counters, House},
+};
 use honeymesh_trap_proto::{Bait, Service};
 use honeymesh_types::Signs;
 use socket2::{Domain, Protocol, Socket, Type};
@@ -42,6 +46,7 @@ pub struct Bound {
     pub(crate) traps: Vec<Trap>,
     pub(crate) limits: Limits,
     pub(crate) gate: Arc<Gate>,
+    pub(crate) house: Arc<House>,
 }
 
 /// One trap with its listeners.
@@ -94,7 +99,7 @@ pub fn bind(options: Options) -> Result<Bound, Error> {
     if let Some(bait) = options.dark {
         traps.push(dark(bait)?);
     }
-    Ok(Bound { traps, limits: options.limits, gate: Gate::new(&options.limits) })
+    Ok(Bound { traps, limits: options.limits, gate: Gate::new(&options.limits), house: Arc::default() })
 }
 
 /// The trap on dark ports: it listens where no stranger can reach it, and is handed its connections by the kernel program.
@@ -129,16 +134,16 @@ impl Bound {
         [of_family(true), of_family(false)]
     }
 
-    /// Ends open sessions while [`Bound::run`] runs.
+    /// Ends open sessions while the traps are kept.
     #[must_use]
     pub fn dismisser(&self) -> Dismisser {
         Dismisser(Arc::clone(&self.gate))
     }
 
-    /// A reader of the counters, to keep while [`Bound::run`] runs.
+    /// A reader of the counters, to keep while the traps are kept.
     #[must_use]
     pub fn status(&self) -> StatusReader {
-        StatusReader(self.traps.iter().map(|trap| Arc::clone(&trap.counters)).collect())
+        StatusReader { traps: self.traps.iter().map(|trap| Arc::clone(&trap.counters)).collect(), house: Arc::clone(&self.house) }
     }
 
     /// Where the traps really listen, in the order of the configuration: `(trap, address)`.

@@ -1,21 +1,33 @@
 //! Strangers to trap protocols: listeners, sessions, deadlines and limits; what was said goes out as [`Visit`]s.
 //!
-//! Whoever connects is reported: when enough was said, when it goes, or after two seconds with what there is.
+//! Two processes do it. The daemon binds ([`bind()`]), lets strangers in and knows who they are ([`Bound::keep`]). The process
+//! that plays ([`Room`]) gets their connections, parses what they say, answers, and tells what it heard; it can do nothing
+//! else. They are joined by two one-way [`lines()`].
 //!
-//! [`bind()`] needs the power to bind; [`Bound::run`] needs nothing but its listeners and a channel, so it can live
-//! in a process of its own. A report leaves *before* the answer that follows it, so that a ban is as early as it can be.
+//! Whoever connects is reported: when enough was said, when it goes, or after two seconds with what there is; also if the
+//! process that plays dies of what it was sent. A report leaves *before* the answer that follows it, so that a ban is as early
+//! as it can be.
 //!
 //! [`Visit`]: honeymesh_types::Visit
 
 mod bind;
+mod door;
 mod limits;
+mod line;
 mod options;
 mod report;
-mod run;
+mod room;
 mod session;
+mod setting;
 mod status;
+mod wire;
 
 pub use bind::{Bound, DARK, Error, bind};
+pub use door::{Household, News};
 pub use limits::Dismisser;
+pub use line::{Line, RoomLine, lines};
 pub use options::{Limits, Options, TrapOptions};
-pub use status::{StatusReader, TrapStatus};
+pub use room::{Ready, Room};
+pub use session::note_faults;
+pub use setting::Setting;
+pub use status::{HouseStatus, StatusReader, TrapStatus};

@@ -1,65 +1,73 @@
-//! Who may come in: sessions at once, in all and from one source.
+//! Who is in: sessions at once, in all and from one source, and what is known of each.
 
-use crate::Limits;
-use honeymesh_types::Subject;
+use crate::{Limits, report::Stranger, status::count};
+use honeymesh_types::{SessionId, Subject};
 use std::{
-    collections::BTreeMap,
-    net::IpAddr,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
+    net::SocketAddr,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicU64},
+    time::Duration,
 };
-use tokio::sync::watch;
+use tokio::{sync::Notify, time::Instant};
 
-/// Counts the sessions that are open. Holds an entry only for sources with an open session, so it never has more
-/// than `sessions_max`.
+/// How much longer than it may last a session is remembered: whoever plays tells its end before.
+const OVERDUE_AFTER: Duration = Duration::from_secs(15);
+
+/// Everybody who is in. Holds an entry only for open sessions, so it never has more than `sessions_max`.
 #[derive(Debug)]
 pub(crate) struct Gate {
     sessions_max: usize,
     per_source_max: usize,
+    capture_bytes_max: usize,
+    remembered: Duration,
     inside: Mutex<Inside>,
+    /// Somebody is to be dismissed.
+    pub(crate) dismissal: Notify,
+    /// Dismissals that found no room in the list of those to be told; such a session ends by its deadline.
+    pub(crate) dismissals_lost: AtomicU64,
 }
 
 #[derive(Debug, Default)]
 struct Inside {
-    sessions: usize,
+    guests: HashMap<u64, Guest>,
     sources: BTreeMap<Subject, Source>,
+    /// In the order in which they came: all may last equally long.
+    due: VecDeque<(u64, Instant)>,
+    dismissed: Vec<u64>,
+    last_session: u64,
 }
 
 #[derive(Debug, Default)]
 struct Source {
-    sessions: usize,
+    sessions: BTreeSet<u64>,
     refused: bool,
-    /// Tells its open sessions to end.
-    dismissal: watch::Sender<()>,
+}
+
+/// One who is in. Who it is stands here alone: whoever plays does not know, and cannot say otherwise.
+#[derive(Clone, Debug)]
+pub(crate) struct Guest {
+    pub(crate) stranger: Stranger,
+    source: Subject,
+    /// Which trap: its place among all.
+    pub(crate) trap: usize,
+    /// Reports so far.
+    pub(crate) reports: usize,
+    /// Octets told so far.
+    pub(crate) bytes: u64,
+    /// Octets that may still be captured.
+    pub(crate) capture_room: usize,
+    is_dismissed: bool,
 }
 
 /// What the gate says to a connection.
 #[derive(Debug)]
 pub(crate) enum Entry {
-    /// Come in; the pass is given back by dropping it.
-    Admitted(Pass),
+    /// Come in.
+    Admitted(Stranger),
     /// Not now, and somebody should hear of it.
-    Refused,
+    Refused(Stranger),
     /// Not now, as before.
     RefusedAgain,
-}
-
-/// The right to one session.
-#[derive(Debug)]
-pub(crate) struct Pass {
-    gate: Arc<Gate>,
-    source: Subject,
-    dismissed: watch::Receiver<()>,
-}
-
-impl Pass {
-    /// Ready once the source is dismissed.
-    pub(crate) async fn dismissed(&mut self) {
-        if self.dismissed.changed().await.is_err() {
-            // The sender lives as long as the source has a session, so this is never reached; if it were, nobody
-            // was dismissed.
-            std::future::pending::<()>().await;
-        }
-    }
 }
 
 /// Ends open sessions. Clones act on the same traps.
@@ -77,60 +85,130 @@ impl Dismisser {
 
 impl Gate {
     pub(crate) fn new(limits: &Limits) -> Arc<Self> {
-        let inside = Mutex::new(Inside::default());
-        Arc::new(Self { sessions_max: limits.sessions_max, per_source_max: limits.sessions_per_source_max, inside })
+        Arc::new(Self {
+            sessions_max: limits.sessions_max,
+            per_source_max: limits.sessions_per_source_max,
+            capture_bytes_max: limits.capture_bytes_max,
+            remembered: limits.session_deadline + OVERDUE_AFTER,
+            inside: Mutex::default(),
+            dismissal: Notify::new(),
+            dismissals_lost: AtomicU64::new(0),
+        })
     }
 
     /// A refusal for want of room is always worth a report; one for too many sessions of the same source is told
     /// once, until its last session has ended.
-    pub(crate) fn enter(self: &Arc<Self>, addr: IpAddr) -> Entry {
-        let source = Subject::of_source(addr, &[]);
+    pub(crate) fn enter(&self, from: SocketAddr, local: SocketAddr, trap: usize) -> Entry {
+        let source = Subject::of_source(from.ip(), &[]);
         let mut inside = self.inside();
+        inside.last_session += 1;
+        let session = inside.last_session;
+        let stranger = Stranger { session: SessionId(session), source: from, local };
         if let Some(known) = inside.sources.get_mut(&source)
-            && known.sessions >= self.per_source_max
+            && known.sessions.len() >= self.per_source_max
         {
-            return if std::mem::replace(&mut known.refused, true) { Entry::RefusedAgain } else { Entry::Refused };
+            return if std::mem::replace(&mut known.refused, true) { Entry::RefusedAgain } else { Entry::Refused(stranger) };
         }
-        if inside.sessions >= self.sessions_max {
-            return Entry::Refused;
+        if inside.guests.len() >= self.sessions_max {
+            return Entry::Refused(stranger);
         }
-        inside.sessions += 1;
-        let known = inside.sources.entry(source).or_default();
-        known.sessions += 1;
-        let dismissed = known.dismissal.subscribe();
-        Entry::Admitted(Pass { gate: Arc::clone(self), source, dismissed })
+        let capture_room = self.capture_bytes_max;
+        let guest = Guest { stranger, source, trap, reports: 0, bytes: 0, capture_room, is_dismissed: false };
+        inside.sources.entry(source).or_default().sessions.insert(session);
+        inside.guests.insert(session, guest);
+        inside.due.push_back((session, Instant::now() + self.remembered));
+        Entry::Admitted(stranger)
     }
 
     /// Costs a look-up and what it finds, not a walk over all sources: bans may come by the thousand.
     fn dismiss(&self, subject: &Subject) {
         let first = Subject::of_source(subject.addr(), &[]);
-        let inside = self.inside();
+        let mut guard = self.inside();
+        let inside = &mut *guard;
         let touched = inside.sources.range(first.min(*subject)..).take_while(|(source, _)| subject.overlaps(&source.net()));
-        for (_, source) in touched {
-            source.dismissal.send_replace(());
-        }
-    }
-
-    fn leave(&self, source: &Subject) {
-        let mut inside = self.inside();
-        inside.sessions = inside.sessions.saturating_sub(1);
-        if let Some(known) = inside.sources.get_mut(source) {
-            known.sessions = known.sessions.saturating_sub(1);
-            if known.sessions == 0 {
-                inside.sources.remove(source);
+        let before = inside.dismissed.len();
+        for session in touched.flat_map(|(_, source)| &source.sessions) {
+            let Some(guest) = inside.guests.get_mut(session).filter(|guest| !guest.is_dismissed) else { continue };
+            guest.is_dismissed = true;
+            if inside.dismissed.len() < self.sessions_max {
+                inside.dismissed.push(*session);
+            } else {
+                count(&self.dismissals_lost);
             }
         }
+        if inside.dismissed.len() > before {
+            self.dismissal.notify_one();
+        }
     }
 
-    /// Counters stay true even if a holder of the lock panicked: no update is left half done.
+    /// Whom to dismiss; each is given once.
+    pub(crate) fn dismissed(&self) -> Vec<u64> {
+        std::mem::take(&mut self.inside().dismissed)
+    }
+
+    /// A session that was dismissed before whoever plays had heard of it is dismissed once more.
+    pub(crate) fn is_handed_over(&self, session: u64) {
+        let mut inside = self.inside();
+        if inside.guests.get(&session).is_some_and(|guest| guest.is_dismissed) && inside.dismissed.len() < self.sessions_max {
+            inside.dismissed.push(session);
+            self.dismissal.notify_one();
+        }
+    }
+
+    /// Something is told of a guest; `None` if nobody of that number is in.
+    pub(crate) fn told<R>(&self, session: u64, tell: impl FnOnce(&mut Guest) -> R) -> Option<R> {
+        self.inside().guests.get_mut(&session).map(tell)
+    }
+
+    /// A guest leaves.
+    pub(crate) fn leave(&self, session: u64) -> Option<Guest> {
+        self.inside().leave(session)
+    }
+
+    /// Everybody leaves.
+    pub(crate) fn empty(&self) -> Vec<Guest> {
+        let mut inside = self.inside();
+        inside.sources.clear();
+        inside.due.clear();
+        inside.dismissed.clear();
+        inside.guests.drain().map(|(_, guest)| guest).collect()
+    }
+
+    /// Those who should have left long ago leave.
+    pub(crate) fn overdue(&self, now: Instant) -> Vec<Guest> {
+        let mut inside = self.inside();
+        let mut late = Vec::new();
+        while let Some((session, due)) = inside.due.front().copied() {
+            if due > now && inside.guests.contains_key(&session) {
+                break;
+            }
+            inside.due.pop_front();
+            late.extend(inside.leave(session));
+        }
+        late
+    }
+
+    /// Numbers stay true even if a holder of the lock panicked: no update is left half done.
     fn inside(&self) -> MutexGuard<'_, Inside> {
         self.inside.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Drop for Pass {
-    fn drop(&mut self) {
-        self.gate.leave(&self.source);
+impl Inside {
+    fn leave(&mut self, session: u64) -> Option<Guest> {
+        let guest = self.guests.remove(&session)?;
+        if let Some(known) = self.sources.get_mut(&guest.source) {
+            known.sessions.remove(&session);
+            if known.sessions.is_empty() {
+                self.sources.remove(&guest.source);
+            }
+        }
+        // What is left of those who went is forgotten when it is half of all: the list stays as long as the house is full.
+        if self.due.len() > 2 * self.guests.len() + 64 {
+            let guests = &self.guests;
+            self.due.retain(|(session, _)| guests.contains_key(session));
+        }
+        Some(guest)
     }
 }
 
@@ -142,35 +220,39 @@ mod tests {
         Gate::new(&Limits { sessions_max, sessions_per_source_max, ..Limits::default() })
     }
 
-    fn pass(gate: &Arc<Gate>, source: &str) -> Option<Pass> {
-        match gate.enter(source.parse().unwrap()) {
-            Entry::Admitted(pass) => Some(pass),
-            Entry::Refused | Entry::RefusedAgain => None,
+    fn enter(gate: &Gate, source: &str) -> Entry {
+        let addr = source.parse().unwrap();
+        gate.enter(SocketAddr::new(addr, 7), SocketAddr::new(addr, 22), 0)
+    }
+
+    fn admitted(gate: &Gate, source: &str) -> Option<u64> {
+        match enter(gate, source) {
+            Entry::Admitted(stranger) => Some(stranger.session.0),
+            Entry::Refused(_) | Entry::RefusedAgain => None,
         }
     }
 
     #[test]
     fn one_source_cannot_take_the_house() {
         let gate = gate(10, 2);
-        let passes = [pass(&gate, "192.0.2.1").unwrap(), pass(&gate, "192.0.2.1").unwrap()];
-        assert!(matches!(gate.enter("192.0.2.1".parse().unwrap()), Entry::Refused), "told the first time");
-        assert!(matches!(gate.enter("192.0.2.1".parse().unwrap()), Entry::RefusedAgain));
-        assert!(pass(&gate, "192.0.2.2").is_some(), "others come in");
-        drop(passes);
-        assert!(pass(&gate, "192.0.2.1").is_some(), "and so does it, once it has left");
+        let inside = [admitted(&gate, "192.0.2.1").unwrap(), admitted(&gate, "192.0.2.1").unwrap()];
+        assert!(matches!(enter(&gate, "192.0.2.1"), Entry::Refused(_)), "told the first time");
+        assert!(matches!(enter(&gate, "192.0.2.1"), Entry::RefusedAgain));
+        assert!(admitted(&gate, "192.0.2.2").is_some(), "others come in");
+        assert!(inside.iter().all(|session| gate.leave(*session).is_some()));
+        assert!(admitted(&gate, "192.0.2.1").is_some(), "and so does it, once it has left");
     }
 
     #[test]
     fn an_ipv6_customer_is_one_source_however_many_addresses_it_has() {
         let gate = gate(10, 1);
-        let _pass = pass(&gate, "2001:db8:1:2::1").unwrap();
-        assert!(pass(&gate, "2001:db8:1:2::2").is_none());
-        assert!(pass(&gate, "2001:db8:1:3::1").is_some());
+        assert!(admitted(&gate, "2001:db8:1:2::1").is_some());
+        assert!(admitted(&gate, "2001:db8:1:2::2").is_none());
+        assert!(admitted(&gate, "2001:db8:1:3::1").is_some());
     }
 
     #[test]
     fn a_dismissal_reaches_the_sources_that_touch_the_subject_and_no_others() {
-        let gate = gate(10, 2);
         let addresses =
             ["192.0.1.255", "192.0.2.0", "192.0.2.1", "192.0.2.255", "192.0.3.0", "2001:db8:1:2::1", "2001:db8:1:3::1"];
         let table: [(&str, &[usize]); 7] = [
@@ -182,23 +264,61 @@ mod tests {
             ("2001:db8:1:3::99", &[6]),
             ("2001:db8::/32", &[5, 6]),
         ];
-        for (subject, dismissed) in table {
-            let passes = addresses.map(|address| pass(&gate, address).unwrap());
+        for (subject, expected) in table {
+            let gate = gate(10, 2);
+            let sessions = addresses.map(|address| admitted(&gate, address).unwrap());
             Dismisser(Arc::clone(&gate)).dismiss(&subject.parse().unwrap());
-            let told: Vec<usize> = (0..passes.len()).filter(|index| passes[*index].dismissed.has_changed().unwrap()).collect();
-            assert_eq!(told, dismissed, "{subject}");
-            let later = pass(&gate, addresses[2]).unwrap();
-            assert!(!later.dismissed.has_changed().unwrap(), "{subject}: who comes later was not meant");
+            Dismisser(Arc::clone(&gate)).dismiss(&subject.parse().unwrap());
+            let _later = admitted(&gate, addresses[2]).unwrap();
+            let told = gate.dismissed();
+            let expected: Vec<u64> = expected.iter().map(|index| sessions[*index]).collect();
+            assert_eq!(told, expected, "{subject}: each once, and nobody who came later");
+            assert!(gate.dismissed().is_empty());
         }
+    }
+
+    #[test]
+    fn who_was_dismissed_before_it_was_handed_over_is_dismissed_again() {
+        let gate = gate(10, 2);
+        let [early, other] = ["192.0.2.1", "192.0.2.2"].map(|source| admitted(&gate, source).unwrap());
+        Dismisser(Arc::clone(&gate)).dismiss(&"192.0.2.1".parse().unwrap());
+        assert_eq!(gate.dismissed(), [early]);
+        gate.is_handed_over(early);
+        gate.is_handed_over(other);
+        assert_eq!(gate.dismissed(), [early]);
     }
 
     #[test]
     fn the_house_has_a_limit_and_forgets_who_left() {
         let gate = gate(2, 2);
-        let passes = [pass(&gate, "192.0.2.1").unwrap(), pass(&gate, "192.0.2.2").unwrap()];
-        assert!(matches!(gate.enter("192.0.2.3".parse().unwrap()), Entry::Refused));
-        assert!(matches!(gate.enter("192.0.2.3".parse().unwrap()), Entry::Refused), "a full house is told each time");
-        drop(passes);
-        assert!(gate.inside().sources.is_empty() && gate.inside().sessions == 0);
+        let inside = [admitted(&gate, "192.0.2.1").unwrap(), admitted(&gate, "192.0.2.2").unwrap()];
+        assert!(matches!(enter(&gate, "192.0.2.3"), Entry::Refused(_)));
+        assert!(matches!(enter(&gate, "192.0.2.3"), Entry::Refused(_)), "a full house is told each time");
+        assert!(inside.iter().all(|session| gate.leave(*session).is_some()));
+        assert!(gate.inside().sources.is_empty() && gate.inside().guests.is_empty());
+        assert!(gate.leave(inside[0]).is_none(), "once only");
+    }
+
+    #[test]
+    fn the_list_of_deadlines_stays_as_long_as_the_house_is_full() {
+        let gate = gate(4, 4);
+        for _ in 0..10_000 {
+            let session = admitted(&gate, "192.0.2.1").unwrap();
+            gate.leave(session).unwrap();
+        }
+        assert!(gate.inside().due.len() <= 64, "{}", gate.inside().due.len());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_is_never_said_to_have_left_leaves_long_after_its_deadline() {
+        let gate = gate(4, 4);
+        let (first, _) = (admitted(&gate, "192.0.2.1").unwrap(), tokio::time::advance(Duration::from_secs(100)).await);
+        let second = admitted(&gate, "192.0.2.2").unwrap();
+        gate.leave(second);
+        assert!(gate.overdue(Instant::now()).is_empty());
+        tokio::time::advance(Duration::from_secs(300)).await;
+        let late: Vec<u64> = gate.overdue(Instant::now()).iter().map(|guest| guest.stranger.session.0).collect();
+        assert_eq!(late, [first]);
+        assert!(gate.inside().due.is_empty());
     }
 }

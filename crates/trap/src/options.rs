@@ -1,6 +1,7 @@
 //! What the traps are and how much of the machine they may use.
 
 use honeymesh_trap_proto::{Bait, Service};
+use serde::{Deserialize, Serialize};
 use std::{net::SocketAddr, time::Duration};
 
 /// All traps of a node.
@@ -26,7 +27,7 @@ pub struct TrapOptions {
 }
 
 /// Limits that all traps share.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {
     /// Sessions at once over all traps. A connection beyond it is closed, counted, and reported as a visit
     /// without a byte: a full house is no hiding place.

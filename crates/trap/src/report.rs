@@ -1,26 +1,17 @@
-//! Hands visits over: bounded in memory and in time.
+//! What was heard in a session, and how the process that plays tells it.
 
-use crate::status::{Counters, count};
+use crate::{line::Pipe, wire};
 use honeymesh_trap_proto::Findings;
-use honeymesh_types::{Now, SessionId, Signs, Transport, Visit};
+use honeymesh_types::{SessionId, Signs};
 use std::{net::SocketAddr, sync::Arc, time::Duration};
-use tokio::sync::mpsc;
+use tokio::time::timeout;
 
-/// How long a session waits for room in a full channel before it gives the report up.
+/// How long a session waits for room in a full pipe, and the daemon for room in its own queue, before a report is given up.
 pub(crate) const REPORT_WAIT: Duration = Duration::from_millis(250);
-
-/// Where reports go.
-#[derive(Clone, Debug)]
-pub(crate) struct Outlet {
-    pub(crate) visits: mpsc::Sender<Visit>,
-    pub(crate) clock: fn() -> Now,
-    pub(crate) counters: Arc<Counters>,
-    pub(crate) wait: Duration,
-    /// The service that is played.
-    pub(crate) played: &'static str,
-    /// What is true of every report.
-    pub(crate) signs: Signs,
-}
+/// Reports of one session while it talks; one more follows at its end.
+pub(crate) const REPORTS_MAX: usize = 256;
+/// Bytes of one session, captured or not; more end it.
+pub(crate) const SESSION_BYTES_MAX: u64 = 4 * 1_024 * 1_024;
 
 /// Who came where.
 #[derive(Clone, Copy, Debug)]
@@ -53,38 +44,30 @@ impl Transcript {
     }
 }
 
-impl Outlet {
-    /// Reports, and waits a bounded time for room.
-    pub(crate) async fn tell(&self, stranger: &Stranger, transcript: Transcript, findings: Findings) {
-        let visit = self.visit(stranger, transcript, findings);
-        self.told(self.visits.send_timeout(visit, self.wait).await.is_ok());
-    }
+/// Tells of one session.
+#[derive(Clone, Debug)]
+pub(crate) struct Teller {
+    pub(crate) session: u64,
+    pub(crate) pipe: Arc<Pipe>,
+    pub(crate) wait: Duration,
+    pub(crate) lost: u32,
+}
 
-    /// Reports if there is room: for those who were not let in, and must not hold up the others.
-    pub(crate) fn tell_now(&self, stranger: &Stranger) {
-        let visit = self.visit(stranger, Transcript::default(), Findings::default());
-        self.told(self.visits.try_send(visit).is_ok());
-    }
-
-    fn told(&self, taken: bool) {
-        count(if taken { &self.counters.reports } else { &self.counters.reports_lost });
-    }
-
-    fn visit(&self, stranger: &Stranger, transcript: Transcript, findings: Findings) -> Visit {
-        let cut = if transcript.cut { Signs::TRUNCATED } else { Signs::empty() };
-        Visit {
-            at: (self.clock)(),
-            session: stranger.session,
-            trap: self.counters.name.clone(),
-            service: self.played.to_string(),
-            source: stranger.source,
-            local: stranger.local,
-            transport: Transport::Tcp,
-            payload: transcript.payload,
-            bytes: transcript.bytes,
-            signs: findings.signs | cut | self.signs,
-            fields: findings.fields,
+impl Teller {
+    /// Reports, and waits a bounded time for room; what finds none is counted, and told at the end.
+    pub(crate) async fn tell(&mut self, transcript: Transcript, findings: &Findings) {
+        let signs = findings.signs | if transcript.cut { Signs::TRUNCATED } else { Signs::empty() };
+        let body = wire::body(findings, &transcript.payload);
+        let packets = wire::packets(self.session, transcript.bytes, signs, &body);
+        if !matches!(timeout(self.wait, self.pipe.write(packets)).await, Ok(Ok(()))) {
+            self.lost = self.lost.saturating_add(1);
         }
+    }
+
+    /// The session is over: waits for room as long as it takes, for until then it counts as open.
+    pub(crate) async fn over(self, fault: &str) {
+        let over = wire::Evidence::Over { session: self.session, lost: self.lost, fault: fault.as_bytes() };
+        let _unless_nobody_reads = self.pipe.write(std::iter::once(over.to_bytes())).await;
     }
 }
 
@@ -100,22 +83,5 @@ mod tests {
         assert_eq!(transcript.take(b"defg", room), 0);
         assert_eq!((transcript.payload.as_slice(), transcript.bytes, transcript.cut), (b"abcde".as_slice(), 7, true));
         assert_eq!(transcript.take(b"", 0), 0);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_report_nobody_takes_is_given_up_and_counted() {
-        let (visits, mut taken) = mpsc::channel(1);
-        let counters = Arc::new(Counters::default());
-        let counters_of = Arc::clone(&counters);
-        let outlet =
-            Outlet { visits, clock: Now::default, counters: counters_of, wait: REPORT_WAIT, played: "t", signs: Signs::empty() };
-        let nowhere = SocketAddr::from(([0, 0, 0, 0], 0));
-        let stranger = Stranger { session: SessionId(1), source: nowhere, local: nowhere };
-        outlet.tell(&stranger, Transcript::default(), Findings::default()).await;
-        outlet.tell(&stranger, Transcript::default(), Findings::default()).await;
-        outlet.tell_now(&stranger);
-        let told = |counter: &std::sync::atomic::AtomicU64| counter.load(std::sync::atomic::Ordering::Relaxed);
-        assert_eq!((told(&counters.reports), told(&counters.reports_lost)), (1, 2));
-        assert!(taken.recv().await.is_some());
     }
 }

@@ -2,34 +2,28 @@
 
 use crate::{
     Limits,
-    limits::Pass,
-    report::{Outlet, Stranger, Transcript},
-    status::count,
+    report::{REPORTS_MAX, SESSION_BYTES_MAX, Teller, Transcript},
 };
 use honeymesh_trap_proto::{Findings, Flow, Session, Step};
-use honeymesh_types::{Now, Signs};
+use honeymesh_types::{Signs, WallTime};
 use std::{
+    cell::RefCell,
     io::{self, ErrorKind},
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Arc, atomic::Ordering::Relaxed},
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 use tokio::{
     io::AsyncWriteExt,
     net::TcpStream,
-    sync::watch,
+    sync::{oneshot, watch},
     time::{Instant, timeout, timeout_at},
 };
 
 /// Bytes taken from the socket at once; the buffer lives only while there is something to read.
 const READ_BYTES_MAX: usize = 4 * 1_024;
-/// Bytes of one session, captured or not; more end it.
-const SESSION_BYTES_MAX: u64 = 4 * 1_024 * 1_024;
 /// How long the first report waits for something to tell. Whoever connects and stays silent or drips is told by then,
 /// with what there is: its ban must not wait for the deadline that it sits out.
 const FIRST_REPORT_WAIT: Duration = Duration::from_secs(2);
-/// Reports of one session while it talks; one more follows at its end.
-const REPORTS_MAX: usize = 256;
 /// How long and how much is read and thrown away after the last answer, so that it arrives before the reset that
 /// unread bytes cause.
 const LINGER: Duration = Duration::from_secs(1);
@@ -39,11 +33,11 @@ const LINGER_BYTES_MAX: usize = 64 * 1_024;
 pub(crate) struct Conversation {
     pub(crate) stream: TcpStream,
     pub(crate) session: Box<dyn Session>,
-    pub(crate) stranger: Stranger,
-    pub(crate) outlet: Outlet,
+    pub(crate) teller: Teller,
     pub(crate) limits: Limits,
     pub(crate) stop: watch::Receiver<()>,
-    pub(crate) pass: Pass,
+    /// Ready once the stranger is dismissed.
+    pub(crate) dismissed: oneshot::Receiver<()>,
 }
 
 /// What is known of the session so far.
@@ -54,6 +48,8 @@ struct Progress {
     reports: usize,
     first_report_by: Instant,
     ends: Instant,
+    /// Where the protocol broke.
+    fault: String,
 }
 
 impl Progress {
@@ -80,9 +76,6 @@ enum End {
 impl Conversation {
     /// Talks until somebody ends it. Whoever connected is reported at least once.
     pub(crate) async fn hold(mut self) {
-        let counters = Arc::clone(&self.outlet.counters);
-        count(&counters.sessions);
-        let _open = Open::new(&counters.active);
         let mut progress = Progress {
             transcript: Transcript::default(),
             capture_room: self.limits.capture_bytes_max,
@@ -90,18 +83,20 @@ impl Conversation {
             reports: 0,
             first_report_by: Instant::now() + FIRST_REPORT_WAIT,
             ends: Instant::now() + self.limits.session_deadline,
+            fault: String::new(),
         };
         let end = self.talk(&mut progress).await;
         self.last_report(&mut progress, end).await;
         if end == End::Ours {
             self.linger().await;
         }
-        drop(self.pass);
+        drop(self.stream);
+        self.teller.over(&progress.fault).await;
     }
 
     async fn talk(&mut self, progress: &mut Progress) -> End {
         let mut answer = Vec::new();
-        let flow = self.guarded(|session| session.open(&mut answer)).unwrap_or(Flow::Close);
+        let flow = self.guarded(progress, |session| session.open(&mut answer)).unwrap_or(Flow::Close);
         if let Err(end) = self.follow(flow, &mut answer, progress).await {
             return end;
         }
@@ -136,7 +131,7 @@ impl Conversation {
                 Err(_) => Err(End::Deadline),
             },
             _ = self.stop.changed() => Err(End::Stopped),
-            () = self.pass.dismissed() => Err(End::Dismissed),
+            () = dismissed(&mut self.dismissed) => Err(End::Dismissed),
         }
     }
 
@@ -152,12 +147,10 @@ impl Conversation {
     }
 
     async fn heard(&mut self, bytes: &[u8], answer: &mut Vec<u8>, progress: &mut Progress) -> Result<(), End> {
-        self.outlet.counters.bytes.fetch_add(bytes.len() as u64, Relaxed);
         progress.bytes += bytes.len() as u64;
         let mut rest = bytes;
         while !rest.is_empty() {
-            let now: Now = (self.outlet.clock)();
-            let step = self.guarded(|session| session.receive(rest, now.wall, answer));
+            let step = self.guarded(progress, |session| session.receive(rest, wall(), answer));
             // A session that broke is closed; what broke it is kept.
             let step = step.unwrap_or(Step { taken: rest.len(), flow: Flow::Close });
             let taken = if step.flow == Flow::Close { rest.len() } else { step.taken.clamp(1, rest.len()) };
@@ -203,19 +196,19 @@ impl Conversation {
     }
 
     async fn report(&mut self, progress: &mut Progress) {
-        let findings = self.guarded(|session| session.findings()).unwrap_or_default();
+        let findings = self.guarded(progress, |session| session.findings()).unwrap_or_default();
         self.tell(progress, findings).await;
     }
 
     async fn tell(&mut self, progress: &mut Progress, findings: Findings) {
         progress.reports += 1;
-        self.outlet.tell(&self.stranger, std::mem::take(&mut progress.transcript), findings).await;
+        self.teller.tell(std::mem::take(&mut progress.transcript), &findings).await;
     }
 
     /// Tells what was not told yet; a session of which nothing was told is told in any case.
     async fn last_report(&mut self, progress: &mut Progress, end: End) {
-        let _ = self.guarded(|session| session.end());
-        let mut findings = self.guarded(|session| session.findings()).unwrap_or_default();
+        let _ = self.guarded(progress, |session| session.end());
+        let mut findings = self.guarded(progress, |session| session.findings()).unwrap_or_default();
         if end == End::Deadline && progress.bytes == 0 {
             findings.signs |= Signs::SILENT;
         }
@@ -226,13 +219,12 @@ impl Conversation {
 
     /// Calls the protocol so that a fault in it costs this session only; `None` if there was one. What the
     /// stranger sent is reported all the same, as malformed.
-    fn guarded<T>(&mut self, call: impl FnOnce(&mut dyn Session) -> T) -> Option<T> {
+    fn guarded<T>(&mut self, progress: &mut Progress, call: impl FnOnce(&mut dyn Session) -> T) -> Option<T> {
         let session = &mut self.session;
         let outcome = catch_unwind(AssertUnwindSafe(|| call(session.as_mut())));
         if outcome.is_err() {
-            count(&self.outlet.counters.panics);
-            tracing::error!(trap = %self.outlet.counters.name, "a trap's protocol broke; its session is closed");
-            self.session = Box::new(Broken);
+            progress.fault = FAULT.with(RefCell::take).unwrap_or_else(|| "at a place that nobody noted".to_owned());
+            self.session = Box::new(Broken(Signs::MALFORMED));
         }
         outcome.ok()
     }
@@ -255,7 +247,7 @@ impl Conversation {
         tokio::select! {
             _ = timeout(LINGER, drain) => {}
             _ = self.stop.changed() => {}
-            () = self.pass.dismissed() => {}
+            () = dismissed(&mut self.dismissed) => {}
         }
     }
 }
@@ -265,8 +257,8 @@ fn is_half_closed(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset)
 }
 
-/// Takes the place of a session that broke.
-struct Broken;
+/// Takes the place of a session that broke, and says so once.
+struct Broken(Signs);
 
 impl Session for Broken {
     fn open(&mut self, _answer: &mut Vec<u8>) -> Flow {
@@ -280,23 +272,33 @@ impl Session for Broken {
     fn end(&mut self) {}
 
     fn findings(&mut self) -> Findings {
-        Findings { signs: Signs::MALFORMED, ..Findings::default() }
+        Findings { signs: std::mem::take(&mut self.0), ..Findings::default() }
     }
 }
 
-/// Counts a session as open while it lives, whatever ends it.
-struct Open<'a>(&'a std::sync::atomic::AtomicU64);
-
-impl<'a> Open<'a> {
-    fn new(active: &'a std::sync::atomic::AtomicU64) -> Self {
-        active.fetch_add(1, Relaxed);
-        Self(active)
-    }
+thread_local! {
+    static FAULT: RefCell<Option<String>> = const { RefCell::new(None) };
 }
 
-impl Drop for Open<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Relaxed);
+/// From now on the place of a panic is noted for the session's last word, and nothing is printed: the words of a panic may have
+/// a stranger's bytes in them, and where they are printed may be full.
+pub fn note_faults() {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string);
+        FAULT.with(|fault| *fault.borrow_mut() = place);
+    }));
+}
+
+/// Only dates answers.
+fn wall() -> WallTime {
+    let since = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
+    WallTime(u64::try_from(since.as_micros()).unwrap_or(u64::MAX))
+}
+
+async fn dismissed(dismissal: &mut oneshot::Receiver<()>) {
+    if dismissal.await.is_err() {
+        // Whoever could dismiss is gone: the session ends as it would have.
+        std::future::pending::<()>().await;
     }
 }
 
@@ -304,17 +306,12 @@ impl Drop for Open<'_> {
 mod tests {
     use super::*;
     use crate::{
-        limits::{Dismisser, Entry, Gate},
+        line::{Heard, lines},
         report::REPORT_WAIT,
-        status::Counters,
+        wire::{Evidence, PACKET_BYTES_MAX, read_body},
     };
-    use honeymesh_types::{SessionId, Visit, WallTime};
-    use tokio::{
-        io::AsyncReadExt,
-        net::TcpListener,
-        sync::mpsc::{Receiver, channel},
-        task::JoinHandle,
-    };
+    use std::sync::Arc;
+    use tokio::{io::AsyncReadExt, net::TcpListener, task::JoinHandle};
 
     /// Tells every byte, answers it with itself, breaks at `!` and closes at `.`. Talks without end at `?`.
     struct Echo;
@@ -344,39 +341,70 @@ mod tests {
 
     struct Held {
         client: TcpStream,
-        visits: Receiver<Visit>,
-        counters: Arc<Counters>,
+        heard: Heard,
         task: JoinHandle<()>,
         stop: Option<watch::Sender<()>>,
-        dismisser: Dismisser,
+        dismissal: Option<oneshot::Sender<()>>,
     }
 
+    /// What was told, in one packet each.
+    #[derive(Debug, PartialEq, Eq)]
+    enum Told {
+        Report { payload: Vec<u8>, bytes: u64, signs: Signs },
+        Over { lost: u32, fault: String },
+    }
+
+    impl Held {
+        async fn told(&self) -> Told {
+            let mut packet = [0; PACKET_BYTES_MAX];
+            let length = self.heard.next(&mut packet).await.unwrap().expect("the session is dropped");
+            match Evidence::read(&packet[..length]).unwrap() {
+                Evidence::Report { head, part } if head.body as usize == part.len() => {
+                    let (findings, payload) = read_body(head.signs, part).unwrap();
+                    Told::Report { payload, bytes: head.bytes, signs: findings.signs }
+                }
+                Evidence::Over { lost, fault, .. } => Told::Over { lost, fault: String::from_utf8(fault.to_vec()).unwrap() },
+                other => panic!("{other:?}"),
+            }
+        }
+
+        async fn payload(&self) -> Vec<u8> {
+            match self.told().await {
+                Told::Report { payload, .. } => payload,
+                over @ Told::Over { .. } => panic!("{over:?}"),
+            }
+        }
+
+        async fn reports(&self) -> Vec<Told> {
+            let mut reports = Vec::new();
+            loop {
+                match self.told().await {
+                    Told::Over { .. } => return reports,
+                    report @ Told::Report { .. } => reports.push(report),
+                }
+            }
+        }
+    }
+
+    fn is_over() -> Told {
+        Told::Over { lost: 0, fault: String::new() }
+    }
+
+    /// A session whose pipe has room for so many packets.
     async fn hold(room: usize, wait: Duration, limits: Limits) -> Held {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-        let (stream, source) = listener.accept().await.unwrap();
-        let gate = Gate::new(&limits);
-        let Entry::Admitted(pass) = gate.enter(source.ip()) else { panic!("no room") };
-        let (sender, visits) = channel(room);
+        let (stream, _) = listener.accept().await.unwrap();
+        let (daemon, rooms) = lines().unwrap();
+        let (admissions, evidence) = rooms.into_descriptors();
+        rustix::pipe::fcntl_setpipe_size(&evidence, room * PACKET_BYTES_MAX).unwrap();
+        let (_inward, heard) = daemon.listen().unwrap();
+        let (_, pipe) = crate::RoomLine::of(admissions, evidence).listen().unwrap();
         let (stop, stopped) = watch::channel(());
-        let counters = Arc::new(Counters::default());
-        let conversation = Conversation {
-            stranger: Stranger { session: SessionId(1), source, local: stream.local_addr().unwrap() },
-            stream,
-            session: Box::new(Echo),
-            outlet: Outlet {
-                visits: sender,
-                clock: Now::default,
-                counters: Arc::clone(&counters),
-                wait,
-                played: "t",
-                signs: Signs::empty(),
-            },
-            limits,
-            stop: stopped,
-            pass,
-        };
-        Held { client, visits, counters, task: tokio::spawn(conversation.hold()), stop: Some(stop), dismisser: Dismisser(gate) }
+        let (dismissal, dismissed) = oneshot::channel();
+        let teller = Teller { session: 1, pipe: Arc::new(pipe), wait, lost: 0 };
+        let conversation = Conversation { stream, session: Box::new(Echo), teller, limits, stop: stopped, dismissed };
+        Held { client, heard, task: tokio::spawn(conversation.hold()), stop: Some(stop), dismissal: Some(dismissal) }
     }
 
     async fn read(client: &mut TcpStream, length: usize) -> Vec<u8> {
@@ -393,23 +421,32 @@ mod tests {
         assert_eq!(read(&mut held.client, 1).await, b"a", "its report has found room");
         let unanswered = timeout(Duration::from_millis(50), held.client.read_u8()).await;
         assert!(unanswered.is_err(), "no answer to `b` while its report waits");
-        assert_eq!(held.visits.recv().await.unwrap().payload, b"a");
-        assert_eq!(held.visits.recv().await.unwrap().payload, b"b");
+        assert_eq!(held.payload().await, b"a");
+        assert_eq!(held.payload().await, b"b");
         assert_eq!(read(&mut held.client, 1).await, b"b");
+    }
+
+    #[tokio::test]
+    async fn a_report_that_finds_no_room_is_given_up_and_counted() {
+        let mut held = hold(1, Duration::from_millis(20), Limits::default()).await;
+        held.client.write_all(b"abc.").await.unwrap();
+        assert_eq!(read(&mut held.client, 5).await, b">abc.", "it goes on all the same");
+        assert_eq!(held.payload().await, b"a");
+        drop(held.client.shutdown().await);
+        assert_eq!(held.told().await, Told::Over { lost: 3, fault: String::new() });
     }
 
     #[tokio::test]
     async fn a_session_that_breaks_is_reported_and_costs_only_itself() {
         let mut held = hold(8, REPORT_WAIT, Limits::default()).await;
         held.client.write_all(b"a!xyz").await.unwrap();
-        assert_eq!(held.visits.recv().await.unwrap().payload, b"a");
-        let broken = held.visits.recv().await.unwrap();
-        assert_eq!((broken.payload.as_slice(), broken.signs), (b"!xyz".as_slice(), Signs::MALFORMED));
+        assert_eq!(held.payload().await, b"a");
+        assert_eq!(held.told().await, Told::Report { payload: b"!xyz".to_vec(), bytes: 4, signs: Signs::MALFORMED });
         assert_eq!(read(&mut held.client, 2).await, b">a");
         assert_eq!(held.client.read(&mut [0; 8]).await.unwrap(), 0, "and closed");
-        drop(held.client);
+        drop(held.client.shutdown().await);
+        assert_eq!(held.told().await, Told::Over { lost: 0, fault: "at a place that nobody noted".into() });
         held.task.await.unwrap();
-        assert_eq!((held.counters.panics.load(Relaxed), held.counters.active.load(Relaxed)), (1, 0));
     }
 
     #[tokio::test]
@@ -419,7 +456,10 @@ mod tests {
         let mut answer = Vec::new();
         held.client.read_to_end(&mut answer).await.unwrap();
         assert_eq!(answer, b">.");
-        assert!(held.visits.recv().await.unwrap().bytes > 0);
+        let mut packet = [0; PACKET_BYTES_MAX];
+        let length = held.heard.next(&mut packet).await.unwrap().unwrap();
+        let Some(Evidence::Report { head, .. }) = Evidence::read(&packet[..length]) else { panic!("no report") };
+        assert!(head.bytes > 1_000, "what was read and not heard any more is evidence, too: {}", head.bytes);
     }
 
     #[tokio::test]
@@ -428,33 +468,29 @@ mod tests {
         held.client.write_all(b"abcde").await.unwrap();
         let mut told = Vec::new();
         for _ in 0..5 {
-            let visit = held.visits.recv().await.unwrap();
-            told.push((visit.payload, visit.bytes, visit.signs.contains(Signs::TRUNCATED)));
+            told.push(held.told().await);
         }
-        assert_eq!(told[2], (b"c".to_vec(), 1, false));
-        assert_eq!(told[3..], [(vec![], 1, true), (vec![], 1, true)]);
+        let report = |payload: &[u8], signs| Told::Report { payload: payload.to_vec(), bytes: 1, signs };
+        assert_eq!(told[2], report(b"c", Signs::empty()));
+        assert_eq!(told[3..], [report(b"", Signs::TRUNCATED), report(b"", Signs::TRUNCATED)]);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_silent_stranger_is_told_long_before_its_deadline() {
         let begun = Instant::now();
-        let mut held = hold(8, REPORT_WAIT, Limits::default()).await;
-        let first = held.visits.recv().await.unwrap();
-        assert_eq!((first.bytes, first.signs, begun.elapsed().as_secs()), (0, Signs::empty(), 2));
-        let last = held.visits.recv().await.unwrap();
-        assert_eq!((last.session, last.signs, begun.elapsed().as_secs()), (first.session, Signs::SILENT, 30));
+        let held = hold(8, REPORT_WAIT, Limits::default()).await;
+        let nothing = |signs| Told::Report { payload: Vec::new(), bytes: 0, signs };
+        assert_eq!((held.told().await, begun.elapsed().as_secs()), (nothing(Signs::empty()), 2));
+        assert_eq!((held.told().await, begun.elapsed().as_secs()), (nothing(Signs::SILENT), 30));
         held.task.await.unwrap();
     }
 
     #[tokio::test]
     async fn a_session_has_a_last_report() {
-        let mut held = hold(REPORTS_MAX * 2, REPORT_WAIT, Limits::default()).await;
+        let mut held = hold(256, Duration::from_secs(60), Limits::default()).await;
         held.client.write_all(&[b'x'; REPORTS_MAX + 50]).await.unwrap();
-        let mut reports = 0;
-        while held.visits.recv().await.is_some() {
-            reports += 1;
-        }
-        assert_eq!(reports, REPORTS_MAX + 1);
+        let reports = held.reports().await;
+        assert_eq!(reports.len(), REPORTS_MAX + 1);
     }
 
     #[tokio::test]
@@ -462,8 +498,8 @@ mod tests {
         let mut held = hold(8, REPORT_WAIT, Limits::default()).await;
         assert_eq!(read(&mut held.client, 1).await, b">");
         held.stop = None;
-        let visit = held.visits.recv().await.unwrap();
-        assert_eq!((visit.bytes, visit.signs), (0, Signs::empty()));
+        assert_eq!(held.told().await, Told::Report { payload: Vec::new(), bytes: 0, signs: Signs::empty() });
+        assert_eq!(held.told().await, is_over());
         held.task.await.unwrap();
     }
 
@@ -471,27 +507,32 @@ mod tests {
     async fn a_dismissed_stranger_is_told_and_left_after_its_answer() {
         let mut held = hold(8, REPORT_WAIT, Limits::default()).await;
         held.client.write_all(b"a").await.unwrap();
-        assert_eq!(held.visits.recv().await.unwrap().payload, b"a");
-        held.dismisser.dismiss(&"127.0.0.1".parse().unwrap());
+        assert_eq!(held.payload().await, b"a");
+        held.dismissal.take().unwrap().send(()).unwrap();
         let mut answer = Vec::new();
         held.client.read_to_end(&mut answer).await.unwrap();
         assert_eq!(answer, b">a", "what was under way is finished, and nothing more is heard");
+        assert_eq!(held.told().await, is_over(), "all was told before");
         held.task.await.unwrap();
-        assert!(held.visits.recv().await.is_none(), "all was told before");
     }
 
     #[tokio::test]
     async fn a_stranger_that_takes_no_answer_is_left() {
         let limits = Limits { write_deadline: Duration::from_millis(50), ..Limits::default() };
-        let mut held = hold(8, REPORT_WAIT, limits).await;
+        let mut held = hold(256, REPORT_WAIT, limits).await;
         // Nothing is read, so the answers fill both socket buffers.
         let flood = async { while held.client.write_all(&[b'?'; 1_024]).await.is_ok() {} };
         tokio::select! {
             ended = &mut held.task => ended.unwrap(),
             () = flood => held.task.await.unwrap(),
         }
-        let sent = held.counters.bytes.load(Relaxed);
-        assert!(sent < SESSION_BYTES_MAX, "ended by its deadline, not by the {sent} bytes it took");
-        assert_eq!(held.visits.recv().await.unwrap().bytes, sent);
+        let mut packet = [0; PACKET_BYTES_MAX];
+        let length = held.heard.next(&mut packet).await.unwrap().unwrap();
+        let Some(Evidence::Report { head, .. }) = Evidence::read(&packet[..length]) else { panic!("no report") };
+        assert!(
+            head.bytes > 0 && head.bytes < SESSION_BYTES_MAX,
+            "ended by its deadline, not by the {} bytes it took",
+            head.bytes
+        );
     }
 }

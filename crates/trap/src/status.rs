@@ -23,7 +23,7 @@ pub struct TrapStatus {
     pub active: u64,
     /// Connections closed because a limit was reached.
     pub refused: u64,
-    /// Bytes received.
+    /// Bytes received, as far as they were told.
     pub bytes: u64,
     /// Visits handed over.
     pub reports: u64,
@@ -35,16 +35,52 @@ pub struct TrapStatus {
     pub accept_errors: u64,
 }
 
+/// What is known of the process that plays all traps.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct HouseStatus {
+    /// Its process number; 0 before it has begun.
+    pub pid: u64,
+    /// How often another one had to begin in its place.
+    pub restarts: u64,
+    /// Words from it about sessions that are not open: some are on their way when sessions end; many tell that it was taken over.
+    pub strays: u64,
+    /// Sessions whose end it did not tell in time.
+    pub overdue: u64,
+}
+
 /// Reads the counters of all traps while they run.
 #[derive(Clone, Debug)]
-pub struct StatusReader(pub(crate) Arc<[Arc<Counters>]>);
+pub struct StatusReader {
+    pub(crate) traps: Arc<[Arc<Counters>]>,
+    pub(crate) house: Arc<House>,
+}
 
 impl StatusReader {
     /// The counters now, one entry a trap, in the order of the configuration.
     #[must_use]
     pub fn read(&self) -> Vec<TrapStatus> {
-        self.0.iter().map(|counters| counters.read()).collect()
+        self.traps.iter().map(|counters| counters.read()).collect()
     }
+
+    /// The process that plays.
+    #[must_use]
+    pub fn house(&self) -> HouseStatus {
+        let House { pid, restarts, strays, overdue } = &*self.house;
+        HouseStatus {
+            pid: pid.load(Relaxed),
+            restarts: restarts.load(Relaxed),
+            strays: strays.load(Relaxed),
+            overdue: overdue.load(Relaxed),
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct House {
+    pub(crate) pid: AtomicU64,
+    pub(crate) restarts: AtomicU64,
+    pub(crate) strays: AtomicU64,
+    pub(crate) overdue: AtomicU64,
 }
 
 #[derive(Debug, Default)]

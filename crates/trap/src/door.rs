@@ -1,0 +1,411 @@
+//! The daemon's side: lets strangers in, hands them over to whoever plays, and turns what comes back into visits.
+//!
+//! Who a stranger is stays here. What is told of a session is told by the process that parses strangers' bytes, so it is
+//! believed no further than it can be: a session that nobody let in is nobody's, and no session can be told of without end.
+
+use crate::{
+    Bound, Line, Room,
+    bind::{Plays, Trap},
+    limits::{Entry, Gate, Guest},
+    line::{Heard, Inward, lines},
+    report::{REPORT_WAIT, REPORTS_MAX, SESSION_BYTES_MAX, Stranger},
+    room::FAREWELL,
+    status::{Counters, House, count},
+    wire::{
+        Admission, DISMISSED_PER_MESSAGE, Evidence, PACKET_BYTES_MAX, PLACE_BYTES_MAX, ReportHead, body_bytes_max, read_body,
+    },
+};
+use honeymesh_trap_proto::{Findings, safe_text};
+use honeymesh_types::{Now, Transport, Visit};
+use std::{
+    future::Future,
+    io,
+    net::SocketAddr,
+    os::fd::AsFd,
+    sync::{Arc, atomic::Ordering::Relaxed},
+    time::Duration,
+};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{mpsc, watch},
+    task::JoinSet,
+    time::{Instant, MissedTickBehavior, interval, sleep, timeout},
+};
+
+/// How long to wait after a failed `accept`: without descriptors or memory, trying at once again only burns the CPU.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// How long a stranger waits to be handed over: whoever plays takes no one while it is being started again.
+const HAND_WAIT: Duration = Duration::from_secs(2);
+/// How often those are looked for who should have left long ago.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// How long nothing is read after a word that cannot be true: a sender that was taken over costs no processor.
+const STRAY_PAUSE: Duration = Duration::from_millis(1);
+
+/// What became of the process that plays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum News {
+    /// Another one has begun in its place.
+    Began {
+        /// Its process number.
+        pid: u32,
+    },
+    /// It has ended, as wait(2) tells it, and another one will begin. Its sessions have ended with it.
+    Ended {
+        /// What wait(2) gave.
+        status: i32,
+    },
+}
+
+/// What the daemon's side needs besides its sockets.
+#[derive(Debug)]
+pub struct Household {
+    /// Where visits go. If it is full, a visit waits a short time and is then given up, counted in `reports_lost`.
+    pub visits: mpsc::Sender<Visit>,
+    /// Where it goes what becomes of the process that plays. If it is full, the news is not told.
+    pub news: mpsc::Sender<News>,
+    /// Dates the visits.
+    pub clock: fn() -> Now,
+}
+
+/// What doors and hearing share.
+struct Shared {
+    gate: Arc<Gate>,
+    traps: Vec<(Plays, Arc<Counters>)>,
+    house: Arc<House>,
+    household: Household,
+}
+
+/// One listening socket.
+struct Door {
+    listener: TcpListener,
+    address: SocketAddr,
+    trap: usize,
+    inward: Arc<Inward>,
+    shared: Arc<Shared>,
+    stop: watch::Receiver<()>,
+}
+
+/// Who listens to the process that plays.
+struct Hearing {
+    heard: Heard,
+    shared: Arc<Shared>,
+    report: Option<Coming>,
+    has_begun: bool,
+}
+
+/// A report of which not every packet is there yet.
+struct Coming {
+    head: ReportHead,
+    body: Vec<u8>,
+}
+
+impl Bound {
+    /// Lets strangers in and tells their visits until `shutdown` is ready, the receiver of visits is gone, or the process at the
+    /// other end of `line` and whoever starts it again have ended.
+    ///
+    /// # Errors
+    /// A listener could not be handed to the runtime, and nobody was let in; or nobody plays any more.
+    pub async fn keep(self, line: Line, household: Household, shutdown: impl Future<Output = ()> + Send) -> io::Result<()> {
+        let begun = line.begun();
+        let (inward, heard) = line.listen()?;
+        let (inward, visits) = (Arc::new(inward), household.visits.clone());
+        let (stop, stopped) = watch::channel(());
+        let traps = self.traps.iter().map(|trap| (trap.plays.clone(), Arc::clone(&trap.counters))).collect();
+        let shared = Arc::new(Shared { gate: self.gate, traps, house: self.house, household });
+        let mut open = JoinSet::new();
+        for door in doors(self.traps, &inward, &shared, &stopped)? {
+            open.spawn(door.keep());
+        }
+        open.spawn(dismiss(Arc::clone(&shared), inward, stopped));
+        let mut hearing = Hearing { heard, shared: Arc::clone(&shared), report: None, has_begun: false };
+        begun.into_iter().for_each(|pid| hearing.began(pid));
+        let ended = tokio::select! {
+            () = shutdown => Ok(()),
+            () = visits.closed() => {
+                tracing::warn!("nobody takes the traps' reports any more; the traps close");
+                Ok(())
+            }
+            ended = hearing.until_nobody_plays() => Err(ended.err().unwrap_or_else(|| io::Error::other("nobody plays any more"))),
+        };
+        drop(stop);
+        while open.join_next().await.is_some() {}
+        // With the last door the line to the process is closed: it tells what is left, and ends.
+        let _ = timeout(FAREWELL + REPORT_WAIT, hearing.until_nobody_plays()).await;
+        shared.let_go(shared.gate.empty());
+        ended
+    }
+
+    /// The same with the playing in this process, on the same runtime: for tests, and where strangers' bytes need no process of
+    /// their own.
+    ///
+    /// # Errors
+    /// As [`Bound::keep`].
+    pub async fn run(
+        self,
+        visits: mpsc::Sender<Visit>,
+        clock: fn() -> Now,
+        shutdown: impl Future<Output = ()> + Send,
+    ) -> io::Result<()> {
+        let (line, rooms) = lines()?;
+        let room = Room::of(self.traps.iter().map(|trap| trap.plays.clone()).collect(), self.limits);
+        let playing = tokio::spawn(room.listen(rooms)?.run());
+        let household = Household { visits, news: mpsc::channel(1).0, clock };
+        let kept = self.keep(line, household, shutdown).await;
+        playing.await.map_err(io::Error::other)??;
+        kept
+    }
+}
+
+fn doors(traps: Vec<Trap>, inward: &Arc<Inward>, shared: &Arc<Shared>, stop: &watch::Receiver<()>) -> io::Result<Vec<Door>> {
+    let mut doors = Vec::new();
+    for (trap, listener) in
+        traps.into_iter().enumerate().flat_map(|(index, trap)| trap.listeners.into_iter().map(move |one| (index, one)))
+    {
+        let address = listener.local_addr()?;
+        let (inward, shared, stop) = (Arc::clone(inward), Arc::clone(shared), stop.clone());
+        doors.push(Door { listener: TcpListener::from_std(listener)?, address, trap, inward, shared, stop });
+    }
+    Ok(doors)
+}
+
+impl Door {
+    async fn keep(mut self) {
+        loop {
+            tokio::select! {
+                accepted = self.listener.accept() => match accepted {
+                    Ok((stream, source)) => self.greet(stream, source).await,
+                    Err(error) => self.failed(&error).await,
+                },
+                _ = self.stop.changed() => break,
+            }
+        }
+    }
+
+    async fn greet(&self, stream: TcpStream, source: SocketAddr) {
+        // The address comes from `accept`: whoever reset the connection meanwhile has no other.
+        let source = SocketAddr::new(source.ip().to_canonical(), source.port());
+        let local = stream.local_addr().unwrap_or(self.address);
+        let (_, counters) = &self.shared.traps[self.trap];
+        match self.shared.gate.enter(source, local, self.trap) {
+            Entry::Admitted(stranger) => {
+                count(&counters.sessions);
+                count(&counters.active);
+                self.hand_over(&stream, &stranger).await;
+            }
+            Entry::Refused(stranger) => {
+                count(&counters.refused);
+                self.shared.tell_now(self.trap, &stranger);
+            }
+            Entry::RefusedAgain => count(&counters.refused),
+        }
+    }
+
+    /// Whoever cannot be handed over in time is let go, and told: no crowd is a hiding place.
+    async fn hand_over(&self, stream: &TcpStream, stranger: &Stranger) {
+        // Answers are written whole; without this the kernel would hold back a small one.
+        let _ = stream.set_nodelay(true);
+        let session = stranger.session.0;
+        let trap = u16::try_from(self.trap).unwrap_or(u16::MAX);
+        let admission = Admission::Admit { session, trap, port: stranger.local.port() };
+        match timeout(HAND_WAIT, self.inward.hand(&admission, Some(stream.as_fd()))).await {
+            Ok(Ok(())) => self.shared.gate.is_handed_over(session),
+            _ => {
+                count(&self.shared.traps[self.trap].1.refused);
+                self.shared.let_go(self.shared.gate.leave(session).into_iter().collect());
+            }
+        }
+    }
+
+    /// A connection that died in the queue is nothing; everything else is scarcity, which passes.
+    async fn failed(&self, error: &io::Error) {
+        if error.kind() == io::ErrorKind::ConnectionAborted {
+            return;
+        }
+        let (_, counters) = &self.shared.traps[self.trap];
+        count(&counters.accept_errors);
+        tracing::debug!(trap = %counters.name, %error, "cannot accept");
+        sleep(ACCEPT_PAUSE).await;
+    }
+}
+
+/// Tells whoever plays which sessions end.
+async fn dismiss(shared: Arc<Shared>, inward: Arc<Inward>, mut stop: watch::Receiver<()>) {
+    loop {
+        tokio::select! {
+            () = shared.gate.dismissal.notified() => {}
+            _ = stop.changed() => return,
+        }
+        for sessions in shared.gate.dismissed().chunks(DISMISSED_PER_MESSAGE) {
+            let dismissal = Admission::Dismiss(sessions.to_vec());
+            tokio::select! {
+                _unless_nobody_is_there = inward.hand(&dismissal, None) => {}
+                _ = stop.changed() => return,
+            }
+        }
+    }
+}
+
+impl Shared {
+    fn counters(&self, guest: &Guest) -> &Counters {
+        &self.traps[guest.trap].1
+    }
+
+    fn visit(&self, trap: usize, stranger: &Stranger, bytes: u64, payload: Vec<u8>, findings: Findings) -> Visit {
+        let (plays, counters) = &self.traps[trap];
+        Visit {
+            at: (self.household.clock)(),
+            session: stranger.session,
+            trap: counters.name.clone(),
+            service: plays.at(stranger.local.port()).name().to_owned(),
+            source: stranger.source,
+            local: stranger.local,
+            transport: Transport::Tcp,
+            payload,
+            bytes,
+            signs: findings.signs | plays.signs(),
+            fields: findings.fields,
+        }
+    }
+
+    /// Tells that somebody was here, if there is room: it must not hold up the others.
+    fn tell_now(&self, trap: usize, stranger: &Stranger) {
+        let visit = self.visit(trap, stranger, 0, Vec::new(), Findings::default());
+        self.was_told(trap, self.household.visits.try_send(visit).is_ok());
+    }
+
+    fn was_told(&self, trap: usize, taken: bool) {
+        let counters = &self.traps[trap].1;
+        count(if taken { &counters.reports } else { &counters.reports_lost });
+    }
+
+    /// Who has left is counted no longer; of whom nothing was told, that much is told.
+    fn let_go(&self, guests: Vec<Guest>) {
+        for guest in guests {
+            self.counters(&guest).active.fetch_sub(1, Relaxed);
+            if guest.reports == 0 {
+                self.tell_now(guest.trap, &guest.stranger);
+            }
+        }
+    }
+}
+
+impl Hearing {
+    async fn until_nobody_plays(&mut self) -> io::Result<()> {
+        let mut packet = [0; PACKET_BYTES_MAX];
+        let mut look = interval(LOOK_EVERY);
+        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                read = self.heard.next(&mut packet) => match read? {
+                    Some(length) => self.hear(&packet[..length]).await,
+                    None => return Ok(()),
+                },
+                _ = look.tick() => self.look(),
+            }
+        }
+    }
+
+    fn look(&self) {
+        let late = self.shared.gate.overdue(Instant::now());
+        if !late.is_empty() {
+            self.shared.house.overdue.fetch_add(late.len() as u64, Relaxed);
+            tracing::warn!(sessions = late.len(), "the process that plays the traps has not told the end of sessions in time");
+            self.shared.let_go(late);
+        }
+    }
+
+    async fn hear(&mut self, packet: &[u8]) {
+        match Evidence::read(packet) {
+            Some(Evidence::Report { head, part }) => self.report_begins(head, part).await,
+            Some(Evidence::Part(part)) => self.report_goes_on(part).await,
+            Some(Evidence::Over { session, lost, fault }) => self.over(session, lost, fault).await,
+            Some(Evidence::Hello { pid }) => self.began(pid),
+            Some(Evidence::Gone { status }) => self.gone(status),
+            None => self.stray().await,
+        }
+    }
+
+    async fn report_begins(&mut self, head: ReportHead, part: &[u8]) {
+        self.report = None;
+        let room = self.shared.gate.told(head.session, |guest| guest.capture_room);
+        if room.is_none_or(|room| head.body as usize > body_bytes_max(room)) {
+            return self.stray().await;
+        }
+        self.report = Some(Coming { head, body: Vec::with_capacity(head.body as usize) });
+        self.report_goes_on(part).await;
+    }
+
+    async fn report_goes_on(&mut self, part: &[u8]) {
+        let Some(mut coming) = self.report.take() else { return self.stray().await };
+        coming.body.extend_from_slice(part);
+        match coming.body.len().cmp(&(coming.head.body as usize)) {
+            std::cmp::Ordering::Less => self.report = Some(coming),
+            std::cmp::Ordering::Equal => self.report(coming).await,
+            std::cmp::Ordering::Greater => self.stray().await,
+        }
+    }
+
+    async fn report(&mut self, Coming { head, body }: Coming) {
+        let Some((findings, payload)) = read_body(head.signs, &body) else { return self.stray().await };
+        let noted = self.shared.gate.told(head.session, |guest| note(guest, head.bytes, payload.len()));
+        let Some(guest) = noted.flatten() else { return self.stray().await };
+        self.shared.counters(&guest).bytes.fetch_add(head.bytes, Relaxed);
+        let visit = self.shared.visit(guest.trap, &guest.stranger, head.bytes, payload, findings);
+        let taken = self.shared.household.visits.send_timeout(visit, REPORT_WAIT).await.is_ok();
+        self.shared.was_told(guest.trap, taken);
+    }
+
+    async fn over(&mut self, session: u64, lost: u32, fault: &[u8]) {
+        let Some(guest) = self.shared.gate.leave(session) else { return self.stray().await };
+        let counters = self.shared.counters(&guest);
+        counters.reports_lost.fetch_add(u64::from(lost), Relaxed);
+        if !fault.is_empty() {
+            count(&counters.panics);
+            let place = safe_text(fault, PLACE_BYTES_MAX);
+            tracing::error!(trap = %counters.name, %place, "a trap's protocol broke; its session is closed");
+        }
+        // What could not be told is lost, and counted; the visit itself never is.
+        self.shared.let_go(vec![guest]);
+    }
+
+    fn began(&mut self, pid: u32) {
+        self.report = None;
+        self.shared.house.pid.store(u64::from(pid), Relaxed);
+        // The first one begins with nobody inside, and those who came meanwhile are still to be taken by it.
+        if std::mem::replace(&mut self.has_begun, true) {
+            count(&self.shared.house.restarts);
+            let _unless_it_is_full = self.shared.household.news.try_send(News::Began { pid });
+        }
+    }
+
+    fn gone(&mut self, status: i32) {
+        self.report = None;
+        self.has_begun = true;
+        self.shared.let_go(self.shared.gate.empty());
+        let _unless_it_is_full = self.shared.household.news.try_send(News::Ended { status });
+    }
+
+    /// Words about nobody: of one that was let go already, or of a sender that was taken over.
+    async fn stray(&self) {
+        count(&self.shared.house.strays);
+        sleep(STRAY_PAUSE).await;
+    }
+}
+
+/// Notes a report, and gives the guest if it may still be told of: more than a session can hold is not believed.
+fn note(guest: &mut Guest, bytes: u64, payload: usize) -> Option<Guest> {
+    let is_possible = bytes >= payload as u64
+        && payload <= guest.capture_room
+        && guest.reports <= REPORTS_MAX
+        && guest.bytes.saturating_add(bytes) <= SESSION_BYTES_MAX + PACKET_BYTES_MAX as u64;
+    if !is_possible {
+        return None;
+    }
+    guest.reports += 1;
+    guest.bytes += bytes;
+    guest.capture_room -= payload;
+    Some(guest.clone())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,301 @@
+//! The two lines between the daemon and the process that plays: strangers go in, evidence comes out, and never the other way.
+//!
+//! In: a local socket that is shut in the other direction, one message a packet, a connection attached to each stranger's.
+//! Out: a pipe in packet mode. Both are bounded by the kernel; nothing is queued in either process.
+
+use crate::{
+    Setting,
+    wire::{ADMISSION_BYTES_MAX, Admission, Evidence, PACKET_BYTES_MAX},
+};
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    io::Errno,
+    net::{
+        AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage,
+        SendFlags, Shutdown, SocketFlags, SocketType, recv, recvmsg, send, sendmsg, shutdown, socketpair,
+    },
+    pipe::{PipeFlags, fcntl_setpipe_size, pipe_with},
+};
+use std::{
+    io::{self, IoSlice, IoSliceMut},
+    mem::MaybeUninit,
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    time::Duration,
+};
+use tokio::io::unix::AsyncFd;
+
+/// What the evidence pipe holds, in octets, if the kernel grants so much: a page each packet, however short.
+const PIPE_BYTES: usize = 1 << 20;
+/// The part of the setting in one message.
+const SETTING_PART: usize = ADMISSION_BYTES_MAX - 64;
+/// The longest setting, in octets; longer ones are refused on both ends.
+const SETTING_BYTES_MAX: usize = 16 << 20;
+/// How long the process may take to begin.
+const BEGIN_MAX: Duration = Duration::from_secs(10);
+
+/// The daemon's ends.
+#[derive(Debug)]
+pub struct Line {
+    admissions: OwnedFd,
+    evidence: OwnedFd,
+    /// Who plays already.
+    begun: Option<u32>,
+}
+
+/// The ends of the process that plays.
+#[derive(Debug)]
+pub struct RoomLine {
+    admissions: OwnedFd,
+    evidence: OwnedFd,
+}
+
+/// Makes both lines.
+///
+/// # Errors
+/// No descriptors are left.
+pub fn lines() -> io::Result<(Line, RoomLine)> {
+    let (ours, theirs) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?;
+    shutdown(&theirs, Shutdown::Write)?;
+    let (read, write) = pipe_with(PipeFlags::DIRECT | PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)?;
+    // Not granted where the user's pipes hold much already: then it is shorter, and full sooner.
+    let _as_long_as_it_is = fcntl_setpipe_size(&write, PIPE_BYTES);
+    Ok((Line { admissions: ours, evidence: read, begun: None }, RoomLine { admissions: theirs, evidence: write }))
+}
+
+impl Line {
+    /// Tells the process what to play, and waits until it does. Gives its process number.
+    ///
+    /// # Errors
+    /// It has ended, does not begin in time, or the setting is too long.
+    pub fn begin(&mut self, setting: &Setting) -> io::Result<u32> {
+        let bytes = setting.to_bytes()?;
+        if bytes.len() > SETTING_BYTES_MAX {
+            return Err(io::Error::other(format!(
+                "the traps' definitions are {} octets long; {SETTING_BYTES_MAX} can be told",
+                bytes.len()
+            )));
+        }
+        let parts = bytes.chunks(SETTING_PART).collect::<Vec<_>>();
+        for (index, part) in parts.iter().enumerate() {
+            let message = Admission::Setting { part: part.to_vec(), is_last: index + 1 == parts.len() };
+            send(&self.admissions, &message.to_bytes(), SendFlags::NOSIGNAL)?;
+        }
+        let pid = self.first_word()?;
+        self.begun = Some(pid);
+        Ok(pid)
+    }
+
+    /// Who plays already, if that was waited for.
+    pub(crate) const fn begun(&self) -> Option<u32> {
+        self.begun
+    }
+
+    fn first_word(&self) -> io::Result<u32> {
+        let patience = Timespec { tv_sec: BEGIN_MAX.as_secs().cast_signed(), tv_nsec: 0 };
+        if poll(&mut [PollFd::new(&self.evidence, PollFlags::IN)], Some(&patience))? == 0 {
+            return Err(io::Error::new(io::ErrorKind::TimedOut, "it does not begin"));
+        }
+        let mut packet = [0; PACKET_BYTES_MAX];
+        let length = rustix::io::read(&self.evidence, &mut packet)?;
+        match Evidence::read(&packet[..length]) {
+            Some(Evidence::Hello { pid }) => Ok(pid),
+            Some(Evidence::Gone { status }) => Err(io::Error::other(format!("it ended as it began: wait status {status:#x}"))),
+            _ => Err(io::Error::other("it ended before it began")),
+        }
+    }
+
+    /// Both ends for the runtime.
+    pub(crate) fn listen(self) -> io::Result<(Inward, Heard)> {
+        rustix::io::ioctl_fionbio(&self.admissions, true)?;
+        Ok((Inward(awaited(self.admissions)?), Heard(awaited(self.evidence)?)))
+    }
+}
+
+/// Where strangers go in.
+#[derive(Debug)]
+pub(crate) struct Inward(AsyncFd<OwnedFd>);
+
+impl Inward {
+    /// Hands a message over, with a connection or without one; waits for room as long as it takes.
+    ///
+    /// # Errors
+    /// Nobody is there any more.
+    pub(crate) async fn hand(&self, message: &Admission, connection: Option<BorrowedFd<'_>>) -> io::Result<()> {
+        let bytes = message.to_bytes();
+        loop {
+            let mut ready = self.0.writable().await?;
+            match ready.try_io(|socket| Ok(hand_now(socket.get_ref().as_fd(), &bytes, connection)?)) {
+                Ok(done) => return done,
+                Err(_would_block) => {}
+            }
+        }
+    }
+}
+
+fn hand_now(socket: BorrowedFd<'_>, bytes: &[u8], connection: Option<BorrowedFd<'_>>) -> Result<(), Errno> {
+    let attached: Vec<BorrowedFd<'_>> = connection.into_iter().collect();
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut control = SendAncillaryBuffer::new(&mut space);
+    if !attached.is_empty() {
+        control.push(SendAncillaryMessage::ScmRights(&attached));
+    }
+    match sendmsg(socket, &[IoSlice::new(bytes)], &mut control, SendFlags::NOSIGNAL | SendFlags::DONTWAIT) {
+        // So many connections are on their way that the kernel wants some of them taken first.
+        Err(Errno::TOOMANYREFS) => Err(Errno::AGAIN),
+        sent => sent.map(drop),
+    }
+}
+
+/// Where evidence comes out.
+#[derive(Debug)]
+pub(crate) struct Heard(AsyncFd<OwnedFd>);
+
+impl Heard {
+    /// The next packet; `None` once nobody can write any more. Nothing is lost if the waiting is given up.
+    pub(crate) async fn next(&self, packet: &mut [u8; PACKET_BYTES_MAX]) -> io::Result<Option<usize>> {
+        loop {
+            let mut ready = self.0.readable().await?;
+            match ready.try_io(|pipe| Ok(rustix::io::read(pipe.get_ref(), &mut packet[..])?)) {
+                Ok(read) => return read.map(|length| (length > 0).then_some(length)),
+                Err(_would_block) => {}
+            }
+        }
+    }
+}
+
+impl RoomLine {
+    /// Takes over descriptors that were handed to this process.
+    #[must_use]
+    pub const fn of(admissions: OwnedFd, evidence: OwnedFd) -> Self {
+        Self { admissions, evidence }
+    }
+
+    /// The descriptors, to hand them to another process: where strangers come from, where evidence goes.
+    #[must_use]
+    pub fn into_descriptors(self) -> (OwnedFd, OwnedFd) {
+        (self.admissions, self.evidence)
+    }
+
+    /// The same lines once more.
+    ///
+    /// # Errors
+    /// No descriptors are left.
+    pub fn try_clone(&self) -> io::Result<Self> {
+        Ok(Self { admissions: self.admissions.try_clone()?, evidence: self.evidence.try_clone()? })
+    }
+
+    /// Waits for what is to be played.
+    ///
+    /// # Errors
+    /// The daemon is gone, or what came is nothing that it says.
+    pub fn setting(&self) -> io::Result<Setting> {
+        let (mut bytes, mut message) = (Vec::new(), vec![0; ADMISSION_BYTES_MAX]);
+        loop {
+            let length = recv(&self.admissions, &mut message[..], RecvFlags::empty())?.0;
+            let Some(Admission::Setting { part, is_last }) = Admission::read(&message[..length]) else {
+                return Err(io::Error::new(io::ErrorKind::InvalidData, "nobody says what to play"));
+            };
+            bytes.extend_from_slice(&part);
+            if bytes.len() > SETTING_BYTES_MAX {
+                return Err(io::Error::new(io::ErrorKind::InvalidData, "what is to be played is too long"));
+            }
+            if is_last {
+                return Setting::read(&bytes);
+            }
+        }
+    }
+
+    /// Is the daemon gone, or does it want an end?
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        let peeked = recv(&self.admissions, &mut [0_u8; 1][..], RecvFlags::PEEK | RecvFlags::DONTWAIT);
+        matches!(peeked, Ok((0, _))) || peeked.is_err_and(|errno| errno != Errno::AGAIN && errno != Errno::INTR)
+    }
+
+    /// Tells that the process that played has ended, as wait(2) says. If the pipe is full it is not told: whoever begins next
+    /// tells the same.
+    pub fn tell_gone(&self, status: i32) {
+        let _unless_it_is_full = rustix::io::write(&self.evidence, &Evidence::Gone { status }.to_bytes());
+    }
+
+    /// Both ends for the runtime.
+    pub(crate) fn listen(self) -> io::Result<(Arrivals, Pipe)> {
+        rustix::io::ioctl_fionbio(&self.admissions, true)?;
+        Ok((Arrivals(awaited(self.admissions)?), Pipe::new(self.evidence)?))
+    }
+}
+
+/// Where strangers come from.
+#[derive(Debug)]
+pub(crate) struct Arrivals(AsyncFd<OwnedFd>);
+
+impl Arrivals {
+    /// The next message, with its connection if there is one; `None` at the end. Nothing is lost if the waiting is given up.
+    pub(crate) async fn next(&self, message: &mut [u8]) -> io::Result<Option<(Admission, Option<OwnedFd>)>> {
+        loop {
+            let mut ready = self.0.readable().await?;
+            match ready.try_io(|socket| Ok(take_now(socket.get_ref().as_fd(), message)?)) {
+                Ok(Ok((0, _))) => return Ok(None),
+                Ok(Ok((length, connection))) => match Admission::read(&message[..length]) {
+                    Some(admission) => return Ok(Some((admission, connection))),
+                    None => return Err(io::Error::new(io::ErrorKind::InvalidData, "the daemon says what is not understood")),
+                },
+                Ok(Err(error)) => return Err(error),
+                Err(_would_block) => {}
+            }
+        }
+    }
+}
+
+fn take_now(socket: BorrowedFd<'_>, message: &mut [u8]) -> Result<(usize, Option<OwnedFd>), Errno> {
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut control = RecvAncillaryBuffer::new(&mut space);
+    let taken = recvmsg(socket, &mut [IoSliceMut::new(message)], &mut control, RecvFlags::CMSG_CLOEXEC | RecvFlags::DONTWAIT)?;
+    let connection = control.drain().find_map(|attached| match attached {
+        RecvAncillaryMessage::ScmRights(mut connections) => connections.next(),
+        _ => None,
+    });
+    Ok((taken.bytes, connection))
+}
+
+/// Where evidence goes.
+#[derive(Debug)]
+pub(crate) struct Pipe {
+    pipe: AsyncFd<OwnedFd>,
+    /// The packets of one report are not mixed with those of another.
+    turn: tokio::sync::Mutex<()>,
+}
+
+impl Pipe {
+    fn new(pipe: OwnedFd) -> io::Result<Self> {
+        Ok(Self { pipe: awaited(pipe)?, turn: tokio::sync::Mutex::new(()) })
+    }
+
+    /// Writes packets one after the other, and waits for room as long as it takes. Whoever gives the waiting up may have written
+    /// the first of them; the reader forgets those when the next report begins.
+    ///
+    /// # Errors
+    /// Nobody reads any more.
+    pub(crate) async fn write(&self, packets: impl Iterator<Item = Vec<u8>>) -> io::Result<()> {
+        let _turn = self.turn.lock().await;
+        for packet in packets {
+            self.write_one(&packet).await?;
+        }
+        Ok(())
+    }
+
+    async fn write_one(&self, packet: &[u8]) -> io::Result<()> {
+        loop {
+            let mut ready = self.pipe.writable().await?;
+            match ready.try_io(|pipe| Ok(rustix::io::write(pipe.get_ref(), packet)?)) {
+                Ok(written) => return written.map(drop),
+                Err(_would_block) => {}
+            }
+        }
+    }
+}
+
+#[expect(deprecated, reason = "the other way is unsafe; an owned descriptor stays open as long as it is awaited")]
+fn awaited(descriptor: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
+    AsyncFd::new(descriptor)
+}

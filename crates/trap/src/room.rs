@@ -1,0 +1,152 @@
+//! The process that plays: takes strangers in, and plays to each what it came for.
+//!
+//! It knows neither who they are nor what becomes of them. It opens nothing, and needs no clock but that of the machine.
+
+use crate::{
+    Limits, RoomLine, Setting,
+    bind::Plays,
+    line::{Arrivals, Pipe},
+    report::{REPORT_WAIT, Teller},
+    session::Conversation,
+    wire::{ADMISSION_BYTES_MAX, Admission, Evidence},
+};
+use std::{
+    collections::HashMap,
+    hash::{BuildHasher, RandomState},
+    io,
+    os::fd::OwnedFd,
+    sync::Arc,
+    time::Duration,
+};
+use tokio::{
+    net::TcpStream,
+    sync::{oneshot, watch},
+    task::JoinSet,
+    time::timeout,
+};
+
+/// How long open sessions may take for their last report when the traps close.
+pub(crate) const FAREWELL: Duration = Duration::from_secs(1);
+
+/// Everything that is played, and to whom.
+#[derive(Debug)]
+pub struct Room {
+    plays: Vec<Plays>,
+    limits: Limits,
+    /// Keyed afresh at each start: nobody outside can guess a session's seed.
+    seeds: RandomState,
+}
+
+/// A room that is ready to play.
+pub struct Ready {
+    room: Room,
+    arrivals: Arrivals,
+    pipe: Pipe,
+}
+
+/// While it plays.
+struct Playing {
+    room: Room,
+    pipe: Arc<Pipe>,
+    stopped: watch::Receiver<()>,
+    open: JoinSet<u64>,
+    dismissals: HashMap<u64, oneshot::Sender<()>>,
+}
+
+impl Room {
+    /// What the daemon has told.
+    ///
+    /// # Errors
+    /// It is nothing that can be played.
+    pub fn new(setting: &Setting) -> io::Result<Self> {
+        Ok(Self::of(setting.plays()?, setting.limits))
+    }
+
+    pub(crate) fn of(plays: Vec<Plays>, limits: Limits) -> Self {
+        Self { plays, limits, seeds: RandomState::new() }
+    }
+
+    /// Takes the lines, on the current runtime: the last thing that is opened.
+    ///
+    /// # Errors
+    /// The lines are none, or no descriptors are left.
+    pub fn listen(self, line: RoomLine) -> io::Result<Ready> {
+        let (arrivals, pipe) = line.listen()?;
+        Ok(Ready { room: self, arrivals, pipe })
+    }
+}
+
+impl Ready {
+    /// Tells that it has begun, and plays until the daemon closes its line or is gone. Opens nothing.
+    ///
+    /// # Errors
+    /// A line breaks.
+    pub async fn run(self) -> io::Result<()> {
+        let Self { room, arrivals, pipe } = self;
+        pipe.write(std::iter::once(Evidence::Hello { pid: std::process::id() }.to_bytes())).await?;
+        let (stop, stopped) = watch::channel(());
+        let mut playing = Playing { room, pipe: Arc::new(pipe), stopped, open: JoinSet::new(), dismissals: HashMap::new() };
+        let ended = playing.until_over(&arrivals).await;
+        drop(stop);
+        let farewell = async { while playing.open.join_next().await.is_some() {} };
+        // Whoever is not ready by then is cut off: dropping the set ends its tasks.
+        let _ = timeout(FAREWELL, farewell).await;
+        ended
+    }
+}
+
+impl Playing {
+    async fn until_over(&mut self, arrivals: &Arrivals) -> io::Result<()> {
+        let mut message = vec![0; ADMISSION_BYTES_MAX];
+        loop {
+            tokio::select! {
+                arrived = arrivals.next(&mut message) => match arrived? {
+                    None => return Ok(()),
+                    Some((admission, connection)) => self.heed(admission, connection),
+                },
+                Some(ended) = self.open.join_next() => {
+                    // One that broke has told its end by itself.
+                    let _ = ended.map(|session| self.dismissals.remove(&session));
+                }
+            }
+        }
+    }
+
+    fn heed(&mut self, admission: Admission, connection: Option<OwnedFd>) {
+        match (admission, connection) {
+            (Admission::Admit { session, trap, port }, Some(connection)) => self.admit(session, trap, port, connection),
+            (Admission::Dismiss(sessions), _) => {
+                for session in sessions {
+                    let _if_it_is_still_open = self.dismissals.remove(&session).map(|dismissal| dismissal.send(()));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn admit(&mut self, session: u64, trap: u16, port: u16, connection: OwnedFd) {
+        let teller = Teller { session, pipe: Arc::clone(&self.pipe), wait: REPORT_WAIT, lost: 0 };
+        let stream = TcpStream::from_std(connection.into());
+        let (Some(plays), Ok(stream)) = (self.room.plays.get(usize::from(trap)), stream) else {
+            self.open.spawn(async move {
+                teller.over("").await;
+                session
+            });
+            return;
+        };
+        let (dismissal, dismissed) = oneshot::channel();
+        self.dismissals.insert(session, dismissal);
+        let conversation = Conversation {
+            stream,
+            session: plays.at(port).session(self.room.seeds.hash_one(session)),
+            teller,
+            limits: self.room.limits,
+            stop: self.stopped.clone(),
+            dismissed,
+        };
+        self.open.spawn(async move {
+            conversation.hold().await;
+            session
+        });
+    }
+}

@@ -1,0 +1,294 @@
+//! What the daemon and the process that plays say to each other: one message, one packet.
+//!
+//! Both are the same program, so there is one version of it at a time. What comes *from* the process that plays is a
+//! stranger's word all the same, for strangers' bytes are parsed there: everything is bounded and checked again here.
+
+use honeymesh_trap_proto::{FIELD_BYTES_MAX, FIELDS_MAX, Findings, safe_text};
+use honeymesh_types::Signs;
+
+/// The longest packet of the evidence pipe, in octets (`PIPE_BUF`: written whole or not at all).
+pub(crate) const PACKET_BYTES_MAX: usize = 4_096;
+/// The longest message to the process that plays, in octets.
+pub(crate) const ADMISSION_BYTES_MAX: usize = 32 * 1_024;
+/// Sessions that one message dismisses.
+pub(crate) const DISMISSED_PER_MESSAGE: usize = 256;
+/// The longest name of a field, in octets.
+const FIELD_NAME_BYTES_MAX: usize = 32;
+/// The longest place of a fault that is told, in octets.
+pub(crate) const PLACE_BYTES_MAX: usize = 200;
+/// Octets before a report's body in its first packet: kind, session, octets heard, signs, length of the body.
+const REPORT_HEAD: usize = 1 + 8 + 8 + 2 + 4;
+/// The same in each that follows: kind.
+const PART_HEAD: usize = 1;
+
+const SETTING: u8 = 1;
+const SETTING_END: u8 = 2;
+const ADMIT: u8 = 3;
+const DISMISS: u8 = 4;
+
+const HELLO: u8 = 1;
+const REPORT: u8 = 2;
+const PART: u8 = 3;
+const OVER: u8 = 4;
+const GONE: u8 = 5;
+
+/// From the daemon to the process that plays.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Admission {
+    /// A part of what is to be played; the last one, or not.
+    Setting { part: Vec<u8>, is_last: bool },
+    /// A stranger comes in; the connection is attached.
+    Admit { session: u64, trap: u16, port: u16 },
+    /// These sessions end.
+    Dismiss(Vec<u64>),
+}
+
+/// From the process that plays to the daemon.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Evidence<'a> {
+    /// A process has begun to play: whatever was open before is gone.
+    Hello { pid: u32 },
+    /// A report begins: its body has `body` octets, of which the first are here.
+    Report { head: ReportHead, part: &'a [u8] },
+    /// It goes on.
+    Part(&'a [u8]),
+    /// A session is over; so many of its reports found no room, and its protocol broke there, if it did.
+    Over { session: u64, lost: u32, fault: &'a [u8] },
+    /// The process that played has ended, as wait(2) tells it.
+    Gone { status: i32 },
+}
+
+/// What stands before a report's body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ReportHead {
+    pub(crate) session: u64,
+    /// Octets heard since the report before, captured or not.
+    pub(crate) bytes: u64,
+    pub(crate) signs: u16,
+    pub(crate) body: u32,
+}
+
+impl Admission {
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
+        match self {
+            Self::Setting { part, is_last } => [&[if *is_last { SETTING_END } else { SETTING }], part.as_slice()].concat(),
+            Self::Admit { session, trap, port } => {
+                [&[ADMIT][..], &session.to_le_bytes(), &trap.to_le_bytes(), &port.to_le_bytes()].concat()
+            }
+            Self::Dismiss(sessions) => {
+                let mut bytes = vec![DISMISS];
+                sessions.iter().for_each(|session| bytes.extend_from_slice(&session.to_le_bytes()));
+                bytes
+            }
+        }
+    }
+
+    /// `None`: no message of this program.
+    pub(crate) fn read(bytes: &[u8]) -> Option<Self> {
+        let (kind, mut rest) = bytes.split_first()?;
+        Some(match *kind {
+            SETTING | SETTING_END => Self::Setting { part: rest.to_vec(), is_last: *kind == SETTING_END },
+            ADMIT => {
+                let (session, trap, port) = (u64::from_le_bytes(take(&mut rest)?), take(&mut rest)?, take(&mut rest)?);
+                Self::Admit { session, trap: u16::from_le_bytes(trap), port: u16::from_le_bytes(port) }
+            }
+            DISMISS => {
+                Self::Dismiss(rest.chunks_exact(8).filter_map(|id| Some(u64::from_le_bytes(id.try_into().ok()?))).collect())
+            }
+            _ => return None,
+        })
+    }
+}
+
+impl<'a> Evidence<'a> {
+    /// One packet, of [`PACKET_BYTES_MAX`] octets at most if the part is as long as [`packets`] makes it.
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
+        match self {
+            Self::Hello { pid } => [&[HELLO][..], &pid.to_le_bytes()].concat(),
+            Self::Report { head, part } => {
+                let ReportHead { session, bytes, signs, body } = head;
+                let head =
+                    [&[REPORT][..], &session.to_le_bytes(), &bytes.to_le_bytes(), &signs.to_le_bytes(), &body.to_le_bytes()];
+                [&head.concat()[..], part].concat()
+            }
+            Self::Part(part) => [&[PART][..], part].concat(),
+            Self::Over { session, lost, fault } => {
+                let fault = &fault[..fault.len().min(PLACE_BYTES_MAX)];
+                [&[OVER][..], &session.to_le_bytes(), &lost.to_le_bytes(), fault].concat()
+            }
+            Self::Gone { status } => [&[GONE][..], &status.to_le_bytes()].concat(),
+        }
+    }
+
+    /// `None`: no packet of this program.
+    pub(crate) fn read(bytes: &'a [u8]) -> Option<Self> {
+        let (kind, mut rest) = bytes.split_first()?;
+        Some(match *kind {
+            HELLO => Self::Hello { pid: u32::from_le_bytes(take(&mut rest)?) },
+            REPORT => {
+                let head = ReportHead {
+                    session: u64::from_le_bytes(take(&mut rest)?),
+                    bytes: u64::from_le_bytes(take(&mut rest)?),
+                    signs: u16::from_le_bytes(take(&mut rest)?),
+                    body: u32::from_le_bytes(take(&mut rest)?),
+                };
+                Self::Report { head, part: rest }
+            }
+            PART => Self::Part(rest),
+            OVER => {
+                let (session, lost) = (u64::from_le_bytes(take(&mut rest)?), u32::from_le_bytes(take(&mut rest)?));
+                Self::Over { session, lost, fault: &rest[..rest.len().min(PLACE_BYTES_MAX)] }
+            }
+            GONE => Self::Gone { status: i32::from_le_bytes(take(&mut rest)?) },
+            _ => return None,
+        })
+    }
+}
+
+/// The first octets of `rest`, which go.
+fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
+    let (taken, left) = rest.split_first_chunk::<N>()?;
+    *rest = left;
+    Some(*taken)
+}
+
+/// A report as packets, each of [`PACKET_BYTES_MAX`] octets at most.
+pub(crate) fn packets(session: u64, bytes: u64, signs: Signs, body: &[u8]) -> impl Iterator<Item = Vec<u8>> {
+    let (first, rest) = body.split_at(body.len().min(PACKET_BYTES_MAX - REPORT_HEAD));
+    let length = u32::try_from(body.len()).unwrap_or(u32::MAX);
+    let head = ReportHead { session, bytes, signs: signs.bits(), body: length };
+    let first = Evidence::Report { head, part: first }.to_bytes();
+    std::iter::once(first).chain(rest.chunks(PACKET_BYTES_MAX - PART_HEAD).map(|part| Evidence::Part(part).to_bytes()))
+}
+
+/// The longest body of a report with so many octets of payload.
+pub(crate) const fn body_bytes_max(payload: usize) -> usize {
+    1 + FIELDS_MAX * (1 + FIELD_NAME_BYTES_MAX + 2 + FIELD_BYTES_MAX) + payload
+}
+
+/// Fields and payload of a report.
+pub(crate) fn body(findings: &Findings, payload: &[u8]) -> Vec<u8> {
+    let fields: Vec<(&[u8], &[u8])> = findings
+        .fields
+        .iter()
+        .filter(|(name, value)| name.len() <= FIELD_NAME_BYTES_MAX && value.len() <= FIELD_BYTES_MAX)
+        .map(|(name, value)| (name.as_bytes(), value.as_bytes()))
+        .take(FIELDS_MAX)
+        .collect();
+    let mut body = vec![length_of(fields.len())];
+    for (name, value) in fields {
+        body.push(length_of(name.len()));
+        body.extend_from_slice(name);
+        body.extend_from_slice(&u16::try_from(value.len()).unwrap_or(u16::MAX).to_le_bytes());
+        body.extend_from_slice(value);
+    }
+    body.extend_from_slice(payload);
+    body
+}
+
+/// One of the lengths above, all of which fit.
+fn length_of(length: usize) -> u8 {
+    u8::try_from(length).unwrap_or(u8::MAX)
+}
+
+/// Fields and payload again, with everything made harmless that might not be; `None` if it is no body.
+pub(crate) fn read_body(signs: u16, body: &[u8]) -> Option<(Findings, Vec<u8>)> {
+    let (count, mut rest) = body.split_first()?;
+    let mut findings = Findings { signs: Signs::from_bits_truncate(signs), ..Findings::default() };
+    if usize::from(*count) > FIELDS_MAX {
+        return None;
+    }
+    for _ in 0..*count {
+        let (length, left) = rest.split_first()?;
+        let (name, left) = left.split_at_checked(usize::from(*length))?;
+        rest = left;
+        let length = u16::from_le_bytes(take(&mut rest)?);
+        let (value, left) = rest.split_at_checked(usize::from(length))?;
+        rest = left;
+        let is_name = |byte: &u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_');
+        if name.is_empty() || name.len() > FIELD_NAME_BYTES_MAX || !name.iter().all(is_name) {
+            return None;
+        }
+        let name = String::from_utf8_lossy(name).into_owned();
+        // What was made safe already stays as it is.
+        findings.fields.insert(name, safe_text(value, FIELD_BYTES_MAX));
+    }
+    Some((findings, rest.to_vec()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn findings() -> Findings {
+        let mut findings = Findings { signs: Signs::CREDENTIALS, ..Findings::default() };
+        findings.fields.insert("username".into(), "root".into());
+        findings
+    }
+
+    #[test]
+    fn the_octets_of_each_message_are_these() {
+        let admissions = [
+            (Admission::Setting { part: b"ab".to_vec(), is_last: false }, b"\x01ab".to_vec()),
+            (Admission::Setting { part: b"c".to_vec(), is_last: true }, b"\x02c".to_vec()),
+            (Admission::Admit { session: 0x0102, trap: 3, port: 22 }, b"\x03\x02\x01\0\0\0\0\0\0\x03\0\x16\0".to_vec()),
+            (Admission::Dismiss(vec![1, 2]), b"\x04\x01\0\0\0\0\0\0\0\x02\0\0\0\0\0\0\0".to_vec()),
+        ];
+        for (message, octets) in admissions {
+            assert_eq!(message.to_bytes(), octets);
+            assert_eq!(Admission::read(&octets), Some(message));
+        }
+        let head = ReportHead { session: 7, bytes: 9, signs: 2, body: 3 };
+        let evidence = [
+            (Evidence::Hello { pid: 5 }, b"\x01\x05\0\0\0".to_vec()),
+            (Evidence::Report { head, part: b"xyz" }, b"\x02\x07\0\0\0\0\0\0\0\x09\0\0\0\0\0\0\0\x02\0\x03\0\0\0xyz".to_vec()),
+            (Evidence::Part(b"more"), b"\x03more".to_vec()),
+            (Evidence::Over { session: 7, lost: 1, fault: b"a.rs:1" }, b"\x04\x07\0\0\0\0\0\0\0\x01\0\0\0a.rs:1".to_vec()),
+            (Evidence::Gone { status: 11 }, b"\x05\x0b\0\0\0".to_vec()),
+        ];
+        for (message, octets) in evidence {
+            assert_eq!(message.to_bytes(), octets);
+            assert_eq!(Evidence::read(&octets), Some(message));
+        }
+        assert_eq!(body(&findings(), b"PAY"), b"\x01\x08username\x04\0rootPAY");
+    }
+
+    #[test]
+    fn what_is_cut_short_or_unknown_is_no_message() {
+        for octets in [&b""[..], b"\0", b"\x06", b"\x01\x05", b"\x02\x07\0\0", b"\x04\x07\0\0\0\0\0\0\0\x01", b"\x05"] {
+            assert_eq!(Evidence::read(octets), None, "{octets:?}");
+        }
+        for octets in [&b""[..], b"\0", b"\x03\x02\x01", b"\x09"] {
+            assert_eq!(Admission::read(octets), None, "{octets:?}");
+        }
+    }
+
+    #[test]
+    fn a_long_report_is_cut_into_packets_that_are_written_whole() {
+        let payload: Vec<u8> = (0..20_000_u32).map(|n| n.to_le_bytes()[0]).collect();
+        let body = body(&findings(), &payload);
+        let made: Vec<Vec<u8>> = packets(1, 20_000, Signs::CREDENTIALS, &body).collect();
+        assert!(made.len() == 5 && made.iter().all(|packet| packet.len() <= PACKET_BYTES_MAX));
+        let mut whole = Vec::new();
+        for packet in &made {
+            match Evidence::read(packet).unwrap() {
+                Evidence::Report { part, .. } | Evidence::Part(part) => whole.extend_from_slice(part),
+                other => panic!("{other:?}"),
+            }
+        }
+        assert_eq!(read_body(Signs::CREDENTIALS.bits(), &whole), Some((findings(), payload)));
+    }
+
+    #[test]
+    fn a_taken_over_sender_cannot_send_what_a_terminal_obeys() {
+        let mut wild = findings();
+        wild.fields.insert("password".into(), "a\u{1b}[2J\r\nforged\u{202e}".into());
+        let (read, _) = read_body(0, &body(&wild, b"")).unwrap();
+        assert!(read.fields["password"].chars().all(|c| matches!(c, ' '..='~')), "{read:?}");
+        assert_eq!(read.fields["username"], "root");
+        for body in [&b"\x01\x03a b\x01\0x"[..], b"\x01\x00\x01\0x", b"\xff", b"\x01\x08user", b"\x01\x01a\xff\xffx"] {
+            assert_eq!(read_body(0, body), None, "{body:?}");
+        }
+        assert_eq!(read_body(u16::MAX, b"\0").unwrap().0.signs, Signs::all(), "unknown signs are left out");
+    }
+}
