@@ -41,6 +41,7 @@ pub use query::{EventQuery, Order};
 pub use safe::{is_unsafe, printable, printable_bytes};
 pub use status::{
     AuditJson, BansJson, CountersJson, InterfaceJson, KeeperJson, LockdownJson, ProbeJson, StatusJson, StoreJson, TrapJson,
+    TrapProcessJson,
 };
 pub use time::{TimeError, parse_time, time_micros, time_seconds};
 pub use why::{ClaimJson, CorroborationJson, GroupJson, PastJson, ProtectedJson, RecordJson, WhyBanJson, WhyJson};

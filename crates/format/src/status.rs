@@ -32,6 +32,9 @@ pub struct StatusJson {
     pub kernel: CountersJson,
     /// The traps.
     pub traps: Vec<TrapJson>,
+    /// The process that plays them.
+    #[serde(default)]
+    pub trap_process: Option<TrapProcessJson>,
     /// The clusters this node belongs to.
     pub clusters: Vec<ClusterJson>,
     /// Peers that are believed no more because they banned a canary.
@@ -179,6 +182,19 @@ pub struct TrapJson {
     pub reports_lost: u64,
     /// Sessions whose protocol broke, and connections that could not be accepted.
     pub errors: u64,
+}
+
+/// The process that plays the traps, and parses what strangers say.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrapProcessJson {
+    /// Whether it runs.
+    pub running: bool,
+    /// Its process number, or that of the one before while another one is being started.
+    pub pid: u32,
+    /// How the last one before it ended; null if none has.
+    pub ended: Option<String>,
+    /// How many were started in place of one that ended, since the daemon's start.
+    pub restarts: u64,
 }
 
 /// How the kernel's tables differed from the ledger.

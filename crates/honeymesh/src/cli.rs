@@ -60,6 +60,9 @@ pub enum Command {
     /// Write to nf_tables for a daemon that starts this by itself
     #[command(hide = true)]
     NftWriter,
+    /// Play the traps; started by the daemon
+    #[command(hide = true)]
+    Traps,
 }
 
 /// Where the daemon is, and how to print.

@@ -1,5 +1,5 @@
-//! What each command does. `run`, `check`, `doctor`, `release`, `join`, `authority new` and `key new` need no daemon, `keeper` and `nft-writer` serve
-//! one; every other one asks it.
+//! What each command does. `run`, `check`, `doctor`, `release`, `join`, `authority new` and `key new` need no daemon, `keeper`, `nft-writer` and `traps`
+//! serve one; every other one asks it.
 
 mod authority_new;
 mod bans;
@@ -16,6 +16,7 @@ mod orders;
 mod peers;
 mod release;
 mod status;
+mod traps;
 mod verify;
 mod why;
 
@@ -69,6 +70,7 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         },
         Command::Mode(args) => ask(orders::mode(args)),
         Command::NftWriter => nft_writer::run(),
+        Command::Traps => traps::run(),
     }
 }
 

@@ -188,6 +188,8 @@ pub struct TrapLimits {
     pub read_deadline: Duration,
     /// How long a session may last.
     pub session_deadline: Duration,
+    /// Whom the process becomes that plays them; `None`: `honeymesh-trap`, or `nobody`.
+    pub user: Option<Placed<String>>,
 }
 
 /// `[[cluster]]`: one mesh this node belongs to.

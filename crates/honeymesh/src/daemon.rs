@@ -1,6 +1,6 @@
 //! The daemon: opens, gives its power away, then lets one loop own node and kernel until it is told to stop.
 //!
-//! Threads: the loop (the main thread, a runtime of its own), the doors (traps, HTTPS, control socket), the store's
+//! Threads: the loop (the main thread, a runtime of its own), the doors (where strangers are let in and handed over, HTTPS, control socket), the store's
 //! writer, the log's writer, the watchers of the network and of the interfaces. Only bounded queues lie between them, so that no slow client
 //! and no full disk delays a ban.
 
@@ -18,6 +18,7 @@ pub mod logs;
 mod lookout;
 mod operators;
 mod panics;
+mod playing;
 mod post;
 mod show;
 mod start;
@@ -35,10 +36,12 @@ use enforcer::Enforcer;
 use engine::{Engine, Inner};
 use honeymesh_api::{Api, Desk, Question};
 use honeymesh_node::{Input, NetworkFacts};
+use honeymesh_trap::{Household, News as TrapNews};
 use honeymesh_types::Visit;
 use honeymesh_xdp::{Knocks, LinkHandle, Seen, Sight};
 use keeping::{Keeping, Said};
 use ladder::{Rung, Watched};
+use playing::Playing;
 use post::{Datagram, StreamNews};
 use start::{Https, Opened};
 use std::{future::Future, process::Child, time::Duration};
@@ -53,9 +56,11 @@ use tokio::{
 const QUESTIONS_MAX: usize = 64;
 /// Visits that may wait for the loop; a trap waits a moment and then gives one up, counted.
 const VISITS_MAX: usize = 4_096;
+/// What became of the process that plays the traps and waits for the loop; more is not told.
+const TRAP_NEWS_MAX: usize = 64;
 /// Knocks, and visits that the kernel received itself, that are taken between two other inputs.
 const KNOCKS_PER_TURN: usize = 256;
-/// Threads for traps and clients.
+/// Threads for the traps' doors and for clients.
 const DOOR_THREADS: usize = 2;
 /// Threads for reading the store and key files.
 const READERS_MAX: usize = 8;
@@ -133,6 +138,7 @@ struct Kernel<K> {
 struct Feeds {
     knocks: Option<AsyncFd<Knocks>>,
     visits: mpsc::Receiver<Visit>,
+    trap_news: mpsc::Receiver<TrapNews>,
     datagrams: mpsc::Receiver<Datagram>,
     streams: mpsc::Receiver<StreamNews>,
     questions: mpsc::Receiver<Question>,
@@ -184,13 +190,16 @@ async fn live<K: Enforcer>(
     keeper.iter().for_each(|keeper| engine.keeper_began(keeper.pid()));
     engine.begin(opened.restored, opened.facts.clone());
     let supervise = Supervisor { doors: doors.clone(), broken: broken_sender, stopped };
-    supervise.traps(opened.traps, visit_sender);
+    let (trap_news_sender, trap_news) = mpsc::channel(TRAP_NEWS_MAX);
+    let household = Household { visits: visit_sender, news: trap_news_sender, clock: honeymesh_xdp::now };
+    supervise.traps(opened.traps, opened.playing, household);
     kernel.writer.into_iter().for_each(|child| supervise.writer(child));
     let control = std::sync::Arc::new(opened.control);
     supervise.api(desk, opened.https, control.clone());
     let feeds = Feeds {
         knocks: knocks.map(awaited).transpose().map_err(no_runtime)?,
         visits,
+        trap_news,
         datagrams,
         streams: stream_news,
         questions,
@@ -260,6 +269,7 @@ async fn turn_until_told<K: Enforcer>(engine: &mut Engine<K>, feeds: &mut Feeds)
                 let seen = visit.at.mono;
                 engine.take(Input::Visit(visit), seen);
             }
+            Some(news) = feeds.trap_news.recv() => engine.traps_told(news),
             Some(datagram) = feeds.datagrams.recv() => {
                 let Datagram { cluster, from, bytes, at } = datagram;
                 engine.take(Input::Datagram { cluster, from, bytes }, at);
@@ -348,9 +358,15 @@ struct Supervisor {
 }
 
 impl Supervisor {
-    fn traps(&self, traps: honeymesh_trap::Bound, visits: mpsc::Sender<Visit>) {
+    /// The process is started again when it ends; if whoever does that has ended, too, nobody plays any more.
+    fn traps(&self, traps: honeymesh_trap::Bound, Playing { line, mut child, pid }: Playing, household: Household) {
+        tracing::info!(pid, "the traps are played in a process of their own");
         let shutdown = self.shutdown();
-        self.watch("the traps", async move { traps.run(visits, honeymesh_xdp::now, shutdown).await });
+        self.watch("the traps", async move {
+            let kept = traps.keep(line, household, shutdown).await;
+            let _how = tokio::task::spawn_blocking(move || child.wait()).await;
+            kept
+        });
     }
 
     fn api(&self, desk: Desk, https: Option<Https>, control: std::sync::Arc<honeymesh_api::ControlSocket>) {

@@ -6,7 +6,7 @@ use crate::{
     failure::Failure,
     output::{self, Table, Tone, printable, toned},
 };
-use honeymesh_format::{AuditJson, KeeperJson, LatencyJson, ProbeJson, StatusJson, duration_text, json_pretty};
+use honeymesh_format::{AuditJson, KeeperJson, LatencyJson, ProbeJson, StatusJson, TrapProcessJson, duration_text, json_pretty};
 use hyper::Method;
 use std::time::Duration;
 
@@ -28,6 +28,7 @@ fn words(status: &StatusJson, coloured: bool) -> String {
     lines.push(format!("audit    {}", audit(status.audit.as_ref())));
     lines.push(format!("probe    {}", probe(status.probe.as_ref())));
     lines.extend(status.keeper.as_ref().map(|keeper| format!("keeper   {}", kept(keeper))));
+    lines.extend(status.trap_process.as_ref().map(|process| format!("traps    {}", played(process))));
     lines.push(store(status));
     for table in [interfaces(status), traps(status), clusters(status)].into_iter().flatten() {
         lines.push(String::new());
@@ -140,6 +141,14 @@ fn kept(keeper: &KeeperJson) -> String {
         }
         Some(how) => format!("ENDED: {}", printable(how)),
     }
+}
+
+fn played(process: &TrapProcessJson) -> String {
+    let times = if process.restarts == 1 { "1 time" } else { &format!("{} times", process.restarts) };
+    let again = if process.restarts > 0 { format!(", started again {times}") } else { String::new() };
+    let ended = process.ended.as_ref().map(|how| format!(", the last one ended: {}", printable(how))).unwrap_or_default();
+    let state = if process.running { format!("process {}", process.pid) } else { "BEING STARTED AGAIN".into() };
+    format!("{state}{again}{ended}")
 }
 
 fn store(status: &StatusJson) -> String {

@@ -159,6 +159,8 @@ fn trap_limits(section: Section<'_, '_>) -> TrapLimits {
         capture_max: size(&section, "capture_max", 1 << 10, 1 << 20, 64 << 10),
         read_deadline: duration(&section, "read_deadline", SECOND, HOUR, 30 * SECOND),
         session_deadline: duration(&section, "session_deadline", SECOND, DAY, 300 * SECOND),
+        user: section
+            .text("user", |text| if text.is_empty() { Err("it is empty; leave it out".to_owned()) } else { Ok(text.to_owned()) }),
     };
     section.finish();
     limits

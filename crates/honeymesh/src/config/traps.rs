@@ -16,6 +16,8 @@ pub struct Trap {
     pub name: Placed<String>,
     /// What it plays.
     pub service: Service,
+    /// The same as it was written.
+    pub definition: Definition,
     /// Where it listens; at least one address.
     pub listen: Vec<Placed<SocketAddr>>,
 }
@@ -34,7 +36,8 @@ fn trap(section: Section<'_, '_>) -> Option<Trap> {
     let listen = listen(&section);
     let service = service(&section);
     section.finish();
-    Some(Trap { name: name?, service: service?, listen: listen? })
+    let (service, definition) = service?;
+    Some(Trap { name: name?, service, definition, listen: listen? })
 }
 
 /// A trap's name is a label in metrics and a word in logs.
@@ -54,13 +57,13 @@ fn listen(section: &Section<'_, '_>) -> Option<Vec<Placed<SocketAddr>>> {
 }
 
 /// Reads all keys of the service first, so that each problem among them is told, then has it checked as a whole.
-fn service(section: &Section<'_, '_>) -> Option<Service> {
+fn service(section: &Section<'_, '_>) -> Option<(Service, Definition)> {
     let word = section.text("service", |text| Ok(text.to_owned()));
     let word = required(section, "service", word, &format!("write one of {}", Service::NAMES.join("|")))?;
     let banner = section.text("banner", |text| Ok(text.to_owned())).map(|banner| banner.value);
     let definition = Definition { service: word.value, banner, script: script(section) };
     match Service::define(&definition) {
-        Ok(service) => Some(service),
+        Ok(service) => Some((service, definition)),
         Err(error) => {
             section.doc.error(word.place, format!("{}: {error}{}", section.named("service"), known_service(&definition.service)));
             None

@@ -7,6 +7,7 @@ mod answer;
 mod audit;
 mod keeping;
 mod listing;
+mod playing;
 mod rotation;
 #[cfg(test)]
 mod tests;
@@ -28,6 +29,7 @@ use honeymesh_trap::{Dismisser, StatusReader};
 use honeymesh_types::{Enforcement, Event, EventKind, MonoTime, Now, Scope, Subject};
 use keeping::Keeping;
 use listing::Listing;
+use playing::Players;
 use std::{
     collections::{BTreeMap, VecDeque},
     net::SocketAddr,
@@ -101,6 +103,7 @@ pub struct Engine<K> {
     audits: Audits,
     troubles: Troubles,
     keeping: Keeping,
+    players: Players,
     outputs: Vec<Output>,
     ready: bool,
 }
@@ -144,6 +147,7 @@ impl<K: Enforcer> Engine<K> {
             audits: Audits::new(started.mono, look),
             troubles: Troubles::default(),
             keeping: Keeping::default(),
+            players: Players::default(),
             outputs: Vec::new(),
             ready: false,
         }

@@ -7,6 +7,7 @@ use super::{
     facts,
     keys::ClusterKeys,
     ladder::{self, Prepare, Rung},
+    playing::{self, Playing},
     post,
     state_dir::{Seed, StateDir},
 };
@@ -30,6 +31,8 @@ pub struct Opened {
     pub https: Option<Https>,
     /// The traps.
     pub traps: Bound,
+    /// The process that plays them.
+    pub playing: Playing,
     /// One socket per cluster.
     pub ports: Vec<Port>,
     /// One door for streams per cluster.
@@ -70,6 +73,7 @@ pub fn open(config: &Config) -> Result<(Opened, Rung), Failure> {
     let keys = keys(config)?;
     let books = Books::open(&config.node.state_dir, &config.store).map_err(Failure::Refused)?;
     let traps = honeymesh_trap::bind(trap_options(config)).map_err(|error| trap_failure(&error))?;
+    let playing = playing::start(config)?;
     let ports: Vec<Port> = config.clusters.iter().map(port).collect::<Result<_, _>>()?;
     let doors =
         config.clusters.iter().zip(&ports).map(|(cluster, port)| door(cluster, port, &identity)).collect::<Result<_, _>>()?;
@@ -86,7 +90,7 @@ pub fn open(config: &Config) -> Result<(Opened, Rung), Failure> {
     let mut warnings = Vec::new();
     let fill = |kernel: &mut dyn Enforcer| fill(kernel, &node, &restored, &facts);
     let rung = ladder::climb(config, &options, Prepare { traps: traps.dark_sockets(), fill: &fill }, &mut warnings)?;
-    Ok((Opened { control, https, traps, ports, doors, books, node, restored, facts, keys, warnings }, rung))
+    Ok((Opened { control, https, traps, playing, ports, doors, books, node, restored, facts, keys, warnings }, rung))
 }
 
 /// Makes the kernel's tables hold what they should before the program works with them: whatever an earlier start has left,
@@ -133,18 +137,23 @@ fn trap_options(config: &Config) -> honeymesh_trap::Options {
         service: trap.service.clone(),
         listen: trap.listen.iter().map(|listen| listen.value).collect(),
     };
-    let limits = &config.trap_limits;
     honeymesh_trap::Options {
         traps: config.traps.iter().map(trap).collect(),
         dark: (config.dark.dark.value == Dark::Trap).then(|| Bait::like(config.traps.iter().map(|trap| &trap.service))),
-        limits: honeymesh_trap::Limits {
-            sessions_max: limits.sessions_max,
-            sessions_per_source_max: limits.sessions_per_source_max,
-            capture_bytes_max: limits.capture_max,
-            read_deadline: limits.read_deadline,
-            session_deadline: limits.session_deadline,
-            ..honeymesh_trap::Limits::default()
-        },
+        limits: trap_limits(config),
+    }
+}
+
+/// What all traps share.
+pub(super) fn trap_limits(config: &Config) -> honeymesh_trap::Limits {
+    let limits = &config.trap_limits;
+    honeymesh_trap::Limits {
+        sessions_max: limits.sessions_max,
+        sessions_per_source_max: limits.sessions_per_source_max,
+        capture_bytes_max: limits.capture_max,
+        read_deadline: limits.read_deadline,
+        session_deadline: limits.session_deadline,
+        ..honeymesh_trap::Limits::default()
     }
 }
 

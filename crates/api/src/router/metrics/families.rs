@@ -110,6 +110,14 @@ fn watched(text: &mut Text, status: &StatusJson) {
         text.counter("keeper_restarts_total", "Keepers that were started in place of one that ended")
             .sample(&[], keeper.restarts);
     }
+    if let Some(process) = &status.trap_process {
+        text.gauge("trap_process_up", "1 while the process runs that plays the traps").sample(&[], u8::from(process.running));
+        text.counter(
+            "trap_process_restarts_total",
+            "Processes that were started in place of one that ended while it played the traps",
+        )
+        .sample(&[], process.restarts);
+    }
     if let Some(probe) = &status.probe {
         text.gauge("probe_ok", "1 if the last self-probe proved that bans are enforced").sample(&[], u8::from(probe.ok));
         text.counter("probes_total", "Self-probes, by result")

@@ -129,6 +129,8 @@ impl<K: Enforcer> Engine<K> {
             probe: self.keeping.probe(),
             keeper: self.keeping.keeper(),
             traps: self.traps.read(),
+            house: self.traps.house(),
+            trap_process: self.players.json(self.traps.house()),
             clusters: show::clusters(
                 &self.node.peers(),
                 &self.listen,
@@ -151,6 +153,7 @@ impl<K: Enforcer> Engine<K> {
         let last = self.troubles.last.clone().filter(|_| refused > 0);
         let kernel = last.map(|last| format!("{refused} changes were refused by the kernel, the last one: {last}"));
         let off = self.keeping.warnings((self.clock)().mono);
+        let players = self.players.warning((self.clock)().mono);
         let lost = self.books.status().lost;
         let lost = (lost > 0)
             .then(|| format!("{lost} bans or records could not be queued for the store and will be forgotten at the next start"));
@@ -164,7 +167,7 @@ impl<K: Enforcer> Engine<K> {
         let liars: Vec<String> = self.node.quarantined().map(show::quarantine_warning).collect();
         let rotations = self.rotations.iter().filter_map(|rotation| self.keys.get(rotation.place));
         let rotations = rotations.map(|keys| format!("a change of keys is under way in cluster {}", keys.cluster));
-        let all = kernel.into_iter().chain(off).chain(lost).chain(posted).chain(admission).chain(log).chain(liars);
+        let all = kernel.into_iter().chain(off).chain(players).chain(lost).chain(posted).chain(admission).chain(log).chain(liars);
         all.chain(rotations.collect::<Vec<_>>())
     }
 }

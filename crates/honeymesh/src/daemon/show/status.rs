@@ -2,10 +2,10 @@
 
 use honeymesh_format::{
     AuditJson, BansJson, ClusterJson, CountersJson, CountsJson, InterfaceJson, KeeperJson, LockdownJson, ProbeJson, StatusJson,
-    StoreJson, TrapJson, time_micros,
+    StoreJson, TrapJson, TrapProcessJson, time_micros,
 };
 use honeymesh_node::Status;
-use honeymesh_trap::TrapStatus;
+use honeymesh_trap::{HouseStatus, TrapStatus};
 use honeymesh_types::{Mode, Now, WallTime};
 use honeymesh_xdp::Counters;
 use std::collections::BTreeMap;
@@ -25,6 +25,10 @@ pub struct Parts<'a> {
     pub keeper: Option<KeeperJson>,
     /// The traps.
     pub traps: Vec<TrapStatus>,
+    /// What is counted of the process that plays them.
+    pub house: HouseStatus,
+    /// That process.
+    pub trap_process: Option<TrapProcessJson>,
     /// The clusters.
     pub clusters: Vec<ClusterJson>,
     /// The last audit.
@@ -62,6 +66,7 @@ pub fn status(parts: Parts<'_>) -> StatusJson {
         bans: bans(parts.node),
         kernel,
         traps: parts.traps.iter().map(trap).collect(),
+        trap_process: parts.trap_process,
         clusters: parts.clusters,
         quarantined: parts.node.quarantined as u64,
         uncorroborated: parts.node.ledger.uncorroborated as u64,
@@ -141,6 +146,8 @@ fn more(parts: &Parts<'_>) -> BTreeMap<String, u64> {
         ("dark_contacts_forgotten", brain.contacts_forgotten),
         ("dropped_flood", counters.dropped_flood),
         ("guesses_limited", counters.guesses_limited),
+        ("trap_strays", parts.house.strays),
+        ("trap_overdue", parts.house.overdue),
         ("events_suppressed", brain.suppressed),
         ("not_restored", brain.not_restored),
         ("bans_waiting", parts.node.ledger.waiting as u64),

@@ -1,0 +1,65 @@
+//! The process that plays the traps, as the daemon has it: a child, its warden, whose own child it is, and the lines to it.
+
+use super::start::refused;
+use crate::{config::Config, failure::Failure};
+use honeymesh_trap::{Line, Setting, lines};
+use nix::unistd::User;
+use std::{
+    os::unix::process::CommandExt,
+    process::{Child, Command, Stdio},
+};
+
+/// This very program, also when its file was replaced meanwhile.
+const SELF: &str = "/proc/self/exe";
+/// Whom the process becomes, if the machine has such a user; else [`NOBODY`].
+pub const TRAP_USER: &str = "honeymesh-trap";
+/// The user and the group that own nothing, everywhere.
+const NOBODY: (u32, u32) = (65_534, 65_534);
+
+/// The process, playing, and nobody let in yet.
+#[derive(Debug)]
+pub struct Playing {
+    /// The daemon's ends of the lines.
+    pub line: Line,
+    /// The warden.
+    pub child: Child,
+    /// The process that plays.
+    pub pid: u32,
+}
+
+/// Starts it, as a process of its own with nothing of this one in its memory, and waits until it plays.
+///
+/// # Errors
+/// [`Failure::Usage`]: `[traps] user` is nobody. [`Failure::Refused`]: it cannot be started, or cannot give its power away.
+pub fn start(config: &Config) -> Result<Playing, Failure> {
+    let setting = Setting {
+        traps: config.traps.iter().map(|trap| trap.definition.clone()).collect(),
+        dark: config.dark.dark.value == crate::config::Dark::Trap,
+        limits: super::start::trap_limits(config),
+        user: user(config)?,
+    };
+    let cannot = |error: std::io::Error| refused(format!("the process that plays the traps cannot be started: {error}"));
+    let (mut line, theirs) = lines().map_err(cannot)?;
+    let (admissions, evidence) = theirs.into_descriptors();
+    let mut command = Command::new(SELF);
+    command.arg0("honeymesh").arg("traps").env_clear().current_dir("/");
+    let child = command.stdin(Stdio::from(admissions)).stdout(Stdio::from(evidence)).spawn().map_err(cannot)?;
+    // The command holds the process's ends, which must be its alone.
+    drop(command);
+    let pid = line.begin(&setting).map_err(cannot)?;
+    Ok(Playing { line, child, pid })
+}
+
+/// Whom the process becomes, looked up while that is still possible.
+fn user(config: &Config) -> Result<(u32, u32), Failure> {
+    let named = |name: &str| User::from_name(name).ok().flatten().map(|user| (user.uid.as_raw(), user.gid.as_raw()));
+    let Some(asked) = &config.trap_limits.user else { return Ok(named(TRAP_USER).unwrap_or(NOBODY)) };
+    match named(&asked.value) {
+        Some((0, _)) => Err(Failure::usage(format!("[traps] user: `{}` is root; name a user who owns nothing", asked.value))),
+        Some(user) => Ok(user),
+        None => Err(Failure::usage(format!(
+            "[traps] user: this machine has no user `{0}`; make it with `useradd --system --no-create-home --shell /usr/sbin/nologin {0}`, or leave the key out",
+            asked.value
+        ))),
+    }
+}

@@ -1,0 +1,171 @@
+//! The process that plays the traps, for real: what it is, what it holds, and what becomes of it.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod common;
+
+use common::{Net, eventually, is_root, wait};
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+use serde_json::Value;
+use std::{
+    fs,
+    process::{Command, Stdio},
+    time::Duration,
+};
+
+const TRAP: &str = "[[trap]]\nname = \"web\"\nservice = \"http\"\nlisten = [\"0.0.0.0:8080\"]\n";
+
+/// The number of the process that plays.
+fn player(net: &Net) -> i32 {
+    let process = &net.json(&["status"])["trap_process"];
+    assert_eq!(process["running"], true, "{process}");
+    i32::try_from(process["pid"].as_i64().unwrap()).unwrap()
+}
+
+/// A line of what the kernel says of a process.
+fn proc_line(pid: i32, key: &str) -> String {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':')).unwrap();
+    line.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn parent(pid: i32) -> i32 {
+    proc_line(pid, "PPid").parse().unwrap()
+}
+
+fn end(pid: i32) {
+    kill(Pid::from_raw(pid), Signal::SIGKILL).unwrap();
+}
+
+/// Another process plays.
+fn next_player(net: &Net, before: i32) -> i32 {
+    eventually("another process plays", || {
+        let process = net.json(&["status"])["trap_process"].clone();
+        let pid = i32::try_from(process["pid"].as_i64().unwrap()).unwrap();
+        (process["running"] == true && pid != before).then_some(pid)
+    })
+}
+
+fn is_banned(net: &Net) -> bool {
+    net.json(&["bans"]).as_array().unwrap().iter().any(|ban| ban["subject"] == "10.77.0.2/32")
+}
+
+#[test]
+fn strangers_bytes_are_parsed_by_a_process_that_owns_nothing_and_can_do_nothing_else() {
+    if !is_root() {
+        return;
+    }
+    let net = Net::new();
+    let daemon = net.start(&net.config(TRAP));
+    let player = player(&net);
+    let warden = parent(player);
+    assert_eq!(parent(warden), i32::try_from(daemon.child.id()).unwrap());
+    for (pid, name) in [(player, "honeymesh-trap"), (warden, "honeymesh-trapw")] {
+        assert_eq!(proc_line(pid, "Name"), name);
+        let (user, group) = (proc_line(pid, "Uid"), proc_line(pid, "Gid"));
+        assert!(!user.split(' ').any(|id| id == "0") && !group.split(' ').any(|id| id == "0"), "{name}: {user} {group}");
+        assert_eq!(proc_line(pid, "Groups"), "", "{name}");
+        for set in ["CapEff", "CapPrm", "CapInh", "CapBnd", "CapAmb"] {
+            assert_eq!(proc_line(pid, set), "0000000000000000", "{name}: {set}");
+        }
+        assert_eq!((proc_line(pid, "NoNewPrivs").as_str(), proc_line(pid, "Seccomp").as_str()), ("1", "2"), "{name}");
+        assert_eq!(proc_line(pid, "Threads"), "1", "{name}");
+        for descriptor in fs::read_dir(format!("/proc/{pid}/fd")).unwrap() {
+            let what = fs::read_link(descriptor.unwrap().path()).unwrap();
+            let what = what.to_str().unwrap();
+            let is_line = ["socket:", "pipe:", "anon_inode:[event"].iter().any(|kind| what.starts_with(kind));
+            assert!(is_line, "{name} holds {what}");
+        }
+        assert_eq!(fs::read(format!("/proc/{pid}/environ")).unwrap(), b"", "{name}");
+    }
+    let limits = fs::read_to_string(format!("/proc/{player}/limits")).unwrap();
+    assert!(limits.lines().any(|line| line.starts_with("Max open files") && line.contains(" 1088 ")), "{limits}");
+    assert!(limits.lines().any(|line| line.starts_with("Max core file size") && line.contains(" 0 ")), "{limits}");
+    assert!(net.told(&["status"]).contains(&format!("traps    process {player}")));
+    assert!(daemon.stop().0.success());
+    eventually("both end with the daemon", || (!fs::exists(format!("/proc/{warden}")).unwrap()).then_some(()));
+}
+
+#[test]
+fn a_trap_that_dies_of_what_it_was_sent_is_there_again_and_nobody_who_was_in_it_is_forgotten() {
+    if !is_root() {
+        return;
+    }
+    let net = Net::new();
+    let daemon = net.start(&net.config(TRAP));
+    let mut before = player(&net);
+    // Somebody is in, and nothing is told of it: whoever plays stands still.
+    kill(Pid::from_raw(before), Signal::SIGSTOP).unwrap();
+    let mut visitor = Command::new("nsenter");
+    visitor.arg(format!("--net=/run/netns/{}", net.stranger)).args(["bash", "-c", "exec 3<>/dev/tcp/10.77.0.1/8080; sleep 20"]);
+    let mut visitor = visitor.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    eventually("it is in", || (net.json(&["status"])["traps"][0]["active"] == 1).then_some(()));
+    assert!(!is_banned(&net));
+    end(before);
+    eventually("it is banned for having been there", || is_banned(&net).then_some(()));
+    before = next_player(&net, before);
+    let status = net.json(&["status"]);
+    assert_eq!((&status["trap_process"]["restarts"], &status["traps"][0]["active"]), (&1.into(), &0.into()), "{status}");
+    assert!(status["trap_process"]["ended"].as_str().unwrap().contains("signal: 9"), "{status}");
+    let _ended = (visitor.kill(), visitor.wait());
+
+    net.told(&["unban", "10.77.0.2"]);
+    let said = net.dir.path().join("said");
+    let curl = format!("curl -sv -m 5 http://10.77.0.1:8080/ -u root:toor >{} 2>&1", said.display());
+    assert!(net.stranger(&curl), "the trap plays again: {}", fs::read_to_string(said).unwrap());
+    eventually("it is banned for what it said", || is_banned(&net).then_some(()));
+    eventually("what it said is kept", || net.told(&["events", "--json"]).contains("\"password\":\"toor\"").then_some(()));
+
+    assert_eq!(net.json(&["status"])["warnings"].as_array().unwrap().len(), 0);
+    for _ in 0..3 {
+        end(before);
+        before = next_player(&net, before);
+    }
+    let warnings = net.json(&["status"])["warnings"].to_string();
+    assert!(warnings.contains("ends again and again, the last time by signal: 9"), "{warnings}");
+    let events = eventually("the loop is an event", || {
+        let text = net.told(&["events", "--json"]);
+        text.contains("crash_loop").then_some(text)
+    });
+    let ends: Vec<Value> =
+        events.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["fields"]["traps"].clone()).collect();
+    assert!(ends.contains(&"ended".into()) && ends.contains(&"crash_loop".into()), "{ends:?}");
+    let (ended, log) = daemon.stop();
+    assert!(ended.success() && log.iter().any(|line| line.contains("ends again and again")), "{log:?}");
+}
+
+#[test]
+fn without_anybody_who_could_start_the_trap_again_the_daemon_ends_with_an_error() {
+    if !is_root() {
+        return;
+    }
+    let net = Net::new();
+    let mut daemon = net.start(&net.config(TRAP));
+    let player = player(&net);
+    end(parent(player));
+    let ended = wait(&mut daemon.child, Duration::from_secs(10));
+    assert!(!ended.success(), "so that it is started again");
+    eventually("whoever played ends, too", || (!fs::exists(format!("/proc/{player}")).unwrap()).then_some(()));
+}
+
+#[test]
+fn a_user_who_is_nobody_here_is_named_with_the_mend() {
+    if !is_root() {
+        return;
+    }
+    let net = Net::new();
+    for (user, said) in [("nobody-of-that-name", "useradd --system"), ("root", "is root")] {
+        let (code, line) = net.start_fails(&net.config(&format!("{TRAP}[traps]\nuser = \"{user}\"\n")));
+        assert!(code == 2 && line.contains("[traps] user") && line.contains(said), "{code}: {line}");
+    }
+}
+
+#[test]
+fn it_is_not_started_by_hand() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_honeymesh"));
+    let output = command.arg("traps").stdin(Stdio::null()).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.code() == Some(2) && said.contains("is started by `honeymesh run`"), "{said}");
+}
