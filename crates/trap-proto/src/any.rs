@@ -1,33 +1,48 @@
 //! A port that serves nothing by itself: it lets the stranger speak first, and answers in the protocol it hears.
 //!
-//! Known by their first bytes: HTTP and SSH, which are played on by the traps that know them; TLS, which is refused as a
-//! server without a common cipher refuses; RDP, of which the first packet is answered; Redis, which is only named.
-//! Everything else is taken down in silence.
+//! Known by their first bytes: HTTP, SSH, a telnet client's options and a mail client's greeting, which are played on by the
+//! traps that know them; TLS, which is refused as a server without a common cipher refuses; RDP, of which the first packet is
+//! answered; Redis, which is only named. Everything else is taken down in silence.
 
 mod first;
 mod session;
 
 pub use session::AnySession;
 
-use crate::{Http, Ssh};
+use crate::{Service, Session};
+use alloc::{boxed::Box, sync::Arc, vec::Vec};
+
+/// The services that are played on once they are recognised.
+const PLAYED: [&str; 4] = ["http", "ssh", "telnet", "smtp"];
 
 /// A port that serves nothing by itself.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Any {
-    http: Http,
-    ssh: Ssh,
+    played: Arc<[Service]>,
+}
+
+impl Default for Any {
+    /// One that plays everything in the usual way.
+    fn default() -> Self {
+        Self::like(&[])
+    }
 }
 
 impl Any {
-    /// One that plays HTTP and SSH as these traps do.
+    /// One that plays as the first of `traps` of each kind does, or in the usual way where there is none.
     #[must_use]
-    pub const fn new(http: Http, ssh: Ssh) -> Self {
-        Self { http, ssh }
+    pub fn like(traps: &[&Service]) -> Self {
+        Self { played: PLAYED.iter().filter_map(|name| Service::like(name, traps)).collect::<Vec<_>>().into() }
     }
 
     /// A new connection.
     #[must_use]
     pub fn session(&self, seed: u64) -> AnySession {
         AnySession::new(self.clone(), seed)
+    }
+
+    /// A new connection to the service of this name, if it is played.
+    fn play(&self, name: &str, seed: u64) -> Option<Box<dyn Session>> {
+        self.played.iter().find(|service| service.name() == name).map(|service| service.session(seed))
     }
 }

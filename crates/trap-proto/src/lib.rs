@@ -11,15 +11,21 @@ extern crate alloc;
 
 mod any;
 mod bait;
+mod dialogue;
 #[cfg(test)]
 mod drive;
 mod findings;
 mod ftp;
 mod http;
+mod imap;
 mod line;
+mod pop3;
+mod sasl;
 mod script;
 mod service;
+mod smtp;
 mod ssh;
+mod telnet;
 mod text;
 
 pub use any::{Any, AnySession};
@@ -27,12 +33,16 @@ pub use bait::Bait;
 pub use findings::{FIELD_BYTES_MAX, FIELDS_MAX, Findings};
 pub use ftp::Ftp;
 pub use http::{Http, HttpSession};
+pub use imap::Imap;
+pub use pop3::Pop3;
 pub use script::{
     ANSWER_TEXT_BYTES_MAX, DefinitionError, Frames, PATTERN_BYTES_MAX, Problem, RULES_MAX, RuleDefinition, Script,
     ScriptDefinition,
 };
 pub use service::{BANNER_BYTES_MAX, BannerError, Definition, Service, ServiceError};
+pub use smtp::Smtp;
 pub use ssh::{Ssh, SshSession};
+pub use telnet::{TRIES_MAX, Telnet, TelnetSession};
 pub use text::safe_text;
 
 use alloc::vec::Vec;

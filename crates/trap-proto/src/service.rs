@@ -1,6 +1,6 @@
 //! The services a trap can play, made from an operator's words.
 
-use crate::{Any, DefinitionError, Ftp, Http, Script, ScriptDefinition, Session, Ssh};
+use crate::{Any, DefinitionError, Ftp, Http, Imap, Pop3, Script, ScriptDefinition, Session, Smtp, Ssh, Telnet};
 use alloc::{
     boxed::Box,
     string::{String, ToString},
@@ -18,6 +18,8 @@ pub struct Definition {
     /// (`SSH-2.0-OpenSSH_9.2p1 …`), for `http` the `Server` header (`nginx/1.22.1`), for `ftp` the text after
     /// `220 ` (`(vsFTPd 3.0.3)`), for `script` everything that is sent first, as it is. `None`: the usual one.
     pub banner: Option<String>,
+    /// Only for `telnet`: which try is let in, 1 to [`TRIES_MAX`](crate::TRIES_MAX); 0: none is. `None`: the usual one.
+    pub let_in: Option<u8>,
     /// Only for `script`: the rest.
     pub script: ScriptDefinition,
 }
@@ -31,6 +33,14 @@ pub enum Service {
     Http(Http),
     /// An FTP server that refuses every login.
     Ftp(Ftp),
+    /// A telnet login as devices have it.
+    Telnet(Telnet),
+    /// A mail server that takes every letter and passes none on.
+    Smtp(Smtp),
+    /// A POP3 server that refuses every login.
+    Pop3(Pop3),
+    /// An IMAP server that refuses every login.
+    Imap(Imap),
     /// Anything else, by the operator's own rules.
     Script(Script),
     /// Whatever the stranger speaks.
@@ -41,11 +51,17 @@ pub enum Service {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ServiceError {
     /// No service has this name.
-    #[error("`{0}` is no service; there are ssh, http, ftp, script and any")]
+    #[error("`{0}` is no service; there are {names}", names = names())]
     Unknown(String),
     /// Rules, frames or states were given to a service that has none.
     #[error("service `{0}` takes no rules; use service = \"script\" for a trap of your own")]
     NotScripted(String),
+    /// Something else than telnet was told whom to let in.
+    #[error("service `{0}` lets nobody in; leave `let_in` out")]
+    LetsNobodyIn(String),
+    /// A try that never comes.
+    #[error("let_in: `{0}` is no try; write 1 to {max}, or 0 to let nobody in", max = crate::TRIES_MAX)]
+    LetIn(u8),
     /// A banner was given to a service that does not speak first.
     #[error("service `{0}` lets the stranger speak first; leave the banner out")]
     Unspoken(String),
@@ -76,7 +92,7 @@ pub enum BannerError {
 
 impl Service {
     /// The names of all services.
-    pub const NAMES: [&'static str; 5] = ["ssh", "http", "ftp", "script", "any"];
+    pub const NAMES: [&'static str; 9] = ["ssh", "http", "ftp", "telnet", "smtp", "pop3", "imap", "script", "any"];
 
     /// The one door: an operator's definition as a service.
     ///
@@ -85,15 +101,35 @@ impl Service {
     pub fn define(definition: &Definition) -> Result<Self, ServiceError> {
         let banner = definition.banner.as_deref();
         match definition.service.as_str() {
-            "script" => Ok(Self::Script(Script::new(banner, &definition.script)?)),
+            "script" if definition.let_in.is_none() => Ok(Self::Script(Script::new(banner, &definition.script)?)),
             name if !Self::NAMES.contains(&name) => Err(ServiceError::Unknown(name.to_string())),
-            name if definition.script != ScriptDefinition::default() => Err(ServiceError::NotScripted(name.to_string())),
+            name if name != "script" && definition.script != ScriptDefinition::default() => {
+                Err(ServiceError::NotScripted(name.to_string()))
+            }
+            name if definition.let_in.is_some() && name != "telnet" => Err(ServiceError::LetsNobodyIn(name.to_string())),
             "any" if banner.is_some() => Err(ServiceError::Unspoken("any".to_string())),
             "any" => Ok(Self::Any(Any::default())),
             "ssh" => Ok(Self::Ssh(banner.map_or_else(|| Ok(Ssh::default()), Ssh::new)?)),
             "http" => Ok(Self::Http(banner.map_or_else(|| Ok(Http::default()), Http::new)?)),
+            "telnet" => {
+                let telnet = banner.map_or_else(|| Ok(Telnet::default()), Telnet::new)?;
+                Ok(Self::Telnet(match definition.let_in {
+                    None => telnet,
+                    Some(wrong) if wrong > crate::TRIES_MAX => return Err(ServiceError::LetIn(wrong)),
+                    Some(let_in) => telnet.letting_in(let_in),
+                }))
+            }
+            "smtp" => Ok(Self::Smtp(banner.map_or_else(|| Ok(Smtp::default()), Smtp::new)?)),
+            "pop3" => Ok(Self::Pop3(banner.map_or_else(|| Ok(Pop3::default()), Pop3::new)?)),
+            "imap" => Ok(Self::Imap(banner.map_or_else(|| Ok(Imap::default()), Imap::new)?)),
             _ => Ok(Self::Ftp(banner.map_or_else(|| Ok(Ftp::default()), Ftp::new)?)),
         }
+    }
+
+    /// The first of `traps` with this name, or the usual service of this name, if there is one.
+    pub(crate) fn like(name: &str, traps: &[&Self]) -> Option<Self> {
+        let own = traps.iter().find(|trap| trap.name() == name).map(|trap| (*trap).clone());
+        own.or_else(|| Self::define(&Definition { service: name.to_string(), ..Definition::default() }).ok())
     }
 
     /// A new connection. `seed` makes what has to differ between sessions (cookies, nonces); it must not be
@@ -104,6 +140,10 @@ impl Service {
             Self::Ssh(ssh) => Box::new(ssh.session(seed)),
             Self::Http(http) => Box::new(http.session(seed)),
             Self::Ftp(ftp) => Box::new(ftp.session()),
+            Self::Telnet(telnet) => Box::new(telnet.session()),
+            Self::Smtp(smtp) => Box::new(smtp.session(seed)),
+            Self::Pop3(pop3) => Box::new(pop3.session(seed)),
+            Self::Imap(imap) => Box::new(imap.session(seed)),
             Self::Script(script) => Box::new(script.session()),
             Self::Any(any) => Box::new(any.session(seed)),
         }
@@ -116,10 +156,20 @@ impl Service {
             Self::Ssh(_) => "ssh",
             Self::Http(_) => "http",
             Self::Ftp(_) => "ftp",
+            Self::Telnet(_) => "telnet",
+            Self::Smtp(_) => "smtp",
+            Self::Pop3(_) => "pop3",
+            Self::Imap(_) => "imap",
             Self::Script(_) => "script",
             Self::Any(_) => "any",
         }
     }
+}
+
+/// All names in one sentence.
+fn names() -> String {
+    let (last, others) = (Service::NAMES[Service::NAMES.len() - 1], &Service::NAMES[..Service::NAMES.len() - 1]);
+    others.join(", ") + " and " + last
 }
 
 /// A banner that can stand in one line: printable ASCII, not empty, bounded.
@@ -154,7 +204,10 @@ mod tests {
     #[test]
     fn mistakes_are_told_in_words() {
         let table = [
-            (definition("telnet", None), "`telnet` is no service; there are ssh, http, ftp, script and any"),
+            (
+                definition("gopher", None),
+                "`gopher` is no service; there are ssh, http, ftp, telnet, smtp, pop3, imap, script and any",
+            ),
             (definition("any", Some("hello")), "service `any` lets the stranger speak first; leave the banner out"),
             (definition("ssh", Some("OpenSSH")), "banner: an SSH identification begins with `SSH-2.0-` and the software's name"),
             (definition("http", Some("")), "banner: it is empty; leave it out for the usual one"),
@@ -170,6 +223,15 @@ mod tests {
             Service::define(&definition("ftp", Some(&"x".repeat(201)))).unwrap_err().to_string(),
             "banner: it is 201 bytes long; 200 are allowed"
         );
+    }
+
+    #[test]
+    fn only_telnet_lets_somebody_in() {
+        let of = |service, let_in| Service::define(&Definition { let_in: Some(let_in), ..definition(service, None) });
+        assert_eq!(of("telnet", 0), Ok(Service::Telnet(Telnet::default().letting_in(0))));
+        assert_eq!(of("ftp", 1).unwrap_err().to_string(), "service `ftp` lets nobody in; leave `let_in` out");
+        assert_eq!(of("script", 1).unwrap_err().to_string(), "service `script` lets nobody in; leave `let_in` out");
+        assert_eq!(of("telnet", 9).unwrap_err().to_string(), "let_in: `9` is no try; write 1 to 3, or 0 to let nobody in");
     }
 
     #[test]

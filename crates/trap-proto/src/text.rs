@@ -1,6 +1,9 @@
 //! Makes a stranger's bytes harmless to read: in a log, on a terminal, in a table.
 
-use alloc::string::String;
+use alloc::{string::String, vec::Vec};
+use base64::{
+    Engine, engine::DecodePaddingMode, engine::general_purpose::GeneralPurpose, engine::general_purpose::GeneralPurposeConfig,
+};
 use core::fmt::Write;
 
 const CUT: &str = "…";
@@ -50,6 +53,27 @@ fn is_treacherous(character: char) -> bool {
             | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
+/// What `text` encodes, padded or not; `None` if it is no base64.
+pub(crate) fn unbase64(text: &[u8]) -> Option<Vec<u8>> {
+    let lenient = GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
+    let engine = GeneralPurpose::new(&base64::alphabet::STANDARD, lenient.with_decode_allow_trailing_bits(true));
+    engine.decode(text.trim_ascii()).ok()
+}
+
+/// `bytes` as base64 with padding.
+pub(crate) fn base64(bytes: &[u8]) -> String {
+    base64::engine::general_purpose::STANDARD.encode(bytes)
+}
+
+/// `bytes` as pairs of small hexadecimal digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
 /// Bytes that nobody can guess without the seed's entropy: splitmix64, good enough for cookies that guard nothing.
 pub(crate) fn random_bytes<const N: usize>(seed: u64) -> [u8; N] {
     let mut state = seed;
@@ -84,6 +108,15 @@ mod tests {
         for (bytes, text) in table {
             assert_eq!(safe_text(bytes, 100), text, "{bytes:?}");
         }
+    }
+
+    #[test]
+    fn encodings_are_read_and_written() {
+        assert_eq!((base64(b"a:b"), hex(b"\x00\xfe")), ("YTpi".to_string(), "00fe".to_string()));
+        assert_eq!(
+            (unbase64(b"YTpiYw"), unbase64(b" YTpiYw== "), unbase64(b"?")),
+            (Some(b"a:bc".to_vec()), Some(b"a:bc".to_vec()), None)
+        );
     }
 
     #[test]

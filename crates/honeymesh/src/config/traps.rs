@@ -61,7 +61,7 @@ fn service(section: &Section<'_, '_>) -> Option<(Service, Definition)> {
     let word = section.text("service", |text| Ok(text.to_owned()));
     let word = required(section, "service", word, &format!("write one of {}", Service::NAMES.join("|")))?;
     let banner = section.text("banner", |text| Ok(text.to_owned())).map(|banner| banner.value);
-    let definition = Definition { service: word.value, banner, script: script(section) };
+    let definition = Definition { service: word.value, banner, let_in: let_in(section), script: script(section) };
     match Service::define(&definition) {
         Ok(service) => Some((service, definition)),
         Err(error) => {
@@ -71,10 +71,15 @@ fn service(section: &Section<'_, '_>) -> Option<(Service, Definition)> {
     }
 }
 
+/// What telnet lets in; whether such a try comes is the service's to say.
+fn let_in(section: &Section<'_, '_>) -> Option<u8> {
+    section.number("let_in", 0..=u64::from(u8::MAX)).and_then(|tries| u8::try_from(tries.value).ok())
+}
+
 /// The contract names services that later versions bring: whoever writes one is told so.
 fn known_service(word: &str) -> &'static str {
     match word {
-        "https" | "telnet" | "smtp" | "redis" | "mysql" => " in this version",
+        "https" => " in this version",
         _ => "",
     }
 }

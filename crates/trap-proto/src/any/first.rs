@@ -8,6 +8,8 @@ pub(super) enum Protocol {
     Tls,
     Rdp,
     Redis,
+    Telnet,
+    Smtp,
 }
 
 impl Protocol {
@@ -19,12 +21,14 @@ impl Protocol {
             Self::Tls => "tls",
             Self::Rdp => "rdp",
             Self::Redis => "redis",
+            Self::Telnet => "telnet",
+            Self::Smtp => "smtp",
         }
     }
 }
 
 /// The beginnings. None is the beginning of another, so the order does not matter.
-const BEGINNINGS: [(&[u8], Protocol); 27] = [
+const BEGINNINGS: [(&[u8], Protocol); 37] = [
     (b"GET ", Protocol::Http),
     (b"POST ", Protocol::Http),
     (b"HEAD ", Protocol::Http),
@@ -44,6 +48,18 @@ const BEGINNINGS: [(&[u8], Protocol); 27] = [
     (b"\x16\x03\x03", Protocol::Tls),
     // TPKT version 3 (RFC 1006), as the remote desktop begins.
     (b"\x03\x00", Protocol::Rdp),
+    // A telnet client's WILL, WON'T, DO or DON'T (RFC 854).
+    (b"\xff\xfb", Protocol::Telnet),
+    (b"\xff\xfc", Protocol::Telnet),
+    (b"\xff\xfd", Protocol::Telnet),
+    (b"\xff\xfe", Protocol::Telnet),
+    // A mail client that does not wait for its server.
+    (b"EHLO ", Protocol::Smtp),
+    (b"ehlo ", Protocol::Smtp),
+    (b"EHLO\r\n", Protocol::Smtp),
+    (b"HELO ", Protocol::Smtp),
+    (b"helo ", Protocol::Smtp),
+    (b"MAIL FROM:", Protocol::Smtp),
     // Arrays of the Redis protocol, and the two commands that are sent without one.
     (b"*1\r\n$", Protocol::Redis),
     (b"*2\r\n$", Protocol::Redis),

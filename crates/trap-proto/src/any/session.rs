@@ -4,7 +4,7 @@ use super::{
     Any,
     first::{self, Guess, Protocol},
 };
-use crate::{Findings, Flow, HttpSession, Session, SshSession, Step};
+use crate::{ANSWER_BYTES_MAX, Findings, Flow, Session, Step};
 use alloc::{boxed::Box, vec::Vec};
 use honeymesh_types::WallTime;
 
@@ -34,8 +34,8 @@ pub struct AnySession {
 enum Phase {
     /// The first bytes, of which nothing is known yet.
     First(Vec<u8>),
-    Http(Box<HttpSession>),
-    Ssh(Box<SshSession>),
+    /// A trap that knows the protocol goes on.
+    Played(Box<dyn Session>),
     /// Bytes of the first record that were heard; its length once its head is whole.
     Tls {
         head: Vec<u8>,
@@ -69,8 +69,7 @@ impl AnySession {
                     Guess::Unknown => self.fall_silent(now, answer),
                 }
             }
-            Phase::Http(session) => session.receive(&[byte], now, answer).flow,
-            Phase::Ssh(session) => session.receive(&[byte], now, answer).flow,
+            Phase::Played(session) => session.receive(&[byte], now, answer).flow,
             Phase::Tls { head, heard } => {
                 if is_whole(head, heard, byte, RECORD_HEAD_BYTES, record_bytes) {
                     answer.extend_from_slice(&ALERT);
@@ -103,19 +102,14 @@ impl AnySession {
     /// The protocol is known: from now on it is played, with what was said so far.
     fn known(&mut self, protocol: Protocol, now: WallTime, answer: &mut Vec<u8>) -> Flow {
         self.findings.note("protocol", protocol.word().as_bytes());
+        let silent = Phase::Silent { bytes: 0, told_after: TOLD_AFTER_BYTES };
         let next = match protocol {
-            Protocol::Http => Phase::Http(Box::new(self.any.http.session(self.seed))),
-            Protocol::Ssh => Phase::Ssh(Box::new(self.any.ssh.session(self.seed))),
             Protocol::Tls => Phase::Tls { head: Vec::new(), heard: 0 },
             Protocol::Rdp => Phase::Rdp { head: Vec::new(), heard: 0 },
-            Protocol::Redis => Phase::Silent { bytes: 0, told_after: TOLD_AFTER_BYTES },
+            played => self.any.play(played.word(), self.seed).map_or(silent, Phase::Played),
         };
         let Phase::First(said) = core::mem::replace(&mut self.phase, next) else { return Flow::Close };
-        let opened = match &mut self.phase {
-            Phase::Http(session) => session.open(answer),
-            Phase::Ssh(session) => session.open(answer),
-            _ => Flow::Continue,
-        };
+        let opened = if let Phase::Played(session) = &mut self.phase { session.open(answer) } else { Flow::Continue };
         said.into_iter().fold(opened, |flow, byte| flow.and(self.byte(byte, now, answer)))
     }
 
@@ -127,8 +121,7 @@ impl AnySession {
 
     fn inner(&mut self) -> Option<&mut dyn Session> {
         match &mut self.phase {
-            Phase::Http(session) => Some(session.as_mut()),
-            Phase::Ssh(session) => Some(session.as_mut()),
+            Phase::Played(session) => Some(session.as_mut()),
             _ => None,
         }
     }
@@ -165,7 +158,9 @@ impl Session for AnySession {
     }
 
     fn receive(&mut self, bytes: &[u8], now: WallTime, answer: &mut Vec<u8>) -> Step {
-        Step::by_byte(bytes, |byte| self.byte(byte, now, answer))
+        // What is played answers one byte with half of that at most; it, too, leaves room for its longest answer.
+        let full = answer.len() + ANSWER_BYTES_MAX / 2;
+        Step::by_byte_until_full(bytes, answer, full, |byte, answer| self.byte(byte, now, answer))
     }
 
     fn end(&mut self) {
@@ -229,6 +224,18 @@ mod tests {
     }
 
     #[test]
+    fn who_greets_a_mail_server_or_negotiates_with_a_telnetd_meets_one() {
+        let mail = hear(b"EHLO a\r\n");
+        assert!(
+            said(&mail.answer).starts_with("220 mail.localdomain ESMTP Postfix") && said(&mail.answer).contains("250-PIPELINING")
+        );
+        assert_eq!((protocol(&mail), mail.findings.fields["client"].as_str()), (Some("smtp"), "a"));
+        let login = hear(b"\xff\xfd\x03root\r\nxc3511\r\n");
+        assert!(login.answer.starts_with(b"\xff\xfd\x01") && said(&login.answer).contains("Login incorrect"));
+        assert_eq!((protocol(&login), login.findings.signs), (Some("telnet"), Signs::CREDENTIALS));
+    }
+
+    #[test]
     fn tls_is_refused_once_the_whole_hello_was_heard() {
         let hello = [&[0x16, 3, 1, 0, 5][..], b"hello"].concat();
         assert_eq!(hear(&hello[..9]).answer, b"");
@@ -270,6 +277,8 @@ mod tests {
             Just(b"\x16\x03\x01\x00\x09".to_vec()),
             Just(b"\x03\x00\x00\x13".to_vec()),
             Just(b"*1\r\n$4\r\nPING\r\n".to_vec()),
+            Just(b"EHLO a\r\nVRFY b\r\n".to_vec()),
+            Just(b"\xff\xfd\x03root\r\na\r\nroot\r\nb\r\nbusybox;busybox;mount;mount\r\n".to_vec()),
             Just(vec![b'x'; 5_000]),
             proptest::collection::vec(any::<u8>(), 0..20),
         ];

@@ -1,9 +1,7 @@
 //! User names and passwords, as login forms and HTTP's Basic scheme send them.
 
+use crate::text::unbase64;
 use alloc::vec::Vec;
-use base64::{
-    Engine, engine::DecodePaddingMode, engine::general_purpose::GeneralPurpose, engine::general_purpose::GeneralPurposeConfig,
-};
 
 /// Pairs of a form that are looked at.
 const PAIRS_MAX: usize = 64;
@@ -62,9 +60,7 @@ pub(super) fn basic(value: &[u8]) -> Option<Credentials> {
     if !scheme.eq_ignore_ascii_case(b"basic ") {
         return None;
     }
-    let lenient = GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
-    let engine = GeneralPurpose::new(&base64::alphabet::STANDARD, lenient.with_decode_allow_trailing_bits(true));
-    let decoded = engine.decode(encoded.trim_ascii()).ok()?;
+    let decoded = unbase64(encoded)?;
     let colon = decoded.iter().position(|byte| *byte == b':')?;
     Some(Credentials { username: Some(decoded[..colon].to_vec()), password: Some(decoded[colon + 1..].to_vec()) })
 }

@@ -5,6 +5,10 @@ mod clients;
 #[cfg(test)]
 mod dark;
 #[cfg(test)]
+mod mail;
+#[cfg(test)]
 mod sockets;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod telnet;

@@ -2,17 +2,20 @@
 
 use honeymesh_trap::{Limits, Options, StatusReader, TrapOptions, bind};
 use honeymesh_trap_proto::{Definition, RuleDefinition, ScriptDefinition, Service};
-use honeymesh_types::{MonoTime, Now, Visit, WallTime};
+use honeymesh_types::{MonoTime, Now, Signs, Visit, WallTime};
 use std::{
     collections::BTreeMap,
     net::SocketAddr,
     process::{Output, Stdio},
     time::{Duration, SystemTime},
 };
-use tokio::{process::Command, sync::mpsc, sync::oneshot, task::JoinHandle, time::timeout};
+use tokio::{io::AsyncWriteExt, process::Command, sync::mpsc, sync::oneshot, task::JoinHandle, time::timeout};
 
 /// How long anything in a test may take before it is called lost.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How long a hand rests between two lines.
+const TYPING: Duration = Duration::from_millis(200);
 
 /// Running traps.
 pub struct Traps {
@@ -85,6 +88,24 @@ impl Traps {
         Self::open(each_service(Limits::default()))
     }
 
+    /// One trap on loopback, as an operator defines it, under its service's name.
+    pub fn one(definition: &Definition) -> Self {
+        let listen = vec!["127.0.0.1:0".parse().unwrap()];
+        let service = Service::define(definition).unwrap();
+        let traps = vec![TrapOptions { name: definition.service.clone(), service, listen }];
+        Self::open(Options { traps, dark: None, limits: Limits::default() })
+    }
+
+    /// User names and passwords of the next `count` tries at a trap, in their order.
+    pub async fn tries(&mut self, trap: &str, count: usize) -> Vec<(String, String)> {
+        let mut tries = Vec::new();
+        while tries.len() < count {
+            let visit = self.visit_where(|visit| visit.trap == trap && visit.signs.contains(Signs::CREDENTIALS)).await;
+            tries.push((visit.fields["username"].clone(), visit.fields["password"].clone()));
+        }
+        tries
+    }
+
     pub fn address(&self, trap: &str) -> SocketAddr {
         self.addresses[trap]
     }
@@ -126,10 +147,28 @@ impl Traps {
 
 /// Runs a real client to its end.
 pub async fn run(program: &str, arguments: &[&str]) -> Output {
+    run_with(program, arguments, &[]).await
+}
+
+/// The same, typing `lines` at it, each once the one before had time to be answered.
+pub async fn run_with(program: &str, arguments: &[&str], lines: &[&str]) -> Output {
     let mut command = Command::new(program);
-    command.args(arguments).stdin(Stdio::null()).kill_on_drop(true);
-    let output = timeout(PATIENCE, command.output()).await.unwrap_or_else(|_| panic!("{program} does not end"));
-    output.unwrap_or_else(|error| panic!("cannot run {program}: {error}; install its Debian package"))
+    let stdin = if lines.is_empty() { Stdio::null() } else { Stdio::piped() };
+    command.args(arguments).stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+    let child = command.spawn();
+    let mut child = child.unwrap_or_else(|error| panic!("cannot run {program}: {error}; install its Debian package"));
+    let typed = child.stdin.take();
+    let typing = async {
+        let Some(mut keyboard) = typed else { return };
+        for line in lines {
+            tokio::time::sleep(TYPING).await;
+            // A client that has ended takes no more.
+            let _ = keyboard.write_all(line.as_bytes()).await;
+        }
+        tokio::time::sleep(TYPING).await;
+    };
+    let ended = async { tokio::join!(child.wait_with_output(), typing).0 };
+    timeout(PATIENCE, ended).await.unwrap_or_else(|_| panic!("{program} does not end")).unwrap()
 }
 
 /// What it printed.

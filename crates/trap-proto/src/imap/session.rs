@@ -1,0 +1,214 @@
+//! One connection to the mailbox server.
+
+use super::arguments::{self, LITERAL_BYTES_MAX, Literal};
+use crate::{
+    Findings, Flow,
+    dialogue::Dialogue,
+    sasl::{self, Exchange, Turn},
+    text::{random_bytes, safe_text},
+};
+use alloc::{
+    format,
+    string::{String, ToString},
+    vec::Vec,
+};
+use honeymesh_types::{Signs, WallTime};
+
+/// What the machine is called.
+const HOST: &str = "mail";
+const CAPABILITIES: &str = "IMAP4rev1 SASL-IR LOGIN-REFERRALS ID ENABLE IDLE LITERAL+ AUTH=PLAIN AUTH=LOGIN AUTH=CRAM-MD5";
+/// Commands that are none until Dovecot closes.
+const ERRORS_MAX: usize = 3;
+/// Logins in one connection: more shows no more.
+const TRIES_MAX: usize = 100;
+/// The longest tag that is repeated, in bytes.
+const TAG_BYTES_MAX: usize = 128;
+
+/// One connection to the mailbox server.
+pub(super) struct ImapLogin {
+    banner: String,
+    seed: u64,
+    /// Words of a command whose literals are still coming.
+    words: Vec<Vec<u8>>,
+    /// The literal that is coming: bytes that are missing, and those that came.
+    announced: u64,
+    literal: Vec<u8>,
+    /// A literal was heard, so the next line goes on with the same command.
+    goes_on: bool,
+    exchange: Option<(Exchange, String)>,
+    errors: usize,
+    tries: usize,
+    findings: Findings,
+}
+
+impl ImapLogin {
+    pub(super) fn new(banner: String, seed: u64) -> Self {
+        Self {
+            banner,
+            seed,
+            words: Vec::new(),
+            announced: 0,
+            literal: Vec::new(),
+            goes_on: false,
+            exchange: None,
+            errors: 0,
+            tries: 0,
+            findings: Findings::default(),
+        }
+    }
+
+    fn read(&mut self, line: &[u8], now: WallTime, answer: &mut Vec<u8>) -> Flow {
+        if !core::mem::take(&mut self.goes_on) {
+            self.words.clear();
+        }
+        match arguments::read(line, &mut self.words) {
+            Ok(Some(literal)) => self.announce(literal, answer),
+            Ok(None) => {
+                let words = core::mem::take(&mut self.words);
+                let (reply, flow) = self.command(line, &words, now);
+                answer.extend_from_slice(reply.as_bytes());
+                flow
+            }
+            Err(_) => {
+                let tag = core::mem::take(&mut self.words).into_iter().next().unwrap_or_default();
+                let (reply, flow) = self.broken(line, &shown(&tag));
+                answer.extend_from_slice(reply.as_bytes());
+                flow
+            }
+        }
+    }
+
+    fn announce(&mut self, literal: Literal, answer: &mut Vec<u8>) -> Flow {
+        self.literal.clear();
+        self.goes_on = true;
+        if literal.bytes > LITERAL_BYTES_MAX {
+            self.findings.signs |= Signs::MALFORMED;
+            answer.extend_from_slice(b"* BYE IMAP command line too large\r\n");
+            return Flow::Close;
+        }
+        if !literal.at_once {
+            answer.extend_from_slice(b"+ OK\r\n");
+        }
+        self.announced = literal.bytes;
+        if literal.bytes == 0 {
+            self.words.push(Vec::new());
+        }
+        Flow::Continue
+    }
+
+    fn command(&mut self, line: &[u8], words: &[Vec<u8>], now: WallTime) -> (String, Flow) {
+        let [tag, command, arguments @ ..] = words else {
+            let tag = words.first().map_or_else(|| "*".to_string(), |tag| shown(tag));
+            return self.broken(line, &tag);
+        };
+        let tag = shown(tag);
+        match (command.to_ascii_uppercase().as_slice(), arguments) {
+            (b"LOGIN", [name, password]) => {
+                self.findings.note("username", name);
+                self.findings.note("password", password);
+                self.tried(&tag)
+            }
+            (b"AUTHENTICATE", [mechanism]) => self.authenticate(tag, mechanism, None, now),
+            (b"AUTHENTICATE", [mechanism, initial]) => self.authenticate(tag, mechanism, Some(initial), now),
+            (b"CAPABILITY", _) => {
+                let listed = "Pre-login capabilities listed, post-login capabilities have more.";
+                (format!("* CAPABILITY {CAPABILITIES}\r\n{tag} OK {listed}\r\n"), Flow::Continue)
+            }
+            (b"ID", _) => {
+                self.note_client(arguments);
+                (format!("* ID (\"name\" \"Dovecot\")\r\n{tag} OK ID completed.\r\n"), Flow::Continue)
+            }
+            (b"NOOP", _) => (format!("{tag} OK NOOP completed.\r\n"), Flow::Continue),
+            (b"ENABLE", _) => (format!("* ENABLED\r\n{tag} OK ENABLE ignored in non-authenticated state.\r\n"), Flow::Continue),
+            (b"LOGOUT", _) => (format!("* BYE Logging out\r\n{tag} OK Logout completed.\r\n"), Flow::Close),
+            _ => self.broken(line, &tag),
+        }
+    }
+
+    /// What the client says of itself (RFC 2971).
+    fn note_client(&mut self, arguments: &[Vec<u8>]) {
+        self.findings.note("client", &arguments.join(&b' '));
+    }
+
+    fn broken(&mut self, line: &[u8], tag: &str) -> (String, Flow) {
+        self.findings.note("command", line);
+        self.findings.signs |= Signs::MALFORMED;
+        self.errors += 1;
+        if self.errors > ERRORS_MAX {
+            return ("* BYE Too many invalid IMAP commands.\r\n".to_string(), Flow::Close);
+        }
+        (format!("{tag} BAD Error in IMAP command received by server.\r\n"), Flow::Continue)
+    }
+
+    fn tried(&mut self, tag: &str) -> (String, Flow) {
+        self.findings.signs |= Signs::CREDENTIALS;
+        self.tries += 1;
+        let flow = if self.tries < TRIES_MAX { Flow::Telling } else { Flow::Close };
+        (format!("{tag} NO [AUTHENTICATIONFAILED] Authentication failed.\r\n"), flow)
+    }
+
+    fn authenticate(&mut self, tag: String, name: &[u8], initial: Option<&[u8]>, now: WallTime) -> (String, Flow) {
+        let nonce = random_bytes(self.seed.wrapping_add(self.tries as u64));
+        let Some(mut exchange) = Exchange::begin(name, sasl::challenge(nonce, now, HOST)) else {
+            self.findings.note("mechanism", name);
+            return (format!("{tag} NO Unsupported authentication mechanism.\r\n"), Flow::Continue);
+        };
+        let turn = exchange.open(initial, &mut self.findings);
+        self.turn(exchange, tag, turn)
+    }
+
+    fn turn(&mut self, exchange: Exchange, tag: String, turn: Turn) -> (String, Flow) {
+        match turn {
+            Turn::Ask(challenge) => {
+                self.exchange = Some((exchange, tag));
+                (format!("+ {challenge}\r\n"), Flow::Continue)
+            }
+            Turn::Tried => self.tried(&tag),
+            Turn::Aborted => (format!("{tag} BAD Authentication aborted by client.\r\n"), Flow::Continue),
+            Turn::Broken => {
+                self.findings.signs |= Signs::MALFORMED;
+                (format!("{tag} BAD Invalid base64 data in AUTHENTICATE response\r\n"), Flow::Continue)
+            }
+        }
+    }
+}
+
+/// A tag as it is repeated.
+fn shown(tag: &[u8]) -> String {
+    safe_text(tag, TAG_BYTES_MAX)
+}
+
+impl Dialogue for ImapLogin {
+    /// Dovecot's own limit before a login.
+    const LINE_BYTES_MAX: usize = 8_192;
+    const REPLY_BYTES_MAX: usize = 1_024;
+
+    fn greet(&mut self, answer: &mut Vec<u8>) {
+        answer.extend_from_slice(format!("* OK [CAPABILITY {CAPABILITIES}] {}\r\n", self.banner).as_bytes());
+    }
+
+    fn line(&mut self, line: &[u8], now: WallTime, answer: &mut Vec<u8>) -> Flow {
+        let Some((mut exchange, tag)) = self.exchange.take() else { return self.read(line, now, answer) };
+        let turn = exchange.take(line, &mut self.findings);
+        let (reply, flow) = self.turn(exchange, tag, turn);
+        answer.extend_from_slice(reply.as_bytes());
+        flow
+    }
+
+    fn announced(&self) -> u64 {
+        self.announced
+    }
+
+    fn piece(&mut self, byte: u8, last: bool, _answer: &mut Vec<u8>) -> Flow {
+        self.literal.push(byte);
+        if last {
+            self.announced = 0;
+            self.words.push(core::mem::take(&mut self.literal));
+        }
+        Flow::Continue
+    }
+
+    fn findings(&mut self) -> &mut Findings {
+        &mut self.findings
+    }
+}

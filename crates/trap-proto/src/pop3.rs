@@ -1,0 +1,284 @@
+//! A mailbox server that refuses every login: Dovecot's POP3, answer for answer.
+//!
+//! What is said follows Dovecot 2.3.19 as Debian ships it, with plain logins and APOP allowed; its texts stand in `pop3-login`.
+
+use crate::{
+    BannerError, Findings, Flow, Session,
+    dialogue::{Dialogue, Talk, split_word},
+    sasl::{self, Exchange, Turn},
+    service::checked_banner,
+    text::{base64, hex, random_bytes},
+};
+use alloc::{
+    format,
+    string::{String, ToString},
+    vec::Vec,
+};
+use honeymesh_types::{Signs, WallTime};
+
+/// What Debian's Dovecot says after `+OK `.
+const BANNER: &str = "Dovecot (Debian) ready.";
+/// What the machine is called.
+const HOST: &str = "mail";
+/// Commands that are none until Dovecot closes.
+const ERRORS_MAX: usize = 10;
+/// Logins in one connection: more shows no more.
+const TRIES_MAX: usize = 100;
+
+const CAPABILITIES: &str = "+OK\r\nCAPA\r\nTOP\r\nUIDL\r\nRESP-CODES\r\nPIPELINING\r\nAUTH-RESP-CODE\r\nUSER\r\n\
+    SASL PLAIN LOGIN CRAM-MD5\r\n.\r\n";
+const FAILED: &str = "-ERR [AUTH] Authentication failed.\r\n";
+
+/// A mailbox server that refuses every login.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pop3 {
+    banner: String,
+}
+
+impl Default for Pop3 {
+    /// Debian 12's Dovecot.
+    fn default() -> Self {
+        Self { banner: BANNER.to_string() }
+    }
+}
+
+impl Pop3 {
+    /// With an operator's text after `+OK `.
+    ///
+    /// # Errors
+    /// Says why the text is no banner.
+    pub fn new(banner: &str) -> Result<Self, BannerError> {
+        Ok(Self { banner: checked_banner(banner)? })
+    }
+
+    /// A new connection; `seed` makes challenges.
+    #[must_use]
+    pub fn session(&self, seed: u64) -> impl Session + use<> {
+        Talk::new(Pop3Login {
+            banner: self.banner.clone(),
+            seed,
+            stamp: stamp(seed),
+            user: None,
+            exchange: None,
+            errors: 0,
+            tries: 0,
+            findings: Findings::default(),
+        })
+    }
+}
+
+/// APOP's challenge as Dovecot makes it: process, connection, time, chance, host. No clock is asked, so the time is made up.
+fn stamp(seed: u64) -> String {
+    let [low, high, day, hour, minute, chance @ ..] = random_bytes::<21>(seed);
+    let process = u16::from_be_bytes([high, low]);
+    let time = hex(&[0x6a, day, hour, minute]);
+    format!("<{process:x}.1.{time}.{}@{HOST}>", base64(&chance))
+}
+
+/// One connection to the mailbox server.
+struct Pop3Login {
+    banner: String,
+    seed: u64,
+    stamp: String,
+    user: Option<Vec<u8>>,
+    exchange: Option<Exchange>,
+    errors: usize,
+    tries: usize,
+    findings: Findings,
+}
+
+impl Pop3Login {
+    fn command(&mut self, line: &[u8], now: WallTime) -> (String, Flow) {
+        let (verb, argument) = split_word(line);
+        match verb.to_ascii_uppercase().as_slice() {
+            b"USER" => self.user(argument),
+            b"PASS" => self.password(argument),
+            b"APOP" => self.apop(argument),
+            b"AUTH" => self.auth(argument, now),
+            b"CAPA" => (CAPABILITIES.to_string(), Flow::Continue),
+            b"QUIT" => ("+OK Logging out\r\n".to_string(), Flow::Close),
+            _ => self.unknown(line),
+        }
+    }
+
+    fn unknown(&mut self, line: &[u8]) -> (String, Flow) {
+        self.findings.note("command", line);
+        self.findings.signs |= Signs::MALFORMED;
+        self.errors += 1;
+        if self.errors > ERRORS_MAX {
+            return ("-ERR Too many invalid bad commands.\r\n".to_string(), Flow::Close);
+        }
+        ("-ERR Unknown command.\r\n".to_string(), Flow::Continue)
+    }
+
+    fn user(&mut self, name: &[u8]) -> (String, Flow) {
+        self.findings.note("username", name);
+        self.user = Some(name.to_vec());
+        ("+OK\r\n".to_string(), Flow::Continue)
+    }
+
+    fn password(&mut self, password: &[u8]) -> (String, Flow) {
+        let user = self.user.take();
+        self.findings.note("password", password);
+        let Some(user) = user else { return ("-ERR No username given.\r\n".to_string(), Flow::Continue) };
+        self.findings.note("username", &user);
+        self.tried()
+    }
+
+    /// The name and the digest of the greeting's stamp and a password (RFC 1939).
+    fn apop(&mut self, argument: &[u8]) -> (String, Flow) {
+        let (name, digest) = split_word(argument);
+        if name.is_empty() || digest.is_empty() {
+            return ("-ERR Invalid parameters.\r\n".to_string(), Flow::Continue);
+        }
+        self.findings.note("username", name);
+        self.findings.note("response", digest);
+        if digest.len() != 32 || !digest.iter().all(u8::is_ascii_hexdigit) {
+            return ("-ERR Invalid characters in MD5 response.\r\n".to_string(), Flow::Continue);
+        }
+        self.findings.note("challenge", self.stamp.as_bytes());
+        self.findings.note("mechanism", b"APOP");
+        self.tried()
+    }
+
+    fn tried(&mut self) -> (String, Flow) {
+        self.findings.signs |= Signs::CREDENTIALS;
+        self.tries += 1;
+        (FAILED.to_string(), if self.tries < TRIES_MAX { Flow::Telling } else { Flow::Close })
+    }
+
+    fn auth(&mut self, argument: &[u8], now: WallTime) -> (String, Flow) {
+        let (name, initial) = split_word(argument);
+        if name.is_empty() {
+            return ("+OK\r\nPLAIN\r\nLOGIN\r\nCRAM-MD5\r\n.\r\n".to_string(), Flow::Continue);
+        }
+        let nonce = random_bytes(self.seed.wrapping_add(self.tries as u64));
+        let Some(mut exchange) = Exchange::begin(name, sasl::challenge(nonce, now, HOST)) else {
+            self.findings.note("mechanism", name);
+            return ("-ERR Unsupported authentication mechanism.\r\n".to_string(), Flow::Continue);
+        };
+        let turn = exchange.open((!initial.is_empty()).then_some(initial), &mut self.findings);
+        self.turn(exchange, turn)
+    }
+
+    fn turn(&mut self, exchange: Exchange, turn: Turn) -> (String, Flow) {
+        match turn {
+            Turn::Ask(challenge) => {
+                self.exchange = Some(exchange);
+                (format!("+ {challenge}\r\n"), Flow::Continue)
+            }
+            Turn::Tried => self.tried(),
+            Turn::Aborted => (FAILED.to_string(), Flow::Continue),
+            Turn::Broken => {
+                self.findings.signs |= Signs::MALFORMED;
+                ("-ERR Invalid base64 data in AUTH response\r\n".to_string(), Flow::Continue)
+            }
+        }
+    }
+}
+
+impl Dialogue for Pop3Login {
+    /// Dovecot's own limit before a login.
+    const LINE_BYTES_MAX: usize = 8_192;
+    const REPLY_BYTES_MAX: usize = 512;
+
+    fn greet(&mut self, answer: &mut Vec<u8>) {
+        answer.extend_from_slice(format!("+OK {} {}\r\n", self.banner, self.stamp).as_bytes());
+    }
+
+    fn line(&mut self, line: &[u8], now: WallTime, answer: &mut Vec<u8>) -> Flow {
+        let (reply, flow) = match self.exchange.take() {
+            Some(mut exchange) => {
+                let turn = exchange.take(line, &mut self.findings);
+                self.turn(exchange, turn)
+            }
+            None => self.command(line, now),
+        };
+        answer.extend_from_slice(reply.as_bytes());
+        flow
+    }
+
+    fn findings(&mut self) -> &mut Findings {
+        &mut self.findings
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::drive::{self, Heard, said};
+    use proptest::prelude::*;
+
+    fn talk(bytes: &[u8]) -> Heard {
+        drive::whole(&mut Pop3::default().session(7), bytes)
+    }
+
+    fn replies(bytes: &[u8]) -> String {
+        let shown = said(&talk(bytes).answer).replace("\r\n", "|");
+        let (greeting, replies) = shown.split_once('|').unwrap();
+        assert!(greeting.starts_with("+OK Dovecot (Debian) ready. <") && greeting.ends_with("@mail>"), "{greeting}");
+        replies.to_string()
+    }
+
+    #[test]
+    fn commands_are_answered_as_dovecot_does() {
+        let table: [(&[u8], &str); 9] = [
+            (b"USER root\r\n", "+OK|"),
+            (b"PASS x\r\n", "-ERR No username given.|"),
+            (b"USER a\r\npass b c\r\n", "+OK|-ERR [AUTH] Authentication failed.|"),
+            (b"STAT\r\n", "-ERR Unknown command.|"),
+            (b"AUTH\r\n", "+OK|PLAIN|LOGIN|CRAM-MD5|.|"),
+            (b"AUTH NTLM\r\n", "-ERR Unsupported authentication mechanism.|"),
+            (b"AUTH LOGIN\r\n?\r\n", "+ VXNlcm5hbWU6|-ERR Invalid base64 data in AUTH response|"),
+            (b"APOP root abc\r\n", "-ERR Invalid characters in MD5 response.|"),
+            (b"QUIT\r\nCAPA\r\n", "+OK Logging out|"),
+        ];
+        for (bytes, answer) in table {
+            assert_eq!(replies(bytes), answer, "{:?}", said(bytes));
+        }
+        assert!(replies(&b"x\r\n".repeat(20)).ends_with("|-ERR Unknown command.|-ERR Too many invalid bad commands.|"));
+    }
+
+    #[test]
+    fn each_way_to_log_in_gives_the_credentials_away() {
+        for bytes in [
+            b"USER root\r\nPASS toor\r\n".as_slice(),
+            b"AUTH PLAIN AHJvb3QAdG9vcg==\r\n",
+            b"AUTH LOGIN\r\ncm9vdA==\r\ndG9vcg==\r\n",
+        ] {
+            let heard = talk(bytes);
+            assert_eq!((heard.flow, heard.findings.signs), (Flow::Telling, Signs::CREDENTIALS), "{:?}", said(bytes));
+            let fields = ["username", "password"].map(|name| heard.findings.fields[name].as_str());
+            assert_eq!(fields, ["root", "toor"]);
+        }
+    }
+
+    #[test]
+    fn an_apop_digest_is_kept_with_its_stamp() {
+        let heard = talk(b"APOP root 0123456789abcdef0123456789ABCDEF\r\n");
+        let fields = &heard.findings.fields;
+        assert!(said(&heard.answer).contains(&fields["challenge"]), "{fields:?}");
+        assert_eq!((fields["response"].as_str(), heard.findings.signs), ("0123456789abcdef0123456789ABCDEF", Signs::CREDENTIALS));
+        assert_ne!(stamp(1), stamp(2));
+    }
+
+    fn chat() -> impl Strategy<Value = Vec<u8>> {
+        let word = prop_oneof![
+            Just(b"USER a\r\n".to_vec()),
+            Just(b"PASS b\r\n".to_vec()),
+            Just(b"APOP a 0123456789abcdef0123456789abcdef\r\n".to_vec()),
+            Just(b"AUTH CRAM-MD5\r\n".to_vec()),
+            Just(b"YQ==\r\n".to_vec()),
+            Just(alloc::vec![b'x'; 9_000]),
+            proptest::collection::vec(any::<u8>(), 0..20),
+        ];
+        proptest::collection::vec(word, 0..30).prop_map(|words| words.concat())
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_break_it_and_packets_do_not_matter(bytes in prop_oneof![drive::noise(), chat()], cuts in drive::cuts()) {
+            drive::law(|| Pop3::default().session(7), &bytes, &cuts)?;
+        }
+    }
+}

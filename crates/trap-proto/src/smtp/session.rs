@@ -1,0 +1,279 @@
+//! One connection to the mail server.
+
+use super::envelope::{Envelope, LETTER_BYTES_MAX, address, declared_size};
+use crate::{
+    Findings, Flow,
+    dialogue::{Dialogue, split_word},
+    sasl::{self, Exchange, Turn},
+    text::{hex, random_bytes},
+};
+use alloc::{
+    format,
+    string::{String, ToString},
+    vec::Vec,
+};
+use honeymesh_types::{Signs, WallTime};
+
+/// Mistakes until Postfix closes.
+const ERRORS_MAX: usize = 20;
+/// Letters in one connection: more shows no more.
+const LETTERS_MAX: usize = 100;
+
+const OK: &str = "250 2.0.0 Ok\r\n";
+const SEND_HELLO: &str = "503 5.5.1 Error: send HELO/EHLO first\r\n";
+
+/// What the next line is.
+enum Phase {
+    Command,
+    Login(Exchange),
+    Letter,
+}
+
+/// One connection to the mail server.
+pub(super) struct Smtpd {
+    banner: String,
+    seed: u64,
+    phase: Phase,
+    envelope: Envelope,
+    greeted: bool,
+    errors: usize,
+    letters: usize,
+    /// What was asked last, which Postfix repeats when a login fails.
+    asked: String,
+    findings: Findings,
+}
+
+impl Smtpd {
+    pub(super) fn new(banner: String, seed: u64) -> Self {
+        Self {
+            banner,
+            seed,
+            phase: Phase::Command,
+            envelope: Envelope::default(),
+            greeted: false,
+            errors: 0,
+            letters: 0,
+            asked: String::new(),
+            findings: Findings::default(),
+        }
+    }
+
+    fn host(&self) -> &str {
+        self.banner.split(' ').next().unwrap_or_default()
+    }
+
+    fn command(&mut self, line: &[u8], now: WallTime, answer: &mut Vec<u8>) -> Flow {
+        let (verb, argument) = split_word(line);
+        let verb = verb.to_ascii_uppercase();
+        let (reply, flow) = match verb.as_slice() {
+            b"EHLO" | b"HELO" => (self.hello(&verb, argument), Flow::Continue),
+            b"AUTH" => return self.auth(argument, now, answer),
+            b"MAIL" => (self.mail(argument), Flow::Continue),
+            b"RCPT" => (self.recipient(argument), Flow::Continue),
+            b"DATA" => (self.data(), Flow::Continue),
+            b"RSET" => {
+                self.envelope = Envelope::default();
+                (OK.to_string(), Flow::Continue)
+            }
+            b"NOOP" => (OK.to_string(), Flow::Continue),
+            b"VRFY" => self.verify(argument),
+            b"QUIT" => ("221 2.0.0 Bye\r\n".to_string(), Flow::Close),
+            b"CONNECT" | b"GET" | b"POST" => {
+                self.malformed(line);
+                ("221 2.7.0 Error: I can break rules, too. Goodbye.\r\n".to_string(), Flow::Close)
+            }
+            b"" => ("500 5.5.2 Error: bad syntax\r\n".to_string(), Flow::Continue),
+            b"STARTTLS" | b"ETRN" | b"BDAT" | b"XCLIENT" | b"XFORWARD" => {
+                self.findings.note("command", line);
+                ("502 5.5.1 Error: command not implemented\r\n".to_string(), Flow::Continue)
+            }
+            _ => {
+                self.malformed(line);
+                ("500 5.5.2 Error: command not recognized\r\n".to_string(), Flow::Continue)
+            }
+        };
+        self.say(&reply, flow, answer)
+    }
+
+    /// Sends a reply, and ends it all after too many mistakes.
+    fn say(&mut self, reply: &str, flow: Flow, answer: &mut Vec<u8>) -> Flow {
+        answer.extend_from_slice(reply.as_bytes());
+        self.errors += usize::from(reply.starts_with('5'));
+        if self.errors < ERRORS_MAX || flow == Flow::Close {
+            return flow;
+        }
+        answer.extend_from_slice(format!("421 4.7.0 {} Error: too many errors\r\n", self.host()).as_bytes());
+        Flow::Close
+    }
+
+    fn malformed(&mut self, line: &[u8]) {
+        self.findings.note("command", line);
+        self.findings.signs |= Signs::MALFORMED;
+    }
+
+    fn hello(&mut self, verb: &[u8], name: &[u8]) -> String {
+        let is_extended = verb == b"EHLO";
+        if name.is_empty() {
+            return format!("501 Syntax: {} hostname\r\n", if is_extended { "EHLO" } else { "HELO" });
+        }
+        self.findings.note("client", name);
+        self.greeted = true;
+        self.envelope = Envelope::default();
+        let host = self.host();
+        if !is_extended {
+            return format!("250 {host}\r\n");
+        }
+        format!(
+            "250-{host}\r\n250-PIPELINING\r\n250-SIZE {LETTER_BYTES_MAX}\r\n250-VRFY\r\n250-ETRN\r\n\
+             250-AUTH PLAIN LOGIN CRAM-MD5\r\n250-ENHANCEDSTATUSCODES\r\n250-8BITMIME\r\n250-DSN\r\n250-SMTPUTF8\r\n\
+             250 CHUNKING\r\n"
+        )
+    }
+
+    fn auth(&mut self, argument: &[u8], now: WallTime, answer: &mut Vec<u8>) -> Flow {
+        let (name, initial) = split_word(argument);
+        if !self.greeted {
+            return self.say(SEND_HELLO, Flow::Continue, answer);
+        }
+        if self.envelope.has_sender() {
+            return self.say("503 5.5.1 Error: MAIL transaction in progress\r\n", Flow::Continue, answer);
+        }
+        if name.is_empty() || initial.contains(&b' ') {
+            return self.say("501 5.5.4 Syntax: AUTH mechanism\r\n", Flow::Continue, answer);
+        }
+        let nonce = random_bytes(self.seed.wrapping_add(self.errors as u64));
+        let Some(mut exchange) = Exchange::begin(name, sasl::challenge(nonce, now, self.host())) else {
+            self.findings.note("mechanism", name);
+            let reply = "535 5.7.8 Error: authentication failed: Invalid authentication mechanism\r\n";
+            return self.say(reply, Flow::Continue, answer);
+        };
+        self.asked.clear();
+        let turn = exchange.open((!initial.is_empty()).then_some(initial), &mut self.findings);
+        self.turn(exchange, turn, answer)
+    }
+
+    fn turn(&mut self, exchange: Exchange, turn: Turn, answer: &mut Vec<u8>) -> Flow {
+        let (reply, flow) = match turn {
+            Turn::Ask(challenge) => {
+                self.phase = Phase::Login(exchange);
+                answer.extend_from_slice(format!("334 {challenge}\r\n").as_bytes());
+                self.asked = challenge;
+                return Flow::Continue;
+            }
+            Turn::Aborted => ("501 5.7.0 Authentication aborted\r\n".to_string(), Flow::Continue),
+            Turn::Tried => (format!("535 5.7.8 Error: authentication failed: {}\r\n", self.asked), Flow::Telling),
+            Turn::Broken => {
+                self.findings.signs |= Signs::MALFORMED;
+                (format!("535 5.7.8 Error: authentication failed: {}\r\n", self.asked), Flow::Continue)
+            }
+        };
+        self.phase = Phase::Command;
+        self.say(&reply, flow, answer)
+    }
+
+    fn mail(&mut self, argument: &[u8]) -> String {
+        if self.envelope.has_sender() {
+            return "503 5.5.1 Error: nested MAIL command\r\n".to_string();
+        }
+        let Some(sender) = address(argument, b"from:") else {
+            return "501 5.5.4 Syntax: MAIL FROM:<address>\r\n".to_string();
+        };
+        if declared_size(argument).is_some_and(|bytes| bytes > LETTER_BYTES_MAX) {
+            return "552 5.3.4 Message size exceeds fixed limit\r\n".to_string();
+        }
+        self.findings.note("sender", sender);
+        self.envelope.from(sender);
+        "250 2.1.0 Ok\r\n".to_string()
+    }
+
+    fn recipient(&mut self, argument: &[u8]) -> String {
+        if !self.envelope.has_sender() {
+            return "503 5.5.1 Error: need MAIL command\r\n".to_string();
+        }
+        let reply = match address(argument, b"to:") {
+            None => "501 5.5.4 Syntax: RCPT TO:<address>\r\n",
+            Some(b"") => "501 5.1.3 Bad recipient address syntax\r\n",
+            Some(recipient) if self.envelope.to(recipient) => "250 2.1.5 Ok\r\n",
+            Some(_) => "452 4.5.3 Error: too many recipients\r\n",
+        };
+        self.envelope.note(&mut self.findings);
+        reply.to_string()
+    }
+
+    fn data(&mut self) -> String {
+        if !self.envelope.has_sender() {
+            return "503 5.5.1 Error: need RCPT command\r\n".to_string();
+        }
+        if !self.envelope.has_recipients() {
+            return "554 5.5.1 Error: no valid recipients\r\n".to_string();
+        }
+        self.phase = Phase::Letter;
+        "354 End data with <CR><LF>.<CR><LF>\r\n".to_string()
+    }
+
+    /// Whoever asks for names looks for accounts.
+    fn verify(&mut self, argument: &[u8]) -> (String, Flow) {
+        if argument.is_empty() {
+            return ("501 5.5.4 Syntax: VRFY address\r\n".to_string(), Flow::Continue);
+        }
+        self.findings.note("command", &[b"VRFY ", argument].concat());
+        let safe = crate::text::safe_text(argument, 100);
+        (format!("252 2.0.0 {safe}\r\n"), Flow::Telling)
+    }
+
+    fn letter(&mut self, line: &[u8], answer: &mut Vec<u8>) -> Flow {
+        if line != b"." {
+            self.envelope.line(line);
+            return Flow::Continue;
+        }
+        self.phase = Phase::Command;
+        let envelope = core::mem::take(&mut self.envelope);
+        envelope.note(&mut self.findings);
+        // Nobody honest sends mail through a machine that is no relay of his.
+        self.findings.signs |= Signs::RULE;
+        self.letters += 1;
+        let queue = hex(&random_bytes::<5>(self.seed.wrapping_add(self.letters as u64))).to_ascii_uppercase();
+        let reply = if envelope.is_too_long() {
+            "552 5.3.4 Error: message file too big\r\n".to_string()
+        } else {
+            format!("250 2.0.0 Ok: queued as {queue}\r\n")
+        };
+        let flow = self.say(&reply, Flow::Telling, answer);
+        if self.letters < LETTERS_MAX { flow } else { Flow::Close }
+    }
+}
+
+impl Dialogue for Smtpd {
+    /// Postfix's own limit.
+    const LINE_BYTES_MAX: usize = 2_048;
+    const REPLY_BYTES_MAX: usize = 1_024;
+
+    fn greet(&mut self, answer: &mut Vec<u8>) {
+        answer.extend_from_slice(format!("220 {}\r\n", self.banner).as_bytes());
+    }
+
+    fn line(&mut self, line: &[u8], now: WallTime, answer: &mut Vec<u8>) -> Flow {
+        match core::mem::replace(&mut self.phase, Phase::Command) {
+            Phase::Command => self.command(line, now, answer),
+            Phase::Login(mut exchange) => {
+                let turn = exchange.take(line, &mut self.findings);
+                self.turn(exchange, turn, answer)
+            }
+            Phase::Letter => {
+                self.phase = Phase::Letter;
+                self.letter(line, answer)
+            }
+        }
+    }
+
+    fn finish(&mut self) {
+        if matches!(self.phase, Phase::Letter) {
+            self.envelope.note(&mut self.findings);
+            self.findings.signs |= Signs::RULE;
+        }
+    }
+
+    fn findings(&mut self) -> &mut Findings {
+        &mut self.findings
+    }
+}

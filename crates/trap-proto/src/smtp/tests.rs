@@ -1,0 +1,130 @@
+//! SMTP held against what Postfix says, and against noise.
+
+use super::*;
+use crate::{
+    Flow,
+    drive::{self, Heard, said},
+    text::base64,
+};
+use alloc::{format, vec, vec::Vec};
+use honeymesh_types::Signs;
+use proptest::prelude::*;
+
+fn talk(bytes: &[u8]) -> Heard {
+    drive::whole(&mut Smtp::default().session(7), bytes)
+}
+
+fn replies(bytes: &[u8]) -> String {
+    let shown = said(&talk(bytes).answer).replace("\r\n", "|");
+    shown.strip_prefix("220 mail.localdomain ESMTP Postfix (Debian/GNU)|").unwrap().to_string()
+}
+
+#[test]
+fn commands_are_answered_as_postfix_does() {
+    let table: [(&[u8], &str); 16] = [
+        (b"HELO a\r\n", "250 mail.localdomain|"),
+        (b"EHLO\r\n", "501 Syntax: EHLO hostname|"),
+        (b"MAIL FROM:<a@b>\r\nMAIL FROM:<a@b>\r\n", "250 2.1.0 Ok|503 5.5.1 Error: nested MAIL command|"),
+        (b"MAIL a\r\n", "501 5.5.4 Syntax: MAIL FROM:<address>|"),
+        (b"MAIL FROM:<a> SIZE=99999999\r\n", "552 5.3.4 Message size exceeds fixed limit|"),
+        (b"RCPT TO:<a>\r\n", "503 5.5.1 Error: need MAIL command|"),
+        (b"MAIL FROM: a@b\r\nRCPT TO: c@d\r\n", "250 2.1.0 Ok|250 2.1.5 Ok|"),
+        (b"DATA\r\n", "503 5.5.1 Error: need RCPT command|"),
+        (b"MAIL FROM:<>\r\nDATA\r\n", "250 2.1.0 Ok|554 5.5.1 Error: no valid recipients|"),
+        (b"STARTTLS\r\n", "502 5.5.1 Error: command not implemented|"),
+        (b"noop\r\nRSET\r\n", "250 2.0.0 Ok|250 2.0.0 Ok|"),
+        (b"VRFY root\r\n", "252 2.0.0 root|"),
+        (b"AUTH PLAIN\r\n", "503 5.5.1 Error: send HELO/EHLO first|"),
+        (b"HELP\r\n", "500 5.5.2 Error: command not recognized|"),
+        (b"GET / HTTP/1.0\r\n", "221 2.7.0 Error: I can break rules, too. Goodbye.|"),
+        (b"QUIT\r\nNOOP\r\n", "221 2.0.0 Bye|"),
+    ];
+    for (bytes, answer) in table {
+        assert_eq!(replies(bytes), answer, "{:?}", said(bytes));
+    }
+    assert!(
+        replies(b"EHLO a\r\n").contains("|250-AUTH PLAIN LOGIN CRAM-MD5|250-ENHANCED")
+            && !replies(b"EHLO a\r\n").contains("STARTTLS")
+    );
+    assert!(replies(&b"x\r\n".repeat(30)).ends_with("|421 4.7.0 mail.localdomain Error: too many errors|"));
+}
+
+#[test]
+fn each_way_to_log_in_gives_the_credentials_away() {
+    let plain = base64(b"\0root\0toor");
+    let lines = [
+        format!("AUTH PLAIN {plain}\r\n"),
+        format!("AUTH PLAIN\r\n{plain}\r\n"),
+        "AUTH LOGIN\r\ncm9vdA==\r\ndG9vcg==\r\n".to_string(),
+        "AUTH LOGIN cm9vdA==\r\ndG9vcg==\r\n".to_string(),
+    ];
+    for line in lines {
+        let heard = talk(("EHLO a\r\n".to_string() + &line).as_bytes());
+        assert_eq!((heard.flow, heard.findings.signs), (Flow::Telling, Signs::CREDENTIALS), "{line}");
+        let fields = ["client", "username", "password"].map(|name| heard.findings.fields[name].as_str());
+        assert_eq!(fields, ["a", "root", "toor"], "{line}");
+    }
+    assert!(
+        replies(b"EHLO a\r\nAUTH LOGIN\r\nYQ==\r\nYg==\r\n")
+            .ends_with("|334 VXNlcm5hbWU6|334 UGFzc3dvcmQ6|535 5.7.8 Error: authentication failed: UGFzc3dvcmQ6|")
+    );
+    assert!(replies(b"EHLO a\r\nAUTH GSSAPI\r\nAUTH LOGIN\r\n*\r\n").ends_with("|535 5.7.8 Error: authentication failed: Invalid authentication mechanism|334 VXNlcm5hbWU6|501 5.7.0 Authentication aborted|"));
+}
+
+#[test]
+fn a_digest_is_kept_with_what_was_asked() {
+    let response = base64(b"root 0123456789abcdef0123456789abcdef");
+    let heard = talk(format!("EHLO a\r\nAUTH CRAM-MD5\r\n{response}\r\n").as_bytes());
+    let asked = said(&heard.answer).lines().find_map(|line| line.strip_prefix("334 ").map(String::from)).unwrap();
+    let fields = &heard.findings.fields;
+    assert_eq!(asked, base64(fields["challenge"].as_bytes()));
+    assert_eq!((fields["username"].as_str(), fields["response"].as_str()), ("root", "0123456789abcdef0123456789abcdef"));
+}
+
+#[test]
+fn a_letter_is_taken_and_its_sender_is_hostile() {
+    let heard = talk(
+        b"EHLO x\r\nMAIL FROM:<spam@example.org> BODY=8BITMIME\r\nRCPT TO:<one@example.com>\r\nRCPT TO:<two@example.com>\r\n\
+          DATA\r\nsubject: Invoice\r\n\r\nopen this\r\n..dot\r\n.\r\nQUIT\r\n",
+    );
+    let fields = &heard.reports[0].0.fields;
+    let told = ["sender", "recipients", "subject", "body"].map(|name| fields[name].as_str());
+    assert_eq!(told, ["spam@example.org", "one@example.com two@example.com", "Invoice", "open this\\u{a}.dot\\u{a}"]);
+    assert_eq!((heard.reports[0].0.signs, heard.flow), (Signs::RULE, Flow::Close));
+    let answer = said(&heard.answer);
+    let queued = answer.lines().find_map(|line| line.strip_prefix("250 2.0.0 Ok: queued as ")).unwrap();
+    assert!(queued.len() == 10 && queued.bytes().all(|byte| byte.is_ascii_hexdigit()));
+    assert!(!answer.contains("open this"), "nothing is sent on or back");
+    let half = talk(b"MAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nDATA\r\nhello");
+    assert_eq!((half.findings.signs, half.findings.fields["recipients"].as_str()), (Signs::RULE, "c@d"));
+}
+
+#[test]
+fn recipients_and_lines_are_bounded() {
+    let many = [b"MAIL FROM:<a@b>\r\n".to_vec(), b"RCPT TO:<c@d>\r\n".repeat(1_001)].concat();
+    assert!(replies(&many).ends_with("|250 2.1.5 Ok|452 4.5.3 Error: too many recipients|"));
+    let heard = talk(&[b"NOOP ".to_vec(), vec![b'x'; 5_000], b"\r\n".to_vec()].concat());
+    assert_eq!(heard.findings.signs, Signs::MALFORMED);
+}
+
+fn chat() -> impl Strategy<Value = Vec<u8>> {
+    let word = prop_oneof![
+        Just(b"EHLO a\r\n".to_vec()),
+        Just(b"AUTH LOGIN\r\n".to_vec()),
+        Just(b"AUTH CRAM-MD5\r\n".to_vec()),
+        Just(b"YQ==\r\n".to_vec()),
+        Just(b"MAIL FROM:<a@b>\r\nRCPT TO:<c>\r\nDATA\r\n".to_vec()),
+        Just(b".\r\n".to_vec()),
+        Just(b"VRFY x\r\n".to_vec()),
+        Just(vec![b'x'; 3_000]),
+        proptest::collection::vec(any::<u8>(), 0..20),
+    ];
+    proptest::collection::vec(word, 0..30).prop_map(|words| words.concat())
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_break_it_and_packets_do_not_matter(bytes in prop_oneof![drive::noise(), chat()], cuts in drive::cuts()) {
+        drive::law(|| Smtp::default().session(7), &bytes, &cuts)?;
+    }
+}

@@ -1,0 +1,57 @@
+//! A telnet login as devices have it: busybox's telnetd, login and shell.
+//!
+//! The first tries are refused, a later one is let in, as bots hope; the shell then takes every line down and answers the
+//! few probes by which bots tell a shell from a trap. What is sent first, how line ends are read and how a terminal echoes
+//! follow busybox 1.36's telnetd, login and ash.
+
+mod line;
+mod session;
+mod shell;
+
+pub use session::TelnetSession;
+
+use crate::{BannerError, service::checked_banner};
+use alloc::string::{String, ToString};
+
+/// What a machine is called that was never given a name.
+const HOST: &str = "localhost";
+/// The try that is let in.
+const LET_IN: u8 = 2;
+/// Wrong tries until the connection ends: busybox's own limit.
+pub const TRIES_MAX: u8 = 3;
+
+/// A telnet login as devices have it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Telnet {
+    host: String,
+    let_in: u8,
+}
+
+impl Default for Telnet {
+    /// A device without a name that lets the second try in.
+    fn default() -> Self {
+        Self { host: HOST.to_string(), let_in: LET_IN }
+    }
+}
+
+impl Telnet {
+    /// With an operator's host name before ` login: `.
+    ///
+    /// # Errors
+    /// Says why the text cannot be sent.
+    pub fn new(host: &str) -> Result<Self, BannerError> {
+        Ok(Self { host: checked_banner(host)?, ..Self::default() })
+    }
+
+    /// The same, but the `let_in`th try is let in: 1 to [`TRIES_MAX`]; none if it is 0 or more than that.
+    #[must_use]
+    pub fn letting_in(self, let_in: u8) -> Self {
+        Self { let_in, ..self }
+    }
+
+    /// A new connection.
+    #[must_use]
+    pub fn session(&self) -> TelnetSession {
+        TelnetSession::new(self.clone())
+    }
+}
