@@ -19,12 +19,15 @@ mod ftp;
 mod http;
 mod imap;
 mod line;
+mod memcached;
 mod pop3;
+mod redis;
 mod sasl;
 mod script;
 mod service;
 mod smtp;
 mod ssh;
+mod store;
 mod telnet;
 mod text;
 
@@ -34,7 +37,9 @@ pub use findings::{FIELD_BYTES_MAX, FIELDS_MAX, Findings};
 pub use ftp::Ftp;
 pub use http::{Http, HttpSession};
 pub use imap::Imap;
+pub use memcached::Memcached;
 pub use pop3::Pop3;
+pub use redis::{Redis, RedisSession};
 pub use script::{
     ANSWER_TEXT_BYTES_MAX, DefinitionError, Frames, PATTERN_BYTES_MAX, Problem, RULES_MAX, RuleDefinition, Script,
     ScriptDefinition,

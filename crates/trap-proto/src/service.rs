@@ -1,6 +1,8 @@
 //! The services a trap can play, made from an operator's words.
 
-use crate::{Any, DefinitionError, Ftp, Http, Imap, Pop3, Script, ScriptDefinition, Session, Smtp, Ssh, Telnet};
+use crate::{
+    Any, DefinitionError, Ftp, Http, Imap, Memcached, Pop3, Redis, Script, ScriptDefinition, Session, Smtp, Ssh, Telnet,
+};
 use alloc::{
     boxed::Box,
     string::{String, ToString},
@@ -41,6 +43,10 @@ pub enum Service {
     Pop3(Pop3),
     /// An IMAP server that refuses every login.
     Imap(Imap),
+    /// A Redis server without a password.
+    Redis(Redis),
+    /// A memcached that anybody may use.
+    Memcached(Memcached),
     /// Anything else, by the operator's own rules.
     Script(Script),
     /// Whatever the stranger speaks.
@@ -92,7 +98,8 @@ pub enum BannerError {
 
 impl Service {
     /// The names of all services.
-    pub const NAMES: [&'static str; 9] = ["ssh", "http", "ftp", "telnet", "smtp", "pop3", "imap", "script", "any"];
+    pub const NAMES: [&'static str; 11] =
+        ["ssh", "http", "ftp", "telnet", "smtp", "pop3", "imap", "redis", "memcached", "script", "any"];
 
     /// The one door: an operator's definition as a service.
     ///
@@ -122,6 +129,8 @@ impl Service {
             "smtp" => Ok(Self::Smtp(banner.map_or_else(|| Ok(Smtp::default()), Smtp::new)?)),
             "pop3" => Ok(Self::Pop3(banner.map_or_else(|| Ok(Pop3::default()), Pop3::new)?)),
             "imap" => Ok(Self::Imap(banner.map_or_else(|| Ok(Imap::default()), Imap::new)?)),
+            "redis" => Ok(Self::Redis(banner.map_or_else(|| Ok(Redis::default()), Redis::new)?)),
+            "memcached" => Ok(Self::Memcached(banner.map_or_else(|| Ok(Memcached::default()), Memcached::new)?)),
             _ => Ok(Self::Ftp(banner.map_or_else(|| Ok(Ftp::default()), Ftp::new)?)),
         }
     }
@@ -144,6 +153,8 @@ impl Service {
             Self::Smtp(smtp) => Box::new(smtp.session(seed)),
             Self::Pop3(pop3) => Box::new(pop3.session(seed)),
             Self::Imap(imap) => Box::new(imap.session(seed)),
+            Self::Redis(redis) => Box::new(redis.session(seed)),
+            Self::Memcached(memcached) => Box::new(memcached.session()),
             Self::Script(script) => Box::new(script.session()),
             Self::Any(any) => Box::new(any.session(seed)),
         }
@@ -160,6 +171,8 @@ impl Service {
             Self::Smtp(_) => "smtp",
             Self::Pop3(_) => "pop3",
             Self::Imap(_) => "imap",
+            Self::Redis(_) => "redis",
+            Self::Memcached(_) => "memcached",
             Self::Script(_) => "script",
             Self::Any(_) => "any",
         }
@@ -206,7 +219,7 @@ mod tests {
         let table = [
             (
                 definition("gopher", None),
-                "`gopher` is no service; there are ssh, http, ftp, telnet, smtp, pop3, imap, script and any",
+                "`gopher` is no service; there are ssh, http, ftp, telnet, smtp, pop3, imap, redis, memcached, script and any",
             ),
             (definition("any", Some("hello")), "service `any` lets the stranger speak first; leave the banner out"),
             (definition("ssh", Some("OpenSSH")), "banner: an SSH identification begins with `SSH-2.0-` and the software's name"),

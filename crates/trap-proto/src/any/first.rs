@@ -8,6 +8,7 @@ pub(super) enum Protocol {
     Tls,
     Rdp,
     Redis,
+    Memcached,
     Telnet,
     Smtp,
 }
@@ -21,6 +22,7 @@ impl Protocol {
             Self::Tls => "tls",
             Self::Rdp => "rdp",
             Self::Redis => "redis",
+            Self::Memcached => "memcached",
             Self::Telnet => "telnet",
             Self::Smtp => "smtp",
         }
@@ -28,7 +30,7 @@ impl Protocol {
 }
 
 /// The beginnings. None is the beginning of another, so the order does not matter.
-const BEGINNINGS: [(&[u8], Protocol); 37] = [
+const BEGINNINGS: [(&[u8], Protocol); 42] = [
     (b"GET ", Protocol::Http),
     (b"POST ", Protocol::Http),
     (b"HEAD ", Protocol::Http),
@@ -60,6 +62,9 @@ const BEGINNINGS: [(&[u8], Protocol); 37] = [
     (b"HELO ", Protocol::Smtp),
     (b"helo ", Protocol::Smtp),
     (b"MAIL FROM:", Protocol::Smtp),
+    (b"stats\r\n", Protocol::Memcached),
+    (b"stats ", Protocol::Memcached),
+    (b"version\r\n", Protocol::Memcached),
     // Arrays of the Redis protocol, and the two commands that are sent without one.
     (b"*1\r\n$", Protocol::Redis),
     (b"*2\r\n$", Protocol::Redis),
@@ -71,6 +76,8 @@ const BEGINNINGS: [(&[u8], Protocol); 37] = [
     (b"*8\r\n$", Protocol::Redis),
     (b"PING\r\n", Protocol::Redis),
     (b"INFO\r\n", Protocol::Redis),
+    (b"ping\r\n", Protocol::Redis),
+    (b"info\r\n", Protocol::Redis),
 ];
 
 /// The longest beginning, in bytes; who said more than that is known or is not.

@@ -12,6 +12,8 @@ use honeymesh_types::WallTime;
 const TOLD_AFTER_BYTES: usize = 256;
 /// From then on it is told whenever so many more bytes came.
 const TOLD_EVERY_BYTES: usize = 4_096;
+/// The longest answer of what is played to one byte, in bytes: Redis' to a stored value.
+const PLAYED_BYTES_MAX: usize = 20 * 1_024;
 /// A TLS record's head: kind, version, length.
 const RECORD_HEAD_BYTES: usize = 5;
 /// A TPKT head: version, reserved, length.
@@ -158,8 +160,7 @@ impl Session for AnySession {
     }
 
     fn receive(&mut self, bytes: &[u8], now: WallTime, answer: &mut Vec<u8>) -> Step {
-        // What is played answers one byte with half of that at most; it, too, leaves room for its longest answer.
-        let full = answer.len() + ANSWER_BYTES_MAX / 2;
+        let full = answer.len() + ANSWER_BYTES_MAX - PLAYED_BYTES_MAX;
         Step::by_byte_until_full(bytes, answer, full, |byte, answer| self.byte(byte, now, answer))
     }
 
@@ -253,9 +254,10 @@ mod tests {
     }
 
     #[test]
-    fn redis_is_named_and_what_is_not_known_is_taken_down() {
+    fn stores_are_played_and_what_is_not_known_is_taken_down() {
         let redis = hear(b"*1\r\n$4\r\nPING\r\n");
-        assert_eq!((redis.answer.len(), protocol(&redis), redis.flow), (0, Some("redis"), Flow::Telling));
+        assert_eq!((redis.answer.as_slice(), protocol(&redis), redis.flow), (&b"+PONG\r\n"[..], Some("redis"), Flow::Telling));
+        assert_eq!(said(&hear(b"version\r\n").answer), "VERSION 1.6.18\r\n");
         let other = hear(b"\x00\x01\x02helo\nmore");
         assert_eq!((other.answer.len(), protocol(&other)), (0, None));
         assert_eq!(other.reports[0].1, b"\x00\x01\x02helo\n", "the first line is told at once");

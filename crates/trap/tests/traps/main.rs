@@ -9,6 +9,8 @@ mod mail;
 #[cfg(test)]
 mod sockets;
 #[cfg(test)]
+mod stores;
+#[cfg(test)]
 mod support;
 #[cfg(test)]
 mod telnet;

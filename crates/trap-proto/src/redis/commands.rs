@@ -1,0 +1,325 @@
+//! What each command is answered.
+
+use super::info::{self, Facts};
+use crate::{
+    store::{Store, VALUE_BYTES_MAX, fits},
+    text::safe_text,
+};
+use alloc::{
+    collections::BTreeMap,
+    format,
+    string::{String, ToString},
+    vec::Vec,
+};
+use honeymesh_types::WallTime;
+
+/// Settings that can be told to be something else.
+const SETTINGS_MAX: usize = 32;
+/// The longest name and the longest value of one, in bytes.
+const SETTING_BYTES_MAX: usize = 128;
+/// Databases.
+const DATABASES: i64 = 16;
+/// Words of an unknown command that its error repeats, in bytes: Redis' own limit.
+const REPEATED_BYTES_MAX: usize = 128;
+
+/// What a configuration says that nobody changed.
+const SETTINGS: [(&str, &str); 16] = [
+    ("dir", "/var/lib/redis"),
+    ("dbfilename", "dump.rdb"),
+    ("requirepass", ""),
+    ("protected-mode", "no"),
+    ("bind", "* -::*"),
+    ("port", "6379"),
+    ("save", "3600 1 300 100 60 10000"),
+    ("appendonly", "no"),
+    ("maxmemory", "0"),
+    ("maxclients", "10000"),
+    ("databases", "16"),
+    ("logfile", "/var/log/redis/redis-server.log"),
+    ("pidfile", "/run/redis/redis-server.pid"),
+    ("rdbcompression", "yes"),
+    ("slave-read-only", "yes"),
+    ("replica-read-only", "yes"),
+];
+
+const NO_MEMORY: &str = "-OOM command not allowed when used memory > 'maxmemory'.\r\n";
+const NOT_ALLOWED: &str = "command not allowed. If the enable-debug-command option is set to \"local\", you can run it from a local \
+    connection, otherwise you need to set this option in the configuration file, and then restart the server.";
+const NO_PASSWORD: &str = "-ERR AUTH <password> called without any password configured for the default user. Are you sure your \
+    configuration is correct?\r\n";
+
+/// What a command means to a trap.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Meaning {
+    /// A look around.
+    Plain,
+    /// A password was offered.
+    Login,
+    /// The server is told to write, load or run something, or to be somebody's replica.
+    Abuse,
+    /// The connection ends.
+    Leave,
+}
+
+/// The server as one connection sees it.
+pub(super) struct Server {
+    pub(super) version: String,
+    pub(super) run: String,
+    pub(super) connection: u64,
+    store: Store,
+    settings: BTreeMap<String, String>,
+    replica_of: Option<(String, String)>,
+}
+
+impl Server {
+    pub(super) const fn new(version: String, run: String, connection: u64) -> Self {
+        Self { version, run, connection, store: Store::new(), settings: BTreeMap::new(), replica_of: None }
+    }
+
+    /// Appends the answer to a command of at least one word.
+    pub(super) fn run(&mut self, words: &[Vec<u8>], now: WallTime, answer: &mut Vec<u8>) -> Meaning {
+        let [command, arguments @ ..] = words else { return Meaning::Plain };
+        let lower = command.to_ascii_lowercase();
+        let mut reply = Reply(answer);
+        match (lower.as_slice(), arguments) {
+            (b"quit", _) => {
+                reply.raw("+OK\r\n");
+                return Meaning::Leave;
+            }
+            // What a browser is made to send: Redis ends it without a word.
+            (b"post" | b"host:", _) | (b"shutdown", _) => return Meaning::Leave,
+            (b"auth", [_]) => {
+                reply.raw(NO_PASSWORD);
+                return Meaning::Login;
+            }
+            (b"auth", [user, _]) => {
+                reply.raw(login(user));
+                return Meaning::Login;
+            }
+            (b"hello", _) => return self.hello(arguments, &mut reply),
+            (b"config", [sub, rest @ ..]) => return self.config(sub, rest, &mut reply),
+            (b"slaveof" | b"replicaof", [host, port]) => {
+                self.follow(host, port);
+                reply.raw("+OK\r\n");
+                return Meaning::Abuse;
+            }
+            (b"module", [sub, ..]) if sub.eq_ignore_ascii_case(b"load") || sub.eq_ignore_ascii_case(b"loadex") => {
+                reply.raw("-ERR Error loading the extension. Please check the server logs.\r\n");
+                return Meaning::Abuse;
+            }
+            (b"eval" | b"evalsha" | b"eval_ro" | b"evalsha_ro" | b"fcall", [_, _, ..]) => {
+                reply.raw("$-1\r\n");
+                return Meaning::Abuse;
+            }
+            (b"flushall" | b"flushdb", _) => {
+                self.store.clear();
+                reply.raw("+OK\r\n");
+                return Meaning::Abuse;
+            }
+            (b"debug", _) => {
+                reply.raw(&format!("-ERR DEBUG {NOT_ALLOWED}\r\n"));
+                return Meaning::Abuse;
+            }
+            _ => {}
+        }
+        if !self.keys(&lower, arguments, &mut reply) && !self.look(&lower, arguments, now, &mut reply) {
+            unknown(command, arguments, &mut reply);
+        }
+        Meaning::Plain
+    }
+
+    fn follow(&mut self, host: &[u8], port: &[u8]) {
+        let is_nobody = host.eq_ignore_ascii_case(b"no") && port.eq_ignore_ascii_case(b"one");
+        let shown = |text| safe_text(text, SETTING_BYTES_MAX);
+        self.replica_of = (!is_nobody).then(|| (shown(host), shown(port)));
+    }
+
+    fn hello(&self, arguments: &[Vec<u8>], reply: &mut Reply<'_>) -> Meaning {
+        let tries_login = arguments.iter().any(|word| word.eq_ignore_ascii_case(b"auth"));
+        let meaning = if tries_login { Meaning::Login } else { Meaning::Plain };
+        match arguments {
+            [] => self.greet(reply),
+            [version, ..] if version == b"2" => self.greet(reply),
+            // It speaks the older protocol only; clients go on with that.
+            _ => reply.raw("-NOPROTO unsupported protocol version\r\n"),
+        }
+        meaning
+    }
+
+    fn greet(&self, reply: &mut Reply<'_>) {
+        reply.raw("*14\r\n");
+        for (name, value) in [("server", "redis"), ("version", self.version.as_str())] {
+            reply.bulk(name.as_bytes());
+            reply.bulk(value.as_bytes());
+        }
+        reply.raw(&format!("$5\r\nproto\r\n:2\r\n$2\r\nid\r\n:{}\r\n", self.connection));
+        for word in ["mode", "standalone", "role", "master", "modules"] {
+            reply.bulk(word.as_bytes());
+        }
+        reply.raw("*0\r\n");
+    }
+
+    fn config(&mut self, sub: &[u8], arguments: &[Vec<u8>], reply: &mut Reply<'_>) -> Meaning {
+        match (sub.to_ascii_lowercase().as_slice(), arguments) {
+            (b"get", [_, ..]) => self.settings(arguments, reply),
+            (b"set", [name, value, ..]) => {
+                reply.raw(if self.set(name, value) { "+OK\r\n" } else { NO_MEMORY });
+                return Meaning::Abuse;
+            }
+            (b"rewrite", []) => {
+                reply.raw("+OK\r\n");
+                return Meaning::Abuse;
+            }
+            (b"resetstat", []) => reply.raw("+OK\r\n"),
+            (b"get" | b"set", _) => {
+                reply.raw(&format!("-ERR wrong number of arguments for 'config|{}' command\r\n", safe_text(sub, 16)));
+            }
+            _ => reply.raw(&format!("-ERR unknown subcommand '{}'. Try CONFIG HELP.\r\n", safe_text(sub, REPEATED_BYTES_MAX))),
+        }
+        Meaning::Plain
+    }
+
+    fn set(&mut self, name: &[u8], value: &[u8]) -> bool {
+        let name = safe_text(name, SETTING_BYTES_MAX).to_ascii_lowercase();
+        let fits = self.settings.len() < SETTINGS_MAX || self.settings.contains_key(&name);
+        if fits {
+            self.settings.insert(name, safe_text(value, SETTING_BYTES_MAX));
+        }
+        fits
+    }
+
+    fn settings(&self, patterns: &[Vec<u8>], reply: &mut Reply<'_>) {
+        let untouched = SETTINGS.iter().filter(|(name, _)| !self.settings.contains_key(*name)).copied();
+        let told = self.settings.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let patterns: Vec<Vec<u8>> = patterns.iter().take(SETTINGS.len()).map(|pattern| pattern.to_ascii_lowercase()).collect();
+        let is_asked = |name: &str| patterns.iter().any(|pattern| fits(pattern, name.as_bytes()));
+        let shown: Vec<(&str, &str)> = told.chain(untouched).filter(|(name, _)| is_asked(name)).collect();
+        reply.raw(&format!("*{}\r\n", shown.len() * 2));
+        for (name, value) in shown {
+            reply.bulk(name.as_bytes());
+            reply.bulk(value.as_bytes());
+        }
+    }
+
+    /// Commands on keys; whether it was one.
+    fn keys(&mut self, command: &[u8], arguments: &[Vec<u8>], reply: &mut Reply<'_>) -> bool {
+        match (command, arguments) {
+            (b"set", [key, value, ..]) | (b"getset", [key, value]) => {
+                reply.raw(if self.store.set(key, value) { "+OK\r\n" } else { NO_MEMORY });
+            }
+            (b"get", [key]) => match self.store.get(key) {
+                None => reply.raw("$-1\r\n"),
+                Some(value) => reply.bulk(value),
+            },
+            (b"del" | b"unlink", [_, ..]) => {
+                let removed = arguments.iter().filter(|key| self.store.remove(key)).count();
+                reply.number(removed);
+            }
+            (b"exists", [_, ..]) => reply.number(arguments.iter().filter(|key| self.store.get(key).is_some()).count()),
+            (b"keys", [pattern]) => reply.list(self.store.keys(pattern).collect()),
+            (b"scan", [_, ..]) => {
+                reply.raw("*2\r\n$1\r\n0\r\n");
+                reply.list(self.store.keys(b"*").collect());
+            }
+            (b"dbsize", []) => reply.number(self.store.len()),
+            (b"type", [key]) => reply.raw(if self.store.get(key).is_some() { "+string\r\n" } else { "+none\r\n" }),
+            (b"ttl" | b"pttl", [key]) => reply.raw(if self.store.get(key).is_some() { ":-1\r\n" } else { ":-2\r\n" }),
+            (b"expire" | b"pexpire", [key, _, ..]) => reply.number(usize::from(self.store.get(key).is_some())),
+            (b"set" | b"get" | b"del" | b"keys" | b"exists" | b"type" | b"ttl" | b"scan", _) => {
+                let name = safe_text(command, REPEATED_BYTES_MAX);
+                reply.raw(&format!("-ERR wrong number of arguments for '{name}' command\r\n"));
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    /// Commands that look around; whether it was one.
+    fn look(&self, command: &[u8], arguments: &[Vec<u8>], now: WallTime, reply: &mut Reply<'_>) -> bool {
+        match (command, arguments) {
+            (b"ping", []) => reply.raw("+PONG\r\n"),
+            (b"ping" | b"echo", [text]) if text.len() <= VALUE_BYTES_MAX => reply.bulk(text),
+            (b"ping" | b"echo", [_]) => reply.raw(NO_MEMORY),
+            (b"info", _) => reply.bulk(self.info(arguments, now).as_bytes()),
+            (b"select", [index]) => reply.raw(selected(index)),
+            (b"save" | b"reset" | b"readonly" | b"readwrite" | b"asking" | b"multi" | b"monitor", _) => reply.raw("+OK\r\n"),
+            (b"bgsave", _) => reply.raw("+Background saving started\r\n"),
+            (b"bgrewriteaof", _) => reply.raw("+Background append only file rewriting started\r\n"),
+            (b"lastsave", []) => reply.raw(&format!(":{}\r\n", info::started(now))),
+            (b"role", []) => reply.raw("*3\r\n$6\r\nmaster\r\n:0\r\n*0\r\n"),
+            (b"command", [sub]) if sub.eq_ignore_ascii_case(b"count") => reply.raw(":240\r\n"),
+            (b"command" | b"module" | b"slowlog" | b"script", _) => reply.raw("*0\r\n"),
+            (b"acl", [sub]) if sub.eq_ignore_ascii_case(b"whoami") => reply.bulk(b"default"),
+            (b"client", [sub, ..]) if sub.eq_ignore_ascii_case(b"id") => reply.raw(&format!(":{}\r\n", self.connection)),
+            (b"client", [sub, ..]) if sub.eq_ignore_ascii_case(b"setname") => reply.raw("+OK\r\n"),
+            (b"client", _) => {
+                let sub = arguments.first().map_or_else(String::new, |sub| safe_text(sub, REPEATED_BYTES_MAX));
+                reply.raw(&format!("-ERR unknown subcommand '{sub}'. Try CLIENT HELP.\r\n"));
+            }
+            (b"cluster", _) => reply.raw("-ERR This instance has cluster support disabled\r\n"),
+            (b"time", []) => {
+                let (seconds, micros) = ((now.0 / 1_000_000).to_string(), (now.0 % 1_000_000).to_string());
+                reply.list([seconds.as_bytes(), micros.as_bytes()].into());
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    fn info(&self, arguments: &[Vec<u8>], now: WallTime) -> String {
+        let is_replica_of = self.replica_of.as_ref().map(|(host, port)| (host.as_str(), port.as_str()));
+        let facts = Facts { version: &self.version, run: &self.run, now, keys: self.store.len(), is_replica_of };
+        let wanted: Vec<Vec<u8>> = arguments.iter().take(SETTINGS_MAX).map(|name| name.to_ascii_lowercase()).collect();
+        info::text(&facts, &wanted)
+    }
+}
+
+/// The default user has no password, so any will do; there is nobody else.
+fn login(user: &[u8]) -> &'static str {
+    if user == b"default" { "+OK\r\n" } else { "-WRONGPASS invalid username-password pair or user is disabled.\r\n" }
+}
+
+fn selected(index: &[u8]) -> &'static str {
+    match core::str::from_utf8(index).ok().and_then(|digits| digits.parse::<i64>().ok()) {
+        None => "-ERR value is not an integer or out of range\r\n",
+        Some(0..DATABASES) => "+OK\r\n",
+        Some(_) => "-ERR DB index is out of range\r\n",
+    }
+}
+
+/// Repeats the words as Redis does, made harmless.
+fn unknown(command: &[u8], arguments: &[Vec<u8>], reply: &mut Reply<'_>) {
+    let mut repeated = String::new();
+    for word in arguments {
+        if repeated.len() >= REPEATED_BYTES_MAX {
+            break;
+        }
+        repeated += &format!("'{}' ", safe_text(word, REPEATED_BYTES_MAX - repeated.len()));
+    }
+    let command = safe_text(command, REPEATED_BYTES_MAX);
+    reply.raw(&format!("-ERR unknown command '{command}', with args beginning with: {repeated}\r\n"));
+}
+
+/// An answer in RESP2.
+struct Reply<'a>(&'a mut Vec<u8>);
+
+impl Reply<'_> {
+    fn raw(&mut self, text: &str) {
+        self.0.extend_from_slice(text.as_bytes());
+    }
+
+    fn number(&mut self, number: usize) {
+        self.raw(&format!(":{number}\r\n"));
+    }
+
+    fn bulk(&mut self, bytes: &[u8]) {
+        self.raw(&format!("${}\r\n", bytes.len()));
+        self.0.extend_from_slice(bytes);
+        self.raw("\r\n");
+    }
+
+    fn list(&mut self, words: Vec<&[u8]>) {
+        self.raw(&format!("*{}\r\n", words.len()));
+        words.into_iter().for_each(|word| self.bulk(word));
+    }
+}

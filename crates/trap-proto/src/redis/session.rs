@@ -1,0 +1,228 @@
+//! One connection to the Redis server.
+
+use super::{
+    commands::{Meaning, Server},
+    request::{Heard, Request, Requests},
+};
+use crate::{
+    ANSWER_BYTES_MAX, FIELD_BYTES_MAX, Findings, Flow, Session, Step,
+    text::{hex, random_bytes},
+};
+use alloc::{format, string::String, vec::Vec};
+use honeymesh_types::{Signs, WallTime};
+
+/// The longest answer to one request, in bytes: a stored value.
+const REPLY_BYTES_MAX: usize = 20 * 1_024;
+/// The longest that a request's words are noted, in bytes.
+const NOTED_BYTES_MAX: usize = 2 * FIELD_BYTES_MAX;
+
+/// One connection to the Redis server.
+pub struct RedisSession {
+    server: Server,
+    requests: Requests,
+    over: bool,
+    findings: Findings,
+}
+
+impl RedisSession {
+    pub(super) fn new(version: String, seed: u64) -> Self {
+        let server = Server::new(version, hex(&random_bytes::<20>(seed)), seed % 50_000 + 4);
+        Self { server, requests: Requests::default(), over: false, findings: Findings::default() }
+    }
+
+    fn byte(&mut self, byte: u8, now: WallTime, answer: &mut Vec<u8>) -> Flow {
+        if self.over {
+            return Flow::Close;
+        }
+        let flow = match self.requests.push(byte) {
+            Heard::More => Flow::Continue,
+            Heard::Request(request) => self.request(&request, now, answer),
+            Heard::Broken(error) => {
+                self.findings.signs |= Signs::MALFORMED;
+                answer.extend_from_slice(format!("-ERR {error}\r\n").as_bytes());
+                Flow::Close
+            }
+        };
+        self.over = flow == Flow::Close;
+        flow
+    }
+
+    /// Each request is a report of its own.
+    fn request(&mut self, request: &Request, now: WallTime, answer: &mut Vec<u8>) -> Flow {
+        let meaning = self.server.run(&request.words, now, answer);
+        self.note(request, meaning);
+        if meaning == Meaning::Leave { Flow::Close } else { Flow::Telling }
+    }
+
+    fn note(&mut self, request: &Request, meaning: Meaning) {
+        let mut said = Vec::new();
+        for word in &request.words {
+            if said.len() >= NOTED_BYTES_MAX {
+                break;
+            }
+            if !said.is_empty() {
+                said.push(b' ');
+            }
+            said.extend_from_slice(&word[..word.len().min(NOTED_BYTES_MAX)]);
+        }
+        self.findings.note("command", &said);
+        match meaning {
+            Meaning::Login => self.note_credentials(&request.words),
+            Meaning::Abuse => self.findings.signs |= Signs::RULE,
+            Meaning::Plain | Meaning::Leave => {}
+        }
+    }
+
+    /// `AUTH [user] password`, or the same behind `HELLO 2`.
+    fn note_credentials(&mut self, words: &[Vec<u8>]) {
+        let at = words.iter().position(|word| word.eq_ignore_ascii_case(b"auth")).map_or(0, |at| at + 1);
+        match words.get(at..).unwrap_or_default() {
+            [password] => self.findings.note("password", password),
+            [user, password, ..] => {
+                self.findings.note("username", user);
+                self.findings.note("password", password);
+            }
+            [] => return,
+        }
+        self.findings.signs |= Signs::CREDENTIALS;
+    }
+}
+
+impl Session for RedisSession {
+    fn open(&mut self, _answer: &mut Vec<u8>) -> Flow {
+        Flow::Continue
+    }
+
+    fn receive(&mut self, bytes: &[u8], now: WallTime, answer: &mut Vec<u8>) -> Step {
+        let full = answer.len() + ANSWER_BYTES_MAX - REPLY_BYTES_MAX;
+        Step::by_byte_until_full(bytes, answer, full, |byte, answer| self.byte(byte, now, answer))
+    }
+
+    fn end(&mut self) {
+        if let (Some(request), false) = (self.requests.finish(), self.over) {
+            let meaning = self.server.run(&request.words, WallTime::default(), &mut Vec::new());
+            self.note(&request, meaning);
+        }
+        self.over = true;
+    }
+
+    fn findings(&mut self) -> Findings {
+        core::mem::take(&mut self.findings)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        Redis,
+        drive::{self, Heard, said},
+    };
+    use alloc::{string::ToString, vec};
+    use proptest::prelude::*;
+
+    fn talk(bytes: &[u8]) -> Heard {
+        drive::whole(&mut Redis::default().session(7), bytes)
+    }
+
+    fn replies(bytes: &[u8]) -> String {
+        said(&talk(bytes).answer).replace("\r\n", "|")
+    }
+
+    /// Each was said to a real redis-server 7.0.15, which answered the same, but for `CONFIG SET dir`.
+    #[test]
+    fn commands_are_answered_as_redis_does() {
+        let table = [
+            ("PING\r\nping a\r\n", "+PONG|$1|a|"),
+            ("FOO a b\r\n", "-ERR unknown command 'FOO', with args beginning with: 'a' 'b' |"),
+            ("get\r\n", "-ERR wrong number of arguments for 'get' command|"),
+            ("*1\r\n$3\r\nfoo\r\n", "-ERR unknown command 'foo', with args beginning with: |"),
+            ("*1\r\nfoo\r\nPING\r\n", "-ERR Protocol error: expected '$', got 'f'|"),
+            (
+                "set a b\r\nget a\r\nget b\r\nkeys *\r\ndbsize\r\ntype a\r\ndel a b\r\nexists a\r\n",
+                "+OK|$1|b|$-1|*1|$1|a|:1|+string|:1|:0|",
+            ),
+            ("config get save\r\n", "*2|$4|save|$23|3600 1 300 100 60 10000|"),
+            ("CONFIG GET nothing\r\nCONFIG FOO\r\n", "*0|-ERR unknown subcommand 'FOO'. Try CONFIG HELP.|"),
+            ("CONFIG SET dir /tmp\r\nconfig get dir\r\n", "+OK|*2|$3|dir|$4|/tmp|"),
+            (
+                "SELECT 99\r\nselect x\r\nselect 3\r\n",
+                "-ERR DB index is out of range|-ERR value is not an integer or out of range|+OK|",
+            ),
+            (
+                "SCAN 0\r\nCLIENT SETNAME a\r\nMODULE LIST\r\nROLE\r\nACL WHOAMI\r\n",
+                "*2|$1|0|*0|+OK|*0|*3|$6|master|:0|*0|$7|default|",
+            ),
+            ("AUTH a b\r\nAUTH default x\r\n", "-WRONGPASS invalid username-password pair or user is disabled.|+OK|"),
+            ("HELLO 3\r\n", "-NOPROTO unsupported protocol version|"),
+            ("SLAVEOF NO ONE\r\nEVAL 'return 1' 0\r\nQUIT\r\nPING\r\n", "+OK|$-1|+OK|"),
+            ("POST / HTTP/1.1\r\nHost: a\r\n", ""),
+        ];
+        for (bytes, answer) in table {
+            assert_eq!(replies(bytes.as_bytes()), answer, "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn it_says_who_it_is() {
+        let info = replies(b"INFO\r\n");
+        assert!(
+            info.contains("|# Server|redis_version:7.0.15|redis_git_sha1:00000000|") && info.contains("|role:master|"),
+            "{info}"
+        );
+        let server = said(&talk(b"info SERVER\r\n").answer);
+        let (length, text) = server.split_once("\r\n").unwrap();
+        assert_eq!(length, format!("${}", text.len() - 2));
+        assert!(text.starts_with("# Server\r\n") && text.ends_with("io_threads_active:0\r\n\r\n"), "{server}");
+        assert!(replies(b"SLAVEOF 198.51.100.9 6379\r\nINFO replication\r\n").contains("role:slave|master_host:198.51.100.9|"));
+        let own = said(&drive::whole(&mut Redis::new("7.2.4").unwrap().session(1), b"INFO\r\n").answer);
+        assert!(own.contains("redis_version:7.2.4\r\n"));
+    }
+
+    #[test]
+    fn each_command_is_a_report_and_abuse_is_hostile() {
+        let heard = talk(b"INFO\r\nCONFIG SET dir /root/.ssh\r\nAUTH hunter2\r\nMODULE LOAD /tmp/x.so\r\n*3\r\n$3\r\nSET\r\n$1\r\nx\r\n$10\r\n\n* * * * *\r\n");
+        let told: Vec<_> = heard.reports.iter().map(|(found, _)| (found.fields["command"].as_str(), found.signs)).collect();
+        let expected = [
+            ("INFO", Signs::empty()),
+            ("CONFIG SET dir /root/.ssh", Signs::RULE),
+            ("AUTH hunter2", Signs::CREDENTIALS),
+            ("MODULE LOAD /tmp/x.so", Signs::RULE),
+        ];
+        assert_eq!(told[..4], expected);
+        assert_eq!(heard.reports[2].0.fields["password"], "hunter2");
+        let named = talk(b"HELLO 2 AUTH root toor\r\n");
+        assert_eq!((named.findings.fields["username"].as_str(), named.findings.fields["password"].as_str()), ("root", "toor"));
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused_as_with_full_memory() {
+        let big = format!("SET a {}\r\nGET a\r\n", "x".repeat(17_000));
+        assert_eq!(replies(big.as_bytes()), "-OOM command not allowed when used memory > 'maxmemory'.|$-1|");
+        let unfinished = talk(b"*3\r\n$3\r\nSET\r\n$1\r\na\r\n$99\r\nhalf");
+        assert_eq!(unfinished.findings.fields["command"], "SET a half".to_string());
+    }
+
+    fn chat() -> impl Strategy<Value = Vec<u8>> {
+        let word = prop_oneof![
+            Just(b"*3\r\n".to_vec()),
+            Just(b"$3\r\nSET\r\n".to_vec()),
+            Just(b"$1\r\na\r\n".to_vec()),
+            Just(b"$3\r\nGET\r\n".to_vec()),
+            Just(b"INFO\r\n".to_vec()),
+            Just(b"keys *\r\nCONFIG GET *\r\n".to_vec()),
+            Just(b"set a \"b".to_vec()),
+            Just(format!("set {} {}\r\nget {}\r\n", "k".repeat(99), "v".repeat(16_000), "k".repeat(99)).into_bytes()),
+            Just(vec![b'x'; 5_000]),
+            proptest::collection::vec(any::<u8>(), 0..20),
+        ];
+        proptest::collection::vec(word, 0..30).prop_map(|words| words.concat())
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_break_it_and_packets_do_not_matter(bytes in prop_oneof![drive::noise(), chat()], cuts in drive::cuts()) {
+            drive::law(|| Redis::default().session(7), &bytes, &cuts)?;
+        }
+    }
+}

