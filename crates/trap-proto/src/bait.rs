@@ -5,13 +5,15 @@ use alloc::vec::Vec;
 
 /// Ports where a certain server is expected: those that speak first, whose silence would tell, and the web's. On every other
 /// port what the stranger speaks is recognised once it is spoken.
-const EXPECTED: [(&str, &[u16]); 7] = [
+const EXPECTED: [(&str, &[u16]); 9] = [
     ("ftp", &[21, 2_121]),
     ("ssh", &[22, 222, 2_022, 2_200, 2_222, 22_222]),
     ("telnet", &[23, 2_323, 23_231]),
     ("smtp", &[25, 587, 2_525]),
     ("pop3", &[110]),
     ("imap", &[143]),
+    ("mysql", &[3_306]),
+    ("vnc", &[5_900, 5_901, 5_902]),
     ("http", &[80, 81, 591, 3_000, 5_000, 7_001, 8_000, 8_008, 8_080, 8_081, 8_088, 8_888, 9_000]),
 ];
 
@@ -47,8 +49,12 @@ mod tests {
     #[test]
     fn a_port_plays_what_one_expects_there_and_all_others_wait_for_a_word() {
         let bait = Bait::like([].iter());
-        let played = [21, 22, 2_222, 23, 25, 110, 143, 80, 8_080, 443, 6_379, 3_389, 1, 65_535].map(|port| bait.at(port).name());
-        let expected = ["ftp", "ssh", "ssh", "telnet", "smtp", "pop3", "imap", "http", "http", "any", "any", "any", "any", "any"];
+        let played = [21, 22, 2_222, 23, 25, 110, 143, 3_306, 5_900, 80, 8_080, 443, 6_379, 3_389, 1, 65_535]
+            .map(|port| bait.at(port).name());
+        let expected = [
+            "ftp", "ssh", "ssh", "telnet", "smtp", "pop3", "imap", "mysql", "vnc", "http", "http", "any", "any", "any", "any",
+            "any",
+        ];
         assert_eq!(played, expected);
         assert_eq!(bait.expected.len(), EXPECTED.len(), "each name is a service");
     }

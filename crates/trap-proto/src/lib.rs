@@ -14,13 +14,16 @@ mod bait;
 mod dialogue;
 #[cfg(test)]
 mod drive;
+mod exactly;
 mod findings;
 mod ftp;
 mod http;
 mod imap;
 mod line;
 mod memcached;
+mod mysql;
 mod pop3;
+mod postgresql;
 mod redis;
 mod sasl;
 mod script;
@@ -30,6 +33,7 @@ mod ssh;
 mod store;
 mod telnet;
 mod text;
+mod vnc;
 
 pub use any::{Any, AnySession};
 pub use bait::Bait;
@@ -38,7 +42,9 @@ pub use ftp::Ftp;
 pub use http::{Http, HttpSession};
 pub use imap::Imap;
 pub use memcached::Memcached;
+pub use mysql::{Mysql, MysqlSession};
 pub use pop3::Pop3;
+pub use postgresql::{Postgresql, PostgresqlSession};
 pub use redis::{Redis, RedisSession};
 pub use script::{
     ANSWER_TEXT_BYTES_MAX, DefinitionError, Frames, PATTERN_BYTES_MAX, Problem, RULES_MAX, RuleDefinition, Script,
@@ -49,6 +55,7 @@ pub use smtp::Smtp;
 pub use ssh::{Ssh, SshSession};
 pub use telnet::{TRIES_MAX, Telnet, TelnetSession};
 pub use text::safe_text;
+pub use vnc::{Vnc, VncSession};
 
 use alloc::vec::Vec;
 use honeymesh_types::WallTime;

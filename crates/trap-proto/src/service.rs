@@ -1,7 +1,8 @@
 //! The services a trap can play, made from an operator's words.
 
 use crate::{
-    Any, DefinitionError, Ftp, Http, Imap, Memcached, Pop3, Redis, Script, ScriptDefinition, Session, Smtp, Ssh, Telnet,
+    Any, DefinitionError, Ftp, Http, Imap, Memcached, Mysql, Pop3, Postgresql, Redis, Script, ScriptDefinition, Session, Smtp,
+    Ssh, Telnet, Vnc,
 };
 use alloc::{
     boxed::Box,
@@ -47,6 +48,12 @@ pub enum Service {
     Redis(Redis),
     /// A memcached that anybody may use.
     Memcached(Memcached),
+    /// A MySQL server that refuses every login.
+    Mysql(Mysql),
+    /// A PostgreSQL server that refuses every login.
+    Postgresql(Postgresql),
+    /// A VNC server that refuses every password.
+    Vnc(Vnc),
     /// Anything else, by the operator's own rules.
     Script(Script),
     /// Whatever the stranger speaks.
@@ -71,6 +78,9 @@ pub enum ServiceError {
     /// A banner was given to a service that does not speak first.
     #[error("service `{0}` lets the stranger speak first; leave the banner out")]
     Unspoken(String),
+    /// A banner was given to a service whose protocol has no place for one.
+    #[error("service `{0}` does not say what it is before a login; leave the banner out")]
+    Nameless(String),
     /// The banner cannot be sent.
     #[error("banner: {0}")]
     Banner(#[from] BannerError),
@@ -98,8 +108,22 @@ pub enum BannerError {
 
 impl Service {
     /// The names of all services.
-    pub const NAMES: [&'static str; 11] =
-        ["ssh", "http", "ftp", "telnet", "smtp", "pop3", "imap", "redis", "memcached", "script", "any"];
+    pub const NAMES: [&'static str; 14] = [
+        "ssh",
+        "http",
+        "ftp",
+        "telnet",
+        "smtp",
+        "pop3",
+        "imap",
+        "redis",
+        "memcached",
+        "mysql",
+        "postgresql",
+        "vnc",
+        "script",
+        "any",
+    ];
 
     /// The one door: an operator's definition as a service.
     ///
@@ -115,6 +139,10 @@ impl Service {
             }
             name if definition.let_in.is_some() && name != "telnet" => Err(ServiceError::LetsNobodyIn(name.to_string())),
             "any" if banner.is_some() => Err(ServiceError::Unspoken("any".to_string())),
+            "postgresql" | "vnc" if banner.is_some() => Err(ServiceError::Nameless(definition.service.clone())),
+            "postgresql" => Ok(Self::Postgresql(Postgresql)),
+            "vnc" => Ok(Self::Vnc(Vnc)),
+            "mysql" => Ok(Self::Mysql(banner.map_or_else(|| Ok(Mysql::default()), Mysql::new)?)),
             "any" => Ok(Self::Any(Any::default())),
             "ssh" => Ok(Self::Ssh(banner.map_or_else(|| Ok(Ssh::default()), Ssh::new)?)),
             "http" => Ok(Self::Http(banner.map_or_else(|| Ok(Http::default()), Http::new)?)),
@@ -155,6 +183,9 @@ impl Service {
             Self::Imap(imap) => Box::new(imap.session(seed)),
             Self::Redis(redis) => Box::new(redis.session(seed)),
             Self::Memcached(memcached) => Box::new(memcached.session()),
+            Self::Mysql(mysql) => Box::new(mysql.session(seed)),
+            Self::Postgresql(postgresql) => Box::new(postgresql.session()),
+            Self::Vnc(vnc) => Box::new(vnc.session(seed)),
             Self::Script(script) => Box::new(script.session()),
             Self::Any(any) => Box::new(any.session(seed)),
         }
@@ -173,6 +204,9 @@ impl Service {
             Self::Imap(_) => "imap",
             Self::Redis(_) => "redis",
             Self::Memcached(_) => "memcached",
+            Self::Mysql(_) => "mysql",
+            Self::Postgresql(_) => "postgresql",
+            Self::Vnc(_) => "vnc",
             Self::Script(_) => "script",
             Self::Any(_) => "any",
         }
@@ -219,9 +253,11 @@ mod tests {
         let table = [
             (
                 definition("gopher", None),
-                "`gopher` is no service; there are ssh, http, ftp, telnet, smtp, pop3, imap, redis, memcached, script and any",
+                "`gopher` is no service; there are ssh, http, ftp, telnet, smtp, pop3, imap, redis, memcached, mysql, postgresql, vnc, \
+                 script and any",
             ),
             (definition("any", Some("hello")), "service `any` lets the stranger speak first; leave the banner out"),
+            (definition("vnc", Some("hello")), "service `vnc` does not say what it is before a login; leave the banner out"),
             (definition("ssh", Some("OpenSSH")), "banner: an SSH identification begins with `SSH-2.0-` and the software's name"),
             (definition("http", Some("")), "banner: it is empty; leave it out for the usual one"),
             (

@@ -11,6 +11,8 @@ pub(super) enum Protocol {
     Memcached,
     Telnet,
     Smtp,
+    Mysql,
+    Postgresql,
 }
 
 impl Protocol {
@@ -25,12 +27,14 @@ impl Protocol {
             Self::Memcached => "memcached",
             Self::Telnet => "telnet",
             Self::Smtp => "smtp",
+            Self::Mysql => "mysql",
+            Self::Postgresql => "postgresql",
         }
     }
 }
 
 /// The beginnings. None is the beginning of another, so the order does not matter.
-const BEGINNINGS: [(&[u8], Protocol); 42] = [
+const BEGINNINGS: [(&[u8], Protocol); 44] = [
     (b"GET ", Protocol::Http),
     (b"POST ", Protocol::Http),
     (b"HEAD ", Protocol::Http),
@@ -50,6 +54,9 @@ const BEGINNINGS: [(&[u8], Protocol); 42] = [
     (b"\x16\x03\x03", Protocol::Tls),
     // TPKT version 3 (RFC 1006), as the remote desktop begins.
     (b"\x03\x00", Protocol::Rdp),
+    // PostgreSQL's wish for TLS or GSSAPI, with which most clients begin.
+    (b"\0\0\0\x08\x04\xd2\x16\x2f", Protocol::Postgresql),
+    (b"\0\0\0\x08\x04\xd2\x16\x30", Protocol::Postgresql),
     // A telnet client's WILL, WON'T, DO or DON'T (RFC 854).
     (b"\xff\xfb", Protocol::Telnet),
     (b"\xff\xfc", Protocol::Telnet),
@@ -80,6 +87,18 @@ const BEGINNINGS: [(&[u8], Protocol); 42] = [
     (b"info\r\n", Protocol::Redis),
 ];
 
+/// The lowest and the highest that a byte may be.
+type Range = (u8, u8);
+const ANY: Range = (0, 255);
+const ZERO: Range = (0, 0);
+
+/// Beginnings with bytes that may differ: the sessions of PostgreSQL's protocol 3, and a MySQL client that logs in before it was
+/// greeted (packet 1, shorter than 64 KiB, with a character set and nothing in what is reserved).
+const SHAPES: [(&[Range], Protocol); 2] = [
+    (&[ZERO, ZERO, ANY, ANY, ZERO, (3, 3), ZERO, ZERO], Protocol::Postgresql),
+    (&[ANY, ANY, ZERO, (1, 1), ANY, ANY, ANY, ANY, ANY, ANY, ANY, ANY, (1, 255), ZERO], Protocol::Mysql),
+];
+
 /// The longest beginning, in bytes; who said more than that is known or is not.
 pub(super) const FIRST_BYTES_MAX: usize = 14;
 
@@ -108,6 +127,15 @@ pub(super) fn guess(bytes: &[u8]) -> Guess {
             guess = Guess::Open;
         }
     }
+    for (shape, protocol) in SHAPES {
+        let fits = bytes.iter().zip(shape).all(|(byte, (low, high))| (low..=high).contains(&byte));
+        if fits && bytes.len() >= shape.len() {
+            return Guess::Known(protocol);
+        }
+        if fits {
+            guess = Guess::Open;
+        }
+    }
     guess
 }
 
@@ -117,7 +145,7 @@ mod tests {
 
     #[test]
     fn protocols_are_known_by_their_first_bytes_and_not_before() {
-        let table: [(&[u8], Guess); 12] = [
+        let table: [(&[u8], Guess); 17] = [
             (b"", Guess::Open),
             (b"P", Guess::Open),
             (b"PO", Guess::Open),
@@ -130,6 +158,11 @@ mod tests {
             (b"\x03\x00\x00\x13", Guess::Known(Protocol::Rdp)),
             (b"*1\r\n$4\r\nPING", Guess::Known(Protocol::Redis)),
             (b"get / HTTP/1.0", Guess::Unknown),
+            (b"\0\0\0\x29\0\x03\0\0", Guess::Known(Protocol::Postgresql)),
+            (b"\0\0\0\x08\x04\xd2\x16\x2f", Guess::Known(Protocol::Postgresql)),
+            (b"\x54\0\0\x01\x05\xa6\x0f\0\0\0\0\x01\x21\0", Guess::Known(Protocol::Mysql)),
+            (b"\0\x1e\0\x01\x01\0\0\x01\0\0\0\0\0\0", Guess::Unknown),
+            (b"\xff\xfd", Guess::Known(Protocol::Telnet)),
         ];
         for (bytes, expected) in table {
             assert_eq!(guess(bytes), expected, "{bytes:?}");

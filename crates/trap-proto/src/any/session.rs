@@ -258,6 +258,8 @@ mod tests {
         let redis = hear(b"*1\r\n$4\r\nPING\r\n");
         assert_eq!((redis.answer.as_slice(), protocol(&redis), redis.flow), (&b"+PONG\r\n"[..], Some("redis"), Flow::Telling));
         assert_eq!(said(&hear(b"version\r\n").answer), "VERSION 1.6.18\r\n");
+        let database = hear(b"\0\0\0\x08\x04\xd2\x16\x2f");
+        assert_eq!((database.answer.as_slice(), protocol(&database)), (&b"N"[..], Some("postgresql")));
         let other = hear(b"\x00\x01\x02helo\nmore");
         assert_eq!((other.answer.len(), protocol(&other)), (0, None));
         assert_eq!(other.reports[0].1, b"\x00\x01\x02helo\n", "the first line is told at once");
@@ -279,6 +281,8 @@ mod tests {
             Just(b"\x16\x03\x01\x00\x09".to_vec()),
             Just(b"\x03\x00\x00\x13".to_vec()),
             Just(b"*1\r\n$4\r\nPING\r\n".to_vec()),
+            Just(b"\0\0\0\x08\x04\xd2\x16\x2f\0\0\0\x10\0\x03\0\0user\0a\0\0".to_vec()),
+            Just(b"\x22\0\0\x01\x05\xa6\x0f\0\0\0\0\x01\x21\0".to_vec()),
             Just(b"EHLO a\r\nVRFY b\r\n".to_vec()),
             Just(b"\xff\xfd\x03root\r\na\r\nroot\r\nb\r\nbusybox;busybox;mount;mount\r\n".to_vec()),
             Just(vec![b'x'; 5_000]),

@@ -5,6 +5,8 @@ mod clients;
 #[cfg(test)]
 mod dark;
 #[cfg(test)]
+mod databases;
+#[cfg(test)]
 mod mail;
 #[cfg(test)]
 mod sockets;

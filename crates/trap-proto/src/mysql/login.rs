@@ -1,0 +1,133 @@
+//! The client's answer to the greeting: who he says he is, and his scramble (`HandshakeResponse41`, and 4.0's).
+
+use crate::exactly::Reader;
+use alloc::vec::Vec;
+
+/// Attributes of one client.
+const ATTRIBUTES_MAX: usize = 32;
+
+const WITH_DATABASE: u32 = 0x8;
+const PROTOCOL_41: u32 = 0x200;
+const SECURE_CONNECTION: u32 = 0x8000;
+const PLUGIN: u32 = 0x8_0000;
+const ATTRIBUTES: u32 = 0x10_0000;
+const LENGTH_ENCODED: u32 = 0x20_0000;
+
+/// What a client says when it logs in.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Login {
+    pub(super) username: Vec<u8>,
+    pub(super) scramble: Vec<u8>,
+    pub(super) database: Vec<u8>,
+    /// How it scrambled the password; empty if it did not say.
+    pub(super) plugin: Vec<u8>,
+    /// What it says of itself, as `name=value` with spaces between.
+    pub(super) attributes: Vec<u8>,
+}
+
+/// Reads a packet without its head; `None` if it is broken.
+pub(super) fn read(packet: &[u8]) -> Option<Login> {
+    let mut reader = Reader(packet);
+    let low = reader.bytes(2)?;
+    if u32::from(u16::from_le_bytes(*low.first_chunk()?)) & PROTOCOL_41 == 0 {
+        return old(reader);
+    }
+    let high = reader.bytes(2)?;
+    let flags = u32::from_le_bytes([low[0], low[1], high[0], high[1]]);
+    // The longest packet, the character set, and what is reserved.
+    reader.bytes(4 + 1 + 23)?;
+    let mut login = Login { username: reader.text()?.to_vec(), ..Login::default() };
+    login.scramble = scramble(&mut reader, flags)?.to_vec();
+    if flags & WITH_DATABASE != 0 {
+        login.database = rest_or_text(&mut reader).to_vec();
+    }
+    if flags & PLUGIN != 0 {
+        login.plugin = rest_or_text(&mut reader).to_vec();
+    }
+    if flags & ATTRIBUTES != 0 {
+        login.attributes = attributes(&mut reader).unwrap_or_default();
+    }
+    Some(login)
+}
+
+/// Before 4.1: flags, the longest packet in three bytes, name, scramble.
+fn old(mut reader: Reader<'_>) -> Option<Login> {
+    reader.bytes(3)?;
+    let username = reader.text()?.to_vec();
+    Some(Login { username, scramble: rest_or_text(&mut reader).to_vec(), ..Login::default() })
+}
+
+fn scramble<'a>(reader: &mut Reader<'a>, flags: u32) -> Option<&'a [u8]> {
+    if flags & LENGTH_ENCODED != 0 {
+        return length_encoded(reader);
+    }
+    if flags & SECURE_CONNECTION != 0 {
+        let bytes = usize::from(reader.byte()?);
+        return reader.bytes(bytes);
+    }
+    reader.text()
+}
+
+/// Some clients leave out the last text's end.
+fn rest_or_text<'a>(reader: &mut Reader<'a>) -> &'a [u8] {
+    reader.text().unwrap_or_else(|| core::mem::take(&mut reader.0))
+}
+
+/// Bytes with their number in front, in one, two or three bytes; longer ones do not fit into a packet.
+fn length_encoded<'a>(reader: &mut Reader<'a>) -> Option<&'a [u8]> {
+    let bytes = match reader.byte()? {
+        bytes @ 0..=250 => usize::from(bytes),
+        252 => usize::from(u16::from_le_bytes(*reader.bytes(2)?.first_chunk()?)),
+        _ => return None,
+    };
+    reader.bytes(bytes)
+}
+
+fn attributes(reader: &mut Reader<'_>) -> Option<Vec<u8>> {
+    let mut pairs = Reader(length_encoded(reader)?);
+    let mut told = Vec::new();
+    for _ in 0..ATTRIBUTES_MAX {
+        if pairs.0.is_empty() {
+            break;
+        }
+        let (name, value) = (length_encoded(&mut pairs)?, length_encoded(&mut pairs)?);
+        let space: &[u8] = if told.is_empty() { b"" } else { b" " };
+        told.extend_from_slice(&[space, name, b"=", value].concat());
+    }
+    Some(told)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn packet(flags: u32, rest: &[u8]) -> Vec<u8> {
+        [&flags.to_le_bytes()[..], &[0; 28], rest].concat()
+    }
+
+    #[test]
+    fn each_part_is_read_where_the_flags_say() {
+        let all = WITH_DATABASE | PROTOCOL_41 | SECURE_CONNECTION | PLUGIN | ATTRIBUTES;
+        let login = read(&packet(all, b"root\0\x02\xab\xcdshop\0native\0\x0b\x03_os\x05Linux\0")).unwrap();
+        let expected = Login {
+            username: b"root".to_vec(),
+            scramble: b"\xab\xcd".to_vec(),
+            database: b"shop".to_vec(),
+            plugin: b"native".to_vec(),
+            attributes: Vec::new(),
+        };
+        assert_eq!(login, expected, "broken attributes cost only themselves");
+        let told = read(&packet(PROTOCOL_41 | ATTRIBUTES | LENGTH_ENCODED, b"root\0\xfc\x01\0x\x0a\x03_os\x05Linux")).unwrap();
+        assert_eq!((told.scramble.as_slice(), told.attributes.as_slice()), (&b"x"[..], &b"_os=Linux"[..]));
+        let old = read(b"\x01\0\0\0\0root\0abcdefgh").unwrap();
+        assert_eq!((old.username.as_slice(), old.scramble.as_slice()), (&b"root"[..], &b"abcdefgh"[..]));
+    }
+
+    #[test]
+    fn broken_packets_are_told() {
+        for broken in [&b""[..], b"\0\x02", &packet(PROTOCOL_41, b"root"), &packet(PROTOCOL_41 | SECURE_CONNECTION, b"a\0\x09x")]
+        {
+            assert_eq!(read(broken), None, "{broken:?}");
+        }
+    }
+}

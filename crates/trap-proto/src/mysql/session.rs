@@ -1,0 +1,312 @@
+//! One connection to a MySQL trap.
+
+use super::login::{self, Login};
+use crate::{
+    Findings, Flow, Session, Step,
+    exactly::Exactly,
+    text::{hex, random_bytes, safe_text},
+};
+use alloc::{format, string::String, vec::Vec};
+use honeymesh_types::{Signs, WallTime};
+
+/// Length, and the packet's number.
+const HEAD_BYTES: usize = 4;
+/// The longest packet before a login, in bytes: the real server's limit, more or less.
+const PACKET_BYTES_MAX: usize = 16 * 1_024;
+/// The part of the salt that old clients use, and all of it.
+const SALT_OLD_BYTES: usize = 8;
+const SALT_BYTES: usize = 20;
+/// Names in errors, in bytes.
+const NAME_BYTES_MAX: usize = 96;
+
+const NATIVE: &str = "mysql_native_password";
+const SHA2: &str = "caching_sha2_password";
+
+/// What the stranger sends next.
+#[derive(Debug, PartialEq, Eq)]
+enum Phase {
+    Head,
+    Login,
+    /// The head of his answer to another plugin, and that answer.
+    SwitchedHead,
+    Switched,
+    Over,
+}
+
+/// One connection to a MySQL trap.
+pub struct MysqlSession {
+    version: String,
+    connection: u32,
+    salt: [u8; SALT_BYTES],
+    phase: Phase,
+    coming: Exactly,
+    /// The number of the stranger's last packet.
+    number: u8,
+    login: Login,
+    findings: Findings,
+}
+
+impl MysqlSession {
+    pub(super) fn new(version: String, seed: u64) -> Self {
+        // No NUL, and nothing that could end a text: printable letters, as the real server makes them.
+        let salt = random_bytes::<SALT_BYTES>(seed).map(|byte| b'0' + byte % 75);
+        let [low, high] = random_bytes::<2>(seed);
+        Self {
+            version,
+            connection: u32::from(u16::from_le_bytes([low, high])) + 30,
+            salt,
+            phase: Phase::Head,
+            coming: Exactly::new(HEAD_BYTES),
+            number: 0,
+            login: Login::default(),
+            findings: Findings::default(),
+        }
+    }
+
+    fn is_mariadb(&self) -> bool {
+        self.version.contains("MariaDB")
+    }
+
+    /// How passwords are scrambled here.
+    fn plugin(&self) -> &'static str {
+        let major = self.version.split('.').next().and_then(|digits| digits.parse::<u32>().ok());
+        if !self.is_mariadb() && major.is_some_and(|major| major >= 8) { SHA2 } else { NATIVE }
+    }
+
+    /// `HandshakeV10`. The flags are those of the real servers, without TLS and compression.
+    fn greeting(&self) -> Vec<u8> {
+        let (low, character_set, high, reserved) = if self.is_mariadb() {
+            ([0xfe_u8, 0xf7], 45, [0xff_u8, 0x81], [0, 0, 0, 0, 0, 0, 0x1d, 0, 0, 0])
+        } else {
+            ([0xff, 0xf7], 0xff, [0xff, 0xdf], [0; 10])
+        };
+        let (old, rest) = self.salt.split_at(SALT_OLD_BYTES);
+        [
+            &[10],
+            self.version.as_bytes(),
+            &[0],
+            &self.connection.to_le_bytes(),
+            old,
+            &[0],
+            &low,
+            &[character_set, 2, 0],
+            &high,
+            &[21],
+            &reserved,
+            rest,
+            &[0],
+            self.plugin().as_bytes(),
+            &[0],
+        ]
+        .concat()
+    }
+
+    fn byte(&mut self, byte: u8, answer: &mut Vec<u8>) -> Flow {
+        if self.phase == Phase::Over {
+            return Flow::Close;
+        }
+        let Some(said) = self.coming.push(byte) else { return Flow::Continue };
+        match self.phase {
+            Phase::Head => self.head(&said, 1, Phase::Login, answer),
+            Phase::SwitchedHead => self.head(&said, 3, Phase::Switched, answer),
+            Phase::Login => self.login(&said, answer),
+            Phase::Switched => self.scrambled(said, answer),
+            Phase::Over => Flow::Close,
+        }
+    }
+
+    fn head(&mut self, head: &[u8], number: u8, next: Phase, answer: &mut Vec<u8>) -> Flow {
+        let [low, middle, high, said] = head else { return self.close() };
+        let bytes = usize::from(*low) | usize::from(*middle) << 8 | usize::from(*high) << 16;
+        self.number = number;
+        if *said != number {
+            return self.broken(1156, "08S01", "Got packets out of order", answer);
+        }
+        if bytes > PACKET_BYTES_MAX || (bytes == 0 && next == Phase::Login) {
+            return self.broken(1043, "08S01", "Bad handshake", answer);
+        }
+        self.phase = next;
+        // An empty password is an empty packet.
+        if bytes == 0 {
+            return self.scrambled(Vec::new(), answer);
+        }
+        self.coming.want(bytes);
+        Flow::Continue
+    }
+
+    fn login(&mut self, packet: &[u8], answer: &mut Vec<u8>) -> Flow {
+        let Some(login) = login::read(packet) else { return self.broken(1043, "08S01", "Bad handshake", answer) };
+        self.findings.note("username", &login.username);
+        for (name, value) in [("database", &login.database), ("client", &login.attributes)] {
+            if !value.is_empty() {
+                self.findings.note(name, value);
+            }
+        }
+        let is_switched = !login.plugin.is_empty() && login.plugin != self.plugin().as_bytes();
+        self.login = login;
+        if !is_switched {
+            let scramble = core::mem::take(&mut self.login.scramble);
+            return self.scrambled(scramble, answer);
+        }
+        let request = [&[0xfe], self.plugin().as_bytes(), &[0], &self.salt, &[0]].concat();
+        packet_of(2, &request, answer);
+        self.phase = Phase::SwitchedHead;
+        self.coming.want(HEAD_BYTES);
+        Flow::Continue
+    }
+
+    /// The scramble is there: refuse it.
+    fn scrambled(&mut self, scramble: Vec<u8>, answer: &mut Vec<u8>) -> Flow {
+        self.findings.note("username", &self.login.username);
+        self.findings.note("plugin", self.plugin().as_bytes());
+        self.findings.signs |= Signs::CREDENTIALS;
+        // A single NUL is an empty password for `caching_sha2_password`.
+        let has_password = !matches!(scramble.as_slice(), [] | [0]);
+        if has_password {
+            self.findings.note("salt", hex(&self.salt).as_bytes());
+            self.findings.note("scramble", hex(&scramble).as_bytes());
+        } else {
+            self.findings.note("password", b"");
+        }
+        let user = safe_text(&self.login.username, NAME_BYTES_MAX);
+        let using = if has_password { "YES" } else { "NO" };
+        // A session does not know where the stranger is; a server behind a proxy on its own machine says this.
+        let message = format!("Access denied for user '{user}'@'localhost' (using password: {using})");
+        self.error(1045, "28000", &message, answer);
+        self.close()
+    }
+
+    fn error(&self, code: u16, state: &str, message: &str, answer: &mut Vec<u8>) {
+        let error = [&[0xff], &code.to_le_bytes()[..], b"#", state.as_bytes(), message.as_bytes()].concat();
+        packet_of(self.number.wrapping_add(1), &error, answer);
+    }
+
+    fn broken(&mut self, code: u16, state: &str, message: &str, answer: &mut Vec<u8>) -> Flow {
+        self.findings.signs |= Signs::MALFORMED;
+        self.error(code, state, message, answer);
+        self.close()
+    }
+
+    fn close(&mut self) -> Flow {
+        self.phase = Phase::Over;
+        Flow::Close
+    }
+}
+
+/// Appends a packet of this number: a few hundred bytes at most.
+fn packet_of(number: u8, body: &[u8], answer: &mut Vec<u8>) {
+    let [low, middle, high, _] = u32::try_from(body.len()).unwrap_or_default().to_le_bytes();
+    answer.extend_from_slice(&[low, middle, high, number]);
+    answer.extend_from_slice(body);
+}
+
+impl Session for MysqlSession {
+    fn open(&mut self, answer: &mut Vec<u8>) -> Flow {
+        packet_of(0, &self.greeting(), answer);
+        Flow::Continue
+    }
+
+    fn receive(&mut self, bytes: &[u8], _now: WallTime, answer: &mut Vec<u8>) -> Step {
+        // One request to switch and one error in all, so there is always room.
+        Step::by_byte_until_full(bytes, answer, usize::MAX, |byte, answer| self.byte(byte, answer))
+    }
+
+    fn end(&mut self) {
+        self.phase = Phase::Over;
+    }
+
+    fn findings(&mut self) -> Findings {
+        core::mem::take(&mut self.findings)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        Mysql,
+        drive::{self, Heard, said},
+    };
+    use proptest::prelude::*;
+
+    /// `HandshakeResponse41` with a plugin's name.
+    fn answer(user: &str, scramble: &[u8], plugin: &str) -> Vec<u8> {
+        let length = u8::try_from(scramble.len()).unwrap();
+        let body = [&[0, 0x82, 0x08, 0][..], &[0; 28], user.as_bytes(), &[0, length], scramble, plugin.as_bytes(), &[0]].concat();
+        packet(1, &body)
+    }
+
+    fn packet(number: u8, body: &[u8]) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        packet_of(number, body, &mut bytes);
+        bytes
+    }
+
+    fn talk(bytes: &[u8]) -> Heard {
+        drive::whole(&mut Mysql::default().session(7), bytes)
+    }
+
+    #[test]
+    fn it_greets_as_the_real_servers_do() {
+        let heard = talk(b"");
+        assert!(heard.answer[4..].starts_with(b"\x0a5.5.5-10.11.19-MariaDB-0+deb12u1\0"), "{:?}", said(&heard.answer));
+        assert!(heard.answer.ends_with(b"\0mysql_native_password\0") && usize::from(heard.answer[0]) == heard.answer.len() - 4);
+        let eight = drive::whole(&mut Mysql::new("8.4.8").unwrap().session(7), b"").answer;
+        assert!(eight.ends_with(b"\0caching_sha2_password\0"), "{:?}", said(&eight));
+        let salts = [1, 2].map(|seed| Mysql::default().session(seed).salt);
+        assert!(salts[0] != salts[1] && salts.concat().iter().all(u8::is_ascii_graphic));
+    }
+
+    #[test]
+    fn a_scramble_is_kept_with_its_salt_and_refused() {
+        let heard = talk(&answer("root", &[0xab; 20], NATIVE));
+        let error = "\u{2}\u{fffd}\u{15}\u{4}#28000Access denied for user 'root'@'localhost' (using password: YES)";
+        assert!(said(&heard.answer).ends_with(error), "{:?}", said(&heard.answer));
+        let fields = ["username", "plugin", "scramble"].map(|name| heard.findings.fields[name].as_str());
+        assert_eq!(fields, ["root", NATIVE, &"ab".repeat(20)]);
+        assert_eq!(heard.findings.fields["salt"], hex(&Mysql::default().session(7).salt));
+        assert_eq!((heard.flow, heard.findings.signs), (Flow::Close, Signs::CREDENTIALS));
+        let empty = talk(&answer("root", b"", NATIVE));
+        assert!(said(&empty.answer).ends_with("(using password: NO)") && empty.findings.fields["password"].is_empty());
+    }
+
+    #[test]
+    fn a_client_with_another_plugin_is_asked_again() {
+        let first = answer("root", &[1; 32], SHA2);
+        let asked = talk(&first);
+        let salt = Mysql::default().session(7).salt;
+        assert!(asked.answer.ends_with(&[&b"\x02\xfe"[..], NATIVE.as_bytes(), &[0], &salt, &[0]].concat()));
+        let heard = talk(&[first.clone(), packet(3, &[0xcd; 20])].concat());
+        assert_eq!((heard.findings.fields["scramble"].as_str(), heard.flow), ("cd".repeat(20).as_str(), Flow::Close));
+        let empty = talk(&[first, packet(3, b"")].concat());
+        assert!(said(&empty.answer).ends_with("(using password: NO)"));
+    }
+
+    #[test]
+    fn what_is_no_client_is_refused_before_its_packet_is_held() {
+        let order = talk(b"GET / HTTP/1.0\r\n\r\n");
+        assert!(said(&order.answer).ends_with("#08S01Got packets out of order"));
+        for bytes in [b"\xff\xff\xff\x01".to_vec(), b"\0\0\0\x01".to_vec(), packet(1, b"xyz")] {
+            let heard = talk(&bytes);
+            assert!(said(&heard.answer).ends_with("#08S01Bad handshake"), "{bytes:?}");
+            assert_eq!((heard.flow, heard.findings.signs), (Flow::Close, Signs::MALFORMED));
+        }
+    }
+
+    fn chat() -> impl Strategy<Value = Vec<u8>> {
+        let word = prop_oneof![
+            Just(answer("a", &[1; 20], NATIVE)),
+            Just(answer("a", &[1; 32], SHA2)),
+            Just(packet(3, &[2; 20])),
+            proptest::collection::vec(any::<u8>(), 0..99).prop_map(|body| packet(1, &body)),
+        ];
+        proptest::collection::vec(word, 0..4).prop_map(|words| words.concat())
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_break_it_and_packets_do_not_matter(bytes in prop_oneof![drive::noise(), chat()], cuts in drive::cuts()) {
+            drive::law(|| Mysql::default().session(7), &bytes, &cuts)?;
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! A PostgreSQL server that asks for a password in clear text and refuses it: version 15 of Debian 12.
+//!
+//! TLS and GSSAPI are declined with `N`, as a server without them does. The errors are worded, numbered and placed as the real
+//! server's; protocol 3.0 (PostgreSQL's documentation, chapter 55).
+
+mod session;
+mod startup;
+
+pub use session::PostgresqlSession;
+
+/// A PostgreSQL server that asks for a password and refuses it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Postgresql;
+
+impl Postgresql {
+    /// A new connection.
+    #[must_use]
+    pub fn session(self) -> PostgresqlSession {
+        PostgresqlSession::new()
+    }
+}

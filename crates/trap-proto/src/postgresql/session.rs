@@ -1,0 +1,275 @@
+//! One connection to a PostgreSQL trap.
+
+use super::startup::{self, Startup};
+use crate::{Findings, Flow, Session, Step, exactly::Exactly, text::safe_text};
+use alloc::{format, vec::Vec};
+use honeymesh_types::{Signs, WallTime};
+
+/// Length and nothing else.
+const HEAD_BYTES: usize = 4;
+/// Kind and length.
+const MESSAGE_HEAD_BYTES: usize = 5;
+/// The longest first packet and the longest password message, in bytes: the real server's limits.
+const STARTUP_BYTES_MAX: u32 = 10_000;
+const PASSWORD_BYTES_MAX: u32 = 1_000;
+/// First packets of one connection: one for TLS, one for GSSAPI, one for the session.
+const STARTUPS_MAX: usize = 3;
+/// Names in errors, in bytes.
+const NAME_BYTES_MAX: usize = 63;
+
+/// What the stranger sends next.
+#[derive(Debug, PartialEq, Eq)]
+enum Phase {
+    StartupHead,
+    Startup,
+    PasswordHead,
+    Password,
+    Over,
+}
+
+/// One connection to a PostgreSQL trap.
+pub struct PostgresqlSession {
+    phase: Phase,
+    coming: Exactly,
+    startups: usize,
+    user: Vec<u8>,
+    findings: Findings,
+}
+
+/// One of the real server's errors.
+struct Failure<'a> {
+    code: &'a str,
+    message: &'a str,
+    file: &'a str,
+    line: &'a str,
+    routine: &'a str,
+}
+
+impl Failure<'_> {
+    /// As an `ErrorResponse`.
+    fn say(&self, answer: &mut Vec<u8>) {
+        let fields = [
+            ('S', "FATAL"),
+            ('V', "FATAL"),
+            ('C', self.code),
+            ('M', self.message),
+            ('F', self.file),
+            ('L', self.line),
+            ('R', self.routine),
+        ];
+        let body: Vec<u8> =
+            fields.into_iter().map(|(kind, text)| format!("{kind}{text}\0").into_bytes()).collect::<Vec<_>>().concat();
+        answer.push(b'E');
+        // A few hundred bytes at most.
+        answer.extend_from_slice(&u32::try_from(body.len() + 5).unwrap_or_default().to_be_bytes());
+        answer.extend_from_slice(&body);
+        answer.push(0);
+    }
+}
+
+impl PostgresqlSession {
+    pub(super) fn new() -> Self {
+        Self {
+            phase: Phase::StartupHead,
+            coming: Exactly::new(HEAD_BYTES),
+            startups: 0,
+            user: Vec::new(),
+            findings: Findings::default(),
+        }
+    }
+
+    fn byte(&mut self, byte: u8, answer: &mut Vec<u8>) -> Flow {
+        if self.phase == Phase::Over {
+            return Flow::Close;
+        }
+        let Some(said) = self.coming.push(byte) else { return Flow::Continue };
+        match self.phase {
+            Phase::StartupHead => self.startup_head(&said),
+            Phase::Startup => self.startup(&said, answer),
+            Phase::PasswordHead => self.password_head(&said, answer),
+            Phase::Password => self.password(&said, answer),
+            Phase::Over => Flow::Close,
+        }
+    }
+
+    /// A length that cannot be one ends it without a word, as with the real server.
+    fn startup_head(&mut self, head: &[u8]) -> Flow {
+        match length(head) {
+            Some(bytes @ 8..=STARTUP_BYTES_MAX) => self.expect(Phase::Startup, bytes - 4),
+            _ => self.broken(),
+        }
+    }
+
+    fn expect(&mut self, phase: Phase, bytes: u32) -> Flow {
+        self.phase = phase;
+        self.coming.want(usize::try_from(bytes).unwrap_or_default());
+        Flow::Continue
+    }
+
+    fn startup(&mut self, packet: &[u8], answer: &mut Vec<u8>) -> Flow {
+        self.startups += 1;
+        match startup::read(packet, &mut self.findings) {
+            Startup::Encryption if self.startups < STARTUPS_MAX => {
+                answer.push(b'N');
+                self.phase = Phase::StartupHead;
+                self.coming.want(HEAD_BYTES);
+                Flow::Continue
+            }
+            Startup::Encryption | Startup::Broken => self.broken(),
+            Startup::Cancel => self.close(),
+            Startup::Session { user } => self.session(user, answer),
+            Startup::Other(major, minor) => {
+                let message = &format!("unsupported frontend protocol {major}.{minor}: server supports 3.0 to 3.0");
+                let failure =
+                    Failure { code: "0A000", message, file: "postmaster.c", line: "2195", routine: "ProcessStartupPacket" };
+                failure.say(answer);
+                self.broken()
+            }
+        }
+    }
+
+    fn session(&mut self, user: Vec<u8>, answer: &mut Vec<u8>) -> Flow {
+        if user.is_empty() {
+            let message = "no PostgreSQL user name specified in startup packet";
+            let failure = Failure { code: "28000", message, file: "postmaster.c", line: "2357", routine: "ProcessStartupPacket" };
+            failure.say(answer);
+            return self.close();
+        }
+        self.user = user;
+        // AuthenticationCleartextPassword.
+        answer.extend_from_slice(&[b'R', 0, 0, 0, 8, 0, 0, 0, 3]);
+        self.phase = Phase::PasswordHead;
+        self.coming.want(MESSAGE_HEAD_BYTES);
+        Flow::Telling
+    }
+
+    fn password_head(&mut self, head: &[u8], answer: &mut Vec<u8>) -> Flow {
+        let kind = head.first().copied().unwrap_or_default();
+        match length(head.get(1..).unwrap_or_default()) {
+            Some(bytes @ 5..=PASSWORD_BYTES_MAX) if kind == b'p' => self.expect(Phase::Password, bytes - 4),
+            // The stranger has no password to give.
+            Some(4) if kind == b'X' => self.close(),
+            _ => {
+                let message = &format!("expected password response, got message type {kind}");
+                let failure = Failure { code: "08P01", message, file: "auth.c", line: "703", routine: "recv_password_packet" };
+                failure.say(answer);
+                self.broken()
+            }
+        }
+    }
+
+    fn password(&mut self, said: &[u8], answer: &mut Vec<u8>) -> Flow {
+        self.findings.note("username", &self.user);
+        self.findings.note("password", said.strip_suffix(b"\0").unwrap_or(said));
+        self.findings.signs |= Signs::CREDENTIALS;
+        let user = safe_text(&self.user, NAME_BYTES_MAX);
+        let message = &format!("password authentication failed for user \"{user}\"");
+        Failure { code: "28P01", message, file: "auth.c", line: "326", routine: "auth_failed" }.say(answer);
+        self.close()
+    }
+
+    fn broken(&mut self) -> Flow {
+        self.findings.signs |= Signs::MALFORMED;
+        self.close()
+    }
+
+    fn close(&mut self) -> Flow {
+        self.phase = Phase::Over;
+        Flow::Close
+    }
+}
+
+fn length(head: &[u8]) -> Option<u32> {
+    Some(u32::from_be_bytes(*head.first_chunk()?))
+}
+
+impl Session for PostgresqlSession {
+    fn open(&mut self, _answer: &mut Vec<u8>) -> Flow {
+        Flow::Continue
+    }
+
+    fn receive(&mut self, bytes: &[u8], _now: WallTime, answer: &mut Vec<u8>) -> Step {
+        // At most one error in all, so there is always room.
+        Step::by_byte_until_full(bytes, answer, usize::MAX, |byte, answer| self.byte(byte, answer))
+    }
+
+    fn end(&mut self) {
+        self.phase = Phase::Over;
+    }
+
+    fn findings(&mut self) -> Findings {
+        core::mem::take(&mut self.findings)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        Postgresql,
+        drive::{self, Heard, said},
+    };
+    use proptest::prelude::*;
+
+    const SSL_REQUEST: &[u8] = b"\0\0\0\x08\x04\xd2\x16\x2f";
+
+    fn packet(body: &[u8]) -> Vec<u8> {
+        [&u32::try_from(body.len() + 4).unwrap().to_be_bytes()[..], body].concat()
+    }
+
+    fn login(user: &str, password: &str) -> Vec<u8> {
+        let startup = packet(format!("\0\u{3}\0\0user\0{user}\0database\0shop\0application_name\0psql\0\0").as_bytes());
+        [startup, b"p".to_vec(), packet(format!("{password}\0").as_bytes())].concat()
+    }
+
+    fn talk(bytes: &[u8]) -> Heard {
+        drive::whole(&mut Postgresql.session(), bytes)
+    }
+
+    #[test]
+    fn a_password_is_asked_for_taken_down_and_refused() {
+        let heard = talk(&[SSL_REQUEST, b"\0\0\0\x08\x04\xd2\x16\x30", &login("postgres", "hunter2")].concat());
+        assert!(heard.answer.starts_with(b"NNR\0\0\0\x08\0\0\0\x03E\0\0\0"), "{:?}", said(&heard.answer));
+        let error =
+            "SFATAL\0VFATAL\0C28P01\0Mpassword authentication failed for user \"postgres\"\0Fauth.c\0L326\0Rauth_failed\0\0";
+        assert!(said(&heard.answer).ends_with(error));
+        let length = u32::from_be_bytes(*heard.answer[12..].first_chunk().unwrap());
+        assert_eq!(usize::try_from(length).unwrap(), heard.answer.len() - 12);
+        let fields = ["username", "password", "database", "client"].map(|name| heard.findings.fields[name].as_str());
+        assert_eq!(fields, ["postgres", "hunter2", "shop", "psql"]);
+        assert_eq!((heard.flow, heard.findings.signs), (Flow::Close, Signs::CREDENTIALS));
+    }
+
+    #[test]
+    fn what_is_no_session_ends_as_with_the_real_server() {
+        let other = talk(&packet(b"\xff\x53\x4d\x42xxxx"));
+        assert!(
+            said(&other.answer).contains("C0A000\0Munsupported frontend protocol 65363.19778: server supports 3.0 to 3.0\0F")
+        );
+        let nobody = talk(&packet(b"\0\x03\0\0database\0x\0\0"));
+        assert!(said(&nobody.answer).contains("C28000\0Mno PostgreSQL user name specified in startup packet\0"));
+        for bytes in [b"GET / HTTP/1.0\r\n".as_slice(), &[0xff; 8], &[0; 8], &SSL_REQUEST.repeat(4), &packet(b"\0\x03\0\0user")] {
+            let heard = talk(bytes);
+            assert_eq!((heard.flow, heard.findings.signs), (Flow::Close, Signs::MALFORMED), "{bytes:?}");
+        }
+        let query = talk(&[packet(b"\0\x03\0\0user\0a\0\0"), b"Q\0\0\0\x05x".to_vec()].concat());
+        assert!(said(&query.answer).contains("Mexpected password response, got message type 81\0"));
+    }
+
+    fn chat() -> impl Strategy<Value = Vec<u8>> {
+        let word = prop_oneof![
+            Just(SSL_REQUEST.to_vec()),
+            Just(login("a", "b")),
+            Just(packet(b"\0\x03\0\0user\0a\0\0")),
+            proptest::collection::vec(any::<u8>(), 0..20),
+        ];
+        proptest::collection::vec(word, 0..6).prop_map(|words| words.concat())
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_break_it_and_packets_do_not_matter(bytes in prop_oneof![drive::noise(), chat()], cuts in drive::cuts()) {
+            drive::law(|| Postgresql.session(), &bytes, &cuts)?;
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! The first packet: what the stranger wants, and who he says he is.
+
+use crate::{Findings, exactly::Reader};
+use alloc::vec::Vec;
+
+/// Parameters of one packet.
+const PARAMETERS_MAX: usize = 64;
+
+const SSL: u32 = 80_877_103;
+const GSSAPI: u32 = 80_877_104;
+const CANCEL: u32 = 80_877_102;
+/// Protocol 3.
+const MAJOR: u32 = 3;
+
+/// What the first packet asks for.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Startup {
+    /// Encryption, which is not to be had.
+    Encryption,
+    /// That another connection stops; nothing is answered.
+    Cancel,
+    /// A session, as this user (who may be missing).
+    Session { user: Vec<u8> },
+    /// A protocol that is not spoken: major, minor.
+    Other(u32, u32),
+    /// No packet of this protocol.
+    Broken,
+}
+
+/// Reads a packet without its length, noting its parameters.
+pub(super) fn read(packet: &[u8], findings: &mut Findings) -> Startup {
+    let Some((code, parameters)) = packet.split_first_chunk() else { return Startup::Broken };
+    match u32::from_be_bytes(*code) {
+        SSL | GSSAPI => Startup::Encryption,
+        CANCEL => Startup::Cancel,
+        code if code >> 16 == MAJOR => session(parameters, findings),
+        code => Startup::Other(code >> 16, code & 0xffff),
+    }
+}
+
+fn session(parameters: &[u8], findings: &mut Findings) -> Startup {
+    let mut reader = Reader(parameters);
+    let mut user = Vec::new();
+    for _ in 0..PARAMETERS_MAX {
+        let Some(name) = reader.text() else { return Startup::Broken };
+        if name.is_empty() {
+            return Startup::Session { user };
+        }
+        let Some(value) = reader.text() else { return Startup::Broken };
+        match name {
+            b"user" => {
+                findings.note("username", value);
+                user = value.to_vec();
+            }
+            b"database" => findings.note("database", value),
+            b"application_name" => findings.note("client", value),
+            _ => {}
+        }
+    }
+    Startup::Broken
+}

@@ -1,0 +1,138 @@
+//! Real clients and password guessers at the databases and at VNC.
+
+use crate::support::{Traps, printed, run};
+use honeymesh_trap_proto::Definition;
+use honeymesh_types::{Signs, Visit};
+use std::path::PathBuf;
+
+async fn login(traps: &mut Traps, trap: &str) -> Visit {
+    traps.visit_where(|visit| visit.trap == trap && visit.signs.contains(Signs::CREDENTIALS)).await
+}
+
+fn bytes(hex: &str) -> Vec<u8> {
+    (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap()).collect()
+}
+
+/// A file that is gone with the test.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new(name: &str, content: &[u8]) -> Self {
+        let path = std::env::temp_dir().join(format!("honeymesh-{name}-{}", std::process::id()));
+        std::fs::write(&path, content).unwrap();
+        Self(path)
+    }
+
+    fn path(&self) -> &str {
+        self.0.to_str().unwrap()
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+async fn digest(algorithm: &str, content: &[u8]) -> Vec<u8> {
+    let input = Scratch::new(&format!("digest-{algorithm}-{}", content.len()), content);
+    let output = run("openssl", &["dgst", algorithm, "-binary", input.path()]).await;
+    assert!(output.status.success(), "{}", printed(&output));
+    output.stdout
+}
+
+fn xor(left: &[u8], right: &[u8]) -> Vec<u8> {
+    left.iter().zip(right).map(|(left, right)| left ^ right).collect()
+}
+
+async fn mariadb(port: u16, password: &str) -> String {
+    let (port, password) = (port.to_string(), format!("--password={password}"));
+    let arguments = ["--no-defaults", "-h", "127.0.0.1", "-P", &port, "-u", "root", &password, "-e", "SELECT 1", "shop"];
+    printed(&run("mariadb", &arguments).await)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_mariadb_sends_can_be_checked_against_a_password() {
+    let mut traps = Traps::usual();
+    let said = mariadb(traps.port("mysql"), "hunter2").await;
+    assert!(said.contains("ERROR 1045 (28000): Access denied for user 'root'@'localhost' (using password: YES)"), "{said}");
+    let fields = login(&mut traps, "mysql").await.fields;
+    let told = ["username", "database", "plugin"].map(|name| fields[name].as_str());
+    assert_eq!(told, ["root", "shop", "mysql_native_password"]);
+    assert!(fields["client"].contains("_client_name=libmariadb") && fields["client"].contains("program_name="), "{fields:?}");
+    // SHA1(password) XOR SHA1(salt + SHA1(SHA1(password)))
+    let once = digest("-sha1", b"hunter2").await;
+    let salted = [bytes(&fields["salt"]), digest("-sha1", &once).await].concat();
+    assert_eq!(bytes(&fields["scramble"]), xor(&once, &digest("-sha1", &salted).await));
+    let empty = mariadb(traps.port("mysql"), "").await;
+    assert!(empty.contains("(using password: NO)"), "{empty}");
+    assert_eq!(login(&mut traps, "mysql").await.fields["password"], "");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mysql_of_version_8_gets_the_scramble_of_its_own_plugin() {
+    let definition = Definition { service: "mysql".into(), banner: Some("8.4.8".into()), ..Definition::default() };
+    let mut traps = Traps::one(&definition);
+    let said = mariadb(traps.port("mysql"), "hunter2").await;
+    assert!(said.contains("ERROR 1045 (28000): Access denied"), "{said}");
+    let fields = login(&mut traps, "mysql").await.fields;
+    assert_eq!(fields["plugin"], "caching_sha2_password");
+    // SHA256(password) XOR SHA256(SHA256(SHA256(password)) + salt)
+    let once = digest("-sha256", b"hunter2").await;
+    let twice = digest("-sha256", &once).await;
+    let salted = [twice, bytes(&fields["salt"])].concat();
+    assert_eq!(bytes(&fields["scramble"]), xor(&once, &digest("-sha256", &salted).await));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn psql_gives_its_password_away() {
+    let mut traps = Traps::usual();
+    let address = format!("postgresql://postgres:hunter2@127.0.0.1:{}/shop?application_name=probe", traps.port("postgresql"));
+    let said = printed(&run("psql", &["--no-psqlrc", &address, "-c", "SELECT 1"]).await);
+    assert!(said.contains("FATAL:  password authentication failed for user \"postgres\""), "{said}");
+    let fields = login(&mut traps, "postgresql").await.fields;
+    let told = ["username", "password"].map(|name| fields[name].as_str());
+    assert_eq!(told, ["postgres", "hunter2"]);
+    let required = printed(&run("psql", &["--no-psqlrc", &(address + "&sslmode=require"), "-c", "SELECT 1"]).await);
+    assert!(required.contains("server does not support SSL, but SSL was required"), "{required}");
+}
+
+/// Their PostgreSQL modules know its usual port only, so `psql` alone stands for that.
+#[tokio::test(flavor = "multi_thread")]
+async fn hydra_and_medusa_give_their_tries_at_mysql_away() {
+    let mut traps = Traps::usual();
+    let url = format!("mysql://127.0.0.1:{}", traps.port("mysql"));
+    let said = printed(&run("hydra", &["-I", "-t", "1", "-l", "root", "-p", "hunter2", &url]).await);
+    assert!(said.contains("0 valid password"), "{said}");
+    assert_eq!(login(&mut traps, "mysql").await.fields["username"], "root");
+    let port = traps.port("mysql").to_string();
+    let said = printed(&run("medusa", &["-h", "127.0.0.1", "-n", &port, "-u", "admin", "-p", "x", "-M", "mysql"]).await);
+    assert_eq!(login(&mut traps, "mysql").await.fields["username"], "admin", "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_hydra_sends_to_vnc_can_be_checked_against_a_password() {
+    let mut traps = Traps::usual();
+    let url = format!("vnc://127.0.0.1:{}", traps.port("vnc"));
+    let said = printed(&run("hydra", &["-I", "-t", "1", "-p", "hunter2", &url]).await);
+    assert!(said.contains("0 valid password"), "{said}");
+    let fields = login(&mut traps, "vnc").await.fields;
+    // DES with the password as key, each of its bytes turned round.
+    let key: String = b"hunter2\0".iter().map(|byte| format!("{:02x}", byte.reverse_bits())).collect();
+    let challenge = Scratch::new("challenge", &bytes(&fields["challenge"]));
+    let des = ["enc", "-des-ecb", "-nopad", "-provider", "legacy", "-provider", "default", "-K", &key, "-in", challenge.path()];
+    let output = run("openssl", &des).await;
+    assert!(output.status.success(), "{}", printed(&output));
+    assert_eq!(output.stdout, bytes(&fields["response"]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nmap_takes_them_for_what_they_play() {
+    let traps = Traps::usual();
+    let ports = ["mysql", "postgresql", "vnc"].map(|trap| traps.port(trap).to_string()).join(",");
+    let said = printed(&run("nmap", &["-sV", "--script", "default", "-Pn", "-n", "-p", &ports, "127.0.0.1"]).await);
+    for product in ["MySQL 5.5.5-10.11.19-MariaDB-0+deb12u1", "PostgreSQL DB 9.6.0 or later", "VNC (protocol 3.8)"] {
+        assert!(said.contains(product), "{product}: {said}");
+    }
+    assert!(!said.to_lowercase().contains("honey"), "{said}");
+}
