@@ -1,7 +1,7 @@
 //! A machine with a node on it: a kernel to enforce in, a store to remember in, and clocks of its own.
 
 use crate::rogue::Rogue;
-use honeymesh_mesh_proto::{Member, Mesh, Record, RecordId, StreamOrder};
+use honeymesh_mesh_proto::{FixedMembers, Member, Mesh, Record, RecordId, StreamOrder};
 use honeymesh_node::{Config, Input, Keep, Node, Output};
 use honeymesh_types::{Enforcement, Event, MonoTime, NodeId, Now, Subject, WallTime};
 use std::{
@@ -28,6 +28,8 @@ pub(crate) struct Host {
     pub(crate) identity: NodeId,
     /// How to start the node again; salt and seeds are drawn anew.
     pub(crate) config: Config,
+    /// Who is in its cluster, if that is told from outside.
+    pub(crate) fixed: Option<FixedMembers>,
     pub(crate) node: Option<Node>,
     pub(crate) rogue: Option<Rogue>,
     /// How far its wall clock is from the true one, in microseconds.
@@ -54,6 +56,7 @@ impl Host {
             addr,
             identity: Mesh::new(config.clusters[0].mesh.clone(), now).identity(),
             config,
+            fixed: None,
             node: None,
             rogue: None,
             skew_us,
@@ -83,6 +86,9 @@ impl Host {
             return rogue.wake(now);
         }
         let mut node = Node::new(self.config.clone(), now);
+        if let Some(members) = &self.fixed {
+            node.fix_members(members);
+        }
         // An earlier run's members are for this start only, and there may be very many of them.
         self.config.clusters[0].mesh.members = Vec::new();
         let mut out = Vec::new();

@@ -38,6 +38,8 @@ pub enum Start {
         /// How many others, drawn for each node; `None`: all of them.
         view: Option<usize>,
     },
+    /// Everybody is told once and for all who is there, from outside, and all share that one list: no membership protocol runs.
+    Fixed,
 }
 
 impl Default for Options {

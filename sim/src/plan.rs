@@ -165,19 +165,26 @@ impl Plan {
         };
         quick.finish();
         let acts = steps::read(root, options.nodes, end);
-        let plan = Self {
-            name: name.into(),
-            about,
-            options,
-            quick: quick_run,
-            acts,
-            end,
-            patience,
-            expect: wanted::read(&root.section("expect")),
-            goal: wanted::read(&root.section("goal")),
-        };
+        let (expect, goal) = (wanted::read(&root.section("expect")), wanted::read(&root.section("goal")));
+        let plan = Self { name: name.into(), about, options, quick: quick_run, acts, end, patience, expect, goal };
+        plan.check_fixed(root);
         root.finish();
         plan
+    }
+
+    /// Where membership is given from outside, nobody joins, and there is nothing to measure of it.
+    fn check_fixed(&self, root: &Section<'_, '_>) {
+        if self.options.start != Start::Fixed {
+            return;
+        }
+        if self.rogues() > 0 {
+            root.wrong("a `rogue` joins, and with start = \"fixed\" nobody does; write start = \"known\"");
+        }
+        for (measure, _) in self.expect.iter().chain(&self.goal) {
+            if matches!(measure, Measure::Meet | Measure::HealMembers | Measure::Unknown) {
+                root.wrong(&format!("`{measure}` is about membership, and start = \"fixed\" has none; leave it out"));
+            }
+        }
     }
 
     /// The same scenario with another number of nodes. Steps that name a node that is not there name the last one.
@@ -219,8 +226,8 @@ fn world(root: &Section<'_, '_>) -> Options {
     let nodes = size(root.number("nodes", 3, NODES_MAX as u64), 64);
     let doors = size(root.number("doors", 1, 64), 3);
     let view = root.number("view", 1, NODES_MAX as u64).map(|view| size(Some(view), 1));
-    let start = root.choice("start", &["join", "known"]).unwrap_or(0);
-    if view.is_some() && start == 0 {
+    let start = root.choice("start", &["join", "known", "fixed"]).unwrap_or(0);
+    if view.is_some() && start != 1 {
         root.wrong("`view` is how many others a node knows from the start; write start = \"known\" with it");
     }
     Options {
@@ -231,7 +238,11 @@ fn world(root: &Section<'_, '_>) -> Options {
         latency: root.span("latency").unwrap_or(default.latency),
         skew: root.duration("skew").unwrap_or(Duration::ZERO),
         drift_ppm: u32::try_from(root.number("drift_ppm", 0, 100_000).unwrap_or(0)).unwrap_or(0),
-        start: if start == 0 { Start::Join { doors } } else { Start::Known { doors, view } },
+        start: match start {
+            0 => Start::Join { doors },
+            1 => Start::Known { doors, view },
+            _ => Start::Fixed,
+        },
     }
 }
 

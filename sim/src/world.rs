@@ -16,7 +16,7 @@ use crate::{
     rogue::{Rogue, Victim},
 };
 use honeymesh_detect::ScanPolicy;
-use honeymesh_mesh_proto::{Key, KeyRing, Limits, Member, MemberState, Mesh, StreamEvent};
+use honeymesh_mesh_proto::{FixedMembers, Key, KeyRing, Limits, Member, MemberState, Mesh, StreamEvent};
 use honeymesh_node::{ClusterConfig, Config, Input, Lifetime, Order, OrderId, Policy, Quorum, Reach};
 use honeymesh_types::{Now, Subject, Trust, WallTime};
 use std::{
@@ -108,9 +108,14 @@ impl World {
         for place in 0..options.nodes {
             world.add(&key, place);
         }
-        if let Start::Known { view, .. } = options.start {
-            let members = world.hosts.iter().map(|host| member(host, 0)).collect();
-            world.acquaintances = Some((members, view, Dice::new(options.seed)));
+        let members = || world.hosts.iter().map(|host| member(host, 0)).collect::<Vec<_>>();
+        match options.start {
+            Start::Join { .. } => {}
+            Start::Known { view, .. } => world.acquaintances = Some((members(), view, Dice::new(options.seed))),
+            Start::Fixed => {
+                let fixed = FixedMembers::new(&members());
+                world.hosts.iter_mut().for_each(|host| host.fixed = Some(fixed.clone()));
+            }
         }
         world
     }
@@ -136,6 +141,7 @@ impl World {
     fn config(&mut self, key: &Key, place: usize) -> Config {
         let doors = match self.options.start {
             Start::Join { doors } | Start::Known { doors, .. } => doors,
+            Start::Fixed => 0,
         };
         let name = format!("node-{place}");
         let mesh = honeymesh_mesh_proto::Config {

@@ -52,6 +52,8 @@ shipped! {
     a_late_joiner_gets_everything "late-joiner",
     a_long_day_leaves_nothing_behind "day",
     many_nodes_are_reached "big",
+    many_nodes_that_know_all_others_are_reached_in_two_steps "sixteen-thousand",
+    many_nodes_are_reached_with_a_fifth_lost "sixteen-thousand-loss20",
     nodes_that_know_three_others_meet_all "members",
 }
 

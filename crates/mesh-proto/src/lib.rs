@@ -71,6 +71,8 @@ pub use effect::{Effect, Member, MemberChange, MemberState};
 pub use hlc::Hlc;
 pub use key::{Key, KeyError, KeyRing, KeyRingError};
 pub use limits::Limits;
+#[cfg(feature = "testing")]
+pub use membership::FixedMembers;
 pub use mesh::{IssueError, Mesh};
 pub use proof::verify_record;
 pub use record::{Record, RecordError, RecordId, Said, Signed, Statement};

@@ -1,5 +1,7 @@
 //! Who is in the cluster: what the mesh needs to know of it, whatever protocol finds it out.
 
+#[cfg(any(test, feature = "testing"))]
+mod fixed;
 mod swim;
 
 use crate::{Member, MemberChange, MemberState, Refused, peers::ShortId};
@@ -8,6 +10,10 @@ use core::net::SocketAddr;
 use honeymesh_types::{MonoTime, NodeId, Now};
 use serde::{Deserialize, Serialize};
 
+#[cfg(any(test, feature = "testing"))]
+pub(crate) use fixed::Fixed;
+#[cfg(any(test, feature = "testing"))]
+pub use fixed::FixedMembers;
 pub(crate) use swim::Swim;
 
 /// A node in one of its lives.
@@ -148,6 +154,9 @@ pub(crate) trait Membership {
 
     /// Everything that is known, this node itself excluded, by short id from the one after `after`.
     fn list(&self, after: Option<ShortId>) -> Vec<Known>;
+
+    /// Those who are down, by short id.
+    fn down(&self) -> Vec<Known>;
 
     /// How many others are alive.
     fn live(&self) -> usize;

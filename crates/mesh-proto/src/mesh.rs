@@ -132,6 +132,16 @@ impl Mesh {
         }
     }
 
+    /// Knows these members and no others from now on, for ever: none is probed, none comes or goes, and nothing is told of it. For
+    /// tests and measurements; call it before the first [`Mesh::wake`].
+    #[cfg(any(test, feature = "testing"))]
+    pub fn fix_members(&mut self, members: &crate::membership::FixedMembers) {
+        let me = self.members.me();
+        self.roster = members.roster(me.short());
+        self.members = Box::new(crate::membership::Fixed::new(me, members.clone()));
+        self.known = Vec::new();
+    }
+
     /// Takes a datagram. Anything may be in it; what is refused is counted and changes nothing else.
     pub fn datagram(&mut self, from: SocketAddr, bytes: &[u8], now: Now, out: &mut Vec<Effect>) {
         self.wall = now.wall;

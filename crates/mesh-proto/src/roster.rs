@@ -1,19 +1,29 @@
 //! The live members by address, ready to be picked at random or by their place on the ring of identities.
 
 use crate::{peers::ShortId, post::To, spread::Duty};
-use alloc::{collections::BTreeMap, vec::Vec};
+use alloc::{collections::BTreeMap, sync::Arc, vec::Vec};
 use core::{net::SocketAddr, ops::Bound};
 use rand_chacha::ChaCha8Rng;
 use rand_core::Rng;
 
 /// The most members among whom one node divides a duty.
-pub(crate) const WIDTH_MAX: usize = 64;
+pub(crate) const WIDTH_MAX: usize = 128;
 
 /// Among how many members a duty is divided in a cluster of `nodes`: the root of their number, so that a record is
 /// everywhere after two steps, and each node gets it once. Between 3 and [`WIDTH_MAX`].
 pub(crate) fn width(nodes: usize) -> usize {
     let root = nodes.isqrt();
     (root + usize::from(root * root < nodes)).clamp(3, WIDTH_MAX)
+}
+
+/// How often a push is sent at once whose receiver is to hand it on to `others`: if it were lost, they would all wait for the sender
+/// to notice, and the copies are few beside what they are for.
+pub(crate) const fn copies(others: usize) -> usize {
+    match others {
+        0..12 => 1,
+        12..64 => 2,
+        _ => 3,
+    }
 }
 
 /// To how many members at random something rare is pushed by each that learns it, so that nearly all hear of it whatever a
@@ -28,9 +38,20 @@ pub(crate) fn below(rng: &mut ChaCha8Rng, bound: usize) -> usize {
     usize::try_from(product >> 32).unwrap_or(0)
 }
 
-/// The live members.
-#[derive(Default)]
-pub(crate) struct Roster {
+/// A part of a duty.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Part {
+    /// Who is to do it.
+    pub(crate) to: To,
+    /// Where it ends.
+    pub(crate) until: ShortId,
+    /// To how many others it is to be handed on, as far as is known here.
+    pub(crate) others: usize,
+}
+
+/// Members in the orders in which they are looked for.
+#[derive(Clone, Default)]
+pub(crate) struct Ring {
     live: Vec<(ShortId, SocketAddr)>,
     /// The ring.
     places: BTreeMap<ShortId, usize>,
@@ -38,19 +59,7 @@ pub(crate) struct Roster {
     shuffled: BTreeMap<u64, ShortId>,
 }
 
-impl Roster {
-    pub(crate) const fn len(&self) -> usize {
-        self.live.len()
-    }
-
-    pub(crate) fn contains(&self, id: ShortId) -> bool {
-        self.places.contains_key(&id)
-    }
-
-    pub(crate) fn has_addr(&self, addr: SocketAddr) -> bool {
-        self.live.iter().any(|(_, live)| *live == addr)
-    }
-
+impl Ring {
     /// A member came, or moved.
     pub(crate) fn insert(&mut self, id: ShortId, addr: SocketAddr) {
         match self.places.get(&id) {
@@ -63,8 +72,7 @@ impl Roster {
         }
     }
 
-    /// A member went.
-    pub(crate) fn remove(&mut self, id: ShortId) {
+    fn remove(&mut self, id: ShortId) {
         let Some(place) = self.places.remove(&id) else { return };
         self.shuffled.remove(&shuffled(id));
         self.live.swap_remove(place);
@@ -73,51 +81,102 @@ impl Roster {
         }
     }
 
+    fn at(&self, place: usize) -> Option<To> {
+        self.live.get(place).map(|(id, addr)| To { addr: *addr, peer: Some(*id) })
+    }
+}
+
+/// The live members, this node left out. The ring is a node's own, and changed in place; or many nodes of one process share one in
+/// which all of them are, each leaving itself out, and it is copied by the first of them that changes it.
+#[derive(Default)]
+pub(crate) struct Roster {
+    ring: Arc<Ring>,
+    /// This node, if it is in the ring.
+    own: Option<ShortId>,
+}
+
+impl Roster {
+    /// All of a ring that is shared but one, whose own this is.
+    #[cfg(any(test, feature = "testing"))]
+    pub(crate) fn sharing(ring: &Arc<Ring>, own: ShortId) -> Self {
+        let own = Some(own).filter(|own| ring.places.contains_key(own));
+        Self { ring: Arc::clone(ring), own }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.ring.live.len() - usize::from(self.own.is_some())
+    }
+
+    pub(crate) fn contains(&self, id: ShortId) -> bool {
+        self.own != Some(id) && self.ring.places.contains_key(&id)
+    }
+
+    pub(crate) fn has_addr(&self, addr: SocketAddr) -> bool {
+        self.ring.live.iter().any(|(id, live)| *live == addr && self.own != Some(*id))
+    }
+
+    /// A member came, or moved.
+    pub(crate) fn insert(&mut self, id: ShortId, addr: SocketAddr) {
+        Arc::make_mut(&mut self.ring).insert(id, addr);
+    }
+
+    /// A member went.
+    pub(crate) fn remove(&mut self, id: ShortId) {
+        if self.contains(id) {
+            Arc::make_mut(&mut self.ring).remove(id);
+        }
+    }
+
     /// One member at random.
     pub(crate) fn pick(&self, rng: &mut ChaCha8Rng) -> Option<To> {
-        self.at(below(rng, self.live.len()))
+        self.other(below(rng, self.len()))
     }
 
     /// Up to `wanted` different members at random, none of them in `except`.
     pub(crate) fn pick_many(&self, wanted: usize, except: &[ShortId], rng: &mut ChaCha8Rng) -> Vec<To> {
-        let mut places: Vec<usize> = Vec::with_capacity(wanted.min(self.live.len()));
+        let mut places: Vec<usize> = Vec::with_capacity(wanted.min(self.len()));
         // Floyd's sampling: every subset of that size is equally likely, and no list of all members is copied.
-        let drawn = (wanted + except.len()).min(self.live.len());
-        for limit in self.live.len() - drawn..self.live.len() {
+        let drawn = (wanted + except.len()).min(self.len());
+        for limit in self.len() - drawn..self.len() {
             let place = below(rng, limit + 1);
             places.push(if places.contains(&place) { limit } else { place });
         }
-        let allowed = places.into_iter().filter_map(|place| self.at(place));
+        let allowed = places.into_iter().filter_map(|place| self.other(place));
         allowed.filter(|to| to.peer.is_none_or(|id| !except.contains(&id))).take(wanted).collect()
     }
 
     /// The `wanted` members that follow `me` in an order that everybody shares and that has nothing to do with the ring's. If
     /// every node tells its follower, nobody is left out by chance, and a gap in the ring closes everywhere at once.
     pub(crate) fn followers(&self, me: ShortId, wanted: usize) -> Vec<To> {
-        let (me, all) = (shuffled(me), &self.shuffled);
+        let (me, all) = (shuffled(me), &self.ring.shuffled);
         let ahead = all.range((Bound::Excluded(me), Bound::Unbounded));
-        let ids = ahead.chain(all.range(..me)).take(wanted).map(|(_, id)| id);
-        ids.filter_map(|id| self.at(*self.places.get(id)?)).collect()
+        let others = ahead.chain(all.range(..me)).map(|(_, id)| *id).filter(|id| self.own != Some(*id));
+        others.take(wanted).filter_map(|id| self.ring.at(*self.ring.places.get(&id)?)).collect()
     }
 
-    /// Divides a duty among at most `wide` members: whom to send to, and where the part of each ends. Nothing for nobody.
-    pub(crate) fn divide(&self, duty: Duty, wide: usize) -> Vec<(To, ShortId)> {
+    /// Divides a duty among at most `wide` members. Nothing for nobody.
+    pub(crate) fn divide(&self, duty: Duty, wide: usize) -> Vec<Part> {
         let Duty { after, until } = duty;
         let (from, to) = (Bound::Excluded(after), Bound::Excluded(until));
+        let ring = &self.ring.places;
+        let other = |(id, place): (&ShortId, &usize)| (self.own != Some(*id)).then_some(*place);
         let places: Vec<usize> = if after < until {
-            self.places.range((from, to)).map(|(_, place)| *place).collect()
+            ring.range((from, to)).filter_map(other).collect()
         } else {
-            let ahead = self.places.range((from, Bound::Unbounded));
-            ahead.chain(self.places.range(..until)).map(|(_, place)| *place).collect()
+            ring.range((from, Bound::Unbounded)).chain(ring.range(..until)).filter_map(other).collect()
         };
         let parts = wide.min(places.len());
-        let first = |part: usize| places.get(part * places.len() / parts).and_then(|place| self.at(*place));
+        let begin = |part: usize| part * places.len() / parts;
+        let first = |part: usize| places.get(begin(part)).and_then(|place| self.ring.at(*place));
         let end = |part: usize| first(part + 1).and_then(|to| to.peer).unwrap_or(until);
-        (0..parts).filter_map(|part| Some((first(part)?, end(part)))).collect()
+        let others = |part: usize| begin(part + 1) - begin(part) - 1;
+        (0..parts).filter_map(|part| Some(Part { to: first(part)?, until: end(part), others: others(part) })).collect()
     }
 
-    fn at(&self, place: usize) -> Option<To> {
-        self.live.get(place).map(|(id, addr)| To { addr: *addr, peer: Some(*id) })
+    /// The member at a place among the others.
+    fn other(&self, place: usize) -> Option<To> {
+        let own = self.own.and_then(|own| self.ring.places.get(&own));
+        self.ring.at(place + usize::from(own.is_some_and(|own| *own <= place)))
     }
 }
 
@@ -144,7 +203,9 @@ mod tests {
 
     #[test]
     fn a_duty_is_divided_by_the_root() {
-        for (nodes, wanted) in [(1, 3), (9, 3), (10, 4), (16, 4), (128, 12), (1_024, 32), (4_096, 64), (100_000, WIDTH_MAX)] {
+        for (nodes, wanted) in
+            [(1, 3), (9, 3), (10, 4), (16, 4), (128, 12), (1_024, 32), (4_096, 64), (16_384, 128), (100_000, WIDTH_MAX)]
+        {
             assert_eq!(width(nodes), wanted, "{nodes} nodes");
         }
     }
@@ -185,7 +246,7 @@ mod tests {
     fn reach(nodes: u64, duty: Duty, wide: usize, reached: &mut Vec<u64>) {
         let mut others = roster(nodes);
         others.remove(duty.after);
-        for (to, until) in others.divide(duty, wide) {
+        for Part { to, until, .. } in others.divide(duty, wide) {
             let after = to.peer.unwrap();
             reached.push(after.0);
             reach(nodes, Duty { after, until }, wide, reached);
@@ -207,6 +268,50 @@ mod tests {
         reached.sort_unstable();
         assert_eq!(reached, [1, 2, 9, 10]);
         assert!(roster(10).divide(Duty { after: ShortId(8), until: ShortId(9) }, 3).is_empty());
+    }
+
+    #[test]
+    fn who_hands_on_to_many_is_sent_copies() {
+        assert_eq!([0, 11, 12, 63, 64, 16_384].map(copies), [1, 1, 2, 2, 3, 3]);
+        let mut others = roster(256);
+        others.remove(ShortId(1));
+        let parts = others.divide(Duty::of_origin(ShortId(1)), width(256));
+        let counts: Vec<usize> = parts.iter().map(|part| part.others).collect();
+        assert_eq!((parts.len(), counts.iter().sum::<usize>() + parts.len()), (16, 255));
+        assert!(counts.iter().all(|others| (14..=15).contains(others)), "{counts:?}");
+    }
+
+    /// A roster of a node's own, and one that shares a ring in which the node itself is, are the same to it.
+    #[test]
+    fn a_shared_ring_without_oneself_is_ones_own_roster() {
+        let all = roster(50);
+        for me in (1..=50).map(ShortId) {
+            let (shared, mut own) = (Roster::sharing(&all.ring, me), roster(50));
+            own.remove(me);
+            assert_eq!((shared.len(), shared.contains(me), shared.contains(ShortId(51))), (49, false, false));
+            assert_eq!((shared.has_addr(addr(me.0)), shared.has_addr(addr(me.0 % 50 + 1))), (false, true));
+            assert_eq!(shared.followers(me, 3), own.followers(me, 3));
+            for duty in [Duty::of_origin(me), Duty { after: ShortId(9), until: ShortId(40) }] {
+                assert_eq!(shared.divide(duty, 7), own.divide(duty, 7));
+            }
+            let mut rng = ChaCha8Rng::seed_from_u64(me.0);
+            let picks = |rng: &mut ChaCha8Rng| (0..500).filter_map(|_| shared.pick(rng)?.peer).collect::<BTreeSet<_>>();
+            let many = |rng: &mut ChaCha8Rng| shared.pick_many(60, &[], rng).into_iter().filter_map(|to| to.peer);
+            let others: BTreeSet<ShortId> = (1..=50).map(ShortId).filter(|id| *id != me).collect();
+            assert_eq!((picks(&mut rng), many(&mut rng).collect()), (others.clone(), others));
+        }
+        assert_eq!(Roster::sharing(&all.ring, ShortId(99)).len(), 50, "it is not in the ring");
+    }
+
+    #[test]
+    fn whoever_changes_a_shared_ring_changes_its_own() {
+        let all = roster(9);
+        let (mut one, other) = (Roster::sharing(&all.ring, ShortId(1)), Roster::sharing(&all.ring, ShortId(2)));
+        one.remove(ShortId(9));
+        one.remove(ShortId(1));
+        one.insert(ShortId(77), addr(77));
+        assert_eq!((one.len(), one.contains(ShortId(9)), one.contains(ShortId(77))), (8, false, true));
+        assert_eq!((other.len(), other.contains(ShortId(9)), other.contains(ShortId(77))), (8, true, false));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! Whoever says something has a duty: that everybody on the ring of identities hears of it. It divides the ring among some
 //! members and sends each the record with its part, and they do the same: so each node gets a record once, and after two
-//! steps all have it. Each receipt is awaited ([`receipts`]): whoever gives none loses its part, and is sent the record again.
+//! steps all have it. Whoever is to hand it on to many is sent it more than once. Each receipt is awaited ([`receipts`]): whoever gives none loses its part, and is sent the record again.
 //! What came by a repair has no duty with it and goes to a few members at random.
 //!
 //! A member that keeps a record to itself, or one that its neighbours do not know, would be noticed by the next digest only,

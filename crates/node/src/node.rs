@@ -148,6 +148,13 @@ impl Node {
         self.out.flush(out);
     }
 
+    /// Every cluster has these members and no others from now on: see [`Mesh::fix_members`]. Their addresses are not protected, as
+    /// those of members that were met are.
+    #[cfg(feature = "testing")]
+    pub fn fix_members(&mut self, members: &honeymesh_mesh_proto::FixedMembers) {
+        self.clusters.iter_mut().for_each(|cluster| cluster.mesh.fix_members(members));
+    }
+
     /// What a source is banned as: see [`Subject::of_source`].
     fn subject_of(&self, source: IpAddr) -> Subject {
         Subject::of_source(source, &self.facts.on_link)

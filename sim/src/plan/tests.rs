@@ -31,6 +31,17 @@ fn a_world_is_read() {
 }
 
 #[test]
+fn where_members_are_fixed_nobody_joins_and_nothing_of_it_is_measured() {
+    assert_eq!(plan("start = \"fixed\"\n").options.start, Start::Fixed);
+    let text = "start = \"fixed\"\nview = 5\n[[step]]\nat = \"1s\"\ndo = \"rogue\"\nkind = \"flood\"\n[expect]\nmeet = \"1s\"\nt99 = \"1s\"\n";
+    let refused = refusals(text);
+    assert_eq!(refused.len(), 3, "{refused:#?}");
+    for part in ["`view` is", "a `rogue` joins", "`meet` is about membership"] {
+        assert!(refused.iter().any(|line| line.contains(part)), "{part}: {refused:#?}");
+    }
+}
+
+#[test]
 fn steps_become_acts_in_the_order_of_their_times() {
     let plan = plan(
         "end = \"20s\"\n[[step]]\nat = \"5s\"\ndo = \"split\"\nfor = \"4s\"\n[[step]]\nat = \"1s\"\ndo = \"ban\"\nnode = 2\nrepeat = 2\nevery = \"6s\"\n",
@@ -66,7 +77,7 @@ fn what_is_wrong_is_named_with_place_and_mend() {
         ("nodes = 2\n", "x:2:9: nodes: 2 is out of range; write a whole number from 3 to 100000"),
         ("nodes = \"a\"\n", "x:2:9: nodes: is a text; write a whole number from 3 to 100000"),
         ("loss = 101\n", "x:2:8: loss: 101 is out of range; write a whole number from 0 to 100"),
-        ("start = \"joinn\"\n", "x:2:9: start: `joinn` is none of join, known; the nearest is `join`"),
+        ("start = \"joinn\"\n", "x:2:9: start: `joinn` is none of join, known, fixed; the nearest is `join`"),
         ("latency = [\"9ms\", \"2ms\"]\n", "is no span; write the shortest and the longest"),
         ("latency = 5\n", "latency: is a whole number; write the shortest and the longest"),
         ("skew = 5\n", "x:2:8: skew: is a whole number; write a text in quotes"),

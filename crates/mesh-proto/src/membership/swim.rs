@@ -213,6 +213,13 @@ impl Membership for Swim {
         list
     }
 
+    fn down(&self) -> Vec<Known> {
+        let all = self.foca.iter_membership_state();
+        let mut down: Vec<Known> = all.filter(|member| member.state() == foca::State::Down).map(known).collect();
+        down.sort_unstable_by_key(|known| known.ident.short());
+        down
+    }
+
     fn live(&self) -> usize {
         self.foca.num_members()
     }

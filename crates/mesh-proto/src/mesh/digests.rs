@@ -7,7 +7,6 @@ use crate::{
     bucket::Bucket,
     frame::{Answer, Bytes, Digest, IDS_MAX, Ids, Message, Packer, Prefix, Stub, Tally},
     knock::jittered,
-    membership::State,
     peers::ShortId,
     post::To,
     repair::{Errand, GIFT_MAX, Progress, Session},
@@ -229,8 +228,7 @@ impl Mesh {
 
     /// A member that is down, at random.
     pub(super) fn lost_member(&mut self) -> Option<To> {
-        let mut down = self.members.list(None);
-        down.retain(|known| known.state == State::Down);
+        let down = self.members.down();
         let known = down.get(below(&mut self.rng, down.len()))?;
         Some(To { addr: known.ident.addr, peer: Some(known.ident.short()) })
     }

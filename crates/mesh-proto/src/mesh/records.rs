@@ -8,7 +8,7 @@ use crate::{
     post::To,
     record::{signature, wire},
     repair::Errand,
-    roster::width,
+    roster::{Part, copies, width},
     set::Offer,
     spread::{Duty, Overdue, STRAY_FANOUT, TELL_LOSSY},
 };
@@ -242,9 +242,10 @@ impl Mesh {
 
     /// Sends what is due to be pushed, again what nobody has given a receipt for, and tells what was pushed a moment ago.
     pub(super) fn flush(&mut self, now: Now, out: &mut Vec<Effect>) {
+        let wide = width(self.roster.len() + 1);
+        self.receipts.expect(wide);
         let overdue = self.receipts.overdue(now.mono);
         self.push_again(overdue, now, out);
-        let wide = width(self.roster.len() + 1);
         for parcel in self.spread.flush(now.mono, wide) {
             let records = parcel.packer.list();
             let Some(duty) = parcel.duty else {
@@ -253,9 +254,16 @@ impl Mesh {
                 }
                 continue;
             };
-            for (to, until) in self.roster.divide(duty, wide) {
-                self.post.send(to, Message::Push { until: Some(until), records }, now, out);
-                parcel.records.iter().for_each(|signed| self.receipts.await_from(to, until, signed, now.mono));
+            let parts = self.roster.divide(duty, wide);
+            for Part { to, until, .. } in &parts {
+                parcel.records.iter().for_each(|signed| self.receipts.await_from(*to, *until, signed, now.mono));
+            }
+            // One after the other, so that the copies for one receiver are not lost together.
+            let rounds = parts.iter().map(|part| copies(part.others)).max().unwrap_or(0);
+            for round in 0..rounds {
+                for Part { to, until, .. } in parts.iter().filter(|part| copies(part.others) > round) {
+                    self.post.send(*to, Message::Push { until: Some(*until), records }, now, out);
+                }
             }
         }
         self.tell(now, out);

@@ -12,7 +12,7 @@ use honeymesh_types::MonoTime;
 /// Receipts awaited at once; what is pushed beyond it is left to being told, and to digests.
 const AWAITED_MAX: usize = 4_096;
 /// A record is sent again so often before its receiver is left to digests.
-const RESENDS_MAX: u8 = 6;
+const RESENDS_MAX: u8 = 8;
 /// How long a receipt may take before anything is known of the way there.
 const PATIENCE_START: Duration = Duration::from_millis(150);
 /// The least and the most that is waited for a receipt. Not longer at each try: what is lost is mended while it matters, and the tries
@@ -21,8 +21,10 @@ const PATIENCE_MIN: Duration = Duration::from_millis(100);
 const PATIENCE_MAX: Duration = Duration::from_millis(1_000);
 
 /// Beyond each so many receipts that are awaited, one is waited for as long again, up to [`CROWD_MAX`] times: in a rush they come late
-/// because everybody is busy, and what is sent again makes it worse.
+/// because everybody is busy, and what is sent again makes it worse. ...
 const CROWD: usize = 128;
+/// ... It is no rush if they are not more than those of so many records.
+const CROWD_RECORDS: usize = 4;
 const CROWD_MAX: usize = 8;
 
 /// The network counts as lossy if more than this of 1,024 pushes go without a receipt: some five in a hundred.
@@ -59,9 +61,16 @@ pub(crate) struct Receipts {
     deviation_us: u64,
     /// How many of 1,024 pushes go without a receipt of late.
     lost: u32,
+    /// To how many members a record goes.
+    wide: usize,
 }
 
 impl Receipts {
+    /// A record goes to about so many members now.
+    pub(crate) const fn expect(&mut self, wide: usize) {
+        self.wide = wide;
+    }
+
     /// Awaits a receipt of a record that was just pushed.
     pub(crate) fn await_from(&mut self, to: To, until: ShortId, signed: &Signed, now: MonoTime) {
         let Some(id) = to.peer else { return };
@@ -117,7 +126,8 @@ impl Receipts {
 
     /// How much longer than usual a receipt may take.
     fn crowd(&self) -> u32 {
-        u32::try_from((self.open.len() / CROWD + 1).min(CROWD_MAX)).unwrap_or(1)
+        let crowd = CROWD.max(CROWD_RECORDS * self.wide);
+        u32::try_from((self.open.len() / crowd + 1).min(CROWD_MAX)).unwrap_or(1)
     }
 
     /// Is so much lost that more should be told what others have?
@@ -190,7 +200,7 @@ mod tests {
         }
         let duty = Some(Duty { after: PEER, until: UNTIL });
         assert!(receipts.is_lossy());
-        let later = [300, 450, 600, 750, 900].map(|millis| (at(millis), None));
+        let later = [300, 450, 600, 750, 900, 1_050, 1_200].map(|millis| (at(millis), None));
         assert_eq!(seen, [&[(at(150), duty)], &later[..]].concat());
     }
 
@@ -227,5 +237,12 @@ mod tests {
         assert_eq!((receipts.open.len(), receipts.timeline.len()), (AWAITED_MAX, AWAITED_MAX));
         let due = |id: u64| receipts.open[&(ShortId(id), one.id().stub())].due;
         assert_eq!([0, 127, 128, 4_000].map(due), [150, 150, 300, 1_200].map(at), "more patience in a crowd");
+        let mut wide = Receipts::default();
+        wide.expect(128);
+        for id in 0..513 {
+            wide.await_from(To { peer: Some(ShortId(id)), ..to() }, UNTIL, &one, at(0));
+        }
+        let due = |id: u64| wide.open[&(ShortId(id), one.id().stub())].due;
+        assert_eq!([511, 512].map(due), [150, 300].map(at), "four records for many are no crowd");
     }
 }
