@@ -1,4 +1,4 @@
-//! Installs what the project needs, once: Debian packages through apt-get, cargo tools through cargo.
+//! Installs what the project needs, once: Debian packages through apt-get, cargo tools and competitors' crates through cargo.
 
 mod ebpf;
 mod packages;
@@ -6,7 +6,7 @@ mod packages;
 use crate::machine::{self, is_root, which};
 use anyhow::{Result, bail};
 use clap::ValueEnum;
-use packages::{PACKAGES, Package, TOOLS, Tool};
+use packages::{CONTENDERS, Contender, PACKAGES, Package, TOOLS, Tool};
 use std::process::{Command, Stdio};
 
 /// What something has to be installed for.
@@ -84,6 +84,10 @@ pub fn run(purposes: &[Purpose], install: Install) -> Result<()> {
     for tool in &missing.tools {
         install_tool(tool)?;
     }
+    for contender in &missing.contenders {
+        println!("set-up: {}", machine::words(&builder(contender)));
+        machine::run(&mut builder(contender))?;
+    }
     let still = Missing::find(purposes)?;
     if !still.is_empty() {
         bail!("{}", still.remedy("installed without an error, yet this is still missing"));
@@ -101,17 +105,19 @@ fn named(purposes: &[Purpose]) -> String {
 struct Missing {
     packages: Vec<&'static Package>,
     tools: Vec<&'static Tool>,
+    contenders: Vec<&'static Contender>,
 }
 
 impl Missing {
     fn find(purposes: &[Purpose]) -> Result<Self> {
         let wanted: Vec<_> = PACKAGES.iter().filter(|package| purposes.contains(&package.purpose)).collect();
         let tools = TOOLS.iter().filter(|tool| purposes.contains(&tool.purpose) && !is_installed(tool)).collect();
-        Ok(Self { packages: absent(wanted)?, tools })
+        let contenders = CONTENDERS.iter().filter(|built| purposes.contains(&built.purpose) && !is_built(built)).collect();
+        Ok(Self { packages: absent(wanted)?, tools, contenders })
     }
 
     fn is_empty(&self) -> bool {
-        self.packages.is_empty() && self.tools.is_empty()
+        self.packages.is_empty() && self.tools.is_empty() && self.contenders.is_empty()
     }
 
     fn names(&self) -> Vec<&'static str> {
@@ -125,6 +131,9 @@ impl Missing {
         for tool in &self.tools {
             println!("set-up: missing cargo tool     {:24} {}", format!("{} {}", tool.name, tool.version), tool.why);
         }
+        for contender in &self.contenders {
+            println!("set-up: missing build of       {:24} {}", contender.name, contender.why);
+        }
     }
 
     /// One message: why nothing more was done, and what to type.
@@ -135,6 +144,7 @@ impl Missing {
             lines.push(format!("  {sudo}apt-get update && {sudo}apt-get install -y {}", self.names().join(" ")));
         }
         lines.extend(self.tools.iter().map(|tool| format!("  {}", machine::words(&installer(tool)))));
+        lines.extend(self.contenders.iter().map(|contender| format!("  {}", machine::words(&builder(contender)))));
         if self.packages.iter().any(|package| package.purpose == Purpose::Ebpf) {
             lines.push(ebpf::OTHER_ROUTE.into());
         }
@@ -225,6 +235,18 @@ fn installer(tool: &Tool) -> Command {
     cargo
 }
 
+fn is_built(contender: &Contender) -> bool {
+    machine::root().join(contender.folder).join("target/release").join(contender.name).is_file()
+}
+
+/// Optimised as its users would: it is measured.
+fn builder(contender: &Contender) -> Command {
+    let mut cargo = Command::new("cargo");
+    let manifest = machine::root().join(contender.folder).join("Cargo.toml");
+    cargo.args(["build", "--release", "--locked", "--quiet", "--manifest-path"]).arg(manifest).env_remove("CARGO_TARGET_DIR");
+    cargo
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -238,11 +260,13 @@ mod tests {
     #[test]
     fn the_remedy_is_a_line_to_type() {
         let package = PACKAGES.iter().find(|package| package.name == "llvm-22").unwrap();
-        let missing = Missing { packages: vec![package], tools: TOOLS.iter().collect() };
+        let missing = Missing { packages: vec![package], tools: TOOLS.iter().collect(), contenders: CONTENDERS.iter().collect() };
         let remedy = missing.remedy("why");
         assert!(remedy.starts_with("why; to mend it, run:"), "{remedy}");
         assert!(remedy.contains("apt-get install -y llvm-22"), "{remedy}");
         assert!(remedy.contains("cargo install --locked --quiet cargo-deny --version 0.20.2"), "{remedy}");
+        assert!(remedy.contains("cargo build --release --locked --quiet --manifest-path"), "{remedy}");
+        assert!(remedy.contains("sim/benches/iroh-gossip/Cargo.toml"), "{remedy}");
         assert!(remedy.contains("rust-src"), "the other route is named: {remedy}");
     }
 

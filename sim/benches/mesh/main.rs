@@ -10,6 +10,8 @@
     reason = "a measurement that cannot be made should stop where it stands; its result is printed"
 )]
 
+mod contender;
+mod iroh_gossip;
 mod memberlist;
 mod node;
 mod ours;
@@ -78,6 +80,7 @@ const ROWS: &[(&str, Option<f64>)] = &[
     ("bytes a ban a node", Some(700.0)),
     ("idle, bytes a second a node", Some(350.0)),
     ("many bans at once to all nodes, s", Some(2.0)),
+    ("many bans at once, of 100 on the node with fewest", None),
     ("many bans at once, bytes a ban a node", None),
     ("idle with many bans held, bytes a second a node", Some(350.0)),
 ];
@@ -101,7 +104,7 @@ fn main() -> ExitCode {
         println!("mesh benchmark, smoke: {} nodes had every ban", plan.nodes);
         return if complete { ExitCode::SUCCESS } else { ExitCode::FAILURE };
     }
-    let others = [("memberlist (Go)", memberlist::measure(&plan))];
+    let others = [("memberlist (Go)", memberlist::measure(&plan)), ("iroh-gossip", iroh_gossip::measure(&plan))];
     println!(
         "{} nodes, {} bans one by one; {} nodes, {} bans at once, then {} held\n",
         plan.nodes, plan.bans, plan.nodes_burst, plan.burst, plan.held
@@ -118,7 +121,7 @@ fn main() -> ExitCode {
     }
     for (name, figures) in &others {
         if let Err(why) = figures {
-            println!("\n{name} was not measured: {why}");
+            println!("\n*** {name} was NOT measured: {why} ***");
         }
     }
     if complete { ExitCode::SUCCESS } else { ExitCode::FAILURE }

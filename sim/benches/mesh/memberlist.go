@@ -214,5 +214,12 @@ func main() {
 		fmt.Printf("many bans at once to all nodes, s: %f\n", time.Since(began).Seconds())
 		fmt.Printf("many bans at once, bytes a ban a node: %f\n", (sentBytes()-before)/float64(sizeBurst)/float64(burst))
 	}
+	fewest := int64(burst)
+	for _, n := range nodes {
+		if count := atomic.LoadInt64(&n.count); count < fewest {
+			fewest = count
+		}
+	}
+	fmt.Printf("many bans at once, of 100 on the node with fewest: %f\n", 100*float64(fewest)/float64(burst))
 	stop(nodes)
 }

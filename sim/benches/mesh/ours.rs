@@ -137,6 +137,8 @@ impl Cluster {
             sleep(Duration::from_secs(1));
             figures.insert("many bans at once, bytes a ban a node", (self.sent() - before) / plan.burst as f64);
         }
+        let fewest = self.nodes.iter().map(|node| node.records.load(Relaxed)).min().unwrap_or(0);
+        figures.insert("many bans at once, of 100 on the node with fewest", 100.0 * fewest as f64 / plan.burst as f64);
     }
 
     /// All hold many, said by all of them; then it is quiet.

@@ -74,6 +74,26 @@ pub const TOOLS: &[Tool] = &[Tool {
     why: "licences, sources and bans of dependencies",
 }];
 
+/// A crate of the project's that is no part of its workspace, compiled where it lies.
+pub struct Contender {
+    /// What needs it.
+    pub purpose: Purpose,
+    /// Where it lies, from the root.
+    pub folder: &'static str,
+    /// The program.
+    pub name: &'static str,
+    /// What it is for.
+    pub why: &'static str,
+}
+
+/// Every such crate.
+pub const CONTENDERS: &[Contender] = &[Contender {
+    purpose: Purpose::BenchMesh,
+    folder: "sim/benches/iroh-gossip",
+    name: "iroh-gossip-contender",
+    why: "iroh-gossip, a competitor in the mesh benchmark: some 300 crates, minutes to compile",
+}];
+
 #[cfg(test)]
 mod tests {
     use super::*;
