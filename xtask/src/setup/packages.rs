@@ -91,7 +91,7 @@ pub const CONTENDERS: &[Contender] = &[Contender {
     purpose: Purpose::BenchMesh,
     folder: "sim/benches/iroh-gossip",
     name: "iroh-gossip-contender",
-    why: "iroh-gossip, a competitor in the mesh benchmark: some 300 crates, minutes to compile",
+    why: "iroh-gossip, a competitor in the mesh benchmark: some 240 crates, minutes to compile",
 }];
 
 #[cfg(test)]
