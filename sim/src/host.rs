@@ -5,7 +5,7 @@ use honeymesh_mesh_proto::{FixedMembers, Member, Mesh, Record, RecordId, StreamO
 use honeymesh_node::{Config, Input, Keep, Node, Output};
 use honeymesh_types::{Enforcement, Event, MonoTime, NodeId, Now, Subject, WallTime};
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     net::SocketAddr,
     sync::Arc,
 };
@@ -89,6 +89,7 @@ impl Host {
         if let Some(members) = &self.fixed {
             node.fix_members(members);
         }
+        node.check_elsewhere();
         // An earlier run's members are for this start only, and there may be very many of them.
         self.config.clusters[0].mesh.members = Vec::new();
         let mut out = Vec::new();
@@ -96,7 +97,7 @@ impl Host {
         node.handle(Input::Network(honeymesh_node::NetworkFacts::default()), now, &mut out);
         node.handle(Input::Wake, now, &mut out);
         self.node = Some(node);
-        self.carry_out(out)
+        self.carry_out(out, now)
     }
 
     /// Stops the node, as by `kill -9`. The kernel goes on enforcing.
@@ -122,7 +123,7 @@ impl Host {
         if let Some(node) = &mut self.node {
             node.handle(input, now, &mut out);
         }
-        self.carry_out(out)
+        self.carry_out(out, now)
     }
 
     /// When the node wants to be woken.
@@ -130,10 +131,18 @@ impl Host {
         self.rogue.as_ref().map(Rogue::wake_at).or_else(|| self.node.as_ref().and_then(Node::wake_at))
     }
 
-    fn carry_out(&mut self, outputs: Vec<Output>) -> Vec<(SocketAddr, Vec<u8>)> {
-        let mut sends = Vec::new();
-        for output in outputs {
+    /// Does what the node wants, and what follows from it: a check of signatures takes no time, and is answered in its turn.
+    fn carry_out(&mut self, outputs: Vec<Output>, now: Now) -> Vec<(SocketAddr, Vec<u8>)> {
+        let (mut sends, mut todo) = (Vec::new(), VecDeque::from(outputs));
+        while let Some(output) = todo.pop_front() {
             match output {
+                Output::Check { cluster, claims } => {
+                    let (verdicts, mut out) = (claims.check(), Vec::new());
+                    self.node.iter_mut().for_each(|node| {
+                        node.handle(Input::Checked { cluster, verdicts: verdicts.clone() }, now, &mut out);
+                    });
+                    todo.extend(out);
+                }
                 Output::Enforce(ban) => {
                     if self.kernel.insert(ban.subject, ban).is_none() {
                         self.dropped.push(ban.subject);

@@ -1,11 +1,13 @@
 //! The daemon: opens, gives its power away, then lets one loop own node and kernel until it is told to stop.
 //!
-//! Threads: the loop (the main thread, a runtime of its own), the doors (where strangers are let in and handed over, HTTPS, control socket), the store's
-//! writer, the log's writer, the watchers of the network and of the interfaces. Only bounded queues lie between them, so that no slow client
+//! Threads: the loop (the main thread, a runtime of its own), the checks of peers' signatures, the doors (where strangers are let in and handed
+//! over, HTTPS, control socket), the store's writer, the log's writer, the watchers of the network and of the interfaces. Only bounded queues lie between
+//! them, so that no slow client
 //! and no full disk delays a ban.
 
 pub(crate) mod admission;
 mod books;
+mod checks;
 mod dark;
 mod enforcer;
 mod engine;
@@ -272,6 +274,7 @@ async fn turn_until_told<K: Enforcer>(engine: &mut Engine<K>, feeds: &mut Feeds)
             Some(news) = feeds.trap_news.recv() => engine.traps_told(news),
             Some(datagram) = feeds.datagrams.recv() => {
                 let Datagram { cluster, from, bytes, at } = datagram;
+                engine.crowded(!feeds.datagrams.is_empty());
                 engine.take(Input::Datagram { cluster, from, bytes }, at);
             }
             Some(StreamNews { cluster, event }) = feeds.streams.recv() => engine.take_now(Input::Stream { cluster, event }),

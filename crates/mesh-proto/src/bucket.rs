@@ -5,8 +5,9 @@ use honeymesh_types::MonoTime;
 /// Parts of a token: one for each microsecond of a second, so that no rate loses to rounding.
 const PARTS: u64 = 1_000_000;
 
-/// The most tokens that are owed: whoever has mended its ways is heard again after the time in which so many flow in.
-const DEBT_MAX: u32 = 20_000;
+/// The most tokens that are owed: whoever has mended its ways is heard again after the time in which so many flow in. As many as
+/// the fines for everything that may be checked for one peer at once.
+pub(crate) const DEBT_MAX: u32 = 20_000;
 
 /// How much of a budget is left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! What a mesh wants done, and whom it knows.
 
-use crate::{Deed, Refused, Signed, stream::StreamOrder};
+use crate::{Claims, Deed, Refused, Signed, stream::StreamOrder};
 use alloc::vec::Vec;
 use core::net::SocketAddr;
 use honeymesh_types::{NodeId, NodeName};
@@ -17,6 +17,9 @@ pub enum Effect {
     },
     /// Do this with a stream. Streams may fail at any time; what they carry is repaired another way.
     Stream(StreamOrder),
+    /// Check these signatures, here or on another thread, and give the verdicts to [`crate::Mesh::checked`]. Only after
+    /// [`crate::Mesh::check_elsewhere`]. Never lose one: what waits in it is asked of nobody else meanwhile.
+    Check(Claims),
     /// A verified record of another node that has just entered the set. A ban in it may already be over
     /// ([`crate::Record::is_over`]) when it takes the place of a longer one of the same origin: then that one ends.
     Record {

@@ -19,7 +19,8 @@
 //! Length, version, cluster, key, replay window, AES-256-GCM, the sender's clock, the peer's budget; then, per
 //! record: size, identity, policy (never `spoofable`, never wide, this cluster, not from the future, not over),
 //! the origin's budget, and only then the Ed25519 signature. Every refusal is counted under its [`Refused`] reason,
-//! and nothing else happens.
+//! and nothing else happens. Signatures are checked by the mesh itself, or wherever its caller has a processor for it:
+//! see [`Mesh::check_elsewhere`].
 //!
 //! # Limits and the set
 //! A node that keeps what another drops would make their digests differ for ever. So every limit on the *set* is a
@@ -34,6 +35,7 @@ extern crate alloc;
 mod admission;
 mod answer;
 mod bucket;
+mod check;
 mod cluster;
 mod config;
 mod effect;
@@ -66,6 +68,7 @@ pub use admission::{
     Admitted, CERTIFICATE_LIFE, Deed, DeedError, Deeds, Granted, JoinRefused, JoinToken, Joining, REGISTER_NODES_MAX,
     RENEW_BEFORE, REVOKED_MAX, Standing, TOKEN_LIFE_MAX_SECS, TOKENS_MAX, TokenError,
 };
+pub use check::{Claims, Verdicts};
 pub use config::{Admission, Config};
 pub use effect::{Effect, Member, MemberChange, MemberState};
 pub use hlc::Hlc;
@@ -76,7 +79,7 @@ pub use membership::FixedMembers;
 pub use mesh::{IssueError, Mesh};
 pub use proof::verify_record;
 pub use record::{Record, RecordError, RecordId, Said, Signed, Statement};
-pub use stats::{MeshStats, PeerStats, Refusals, Refused};
+pub use stats::{CheckStats, MeshStats, PeerStats, Refusals, Refused};
 pub use stream::{
     DIAL_MAX, Role, STREAM_FRAME_BYTES_MAX, STREAM_PROOF_BYTES, STREAMS_MAX, StreamEvent, StreamId, StreamOrder, StreamSigner,
     StreamStats,

@@ -35,6 +35,17 @@ pub const INCARNATION_AHEAD_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 /// Sequence numbers a replay window remembers behind the newest; older datagrams are refused as replayed.
 pub const REPLAY_WINDOW: u64 = 1_024;
 
+/// Records whose signatures are checked together, at most; those of one message are never parted. More wait for the next batch.
+pub const CHECK_BATCH_MAX: usize = 256;
+/// Batches of signatures that are handed out at once; the next one is handed out when one is back.
+pub const CHECK_BATCHES_MAX: usize = 2;
+/// Records that wait for the next batch. Beyond it the mesh checks the oldest ones itself, at once: that costs its caller the time,
+/// and nothing is lost.
+pub const CHECK_QUEUE_MAX: usize = 2_048;
+/// Records of one peer, asked for in datagrams or pushed, that are checked or wait for it. Beyond it the mesh checks itself, as
+/// beyond [`CHECK_QUEUE_MAX`]: so a forger is fined after so many, and owes no more than a budget remembers.
+pub const CHECK_PEER_MAX: usize = 198;
+
 /// Budgets and quotas that an operator may tune. What is over a rate is refused, counted and repaired later; what is
 /// over a quota leaves the set on every node alike, so quotas must be the same on all nodes of a cluster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

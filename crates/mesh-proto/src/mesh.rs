@@ -2,6 +2,7 @@
 
 mod admission;
 mod bulk;
+mod checks;
 mod circle;
 mod digests;
 #[cfg(any(test, feature = "testing"))]
@@ -28,6 +29,7 @@ use crate::{
     spread::{Duty, Receipts, Spread},
 };
 use alloc::{boxed::Box, vec::Vec};
+use checks::Checker;
 use circle::{Probe, Reunion};
 use core::net::SocketAddr;
 use digests::Digests;
@@ -61,6 +63,7 @@ pub struct Mesh {
     spread: Spread,
     receipts: Receipts,
     origins: Origins,
+    checker: Checker,
     digests: Digests,
     reunion: Reunion,
     probe: Probe,
@@ -119,6 +122,7 @@ impl Mesh {
             spread: Spread::default(),
             receipts: Receipts::default(),
             origins: Origins::new(&config.limits),
+            checker: Checker::default(),
             digests: Digests::new(&mut rng, now.mono),
             reunion: Reunion::default(),
             probe: Probe::default(),
@@ -287,13 +291,15 @@ impl Mesh {
         Ok(())
     }
 
-    /// Forgets a key: what is sealed with it does not open any more.
+    /// Forgets a key: what is sealed with it does not open any more, and every stream ends, so that who has proven nothing but
+    /// that key must prove another.
     ///
     /// # Errors
     /// It is the one that seals, or unknown; nothing was changed.
-    pub fn retire_key(&mut self, key: &Key) -> Result<(), KeyRingError> {
+    pub fn retire_key(&mut self, key: &Key, now: Now, out: &mut Vec<Effect>) -> Result<(), KeyRingError> {
         self.keys.retire(key)?;
         self.post.rekey(&self.keys);
+        self.end_streams(now, out);
         Ok(())
     }
 
@@ -352,11 +358,23 @@ impl Mesh {
         self.set.fingerprint(self.wall)
     }
 
+    /// How signatures were checked so far; in [`Mesh::stats`] too, which costs more.
+    #[must_use]
+    pub fn checks(&self) -> crate::CheckStats {
+        self.checker.stats(&self.post.stats.checks)
+    }
+
     /// What happened so far.
     #[must_use]
     pub fn stats(&self) -> MeshStats {
         let streams = crate::stream::StreamStats { open: self.streams.open(), ..self.post.stats.streams };
-        MeshStats { records: self.len(), peers: self.post.peers.stats(), streams, ..self.post.stats.clone() }
+        MeshStats {
+            records: self.len(),
+            checks: self.checks(),
+            peers: self.post.peers.stats(),
+            streams,
+            ..self.post.stats.clone()
+        }
     }
 
     /// Who this node is: its public key.

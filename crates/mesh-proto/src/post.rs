@@ -15,6 +15,8 @@ use honeymesh_types::{NodeId, NodeName, Now};
 /// Tokens of its budget that a bad signature costs a peer.
 const BAD_SIGNATURE_FINE: u32 = 100;
 
+const _: () = assert!(crate::limits::CHECK_PEER_MAX * (BAD_SIGNATURE_FINE as usize + 1) <= crate::bucket::DEBT_MAX as usize);
+
 /// Where to send to, and whom that is, if known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct To {

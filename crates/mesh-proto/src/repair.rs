@@ -89,6 +89,8 @@ pub(crate) enum Progress {
 
 /// One repair with one peer.
 pub(crate) struct Session {
+    /// Its name among those of this mesh.
+    pub(crate) serial: u64,
     pub(crate) peer: ShortId,
     pub(crate) to: To,
     horizon: WallTime,
@@ -98,6 +100,8 @@ pub(crate) struct Session {
     /// The peer's sketch, as long as it may still tell the difference.
     growth: Option<Growth>,
     flying: BTreeMap<u32, Flight>,
+    /// Answers whose records are being checked: as long as they are, they count as questions in flight.
+    checking: usize,
     next_number: u32,
     lacks: BTreeSet<RecordId>,
     lacks_more: bool,
@@ -133,6 +137,7 @@ impl Session {
         let (horizon, growth) = errand.growth.map_or((now.wall, None), |(horizon, growth)| (horizon, Some(growth)));
         let symbols = growth.iter().flat_map(Growth::needs).map(Task::Symbols);
         Self {
+            serial: 0,
             peer,
             to,
             horizon,
@@ -141,6 +146,7 @@ impl Session {
             missing: errand.fetch,
             growth,
             flying: BTreeMap::new(),
+            checking: 0,
             next_number: first_number,
             lacks: BTreeSet::new(),
             lacks_more: false,
@@ -155,11 +161,24 @@ impl Session {
 
     /// When an answer is overdue.
     pub(crate) fn wake_at(&self) -> MonoTime {
-        self.flying.values().map(|flight| flight.due).min().unwrap_or(MonoTime::MAX)
+        let rest = if self.checking > 0 { self.ends } else { MonoTime::MAX };
+        self.flying.values().map(|flight| flight.due).min().unwrap_or(rest)
+    }
+
+    /// An answer's records are being checked from now on. Gives the session's name.
+    pub(crate) const fn await_check(&mut self) -> u64 {
+        self.checking += 1;
+        self.serial
+    }
+
+    /// They are.
+    pub(crate) const fn checked(&mut self) {
+        self.checking -= 1;
     }
 
     pub(crate) fn progress(&self) -> Progress {
-        let is_idle = self.todo.is_empty() && self.missing.is_empty() && self.flying.is_empty();
+        let is_asking = !self.todo.is_empty() || !self.missing.is_empty() || !self.flying.is_empty();
+        let is_idle = !is_asking && self.checking == 0;
         match (self.failed, is_idle) {
             (true, _) => Progress::Failed,
             (false, true) => Progress::Done,
@@ -193,7 +212,7 @@ impl Session {
             Some(_) => (STREAM_WINDOW, STREAM_ANSWER_WITHIN),
             None => (WINDOW, ANSWER_AFTER),
         };
-        while self.flying.len() < window
+        while self.flying.len() + self.checking < window
             && let Some(task) = self.next_task()
         {
             let number = self.next_number;

@@ -109,6 +109,11 @@ impl Set {
         self.records.contains_key(id)
     }
 
+    /// A record's bytes.
+    pub(crate) fn raw(&self, id: &RecordId) -> Option<&Arc<[u8]>> {
+        self.records.get(id).map(|entry| &entry.raw)
+    }
+
     /// Is a record in the set whose id begins so?
     pub(crate) fn contains_stub(&self, stub: Stub) -> bool {
         let (first, last) = stub.range();

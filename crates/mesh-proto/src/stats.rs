@@ -150,12 +150,46 @@ pub struct MeshStats {
     pub repairs: u64,
     /// Repairs that ended because the other side stopped answering.
     pub repairs_failed: u64,
+    /// How signatures were checked.
+    pub checks: CheckStats,
     /// What streams did.
     pub streams: crate::stream::StreamStats,
     /// Records in the set, unbans included.
     pub records: usize,
     /// Per peer, by identity.
     pub peers: Vec<PeerStats>,
+}
+
+/// How signatures of peers' records were checked since the start, counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CheckStats {
+    /// Records that wait for a check or are being checked, now.
+    pub waiting: u64,
+    /// Batches that were checked.
+    pub batches: u64,
+    /// Records in them.
+    pub records: u64,
+    /// The most in one batch.
+    pub largest: u64,
+    /// Batches in which one of several was bad, so that they were checked again in parts.
+    pub split: u64,
+    /// Batches that the mesh checked itself because too much waited.
+    pub overflows: u64,
+}
+
+impl CheckStats {
+    /// Those of two meshes together.
+    #[must_use]
+    pub fn with(self, other: Self) -> Self {
+        Self {
+            waiting: self.waiting + other.waiting,
+            batches: self.batches + other.batches,
+            records: self.records + other.records,
+            largest: self.largest.max(other.largest),
+            split: self.split + other.split,
+            overflows: self.overflows + other.overflows,
+        }
+    }
 }
 
 /// What happened between this node and one peer.

@@ -1,8 +1,8 @@
 //! What tests need: nodes, records, and a wire between them.
 
 use crate::{
-    Config, Effect, Hlc, Key, KeyRing, Limits, Mesh, Record, Role, Said, Signed, Statement, StreamEvent, StreamId, StreamOrder,
-    cluster::ClusterTag, record::wire,
+    Claims, Config, Effect, Hlc, Key, KeyRing, Limits, Mesh, Record, Role, Said, Signed, Statement, StreamEvent, StreamId,
+    StreamOrder, cluster::ClusterTag, record::wire,
 };
 use alloc::{collections::VecDeque, format, string::String, vec::Vec};
 use core::{net::SocketAddr, time::Duration};
@@ -95,6 +95,10 @@ pub(crate) struct Wire {
     pub(crate) silent_streams: bool,
     /// So many frames are carried; the next one finds its stream cut.
     pub(crate) frames_left: usize,
+    /// How many milliseconds a check of signatures takes that a mesh does not do itself.
+    pub(crate) check_takes: u64,
+    /// Checks that take their time: whose they are, and when they are done.
+    checking: VecDeque<(u64, SocketAddr, Claims)>,
 }
 
 impl Wire {
@@ -111,6 +115,8 @@ impl Wire {
             no_streams: false,
             silent_streams: false,
             frames_left: usize::MAX,
+            check_takes: 0,
+            checking: VecDeque::new(),
         }
     }
 
@@ -144,6 +150,10 @@ impl Wire {
     /// Does everything that is due now, and everything that follows from it.
     pub(crate) fn tick(&mut self) {
         let now = self.now();
+        while let Some((_, at, claims)) = self.checking.pop_front_if(|(due, ..)| *due <= self.millis) {
+            let effects = self.check(at, &claims);
+            self.carry(at, effects);
+        }
         for place in 0..self.meshes.len() {
             let mut out = Vec::new();
             let (from, mesh) = &mut self.meshes[place];
@@ -164,6 +174,14 @@ impl Wire {
                 todo.extend(self.stream(from, order));
                 continue;
             }
+            if let Effect::Check(claims) = effect {
+                if self.check_takes > 0 {
+                    self.checking.push_back((self.millis + self.check_takes, from, claims));
+                } else {
+                    todo.extend(self.check(from, &claims).into_iter().map(|effect| (from, effect)));
+                }
+                continue;
+            }
             let Effect::Send { to, bytes } = effect else {
                 self.told.push((from, effect));
                 continue;
@@ -179,6 +197,13 @@ impl Wire {
                 todo.extend(out.into_iter().map(|effect| (to, effect)));
             }
         }
+    }
+
+    fn check(&mut self, at: SocketAddr, claims: &Claims) -> Vec<Effect> {
+        let (now, mut out) = (self.now(), Vec::new());
+        let (_, mesh) = self.meshes.iter_mut().find(|(addr, _)| *addr == at).unwrap();
+        mesh.checked(claims.check(), now, &mut out);
+        out
     }
 
     /// Carries out what a mesh wants done with a stream: frames take no time and arrive in order.

@@ -6,7 +6,7 @@ use core::{
     time::Duration,
 };
 use honeymesh_ledger::Reach;
-use honeymesh_mesh_proto::{Key, StreamEvent};
+use honeymesh_mesh_proto::{Key, StreamEvent, Verdicts};
 use honeymesh_types::{ClusterName, Knock, Mode, NodeName, Subject, Visit};
 use ipnet::IpNet;
 
@@ -32,6 +32,13 @@ pub enum Input {
         cluster: usize,
         /// What.
         event: StreamEvent,
+    },
+    /// Signatures of a mesh were checked.
+    Checked {
+        /// The place of the cluster in [`crate::Config::clusters`].
+        cluster: usize,
+        /// What came of an [`crate::Output::Check`] of that cluster.
+        verdicts: Verdicts,
     },
     /// An operator wants something.
     Order {

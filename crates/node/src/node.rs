@@ -128,6 +128,12 @@ impl Node {
         }
     }
 
+    /// From now on signatures of peers' records come out as [`Output::Check`], to be checked on any thread; until then they are checked in
+    /// [`Self::handle`]. See [`Mesh::check_elsewhere`].
+    pub fn check_elsewhere(&mut self) {
+        self.clusters.iter_mut().for_each(|cluster| cluster.mesh.check_elsewhere());
+    }
+
     /// Takes one thing that happened and appends what is to be done for it to `out`. Cannot fail, block or panic: whatever
     /// is wrong with the input is counted or told.
     pub fn handle(&mut self, input: Input, now: Now, out: &mut Vec<Output>) {
@@ -138,6 +144,7 @@ impl Node {
             Input::Visit(visit) => self.visit(visit),
             Input::Datagram { cluster, from, bytes } => self.datagram(cluster, from, &bytes),
             Input::Stream { cluster, event } => self.stream(cluster, event),
+            Input::Checked { cluster, verdicts } => self.checked(cluster, verdicts),
             Input::Order { id, order } => self.order(id, order),
             Input::Network(facts) => self.network(facts),
             Input::Wake => self.wake(),

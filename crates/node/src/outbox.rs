@@ -24,7 +24,7 @@ impl Outbox {
             | Output::Lockdown(_)
             | Output::Reconcile => &mut self.kernel,
             Output::Keep(_) => &mut self.keep,
-            Output::Send { .. } | Output::Stream { .. } => &mut self.send,
+            Output::Send { .. } | Output::Stream { .. } | Output::Check { .. } => &mut self.send,
             Output::Tell(_) => &mut self.tell,
             Output::Reply { .. } => &mut self.reply,
         };

@@ -4,7 +4,7 @@ use crate::{Done, OrderId, Refused};
 use alloc::{string::String, sync::Arc, vec::Vec};
 use core::net::SocketAddr;
 use honeymesh_ledger::Claim;
-use honeymesh_mesh_proto::StreamOrder;
+use honeymesh_mesh_proto::{Claims, StreamOrder};
 use honeymesh_types::{ClusterName, Enforcement, Event, Lockdown, Mode, NodeId, Reasons, Subject, WallTime};
 use ipnet::IpNet;
 
@@ -41,6 +41,14 @@ pub enum Output {
         cluster: usize,
         /// What.
         order: StreamOrder,
+    },
+    /// Check these signatures, on any thread, and give the verdicts back as [`crate::Input::Checked`]. Only after
+    /// [`crate::Node::check_elsewhere`]; never lose one.
+    Check {
+        /// The place of the cluster in [`crate::Config::clusters`].
+        cluster: usize,
+        /// What.
+        claims: Claims,
     },
     /// Store, stream and log this event.
     Tell(Event),

@@ -4,7 +4,7 @@ use crate::Trial;
 use alloc::{collections::BTreeMap, string::String, sync::Arc, vec::Vec};
 use core::net::IpAddr;
 use honeymesh_ledger::{Claim, Corroboration, Protected, Stats};
-use honeymesh_mesh_proto::{Admitted, Member, MeshStats, Record};
+use honeymesh_mesh_proto::{Admitted, CheckStats, Member, MeshStats, Record};
 use honeymesh_types::{Ban, ClusterName, Mode, NodeId, NodeName, Subject, Trust, WallTime};
 use ipnet::IpNet;
 
@@ -109,6 +109,8 @@ pub struct Counters {
     pub records_set_aside: u64,
     /// Records of peers that the door refused.
     pub records_refused: u64,
+    /// How the signatures of peers' records were checked, in all clusters together.
+    pub checks: CheckStats,
     /// Records this node published.
     pub published: u64,
     /// Events about knocks, scans and refusals that were not told because there were too many.

@@ -1,8 +1,9 @@
 //! One node: a thread, a socket, and the daemon's own mesh.
 
-use honeymesh_mesh_proto::{Config, Effect, Key, KeyRing, Limits, Mesh, Said, Statement, StreamEvent, StreamOrder};
+use honeymesh_mesh_proto::{Claims, Config, Effect, Key, KeyRing, Limits, Mesh, Said, Statement, StreamEvent, StreamOrder};
 use honeymesh_types::{Grade, MonoTime, Now, Reasons, Scope, Subject, WallTime};
 use std::{
+    collections::VecDeque,
     io::ErrorKind,
     net::{Ipv4Addr, SocketAddr, UdpSocket},
     sync::{
@@ -16,6 +17,9 @@ use std::{
 
 /// The longest sleep, so that orders and the end are noticed.
 const NAP_MAX: Duration = Duration::from_millis(50);
+
+/// Datagrams that are taken before signatures are checked.
+const TAKEN_MAX: usize = 64;
 
 /// A node has this record now.
 pub struct Arrival {
@@ -59,7 +63,8 @@ impl Node {
             records: Arc::clone(&records),
             is_over: Arc::clone(&is_over),
         };
-        let mesh = Mesh::new(config(number, addr, join), now(began));
+        let mut mesh = Mesh::new(config(number, addr, join), now(began));
+        mesh.check_elsewhere();
         let thread = std::thread::Builder::new().stack_size(512 << 10).spawn(move || body.live(mesh)).unwrap();
         Self { addr, live, sent_bytes, records, orders, bell, is_over, thread: Some(thread) }
     }
@@ -114,6 +119,13 @@ fn now(began: Instant) -> Now {
     }
 }
 
+/// What is to be done.
+#[derive(Default)]
+struct Todo {
+    effects: Vec<Effect>,
+    claims: VecDeque<Claims>,
+}
+
 /// What the thread owns.
 struct Body {
     number: usize,
@@ -130,52 +142,74 @@ struct Body {
 
 impl Body {
     fn live(self, mut mesh: Mesh) {
-        let (mut buffer, mut out) = ([0; 2_048], Vec::new());
+        let (mut buffer, mut todo) = ([0; 2_048], Todo::default());
         while !self.is_over.load(Relaxed) {
             let nap = mesh.wake_at().since(now(self.began).mono).clamp(Duration::from_micros(50), NAP_MAX);
             self.socket.set_read_timeout(Some(nap)).unwrap();
-            match self.socket.recv_from(&mut buffer) {
-                Ok((_, from)) if from == self.bell => self.obey(&mut mesh, &mut out),
-                Ok((len, from)) => mesh.datagram(from, &buffer[..len], now(self.began), &mut out),
-                Err(error) => {
-                    assert!(matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut), "node {}: {error}", self.number);
-                }
+            if self.take(&mut buffer, &mut mesh, &mut todo) {
+                // What came meanwhile is taken before signatures are checked: the daemon checks those on another thread.
+                self.socket.set_nonblocking(true).unwrap();
+                let _ = (1..TAKEN_MAX).all(|_| self.take(&mut buffer, &mut mesh, &mut todo));
+                self.socket.set_nonblocking(false).unwrap();
             }
             if mesh.wake_at() <= now(self.began).mono {
-                mesh.wake(now(self.began), &mut out);
+                mesh.wake(now(self.began), &mut todo.effects);
             }
-            self.carry_out(&mut mesh, &mut out);
+            self.carry_out(&mut mesh, &mut todo);
+            while let Some(claims) = todo.claims.pop_front() {
+                mesh.checked(claims.check(), now(self.began), &mut todo.effects);
+                self.carry_out(&mut mesh, &mut todo);
+            }
             self.show(&mesh);
         }
     }
 
-    fn obey(&self, mesh: &mut Mesh, out: &mut Vec<Effect>) {
+    /// Takes one datagram, and does at once what follows from it but checks. False: there is none.
+    fn take(&self, buffer: &mut [u8], mesh: &mut Mesh, todo: &mut Todo) -> bool {
+        match self.socket.recv_from(buffer) {
+            Ok((_, from)) if from == self.bell => self.obey(mesh, todo),
+            Ok((len, from)) => mesh.datagram(from, &buffer[..len], now(self.began), &mut todo.effects),
+            Err(error) => {
+                assert!(matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut), "node {}: {error}", self.number);
+                return false;
+            }
+        }
+        self.carry_out(mesh, todo);
+        true
+    }
+
+    /// Each order by itself, and what it wants sent at once, as the daemon does.
+    fn obey(&self, mesh: &mut Mesh, todo: &mut Todo) {
         for subject in self.ordered.try_iter().flatten() {
             let ttl = Duration::from_secs(3_600);
             let said = Said::Ban { reasons: Reasons::TRAP, grade: Grade::Payload, scope: Scope::All, ttl, score: 60, note: None };
-            mesh.publish(Statement { subject, said }, now(self.began), out).unwrap();
+            mesh.publish(Statement { subject, said }, now(self.began), &mut todo.effects).unwrap();
+            self.carry_out(mesh, todo);
         }
     }
 
-    fn carry_out(&self, mesh: &mut Mesh, out: &mut Vec<Effect>) {
-        while !out.is_empty() {
-            for effect in core::mem::take(out) {
-                self.carry_out_one(effect, mesh, out);
+    fn carry_out(&self, mesh: &mut Mesh, todo: &mut Todo) {
+        while !todo.effects.is_empty() {
+            for effect in core::mem::take(&mut todo.effects) {
+                self.carry_out_one(effect, mesh, todo);
             }
         }
     }
 
-    fn carry_out_one(&self, effect: Effect, mesh: &mut Mesh, out: &mut Vec<Effect>) {
+    fn carry_out_one(&self, effect: Effect, mesh: &mut Mesh, todo: &mut Todo) {
         match effect {
             // A full buffer loses it, as a network would.
             Effect::Send { to, bytes } => drop(self.socket.send_to(&bytes, to)),
+            Effect::Check(claims) => todo.claims.push_back(claims),
             Effect::Record { signed } => {
                 let arrival = Arrival { node: self.number, subject: signed.record.subject, at: Instant::now() };
                 // Nobody listens any more when the measurement is over.
                 let _ = self.arrivals.send(arrival);
             }
             // Here are no streams: what is large goes over datagrams.
-            Effect::Stream(StreamOrder::Dial { to, .. }) => mesh.stream(StreamEvent::Failed { to }, now(self.began), out),
+            Effect::Stream(StreamOrder::Dial { to, .. }) => {
+                mesh.stream(StreamEvent::Failed { to }, now(self.began), &mut todo.effects);
+            }
             _ => {}
         }
     }

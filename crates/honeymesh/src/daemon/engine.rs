@@ -15,6 +15,7 @@ mod trouble;
 
 use super::{
     books::{Books, Committed},
+    checks::{Checks, Done as CheckDone, Job},
     enforcer::Enforcer,
     keys::{ClusterKeys, Rotation},
     post::{Sender, obey},
@@ -38,8 +39,11 @@ use std::{
 use tokio::sync::mpsc;
 use trouble::Troubles;
 
-/// What was done on another thread for the engine. At most one of each kind is under way.
+/// What was done on another thread for the engine. At most one of each kind is under way, and of the checks as many as
+/// [`honeymesh_mesh_proto::limits::CHECK_BATCHES_MAX`] for each cluster.
 pub enum Inner {
+    /// Signatures were checked.
+    Checked(CheckDone),
     /// A new key was read.
     Key(rotation::NewKeyRead),
     /// The kernel's tables were read.
@@ -104,6 +108,7 @@ pub struct Engine<K> {
     troubles: Troubles,
     keeping: Keeping,
     players: Players,
+    checks: Checks,
     outputs: Vec<Output>,
     ready: bool,
 }
@@ -124,6 +129,10 @@ impl<K: Enforcer> Engine<K> {
     pub fn new(mut parts: Parts<K>) -> Self {
         let started = (parts.clock)();
         let look = parts.kernel.take_look();
+        let inner = parts.inner.clone();
+        // Nobody listens any more when the loop has ended.
+        let checks = Checks::start(parts.keys.len(), move |done| drop(inner.send(Inner::Checked(done))));
+        parts.node.check_elsewhere();
         Self {
             node: parts.node,
             kernel: parts.kernel,
@@ -148,6 +157,7 @@ impl<K: Enforcer> Engine<K> {
             troubles: Troubles::default(),
             keeping: Keeping::default(),
             players: Players::default(),
+            checks,
             outputs: Vec::new(),
             ready: false,
         }
@@ -183,8 +193,15 @@ impl<K: Enforcer> Engine<K> {
         self.ready = true;
     }
 
-    /// Takes one thing that happened. `evidence` is when it came into user space.
+    /// Takes one thing that happened, and what is checked for it here. `evidence` is when it came into user space.
     pub fn take(&mut self, input: Input, evidence: MonoTime) {
+        self.take_one(input, evidence);
+        while let Some(CheckDone { cluster, verdicts, evidence }) = self.checks.next_here() {
+            self.take_one(Input::Checked { cluster, verdicts }, evidence);
+        }
+    }
+
+    fn take_one(&mut self, input: Input, evidence: MonoTime) {
         let now = (self.clock)();
         let mut outputs = std::mem::take(&mut self.outputs);
         self.node.handle(input, now, &mut outputs);
@@ -197,9 +214,17 @@ impl<K: Enforcer> Engine<K> {
         self.take(input, now.mono);
     }
 
+    /// Whether another datagram waits for the loop: then signatures are better checked beside it.
+    pub const fn crowded(&mut self, is_crowded: bool) {
+        self.checks.crowded(is_crowded);
+    }
+
     /// Takes back what was done on another thread.
     pub fn inner(&mut self, inner: Inner) {
         match inner {
+            Inner::Checked(CheckDone { cluster, verdicts, evidence }) => {
+                self.take(Input::Checked { cluster, verdicts }, evidence);
+            }
             Inner::Key(read) => self.key_read(read),
             Inner::Looked(looked) => self.looked(looked),
         }
@@ -295,6 +320,7 @@ impl<K: Enforcer> Engine<K> {
                     obey(streams, order);
                 }
             }
+            Output::Check { cluster, claims } => self.checks.add(Job { cluster, claims, evidence: turn.evidence }),
             Output::Tell(event) => self.tell(event, turn),
             Output::Reply { id, result } => self.reply(id, result, turn.kept),
         }

@@ -45,8 +45,8 @@ impl Mesh {
         let mut session = Session::new(sender.id, sender.to(), errand, rand_core::Rng::next_u32(&mut self.rng), now);
         session.stream = Some(stream);
         session.is_bulk = true;
-        self.digests.sessions.push(session);
-        self.go_on(self.digests.sessions.len() - 1, now, out);
+        let at = self.digests.begin(session);
+        self.go_on(at, now, out);
     }
 
     /// No stream comes: the same over datagrams.

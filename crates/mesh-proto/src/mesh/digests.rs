@@ -1,6 +1,6 @@
 //! Digests and repairs: noticing that a peer's set differs, and mending it.
 
-use super::{Mesh, Sender, records::Via};
+use super::{Mesh, Sender, checks::Cause};
 use crate::{
     Effect, Refused,
     answer::horizon,
@@ -67,6 +67,8 @@ pub(super) struct Digests {
     /// Peers' sketches that may be read.
     sketches: Bucket,
     pub(super) sessions: Vec<Session>,
+    /// The name of the newest one.
+    last_session: u64,
     /// Before this time nobody is asked for members.
     census_due: MonoTime,
     census_wait: Duration,
@@ -83,10 +85,29 @@ impl Digests {
             doubts: BTreeMap::new(),
             sketches: Bucket::full(SKETCHES_BURST, now),
             sessions: Vec::new(),
+            last_session: 0,
             census_due: now,
             census_wait: CENSUS_WAIT_MIN,
             census_keen_until: now,
         }
+    }
+
+    /// The repair of this name, if it is still under way.
+    pub(super) fn session(&mut self, serial: u64) -> Option<&mut Session> {
+        self.sessions.iter_mut().find(|session| session.serial == serial)
+    }
+
+    /// Where it is.
+    pub(super) fn place(&self, serial: u64) -> Option<usize> {
+        self.sessions.iter().position(|session| session.serial == serial)
+    }
+
+    /// Begins a repair; gives its place.
+    pub(super) fn begin(&mut self, mut session: Session) -> usize {
+        self.last_session += 1;
+        session.serial = self.last_session;
+        self.sessions.push(session);
+        self.sessions.len() - 1
     }
 
     pub(super) fn wake_at(&self) -> MonoTime {
@@ -292,8 +313,8 @@ impl Mesh {
         }
         self.post.stats.repairs += 1;
         let session = Session::new(sender.id, sender.to(), errand, self.rng.next_u32(), now);
-        self.digests.sessions.push(session);
-        self.go_on(self.digests.sessions.len() - 1, now, out);
+        let at = self.digests.begin(session);
+        self.go_on(at, now, out);
     }
 
     /// Asks what a session has to ask, and closes it if there is nothing left.
@@ -377,15 +398,9 @@ impl Mesh {
         let at = digests.sessions.iter().position(asked).ok_or(Refused::Unasked)?;
         let haul = digests.sessions[at].answer(number, answer, set).ok_or(Refused::Unasked)?;
         if let Some(records) = haul.records {
-            let news = match way {
-                Some(_) => self.hear_many(sender, records, now, out),
-                None => self.hear_all(sender, records, Via::Pull, now, out),
-            };
-            for signed in news {
-                if self.digests.sessions[at].learn() {
-                    self.push_on(&signed, Some(sender.id), None);
-                }
-            }
+            let session = digests.sessions[at].await_check();
+            let cause = if way.is_some() { Cause::Haul(session) } else { Cause::Pull(session) };
+            self.hear(sender, records, cause, now, out);
         }
         self.consider_stream(at, now, out);
         let members = haul.members.map(|members| self.learn_members(members.iter(), now, out));
@@ -393,6 +408,7 @@ impl Mesh {
             self.digests.census_wait = CENSUS_WAIT_MIN;
         }
         self.go_on(at, now, out);
+        self.resume(now, out);
         members.map_or(Ok(()), |learned| learned.map(|_| ()))
     }
 }

@@ -1,12 +1,15 @@
 //! Records: saying, hearing, and handing on.
 
-use super::{Mesh, Sender};
+use super::{
+    Mesh, Sender,
+    checks::{Cause, Entry, Parcel},
+};
 use crate::{
     Effect, RecordError, RecordId, Refused, Signed, Statement,
     frame::{Bytes, IDS_MAX, Ids, Message, Packer, Records, Stub},
     peers::ShortId,
     post::To,
-    record::{signature, wire},
+    record::wire,
     repair::Errand,
     roster::{Part, copies, width},
     set::Offer,
@@ -15,16 +18,6 @@ use crate::{
 use alloc::{sync::Arc, vec::Vec};
 use core::time::Duration;
 use honeymesh_types::{Now, Subject};
-use rand_core::Rng;
-
-/// How a record came here.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Via {
-    /// Somebody sent it unasked: metered by origin.
-    Push,
-    /// It was asked for.
-    Pull,
-}
 
 impl Mesh {
     /// Signs a statement and puts it into this node's own slot.
@@ -67,7 +60,7 @@ impl Mesh {
     }
 
     /// Takes records that somebody pushed; what is new is pushed on. Whoever gave a duty with them gets a receipt, also for
-    /// what was refused: to send it again would change nothing.
+    /// what was refused: to send it again would change nothing. Only what may be believed once a certificate is here comes again.
     pub(super) fn pushed(
         &mut self,
         sender: Sender,
@@ -77,111 +70,51 @@ impl Mesh {
         out: &mut Vec<Effect>,
     ) {
         let duty = until.map(|until| Duty { after: ShortId::of(&self.node.0), until });
-        if let Some(duty) = duty {
-            self.serve_late(sender, duty, records);
-        }
-        for signed in self.hear_all(sender, records, Via::Push, now, out) {
-            self.push_on(&signed, Some(sender.id), duty);
-        }
-        if duty.is_some() {
-            let ids = Ids::pack(records.iter().take(IDS_MAX).map(|raw| RecordId::of(raw).stub()));
-            self.post.send(sender.to(), Message::Have(Ids(Bytes(&ids))), now, out);
-        }
+        self.hear(sender, records, Cause::Push(duty), now, out);
+        self.resume(now, out);
     }
 
-    /// Does the duty that comes with records which a repair had brought before.
-    fn serve_late(&mut self, sender: Sender, duty: Duty, records: Records<'_>) {
+    /// Takes records from a peer: has the signatures checked of those that may be news, and what comes of them is done then.
+    /// What is refused is counted; the first refusal is told.
+    pub(super) fn hear(&mut self, sender: Sender, records: Records<'_>, cause: Cause, now: Now, out: &mut Vec<Effect>) {
+        let mut parcel = Parcel::new(sender, cause);
         for raw in records.iter() {
             let id = RecordId::of(raw);
-            if self.set.contains(&id)
-                && self.spread.serve(id.stub())
-                && let Ok((record, _)) = wire::read(raw)
-            {
-                self.push_on(&Signed::new(record, raw.into(), id), Some(sender.id), Some(duty));
+            let judged = self.judge(sender, raw, id, cause, now);
+            if let Cause::Push(Some(duty)) = cause {
+                if matches!(judged, Err(None)) {
+                    self.serve_late(sender, duty, &id);
+                }
+                if parcel.receipts.len() < IDS_MAX && !matches!(judged, Err(Some(Refused::RecordUncertified))) {
+                    parcel.receipts.push(id.stub());
+                }
             }
-        }
-    }
-
-    /// Takes records from a peer and gives back those that are news. What is refused is counted; the first refusal is
-    /// told.
-    pub(super) fn hear_all(
-        &mut self,
-        sender: Sender,
-        records: Records<'_>,
-        via: Via,
-        now: Now,
-        out: &mut Vec<Effect>,
-    ) -> Vec<Signed> {
-        let (mut read, mut refused) = (Vec::new(), None);
-        for raw in records.iter() {
-            match self.judge(sender, raw, via, now) {
-                Ok(signed) => read.push(signed),
+            match judged {
+                Ok(entry) => parcel.entries.push(entry),
+                Err(None) => {}
                 Err(Some(why)) => {
-                    self.post.count(why, Some(sender.id));
-                    if why == Refused::RecordUncertified {
+                    self.refuse_one(&mut parcel, why, out);
+                    if why == Refused::RecordUncertified && cause.is_fined() {
                         self.ask_who(sender, raw, now, out);
                     }
-                    refused = refused.or(Some(why));
                 }
-                Err(None) => {}
             }
         }
-        let bad = self.verify_all(&mut read, sender, true);
-        refused = refused.or(bad);
-        out.extend(refused.map(|why| Effect::Refused { from: sender.addr, why }));
-        read.into_iter().filter_map(|signed| self.take(sender, signed, now, out)).collect()
+        self.have_checked(parcel, now, out);
     }
 
-    /// Takes a long list of records that were asked for: their signatures are checked all at once, and one by one only if that
-    /// fails, to find whose fault it is.
-    pub(super) fn hear_many(&mut self, sender: Sender, records: Records<'_>, now: Now, out: &mut Vec<Effect>) -> Vec<Signed> {
-        let mut read = Vec::new();
-        for raw in records.iter() {
-            match self.read_new(raw, now) {
-                Ok(signed) => read.push(signed),
-                Err(why) => why.into_iter().for_each(|why| self.post.count(why, Some(sender.id))),
-            }
+    /// Does the duty that comes with a record which a repair had brought before.
+    pub(super) fn serve_late(&mut self, sender: Sender, duty: Duty, id: &RecordId) {
+        if let Some(raw) = self.set.raw(id).cloned()
+            && self.spread.serve(id.stub())
+            && let Ok((record, _)) = wire::read(&raw)
+        {
+            self.push_on(&Signed::new(record, raw, *id), Some(sender.id), Some(duty));
         }
-        self.verify_all(&mut read, sender, false);
-        read.into_iter().filter_map(|signed| self.take(sender, signed, now, out)).collect()
-    }
-
-    /// Leaves only records whose signatures are good: they are checked all at once, and one by one only if that fails, to find
-    /// whose fault it is. The first refusal, if there is any.
-    fn verify_all(&mut self, read: &mut Vec<Signed>, sender: Sender, is_fined: bool) -> Option<Refused> {
-        let mut secret = [0; 32];
-        self.rng.fill_bytes(&mut secret);
-        if read.is_empty() || (read.len() > 1 && signature::all_good(read, secret)) {
-            return None;
-        }
-        self.post.stats.streams.batches_split += u64::from(!is_fined);
-        let mut refused = None;
-        read.retain(|signed| {
-            let Err(error) = wire::verify(&signed.raw, signed.record.origin) else { return true };
-            if is_fined {
-                self.post.fine(sender.id);
-            }
-            error.refused().into_iter().for_each(|why| self.post.count(why, Some(sender.id)));
-            refused = refused.or(error.refused());
-            false
-        });
-        refused
-    }
-
-    /// Reads a record that may enter the set if its signature is good. `Err(None)` is old news.
-    fn read_new(&self, raw: &[u8], now: Now) -> Result<Signed, Option<Refused>> {
-        let id = RecordId::of(raw);
-        if self.set.contains(&id) {
-            return Err(None);
-        }
-        let signed = self.read(raw, id, now).map_err(RecordError::refused)?;
-        self.admission.check_record(&signed.record.origin, signed.record.at.wall()).map_err(RecordError::refused)?;
-        self.set.consider(&signed).map_err(|offer| (offer == Offer::Quota).then_some(Refused::Quota))?;
-        Ok(signed)
     }
 
     /// Puts a verified record into the set. Gives it back if that is news: if it is not over, or ends another.
-    fn take(&mut self, sender: Sender, signed: Signed, now: Now, out: &mut Vec<Effect>) -> Option<Signed> {
+    pub(super) fn take(&mut self, sender: Sender, signed: Signed, now: Now, out: &mut Vec<Effect>) -> Option<Signed> {
         let Offer::Entered { replaced, .. } = self.enter(&signed, now) else { return None };
         self.count_new(sender.id);
         let is_news = replaced || !signed.record.is_over(now.wall);
@@ -192,15 +125,26 @@ impl Mesh {
     }
 
     /// May this record enter the set, if its signature is good? `Err(None)` is old news.
-    fn judge(&mut self, sender: Sender, raw: &[u8], via: Via, now: Now) -> Result<Signed, Option<Refused>> {
-        let signed = self.read_new(raw, now)?;
-        if via == Via::Push && !self.origins.allow(signed.record.origin, now.mono) {
-            return Err(Some(Refused::OriginRate));
+    fn judge(&mut self, sender: Sender, raw: &[u8], id: RecordId, cause: Cause, now: Now) -> Result<Entry, Option<Refused>> {
+        if self.set.contains(&id) {
+            return Err(None);
         }
-        if via == Via::Push && !self.post.charge(sender.id, now) {
-            return Err(Some(Refused::PeerRate));
+        if self.checker.has(&id) {
+            return Ok(Entry::Same { id, is_bad: false });
         }
-        Ok(signed)
+        let signed = self.read(raw, id, now).map_err(RecordError::refused)?;
+        self.admission.check_record(&signed.record.origin, signed.record.at.wall()).map_err(RecordError::refused)?;
+        self.set.consider(&signed).map_err(|offer| (offer == Offer::Quota).then_some(Refused::Quota))?;
+        if matches!(cause, Cause::Push(_)) {
+            if !self.origins.allow(signed.record.origin, now.mono) {
+                return Err(Some(Refused::OriginRate));
+            }
+            if !self.post.charge(sender.id, now) {
+                return Err(Some(Refused::PeerRate));
+            }
+        }
+        self.checker.expect(id);
+        Ok(Entry::New(signed))
     }
 
     /// A record of somebody whose certificate is not known here: whoever hands it on must know it.
@@ -308,7 +252,8 @@ impl Mesh {
     /// Somebody has these records: asks for those that did not arrive here.
     pub(super) fn told(&mut self, sender: Sender, ids: &Ids<'_>, now: Now, out: &mut Vec<Effect>) {
         ids.iter().take(IDS_MAX).for_each(|id| self.receipts.got(sender.id, id, now.mono));
-        let fetch: Vec<Stub> = ids.iter().take(IDS_MAX).filter(|id| !self.set.contains_stub(*id)).collect();
+        let fetch: Vec<Stub> =
+            ids.iter().take(IDS_MAX).filter(|id| !self.set.contains_stub(*id) && !self.checker.has_stub(*id)).collect();
         if !fetch.is_empty() && !self.fetch_too(sender.id, &fetch, now, out) {
             self.start(sender, Errand { fetch, ..Errand::default() }, now, out);
         }

@@ -212,6 +212,15 @@ impl Mesh {
         }
     }
 
+    /// Ends all streams from this side.
+    pub(super) fn end_streams(&mut self, now: Now, out: &mut Vec<Effect>) {
+        let all: Vec<StreamId> = self.streams.links.keys().copied().collect();
+        for stream in all {
+            self.hang_up(stream, out);
+            self.stream_closed(stream, now, out);
+        }
+    }
+
     fn stream_closed(&mut self, stream: StreamId, now: Now, out: &mut Vec<Effect>) {
         self.streams.links.remove(&stream);
         if self.streams.dial.is_some_and(|dial| dial.stream == Some(stream)) {

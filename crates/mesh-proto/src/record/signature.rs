@@ -38,12 +38,12 @@ pub(crate) fn verify(raw: &[u8], origin: NodeId) -> Result<(), RecordError> {
 
 /// Did the origins themselves sign all of these? About a tenth of the price of asking one by one, if they are many and their
 /// origins few. `secret` must be what no sender can foresee.
-pub(crate) fn all_good(records: &[Signed], secret: [u8; 32]) -> bool {
+pub(crate) fn all_good(records: &[&Signed], secret: [u8; 32]) -> bool {
     sum(records, secret).is_some_and(|sum| sum.mul_by_cofactor().is_identity())
 }
 
 /// A random combination of what must be nothing for each.
-fn sum(records: &[Signed], secret: [u8; 32]) -> Option<EdwardsPoint> {
+fn sum(records: &[&Signed], secret: [u8; 32]) -> Option<EdwardsPoint> {
     // The factors depend on everything that is checked: nobody can choose a signature that fits its factor.
     let mut factors = blake3::Hasher::new_keyed(&secret);
     for signed in records {

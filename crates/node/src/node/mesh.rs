@@ -8,7 +8,7 @@ use alloc::{
 };
 use core::{net::SocketAddr, time::Duration};
 use honeymesh_ledger::{Change, Claim, Entered, Origin, Reach, Whose};
-use honeymesh_mesh_proto::{Effect, Hlc, Member, MemberChange, Record, Said, Signed, StreamEvent};
+use honeymesh_mesh_proto::{Effect, Hlc, Member, MemberChange, Record, Said, Signed, StreamEvent, Verdicts};
 use honeymesh_types::{EventKind, Trust, WallTime};
 
 impl Node {
@@ -30,11 +30,20 @@ impl Node {
         self.take_effects(cluster, effects);
     }
 
+    pub(super) fn checked(&mut self, cluster: usize, verdicts: Verdicts) {
+        let mut effects = Vec::new();
+        if let Some(known) = self.clusters.get_mut(cluster) {
+            known.mesh.checked(verdicts, self.now, &mut effects);
+        }
+        self.take_effects(cluster, effects);
+    }
+
     pub(super) fn take_effects(&mut self, cluster: usize, effects: Vec<Effect>) {
         for effect in effects {
             match effect {
                 Effect::Send { to, bytes } => self.out.push(Output::Send { cluster, to, bytes }),
                 Effect::Stream(order) => self.out.push(Output::Stream { cluster, order }),
+                Effect::Check(claims) => self.out.push(Output::Check { cluster, claims }),
                 Effect::Record { signed } => self.hear(cluster, &signed),
                 Effect::Tokens => self.keep_tokens(cluster),
                 Effect::Deed { deed } => self.deed(cluster, &deed),

@@ -140,14 +140,16 @@ impl Node {
     }
 
     fn order_key(&mut self, cluster: ClusterName, step: KeyStep) -> Result<Done, Refused> {
-        let Some(known) = self.clusters.iter_mut().find(|known| known.name == cluster) else {
+        let Some((place, known)) = self.clusters.iter_mut().enumerate().find(|(_, known)| known.name == cluster) else {
             return Err(Refused::UnknownCluster(cluster));
         };
+        let mut effects = Vec::new();
         let what = match step {
             KeyStep::Add(key) => known.mesh.add_key(key).map(|()| "key added"),
             KeyStep::Use(key) => known.mesh.use_key(&key).map(|()| "key in use"),
-            KeyStep::Retire(key) => known.mesh.retire_key(&key).map(|()| "key retired"),
+            KeyStep::Retire(key) => known.mesh.retire_key(&key, self.now, &mut effects).map(|()| "key retired"),
         }?;
+        self.take_effects(place, effects);
         let mut event = self.audit("keys", what);
         event.fields.insert("cluster".into(), cluster.to_string());
         self.out.tell(event);

@@ -10,7 +10,7 @@ use alloc::{
 };
 use core::{net::IpAddr, ops::Bound};
 use honeymesh_ledger::Protected;
-use honeymesh_mesh_proto::{Member, MemberState, Signed};
+use honeymesh_mesh_proto::{CheckStats, Member, MemberState, Signed};
 use honeymesh_types::{Ban, Enforcement, Mode, NodeId, NodeName, Subject, Trust};
 
 impl Node {
@@ -89,10 +89,15 @@ impl Node {
             mode: self.mode(),
             trial: self.trial,
             ledger: self.ledger.stats(),
-            counters: Counters { contacts_forgotten: self.handshakes.forgotten(), ..self.counters },
+            counters: Counters { contacts_forgotten: self.handshakes.forgotten(), checks: self.checks(), ..self.counters },
             quarantined: self.quarantine.len(),
             clusters: self.clusters.iter().map(cluster).collect(),
         }
+    }
+
+    fn checks(&self) -> CheckStats {
+        let all = self.clusters.iter().map(|cluster| cluster.mesh.checks());
+        all.fold(CheckStats::default(), CheckStats::with)
     }
 
     /// The clusters, in the order of the configuration.

@@ -202,6 +202,7 @@ fn word(output: &Output) -> String {
         Output::Keep(Keep::Mode { mode, .. }) => format!("keep {mode}"),
         Output::Send { .. } => "send".into(),
         Output::Stream { .. } => "stream".into(),
+        Output::Check { .. } => "check".into(),
         Output::Tell(event) => format!("tell {}", event.kind),
         Output::Reply { .. } => "reply".into(),
     }

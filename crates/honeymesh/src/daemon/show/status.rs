@@ -158,6 +158,10 @@ fn more(parts: &Parts<'_>) -> BTreeMap<String, u64> {
         ("bridge_lost", brain.bridge_lost),
         ("canaries_banned", brain.canaries_banned),
         ("records_refused", brain.records_refused),
+        ("signatures_checked", brain.checks.records),
+        ("signature_batches", brain.checks.batches),
+        ("signature_batches_split", brain.checks.split),
+        ("signature_overflows", brain.checks.overflows),
     ]
     .into_iter()
     .map(|(name, count)| (name.to_owned(), count))

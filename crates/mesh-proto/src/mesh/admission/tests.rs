@@ -373,3 +373,36 @@ fn without_an_authority_nothing_changes() {
     wire.run(u64::try_from(Duration::from_secs(3).as_millis()).unwrap());
     assert!(wire.sent.iter().all(|(_, _, bytes)| bytes.len() <= crate::limits::DATAGRAM_BYTES_MAX));
 }
+
+/// How many of the messages in these datagrams are receipts, or tell somebody of records.
+fn receipts(out: &[Effect]) -> usize {
+    let vault = crate::envelope::Vault::new(tag(), &crate::KeyRing::new(crate::Key::from_bytes([1; 32])));
+    let is_receipt = |effect: &&Effect| {
+        let Effect::Send { bytes, .. } = effect else { return false };
+        let header = crate::envelope::Header::read(bytes, vault.cluster).unwrap();
+        let mut body = Vec::new();
+        vault.sender_key(header.key, header.sender, header.salt).unwrap().open(&header, bytes, &mut body).unwrap();
+        matches!(crate::frame::Frame::read(&body).unwrap().message, Message::Have(_))
+    };
+    out.iter().filter(is_receipt).count()
+}
+
+#[test]
+fn a_record_whose_origins_certificate_has_not_arrived_is_not_receipted_until_it_has() {
+    let mut wire = world(3, &[3]);
+    let now = wire.now();
+    let record = wire.mesh(3).publish(Statement { subject: subject(WHO), said: ban(hour()) }, now, &mut Vec::new()).unwrap();
+    let push = |wire: &mut Wire| {
+        let (now, mut out, mut packer) = (wire.now(), Vec::new(), Packer::default());
+        packer.push(&record.raw);
+        let until = Some(crate::spread::Duty::none(ShortId::of(&id(2).0)));
+        wire.mesh(1).post.send(To { addr: addr(2), peer: None }, Message::Push { until, records: packer.list() }, now, &mut out);
+        let Some(Effect::Send { bytes, .. }) = out.pop() else { panic!("nothing is sent") };
+        wire.mesh(2).datagram(addr(1), &bytes, now, &mut out);
+        receipts(&out)
+    };
+    assert_eq!((push(&mut wire), wire.mesh(2).len()), (0, 0), "it shall come again");
+    assert!(refused(&mut wire, 2, Refused::RecordUncertified) > 0);
+    assert!(wire.mesh(2).restore_deed(&certificate(3, 0, month(), tag(), &authority()), now));
+    assert_eq!((push(&mut wire), wire.mesh(2).len()), (1, 1));
+}

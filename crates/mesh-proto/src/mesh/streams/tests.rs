@@ -150,6 +150,30 @@ fn what_is_no_message_ends_a_proven_stream() {
 }
 
 #[test]
+fn when_a_key_is_retired_every_stream_ends_and_what_was_under_way_comes_over_another() {
+    let mut wire = far_behind(9_000);
+    let new = Key::from_bytes([2; 32]);
+    for n in [1, 2] {
+        wire.mesh(n).add_key(new.clone()).unwrap();
+        wire.mesh(n).use_key(&new).unwrap();
+    }
+    wire.mesh(2).check_elsewhere();
+    wire.check_takes = 4;
+    while wire.mesh(2).len() < 1_000 {
+        wire.run(1);
+    }
+    assert_eq!([1, 2].map(|n| streams(&mut wire, n).open), [1, 1]);
+    let (now, mut out) = (wire.now(), Vec::new());
+    wire.mesh(1).retire_key(&Key::from_bytes([1; 32]), now, &mut out).unwrap();
+    assert!(matches!(out[..], [Effect::Stream(StreamOrder::Close(_))]), "{out:?}");
+    wire.carry(addr(1), out);
+    assert_eq!([1, 2].map(|n| streams(&mut wire, n).open), [0, 0]);
+    assert!(wire.mesh(2).len() < 9_000);
+    wire.run(5_000);
+    assert_eq!((wire.mesh(2).len(), streams(&mut wire, 2).bulk), (9_000, 2));
+}
+
+#[test]
 fn streams_are_bounded_and_one_with_oneself_is_none() {
     let mut mesh = Mesh::new(config(1, &[]), at(0));
     for stream in 0..crate::STREAMS_MAX as u64 {
@@ -171,7 +195,7 @@ fn one_bad_record_in_a_page_keeps_no_good_one_out() {
         packer.push(&raw);
     }
     let (sender, mut out) = (super::Sender { id: crate::peers::ShortId(2), addr: addr(2) }, Vec::new());
-    let news = mesh.hear_many(sender, packer.list(), at(0), &mut out);
-    assert_eq!((news.len(), mesh.len(), mesh.stats().streams.batches_split), (98, 98, 1));
+    mesh.hear(sender, packer.list(), crate::mesh::checks::Cause::Haul(0), at(0), &mut out);
+    assert_eq!((out.len(), mesh.len(), mesh.stats().streams.batches_split), (98, 98, 1));
     assert_eq!(mesh.stats().refused.of(crate::Refused::RecordSignature), 1);
 }

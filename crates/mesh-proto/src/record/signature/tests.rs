@@ -37,6 +37,10 @@ fn twisted(n: u8, torsion: EdwardsPoint) -> Signed {
     })
 }
 
+fn all_good(records: &[Signed], secret: [u8; 32]) -> bool {
+    super::all_good(&records.iter().collect::<Vec<_>>(), secret)
+}
+
 #[test]
 fn many_good_ones_pass_together_and_one_bad_one_fails_them_all() {
     let mut all: Vec<Signed> = (1..200).map(|number| good(if number % 3 == 0 { 1 } else { 2 }, number)).collect();

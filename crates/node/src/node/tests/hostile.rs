@@ -67,7 +67,7 @@ const fn shelf(output: &Output) -> u8 {
         | Output::Lockdown(_)
         | Output::Reconcile => 0,
         Output::Keep(_) => 1,
-        Output::Send { .. } | Output::Stream { .. } => 2,
+        Output::Send { .. } | Output::Stream { .. } | Output::Check { .. } => 2,
         Output::Tell(_) => 3,
         Output::Reply { .. } => 4,
     }

@@ -213,8 +213,9 @@ impl World {
                     let from = machine.doors[cluster];
                     self.flying.push(Flying { at: self.now.mono.plus(FLIGHT), from, to, bytes });
                 }
-                // Here are no streams: what is large goes over datagrams.
+                // Here are no streams: what is large goes over datagrams. And signatures are checked in the nodes.
                 Output::Stream { .. }
+                | Output::Check { .. }
                 | Output::Protect(_)
                 | Output::Enforcing(_)
                 | Output::Lockdown(_)
