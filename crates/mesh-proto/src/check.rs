@@ -36,8 +36,8 @@ impl Claims {
     }
 
     /// Checks them: all at once; if one is bad, each sender's own at once; and one by one only those of a sender that sent a bad
-    /// one. So whoever sends a bad record has the others' checked twice at most. Costs 13 µs for each of many
-    /// good ones, some 50 for a single one, 60 for each that is checked one by one.
+    /// one. So whoever sends a bad record has the others' checked twice at most. Costs some 8 µs for each of many
+    /// good ones where nothing else runs, and 40 for each that is checked by itself.
     pub fn check(&self) -> Verdicts {
         let all: Vec<&Signed> = self.records.iter().map(|(_, signed)| signed).collect();
         if self.are_good(&all) {
