@@ -47,6 +47,8 @@ pub(crate) struct Host {
     pub(crate) wake_due: Option<u64>,
     /// What its node wants done with streams.
     pub(crate) orders: Vec<StreamOrder>,
+    /// As a relay it takes guests and hands nothing on for them.
+    pub(crate) swallows: bool,
 }
 
 impl Host {
@@ -68,7 +70,13 @@ impl Host {
             has_started: false,
             wake_due: None,
             orders: Vec::new(),
+            swallows: false,
         }
+    }
+
+    /// Nobody can reach it: it calls others.
+    pub(crate) fn is_dial_out(&self) -> bool {
+        self.config.clusters.first().is_some_and(|cluster| cluster.mesh.dial_out)
     }
 
     /// This machine's clocks at a time of the simulation, in microseconds since its start.

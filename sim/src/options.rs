@@ -21,6 +21,8 @@ pub struct Options {
     pub drift_ppm: u32,
     /// How nodes find each other.
     pub start: Start,
+    /// How many of the last nodes can only dial out: no datagram leaves or reaches them, and nobody opens a stream to them.
+    pub dial_out: usize,
 }
 
 /// How nodes find each other.
@@ -53,6 +55,7 @@ impl Default for Options {
             skew: Duration::ZERO,
             drift_ppm: 0,
             start: Start::Join { doors: 3 },
+            dial_out: 0,
         }
     }
 }

@@ -238,6 +238,7 @@ fn world(root: &Section<'_, '_>) -> Options {
         latency: root.span("latency").unwrap_or(default.latency),
         skew: root.duration("skew").unwrap_or(Duration::ZERO),
         drift_ppm: u32::try_from(root.number("drift_ppm", 0, 100_000).unwrap_or(0)).unwrap_or(0),
+        dial_out: size(root.number("dial_out", 0, nodes.saturating_sub(1) as u64), 0),
         start: match start {
             0 => Start::Join { doors },
             1 => Start::Known { doors, view },

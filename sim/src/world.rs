@@ -154,6 +154,7 @@ impl World {
             members: Vec::new(),
             admission: honeymesh_mesh_proto::Admission::default(),
             limits: Limits::default(),
+            dial_out: place < self.options.nodes && place + self.options.dial_out >= self.options.nodes,
             boot_salt: self.dice.number(),
             seed: self.dice.number(),
         };
@@ -223,6 +224,11 @@ impl World {
         place
     }
 
+    /// A node that was added and has not started yet can only dial out.
+    pub fn cut_off(&mut self, place: usize) {
+        self.hosts[place].config.clusters[0].mesh.dial_out = true;
+    }
+
     /// Lets time pass.
     pub fn run(&mut self, time: Duration) {
         let until = self.micros + u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
@@ -285,10 +291,10 @@ impl World {
     fn after(&mut self, place: usize, sends: Vec<(SocketAddr, Vec<u8>)>) {
         self.note_drops(place);
         self.order_streams(place);
-        let from = self.hosts[place].addr;
+        let (from, is_cut_off) = (self.hosts[place].addr, self.hosts[place].is_dial_out());
         for (addr, bytes) in sends {
             let bytes: Rc<[u8]> = bytes.into();
-            let to = self.places.get(&addr).copied();
+            let to = self.places.get(&addr).copied().filter(|to| !is_cut_off && !self.hosts[*to].is_dial_out());
             for delay in self.network.carry(place, to, &bytes) {
                 if let Some(to) = to {
                     self.plan(delay, What::Deliver { to, from, bytes: bytes.clone() });

@@ -203,6 +203,10 @@ pub struct Cluster {
     pub advertise: Option<Advertise>,
     /// Members to knock at.
     pub join: Vec<SocketAddr>,
+    /// Nobody can reach this node: it takes part through relays, which it calls.
+    pub dial_out: bool,
+    /// For how many such nodes this one is a relay.
+    pub guests_max: usize,
     /// The shared key.
     pub key_file: Placed<PathBuf>,
     /// What its records may do here.
@@ -396,6 +400,18 @@ mod tests {
             (
                 "[bans]\nmax = 1000\nmax_v6 = 1001",
                 "h:3:10: [bans] max_v6: 1001 is out of range; write a whole number from 1 to 1000",
+            ),
+            (
+                "[[cluster]]\nname = \"m\"\nkey_file = \"/k\"\ndial_out = true",
+                "h:4:12: [[cluster]] dial_out: needs join: a node that nobody can call must know whom to call; write join =",
+            ),
+            (
+                "[[cluster]]\nname = \"m\"\nkey_file = \"/k\"\njoin = [\"192.0.2.1:1\"]\nadvertise = \"192.0.2.2\"\ndial_out = true",
+                "h:6:12: [[cluster]] dial_out: contradicts advertise: others reach such a node through its relay; remove one",
+            ),
+            (
+                "[[cluster]]\nname = \"m\"\nkey_file = \"/k\"\nguests_max = 33",
+                "h:4:14: [[cluster]] guests_max: 33 is out of range; write a whole number from 0 to 32",
             ),
             ("[bans]\ntable = \"tree\"", "h:2:9: [bans] table: `tree` is not understood; write buckets|hash"),
             ("[bans]\nmax = 99999999", "h:2:7: [bans] max: 99999999 is out of range"),

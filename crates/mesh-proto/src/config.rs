@@ -19,6 +19,9 @@ pub struct Config {
     /// Where peers reach this node. With an unspecified address (`0.0.0.0`, `::`) the node learns its address from
     /// the first peer it meets and is no member until then; with port 0 the port too.
     pub advertise: SocketAddr,
+    /// This node can call others and nobody can call it: it takes part through streams to relays, which it finds among `join` and
+    /// the members. `advertise` is not used.
+    pub dial_out: bool,
     /// The cluster's keys; the first seals, all open.
     pub keys: KeyRing,
     /// Peers to knock at, for ever; at most [`crate::limits::JOIN_MAX`] are used.

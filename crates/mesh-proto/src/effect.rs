@@ -2,7 +2,7 @@
 
 use crate::{Claims, Deed, Refused, Signed, stream::StreamOrder};
 use alloc::vec::Vec;
-use core::net::SocketAddr;
+use core::net::{IpAddr, SocketAddr};
 use honeymesh_types::{NodeId, NodeName};
 
 /// Something to be done or told. Carry them out in order.
@@ -38,6 +38,14 @@ pub enum Effect {
     Member {
         /// The member as it is now.
         member: Member,
+        /// Came or went.
+        change: MemberChange,
+    },
+    /// A node that can only dial out took this one for its relay, or left: the address that it calls from is to be protected
+    /// like a member's.
+    Guest {
+        /// Where it calls from: its own address, or its translator's.
+        addr: IpAddr,
         /// Came or went.
         change: MemberChange,
     },

@@ -1,7 +1,8 @@
 //! The envelope: what a stranger sees of a datagram, and what it takes to open one.
 //!
-//! `ver(1) | cluster tag(8) | key id(4) | sender(8) | boot salt(8) | counter(8) | AES-256-GCM(body) | tag(16)`; all
-//! before the body is authenticated with it. Each sender seals under a key of its own, made of the cluster key, its
+//! `ver(1) | cluster tag(8) | key id(4) | sender(8) | boot salt(8) | counter(8) | receiver(8) | AES-256-GCM(body) | tag(16)`;
+//! all before the body is authenticated with it. The receiver is who it is for, or 0 for whoever is there: so nobody can play a
+//! datagram to another node, and a relay knows to which of its guests to hand it on. Each sender seals under a key of its own, made of the cluster key, its
 //! identity and the salt of its present run, so that a plain counter is a nonce that never repeats.
 
 use crate::{Key, KeyRing, Refused, cluster::ClusterTag, limits::DATAGRAM_BYTES_MAX, peers::ShortId};
@@ -12,11 +13,16 @@ use sha2::Sha256;
 use zeroize::Zeroizing;
 
 /// The only version there is.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 /// Bytes in front of the body.
-pub(crate) const HEADER_BYTES: usize = 37;
+pub(crate) const HEADER_BYTES: usize = 45;
+/// Where the ends are named in it.
+const SENDER_AT: usize = 13;
+const RECEIVER_AT: usize = 37;
 /// Bytes of the seal behind the body.
 const SEAL_BYTES: usize = 16;
+/// The receiver of what is for whoever is there.
+pub(crate) const ANYBODY: ShortId = ShortId(0);
 /// What an envelope adds to a body.
 pub(crate) const OVERHEAD_BYTES: usize = HEADER_BYTES + SEAL_BYTES;
 
@@ -40,6 +46,8 @@ pub(crate) struct Header {
     pub(crate) sender: ShortId,
     pub(crate) salt: u64,
     pub(crate) counter: u64,
+    /// Whom it is for.
+    pub(crate) receiver: ShortId,
 }
 
 impl Header {
@@ -61,6 +69,7 @@ impl Header {
             sender: ShortId(u64::from_be_bytes(take(&mut rest)?)),
             salt: u64::from_be_bytes(take(&mut rest)?),
             counter: u64::from_be_bytes(take(&mut rest)?),
+            receiver: ShortId(u64::from_be_bytes(take(&mut rest)?)),
         })
     }
 
@@ -71,6 +80,7 @@ impl Header {
         datagram.extend_from_slice(&self.sender.0.to_be_bytes());
         datagram.extend_from_slice(&self.salt.to_be_bytes());
         datagram.extend_from_slice(&self.counter.to_be_bytes());
+        datagram.extend_from_slice(&self.receiver.0.to_be_bytes());
     }
 
     fn nonce(&self) -> Nonce<aes_gcm::aead::consts::U12> {
@@ -78,6 +88,14 @@ impl Header {
         nonce[4..].copy_from_slice(&self.counter.to_be_bytes());
         nonce.into()
     }
+}
+
+/// Sender and receiver as a datagram names them; nothing is proven by that. `None`: it is no datagram of the mesh.
+pub(crate) fn ends(datagram: &[u8]) -> Option<(ShortId, ShortId)> {
+    let is_one = datagram.len() > OVERHEAD_BYTES && datagram.len() <= DATAGRAM_BYTES_MAX && datagram.first() == Some(&VERSION);
+    let end = |at: usize| datagram.get(at..)?.first_chunk().map(|id| ShortId(u64::from_be_bytes(*id)));
+    is_one.then_some(())?;
+    Some((end(SENDER_AT)?, end(RECEIVER_AT)?))
 }
 
 fn take<const N: usize>(rest: &mut &[u8]) -> Result<[u8; N], Refused> {
@@ -175,11 +193,11 @@ impl Sealer {
         self.key = vault.primary().and_then(|id| Some((id, vault.sender_key(id, self.sender, self.salt)?)));
     }
 
-    /// A sealed datagram with what `write` puts into it; `None` if it does not fit, and nothing is sent.
-    pub(crate) fn seal(&mut self, write: impl FnOnce(Vec<u8>) -> Option<Vec<u8>>) -> Option<Vec<u8>> {
+    /// A sealed datagram for this receiver with what `write` puts into it; `None` if it does not fit, and nothing is sent.
+    pub(crate) fn seal(&mut self, receiver: ShortId, write: impl FnOnce(Vec<u8>) -> Option<Vec<u8>>) -> Option<Vec<u8>> {
         let (id, key) = self.key.as_ref()?;
         self.counter += 1;
-        let header = Header { key: *id, sender: self.sender, salt: self.salt, counter: self.counter };
+        let header = Header { key: *id, sender: self.sender, salt: self.salt, counter: self.counter, receiver };
         let mut datagram = Vec::with_capacity(256);
         header.write(self.cluster, &mut datagram);
         let mut datagram = write(datagram)?;
@@ -199,7 +217,7 @@ mod tests {
     fn sealed(vault: &Vault, text: &[u8]) -> Vec<u8> {
         let mut sealer = Sealer::new(vault, ShortId(7), 9);
         sealer
-            .seal(|mut datagram| {
+            .seal(ShortId(5), |mut datagram| {
                 datagram.extend_from_slice(text);
                 Some(datagram)
             })
@@ -244,7 +262,7 @@ mod tests {
         let most = DATAGRAM_BYTES_MAX - OVERHEAD_BYTES;
         assert_eq!(sealed(&ours, &vec![0; most]).len(), DATAGRAM_BYTES_MAX);
         let mut sealer = Sealer::new(&ours, ShortId(7), 9);
-        let too_long = sealer.seal(|mut datagram| {
+        let too_long = sealer.seal(ANYBODY, |mut datagram| {
             datagram.resize(datagram.len() + most + 1, 0);
             Some(datagram)
         });
@@ -256,12 +274,12 @@ mod tests {
     fn no_two_datagrams_share_a_nonce_and_runs_share_no_key() {
         let ours = vault("alpha", 1);
         let mut sealer = Sealer::new(&ours, ShortId(7), 9);
-        let first = sealer.seal(Some).map(|d| Header::read(&[d, vec![0]].concat(), ours.cluster).unwrap());
-        let second = sealer.seal(Some).map(|d| Header::read(&[d, vec![0]].concat(), ours.cluster).unwrap());
+        let first = sealer.seal(ANYBODY, Some).map(|d| Header::read(&[d, vec![0]].concat(), ours.cluster).unwrap());
+        let second = sealer.seal(ANYBODY, Some).map(|d| Header::read(&[d, vec![0]].concat(), ours.cluster).unwrap());
         assert_eq!((first.unwrap().counter, second.unwrap().counter), (1, 2));
         let one_run = sealed(&ours, b"hello");
         let mut other = Sealer::new(&ours, ShortId(7), 10);
-        let other_run = other.seal(|mut d| {
+        let other_run = other.seal(ShortId(5), |mut d| {
             d.extend_from_slice(b"hello");
             Some(d)
         });
@@ -272,6 +290,6 @@ mod tests {
     fn the_wire_format_is_fixed() {
         let datagram = sealed(&vault("alpha", 1), b"hello");
         let hash = blake3::hash(&datagram).to_hex();
-        assert_eq!(&hash[..16], "cb063fdd0d34f92b", "the envelope's bytes changed: nodes of the last release cannot read this");
+        assert_eq!(&hash[..16], "174c11569fa4a8be", "the envelope's bytes changed: nodes of the last release cannot read this");
     }
 }

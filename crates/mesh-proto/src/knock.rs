@@ -55,6 +55,16 @@ impl Doors {
         knocks
     }
 
+    /// The addresses of all of them.
+    pub(crate) fn addrs(&self) -> impl Iterator<Item = SocketAddr> + '_ {
+        self.0.iter().map(|door| door.addr)
+    }
+
+    /// Is one of them configured at this address?
+    pub(crate) fn has_addr(&self, addr: SocketAddr) -> bool {
+        self.addrs().any(|known| known == addr)
+    }
+
     /// Somebody answered from this address.
     pub(crate) fn opened(&mut self, addr: SocketAddr, by: ShortId) {
         if let Some(door) = self.0.iter_mut().find(|door| door.addr == addr) {

@@ -52,6 +52,7 @@ mod peers;
 mod post;
 mod proof;
 mod record;
+mod relay;
 mod repair;
 mod replay;
 mod roster;

@@ -45,6 +45,13 @@ pub const CHECK_QUEUE_MAX: usize = 2_048;
 /// Records of one peer, asked for in datagrams or pushed, that are checked or wait for it. Beyond it the mesh checks itself, as
 /// beyond [`CHECK_QUEUE_MAX`]: so a forger is fined after so many, and owes no more than a budget remembers.
 pub const CHECK_PEER_MAX: usize = 198;
+/// The most nodes for which one is a relay: half of the streams it has.
+pub const GUESTS_MAX: usize = 32;
+/// Datagrams a second that a relay hands on for one guest, each way, on average: at most 1.4 MB. More are dropped and counted
+/// (`relay_limited`); repair makes them good.
+pub const GUEST_RATE: u32 = 1_000;
+/// Datagrams that a relay hands on for one guest at once, each way.
+pub const GUEST_BURST: u32 = 4_000;
 
 /// Budgets and quotas that an operator may tune. What is over a rate is refused, counted and repaired later; what is
 /// over a quota leaves the set on every node alike, so quotas must be the same on all nodes of a cluster.
@@ -64,6 +71,9 @@ pub struct Limits {
     pub origin_records_max: usize,
     /// Records that the whole set keeps: the newest. Part of the protocol.
     pub records_max: usize,
+    /// Nodes that can only dial out for which this node is a relay, at most [`GUESTS_MAX`]; more are refused and counted, and take
+    /// another. 0: none.
+    pub guests_max: usize,
 }
 
 impl Default for Limits {
@@ -75,6 +85,7 @@ impl Default for Limits {
             origin_burst: 12_000,
             origin_records_max: 50_000,
             records_max: 250_000,
+            guests_max: GUESTS_MAX,
         }
     }
 }

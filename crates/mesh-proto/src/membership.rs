@@ -158,6 +158,9 @@ pub(crate) trait Membership {
     /// Those who are down, by short id.
     fn down(&self) -> Vec<Known>;
 
+    /// Is anybody known at this address, alive or down?
+    fn has_addr(&self, addr: SocketAddr) -> bool;
+
     /// How many others are alive.
     fn live(&self) -> usize;
 }

@@ -5,10 +5,12 @@ mod bulk;
 mod checks;
 mod circle;
 mod digests;
+mod guests;
 #[cfg(any(test, feature = "testing"))]
 mod insider;
 mod joining;
 mod records;
+mod relays;
 mod streams;
 
 use crate::{
@@ -31,13 +33,14 @@ use crate::{
 use alloc::{boxed::Box, vec::Vec};
 use checks::Checker;
 use circle::{Probe, Reunion};
-use core::net::SocketAddr;
+use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use digests::Digests;
 use ed25519_dalek::SigningKey;
 use honeymesh_types::{ClusterName, MonoTime, NodeId, NodeName, Now, Subject, WallTime};
 pub use joining::IssueError;
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
+use relays::Relays;
 use streams::Streams;
 
 /// The mesh of one cluster. See the crate's description.
@@ -68,6 +71,7 @@ pub struct Mesh {
     reunion: Reunion,
     probe: Probe,
     streams: Streams,
+    relays: Relays,
     rng: ChaCha8Rng,
     /// Members known from before, until the first wake.
     known: Vec<Member>,
@@ -77,8 +81,11 @@ pub struct Mesh {
     body: Vec<u8>,
 }
 
+/// No address.
+const NOWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
+
 /// Who sent a message, and from where.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Sender {
     id: ShortId,
     addr: SocketAddr,
@@ -97,7 +104,9 @@ impl Mesh {
         let signer = SigningKey::from_bytes(&config.identity);
         let node = NodeId(signer.verifying_key().to_bytes());
         let mut rng = ChaCha8Rng::seed_from_u64(config.seed);
-        let me = Ident { node: node.0, addr: config.advertise, incarnation: now.wall.as_millis() };
+        // Who can only dial out has no address before it has a relay.
+        let advertise = if config.dial_out { NOWHERE } else { config.advertise };
+        let me = Ident { node: node.0, addr: advertise, incarnation: now.wall.as_millis() };
         let members = Box::new(Swim::new(me, ChaCha8Rng::seed_from_u64(rng.next_u64())));
         let cluster = ClusterTag::of(&config.cluster);
         let mut admission = Admission::new(cluster, &config.admission, &config.node_name, now.mono);
@@ -127,6 +136,7 @@ impl Mesh {
             reunion: Reunion::default(),
             probe: Probe::default(),
             streams: Streams::default(),
+            relays: Relays::default(),
             rng,
             known: config.members,
             wall: now.wall,
@@ -154,6 +164,9 @@ impl Mesh {
             if let Err(why) = self.joining(from, bytes, now, out) {
                 self.post.refuse(why, from, None, out);
             }
+            return;
+        }
+        if self.hand_on(from, bytes, now, out) {
             return;
         }
         let mut body = core::mem::take(&mut self.body);
@@ -227,6 +240,7 @@ impl Mesh {
         self.reunite(now, out);
         self.wake_digests(now, out);
         self.wake_streams(now, out);
+        self.wake_relays(now, out);
         self.flush(now, out);
     }
 
@@ -246,6 +260,7 @@ impl Mesh {
             .min(self.spread.wake_at())
             .min(self.receipts.wake_at())
             .min(self.streams.wake_at())
+            .min(self.relays.wake_at(self.post.routes.is_dial_out))
     }
 
     /// Says something: signs it, puts it into this node's own slot and pushes it at once.
@@ -323,6 +338,13 @@ impl Mesh {
     #[must_use]
     pub const fn sent_bytes(&self) -> u64 {
         self.post.stats.sent_bytes
+    }
+
+    /// Is a live member reached at this address, or does a node call from it for which this one is a relay?
+    #[must_use]
+    pub fn has_peer_at(&self, addr: IpAddr) -> bool {
+        let guests = self.post.routes.guests.values().map(|guest| guest.seen);
+        self.roster.addrs().map(|addr| addr.ip()).chain(guests).any(|peer| peer.to_canonical() == addr.to_canonical())
     }
 
     /// This node as the others know it.

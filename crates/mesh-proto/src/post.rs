@@ -3,9 +3,10 @@
 use crate::{
     Config, Effect, KeyRing, MeshStats, Refused,
     cluster::ClusterTag,
-    envelope::{Header, Sealer, Vault},
+    envelope::{ANYBODY, Header, Sealer, Vault},
     frame::{Frame, Hello, Message},
     peers::{self, Peers, Run, ShortId},
+    relay::{Routes, Way},
     replay::Window,
 };
 use alloc::vec::Vec;
@@ -34,6 +35,8 @@ pub(crate) struct Post {
     peer_rate: u32,
     peer_burst: u32,
     pub(crate) peers: Peers,
+    /// Where datagrams go over a stream.
+    pub(crate) routes: Routes,
     pub(crate) stats: MeshStats,
 }
 
@@ -50,6 +53,7 @@ impl Post {
             peer_rate: config.limits.peer_rate,
             peer_burst: config.limits.peer_burst,
             peers: Peers::default(),
+            routes: Routes::new(config),
             stats: MeshStats::default(),
         }
     }
@@ -67,13 +71,17 @@ impl Post {
         let knows_us = peer.as_ref().is_some_and(|peer| peer.run.knows_us);
         let hello = (!knows_us).then_some(Hello { node: self.node.0, name: self.name.as_str() });
         let frame = Frame { clock_ms: now.wall.as_millis(), known, hello, message };
-        let Some(bytes) = self.sealer.seal(|datagram| frame.write(datagram)) else { return };
+        let Some(bytes) = self.sealer.seal(to.peer.unwrap_or(ANYBODY), |datagram| frame.write(datagram)) else { return };
         if let Some(peer) = peer {
             peer.stats.sent += 1;
         }
         self.stats.sent += 1;
         self.stats.sent_bytes += bytes.len() as u64;
-        out.push(Effect::Send { to: to.addr, bytes });
+        match self.routes.way(to) {
+            Way::Datagram => out.push(Effect::Send { to: to.addr, bytes }),
+            Way::Stream(stream) => self.relay_over(stream, to.addr, &bytes, out),
+            Way::Nowhere => {}
+        }
     }
 
     /// Opens a datagram into `body`. Until the seal is open nothing is allocated and nothing changes but counters.
@@ -87,11 +95,32 @@ impl Post {
         self.stats.received += 1;
         self.stats.received_bytes += datagram.len() as u64;
         let header = Header::read(datagram, self.vault.cluster).map_err(stranger)?;
+        if header.receiver != self.me && header.receiver != ANYBODY {
+            return Err(stranger(Refused::Elsewhere));
+        }
         let fresh = self.unseal(&header, datagram, body).map_err(stranger)?;
         let id = header.sender;
         let frame = Frame::read(body).ok_or((Refused::Malformed, Some(id)))?;
         self.admit(&header, fresh, &frame, from, now).map_err(|why| (why, Some(id)))?;
         Ok((id, frame.message))
+    }
+
+    /// Opens a datagram that is for a guest of this node, to see that it is a member's and new; nothing of it is used here.
+    pub(crate) fn vouch(
+        &mut self,
+        from: SocketAddr,
+        datagram: &[u8],
+        now: Now,
+        body: &mut Vec<u8>,
+    ) -> Result<ShortId, (Refused, Option<ShortId>)> {
+        let header = Header::read(datagram, self.vault.cluster).map_err(stranger)?;
+        let fresh = self.unseal(&header, datagram, body).map_err(stranger)?;
+        let id = header.sender;
+        let mut frame = Frame::read(body).ok_or((Refused::Malformed, Some(id)))?;
+        // What it says about its receiver is not about this node.
+        frame.known = self.peers.get(id).is_some_and(|peer| peer.run.salt == header.salt && peer.run.knows_us);
+        self.admit(&header, fresh, &frame, from, now).map_err(|why| (why, Some(id)))?;
+        Ok(id)
     }
 
     /// Opens the seal. Gives back the beginning of a new run, if it is the first datagram of one.
@@ -182,7 +211,12 @@ impl Post {
 impl Post {
     /// Seals any bytes, as an insider could.
     pub(crate) fn seal_for_tests(&mut self, body: &[u8]) -> Option<Vec<u8>> {
-        self.sealer.seal(|mut datagram| {
+        self.seal_to_for_tests(ANYBODY, body)
+    }
+
+    /// The same for one receiver.
+    pub(crate) fn seal_to_for_tests(&mut self, receiver: ShortId, body: &[u8]) -> Option<Vec<u8>> {
+        self.sealer.seal(receiver, |mut datagram| {
             datagram.extend_from_slice(body);
             Some(datagram)
         })

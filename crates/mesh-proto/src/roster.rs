@@ -115,6 +115,11 @@ impl Roster {
         self.ring.live.iter().any(|(id, live)| *live == addr && self.own != Some(*id))
     }
 
+    /// The addresses of all of them; some share one.
+    pub(crate) fn addrs(&self) -> impl Iterator<Item = SocketAddr> + '_ {
+        self.ring.live.iter().filter(|(id, _)| self.own != Some(*id)).map(|(_, addr)| *addr)
+    }
+
     /// A member came, or moved.
     pub(crate) fn insert(&mut self, id: ShortId, addr: SocketAddr) {
         Arc::make_mut(&mut self.ring).insert(id, addr);

@@ -38,6 +38,8 @@ reasons! {
     Key "key",
     /// It claims to come from this node itself.
     Own "own",
+    /// It is for another node: its sender takes this address for that one's, or somebody plays it here.
+    Elsewhere "elsewhere",
     /// It was received before, or is older than the replay window.
     Replayed "replayed",
     /// The seal does not open: damaged or forged.

@@ -26,6 +26,7 @@ pub(crate) const STREAM_IDS_MAX: usize = 8_000;
 /// How long a stream may take from the order to dial to the other end's proof; then datagrams do.
 pub const DIAL_MAX: Duration = Duration::from_secs(10);
 
+const _: () = assert!(crate::limits::GUESTS_MAX <= STREAMS_MAX / 2);
 const _: () = assert!(STREAM_LIST_BYTES_MAX + 64 <= STREAM_FRAME_BYTES_MAX);
 const _: () = assert!(STREAM_IDS_MAX * crate::frame::Stub::BYTES <= STREAM_LIST_BYTES_MAX);
 
@@ -60,11 +61,18 @@ pub enum StreamOrder {
     Dial {
         /// Where to.
         to: SocketAddr,
-        /// Who must be there: anybody else is hung up on.
-        expect: NodeId,
+        /// Who must be there: anybody else is hung up on. `None`: whoever is; the proof shows whether it belongs here.
+        expect: Option<NodeId>,
     },
     /// Send a frame. A stream that cannot take it ends.
     Send {
+        /// On which stream.
+        stream: StreamId,
+        /// At most [`STREAM_FRAME_BYTES_MAX`] bytes.
+        frame: Vec<u8>,
+    },
+    /// Send a frame if not much waits on that stream, and drop it otherwise: it is a datagram, which may be lost.
+    Offer {
         /// On which stream.
         stream: StreamId,
         /// At most [`STREAM_FRAME_BYTES_MAX`] bytes.
@@ -139,12 +147,28 @@ pub struct StreamStats {
     pub bulk_fallbacks: u64,
     /// Batches of signatures in which one was bad, so that they were checked one by one.
     pub batches_split: u64,
+    /// Nodes that can only dial out and took this one for their relay ...
+    pub guests_taken: u64,
+    /// ... and left it again.
+    pub guests_left: u64,
+    /// Nodes that asked for that and were refused: too many guests, no certificate, or this node has no address itself.
+    pub guests_refused: u64,
+    /// Datagrams that this node handed on as a relay, both ways.
+    pub relayed: u64,
+    /// Datagrams that it did not hand on because there were too many for or from that guest.
+    pub relay_limited: u64,
+    /// Datagrams that it did not hand on because a guest sent them under another name, or to somebody who is no member.
+    pub relay_refused: u64,
+    /// Relays that this node has had, the spare ones included ...
+    pub relays_taken: u64,
+    /// ... and lost: ended, or nobody beyond them answered any more.
+    pub relays_lost: u64,
 }
 
 impl StreamStats {
     /// Every count with its name, as tables and metrics show it.
     #[must_use]
-    pub fn named(&self) -> [(&'static str, u64); 13] {
+    pub fn named(&self) -> [(&'static str, u64); 21] {
         [
             ("proven", self.proven),
             ("unproven", self.unproven),
@@ -159,6 +183,14 @@ impl StreamStats {
             ("bulk_done", self.bulk_done),
             ("bulk_fallbacks", self.bulk_fallbacks),
             ("batches_split", self.batches_split),
+            ("guests_taken", self.guests_taken),
+            ("guests_left", self.guests_left),
+            ("guests_refused", self.guests_refused),
+            ("relayed", self.relayed),
+            ("relay_limited", self.relay_limited),
+            ("relay_refused", self.relay_refused),
+            ("relays_taken", self.relays_taken),
+            ("relays_lost", self.relays_lost),
         ]
     }
 }

@@ -70,6 +70,7 @@ pub(crate) fn config(n: u8, join: &[u8]) -> Config {
         members: Vec::new(),
         admission: crate::Admission::default(),
         limits: Limits::default(),
+        dial_out: false,
         boot_salt: u64::from(n) << 32,
         seed: u64::from(n),
     }
@@ -220,13 +221,16 @@ impl Wire {
                 self.streams.push([from, to]);
                 let who = |wire: &Self, addr| wire.meshes.iter().find(|(known, _)| *known == addr).unwrap().1.identity();
                 let (dialer, binding) = (who(self, from), [7; 32]);
-                assert_eq!(who(self, to), expect);
+                let called = who(self, to);
+                if expect.is_some_and(|expect| expect != called) {
+                    return self.hear(from, StreamEvent::Failed { to });
+                }
                 let opened = |peer, addr, role| StreamEvent::Opened { stream, peer, addr, role, binding };
-                let mut effects = self.hear(from, opened(expect, to, Role::Dialer));
+                let mut effects = self.hear(from, opened(called, to, Role::Dialer));
                 effects.extend(self.hear(to, opened(dialer, from, Role::Listener)));
                 effects
             }
-            StreamOrder::Send { stream, frame } => {
+            StreamOrder::Send { stream, frame } | StreamOrder::Offer { stream, frame } => {
                 assert!(frame.len() <= crate::STREAM_FRAME_BYTES_MAX);
                 let ends = self.streams[place(stream)];
                 if (self.cut)(ends[0], ends[1]) || self.frames_left == 0 {

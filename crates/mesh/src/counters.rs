@@ -63,6 +63,7 @@ pub struct StreamCounters {
     pub(crate) late: AtomicU64,
     pub(crate) oversized: AtomicU64,
     pub(crate) stuck: AtomicU64,
+    pub(crate) offers_dropped: AtomicU64,
     pub(crate) frames_received: AtomicU64,
 }
 
@@ -93,6 +94,8 @@ pub struct StreamTraffic {
     pub oversized: u64,
     /// Streams that ended because the other end took too little.
     pub stuck: u64,
+    /// Datagrams that were to go over a stream on which too much waited already.
+    pub offers_dropped: u64,
     /// Frames that were handed out after admission.
     pub frames_received: u64,
 }
@@ -114,6 +117,7 @@ impl StreamTraffic {
             ("late", self.late),
             ("oversized", self.oversized),
             ("stuck", self.stuck),
+            ("offers_dropped", self.offers_dropped),
             ("frames_received", self.frames_received),
         ]
     }
@@ -136,6 +140,7 @@ impl StreamCounters {
             late: self.late.load(Relaxed),
             oversized: self.oversized.load(Relaxed),
             stuck: self.stuck.load(Relaxed),
+            offers_dropped: self.offers_dropped.load(Relaxed),
             frames_received: self.frames_received.load(Relaxed),
         }
     }

@@ -180,8 +180,9 @@ impl StreamDoor {
 }
 
 impl Streams {
-    /// Calls a node: [`Event::Opened`] or [`Event::Failed`] follows. Whoever is there must hold this key.
-    pub fn dial(&self, to: SocketAddr, expect: NodeId) {
+    /// Calls a node: [`Event::Opened`] or [`Event::Failed`] follows. Whoever is there must hold this key; without one it may be
+    /// anybody.
+    pub fn dial(&self, to: SocketAddr, expect: Option<NodeId>) {
         let shared = self.shared.clone();
         match shared.dials.clone().try_acquire_owned() {
             Ok(permit) => drop(self.runtime.spawn(call(shared, to, expect, permit))),
@@ -198,6 +199,14 @@ impl Streams {
         if links.get(&stream).is_some_and(|link| !link.push(frame)) {
             count(&self.shared.counters.stuck);
             links.remove(&stream);
+        }
+    }
+
+    /// Sends a frame that may be lost: it is dropped and counted while more than [`OUTGOING_PAUSE_BYTES`] wait on that stream.
+    pub fn offer(&self, stream: u64, frame: Vec<u8>) {
+        let links = self.shared.links();
+        if links.get(&stream).is_some_and(|link| !link.has_room() || !link.push(frame)) {
+            count(&self.shared.counters.offers_dropped);
         }
     }
 
@@ -274,7 +283,7 @@ async fn serve(shared: Arc<Shared>, tcp: TcpStream, from: SocketAddr, pass: Pass
 }
 
 /// Calls a node.
-async fn call(shared: Arc<Shared>, to: SocketAddr, expect: NodeId, permit: OwnedSemaphorePermit) {
+async fn call(shared: Arc<Shared>, to: SocketAddr, expect: Option<NodeId>, permit: OwnedSemaphorePermit) {
     let called = timeout(HANDSHAKE_DEADLINE, async {
         let socket = if to.is_ipv6() { TcpSocket::new_v6() } else { TcpSocket::new_v4() }?;
         let tcp = socket.connect(to).await?;

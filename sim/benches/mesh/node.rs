@@ -106,6 +106,7 @@ fn config(number: usize, advertise: SocketAddr, join: Vec<SocketAddr>) -> Config
         members: Vec::new(),
         admission: honeymesh_mesh_proto::Admission::default(),
         limits: Limits::default(),
+        dial_out: false,
         boot_salt: u64::from(std::process::id()) << 32 | number as u64,
         seed: number as u64,
     }

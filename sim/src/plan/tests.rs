@@ -14,7 +14,7 @@ fn refusals(text: &str) -> Vec<String> {
 #[test]
 fn a_world_is_read() {
     let plan = plan(
-        "nodes = 9\nstart = \"known\"\nview = 5\nloss = 20\nduplication = 3\nlatency = [\"1ms\", \"2ms\"]\nskew = \"30s\"\ndrift_ppm = 50\n",
+        "nodes = 9\nstart = \"known\"\nview = 5\nloss = 20\nduplication = 3\nlatency = [\"1ms\", \"2ms\"]\nskew = \"30s\"\ndrift_ppm = 50\ndial_out = 2\n",
     );
     let latency = (Duration::from_millis(1), Duration::from_millis(2));
     let wanted = Options {
@@ -26,6 +26,7 @@ fn a_world_is_read() {
         skew: Duration::from_secs(30),
         drift_ppm: 50,
         start: Start::Known { doors: 3, view: Some(5) },
+        dial_out: 2,
     };
     assert_eq!(plan.options, wanted);
 }

@@ -7,6 +7,8 @@ use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
 /// Round trips until a stream can be used: TCP, then TLS 1.3.
 const HANDSHAKE_ROUND_TRIPS: u32 = 2;
+/// The kind of a frame that carries a datagram of a node that can only dial out, or for one.
+const CARRIED: u8 = 2;
 /// How long who calls in vain waits.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Bytes that a stream carries in a millisecond: a hundred megabits a second.
@@ -34,22 +36,25 @@ impl World {
         for order in std::mem::take(&mut self.hosts[place].orders) {
             match order {
                 StreamOrder::Dial { to, expect } => self.dial(place, to, expect),
-                StreamOrder::Send { stream, frame } => self.send_frame(place, stream, frame),
+                StreamOrder::Send { stream, frame } | StreamOrder::Offer { stream, frame } => {
+                    self.send_frame(place, stream, frame);
+                }
                 StreamOrder::Close(stream) => self.end_stream(stream),
                 StreamOrder::Admit(_) => {}
             }
         }
     }
 
-    fn dial(&mut self, from: usize, to: SocketAddr, expect: honeymesh_types::NodeId) {
+    fn dial(&mut self, from: usize, to: SocketAddr, expect: Option<honeymesh_types::NodeId>) {
         let place = self.places.get(&to).copied();
-        let there = place.filter(|place| self.hosts[*place].node.is_some() && self.network.joins(from, *place));
+        let answers = |place: &usize| self.hosts[*place].node.is_some() && !self.hosts[*place].is_dial_out();
+        let there = place.filter(|place| answers(place) && self.network.joins(from, *place));
         let Some(there) = there else {
             return self.plan(PATIENCE, What::Stream { to: from, event: StreamEvent::Failed { to } });
         };
         let (least, most) = self.options.latency;
         let delay = self.dice.between(least, most);
-        if self.hosts[there].identity != expect {
+        if expect.is_some_and(|expect| self.hosts[there].identity != expect) {
             return self.plan(delay * 4, What::Stream { to: from, event: StreamEvent::Failed { to } });
         }
         self.streams.last += 1;
@@ -66,6 +71,10 @@ impl World {
 
     fn send_frame(&mut self, from: usize, stream: StreamId, frame: Vec<u8>) {
         let Some(open) = self.streams.open.get_mut(&stream) else { return };
+        let swallows = open.ends.iter().any(|place| self.hosts[*place].swallows);
+        if swallows && frame.first() == Some(&CARRIED) {
+            return;
+        }
         let end = usize::from(open.ends[0] == from);
         let takes = frame.len() as u64 * 1_000 / BYTES_PER_MILLISECOND;
         let leaves = open.free[end].max(self.micros) + takes;
@@ -92,6 +101,21 @@ impl World {
         for to in ended.ends {
             self.plan(ended.delay, What::Stream { to, event: StreamEvent::Closed(stream) });
         }
+    }
+
+    /// From now on this node takes guests and hands nothing on for them.
+    pub fn swallow(&mut self, place: usize) {
+        self.note(b"swallow", place, &[]);
+        self.hosts[place].swallows = true;
+    }
+
+    /// The node behind whose address another one is reached, as a third one sees it. `None`: it does not know it.
+    #[must_use]
+    pub fn relay_of(&self, place: usize, seen_by: usize) -> Option<usize> {
+        let members = self.hosts[seen_by].members();
+        let guest = members.iter().find(|member| member.node == self.hosts[place].identity)?;
+        (guest.state != honeymesh_mesh_proto::MemberState::Down).then_some(())?;
+        self.places.get(&guest.addr).copied()
     }
 
     /// Streams between the sides of a split end.

@@ -195,11 +195,15 @@ impl<'d, 't> Section<'d, 't> {
 
     /// `true` or `false` under `key`; `default` if it is absent.
     pub(super) fn switch_or(&self, key: &'static str, default: bool) -> bool {
-        let given = self.read(key, |value| match value {
+        self.placed_switch(key).map_or(default, |given| given.value)
+    }
+
+    /// `true` or `false` under `key` with its place.
+    pub(super) fn placed_switch(&self, key: &'static str) -> Option<Placed<bool>> {
+        self.read(key, |value| match value {
             DeValue::Boolean(given) => Ok(*given),
             other => Err(format!("is {}; write true or false", kind_of(other))),
-        });
-        given.map_or(default, |given| given.value)
+        })
     }
 
     /// A duration under `key` within `bounds`, both included.

@@ -180,6 +180,14 @@ fn cluster(section: Section<'_, '_>) -> Option<Cluster> {
     let listen = section.text("listen", values::listen).unwrap_or_else(|| Placed::default_of(any_v4(7946)));
     let advertise = section.text("advertise", advertise).map(|advertise| advertise.value);
     let join = section.list("join", values::remote).map_or_else(Vec::new, |list| list.value);
+    let dial_out = dial_out(&section, &join, advertise.is_some());
+    let guests_max = number(
+        &section,
+        "guests_max",
+        0,
+        honeymesh_mesh_proto::limits::GUESTS_MAX as u64,
+        honeymesh_mesh_proto::limits::GUESTS_MAX,
+    );
     let mend = "make one with `honeymesh key new FILE`";
     let key_file = required(&section, "key_file", path(&section, "key_file"), mend);
     let trust = section.word::<Trust>("trust").unwrap_or(Placed::default_of(Trust::Enforce));
@@ -200,6 +208,8 @@ fn cluster(section: Section<'_, '_>) -> Option<Cluster> {
         listen,
         advertise,
         join,
+        dial_out,
+        guests_max,
         key_file: key_file?,
         trust,
         quorum,
@@ -209,6 +219,21 @@ fn cluster(section: Section<'_, '_>) -> Option<Cluster> {
         owner,
         key_grace,
     })
+}
+
+/// Nobody can call such a node: it has to know whom to call, and has no address of its own to tell.
+fn dial_out(section: &Section<'_, '_>, join: &[Placed<SocketAddr>], is_advertised: bool) -> bool {
+    let Some(given) = section.placed_switch("dial_out") else { return false };
+    if given.value && join.is_empty() {
+        let what = "[[cluster]] dial_out: needs join: a node that nobody can call must know whom to call; write join = [\"ADDRESS:PORT\"]";
+        section.doc.error(given.place, what);
+    }
+    if given.value && is_advertised {
+        let what =
+            "[[cluster]] dial_out: contradicts advertise: others reach such a node through its relay; remove one of the two";
+        section.doc.error(given.place, what);
+    }
+    given.value
 }
 
 fn authority(text: &str) -> Result<NodeId, String> {

@@ -127,6 +127,7 @@ pub fn obey(streams: &Streams, order: StreamOrder) {
     match order {
         StreamOrder::Dial { to, expect } => streams.dial(to, expect),
         StreamOrder::Send { stream, frame } => streams.send(stream.0, frame),
+        StreamOrder::Offer { stream, frame } => streams.offer(stream.0, frame),
         StreamOrder::Admit(stream) => streams.admit(stream.0),
         StreamOrder::Close(stream) => streams.close(stream.0),
     }

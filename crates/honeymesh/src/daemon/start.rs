@@ -334,10 +334,15 @@ fn cluster_config(config: &Config, cluster: &Cluster, identity: &Seed, keys: &Cl
         advertise: advertised(cluster),
         keys: keys.ring.clone(),
         join: cluster.join.clone(),
+        dial_out: cluster.dial_out,
         members: Vec::new(),
         admission: admission::of(config, cluster)
             .map_err(|error| Failure::usage(format!("cluster `{}`: {error}", cluster.name.value)))?,
-        limits: honeymesh_mesh_proto::Limits { origin_rate: cluster.rate, ..honeymesh_mesh_proto::Limits::default() },
+        limits: honeymesh_mesh_proto::Limits {
+            origin_rate: cluster.rate,
+            guests_max: cluster.guests_max,
+            ..honeymesh_mesh_proto::Limits::default()
+        },
         boot_salt: random()?,
         seed: random()?,
     };

@@ -91,6 +91,10 @@ impl Membership for Fixed {
         Vec::new()
     }
 
+    fn has_addr(&self, addr: SocketAddr) -> bool {
+        self.members.all.iter().any(|known| known.ident.addr == addr)
+    }
+
     fn live(&self) -> usize {
         self.members.all.len() - usize::from(self.members.place(self.me.short()).is_some())
     }

@@ -115,6 +115,8 @@ impl Swim {
     fn change(&mut self, me: Ident, now: Now, news: &mut News) {
         // The only errors are the same identity again and one that cannot be encoded; both leave all as it was.
         let _ = self.foca.change_identity(me, Io { timers: &mut self.timers, news, now });
+        // It has stopped probing; without this it goes on only once somebody is heard, and would take the dead for alive until then.
+        let _ = self.foca.apply_many(core::iter::empty(), false, Io { timers: &mut self.timers, news, now });
     }
 
     /// Keeps the configuration fit for the size of the cluster.
@@ -218,6 +220,10 @@ impl Membership for Swim {
         let mut down: Vec<Known> = all.filter(|member| member.state() == foca::State::Down).map(known).collect();
         down.sort_unstable_by_key(|known| known.ident.short());
         down
+    }
+
+    fn has_addr(&self, addr: SocketAddr) -> bool {
+        self.foca.iter_membership_state().any(|member| member.id().addr == addr)
     }
 
     fn live(&self) -> usize {

@@ -99,6 +99,7 @@ impl Mesh {
         if matches!(deed.said, Deeds::Revoked { .. }) && deed.node != self.node {
             self.set.remove_origin(deed.node);
             self.bury(deed.node, now, out);
+            self.dismiss_guest(ShortId::of(&deed.node.0), out);
         }
         if deed.is_certificate() && !self.roster.contains(ShortId::of(&deed.node.0)) && deed.node != self.node {
             self.expect_member(now.mono);

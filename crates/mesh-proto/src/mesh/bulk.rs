@@ -65,7 +65,7 @@ impl Mesh {
     pub(super) fn repair_ended(&mut self, stream: Option<StreamId>, how: Progress, out: &mut Vec<Effect>) {
         let Some(stream) = stream else { return };
         self.post.stats.streams.bulk_done += u64::from(how == Progress::Done);
-        if self.has_dialled(stream) {
+        if self.has_dialled(stream) && !self.is_relay(stream) && !self.asks_to_be_relay(stream) {
             self.hang_up(stream, out);
         }
     }

@@ -139,7 +139,9 @@ impl Mesh {
 
     pub(super) fn knock_at(&mut self, to: To, now: Now, out: &mut Vec<Effect>) {
         let me = self.members.me();
-        if to.addr != me.addr {
+        let is_guest = to.peer.is_some_and(|id| self.post.routes.guests.contains_key(&id));
+        // Who can only dial out has its relay's address.
+        if to.addr != me.addr || self.post.routes.is_dial_out || is_guest {
             let certificate = self.own_certificate();
             self.post.send(to, Message::Knock { me, at: to.addr, certificate: Bytes(&certificate) }, now, out);
         }
@@ -257,7 +259,11 @@ impl Mesh {
 
     /// Sends what the membership protocol wants sent, and takes note of who came and went.
     pub(super) fn carry_out(&mut self, news: News, now: Now, out: &mut Vec<Effect>) {
-        news.answered.iter().for_each(|id| self.probe.answered(*id));
+        self.post.routes.own = self.members.me().addr;
+        for id in &news.answered {
+            self.probe.answered(*id);
+            self.note_answer(*id, now.mono);
+        }
         for change in &news.changes {
             self.note_change(change, now, out);
         }

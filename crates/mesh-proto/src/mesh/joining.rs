@@ -27,6 +27,11 @@ pub enum IssueError {
     /// This node does not know where it is reached.
     #[error("this node does not know the address at which others reach it yet; set [[cluster]] advertise")]
     NoAddress,
+    /// Nobody can reach this node.
+    #[error(
+        "this node can only dial out ([[cluster]] dial_out), so no new machine reaches it; make the token on one that can be reached"
+    )]
+    DialOut,
     /// Too many tokens wait to be used.
     #[error("64 join tokens wait to be used already; wait until some have expired")]
     Full,
@@ -47,6 +52,9 @@ impl Mesh {
     ) -> Result<JoinToken, IssueError> {
         if self.authority().is_some() && !self.holds_authority() {
             return Err(IssueError::NoSecret(self.cluster_name.clone()));
+        }
+        if self.post.routes.is_dial_out {
+            return Err(IssueError::DialOut);
         }
         if !self.is_placed() {
             return Err(IssueError::NoAddress);

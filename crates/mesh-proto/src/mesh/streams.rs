@@ -7,6 +7,7 @@ use crate::{
     frame::{Answer, Message},
     peers::ShortId,
     post::To,
+    relay,
     stream::{DIAL_MAX, Role, STREAM_FRAME_BYTES_MAX, STREAMS_MAX, StreamEvent, StreamId, StreamOrder, proof},
 };
 use alloc::{
@@ -16,10 +17,12 @@ use alloc::{
 use core::{net::SocketAddr, time::Duration};
 use honeymesh_types::{MonoTime, NodeId, Now};
 
-/// Addresses that are not called again for a while; beyond it the oldest is forgotten.
+/// Members that are not called again for a while; beyond it the oldest is forgotten.
 const SHUNNED_MAX: usize = 64;
-/// How long an address is not called after a call that failed.
+/// How long a member is not called after a call that failed.
 const SHUN: Duration = Duration::from_secs(60);
+/// Streams at once with callers of whom no certificate is known yet; more are closed and counted.
+const UNCERTIFIED_MAX: usize = 4;
 /// What kind of frame a message is.
 const MESSAGE: u8 = 1;
 
@@ -46,7 +49,8 @@ struct Dial {
 pub(super) struct Streams {
     links: BTreeMap<StreamId, Link>,
     dial: Option<Dial>,
-    shunned: VecDeque<(SocketAddr, MonoTime)>,
+    /// By identity too: a node and those for which it is a relay share an address.
+    shunned: VecDeque<(Sender, MonoTime)>,
 }
 
 impl Streams {
@@ -69,16 +73,21 @@ impl Streams {
         self.links.iter().find(to).map(|(stream, _)| *stream)
     }
 
-    fn is_shunned(&self, addr: SocketAddr, now: MonoTime) -> bool {
-        self.shunned.iter().any(|(shunned, until)| *shunned == addr && *until > now)
+    /// Who is at the other end.
+    pub(super) fn end(&self, stream: StreamId) -> Option<Sender> {
+        self.links.get(&stream).map(|link| Sender { id: ShortId::of(&link.peer.0), addr: link.addr })
     }
 
-    fn shun(&mut self, addr: SocketAddr, now: MonoTime) {
-        self.shunned.retain(|(shunned, until)| *shunned != addr && *until > now);
+    fn is_shunned(&self, whom: Sender, now: MonoTime) -> bool {
+        self.shunned.iter().any(|(shunned, until)| *shunned == whom && *until > now)
+    }
+
+    fn shun(&mut self, whom: Sender, now: MonoTime) {
+        self.shunned.retain(|(shunned, until)| *shunned != whom && *until > now);
         if self.shunned.len() >= SHUNNED_MAX {
             self.shunned.pop_front();
         }
-        self.shunned.push_back((addr, now.plus(SHUN)));
+        self.shunned.push_back((whom, now.plus(SHUN)));
     }
 }
 
@@ -93,7 +102,7 @@ impl Mesh {
                     Role::Listener => (peer, self.node),
                 };
                 let session = proof::Session { cluster: self.cluster, dialer, listener, binding };
-                if self.admission.admits(&peer.0, now.wall) {
+                if self.may_open(&peer, addr, role, now) {
                     self.stream_opened(stream, Link { peer, addr, role, session, is_proven: false }, out);
                 } else {
                     self.post.count(Refused::Uncertified, Some(ShortId::of(&peer.0)));
@@ -104,6 +113,7 @@ impl Mesh {
             StreamEvent::Failed { to } if self.streams.dial.is_some_and(|dial| dial.sender.addr == to) => {
                 self.dial_failed(now, out);
             }
+            StreamEvent::Failed { to } if self.calls_relay(to) => self.call_failed(now, out),
             StreamEvent::Failed { .. } => {}
             StreamEvent::Frame { stream, frame } => self.stream_frame(stream, &frame, now, out),
             StreamEvent::Closed(stream) => self.stream_closed(stream, now, out),
@@ -111,15 +121,33 @@ impl Mesh {
         self.flush(now, out);
     }
 
+    /// May a stream with this end be opened? Who has no certificate may ask for a relay and show one; and who looks for a relay
+    /// cannot know those of the others before it has one.
+    fn may_open(&self, peer: &NodeId, addr: SocketAddr, role: Role, now: Now) -> bool {
+        if self.admission.admits(&peer.0, now.wall) {
+            return true;
+        }
+        let is_unknown = self.admission.check_sender(ShortId::of(&peer.0), now.wall) == Err(Refused::Uncertified);
+        is_unknown
+            && match role {
+                Role::Dialer => self.calls_relay(addr),
+                Role::Listener => self.post.routes.takes_guests() && self.uncertified_streams(now) < UNCERTIFIED_MAX,
+            }
+    }
+
+    fn uncertified_streams(&self, now: Now) -> usize {
+        self.streams.links.values().filter(|link| !self.admission.admits(&link.peer.0, now.wall)).count()
+    }
+
     /// Asks for a stream to this member; false if there is no hope for one now.
     pub(super) fn dial(&mut self, sender: Sender, now: Now, out: &mut Vec<Effect>) -> bool {
         let Some(known) = self.members.get(sender.id) else { return false };
         let sender = Sender { addr: known.ident.addr, ..sender };
-        if self.streams.is_dialling() || self.streams.is_shunned(sender.addr, now.mono) {
+        if self.streams.is_dialling() || self.streams.is_shunned(sender, now.mono) {
             return false;
         }
         self.streams.dial = Some(Dial { sender, due: now.mono.plus(DIAL_MAX), stream: None });
-        out.push(Effect::Stream(StreamOrder::Dial { to: sender.addr, expect: NodeId(known.ident.node) }));
+        out.push(Effect::Stream(StreamOrder::Dial { to: sender.addr, expect: Some(NodeId(known.ident.node)) }));
         true
     }
 
@@ -136,7 +164,7 @@ impl Mesh {
             self.hang_up(stream, out);
         }
         self.post.stats.streams.failed += 1;
-        self.streams.shun(dial.sender.addr, now.mono);
+        self.streams.shun(dial.sender, now.mono);
         self.repair_over_datagrams(dial.sender, now, out);
     }
 
@@ -152,6 +180,8 @@ impl Mesh {
             link.role == Role::Dialer && dial.sender.addr == link.addr && dial.sender.id == ShortId::of(&link.peer.0)
         }) {
             dial.stream = Some(stream);
+        } else {
+            self.relay_opened(stream, link.addr, link.role);
         }
         self.streams.links.insert(stream, link);
         out.push(Effect::Stream(StreamOrder::Send { stream, frame }));
@@ -169,6 +199,7 @@ impl Mesh {
             link.is_proven = true;
             self.post.stats.streams.proven += 1;
             out.push(Effect::Stream(StreamOrder::Admit(stream)));
+            self.relay_proven(stream, out);
             if let Some(dial) = self.streams.dial.take_if(|dial| dial.stream == Some(stream)) {
                 self.repair_over_stream(dial.sender, stream, now, out);
             }
@@ -177,7 +208,11 @@ impl Mesh {
         let stats = &mut self.post.stats.streams;
         stats.received += 1;
         stats.received_bytes += frame.len() as u64;
-        if self.stream_message(stream, sender, frame, now, out).is_none() {
+        let taken = match relay::is_about(frame) {
+            true => self.relay_frame(stream, sender, frame, now, out),
+            false => self.stream_message(stream, sender, frame, now, out),
+        };
+        if taken.is_none() {
             self.post.stats.streams.malformed += 1;
             self.hang_up(stream, out);
             self.stream_closed(stream, now, out);
@@ -221,12 +256,14 @@ impl Mesh {
         }
     }
 
-    fn stream_closed(&mut self, stream: StreamId, now: Now, out: &mut Vec<Effect>) {
+    pub(super) fn stream_closed(&mut self, stream: StreamId, now: Now, out: &mut Vec<Effect>) {
         self.streams.links.remove(&stream);
         if self.streams.dial.is_some_and(|dial| dial.stream == Some(stream)) {
             self.dial_failed(now, out);
         }
         self.repair_cut(stream);
+        self.guest_left(stream, out);
+        self.relay_lost(stream, now, out);
     }
 
     /// Does this node's end of a stream remain one that it opened itself?

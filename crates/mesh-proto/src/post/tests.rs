@@ -122,7 +122,7 @@ fn truncated_and_garbled_datagrams_of_every_length_are_refused() {
 fn an_opened_body_that_is_no_message_is_malformed() {
     let (mut ours, mut peer) = (post(2), post(1));
     for body in [&b""[..], b"\xff", b"\0\0\0\xff\xff\xff", &[0xff; 300]] {
-        let datagram = peer.sealer.seal(|mut datagram| {
+        let datagram = peer.sealer.seal(crate::envelope::ANYBODY, |mut datagram| {
             datagram.extend_from_slice(body);
             Some(datagram)
         });

@@ -59,6 +59,11 @@ impl Handle {
         has_room && self.frames.send(frame).is_ok()
     }
 
+    /// Does little wait to leave?
+    pub(super) fn has_room(&self) -> bool {
+        self.backlog.bytes.load(SeqCst) <= OUTGOING_PAUSE_BYTES
+    }
+
     pub(super) fn admit(&self) {
         self.admitted.notify_one();
     }

@@ -67,7 +67,7 @@ impl End {
 /// Two ends that have admitted each other, and their names of the stream.
 async fn joined() -> (End, u64, End, u64) {
     let (mut one, mut other) = (end(1), end(2));
-    one.streams.dial(other.addr, node(2));
+    one.streams.dial(other.addr, Some(node(2)));
     let (mine, peer, binding) = one.opened().await;
     let (theirs, caller, same) = other.opened().await;
     assert_eq!((peer, caller, binding), (node(2), node(1), same), "both know whom they speak to, in one session");
@@ -98,9 +98,36 @@ async fn frames_travel_both_ways_in_order_and_the_end_is_told() {
 }
 
 #[tokio::test]
+async fn what_may_be_lost_is_dropped_where_much_waits_and_the_stream_goes_on() {
+    let (one, mine, mut other, theirs) = joined().await;
+    one.streams.offer(mine, b"first".to_vec());
+    assert_eq!(other.next().await, Event::Frame { stream: theirs, frame: b"first".to_vec() });
+    // Nobody takes anything: queue, kernel and backlog fill, and then no more is taken in.
+    let offers = 2_000_u64;
+    for _ in 0..offers {
+        one.streams.offer(mine, vec![7; 60_000]);
+        tokio::task::yield_now().await;
+    }
+    let dropped = one.streams.traffic().offers_dropped;
+    assert!(dropped > 0 && one.streams.traffic().stuck == 0, "{dropped} dropped");
+    for _ in 0..offers - dropped {
+        assert!(matches!(other.next().await, Event::Frame { .. }));
+    }
+    one.streams.send(mine, b"last".to_vec());
+    assert_eq!(other.next().await, Event::Frame { stream: theirs, frame: b"last".to_vec() });
+}
+
+#[tokio::test]
+async fn who_expects_nobody_in_particular_hears_who_is_there() {
+    let (mut one, mut other) = (end(1), end(2));
+    one.streams.dial(other.addr, None);
+    assert_eq!((one.opened().await.1, other.opened().await.1), (node(2), node(1)));
+}
+
+#[tokio::test]
 async fn whoever_holds_another_key_than_expected_is_hung_up_on() {
     let (mut one, mut other) = (end(1), end(2));
-    one.streams.dial(other.addr, node(3));
+    one.streams.dial(other.addr, Some(node(3)));
     assert_eq!(one.next().await, Event::Failed { to: other.addr });
     assert_eq!(one.streams.traffic().dials_failed, 1);
     // In TLS 1.3 the one who is called may be done before the caller has looked at its key; it never gets a proof.
@@ -111,7 +138,7 @@ async fn whoever_holds_another_key_than_expected_is_hung_up_on() {
 #[tokio::test]
 async fn sessions_of_clusters_with_other_names_have_other_bindings() {
     let (mut one, mut other) = (end_of(1, "a"), end_of(2, "b"));
-    one.streams.dial(other.addr, node(2));
+    one.streams.dial(other.addr, Some(node(2)));
     let ((_, _, mine), (_, _, theirs)) = (one.opened().await, other.opened().await);
     assert_ne!(mine, theirs);
 }
@@ -119,7 +146,7 @@ async fn sessions_of_clusters_with_other_names_have_other_bindings() {
 #[tokio::test]
 async fn nothing_more_is_read_before_admission_and_a_long_proof_ends_it() {
     let (mut one, mut other) = (end(1), end(2));
-    one.streams.dial(other.addr, node(2));
+    one.streams.dial(other.addr, Some(node(2)));
     let ((mine, ..), (theirs, ..)) = (one.opened().await, other.opened().await);
     one.streams.send(mine, b"proof".to_vec());
     one.streams.send(mine, b"more".to_vec());
@@ -127,7 +154,7 @@ async fn nothing_more_is_read_before_admission_and_a_long_proof_ends_it() {
     assert!(timeout(Duration::from_millis(200), other.events.recv()).await.is_err(), "read before admission");
     other.streams.admit(theirs);
     assert_eq!(other.next().await, Event::Frame { stream: theirs, frame: b"more".to_vec() });
-    one.streams.dial(other.addr, node(2));
+    one.streams.dial(other.addr, Some(node(2)));
     let (long, ..) = one.opened().await;
     let (theirs, ..) = other.opened().await;
     one.streams.send(long, vec![0; 39]);
@@ -139,7 +166,7 @@ async fn nothing_more_is_read_before_admission_and_a_long_proof_ends_it() {
 async fn who_is_not_admitted_in_time_goes() {
     let (mut one, mut other) = (end(1), end(2));
     let began = Instant::now();
-    one.streams.dial(other.addr, node(2));
+    one.streams.dial(other.addr, Some(node(2)));
     let ((mine, ..), (theirs, ..)) = (one.opened().await, other.opened().await);
     one.streams.send(mine, b"proof".to_vec());
     assert!(matches!(other.next().await, Event::Frame { .. }));
@@ -232,7 +259,7 @@ async fn slow_callers_are_few_and_go_and_others_come_in_after_them() {
     }
     assert!(began.elapsed() >= HANDSHAKE_DEADLINE);
     assert_eq!(one.streams.traffic().handshakes_late, UNPROVEN_PER_SOURCE_MAX as u64);
-    other.streams.dial(one.addr, node(1));
+    other.streams.dial(one.addr, Some(node(1)));
     assert_eq!((one.opened().await.1, other.opened().await.1), (node(2), node(1)));
 }
 
@@ -240,7 +267,7 @@ async fn slow_callers_are_few_and_go_and_others_come_in_after_them() {
 async fn nobody_there_is_told() {
     let mut one = end(1);
     let nobody = StreamDoor::bind("127.0.0.1:0".parse().unwrap()).unwrap().local();
-    one.streams.dial(nobody, node(2));
+    one.streams.dial(nobody, Some(node(2)));
     assert_eq!(one.next().await, Event::Failed { to: nobody });
 }
 

@@ -66,14 +66,14 @@ impl Tls {
         self.session(self.server.accept(tcp).await?.into())
     }
 
-    /// Calls somebody, who must hold this key.
-    pub(super) async fn connect(&self, tcp: TcpStream, to: SocketAddr, expect: NodeId) -> io::Result<Session> {
+    /// Calls somebody, who must hold this key if one is given.
+    pub(super) async fn connect(&self, tcp: TcpStream, to: SocketAddr, expect: Option<NodeId>) -> io::Result<Session> {
         let algorithms = self.provider.signature_verification_algorithms;
         let mut client = ClientConfig::builder_with_provider(self.provider.clone())
             .with_protocol_versions(&[&TLS13])
             .map_err(io::Error::other)?
             .dangerous()
-            .with_custom_certificate_verifier(Arc::new(Verifier { expect: Some(expect), algorithms }))
+            .with_custom_certificate_verifier(Arc::new(Verifier { expect, algorithms }))
             .with_client_cert_resolver(Arc::new(AlwaysResolvesClientRawPublicKeys::new(self.key.clone())));
         client.alpn_protocols = vec![ALPN.to_vec()];
         client.resumption = Resumption::disabled();

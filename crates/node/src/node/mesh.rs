@@ -6,7 +6,10 @@ use alloc::{
     string::{String, ToString},
     vec::Vec,
 };
-use core::{net::SocketAddr, time::Duration};
+use core::{
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
 use honeymesh_ledger::{Change, Claim, Entered, Origin, Reach, Whose};
 use honeymesh_mesh_proto::{Effect, Hlc, Member, MemberChange, Record, Said, Signed, StreamEvent, Verdicts};
 use honeymesh_types::{EventKind, Trust, WallTime};
@@ -48,6 +51,7 @@ impl Node {
                 Effect::Tokens => self.keep_tokens(cluster),
                 Effect::Deed { deed } => self.deed(cluster, &deed),
                 Effect::Member { member, change } => self.member(cluster, &member, change),
+                Effect::Guest { addr, change } => self.protect_peer(addr, change),
                 Effect::Refused { from, why } => {
                     let name = self.cluster_name(cluster);
                     self.tell_refused(from.ip(), [("cluster", name), ("refused", why.to_string())]);
@@ -146,9 +150,16 @@ impl Node {
         });
     }
 
-    fn member(&mut self, cluster: usize, member: &Member, change: MemberChange) {
-        let is_protected = self.shield.member(member.addr.ip(), change, self.now.mono);
+    /// Takes note that a peer at this address came or went. Several may share one: translators, relays, several clusters.
+    fn protect_peer(&mut self, addr: IpAddr, change: MemberChange) {
+        let is_there = change == MemberChange::Down && self.clusters.iter().any(|cluster| cluster.mesh.has_peer_at(addr));
+        let change = if is_there { MemberChange::Up } else { change };
+        let is_protected = self.shield.member(addr, change, self.now.mono);
         self.counters.peers_unprotected += u64::from(!is_protected);
+    }
+
+    fn member(&mut self, cluster: usize, member: &Member, change: MemberChange) {
+        self.protect_peer(member.addr.ip(), change);
         let mut event = self.event(EventKind::Mesh);
         event.source = Some(member.addr.ip());
         event.source_port = Some(member.addr.port());

@@ -11,6 +11,7 @@ mod hostile;
 mod judgement;
 mod lease;
 mod lockdown;
+mod relay;
 mod restart;
 mod together;
 mod world;
@@ -77,6 +78,7 @@ fn cluster(index: u8, keys: KeyRing, trust: Trust) -> ClusterConfig {
             admission: honeymesh_mesh_proto::Admission::default(),
             join: if index == 1 { Vec::new() } else { vec![address(1)] },
             limits: honeymesh_mesh_proto::Limits::default(),
+            dial_out: false,
             boot_salt: u64::from(index) << 32,
             seed: u64::from(index),
         },

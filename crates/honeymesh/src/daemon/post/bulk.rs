@@ -33,6 +33,7 @@ fn mesh_config(n: u8, advertise: SocketAddr, join: Vec<SocketAddr>) -> honeymesh
         members: Vec::new(),
         admission: honeymesh_mesh_proto::Admission::default(),
         limits: Limits::default(),
+        dial_out: false,
         boot_salt: u64::from(n),
         seed: u64::from(n),
     }

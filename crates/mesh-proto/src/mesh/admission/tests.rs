@@ -9,7 +9,7 @@ use crate::{
     mesh::tests::bent,
     testing::{Wire, addr, at, ban, config, hour, key, subject, tag, wall},
 };
-use alloc::{format, vec, vec::Vec};
+use alloc::{format, string::String, vec, vec::Vec};
 use core::time::Duration;
 use ed25519_dalek::SigningKey;
 use rand_chacha::ChaCha8Rng;
@@ -92,6 +92,30 @@ fn nodes_with_certificates_meet_and_certificates_travel() {
     assert_eq!(wire.mesh(4).admission(id(2)).owner.unwrap().as_str(), "ops");
     wire.say(3, WHO, ban(hour()));
     assert!(wire.all_see(WHO, "ban by node-3"));
+}
+
+#[test]
+fn a_node_that_can_only_dial_out_shows_its_certificate_and_loses_its_relay_when_it_is_revoked() {
+    let behind = |n| Config { dial_out: true, ..governed(n, &[1]) };
+    let mut wire = Wire::new(vec![governed(1, &[]), governed(2, &[1]), behind(3), behind(4)]);
+    wire.cut = |_, to| [addr(3), addr(4)].contains(&to);
+    let now = wire.now();
+    for n in [2, 3] {
+        assert!(wire.mesh(n).restore_deed(&certificate(n, 0, month(), tag(), &authority()), now));
+    }
+    wire.run(10_000);
+    assert_eq!([1, 2, 3, 4].map(|n| alive(&mut wire, n)), [2, 2, 2, 0], "4 has no certificate");
+    assert!(wire.mesh(1).stats().streams.guests_refused > 0);
+    wire.say(3, WHO, ban(hour()));
+    wire.run(10);
+    assert_eq!(wire.views(WHO), ["ban by node-3", "ban by node-3", "ban by node-3", ""]);
+    revoke(&mut wire, 3, true);
+    wire.run(2_000);
+    let heard = wire.mesh(3).stats().received;
+    wire.say(2, OTHER, ban(hour()));
+    wire.run(3_000);
+    assert_eq!(wire.views(OTHER)[2], "", "nothing is handed on to it");
+    assert_eq!((wire.mesh(3).stats().received, wire.views(WHO)[..2].concat()), (heard, String::new()));
 }
 
 #[test]

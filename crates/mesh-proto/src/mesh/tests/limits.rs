@@ -14,7 +14,15 @@ const SECONDS: u32 = 10;
 
 /// Small enough to be reached, and with the proportions of the defaults.
 fn limits() -> Limits {
-    Limits { peer_rate: 100, peer_burst: 400, origin_rate: 50, origin_burst: 200, origin_records_max: 300, records_max: 1_000 }
+    Limits {
+        peer_rate: 100,
+        peer_burst: 400,
+        origin_rate: 50,
+        origin_burst: 200,
+        origin_records_max: 300,
+        records_max: 1_000,
+        guests_max: 0,
+    }
 }
 
 fn wire() -> Wire {
@@ -94,6 +102,7 @@ const fn pushed_max() -> u64 {
         origin_burst: 200,
         origin_records_max: 300,
         records_max: 1_000,
+        guests_max: 0,
     };
     (limits.origin_burst + limits.origin_rate * SECONDS) as u64
 }
