@@ -23,7 +23,7 @@ pub struct NodeConfig {
     pub place: Place,
     /// The cluster's key as text; `None`: no mesh at all.
     pub key: Option<String>,
-    /// Lines added at the end of a section: `("scan", "ports = 5")`.
+    /// Lines added at the end of a section: `("scan", "ports = 5")`; of the `[[cluster]]` for `cluster`.
     pub extra: Vec<(&'static str, String)>,
     /// A program, and its arguments, that starts the daemon: one that makes it believe something about the machine.
     pub through: &'static [&'static str],
@@ -71,7 +71,7 @@ impl NodeConfig {
         for section in ["scan", "bans", "allow", "traps", "api", "store"] {
             sections.push((section, Vec::new()));
         }
-        for (section, line) in &self.extra {
+        for (section, line) in self.extra.iter().filter(|(section, _)| *section != "cluster") {
             match sections.iter_mut().find(|(name, _)| name == section) {
                 Some((_, lines)) => lines.push(line.clone()),
                 None => sections.push((section, vec![line.clone()])),
@@ -88,8 +88,10 @@ impl NodeConfig {
         }
         let others = Place::NODES.into_iter().filter(|place| *place != self.place);
         let join: Vec<_> = others.map(|place| format!("\"{}\"", place.at(Family::V4, MESH_PORT))).collect();
+        let extra = self.extra.iter().filter(|(section, _)| *section == "cluster");
+        let extra: String = extra.map(|(_, line)| format!("{line}\n")).collect();
         format!(
-            "[[cluster]]\nname = \"{CLUSTER}\"\nlisten = \"0.0.0.0:{MESH_PORT}\"\njoin = [{}]\nkey_file = \"{}\"\n",
+            "[[cluster]]\nname = \"{CLUSTER}\"\nlisten = \"0.0.0.0:{MESH_PORT}\"\njoin = [{}]\nkey_file = \"{}\"\n{extra}",
             join.join(", "),
             key_file(dir).display()
         )
@@ -128,6 +130,8 @@ mod tests {
         ] {
             assert!(toml.contains(part), "{part} is not in\n{toml}");
         }
+        let behind = NodeConfig::new(Place::Node(3), "k").with("cluster", "dial_out = true");
+        assert!(behind.toml(Path::new("/d"), Path::new("/p")).ends_with("key_file = \"/d/mesh.key\"\ndial_out = true\n"));
         assert!(!NodeConfig::alone(Place::Node(1)).toml(Path::new("/d"), Path::new("/p")).contains("[[cluster]]"));
     }
 }

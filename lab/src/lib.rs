@@ -34,14 +34,14 @@ mod trio;
 mod words;
 
 pub use capture::{Capture, Segment};
-pub use config::{FTP_PORT, HTTP_PORT, NodeConfig, SCRIPT_PORT, SSH_PORT};
+pub use config::{FTP_PORT, HTTP_PORT, MESH_PORT, NodeConfig, SCRIPT_PORT, SSH_PORT};
 pub use estate::{give_way_on_signals, sweep};
 pub use far::FarEnd;
 pub use forge::forge_syns;
 pub use honest::{Honest, Report, Request};
 pub use namespace::Namespace;
 pub use node::{Node, binary};
-pub use process::{Outcome, Task, run, wait_until};
+pub use process::{Outcome, Task, run, run_with_input, wait_until};
 pub use scan::{Scan, scan_connect, scan_from, scan_half_open};
 pub use service::{Service, connect, fetch};
 pub use tools::{curl, ftp_login, hping_syns, ssh};

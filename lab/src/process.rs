@@ -66,7 +66,10 @@ pub fn run(command: &mut Command, time_max: Duration) -> Result<Outcome> {
 }
 
 /// The same with something to read.
-pub(crate) fn run_with_input(command: &mut Command, input: &str, time_max: Duration) -> Result<Outcome> {
+///
+/// # Errors
+/// As [`run`].
+pub fn run_with_input(command: &mut Command, input: &str, time_max: Duration) -> Result<Outcome> {
     let words = words(command);
     let began = Instant::now();
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
