@@ -17,6 +17,7 @@ fn mesh(n: u8) -> Mesh {
         advertise: format!("192.0.2.{n}:7946").parse().unwrap(),
         keys: KeyRing::new(Key::from_bytes([1; 32])),
         join: if n == 1 { Vec::new() } else { vec!["192.0.2.1:7946".parse().unwrap()] },
+        dial_out: false,
         members: Vec::new(),
         admission: honeymesh_mesh_proto::Admission::default(),
         limits: Limits::default(),
