@@ -336,7 +336,7 @@ impl World {
 
     /// An operator on one node unbans somebody everywhere.
     pub fn unban(&mut self, place: usize, subject: Subject) {
-        self.order(place, Order::Unban { subject, reach: Reach::Mesh });
+        self.order(place, Order::Unban { subject, reach: Reach::Mesh, wait: None });
     }
 
     /// Loses so many datagrams in a thousand from now on.

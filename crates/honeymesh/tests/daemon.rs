@@ -345,9 +345,9 @@ fn two_nodes_share_bans_also_while_their_key_changes() {
     let only_new = || files.iter().all(|file| keys(file) == keys(&new)).then_some(());
     eventually("the old keys' end", only_new);
 
-    let unban = net.json(&["unban", "203.0.113.50", "--wait", "1s"]);
-    assert_eq!((&unban["confirmed"][0], &unban["unconfirmed"][0]), (&"roof".into(), &"cellar".into()));
-    eventually("the unban's arrival", || (!subjects(&net.other_json(&["bans"])).contains("203.0.113.50/32")).then_some(()));
+    let unban = net.json(&["unban", "203.0.113.50", "--wait", "10s"]);
+    assert_eq!((&unban["confirmed"], &unban["unconfirmed"]), (&serde_json::json!(["roof", "cellar"]), &serde_json::json!([])));
+    assert!(!subjects(&net.other_json(&["bans"])).contains("203.0.113.50/32"), "whoever confirms has it");
     assert!(daemon.stop().0.success());
     let _daemon = net.start(&config);
     eventually("the meeting under the new key", || (net.json(&["peers"])[0]["state"] == "alive").then_some(()));

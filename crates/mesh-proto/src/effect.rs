@@ -1,6 +1,6 @@
 //! What a mesh wants done, and whom it knows.
 
-use crate::{Claims, Deed, Refused, Signed, stream::StreamOrder};
+use crate::{Claims, Deed, RecordId, Refused, Signed, stream::StreamOrder};
 use alloc::vec::Vec;
 use core::net::{IpAddr, SocketAddr};
 use honeymesh_types::{NodeId, NodeName};
@@ -48,6 +48,15 @@ pub enum Effect {
         addr: IpAddr,
         /// Came or went.
         change: MemberChange,
+    },
+    /// Who has a record, by [`crate::Mesh::confirm`]: everybody has said so, or the time is over.
+    Confirmed {
+        /// Which record.
+        id: RecordId,
+        /// Who has it.
+        confirmed: Vec<Member>,
+        /// Who has not said that it has it: it lacks it, is down, or was not heard.
+        unconfirmed: Vec<Member>,
     },
     /// A datagram, or something in it, was refused. Every refusal is counted; this tells of the first one in a datagram,
     /// and never of [`Refused::Unasked`], which honest peers cause when an answer comes late.

@@ -117,6 +117,10 @@ pub(crate) enum Message<'a> {
     },
     /// Which deeds do you know, from the node with this short identity on?
     DeedsFrom(u64),
+    /// Have you these records?
+    Confirm(#[serde(borrow)] Ids<'a>),
+    /// I have these of those that you asked about.
+    Confirmed(#[serde(borrow)] Ids<'a>),
 }
 
 /// What a set adds up to.

@@ -4,6 +4,7 @@ mod admission;
 mod bulk;
 mod checks;
 mod circle;
+mod confirm;
 mod digests;
 mod guests;
 #[cfg(any(test, feature = "testing"))]
@@ -33,6 +34,7 @@ use crate::{
 use alloc::{boxed::Box, vec::Vec};
 use checks::Checker;
 use circle::{Probe, Reunion};
+use confirm::Confirms;
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use digests::Digests;
 use ed25519_dalek::SigningKey;
@@ -72,6 +74,7 @@ pub struct Mesh {
     probe: Probe,
     streams: Streams,
     relays: Relays,
+    confirms: Confirms,
     rng: ChaCha8Rng,
     /// Members known from before, until the first wake.
     known: Vec<Member>,
@@ -137,6 +140,7 @@ impl Mesh {
             probe: Probe::default(),
             streams: Streams::default(),
             relays: Relays::default(),
+            confirms: Confirms::default(),
             rng,
             known: config.members,
             wall: now.wall,
@@ -226,6 +230,14 @@ impl Mesh {
                 self.tell_deeds(sender.to(), from, now, out);
                 Ok(())
             }
+            Message::Confirm(ids) => {
+                self.asked_to_confirm(sender, &ids, now, out);
+                Ok(())
+            }
+            Message::Confirmed(ids) => {
+                self.confirmed(sender, &ids, out);
+                Ok(())
+            }
         }
     }
 
@@ -241,6 +253,7 @@ impl Mesh {
         self.wake_digests(now, out);
         self.wake_streams(now, out);
         self.wake_relays(now, out);
+        self.wake_confirms(now, out);
         self.flush(now, out);
     }
 
@@ -260,6 +273,7 @@ impl Mesh {
             .min(self.spread.wake_at())
             .min(self.receipts.wake_at())
             .min(self.streams.wake_at())
+            .min(self.confirms.wake_at())
             .min(self.relays.wake_at(self.post.routes.is_dial_out))
     }
 

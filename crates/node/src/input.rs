@@ -79,6 +79,8 @@ pub enum Order {
         subject: Subject,
         /// On this node only, or on all.
         reach: Reach,
+        /// How long the reply may wait for all members to confirm; `None`: it waits for nobody.
+        wait: Option<Duration>,
     },
     /// Never ban this net; bans inside it are lifted. Host bits are cleared.
     AllowAdd(IpNet),

@@ -3,6 +3,7 @@
 mod admission;
 mod bridge;
 mod change;
+mod confirm;
 mod dark;
 mod evidence;
 mod judgement;
@@ -35,6 +36,7 @@ use crate::{
 use admission::Withdrawals;
 use alloc::{collections::BTreeSet, string::String, vec::Vec};
 use bridge::Bridges;
+use confirm::Waiting;
 use core::net::IpAddr;
 use honeymesh_detect::{Detector, Handshakes, Reactions, ScanPolicy};
 use honeymesh_ledger::{Ledger, Quorum};
@@ -72,6 +74,7 @@ pub struct Node {
     history: History,
     counters: Counters,
     withdrawals: Withdrawals,
+    waiting: Vec<Waiting>,
     rng: ChaCha8Rng,
     now: Now,
     out: Outbox,
@@ -122,6 +125,7 @@ impl Node {
             history: History::default(),
             counters: Counters::default(),
             withdrawals: Withdrawals::default(),
+            waiting: Vec::new(),
             rng: ChaCha8Rng::seed_from_u64(config.seed),
             now,
             out: Outbox::default(),

@@ -31,6 +31,11 @@ pub enum Done {
         covered_by: Vec<Ban>,
         /// The clusters it was said to.
         clusters: Vec<ClusterName>,
+        /// If the order waited: who has the unban, this node first, and who has not said so, by name, else by the first 8
+        /// digits of the identity. A node that is in several clusters has it once it has it in one.
+        confirmed: Vec<String>,
+        /// The others.
+        unconfirmed: Vec<String>,
     },
     /// The net is on the allowlist.
     Allowed {
@@ -170,7 +175,7 @@ impl fmt::Display for Done {
                 write_banned(f, ban, *changed, clusters)?;
                 write_exempt(f, passing)
             }
-            Self::Unbanned { subject, was, covered_by, clusters } => {
+            Self::Unbanned { subject, was, covered_by, clusters, .. } => {
                 write_unbanned(f, *subject, was.is_some(), covered_by, clusters)
             }
             Self::Allowed { net, changed: false, .. } => write!(f, "{net} was on the allowlist already"),

@@ -123,7 +123,7 @@ fn words(done: &DoneJson) -> String {
         lines.push(format!("{name}: lifted"));
     }
     for name in done.unconfirmed.iter().flatten() {
-        lines.push(format!("{name}: told, but not confirmed (members do not send receipts); ask it with `honeymesh why`"));
+        lines.push(format!("{name}: NOT CONFIRMED in time; it hears of it as soon as it can be reached"));
     }
     lines.iter().map(|line| printable(line)).collect::<Vec<_>>().join("\n")
 }
@@ -143,6 +143,6 @@ mod tests {
         let words = words(&done);
         let lines: Vec<&str> = words.lines().collect();
         assert_eq!(lines[1], "edge-1: lifted");
-        assert!(lines[2].starts_with("edge-2\\x1b: told, but not confirmed"), "{lines:?}");
+        assert!(lines[2].starts_with("edge-2\\x1b: NOT CONFIRMED"), "{lines:?}");
     }
 }

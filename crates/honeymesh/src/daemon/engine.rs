@@ -386,8 +386,10 @@ impl<K: Enforcer> Engine<K> {
     /// Answers an order: at once if nothing was kept, else when the store has it on the disk.
     fn reply(&mut self, id: OrderId, result: Result<Done, Refused>, kept: bool) {
         let Some(asker) = self.waiting.remove(&id) else { return };
+        // An unban that waited for the members was kept in an earlier turn.
+        let kept = kept || matches!(result, Ok(Done::Unbanned { .. }));
         let answer = match result {
-            Ok(done) => answer::done(&done, |subject| self.kernel.drops(subject), &asker),
+            Ok(done) => answer::done(&done, |subject| self.kernel.drops(subject)),
             Err(refused) => Err(answer::refused(&refused)),
         };
         let Some(reply) = asker.reply else { return };

@@ -4,7 +4,7 @@ mod peers;
 mod status;
 mod why;
 
-pub use peers::{clusters, others, peers, quarantine_warning};
+pub use peers::{clusters, peers, quarantine_warning};
 pub use status::{Parts, status};
 pub use why::why;
 

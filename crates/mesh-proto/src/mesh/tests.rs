@@ -505,6 +505,8 @@ fn kind(message: &Message<'_>) -> Option<u32> {
         Message::Sketch { .. } => 8,
         Message::Deeds { .. } => 9,
         Message::DeedsFrom(_) => 10,
+        Message::Confirm(_) => 11,
+        Message::Confirmed(_) => 12,
     })
 }
 

@@ -52,6 +52,7 @@ impl Node {
                 Effect::Deed { deed } => self.deed(cluster, &deed),
                 Effect::Member { member, change } => self.member(cluster, &member, change),
                 Effect::Guest { addr, change } => self.protect_peer(addr, change),
+                Effect::Confirmed { id, confirmed, unconfirmed } => self.confirmed(cluster, id, &confirmed, &unconfirmed),
                 Effect::Refused { from, why } => {
                     let name = self.cluster_name(cluster);
                     self.tell_refused(from.ip(), [("cluster", name), ("refused", why.to_string())]);

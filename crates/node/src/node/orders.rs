@@ -5,7 +5,7 @@ use crate::{Done, Keep, KeyStep, Lifetime, Order, OrderId, Output, Refused};
 use alloc::{string::String, string::ToString, vec::Vec};
 use core::time::Duration;
 use honeymesh_ledger::{Claim, Entered, Reach, Whose};
-use honeymesh_mesh_proto::Said;
+use honeymesh_mesh_proto::{Said, Signed};
 use honeymesh_types::{Ban, ClusterName, Event, EventKind, Grade, Reasons, Subject, WallTime};
 use ipnet::IpNet;
 
@@ -13,7 +13,7 @@ impl Node {
     pub(super) fn order(&mut self, id: OrderId, order: Order) {
         let result = match order {
             Order::Ban { subject, lifetime, note, reach, force } => self.order_ban(subject, lifetime, note, reach, force),
-            Order::Unban { subject, reach } => Ok(self.order_unban(subject, reach)),
+            Order::Unban { subject, reach, wait } => return self.order_unban(id, subject, reach, wait),
             Order::AllowAdd(net) => self.order_allow(&net),
             Order::AllowRemove(net) => self.order_disallow(&net),
             Order::Pardon(who) => self.order_pardon(&who),
@@ -79,8 +79,10 @@ impl Node {
     }
 
     /// Lifts everything said so far about exactly `subject`, here and (unless it is to stay here) on every node.
-    fn order_unban(&mut self, subject: Subject, reach: Reach) -> Done {
-        let (clusters, said_at) = if reach == Reach::Mesh { self.say_unban(subject) } else { (Vec::new(), None) };
+    fn order_unban(&mut self, id: OrderId, subject: Subject, reach: Reach, wait: Option<Duration>) {
+        let said = if reach == Reach::Mesh { self.say_unban(subject) } else { Vec::new() };
+        let said_at = said.iter().map(|(_, signed)| end_of(signed.record.at)).max();
+        let clusters = said.iter().filter_map(|(place, _)| Some(self.clusters.get(*place)?.name.clone())).collect();
         let newest = self.ledger.claims(&subject).iter().map(|(claim, _)| claim.last).max();
         let before = [Some(self.now.wall), said_at, newest].into_iter().flatten().max().unwrap_or(self.now.wall);
         let change = self.ledger.lift(&subject, before, Whose::Everybodys, self.now.wall);
@@ -95,21 +97,19 @@ impl Node {
         }
         self.out.keep(Keep::Unbanned { subject, before: if is_held { expires } else { before }, expires });
         let covered_by: Vec<Ban> = self.ledger.covering(&subject);
-        Done::Unbanned { subject, was: change.and_then(|change| change.before), covered_by, clusters }
+        let was = change.and_then(|change| change.before);
+        let done = Done::Unbanned { subject, was, covered_by, clusters, confirmed: Vec::new(), unconfirmed: Vec::new() };
+        let said: Vec<_> = said.iter().map(|(place, signed)| (*place, signed.id())).collect();
+        self.reply_when_confirmed(id, done, &said, wait);
     }
 
-    fn say_unban(&mut self, subject: Subject) -> (Vec<ClusterName>, Option<WallTime>) {
-        let (mut told, mut latest) = (Vec::new(), None);
+    /// In which clusters it was said, by their places.
+    fn say_unban(&mut self, subject: Subject) -> Vec<(usize, Signed)> {
         if subject.is_wide() || self.is_canary(&subject) {
-            return (told, latest);
+            return Vec::new();
         }
-        for cluster in 0..self.clusters.len() {
-            if let Some(signed) = self.say(cluster, subject, Said::Unban) {
-                latest = latest.max(Some(end_of(signed.record.at)));
-                told.extend(self.clusters.get(cluster).map(|known| known.name.clone()));
-            }
-        }
-        (told, latest)
+        let places = 0..self.clusters.len();
+        places.filter_map(|place| Some((place, self.say(place, subject, Said::Unban)?))).collect()
     }
 
     fn order_allow(&mut self, net: &IpNet) -> Result<Done, Refused> {

@@ -134,7 +134,7 @@ fn ban_order(who: &str) -> Order {
 }
 
 fn unban_order(who: &str) -> Order {
-    Order::Unban { subject: subject(who), reach: Reach::Mesh }
+    Order::Unban { subject: subject(who), reach: Reach::Mesh, wait: None }
 }
 
 /// A node with its clock.

@@ -4,7 +4,6 @@ use super::Engine;
 use crate::daemon::{enforcer::Enforcer, show};
 use honeymesh_api::{Question, Refusal, RefusalKind, Reply, Request, Response};
 use honeymesh_format::{BanJson, DoneJson, EventJson, EventQuery, Ttl};
-use honeymesh_mesh_proto::{Member, MemberState};
 use honeymesh_node::{Done, Lifetime, Order, Reach, Refused};
 use honeymesh_types::{Ban, ClusterName, NodeName, Subject};
 use std::{collections::BTreeMap, net::IpAddr, time::Duration};
@@ -17,19 +16,17 @@ const WHY_EVENTS_MAX: u64 = 50;
 pub struct Asker {
     /// The way back; `None`: nobody.
     pub reply: Option<Reply>,
-    /// What is known of the members, for an unban that waits: those that confirmed, those that did not.
-    members: Option<(Vec<String>, Vec<String>)>,
 }
 
 impl Asker {
     /// Somebody who waits for the reply.
     const fn new(reply: Reply) -> Self {
-        Self { reply: Some(reply), members: None }
+        Self { reply: Some(reply) }
     }
 
     /// Nobody waits.
     pub const fn nobody() -> Self {
-        Self { reply: None, members: None }
+        Self { reply: None }
     }
 }
 
@@ -53,9 +50,8 @@ impl<K: Enforcer> Engine<K> {
                 self.order(Order::Ban { subject, lifetime, note, reach, force }, Asker::new(reply));
             }
             Request::Unban(order) => {
-                let members = order.wait.is_some().then(|| self.members(order.local));
-                let order = Order::Unban { subject: order.subject, reach: reach(order.local) };
-                self.order(order, Asker { reply: Some(reply), members });
+                let order = Order::Unban { subject: order.subject, reach: reach(order.local), wait: order.wait };
+                self.order(order, Asker::new(reply));
             }
             Request::AllowAdd(net) => self.order(Order::AllowAdd(net), Asker::new(reply)),
             Request::AllowRemove(net) => self.order(Order::AllowRemove(net), Asker::new(reply)),
@@ -79,21 +75,6 @@ impl<K: Enforcer> Engine<K> {
             return reply.answer(Err(Refusal::new(RefusalKind::Broken, refusal)));
         }
         self.order(Order::JoinToken { cluster, ttl, owner, secret }, Asker::new(reply));
-    }
-
-    /// This node confirms by answering. Of the others nothing is known: the mesh has no receipts yet.
-    fn members(&self, local: bool) -> (Vec<String>, Vec<String>) {
-        let confirmed = vec![self.node.name().to_string()];
-        if local {
-            return (confirmed, Vec::new());
-        }
-        let name = |member: &Member| member.name.as_ref().map_or_else(|| format!("{:.8}", member.node), ToString::to_string);
-        let reports = self.node.peers();
-        let alive = reports.iter().flat_map(show::others).filter(|member| member.state != MemberState::Down);
-        let mut others: Vec<String> = alive.map(name).collect();
-        others.sort_unstable();
-        others.dedup();
-        (confirmed, others)
     }
 
     fn events(&self, query: EventQuery, reply: Reply) {
@@ -185,7 +166,7 @@ const fn lifetime(ttl: Ttl) -> Lifetime {
 }
 
 /// What was done, as users read it. An unban that neither lifted anything nor was said to anybody found nothing.
-pub fn done(done: &Done, drops: impl Fn(&Subject) -> u64, asker: &Asker) -> Result<Response, Refusal> {
+pub fn done(done: &Done, drops: impl Fn(&Subject) -> u64) -> Result<Response, Refusal> {
     let json = |ban: &Ban| BanJson::new(ban, drops(&ban.subject));
     let names = |clusters: &[honeymesh_types::ClusterName]| clusters.iter().map(ToString::to_string).collect();
     let mut answer = DoneJson { detail: done.to_string(), changed: true, ..DoneJson::default() };
@@ -198,12 +179,14 @@ pub fn done(done: &Done, drops: impl Fn(&Subject) -> u64, asker: &Asker) -> Resu
         Done::Unbanned { was: None, clusters, covered_by, .. } if clusters.is_empty() && covered_by.is_empty() => {
             return Err(Refusal::new(RefusalKind::NotFound, done.to_string()));
         }
-        Done::Unbanned { was, clusters, covered_by, .. } => {
+        Done::Unbanned { was, clusters, covered_by, confirmed, unconfirmed, .. } => {
             answer.changed = was.is_some();
             answer.bans = covered_by.iter().map(json).collect();
             answer.clusters = names(clusters);
-            let (confirmed, unconfirmed) = asker.members.clone().unzip();
-            (answer.confirmed, answer.unconfirmed) = (confirmed, unconfirmed);
+            // Whoever waited is told of itself at least.
+            let has_waited = !confirmed.is_empty();
+            answer.confirmed = has_waited.then(|| confirmed.clone());
+            answer.unconfirmed = has_waited.then(|| unconfirmed.clone());
         }
         Done::Allowed { changed, .. } | Done::LockdownConfirmed { changed, .. } => answer.changed = *changed,
         Done::ModeSet { mode, before } => answer.changed = mode != before,

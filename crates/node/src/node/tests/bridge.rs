@@ -67,7 +67,7 @@ fn a_taken_back_bridge_leaves_what_the_other_cluster_said_itself() {
     let mut world = pair();
     say(&mut world, 1, ATTACKER);
     say(&mut world, 3, ATTACKER);
-    world.order(2, Order::Unban { subject: subject(ATTACKER), reach: Reach::Here }).unwrap();
+    world.order(2, Order::Unban { subject: subject(ATTACKER), reach: Reach::Here, wait: None }).unwrap();
     settle(&mut world);
     assert_eq!(drops(&world, ATTACKER), [true, false, true]);
     assert_eq!(world.one(3).node.ban(&subject(ATTACKER)).unwrap().origins, ["edge-3"]);
@@ -136,7 +136,7 @@ fn the_bridges_own_evidence_takes_the_place_of_what_it_repeated() {
     say(&mut world, 2, ATTACKER);
     let ban = world.one(3).node.ban(&subject(ATTACKER)).unwrap();
     assert_eq!((ban.origins, ban.note), (vec!["edge-2".into()], None), "its own word now");
-    world.order(1, Order::Unban { subject: subject(ATTACKER), reach: Reach::Here }).unwrap();
+    world.order(1, Order::Unban { subject: subject(ATTACKER), reach: Reach::Here, wait: None }).unwrap();
     settle(&mut world);
     assert!(world.one(3).drops(ATTACKER));
 }

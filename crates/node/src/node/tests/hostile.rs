@@ -30,7 +30,7 @@ fn arb_order() -> impl Strategy<Value = Order> {
     prop_oneof![
         (arb_subject(), lifetime, proptest::option::of(".{0,400}"), reach.clone(), any::<bool>())
             .prop_map(|(subject, lifetime, note, reach, force)| Order::Ban { subject, lifetime, note, reach, force }),
-        (arb_subject(), reach).prop_map(|(subject, reach)| Order::Unban { subject, reach }),
+        (arb_subject(), reach).prop_map(|(subject, reach)| Order::Unban { subject, reach, wait: None }),
         arb_subject().prop_map(|subject| Order::AllowAdd(subject.net())),
         arb_subject().prop_map(|subject| Order::AllowRemove(subject.net())),
         proptest::sample::select(Mode::ALL).prop_map(Order::SetMode),

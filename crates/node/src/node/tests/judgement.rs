@@ -101,7 +101,7 @@ fn an_unban_on_this_node_holds_against_what_peers_go_on_saying_and_over_a_restar
     world.order(2, order).unwrap();
     settle(&mut world);
     for index in [1, 3] {
-        world.order(index, Order::Unban { subject: subject(ATTACKER), reach: Reach::Here }).unwrap();
+        world.order(index, Order::Unban { subject: subject(ATTACKER), reach: Reach::Here, wait: None }).unwrap();
         assert!(!world.one(index).drops(ATTACKER));
     }
     world.run(Duration::from_mins(10));

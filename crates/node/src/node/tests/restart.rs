@@ -76,7 +76,7 @@ fn what_was_lifted_here_only_does_not_come_back() {
     let mut world = World::friends(2);
     world.feed(2, Input::Visit(visit(ATTACKER, b"x")));
     settle(&mut world);
-    world.order(1, Order::Unban { subject: subject(ATTACKER), reach: Reach::Here }).unwrap();
+    world.order(1, Order::Unban { subject: subject(ATTACKER), reach: Reach::Here, wait: None }).unwrap();
     reboot(&mut world, 1);
     world.run(Duration::from_secs(60));
     assert!(!world.one(1).drops(ATTACKER) && world.one(2).drops(ATTACKER));

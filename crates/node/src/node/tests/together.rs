@@ -37,6 +37,31 @@ fn a_ban_reaches_nodes_the_attacker_never_touched_and_an_unban_frees_it_everywhe
 }
 
 #[test]
+fn an_unban_that_waits_is_answered_with_who_has_it_and_who_has_not_said_so() {
+    let mut world = World::friends(4);
+    world.feed(1, Input::Visit(visit(ATTACKER, b"x")));
+    settle(&mut world);
+    let unban =
+        |seconds| Order::Unban { subject: subject(ATTACKER), reach: Reach::Mesh, wait: Some(Duration::from_secs(seconds)) };
+    let waits = world.feed(2, Input::Order { id: OrderId(7), order: unban(30) });
+    assert!(!waits.iter().any(|output| matches!(output, Output::Reply { .. })), "{waits:?}");
+    assert!(!world.one(2).drops(ATTACKER), "it is lifted here all the same");
+    world.run(Duration::from_millis(300));
+    let said = |world: &World, order| match world.one(2).replies.iter().find(|(id, _)| *id == OrderId(order)) {
+        Some((_, Ok(Done::Unbanned { confirmed, unconfirmed, .. }))) => Some((confirmed.join(" "), unconfirmed.join(" "))),
+        _ => None,
+    };
+    assert_eq!(said(&world, 7), Some(("edge-2 edge-1 edge-3 edge-4".into(), String::new())), "long before the time is over");
+
+    world.cut = vec![3];
+    world.feed(2, Input::Order { id: OrderId(8), order: unban(2) });
+    world.run(Duration::from_millis(1_900));
+    assert_eq!(said(&world, 8), None);
+    world.run(Duration::from_millis(200));
+    assert_eq!(said(&world, 8), Some(("edge-2 edge-1 edge-4".into(), "edge-3".into())));
+}
+
+#[test]
 fn an_unban_wins_over_a_ban_that_was_said_before_and_arrives_after() {
     let mut world = World::friends(3);
     world.cut = vec![1];
@@ -266,7 +291,7 @@ fn a_local_unban_stays_here_and_is_not_undone_by_what_peers_said_before() {
     let mut world = World::friends(2);
     world.feed(2, Input::Visit(visit(ATTACKER, b"x")));
     settle(&mut world);
-    world.order(1, Order::Unban { subject: subject(ATTACKER), reach: Reach::Here }).unwrap();
+    world.order(1, Order::Unban { subject: subject(ATTACKER), reach: Reach::Here, wait: None }).unwrap();
     world.run(Duration::from_secs(60));
     assert!(!world.one(1).drops(ATTACKER) && world.one(2).drops(ATTACKER));
 }

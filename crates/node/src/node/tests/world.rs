@@ -8,6 +8,8 @@ const FLIGHT: Duration = Duration::from_millis(5);
 pub(super) struct Machine {
     pub(super) node: Node,
     pub(super) store: Store,
+    /// Replies to orders that were not there at once.
+    pub(super) replies: Vec<(OrderId, Result<Done, Refused>)>,
     pub(super) kernel: BTreeMap<Subject, honeymesh_types::Enforcement>,
     pub(super) told: Vec<Event>,
     pub(super) sent: usize,
@@ -88,7 +90,19 @@ impl Machine {
         let mut out = Vec::new();
         node.restore(store.all(), now, &mut out);
         node.handle(Input::Network(NetworkFacts::default()), now, &mut out);
-        (Self { node, store, kernel: BTreeMap::new(), told: Vec::new(), sent: 0, doors, behind: Duration::ZERO }, out)
+        (
+            Self {
+                node,
+                store,
+                replies: Vec::new(),
+                kernel: BTreeMap::new(),
+                told: Vec::new(),
+                sent: 0,
+                doors,
+                behind: Duration::ZERO,
+            },
+            out,
+        )
     }
 
     pub(super) fn drops(&self, who: &str) -> bool {
@@ -218,8 +232,8 @@ impl World {
                 | Output::Check { .. }
                 | Output::Protect(_)
                 | Output::Enforcing(_)
-                | Output::Lockdown(_)
-                | Output::Reply { .. } => {}
+                | Output::Lockdown(_) => {}
+                Output::Reply { id, result } => machine.replies.push((id, result)),
             }
         }
     }
