@@ -66,7 +66,7 @@ fn who_bans_a_canary_is_quarantined_with_a_proof_that_holds_until_it_is_pardoned
     assert!(shown.contains("QUARANTINED") && shown.contains("node2 is believed no more since"), "{shown}");
     let status: Value = trio.node(1).ask(&["status"]).unwrap();
     assert_eq!(status["quarantined"], 1);
-    assert!(status["warnings"].to_string().contains("is quarantined: it signed a ban of the canary"), "{status}");
+    assert!(status["warnings"].to_string().contains("is quarantined: it signed a word against the canary"), "{status}");
     let is_told = || {
         let told = order(trio.node(1), &["events", "--kind", "mesh", "--limit", "100", "--json"]);
         Ok(told.contains("\"change\":\"quarantined\"").then_some(()))

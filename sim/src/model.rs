@@ -55,6 +55,11 @@ impl Model {
         self.0.entry(word.subject).or_default().push(word);
     }
 
+    /// Takes note that somebody is spoken of, whom nobody has said anything against.
+    pub fn mention(&mut self, subject: Subject) {
+        self.0.entry(subject).or_default();
+    }
+
     /// Forgets what died with the only nodes that had heard of it.
     pub fn forget(&mut self, lost: &BTreeSet<RecordId>) {
         self.0.values_mut().for_each(|words| words.retain(|word| !lost.contains(&word.record)));

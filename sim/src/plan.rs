@@ -83,6 +83,8 @@ pub(crate) enum Deed {
     Rotate(Rotation),
     /// The taken-over member of this number misbehaves.
     Rogue { number: usize, misdeed: Misdeed, lasts: Duration },
+    /// A stranger of this number touches a node; the next one in turn unless named. Forged: its address alone does.
+    Touch { node: Option<usize>, stranger: u32, forged: bool },
     /// What is sent is counted for a while.
     Meter { window: Window, lasts: Duration },
 }
@@ -194,7 +196,9 @@ impl Plan {
         let last = self.options.nodes - 1;
         for act in &mut self.acts {
             match &mut act.deed {
-                Deed::Ban { node: Some(node), .. } | Deed::Unban { node: Some(node), .. } => *node = (*node).min(last),
+                Deed::Ban { node: Some(node), .. }
+                | Deed::Unban { node: Some(node), .. }
+                | Deed::Touch { node: Some(node), .. } => *node = (*node).min(last),
                 Deed::Kill { whom: Whom::Node(node), .. } => *node = (*node).min(last),
                 Deed::Split { groups } => *groups = (*groups).min(self.options.nodes),
                 _ => {}

@@ -2,6 +2,7 @@
 
 mod deeds;
 mod judge;
+mod touches;
 mod windows;
 
 use crate::{
@@ -16,6 +17,7 @@ use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     time::Duration,
 };
+use touches::Touches;
 use windows::Counting;
 
 pub use windows::Cost;
@@ -75,6 +77,7 @@ struct Player<'p> {
     returning: Vec<(Duration, Vec<usize>)>,
     /// Nodes that were killed without their state.
     forgetful: BTreeSet<usize>,
+    touches: Touches,
     awaited: Vec<Awaited>,
     counting: Vec<Counting>,
     /// Of each ban, when half, 99 of 100 and all nodes had it, in milliseconds.
@@ -125,6 +128,7 @@ impl<'p> Player<'p> {
             watched: BTreeSet::new(),
             returning: Vec::new(),
             forgetful: BTreeSet::new(),
+            touches: Touches::default(),
             awaited: Vec::new(),
             counting: Vec::new(),
             spread: Vec::new(),

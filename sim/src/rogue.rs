@@ -1,7 +1,7 @@
 //! A member that was taken over: it holds the cluster's key and its own identity, and misbehaves on the wire.
 
 use crate::dice::Dice;
-use honeymesh_mesh_proto::{Config, Effect, Hlc, Mesh, Said, Statement};
+use honeymesh_mesh_proto::{Config, Effect, Hlc, Mesh, Said, Statement, Touch};
 use honeymesh_types::{Grade, MonoTime, NodeId, Now, Reasons, Scope, Subject};
 use std::{
     collections::VecDeque,
@@ -22,6 +22,14 @@ const OVERHEARD_MAX: usize = 256;
 const DATAGRAMS: usize = 4;
 /// Whom a flood is about: a net that nobody else speaks of.
 const FLOODED: u32 = 0xc612_0000;
+/// Where strangers live: a net that nobody else speaks of.
+const STRANGERS: u32 = 0xc633_6400;
+/// How many strangers it slanders ...
+const SLANDERED: u32 = 1_000;
+/// ... a page at a time, ...
+const SLANDERED_A_PAGE: u32 = 36;
+/// ... beginning with this one.
+const SLANDERED_FROM: u32 = 1_000;
 /// How long its bans last.
 const TTL: Duration = Duration::from_secs(3_600);
 
@@ -40,11 +48,14 @@ pub enum Misdeed {
     Garbage,
     /// Bans the members themselves, every loopback address and whole address families.
     Protected,
+    /// Says that it was touched by a thousand innocents, in pages signed as they should be.
+    Slander,
 }
 
 impl Misdeed {
     /// Every kind.
-    pub const ALL: [Self; 6] = [Self::Flood, Self::Replay, Self::Forge, Self::Future, Self::Garbage, Self::Protected];
+    pub const ALL: [Self; 7] =
+        [Self::Flood, Self::Replay, Self::Forge, Self::Future, Self::Garbage, Self::Protected, Self::Slander];
 
     /// Its name in scenario files.
     #[must_use]
@@ -56,6 +67,7 @@ impl Misdeed {
             Self::Future => "future",
             Self::Garbage => "garbage",
             Self::Protected => "protected",
+            Self::Slander => "slander",
         }
     }
 }
@@ -128,6 +140,7 @@ impl Rogue {
                 self.push(FEW_RECORDS, me, Hlc::at(now.wall.plus(ahead)), mad)
             }
             Misdeed::Protected => self.push_protected(now),
+            Misdeed::Slander => self.slander(now),
             Misdeed::Replay => self.for_each_victim(|rogue| {
                 let which = place(&mut rogue.dice, rogue.overheard.len());
                 rogue.overheard.get(which).cloned().unwrap_or_default()
@@ -149,6 +162,20 @@ impl Rogue {
         let members = self.victims.iter().map(|victim| Subject::host(victim.addr.ip()));
         let subjects = nets.chain(members).collect();
         self.push_about(subjects, self.mesh.identity(), Hlc::at(now.wall), now)
+    }
+
+    /// Says the next page about [`stranger`]s, until all of them are named.
+    fn slander(&mut self, now: Now) -> Vec<(SocketAddr, Vec<u8>)> {
+        let named = self.said..(self.said + SLANDERED_A_PAGE).min(SLANDERED);
+        self.said = named.end;
+        let touch = |number| Touch { source: stranger(SLANDERED_FROM + number), port: 23, at: now.wall };
+        let touches: Vec<Touch> = named.map(touch).collect();
+        let Some(first) = touches.first() else { return Vec::new() };
+        let said = Said::Touches { page: now.wall.as_millis(), ttl: TTL * 24, touches: touches.clone() };
+        let mut out = Vec::new();
+        // A page that the mesh refuses would leave them unnamed, which the scenario finds out.
+        let _ = self.mesh.publish(Statement { subject: first.source, said }, now, &mut out);
+        sends(out)
     }
 
     fn push_about(&mut self, subjects: Vec<Subject>, origin: NodeId, at: Hlc, now: Now) -> Vec<(SocketAddr, Vec<u8>)> {
@@ -188,6 +215,11 @@ impl Rogue {
         *datagram.get_mut(where_)? ^= 1;
         Some(datagram)
     }
+}
+
+/// Somebody outside who touches nodes, or is said to.
+pub(crate) fn stranger(number: u32) -> Subject {
+    Subject::host(IpAddr::V4(Ipv4Addr::from_bits(STRANGERS + number)))
 }
 
 /// A ban of somebody as a trap would have earned it.

@@ -17,12 +17,12 @@ use crate::{
 };
 use honeymesh_detect::ScanPolicy;
 use honeymesh_mesh_proto::{FixedMembers, Key, KeyRing, Limits, Member, MemberState, Mesh, StreamEvent};
-use honeymesh_node::{ClusterConfig, Config, Input, Lifetime, Order, OrderId, Policy, Quorum, Reach};
-use honeymesh_types::{Now, Subject, Trust, WallTime};
+use honeymesh_node::{ClusterConfig, Config, Input, Lifetime, Order, OrderId, Policy, Quorum, Reach, SlowPolicy};
+use honeymesh_types::{Knock, KnockKind, Now, SessionId, Signs, Subject, Transport, Trust, Visit, WallTime};
 use std::{
     cmp::Reverse,
     collections::{BTreeMap, BTreeSet, BinaryHeap},
-    net::{Ipv4Addr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     rc::Rc,
     str::FromStr,
     time::Duration,
@@ -162,7 +162,12 @@ impl World {
             name: mesh.node_name.clone(),
             policy: Policy::default(),
             scan: ScanPolicy::default(),
-            clusters: vec![ClusterConfig { mesh, trust: Trust::Enforce, quorum: Quorum::default() }],
+            clusters: vec![ClusterConfig {
+                mesh,
+                trust: Trust::Enforce,
+                quorum: Quorum::default(),
+                slow: Some(SlowPolicy::default()),
+            }],
             allow: Vec::new(),
             peers: Vec::new(),
             canaries: Vec::new(),
@@ -337,6 +342,43 @@ impl World {
     /// An operator on one node unbans somebody everywhere.
     pub fn unban(&mut self, place: usize, subject: Subject) {
         self.order(place, Order::Unban { subject, reach: Reach::Mesh, wait: None });
+    }
+
+    /// Somebody outside finishes a handshake with a dark port of a node and says nothing.
+    pub fn touch(&mut self, place: usize, source: IpAddr, port: u16) {
+        self.note(b"touch", place, &port.to_be_bytes());
+        let visit = Visit {
+            at: self.clocks(place),
+            session: SessionId(self.handled),
+            trap: "dark".into(),
+            service: "any".into(),
+            source: SocketAddr::new(source, 40_000),
+            local: SocketAddr::new(self.hosts[place].addr.ip(), port),
+            transport: Transport::Tcp,
+            payload: Vec::new(),
+            bytes: 0,
+            signs: Signs::DARK,
+            fields: BTreeMap::new(),
+        };
+        self.give(place, Input::Visit(visit));
+    }
+
+    /// Somebody forges SYNs of an address to dark ports of a node, enough of them to be silenced.
+    pub fn forge(&mut self, place: usize, source: IpAddr) {
+        self.note(b"forge", place, &[]);
+        let knock = |kind| Knock {
+            at: self.clocks(place),
+            source,
+            source_port: 40_000,
+            dest: self.hosts[place].addr.ip(),
+            port: 23,
+            transport: Transport::Tcp,
+            kind,
+        };
+        let knocks = [knock(KnockKind::Probe), knock(KnockKind::Scan { ports: vec![21, 22, 23], silenced: true })];
+        for knock in knocks {
+            self.give(place, Input::Knock(knock));
+        }
     }
 
     /// Loses so many datagrams in a thousand from now on.

@@ -36,7 +36,7 @@ macro_rules! shipped {
         })+
 
         /// The scenarios that have a test here.
-        const TESTED: &[&str] = &["byzantine", $($name),+];
+        const TESTED: &[&str] = &["byzantine", "slow-wide", $($name),+];
     };
 }
 
@@ -75,6 +75,15 @@ fn members_that_were_taken_over_cost_no_more_than_the_limits_allow() {
                 run.costs
             );
         }
+    }
+}
+
+#[test]
+fn one_touch_on_each_of_ten_nodes_is_a_ban_and_neither_forged_ones_nor_a_liars_word_are() {
+    for run in assert_holds("slow-wide") {
+        assert_eq!(run.arrivals.len(), 10, "one ban, on ten nodes");
+        let slander = run.costs.iter().find(|cost| cost.misdeed.as_str() == "slander").unwrap();
+        assert!((28..40).contains(&slander.records), "all thousand were named in 28 pages, and heard: {slander:?}");
     }
 }
 

@@ -13,6 +13,7 @@ mod entropy;
 mod pattern;
 mod reaction;
 mod scan;
+mod slow;
 mod visit;
 
 pub use dark::{Contact, HANDSHAKE_PORTS_MAX, HANDSHAKE_SOURCES_MAX, Handshakes, judge_handshakes};
@@ -20,6 +21,9 @@ pub use entropy::{ENTROPY_WINDOW_BYTES, entropy_millibits, entropy_window_max_mi
 pub use pattern::{Family, Patterns};
 pub use reaction::{BITS_NEEDED, PORTS_MAX, Proof, Reactions, SUSPECT_TTL, SUSPECTS_MAX, judge_reaction};
 pub use scan::{ScanPolicy, Spoofable, judge_scan};
+pub use slow::{
+    Saw, SlowPolicy, TOUCHES_OWN_MAX, TOUCHES_PEER_MAX, TOUCHES_PEERS_MAX, TOUCHES_TOLD_MAX, Told, Touches, Witness, judge_slow,
+};
 pub use visit::Detector;
 
 use alloc::{string::String, vec::Vec};

@@ -45,7 +45,7 @@ pub struct PeerJson {
     pub refused: BTreeMap<String, u64>,
 }
 
-/// Why a peer is believed no more: it signed a ban of an address that only a liar bans.
+/// Why a peer is believed no more: it signed a word against an address that only a liar names.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct QuarantineJson {
     /// When it was noticed, microseconds.

@@ -213,6 +213,8 @@ pub struct Cluster {
     pub trust: Placed<Trust>,
     /// How many owners must agree where its records may only corroborate, and within which time.
     pub quorum: honeymesh_node::Quorum,
+    /// When touches of dark ports of several nodes are a scan; `None`: they are not exchanged.
+    pub slow: Option<honeymesh_node::SlowPolicy>,
     /// Records per second that are taken from one origin.
     pub rate: u32,
     /// The public key of the cluster's authority; `None`: whoever has the key is a member.

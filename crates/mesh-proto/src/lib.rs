@@ -79,7 +79,7 @@ pub use limits::Limits;
 pub use membership::FixedMembers;
 pub use mesh::{IssueError, Mesh};
 pub use proof::verify_record;
-pub use record::{Record, RecordError, RecordId, Said, Signed, Statement};
+pub use record::{Record, RecordError, RecordId, Said, Signed, Statement, Touch};
 pub use stats::{CheckStats, MeshStats, PeerStats, Refusals, Refused};
 pub use stream::{
     DIAL_MAX, Role, STREAM_FRAME_BYTES_MAX, STREAM_PROOF_BYTES, STREAMS_MAX, StreamEvent, StreamId, StreamOrder, StreamSigner,

@@ -9,6 +9,11 @@ pub const RECORD_BYTES_MAX: usize = 512;
 /// The longest note in a ban, in bytes; [`crate::Mesh::publish`] cuts a longer one at a character boundary, and a
 /// received record with a longer one is refused as malformed.
 pub const NOTE_BYTES_MAX: usize = 200;
+/// What the touches of one page weigh at most ([`crate::Touch::weight`]): 36 IPv4 addresses or 24 IPv6 customers. A heavier
+/// page is refused as malformed.
+pub const TOUCH_PAGE_BYTES_MAX: usize = 288;
+/// Pages of touches that one origin keeps in the set: its newest, some 4,600 IPv4 addresses. Part of the protocol.
+pub const TOUCH_PAGES_MAX: usize = 128;
 /// The most keys a ring holds; adding one more is an error.
 pub const KEYS_MAX: usize = 4;
 /// The most configured peers that are knocked at; more are ignored.

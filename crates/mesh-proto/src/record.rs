@@ -1,15 +1,18 @@
 //! Records: what a node says about a subject, signed so that nobody else can have said it.
 
 pub(crate) mod signature;
+mod touch;
 pub(crate) mod wire;
 
 use crate::{
     Hlc, Refused,
     limits::{GRACE, TTL_MAX},
 };
-use alloc::{string::String, sync::Arc};
+use alloc::{string::String, sync::Arc, vec::Vec};
 use core::{fmt, time::Duration};
 use honeymesh_types::{Grade, NodeId, NodeName, Reasons, Scope, Subject, WallTime};
+
+pub use touch::Touch;
 
 /// A record's identity: the BLAKE3 hash of its bytes, signature included.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -58,6 +61,28 @@ pub enum Said {
     /// Lifts every ban of exactly this subject, by any origin, that was said up to the end of the same millisecond. Who
     /// has heard of it says nothing in that millisecond any more.
     Unban,
+    /// These sources have finished handshakes with dark ports of this node: too few for a ban, perhaps each a mistake. The record's
+    /// subject is the first of them. Says nothing against anybody by itself.
+    Touches {
+        /// Which page of its origin: a later word about the same one replaces it.
+        page: u64,
+        /// How long from when it was said they count, in whole milliseconds; at least one, at most [`TTL_MAX`].
+        ttl: Duration,
+        /// The touches, IPv4 first; one at least, [`crate::limits::TOUCH_PAGE_BYTES_MAX`] at most.
+        touches: Vec<Touch>,
+    },
+}
+
+impl Said {
+    /// What it is, in one word.
+    #[must_use]
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Ban { .. } => "ban",
+            Self::Unban => "unban",
+            Self::Touches { .. } => "touches",
+        }
+    }
 }
 
 /// A statement with who said it and when.
@@ -83,7 +108,7 @@ impl Record {
     #[must_use]
     pub fn until(&self) -> WallTime {
         match &self.said {
-            Said::Ban { ttl, .. } => self.at.wall().plus(*ttl),
+            Said::Ban { ttl, .. } | Said::Touches { ttl, .. } => self.at.wall().plus(*ttl),
             Said::Unban => self.leaves(),
         }
     }
@@ -100,11 +125,18 @@ impl Record {
         matches!(self.said, Said::Ban { .. })
     }
 
+    /// Does it lift bans?
+    #[must_use]
+    pub const fn is_unban(&self) -> bool {
+        matches!(self.said, Said::Unban)
+    }
+
     /// When it leaves the set: for a ban, its end and what it lingers; an unban outlives every ban it can lift,
     /// and the grace in which those are still handed around.
     pub(crate) fn leaves(&self) -> WallTime {
         match &self.said {
             Said::Ban { ttl, .. } => self.at.wall().plus(*ttl).plus(self.linger),
+            Said::Touches { ttl, .. } => self.at.wall().plus(*ttl),
             Said::Unban => self.at.wall().plus(TTL_MAX).plus(GRACE).plus(GRACE),
         }
     }

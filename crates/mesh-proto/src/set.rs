@@ -1,6 +1,7 @@
 //! The set of records that a cluster agrees on: a CRDT, so that order, repetition and loss do not matter.
 //!
-//! Each (subject, origin, kind) is a slot in which the last writer wins, by time and then by id. An unban covers every
+//! Each (subject, origin, kind) is a slot in which the last writer wins, by time and then by id; pages of touches have a slot for
+//! each page of an origin instead. An unban covers every
 //! ban of exactly its subject that was said up to the end of its millisecond, whoever said it: a node that has heard
 //! of an unban says nothing in that millisecond any more, so that only who has not heard of it can lose by that. What is superseded or covered leaves the set at
 //! once, on every node alike; what is over leaves at its own time. Each origin keeps its newest bans and its newest
@@ -10,10 +11,10 @@
 mod tallies;
 
 use crate::{
-    Hlc, Limits, RecordId, Signed,
+    Hlc, Limits, RecordId, Said, Signed,
     cluster::ClusterTag,
     frame::{Prefix, Stub, Tally},
-    limits::GRACE,
+    limits::{GRACE, TOUCH_PAGES_MAX},
     sketch::{Hasher, Sketch, Symbol},
 };
 use alloc::{
@@ -21,21 +22,40 @@ use alloc::{
     sync::Arc,
     vec::Vec,
 };
+use core::net::{IpAddr, Ipv4Addr};
 use honeymesh_types::{NodeId, Subject, WallTime};
 use tallies::Tallies;
 
 /// The most records that [`Set::expire`] removes at once.
 const EXPIRE_MAX: usize = 4_096;
 
-/// Bans and unbans have slots and quotas of their own.
+/// Bans, unbans and pages of touches have slots and quotas of their own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Kind {
     Ban,
     Unban,
+    /// A page of touches. Which one is in the place of the subject, since it is about many.
+    Touches(u64),
+}
+
+impl Kind {
+    /// The kinds that share a quota are the same here.
+    const fn share(self) -> Self {
+        match self {
+            Self::Touches(_) => Self::Touches(0),
+            one => one,
+        }
+    }
 }
 
 type Slot = (Subject, Kind, NodeId);
 type Age = (Hlc, RecordId);
+
+/// In the place of the subject, where pages are told apart by their number.
+const NOBODY: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+
+/// No share of an origin is behind this one.
+const LAST_SHARE: Kind = Kind::Touches(0);
 
 /// What the set remembers of a record: its bytes, and what it would have to be read again for.
 struct Entry {
@@ -166,13 +186,13 @@ impl Set {
 
     /// What one origin says, bans first.
     pub(crate) fn of_origin(&self, origin: NodeId) -> impl Iterator<Item = &Arc<[u8]>> {
-        let ages = self.origins.range((origin, Kind::Ban)..=(origin, Kind::Unban)).flat_map(|(_, ages)| ages);
+        let ages = self.origins.range((origin, Kind::Ban)..=(origin, LAST_SHARE)).flat_map(|(_, ages)| ages);
         ages.filter_map(|(_, id)| self.records.get(id)).map(|entry| &entry.raw)
     }
 
     /// Removes everything that one origin said.
     pub(crate) fn remove_origin(&mut self, origin: NodeId) {
-        let shares = self.origins.range((origin, Kind::Ban)..=(origin, Kind::Unban));
+        let shares = self.origins.range((origin, Kind::Ban)..=(origin, LAST_SHARE));
         let ids: Vec<RecordId> = shares.flat_map(|(_, ages)| ages.iter().map(|(_, id)| *id)).collect();
         ids.iter().for_each(|id| self.remove(id));
     }
@@ -277,7 +297,7 @@ impl Set {
     fn insert(&mut self, signed: &Signed, slot: Slot) {
         let (id, at, leaves) = (signed.id(), signed.record.at, signed.record.leaves());
         self.slots.insert(slot, (at, id));
-        self.origins.entry((slot.2, slot.1)).or_default().insert((at, id));
+        self.origins.entry((slot.2, slot.1.share())).or_default().insert((at, id));
         self.ends.insert((leaves, id));
         self.tallies.insert(&id);
         self.sketch.insert(&id);
@@ -290,7 +310,7 @@ impl Set {
         self.ends.remove(&(leaves, *id));
         self.tallies.remove(id);
         self.sketch.remove(id);
-        let share = (slot.2, slot.1);
+        let share = (slot.2, slot.1.share());
         if let Some(ages) = self.origins.get_mut(&share) {
             ages.remove(&(at, *id));
             if ages.is_empty() {
@@ -301,15 +321,22 @@ impl Set {
 
     /// Is a newcomer older than everything that a full quota keeps?
     fn is_beyond_quota(&self, slot: &Slot, age: Age) -> bool {
-        let share = self.origins.get(&(slot.2, slot.1));
-        let is_share_full = share.is_some_and(|ages| ages.len() >= self.origin_max && ages.first() > Some(&age));
-        is_share_full || (self.records.len() >= self.total_max && self.oldest() > Some(Rank::of(slot.1, age)))
+        let share = self.origins.get(&(slot.2, slot.1.share()));
+        let is_share_full = share.is_some_and(|ages| ages.len() >= self.share_max(slot.1) && ages.first() > Some(&age));
+        is_share_full || (self.records.len() >= self.total_max && self.oldest() > Some(Rank::of(slot.1.share(), age)))
+    }
+
+    const fn share_max(&self, kind: Kind) -> usize {
+        match kind {
+            Kind::Ban | Kind::Unban => self.origin_max,
+            Kind::Touches(_) => TOUCH_PAGES_MAX,
+        }
     }
 
     /// Removes what is over a quota, oldest first.
     fn enforce_quota(&mut self, slot: &Slot) -> u32 {
         let mut evicted = 0;
-        if let Some(ages) = self.origins.get(&(slot.2, slot.1)).filter(|ages| ages.len() > self.origin_max)
+        if let Some(ages) = self.origins.get(&(slot.2, slot.1.share())).filter(|ages| ages.len() > self.share_max(slot.1))
             && let Some((_, id)) = ages.first().copied()
         {
             self.remove(&id);
@@ -331,8 +358,12 @@ impl Set {
 }
 
 fn slot(signed: &Signed) -> Slot {
-    let kind = if signed.record.is_ban() { Kind::Ban } else { Kind::Unban };
-    (signed.record.subject, kind, signed.record.origin)
+    let (subject, origin) = (signed.record.subject, signed.record.origin);
+    match signed.record.said {
+        Said::Ban { .. } => (subject, Kind::Ban, origin),
+        Said::Unban => (subject, Kind::Unban, origin),
+        Said::Touches { page, .. } => (Subject::host(NOBODY), Kind::Touches(page), origin),
+    }
 }
 
 #[cfg(test)]

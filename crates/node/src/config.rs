@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 use core::time::Duration;
-use honeymesh_detect::ScanPolicy;
+use honeymesh_detect::{ScanPolicy, SlowPolicy};
 use honeymesh_ledger::{Policy, Quorum};
 use honeymesh_types::{ClusterName, Grade, NodeId, NodeName, Trust};
 use ipnet::IpNet;
@@ -39,6 +39,8 @@ pub struct ClusterConfig {
     pub trust: Trust,
     /// How many owners must agree, where they may only corroborate.
     pub quorum: Quorum,
+    /// When touches of dark ports of several nodes are a scan; `None`: they are neither told nor heard here.
+    pub slow: Option<SlowPolicy>,
 }
 
 /// How a peer is named in the configuration.

@@ -53,12 +53,15 @@ pub use history::HISTORY_MAX;
 pub use input::{Input, KeyStep, Lifetime, NetworkFacts, Order, OrderId};
 pub use node::{
     BRIDGE_BATCH_MAX, BRIDGE_PAUSE, BRIDGE_PENDING_MAX, CONFIRM_WITHIN, CONFIRM_WITHIN_DEFAULT, Node, PEER_GRACE,
-    PROTECTED_PEERS_MAX, QUARANTINED_MAX, Quarantined, RENEW_BATCH_MAX, RENEW_PAUSE, REVOKED_HERE_MAX, Trial, WITHDRAW_BATCH_MAX,
+    PROTECTED_PEERS_MAX, QUARANTINED_MAX, Quarantined, RENEW_BATCH_MAX, RENEW_PAUSE, REVOKED_HERE_MAX, TOUCHES_EVERY,
+    TOUCHES_WAIT, Trial, WITHDRAW_BATCH_MAX,
 };
 pub use output::{Keep, Output};
 pub use reply::{Done, Refused};
 pub use report::{AllowEntry, AllowSource, Counters, Past, PeerReport, Status, Why, WhyBan, WhyRecord};
 
 pub use honeymesh_mesh_proto::{Admitted, Standing};
+
+pub use honeymesh_detect::SlowPolicy;
 
 pub use honeymesh_ledger::{Backing, Claim, Corroboration, Origin, Policy, Protected, Protection, Quorum, Reach, Ttls};

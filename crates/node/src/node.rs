@@ -16,6 +16,7 @@ mod quarantine;
 mod read;
 mod restore;
 mod room;
+mod slow;
 mod spread;
 mod wake;
 
@@ -25,6 +26,7 @@ pub use lease::{RENEW_BATCH_MAX, RENEW_PAUSE};
 pub use lockdown::{CONFIRM_WITHIN, CONFIRM_WITHIN_DEFAULT, Trial};
 pub use protect::{PEER_GRACE, PROTECTED_PEERS_MAX};
 pub use quarantine::{QUARANTINED_MAX, Quarantined};
+pub use slow::{TOUCHES_EVERY, TOUCHES_WAIT};
 
 use crate::{
     Config, Counters, Input, NetworkFacts, Output, PeerRule,
@@ -48,6 +50,7 @@ use protect::Shield;
 use quarantine::Quarantine;
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
+use slow::{Slow, SlowCluster};
 
 /// A whole node without a body. See the crate's description.
 pub struct Node {
@@ -60,6 +63,7 @@ pub struct Node {
     detector: Detector,
     handshakes: Handshakes,
     reactions: Reactions,
+    slow: Slow,
     ledger: Ledger,
     clusters: Vec<Cluster>,
     rules: Vec<PeerRule>,
@@ -85,6 +89,8 @@ struct Cluster {
     trust: Trust,
     quorum: Quorum,
     mesh: Mesh,
+    /// What is said and heard of touches, if they are exchanged here.
+    slow: Option<SlowCluster>,
     /// Nodes whose words count for nothing here, by an operator's order.
     revoked_here: BTreeSet<NodeId>,
 }
@@ -100,6 +106,7 @@ impl Node {
             trust: config.trust,
             quorum: config.quorum,
             mesh: Mesh::new(config.mesh, now),
+            slow: config.slow.map(SlowCluster::new),
             revoked_here: BTreeSet::new(),
         };
         let clusters: Vec<Cluster> = config.clusters.into_iter().map(cluster).collect();
@@ -111,6 +118,7 @@ impl Node {
             detector: Detector::new(),
             handshakes: Handshakes::new(config.scan.ports, config.scan.window),
             reactions: Reactions::default(),
+            slow: Slow::default(),
             ledger: Ledger::new(config.policy),
             bridges: Bridges::new(config.bridges, &clusters),
             clusters,

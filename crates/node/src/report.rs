@@ -99,6 +99,16 @@ pub struct Counters {
     pub contacts: u64,
     /// Sources whose handshakes with dark ports were forgotten for want of room.
     pub contacts_forgotten: u64,
+    /// Scans that only the touches of several nodes together have shown.
+    pub slow_scans: u64,
+    /// Pages of touches that this node said.
+    pub touch_pages_said: u64,
+    /// Pages of touches that peers said.
+    pub touch_pages: u64,
+    /// Touches that are remembered, this node's own and its peers'.
+    pub touches: usize,
+    /// Touches that were forgotten, not told or not taken in for want of room.
+    pub touches_lost: u64,
     /// Datagrams that came in.
     pub datagrams: u64,
     /// Datagrams for a cluster that does not exist.

@@ -6,9 +6,11 @@ use honeymesh_node::Lifetime;
 use std::time::Duration;
 
 /// What `do` may say.
-const DEEDS: [&str; 10] = ["ban", "unban", "split", "heal", "kill", "restart", "loss", "rotate", "rogue", "meter"];
+const DEEDS: [&str; 11] = ["ban", "unban", "split", "heal", "kill", "restart", "loss", "rotate", "rogue", "touch", "meter"];
 /// The most subjects of one step.
 const COUNT_MAX: u64 = 100_000;
+/// The highest number of a stranger.
+const STRANGERS_MAX: u64 = 9_999;
 /// The most times that a step is repeated.
 const REPEAT_MAX: u64 = 100_000;
 /// How long a step of a change of keys may take to reach everybody before the next one.
@@ -67,6 +69,7 @@ fn deeds(step: &Section<'_, '_>, word: &str, nodes: usize, rogues: &mut usize) -
             .map(|(rotation, turn)| (ROTATION_STEP * turn, Deed::Rotate(rotation)))
             .collect(),
         "rogue" => at_once(rogue(step, rogues)),
+        "touch" => at_once(touch(step, nodes)),
         _ => {
             let window = if step.choice("window", &["idle", "bans"]) == Some(1) { Window::Bans } else { Window::Idle };
             at_once(Deed::Meter { window, lasts: step.duration("for").unwrap_or(Duration::from_secs(10)) })
@@ -107,6 +110,11 @@ fn kill(step: &Section<'_, '_>, nodes: usize) -> Deed {
     let whom = node.map_or(Whom::PerMille(share.unwrap_or(0)), Whom::Node);
     let memory = if step.choice("memory", &["kept", "lost"]) == Some(1) { Memory::Lost } else { Memory::Kept };
     Deed::Kill { whom, memory, back: step.duration("for") }
+}
+
+fn touch(step: &Section<'_, '_>, nodes: usize) -> Deed {
+    let stranger = step.number("stranger", 0, STRANGERS_MAX).and_then(|number| u32::try_from(number).ok()).unwrap_or(0);
+    Deed::Touch { node: node(step, nodes), stranger, forged: step.switch("forged") }
 }
 
 fn rogue(step: &Section<'_, '_>, rogues: &mut usize) -> Deed {

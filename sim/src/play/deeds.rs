@@ -24,6 +24,7 @@ impl Player<'_> {
             Deed::Loss { per_mille } => self.world.set_loss(per_mille),
             Deed::Rotate(rotation) => self.world.rotate(rotation),
             Deed::Rogue { number, misdeed, lasts } => self.misbehave(number, misdeed, lasts),
+            Deed::Touch { node, stranger, forged } => self.touch(node, stranger, forged),
             Deed::Meter { window, lasts } => self.meter(window, lasts),
         }
     }

@@ -79,6 +79,7 @@ impl Player<'_> {
         if more > 0 {
             self.run.wrong.push(format!("and {more} verdicts more are not what the model says"));
         }
+        self.judge_forged();
         if let Some((place, subject)) = self.world.unforgivable() {
             self.run.wrong.push(format!("node {place} drops {subject}, who must never be banned"));
         }

@@ -3,7 +3,7 @@
 use super::World;
 use crate::{host::Host, network::Traffic};
 use honeymesh_mesh_proto::{MemberState, MeshStats, Record, RecordId};
-use honeymesh_types::{NodeId, Now, Subject};
+use honeymesh_types::{Enforcement, NodeId, Now, Subject};
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 impl World {
@@ -29,6 +29,12 @@ impl World {
     #[must_use]
     pub fn drops(&self, place: usize, subject: &Subject) -> bool {
         self.hosts[place].kernel.contains_key(subject)
+    }
+
+    /// What this node's kernel holds of exactly this subject.
+    #[must_use]
+    pub fn enforced(&self, place: usize, subject: &Subject) -> Option<&Enforcement> {
+        self.hosts[place].kernel.get(subject)
     }
 
     /// How many nodes' kernels hold a ban of exactly this subject.

@@ -62,7 +62,7 @@ fn liar_line(peer: &PeerJson) -> Option<String> {
     let liar = peer.quarantine.as_ref()?;
     let name = peer.name.as_deref().unwrap_or("?");
     Some(format!(
-        "{name} is believed no more since {}: it signed a ban of the canary {} at {}; proof: honeymesh peers verify {}",
+        "{name} is believed no more since {}: it signed a word against the canary {} at {}; proof: honeymesh peers verify {}",
         liar.since, liar.subject, liar.said_at, liar.record_base64
     ))
 }

@@ -30,7 +30,7 @@ pub fn run(args: &Verify) -> Result<(), Failure> {
     let record = verify_record(&raw).map_err(|error| Failure::Refused(format!("NOT proven: {error}")))?;
     let proven = Proven {
         subject: record.subject.to_string(),
-        said: if record.is_ban() { "ban" } else { "unban" },
+        said: record.said.word(),
         origin: record.origin_name.to_string(),
         origin_id: record.origin.to_string(),
         at: time_micros(record.at.wall()),

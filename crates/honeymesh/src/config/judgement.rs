@@ -1,12 +1,13 @@
 //! `[[peer]]`, `[canary]` and `[[bridge]]`: how far peers are believed.
 
 use super::{Config, problem::Placed, reader::Document, reader::Section, sections::required, values};
-use honeymesh_node::{BridgeRule, PeerRule, PeerWord, Quorum};
+use honeymesh_node::{BridgeRule, PeerRule, PeerWord, Quorum, SlowPolicy};
 use honeymesh_types::{ClusterName, Grade, NodeId, NodeName, Trust};
 use ipnet::IpNet;
 use std::time::Duration;
 
 const SECOND: Duration = Duration::from_secs(1);
+const MINUTE: Duration = Duration::from_secs(60);
 const DAY: Duration = Duration::from_secs(86_400);
 /// The longest life of a record.
 const TTL_MAX: Duration = Duration::from_secs(7 * 86_400);
@@ -58,6 +59,17 @@ pub(super) fn quorum(section: &Section<'_, '_>) -> Quorum {
     let window = section.duration("corroborate_window", SECOND..=DAY).map(|given| given.value);
     let usual = Quorum::default();
     Quorum { owners: owners.unwrap_or(usual.owners), window: window.unwrap_or(usual.window) }
+}
+
+/// `slow`, `slow_witnesses` and `slow_window` of a cluster. What is only observed bans nobody, so there they are off unless asked for.
+pub(super) fn slow(section: &Section<'_, '_>, trust: Trust) -> Option<SlowPolicy> {
+    let (low, high) = (u64::from(*SlowPolicy::WITNESSES.start()), u64::from(*SlowPolicy::WITNESSES.end()));
+    let is_on = section.switch_or("slow", trust > Trust::Observe);
+    let witnesses = section.number("slow_witnesses", low..=high).and_then(|given| u8::try_from(given.value).ok());
+    let window = section.duration("slow_window", MINUTE..=TTL_MAX).map(|given| given.value);
+    let usual = SlowPolicy::default();
+    let policy = SlowPolicy { witnesses: witnesses.unwrap_or(usual.witnesses), window: window.unwrap_or(usual.window) };
+    is_on.then_some(policy)
 }
 
 fn peer(section: Section<'_, '_>) -> Option<PeerRule> {
@@ -179,6 +191,29 @@ mod tests {
         assert_eq!(judgement.canaries[0].value, "240.1.2.0/24".parse().unwrap());
         assert_eq!(judgement.bridges[0].value.grades, [Grade::Hostile]);
         assert_eq!(told(text.strip_prefix(CLUSTERS).unwrap()), [""; 0]);
+    }
+
+    #[test]
+    fn touches_are_exchanged_unless_the_cluster_is_only_observed_or_somebody_says_otherwise() {
+        let slow = |lines: &str| {
+            let parsed = parse(&format!("[[cluster]]\nname = \"a\"\nkey_file = \"/k\"\n{lines}"), "h");
+            assert!(parsed.is_usable(), "{lines}: {:?}", parsed.problems);
+            parsed.config.clusters[0].slow
+        };
+        let usual = SlowPolicy::default();
+        assert_eq!((usual.witnesses, usual.window), (3, DAY));
+        for (lines, expected) in [
+            ("", Some(usual)),
+            ("trust = \"corroborate\"\n", Some(usual)),
+            ("trust = \"observe\"\n", None),
+            ("trust = \"observe\"\nslow = true\n", Some(usual)),
+            ("slow = false\nslow_witnesses = 5\n", None),
+            ("slow_witnesses = 5\nslow_window = \"2h\"\n", Some(SlowPolicy { witnesses: 5, window: Duration::from_secs(7_200) })),
+        ] {
+            assert_eq!(slow(lines), expected, "{lines}");
+        }
+        let told = |line: &str| parse(&format!("{CLUSTERS}{line}\n"), "h").problems.len() > parse(CLUSTERS, "h").problems.len();
+        assert!(told("slow_witnesses = 1") && told("slow_window = \"8d\"") && told("slow = 3"));
     }
 
     #[test]

@@ -192,6 +192,7 @@ fn cluster(section: Section<'_, '_>) -> Option<Cluster> {
     let key_file = required(&section, "key_file", path(&section, "key_file"), mend);
     let trust = section.word::<Trust>("trust").unwrap_or(Placed::default_of(Trust::Enforce));
     let quorum = judgement::quorum(&section);
+    let slow = judgement::slow(&section, trust.value);
     let rate = number(&section, "rate", 1, 100_000, 1_000);
     let authority = section.text("authority", authority);
     let authority_file = path(&section, "authority_file");
@@ -213,6 +214,7 @@ fn cluster(section: Section<'_, '_>) -> Option<Cluster> {
         key_file: key_file?,
         trust,
         quorum,
+        slow,
         rate,
         authority,
         authority_file,

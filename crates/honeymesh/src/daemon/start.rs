@@ -346,7 +346,7 @@ fn cluster_config(config: &Config, cluster: &Cluster, identity: &Seed, keys: &Cl
         boot_salt: random()?,
         seed: random()?,
     };
-    Ok(ClusterConfig { mesh, trust: cluster.trust.value, quorum: cluster.quorum })
+    Ok(ClusterConfig { mesh, trust: cluster.trust.value, quorum: cluster.quorum, slow: cluster.slow })
 }
 
 /// With a wildcard the mesh learns its address from the first peer it meets.

@@ -25,9 +25,11 @@ impl Mesh {
         let mut record = wire::compose(statement, self.node, self.name.clone(), self.clock.clone().tick(now.wall));
         wire::check_words(&record)?;
         record.at = self.clock.tick(now.wall);
-        if !record.is_ban() {
+        if record.is_unban() {
             self.clock.close();
-        } else if let Some(held) = self.set.slot_held_until(&record.subject, self.node) {
+        } else if record.is_ban()
+            && let Some(held) = self.set.slot_held_until(&record.subject, self.node)
+        {
             record.linger = Duration::from_millis(held.since(record.until()).as_millis().try_into().unwrap_or(u64::MAX));
         }
         let signed = wire::sign(record, self.cluster, &self.signer)?;

@@ -3,12 +3,15 @@
 //! The signature covers a domain label and everything before itself. New fields go to the end of the body, where
 //! nodes that do not know them skip them; anything else needs a new version.
 
-use super::{Record, RecordError, RecordId, Said, Signed, Statement};
+use super::{
+    Record, RecordError, RecordId, Said, Signed, Statement, Touch,
+    touch::{self, Lists, Packed},
+};
 use crate::{
     Hlc,
     cluster::ClusterTag,
     hlc::Clock,
-    limits::{GRACE, NOTE_BYTES_MAX, RECORD_BYTES_MAX, TTL_MAX},
+    limits::{GRACE, NOTE_BYTES_MAX, RECORD_BYTES_MAX, TOUCH_PAGE_BYTES_MAX, TTL_MAX},
 };
 use alloc::{string::String, vec::Vec};
 use core::{net::IpAddr, time::Duration};
@@ -47,12 +50,27 @@ enum Net {
 
 #[derive(Serialize, Deserialize)]
 enum Words<'a> {
-    Ban { reasons: u16, grade: u8, scope: u8, score: u8, ttl_ms: u32, linger_ms: u32, note: Option<&'a str> },
+    Ban {
+        reasons: u16,
+        grade: u8,
+        scope: u8,
+        score: u8,
+        ttl_ms: u32,
+        linger_ms: u32,
+        note: Option<&'a str>,
+    },
     Unban,
+    Touches {
+        page: u64,
+        ttl_ms: u32,
+        #[serde(borrow)]
+        lists: Lists<'a>,
+    },
 }
 
 /// A statement as this node would have said it: cut to the limits, or refused.
 pub(crate) fn compose(statement: Statement, origin: NodeId, origin_name: NodeName, at: Hlc) -> Record {
+    let mut subject = statement.subject;
     let said = match statement.said {
         Said::Ban { reasons, grade, scope, ttl, score, note } => Said::Ban {
             reasons,
@@ -62,9 +80,14 @@ pub(crate) fn compose(statement: Statement, origin: NodeId, origin_name: NodeNam
             score: score.min(SCORE_MAX),
             note: note.map(cut),
         },
+        Said::Touches { page, ttl, touches } => {
+            let touches = touch::composed(touches, at.wall());
+            subject = touches.first().map_or(subject, |first| first.source);
+            Said::Touches { page, ttl: Duration::from_millis(millis(ttl.min(TTL_MAX)).into()), touches }
+        }
         Said::Unban => Said::Unban,
     };
-    Record { subject: statement.subject, origin, origin_name, at, said, linger: Duration::ZERO }
+    Record { subject, origin, origin_name, at, said, linger: Duration::ZERO }
 }
 
 /// A note cut to its limit at a character boundary.
@@ -81,6 +104,10 @@ fn millis(duration: Duration) -> u32 {
 /// Signs a record.
 pub(crate) fn sign(record: Record, cluster: ClusterTag, key: &SigningKey) -> Result<Signed, RecordError> {
     let (addr, prefix_len) = (record.subject.addr(), record.subject.prefix_len());
+    let packed = match &record.said {
+        Said::Touches { touches, .. } => Packed::pack(touches, record.at.wall())?,
+        Said::Ban { .. } | Said::Unban => Packed::default(),
+    };
     let body = Body {
         cluster: cluster.0,
         origin: record.origin.0,
@@ -90,7 +117,7 @@ pub(crate) fn sign(record: Record, cluster: ClusterTag, key: &SigningKey) -> Res
             IpAddr::V4(addr) => Net::V4 { addr: addr.octets(), prefix_len },
             IpAddr::V6(addr) => Net::V6 { addr: addr.octets(), prefix_len },
         },
-        said: words(&record),
+        said: words(&record, packed.lists()),
     };
     let mut raw = postcard::to_extend(&body, Vec::from([VERSION])).map_err(|_| RecordError::Malformed)?;
     let signature = key.sign(&signed_bytes(&raw));
@@ -102,7 +129,7 @@ pub(crate) fn sign(record: Record, cluster: ClusterTag, key: &SigningKey) -> Res
     Ok(Signed::new(record, raw.into(), id))
 }
 
-fn words(record: &Record) -> Words<'_> {
+fn words<'a>(record: &'a Record, lists: Lists<'a>) -> Words<'a> {
     match &record.said {
         Said::Ban { reasons, grade, scope, ttl, score, note } => Words::Ban {
             reasons: reasons.bits(),
@@ -114,6 +141,7 @@ fn words(record: &Record) -> Words<'_> {
             note: note.as_deref(),
         },
         Said::Unban => Words::Unban,
+        Said::Touches { page, ttl, .. } => Words::Touches { page: *page, ttl_ms: millis(*ttl), lists },
     }
 }
 
@@ -129,7 +157,7 @@ pub(crate) fn read(raw: &[u8]) -> Result<(Record, ClusterTag), RecordError> {
     }
     let unsigned = &raw[1..raw.len() - SIGNATURE_LENGTH];
     let (body, _extension) = postcard::take_from_bytes::<Body<'_>>(unsigned).map_err(|_| RecordError::Malformed)?;
-    let (said, linger) = heard(&body.said).ok_or(RecordError::Malformed)?;
+    let (said, linger) = heard(&body.said, Hlc(body.at)).ok_or(RecordError::Malformed)?;
     let record = Record {
         subject: subject(&body.net).ok_or(RecordError::Malformed)?,
         origin: NodeId(body.origin),
@@ -152,9 +180,13 @@ fn subject(net: &Net) -> Option<Subject> {
     (subject.net() == net).then_some(subject)
 }
 
-fn heard(words: &Words<'_>) -> Option<(Said, Duration)> {
+fn heard(words: &Words<'_>, at: Hlc) -> Option<(Said, Duration)> {
     match *words {
         Words::Unban => Some((Said::Unban, Duration::ZERO)),
+        Words::Touches { page, ttl_ms, lists } => {
+            let touches = lists.read(at.wall())?;
+            Some((Said::Touches { page, ttl: Duration::from_millis(ttl_ms.into()), touches }, Duration::ZERO))
+        }
         Words::Ban { reasons, grade, scope, score, ttl_ms, linger_ms, note } => {
             if note.is_some_and(|note| note.len() > NOTE_BYTES_MAX) || score > SCORE_MAX {
                 return None;
@@ -197,6 +229,15 @@ pub(crate) fn check_words(record: &Record) -> Result<(), RecordError> {
             return Err(RecordError::Spoofable);
         }
         if ttl.is_zero() || *ttl + record.linger > TTL_MAX {
+            return Err(RecordError::Ttl);
+        }
+    }
+    if let Said::Touches { ttl, touches, .. } = &record.said {
+        let weight: usize = touches.iter().map(Touch::weight).sum();
+        if touches.first().is_none_or(|first| first.source != record.subject) || weight > TOUCH_PAGE_BYTES_MAX {
+            return Err(RecordError::Malformed);
+        }
+        if ttl.is_zero() || *ttl > TTL_MAX {
             return Err(RecordError::Ttl);
         }
     }

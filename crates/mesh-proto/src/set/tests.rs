@@ -161,15 +161,19 @@ fn tallies_agree_at_every_depth() {
     }
 }
 
-/// Something somebody says: who, about whom, ban or unban, when.
-fn script() -> impl Strategy<Value = Vec<(u8, u8, bool, u64)>> {
-    prop::collection::vec((1_u8..4, 1_u8..4, any::<bool>(), 0_u64..12), 1..24)
+/// Something somebody says: who, about whom, ban, unban or a page of touches, when.
+fn script() -> impl Strategy<Value = Vec<(u8, u8, u8, u64)>> {
+    prop::collection::vec((1_u8..4, 1_u8..4, 0_u8..3, 0_u64..12), 1..24)
 }
 
-fn spoken(script: &[(u8, u8, bool, u64)]) -> Vec<Signed> {
-    let say = |(n, about, is_ban, millis): &(u8, u8, bool, u64)| {
-        let said = if *is_ban { ban(hour()) } else { Said::Unban };
-        signed(*n, &alloc::format!("203.0.113.{about}"), said, *millis)
+fn spoken(script: &[(u8, u8, u8, u64)]) -> Vec<Signed> {
+    let say = |(n, about, kind, millis): &(u8, u8, u8, u64)| {
+        let who = alloc::format!("203.0.113.{about}");
+        match kind {
+            0 => signed(*n, &who, ban(hour()), *millis),
+            1 => signed(*n, &who, Said::Unban, *millis),
+            _ => page(*n, millis % 3, &who, *millis),
+        }
     };
     script.iter().map(say).collect()
 }
@@ -193,6 +197,44 @@ fn converged(mut sets: Vec<Set>, all: &[Signed]) -> Vec<Vec<RecordId>> {
     }
     sets.iter().for_each(assert_sound);
     sets.iter().map(ids).collect()
+}
+
+/// Page `number` of node `n`, about one source.
+fn page(n: u8, number: u64, about: &str, millis: u64) -> Signed {
+    let touch = crate::Touch { source: subject(about), port: 23, at: wall(millis) };
+    signed(n, about, Said::Touches { page: number, ttl: hour(), touches: Vec::from([touch]) }, millis)
+}
+
+#[test]
+fn a_page_has_a_slot_for_its_number_whomever_it_is_about_and_no_ban_or_unban_touches_it() {
+    let mut set = set();
+    let (old, new, next) = (page(1, 1, WHO, 1), page(1, 1, "198.51.100.9", 2), page(1, 2, WHO, 1));
+    for one in [&next, &old, &new, &page(2, 1, WHO, 1)] {
+        assert!(matches!(set.offer(one), Offer::Entered { .. }));
+    }
+    assert_eq!((set.offer(&old), set.records.len()), (Offer::Superseded, 3));
+    set.offer(&signed(3, WHO, ban(hour()), 1));
+    set.offer(&signed(3, WHO, Said::Unban, 5));
+    assert_eq!((set.about(&subject(WHO)).count(), set.records.len()), (1, 4), "only the ban is lifted");
+    assert_sound(&set);
+    assert_eq!(set.of_origin(new.record.origin).count(), 2);
+    set.remove_origin(new.record.origin);
+    assert_eq!(set.of_origin(new.record.origin).count(), 0);
+    assert_sound(&set);
+}
+
+#[test]
+fn an_origin_keeps_its_newest_pages_whatever_it_bans() {
+    let mut set = limited(2, 1_000);
+    let most = TOUCH_PAGES_MAX as u64;
+    for number in 0..most + 20 {
+        set.offer(&page(1, number, WHO, number));
+        set.offer(&page(2, number, WHO, number));
+    }
+    assert_eq!(set.records.len(), 2 * TOUCH_PAGES_MAX);
+    assert_eq!(set.offer(&page(1, 3, WHO, 3)), Offer::Quota);
+    assert_eq!(set.offer(&signed(1, WHO, ban(hour()), 1)), Offer::Entered { replaced: false, evicted: 0 });
+    assert_sound(&set);
 }
 
 proptest! {
@@ -233,7 +275,7 @@ proptest! {
         for about in 1..4 {
             let who = subject(&alloc::format!("203.0.113.{about}"));
             let of = |is_ban: bool| {
-                let matching = records.iter().filter(move |r| r.record.subject == who && r.record.is_ban() == is_ban);
+                let matching = records.iter().filter(move |r| r.record.subject == who && if is_ban { r.record.is_ban() } else { r.record.is_unban() });
                 matching.map(|r| r.record.at.wall()).max()
             };
             let stands = set.slots.iter().any(|((subject, kind, _), _)| *subject == who && *kind == Kind::Ban);

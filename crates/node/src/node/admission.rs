@@ -45,6 +45,7 @@ impl Node {
         let called = self.called(cluster, &deed.node);
         if matches!(deed.said, Deeds::Revoked { .. }) && deed.node != me {
             self.withdraw_all(cluster, deed.node, &called);
+            self.forget_touches(cluster, &deed.node);
         }
         let change = match deed.said {
             Deeds::Certificate { .. } => "admitted",

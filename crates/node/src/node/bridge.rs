@@ -170,6 +170,6 @@ fn unite(one: Said, other: Said) -> Said {
 fn taken_back(own: &Record) -> Said {
     match own.said.clone() {
         Said::Ban { reasons, grade, scope, score, note, .. } => Said::Ban { reasons, grade, scope, ttl: TAKEN_BACK, score, note },
-        Said::Unban => Said::Unban,
+        other @ (Said::Unban | Said::Touches { .. }) => other,
     }
 }

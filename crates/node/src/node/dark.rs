@@ -29,6 +29,9 @@ impl Node {
         if self.gate_passes(Topic::Contact, source.ip()) {
             self.out.tell(event);
         }
+        if let Contact::Below { .. } = contact {
+            self.touched(source, port);
+        }
         if let Contact::Scan { ports } = contact
             && !self.is_proven(source.ip())
         {

@@ -63,9 +63,22 @@ impl Node {
     /// Brings a verdict to the door and tells of it, unless `topic` was told too often, before it carries out what the door
     /// said. `silenced`: the kernel has done something about the subject already.
     pub(super) fn bring(&mut self, subject: Subject, verdict: &Verdict, event: Event, topic: Option<Topic>, silenced: bool) {
+        self.bring_noted(subject, verdict, event, topic, silenced, None);
+    }
+
+    /// The same, with words that go with the ban wherever it goes.
+    pub(super) fn bring_noted(
+        &mut self,
+        subject: Subject,
+        verdict: &Verdict,
+        event: Event,
+        topic: Option<Topic>,
+        silenced: bool,
+        note: Option<String>,
+    ) {
         let mut event = event;
         describe_verdict(verdict, &mut event);
-        let entered = self.accuse(subject, verdict, event.id);
+        let entered = self.accuse(subject, verdict, event.id, note);
         if let Err(why) = &entered {
             event.fields.insert("refused".into(), why.clone());
         }
@@ -77,7 +90,13 @@ impl Node {
     }
 
     /// Brings a verdict to the door. The error says in words why it did not come in.
-    fn accuse(&mut self, subject: Subject, verdict: &Verdict, evidence: EventId) -> Result<Entered, String> {
+    fn accuse(
+        &mut self,
+        subject: Subject,
+        verdict: &Verdict,
+        evidence: EventId,
+        note: Option<String>,
+    ) -> Result<Entered, String> {
         let forgeable = verdict.grade == Grade::Spoofable;
         let scope = if forgeable { self.scan.spoofable.scope() } else { Some(verdict.scope) };
         let Some(scope) = scope else { return Err("forgeable evidence earns nothing here ([scan] spoofable = \"off\")".into()) };
@@ -87,6 +106,7 @@ impl Node {
             scope,
             score: verdict.score,
             evidence: Some(evidence),
+            note,
             reach: if forgeable { Reach::Here } else { Reach::Mesh },
             ..Claim::local(subject, self.name.as_str(), verdict.reasons, verdict.grade, now, until)
         };

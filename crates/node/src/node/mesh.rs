@@ -63,6 +63,9 @@ impl Node {
 
     /// A peer's record that is new to this node.
     fn hear(&mut self, cluster: usize, signed: &Signed) {
+        if let Said::Touches { .. } = &signed.record.said {
+            return self.hear_touches(cluster, signed);
+        }
         self.counters.records += 1;
         self.keep_record(cluster, signed);
         if self.is_set_aside(cluster, &signed.record.origin) {
@@ -85,7 +88,10 @@ impl Node {
 
     /// Takes a verified record to the ledger. Tells nobody.
     pub(super) fn admit(&mut self, cluster: usize, record: &Record) -> Heard {
-        let Some(claim) = self.claim_of(cluster, record) else { return self.admit_unban(cluster, record) };
+        if record.is_unban() {
+            return self.admit_unban(cluster, record);
+        }
+        let Some(claim) = self.claim_of(cluster, record) else { return Heard::Nothing };
         if record.is_over(self.now.wall) {
             return Heard::of(self.ledger.withdraw(&claim.subject, &claim.origin, self.now.wall));
         }
@@ -113,7 +119,12 @@ impl Node {
             Trust::Observe => Whose::Cluster(&known.name),
             Trust::Corroborate | Trust::Enforce | Trust::Override => Whose::Everybodys,
         };
-        Heard::of(self.ledger.lift(&record.subject, end_of(record.at), whose, self.now.wall))
+        let is_for_all = whose == Whose::Everybodys;
+        let change = self.ledger.lift(&record.subject, end_of(record.at), whose, self.now.wall);
+        if is_for_all {
+            self.forgive_touches(record.subject);
+        }
+        Heard::of(change)
     }
 
     fn claim_of(&self, cluster: usize, record: &Record) -> Option<Claim> {

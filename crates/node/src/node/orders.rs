@@ -86,6 +86,7 @@ impl Node {
         let newest = self.ledger.claims(&subject).iter().map(|(claim, _)| claim.last).max();
         let before = [Some(self.now.wall), said_at, newest].into_iter().flatten().max().unwrap_or(self.now.wall);
         let change = self.ledger.lift(&subject, before, Whose::Everybodys, self.now.wall);
+        self.forgive_touches(subject);
         if let Some(change) = &change {
             self.apply(change, &By::Operator);
         }

@@ -2,7 +2,7 @@
 //!
 //! Only a record that the liar signed himself counts, so nobody can frame another; and the record is the proof, kept and shown.
 
-use super::{Node, change::By};
+use super::{Node, change::By, slow::named_in};
 use crate::{Done, Keep, Refused};
 use alloc::{
     collections::BTreeMap,
@@ -80,7 +80,8 @@ impl Node {
     /// Does this record prove that its signer lies?
     pub(super) fn test_by_canary(&mut self, cluster: usize, signed: &Signed) {
         let record = &signed.record;
-        let Some(net) = self.canary_of(&record.subject).filter(|_| record.is_ban()) else { return };
+        let named = named_in(record).into_iter();
+        let Some((subject, net)) = named.filter_map(|one| Some((one, self.canary_of(&one)?))).next() else { return };
         let Some(known) = self.clusters.get(cluster).filter(|known| known.mesh.identity() != record.origin) else { return };
         self.counters.canaries_banned += 1;
         if self.quarantine.holds(&record.origin) || self.quarantine.len() >= QUARANTINED_MAX {
@@ -90,7 +91,7 @@ impl Node {
             node: record.origin,
             name: record.origin_name.clone(),
             cluster: known.name.clone(),
-            subject: record.subject,
+            subject,
             net,
             said_at: record.at.wall(),
             since: self.now.wall,
@@ -138,7 +139,7 @@ impl Node {
     fn tell_quarantine(&mut self, liar: &Quarantined, change: &str, bans: usize) {
         let mut event = self.event(EventKind::Mesh);
         event.subject = Some(liar.subject);
-        let why = format!("it signed a ban of {}, which lies in the canary net {}", liar.subject, liar.net);
+        let why = format!("it signed a word against {}, which lies in the canary net {}", liar.subject, liar.net);
         let fields: [(&str, String); 6] = [
             ("cluster", liar.cluster.to_string()),
             ("change", change.into()),
@@ -155,7 +156,8 @@ impl Node {
     pub(super) fn restore_quarantined(&mut self, cluster: ClusterName, net: IpNet, since: WallTime, raw: Arc<[u8]>) {
         match verify_record(&raw) {
             Ok(record) if self.quarantine.len() < QUARANTINED_MAX => {
-                let (node, name, subject, said_at) = (record.origin, record.origin_name, record.subject, record.at.wall());
+                let subject = named_in(&record).into_iter().find(|one| net.contains(&one.net())).unwrap_or(record.subject);
+                let (node, name, said_at) = (record.origin, record.origin_name, record.at.wall());
                 self.quarantine.held.insert(node, Quarantined { node, name, cluster, subject, net, said_at, since, raw });
             }
             _ => self.counters.not_restored += 1,

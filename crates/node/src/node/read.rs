@@ -84,12 +84,19 @@ impl Node {
     pub fn status(&self) -> Status {
         let alive = |cluster: &Cluster| cluster.mesh.members().iter().filter(|member| member.state != MemberState::Down).count();
         let cluster = |cluster: &Cluster| (cluster.name.clone(), alive(cluster), cluster.mesh.len());
+        let (touches, touches_lost) = self.count_touches();
         Status {
             name: self.name.clone(),
             mode: self.mode(),
             trial: self.trial,
             ledger: self.ledger.stats(),
-            counters: Counters { contacts_forgotten: self.handshakes.forgotten(), checks: self.checks(), ..self.counters },
+            counters: Counters {
+                contacts_forgotten: self.handshakes.forgotten(),
+                checks: self.checks(),
+                touches,
+                touches_lost,
+                ..self.counters
+            },
             quarantined: self.quarantine.len(),
             clusters: self.clusters.iter().map(cluster).collect(),
         }

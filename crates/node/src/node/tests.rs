@@ -13,6 +13,7 @@ mod lease;
 mod lockdown;
 mod relay;
 mod restart;
+mod slow;
 mod together;
 mod world;
 
@@ -84,6 +85,7 @@ fn cluster(index: u8, keys: KeyRing, trust: Trust) -> ClusterConfig {
         },
         trust,
         quorum: Quorum::default(),
+        slow: None,
     }
 }
 

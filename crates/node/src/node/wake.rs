@@ -16,7 +16,8 @@ impl Node {
         let trial = self.trial.map(|trial| trial.until);
         let bridges = self.bridges.wake_at(self.now.mono);
         let meshes = self.clusters.iter().map(|cluster| cluster.mesh.wake_at());
-        dated.chain(timed).chain(trial).chain(bridges).chain(waiting).chain(withdrawing).chain(meshes).min()
+        let touches = self.clusters.iter().filter_map(|cluster| cluster.slow.as_ref()?.wake_at());
+        dated.chain(timed).chain(touches).chain(trial).chain(bridges).chain(waiting).chain(withdrawing).chain(meshes).min()
     }
 
     pub(super) fn mono_at(&self, wall: WallTime) -> MonoTime {
@@ -27,6 +28,7 @@ impl Node {
         let ended = self.ledger.expire(self.now.wall);
         ended.iter().for_each(|change| self.apply(change, &By::Itself));
         self.withdraw_some();
+        self.wake_touches();
         self.wake_meshes();
         self.renew();
         self.cross();

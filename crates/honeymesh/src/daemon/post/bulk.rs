@@ -90,6 +90,7 @@ impl House {
                 mesh: mesh_config(n, addr, join),
                 trust: Trust::Enforce,
                 quorum: honeymesh_node::Quorum::default(),
+                slow: None,
             }],
             allow: Vec::new(),
             peers: Vec::new(),

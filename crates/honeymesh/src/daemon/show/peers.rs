@@ -87,7 +87,7 @@ fn quarantine(liar: &Quarantined) -> QuarantineJson {
 pub fn quarantine_warning(liar: &Quarantined) -> String {
     let (name, node, subject) = (&liar.name, liar.node, liar.subject);
     format!(
-        "peer {name} ({node:.8}) is quarantined: it signed a ban of the canary {subject}; look into it, then \
+        "peer {name} ({node:.8}) is quarantined: it signed a word against the canary {subject}; look into it, then \
          `honeymesh peers pardon {node:.8}`"
     )
 }

@@ -72,7 +72,7 @@ fn record(why: &WhyRecord) -> RecordJson {
     RecordJson {
         cluster: why.cluster.to_string(),
         subject: record.subject.to_string(),
-        said: if record.is_ban() { "ban" } else { "unban" }.into(),
+        said: record.said.word().into(),
         origin: record.origin_name.to_string(),
         origin_id: id(record.origin),
         at: time_micros(record.at.wall()),

@@ -108,3 +108,21 @@ fn only_so_many_sketches_are_read() {
     assert_eq!(wire.mesh(2).stats().refused.of(Refused::PeerRate), 60);
     assert_eq!(wire.mesh(1).fingerprint(), wire.mesh(2).fingerprint());
 }
+
+#[test]
+fn a_page_of_touches_is_everywhere_and_its_later_word_after_a_split() {
+    let mut wire = Wire::joined(5);
+    let touch = |port| crate::Touch { source: subject(WHO), port, at: crate::testing::wall(3_000) };
+    let page = |touches: &[crate::Touch]| Said::Touches { page: 1, ttl: hour(), touches: touches.to_vec() };
+    wire.say(1, WHO, page(&[touch(21)]));
+    wire.run(50);
+    assert!((1..=5).all(|n| wire.mesh(n).len() == 1), "pushed like a ban");
+    wire.cut = |from, to| (from == addr(5)) != (to == addr(5));
+    wire.say(1, WHO, page(&[touch(21), touch(22)]));
+    wire.run(2_000);
+    wire.cut = |_, _| false;
+    wire.run(5_000);
+    let prints: Vec<u128> = (1..=5).map(|n| wire.mesh(n).fingerprint()).collect();
+    assert!(prints.iter().all(|print| *print == prints[0]) && wire.mesh(5).len() == 1, "the later word has replaced it");
+    assert!(wire.mesh(5).records(&subject(WHO)).is_empty(), "and it is nothing that is said against its subject");
+}
