@@ -174,7 +174,7 @@ fn who_was_freed_is_banned_only_for_what_comes_after() {
     let mut world = wary(4, Trust::Enforce);
     (1..=3).for_each(|index| touch(&mut world, index, ATTACKER, 23));
     assert_eq!(who_drops(&world, ATTACKER), [1, 2, 3, 4]);
-    world.order(4, Order::Unban { subject: subject(ATTACKER), reach: Reach::Mesh }).unwrap();
+    world.order(4, Order::Unban { subject: subject(ATTACKER), reach: Reach::Mesh, wait: None }).unwrap();
     world.run(HOUR / 60);
     assert_eq!(who_drops(&world, ATTACKER), []);
     touch(&mut world, 1, ATTACKER, 80);
