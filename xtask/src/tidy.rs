@@ -4,6 +4,7 @@ mod arrows;
 mod house;
 mod metadata;
 mod sources;
+mod threats;
 
 use crate::machine;
 use anyhow::Result;
@@ -35,6 +36,7 @@ pub fn run() -> Result<ExitCode> {
     let files = tracked(&root)?;
     let mut findings = arrows::check(&crates);
     findings.extend(sources::check(&root, &crates, &files));
+    findings.extend(threats::check(&root, &files));
     findings.sort();
     findings.dedup();
     for Finding { place, what } in &findings {
