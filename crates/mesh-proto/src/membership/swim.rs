@@ -5,6 +5,7 @@
 
 mod packet;
 mod timers;
+mod warnings;
 
 use super::{Admits, Change, Ident, Known, Membership, News, Packet, Share, State};
 use crate::{
@@ -23,6 +24,7 @@ use foca::{Config, Foca, NoCustomBroadcast, Notification, PeriodicParams, Postca
 use honeymesh_types::{MonoTime, NodeId, Now};
 use rand_chacha::ChaCha8Rng;
 use timers::Timers;
+use warnings::Warnings;
 
 /// How often one member is probed.
 const PROBE_EVERY: Duration = Duration::from_secs(1);
@@ -61,6 +63,7 @@ impl foca::Identity for Ident {
 pub(crate) struct Swim {
     foca: Foca<Ident, PostcardCodec, ChaCha8Rng, NoCustomBroadcast>,
     timers: Timers,
+    warnings: Warnings,
     /// The cluster size, as a power of two, that the configuration was made for, and whether there was a hurry.
     tuned_for: (u32, bool),
     is_hurried: bool,
@@ -71,6 +74,7 @@ impl Swim {
         Self {
             foca: Foca::new(me, config(0, false), rng, PostcardCodec),
             timers: Timers::default(),
+            warnings: Warnings::default(),
             tuned_for: (0, false),
             is_hurried: false,
         }
@@ -96,7 +100,10 @@ impl Swim {
         }
         match self.timers.oldest_grave() {
             Some(buried) => {
-                let done = self.foca.handle_timer(Timer::RemoveDown(buried), Io { timers: &mut self.timers, news, now });
+                let done = self.foca.handle_timer(
+                    Timer::RemoveDown(buried),
+                    Io { timers: &mut self.timers, warnings: &mut self.warnings, news, now },
+                );
                 done.is_ok() && self.foca.iter_membership_state().len() < MEMBERS_MAX
             }
             None => false,
@@ -114,9 +121,33 @@ impl Swim {
 
     fn change(&mut self, me: Ident, now: Now, news: &mut News) {
         // The only errors are the same identity again and one that cannot be encoded; both leave all as it was.
-        let _ = self.foca.change_identity(me, Io { timers: &mut self.timers, news, now });
+        let _ = self.foca.change_identity(me, Io { timers: &mut self.timers, warnings: &mut self.warnings, news, now });
         // It has stopped probing; without this it goes on only once somebody is heard, and would take the dead for alive until then.
-        let _ = self.foca.apply_many(core::iter::empty(), false, Io { timers: &mut self.timers, news, now });
+        let all = Io { timers: &mut self.timers, warnings: &mut self.warnings, news, now };
+        let _ = self.foca.apply_many(core::iter::empty(), false, all);
+    }
+
+    /// Tells those whom this node suspects so, and asks them: who answers has refuted it, here and by its answer everywhere.
+    fn warn(&mut self, now: Now, news: &mut News) {
+        let me = *self.foca.identity();
+        while let Some((suspect, refuted)) = self.warnings.due(now.mono) {
+            let mut all = self.foca.iter_membership_state();
+            let held = all.find(|member| member.id().short() == suspect.short());
+            let is_suspect = |member: &foca::Member<Ident>| {
+                member.state() == foca::State::Suspect && *member.id() == suspect && member.incarnation() == refuted
+            };
+            let Some(held) = held.filter(|member| is_suspect(member)) else {
+                self.warnings.end(suspect);
+                continue;
+            };
+            // Our own refutations are not known here; who holds us for older news takes no note of it. The number of the probe is
+            // nobody's: the answer counts for what its header says.
+            let header = foca::Header { src: me, src_incarnation: 0, dst: suspect, message: foca::Message::Ping(0) };
+            let packet = packet::write(&packet::Packet::of(header, held.clone()));
+            if let Some((bytes, _)) = packet.as_deref().and_then(packet::shorten) {
+                news.packets.push(Packet { to: suspect, bytes, is_probe: false });
+            }
+        }
     }
 
     /// Keeps the configuration fit for the size of the cluster.
@@ -151,13 +182,16 @@ impl Membership for Swim {
         }
         let all = read.members.len();
         let is_let_in = |member: &foca::Member<Ident>| member.state() == foca::State::Down || admits(&member.id().node);
-        read.members
-            .retain(|member| Self::is_sane(member.id(), now) && is_let_in(member) && self.has_room(member.id(), news, now));
+        let me = *self.foca.identity();
+        read.members.retain(|member| {
+            let id = member.id();
+            Self::is_sane(id, now) && !is_earlier_life(id, &me) && is_let_in(member) && self.has_room(id, news, now)
+        });
         for member in &read.members {
             self.outlive(member.id(), now, news);
         }
         let rewritten = if read.members.len() == all { None } else { Some(packet::write(&read).ok_or(Refused::Malformed)?) };
-        let io = Io { timers: &mut self.timers, news, now };
+        let io = Io { timers: &mut self.timers, warnings: &mut self.warnings, news, now };
         let taken = self.foca.handle_data(rewritten.as_deref().unwrap_or(&packet), io);
         if matches!(read.header.message, foca::Message::Ack(_)) {
             news.answered.push(source.short());
@@ -170,7 +204,8 @@ impl Membership for Swim {
         let mut new = 0;
         for known in known {
             let is_let_in = known.state == State::Down || admits(&known.ident.node);
-            if !Self::is_sane(&known.ident, now) || !is_let_in {
+            let is_past = is_earlier_life(&known.ident, self.foca.identity());
+            if !Self::is_sane(&known.ident, now) || !is_let_in || is_past {
                 continue;
             }
             if !self.has_room(&known.ident, news, now) {
@@ -179,7 +214,7 @@ impl Membership for Swim {
             let before = news.changes.len();
             self.outlive(&known.ident, now, news);
             let update = foca::Member::new(known.ident, known.refuted, known.state.into());
-            let io = Io { timers: &mut self.timers, news, now };
+            let io = Io { timers: &mut self.timers, warnings: &mut self.warnings, news, now };
             self.foca.apply_many(core::iter::once(update), share == Share::HandOn, io).map_err(|_| Refused::Malformed)?;
             new += usize::from(news.changes.len() > before);
         }
@@ -190,8 +225,9 @@ impl Membership for Swim {
     fn wake(&mut self, now: Now, news: &mut News) {
         while let Some(timer) = self.timers.due(now.mono) {
             // An error says that a timer came late or too early for the protocol's taste; it mends itself.
-            let _ = self.foca.handle_timer(timer, Io { timers: &mut self.timers, news, now });
+            let _ = self.foca.handle_timer(timer, Io { timers: &mut self.timers, warnings: &mut self.warnings, news, now });
         }
+        self.warn(now, news);
         self.tune();
     }
 
@@ -201,7 +237,7 @@ impl Membership for Swim {
     }
 
     fn wake_at(&self) -> MonoTime {
-        self.timers.next()
+        self.timers.next().min(self.warnings.next())
     }
 
     fn get(&self, id: ShortId) -> Option<Known> {
@@ -229,6 +265,12 @@ impl Membership for Swim {
     fn live(&self) -> usize {
         self.foca.num_members()
     }
+}
+
+/// Is this an earlier life of ours? The library would tell everybody that it is down, and whoever had not heard of the new one would take us
+/// for dead until then; they learn of it anyhow, by whatever we say.
+fn is_earlier_life(ident: &Ident, me: &Ident) -> bool {
+    ident.node == me.node && ident.incarnation < me.incarnation
 }
 
 fn known(member: &foca::Member<Ident>) -> Known {
@@ -275,6 +317,7 @@ fn config(size: u32, is_hurried: bool) -> Config {
 /// Where foca leaves what it wants done.
 struct Io<'a> {
     timers: &'a mut Timers,
+    warnings: &'a mut Warnings,
     news: &'a mut News,
     now: Now,
 }
@@ -299,6 +342,9 @@ impl foca::Runtime<Ident> for Io<'_> {
     }
 
     fn submit_after(&mut self, timer: Timer<Ident>, after: Duration) {
+        if let Timer::ChangeSuspectToDown { member_id, incarnation, .. } = timer {
+            self.warnings.begin(member_id, incarnation, self.now.mono, after);
+        }
         self.timers.submit(timer, self.now.mono.plus(after));
     }
 }

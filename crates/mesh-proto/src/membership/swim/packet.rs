@@ -43,15 +43,20 @@ pub(super) fn shorten(packet: &[u8]) -> Option<(Vec<u8>, Message<Ident>)> {
 }
 
 /// What came from `source` for `me`, as the library wants it; `None` if it is none, or for somebody else.
+///
+/// The library drops what is for an earlier life of ours. But who knows us from before a restart learns of the new life by our answer
+/// only; if all drop such packets, as after a restart of the whole cluster, all are declared down. That we were down once is no news.
 pub(super) fn lengthen(bytes: &[u8], source: [u8; 32], me: &Ident) -> Option<Vec<u8>> {
     let (brief, rest) = postcard::take_from_bytes::<Brief>(bytes).ok()?;
     if brief.dest_tag != tag(me) {
         return None;
     }
+    let is_for_earlier = brief.dest_incarnation < me.incarnation && !matches!(brief.message, Message::TurnUndead);
+    let dest = Ident { node: me.node, addr: brief.dest, incarnation: brief.dest_incarnation };
     let header = Header {
         src: Ident { node: source, addr: brief.source, incarnation: brief.source_incarnation },
         src_incarnation: brief.refuted,
-        dst: Ident { node: me.node, addr: brief.dest, incarnation: brief.dest_incarnation },
+        dst: if is_for_earlier { *me } else { dest },
         message: brief.message,
     };
     let mut packet = Vec::with_capacity(bytes.len() + 2 * size_of::<Ident>());
@@ -67,9 +72,14 @@ pub(super) struct Packet {
     has_count: bool,
 }
 
-#[cfg(test)]
 impl Packet {
+    /// News of one member.
+    pub(super) fn of(header: Header<Ident>, member: Member<Ident>) -> Self {
+        Self { header, members: [member].into(), has_count: true }
+    }
+
     /// A header and nothing behind it.
+    #[cfg(test)]
     pub(super) const fn bare(header: Header<Ident>) -> Self {
         Self { header, members: Vec::new(), has_count: false }
     }

@@ -54,6 +54,77 @@ fn two_nodes_probe_each_other_and_notice_a_death() {
 }
 
 #[test]
+fn nodes_that_know_each_other_from_before_a_restart_answer_each_other() {
+    let (mut one, mut other) =
+        (Swim::new(ident(1, 7), ChaCha8Rng::seed_from_u64(1)), Swim::new(ident(2, 9), ChaCha8Rng::seed_from_u64(2)));
+    teach(&mut one, &[known(ident(2, 1), State::Alive)]);
+    teach(&mut other, &[known(ident(1, 1), State::Alive)]);
+    let mut changes = Vec::new();
+    for millis in 0..30_000 {
+        for (from, to) in [(1, 2), (2, 1)] {
+            let (speaker, hearer) = if from == 1 { (&mut one, &mut other) } else { (&mut other, &mut one) };
+            let mut news = News::default();
+            speaker.wake(at(millis), &mut news);
+            let mut reply = News::default();
+            for packet in &news.packets {
+                hearer.packet(NodeId(ident(from, 1).node), &packet.bytes, &|_| true, at(millis), &mut reply).unwrap();
+            }
+            for packet in &reply.packets {
+                speaker.packet(NodeId(ident(to, 1).node), &packet.bytes, &|_| true, at(millis), &mut news).unwrap();
+            }
+            changes.extend(news.changes.into_iter().chain(reply.changes).map(|change| (millis < 2_000, change)));
+        }
+    }
+    changes.sort_by_key(|(_, change)| matches!(change, Change::Reborn(ident) if ident.incarnation == 9));
+    let lists = [&one, &other].map(|swim| swim.list(None).len());
+    assert_eq!(lists, [1, 1], "nobody is in its own list");
+    assert_eq!(changes, [(true, Change::Reborn(ident(1, 7))), (true, Change::Reborn(ident(2, 9)))], "nobody is declared down");
+}
+
+#[test]
+fn that_an_earlier_life_was_declared_down_is_no_news() {
+    let mut one = Swim::new(ident(1, 7), ChaCha8Rng::seed_from_u64(1));
+    teach(&mut one, &[known(ident(2, 1), State::Alive)]);
+    let header = |incarnation| foca::Header {
+        src: ident(2, 1),
+        src_incarnation: 0,
+        dst: ident(1, incarnation),
+        message: foca::Message::TurnUndead,
+    };
+    for (incarnation, then) in [(6, 7), (7, 8)] {
+        let whole = packet::write(&packet::Packet::bare(header(incarnation))).unwrap();
+        let bytes = packet::shorten(&whole).unwrap().0;
+        one.packet(NodeId(ident(2, 1).node), &bytes, &|_| true, at(0), &mut News::default()).unwrap();
+        assert_eq!(one.me().incarnation, then);
+    }
+}
+
+#[test]
+fn a_suspect_is_told_at_once_and_one_answer_clears_it() {
+    let (mut one, mut other) = (swim(1), swim(2));
+    teach(&mut one, &[known(ident(2, 1), State::Alive)]);
+    teach(&mut other, &[known(ident(1, 1), State::Alive)]);
+    let suspect = |one: &Swim| one.get(ident(2, 1).short()).unwrap();
+    let mut told = Vec::new();
+    let mut now = 0;
+    // Nothing arrives, until the suspicion begins.
+    while suspect(&one).state == State::Alive {
+        now += 1;
+        let mut news = News::default();
+        one.wake(at(now), &mut news);
+        told = news.packets;
+    }
+    let warning = told.last().unwrap();
+    assert_eq!((warning.to, warning.is_probe, now < 3_000), (ident(2, 1), false, true));
+    let mut reply = News::default();
+    other.packet(NodeId(ident(1, 1).node), &warning.bytes, &|_| true, at(now), &mut reply).unwrap();
+    let answer = reply.packets.last().unwrap();
+    one.packet(NodeId(ident(2, 1).node), &answer.bytes, &|_| true, at(now), &mut News::default()).unwrap();
+    assert_eq!((suspect(&one).state, suspect(&one).refuted), (State::Alive, 1));
+    assert_eq!(one.warnings.due(MonoTime::from_millis(now)), None);
+}
+
+#[test]
 fn nobody_speaks_in_anothers_name() {
     let (mut one, mut other) = (swim(1), swim(2));
     teach(&mut one, &[known(ident(2, 1), State::Alive)]);
