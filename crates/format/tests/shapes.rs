@@ -4,6 +4,7 @@
 use honeymesh_format::{
     AllowJson, AuditJson, BanOrderJson, BansJson, CheckJson, ClusterJson, CountersJson, DoctorInterfaceJson, DoctorJson,
     DoneJson, FeatureJson, InterfaceJson, KeeperJson, PeerJson, ProbeJson, ProtectedJson, StatusJson, StoreJson, TrapJson,
+    TrapProcessJson,
     WhyJson, json_text,
 };
 use std::collections::BTreeMap;
@@ -19,7 +20,7 @@ fn an_empty_status_names_every_part() {
         r#""bans":{"total":0,"enforced":0,"capacity":0,"groups":0,"grouped":0,"by_reason":{}},"#,
         r#""kernel":{"packets":0,"passed":0,"dropped":0,"dropped_v4":0,"dropped_v6":0,"dropped_net":0,"dropped_dark":0,"dropped_scan":0,"#,
         r#""would_drop":0,"malformed":0,"allowed":0,"knocks":0,"knocks_lost":0,"scans":0,"budget_full":0},"#,
-        r#""traps":[],"clusters":[],"quarantined":0,"uncorroborated":0,"audit":null,"probe":null,"keeper":null,"#,
+        r#""traps":[],"trap_process":null,"clusters":[],"quarantined":0,"uncorroborated":0,"audit":null,"probe":null,"keeper":null,"#,
         r#""store":{"events":0,"file_bytes":0,"queue":0,"dropped":0,"lost":0,"retired":0,"failing":null},"#,
         r#""counts":{"events":{},"visits":{},"bans":{},"ended":{},"#,
         r#""detect_to_ban":{"buckets":[0,0,0,0,0,0,0,0,0,0,0,0,0],"sum_seconds":0.0,"count":0}}}"#,
@@ -36,6 +37,8 @@ fn the_parts_of_a_status_are_named() {
     let golden =
         r#"{"name":"eth0","index":2,"xdp_mode":"native","attached":true,"state":"attached","since":"T","steering":"detached"}"#;
     assert_eq!(text(&interface), golden);
+    let players = TrapProcessJson { running: true, pid: 7, ended: Some("signal: 9".into()), restarts: 2 };
+    assert_eq!(text(&players), r#"{"running":true,"pid":7,"ended":"signal: 9","restarts":2}"#);
     let probe = r#"{"at":"","ok":false,"why":null,"every_seconds":0,"runs":0,"failures":0}"#;
     assert_eq!(text(&ProbeJson::default()), probe);
     assert_eq!(text(&KeeperJson::default()), r#"{"running":false,"pid":0,"ended":null,"restarts":0,"warden":false}"#);

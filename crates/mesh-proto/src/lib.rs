@@ -41,6 +41,7 @@ mod config;
 mod effect;
 mod envelope;
 mod frame;
+mod gone;
 mod hlc;
 mod key;
 mod knock;

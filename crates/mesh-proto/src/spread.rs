@@ -58,6 +58,12 @@ impl Duty {
         Self { after: me, until: me }
     }
 
+    /// Is it part of the duty that this one hears of it?
+    pub(crate) fn includes(self, id: ShortId) -> bool {
+        let Self { after, until } = self;
+        if after < until { after < id && id < until } else { after < id || id < until }
+    }
+
     /// Where the part of a node ends that has none.
     pub(crate) const fn none(id: ShortId) -> ShortId {
         ShortId(id.0.wrapping_add(1))

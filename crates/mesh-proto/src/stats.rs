@@ -144,6 +144,10 @@ pub struct MeshStats {
     pub pushes_dropped: u64,
     /// Datagrams of records that were sent again because no receipt came.
     pub pushes_again: u64,
+    /// Datagrams of records to members that had been declared down a short while ago, the first time.
+    pub pushes_to_gone: u64,
+    /// Members that had been declared down a short while ago and are sent nothing any more, because others went after them.
+    pub gone_dropped: u64,
     /// Probes of members that were sent again because no answer came.
     pub probes_again: u64,
     /// Sketches that were sent because digests differed.

@@ -292,10 +292,13 @@ impl Mesh {
             Change::Came(ident) => {
                 self.post.peers.reborn(ident.short());
                 self.roster.insert(ident.short(), ident.addr);
+                self.gone.came(ident.short());
                 self.reunion.begin(now.mono);
             }
             Change::Went(ident) => {
                 self.roster.remove(ident.short());
+                let is_full = self.gone.went(ident.short(), ident.addr, now.mono);
+                self.post.stats.gone_dropped += u64::from(is_full);
                 self.inherit(ident.short());
             }
             Change::Reborn(ident) => {

@@ -201,6 +201,11 @@ impl Mesh {
                 continue;
             };
             let parts = self.roster.divide(duty, wide);
+            for to in self.gone.left_over(duty, &parts, self.roster.len(), now.mono) {
+                parcel.records.iter().for_each(|signed| self.receipts.await_from_gone(to, signed, now.mono));
+                self.post.stats.pushes_to_gone += 1;
+                self.post.send(to, Message::Push { until: to.peer.map(Duty::none), records }, now, out);
+            }
             for Part { to, until, .. } in &parts {
                 parcel.records.iter().for_each(|signed| self.receipts.await_from(*to, *until, signed, now.mono));
             }

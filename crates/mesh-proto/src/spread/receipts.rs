@@ -11,8 +11,10 @@ use honeymesh_types::MonoTime;
 
 /// Receipts awaited at once; what is pushed beyond it is left to being told, and to digests.
 const AWAITED_MAX: usize = 4_096;
-/// A record is sent again so often before its receiver is left to digests.
+/// A record is sent again so often before its receiver is left to digests, ...
 const RESENDS_MAX: u8 = 8;
+/// ... and so often to a member that was declared down a short while ago.
+const RESENDS_TO_GONE: u8 = 3;
 /// How long a receipt may take before anything is known of the way there.
 const PATIENCE_START: Duration = Duration::from_millis(150);
 /// The least and the most that is waited for a receipt. Not longer at each try: what is lost is mended while it matters, and the tries
@@ -73,10 +75,20 @@ impl Receipts {
 
     /// Awaits a receipt of a record that was just pushed.
     pub(crate) fn await_from(&mut self, to: To, until: ShortId, signed: &Signed, now: MonoTime) {
+        self.await_after(0, to, until, signed, now);
+    }
+
+    /// The same of one who was declared down and perhaps is: fewer tries, nothing is learnt of the network from it, and no duty comes back.
+    pub(crate) fn await_from_gone(&mut self, to: To, signed: &Signed, now: MonoTime) {
+        let until = to.peer.map_or(ShortId(0), Duty::none);
+        self.await_after(RESENDS_MAX - RESENDS_TO_GONE, to, until, signed, now);
+    }
+
+    fn await_after(&mut self, resent: u8, to: To, until: ShortId, signed: &Signed, now: MonoTime) {
         let Some(id) = to.peer else { return };
         if self.open.len() < AWAITED_MAX {
             let due = now.plus(self.patience() * self.crowd());
-            self.put(id, Awaited { signed: signed.clone(), to, until, sent: now, due, resent: 0 });
+            self.put(id, Awaited { signed: signed.clone(), to, until, sent: now, due, resent });
         }
     }
 
@@ -202,6 +214,23 @@ mod tests {
         assert!(receipts.is_lossy());
         let later = [300, 450, 600, 750, 900, 1_050, 1_200].map(|millis| (at(millis), None));
         assert_eq!(seen, [&[(at(150), duty)], &later[..]].concat());
+    }
+
+    #[test]
+    fn who_is_perhaps_down_is_sent_a_record_a_few_times_and_teaches_nothing() {
+        let mut receipts = Receipts::default();
+        let one = signed(1, "203.0.113.7", ban(hour()), 0);
+        receipts.await_from_gone(to(), &one, at(0));
+        let mut seen = Vec::new();
+        while receipts.wake_at() != MonoTime::MAX {
+            let now = receipts.wake_at();
+            let duties = receipts.overdue(now).into_iter().map(|overdue| overdue.duty);
+            seen.extend(duties.map(|duty| (now, duty)));
+        }
+        assert_eq!(seen, [150, 300, 450].map(|millis| (at(millis), None)));
+        receipts.await_from_gone(to(), &one, at(0));
+        receipts.got(PEER, one.id().stub(), at(900));
+        assert_eq!((receipts.lost, receipts.mean_us, receipts.wake_at()), (0, 0, MonoTime::MAX));
     }
 
     #[test]

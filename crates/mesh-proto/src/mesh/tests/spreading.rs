@@ -36,6 +36,41 @@ fn a_ban_costs_one_copy_for_each_node_and_a_silent_member_costs_no_more_than_its
     assert!((12..=20).contains(&pushes(&wire)), "{}", pushes(&wire));
 }
 
+#[test]
+fn who_was_declared_down_a_moment_ago_still_gets_what_is_said_and_costs_little_if_it_is_down() {
+    let mut wire = Wire::joined(12);
+    let pushes = |wire: &Wire| sent(wire, |message| matches!(message, Message::Push { .. }));
+    let is_down = |wire: &mut Wire, n: u8| {
+        let members = wire.mesh(n).members();
+        members.iter().any(|member| member.addr == addr(5) && member.state == MemberState::Down)
+    };
+    wire.cut = |from, to| from == addr(5) || to == addr(5);
+    while !(1..=12).filter(|n| *n != 5).all(|n| is_down(&mut wire, n)) {
+        wire.run(100);
+    }
+    wire.sent.clear();
+    wire.say(1, "203.0.113.77", ban(hour()));
+    wire.run(1_000);
+    assert_eq!(pushes(&wire), 10 + 4, "one copy for each, and a few tries");
+    // It is back, and nobody knows yet.
+    wire.cut = |_, _| false;
+    wire.say(2, WHO, ban(hour()));
+    assert!(is_down(&mut wire, 1) && !wire.mesh(5).records(&subject(WHO)).is_empty());
+    assert_eq!((1..=12).map(|n| wire.mesh(n).stats().pushes_to_gone).sum::<u64>(), 2);
+}
+
+#[test]
+fn who_was_declared_down_long_ago_costs_nothing() {
+    let mut wire = Wire::joined(12);
+    wire.cut = |from, to| from == addr(5) || to == addr(5);
+    wire.run(45_000);
+    wire.sent.clear();
+    wire.say(1, WHO, ban(hour()));
+    wire.run(1_000);
+    assert_eq!(sent(&wire, |message| matches!(message, Message::Push { .. })), 10);
+    assert_eq!((1..=12).map(|n| wire.mesh(n).stats().pushes_to_gone).sum::<u64>(), 0);
+}
+
 /// Two nodes that have `common` bans in common, and `each` that the other has not heard of.
 fn apart(common: u32, each: u32) -> Wire {
     let mut wire = Wire::joined(2);
