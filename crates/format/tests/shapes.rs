@@ -4,8 +4,7 @@
 use honeymesh_format::{
     AllowJson, AuditJson, BanOrderJson, BansJson, CheckJson, ClusterJson, CountersJson, DoctorInterfaceJson, DoctorJson,
     DoneJson, FeatureJson, InterfaceJson, KeeperJson, PeerJson, ProbeJson, ProtectedJson, StatusJson, StoreJson, TrapJson,
-    TrapProcessJson,
-    WhyJson, json_text,
+    TrapProcessJson, WhyJson, json_text,
 };
 use std::collections::BTreeMap;
 
