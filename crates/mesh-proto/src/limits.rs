@@ -44,8 +44,8 @@ pub const REPLAY_WINDOW: u64 = 1_024;
 pub const CHECK_BATCH_MAX: usize = 256;
 /// Batches of signatures that are handed out at once; the next one is handed out when one is back.
 pub const CHECK_BATCHES_MAX: usize = 2;
-/// Records that wait for the next batch. Beyond it the mesh checks the oldest ones itself, at once: that costs its caller the time,
-/// and nothing is lost.
+/// Records that wait for the next batch, and messages in which they came, those counted that only repeat what is being checked. Beyond it
+/// the mesh checks the oldest ones itself, at once: that costs its caller the time, and nothing is lost.
 pub const CHECK_QUEUE_MAX: usize = 2_048;
 /// Records of one peer, asked for in datagrams or pushed, that are checked or wait for it. Beyond it the mesh checks itself, as
 /// beyond [`CHECK_QUEUE_MAX`]: so a forger is fined after so many, and owes no more than a budget remembers.

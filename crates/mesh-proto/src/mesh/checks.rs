@@ -131,7 +131,9 @@ impl Checker {
     /// Is there more than may wait, of this peer or in all? What is out already is past helping.
     fn is_over(&self, peer: ShortId) -> bool {
         let is_much = self.of_peer.get(&peer).is_some_and(|many| *many > CHECK_PEER_MAX);
-        !self.queue.is_empty() && (!self.is_elsewhere || is_much || self.queued > CHECK_QUEUE_MAX)
+        // Messages with nothing new in them wait, too, for the check of the same bytes.
+        let is_full = self.queued > CHECK_QUEUE_MAX || self.queue.len() > CHECK_QUEUE_MAX;
+        !self.queue.is_empty() && (!self.is_elsewhere || is_much || is_full)
     }
 
     /// Takes the oldest parcels, as many as are checked together.

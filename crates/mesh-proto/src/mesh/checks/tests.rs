@@ -215,6 +215,25 @@ fn the_same_bytes_are_checked_once_and_receipted_to_both_who_sent_them() {
 }
 
 #[test]
+fn repeating_what_is_being_checked_fills_no_memory() {
+    let mut wire = world();
+    let few = own(&mut wire, 1, 0..5);
+    let mut out = push(&mut wire, 1, &few);
+    let more = own(&mut wire, 1, 5..10);
+    out.extend(push(&mut wire, 1, &more));
+    assert_eq!(claims(&out).len(), CHECK_BATCHES_MAX, "nothing more is handed out before a verdict");
+    let mut most = 0;
+    for _ in 0..CHECK_QUEUE_MAX + 500 {
+        assert!(claims(&push(&mut wire, 3, &few)).is_empty());
+        most = most.max(wire.mesh(2).checker.queue.len());
+    }
+    assert_eq!(most, CHECK_QUEUE_MAX, "as many as may wait, and no more");
+    let done = answer(&mut wire, out);
+    assert_eq!(entered(&done), 10, "nothing is lost by it");
+    assert!(wire.mesh(2).checker.queue.is_empty() && wire.mesh(2).checker.same == 0);
+}
+
+#[test]
 fn whoever_sends_the_same_bad_bytes_is_fined_as_if_they_were_checked_for_him() {
     let mut wire = world();
     let forged: Vec<_> = own(&mut wire, 1, 0..5).iter().map(bent).collect();
