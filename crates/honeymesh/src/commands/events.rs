@@ -9,6 +9,7 @@ use crate::{
     when,
 };
 use honeymesh_format::{EventJson, json_text, time_micros};
+use honeymesh_types::{EventId, WallTime};
 use hyper::Method;
 
 /// Events that are shown when nobody says how many.
@@ -28,7 +29,7 @@ pub async fn run(args: Events) -> Result<(), Failure> {
         show(event, args.plain.json)?;
     }
     if args.follow {
-        return follow(&client, &args, past.last().map(|event| event.id.as_str())).await;
+        return follow(&client, &args, past.last().map_or_else(|| floor(&args), |event| Some(event.id.clone()))).await;
     }
     if past.is_empty() && !args.plain.json {
         output::say("nothing was seen")?;
@@ -55,6 +56,16 @@ async fn past(client: &Client, args: &Events) -> Result<Vec<EventJson>, Failure>
     Ok(events)
 }
 
+/// What to follow from when the past had nothing to show: all that it would have shown, so that an event between the two
+/// questions is not missed. `None` when nothing of the past is wanted.
+fn floor(args: &Events) -> Option<String> {
+    if args.limit == Some(0) {
+        return None;
+    }
+    let since = args.since.map_or(WallTime(0), |since| since.at(when::now()));
+    Some(EventId::new(since, 0).to_string())
+}
+
 fn conditions(args: &Events) -> String {
     let subject = args.subject.map(|subject| format!("&subject={}", quoted(&subject.to_string())));
     let kind = args.kind.map(|kind| format!("&kind={kind}"));
@@ -62,10 +73,10 @@ fn conditions(args: &Events) -> String {
 }
 
 /// Prints events as they happen, from the one behind `last` on, until the daemon or the reader goes away.
-async fn follow(client: &Client, args: &Events, last: Option<&str>) -> Result<(), Failure> {
+async fn follow(client: &Client, args: &Events, last: Option<String>) -> Result<(), Failure> {
     let conditions = conditions(args);
     let path = format!("/api/v1/events/stream?{}", conditions.trim_start_matches('&'));
-    let headers: Vec<(&str, &str)> = last.map(|last| ("last-event-id", last)).into_iter().collect();
+    let headers: Vec<(&str, &str)> = last.as_deref().map(|last| ("last-event-id", last)).into_iter().collect();
     let mut answer = client.ask_with(Method::GET, &path, None, &headers).await?;
     let mut lines = Lines::default();
     let mut kind = String::new();
