@@ -43,6 +43,11 @@ impl Http {
     /// A new connection.
     #[must_use]
     pub fn session(&self, seed: u64) -> HttpSession {
-        HttpSession::new(Arc::clone(&self.server), seed)
+        HttpSession::new(Arc::clone(&self.server), seed, false)
+    }
+
+    /// A connection to its TLS port by somebody who speaks in the clear.
+    pub(crate) fn unsecured(&self, seed: u64) -> HttpSession {
+        HttpSession::new(Arc::clone(&self.server), seed, true)
     }
 }

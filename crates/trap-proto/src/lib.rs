@@ -33,6 +33,7 @@ mod ssh;
 mod store;
 mod telnet;
 mod text;
+mod tls;
 mod vnc;
 
 pub use any::{Any, AnySession};
@@ -55,6 +56,7 @@ pub use smtp::Smtp;
 pub use ssh::{Ssh, SshSession};
 pub use telnet::{TRIES_MAX, Telnet, TelnetSession};
 pub use text::safe_text;
+pub use tls::{HELLO_BYTES_MAX, Heard, Hello, HelloReader};
 pub use vnc::{Vnc, VncSession};
 
 use alloc::vec::Vec;
@@ -72,6 +74,10 @@ pub enum Flow {
     Continue,
     /// Enough was said: report [`Session::findings`] at once, *then* write the answer and go on.
     Telling,
+    /// Write the answer; from the next byte on the stranger speaks TLS, and the bytes of [`Session::unread`] were its first. Once
+    /// both sides agree on a key, [`Session::open`] is called again, and everything said and answered is inside TLS. A carrier
+    /// that speaks no TLS closes.
+    StartTls,
     /// Report what was not reported yet, write the answer, close. Nothing more is understood.
     Close,
 }
@@ -81,6 +87,7 @@ impl Flow {
     pub(crate) const fn and(self, other: Self) -> Self {
         match (self, other) {
             (Self::Close, _) | (_, Self::Close) => Self::Close,
+            (Self::StartTls, _) | (_, Self::StartTls) => Self::StartTls,
             (Self::Telling, _) | (_, Self::Telling) => Self::Telling,
             _ => Self::Continue,
         }
@@ -136,4 +143,21 @@ pub trait Session: Send {
 
     /// What was recognised since the previous call.
     fn findings(&mut self) -> Findings;
+
+    /// After [`Flow::StartTls`], once: bytes that were taken before it was known that they are TLS.
+    fn unread(&mut self) -> Vec<u8> {
+        Vec::new()
+    }
+
+    /// Goes on with what was put off until the previous step's report and answer were out, as if the stranger had sent more;
+    /// `None`: nothing was.
+    fn resume(&mut self, _now: WallTime, _answer: &mut Vec<u8>) -> Option<Flow> {
+        None
+    }
+
+    /// What the stranger said with the bytes taken by the last call, where those are only a disguise of it (encrypted);
+    /// `None`: they are what it said.
+    fn said(&mut self) -> Option<Vec<u8>> {
+        None
+    }
 }

@@ -3,6 +3,7 @@
 use crate::{
     Any, DefinitionError, Ftp, Http, Imap, Memcached, Mysql, Pop3, Postgresql, Redis, Script, ScriptDefinition, Session, Smtp,
     Ssh, Telnet, Vnc,
+    tls::{Overheard, Secured},
 };
 use alloc::{
     boxed::Box,
@@ -34,6 +35,8 @@ pub enum Service {
     Ssh(Ssh),
     /// A web server with a login page.
     Http(Http),
+    /// The same behind TLS.
+    Https(Http),
     /// An FTP server that refuses every login.
     Ftp(Ftp),
     /// A telnet login as devices have it.
@@ -108,9 +111,10 @@ pub enum BannerError {
 
 impl Service {
     /// The names of all services.
-    pub const NAMES: [&'static str; 14] = [
+    pub const NAMES: [&'static str; 15] = [
         "ssh",
         "http",
+        "https",
         "ftp",
         "telnet",
         "smtp",
@@ -146,6 +150,7 @@ impl Service {
             "any" => Ok(Self::Any(Any::default())),
             "ssh" => Ok(Self::Ssh(banner.map_or_else(|| Ok(Ssh::default()), Ssh::new)?)),
             "http" => Ok(Self::Http(banner.map_or_else(|| Ok(Http::default()), Http::new)?)),
+            "https" => Ok(Self::Https(banner.map_or_else(|| Ok(Http::default()), Http::new)?)),
             "telnet" => {
                 let telnet = banner.map_or_else(|| Ok(Telnet::default()), Telnet::new)?;
                 Ok(Self::Telnet(match definition.let_in {
@@ -174,6 +179,15 @@ impl Service {
     #[must_use]
     pub fn session(&self, seed: u64) -> Box<dyn Session> {
         match self {
+            Self::Https(_) | Self::Any(_) => self.bare(seed),
+            _ => Box::new(Overheard::new(self.bare(seed))),
+        }
+    }
+
+    /// The same, without an ear for TLS where none is spoken.
+    pub(crate) fn bare(&self, seed: u64) -> Box<dyn Session> {
+        match self {
+            Self::Https(http) => Box::new(Secured::new(Box::new(http.session(seed)), Box::new(http.unsecured(seed)))),
             Self::Ssh(ssh) => Box::new(ssh.session(seed)),
             Self::Http(http) => Box::new(http.session(seed)),
             Self::Ftp(ftp) => Box::new(ftp.session()),
@@ -197,6 +211,7 @@ impl Service {
         match self {
             Self::Ssh(_) => "ssh",
             Self::Http(_) => "http",
+            Self::Https(_) => "https",
             Self::Ftp(_) => "ftp",
             Self::Telnet(_) => "telnet",
             Self::Smtp(_) => "smtp",
@@ -253,7 +268,7 @@ mod tests {
         let table = [
             (
                 definition("gopher", None),
-                "`gopher` is no service; there are ssh, http, ftp, telnet, smtp, pop3, imap, redis, memcached, mysql, postgresql, vnc, \
+                "`gopher` is no service; there are ssh, http, https, ftp, telnet, smtp, pop3, imap, redis, memcached, mysql, postgresql, vnc, \
                  script and any",
             ),
             (definition("any", Some("hello")), "service `any` lets the stranger speak first; leave the banner out"),

@@ -3,6 +3,7 @@
 use crate::{
     Limits,
     report::{REPORTS_MAX, SESSION_BYTES_MAX, Teller, Transcript},
+    tls::{REFUSAL, Tls},
 };
 use honeymesh_trap_proto::{Findings, Flow, Session, Step};
 use honeymesh_types::{Signs, WallTime};
@@ -35,6 +36,8 @@ pub(crate) struct Conversation {
     pub(crate) session: Box<dyn Session>,
     pub(crate) teller: Teller,
     pub(crate) limits: Limits,
+    /// Without it, TLS is refused.
+    pub(crate) tls: Option<Tls>,
     pub(crate) stop: watch::Receiver<()>,
     /// Ready once the stranger is dismissed.
     pub(crate) dismissed: oneshot::Receiver<()>,
@@ -155,8 +158,8 @@ impl Conversation {
             let step = step.unwrap_or(Step { taken: rest.len(), flow: Flow::Close });
             let taken = if step.flow == Flow::Close { rest.len() } else { step.taken.clamp(1, rest.len()) };
             let (heard, left) = rest.split_at(taken);
-            progress.take(heard);
-            if let Err(end) = self.follow(step.flow, answer, progress).await {
+            self.keep(heard, progress);
+            if let Err(end) = self.go_on(step.flow, answer, progress).await {
                 // Read but not heard any more: still evidence.
                 progress.take(left);
                 return Err(end);
@@ -166,13 +169,43 @@ impl Conversation {
         if progress.bytes >= SESSION_BYTES_MAX { Err(End::Ours) } else { Ok(()) }
     }
 
+    /// Keeps what was said with `heard`, which may be something else than `heard` itself.
+    fn keep(&mut self, heard: &[u8], progress: &mut Progress) {
+        let said = self.guarded(progress, |session| session.said()).flatten();
+        progress.take(said.as_deref().unwrap_or(heard));
+    }
+
+    /// Does what the protocol wants, and what it put off until that was done.
+    async fn go_on(&mut self, flow: Flow, answer: &mut Vec<u8>, progress: &mut Progress) -> Result<(), End> {
+        self.follow(flow, answer, progress).await?;
+        while let Some(flow) = self.guarded(progress, |session| session.resume(wall(), answer)).flatten() {
+            self.keep(&[], progress);
+            self.follow(flow, answer, progress).await?;
+        }
+        Ok(())
+    }
+
+    /// From the next byte on it is TLS: whoever cannot speak it says so, and closes.
+    async fn start_tls(&mut self, answer: &mut Vec<u8>, progress: &mut Progress) -> Result<(), End> {
+        let Some(tls) = &self.tls else {
+            self.report(progress).await;
+            answer.extend_from_slice(&REFUSAL);
+            self.write(answer, progress.ends).await?;
+            return Err(End::Ours);
+        };
+        let plain = std::mem::replace(&mut self.session, Box::new(Broken(Signs::empty())));
+        self.session = tls.around(plain);
+        Ok(())
+    }
+
     /// Does what the protocol wants, in the order that matters: report, then answer.
     async fn follow(&mut self, flow: Flow, answer: &mut Vec<u8>, progress: &mut Progress) -> Result<(), End> {
-        if flow != Flow::Continue {
+        if matches!(flow, Flow::Telling | Flow::Close) {
             self.report(progress).await;
         }
         self.write(answer, progress.ends).await?;
         match flow {
+            Flow::StartTls => self.start_tls(answer, progress).await,
             Flow::Close => Err(End::Ours),
             Flow::Telling if progress.reports >= REPORTS_MAX => Err(End::Ours),
             Flow::Telling | Flow::Continue => Ok(()),
@@ -403,7 +436,8 @@ mod tests {
         let (stop, stopped) = watch::channel(());
         let (dismissal, dismissed) = oneshot::channel();
         let teller = Teller { session: 1, pipe: Arc::new(pipe), wait, lost: 0 };
-        let conversation = Conversation { stream, session: Box::new(Echo), teller, limits, stop: stopped, dismissed };
+        let session = Box::new(Echo);
+        let conversation = Conversation { stream, session, teller, limits, tls: None, stop: stopped, dismissed };
         Held { client, heard, task: tokio::spawn(conversation.hold()), stop: Some(stop), dismissal: Some(dismissal) }
     }
 

@@ -26,6 +26,8 @@ pub(super) enum Status {
     TargetTooLong,
     NotImplemented,
     Version,
+    /// What is said in the clear to a port that speaks TLS.
+    Unsecured,
 }
 
 impl Status {
@@ -40,6 +42,7 @@ impl Status {
             Self::BodyTooLarge => ("413 Request Entity Too Large", "413 Request Entity Too Large"),
             Self::TargetTooLong => ("414 Request-URI Too Large", "414 Request-URI Too Large"),
             Self::NotImplemented => ("501 Not Implemented", "501 Not Implemented"),
+            Self::Unsecured => ("400 Bad Request", "400 The plain HTTP request was sent to HTTPS port"),
             Self::Version => ("505 HTTP Version Not Supported", "505 HTTP Version Not Supported"),
         }
     }
@@ -110,6 +113,7 @@ impl Responder<'_> {
         let (line, title) = status.texts();
         let (heading, more) = match status {
             Status::HeadTooLarge => (line, "<center>Request Header Or Cookie Too Large</center>\r\n"),
+            Status::Unsecured => (line, "<center>The plain HTTP request was sent to HTTPS port</center>\r\n"),
             _ => (title, ""),
         };
         format!(

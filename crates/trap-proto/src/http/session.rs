@@ -18,6 +18,7 @@ const VISITOR_CHARS: usize = 26;
 /// One connection to the web server.
 pub struct HttpSession {
     server: Arc<str>,
+    unsecured: bool,
     visitor: String,
     phase: Phase,
     requests: usize,
@@ -31,10 +32,10 @@ enum Phase {
 }
 
 impl HttpSession {
-    pub(super) fn new(server: Arc<str>, seed: u64) -> Self {
+    pub(super) fn new(server: Arc<str>, seed: u64, unsecured: bool) -> Self {
         let letter = |byte: u8| char::from(b"0123456789abcdefghijklmnopqrstuv"[usize::from(byte % 32)]);
         let visitor = random_bytes::<VISITOR_CHARS>(seed).into_iter().map(letter).collect();
-        Self { server, visitor, phase: Phase::Head(Head::default()), requests: 0, findings: Findings::default() }
+        Self { server, unsecured, visitor, phase: Phase::Head(Head::default()), requests: 0, findings: Findings::default() }
     }
 
     fn byte(&mut self, byte: u8, now: WallTime, answer: &mut Vec<u8>) -> Flow {
@@ -60,6 +61,9 @@ impl HttpSession {
             Ok(read) => read,
             Err(status) => return self.refuse(status, now, answer),
         };
+        if self.unsecured {
+            return self.refuse(Status::Unsecured, now, answer);
+        }
         let complete = body.is_complete();
         if asked.expects_continue && !complete && asked.version == Version::Http11 {
             answer.extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n");
@@ -83,7 +87,7 @@ impl HttpSession {
 
     fn refuse(&mut self, status: Status, now: WallTime, answer: &mut Vec<u8>) -> Flow {
         self.note_partial();
-        if status != Status::BodyTooLarge {
+        if !matches!(status, Status::BodyTooLarge | Status::Unsecured) {
             self.findings.signs |= Signs::MALFORMED;
         }
         self.phase = Phase::Over;
