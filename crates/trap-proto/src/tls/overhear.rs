@@ -142,7 +142,11 @@ mod tests {
     }
 
     fn session(name: &str) -> Boxed {
-        Boxed(Service::define(&Definition { service: name.into(), ..Definition::default() }).unwrap().session(7))
+        Boxed(
+            Service::define(&Definition { service: name.into(), ..Definition::default() }, &crate::Persona::of([7; 32]))
+                .unwrap()
+                .session(7),
+        )
     }
 
     #[test]
