@@ -10,8 +10,8 @@ use rustls::{
 use serde::{Deserialize, Serialize};
 use std::{sync::Arc, time::Duration};
 
-/// How long a certificate lasts that Debian's `ssl-cert` makes, in years.
-const LIFETIME_YEARS: i32 = 10;
+/// How long a certificate lasts that Debian's `ssl-cert` makes.
+const LIFETIME: Duration = Duration::from_hours(3_650 * 24);
 /// The longest name that a certificate's subject can have, in bytes (RFC 5280, `ub-common-name`).
 pub const NAME_BYTES_MAX: usize = 64;
 
@@ -37,20 +37,18 @@ pub enum IdentityError {
 
 impl TlsIdentity {
     /// A self-signed certificate of the machine `name`, as Debian's `ssl-cert` makes it: RSA with 2048 bits, the name as subject
-    /// and alternative name, ten years from `since` on: year, month, day, and the time of the day. Takes a tenth of a second.
+    /// and alternative name, ten years from `since` on, counted from 1970. Takes a tenth of a second.
     ///
     /// # Errors
     /// The name cannot stand in a certificate, or there is no randomness.
-    pub fn make(name: &str, since: (i32, u8, u8), time: Duration) -> Result<Self, IdentityError> {
+    pub fn make(name: &str, since: Duration) -> Result<Self, IdentityError> {
         let short: String = name.chars().take(NAME_BYTES_MAX).collect();
         let mut params = CertificateParams::new([short.clone()])?;
         params.distinguished_name = DistinguishedName::new();
         params.distinguished_name.push(DnType::CommonName, short);
         params.is_ca = IsCa::ExplicitNoCa;
-        let (year, month, day) = since;
-        params.not_before = date_time_ymd(year, month, day) + time;
-        // Every year has a 28th of February.
-        params.not_after = date_time_ymd(year + LIFETIME_YEARS, month, day.min(28)) + time;
+        params.not_before = date_time_ymd(1970, 1, 1) + since;
+        params.not_after = params.not_before + LIFETIME;
         let pair = KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048)?;
         let certificate = params.self_signed(&pair)?;
         Ok(Self { certificate: certificate.der().to_vec(), key: pair.serialize_der() })
@@ -107,14 +105,14 @@ mod tests {
 
     #[test]
     fn an_identity_is_the_same_after_a_restart_and_shows_no_key() {
-        let made = TlsIdentity::make("srv01", (2026, 2, 28), Duration::from_secs(12_345)).unwrap();
+        let made = TlsIdentity::make("srv01", Duration::from_secs(1_773_738_681)).unwrap();
         assert_eq!(TlsIdentity::from_pem(made.to_pem().as_bytes()).unwrap(), made);
         assert!(!format!("{made:?}").contains("key:"));
     }
 
     #[test]
     fn what_does_not_belong_together_is_refused() {
-        let [one, other] = [(), ()].map(|()| TlsIdentity::make("a", (2026, 1, 31), Duration::ZERO).unwrap());
+        let [one, other] = [(), ()].map(|()| TlsIdentity::make("a", Duration::ZERO).unwrap());
         let mixed = TlsIdentity { key: other.key, ..one.clone() };
         assert!(TlsIdentity::from_pem(mixed.to_pem().as_bytes()).is_err());
         assert!(TlsIdentity::from_pem(b"junk").is_err());

@@ -63,7 +63,7 @@ fn service(section: &Section<'_, '_>) -> Option<Definition> {
     match Service::define(&definition, &Persona::of([0; 32])) {
         Ok(_) => Some(definition),
         Err(error) => {
-            section.doc.error(word.place, format!("{}: {error}{}", section.named("service"), known_service(&definition.service)));
+            section.doc.error(word.place, format!("{}: {error}", section.named("service")));
             None
         }
     }
@@ -72,14 +72,6 @@ fn service(section: &Section<'_, '_>) -> Option<Definition> {
 /// What telnet lets in; whether such a try comes is the service's to say.
 fn let_in(section: &Section<'_, '_>) -> Option<u8> {
     section.number("let_in", 0..=u64::from(u8::MAX)).and_then(|tries| u8::try_from(tries.value).ok())
-}
-
-/// The contract names services that later versions bring: whoever writes one is told so.
-fn known_service(word: &str) -> &'static str {
-    match word {
-        "https" => " in this version",
-        _ => "",
-    }
 }
 
 fn script(section: &Section<'_, '_>) -> ScriptDefinition {
