@@ -41,7 +41,7 @@ pub use any::{Any, AnySession};
 pub use bait::Bait;
 pub use findings::{FIELD_BYTES_MAX, FIELDS_MAX, Findings};
 pub use ftp::Ftp;
-pub use http::{Http, HttpSession};
+pub use http::{Http, HttpSession, Site};
 pub use imap::Imap;
 pub use memcached::Memcached;
 pub use mysql::{Mysql, MysqlSession};

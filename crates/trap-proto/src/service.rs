@@ -2,7 +2,7 @@
 
 use crate::{
     Any, DefinitionError, Ftp, Http, Imap, Memcached, Mysql, Persona, Pop3, Postgresql, Redis, Script, ScriptDefinition, Session,
-    Smtp, Ssh, Telnet, Vnc,
+    Site, Smtp, Ssh, Telnet, Vnc,
     tls::{Overheard, Secured},
 };
 use alloc::{
@@ -24,6 +24,8 @@ pub struct Definition {
     pub banner: Option<String>,
     /// Only for `telnet`: which try is let in, 1 to [`TRIES_MAX`](crate::TRIES_MAX); 0: none is. `None`: the usual one.
     pub let_in: Option<u8>,
+    /// Only for `http` and `https`: one of [`Site::NAMES`]. `None`: `login`.
+    pub site: Option<String>,
     /// Only for `script`: the rest.
     pub script: ScriptDefinition,
 }
@@ -37,6 +39,12 @@ pub enum Service {
     Http(Http),
     /// The same behind TLS.
     Https(Http),
+    /// Elasticsearch without a password.
+    Elasticsearch(Http),
+    /// Docker's API without TLS.
+    Docker(Http),
+    /// The API of Kubernetes, behind TLS.
+    Kubernetes(Http),
     /// An FTP server that refuses every login.
     Ftp(Ftp),
     /// A telnet login as devices have it.
@@ -78,6 +86,12 @@ pub enum ServiceError {
     /// A try that never comes.
     #[error("let_in: `{0}` is no try; write 1 to {max}, or 0 to let nobody in", max = crate::TRIES_MAX)]
     LetIn(u8),
+    /// Something else than a web server was told what to serve.
+    #[error("service `{0}` serves no sites; leave `site` out, or use service = \"http\" or \"https\"")]
+    NoSites(String),
+    /// No site has this name.
+    #[error("site: `{0}` is none; there are {sites}", sites = crate::Site::NAMES.join(", "))]
+    UnknownSite(String),
     /// A banner was given to a service that does not speak first.
     #[error("service `{0}` lets the stranger speak first; leave the banner out")]
     Unspoken(String),
@@ -111,7 +125,7 @@ pub enum BannerError {
 
 impl Service {
     /// The names of all services.
-    pub const NAMES: [&'static str; 15] = [
+    pub const NAMES: [&'static str; 18] = [
         "ssh",
         "http",
         "https",
@@ -125,6 +139,9 @@ impl Service {
         "mysql",
         "postgresql",
         "vnc",
+        "elasticsearch",
+        "docker",
+        "kubernetes",
         "script",
         "any",
     ];
@@ -142,6 +159,9 @@ impl Service {
                 Err(ServiceError::NotScripted(name.to_string()))
             }
             name if definition.let_in.is_some() && name != "telnet" => Err(ServiceError::LetsNobodyIn(name.to_string())),
+            name if definition.site.is_some() && !matches!(name, "http" | "https") => {
+                Err(ServiceError::NoSites(name.to_string()))
+            }
             "any" if banner.is_some() => Err(ServiceError::Unspoken("any".to_string())),
             "postgresql" | "vnc" if banner.is_some() => Err(ServiceError::Nameless(definition.service.clone())),
             "postgresql" => Ok(Self::Postgresql(Postgresql)),
@@ -149,8 +169,11 @@ impl Service {
             "mysql" => Ok(Self::Mysql(banner.map_or_else(|| Ok(Mysql::default()), Mysql::new)?)),
             "any" => Ok(Self::Any(Any::like(&[], persona))),
             "ssh" => Ok(Self::Ssh(banner.map_or_else(|| Ok(Ssh::default()), Ssh::new)?)),
-            "http" => Ok(Self::Http(banner.map_or_else(|| Ok(Http::default()), Http::new)?)),
-            "https" => Ok(Self::Https(banner.map_or_else(|| Ok(Http::default()), Http::new)?)),
+            "http" => Ok(Self::Http(web(definition, site(definition)?, persona)?)),
+            "https" => Ok(Self::Https(web(definition, site(definition)?, persona)?.secured())),
+            "elasticsearch" => Ok(Self::Elasticsearch(web(definition, Site::Elasticsearch, persona)?)),
+            "docker" => Ok(Self::Docker(web(definition, Site::Docker, persona)?)),
+            "kubernetes" => Ok(Self::Kubernetes(web(definition, Site::Kubernetes, persona)?.secured())),
             "telnet" => {
                 let telnet = banner.map_or_else(|| Ok(Telnet::default()), Telnet::new)?;
                 Ok(Self::Telnet(match definition.let_in {
@@ -171,7 +194,12 @@ impl Service {
     /// The first of `traps` with this name, or the usual service of this name, if there is one.
     pub(crate) fn like(name: &str, traps: &[&Self], persona: &Persona) -> Option<Self> {
         let own = traps.iter().find(|trap| trap.name() == name).map(|trap| (*trap).clone());
-        own.or_else(|| Self::define(&Definition { service: name.to_string(), ..Definition::default() }, persona).ok())
+        let behind_tls = || match traps.iter().find(|trap| trap.name() == "http") {
+            Some(Self::Http(http)) if name == "https" => Some(Self::Https(http.clone().secured())),
+            _ => None,
+        };
+        own.or_else(behind_tls)
+            .or_else(|| Self::define(&Definition { service: name.to_string(), ..Definition::default() }, persona).ok())
     }
 
     /// A new connection. `seed` makes what has to differ between sessions (cookies, nonces); it must not be
@@ -179,7 +207,7 @@ impl Service {
     #[must_use]
     pub fn session(&self, seed: u64) -> Box<dyn Session> {
         match self {
-            Self::Https(_) | Self::Any(_) => self.bare(seed),
+            Self::Https(_) | Self::Kubernetes(_) | Self::Any(_) => self.bare(seed),
             _ => Box::new(Overheard::new(self.bare(seed))),
         }
     }
@@ -187,7 +215,10 @@ impl Service {
     /// The same, without an ear for TLS where none is spoken.
     pub(crate) fn bare(&self, seed: u64) -> Box<dyn Session> {
         match self {
-            Self::Https(http) => Box::new(Secured::new(Box::new(http.session(seed)), Box::new(http.unsecured(seed)))),
+            Self::Elasticsearch(http) | Self::Docker(http) => Box::new(http.session(seed)),
+            Self::Https(http) | Self::Kubernetes(http) => {
+                Box::new(Secured::new(Box::new(http.session(seed)), Box::new(http.unsecured(seed))))
+            }
             Self::Ssh(ssh) => Box::new(ssh.session(seed)),
             Self::Http(http) => Box::new(http.session(seed)),
             Self::Ftp(ftp) => Box::new(ftp.session()),
@@ -212,6 +243,9 @@ impl Service {
             Self::Ssh(_) => "ssh",
             Self::Http(_) => "http",
             Self::Https(_) => "https",
+            Self::Elasticsearch(_) => "elasticsearch",
+            Self::Docker(_) => "docker",
+            Self::Kubernetes(_) => "kubernetes",
             Self::Ftp(_) => "ftp",
             Self::Telnet(_) => "telnet",
             Self::Smtp(_) => "smtp",
@@ -226,6 +260,16 @@ impl Service {
             Self::Any(_) => "any",
         }
     }
+}
+
+fn site(definition: &Definition) -> Result<Site, ServiceError> {
+    let Some(name) = definition.site.as_deref() else { return Ok(Site::Login) };
+    Site::named(name).ok_or_else(|| ServiceError::UnknownSite(name.to_string()))
+}
+
+fn web(definition: &Definition, site: Site, persona: &Persona) -> Result<Http, ServiceError> {
+    let http = Http::of(site, persona);
+    Ok(definition.banner.as_deref().map_or(Ok(http.clone()), |banner| http.called(banner))?)
 }
 
 /// All names in one sentence.
@@ -273,7 +317,7 @@ mod tests {
             (
                 definition("gopher", None),
                 "`gopher` is no service; there are ssh, http, https, ftp, telnet, smtp, pop3, imap, redis, memcached, mysql, postgresql, vnc, \
-                 script and any",
+                 elasticsearch, docker, kubernetes, script and any",
             ),
             (definition("any", Some("hello")), "service `any` lets the stranger speak first; leave the banner out"),
             (definition("vnc", Some("hello")), "service `vnc` does not say what it is before a login; leave the banner out"),

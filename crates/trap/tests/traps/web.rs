@@ -1,6 +1,7 @@
 //! Real clients at the web traps, in the clear and behind TLS.
 
 use crate::support::{Traps, printed, run, run_with};
+use honeymesh_trap_proto::Definition;
 use honeymesh_types::{Signs, Visit};
 
 /// The next report with a JA4, of the trap.
@@ -112,4 +113,93 @@ async fn a_long_upload_behind_tls_is_heard_and_kept_within_bounds() {
     let posted = traps.visit_where(|visit| visit.session == told.session).await;
     assert!(posted.bytes > 100_000 && posted.signs.contains(Signs::TRUNCATED), "{} {:?}", posted.bytes, posted.signs);
     assert!(posted.payload.starts_with(b"POST / HTTP/1.1\r\n") && posted.payload.ends_with(b"xxxxxxxxxx"));
+}
+
+/// The traps of one web service on loopback, under its name.
+fn web(service: &str, site: Option<&str>) -> Traps {
+    Traps::one(&Definition { service: service.into(), site: site.map(Into::into), ..Definition::default() })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_docker_client_believes_in_its_engine_and_tells_what_it_wants_to_run() {
+    let mut traps = web("docker", None);
+    let host = format!("tcp://127.0.0.1:{}", traps.port("docker"));
+    let version = run("docker", &["-H", &host, "version", "--format", "{{.Server.Version}} {{.Server.Os}}"]).await;
+    assert_eq!(printed(&version).trim(), "26.1.5+dfsg1 linux");
+    let info = run("docker", &["-H", &host, "info", "--format", "{{.OperatingSystem}}"]).await;
+    assert!(printed(&info).contains("Debian GNU/Linux 13 (trixie)"), "{}", printed(&info));
+    let create = ["-H", &host, "create", "--privileged", "-v", "/:/mnt", "alpine", "chroot", "/mnt", "sh", "-c", "id"];
+    let created = run("docker", &create).await;
+    assert_eq!(printed(&created).trim().len(), 64, "{}", printed(&created));
+    let visit = traps.visit_where(|visit| visit.fields.contains_key("image") && visit.fields.contains_key("command")).await;
+    assert_eq!((visit.fields["image"].as_str(), visit.fields["privileged"].as_str()), ("alpine", "true"));
+    assert_eq!(visit.fields["command"], "[\"chroot\",\"/mnt\",\"sh\",\"-c\",\"id\"]");
+    assert!(visit.signs.contains(Signs::RULE));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn kubectl_is_told_the_version_and_gives_its_token_away() {
+    let mut traps = web("kubernetes", None);
+    let server = format!("https://127.0.0.1:{}", traps.port("kubernetes"));
+    let shared = ["--kubeconfig=/dev/null", "--insecure-skip-tls-verify", "--server", &server];
+    let version = run("curl", &["-sS", "-k", &format!("{server}/version")]).await;
+    assert!(printed(&version).contains("\"gitVersion\": \"v1.34.2\""), "{}", printed(&version));
+    let pods = run("kubectl", &[&shared[..], &["--token", "s3cret-token", "get", "--raw", "/api/v1/pods"]].concat()).await;
+    assert!(printed(&pods).contains("Unauthorized"), "{}", printed(&pods));
+    let visit = traps.visit_where(|visit| visit.fields.get("path").is_some_and(|path| path == "/api/v1/pods")).await;
+    assert_eq!((visit.fields["password"].as_str(), visit.signs), ("s3cret-token", Signs::CREDENTIALS));
+    let plain = run("curl", &["-sS", &server.replace("https", "http")]).await;
+    assert!(printed(&plain).contains("Client sent an HTTP request to an HTTPS server."), "{}", printed(&plain));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hydra_guesses_at_the_forms_and_is_always_refused() {
+    let table = [
+        ("wordpress", "/wp-login.php:log=^USER^&pwd=^PASS^:S=wp-admin/profile"),
+        ("router", "/cgi-bin/luci/:luci_username=^USER^&luci_password=^PASS^:F=Invalid username"),
+        ("ci", "/j_spring_security_check:j_username=^USER^&j_password=^PASS^:F=loginError"),
+    ];
+    for (site, form) in table {
+        let mut traps = web("http", Some(site));
+        let port = traps.port("http").to_string();
+        let arguments = ["-l", "admin", "-p", "s3cret", "-s", &port, "-t", "1", "-I", "127.0.0.1", "http-post-form", form];
+        let output = run("hydra", &arguments).await;
+        assert!(printed(&output).contains("0 valid password"), "{site}: {}", printed(&output));
+        assert_eq!(traps.tries("http", 1).await, [("admin".to_owned(), "s3cret".to_owned())], "{site}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nmap_calls_each_site_what_it_plays() {
+    let table = [
+        ("http", Some("plain"), "nginx"),
+        ("http", Some("basic"), "Restricted"),
+        ("http", Some("wordpress"), "Apache httpd 2.4.71 ((Debian))"),
+        ("http", Some("wordpress"), "WordPress 6.8.12"),
+        ("http", Some("object-store"), "MinIO"),
+        ("http", Some("ci"), "Jetty"),
+        ("docker", None, "Docker remote API 26.1.5 (API 1.45)"),
+        ("elasticsearch", None, "Elasticsearch REST API 8.19.8"),
+    ];
+    for (service, site, expected) in table {
+        let traps = web(service, site);
+        let port = traps.port(service).to_string();
+        let scripts = "http-title,http-generator,http-auth,http-server-header";
+        let output = run("nmap", &["-sV", "-Pn", "-n", "-p", &port, "--script", scripts, "127.0.0.1"]).await;
+        let said = printed(&output);
+        assert!(said.contains(expected), "{service} {site:?}: {said}");
+        assert!(!said.to_lowercase().contains("honey"), "{said}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_that_waits_for_leave_comes_in_chunks_and_is_put_together() {
+    let mut traps = web("elasticsearch", None);
+    let url = format!("http://127.0.0.1:{}/users/_search", traps.port("elasticsearch"));
+    let body = "{\"query\":{\"script\":{\"script\":\"new java.io.File('/')\"}}}";
+    let headers = ["-H", "Expect: 100-continue", "-H", "Transfer-Encoding: chunked", "-H", "Content-Type: application/json"];
+    let output = run("curl", &[&["-sS", "-v"], &headers[..], &["-d", body, &url]].concat()).await;
+    assert!(printed(&output).contains("100 Continue") && printed(&output).contains("script_exception"), "{}", printed(&output));
+    let visit = traps.visit().await;
+    assert!(visit.signs.contains(Signs::RULE) && visit.fields["script"].contains("java.io.File"), "{:?}", visit.fields);
 }
