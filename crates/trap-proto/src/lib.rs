@@ -157,8 +157,8 @@ pub trait Session: Send {
         None
     }
 
-    /// What the stranger said with the bytes taken by the last call, where those are only a disguise of it (encrypted);
-    /// `None`: they are what it said.
+    /// What the stranger said with the bytes taken by the last call, where those are only a disguise of it (encrypted), or only
+    /// its beginning (a handshake): then it is empty. `None`: they are what it said.
     fn said(&mut self) -> Option<Vec<u8>> {
         None
     }

@@ -169,10 +169,15 @@ impl Conversation {
         if progress.bytes >= SESSION_BYTES_MAX { Err(End::Ours) } else { Ok(()) }
     }
 
-    /// Keeps what was said with `heard`, which may be something else than `heard` itself.
+    /// Keeps what was said with `heard`, which may be something else than `heard` itself. A handshake counts as said until the
+    /// first report, so that whoever began one is known to have spoken.
     fn keep(&mut self, heard: &[u8], progress: &mut Progress) {
-        let said = self.guarded(progress, |session| session.said()).flatten();
-        progress.take(said.as_deref().unwrap_or(heard));
+        match self.guarded(progress, |session| session.said()).flatten() {
+            None => progress.take(heard),
+            Some(said) if !said.is_empty() => progress.take(&said),
+            Some(_) if progress.reports == 0 => progress.transcript.count(heard.len()),
+            Some(_) => {}
+        }
     }
 
     /// Does what the protocol wants, and what it put off until that was done.

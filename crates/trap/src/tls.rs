@@ -1,7 +1,10 @@
 //! TLS around a session: what comes in is opened and given to it, what it answers is sealed.
 //!
-//! It stands here and not among the protocols, because TLS needs randomness and a clock, which those do without. The hello is
-//! read, fingerprinted and reported before anything is computed for it.
+//! What is kept of a hello is what was read in it: its bytes are noise, unless they are broken.
+//!
+//! It stands here and not among the protocols, because TLS needs randomness and a clock, which those do without. A hello alone is
+//! not told at once: whoever is banned for it never shows what it came for. What it says next, its end, a failure or two seconds
+//! tell it.
 
 use crate::TlsIdentity;
 use honeymesh_trap_proto::{Findings, Flow, Heard, HelloReader, Session, Step};
@@ -43,8 +46,7 @@ impl Tls {
             inner,
         };
         // A byte or three, of a hello that cannot be whole yet.
-        let _ = inside.hello(&unread);
-        inside.said = None;
+        let _ = inside.hello(&unread, WallTime(0), &mut Vec::new());
         Box::new(inside)
     }
 }
@@ -65,14 +67,12 @@ struct Inside {
 enum State {
     /// The hello comes in: its reader, and its bytes.
     Hello(Box<(HelloReader, Vec<u8>)>),
-    /// It is whole and told, and not answered yet: its bytes, and the newest version that it offers.
-    Told(Vec<u8>, u16),
     Talking(Box<ServerConnection>),
     Over,
 }
 
 impl Inside {
-    fn hello(&mut self, bytes: &[u8]) -> Step {
+    fn hello(&mut self, bytes: &[u8], now: WallTime, answer: &mut Vec<u8>) -> Step {
         let State::Hello(hello) = &mut self.state else { return Step { taken: bytes.len(), flow: Flow::Close } };
         let (reader, raw) = &mut **hello;
         for (index, byte) in bytes.iter().enumerate() {
@@ -84,16 +84,20 @@ impl Inside {
             };
             match &hello {
                 Some(hello) => hello.note(&mut self.findings),
-                None => self.findings.signs |= Signs::MALFORMED,
+                None => {
+                    self.findings.signs |= Signs::MALFORMED;
+                    self.said = Some(raw.clone());
+                }
             }
-            self.state = State::Told(std::mem::take(raw), hello.map_or(OLDEST, |hello| hello.newest()));
-            return Step { taken: index + 1, flow: Flow::Telling };
+            let (raw, newest) = (std::mem::take(raw), hello.map_or(OLDEST, |hello| hello.newest()));
+            return Step { taken: index + 1, flow: self.begin(&raw, newest, now, answer) };
         }
         Step { taken: bytes.len(), flow: Flow::Continue }
     }
 
-    fn begin(&mut self, now: WallTime, answer: &mut Vec<u8>) -> Flow {
-        let State::Told(hello, newest) = std::mem::replace(&mut self.state, State::Over) else { return Flow::Close };
+    /// Answers the hello.
+    fn begin(&mut self, hello: &[u8], newest: u16, now: WallTime, answer: &mut Vec<u8>) -> Flow {
+        self.state = State::Over;
         if newest < OLDEST {
             self.findings.fields.insert("tls_error".to_owned(), "protocol version".to_owned());
             answer.extend_from_slice(&too_old(newest));
@@ -103,7 +107,7 @@ impl Inside {
             Ok(mut connection) => {
                 connection.set_buffer_limit(None);
                 self.state = State::Talking(Box::new(connection));
-                self.open(&hello, now, answer)
+                self.open(hello, now, answer)
             }
             Err(_) => Flow::Close,
         }
@@ -231,12 +235,9 @@ impl Session for Inside {
 
     fn receive(&mut self, bytes: &[u8], now: WallTime, answer: &mut Vec<u8>) -> Step {
         match &self.state {
-            State::Hello(_) => self.hello(bytes),
-            State::Told(..) => {
+            State::Hello(_) => {
                 self.said = Some(Vec::new());
-                let flow = self.begin(now, answer);
-                let flow = if flow == Flow::Close { flow } else { self.open(bytes, now, answer) };
-                Step { taken: bytes.len(), flow }
+                self.hello(bytes, now, answer)
             }
             State::Talking(_) => {
                 self.said = Some(Vec::new());
@@ -260,10 +261,6 @@ impl Session for Inside {
 
     fn resume(&mut self, now: WallTime, answer: &mut Vec<u8>) -> Option<Flow> {
         match &self.state {
-            State::Told(..) => {
-                self.said = Some(Vec::new());
-                Some(self.begin(now, answer))
-            }
             State::Talking(_) if !self.waiting.is_empty() => {
                 self.said = Some(Vec::new());
                 let flow = self.serve(now);

@@ -28,6 +28,8 @@ pub struct AnySession {
     phase: Phase,
     /// TLS was asked for: the bytes that were its first.
     tls: Option<Vec<u8>>,
+    /// That was just now.
+    is_asking: bool,
     findings: Findings,
 }
 
@@ -44,7 +46,7 @@ enum Phase {
 
 impl AnySession {
     pub(super) fn new(any: Any, seed: u64) -> Self {
-        Self { any, seed, phase: Phase::First(Vec::new()), tls: None, findings: Findings::default() }
+        Self { any, seed, phase: Phase::First(Vec::new()), tls: None, is_asking: false, findings: Findings::default() }
     }
 
     fn byte(&mut self, byte: u8, now: WallTime, answer: &mut Vec<u8>) -> Flow {
@@ -98,6 +100,7 @@ impl AnySession {
     fn start_tls(&mut self) -> Flow {
         let Phase::First(said) = core::mem::replace(&mut self.phase, Phase::First(Vec::new())) else { return Flow::Close };
         self.tls = Some(said);
+        self.is_asking = true;
         Flow::StartTls
     }
 
@@ -159,6 +162,17 @@ impl Session for AnySession {
 
     fn unread(&mut self) -> Vec<u8> {
         self.tls.clone().unwrap_or_default()
+    }
+
+    fn resume(&mut self, now: WallTime, answer: &mut Vec<u8>) -> Option<Flow> {
+        self.inner().and_then(|session| session.resume(now, answer))
+    }
+
+    fn said(&mut self) -> Option<Vec<u8>> {
+        if core::mem::take(&mut self.is_asking) {
+            return Some(Vec::new());
+        }
+        self.inner().and_then(Session::said)
     }
 }
 

@@ -8,6 +8,8 @@ use honeymesh_types::WallTime;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Refusal {
     BadRequest,
+    /// HTTP/1.1 without a `Host`.
+    MissingHost,
     HeadTooLarge,
     BodyTooLarge,
     TargetTooLong,

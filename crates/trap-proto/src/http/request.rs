@@ -311,7 +311,8 @@ fn values<'a>(headers: &[Header<'a>], name: &'static str) -> impl Iterator<Item 
 fn checked_host(version: Version, headers: &[Header<'_>]) -> Result<(), Refusal> {
     let mut hosts = values(headers, "host");
     match (hosts.next(), hosts.next(), version) {
-        (None, _, Version::Http11) | (_, Some(_), _) => Err(Refusal::BadRequest),
+        (None, _, Version::Http11) => Err(Refusal::MissingHost),
+        (_, Some(_), _) => Err(Refusal::BadRequest),
         (Some(host), ..) if host.iter().any(|byte| *byte <= b' ' || *byte == b'/') => Err(Refusal::BadRequest),
         _ => Ok(()),
     }

@@ -139,9 +139,12 @@ fn jetty_words(refusal: Refusal) -> (&'static str, &'static str, &'static str) {
         Refusal::TargetTooLong => ("414 URI Too Long", "414", "URI Too Long"),
         Refusal::NotImplemented => ("501 Not Implemented", "501", "Unsupported Transfer-Encoding"),
         Refusal::Version => ("505 HTTP Version Not Supported", "505", "Unknown Version"),
+        Refusal::MissingHost => ("400 Bad Request", "400", "No Host"),
         Refusal::BadRequest | Refusal::Unsecured => ("400 Bad Request", "400", "Bad Request"),
     }
 }
+
+const MISSING_HOST: &str = "400 Bad Request: missing required Host header";
 
 fn go_words(refusal: Refusal) -> (&'static str, &'static str) {
     match refusal {
@@ -152,6 +155,7 @@ fn go_words(refusal: Refusal) -> (&'static str, &'static str) {
         Refusal::NotImplemented => ("501 Not Implemented", "501 Not Implemented: unsupported transfer encoding"),
         Refusal::Version => ("505 HTTP Version Not Supported", "505 HTTP Version Not Supported: unsupported protocol version"),
         Refusal::BadRequest => ("400 Bad Request", "400 Bad Request"),
+        Refusal::MissingHost => (MISSING_HOST, MISSING_HOST),
         Refusal::Unsecured => ("400 Bad Request", "Client sent an HTTP request to an HTTPS server.\n"),
     }
 }

@@ -73,6 +73,17 @@ impl Session for Secured {
         self.meant().findings()
     }
 
+    fn said(&mut self) -> Option<Vec<u8>> {
+        match self.phase {
+            Phase::Asked => Some(Vec::new()),
+            _ => self.meant().said(),
+        }
+    }
+
+    fn resume(&mut self, now: WallTime, answer: &mut Vec<u8>) -> Option<Flow> {
+        self.meant().resume(now, answer)
+    }
+
     fn unread(&mut self) -> Vec<u8> {
         if self.phase == Phase::Asked { [HANDSHAKE].into() } else { Vec::new() }
     }

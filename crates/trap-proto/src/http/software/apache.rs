@@ -34,7 +34,7 @@ pub(super) fn refusal(refusal: Refusal, frame: &Frame<'_>) -> Reply {
     // It does not know yet which of its names was asked.
     let frame = Frame { host: frame.own_name, ..*frame };
     match refusal {
-        Refusal::BadRequest | Refusal::Version => page("400 Bad Request", UNREADABLE, &frame),
+        Refusal::BadRequest | Refusal::MissingHost | Refusal::Version => page("400 Bad Request", UNREADABLE, &frame),
         Refusal::HeadTooLarge => {
             page("400 Bad Request", &format!("{UNREADABLE}Size of a request header field exceeds server limit."), &frame)
         }

@@ -25,7 +25,7 @@ pub(super) fn head(head: &mut String, reply: &Reply, frame: &Frame<'_>, chunked:
 
 pub(super) fn refusal(refusal: Refusal, frame: &Frame<'_>) -> Reply {
     let (status, title, more) = match refusal {
-        Refusal::BadRequest => ("400 Bad Request", "400 Bad Request", ""),
+        Refusal::BadRequest | Refusal::MissingHost => ("400 Bad Request", "400 Bad Request", ""),
         Refusal::HeadTooLarge => {
             ("400 Bad Request", "400 Request Header Or Cookie Too Large", "Request Header Or Cookie Too Large")
         }
