@@ -217,7 +217,10 @@ impl Service {
         match self {
             Self::Elasticsearch(http) | Self::Docker(http) => Box::new(http.session(seed)),
             Self::Https(http) | Self::Kubernetes(http) => {
-                Box::new(Secured::new(Box::new(http.session(seed)), Box::new(http.unsecured(seed))))
+                let http = http.clone();
+                Box::new(Secured::new(Box::new(move |secured| {
+                    Box::new(if secured { http.session(seed) } else { http.unsecured(seed) })
+                })))
             }
             Self::Ssh(ssh) => Box::new(ssh.session(seed)),
             Self::Http(http) => Box::new(http.session(seed)),

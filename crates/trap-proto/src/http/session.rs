@@ -10,7 +10,7 @@ use super::{
     xmlrpc,
 };
 use crate::{Findings, Flow, Session, Step, text::random_bytes};
-use alloc::{string::String, sync::Arc, vec::Vec};
+use alloc::{boxed::Box, string::String, sync::Arc, vec::Vec};
 use honeymesh_types::{Signs, WallTime};
 
 /// Requests in one connection; the answer to the last one says that it is.
@@ -22,7 +22,7 @@ const VISITOR_CHARS: usize = 26;
 pub struct HttpSession {
     house: Arc<House>,
     unsecured: bool,
-    visitor: String,
+    seed: u64,
     phase: Phase,
     requests: usize,
     findings: Findings,
@@ -30,15 +30,13 @@ pub struct HttpSession {
 
 enum Phase {
     Head(Head),
-    Body(Asked, Body),
+    Body(Box<(Asked, Body)>),
     Over,
 }
 
 impl HttpSession {
     pub(super) fn new(house: Arc<House>, seed: u64, unsecured: bool) -> Self {
-        let letter = |byte: u8| char::from(b"0123456789abcdefghijklmnopqrstuv"[usize::from(byte % 32)]);
-        let visitor = random_bytes::<VISITOR_CHARS>(seed).into_iter().map(letter).collect();
-        Self { house, unsecured, visitor, phase: Phase::Head(Head::default()), requests: 0, findings: Findings::default() }
+        Self { house, unsecured, seed, phase: Phase::Head(Head::default()), requests: 0, findings: Findings::default() }
     }
 
     fn byte(&mut self, byte: u8, now: WallTime, answer: &mut Vec<u8>) -> Flow {
@@ -49,7 +47,7 @@ impl HttpSession {
                 request::Step::Complete => self.head(now, answer),
                 request::Step::Refused(refusal) => self.refuse(refusal, now, answer),
             },
-            Phase::Body(_, body) => match body.push(byte) {
+            Phase::Body(request) => match request.1.push(byte) {
                 Progress::More => Flow::Continue,
                 Progress::Complete => self.complete(now, answer),
                 Progress::TooLarge => self.refuse(Refusal::BodyTooLarge, now, answer),
@@ -72,13 +70,14 @@ impl HttpSession {
         if asked.expects_continue && !complete && asked.version == Version::Http11 {
             answer.extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n");
         }
-        self.phase = Phase::Body(asked, body);
+        self.phase = Phase::Body(Box::new((asked, body)));
         if complete { self.complete(now, answer) } else { Flow::Continue }
     }
 
     fn complete(&mut self, now: WallTime, answer: &mut Vec<u8>) -> Flow {
         self.note_body();
-        let Phase::Body(asked, body) = core::mem::replace(&mut self.phase, Phase::Over) else { return Flow::Close };
+        let Phase::Body(request) = core::mem::replace(&mut self.phase, Phase::Over) else { return Flow::Close };
+        let (asked, body) = *request;
         self.requests += 1;
         let keep_alive = asked.keep_alive && asked.method != Method::Trace && self.requests < REQUESTS_MAX;
         let (house, left) = (Arc::clone(&self.house), REQUESTS_MAX - self.requests.min(REQUESTS_MAX));
@@ -91,7 +90,7 @@ impl HttpSession {
             host: &asked.host,
             ..frame(&house, left, now)
         };
-        let visit = Visit { house: &house, asked: &asked, body: &body.kept, frame: &frame, visitor: &self.visitor };
+        let visit = Visit { house: &house, asked: &asked, body: &body.kept, frame: &frame, visitor: &visitor(self.seed) };
         let reply = house.site.respond(&visit, &mut self.findings);
         software.write(&reply, &frame, answer);
         let keep_alive = keep_alive && !reply.status.starts_with("101");
@@ -121,7 +120,8 @@ impl HttpSession {
     }
 
     fn note_body(&mut self) {
-        let Phase::Body(asked, body) = &self.phase else { return };
+        let Phase::Body(request) = &self.phase else { return };
+        let (asked, body) = &**request;
         if body.kept.is_empty() {
             return;
         }
@@ -137,6 +137,12 @@ impl HttpSession {
             request::note_credentials(&found, &mut self.findings);
         }
     }
+}
+
+/// What the application calls this stranger.
+fn visitor(seed: u64) -> String {
+    let letter = |byte: u8| char::from(b"0123456789abcdefghijklmnopqrstuv"[usize::from(byte % 32)]);
+    random_bytes::<VISITOR_CHARS>(seed).into_iter().map(letter).collect()
 }
 
 /// Of the last answer, before the request is known.

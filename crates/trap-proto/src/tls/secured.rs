@@ -5,12 +5,16 @@ use crate::{Findings, Flow, Session, Step};
 use alloc::{boxed::Box, vec::Vec};
 use honeymesh_types::WallTime;
 
-/// A session behind TLS. Whoever speaks in the clear meets another one, which tells so in the service's own words.
+/// A session behind TLS. Whoever speaks in the clear meets another one, which tells so in the service's own words. Neither is there
+/// before it is needed.
 pub(crate) struct Secured {
-    inner: Box<dyn Session>,
-    plain: Option<Box<dyn Session>>,
+    make: Make,
+    session: Option<Box<dyn Session>>,
     phase: Phase,
 }
+
+/// Makes the session: the one inside TLS, or else the one for whoever speaks in the clear.
+pub(crate) type Make = Box<dyn Fn(bool) -> Box<dyn Session> + Send>;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Phase {
@@ -18,22 +22,13 @@ enum Phase {
     First,
     /// TLS was asked for.
     Asked,
-    /// Everything is inside TLS.
-    Inside,
-    /// Nothing is.
-    Plain,
+    /// The session has begun, inside TLS or in the clear.
+    Talking,
 }
 
 impl Secured {
-    pub(crate) fn new(inner: Box<dyn Session>, plain: Box<dyn Session>) -> Self {
-        Self { inner, plain: Some(plain), phase: Phase::First }
-    }
-
-    fn meant(&mut self) -> &mut dyn Session {
-        match &mut self.plain {
-            Some(plain) if self.phase == Phase::Plain => plain.as_mut(),
-            _ => self.inner.as_mut(),
-        }
+    pub(crate) fn new(make: Make) -> Self {
+        Self { make, session: None, phase: Phase::First }
     }
 }
 
@@ -42,8 +37,8 @@ impl Session for Secured {
         if self.phase != Phase::Asked {
             return Flow::Continue;
         }
-        self.phase = Phase::Inside;
-        self.inner.open(answer)
+        self.phase = Phase::Talking;
+        self.session.insert((self.make)(true)).open(answer)
     }
 
     fn receive(&mut self, bytes: &[u8], now: WallTime, answer: &mut Vec<u8>) -> Step {
@@ -52,36 +47,40 @@ impl Session for Secured {
                 None => return Step { taken: 0, flow: Flow::Continue },
                 Some(&HANDSHAKE) => {
                     self.phase = Phase::Asked;
-                    self.plain = None;
                     return Step { taken: 1, flow: Flow::StartTls };
                 }
-                Some(_) => self.phase = Phase::Plain,
+                Some(_) => {
+                    self.phase = Phase::Talking;
+                    self.session = Some((self.make)(false));
+                }
             }
         }
-        match self.phase {
+        match &mut self.session {
+            Some(session) => session.receive(bytes, now, answer),
             // The carrier speaks no TLS.
-            Phase::Asked => Step { taken: bytes.len().min(1), flow: Flow::Close },
-            _ => self.meant().receive(bytes, now, answer),
+            None => Step { taken: bytes.len().min(1), flow: Flow::Close },
         }
     }
 
     fn end(&mut self) {
-        self.meant().end();
+        if let Some(session) = &mut self.session {
+            session.end();
+        }
     }
 
     fn findings(&mut self) -> Findings {
-        self.meant().findings()
+        self.session.as_mut().map(|session| session.findings()).unwrap_or_default()
     }
 
     fn said(&mut self) -> Option<Vec<u8>> {
-        match self.phase {
-            Phase::Asked => Some(Vec::new()),
-            _ => self.meant().said(),
+        match &mut self.session {
+            None if self.phase == Phase::Asked => Some(Vec::new()),
+            session => session.as_mut().and_then(|session| session.said()),
         }
     }
 
     fn resume(&mut self, now: WallTime, answer: &mut Vec<u8>) -> Option<Flow> {
-        self.meant().resume(now, answer)
+        self.session.as_mut().and_then(|session| session.resume(now, answer))
     }
 
     fn unread(&mut self) -> Vec<u8> {
