@@ -11,6 +11,7 @@
 //! [`Visit`]: honeymesh_types::Visit
 
 mod bind;
+mod broken;
 mod door;
 mod identity;
 mod limits;

@@ -2,6 +2,7 @@
 
 use crate::{
     Limits,
+    broken::Broken,
     report::{REPORTS_MAX, SESSION_BYTES_MAX, Teller, Transcript},
     tls::{REFUSAL, Tls},
 };
@@ -316,25 +317,6 @@ impl Conversation {
 /// The stranger does not read any more, but may have written.
 fn is_half_closed(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset)
-}
-
-/// Takes the place of a session that broke, and says so once.
-struct Broken(Signs);
-
-impl Session for Broken {
-    fn open(&mut self, _answer: &mut Vec<u8>) -> Flow {
-        Flow::Close
-    }
-
-    fn receive(&mut self, bytes: &[u8], _now: honeymesh_types::WallTime, _answer: &mut Vec<u8>) -> Step {
-        Step { taken: bytes.len(), flow: Flow::Close }
-    }
-
-    fn end(&mut self) {}
-
-    fn findings(&mut self) -> Findings {
-        Findings { signs: std::mem::take(&mut self.0), ..Findings::default() }
-    }
 }
 
 thread_local! {
