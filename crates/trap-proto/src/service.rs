@@ -19,7 +19,7 @@ pub struct Definition {
     /// One of [`Service::NAMES`].
     pub service: String,
     /// What the service calls itself: for `ssh` the whole identification line without its end
-    /// (`SSH-2.0-OpenSSH_9.2p1 …`), for `http` the `Server` header (`nginx/1.22.1`), for `ftp` the text after
+    /// (`SSH-2.0-OpenSSH_9.2p1 …`), for `http` see [`Site::banner`], for `ftp` the text after
     /// `220 ` (`(vsFTPd 3.0.5)`), for `script` everything that is sent first, as it is. `None`: the usual one.
     pub banner: Option<String>,
     /// Only for `telnet`: which try is let in, 1 to [`TRIES_MAX`](crate::TRIES_MAX); 0: none is. `None`: the usual one.
@@ -153,7 +153,9 @@ impl Service {
     pub fn define(definition: &Definition, persona: &Persona) -> Result<Self, ServiceError> {
         let banner = definition.banner.as_deref();
         match definition.service.as_str() {
-            "script" if definition.let_in.is_none() => Ok(Self::Script(Script::new(banner, &definition.script)?)),
+            "script" if definition.let_in.is_none() && definition.site.is_none() => {
+                Ok(Self::Script(Script::new(banner, &definition.script)?))
+            }
             name if !Self::NAMES.contains(&name) => Err(ServiceError::Unknown(name.to_string())),
             name if name != "script" && definition.script != ScriptDefinition::default() => {
                 Err(ServiceError::NotScripted(name.to_string()))
@@ -354,6 +356,26 @@ mod tests {
         assert_eq!(of("ftp", 1).unwrap_err().to_string(), "service `ftp` lets nobody in; leave `let_in` out");
         assert_eq!(of("script", 1).unwrap_err().to_string(), "service `script` lets nobody in; leave `let_in` out");
         assert_eq!(of("telnet", 9).unwrap_err().to_string(), "let_in: `9` is no try; write 1 to 3, or 0 to let nobody in");
+    }
+
+    #[test]
+    fn only_web_servers_have_sites() {
+        let of = |service, site: &str| {
+            Service::define(&Definition { site: Some(site.into()), ..definition(service, None) }, &persona())
+        };
+        for site in Site::NAMES {
+            assert_eq!(of("http", site).map(|service| service.name()), Ok("http"));
+            assert_eq!(of("https", site).map(|service| service.name()), Ok("https"));
+        }
+        assert_eq!(
+            of("http", "blog").unwrap_err().to_string(),
+            "site: `blog` is none; there are login, plain, basic, wordpress, router, object-store, ci"
+        );
+        assert_eq!(
+            of("docker", "ci").unwrap_err().to_string(),
+            "service `docker` serves no sites; leave `site` out, or use service = \"http\" or \"https\""
+        );
+        assert!(of("script", "ci").is_err());
     }
 
     #[test]
