@@ -94,6 +94,6 @@ fn a_look_around_is_a_payload_and_a_connection_a_handshake() {
         assert_eq!(judged(service, said), (Grade::Payload, 10), "{service}");
     }
     let silent: BTreeMap<_, _> =
-        Service::NAMES.into_iter().filter(|name| *name != "script").map(|name| (name, judged(name, b""))).collect();
+        Service::NAMES.iter().copied().filter(|name| *name != "script").map(|name| (name, judged(name, b""))).collect();
     assert!(silent.values().all(|judged| *judged == (Grade::Handshake, 5)), "{silent:?}");
 }

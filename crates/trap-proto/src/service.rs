@@ -125,7 +125,7 @@ pub enum BannerError {
 
 impl Service {
     /// The names of all services.
-    pub const NAMES: [&'static str; 18] = [
+    pub const NAMES: &'static [&'static str] = &[
         "ssh",
         "http",
         "https",
@@ -316,7 +316,7 @@ mod tests {
 
     #[test]
     fn every_name_is_a_service_that_opens() {
-        for name in Service::NAMES {
+        for &name in Service::NAMES {
             let service = Service::define(&definition(name, None), &persona()).unwrap();
             assert_eq!(service.name(), name);
             let _ = service.session(1).open(&mut Vec::new());
@@ -326,11 +326,6 @@ mod tests {
     #[test]
     fn mistakes_are_told_in_words() {
         let table = [
-            (
-                definition("gopher", None),
-                "`gopher` is no service; there are ssh, http, https, ftp, telnet, smtp, pop3, imap, redis, memcached, mysql, postgresql, vnc, \
-                 elasticsearch, docker, kubernetes, script and any",
-            ),
             (definition("any", Some("hello")), "service `any` lets the stranger speak first; leave the banner out"),
             (definition("vnc", Some("hello")), "service `vnc` does not say what it is before a login; leave the banner out"),
             (definition("ssh", Some("OpenSSH")), "banner: an SSH identification begins with `SSH-2.0-` and the software's name"),
@@ -343,6 +338,9 @@ mod tests {
         for (definition, message) in table {
             assert_eq!(Service::define(&definition, &persona()).unwrap_err().to_string(), message);
         }
+        let unknown = Service::define(&definition("gopher", None), &persona()).unwrap_err().to_string();
+        assert!(unknown.starts_with("`gopher` is no service; there are ssh, http, ") && unknown.ends_with(", script and any"));
+        assert!(Service::NAMES.iter().all(|name| unknown.contains(name)), "{unknown}");
         assert_eq!(
             Service::define(&definition("ftp", Some(&"x".repeat(201))), &persona()).unwrap_err().to_string(),
             "banner: it is 201 bytes long; 200 are allowed"

@@ -43,7 +43,7 @@ fn identity() -> TlsIdentity {
 /// One trap of each service on a free port of both loopback addresses, named `ssh`, `ssh6` and so on.
 pub fn each_service(limits: Limits) -> Options {
     let mut traps = Vec::new();
-    for name in Service::NAMES {
+    for &name in Service::NAMES {
         let service = Service::define(&definition(name), &Persona::of([7; 32])).unwrap();
         for (suffix, address) in [("", "127.0.0.1:0"), ("6", "[::1]:0")] {
             traps.push(TrapOptions {
