@@ -11,6 +11,7 @@ extern crate alloc;
 
 mod any;
 mod bait;
+mod ber;
 mod dialogue;
 #[cfg(test)]
 mod drive;
@@ -21,14 +22,17 @@ mod http;
 mod imap;
 mod line;
 mod memcached;
+mod mssql;
 mod mysql;
 mod persona;
+mod ntlm;
 mod pop3;
 mod postgresql;
 mod redis;
 mod sasl;
 mod script;
 mod service;
+mod smb;
 mod smtp;
 mod ssh;
 mod store;
@@ -36,6 +40,7 @@ mod telnet;
 mod text;
 mod tls;
 mod vnc;
+mod wide;
 
 pub use any::{Any, AnySession};
 pub use bait::Bait;
@@ -44,6 +49,7 @@ pub use ftp::Ftp;
 pub use http::{Http, HttpSession, Site};
 pub use imap::Imap;
 pub use memcached::Memcached;
+pub use mssql::{Mssql, MssqlSession};
 pub use mysql::{Mysql, MysqlSession};
 pub use persona::{Era, HOST_BYTES_MAX, Machine, NameError, Persona};
 pub use pop3::Pop3;
@@ -54,6 +60,7 @@ pub use script::{
     ScriptDefinition,
 };
 pub use service::{BANNER_BYTES_MAX, BannerError, Definition, Service, ServiceError};
+pub use smb::{Smb, SmbSession};
 pub use smtp::Smtp;
 pub use ssh::{Ssh, SshSession};
 pub use telnet::{TRIES_MAX, Telnet, TelnetSession};

@@ -65,6 +65,10 @@ pub enum Service {
     Postgresql(Postgresql),
     /// A VNC server that refuses every password.
     Vnc(Vnc),
+    /// An SQL Server that refuses every login.
+    Mssql(crate::Mssql),
+    /// A file server that lets nobody in.
+    Smb(crate::Smb),
     /// Anything else, by the operator's own rules.
     Script(Script),
     /// Whatever the stranger speaks.
@@ -121,11 +125,15 @@ pub enum BannerError {
     /// An SSH identification must say version 2.
     #[error("an SSH identification begins with `SSH-2.0-` and the software's name")]
     NotSsh,
+    /// An SQL Server's version has three numbers.
+    #[error("a version is numbers with points between them, such as 16.0.4225")]
+    NotVersion,
 }
 
 impl Service {
     /// The names of all services.
     pub const NAMES: &'static [&'static str] = &[
+    pub const NAMES: [&'static str; 16] = [
         "ssh",
         "http",
         "https",
@@ -142,6 +150,8 @@ impl Service {
         "elasticsearch",
         "docker",
         "kubernetes",
+        "mssql",
+        "smb",
         "script",
         "any",
     ];
@@ -170,6 +180,9 @@ impl Service {
             "vnc" => Ok(Self::Vnc(Vnc)),
             "mysql" => Ok(Self::Mysql(banner.map_or_else(|| Ok(Mysql::default()), Mysql::new)?)),
             "any" => Ok(Self::Any(Any::like(&[], persona))),
+            "mssql" => Ok(Self::Mssql(banner.map_or_else(|| Ok(crate::Mssql::default()), crate::Mssql::new)?)),
+            "smb" => Ok(Self::Smb(banner.map_or_else(|| Ok(crate::Smb::default()), crate::Smb::new)?)),
+            "any" => Ok(Self::Any(Any::default())),
             "ssh" => Ok(Self::Ssh(banner.map_or_else(|| Ok(Ssh::default()), Ssh::new)?)),
             "http" => Ok(Self::Http(web(definition, site(definition)?, persona)?)),
             "https" => Ok(Self::Https(web(definition, site(definition)?, persona)?.secured())),
@@ -236,6 +249,8 @@ impl Service {
             Self::Mysql(mysql) => Box::new(mysql.session(seed)),
             Self::Postgresql(postgresql) => Box::new(postgresql.session()),
             Self::Vnc(vnc) => Box::new(vnc.session(seed)),
+            Self::Mssql(mssql) => Box::new(mssql.session(seed)),
+            Self::Smb(smb) => Box::new(smb.session(seed)),
             Self::Script(script) => Box::new(script.session()),
             Self::Any(any) => Box::new(any.session(seed)),
         }
@@ -261,6 +276,8 @@ impl Service {
             Self::Mysql(_) => "mysql",
             Self::Postgresql(_) => "postgresql",
             Self::Vnc(_) => "vnc",
+            Self::Mssql(_) => "mssql",
+            Self::Smb(_) => "smb",
             Self::Script(_) => "script",
             Self::Any(_) => "any",
         }
@@ -326,6 +343,11 @@ mod tests {
     #[test]
     fn mistakes_are_told_in_words() {
         let table = [
+            (
+                definition("gopher", None),
+                "`gopher` is no service; there are ssh, http, ftp, telnet, smtp, pop3, imap, redis, memcached, mysql, postgresql, vnc, \
+                 mssql, smb, script and any",
+            ),
             (definition("any", Some("hello")), "service `any` lets the stranger speak first; leave the banner out"),
             (definition("vnc", Some("hello")), "service `vnc` does not say what it is before a login; leave the banner out"),
             (definition("ssh", Some("OpenSSH")), "banner: an SSH identification begins with `SSH-2.0-` and the software's name"),

@@ -18,3 +18,4 @@ mod support;
 mod telnet;
 #[cfg(test)]
 mod web;
+mod windows;
