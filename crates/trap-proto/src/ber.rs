@@ -3,9 +3,6 @@
 use crate::exactly::Reader;
 use alloc::vec::Vec;
 
-/// The longest head of a value, in bytes: its tag, and a length of four octets with their number in front.
-pub(crate) const HEAD_BYTES_MAX: usize = 6;
-
 /// `content` with its tag and length in front, in as few octets as can be.
 pub(crate) fn ber(tag: u8, content: &[u8]) -> Vec<u8> {
     let bytes = u32::try_from(content.len()).unwrap_or(u32::MAX).to_be_bytes();

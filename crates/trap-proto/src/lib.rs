@@ -28,6 +28,7 @@ mod persona;
 mod ntlm;
 mod pop3;
 mod postgresql;
+mod rdp;
 mod redis;
 mod sasl;
 mod script;
@@ -54,6 +55,7 @@ pub use mysql::{Mysql, MysqlSession};
 pub use persona::{Era, HOST_BYTES_MAX, Machine, NameError, Persona};
 pub use pop3::Pop3;
 pub use postgresql::{Postgresql, PostgresqlSession};
+pub use rdp::{Rdp, RdpSession};
 pub use redis::{Redis, RedisSession};
 pub use script::{
     ANSWER_TEXT_BYTES_MAX, DefinitionError, Frames, PATTERN_BYTES_MAX, Problem, RULES_MAX, RuleDefinition, Script,

@@ -69,6 +69,8 @@ pub enum Service {
     Mssql(crate::Mssql),
     /// A file server that lets nobody in.
     Smb(crate::Smb),
+    /// A remote desktop that lets nobody in.
+    Rdp(crate::Rdp),
     /// Anything else, by the operator's own rules.
     Script(Script),
     /// Whatever the stranger speaks.
@@ -134,6 +136,7 @@ impl Service {
     /// The names of all services.
     pub const NAMES: &'static [&'static str] = &[
     pub const NAMES: [&'static str; 16] = [
+    pub const NAMES: [&'static str; 17] = [
         "ssh",
         "http",
         "https",
@@ -152,6 +155,7 @@ impl Service {
         "kubernetes",
         "mssql",
         "smb",
+        "rdp",
         "script",
         "any",
     ];
@@ -175,13 +179,14 @@ impl Service {
                 Err(ServiceError::NoSites(name.to_string()))
             }
             "any" if banner.is_some() => Err(ServiceError::Unspoken("any".to_string())),
-            "postgresql" | "vnc" if banner.is_some() => Err(ServiceError::Nameless(definition.service.clone())),
+            "postgresql" | "vnc" | "rdp" if banner.is_some() => Err(ServiceError::Nameless(definition.service.clone())),
             "postgresql" => Ok(Self::Postgresql(Postgresql)),
             "vnc" => Ok(Self::Vnc(Vnc)),
             "mysql" => Ok(Self::Mysql(banner.map_or_else(|| Ok(Mysql::default()), Mysql::new)?)),
             "any" => Ok(Self::Any(Any::like(&[], persona))),
             "mssql" => Ok(Self::Mssql(banner.map_or_else(|| Ok(crate::Mssql::default()), crate::Mssql::new)?)),
             "smb" => Ok(Self::Smb(banner.map_or_else(|| Ok(crate::Smb::default()), crate::Smb::new)?)),
+            "rdp" => Ok(Self::Rdp(crate::Rdp)),
             "any" => Ok(Self::Any(Any::default())),
             "ssh" => Ok(Self::Ssh(banner.map_or_else(|| Ok(Ssh::default()), Ssh::new)?)),
             "http" => Ok(Self::Http(web(definition, site(definition)?, persona)?)),
@@ -251,6 +256,7 @@ impl Service {
             Self::Vnc(vnc) => Box::new(vnc.session(seed)),
             Self::Mssql(mssql) => Box::new(mssql.session(seed)),
             Self::Smb(smb) => Box::new(smb.session(seed)),
+            Self::Rdp(rdp) => Box::new(rdp.session()),
             Self::Script(script) => Box::new(script.session()),
             Self::Any(any) => Box::new(any.session(seed)),
         }
@@ -278,6 +284,7 @@ impl Service {
             Self::Vnc(_) => "vnc",
             Self::Mssql(_) => "mssql",
             Self::Smb(_) => "smb",
+            Self::Rdp(_) => "rdp",
             Self::Script(_) => "script",
             Self::Any(_) => "any",
         }
@@ -346,7 +353,7 @@ mod tests {
             (
                 definition("gopher", None),
                 "`gopher` is no service; there are ssh, http, ftp, telnet, smtp, pop3, imap, redis, memcached, mysql, postgresql, vnc, \
-                 mssql, smb, script and any",
+                 mssql, smb, rdp, script and any",
             ),
             (definition("any", Some("hello")), "service `any` lets the stranger speak first; leave the banner out"),
             (definition("vnc", Some("hello")), "service `vnc` does not say what it is before a login; leave the banner out"),

@@ -118,3 +118,23 @@ async fn nmap_takes_them_for_what_they_play() {
     }
     assert!(!said.to_lowercase().contains("honey"), "{said}");
 }
+
+/// FreeRDP's library, which hydra is built with.
+#[tokio::test(flavor = "multi_thread")]
+async fn hydra_gives_its_password_to_the_remote_desktop() {
+    let mut traps = Traps::usual();
+    let url = format!("rdp://127.0.0.1:{}", traps.port("rdp"));
+    let said = printed(&run("hydra", &["-I", "-t", "1", "-l", "admin", "-p", "hunter2", &url]).await);
+    let visit = login(&mut traps, "rdp").await;
+    assert_eq!(told(&visit, ["username", "password"]), ["admin", "hunter2"], "{said}");
+    assert!(said.contains("0 valid password"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ncrack_gives_its_password_to_the_remote_desktop() {
+    let mut traps = Traps::usual();
+    let url = format!("rdp://127.0.0.1:{}", traps.port("rdp"));
+    let said = printed(&run("ncrack", &["--user", "admin", "--pass", "hunter2", "-f", "-T5", &url]).await);
+    let visit = login(&mut traps, "rdp").await;
+    assert_eq!(told(&visit, ["username", "password"]), ["admin", "hunter2"], "{said}");
+}
