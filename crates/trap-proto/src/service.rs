@@ -71,6 +71,8 @@ pub enum Service {
     Smb(crate::Smb),
     /// A remote desktop that lets nobody in.
     Rdp(crate::Rdp),
+    /// A directory that nobody may log in to.
+    Ldap(crate::Ldap),
     /// Anything else, by the operator's own rules.
     Script(Script),
     /// Whatever the stranger speaks.
@@ -137,6 +139,7 @@ impl Service {
     pub const NAMES: &'static [&'static str] = &[
     pub const NAMES: [&'static str; 16] = [
     pub const NAMES: [&'static str; 17] = [
+    pub const NAMES: [&'static str; 18] = [
         "ssh",
         "http",
         "https",
@@ -156,6 +159,7 @@ impl Service {
         "mssql",
         "smb",
         "rdp",
+        "ldap",
         "script",
         "any",
     ];
@@ -179,10 +183,11 @@ impl Service {
                 Err(ServiceError::NoSites(name.to_string()))
             }
             "any" if banner.is_some() => Err(ServiceError::Unspoken("any".to_string())),
-            "postgresql" | "vnc" | "rdp" if banner.is_some() => Err(ServiceError::Nameless(definition.service.clone())),
+            "postgresql" | "vnc" | "rdp" | "ldap" if banner.is_some() => Err(ServiceError::Nameless(definition.service.clone())),
             "postgresql" => Ok(Self::Postgresql(Postgresql)),
             "vnc" => Ok(Self::Vnc(Vnc)),
             "mysql" => Ok(Self::Mysql(banner.map_or_else(|| Ok(Mysql::default()), Mysql::new)?)),
+            name @ ("mssql" | "smb" | "rdp" | "ldap") => Self::wire(name, banner, persona),
             "any" => Ok(Self::Any(Any::like(&[], persona))),
             "mssql" => Ok(Self::Mssql(banner.map_or_else(|| Ok(crate::Mssql::default()), crate::Mssql::new)?)),
             "smb" => Ok(Self::Smb(banner.map_or_else(|| Ok(crate::Smb::default()), crate::Smb::new)?)),
@@ -209,6 +214,17 @@ impl Service {
             "memcached" => Ok(Self::Memcached(saying(Memcached::of(persona), banner, Memcached::saying)?)),
             _ => Ok(Self::Ftp(banner.map_or_else(|| Ok(Ftp::default()), Ftp::new)?)),
         }
+    }
+
+    /// The services whose protocols are made of packets, each on the machine that `persona` is.
+    fn wire(name: &str, banner: Option<&str>, persona: &Persona) -> Result<Self, ServiceError> {
+        let (host, domain) = (persona.host(), persona.domain());
+        Ok(match name {
+            "mssql" => Self::Mssql(banner.map_or_else(|| Ok(crate::Mssql::default()), crate::Mssql::new)?.on(host, domain)),
+            "smb" => Self::Smb(banner.map_or_else(|| Ok(crate::Smb::default()), crate::Smb::new)?.on(host, domain)),
+            "ldap" => Self::Ldap(crate::Ldap::default().on(host, domain)),
+            _ => Self::Rdp(crate::Rdp),
+        })
     }
 
     /// The first of `traps` with this name, or the usual service of this name, if there is one.
@@ -257,6 +273,7 @@ impl Service {
             Self::Mssql(mssql) => Box::new(mssql.session(seed)),
             Self::Smb(smb) => Box::new(smb.session(seed)),
             Self::Rdp(rdp) => Box::new(rdp.session()),
+            Self::Ldap(ldap) => Box::new(ldap.session(seed)),
             Self::Script(script) => Box::new(script.session()),
             Self::Any(any) => Box::new(any.session(seed)),
         }
@@ -285,6 +302,7 @@ impl Service {
             Self::Mssql(_) => "mssql",
             Self::Smb(_) => "smb",
             Self::Rdp(_) => "rdp",
+            Self::Ldap(_) => "ldap",
             Self::Script(_) => "script",
             Self::Any(_) => "any",
         }
@@ -353,7 +371,7 @@ mod tests {
             (
                 definition("gopher", None),
                 "`gopher` is no service; there are ssh, http, ftp, telnet, smtp, pop3, imap, redis, memcached, mysql, postgresql, vnc, \
-                 mssql, smb, rdp, script and any",
+                 mssql, smb, rdp, ldap, script and any",
             ),
             (definition("any", Some("hello")), "service `any` lets the stranger speak first; leave the banner out"),
             (definition("vnc", Some("hello")), "service `vnc` does not say what it is before a login; leave the banner out"),
