@@ -73,6 +73,8 @@ pub enum Service {
     Rdp(crate::Rdp),
     /// A directory that nobody may log in to.
     Ldap(crate::Ldap),
+    /// A MongoDB that asks nobody for a password.
+    Mongodb(crate::Mongodb),
     /// Anything else, by the operator's own rules.
     Script(Script),
     /// Whatever the stranger speaks.
@@ -140,6 +142,7 @@ impl Service {
     pub const NAMES: [&'static str; 16] = [
     pub const NAMES: [&'static str; 17] = [
     pub const NAMES: [&'static str; 18] = [
+    pub const NAMES: [&'static str; 19] = [
         "ssh",
         "http",
         "https",
@@ -160,6 +163,7 @@ impl Service {
         "smb",
         "rdp",
         "ldap",
+        "mongodb",
         "script",
         "any",
     ];
@@ -187,7 +191,7 @@ impl Service {
             "postgresql" => Ok(Self::Postgresql(Postgresql)),
             "vnc" => Ok(Self::Vnc(Vnc)),
             "mysql" => Ok(Self::Mysql(banner.map_or_else(|| Ok(Mysql::default()), Mysql::new)?)),
-            name @ ("mssql" | "smb" | "rdp" | "ldap") => Self::wire(name, banner, persona),
+            name @ ("mssql" | "smb" | "rdp" | "ldap" | "mongodb") => Self::wire(name, banner, persona),
             "any" => Ok(Self::Any(Any::like(&[], persona))),
             "mssql" => Ok(Self::Mssql(banner.map_or_else(|| Ok(crate::Mssql::default()), crate::Mssql::new)?)),
             "smb" => Ok(Self::Smb(banner.map_or_else(|| Ok(crate::Smb::default()), crate::Smb::new)?)),
@@ -223,6 +227,7 @@ impl Service {
             "mssql" => Self::Mssql(banner.map_or_else(|| Ok(crate::Mssql::default()), crate::Mssql::new)?.on(host, domain)),
             "smb" => Self::Smb(banner.map_or_else(|| Ok(crate::Smb::default()), crate::Smb::new)?.on(host, domain)),
             "ldap" => Self::Ldap(crate::Ldap::default().on(host, domain)),
+            "mongodb" => Self::Mongodb(crate::Mongodb::new(banner, persona)?),
             _ => Self::Rdp(crate::Rdp),
         })
     }
@@ -274,6 +279,7 @@ impl Service {
             Self::Smb(smb) => Box::new(smb.session(seed)),
             Self::Rdp(rdp) => Box::new(rdp.session()),
             Self::Ldap(ldap) => Box::new(ldap.session(seed)),
+            Self::Mongodb(mongodb) => Box::new(mongodb.session(seed)),
             Self::Script(script) => Box::new(script.session()),
             Self::Any(any) => Box::new(any.session(seed)),
         }
@@ -303,6 +309,7 @@ impl Service {
             Self::Smb(_) => "smb",
             Self::Rdp(_) => "rdp",
             Self::Ldap(_) => "ldap",
+            Self::Mongodb(_) => "mongodb",
             Self::Script(_) => "script",
             Self::Any(_) => "any",
         }
@@ -371,7 +378,7 @@ mod tests {
             (
                 definition("gopher", None),
                 "`gopher` is no service; there are ssh, http, ftp, telnet, smtp, pop3, imap, redis, memcached, mysql, postgresql, vnc, \
-                 mssql, smb, rdp, ldap, script and any",
+                 mssql, smb, rdp, ldap, mongodb, script and any",
             ),
             (definition("any", Some("hello")), "service `any` lets the stranger speak first; leave the banner out"),
             (definition("vnc", Some("hello")), "service `vnc` does not say what it is before a login; leave the banner out"),
