@@ -3,6 +3,8 @@
 //! Known by their first bytes: HTTP, SSH, Redis, memcached, PostgreSQL, a telnet client's options, a mail client's greeting and a
 //! MySQL client's login, which are played on by the traps that know them; TLS, inside which all of these are known again; RDP, of
 //! which the first packet is answered. Everything else is taken down in silence.
+//! MySQL client's login, the first packets of SQL Server, SMB, RDP, LDAP and MongoDB, which are played on by the traps that know
+//! them; TLS, which is refused as a server without a common cipher refuses. Everything else is taken down in silence.
 
 mod first;
 mod session;
@@ -13,7 +15,8 @@ use crate::{Persona, Service, Session};
 use alloc::{boxed::Box, sync::Arc, vec::Vec};
 
 /// The services that are played on once they are recognised.
-const PLAYED: [&str; 8] = ["http", "ssh", "telnet", "smtp", "redis", "memcached", "mysql", "postgresql"];
+const PLAYED: [&str; 13] =
+    ["http", "ssh", "telnet", "smtp", "redis", "memcached", "mysql", "postgresql", "mssql", "smb", "rdp", "ldap", "mongodb"];
 
 /// A port that serves nothing by itself.
 #[derive(Clone, Debug, PartialEq, Eq)]

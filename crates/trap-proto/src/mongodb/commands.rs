@@ -18,7 +18,8 @@ use honeymesh_types::{Signs, WallTime};
 const DOCUMENTS_MAX: usize = 16;
 /// The longest nonce that is added to a client's, in bytes.
 const NONCE_BYTES: usize = 24;
-const GIT: &str = "5bc1ff30b8cdc79de8ea1c5a6cc7e8fa8e4b6a55";
+/// The commit of which the usual version was built.
+const GIT: &str = "b20e43625b72f4bb43cc15107f80ac966ae13b6d";
 
 /// One command as it was sent.
 pub(super) struct Command<'a> {
@@ -123,10 +124,10 @@ impl State {
             findings.note("username", user.splitn(2, |byte| *byte == b'.').nth(1).unwrap_or(user));
             answer = answer.texts("saslSupportedMechs", &["SCRAM-SHA-1", "SCRAM-SHA-256"]);
         }
-        if let Some(Value::Doc(start)) = bson::get(command.body, "speculativeAuthenticate") {
-            if let Some(payload) = self.begin(start, findings) {
-                answer = answer.doc("speculativeAuthenticate", conversation(&payload, false));
-            }
+        if let Some(Value::Doc(start)) = bson::get(command.body, "speculativeAuthenticate")
+            && let Some(payload) = self.begin(start, findings)
+        {
+            answer = answer.doc("speculativeAuthenticate", conversation(&payload, false));
         }
         (answer.double("ok", 1.0), if findings.is_empty() { Flow::Continue } else { Flow::Telling })
     }
@@ -150,12 +151,12 @@ impl State {
                 }
                 findings.note("mechanism", mechanism);
                 findings.signs |= Signs::CREDENTIALS;
-                if mechanism == b"PLAIN" {
-                    if let Some(Value::Bytes(payload)) = bson::get(command.body, "payload") {
-                        let mut parts = payload.splitn(3, |byte| *byte == 0).skip(1);
-                        findings.note("username", parts.next().unwrap_or_default());
-                        findings.note("password", parts.next().unwrap_or_default());
-                    }
+                if mechanism == b"PLAIN"
+                    && let Some(Value::Bytes(payload)) = bson::get(command.body, "payload")
+                {
+                    let mut parts = payload.splitn(3, |byte| *byte == 0).skip(1);
+                    findings.note("username", parts.next().unwrap_or_default());
+                    findings.note("password", parts.next().unwrap_or_default());
                 }
                 let mechanism = crate::safe_text(mechanism, 64);
                 let said = format!("Received authentication for mechanism {mechanism} which is not enabled");
@@ -307,9 +308,12 @@ impl State {
 
     fn build(&self) -> Doc {
         let [major, minor, patch] = self.mongodb.version;
+        // Of other versions it is not known here, but theirs have one, too.
+        let made_up = || crate::text::hex(&self.mongodb.persona.key("mongodb commit")[..20]);
+        let commit = if self.mongodb.version == super::VERSION { GIT.to_string() } else { made_up() };
         Doc::new()
             .text("version", &self.mongodb.version())
-            .text("gitVersion", GIT)
+            .text("gitVersion", &commit)
             .texts("modules", &[])
             .text("allocator", if major >= 8 { "tcmalloc-google" } else { "tcmalloc" })
             .text("javascriptEngine", "mozjs")

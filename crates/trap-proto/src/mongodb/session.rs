@@ -239,7 +239,7 @@ mod tests {
     #[test]
     fn old_messages_are_answered_as_the_version_does() {
         let status = query(Doc::new().double("serverStatus", 1.0));
-        assert!(said(&talk(&[status.clone()]).answer).contains("Unsupported OP_QUERY command: serverStatus."));
+        assert!(said(&talk(core::slice::from_ref(&status)).answer).contains("Unsupported OP_QUERY command: serverStatus."));
         let old = drive::whole(&mut mongodb(Some("4.4.29")).session(7), &status);
         assert!(said(&old.answer).contains("4.4.29"));
         assert!(Mongodb::new(Some("eight"), &Persona::of([7; 32])).is_err());
@@ -263,7 +263,7 @@ mod tests {
             said(&own.unwrap())
         };
         let find = message(Doc::new().text("find", "users").text("$db", &database));
-        let before = talk(&[find.clone()]);
+        let before = talk(core::slice::from_ref(&find));
         assert!(said(&before.answer).contains("m.weber") && before.findings.signs.is_empty());
         let note = Doc::new().text("content", "All your data is backed up. Pay 0.01 BTC").done();
         let insert = Doc::new().text("insert", "README").list("documents", &[note]).text("$db", "READ_ME");

@@ -165,7 +165,7 @@ impl SmbSession {
                 return Some(judged.flow);
             }
             let words = [&[0xff, 0, 0, 0, 0, 0], &length(&judged.token)[..]].concat();
-            let data = self.with_system(&judged.token, HEAD_BYTES + 1 + words.len() + 2);
+            let data = self.with_system(request, &judged.token, HEAD_BYTES + 1 + words.len() + 2);
             reply(request, judged.status, user, 0, &words, &data, answer);
             return Some(judged.flow);
         }
@@ -177,7 +177,7 @@ impl SmbSession {
             self.findings.note("username", b"");
             self.who = Who::Nobody;
             let words = [0xff, 0, 0, 0, 0, 0];
-            let data = self.with_system(&[], HEAD_BYTES + 1 + words.len() + 2);
+            let data = self.with_system(request, &[], HEAD_BYTES + 1 + words.len() + 2);
             reply(request, status::SUCCESS, user, 0, &words, &data, answer);
             return Some(Flow::Telling);
         }
@@ -198,15 +198,16 @@ impl SmbSession {
         }
     }
 
-    /// `token` with what this server says that it is behind it, aligned.
-    fn with_system(&self, token: &[u8], data_at: usize) -> Vec<u8> {
+    /// `token` with what this server says that it is behind it, in the encoding of the request, aligned.
+    fn with_system(&self, request: &Request<'_>, token: &[u8], data_at: usize) -> Vec<u8> {
+        let is_wide = request.flags & UNICODE != 0;
         let mut data = token.to_vec();
-        if (data_at + data.len()) % 2 == 1 {
+        if is_wide && (data_at + data.len()) % 2 == 1 {
             data.push(0);
         }
         for text in ["Windows 6.1", &format!("Samba {}", self.smb.version), self.smb.machine.workgroup.as_str()] {
-            data.extend(wide(text));
-            data.extend_from_slice(&[0, 0]);
+            data.extend(if is_wide { wide(text) } else { text.as_bytes().to_vec() });
+            data.extend_from_slice(if is_wide { &[0, 0] } else { &[0] });
         }
         data
     }
