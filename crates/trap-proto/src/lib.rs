@@ -37,6 +37,7 @@ mod script;
 mod service;
 mod smb;
 mod smtp;
+mod spnego;
 mod ssh;
 mod store;
 mod telnet;

@@ -228,7 +228,7 @@ impl Service {
             "smb" => Self::Smb(banner.map_or_else(|| Ok(crate::Smb::default()), crate::Smb::new)?.on(host, domain)),
             "ldap" => Self::Ldap(crate::Ldap::default().on(host, domain)),
             "mongodb" => Self::Mongodb(crate::Mongodb::new(banner, persona)?),
-            _ => Self::Rdp(crate::Rdp),
+            _ => Self::Rdp(crate::Rdp::default().on(host, domain)),
         })
     }
 
@@ -277,7 +277,7 @@ impl Service {
             Self::Vnc(vnc) => Box::new(vnc.session(seed)),
             Self::Mssql(mssql) => Box::new(mssql.session(seed)),
             Self::Smb(smb) => Box::new(smb.session(seed)),
-            Self::Rdp(rdp) => Box::new(rdp.session()),
+            Self::Rdp(rdp) => Box::new(rdp.session(seed)),
             Self::Ldap(ldap) => Box::new(ldap.session(seed)),
             Self::Mongodb(mongodb) => Box::new(mongodb.session(seed)),
             Self::Script(script) => Box::new(script.session()),

@@ -1,10 +1,12 @@
 //! One connection to a remote desktop trap.
 
-use super::client;
+use super::{Rdp, client, credssp};
 use crate::{
     Findings, Flow, Session, Step,
-    ber::{ber, sequence},
+    ber::{self, Head, ber, sequence},
     exactly::{Exactly, Reader},
+    ntlm::{self, Answer},
+    text::random_bytes,
 };
 use alloc::{vec, vec::Vec};
 use honeymesh_types::{Signs, WallTime};
@@ -21,6 +23,9 @@ const DESKTOP: u16 = 1_003;
 /// Answers that are data, and the end of all of them.
 const DATA: [u8; 3] = [2, 0xf0, 0x80];
 const GOODBYE: [u8; 2] = [0x21, 0x80];
+/// Protocols that a client can ask for: TLS, and CredSSP inside it.
+const SSL: u32 = 1;
+const HYBRID: u32 = 2;
 
 /// What comes next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,52 +41,72 @@ enum Phase {
 
 /// One connection to a remote desktop trap.
 pub struct RdpSession {
+    rdp: Rdp,
+    challenge: [u8; 8],
     phase: Phase,
-    is_head: bool,
+    /// The head of what comes, once it is whole.
+    head: Option<Vec<u8>>,
     coming: Exactly,
     wishes: u32,
+    /// The confirmation that waits until the request was told, and what is spoken from then on.
+    confirm: Option<(Vec<u8>, u32)>,
+    is_tls: bool,
     joins: usize,
     findings: Findings,
 }
 
 impl RdpSession {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(rdp: Rdp, seed: u64) -> Self {
         Self {
+            rdp,
+            challenge: random_bytes(seed),
             phase: Phase::Request,
-            is_head: true,
+            head: None,
             coming: Exactly::new(HEAD_BYTES),
             wishes: 0,
+            confirm: None,
+            is_tls: false,
             joins: 0,
             findings: Findings::default(),
         }
     }
 
-    fn byte(&mut self, byte: u8, answer: &mut Vec<u8>) -> Flow {
+    fn byte(&mut self, byte: u8, now: WallTime, answer: &mut Vec<u8>) -> Flow {
         if self.phase == Phase::Over {
             return Flow::Close;
         }
         let Some(said) = self.coming.push(byte) else { return Flow::Continue };
-        let flow = if self.is_head { self.head(&said) } else { self.packet(&said, answer) };
+        let flow = match self.head.take() {
+            None => self.take_head(said),
+            Some(head) if head[0] == 0x30 => self.credssp(&[head, said].concat(), now, answer),
+            Some(_) => self.packet(&said, answer),
+        };
         flow.unwrap_or_else(|| {
             self.findings.signs |= Signs::MALFORMED;
             self.close()
         })
     }
 
-    fn head(&mut self, head: &[u8]) -> Option<Flow> {
-        let [3, _, high, low] = head else { return None };
-        let bytes = usize::from(u16::from_be_bytes([*high, *low]));
-        let bytes = bytes.checked_sub(HEAD_BYTES).filter(|rest| *rest >= 3 && bytes <= PACKET_BYTES_MAX)?;
-        self.is_head = false;
-        self.coming.want(bytes);
+    fn take_head(&mut self, head: Vec<u8>) -> Option<Flow> {
+        let bytes = match head.as_slice() {
+            [3, _, high, low] => usize::from(u16::from_be_bytes([*high, *low])),
+            // CredSSP has no other head than its own length.
+            [0x30, ..] if self.is_tls => match ber::head(&head) {
+                Head::Whole { head, content, .. } => head + content,
+                _ => return None,
+            },
+            _ => return None,
+        };
+        let rest = bytes.checked_sub(HEAD_BYTES).filter(|rest| *rest >= 3 && bytes <= PACKET_BYTES_MAX)?;
+        self.head = Some(head);
+        self.coming.want(rest);
         Some(Flow::Continue)
     }
 
     fn packet(&mut self, packet: &[u8], answer: &mut Vec<u8>) -> Option<Flow> {
-        self.is_head = true;
         self.coming.want(HEAD_BYTES);
         if self.phase == Phase::Request {
-            return self.request(packet, answer);
+            return self.request(packet);
         }
         let data = packet.strip_prefix(&DATA)?;
         match self.phase {
@@ -90,15 +115,40 @@ impl RdpSession {
         }
     }
 
-    fn request(&mut self, packet: &[u8], answer: &mut Vec<u8>) -> Option<Flow> {
+    /// A connection request. It is told before it is confirmed, for what follows the confirmation may be TLS.
+    fn request(&mut self, packet: &[u8]) -> Option<Flow> {
         let [_, code, _, _, _, _, _, parameters @ ..] = packet else { return None };
         (code & 0xf0 == 0xe0).then_some(())?;
         let wishes = client::request(parameters, &mut self.findings);
-        let confirm = [&[0xd0, 0, 0, 0x12, 0x34, 0][..], if wishes.is_some() { &[2, 1, 8, 0, 0, 0, 0, 0] } else { &[] }].concat();
-        send(&[&[u8::try_from(confirm.len()).unwrap_or_default()][..], &confirm].concat(), answer);
         self.wishes = wishes.unwrap_or_default();
+        let chosen = [SSL, HYBRID].into_iter().find(|protocol| self.wishes & protocol != 0).unwrap_or(0);
+        let [protocol, ..] = chosen.to_le_bytes();
+        let negotiated: &[u8] = if wishes.is_some() { &[2, 1, 8, 0, protocol, 0, 0, 0] } else { &[] };
+        let confirm = [&[0xd0, 0, 0, 0x12, 0x34, 0][..], negotiated].concat();
+        self.confirm = Some(([&[u8::try_from(confirm.len()).unwrap_or_default()][..], &confirm].concat(), chosen));
         self.phase = Phase::Settings;
         Some(Flow::Telling)
+    }
+
+    /// A login by CredSSP: a challenge, or its end.
+    fn credssp(&mut self, request: &[u8], now: WallTime, answer: &mut Vec<u8>) -> Option<Flow> {
+        self.coming.want(HEAD_BYTES);
+        let version = credssp::version(request)?;
+        let message = ntlm::find(request)?;
+        match ntlm::kind(message) {
+            Some(1) => {
+                ntlm::note_negotiate(message, &mut self.findings);
+                let challenge = self.rdp.machine.challenge(message, self.challenge, now);
+                answer.extend(credssp::go_on(request, version, &challenge));
+                Some(Flow::Continue)
+            }
+            Some(3) => {
+                Answer::read(message)?.note(message, self.challenge, &mut self.findings);
+                answer.extend(credssp::refuse(version));
+                Some(self.close())
+            }
+            _ => None,
+        }
     }
 
     fn settings(&mut self, data: &[u8], answer: &mut Vec<u8>) -> Option<Flow> {
@@ -187,9 +237,16 @@ impl Session for RdpSession {
         Flow::Continue
     }
 
-    fn receive(&mut self, bytes: &[u8], _now: WallTime, answer: &mut Vec<u8>) -> Step {
+    fn receive(&mut self, bytes: &[u8], now: WallTime, answer: &mut Vec<u8>) -> Step {
         let full = answer.len() + crate::ANSWER_BYTES_MAX / 2;
-        Step::by_byte_until_full(bytes, answer, full, |byte, answer| self.byte(byte, answer))
+        Step::by_byte_until_full(bytes, answer, full, |byte, answer| self.byte(byte, now, answer))
+    }
+
+    fn resume(&mut self, _now: WallTime, answer: &mut Vec<u8>) -> Option<Flow> {
+        let (confirm, protocol) = self.confirm.take()?;
+        send(&confirm, answer);
+        self.is_tls = protocol != 0;
+        Some(if self.is_tls { Flow::StartTls } else { Flow::Continue })
     }
 
     fn end(&mut self) {
@@ -205,8 +262,8 @@ impl Session for RdpSession {
 mod tests {
     use super::*;
     use crate::{
-        Rdp,
         drive::{self, Heard},
+        ntlm::tests as ntlm_client,
     };
     use client::tests::{connect_initial, info_packet};
     use proptest::prelude::*;
@@ -225,17 +282,41 @@ mod tests {
         packet(&[&[0x64, 0, 1, 3, 0xeb, 0x70][..], &length.to_be_bytes(), &info].concat())
     }
 
+    fn session() -> RdpSession {
+        Rdp::default().session(7)
+    }
+
     fn talk(parts: &[Vec<u8>]) -> Heard {
-        drive::whole(&mut Rdp.session(), &parts.concat())
+        drive::whole(&mut session(), &parts.concat())
     }
 
     #[test]
-    fn a_request_is_confirmed_without_tls_and_its_cookie_taken_down() {
+    fn a_request_is_told_and_then_confirmed_with_tls_for_whoever_asks_for_it() {
         let heard = talk(&[NMAP.to_vec()]);
-        assert_eq!(heard.answer, b"\x03\0\0\x13\x0e\xd0\0\0\x12\x34\0\x02\x01\x08\0\0\0\0\0");
+        assert_eq!(heard.answer, b"\x03\0\0\x13\x0e\xd0\0\0\x12\x34\0\x02\x01\x08\0\x01\0\0\0");
         assert_eq!(["cookie", "protocols"].map(|name| heard.findings.fields[name].as_str()), ["nmap", "ssl hybrid"]);
+        assert_eq!((heard.flow, heard.reports.len()), (Flow::StartTls, 1));
         let old = talk(&[b"\x03\0\0\x0b\x06\xe0\0\0\0\0\0".to_vec()]);
-        assert_eq!((old.answer.as_slice(), old.flow), (&b"\x03\0\0\x0b\x06\xd0\0\0\x12\x34\0"[..], Flow::Telling));
+        assert_eq!((old.answer.as_slice(), old.flow), (&b"\x03\0\0\x0b\x06\xd0\0\0\x12\x34\0"[..], Flow::Continue));
+        let plain = talk(&[b"\x03\0\0\x13\x0e\xe0\0\0\0\0\0\x01\0\x08\0\0\0\0\0".to_vec()]);
+        assert_eq!((&plain.answer[11..], plain.flow), (&[2, 1, 8, 0, 0, 0, 0, 0][..], Flow::Continue));
+    }
+
+    #[test]
+    fn who_proves_himself_beforehand_answers_a_challenge() {
+        let request = |token: &[u8]| {
+            let tokens = ber(0xa1, &ber(0x30, &ber(0x30, &ber(0xa0, &ber(4, token)))));
+            sequence(0x30, &[ber(0xa0, &ber(2, &[6])), tokens])
+        };
+        let hybrid = b"\x03\0\0\x13\x0e\xe0\0\0\0\0\0\x01\0\x08\0\x02\0\0\0".to_vec();
+        let asked = talk(&[hybrid.clone(), request(&ntlm_client::negotiate())]);
+        assert_eq!((asked.answer[15], ntlm::find(&asked.answer).and_then(ntlm::kind)), (2, Some(2)));
+        let theirs = request(&ntlm_client::answer("admin", "CORP", &[9; 40]));
+        let heard = talk(&[hybrid, request(&ntlm_client::negotiate()), theirs.clone()]);
+        assert!(heard.findings.fields["hash"].starts_with("admin::CORP:") && heard.flow == Flow::Close);
+        assert!(heard.answer.ends_with(&[2, 5, 0, 0xc0, 0, 0, 0x6d]) && heard.findings.signs == Signs::CREDENTIALS);
+        let bare = talk(&[b"\x03\0\0\x0b\x06\xe0\0\0\0\0\0".to_vec(), theirs]);
+        assert_eq!(bare.findings.signs, Signs::MALFORMED, "not without TLS");
     }
 
     #[test]
@@ -269,6 +350,7 @@ mod tests {
             Just(packet(&[0x28])),
             Just(packet(&[0x38, 0, 1, 3, 0xeb])),
             Just(info("a", "b")),
+            Just(ber(0x30, &[ber(0xa0, &ber(2, &[6])), ntlm_client::negotiate()].concat())),
             proptest::collection::vec(any::<u8>(), 0..60).prop_map(|data| packet(&data)),
         ];
         proptest::collection::vec(word, 0..6).prop_map(|words| [NMAP.to_vec(), words.concat()].concat())
@@ -277,7 +359,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_bytes_break_it_and_packets_do_not_matter(bytes in prop_oneof![drive::noise(), chat()], cuts in drive::cuts()) {
-            drive::law(|| Rdp.session(), &bytes, &cuts)?;
+            drive::law(session, &bytes, &cuts)?;
         }
     }
 }

@@ -2,7 +2,6 @@
 
 use super::{
     message::{NAME_BYTES_MAX, Who, length, note_share, send, short, status},
-    offer,
     session::SmbSession,
     two::ANY_DIALECT,
 };
@@ -10,6 +9,7 @@ use crate::{
     Flow,
     exactly::Reader,
     ntlm::{Answer, filetime},
+    spnego,
     text::hex,
     wide::{narrow, wide},
 };
@@ -133,7 +133,7 @@ impl SmbSession {
         };
         let is_extended = request.flags & EXTENDED != 0;
         let (capabilities, challenge, data) = if is_extended {
-            (CAPABILITIES, 0, [&self.smb.guid()[..], &offer()].concat())
+            (CAPABILITIES, 0, [&self.smb.guid()[..], &spnego::offer()].concat())
         } else {
             let names = [wide(&self.smb.machine.workgroup), wide(&self.smb.machine.netbios())].join(&[0, 0][..]);
             (CAPABILITIES_OLD, 8, [&self.challenge[..], &names, &[0, 0]].concat())

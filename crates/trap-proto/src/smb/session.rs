@@ -1,13 +1,14 @@
 //! One connection to a file server trap.
 
 use super::{
-    Smb, go_on,
+    Smb,
     message::{Judged, Who, status},
 };
 use crate::{
     ANSWER_BYTES_MAX, Findings, Flow, Session, Step,
     exactly::Exactly,
     ntlm::{self, Answer},
+    spnego,
     text::random_bytes,
 };
 use alloc::vec::Vec;
@@ -109,10 +110,10 @@ impl SmbSession {
     pub(super) fn judge(&mut self, token: &[u8], now: WallTime) -> Judged {
         let refused = Judged { status: status::LOGON_FAILURE, token: Vec::new(), flow: Flow::Telling };
         let is_wrapped = !token.starts_with(b"NTLMSSP\0");
-        let wrap = |token: Vec<u8>| if is_wrapped { go_on(&token) } else { token };
+        let wrap = |token: Vec<u8>| if is_wrapped { spnego::go_on(&token) } else { token };
         let Some(message) = ntlm::find(token) else {
             // It would rather log in another way: it is asked for this one.
-            return Judged { status: status::MORE_PROCESSING_REQUIRED, token: go_on(&[]), flow: Flow::Continue };
+            return Judged { status: status::MORE_PROCESSING_REQUIRED, token: spnego::go_on(&[]), flow: Flow::Continue };
         };
         match ntlm::kind(message) {
             Some(1) => {
@@ -132,7 +133,7 @@ impl SmbSession {
                     return refused;
                 }
                 self.who = Who::Nobody;
-                let token = if is_wrapped { super::accepted() } else { Vec::new() };
+                let token = if is_wrapped { spnego::accepted() } else { Vec::new() };
                 Judged { status: status::SUCCESS, token, flow: Flow::Telling }
             }
             _ => Judged { status: status::INVALID_PARAMETER, ..refused },
@@ -272,7 +273,7 @@ mod tests {
     fn other_ways_to_log_in_are_answered_with_the_wish_for_this_one() {
         let heard = talk(&[setup(b"\x60\x06\x06\x04kerb")]);
         assert_eq!(heard.answer[12..16], status::MORE_PROCESSING_REQUIRED.to_le_bytes());
-        assert!(heard.answer.ends_with(&go_on(&[])));
+        assert!(heard.answer.ends_with(&spnego::go_on(&[])));
     }
 
     #[test]

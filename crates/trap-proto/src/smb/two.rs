@@ -2,10 +2,9 @@
 
 use super::{
     message::{NAME_BYTES_MAX, Who, length, note_share, send, short, status},
-    offer,
     session::SmbSession,
 };
-use crate::{Flow, exactly::Reader, ntlm::filetime, wide::narrow};
+use crate::{Flow, exactly::Reader, ntlm::filetime, spnego, wide::narrow};
 use alloc::{format, string::String, vec::Vec};
 use honeymesh_types::{Signs, WallTime};
 
@@ -120,7 +119,7 @@ impl SmbSession {
     }
 
     fn negotiated(&mut self, request: &Request<'_>, dialect: u16, contexts: &[Vec<u8>], now: WallTime, answer: &mut Vec<u8>) {
-        let offer = offer();
+        let offer = spnego::offer();
         let (capabilities, size): (u32, u32) = match dialect {
             0x0202 => (0x01, 0x1_0000),
             0x0210 | ANY_DIALECT => (0x07, 0x80_0000),

@@ -137,6 +137,7 @@ async fn nmap_takes_them_for_what_they_play() {
         "OS: Windows 6.1 (Samba 4.22.6-Debian",
         "FQDN: files.example.org",
         "Native RDP: SUCCESS",
+        "DNS_Computer_Name: files.example.org",
         "namingContexts: dc=example,dc=org",
         "host = files",
     ] {
@@ -155,6 +156,23 @@ async fn hydra_gives_its_password_to_the_remote_desktop() {
     let visit = login(&mut traps, "rdp").await;
     assert_eq!(told(&visit, ["username", "password"]), ["admin", "hunter2"], "{said}");
     assert!(said.contains("0 valid password"), "{said}");
+}
+
+/// CredSSP, as a client that would not give its password to a desktop speaks it: nothing but `hybrid` is asked for.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_proves_himself_to_the_remote_desktop_beforehand_leaves_what_guessers_need() {
+    let mut traps = Traps::usual();
+    let port = traps.port("rdp");
+    let script = "/usr/share/doc/python3-impacket/examples/rdp_check.py";
+    let said = python(&format!(
+        "import sys, socket, runpy\nreal = socket.socket.connect\n\
+         socket.socket.connect = lambda self, at: real(self, (at[0], {port}) if at[1] == 3389 else at)\n\
+         sys.argv = ['rdp_check', 'CORP/admin:hunter2@127.0.0.1']\nrunpy.run_path('{script}', run_name='__main__')"
+    ))
+    .await;
+    let visit = login(&mut traps, "rdp").await;
+    assert!(visit.fields["hash"].starts_with("admin::CORP:"), "{:?}: {said}", visit.fields);
+    assert!(said.contains("[-]") && !said.contains("Granted"), "{said}");
 }
 
 /// It knows no desktop without encryption, so it goes no further.
