@@ -22,6 +22,8 @@ pub struct AnySession {
     phase: Phase,
     /// TLS was asked for: the bytes that were its first.
     tls: Option<Vec<u8>>,
+    /// That was just now.
+    is_asking: bool,
     findings: Findings,
 }
 
@@ -36,7 +38,7 @@ enum Phase {
 
 impl AnySession {
     pub(super) fn new(any: Any, seed: u64) -> Self {
-        Self { any, seed, phase: Phase::First(Vec::new()), tls: None, findings: Findings::default() }
+        Self { any, seed, phase: Phase::First(Vec::new()), tls: None, is_asking: false, findings: Findings::default() }
     }
 
     fn byte(&mut self, byte: u8, now: WallTime, answer: &mut Vec<u8>) -> Flow {
@@ -81,6 +83,7 @@ impl AnySession {
     fn start_tls(&mut self) -> Flow {
         let Phase::First(said) = core::mem::replace(&mut self.phase, Phase::First(Vec::new())) else { return Flow::Close };
         self.tls = Some(said);
+        self.is_asking = true;
         Flow::StartTls
     }
 
@@ -128,7 +131,14 @@ impl Session for AnySession {
     }
 
     fn resume(&mut self, now: WallTime, answer: &mut Vec<u8>) -> Option<Flow> {
-        self.inner()?.resume(now, answer)
+        self.inner().and_then(|session| session.resume(now, answer))
+    }
+
+    fn said(&mut self) -> Option<Vec<u8>> {
+        if core::mem::take(&mut self.is_asking) {
+            return Some(Vec::new());
+        }
+        self.inner().and_then(Session::said)
     }
 }
 
@@ -180,7 +190,8 @@ mod tests {
     fn who_greets_a_mail_server_or_negotiates_with_a_telnetd_meets_one() {
         let mail = hear(b"EHLO a\r\n");
         assert!(
-            said(&mail.answer).starts_with("220 mail.localdomain ESMTP Postfix") && said(&mail.answer).contains("250-PIPELINING")
+            said(&mail.answer).split_once(' ').unwrap().1.contains(".localdomain ESMTP Postfix (Debian)\r\n")
+                && said(&mail.answer).contains("250-PIPELINING")
         );
         assert_eq!((protocol(&mail), mail.findings.fields["client"].as_str()), (Some("smtp"), "a"));
         let login = hear(b"\xff\xfd\x03root\r\nxc3511\r\n");
@@ -221,7 +232,7 @@ mod tests {
     fn stores_are_played_and_what_is_not_known_is_taken_down() {
         let redis = hear(b"*1\r\n$4\r\nPING\r\n");
         assert_eq!((redis.answer.as_slice(), protocol(&redis), redis.flow), (&b"+PONG\r\n"[..], Some("redis"), Flow::Telling));
-        assert_eq!(said(&hear(b"version\r\n").answer), "VERSION 1.6.18\r\n");
+        assert_eq!(said(&hear(b"version\r\n").answer), "VERSION 1.6.38\r\n");
         let database = hear(b"\0\0\0\x08\x04\xd2\x16\x2f");
         assert_eq!((database.answer.as_slice(), protocol(&database)), (&b"N"[..], Some("postgresql")));
         let other = hear(b"\x00\x01\x02helo\nmore");
