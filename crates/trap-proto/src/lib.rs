@@ -22,6 +22,7 @@ mod imap;
 mod line;
 mod memcached;
 mod mysql;
+mod pause;
 mod pop3;
 mod postgresql;
 mod redis;
@@ -43,12 +44,13 @@ pub use http::{Http, HttpSession};
 pub use imap::Imap;
 pub use memcached::Memcached;
 pub use mysql::{Mysql, MysqlSession};
+pub use pause::{DELAY_MS_MAX, Pause};
 pub use pop3::Pop3;
 pub use postgresql::{Postgresql, PostgresqlSession};
 pub use redis::{Redis, RedisSession};
 pub use script::{
     ANSWER_TEXT_BYTES_MAX, DefinitionError, Frames, PATTERN_BYTES_MAX, Problem, RULES_MAX, RuleDefinition, Script,
-    ScriptDefinition,
+    ScriptDefinition, SearchError,
 };
 pub use service::{BANNER_BYTES_MAX, BannerError, Definition, Service, ServiceError};
 pub use smtp::Smtp;
@@ -112,9 +114,19 @@ impl Step {
         full: usize,
         mut take: impl FnMut(u8, &mut Vec<u8>) -> Flow,
     ) -> Self {
+        Self::by_byte_until_paused(bytes, answer, full, |byte, answer| (take(byte, answer), false))
+    }
+
+    /// The same where `take` says besides whether its answer is kept back: then the byte is the last, too.
+    pub(crate) fn by_byte_until_paused(
+        bytes: &[u8],
+        answer: &mut Vec<u8>,
+        full: usize,
+        mut take: impl FnMut(u8, &mut Vec<u8>) -> (Flow, bool),
+    ) -> Self {
         for (index, byte) in bytes.iter().enumerate() {
-            let flow = take(*byte, answer);
-            if flow != Flow::Continue || answer.len() > full {
+            let (flow, is_paused) = take(*byte, answer);
+            if flow != Flow::Continue || is_paused || answer.len() > full {
                 return Self { taken: index + 1, flow };
             }
         }
@@ -130,6 +142,12 @@ pub trait Session: Send {
     /// The stranger sent `bytes`: takes some or all of them and appends at most [`ANSWER_BYTES_MAX`] bytes to
     /// `answer`. `now` only dates answers (HTTP's `Date`).
     fn receive(&mut self, bytes: &[u8], now: WallTime, answer: &mut Vec<u8>) -> Step;
+
+    /// How long the answer of the last call of [`Session::open`] or [`Session::receive`] is kept back; asked once after each.
+    /// Reports do not wait for it.
+    fn pause(&mut self) -> Pause {
+        Pause::default()
+    }
 
     /// No more bytes will come (closed, reset, deadline): what was said in part becomes findings.
     fn end(&mut self);

@@ -5,6 +5,7 @@
 use crate::{
     BannerError, Findings, Flow, Session,
     dialogue::{Dialogue, Talk, split_word},
+    pause,
     sasl::{self, Exchange, Turn},
     service::checked_banner,
     text::{base64, hex, random_bytes},
@@ -62,6 +63,7 @@ impl Pop3 {
             exchange: None,
             errors: 0,
             tries: 0,
+            wait_ms: 0,
             findings: Findings::default(),
         })
     }
@@ -84,6 +86,7 @@ struct Pop3Login {
     exchange: Option<Exchange>,
     errors: usize,
     tries: usize,
+    wait_ms: u32,
     findings: Findings,
 }
 
@@ -144,6 +147,7 @@ impl Pop3Login {
     fn tried(&mut self) -> (String, Flow) {
         self.findings.signs |= Signs::CREDENTIALS;
         self.tries += 1;
+        self.wait_ms = pause::dovecot_ms(self.seed, self.tries);
         (FAILED.to_string(), if self.tries < TRIES_MAX { Flow::Telling } else { Flow::Close })
     }
 
@@ -198,6 +202,10 @@ impl Dialogue for Pop3Login {
         flow
     }
 
+    fn wait_ms(&mut self) -> u32 {
+        core::mem::take(&mut self.wait_ms)
+    }
+
     fn findings(&mut self) -> &mut Findings {
         &mut self.findings
     }
@@ -250,6 +258,8 @@ mod tests {
             assert_eq!((heard.flow, heard.findings.signs), (Flow::Telling, Signs::CREDENTIALS), "{:?}", said(bytes));
             let fields = ["username", "password"].map(|name| heard.findings.fields[name].as_str());
             assert_eq!(fields, ["root", "toor"]);
+            let [(at, ms)] = heard.pauses[..] else { panic!("{:?}", heard.pauses) };
+            assert!((2_000..2_500).contains(&ms) && heard.answer[at..].starts_with(b"-ERR [AUTH]"));
         }
     }
 

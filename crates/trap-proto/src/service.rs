@@ -176,7 +176,7 @@ impl Service {
         match self {
             Self::Ssh(ssh) => Box::new(ssh.session(seed)),
             Self::Http(http) => Box::new(http.session(seed)),
-            Self::Ftp(ftp) => Box::new(ftp.session()),
+            Self::Ftp(ftp) => Box::new(ftp.session(seed)),
             Self::Telnet(telnet) => Box::new(telnet.session()),
             Self::Smtp(smtp) => Box::new(smtp.session(seed)),
             Self::Pop3(pop3) => Box::new(pop3.session(seed)),
@@ -186,7 +186,7 @@ impl Service {
             Self::Mysql(mysql) => Box::new(mysql.session(seed)),
             Self::Postgresql(postgresql) => Box::new(postgresql.session()),
             Self::Vnc(vnc) => Box::new(vnc.session(seed)),
-            Self::Script(script) => Box::new(script.session()),
+            Self::Script(script) => Box::new(script.session(seed)),
             Self::Any(any) => Box::new(any.session(seed)),
         }
     }

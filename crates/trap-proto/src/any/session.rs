@@ -4,7 +4,7 @@ use super::{
     Any,
     first::{self, Guess, Protocol},
 };
-use crate::{ANSWER_BYTES_MAX, Findings, Flow, Session, Step};
+use crate::{ANSWER_BYTES_MAX, Findings, Flow, Pause, Session, Step};
 use alloc::{boxed::Box, vec::Vec};
 use honeymesh_types::WallTime;
 
@@ -30,6 +30,7 @@ pub struct AnySession {
     any: Any,
     seed: u64,
     phase: Phase,
+    pause: Pause,
     findings: Findings,
 }
 
@@ -58,7 +59,7 @@ enum Phase {
 
 impl AnySession {
     pub(super) fn new(any: Any, seed: u64) -> Self {
-        Self { any, seed, phase: Phase::First(Vec::new()), findings: Findings::default() }
+        Self { any, seed, phase: Phase::First(Vec::new()), pause: Pause::default(), findings: Findings::default() }
     }
 
     fn byte(&mut self, byte: u8, now: WallTime, answer: &mut Vec<u8>) -> Flow {
@@ -71,7 +72,11 @@ impl AnySession {
                     Guess::Unknown => self.fall_silent(now, answer),
                 }
             }
-            Phase::Played(session) => session.receive(&[byte], now, answer).flow,
+            Phase::Played(session) => {
+                let flow = session.receive(&[byte], now, answer).flow;
+                self.pause = session.pause();
+                flow
+            }
             Phase::Tls { head, heard } => {
                 if is_whole(head, heard, byte, RECORD_HEAD_BYTES, record_bytes) {
                     answer.extend_from_slice(&ALERT);
@@ -161,7 +166,11 @@ impl Session for AnySession {
 
     fn receive(&mut self, bytes: &[u8], now: WallTime, answer: &mut Vec<u8>) -> Step {
         let full = answer.len() + ANSWER_BYTES_MAX - PLAYED_BYTES_MAX;
-        Step::by_byte_until_full(bytes, answer, full, |byte, answer| self.byte(byte, now, answer))
+        Step::by_byte_until_paused(bytes, answer, full, |byte, answer| (self.byte(byte, now, answer), self.pause.ms > 0))
+    }
+
+    fn pause(&mut self) -> Pause {
+        core::mem::take(&mut self.pause)
     }
 
     fn end(&mut self) {

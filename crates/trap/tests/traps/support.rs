@@ -33,6 +33,11 @@ pub fn clock() -> Now {
     Now { wall: WallTime(micros), mono: MonoTime(micros) }
 }
 
+/// The usual limits, but that no service takes its time as real ones do after a wrong password.
+pub fn quick() -> Limits {
+    Limits { delay_percent: 1, ..Limits::default() }
+}
+
 /// One trap of each service on a free port of both loopback addresses, named `ssh`, `ssh6` and so on.
 pub fn each_service(limits: Limits) -> Options {
     let mut traps = Vec::new();
@@ -85,7 +90,7 @@ impl Traps {
 
     /// One trap of each service.
     pub fn usual() -> Self {
-        Self::open(each_service(Limits::default()))
+        Self::open(each_service(quick()))
     }
 
     /// One trap on loopback, as an operator defines it, under its service's name.
@@ -93,7 +98,7 @@ impl Traps {
         let listen = vec!["127.0.0.1:0".parse().unwrap()];
         let service = Service::define(definition).unwrap();
         let traps = vec![TrapOptions { name: definition.service.clone(), service, listen }];
-        Self::open(Options { traps, dark: None, limits: Limits::default() })
+        Self::open(Options { traps, dark: None, limits: quick() })
     }
 
     /// User names and passwords of the next `count` tries at a trap, in their order.
