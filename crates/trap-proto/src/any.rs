@@ -1,7 +1,7 @@
 //! A port that serves nothing by itself: it lets the stranger speak first, and answers in the protocol it hears.
 //!
 //! Known by their first bytes: HTTP, SSH, Redis, memcached, PostgreSQL, a telnet client's options, a mail client's greeting and a
-//! MySQL client's login, which are played on by the traps that know them; TLS, which is refused as a server without a common
+//! MySQL client's login, MQTT, Modbus and Android's debugging bridge, which are played on by the traps that know them; TLS, which is refused as a server without a common
 //! cipher refuses; RDP, of which the first packet is answered. Everything else is taken down in silence.
 
 mod first;
@@ -13,7 +13,8 @@ use crate::{Persona, Service, Session};
 use alloc::{boxed::Box, sync::Arc, vec::Vec};
 
 /// The services that are played on once they are recognised.
-const PLAYED: [&str; 8] = ["http", "ssh", "telnet", "smtp", "redis", "memcached", "mysql", "postgresql"];
+const PLAYED: [&str; 11] =
+    ["http", "ssh", "telnet", "smtp", "redis", "memcached", "mysql", "postgresql", "mqtt", "modbus", "adb"];
 
 /// A port that serves nothing by itself.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -9,6 +9,7 @@
 
 extern crate alloc;
 
+mod adb;
 mod any;
 mod bait;
 mod dialogue;
@@ -21,6 +22,8 @@ mod http;
 mod imap;
 mod line;
 mod memcached;
+mod modbus;
+mod mqtt;
 mod mysql;
 mod pause;
 mod persona;
@@ -37,6 +40,7 @@ mod telnet;
 mod text;
 mod vnc;
 
+pub use adb::{Adb, AdbSession};
 pub use any::{Any, AnySession};
 pub use bait::Bait;
 pub use findings::{FIELD_BYTES_MAX, FIELDS_MAX, Findings};
@@ -44,6 +48,8 @@ pub use ftp::Ftp;
 pub use http::{Http, HttpSession};
 pub use imap::Imap;
 pub use memcached::Memcached;
+pub use modbus::{Modbus, ModbusSession};
+pub use mqtt::{Mqtt, MqttSession};
 pub use mysql::{Mysql, MysqlSession};
 pub use pause::{DELAY_MS_MAX, Pause};
 pub use persona::{HOST_BYTES_MAX, Machine, NameError, Persona};

@@ -1,8 +1,8 @@
 //! The services a trap can play, made from an operator's words.
 
 use crate::{
-    Any, DefinitionError, Ftp, Http, Imap, Memcached, Mysql, Persona, Pop3, Postgresql, Redis, Script, ScriptDefinition, Session,
-    Smtp, Ssh, Telnet, Vnc,
+    Adb, Any, DefinitionError, Ftp, Http, Imap, Memcached, Modbus, Mqtt, Mysql, Persona, Pop3, Postgresql, Redis, Script,
+    ScriptDefinition, Session, Smtp, Ssh, Telnet, Vnc,
 };
 use alloc::{
     boxed::Box,
@@ -22,6 +22,7 @@ pub struct Definition {
     /// `220 ` (`(vsFTPd 3.0.3)`), for `script` everything that is sent first, as it is. `None`: the usual one.
     pub banner: Option<String>,
     /// Only for `telnet`: which try is let in, 1 to [`TRIES_MAX`](crate::TRIES_MAX); 0: none is. `None`: the usual one.
+    /// For `mqtt` and `adb`: 1: everybody is let in; 0: nobody is.
     pub let_in: Option<u8>,
     /// Only for `script`: the rest.
     pub script: ScriptDefinition,
@@ -52,6 +53,12 @@ pub enum Service {
     Mysql(Mysql),
     /// A PostgreSQL server that refuses every login.
     Postgresql(Postgresql),
+    /// An MQTT broker that passes nothing on.
+    Mqtt(Mqtt),
+    /// A controller that speaks Modbus/TCP.
+    Modbus(Modbus),
+    /// A television box with an open debugging port.
+    Adb(Adb),
     /// A VNC server that refuses every password.
     Vnc(Vnc),
     /// Anything else, by the operator's own rules.
@@ -75,6 +82,9 @@ pub enum ServiceError {
     /// A try that never comes.
     #[error("let_in: `{0}` is no try; write 1 to {max}, or 0 to let nobody in", max = crate::TRIES_MAX)]
     LetIn(u8),
+    /// Neither yes nor no.
+    #[error("let_in: `{0}` is neither; write 1 to let everybody in, or 0 to let nobody in")]
+    LetInOrNot(u8),
     /// A banner was given to a service that does not speak first.
     #[error("service `{0}` lets the stranger speak first; leave the banner out")]
     Unspoken(String),
@@ -106,9 +116,12 @@ pub enum BannerError {
     NotSsh,
 }
 
+/// The services that may let somebody in.
+const LETTING_IN: [&str; 3] = ["telnet", "mqtt", "adb"];
+
 impl Service {
     /// The names of all services.
-    pub const NAMES: [&'static str; 14] = [
+    pub const NAMES: [&'static str; 17] = [
         "ssh",
         "http",
         "ftp",
@@ -121,6 +134,9 @@ impl Service {
         "mysql",
         "postgresql",
         "vnc",
+        "mqtt",
+        "modbus",
+        "adb",
         "script",
         "any",
     ];
@@ -137,9 +153,26 @@ impl Service {
             name if name != "script" && definition.script != ScriptDefinition::default() => {
                 Err(ServiceError::NotScripted(name.to_string()))
             }
-            name if definition.let_in.is_some() && name != "telnet" => Err(ServiceError::LetsNobodyIn(name.to_string())),
+            name if definition.let_in.is_some() && !LETTING_IN.contains(&name) => {
+                Err(ServiceError::LetsNobodyIn(name.to_string()))
+            }
             "any" if banner.is_some() => Err(ServiceError::Unspoken("any".to_string())),
             "postgresql" | "vnc" if banner.is_some() => Err(ServiceError::Nameless(definition.service.clone())),
+            "mqtt" | "adb" if definition.let_in.is_some_and(|let_in| let_in > 1) => {
+                Err(ServiceError::LetInOrNot(definition.let_in.unwrap_or_default()))
+            }
+            "mqtt" => {
+                let mqtt = Mqtt::of(persona).letting_in(definition.let_in != Some(0));
+                Ok(Self::Mqtt(banner.map_or_else(|| Ok(mqtt.clone()), |version| mqtt.clone().with_version(version))?))
+            }
+            "modbus" => {
+                let modbus = Modbus::of(persona);
+                Ok(Self::Modbus(banner.map_or_else(|| Ok(modbus.clone()), |identity| modbus.clone().identified(identity))?))
+            }
+            "adb" => {
+                let adb = Adb::of(persona).letting_in(definition.let_in != Some(0));
+                Ok(Self::Adb(banner.map_or_else(|| Ok(adb.clone()), |names| adb.clone().named(names))?))
+            }
             "postgresql" => Ok(Self::Postgresql(Postgresql)),
             "vnc" => Ok(Self::Vnc(Vnc)),
             "mysql" => Ok(Self::Mysql(banner.map_or_else(|| Ok(Mysql::default()), Mysql::new)?)),
@@ -186,6 +219,9 @@ impl Service {
             Self::Mysql(mysql) => Box::new(mysql.session(seed)),
             Self::Postgresql(postgresql) => Box::new(postgresql.session()),
             Self::Vnc(vnc) => Box::new(vnc.session(seed)),
+            Self::Mqtt(mqtt) => Box::new(mqtt.session(seed)),
+            Self::Modbus(modbus) => Box::new(modbus.session()),
+            Self::Adb(adb) => Box::new(adb.session(seed)),
             Self::Script(script) => Box::new(script.session(seed)),
             Self::Any(any) => Box::new(any.session(seed)),
         }
@@ -207,6 +243,9 @@ impl Service {
             Self::Mysql(_) => "mysql",
             Self::Postgresql(_) => "postgresql",
             Self::Vnc(_) => "vnc",
+            Self::Mqtt(_) => "mqtt",
+            Self::Modbus(_) => "modbus",
+            Self::Adb(_) => "adb",
             Self::Script(_) => "script",
             Self::Any(_) => "any",
         }
@@ -258,7 +297,7 @@ mod tests {
             (
                 definition("gopher", None),
                 "`gopher` is no service; there are ssh, http, ftp, telnet, smtp, pop3, imap, redis, memcached, mysql, postgresql, vnc, \
-                 script and any",
+                 mqtt, modbus, adb, script and any",
             ),
             (definition("any", Some("hello")), "service `any` lets the stranger speak first; leave the banner out"),
             (definition("vnc", Some("hello")), "service `vnc` does not say what it is before a login; leave the banner out"),
@@ -284,6 +323,10 @@ mod tests {
         assert_eq!(of("telnet", 0), Ok(Service::Telnet(Telnet::default().letting_in(0))));
         assert_eq!(of("ftp", 1).unwrap_err().to_string(), "service `ftp` lets nobody in; leave `let_in` out");
         assert_eq!(of("script", 1).unwrap_err().to_string(), "service `script` lets nobody in; leave `let_in` out");
+        assert_eq!(
+            of("adb", 2).unwrap_err().to_string(),
+            "let_in: `2` is neither; write 1 to let everybody in, or 0 to let nobody in"
+        );
         assert_eq!(of("telnet", 9).unwrap_err().to_string(), "let_in: `9` is no try; write 1 to 3, or 0 to let nobody in");
     }
 

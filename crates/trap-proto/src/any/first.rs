@@ -13,6 +13,9 @@ pub(super) enum Protocol {
     Smtp,
     Mysql,
     Postgresql,
+    Mqtt,
+    Modbus,
+    Adb,
 }
 
 impl Protocol {
@@ -29,12 +32,15 @@ impl Protocol {
             Self::Smtp => "smtp",
             Self::Mysql => "mysql",
             Self::Postgresql => "postgresql",
+            Self::Mqtt => "mqtt",
+            Self::Modbus => "modbus",
+            Self::Adb => "adb",
         }
     }
 }
 
 /// The beginnings. None is the beginning of another, so the order does not matter.
-const BEGINNINGS: [(&[u8], Protocol); 44] = [
+const BEGINNINGS: &[(&[u8], Protocol)] = &[
     (b"GET ", Protocol::Http),
     (b"POST ", Protocol::Http),
     (b"HEAD ", Protocol::Http),
@@ -85,6 +91,8 @@ const BEGINNINGS: [(&[u8], Protocol); 44] = [
     (b"INFO\r\n", Protocol::Redis),
     (b"ping\r\n", Protocol::Redis),
     (b"info\r\n", Protocol::Redis),
+    // The debugging bridge's first word.
+    (b"CNXN", Protocol::Adb),
 ];
 
 /// The lowest and the highest that a byte may be.
@@ -92,11 +100,23 @@ type Range = (u8, u8);
 const ANY: Range = (0, 255);
 const ZERO: Range = (0, 0);
 
+/// What stands for itself.
+const fn one(byte: u8) -> Range {
+    (byte, byte)
+}
+
 /// Beginnings with bytes that may differ: the sessions of PostgreSQL's protocol 3, and a MySQL client that logs in before it was
 /// greeted (packet 1, shorter than 64 KiB, with a character set and nothing in what is reserved).
-const SHAPES: [(&[Range], Protocol); 2] = [
+const SHAPES: &[(&[Range], Protocol)] = &[
     (&[ZERO, ZERO, ANY, ANY, ZERO, (3, 3), ZERO, ZERO], Protocol::Postgresql),
     (&[ANY, ANY, ZERO, (1, 1), ANY, ANY, ANY, ANY, ANY, ANY, ANY, ANY, (1, 255), ZERO], Protocol::Mysql),
+    // MQTT's CONNECT, of a length with one byte or two, in versions 3.1.1 and 5, and 3.1.
+    (&[one(0x10), (0, 127), ZERO, one(4), one(b'M'), one(b'Q'), one(b'T'), one(b'T')], Protocol::Mqtt),
+    (&[one(0x10), (128, 255), (1, 127), ZERO, one(4), one(b'M'), one(b'Q'), one(b'T'), one(b'T')], Protocol::Mqtt),
+    (&[one(0x10), (0, 127), ZERO, one(6), one(b'M'), one(b'Q'), one(b'I'), one(b's')], Protocol::Mqtt),
+    (&[one(0x10), (128, 255), (1, 127), ZERO, one(6), one(b'M'), one(b'Q'), one(b'I'), one(b's')], Protocol::Mqtt),
+    // Modbus: a transaction, protocol 0, a length of at least a unit and a function, and a function that is none of the exceptions.
+    (&[ANY, ANY, ZERO, ZERO, ZERO, (2, 254), ANY, (1, 127)], Protocol::Modbus),
 ];
 
 /// The longest beginning, in bytes; who said more than that is known or is not.
@@ -119,7 +139,7 @@ pub(super) fn guess(bytes: &[u8]) -> Guess {
     if bytes.len() > FIRST_BYTES_MAX {
         return guess;
     }
-    for (beginning, protocol) in BEGINNINGS {
+    for (beginning, protocol) in BEGINNINGS.iter().copied() {
         if bytes.starts_with(beginning) {
             return Guess::Known(protocol);
         }
@@ -127,7 +147,7 @@ pub(super) fn guess(bytes: &[u8]) -> Guess {
             guess = Guess::Open;
         }
     }
-    for (shape, protocol) in SHAPES {
+    for (shape, protocol) in SHAPES.iter().copied() {
         let fits = bytes.iter().zip(shape).all(|(byte, (low, high))| (low..=high).contains(&byte));
         if fits && bytes.len() >= shape.len() {
             return Guess::Known(protocol);
@@ -145,7 +165,7 @@ mod tests {
 
     #[test]
     fn protocols_are_known_by_their_first_bytes_and_not_before() {
-        let table: [(&[u8], Guess); 17] = [
+        let table: [(&[u8], Guess); 23] = [
             (b"", Guess::Open),
             (b"P", Guess::Open),
             (b"PO", Guess::Open),
@@ -163,6 +183,12 @@ mod tests {
             (b"\x54\0\0\x01\x05\xa6\x0f\0\0\0\0\x01\x21\0", Guess::Known(Protocol::Mysql)),
             (b"\0\x1e\0\x01\x01\0\0\x01\0\0\0\0\0\0", Guess::Unknown),
             (b"\xff\xfd", Guess::Known(Protocol::Telnet)),
+            (b"\x10\x1b\0\x04MQTT\x04", Guess::Known(Protocol::Mqtt)),
+            (b"\x10\x9b\x01\0\x06MQIsdp", Guess::Known(Protocol::Mqtt)),
+            (b"\0\0\0\0\0\x02\x01\x11", Guess::Known(Protocol::Modbus)),
+            (b"\x12\x34\0\0\0\x06\xff", Guess::Open),
+            (b"\0\0\0\0\0\x03\0\0", Guess::Known(Protocol::Postgresql)),
+            (b"CNXN\0\0", Guess::Known(Protocol::Adb)),
         ];
         for (bytes, expected) in table {
             assert_eq!(guess(bytes), expected, "{bytes:?}");

@@ -16,3 +16,5 @@ mod stores;
 mod support;
 #[cfg(test)]
 mod telnet;
+#[cfg(test)]
+mod things;
