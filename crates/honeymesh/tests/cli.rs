@@ -123,6 +123,10 @@ fn check_tells_where_a_script_is_wrong() {
             "[[trap.rule]]\nexpect_hex = \"00 {id:1}\"\nanswer_hex = \"{ib} 00\"\n",
             "9:14: [[trap.rule]] answer_hex: rule 2: `answer_hex` has {ib}, but the rule captures nothing of that name",
         ),
+        (
+            "[[trap]]\nname = \"u\"\nservice = \"ssh\"\nlisten = [\"127.0.0.1:7001\"]\ntarpit = 1\n",
+            "11:10: [[trap]] tarpit: is a whole number; write true or false",
+        ),
         ("delay = \"11s\"\n", "7:9: [[trap.rule]] delay: `11s` is out of range; write a duration from 0s to 10s"),
         ("[[trap.rule]]\nregexp = \"x\"\n", "8:1: unknown key `regexp` in [[trap.rule]]; the nearest known one is `regex`"),
     ];

@@ -1,7 +1,8 @@
 //! The worked examples of `docs/traps/script.md`, read as an operator's configuration and played on loopback.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use honeymesh_trap::{Limits, Options, TrapOptions, bind};
-use honeymesh_trap_proto::Service;
+use honeymesh_trap_proto::{Persona, Service};
 use honeymesh_types::{Now, Signs, Visit};
 use std::time::Duration;
 use tokio::{
@@ -22,7 +23,7 @@ fn examples() -> Vec<String> {
 fn service(example: &str) -> Service {
     let mut parsed = honeymesh::config::parse(example, "node");
     assert!(parsed.is_usable(), "{:?}", parsed.problems);
-    parsed.config.traps.remove(0).service
+    Service::define(&parsed.config.traps.remove(0).definition, &Persona::of([7; 32])).unwrap()
 }
 
 /// What a trap says to each of `said`, and what it reports.

@@ -11,6 +11,7 @@ extern crate alloc;
 
 mod adb;
 mod any;
+mod babble;
 mod bait;
 mod dialogue;
 #[cfg(test)]
@@ -42,6 +43,7 @@ mod vnc;
 
 pub use adb::{Adb, AdbSession};
 pub use any::{Any, AnySession};
+pub use babble::Babble;
 pub use bait::Bait;
 pub use findings::{FIELD_BYTES_MAX, FIELDS_MAX, Findings};
 pub use ftp::Ftp;

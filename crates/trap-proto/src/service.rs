@@ -1,7 +1,7 @@
 //! The services a trap can play, made from an operator's words.
 
 use crate::{
-    Adb, Any, DefinitionError, Ftp, Http, Imap, Memcached, Modbus, Mqtt, Mysql, Persona, Pop3, Postgresql, Redis, Script,
+    Adb, Any, Babble, DefinitionError, Ftp, Http, Imap, Memcached, Modbus, Mqtt, Mysql, Persona, Pop3, Postgresql, Redis, Script,
     ScriptDefinition, Session, Smtp, Ssh, Telnet, Vnc,
 };
 use alloc::{
@@ -24,6 +24,8 @@ pub struct Definition {
     /// Only for `telnet`: which try is let in, 1 to [`TRIES_MAX`](crate::TRIES_MAX); 0: none is. `None`: the usual one.
     /// For `mqtt` and `adb`: 1: everybody is let in; 0: nobody is.
     pub let_in: Option<u8>,
+    /// Answers drip slowly, and an SSH server's greeting never comes.
+    pub tarpit: bool,
     /// Only for `script`: the rest.
     pub script: ScriptDefinition,
 }
@@ -225,6 +227,12 @@ impl Service {
             Self::Script(script) => Box::new(script.session(seed)),
             Self::Any(any) => Box::new(any.session(seed)),
         }
+    }
+
+    /// What it says without end in a tarpit instead of a greeting, if its protocol has room for that.
+    #[must_use]
+    pub fn babble(&self, seed: u64) -> Option<Babble> {
+        matches!(self, Self::Ssh(_)).then(|| Babble::new(seed))
     }
 
     /// Its name, one of [`Service::NAMES`].

@@ -1,5 +1,9 @@
 //! One connection from its first byte to its last report.
 
+mod drip;
+
+pub(crate) use drip::Drip;
+
 use crate::{
     Limits,
     report::{REPORTS_MAX, SESSION_BYTES_MAX, Teller, Transcript},
@@ -33,6 +37,8 @@ const LINGER_BYTES_MAX: usize = 64 * 1_024;
 pub(crate) struct Conversation {
     pub(crate) stream: TcpStream,
     pub(crate) session: Box<dyn Session>,
+    /// How it is answered in a tarpit.
+    pub(crate) drip: Option<Drip>,
     pub(crate) teller: Teller,
     pub(crate) limits: Limits,
     pub(crate) stop: watch::Receiver<()>,
@@ -85,7 +91,10 @@ impl Conversation {
             ends: Instant::now() + self.limits.session_deadline,
             fault: String::new(),
         };
-        let end = self.talk(&mut progress).await;
+        let end = match self.drip.take() {
+            None => self.talk(&mut progress).await,
+            Some(drip) => self.talk_slowly(drip, &mut progress).await,
+        };
         self.last_report(&mut progress, end).await;
         if end == End::Ours {
             self.linger().await;

@@ -59,7 +59,13 @@ fn service(section: &Section<'_, '_>) -> Option<Definition> {
     let word = section.text("service", |text| Ok(text.to_owned()));
     let word = required(section, "service", word, &format!("write one of {}", Service::NAMES.join("|")))?;
     let banner = section.text("banner", |text| Ok(text.to_owned())).map(|banner| banner.value);
-    let definition = Definition { service: word.value, banner, let_in: let_in(section), script: script(section) };
+    let definition = Definition {
+        service: word.value,
+        banner,
+        let_in: let_in(section),
+        tarpit: section.switch("tarpit"),
+        script: script(section),
+    };
     match Service::define(&definition, &Persona::of([0; 32])) {
         Ok(_) => Some(definition),
         Err(error) => {

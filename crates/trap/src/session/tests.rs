@@ -99,6 +99,12 @@ fn is_over() -> Told {
 
 /// A session whose pipe has room for so many packets.
 async fn hold(room: usize, wait: Duration, limits: Limits) -> Held {
+    hold_in(room, wait, limits, false).await
+}
+
+/// The same in a tarpit, or not.
+async fn hold_in(room: usize, wait: Duration, limits: Limits, is_slow: bool) -> Held {
+    let drip = is_slow.then(|| Drip::new(None));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
     let (stream, _) = listener.accept().await.unwrap();
@@ -110,7 +116,7 @@ async fn hold(room: usize, wait: Duration, limits: Limits) -> Held {
     let (stop, stopped) = watch::channel(());
     let (dismissal, dismissed) = oneshot::channel();
     let teller = Teller { session: 1, pipe: Arc::new(pipe), wait, lost: 0 };
-    let conversation = Conversation { stream, session: Box::<Echo>::default(), teller, limits, stop: stopped, dismissed };
+    let conversation = Conversation { stream, session: Box::<Echo>::default(), drip, teller, limits, stop: stopped, dismissed };
     Held { client, heard, task: tokio::spawn(conversation.hold()), stop: Some(stop), dismissal: Some(dismissal) }
 }
 
@@ -289,4 +295,40 @@ async fn a_stranger_that_takes_no_answer_is_left() {
     let length = held.heard.next(&mut packet).await.unwrap().unwrap();
     let Some(Evidence::Report { head, .. }) = Evidence::read(&packet[..length]) else { panic!("no report") };
     assert!(head.bytes > 0 && head.bytes < SESSION_BYTES_MAX, "ended by its deadline, not by the {} bytes it took", head.bytes);
+}
+
+#[tokio::test(start_paused = true)]
+async fn in_a_tarpit_reports_leave_at_once_and_answers_drip() {
+    let begun = Instant::now();
+    let mut held = hold_in(8, REPORT_WAIT, Limits::default(), true).await;
+    held.client.write_all(b"ab").await.unwrap();
+    assert_eq!((held.payload().await, held.payload().await), (b"a".to_vec(), b"b".to_vec()));
+    assert_eq!(begun.elapsed().as_millis(), 0);
+    for (byte, seconds) in [(b">", 3), (b"a", 6), (b"b", 9)] {
+        assert_eq!((read(&mut held.client, 1).await.as_slice(), begun.elapsed().as_secs()), (&byte[..], seconds));
+    }
+    held.client.write_all(b"c.d").await.unwrap();
+    assert_eq!((held.payload().await, held.payload().await, begun.elapsed().as_secs()), (b"c".to_vec(), b".".to_vec(), 9));
+    assert_eq!((read(&mut held.client, 2).await, begun.elapsed().as_secs()), (b"c.".to_vec(), 15), "the last word is said, too");
+    assert_eq!(held.client.read(&mut [0; 8]).await.unwrap(), 0);
+    assert_eq!(held.payload().await, b"d", "what was heard behind the end is evidence");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tarpit_lets_go_at_the_sessions_end_and_who_is_silent_there_before() {
+    let limits = Limits { session_deadline: Duration::from_secs(61), ..Limits::default() };
+    let begun = Instant::now();
+    let mut held = hold_in(64, REPORT_WAIT, limits, true).await;
+    held.client.write_all(&[b'?'; 10]).await.unwrap();
+    let mut answer = Vec::new();
+    held.client.read_to_end(&mut answer).await.unwrap();
+    assert_eq!((answer.len(), begun.elapsed().as_secs()), (20, 61), "one byte every three seconds, and then no more");
+    held.task.await.unwrap();
+
+    let begun = Instant::now();
+    let held = hold_in(8, REPORT_WAIT, Limits::default(), true).await;
+    let nothing = |signs| Told::Report { payload: Vec::new(), bytes: 0, signs };
+    assert_eq!((held.told().await, begun.elapsed().as_secs()), (nothing(Signs::empty()), 2), "told in time");
+    assert_eq!((held.told().await, begun.elapsed().as_secs()), (nothing(Signs::SILENT), 30));
+    held.task.await.unwrap();
 }

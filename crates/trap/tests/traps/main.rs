@@ -9,6 +9,8 @@ mod databases;
 #[cfg(test)]
 mod mail;
 #[cfg(test)]
+mod slow;
+#[cfg(test)]
 mod sockets;
 #[cfg(test)]
 mod stores;
