@@ -124,3 +124,16 @@ async fn ssh_reads_babble_and_is_told() {
     let visit = traps.visit_where(|visit| visit.fields.contains_key("client")).await;
     assert!(visit.fields["client"].starts_with("SSH-2.0-OpenSSH"), "{:?}", visit.fields);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_password_is_told_seconds_before_curl_hears_that_it_is_wrong() {
+    let mut traps = Traps::open(each_service(Limits::default()));
+    let url = format!("ftp://root:toor@127.0.0.1:{}/", traps.port("ftp"));
+    let begun = Instant::now();
+    let client = tokio::spawn(async move { (run("curl", &["-sS", &url]).await.status.code(), begun.elapsed()) });
+    traps.visit_where(|visit| visit.signs.contains(Signs::CREDENTIALS)).await;
+    let told = begun.elapsed();
+    let (code, refused) = client.await.unwrap();
+    assert_eq!(code, Some(67), "login denied");
+    assert!(refused - told > Duration::from_secs(1) && refused > Duration::from_secs(2), "told {told:?}, refused {refused:?}");
+}

@@ -212,3 +212,20 @@ async fn nmap_takes_each_for_what_it_plays() {
     let said = nmap(&traps, "adb", &["-sV", "--versiondb", &of(&adb)]).await;
     assert!(said.contains("Android Debug Bridge device") && said.contains("model: MXQ Pro 4K"), "{said}");
 }
+
+/// The first bytes tell: on dark ports all three are played, too.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_port_that_serves_nothing_plays_what_it_hears() {
+    let mut traps = Traps::usual();
+    let port = traps.port("any").to_string();
+    let published = run("mosquitto_pub", &["-h", "127.0.0.1", "-p", &port, "-u", "a", "-P", "b", "-t", "c", "-m", "d"]).await;
+    assert!(published.status.success(), "{}", printed(&published));
+    let read = printed(&run("mbpoll", &["-m", "tcp", "-p", &port, "-a", "1", "-1", "-r", "1", "127.0.0.1"]).await);
+    assert!(read.contains("[1]:"), "{read}");
+    let (bridge, box_) = (Bridge::start().await, format!("127.0.0.1:{port}"));
+    bridge.adb(&["connect", &box_], &[]).await;
+    assert_eq!(bridge.adb(&["-s", &box_, "shell", "getprop ro.build.version.sdk"], &[]).await, "22\r\n");
+    for protocol in ["mqtt", "modbus", "adb"] {
+        traps.visit_where(|visit| visit.fields.get("protocol").is_some_and(|told| told == protocol)).await;
+    }
+}
