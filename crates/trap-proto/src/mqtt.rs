@@ -5,13 +5,13 @@
 
 mod packet;
 mod session;
+mod system;
 mod topic;
 
 pub use session::MqttSession;
 
 use crate::{BannerError, Persona, service::checked_banner};
 use alloc::{
-    format,
     string::{String, ToString},
     sync::Arc,
     vec::Vec,
@@ -60,16 +60,11 @@ impl Mqtt {
 
     /// What it retains, after so many seconds.
     fn retained(&self, uptime_seconds: u64) -> Vec<Retained> {
-        let of = |topic: &str, payload: String| (topic.to_string(), payload);
-        Vec::from([
-            of("$SYS/broker/version", format!("mosquitto version {}", self.version)),
-            of("$SYS/broker/uptime", format!("{uptime_seconds} seconds")),
-            of("$SYS/broker/clients/connected", "4".to_string()),
-            of("$SYS/broker/clients/total", "5".to_string()),
-            of("$SYS/broker/subscriptions/count", "11".to_string()),
-            of("homeassistant/status", "online".to_string()),
-            of("zigbee2mqtt/bridge/state", "{\"state\":\"online\"}".to_string()),
-        ])
+        let traffic = self.persona.number("mqtt");
+        let mut retained = system::topics(&self.version, traffic, uptime_seconds);
+        retained.push(("homeassistant/status".to_string(), "online".to_string()));
+        retained.push(("zigbee2mqtt/bridge/state".to_string(), "{\"state\":\"online\"}".to_string()));
+        retained
     }
 }
 

@@ -33,12 +33,13 @@ pub struct Pause {
 
 /// vsftpd with PAM, as Debian sets both up.
 pub(crate) fn vsftpd_ms(seed: u64, turn: usize) -> u32 {
-    VSFTPD_MS + pam_ms(&mut own(seed, turn))
+    VSFTPD_MS + pam_ms(seed, turn)
 }
 
-/// PAM: the mean of three numbers, so that most waits are near to what was asked for.
-fn pam_ms(seed: &mut u64) -> u32 {
-    let sum = (0..3).map(|_| random_below(seed, PAM_MS)).sum::<u32>();
+/// PAM after a wrong password, whatever program asks: the mean of three numbers, so that most waits are near to what was asked for.
+pub(crate) fn pam_ms(seed: u64, turn: usize) -> u32 {
+    let mut seed = own(seed, turn);
+    let sum = (0..3).map(|_| random_below(&mut seed, PAM_MS)).sum::<u32>();
     PAM_MS / 2 + sum / 3
 }
 
