@@ -54,7 +54,7 @@ pub use modbus::{Modbus, ModbusSession};
 pub use mqtt::{Mqtt, MqttSession};
 pub use mysql::{Mysql, MysqlSession};
 pub use pause::{DELAY_MS_MAX, Pause};
-pub use persona::{HOST_BYTES_MAX, Machine, NameError, Persona};
+pub use persona::{Era, HOST_BYTES_MAX, Machine, NameError, Persona};
 pub use pop3::Pop3;
 pub use postgresql::{Postgresql, PostgresqlSession};
 pub use redis::{Redis, RedisSession};

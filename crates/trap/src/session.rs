@@ -12,14 +12,17 @@ use honeymesh_trap_proto::{DELAY_MS_MAX, Findings, Flow, Session, Step};
 use honeymesh_types::{Signs, WallTime};
 use std::{
     cell::RefCell,
+    future::poll_fn,
     io::{self, ErrorKind},
     panic::{AssertUnwindSafe, catch_unwind},
+    pin::{Pin, pin},
+    task::{Context, Poll},
     time::{Duration, SystemTime},
 };
 use tokio::{
     io::AsyncWriteExt,
     net::TcpStream,
-    sync::{oneshot, watch},
+    sync::oneshot,
     time::{Instant, sleep_until, timeout, timeout_at},
 };
 
@@ -38,11 +41,10 @@ pub(crate) struct Conversation {
     pub(crate) stream: TcpStream,
     pub(crate) session: Box<dyn Session>,
     /// How it is answered in a tarpit.
-    pub(crate) drip: Option<Drip>,
+    pub(crate) drip: Option<Box<Drip>>,
     pub(crate) teller: Teller,
     pub(crate) limits: Limits,
-    pub(crate) stop: watch::Receiver<()>,
-    /// Ready once the stranger is dismissed.
+    /// Ready once the stranger is dismissed, or once the traps close and whoever could dismiss it is gone.
     pub(crate) dismissed: oneshot::Receiver<()>,
 }
 
@@ -81,7 +83,7 @@ enum End {
 
 impl Conversation {
     /// Talks until somebody ends it. Whoever connected is reported at least once.
-    pub(crate) async fn hold(mut self) {
+    pub(crate) async fn hold(mut self: Box<Self>) {
         let mut progress = Progress {
             transcript: Transcript::default(),
             capture_room: self.limits.capture_bytes_max,
@@ -93,8 +95,38 @@ impl Conversation {
         };
         let end = match self.drip.take() {
             None => self.talk(&mut progress).await,
-            Some(drip) => self.talk_slowly(drip, &mut progress).await,
+            Some(drip) => Box::pin(self.talk_slowly(drip, &mut progress)).await,
         };
+        Box::pin(self.leave(progress, end)).await;
+    }
+
+    /// Whatever is done besides waiting is boxed for as long as it takes: thousands that only wait hold no room for it.
+    async fn talk(&mut self, progress: &mut Progress) -> End {
+        if let Err(end) = Box::pin(self.greet(progress)).await {
+            return end;
+        }
+        loop {
+            if let Err(end) = self.wait(progress).await {
+                return end;
+            }
+            if let Err(end) = Box::pin(self.read_and_answer(progress)).await {
+                return end;
+            }
+        }
+    }
+
+    async fn greet(&mut self, progress: &mut Progress) -> Result<(), End> {
+        let mut answer = Vec::new();
+        let flow = self.guarded(progress, |session| session.open(&mut answer)).unwrap_or(Flow::Close);
+        self.follow(flow, &mut answer, progress).await
+    }
+
+    async fn read_and_answer(&mut self, progress: &mut Progress) -> Result<(), End> {
+        let Some(bytes) = self.read() else { return Err(End::Gone) };
+        self.heard(&bytes, &mut Vec::new(), progress).await
+    }
+
+    async fn leave(mut self: Box<Self>, mut progress: Progress, end: End) {
         self.last_report(&mut progress, end).await;
         if end == End::Ours {
             self.linger().await;
@@ -103,29 +135,12 @@ impl Conversation {
         self.teller.over(&progress.fault).await;
     }
 
-    async fn talk(&mut self, progress: &mut Progress) -> End {
-        let mut answer = Vec::new();
-        let flow = self.guarded(progress, |session| session.open(&mut answer)).unwrap_or(Flow::Close);
-        if let Err(end) = self.follow(flow, &mut answer, progress).await {
-            return end;
-        }
-        loop {
-            if let Err(end) = self.wait(progress).await {
-                return end;
-            }
-            let Some(bytes) = self.read() else { return End::Gone };
-            if let Err(end) = self.heard(&bytes, &mut answer, progress).await {
-                return end;
-            }
-        }
-    }
-
     /// Waits for bytes, a deadline, a dismissal or the end of the traps.
     async fn wait(&mut self, progress: &mut Progress) -> Result<(), End> {
         let deadline = progress.ends.min(Instant::now() + self.limits.read_deadline);
         if progress.reports == 0 && progress.first_report_by < deadline {
             match self.ready_by(progress.first_report_by).await {
-                Err(End::Deadline) => self.report(progress).await,
+                Err(End::Deadline) => Box::pin(self.report(progress)).await,
                 ready => return ready,
             }
         }
@@ -133,15 +148,24 @@ impl Conversation {
     }
 
     async fn ready_by(&mut self, deadline: Instant) -> Result<(), End> {
-        tokio::select! {
-            ready = timeout_at(deadline, self.stream.readable()) => match ready {
-                Ok(Ok(())) => Ok(()),
-                Ok(Err(_)) => Err(End::Gone),
-                Err(_) => Err(End::Deadline),
-            },
-            _ = self.stop.changed() => Err(End::Stopped),
-            () = dismissed(&mut self.dismissed) => Err(End::Dismissed),
-        }
+        // By hand, because what an idle session holds is what thousands hold: a future for each of these is three times as large.
+        let mut sleep = pin!(sleep_until(deadline));
+        poll_fn(|context| {
+            if let Poll::Ready(end) = self.poll_dismissed(context) {
+                return Poll::Ready(Err(end));
+            }
+            match self.stream.poll_read_ready(context) {
+                Poll::Ready(ready) => Poll::Ready(ready.map_err(|_| End::Gone)),
+                Poll::Pending => sleep.as_mut().poll(context).map(|()| Err(End::Deadline)),
+            }
+        })
+        .await
+    }
+
+    /// Ready once, when it is to end: nobody asks again after that.
+    fn poll_dismissed(&mut self, context: &mut Context<'_>) -> Poll<End> {
+        let dismissal = Pin::new(&mut self.dismissed).poll(context);
+        dismissal.map(|dismissal| if dismissal.is_ok() { End::Dismissed } else { End::Stopped })
     }
 
     /// What there is to read, which may be nothing yet; `None` at the end. The buffer is not kept across an await:
@@ -213,8 +237,7 @@ impl Conversation {
     async fn pass(&mut self, until: Instant) -> Result<(), End> {
         tokio::select! {
             () = sleep_until(until) => Ok(()),
-            _ = self.stop.changed() => Err(End::Stopped),
-            () = dismissed(&mut self.dismissed) => Err(End::Dismissed),
+            end = dismissed(&mut self.dismissed) => Err(end),
         }
     }
 
@@ -285,10 +308,14 @@ impl Conversation {
         };
         tokio::select! {
             _ = timeout(LINGER, drain) => {}
-            _ = self.stop.changed() => {}
-            () = dismissed(&mut self.dismissed) => {}
+            _ = &mut self.dismissed => {}
         }
     }
+}
+
+/// Ready once it is to end.
+async fn dismissed(dismissal: &mut oneshot::Receiver<()>) -> End {
+    if dismissal.await.is_ok() { End::Dismissed } else { End::Stopped }
 }
 
 /// The stranger does not read any more, but may have written.
@@ -332,13 +359,6 @@ pub fn note_faults() {
 fn wall() -> WallTime {
     let since = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
     WallTime(u64::try_from(since.as_micros()).unwrap_or(u64::MAX))
-}
-
-async fn dismissed(dismissal: &mut oneshot::Receiver<()>) {
-    if dismissal.await.is_err() {
-        // Whoever could dismiss is gone: the session ends as it would have.
-        std::future::pending::<()>().await;
-    }
 }
 
 #[cfg(test)]

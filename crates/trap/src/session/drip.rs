@@ -52,7 +52,7 @@ impl Drip {
 
 impl Conversation {
     /// Talks as [`Conversation::talk`] does, but answers a byte at a time.
-    pub(super) async fn talk_slowly(&mut self, mut drip: Drip, progress: &mut Progress) -> End {
+    pub(super) async fn talk_slowly(&mut self, mut drip: Box<Drip>, progress: &mut Progress) -> End {
         let mut answer = Vec::new();
         let flow = self.guarded(progress, |session| session.open(&mut answer)).unwrap_or(Flow::Close);
         if let Err(end) = self.follow_slowly(flow, &mut answer, &mut drip, progress).await {
@@ -92,8 +92,7 @@ impl Conversation {
         let silent = silent_since + self.limits.read_deadline;
         let ends = if drip.is_dry() { progress.ends.min(silent.max(drip.next)) } else { progress.ends };
         tokio::select! {
-            _ = self.stop.changed() => Err(End::Stopped),
-            () = dismissed(&mut self.dismissed) => Err(End::Dismissed),
+            end = dismissed(&mut self.dismissed) => Err(end),
             ready = self.stream.readable(), if !drip.closes => ready.map(|()| Wake::Bytes).map_err(|_| End::Gone),
             () = sleep_until(progress.first_report_by), if progress.reports == 0 => Ok(Wake::FirstReport),
             () = sleep_until(drip.next), if !drip.is_dry() => Ok(Wake::Drip),

@@ -50,7 +50,6 @@ struct Held {
     client: TcpStream,
     heard: Heard,
     task: JoinHandle<()>,
-    stop: Option<watch::Sender<()>>,
     dismissal: Option<oneshot::Sender<()>>,
 }
 
@@ -104,7 +103,7 @@ async fn hold(room: usize, wait: Duration, limits: Limits) -> Held {
 
 /// The same in a tarpit, or not.
 async fn hold_in(room: usize, wait: Duration, limits: Limits, is_slow: bool) -> Held {
-    let drip = is_slow.then(|| Drip::new(None));
+    let drip = is_slow.then(|| Box::new(Drip::new(None)));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
     let (stream, _) = listener.accept().await.unwrap();
@@ -113,17 +112,33 @@ async fn hold_in(room: usize, wait: Duration, limits: Limits, is_slow: bool) -> 
     rustix::pipe::fcntl_setpipe_size(&evidence, room * PACKET_BYTES_MAX).unwrap();
     let (_inward, heard) = daemon.listen().unwrap();
     let (_, pipe) = crate::RoomLine::of(admissions, evidence).listen().unwrap();
-    let (stop, stopped) = watch::channel(());
     let (dismissal, dismissed) = oneshot::channel();
     let teller = Teller { session: 1, pipe: Arc::new(pipe), wait, lost: 0 };
-    let conversation = Conversation { stream, session: Box::<Echo>::default(), drip, teller, limits, stop: stopped, dismissed };
-    Held { client, heard, task: tokio::spawn(conversation.hold()), stop: Some(stop), dismissal: Some(dismissal) }
+    let conversation = Box::new(Conversation { stream, session: Box::<Echo>::default(), drip, teller, limits, dismissed });
+    Held { client, heard, task: tokio::spawn(conversation.hold()), dismissal: Some(dismissal) }
 }
 
 async fn read(client: &mut TcpStream, length: usize) -> Vec<u8> {
     let mut bytes = vec![0; length];
     client.read_exact(&mut bytes).await.unwrap();
     bytes
+}
+
+#[tokio::test]
+async fn a_session_that_waits_is_small() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+    let (daemon, rooms) = lines().unwrap();
+    let _inward = daemon.listen().unwrap();
+    let (_, pipe) = rooms.listen().unwrap();
+    let teller = Teller { session: 1, pipe: Arc::new(pipe), wait: REPORT_WAIT, lost: 0 };
+    let (_dismissal, dismissed) = oneshot::channel();
+    let limits = Limits::default();
+    let conversation =
+        Box::new(Conversation { stream: client, session: Box::<Echo>::default(), drip: None, teller, limits, dismissed });
+    let held = size_of_val(&*conversation);
+    let task = size_of_val(&conversation.hold());
+    assert!(held <= 192 && task <= 416, "{held} octets, and {task} for what waits");
 }
 
 #[tokio::test]
@@ -262,7 +277,7 @@ async fn a_session_has_a_last_report() {
 async fn an_open_session_is_told_when_the_traps_close() {
     let mut held = hold(8, REPORT_WAIT, Limits::default()).await;
     assert_eq!(read(&mut held.client, 1).await, b">");
-    held.stop = None;
+    held.dismissal = None;
     assert_eq!(held.told().await, Told::Report { payload: Vec::new(), bytes: 0, signs: Signs::empty() });
     assert_eq!(held.told().await, is_over());
     held.task.await.unwrap();

@@ -93,7 +93,7 @@ async fn a_tarpit_tells_a_password_long_before_it_answers() {
     assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
     let mut answer = vec![0; 20];
     stream.read_exact(&mut answer).await.unwrap();
-    assert_eq!(answer, b"220 (vsFTPd 3.0.3)\r\n", "and it plays on");
+    assert_eq!(answer, b"220 (vsFTPd 3.0.5)\r\n", "and it plays on");
     assert_eq!(traps.status("ftp").slowed, 1);
 }
 
@@ -106,7 +106,7 @@ async fn a_tarpit_holds_a_few_of_each_source_and_plays_to_the_others() {
     }
     let mut greeting = vec![0; 20];
     inside[5].read_exact(&mut greeting).await.unwrap();
-    assert_eq!(greeting, b"220 (vsFTPd 3.0.3)\r\n");
+    assert_eq!(greeting, b"220 (vsFTPd 3.0.5)\r\n");
     let status = traps.status("ftp");
     assert_eq!((status.slowed, status.sessions, status.refused), (4, 6, 0));
 }
