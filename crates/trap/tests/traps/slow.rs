@@ -114,7 +114,7 @@ async fn a_tarpit_holds_a_few_of_each_source_and_plays_to_the_others() {
 /// OpenSSH reads lines before the greeting, and waits for it as long as it may.
 #[tokio::test(flavor = "multi_thread")]
 async fn ssh_reads_babble_and_is_told() {
-    let mut traps = Traps::tarpits(each_service(Limits { session_deadline: Duration::from_secs(4), ..quick() }));
+    let mut traps = Traps::tarpits(each_service(Limits { session_deadline: Duration::from_secs(8), ..quick() }));
     let port = traps.port("ssh").to_string();
     let options =
         ["-F", "/dev/null", "-v", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null"];
