@@ -111,6 +111,34 @@ fn check_lists_every_problem_with_file_line_and_column() {
 }
 
 #[test]
+fn check_tells_where_a_script_is_wrong() {
+    let dir = tempfile::tempdir().unwrap();
+    let trap = "[[trap]]\nname = \"t\"\nservice = \"script\"\nlisten = [\"127.0.0.1:7000\"]\n[[trap.rule]]\nexpect = \"PING\"\n";
+    let table = [
+        (
+            "[[trap.rule]]\nregex = '^USER (\\S+'\nclose = true\n",
+            "8:9: [[trap.rule]] regex: rule 2: `regex`, character 7: unclosed group; write a backslash before",
+        ),
+        (
+            "[[trap.rule]]\nexpect_hex = \"00 {id:1}\"\nanswer_hex = \"{ib} 00\"\n",
+            "9:14: [[trap.rule]] answer_hex: rule 2: `answer_hex` has {ib}, but the rule captures nothing of that name",
+        ),
+        (
+            "[[trap]]\nname = \"u\"\nservice = \"ssh\"\nlisten = [\"127.0.0.1:7001\"]\ntarpit = 1\n",
+            "11:10: [[trap]] tarpit: is a whole number; write true or false",
+        ),
+        ("delay = \"11s\"\n", "7:9: [[trap.rule]] delay: `11s` is out of range; write a duration from 0s to 10s"),
+        ("[[trap.rule]]\nregexp = \"x\"\n", "8:1: unknown key `regexp` in [[trap.rule]]; the nearest known one is `regex`"),
+    ];
+    for (more, expected) in table {
+        let file = config(dir.path(), &format!("{trap}{more}"));
+        let output = honeymesh(&["check", "--config", &file]);
+        assert_eq!(output.status.code(), Some(2));
+        assert!(text(&output.stderr).contains(&format!("{file}:{expected}")), "{}", text(&output.stderr));
+    }
+}
+
+#[test]
 fn run_refuses_a_bad_config_with_the_same_lines_and_code_2() {
     let dir = tempfile::tempdir().unwrap();
     let file = config(dir.path(), "[xdp]\nintreface = [\"eth0\"]\n");

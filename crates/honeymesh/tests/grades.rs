@@ -130,3 +130,25 @@ fn packets_of_windows_services_get_the_grade_they_deserve() {
         assert_eq!(judged(service, said).0, grade, "{service}: {said:?}");
     }
 }
+
+#[test]
+fn what_was_said_to_the_things_of_a_house_and_a_factory_gets_the_grade_it_deserves() {
+    const MQTT: &[u8] = b"\x10\x1b\0\x04MQTT\x04\xc2\0\x3c\0\x03bot\0\x04root\0\x04toor";
+    const MQTT_ANYBODY: &[u8] = b"\x10\x0f\0\x04MQTT\x04\x02\0\x3c\0\x03bot";
+    const ADB: &[u8] = b"CNXN\0\0\0\x01\0\x10\0\0\x07\0\0\0\x32\x02\0\0\xbc\xb1\xa7\xb1host::\0";
+    const SHELL: &[u8] = b"OPEN\x01\0\0\0\0\0\0\0\x09\0\0\0\x2d\x03\0\0\xb0\xaf\xba\xb1shell:id\0";
+    let table: [(&str, Vec<u8>, Grade); 8] = [
+        ("mqtt", MQTT.to_vec(), Grade::Hostile),
+        ("mqtt", MQTT_ANYBODY.to_vec(), Grade::Payload),
+        ("mqtt", [MQTT_ANYBODY, b"\x82\x06\0\x02\0\x01#\0"].concat(), Grade::Payload),
+        ("mqtt", [MQTT_ANYBODY, b"\x30\x05\0\x01aon"].concat(), Grade::Hostile),
+        ("modbus", b"\0\x01\0\0\0\x06\x01\x03\0\0\0\x01".to_vec(), Grade::Payload),
+        ("modbus", b"\0\x01\0\0\0\x06\x01\x06\0\0\0\x01".to_vec(), Grade::Hostile),
+        ("adb", ADB.to_vec(), Grade::Payload),
+        ("adb", [ADB, SHELL].concat(), Grade::Hostile),
+    ];
+    for (service, said, grade) in table {
+        assert_eq!(judged(service, &said).0, grade, "{service}: {said:?}");
+        assert_eq!(judged("any", &said).0, grade, "the same where nobody expects it: {service}");
+    }
+}

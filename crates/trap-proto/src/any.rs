@@ -1,8 +1,8 @@
 //! A port that serves nothing by itself: it lets the stranger speak first, and answers in the protocol it hears.
 //!
-//! Known by their first bytes: HTTP, SSH, Redis, memcached, PostgreSQL, a telnet client's options, a mail client's greeting and a
-//! MySQL client's login, the first packets of SQL Server, SMB, RDP, LDAP and MongoDB, which are played on by the traps that know
-//! them; TLS, inside which all of these are known again. Everything else is taken down in silence.
+//! Known by their first bytes: HTTP, SSH, Redis, memcached, PostgreSQL, a telnet client's options, a mail client's greeting, a MySQL
+//! client's login, the first packets of SQL Server, SMB, RDP, LDAP, MongoDB, MQTT, Modbus and Android's debugging bridge, which are
+//! played on by the traps that know them; TLS, inside which all of these are known again. Everything else is taken down in silence.
 
 mod first;
 mod session;
@@ -13,8 +13,24 @@ use crate::{Persona, Service, Session};
 use alloc::{boxed::Box, sync::Arc, vec::Vec};
 
 /// The services that are played on once they are recognised.
-const PLAYED: &[&str] =
-    &["http", "ssh", "telnet", "smtp", "redis", "memcached", "mysql", "postgresql", "mssql", "smb", "rdp", "ldap", "mongodb"];
+const PLAYED: &[&str] = &[
+    "http",
+    "ssh",
+    "telnet",
+    "smtp",
+    "redis",
+    "memcached",
+    "mysql",
+    "postgresql",
+    "mssql",
+    "smb",
+    "rdp",
+    "ldap",
+    "mongodb",
+    "mqtt",
+    "modbus",
+    "adb",
+];
 
 /// A port that serves nothing by itself.
 #[derive(Clone, Debug, PartialEq, Eq)]

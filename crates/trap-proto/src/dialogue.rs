@@ -1,7 +1,7 @@
 //! What services of lines share: bytes become lines, or pieces of an announced length, and each is answered.
 
 use crate::{
-    ANSWER_BYTES_MAX, Findings, Flow, Session, Step,
+    ANSWER_BYTES_MAX, Findings, Flow, Pause, Session, Step,
     line::{Line, Lines},
 };
 use alloc::vec::Vec;
@@ -30,6 +30,11 @@ pub(crate) trait Dialogue: Send {
         Flow::Continue
     }
 
+    /// How long the answer to the last line or byte is kept back, in milliseconds; asked once after each.
+    fn wait_ms(&mut self) -> u32 {
+        0
+    }
+
     /// No more bytes will come, and an unfinished line was answered.
     fn finish(&mut self) {}
 
@@ -42,18 +47,20 @@ pub(crate) struct Talk<D> {
     /// Bytes of a piece that are still to come.
     piece: u64,
     over: bool,
+    pause: Pause,
     dialogue: D,
 }
 
 impl<D: Dialogue> Talk<D> {
     pub(crate) const fn new(dialogue: D) -> Self {
-        Self { lines: Lines::new(D::LINE_BYTES_MAX), piece: 0, over: false, dialogue }
+        Self { lines: Lines::new(D::LINE_BYTES_MAX), piece: 0, over: false, pause: Pause { at: 0, ms: 0 }, dialogue }
     }
 
     fn byte(&mut self, byte: u8, now: WallTime, answer: &mut Vec<u8>) -> Flow {
         if self.over {
             return Flow::Close;
         }
+        let at = answer.len();
         let flow = if self.piece > 0 {
             self.piece -= 1;
             self.dialogue.piece(byte, self.piece == 0, answer)
@@ -65,6 +72,7 @@ impl<D: Dialogue> Talk<D> {
             self.piece = self.dialogue.announced();
         }
         self.over = flow == Flow::Close;
+        self.pause = Pause::behind(&answer[..at], self.dialogue.wait_ms());
         flow
     }
 
@@ -84,7 +92,11 @@ impl<D: Dialogue> Session for Talk<D> {
 
     fn receive(&mut self, bytes: &[u8], now: WallTime, answer: &mut Vec<u8>) -> Step {
         let full = answer.len() + ANSWER_BYTES_MAX - D::REPLY_BYTES_MAX;
-        Step::by_byte_until_full(bytes, answer, full, |byte, answer| self.byte(byte, now, answer))
+        Step::by_byte_until_paused(bytes, answer, full, |byte, answer| (self.byte(byte, now, answer), self.pause.ms > 0))
+    }
+
+    fn pause(&mut self) -> Pause {
+        core::mem::take(&mut self.pause)
     }
 
     fn end(&mut self) {

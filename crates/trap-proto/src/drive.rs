@@ -1,6 +1,6 @@
 //! Drives a session in tests as a carrier does, and the laws that every service keeps.
 
-use crate::{ANSWER_BYTES_MAX, FIELD_BYTES_MAX, FIELDS_MAX, Findings, Flow, Session};
+use crate::{ANSWER_BYTES_MAX, DELAY_MS_MAX, FIELD_BYTES_MAX, FIELDS_MAX, Findings, Flow, Session};
 use alloc::{string::String, vec::Vec};
 use honeymesh_types::WallTime;
 use proptest::prelude::*;
@@ -18,6 +18,8 @@ pub(crate) struct Heard {
     pub(crate) findings: Findings,
     /// The last flow that was not `Continue`.
     pub(crate) flow: Flow,
+    /// From which place in `answer` on something was kept back, and for how many milliseconds.
+    pub(crate) pauses: Vec<(usize, u32)>,
 }
 
 /// Text for messages.
@@ -42,6 +44,9 @@ pub(crate) fn chunks(session: &mut dyn Session, chunks: &[&[u8]]) -> Heard {
             let step = session.receive(rest, NOW, &mut heard.answer);
             assert!(step.taken > 0 || step.flow == Flow::Close, "no progress");
             assert!(heard.answer.len() - before <= ANSWER_BYTES_MAX, "an answer without bound");
+            let pause = session.pause();
+            assert!(pause.ms <= DELAY_MS_MAX && (pause.ms == 0 || (before..=heard.answer.len()).contains(&pause.at)));
+            heard.pauses.extend((pause.ms > 0).then_some((pause.at, pause.ms)));
             since_report.extend_from_slice(&rest[..step.taken]);
             rest = &rest[step.taken..];
             if step.flow != Flow::Continue {

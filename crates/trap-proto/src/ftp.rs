@@ -2,7 +2,7 @@
 //!
 //! Every answer was compared with a real vsftpd 3.0.5 with Debian's configuration.
 
-use crate::{ANSWER_BYTES_MAX, BannerError, Findings, Flow, Session, Step, service::checked_banner};
+use crate::{ANSWER_BYTES_MAX, BannerError, Findings, Flow, Pause, Session, Step, pause, service::checked_banner};
 use alloc::{
     string::{String, ToString},
     vec::Vec,
@@ -43,14 +43,16 @@ impl Ftp {
         Ok(Self { banner: checked_banner(banner)? })
     }
 
-    /// A new connection.
+    /// A new connection; `seed` makes its waits differ.
     #[must_use]
-    pub fn session(&self) -> FtpSession {
+    pub fn session(&self, seed: u64) -> FtpSession {
         FtpSession {
             greeting: "220 ".to_string() + &self.banner + "\r\n",
             line: Vec::new(),
             user: None,
             logins: 0,
+            seed,
+            pause: Pause::default(),
             over: false,
             findings: Findings::default(),
         }
@@ -65,6 +67,8 @@ pub struct FtpSession {
     /// The last user name, until a password was refused.
     user: Option<Vec<u8>>,
     logins: usize,
+    seed: u64,
+    pause: Pause,
     over: bool,
     findings: Findings,
 }
@@ -79,7 +83,11 @@ impl FtpSession {
             return if self.line.len() < LINE_BYTES_MAX { Flow::Continue } else { self.too_long(answer) };
         }
         let line = core::mem::take(&mut self.line);
+        let (logins, at) = (self.logins, answer.len());
         let (reply, flow) = self.command(trim_returns(&line));
+        if self.logins > logins {
+            self.pause = Pause::behind(&answer[..at], pause::vsftpd_ms(self.seed, logins));
+        }
         answer.extend_from_slice(reply.as_bytes());
         self.over = flow == Flow::Close;
         flow
@@ -167,6 +175,10 @@ impl Session for FtpSession {
         Step::by_byte_until_full(bytes, answer, full, |byte, answer| self.byte(byte, answer))
     }
 
+    fn pause(&mut self) -> Pause {
+        core::mem::take(&mut self.pause)
+    }
+
     fn end(&mut self) {
         let line = core::mem::take(&mut self.line);
         if !line.is_empty() && !self.over {
@@ -187,7 +199,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn session() -> FtpSession {
-        Ftp::default().session()
+        Ftp::default().session(7)
     }
 
     fn replies(bytes: &[u8]) -> String {
@@ -251,6 +263,8 @@ mod tests {
     #[test]
     fn the_third_wrong_password_ends_it() {
         let heard = drive::whole(&mut session(), &b"USER a\r\nPASS b\r\n".repeat(5));
+        assert_eq!(heard.pauses.len(), 3, "each costs vsftpd's and PAM's wait: {:?}", heard.pauses);
+        assert!(heard.pauses.iter().all(|(at, ms)| (2_000..4_000).contains(ms) && heard.answer[*at..].starts_with(b"530 ")));
         assert_eq!((heard.flow, heard.reports.len()), (Flow::Close, 3));
     }
 
@@ -270,7 +284,7 @@ mod tests {
     #[test]
     fn the_banner_can_be_changed_but_not_split() {
         let mut answer = Vec::new();
-        let _ = Ftp::new("ProFTPD Server ready.").unwrap().session().open(&mut answer);
+        let _ = Ftp::new("ProFTPD Server ready.").unwrap().session(7).open(&mut answer);
         assert_eq!(answer, b"220 ProFTPD Server ready.\r\n");
         assert_eq!(Ftp::new("a\r\n230 b"), Err(BannerError::Characters));
     }

@@ -9,7 +9,9 @@
 
 extern crate alloc;
 
+mod adb;
 mod any;
+mod babble;
 mod bait;
 mod ber;
 mod dialogue;
@@ -23,10 +25,13 @@ mod imap;
 mod ldap;
 mod line;
 mod memcached;
+mod modbus;
 mod mongodb;
+mod mqtt;
 mod mssql;
 mod mysql;
 mod ntlm;
+mod pause;
 mod persona;
 mod pop3;
 mod postgresql;
@@ -46,7 +51,9 @@ mod tls;
 mod vnc;
 mod wide;
 
+pub use adb::{Adb, AdbSession};
 pub use any::{Any, AnySession};
+pub use babble::Babble;
 pub use bait::Bait;
 pub use findings::{FIELD_BYTES_MAX, FIELDS_MAX, Findings};
 pub use ftp::Ftp;
@@ -54,9 +61,12 @@ pub use http::{Http, HttpSession, Site};
 pub use imap::Imap;
 pub use ldap::{Ldap, LdapSession};
 pub use memcached::Memcached;
+pub use modbus::{Modbus, ModbusSession};
 pub use mongodb::{Mongodb, MongodbSession};
+pub use mqtt::{Mqtt, MqttSession};
 pub use mssql::{Mssql, MssqlSession};
 pub use mysql::{Mysql, MysqlSession};
+pub use pause::{DELAY_MS_MAX, Pause};
 pub use persona::{Era, HOST_BYTES_MAX, Machine, NameError, Persona};
 pub use pop3::Pop3;
 pub use postgresql::{Postgresql, PostgresqlSession};
@@ -64,7 +74,7 @@ pub use rdp::{Rdp, RdpSession};
 pub use redis::{Redis, RedisSession};
 pub use script::{
     ANSWER_TEXT_BYTES_MAX, DefinitionError, Frames, PATTERN_BYTES_MAX, Problem, RULES_MAX, RuleDefinition, Script,
-    ScriptDefinition,
+    ScriptDefinition, SearchError,
 };
 pub use service::{BANNER_BYTES_MAX, BannerError, Definition, Service, ServiceError};
 pub use smb::{Smb, SmbSession};
@@ -135,9 +145,19 @@ impl Step {
         full: usize,
         mut take: impl FnMut(u8, &mut Vec<u8>) -> Flow,
     ) -> Self {
+        Self::by_byte_until_paused(bytes, answer, full, |byte, answer| (take(byte, answer), false))
+    }
+
+    /// The same where `take` says besides whether its answer is kept back: then the byte is the last, too.
+    pub(crate) fn by_byte_until_paused(
+        bytes: &[u8],
+        answer: &mut Vec<u8>,
+        full: usize,
+        mut take: impl FnMut(u8, &mut Vec<u8>) -> (Flow, bool),
+    ) -> Self {
         for (index, byte) in bytes.iter().enumerate() {
-            let flow = take(*byte, answer);
-            if flow != Flow::Continue || answer.len() > full {
+            let (flow, is_paused) = take(*byte, answer);
+            if flow != Flow::Continue || is_paused || answer.len() > full {
                 return Self { taken: index + 1, flow };
             }
         }
@@ -153,6 +173,12 @@ pub trait Session: Send {
     /// The stranger sent `bytes`: takes some or all of them and appends at most [`ANSWER_BYTES_MAX`] bytes to
     /// `answer`. `now` only dates answers (HTTP's `Date`).
     fn receive(&mut self, bytes: &[u8], now: WallTime, answer: &mut Vec<u8>) -> Step;
+
+    /// How long the answer of the last call of [`Session::open`] or [`Session::receive`] is kept back; asked once after each.
+    /// Reports do not wait for it.
+    fn pause(&mut self) -> Pause {
+        Pause::default()
+    }
 
     /// No more bytes will come (closed, reset, deadline): what was said in part becomes findings.
     fn end(&mut self);

@@ -5,6 +5,7 @@
 use crate::{
     BannerError, Findings, Flow, Persona, Session,
     dialogue::{Dialogue, Talk, split_word},
+    pause,
     sasl::{self, Exchange, Turn},
     service::checked_banner,
     text::random_bytes,
@@ -61,6 +62,7 @@ impl Pop3 {
             exchange: None,
             errors: 0,
             tries: 0,
+            wait_ms: 0,
             findings: Findings::default(),
         })
     }
@@ -75,6 +77,7 @@ struct Pop3Login {
     exchange: Option<Exchange>,
     errors: usize,
     tries: usize,
+    wait_ms: u32,
     findings: Findings,
 }
 
@@ -128,6 +131,7 @@ impl Pop3Login {
     fn tried(&mut self) -> (String, Flow) {
         self.findings.signs |= Signs::CREDENTIALS;
         self.tries += 1;
+        self.wait_ms = pause::dovecot_ms(self.seed, self.tries);
         (FAILED.to_string(), if self.tries < TRIES_MAX { Flow::Telling } else { Flow::Close })
     }
 
@@ -182,6 +186,10 @@ impl Dialogue for Pop3Login {
         flow
     }
 
+    fn wait_ms(&mut self) -> u32 {
+        core::mem::take(&mut self.wait_ms)
+    }
+
     fn findings(&mut self) -> &mut Findings {
         &mut self.findings
     }
@@ -234,6 +242,8 @@ mod tests {
             assert_eq!((heard.flow, heard.findings.signs), (Flow::Telling, Signs::CREDENTIALS), "{:?}", said(bytes));
             let fields = ["username", "password"].map(|name| heard.findings.fields[name].as_str());
             assert_eq!(fields, ["root", "toor"]);
+            let [(at, ms)] = heard.pauses[..] else { panic!("{:?}", heard.pauses) };
+            assert!((2_000..2_500).contains(&ms) && heard.answer[at..].starts_with(b"-ERR [AUTH]"));
         }
     }
 

@@ -1,9 +1,13 @@
 //! A trap for any other TCP service: a banner and rules that say what to expect and what to answer.
 
 mod define;
+mod hex;
+mod reply;
+mod search;
 mod session;
 
 pub use define::{DefinitionError, Problem};
+pub use search::SearchError;
 pub use session::ScriptSession;
 
 use alloc::{
@@ -11,6 +15,9 @@ use alloc::{
     sync::Arc,
     vec::Vec,
 };
+use core::ops::Range;
+use reply::Piece;
+use search::Search;
 use serde::{Deserialize, Serialize};
 
 /// The most rules in one script.
@@ -49,22 +56,29 @@ pub struct ScriptDefinition {
 
 /// One `[[trap.rule]]` as an operator writes it.
 ///
-/// At most one of `expect`, `contains` and `expect_hex`; with none of them it expects any line. Answers are sent as
-/// they are: write `\r\n` where the service would.
+/// At most one of `expect`, `contains`, `expect_hex` and `regex`; with none of them it expects any line. Answers are sent
+/// as they are, but that `{name}` and `{1}` stand for what this rule has captured: write `\r\n` where the service would.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RuleDefinition {
     /// The line begins with this text.
     pub expect: Option<String>,
     /// The line has this text somewhere.
     pub contains: Option<String>,
-    /// The line, or the stream, begins with these bytes: pairs of hexadecimal digits, spaces allowed.
+    /// The line, or the stream, begins with these bytes: pairs of hexadecimal digits, spaces allowed; `??` stands for any
+    /// byte, and `{name:2}` for any two, which are captured.
     pub expect_hex: Option<String>,
+    /// The line has something that this regular expression describes; its named groups become fields.
+    pub regex: Option<String>,
     /// ASCII letters match in either case.
     pub ignore_case: bool,
     /// What is sent back.
     pub answer: Option<String>,
-    /// What is sent back, as pairs of hexadecimal digits.
+    /// What is sent back, as pairs of hexadecimal digits; `{name}` stands for captured bytes.
     pub answer_hex: Option<String>,
+    /// How long the answer is kept back, in milliseconds: at most [`DELAY_MS_MAX`](crate::DELAY_MS_MAX) with its jitter.
+    pub delay_ms: u32,
+    /// By how much longer at most, in milliseconds; how much differs each time.
+    pub jitter_ms: u32,
     /// The field that keeps the rest of the line after what was expected: `a-z 0-9 _`.
     pub capture: Option<String>,
     /// The rule holds only in this state; without it, in every state. A session begins in `START`.
@@ -99,10 +113,15 @@ struct Checked {
 struct Rule {
     pattern: Pattern,
     ignore_case: bool,
-    answer: Vec<u8>,
-    capture: Option<String>,
+    /// What is captured, by its number from 1: the field that keeps it, if it has a name.
+    groups: Vec<Option<String>>,
+    answer: Vec<Piece>,
+    /// The rest behind what was expected is the last of the groups.
+    captures_rest: bool,
     when: Option<usize>,
     next: Option<usize>,
+    delay_ms: u32,
+    jitter_ms: u32,
     signs: honeymesh_types::Signs,
     flow: crate::Flow,
 }
@@ -110,9 +129,20 @@ struct Rule {
 #[derive(Debug, PartialEq, Eq)]
 enum Pattern {
     Any,
-    Prefix(Vec<u8>),
+    Prefix(Shape),
     Within(Vec<u8>),
+    Search(Search),
 }
+
+/// Bytes of which some may be any, and where in it something is captured.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Shape {
+    bytes: Vec<Option<u8>>,
+    groups: Vec<Range<usize>>,
+}
+
+/// What a rule found in a line: the whole match, then each group, empty where it took no part.
+type Found = Vec<Range<usize>>;
 
 impl Script {
     /// Checks a script.
@@ -123,28 +153,39 @@ impl Script {
         define::checked(banner, definition).map(|checked| Self(Arc::new(checked)))
     }
 
-    /// A new connection.
+    /// A new connection; `seed` makes the jitter of its delays.
     #[must_use]
-    pub fn session(&self) -> ScriptSession {
-        ScriptSession::new(Arc::clone(&self.0))
+    pub fn session(&self, seed: u64) -> ScriptSession {
+        ScriptSession::new(Arc::clone(&self.0), seed)
     }
 }
 
 impl Rule {
-    /// What follows the expected part of `line`, if this rule expects `line`.
-    fn rest<'a>(&self, line: &'a [u8]) -> Option<&'a [u8]> {
-        match &self.pattern {
-            Pattern::Any => Some(line),
-            Pattern::Prefix(prefix) => {
-                let (head, rest) = line.split_at_checked(prefix.len())?;
-                self.same(head, prefix).then_some(rest)
+    /// What it finds in `line`, if this rule expects `line`.
+    fn found(&self, line: &[u8]) -> Option<Found> {
+        let mut found = match &self.pattern {
+            Pattern::Any => alloc::vec![0..0],
+            Pattern::Prefix(shape) => {
+                let head = line.get(..shape.bytes.len())?;
+                self.fits(head, shape).then(|| shape.found())?
             }
-            Pattern::Within(part) => self.find(line, part).and_then(|at| line.get(at + part.len()..)),
+            Pattern::Within(part) => self.find(line, part).map(|at| alloc::vec![at..at + part.len()])?,
+            Pattern::Search(search) => search.find(line)?,
+        };
+        if self.captures_rest {
+            let end = found.first().map_or(0, |whole| whole.end);
+            found.push(end..line.len());
         }
+        Some(found)
     }
 
-    fn same(&self, said: &[u8], pattern: &[u8]) -> bool {
-        if self.ignore_case { said.eq_ignore_ascii_case(pattern) } else { said == pattern }
+    /// Are these bytes the beginning of what is expected?
+    fn fits(&self, said: &[u8], shape: &Shape) -> bool {
+        said.iter().zip(&shape.bytes).all(|(said, wanted)| match wanted {
+            None => true,
+            Some(wanted) if self.ignore_case => said.eq_ignore_ascii_case(wanted),
+            Some(wanted) => said == wanted,
+        })
     }
 
     /// Linear in the line, whatever the line and the pattern are.
@@ -153,6 +194,16 @@ impl Rule {
             return memchr::memmem::find(&line.to_ascii_lowercase(), &part.to_ascii_lowercase());
         }
         memchr::memmem::find(line, part)
+    }
+}
+
+impl Shape {
+    fn of(bytes: &[u8]) -> Self {
+        Self { bytes: bytes.iter().copied().map(Some).collect(), groups: Vec::new() }
+    }
+
+    fn found(&self) -> Found {
+        core::iter::once(0..self.bytes.len()).chain(self.groups.iter().cloned()).collect()
     }
 }
 

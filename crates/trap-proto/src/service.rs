@@ -1,8 +1,8 @@
 //! The services a trap can play, made from an operator's words.
 
 use crate::{
-    Any, DefinitionError, Ftp, Http, Imap, Memcached, Mysql, Persona, Pop3, Postgresql, Redis, Script, ScriptDefinition, Session,
-    Site, Smtp, Ssh, Telnet, Vnc,
+    Adb, Any, Babble, DefinitionError, Ftp, Http, Imap, Memcached, Modbus, Mqtt, Mysql, Persona, Pop3, Postgresql, Redis, Script,
+    ScriptDefinition, Session, Site, Smtp, Ssh, Telnet, Vnc,
     tls::{Overheard, Secured},
 };
 use alloc::{
@@ -23,9 +23,12 @@ pub struct Definition {
     /// `220 ` (`(vsFTPd 3.0.5)`), for `script` everything that is sent first, as it is. `None`: the usual one.
     pub banner: Option<String>,
     /// Only for `telnet`: which try is let in, 1 to [`TRIES_MAX`](crate::TRIES_MAX); 0: none is. `None`: the usual one.
+    /// For `mqtt` and `adb`: 1: everybody is let in; 0: nobody is.
     pub let_in: Option<u8>,
     /// Only for `http` and `https`: one of [`Site::NAMES`]. `None`: `login`.
     pub site: Option<String>,
+    /// Answers drip slowly, and an SSH server's greeting never comes.
+    pub tarpit: bool,
     /// Only for `script`: the rest.
     pub script: ScriptDefinition,
 }
@@ -63,6 +66,12 @@ pub enum Service {
     Mysql(Mysql),
     /// A PostgreSQL server that refuses every login.
     Postgresql(Postgresql),
+    /// An MQTT broker that passes nothing on.
+    Mqtt(Mqtt),
+    /// A controller that speaks Modbus/TCP.
+    Modbus(Modbus),
+    /// A television box with an open debugging port.
+    Adb(Adb),
     /// A VNC server that refuses every password.
     Vnc(Vnc),
     /// An SQL Server that refuses every login.
@@ -102,6 +111,9 @@ pub enum ServiceError {
     /// No site has this name.
     #[error("site: `{0}` is none; there are {sites}", sites = crate::Site::NAMES.join(", "))]
     UnknownSite(String),
+    /// Neither yes nor no.
+    #[error("let_in: `{0}` is neither; write 1 to let everybody in, or 0 to let nobody in")]
+    LetInOrNot(u8),
     /// A banner was given to a service that does not speak first.
     #[error("service `{0}` lets the stranger speak first; leave the banner out")]
     Unspoken(String),
@@ -136,6 +148,9 @@ pub enum BannerError {
     NotVersion,
 }
 
+/// The services that may let somebody in.
+const LETTING_IN: [&str; 3] = ["telnet", "mqtt", "adb"];
+
 impl Service {
     /// The names of all services.
     pub const NAMES: &'static [&'static str] = &[
@@ -160,6 +175,9 @@ impl Service {
         "rdp",
         "ldap",
         "mongodb",
+        "mqtt",
+        "modbus",
+        "adb",
         "script",
         "any",
     ];
@@ -178,12 +196,18 @@ impl Service {
             name if name != "script" && definition.script != ScriptDefinition::default() => {
                 Err(ServiceError::NotScripted(name.to_string()))
             }
-            name if definition.let_in.is_some() && name != "telnet" => Err(ServiceError::LetsNobodyIn(name.to_string())),
             name if definition.site.is_some() && !matches!(name, "http" | "https") => {
                 Err(ServiceError::NoSites(name.to_string()))
             }
+            name if definition.let_in.is_some() && !LETTING_IN.contains(&name) => {
+                Err(ServiceError::LetsNobodyIn(name.to_string()))
+            }
             "any" if banner.is_some() => Err(ServiceError::Unspoken("any".to_string())),
             "postgresql" | "vnc" | "rdp" | "ldap" if banner.is_some() => Err(ServiceError::Nameless(definition.service.clone())),
+            "mqtt" | "adb" if definition.let_in.is_some_and(|let_in| let_in > 1) => {
+                Err(ServiceError::LetInOrNot(definition.let_in.unwrap_or_default()))
+            }
+            "mqtt" | "modbus" | "adb" => Self::thing(definition, persona),
             "postgresql" => Ok(Self::Postgresql(Postgresql)),
             "vnc" => Ok(Self::Vnc(Vnc)),
             "mysql" => Ok(Self::Mysql(banner.map_or_else(|| Ok(Mysql::default()), Mysql::new)?)),
@@ -210,6 +234,16 @@ impl Service {
             "memcached" => Ok(Self::Memcached(saying(Memcached::of(persona), banner, Memcached::saying)?)),
             _ => Ok(Self::Ftp(banner.map_or_else(|| Ok(Ftp::default()), Ftp::new)?)),
         }
+    }
+
+    /// The things of a house and a factory.
+    fn thing(definition: &Definition, persona: &Persona) -> Result<Self, ServiceError> {
+        let (banner, lets_in) = (definition.banner.as_deref(), definition.let_in != Some(0));
+        Ok(match definition.service.as_str() {
+            "mqtt" => Self::Mqtt(saying(Mqtt::of(persona).letting_in(lets_in), banner, Mqtt::with_version)?),
+            "modbus" => Self::Modbus(saying(Modbus::of(persona), banner, Modbus::identified)?),
+            _ => Self::Adb(saying(Adb::of(persona).letting_in(lets_in), banner, Adb::named)?),
+        })
     }
 
     /// The services whose protocols are made of packets, each on the machine that `persona` is.
@@ -257,7 +291,7 @@ impl Service {
             }
             Self::Ssh(ssh) => Box::new(ssh.session(seed)),
             Self::Http(http) => Box::new(http.session(seed)),
-            Self::Ftp(ftp) => Box::new(ftp.session()),
+            Self::Ftp(ftp) => Box::new(ftp.session(seed)),
             Self::Telnet(telnet) => Box::new(telnet.session()),
             Self::Smtp(smtp) => Box::new(smtp.session(seed)),
             Self::Pop3(pop3) => Box::new(pop3.session(seed)),
@@ -272,9 +306,18 @@ impl Service {
             Self::Rdp(rdp) => Box::new(rdp.session(seed)),
             Self::Ldap(ldap) => Box::new(ldap.session(seed)),
             Self::Mongodb(mongodb) => Box::new(mongodb.session(seed)),
-            Self::Script(script) => Box::new(script.session()),
+            Self::Mqtt(mqtt) => Box::new(mqtt.session(seed)),
+            Self::Modbus(modbus) => Box::new(modbus.session()),
+            Self::Adb(adb) => Box::new(adb.session(seed)),
+            Self::Script(script) => Box::new(script.session(seed)),
             Self::Any(any) => Box::new(any.session(seed)),
         }
+    }
+
+    /// What it says without end in a tarpit instead of a greeting, if its protocol has room for that.
+    #[must_use]
+    pub fn babble(&self, seed: u64) -> Option<Babble> {
+        matches!(self, Self::Ssh(_)).then(|| Babble::new(seed))
     }
 
     /// Its name, one of [`Service::NAMES`].
@@ -302,6 +345,9 @@ impl Service {
             Self::Rdp(_) => "rdp",
             Self::Ldap(_) => "ldap",
             Self::Mongodb(_) => "mongodb",
+            Self::Mqtt(_) => "mqtt",
+            Self::Modbus(_) => "modbus",
+            Self::Adb(_) => "adb",
             Self::Script(_) => "script",
             Self::Any(_) => "any",
         }
@@ -367,6 +413,11 @@ mod tests {
     #[test]
     fn mistakes_are_told_in_words() {
         let table = [
+            (
+                definition("gopher", None),
+                "`gopher` is no service; there are ssh, http, ftp, telnet, smtp, pop3, imap, redis, memcached, mysql, postgresql, vnc, \
+                 mqtt, modbus, adb, script and any",
+            ),
             (definition("any", Some("hello")), "service `any` lets the stranger speak first; leave the banner out"),
             (definition("vnc", Some("hello")), "service `vnc` does not say what it is before a login; leave the banner out"),
             (definition("ssh", Some("OpenSSH")), "banner: an SSH identification begins with `SSH-2.0-` and the software's name"),
@@ -394,6 +445,10 @@ mod tests {
         assert_eq!(of("telnet", 0), Ok(Service::Telnet(Telnet::default().letting_in(0))));
         assert_eq!(of("ftp", 1).unwrap_err().to_string(), "service `ftp` lets nobody in; leave `let_in` out");
         assert_eq!(of("script", 1).unwrap_err().to_string(), "service `script` lets nobody in; leave `let_in` out");
+        assert_eq!(
+            of("adb", 2).unwrap_err().to_string(),
+            "let_in: `2` is neither; write 1 to let everybody in, or 0 to let nobody in"
+        );
         assert_eq!(of("telnet", 9).unwrap_err().to_string(), "let_in: `9` is no try; write 1 to 3, or 0 to let nobody in");
     }
 

@@ -110,6 +110,13 @@ pub(crate) fn random_bytes<const N: usize>(seed: u64) -> [u8; N] {
     bytes
 }
 
+/// The next number below `bound` of a seed, which goes on; 0 if the bound is.
+pub(crate) fn random_below(seed: &mut u64, bound: u32) -> u32 {
+    let number = u64::from_le_bytes(random_bytes(*seed));
+    *seed = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    u32::try_from(number.checked_rem(u64::from(bound)).unwrap_or_default()).unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

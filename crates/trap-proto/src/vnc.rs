@@ -4,8 +4,9 @@
 //! checked against it. The words of refusal are TigerVNC's.
 
 use crate::{
-    Findings, Flow, Session, Step,
+    Findings, Flow, Pause, Session, Step,
     exactly::Exactly,
+    pause::TIGERVNC_MS,
     text::{hex, random_bytes},
 };
 use alloc::vec::Vec;
@@ -32,6 +33,7 @@ impl Vnc {
             phase: Phase::Version,
             minor: 8,
             coming: Exactly::new(VERSION_BYTES),
+            pause: Pause::default(),
             findings: Findings::default(),
         }
     }
@@ -52,6 +54,7 @@ pub struct VncSession {
     phase: Phase,
     minor: u8,
     coming: Exactly,
+    pause: Pause,
     findings: Findings,
 }
 
@@ -109,6 +112,7 @@ impl VncSession {
         self.findings.note("challenge", hex(&self.challenge).as_bytes());
         self.findings.note("response", hex(said).as_bytes());
         self.findings.signs |= Signs::CREDENTIALS;
+        self.pause = Pause::behind(answer, TIGERVNC_MS);
         answer.extend_from_slice(&[0, 0, 0, 1]);
         if self.minor == 8 {
             answer.extend_from_slice(&[0, 0, 0, 21]);
@@ -133,6 +137,10 @@ impl Session for VncSession {
 
     fn receive(&mut self, bytes: &[u8], _now: WallTime, answer: &mut Vec<u8>) -> Step {
         Step::by_byte_until_full(bytes, answer, usize::MAX, |byte, answer| self.byte(byte, answer))
+    }
+
+    fn pause(&mut self) -> Pause {
+        core::mem::take(&mut self.pause)
     }
 
     fn end(&mut self) {
@@ -168,6 +176,7 @@ mod tests {
             let heard = talk(&[beginning, &[0xab; 16]].concat());
             assert_eq!(heard.answer, [&VERSION[..], &answer].concat());
             assert_eq!((heard.flow, heard.findings.signs), (Flow::Close, Signs::CREDENTIALS));
+            assert_eq!((heard.pauses.len(), heard.pauses[0].1), (1, 100), "TigerVNC's wait");
             let fields = &heard.findings.fields;
             assert_eq!((&fields["challenge"], &fields["response"]), (&hex(&challenge), &"ab".repeat(16)));
         }

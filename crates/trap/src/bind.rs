@@ -56,6 +56,8 @@ pub(crate) struct Trap {
     pub(crate) plays: Plays,
     pub(crate) listeners: Vec<TcpListener>,
     pub(crate) counters: Arc<Counters>,
+    /// It is a tarpit.
+    pub(crate) is_slow: bool,
 }
 
 /// What a trap plays.
@@ -95,7 +97,7 @@ pub fn bind(options: Options) -> Result<Bound, Error> {
         let listeners = listeners(&trap.name, &trap.listen, BACKLOG)?;
         let listen = listeners.iter().zip(&trap.listen).map(|(bound, asked)| bound.local_addr().unwrap_or(*asked)).collect();
         let counters = Counters { name: trap.name, service: trap.service.name(), listen, ..Counters::default() };
-        traps.push(Trap { plays: Plays::One(trap.service), listeners, counters: Arc::new(counters) });
+        traps.push(Trap { plays: Plays::One(trap.service), listeners, counters: Arc::new(counters), is_slow: false });
     }
     if let Some(bait) = options.dark {
         traps.push(dark(bait)?);
@@ -121,10 +123,20 @@ fn dark(bait: Bait) -> Result<Trap, Error> {
     };
     // Where it listens is nobody's business: its name says where it is met.
     let counters = Counters { name: DARK.into(), service: "any", ..Counters::default() };
-    Ok(Trap { plays: Plays::Bait(bait), listeners, counters: Arc::new(counters) })
+    Ok(Trap { plays: Plays::Bait(bait), listeners, counters: Arc::new(counters), is_slow: false })
 }
 
 impl Bound {
+    /// The same with the traps of these names as tarpits: strangers are answered a byte at a time, as far as there are places for
+    /// that, and as always beyond.
+    #[must_use]
+    pub fn with_tarpits(mut self, is_tarpit: impl Fn(&str) -> bool) -> Self {
+        for trap in &mut self.traps {
+            trap.is_slow = is_tarpit(&trap.counters.name);
+        }
+        self
+    }
+
     /// The sockets of the trap on dark ports, IPv4 and IPv6, for the kernel program: none without that trap.
     #[must_use]
     pub fn dark_sockets(&self) -> [Option<BorrowedFd<'_>>; 2] {

@@ -80,6 +80,7 @@ struct Door {
     listener: TcpListener,
     address: SocketAddr,
     trap: usize,
+    is_slow: bool,
     inward: Arc<Inward>,
     shared: Arc<Shared>,
     stop: watch::Receiver<()>,
@@ -159,12 +160,14 @@ impl Bound {
 
 fn doors(traps: Vec<Trap>, inward: &Arc<Inward>, shared: &Arc<Shared>, stop: &watch::Receiver<()>) -> io::Result<Vec<Door>> {
     let mut doors = Vec::new();
-    for (trap, listener) in
-        traps.into_iter().enumerate().flat_map(|(index, trap)| trap.listeners.into_iter().map(move |one| (index, one)))
+    for ((trap, is_slow), listener) in traps
+        .into_iter()
+        .enumerate()
+        .flat_map(|(index, trap)| trap.listeners.into_iter().map(move |one| ((index, trap.is_slow), one)))
     {
         let address = listener.local_addr()?;
         let (inward, shared, stop) = (Arc::clone(inward), Arc::clone(shared), stop.clone());
-        doors.push(Door { listener: TcpListener::from_std(listener)?, address, trap, inward, shared, stop });
+        doors.push(Door { listener: TcpListener::from_std(listener)?, address, trap, is_slow, inward, shared, stop });
     }
     Ok(doors)
 }
@@ -207,7 +210,13 @@ impl Door {
         let _ = stream.set_nodelay(true);
         let session = stranger.session.0;
         let trap = u16::try_from(self.trap).unwrap_or(u16::MAX);
-        let admission = Admission::Admit { session, trap, port: stranger.local.port() };
+        let port = stranger.local.port();
+        let admission = if self.is_slow && self.shared.gate.slow_down(session) {
+            count(&self.shared.traps[self.trap].1.slowed);
+            Admission::AdmitSlow { session, trap, port }
+        } else {
+            Admission::Admit { session, trap, port }
+        };
         match timeout(HAND_WAIT, self.inward.hand(&admission, Some(stream.as_fd()))).await {
             Ok(Ok(())) => self.shared.gate.is_handed_over(session),
             _ => {

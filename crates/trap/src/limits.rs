@@ -13,6 +13,11 @@ use tokio::{sync::Notify, time::Instant};
 /// How much longer than it may last a session is remembered: whoever plays tells its end before.
 const OVERDUE_AFTER: Duration = Duration::from_secs(15);
 
+/// One place in so many may be taken by those who are held in tarpits: all others stay free.
+const SLOW_SHARE: usize = 4;
+/// Sessions of one source that are held in tarpits at once.
+const SLOW_PER_SOURCE_MAX: usize = 4;
+
 /// Everybody who is in. Holds an entry only for open sessions, so it never has more than `sessions_max`.
 #[derive(Debug)]
 pub(crate) struct Gate {
@@ -34,12 +39,15 @@ struct Inside {
     /// In the order in which they came: all may last equally long.
     due: VecDeque<(u64, Instant)>,
     dismissed: Vec<u64>,
+    /// Those who are held in tarpits.
+    slow: usize,
     last_session: u64,
 }
 
 #[derive(Debug, Default)]
 struct Source {
     sessions: BTreeSet<u64>,
+    slow: usize,
     refused: bool,
 }
 
@@ -57,6 +65,8 @@ pub(crate) struct Guest {
     /// Octets that may still be captured.
     pub(crate) capture_room: usize,
     is_dismissed: bool,
+    /// It is held in a tarpit.
+    is_slow: bool,
 }
 
 /// What the gate says to a connection.
@@ -113,11 +123,26 @@ impl Gate {
             return Entry::Refused(stranger);
         }
         let capture_room = self.capture_bytes_max;
-        let guest = Guest { stranger, source, trap, reports: 0, bytes: 0, capture_room, is_dismissed: false };
+        let guest = Guest { stranger, source, trap, reports: 0, bytes: 0, capture_room, is_dismissed: false, is_slow: false };
         inside.sources.entry(source).or_default().sessions.insert(session);
         inside.guests.insert(session, guest);
         inside.due.push_back((session, Instant::now() + self.remembered));
         Entry::Admitted(stranger)
+    }
+
+    /// May this guest be held in a tarpit? Not beyond a share of all places, and of each source's: then it is played to as always.
+    pub(crate) fn slow_down(&self, session: u64) -> bool {
+        let mut guard = self.inside();
+        let inside = &mut *guard;
+        let Some(guest) = inside.guests.get_mut(&session).filter(|guest| !guest.is_slow) else { return false };
+        let Some(source) = inside.sources.get_mut(&guest.source) else { return false };
+        if inside.slow >= self.sessions_max / SLOW_SHARE || source.slow >= SLOW_PER_SOURCE_MAX {
+            return false;
+        }
+        guest.is_slow = true;
+        source.slow += 1;
+        inside.slow += 1;
+        true
     }
 
     /// Costs a look-up and what it finds, not a walk over all sources: bans may come by the thousand.
@@ -170,6 +195,7 @@ impl Gate {
         let mut inside = self.inside();
         inside.sources.clear();
         inside.due.clear();
+        inside.slow = 0;
         inside.dismissed.clear();
         inside.guests.drain().map(|(_, guest)| guest).collect()
     }
@@ -197,7 +223,9 @@ impl Gate {
 impl Inside {
     fn leave(&mut self, session: u64) -> Option<Guest> {
         let guest = self.guests.remove(&session)?;
+        self.slow -= usize::from(guest.is_slow);
         if let Some(known) = self.sources.get_mut(&guest.source) {
+            known.slow -= usize::from(guest.is_slow);
             known.sessions.remove(&session);
             if known.sessions.is_empty() {
                 self.sources.remove(&guest.source);
@@ -286,6 +314,27 @@ mod tests {
         gate.is_handed_over(early);
         gate.is_handed_over(other);
         assert_eq!(gate.dismissed(), [early]);
+    }
+
+    #[test]
+    fn tarpits_hold_a_share_of_all_and_of_each_source() {
+        let gate = gate(40, 16);
+        let held = |source: &str| {
+            let session = admitted(&gate, source).unwrap();
+            (session, gate.slow_down(session))
+        };
+        let first: Vec<(u64, bool)> = (0..6).map(|_| held("192.0.2.1")).collect();
+        assert_eq!(first.iter().filter(|(_, held)| *held).count(), SLOW_PER_SOURCE_MAX);
+        let others: Vec<bool> = (2..12).map(|host| held(&format!("192.0.2.{host}")).1).collect();
+        assert_eq!(
+            others.iter().filter(|held| **held).count(),
+            40 / SLOW_SHARE - SLOW_PER_SOURCE_MAX,
+            "places for others stay free"
+        );
+        assert!(!gate.slow_down(first[0].0), "once only");
+        gate.leave(first[0].0).unwrap();
+        assert!(held("192.0.2.99").1, "a place is free again");
+        assert!(!gate.slow_down(9_999));
     }
 
     #[test]

@@ -43,6 +43,8 @@ pub struct Limits {
     pub write_deadline: Duration,
     /// How long a session may last.
     pub session_deadline: Duration,
+    /// How much of a service's own waits (after a wrong password, say) is waited, in percent: 100, but in tests.
+    pub delay_percent: u32,
 }
 
 impl Default for Limits {
@@ -54,6 +56,7 @@ impl Default for Limits {
             read_deadline: Duration::from_secs(30),
             write_deadline: Duration::from_secs(10),
             session_deadline: Duration::from_secs(300),
+            delay_percent: 100,
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::{
     bind::Plays,
     line::{Arrivals, Pipe},
     report::{REPORT_WAIT, Teller},
-    session::Conversation,
+    session::{Conversation, Drip},
     tls::Tls,
     wire::{ADMISSION_BYTES_MAX, Admission, Evidence},
 };
@@ -116,7 +116,8 @@ impl Playing {
 
     fn heed(&mut self, admission: Admission, connection: Option<OwnedFd>) {
         match (admission, connection) {
-            (Admission::Admit { session, trap, port }, Some(connection)) => self.admit(session, trap, port, connection),
+            (Admission::Admit { session, trap, port }, Some(connection)) => self.admit(session, trap, port, false, connection),
+            (Admission::AdmitSlow { session, trap, port }, Some(connection)) => self.admit(session, trap, port, true, connection),
             (Admission::Dismiss(sessions), _) => {
                 for session in sessions {
                     let _if_it_is_still_open = self.dismissals.remove(&session).map(|dismissal| dismissal.send(()));
@@ -126,7 +127,7 @@ impl Playing {
         }
     }
 
-    fn admit(&mut self, session: u64, trap: u16, port: u16, connection: OwnedFd) {
+    fn admit(&mut self, session: u64, trap: u16, port: u16, is_slow: bool, connection: OwnedFd) {
         let teller = Teller { session, pipe: Arc::clone(&self.pipe), wait: REPORT_WAIT, lost: 0 };
         let stream = TcpStream::from_std(connection.into());
         let (Some(plays), Ok(stream)) = (self.room.plays.get(usize::from(trap)), stream) else {
@@ -138,9 +139,11 @@ impl Playing {
         };
         let (dismissal, dismissed) = oneshot::channel();
         self.dismissals.insert(session, dismissal);
+        let (plays, seed) = (plays.at(port), self.room.seeds.hash_one(session));
         let conversation = Box::new(Conversation {
             stream,
-            session: plays.at(port).session(self.room.seeds.hash_one(session)),
+            session: plays.session(seed),
+            drip: is_slow.then(|| Box::new(Drip::new(plays.babble(seed)))),
             teller,
             limits: self.room.limits,
             tls: self.room.tls.clone(),

@@ -1,12 +1,16 @@
 //! One connection from its first byte to its last report.
 
+mod drip;
+
+pub(crate) use drip::Drip;
+
 use crate::{
     Limits,
     broken::Broken,
     report::{REPORTS_MAX, SESSION_BYTES_MAX, Teller, Transcript},
     tls::{REFUSAL, Tls},
 };
-use honeymesh_trap_proto::{Findings, Flow, Session, Step};
+use honeymesh_trap_proto::{DELAY_MS_MAX, Findings, Flow, Session, Step};
 use honeymesh_types::{Signs, WallTime};
 use std::{
     cell::RefCell,
@@ -38,6 +42,8 @@ const LINGER_BYTES_MAX: usize = 64 * 1_024;
 pub(crate) struct Conversation {
     pub(crate) stream: TcpStream,
     pub(crate) session: Box<dyn Session>,
+    /// How it is answered in a tarpit.
+    pub(crate) drip: Option<Box<Drip>>,
     pub(crate) teller: Teller,
     pub(crate) limits: Limits,
     /// Without it, TLS is refused.
@@ -91,7 +97,10 @@ impl Conversation {
             ends: Instant::now() + self.limits.session_deadline,
             fault: String::new(),
         };
-        let end = self.talk(&mut progress).await;
+        let end = match self.drip.take() {
+            None => self.talk(&mut progress).await,
+            Some(drip) => Box::pin(self.talk_slowly(drip, &mut progress)).await,
+        };
         Box::pin(self.leave(progress, end)).await;
     }
 
@@ -233,12 +242,41 @@ impl Conversation {
         if matches!(flow, Flow::Telling | Flow::Close) {
             self.report(progress).await;
         }
+        self.keep_back(answer, progress).await?;
         self.write(answer, progress.ends).await?;
         match flow {
             Flow::StartTls => self.start_tls(answer, progress).await,
             Flow::Close => Err(End::Ours),
             Flow::Telling if progress.reports >= REPORTS_MAX => Err(End::Ours),
             Flow::Telling | Flow::Continue => Ok(()),
+        }
+    }
+
+    /// Waits as long as the service would before it answers, but for what it says at once. Nothing is read meanwhile: what the
+    /// stranger goes on sending stays in the kernel's bounded buffer.
+    async fn keep_back(&mut self, answer: &mut Vec<u8>, progress: &mut Progress) -> Result<(), End> {
+        let pause = self.guarded(progress, |session| session.pause()).unwrap_or_default();
+        let wait_ms = u64::from(pause.ms.min(DELAY_MS_MAX)) * u64::from(self.limits.delay_percent) / 100;
+        if wait_ms == 0 {
+            return Ok(());
+        }
+        let kept = answer.split_off(pause.at.min(answer.len()));
+        self.write(answer, progress.ends).await?;
+        *answer = kept;
+        let until = Instant::now() + Duration::from_millis(wait_ms);
+        if progress.reports == 0 && progress.first_report_by < until {
+            self.pass(progress.first_report_by.min(progress.ends)).await?;
+            self.report(progress).await;
+        }
+        self.pass(until.min(progress.ends)).await?;
+        if until < progress.ends { Ok(()) } else { Err(End::Deadline) }
+    }
+
+    /// Lets time pass.
+    async fn pass(&mut self, until: Instant) -> Result<(), End> {
+        tokio::select! {
+            () = sleep_until(until) => Ok(()),
+            end = dismissed(&mut self.dismissed) => Err(end),
         }
     }
 
@@ -314,6 +352,11 @@ impl Conversation {
     }
 }
 
+/// Ready once it is to end.
+async fn dismissed(dismissal: &mut oneshot::Receiver<()>) -> End {
+    if dismissal.await.is_ok() { End::Dismissed } else { End::Stopped }
+}
+
 /// The stranger does not read any more, but may have written.
 fn is_half_closed(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset)
@@ -339,252 +382,4 @@ fn wall() -> WallTime {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{
-        line::{Heard, lines},
-        report::REPORT_WAIT,
-        wire::{Evidence, PACKET_BYTES_MAX, read_body},
-    };
-    use std::sync::Arc;
-    use tokio::{io::AsyncReadExt, net::TcpListener, task::JoinHandle};
-
-    /// Tells every byte, answers it with itself, breaks at `!` and closes at `.`. Talks without end at `?`.
-    struct Echo;
-
-    impl Session for Echo {
-        fn open(&mut self, answer: &mut Vec<u8>) -> Flow {
-            answer.extend_from_slice(b">");
-            Flow::Continue
-        }
-
-        fn receive(&mut self, bytes: &[u8], _now: WallTime, answer: &mut Vec<u8>) -> Step {
-            assert_ne!(bytes[0], b'!', "a fault, as the test wants it");
-            if bytes[0] == b'?' {
-                answer.extend_from_slice(&[b'x'; 16 * 1_024]);
-                return Step { taken: 1, flow: Flow::Continue };
-            }
-            answer.push(bytes[0]);
-            Step { taken: 1, flow: if bytes[0] == b'.' { Flow::Close } else { Flow::Telling } }
-        }
-
-        fn end(&mut self) {}
-
-        fn findings(&mut self) -> Findings {
-            Findings::default()
-        }
-    }
-
-    struct Held {
-        client: TcpStream,
-        heard: Heard,
-        task: JoinHandle<()>,
-        dismissal: Option<oneshot::Sender<()>>,
-    }
-
-    /// What was told, in one packet each.
-    #[derive(Debug, PartialEq, Eq)]
-    enum Told {
-        Report { payload: Vec<u8>, bytes: u64, signs: Signs },
-        Over { lost: u32, fault: String },
-    }
-
-    impl Held {
-        async fn told(&self) -> Told {
-            let mut packet = [0; PACKET_BYTES_MAX];
-            let length = self.heard.next(&mut packet).await.unwrap().expect("the session is dropped");
-            match Evidence::read(&packet[..length]).unwrap() {
-                Evidence::Report { head, part } if head.body as usize == part.len() => {
-                    let (findings, payload) = read_body(head.signs, part).unwrap();
-                    Told::Report { payload, bytes: head.bytes, signs: findings.signs }
-                }
-                Evidence::Over { lost, fault, .. } => Told::Over { lost, fault: String::from_utf8(fault.to_vec()).unwrap() },
-                other => panic!("{other:?}"),
-            }
-        }
-
-        async fn payload(&self) -> Vec<u8> {
-            match self.told().await {
-                Told::Report { payload, .. } => payload,
-                over @ Told::Over { .. } => panic!("{over:?}"),
-            }
-        }
-
-        async fn reports(&self) -> Vec<Told> {
-            let mut reports = Vec::new();
-            loop {
-                match self.told().await {
-                    Told::Over { .. } => return reports,
-                    report @ Told::Report { .. } => reports.push(report),
-                }
-            }
-        }
-    }
-
-    fn is_over() -> Told {
-        Told::Over { lost: 0, fault: String::new() }
-    }
-
-    /// A session whose pipe has room for so many packets.
-    async fn hold(room: usize, wait: Duration, limits: Limits) -> Held {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-        let (stream, _) = listener.accept().await.unwrap();
-        let (daemon, rooms) = lines().unwrap();
-        let (admissions, evidence) = rooms.into_descriptors();
-        rustix::pipe::fcntl_setpipe_size(&evidence, room * PACKET_BYTES_MAX).unwrap();
-        let (_inward, heard) = daemon.listen().unwrap();
-        let (_, pipe) = crate::RoomLine::of(admissions, evidence).listen().unwrap();
-        let (dismissal, dismissed) = oneshot::channel();
-        let teller = Teller { session: 1, pipe: Arc::new(pipe), wait, lost: 0 };
-        let session = Box::new(Echo);
-        let conversation = Box::new(Conversation { stream, session, teller, limits, tls: None, dismissed });
-        Held { client, heard, task: tokio::spawn(conversation.hold()), dismissal: Some(dismissal) }
-    }
-
-    async fn read(client: &mut TcpStream, length: usize) -> Vec<u8> {
-        let mut bytes = vec![0; length];
-        client.read_exact(&mut bytes).await.unwrap();
-        bytes
-    }
-
-    #[tokio::test]
-    async fn a_session_that_waits_is_small() {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-        let (daemon, rooms) = lines().unwrap();
-        let _inward = daemon.listen().unwrap();
-        let (_, pipe) = rooms.listen().unwrap();
-        let teller = Teller { session: 1, pipe: Arc::new(pipe), wait: REPORT_WAIT, lost: 0 };
-        let (_dismissal, dismissed) = oneshot::channel();
-        let limits = Limits::default();
-        let session = Box::new(Echo);
-        let conversation = Box::new(Conversation { stream: client, session, teller, limits, tls: None, dismissed });
-        let held = size_of_val(&*conversation);
-        let task = size_of_val(&conversation.hold());
-        assert!(held <= 192 && task <= 416, "{held} octets, and {task} for what waits");
-    }
-
-    #[tokio::test]
-    async fn a_report_leaves_before_its_answer() {
-        let mut held = hold(1, Duration::from_secs(3_600), Limits::default()).await;
-        assert_eq!(read(&mut held.client, 1).await, b">");
-        held.client.write_all(b"ab").await.unwrap();
-        assert_eq!(read(&mut held.client, 1).await, b"a", "its report has found room");
-        let unanswered = timeout(Duration::from_millis(50), held.client.read_u8()).await;
-        assert!(unanswered.is_err(), "no answer to `b` while its report waits");
-        assert_eq!(held.payload().await, b"a");
-        assert_eq!(held.payload().await, b"b");
-        assert_eq!(read(&mut held.client, 1).await, b"b");
-    }
-
-    #[tokio::test]
-    async fn a_report_that_finds_no_room_is_given_up_and_counted() {
-        let mut held = hold(1, Duration::from_millis(20), Limits::default()).await;
-        held.client.write_all(b"abc.").await.unwrap();
-        assert_eq!(read(&mut held.client, 5).await, b">abc.", "it goes on all the same");
-        assert_eq!(held.payload().await, b"a");
-        drop(held.client.shutdown().await);
-        assert_eq!(held.told().await, Told::Over { lost: 3, fault: String::new() });
-    }
-
-    #[tokio::test]
-    async fn a_session_that_breaks_is_reported_and_costs_only_itself() {
-        let mut held = hold(8, REPORT_WAIT, Limits::default()).await;
-        held.client.write_all(b"a!xyz").await.unwrap();
-        assert_eq!(held.payload().await, b"a");
-        assert_eq!(held.told().await, Told::Report { payload: b"!xyz".to_vec(), bytes: 4, signs: Signs::MALFORMED });
-        assert_eq!(read(&mut held.client, 2).await, b">a");
-        assert_eq!(held.client.read(&mut [0; 8]).await.unwrap(), 0, "and closed");
-        drop(held.client.shutdown().await);
-        assert_eq!(held.told().await, Told::Over { lost: 0, fault: "at a place that nobody noted".into() });
-        held.task.await.unwrap();
-    }
-
-    #[tokio::test]
-    async fn the_last_answer_arrives_although_more_was_sent() {
-        let mut held = hold(8, REPORT_WAIT, Limits::default()).await;
-        held.client.write_all(&[b".".as_slice(), &[b'x'; 10_000]].concat()).await.unwrap();
-        let mut answer = Vec::new();
-        held.client.read_to_end(&mut answer).await.unwrap();
-        assert_eq!(answer, b">.");
-        let mut packet = [0; PACKET_BYTES_MAX];
-        let length = held.heard.next(&mut packet).await.unwrap().unwrap();
-        let Some(Evidence::Report { head, .. }) = Evidence::read(&packet[..length]) else { panic!("no report") };
-        assert!(head.bytes > 1_000, "what was read and not heard any more is evidence, too: {}", head.bytes);
-    }
-
-    #[tokio::test]
-    async fn the_capture_is_bounded_over_all_reports_of_a_session() {
-        let mut held = hold(64, REPORT_WAIT, Limits { capture_bytes_max: 3, ..Limits::default() }).await;
-        held.client.write_all(b"abcde").await.unwrap();
-        let mut told = Vec::new();
-        for _ in 0..5 {
-            told.push(held.told().await);
-        }
-        let report = |payload: &[u8], signs| Told::Report { payload: payload.to_vec(), bytes: 1, signs };
-        assert_eq!(told[2], report(b"c", Signs::empty()));
-        assert_eq!(told[3..], [report(b"", Signs::TRUNCATED), report(b"", Signs::TRUNCATED)]);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_silent_stranger_is_told_long_before_its_deadline() {
-        let begun = Instant::now();
-        let held = hold(8, REPORT_WAIT, Limits::default()).await;
-        let nothing = |signs| Told::Report { payload: Vec::new(), bytes: 0, signs };
-        assert_eq!((held.told().await, begun.elapsed().as_secs()), (nothing(Signs::empty()), 2));
-        assert_eq!((held.told().await, begun.elapsed().as_secs()), (nothing(Signs::SILENT), 30));
-        held.task.await.unwrap();
-    }
-
-    #[tokio::test]
-    async fn a_session_has_a_last_report() {
-        let mut held = hold(256, Duration::from_secs(60), Limits::default()).await;
-        held.client.write_all(&[b'x'; REPORTS_MAX + 50]).await.unwrap();
-        let reports = held.reports().await;
-        assert_eq!(reports.len(), REPORTS_MAX + 1);
-    }
-
-    #[tokio::test]
-    async fn an_open_session_is_told_when_the_traps_close() {
-        let mut held = hold(8, REPORT_WAIT, Limits::default()).await;
-        assert_eq!(read(&mut held.client, 1).await, b">");
-        held.dismissal = None;
-        assert_eq!(held.told().await, Told::Report { payload: Vec::new(), bytes: 0, signs: Signs::empty() });
-        assert_eq!(held.told().await, is_over());
-        held.task.await.unwrap();
-    }
-
-    #[tokio::test]
-    async fn a_dismissed_stranger_is_told_and_left_after_its_answer() {
-        let mut held = hold(8, REPORT_WAIT, Limits::default()).await;
-        held.client.write_all(b"a").await.unwrap();
-        assert_eq!(held.payload().await, b"a");
-        held.dismissal.take().unwrap().send(()).unwrap();
-        let mut answer = Vec::new();
-        held.client.read_to_end(&mut answer).await.unwrap();
-        assert_eq!(answer, b">a", "what was under way is finished, and nothing more is heard");
-        assert_eq!(held.told().await, is_over(), "all was told before");
-        held.task.await.unwrap();
-    }
-
-    #[tokio::test]
-    async fn a_stranger_that_takes_no_answer_is_left() {
-        let limits = Limits { write_deadline: Duration::from_millis(50), ..Limits::default() };
-        let mut held = hold(256, REPORT_WAIT, limits).await;
-        // Nothing is read, so the answers fill both socket buffers.
-        let flood = async { while held.client.write_all(&[b'?'; 1_024]).await.is_ok() {} };
-        tokio::select! {
-            ended = &mut held.task => ended.unwrap(),
-            () = flood => held.task.await.unwrap(),
-        }
-        let mut packet = [0; PACKET_BYTES_MAX];
-        let length = held.heard.next(&mut packet).await.unwrap().unwrap();
-        let Some(Evidence::Report { head, .. }) = Evidence::read(&packet[..length]) else { panic!("no report") };
-        assert!(
-            head.bytes > 0 && head.bytes < SESSION_BYTES_MAX,
-            "ended by its deadline, not by the {} bytes it took",
-            head.bytes
-        );
-    }
-}
+mod tests;

@@ -7,7 +7,7 @@
 //! tell it.
 
 use crate::TlsIdentity;
-use honeymesh_trap_proto::{Findings, Flow, Heard, HelloReader, Session, Step};
+use honeymesh_trap_proto::{Findings, Flow, Heard, HelloReader, Pause, Session, Step};
 use honeymesh_types::{Signs, WallTime};
 use rustls::{ServerConfig, ServerConnection};
 use std::{
@@ -245,6 +245,11 @@ impl Session for Inside {
             }
             State::Over => Step { taken: bytes.len(), flow: Flow::Close },
         }
+    }
+
+    /// The whole record waits: it cannot be written in part.
+    fn pause(&mut self) -> Pause {
+        Pause { at: 0, ..self.inner.pause() }
     }
 
     fn end(&mut self) {

@@ -25,6 +25,7 @@ const SETTING: u8 = 1;
 const SETTING_END: u8 = 2;
 const ADMIT: u8 = 3;
 const DISMISS: u8 = 4;
+const ADMIT_SLOW: u8 = 16;
 
 const HELLO: u8 = 1;
 const REPORT: u8 = 2;
@@ -39,6 +40,8 @@ pub(crate) enum Admission {
     Setting { part: Vec<u8>, is_last: bool },
     /// A stranger comes in; the connection is attached.
     Admit { session: u64, trap: u16, port: u16 },
+    /// The same, and it is to be held in a tarpit.
+    AdmitSlow { session: u64, trap: u16, port: u16 },
     /// These sessions end.
     Dismiss(Vec<u64>),
 }
@@ -75,6 +78,9 @@ impl Admission {
             Self::Admit { session, trap, port } => {
                 [&[ADMIT][..], &session.to_le_bytes(), &trap.to_le_bytes(), &port.to_le_bytes()].concat()
             }
+            Self::AdmitSlow { session, trap, port } => {
+                [&[ADMIT_SLOW][..], &session.to_le_bytes(), &trap.to_le_bytes(), &port.to_le_bytes()].concat()
+            }
             Self::Dismiss(sessions) => {
                 let mut bytes = vec![DISMISS];
                 sessions.iter().for_each(|session| bytes.extend_from_slice(&session.to_le_bytes()));
@@ -91,6 +97,10 @@ impl Admission {
             ADMIT => {
                 let (session, trap, port) = (u64::from_le_bytes(take(&mut rest)?), take(&mut rest)?, take(&mut rest)?);
                 Self::Admit { session, trap: u16::from_le_bytes(trap), port: u16::from_le_bytes(port) }
+            }
+            ADMIT_SLOW => {
+                let (session, trap, port) = (u64::from_le_bytes(take(&mut rest)?), take(&mut rest)?, take(&mut rest)?);
+                Self::AdmitSlow { session, trap: u16::from_le_bytes(trap), port: u16::from_le_bytes(port) }
             }
             DISMISS => {
                 Self::Dismiss(rest.chunks_exact(8).filter_map(|id| Some(u64::from_le_bytes(id.try_into().ok()?))).collect())
@@ -232,6 +242,7 @@ mod tests {
             (Admission::Setting { part: b"ab".to_vec(), is_last: false }, b"\x01ab".to_vec()),
             (Admission::Setting { part: b"c".to_vec(), is_last: true }, b"\x02c".to_vec()),
             (Admission::Admit { session: 0x0102, trap: 3, port: 22 }, b"\x03\x02\x01\0\0\0\0\0\0\x03\0\x16\0".to_vec()),
+            (Admission::AdmitSlow { session: 0x0102, trap: 3, port: 22 }, b"\x10\x02\x01\0\0\0\0\0\0\x03\0\x16\0".to_vec()),
             (Admission::Dismiss(vec![1, 2]), b"\x04\x01\0\0\0\0\0\0\0\x02\0\0\0\0\0\0\0".to_vec()),
         ];
         for (message, octets) in admissions {

@@ -65,6 +65,12 @@ impl<'d, 't> Section<'d, 't> {
         self.table.is_some_and(|table| table.contains_key(key))
     }
 
+    /// Where the value under `key` stands; where the table begins if it has none.
+    pub(super) fn place_of(&self, key: &str) -> Option<Place> {
+        let value = self.table.and_then(|table| table.get(key));
+        value.map(|value| self.doc.place(&value.span())).or(self.place)
+    }
+
     /// The table under `key`; an absent one reads as empty.
     pub(super) fn section(&self, key: &'static str) -> Self {
         let title = format!("[{}]", self.path_of(key));

@@ -1,8 +1,8 @@
 //! `[[trap]]`: what each trap plays and where it listens.
 
-use super::{problem::Placed, reader::Section, sections::required, values};
-use honeymesh_trap_proto::{Definition, Frames, Persona, RuleDefinition, ScriptDefinition, Service};
-use std::net::SocketAddr;
+use super::{problem::Place, problem::Placed, reader::Section, sections::required, values};
+use honeymesh_trap_proto::{DELAY_MS_MAX, Definition, Frames, Persona, RuleDefinition, ScriptDefinition, Service, ServiceError};
+use std::{net::SocketAddr, time::Duration};
 
 /// The most traps one node has; each costs a listener.
 const TRAPS_MAX: usize = 128;
@@ -64,15 +64,26 @@ fn service(section: &Section<'_, '_>) -> Option<Definition> {
         banner,
         let_in: let_in(section),
         site: plain(section, "site"),
+        tarpit: section.switch("tarpit"),
         script: script(section),
     };
     match Service::define(&definition, &Persona::of([0; 32])) {
         Ok(_) => Some(definition),
         Err(error) => {
-            section.doc.error(word.place, format!("{}: {error}", section.named("service")));
+            let (place, named) = blamed(section, &error).unwrap_or_else(|| (word.place, section.named("service")));
+            section.doc.error(place, format!("{named}: {error}"));
             None
         }
     }
+}
+
+/// Where a script's mistake stands, and what that is called.
+fn blamed(section: &Section<'_, '_>, error: &ServiceError) -> Option<(Option<Place>, String)> {
+    let ServiceError::Script(error) = error else { return None };
+    let Some(number) = error.rule() else { return error.key().map(|key| (section.place_of(key), section.named(key))) };
+    let rule = section.sections("rule").into_iter().nth(number - 1)?;
+    let place = error.key().map_or(rule.place, |key| rule.place_of(key));
+    Some((place, error.key().map_or_else(|| "[[trap.rule]]".into(), |key| rule.named(key))))
 }
 
 /// What telnet lets in; whether such a try comes is the service's to say.
@@ -98,9 +109,12 @@ fn rule(section: Section<'_, '_>) -> RuleDefinition {
         expect: plain(&section, "expect"),
         contains: plain(&section, "contains"),
         expect_hex: plain(&section, "expect_hex"),
+        regex: plain(&section, "regex"),
         ignore_case: section.switch("ignore_case"),
         answer: plain(&section, "answer"),
         answer_hex: plain(&section, "answer_hex"),
+        delay_ms: wait(&section, "delay"),
+        jitter_ms: wait(&section, "jitter"),
         capture: plain(&section, "capture"),
         when: plain(&section, "when"),
         next: plain(&section, "next"),
@@ -112,6 +126,13 @@ fn rule(section: Section<'_, '_>) -> RuleDefinition {
     };
     section.finish();
     rule
+}
+
+/// A wait in milliseconds.
+fn wait(section: &Section<'_, '_>, key: &'static str) -> u32 {
+    let bounds = Duration::ZERO..=Duration::from_millis(u64::from(DELAY_MS_MAX));
+    let given = section.duration(key, bounds).map_or(Duration::ZERO, |given| given.value);
+    u32::try_from(given.as_millis()).unwrap_or(DELAY_MS_MAX)
 }
 
 fn plain(section: &Section<'_, '_>, key: &'static str) -> Option<String> {

@@ -17,6 +17,9 @@ pub(super) enum Protocol {
     Smb,
     Ldap,
     Mongodb,
+    Mqtt,
+    Modbus,
+    Adb,
 }
 
 impl Protocol {
@@ -37,12 +40,15 @@ impl Protocol {
             Self::Smb => "smb",
             Self::Ldap => "ldap",
             Self::Mongodb => "mongodb",
+            Self::Mqtt => "mqtt",
+            Self::Modbus => "modbus",
+            Self::Adb => "adb",
         }
     }
 }
 
 /// The beginnings. None is the beginning of another, so the order does not matter.
-const BEGINNINGS: [(&[u8], Protocol); 44] = [
+const BEGINNINGS: &[(&[u8], Protocol)] = &[
     (b"GET ", Protocol::Http),
     (b"POST ", Protocol::Http),
     (b"HEAD ", Protocol::Http),
@@ -93,6 +99,8 @@ const BEGINNINGS: [(&[u8], Protocol); 44] = [
     (b"INFO\r\n", Protocol::Redis),
     (b"ping\r\n", Protocol::Redis),
     (b"info\r\n", Protocol::Redis),
+    // The debugging bridge's first word.
+    (b"CNXN", Protocol::Adb),
 ];
 
 /// The lowest and the highest that a byte may be.
@@ -100,11 +108,16 @@ type Range = (u8, u8);
 const ANY: Range = (0, 255);
 const ZERO: Range = (0, 0);
 
+/// What stands for itself.
+const fn one(byte: u8) -> Range {
+    (byte, byte)
+}
+
 /// Beginnings with bytes that may differ: the sessions of PostgreSQL's protocol 3, and a MySQL client that logs in before it was
 /// greeted (packet 1, shorter than 64 KiB, with a character set and nothing in what is reserved).
 /// Then the pre-login of SQL Server in one packet, SMB 1 and 2 with their length in front, LDAP's bind and search with lengths of
 /// one octet and of four, and MongoDB's two messages.
-const SHAPES: [(&[Range], Protocol); 10] = [
+const SHAPES: &[(&[Range], Protocol)] = &[
     (&[(0x12, 0x12), (1, 1), ANY, ANY, ZERO, ZERO], Protocol::Mssql),
     (&[ZERO, ZERO, ANY, ANY, (0xfe, 0xff), (b'S', b'S'), (b'M', b'M'), (b'B', b'B')], Protocol::Smb),
     (&[(0x30, 0x30), (0, 0x7f), (2, 2), (1, 1), ANY, (0x60, 0x60)], Protocol::Ldap),
@@ -115,6 +128,13 @@ const SHAPES: [(&[Range], Protocol); 10] = [
     (&[ANY, ANY, ZERO, ZERO, ANY, ANY, ANY, ANY, ANY, ANY, ANY, ANY, (0xdd, 0xdd), (7, 7), ZERO, ZERO], Protocol::Mongodb),
     (&[ZERO, ZERO, ANY, ANY, ZERO, (3, 3), ZERO, ZERO], Protocol::Postgresql),
     (&[ANY, ANY, ZERO, (1, 1), ANY, ANY, ANY, ANY, ANY, ANY, ANY, ANY, (1, 255), ZERO], Protocol::Mysql),
+    // MQTT's CONNECT, of a length with one byte or two, in versions 3.1.1 and 5, and 3.1.
+    (&[one(0x10), (0, 127), ZERO, one(4), one(b'M'), one(b'Q'), one(b'T'), one(b'T')], Protocol::Mqtt),
+    (&[one(0x10), (128, 255), (1, 127), ZERO, one(4), one(b'M'), one(b'Q'), one(b'T'), one(b'T')], Protocol::Mqtt),
+    (&[one(0x10), (0, 127), ZERO, one(6), one(b'M'), one(b'Q'), one(b'I'), one(b's')], Protocol::Mqtt),
+    (&[one(0x10), (128, 255), (1, 127), ZERO, one(6), one(b'M'), one(b'Q'), one(b'I'), one(b's')], Protocol::Mqtt),
+    // Modbus: a transaction, protocol 0, a length of at least a unit and a function, and a function that is none of the exceptions.
+    (&[ANY, ANY, ZERO, ZERO, ZERO, (2, 254), ANY, (1, 127)], Protocol::Modbus),
 ];
 
 /// The longest beginning, in bytes; who said more than that is known or is not.
@@ -137,7 +157,7 @@ pub(super) fn guess(bytes: &[u8]) -> Guess {
     if bytes.len() > FIRST_BYTES_MAX {
         return guess;
     }
-    for (beginning, protocol) in BEGINNINGS {
+    for (beginning, protocol) in BEGINNINGS.iter().copied() {
         if bytes.starts_with(beginning) {
             return Guess::Known(protocol);
         }
@@ -145,7 +165,7 @@ pub(super) fn guess(bytes: &[u8]) -> Guess {
             guess = Guess::Open;
         }
     }
-    for (shape, protocol) in SHAPES {
+    for (shape, protocol) in SHAPES.iter().copied() {
         let fits = bytes.iter().zip(shape).all(|(byte, (low, high))| (low..=high).contains(&byte));
         if fits && bytes.len() >= shape.len() {
             return Guess::Known(protocol);
@@ -163,7 +183,7 @@ mod tests {
 
     #[test]
     fn protocols_are_known_by_their_first_bytes_and_not_before() {
-        let table: [(&[u8], Guess); 24] = [
+        let table: &[(&[u8], Guess)] = &[
             (b"", Guess::Open),
             (b"P", Guess::Open),
             (b"PO", Guess::Open),
@@ -188,9 +208,15 @@ mod tests {
             (b"\x30\x84\0\0\0\x2d\x02\x01\x07\x63", Guess::Known(Protocol::Ldap)),
             (b"\x41\0\0\0\x3a\x30\0\0\xff\xff\xff\xff\xd4\x07\0\0", Guess::Known(Protocol::Mongodb)),
             (b"0123", Guess::Unknown),
+            (b"\x10\x1b\0\x04MQTT\x04", Guess::Known(Protocol::Mqtt)),
+            (b"\x10\x9b\x01\0\x06MQIsdp", Guess::Known(Protocol::Mqtt)),
+            (b"\0\0\0\0\0\x02\x01\x11", Guess::Known(Protocol::Modbus)),
+            (b"\x12\x34\0\0\0\x06\xff", Guess::Open),
+            (b"\0\0\0\0\0\x03\0\0", Guess::Known(Protocol::Postgresql)),
+            (b"CNXN\0\0", Guess::Known(Protocol::Adb)),
         ];
         for (bytes, expected) in table {
-            assert_eq!(guess(bytes), expected, "{bytes:?}");
+            assert_eq!(guess(bytes), *expected, "{bytes:?}");
         }
     }
 

@@ -4,7 +4,7 @@ use super::{
     Any,
     first::{self, Guess, Protocol},
 };
-use crate::{ANSWER_BYTES_MAX, Findings, Flow, Session, Step};
+use crate::{ANSWER_BYTES_MAX, Findings, Flow, Pause, Session, Step};
 use alloc::{boxed::Box, vec::Vec};
 use honeymesh_types::WallTime;
 
@@ -24,6 +24,7 @@ pub struct AnySession {
     tls: Option<Vec<u8>>,
     /// That was just now.
     is_asking: bool,
+    pause: Pause,
     findings: Findings,
 }
 
@@ -38,7 +39,15 @@ enum Phase {
 
 impl AnySession {
     pub(super) fn new(any: Any, seed: u64) -> Self {
-        Self { any, seed, phase: Phase::First(Vec::new()), tls: None, is_asking: false, findings: Findings::default() }
+        Self {
+            any,
+            seed,
+            phase: Phase::First(Vec::new()),
+            tls: None,
+            is_asking: false,
+            pause: Pause::default(),
+            findings: Findings::default(),
+        }
     }
 
     fn byte(&mut self, byte: u8, now: WallTime, answer: &mut Vec<u8>) -> Flow {
@@ -51,7 +60,11 @@ impl AnySession {
                     Guess::Unknown => self.fall_silent(now, answer),
                 }
             }
-            Phase::Played(session) => session.receive(&[byte], now, answer).flow,
+            Phase::Played(session) => {
+                let flow = session.receive(&[byte], now, answer).flow;
+                self.pause = session.pause();
+                flow
+            }
             Phase::Silent { bytes, told_after } => {
                 *bytes += 1;
                 let is_line = byte == b'\n' && *told_after == TOLD_AFTER_BYTES;
@@ -108,7 +121,11 @@ impl Session for AnySession {
 
     fn receive(&mut self, bytes: &[u8], now: WallTime, answer: &mut Vec<u8>) -> Step {
         let full = answer.len() + ANSWER_BYTES_MAX - PLAYED_BYTES_MAX;
-        Step::by_byte_until_full(bytes, answer, full, |byte, answer| self.byte(byte, now, answer))
+        Step::by_byte_until_paused(bytes, answer, full, |byte, answer| (self.byte(byte, now, answer), self.pause.ms > 0))
+    }
+
+    fn pause(&mut self) -> Pause {
+        core::mem::take(&mut self.pause)
     }
 
     fn end(&mut self) {

@@ -4,6 +4,7 @@ use super::arguments::{self, LITERAL_BYTES_MAX, Literal};
 use crate::{
     Findings, Flow,
     dialogue::Dialogue,
+    pause,
     sasl::{self, Exchange, Turn},
     text::{random_bytes, safe_text},
 };
@@ -38,6 +39,7 @@ pub(super) struct ImapLogin {
     exchange: Option<(Exchange, String)>,
     errors: usize,
     tries: usize,
+    wait_ms: u32,
     findings: Findings,
 }
 
@@ -54,6 +56,7 @@ impl ImapLogin {
             exchange: None,
             errors: 0,
             tries: 0,
+            wait_ms: 0,
             findings: Findings::default(),
         }
     }
@@ -144,6 +147,7 @@ impl ImapLogin {
     fn tried(&mut self, tag: &str) -> (String, Flow) {
         self.findings.signs |= Signs::CREDENTIALS;
         self.tries += 1;
+        self.wait_ms = pause::dovecot_ms(self.seed, self.tries);
         let flow = if self.tries < TRIES_MAX { Flow::Telling } else { Flow::Close };
         (format!("{tag} NO [AUTHENTICATIONFAILED] Authentication failed.\r\n"), flow)
     }
@@ -207,6 +211,10 @@ impl Dialogue for ImapLogin {
             self.words.push(core::mem::take(&mut self.literal));
         }
         Flow::Continue
+    }
+
+    fn wait_ms(&mut self) -> u32 {
+        core::mem::take(&mut self.wait_ms)
     }
 
     fn findings(&mut self) -> &mut Findings {

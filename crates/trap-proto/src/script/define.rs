@@ -2,9 +2,12 @@
 
 use super::{
     ANSWER_TEXT_BYTES_MAX, Checked, Frames, PATTERN_BYTES_MAX, Pattern, RULES_MAX, Rule, RuleDefinition, START, ScriptDefinition,
-    WORD_BYTES_MAX, states,
+    Shape, WORD_BYTES_MAX, hex,
+    reply::{self, Piece},
+    search::{Search, SearchError},
+    states,
 };
-use crate::Flow;
+use crate::{DELAY_MS_MAX, Flow};
 use alloc::{
     string::{String, ToString},
     vec::Vec,
@@ -50,11 +53,39 @@ pub enum Problem {
     #[error("`{0}` is empty; leave it out to expect any line")]
     Empty(&'static str),
     /// More than one pattern.
-    #[error("it has more than one of `expect`, `contains` and `expect_hex`; keep one, or make two rules")]
+    #[error("it has more than one of `expect`, `contains`, `expect_hex` and `regex`; keep one, or make two rules")]
     Patterns,
     /// More than one answer.
     #[error("it has both `answer` and `answer_hex`; keep one")]
     Answers,
+    /// No regular expression.
+    #[error("`regex`, {0}")]
+    Search(#[from] SearchError),
+    /// A group of bytes without a length.
+    #[error("`{key}`: {{{name}}} has no length; write {{{name}:2}} for two bytes, 1 to 255")]
+    Length {
+        /// The key.
+        key: &'static str,
+        /// The group's name, cut short.
+        name: String,
+    },
+    /// Bytes of which each may be any.
+    #[error("`{0}` fits everything; write at least one byte that is known")]
+    Shapeless(&'static str),
+    /// An answer names what is not captured.
+    #[error("`{key}` has {{{name}}}, but the rule captures nothing of that name; write {{{{{name}}}}} for the text itself")]
+    Group {
+        /// The key.
+        key: &'static str,
+        /// The name, cut short.
+        name: String,
+    },
+    /// The same name twice.
+    #[error("it captures `{0}` twice; give each group a name of its own")]
+    Twice(String),
+    /// Too long a wait.
+    #[error("`delay` and `jitter` are {0} ms together; {DELAY_MS_MAX} are allowed")]
+    Delay(u64),
     /// Not hexadecimal.
     #[error("`{key}` is not pairs of hexadecimal digits: `{text}`")]
     Hex {
@@ -91,6 +122,50 @@ pub enum Problem {
     Shadowed(usize),
 }
 
+impl DefinitionError {
+    /// Which rule is wrong, counted from 1, if it is one of them.
+    #[must_use]
+    pub const fn rule(&self) -> Option<usize> {
+        match self {
+            Self::Rule { number, .. } => Some(*number),
+            _ => None,
+        }
+    }
+
+    /// The key that is wrong, if it is one.
+    #[must_use]
+    pub const fn key(&self) -> Option<&'static str> {
+        match self {
+            Self::Banner(_) => Some("banner"),
+            Self::Otherwise(_) => Some("otherwise"),
+            Self::Rules(_) => None,
+            Self::Rule { problem, .. } => problem.key(),
+        }
+    }
+}
+
+impl Problem {
+    const fn key(&self) -> Option<&'static str> {
+        match self {
+            Self::Long { key, .. }
+            | Self::Hex { key, .. }
+            | Self::Word { key, .. }
+            | Self::Length { key, .. }
+            | Self::Group { key, .. }
+            | Self::Empty(key)
+            | Self::LineFeed(key)
+            | Self::NeedsLines(key)
+            | Self::Shapeless(key) => Some(key),
+            Self::Search(_) => Some("regex"),
+            Self::Delay(_) => Some("delay"),
+            Self::Answers => Some("answer_hex"),
+            Self::Nowhere(_) => Some("next"),
+            Self::Unreachable(_) => Some("when"),
+            Self::Patterns | Self::NoPattern | Self::Twice(_) | Self::Shadowed(_) => None,
+        }
+    }
+}
+
 pub(super) fn checked(banner: Option<&str>, definition: &ScriptDefinition) -> Result<Checked, DefinitionError> {
     let text = |key, text: Option<&str>| bounded(key, text.unwrap_or_default().as_bytes().to_vec(), ANSWER_TEXT_BYTES_MAX);
     let banner = text("banner", banner).map_err(DefinitionError::Banner)?;
@@ -112,29 +187,64 @@ pub(super) fn checked(banner: Option<&str>, definition: &ScriptDefinition) -> Re
 }
 
 fn rule(given: &RuleDefinition, frames: Frames, names: &[String]) -> Result<Rule, Problem> {
+    let (pattern, mut groups) = pattern(given, frames)?;
+    let rest = capture(given, frames)?;
+    let is_new = matches!(pattern, Pattern::Search(_)) || !groups.is_empty();
+    let captures_rest = rest.is_some();
+    groups.extend(rest.map(Some));
+    once_each(&groups)?;
+    let delay = u64::from(given.delay_ms) + u64::from(given.jitter_ms);
+    if delay > u64::from(DELAY_MS_MAX) {
+        return Err(Problem::Delay(delay));
+    }
     Ok(Rule {
-        pattern: pattern(given, frames)?,
+        pattern,
         ignore_case: given.ignore_case,
-        answer: answer(given)?,
-        capture: capture(given, frames)?,
+        answer: answer(given, &groups, is_new)?,
+        groups,
+        captures_rest,
         when: state("when", given.when.as_deref(), names)?,
         next: state("next", given.next.as_deref(), names)?,
+        delay_ms: given.delay_ms,
+        jitter_ms: given.jitter_ms,
         signs: signs(given),
         flow: flow(given),
     })
 }
 
-fn pattern(given: &RuleDefinition, frames: Frames) -> Result<Pattern, Problem> {
-    let pattern = match (&given.expect, &given.contains, &given.expect_hex) {
-        (None, None, None) if frames == Frames::Bytes => return Err(Problem::NoPattern),
-        (None, None, None) => return Ok(Pattern::Any),
-        (Some(text), None, None) => Pattern::Prefix(expected("expect", text.as_bytes().to_vec(), frames)?),
-        (None, Some(_), None) if frames == Frames::Bytes => return Err(Problem::NeedsLines("contains")),
-        (None, Some(text), None) => Pattern::Within(expected("contains", text.as_bytes().to_vec(), frames)?),
-        (None, None, Some(digits)) => Pattern::Prefix(expected("expect_hex", hex("expect_hex", digits)?, frames)?),
-        _ => return Err(Problem::Patterns),
-    };
-    Ok(pattern)
+/// The pattern, and the names of what it captures.
+fn pattern(given: &RuleDefinition, frames: Frames) -> Result<(Pattern, Vec<Option<String>>), Problem> {
+    let needs_lines = |key| if frames == Frames::Bytes { Err(Problem::NeedsLines(key)) } else { Ok(()) };
+    let text = |key, text: &str| expected(key, text.as_bytes().to_vec(), frames);
+    match (&given.expect, &given.contains, &given.expect_hex, &given.regex) {
+        (None, None, None, None) if frames == Frames::Bytes => Err(Problem::NoPattern),
+        (None, None, None, None) => Ok((Pattern::Any, Vec::new())),
+        (Some(prefix), None, None, None) => Ok((Pattern::Prefix(Shape::of(&text("expect", prefix)?)), Vec::new())),
+        (None, Some(part), None, None) => {
+            needs_lines("contains")?;
+            Ok((Pattern::Within(text("contains", part)?), Vec::new()))
+        }
+        (None, None, Some(digits), None) => {
+            let (shape, names) = hex::pattern("expect_hex", digits)?;
+            let known = shape.bytes.iter().map(|byte| byte.unwrap_or_default()).collect();
+            expected("expect_hex", known, frames)?;
+            Ok((Pattern::Prefix(shape), names))
+        }
+        (None, None, None, Some(expression)) => {
+            needs_lines("regex")?;
+            bounded("regex", expression.as_bytes().to_vec(), PATTERN_BYTES_MAX)?;
+            let search = Search::new(expression, given.ignore_case)?;
+            let names = search.groups()?;
+            Ok((Pattern::Search(search), names))
+        }
+        _ => Err(Problem::Patterns),
+    }
+}
+
+fn once_each(groups: &[Option<String>]) -> Result<(), Problem> {
+    let named = || groups.iter().flatten();
+    let twice = named().enumerate().find(|(place, name)| named().take(*place).any(|earlier| earlier == *name));
+    twice.map_or(Ok(()), |(_, name)| Err(Problem::Twice(name.clone())))
 }
 
 fn expected(key: &'static str, bytes: Vec<u8>, frames: Frames) -> Result<Vec<u8>, Problem> {
@@ -147,12 +257,16 @@ fn expected(key: &'static str, bytes: Vec<u8>, frames: Frames) -> Result<Vec<u8>
     bounded(key, bytes, PATTERN_BYTES_MAX)
 }
 
-fn answer(given: &RuleDefinition) -> Result<Vec<u8>, Problem> {
-    match (&given.answer, &given.answer_hex) {
-        (Some(_), Some(_)) => Err(Problem::Answers),
-        (Some(text), None) => bounded("answer", text.as_bytes().to_vec(), ANSWER_TEXT_BYTES_MAX),
-        (None, Some(digits)) => bounded("answer_hex", hex("answer_hex", digits)?, ANSWER_TEXT_BYTES_MAX),
-        (None, None) => Ok(Vec::new()),
+fn answer(given: &RuleDefinition, groups: &[Option<String>], is_strict: bool) -> Result<Vec<Piece>, Problem> {
+    let (key, pieces) = match (&given.answer, &given.answer_hex) {
+        (Some(_), Some(_)) => return Err(Problem::Answers),
+        (Some(text), None) => ("answer", reply::text("answer", text, groups, is_strict)?),
+        (None, Some(digits)) => ("answer_hex", hex::answer("answer_hex", digits, groups)?),
+        (None, None) => return Ok(Vec::new()),
+    };
+    match reply::fixed_bytes(&pieces) {
+        bytes if bytes > ANSWER_TEXT_BYTES_MAX => Err(Problem::Long { key, bytes, max: ANSWER_TEXT_BYTES_MAX }),
+        _ => Ok(pieces),
     }
 }
 
@@ -179,6 +293,7 @@ fn reached(rules: &[RuleDefinition], index: usize) -> Result<(), Problem> {
         rule.expect.is_none()
             && rule.contains.is_none()
             && rule.expect_hex.is_none()
+            && rule.regex.is_none()
             && (rule.when.is_none() || rule.when == this.when)
     };
     if let Some(place) = earlier.iter().position(takes_all) {
@@ -212,31 +327,16 @@ fn bounded(key: &'static str, bytes: Vec<u8>, max: usize) -> Result<Vec<u8>, Pro
 }
 
 fn word(key: &'static str, text: &str) -> Result<String, Problem> {
+    if is_word(text) { Ok(text.to_string()) } else { Err(Problem::Word { key, text: shortened(text) }) }
+}
+
+/// A name of a state or a field.
+pub(super) fn is_word(text: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
-    if text.is_empty() || text.len() > WORD_BYTES_MAX || !text.bytes().all(allowed) {
-        return Err(Problem::Word { key, text: shortened(text) });
-    }
-    Ok(text.to_string())
+    !text.is_empty() && text.len() <= WORD_BYTES_MAX && text.bytes().all(allowed)
 }
 
-fn hex(key: &'static str, text: &str) -> Result<Vec<u8>, Problem> {
-    let digits: Option<Vec<u8>> = text.bytes().filter(|byte| !byte.is_ascii_whitespace()).map(nibble).collect();
-    match digits {
-        Some(digits) if digits.len() % 2 == 0 => Ok(digits.chunks_exact(2).map(|pair| pair[0] << 4 | pair[1]).collect()),
-        _ => Err(Problem::Hex { key, text: shortened(text) }),
-    }
-}
-
-const fn nibble(digit: u8) -> Option<u8> {
-    match digit {
-        b'0'..=b'9' => Some(digit - b'0'),
-        b'a'..=b'f' => Some(digit - b'a' + 10),
-        b'A'..=b'F' => Some(digit - b'A' + 10),
-        _ => None,
-    }
-}
-
-fn shortened(text: &str) -> String {
+pub(super) fn shortened(text: &str) -> String {
     text.chars().take(WORD_BYTES_MAX).collect()
 }
 
@@ -265,7 +365,7 @@ mod tests {
             (rule_expecting(&"x".repeat(257)), "rule 2: `expect` is 257 bytes long; 256 are allowed"),
             (
                 RuleDefinition { contains: Some("x".into()), ..rule_expecting("y") },
-                "rule 2: it has more than one of `expect`, `contains` and `expect_hex`; keep one, or make two rules",
+                "rule 2: it has more than one of `expect`, `contains`, `expect_hex` and `regex`; keep one, or make two rules",
             ),
             (
                 RuleDefinition { expect_hex: Some("0x03".into()), ..RuleDefinition::default() },
@@ -296,10 +396,44 @@ mod tests {
                 "rule 2: `answer` is 4097 bytes long; 4096 are allowed",
             ),
         ];
-        for (bad, message) in table {
+        for (bad, message) in table.into_iter().chain(newer()) {
             assert_eq!(error_of(&lines(alloc::vec![good.clone(), bad])), message);
         }
         assert!(error_of(&lines(alloc::vec![rule_expecting("a\nb")])).starts_with("rule 1: `expect` has a line feed"));
+    }
+
+    /// What regular expressions, groups and delays can be wrong with.
+    fn newer() -> [(RuleDefinition, &'static str); 5] {
+        let searching = |text: &str| RuleDefinition { regex: Some(text.into()), ..RuleDefinition::default() };
+        [
+            (
+                searching("^USER (.*"),
+                "rule 2: `regex`, character 7: unclosed group; write a backslash before a character that shall stand for itself",
+            ),
+            (
+                RuleDefinition { answer: Some("331 {user}".into()), ..searching("^USER (?<name>.*)") },
+                "rule 2: `answer` has {user}, but the rule captures nothing of that name; write {{user}} for the text itself",
+            ),
+            (
+                RuleDefinition { expect_hex: Some("00 {id}".into()), ..RuleDefinition::default() },
+                "rule 2: `expect_hex`: {id} has no length; write {id:2} for two bytes, 1 to 255",
+            ),
+            (
+                RuleDefinition { capture: Some("a".into()), ..searching("(?<a>.)") },
+                "rule 2: it captures `a` twice; give each group a name of its own",
+            ),
+            (
+                RuleDefinition { delay_ms: 9_000, jitter_ms: 1_001, ..rule_expecting("y") },
+                "rule 2: `delay` and `jitter` are 10001 ms together; 10000 are allowed",
+            ),
+        ]
+    }
+
+    #[test]
+    fn a_mistake_knows_its_rule_and_key() {
+        let searching = RuleDefinition { regex: Some("(".into()), ..RuleDefinition::default() };
+        let error = Script::new(None, &lines(alloc::vec![rule_expecting("x"), searching])).unwrap_err();
+        assert_eq!((error.rule(), error.key()), (Some(2), Some("regex")));
     }
 
     #[test]

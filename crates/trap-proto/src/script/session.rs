@@ -1,31 +1,45 @@
 //! One connection to a scripted trap.
 
-use super::{ANSWER_TEXT_BYTES_MAX, Checked, Frames, LINE_BYTES_MAX, Pattern, Rule};
-use crate::{ANSWER_BYTES_MAX, Findings, Flow, Session, Step, line::Lines};
+use super::{
+    ANSWER_TEXT_BYTES_MAX, Checked, Found, Frames, LINE_BYTES_MAX, Pattern, Rule,
+    reply::{self, REPLY_BYTES_MAX},
+};
+use crate::{ANSWER_BYTES_MAX, DELAY_MS_MAX, Findings, Flow, Pause, Session, Step, line::Lines, text::random_below};
 use alloc::{sync::Arc, vec::Vec};
 use honeymesh_types::{Signs, WallTime};
 
 /// One connection to a scripted trap.
 pub struct ScriptSession {
     script: Arc<Checked>,
+    seed: u64,
     /// With lines: the line so far.
     lines: Lines,
     /// With bytes: what may still become a pattern.
     held: Vec<u8>,
     state: usize,
+    /// What the last byte's answer is kept back for.
+    pause: Pause,
     findings: Findings,
 }
 
 /// Whether what was said so far is expected by a rule.
 enum Heard<'a> {
-    Rule(&'a Rule, usize),
+    Rule(&'a Rule, Found),
     Perhaps,
     Nothing,
 }
 
 impl ScriptSession {
-    pub(super) fn new(script: Arc<Checked>) -> Self {
-        Self { script, lines: Lines::new(LINE_BYTES_MAX), held: Vec::new(), state: 0, findings: Findings::default() }
+    pub(super) fn new(script: Arc<Checked>, seed: u64) -> Self {
+        Self {
+            script,
+            seed,
+            lines: Lines::new(LINE_BYTES_MAX),
+            held: Vec::new(),
+            state: 0,
+            pause: Pause::default(),
+            findings: Findings::default(),
+        }
     }
 
     fn byte(&mut self, byte: u8, answer: &mut Vec<u8>) -> Flow {
@@ -43,15 +57,13 @@ impl ScriptSession {
             self.findings.signs |= Signs::MALFORMED;
         }
         let script = Arc::clone(&self.script);
-        let heard = self.rules(&script).find_map(|rule| rule.rest(line).map(|rest| (rule, rest)));
-        let Some((rule, rest)) = heard else {
+        let heard = self.rules(&script).find_map(|rule| rule.found(line).map(|found| (rule, found)));
+        let Some((rule, found)) = heard else {
             answer.extend_from_slice(&script.otherwise);
             return Flow::Continue;
         };
-        if let Some(name) = &rule.capture {
-            self.findings.note(name, rest.trim_ascii());
-        }
-        self.follow(rule, answer)
+        let end = answer.len() + REPLY_BYTES_MAX;
+        self.follow(rule, line, &found, end, answer)
     }
 
     /// The rules that hold in this state, in their order.
@@ -60,25 +72,54 @@ impl ScriptSession {
         script.rules.iter().filter(move |rule| rule.when.is_none_or(|when| when == state))
     }
 
-    fn follow(&mut self, rule: &Rule, answer: &mut Vec<u8>) -> Flow {
+    fn follow(&mut self, rule: &Rule, said: &[u8], found: &Found, end: usize, answer: &mut Vec<u8>) -> Flow {
+        self.note(rule, said, found);
         self.findings.signs |= rule.signs;
         self.state = rule.next.unwrap_or(self.state);
-        answer.extend_from_slice(&rule.answer);
+        self.delay(rule, answer.len());
+        reply::write(&rule.answer, said, found, end, answer);
         rule.flow
     }
 
-    /// The held bytes never outgrow the longest pattern: they are a part of one, or are dropped from the front.
+    /// What was captured becomes fields: text without the spaces around it, bytes of a stream as hexadecimal digits.
+    fn note(&mut self, rule: &Rule, said: &[u8], found: &Found) {
+        let of_bytes = if let Pattern::Prefix(shape) = &rule.pattern { shape.groups.len() } else { 0 };
+        for (index, (name, place)) in rule.groups.iter().zip(found.iter().skip(1)).enumerate() {
+            let (Some(name), Some(value)) = (name, said.get(place.clone())) else { continue };
+            if index < of_bytes {
+                self.findings.note(name, crate::text::hex(value).as_bytes());
+            } else {
+                self.findings.note(name, value.trim_ascii());
+            }
+        }
+    }
+
+    fn delay(&mut self, rule: &Rule, at: usize) {
+        if rule.delay_ms == 0 && rule.jitter_ms == 0 {
+            return;
+        }
+        let jitter_ms = random_below(&mut self.seed, rule.jitter_ms.saturating_add(1));
+        // More than one rule can follow one byte of a stream: their waits add up, and all of it is kept back.
+        let at = if self.pause.ms == 0 { at } else { self.pause.at };
+        let ms = self.pause.ms.saturating_add(rule.delay_ms).saturating_add(jitter_ms);
+        self.pause = Pause { at, ms: ms.min(DELAY_MS_MAX) };
+    }
+
+    /// The held bytes never outgrow the longest pattern: they are a part of one, or are dropped from the front. What several
+    /// rules answer to one byte is bounded together.
     fn stream(&mut self, byte: u8, answer: &mut Vec<u8>) -> Flow {
         let script = Arc::clone(&self.script);
+        let end = answer.len() + REPLY_BYTES_MAX;
         self.held.push(byte);
         let mut flow = Flow::Continue;
         while !self.held.is_empty() && flow != Flow::Close {
             match self.hear(&script) {
                 Heard::Perhaps => break,
                 Heard::Nothing => drop(self.held.remove(0)),
-                Heard::Rule(rule, length) => {
-                    self.held.drain(..length);
-                    flow = flow.and(self.follow(rule, answer));
+                Heard::Rule(rule, found) => {
+                    let length = found.first().map_or(1, |whole| whole.end.max(1)).min(self.held.len());
+                    let said: Vec<u8> = self.held.drain(..length).collect();
+                    flow = flow.and(self.follow(rule, &said, &found, end, answer));
                 }
             }
         }
@@ -88,12 +129,11 @@ impl ScriptSession {
     /// The first rule in order decides: while it may still match, later ones wait.
     fn hear<'a>(&self, script: &'a Checked) -> Heard<'a> {
         for rule in self.rules(script) {
-            let Pattern::Prefix(pattern) = &rule.pattern else { continue };
-            let length = pattern.len().min(self.held.len());
-            if !rule.same(&self.held[..length], &pattern[..length]) {
+            let Pattern::Prefix(shape) = &rule.pattern else { continue };
+            if !rule.fits(&self.held, shape) {
                 continue;
             }
-            return if length == pattern.len() { Heard::Rule(rule, length) } else { Heard::Perhaps };
+            return if self.held.len() >= shape.bytes.len() { Heard::Rule(rule, shape.found()) } else { Heard::Perhaps };
         }
         Heard::Nothing
     }
@@ -106,8 +146,13 @@ impl Session for ScriptSession {
     }
 
     fn receive(&mut self, bytes: &[u8], _now: WallTime, answer: &mut Vec<u8>) -> Step {
-        let full = answer.len() + ANSWER_BYTES_MAX - ANSWER_TEXT_BYTES_MAX;
-        Step::by_byte_until_full(bytes, answer, full, |byte, answer| self.byte(byte, answer))
+        self.pause = Pause::default();
+        let full = answer.len() + ANSWER_BYTES_MAX - REPLY_BYTES_MAX.max(ANSWER_TEXT_BYTES_MAX);
+        Step::by_byte_until_paused(bytes, answer, full, |byte, answer| (self.byte(byte, answer), self.pause.ms > 0))
+    }
+
+    fn pause(&mut self) -> Pause {
+        core::mem::take(&mut self.pause)
     }
 
     fn end(&mut self) {
@@ -141,12 +186,12 @@ mod tests {
 
     fn lines(rules: Vec<RuleDefinition>) -> ScriptSession {
         let definition = ScriptDefinition { rules, otherwise: Some("ERROR\r\n".into()), ..ScriptDefinition::default() };
-        Script::new(Some("hello\r\n"), &definition).unwrap().session()
+        Script::new(Some("hello\r\n"), &definition).unwrap().session(7)
     }
 
     fn bytes(rules: Vec<RuleDefinition>) -> ScriptSession {
         let definition = ScriptDefinition { frames: Frames::Bytes, rules, otherwise: None };
-        Script::new(None, &definition).unwrap().session()
+        Script::new(None, &definition).unwrap().session(7)
     }
 
     fn memcached() -> ScriptSession {
@@ -191,6 +236,49 @@ mod tests {
         assert_eq!((heard.flow, heard.findings.signs), (Flow::Telling, Signs::RULE));
         let bait = RuleDefinition { bait: true, ..rule("AKIA", "") };
         assert_eq!(talk(lines(vec![bait]), b"AKIAXYZ\n").findings.signs, Signs::BAIT);
+    }
+
+    #[test]
+    fn groups_of_a_regular_expression_become_fields_and_parts_of_answers() {
+        let searching = |text: &str, answer: &str| RuleDefinition { regex: Some(text.into()), ..any(answer) };
+        let rules = vec![
+            RuleDefinition { ignore_case: true, ..searching(r"^user (?<username>\S+)(?: (\S+))?", "331 {username} <{2}>\r\n") },
+            RuleDefinition { capture: Some("rest".into()), ..searching("(a|ab)c", "{0}|{1}|{rest}\r\n") },
+        ];
+        let heard = talk(lines(rules), b"USER root\nuser admin now \nxxabc def\n");
+        assert_eq!(said(&heard.answer), "hello\r\n331 root <>\r\n331 admin <now>\r\nabc|ab| def\r\n");
+        assert_eq!((heard.findings.fields["username"].as_str(), heard.findings.fields["rest"].as_str()), ("admin", "def"));
+    }
+
+    #[test]
+    fn bytes_of_a_stream_are_captured_and_given_back() {
+        let read = RuleDefinition {
+            expect_hex: Some("{transaction:2} 00 00 00 06 {unit:1} 03 {address:2} ?? ??".into()),
+            answer_hex: Some("{transaction} 00 00 00 05 {unit} 03 02 00 2a".into()),
+            ..RuleDefinition::default()
+        };
+        let heard = talk(bytes(vec![read]), b"\x12\x34\0\0\0\x06\x07\x03\x00\x6b\x00\x01");
+        assert_eq!(heard.answer, b"\x12\x34\0\0\0\x05\x07\x03\x02\x00\x2a");
+        let fields = ["transaction", "unit", "address"].map(|name| heard.findings.fields[name].as_str());
+        assert_eq!(fields, ["1234", "07", "006b"]);
+    }
+
+    #[test]
+    fn an_answer_is_kept_back_as_its_rule_says() {
+        let slow = RuleDefinition { delay_ms: 300, jitter_ms: 100, ..rule("a", "A") };
+        let heard = talk(lines(vec![slow.clone(), rule("b", "B")]), b"a\nb\na\n");
+        assert_eq!(said(&heard.answer), "hello\r\nABA");
+        assert_eq!(heard.pauses.iter().map(|(at, _)| *at).collect::<Vec<_>>(), [7, 9], "each before its own answer");
+        assert!(heard.pauses.iter().all(|(_, ms)| (300..=400).contains(ms)), "{:?}", heard.pauses);
+        let both = bytes(vec![rule("ab", "!"), RuleDefinition { delay_ms: 9_000, ..rule("a", "A") }, rule("c", "C")]);
+        assert_eq!(talk(both, b"aac").pauses, [(0, 9_000), (1, 9_000)]);
+    }
+
+    #[test]
+    fn what_many_rules_answer_to_one_byte_is_bounded() {
+        let almost = "a".repeat(255) + "b";
+        let rules = vec![rule(&almost, "!"), rule("a", &"x".repeat(ANSWER_TEXT_BYTES_MAX))];
+        assert_eq!(talk(bytes(rules), &[[b'a'; 255].as_slice(), b"c"].concat()).answer.len(), REPLY_BYTES_MAX);
     }
 
     #[test]
@@ -281,7 +369,10 @@ mod tests {
         fn no_bytes_break_it_and_packets_do_not_matter(noise in noise(), cuts in drive::cuts()) {
             drive::law(memcached, &noise, &cuts)?;
             drive::law(telnet, &noise, &cuts)?;
+            let searching = |text: &str| RuleDefinition { regex: Some(text.into()), delay_ms: 5, jitter_ms: 9, ..any("{1}{0}") };
+            drive::law(|| lines(vec![searching("(?:^|x)(g.t) *(a+)?"), searching(r"([^\n]*)\xff")]), &noise, &cuts)?;
             let hex = |pattern: &str| RuleDefinition { expect_hex: Some(pattern.into()), telling: true, ..RuleDefinition::default() };
+            drive::law(|| bytes(vec![hex("03 ?? {a:2} ff"), hex("03 {a:1} 00 13")]), &noise, &cuts)?;
             drive::law(|| bytes(vec![hex("03000013"), hex("0300"), rule("aab", "!"), rule("a", "?")]), &noise, &cuts)?;
         }
     }

@@ -4,6 +4,7 @@ use super::envelope::{Envelope, LETTER_BYTES_MAX, address, declared_size};
 use crate::{
     Findings, Flow,
     dialogue::{Dialogue, split_word},
+    pause::{self, POSTFIX_MS},
     sasl::{self, Exchange, Turn},
     text::{hex, random_bytes, safe_text},
 };
@@ -16,6 +17,8 @@ use honeymesh_types::{Signs, WallTime};
 
 /// Mistakes until Postfix closes.
 const ERRORS_MAX: usize = 20;
+/// Mistakes after which Postfix takes its time for each answer.
+const ERRORS_SOFT_MAX: usize = 10;
 /// What is repeated of a name, in bytes.
 const NAME_BYTES_MAX: usize = 100;
 /// Letters in one connection: more shows no more.
@@ -42,6 +45,7 @@ pub(super) struct Smtpd {
     greeted: bool,
     errors: usize,
     letters: usize,
+    wait_ms: u32,
     /// What was asked last, which Postfix repeats when a login fails.
     asked: String,
     findings: Findings,
@@ -57,6 +61,7 @@ impl Smtpd {
             greeted: false,
             errors: 0,
             letters: 0,
+            wait_ms: 0,
             asked: String::new(),
             findings: Findings::default(),
         }
@@ -107,6 +112,7 @@ impl Smtpd {
     /// Sends a reply, and ends it all after too many mistakes.
     fn say(&mut self, reply: &str, flow: Flow, answer: &mut Vec<u8>) -> Flow {
         answer.extend_from_slice(reply.as_bytes());
+        self.wait_ms += if self.errors >= ERRORS_SOFT_MAX { POSTFIX_MS } else { 0 };
         self.errors += usize::from(reply.starts_with('5'));
         if self.errors < ERRORS_MAX || flow == Flow::Close {
             return flow;
@@ -170,7 +176,10 @@ impl Smtpd {
                 return Flow::Continue;
             }
             Turn::Aborted => ("501 5.7.0 Authentication aborted\r\n".to_string(), Flow::Continue),
-            Turn::Tried => (format!("535 5.7.8 Error: authentication failed: {}\r\n", self.asked), Flow::Telling),
+            Turn::Tried => {
+                self.wait_ms = pause::dovecot_ms(self.seed, self.errors);
+                (format!("535 5.7.8 Error: authentication failed: {}\r\n", self.asked), Flow::Telling)
+            }
             Turn::Broken => {
                 self.findings.signs |= Signs::MALFORMED;
                 (format!("535 5.7.8 Error: authentication failed: {}\r\n", self.asked), Flow::Continue)
@@ -280,6 +289,10 @@ impl Dialogue for Smtpd {
             self.envelope.note(&mut self.findings);
             self.findings.signs |= Signs::RULE;
         }
+    }
+
+    fn wait_ms(&mut self) -> u32 {
+        core::mem::take(&mut self.wait_ms)
     }
 
     fn findings(&mut self) -> &mut Findings {

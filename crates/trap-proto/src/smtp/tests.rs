@@ -58,6 +58,8 @@ fn commands_are_answered_as_postfix_does() {
             && !replies(b"EHLO a\r\n").contains("STARTTLS")
     );
     assert!(replies(&b"x\r\n".repeat(30)).ends_with("|421 4.7.0 mail.localdomain Error: too many errors|"));
+    let waits: Vec<u32> = talk(&b"x\r\n".repeat(30)).pauses.iter().map(|(_, ms)| *ms).collect();
+    assert_eq!(waits, [1_000; 10], "from the eleventh mistake on Postfix takes its time");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use super::{
     line::{Key, Terminal},
     shell::{self, Outcome},
 };
-use crate::{ANSWER_BYTES_MAX, Findings, Flow, Session, Step};
+use crate::{ANSWER_BYTES_MAX, Findings, Flow, Pause, Session, Step, pause::BUSYBOX_MS};
 use alloc::vec::Vec;
 use honeymesh_types::{Signs, WallTime};
 
@@ -20,6 +20,7 @@ pub struct TelnetSession {
     terminal: Terminal,
     phase: Phase,
     tries: u8,
+    pause: Pause,
     findings: Findings,
 }
 
@@ -32,7 +33,14 @@ enum Phase {
 
 impl TelnetSession {
     pub(super) fn new(telnet: Telnet) -> Self {
-        Self { telnet, terminal: Terminal::default(), phase: Phase::Name, tries: 0, findings: Findings::default() }
+        Self {
+            telnet,
+            terminal: Terminal::default(),
+            phase: Phase::Name,
+            tries: 0,
+            pause: Pause::default(),
+            findings: Findings::default(),
+        }
     }
 
     fn byte(&mut self, byte: u8, answer: &mut Vec<u8>) -> Flow {
@@ -87,6 +95,7 @@ impl TelnetSession {
             self.phase = Phase::Shell;
             return Flow::Telling;
         }
+        self.pause = Pause::behind(answer, BUSYBOX_MS);
         answer.extend_from_slice(b"Login incorrect\r\n");
         if self.tries >= TRIES_MAX {
             return self.close();
@@ -126,6 +135,10 @@ impl Session for TelnetSession {
     fn receive(&mut self, bytes: &[u8], _now: WallTime, answer: &mut Vec<u8>) -> Step {
         let full = answer.len() + ANSWER_BYTES_MAX - REPLY_BYTES_MAX;
         Step::by_byte_until_full(bytes, answer, full, |byte, answer| self.byte(byte, answer))
+    }
+
+    fn pause(&mut self) -> Pause {
+        core::mem::take(&mut self.pause)
     }
 
     fn end(&mut self) {
@@ -192,6 +205,14 @@ mod tests {
             let bytes = ["root", "one", "admin", "two"].map(|word| String::from(word) + end).concat();
             assert_eq!(credentials(&talk(bytes.as_bytes())), [("root", "one"), ("admin", "two")], "{end:?}");
         }
+    }
+
+    #[test]
+    fn a_wrong_password_costs_three_seconds_behind_the_end_of_its_line() {
+        let heard = talk(b"root\r\nwrong\r\nroot\r\nright\r\n");
+        let [(at, ms)] = heard.pauses[..] else { panic!("{:?}", heard.pauses) };
+        assert!(heard.answer[at..].starts_with(b"Login incorrect\r\n") && heard.answer[..at].ends_with(b"\r\n"));
+        assert_eq!(ms, 3_000, "and the one that is let in costs none");
     }
 
     #[test]

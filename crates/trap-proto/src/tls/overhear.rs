@@ -1,7 +1,7 @@
 //! Reads the hello of whoever speaks TLS to a service that does not.
 
 use super::{HANDSHAKE, Heard, HelloReader};
-use crate::{Findings, Flow, Session, Step};
+use crate::{Findings, Flow, Pause, Session, Step};
 use alloc::{boxed::Box, vec::Vec};
 use honeymesh_types::WallTime;
 
@@ -94,6 +94,10 @@ impl Session for Overheard {
         let mut findings = core::mem::take(&mut self.findings);
         findings.merge(self.inner.findings());
         findings
+    }
+
+    fn pause(&mut self) -> Pause {
+        self.inner.pause()
     }
 
     fn unread(&mut self) -> Vec<u8> {

@@ -1,7 +1,7 @@
 //! A service behind TLS.
 
 use super::HANDSHAKE;
-use crate::{Findings, Flow, Session, Step};
+use crate::{Findings, Flow, Pause, Session, Step};
 use alloc::{boxed::Box, vec::Vec};
 use honeymesh_types::WallTime;
 
@@ -70,6 +70,10 @@ impl Session for Secured {
 
     fn findings(&mut self) -> Findings {
         self.session.as_mut().map(|session| session.findings()).unwrap_or_default()
+    }
+
+    fn pause(&mut self) -> Pause {
+        self.session.as_mut().map(|session| session.pause()).unwrap_or_default()
     }
 
     fn said(&mut self) -> Option<Vec<u8>> {

@@ -9,6 +9,8 @@ mod databases;
 #[cfg(test)]
 mod mail;
 #[cfg(test)]
+mod slow;
+#[cfg(test)]
 mod sockets;
 #[cfg(test)]
 mod stores;
@@ -16,6 +18,7 @@ mod stores;
 mod support;
 #[cfg(test)]
 mod telnet;
+mod things;
 #[cfg(test)]
 mod web;
 mod windows;

@@ -69,6 +69,10 @@ async fn a_script_talks_as_its_rules_say() {
     let last = traps.visit().await;
     assert_eq!((last.session, last.payload.as_slice()), (hostile.session, b"QUIT\r\n".as_slice()));
     drop(stream);
+    // What is handed over is counted right behind it.
+    while traps.status("script").reports < 2 {
+        sleep(Duration::from_millis(5)).await;
+    }
     let status = traps.status("script");
     assert_eq!((status.sessions, status.bytes, status.reports, status.refused), (1, 32, 2, 0));
 }

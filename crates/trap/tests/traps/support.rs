@@ -1,6 +1,6 @@
 //! A node's traps on loopback, for tests with real sockets and real clients.
 
-use honeymesh_trap::{Limits, Options, StatusReader, TlsIdentity, TrapOptions, bind};
+use honeymesh_trap::{Bound, Limits, Options, StatusReader, TlsIdentity, TrapOptions, bind};
 use honeymesh_trap_proto::{Definition, Persona, RuleDefinition, ScriptDefinition, Service};
 use honeymesh_types::{MonoTime, Now, Signs, Visit, WallTime};
 use std::{
@@ -38,6 +38,11 @@ pub fn clock() -> Now {
 fn identity() -> TlsIdentity {
     static MADE: OnceLock<TlsIdentity> = OnceLock::new();
     MADE.get_or_init(|| TlsIdentity::make("srv01", Duration::from_secs(1_773_738_681)).unwrap()).clone()
+}
+
+/// The usual limits, but that no service takes its time as real ones do after a wrong password.
+pub fn quick() -> Limits {
+    Limits { delay_percent: 1, ..Limits::default() }
 }
 
 /// One trap of each service on a free port of both loopback addresses, named `ssh`, `ssh6` and so on.
@@ -81,7 +86,15 @@ fn definition(service: &str) -> Definition {
 impl Traps {
     /// Binds and runs.
     pub fn open(options: Options) -> Self {
-        let bound = bind(options).unwrap().with_tls(identity());
+        Self::run(bind(options).unwrap().with_tls(identity()))
+    }
+
+    /// The same with every trap a tarpit.
+    pub fn tarpits(options: Options) -> Self {
+        Self::run(bind(options).unwrap().with_tls(identity()).with_tarpits(|_| true))
+    }
+
+    fn run(bound: Bound) -> Self {
         let addresses = bound.addresses().into_iter().collect();
         let status = bound.status();
         let (sender, visits) = mpsc::channel(4_096);
@@ -92,7 +105,7 @@ impl Traps {
 
     /// One trap of each service.
     pub fn usual() -> Self {
-        Self::open(each_service(Limits::default()))
+        Self::open(each_service(quick()))
     }
 
     /// One trap on loopback, as an operator defines it, under its service's name.
@@ -100,7 +113,7 @@ impl Traps {
         let listen = vec!["127.0.0.1:0".parse().unwrap()];
         let service = Service::define(definition, &Persona::of([7; 32])).unwrap();
         let traps = vec![TrapOptions { name: definition.service.clone(), service, listen }];
-        Self::open(Options { traps, dark: None, limits: Limits::default() })
+        Self::open(Options { traps, dark: None, limits: quick() })
     }
 
     /// User names and passwords of the next `count` tries at a trap, in their order.

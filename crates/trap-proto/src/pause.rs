@@ -1,0 +1,74 @@
+//! How long real servers wait before they answer, so that a trap does, too.
+
+use crate::text::random_below;
+
+/// The longest wait before one answer, in milliseconds; longer ones are cut to it.
+pub const DELAY_MS_MAX: u32 = 10_000;
+/// What busybox's login waits after a wrong password, in milliseconds (`FAIL_DELAY`).
+pub(crate) const BUSYBOX_MS: u32 = 3_000;
+/// What pam_unix asks for after a wrong password, in milliseconds; PAM makes half as much to one and a half of it.
+const PAM_MS: u32 = 2_000;
+/// What vsftpd adds to that (`delay_failed_login`).
+const VSFTPD_MS: u32 = 1_000;
+/// What Dovecot waits after a wrong password (`auth_failure_delay`), and how often it looks whether that is over.
+const DOVECOT_MS: u32 = 2_000;
+const DOVECOT_LOOK_MS: u32 = 500;
+/// What Postfix waits before it names the tenth mistake and each that follows (`smtpd_error_sleep_time`).
+pub(crate) const POSTFIX_MS: u32 = 1_000;
+/// What TigerVNC waits after a wrong password.
+pub(crate) const TIGERVNC_MS: u32 = 100;
+
+/// How long a carrier keeps an answer back.
+///
+/// What was found is reported before; nothing is read meanwhile; and a session's deadlines go on. A pause that is no longer than
+/// zero is none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[must_use]
+pub struct Pause {
+    /// How many bytes of the answer are written at once: a terminal's echo does not wait for the login.
+    pub at: usize,
+    /// How long the rest waits, in milliseconds: at most [`DELAY_MS_MAX`].
+    pub ms: u32,
+}
+
+/// vsftpd with PAM, as Debian sets both up.
+pub(crate) fn vsftpd_ms(seed: u64, turn: usize) -> u32 {
+    VSFTPD_MS + pam_ms(seed, turn)
+}
+
+/// PAM after a wrong password, whatever program asks: the mean of three numbers, so that most waits are near to what was asked for.
+pub(crate) fn pam_ms(seed: u64, turn: usize) -> u32 {
+    let mut seed = own(seed, turn);
+    let sum = (0..3).map(|_| random_below(&mut seed, PAM_MS)).sum::<u32>();
+    PAM_MS / 2 + sum / 3
+}
+
+/// Dovecot.
+pub(crate) fn dovecot_ms(seed: u64, turn: usize) -> u32 {
+    DOVECOT_MS + random_below(&mut own(seed, turn), DOVECOT_LOOK_MS)
+}
+
+/// Numbers of a session's `turn`th wait, which tell nothing of what else its seed makes.
+const fn own(seed: u64, turn: usize) -> u64 {
+    (seed ^ 0x7061_7573_6500_0000).wrapping_add((turn as u64) << 40)
+}
+
+impl Pause {
+    /// All that follows `answer` waits.
+    pub(crate) fn behind(answer: &[u8], ms: u32) -> Self {
+        Self { at: answer.len(), ms: ms.min(DELAY_MS_MAX) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_differ_within_what_the_server_does() {
+        let waits: alloc::vec::Vec<u32> = (0..1_000).map(|turn| vsftpd_ms(7, turn)).collect();
+        assert!(waits.iter().all(|ms| (2_000..=4_000).contains(ms)) && waits.iter().any(|ms| *ms != waits[0]));
+        assert!((0..1_000).map(|turn| dovecot_ms(7, turn)).all(|ms| (2_000..2_500).contains(&ms)));
+        assert_eq!(random_below(&mut 7, 0), 0);
+    }
+}

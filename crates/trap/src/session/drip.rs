@@ -1,0 +1,180 @@
+//! A tarpit: what a trap says drips, a byte at a time, while what the stranger says is heard and told at once.
+//!
+//! No thread and no new memory for a drip, and what waits is bounded.
+
+use super::{Conversation, End, Progress, dismissed, wall};
+use honeymesh_trap_proto::{Babble, Flow, Step};
+use std::{collections::VecDeque, io::ErrorKind, time::Duration};
+use tokio::time::{Instant, sleep_until};
+
+/// Between two bytes.
+const DRIP_EVERY: Duration = Duration::from_secs(3);
+/// Bytes that wait at most: they last for 51 minutes, which is longer than anybody stays; what does not fit is left out.
+const WAITING_BYTES_MAX: usize = 1_024;
+
+/// How a stranger is answered in a tarpit.
+#[derive(Debug)]
+pub(crate) struct Drip {
+    /// What is said instead of everything else, without end.
+    babble: Option<Babble>,
+    /// What was answered and is not said yet.
+    waiting: VecDeque<u8>,
+    /// The protocol is over once all that is said.
+    closes: bool,
+    next: Instant,
+}
+
+/// What a tarpit wakes up for.
+enum Wake {
+    Drip,
+    Bytes,
+    FirstReport,
+}
+
+impl Drip {
+    pub(crate) fn new(babble: Option<Babble>) -> Self {
+        Self { babble, waiting: VecDeque::new(), closes: false, next: Instant::now() + DRIP_EVERY }
+    }
+
+    fn is_dry(&self) -> bool {
+        self.babble.is_none() && self.waiting.is_empty()
+    }
+
+    /// What the protocol answered waits, unless something else is said for ever.
+    fn take(&mut self, answer: &mut Vec<u8>) {
+        if self.babble.is_none() {
+            let room = WAITING_BYTES_MAX.saturating_sub(self.waiting.len());
+            self.waiting.extend(answer.iter().take(room));
+        }
+        answer.clear();
+    }
+}
+
+impl Conversation {
+    /// Talks as [`Conversation::talk`] does, but answers a byte at a time.
+    pub(super) async fn talk_slowly(&mut self, mut drip: Box<Drip>, progress: &mut Progress) -> End {
+        let mut answer = Vec::new();
+        let flow = self.guarded(progress, |session| session.open(&mut answer)).unwrap_or(Flow::Close);
+        if let Err(end) = self.follow_slowly(flow, &mut answer, &mut drip, progress).await {
+            return end;
+        }
+        let mut silent_since = Instant::now();
+        loop {
+            if drip.closes && drip.is_dry() {
+                return End::Ours;
+            }
+            let wake = match self.wake(&drip, silent_since, progress).await {
+                Ok(wake) => wake,
+                Err(end) => return end,
+            };
+            let done = match wake {
+                Wake::FirstReport => {
+                    self.report(progress).await;
+                    Ok(())
+                }
+                Wake::Drip => self.let_fall(&mut drip),
+                Wake::Bytes => {
+                    silent_since = Instant::now();
+                    match self.read() {
+                        Some(bytes) => self.heard_slowly(&bytes, &mut answer, &mut drip, progress).await,
+                        None => Err(End::Gone),
+                    }
+                }
+            };
+            if let Err(end) = done {
+                return end;
+            }
+        }
+    }
+
+    /// Who waits for a drip is not silent; who has heard everything is, after the usual time.
+    async fn wake(&mut self, drip: &Drip, silent_since: Instant, progress: &Progress) -> Result<Wake, End> {
+        let silent = silent_since + self.limits.read_deadline;
+        let ends = if drip.is_dry() { progress.ends.min(silent.max(drip.next)) } else { progress.ends };
+        tokio::select! {
+            end = dismissed(&mut self.dismissed) => Err(end),
+            ready = self.stream.readable(), if !drip.closes => ready.map(|()| Wake::Bytes).map_err(|_| End::Gone),
+            () = sleep_until(progress.first_report_by), if progress.reports == 0 => Ok(Wake::FirstReport),
+            () = sleep_until(drip.next), if !drip.is_dry() => Ok(Wake::Drip),
+            () = sleep_until(ends) => Err(End::Deadline),
+        }
+    }
+
+    /// One byte, if the stranger takes one.
+    fn let_fall(&self, drip: &mut Drip) -> Result<(), End> {
+        drip.next = Instant::now() + DRIP_EVERY * self.limits.delay_percent / 100;
+        let byte = match &mut drip.babble {
+            Some(babble) => babble.byte(),
+            None => drip.waiting.front().copied().unwrap_or_default(),
+        };
+        match self.stream.try_write(&[byte]) {
+            Ok(_) => {
+                drip.waiting.pop_front();
+                Ok(())
+            }
+            Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(()),
+            Err(_) => Err(End::Gone),
+        }
+    }
+
+    async fn heard_slowly(
+        &mut self,
+        bytes: &[u8],
+        answer: &mut Vec<u8>,
+        drip: &mut Drip,
+        progress: &mut Progress,
+    ) -> Result<(), End> {
+        progress.bytes += bytes.len() as u64;
+        let mut rest = bytes;
+        while !rest.is_empty() && !drip.closes {
+            let step = self.guarded(progress, |session| session.receive(rest, wall(), answer));
+            let step = step.unwrap_or(Step { taken: rest.len(), flow: Flow::Close });
+            let (heard, left) = rest.split_at(step.taken.clamp(1, rest.len()));
+            progress.take(heard);
+            let followed = self.follow_slowly(step.flow, answer, drip, progress).await;
+            if followed.is_err() {
+                progress.take(left);
+                return followed;
+            }
+            rest = left;
+        }
+        progress.take(rest);
+        if progress.bytes >= crate::report::SESSION_BYTES_MAX { Err(End::Ours) } else { Ok(()) }
+    }
+
+    /// Reports at once; the answer, and the end, wait for their turn.
+    async fn follow_slowly(
+        &mut self,
+        flow: Flow,
+        answer: &mut Vec<u8>,
+        drip: &mut Drip,
+        progress: &mut Progress,
+    ) -> Result<(), End> {
+        if flow != Flow::Continue {
+            self.report(progress).await;
+        }
+        drip.take(answer);
+        drip.closes |= flow == Flow::Close;
+        if flow == Flow::Telling && progress.reports >= crate::report::REPORTS_MAX { Err(End::Ours) } else { Ok(()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_waits_is_bounded_and_nothing_waits_behind_babble() {
+        let mut drip = Drip { babble: None, waiting: VecDeque::new(), closes: false, next: Instant::now() };
+        for _ in 0..100 {
+            drip.take(&mut vec![b'x'; 16 * 1_024]);
+        }
+        assert_eq!(drip.waiting.len(), WAITING_BYTES_MAX);
+        let ssh = honeymesh_trap_proto::Definition { service: "ssh".into(), ..Default::default() };
+        let persona = honeymesh_trap_proto::Persona::of([7; 32]);
+        let babble = honeymesh_trap_proto::Service::define(&ssh, &persona).unwrap().babble(7);
+        let mut drip = Drip { babble, waiting: VecDeque::new(), closes: false, next: Instant::now() };
+        drip.take(&mut vec![b'x'; 99]);
+        assert!(drip.waiting.is_empty() && !drip.is_dry());
+    }
+}

@@ -1,0 +1,139 @@
+//! Slow strangers, and traps that are slow on purpose.
+
+use crate::support::{Traps, each_service, printed, quick, run};
+use honeymesh_trap::Limits;
+use honeymesh_types::Signs;
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    time::{Duration, Instant},
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpSocket, TcpStream},
+    time::sleep,
+};
+
+async fn connect_from(source: Ipv4Addr, to: SocketAddr) -> TcpStream {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind((source, 0).into()).unwrap();
+    socket.connect(to).await.unwrap()
+}
+
+/// How long an honest visitor waits for the login page.
+async fn page(to: SocketAddr) -> Duration {
+    let begun = Instant::now();
+    let mut stream = connect_from(Ipv4Addr::new(127, 9, 9, 9), to).await;
+    stream.write_all(b"GET / HTTP/1.0\r\n\r\n").await.unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.unwrap();
+    assert!(answer.starts_with(b"HTTP/1."), "{}", String::from_utf8_lossy(&answer));
+    begun.elapsed()
+}
+
+fn resident_kib() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse().unwrap()
+}
+
+/// One byte now and then keeps a stranger below the read deadline; the session's ends it all the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn eight_hundred_that_drip_are_held_for_their_time_and_honest_visitors_notice_nothing() {
+    const CROWD: u16 = 800;
+    let lasts = Duration::from_secs(4);
+    let limits = Limits { read_deadline: Duration::from_secs(2), session_deadline: lasts, ..Limits::default() };
+    let mut traps = Traps::open(each_service(limits));
+    let (to, before) = (traps.address("http"), resident_kib());
+    let mut crowd = Vec::new();
+    for index in 0..CROWD {
+        let [high, low] = index.to_be_bytes();
+        let mut stream = connect_from(Ipv4Addr::new(127, 2, high, low), to).await;
+        crowd.push(tokio::spawn(async move {
+            let begun = Instant::now();
+            while stream.write_all(b"G").await.is_ok() {
+                sleep(Duration::from_millis(700)).await;
+            }
+            begun.elapsed()
+        }));
+    }
+    let (mut waits, begun) = (Vec::new(), Instant::now());
+    while begun.elapsed() < lasts / 2 {
+        waits.push(page(to).await);
+        sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(traps.status("http").refused, 0, "there was room for everybody");
+    let grown = resident_kib().saturating_sub(before);
+    waits.sort();
+    eprintln!(
+        "{CROWD} that drip: {grown} KiB for both ends; honest visitors waited {:?} (median), {:?} (worst)",
+        waits[waits.len() / 2],
+        waits[waits.len() - 1]
+    );
+    assert!(waits[waits.len() / 2] < Duration::from_millis(250), "{waits:?}");
+    assert!(grown < 32 * 1_024, "{grown} KiB");
+    for one in crowd {
+        let held = one.await.unwrap();
+        assert!(held < lasts * 3, "{held:?}");
+    }
+    let mut told = 0;
+    while told < CROWD {
+        let visit = traps.visit_where(|visit| visit.payload.starts_with(b"G") && !visit.payload.starts_with(b"GE")).await;
+        told += u16::from(visit.bytes > 0);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tarpit_tells_a_password_long_before_it_answers() {
+    let mut traps = Traps::tarpits(each_service(quick()));
+    let mut stream = TcpStream::connect(traps.address("ftp")).await.unwrap();
+    let begun = Instant::now();
+    stream.write_all(b"USER root\r\nPASS toor\r\n").await.unwrap();
+    let visit = traps.visit_where(|visit| visit.signs.contains(Signs::CREDENTIALS)).await;
+    assert_eq!((visit.fields["username"].as_str(), visit.fields["password"].as_str()), ("root", "toor"));
+    assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+    let mut answer = vec![0; 20];
+    stream.read_exact(&mut answer).await.unwrap();
+    assert_eq!(answer, b"220 (vsFTPd 3.0.5)\r\n", "and it plays on");
+    assert_eq!(traps.status("ftp").slowed, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tarpit_holds_a_few_of_each_source_and_plays_to_the_others() {
+    let traps = Traps::tarpits(each_service(Limits::default()));
+    let mut inside = Vec::new();
+    for _ in 0..6 {
+        inside.push(TcpStream::connect(traps.address("ftp")).await.unwrap());
+    }
+    let mut greeting = vec![0; 20];
+    inside[5].read_exact(&mut greeting).await.unwrap();
+    assert_eq!(greeting, b"220 (vsFTPd 3.0.5)\r\n");
+    let status = traps.status("ftp");
+    assert_eq!((status.slowed, status.sessions, status.refused), (4, 6, 0));
+}
+
+/// OpenSSH reads lines before the greeting, and waits for it as long as it may.
+#[tokio::test(flavor = "multi_thread")]
+async fn ssh_reads_babble_and_is_told() {
+    let mut traps = Traps::tarpits(each_service(Limits { session_deadline: Duration::from_secs(8), ..quick() }));
+    let port = traps.port("ssh").to_string();
+    let options =
+        ["-F", "/dev/null", "-v", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null"];
+    let said = printed(&run("ssh", &[&options[..], &["-p", &port, "root@127.0.0.1", "true"]].concat()).await);
+    assert!(said.contains("kex_exchange_identification: banner line 0:"), "{said}");
+    assert!(!said.contains("remote software version"), "{said}");
+    let visit = traps.visit_where(|visit| visit.fields.contains_key("client")).await;
+    assert!(visit.fields["client"].starts_with("SSH-2.0-OpenSSH"), "{:?}", visit.fields);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_password_is_told_seconds_before_curl_hears_that_it_is_wrong() {
+    let mut traps = Traps::open(each_service(Limits::default()));
+    let url = format!("ftp://root:toor@127.0.0.1:{}/", traps.port("ftp"));
+    let begun = Instant::now();
+    let client = tokio::spawn(async move { (run("curl", &["-sS", &url]).await.status.code(), begun.elapsed()) });
+    traps.visit_where(|visit| visit.signs.contains(Signs::CREDENTIALS)).await;
+    let told = begun.elapsed();
+    let (code, refused) = client.await.unwrap();
+    assert_eq!(code, Some(67), "login denied");
+    assert!(refused - told > Duration::from_secs(1) && refused > Duration::from_secs(2), "told {told:?}, refused {refused:?}");
+}
