@@ -52,7 +52,7 @@ pub use script::{
 };
 pub use service::{BANNER_BYTES_MAX, BannerError, Definition, Service, ServiceError};
 pub use smtp::Smtp;
-pub use ssh::{Ssh, SshSession};
+pub use ssh::{SSH_TRIES_MAX, Ssh, SshSession};
 pub use telnet::{TRIES_MAX, Telnet, TelnetSession};
 pub use text::safe_text;
 pub use vnc::{Vnc, VncSession};
