@@ -1,8 +1,8 @@
 //! The services a trap can play, made from an operator's words.
 
 use crate::{
-    Any, DefinitionError, Ftp, Http, Imap, Memcached, Mysql, Pop3, Postgresql, Redis, Script, ScriptDefinition, Session, Smtp,
-    Ssh, Telnet, Vnc,
+    Any, DefinitionError, Ftp, Http, Imap, Memcached, Mysql, Persona, Pop3, Postgresql, Redis, Script, ScriptDefinition, Session,
+    Smtp, Ssh, Telnet, Vnc,
 };
 use alloc::{
     boxed::Box,
@@ -125,11 +125,11 @@ impl Service {
         "any",
     ];
 
-    /// The one door: an operator's definition as a service.
+    /// The one door: an operator's definition as a service of the machine that `persona` is.
     ///
     /// # Errors
     /// Says what is wrong, for a rule with its number (from 1); nothing is changed.
-    pub fn define(definition: &Definition) -> Result<Self, ServiceError> {
+    pub fn define(definition: &Definition, persona: &Persona) -> Result<Self, ServiceError> {
         let banner = definition.banner.as_deref();
         match definition.service.as_str() {
             "script" if definition.let_in.is_none() => Ok(Self::Script(Script::new(banner, &definition.script)?)),
@@ -143,7 +143,7 @@ impl Service {
             "postgresql" => Ok(Self::Postgresql(Postgresql)),
             "vnc" => Ok(Self::Vnc(Vnc)),
             "mysql" => Ok(Self::Mysql(banner.map_or_else(|| Ok(Mysql::default()), Mysql::new)?)),
-            "any" => Ok(Self::Any(Any::default())),
+            "any" => Ok(Self::Any(Any::like(&[], persona))),
             "ssh" => Ok(Self::Ssh(banner.map_or_else(|| Ok(Ssh::default()), Ssh::new)?)),
             "http" => Ok(Self::Http(banner.map_or_else(|| Ok(Http::default()), Http::new)?)),
             "telnet" => {
@@ -164,9 +164,9 @@ impl Service {
     }
 
     /// The first of `traps` with this name, or the usual service of this name, if there is one.
-    pub(crate) fn like(name: &str, traps: &[&Self]) -> Option<Self> {
+    pub(crate) fn like(name: &str, traps: &[&Self], persona: &Persona) -> Option<Self> {
         let own = traps.iter().find(|trap| trap.name() == name).map(|trap| (*trap).clone());
-        own.or_else(|| Self::define(&Definition { service: name.to_string(), ..Definition::default() }).ok())
+        own.or_else(|| Self::define(&Definition { service: name.to_string(), ..Definition::default() }, persona).ok())
     }
 
     /// A new connection. `seed` makes what has to differ between sessions (cookies, nonces); it must not be
@@ -239,10 +239,14 @@ mod tests {
         Definition { service: service.into(), banner: banner.map(Into::into), ..Definition::default() }
     }
 
+    fn persona() -> Persona {
+        Persona::of([7; 32])
+    }
+
     #[test]
     fn every_name_is_a_service_that_opens() {
         for name in Service::NAMES {
-            let service = Service::define(&definition(name, None)).unwrap();
+            let service = Service::define(&definition(name, None), &persona()).unwrap();
             assert_eq!(service.name(), name);
             let _ = service.session(1).open(&mut Vec::new());
         }
@@ -266,17 +270,17 @@ mod tests {
             ),
         ];
         for (definition, message) in table {
-            assert_eq!(Service::define(&definition).unwrap_err().to_string(), message);
+            assert_eq!(Service::define(&definition, &persona()).unwrap_err().to_string(), message);
         }
         assert_eq!(
-            Service::define(&definition("ftp", Some(&"x".repeat(201)))).unwrap_err().to_string(),
+            Service::define(&definition("ftp", Some(&"x".repeat(201))), &persona()).unwrap_err().to_string(),
             "banner: it is 201 bytes long; 200 are allowed"
         );
     }
 
     #[test]
     fn only_telnet_lets_somebody_in() {
-        let of = |service, let_in| Service::define(&Definition { let_in: Some(let_in), ..definition(service, None) });
+        let of = |service, let_in| Service::define(&Definition { let_in: Some(let_in), ..definition(service, None) }, &persona());
         assert_eq!(of("telnet", 0), Ok(Service::Telnet(Telnet::default().letting_in(0))));
         assert_eq!(of("ftp", 1).unwrap_err().to_string(), "service `ftp` lets nobody in; leave `let_in` out");
         assert_eq!(of("script", 1).unwrap_err().to_string(), "service `script` lets nobody in; leave `let_in` out");
@@ -288,7 +292,9 @@ mod tests {
         let rules = alloc::vec![RuleDefinition { expect: Some(String::new()), ..RuleDefinition::default() }];
         let script = ScriptDefinition { rules, ..ScriptDefinition::default() };
         let of = |service: &str| {
-            Service::define(&Definition { script: script.clone(), ..definition(service, None) }).unwrap_err().to_string()
+            Service::define(&Definition { script: script.clone(), ..definition(service, None) }, &persona())
+                .unwrap_err()
+                .to_string()
         };
         assert_eq!(of("ssh"), "service `ssh` takes no rules; use service = \"script\" for a trap of your own");
         assert_eq!(of("script"), "rule 1: `expect` is empty; leave it out to expect any line");

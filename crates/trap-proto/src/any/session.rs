@@ -189,7 +189,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn session() -> AnySession {
-        Any::default().session(7)
+        Any::like(&[], &crate::Persona::of([7; 32])).session(7)
     }
 
     fn hear(bytes: &[u8]) -> Heard {

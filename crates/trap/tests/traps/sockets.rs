@@ -2,7 +2,7 @@
 
 use crate::support::{Traps, clock, each_service};
 use honeymesh_trap::{Limits, Options, TrapOptions, bind};
-use honeymesh_trap_proto::{Definition, Service};
+use honeymesh_trap_proto::{Definition, Persona, Service};
 use honeymesh_types::{SessionId, Signs};
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
@@ -168,7 +168,7 @@ async fn the_traps_close_when_nobody_listens_to_them() {
 }
 
 fn trap_on(address: SocketAddr) -> Options {
-    let service = Service::define(&Definition { service: "ssh".into(), ..Definition::default() }).unwrap();
+    let service = Service::define(&Definition { service: "ssh".into(), ..Definition::default() }, &Persona::of([7; 32])).unwrap();
     Options {
         traps: vec![TrapOptions { name: "bait".into(), service, listen: vec![address] }],
         dark: None,
