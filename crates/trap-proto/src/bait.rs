@@ -65,6 +65,6 @@ mod tests {
         let bait = Bait::like(own.iter(), &Persona::of([7; 32]));
         assert_eq!(bait.at(80), &own[0]);
         assert_eq!(bait.at(443), &Service::Any(Any::like(&[&own[0]], &Persona::of([7; 32]))));
-        assert_eq!(bait.at(22), &Service::Ssh(Ssh::default()));
+        assert_eq!(bait.at(22), &Service::Ssh(Ssh::of(&Persona::of([7; 32]))));
     }
 }

@@ -29,6 +29,7 @@ mod redis;
 mod sasl;
 mod script;
 mod service;
+mod shell;
 mod smtp;
 mod ssh;
 mod store;

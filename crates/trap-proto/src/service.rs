@@ -12,16 +12,20 @@ use alloc::{
 /// The longest banner an operator may configure for `ssh`, `http` and `ftp`, in bytes.
 pub const BANNER_BYTES_MAX: usize = 200;
 
+/// Services that can let somebody in.
+const LETS_IN: [&str; 2] = ["telnet", "ssh"];
+
 /// One `[[trap]]` as an operator writes it, without its addresses.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Definition {
     /// One of [`Service::NAMES`].
     pub service: String,
     /// What the service calls itself: for `ssh` the whole identification line without its end
-    /// (`SSH-2.0-OpenSSH_9.2p1 …`), for `http` the `Server` header (`nginx/1.22.1`), for `ftp` the text after
+    /// (`SSH-2.0-OpenSSH_10.0p2 …`), for `http` the `Server` header (`nginx/1.22.1`), for `ftp` the text after
     /// `220 ` (`(vsFTPd 3.0.3)`), for `script` everything that is sent first, as it is. `None`: the usual one.
     pub banner: Option<String>,
-    /// Only for `telnet`: which try is let in, 1 to [`TRIES_MAX`](crate::TRIES_MAX); 0: none is. `None`: the usual one.
+    /// Only for `telnet` and `ssh`: which try is let in, 1 to [`TRIES_MAX`](crate::TRIES_MAX) or
+    /// [`SSH_TRIES_MAX`](crate::SSH_TRIES_MAX); 0: none is. `None`: the usual one, with `ssh` none.
     pub let_in: Option<u8>,
     /// Only for `script`: the rest.
     pub script: ScriptDefinition,
@@ -30,7 +34,7 @@ pub struct Definition {
 /// What a trap plays.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Service {
-    /// An SSH server up to the key exchange.
+    /// An SSH server.
     Ssh(Ssh),
     /// A web server with a login page.
     Http(Http),
@@ -69,12 +73,12 @@ pub enum ServiceError {
     /// Rules, frames or states were given to a service that has none.
     #[error("service `{0}` takes no rules; use service = \"script\" for a trap of your own")]
     NotScripted(String),
-    /// Something else than telnet was told whom to let in.
+    /// A service that knows no login was told whom to let in.
     #[error("service `{0}` lets nobody in; leave `let_in` out")]
     LetsNobodyIn(String),
     /// A try that never comes.
-    #[error("let_in: `{0}` is no try; write 1 to {max}, or 0 to let nobody in", max = crate::TRIES_MAX)]
-    LetIn(u8),
+    #[error("let_in: `{0}` is no try; write 1 to {1}, or 0 to let nobody in")]
+    LetIn(u8, u8),
     /// A banner was given to a service that does not speak first.
     #[error("service `{0}` lets the stranger speak first; leave the banner out")]
     Unspoken(String),
@@ -137,20 +141,20 @@ impl Service {
             name if name != "script" && definition.script != ScriptDefinition::default() => {
                 Err(ServiceError::NotScripted(name.to_string()))
             }
-            name if definition.let_in.is_some() && name != "telnet" => Err(ServiceError::LetsNobodyIn(name.to_string())),
+            name if definition.let_in.is_some() && !LETS_IN.contains(&name) => Err(ServiceError::LetsNobodyIn(name.to_string())),
             "any" if banner.is_some() => Err(ServiceError::Unspoken("any".to_string())),
             "postgresql" | "vnc" if banner.is_some() => Err(ServiceError::Nameless(definition.service.clone())),
             "postgresql" => Ok(Self::Postgresql(Postgresql)),
             "vnc" => Ok(Self::Vnc(Vnc)),
             "mysql" => Ok(Self::Mysql(banner.map_or_else(|| Ok(Mysql::default()), Mysql::new)?)),
             "any" => Ok(Self::Any(Any::like(&[], persona))),
-            "ssh" => Ok(Self::Ssh(banner.map_or_else(|| Ok(Ssh::default()), Ssh::new)?)),
+            "ssh" => Self::ssh(definition, persona),
             "http" => Ok(Self::Http(banner.map_or_else(|| Ok(Http::default()), Http::new)?)),
             "telnet" => {
                 let telnet = banner.map_or_else(|| Ok(Telnet::default()), Telnet::new)?;
                 Ok(Self::Telnet(match definition.let_in {
                     None => telnet,
-                    Some(wrong) if wrong > crate::TRIES_MAX => return Err(ServiceError::LetIn(wrong)),
+                    Some(wrong) if wrong > crate::TRIES_MAX => return Err(ServiceError::LetIn(wrong, crate::TRIES_MAX)),
                     Some(let_in) => telnet.letting_in(let_in),
                 }))
             }
@@ -160,6 +164,15 @@ impl Service {
             "redis" => Ok(Self::Redis(banner.map_or_else(|| Ok(Redis::default()), Redis::new)?)),
             "memcached" => Ok(Self::Memcached(banner.map_or_else(|| Ok(Memcached::default()), Memcached::new)?)),
             _ => Ok(Self::Ftp(banner.map_or_else(|| Ok(Ftp::default()), Ftp::new)?)),
+        }
+    }
+
+    fn ssh(definition: &Definition, persona: &Persona) -> Result<Self, ServiceError> {
+        let banner = definition.banner.as_deref();
+        let ssh = banner.map_or_else(|| Ok(Ssh::of(persona)), |line| Ssh::new(line, persona))?;
+        match definition.let_in.unwrap_or(0) {
+            wrong if wrong > crate::SSH_TRIES_MAX => Err(ServiceError::LetIn(wrong, crate::SSH_TRIES_MAX)),
+            let_in => Ok(Self::Ssh(ssh.letting_in(let_in))),
         }
     }
 
@@ -279,9 +292,11 @@ mod tests {
     }
 
     #[test]
-    fn only_telnet_lets_somebody_in() {
+    fn only_services_with_a_login_let_somebody_in() {
         let of = |service, let_in| Service::define(&Definition { let_in: Some(let_in), ..definition(service, None) }, &persona());
         assert_eq!(of("telnet", 0), Ok(Service::Telnet(Telnet::default().letting_in(0))));
+        assert_eq!(of("ssh", 2), Ok(Service::Ssh(Ssh::of(&persona()).letting_in(2))));
+        assert_eq!(of("ssh", 7).unwrap_err().to_string(), "let_in: `7` is no try; write 1 to 6, or 0 to let nobody in");
         assert_eq!(of("ftp", 1).unwrap_err().to_string(), "service `ftp` lets nobody in; leave `let_in` out");
         assert_eq!(of("script", 1).unwrap_err().to_string(), "service `script` lets nobody in; leave `let_in` out");
         assert_eq!(of("telnet", 9).unwrap_err().to_string(), "let_in: `9` is no try; write 1 to 3, or 0 to let nobody in");

@@ -5,7 +5,9 @@
 //! try to log in is told before it is answered. Nobody is let in unless the operator wants it; who is meets the
 //! [shell](crate::shell), which runs nothing.
 
+mod channel;
 mod cipher;
+mod connection;
 mod dice;
 mod exchange;
 mod hostkey;
@@ -19,10 +21,11 @@ mod sntrup761;
 mod transport;
 mod umac;
 mod wire;
+mod zlib;
 
 pub use session::SshSession;
 
-use crate::{BannerError, service::checked_banner};
+use crate::{BannerError, Persona, service::checked_banner};
 use alloc::{
     string::{String, ToString},
     sync::Arc,
@@ -50,6 +53,20 @@ const MSG_USERAUTH_FAILURE: u8 = 51;
 const MSG_USERAUTH_SUCCESS: u8 = 52;
 const MSG_USERAUTH_INFO_REQUEST: u8 = 60;
 const MSG_USERAUTH_INFO_RESPONSE: u8 = 61;
+const MSG_GLOBAL_REQUEST: u8 = 80;
+const MSG_REQUEST_SUCCESS: u8 = 81;
+const MSG_REQUEST_FAILURE: u8 = 82;
+const MSG_CHANNEL_OPEN: u8 = 90;
+const MSG_CHANNEL_OPEN_CONFIRMATION: u8 = 91;
+const MSG_CHANNEL_OPEN_FAILURE: u8 = 92;
+const MSG_CHANNEL_WINDOW_ADJUST: u8 = 93;
+const MSG_CHANNEL_DATA: u8 = 94;
+const MSG_CHANNEL_EXTENDED_DATA: u8 = 95;
+const MSG_CHANNEL_EOF: u8 = 96;
+const MSG_CHANNEL_CLOSE: u8 = 97;
+const MSG_CHANNEL_REQUEST: u8 = 98;
+const MSG_CHANNEL_SUCCESS: u8 = 99;
+const MSG_CHANNEL_FAILURE: u8 = 100;
 const MSG_PING: u8 = 192;
 const MSG_PONG: u8 = 193;
 
@@ -61,41 +78,38 @@ pub struct Ssh(Arc<Setup>);
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Setup {
     identification: String,
-    /// Where host keys and random numbers come from.
+    /// The machine behind it.
+    persona: Persona,
+    /// Where the session's random numbers come from.
     secret: [u8; 32],
     keys: HostKeys,
     /// Which password of a connection is let in; 0: none is.
     let_in: u8,
 }
 
-impl Default for Ssh {
-    /// Debian 13's sshd, whose host keys are the same everywhere: see [`Ssh::keyed`].
-    fn default() -> Self {
-        let secret = [0; 32];
-        Self(Arc::new(Setup { identification: IDENTIFICATION.to_string(), secret, keys: HostKeys::of(&secret), let_in: 0 }))
-    }
-}
-
 impl Ssh {
-    /// With an operator's identification line (without its end), such as `SSH-2.0-OpenSSH_9.2p1 Debian-2`.
+    /// Debian 13's sshd on the machine that `persona` is: its host keys are always the same, and no other's.
+    #[must_use]
+    pub fn of(persona: &Persona) -> Self {
+        Self(Arc::new(Setup {
+            identification: IDENTIFICATION.to_string(),
+            persona: persona.clone(),
+            secret: persona.key("ssh sessions"),
+            keys: HostKeys::of(&persona.key("ssh host keys")),
+            let_in: 0,
+        }))
+    }
+
+    /// With an operator's identification line (without its end), such as `SSH-2.0-OpenSSH_10.0p2 Debian-7`.
     ///
     /// # Errors
     /// Says why the text is no identification line.
-    pub fn new(identification: &str) -> Result<Self, BannerError> {
+    pub fn new(identification: &str, persona: &Persona) -> Result<Self, BannerError> {
         let identification = checked_banner(identification)?;
         match identification.strip_prefix("SSH-2.0-") {
-            Some(software) if !software.is_empty() => Ok(Self::default().with(|setup| setup.identification = identification)),
+            Some(software) if !software.is_empty() => Ok(Self::of(persona).with(|setup| setup.identification = identification)),
             _ => Err(BannerError::NotSsh),
         }
-    }
-
-    /// The same with host keys and random numbers from a secret of the node's own: the same secret makes the same keys.
-    #[must_use]
-    pub fn keyed(self, secret: [u8; 32]) -> Self {
-        self.with(|setup| {
-            setup.secret = secret;
-            setup.keys = HostKeys::of(&secret);
-        })
     }
 
     /// The same, but the `let_in`th password of a connection is let in: 1 to [`SSH_TRIES_MAX`]; none if it is 0 or more than that.

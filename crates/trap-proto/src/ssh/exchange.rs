@@ -119,14 +119,14 @@ impl Method {
 }
 
 /// A secret that is hashed as a number.
-fn number(public: Vec<u8>, secret: &[u8]) -> Shared {
+pub(super) fn number(public: Vec<u8>, secret: &[u8]) -> Shared {
     let mut encoded = Vec::new();
     put_mpint(&mut encoded, secret);
     Shared { public, secret: encoded }
 }
 
 /// Two secrets that are hashed into one string.
-fn hybrid<D: Digest>(ciphertext: &[u8], first: &[u8], public: &[u8], second: &[u8]) -> Shared {
+pub(super) fn hybrid<D: Digest>(ciphertext: &[u8], first: &[u8], public: &[u8], second: &[u8]) -> Shared {
     let mut secret = Vec::new();
     put_string(&mut secret, &D::new().chain_update(first).chain_update(second).finalize());
     Shared { public: [ciphertext, public].concat(), secret }

@@ -41,13 +41,13 @@ pub(super) struct HostKeys {
 impl HostKeys {
     /// The keys that belong to this secret.
     pub(super) fn of(secret: &[u8; 32]) -> Self {
-        let ed25519 = SigningKey::from_bytes(&derived(secret, "ed25519", 0));
-        // All but one in 2^32 numbers are keys; the last one never comes.
-        let ecdsa = (0..=u8::MAX).find_map(|try_| ecdsa::SigningKey::from_slice(&derived(secret, "ecdsa", try_)).ok());
-        Self {
-            ecdsa: ecdsa.unwrap_or_else(|| ecdsa::SigningKey::from(p256::NonZeroScalar::from_uint(p256::U256::ONE).unwrap())),
-            ed25519,
-        }
+        let mut number = derived(secret, "ecdsa");
+        // Odd and below 2^255, and so a number that the curve takes for a key.
+        number[0] &= 0x7f;
+        number[31] |= 1;
+        #[expect(clippy::expect_used, reason = "neither zero nor as large as the curve's order")]
+        let ecdsa = ecdsa::SigningKey::from_slice(&number).expect("a key");
+        Self { ecdsa, ed25519: SigningKey::from_bytes(&derived(secret, "ed25519")) }
     }
 
     /// The public key as it is told (RFC 4253, 5656 and 8709).
@@ -83,14 +83,8 @@ impl HostKeys {
     }
 }
 
-fn derived(secret: &[u8; 32], name: &str, attempt: u8) -> [u8; 32] {
-    Sha256::new()
-        .chain_update(b"honeymesh ssh host key ")
-        .chain_update(name)
-        .chain_update([attempt])
-        .chain_update(secret)
-        .finalize()
-        .into()
+fn derived(secret: &[u8; 32], name: &str) -> [u8; 32] {
+    Sha256::new().chain_update(b"honeymesh ssh host key: ").chain_update(name).chain_update(secret).finalize().into()
 }
 
 impl fmt::Debug for HostKeys {

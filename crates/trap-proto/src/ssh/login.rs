@@ -60,6 +60,15 @@ impl Login {
         }
     }
 
+    pub(super) fn is_in(&self) -> bool {
+        self.stage == Stage::In
+    }
+
+    /// Who wants in.
+    pub(super) fn user(&self) -> &[u8] {
+        &self.user
+    }
+
     /// Nothing of it was said yet.
     pub(super) fn is_untouched(&self) -> bool {
         self.stage == Stage::Service
@@ -88,7 +97,7 @@ impl Transport {
         let Some((kind, body)) = payload.split_first() else { return malformed(desk) };
         let mut fields = Fields(body);
         let flow = match (self.login.stage, *kind) {
-            (Stage::Service, MSG_SERVICE_REQUEST) => self.service(&mut fields, desk),
+            (Stage::Service | Stage::Tries, MSG_SERVICE_REQUEST) => self.service(&mut fields, desk),
             (Stage::Tries, MSG_USERAUTH_REQUEST) => self.request(&mut fields, desk),
             (Stage::Tries, MSG_USERAUTH_INFO_RESPONSE) if self.login.asked => self.answered(&mut fields, desk),
             _ => Some(self.unimplemented(desk)),
@@ -196,6 +205,8 @@ impl Transport {
         }
         self.login.stage = Stage::In;
         self.send(&[MSG_USERAUTH_SUCCESS], desk);
+        self.begin_packing();
+        self.tell_host_keys(desk);
         Flow::Telling
     }
 

@@ -3,6 +3,7 @@
 use super::{
     cipher::{Keys, LENGTH_BYTES},
     dice::Dice,
+    zlib::{Packer, Unpacker},
 };
 use alloc::vec::Vec;
 
@@ -15,7 +16,12 @@ const PADDING_BYTES_MIN: usize = 4;
 
 /// A packet that no SSH implementation would send.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Corrupt;
+pub(super) enum Corrupt {
+    /// Its padding is shorter than four bytes, of which OpenSSH complains.
+    Padding(u8),
+    /// Anything else, at which it falls silent.
+    Other,
+}
 
 /// The stranger's direction: collects one packet at a time. Nothing is reserved for what did not come yet.
 #[derive(Default)]
@@ -24,6 +30,7 @@ pub(super) struct Incoming {
     /// The whole packet's length on the wire, once its head is known; 0 before.
     wanted: usize,
     keys: Option<Keys>,
+    unpacker: Option<Unpacker>,
     /// Packets so far: the number of the next one.
     number: u32,
 }
@@ -41,13 +48,13 @@ impl Incoming {
                 return (taken, Ok(None));
             }
             if self.wanted > 0 {
-                let payload = self.payload().ok_or(Corrupt);
+                let payload = self.payload();
                 self.wanted = 0;
                 self.held = Vec::new();
                 self.number = self.number.wrapping_add(1);
                 return (taken, payload.map(Some));
             }
-            let Some(wanted) = self.length() else { return (taken, Err(Corrupt)) };
+            let Some(wanted) = self.length() else { return (taken, Err(Corrupt::Other)) };
             self.wanted = wanted;
         }
     }
@@ -55,6 +62,11 @@ impl Incoming {
     /// The number of the packet that was taken last.
     pub(super) const fn last_number(&self) -> u32 {
         self.number.wrapping_sub(1)
+    }
+
+    /// From the next packet on, payloads are packed, in a new stream.
+    pub(super) fn unpack(&mut self) {
+        self.unpacker = Some(Unpacker::new());
     }
 
     /// From the next packet on, these keys; with the strict exchange packets are counted anew.
@@ -82,14 +94,22 @@ impl Incoming {
         is_sound.then_some(LENGTH_BYTES + bytes + tag)
     }
 
-    fn payload(&mut self) -> Option<Vec<u8>> {
+    fn payload(&mut self) -> Result<Vec<u8>, Corrupt> {
         let tag = self.keys.as_ref().map_or(0, Keys::tag_bytes);
         if let Some(keys) = &mut self.keys {
-            keys.open(self.number, &mut self.held)?;
+            keys.open(self.number, &mut self.held).ok_or(Corrupt::Other)?;
         }
-        let padding = usize::from(*self.held.get(LENGTH_BYTES)?);
-        let payload = self.held.get(LENGTH_BYTES + 1..self.held.len().checked_sub(padding + tag)?)?;
-        (padding >= PADDING_BYTES_MIN && !payload.is_empty()).then(|| payload.to_vec())
+        let padding = *self.held.get(LENGTH_BYTES).ok_or(Corrupt::Other)?;
+        if usize::from(padding) < PADDING_BYTES_MIN {
+            return Err(Corrupt::Padding(padding));
+        }
+        let end = self.held.len().checked_sub(usize::from(padding) + tag);
+        let payload = end.and_then(|end| self.held.get(LENGTH_BYTES + 1..end)).filter(|payload| !payload.is_empty());
+        let payload = payload.ok_or(Corrupt::Other)?;
+        match &mut self.unpacker {
+            Some(unpacker) => unpacker.unpack(payload).ok_or(Corrupt::Other),
+            None => Ok(payload.to_vec()),
+        }
     }
 }
 
@@ -97,12 +117,23 @@ impl Incoming {
 #[derive(Default)]
 pub(super) struct Outgoing {
     keys: Option<Keys>,
+    packer: Option<Packer>,
     number: u32,
 }
 
 impl Outgoing {
     /// Appends `payload` as a packet: padded with zeros before there are keys, as OpenSSH does, and with random bytes then.
     pub(super) fn send(&mut self, payload: &[u8], dice: &mut Dice, out: &mut Vec<u8>) {
+        match &mut self.packer {
+            Some(packer) => {
+                let packed = packer.pack(payload);
+                self.frame(&packed, dice, out);
+            }
+            None => self.frame(payload, dice, out),
+        }
+    }
+
+    fn frame(&mut self, payload: &[u8], dice: &mut Dice, out: &mut Vec<u8>) {
         let (block, apart) = match &self.keys {
             Some(keys) => (keys.block_bytes(), if keys.is_length_apart() { LENGTH_BYTES } else { 0 }),
             None => (PLAIN_BLOCK_BYTES, 0),
@@ -121,6 +152,11 @@ impl Outgoing {
             let _never = keys.seal(self.number, out, start);
         }
         self.number = self.number.wrapping_add(1);
+    }
+
+    /// The same as with [`Incoming::unpack`].
+    pub(super) fn pack(&mut self) {
+        self.packer = Some(Packer::default());
     }
 
     /// The same as with [`Incoming::rekey`].

@@ -3,7 +3,7 @@
 use super::{
     Setup,
     identification::{Heard, INVALID, Identification},
-    transport::Transport,
+    transport::{Desk, Transport},
 };
 use crate::{ANSWER_BYTES_MAX, Findings, Flow, Session, Step};
 use alloc::{boxed::Box, sync::Arc, vec::Vec};
@@ -34,12 +34,12 @@ impl SshSession {
     }
 
     /// Takes what belongs together, and says how much that was.
-    fn take(&mut self, bytes: &[u8], answer: &mut Vec<u8>) -> (usize, Flow) {
+    fn take(&mut self, bytes: &[u8], now: WallTime, answer: &mut Vec<u8>) -> (usize, Flow) {
         match &mut self.phase {
             Phase::Over => (bytes.len(), Flow::Close),
             Phase::Identification(_) => self.first_line(bytes, answer),
             Phase::Packets(transport) => {
-                let (taken, flow) = transport.take(bytes, &mut self.findings, answer);
+                let (taken, flow) = transport.take(bytes, Desk { findings: &mut self.findings, answer, now });
                 if flow == Flow::Close {
                     self.phase = Phase::Over;
                 }
@@ -99,11 +99,11 @@ impl Session for SshSession {
         Flow::Continue
     }
 
-    fn receive(&mut self, bytes: &[u8], _now: WallTime, answer: &mut Vec<u8>) -> Step {
+    fn receive(&mut self, bytes: &[u8], now: WallTime, answer: &mut Vec<u8>) -> Step {
         let full = answer.len() + ANSWER_BYTES_MAX - REPLY_BYTES_MAX;
         let mut taken = 0;
         while taken < bytes.len() && answer.len() <= full {
-            let (more, flow) = self.take(&bytes[taken..], answer);
+            let (more, flow) = self.take(&bytes[taken..], now, answer);
             taken += more;
             if flow != Flow::Continue {
                 return Step { taken, flow };

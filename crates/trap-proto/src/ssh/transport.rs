@@ -4,6 +4,7 @@ use super::{
     MSG_DEBUG, MSG_DISCONNECT, MSG_EXT_INFO, MSG_IGNORE, MSG_KEX_INIT, MSG_KEX_REPLY, MSG_KEXINIT, MSG_NEWKEYS, MSG_PING,
     MSG_PONG, MSG_UNIMPLEMENTED, Setup,
     cipher::Keys,
+    connection::Connection,
     dice::Dice,
     exchange::Shared,
     kexinit::{self, Agreed},
@@ -14,8 +15,10 @@ use super::{
 };
 use crate::{Findings, Flow};
 use alloc::{boxed::Box, format, string::String, sync::Arc, vec::Vec};
-use honeymesh_types::Signs;
+use honeymesh_types::{Signs, WallTime};
 
+/// Exchanges of keys in one connection, the first among them; a stranger that wants more wants the processor's time.
+const EXCHANGES_MAX: usize = 64;
 /// Messages before the first keys; a stranger that sends more has nothing to say.
 const PLAIN_MESSAGES_MAX: usize = 64;
 /// `SSH_DISCONNECT_PROTOCOL_ERROR`, which OpenSSH gives as the reason of nearly everything.
@@ -37,8 +40,12 @@ pub(super) struct Transport {
     /// Names the session for signatures: the first exchange's hash; empty before.
     pub(super) session: Vec<u8>,
     strict: bool,
+    /// Whether payloads are packed once somebody is in: the stranger's, and ours.
+    zlib: (bool, bool),
     plain_messages: usize,
+    exchanges: usize,
     pub(super) login: Login,
+    pub(super) connection: Connection,
 }
 
 /// How far the key exchange is.
@@ -57,6 +64,7 @@ enum Exchange {
 pub(super) struct Desk<'a> {
     pub(super) findings: &'a mut Findings,
     pub(super) answer: &'a mut Vec<u8>,
+    pub(super) now: WallTime,
 }
 
 impl Transport {
@@ -65,6 +73,7 @@ impl Transport {
         let dice = Dice::new(&setup.secret, seed);
         let mut transport = Self {
             login: Login::new(setup.let_in),
+            connection: Connection::default(),
             setup,
             incoming: Incoming::default(),
             outgoing: Outgoing::default(),
@@ -74,20 +83,25 @@ impl Transport {
             exchange: Exchange::Done,
             session: Vec::new(),
             strict: false,
+            zlib: (false, false),
             plain_messages: 0,
+            exchanges: 0,
         };
         transport.offer(answer);
         transport
     }
 
     /// Takes the rest of a packet, and what follows from it.
-    pub(super) fn take(&mut self, bytes: &[u8], findings: &mut Findings, answer: &mut Vec<u8>) -> (usize, Flow) {
+    pub(super) fn take(&mut self, bytes: &[u8], mut desk: Desk<'_>) -> (usize, Flow) {
         let (taken, packet) = self.incoming.take(bytes);
-        let mut desk = Desk { findings, answer };
         let flow = match packet {
             Ok(None) => Flow::Continue,
             Ok(Some(payload)) => self.message(payload, &mut desk),
-            Err(Corrupt) => malformed(&mut desk),
+            Err(Corrupt::Padding(bytes)) => {
+                desk.findings.signs |= Signs::MALFORMED;
+                self.disconnect(&format!("Corrupted padlen {bytes} on input."), &mut desk)
+            }
+            Err(Corrupt::Other) => malformed(&mut desk),
         };
         (taken, flow)
     }
@@ -102,18 +116,21 @@ impl Transport {
         }
         let is_initial = !matches!(self.exchange, Exchange::Done) && self.login.is_untouched();
         match kind {
-            MSG_KEXINIT => self.offered(payload, desk),
+            MSG_KEXINIT if matches!(self.exchange, Exchange::Offered(_) | Exchange::Done) => self.offered(payload, desk),
             MSG_KEX_INIT if matches!(self.exchange, Exchange::Agreed { .. }) => self.half(&payload, desk),
             MSG_NEWKEYS if matches!(self.exchange, Exchange::Shared(_)) => self.new_keys(),
-            _ if is_initial && self.strict && kind != MSG_DISCONNECT => self.violation(kind, desk),
             MSG_DISCONNECT => Flow::Close,
+            1..50 if is_initial && self.strict => self.violation(kind, desk),
             MSG_IGNORE | MSG_DEBUG | MSG_UNIMPLEMENTED => Flow::Continue,
+            MSG_PONG => Flow::Continue,
+            MSG_PING if !matches!(self.exchange, Exchange::Done) => Flow::Continue,
             MSG_PING => self.ping(&payload, desk),
             MSG_EXT_INFO if matches!(self.exchange, Exchange::Done) => {
                 self.login.extended(&payload).map_or_else(|| malformed(desk), |()| Flow::Continue)
             }
             1..50 if !matches!(self.exchange, Exchange::Done) => self.unimplemented(desk),
             _ if !matches!(self.exchange, Exchange::Done) => malformed(desk),
+            _ if self.login.is_in() => self.connection_message(&payload, desk),
             _ => self.login_message(&payload, desk),
         }
     }
@@ -178,6 +195,10 @@ impl Transport {
             self.hassh = offer.hassh();
         }
         let Some(agreed) = offer.agree() else { return Flow::Close };
+        self.exchanges += 1;
+        if self.exchanges > EXCHANGES_MAX {
+            return malformed(desk);
+        }
         if is_first {
             self.strict = agreed.strict;
             if agreed.strict && self.incoming.last_number() != 0 {
@@ -197,14 +218,15 @@ impl Transport {
             self.exchange = Exchange::Agreed { ours, theirs, agreed, skip: false };
             return Flow::Continue;
         }
-        let half = Fields(payload.get(1..).unwrap_or_default()).string().unwrap_or_default();
+        let mut fields = Fields(payload.get(1..).unwrap_or_default());
+        let half = fields.string().filter(|_| fields.0.is_empty()).unwrap_or_default();
         let Some(shared) = agreed.method.answer(half, &mut self.dice) else { return malformed(desk) };
         let host_key = self.setup.keys.public(agreed.host_key);
         let strings = [&self.client, self.setup.identification.as_bytes(), &theirs, &ours, &host_key, half, &shared.public];
         let hash = agreed.method.exchange_hash(strings, &shared);
         let signature = self.setup.keys.sign(agreed.host_key, &hash);
         let reply = message(MSG_KEX_REPLY, |out| {
-            [&host_key, &shared.public, &signature].into_iter().for_each(|part| put_string(out, part))
+            [&host_key, &shared.public, &signature].into_iter().for_each(|part| put_string(out, part));
         });
         self.send(&reply, desk);
         self.send(&[MSG_NEWKEYS], desk);
@@ -219,6 +241,10 @@ impl Transport {
         let incoming = agreed.method.keys(agreed.incoming, shared, hash, &self.session, *b"ACE")?;
         let outgoing = agreed.method.keys(agreed.outgoing, shared, hash, &self.session, *b"BDF")?;
         self.outgoing.rekey(outgoing, self.strict);
+        self.zlib = (agreed.incoming.zlib, agreed.outgoing.zlib);
+        if self.login.is_in() && self.zlib.1 {
+            self.outgoing.pack();
+        }
         self.exchange = Exchange::Shared(Box::new(incoming));
         if is_first && agreed.ext_info {
             let told = [("server-sig-algs", SIGNATURES), ("publickey-hostbound@openssh.com", "0"), ("ping@openssh.com", "0")];
@@ -243,9 +269,22 @@ impl Transport {
         self.tell_extensions(&[("server-sig-algs", SIGNATURES)], desk);
     }
 
+    /// Somebody was let in.
+    pub(super) fn begin_packing(&mut self) {
+        if self.zlib.0 {
+            self.incoming.unpack();
+        }
+        if self.zlib.1 {
+            self.outgoing.pack();
+        }
+    }
+
     fn new_keys(&mut self) -> Flow {
         if let Exchange::Shared(keys) = core::mem::replace(&mut self.exchange, Exchange::Done) {
             self.incoming.rekey(*keys, self.strict);
+            if self.login.is_in() && self.zlib.0 {
+                self.incoming.unpack();
+            }
         }
         Flow::Continue
     }

@@ -94,6 +94,8 @@ fn first_layer(key: &[u32], chunk: &[u8]) -> u64 {
     let bits = chunk.len() as u64 * 8;
     let mut sum = bits;
     let mut padded = [0; 32];
+    // Nothing at all is hashed as a group of zeros.
+    let chunk = if chunk.is_empty() { &[0; 32] } else { chunk };
     for (at, group) in chunk.chunks(32).enumerate() {
         let group = if let Some(whole) = group.first_chunk::<32>() {
             whole

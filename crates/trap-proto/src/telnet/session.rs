@@ -3,9 +3,11 @@
 use super::{
     TRIES_MAX, Telnet,
     line::{Key, Terminal},
-    shell::{self, Outcome},
 };
-use crate::{ANSWER_BYTES_MAX, Findings, Flow, Session, Step};
+use crate::{
+    ANSWER_BYTES_MAX, Findings, Flow, Session, Step,
+    shell::{Outcome, device as shell},
+};
 use alloc::vec::Vec;
 use honeymesh_types::{Signs, WallTime};
 

@@ -11,6 +11,8 @@ mod mail;
 #[cfg(test)]
 mod sockets;
 #[cfg(test)]
+mod ssh;
+#[cfg(test)]
 mod stores;
 #[cfg(test)]
 mod support;
