@@ -69,7 +69,8 @@ impl SshSession {
         let line = core::mem::take(&mut identification.line);
         self.findings.note("client", kept(&line));
         self.phase = Phase::Packets(Box::new(Transport::open(Arc::clone(&self.setup), self.seed, line, answer)));
-        Flow::Telling
+        // Whoever is told of now is banned now, and tries no password any more: that is worth the moment until it comes.
+        Flow::Continue
     }
 
     fn refuse(&mut self, last_words: &str, answer: &mut Vec<u8>) -> Flow {

@@ -206,7 +206,7 @@ impl Transport {
             }
         }
         self.exchange = Exchange::Agreed { ours, theirs, agreed, skip: agreed.guessed_wrong };
-        if is_first { Flow::Telling } else { Flow::Continue }
+        Flow::Continue
     }
 
     /// The stranger's half of the exchange: answers it and changes to the new keys.

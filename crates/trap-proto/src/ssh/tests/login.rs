@@ -49,7 +49,7 @@ fn every_try_is_told_with_the_client_before_it_is_answered_and_the_sixth_is_the_
         put_string(out, b"publickey,password,keyboard-interactive");
         out.push(0);
     });
-    assert_eq!((none, client.heard.reports.len()), (vec![failure.clone()], 2), "asking for the methods is free");
+    assert_eq!((none, client.heard.reports.len()), (vec![failure.clone()], 0), "asking for the methods is free");
     for try_ in 1..6 {
         assert_eq!(client.ask(&password("root", &format!("pw{try_}"))), vec![failure.clone()]);
         let (found, _) = client.heard.reports.last().unwrap();
