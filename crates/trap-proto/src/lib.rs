@@ -45,7 +45,7 @@ pub use http::{Http, HttpSession};
 pub use imap::Imap;
 pub use memcached::Memcached;
 pub use mysql::{Mysql, MysqlSession};
-pub use persona::{HOST_BYTES_MAX, Machine, NameError, Persona};
+pub use persona::{Era, HOST_BYTES_MAX, Machine, NameError, Persona};
 pub use pop3::Pop3;
 pub use postgresql::{Postgresql, PostgresqlSession};
 pub use redis::{Redis, RedisSession};

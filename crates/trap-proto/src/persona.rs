@@ -128,16 +128,9 @@ impl Persona {
     }
 
     /// A secret of its own for `purpose`, such as a host key's (HMAC-SHA-256 of the purpose, keyed by the seed).
-    ///
-    /// # Panics
-    /// Never: HMAC takes keys of any length.
     #[must_use]
     pub fn key(&self, purpose: &str) -> [u8; 32] {
-        #[expect(clippy::expect_used, reason = "HMAC takes keys of any length")]
-        let mut mac = Hmac::<Sha256>::new_from_slice(&self.seed).expect("any length");
-        mac.update(b"honeymesh persona 1: ");
-        mac.update(purpose.as_bytes());
-        mac.finalize().into_bytes().into()
+        derived(&self.seed, &[b"honeymesh persona 1: ", purpose.as_bytes()])
     }
 
     /// A number for `purpose` that stays, for whatever differs from machine to machine.
@@ -177,34 +170,75 @@ impl Persona {
         KERNEL_BUILD
     }
 
+    /// Debian's release with its point, as `/etc/debian_version` has it.
+    #[must_use]
+    pub const fn release(&self) -> &'static str {
+        RELEASE
+    }
+
     /// The hardware.
     #[must_use]
     pub fn machine(&self) -> Machine {
         MACHINES[usize::try_from(self.number("machine") % MACHINES.len() as u64).unwrap_or(0)]
     }
 
+    /// When it is started, for services that tell it.
+    #[must_use]
+    pub fn era(&self) -> Era {
+        let (least, most) = RUN_DAYS;
+        let run = (least + self.number("run") % (most - least)) * DAY_SECONDS;
+        Era { run, offset: self.number("boot") % run }
+    }
+
     /// When the machine was started last, as it would say at `now`: it is started again every few weeks, always at the same
     /// time of day, so that its uptime grows from visit to visit and every service tells the same.
     #[must_use]
     pub fn booted(&self, now: WallTime) -> WallTime {
-        let (least, most) = RUN_DAYS;
-        let run = (least + self.number("run") % (most - least)) * DAY_SECONDS;
-        let offset = self.number("boot") % run;
-        let seconds = now.0 / 1_000_000;
-        let running = (seconds + run - offset) % run;
-        WallTime((seconds - running.min(seconds)) * 1_000_000)
+        self.era().booted(now)
     }
 
     /// Seconds since then, at `now`.
     #[must_use]
     pub fn uptime(&self, now: WallTime) -> u64 {
-        now.0.saturating_sub(self.booted(now).0) / 1_000_000
+        self.era().uptime(now)
+    }
+}
+
+/// HMAC-SHA-256 of the parts, one after the other.
+pub(crate) fn derived(key: &[u8; 32], parts: &[&[u8]]) -> [u8; 32] {
+    #[expect(clippy::expect_used, reason = "HMAC takes keys of any length")]
+    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("any length");
+    parts.iter().for_each(|part| mac.update(part));
+    mac.finalize().into_bytes().into()
+}
+
+/// When a machine is started: again and again, every so many days.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Era {
+    run: u64,
+    offset: u64,
+}
+
+impl Era {
+    /// [`Persona::booted`].
+    #[must_use]
+    pub const fn booted(&self, now: WallTime) -> WallTime {
+        WallTime((now.0 / 1_000_000 - self.uptime(now)) * 1_000_000)
+    }
+
+    /// [`Persona::uptime`].
+    #[must_use]
+    pub const fn uptime(&self, now: WallTime) -> u64 {
+        let seconds = now.0 / 1_000_000;
+        let running = (seconds + self.run - self.offset) % self.run;
+        if running < seconds { running } else { seconds }
     }
 }
 
 /// Debian 13's, with its point release of this season.
-const KERNEL: &str = "6.12.57+deb13-amd64";
-const KERNEL_BUILD: &str = "#1 SMP PREEMPT_DYNAMIC Debian 6.12.57-1 (2025-11-05)";
+const RELEASE: &str = "13.8";
+const KERNEL: &str = "6.12.118+deb13-amd64";
+const KERNEL_BUILD: &str = "#1 SMP PREEMPT_DYNAMIC Debian 6.12.118-1 (2026-11-20)";
 
 #[cfg(test)]
 mod tests {

@@ -22,7 +22,7 @@ pub struct Definition {
     pub service: String,
     /// What the service calls itself: for `ssh` the whole identification line without its end
     /// (`SSH-2.0-OpenSSH_10.0p2 …`), for `http` the `Server` header (`nginx/1.22.1`), for `ftp` the text after
-    /// `220 ` (`(vsFTPd 3.0.3)`), for `script` everything that is sent first, as it is. `None`: the usual one.
+    /// `220 ` (`(vsFTPd 3.0.5)`), for `script` everything that is sent first, as it is. `None`: the usual one.
     pub banner: Option<String>,
     /// Only for `telnet` and `ssh`: which try is let in, 1 to [`TRIES_MAX`](crate::TRIES_MAX) or
     /// [`SSH_TRIES_MAX`](crate::SSH_TRIES_MAX); 0: none is. `None`: the usual one, with `ssh` none.
@@ -158,11 +158,11 @@ impl Service {
                     Some(let_in) => telnet.letting_in(let_in),
                 }))
             }
-            "smtp" => Ok(Self::Smtp(banner.map_or_else(|| Ok(Smtp::default()), Smtp::new)?)),
-            "pop3" => Ok(Self::Pop3(banner.map_or_else(|| Ok(Pop3::default()), Pop3::new)?)),
-            "imap" => Ok(Self::Imap(banner.map_or_else(|| Ok(Imap::default()), Imap::new)?)),
-            "redis" => Ok(Self::Redis(banner.map_or_else(|| Ok(Redis::default()), Redis::new)?)),
-            "memcached" => Ok(Self::Memcached(banner.map_or_else(|| Ok(Memcached::default()), Memcached::new)?)),
+            "smtp" => Ok(Self::Smtp(saying(Smtp::of(persona), banner, Smtp::saying)?)),
+            "pop3" => Ok(Self::Pop3(saying(Pop3::of(persona), banner, Pop3::saying)?)),
+            "imap" => Ok(Self::Imap(saying(Imap::of(persona), banner, Imap::saying)?)),
+            "redis" => Ok(Self::Redis(saying(Redis::of(persona), banner, Redis::saying)?)),
+            "memcached" => Ok(Self::Memcached(saying(Memcached::of(persona), banner, Memcached::saying)?)),
             _ => Ok(Self::Ftp(banner.map_or_else(|| Ok(Ftp::default()), Ftp::new)?)),
         }
     }
@@ -223,6 +223,14 @@ impl Service {
             Self::Script(_) => "script",
             Self::Any(_) => "any",
         }
+    }
+}
+
+/// The service, with an operator's banner if there is one.
+fn saying<T>(service: T, banner: Option<&str>, saying: fn(T, &str) -> Result<T, BannerError>) -> Result<T, BannerError> {
+    match banner {
+        Some(banner) => saying(service, banner),
+        None => Ok(service),
     }
 }
 

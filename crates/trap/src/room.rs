@@ -18,12 +18,7 @@ use std::{
     sync::Arc,
     time::Duration,
 };
-use tokio::{
-    net::TcpStream,
-    sync::{oneshot, watch},
-    task::JoinSet,
-    time::timeout,
-};
+use tokio::{net::TcpStream, sync::oneshot, task::JoinSet, time::timeout};
 
 /// How long open sessions may take for their last report when the traps close.
 pub(crate) const FAREWELL: Duration = Duration::from_secs(1);
@@ -48,7 +43,6 @@ pub struct Ready {
 struct Playing {
     room: Room,
     pipe: Arc<Pipe>,
-    stopped: watch::Receiver<()>,
     open: JoinSet<u64>,
     dismissals: HashMap<u64, oneshot::Sender<()>>,
 }
@@ -84,10 +78,10 @@ impl Ready {
     pub async fn run(self) -> io::Result<()> {
         let Self { room, arrivals, pipe } = self;
         pipe.write(std::iter::once(Evidence::Hello { pid: std::process::id() }.to_bytes())).await?;
-        let (stop, stopped) = watch::channel(());
-        let mut playing = Playing { room, pipe: Arc::new(pipe), stopped, open: JoinSet::new(), dismissals: HashMap::new() };
+        let mut playing = Playing { room, pipe: Arc::new(pipe), open: JoinSet::new(), dismissals: HashMap::new() };
         let ended = playing.until_over(&arrivals).await;
-        drop(stop);
+        // With whoever could dismiss them gone, all end.
+        playing.dismissals.clear();
         let farewell = async { while playing.open.join_next().await.is_some() {} };
         // Whoever is not ready by then is cut off: dropping the set ends its tasks.
         let _ = timeout(FAREWELL, farewell).await;
@@ -136,14 +130,13 @@ impl Playing {
         };
         let (dismissal, dismissed) = oneshot::channel();
         self.dismissals.insert(session, dismissal);
-        let conversation = Conversation {
+        let conversation = Box::new(Conversation {
             stream,
             session: plays.at(port).session(self.room.seeds.hash_one(session)),
             teller,
             limits: self.room.limits,
-            stop: self.stopped.clone(),
             dismissed,
-        };
+        });
         self.open.spawn(async move {
             conversation.hold().await;
             session

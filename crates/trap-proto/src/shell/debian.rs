@@ -223,14 +223,8 @@ mod tests {
     #[test]
     fn what_bots_ask_first_is_answered() {
         let table = [
-            (
-                "uname -a",
-                "Linux web-01 6.12.57+deb13-amd64 #1 SMP PREEMPT_DYNAMIC Debian 6.12.57-1 (2025-11-05) x86_64 GNU/Linux\n",
-            ),
-            (
-                "uname -s -v -n -r -m",
-                "Linux web-01 6.12.57+deb13-amd64 #1 SMP PREEMPT_DYNAMIC Debian 6.12.57-1 (2025-11-05) x86_64\n",
-            ),
+            ("uname -a", "Linux web-01 KERNEL x86_64 GNU/Linux\n"),
+            ("uname -s -v -n -r -m", "Linux web-01 KERNEL x86_64\n"),
             ("uname", "Linux\n"),
             ("/bin/uname -m", "x86_64\n"),
             ("id", "uid=0(root) gid=0(root) groups=0(root)\n"),
@@ -238,13 +232,16 @@ mod tests {
             ("echo -e '\\x6F\\x6B'", "ok\n"),
             ("cd /tmp && echo $((1)) || echo no", "$((1))\n"),
             ("false || echo yes", "yes\n"),
-            ("cat /etc/debian_version; cat /etc/issue", "13.2\nDebian GNU/Linux 13 \\n \\l\n\n"),
+            ("cat /etc/debian_version; cat /etc/issue", "RELEASE\nDebian GNU/Linux 13 \\n \\l\n\n"),
             ("which ls uname wget", "/usr/bin/ls\n/usr/bin/uname\n/usr/bin/wget\n"),
             ("ls", ""),
             ("chmod 777 x; rm -rf /tmp/*; history -c; unset HISTFILE; export A=b", ""),
             ("busybox MIRAI", ""),
         ];
         for (line, expected) in table {
+            let persona = Persona::of([7; 32]);
+            let kernel = format!("{} {}", persona.kernel(), persona.kernel_build());
+            let expected = expected.replace("KERNEL", &kernel).replace("RELEASE", persona.release());
             assert_eq!(printed(line), expected, "{line}");
         }
         assert_eq!(printed("cat /proc/cpuinfo | grep processor | wc -l"), printed("nproc"));
@@ -252,7 +249,7 @@ mod tests {
         assert!(printed("lscpu | grep 'Model name'").starts_with("Model name: "));
         assert!(printed("cat /proc/cpuinfo | grep name | head -n 1 | awk '{print $4,$5,$6}'").len() > 5);
         assert!(printed("w").starts_with(" 12:00:00 up ") && printed("uptime").ends_with('\n'));
-        assert!(printed("ls -la").contains(" .bashrc\n") && printed("cat /proc/version").starts_with("Linux version 6.12.57"));
+        assert!(printed("ls -la").contains(" .bashrc\n") && printed("cat /proc/version").starts_with("Linux version 6."));
         assert!(printed("df -h | head -n 2 | awk 'FNR == 2 {print $2;}'").ends_with("G\n"));
     }
 

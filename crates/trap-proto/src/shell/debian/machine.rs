@@ -11,9 +11,6 @@ const FLAGS: &str = "fpu vme de pse tsc msr pae mce cx8 apic sep mtrr pge mca cm
 const INTEL_FLAGS: &str = " ss ht pcid abm 3dnowprefetch fsgsbase bmi1 avx2 smep bmi2 erms invpcid rdseed adx smap xsaveopt";
 const AMD_FLAGS: &str = " mmxext fxsr_opt extd_apicid cmp_legacy svm cr8_legacy abm sse4a misalignsse 3dnowprefetch osvw fsgsbase \
     bmi1 avx2 smep bmi2 rdseed adx smap clflushopt sha_ni xsaveopt";
-const OS_RELEASE: &str = "PRETTY_NAME=\"Debian GNU/Linux 13 (trixie)\"\nNAME=\"Debian GNU/Linux\"\nVERSION_ID=\"13\"\n\
-    VERSION=\"13 (trixie)\"\nVERSION_CODENAME=trixie\nDEBIAN_VERSION_FULL=13.2\nID=debian\nHOME_URL=\"https://www.debian.org/\"\n\
-    SUPPORT_URL=\"https://www.debian.org/support\"\nBUG_REPORT_URL=\"https://bugs.debian.org/\"\n";
 const PASSWD: &str = "root:x:0:0:root:/root:/bin/bash\ndaemon:x:1:1:daemon:/usr/sbin:/usr/sbin/nologin\n\
     bin:x:2:2:bin:/bin:/usr/sbin/nologin\nsys:x:3:3:sys:/dev:/usr/sbin/nologin\nsync:x:4:65534:sync:/bin:/bin/sync\n\
     man:x:6:12:man:/var/cache/man:/usr/sbin/nologin\nmail:x:8:8:mail:/var/mail:/usr/sbin/nologin\n\
@@ -65,9 +62,9 @@ impl Shell<'_> {
             b"/proc/meminfo" => meminfo(persona),
             b"/proc/version" => format!("Linux version {} {BUILDER} {}\n", persona.kernel(), persona.kernel_build()),
             b"/proc/uptime" => format!("{}.00 {}.00\n", self.uptime(), self.uptime() * u64::from(persona.machine().cores)),
-            b"/etc/os-release" | b"/usr/lib/os-release" => OS_RELEASE.into(),
+            b"/etc/os-release" | b"/usr/lib/os-release" => os_release(persona),
             b"/etc/issue" => "Debian GNU/Linux 13 \\n \\l\n\n".into(),
-            b"/etc/debian_version" => "13.2\n".into(),
+            b"/etc/debian_version" => format!("{}\n", persona.release()),
             b"/etc/hostname" => format!("{}\n", persona.host()),
             b"/etc/passwd" if self.is_root() => PASSWD.into(),
             b"/etc/passwd" => format!("{PASSWD}{0}:x:1000:1000:,,,:/home/{0}:/bin/bash\n", self.user),
@@ -142,6 +139,15 @@ fn uname(persona: &Persona, arguments: &[&[u8]]) -> String {
     ];
     let wanted = |letter: u8| all || letters.contains(&letter) || (letters.is_empty() && letter == b's');
     parts.iter().filter(|(letter, _)| wanted(*letter)).map(|(_, part)| *part).collect::<Vec<_>>().join(" ") + "\n"
+}
+
+fn os_release(persona: &Persona) -> String {
+    format!(
+        "PRETTY_NAME=\"Debian GNU/Linux 13 (trixie)\"\nNAME=\"Debian GNU/Linux\"\nVERSION_ID=\"13\"\nVERSION=\"13 (trixie)\"\n\
+         VERSION_CODENAME=trixie\nDEBIAN_VERSION_FULL={}\nID=debian\nHOME_URL=\"https://www.debian.org/\"\n\
+         SUPPORT_URL=\"https://www.debian.org/support\"\nBUG_REPORT_URL=\"https://bugs.debian.org/\"\n",
+        persona.release()
+    )
 }
 
 /// Family and model, as the makers number them.
