@@ -175,3 +175,39 @@ fn decode(bytes: &[u8], limits: &[u16]) -> Option<Vec<u16>> {
     }
     Some(numbers)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// That what is made of them is what others expect is shown by OpenSSH, which agrees on this method by itself
+    /// (`crates/trap/tests/traps/ssh.rs`).
+    #[test]
+    fn numbers_are_as_long_as_the_standard_says_and_read_again() {
+        for (limit, bytes) in [(Q_UNSIGNED, PUBLIC_KEY_BYTES), (Q_UNSIGNED.div_ceil(3), 1_007)] {
+            let limits = vec![limit; P];
+            let numbers: Vec<u16> = (0..761).map(|at: u16| at.wrapping_mul(7_919) % limit).collect();
+            let encoded = encode(numbers.clone(), limits.clone());
+            assert_eq!((encoded.len(), decode(&encoded, &limits)), (bytes, Some(numbers)));
+            assert_eq!(decode(&encoded[..bytes / 2], &limits), None, "too few bytes");
+        }
+    }
+
+    #[test]
+    fn a_short_polynomial_has_its_weight_and_rounding_keeps_within_one() {
+        let mut random = [0; RANDOM_BYTES];
+        super::super::dice::Dice::new(&[1; 32], 2).fill(&mut random);
+        let short = short(&random);
+        assert_eq!((short.len(), short.iter().filter(|sign| **sign != 0).count()), (P, WEIGHT));
+        assert!((-Q_HALF..=Q_HALF).all(|number| round(number) % 3 == 0 && (round(number) - number).abs() <= 1));
+        assert!((-9_999..9_999).all(|number| centered(number).abs() <= Q_HALF && (centered(number) - number) % Q == 0));
+    }
+
+    #[test]
+    fn any_bytes_are_a_key() {
+        for byte in [0, 0x7f, 0xff] {
+            let answer = encapsulate(&[byte; PUBLIC_KEY_BYTES], &[3; RANDOM_BYTES]).unwrap();
+            assert_eq!(answer.0.len(), 1_039);
+        }
+    }
+}
