@@ -229,3 +229,20 @@ async fn host_keys_are_the_same_after_a_start() {
     }
     assert_eq!(keys[0], keys[1]);
 }
+
+/// OpenSSH asks for proof of the keys that it does not know yet, and learns those that are proven.
+#[tokio::test(flavor = "multi_thread")]
+async fn openssh_learns_the_other_host_key() {
+    let traps = letting_in(1);
+    let folder = Folder::new("ssh-known");
+    let known = folder.file("known_hosts");
+    let port = traps.port("ssh").to_string();
+    let file = format!("UserKnownHostsFile={known}");
+    let options = ["-F", "/dev/null", "-o", "StrictHostKeyChecking=accept-new", "-o", "UpdateHostKeys=yes", "-o", &file];
+    let arguments = [&["-p", "s3cret", "ssh", "-v"], &options[..], &["-p", &port, "root@127.0.0.1", "true"]].concat();
+    run("sshpass", &arguments).await;
+    assert!(!std::fs::read_to_string(&known).unwrap().contains("ecdsa"), "only of a host that it knows");
+    let said = printed(&run("sshpass", &arguments).await);
+    let learnt = std::fs::read_to_string(&known).unwrap();
+    assert!(learnt.contains("ssh-ed25519") && learnt.contains("ecdsa-sha2-nistp256"), "{learnt}\n{said}");
+}
