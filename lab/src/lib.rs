@@ -44,7 +44,7 @@ pub use node::{Node, binary};
 pub use process::{Outcome, Task, run, run_with_input, wait_until};
 pub use scan::{Scan, scan_connect, scan_from, scan_half_open};
 pub use service::{Service, connect, fetch};
-pub use tools::{curl, ftp_login, hping_syns, ssh};
+pub use tools::{curl, ftp_login, hping_syns, ssh, ssh_login};
 pub use topology::{Family, Host, Lab, Place};
 pub use trio::{Trio, WEB_PORT, new_key};
 pub use words::{Ban, Event};

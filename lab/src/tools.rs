@@ -44,11 +44,25 @@ pub fn ftp_login(host: &Host, at: SocketAddr, user: &str, password: &str) -> Res
 /// # Errors
 /// If ssh cannot be started; its exit code is not judged.
 pub fn ssh(host: &Host, at: SocketAddr) -> Result<Outcome> {
-    let options = ["BatchMode=yes", "StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null", "ConnectTimeout=5"];
     let mut ssh = Command::new("ssh");
-    ssh.args(["-F", "/dev/null"]).args(options.iter().flat_map(|option| ["-o", *option]));
-    ssh.args(["-p", &at.port().to_string(), &format!("root@{}", at.ip()), "id"]);
-    host.run(&mut ssh, VISIT_TIME_MAX)
+    ssh.args(["-o", "BatchMode=yes"]);
+    host.run(ssh_arguments(&mut ssh, at), VISIT_TIME_MAX)
+}
+
+/// The same with a password.
+///
+/// # Errors
+/// If sshpass cannot be started; its exit code is not judged.
+pub fn ssh_login(host: &Host, at: SocketAddr, password: &str) -> Result<Outcome> {
+    let mut sshpass = Command::new("sshpass");
+    sshpass.args(["-p", password, "ssh"]);
+    host.run(ssh_arguments(&mut sshpass, at), VISIT_TIME_MAX)
+}
+
+fn ssh_arguments(command: &mut Command, at: SocketAddr) -> &mut Command {
+    let options = ["StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null", "ConnectTimeout=5", "ServerAliveInterval=2"];
+    command.args(["-F", "/dev/null"]).args(options.iter().flat_map(|option| ["-o", *option]));
+    command.args(["-p", &at.port().to_string(), &format!("root@{}", at.ip()), "id"])
 }
 
 /// `hping3` sends `count` SYNs to ascending ports from `first_port` on, each from the forged address `source` (IPv4).

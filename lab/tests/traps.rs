@@ -7,7 +7,7 @@ mod common;
 use common::turn;
 use honeymesh_lab::{
     Event, FTP_PORT, Family, HTTP_PORT, Honest, Host, Lab, Place, SCRIPT_PORT, SSH_PORT, Trio, WEB_PORT, curl, fetch, ftp_login,
-    scan_connect, ssh, wait_until,
+    scan_connect, ssh, ssh_login, wait_until,
 };
 use std::{collections::BTreeMap, thread, time::Duration};
 
@@ -121,6 +121,18 @@ fn ssh_on_the_ssh_trap_is_banned_everywhere() {
         trap: "ssh",
         grades: &["payload", "hostile"],
         fact: Some("SSH-2.0-OpenSSH"),
+    });
+}
+
+/// It is told with its first password, before that is answered, and not before.
+#[test]
+fn a_password_on_the_ssh_trap_is_hostile_and_banned_everywhere() {
+    is_banned_everywhere(&Visitor {
+        name: "sshpass",
+        touch: |attacker, family| drop(ssh_login(attacker, Place::Node(1).at(family, SSH_PORT), "s3cret").unwrap()),
+        trap: "ssh",
+        grades: &["hostile"],
+        fact: Some("s3cret"),
     });
 }
 

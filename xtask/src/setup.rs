@@ -184,6 +184,8 @@ fn stands_in(package: &str) -> bool {
         "procps" => &["ps"],
         "util-linux" => &["nsenter", "taskset"],
         "openssh-client" => &["ssh"],
+        "dropbear-bin" => &["dbclient"],
+        "python3-paramiko" => &["python3"],
         "chromium-driver" => &["chromedriver"],
         "libc6-dev" => &["gcc"],
         "fonts-liberation" => return true,

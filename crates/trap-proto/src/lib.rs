@@ -40,6 +40,7 @@ mod redis;
 mod sasl;
 mod script;
 mod service;
+mod shell;
 mod smb;
 mod smtp;
 mod spnego;
@@ -79,7 +80,7 @@ pub use script::{
 pub use service::{BANNER_BYTES_MAX, BannerError, Definition, Service, ServiceError};
 pub use smb::{Smb, SmbSession};
 pub use smtp::Smtp;
-pub use ssh::{Ssh, SshSession};
+pub use ssh::{SSH_TRIES_MAX, Ssh, SshSession};
 pub use telnet::{TRIES_MAX, Telnet, TelnetSession};
 pub use text::safe_text;
 pub use tls::{HELLO_BYTES_MAX, Heard, Hello, HelloReader};

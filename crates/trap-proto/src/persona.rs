@@ -170,6 +170,12 @@ impl Persona {
         KERNEL_BUILD
     }
 
+    /// Debian's release with its point, as `/etc/debian_version` has it.
+    #[must_use]
+    pub const fn release(&self) -> &'static str {
+        RELEASE
+    }
+
     /// The hardware.
     #[must_use]
     pub fn machine(&self) -> Machine {
@@ -230,6 +236,7 @@ impl Era {
 }
 
 /// Debian 13's, with its point release of this season.
+const RELEASE: &str = "13.8";
 const KERNEL: &str = "6.12.118+deb13-amd64";
 const KERNEL_BUILD: &str = "#1 SMP PREEMPT_DYNAMIC Debian 6.12.118-1 (2026-11-20)";
 

@@ -19,11 +19,12 @@ pub struct Definition {
     /// One of [`Service::NAMES`].
     pub service: String,
     /// What the service calls itself: for `ssh` the whole identification line without its end
-    /// (`SSH-2.0-OpenSSH_9.2p1 …`), for `http` see [`Site::banner`], for `ftp` the text after
+    /// (`SSH-2.0-OpenSSH_10.0p2 …`), for `http` see [`Site::banner`], for `ftp` the text after
     /// `220 ` (`(vsFTPd 3.0.5)`), for `script` everything that is sent first, as it is. `None`: the usual one.
     pub banner: Option<String>,
-    /// Only for `telnet`: which try is let in, 1 to [`TRIES_MAX`](crate::TRIES_MAX); 0: none is. `None`: the usual one.
-    /// For `mqtt` and `adb`: 1: everybody is let in; 0: nobody is.
+    /// Only for `telnet` and `ssh`: which try is let in, 1 to [`TRIES_MAX`](crate::TRIES_MAX) or
+    /// [`SSH_TRIES_MAX`](crate::SSH_TRIES_MAX); 0: none is. `None`: the usual one, with `ssh` none. For `mqtt` and `adb`: 1:
+    /// everybody is let in; 0: nobody is.
     pub let_in: Option<u8>,
     /// Only for `http` and `https`: one of [`Site::NAMES`]. `None`: `login`.
     pub site: Option<String>,
@@ -36,7 +37,7 @@ pub struct Definition {
 /// What a trap plays.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Service {
-    /// An SSH server up to the key exchange.
+    /// An SSH server.
     Ssh(Ssh),
     /// A web server with a login page.
     Http(Http),
@@ -99,12 +100,12 @@ pub enum ServiceError {
     /// Rules, frames or states were given to a service that has none.
     #[error("service `{0}` takes no rules; use service = \"script\" for a trap of your own")]
     NotScripted(String),
-    /// Something else than telnet was told whom to let in.
+    /// A service that knows no login was told whom to let in.
     #[error("service `{0}` lets nobody in; leave `let_in` out")]
     LetsNobodyIn(String),
     /// A try that never comes.
-    #[error("let_in: `{0}` is no try; write 1 to {max}, or 0 to let nobody in", max = crate::TRIES_MAX)]
-    LetIn(u8),
+    #[error("let_in: `{0}` is no try; write 1 to {1}, or 0 to let nobody in")]
+    LetIn(u8, u8),
     /// Something else than a web server was told what to serve.
     #[error("service `{0}` serves no sites; leave `site` out, or use service = \"http\" or \"https\"")]
     NoSites(String),
@@ -149,7 +150,7 @@ pub enum BannerError {
 }
 
 /// The services that may let somebody in.
-const LETTING_IN: [&str; 3] = ["telnet", "mqtt", "adb"];
+const LETTING_IN: &[&str] = &["telnet", "ssh", "mqtt", "adb"];
 
 impl Service {
     /// The names of all services.
@@ -213,17 +214,17 @@ impl Service {
             "mysql" => Ok(Self::Mysql(banner.map_or_else(|| Ok(Mysql::default()), Mysql::new)?)),
             name @ ("mssql" | "smb" | "rdp" | "ldap" | "mongodb") => Self::wire(name, banner, persona),
             "any" => Ok(Self::Any(Any::like(&[], persona))),
-            "ssh" => Ok(Self::Ssh(banner.map_or_else(|| Ok(Ssh::default()), Ssh::new)?)),
             "http" => Ok(Self::Http(web(definition, site(definition)?, persona)?)),
             "https" => Ok(Self::Https(web(definition, site(definition)?, persona)?.secured())),
             "elasticsearch" => Ok(Self::Elasticsearch(web(definition, Site::Elasticsearch, persona)?)),
             "docker" => Ok(Self::Docker(web(definition, Site::Docker, persona)?)),
             "kubernetes" => Ok(Self::Kubernetes(web(definition, Site::Kubernetes, persona)?.secured())),
+            "ssh" => Self::ssh(definition, persona),
             "telnet" => {
                 let telnet = banner.map_or_else(|| Ok(Telnet::default()), Telnet::new)?;
                 Ok(Self::Telnet(match definition.let_in {
                     None => telnet,
-                    Some(wrong) if wrong > crate::TRIES_MAX => return Err(ServiceError::LetIn(wrong)),
+                    Some(wrong) if wrong > crate::TRIES_MAX => return Err(ServiceError::LetIn(wrong, crate::TRIES_MAX)),
                     Some(let_in) => telnet.letting_in(let_in),
                 }))
             }
@@ -256,6 +257,15 @@ impl Service {
             "mongodb" => Self::Mongodb(crate::Mongodb::new(banner, persona)?),
             _ => Self::Rdp(crate::Rdp::default().on(host, domain)),
         })
+    }
+
+    fn ssh(definition: &Definition, persona: &Persona) -> Result<Self, ServiceError> {
+        let banner = definition.banner.as_deref();
+        let ssh = banner.map_or_else(|| Ok(Ssh::of(persona)), |line| Ssh::new(line, persona))?;
+        match definition.let_in.unwrap_or(0) {
+            wrong if wrong > crate::SSH_TRIES_MAX => Err(ServiceError::LetIn(wrong, crate::SSH_TRIES_MAX)),
+            let_in => Ok(Self::Ssh(ssh.letting_in(let_in))),
+        }
     }
 
     /// The first of `traps` with this name, or the usual service of this name, if there is one.
@@ -413,11 +423,6 @@ mod tests {
     #[test]
     fn mistakes_are_told_in_words() {
         let table = [
-            (
-                definition("gopher", None),
-                "`gopher` is no service; there are ssh, http, ftp, telnet, smtp, pop3, imap, redis, memcached, mysql, postgresql, vnc, \
-                 mqtt, modbus, adb, script and any",
-            ),
             (definition("any", Some("hello")), "service `any` lets the stranger speak first; leave the banner out"),
             (definition("vnc", Some("hello")), "service `vnc` does not say what it is before a login; leave the banner out"),
             (definition("ssh", Some("OpenSSH")), "banner: an SSH identification begins with `SSH-2.0-` and the software's name"),
@@ -440,9 +445,11 @@ mod tests {
     }
 
     #[test]
-    fn only_telnet_lets_somebody_in() {
+    fn only_services_with_a_login_let_somebody_in() {
         let of = |service, let_in| Service::define(&Definition { let_in: Some(let_in), ..definition(service, None) }, &persona());
         assert_eq!(of("telnet", 0), Ok(Service::Telnet(Telnet::default().letting_in(0))));
+        assert_eq!(of("ssh", 2), Ok(Service::Ssh(Ssh::of(&persona()).letting_in(2))));
+        assert_eq!(of("ssh", 7).unwrap_err().to_string(), "let_in: `7` is no try; write 1 to 6, or 0 to let nobody in");
         assert_eq!(of("ftp", 1).unwrap_err().to_string(), "service `ftp` lets nobody in; leave `let_in` out");
         assert_eq!(of("script", 1).unwrap_err().to_string(), "service `script` lets nobody in; leave `let_in` out");
         assert_eq!(

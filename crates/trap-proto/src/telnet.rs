@@ -6,7 +6,6 @@
 
 mod line;
 mod session;
-mod shell;
 
 pub use session::TelnetSession;
 

@@ -1,8 +1,15 @@
-//! SSH's `KEXINIT` (RFC 4253, section 7.1): ours as Debian sends it, the stranger's as fields.
+//! SSH's `KEXINIT` (RFC 4253, section 7.1): ours as Debian sends it, the stranger's as fields, and what both can do.
 
-use super::{MSG_KEXINIT, packet::framed};
-use crate::Findings;
-use alloc::{format, string::String, vec::Vec};
+use super::{
+    MSG_KEXINIT,
+    cipher::{CipherKind, Suite},
+    exchange::Method,
+    hostkey::HostKeyKind,
+    mac::MacKind,
+    wire::{Fields, message, put_string},
+};
+use crate::{Findings, text::hex};
+use alloc::{string::String, vec::Vec};
 use md5::{Digest, Md5};
 
 pub(super) const COOKIE_BYTES: usize = 16;
@@ -10,58 +17,65 @@ pub(super) const COOKIE_BYTES: usize = 16;
 const LISTS: usize = 10;
 
 const CIPHERS: &str =
-    "chacha20-poly1305@openssh.com,aes128-ctr,aes192-ctr,aes256-ctr,aes128-gcm@openssh.com,aes256-gcm@openssh.com";
+    "chacha20-poly1305@openssh.com,aes128-gcm@openssh.com,aes256-gcm@openssh.com,aes128-ctr,aes192-ctr,aes256-ctr";
 const MACS: &str = "umac-64-etm@openssh.com,umac-128-etm@openssh.com,hmac-sha2-256-etm@openssh.com,\
     hmac-sha2-512-etm@openssh.com,hmac-sha1-etm@openssh.com,umac-64@openssh.com,umac-128@openssh.com,hmac-sha2-256,\
     hmac-sha2-512,hmac-sha1";
 const COMPRESSION: &str = "none,zlib@openssh.com";
+const METHODS: &str = "mlkem768x25519-sha256,sntrup761x25519-sha512,sntrup761x25519-sha512@openssh.com,curve25519-sha256,\
+    curve25519-sha256@libssh.org,ecdh-sha2-nistp256,ecdh-sha2-nistp384,ecdh-sha2-nistp521";
+const HOST_KEYS: &str = "ecdsa-sha2-nistp256,ssh-ed25519";
 
-/// Captured from Debian 12's sshd (1:9.2p1-2+deb12u10) with its three usual host keys.
-const OURS: [&str; LISTS] = [
-    "sntrup761x25519-sha512,sntrup761x25519-sha512@openssh.com,curve25519-sha256,curve25519-sha256@libssh.org,\
-     ecdh-sha2-nistp256,ecdh-sha2-nistp384,ecdh-sha2-nistp521,diffie-hellman-group-exchange-sha256,\
-     diffie-hellman-group16-sha512,diffie-hellman-group18-sha512,diffie-hellman-group14-sha256,\
-     kex-strict-s-v00@openssh.com",
-    "rsa-sha2-512,rsa-sha2-256,ecdsa-sha2-nistp256,ssh-ed25519",
-    CIPHERS,
-    CIPHERS,
-    MACS,
-    MACS,
-    COMPRESSION,
-    COMPRESSION,
-    "",
-    "",
-];
+/// Said among the methods: that the server tells more after the exchange, and that it keeps to the strict one.
+const MARKS: &str = ",ext-info-s,kex-strict-s-v00@openssh.com";
+const CLIENT_STRICT: &[u8] = b"kex-strict-c-v00@openssh.com";
+const CLIENT_EXT_INFO: &[u8] = b"ext-info-c";
 
-/// Our `KEXINIT` as a packet.
+/// Our `KEXINIT`'s payload. Captured from Debian 13's sshd (1:10.0p1-7+deb13u4), which offers `rsa-sha2-512,rsa-sha2-256` before
+/// the host keys that are here.
 pub(super) fn ours(cookie: [u8; COOKIE_BYTES]) -> Vec<u8> {
-    let mut payload = alloc::vec![MSG_KEXINIT];
-    payload.extend_from_slice(&cookie);
-    for list in OURS {
-        payload.extend_from_slice(&u32::try_from(list.len()).unwrap_or(0).to_be_bytes());
-        payload.extend_from_slice(list.as_bytes());
-    }
-    // No guessed packet follows, and four reserved bytes.
-    payload.extend_from_slice(&[0; 5]);
-    framed(&payload)
+    let methods = String::from(METHODS) + MARKS;
+    message(MSG_KEXINIT, |out| {
+        out.extend_from_slice(&cookie);
+        for list in [&methods, HOST_KEYS, CIPHERS, CIPHERS, MACS, MACS, COMPRESSION, COMPRESSION, "", ""] {
+            put_string(out, list.as_bytes());
+        }
+        // No guessed packet follows, and four reserved bytes.
+        out.extend_from_slice(&[0; 5]);
+    })
 }
 
 /// The name lists of a stranger's `KEXINIT`.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Offer<'a> {
     lists: [&'a [u8]; LISTS],
+    /// A packet follows that guesses what will be agreed upon.
+    guesses: bool,
+}
+
+/// What both sides can do, by the stranger's preference.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Agreed {
+    pub(super) method: Method,
+    pub(super) host_key: HostKeyKind,
+    /// From the stranger, and to him.
+    pub(super) incoming: Suite,
+    pub(super) outgoing: Suite,
+    pub(super) strict: bool,
+    pub(super) ext_info: bool,
+    /// The next packet was sent for an agreement that did not come about.
+    pub(super) guessed_wrong: bool,
 }
 
 /// Reads a `KEXINIT`; `None` if it is none. Bytes behind the reserved ones are tolerated.
 pub(super) fn read(payload: &[u8]) -> Option<Offer<'_>> {
-    let mut rest = payload.get(1 + COOKIE_BYTES..)?;
+    let mut fields = Fields(payload.get(1 + COOKIE_BYTES..)?);
     let mut lists = [[].as_slice(); LISTS];
     for list in &mut lists {
-        let (length, behind) = rest.split_first_chunk::<4>()?;
-        let length = usize::try_from(u32::from_be_bytes(*length)).ok()?;
-        (*list, rest) = behind.split_at_checked(length)?;
+        *list = fields.string()?;
     }
-    (rest.len() >= 5).then_some(Offer { lists })
+    let guesses = fields.flag()?;
+    (fields.0.len() >= 4).then_some(Offer { lists, guesses })
 }
 
 impl Offer<'_> {
@@ -81,33 +95,51 @@ impl Offer<'_> {
         findings.note("hassh", self.hassh().as_bytes());
     }
 
-    fn hassh(&self) -> String {
+    pub(super) fn hassh(&self) -> String {
         let [kex, _, ciphers, _, macs, _, compression, ..] = self.lists;
-        let digest = Md5::digest([kex, ciphers, macs, compression].join(b";".as_slice()));
-        digest.iter().map(|byte| format!("{byte:02x}")).collect()
+        hex(&Md5::digest([kex, ciphers, macs, compression].join(b";".as_slice())))
+    }
+
+    /// `None` if there is a list of which nothing can be done.
+    pub(super) fn agree(&self) -> Option<Agreed> {
+        let [methods, host_keys, ciphers_in, ciphers_out, macs_in, macs_out, zlib_in, zlib_out, ..] = self.lists;
+        let suite = |ciphers, macs, zlib| {
+            let cipher = first(ciphers, CipherKind::named)?;
+            let mac = if cipher.is_aead() { None } else { Some(first(macs, MacKind::named)?) };
+            Some(Suite { cipher, mac, zlib: first(zlib, compresses)? })
+        };
+        let (method, host_key) = (first(methods, Method::named)?, first(host_keys, HostKeyKind::named)?);
+        let guess_is_right = leads(methods, METHODS) && leads(host_keys, HOST_KEYS);
+        Some(Agreed {
+            method,
+            host_key,
+            incoming: suite(ciphers_in, macs_in, zlib_in)?,
+            outgoing: suite(ciphers_out, macs_out, zlib_out)?,
+            strict: names(methods).any(|name| name == CLIENT_STRICT),
+            ext_info: names(methods).any(|name| name == CLIENT_EXT_INFO),
+            guessed_wrong: self.guesses && !guess_is_right,
+        })
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+fn names(list: &[u8]) -> impl Iterator<Item = &[u8]> {
+    list.split(|byte| *byte == b',')
+}
 
-    #[test]
-    fn ours_is_as_long_as_the_captured_one() {
-        let bytes = ours([0; COOKIE_BYTES]);
-        assert_eq!((bytes.len(), &bytes[..6]), (1_136, [0, 0, 0x04, 0x6c, 11, 20].as_slice()));
-    }
+/// The first of the stranger's names that means something here.
+fn first<T>(list: &[u8], named: impl Fn(&[u8]) -> Option<T>) -> Option<T> {
+    names(list).find_map(named)
+}
 
-    #[test]
-    fn what_is_no_offer_is_refused_at_every_length() {
-        let bytes = ours([0; COOKIE_BYTES]);
-        let payload = &bytes[5..bytes.len() - 11];
-        for length in 0..payload.len() {
-            assert_eq!(read(&payload[..length]), None, "{length}");
-        }
-        assert_eq!(read(payload).map(|offer| offer.lists), Some(OURS.map(str::as_bytes)));
-        let mut lying = payload.to_vec();
-        lying[17] = 0xff;
-        assert_eq!(read(&lying), None, "a list longer than its packet");
+/// Whether both lists begin with the same name.
+fn leads(list: &[u8], ours: &str) -> bool {
+    names(list).next() == names(ours.as_bytes()).next()
+}
+
+fn compresses(name: &[u8]) -> Option<bool> {
+    match name {
+        b"none" => Some(false),
+        b"zlib@openssh.com" => Some(true),
+        _ => None,
     }
 }

@@ -3,9 +3,12 @@
 use super::{
     TRIES_MAX, Telnet,
     line::{Key, Terminal},
-    shell::{self, Outcome},
 };
-use crate::{ANSWER_BYTES_MAX, Findings, Flow, Pause, Session, Step, pause::BUSYBOX_MS};
+use crate::{
+    ANSWER_BYTES_MAX, Findings, Flow, Pause, Session, Step,
+    pause::BUSYBOX_MS,
+    shell::{Outcome, device as shell},
+};
 use alloc::vec::Vec;
 use honeymesh_types::{Signs, WallTime};
 

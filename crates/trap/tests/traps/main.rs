@@ -13,6 +13,8 @@ mod slow;
 #[cfg(test)]
 mod sockets;
 #[cfg(test)]
+mod ssh;
+#[cfg(test)]
 mod stores;
 #[cfg(test)]
 mod support;

@@ -1,5 +1,6 @@
 //! A device's shell that runs nothing: it answers the probes by which bots tell a shell from a trap, and nothing else.
 
+use super::Outcome;
 use alloc::vec::Vec;
 
 /// Commands of one line that are answered.
@@ -8,9 +9,9 @@ const COMMANDS_MAX: usize = 16;
 const WORDS_MAX: usize = 64;
 
 /// What ash says when it starts.
-pub(super) const GREETING: &[u8] = b"\r\n\r\nBusyBox v1.36.1 (2026-02-11 08:14:52 UTC) built-in shell (ash)\r\n\
+pub(crate) const GREETING: &[u8] = b"\r\n\r\nBusyBox v1.36.1 (2026-02-11 08:14:52 UTC) built-in shell (ash)\r\n\
     Enter 'help' for a list of built-in commands.\r\n\r\n";
-pub(super) const PROMPT: &[u8] = b"~ # ";
+pub(crate) const PROMPT: &[u8] = b"~ # ";
 
 const MULTI_CALL: &[u8] = b"BusyBox v1.36.1 (2026-02-11 08:14:52 UTC) multi-call binary.\r\n\
     BusyBox is copyrighted by many authors between 1998-2015.\r\n\
@@ -63,15 +64,8 @@ const APPLETS: [&[u8]; 32] = [
 /// What routers and cameras with a menu of their own understand, and ash does not.
 const MENU_WORDS: [&[u8]; 8] = [b"enable", b"system", b"shell", b"linuxshell", b"start", b"config", b"development", b"bah"];
 
-/// What a line made the shell do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Outcome {
-    Prompt,
-    Exit,
-}
-
 /// Appends what the shell prints.
-pub(super) fn run(line: &[u8], host: &[u8], answer: &mut Vec<u8>) -> Outcome {
+pub(crate) fn run(line: &[u8], host: &[u8], answer: &mut Vec<u8>) -> Outcome {
     let commands = line.split(|byte| matches!(byte, b';' | b'&' | b'|'));
     for command in commands.map(<[u8]>::trim_ascii).filter(|command| !command.is_empty()).take(COMMANDS_MAX) {
         let words: Vec<&[u8]> = command.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()).take(WORDS_MAX).collect();
@@ -126,54 +120,11 @@ fn applet(command: &[u8], words: &[&[u8]], host: &[u8], answer: &mut Vec<u8>) {
     }
 }
 
-/// `echo` with `-n` and `-e`, quotes taken off.
+/// Quotes taken off.
 fn echo(command: &[u8], answer: &mut Vec<u8>) {
-    let mut rest = command.get(4..).unwrap_or_default().trim_ascii_start();
-    let (mut newline, mut escapes) = (true, false);
-    while let Some((options, behind)) = options(rest) {
-        newline &= !options.contains(&b'n');
-        escapes |= options.contains(&b'e');
-        rest = behind.trim_ascii_start();
-    }
-    let text: Vec<u8> = rest.iter().copied().filter(|byte| !matches!(byte, b'\'' | b'"')).collect();
-    if escapes {
-        unescape(&text, answer);
-    } else {
-        answer.extend_from_slice(&text);
-    }
-    if newline {
-        answer.extend_from_slice(b"\r\n");
-    }
-}
-
-fn options(text: &[u8]) -> Option<(&[u8], &[u8])> {
-    let end = text.iter().position(u8::is_ascii_whitespace).unwrap_or(text.len());
-    let (word, behind) = text.split_at(end);
-    let letters = word.strip_prefix(b"-").filter(|letters| !letters.is_empty())?;
-    letters.iter().all(|letter| matches!(letter, b'n' | b'e' | b'E')).then_some((letters, behind))
-}
-
-fn unescape(text: &[u8], answer: &mut Vec<u8>) {
-    let mut rest = text;
-    while let [first, behind @ ..] = rest {
-        let (byte, behind) = match rest {
-            [b'\\', b'x', high, low, further @ ..] => match (hex(*high), hex(*low)) {
-                (Some(high), Some(low)) => (high << 4 | low, further),
-                _ => (*first, behind),
-            },
-            [b'\\', b'n', further @ ..] => (b'\n', further),
-            [b'\\', b'r', further @ ..] => (b'\r', further),
-            [b'\\', b't', further @ ..] => (b'\t', further),
-            [b'\\', b'\\', further @ ..] => (b'\\', further),
-            _ => (*first, behind),
-        };
-        answer.push(byte);
-        rest = behind;
-    }
-}
-
-fn hex(byte: u8) -> Option<u8> {
-    char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
+    let text: Vec<u8> = command.iter().copied().filter(|byte| !matches!(byte, b'\'' | b'"')).collect();
+    let words: Vec<&[u8]> = text.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()).skip(1).collect();
+    super::echo::echo(&words, b"\r\n", answer);
 }
 
 #[cfg(test)]

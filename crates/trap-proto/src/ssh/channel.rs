@@ -1,0 +1,278 @@
+//! One channel to the shell: its window, its terminal, and what runs in it.
+
+use super::{
+    MSG_CHANNEL_CLOSE, MSG_CHANNEL_DATA, MSG_CHANNEL_EOF, MSG_CHANNEL_EXTENDED_DATA, MSG_CHANNEL_REQUEST,
+    wire::{message, put_string},
+};
+use crate::shell::debian::{OUTPUT_BYTES_MAX, Reads};
+use alloc::vec::Vec;
+
+/// The longest line that is typed or sent, in bytes; further ones are lost, as with a real terminal.
+const LINE_BYTES_MAX: usize = 4_096;
+/// Bytes that wait for the stranger's window to open; what does not fit is lost.
+const WAITING_BYTES_MAX: usize = OUTPUT_BYTES_MAX;
+const COMPLAINTS_BYTES_MAX: usize = 4 * 1_024;
+/// Packets that are smaller than this are sent all the same, in bytes: nobody can make many of little.
+const PACKET_BYTES_MIN: u32 = 1_024;
+/// The longest piece of output in one packet, in bytes.
+const PIECE_BYTES_MAX: usize = 8 * 1_024;
+/// `SSH_EXTENDED_DATA_STDERR`.
+const STDERR: u32 = 1;
+
+/// What runs in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Runs {
+    /// Nothing yet.
+    Nothing,
+    /// A shell with a terminal, which echoes and prompts.
+    Terminal,
+    /// A shell without one, or a program that reads commands.
+    Commands,
+    /// A program that writes its input to a file.
+    File,
+    /// It has ended; nothing is heard any more.
+    Ended,
+}
+
+/// One channel.
+pub(super) struct Channel {
+    /// Its number at the stranger's.
+    pub(super) theirs: u32,
+    /// Bytes that the stranger still takes.
+    pub(super) window: u32,
+    /// The longest packet that he takes, in bytes.
+    packet: u32,
+    /// Bytes of his that were taken since his window was opened last.
+    pub(super) taken: u32,
+    pub(super) has_terminal: bool,
+    pub(super) runs: Runs,
+    line: Vec<u8>,
+    /// A carriage return ended the last line: a line feed right behind belongs to it.
+    returned: bool,
+    waiting: Vec<u8>,
+    complaints: Vec<u8>,
+    /// It ends with this once nothing waits any more.
+    ending: Option<u32>,
+}
+
+/// What a byte amounted to.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Key {
+    None,
+    Line(Vec<u8>),
+    /// Control-C: the line is given up.
+    Interrupt,
+    /// Control-D on an empty line.
+    End,
+}
+
+impl Channel {
+    pub(super) const fn new(theirs: u32, window: u32, packet: u32) -> Self {
+        Self {
+            theirs,
+            window,
+            packet,
+            taken: 0,
+            has_terminal: false,
+            runs: Runs::Nothing,
+            line: Vec::new(),
+            returned: false,
+            waiting: Vec::new(),
+            complaints: Vec::new(),
+            ending: None,
+        }
+    }
+
+    /// What goes on reading after a command.
+    pub(super) fn go_on(&mut self, reads: Option<Reads>) -> bool {
+        self.runs = match reads {
+            None => return false,
+            Some(Reads::File) => Runs::File,
+            Some(Reads::Commands) => Runs::Commands,
+        };
+        true
+    }
+
+    /// Takes a byte of a command; with a terminal it is echoed into `echo`.
+    pub(super) fn key(&mut self, byte: u8, echo: &mut Vec<u8>) -> Key {
+        let returned = core::mem::take(&mut self.returned);
+        match (byte, self.runs == Runs::Terminal) {
+            (b'\n', true) if returned => Key::None,
+            (b'\n' | b'\r', true) => {
+                self.returned = byte == b'\r';
+                echo.extend_from_slice(b"\r\n");
+                Key::Line(core::mem::take(&mut self.line))
+            }
+            (b'\n', false) => Key::Line(core::mem::take(&mut self.line)),
+            (3, true) => {
+                self.line.clear();
+                echo.extend_from_slice(b"^C\r\n");
+                Key::Interrupt
+            }
+            (4, true) if self.line.is_empty() => Key::End,
+            (8 | 0x7f, true) => {
+                if self.line.pop().is_some() {
+                    echo.extend_from_slice(b"\x08 \x08");
+                }
+                Key::None
+            }
+            (byte, is_terminal) => {
+                if self.line.len() < LINE_BYTES_MAX {
+                    self.line.push(byte);
+                    if is_terminal && (byte >= b' ' || byte == b'\t') {
+                        echo.push(byte);
+                    }
+                }
+                Key::None
+            }
+        }
+    }
+
+    /// No more will come: a line without an end.
+    pub(super) fn rest(&mut self) -> Option<Vec<u8>> {
+        let line = core::mem::take(&mut self.line);
+        (!line.is_empty()).then_some(line)
+    }
+
+    /// What the program prints: it waits for [`Channel::flush`].
+    pub(super) fn print(&mut self, text: &[u8]) {
+        let translated;
+        let text = if self.has_terminal {
+            translated = with_returns(text);
+            &translated
+        } else {
+            text
+        };
+        append(&mut self.waiting, text, WAITING_BYTES_MAX);
+    }
+
+    /// The same with what it complains of.
+    pub(super) fn complain(&mut self, text: &[u8]) {
+        append(&mut self.complaints, text, COMPLAINTS_BYTES_MAX);
+    }
+
+    /// The program ends: its status, and the channel's end, once nothing waits any more.
+    pub(super) fn finish(&mut self, status: u32) {
+        self.runs = Runs::Ended;
+        self.ending = Some(status);
+    }
+
+    /// The stranger takes so many bytes more.
+    pub(super) fn open_window(&mut self, bytes: u32) {
+        self.window = self.window.saturating_add(bytes);
+    }
+
+    /// The stranger has closed it: what closes it here, unless that was said.
+    pub(super) fn close(&mut self) -> Option<Vec<u8>> {
+        let is_closed = self.runs == Runs::Ended && self.ending.is_none();
+        (!is_closed).then(|| self.message(MSG_CHANNEL_CLOSE, |_| {}))
+    }
+
+    /// What waits, as messages, as far as the window is open; then the end, if it has come.
+    pub(super) fn flush(&mut self, messages: &mut Vec<Vec<u8>>) {
+        while let Some(data) = self.piece(false) {
+            messages.push(self.message(MSG_CHANNEL_DATA, |out| put_string(out, &data)));
+        }
+        while let Some(data) = self.piece(true) {
+            messages.push(self.message(MSG_CHANNEL_EXTENDED_DATA, |out| {
+                out.extend_from_slice(&STDERR.to_be_bytes());
+                put_string(out, &data);
+            }));
+        }
+        if let (Some(status), true) = (self.ending, self.waiting.is_empty() && self.complaints.is_empty()) {
+            self.ending = None;
+            messages.push(self.message(MSG_CHANNEL_REQUEST, |out| {
+                put_string(out, b"exit-status");
+                out.push(0);
+                out.extend_from_slice(&status.to_be_bytes());
+            }));
+            messages.push(self.message(MSG_CHANNEL_EOF, |_| {}));
+            messages.push(self.message(MSG_CHANNEL_CLOSE, |_| {}));
+        }
+    }
+
+    /// The next piece that fits into the window.
+    fn piece(&mut self, complaints: bool) -> Option<Vec<u8>> {
+        let waiting = if complaints { &mut self.complaints } else { &mut self.waiting };
+        let fits = usize::try_from(self.window.min(self.packet.max(PACKET_BYTES_MIN))).unwrap_or(usize::MAX);
+        let bytes = waiting.len().min(fits).min(PIECE_BYTES_MAX);
+        self.window -= u32::try_from(bytes).unwrap_or(self.window);
+        (bytes > 0).then(|| waiting.drain(..bytes).collect())
+    }
+
+    fn message(&self, kind: u8, write: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
+        message(kind, |out| {
+            out.extend_from_slice(&self.theirs.to_be_bytes());
+            write(out);
+        })
+    }
+}
+
+fn append(waiting: &mut Vec<u8>, text: &[u8], bytes_max: usize) {
+    let room = bytes_max.saturating_sub(waiting.len());
+    waiting.extend_from_slice(&text[..text.len().min(room)]);
+}
+
+/// As a terminal shows it: each line feed with a carriage return before it.
+fn with_returns(text: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(text.len() + text.len() / 16);
+    for byte in text {
+        if *byte == b'\n' && out.last() != Some(&b'\r') {
+            out.push(b'\r');
+        }
+        out.push(*byte);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn output_waits_for_the_window_and_the_end_waits_for_it() {
+        let mut channel = Channel::new(7, 3, 100);
+        let mut messages = Vec::new();
+        channel.print(b"abcdef");
+        channel.finish(1);
+        channel.flush(&mut messages);
+        assert_eq!((messages.len(), messages[0].as_slice()), (1, &b"\x5e\0\0\0\x07\0\0\0\x03abc"[..]));
+        channel.open_window(9);
+        channel.flush(&mut messages);
+        let kinds: Vec<u8> = messages.iter().map(|message| message[0]).collect();
+        assert_eq!(kinds, [MSG_CHANNEL_DATA, MSG_CHANNEL_DATA, MSG_CHANNEL_REQUEST, MSG_CHANNEL_EOF, MSG_CHANNEL_CLOSE]);
+        channel.open_window(u32::MAX);
+        channel.flush(&mut messages);
+        assert_eq!(messages.len(), 5, "it ends once");
+    }
+
+    #[test]
+    fn a_terminal_echoes_and_lines_end_in_every_way() {
+        let mut channel = Channel::new(0, 0, 0);
+        channel.runs = Runs::Terminal;
+        let (mut echo, mut lines) = (Vec::new(), Vec::new());
+        for byte in b"ix\x7fd\r\nls\rx\x03w\n\x04" {
+            match channel.key(*byte, &mut echo) {
+                Key::None => {}
+                key => lines.push(key),
+            }
+        }
+        let line = |text: &[u8]| Key::Line(text.to_vec());
+        assert_eq!(lines, [line(b"id"), line(b"ls"), Key::Interrupt, line(b"w"), Key::End]);
+        assert_eq!(echo, b"ix\x08 \x08d\r\nls\r\nx^C\r\nw\r\n");
+        for _ in 0..9_000 {
+            let _ = channel.key(b'x', &mut echo);
+        }
+        assert_eq!(channel.rest().map(|line| line.len()), Some(LINE_BYTES_MAX));
+    }
+
+    #[test]
+    fn what_waits_is_bounded() {
+        let mut channel = Channel::new(0, 0, 0);
+        for _ in 0..20 {
+            channel.print(&[b'x'; 4_096]);
+            channel.complain(&[b'x'; 4_096]);
+        }
+        assert_eq!((channel.waiting.len(), channel.complaints.len()), (WAITING_BYTES_MAX, COMPLAINTS_BYTES_MAX));
+    }
+}

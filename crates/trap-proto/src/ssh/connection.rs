@@ -1,0 +1,388 @@
+//! Behind the login (RFC 4254): channels, what is asked for in them, and what is taken down.
+//!
+//! A shell answers; forwarding and subsystems are refused as by a server that does not allow them. Every command, address and
+//! target is told at once. Whoever gives commands here got in by guessing.
+
+use super::{
+    MSG_CHANNEL_CLOSE, MSG_CHANNEL_DATA, MSG_CHANNEL_EOF, MSG_CHANNEL_FAILURE, MSG_CHANNEL_OPEN, MSG_CHANNEL_OPEN_CONFIRMATION,
+    MSG_CHANNEL_OPEN_FAILURE, MSG_CHANNEL_REQUEST, MSG_CHANNEL_SUCCESS, MSG_CHANNEL_WINDOW_ADJUST, MSG_GLOBAL_REQUEST,
+    MSG_REQUEST_FAILURE, MSG_REQUEST_SUCCESS,
+    channel::{Channel, Key, Runs},
+    hostkey::HostKeyKind,
+    transport::{Desk, Transport, malformed},
+    wire::{Fields, message, put_string},
+};
+use crate::{
+    FIELD_BYTES_MAX, Findings, Flow,
+    shell::{
+        Outcome,
+        debian::{OUTPUT_BYTES_MAX, Output, Shell},
+        downloads,
+    },
+};
+use alloc::{format, string::String, vec::Vec};
+use honeymesh_types::Signs;
+
+/// Channels at once: OpenSSH's `MaxSessions`. A further one is refused.
+const CHANNELS_MAX: usize = 10;
+/// Proofs of host keys in one connection; a client needs one for each key.
+const PROOFS_MAX: usize = 8;
+/// What sshd lets a client send before it opens the window again, and when it does, in bytes.
+const WINDOW_BYTES: u32 = 2_097_152;
+const WINDOW_STEP_BYTES: u32 = 98_304;
+const PACKET_BYTES: u32 = 32_768;
+/// Reasons for which a channel is not opened.
+const PROHIBITED: u32 = 1;
+const CONNECT_FAILED: u32 = 2;
+const UNKNOWN_TYPE: u32 = 3;
+
+/// The stranger's channels; a closed one leaves its number free.
+#[derive(Default)]
+pub(super) struct Connection {
+    channels: Vec<Option<Channel>>,
+    proofs: usize,
+}
+
+/// What a message led to.
+#[derive(Default)]
+struct Reply {
+    messages: Vec<Vec<u8>>,
+    /// Output bytes of this packet so far, which has its own limit.
+    printed: usize,
+    told: bool,
+}
+
+impl Transport {
+    /// What a server tells a client that was let in: all its keys (OpenSSH's PROTOCOL, section 2.5).
+    pub(super) fn tell_host_keys(&mut self, desk: &mut Desk<'_>) {
+        let payload = message(MSG_GLOBAL_REQUEST, |out| {
+            put_string(out, b"hostkeys-00@openssh.com");
+            out.push(0);
+            HostKeyKind::ALL.iter().for_each(|kind| put_string(out, &self.setup.keys.public(*kind)));
+        });
+        self.send(&payload, desk);
+    }
+
+    pub(super) fn connection_message(&mut self, payload: &[u8], desk: &mut Desk<'_>) -> Flow {
+        let Some((kind, body)) = payload.split_first() else { return malformed(desk) };
+        let mut fields = Fields(body);
+        let mut reply = Reply::default();
+        let heard = match *kind {
+            MSG_GLOBAL_REQUEST => self.global_request(&mut fields, &mut reply, desk),
+            MSG_CHANNEL_OPEN => self.connection.open(&mut fields, &mut reply, desk.findings),
+            MSG_CHANNEL_REQUEST | MSG_CHANNEL_WINDOW_ADJUST | MSG_CHANNEL_DATA | MSG_CHANNEL_EOF | MSG_CHANNEL_CLOSE => {
+                self.in_channel(*kind, &mut fields, &mut reply, desk)
+            }
+            _ => return self.unimplemented(desk),
+        };
+        for message in &reply.messages {
+            self.send(message, desk);
+        }
+        match heard {
+            None => malformed(desk),
+            Some(()) if reply.told => {
+                self.note_client(desk.findings);
+                desk.findings.note("username", self.login.user());
+                Flow::Telling
+            }
+            Some(()) => Flow::Continue,
+        }
+    }
+
+    fn global_request(&mut self, fields: &mut Fields<'_>, reply: &mut Reply, desk: &mut Desk<'_>) -> Option<()> {
+        let (name, wants_reply) = (fields.string()?, fields.flag()?);
+        if name == b"tcpip-forward" {
+            let (host, port) = (fields.string()?, fields.number()?);
+            note(desk.findings, reply, "listen", format!("{}:{port}", String::from_utf8_lossy(host)).as_bytes());
+        }
+        let proofs = if name == b"hostkeys-prove-00@openssh.com" { self.prove(fields) } else { None };
+        self.connection.proofs += usize::from(proofs.is_some());
+        if wants_reply {
+            let refused = || alloc::vec![MSG_REQUEST_FAILURE];
+            reply.messages.push(proofs.unwrap_or_else(refused));
+        }
+        Some(())
+    }
+
+    /// Signs each of our keys that the client does not know yet.
+    fn prove(&self, fields: &mut Fields<'_>) -> Option<Vec<u8>> {
+        if self.connection.proofs >= PROOFS_MAX {
+            return None;
+        }
+        let mut proofs = alloc::vec![MSG_REQUEST_SUCCESS];
+        for _ in HostKeyKind::ALL {
+            if fields.0.is_empty() {
+                break;
+            }
+            let key = fields.string()?;
+            let kind = HostKeyKind::ALL.into_iter().find(|kind| self.setup.keys.public(*kind) == key)?;
+            let mut signed = Vec::new();
+            [b"hostkeys-prove-00@openssh.com", &self.session[..], key].into_iter().for_each(|part| put_string(&mut signed, part));
+            put_string(&mut proofs, &self.setup.keys.sign(kind, &signed));
+        }
+        Some(proofs)
+    }
+
+    fn in_channel(&mut self, kind: u8, fields: &mut Fields<'_>, reply: &mut Reply, desk: &mut Desk<'_>) -> Option<()> {
+        let number = usize::try_from(fields.number()?).ok()?;
+        let place = self.connection.channels.get_mut(number)?;
+        let channel = place.as_mut()?;
+        let interactive = channel.has_terminal;
+        let shell = Shell::new(&self.setup.persona, self.login.user(), desk.now, interactive);
+        match kind {
+            MSG_CHANNEL_WINDOW_ADJUST => channel.open_window(fields.number()?),
+            MSG_CHANNEL_DATA => channel.data(fields.string()?, &shell, reply, desk.findings),
+            MSG_CHANNEL_EOF => channel.end_of_input(&shell, reply, desk.findings),
+            MSG_CHANNEL_REQUEST => channel.request(fields, &shell, reply, desk.findings)?,
+            _ => {
+                reply.messages.extend(channel.close());
+                *place = None;
+                return Some(());
+            }
+        }
+        channel.flush(&mut reply.messages);
+        Some(())
+    }
+}
+
+impl Connection {
+    fn open(&mut self, fields: &mut Fields<'_>, reply: &mut Reply, findings: &mut Findings) -> Option<()> {
+        let (kind, theirs) = (fields.string()?, fields.number()?);
+        let (window, packet) = (fields.number()?, fields.number()?);
+        if kind == b"direct-tcpip" || kind == b"direct-streamlocal@openssh.com" {
+            let target = if kind == b"direct-tcpip" {
+                let (host, port) = (fields.string()?, fields.number()?);
+                format!("{}:{port}", String::from_utf8_lossy(host))
+            } else {
+                String::from_utf8_lossy(fields.string()?).into_owned()
+            };
+            note(findings, reply, "forward", target.as_bytes());
+            reply.messages.push(refusal(theirs, PROHIBITED, "open failed"));
+            return Some(());
+        }
+        let free = self.channels.iter().position(Option::is_none).unwrap_or(self.channels.len());
+        if kind != b"session" || free >= CHANNELS_MAX {
+            let reason = if kind == b"session" { CONNECT_FAILED } else { UNKNOWN_TYPE };
+            reply.messages.push(refusal(theirs, reason, "open failed"));
+            return Some(());
+        }
+        if free == self.channels.len() {
+            self.channels.push(None);
+        }
+        self.channels[free] = Some(Channel::new(theirs, window, packet));
+        reply.messages.push(message(MSG_CHANNEL_OPEN_CONFIRMATION, |out| {
+            // The window is opened once something runs.
+            for number in [theirs, u32::try_from(free).unwrap_or_default(), 0, PACKET_BYTES] {
+                out.extend_from_slice(&number.to_be_bytes());
+            }
+        }));
+        Some(())
+    }
+}
+
+impl Channel {
+    fn request(&mut self, fields: &mut Fields<'_>, shell: &Shell<'_>, reply: &mut Reply, findings: &mut Findings) -> Option<()> {
+        let (name, wants_reply) = (fields.string()?, fields.flag()?);
+        let is_new = self.runs == Runs::Nothing;
+        let mut started = None;
+        let granted = match name {
+            b"pty-req" if is_new => {
+                note_quietly(findings, "terminal", fields.string()?);
+                self.has_terminal = true;
+                true
+            }
+            b"env" => accepted(fields.string()?),
+            b"exec" if is_new => {
+                let command = fields.string()?;
+                note_command(findings, reply, command);
+                started = Some(Some(command));
+                true
+            }
+            b"shell" if is_new => {
+                started = Some(None);
+                true
+            }
+            b"subsystem" => {
+                note(findings, reply, "subsystem", fields.string()?);
+                false
+            }
+            b"window-change" | b"signal" => true,
+            _ => false,
+        };
+        if started.is_some() {
+            reply.messages.push(self.adjustment(WINDOW_BYTES));
+        }
+        if wants_reply {
+            let kind = if granted { MSG_CHANNEL_SUCCESS } else { MSG_CHANNEL_FAILURE };
+            reply.messages.push(message(kind, |out| out.extend_from_slice(&self.theirs.to_be_bytes())));
+        }
+        match started {
+            Some(Some(command)) => self.execute(command, shell, reply),
+            Some(None) => self.start_shell(shell),
+            None => {}
+        }
+        Some(())
+    }
+
+    fn start_shell(&mut self, shell: &Shell<'_>) {
+        if self.has_terminal {
+            self.runs = Runs::Terminal;
+            self.print((shell.greeting() + &shell.prompt()).as_bytes());
+        } else {
+            self.runs = Runs::Commands;
+        }
+    }
+
+    fn execute(&mut self, command: &[u8], shell: &Shell<'_>, reply: &mut Reply) {
+        let mut output = Output { merged: self.has_terminal, ..Output::default() };
+        let _ = shell.run(command, &mut output);
+        self.show(&output, reply);
+        if !self.go_on(output.reads) {
+            self.finish(output.status);
+        }
+    }
+
+    fn show(&mut self, output: &Output, reply: &mut Reply) {
+        let room = OUTPUT_BYTES_MAX.saturating_sub(reply.printed);
+        let shown = &output.out[..output.out.len().min(room)];
+        self.print(shown);
+        let complaint = &output.err[..output.err.len().min(room - shown.len())];
+        self.complain(complaint);
+        reply.printed += shown.len() + complaint.len();
+    }
+
+    fn data(&mut self, bytes: &[u8], shell: &Shell<'_>, reply: &mut Reply, findings: &mut Findings) {
+        self.taken = self.taken.saturating_add(u32::try_from(bytes.len()).unwrap_or(u32::MAX));
+        if self.taken >= WINDOW_STEP_BYTES {
+            reply.messages.push(self.adjustment(self.taken));
+            self.taken = 0;
+        }
+        match self.runs {
+            Runs::File => note(findings, reply, "input", &bytes[..bytes.len().min(FIELD_BYTES_MAX)]),
+            Runs::Terminal | Runs::Commands => self.typed(bytes, shell, reply, findings),
+            Runs::Nothing | Runs::Ended => {}
+        }
+    }
+
+    fn typed(&mut self, bytes: &[u8], shell: &Shell<'_>, reply: &mut Reply, findings: &mut Findings) {
+        let mut echo = Vec::new();
+        for byte in bytes {
+            let key = self.key(*byte, &mut echo);
+            if key == Key::None {
+                continue;
+            }
+            self.print_raw(&mut echo, reply);
+            match key {
+                Key::Line(line) if self.line(&line, shell, reply, findings) => {}
+                Key::Interrupt => self.prompt(shell, reply),
+                Key::Line(_) | Key::End => return self.leave(),
+                Key::None => {}
+            }
+        }
+        self.print_raw(&mut echo, reply);
+    }
+
+    /// Answers a line; `false` if it was the last.
+    fn line(&mut self, line: &[u8], shell: &Shell<'_>, reply: &mut Reply, findings: &mut Findings) -> bool {
+        if !line.trim_ascii().is_empty() {
+            note_command(findings, reply, line);
+        }
+        // What nobody would see is not worked out.
+        if reply.printed < OUTPUT_BYTES_MAX {
+            let mut output = Output { merged: self.has_terminal, ..Output::default() };
+            let outcome = shell.run(line, &mut output);
+            self.show(&output, reply);
+            if outcome == Outcome::Exit {
+                return false;
+            }
+        }
+        self.prompt(shell, reply);
+        true
+    }
+
+    fn prompt(&mut self, shell: &Shell<'_>, reply: &mut Reply) {
+        if self.runs == Runs::Terminal && reply.printed < OUTPUT_BYTES_MAX {
+            let prompt = shell.prompt();
+            reply.printed += prompt.len();
+            self.print(prompt.as_bytes());
+        }
+    }
+
+    fn leave(&mut self) {
+        if self.runs == Runs::Terminal {
+            self.print(b"logout\n");
+        }
+        self.finish(0);
+    }
+
+    /// What the terminal echoes.
+    fn print_raw(&mut self, echo: &mut Vec<u8>, reply: &mut Reply) {
+        let room = OUTPUT_BYTES_MAX.saturating_sub(reply.printed);
+        echo.truncate(room);
+        reply.printed += echo.len();
+        if !echo.is_empty() {
+            self.print(echo);
+        }
+        echo.clear();
+    }
+
+    /// The stranger sends no more.
+    fn end_of_input(&mut self, shell: &Shell<'_>, reply: &mut Reply, findings: &mut Findings) {
+        match self.runs {
+            Runs::Terminal | Runs::Commands => {
+                if let Some(line) = self.rest() {
+                    let _ = self.line(&line, shell, reply, findings);
+                }
+                self.finish(0);
+            }
+            Runs::File => self.finish(0),
+            Runs::Nothing | Runs::Ended => {}
+        }
+    }
+
+    fn adjustment(&self, bytes: u32) -> Vec<u8> {
+        message(MSG_CHANNEL_WINDOW_ADJUST, |out| {
+            out.extend_from_slice(&self.theirs.to_be_bytes());
+            out.extend_from_slice(&bytes.to_be_bytes());
+        })
+    }
+}
+
+/// What Debian's sshd takes from a client's environment (`AcceptEnv LANG LC_* COLORTERM NO_COLOR`).
+fn accepted(name: &[u8]) -> bool {
+    name.starts_with(b"LC_") || matches!(name, b"LANG" | b"COLORTERM" | b"NO_COLOR")
+}
+
+fn refusal(theirs: u32, reason: u32, text: &str) -> Vec<u8> {
+    message(MSG_CHANNEL_OPEN_FAILURE, |out| {
+        out.extend_from_slice(&theirs.to_be_bytes());
+        out.extend_from_slice(&reason.to_be_bytes());
+        put_string(out, text.as_bytes());
+        put_string(out, b"");
+    })
+}
+
+fn note_quietly(findings: &mut Findings, name: &str, value: &[u8]) {
+    findings.note(name, value);
+}
+
+/// Takes a hostile act down, to be told at once; further ones of the same packet behind the first.
+fn note(findings: &mut Findings, reply: &mut Reply, name: &str, value: &[u8]) {
+    match findings.fields.get(name).map(String::as_str).filter(|_| reply.told) {
+        Some(before) => {
+            let both = [before.as_bytes(), b"; ", value].concat();
+            findings.note(name, &both);
+        }
+        None => findings.note(name, value),
+    }
+    findings.signs |= Signs::RULE;
+    reply.told = true;
+}
+
+fn note_command(findings: &mut Findings, reply: &mut Reply, command: &[u8]) {
+    note(findings, reply, "command", command);
+    let addresses = downloads(command);
+    if !addresses.is_empty() {
+        note(findings, reply, "download", &addresses.join(&b' '));
+    }
+}

