@@ -2,7 +2,8 @@
 
 use crate::{
     Adb, Any, Babble, DefinitionError, Ftp, Http, Imap, Memcached, Modbus, Mqtt, Mysql, Persona, Pop3, Postgresql, Redis, Script,
-    ScriptDefinition, Session, Smtp, Ssh, Telnet, Vnc,
+    ScriptDefinition, Session, Site, Smtp, Ssh, Telnet, Vnc,
+    tls::{Overheard, Secured},
 };
 use alloc::{
     boxed::Box,
@@ -18,12 +19,14 @@ pub struct Definition {
     /// One of [`Service::NAMES`].
     pub service: String,
     /// What the service calls itself: for `ssh` the whole identification line without its end
-    /// (`SSH-2.0-OpenSSH_9.2p1 …`), for `http` the `Server` header (`nginx/1.22.1`), for `ftp` the text after
+    /// (`SSH-2.0-OpenSSH_9.2p1 …`), for `http` see [`Site::banner`], for `ftp` the text after
     /// `220 ` (`(vsFTPd 3.0.5)`), for `script` everything that is sent first, as it is. `None`: the usual one.
     pub banner: Option<String>,
     /// Only for `telnet`: which try is let in, 1 to [`TRIES_MAX`](crate::TRIES_MAX); 0: none is. `None`: the usual one.
     /// For `mqtt` and `adb`: 1: everybody is let in; 0: nobody is.
     pub let_in: Option<u8>,
+    /// Only for `http` and `https`: one of [`Site::NAMES`]. `None`: `login`.
+    pub site: Option<String>,
     /// Answers drip slowly, and an SSH server's greeting never comes.
     pub tarpit: bool,
     /// Only for `script`: the rest.
@@ -37,6 +40,14 @@ pub enum Service {
     Ssh(Ssh),
     /// A web server with a login page.
     Http(Http),
+    /// The same behind TLS.
+    Https(Http),
+    /// Elasticsearch without a password.
+    Elasticsearch(Http),
+    /// Docker's API without TLS.
+    Docker(Http),
+    /// The API of Kubernetes, behind TLS.
+    Kubernetes(Http),
     /// An FTP server that refuses every login.
     Ftp(Ftp),
     /// A telnet login as devices have it.
@@ -63,6 +74,16 @@ pub enum Service {
     Adb(Adb),
     /// A VNC server that refuses every password.
     Vnc(Vnc),
+    /// An SQL Server that refuses every login.
+    Mssql(crate::Mssql),
+    /// A file server that lets nobody in.
+    Smb(crate::Smb),
+    /// A remote desktop that lets nobody in.
+    Rdp(crate::Rdp),
+    /// A directory that nobody may log in to.
+    Ldap(crate::Ldap),
+    /// A MongoDB that asks nobody for a password.
+    Mongodb(crate::Mongodb),
     /// Anything else, by the operator's own rules.
     Script(Script),
     /// Whatever the stranger speaks.
@@ -84,6 +105,12 @@ pub enum ServiceError {
     /// A try that never comes.
     #[error("let_in: `{0}` is no try; write 1 to {max}, or 0 to let nobody in", max = crate::TRIES_MAX)]
     LetIn(u8),
+    /// Something else than a web server was told what to serve.
+    #[error("service `{0}` serves no sites; leave `site` out, or use service = \"http\" or \"https\"")]
+    NoSites(String),
+    /// No site has this name.
+    #[error("site: `{0}` is none; there are {sites}", sites = crate::Site::NAMES.join(", "))]
+    UnknownSite(String),
     /// Neither yes nor no.
     #[error("let_in: `{0}` is neither; write 1 to let everybody in, or 0 to let nobody in")]
     LetInOrNot(u8),
@@ -116,6 +143,9 @@ pub enum BannerError {
     /// An SSH identification must say version 2.
     #[error("an SSH identification begins with `SSH-2.0-` and the software's name")]
     NotSsh,
+    /// An SQL Server's version has three numbers.
+    #[error("a version is numbers with points between them, such as 16.0.4225")]
+    NotVersion,
 }
 
 /// The services that may let somebody in.
@@ -123,9 +153,10 @@ const LETTING_IN: [&str; 3] = ["telnet", "mqtt", "adb"];
 
 impl Service {
     /// The names of all services.
-    pub const NAMES: [&'static str; 17] = [
+    pub const NAMES: &'static [&'static str] = &[
         "ssh",
         "http",
+        "https",
         "ftp",
         "telnet",
         "smtp",
@@ -139,6 +170,14 @@ impl Service {
         "mqtt",
         "modbus",
         "adb",
+        "elasticsearch",
+        "docker",
+        "kubernetes",
+        "mssql",
+        "smb",
+        "rdp",
+        "ldap",
+        "mongodb",
         "script",
         "any",
     ];
@@ -150,7 +189,9 @@ impl Service {
     pub fn define(definition: &Definition, persona: &Persona) -> Result<Self, ServiceError> {
         let banner = definition.banner.as_deref();
         match definition.service.as_str() {
-            "script" if definition.let_in.is_none() => Ok(Self::Script(Script::new(banner, &definition.script)?)),
+            "script" if definition.let_in.is_none() && definition.site.is_none() => {
+                Ok(Self::Script(Script::new(banner, &definition.script)?))
+            }
             name if !Self::NAMES.contains(&name) => Err(ServiceError::Unknown(name.to_string())),
             name if name != "script" && definition.script != ScriptDefinition::default() => {
                 Err(ServiceError::NotScripted(name.to_string()))
@@ -158,29 +199,23 @@ impl Service {
             name if definition.let_in.is_some() && !LETTING_IN.contains(&name) => {
                 Err(ServiceError::LetsNobodyIn(name.to_string()))
             }
+            name if definition.site.is_some() && !matches!(name, "http" | "https") => {
+                Err(ServiceError::NoSites(name.to_string()))
+            }
             "any" if banner.is_some() => Err(ServiceError::Unspoken("any".to_string())),
-            "postgresql" | "vnc" if banner.is_some() => Err(ServiceError::Nameless(definition.service.clone())),
-            "mqtt" | "adb" if definition.let_in.is_some_and(|let_in| let_in > 1) => {
-                Err(ServiceError::LetInOrNot(definition.let_in.unwrap_or_default()))
-            }
-            "mqtt" => {
-                let mqtt = Mqtt::of(persona).letting_in(definition.let_in != Some(0));
-                Ok(Self::Mqtt(banner.map_or_else(|| Ok(mqtt.clone()), |version| mqtt.clone().with_version(version))?))
-            }
-            "modbus" => {
-                let modbus = Modbus::of(persona);
-                Ok(Self::Modbus(banner.map_or_else(|| Ok(modbus.clone()), |identity| modbus.clone().identified(identity))?))
-            }
-            "adb" => {
-                let adb = Adb::of(persona).letting_in(definition.let_in != Some(0));
-                Ok(Self::Adb(banner.map_or_else(|| Ok(adb.clone()), |names| adb.clone().named(names))?))
-            }
+            "postgresql" | "vnc" | "rdp" | "ldap" if banner.is_some() => Err(ServiceError::Nameless(definition.service.clone())),
             "postgresql" => Ok(Self::Postgresql(Postgresql)),
             "vnc" => Ok(Self::Vnc(Vnc)),
             "mysql" => Ok(Self::Mysql(banner.map_or_else(|| Ok(Mysql::default()), Mysql::new)?)),
+            name @ ("mssql" | "smb" | "rdp" | "ldap" | "mongodb") => Self::wire(name, banner, persona),
+            name @ ("mqtt" | "modbus" | "adb") => Self::thing(name, definition, persona),
             "any" => Ok(Self::Any(Any::like(&[], persona))),
             "ssh" => Ok(Self::Ssh(banner.map_or_else(|| Ok(Ssh::default()), Ssh::new)?)),
-            "http" => Ok(Self::Http(banner.map_or_else(|| Ok(Http::default()), Http::new)?)),
+            "http" => Ok(Self::Http(web(definition, site(definition)?, persona)?)),
+            "https" => Ok(Self::Https(web(definition, site(definition)?, persona)?.secured())),
+            "elasticsearch" => Ok(Self::Elasticsearch(web(definition, Site::Elasticsearch, persona)?)),
+            "docker" => Ok(Self::Docker(web(definition, Site::Docker, persona)?)),
+            "kubernetes" => Ok(Self::Kubernetes(web(definition, Site::Kubernetes, persona)?.secured())),
             "telnet" => {
                 let telnet = banner.map_or_else(|| Ok(Telnet::default()), Telnet::new)?;
                 Ok(Self::Telnet(match definition.let_in {
@@ -198,10 +233,42 @@ impl Service {
         }
     }
 
+    /// The services whose protocols are made of packets, each on the machine that `persona` is.
+    fn wire(name: &str, banner: Option<&str>, persona: &Persona) -> Result<Self, ServiceError> {
+        let (host, domain) = (persona.host(), persona.domain());
+        Ok(match name {
+            "mssql" => Self::Mssql(banner.map_or_else(|| Ok(crate::Mssql::default()), crate::Mssql::new)?.on(host, domain)),
+            "smb" => Self::Smb(banner.map_or_else(|| Ok(crate::Smb::default()), crate::Smb::new)?.on(host, domain)),
+            "ldap" => Self::Ldap(crate::Ldap::default().on(host, domain)),
+            "mongodb" => Self::Mongodb(crate::Mongodb::new(banner, persona)?),
+            _ => Self::Rdp(crate::Rdp::default().on(host, domain)),
+        })
+    }
+
+    /// The things of a house and a factory.
+    fn thing(name: &str, definition: &Definition, persona: &Persona) -> Result<Self, ServiceError> {
+        let banner = definition.banner.as_deref();
+        let lets_in = match definition.let_in {
+            None | Some(1) => true,
+            Some(0) => false,
+            Some(other) => return Err(ServiceError::LetInOrNot(other)),
+        };
+        Ok(match name {
+            "mqtt" => Self::Mqtt(saying(Mqtt::of(persona).letting_in(lets_in), banner, Mqtt::with_version)?),
+            "adb" => Self::Adb(saying(Adb::of(persona).letting_in(lets_in), banner, Adb::named)?),
+            _ => Self::Modbus(saying(Modbus::of(persona), banner, Modbus::identified)?),
+        })
+    }
+
     /// The first of `traps` with this name, or the usual service of this name, if there is one.
     pub(crate) fn like(name: &str, traps: &[&Self], persona: &Persona) -> Option<Self> {
         let own = traps.iter().find(|trap| trap.name() == name).map(|trap| (*trap).clone());
-        own.or_else(|| Self::define(&Definition { service: name.to_string(), ..Definition::default() }, persona).ok())
+        let behind_tls = || match traps.iter().find(|trap| trap.name() == "http") {
+            Some(Self::Http(http)) if name == "https" => Some(Self::Https(http.clone().secured())),
+            _ => None,
+        };
+        own.or_else(behind_tls)
+            .or_else(|| Self::define(&Definition { service: name.to_string(), ..Definition::default() }, persona).ok())
     }
 
     /// A new connection. `seed` makes what has to differ between sessions (cookies, nonces); it must not be
@@ -209,6 +276,21 @@ impl Service {
     #[must_use]
     pub fn session(&self, seed: u64) -> Box<dyn Session> {
         match self {
+            Self::Https(_) | Self::Kubernetes(_) | Self::Any(_) => self.bare(seed),
+            _ => Box::new(Overheard::new(self.bare(seed))),
+        }
+    }
+
+    /// The same, without an ear for TLS where none is spoken.
+    pub(crate) fn bare(&self, seed: u64) -> Box<dyn Session> {
+        match self {
+            Self::Elasticsearch(http) | Self::Docker(http) => Box::new(http.session(seed)),
+            Self::Https(http) | Self::Kubernetes(http) => {
+                let http = http.clone();
+                Box::new(Secured::new(Box::new(move |secured| {
+                    Box::new(if secured { http.session(seed) } else { http.unsecured(seed) })
+                })))
+            }
             Self::Ssh(ssh) => Box::new(ssh.session(seed)),
             Self::Http(http) => Box::new(http.session(seed)),
             Self::Ftp(ftp) => Box::new(ftp.session(seed)),
@@ -224,6 +306,11 @@ impl Service {
             Self::Mqtt(mqtt) => Box::new(mqtt.session(seed)),
             Self::Modbus(modbus) => Box::new(modbus.session()),
             Self::Adb(adb) => Box::new(adb.session(seed)),
+            Self::Mssql(mssql) => Box::new(mssql.session(seed)),
+            Self::Smb(smb) => Box::new(smb.session(seed)),
+            Self::Rdp(rdp) => Box::new(rdp.session(seed)),
+            Self::Ldap(ldap) => Box::new(ldap.session(seed)),
+            Self::Mongodb(mongodb) => Box::new(mongodb.session(seed)),
             Self::Script(script) => Box::new(script.session(seed)),
             Self::Any(any) => Box::new(any.session(seed)),
         }
@@ -241,6 +328,10 @@ impl Service {
         match self {
             Self::Ssh(_) => "ssh",
             Self::Http(_) => "http",
+            Self::Https(_) => "https",
+            Self::Elasticsearch(_) => "elasticsearch",
+            Self::Docker(_) => "docker",
+            Self::Kubernetes(_) => "kubernetes",
             Self::Ftp(_) => "ftp",
             Self::Telnet(_) => "telnet",
             Self::Smtp(_) => "smtp",
@@ -254,10 +345,24 @@ impl Service {
             Self::Mqtt(_) => "mqtt",
             Self::Modbus(_) => "modbus",
             Self::Adb(_) => "adb",
+            Self::Mssql(_) => "mssql",
+            Self::Smb(_) => "smb",
+            Self::Rdp(_) => "rdp",
+            Self::Ldap(_) => "ldap",
+            Self::Mongodb(_) => "mongodb",
             Self::Script(_) => "script",
             Self::Any(_) => "any",
         }
     }
+}
+
+fn site(definition: &Definition) -> Result<Site, ServiceError> {
+    let Some(name) = definition.site.as_deref() else { return Ok(Site::Login) };
+    Site::named(name).ok_or_else(|| ServiceError::UnknownSite(name.to_string()))
+}
+
+fn web(definition: &Definition, site: Site, persona: &Persona) -> Result<Http, ServiceError> {
+    Ok(saying(Http::of(site, persona), definition.banner.as_deref(), Http::called)?)
 }
 
 /// The service, with an operator's banner if there is one.
@@ -300,7 +405,7 @@ mod tests {
 
     #[test]
     fn every_name_is_a_service_that_opens() {
-        for name in Service::NAMES {
+        for &name in Service::NAMES {
             let service = Service::define(&definition(name, None), &persona()).unwrap();
             assert_eq!(service.name(), name);
             let _ = service.session(1).open(&mut Vec::new());
@@ -310,11 +415,6 @@ mod tests {
     #[test]
     fn mistakes_are_told_in_words() {
         let table = [
-            (
-                definition("gopher", None),
-                "`gopher` is no service; there are ssh, http, ftp, telnet, smtp, pop3, imap, redis, memcached, mysql, postgresql, vnc, \
-                 mqtt, modbus, adb, script and any",
-            ),
             (definition("any", Some("hello")), "service `any` lets the stranger speak first; leave the banner out"),
             (definition("vnc", Some("hello")), "service `vnc` does not say what it is before a login; leave the banner out"),
             (definition("ssh", Some("OpenSSH")), "banner: an SSH identification begins with `SSH-2.0-` and the software's name"),
@@ -327,6 +427,9 @@ mod tests {
         for (definition, message) in table {
             assert_eq!(Service::define(&definition, &persona()).unwrap_err().to_string(), message);
         }
+        let unknown = Service::define(&definition("gopher", None), &persona()).unwrap_err().to_string();
+        assert!(unknown.starts_with("`gopher` is no service; there are ssh, http, ") && unknown.ends_with(", script and any"));
+        assert!(Service::NAMES.iter().all(|name| unknown.contains(name)), "{unknown}");
         assert_eq!(
             Service::define(&definition("ftp", Some(&"x".repeat(201))), &persona()).unwrap_err().to_string(),
             "banner: it is 201 bytes long; 200 are allowed"
@@ -344,6 +447,26 @@ mod tests {
             "let_in: `2` is neither; write 1 to let everybody in, or 0 to let nobody in"
         );
         assert_eq!(of("telnet", 9).unwrap_err().to_string(), "let_in: `9` is no try; write 1 to 3, or 0 to let nobody in");
+    }
+
+    #[test]
+    fn only_web_servers_have_sites() {
+        let of = |service, site: &str| {
+            Service::define(&Definition { site: Some(site.into()), ..definition(service, None) }, &persona())
+        };
+        for site in Site::NAMES {
+            assert_eq!(of("http", site).map(|service| service.name()), Ok("http"));
+            assert_eq!(of("https", site).map(|service| service.name()), Ok("https"));
+        }
+        assert_eq!(
+            of("http", "blog").unwrap_err().to_string(),
+            "site: `blog` is none; there are login, plain, basic, wordpress, router, object-store, ci"
+        );
+        assert_eq!(
+            of("docker", "ci").unwrap_err().to_string(),
+            "service `docker` serves no sites; leave `site` out, or use service = \"http\" or \"https\""
+        );
+        assert!(of("script", "ci").is_err());
     }
 
     #[test]

@@ -3,11 +3,12 @@
 //! It knows neither who they are nor what becomes of them. It opens nothing, and needs no clock but that of the machine.
 
 use crate::{
-    Limits, RoomLine, Setting,
+    Limits, RoomLine, Setting, TlsIdentity,
     bind::Plays,
     line::{Arrivals, Pipe},
     report::{REPORT_WAIT, Teller},
     session::{Conversation, Drip},
+    tls::Tls,
     wire::{ADMISSION_BYTES_MAX, Admission, Evidence},
 };
 use std::{
@@ -30,6 +31,7 @@ pub struct Room {
     limits: Limits,
     /// Keyed afresh at each start: nobody outside can guess a session's seed.
     seeds: RandomState,
+    tls: Option<Tls>,
 }
 
 /// A room that is ready to play.
@@ -53,11 +55,17 @@ impl Room {
     /// # Errors
     /// It is nothing that can be played.
     pub fn new(setting: &Setting) -> io::Result<Self> {
-        Ok(Self::of(setting.plays()?, setting.limits))
+        Self::of(setting.plays()?, setting.limits).with_tls(setting.tls.as_ref())
     }
 
     pub(crate) fn of(plays: Vec<Plays>, limits: Limits) -> Self {
-        Self { plays, limits, seeds: RandomState::new() }
+        Self { plays, limits, seeds: RandomState::new(), tls: None }
+    }
+
+    /// # Errors
+    /// The identity is none.
+    pub(crate) fn with_tls(self, identity: Option<&TlsIdentity>) -> io::Result<Self> {
+        Ok(Self { tls: identity.map(Tls::of).transpose()?, ..self })
     }
 
     /// Takes the lines, on the current runtime: the last thing that is opened.
@@ -138,6 +146,7 @@ impl Playing {
             drip: is_slow.then(|| Box::new(Drip::new(plays.babble(seed)))),
             teller,
             limits: self.room.limits,
+            tls: self.room.tls.clone(),
             dismissed,
         });
         self.open.spawn(async move {

@@ -6,7 +6,9 @@ pub(crate) use drip::Drip;
 
 use crate::{
     Limits,
+    broken::Broken,
     report::{REPORTS_MAX, SESSION_BYTES_MAX, Teller, Transcript},
+    tls::{REFUSAL, Tls},
 };
 use honeymesh_trap_proto::{DELAY_MS_MAX, Findings, Flow, Session, Step};
 use honeymesh_types::{Signs, WallTime};
@@ -44,6 +46,8 @@ pub(crate) struct Conversation {
     pub(crate) drip: Option<Box<Drip>>,
     pub(crate) teller: Teller,
     pub(crate) limits: Limits,
+    /// Without it, TLS is refused.
+    pub(crate) tls: Option<Tls>,
     /// Ready once the stranger is dismissed, or once the traps close and whoever could dismiss it is gone.
     pub(crate) dismissed: oneshot::Receiver<()>,
 }
@@ -188,8 +192,8 @@ impl Conversation {
             let step = step.unwrap_or(Step { taken: rest.len(), flow: Flow::Close });
             let taken = if step.flow == Flow::Close { rest.len() } else { step.taken.clamp(1, rest.len()) };
             let (heard, left) = rest.split_at(taken);
-            progress.take(heard);
-            if let Err(end) = self.follow(step.flow, answer, progress).await {
+            self.keep(heard, progress);
+            if let Err(end) = self.go_on(step.flow, answer, progress).await {
                 // Read but not heard any more: still evidence.
                 progress.take(left);
                 return Err(end);
@@ -199,14 +203,49 @@ impl Conversation {
         if progress.bytes >= SESSION_BYTES_MAX { Err(End::Ours) } else { Ok(()) }
     }
 
+    /// Keeps what was said with `heard`, which may be something else than `heard` itself. A handshake counts as said until the
+    /// first report, so that whoever began one is known to have spoken.
+    fn keep(&mut self, heard: &[u8], progress: &mut Progress) {
+        match self.guarded(progress, |session| session.said()).flatten() {
+            None => progress.take(heard),
+            Some(said) if !said.is_empty() => progress.take(&said),
+            Some(_) if progress.reports == 0 => progress.transcript.count(heard.len()),
+            Some(_) => {}
+        }
+    }
+
+    /// Does what the protocol wants, and what it put off until that was done.
+    async fn go_on(&mut self, flow: Flow, answer: &mut Vec<u8>, progress: &mut Progress) -> Result<(), End> {
+        self.follow(flow, answer, progress).await?;
+        while let Some(flow) = self.guarded(progress, |session| session.resume(wall(), answer)).flatten() {
+            self.keep(&[], progress);
+            self.follow(flow, answer, progress).await?;
+        }
+        Ok(())
+    }
+
+    /// From the next byte on it is TLS: whoever cannot speak it says so, and closes.
+    async fn start_tls(&mut self, answer: &mut Vec<u8>, progress: &mut Progress) -> Result<(), End> {
+        let Some(tls) = &self.tls else {
+            self.report(progress).await;
+            answer.extend_from_slice(&REFUSAL);
+            self.write(answer, progress.ends).await?;
+            return Err(End::Ours);
+        };
+        let plain = std::mem::replace(&mut self.session, Box::new(Broken(Signs::empty())));
+        self.session = tls.around(plain);
+        Ok(())
+    }
+
     /// Does what the protocol wants, in the order that matters: report, then answer.
     async fn follow(&mut self, flow: Flow, answer: &mut Vec<u8>, progress: &mut Progress) -> Result<(), End> {
-        if flow != Flow::Continue {
+        if matches!(flow, Flow::Telling | Flow::Close) {
             self.report(progress).await;
         }
         self.keep_back(answer, progress).await?;
         self.write(answer, progress.ends).await?;
         match flow {
+            Flow::StartTls => self.start_tls(answer, progress).await,
             Flow::Close => Err(End::Ours),
             Flow::Telling if progress.reports >= REPORTS_MAX => Err(End::Ours),
             Flow::Telling | Flow::Continue => Ok(()),
@@ -321,25 +360,6 @@ async fn dismissed(dismissal: &mut oneshot::Receiver<()>) -> End {
 /// The stranger does not read any more, but may have written.
 fn is_half_closed(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset)
-}
-
-/// Takes the place of a session that broke, and says so once.
-struct Broken(Signs);
-
-impl Session for Broken {
-    fn open(&mut self, _answer: &mut Vec<u8>) -> Flow {
-        Flow::Close
-    }
-
-    fn receive(&mut self, bytes: &[u8], _now: honeymesh_types::WallTime, _answer: &mut Vec<u8>) -> Step {
-        Step { taken: bytes.len(), flow: Flow::Close }
-    }
-
-    fn end(&mut self) {}
-
-    fn findings(&mut self) -> Findings {
-        Findings { signs: std::mem::take(&mut self.0), ..Findings::default() }
-    }
 }
 
 thread_local! {

@@ -64,6 +64,7 @@ fn service(section: &Section<'_, '_>) -> Option<Definition> {
         banner,
         let_in: let_in(section),
         tarpit: section.switch("tarpit"),
+        site: plain(section, "site"),
         script: script(section),
     };
     match Service::define(&definition, &Persona::of([0; 32])) {
@@ -88,14 +89,6 @@ fn blamed(section: &Section<'_, '_>, error: &ServiceError) -> Option<(Option<Pla
 /// What telnet lets in; whether such a try comes is the service's to say.
 fn let_in(section: &Section<'_, '_>) -> Option<u8> {
     section.number("let_in", 0..=u64::from(u8::MAX)).and_then(|tries| u8::try_from(tries.value).ok())
-}
-
-/// The contract names services that later versions bring: whoever writes one is told so.
-fn known_service(word: &str) -> &'static str {
-    match word {
-        "https" => " in this version",
-        _ => "",
-    }
 }
 
 fn script(section: &Section<'_, '_>) -> ScriptDefinition {

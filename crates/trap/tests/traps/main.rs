@@ -20,3 +20,6 @@ mod support;
 mod telnet;
 #[cfg(test)]
 mod things;
+#[cfg(test)]
+mod web;
+mod windows;
