@@ -71,7 +71,7 @@ fn service(section: &Section<'_, '_>) -> Option<Definition> {
         Ok(_) => Some(definition),
         Err(error) => {
             let (place, named) = blamed(section, &error).unwrap_or_else(|| (word.place, section.named("service")));
-            section.doc.error(place, format!("{named}: {error}{}", known_service(&definition.service)));
+            section.doc.error(place, format!("{named}: {error}"));
             None
         }
     }
