@@ -43,6 +43,7 @@ impl Tls {
             waiting: Vec::new(),
             said: None,
             agreed: false,
+            pause_ms: 0,
             inner,
         };
         // A byte or three, of a hello that cannot be whole yet.
@@ -62,6 +63,8 @@ struct Inside {
     said: Option<Vec<u8>>,
     /// Both sides have a key.
     agreed: bool,
+    /// How long the last answer is kept back: all of it, since nobody sees how much of it the session would say at once.
+    pause_ms: u32,
 }
 
 enum State {
@@ -146,6 +149,7 @@ impl Inside {
             return Flow::Continue;
         }
         let step = self.inner.receive(&self.waiting, now, &mut words);
+        self.pause_ms = self.inner.pause().ms;
         let taken = if step.flow == Flow::Close { self.waiting.len() } else { step.taken.clamp(1, self.waiting.len()) };
         self.said.get_or_insert_default().extend(self.waiting.drain(..taken));
         self.seal(&words);
@@ -274,6 +278,10 @@ impl Session for Inside {
             }
             _ => None,
         }
+    }
+
+    fn pause(&mut self) -> Pause {
+        Pause { at: 0, ms: std::mem::take(&mut self.pause_ms) }
     }
 
     fn said(&mut self) -> Option<Vec<u8>> {

@@ -130,8 +130,8 @@ impl Conversation {
             let step = self.guarded(progress, |session| session.receive(rest, wall(), answer));
             let step = step.unwrap_or(Step { taken: rest.len(), flow: Flow::Close });
             let (heard, left) = rest.split_at(step.taken.clamp(1, rest.len()));
-            progress.take(heard);
-            let followed = self.follow_slowly(step.flow, answer, drip, progress).await;
+            self.keep(heard, progress);
+            let followed = self.go_on_slowly(step.flow, answer, drip, progress).await;
             if followed.is_err() {
                 progress.take(left);
                 return followed;
@@ -142,6 +142,22 @@ impl Conversation {
         if progress.bytes >= crate::report::SESSION_BYTES_MAX { Err(End::Ours) } else { Ok(()) }
     }
 
+    /// As [`Conversation::go_on`].
+    async fn go_on_slowly(
+        &mut self,
+        flow: Flow,
+        answer: &mut Vec<u8>,
+        drip: &mut Drip,
+        progress: &mut Progress,
+    ) -> Result<(), End> {
+        self.follow_slowly(flow, answer, drip, progress).await?;
+        while let Some(flow) = self.guarded(progress, |session| session.resume(wall(), answer)).flatten() {
+            self.keep(&[], progress);
+            self.follow_slowly(flow, answer, drip, progress).await?;
+        }
+        Ok(())
+    }
+
     /// Reports at once; the answer, and the end, wait for their turn.
     async fn follow_slowly(
         &mut self,
@@ -150,10 +166,13 @@ impl Conversation {
         drip: &mut Drip,
         progress: &mut Progress,
     ) -> Result<(), End> {
-        if flow != Flow::Continue {
+        if matches!(flow, Flow::Telling | Flow::Close) {
             self.report(progress).await;
         }
         drip.take(answer);
+        if flow == Flow::StartTls {
+            self.start_tls(answer, progress).await?;
+        }
         drip.closes |= flow == Flow::Close;
         if flow == Flow::Telling && progress.reports >= crate::report::REPORTS_MAX { Err(End::Ours) } else { Ok(()) }
     }

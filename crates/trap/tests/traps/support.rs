@@ -34,15 +34,15 @@ pub fn clock() -> Now {
     Now { wall: WallTime(micros), mono: MonoTime(micros) }
 }
 
+/// The usual limits, but that no service takes its time as real ones do after a wrong password.
+pub fn quick() -> Limits {
+    Limits { delay_percent: 1, ..Limits::default() }
+}
+
 /// One machine's for all tests: its key takes a while.
 fn identity() -> TlsIdentity {
     static MADE: OnceLock<TlsIdentity> = OnceLock::new();
     MADE.get_or_init(|| TlsIdentity::make("srv01", Duration::from_secs(1_773_738_681)).unwrap()).clone()
-}
-
-/// The usual limits, but that no service takes its time as real ones do after a wrong password.
-pub fn quick() -> Limits {
-    Limits { delay_percent: 1, ..Limits::default() }
 }
 
 /// One trap of each service on a free port of both loopback addresses, named `ssh`, `ssh6` and so on.
@@ -86,7 +86,7 @@ fn definition(service: &str) -> Definition {
 impl Traps {
     /// Binds and runs.
     pub fn open(options: Options) -> Self {
-        Self::run(bind(options).unwrap().with_tls(identity()))
+        Self::run(bind(options).unwrap())
     }
 
     /// The same with every trap a tarpit.
@@ -95,6 +95,7 @@ impl Traps {
     }
 
     fn run(bound: Bound) -> Self {
+        let bound = bound.with_tls(identity());
         let addresses = bound.addresses().into_iter().collect();
         let status = bound.status();
         let (sender, visits) = mpsc::channel(4_096);
