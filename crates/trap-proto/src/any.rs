@@ -3,9 +3,6 @@
 //! Known by their first bytes: HTTP, SSH, Redis, memcached, PostgreSQL, a telnet client's options, a mail client's greeting, a MySQL
 //! client's login, the first packets of SQL Server, SMB, RDP, LDAP, MongoDB, MQTT, Modbus and Android's debugging bridge, which are
 //! played on by the traps that know them; TLS, inside which all of these are known again. Everything else is taken down in silence.
-//! Known by their first bytes: HTTP, SSH, Redis, memcached, PostgreSQL, a telnet client's options, a mail client's greeting and a
-//! MySQL client's login, the first packets of SQL Server, SMB, RDP, LDAP, MongoDB, MQTT, Modbus and ADB, which are played on by the traps that know
-//! them; TLS, inside which all of these are known again. Everything else is taken down in silence.
 
 mod first;
 mod session;

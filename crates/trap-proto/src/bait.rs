@@ -88,6 +88,6 @@ mod tests {
         assert_eq!(bait.at(80), &own[0]);
         assert_eq!(bait.at(443), &Service::Https(Http::new("first").unwrap().secured()), "the same site behind TLS");
         assert_eq!(bait.at(444), &Service::Any(Any::like(&[&own[0]], &Persona::of([7; 32]))));
-        assert_eq!(bait.at(22), &Service::Ssh(Ssh::default()));
+        assert_eq!(bait.at(22), &Service::Ssh(Ssh::of(&Persona::of([7; 32]))));
     }
 }

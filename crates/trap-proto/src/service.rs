@@ -20,7 +20,6 @@ pub struct Definition {
     pub service: String,
     /// What the service calls itself: for `ssh` the whole identification line without its end
     /// (`SSH-2.0-OpenSSH_10.0p2 …`), for `http` see [`Site::banner`], for `ftp` the text after
-    /// (`SSH-2.0-OpenSSH_9.2p1 …`), for `http` see [`Site::banner`], for `ftp` the text after
     /// `220 ` (`(vsFTPd 3.0.5)`), for `script` everything that is sent first, as it is. `None`: the usual one.
     pub banner: Option<String>,
     /// Only for `telnet` and `ssh`: which try is let in, 1 to [`TRIES_MAX`](crate::TRIES_MAX) or
@@ -107,8 +106,6 @@ pub enum ServiceError {
     /// A try that never comes.
     #[error("let_in: `{0}` is no try; write 1 to {1}, or 0 to let nobody in")]
     LetIn(u8, u8),
-    #[error("let_in: `{0}` is no try; write 1 to {max}, or 0 to let nobody in", max = crate::TRIES_MAX)]
-    LetIn(u8),
     /// Something else than a web server was told what to serve.
     #[error("service `{0}` serves no sites; leave `site` out, or use service = \"http\" or \"https\"")]
     NoSites(String),
@@ -212,18 +209,11 @@ impl Service {
                 Err(ServiceError::LetInOrNot(definition.let_in.unwrap_or_default()))
             }
             "mqtt" | "modbus" | "adb" => Self::thing(definition, persona),
-            name if definition.site.is_some() && !matches!(name, "http" | "https") => {
-                Err(ServiceError::NoSites(name.to_string()))
-            }
-            "any" if banner.is_some() => Err(ServiceError::Unspoken("any".to_string())),
-            "postgresql" | "vnc" | "rdp" | "ldap" if banner.is_some() => Err(ServiceError::Nameless(definition.service.clone())),
             "postgresql" => Ok(Self::Postgresql(Postgresql)),
             "vnc" => Ok(Self::Vnc(Vnc)),
             "mysql" => Ok(Self::Mysql(banner.map_or_else(|| Ok(Mysql::default()), Mysql::new)?)),
             name @ ("mssql" | "smb" | "rdp" | "ldap" | "mongodb") => Self::wire(name, banner, persona),
-            name @ ("mqtt" | "modbus" | "adb") => Self::thing(name, definition, persona),
             "any" => Ok(Self::Any(Any::like(&[], persona))),
-            "ssh" => Ok(Self::Ssh(banner.map_or_else(|| Ok(Ssh::default()), Ssh::new)?)),
             "http" => Ok(Self::Http(web(definition, site(definition)?, persona)?)),
             "https" => Ok(Self::Https(web(definition, site(definition)?, persona)?.secured())),
             "elasticsearch" => Ok(Self::Elasticsearch(web(definition, Site::Elasticsearch, persona)?)),
@@ -276,19 +266,6 @@ impl Service {
             wrong if wrong > crate::SSH_TRIES_MAX => Err(ServiceError::LetIn(wrong, crate::SSH_TRIES_MAX)),
             let_in => Ok(Self::Ssh(ssh.letting_in(let_in))),
         }
-    /// The things of a house and a factory.
-    fn thing(name: &str, definition: &Definition, persona: &Persona) -> Result<Self, ServiceError> {
-        let banner = definition.banner.as_deref();
-        let lets_in = match definition.let_in {
-            None | Some(1) => true,
-            Some(0) => false,
-            Some(other) => return Err(ServiceError::LetInOrNot(other)),
-        };
-        Ok(match name {
-            "mqtt" => Self::Mqtt(saying(Mqtt::of(persona).letting_in(lets_in), banner, Mqtt::with_version)?),
-            "adb" => Self::Adb(saying(Adb::of(persona).letting_in(lets_in), banner, Adb::named)?),
-            _ => Self::Modbus(saying(Modbus::of(persona), banner, Modbus::identified)?),
-        })
     }
 
     /// The first of `traps` with this name, or the usual service of this name, if there is one.
@@ -334,9 +311,6 @@ impl Service {
             Self::Mysql(mysql) => Box::new(mysql.session(seed)),
             Self::Postgresql(postgresql) => Box::new(postgresql.session()),
             Self::Vnc(vnc) => Box::new(vnc.session(seed)),
-            Self::Mqtt(mqtt) => Box::new(mqtt.session(seed)),
-            Self::Modbus(modbus) => Box::new(modbus.session()),
-            Self::Adb(adb) => Box::new(adb.session(seed)),
             Self::Mssql(mssql) => Box::new(mssql.session(seed)),
             Self::Smb(smb) => Box::new(smb.session(seed)),
             Self::Rdp(rdp) => Box::new(rdp.session(seed)),

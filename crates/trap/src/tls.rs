@@ -251,11 +251,6 @@ impl Session for Inside {
         }
     }
 
-    /// The whole record waits: it cannot be written in part.
-    fn pause(&mut self) -> Pause {
-        Pause { at: 0, ..self.inner.pause() }
-    }
-
     fn end(&mut self) {
         self.inner.end();
     }

@@ -63,8 +63,8 @@ fn service(section: &Section<'_, '_>) -> Option<Definition> {
         service: word.value,
         banner,
         let_in: let_in(section),
-        tarpit: section.switch("tarpit"),
         site: plain(section, "site"),
+        tarpit: section.switch("tarpit"),
         script: script(section),
     };
     match Service::define(&definition, &Persona::of([0; 32])) {

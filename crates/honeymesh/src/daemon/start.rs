@@ -75,10 +75,10 @@ pub fn open(config: &Config) -> Result<(Opened, Rung), Failure> {
     let books = Books::open(&config.node.state_dir, &config.store).map_err(Failure::Refused)?;
     let persona = playing::persona(config, &identity)?;
     let traps = honeymesh_trap::bind(trap_options(config, &persona)?).map_err(|error| trap_failure(&error))?;
-    let is_tarpit = |name: &str| config.traps.iter().any(|trap| trap.name.value == name && trap.definition.tarpit);
-    let traps = traps.with_tarpits(is_tarpit);
     let shown = trap_identity::load_or_make(config, &state, &persona).map_err(Failure::Refused)?;
     let playing = playing::start(config, persona, shown)?;
+    let is_tarpit = |name: &str| config.traps.iter().any(|trap| trap.name.value == name && trap.definition.tarpit);
+    let traps = traps.with_tarpits(is_tarpit);
     let ports: Vec<Port> = config.clusters.iter().map(port).collect::<Result<_, _>>()?;
     let doors =
         config.clusters.iter().zip(&ports).map(|(cluster, port)| door(cluster, port, &identity)).collect::<Result<_, _>>()?;

@@ -13,13 +13,13 @@ pub(super) enum Protocol {
     Smtp,
     Mysql,
     Postgresql,
-    Mqtt,
-    Modbus,
-    Adb,
     Mssql,
     Smb,
     Ldap,
     Mongodb,
+    Mqtt,
+    Modbus,
+    Adb,
 }
 
 impl Protocol {
@@ -36,13 +36,13 @@ impl Protocol {
             Self::Smtp => "smtp",
             Self::Mysql => "mysql",
             Self::Postgresql => "postgresql",
-            Self::Mqtt => "mqtt",
-            Self::Modbus => "modbus",
-            Self::Adb => "adb",
             Self::Mssql => "mssql",
             Self::Smb => "smb",
             Self::Ldap => "ldap",
             Self::Mongodb => "mongodb",
+            Self::Mqtt => "mqtt",
+            Self::Modbus => "modbus",
+            Self::Adb => "adb",
         }
     }
 }
@@ -134,7 +134,7 @@ const SHAPES: &[(&[Range], Protocol)] = &[
     (&[one(0x10), (0, 127), ZERO, one(6), one(b'M'), one(b'Q'), one(b'I'), one(b's')], Protocol::Mqtt),
     (&[one(0x10), (128, 255), (1, 127), ZERO, one(6), one(b'M'), one(b'Q'), one(b'I'), one(b's')], Protocol::Mqtt),
     // Modbus: a transaction, protocol 0, a length of at least a unit and a function, and a function that is none of the exceptions.
-    (&[ANY, ANY, ZERO, ZERO, ZERO, (2, 254), ANY, (1, 43)], Protocol::Modbus),
+    (&[ANY, ANY, ZERO, ZERO, ZERO, (2, 254), ANY, (1, 127)], Protocol::Modbus),
 ];
 
 /// The longest beginning, in bytes; who said more than that is known or is not.
@@ -183,7 +183,7 @@ mod tests {
 
     #[test]
     fn protocols_are_known_by_their_first_bytes_and_not_before() {
-        let table: [(&[u8], Guess); 30] = [
+        let table: &[(&[u8], Guess)] = &[
             (b"", Guess::Open),
             (b"P", Guess::Open),
             (b"PO", Guess::Open),
@@ -201,12 +201,6 @@ mod tests {
             (b"\x54\0\0\x01\x05\xa6\x0f\0\0\0\0\x01\x21\0", Guess::Known(Protocol::Mysql)),
             (b"\0\x1e\0\x01\x01\0\0\x01\0\0\0\0\0\0", Guess::Unknown),
             (b"\xff\xfd", Guess::Known(Protocol::Telnet)),
-            (b"\x10\x1b\0\x04MQTT\x04", Guess::Known(Protocol::Mqtt)),
-            (b"\x10\x9b\x01\0\x06MQIsdp", Guess::Known(Protocol::Mqtt)),
-            (b"\0\0\0\0\0\x02\x01\x11", Guess::Known(Protocol::Modbus)),
-            (b"\x12\x34\0\0\0\x06\xff", Guess::Open),
-            (b"\0\0\0\0\0\x03\0\0", Guess::Known(Protocol::Postgresql)),
-            (b"CNXN\0\0", Guess::Known(Protocol::Adb)),
             (b"\x12\x01\0\x34\0\0\0", Guess::Known(Protocol::Mssql)),
             (b"\0\0\0\xa4\xffSMBr", Guess::Known(Protocol::Smb)),
             (b"\0\0\0\xa4\xfeSMB\x40", Guess::Known(Protocol::Smb)),
@@ -214,6 +208,12 @@ mod tests {
             (b"\x30\x84\0\0\0\x2d\x02\x01\x07\x63", Guess::Known(Protocol::Ldap)),
             (b"\x41\0\0\0\x3a\x30\0\0\xff\xff\xff\xff\xd4\x07\0\0", Guess::Known(Protocol::Mongodb)),
             (b"0123", Guess::Unknown),
+            (b"\x10\x1b\0\x04MQTT\x04", Guess::Known(Protocol::Mqtt)),
+            (b"\x10\x9b\x01\0\x06MQIsdp", Guess::Known(Protocol::Mqtt)),
+            (b"\0\0\0\0\0\x02\x01\x11", Guess::Known(Protocol::Modbus)),
+            (b"\x12\x34\0\0\0\x06\xff", Guess::Open),
+            (b"\0\0\0\0\0\x03\0\0", Guess::Known(Protocol::Postgresql)),
+            (b"CNXN\0\0", Guess::Known(Protocol::Adb)),
         ];
         for (bytes, expected) in table {
             assert_eq!(guess(bytes), *expected, "{bytes:?}");

@@ -20,11 +20,11 @@ pub struct AnySession {
     any: Any,
     seed: u64,
     phase: Phase,
-    pause: Pause,
     /// TLS was asked for: the bytes that were its first.
     tls: Option<Vec<u8>>,
     /// That was just now.
     is_asking: bool,
+    pause: Pause,
     findings: Findings,
 }
 
@@ -43,9 +43,9 @@ impl AnySession {
             any,
             seed,
             phase: Phase::First(Vec::new()),
-            pause: Pause::default(),
             tls: None,
             is_asking: false,
+            pause: Pause::default(),
             findings: Findings::default(),
         }
     }
