@@ -53,6 +53,6 @@ impl Any {
 
     /// A new connection to the service of this name, if it is played.
     fn play(&self, name: &str, seed: u64) -> Option<Box<dyn Session>> {
-        self.played.iter().find(|service| service.name() == name).map(|service| service.bare(seed))
+        self.played.iter().find(|service| service.name() == name).map(|service| service.session(seed))
     }
 }

@@ -83,7 +83,7 @@ pub use smtp::Smtp;
 pub use ssh::{SSH_TRIES_MAX, Ssh, SshSession};
 pub use telnet::{TRIES_MAX, Telnet, TelnetSession};
 pub use text::safe_text;
-pub use tls::{HELLO_BYTES_MAX, Heard, Hello, HelloReader};
+pub use tls::{HELLO_BYTES_MAX, Heard, Hello, HelloReader, overhear};
 pub use vnc::{Vnc, VncSession};
 
 use alloc::vec::Vec;
@@ -186,6 +186,11 @@ pub trait Session: Send {
 
     /// What was recognised since the previous call.
     fn findings(&mut self) -> Findings;
+
+    /// Whether it understands a TLS hello by itself.
+    fn hears_tls(&self) -> bool {
+        false
+    }
 
     /// After [`Flow::StartTls`], once: bytes that were taken before it was known that they are TLS.
     fn unread(&mut self) -> Vec<u8> {

@@ -3,6 +3,7 @@
 use crate::{
     Adb, Any, Babble, DefinitionError, Ftp, Http, Imap, Memcached, Modbus, Mqtt, Mysql, Persona, Pop3, Postgresql, Redis, Script,
     ScriptDefinition, Session, Site, Smtp, Ssh, Telnet, Vnc,
+    tls::Secured,
     tls::{Overheard, Secured},
 };
 use alloc::{
@@ -283,14 +284,6 @@ impl Service {
     /// guessable from outside.
     #[must_use]
     pub fn session(&self, seed: u64) -> Box<dyn Session> {
-        match self {
-            Self::Https(_) | Self::Kubernetes(_) | Self::Any(_) => self.bare(seed),
-            _ => Box::new(Overheard::new(self.bare(seed))),
-        }
-    }
-
-    /// The same, without an ear for TLS where none is spoken.
-    pub(crate) fn bare(&self, seed: u64) -> Box<dyn Session> {
         match self {
             Self::Elasticsearch(http) | Self::Docker(http) => Box::new(http.session(seed)),
             Self::Https(http) | Self::Kubernetes(http) => {

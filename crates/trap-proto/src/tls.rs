@@ -10,7 +10,7 @@ mod reader;
 mod secured;
 
 pub use hello::Hello;
-pub(crate) use overhear::Overheard;
+pub use overhear::overhear;
 pub use reader::{HELLO_BYTES_MAX, Heard, HelloReader};
 pub(crate) use secured::Secured;
 

@@ -10,7 +10,7 @@ use crate::{
     report::{REPORTS_MAX, SESSION_BYTES_MAX, Teller, Transcript},
     tls::{REFUSAL, Tls},
 };
-use honeymesh_trap_proto::{DELAY_MS_MAX, Findings, Flow, Session, Step};
+use honeymesh_trap_proto::{DELAY_MS_MAX, Findings, Flow, Session, Step, overhear};
 use honeymesh_types::{Signs, WallTime};
 use std::{
     cell::RefCell,
@@ -127,6 +127,10 @@ impl Conversation {
 
     async fn read_and_answer(&mut self, progress: &mut Progress) -> Result<(), End> {
         let Some(bytes) = self.read() else { return Err(End::Gone) };
+        if let (0, Some(first)) = (progress.bytes, bytes.first()) {
+            let session = std::mem::replace(&mut self.session, Box::new(Broken(Signs::empty())));
+            self.session = overhear(session, *first);
+        }
         self.heard(&bytes, &mut Vec::new(), progress).await
     }
 

@@ -143,6 +143,10 @@ impl Session for AnySession {
         findings
     }
 
+    fn hears_tls(&self) -> bool {
+        true
+    }
+
     fn unread(&mut self) -> Vec<u8> {
         self.tls.clone().unwrap_or_default()
     }

@@ -9,7 +9,7 @@ use honeymesh_types::WallTime;
 const ANSWER_BYTES_ENOUGH: usize = 4 * 1_024;
 
 /// A session in the clear. A hello is held back until it is whole; then the service gets it, and answers as it answers nonsense.
-pub(crate) struct Overheard {
+struct Overheard {
     inner: Box<dyn Session>,
     phase: Phase,
     findings: Findings,
@@ -24,8 +24,15 @@ enum Phase {
     Past,
 }
 
+/// The same session, with an ear for a hello if its stranger's first byte begins one that it would not hear itself. Asked with that
+/// byte and not before, so that sessions that only wait hold nothing for it.
+#[must_use]
+pub fn overhear(session: Box<dyn Session>, first: u8) -> Box<dyn Session> {
+    if first == HANDSHAKE && !session.hears_tls() { Box::new(Overheard::new(session)) } else { session }
+}
+
 impl Overheard {
-    pub(crate) fn new(inner: Box<dyn Session>) -> Self {
+    fn new(inner: Box<dyn Session>) -> Self {
         Self { inner, phase: Phase::First, findings: Findings::default() }
     }
 
@@ -124,33 +131,39 @@ mod tests {
     use honeymesh_types::Signs;
     use proptest::prelude::*;
 
-    /// A box as the carrier has it.
-    struct Boxed(Box<dyn Session>);
+    /// A box as the carrier has it, which gets its ear with the first byte.
+    struct Boxed(Option<Box<dyn Session>>, bool);
+
+    impl Boxed {
+        fn inner(&mut self) -> &mut dyn Session {
+            self.0.as_mut().unwrap().as_mut()
+        }
+    }
 
     impl Session for Boxed {
         fn open(&mut self, answer: &mut alloc::vec::Vec<u8>) -> crate::Flow {
-            self.0.open(answer)
+            self.inner().open(answer)
         }
 
         fn receive(&mut self, bytes: &[u8], now: honeymesh_types::WallTime, answer: &mut alloc::vec::Vec<u8>) -> crate::Step {
-            self.0.receive(bytes, now, answer)
+            if !core::mem::replace(&mut self.1, true) {
+                self.0 = self.0.take().map(|session| super::overhear(session, bytes[0]));
+            }
+            self.inner().receive(bytes, now, answer)
         }
 
         fn end(&mut self) {
-            self.0.end();
+            self.inner().end();
         }
 
         fn findings(&mut self) -> crate::Findings {
-            self.0.findings()
+            self.inner().findings()
         }
     }
 
     fn session(name: &str) -> Boxed {
-        Boxed(
-            Service::define(&Definition { service: name.into(), ..Definition::default() }, &crate::Persona::of([7; 32]))
-                .unwrap()
-                .session(7),
-        )
+        let definition = Definition { service: name.into(), ..Definition::default() };
+        Boxed(Some(Service::define(&definition, &crate::Persona::of([7; 32])).unwrap().session(7)), false)
     }
 
     #[test]

@@ -87,6 +87,10 @@ impl Session for Secured {
         self.session.as_mut().and_then(|session| session.resume(now, answer))
     }
 
+    fn hears_tls(&self) -> bool {
+        true
+    }
+
     fn unread(&mut self) -> Vec<u8> {
         if self.phase == Phase::Asked { [HANDSHAKE].into() } else { Vec::new() }
     }

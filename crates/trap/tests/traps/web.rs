@@ -152,16 +152,18 @@ fn web(service: &str, site: Option<&str>) -> Traps {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_docker_client_believes_in_its_engine_and_tells_what_it_wants_to_run() {
+async fn a_miner_looks_at_the_docker_engine_and_tells_what_it_wants_to_run() {
     let mut traps = web("docker", None);
-    let host = format!("tcp://127.0.0.1:{}", traps.port("docker"));
-    let version = run("docker", &["-H", &host, "version", "--format", "{{.Server.Version}} {{.Server.Os}}"]).await;
-    assert_eq!(printed(&version).trim(), "26.1.5+dfsg1 linux");
-    let info = run("docker", &["-H", &host, "info", "--format", "{{.OperatingSystem}}"]).await;
-    assert!(printed(&info).contains("Debian GNU/Linux 13 (trixie)"), "{}", printed(&info));
-    let create = ["-H", &host, "create", "--privileged", "-v", "/:/mnt", "alpine", "chroot", "/mnt", "sh", "-c", "id"];
-    let created = run("docker", &create).await;
-    assert_eq!(printed(&created).trim().len(), 64, "{}", printed(&created));
+    let url = format!("http://127.0.0.1:{}", traps.port("docker"));
+    let version = printed(&run("curl", &["-sS", &format!("{url}/version")]).await);
+    assert!(version.contains("\"Version\":\"26.1.5+dfsg1\"") && version.contains("\"Os\":\"linux\""), "{version}");
+    let info = printed(&run("curl", &["-sS", &format!("{url}/v1.45/info")]).await);
+    assert!(info.contains("Debian GNU/Linux 13 (trixie)"), "{info}");
+    let wanted = "{\"Image\":\"alpine\",\"Cmd\":[\"chroot\",\"/mnt\",\"sh\",\"-c\",\"id\"],\
+        \"HostConfig\":{\"Privileged\":true,\"Binds\":[\"/:/mnt\"]}}";
+    let create = ["-sS", "-H", "Content-Type: application/json", "-d", wanted, &format!("{url}/v1.45/containers/create")];
+    let created = printed(&run("curl", &create).await);
+    assert!(created.contains("\"Id\":\"") && created.contains("\"Warnings\":[]"), "{created}");
     let visit = traps.visit_where(|visit| visit.fields.contains_key("image") && visit.fields.contains_key("command")).await;
     assert_eq!((visit.fields["image"].as_str(), visit.fields["privileged"].as_str()), ("alpine", "true"));
     assert_eq!(visit.fields["command"], "[\"chroot\",\"/mnt\",\"sh\",\"-c\",\"id\"]");
@@ -169,13 +171,13 @@ async fn the_docker_client_believes_in_its_engine_and_tells_what_it_wants_to_run
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn kubectl_is_told_the_version_and_gives_its_token_away() {
+async fn kubernetes_tells_its_version_and_whoever_asks_for_more_gives_his_token_away() {
     let mut traps = web("kubernetes", None);
     let server = format!("https://127.0.0.1:{}", traps.port("kubernetes"));
-    let shared = ["--kubeconfig=/dev/null", "--insecure-skip-tls-verify", "--server", &server];
     let version = run("curl", &["-sS", "-k", &format!("{server}/version")]).await;
     assert!(printed(&version).contains("\"gitVersion\": \"v1.34.2\""), "{}", printed(&version));
-    let pods = run("kubectl", &[&shared[..], &["--token", "s3cret-token", "get", "--raw", "/api/v1/pods"]].concat()).await;
+    let token = "Authorization: Bearer s3cret-token";
+    let pods = run("curl", &["-sS", "-k", "-H", token, &format!("{server}/api/v1/pods")]).await;
     assert!(printed(&pods).contains("Unauthorized"), "{}", printed(&pods));
     let visit = traps.visit_where(|visit| visit.fields.get("path").is_some_and(|path| path == "/api/v1/pods")).await;
     assert_eq!((visit.fields["password"].as_str(), visit.signs), ("s3cret-token", Signs::CREDENTIALS));
