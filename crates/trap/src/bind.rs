@@ -45,6 +45,7 @@ pub enum Error {
 pub struct Bound {
     pub(crate) traps: Vec<Trap>,
     pub(crate) limits: Limits,
+    pub(crate) tokens: Vec<String>,
     pub(crate) gate: Arc<Gate>,
     pub(crate) house: Arc<House>,
 }
@@ -99,7 +100,7 @@ pub fn bind(options: Options) -> Result<Bound, Error> {
     if let Some(bait) = options.dark {
         traps.push(dark(bait)?);
     }
-    Ok(Bound { traps, limits: options.limits, gate: Gate::new(&options.limits), house: Arc::default() })
+    Ok(Bound { traps, limits: options.limits, tokens: Vec::new(), gate: Gate::new(&options.limits), house: Arc::default() })
 }
 
 /// The trap on dark ports: it listens where no stranger can reach it, and is handed its connections by the kernel program.
@@ -124,6 +125,13 @@ fn dark(bait: Bait) -> Result<Trap, Error> {
 }
 
 impl Bound {
+    /// The same, with honeytokens that are looked for where the playing is in this process ([`Bound::run`]).
+    #[must_use]
+    pub fn with_tokens(mut self, tokens: Vec<String>) -> Self {
+        self.tokens = tokens;
+        self
+    }
+
     /// The sockets of the trap on dark ports, IPv4 and IPv6, for the kernel program: none without that trap.
     #[must_use]
     pub fn dark_sockets(&self) -> [Option<BorrowedFd<'_>>; 2] {

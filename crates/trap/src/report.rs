@@ -2,7 +2,7 @@
 
 use crate::{line::Pipe, wire};
 use honeymesh_trap_proto::Findings;
-use honeymesh_types::{SessionId, Signs};
+use honeymesh_types::{Marks, SessionId, Signs};
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tokio::time::timeout;
 
@@ -24,7 +24,7 @@ pub(crate) struct Stranger {
 /// What a stranger sent since the last report.
 #[derive(Debug, Default)]
 pub(crate) struct Transcript {
-    payload: Vec<u8>,
+    pub(crate) payload: Vec<u8>,
     bytes: u64,
     cut: bool,
 }
@@ -55,9 +55,9 @@ pub(crate) struct Teller {
 
 impl Teller {
     /// Reports, and waits a bounded time for room; what finds none is counted, and told at the end.
-    pub(crate) async fn tell(&mut self, transcript: Transcript, findings: &Findings) {
+    pub(crate) async fn tell(&mut self, transcript: Transcript, findings: &Findings, marks: Option<&Marks>) {
         let signs = findings.signs | if transcript.cut { Signs::TRUNCATED } else { Signs::empty() };
-        let body = wire::body(findings, &transcript.payload);
+        let body = wire::body(findings, marks, &transcript.payload);
         let packets = wire::packets(self.session, transcript.bytes, signs, &body);
         if !matches!(timeout(self.wait, self.pipe.write(packets)).await, Ok(Ok(()))) {
             self.lost = self.lost.saturating_add(1);

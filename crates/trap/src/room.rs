@@ -10,6 +10,7 @@ use crate::{
     session::Conversation,
     wire::{ADMISSION_BYTES_MAX, Admission, Evidence},
 };
+use honeymesh_detect::Recogniser;
 use std::{
     collections::HashMap,
     hash::{BuildHasher, RandomState},
@@ -29,10 +30,10 @@ use tokio::{
 pub(crate) const FAREWELL: Duration = Duration::from_secs(1);
 
 /// Everything that is played, and to whom.
-#[derive(Debug)]
 pub struct Room {
     plays: Vec<Plays>,
     limits: Limits,
+    recogniser: Arc<Recogniser>,
     /// Keyed afresh at each start: nobody outside can guess a session's seed.
     seeds: RandomState,
 }
@@ -59,11 +60,11 @@ impl Room {
     /// # Errors
     /// It is nothing that can be played.
     pub fn new(setting: &Setting) -> io::Result<Self> {
-        Ok(Self::of(setting.plays()?, setting.limits))
+        Ok(Self::of(setting.plays()?, setting.limits, &setting.tokens))
     }
 
-    pub(crate) fn of(plays: Vec<Plays>, limits: Limits) -> Self {
-        Self { plays, limits, seeds: RandomState::new() }
+    pub(crate) fn of(plays: Vec<Plays>, limits: Limits, tokens: &[String]) -> Self {
+        Self { plays, limits, recogniser: Arc::new(Recogniser::new(tokens)), seeds: RandomState::new() }
     }
 
     /// Takes the lines, on the current runtime: the last thing that is opened.
@@ -139,6 +140,7 @@ impl Playing {
         let conversation = Conversation {
             stream,
             session: plays.at(port).session(self.room.seeds.hash_one(session)),
+            recogniser: Arc::clone(&self.room.recogniser),
             teller,
             limits: self.room.limits,
             stop: self.stopped.clone(),

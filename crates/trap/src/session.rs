@@ -4,12 +4,14 @@ use crate::{
     Limits,
     report::{REPORTS_MAX, SESSION_BYTES_MAX, Teller, Transcript},
 };
-use honeymesh_trap_proto::{Findings, Flow, Session, Step};
-use honeymesh_types::{Signs, WallTime};
+use honeymesh_detect::{Recogniser, Sight, Tally};
+use honeymesh_trap_proto::{FIELDS_MAX, Findings, Flow, Session, Step};
+use honeymesh_types::{Marks, Signs, WallTime};
 use std::{
     cell::RefCell,
     io::{self, ErrorKind},
     panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
     time::{Duration, SystemTime},
 };
 use tokio::{
@@ -33,6 +35,7 @@ const LINGER_BYTES_MAX: usize = 64 * 1_024;
 pub(crate) struct Conversation {
     pub(crate) stream: TcpStream,
     pub(crate) session: Box<dyn Session>,
+    pub(crate) recogniser: Arc<Recogniser>,
     pub(crate) teller: Teller,
     pub(crate) limits: Limits,
     pub(crate) stop: watch::Receiver<()>,
@@ -43,6 +46,8 @@ pub(crate) struct Conversation {
 /// What is known of the session so far.
 struct Progress {
     transcript: Transcript,
+    /// What was answered since the last report.
+    answered: Tally,
     capture_room: usize,
     bytes: u64,
     reports: usize,
@@ -78,6 +83,7 @@ impl Conversation {
     pub(crate) async fn hold(mut self) {
         let mut progress = Progress {
             transcript: Transcript::default(),
+            answered: Tally::default(),
             capture_room: self.limits.capture_bytes_max,
             bytes: 0,
             reports: 0,
@@ -171,6 +177,7 @@ impl Conversation {
         if flow != Flow::Continue {
             self.report(progress).await;
         }
+        progress.answered.add(answer);
         self.write(answer, progress.ends).await?;
         match flow {
             Flow::Close => Err(End::Ours),
@@ -200,9 +207,32 @@ impl Conversation {
         self.tell(progress, findings).await;
     }
 
-    async fn tell(&mut self, progress: &mut Progress, findings: Findings) {
+    async fn tell(&mut self, progress: &mut Progress, mut findings: Findings) {
         progress.reports += 1;
-        self.teller.tell(std::mem::take(&mut progress.transcript), &findings).await;
+        let transcript = std::mem::take(&mut progress.transcript);
+        let marks = self.recognise(progress, &transcript, &mut findings);
+        self.teller.tell(transcript, &findings, marks.as_ref()).await;
+    }
+
+    /// What the bytes and the fields are signs of. A fault in a recogniser costs the marks of this report and nothing else:
+    /// the daemon then searches for known strings by itself.
+    fn recognise(&self, progress: &mut Progress, transcript: &Transcript, findings: &mut Findings) -> Option<Marks> {
+        let answered = std::mem::take(&mut progress.answered);
+        let look = || self.recogniser.look(&transcript.payload, &findings.fields, &answered);
+        let Ok(Sight { marks, facts, bait }) = catch_unwind(AssertUnwindSafe(look)) else {
+            progress.fault = FAULT.with(RefCell::take).unwrap_or_else(|| "in a recogniser".to_owned());
+            return None;
+        };
+        for (name, fact) in facts {
+            // What the trap itself has noted under that name stays.
+            if findings.fields.len() < FIELDS_MAX {
+                findings.fields.entry(name.to_owned()).or_insert(fact);
+            }
+        }
+        if bait {
+            findings.signs |= Signs::BAIT;
+        }
+        Some(marks)
     }
 
     /// Tells what was not told yet; a session of which nothing was told is told in any case.
@@ -308,9 +338,8 @@ mod tests {
     use crate::{
         line::{Heard, lines},
         report::REPORT_WAIT,
-        wire::{Evidence, PACKET_BYTES_MAX, read_body},
+        wire::{Body, Evidence, PACKET_BYTES_MAX, read_body},
     };
-    use std::sync::Arc;
     use tokio::{io::AsyncReadExt, net::TcpListener, task::JoinHandle};
 
     /// Tells every byte, answers it with itself, breaks at `!` and closes at `.`. Talks without end at `?`.
@@ -360,7 +389,7 @@ mod tests {
             let length = self.heard.next(&mut packet).await.unwrap().expect("the session is dropped");
             match Evidence::read(&packet[..length]).unwrap() {
                 Evidence::Report { head, part } if head.body as usize == part.len() => {
-                    let (findings, payload) = read_body(head.signs, part).unwrap();
+                    let Body { findings, payload, .. } = read_body(head.signs, part).unwrap();
                     Told::Report { payload, bytes: head.bytes, signs: findings.signs }
                 }
                 Evidence::Over { lost, fault, .. } => Told::Over { lost, fault: String::from_utf8(fault.to_vec()).unwrap() },
@@ -403,7 +432,15 @@ mod tests {
         let (stop, stopped) = watch::channel(());
         let (dismissal, dismissed) = oneshot::channel();
         let teller = Teller { session: 1, pipe: Arc::new(pipe), wait, lost: 0 };
-        let conversation = Conversation { stream, session: Box::new(Echo), teller, limits, stop: stopped, dismissed };
+        let conversation = Conversation {
+            stream,
+            session: Box::new(Echo),
+            recogniser: Arc::new(Recogniser::new(&[])),
+            teller,
+            limits,
+            stop: stopped,
+            dismissed,
+        };
         Held { client, heard, task: tokio::spawn(conversation.hold()), stop: Some(stop), dismissal: Some(dismissal) }
     }
 

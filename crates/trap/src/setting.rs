@@ -12,6 +12,8 @@ pub struct Setting {
     pub traps: Vec<Definition>,
     /// Whether dark ports are traps, too.
     pub dark: bool,
+    /// Strings whose use is hostile. Only what they are, not what they were derived from.
+    pub tokens: Vec<String>,
     /// What all share.
     pub limits: Limits,
     /// The user and the group that the process becomes, if it is root.

@@ -35,6 +35,7 @@ pub fn start(config: &Config) -> Result<Playing, Failure> {
     let setting = Setting {
         traps: config.traps.iter().map(|trap| trap.definition.clone()).collect(),
         dark: config.dark.dark.value == crate::config::Dark::Trap,
+        tokens: Vec::new(),
         limits: super::start::trap_limits(config),
         user: user(config)?,
     };

@@ -334,6 +334,7 @@ fn visit(source: &str) -> Input {
         bytes: 1,
         signs: honeymesh_types::Signs::empty(),
         fields: BTreeMap::new(),
+        marks: None,
     })
 }
 
