@@ -22,8 +22,7 @@ pub fn entropy_millibits(bytes: &[u8]) -> u16 {
     for byte in bytes {
         counts[usize::from(*byte)] += 1;
     }
-    let surprise = counts.iter().map(|count| u128::from(*count) * u128::from(log2(*count))).sum();
-    millibits(bytes.len() as u64, surprise)
+    millibits(bytes.len() as u64, counts.iter().map(|count| weigh(*count)).sum())
 }
 
 /// The highest entropy of any [`ENTROPY_WINDOW_BYTES`] consecutive bytes: finds an encrypted part inside much padding. The
@@ -102,8 +101,7 @@ impl Tally {
             Heap::Few(few) => (!few.is_empty()).then(|| entropy_millibits(few)),
             Heap::Many(counts) => {
                 let n = counts.iter().map(|count| u64::from(*count)).sum();
-                let surprise = counts.iter().map(|count| u128::from(*count) * u128::from(log2(u64::from(*count)))).sum();
-                Some(millibits(n, surprise))
+                Some(millibits(n, counts.iter().map(|count| weigh(u64::from(*count))).sum()))
             }
         }
     }
@@ -141,6 +139,12 @@ impl Window {
 
 /// c * log2(c) for every count a window can hold.
 static WEIGHTED: [u64; ENTROPY_WINDOW_BYTES + 1] = weighted();
+
+/// c * log2(c) for any count; most are small, and logarithms are dear.
+fn weigh(count: u64) -> u128 {
+    let known = usize::try_from(count).ok().and_then(|count| WEIGHTED.get(count));
+    known.map_or_else(|| u128::from(count) * u128::from(log2(count)), |weight| u128::from(*weight))
+}
 
 const fn weighted() -> [u64; ENTROPY_WINDOW_BYTES + 1] {
     let mut table = [0; ENTROPY_WINDOW_BYTES + 1];

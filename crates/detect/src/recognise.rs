@@ -18,7 +18,13 @@ use crate::{
     Tally, entropy_millibits, entropy_short_max_millibits, entropy_window_max_millibits,
     pattern::{Found, Patterns, printable},
 };
-use alloc::{borrow::Cow, collections::BTreeMap, collections::VecDeque, format, string::String, vec::Vec};
+use alloc::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    format,
+    string::String,
+    vec::Vec,
+};
 use honeymesh_types::{Entropies, MARK_BYTES_MAX, Marks, Shape};
 use token::Tokens;
 use tool::Tools;
@@ -82,10 +88,10 @@ impl Recogniser {
             whole.map(|bytes| Piece { bytes: Cow::Borrowed(bytes), layers: Vec::new() }).collect();
         let mut room: usize = waiting.iter().map(|piece| piece.bytes.len()).sum();
         room = room.saturating_mul(OPENED_FACTOR).saturating_add(OPENED_BASE);
-        let (mut opened, mut is_cut) = (Vec::new(), false);
+        let (mut opened, mut is_cut, mut shown) = (Vec::new(), false, BTreeSet::new());
         // In order of depth, so that a deep layer never takes the room of a shallow one.
         while let Some(piece) = waiting.pop_front() {
-            self.look_at(&piece, &mut sight);
+            self.look_at(&piece, &mut sight, &mut shown);
             if piece.layers.len() >= LAYERS_MAX {
                 continue;
             }
@@ -111,26 +117,32 @@ impl Recogniser {
         sight
     }
 
-    /// What has a target of its own to show comes first.
-    fn look_at(&self, piece: &Piece<'_>, sight: &mut Sight) {
+    /// `shown`: the shapes whose words are a place or a kind, and not only the string that gave them away.
+    fn look_at(&self, piece: &Piece<'_>, sight: &mut Sight, shown: &mut BTreeSet<Shape>) {
+        let mut show = |sight: &mut Sight, shape, words: String| {
+            if shown.insert(shape) {
+                sight.marks.shapes.insert(shape, piece.words(&words));
+            }
+        };
         if let Some(target) = lookup::jndi(&piece.bytes) {
-            note(sight, piece, Shape::Jndi, target);
+            show(sight, Shape::Jndi, target);
         }
         if let Some(words) = sled::find(&piece.bytes) {
-            note(sight, piece, Shape::NopSled, words.into());
+            show(sight, Shape::NopSled, words.into());
         }
         for (shape, words) in file::find(&piece.bytes) {
             sight.facts.entry("file").or_insert_with(|| words.clone());
-            note(sight, piece, shape, words);
+            show(sight, shape, words);
         }
         for url in self.fetches.find(&piece.bytes) {
-            note(sight, piece, Shape::Download, url.clone());
             add_word(sight.facts.entry("download").or_default(), &url);
+            show(sight, Shape::Download, url);
         }
         let mut found = Found::new();
         self.patterns.search(&piece.bytes, &mut found);
         for (shape, string) in found {
-            note(sight, piece, shape, printable(string));
+            // The first string stays, for it was wrapped least.
+            sight.marks.shapes.entry(shape).or_insert_with(|| piece.words(&printable(string)));
         }
         if let Some(token) = self.tokens.find(&piece.bytes) {
             sight.bait = true;
@@ -139,17 +151,16 @@ impl Recogniser {
     }
 }
 
-/// Notes a shape; the first words stay, for they were wrapped least, unless there were none.
-fn note(sight: &mut Sight, piece: &Piece<'_>, shape: Shape, words: String) {
-    let wrapped: Vec<&str> = piece.layers.iter().copied().filter(|layer| layer::is_named(layer)).collect();
-    let words = match (words.is_empty(), wrapped.is_empty()) {
-        (_, true) => words,
-        (true, false) => format!("(in {})", wrapped.join(" in ")),
-        (false, false) => format!("{words} (in {})", wrapped.join(" in ")),
-    };
-    let noted = sight.marks.shapes.entry(shape).or_default();
-    if noted.is_empty() {
-        *noted = ascii(words.as_bytes(), MARK_BYTES_MAX);
+impl Piece<'_> {
+    /// What was found, and what it was wrapped in.
+    fn words(&self, found: &str) -> String {
+        let wrapped: Vec<&str> = self.layers.iter().copied().filter(|layer| layer::is_named(layer)).collect();
+        let words = match (found.is_empty(), wrapped.is_empty()) {
+            (_, true) => found.into(),
+            (true, false) => format!("(in {})", wrapped.join(" in ")),
+            (false, false) => format!("{found} (in {})", wrapped.join(" in ")),
+        };
+        ascii(words.as_bytes(), MARK_BYTES_MAX)
     }
 }
 

@@ -100,6 +100,29 @@ fn table() {
         let at = |percent: usize| scores[(scores.len() - 1) * percent / 100];
         println!("| {title} | {} | {} | {} | {} | {} |", scores.len(), hostile, at(0), at(50), at(100));
     }
+    let recogniser = Recogniser::new(&[]);
+    let look = |said: &[u8]| recogniser.look(said, &BTreeMap::new(), &Tally::default());
+    let all: Vec<Vec<u8>> = entries(HONEST).into_iter().chain(entries(ATTACK)).map(|(_, said)| said).collect();
+    let begun = std::time::Instant::now();
+    (0..20).for_each(|_| all.iter().for_each(|said| drop(look(said))));
+    println!(
+        "mean of both corpora: {:?} for {} bytes",
+        begun.elapsed() / 20 / u32::try_from(all.len()).unwrap(),
+        all.concat().len() / all.len()
+    );
+    let text = b"Lorem ipsum dolor sit amet, consectetur adipiscing elit. ".repeat(1_150);
+    let nested = b"%2525252e\\x25${${lower:j}/*Li4vLi4vLi4vLi4vLi4vLi4v*/41414141414141414141 wget http://".repeat(750);
+    let mut noise = 1_u64;
+    let random = std::iter::repeat_with(|| {
+        noise = noise.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        noise.to_be_bytes()[0]
+    });
+    let random: Vec<u8> = random.take(64 * 1_024).collect();
+    for (name, said) in [("text", text), ("nested layers", nested), ("noise", random)] {
+        let begun = std::time::Instant::now();
+        (0..20).for_each(|_| drop(look(&said)));
+        println!("64 KiB of {name}: {:?}", begun.elapsed() / 20);
+    }
     for (name, said) in entries(HONEST).iter().chain(&entries(ATTACK)) {
         let (sight, verdict) = judge(said);
         let facts: Vec<String> = sight.facts.iter().map(|(name, value)| format!("{name}={value}")).collect();

@@ -12,7 +12,7 @@ mod session;
 
 pub use session::HttpSession;
 
-use crate::{BannerError, service::checked_banner};
+use crate::{BannerError, Lure, service::checked_banner};
 use alloc::{string::ToString, sync::Arc};
 
 /// What Debian 12's nginx calls itself.
@@ -22,12 +22,14 @@ const SERVER: &str = "nginx/1.22.1";
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Http {
     server: Arc<str>,
+    /// A remark in the page; empty without a lure.
+    remark: Arc<str>,
 }
 
 impl Default for Http {
     /// Debian 12's nginx.
     fn default() -> Self {
-        Self { server: SERVER.into() }
+        Self { server: SERVER.into(), remark: "".into() }
     }
 }
 
@@ -37,12 +39,18 @@ impl Http {
     /// # Errors
     /// Says why the text is no header value.
     pub fn new(server: &str) -> Result<Self, BannerError> {
-        Ok(Self { server: checked_banner(server)?.to_string().into() })
+        Ok(Self { server: checked_banner(server)?.to_string().into(), ..Self::default() })
+    }
+
+    /// The same with a remark in its page that nobody should have left there.
+    #[must_use]
+    pub fn showing(self, lure: &Lure) -> Self {
+        Self { remark: lure.html().into(), ..self }
     }
 
     /// A new connection.
     #[must_use]
     pub fn session(&self, seed: u64) -> HttpSession {
-        HttpSession::new(Arc::clone(&self.server), seed)
+        HttpSession::new(Arc::clone(&self.server), seed).remarking(Arc::clone(&self.remark))
     }
 }

@@ -11,7 +11,7 @@ mod session;
 
 pub use session::RedisSession;
 
-use crate::{BannerError, service::checked_banner};
+use crate::{BannerError, Lure, service::checked_banner};
 use alloc::string::{String, ToString};
 
 /// Debian 12's Redis.
@@ -21,12 +21,14 @@ const VERSION: &str = "7.0.15";
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Redis {
     version: String,
+    /// What is stored already, by name and value.
+    stored: Option<(&'static str, String)>,
 }
 
 impl Default for Redis {
     /// Debian 12's Redis.
     fn default() -> Self {
-        Self { version: VERSION.to_string() }
+        Self { version: VERSION.to_string(), stored: None }
     }
 }
 
@@ -36,12 +38,18 @@ impl Redis {
     /// # Errors
     /// Says why the text cannot be sent.
     pub fn new(version: &str) -> Result<Self, BannerError> {
-        Ok(Self { version: checked_banner(version)? })
+        Ok(Self { version: checked_banner(version)?, ..Self::default() })
+    }
+
+    /// The same with settings in it that nobody should have stored there.
+    #[must_use]
+    pub fn showing(self, lure: &Lure) -> Self {
+        Self { stored: Some(lure.settings()), ..self }
     }
 
     /// A new connection; `seed` makes the server's name for this run.
     #[must_use]
     pub fn session(&self, seed: u64) -> RedisSession {
-        RedisSession::new(self.version.clone(), seed)
+        RedisSession::new(self.version.clone(), self.stored.as_ref(), seed)
     }
 }

@@ -1,8 +1,8 @@
 //! The services a trap can play, made from an operator's words.
 
 use crate::{
-    Any, DefinitionError, Ftp, Http, Imap, Memcached, Mysql, Pop3, Postgresql, Redis, Script, ScriptDefinition, Session, Smtp,
-    Ssh, Telnet, Vnc,
+    Any, DefinitionError, Ftp, Http, Imap, Lure, Memcached, Mysql, Pop3, Postgresql, Redis, Script, ScriptDefinition, Session,
+    Smtp, Ssh, Telnet, Vnc,
 };
 use alloc::{
     boxed::Box,
@@ -160,6 +160,18 @@ impl Service {
             "redis" => Ok(Self::Redis(banner.map_or_else(|| Ok(Redis::default()), Redis::new)?)),
             "memcached" => Ok(Self::Memcached(banner.map_or_else(|| Ok(Memcached::default()), Memcached::new)?)),
             _ => Ok(Self::Ftp(banner.map_or_else(|| Ok(Ftp::default()), Ftp::new)?)),
+        }
+    }
+
+    /// The same, and where thieves look it lets them find this. Services that have no place for it stay as they are.
+    #[must_use]
+    pub fn showing(self, lure: &Lure) -> Self {
+        match self {
+            Self::Http(http) => Self::Http(http.showing(lure)),
+            Self::Telnet(telnet) => Self::Telnet(telnet.showing(lure)),
+            Self::Redis(redis) => Self::Redis(redis.showing(lure)),
+            Self::Any(any) => Self::Any(any.showing(lure)),
+            other => other,
         }
     }
 

@@ -1,7 +1,7 @@
 //! What is to be played, as the daemon tells it to the process that plays.
 
 use crate::{Limits, bind::Plays};
-use honeymesh_trap_proto::{Bait, Definition, Service};
+use honeymesh_trap_proto::{Bait, Definition, Lure, Service};
 use serde::{Deserialize, Serialize};
 use std::io;
 
@@ -14,6 +14,8 @@ pub struct Setting {
     pub dark: bool,
     /// Strings whose use is hostile. Only what they are, not what they were derived from.
     pub tokens: Vec<String>,
+    /// What the traps let a thief find, if they do.
+    pub lure: Option<Lure>,
     /// What all share.
     pub limits: Limits,
     /// The user and the group that the process becomes, if it is root.
@@ -36,7 +38,9 @@ impl Setting {
     pub(crate) fn plays(&self) -> io::Result<Vec<Plays>> {
         let services: Result<Vec<Service>, _> = self.traps.iter().map(Service::define).collect();
         let services = services.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
-        let bait = self.dark.then(|| Plays::Bait(Bait::like(services.iter())));
-        Ok(services.into_iter().map(Plays::One).chain(bait).collect())
+        let show = |service: Service| self.lure.iter().fold(service, Service::showing);
+        let bait = self.dark.then(|| Bait::like(services.iter()));
+        let bait = bait.map(|bait| Plays::Bait(self.lure.iter().fold(bait, Bait::showing)));
+        Ok(services.into_iter().map(show).map(Plays::One).chain(bait).collect())
     }
 }

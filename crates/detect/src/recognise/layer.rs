@@ -47,7 +47,10 @@ pub(super) fn open(bytes: &[u8], last: Option<&'static str>) -> Vec<(&'static st
 
 /// `%41`, `%u0041`, the overlong `%c0%af`, and `+` for a space.
 fn percent(bytes: &[u8]) -> Option<Vec<u8>> {
-    let mut opened = Vec::new();
+    if !bytes.iter().any(|byte| matches!(byte, b'%' | b'+')) {
+        return None;
+    }
+    let mut opened = Vec::with_capacity(bytes.len());
     let (mut rest, mut any) = (bytes, false);
     while let Some((first, behind)) = rest.split_first() {
         let (byte, taken) = match (first, behind) {
@@ -78,7 +81,10 @@ fn push_overlong(opened: &mut Vec<u8>, byte: u8) {
 /// `\x41`, `\u0041`, `\101`, and `&lt;` and the like.
 fn escapes(bytes: &[u8]) -> Option<Vec<u8>> {
     const NAMED: [(&[u8], u8); 5] = [(b"&lt;", b'<'), (b"&gt;", b'>'), (b"&quot;", b'"'), (b"&apos;", b'\''), (b"&amp;", b'&')];
-    let mut opened = Vec::new();
+    if !bytes.iter().any(|byte| matches!(byte, b'\\' | b'&')) {
+        return None;
+    }
+    let mut opened = Vec::with_capacity(bytes.len());
     let (mut rest, mut any) = (bytes, false);
     while let Some((first, behind)) = rest.split_first() {
         let (byte, taken) = match (first, behind) {
@@ -177,7 +183,7 @@ fn utf16(bytes: &[u8]) -> Option<Vec<u8>> {
 /// Without what shells and databases pass over: `w'g'et`, `w\get`, `un/**/ion`, `${IFS}`, white space in rows.
 fn plain(bytes: &[u8]) -> Option<Vec<u8>> {
     const FIELD_SEPARATORS: [&[u8]; 4] = [b"${IFS}", b"${ifs}", b"$IFS$9", b"$IFS"];
-    let mut opened: Vec<u8> = Vec::new();
+    let mut opened: Vec<u8> = Vec::with_capacity(bytes.len());
     let mut rest = bytes;
     // A comment that nobody ends is none; looking for its end once is enough.
     let mut has_comment_end = true;
@@ -190,17 +196,15 @@ fn plain(bytes: &[u8]) -> Option<Vec<u8>> {
         } else {
             None
         };
-        let is_inside_word = opened.last().is_some_and(u8::is_ascii_alphanumeric)
-            && behind
-                .iter()
-                .take(QUOTES_MAX)
-                .find(|byte| !matches!(byte, b'\'' | b'"' | b'\\'))
-                .is_some_and(u8::is_ascii_alphanumeric);
+        let inside_word = |opened: &[u8]| {
+            let next = behind.iter().take(QUOTES_MAX).find(|byte| !matches!(byte, b'\'' | b'"' | b'\\'));
+            opened.last().is_some_and(u8::is_ascii_alphanumeric) && next.is_some_and(u8::is_ascii_alphanumeric)
+        };
         let taken = match (first, separator, comment) {
             (_, Some(name), _) => space(&mut opened, name.len()),
             (_, _, Some(length)) => space(&mut opened, length),
             (b' ' | b'\t', ..) => space(&mut opened, 1),
-            (b'\'' | b'"' | b'\\', ..) if is_inside_word => 1,
+            (b'\'' | b'"' | b'\\', ..) if inside_word(&opened) => 1,
             _ => {
                 opened.push(*first);
                 1

@@ -11,6 +11,9 @@ const RESOLVED_BYTES_MAX: usize = 1_024;
 
 /// Where the first look-up by JNDI leads, if there is one. Each byte is moved once for each look-up around it: linear.
 pub(super) fn jndi(bytes: &[u8]) -> Option<String> {
+    if !bytes.windows(2).any(|two| two == b"${") {
+        return None;
+    }
     // Starts of the open look-ups in `out`.
     let (mut out, mut open): (Vec<u8>, Vec<usize>) = (Vec::new(), Vec::new());
     let (mut rest, mut target) = (bytes, None);

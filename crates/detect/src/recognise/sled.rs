@@ -23,6 +23,11 @@ const LONG: [&[u8]; 11] = [
     b"\x1f\x20\x03\xd5",
 ];
 
+/// Does one of [`LONG`] begin so?
+const fn begins_long(byte: u8) -> bool {
+    matches!(byte, 0x00 | 0x0f | 0x1f | 0x66)
+}
+
 /// One byte, no lasting harm to the shellcode behind: `nop`, `xchg`, `cbw`, `cwd`, `wait`, `sahf`, `lahf`, `cmc`, `clc`, `stc`,
 /// `cld`. Those that are letters (`inc`, `dec`) are left out: text would be a sled.
 const fn is_short(byte: u8) -> bool {
@@ -33,7 +38,8 @@ const fn is_short(byte: u8) -> bool {
 pub(super) fn find(bytes: &[u8]) -> Option<&'static str> {
     let (mut plain, mut other, mut rest) = (0, 0, bytes);
     while let Some(first) = rest.first() {
-        let length = LONG.iter().find(|nop| rest.starts_with(nop)).map_or(usize::from(is_short(*first)), |nop| nop.len());
+        let long = if begins_long(*first) { LONG.iter().find(|nop| rest.starts_with(nop)) } else { None };
+        let length = long.map_or(usize::from(is_short(*first)), |nop| nop.len());
         plain = if *first == 0x90 { plain + 1 } else { 0 };
         other = if length > 0 { other + length } else { 0 };
         if plain >= PLAIN_MIN {

@@ -2,7 +2,8 @@
 
 use super::{
     Advertise, ApiSection, Attach, BansSection, Cluster, Config, NodeSection, OnExit, STATE_DIR, ScanSection, Spoofable,
-    StoreSection, TableKind, TrapLimits, XdpSection, dark, flood, judgement, problem::Placed, reader::Section, traps, values,
+    StoreSection, TableKind, TrapLimits, XdpSection, dark, flood, honeytokens, judgement, problem::Placed, reader::Section,
+    traps, values,
 };
 use honeymesh_types::{ClusterName, Mode, NodeId, NodeName, Trust};
 use std::{
@@ -37,6 +38,7 @@ pub(super) fn config(root: &Section<'_, '_>, host_name: &str) -> Config {
         dark: dark::dark(&shared),
         flood: flood::flood(&shared),
         trap_limits: trap_limits(shared),
+        honeytokens: honeytokens::honeytokens(root.section("honeytokens")),
         clusters: clusters(root),
         judgement: judgement::judgement(root),
         api: api(root.section("api"), &node),

@@ -1,7 +1,7 @@
 //! The process that plays the traps, as the daemon has it: a child, its warden, whose own child it is, and the lines to it.
 
 use super::start::refused;
-use crate::{config::Config, failure::Failure};
+use crate::{config::Config, failure::Failure, honeytokens::Honeytokens};
 use honeymesh_trap::{Line, Setting, lines};
 use nix::unistd::User;
 use std::{
@@ -31,11 +31,12 @@ pub struct Playing {
 ///
 /// # Errors
 /// [`Failure::Usage`]: `[traps] user` is nobody. [`Failure::Refused`]: it cannot be started, or cannot give its power away.
-pub fn start(config: &Config) -> Result<Playing, Failure> {
+pub fn start(config: &Config, honeytokens: Honeytokens) -> Result<Playing, Failure> {
     let setting = Setting {
         traps: config.traps.iter().map(|trap| trap.definition.clone()).collect(),
         dark: config.dark.dark.value == crate::config::Dark::Trap,
-        tokens: Vec::new(),
+        tokens: honeytokens.tokens,
+        lure: honeytokens.lure,
         limits: super::start::trap_limits(config),
         user: user(config)?,
     };

@@ -14,6 +14,7 @@ use super::{
 use crate::{
     config::{self, Advertise, Attach, Cluster, Config, Dark, Flood, OnExit, Spoofable, TableKind, secrets},
     failure::Failure,
+    honeytokens,
 };
 use honeymesh_api::{ControlSocket, Tls, Token};
 use honeymesh_mesh::{Port, StreamDoor};
@@ -73,7 +74,7 @@ pub fn open(config: &Config) -> Result<(Opened, Rung), Failure> {
     let keys = keys(config)?;
     let books = Books::open(&config.node.state_dir, &config.store).map_err(Failure::Refused)?;
     let traps = honeymesh_trap::bind(trap_options(config)).map_err(|error| trap_failure(&error))?;
-    let playing = playing::start(config)?;
+    let playing = playing::start(config, honeytokens::of(config, keys.iter().map(|keys| &keys.ring)))?;
     let ports: Vec<Port> = config.clusters.iter().map(port).collect::<Result<_, _>>()?;
     let doors =
         config.clusters.iter().zip(&ports).map(|(cluster, port)| door(cluster, port, &identity)).collect::<Result<_, _>>()?;

@@ -48,6 +48,8 @@ impl Status {
 /// Who answers.
 pub(super) struct Responder<'a> {
     pub(super) server: &'a str,
+    /// Stands at the end of the page.
+    pub(super) remark: &'a str,
     pub(super) now: WallTime,
     /// What the application calls this stranger.
     pub(super) visitor: &'a str,
@@ -123,6 +125,7 @@ impl Responder<'_> {
     fn login(&self, asked: &Asked, answer: &mut Vec<u8>) {
         let refused = asked.method == Method::Post || asked.authorized;
         let page = LOGIN_PAGE.replace("{error}", if refused { LOGIN_REFUSED } else { "" });
+        let page = if self.remark.is_empty() { page } else { page.replace("</body>\n", &[self.remark, "</body>\n"].concat()) };
         if asked.version == Version::Simple {
             answer.extend_from_slice(page.as_bytes());
             return;

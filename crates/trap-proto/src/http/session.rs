@@ -18,6 +18,7 @@ const VISITOR_CHARS: usize = 26;
 /// One connection to the web server.
 pub struct HttpSession {
     server: Arc<str>,
+    remark: Arc<str>,
     visitor: String,
     phase: Phase,
     requests: usize,
@@ -34,7 +35,19 @@ impl HttpSession {
     pub(super) fn new(server: Arc<str>, seed: u64) -> Self {
         let letter = |byte: u8| char::from(b"0123456789abcdefghijklmnopqrstuv"[usize::from(byte % 32)]);
         let visitor = random_bytes::<VISITOR_CHARS>(seed).into_iter().map(letter).collect();
-        Self { server, visitor, phase: Phase::Head(Head::default()), requests: 0, findings: Findings::default() }
+        Self {
+            server,
+            remark: "".into(),
+            visitor,
+            phase: Phase::Head(Head::default()),
+            requests: 0,
+            findings: Findings::default(),
+        }
+    }
+
+    /// The same with this remark at the end of its page.
+    pub(super) fn remarking(self, remark: Arc<str>) -> Self {
+        Self { remark, ..self }
     }
 
     fn byte(&mut self, byte: u8, now: WallTime, answer: &mut Vec<u8>) -> Flow {
@@ -92,7 +105,7 @@ impl HttpSession {
     }
 
     fn responder(&self, now: WallTime, keep_alive: bool) -> Responder<'_> {
-        Responder { server: &self.server, now, visitor: &self.visitor, keep_alive }
+        Responder { server: &self.server, remark: &self.remark, now, visitor: &self.visitor, keep_alive }
     }
 
     /// Notes what was read of a request that will not become whole.

@@ -25,8 +25,11 @@ pub struct RedisSession {
 }
 
 impl RedisSession {
-    pub(super) fn new(version: String, seed: u64) -> Self {
-        let server = Server::new(version, hex(&random_bytes::<20>(seed)), seed % 50_000 + 4);
+    pub(super) fn new(version: String, stored: Option<&(&'static str, String)>, seed: u64) -> Self {
+        let mut server = Server::new(version, hex(&random_bytes::<20>(seed)), seed % 50_000 + 4);
+        if let Some((name, value)) = stored {
+            server.store(name.as_bytes(), value.as_bytes());
+        }
         Self { server, requests: Requests::default(), over: false, findings: Findings::default() }
     }
 

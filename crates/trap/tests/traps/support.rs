@@ -1,6 +1,6 @@
 //! A node's traps on loopback, for tests with real sockets and real clients.
 
-use honeymesh_trap::{Limits, Options, StatusReader, TrapOptions, bind};
+use honeymesh_trap::{Bound, Limits, Options, StatusReader, TrapOptions, bind};
 use honeymesh_trap_proto::{Definition, RuleDefinition, ScriptDefinition, Service};
 use honeymesh_types::{MonoTime, Now, Signs, Visit, WallTime};
 use std::{
@@ -74,7 +74,11 @@ fn definition(service: &str) -> Definition {
 impl Traps {
     /// Binds and runs.
     pub fn open(options: Options) -> Self {
-        let bound = bind(options).unwrap();
+        Self::of(bind(options).unwrap())
+    }
+
+    /// Runs what is bound already.
+    pub fn of(bound: Bound) -> Self {
         let addresses = bound.addresses().into_iter().collect();
         let status = bound.status();
         let (sender, visits) = mpsc::channel(4_096);
