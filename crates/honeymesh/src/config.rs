@@ -256,6 +256,8 @@ pub struct StoreSection {
     pub events_max: u64,
     /// No event older than this.
     pub events_age: Duration,
+    /// Bytes of different payloads that are kept.
+    pub payloads_max: usize,
 }
 
 impl Config {

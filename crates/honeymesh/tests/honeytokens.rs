@@ -55,6 +55,10 @@ fn what_one_node_lets_a_thief_find_another_one_knows_when_it_is_used() {
     let reasons = event["fields"]["score_reasons"].as_str().unwrap();
     assert!(reasons.starts_with("10 it spoke; 70 used bait that only a thief can know"), "{reasons}");
     assert_eq!(event["score"], 80);
+    // What was sent is kept once, under its hash, and comes out harmless.
+    let hash = event["payload_sha256"].as_str().unwrap();
+    let payload = net.other_json(&["payload", hash]);
+    assert_eq!((payload["count"].as_u64(), payload["payload_base64"].as_str()), (Some(1), event["payload_base64"].as_str()));
     let ban = eventually("the thief is banned", || {
         let bans = net.other_json(&["bans"]);
         bans.as_array().unwrap().iter().find(|ban| ban["subject"] == format!("{THIEF}/32")).cloned()

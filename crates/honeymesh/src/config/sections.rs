@@ -281,6 +281,7 @@ fn store(section: Section<'_, '_>) -> StoreSection {
     let store = StoreSection {
         events_max: section.number("events_max", 1_000..=1_000_000_000).map_or(1_000_000, |max| max.value),
         events_age: duration(&section, "events_age", HOUR, 3_650 * DAY, 90 * DAY),
+        payloads_max: size(&section, "payloads_max", 1 << 20, 1 << 40, 256 << 20),
     };
     section.finish();
     store
