@@ -237,6 +237,22 @@ mod tests {
     }
 
     #[test]
+    fn a_file_of_the_layout_before_goes_on_with_what_its_events_have() {
+        let (_dir, path) = fresh();
+        let old = Connection::open(&path).unwrap();
+        old.execute_batch(LAYOUT_1).unwrap();
+        old.pragma_update(None, "application_id", APPLICATION_ID).unwrap();
+        old.pragma_update(None, "user_version", 1).unwrap();
+        let insert =
+            "INSERT INTO events (id, at, node, kind, payload, reasons) VALUES (zeroblob(16), 1, 'n', 'visit', x'6162', 0)";
+        old.execute(insert, []).unwrap();
+        drop(old);
+        drop(open(&path).unwrap());
+        let events = crate::Reader::open(&path).unwrap().events(&honeymesh_format::EventQuery::default()).unwrap().events;
+        assert_eq!((events.len(), events[0].payload.as_slice(), events[0].payload_gone), (1, b"ab".as_slice(), None));
+    }
+
+    #[test]
     fn a_file_that_others_could_read_becomes_private() {
         let (_dir, path) = fresh();
         drop(open(&path).unwrap());
