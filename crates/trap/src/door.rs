@@ -354,8 +354,12 @@ impl Hearing {
         let Some(guest) = noted.flatten() else { return self.stray().await };
         self.shared.counters(&guest).bytes.fetch_add(head.bytes, Relaxed);
         let visit = self.shared.visit(guest.trap, &guest.stranger, head.bytes, body);
-        let taken = self.shared.household.visits.send_timeout(visit, REPORT_WAIT).await.is_ok();
-        self.shared.was_told(guest.trap, taken);
+        let room = timeout(REPORT_WAIT, self.shared.household.visits.reserve()).await;
+        // Counted first: whoever has the visit may look at the counters.
+        self.shared.was_told(guest.trap, matches!(room, Ok(Ok(_))));
+        if let Ok(Ok(room)) = room {
+            room.send(visit);
+        }
     }
 
     async fn over(&mut self, session: u64, lost: u32, fault: &[u8]) {
