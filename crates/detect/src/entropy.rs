@@ -53,8 +53,8 @@ fn window_max(bytes: &[u8], size: usize) -> u16 {
 }
 
 /// What a trap said to one stranger, as far as its entropy needs it: few bytes as they are, many as counts.
-#[derive(Clone, Debug)]
-pub struct Tally(Heap);
+#[derive(Clone, Debug, Default)]
+pub struct Tally(Option<Box<Heap>>);
 
 #[derive(Clone, Debug)]
 enum Heap {
@@ -67,16 +67,14 @@ const TALLY_FEW_MAX: usize = 1_024;
 /// The most memory that a tally holds, in bytes.
 pub const TALLY_BYTES_MAX: usize = 1_024;
 
-impl Default for Tally {
-    fn default() -> Self {
-        Self(Heap::Few(Vec::new()))
-    }
-}
-
 impl Tally {
     /// Counts `bytes`; beyond 2^32 - 1 of one value it counts no further.
     pub fn add(&mut self, bytes: &[u8]) {
-        match &mut self.0 {
+        if bytes.is_empty() {
+            return;
+        }
+        let heap = self.0.get_or_insert_with(|| Box::new(Heap::Few(Vec::new())));
+        match &mut **heap {
             Heap::Few(few) if few.len() + bytes.len() <= TALLY_FEW_MAX => {
                 // No more than is needed: thousands of sessions wait behind their banner.
                 few.reserve_exact(bytes.len());
@@ -85,7 +83,7 @@ impl Tally {
             Heap::Few(few) => {
                 let mut counts = Box::new([0; 256]);
                 few.iter().chain(bytes).for_each(|byte| counts[usize::from(*byte)] += 1);
-                self.0 = Heap::Many(counts);
+                **heap = Heap::Many(counts);
             }
             Heap::Many(counts) => bytes.iter().for_each(|byte| {
                 let count = &mut counts[usize::from(*byte)];
@@ -97,8 +95,8 @@ impl Tally {
     /// The entropy of everything that was counted, as [`entropy_millibits`] has it; `None` if that is nothing.
     #[must_use]
     pub fn millibits(&self) -> Option<u16> {
-        match &self.0 {
-            Heap::Few(few) => (!few.is_empty()).then(|| entropy_millibits(few)),
+        match &**self.0.as_ref()? {
+            Heap::Few(few) => Some(entropy_millibits(few)),
             Heap::Many(counts) => {
                 let n = counts.iter().map(|count| u64::from(*count)).sum();
                 Some(millibits(n, counts.iter().map(|count| weigh(u64::from(*count))).sum()))

@@ -1,15 +1,15 @@
 //! A port that serves nothing by itself: it lets the stranger speak first, and answers in the protocol it hears.
 //!
 //! Known by their first bytes: HTTP, SSH, Redis, memcached, PostgreSQL, a telnet client's options, a mail client's greeting and a
-//! MySQL client's login, which are played on by the traps that know them; TLS, which is refused as a server without a common
-//! cipher refuses; RDP, of which the first packet is answered. Everything else is taken down in silence.
+//! MySQL client's login, which are played on by the traps that know them; TLS, inside which all of these are known again; RDP, of
+//! which the first packet is answered. Everything else is taken down in silence.
 
 mod first;
 mod session;
 
 pub use session::AnySession;
 
-use crate::{Lure, Service, Session};
+use crate::{Lure, Persona, Service, Session};
 use alloc::{boxed::Box, sync::Arc, vec::Vec};
 
 /// The services that are played on once they are recognised.
@@ -21,18 +21,11 @@ pub struct Any {
     played: Arc<[Service]>,
 }
 
-impl Default for Any {
-    /// One that plays everything in the usual way.
-    fn default() -> Self {
-        Self::like(&[])
-    }
-}
-
 impl Any {
     /// One that plays as the first of `traps` of each kind does, or in the usual way where there is none.
     #[must_use]
-    pub fn like(traps: &[&Service]) -> Self {
-        Self { played: PLAYED.iter().filter_map(|name| Service::like(name, traps)).collect::<Vec<_>>().into() }
+    pub fn like(traps: &[&Service], persona: &Persona) -> Self {
+        Self { played: PLAYED.iter().filter_map(|name| Service::like(name, traps, persona)).collect::<Vec<_>>().into() }
     }
 
     /// The same where what is played shows this.
@@ -49,6 +42,6 @@ impl Any {
 
     /// A new connection to the service of this name, if it is played.
     fn play(&self, name: &str, seed: u64) -> Option<Box<dyn Session>> {
-        self.played.iter().find(|service| service.name() == name).map(|service| service.session(seed))
+        self.played.iter().find(|service| service.name() == name).map(|service| service.bare(seed))
     }
 }

@@ -1,8 +1,8 @@
-//! A Redis server without a password, as bots hope to find it: Redis 7.0 of Debian 12, answer for answer.
+//! A Redis server without a password, as bots hope to find it: Redis 8.0 of Debian 13, answer for answer.
 //!
 //! It keeps what one connection stores for that connection, runs and loads nothing, and writes no file; but it agrees to be told
 //! where to write, whose replica to be and what to run, so that the stranger shows his hand. Answers were compared with a real
-//! redis-server 7.0.15.
+//! redis-server 8.0.2.
 
 mod commands;
 mod info;
@@ -11,45 +11,48 @@ mod session;
 
 pub use session::RedisSession;
 
-use crate::{BannerError, Lure, service::checked_banner};
-use alloc::string::{String, ToString};
+use crate::{BannerError, Lure, Persona, service::checked_banner};
+use alloc::sync::Arc;
+use info::Host;
 
-/// Debian 12's Redis.
-const VERSION: &str = "7.0.15";
+/// Debian 13's Redis.
+const VERSION: &str = "8.0.2";
 
 /// A Redis server without a password.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Redis {
-    version: String,
+    version: Arc<str>,
+    host: Arc<Host>,
     /// What is stored already, by name and value.
-    stored: Option<(&'static str, String)>,
-}
-
-impl Default for Redis {
-    /// Debian 12's Redis.
-    fn default() -> Self {
-        Self { version: VERSION.to_string(), stored: None }
-    }
+    stored: Option<Arc<(&'static str, alloc::string::String)>>,
 }
 
 impl Redis {
-    /// With an operator's version, such as `7.2.4`.
+    /// Debian 13's Redis on this machine.
+    #[must_use]
+    pub fn of(persona: &Persona) -> Self {
+        let (kernel, machine, era) = (persona.kernel(), persona.machine(), persona.era());
+        Self { version: VERSION.into(), host: Arc::new(Host { kernel, machine, era, key: persona.key("redis") }), stored: None }
+    }
+
+    /// The same with an operator's version, such as `7.2.4`.
     ///
     /// # Errors
     /// Says why the text cannot be sent.
-    pub fn new(version: &str) -> Result<Self, BannerError> {
-        Ok(Self { version: checked_banner(version)?, ..Self::default() })
+    pub fn saying(self, version: &str) -> Result<Self, BannerError> {
+        Ok(Self { version: checked_banner(version)?.into(), ..self })
     }
 
     /// The same with settings in it that nobody should have stored there.
     #[must_use]
     pub fn showing(self, lure: &Lure) -> Self {
-        Self { stored: Some(lure.settings()), ..self }
+        Self { stored: Some(Arc::new(lure.settings())), ..self }
     }
 
-    /// A new connection; `seed` makes the server's name for this run.
+    /// A new connection; `seed` makes its number.
     #[must_use]
     pub fn session(&self, seed: u64) -> RedisSession {
-        RedisSession::new(self.version.clone(), self.stored.as_ref(), seed)
+        let session = RedisSession::new(Arc::clone(&self.version), Arc::clone(&self.host), seed);
+        self.stored.iter().fold(session, |session, stored| session.storing(stored.0, &stored.1))
     }
 }

@@ -1,8 +1,9 @@
 //! The services a trap can play, made from an operator's words.
 
 use crate::{
-    Any, DefinitionError, Ftp, Http, Imap, Lure, Memcached, Mysql, Pop3, Postgresql, Redis, Script, ScriptDefinition, Session,
-    Smtp, Ssh, Telnet, Vnc,
+    Any, DefinitionError, Ftp, Http, Imap, Lure, Memcached, Mysql, Persona, Pop3, Postgresql, Redis, Script, ScriptDefinition,
+    Session, Site, Smtp, Ssh, Telnet, Vnc,
+    tls::{Overheard, Secured},
 };
 use alloc::{
     boxed::Box,
@@ -18,11 +19,13 @@ pub struct Definition {
     /// One of [`Service::NAMES`].
     pub service: String,
     /// What the service calls itself: for `ssh` the whole identification line without its end
-    /// (`SSH-2.0-OpenSSH_9.2p1 …`), for `http` the `Server` header (`nginx/1.22.1`), for `ftp` the text after
-    /// `220 ` (`(vsFTPd 3.0.3)`), for `script` everything that is sent first, as it is. `None`: the usual one.
+    /// (`SSH-2.0-OpenSSH_9.2p1 …`), for `http` see [`Site::banner`], for `ftp` the text after
+    /// `220 ` (`(vsFTPd 3.0.5)`), for `script` everything that is sent first, as it is. `None`: the usual one.
     pub banner: Option<String>,
     /// Only for `telnet`: which try is let in, 1 to [`TRIES_MAX`](crate::TRIES_MAX); 0: none is. `None`: the usual one.
     pub let_in: Option<u8>,
+    /// Only for `http` and `https`: one of [`Site::NAMES`]. `None`: `login`.
+    pub site: Option<String>,
     /// Only for `script`: the rest.
     pub script: ScriptDefinition,
 }
@@ -34,6 +37,14 @@ pub enum Service {
     Ssh(Ssh),
     /// A web server with a login page.
     Http(Http),
+    /// The same behind TLS.
+    Https(Http),
+    /// Elasticsearch without a password.
+    Elasticsearch(Http),
+    /// Docker's API without TLS.
+    Docker(Http),
+    /// The API of Kubernetes, behind TLS.
+    Kubernetes(Http),
     /// An FTP server that refuses every login.
     Ftp(Ftp),
     /// A telnet login as devices have it.
@@ -75,6 +86,12 @@ pub enum ServiceError {
     /// A try that never comes.
     #[error("let_in: `{0}` is no try; write 1 to {max}, or 0 to let nobody in", max = crate::TRIES_MAX)]
     LetIn(u8),
+    /// Something else than a web server was told what to serve.
+    #[error("service `{0}` serves no sites; leave `site` out, or use service = \"http\" or \"https\"")]
+    NoSites(String),
+    /// No site has this name.
+    #[error("site: `{0}` is none; there are {sites}", sites = crate::Site::NAMES.join(", "))]
+    UnknownSite(String),
     /// A banner was given to a service that does not speak first.
     #[error("service `{0}` lets the stranger speak first; leave the banner out")]
     Unspoken(String),
@@ -108,9 +125,10 @@ pub enum BannerError {
 
 impl Service {
     /// The names of all services.
-    pub const NAMES: [&'static str; 14] = [
+    pub const NAMES: [&'static str; 18] = [
         "ssh",
         "http",
+        "https",
         "ftp",
         "telnet",
         "smtp",
@@ -121,31 +139,43 @@ impl Service {
         "mysql",
         "postgresql",
         "vnc",
+        "elasticsearch",
+        "docker",
+        "kubernetes",
         "script",
         "any",
     ];
 
-    /// The one door: an operator's definition as a service.
+    /// The one door: an operator's definition as a service of the machine that `persona` is.
     ///
     /// # Errors
     /// Says what is wrong, for a rule with its number (from 1); nothing is changed.
-    pub fn define(definition: &Definition) -> Result<Self, ServiceError> {
+    pub fn define(definition: &Definition, persona: &Persona) -> Result<Self, ServiceError> {
         let banner = definition.banner.as_deref();
         match definition.service.as_str() {
-            "script" if definition.let_in.is_none() => Ok(Self::Script(Script::new(banner, &definition.script)?)),
+            "script" if definition.let_in.is_none() && definition.site.is_none() => {
+                Ok(Self::Script(Script::new(banner, &definition.script)?))
+            }
             name if !Self::NAMES.contains(&name) => Err(ServiceError::Unknown(name.to_string())),
             name if name != "script" && definition.script != ScriptDefinition::default() => {
                 Err(ServiceError::NotScripted(name.to_string()))
             }
             name if definition.let_in.is_some() && name != "telnet" => Err(ServiceError::LetsNobodyIn(name.to_string())),
+            name if definition.site.is_some() && !matches!(name, "http" | "https") => {
+                Err(ServiceError::NoSites(name.to_string()))
+            }
             "any" if banner.is_some() => Err(ServiceError::Unspoken("any".to_string())),
             "postgresql" | "vnc" if banner.is_some() => Err(ServiceError::Nameless(definition.service.clone())),
             "postgresql" => Ok(Self::Postgresql(Postgresql)),
             "vnc" => Ok(Self::Vnc(Vnc)),
             "mysql" => Ok(Self::Mysql(banner.map_or_else(|| Ok(Mysql::default()), Mysql::new)?)),
-            "any" => Ok(Self::Any(Any::default())),
+            "any" => Ok(Self::Any(Any::like(&[], persona))),
             "ssh" => Ok(Self::Ssh(banner.map_or_else(|| Ok(Ssh::default()), Ssh::new)?)),
-            "http" => Ok(Self::Http(banner.map_or_else(|| Ok(Http::default()), Http::new)?)),
+            "http" => Ok(Self::Http(web(definition, site(definition)?, persona)?)),
+            "https" => Ok(Self::Https(web(definition, site(definition)?, persona)?.secured())),
+            "elasticsearch" => Ok(Self::Elasticsearch(web(definition, Site::Elasticsearch, persona)?)),
+            "docker" => Ok(Self::Docker(web(definition, Site::Docker, persona)?)),
+            "kubernetes" => Ok(Self::Kubernetes(web(definition, Site::Kubernetes, persona)?.secured())),
             "telnet" => {
                 let telnet = banner.map_or_else(|| Ok(Telnet::default()), Telnet::new)?;
                 Ok(Self::Telnet(match definition.let_in {
@@ -154,11 +184,11 @@ impl Service {
                     Some(let_in) => telnet.letting_in(let_in),
                 }))
             }
-            "smtp" => Ok(Self::Smtp(banner.map_or_else(|| Ok(Smtp::default()), Smtp::new)?)),
-            "pop3" => Ok(Self::Pop3(banner.map_or_else(|| Ok(Pop3::default()), Pop3::new)?)),
-            "imap" => Ok(Self::Imap(banner.map_or_else(|| Ok(Imap::default()), Imap::new)?)),
-            "redis" => Ok(Self::Redis(banner.map_or_else(|| Ok(Redis::default()), Redis::new)?)),
-            "memcached" => Ok(Self::Memcached(banner.map_or_else(|| Ok(Memcached::default()), Memcached::new)?)),
+            "smtp" => Ok(Self::Smtp(saying(Smtp::of(persona), banner, Smtp::saying)?)),
+            "pop3" => Ok(Self::Pop3(saying(Pop3::of(persona), banner, Pop3::saying)?)),
+            "imap" => Ok(Self::Imap(saying(Imap::of(persona), banner, Imap::saying)?)),
+            "redis" => Ok(Self::Redis(saying(Redis::of(persona), banner, Redis::saying)?)),
+            "memcached" => Ok(Self::Memcached(saying(Memcached::of(persona), banner, Memcached::saying)?)),
             _ => Ok(Self::Ftp(banner.map_or_else(|| Ok(Ftp::default()), Ftp::new)?)),
         }
     }
@@ -168,6 +198,7 @@ impl Service {
     pub fn showing(self, lure: &Lure) -> Self {
         match self {
             Self::Http(http) => Self::Http(http.showing(lure)),
+            Self::Https(http) => Self::Https(http.showing(lure)),
             Self::Telnet(telnet) => Self::Telnet(telnet.showing(lure)),
             Self::Redis(redis) => Self::Redis(redis.showing(lure)),
             Self::Any(any) => Self::Any(any.showing(lure)),
@@ -176,9 +207,14 @@ impl Service {
     }
 
     /// The first of `traps` with this name, or the usual service of this name, if there is one.
-    pub(crate) fn like(name: &str, traps: &[&Self]) -> Option<Self> {
+    pub(crate) fn like(name: &str, traps: &[&Self], persona: &Persona) -> Option<Self> {
         let own = traps.iter().find(|trap| trap.name() == name).map(|trap| (*trap).clone());
-        own.or_else(|| Self::define(&Definition { service: name.to_string(), ..Definition::default() }).ok())
+        let behind_tls = || match traps.iter().find(|trap| trap.name() == "http") {
+            Some(Self::Http(http)) if name == "https" => Some(Self::Https(http.clone().secured())),
+            _ => None,
+        };
+        own.or_else(behind_tls)
+            .or_else(|| Self::define(&Definition { service: name.to_string(), ..Definition::default() }, persona).ok())
     }
 
     /// A new connection. `seed` makes what has to differ between sessions (cookies, nonces); it must not be
@@ -186,6 +222,21 @@ impl Service {
     #[must_use]
     pub fn session(&self, seed: u64) -> Box<dyn Session> {
         match self {
+            Self::Https(_) | Self::Kubernetes(_) | Self::Any(_) => self.bare(seed),
+            _ => Box::new(Overheard::new(self.bare(seed))),
+        }
+    }
+
+    /// The same, without an ear for TLS where none is spoken.
+    pub(crate) fn bare(&self, seed: u64) -> Box<dyn Session> {
+        match self {
+            Self::Elasticsearch(http) | Self::Docker(http) => Box::new(http.session(seed)),
+            Self::Https(http) | Self::Kubernetes(http) => {
+                let http = http.clone();
+                Box::new(Secured::new(Box::new(move |secured| {
+                    Box::new(if secured { http.session(seed) } else { http.unsecured(seed) })
+                })))
+            }
             Self::Ssh(ssh) => Box::new(ssh.session(seed)),
             Self::Http(http) => Box::new(http.session(seed)),
             Self::Ftp(ftp) => Box::new(ftp.session()),
@@ -209,6 +260,10 @@ impl Service {
         match self {
             Self::Ssh(_) => "ssh",
             Self::Http(_) => "http",
+            Self::Https(_) => "https",
+            Self::Elasticsearch(_) => "elasticsearch",
+            Self::Docker(_) => "docker",
+            Self::Kubernetes(_) => "kubernetes",
             Self::Ftp(_) => "ftp",
             Self::Telnet(_) => "telnet",
             Self::Smtp(_) => "smtp",
@@ -222,6 +277,23 @@ impl Service {
             Self::Script(_) => "script",
             Self::Any(_) => "any",
         }
+    }
+}
+
+fn site(definition: &Definition) -> Result<Site, ServiceError> {
+    let Some(name) = definition.site.as_deref() else { return Ok(Site::Login) };
+    Site::named(name).ok_or_else(|| ServiceError::UnknownSite(name.to_string()))
+}
+
+fn web(definition: &Definition, site: Site, persona: &Persona) -> Result<Http, ServiceError> {
+    Ok(saying(Http::of(site, persona), definition.banner.as_deref(), Http::called)?)
+}
+
+/// The service, with an operator's banner if there is one.
+fn saying<T>(service: T, banner: Option<&str>, saying: fn(T, &str) -> Result<T, BannerError>) -> Result<T, BannerError> {
+    match banner {
+        Some(banner) => saying(service, banner),
+        None => Ok(service),
     }
 }
 
@@ -251,10 +323,14 @@ mod tests {
         Definition { service: service.into(), banner: banner.map(Into::into), ..Definition::default() }
     }
 
+    fn persona() -> Persona {
+        Persona::of([7; 32])
+    }
+
     #[test]
     fn every_name_is_a_service_that_opens() {
         for name in Service::NAMES {
-            let service = Service::define(&definition(name, None)).unwrap();
+            let service = Service::define(&definition(name, None), &persona()).unwrap();
             assert_eq!(service.name(), name);
             let _ = service.session(1).open(&mut Vec::new());
         }
@@ -265,8 +341,8 @@ mod tests {
         let table = [
             (
                 definition("gopher", None),
-                "`gopher` is no service; there are ssh, http, ftp, telnet, smtp, pop3, imap, redis, memcached, mysql, postgresql, vnc, \
-                 script and any",
+                "`gopher` is no service; there are ssh, http, https, ftp, telnet, smtp, pop3, imap, redis, memcached, mysql, postgresql, vnc, \
+                 elasticsearch, docker, kubernetes, script and any",
             ),
             (definition("any", Some("hello")), "service `any` lets the stranger speak first; leave the banner out"),
             (definition("vnc", Some("hello")), "service `vnc` does not say what it is before a login; leave the banner out"),
@@ -278,17 +354,17 @@ mod tests {
             ),
         ];
         for (definition, message) in table {
-            assert_eq!(Service::define(&definition).unwrap_err().to_string(), message);
+            assert_eq!(Service::define(&definition, &persona()).unwrap_err().to_string(), message);
         }
         assert_eq!(
-            Service::define(&definition("ftp", Some(&"x".repeat(201)))).unwrap_err().to_string(),
+            Service::define(&definition("ftp", Some(&"x".repeat(201))), &persona()).unwrap_err().to_string(),
             "banner: it is 201 bytes long; 200 are allowed"
         );
     }
 
     #[test]
     fn only_telnet_lets_somebody_in() {
-        let of = |service, let_in| Service::define(&Definition { let_in: Some(let_in), ..definition(service, None) });
+        let of = |service, let_in| Service::define(&Definition { let_in: Some(let_in), ..definition(service, None) }, &persona());
         assert_eq!(of("telnet", 0), Ok(Service::Telnet(Telnet::default().letting_in(0))));
         assert_eq!(of("ftp", 1).unwrap_err().to_string(), "service `ftp` lets nobody in; leave `let_in` out");
         assert_eq!(of("script", 1).unwrap_err().to_string(), "service `script` lets nobody in; leave `let_in` out");
@@ -296,11 +372,33 @@ mod tests {
     }
 
     #[test]
+    fn only_web_servers_have_sites() {
+        let of = |service, site: &str| {
+            Service::define(&Definition { site: Some(site.into()), ..definition(service, None) }, &persona())
+        };
+        for site in Site::NAMES {
+            assert_eq!(of("http", site).map(|service| service.name()), Ok("http"));
+            assert_eq!(of("https", site).map(|service| service.name()), Ok("https"));
+        }
+        assert_eq!(
+            of("http", "blog").unwrap_err().to_string(),
+            "site: `blog` is none; there are login, plain, basic, wordpress, router, object-store, ci"
+        );
+        assert_eq!(
+            of("docker", "ci").unwrap_err().to_string(),
+            "service `docker` serves no sites; leave `site` out, or use service = \"http\" or \"https\""
+        );
+        assert!(of("script", "ci").is_err());
+    }
+
+    #[test]
     fn rules_belong_to_scripts() {
         let rules = alloc::vec![RuleDefinition { expect: Some(String::new()), ..RuleDefinition::default() }];
         let script = ScriptDefinition { rules, ..ScriptDefinition::default() };
         let of = |service: &str| {
-            Service::define(&Definition { script: script.clone(), ..definition(service, None) }).unwrap_err().to_string()
+            Service::define(&Definition { script: script.clone(), ..definition(service, None) }, &persona())
+                .unwrap_err()
+                .to_string()
         };
         assert_eq!(of("ssh"), "service `ssh` takes no rules; use service = \"script\" for a trap of your own");
         assert_eq!(of("script"), "rule 1: `expect` is empty; leave it out to expect any line");

@@ -11,7 +11,9 @@
 //! [`Visit`]: honeymesh_types::Visit
 
 mod bind;
+mod broken;
 mod door;
+mod identity;
 mod limits;
 mod line;
 mod options;
@@ -20,14 +22,16 @@ mod room;
 mod session;
 mod setting;
 mod status;
+mod tls;
 mod wire;
 
 pub use bind::{Bound, DARK, Error, bind};
+pub use broken::note_faults;
 pub use door::{Household, News};
+pub use identity::{IdentityError, TlsIdentity};
 pub use limits::Dismisser;
 pub use line::{Line, RoomLine, lines};
 pub use options::{Limits, Options, TrapOptions};
 pub use room::{Ready, Room};
-pub use session::note_faults;
 pub use setting::Setting;
 pub use status::{HouseStatus, StatusReader, TrapStatus};

@@ -1,7 +1,8 @@
 //! What was heard in a session, and how the process that plays tells it.
 
 use crate::{line::Pipe, wire};
-use honeymesh_trap_proto::Findings;
+use honeymesh_detect::Sight;
+use honeymesh_trap_proto::{FIELDS_MAX, Findings};
 use honeymesh_types::{Marks, SessionId, Signs};
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tokio::time::timeout;
@@ -39,9 +40,25 @@ impl Transcript {
         room - kept
     }
 
+    /// Counts bytes that are not kept, since nothing was said with them.
+    pub(crate) const fn count(&mut self, bytes: usize) {
+        self.bytes += bytes as u64;
+    }
+
     pub(crate) const fn is_empty(&self) -> bool {
         self.bytes == 0
     }
+}
+
+/// Adds what the recognisers saw to what the trap has noted, whose own facts stay; gives the rest.
+pub(crate) fn add(Sight { marks, facts, bait }: Sight, findings: &mut Findings) -> Marks {
+    for (name, fact) in facts {
+        if findings.fields.len() < FIELDS_MAX {
+            findings.fields.entry(name.to_owned()).or_insert(fact);
+        }
+    }
+    findings.signs |= if bait { Signs::BAIT } else { Signs::empty() };
+    marks
 }
 
 /// Tells of one session.

@@ -1,7 +1,7 @@
 //! What is to be played, as the daemon tells it to the process that plays.
 
-use crate::{Limits, bind::Plays};
-use honeymesh_trap_proto::{Bait, Definition, Lure, Service};
+use crate::{Limits, TlsIdentity, bind::Plays};
+use honeymesh_trap_proto::{Bait, Definition, Lure, Persona, Service};
 use serde::{Deserialize, Serialize};
 use std::io;
 
@@ -16,10 +16,14 @@ pub struct Setting {
     pub tokens: Vec<String>,
     /// What the traps let a thief find, if they do.
     pub lure: Option<Lure>,
+    /// The machine that they pretend to be.
+    pub persona: Persona,
     /// What all share.
     pub limits: Limits,
     /// The user and the group that the process becomes, if it is root.
     pub user: (u32, u32),
+    /// What the machine shows to whoever speaks TLS; without it, TLS is refused.
+    pub tls: Option<TlsIdentity>,
 }
 
 impl Setting {
@@ -36,10 +40,10 @@ impl Setting {
     /// # Errors
     /// A definition that is none: the daemon has checked them, so it is not this daemon's.
     pub(crate) fn plays(&self) -> io::Result<Vec<Plays>> {
-        let services: Result<Vec<Service>, _> = self.traps.iter().map(Service::define).collect();
+        let services: Result<Vec<Service>, _> = self.traps.iter().map(|trap| Service::define(trap, &self.persona)).collect();
         let services = services.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
         let show = |service: Service| self.lure.iter().fold(service, Service::showing);
-        let bait = self.dark.then(|| Bait::like(services.iter()));
+        let bait = self.dark.then(|| Bait::like(services.iter(), &self.persona));
         let bait = bait.map(|bait| Plays::Bait(self.lure.iter().fold(bait, Bait::showing)));
         Ok(services.into_iter().map(show).map(Plays::One).chain(bait).collect())
     }

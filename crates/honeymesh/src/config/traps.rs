@@ -1,7 +1,7 @@
 //! `[[trap]]`: what each trap plays and where it listens.
 
 use super::{problem::Placed, reader::Section, sections::required, values};
-use honeymesh_trap_proto::{Definition, Frames, RuleDefinition, ScriptDefinition, Service};
+use honeymesh_trap_proto::{Definition, Frames, Persona, RuleDefinition, ScriptDefinition, Service};
 use std::net::SocketAddr;
 
 /// The most traps one node has; each costs a listener.
@@ -14,9 +14,7 @@ const LISTEN_MAX: usize = 64;
 pub struct Trap {
     /// Its name, unique on this node.
     pub name: Placed<String>,
-    /// What it plays.
-    pub service: Service,
-    /// The same as it was written.
+    /// What it plays; it is a service's.
     pub definition: Definition,
     /// Where it listens; at least one address.
     pub listen: Vec<Placed<SocketAddr>>,
@@ -36,8 +34,7 @@ fn trap(section: Section<'_, '_>) -> Option<Trap> {
     let listen = listen(&section);
     let service = service(&section);
     section.finish();
-    let (service, definition) = service?;
-    Some(Trap { name: name?, service, definition, listen: listen? })
+    Some(Trap { name: name?, definition: service?, listen: listen? })
 }
 
 /// A trap's name is a label in metrics and a word in logs.
@@ -56,16 +53,23 @@ fn listen(section: &Section<'_, '_>) -> Option<Vec<Placed<SocketAddr>>> {
     Some(listen.value)
 }
 
-/// Reads all keys of the service first, so that each problem among them is told, then has it checked as a whole.
-fn service(section: &Section<'_, '_>) -> Option<(Service, Definition)> {
+/// Reads all keys of the service first, so that each problem among them is told, then has it checked as a whole: whatever machine
+/// the node pretends to be.
+fn service(section: &Section<'_, '_>) -> Option<Definition> {
     let word = section.text("service", |text| Ok(text.to_owned()));
     let word = required(section, "service", word, &format!("write one of {}", Service::NAMES.join("|")))?;
     let banner = section.text("banner", |text| Ok(text.to_owned())).map(|banner| banner.value);
-    let definition = Definition { service: word.value, banner, let_in: let_in(section), script: script(section) };
-    match Service::define(&definition) {
-        Ok(service) => Some((service, definition)),
+    let definition = Definition {
+        service: word.value,
+        banner,
+        let_in: let_in(section),
+        site: plain(section, "site"),
+        script: script(section),
+    };
+    match Service::define(&definition, &Persona::of([0; 32])) {
+        Ok(_) => Some(definition),
         Err(error) => {
-            section.doc.error(word.place, format!("{}: {error}{}", section.named("service"), known_service(&definition.service)));
+            section.doc.error(word.place, format!("{}: {error}", section.named("service")));
             None
         }
     }
@@ -74,14 +78,6 @@ fn service(section: &Section<'_, '_>) -> Option<(Service, Definition)> {
 /// What telnet lets in; whether such a try comes is the service's to say.
 fn let_in(section: &Section<'_, '_>) -> Option<u8> {
     section.number("let_in", 0..=u64::from(u8::MAX)).and_then(|tries| u8::try_from(tries.value).ok())
-}
-
-/// The contract names services that later versions bring: whoever writes one is told so.
-fn known_service(word: &str) -> &'static str {
-    match word {
-        "https" => " in this version",
-        _ => "",
-    }
 }
 
 fn script(section: &Section<'_, '_>) -> ScriptDefinition {

@@ -14,14 +14,10 @@ const TOLD_AFTER_BYTES: usize = 256;
 const TOLD_EVERY_BYTES: usize = 4_096;
 /// The longest answer of what is played to one byte, in bytes: Redis' to a stored value.
 const PLAYED_BYTES_MAX: usize = 20 * 1_024;
-/// A TLS record's head: kind, version, length.
-const RECORD_HEAD_BYTES: usize = 5;
 /// A TPKT head: version, reserved, length.
 const TPKT_HEAD_BYTES: usize = 4;
 /// The longest first packet of the remote desktop that is waited for; cookies in it are short.
 const TPKT_BYTES_MAX: usize = 1_024;
-/// Fatal alert `handshake_failure` in a record of TLS 1.2, as a server without a common cipher sends it.
-const ALERT: [u8; 7] = [0x15, 3, 3, 0, 2, 2, 40];
 /// TPKT with an X.224 connection confirm and nothing negotiated, as old servers send it.
 const CONFIRM: [u8; 11] = [3, 0, 0, 11, 6, 0xd0, 0, 0, 0x12, 0x34, 0];
 
@@ -30,6 +26,10 @@ pub struct AnySession {
     any: Any,
     seed: u64,
     phase: Phase,
+    /// TLS was asked for: the bytes that were its first.
+    tls: Option<Vec<u8>>,
+    /// That was just now.
+    is_asking: bool,
     findings: Findings,
 }
 
@@ -38,27 +38,15 @@ enum Phase {
     First(Vec<u8>),
     /// A trap that knows the protocol goes on.
     Played(Box<dyn Session>),
-    /// Bytes of the first record that were heard; its length once its head is whole.
-    Tls {
-        head: Vec<u8>,
-        heard: usize,
-    },
-    /// The same of the first packet.
-    Rdp {
-        head: Vec<u8>,
-        heard: usize,
-    },
+    /// Bytes of the first packet that were heard; its length once its head is whole.
+    Rdp { head: Vec<u8>, heard: usize },
     /// Taken down in silence: bytes since the last report, and how many make the next.
-    Silent {
-        bytes: usize,
-        told_after: usize,
-    },
-    Over,
+    Silent { bytes: usize, told_after: usize },
 }
 
 impl AnySession {
     pub(super) fn new(any: Any, seed: u64) -> Self {
-        Self { any, seed, phase: Phase::First(Vec::new()), findings: Findings::default() }
+        Self { any, seed, phase: Phase::First(Vec::new()), tls: None, is_asking: false, findings: Findings::default() }
     }
 
     fn byte(&mut self, byte: u8, now: WallTime, answer: &mut Vec<u8>) -> Flow {
@@ -72,14 +60,6 @@ impl AnySession {
                 }
             }
             Phase::Played(session) => session.receive(&[byte], now, answer).flow,
-            Phase::Tls { head, heard } => {
-                if is_whole(head, heard, byte, RECORD_HEAD_BYTES, record_bytes) {
-                    answer.extend_from_slice(&ALERT);
-                    self.phase = Phase::Over;
-                    return Flow::Close;
-                }
-                Flow::Continue
-            }
             Phase::Rdp { head, heard } => {
                 if is_whole(head, heard, byte, TPKT_HEAD_BYTES, tpkt_bytes) {
                     answer.extend_from_slice(&CONFIRM);
@@ -97,7 +77,6 @@ impl AnySession {
                 self.phase = Phase::Silent { bytes: 0, told_after: TOLD_EVERY_BYTES };
                 Flow::Telling
             }
-            Phase::Over => Flow::Close,
         }
     }
 
@@ -106,13 +85,23 @@ impl AnySession {
         self.findings.note("protocol", protocol.word().as_bytes());
         let silent = Phase::Silent { bytes: 0, told_after: TOLD_AFTER_BYTES };
         let next = match protocol {
-            Protocol::Tls => Phase::Tls { head: Vec::new(), heard: 0 },
+            Protocol::Tls if self.tls.is_none() => return self.start_tls(),
+            // TLS inside TLS.
+            Protocol::Tls => silent,
             Protocol::Rdp => Phase::Rdp { head: Vec::new(), heard: 0 },
             played => self.any.play(played.word(), self.seed).map_or(silent, Phase::Played),
         };
         let Phase::First(said) = core::mem::replace(&mut self.phase, next) else { return Flow::Close };
         let opened = if let Phase::Played(session) = &mut self.phase { session.open(answer) } else { Flow::Continue };
         said.into_iter().fold(opened, |flow, byte| flow.and(self.byte(byte, now, answer)))
+    }
+
+    /// What comes inside TLS is recognised like what comes in the clear.
+    fn start_tls(&mut self) -> Flow {
+        let Phase::First(said) = core::mem::replace(&mut self.phase, Phase::First(Vec::new())) else { return Flow::Close };
+        self.tls = Some(said);
+        self.is_asking = true;
+        Flow::StartTls
     }
 
     fn fall_silent(&mut self, now: WallTime, answer: &mut Vec<u8>) -> Flow {
@@ -136,14 +125,6 @@ fn is_whole(head: &mut Vec<u8>, heard: &mut usize, byte: u8, head_bytes: usize, 
         head.push(byte);
     }
     head.len() == head_bytes && *heard >= length(head).max(head_bytes)
-}
-
-/// The length of a TLS record with its head: at most 65,540 bytes.
-fn record_bytes(head: &[u8]) -> usize {
-    match head {
-        [_, _, _, high, low] => RECORD_HEAD_BYTES + usize::from(u16::from_be_bytes([*high, *low])),
-        _ => 0,
-    }
 }
 
 /// The length of a TPKT packet with its head.
@@ -178,6 +159,21 @@ impl Session for AnySession {
         }
         findings
     }
+
+    fn unread(&mut self) -> Vec<u8> {
+        self.tls.clone().unwrap_or_default()
+    }
+
+    fn resume(&mut self, now: WallTime, answer: &mut Vec<u8>) -> Option<Flow> {
+        self.inner().and_then(|session| session.resume(now, answer))
+    }
+
+    fn said(&mut self) -> Option<Vec<u8>> {
+        if core::mem::take(&mut self.is_asking) {
+            return Some(Vec::new());
+        }
+        self.inner().and_then(Session::said)
+    }
 }
 
 #[cfg(test)]
@@ -189,7 +185,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn session() -> AnySession {
-        Any::default().session(7)
+        Any::like(&[], &crate::Persona::of([7; 32])).session(7)
     }
 
     fn hear(bytes: &[u8]) -> Heard {
@@ -228,7 +224,8 @@ mod tests {
     fn who_greets_a_mail_server_or_negotiates_with_a_telnetd_meets_one() {
         let mail = hear(b"EHLO a\r\n");
         assert!(
-            said(&mail.answer).starts_with("220 mail.localdomain ESMTP Postfix") && said(&mail.answer).contains("250-PIPELINING")
+            said(&mail.answer).split_once(' ').unwrap().1.contains(".localdomain ESMTP Postfix (Debian)\r\n")
+                && said(&mail.answer).contains("250-PIPELINING")
         );
         assert_eq!((protocol(&mail), mail.findings.fields["client"].as_str()), (Some("smtp"), "a"));
         let login = hear(b"\xff\xfd\x03root\r\nxc3511\r\n");
@@ -237,13 +234,15 @@ mod tests {
     }
 
     #[test]
-    fn tls_is_refused_once_the_whole_hello_was_heard() {
-        let hello = [&[0x16, 3, 1, 0, 5][..], b"hello"].concat();
-        assert_eq!(hear(&hello[..9]).answer, b"");
-        let heard = hear(&hello);
-        assert_eq!((heard.answer.as_slice(), heard.flow, protocol(&heard)), (&ALERT[..], Flow::Close, Some("tls")));
-        assert_eq!(heard.reports[0].1, hello);
-        assert_eq!(hear(&[0x16, 3, 1, 0, 0]).flow, Flow::Close, "a record of nothing");
+    fn who_begins_with_tls_gets_it_and_is_recognised_again_inside() {
+        let mut session = session();
+        let heard = drive::whole(&mut session, &[0x16, 3, 1]);
+        assert_eq!((heard.answer.len(), heard.flow, protocol(&heard)), (0, Flow::StartTls, Some("tls")));
+        assert_eq!(session.unread(), [0x16, 3, 1]);
+        let inside = drive::whole(&mut session, b"GET /x HTTP/1.1\r\nHost: a\r\n\r\n");
+        assert_eq!((protocol(&inside), inside.findings.fields["path"].as_str()), (Some("http"), "/x"));
+        let twice = hear(&[0x16, 3, 1, 0x16, 3, 1]);
+        assert_eq!((twice.answer.len(), twice.flow), (0, Flow::StartTls), "none inside itself");
     }
 
     #[test]
@@ -257,7 +256,7 @@ mod tests {
     fn stores_are_played_and_what_is_not_known_is_taken_down() {
         let redis = hear(b"*1\r\n$4\r\nPING\r\n");
         assert_eq!((redis.answer.as_slice(), protocol(&redis), redis.flow), (&b"+PONG\r\n"[..], Some("redis"), Flow::Telling));
-        assert_eq!(said(&hear(b"version\r\n").answer), "VERSION 1.6.18\r\n");
+        assert_eq!(said(&hear(b"version\r\n").answer), "VERSION 1.6.38\r\n");
         let database = hear(b"\0\0\0\x08\x04\xd2\x16\x2f");
         assert_eq!((database.answer.as_slice(), protocol(&database)), (&b"N"[..], Some("postgresql")));
         let other = hear(b"\x00\x01\x02helo\nmore");

@@ -18,3 +18,5 @@ mod stores;
 mod support;
 #[cfg(test)]
 mod telnet;
+#[cfg(test)]
+mod web;
