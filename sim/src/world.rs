@@ -359,6 +359,7 @@ impl World {
             bytes: 0,
             signs: Signs::DARK,
             fields: BTreeMap::new(),
+            marks: None,
         };
         self.give(place, Input::Visit(visit));
     }

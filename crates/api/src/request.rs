@@ -1,7 +1,9 @@
 //! What can be asked of the daemon, and what it answers.
 
 use crate::{ExportSink, Secret};
-use honeymesh_format::{AllowJson, BanJson, DoneJson, EventJson, EventQuery, ExportFormat, PeerJson, StatusJson, Ttl, WhyJson};
+use honeymesh_format::{
+    AllowJson, BanJson, DoneJson, EventJson, EventQuery, ExportFormat, PayloadJson, PeerJson, StatusJson, Ttl, WhyJson,
+};
 use honeymesh_types::{ClusterName, Mode, NodeName, Subject};
 use ipnet::IpNet;
 use std::{net::IpAddr, path::PathBuf, time::Duration};
@@ -22,6 +24,8 @@ pub enum Request {
     Bans(BansQuery),
     /// What was seen: [`Response::Events`], at most [`EVENTS_PAGE_MAX`] (the limit is set and clamped).
     Events(EventQuery),
+    /// What was sent with this SHA-256: [`Response::Payload`]; what is not there is a refusal of kind `NotFound`.
+    Payload([u8; 32]),
     /// Everything about one address: [`Response::Why`].
     Why(IpAddr),
     /// All that is never banned: [`Response::Allow`].
@@ -153,6 +157,8 @@ pub enum Response {
     Bans(Page<BanJson>),
     /// Events, in the order asked for.
     Events(Page<EventJson>),
+    /// What was sent.
+    Payload(Box<PayloadJson>),
     /// The chain.
     Why(Box<WhyJson>),
     /// All that is never banned.

@@ -99,6 +99,7 @@ fn api() -> Router<App> {
         .route("/api/v1/bans/{subject}/{prefix_len}", delete(orders::unban_prefix))
         .route("/api/v1/events", get(reads::events))
         .route("/api/v1/events/stream", get(live::stream))
+        .route("/api/v1/payloads/{hash}", get(reads::payload))
         .route("/api/v1/why/{address}", get(reads::why))
         .route("/api/v1/allow", get(reads::allow).post(orders::allow))
         .route("/api/v1/allow/{net}", delete(orders::disallow))

@@ -128,6 +128,7 @@ pub fn judge_handshakes(ports: &[u16]) -> Verdict {
         score: SCORE_BASE.saturating_add(each).min(SCORE_MAX),
         entropy_millibits: 0,
         findings: vec![format!("finished handshakes with {} dark ports: {}", ports.len(), named.join(" "))],
+        reckoning: Vec::new(),
         intent: crate::Intent::Attack,
     }
 }

@@ -1,7 +1,11 @@
 //! Shannon entropy without floating point: the same bits on every machine.
 
+use alloc::{boxed::Box, vec::Vec};
+
 /// How many bytes one window of [`entropy_window_max_millibits`] holds.
 pub const ENTROPY_WINDOW_BYTES: usize = 256;
+/// How many bytes one window of [`entropy_short_max_millibits`] holds.
+pub const ENTROPY_SHORT_BYTES: usize = 64;
 
 /// Fractional bits of the logarithms.
 const FRACTION_BITS: u32 = 32;
@@ -18,15 +22,25 @@ pub fn entropy_millibits(bytes: &[u8]) -> u16 {
     for byte in bytes {
         counts[usize::from(*byte)] += 1;
     }
-    let surprise = counts.iter().map(|count| u128::from(*count) * u128::from(log2(*count))).sum();
-    millibits(bytes.len() as u64, surprise)
+    millibits(bytes.len() as u64, counts.iter().map(|count| weigh(*count)).sum())
 }
 
 /// The highest entropy of any [`ENTROPY_WINDOW_BYTES`] consecutive bytes: finds an encrypted part inside much padding. The
 /// whole entropy when there are no more bytes than that. Takes time linear in `bytes`.
 #[must_use]
 pub fn entropy_window_max_millibits(bytes: &[u8]) -> u16 {
-    let Some((first, rest)) = bytes.split_at_checked(ENTROPY_WINDOW_BYTES) else { return entropy_millibits(bytes) };
+    window_max(bytes, ENTROPY_WINDOW_BYTES)
+}
+
+/// The same with windows of [`ENTROPY_SHORT_BYTES`]: finds a key or shellcode that is shorter still. No more than 6,000.
+#[must_use]
+pub fn entropy_short_max_millibits(bytes: &[u8]) -> u16 {
+    window_max(bytes, ENTROPY_SHORT_BYTES)
+}
+
+/// `size` is no more than [`ENTROPY_WINDOW_BYTES`].
+fn window_max(bytes: &[u8], size: usize) -> u16 {
+    let Some((first, rest)) = bytes.split_at_checked(size) else { return entropy_millibits(bytes) };
     let mut window = Window::default();
     first.iter().for_each(|byte| window.add(*byte));
     let mut least_surprise = window.surprise;
@@ -35,7 +49,60 @@ pub fn entropy_window_max_millibits(bytes: &[u8]) -> u16 {
         window.add(*come);
         least_surprise = least_surprise.min(window.surprise);
     }
-    millibits(ENTROPY_WINDOW_BYTES as u64, u128::from(least_surprise))
+    millibits(size as u64, u128::from(least_surprise))
+}
+
+/// What a trap said to one stranger, as far as its entropy needs it: few bytes as they are, many as counts.
+#[derive(Clone, Debug, Default)]
+pub struct Tally(Option<Box<Heap>>);
+
+#[derive(Clone, Debug)]
+enum Heap {
+    Few(Vec<u8>),
+    Many(Box<[u32; 256]>),
+}
+
+/// So many bytes are kept as they are: counts take [`TALLY_BYTES_MAX`].
+const TALLY_FEW_MAX: usize = 1_024;
+/// The most memory that a tally holds, in bytes.
+pub const TALLY_BYTES_MAX: usize = 1_024;
+
+impl Tally {
+    /// Counts `bytes`; beyond 2^32 - 1 of one value it counts no further.
+    pub fn add(&mut self, bytes: &[u8]) {
+        if bytes.is_empty() {
+            return;
+        }
+        let heap = self.0.get_or_insert_with(|| Box::new(Heap::Few(Vec::new())));
+        match &mut **heap {
+            Heap::Few(few) if few.len() + bytes.len() <= TALLY_FEW_MAX => {
+                // No more than is needed: thousands of sessions wait behind their banner.
+                few.reserve_exact(bytes.len());
+                few.extend_from_slice(bytes);
+            }
+            Heap::Few(few) => {
+                let mut counts = Box::new([0; 256]);
+                few.iter().chain(bytes).for_each(|byte| counts[usize::from(*byte)] += 1);
+                **heap = Heap::Many(counts);
+            }
+            Heap::Many(counts) => bytes.iter().for_each(|byte| {
+                let count = &mut counts[usize::from(*byte)];
+                *count = count.saturating_add(1);
+            }),
+        }
+    }
+
+    /// The entropy of everything that was counted, as [`entropy_millibits`] has it; `None` if that is nothing.
+    #[must_use]
+    pub fn millibits(&self) -> Option<u16> {
+        match &**self.0.as_ref()? {
+            Heap::Few(few) => Some(entropy_millibits(few)),
+            Heap::Many(counts) => {
+                let n = counts.iter().map(|count| u64::from(*count)).sum();
+                Some(millibits(n, counts.iter().map(|count| weigh(u64::from(*count))).sum()))
+            }
+        }
+    }
 }
 
 /// Byte counts of a sliding window with the sum of c * log2(c) over them kept current.
@@ -70,6 +137,12 @@ impl Window {
 
 /// c * log2(c) for every count a window can hold.
 static WEIGHTED: [u64; ENTROPY_WINDOW_BYTES + 1] = weighted();
+
+/// c * log2(c) for any count; most are small, and logarithms are dear.
+fn weigh(count: u64) -> u128 {
+    let known = usize::try_from(count).ok().and_then(|count| WEIGHTED.get(count));
+    known.map_or_else(|| u128::from(count) * u128::from(log2(count)), |weight| u128::from(*weight))
+}
 
 const fn weighted() -> [u64; ENTROPY_WINDOW_BYTES + 1] {
     let mut table = [0; ENTROPY_WINDOW_BYTES + 1];
@@ -160,6 +233,20 @@ mod tests {
         fn it_agrees_with_floating_point(bytes in proptest::collection::vec(any::<u8>(), 1..600)) {
             let expected = with_floats(&bytes) * 1_000.0;
             prop_assert!((f64::from(entropy_millibits(&bytes)) - expected).abs() <= 0.5 + 1e-3);
+        }
+
+        #[test]
+        fn a_tally_has_the_entropy_of_what_it_counted(pieces in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..900), 0..5)) {
+            let mut tally = Tally::default();
+            pieces.iter().for_each(|piece| tally.add(piece));
+            let whole = pieces.concat();
+            prop_assert_eq!(tally.millibits(), (!whole.is_empty()).then(|| entropy_millibits(&whole)));
+        }
+
+        #[test]
+        fn the_short_window_is_the_highest_of_all_short_windows(bytes in proptest::collection::vec(0_u8..8, 0..200)) {
+            let slow = bytes.windows(ENTROPY_SHORT_BYTES).map(entropy_millibits).max();
+            prop_assert_eq!(entropy_short_max_millibits(&bytes), slow.unwrap_or_else(|| entropy_millibits(&bytes)));
         }
 
         #[test]

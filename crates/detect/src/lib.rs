@@ -12,14 +12,22 @@ mod dark;
 mod entropy;
 mod pattern;
 mod reaction;
+mod recognise;
 mod scan;
+mod shape;
 mod slow;
 mod visit;
 
 pub use dark::{Contact, HANDSHAKE_PORTS_MAX, HANDSHAKE_SOURCES_MAX, Handshakes, judge_handshakes};
-pub use entropy::{ENTROPY_WINDOW_BYTES, entropy_millibits, entropy_window_max_millibits};
-pub use pattern::{Family, Patterns};
+pub use entropy::{
+    ENTROPY_SHORT_BYTES, ENTROPY_WINDOW_BYTES, TALLY_BYTES_MAX, Tally, entropy_millibits, entropy_short_max_millibits,
+    entropy_window_max_millibits,
+};
+pub use pattern::Patterns;
 pub use reaction::{BITS_NEEDED, PORTS_MAX, Proof, Reactions, SUSPECT_TTL, SUSPECTS_MAX, judge_reaction};
+pub use recognise::{
+    FACT_BYTES_MAX, LAYERS_MAX, OPENED_BASE, OPENED_FACTOR, Recogniser, Sight, TOKEN_BYTES_MAX, TOKEN_BYTES_MIN, TOKENS_MAX,
+};
 pub use scan::{ScanPolicy, Spoofable, judge_scan};
 pub use slow::{
     Saw, SlowPolicy, TOUCHES_OWN_MAX, TOUCHES_PEER_MAX, TOUCHES_PEERS_MAX, TOUCHES_TOLD_MAX, Told, Touches, Witness, judge_slow,
@@ -45,6 +53,8 @@ pub struct Verdict {
     pub entropy_millibits: u16,
     /// What raised the score, in words, in a fixed order.
     pub findings: Vec<String>,
+    /// How the score came about: points and words of each part, in the same order. Empty where the score is no sum.
+    pub reckoning: Vec<String>,
     /// Could an honest client have done it by mistake?
     pub intent: Intent,
 }

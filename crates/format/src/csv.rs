@@ -7,7 +7,7 @@ use crate::{EventJson, is_unsafe, json_text, printable};
 use std::borrow::Cow;
 
 /// The columns in their order. New ones are added at the end.
-pub const CSV_COLUMNS: [&str; 19] = [
+pub const CSV_COLUMNS: [&str; 20] = [
     "id",
     "at",
     "node",
@@ -27,6 +27,7 @@ pub const CSV_COLUMNS: [&str; 19] = [
     "until",
     "payload_base64",
     "fields",
+    "payload_sha256",
 ];
 
 /// The header line with its CR LF.
@@ -62,6 +63,7 @@ pub fn csv_row(event: &EventJson) -> String {
         until.unwrap_or_default(),
         text(&event.payload_base64),
         fields,
+        text(&event.payload_sha256),
     ];
     record(cells.iter().map(|cell| csv_cell(cell)))
 }
@@ -103,14 +105,15 @@ mod tests {
     #[test]
     fn the_header_and_a_row_are_as_users_scripts_know_them() {
         let header = "\"id\",\"at\",\"node\",\"kind\",\"source\",\"source_port\",\"trap\",\"port\",\"transport\",\"grade\",\"bytes\",\
-                      \"entropy\",\"score\",\"subject\",\"reasons\",\"scope\",\"until\",\"payload_base64\",\"fields\"\r\n";
+                      \"entropy\",\"score\",\"subject\",\"reasons\",\"scope\",\"until\",\"payload_base64\",\"fields\",\"payload_sha256\"\r\n";
         assert_eq!(csv_header(), header);
         let row = csv_row(&EventJson::from(&visit()));
         let tail = "\"2026-11-22T10:00:00.123456Z\",\"edge-1\",\"visit\",\"203.0.113.7\",\"51514\",\"ssh\",\"22\",\"tcp\",\"payload\",\"48\",\
-                    \"4.31\",\"62\",\"\",\"\",\"\",\"\",\"U1NILTIuMC1Hbw0K\",\"{\"\"username\"\":\"\"root\"\"}\"\r\n";
+                    \"4.31\",\"62\",\"\",\"\",\"\",\"\",\"U1NILTIuMC1Hbw0K\",\"{\"\"username\"\":\"\"root\"\"}\",\
+                    \"e9e55307b9c6c1bf5bae2abdb628281d89d5ba57d8805fa8a09ee0bdc672ee5f\"\r\n";
         assert!(row.ends_with(tail), "{row}");
         let row = csv_row(&EventJson::from(&banned()));
-        assert!(row.ends_with("\"203.0.113.7/32\",\"trap scan\",\"all\",\"forever\",\"\",\"\"\r\n"), "{row}");
+        assert!(row.ends_with("\"203.0.113.7/32\",\"trap scan\",\"all\",\"forever\",\"\",\"\",\"\"\r\n"), "{row}");
     }
 
     #[test]

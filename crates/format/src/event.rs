@@ -4,6 +4,7 @@ use crate::{ban::reason_words, parse_time, time_micros, time_seconds};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use honeymesh_types::{Event, EventKind, Reasons, Transport};
 use serde::{Deserialize, Deserializer, Serialize};
+use sha2::{Digest, Sha256};
 use std::{collections::BTreeMap, str::FromStr};
 
 /// An event, as `honeymesh events --json`, `export` and `GET /api/v1/events` write it. What does not apply to
@@ -60,6 +61,9 @@ pub struct EventJson {
     /// The captured bytes, standard base64 with padding.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payload_base64: Option<String>,
+    /// The SHA-256 of the captured bytes, in hexadecimal digits; there even if the bytes were deleted meanwhile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payload_sha256: Option<String>,
     /// Named facts, such as `username`. Names and values are a stranger's words.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub fields: BTreeMap<String, String>,
@@ -100,6 +104,7 @@ impl From<&Event> for EventJson {
             scope: event.scope.map(|scope| scope.to_string()),
             until,
             payload_base64: (!event.payload.is_empty()).then(|| STANDARD.encode(&event.payload)),
+            payload_sha256: payload_hash(&event.payload).or(event.payload_gone).map(hash_text),
             fields: event.fields.clone(),
         }
     }
@@ -131,6 +136,7 @@ impl TryFrom<&EventJson> for Event {
         let until = json.until.iter().flatten().next();
         event.until = until.map(|text| parse_time(text)).transpose().map_err(|error| wrong("until", error))?;
         event.payload = payload(json.payload_base64.as_deref())?;
+        event.payload_gone = hash(json)?;
         event.fields.clone_from(&json.fields);
         Ok(event)
     }
@@ -157,6 +163,40 @@ fn reasons(words: &[String]) -> Result<Reasons, EventError> {
 fn transport(word: &str) -> Result<Transport, EventError> {
     let known = [Transport::Tcp, Transport::Udp].into_iter().find(|transport| transport.as_str() == word);
     known.ok_or_else(|| wrong("transport", format!("`{word}` is not one of tcp|udp")))
+}
+
+/// The SHA-256 of captured bytes; `None` if there are none.
+#[must_use]
+pub fn payload_hash(payload: &[u8]) -> Option<[u8; 32]> {
+    (!payload.is_empty()).then(|| Sha256::digest(payload).into())
+}
+
+/// A hash as 64 hexadecimal digits.
+#[must_use]
+pub fn hash_text(hash: [u8; 32]) -> String {
+    hash.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The hash in 64 hexadecimal digits; `None`: they are something else.
+#[must_use]
+pub fn parse_hash(text: &str) -> Option<[u8; 32]> {
+    let digits = text.as_bytes();
+    let mut hash = [0; 32];
+    if digits.len() != 64 || !digits.iter().all(u8::is_ascii_hexdigit) {
+        return None;
+    }
+    for (byte, pair) in hash.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
+        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
+    }
+    Some(hash)
+}
+
+/// The hash of bytes that are not there; one of bytes that are is theirs already.
+fn hash(json: &EventJson) -> Result<Option<[u8; 32]>, EventError> {
+    match (&json.payload_sha256, &json.payload_base64) {
+        (Some(text), None) => parse_hash(text).map(Some).ok_or_else(|| wrong("payload_sha256", "it is 64 hexadecimal digits")),
+        _ => Ok(None),
+    }
 }
 
 /// Bytes as standard base64 with padding.
@@ -227,7 +267,7 @@ pub(crate) mod tests {
 
     #[test]
     fn a_visit_is_written_as_the_contract_says() {
-        let golden = r#"{"id":"019fad5c-e47b-7000-8000-000000000007","at":"2026-11-22T10:00:00.123456Z","node":"edge-1","kind":"visit","source":"203.0.113.7","source_port":51514,"trap":"ssh","port":22,"transport":"tcp","grade":"payload","bytes":48,"entropy":4.31,"score":62,"payload_base64":"U1NILTIuMC1Hbw0K","fields":{"username":"root"}}"#;
+        let golden = r#"{"id":"019fad5c-e47b-7000-8000-000000000007","at":"2026-11-22T10:00:00.123456Z","node":"edge-1","kind":"visit","source":"203.0.113.7","source_port":51514,"trap":"ssh","port":22,"transport":"tcp","grade":"payload","bytes":48,"entropy":4.31,"score":62,"payload_base64":"U1NILTIuMC1Hbw0K","payload_sha256":"e9e55307b9c6c1bf5bae2abdb628281d89d5ba57d8805fa8a09ee0bdc672ee5f","fields":{"username":"root"}}"#;
         let text = json_text(&EventJson::from(&visit())).unwrap();
         let id = visit().id.to_string();
         assert_eq!(text, golden.replace("019fad5c-e47b-7000-8000-000000000007", &id));
@@ -245,7 +285,9 @@ pub(crate) mod tests {
     #[test]
     fn bad_fields_are_named() {
         let good = EventJson::from(&visit());
-        let table: [(EventJson, &str); 5] = [
+        let gone = EventJson { payload_base64: None, payload_sha256: Some("e9".into()), ..good.clone() };
+        let table: [(EventJson, &str); 6] = [
+            (gone, "field `payload_sha256`: "),
             (EventJson { at: "noon".into(), ..good.clone() }, "field `at`: `noon` is no time"),
             (EventJson { kind: "vist".into(), ..good.clone() }, "field `kind`: `vist` is not one of"),
             (EventJson { entropy: Some(8.1), ..good.clone() }, "field `entropy`: "),
@@ -268,6 +310,7 @@ pub(crate) mod tests {
             event.source = source;
             event.port = port;
             event.entropy_millibits = entropy;
+            event.payload_gone = (payload.is_empty() && all).then_some([7; 32]);
             event.payload = payload;
             event.reasons = Reasons::from_bits_truncate(bits);
             event.scope = all.then_some(Scope::All);

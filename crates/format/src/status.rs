@@ -287,4 +287,10 @@ pub struct StoreJson {
     pub retired: u64,
     /// Why the last write failed; null when it did not.
     pub failing: Option<String>,
+    /// Different payloads it holds.
+    pub payloads: u64,
+    /// Bytes of all of them.
+    pub payload_bytes: u64,
+    /// Payloads deleted because of their size together or their age; their events stay.
+    pub payloads_evicted: u64,
 }

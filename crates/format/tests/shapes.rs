@@ -20,7 +20,7 @@ fn an_empty_status_names_every_part() {
         r#""kernel":{"packets":0,"passed":0,"dropped":0,"dropped_v4":0,"dropped_v6":0,"dropped_net":0,"dropped_dark":0,"dropped_scan":0,"#,
         r#""would_drop":0,"malformed":0,"allowed":0,"knocks":0,"knocks_lost":0,"scans":0,"budget_full":0},"#,
         r#""traps":[],"trap_process":null,"clusters":[],"quarantined":0,"uncorroborated":0,"audit":null,"probe":null,"keeper":null,"#,
-        r#""store":{"events":0,"file_bytes":0,"queue":0,"dropped":0,"lost":0,"retired":0,"failing":null},"#,
+        r#""store":{"events":0,"file_bytes":0,"queue":0,"dropped":0,"lost":0,"retired":0,"failing":null,"payloads":0,"payload_bytes":0,"payloads_evicted":0},"#,
         r#""counts":{"events":{},"visits":{},"bans":{},"ended":{},"#,
         r#""detect_to_ban":{"buckets":[0,0,0,0,0,0,0,0,0,0,0,0,0],"sum_seconds":0.0,"count":0}}}"#,
     );

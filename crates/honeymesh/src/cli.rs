@@ -40,6 +40,8 @@ pub enum Command {
     Events(Events),
     /// Forensic export of events
     Export(Export),
+    /// What a stranger sent, by its SHA-256: a harmless dump, or the bytes as a file
+    Payload(Payload),
     /// Mesh members per cluster, their trust, what they sent, what was refused; turn one away, take it back, believe it again
     Peers(Peers),
     /// Make a token that lets one new machine into a cluster
@@ -186,6 +188,20 @@ pub struct Why {
     /// The address
     #[arg(value_name = "IP")]
     pub addr: IpAddr,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "clap would show it as help")]
+    pub plain: Plain,
+}
+
+/// `honeymesh payload`.
+#[derive(Args, Debug)]
+pub struct Payload {
+    /// The SHA-256, as `honeymesh events` shows it
+    #[arg(value_name = "HASH")]
+    pub hash: String,
+    /// Write the bytes into this new file, which only its owner can read and nobody can run
+    #[arg(long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
     #[command(flatten)]
     #[expect(missing_docs, reason = "clap would show it as help")]
     pub plain: Plain,

@@ -13,6 +13,7 @@ mod key_new;
 mod nft_writer;
 mod oneself;
 mod orders;
+mod payload;
 mod peers;
 mod release;
 mod status;
@@ -54,6 +55,7 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         },
         Command::Events(args) => ask(events::run(args)),
         Command::Export(args) => ask(export::run(args)),
+        Command::Payload(args) => ask(payload::run(args)),
         Command::Peers(args) => match args.action {
             None => ask(peers::run(args.plain)),
             Some(PeersAction::Revoke(node)) => ask(orders::revoke(node, true)),

@@ -6,6 +6,7 @@
 mod checks;
 mod dark;
 mod flood;
+mod honeytokens;
 mod judgement;
 pub mod problem;
 mod reader;
@@ -26,6 +27,7 @@ use std::{
 
 pub use dark::{Dark, DarkPorts};
 pub use flood::{Flood, FloodSection};
+pub use honeytokens::HoneytokensSection;
 pub use judgement::Judgement;
 pub use traps::Trap;
 
@@ -59,6 +61,8 @@ pub struct Config {
     pub flood: FloodSection,
     /// `[traps]`: limits that all traps share.
     pub trap_limits: TrapLimits,
+    /// `[honeytokens]`.
+    pub honeytokens: HoneytokensSection,
     /// `[[cluster]]`, in the order of the file.
     pub clusters: Vec<Cluster>,
     /// `[[peer]]`, `[canary]` and `[[bridge]]`.
@@ -254,6 +258,8 @@ pub struct StoreSection {
     pub events_max: u64,
     /// No event older than this.
     pub events_age: Duration,
+    /// Bytes of different payloads that are kept.
+    pub payloads_max: usize,
 }
 
 impl Config {

@@ -11,5 +11,6 @@ pub mod commands;
 pub mod config;
 pub mod daemon;
 pub mod failure;
+pub mod honeytokens;
 pub mod output;
 pub mod when;

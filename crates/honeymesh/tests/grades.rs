@@ -38,6 +38,7 @@ fn visit(service: &str, said: &[u8]) -> Visit {
         bytes: said.len() as u64,
         signs: all.signs,
         fields: all.fields,
+        marks: None,
     }
 }
 

@@ -3,6 +3,8 @@
 use crate::limits::KEYS_MAX;
 use alloc::{string::String, vec::Vec};
 use core::fmt;
+use hkdf::Hkdf;
+use sha2::Sha256;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 /// Bytes of a key.
@@ -63,6 +65,16 @@ impl Key {
             text.push(char::from(digits[usize::from(byte & 15)]));
         }
         text
+    }
+
+    /// 32 bytes for another purpose, which tell nothing of the key or of those for a third purpose: HKDF-SHA256 (RFC 5869)
+    /// without a salt, `info` being `honeymesh derive v1` and the purpose.
+    #[must_use]
+    pub fn derive(&self, purpose: &[u8]) -> Zeroizing<[u8; KEY_BYTES]> {
+        let mut derived = Zeroizing::new([0; KEY_BYTES]);
+        // Fails only for more than 255 times 32 bytes.
+        let _ = Hkdf::<Sha256>::new(None, &self.0).expand_multi_info(&[b"honeymesh derive v1", purpose], derived.as_mut_slice());
+        derived
     }
 
     pub(crate) const fn bytes(&self) -> &[u8; KEY_BYTES] {
@@ -167,6 +179,15 @@ mod tests {
 
     fn key(fill: u8) -> Key {
         Key::from_bytes([fill; 32])
+    }
+
+    #[test]
+    fn what_is_derived_is_the_same_for_the_same_key_and_purpose_only() {
+        let derived = |byte, purpose: &[u8]| *Key::from_bytes([byte; 32]).derive(purpose);
+        assert_eq!(derived(1, b"a"), derived(1, b"a"));
+        assert_ne!(derived(1, b"a"), derived(1, b"b"));
+        assert_ne!(derived(1, b"a"), derived(2, b"a"));
+        assert_ne!(derived(1, b"a"), [0; 32]);
     }
 
     #[test]

@@ -23,7 +23,7 @@ mod writer;
 pub use error::Error;
 pub use export::export;
 pub use queue::{BATCH_ROWS_MAX, EVENTS_QUEUED_BYTES_MAX, EVENTS_QUEUED_MAX, KEEP_PATIENCE, QUEUED_MAX};
-pub use reader::{EVENTS_PAGE_MAX, EventsPage, PAGE_BYTES_MAX, Reader, Stored};
+pub use reader::{EVENTS_PAGE_MAX, EventsPage, PAGE_BYTES_MAX, Payload, Reader, Stored};
 pub use row::{ClaimRow, LiftRow, RecordRow, Write};
 pub use store::{DATABASE_FILE, Retention, Store};
 pub use writer::{Ack, Writer};

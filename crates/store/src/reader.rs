@@ -8,10 +8,28 @@ pub(crate) use events::Cursor;
 pub use events::{EVENTS_PAGE_MAX, EventsPage, PAGE_BYTES_MAX};
 pub use stored::Stored;
 
-use crate::{Error, schema};
+use crate::{
+    Error,
+    number::{time, unsigned},
+    schema,
+};
 use honeymesh_format::EventQuery;
-use rusqlite::Connection;
+use honeymesh_types::WallTime;
+use rusqlite::{Connection, OptionalExtension, Row};
 use std::path::Path;
+
+/// What a stranger sent, kept once however often it came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Payload {
+    /// The bytes.
+    pub bytes: Vec<u8>,
+    /// When an event first had them.
+    pub first_seen: WallTime,
+    /// When one last had.
+    pub last_seen: WallTime,
+    /// How many events had them.
+    pub count: u64,
+}
 
 /// A connection of its own: it sees what is committed, and never makes the writer wait.
 #[derive(Debug)]
@@ -34,6 +52,23 @@ impl Reader {
         let cursor = Cursor::begin(&self.connection, query)?;
         let limit = query.limit.unwrap_or(EVENTS_PAGE_MAX).min(EVENTS_PAGE_MAX);
         Ok(events::page(&self.connection, query, cursor, limit)?.0)
+    }
+
+    /// What was sent with this SHA-256, if it is still there.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn payload(&self, hash: [u8; 32]) -> Result<Option<Payload>, Error> {
+        let sql = "SELECT content, first_seen, last_seen, seen FROM payloads WHERE hash = ?1";
+        let read = |row: &Row<'_>| {
+            Ok(Payload {
+                bytes: row.get(0)?,
+                first_seen: time(row.get(1)?),
+                last_seen: time(row.get(2)?),
+                count: unsigned(row.get(3)?),
+            })
+        };
+        Ok(self.connection.prepare_cached(sql)?.query_row([hash], read).optional()?)
     }
 
     /// Everything that was kept for the next start. Rows that cannot be read are counted and left out.

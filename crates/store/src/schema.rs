@@ -15,7 +15,7 @@ const APPLICATION_ID: u32 = 0x484d_5348;
 /// How long a connection waits for another one's lock.
 const BUSY_PATIENCE: Duration = Duration::from_secs(5);
 /// What leads from each layout to the next; layout 0 is the empty file. Only ever appended to.
-const MIGRATIONS: [&str; 1] = [LAYOUT_1];
+const MIGRATIONS: [&str; 2] = [LAYOUT_1, LAYOUT_2];
 /// The tables on which bans depend: checked at every start. Events are checked as they are read.
 const VITAL_TABLES: [&str; 4] = ["claims", "lifts", "records", "meta"];
 
@@ -83,6 +83,21 @@ CREATE TABLE meta (
     key TEXT NOT NULL PRIMARY KEY,
     value TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
+";
+
+/// What strangers sent, each once: events name it by its SHA-256. Events of the layout before keep what they have.
+const LAYOUT_2: &str = "
+CREATE TABLE payloads (
+    number INTEGER PRIMARY KEY,
+    hash BLOB NOT NULL UNIQUE,
+    content BLOB NOT NULL,
+    size INTEGER NOT NULL,
+    first_seen INTEGER NOT NULL,
+    last_seen INTEGER NOT NULL,
+    seen INTEGER NOT NULL
+) STRICT;
+CREATE INDEX payloads_last_seen ON payloads (last_seen);
+ALTER TABLE events ADD COLUMN payload_hash BLOB;
 ";
 
 /// The writer's connection to a database of today's layout. A file that cannot be used is left as it is.
@@ -210,7 +225,7 @@ mod tests {
         let wal = path.with_extension("db-wal");
         assert_eq!(fs::metadata(wal).unwrap().mode() & 0o777, 0o600);
         let pragma = |name: &str| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0)).unwrap();
-        assert_eq!((pragma("auto_vacuum"), pragma("synchronous"), pragma("user_version")), (2, 1, 1));
+        assert_eq!((pragma("auto_vacuum"), pragma("synchronous"), pragma("user_version")), (2, 1, 2));
         let strict: i64 = connection
             .query_row(
                 "SELECT count(*) FROM pragma_table_list WHERE schema = 'main' AND strict AND name NOT LIKE 'sqlite_%'",
@@ -218,7 +233,23 @@ mod tests {
                 |row| row.get(0),
             )
             .unwrap();
-        assert_eq!(strict, 5);
+        assert_eq!(strict, 6);
+    }
+
+    #[test]
+    fn a_file_of_the_layout_before_goes_on_with_what_its_events_have() {
+        let (_dir, path) = fresh();
+        let old = Connection::open(&path).unwrap();
+        old.execute_batch(LAYOUT_1).unwrap();
+        old.pragma_update(None, "application_id", APPLICATION_ID).unwrap();
+        old.pragma_update(None, "user_version", 1).unwrap();
+        let insert =
+            "INSERT INTO events (id, at, node, kind, payload, reasons) VALUES (zeroblob(16), 1, 'n', 'visit', x'6162', 0)";
+        old.execute(insert, []).unwrap();
+        drop(old);
+        drop(open(&path).unwrap());
+        let events = crate::Reader::open(&path).unwrap().events(&honeymesh_format::EventQuery::default()).unwrap().events;
+        assert_eq!((events.len(), events[0].payload.as_slice(), events[0].payload_gone), (1, b"ab".as_slice(), None));
     }
 
     #[test]
@@ -236,7 +267,7 @@ mod tests {
         open(&path).unwrap().pragma_update(None, "user_version", 99).unwrap();
         let before = fs::read(&path).unwrap();
         let error = open(&path).unwrap_err();
-        assert!(matches!(error, Error::TooNew { found: 99, known: 1, .. }), "{error}");
+        assert!(matches!(error, Error::TooNew { found: 99, known: 2, .. }), "{error}");
         assert!(error.to_string().contains("run the newer version again"), "{error}");
         assert_eq!(fs::read(&path).unwrap(), before);
     }

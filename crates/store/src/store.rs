@@ -23,8 +23,11 @@ pub const DATABASE_FILE: &str = "honeymesh.db";
 pub struct Retention {
     /// At most so many events (a thousand or a tenth more for a moment).
     pub events_max: u64,
-    /// No events older than this.
+    /// No events older than this, and no payloads that were last seen before.
     pub age: Duration,
+    /// Bytes of all different payloads together (those of one batch more for a moment); beyond, those go that were not
+    /// seen for longest, and their events stay.
+    pub payload_bytes_max: u64,
 }
 
 /// An open store. Dropping it commits what waits.
@@ -94,6 +97,9 @@ impl Writer {
             lost: stats.lost.load(Ordering::Relaxed),
             retired: stats.retired.load(Ordering::Relaxed),
             failing: stats.failing(),
+            payloads: stats.payloads.load(Ordering::Relaxed),
+            payload_bytes: stats.payload_bytes.load(Ordering::Relaxed),
+            payloads_evicted: stats.payloads_evicted.load(Ordering::Relaxed),
         }
     }
 }

@@ -28,6 +28,12 @@ pub(crate) struct WriterStats {
     pub(crate) lost: AtomicU64,
     /// Events deleted for their number or age.
     pub(crate) retired: AtomicU64,
+    /// Different payloads in the store.
+    pub(crate) payloads: AtomicU64,
+    /// Bytes of all of them.
+    pub(crate) payload_bytes: AtomicU64,
+    /// Payloads deleted for their size together or their age.
+    pub(crate) payloads_evicted: AtomicU64,
     failing: Mutex<Option<String>>,
 }
 

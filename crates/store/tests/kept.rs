@@ -1,13 +1,14 @@
 //! The store as its users see it: through its public interface, on a real file.
 #![expect(clippy::unwrap_used, reason = "a failed test may panic")]
 
-use honeymesh_format::{EventJson, EventQuery, ExportFormat, Order};
-use honeymesh_store::{ClaimRow, Error, LiftRow, RecordRow, Retention, Store, Write, export};
+use honeymesh_format::{EventJson, EventQuery, ExportFormat, Order, payload_hash};
+use honeymesh_store::{ClaimRow, Error, LiftRow, Payload, RecordRow, Retention, Store, Write, export};
 use honeymesh_types::{Event, EventId, EventKind, Grade, Reasons, Scope, Subject, Transport, WallTime};
 use std::{collections::BTreeMap, path::Path, time::Duration};
 
 const PATIENCE: Duration = Duration::from_secs(60);
-const KEEP_ALL: Retention = Retention { events_max: 10_000_000, age: Duration::from_secs(3_650 * 86_400) };
+const KEEP_ALL: Retention =
+    Retention { events_max: 10_000_000, age: Duration::from_secs(3_650 * 86_400), payload_bytes_max: 1 << 40 };
 /// In the year 2100: what lies long in the past is forgotten by itself.
 const NOON: u64 = 4_102_488_000_000_000;
 
@@ -318,4 +319,63 @@ fn a_closed_store_says_so() {
     drop(store);
     assert!(matches!(writer.send(Write::Event(Box::new(event(1)))), Err(Error::Closed)));
     assert!(matches!(writer.sync(PATIENCE), Err(Error::Closed)));
+}
+
+#[test]
+fn what_was_sent_often_is_kept_once_and_counted() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path(), KEEP_ALL).unwrap();
+    let sent = |number: u128, at: u64, payload: &[u8]| {
+        let mut event = Event::new(EventId(number), WallTime(NOON + at), "n".parse().unwrap(), EventKind::Visit);
+        event.payload = payload.to_vec();
+        store.writer().send(Write::Event(Box::new(event.clone()))).unwrap();
+        event
+    };
+    let large = vec![7; 50_000];
+    let events = [sent(1, 10, &large), sent(2, 30, &large), sent(3, 20, &large), sent(4, 40, b"other"), sent(5, 50, b"")];
+    // The same event once more is no event.
+    sent(1, 10, &large);
+    store.writer().sync(PATIENCE).unwrap();
+    let reader = store.reader().unwrap();
+    assert_eq!(reader.events(&EventQuery { order: Order::Oldest, ..EventQuery::default() }).unwrap().events, events);
+    let payload = reader.payload(payload_hash(&large).unwrap()).unwrap().unwrap();
+    let expected = Payload { bytes: large, first_seen: WallTime(NOON + 10), last_seen: WallTime(NOON + 30), count: 3 };
+    assert_eq!(payload, expected);
+    assert_eq!(reader.payload([0; 32]).unwrap(), None);
+    let status = store.status();
+    assert_eq!((status.payloads, status.payload_bytes, status.payloads_evicted), (2, 50_005, 0));
+    drop(store);
+    assert_eq!(Store::open(dir.path(), KEEP_ALL).unwrap().status().payload_bytes, 50_005, "counted again at the next start");
+}
+
+#[test]
+fn payloads_beyond_their_bound_go_those_first_that_were_not_seen_for_longest_and_their_events_stay() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path(), Retention { payload_bytes_max: 100_000, ..KEEP_ALL }).unwrap();
+    let payload = |number: u32| [&number.to_be_bytes()[..], &[0; 9_996]].concat();
+    for number in 0..1_000_u32 {
+        let mut event = Event::new(
+            EventId(u128::from(number) + 1),
+            WallTime(NOON + u64::from(number)),
+            "n".parse().unwrap(),
+            EventKind::Visit,
+        );
+        event.payload = payload(number);
+        store.writer().send(Write::Event(Box::new(event))).unwrap();
+        if number % 100 == 0 {
+            store.writer().sync(PATIENCE).unwrap();
+        }
+    }
+    store.writer().sync(PATIENCE).unwrap();
+    let deadline = std::time::Instant::now() + Duration::from_secs(20);
+    while store.status().payload_bytes > 100_000 {
+        assert!(std::time::Instant::now() < deadline, "{:?}", store.status());
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let status = store.status();
+    assert_eq!((status.events, status.payloads, status.payloads_evicted), (1_000, 10, 990), "{status:?}");
+    let reader = store.reader().unwrap();
+    assert!(reader.payload(payload_hash(&payload(999)).unwrap()).unwrap().is_some());
+    let page = reader.events(&EventQuery { order: Order::Oldest, limit: Some(1), ..EventQuery::default() }).unwrap();
+    assert_eq!((page.events[0].payload.len(), page.events[0].payload_gone), (0, payload_hash(&payload(0))));
 }

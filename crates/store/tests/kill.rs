@@ -14,7 +14,8 @@ use std::{
 const DIR_VARIABLE: &str = "HONEYMESH_STORE_TEST_DIR";
 /// Bans that are acknowledged before the helper is killed.
 const ACKNOWLEDGED_MIN: u32 = 200;
-const KEEP_ALL: Retention = Retention { events_max: 1_000_000, age: Duration::from_secs(3_650 * 86_400) };
+const KEEP_ALL: Retention =
+    Retention { events_max: 1_000_000, age: Duration::from_secs(3_650 * 86_400), payload_bytes_max: 1 << 40 };
 
 fn subject(number: u32) -> Subject {
     Subject::host(IpAddr::V4(Ipv4Addr::from(0x0a00_0000 + number)))

@@ -9,7 +9,7 @@ mod session;
 
 pub use session::AnySession;
 
-use crate::{Persona, Service, Session};
+use crate::{Lure, Persona, Service, Session};
 use alloc::{boxed::Box, sync::Arc, vec::Vec};
 
 /// The services that are played on once they are recognised.
@@ -43,6 +43,12 @@ impl Any {
     #[must_use]
     pub fn like(traps: &[&Service], persona: &Persona) -> Self {
         Self { played: PLAYED.iter().filter_map(|name| Service::like(name, traps, persona)).collect::<Vec<_>>().into() }
+    }
+
+    /// The same where what is played shows this.
+    #[must_use]
+    pub fn showing(self, lure: &Lure) -> Self {
+        Self { played: self.played.iter().map(|service| service.clone().showing(lure)).collect() }
     }
 
     /// A new connection.

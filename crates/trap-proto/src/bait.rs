@@ -1,6 +1,6 @@
 //! What every port plays that nobody serves: the service that one expects there, or [`Any`].
 
-use crate::{Any, Persona, Service};
+use crate::{Any, Lure, Persona, Service};
 use alloc::vec::Vec;
 
 /// Ports where a certain server is expected: those that speak first, whose silence would tell, and the web's. On every other
@@ -35,6 +35,13 @@ impl Bait {
         let traps: Vec<&Service> = traps.collect();
         let expected = EXPECTED.iter().filter_map(|(name, _)| Service::like(name, &traps, persona)).collect();
         Self { expected, any: Service::Any(Any::like(&traps, persona)) }
+    }
+
+    /// The same where what is played shows this.
+    #[must_use]
+    pub fn showing(self, lure: &Lure) -> Self {
+        let expected = self.expected.into_iter().map(|service| service.showing(lure)).collect();
+        Self { expected, any: self.any.showing(lure) }
     }
 
     /// What a port plays.

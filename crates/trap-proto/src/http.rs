@@ -19,7 +19,7 @@ mod xmlrpc;
 pub use session::HttpSession;
 pub use sites::Site;
 
-use crate::{BannerError, Persona, service::checked_banner};
+use crate::{BannerError, Lure, Persona, service::checked_banner};
 use alloc::{
     string::{String, ToString},
     sync::Arc,
@@ -39,6 +39,8 @@ struct House {
     persona: Persona,
     /// The port that it believes to be on.
     secure: bool,
+    /// Stands at the end of its pages; empty without a lure.
+    remark: String,
 }
 
 impl Default for Http {
@@ -52,7 +54,13 @@ impl Http {
     /// The site as this machine serves it.
     #[must_use]
     pub fn of(site: Site, persona: &Persona) -> Self {
-        Self(Arc::new(House { site, banner: site.banner().to_string(), persona: persona.clone(), secure: false }))
+        Self(Arc::new(House {
+            site,
+            banner: site.banner().to_string(),
+            persona: persona.clone(),
+            secure: false,
+            remark: String::new(),
+        }))
     }
 
     /// With an operator's word for what the software calls itself.
@@ -61,15 +69,27 @@ impl Http {
     /// Says why the text is no header value.
     pub fn called(self, banner: &str) -> Result<Self, BannerError> {
         let banner = checked_banner(banner)?;
-        let House { site, persona, secure, .. } = &*self.0;
-        Ok(Self(Arc::new(House { site: *site, banner, persona: persona.clone(), secure: *secure })))
+        Ok(self.changed(|house| house.banner = banner))
     }
 
     /// Behind TLS, which shows in the addresses that it gives out.
     #[must_use]
     pub fn secured(self) -> Self {
-        let House { site, banner, persona, .. } = &*self.0;
-        Self(Arc::new(House { site: *site, banner: banner.clone(), persona: persona.clone(), secure: true }))
+        self.changed(|house| house.secure = true)
+    }
+
+    /// The same with a remark in its pages that nobody should have left there.
+    #[must_use]
+    pub fn showing(self, lure: &Lure) -> Self {
+        self.changed(|house| house.remark = lure.html())
+    }
+
+    fn changed(self, change: impl FnOnce(&mut House)) -> Self {
+        let House { site, banner, persona, secure, remark } = &*self.0;
+        let (banner, persona, remark) = (banner.clone(), persona.clone(), remark.clone());
+        let mut house = House { site: *site, banner, persona, secure: *secure, remark };
+        change(&mut house);
+        Self(Arc::new(house))
     }
 
     /// The login page with an operator's `Server` header.

@@ -11,7 +11,7 @@ mod session;
 
 pub use session::RedisSession;
 
-use crate::{BannerError, Persona, service::checked_banner};
+use crate::{BannerError, Lure, Persona, service::checked_banner};
 use alloc::sync::Arc;
 use info::Host;
 
@@ -23,6 +23,8 @@ const VERSION: &str = "8.0.2";
 pub struct Redis {
     version: Arc<str>,
     host: Arc<Host>,
+    /// What is stored already, by name and value.
+    stored: Option<Arc<(&'static str, alloc::string::String)>>,
 }
 
 impl Redis {
@@ -30,7 +32,7 @@ impl Redis {
     #[must_use]
     pub fn of(persona: &Persona) -> Self {
         let (kernel, machine, era) = (persona.kernel(), persona.machine(), persona.era());
-        Self { version: VERSION.into(), host: Arc::new(Host { kernel, machine, era, key: persona.key("redis") }) }
+        Self { version: VERSION.into(), host: Arc::new(Host { kernel, machine, era, key: persona.key("redis") }), stored: None }
     }
 
     /// The same with an operator's version, such as `7.2.4`.
@@ -41,9 +43,16 @@ impl Redis {
         Ok(Self { version: checked_banner(version)?.into(), ..self })
     }
 
+    /// The same with settings in it that nobody should have stored there.
+    #[must_use]
+    pub fn showing(self, lure: &Lure) -> Self {
+        Self { stored: Some(Arc::new(lure.settings())), ..self }
+    }
+
     /// A new connection; `seed` makes its number.
     #[must_use]
     pub fn session(&self, seed: u64) -> RedisSession {
-        RedisSession::new(Arc::clone(&self.version), Arc::clone(&self.host), seed)
+        let session = RedisSession::new(Arc::clone(&self.version), Arc::clone(&self.host), seed);
+        self.stored.iter().fold(session, |session, stored| session.storing(stored.0, &stored.1))
     }
 }

@@ -1,10 +1,8 @@
 //! The services a trap can play, made from an operator's words.
 
 use crate::{
-    Adb, Any, Babble, DefinitionError, Ftp, Http, Imap, Memcached, Modbus, Mqtt, Mysql, Persona, Pop3, Postgresql, Redis, Script,
-    ScriptDefinition, Session, Site, Smtp, Ssh, Telnet, Vnc,
-    tls::Secured,
-    tls::{Overheard, Secured},
+    Adb, Any, Babble, DefinitionError, Ftp, Http, Imap, Lure, Memcached, Modbus, Mqtt, Mysql, Persona, Pop3, Postgresql, Redis,
+    Script, ScriptDefinition, Session, Site, Smtp, Ssh, Telnet, Vnc, tls::Secured,
 };
 use alloc::{
     boxed::Box,
@@ -266,6 +264,19 @@ impl Service {
         match definition.let_in.unwrap_or(0) {
             wrong if wrong > crate::SSH_TRIES_MAX => Err(ServiceError::LetIn(wrong, crate::SSH_TRIES_MAX)),
             let_in => Ok(Self::Ssh(ssh.letting_in(let_in))),
+        }
+    }
+
+    /// The same, and where thieves look it lets them find this. Services that have no place for it stay as they are.
+    #[must_use]
+    pub fn showing(self, lure: &Lure) -> Self {
+        match self {
+            Self::Http(http) => Self::Http(http.showing(lure)),
+            Self::Https(http) => Self::Https(http.showing(lure)),
+            Self::Telnet(telnet) => Self::Telnet(telnet.showing(lure)),
+            Self::Redis(redis) => Self::Redis(redis.showing(lure)),
+            Self::Any(any) => Self::Any(any.showing(lure)),
+            other => other,
         }
     }
 

@@ -9,7 +9,7 @@ mod session;
 
 pub use session::TelnetSession;
 
-use crate::{BannerError, service::checked_banner};
+use crate::{BannerError, Lure, service::checked_banner};
 use alloc::string::{String, ToString};
 
 /// What a machine is called that was never given a name.
@@ -22,14 +22,16 @@ pub const TRIES_MAX: u8 = 3;
 /// A telnet login as devices have it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Telnet {
-    host: String,
+    pub(crate) host: String,
     let_in: u8,
+    /// A script that somebody left there, by name and text.
+    pub(crate) left: Option<(&'static str, String)>,
 }
 
 impl Default for Telnet {
     /// A device without a name that lets the second try in.
     fn default() -> Self {
-        Self { host: HOST.to_string(), let_in: LET_IN }
+        Self { host: HOST.to_string(), let_in: LET_IN, left: None }
     }
 }
 
@@ -46,6 +48,12 @@ impl Telnet {
     #[must_use]
     pub fn letting_in(self, let_in: u8) -> Self {
         Self { let_in, ..self }
+    }
+
+    /// The same with a script in the home directory that nobody should have left there.
+    #[must_use]
+    pub fn showing(self, lure: &Lure) -> Self {
+        Self { left: Some(lure.script()), ..self }
     }
 
     /// A new connection.

@@ -45,6 +45,7 @@ pub enum Error {
 pub struct Bound {
     pub(crate) traps: Vec<Trap>,
     pub(crate) limits: Limits,
+    pub(crate) tokens: Vec<String>,
     pub(crate) gate: Arc<Gate>,
     pub(crate) house: Arc<House>,
     pub(crate) tls: Option<TlsIdentity>,
@@ -102,7 +103,8 @@ pub fn bind(options: Options) -> Result<Bound, Error> {
     if let Some(bait) = options.dark {
         traps.push(dark(bait)?);
     }
-    Ok(Bound { traps, limits: options.limits, gate: Gate::new(&options.limits), house: Arc::default(), tls: None })
+    let gate = Gate::new(&options.limits);
+    Ok(Bound { traps, limits: options.limits, tokens: Vec::new(), gate, house: Arc::default(), tls: None })
 }
 
 /// The trap on dark ports: it listens where no stranger can reach it, and is handed its connections by the kernel program.
@@ -134,6 +136,13 @@ impl Bound {
         for trap in &mut self.traps {
             trap.is_slow = is_tarpit(&trap.counters.name);
         }
+        self
+    }
+
+    /// The same, with honeytokens that are looked for where the playing is in this process ([`Bound::run`]).
+    #[must_use]
+    pub fn with_tokens(mut self, tokens: Vec<String>) -> Self {
+        self.tokens = tokens;
         self
     }
 

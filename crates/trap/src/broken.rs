@@ -2,6 +2,7 @@
 
 use honeymesh_trap_proto::{Findings, Flow, Session, Step};
 use honeymesh_types::{Signs, WallTime};
+use std::cell::RefCell;
 
 /// Takes the place of a session that broke, and says so once.
 pub(crate) struct Broken(pub(crate) Signs);
@@ -20,4 +21,22 @@ impl Session for Broken {
     fn findings(&mut self) -> Findings {
         Findings { signs: std::mem::take(&mut self.0), ..Findings::default() }
     }
+}
+
+thread_local! {
+    static FAULT: RefCell<Option<String>> = const { RefCell::new(None) };
+}
+
+/// From now on the place of a panic is noted for the session's last word, and nothing is printed: the words of a panic may have
+/// a stranger's bytes in them, and where they are printed may be full.
+pub fn note_faults() {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string);
+        FAULT.with(|fault| *fault.borrow_mut() = place);
+    }));
+}
+
+/// Where the last panic of this thread was, if it was noted; once.
+pub(crate) fn fault() -> Option<String> {
+    FAULT.with(RefCell::take)
 }

@@ -12,10 +12,11 @@ use crate::{
     room::FAREWELL,
     status::{Counters, House, count},
     wire::{
-        Admission, DISMISSED_PER_MESSAGE, Evidence, PACKET_BYTES_MAX, PLACE_BYTES_MAX, ReportHead, body_bytes_max, read_body,
+        Admission, Body, DISMISSED_PER_MESSAGE, Evidence, PACKET_BYTES_MAX, PLACE_BYTES_MAX, ReportHead, body_bytes_max,
+        read_body,
     },
 };
-use honeymesh_trap_proto::{Findings, safe_text};
+use honeymesh_trap_proto::safe_text;
 use honeymesh_types::{Now, Transport, Visit};
 use std::{
     future::Future,
@@ -148,7 +149,7 @@ impl Bound {
         shutdown: impl Future<Output = ()> + Send,
     ) -> io::Result<()> {
         let (line, rooms) = lines()?;
-        let room = Room::of(self.traps.iter().map(|trap| trap.plays.clone()).collect(), self.limits);
+        let room = Room::of(self.traps.iter().map(|trap| trap.plays.clone()).collect(), self.limits, &self.tokens);
         let room = room.with_tls(self.tls.as_ref())?;
         let playing = tokio::spawn(room.listen(rooms)?.run());
         let household = Household { visits, news: mpsc::channel(1).0, clock };
@@ -260,7 +261,8 @@ impl Shared {
         &self.traps[guest.trap].1
     }
 
-    fn visit(&self, trap: usize, stranger: &Stranger, bytes: u64, payload: Vec<u8>, findings: Findings) -> Visit {
+    fn visit(&self, trap: usize, stranger: &Stranger, bytes: u64, body: Body) -> Visit {
+        let Body { findings, marks, payload } = body;
         let (plays, counters) = &self.traps[trap];
         Visit {
             at: (self.household.clock)(),
@@ -274,12 +276,13 @@ impl Shared {
             bytes,
             signs: findings.signs | plays.signs(),
             fields: findings.fields,
+            marks,
         }
     }
 
     /// Tells that somebody was here, if there is room: it must not hold up the others.
     fn tell_now(&self, trap: usize, stranger: &Stranger) {
-        let visit = self.visit(trap, stranger, 0, Vec::new(), Findings::default());
+        let visit = self.visit(trap, stranger, 0, Body::default());
         self.was_told(trap, self.household.visits.try_send(visit).is_ok());
     }
 
@@ -356,13 +359,17 @@ impl Hearing {
     }
 
     async fn report(&mut self, Coming { head, body }: Coming) {
-        let Some((findings, payload)) = read_body(head.signs, &body) else { return self.stray().await };
-        let noted = self.shared.gate.told(head.session, |guest| note(guest, head.bytes, payload.len()));
+        let Some(body) = read_body(head.signs, &body) else { return self.stray().await };
+        let noted = self.shared.gate.told(head.session, |guest| note(guest, head.bytes, body.payload.len()));
         let Some(guest) = noted.flatten() else { return self.stray().await };
         self.shared.counters(&guest).bytes.fetch_add(head.bytes, Relaxed);
-        let visit = self.shared.visit(guest.trap, &guest.stranger, head.bytes, payload, findings);
-        let taken = self.shared.household.visits.send_timeout(visit, REPORT_WAIT).await.is_ok();
-        self.shared.was_told(guest.trap, taken);
+        let visit = self.shared.visit(guest.trap, &guest.stranger, head.bytes, body);
+        let room = timeout(REPORT_WAIT, self.shared.household.visits.reserve()).await;
+        // Counted first: whoever has the visit may look at the counters.
+        self.shared.was_told(guest.trap, matches!(room, Ok(Ok(_))));
+        if let Ok(Ok(room)) = room {
+            room.send(visit);
+        }
     }
 
     async fn over(&mut self, session: u64, lost: u32, fault: &[u8]) {

@@ -26,12 +26,12 @@ mod tls;
 mod wire;
 
 pub use bind::{Bound, DARK, Error, bind};
+pub use broken::note_faults;
 pub use door::{Household, News};
 pub use identity::{IdentityError, TlsIdentity};
 pub use limits::Dismisser;
 pub use line::{Line, RoomLine, lines};
 pub use options::{Limits, Options, TrapOptions};
 pub use room::{Ready, Room};
-pub use session::note_faults;
 pub use setting::Setting;
 pub use status::{HouseStatus, StatusReader, TrapStatus};

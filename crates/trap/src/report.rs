@@ -1,8 +1,9 @@
 //! What was heard in a session, and how the process that plays tells it.
 
 use crate::{line::Pipe, wire};
-use honeymesh_trap_proto::Findings;
-use honeymesh_types::{SessionId, Signs};
+use honeymesh_detect::Sight;
+use honeymesh_trap_proto::{FIELDS_MAX, Findings};
+use honeymesh_types::{Marks, SessionId, Signs};
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tokio::time::timeout;
 
@@ -24,7 +25,7 @@ pub(crate) struct Stranger {
 /// What a stranger sent since the last report.
 #[derive(Debug, Default)]
 pub(crate) struct Transcript {
-    payload: Vec<u8>,
+    pub(crate) payload: Vec<u8>,
     bytes: u64,
     cut: bool,
 }
@@ -49,6 +50,17 @@ impl Transcript {
     }
 }
 
+/// Adds what the recognisers saw to what the trap has noted, whose own facts stay; gives the rest.
+pub(crate) fn add(Sight { marks, facts, bait }: Sight, findings: &mut Findings) -> Marks {
+    for (name, fact) in facts {
+        if findings.fields.len() < FIELDS_MAX {
+            findings.fields.entry(name.to_owned()).or_insert(fact);
+        }
+    }
+    findings.signs |= if bait { Signs::BAIT } else { Signs::empty() };
+    marks
+}
+
 /// Tells of one session.
 #[derive(Clone, Debug)]
 pub(crate) struct Teller {
@@ -60,9 +72,9 @@ pub(crate) struct Teller {
 
 impl Teller {
     /// Reports, and waits a bounded time for room; what finds none is counted, and told at the end.
-    pub(crate) async fn tell(&mut self, transcript: Transcript, findings: &Findings) {
+    pub(crate) async fn tell(&mut self, transcript: Transcript, findings: &Findings, marks: Option<&Marks>) {
         let signs = findings.signs | if transcript.cut { Signs::TRUNCATED } else { Signs::empty() };
-        let body = wire::body(findings, &transcript.payload);
+        let body = wire::body(findings, marks, &transcript.payload);
         let packets = wire::packets(self.session, transcript.bytes, signs, &body);
         if !matches!(timeout(self.wait, self.pipe.write(packets)).await, Ok(Ok(()))) {
             self.lost = self.lost.saturating_add(1);

@@ -11,6 +11,7 @@ use crate::{
     tls::Tls,
     wire::{ADMISSION_BYTES_MAX, Admission, Evidence},
 };
+use honeymesh_detect::Recogniser;
 use std::{
     collections::HashMap,
     hash::{BuildHasher, RandomState},
@@ -25,10 +26,10 @@ use tokio::{net::TcpStream, sync::oneshot, task::JoinSet, time::timeout};
 pub(crate) const FAREWELL: Duration = Duration::from_secs(1);
 
 /// Everything that is played, and to whom.
-#[derive(Debug)]
 pub struct Room {
     plays: Vec<Plays>,
     limits: Limits,
+    recogniser: Arc<Recogniser>,
     /// Keyed afresh at each start: nobody outside can guess a session's seed.
     seeds: RandomState,
     tls: Option<Tls>,
@@ -55,11 +56,11 @@ impl Room {
     /// # Errors
     /// It is nothing that can be played.
     pub fn new(setting: &Setting) -> io::Result<Self> {
-        Self::of(setting.plays()?, setting.limits).with_tls(setting.tls.as_ref())
+        Self::of(setting.plays()?, setting.limits, &setting.tokens).with_tls(setting.tls.as_ref())
     }
 
-    pub(crate) fn of(plays: Vec<Plays>, limits: Limits) -> Self {
-        Self { plays, limits, seeds: RandomState::new(), tls: None }
+    pub(crate) fn of(plays: Vec<Plays>, limits: Limits, tokens: &[String]) -> Self {
+        Self { plays, limits, recogniser: Arc::new(Recogniser::new(tokens)), seeds: RandomState::new(), tls: None }
     }
 
     /// # Errors
@@ -144,6 +145,7 @@ impl Playing {
             stream,
             session: plays.session(seed),
             drip: is_slow.then(|| Box::new(Drip::new(plays.babble(seed)))),
+            recogniser: Arc::clone(&self.room.recogniser),
             teller,
             limits: self.room.limits,
             tls: self.room.tls.clone(),

@@ -6,18 +6,19 @@ pub(crate) use drip::Drip;
 
 use crate::{
     Limits,
-    broken::Broken,
-    report::{REPORTS_MAX, SESSION_BYTES_MAX, Teller, Transcript},
+    broken::{Broken, fault},
+    report::{REPORTS_MAX, SESSION_BYTES_MAX, Teller, Transcript, add},
     tls::{REFUSAL, Tls},
 };
+use honeymesh_detect::{Recogniser, Tally};
 use honeymesh_trap_proto::{DELAY_MS_MAX, Findings, Flow, Session, Step, overhear};
-use honeymesh_types::{Signs, WallTime};
+use honeymesh_types::{Marks, Signs, WallTime};
 use std::{
-    cell::RefCell,
     future::poll_fn,
     io::{self, ErrorKind},
     panic::{AssertUnwindSafe, catch_unwind},
     pin::{Pin, pin},
+    sync::Arc,
     task::{Context, Poll},
     time::{Duration, SystemTime},
 };
@@ -44,6 +45,7 @@ pub(crate) struct Conversation {
     pub(crate) session: Box<dyn Session>,
     /// How it is answered in a tarpit.
     pub(crate) drip: Option<Box<Drip>>,
+    pub(crate) recogniser: Arc<Recogniser>,
     pub(crate) teller: Teller,
     pub(crate) limits: Limits,
     /// Without it, TLS is refused.
@@ -55,6 +57,8 @@ pub(crate) struct Conversation {
 /// What is known of the session so far.
 struct Progress {
     transcript: Transcript,
+    /// What was answered since the last report.
+    answered: Tally,
     capture_room: usize,
     bytes: u64,
     reports: usize,
@@ -90,6 +94,7 @@ impl Conversation {
     pub(crate) async fn hold(mut self: Box<Self>) {
         let mut progress = Progress {
             transcript: Transcript::default(),
+            answered: Tally::default(),
             capture_room: self.limits.capture_bytes_max,
             bytes: 0,
             reports: 0,
@@ -246,6 +251,7 @@ impl Conversation {
         if matches!(flow, Flow::Telling | Flow::Close) {
             self.report(progress).await;
         }
+        progress.answered.add(answer);
         self.keep_back(answer, progress).await?;
         self.write(answer, progress.ends).await?;
         match flow {
@@ -305,9 +311,24 @@ impl Conversation {
         self.tell(progress, findings).await;
     }
 
-    async fn tell(&mut self, progress: &mut Progress, findings: Findings) {
+    async fn tell(&mut self, progress: &mut Progress, mut findings: Findings) {
         progress.reports += 1;
-        self.teller.tell(std::mem::take(&mut progress.transcript), &findings).await;
+        let transcript = std::mem::take(&mut progress.transcript);
+        let marks = self.recognise(progress, &transcript, &mut findings);
+        self.teller.tell(transcript, &findings, marks.as_ref()).await;
+    }
+
+    /// A fault in a recogniser costs the marks of this report and nothing else: the daemon then searches for known strings by itself.
+    fn recognise(&self, progress: &mut Progress, transcript: &Transcript, findings: &mut Findings) -> Option<Marks> {
+        let answered = std::mem::take(&mut progress.answered);
+        let look = AssertUnwindSafe(|| self.recogniser.look(&transcript.payload, &findings.fields, &answered));
+        match catch_unwind(look) {
+            Ok(sight) => Some(add(sight, findings)),
+            Err(_) => {
+                progress.fault = fault().unwrap_or_else(|| "in a recogniser".to_owned());
+                None
+            }
+        }
     }
 
     /// Tells what was not told yet; a session of which nothing was told is told in any case.
@@ -328,7 +349,7 @@ impl Conversation {
         let session = &mut self.session;
         let outcome = catch_unwind(AssertUnwindSafe(|| call(session.as_mut())));
         if outcome.is_err() {
-            progress.fault = FAULT.with(RefCell::take).unwrap_or_else(|| "at a place that nobody noted".to_owned());
+            progress.fault = fault().unwrap_or_else(|| "at a place that nobody noted".to_owned());
             self.session = Box::new(Broken(Signs::MALFORMED));
         }
         outcome.ok()
@@ -364,19 +385,6 @@ async fn dismissed(dismissal: &mut oneshot::Receiver<()>) -> End {
 /// The stranger does not read any more, but may have written.
 fn is_half_closed(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset)
-}
-
-thread_local! {
-    static FAULT: RefCell<Option<String>> = const { RefCell::new(None) };
-}
-
-/// From now on the place of a panic is noted for the session's last word, and nothing is printed: the words of a panic may have
-/// a stranger's bytes in them, and where they are printed may be full.
-pub fn note_faults() {
-    std::panic::set_hook(Box::new(|panic| {
-        let place = panic.location().map(ToString::to_string);
-        FAULT.with(|fault| *fault.borrow_mut() = place);
-    }));
 }
 
 /// Only dates answers.

@@ -1,7 +1,7 @@
 //! What is to be played, as the daemon tells it to the process that plays.
 
 use crate::{Limits, TlsIdentity, bind::Plays};
-use honeymesh_trap_proto::{Bait, Definition, Persona, Service};
+use honeymesh_trap_proto::{Bait, Definition, Lure, Persona, Service};
 use serde::{Deserialize, Serialize};
 use std::io;
 
@@ -12,6 +12,10 @@ pub struct Setting {
     pub traps: Vec<Definition>,
     /// Whether dark ports are traps, too.
     pub dark: bool,
+    /// Strings whose use is hostile. Only what they are, not what they were derived from.
+    pub tokens: Vec<String>,
+    /// What the traps let a thief find, if they do.
+    pub lure: Option<Lure>,
     /// The machine that they pretend to be.
     pub persona: Persona,
     /// What all share.
@@ -38,7 +42,9 @@ impl Setting {
     pub(crate) fn plays(&self) -> io::Result<Vec<Plays>> {
         let services: Result<Vec<Service>, _> = self.traps.iter().map(|trap| Service::define(trap, &self.persona)).collect();
         let services = services.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
-        let bait = self.dark.then(|| Plays::Bait(Bait::like(services.iter(), &self.persona)));
-        Ok(services.into_iter().map(Plays::One).chain(bait).collect())
+        let show = |service: Service| self.lure.iter().fold(service, Service::showing);
+        let bait = self.dark.then(|| Bait::like(services.iter(), &self.persona));
+        let bait = bait.map(|bait| Plays::Bait(self.lure.iter().fold(bait, Bait::showing)));
+        Ok(services.into_iter().map(show).map(Plays::One).chain(bait).collect())
     }
 }

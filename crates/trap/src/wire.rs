@@ -4,7 +4,7 @@
 //! stranger's word all the same, for strangers' bytes are parsed there: everything is bounded and checked again here.
 
 use honeymesh_trap_proto::{FIELD_BYTES_MAX, FIELDS_MAX, Findings, safe_text};
-use honeymesh_types::Signs;
+use honeymesh_types::{Entropies, MARK_BYTES_MAX, Marks, Shape, Signs};
 
 /// The longest packet of the evidence pipe, in octets (`PIPE_BUF`: written whole or not at all).
 pub(crate) const PACKET_BYTES_MAX: usize = 4_096;
@@ -173,11 +173,13 @@ pub(crate) fn packets(session: u64, bytes: u64, signs: Signs, body: &[u8]) -> im
 
 /// The longest body of a report with so many octets of payload.
 pub(crate) const fn body_bytes_max(payload: usize) -> usize {
-    1 + FIELDS_MAX * (1 + FIELD_NAME_BYTES_MAX + 2 + FIELD_BYTES_MAX) + payload
+    let fields = 1 + FIELDS_MAX * (1 + FIELD_NAME_BYTES_MAX + 2 + FIELD_BYTES_MAX);
+    let marks = 1 + Shape::ALL.len() * (1 + 1 + MARK_BYTES_MAX) + 4 * 2;
+    fields + marks + payload
 }
 
-/// Fields and payload of a report.
-pub(crate) fn body(findings: &Findings, payload: &[u8]) -> Vec<u8> {
+/// Fields, marks and payload of a report.
+pub(crate) fn body(findings: &Findings, marks: Option<&Marks>, payload: &[u8]) -> Vec<u8> {
     let fields: Vec<(&[u8], &[u8])> = findings
         .fields
         .iter()
@@ -192,8 +194,50 @@ pub(crate) fn body(findings: &Findings, payload: &[u8]) -> Vec<u8> {
         body.extend_from_slice(&u16::try_from(value.len()).unwrap_or(u16::MAX).to_le_bytes());
         body.extend_from_slice(value);
     }
+    put_marks(&mut body, marks);
     body.extend_from_slice(payload);
     body
+}
+
+/// Nobody has looked.
+const NO_MARKS: u8 = u8::MAX;
+/// The trap said nothing.
+const NOTHING_SENT: u16 = u16::MAX;
+/// The most that an entropy can be.
+const MILLIBITS_MAX: u16 = 8_000;
+
+fn put_marks(body: &mut Vec<u8>, marks: Option<&Marks>) {
+    let Some(Marks { shapes, entropy }) = marks else { return body.push(NO_MARKS) };
+    body.push(length_of(shapes.len()));
+    for (shape, words) in shapes {
+        let words = &words.as_bytes()[..words.len().min(MARK_BYTES_MAX)];
+        body.extend_from_slice(&[*shape as u8, length_of(words.len())]);
+        body.extend_from_slice(words);
+    }
+    for number in [entropy.whole, entropy.window, entropy.short, entropy.sent.unwrap_or(NOTHING_SENT)] {
+        body.extend_from_slice(&number.to_le_bytes());
+    }
+}
+
+/// Marks again, made harmless; the outer `None` if they are none.
+fn take_marks(rest: &mut &[u8]) -> Option<Option<Marks>> {
+    let [count] = take(rest)?;
+    if count == NO_MARKS {
+        return Some(None);
+    }
+    let mut marks = Marks::default();
+    for _ in 0..count {
+        let [shape, length] = take(rest)?;
+        let (words, left) = rest.split_at_checked(usize::from(length))?;
+        *rest = left;
+        // No more than there are shapes: one that is told twice replaces itself.
+        marks.shapes.insert(*Shape::ALL.get(usize::from(shape))?, safe_text(words, MARK_BYTES_MAX));
+    }
+    let mut number = || Some(u16::from_le_bytes(take(rest)?));
+    let [whole, window, short] = [number()?, number()?, number()?].map(|number| number.min(MILLIBITS_MAX));
+    let sent = Some(number()?).filter(|sent| *sent != NOTHING_SENT).map(|sent| sent.min(MILLIBITS_MAX));
+    marks.entropy = Entropies { whole, window, short, sent };
+    Some(Some(marks))
 }
 
 /// One of the lengths above, all of which fit.
@@ -201,8 +245,16 @@ fn length_of(length: usize) -> u8 {
     u8::try_from(length).unwrap_or(u8::MAX)
 }
 
-/// Fields and payload again, with everything made harmless that might not be; `None` if it is no body.
-pub(crate) fn read_body(signs: u16, body: &[u8]) -> Option<(Findings, Vec<u8>)> {
+/// What is in a report's body.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Body {
+    pub(crate) findings: Findings,
+    pub(crate) marks: Option<Marks>,
+    pub(crate) payload: Vec<u8>,
+}
+
+/// Fields, marks and payload again, with everything made harmless that might not be; `None` if it is no body.
+pub(crate) fn read_body(signs: u16, body: &[u8]) -> Option<Body> {
     let (count, mut rest) = body.split_first()?;
     let mut findings = Findings { signs: Signs::from_bits_truncate(signs), ..Findings::default() };
     if usize::from(*count) > FIELDS_MAX {
@@ -223,7 +275,8 @@ pub(crate) fn read_body(signs: u16, body: &[u8]) -> Option<(Findings, Vec<u8>)> 
         // What was made safe already stays as it is.
         findings.fields.insert(name, safe_text(value, FIELD_BYTES_MAX));
     }
-    Some((findings, rest.to_vec()))
+    let marks = take_marks(&mut rest)?;
+    Some(Body { findings, marks, payload: rest.to_vec() })
 }
 
 #[cfg(test)]
@@ -234,6 +287,11 @@ mod tests {
         let mut findings = Findings { signs: Signs::CREDENTIALS, ..Findings::default() };
         findings.fields.insert("username".into(), "root".into());
         findings
+    }
+
+    fn marks() -> Marks {
+        let entropy = Entropies { whole: 1_000, window: 2_000, short: 3_000, sent: None };
+        Marks { shapes: [(Shape::Executable, "ok".to_owned())].into(), entropy }
     }
 
     #[test]
@@ -261,7 +319,9 @@ mod tests {
             assert_eq!(message.to_bytes(), octets);
             assert_eq!(Evidence::read(&octets), Some(message));
         }
-        assert_eq!(body(&findings(), b"PAY"), b"\x01\x08username\x04\0rootPAY");
+        assert_eq!(body(&findings(), None, b"PAY"), b"\x01\x08username\x04\0root\xffPAY");
+        let expected = b"\x01\x08username\x04\0root\x01\x06\x02ok\xe8\x03\xd0\x07\xb8\x0b\xff\xffPAY";
+        assert_eq!(body(&findings(), Some(&marks()), b"PAY"), expected);
     }
 
     #[test]
@@ -277,7 +337,7 @@ mod tests {
     #[test]
     fn a_long_report_is_cut_into_packets_that_are_written_whole() {
         let payload: Vec<u8> = (0..20_000_u32).map(|n| n.to_le_bytes()[0]).collect();
-        let body = body(&findings(), &payload);
+        let body = body(&findings(), Some(&marks()), &payload);
         let made: Vec<Vec<u8>> = packets(1, 20_000, Signs::CREDENTIALS, &body).collect();
         assert!(made.len() == 5 && made.iter().all(|packet| packet.len() <= PACKET_BYTES_MAX));
         let mut whole = Vec::new();
@@ -287,19 +347,34 @@ mod tests {
                 other => panic!("{other:?}"),
             }
         }
-        assert_eq!(read_body(Signs::CREDENTIALS.bits(), &whole), Some((findings(), payload)));
+        let expected = Body { findings: findings(), marks: Some(marks()), payload };
+        assert_eq!(read_body(Signs::CREDENTIALS.bits(), &whole), Some(expected));
     }
 
     #[test]
     fn a_taken_over_sender_cannot_send_what_a_terminal_obeys() {
         let mut wild = findings();
         wild.fields.insert("password".into(), "a\u{1b}[2J\r\nforged\u{202e}".into());
-        let (read, _) = read_body(0, &body(&wild, b"")).unwrap();
+        let mut wild_marks = marks();
+        wild_marks.shapes.insert(Shape::Jndi, "a\u{1b}[2J\r\nforged".into());
+        wild_marks.entropy.window = 60_000;
+        let Body { findings: read, marks: read_marks, .. } = read_body(0, &body(&wild, Some(&wild_marks), b"")).unwrap();
+        let read_marks = read_marks.unwrap();
+        assert!(read_marks.shapes[&Shape::Jndi].chars().all(|c| matches!(c, ' '..='~')), "{read_marks:?}");
+        assert_eq!(read_marks.entropy.window, 8_000);
         assert!(read.fields["password"].chars().all(|c| matches!(c, ' '..='~')), "{read:?}");
         assert_eq!(read.fields["username"], "root");
-        for body in [&b"\x01\x03a b\x01\0x"[..], b"\x01\x00\x01\0x", b"\xff", b"\x01\x08user", b"\x01\x01a\xff\xffx"] {
+        for body in [
+            &b"\x01\x03a b\x01\0x"[..],
+            b"\x01\x00\x01\0x",
+            b"\xff",
+            b"\x01\x08user",
+            b"\x01\x01a\xff\xffx",
+            b"\0\x01\xfe\0",
+            b"\0\x01\0\x09x",
+        ] {
             assert_eq!(read_body(0, body), None, "{body:?}");
         }
-        assert_eq!(read_body(u16::MAX, b"\0").unwrap().0.signs, Signs::all(), "unknown signs are left out");
+        assert_eq!(read_body(u16::MAX, b"\0\xff").unwrap().findings.signs, Signs::all(), "unknown signs are left out");
     }
 }

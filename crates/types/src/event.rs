@@ -133,6 +133,8 @@ pub struct Event {
     pub score: Option<u8>,
     /// The captured bytes; bounded by the trap's capture limit.
     pub payload: Vec<u8>,
+    /// The SHA-256 of captured bytes that were kept once and are not here any more.
+    pub payload_gone: Option<[u8; 32]>,
     /// Whom it concerns, as a prefix: bans, unbans, expiries.
     pub subject: Option<Subject>,
     /// Why: bans.
@@ -164,6 +166,7 @@ impl Event {
             entropy_millibits: None,
             score: None,
             payload: Vec::new(),
+            payload_gone: None,
             subject: None,
             reasons: Reasons::empty(),
             scope: None,

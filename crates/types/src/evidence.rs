@@ -1,6 +1,6 @@
 //! What was seen, before anybody judged it: knocks from the kernel and visits from the traps.
 
-use crate::Now;
+use crate::{Marks, Now};
 use alloc::{collections::BTreeMap, string::String, vec::Vec};
 use core::{
     fmt,
@@ -132,4 +132,6 @@ pub struct Visit {
     pub signs: Signs,
     /// Named facts: user name, password, path, client. Bounded by the trap.
     pub fields: BTreeMap<String, String>,
+    /// What was recognised in the bytes where they were parsed; `None` if nobody has looked yet.
+    pub marks: Option<Marks>,
 }

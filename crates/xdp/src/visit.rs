@@ -35,6 +35,7 @@ pub(crate) fn parse(octets: &[u8], index: u64, at: Now) -> Option<Visit> {
         bytes: bytes.into(),
         signs: if is_cut { Signs::DARK | Signs::TRUNCATED } else { Signs::DARK },
         fields: BTreeMap::new(),
+        marks: None,
     })
 }
 

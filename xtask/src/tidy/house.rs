@@ -60,7 +60,7 @@ pub const HOUSE: &[Room] = &[
     room("honeymesh-node", Kind::Decider, &["honeymesh-detect", "honeymesh-ledger", "honeymesh-mesh-proto", TYPES]),
     room("honeymesh-xdp", Kind::Carrier, &[TYPES, XDP_ABI]),
     room("honeymesh-mesh", Kind::Carrier, &[TYPES]),
-    room("honeymesh-trap", Kind::Carrier, &["honeymesh-trap-proto", TYPES]),
+    room("honeymesh-trap", Kind::Carrier, &["honeymesh-detect", "honeymesh-trap-proto", TYPES]),
     room("honeymesh-store", Kind::Carrier, &[TYPES, FORMAT]),
     room("honeymesh-api", Kind::Carrier, &[TYPES, FORMAT]),
     room("honeymesh-sandbox", Kind::Carrier, &[]),

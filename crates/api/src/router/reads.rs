@@ -7,13 +7,13 @@ use super::{
     params::{self, Pairs},
     problem::Problem,
 };
-use crate::{BANS_PAGE_MAX, BansQuery, EVENTS_PAGE_MAX, Page, Request, Response};
+use crate::{BANS_PAGE_MAX, BansQuery, EVENTS_PAGE_MAX, Page, Refusal, Request, Response};
 use axum::{
     extract::{Path, Query, State},
     http::{HeaderValue, Uri, header},
     response::Response as HttpResponse,
 };
-use honeymesh_format::EventQuery;
+use honeymesh_format::{EventQuery, parse_hash};
 use serde::Serialize;
 
 /// Events in an answer unless `limit` says otherwise.
@@ -56,6 +56,15 @@ pub(super) async fn events(State(app): State<App>, uri: Uri, Query(pairs): Query
     })?;
     match app.ask(Request::Events(query)).await? {
         Response::Events(events) => Ok(page(&uri, &pairs, &events)),
+        _ => Err(mismatch()),
+    }
+}
+
+pub(super) async fn payload(State(app): State<App>, Path(hash): Path<String>) -> Answer {
+    let hash =
+        parse_hash(&hash).ok_or_else(|| Refusal::bad("hash: a payload is named by the 64 hexadecimal digits of its SHA-256"))?;
+    match app.ask(Request::Payload(hash)).await? {
+        Response::Payload(payload) => Ok(json(&*payload)),
         _ => Err(mismatch()),
     }
 }

@@ -17,14 +17,19 @@ fn furnished() -> House {
     house
 }
 
+/// The SHA-256 of `hello`.
+const HELLO: &str = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
+
 #[tokio::test]
 async fn every_question_is_answered_through_both_doors() {
     let house = furnished();
+    let hello = format!("/api/v1/payloads/{HELLO}");
     let table = [
         ("/api/v1/status", "node", "\"edge-1\""),
         ("/api/v1/bans", "0", "203.0.113.7/32"),
         ("/api/v1/events", "0", "\"visit\""),
         ("/api/v1/why/203.0.113.7", "address", "\"203.0.113.7\""),
+        (&hello, "sha256", "\"aGVsbG8=\""),
         ("/api/v1/allow", "0", "10.0.0.0/8"),
         ("/api/v1/peers", "0", "primary_mesh"),
     ];
@@ -107,7 +112,9 @@ async fn what_makes_no_sense_is_refused_with_the_mend_and_never_reaches_the_brai
     let (bad, delete) = (StatusCode::BAD_REQUEST, |path: &str| Ask::new(Method::DELETE, path));
     let long = format!(r#"{{"subject":"192.0.2.1","note":"{}"}}"#, "x".repeat(201));
     let huge = format!(r#"{{"subject":"{}"}}"#, "x".repeat(20_000));
-    let table: [(Ask, StatusCode, &str); 24] = [
+    let table: [(Ask, StatusCode, &str); 26] = [
+        (Ask::get("/api/v1/payloads/beef"), bad, "64 hexadecimal digits"),
+        (Ask::get(&format!("/api/v1/payloads/{HELLO}g")), bad, "64 hexadecimal digits"),
         (post("{}"), bad, "missing field `subject`"),
         (post("not json"), bad, "not the JSON that is expected"),
         (post(r#"{"subject":"192.0.2.1","tll":"1h"}"#), bad, "unknown field `tll`"),

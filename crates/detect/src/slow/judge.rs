@@ -76,6 +76,7 @@ pub fn judge_slow(own: usize, others: &[Saw], touches: usize, quorum: usize, pol
         score: score(total),
         entropy_millibits: 0,
         findings: vec![finding(own, others, total, policy)],
+        reckoning: Vec::new(),
         intent: Intent::Attack,
     })
 }

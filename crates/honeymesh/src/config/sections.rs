@@ -2,7 +2,8 @@
 
 use super::{
     Advertise, ApiSection, Attach, BansSection, Cluster, Config, NodeSection, OnExit, STATE_DIR, ScanSection, Spoofable,
-    StoreSection, TableKind, TrapLimits, XdpSection, dark, flood, judgement, problem::Placed, reader::Section, traps, values,
+    StoreSection, TableKind, TrapLimits, XdpSection, dark, flood, honeytokens, judgement, problem::Placed, reader::Section,
+    traps, values,
 };
 use honeymesh_trap_proto::Persona;
 use honeymesh_types::{ClusterName, Mode, NodeId, NodeName, Trust};
@@ -38,6 +39,7 @@ pub(super) fn config(root: &Section<'_, '_>, host_name: &str) -> Config {
         dark: dark::dark(&shared),
         flood: flood::flood(&shared),
         trap_limits: trap_limits(shared),
+        honeytokens: honeytokens::honeytokens(root.section("honeytokens")),
         clusters: clusters(root),
         judgement: judgement::judgement(root),
         api: api(root.section("api"), &node),
@@ -284,6 +286,7 @@ fn store(section: Section<'_, '_>) -> StoreSection {
     let store = StoreSection {
         events_max: section.number("events_max", 1_000..=1_000_000_000).map_or(1_000_000, |max| max.value),
         events_age: duration(&section, "events_age", HOUR, 3_650 * DAY, 90 * DAY),
+        payloads_max: size(&section, "payloads_max", 1 << 20, 1 << 40, 256 << 20),
     };
     section.finish();
     store

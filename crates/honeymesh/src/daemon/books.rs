@@ -9,9 +9,9 @@ mod rows;
 use crate::config::StoreSection;
 use handover::Handover;
 use honeymesh_api::{ExportSink, Page, Refusal, RefusalKind};
-use honeymesh_format::{EventJson, EventQuery, ExportFormat, StoreJson};
+use honeymesh_format::{EventJson, EventQuery, ExportFormat, PayloadJson, StoreJson, base64_text, hash_text, time_micros};
 use honeymesh_node::Keep;
-use honeymesh_store::{Retention, Store, Write, Writer};
+use honeymesh_store::{Payload, Retention, Store, Write, Writer};
 use honeymesh_types::Event;
 use std::{path::Path, sync::Arc, time::Duration};
 use tokio::sync::Semaphore;
@@ -42,7 +42,8 @@ impl Books {
     /// # Errors
     /// In the store's words.
     pub fn open(state_dir: &Path, section: &StoreSection) -> Result<Self, String> {
-        let retention = Retention { events_max: section.events_max, age: section.events_age };
+        let retention =
+            Retention { events_max: section.events_max, age: section.events_age, payload_bytes_max: section.payloads_max as u64 };
         let store = Store::open(state_dir, retention).map_err(|error| error.to_string())?;
         let writer = store.writer();
         let handover =
@@ -125,6 +126,30 @@ impl Books {
 }
 
 impl BooksReader {
+    /// What was sent with this SHA-256.
+    ///
+    /// # Errors
+    /// It is not there (any more), or the file cannot be read.
+    pub fn payload(&self, hash: [u8; 32]) -> Result<PayloadJson, Refusal> {
+        let broken =
+            |error: honeymesh_store::Error| Refusal::new(RefusalKind::Broken, format!("payloads cannot be read: {error}"));
+        let payload = self.0.reader().and_then(|reader| reader.payload(hash)).map_err(broken)?;
+        let Payload { bytes, first_seen, last_seen, count } = payload.ok_or_else(|| {
+            Refusal::new(
+                RefusalKind::NotFound,
+                "no payload with this SHA-256 is kept here; `honeymesh events` tells those that are, and old ones go",
+            )
+        })?;
+        Ok(PayloadJson {
+            sha256: hash_text(hash),
+            size: bytes.len() as u64,
+            first_seen: time_micros(first_seen),
+            last_seen: time_micros(last_seen),
+            count,
+            payload_base64: base64_text(&bytes),
+        })
+    }
+
     /// One page of events.
     ///
     /// # Errors

@@ -1,7 +1,7 @@
 //! The process that plays the traps, as the daemon has it: a child, its warden, whose own child it is, and the lines to it.
 
 use super::{start::refused, state_dir::Seed};
-use crate::{config::Config, failure::Failure};
+use crate::{config::Config, failure::Failure, honeytokens::Honeytokens};
 use honeymesh_trap::{Line, Setting, TlsIdentity, lines};
 use honeymesh_trap_proto::Persona;
 use nix::unistd::User;
@@ -45,10 +45,12 @@ pub fn persona(config: &Config, identity: &Seed) -> Result<Persona, Failure> {
 ///
 /// # Errors
 /// [`Failure::Usage`]: `[traps] user` is nobody. [`Failure::Refused`]: it cannot be started, or cannot give its power away.
-pub fn start(config: &Config, persona: Persona, tls: Option<TlsIdentity>) -> Result<Playing, Failure> {
+pub fn start(config: &Config, persona: Persona, tls: Option<TlsIdentity>, honeytokens: Honeytokens) -> Result<Playing, Failure> {
     let setting = Setting {
         traps: config.traps.iter().map(|trap| trap.definition.clone()).collect(),
         dark: config.dark.dark.value == crate::config::Dark::Trap,
+        tokens: honeytokens.tokens,
+        lure: honeytokens.lure,
         limits: super::start::trap_limits(config),
         persona,
         user: user(config)?,

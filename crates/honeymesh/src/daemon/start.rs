@@ -15,6 +15,7 @@ use super::{
 use crate::{
     config::{self, Advertise, Attach, Cluster, Config, Dark, Flood, OnExit, Spoofable, TableKind, secrets},
     failure::Failure,
+    honeytokens,
 };
 use honeymesh_api::{ControlSocket, Tls, Token};
 use honeymesh_mesh::{Port, StreamDoor};
@@ -76,7 +77,8 @@ pub fn open(config: &Config) -> Result<(Opened, Rung), Failure> {
     let persona = playing::persona(config, &identity)?;
     let traps = honeymesh_trap::bind(trap_options(config, &persona)?).map_err(|error| trap_failure(&error))?;
     let shown = trap_identity::load_or_make(config, &state, &persona).map_err(Failure::Refused)?;
-    let playing = playing::start(config, persona, shown)?;
+    let honeytokens = honeytokens::of(config, keys.iter().map(|keys| &keys.ring));
+    let playing = playing::start(config, persona, shown, honeytokens)?;
     let is_tarpit = |name: &str| config.traps.iter().any(|trap| trap.name.value == name && trap.definition.tarpit);
     let traps = traps.with_tarpits(is_tarpit);
     let ports: Vec<Port> = config.clusters.iter().map(port).collect::<Result<_, _>>()?;

@@ -3,12 +3,13 @@
 use super::{Node, change::By};
 use crate::{Output, gate::Topic};
 use alloc::{
+    format,
     string::{String, ToString},
     vec::Vec,
 };
 use honeymesh_detect::{Intent, Verdict, judge_reaction, judge_scan};
 use honeymesh_ledger::{Claim, Entered, Reach};
-use honeymesh_types::{Event, EventId, EventKind, Fate, Grade, Knock, KnockKind, Mode, Signs, Subject, Visit};
+use honeymesh_types::{Event, EventId, EventKind, Fate, Grade, Knock, KnockKind, Marks, Mode, Signs, Subject, Visit};
 
 impl Node {
     pub(super) fn knock(&mut self, knock: Knock) {
@@ -156,6 +157,14 @@ pub(super) fn describe_verdict(verdict: &Verdict, event: &mut Event) {
     if !verdict.findings.is_empty() {
         event.fields.insert("findings".into(), verdict.findings.join("; "));
     }
+    let reckoning = if verdict.reckoning.is_empty() {
+        verdict.findings.iter().map(|words| format!("{} {words}", verdict.score)).collect()
+    } else {
+        verdict.reckoning.clone()
+    };
+    if !reckoning.is_empty() {
+        event.fields.insert("score_reasons".into(), reckoning.join("; "));
+    }
     if event.kind == EventKind::Visit {
         event.entropy_millibits = Some(verdict.entropy_millibits);
     }
@@ -179,4 +188,16 @@ pub(super) fn describe_visit(visit: Visit, event: &mut Event) {
     event.fields = visit.fields;
     event.fields.insert("service".into(), visit.service);
     event.fields.insert("session".into(), visit.session.0.to_string());
+    if let Some(Marks { entropy, .. }) = visit.marks {
+        let told =
+            [("entropy_window", Some(entropy.window)), ("entropy_short", Some(entropy.short)), ("entropy_sent", entropy.sent)];
+        for (name, millibits) in told {
+            event.fields.extend(millibits.map(|millibits| (name.into(), bits(millibits))));
+        }
+    }
+}
+
+/// Thousandths of a bit as bits, as `entropy` is told.
+fn bits(millibits: u16) -> String {
+    format!("{}.{:03}", millibits / 1_000, millibits % 1_000)
 }

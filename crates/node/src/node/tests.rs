@@ -112,6 +112,7 @@ fn visit(source: &str, payload: &[u8]) -> Visit {
         bytes: payload.len() as u64,
         signs: Signs::empty(),
         fields: BTreeMap::new(),
+        marks: None,
     }
 }
 

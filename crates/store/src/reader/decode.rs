@@ -26,7 +26,12 @@ pub(super) fn event(row: &Row<'_>) -> Read<Event> {
     event.bytes = row.get::<_, Option<i64>>("bytes")?.map(unsigned);
     event.entropy_millibits = row.get("entropy_millibits")?;
     event.score = row.get("score")?;
-    event.payload = row.get::<_, Option<Vec<u8>>>("payload")?.unwrap_or_default();
+    // Where it is kept once; or with the event, as an older version kept it; or gone.
+    let kept = row.get::<_, Option<Vec<u8>>>("content")?;
+    event.payload = kept.map_or_else(|| row.get::<_, Option<Vec<u8>>>("payload"), |kept| Ok(Some(kept)))?.unwrap_or_default();
+    if event.payload.is_empty() {
+        event.payload_gone = row.get("payload_hash")?;
+    }
     event.subject = optional_word(row, "subject")?;
     event.reasons = Reasons::from_bits_truncate(row.get("reasons")?);
     event.scope = optional_word(row, "scope")?;

@@ -110,7 +110,13 @@ fn statement(query: &EventQuery, cursor: Cursor, rows: u64) -> (String, Vec<Valu
     }
     let order = if newest_first { "DESC" } else { "ASC" };
     filter.values.push(Value::Integer(signed(rows)));
-    (format!("SELECT * FROM events WHERE {} ORDER BY seq {order} LIMIT ?", filter.conditions.join(" AND ")), filter.values)
+    (
+        format!(
+            "SELECT events.*, content FROM events LEFT JOIN payloads ON hash = payload_hash WHERE {} ORDER BY seq {order} LIMIT ?",
+            filter.conditions.join(" AND ")
+        ),
+        filter.values,
+    )
 }
 
 #[derive(Default)]

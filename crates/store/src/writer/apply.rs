@@ -4,13 +4,25 @@ use crate::{
     ClaimRow, LiftRow, RecordRow, Write, key,
     number::{micros, signed},
 };
+use honeymesh_format::payload_hash;
 use honeymesh_types::{ClusterName, Event, EventId, Subject};
 use rusqlite::{Transaction, params};
 
-/// Carries out one write and says how many rows it made or changed.
-pub(super) fn apply(transaction: &Transaction<'_>, write: &Write) -> rusqlite::Result<u64> {
-    let rows = match write {
-        Write::Event(event) => insert_event(transaction, event),
+/// What one write made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Made {
+    /// Events.
+    pub(super) events: u64,
+    /// Payloads that were not there before.
+    pub(super) payloads: u64,
+    /// Bytes of those.
+    pub(super) payload_bytes: u64,
+}
+
+/// Carries out one write.
+pub(super) fn apply(transaction: &Transaction<'_>, write: &Write) -> rusqlite::Result<Made> {
+    match write {
+        Write::Event(event) => return store_event(transaction, event),
         Write::Claim(claim) => upsert_claim(transaction, claim),
         Write::Forget { subject, slot } => forget(transaction, *subject, slot),
         Write::Lift(lift) => upsert_lift(transaction, lift),
@@ -20,18 +32,38 @@ pub(super) fn apply(transaction: &Transaction<'_>, write: &Write) -> rusqlite::R
             .prepare_cached("INSERT INTO meta (key, value) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = excluded.value")?
             .execute([key, value]),
     }?;
-    Ok(rows as u64)
+    Ok(Made::default())
+}
+
+/// Keeps an event, and its payload if that is new; a payload that is there already is counted once more.
+fn store_event(transaction: &Transaction<'_>, event: &Event) -> rusqlite::Result<Made> {
+    let hash = payload_hash(&event.payload);
+    if insert_event(transaction, event, hash.or(event.payload_gone))? == 0 {
+        return Ok(Made::default());
+    }
+    let Some(hash) = hash else { return Ok(Made { events: 1, ..Made::default() }) };
+    let at = micros(event.at);
+    let seen =
+        "UPDATE payloads SET seen = seen + 1, last_seen = max(last_seen, ?2), first_seen = min(first_seen, ?2) WHERE hash = ?1";
+    if transaction.prepare_cached(seen)?.execute(params![hash, at])? > 0 {
+        return Ok(Made { events: 1, ..Made::default() });
+    }
+    let size = event.payload.len() as u64;
+    transaction
+        .prepare_cached("INSERT INTO payloads (hash, content, size, first_seen, last_seen, seen) VALUES (?1, ?2, ?3, ?4, ?4, 1)")?
+        .execute(params![hash, event.payload, signed(size), at])?;
+    Ok(Made { events: 1, payloads: 1, payload_bytes: size })
 }
 
 /// An event that is stored already stays as it is.
-fn insert_event(transaction: &Transaction<'_>, event: &Event) -> rusqlite::Result<usize> {
+fn insert_event(transaction: &Transaction<'_>, event: &Event, hash: Option<[u8; 32]>) -> rusqlite::Result<usize> {
     let (net_first, net_last) = key::of_event(event).unzip();
     let fields = (!event.fields.is_empty()).then(|| serde_json::to_string(&event.fields)).transpose();
     let fields = fields.map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
     transaction
         .prepare_cached(
             "INSERT INTO events (id, at, node, kind, source, source_port, trap, port, transport, grade, bytes, entropy_millibits,
-                 score, payload, subject, reasons, scope, until, fields, net_first, net_last)
+                 score, payload_hash, subject, reasons, scope, until, fields, net_first, net_last)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)
              ON CONFLICT (id) DO NOTHING",
         )?
@@ -49,7 +81,7 @@ fn insert_event(transaction: &Transaction<'_>, event: &Event) -> rusqlite::Resul
             event.bytes.map(signed),
             event.entropy_millibits,
             event.score,
-            (!event.payload.is_empty()).then_some(&event.payload),
+            hash,
             event.subject.map(|subject| subject.to_string()),
             event.reasons.bits(),
             event.scope.map(|scope| scope.as_str()),

@@ -2,7 +2,7 @@
 
 use crate::{
     Retention,
-    number::{micros, signed},
+    number::{micros, signed, unsigned},
 };
 use honeymesh_types::WallTime;
 use rusqlite::Connection;
@@ -48,6 +48,44 @@ pub(super) fn enforce(connection: &Connection, retention: Retention, events: u64
         shrink(connection)?;
     }
     Ok(swept)
+}
+
+/// Payloads in one deleting statement: they may be large.
+const EVICT_ROWS: u64 = 256;
+
+/// What was evicted.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Evicted {
+    /// Payloads deleted.
+    pub(super) payloads: u64,
+    /// Their bytes.
+    pub(super) bytes: u64,
+    /// Whether there may be more to delete.
+    pub(super) more: bool,
+}
+
+/// Deletes payloads, those first that were not seen for longest: until their bytes are few enough, and if `aged` those beyond
+/// the age.
+pub(super) fn evict(connection: &Connection, retention: Retention, bytes: u64, aged: bool) -> rusqlite::Result<Evicted> {
+    let mut evicted = Evicted::default();
+    let now = WallTime::default().plus(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default());
+    let cutoff = if aged { micros(now.minus(retention.age)) } else { i64::MIN };
+    let oldest = "SELECT number, size, last_seen FROM payloads ORDER BY last_seen LIMIT ?1";
+    let mut statement = connection.prepare_cached(oldest)?;
+    let rows = statement.query_map([signed(EVICT_ROWS)], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    for (number, size, last_seen) in rows.collect::<rusqlite::Result<Vec<(i64, i64, i64)>>>()? {
+        if bytes.saturating_sub(evicted.bytes) <= retention.payload_bytes_max && last_seen >= cutoff {
+            break;
+        }
+        connection.prepare_cached("DELETE FROM payloads WHERE number = ?1")?.execute([number])?;
+        evicted.payloads += 1;
+        evicted.bytes += unsigned(size);
+    }
+    evicted.more = evicted.payloads == EVICT_ROWS;
+    if evicted.payloads > 0 && !evicted.more {
+        shrink(connection)?;
+    }
+    Ok(evicted)
 }
 
 fn delete_oldest(connection: &Connection, rows: u64) -> rusqlite::Result<u64> {

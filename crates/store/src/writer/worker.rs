@@ -1,6 +1,10 @@
 //! The writer's thread: takes batches, commits them, deletes what is too old, and never gives up what must be kept.
 
-use super::{Ack, WriterStats, apply, retention};
+use super::{
+    Ack, WriterStats,
+    apply::{self, Made},
+    retention,
+};
 use crate::{
     Error, Retention, Write,
     number::unsigned,
@@ -38,6 +42,10 @@ impl Worker {
     ) -> Result<Self, Error> {
         let events: i64 = connection.query_row("SELECT count(*) FROM events", [], |row| row.get(0))?;
         stats.events.store(unsigned(events), Ordering::Relaxed);
+        let sum = "SELECT count(*), coalesce(sum(size), 0) FROM payloads";
+        let (payloads, bytes): (i64, i64) = connection.query_row(sum, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        stats.payloads.store(unsigned(payloads), Ordering::Relaxed);
+        stats.payload_bytes.store(unsigned(bytes), Ordering::Relaxed);
         Ok(Self { connection, retention, queue, stats, upkeep_at: Instant::now() })
     }
 
@@ -69,7 +77,9 @@ impl Worker {
         let (writes, acks) = sort(batch);
         match self.transact(&writes) {
             Ok(done) => {
-                self.stats.events.fetch_add(done.events, Ordering::Relaxed);
+                self.stats.events.fetch_add(done.made.events, Ordering::Relaxed);
+                self.stats.payloads.fetch_add(done.made.payloads, Ordering::Relaxed);
+                self.stats.payload_bytes.fetch_add(done.made.payload_bytes, Ordering::Relaxed);
                 self.stats.lost.fetch_add(done.lost, Ordering::Relaxed);
                 self.stats.set_failing(None);
                 acks.into_iter().for_each(|ack| ack.answer(Ok(())));
@@ -90,7 +100,7 @@ impl Worker {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         for write in writes {
             match apply::apply(&transaction, write) {
-                Ok(rows) => done.events += if write.is_event() { rows } else { 0 },
+                Ok(made) => done.add(made),
                 Err(error) if concerns_the_disk(&error) => return Err(error),
                 Err(error) => {
                     tracing::error!(%error, "a row could not be stored and was left out");
@@ -131,14 +141,26 @@ impl Worker {
     pub(super) fn upkeep(&mut self) {
         let aged = Instant::now() >= self.upkeep_at;
         let events = self.stats.events.load(Ordering::Relaxed);
-        if !aged && events <= retention::tolerated(self.retention.events_max) {
+        let payload_bytes = self.stats.payload_bytes.load(Ordering::Relaxed);
+        let is_full = payload_bytes > self.retention.payload_bytes_max;
+        if !aged && !is_full && events <= retention::tolerated(self.retention.events_max) {
             return;
+        }
+        let mut more = false;
+        match retention::evict(&self.connection, self.retention, payload_bytes, aged) {
+            Ok(evicted) => {
+                more = evicted.more;
+                self.stats.payloads.fetch_sub(evicted.payloads, Ordering::Relaxed);
+                self.stats.payload_bytes.fetch_sub(evicted.bytes, Ordering::Relaxed);
+                self.stats.payloads_evicted.fetch_add(evicted.payloads, Ordering::Relaxed);
+            }
+            Err(error) => tracing::warn!(%error, "payloads could not be deleted; trying again"),
         }
         match retention::enforce(&self.connection, self.retention, events, aged) {
             Ok(swept) => {
                 self.stats.events.fetch_sub(swept.events, Ordering::Relaxed);
                 self.stats.retired.fetch_add(swept.events, Ordering::Relaxed);
-                match (swept.more, aged) {
+                match (swept.more || more, aged) {
                     (true, _) => self.upkeep_at = Instant::now(),
                     (false, true) => self.upkeep_at = Instant::now() + UPKEEP_INTERVAL,
                     (false, false) => {}
@@ -155,8 +177,16 @@ impl Worker {
 /// What a transaction did.
 #[derive(Debug, Default)]
 struct Done {
-    events: u64,
+    made: Made,
     lost: u64,
+}
+
+impl Done {
+    const fn add(&mut self, made: Made) {
+        self.made.events += made.events;
+        self.made.payloads += made.payloads;
+        self.made.payload_bytes += made.payload_bytes;
+    }
 }
 
 fn sort(batch: Vec<Item>) -> (Vec<Write>, Vec<Ack>) {
@@ -188,7 +218,7 @@ mod tests {
     fn worker() -> (tempfile::TempDir, PathBuf, Worker) {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("honeymesh.db");
-        let retention = Retention { events_max: 1_000_000, age: Duration::from_secs(1 << 40) };
+        let retention = Retention { events_max: 1_000_000, age: Duration::from_secs(1 << 40), payload_bytes_max: 1 << 30 };
         let worker = Worker::new(schema::open(&path).unwrap(), retention, Arc::default(), Arc::default()).unwrap();
         (dir, path, worker)
     }

@@ -44,6 +44,16 @@ impl Reply {
         Self { made: true, ..Self::new(status, kind, body) }
     }
 
+    /// The same with a remark at the end of its page, if it is a page and no error's.
+    pub(super) fn remark(&mut self, remark: &str) {
+        const END: &[u8] = b"</body>";
+        let is_page = !remark.is_empty() && self.status.starts_with("200");
+        if let Some(place) = is_page.then(|| memchr::memmem::rfind(&self.body, END)).flatten() {
+            let (page, end) = self.body.split_at(place);
+            self.body = Cow::Owned([page, remark.as_bytes(), end].concat());
+        }
+    }
+
     /// One more header.
     pub(super) fn with(mut self, name: &'static str, value: impl Into<Cow<'static, str>>) -> Self {
         self.headers.push((name, value.into()));

@@ -91,7 +91,8 @@ impl HttpSession {
             ..frame(&house, left, now)
         };
         let visit = Visit { house: &house, asked: &asked, body: &body.kept, frame: &frame, visitor: &visitor(self.seed) };
-        let reply = house.site.respond(&visit, &mut self.findings);
+        let mut reply = house.site.respond(&visit, &mut self.findings);
+        reply.remark(&house.remark);
         software.write(&reply, &frame, answer);
         let keep_alive = keep_alive && !reply.status.starts_with("101");
         if !keep_alive {

@@ -79,6 +79,11 @@ impl Server {
         Self { version, host, connection, store: Store::new(), settings: BTreeMap::new(), replica_of: None, is_resp3: false }
     }
 
+    /// Stores what was there before the stranger came.
+    pub(super) fn store(&mut self, key: &[u8], value: &[u8]) {
+        self.store.set(key, value);
+    }
+
     /// Appends the answer to a command of at least one word.
     pub(super) fn run(&mut self, words: &[Vec<u8>], now: WallTime, answer: &mut Vec<u8>) -> Meaning {
         let [command, arguments @ ..] = words else { return Meaning::Plain };

@@ -28,6 +28,12 @@ impl RedisSession {
         Self { server, requests: Requests::default(), over: false, findings: Findings::default() }
     }
 
+    /// The same with something stored already.
+    pub(super) fn storing(mut self, name: &str, value: &str) -> Self {
+        self.server.store(name.as_bytes(), value.as_bytes());
+        self
+    }
+
     fn byte(&mut self, byte: u8, now: WallTime, answer: &mut Vec<u8>) -> Flow {
         if self.over {
             return Flow::Close;

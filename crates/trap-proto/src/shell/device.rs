@@ -1,6 +1,7 @@
 //! A device's shell that runs nothing: it answers the probes by which bots tell a shell from a trap, and nothing else.
 
 use super::Outcome;
+use crate::Telnet;
 use alloc::vec::Vec;
 
 /// Commands of one line that are answered.
@@ -65,7 +66,7 @@ const APPLETS: [&[u8]; 32] = [
 const MENU_WORDS: [&[u8]; 8] = [b"enable", b"system", b"shell", b"linuxshell", b"start", b"config", b"development", b"bah"];
 
 /// Appends what the shell prints.
-pub(crate) fn run(line: &[u8], host: &[u8], answer: &mut Vec<u8>) -> Outcome {
+pub(crate) fn run(line: &[u8], device: &Telnet, answer: &mut Vec<u8>) -> Outcome {
     let commands = line.split(|byte| matches!(byte, b';' | b'&' | b'|'));
     for command in commands.map(<[u8]>::trim_ascii).filter(|command| !command.is_empty()).take(COMMANDS_MAX) {
         let words: Vec<&[u8]> = command.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()).take(WORDS_MAX).collect();
@@ -74,22 +75,32 @@ pub(crate) fn run(line: &[u8], host: &[u8], answer: &mut Vec<u8>) -> Outcome {
         }
         // What goes to a file or a variable is not printed.
         if !command.contains(&b'>') {
-            print(command, &words, host, answer);
+            print(command, &words, device, answer);
         }
     }
     Outcome::Prompt
 }
 
-fn print(command: &[u8], words: &[&[u8]], host: &[u8], answer: &mut Vec<u8>) {
+fn print(command: &[u8], words: &[&[u8]], device: &Telnet, answer: &mut Vec<u8>) {
     match words {
-        [b"/bin/busybox" | b"busybox", rest @ ..] => applet(command, rest, host, answer),
+        [b"/bin/busybox" | b"busybox", rest @ ..] => applet(command, rest, device, answer),
+        [b"ls"] | [b"ls", b"/root" | b"." | b"~"] => {
+            let name = device.left.iter().map(|(name, _)| name.as_bytes());
+            name.for_each(|name| answer.extend_from_slice(&[name, b"\r\n"].concat()));
+        }
         [b"sh" | b"/bin/sh" | b"ash"] => answer.extend_from_slice(GREETING),
         [b"echo", ..] => echo(command, answer),
         [b"cat", b"/proc/mounts" | b"/etc/mtab"] | [b"mount"] => answer.extend_from_slice(MOUNTS),
         [b"cat", b"/bin/echo" | b"/bin/busybox" | b"/bin/sh" | b"/bin/ls" | b"/proc/self/exe"] => {
             answer.extend_from_slice(ELF_HEAD);
         }
-        [b"uname", b"-a"] => [b"Linux ", host, KERNEL].into_iter().for_each(|part| answer.extend_from_slice(part)),
+        [b"cat", file] => {
+            let left = device.left.iter().filter(|(name, _)| file.ends_with(name.as_bytes()));
+            left.for_each(|(_, text)| answer.extend_from_slice(text.as_bytes()));
+        }
+        [b"uname", b"-a"] => {
+            [b"Linux ", device.host.as_bytes(), KERNEL].into_iter().for_each(|part| answer.extend_from_slice(part));
+        }
         [b"uname", b"-m"] => answer.extend_from_slice(b"armv7l\r\n"),
         [b"uname"] => answer.extend_from_slice(b"Linux\r\n"),
         [b"id"] => answer.extend_from_slice(b"uid=0(root) gid=0(root)\r\n"),
@@ -104,14 +115,14 @@ fn print(command: &[u8], words: &[&[u8]], host: &[u8], answer: &mut Vec<u8>) {
     }
 }
 
-fn applet(command: &[u8], words: &[&[u8]], host: &[u8], answer: &mut Vec<u8>) {
+fn applet(command: &[u8], words: &[&[u8]], device: &Telnet, answer: &mut Vec<u8>) {
     match words {
         [] => answer.extend_from_slice(MULTI_CALL),
         // busybox inside busybox is no probe.
         [b"busybox" | b"/bin/busybox", ..] => {}
         [applet, ..] if APPLETS.contains(applet) => {
             let at = memchr::memmem::find(command, applet).unwrap_or_default();
-            print(&command[at..], words, host, answer);
+            print(&command[at..], words, device, answer);
         }
         [applet, ..] => {
             answer.extend_from_slice(applet);
@@ -133,9 +144,13 @@ mod tests {
     use crate::drive::said;
     use alloc::string::String;
 
+    fn cam() -> Telnet {
+        Telnet::new("cam").unwrap()
+    }
+
     fn printed(line: &str) -> String {
         let mut answer = Vec::new();
-        let _ = run(line.as_bytes(), b"cam", &mut answer);
+        let _ = run(line.as_bytes(), &cam(), &mut answer);
         said(&answer)
     }
 
@@ -167,7 +182,7 @@ mod tests {
     #[test]
     fn it_can_be_left() {
         let mut answer = Vec::new();
-        assert_eq!(run(b"id; exit; id", b"cam", &mut answer), Outcome::Exit);
+        assert_eq!(run(b"id; exit; id", &cam(), &mut answer), Outcome::Exit);
         assert_eq!(said(&answer), "uid=0(root) gid=0(root)\r\n");
     }
 }

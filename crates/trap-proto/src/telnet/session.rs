@@ -114,7 +114,7 @@ impl TelnetSession {
             self.findings.note("command", line);
             self.findings.signs |= Signs::RULE;
         }
-        if shell::run(line, self.telnet.host.as_bytes(), answer) == Outcome::Exit {
+        if shell::run(line, &self.telnet, answer) == Outcome::Exit {
             return self.close();
         }
         answer.extend_from_slice(shell::PROMPT);

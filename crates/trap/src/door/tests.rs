@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{Limits, Options, RoomLine, StatusReader, TrapOptions, bind, line::Arrivals, wire};
-use honeymesh_trap_proto::{Definition, Persona, Service};
+use honeymesh_trap_proto::{Definition, Findings, Persona, Service};
 use std::{collections::BTreeMap, os::fd::OwnedFd};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -40,7 +40,7 @@ fn keep(limits: Limits) -> Kept {
 impl Kept {
     /// A process begins to play, in a task.
     fn play(&self) -> JoinHandle<io::Result<()>> {
-        let room = Room::of(vec![Plays::One(service("ftp"))], Limits::default());
+        let room = Room::of(vec![Plays::One(service("ftp"))], Limits::default(), &[]);
         tokio::spawn(room.listen(self.rooms.try_clone().unwrap()).unwrap().run())
     }
 
@@ -140,7 +140,7 @@ async fn a_process_that_was_taken_over_can_accuse_nobody_but_its_guests() {
     assert!(connection.is_some());
     let say = |session, bytes, payload: &[u8]| {
         let fields = BTreeMap::from([("source".to_owned(), "203.0.113.9".to_owned())]);
-        let body = wire::body(&Findings { fields, ..Findings::default() }, payload);
+        let body = wire::body(&Findings { fields, ..Findings::default() }, None, payload);
         for packet in wire::packets(session, bytes, honeymesh_types::Signs::all(), &body) {
             rustix::io::write(&evidence, &packet).unwrap();
         }

@@ -169,6 +169,7 @@ impl Conversation {
         if matches!(flow, Flow::Telling | Flow::Close) {
             self.report(progress).await;
         }
+        progress.answered.add(answer);
         drip.take(answer);
         if flow == Flow::StartTls {
             self.start_tls(answer, progress).await?;

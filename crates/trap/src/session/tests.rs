@@ -4,7 +4,7 @@ use super::*;
 use crate::{
     line::{Heard, lines},
     report::REPORT_WAIT,
-    wire::{Evidence, PACKET_BYTES_MAX, read_body},
+    wire::{Body, Evidence, PACKET_BYTES_MAX, read_body},
 };
 use honeymesh_trap_proto::Pause;
 use std::sync::Arc;
@@ -66,7 +66,7 @@ impl Held {
         let length = self.heard.next(&mut packet).await.unwrap().expect("the session is dropped");
         match Evidence::read(&packet[..length]).unwrap() {
             Evidence::Report { head, part } if head.body as usize == part.len() => {
-                let (findings, payload) = read_body(head.signs, part).unwrap();
+                let Body { findings, payload, .. } = read_body(head.signs, part).unwrap();
                 Told::Report { payload, bytes: head.bytes, signs: findings.signs }
             }
             Evidence::Over { lost, fault, .. } => Told::Over { lost, fault: String::from_utf8(fault.to_vec()).unwrap() },
@@ -114,8 +114,16 @@ async fn hold_in(room: usize, wait: Duration, limits: Limits, is_slow: bool) -> 
     let (_, pipe) = crate::RoomLine::of(admissions, evidence).listen().unwrap();
     let (dismissal, dismissed) = oneshot::channel();
     let teller = Teller { session: 1, pipe: Arc::new(pipe), wait, lost: 0 };
-    let conversation =
-        Box::new(Conversation { stream, session: Box::<Echo>::default(), drip, teller, limits, tls: None, dismissed });
+    let conversation = Box::new(Conversation {
+        stream,
+        session: Box::<Echo>::default(),
+        drip,
+        teller,
+        limits,
+        recogniser: Arc::new(Recogniser::new(&[])),
+        tls: None,
+        dismissed,
+    });
     Held { client, heard, task: tokio::spawn(conversation.hold()), dismissal: Some(dismissal) }
 }
 
@@ -141,6 +149,7 @@ async fn a_session_that_waits_is_small() {
         drip: None,
         teller,
         limits,
+        recogniser: Arc::new(Recogniser::new(&[])),
         tls: None,
         dismissed,
     });

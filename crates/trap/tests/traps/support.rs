@@ -86,15 +86,16 @@ fn definition(service: &str) -> Definition {
 impl Traps {
     /// Binds and runs.
     pub fn open(options: Options) -> Self {
-        Self::run(bind(options).unwrap())
+        Self::of(bind(options).unwrap())
     }
 
     /// The same with every trap a tarpit.
     pub fn tarpits(options: Options) -> Self {
-        Self::run(bind(options).unwrap().with_tls(identity()).with_tarpits(|_| true))
+        Self::of(bind(options).unwrap().with_tarpits(|_| true))
     }
 
-    fn run(bound: Bound) -> Self {
+    /// Runs what is bound already.
+    pub fn of(bound: Bound) -> Self {
         let bound = bound.with_tls(identity());
         let addresses = bound.addresses().into_iter().collect();
         let status = bound.status();

@@ -192,6 +192,10 @@ fn store(text: &mut Text, status: &StatusJson) {
     text.counter("store_dropped_total", "Events that were not stored").sample(&[], store.dropped);
     text.counter("store_lost_total", "Bans, records and settings that were not stored").sample(&[], store.lost);
     text.counter("store_retired_total", "Events deleted for their number or age").sample(&[], store.retired);
+    text.gauge("store_payloads", "Different payloads in the store").sample(&[], store.payloads);
+    text.gauge("store_payload_bytes", "Bytes of different payloads in the store").sample(&[], store.payload_bytes);
+    text.counter("store_payloads_evicted_total", "Payloads deleted for their size together or their age")
+        .sample(&[], store.payloads_evicted);
     text.gauge("store_failing", "1 while the store cannot write").sample(&[], u8::from(store.failing.is_some()));
 }
 

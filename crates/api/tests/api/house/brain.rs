@@ -3,7 +3,7 @@
 use honeymesh_api::{BansQuery, Page, Question, Refusal, RefusalKind, Reply, Request, Response};
 use honeymesh_format::{
     AllowJson, BanJson, BansJson, ClusterJson, CountersJson, DoneJson, EventJson, EventQuery, Export, InterfaceJson, Order,
-    PeerJson, StatusJson, StoreJson, TrapJson, Ttl, WhyJson,
+    PayloadJson, PeerJson, StatusJson, StoreJson, TrapJson, Ttl, WhyJson, base64_text, hash_text, payload_hash,
 };
 use honeymesh_types::{Ban, Event, EventId, EventKind, Grade, Reasons, Scope, Transport, WallTime};
 use std::{
@@ -105,6 +105,14 @@ impl Brain {
                 let next = (found.len() > limit).then(|| found[limit - 1].id.to_string());
                 Response::Events(Page { items: found.iter().take(limit).map(EventJson::from).collect(), next })
             }
+            Request::Payload(hash) if hash == payload_hash(b"hello").unwrap() => Response::Payload(Box::new(PayloadJson {
+                sha256: hash_text(hash),
+                size: 5,
+                count: 2,
+                payload_base64: base64_text(b"hello"),
+                ..PayloadJson::default()
+            })),
+            Request::Payload(_) => return Err(Refusal::new(RefusalKind::NotFound, "no payload with this SHA-256 is kept here")),
             Request::Why(address) => Response::Why(Box::new(WhyJson { address: address.to_string(), ..WhyJson::default() })),
             Request::AllowList => Response::Allow(vec![AllowJson {
                 net: "10.0.0.0/8".into(),

@@ -146,7 +146,9 @@ mod tests {
     #[test]
     fn what_was_handed_over_is_on_the_disk_when_it_says_so() {
         let dir = tempfile::tempdir().unwrap();
-        let store = Store::open(dir.path(), Retention { events_max: 10, age: Duration::from_secs(1) }).unwrap();
+        let store =
+            Store::open(dir.path(), Retention { events_max: 10, age: Duration::from_secs(1), payload_bytes_max: 1 << 20 })
+                .unwrap();
         let handover = Handover::start(store.writer()).unwrap();
         for index in 0..1_000 {
             handover.keep(Write::Meta { key: format!("key-{index}"), value: "x".into() });
@@ -161,7 +163,9 @@ mod tests {
     #[test]
     fn a_store_that_has_ended_is_no_success() {
         let dir = tempfile::tempdir().unwrap();
-        let store = Store::open(dir.path(), Retention { events_max: 10, age: Duration::from_secs(1) }).unwrap();
+        let store =
+            Store::open(dir.path(), Retention { events_max: 10, age: Duration::from_secs(1), payload_bytes_max: 1 << 20 })
+                .unwrap();
         let handover = Handover::start(store.writer()).unwrap();
         drop(store);
         handover.keep(Write::Meta { key: "key".into(), value: "x".into() });

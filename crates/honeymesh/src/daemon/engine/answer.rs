@@ -38,6 +38,7 @@ impl<K: Enforcer> Engine<K> {
             Request::Status => reply.answer(Ok(Response::Status(Box::new(self.status())))),
             Request::Bans(query) => self.list(query, reply),
             Request::Events(query) => self.events(query, reply),
+            Request::Payload(hash) => self.payload(hash, reply),
             Request::Why(addr) => self.why(addr, reply),
             Request::AllowList => reply.answer(Ok(Response::Allow(show::allow(&self.node)))),
             Request::Peers => {
@@ -80,6 +81,13 @@ impl<K: Enforcer> Engine<K> {
     fn events(&self, query: EventQuery, reply: Reply) {
         let reader = self.books.reader();
         tokio::task::spawn_blocking(move || reply.answer(reader.page(&query).map(Response::Events)));
+    }
+
+    fn payload(&self, hash: [u8; 32], reply: Reply) {
+        let reader = self.books.reader();
+        tokio::task::spawn_blocking(move || {
+            reply.answer(reader.payload(hash).map(|payload| Response::Payload(Box::new(payload))));
+        });
     }
 
     fn why(&self, addr: IpAddr, reply: Reply) {

@@ -150,7 +150,7 @@ impl Bench {
 
     fn with(policy: Policy) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let section = StoreSection { events_max: 10_000, events_age: Duration::from_secs(3_600) };
+        let section = StoreSection { events_max: 10_000, events_age: Duration::from_secs(3_600), payloads_max: 1 << 20 };
         let books = Books::open(dir.path(), &section).unwrap();
         let config = Config {
             name: "roof".parse().unwrap(),
@@ -241,7 +241,7 @@ async fn an_order_is_answered_when_kernel_and_disk_have_it() {
     assert!(bench.kernel.0.lock().unwrap().bans.contains_key(&"203.0.113.7".parse().unwrap()));
     let kept = honeymesh_store::Store::open(
         bench.dir.path(),
-        honeymesh_store::Retention { events_max: 10_000, age: Duration::from_secs(3_600) },
+        honeymesh_store::Retention { events_max: 10_000, age: Duration::from_secs(3_600), payload_bytes_max: 1 << 20 },
     );
     let claims = kept.unwrap().reader().unwrap().stored().unwrap().claims;
     assert_eq!(claims[0].subject.to_string(), "203.0.113.7/32", "on the disk before the answer");
@@ -334,6 +334,7 @@ fn visit(source: &str) -> Input {
         bytes: 1,
         signs: honeymesh_types::Signs::empty(),
         fields: BTreeMap::new(),
+        marks: None,
     })
 }
 
