@@ -44,8 +44,9 @@ impl Detector {
         Self::default()
     }
 
-    /// Judges what a trap saw. A TCP visit is a finished handshake, so it is never `spoofable`; a UDP one always is, since
-    /// anybody can write any source on a datagram.
+    /// Judges what a trap saw. A TCP visit is a finished handshake, so it is never `spoofable`; a UDP one is, since anybody can
+    /// write any source on a datagram, unless it brings back what was sent to that source ([`Signs::RETURNED`]): that is a
+    /// handshake, of 128 bits.
     pub fn judge_visit(&self, visit: &Visit) -> Verdict {
         let found = self.found(visit);
         let grade = grade(visit, &found);
@@ -70,7 +71,7 @@ impl Detector {
 
 fn grade(visit: &Visit, found: &Found) -> Grade {
     let hostile_signs = Signs::CREDENTIALS | Signs::BAIT | Signs::RULE;
-    if visit.transport == Transport::Udp {
+    if visit.transport == Transport::Udp && !visit.signs.contains(Signs::RETURNED) {
         Grade::Spoofable
     } else if visit.signs.intersects(hostile_signs) || found.keys().any(|family| family.is_exploit()) {
         Grade::Hostile
@@ -175,6 +176,15 @@ mod tests {
         let udp = Visit { transport: Transport::Udp, ..visit(b"${jndi:ldap://x}", Signs::BAIT) };
         let verdict = Detector::new().judge_visit(&udp);
         assert_eq!((verdict.grade, verdict.scope), (Grade::Spoofable, Scope::Dark));
+    }
+
+    #[test]
+    fn who_brings_back_what_was_sent_to_it_is_where_it_says_it_is() {
+        for (signs, grade) in [(Signs::empty(), Grade::Payload), (Signs::CREDENTIALS, Grade::Hostile)] {
+            let udp = Visit { transport: Transport::Udp, ..visit(b"REGISTER", signs | Signs::RETURNED) };
+            let verdict = Detector::new().judge_visit(&udp);
+            assert_eq!((verdict.grade, verdict.scope), (grade, Scope::All));
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! socket and no clock: its carrier feeds it bytes, writes its answers, and reports its findings when the
 //! [`Flow`] says so. Every buffer is bounded by a named constant, no byte sequence can make a session panic,
 //! and what is found depends on the bytes alone, never on how they were cut into packets.
+//! Services over UDP have no session: each [`Datagram`] is answered by itself, in a [`Reply`].
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -11,7 +12,9 @@ extern crate alloc;
 
 mod any;
 mod bait;
+mod datagram;
 mod dialogue;
+mod dns;
 #[cfg(test)]
 mod drive;
 mod exactly;
@@ -22,27 +25,35 @@ mod imap;
 mod line;
 mod memcached;
 mod mysql;
+mod ntp;
 mod pop3;
 mod postgresql;
 mod redis;
 mod sasl;
 mod script;
 mod service;
+mod sip;
 mod smtp;
+mod snmp;
+mod ssdp;
 mod ssh;
 mod store;
 mod telnet;
 mod text;
+mod tftp;
 mod vnc;
 
 pub use any::{Any, AnySession};
 pub use bait::Bait;
+pub use datagram::{DATAGRAM_ANSWER_BYTES_MAX, DATAGRAM_BYTES_MAX, Datagram, NONCE_BYTES, Reply};
+pub use dns::Dns;
 pub use findings::{FIELD_BYTES_MAX, FIELDS_MAX, Findings};
 pub use ftp::Ftp;
 pub use http::{Http, HttpSession};
 pub use imap::Imap;
 pub use memcached::Memcached;
 pub use mysql::{Mysql, MysqlSession};
+pub use ntp::Ntp;
 pub use pop3::Pop3;
 pub use postgresql::{Postgresql, PostgresqlSession};
 pub use redis::{Redis, RedisSession};
@@ -51,10 +62,14 @@ pub use script::{
     ScriptDefinition,
 };
 pub use service::{BANNER_BYTES_MAX, BannerError, Definition, Service, ServiceError};
+pub use sip::Sip;
 pub use smtp::Smtp;
+pub use snmp::Snmp;
+pub use ssdp::Ssdp;
 pub use ssh::{Ssh, SshSession};
 pub use telnet::{TRIES_MAX, Telnet, TelnetSession};
 pub use text::safe_text;
+pub use tftp::Tftp;
 pub use vnc::{Vnc, VncSession};
 
 use alloc::vec::Vec;

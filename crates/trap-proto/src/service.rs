@@ -1,13 +1,14 @@
 //! The services a trap can play, made from an operator's words.
 
 use crate::{
-    Any, DefinitionError, Ftp, Http, Imap, Memcached, Mysql, Pop3, Postgresql, Redis, Script, ScriptDefinition, Session, Smtp,
-    Ssh, Telnet, Vnc,
+    Any, DefinitionError, Dns, Ftp, Http, Imap, Memcached, Mysql, Ntp, Pop3, Postgresql, Redis, Script, ScriptDefinition,
+    Session, Sip, Smtp, Snmp, Ssdp, Ssh, Telnet, Tftp, Vnc,
 };
 use alloc::{
     boxed::Box,
     string::{String, ToString},
 };
+use honeymesh_types::Transport;
 
 /// The longest banner an operator may configure for `ssh`, `http` and `ftp`, in bytes.
 pub const BANNER_BYTES_MAX: usize = 200;
@@ -21,6 +22,8 @@ pub struct Definition {
     /// (`SSH-2.0-OpenSSH_9.2p1 …`), for `http` the `Server` header (`nginx/1.22.1`), for `ftp` the text after
     /// `220 ` (`(vsFTPd 3.0.3)`), for `script` everything that is sent first, as it is. `None`: the usual one.
     pub banner: Option<String>,
+    /// `udp`, `tcp` or `both`, for a service that has both ([`Service::transports`]). `None`: the usual.
+    pub transport: Option<String>,
     /// Only for `telnet`: which try is let in, 1 to [`TRIES_MAX`](crate::TRIES_MAX); 0: none is. `None`: the usual one.
     pub let_in: Option<u8>,
     /// Only for `script`: the rest.
@@ -54,6 +57,18 @@ pub enum Service {
     Postgresql(Postgresql),
     /// A VNC server that refuses every password.
     Vnc(Vnc),
+    /// A name server that refuses recursion.
+    Dns(Dns),
+    /// A time server.
+    Ntp(Ntp),
+    /// An SNMP agent with communities that everybody tries.
+    Snmp(Snmp),
+    /// A TFTP server without a file, which takes what is brought.
+    Tftp(Tftp),
+    /// A telephone exchange that lets nobody in.
+    Sip(Sip),
+    /// A device that can be found by UPnP.
+    Ssdp(Ssdp),
     /// Anything else, by the operator's own rules.
     Script(Script),
     /// Whatever the stranger speaks.
@@ -81,6 +96,12 @@ pub enum ServiceError {
     /// A banner was given to a service whose protocol has no place for one.
     #[error("service `{0}` does not say what it is before a login; leave the banner out")]
     Nameless(String),
+    /// A transport that this service has not.
+    #[error("service `{0}` is spoken over {1} only; leave `transport` out, or write \"{1}\"")]
+    OneTransport(String, &'static str),
+    /// No transport.
+    #[error("transport: `{0}` is not one of udp|tcp|both")]
+    Transport(String),
     /// The banner cannot be sent.
     #[error("banner: {0}")]
     Banner(#[from] BannerError),
@@ -108,7 +129,7 @@ pub enum BannerError {
 
 impl Service {
     /// The names of all services.
-    pub const NAMES: [&'static str; 14] = [
+    pub const NAMES: [&'static str; 20] = [
         "ssh",
         "http",
         "ftp",
@@ -121,6 +142,12 @@ impl Service {
         "mysql",
         "postgresql",
         "vnc",
+        "dns",
+        "ntp",
+        "snmp",
+        "tftp",
+        "sip",
+        "ssdp",
         "script",
         "any",
     ];
@@ -130,6 +157,31 @@ impl Service {
     /// # Errors
     /// Says what is wrong, for a rule with its number (from 1); nothing is changed.
     pub fn define(definition: &Definition) -> Result<Self, ServiceError> {
+        Self::plain(definition)?.over(definition)
+    }
+
+    /// The same over the transports that the operator wants.
+    fn over(self, definition: &Definition) -> Result<Self, ServiceError> {
+        let Some(word) = definition.transport.as_deref() else { return Ok(self) };
+        let wanted: &'static [Transport] = match word {
+            "udp" => &[Transport::Udp],
+            "tcp" => &[Transport::Tcp],
+            "both" => &[Transport::Udp, Transport::Tcp],
+            _ => return Err(ServiceError::Transport(word.to_string())),
+        };
+        match self {
+            Self::Sip(sip) => Ok(Self::Sip(sip.over(wanted))),
+            Self::Memcached(memcached) => Ok(Self::Memcached(memcached.over(wanted))),
+            service if service.transports() == wanted => Ok(service),
+            service => {
+                let only = service.transports().first().map_or("", |transport| transport.as_str());
+                Err(ServiceError::OneTransport(definition.service.clone(), only))
+            }
+        }
+    }
+
+    /// The service over its usual transports.
+    fn plain(definition: &Definition) -> Result<Self, ServiceError> {
         let banner = definition.banner.as_deref();
         match definition.service.as_str() {
             "script" if definition.let_in.is_none() => Ok(Self::Script(Script::new(banner, &definition.script)?)),
@@ -139,9 +191,17 @@ impl Service {
             }
             name if definition.let_in.is_some() && name != "telnet" => Err(ServiceError::LetsNobodyIn(name.to_string())),
             "any" if banner.is_some() => Err(ServiceError::Unspoken("any".to_string())),
-            "postgresql" | "vnc" if banner.is_some() => Err(ServiceError::Nameless(definition.service.clone())),
+            "postgresql" | "vnc" | "ntp" | "snmp" | "tftp" if banner.is_some() => {
+                Err(ServiceError::Nameless(definition.service.clone()))
+            }
             "postgresql" => Ok(Self::Postgresql(Postgresql)),
             "vnc" => Ok(Self::Vnc(Vnc)),
+            "dns" => Ok(Self::Dns(banner.map_or_else(|| Ok(Dns::default()), Dns::new)?)),
+            "ntp" => Ok(Self::Ntp(Ntp::default())),
+            "snmp" => Ok(Self::Snmp(Snmp)),
+            "tftp" => Ok(Self::Tftp(Tftp)),
+            "sip" => Ok(Self::Sip(banner.map_or_else(|| Ok(Sip::default()), Sip::new)?)),
+            "ssdp" => Ok(Self::Ssdp(banner.map_or_else(|| Ok(Ssdp::default()), Ssdp::new)?)),
             "mysql" => Ok(Self::Mysql(banner.map_or_else(|| Ok(Mysql::default()), Mysql::new)?)),
             "any" => Ok(Self::Any(Any::default())),
             "ssh" => Ok(Self::Ssh(banner.map_or_else(|| Ok(Ssh::default()), Ssh::new)?)),
@@ -186,8 +246,22 @@ impl Service {
             Self::Mysql(mysql) => Box::new(mysql.session(seed)),
             Self::Postgresql(postgresql) => Box::new(postgresql.session()),
             Self::Vnc(vnc) => Box::new(vnc.session(seed)),
+            Self::Sip(sip) => Box::new(sip.session(seed)),
+            // Nobody can connect to these.
+            Self::Dns(_) | Self::Ntp(_) | Self::Snmp(_) | Self::Tftp(_) | Self::Ssdp(_) => Box::new(Any::default().session(seed)),
             Self::Script(script) => Box::new(script.session()),
             Self::Any(any) => Box::new(any.session(seed)),
+        }
+    }
+
+    /// Over which transports it is spoken to: it listens on each of them.
+    #[must_use]
+    pub const fn transports(&self) -> &'static [Transport] {
+        match self {
+            Self::Dns(_) | Self::Ntp(_) | Self::Snmp(_) | Self::Tftp(_) | Self::Ssdp(_) => &[Transport::Udp],
+            Self::Sip(sip) => sip.transports(),
+            Self::Memcached(memcached) => memcached.transports(),
+            _ => &[Transport::Tcp],
         }
     }
 
@@ -207,6 +281,12 @@ impl Service {
             Self::Mysql(_) => "mysql",
             Self::Postgresql(_) => "postgresql",
             Self::Vnc(_) => "vnc",
+            Self::Dns(_) => "dns",
+            Self::Ntp(_) => "ntp",
+            Self::Snmp(_) => "snmp",
+            Self::Tftp(_) => "tftp",
+            Self::Sip(_) => "sip",
+            Self::Ssdp(_) => "ssdp",
             Self::Script(_) => "script",
             Self::Any(_) => "any",
         }
@@ -254,7 +334,7 @@ mod tests {
             (
                 definition("gopher", None),
                 "`gopher` is no service; there are ssh, http, ftp, telnet, smtp, pop3, imap, redis, memcached, mysql, postgresql, vnc, \
-                 script and any",
+                 dns, ntp, snmp, tftp, sip, ssdp, script and any",
             ),
             (definition("any", Some("hello")), "service `any` lets the stranger speak first; leave the banner out"),
             (definition("vnc", Some("hello")), "service `vnc` does not say what it is before a login; leave the banner out"),
@@ -272,6 +352,25 @@ mod tests {
             Service::define(&definition("ftp", Some(&"x".repeat(201)))).unwrap_err().to_string(),
             "banner: it is 201 bytes long; 200 are allowed"
         );
+    }
+
+    #[test]
+    fn a_service_listens_where_it_is_spoken_to() {
+        let over = |service, transport: &str| {
+            let service = Service::define(&Definition { transport: Some(transport.into()), ..definition(service, None) });
+            service.map(|service| service.transports()).map_err(|error| error.to_string())
+        };
+        assert_eq!(over("memcached", "udp"), Ok(&[Transport::Udp][..]));
+        assert_eq!(over("sip", "both"), over("memcached", "both"));
+        assert_eq!(over("ftp", "tcp"), Ok(&[Transport::Tcp][..]));
+        let mistakes = [
+            ("ftp", "udp", "service `ftp` is spoken over tcp only; leave `transport` out, or write \"tcp\""),
+            ("ntp", "both", "service `ntp` is spoken over udp only; leave `transport` out, or write \"udp\""),
+            ("sip", "sctp", "transport: `sctp` is not one of udp|tcp|both"),
+        ];
+        for (service, transport, mistake) in mistakes {
+            assert_eq!(over(service, transport), Err(mistake.to_string()));
+        }
     }
 
     #[test]

@@ -61,7 +61,8 @@ fn service(section: &Section<'_, '_>) -> Option<(Service, Definition)> {
     let word = section.text("service", |text| Ok(text.to_owned()));
     let word = required(section, "service", word, &format!("write one of {}", Service::NAMES.join("|")))?;
     let banner = section.text("banner", |text| Ok(text.to_owned())).map(|banner| banner.value);
-    let definition = Definition { service: word.value, banner, let_in: let_in(section), script: script(section) };
+    let transport = plain(section, "transport");
+    let definition = Definition { service: word.value, banner, transport, let_in: let_in(section), script: script(section) };
     match Service::define(&definition) {
         Ok(service) => Some((service, definition)),
         Err(error) => {
