@@ -15,6 +15,7 @@ mod door;
 mod limits;
 mod line;
 mod options;
+mod post;
 mod report;
 mod room;
 mod session;

@@ -6,15 +6,18 @@ use crate::{
     Limits, RoomLine, Setting,
     bind::Plays,
     line::{Arrivals, Pipe},
-    report::{REPORT_WAIT, Teller},
-    session::Conversation,
+    report::{REPORT_WAIT, Teller, Transcript},
+    session::{Conversation, fault, wall},
     wire::{ADMISSION_BYTES_MAX, Admission, Evidence},
 };
+use honeymesh_trap_proto::{Datagram, Findings, Reply};
+use honeymesh_types::Signs;
 use std::{
     collections::HashMap,
     hash::{BuildHasher, RandomState},
     io,
     os::fd::OwnedFd,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     time::Duration,
 };
@@ -120,8 +123,40 @@ impl Playing {
                     let _if_it_is_still_open = self.dismissals.remove(&session).map(|dismissal| dismissal.send(()));
                 }
             }
+            (Admission::Datagram { number, trap, port, nonce_at, bytes }, _) => {
+                let nonce_at = nonce_at.map(usize::from);
+                self.datagram(number, trap, port, &Datagram { bytes: &bytes, nonce_at, now: wall() });
+            }
             _ => {}
         }
+    }
+
+    /// Answers at once; only telling may take a while. As many wait as the daemon lets wait.
+    fn datagram(&mut self, number: u64, trap: u16, port: u16, datagram: &Datagram<'_>) {
+        let mut teller = Teller { session: number, pipe: Arc::clone(&self.pipe), wait: REPORT_WAIT, lost: 0 };
+        let reply = self.room.plays.get(usize::from(trap)).map(|plays| {
+            let service = plays.at(port);
+            catch_unwind(AssertUnwindSafe(|| service.datagram(datagram)))
+        });
+        self.open.spawn(async move {
+            let mut broke = String::new();
+            let reply = match reply {
+                Some(Ok(reply)) => reply,
+                Some(Err(_)) => {
+                    broke = fault();
+                    Reply { findings: Findings { signs: Signs::MALFORMED, ..Findings::default() }, ..Reply::default() }
+                }
+                None => Reply::default(),
+            };
+            teller.tell(Transcript::default(), &reply.findings).await;
+            if !reply.answer.is_empty() {
+                let nonce_at = reply.nonce_at.and_then(|at| u16::try_from(at).ok());
+                let answer = Evidence::Answer { number, nonce_at, bytes: &reply.answer }.to_bytes();
+                let _unless_there_is_no_room = timeout(REPORT_WAIT, teller.pipe.write(std::iter::once(answer))).await;
+            }
+            teller.over(&broke).await;
+            number
+        });
     }
 
     fn admit(&mut self, session: u64, trap: u16, port: u16, connection: OwnedFd) {

@@ -223,7 +223,7 @@ impl Conversation {
         let session = &mut self.session;
         let outcome = catch_unwind(AssertUnwindSafe(|| call(session.as_mut())));
         if outcome.is_err() {
-            progress.fault = FAULT.with(RefCell::take).unwrap_or_else(|| "at a place that nobody noted".to_owned());
+            progress.fault = fault();
             self.session = Box::new(Broken(Signs::MALFORMED));
         }
         outcome.ok()
@@ -280,6 +280,11 @@ thread_local! {
     static FAULT: RefCell<Option<String>> = const { RefCell::new(None) };
 }
 
+/// Where the panic was that has just been caught.
+pub(crate) fn fault() -> String {
+    FAULT.with(RefCell::take).unwrap_or_else(|| "at a place that nobody noted".to_owned())
+}
+
 /// From now on the place of a panic is noted for the session's last word, and nothing is printed: the words of a panic may have
 /// a stranger's bytes in them, and where they are printed may be full.
 pub fn note_faults() {
@@ -290,7 +295,7 @@ pub fn note_faults() {
 }
 
 /// Only dates answers.
-fn wall() -> WallTime {
+pub(crate) fn wall() -> WallTime {
     let since = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
     WallTime(u64::try_from(since.as_micros()).unwrap_or(u64::MAX))
 }
