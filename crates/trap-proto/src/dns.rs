@@ -1,9 +1,12 @@
 //! A name server that serves nobody here: BIND 9.20 of Debian 13, which refuses recursion (RFC 1035, 6891, 8914).
 //!
-//! What is asked for is taken down, and what only whoever wants to flood somebody asks for (ANY, huge buffers) is called so.
+//! What is asked for is taken down, and what only whoever wants to flood somebody asks for (ANY) is called so. Over TCP what did
+//! not fit is told.
+
+mod session;
 
 use crate::{
-    BannerError, Findings,
+    BannerError, Findings, Session,
     datagram::{Datagram, Reply},
     service::checked_banner,
 };
@@ -12,7 +15,7 @@ use alloc::{
     string::{String, ToString},
     vec::Vec,
 };
-use honeymesh_types::Signs;
+use honeymesh_types::{Signs, Transport};
 
 /// Debian 13's BIND.
 const VERSION: &str = "9.20.23-1~deb13u1-Debian";
@@ -45,12 +48,13 @@ const PROHIBITED: [u8; 6] = [0, 15, 0, 2, 0, 18];
 pub struct Dns {
     version: String,
     host: String,
+    transports: &'static [Transport],
 }
 
 impl Default for Dns {
     /// Debian 13's BIND on a host `ns1`.
     fn default() -> Self {
-        Self { version: VERSION.to_string(), host: HOST.to_string() }
+        Self { version: VERSION.to_string(), host: HOST.to_string(), transports: &[Transport::Udp, Transport::Tcp] }
     }
 }
 
@@ -79,32 +83,55 @@ impl Dns {
         Self { host: host.to_string(), ..self }
     }
 
+    /// Over these transports.
+    #[must_use]
+    pub fn over(self, transports: &'static [Transport]) -> Self {
+        Self { transports, ..self }
+    }
+
+    /// Over which transports it is spoken to.
+    pub(crate) const fn transports(&self) -> &'static [Transport] {
+        self.transports
+    }
+
+    /// A new connection over TCP.
+    #[must_use]
+    pub fn session(&self) -> impl Session + use<> {
+        session::DnsSession::new(self.clone())
+    }
+
     /// A query and what is said to it.
     pub(crate) fn datagram(&self, datagram: &Datagram<'_>) -> Reply {
+        let (findings, answers) = self.query(datagram.bytes);
+        Reply::fitting(findings, datagram, answers)
+    }
+
+    /// What is found in a message, and the answers that there are, the fullest first.
+    fn query(&self, message: &[u8]) -> (Findings, Vec<Vec<u8>>) {
         let mut findings = Findings::default();
-        let Some((header, rest)) = datagram.bytes.split_first_chunk::<HEADER_BYTES>() else {
+        let Some((header, rest)) = message.split_first_chunk::<HEADER_BYTES>() else {
             findings.signs |= Signs::MALFORMED;
-            return Reply::silent(findings);
+            return (findings, Vec::new());
         };
         let flags = u16::from_be_bytes([header[2], header[3]]);
         if flags & QR != 0 {
             findings.note("request", b"response");
-            return Reply::silent(findings);
+            return (findings, Vec::new());
         }
         let head = Head { id: [header[0], header[1]], flags };
         let opcode = flags >> 11 & 15;
         if opcode != 0 {
             findings.note("opcode", opcode_name(opcode).as_bytes());
             let code = if opcode == 4 || opcode == 5 { NOTAUTH } else { NOTIMP };
-            return Reply::fitting(findings, datagram, [head.answer(code, None, &[], false)]);
+            return (findings, [head.answer(code, None, &[], false)].into());
         }
         let counts = [4, 6, 8, 10].map(|at| u16::from_be_bytes([header[at], header[at + 1]]));
         let Some(question) = question(rest, counts) else {
             findings.signs |= Signs::MALFORMED;
-            return Reply::fitting(findings, datagram, [head.answer(FORMERR, None, &[], false)]);
+            return (findings, [head.answer(FORMERR, None, &[], false)].into());
         };
         question.note(&mut findings);
-        Reply::fitting(findings, datagram, self.answers(&head, &question))
+        (findings, self.answers(&head, &question))
     }
 
     /// What fits best comes first.
@@ -113,8 +140,7 @@ impl Dns {
         if let Some(text) = self.text(question) {
             return [true, false].map(|whole| head.answer(0, asked, if whole { text.as_bytes() } else { &[] }, false)).to_vec();
         }
-        let code = if matches!(question.kind, AXFR | IXFR) { FORMERR } else { REFUSED };
-        [true, false].map(|explained| head.answer(code, asked, &[], explained)).to_vec()
+        [true, false].map(|explained| head.answer(REFUSED, asked, &[], explained)).to_vec()
     }
 
     /// What a name server tells about itself.
@@ -267,6 +293,8 @@ fn opcode_name(opcode: u16) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::drive;
+    use proptest::prelude::*;
 
     fn query(name: &str, kind: u16, class: u16, more: &[u8]) -> Vec<u8> {
         let mut bytes = alloc::vec![0x12, 0x34, 1, 0x20, 0, 1, 0, 0, 0, 0, 0, u8::from(!more.is_empty())];
@@ -317,6 +345,25 @@ mod tests {
             .on_host("db7")
             .datagram(&Datagram { bytes: &query("hostname.bind", TXT, CHAOS, &padded(40)), ..Datagram::default() });
         assert!(host.answer.windows(4).any(|part| part == b"\x03db7"));
+    }
+
+    #[test]
+    fn over_tcp_each_message_has_its_length_before_it() {
+        let framed = |message: &[u8]| [&u16::try_from(message.len()).unwrap().to_be_bytes()[..], message].concat();
+        let talk = [framed(&query("version.bind", TXT, CHAOS, &[])), framed(&query("a.b", AXFR, 1, &[]))].concat();
+        let heard = drive::whole(&mut Dns::default().session(), &talk);
+        assert!(heard.answer.windows(VERSION.len()).any(|part| part == VERSION.as_bytes()));
+        assert_eq!((heard.reports.len(), heard.findings.signs), (2, Signs::RULE));
+        assert_eq!(drive::whole(&mut Dns::default().session(), b"GET / HTTP/1.1\r\n\r\n").findings.signs, Signs::MALFORMED);
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_break_a_connection_and_packets_do_not_matter(noise in drive::noise(), cuts in drive::cuts()) {
+            let asked = query("a.b", ANY, 1, &noise[..noise.len().min(90)]);
+            let talk = [&u16::try_from(asked.len()).unwrap().to_be_bytes()[..], &asked, &[0, 90], &noise].concat();
+            drive::law(|| Dns::default().session(), &talk, &cuts)?;
+        }
     }
 
     #[test]

@@ -170,6 +170,7 @@ impl Service {
             _ => return Err(ServiceError::Transport(word.to_string())),
         };
         match self {
+            Self::Dns(dns) => Ok(Self::Dns(dns.over(wanted))),
             Self::Sip(sip) => Ok(Self::Sip(sip.over(wanted))),
             Self::Memcached(memcached) => Ok(Self::Memcached(memcached.over(wanted))),
             service if service.transports() == wanted => Ok(service),
@@ -247,8 +248,9 @@ impl Service {
             Self::Postgresql(postgresql) => Box::new(postgresql.session()),
             Self::Vnc(vnc) => Box::new(vnc.session(seed)),
             Self::Sip(sip) => Box::new(sip.session(seed)),
+            Self::Dns(dns) => Box::new(dns.session()),
             // Nobody can connect to these.
-            Self::Dns(_) | Self::Ntp(_) | Self::Snmp(_) | Self::Tftp(_) | Self::Ssdp(_) => Box::new(Any::default().session(seed)),
+            Self::Ntp(_) | Self::Snmp(_) | Self::Tftp(_) | Self::Ssdp(_) => Box::new(Any::default().session(seed)),
             Self::Script(script) => Box::new(script.session()),
             Self::Any(any) => Box::new(any.session(seed)),
         }
@@ -258,7 +260,8 @@ impl Service {
     #[must_use]
     pub const fn transports(&self) -> &'static [Transport] {
         match self {
-            Self::Dns(_) | Self::Ntp(_) | Self::Snmp(_) | Self::Tftp(_) | Self::Ssdp(_) => &[Transport::Udp],
+            Self::Ntp(_) | Self::Snmp(_) | Self::Tftp(_) | Self::Ssdp(_) => &[Transport::Udp],
+            Self::Dns(dns) => dns.transports(),
             Self::Sip(sip) => sip.transports(),
             Self::Memcached(memcached) => memcached.transports(),
             _ => &[Transport::Tcp],

@@ -7,6 +7,8 @@ mod dark;
 #[cfg(test)]
 mod databases;
 #[cfg(test)]
+mod datagrams;
+#[cfg(test)]
 mod mail;
 #[cfg(test)]
 mod sockets;
