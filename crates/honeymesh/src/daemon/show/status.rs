@@ -1,8 +1,8 @@
 //! The node in numbers.
 
 use honeymesh_format::{
-    AuditJson, BansJson, ClusterJson, CountersJson, CountsJson, DatagramsJson, InterfaceJson, KeeperJson, LockdownJson, ProbeJson, StatusJson,
-    StoreJson, TrapJson, TrapProcessJson, time_micros,
+    AuditJson, BansJson, ClusterJson, CountersJson, CountsJson, DatagramsJson, InterfaceJson, KeeperJson, LockdownJson,
+    ProbeJson, StatusJson, StoreJson, TrapJson, TrapProcessJson, time_micros,
 };
 use honeymesh_node::Status;
 use honeymesh_trap::{HouseStatus, TrapStatus};
