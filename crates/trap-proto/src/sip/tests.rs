@@ -1,3 +1,5 @@
+//! What is said to the exchange, in datagrams and over TCP.
+
 use super::*;
 use crate::drive::{self, NOW, said};
 use alloc::{format, string::String};
