@@ -188,6 +188,8 @@ pub struct TrapLimits {
     pub read_deadline: Duration,
     /// How long a session may last.
     pub session_deadline: Duration,
+    /// What the machine calls itself that the traps pretend to be, with its domain or without; `None`: made up.
+    pub host: Option<Placed<String>>,
     /// Whom the process becomes that plays them; `None`: `honeymesh-trap`, or `nobody`.
     pub user: Option<Placed<String>>,
 }
@@ -375,7 +377,7 @@ mod tests {
         assert_eq!(lines(example), [""; 0]);
         let config = parse(example, "").config;
         assert_eq!(config.clusters[0].join, ["192.0.2.10:7946".parse().unwrap()]);
-        assert_eq!(config.traps[0].service.name(), "ssh");
+        assert_eq!(config.traps[0].definition.service, "ssh");
     }
 
     #[test]

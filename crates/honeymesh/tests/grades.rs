@@ -2,14 +2,14 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use honeymesh_detect::Detector;
-use honeymesh_trap_proto::{Definition, Findings, Flow, Service};
+use honeymesh_trap_proto::{Definition, Findings, Flow, Persona, Service};
 use honeymesh_types::{Grade, Now, SessionId, Transport, Visit, WallTime};
 use std::collections::BTreeMap;
 
 /// Everything one stranger said to a service in its usual way, as one report.
 fn visit(service: &str, said: &[u8]) -> Visit {
     let definition = Definition { service: service.into(), ..Definition::default() };
-    let mut session = Service::define(&definition).unwrap().session(7);
+    let mut session = Service::define(&definition, &Persona::of([7; 32])).unwrap().session(7);
     let mut all = Findings::default();
     let mut take = |findings: Findings| {
         all.signs |= findings.signs;
@@ -44,7 +44,7 @@ fn visit(service: &str, said: &[u8]) -> Visit {
 /// Whoever connects to a script says what its rules want; to services over UDP nobody can connect.
 fn is_spoken_over_tcp(service: &str) -> bool {
     let definition = Definition { service: service.into(), ..Definition::default() };
-    service != "script" && Service::define(&definition).unwrap().transports().contains(&Transport::Tcp)
+    service != "script" && Service::define(&definition, &Persona::of([7; 32])).unwrap().transports().contains(&Transport::Tcp)
 }
 
 fn judged(service: &str, said: &[u8]) -> (Grade, u8) {

@@ -9,7 +9,7 @@ mod session;
 
 pub use session::AnySession;
 
-use crate::{Service, Session};
+use crate::{Persona, Service, Session};
 use alloc::{boxed::Box, sync::Arc, vec::Vec};
 
 /// The services that are played on once they are recognised.
@@ -21,18 +21,11 @@ pub struct Any {
     played: Arc<[Service]>,
 }
 
-impl Default for Any {
-    /// One that plays everything in the usual way.
-    fn default() -> Self {
-        Self::like(&[])
-    }
-}
-
 impl Any {
     /// One that plays as the first of `traps` of each kind does, or in the usual way where there is none.
     #[must_use]
-    pub fn like(traps: &[&Service]) -> Self {
-        Self { played: PLAYED.iter().filter_map(|name| Service::like(name, traps)).collect::<Vec<_>>().into() }
+    pub fn like(traps: &[&Service], persona: &Persona) -> Self {
+        Self { played: PLAYED.iter().filter_map(|name| Service::like(name, traps, persona)).collect::<Vec<_>>().into() }
     }
 
     /// A new connection.

@@ -1,6 +1,6 @@
 //! What every port plays that nobody serves: the service that one expects there, or [`Any`].
 
-use crate::{Any, Service};
+use crate::{Any, Persona, Service};
 use alloc::vec::Vec;
 
 /// Ports where a certain server is expected: those that speak first, whose silence would tell, and the web's. On every other
@@ -27,10 +27,10 @@ pub struct Bait {
 impl Bait {
     /// Plays as the operator's own traps do: of each kind the first, or the usual one if there is none.
     #[must_use]
-    pub fn like<'a>(traps: impl Iterator<Item = &'a Service>) -> Self {
+    pub fn like<'a>(traps: impl Iterator<Item = &'a Service>, persona: &Persona) -> Self {
         let traps: Vec<&Service> = traps.collect();
-        let expected = EXPECTED.iter().filter_map(|(name, _)| Service::like(name, &traps)).collect();
-        Self { expected, any: Service::Any(Any::like(&traps)) }
+        let expected = EXPECTED.iter().filter_map(|(name, _)| Service::like(name, &traps, persona)).collect();
+        Self { expected, any: Service::Any(Any::like(&traps, persona)) }
     }
 
     /// What a port plays.
@@ -48,7 +48,7 @@ mod tests {
 
     #[test]
     fn a_port_plays_what_one_expects_there_and_all_others_wait_for_a_word() {
-        let bait = Bait::like([].iter());
+        let bait = Bait::like([].iter(), &Persona::of([7; 32]));
         let played = [21, 22, 2_222, 23, 25, 110, 143, 3_306, 5_900, 80, 8_080, 443, 6_379, 3_389, 1, 65_535]
             .map(|port| bait.at(port).name());
         let expected = [
@@ -62,9 +62,9 @@ mod tests {
     #[test]
     fn the_operators_own_traps_are_played_the_first_of_each_kind() {
         let own = [Service::Http(Http::new("first").unwrap()), Service::Http(Http::new("second").unwrap())];
-        let bait = Bait::like(own.iter());
+        let bait = Bait::like(own.iter(), &Persona::of([7; 32]));
         assert_eq!(bait.at(80), &own[0]);
-        assert_eq!(bait.at(443), &Service::Any(Any::like(&[&own[0]])));
+        assert_eq!(bait.at(443), &Service::Any(Any::like(&[&own[0]], &Persona::of([7; 32]))));
         assert_eq!(bait.at(22), &Service::Ssh(Ssh::default()));
     }
 }

@@ -5,7 +5,7 @@
 //! each other fall silent). What a source says is believed to be its own once it brings back a nonce that was sent to it. The
 //! carrier makes that nonce, writes it into the answer and looks for it: a service only says where its place is.
 
-use crate::{Findings, Service};
+use crate::{Findings, Flow, Service, Session, Step};
 use alloc::vec::Vec;
 use honeymesh_types::WallTime;
 
@@ -74,6 +74,25 @@ impl Service {
         };
         // Each service cares for this; here no mistake in one of them can undo it.
         if reply.answer.len() <= room(datagram) { reply } else { Reply::silent(reply.findings) }
+    }
+}
+
+/// A connection to a service that has none: nobody can open it.
+pub(crate) struct Closed;
+
+impl Session for Closed {
+    fn open(&mut self, _answer: &mut Vec<u8>) -> Flow {
+        Flow::Close
+    }
+
+    fn receive(&mut self, bytes: &[u8], _now: WallTime, _answer: &mut Vec<u8>) -> Step {
+        Step { taken: bytes.len(), flow: Flow::Close }
+    }
+
+    fn end(&mut self) {}
+
+    fn findings(&mut self) -> Findings {
+        Findings::default()
     }
 }
 

@@ -1,6 +1,6 @@
 //! An FTP server that refuses every login: vsftpd, answer for answer.
 //!
-//! Every answer was compared with a real vsftpd 3.0.3 with Debian's configuration.
+//! Every answer was compared with a real vsftpd 3.0.5 with Debian's configuration.
 
 use crate::{ANSWER_BYTES_MAX, BannerError, Findings, Flow, Session, Step, service::checked_banner};
 use alloc::{
@@ -9,8 +9,8 @@ use alloc::{
 };
 use honeymesh_types::{Signs, WallTime};
 
-/// What Debian 12's vsftpd says after `220 `.
-const BANNER: &str = "(vsFTPd 3.0.3)";
+/// What Debian 13's vsftpd says after `220 `.
+const BANNER: &str = "(vsFTPd 3.0.5)";
 /// The longest command line with its end, in bytes: vsftpd's own limit.
 const LINE_BYTES_MAX: usize = 4_096;
 /// Wrong passwords until the connection ends: vsftpd's own limit.
@@ -28,7 +28,7 @@ pub struct Ftp {
 }
 
 impl Default for Ftp {
-    /// Debian 12's vsftpd.
+    /// Debian 13's vsftpd.
     fn default() -> Self {
         Self { banner: BANNER.to_string() }
     }
@@ -194,7 +194,7 @@ mod tests {
         said(&drive::whole(&mut session(), bytes).answer).replace("\r\n", "|")
     }
 
-    /// Each conversation was held with a real vsftpd 3.0.3, which answered the same.
+    /// Each conversation was held with a real vsftpd 3.0.5, which answered the same.
     #[test]
     fn commands_are_answered_as_vsftpd_does() {
         let first = "530 Please login with USER and PASS.|";
@@ -222,7 +222,7 @@ mod tests {
             ),
         ];
         for (bytes, answer) in table {
-            assert_eq!(replies(bytes), "220 (vsFTPd 3.0.3)|".to_string() + &answer, "{:?}", said(bytes));
+            assert_eq!(replies(bytes), "220 (vsFTPd 3.0.5)|".to_string() + &answer, "{:?}", said(bytes));
         }
     }
 

@@ -1,39 +1,39 @@
-//! A memcached that anybody may use: 1.6 of Debian 12, in its text protocol, answer for answer.
+//! A memcached that anybody may use: 1.6 of Debian 13, in its text protocol, answer for answer.
 //!
-//! It keeps what one connection stores for that connection. Answers were compared with a real memcached 1.6.18.
+//! It keeps what one connection stores for that connection. Answers were compared with a real memcached 1.6.38.
 
 mod datagram;
 mod session;
 mod statistics;
 
-use crate::{BannerError, Findings, Session, dialogue::Talk, service::checked_banner};
-use alloc::string::{String, ToString};
+use crate::{BannerError, Era, Findings, Persona, Session, dialogue::Talk, service::checked_banner};
+use alloc::sync::Arc;
 use honeymesh_types::Transport;
 
-/// Debian 12's memcached.
-const VERSION: &str = "1.6.18";
+/// Debian 13's memcached.
+const VERSION: &str = "1.6.38";
 
 /// A memcached that anybody may use.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Memcached {
-    version: String,
+    version: Arc<str>,
+    era: Era,
     transports: &'static [Transport],
 }
 
-impl Default for Memcached {
-    /// Debian 12's memcached.
-    fn default() -> Self {
-        Self { version: VERSION.to_string(), transports: &[Transport::Tcp] }
-    }
-}
-
 impl Memcached {
-    /// With an operator's version, such as `1.6.38`.
+    /// Debian 13's memcached on this machine.
+    #[must_use]
+    pub fn of(persona: &Persona) -> Self {
+        Self { version: VERSION.into(), era: persona.era(), transports: &[Transport::Tcp] }
+    }
+
+    /// The same with an operator's version, such as `1.6.39`.
     ///
     /// # Errors
     /// Says why the text cannot be sent.
-    pub fn new(version: &str) -> Result<Self, BannerError> {
-        Ok(Self { version: checked_banner(version)?, ..Self::default() })
+    pub fn saying(self, version: &str) -> Result<Self, BannerError> {
+        Ok(Self { version: checked_banner(version)?.into(), ..self })
     }
 
     /// Over these transports; stock memcached has not spoken UDP by default since 1.5.6.
@@ -50,6 +50,6 @@ impl Memcached {
     /// A new connection.
     #[must_use]
     pub fn session(&self) -> impl Session + use<> {
-        Talk::new(session::MemcachedTalk::new(self.version.clone(), Findings::default()))
+        Talk::new(session::MemcachedTalk::new(Arc::clone(&self.version), self.era, Findings::default()))
     }
 }

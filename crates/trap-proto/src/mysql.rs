@@ -1,4 +1,4 @@
-//! A MySQL server that refuses every login: MariaDB 10.11 of Debian 12, or MySQL by its version.
+//! A MySQL server that refuses every login: MariaDB 11.8 of Debian 13, or MySQL by its version.
 //!
 //! Each connection gets a salt of its own. What the stranger's password makes of it (the scramble) is kept with it, so that
 //! guesses can be checked against it. TLS is not offered. (MySQL's documentation, "Client/Server Protocol".)
@@ -11,8 +11,8 @@ pub use session::MysqlSession;
 use crate::{BannerError, service::checked_banner};
 use alloc::string::{String, ToString};
 
-/// What Debian 12's MariaDB says of itself; the prefix makes old replicas believe that it is new enough.
-const VERSION: &str = "5.5.5-10.11.19-MariaDB-0+deb12u1";
+/// What Debian 13's MariaDB says of itself.
+const VERSION: &str = "11.8.9-MariaDB-0+deb13u1 from Debian";
 
 /// A MySQL server that refuses every login.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,7 +21,7 @@ pub struct Mysql {
 }
 
 impl Default for Mysql {
-    /// Debian 12's MariaDB.
+    /// Debian 13's MariaDB.
     fn default() -> Self {
         Self { version: VERSION.to_string() }
     }

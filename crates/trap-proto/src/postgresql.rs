@@ -1,4 +1,4 @@
-//! A PostgreSQL server that asks for a password in clear text and refuses it: version 15 of Debian 12.
+//! A PostgreSQL server that asks for a password in clear text and refuses it: version 17 of Debian 13.
 //!
 //! TLS and GSSAPI are declined with `N`, as a server without them does. The errors are worded, numbered and placed as the real
 //! server's; protocol 3.0 (PostgreSQL's documentation, chapter 55).

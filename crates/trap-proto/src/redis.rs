@@ -1,8 +1,8 @@
-//! A Redis server without a password, as bots hope to find it: Redis 7.0 of Debian 12, answer for answer.
+//! A Redis server without a password, as bots hope to find it: Redis 8.0 of Debian 13, answer for answer.
 //!
 //! It keeps what one connection stores for that connection, runs and loads nothing, and writes no file; but it agrees to be told
 //! where to write, whose replica to be and what to run, so that the stranger shows his hand. Answers were compared with a real
-//! redis-server 7.0.15.
+//! redis-server 8.0.2.
 
 mod commands;
 mod info;
@@ -11,37 +11,39 @@ mod session;
 
 pub use session::RedisSession;
 
-use crate::{BannerError, service::checked_banner};
-use alloc::string::{String, ToString};
+use crate::{BannerError, Persona, service::checked_banner};
+use alloc::sync::Arc;
+use info::Host;
 
-/// Debian 12's Redis.
-const VERSION: &str = "7.0.15";
+/// Debian 13's Redis.
+const VERSION: &str = "8.0.2";
 
 /// A Redis server without a password.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Redis {
-    version: String,
-}
-
-impl Default for Redis {
-    /// Debian 12's Redis.
-    fn default() -> Self {
-        Self { version: VERSION.to_string() }
-    }
+    version: Arc<str>,
+    host: Arc<Host>,
 }
 
 impl Redis {
-    /// With an operator's version, such as `7.2.4`.
+    /// Debian 13's Redis on this machine.
+    #[must_use]
+    pub fn of(persona: &Persona) -> Self {
+        let (kernel, machine, era) = (persona.kernel(), persona.machine(), persona.era());
+        Self { version: VERSION.into(), host: Arc::new(Host { kernel, machine, era, key: persona.key("redis") }) }
+    }
+
+    /// The same with an operator's version, such as `7.2.4`.
     ///
     /// # Errors
     /// Says why the text cannot be sent.
-    pub fn new(version: &str) -> Result<Self, BannerError> {
-        Ok(Self { version: checked_banner(version)? })
+    pub fn saying(self, version: &str) -> Result<Self, BannerError> {
+        Ok(Self { version: checked_banner(version)?.into(), ..self })
     }
 
-    /// A new connection; `seed` makes the server's name for this run.
+    /// A new connection; `seed` makes its number.
     #[must_use]
     pub fn session(&self, seed: u64) -> RedisSession {
-        RedisSession::new(self.version.clone(), seed)
+        RedisSession::new(Arc::clone(&self.version), Arc::clone(&self.host), seed)
     }
 }

@@ -1,8 +1,8 @@
 //! The services a trap can play, made from an operator's words.
 
 use crate::{
-    Any, DefinitionError, Dns, Ftp, Http, Imap, Memcached, Mysql, Ntp, Pop3, Postgresql, Redis, Script, ScriptDefinition,
-    Session, Sip, Smtp, Snmp, Ssdp, Ssh, Telnet, Tftp, Vnc,
+    Any, DefinitionError, Dns, Ftp, Http, Imap, Memcached, Mysql, Ntp, Persona, Pop3, Postgresql, Redis, Script,
+    ScriptDefinition, Session, Sip, Smtp, Snmp, Ssdp, Ssh, Telnet, Tftp, Vnc, datagram::Closed,
 };
 use alloc::{
     boxed::Box,
@@ -20,7 +20,7 @@ pub struct Definition {
     pub service: String,
     /// What the service calls itself: for `ssh` the whole identification line without its end
     /// (`SSH-2.0-OpenSSH_9.2p1 …`), for `http` the `Server` header (`nginx/1.22.1`), for `ftp` the text after
-    /// `220 ` (`(vsFTPd 3.0.3)`), for `script` everything that is sent first, as it is. `None`: the usual one.
+    /// `220 ` (`(vsFTPd 3.0.5)`), for `script` everything that is sent first, as it is. `None`: the usual one.
     pub banner: Option<String>,
     /// `udp`, `tcp` or `both`, for a service that has both ([`Service::transports`]). `None`: the usual.
     pub transport: Option<String>,
@@ -152,12 +152,12 @@ impl Service {
         "any",
     ];
 
-    /// The one door: an operator's definition as a service.
+    /// The one door: an operator's definition as a service of the machine that `persona` is.
     ///
     /// # Errors
     /// Says what is wrong, for a rule with its number (from 1); nothing is changed.
-    pub fn define(definition: &Definition) -> Result<Self, ServiceError> {
-        Self::plain(definition)?.over(definition)
+    pub fn define(definition: &Definition, persona: &Persona) -> Result<Self, ServiceError> {
+        Self::plain(definition, persona)?.over(definition)
     }
 
     /// The same over the transports that the operator wants.
@@ -182,7 +182,7 @@ impl Service {
     }
 
     /// The service over its usual transports.
-    fn plain(definition: &Definition) -> Result<Self, ServiceError> {
+    fn plain(definition: &Definition, persona: &Persona) -> Result<Self, ServiceError> {
         let banner = definition.banner.as_deref();
         match definition.service.as_str() {
             "script" if definition.let_in.is_none() => Ok(Self::Script(Script::new(banner, &definition.script)?)),
@@ -197,14 +197,14 @@ impl Service {
             }
             "postgresql" => Ok(Self::Postgresql(Postgresql)),
             "vnc" => Ok(Self::Vnc(Vnc)),
-            "dns" => Ok(Self::Dns(banner.map_or_else(|| Ok(Dns::default()), Dns::new)?)),
-            "ntp" => Ok(Self::Ntp(Ntp::default())),
+            "dns" => Ok(Self::Dns(banner.map_or_else(|| Ok(Dns::default()), Dns::new)?.on_host(persona.host()))),
+            "ntp" => Ok(Self::Ntp(Ntp::of(persona))),
             "snmp" => Ok(Self::Snmp(Snmp)),
             "tftp" => Ok(Self::Tftp(Tftp)),
             "sip" => Ok(Self::Sip(banner.map_or_else(|| Ok(Sip::default()), Sip::new)?)),
-            "ssdp" => Ok(Self::Ssdp(banner.map_or_else(|| Ok(Ssdp::default()), Ssdp::new)?)),
+            "ssdp" => Ok(Self::Ssdp(banner.map_or_else(|| Ok(Ssdp::default()), Ssdp::new)?.of(persona))),
             "mysql" => Ok(Self::Mysql(banner.map_or_else(|| Ok(Mysql::default()), Mysql::new)?)),
-            "any" => Ok(Self::Any(Any::default())),
+            "any" => Ok(Self::Any(Any::like(&[], persona))),
             "ssh" => Ok(Self::Ssh(banner.map_or_else(|| Ok(Ssh::default()), Ssh::new)?)),
             "http" => Ok(Self::Http(banner.map_or_else(|| Ok(Http::default()), Http::new)?)),
             "telnet" => {
@@ -215,19 +215,19 @@ impl Service {
                     Some(let_in) => telnet.letting_in(let_in),
                 }))
             }
-            "smtp" => Ok(Self::Smtp(banner.map_or_else(|| Ok(Smtp::default()), Smtp::new)?)),
-            "pop3" => Ok(Self::Pop3(banner.map_or_else(|| Ok(Pop3::default()), Pop3::new)?)),
-            "imap" => Ok(Self::Imap(banner.map_or_else(|| Ok(Imap::default()), Imap::new)?)),
-            "redis" => Ok(Self::Redis(banner.map_or_else(|| Ok(Redis::default()), Redis::new)?)),
-            "memcached" => Ok(Self::Memcached(banner.map_or_else(|| Ok(Memcached::default()), Memcached::new)?)),
+            "smtp" => Ok(Self::Smtp(saying(Smtp::of(persona), banner, Smtp::saying)?)),
+            "pop3" => Ok(Self::Pop3(saying(Pop3::of(persona), banner, Pop3::saying)?)),
+            "imap" => Ok(Self::Imap(saying(Imap::of(persona), banner, Imap::saying)?)),
+            "redis" => Ok(Self::Redis(saying(Redis::of(persona), banner, Redis::saying)?)),
+            "memcached" => Ok(Self::Memcached(saying(Memcached::of(persona), banner, Memcached::saying)?)),
             _ => Ok(Self::Ftp(banner.map_or_else(|| Ok(Ftp::default()), Ftp::new)?)),
         }
     }
 
     /// The first of `traps` with this name, or the usual service of this name, if there is one.
-    pub(crate) fn like(name: &str, traps: &[&Self]) -> Option<Self> {
+    pub(crate) fn like(name: &str, traps: &[&Self], persona: &Persona) -> Option<Self> {
         let own = traps.iter().find(|trap| trap.name() == name).map(|trap| (*trap).clone());
-        own.or_else(|| Self::define(&Definition { service: name.to_string(), ..Definition::default() }).ok())
+        own.or_else(|| Self::define(&Definition { service: name.to_string(), ..Definition::default() }, persona).ok())
     }
 
     /// A new connection. `seed` makes what has to differ between sessions (cookies, nonces); it must not be
@@ -250,7 +250,7 @@ impl Service {
             Self::Sip(sip) => Box::new(sip.session(seed)),
             Self::Dns(dns) => Box::new(dns.session()),
             // Nobody can connect to these.
-            Self::Ntp(_) | Self::Snmp(_) | Self::Tftp(_) | Self::Ssdp(_) => Box::new(Any::default().session(seed)),
+            Self::Ntp(_) | Self::Snmp(_) | Self::Tftp(_) | Self::Ssdp(_) => Box::new(Closed),
             Self::Script(script) => Box::new(script.session()),
             Self::Any(any) => Box::new(any.session(seed)),
         }
@@ -296,6 +296,14 @@ impl Service {
     }
 }
 
+/// The service, with an operator's banner if there is one.
+fn saying<T>(service: T, banner: Option<&str>, saying: fn(T, &str) -> Result<T, BannerError>) -> Result<T, BannerError> {
+    match banner {
+        Some(banner) => saying(service, banner),
+        None => Ok(service),
+    }
+}
+
 /// All names in one sentence.
 fn names() -> String {
     let (last, others) = (Service::NAMES[Service::NAMES.len() - 1], &Service::NAMES[..Service::NAMES.len() - 1]);
@@ -322,10 +330,14 @@ mod tests {
         Definition { service: service.into(), banner: banner.map(Into::into), ..Definition::default() }
     }
 
+    fn persona() -> Persona {
+        Persona::of([7; 32])
+    }
+
     #[test]
     fn every_name_is_a_service_that_opens() {
         for name in Service::NAMES {
-            let service = Service::define(&definition(name, None)).unwrap();
+            let service = Service::define(&definition(name, None), &persona()).unwrap();
             assert_eq!(service.name(), name);
             let _ = service.session(1).open(&mut Vec::new());
         }
@@ -349,10 +361,10 @@ mod tests {
             ),
         ];
         for (definition, message) in table {
-            assert_eq!(Service::define(&definition).unwrap_err().to_string(), message);
+            assert_eq!(Service::define(&definition, &persona()).unwrap_err().to_string(), message);
         }
         assert_eq!(
-            Service::define(&definition("ftp", Some(&"x".repeat(201)))).unwrap_err().to_string(),
+            Service::define(&definition("ftp", Some(&"x".repeat(201))), &persona()).unwrap_err().to_string(),
             "banner: it is 201 bytes long; 200 are allowed"
         );
     }
@@ -360,7 +372,8 @@ mod tests {
     #[test]
     fn a_service_listens_where_it_is_spoken_to() {
         let over = |service, transport: &str| {
-            let service = Service::define(&Definition { transport: Some(transport.into()), ..definition(service, None) });
+            let service =
+                Service::define(&Definition { transport: Some(transport.into()), ..definition(service, None) }, &persona());
             service.map(|service| service.transports()).map_err(|error| error.to_string())
         };
         assert_eq!(over("memcached", "udp"), Ok(&[Transport::Udp][..]));
@@ -378,7 +391,7 @@ mod tests {
 
     #[test]
     fn only_telnet_lets_somebody_in() {
-        let of = |service, let_in| Service::define(&Definition { let_in: Some(let_in), ..definition(service, None) });
+        let of = |service, let_in| Service::define(&Definition { let_in: Some(let_in), ..definition(service, None) }, &persona());
         assert_eq!(of("telnet", 0), Ok(Service::Telnet(Telnet::default().letting_in(0))));
         assert_eq!(of("ftp", 1).unwrap_err().to_string(), "service `ftp` lets nobody in; leave `let_in` out");
         assert_eq!(of("script", 1).unwrap_err().to_string(), "service `script` lets nobody in; leave `let_in` out");
@@ -390,7 +403,9 @@ mod tests {
         let rules = alloc::vec![RuleDefinition { expect: Some(String::new()), ..RuleDefinition::default() }];
         let script = ScriptDefinition { rules, ..ScriptDefinition::default() };
         let of = |service: &str| {
-            Service::define(&Definition { script: script.clone(), ..definition(service, None) }).unwrap_err().to_string()
+            Service::define(&Definition { script: script.clone(), ..definition(service, None) }, &persona())
+                .unwrap_err()
+                .to_string()
         };
         assert_eq!(of("ssh"), "service `ssh` takes no rules; use service = \"script\" for a trap of your own");
         assert_eq!(of("script"), "rule 1: `expect` is empty; leave it out to expect any line");

@@ -1,6 +1,6 @@
 //! A mail server that takes every letter and passes none on: Postfix, answer for answer.
 //!
-//! What is said follows Postfix 3.7 with Debian's configuration, whose texts stand in its `smtpd`; passwords are checked, and
+//! What is said follows Postfix 3.10 with Debian's configuration, whose texts stand in its `smtpd`; passwords are checked, and
 //! refused, as by Dovecot behind it. `STARTTLS` is not offered. Mail for anybody is taken, as an open relay does it, so that
 //! its sender shows what he came for; nothing is ever sent.
 
@@ -9,11 +9,11 @@ mod session;
 #[cfg(test)]
 mod tests;
 
-use crate::{BannerError, Session, dialogue::Talk, service::checked_banner};
-use alloc::string::{String, ToString};
+use crate::{BannerError, Persona, Session, dialogue::Talk, service::checked_banner};
+use alloc::string::String;
 
-/// What Debian's Postfix says after `220 ` on a machine called `mail`.
-const BANNER: &str = "mail.localdomain ESMTP Postfix (Debian/GNU)";
+/// What Debian's Postfix says after `220 ` and the host's name.
+const BANNER: &str = " ESMTP Postfix (Debian)";
 
 /// A mail server that takes every letter and passes none on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,19 +21,18 @@ pub struct Smtp {
     banner: String,
 }
 
-impl Default for Smtp {
-    /// Debian 12's Postfix.
-    fn default() -> Self {
-        Self { banner: BANNER.to_string() }
-    }
-}
-
 impl Smtp {
-    /// With an operator's text after `220 `; its first word is the host's name.
+    /// Debian 13's Postfix on this machine.
+    #[must_use]
+    pub fn of(persona: &Persona) -> Self {
+        Self { banner: persona.fqdn() + BANNER }
+    }
+
+    /// The same with an operator's text after `220 `; its first word is the host's name.
     ///
     /// # Errors
     /// Says why the text is no banner.
-    pub fn new(banner: &str) -> Result<Self, BannerError> {
+    pub fn saying(self, banner: &str) -> Result<Self, BannerError> {
         Ok(Self { banner: checked_banner(banner)? })
     }
 

@@ -3,9 +3,10 @@
 //! An answer that is not longer than the question is rarely possible: then there is none.
 
 use crate::{
-    BannerError, Findings,
+    BannerError, Findings, Persona,
     datagram::{Datagram, Reply},
     service::checked_banner,
+    text::hex,
 };
 use alloc::{
     format,
@@ -43,6 +44,14 @@ impl Ssdp {
     /// Says why the text cannot be sent.
     pub fn new(server: &str) -> Result<Self, BannerError> {
         Ok(Self { server: checked_banner(server)?, ..Self::default() })
+    }
+
+    /// On this machine: its device is no other's.
+    pub(crate) fn of(self, persona: &Persona) -> Self {
+        let digits = hex(&persona.key("ssdp")[..16]);
+        let parts = [&digits[..8], &digits[8..12], &digits[13..16], &digits[17..20], &digits[20..]];
+        let device = format!("uuid:{}-{}-4{}-a{}-{}", parts[0], parts[1], parts[2], parts[3], parts[4]);
+        Self { device, ..self }
     }
 
     /// With another identity: where its description is said to be, and `uuid:…`.

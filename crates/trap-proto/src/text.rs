@@ -74,6 +74,29 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
     })
 }
 
+/// A template with its names in braces replaced, and with the line ends of the net. A name that is not given stays.
+pub(crate) fn filled(template: &str, values: &[(&str, String)]) -> String {
+    let mut text = String::with_capacity(template.len() + template.len() / 8);
+    let mut rest = template;
+    while let Some(at) = rest.find(['{', '\n']) {
+        let (before, found) = rest.split_at(at);
+        text.push_str(before);
+        let name = found.strip_prefix('{').and_then(|found| found.split_once('}'));
+        let value = name.and_then(|(name, after)| Some((values.iter().find(|(known, _)| *known == name)?.1.as_str(), after)));
+        match value {
+            Some((value, after)) => {
+                text.push_str(&value.replace('\n', "\r\n"));
+                rest = after;
+            }
+            None => {
+                text.push_str(if found.starts_with('\n') { "\r\n" } else { "{" });
+                rest = &found[1..];
+            }
+        }
+    }
+    text + rest
+}
+
 /// Bytes that nobody can guess without the seed's entropy: splitmix64, good enough for cookies that guard nothing.
 pub(crate) fn random_bytes<const N: usize>(seed: u64) -> [u8; N] {
     let mut state = seed;
@@ -117,6 +140,12 @@ mod tests {
             (unbase64(b"YTpiYw"), unbase64(b" YTpiYw== "), unbase64(b"?")),
             (Some(b"a:bc".to_vec()), Some(b"a:bc".to_vec()), None)
         );
+    }
+
+    #[test]
+    fn templates_are_filled() {
+        let values = [("a", "1".to_string()), ("b", "x\ny".to_string())];
+        assert_eq!(filled("{a}-{b}\n{c}{a", &values), "1-x\r\ny\r\n{c}{a");
     }
 
     #[test]

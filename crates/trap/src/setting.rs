@@ -1,7 +1,7 @@
 //! What is to be played, as the daemon tells it to the process that plays.
 
 use crate::{Limits, bind::Plays};
-use honeymesh_trap_proto::{Bait, Definition, Service};
+use honeymesh_trap_proto::{Bait, Definition, Persona, Service};
 use serde::{Deserialize, Serialize};
 use std::io;
 
@@ -12,6 +12,8 @@ pub struct Setting {
     pub traps: Vec<Definition>,
     /// Whether dark ports are traps, too.
     pub dark: bool,
+    /// The machine that they pretend to be.
+    pub persona: Persona,
     /// What all share.
     pub limits: Limits,
     /// The user and the group that the process becomes, if it is root.
@@ -32,9 +34,9 @@ impl Setting {
     /// # Errors
     /// A definition that is none: the daemon has checked them, so it is not this daemon's.
     pub(crate) fn plays(&self) -> io::Result<Vec<Plays>> {
-        let services: Result<Vec<Service>, _> = self.traps.iter().map(Service::define).collect();
+        let services: Result<Vec<Service>, _> = self.traps.iter().map(|trap| Service::define(trap, &self.persona)).collect();
         let services = services.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
-        let bait = self.dark.then(|| Plays::Bait(Bait::like(services.iter())));
+        let bait = self.dark.then(|| Plays::Bait(Bait::like(services.iter(), &self.persona)));
         Ok(services.into_iter().map(Plays::One).chain(bait).collect())
     }
 }

@@ -90,7 +90,7 @@ fn addresses(doc: &Document<'_>, config: &Config) {
 
 /// What a trap takes of one transport.
 fn taken_by_trap(trap: &Trap, transport: Transport) -> impl Iterator<Item = Taken> {
-    let listen = if trap.service.transports().contains(&transport) { trap.listen.as_slice() } else { &[] };
+    let listen = if trap.transports.contains(&transport) { trap.listen.as_slice() } else { &[] };
     listen.iter().map(|listen| taken(listen, Families::Apart, format!("trap `{}`", trap.name.value)))
 }
 

@@ -4,6 +4,7 @@ use super::{
     Advertise, ApiSection, Attach, BansSection, Cluster, Config, NodeSection, OnExit, STATE_DIR, ScanSection, Spoofable,
     StoreSection, TableKind, TrapLimits, XdpSection, dark, flood, judgement, problem::Placed, reader::Section, traps, values,
 };
+use honeymesh_trap_proto::Persona;
 use honeymesh_types::{ClusterName, Mode, NodeId, NodeName, Trust};
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
@@ -159,6 +160,10 @@ fn trap_limits(section: Section<'_, '_>) -> TrapLimits {
         capture_max: size(&section, "capture_max", 1 << 10, 1 << 20, 64 << 10),
         read_deadline: duration(&section, "read_deadline", SECOND, HOUR, 30 * SECOND),
         session_deadline: duration(&section, "session_deadline", SECOND, DAY, 300 * SECOND),
+        host: section.text("host", |text| match Persona::of([0; 32]).named(text) {
+            Ok(_) => Ok(text.to_owned()),
+            Err(error) => Err(error.to_string()),
+        }),
         user: section
             .text("user", |text| if text.is_empty() { Err("it is empty; leave it out".to_owned()) } else { Ok(text.to_owned()) }),
     };

@@ -1,7 +1,8 @@
 //! `[[trap]]`: what each trap plays and where it listens.
 
 use super::{problem::Placed, reader::Section, sections::required, values};
-use honeymesh_trap_proto::{Definition, Frames, RuleDefinition, ScriptDefinition, Service};
+use honeymesh_trap_proto::{Definition, Frames, Persona, RuleDefinition, ScriptDefinition, Service};
+use honeymesh_types::Transport;
 use std::net::SocketAddr;
 
 /// The most traps one node has; each costs a listener.
@@ -14,10 +15,10 @@ const LISTEN_MAX: usize = 64;
 pub struct Trap {
     /// Its name, unique on this node.
     pub name: Placed<String>,
-    /// What it plays.
-    pub service: Service,
-    /// The same as it was written.
+    /// What it plays; it is a service's.
     pub definition: Definition,
+    /// Over which transports that is spoken to.
+    pub transports: &'static [Transport],
     /// Where it listens; at least one address.
     pub listen: Vec<Placed<SocketAddr>>,
 }
@@ -36,8 +37,8 @@ fn trap(section: Section<'_, '_>) -> Option<Trap> {
     let listen = listen(&section);
     let service = service(&section);
     section.finish();
-    let (service, definition) = service?;
-    Some(Trap { name: name?, service, definition, listen: listen? })
+    let (transports, definition) = service?;
+    Some(Trap { name: name?, definition, transports, listen: listen? })
 }
 
 /// A trap's name is a label in metrics and a word in logs.
@@ -56,15 +57,16 @@ fn listen(section: &Section<'_, '_>) -> Option<Vec<Placed<SocketAddr>>> {
     Some(listen.value)
 }
 
-/// Reads all keys of the service first, so that each problem among them is told, then has it checked as a whole.
-fn service(section: &Section<'_, '_>) -> Option<(Service, Definition)> {
+/// Reads all keys of the service first, so that each problem among them is told, then has it checked as a whole: whatever machine
+/// the node pretends to be.
+fn service(section: &Section<'_, '_>) -> Option<(&'static [Transport], Definition)> {
     let word = section.text("service", |text| Ok(text.to_owned()));
     let word = required(section, "service", word, &format!("write one of {}", Service::NAMES.join("|")))?;
     let banner = section.text("banner", |text| Ok(text.to_owned())).map(|banner| banner.value);
     let transport = plain(section, "transport");
     let definition = Definition { service: word.value, banner, transport, let_in: let_in(section), script: script(section) };
-    match Service::define(&definition) {
-        Ok(service) => Some((service, definition)),
+    match Service::define(&definition, &Persona::of([0; 32])) {
+        Ok(service) => Some((service.transports(), definition)),
         Err(error) => {
             section.doc.error(word.place, format!("{}: {error}{}", section.named("service"), known_service(&definition.service)));
             None

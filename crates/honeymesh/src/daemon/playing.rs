@@ -1,8 +1,9 @@
 //! The process that plays the traps, as the daemon has it: a child, its warden, whose own child it is, and the lines to it.
 
-use super::start::refused;
+use super::{start::refused, state_dir::Seed};
 use crate::{config::Config, failure::Failure};
 use honeymesh_trap::{Line, Setting, lines};
+use honeymesh_trap_proto::Persona;
 use nix::unistd::User;
 use std::{
     os::unix::process::CommandExt,
@@ -27,15 +28,29 @@ pub struct Playing {
     pub pid: u32,
 }
 
+/// The machine that the traps pretend to be: the same at each start, for it is made from the node's identity (which cannot
+/// be found from it).
+///
+/// # Errors
+/// [`Failure::Usage`]: `[traps] host` is no name.
+pub fn persona(config: &Config, identity: &Seed) -> Result<Persona, Failure> {
+    let persona = Persona::of(Persona::of(**identity).key("the traps' machine"));
+    match &config.trap_limits.host {
+        Some(host) => persona.named(&host.value).map_err(|error| Failure::usage(format!("[traps] host: {error}"))),
+        None => Ok(persona),
+    }
+}
+
 /// Starts it, as a process of its own with nothing of this one in its memory, and waits until it plays.
 ///
 /// # Errors
 /// [`Failure::Usage`]: `[traps] user` is nobody. [`Failure::Refused`]: it cannot be started, or cannot give its power away.
-pub fn start(config: &Config) -> Result<Playing, Failure> {
+pub fn start(config: &Config, persona: Persona) -> Result<Playing, Failure> {
     let setting = Setting {
         traps: config.traps.iter().map(|trap| trap.definition.clone()).collect(),
         dark: config.dark.dark.value == crate::config::Dark::Trap,
         limits: super::start::trap_limits(config),
+        persona,
         user: user(config)?,
     };
     let cannot = |error: std::io::Error| refused(format!("the process that plays the traps cannot be started: {error}"));

@@ -20,7 +20,7 @@ use honeymesh_mesh::{Port, StreamDoor};
 use honeymesh_mesh_proto::StreamSigner;
 use honeymesh_node::{ClusterConfig, Input, NetworkFacts, Node, Output, Policy, Ttls};
 use honeymesh_trap::{Bound, TrapOptions};
-use honeymesh_trap_proto::Bait;
+use honeymesh_trap_proto::{Bait, Persona, Service};
 use std::net::{SocketAddr, TcpListener};
 
 /// Everything that was opened.
@@ -72,8 +72,9 @@ pub fn open(config: &Config) -> Result<(Opened, Rung), Failure> {
     let identity = state.identity().map_err(Failure::Refused)?;
     let keys = keys(config)?;
     let books = Books::open(&config.node.state_dir, &config.store).map_err(Failure::Refused)?;
-    let traps = honeymesh_trap::bind(trap_options(config)).map_err(|error| trap_failure(&error))?;
-    let playing = playing::start(config)?;
+    let persona = playing::persona(config, &identity)?;
+    let traps = honeymesh_trap::bind(trap_options(config, &persona)?).map_err(|error| trap_failure(&error))?;
+    let playing = playing::start(config, persona)?;
     let ports: Vec<Port> = config.clusters.iter().map(port).collect::<Result<_, _>>()?;
     let doors =
         config.clusters.iter().zip(&ports).map(|(cluster, port)| door(cluster, port, &identity)).collect::<Result<_, _>>()?;
@@ -131,17 +132,18 @@ fn keys(config: &Config) -> Result<Vec<ClusterKeys>, Failure> {
     config.clusters.iter().map(one).collect()
 }
 
-fn trap_options(config: &Config) -> honeymesh_trap::Options {
-    let trap = |trap: &config::Trap| TrapOptions {
-        name: trap.name.value.clone(),
-        service: trap.service.clone(),
-        listen: trap.listen.iter().map(|listen| listen.value).collect(),
+fn trap_options(config: &Config, persona: &Persona) -> Result<honeymesh_trap::Options, Failure> {
+    let trap = |trap: &config::Trap| {
+        Ok(TrapOptions {
+            name: trap.name.value.clone(),
+            service: Service::define(&trap.definition, persona).map_err(|error| Failure::usage(error.to_string()))?,
+            listen: trap.listen.iter().map(|listen| listen.value).collect(),
+        })
     };
-    honeymesh_trap::Options {
-        traps: config.traps.iter().map(trap).collect(),
-        dark: (config.dark.dark.value == Dark::Trap).then(|| Bait::like(config.traps.iter().map(|trap| &trap.service))),
-        limits: trap_limits(config),
-    }
+    let traps = config.traps.iter().map(trap).collect::<Result<Vec<_>, Failure>>()?;
+    let is_dark = config.dark.dark.value == Dark::Trap;
+    let dark = is_dark.then(|| Bait::like(traps.iter().map(|trap| &trap.service), persona));
+    Ok(honeymesh_trap::Options { traps, dark, limits: trap_limits(config) })
 }
 
 /// What all traps share.

@@ -1,7 +1,7 @@
 //! What every service over UDP keeps, whatever is sent to it.
 
 use super::*;
-use crate::{Definition, FIELD_BYTES_MAX, FIELDS_MAX, drive};
+use crate::{Definition, FIELD_BYTES_MAX, FIELDS_MAX, Persona, drive};
 use alloc::{format, string::ToString, vec};
 use honeymesh_types::Transport;
 use proptest::prelude::*;
@@ -10,7 +10,8 @@ use proptest::prelude::*;
 fn services() -> Vec<Service> {
     let define = |name: &str, transport: Option<&str>| {
         let transport = transport.map(ToString::to_string);
-        Service::define(&Definition { service: name.to_string(), transport, ..Definition::default() }).unwrap()
+        Service::define(&Definition { service: name.to_string(), transport, ..Definition::default() }, &Persona::of([7; 32]))
+            .unwrap()
     };
     let all = Service::NAMES.iter().filter(|name| **name != "script").map(|name| define(name, None));
     let services: Vec<Service> = all.chain([define("memcached", Some("udp"))]).collect();

@@ -10,13 +10,12 @@ use crate::{
 use alloc::{
     format,
     string::{String, ToString},
+    sync::Arc,
     vec::Vec,
 };
 use honeymesh_types::{Signs, WallTime};
 
-/// What the machine is called.
-const HOST: &str = "mail";
-const CAPABILITIES: &str = "IMAP4rev1 SASL-IR LOGIN-REFERRALS ID ENABLE IDLE LITERAL+ AUTH=PLAIN AUTH=LOGIN AUTH=CRAM-MD5";
+const CAPABILITIES: &str = "IMAP4rev1 LOGIN-REFERRALS ID ENABLE IDLE SASL-IR LITERAL+ AUTH=PLAIN AUTH=LOGIN AUTH=CRAM-MD5";
 /// Commands that are none until Dovecot closes.
 const ERRORS_MAX: usize = 3;
 /// Logins in one connection: more shows no more.
@@ -27,6 +26,7 @@ const TAG_BYTES_MAX: usize = 128;
 /// One connection to the mailbox server.
 pub(super) struct ImapLogin {
     banner: String,
+    host: Arc<str>,
     seed: u64,
     /// Words of a command whose literals are still coming.
     words: Vec<Vec<u8>>,
@@ -42,9 +42,10 @@ pub(super) struct ImapLogin {
 }
 
 impl ImapLogin {
-    pub(super) fn new(banner: String, seed: u64) -> Self {
+    pub(super) fn new(banner: String, host: Arc<str>, seed: u64) -> Self {
         Self {
             banner,
+            host,
             seed,
             words: Vec::new(),
             announced: 0,
@@ -134,7 +135,7 @@ impl ImapLogin {
         self.findings.note("command", line);
         self.findings.signs |= Signs::MALFORMED;
         self.errors += 1;
-        if self.errors > ERRORS_MAX {
+        if self.errors >= ERRORS_MAX {
             return ("* BYE Too many invalid IMAP commands.\r\n".to_string(), Flow::Close);
         }
         (format!("{tag} BAD Error in IMAP command received by server.\r\n"), Flow::Continue)
@@ -149,9 +150,9 @@ impl ImapLogin {
 
     fn authenticate(&mut self, tag: String, name: &[u8], initial: Option<&[u8]>, now: WallTime) -> (String, Flow) {
         let nonce = random_bytes(self.seed.wrapping_add(self.tries as u64));
-        let Some(mut exchange) = Exchange::begin(name, sasl::challenge(nonce, now, HOST)) else {
+        let Some(mut exchange) = Exchange::begin(name, sasl::challenge(nonce, now, &self.host)) else {
             self.findings.note("mechanism", name);
-            return (format!("{tag} NO Unsupported authentication mechanism.\r\n"), Flow::Continue);
+            return (format!("{tag} NO [ALERT] Unsupported authentication mechanism.\r\n"), Flow::Continue);
         };
         let turn = exchange.open(initial, &mut self.findings);
         self.turn(exchange, tag, turn)
@@ -167,7 +168,7 @@ impl ImapLogin {
             Turn::Aborted => (format!("{tag} BAD Authentication aborted by client.\r\n"), Flow::Continue),
             Turn::Broken => {
                 self.findings.signs |= Signs::MALFORMED;
-                (format!("{tag} BAD Invalid base64 data in AUTHENTICATE response\r\n"), Flow::Continue)
+                (format!("{tag} NO [ALERT] Invalid base64 in response\r\n"), Flow::Continue)
             }
         }
     }

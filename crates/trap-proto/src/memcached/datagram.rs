@@ -47,9 +47,13 @@ impl Memcached {
 mod tests {
     use super::*;
 
+    fn memcached() -> Memcached {
+        Memcached::of(&crate::Persona::of([7; 32]))
+    }
+
     fn reply(text: &[u8]) -> Reply {
         let bytes = [&[0xab, 0xcd, 0, 0, 0, 1, 0, 0], text].concat();
-        Memcached::default().datagram(&Datagram { bytes: &bytes, ..Datagram::default() })
+        memcached().datagram(&Datagram { bytes: &bytes, ..Datagram::default() })
     }
 
     #[test]
@@ -67,10 +71,10 @@ mod tests {
     #[test]
     fn complaints_and_pieces_meet_silence() {
         assert!(reply(b"no such command\r\n").answer.is_empty());
-        let piece = Memcached::default().datagram(&Datagram { bytes: b"\0\x01\0\0\0\x02\0\0get a\r\n", ..Datagram::default() });
+        let piece = memcached().datagram(&Datagram { bytes: b"\0\x01\0\0\0\x02\0\0get a\r\n", ..Datagram::default() });
         assert!(piece.answer.is_empty() && piece.findings.fields["command"] == "get a");
         assert_eq!(
-            Memcached::default().datagram(&Datagram { bytes: b"stats\r\n", ..Datagram::default() }).findings.signs,
+            memcached().datagram(&Datagram { bytes: b"stats\r\n", ..Datagram::default() }).findings.signs,
             Signs::MALFORMED
         );
     }

@@ -2,13 +2,14 @@
 
 use super::statistics;
 use crate::{
-    FIELD_BYTES_MAX, Findings, Flow,
+    Era, FIELD_BYTES_MAX, Findings, Flow,
     dialogue::Dialogue,
     store::{KEY_BYTES_MAX, Store},
 };
 use alloc::{
     format,
     string::{String, ToString},
+    sync::Arc,
     vec::Vec,
 };
 use honeymesh_types::{Signs, WallTime};
@@ -59,7 +60,8 @@ impl Coming {
 
 /// One connection to memcached.
 pub(super) struct MemcachedTalk {
-    version: String,
+    version: Arc<str>,
+    era: Era,
     store: Store,
     coming: Option<Coming>,
     stored: u64,
@@ -67,8 +69,8 @@ pub(super) struct MemcachedTalk {
 }
 
 impl MemcachedTalk {
-    pub(super) const fn new(version: String, findings: Findings) -> Self {
-        Self { version, store: Store::new(), coming: None, stored: 0, findings }
+    pub(super) const fn new(version: Arc<str>, era: Era, findings: Findings) -> Self {
+        Self { version, era, store: Store::new(), coming: None, stored: 0, findings }
     }
 
     fn command(&mut self, words: &[&[u8]], now: WallTime, answer: &mut Vec<u8>) -> Flow {
@@ -111,8 +113,8 @@ impl MemcachedTalk {
 
     fn statistics(&self, rest: &[&[u8]], now: WallTime) -> String {
         match rest {
-            [] => statistics::general(&self.version, self.store.len(), now),
-            [b"settings"] => statistics::SETTINGS.to_string(),
+            [] => statistics::general(&self.version, self.era, self.store.len(), now),
+            [b"settings"] => statistics::settings(),
             [b"reset"] => "RESET\r\n".to_string(),
             [b"items" | b"conns"] | [b"cachedump", _, _] => "END\r\n".to_string(),
             [b"slabs"] => "STAT active_slabs 0\r\nSTAT total_malloced 0\r\nEND\r\n".to_string(),
@@ -298,15 +300,19 @@ impl MemcachedTalk {
 #[cfg(test)]
 mod tests {
     use crate::{
-        Flow, Memcached,
+        Flow, Memcached, Persona,
         drive::{self, Heard, said},
     };
     use alloc::{format, string::String, vec::Vec};
     use honeymesh_types::Signs;
     use proptest::prelude::*;
 
+    fn memcached() -> Memcached {
+        Memcached::of(&Persona::of([7; 32]))
+    }
+
     fn talk(bytes: &[u8]) -> Heard {
-        drive::whole(&mut Memcached::default().session(), bytes)
+        drive::whole(&mut memcached().session(), bytes)
     }
 
     fn replies(bytes: &str) -> String {
@@ -317,11 +323,11 @@ mod tests {
     #[test]
     fn commands_are_answered_as_memcached_does() {
         let table = [
-            ("version\r\nfoo\r\nget\r\nget a\r\n\r\nGET a\r\n", "VERSION 1.6.18|ERROR|ERROR|END|ERROR|ERROR|"),
+            ("version\r\nfoo\r\nget\r\nget a\r\n\r\nGET a\r\n", "VERSION 1.6.38|ERROR|ERROR|END|ERROR|ERROR|"),
             ("set a 0 0 3\r\nabc\r\nget a b\r\ngets a\r\n", "STORED|VALUE a 0 3|abc|END|VALUE a 0 3 1|abc|END|"),
-            ("set a 0 0 3\r\nabcd\r\nversion\r\n", "CLIENT_ERROR bad data chunk|ERROR|VERSION 1.6.18|"),
+            ("set a 0 0 3\r\nabcd\r\nversion\r\n", "CLIENT_ERROR bad data chunk|ERROR|VERSION 1.6.38|"),
             ("set a\r\n", "ERROR|"),
-            ("set a 0 0 x\r\nversion\r\n", "CLIENT_ERROR bad command line format|VERSION 1.6.18|"),
+            ("set a 0 0 x\r\nversion\r\n", "CLIENT_ERROR bad command line format|VERSION 1.6.38|"),
             (
                 "set a 5 0 1\r\n1\r\nincr a 5\r\nget a\r\ndelete a\r\ndelete a\r\nincr a 1\r\n",
                 "STORED|6|VALUE a 5 1|6|END|DELETED|NOT_FOUND|NOT_FOUND|",
@@ -343,7 +349,7 @@ mod tests {
         assert_eq!(replies(&format!("get {}\r\n", "x".repeat(251))), "CLIENT_ERROR bad command line format|");
         let stats = replies("stats\r\n");
         assert!(
-            stats.starts_with("STAT pid 688|STAT uptime ") && stats.contains("|STAT version 1.6.18|") && stats.ends_with("|END|")
+            stats.starts_with("STAT pid 640|STAT uptime ") && stats.contains("|STAT version 1.6.38|") && stats.ends_with("|END|")
         );
     }
 
@@ -385,7 +391,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_bytes_break_it_and_packets_do_not_matter(bytes in prop_oneof![drive::noise(), chat()], cuts in drive::cuts()) {
-            drive::law(|| Memcached::default().session(), &bytes, &cuts)?;
+            drive::law(|| memcached().session(), &bytes, &cuts)?;
         }
     }
 }

@@ -76,7 +76,7 @@ impl MysqlSession {
     /// `HandshakeV10`. The flags are those of the real servers, without TLS and compression.
     fn greeting(&self) -> Vec<u8> {
         let (low, character_set, high, reserved) = if self.is_mariadb() {
-            ([0xfe_u8, 0xf7], 45, [0xff_u8, 0x81], [0, 0, 0, 0, 0, 0, 0x1d, 0, 0, 0])
+            ([0xfe_u8, 0xf7], 45, [0xff_u8, 0x81], [0, 0, 0, 0, 0, 0, 0x3d, 0, 0, 0])
         } else {
             ([0xff, 0xf7], 0xff, [0xff, 0xdf], [0; 10])
         };
@@ -249,7 +249,7 @@ mod tests {
     #[test]
     fn it_greets_as_the_real_servers_do() {
         let heard = talk(b"");
-        assert!(heard.answer[4..].starts_with(b"\x0a5.5.5-10.11.19-MariaDB-0+deb12u1\0"), "{:?}", said(&heard.answer));
+        assert!(heard.answer[4..].starts_with(b"\x0a11.8.9-MariaDB-0+deb13u1 from Debian\0"), "{:?}", said(&heard.answer));
         assert!(heard.answer.ends_with(b"\0mysql_native_password\0") && usize::from(heard.answer[0]) == heard.answer.len() - 4);
         let eight = drive::whole(&mut Mysql::new("8.4.8").unwrap().session(7), b"").answer;
         assert!(eight.ends_with(b"\0caching_sha2_password\0"), "{:?}", said(&eight));

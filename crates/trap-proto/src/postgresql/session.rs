@@ -117,25 +117,44 @@ impl PostgresqlSession {
             }
             Startup::Encryption | Startup::Broken => self.broken(),
             Startup::Cancel => self.close(),
-            Startup::Session { user } => self.session(user, answer),
+            Startup::Session { user, minor, options } => self.session(user, minor, &options, answer),
+            Startup::Cut => {
+                let message = "invalid startup packet layout: expected terminator as last byte";
+                let failure =
+                    Failure { code: "08P01", message, file: "backend_startup.c", line: "807", routine: "ProcessStartupPacket" };
+                failure.say(answer);
+                self.broken()
+            }
             Startup::Other(major, minor) => {
                 let message = &format!("unsupported frontend protocol {major}.{minor}: server supports 3.0 to 3.0");
                 let failure =
-                    Failure { code: "0A000", message, file: "postmaster.c", line: "2195", routine: "ProcessStartupPacket" };
-                failure.say(answer);
+                    Failure { code: "0A000", message, file: "backend_startup.c", line: "703", routine: "ProcessStartupPacket" };
+                if major < 3 {
+                    // Whoever speaks so old a protocol is told in its words.
+                    answer.extend_from_slice(format!("EFATAL:  {message}\n\0").as_bytes());
+                } else {
+                    failure.say(answer);
+                }
                 self.broken()
             }
         }
     }
 
-    fn session(&mut self, user: Vec<u8>, answer: &mut Vec<u8>) -> Flow {
+    fn session(&mut self, user: Vec<u8>, minor: u32, options: &[Vec<u8>], answer: &mut Vec<u8>) -> Flow {
         if user.is_empty() {
             let message = "no PostgreSQL user name specified in startup packet";
-            let failure = Failure { code: "28000", message, file: "postmaster.c", line: "2357", routine: "ProcessStartupPacket" };
+            let failure =
+                Failure { code: "28000", message, file: "backend_startup.c", line: "824", routine: "ProcessStartupPacket" };
             failure.say(answer);
             return self.close();
         }
         self.user = user;
+        if minor > 0 || !options.is_empty() {
+            // NegotiateProtocolVersion: 3.0, and what is not known.
+            let named = options.iter().flat_map(|name| name.iter().copied().chain([0])).collect::<Vec<u8>>();
+            let lengths = [named.len() + 12, options.len()].map(|number| u32::try_from(number).unwrap_or_default().to_be_bytes());
+            answer.extend_from_slice(&[&b"v"[..], &lengths[0], &[0, 3, 0, 0], &lengths[1], &named].concat());
+        }
         // AuthenticationCleartextPassword.
         answer.extend_from_slice(&[b'R', 0, 0, 0, 8, 0, 0, 0, 3]);
         self.phase = Phase::PasswordHead;
@@ -151,7 +170,7 @@ impl PostgresqlSession {
             Some(4) if kind == b'X' => self.close(),
             _ => {
                 let message = &format!("expected password response, got message type {kind}");
-                let failure = Failure { code: "08P01", message, file: "auth.c", line: "703", routine: "recv_password_packet" };
+                let failure = Failure { code: "08P01", message, file: "auth.c", line: "731", routine: "recv_password_packet" };
                 failure.say(answer);
                 self.broken()
             }
@@ -164,7 +183,7 @@ impl PostgresqlSession {
         self.findings.signs |= Signs::CREDENTIALS;
         let user = safe_text(&self.user, NAME_BYTES_MAX);
         let message = &format!("password authentication failed for user \"{user}\"");
-        Failure { code: "28P01", message, file: "auth.c", line: "326", routine: "auth_failed" }.say(answer);
+        Failure { code: "28P01", message, file: "auth.c", line: "329", routine: "auth_failed" }.say(answer);
         self.close()
     }
 
@@ -231,7 +250,7 @@ mod tests {
         let heard = talk(&[SSL_REQUEST, b"\0\0\0\x08\x04\xd2\x16\x30", &login("postgres", "hunter2")].concat());
         assert!(heard.answer.starts_with(b"NNR\0\0\0\x08\0\0\0\x03E\0\0\0"), "{:?}", said(&heard.answer));
         let error =
-            "SFATAL\0VFATAL\0C28P01\0Mpassword authentication failed for user \"postgres\"\0Fauth.c\0L326\0Rauth_failed\0\0";
+            "SFATAL\0VFATAL\0C28P01\0Mpassword authentication failed for user \"postgres\"\0Fauth.c\0L329\0Rauth_failed\0\0";
         assert!(said(&heard.answer).ends_with(error));
         let length = u32::from_be_bytes(*heard.answer[12..].first_chunk().unwrap());
         assert_eq!(usize::try_from(length).unwrap(), heard.answer.len() - 12);
@@ -246,6 +265,16 @@ mod tests {
         assert!(
             said(&other.answer).contains("C0A000\0Munsupported frontend protocol 65363.19778: server supports 3.0 to 3.0\0F")
         );
+        assert_eq!(
+            said(&talk(&packet(b"\0\x02\0\0user\0a\0\0")).answer),
+            "EFATAL:  unsupported frontend protocol 2.0: server supports 3.0 to 3.0\n\0"
+        );
+        assert_eq!(
+            talk(&packet(b"\0\x03\0\x02user\0a\0_pq_.foo\x001\0\0")).answer,
+            b"v\0\0\0\x15\0\x03\0\0\0\0\0\x01_pq_.foo\0R\0\0\0\x08\0\0\0\x03"
+        );
+        let cut = talk(&packet(b"\0\x03\0\0user"));
+        assert!(said(&cut.answer).contains("Minvalid startup packet layout: expected terminator as last byte\0"));
         let nobody = talk(&packet(b"\0\x03\0\0database\0x\0\0"));
         assert!(said(&nobody.answer).contains("C28000\0Mno PostgreSQL user name specified in startup packet\0"));
         for bytes in [b"GET / HTTP/1.0\r\n".as_slice(), &[0xff; 8], &[0; 8], &SSL_REQUEST.repeat(4), &packet(b"\0\x03\0\0user")] {

@@ -19,10 +19,13 @@ pub(super) enum Startup {
     Encryption,
     /// That another connection stops; nothing is answered.
     Cancel,
-    /// A session, as this user (who may be missing).
-    Session { user: Vec<u8> },
+    /// A session, as this user (who may be missing), in this minor version, with these options of the protocol that nobody
+    /// knows here.
+    Session { user: Vec<u8>, minor: u32, options: Vec<Vec<u8>> },
     /// A protocol that is not spoken: major, minor.
     Other(u32, u32),
+    /// A session, but its parameters end too early.
+    Cut,
     /// No packet of this protocol.
     Broken,
 }
@@ -33,20 +36,20 @@ pub(super) fn read(packet: &[u8], findings: &mut Findings) -> Startup {
     match u32::from_be_bytes(*code) {
         SSL | GSSAPI => Startup::Encryption,
         CANCEL => Startup::Cancel,
-        code if code >> 16 == MAJOR => session(parameters, findings),
+        code if code >> 16 == MAJOR => session(code & 0xffff, parameters, findings),
         code => Startup::Other(code >> 16, code & 0xffff),
     }
 }
 
-fn session(parameters: &[u8], findings: &mut Findings) -> Startup {
+fn session(minor: u32, parameters: &[u8], findings: &mut Findings) -> Startup {
     let mut reader = Reader(parameters);
-    let mut user = Vec::new();
+    let (mut user, mut options) = (Vec::new(), Vec::new());
     for _ in 0..PARAMETERS_MAX {
-        let Some(name) = reader.text() else { return Startup::Broken };
+        let Some(name) = reader.text() else { return Startup::Cut };
         if name.is_empty() {
-            return Startup::Session { user };
+            return Startup::Session { user, minor, options };
         }
-        let Some(value) = reader.text() else { return Startup::Broken };
+        let Some(value) = reader.text() else { return Startup::Cut };
         match name {
             b"user" => {
                 findings.note("username", value);
@@ -54,6 +57,7 @@ fn session(parameters: &[u8], findings: &mut Findings) -> Startup {
             }
             b"database" => findings.note("database", value),
             b"application_name" => findings.note("client", value),
+            name if name.starts_with(b"_pq_.") => options.push(name.to_vec()),
             _ => {}
         }
     }

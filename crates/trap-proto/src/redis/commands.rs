@@ -1,6 +1,6 @@
 //! What each command is answered.
 
-use super::info::{self, Facts};
+use super::info::{self, Facts, Host};
 use crate::{
     store::{Store, VALUE_BYTES_MAX, fits},
     text::safe_text,
@@ -9,6 +9,7 @@ use alloc::{
     collections::BTreeMap,
     format,
     string::{String, ToString},
+    sync::Arc,
     vec::Vec,
 };
 use honeymesh_types::WallTime;
@@ -63,24 +64,26 @@ pub(super) enum Meaning {
 
 /// The server as one connection sees it.
 pub(super) struct Server {
-    pub(super) version: String,
-    pub(super) run: String,
-    pub(super) connection: u64,
+    version: Arc<str>,
+    host: Arc<Host>,
+    connection: u64,
     store: Store,
     settings: BTreeMap<String, String>,
     replica_of: Option<(String, String)>,
+    /// The newer protocol was asked for (RESP3).
+    is_resp3: bool,
 }
 
 impl Server {
-    pub(super) const fn new(version: String, run: String, connection: u64) -> Self {
-        Self { version, run, connection, store: Store::new(), settings: BTreeMap::new(), replica_of: None }
+    pub(super) const fn new(version: Arc<str>, host: Arc<Host>, connection: u64) -> Self {
+        Self { version, host, connection, store: Store::new(), settings: BTreeMap::new(), replica_of: None, is_resp3: false }
     }
 
     /// Appends the answer to a command of at least one word.
     pub(super) fn run(&mut self, words: &[Vec<u8>], now: WallTime, answer: &mut Vec<u8>) -> Meaning {
         let [command, arguments @ ..] = words else { return Meaning::Plain };
         let lower = command.to_ascii_lowercase();
-        let mut reply = Reply(answer);
+        let mut reply = Reply { answer, is_resp3: self.is_resp3 };
         match (lower.as_slice(), arguments) {
             (b"quit", _) => {
                 reply.raw("+OK\r\n");
@@ -108,7 +111,7 @@ impl Server {
                 return Meaning::Abuse;
             }
             (b"eval" | b"evalsha" | b"eval_ro" | b"evalsha_ro" | b"fcall", [_, _, ..]) => {
-                reply.raw("$-1\r\n");
+                reply.nil();
                 return Meaning::Abuse;
             }
             (b"flushall" | b"flushdb", _) => {
@@ -134,29 +137,33 @@ impl Server {
         self.replica_of = (!is_nobody).then(|| (shown(host), shown(port)));
     }
 
-    fn hello(&self, arguments: &[Vec<u8>], reply: &mut Reply<'_>) -> Meaning {
+    fn hello(&mut self, arguments: &[Vec<u8>], reply: &mut Reply<'_>) -> Meaning {
         let tries_login = arguments.iter().any(|word| word.eq_ignore_ascii_case(b"auth"));
         let meaning = if tries_login { Meaning::Login } else { Meaning::Plain };
-        match arguments {
-            [] => self.greet(reply),
-            [version, ..] if version == b"2" => self.greet(reply),
-            // It speaks the older protocol only; clients go on with that.
-            _ => reply.raw("-NOPROTO unsupported protocol version\r\n"),
+        match arguments.first().map(Vec::as_slice) {
+            None => {}
+            Some(version @ (b"2" | b"3")) => self.is_resp3 = version == b"3",
+            Some(_) => {
+                reply.raw("-NOPROTO unsupported protocol version\r\n");
+                return meaning;
+            }
         }
+        reply.is_resp3 = self.is_resp3;
+        self.greet(reply);
         meaning
     }
 
     fn greet(&self, reply: &mut Reply<'_>) {
-        reply.raw("*14\r\n");
-        for (name, value) in [("server", "redis"), ("version", self.version.as_str())] {
+        reply.map(7);
+        for (name, value) in [("server", "redis"), ("version", &*self.version)] {
             reply.bulk(name.as_bytes());
             reply.bulk(value.as_bytes());
         }
-        reply.raw(&format!("$5\r\nproto\r\n:2\r\n$2\r\nid\r\n:{}\r\n", self.connection));
+        reply.raw(&format!("$5\r\nproto\r\n:{}\r\n$2\r\nid\r\n:{}\r\n", if self.is_resp3 { 3 } else { 2 }, self.connection));
         for word in ["mode", "standalone", "role", "master", "modules"] {
             reply.bulk(word.as_bytes());
         }
-        reply.raw("*0\r\n");
+        reply.modules();
     }
 
     fn config(&mut self, sub: &[u8], arguments: &[Vec<u8>], reply: &mut Reply<'_>) -> Meaning {
@@ -194,7 +201,7 @@ impl Server {
         let patterns: Vec<Vec<u8>> = patterns.iter().take(SETTINGS.len()).map(|pattern| pattern.to_ascii_lowercase()).collect();
         let is_asked = |name: &str| patterns.iter().any(|pattern| fits(pattern, name.as_bytes()));
         let shown: Vec<(&str, &str)> = told.chain(untouched).filter(|(name, _)| is_asked(name)).collect();
-        reply.raw(&format!("*{}\r\n", shown.len() * 2));
+        reply.map(shown.len());
         for (name, value) in shown {
             reply.bulk(name.as_bytes());
             reply.bulk(value.as_bytes());
@@ -208,7 +215,7 @@ impl Server {
                 reply.raw(if self.store.set(key, value) { "+OK\r\n" } else { NO_MEMORY });
             }
             (b"get", [key]) => match self.store.get(key) {
-                None => reply.raw("$-1\r\n"),
+                None => reply.nil(),
                 Some(value) => reply.bulk(value),
             },
             (b"del" | b"unlink", [_, ..]) => {
@@ -245,9 +252,10 @@ impl Server {
             (b"save" | b"reset" | b"readonly" | b"readwrite" | b"asking" | b"multi" | b"monitor", _) => reply.raw("+OK\r\n"),
             (b"bgsave", _) => reply.raw("+Background saving started\r\n"),
             (b"bgrewriteaof", _) => reply.raw("+Background append only file rewriting started\r\n"),
-            (b"lastsave", []) => reply.raw(&format!(":{}\r\n", info::started(now))),
+            (b"lastsave", []) => reply.raw(&format!(":{}\r\n", self.host.started(now))),
             (b"role", []) => reply.raw("*3\r\n$6\r\nmaster\r\n:0\r\n*0\r\n"),
-            (b"command", [sub]) if sub.eq_ignore_ascii_case(b"count") => reply.raw(":240\r\n"),
+            (b"command", [sub]) if sub.eq_ignore_ascii_case(b"count") => reply.raw(":265\r\n"),
+            (b"module", [sub]) if sub.eq_ignore_ascii_case(b"list") => reply.modules(),
             (b"command" | b"module" | b"slowlog" | b"script", _) => reply.raw("*0\r\n"),
             (b"acl", [sub]) if sub.eq_ignore_ascii_case(b"whoami") => reply.bulk(b"default"),
             (b"client", [sub, ..]) if sub.eq_ignore_ascii_case(b"id") => reply.raw(&format!(":{}\r\n", self.connection)),
@@ -268,7 +276,7 @@ impl Server {
 
     fn info(&self, arguments: &[Vec<u8>], now: WallTime) -> String {
         let is_replica_of = self.replica_of.as_ref().map(|(host, port)| (host.as_str(), port.as_str()));
-        let facts = Facts { version: &self.version, run: &self.run, now, keys: self.store.len(), is_replica_of };
+        let facts = Facts { version: &self.version, host: &self.host, now, keys: self.store.len(), is_replica_of };
         let wanted: Vec<Vec<u8>> = arguments.iter().take(SETTINGS_MAX).map(|name| name.to_ascii_lowercase()).collect();
         info::text(&facts, &wanted)
     }
@@ -300,12 +308,15 @@ fn unknown(command: &[u8], arguments: &[Vec<u8>], reply: &mut Reply<'_>) {
     reply.raw(&format!("-ERR unknown command '{command}', with args beginning with: {repeated}\r\n"));
 }
 
-/// An answer in RESP2.
-struct Reply<'a>(&'a mut Vec<u8>);
+/// An answer in RESP2, or in RESP3.
+struct Reply<'a> {
+    answer: &'a mut Vec<u8>,
+    is_resp3: bool,
+}
 
 impl Reply<'_> {
     fn raw(&mut self, text: &str) {
-        self.0.extend_from_slice(text.as_bytes());
+        self.answer.extend_from_slice(text.as_bytes());
     }
 
     fn number(&mut self, number: usize) {
@@ -314,8 +325,31 @@ impl Reply<'_> {
 
     fn bulk(&mut self, bytes: &[u8]) {
         self.raw(&format!("${}\r\n", bytes.len()));
-        self.0.extend_from_slice(bytes);
+        self.answer.extend_from_slice(bytes);
         self.raw("\r\n");
+    }
+
+    fn nil(&mut self) {
+        self.raw(if self.is_resp3 { "_\r\n" } else { "$-1\r\n" });
+    }
+
+    /// So many pairs follow.
+    fn map(&mut self, pairs: usize) {
+        self.raw(&if self.is_resp3 { format!("%{pairs}\r\n") } else { format!("*{}\r\n", pairs * 2) });
+    }
+
+    /// The only module, which comes with the server.
+    fn modules(&mut self) {
+        self.raw("*1\r\n");
+        self.map(4);
+        self.bulk(b"name");
+        self.bulk(b"vectorset");
+        self.bulk(b"ver");
+        self.raw(":1\r\n");
+        self.bulk(b"path");
+        self.bulk(b"");
+        self.bulk(b"args");
+        self.raw("*0\r\n");
     }
 
     fn list(&mut self, words: Vec<&[u8]>) {

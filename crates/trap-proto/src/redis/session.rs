@@ -2,13 +2,11 @@
 
 use super::{
     commands::{Meaning, Server},
+    info::Host,
     request::{Heard, Request, Requests},
 };
-use crate::{
-    ANSWER_BYTES_MAX, FIELD_BYTES_MAX, Findings, Flow, Session, Step,
-    text::{hex, random_bytes},
-};
-use alloc::{format, string::String, vec::Vec};
+use crate::{ANSWER_BYTES_MAX, FIELD_BYTES_MAX, Findings, Flow, Session, Step};
+use alloc::{format, sync::Arc, vec::Vec};
 use honeymesh_types::{Signs, WallTime};
 
 /// The longest answer to one request, in bytes: a stored value.
@@ -25,8 +23,8 @@ pub struct RedisSession {
 }
 
 impl RedisSession {
-    pub(super) fn new(version: String, seed: u64) -> Self {
-        let server = Server::new(version, hex(&random_bytes::<20>(seed)), seed % 50_000 + 4);
+    pub(super) fn new(version: Arc<str>, host: Arc<Host>, seed: u64) -> Self {
+        let server = Server::new(version, host, seed % 50_000 + 4);
         Self { server, requests: Requests::default(), over: false, findings: Findings::default() }
     }
 
@@ -115,21 +113,28 @@ impl Session for RedisSession {
 mod tests {
     use super::*;
     use crate::{
-        Redis,
+        Persona, Redis,
         drive::{self, Heard, said},
     };
-    use alloc::{string::ToString, vec};
+    use alloc::{
+        string::{String, ToString},
+        vec,
+    };
     use proptest::prelude::*;
 
+    fn redis() -> Redis {
+        Redis::of(&Persona::of([7; 32]))
+    }
+
     fn talk(bytes: &[u8]) -> Heard {
-        drive::whole(&mut Redis::default().session(7), bytes)
+        drive::whole(&mut redis().session(7), bytes)
     }
 
     fn replies(bytes: &[u8]) -> String {
         said(&talk(bytes).answer).replace("\r\n", "|")
     }
 
-    /// Each was said to a real redis-server 7.0.15, which answered the same, but for `CONFIG SET dir`.
+    /// Each was said to a real redis-server 8.0.2, which answered the same, but for `CONFIG SET dir`.
     #[test]
     fn commands_are_answered_as_redis_does() {
         let table = [
@@ -151,10 +156,15 @@ mod tests {
             ),
             (
                 "SCAN 0\r\nCLIENT SETNAME a\r\nMODULE LIST\r\nROLE\r\nACL WHOAMI\r\n",
-                "*2|$1|0|*0|+OK|*0|*3|$6|master|:0|*0|$7|default|",
+                "*2|$1|0|*0|+OK|*1|*8|$4|name|$9|vectorset|$3|ver|:1|$4|path|$0||$4|args|*0|*3|$6|master|:0|*0|$7|default|",
             ),
             ("AUTH a b\r\nAUTH default x\r\n", "-WRONGPASS invalid username-password pair or user is disabled.|+OK|"),
-            ("HELLO 3\r\n", "-NOPROTO unsupported protocol version|"),
+            ("HELLO 9\r\n", "-NOPROTO unsupported protocol version|"),
+            (
+                "HELLO 3\r\nGET a\r\nCONFIG GET dir\r\n",
+                "%7|$6|server|$5|redis|$7|version|$5|8.0.2|$5|proto|:3|$2|id|:11|$4|mode|$10|standalone|$4|role|$6|master|$7|modules|*1|%4|\
+                 $4|name|$9|vectorset|$3|ver|:1|$4|path|$0||$4|args|*0|_|%1|$3|dir|$14|/var/lib/redis|",
+            ),
             ("SLAVEOF NO ONE\r\nEVAL 'return 1' 0\r\nQUIT\r\nPING\r\n", "+OK|$-1|+OK|"),
             ("POST / HTTP/1.1\r\nHost: a\r\n", ""),
         ];
@@ -167,15 +177,18 @@ mod tests {
     fn it_says_who_it_is() {
         let info = replies(b"INFO\r\n");
         assert!(
-            info.contains("|# Server|redis_version:7.0.15|redis_git_sha1:00000000|") && info.contains("|role:master|"),
+            info.contains("|# Server|redis_version:8.0.2|redis_git_sha1:00000000|") && info.contains("|role:master|"),
             "{info}"
         );
         let server = said(&talk(b"info SERVER\r\n").answer);
         let (length, text) = server.split_once("\r\n").unwrap();
         assert_eq!(length, format!("${}", text.len() - 2));
-        assert!(text.starts_with("# Server\r\n") && text.ends_with("io_threads_active:0\r\n\r\n"), "{server}");
+        assert!(
+            text.starts_with("# Server\r\n") && text.ends_with("listener0:name=tcp,bind=*,bind=-::*,port=6379\r\n\r\n"),
+            "{server}"
+        );
         assert!(replies(b"SLAVEOF 198.51.100.9 6379\r\nINFO replication\r\n").contains("role:slave|master_host:198.51.100.9|"));
-        let own = said(&drive::whole(&mut Redis::new("7.2.4").unwrap().session(1), b"INFO\r\n").answer);
+        let own = said(&drive::whole(&mut redis().saying("7.2.4").unwrap().session(1), b"INFO\r\n").answer);
         assert!(own.contains("redis_version:7.2.4\r\n"));
     }
 
@@ -222,7 +235,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_bytes_break_it_and_packets_do_not_matter(bytes in prop_oneof![drive::noise(), chat()], cuts in drive::cuts()) {
-            drive::law(|| Redis::default().session(7), &bytes, &cuts)?;
+            drive::law(|| redis().session(7), &bytes, &cuts)?;
         }
     }
 }

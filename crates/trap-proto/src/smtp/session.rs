@@ -5,7 +5,7 @@ use crate::{
     Findings, Flow,
     dialogue::{Dialogue, split_word},
     sasl::{self, Exchange, Turn},
-    text::{hex, random_bytes},
+    text::{hex, random_bytes, safe_text},
 };
 use alloc::{
     format,
@@ -16,10 +16,14 @@ use honeymesh_types::{Signs, WallTime};
 
 /// Mistakes until Postfix closes.
 const ERRORS_MAX: usize = 20;
+/// What is repeated of a name, in bytes.
+const NAME_BYTES_MAX: usize = 100;
 /// Letters in one connection: more shows no more.
 const LETTERS_MAX: usize = 100;
 
 const OK: &str = "250 2.0.0 Ok\r\n";
+const HELP: &str =
+    "214 2.0.0 Commands: AUTH BDAT DATA EHLO ETRN HELO HELP MAIL NOOP QUIT RCPT RSET STARTTLS VRFY XCLIENT XFORWARD\r\n";
 const SEND_HELLO: &str = "503 5.5.1 Error: send HELO/EHLO first\r\n";
 
 /// What the next line is.
@@ -75,6 +79,11 @@ impl Smtpd {
                 self.envelope = Envelope::default();
                 (OK.to_string(), Flow::Continue)
             }
+            b"HELP" => (HELP.to_string(), Flow::Continue),
+            b"ETRN" => {
+                self.findings.note("command", line);
+                (format!("459 <{}>: service unavailable\r\n", safe_text(argument, NAME_BYTES_MAX)), Flow::Continue)
+            }
             b"NOOP" => (OK.to_string(), Flow::Continue),
             b"VRFY" => self.verify(argument),
             b"QUIT" => ("221 2.0.0 Bye\r\n".to_string(), Flow::Close),
@@ -83,7 +92,7 @@ impl Smtpd {
                 ("221 2.7.0 Error: I can break rules, too. Goodbye.\r\n".to_string(), Flow::Close)
             }
             b"" => ("500 5.5.2 Error: bad syntax\r\n".to_string(), Flow::Continue),
-            b"STARTTLS" | b"ETRN" | b"BDAT" | b"XCLIENT" | b"XFORWARD" => {
+            b"STARTTLS" | b"BDAT" | b"XCLIENT" | b"XFORWARD" => {
                 self.findings.note("command", line);
                 ("502 5.5.1 Error: command not implemented\r\n".to_string(), Flow::Continue)
             }
@@ -214,10 +223,10 @@ impl Smtpd {
     /// Whoever asks for names looks for accounts.
     fn verify(&mut self, argument: &[u8]) -> (String, Flow) {
         if argument.is_empty() {
-            return ("501 5.5.4 Syntax: VRFY address\r\n".to_string(), Flow::Continue);
+            return ("501 5.5.4 Syntax: VRFY address [SMTPUTF8]\r\n".to_string(), Flow::Continue);
         }
         self.findings.note("command", &[b"VRFY ", argument].concat());
-        let safe = crate::text::safe_text(argument, 100);
+        let safe = safe_text(argument, NAME_BYTES_MAX);
         (format!("252 2.0.0 {safe}\r\n"), Flow::Telling)
     }
 

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{Limits, Options, RoomLine, StatusReader, TrapOptions, bind, line::Arrivals, wire};
-use honeymesh_trap_proto::{Definition, Service};
+use honeymesh_trap_proto::{Definition, Persona, Service};
 use std::{collections::BTreeMap, os::fd::OwnedFd};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -23,7 +23,7 @@ struct Kept {
 }
 
 fn service(name: &str) -> Service {
-    Service::define(&Definition { service: name.into(), ..Definition::default() }).unwrap()
+    Service::define(&Definition { service: name.into(), ..Definition::default() }, &Persona::of([7; 32])).unwrap()
 }
 
 fn keep(limits: Limits) -> Kept {

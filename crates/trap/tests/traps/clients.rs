@@ -108,7 +108,7 @@ async fn nmaps_version_scan_believes_what_it_sees() {
     let ports = ["ssh", "http", "ftp"].map(|trap| traps.port(trap).to_string()).join(",");
     let output = run("nmap", &["-sV", "-Pn", "-n", "-p", &ports, "127.0.0.1"]).await;
     let said = printed(&output);
-    for line in ["ssh     OpenSSH 9.2p1 Debian 2+deb12u10", "http    nginx 1.22.1", "ftp     vsftpd 3.0.3"] {
+    for line in ["ssh     OpenSSH 9.2p1 Debian 2+deb12u10", "http    nginx 1.22.1", "ftp     vsftpd 3.0.5"] {
         assert!(said.contains(line), "{line}: {said}");
     }
     assert!(!said.to_lowercase().contains("honey"), "{said}");

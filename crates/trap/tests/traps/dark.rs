@@ -2,7 +2,7 @@
 
 use crate::support::{clock, printed, run};
 use honeymesh_trap::{Bound, DARK, Limits, Options, bind};
-use honeymesh_trap_proto::{Bait, Http, Service};
+use honeymesh_trap_proto::{Bait, Http, Persona, Service};
 use honeymesh_types::{Signs, Visit};
 use socket2::SockRef;
 use std::{
@@ -17,7 +17,8 @@ use tokio::{
 
 fn open() -> Bound {
     let own = Service::Http(Http::new("Apache/2.4.62 (Debian)").unwrap());
-    bind(Options { traps: Vec::new(), dark: Some(Bait::like([own].iter())), limits: Limits::default() }).unwrap()
+    bind(Options { traps: Vec::new(), dark: Some(Bait::like([own].iter(), &Persona::of([7; 32]))), limits: Limits::default() })
+        .unwrap()
 }
 
 fn address(socket: Option<BorrowedFd<'_>>) -> SocketAddr {

@@ -2,7 +2,7 @@
 
 use crate::support::{Traps, each_service, printed, run, run_with};
 use honeymesh_trap::{Limits, Options, TrapOptions};
-use honeymesh_trap_proto::{Definition, Service};
+use honeymesh_trap_proto::{Definition, Persona, Service};
 use honeymesh_types::{Signs, Transport, Visit};
 use std::{net::SocketAddr, time::Duration};
 use tokio::{net::UdpSocket, time::timeout};
@@ -201,7 +201,7 @@ async fn a_trap_on_one_transport_leaves_the_other_alone() {
     let listen: Vec<SocketAddr> = vec!["127.0.0.1:0".parse().unwrap()];
     let service = |name: &str, transport: Option<&str>| {
         let transport = transport.map(Into::into);
-        Service::define(&Definition { service: name.into(), transport, ..Definition::default() }).unwrap()
+        Service::define(&Definition { service: name.into(), transport, ..Definition::default() }, &Persona::of([7; 32])).unwrap()
     };
     let trap = |name: &str, service, listen| TrapOptions { name: name.into(), service, listen };
     let first = Traps::open(Options {

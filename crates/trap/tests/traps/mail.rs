@@ -15,7 +15,7 @@ async fn swaks_logs_in_each_way_and_gives_its_credentials_away() {
         let arguments =
             ["--server", &server, "--to", "a@example.com", "--auth", way, "--auth-user", "root", "--auth-password", "toor"];
         let said = printed(&run("swaks", &arguments).await);
-        assert!(said.contains("220 mail.localdomain ESMTP Postfix (Debian/GNU)") && said.contains("535 5.7.8 Error"), "{said}");
+        assert!(said.contains(".localdomain ESMTP Postfix (Debian)") && said.contains("535 5.7.8 Error"), "{said}");
         assert_eq!(traps.tries("smtp", 1).await, owned("root", "toor"));
     }
 }

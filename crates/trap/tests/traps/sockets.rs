@@ -2,7 +2,7 @@
 
 use crate::support::{Traps, clock, each_service};
 use honeymesh_trap::{Limits, Options, TrapOptions, bind};
-use honeymesh_trap_proto::{Definition, Service};
+use honeymesh_trap_proto::{Definition, Persona, Service};
 use honeymesh_types::{SessionId, Signs};
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
@@ -111,7 +111,7 @@ async fn one_source_gets_its_share_and_its_first_refusal_is_told() {
     let mut inside = Vec::new();
     for _ in 0..3 {
         let mut stream = connect_from(greedy, to).await;
-        assert_eq!(line(&mut stream).await, "220 (vsFTPd 3.0.3)\r\n");
+        assert_eq!(line(&mut stream).await, "220 (vsFTPd 3.0.5)\r\n");
         inside.push(stream);
     }
     for _ in 0..5 {
@@ -119,14 +119,14 @@ async fn one_source_gets_its_share_and_its_first_refusal_is_told() {
     }
     let told = traps.visit_where(|visit| visit.session == SessionId(4)).await;
     assert_eq!((told.source.ip(), told.bytes), (IpAddr::V4(greedy), 0));
-    assert_eq!(line(&mut connect_from(other, to).await).await, "220 (vsFTPd 3.0.3)\r\n", "others come in");
+    assert_eq!(line(&mut connect_from(other, to).await).await, "220 (vsFTPd 3.0.5)\r\n", "others come in");
     let status = traps.status("ftp");
     assert_eq!((status.refused, status.sessions), (5, 4));
     drop(inside);
     while traps.status("ftp").active > 0 {
         sleep(Duration::from_millis(5)).await;
     }
-    assert_eq!(line(&mut connect_from(greedy, to).await).await, "220 (vsFTPd 3.0.3)\r\n", "and it again, once it left");
+    assert_eq!(line(&mut connect_from(greedy, to).await).await, "220 (vsFTPd 3.0.5)\r\n", "and it again, once it left");
 }
 
 fn resident_kib() -> u64 {
@@ -168,7 +168,7 @@ async fn the_traps_close_when_nobody_listens_to_them() {
 }
 
 fn trap_on(address: SocketAddr) -> Options {
-    let service = Service::define(&Definition { service: "ssh".into(), ..Definition::default() }).unwrap();
+    let service = Service::define(&Definition { service: "ssh".into(), ..Definition::default() }, &Persona::of([7; 32])).unwrap();
     Options {
         traps: vec![TrapOptions { name: "bait".into(), service, listen: vec![address] }],
         dark: None,

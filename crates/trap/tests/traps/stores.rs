@@ -34,7 +34,7 @@ async fn redis_cli_is_at_home_and_shows_its_hand() {
         assert_eq!(command(&mut traps, "redis", said).await.signs, sign, "{said}");
     }
     let login = run("redis-cli", &["-p", &port, "--user", "root", "--pass", "toor", "INFO", "server"]).await;
-    assert!(printed(&login).contains("redis_version:7.0.15"), "{}", printed(&login));
+    assert!(printed(&login).contains("redis_version:8.0.2"), "{}", printed(&login));
     assert_eq!(traps.tries("redis", 1).await, [("root".into(), "toor".into())]);
 }
 

@@ -1,7 +1,7 @@
 //! A node's traps on loopback, for tests with real sockets and real clients.
 
 use honeymesh_trap::{Limits, Options, StatusReader, TrapOptions, bind};
-use honeymesh_trap_proto::{Definition, RuleDefinition, ScriptDefinition, Service};
+use honeymesh_trap_proto::{Definition, Persona, RuleDefinition, ScriptDefinition, Service};
 use honeymesh_types::{MonoTime, Now, Signs, Visit, WallTime};
 use std::{
     collections::BTreeMap,
@@ -37,7 +37,7 @@ pub fn clock() -> Now {
 pub fn each_service(limits: Limits) -> Options {
     let mut traps = Vec::new();
     for name in Service::NAMES {
-        let service = Service::define(&definition(name)).unwrap();
+        let service = Service::define(&definition(name), &Persona::of([7; 32])).unwrap();
         for (suffix, address) in [("", "127.0.0.1:0"), ("6", "[::1]:0")] {
             traps.push(TrapOptions {
                 name: format!("{name}{suffix}"),
@@ -91,7 +91,7 @@ impl Traps {
     /// One trap on loopback, as an operator defines it, under its service's name.
     pub fn one(definition: &Definition) -> Self {
         let listen = vec!["127.0.0.1:0".parse().unwrap()];
-        let service = Service::define(definition).unwrap();
+        let service = Service::define(definition, &Persona::of([7; 32])).unwrap();
         let traps = vec![TrapOptions { name: definition.service.clone(), service, listen }];
         Self::open(Options { traps, dark: None, limits: Limits::default() })
     }

@@ -62,7 +62,7 @@ pub struct Holder {
 pub fn wanted(config: &Config) -> Vec<Wanted> {
     let traps = config.traps.iter().flat_map(|trap| {
         let by = format!("trap `{}`", trap.name.value);
-        let each = trap.service.transports().iter().map(|transport| match transport {
+        let each = trap.transports.iter().map(|transport| match transport {
             honeymesh_types::Transport::Tcp => Transport::Tcp,
             honeymesh_types::Transport::Udp => Transport::Udp,
         });

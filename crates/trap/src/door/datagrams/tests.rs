@@ -5,7 +5,7 @@ use crate::{
     line::{Arrivals, lines},
     wire::{self, ADMISSION_BYTES_MAX, Admission, Evidence},
 };
-use honeymesh_trap_proto::{Definition, Findings, NONCE_BYTES, Service};
+use honeymesh_trap_proto::{Definition, Findings, NONCE_BYTES, Persona, Service};
 use honeymesh_types::{Now, Signs, Visit};
 use std::{io, net::SocketAddr, os::fd::OwnedFd, time::Duration};
 use tokio::{net::UdpSocket, sync::mpsc, task::JoinHandle, time::timeout};
@@ -27,7 +27,8 @@ struct TakenOver {
 
 impl TakenOver {
     fn keep(listen: &str) -> Self {
-        let service = Service::define(&Definition { service: "sip".into(), ..Definition::default() }).unwrap();
+        let service =
+            Service::define(&Definition { service: "sip".into(), ..Definition::default() }, &Persona::of([7; 32])).unwrap();
         let trap = TrapOptions { name: "bait".into(), service, listen: vec![listen.parse().unwrap()] };
         let bound = bind(Options { traps: vec![trap], dark: None, limits: Limits::default() }).unwrap();
         let (line, rooms) = lines().unwrap();
