@@ -25,6 +25,7 @@ mod post;
 mod show;
 mod start;
 pub(crate) mod state_dir;
+mod trap_identity;
 
 use crate::{
     cli::Run,

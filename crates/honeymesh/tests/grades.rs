@@ -100,6 +100,39 @@ fn a_look_around_is_a_payload_and_a_connection_a_handshake() {
         assert_eq!(judged(service, said), (Grade::Payload, 10), "{service}");
     }
     let silent: BTreeMap<_, _> =
-        Service::NAMES.into_iter().filter(|name| is_spoken_over_tcp(name)).map(|name| (name, judged(name, b""))).collect();
+        Service::NAMES.iter().copied().filter(|name| is_spoken_over_tcp(name)).map(|name| (name, judged(name, b""))).collect();
     assert!(silent.values().all(|judged| *judged == (Grade::Handshake, 5)), "{silent:?}");
+}
+
+/// `OP_MSG` with a command of one element, `name: 1`.
+fn mongodb(name: &str) -> Vec<u8> {
+    let document = [&[0x10][..], name.as_bytes(), &[0, 1, 0, 0, 0]].concat();
+    let document = [&u32::try_from(document.len() + 5).unwrap().to_le_bytes()[..], &document, &[0]].concat();
+    let length = u32::try_from(16 + 5 + document.len()).unwrap();
+    [&length.to_le_bytes()[..], &[1, 0, 0, 0, 0, 0, 0, 0, 0xdd, 7, 0, 0, 0, 0, 0, 0, 0], &document].concat()
+}
+
+#[test]
+fn packets_of_windows_services_get_the_grade_they_deserve() {
+    let name = |text: &[u8]| [text, &vec![0; 30 - text.len()], &[u8::try_from(text.len()).unwrap()]].concat();
+    let old_login = [&b"\x02\x01\0\x65\0\0\0\0"[..], &name(b"pc"), &name(b"sa"), &name(b"letmein")].concat();
+    let said: [(&str, &[u8], Grade); 10] = [
+        ("mssql", b"\x12\x01\0\x0f\0\0\0\0\x01\0\x06\0\x01\xff\x02", Grade::Payload),
+        ("mssql", &old_login, Grade::Hostile),
+        (
+            "smb",
+            b"\0\0\0\x2f\xffSMBr\0\0\0\0\x18\x01\x28\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x0c\0\x02NT LM 0.12\0",
+            Grade::Payload,
+        ),
+        ("rdp", b"\x03\0\0\x0b\x06\xe0\0\0\0\0\0", Grade::Payload),
+        ("ldap", b"\x30\x0c\x02\x01\x01\x60\x07\x02\x01\x03\x04\0\x80\0", Grade::Payload),
+        ("ldap", b"\x30\x11\x02\x01\x01\x60\x0c\x02\x01\x03\x04\x04cn=a\x80\x01x", Grade::Hostile),
+        ("ldap", b"\x30\x09\x02\x01\x01\x4a\x04dc=a", Grade::Hostile),
+        ("mongodb", &mongodb("ping"), Grade::Payload),
+        ("mongodb", &mongodb("listDatabases"), Grade::Payload),
+        ("mongodb", &mongodb("dropDatabase"), Grade::Hostile),
+    ];
+    for (service, said, grade) in said {
+        assert_eq!(judged(service, said).0, grade, "{service}: {said:?}");
+    }
 }

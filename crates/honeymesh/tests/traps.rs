@@ -89,6 +89,37 @@ fn strangers_bytes_are_parsed_by_a_process_that_owns_nothing_and_can_do_nothing_
 }
 
 #[test]
+fn a_confined_process_speaks_tls_with_a_certificate_that_stays() {
+    if !is_root() {
+        return;
+    }
+    let net = Net::new();
+    let config = net.config(
+        "[traps]\nhost = \"shop.example.org\"\n[[trap]]\nname = \"web\"\nservice = \"https\"\nlisten = [\"0.0.0.0:4443\"]\n",
+    );
+    let said = net.dir.path().join("said");
+    let curl = format!("curl -sv -k -m 5 https://10.77.0.1:4443/ -u root:toor >{} 2>&1", said.display());
+    let mut certificates = Vec::new();
+    for _ in 0..2 {
+        let daemon = net.start(&config);
+        assert!(net.stranger(&curl), "{}", fs::read_to_string(&said).unwrap());
+        let text = fs::read_to_string(&said).unwrap();
+        assert!(text.contains("HTTP/1.1 200 OK") && text.contains("subject: CN=shop"), "{text}");
+        certificates.push(text.lines().find(|line| line.contains("start date")).unwrap().to_owned());
+        eventually("it is banned for what it said", || is_banned(&net).then_some(()));
+        eventually("it is kept what it said", || {
+            let events = net.told(&["events", "--json"]);
+            (events.contains("\"password\":\"toor\"") && events.contains("\"ja4\":\"t13i")).then_some(())
+        });
+        net.told(&["unban", "10.77.0.2"]);
+        assert!(daemon.stop().0.success());
+    }
+    assert_eq!(certificates[0], certificates[1]);
+    let file = fs::metadata(net.state_dir().join("traps.pem")).unwrap();
+    assert_eq!(std::os::unix::fs::MetadataExt::mode(&file) & 0o777, 0o600);
+}
+
+#[test]
 fn a_trap_that_dies_of_what_it_was_sent_is_there_again_and_nobody_who_was_in_it_is_forgotten() {
     if !is_root() {
         return;

@@ -1,8 +1,8 @@
 //! A port that serves nothing by itself: it lets the stranger speak first, and answers in the protocol it hears.
 //!
 //! Known by their first bytes: HTTP, SSH, Redis, memcached, PostgreSQL, a telnet client's options, a mail client's greeting and a
-//! MySQL client's login, which are played on by the traps that know them; TLS, which is refused as a server without a common
-//! cipher refuses; RDP, of which the first packet is answered. Everything else is taken down in silence.
+//! MySQL client's login, the first packets of SQL Server, SMB, RDP, LDAP and MongoDB, which are played on by the traps that know
+//! them; TLS, inside which all of these are known again. Everything else is taken down in silence.
 
 mod first;
 mod session;
@@ -13,7 +13,8 @@ use crate::{Persona, Service, Session};
 use alloc::{boxed::Box, sync::Arc, vec::Vec};
 
 /// The services that are played on once they are recognised.
-const PLAYED: [&str; 8] = ["http", "ssh", "telnet", "smtp", "redis", "memcached", "mysql", "postgresql"];
+const PLAYED: &[&str] =
+    &["http", "ssh", "telnet", "smtp", "redis", "memcached", "mysql", "postgresql", "mssql", "smb", "rdp", "ldap", "mongodb"];
 
 /// A port that serves nothing by itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +37,6 @@ impl Any {
 
     /// A new connection to the service of this name, if it is played.
     fn play(&self, name: &str, seed: u64) -> Option<Box<dyn Session>> {
-        self.played.iter().find(|service| service.name() == name).map(|service| service.session(seed))
+        self.played.iter().find(|service| service.name() == name).map(|service| service.bare(seed))
     }
 }

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 /// Ports where a certain server is expected: those that speak first, whose silence would tell, and the web's. On every other
 /// port what the stranger speaks is recognised once it is spoken.
-const EXPECTED: [(&str, &[u16]); 9] = [
+const EXPECTED: [(&str, &[u16]); 13] = [
     ("ftp", &[21, 2_121]),
     ("ssh", &[22, 222, 2_022, 2_200, 2_222, 22_222]),
     ("telnet", &[23, 2_323, 23_231]),
@@ -14,6 +14,10 @@ const EXPECTED: [(&str, &[u16]); 9] = [
     ("imap", &[143]),
     ("mysql", &[3_306]),
     ("vnc", &[5_900, 5_901, 5_902]),
+    ("https", &[443, 4_443, 8_443, 9_443]),
+    ("elasticsearch", &[9_200]),
+    ("docker", &[2_375]),
+    ("kubernetes", &[6_443]),
     ("http", &[80, 81, 591, 3_000, 5_000, 7_001, 8_000, 8_008, 8_080, 8_081, 8_088, 8_888, 9_000]),
 ];
 
@@ -49,10 +53,28 @@ mod tests {
     #[test]
     fn a_port_plays_what_one_expects_there_and_all_others_wait_for_a_word() {
         let bait = Bait::like([].iter(), &Persona::of([7; 32]));
-        let played = [21, 22, 2_222, 23, 25, 110, 143, 3_306, 5_900, 80, 8_080, 443, 6_379, 3_389, 1, 65_535]
-            .map(|port| bait.at(port).name());
+        let played =
+            [21, 22, 2_222, 23, 25, 110, 143, 3_306, 5_900, 80, 8_080, 443, 9_200, 2_375, 6_443, 6_379, 3_389, 1, 65_535]
+                .map(|port| bait.at(port).name());
         let expected = [
-            "ftp", "ssh", "ssh", "telnet", "smtp", "pop3", "imap", "mysql", "vnc", "http", "http", "any", "any", "any", "any",
+            "ftp",
+            "ssh",
+            "ssh",
+            "telnet",
+            "smtp",
+            "pop3",
+            "imap",
+            "mysql",
+            "vnc",
+            "http",
+            "http",
+            "https",
+            "elasticsearch",
+            "docker",
+            "kubernetes",
+            "any",
+            "any",
+            "any",
             "any",
         ];
         assert_eq!(played, expected);
@@ -64,7 +86,8 @@ mod tests {
         let own = [Service::Http(Http::new("first").unwrap()), Service::Http(Http::new("second").unwrap())];
         let bait = Bait::like(own.iter(), &Persona::of([7; 32]));
         assert_eq!(bait.at(80), &own[0]);
-        assert_eq!(bait.at(443), &Service::Any(Any::like(&[&own[0]], &Persona::of([7; 32]))));
+        assert_eq!(bait.at(443), &Service::Https(Http::new("first").unwrap().secured()), "the same site behind TLS");
+        assert_eq!(bait.at(444), &Service::Any(Any::like(&[&own[0]], &Persona::of([7; 32]))));
         assert_eq!(bait.at(22), &Service::Ssh(Ssh::default()));
     }
 }

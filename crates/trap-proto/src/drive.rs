@@ -47,6 +47,9 @@ pub(crate) fn chunks(session: &mut dyn Session, chunks: &[&[u8]]) -> Heard {
             if step.flow != Flow::Continue {
                 heard.flow = step.flow;
                 report(session, &mut heard, &mut since_report);
+                while let Some(flow) = session.resume(NOW, &mut heard.answer) {
+                    heard.flow = flow;
+                }
             }
         }
     }

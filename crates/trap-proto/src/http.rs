@@ -1,48 +1,93 @@
-//! A web server with a login page: nginx in front of a small PHP application.
+//! Web servers, each with the application behind it: what a [`Site`] says is the application's, how it is said its server's.
 //!
-//! The status pages, the headers' order and what is refused with which of them were compared with a real
-//! nginx 1.22.1. What nginx would log is kept as fields; a login form and HTTP's own Basic scheme give credentials.
+//! The head of a request is read as strictly as nginx reads it; status pages, headers and their order were compared with the
+//! real servers where `docs/traps/web.md` says so. What a server would log is kept as fields; forms, HTTP's own schemes, JSON and
+//! XML-RPC give credentials.
 
-mod answer;
 mod body;
 mod credentials;
 mod date;
+mod fingerprint;
+mod json;
+mod reply;
 mod request;
 mod session;
+mod sites;
+mod software;
+mod xmlrpc;
 
 pub use session::HttpSession;
+pub use sites::Site;
 
-use crate::{BannerError, service::checked_banner};
-use alloc::{string::ToString, sync::Arc};
+use crate::{BannerError, Persona, service::checked_banner};
+use alloc::{
+    string::{String, ToString},
+    sync::Arc,
+};
 
-/// What Debian 12's nginx calls itself.
-const SERVER: &str = "nginx/1.22.1";
-
-/// A web server with a login page.
+/// A web server with its application.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Http {
-    server: Arc<str>,
+pub struct Http(Arc<House>);
+
+/// What answers depend on besides the request.
+#[derive(Debug, PartialEq, Eq)]
+struct House {
+    site: Site,
+    /// What the software calls itself: see [`Site::banner`].
+    banner: String,
+    /// The machine it runs on.
+    persona: Persona,
+    /// The port that it believes to be on.
+    secure: bool,
 }
 
 impl Default for Http {
-    /// Debian 12's nginx.
+    /// The login page, on a machine that nobody named.
     fn default() -> Self {
-        Self { server: SERVER.into() }
+        Self::of(Site::Login, &Persona::of([0; 32]))
     }
 }
 
 impl Http {
-    /// With an operator's `Server` header.
+    /// The site as this machine serves it.
+    #[must_use]
+    pub fn of(site: Site, persona: &Persona) -> Self {
+        Self(Arc::new(House { site, banner: site.banner().to_string(), persona: persona.clone(), secure: false }))
+    }
+
+    /// With an operator's word for what the software calls itself.
+    ///
+    /// # Errors
+    /// Says why the text is no header value.
+    pub fn called(self, banner: &str) -> Result<Self, BannerError> {
+        let banner = checked_banner(banner)?;
+        let House { site, persona, secure, .. } = &*self.0;
+        Ok(Self(Arc::new(House { site: *site, banner, persona: persona.clone(), secure: *secure })))
+    }
+
+    /// Behind TLS, which shows in the addresses that it gives out.
+    #[must_use]
+    pub fn secured(self) -> Self {
+        let House { site, banner, persona, .. } = &*self.0;
+        Self(Arc::new(House { site: *site, banner: banner.clone(), persona: persona.clone(), secure: true }))
+    }
+
+    /// The login page with an operator's `Server` header.
     ///
     /// # Errors
     /// Says why the text is no header value.
     pub fn new(server: &str) -> Result<Self, BannerError> {
-        Ok(Self { server: checked_banner(server)?.to_string().into() })
+        Self::default().called(server)
     }
 
     /// A new connection.
     #[must_use]
     pub fn session(&self, seed: u64) -> HttpSession {
-        HttpSession::new(Arc::clone(&self.server), seed)
+        HttpSession::new(Arc::clone(&self.0), seed, false)
+    }
+
+    /// A connection to its TLS port by somebody who speaks in the clear.
+    pub(crate) fn unsecured(&self, seed: u64) -> HttpSession {
+        HttpSession::new(Arc::clone(&self.0), seed, true)
     }
 }

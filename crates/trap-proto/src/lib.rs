@@ -12,6 +12,7 @@ extern crate alloc;
 
 mod any;
 mod bait;
+mod ber;
 mod datagram;
 mod dialogue;
 mod dns;
@@ -22,27 +23,36 @@ mod findings;
 mod ftp;
 mod http;
 mod imap;
+mod ldap;
 mod line;
 mod memcached;
+mod mongodb;
+mod mssql;
 mod mysql;
+mod ntlm;
 mod ntp;
 mod persona;
 mod pop3;
 mod postgresql;
+mod rdp;
 mod redis;
 mod sasl;
 mod script;
 mod service;
 mod sip;
+mod smb;
 mod smtp;
 mod snmp;
+mod spnego;
 mod ssdp;
 mod ssh;
 mod store;
 mod telnet;
 mod text;
 mod tftp;
+mod tls;
 mod vnc;
+mod wide;
 
 pub use any::{Any, AnySession};
 pub use bait::Bait;
@@ -50,14 +60,18 @@ pub use datagram::{DATAGRAM_ANSWER_BYTES_MAX, DATAGRAM_BYTES_MAX, Datagram, NONC
 pub use dns::Dns;
 pub use findings::{FIELD_BYTES_MAX, FIELDS_MAX, Findings};
 pub use ftp::Ftp;
-pub use http::{Http, HttpSession};
+pub use http::{Http, HttpSession, Site};
 pub use imap::Imap;
+pub use ldap::{Ldap, LdapSession};
 pub use memcached::Memcached;
+pub use mongodb::{Mongodb, MongodbSession};
+pub use mssql::{Mssql, MssqlSession};
 pub use mysql::{Mysql, MysqlSession};
 pub use ntp::Ntp;
 pub use persona::{Era, HOST_BYTES_MAX, Machine, NameError, Persona};
 pub use pop3::Pop3;
 pub use postgresql::{Postgresql, PostgresqlSession};
+pub use rdp::{Rdp, RdpSession};
 pub use redis::{Redis, RedisSession};
 pub use script::{
     ANSWER_TEXT_BYTES_MAX, DefinitionError, Frames, PATTERN_BYTES_MAX, Problem, RULES_MAX, RuleDefinition, Script,
@@ -65,6 +79,7 @@ pub use script::{
 };
 pub use service::{BANNER_BYTES_MAX, BannerError, Definition, Service, ServiceError};
 pub use sip::Sip;
+pub use smb::{Smb, SmbSession};
 pub use smtp::Smtp;
 pub use snmp::Snmp;
 pub use ssdp::Ssdp;
@@ -72,6 +87,7 @@ pub use ssh::{Ssh, SshSession};
 pub use telnet::{TRIES_MAX, Telnet, TelnetSession};
 pub use text::safe_text;
 pub use tftp::Tftp;
+pub use tls::{HELLO_BYTES_MAX, Heard, Hello, HelloReader};
 pub use vnc::{Vnc, VncSession};
 
 use alloc::vec::Vec;
@@ -89,6 +105,10 @@ pub enum Flow {
     Continue,
     /// Enough was said: report [`Session::findings`] at once, *then* write the answer and go on.
     Telling,
+    /// Write the answer; from the next byte on the stranger speaks TLS, and the bytes of [`Session::unread`] were its first. Once
+    /// both sides agree on a key, [`Session::open`] is called again, and everything said and answered is inside TLS. A carrier
+    /// that speaks no TLS closes.
+    StartTls,
     /// Report what was not reported yet, write the answer, close. Nothing more is understood.
     Close,
 }
@@ -98,6 +118,7 @@ impl Flow {
     pub(crate) const fn and(self, other: Self) -> Self {
         match (self, other) {
             (Self::Close, _) | (_, Self::Close) => Self::Close,
+            (Self::StartTls, _) | (_, Self::StartTls) => Self::StartTls,
             (Self::Telling, _) | (_, Self::Telling) => Self::Telling,
             _ => Self::Continue,
         }
@@ -153,4 +174,21 @@ pub trait Session: Send {
 
     /// What was recognised since the previous call.
     fn findings(&mut self) -> Findings;
+
+    /// After [`Flow::StartTls`], once: bytes that were taken before it was known that they are TLS.
+    fn unread(&mut self) -> Vec<u8> {
+        Vec::new()
+    }
+
+    /// Goes on with what was put off until the previous step's report and answer were out, as if the stranger had sent more;
+    /// `None`: nothing was.
+    fn resume(&mut self, _now: WallTime, _answer: &mut Vec<u8>) -> Option<Flow> {
+        None
+    }
+
+    /// What the stranger said with the bytes taken by the last call, where those are only a disguise of it (encrypted), or only
+    /// its beginning (a handshake): then it is empty. `None`: they are what it said.
+    fn said(&mut self) -> Option<Vec<u8>> {
+        None
+    }
 }

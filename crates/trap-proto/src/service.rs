@@ -2,7 +2,9 @@
 
 use crate::{
     Any, DefinitionError, Dns, Ftp, Http, Imap, Memcached, Mysql, Ntp, Persona, Pop3, Postgresql, Redis, Script,
-    ScriptDefinition, Session, Sip, Smtp, Snmp, Ssdp, Ssh, Telnet, Tftp, Vnc, datagram::Closed,
+    ScriptDefinition, Session, Sip, Site, Smtp, Snmp, Ssdp, Ssh, Telnet, Tftp, Vnc,
+    datagram::Closed,
+    tls::{Overheard, Secured},
 };
 use alloc::{
     boxed::Box,
@@ -19,13 +21,15 @@ pub struct Definition {
     /// One of [`Service::NAMES`].
     pub service: String,
     /// What the service calls itself: for `ssh` the whole identification line without its end
-    /// (`SSH-2.0-OpenSSH_9.2p1 …`), for `http` the `Server` header (`nginx/1.22.1`), for `ftp` the text after
+    /// (`SSH-2.0-OpenSSH_9.2p1 …`), for `http` see [`Site::banner`], for `ftp` the text after
     /// `220 ` (`(vsFTPd 3.0.5)`), for `script` everything that is sent first, as it is. `None`: the usual one.
     pub banner: Option<String>,
     /// `udp`, `tcp` or `both`, for a service that has both ([`Service::transports`]). `None`: the usual.
     pub transport: Option<String>,
     /// Only for `telnet`: which try is let in, 1 to [`TRIES_MAX`](crate::TRIES_MAX); 0: none is. `None`: the usual one.
     pub let_in: Option<u8>,
+    /// Only for `http` and `https`: one of [`Site::NAMES`]. `None`: `login`.
+    pub site: Option<String>,
     /// Only for `script`: the rest.
     pub script: ScriptDefinition,
 }
@@ -37,6 +41,14 @@ pub enum Service {
     Ssh(Ssh),
     /// A web server with a login page.
     Http(Http),
+    /// The same behind TLS.
+    Https(Http),
+    /// Elasticsearch without a password.
+    Elasticsearch(Http),
+    /// Docker's API without TLS.
+    Docker(Http),
+    /// The API of Kubernetes, behind TLS.
+    Kubernetes(Http),
     /// An FTP server that refuses every login.
     Ftp(Ftp),
     /// A telnet login as devices have it.
@@ -69,6 +81,16 @@ pub enum Service {
     Sip(Sip),
     /// A device that can be found by UPnP.
     Ssdp(Ssdp),
+    /// An SQL Server that refuses every login.
+    Mssql(crate::Mssql),
+    /// A file server that lets nobody in.
+    Smb(crate::Smb),
+    /// A remote desktop that lets nobody in.
+    Rdp(crate::Rdp),
+    /// A directory that nobody may log in to.
+    Ldap(crate::Ldap),
+    /// A MongoDB that asks nobody for a password.
+    Mongodb(crate::Mongodb),
     /// Anything else, by the operator's own rules.
     Script(Script),
     /// Whatever the stranger speaks.
@@ -90,6 +112,12 @@ pub enum ServiceError {
     /// A try that never comes.
     #[error("let_in: `{0}` is no try; write 1 to {max}, or 0 to let nobody in", max = crate::TRIES_MAX)]
     LetIn(u8),
+    /// Something else than a web server was told what to serve.
+    #[error("service `{0}` serves no sites; leave `site` out, or use service = \"http\" or \"https\"")]
+    NoSites(String),
+    /// No site has this name.
+    #[error("site: `{0}` is none; there are {sites}", sites = crate::Site::NAMES.join(", "))]
+    UnknownSite(String),
     /// A banner was given to a service that does not speak first.
     #[error("service `{0}` lets the stranger speak first; leave the banner out")]
     Unspoken(String),
@@ -125,13 +153,17 @@ pub enum BannerError {
     /// An SSH identification must say version 2.
     #[error("an SSH identification begins with `SSH-2.0-` and the software's name")]
     NotSsh,
+    /// An SQL Server's version has three numbers.
+    #[error("a version is numbers with points between them, such as 16.0.4225")]
+    NotVersion,
 }
 
 impl Service {
     /// The names of all services.
-    pub const NAMES: [&'static str; 20] = [
+    pub const NAMES: &'static [&'static str] = &[
         "ssh",
         "http",
+        "https",
         "ftp",
         "telnet",
         "smtp",
@@ -148,6 +180,14 @@ impl Service {
         "tftp",
         "sip",
         "ssdp",
+        "elasticsearch",
+        "docker",
+        "kubernetes",
+        "mssql",
+        "smb",
+        "rdp",
+        "ldap",
+        "mongodb",
         "script",
         "any",
     ];
@@ -185,16 +225,22 @@ impl Service {
     fn plain(definition: &Definition, persona: &Persona) -> Result<Self, ServiceError> {
         let banner = definition.banner.as_deref();
         match definition.service.as_str() {
-            "script" if definition.let_in.is_none() => Ok(Self::Script(Script::new(banner, &definition.script)?)),
+            "script" if definition.let_in.is_none() && definition.site.is_none() => {
+                Ok(Self::Script(Script::new(banner, &definition.script)?))
+            }
             name if !Self::NAMES.contains(&name) => Err(ServiceError::Unknown(name.to_string())),
             name if name != "script" && definition.script != ScriptDefinition::default() => {
                 Err(ServiceError::NotScripted(name.to_string()))
             }
             name if definition.let_in.is_some() && name != "telnet" => Err(ServiceError::LetsNobodyIn(name.to_string())),
+            name if definition.site.is_some() && !matches!(name, "http" | "https") => {
+                Err(ServiceError::NoSites(name.to_string()))
+            }
             "any" if banner.is_some() => Err(ServiceError::Unspoken("any".to_string())),
             "postgresql" | "vnc" | "ntp" | "snmp" | "tftp" if banner.is_some() => {
                 Err(ServiceError::Nameless(definition.service.clone()))
             }
+            "postgresql" | "vnc" | "rdp" | "ldap" if banner.is_some() => Err(ServiceError::Nameless(definition.service.clone())),
             "postgresql" => Ok(Self::Postgresql(Postgresql)),
             "vnc" => Ok(Self::Vnc(Vnc)),
             "dns" => Ok(Self::Dns(banner.map_or_else(|| Ok(Dns::default()), Dns::new)?.on_host(persona.host()))),
@@ -204,9 +250,14 @@ impl Service {
             "sip" => Ok(Self::Sip(banner.map_or_else(|| Ok(Sip::default()), Sip::new)?)),
             "ssdp" => Ok(Self::Ssdp(banner.map_or_else(|| Ok(Ssdp::default()), Ssdp::new)?.of(persona))),
             "mysql" => Ok(Self::Mysql(banner.map_or_else(|| Ok(Mysql::default()), Mysql::new)?)),
+            name @ ("mssql" | "smb" | "rdp" | "ldap" | "mongodb") => Self::wire(name, banner, persona),
             "any" => Ok(Self::Any(Any::like(&[], persona))),
             "ssh" => Ok(Self::Ssh(banner.map_or_else(|| Ok(Ssh::default()), Ssh::new)?)),
-            "http" => Ok(Self::Http(banner.map_or_else(|| Ok(Http::default()), Http::new)?)),
+            "http" => Ok(Self::Http(web(definition, site(definition)?, persona)?)),
+            "https" => Ok(Self::Https(web(definition, site(definition)?, persona)?.secured())),
+            "elasticsearch" => Ok(Self::Elasticsearch(web(definition, Site::Elasticsearch, persona)?)),
+            "docker" => Ok(Self::Docker(web(definition, Site::Docker, persona)?)),
+            "kubernetes" => Ok(Self::Kubernetes(web(definition, Site::Kubernetes, persona)?.secured())),
             "telnet" => {
                 let telnet = banner.map_or_else(|| Ok(Telnet::default()), Telnet::new)?;
                 Ok(Self::Telnet(match definition.let_in {
@@ -224,10 +275,27 @@ impl Service {
         }
     }
 
+    /// The services whose protocols are made of packets, each on the machine that `persona` is.
+    fn wire(name: &str, banner: Option<&str>, persona: &Persona) -> Result<Self, ServiceError> {
+        let (host, domain) = (persona.host(), persona.domain());
+        Ok(match name {
+            "mssql" => Self::Mssql(banner.map_or_else(|| Ok(crate::Mssql::default()), crate::Mssql::new)?.on(host, domain)),
+            "smb" => Self::Smb(banner.map_or_else(|| Ok(crate::Smb::default()), crate::Smb::new)?.on(host, domain)),
+            "ldap" => Self::Ldap(crate::Ldap::default().on(host, domain)),
+            "mongodb" => Self::Mongodb(crate::Mongodb::new(banner, persona)?),
+            _ => Self::Rdp(crate::Rdp::default().on(host, domain)),
+        })
+    }
+
     /// The first of `traps` with this name, or the usual service of this name, if there is one.
     pub(crate) fn like(name: &str, traps: &[&Self], persona: &Persona) -> Option<Self> {
         let own = traps.iter().find(|trap| trap.name() == name).map(|trap| (*trap).clone());
-        own.or_else(|| Self::define(&Definition { service: name.to_string(), ..Definition::default() }, persona).ok())
+        let behind_tls = || match traps.iter().find(|trap| trap.name() == "http") {
+            Some(Self::Http(http)) if name == "https" => Some(Self::Https(http.clone().secured())),
+            _ => None,
+        };
+        own.or_else(behind_tls)
+            .or_else(|| Self::define(&Definition { service: name.to_string(), ..Definition::default() }, persona).ok())
     }
 
     /// A new connection. `seed` makes what has to differ between sessions (cookies, nonces); it must not be
@@ -235,6 +303,21 @@ impl Service {
     #[must_use]
     pub fn session(&self, seed: u64) -> Box<dyn Session> {
         match self {
+            Self::Https(_) | Self::Kubernetes(_) | Self::Any(_) => self.bare(seed),
+            _ => Box::new(Overheard::new(self.bare(seed))),
+        }
+    }
+
+    /// The same, without an ear for TLS where none is spoken.
+    pub(crate) fn bare(&self, seed: u64) -> Box<dyn Session> {
+        match self {
+            Self::Elasticsearch(http) | Self::Docker(http) => Box::new(http.session(seed)),
+            Self::Https(http) | Self::Kubernetes(http) => {
+                let http = http.clone();
+                Box::new(Secured::new(Box::new(move |secured| {
+                    Box::new(if secured { http.session(seed) } else { http.unsecured(seed) })
+                })))
+            }
             Self::Ssh(ssh) => Box::new(ssh.session(seed)),
             Self::Http(http) => Box::new(http.session(seed)),
             Self::Ftp(ftp) => Box::new(ftp.session()),
@@ -251,6 +334,11 @@ impl Service {
             Self::Dns(dns) => Box::new(dns.session()),
             // Nobody can connect to these.
             Self::Ntp(_) | Self::Snmp(_) | Self::Tftp(_) | Self::Ssdp(_) => Box::new(Closed),
+            Self::Mssql(mssql) => Box::new(mssql.session(seed)),
+            Self::Smb(smb) => Box::new(smb.session(seed)),
+            Self::Rdp(rdp) => Box::new(rdp.session(seed)),
+            Self::Ldap(ldap) => Box::new(ldap.session(seed)),
+            Self::Mongodb(mongodb) => Box::new(mongodb.session(seed)),
             Self::Script(script) => Box::new(script.session()),
             Self::Any(any) => Box::new(any.session(seed)),
         }
@@ -274,6 +362,10 @@ impl Service {
         match self {
             Self::Ssh(_) => "ssh",
             Self::Http(_) => "http",
+            Self::Https(_) => "https",
+            Self::Elasticsearch(_) => "elasticsearch",
+            Self::Docker(_) => "docker",
+            Self::Kubernetes(_) => "kubernetes",
             Self::Ftp(_) => "ftp",
             Self::Telnet(_) => "telnet",
             Self::Smtp(_) => "smtp",
@@ -290,10 +382,24 @@ impl Service {
             Self::Tftp(_) => "tftp",
             Self::Sip(_) => "sip",
             Self::Ssdp(_) => "ssdp",
+            Self::Mssql(_) => "mssql",
+            Self::Smb(_) => "smb",
+            Self::Rdp(_) => "rdp",
+            Self::Ldap(_) => "ldap",
+            Self::Mongodb(_) => "mongodb",
             Self::Script(_) => "script",
             Self::Any(_) => "any",
         }
     }
+}
+
+fn site(definition: &Definition) -> Result<Site, ServiceError> {
+    let Some(name) = definition.site.as_deref() else { return Ok(Site::Login) };
+    Site::named(name).ok_or_else(|| ServiceError::UnknownSite(name.to_string()))
+}
+
+fn web(definition: &Definition, site: Site, persona: &Persona) -> Result<Http, ServiceError> {
+    Ok(saying(Http::of(site, persona), definition.banner.as_deref(), Http::called)?)
 }
 
 /// The service, with an operator's banner if there is one.
@@ -336,7 +442,7 @@ mod tests {
 
     #[test]
     fn every_name_is_a_service_that_opens() {
-        for name in Service::NAMES {
+        for &name in Service::NAMES {
             let service = Service::define(&definition(name, None), &persona()).unwrap();
             assert_eq!(service.name(), name);
             let _ = service.session(1).open(&mut Vec::new());
@@ -346,11 +452,6 @@ mod tests {
     #[test]
     fn mistakes_are_told_in_words() {
         let table = [
-            (
-                definition("gopher", None),
-                "`gopher` is no service; there are ssh, http, ftp, telnet, smtp, pop3, imap, redis, memcached, mysql, postgresql, vnc, \
-                 dns, ntp, snmp, tftp, sip, ssdp, script and any",
-            ),
             (definition("any", Some("hello")), "service `any` lets the stranger speak first; leave the banner out"),
             (definition("vnc", Some("hello")), "service `vnc` does not say what it is before a login; leave the banner out"),
             (definition("ssh", Some("OpenSSH")), "banner: an SSH identification begins with `SSH-2.0-` and the software's name"),
@@ -363,6 +464,9 @@ mod tests {
         for (definition, message) in table {
             assert_eq!(Service::define(&definition, &persona()).unwrap_err().to_string(), message);
         }
+        let unknown = Service::define(&definition("gopher", None), &persona()).unwrap_err().to_string();
+        assert!(unknown.starts_with("`gopher` is no service; there are ssh, http, ") && unknown.ends_with(", script and any"));
+        assert!(Service::NAMES.iter().all(|name| unknown.contains(name)), "{unknown}");
         assert_eq!(
             Service::define(&definition("ftp", Some(&"x".repeat(201))), &persona()).unwrap_err().to_string(),
             "banner: it is 201 bytes long; 200 are allowed"
@@ -396,6 +500,26 @@ mod tests {
         assert_eq!(of("ftp", 1).unwrap_err().to_string(), "service `ftp` lets nobody in; leave `let_in` out");
         assert_eq!(of("script", 1).unwrap_err().to_string(), "service `script` lets nobody in; leave `let_in` out");
         assert_eq!(of("telnet", 9).unwrap_err().to_string(), "let_in: `9` is no try; write 1 to 3, or 0 to let nobody in");
+    }
+
+    #[test]
+    fn only_web_servers_have_sites() {
+        let of = |service, site: &str| {
+            Service::define(&Definition { site: Some(site.into()), ..definition(service, None) }, &persona())
+        };
+        for site in Site::NAMES {
+            assert_eq!(of("http", site).map(|service| service.name()), Ok("http"));
+            assert_eq!(of("https", site).map(|service| service.name()), Ok("https"));
+        }
+        assert_eq!(
+            of("http", "blog").unwrap_err().to_string(),
+            "site: `blog` is none; there are login, plain, basic, wordpress, router, object-store, ci"
+        );
+        assert_eq!(
+            of("docker", "ci").unwrap_err().to_string(),
+            "service `docker` serves no sites; leave `site` out, or use service = \"http\" or \"https\""
+        );
+        assert!(of("script", "ci").is_err());
     }
 
     #[test]

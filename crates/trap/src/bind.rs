@@ -1,7 +1,7 @@
 //! Binds every trap's addresses; the only part that may need power.
 
 use crate::{
-    Dismisser, Limits, Options, StatusReader,
+    Dismisser, Limits, Options, StatusReader, TlsIdentity,
     limits::Gate,
     post,
     status::{Counters, House},
@@ -48,6 +48,7 @@ pub struct Bound {
     pub(crate) limits: Limits,
     pub(crate) gate: Arc<Gate>,
     pub(crate) house: Arc<House>,
+    pub(crate) tls: Option<TlsIdentity>,
 }
 
 /// One trap with its listeners.
@@ -106,7 +107,7 @@ pub fn bind(options: Options) -> Result<Bound, Error> {
     if let Some(bait) = options.dark {
         traps.push(dark(bait)?);
     }
-    Ok(Bound { traps, limits: options.limits, gate: Gate::new(&options.limits), house: Arc::default() })
+    Ok(Bound { traps, limits: options.limits, gate: Gate::new(&options.limits), house: Arc::default(), tls: None })
 }
 
 /// The trap on dark ports: it listens where no stranger can reach it, and is handed its connections by the kernel program.
@@ -139,6 +140,12 @@ impl Bound {
             listeners().find(|listener| listener.local_addr().is_ok_and(|addr| addr.is_ipv4() == is_v4)).map(AsFd::as_fd)
         };
         [of_family(true), of_family(false)]
+    }
+
+    /// With TLS, for traps that are played in this process ([`Bound::run`]).
+    #[must_use]
+    pub fn with_tls(self, identity: TlsIdentity) -> Self {
+        Self { tls: Some(identity), ..self }
     }
 
     /// Ends open sessions while the traps are kept.

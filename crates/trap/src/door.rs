@@ -158,6 +158,7 @@ impl Bound {
     ) -> io::Result<()> {
         let (line, rooms) = lines()?;
         let room = Room::of(self.traps.iter().map(|trap| trap.plays.clone()).collect(), self.limits);
+        let room = room.with_tls(self.tls.as_ref())?;
         let playing = tokio::spawn(room.listen(rooms)?.run());
         let household = Household { visits, news: mpsc::channel(1).0, clock };
         let kept = self.keep(line, household, shutdown).await;

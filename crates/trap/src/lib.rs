@@ -11,7 +11,9 @@
 //! [`Visit`]: honeymesh_types::Visit
 
 mod bind;
+mod broken;
 mod door;
+mod identity;
 mod limits;
 mod line;
 mod options;
@@ -21,10 +23,12 @@ mod room;
 mod session;
 mod setting;
 mod status;
+mod tls;
 mod wire;
 
 pub use bind::{Bound, DARK, Error, bind};
 pub use door::{Household, News};
+pub use identity::{IdentityError, TlsIdentity};
 pub use limits::Dismisser;
 pub use line::{Line, RoomLine, lines};
 pub use options::{Limits, Options, TrapOptions};

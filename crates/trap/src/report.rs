@@ -39,6 +39,11 @@ impl Transcript {
         room - kept
     }
 
+    /// Counts bytes that are not kept, since nothing was said with them.
+    pub(crate) const fn count(&mut self, bytes: usize) {
+        self.bytes += bytes as u64;
+    }
+
     pub(crate) const fn is_empty(&self) -> bool {
         self.bytes == 0
     }

@@ -3,11 +3,12 @@
 //! It knows neither who they are nor what becomes of them. It opens nothing, and needs no clock but that of the machine.
 
 use crate::{
-    Limits, RoomLine, Setting,
+    Limits, RoomLine, Setting, TlsIdentity,
     bind::Plays,
     line::{Arrivals, Pipe},
     report::{REPORT_WAIT, Teller, Transcript},
     session::{Conversation, fault, wall},
+    tls::Tls,
     wire::{ADMISSION_BYTES_MAX, Admission, Evidence},
 };
 use honeymesh_trap_proto::{Datagram, Findings, Reply};
@@ -21,12 +22,7 @@ use std::{
     sync::Arc,
     time::Duration,
 };
-use tokio::{
-    net::TcpStream,
-    sync::{oneshot, watch},
-    task::JoinSet,
-    time::timeout,
-};
+use tokio::{net::TcpStream, sync::oneshot, task::JoinSet, time::timeout};
 
 /// How long open sessions may take for their last report when the traps close.
 pub(crate) const FAREWELL: Duration = Duration::from_secs(1);
@@ -38,6 +34,7 @@ pub struct Room {
     limits: Limits,
     /// Keyed afresh at each start: nobody outside can guess a session's seed.
     seeds: RandomState,
+    tls: Option<Tls>,
 }
 
 /// A room that is ready to play.
@@ -51,7 +48,6 @@ pub struct Ready {
 struct Playing {
     room: Room,
     pipe: Arc<Pipe>,
-    stopped: watch::Receiver<()>,
     open: JoinSet<u64>,
     dismissals: HashMap<u64, oneshot::Sender<()>>,
 }
@@ -62,11 +58,17 @@ impl Room {
     /// # Errors
     /// It is nothing that can be played.
     pub fn new(setting: &Setting) -> io::Result<Self> {
-        Ok(Self::of(setting.plays()?, setting.limits))
+        Self::of(setting.plays()?, setting.limits).with_tls(setting.tls.as_ref())
     }
 
     pub(crate) fn of(plays: Vec<Plays>, limits: Limits) -> Self {
-        Self { plays, limits, seeds: RandomState::new() }
+        Self { plays, limits, seeds: RandomState::new(), tls: None }
+    }
+
+    /// # Errors
+    /// The identity is none.
+    pub(crate) fn with_tls(self, identity: Option<&TlsIdentity>) -> io::Result<Self> {
+        Ok(Self { tls: identity.map(Tls::of).transpose()?, ..self })
     }
 
     /// Takes the lines, on the current runtime: the last thing that is opened.
@@ -87,10 +89,10 @@ impl Ready {
     pub async fn run(self) -> io::Result<()> {
         let Self { room, arrivals, pipe } = self;
         pipe.write(std::iter::once(Evidence::Hello { pid: std::process::id() }.to_bytes())).await?;
-        let (stop, stopped) = watch::channel(());
-        let mut playing = Playing { room, pipe: Arc::new(pipe), stopped, open: JoinSet::new(), dismissals: HashMap::new() };
+        let mut playing = Playing { room, pipe: Arc::new(pipe), open: JoinSet::new(), dismissals: HashMap::new() };
         let ended = playing.until_over(&arrivals).await;
-        drop(stop);
+        // With whoever could dismiss them gone, all end.
+        playing.dismissals.clear();
         let farewell = async { while playing.open.join_next().await.is_some() {} };
         // Whoever is not ready by then is cut off: dropping the set ends its tasks.
         let _ = timeout(FAREWELL, farewell).await;
@@ -171,14 +173,14 @@ impl Playing {
         };
         let (dismissal, dismissed) = oneshot::channel();
         self.dismissals.insert(session, dismissal);
-        let conversation = Conversation {
+        let conversation = Box::new(Conversation {
             stream,
             session: plays.at(port).session(self.room.seeds.hash_one(session)),
             teller,
             limits: self.room.limits,
-            stop: self.stopped.clone(),
+            tls: self.room.tls.clone(),
             dismissed,
-        };
+        });
         self.open.spawn(async move {
             conversation.hold().await;
             session

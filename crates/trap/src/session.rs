@@ -2,21 +2,26 @@
 
 use crate::{
     Limits,
+    broken::Broken,
     report::{REPORTS_MAX, SESSION_BYTES_MAX, Teller, Transcript},
+    tls::{REFUSAL, Tls},
 };
 use honeymesh_trap_proto::{Findings, Flow, Session, Step};
 use honeymesh_types::{Signs, WallTime};
 use std::{
     cell::RefCell,
+    future::poll_fn,
     io::{self, ErrorKind},
     panic::{AssertUnwindSafe, catch_unwind},
+    pin::{Pin, pin},
+    task::{Context, Poll},
     time::{Duration, SystemTime},
 };
 use tokio::{
     io::AsyncWriteExt,
     net::TcpStream,
-    sync::{oneshot, watch},
-    time::{Instant, timeout, timeout_at},
+    sync::oneshot,
+    time::{Instant, sleep_until, timeout, timeout_at},
 };
 
 /// Bytes taken from the socket at once; the buffer lives only while there is something to read.
@@ -35,8 +40,9 @@ pub(crate) struct Conversation {
     pub(crate) session: Box<dyn Session>,
     pub(crate) teller: Teller,
     pub(crate) limits: Limits,
-    pub(crate) stop: watch::Receiver<()>,
-    /// Ready once the stranger is dismissed.
+    /// Without it, TLS is refused.
+    pub(crate) tls: Option<Tls>,
+    /// Ready once the stranger is dismissed, or once the traps close and whoever could dismiss it is gone.
     pub(crate) dismissed: oneshot::Receiver<()>,
 }
 
@@ -75,7 +81,7 @@ enum End {
 
 impl Conversation {
     /// Talks until somebody ends it. Whoever connected is reported at least once.
-    pub(crate) async fn hold(mut self) {
+    pub(crate) async fn hold(mut self: Box<Self>) {
         let mut progress = Progress {
             transcript: Transcript::default(),
             capture_room: self.limits.capture_bytes_max,
@@ -86,6 +92,36 @@ impl Conversation {
             fault: String::new(),
         };
         let end = self.talk(&mut progress).await;
+        Box::pin(self.leave(progress, end)).await;
+    }
+
+    /// Whatever is done besides waiting is boxed for as long as it takes: thousands that only wait hold no room for it.
+    async fn talk(&mut self, progress: &mut Progress) -> End {
+        if let Err(end) = Box::pin(self.greet(progress)).await {
+            return end;
+        }
+        loop {
+            if let Err(end) = self.wait(progress).await {
+                return end;
+            }
+            if let Err(end) = Box::pin(self.read_and_answer(progress)).await {
+                return end;
+            }
+        }
+    }
+
+    async fn greet(&mut self, progress: &mut Progress) -> Result<(), End> {
+        let mut answer = Vec::new();
+        let flow = self.guarded(progress, |session| session.open(&mut answer)).unwrap_or(Flow::Close);
+        self.follow(flow, &mut answer, progress).await
+    }
+
+    async fn read_and_answer(&mut self, progress: &mut Progress) -> Result<(), End> {
+        let Some(bytes) = self.read() else { return Err(End::Gone) };
+        self.heard(&bytes, &mut Vec::new(), progress).await
+    }
+
+    async fn leave(mut self: Box<Self>, mut progress: Progress, end: End) {
         self.last_report(&mut progress, end).await;
         if end == End::Ours {
             self.linger().await;
@@ -94,29 +130,12 @@ impl Conversation {
         self.teller.over(&progress.fault).await;
     }
 
-    async fn talk(&mut self, progress: &mut Progress) -> End {
-        let mut answer = Vec::new();
-        let flow = self.guarded(progress, |session| session.open(&mut answer)).unwrap_or(Flow::Close);
-        if let Err(end) = self.follow(flow, &mut answer, progress).await {
-            return end;
-        }
-        loop {
-            if let Err(end) = self.wait(progress).await {
-                return end;
-            }
-            let Some(bytes) = self.read() else { return End::Gone };
-            if let Err(end) = self.heard(&bytes, &mut answer, progress).await {
-                return end;
-            }
-        }
-    }
-
     /// Waits for bytes, a deadline, a dismissal or the end of the traps.
     async fn wait(&mut self, progress: &mut Progress) -> Result<(), End> {
         let deadline = progress.ends.min(Instant::now() + self.limits.read_deadline);
         if progress.reports == 0 && progress.first_report_by < deadline {
             match self.ready_by(progress.first_report_by).await {
-                Err(End::Deadline) => self.report(progress).await,
+                Err(End::Deadline) => Box::pin(self.report(progress)).await,
                 ready => return ready,
             }
         }
@@ -124,15 +143,24 @@ impl Conversation {
     }
 
     async fn ready_by(&mut self, deadline: Instant) -> Result<(), End> {
-        tokio::select! {
-            ready = timeout_at(deadline, self.stream.readable()) => match ready {
-                Ok(Ok(())) => Ok(()),
-                Ok(Err(_)) => Err(End::Gone),
-                Err(_) => Err(End::Deadline),
-            },
-            _ = self.stop.changed() => Err(End::Stopped),
-            () = dismissed(&mut self.dismissed) => Err(End::Dismissed),
-        }
+        // By hand, because what an idle session holds is what thousands hold: a future for each of these is three times as large.
+        let mut sleep = pin!(sleep_until(deadline));
+        poll_fn(|context| {
+            if let Poll::Ready(end) = self.poll_dismissed(context) {
+                return Poll::Ready(Err(end));
+            }
+            match self.stream.poll_read_ready(context) {
+                Poll::Ready(ready) => Poll::Ready(ready.map_err(|_| End::Gone)),
+                Poll::Pending => sleep.as_mut().poll(context).map(|()| Err(End::Deadline)),
+            }
+        })
+        .await
+    }
+
+    /// Ready once, when it is to end: nobody asks again after that.
+    fn poll_dismissed(&mut self, context: &mut Context<'_>) -> Poll<End> {
+        let dismissal = Pin::new(&mut self.dismissed).poll(context);
+        dismissal.map(|dismissal| if dismissal.is_ok() { End::Dismissed } else { End::Stopped })
     }
 
     /// What there is to read, which may be nothing yet; `None` at the end. The buffer is not kept across an await:
@@ -155,8 +183,8 @@ impl Conversation {
             let step = step.unwrap_or(Step { taken: rest.len(), flow: Flow::Close });
             let taken = if step.flow == Flow::Close { rest.len() } else { step.taken.clamp(1, rest.len()) };
             let (heard, left) = rest.split_at(taken);
-            progress.take(heard);
-            if let Err(end) = self.follow(step.flow, answer, progress).await {
+            self.keep(heard, progress);
+            if let Err(end) = self.go_on(step.flow, answer, progress).await {
                 // Read but not heard any more: still evidence.
                 progress.take(left);
                 return Err(end);
@@ -166,13 +194,48 @@ impl Conversation {
         if progress.bytes >= SESSION_BYTES_MAX { Err(End::Ours) } else { Ok(()) }
     }
 
+    /// Keeps what was said with `heard`, which may be something else than `heard` itself. A handshake counts as said until the
+    /// first report, so that whoever began one is known to have spoken.
+    fn keep(&mut self, heard: &[u8], progress: &mut Progress) {
+        match self.guarded(progress, |session| session.said()).flatten() {
+            None => progress.take(heard),
+            Some(said) if !said.is_empty() => progress.take(&said),
+            Some(_) if progress.reports == 0 => progress.transcript.count(heard.len()),
+            Some(_) => {}
+        }
+    }
+
+    /// Does what the protocol wants, and what it put off until that was done.
+    async fn go_on(&mut self, flow: Flow, answer: &mut Vec<u8>, progress: &mut Progress) -> Result<(), End> {
+        self.follow(flow, answer, progress).await?;
+        while let Some(flow) = self.guarded(progress, |session| session.resume(wall(), answer)).flatten() {
+            self.keep(&[], progress);
+            self.follow(flow, answer, progress).await?;
+        }
+        Ok(())
+    }
+
+    /// From the next byte on it is TLS: whoever cannot speak it says so, and closes.
+    async fn start_tls(&mut self, answer: &mut Vec<u8>, progress: &mut Progress) -> Result<(), End> {
+        let Some(tls) = &self.tls else {
+            self.report(progress).await;
+            answer.extend_from_slice(&REFUSAL);
+            self.write(answer, progress.ends).await?;
+            return Err(End::Ours);
+        };
+        let plain = std::mem::replace(&mut self.session, Box::new(Broken(Signs::empty())));
+        self.session = tls.around(plain);
+        Ok(())
+    }
+
     /// Does what the protocol wants, in the order that matters: report, then answer.
     async fn follow(&mut self, flow: Flow, answer: &mut Vec<u8>, progress: &mut Progress) -> Result<(), End> {
-        if flow != Flow::Continue {
+        if matches!(flow, Flow::Telling | Flow::Close) {
             self.report(progress).await;
         }
         self.write(answer, progress.ends).await?;
         match flow {
+            Flow::StartTls => self.start_tls(answer, progress).await,
             Flow::Close => Err(End::Ours),
             Flow::Telling if progress.reports >= REPORTS_MAX => Err(End::Ours),
             Flow::Telling | Flow::Continue => Ok(()),
@@ -246,8 +309,7 @@ impl Conversation {
         };
         tokio::select! {
             _ = timeout(LINGER, drain) => {}
-            _ = self.stop.changed() => {}
-            () = dismissed(&mut self.dismissed) => {}
+            _ = &mut self.dismissed => {}
         }
     }
 }
@@ -255,25 +317,6 @@ impl Conversation {
 /// The stranger does not read any more, but may have written.
 fn is_half_closed(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset)
-}
-
-/// Takes the place of a session that broke, and says so once.
-struct Broken(Signs);
-
-impl Session for Broken {
-    fn open(&mut self, _answer: &mut Vec<u8>) -> Flow {
-        Flow::Close
-    }
-
-    fn receive(&mut self, bytes: &[u8], _now: honeymesh_types::WallTime, _answer: &mut Vec<u8>) -> Step {
-        Step { taken: bytes.len(), flow: Flow::Close }
-    }
-
-    fn end(&mut self) {}
-
-    fn findings(&mut self) -> Findings {
-        Findings { signs: std::mem::take(&mut self.0), ..Findings::default() }
-    }
 }
 
 thread_local! {
@@ -298,13 +341,6 @@ pub fn note_faults() {
 pub(crate) fn wall() -> WallTime {
     let since = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
     WallTime(u64::try_from(since.as_micros()).unwrap_or(u64::MAX))
-}
-
-async fn dismissed(dismissal: &mut oneshot::Receiver<()>) {
-    if dismissal.await.is_err() {
-        // Whoever could dismiss is gone: the session ends as it would have.
-        std::future::pending::<()>().await;
-    }
 }
 
 #[cfg(test)]
@@ -348,7 +384,6 @@ mod tests {
         client: TcpStream,
         heard: Heard,
         task: JoinHandle<()>,
-        stop: Option<watch::Sender<()>>,
         dismissal: Option<oneshot::Sender<()>>,
     }
 
@@ -405,17 +440,34 @@ mod tests {
         rustix::pipe::fcntl_setpipe_size(&evidence, room * PACKET_BYTES_MAX).unwrap();
         let (_inward, heard) = daemon.listen().unwrap();
         let (_, pipe) = crate::RoomLine::of(admissions, evidence).listen().unwrap();
-        let (stop, stopped) = watch::channel(());
         let (dismissal, dismissed) = oneshot::channel();
         let teller = Teller { session: 1, pipe: Arc::new(pipe), wait, lost: 0 };
-        let conversation = Conversation { stream, session: Box::new(Echo), teller, limits, stop: stopped, dismissed };
-        Held { client, heard, task: tokio::spawn(conversation.hold()), stop: Some(stop), dismissal: Some(dismissal) }
+        let session = Box::new(Echo);
+        let conversation = Box::new(Conversation { stream, session, teller, limits, tls: None, dismissed });
+        Held { client, heard, task: tokio::spawn(conversation.hold()), dismissal: Some(dismissal) }
     }
 
     async fn read(client: &mut TcpStream, length: usize) -> Vec<u8> {
         let mut bytes = vec![0; length];
         client.read_exact(&mut bytes).await.unwrap();
         bytes
+    }
+
+    #[tokio::test]
+    async fn a_session_that_waits_is_small() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (daemon, rooms) = lines().unwrap();
+        let _inward = daemon.listen().unwrap();
+        let (_, pipe) = rooms.listen().unwrap();
+        let teller = Teller { session: 1, pipe: Arc::new(pipe), wait: REPORT_WAIT, lost: 0 };
+        let (_dismissal, dismissed) = oneshot::channel();
+        let limits = Limits::default();
+        let session = Box::new(Echo);
+        let conversation = Box::new(Conversation { stream: client, session, teller, limits, tls: None, dismissed });
+        let held = size_of_val(&*conversation);
+        let task = size_of_val(&conversation.hold());
+        assert!(held <= 192 && task <= 416, "{held} octets, and {task} for what waits");
     }
 
     #[tokio::test]
@@ -502,7 +554,7 @@ mod tests {
     async fn an_open_session_is_told_when_the_traps_close() {
         let mut held = hold(8, REPORT_WAIT, Limits::default()).await;
         assert_eq!(read(&mut held.client, 1).await, b">");
-        held.stop = None;
+        held.dismissal = None;
         assert_eq!(held.told().await, Told::Report { payload: Vec::new(), bytes: 0, signs: Signs::empty() });
         assert_eq!(held.told().await, is_over());
         held.task.await.unwrap();

@@ -1,6 +1,6 @@
 //! What is to be played, as the daemon tells it to the process that plays.
 
-use crate::{Limits, bind::Plays};
+use crate::{Limits, TlsIdentity, bind::Plays};
 use honeymesh_trap_proto::{Bait, Definition, Persona, Service};
 use serde::{Deserialize, Serialize};
 use std::io;
@@ -18,6 +18,8 @@ pub struct Setting {
     pub limits: Limits,
     /// The user and the group that the process becomes, if it is root.
     pub user: (u32, u32),
+    /// What the machine shows to whoever speaks TLS; without it, TLS is refused.
+    pub tls: Option<TlsIdentity>,
 }
 
 impl Setting {

@@ -9,7 +9,7 @@ use honeymesh_trap::{Room, RoomLine, Setting, note_faults};
 use nix::{
     sys::{
         prctl,
-        resource::{Resource, rlim_t, setrlimit},
+        resource::{Resource, getrlimit, rlim_t, setrlimit},
         signal::{SigSet, Signal},
     },
     unistd::{Gid, Uid, geteuid, setgroups, setresgid, setresuid},
@@ -44,7 +44,6 @@ const NOT_BEGUN: i32 = 71;
 /// # Errors
 /// It was not started by a daemon, power cannot be given away, or no copy can be made.
 pub fn run() -> Result<(), Failure> {
-    let refused = |error: &dyn std::fmt::Display| Failure::Refused(format!("the process that plays the traps: {error}"));
     close_inherited();
     // Only for the process list: nothing depends on it.
     let _a_name_is_no_duty = prctl::set_name(c"honeymesh-trapw");
@@ -57,23 +56,36 @@ pub fn run() -> Result<(), Failure> {
     let setting = line
         .setting()
         .map_err(|error| Failure::usage(format!("`honeymesh traps` is started by `honeymesh run`, not by hand ({error})")))?;
-    limit(&setting).map_err(|error| refused(&error))?;
+    limit(&setting)?;
     become_nobody(setting.user).map_err(|error| refused(&error))?;
     let files = Files { read: vec![PROOF.into()], write: Vec::new() };
     Sandbox::of(Role::TrapWarden).files(files).confine().map_err(|error| refused(&error))?;
     keep_playing(&line, &setting).map_err(|error| refused(&error))
 }
 
+fn refused(error: &dyn std::fmt::Display) -> Failure {
+    Failure::Refused(format!("the process that plays the traps: {error}"))
+}
+
 /// Descriptors and memory: no more than the sessions can need.
-fn limit(setting: &Setting) -> nix::Result<()> {
+fn limit(setting: &Setting) -> Result<(), Failure> {
     let sessions = setting.limits.sessions_max;
     let set = |resource, value: usize| {
         let value = rlim_t::try_from(value).unwrap_or(rlim_t::MAX);
         setrlimit(resource, value, value)
     };
     let each = setting.limits.capture_bytes_max.saturating_add(MEMORY_PER_SESSION);
-    set(Resource::RLIMIT_AS, MEMORY_BESIDES.saturating_add(sessions.saturating_mul(each)))?;
-    set(Resource::RLIMIT_NOFILE, sessions.saturating_add(DESCRIPTORS_BESIDES))
+    let memory = MEMORY_BESIDES.saturating_add(sessions.saturating_mul(each));
+    set(Resource::RLIMIT_AS, memory).map_err(|error| refused(&error))?;
+    let descriptors = sessions.saturating_add(DESCRIPTORS_BESIDES);
+    set(Resource::RLIMIT_NOFILE, descriptors).map_err(|error| {
+        let allowed = getrlimit(Resource::RLIMIT_NOFILE).map_or(0, |(_, hard)| hard);
+        Failure::Refused(format!(
+            "[traps] sessions_max: {sessions} sessions need {descriptors} descriptors, and a process may have {allowed} here ({error}); \
+             raise that (LimitNOFILE= of the systemd unit), or write {} at most",
+            usize::try_from(allowed).unwrap_or(usize::MAX).saturating_sub(DESCRIPTORS_BESIDES)
+        ))
+    })
 }
 
 /// Root becomes the other user for good; whoever is no root stays who it is.

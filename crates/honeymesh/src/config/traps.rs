@@ -64,11 +64,18 @@ fn service(section: &Section<'_, '_>) -> Option<(&'static [Transport], Definitio
     let word = required(section, "service", word, &format!("write one of {}", Service::NAMES.join("|")))?;
     let banner = section.text("banner", |text| Ok(text.to_owned())).map(|banner| banner.value);
     let transport = plain(section, "transport");
-    let definition = Definition { service: word.value, banner, transport, let_in: let_in(section), script: script(section) };
+    let definition = Definition {
+        service: word.value,
+        banner,
+        transport,
+        let_in: let_in(section),
+        site: plain(section, "site"),
+        script: script(section),
+    };
     match Service::define(&definition, &Persona::of([0; 32])) {
         Ok(service) => Some((service.transports(), definition)),
         Err(error) => {
-            section.doc.error(word.place, format!("{}: {error}{}", section.named("service"), known_service(&definition.service)));
+            section.doc.error(word.place, format!("{}: {error}", section.named("service")));
             None
         }
     }
@@ -77,14 +84,6 @@ fn service(section: &Section<'_, '_>) -> Option<(&'static [Transport], Definitio
 /// What telnet lets in; whether such a try comes is the service's to say.
 fn let_in(section: &Section<'_, '_>) -> Option<u8> {
     section.number("let_in", 0..=u64::from(u8::MAX)).and_then(|tries| u8::try_from(tries.value).ok())
-}
-
-/// The contract names services that later versions bring: whoever writes one is told so.
-fn known_service(word: &str) -> &'static str {
-    match word {
-        "https" => " in this version",
-        _ => "",
-    }
 }
 
 fn script(section: &Section<'_, '_>) -> ScriptDefinition {

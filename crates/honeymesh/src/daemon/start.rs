@@ -10,6 +10,7 @@ use super::{
     playing::{self, Playing},
     post,
     state_dir::{Seed, StateDir},
+    trap_identity,
 };
 use crate::{
     config::{self, Advertise, Attach, Cluster, Config, Dark, Flood, OnExit, Spoofable, TableKind, secrets},
@@ -74,7 +75,8 @@ pub fn open(config: &Config) -> Result<(Opened, Rung), Failure> {
     let books = Books::open(&config.node.state_dir, &config.store).map_err(Failure::Refused)?;
     let persona = playing::persona(config, &identity)?;
     let traps = honeymesh_trap::bind(trap_options(config, &persona)?).map_err(|error| trap_failure(&error))?;
-    let playing = playing::start(config, persona)?;
+    let shown = trap_identity::load_or_make(config, &state, &persona).map_err(Failure::Refused)?;
+    let playing = playing::start(config, persona, shown)?;
     let ports: Vec<Port> = config.clusters.iter().map(port).collect::<Result<_, _>>()?;
     let doors =
         config.clusters.iter().zip(&ports).map(|(cluster, port)| door(cluster, port, &identity)).collect::<Result<_, _>>()?;

@@ -13,6 +13,10 @@ pub(super) enum Protocol {
     Smtp,
     Mysql,
     Postgresql,
+    Mssql,
+    Smb,
+    Ldap,
+    Mongodb,
 }
 
 impl Protocol {
@@ -29,6 +33,10 @@ impl Protocol {
             Self::Smtp => "smtp",
             Self::Mysql => "mysql",
             Self::Postgresql => "postgresql",
+            Self::Mssql => "mssql",
+            Self::Smb => "smb",
+            Self::Ldap => "ldap",
+            Self::Mongodb => "mongodb",
         }
     }
 }
@@ -94,13 +102,23 @@ const ZERO: Range = (0, 0);
 
 /// Beginnings with bytes that may differ: the sessions of PostgreSQL's protocol 3, and a MySQL client that logs in before it was
 /// greeted (packet 1, shorter than 64 KiB, with a character set and nothing in what is reserved).
-const SHAPES: [(&[Range], Protocol); 2] = [
+/// Then the pre-login of SQL Server in one packet, SMB 1 and 2 with their length in front, LDAP's bind and search with lengths of
+/// one octet and of four, and MongoDB's two messages.
+const SHAPES: [(&[Range], Protocol); 10] = [
+    (&[(0x12, 0x12), (1, 1), ANY, ANY, ZERO, ZERO], Protocol::Mssql),
+    (&[ZERO, ZERO, ANY, ANY, (0xfe, 0xff), (b'S', b'S'), (b'M', b'M'), (b'B', b'B')], Protocol::Smb),
+    (&[(0x30, 0x30), (0, 0x7f), (2, 2), (1, 1), ANY, (0x60, 0x60)], Protocol::Ldap),
+    (&[(0x30, 0x30), (0, 0x7f), (2, 2), (1, 1), ANY, (0x63, 0x63)], Protocol::Ldap),
+    (&[(0x30, 0x30), (0x84, 0x84), ZERO, ZERO, ANY, ANY, (2, 2), (1, 1), ANY, (0x60, 0x60)], Protocol::Ldap),
+    (&[(0x30, 0x30), (0x84, 0x84), ZERO, ZERO, ANY, ANY, (2, 2), (1, 1), ANY, (0x63, 0x63)], Protocol::Ldap),
+    (&[ANY, ANY, ZERO, ZERO, ANY, ANY, ANY, ANY, ANY, ANY, ANY, ANY, (0xd4, 0xd4), (7, 7), ZERO, ZERO], Protocol::Mongodb),
+    (&[ANY, ANY, ZERO, ZERO, ANY, ANY, ANY, ANY, ANY, ANY, ANY, ANY, (0xdd, 0xdd), (7, 7), ZERO, ZERO], Protocol::Mongodb),
     (&[ZERO, ZERO, ANY, ANY, ZERO, (3, 3), ZERO, ZERO], Protocol::Postgresql),
     (&[ANY, ANY, ZERO, (1, 1), ANY, ANY, ANY, ANY, ANY, ANY, ANY, ANY, (1, 255), ZERO], Protocol::Mysql),
 ];
 
 /// The longest beginning, in bytes; who said more than that is known or is not.
-pub(super) const FIRST_BYTES_MAX: usize = 14;
+pub(super) const FIRST_BYTES_MAX: usize = 16;
 
 /// What is known after some first bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -145,7 +163,7 @@ mod tests {
 
     #[test]
     fn protocols_are_known_by_their_first_bytes_and_not_before() {
-        let table: [(&[u8], Guess); 17] = [
+        let table: [(&[u8], Guess); 24] = [
             (b"", Guess::Open),
             (b"P", Guess::Open),
             (b"PO", Guess::Open),
@@ -163,6 +181,13 @@ mod tests {
             (b"\x54\0\0\x01\x05\xa6\x0f\0\0\0\0\x01\x21\0", Guess::Known(Protocol::Mysql)),
             (b"\0\x1e\0\x01\x01\0\0\x01\0\0\0\0\0\0", Guess::Unknown),
             (b"\xff\xfd", Guess::Known(Protocol::Telnet)),
+            (b"\x12\x01\0\x34\0\0\0", Guess::Known(Protocol::Mssql)),
+            (b"\0\0\0\xa4\xffSMBr", Guess::Known(Protocol::Smb)),
+            (b"\0\0\0\xa4\xfeSMB\x40", Guess::Known(Protocol::Smb)),
+            (b"\x30\x0c\x02\x01\x01\x60\x07", Guess::Known(Protocol::Ldap)),
+            (b"\x30\x84\0\0\0\x2d\x02\x01\x07\x63", Guess::Known(Protocol::Ldap)),
+            (b"\x41\0\0\0\x3a\x30\0\0\xff\xff\xff\xff\xd4\x07\0\0", Guess::Known(Protocol::Mongodb)),
+            (b"0123", Guess::Unknown),
         ];
         for (bytes, expected) in table {
             assert_eq!(guess(bytes), expected, "{bytes:?}");
@@ -171,7 +196,9 @@ mod tests {
 
     #[test]
     fn no_beginning_is_longer_than_the_limit_or_hides_another() {
-        assert_eq!(BEGINNINGS.iter().map(|(beginning, _)| beginning.len()).max(), Some(FIRST_BYTES_MAX));
+        let shapes = SHAPES.iter().map(|(shape, _)| shape.len());
+        let longest = BEGINNINGS.iter().map(|(beginning, _)| beginning.len()).chain(shapes).max();
+        assert_eq!(longest, Some(FIRST_BYTES_MAX));
         for (index, (one, _)) in BEGINNINGS.iter().enumerate() {
             assert!(BEGINNINGS.iter().skip(index + 1).all(|(other, _)| !one.starts_with(other) && !other.starts_with(one)));
         }

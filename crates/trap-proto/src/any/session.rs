@@ -14,22 +14,16 @@ const TOLD_AFTER_BYTES: usize = 256;
 const TOLD_EVERY_BYTES: usize = 4_096;
 /// The longest answer of what is played to one byte, in bytes: Redis' to a stored value.
 const PLAYED_BYTES_MAX: usize = 20 * 1_024;
-/// A TLS record's head: kind, version, length.
-const RECORD_HEAD_BYTES: usize = 5;
-/// A TPKT head: version, reserved, length.
-const TPKT_HEAD_BYTES: usize = 4;
-/// The longest first packet of the remote desktop that is waited for; cookies in it are short.
-const TPKT_BYTES_MAX: usize = 1_024;
-/// Fatal alert `handshake_failure` in a record of TLS 1.2, as a server without a common cipher sends it.
-const ALERT: [u8; 7] = [0x15, 3, 3, 0, 2, 2, 40];
-/// TPKT with an X.224 connection confirm and nothing negotiated, as old servers send it.
-const CONFIRM: [u8; 11] = [3, 0, 0, 11, 6, 0xd0, 0, 0, 0x12, 0x34, 0];
 
 /// One connection to a port that serves nothing by itself.
 pub struct AnySession {
     any: Any,
     seed: u64,
     phase: Phase,
+    /// TLS was asked for: the bytes that were its first.
+    tls: Option<Vec<u8>>,
+    /// That was just now.
+    is_asking: bool,
     findings: Findings,
 }
 
@@ -38,27 +32,13 @@ enum Phase {
     First(Vec<u8>),
     /// A trap that knows the protocol goes on.
     Played(Box<dyn Session>),
-    /// Bytes of the first record that were heard; its length once its head is whole.
-    Tls {
-        head: Vec<u8>,
-        heard: usize,
-    },
-    /// The same of the first packet.
-    Rdp {
-        head: Vec<u8>,
-        heard: usize,
-    },
     /// Taken down in silence: bytes since the last report, and how many make the next.
-    Silent {
-        bytes: usize,
-        told_after: usize,
-    },
-    Over,
+    Silent { bytes: usize, told_after: usize },
 }
 
 impl AnySession {
     pub(super) fn new(any: Any, seed: u64) -> Self {
-        Self { any, seed, phase: Phase::First(Vec::new()), findings: Findings::default() }
+        Self { any, seed, phase: Phase::First(Vec::new()), tls: None, is_asking: false, findings: Findings::default() }
     }
 
     fn byte(&mut self, byte: u8, now: WallTime, answer: &mut Vec<u8>) -> Flow {
@@ -72,22 +52,6 @@ impl AnySession {
                 }
             }
             Phase::Played(session) => session.receive(&[byte], now, answer).flow,
-            Phase::Tls { head, heard } => {
-                if is_whole(head, heard, byte, RECORD_HEAD_BYTES, record_bytes) {
-                    answer.extend_from_slice(&ALERT);
-                    self.phase = Phase::Over;
-                    return Flow::Close;
-                }
-                Flow::Continue
-            }
-            Phase::Rdp { head, heard } => {
-                if is_whole(head, heard, byte, TPKT_HEAD_BYTES, tpkt_bytes) {
-                    answer.extend_from_slice(&CONFIRM);
-                    self.phase = Phase::Silent { bytes: 0, told_after: TOLD_AFTER_BYTES };
-                    return Flow::Telling;
-                }
-                Flow::Continue
-            }
             Phase::Silent { bytes, told_after } => {
                 *bytes += 1;
                 let is_line = byte == b'\n' && *told_after == TOLD_AFTER_BYTES;
@@ -97,7 +61,6 @@ impl AnySession {
                 self.phase = Phase::Silent { bytes: 0, told_after: TOLD_EVERY_BYTES };
                 Flow::Telling
             }
-            Phase::Over => Flow::Close,
         }
     }
 
@@ -106,13 +69,22 @@ impl AnySession {
         self.findings.note("protocol", protocol.word().as_bytes());
         let silent = Phase::Silent { bytes: 0, told_after: TOLD_AFTER_BYTES };
         let next = match protocol {
-            Protocol::Tls => Phase::Tls { head: Vec::new(), heard: 0 },
-            Protocol::Rdp => Phase::Rdp { head: Vec::new(), heard: 0 },
+            Protocol::Tls if self.tls.is_none() => return self.start_tls(),
+            // TLS inside TLS.
+            Protocol::Tls => silent,
             played => self.any.play(played.word(), self.seed).map_or(silent, Phase::Played),
         };
         let Phase::First(said) = core::mem::replace(&mut self.phase, next) else { return Flow::Close };
         let opened = if let Phase::Played(session) = &mut self.phase { session.open(answer) } else { Flow::Continue };
         said.into_iter().fold(opened, |flow, byte| flow.and(self.byte(byte, now, answer)))
+    }
+
+    /// What comes inside TLS is recognised like what comes in the clear.
+    fn start_tls(&mut self) -> Flow {
+        let Phase::First(said) = core::mem::replace(&mut self.phase, Phase::First(Vec::new())) else { return Flow::Close };
+        self.tls = Some(said);
+        self.is_asking = true;
+        Flow::StartTls
     }
 
     fn fall_silent(&mut self, now: WallTime, answer: &mut Vec<u8>) -> Flow {
@@ -126,31 +98,6 @@ impl AnySession {
             Phase::Played(session) => Some(session.as_mut()),
             _ => None,
         }
-    }
-}
-
-/// Counts a byte of a message that says its length in its head: was it the last?
-fn is_whole(head: &mut Vec<u8>, heard: &mut usize, byte: u8, head_bytes: usize, length: impl Fn(&[u8]) -> usize) -> bool {
-    *heard += 1;
-    if head.len() < head_bytes {
-        head.push(byte);
-    }
-    head.len() == head_bytes && *heard >= length(head).max(head_bytes)
-}
-
-/// The length of a TLS record with its head: at most 65,540 bytes.
-fn record_bytes(head: &[u8]) -> usize {
-    match head {
-        [_, _, _, high, low] => RECORD_HEAD_BYTES + usize::from(u16::from_be_bytes([*high, *low])),
-        _ => 0,
-    }
-}
-
-/// The length of a TPKT packet with its head.
-fn tpkt_bytes(head: &[u8]) -> usize {
-    match head {
-        [_, _, high, low] => usize::from(u16::from_be_bytes([*high, *low])).min(TPKT_BYTES_MAX),
-        _ => 0,
     }
 }
 
@@ -177,6 +124,21 @@ impl Session for AnySession {
             findings.merge(theirs);
         }
         findings
+    }
+
+    fn unread(&mut self) -> Vec<u8> {
+        self.tls.clone().unwrap_or_default()
+    }
+
+    fn resume(&mut self, now: WallTime, answer: &mut Vec<u8>) -> Option<Flow> {
+        self.inner().and_then(|session| session.resume(now, answer))
+    }
+
+    fn said(&mut self) -> Option<Vec<u8>> {
+        if core::mem::take(&mut self.is_asking) {
+            return Some(Vec::new());
+        }
+        self.inner().and_then(Session::said)
     }
 }
 
@@ -238,20 +200,32 @@ mod tests {
     }
 
     #[test]
-    fn tls_is_refused_once_the_whole_hello_was_heard() {
-        let hello = [&[0x16, 3, 1, 0, 5][..], b"hello"].concat();
-        assert_eq!(hear(&hello[..9]).answer, b"");
-        let heard = hear(&hello);
-        assert_eq!((heard.answer.as_slice(), heard.flow, protocol(&heard)), (&ALERT[..], Flow::Close, Some("tls")));
-        assert_eq!(heard.reports[0].1, hello);
-        assert_eq!(hear(&[0x16, 3, 1, 0, 0]).flow, Flow::Close, "a record of nothing");
+    fn who_begins_with_tls_gets_it_and_is_recognised_again_inside() {
+        let mut session = session();
+        let heard = drive::whole(&mut session, &[0x16, 3, 1]);
+        assert_eq!((heard.answer.len(), heard.flow, protocol(&heard)), (0, Flow::StartTls, Some("tls")));
+        assert_eq!(session.unread(), [0x16, 3, 1]);
+        let inside = drive::whole(&mut session, b"GET /x HTTP/1.1\r\nHost: a\r\n\r\n");
+        assert_eq!((protocol(&inside), inside.findings.fields["path"].as_str()), (Some("http"), "/x"));
+        let twice = hear(&[0x16, 3, 1, 0x16, 3, 1]);
+        assert_eq!((twice.answer.len(), twice.flow), (0, Flow::StartTls), "none inside itself");
     }
 
     #[test]
-    fn the_first_packet_of_a_remote_desktop_is_answered() {
-        let packet = [&[3, 0, 0, 12, 7, 0xe0][..], &[0; 6]].concat();
+    fn packets_of_windows_services_are_played_from_the_first_one_on() {
+        let packet = [&[3, 0, 0, 11, 6, 0xe0][..], &[0; 5]].concat();
         let heard = hear(&packet);
-        assert_eq!((heard.answer.as_slice(), heard.flow, protocol(&heard)), (&CONFIRM[..], Flow::Telling, Some("rdp")));
+        let confirm = [3, 0, 0, 11, 6, 0xd0, 0, 0, 0x12, 0x34, 0];
+        assert_eq!((heard.answer.as_slice(), heard.reports.len(), protocol(&heard)), (&confirm[..], 1, Some("rdp")));
+        let bind = hear(b"\x30\x0c\x02\x01\x01\x60\x07\x02\x01\x03\x04\0\x80\0");
+        assert_eq!((bind.answer.len(), protocol(&bind)), (14, Some("ldap")));
+        let old =
+            hear(b"\0\0\0\x2f\xffSMBr\0\0\0\0\x18\x01\x28\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x0c\0\x02NT LM 0.12\0");
+        assert!(old.answer[4..].starts_with(b"\xffSMBr") && protocol(&old) == Some("smb"));
+        let sql = hear(b"\x12\x01\0\x0e\0\0\0\0\xff\0\0\0\0\0");
+        assert_eq!((sql.answer[0], protocol(&sql)), (4, Some("mssql")));
+        let mongo = hear(b"\x28\0\0\0\x01\0\0\0\0\0\0\0\xdd\x07\0\0\0\0\0\0\0\x13\0\0\0\x10ping\0\x01\0\0\0\x00\0\0\0");
+        assert_eq!(protocol(&mongo), Some("mongodb"));
     }
 
     #[test]
@@ -281,6 +255,10 @@ mod tests {
             Just(b"SSH-2.0-Go\r\n".to_vec()),
             Just(b"\x16\x03\x01\x00\x09".to_vec()),
             Just(b"\x03\x00\x00\x13".to_vec()),
+            Just(b"\x12\x01\0\x34\0\0".to_vec()),
+            Just(b"\0\0\0\x20\xfeSMB\x40".to_vec()),
+            Just(b"\x30\x0c\x02\x01\x01\x60\x07\x02\x01\x03\x04\0\x80\0".to_vec()),
+            Just(b"\x20\0\0\0\x01\0\0\0\0\0\0\0\xdd\x07\0\0".to_vec()),
             Just(b"*1\r\n$4\r\nPING\r\n".to_vec()),
             Just(b"\0\0\0\x08\x04\xd2\x16\x2f\0\0\0\x10\0\x03\0\0user\0a\0\0".to_vec()),
             Just(b"\x22\0\0\x01\x05\xa6\x0f\0\0\0\0\x01\x21\0".to_vec()),

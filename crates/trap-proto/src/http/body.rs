@@ -3,8 +3,6 @@
 use super::credentials::digit;
 use alloc::vec::Vec;
 
-/// The longest body that is taken, in bytes: nginx's own default.
-pub(super) const BODY_BYTES_MAX: u64 = 1 << 20;
 /// The part of it that is kept.
 pub(super) const BODY_KEPT_BYTES_MAX: usize = 8 * 1_024;
 /// The longest chunk extension and the longest trailers, in bytes.
@@ -24,6 +22,8 @@ pub(super) enum Progress {
 pub(super) struct Body {
     pub(super) kept: Vec<u8>,
     bytes: u64,
+    /// The most that it may have.
+    bytes_max: u64,
     shape: Shape,
 }
 
@@ -47,11 +47,11 @@ const NEXT_CHUNK: Chunked = Chunked::Size { value: 0, digits: 0 };
 
 impl Body {
     pub(super) const fn counted(bytes: u64) -> Self {
-        Self { kept: Vec::new(), bytes: 0, shape: Shape::Counted(bytes) }
+        Self { kept: Vec::new(), bytes: 0, bytes_max: bytes, shape: Shape::Counted(bytes) }
     }
 
-    pub(super) const fn chunked() -> Self {
-        Self { kept: Vec::new(), bytes: 0, shape: Shape::Chunked(NEXT_CHUNK) }
+    pub(super) const fn chunked(bytes_max: u64) -> Self {
+        Self { kept: Vec::new(), bytes: 0, bytes_max, shape: Shape::Chunked(NEXT_CHUNK) }
     }
 
     /// Does nothing more belong to it?
@@ -81,12 +81,13 @@ impl Body {
 
     fn chunk(&mut self, byte: u8) -> Progress {
         let Shape::Chunked(state) = &self.shape else { return Progress::Broken };
+        let max = self.bytes_max;
         let next = match *state {
-            Chunked::Size { value, digits } => size(value, digits, byte),
-            Chunked::Extension { value, bytes } => extension(value, bytes, byte),
+            Chunked::Size { value, digits } => size(value, digits, byte, max),
+            Chunked::Extension { value, bytes } => extension(value, bytes, byte, max),
             Chunked::Data(left) => {
                 self.keep(byte);
-                if self.bytes > BODY_BYTES_MAX {
+                if self.bytes > max {
                     return Progress::TooLarge;
                 }
                 Ok(if left > 1 { Chunked::Data(left - 1) } else { Chunked::DataEnd })
@@ -108,19 +109,19 @@ impl Body {
     }
 }
 
-fn size(value: u64, digits: u32, byte: u8) -> Result<Chunked, Progress> {
+fn size(value: u64, digits: u32, byte: u8, max: u64) -> Result<Chunked, Progress> {
     match (digit(byte), byte) {
-        // Sixteen digits cannot overflow, and more than BODY_BYTES_MAX is refused before the data.
+        // Sixteen digits cannot overflow, and more than `max` is refused before the data.
         (Some(digit), _) if digits < 16 => Ok(Chunked::Size { value: value << 4 | u64::from(digit), digits: digits + 1 }),
-        (None, b';' | b' ' | b'\t' | b'\r' | b'\n') if digits > 0 => extension(value, 0, byte),
+        (None, b';' | b' ' | b'\t' | b'\r' | b'\n') if digits > 0 => extension(value, 0, byte, max),
         _ => Err(Progress::Broken),
     }
 }
 
 /// Everything between a chunk's size and the end of its line is skipped.
-fn extension(value: u64, bytes: usize, byte: u8) -> Result<Chunked, Progress> {
+fn extension(value: u64, bytes: usize, byte: u8, max: u64) -> Result<Chunked, Progress> {
     match byte {
-        b'\n' if value > BODY_BYTES_MAX => Err(Progress::TooLarge),
+        b'\n' if value > max => Err(Progress::TooLarge),
         b'\n' if value == 0 => Ok(Chunked::Trailer { bytes: 0, line: 0 }),
         b'\n' => Ok(Chunked::Data(value)),
         _ if bytes >= SIDE_BYTES_MAX => Err(Progress::Broken),
@@ -143,7 +144,7 @@ mod tests {
     use super::*;
 
     fn chunked(bytes: &[u8]) -> (Progress, Vec<u8>, usize) {
-        let mut body = Body::chunked();
+        let mut body = Body::chunked(1 << 20);
         for (index, byte) in bytes.iter().enumerate() {
             match body.push(*byte) {
                 Progress::More => {}

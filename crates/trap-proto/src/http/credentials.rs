@@ -65,6 +65,33 @@ pub(super) fn basic(value: &[u8]) -> Option<Credentials> {
     Some(Credentials { username: Some(decoded[..colon].to_vec()), password: Some(decoded[colon + 1..].to_vec()) })
 }
 
+/// What other schemes tell: the name in Digest, the key's name in Amazon's, and a bearer's token, which is a password alone.
+pub(super) fn other_scheme(value: &[u8]) -> Option<Credentials> {
+    let space = value.iter().position(|byte| *byte == b' ')?;
+    let (scheme, rest) = value.split_at(space);
+    let rest = rest.trim_ascii();
+    let after = |mark: &[u8], end: u8| {
+        let at = memchr::memmem::find(rest, mark)? + mark.len();
+        rest.get(at..)?.split(|byte| *byte == end).next().map(<[u8]>::to_vec)
+    };
+    match scheme.to_ascii_lowercase().as_slice() {
+        b"bearer" | b"token" | b"apikey" => Some(Credentials { username: None, password: Some(rest.to_vec()) }),
+        b"digest" => Some(Credentials { username: after(b"username=\"", b'"'), password: after(b"response=\"", b'"') }),
+        b"aws4-hmac-sha256" => Some(Credentials { username: after(b"Credential=", b'/'), password: after(b"Signature=", b',') }),
+        b"aws" => {
+            let mut parts = rest.splitn(2, |byte| *byte == b':').map(<[u8]>::to_vec);
+            Some(Credentials { username: parts.next(), password: parts.next() })
+        }
+        _ => None,
+    }
+}
+
+/// The credentials of a JSON object, whatever its members are called.
+pub(super) fn json(body: &[u8]) -> Credentials {
+    let first = |keys: &[&str]| keys.iter().find_map(|key| super::json::member(body, key));
+    Credentials { username: first(&USER_KEYS), password: first(&PASSWORD_KEYS) }
+}
+
 /// The credentials of a form (`application/x-www-form-urlencoded`), whatever its fields are called.
 pub(super) fn form(body: &[u8]) -> Credentials {
     let mut found = Credentials::default();
@@ -143,6 +170,24 @@ mod tests {
         for (body, credentials) in table {
             assert_eq!(form(body), credentials, "{body:?}");
         }
+    }
+
+    #[test]
+    fn other_schemes_and_json_give_credentials() {
+        let table: [(&[u8], Option<Credentials>); 5] = [
+            (b"Bearer eyJh.x", Some(pair(None, Some("eyJh.x")))),
+            (
+                b"AWS4-HMAC-SHA256 Credential=AKIA1/20261130/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=ab",
+                Some(pair(Some("AKIA1"), Some("ab"))),
+            ),
+            (b"AWS AKIA1:c2ln", Some(pair(Some("AKIA1"), Some("c2ln")))),
+            (b"Digest username=\"root\", realm=\"x\", response=\"12\"", Some(pair(Some("root"), Some("12")))),
+            (b"Negotiate abc", None),
+        ];
+        for (value, credentials) in table {
+            assert_eq!(other_scheme(value), credentials);
+        }
+        assert_eq!(json(b"{\"data\":{\"username\":\"a\",\"password\":\"b\"}}"), pair(Some("a"), Some("b")));
     }
 
     #[test]

@@ -1,14 +1,15 @@
 //! The head of a request: read as strictly as nginx reads it, refused with nginx's statuses.
 
 use super::{
-    answer::Status,
-    body::{BODY_BYTES_MAX, Body},
+    body::Body,
     credentials::{self, Credentials},
+    fingerprint::fingerprint,
+    reply::Refusal,
 };
 use crate::Findings;
 use alloc::{string::String, vec::Vec};
 use honeymesh_types::Signs;
-use httparse::{EMPTY_HEADER, Header, ParserConfig, Request};
+use httparse::{EMPTY_HEADER, Header, ParserConfig, Request, Status};
 
 /// The longest line of a head, in bytes: nginx's own limit.
 pub(super) const LINE_BYTES_MAX: usize = 8 * 1_024;
@@ -21,16 +22,36 @@ const HEADERS_MAX: usize = 100;
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Asked {
     pub(super) method: Method,
+    /// The method as it was written.
+    pub(super) verb: String,
     /// The target without its query.
     pub(super) path: String,
+    /// What follows the first question mark.
+    pub(super) query: String,
+    pub(super) host: String,
     pub(super) version: Version,
     pub(super) keep_alive: bool,
+    /// The stranger has said so itself.
+    pub(super) keep_alive_said: bool,
     /// The stranger waits for leave to send its body.
     pub(super) expects_continue: bool,
-    /// The body is a form.
-    pub(super) form: bool,
+    pub(super) content: Content,
     /// It came with credentials.
     pub(super) authorized: bool,
+    /// It came with a cookie.
+    pub(super) cookie: bool,
+    /// It calls itself a browser.
+    pub(super) browser: bool,
+}
+
+/// What kind of body it says that it has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Content {
+    /// A form; many tools forget to say that they send one.
+    Form,
+    Json,
+    Xml,
+    Other,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +71,16 @@ pub(super) enum Version {
     Http11,
 }
 
+impl Version {
+    const fn text(self) -> &'static [u8] {
+        match self {
+            Self::Simple => b"0.9",
+            Self::Http10 => b"1.0",
+            Self::Http11 => b"1.1",
+        }
+    }
+}
+
 /// A head as far as it goes, byte by byte, so that it is refused as early as nginx refuses it.
 #[derive(Debug, Default)]
 pub(super) struct Head {
@@ -65,7 +96,7 @@ pub(super) struct Head {
 pub(super) enum Step {
     More,
     Complete,
-    Refused(Status),
+    Refused(Refusal),
 }
 
 impl Head {
@@ -79,7 +110,7 @@ impl Head {
             return self.line_ended();
         }
         if self.lines == 0 && !self.may_begin(byte) {
-            return Step::Refused(Status::BadRequest);
+            return Step::Refused(Refusal::BadRequest);
         }
         self.too_large()
     }
@@ -88,8 +119,8 @@ impl Head {
         let line_too_long = self.bytes.len() - self.line_start > LINE_BYTES_MAX;
         match (self.lines, line_too_long || self.bytes.len() > HEAD_BYTES_MAX) {
             (_, false) => Step::More,
-            (0, true) => Step::Refused(Status::TargetTooLong),
-            (_, true) => Step::Refused(Status::HeadTooLarge),
+            (0, true) => Step::Refused(Refusal::TargetTooLong),
+            (_, true) => Step::Refused(Refusal::HeadTooLarge),
         }
     }
 
@@ -125,11 +156,11 @@ fn request_line(line: &[u8]) -> Step {
     let (method, target, version) = (words.next(), words.next(), words.next());
     let sound_target = target.is_some_and(|target| target.starts_with(b"/") || target.windows(3).any(|part| part == b"://"));
     match (method, version) {
-        _ if !sound_target && target != Some(b"*") => Step::Refused(Status::BadRequest),
+        _ if !sound_target && target != Some(b"*") => Step::Refused(Refusal::BadRequest),
         (Some(b"GET"), None) => Step::Complete,
-        (_, Some([b'H', b'T', b'T', b'P', b'/', b'2'..=b'9', b'.', ..])) if sound_target => Step::Refused(Status::Version),
+        (_, Some([b'H', b'T', b'T', b'P', b'/', b'2'..=b'9', b'.', ..])) if sound_target => Step::Refused(Refusal::Version),
         (_, Some([b'H', b'T', b'T', b'P', b'/', b'1', b'.', minor @ ..])) if is_number(minor) => Step::More,
-        _ => Step::Refused(Status::BadRequest),
+        _ => Step::Refused(Refusal::BadRequest),
     }
 }
 
@@ -141,29 +172,30 @@ fn is_number(digits: &[u8]) -> bool {
 ///
 /// # Errors
 /// The status nginx refuses it with; what could be read is noted.
-pub(super) fn read(head: &[u8], findings: &mut Findings) -> Result<(Asked, Body), Status> {
+pub(super) fn read(head: &[u8], body_bytes_max: u64, findings: &mut Findings) -> Result<(Asked, Body), Refusal> {
     let mut headers = [EMPTY_HEADER; HEADERS_MAX];
     let mut request = Request::new(&mut headers);
     let mut config = ParserConfig::default();
     config.allow_multiple_spaces_in_request_line_delimiters(true);
     match config.parse_request(&mut request, head) {
-        Ok(httparse::Status::Complete(_)) => {}
-        Err(httparse::Error::TooManyHeaders) => return Err(Status::HeadTooLarge),
+        Ok(Status::Complete(_)) => {}
+        Err(httparse::Error::TooManyHeaders) => return Err(Refusal::HeadTooLarge),
         // The head is complete, so what httparse would wait for is a request line without a version.
-        Ok(httparse::Status::Partial) | Err(_) => return simple(head, findings),
+        Ok(Status::Partial) | Err(_) => return simple(head, findings),
     }
     let method = request.method.unwrap_or_default();
     let target = request.path.unwrap_or_default();
     let version = if request.version == Some(0) { Version::Http10 } else { Version::Http11 };
     note_request(method, target.as_bytes(), version, findings);
+    findings.note("hm_http", fingerprint(method, version.text(), request.headers).as_bytes());
     let credentials = note_headers(request.headers, findings);
     let asked = asked(method, target, version, request.headers, credentials);
     checked_host(version, request.headers)?;
-    body(request.headers, findings).map(|body| (asked, body))
+    body(request.headers, body_bytes_max, findings).map(|body| (asked, body))
 }
 
 /// `GET /path` without a version.
-fn simple(head: &[u8], findings: &mut Findings) -> Result<(Asked, Body), Status> {
+fn simple(head: &[u8], findings: &mut Findings) -> Result<(Asked, Body), Refusal> {
     let mut words = head.trim_ascii_end().split(|byte| *byte == b' ').filter(|word| !word.is_empty());
     match (words.next(), words.next(), words.next()) {
         (Some(b"GET"), Some(target), None) => {
@@ -171,19 +203,14 @@ fn simple(head: &[u8], findings: &mut Findings) -> Result<(Asked, Body), Status>
             let path = String::from_utf8_lossy(target);
             Ok((asked("GET", &path, Version::Simple, &[], false), Body::counted(0)))
         }
-        _ => Err(Status::BadRequest),
+        _ => Err(Refusal::BadRequest),
     }
 }
 
 fn note_request(method: &str, target: &[u8], version: Version, findings: &mut Findings) {
     findings.note("method", method.as_bytes());
     findings.note("path", target);
-    let version: &[u8] = match version {
-        Version::Simple => b"0.9",
-        Version::Http10 => b"1.0",
-        Version::Http11 => b"1.1",
-    };
-    findings.note("version", version);
+    findings.note("version", version.text());
 }
 
 /// Notes the headers that tell something; true if they had credentials.
@@ -195,6 +222,7 @@ fn note_headers(headers: &[Header<'_>], findings: &mut Findings) -> bool {
         ("referer", "referer"),
         ("cookie", "cookie"),
         ("x-forwarded-for", "x_forwarded_for"),
+        ("x-registry-auth", "registry_auth"),
     ];
     for (header, field) in named {
         if let Some(value) = value(headers, header) {
@@ -204,7 +232,12 @@ fn note_headers(headers: &[Header<'_>], findings: &mut Findings) -> bool {
     let Some(authorization) = value(headers, "authorization") else { return false };
     match credentials::basic(authorization) {
         Some(credentials) => note_credentials(&credentials, findings),
-        None => findings.note("authorization", authorization),
+        None => {
+            findings.note("authorization", authorization);
+            if let Some(credentials) = credentials::other_scheme(authorization) {
+                note_credentials(&credentials, findings);
+            }
+        }
     }
     true
 }
@@ -223,7 +256,6 @@ pub(super) fn note_credentials(credentials: &Credentials, findings: &mut Finding
 fn asked(method: &str, target: &str, version: Version, headers: &[Header<'_>], authorized: bool) -> Asked {
     let connection = value(headers, "connection").unwrap_or_default().to_ascii_lowercase();
     let says = |word: &[u8]| connection.split(|byte| *byte == b',').any(|part| part.trim_ascii() == word);
-    let is_form = |kind: &[u8]| kind.to_ascii_lowercase().starts_with(b"application/x-www-form-urlencoded");
     Asked {
         method: match method {
             "GET" => Method::Get,
@@ -232,13 +264,29 @@ fn asked(method: &str, target: &str, version: Version, headers: &[Header<'_>], a
             "TRACE" => Method::Trace,
             _ => Method::Other,
         },
+        verb: method.into(),
         path: path_of(target),
+        query: target.split_once('?').map_or("", |(_, query)| query).into(),
+        host: String::from_utf8_lossy(value(headers, "host").unwrap_or_default()).into_owned(),
         version,
+        keep_alive_said: says(b"keep-alive"),
         keep_alive: if version == Version::Http11 { !says(b"close") } else { says(b"keep-alive") },
         expects_continue: value(headers, "expect").is_some_and(|text| text.eq_ignore_ascii_case(b"100-continue")),
-        // Many tools forget to say that they send a form.
-        form: value(headers, "content-type").is_none_or(is_form),
+        content: content(value(headers, "content-type")),
+        cookie: value(headers, "cookie").is_some(),
+        browser: value(headers, "user-agent").is_some_and(|agent| memchr::memmem::find(agent, b"Mozilla").is_some()),
         authorized,
+    }
+}
+
+fn content(kind: Option<&[u8]>) -> Content {
+    let Some(kind) = kind.map(<[u8]>::to_ascii_lowercase) else { return Content::Form };
+    let has = |word: &[u8]| memchr::memmem::find(&kind, word).is_some();
+    match () {
+        () if kind.starts_with(b"application/x-www-form-urlencoded") => Content::Form,
+        () if has(b"json") => Content::Json,
+        () if has(b"xml") => Content::Xml,
+        () => Content::Other,
     }
 }
 
@@ -260,31 +308,32 @@ fn values<'a>(headers: &[Header<'a>], name: &'static str) -> impl Iterator<Item 
     headers.iter().filter(move |header| header.name.eq_ignore_ascii_case(name)).map(|header| header.value)
 }
 
-fn checked_host(version: Version, headers: &[Header<'_>]) -> Result<(), Status> {
+fn checked_host(version: Version, headers: &[Header<'_>]) -> Result<(), Refusal> {
     let mut hosts = values(headers, "host");
     match (hosts.next(), hosts.next(), version) {
-        (None, _, Version::Http11) | (_, Some(_), _) => Err(Status::BadRequest),
-        (Some(host), ..) if host.iter().any(|byte| *byte <= b' ' || *byte == b'/') => Err(Status::BadRequest),
+        (None, _, Version::Http11) => Err(Refusal::MissingHost),
+        (_, Some(_), _) => Err(Refusal::BadRequest),
+        (Some(host), ..) if host.iter().any(|byte| *byte <= b' ' || *byte == b'/') => Err(Refusal::BadRequest),
         _ => Ok(()),
     }
 }
 
 /// What body follows. Both ways of saying so at once is how requests are smuggled.
-fn body(headers: &[Header<'_>], findings: &mut Findings) -> Result<Body, Status> {
+fn body(headers: &[Header<'_>], bytes_max: u64, findings: &mut Findings) -> Result<Body, Refusal> {
     let mut lengths = values(headers, "content-length");
     let mut encodings = values(headers, "transfer-encoding");
     match (lengths.next(), lengths.next(), encodings.next(), encodings.next()) {
         (None, _, None, _) => Ok(Body::counted(0)),
         (Some(length), None, None, _) => match number(length) {
-            Some(bytes) if bytes > BODY_BYTES_MAX => Err(Status::BodyTooLarge),
+            Some(bytes) if bytes > bytes_max => Err(Refusal::BodyTooLarge),
             Some(bytes) => Ok(Body::counted(bytes)),
-            None => Err(Status::BadRequest),
+            None => Err(Refusal::BadRequest),
         },
-        (None, _, Some(coding), None) if coding.eq_ignore_ascii_case(b"chunked") => Ok(Body::chunked()),
-        (None, _, Some(_), None) => Err(Status::NotImplemented),
+        (None, _, Some(coding), None) if coding.eq_ignore_ascii_case(b"chunked") => Ok(Body::chunked(bytes_max)),
+        (None, _, Some(_), None) => Err(Refusal::NotImplemented),
         _ => {
             findings.signs |= Signs::MALFORMED;
-            Err(Status::BadRequest)
+            Err(Refusal::BadRequest)
         }
     }
 }

@@ -1,13 +1,16 @@
 //! One connection to the web server: requests one after the other, each of them a report.
 
 use super::{
-    answer::{Responder, Status},
+    House,
     body::{Body, Progress},
     credentials,
-    request::{self, Asked, Head, Method, Version},
+    reply::{Frame, Refusal},
+    request::{self, Asked, Content, Head, Method, Version},
+    sites::Visit,
+    xmlrpc,
 };
 use crate::{Findings, Flow, Session, Step, text::random_bytes};
-use alloc::{string::String, sync::Arc, vec::Vec};
+use alloc::{boxed::Box, string::String, sync::Arc, vec::Vec};
 use honeymesh_types::{Signs, WallTime};
 
 /// Requests in one connection; the answer to the last one says that it is.
@@ -17,8 +20,9 @@ const VISITOR_CHARS: usize = 26;
 
 /// One connection to the web server.
 pub struct HttpSession {
-    server: Arc<str>,
-    visitor: String,
+    house: Arc<House>,
+    unsecured: bool,
+    seed: u64,
     phase: Phase,
     requests: usize,
     findings: Findings,
@@ -26,15 +30,13 @@ pub struct HttpSession {
 
 enum Phase {
     Head(Head),
-    Body(Asked, Body),
+    Body(Box<(Asked, Body)>),
     Over,
 }
 
 impl HttpSession {
-    pub(super) fn new(server: Arc<str>, seed: u64) -> Self {
-        let letter = |byte: u8| char::from(b"0123456789abcdefghijklmnopqrstuv"[usize::from(byte % 32)]);
-        let visitor = random_bytes::<VISITOR_CHARS>(seed).into_iter().map(letter).collect();
-        Self { server, visitor, phase: Phase::Head(Head::default()), requests: 0, findings: Findings::default() }
+    pub(super) fn new(house: Arc<House>, seed: u64, unsecured: bool) -> Self {
+        Self { house, unsecured, seed, phase: Phase::Head(Head::default()), requests: 0, findings: Findings::default() }
     }
 
     fn byte(&mut self, byte: u8, now: WallTime, answer: &mut Vec<u8>) -> Flow {
@@ -43,37 +45,55 @@ impl HttpSession {
             Phase::Head(head) => match head.push(byte) {
                 request::Step::More => Flow::Continue,
                 request::Step::Complete => self.head(now, answer),
-                request::Step::Refused(status) => self.refuse(status, now, answer),
+                request::Step::Refused(refusal) => self.refuse(refusal, now, answer),
             },
-            Phase::Body(_, body) => match body.push(byte) {
+            Phase::Body(request) => match request.1.push(byte) {
                 Progress::More => Flow::Continue,
                 Progress::Complete => self.complete(now, answer),
-                Progress::TooLarge => self.refuse(Status::BodyTooLarge, now, answer),
-                Progress::Broken => self.refuse(Status::BadRequest, now, answer),
+                Progress::TooLarge => self.refuse(Refusal::BodyTooLarge, now, answer),
+                Progress::Broken => self.refuse(Refusal::BadRequest, now, answer),
             },
         }
     }
 
     fn head(&mut self, now: WallTime, answer: &mut Vec<u8>) -> Flow {
         let Phase::Head(head) = &self.phase else { return Flow::Close };
-        let (asked, body) = match request::read(&head.bytes, &mut self.findings) {
+        let bytes_max = self.house.site.software().body_bytes_max();
+        let (asked, body) = match request::read(&head.bytes, bytes_max, &mut self.findings) {
             Ok(read) => read,
-            Err(status) => return self.refuse(status, now, answer),
+            Err(refusal) => return self.refuse(refusal, now, answer),
         };
+        if self.unsecured {
+            return self.refuse(Refusal::Unsecured, now, answer);
+        }
         let complete = body.is_complete();
         if asked.expects_continue && !complete && asked.version == Version::Http11 {
             answer.extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n");
         }
-        self.phase = Phase::Body(asked, body);
+        self.phase = Phase::Body(Box::new((asked, body)));
         if complete { self.complete(now, answer) } else { Flow::Continue }
     }
 
     fn complete(&mut self, now: WallTime, answer: &mut Vec<u8>) -> Flow {
         self.note_body();
-        let Phase::Body(asked, _) = core::mem::replace(&mut self.phase, Phase::Over) else { return Flow::Close };
+        let Phase::Body(request) = core::mem::replace(&mut self.phase, Phase::Over) else { return Flow::Close };
+        let (asked, body) = *request;
         self.requests += 1;
         let keep_alive = asked.keep_alive && asked.method != Method::Trace && self.requests < REQUESTS_MAX;
-        self.responder(now, keep_alive).respond(&asked, answer);
+        let (house, left) = (Arc::clone(&self.house), REQUESTS_MAX - self.requests.min(REQUESTS_MAX));
+        let software = house.site.software();
+        let frame = Frame {
+            method: asked.method,
+            version: asked.version,
+            keep_alive,
+            keep_alive_said: asked.keep_alive_said,
+            host: &asked.host,
+            ..frame(&house, left, now)
+        };
+        let visit = Visit { house: &house, asked: &asked, body: &body.kept, frame: &frame, visitor: &visitor(self.seed) };
+        let reply = house.site.respond(&visit, &mut self.findings);
+        software.write(&reply, &frame, answer);
+        let keep_alive = keep_alive && !reply.status.starts_with("101");
         if !keep_alive {
             return Flow::Close;
         }
@@ -81,18 +101,14 @@ impl HttpSession {
         Flow::Telling
     }
 
-    fn refuse(&mut self, status: Status, now: WallTime, answer: &mut Vec<u8>) -> Flow {
+    fn refuse(&mut self, refusal: Refusal, now: WallTime, answer: &mut Vec<u8>) -> Flow {
         self.note_partial();
-        if status != Status::BodyTooLarge {
+        if !matches!(refusal, Refusal::BodyTooLarge | Refusal::Unsecured) {
             self.findings.signs |= Signs::MALFORMED;
         }
         self.phase = Phase::Over;
-        self.responder(now, false).refuse(status, answer);
+        self.house.site.software().refuse(refusal, &frame(&self.house, 0, now), answer);
         Flow::Close
-    }
-
-    fn responder(&self, now: WallTime, keep_alive: bool) -> Responder<'_> {
-        Responder { server: &self.server, now, visitor: &self.visitor, keep_alive }
     }
 
     /// Notes what was read of a request that will not become whole.
@@ -104,14 +120,44 @@ impl HttpSession {
     }
 
     fn note_body(&mut self) {
-        let Phase::Body(asked, body) = &self.phase else { return };
+        let Phase::Body(request) = &self.phase else { return };
+        let (asked, body) = &**request;
         if body.kept.is_empty() {
             return;
         }
         self.findings.note("body", &body.kept);
-        if asked.form {
-            request::note_credentials(&credentials::form(&body.kept), &mut self.findings);
+        let found = match asked.content {
+            Content::Form if body.kept.starts_with(b"<") => xmlrpc::call(&body.kept).map(|call| call.credentials),
+            Content::Form => Some(credentials::form(&body.kept)),
+            Content::Json => Some(credentials::json(&body.kept)),
+            Content::Xml => xmlrpc::call(&body.kept).map(|call| call.credentials),
+            Content::Other => None,
+        };
+        if let Some(found) = found {
+            request::note_credentials(&found, &mut self.findings);
         }
+    }
+}
+
+/// What the application calls this stranger.
+fn visitor(seed: u64) -> String {
+    let letter = |byte: u8| char::from(b"0123456789abcdefghijklmnopqrstuv"[usize::from(byte % 32)]);
+    random_bytes::<VISITOR_CHARS>(seed).into_iter().map(letter).collect()
+}
+
+/// Of the last answer, before the request is known.
+fn frame(house: &House, requests_left: usize, now: WallTime) -> Frame<'_> {
+    Frame {
+        banner: &house.banner,
+        now,
+        method: Method::Get,
+        version: Version::Http11,
+        keep_alive: false,
+        keep_alive_said: false,
+        requests_left,
+        host: "",
+        own_name: house.persona.host(),
+        secure: house.secure,
     }
 }
 
@@ -156,54 +202,54 @@ mod tests {
         said(&ask(bytes).answer).lines().next().unwrap_or_default().into()
     }
 
-    /// Captured from a real nginx 1.22.1 with this date.
+    /// Captured from a real nginx 1.26.3 with this date.
     #[test]
     fn a_missing_page_is_missing_as_with_nginx() {
-        let expected = "HTTP/1.1 404 Not Found\r\nServer: nginx/1.22.1\r\nDate: Sun, 22 Nov 2026 10:00:00 GMT\r\n\
-            Content-Type: text/html\r\nContent-Length: 153\r\nConnection: keep-alive\r\n\r\n<html>\r\n\
+        let expected = "HTTP/1.1 404 Not Found\r\nServer: nginx\r\nDate: Sun, 22 Nov 2026 10:00:00 GMT\r\n\
+            Content-Type: text/html\r\nContent-Length: 146\r\nConnection: keep-alive\r\n\r\n<html>\r\n\
             <head><title>404 Not Found</title></head>\r\n<body>\r\n<center><h1>404 Not Found</h1></center>\r\n\
-            <hr><center>nginx/1.22.1</center>\r\n</body>\r\n</html>\r\n";
+            <hr><center>nginx</center>\r\n</body>\r\n</html>\r\n";
         assert_eq!(said(&ask(b"GET /x HTTP/1.1\r\nHost: a\r\n\r\n").answer), expected);
     }
 
-    /// Each request was sent to a real nginx 1.22.1, which gave the same status, length and connection header.
+    /// Each request was sent to a real nginx 1.26.3, which gave the same status, length and connection header.
     #[test]
     fn requests_are_refused_as_nginx_refuses_them() {
         let long = "a".repeat(9_000);
         let table = [
-            ("HEAD /x HTTP/1.0\r\n\r\n".into(), "404 Not Found", 153, "close"),
-            ("GET / HTTP/1.1\r\n\r\n".into(), "400 Bad Request", 157, "close"),
-            ("PUT / HTTP/1.1\r\nHost: a\r\n\r\n".into(), "405 Not Allowed", 157, "keep-alive"),
-            ("OPTIONS / HTTP/1.1\r\nHost: a\r\n\r\n".into(), "405 Not Allowed", 157, "keep-alive"),
-            ("CONNECT x:1 HTTP/1.1\r\nHost: a\r\n\r\n".into(), "400 Bad Request", 157, "close"),
-            ("TRACE / HTTP/1.1\r\nHost: a\r\n\r\n".into(), "405 Not Allowed", 157, "close"),
-            ("\x16\x03\x01".into(), "400 Bad Request", 157, "close"),
-            ("get".into(), "400 Bad Request", 157, "close"),
-            ("GET / HTTP/2.0\r\nHost: a\r\n\r\n".into(), "505 HTTP Version Not Supported", 187, "close"),
-            ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".into(), "400 Bad Request", 157, "close"),
-            ("GET / HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n\r\n".into(), "400 Bad Request", 157, "close"),
+            ("HEAD /x HTTP/1.0\r\n\r\n".into(), "404 Not Found", 146, "close"),
+            ("GET / HTTP/1.1\r\n\r\n".into(), "400 Bad Request", 150, "close"),
+            ("PUT / HTTP/1.1\r\nHost: a\r\n\r\n".into(), "405 Not Allowed", 150, "keep-alive"),
+            ("OPTIONS / HTTP/1.1\r\nHost: a\r\n\r\n".into(), "405 Not Allowed", 150, "keep-alive"),
+            ("CONNECT x:1 HTTP/1.1\r\nHost: a\r\n\r\n".into(), "400 Bad Request", 150, "close"),
+            ("TRACE / HTTP/1.1\r\nHost: a\r\n\r\n".into(), "405 Not Allowed", 150, "close"),
+            ("\x16\x03\x01".into(), "400 Bad Request", 150, "close"),
+            ("get".into(), "400 Bad Request", 150, "close"),
+            ("GET / HTTP/2.0\r\nHost: a\r\n\r\n".into(), "505 HTTP Version Not Supported", 180, "close"),
+            ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".into(), "400 Bad Request", 150, "close"),
+            ("GET / HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n\r\n".into(), "400 Bad Request", 150, "close"),
             (
                 "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n".into(),
                 "400 Bad Request",
-                157,
+                150,
                 "close",
             ),
-            ("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: foo\r\n\r\n".into(), "501 Not Implemented", 165, "close"),
+            ("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: foo\r\n\r\n".into(), "501 Not Implemented", 158, "close"),
             (
                 "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3000000\r\n\r\n".into(),
                 "413 Request Entity Too Large",
-                183,
+                176,
                 "close",
             ),
-            (format!("GET /{long} HTTP/1.1\r\nHost: a\r\n\r\n"), "414 Request-URI Too Large", 177, "close"),
-            (format!("GET / HTTP/1.1\r\nHost: a\r\nX: {long}\r\n\r\n"), "400 Bad Request", 233, "close"),
-            ("GET / HTTP/1.1\r\nHost: a\r\nbad header\r\n\r\n".into(), "400 Bad Request", 157, "close"),
-            ("GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n".into(), "400 Bad Request", 157, "close"),
-            ("GET / HTTP/1.1\r\nHost: a b\r\n\r\n".into(), "400 Bad Request", 157, "close"),
-            ("GET x HTTP/1.1\r\nHost: a\r\n\r\n".into(), "400 Bad Request", 157, "close"),
-            ("GET http://foo/x HTTP/1.1\r\nHost: a\r\n\r\n".into(), "404 Not Found", 153, "keep-alive"),
-            ("GET /private/ HTTP/1.1\r\nHost: a\r\n\r\n".into(), "401 Unauthorized", 179, "keep-alive"),
-            ("GET  /x  HTTP/1.1\r\nHost: a\r\n\r\n".into(), "404 Not Found", 153, "keep-alive"),
+            (format!("GET /{long} HTTP/1.1\r\nHost: a\r\n\r\n"), "414 Request-URI Too Large", 170, "close"),
+            (format!("GET / HTTP/1.1\r\nHost: a\r\nX: {long}\r\n\r\n"), "400 Bad Request", 226, "close"),
+            ("GET / HTTP/1.1\r\nHost: a\r\nbad header\r\n\r\n".into(), "400 Bad Request", 150, "close"),
+            ("GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n".into(), "400 Bad Request", 150, "close"),
+            ("GET / HTTP/1.1\r\nHost: a b\r\n\r\n".into(), "400 Bad Request", 150, "close"),
+            ("GET x HTTP/1.1\r\nHost: a\r\n\r\n".into(), "400 Bad Request", 150, "close"),
+            ("GET http://foo/x HTTP/1.1\r\nHost: a\r\n\r\n".into(), "404 Not Found", 146, "keep-alive"),
+            ("GET /private/ HTTP/1.1\r\nHost: a\r\n\r\n".into(), "401 Unauthorized", 172, "keep-alive"),
+            ("GET  /x  HTTP/1.1\r\nHost: a\r\n\r\n".into(), "404 Not Found", 146, "keep-alive"),
         ];
         for (request, status, length, connection) in table {
             let answer = said(&ask(request.as_bytes()).answer);

@@ -9,7 +9,7 @@ async fn curl_gets_the_login_page_and_is_reported() {
     for (trap, host) in [("http", "127.0.0.1"), ("http6", "[::1]")] {
         let url = format!("http://{host}:{}/", traps.port(trap));
         let output = run("curl", &["-sS", "-i", "-g", "-A", "probe/1.0", &url]).await;
-        assert!(printed(&output).contains("Server: nginx/1.22.1") && printed(&output).contains("<form method=\"post\""));
+        assert!(printed(&output).contains("Server: nginx\r\n") && printed(&output).contains("<form method=\"post\""));
         let visit = traps.visit().await;
         assert_eq!((visit.trap.as_str(), visit.service.as_str(), visit.transport), (trap, "http", Transport::Tcp));
         assert_eq!((visit.source.ip(), visit.local), (traps.address(trap).ip(), traps.address(trap)));
@@ -108,7 +108,7 @@ async fn nmaps_version_scan_believes_what_it_sees() {
     let ports = ["ssh", "http", "ftp"].map(|trap| traps.port(trap).to_string()).join(",");
     let output = run("nmap", &["-sV", "-Pn", "-n", "-p", &ports, "127.0.0.1"]).await;
     let said = printed(&output);
-    for line in ["ssh     OpenSSH 9.2p1 Debian 2+deb12u10", "http    nginx 1.22.1", "ftp     vsftpd 3.0.5"] {
+    for line in ["ssh     OpenSSH 9.2p1 Debian 2+deb12u10", "http    nginx", "ftp     vsftpd 3.0.5"] {
         assert!(said.contains(line), "{line}: {said}");
     }
     assert!(!said.to_lowercase().contains("honey"), "{said}");

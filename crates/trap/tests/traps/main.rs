@@ -18,3 +18,6 @@ mod stores;
 mod support;
 #[cfg(test)]
 mod telnet;
+#[cfg(test)]
+mod web;
+mod windows;

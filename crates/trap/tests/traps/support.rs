@@ -1,12 +1,13 @@
 //! A node's traps on loopback, for tests with real sockets and real clients.
 
-use honeymesh_trap::{Limits, Options, StatusReader, TrapOptions, bind};
+use honeymesh_trap::{Limits, Options, StatusReader, TlsIdentity, TrapOptions, bind};
 use honeymesh_trap_proto::{Definition, Persona, RuleDefinition, ScriptDefinition, Service};
 use honeymesh_types::{MonoTime, Now, Signs, Visit, WallTime};
 use std::{
     collections::BTreeMap,
     net::SocketAddr,
     process::{Output, Stdio},
+    sync::OnceLock,
     time::{Duration, SystemTime},
 };
 use tokio::{io::AsyncWriteExt, process::Command, sync::mpsc, sync::oneshot, task::JoinHandle, time::timeout};
@@ -33,10 +34,16 @@ pub fn clock() -> Now {
     Now { wall: WallTime(micros), mono: MonoTime(micros) }
 }
 
+/// One machine's for all tests: its key takes a while.
+fn identity() -> TlsIdentity {
+    static MADE: OnceLock<TlsIdentity> = OnceLock::new();
+    MADE.get_or_init(|| TlsIdentity::make("srv01", Duration::from_secs(1_773_738_681)).unwrap()).clone()
+}
+
 /// One trap of each service on a free port of both loopback addresses, named `ssh`, `ssh6` and so on.
 pub fn each_service(limits: Limits) -> Options {
     let mut traps = Vec::new();
-    for name in Service::NAMES {
+    for &name in Service::NAMES {
         let service = Service::define(&definition(name), &Persona::of([7; 32])).unwrap();
         for (suffix, address) in [("", "127.0.0.1:0"), ("6", "[::1]:0")] {
             traps.push(TrapOptions {
@@ -74,7 +81,7 @@ fn definition(service: &str) -> Definition {
 impl Traps {
     /// Binds and runs.
     pub fn open(options: Options) -> Self {
-        let bound = bind(options).unwrap();
+        let bound = bind(options).unwrap().with_tls(identity());
         let addresses = bound.addresses().into_iter().collect();
         let status = bound.status();
         let (sender, visits) = mpsc::channel(4_096);

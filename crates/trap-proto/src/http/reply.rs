@@ -1,0 +1,93 @@
+//! An answer as an application gives it, before its server puts it into bytes.
+
+use super::request::{Method, Version};
+use alloc::{borrow::Cow, string::String, vec::Vec};
+use honeymesh_types::WallTime;
+
+/// Why a server refuses a request before any application sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Refusal {
+    BadRequest,
+    /// HTTP/1.1 without a `Host`.
+    MissingHost,
+    HeadTooLarge,
+    BodyTooLarge,
+    TargetTooLong,
+    NotImplemented,
+    Version,
+    /// What is said in the clear to a port that speaks TLS.
+    Unsecured,
+}
+
+/// An answer.
+#[derive(Debug)]
+pub(super) struct Reply {
+    /// Number and reason.
+    pub(super) status: &'static str,
+    /// Its `Content-Type`, where the server puts it; empty if the headers have it, or none.
+    pub(super) kind: &'static str,
+    /// In their order.
+    pub(super) headers: Vec<(&'static str, Cow<'static, str>)>,
+    pub(super) body: Cow<'static, [u8]>,
+    /// Made by a program, so that the server does not know its length before.
+    pub(super) made: bool,
+}
+
+impl Reply {
+    /// One whose length is known.
+    pub(super) fn new(status: &'static str, kind: &'static str, body: impl Into<Body>) -> Self {
+        Self { status, kind, headers: Vec::new(), body: body.into().0, made: false }
+    }
+
+    /// One that a program makes.
+    pub(super) fn made(status: &'static str, kind: &'static str, body: impl Into<Body>) -> Self {
+        Self { made: true, ..Self::new(status, kind, body) }
+    }
+
+    /// One more header.
+    pub(super) fn with(mut self, name: &'static str, value: impl Into<Cow<'static, str>>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+}
+
+/// The bytes of an answer.
+pub(super) struct Body(Cow<'static, [u8]>);
+
+impl From<&'static str> for Body {
+    fn from(text: &'static str) -> Self {
+        Self(Cow::Borrowed(text.as_bytes()))
+    }
+}
+
+impl From<String> for Body {
+    fn from(text: String) -> Self {
+        Self(Cow::Owned(text.into_bytes()))
+    }
+}
+
+impl From<&'static [u8]> for Body {
+    fn from(bytes: &'static [u8]) -> Self {
+        Self(Cow::Borrowed(bytes))
+    }
+}
+
+/// What the form of an answer depends on besides the answer.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Frame<'a> {
+    /// What the server calls itself.
+    pub(super) banner: &'a str,
+    pub(super) now: WallTime,
+    pub(super) method: Method,
+    pub(super) version: Version,
+    pub(super) keep_alive: bool,
+    /// The stranger has said that it wants to go on.
+    pub(super) keep_alive_said: bool,
+    /// Requests that this connection may still have.
+    pub(super) requests_left: usize,
+    /// The `Host` that was asked, as far as known.
+    pub(super) host: &'a str,
+    /// The machine's own name.
+    pub(super) own_name: &'a str,
+    pub(super) secure: bool,
+}

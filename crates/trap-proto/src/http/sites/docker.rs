@@ -1,0 +1,238 @@
+//! Docker's API without TLS: agrees to run what it is told, and runs nothing. What was to be run is taken down.
+
+use super::{
+    super::{json::member, reply::Reply, request::Method},
+    Visit, quoted,
+};
+use crate::Findings;
+use alloc::{format, string::String};
+use honeymesh_types::Signs;
+
+/// What Debian 13's engine speaks.
+const API: &str = "1.45";
+const API_MIN: &str = "1.24";
+const JSON: &str = "application/json";
+/// Parts of a container's description that are kept.
+const KEPT: [(&str, &str); 8] = [
+    ("Image", "image"),
+    ("Cmd", "command"),
+    ("Entrypoint", "entrypoint"),
+    ("Env", "environment"),
+    ("Binds", "binds"),
+    ("Mounts", "mounts"),
+    ("Privileged", "privileged"),
+    ("User", "user"),
+];
+
+pub(super) fn respond(visit: &Visit<'_>, findings: &mut Findings) -> Reply {
+    let path = unversioned(visit.path());
+    note(visit, path, findings);
+    let read = matches!(visit.asked.method, Method::Get | Method::Head);
+    let post = visit.asked.method == Method::Post;
+    match path {
+        _ if visit.asked.verb == "OPTIONS" => done(visit, "200 OK"),
+        "/_ping" => ping(visit),
+        "/version" if read => json(visit, "200 OK", version(visit)),
+        "/info" if read => json(visit, "200 OK", info(visit)),
+        "/containers/json" | "/volumes/json" if read => json(visit, "200 OK", "[]\n".into()),
+        "/images/json" if read => json(visit, "200 OK", images(visit)),
+        "/networks" if read => json(visit, "200 OK", "[]\n".into()),
+        "/volumes" if read => json(visit, "200 OK", "{\"Volumes\":[],\"Warnings\":null}\n".into()),
+        "/containers/create" if post => created(visit),
+        "/images/create" if post => pulled(visit),
+        "/build" if post => {
+            json(visit, "200 OK", format!("{{\"stream\":\"Successfully built {}\\n\"}}\r\n", visit.own_digits("image", 12)))
+        }
+        "/auth" if post => json(
+            visit,
+            "401 Unauthorized",
+            "{\"message\":\"Get \\\"https://registry-1.docker.io/v2/\\\": unauthorized: incorrect username or password\"}\n"
+                .into(),
+        ),
+        "/swarm" | "/nodes" | "/services" | "/tasks" | "/secrets" | "/configs" => message(
+            visit,
+            "503 Service Unavailable",
+            "This node is not a swarm manager. Use \\\"docker swarm init\\\" or \\\"docker swarm join\\\" to connect this node to swarm and try again.",
+        ),
+        _ => of_one(visit, path),
+    }
+}
+
+/// The path without the API's version.
+fn unversioned(path: &str) -> &str {
+    let Some(rest) = path.strip_prefix("/v") else { return path };
+    match rest.find('/') {
+        Some(slash) if slash > 0 && rest.bytes().take(slash).all(|byte| byte.is_ascii_digit() || byte == b'.') => &rest[slash..],
+        _ => path,
+    }
+}
+
+fn note(visit: &Visit<'_>, path: &str, findings: &mut Findings) {
+    let is_order = visit.asked.method == Method::Post || visit.asked.verb == "DELETE" || visit.asked.verb == "PUT";
+    if !is_order || path == "/auth" {
+        return;
+    }
+    findings.signs |= Signs::RULE;
+    if path == "/containers/create" || path.ends_with("/exec") {
+        for (name, field) in KEPT {
+            if let Some(value) =
+                member(visit.body, name).filter(|value| !matches!(value.as_slice(), b"" | b"null" | b"[]" | b"false"))
+            {
+                findings.note(field, &value);
+            }
+        }
+    }
+    if path == "/images/create" {
+        let named = |key: &str| visit.asked.query.split('&').find_map(|pair| pair.strip_prefix(key)).unwrap_or_default();
+        findings.note("image", format!("{}:{}", named("fromImage="), named("tag=")).as_bytes());
+    }
+}
+
+/// What every answer has, in Go's order.
+fn headers(visit: &Visit<'_>, reply: Reply) -> Reply {
+    reply
+        .with("Api-Version", API)
+        .with("Content-Type", JSON)
+        .with("Docker-Experimental", "false")
+        .with("Ostype", "linux")
+        .with("Server", format!("Docker/{} (linux)", visit.house.banner))
+}
+
+fn json(visit: &Visit<'_>, status: &'static str, body: String) -> Reply {
+    headers(visit, Reply::made(status, "", body))
+}
+
+fn message(visit: &Visit<'_>, status: &'static str, text: &str) -> Reply {
+    json(visit, status, format!("{{\"message\":\"{text}\"}}\n"))
+}
+
+/// An order that was carried out and has nothing to say.
+fn done(visit: &Visit<'_>, status: &'static str) -> Reply {
+    Reply::new(status, "", "")
+        .with("Api-Version", API)
+        .with("Docker-Experimental", "false")
+        .with("Ostype", "linux")
+        .with("Server", format!("Docker/{} (linux)", visit.house.banner))
+}
+
+fn ping(visit: &Visit<'_>) -> Reply {
+    Reply::new("200 OK", "", "OK")
+        .with("Api-Version", API)
+        .with("Builder-Version", "2")
+        .with("Cache-Control", "no-cache, no-store, must-revalidate")
+        .with("Content-Type", "text/plain; charset=utf-8")
+        .with("Docker-Experimental", "false")
+        .with("Ostype", "linux")
+        .with("Pragma", "no-cache")
+        .with("Server", format!("Docker/{} (linux)", visit.house.banner))
+        .with("Swarm", "inactive")
+}
+
+fn version(visit: &Visit<'_>) -> String {
+    let (version, kernel) = (&visit.house.banner, visit.house.persona.kernel());
+    format!(
+        "{{\"Platform\":{{\"Name\":\"\"}},\"Components\":[{{\"Name\":\"Engine\",\"Version\":\"{version}\",\"Details\":{{\"ApiVersion\":\"{API}\",\"Arch\":\"amd64\",\"BuildTime\":\"2025-10-07T08:21:26.000000000+00:00\",\
+         \"Experimental\":\"false\",\"GitCommit\":\"411e817\",\"GoVersion\":\"go1.24.4\",\"KernelVersion\":\"{kernel}\",\"MinAPIVersion\":\"{API_MIN}\",\"Os\":\"linux\"}}}},\
+         {{\"Name\":\"containerd\",\"Version\":\"1.7.24~ds1\",\"Details\":{{\"GitCommit\":\"1.7.24~ds1-6+deb13u1\"}}}},{{\"Name\":\"runc\",\"Version\":\"1.1.15+ds1\",\"Details\":{{\"GitCommit\":\"1.1.15+ds1-2+deb13u1\"}}}},\
+         {{\"Name\":\"docker-init\",\"Version\":\"0.19.0\",\"Details\":{{\"GitCommit\":\"\"}}}}],\"Version\":\"{version}\",\"ApiVersion\":\"{API}\",\"MinAPIVersion\":\"{API_MIN}\",\"GitCommit\":\"411e817\",\"GoVersion\":\"go1.24.4\",\
+         \"Os\":\"linux\",\"Arch\":\"amd64\",\"KernelVersion\":\"{kernel}\",\"BuildTime\":\"2025-10-07T08:21:26.000000000+00:00\"}}\n"
+    )
+}
+
+fn info(visit: &Visit<'_>) -> String {
+    let persona = &visit.house.persona;
+    let machine = persona.machine();
+    format!(
+        "{{\"ID\":\"{id}\",\"Containers\":0,\"ContainersRunning\":0,\"ContainersPaused\":0,\"ContainersStopped\":0,\"Images\":3,\"Driver\":\"overlay2\",\
+         \"DriverStatus\":[[\"Backing Filesystem\",\"extfs\"],[\"Supports d_type\",\"true\"],[\"Using metacopy\",\"false\"],[\"Native Overlay Diff\",\"true\"],[\"userxattr\",\"false\"]],\
+         \"Plugins\":{{\"Volume\":[\"local\"],\"Network\":[\"bridge\",\"host\",\"ipvlan\",\"macvlan\",\"null\",\"overlay\"],\"Authorization\":null,\"Log\":[\"awslogs\",\"fluentd\",\"gcplogs\",\"gelf\",\"journald\",\"json-file\",\"local\",\"splunk\",\"syslog\"]}},\
+         \"MemoryLimit\":true,\"SwapLimit\":true,\"CpuCfsPeriod\":true,\"CpuCfsQuota\":true,\"CPUShares\":true,\"CPUSet\":true,\"PidsLimit\":true,\"IPv4Forwarding\":true,\"BridgeNfIptables\":true,\"BridgeNfIp6tables\":true,\
+         \"Debug\":false,\"NFd\":22,\"OomKillDisable\":false,\"NGoroutines\":36,\"LoggingDriver\":\"json-file\",\"CgroupDriver\":\"systemd\",\"CgroupVersion\":\"2\",\"NEventsListener\":0,\
+         \"KernelVersion\":\"{kernel}\",\"OperatingSystem\":\"Debian GNU/Linux 13 (trixie)\",\"OSVersion\":\"13\",\"OSType\":\"linux\",\"Architecture\":\"x86_64\",\"IndexServerAddress\":\"https://index.docker.io/v1/\",\
+         \"RegistryConfig\":{{\"AllowNondistributableArtifactsCIDRs\":null,\"AllowNondistributableArtifactsHostnames\":null,\"InsecureRegistryCIDRs\":[\"127.0.0.0/8\"],\"IndexConfigs\":{{\"docker.io\":{{\"Name\":\"docker.io\",\"Mirrors\":[],\"Secure\":true,\"Official\":true}}}},\"Mirrors\":null}},\
+         \"NCPU\":{cores},\"MemTotal\":{memory},\"GenericResources\":null,\"DockerRootDir\":\"/var/lib/docker\",\"HttpProxy\":\"\",\"HttpsProxy\":\"\",\"NoProxy\":\"\",\"Name\":\"{host}\",\"Labels\":[],\"ExperimentalBuild\":false,\"ServerVersion\":\"{version}\",\
+         \"Runtimes\":{{\"io.containerd.runc.v2\":{{\"path\":\"runc\"}},\"runc\":{{\"path\":\"runc\"}}}},\"DefaultRuntime\":\"runc\",\"Swarm\":{{\"NodeID\":\"\",\"NodeAddr\":\"\",\"LocalNodeState\":\"inactive\",\"ControlAvailable\":false,\"Error\":\"\",\"RemoteManagers\":null}},\
+         \"LiveRestoreEnabled\":false,\"Isolation\":\"\",\"InitBinary\":\"docker-init\",\"SecurityOptions\":[\"name=apparmor\",\"name=seccomp,profile=builtin\",\"name=cgroupns\"],\
+         \"Warnings\":[\"[DEPRECATION NOTICE]: API is accessible on http://0.0.0.0:2375 without encryption.\\n         Access to the remote API is equivalent to root access on the host. Refer\\n         to the 'Docker daemon attack surface' section in the documentation for\\n         more information: https://docs.docker.com/go/attack-surface/\"]}}\n",
+        id = super::uuid(&visit.digits("docker id", 32)),
+        kernel = persona.kernel(),
+        cores = machine.cores,
+        memory = u64::from(machine.memory_mib) << 20,
+        host = persona.host(),
+        version = visit.house.banner,
+    )
+}
+
+fn images(visit: &Visit<'_>) -> String {
+    let one = |name: &str, created: u64, size: u64| {
+        format!(
+            "{{\"Containers\":-1,\"Created\":{created},\"Id\":\"sha256:{0}\",\"Labels\":null,\"ParentId\":\"\",\"RepoDigests\":[],\"RepoTags\":[\"{name}\"],\"SharedSize\":-1,\"Size\":{size}}}",
+            visit.digits(name, 64)
+        )
+    };
+    format!(
+        "[{},{},{}]\n",
+        one("nginx:1.29", 1_760_544_512, 152_331_104),
+        one("postgres:17", 1_759_190_224, 438_221_663),
+        one("alpine:3.22", 1_752_618_003, 8_311_280)
+    )
+}
+
+fn created(visit: &Visit<'_>) -> Reply {
+    if member(visit.body, "Image").is_none_or(|image| image.is_empty()) {
+        return message(visit, "400 Bad Request", "no image specified");
+    }
+    json(visit, "201 Created", format!("{{\"Id\":\"{}\",\"Warnings\":[]}}\n", visit.own_digits("container", 64)))
+}
+
+/// Says what it says while it fetches an image.
+fn pulled(visit: &Visit<'_>) -> Reply {
+    let named = |key: &str| visit.asked.query.split('&').find_map(|pair| pair.strip_prefix(key)).unwrap_or_default();
+    let image = quoted(&named("fromImage=").replace("%2F", "/").replace("%3A", ":"), 200);
+    let tag = if named("tag=").is_empty() { String::from("latest") } else { quoted(named("tag="), 100) };
+    let layer = visit.own_digits("layer", 12);
+    json(
+        visit,
+        "200 OK",
+        format!(
+            "{{\"status\":\"Pulling from {image}\",\"id\":\"{tag}\"}}\r\n{{\"status\":\"Pulling fs layer\",\"progressDetail\":{{}},\"id\":\"{layer}\"}}\r\n{{\"status\":\"Download complete\",\"progressDetail\":{{}},\"id\":\"{layer}\"}}\r\n\
+             {{\"status\":\"Pull complete\",\"progressDetail\":{{}},\"id\":\"{layer}\"}}\r\n{{\"status\":\"Digest: sha256:{}\"}}\r\n{{\"status\":\"Status: Downloaded newer image for {image}:{tag}\"}}\r\n",
+            visit.own_digits("digest", 64)
+        ),
+    )
+}
+
+/// What is asked of one container, image or command.
+fn of_one(visit: &Visit<'_>, path: &str) -> Reply {
+    let mut parts = path.trim_start_matches('/').split('/');
+    let (kind, id, verb) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+    let id = quoted(id, 128);
+    match (visit.asked.verb.as_str(), kind, verb) {
+        ("POST", "containers", "exec") => {
+            json(visit, "201 Created", format!("{{\"Id\":\"{}\"}}\n", visit.own_digits("exec", 64)))
+        }
+        ("POST", "containers", "start" | "stop" | "kill" | "restart" | "pause" | "unpause" | "rename" | "resize") => {
+            done(visit, "204 No Content")
+        }
+        ("POST", "containers", "wait") => json(visit, "200 OK", "{\"StatusCode\":0}\n".into()),
+        ("POST", "containers", "attach") | ("POST", "exec", "start") => upgraded(visit),
+        ("GET", "containers", "logs") => json(visit, "200 OK", String::new()),
+        ("GET", "exec", "json") => json(visit, "200 OK", format!("{{\"ID\":\"{id}\",\"Running\":false,\"ExitCode\":0}}\n")),
+        ("DELETE" | "PUT", "containers", _) => done(visit, "204 No Content"),
+        (_, "containers", _) if !id.is_empty() => message(visit, "404 Not Found", &format!("No such container: {id}")),
+        (_, "images", _) if !id.is_empty() => message(visit, "404 Not Found", &format!("No such image: {id}:latest")),
+        // Nobody's words: without what the engine says of itself.
+        _ => Reply::new("404 Not Found", "", "{\"message\":\"page not found\"}\n").with("Content-Type", JSON),
+    }
+}
+
+/// From now on it would be the container's words; it has none, and the connection ends.
+fn upgraded(visit: &Visit<'_>) -> Reply {
+    if visit.asked.version != super::super::request::Version::Http11 {
+        return json(visit, "200 OK", String::new());
+    }
+    Reply::new("101 UPGRADED", "", "")
+        .with("Content-Type", "application/vnd.docker.raw-stream")
+        .with("Connection", "Upgrade")
+        .with("Upgrade", "tcp")
+}

@@ -1,0 +1,155 @@
+//! Logins.
+
+use super::{entry::MECHANISMS, session::LdapSession};
+use crate::{
+    Flow,
+    ber::{ber, number, tagged, value},
+    exactly::Reader,
+    ntlm::{self, Answer},
+    text::base64,
+};
+use alloc::{format, string::String, vec::Vec};
+use honeymesh_types::{Signs, WallTime};
+
+const PROTOCOL_ERROR: u8 = 2;
+const METHOD_NOT_SUPPORTED: u8 = 7;
+const IN_PROGRESS: u8 = 14;
+const INVALID_CREDENTIALS: u8 = 49;
+const UNWILLING: u8 = 53;
+
+/// What an answer answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Challenge {
+    /// Text, of this mechanism.
+    Text(&'static str, String),
+    /// NTLM's.
+    Ntlm,
+}
+
+impl LdapSession {
+    /// A bind request; `None` if it is broken.
+    pub(super) fn bind(&mut self, id: &[u8], content: &[u8], now: WallTime, answer: &mut Vec<u8>) -> Option<Flow> {
+        let mut reader = Reader(content);
+        let version = number(tagged(&mut reader, 2)?)?;
+        let name = tagged(&mut reader, 4)?;
+        let (method, secret) = value(&mut reader)?;
+        if version != 3 {
+            self.note_simple(name, if method == 0x80 { secret } else { &[] });
+            let said = "historical protocol version requested, use LDAPv3 instead";
+            return Some(self.bound(id, PROTOCOL_ERROR, said, &[], answer));
+        }
+        match method {
+            0x80 if secret.is_empty() && name.is_empty() => {
+                self.findings.note("username", b"");
+                Some(self.bound(id, 0, "", &[], answer))
+            }
+            0x80 => {
+                self.note_simple(name, secret);
+                if secret.is_empty() {
+                    let said = "unauthenticated bind (DN with no password) disallowed";
+                    return Some(self.bound(id, UNWILLING, said, &[], answer));
+                }
+                Some(self.bound(id, INVALID_CREDENTIALS, "", &[], answer))
+            }
+            0xa3 => {
+                let mut parts = Reader(secret);
+                let mechanism = tagged(&mut parts, 4)?;
+                let token = tagged(&mut parts, 4);
+                Some(self.sasl(id, mechanism, token, now, answer))
+            }
+            _ => Some(self.bound(id, METHOD_NOT_SUPPORTED, "unknown authentication method", &[], answer)),
+        }
+    }
+
+    fn note_simple(&mut self, name: &[u8], password: &[u8]) {
+        self.findings.note("username", name);
+        self.findings.note("password", password);
+        if !name.is_empty() {
+            self.findings.signs |= Signs::CREDENTIALS;
+        }
+    }
+
+    fn sasl(&mut self, id: &[u8], mechanism: &[u8], token: Option<&[u8]>, now: WallTime, answer: &mut Vec<u8>) -> Flow {
+        self.findings.note("mechanism", mechanism);
+        match (self.challenge.take(), token) {
+            (Some(challenge), Some(token)) => self.answered(id, &challenge, token, answer),
+            (_, token) if mechanism.eq_ignore_ascii_case(b"PLAIN") => {
+                // Not without TLS; but then the password has been said.
+                let mut parts = token.unwrap_or_default().splitn(3, |byte| *byte == 0).skip(1);
+                if let (Some(name), Some(password)) = (parts.next(), parts.next()) {
+                    self.note_simple(name, password);
+                }
+                let said = "SASL(-4): no mechanism available: security flags do not match required";
+                self.bound(id, METHOD_NOT_SUPPORTED, said, &[], answer)
+            }
+            (_, token) => match MECHANISMS.iter().find(|name| name.as_bytes().eq_ignore_ascii_case(mechanism)) {
+                Some(&"NTLM") => self.challenge_ntlm(id, token.unwrap_or_default(), now, answer),
+                Some(mechanism) => self.challenge_text(id, mechanism, now, answer),
+                None => {
+                    self.findings.signs |= Signs::CREDENTIALS;
+                    self.bound(id, METHOD_NOT_SUPPORTED, "SASL(-4): no mechanism available: ", &[], answer)
+                }
+            },
+        }
+    }
+
+    fn challenge_text(&mut self, id: &[u8], mechanism: &'static str, now: WallTime, answer: &mut Vec<u8>) -> Flow {
+        let host = self.ldap.machine.host.as_str();
+        let text = if mechanism == "CRAM-MD5" {
+            let random = u32::from_le_bytes(*self.random.first_chunk().unwrap_or(&[0; 4]));
+            format!("<{random}.{}@{host}>", now.0 / 1_000_000)
+        } else {
+            let nonce = base64(&self.random);
+            format!(
+                "nonce=\"{nonce}\",realm=\"{host}\",qop=\"auth,auth-int,auth-conf\",cipher=\"rc4-40,rc4-56,rc4,des,3des\",\
+                 maxbuf=65536,charset=utf-8,algorithm=md5-sess"
+            )
+        };
+        let flow = self.bound(id, IN_PROGRESS, "", text.as_bytes(), answer);
+        self.challenge = Some(Challenge::Text(mechanism, text));
+        flow
+    }
+
+    fn challenge_ntlm(&mut self, id: &[u8], token: &[u8], now: WallTime, answer: &mut Vec<u8>) -> Flow {
+        ntlm::note_negotiate(token, &mut self.findings);
+        let challenge = self.ldap.machine.challenge(token, self.ntlm_challenge(), now);
+        self.challenge = Some(Challenge::Ntlm);
+        self.bound(id, IN_PROGRESS, "", &challenge, answer)
+    }
+
+    fn answered(&mut self, id: &[u8], challenge: &Challenge, token: &[u8], answer: &mut Vec<u8>) -> Flow {
+        match challenge {
+            Challenge::Ntlm => match ntlm::find(token).and_then(|message| Some((message, Answer::read(message)?))) {
+                Some((message, theirs)) => theirs.note(message, self.ntlm_challenge(), &mut self.findings),
+                None => self.findings.signs |= Signs::MALFORMED,
+            },
+            Challenge::Text("CRAM-MD5", text) => {
+                let at = token.iter().rposition(|byte| *byte == b' ').unwrap_or(token.len());
+                self.findings.note("username", &token[..at]);
+                self.findings.note("challenge", text.as_bytes());
+                self.findings.note("response", token.get(at + 1..).unwrap_or_default());
+            }
+            Challenge::Text(_, text) => {
+                let name = memchr::memmem::find(token, b"username=\"").map(|at| &token[at + 10..]);
+                let name = name.and_then(|rest| rest.split(|byte| *byte == b'"').next());
+                self.findings.note("username", name.unwrap_or_default());
+                self.findings.note("challenge", text.as_bytes());
+                self.findings.note("response", token);
+            }
+        }
+        self.findings.signs |= Signs::CREDENTIALS;
+        let said = "SASL(-13): user not found: no secret in database";
+        self.bound(id, INVALID_CREDENTIALS, said, &[], answer)
+    }
+
+    /// A bind's answer, with the server's part of a SASL login if there is one.
+    fn bound(&self, id: &[u8], code: u8, said: &str, token: &[u8], answer: &mut Vec<u8>) -> Flow {
+        let token = if token.is_empty() { Vec::new() } else { ber(0x87, token) };
+        self.send(id, 0x61, &[&[0x0a, 1, code, 4, 0][..], &ber(4, said.as_bytes()), &token].concat(), answer);
+        Flow::Telling
+    }
+
+    fn ntlm_challenge(&self) -> [u8; 8] {
+        *self.random.first_chunk().unwrap_or(&[0; 8])
+    }
+}

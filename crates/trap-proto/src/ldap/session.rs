@@ -1,0 +1,313 @@
+//! One connection to a directory trap.
+
+use super::{Ldap, bind::Challenge, entry, filter};
+use crate::{
+    ANSWER_BYTES_MAX, Findings, Flow, Session, Step,
+    ber::{self, Head, ber, number, sequence, tagged, value},
+    exactly::Reader,
+    text::random_bytes,
+};
+use alloc::vec::Vec;
+use honeymesh_types::{Signs, WallTime};
+
+/// The longest request, in bytes.
+const MESSAGE_BYTES_MAX: usize = 32 * 1_024;
+/// The longest answer to one, in bytes: the whole root DSE, or a challenge.
+const ANSWERED_BYTES_MAX: usize = 4 * 1_024;
+/// Attributes of one search that are looked at.
+const ATTRIBUTES_MAX: usize = 64;
+
+const NO_SUCH_OBJECT: u8 = 32;
+const STRONGER_AUTH_REQUIRED: u8 = 8;
+const PROTOCOL_ERROR: u8 = 2;
+const UNAVAILABLE: u8 = 52;
+
+const WHO_AM_I: &[u8] = b"1.3.6.1.4.1.4203.1.11.3";
+const START_TLS: &[u8] = b"1.3.6.1.4.1.1466.20037";
+
+/// One connection to a directory trap.
+pub struct LdapSession {
+    pub(super) ldap: Ldap,
+    pub(super) random: [u8; 24],
+    pub(super) challenge: Option<Challenge>,
+    message: Vec<u8>,
+    /// How long the message is, once its head is whole.
+    whole: Option<usize>,
+    is_over: bool,
+    pub(super) findings: Findings,
+}
+
+impl LdapSession {
+    pub(super) fn new(ldap: Ldap, seed: u64) -> Self {
+        let random = random_bytes(seed);
+        let findings = Findings::default();
+        Self { ldap, random, challenge: None, message: Vec::new(), whole: None, is_over: false, findings }
+    }
+
+    fn byte(&mut self, byte: u8, now: WallTime, answer: &mut Vec<u8>) -> Flow {
+        if self.is_over {
+            return Flow::Close;
+        }
+        self.message.push(byte);
+        let whole = match self.whole {
+            Some(whole) => whole,
+            None => match ber::head(&self.message) {
+                Head::Open if self.message[0] == 0x30 => return Flow::Continue,
+                Head::Whole { tag: 0x30, head, content } if (3..=MESSAGE_BYTES_MAX).contains(&content) => head + content,
+                _ => return self.broken(),
+            },
+        };
+        self.whole = Some(whole);
+        if self.message.len() < whole {
+            return Flow::Continue;
+        }
+        self.whole = None;
+        let message = core::mem::take(&mut self.message);
+        match self.request(&message, now, answer) {
+            None => self.broken(),
+            Some(Flow::Close) => self.close(),
+            Some(flow) => flow,
+        }
+    }
+
+    /// One request; `None` if it is broken.
+    fn request(&mut self, message: &[u8], now: WallTime, answer: &mut Vec<u8>) -> Option<Flow> {
+        let mut reader = Reader(tagged(&mut Reader(message), 0x30)?);
+        let id = tagged(&mut reader, 2).filter(|id| (1..=4).contains(&id.len()))?;
+        let (operation, content) = value(&mut reader)?;
+        match operation {
+            0x60 => self.bind(id, content, now, answer),
+            0x42 => Some(Flow::Close),
+            0x50 => Some(Flow::Continue),
+            0x63 => self.search(id, content, answer),
+            0x77 => self.extended(id, content, answer),
+            0x66 | 0x68 | 0x6c | 0x6e => self.change(id, operation, tagged(&mut Reader(content), 4)?, answer),
+            0x4a => self.change(id, operation, content, answer),
+            _ => None,
+        }
+    }
+
+    fn search(&mut self, id: &[u8], content: &[u8], answer: &mut Vec<u8>) -> Option<Flow> {
+        let mut reader = Reader(content);
+        let base = tagged(&mut reader, 4)?;
+        let scope = number(tagged(&mut reader, 0x0a)?)?;
+        tagged(&mut reader, 0x0a)?;
+        // Limits of size and time.
+        tagged(&mut reader, 2)?;
+        tagged(&mut reader, 2)?;
+        let types_only = tagged(&mut reader, 1)? != [0];
+        let rest = reader.0;
+        value(&mut reader)?;
+        let sought = &rest[..rest.len() - reader.0.len()];
+        let mut names = Reader(tagged(&mut reader, 0x30)?);
+        let mut asked = Vec::new();
+        while asked.len() < ATTRIBUTES_MAX && !names.0.is_empty() {
+            asked.push(tagged(&mut names, 4)?);
+        }
+        self.findings.note("base", base);
+        self.findings.note("filter", &filter::text(sought));
+        if !asked.is_empty() {
+            self.findings.note("attributes", &asked.join(&b' '));
+        }
+        let suffix = self.ldap.suffix();
+        let found = match (base, scope) {
+            (b"", 0) => Some(entry::root(&self.ldap)),
+            (base, 0 | 2) if base.eq_ignore_ascii_case(suffix.as_bytes()) => Some(entry::suffix(&self.ldap)),
+            (base, _) if base.eq_ignore_ascii_case(suffix.as_bytes()) => None,
+            _ => {
+                let inside = base.to_ascii_lowercase().ends_with(suffix.as_bytes());
+                let matched = if inside { suffix.as_bytes() } else { b"" };
+                self.done(id, 0x65, NO_SUCH_OBJECT, matched, "", answer);
+                return Some(Flow::Telling);
+            }
+        };
+        if let Some(found) = found.filter(|_| filter::is_any(sought)) {
+            self.send(id, 0x64, &found.shown(&asked, types_only), answer);
+        }
+        self.done(id, 0x65, 0, b"", "", answer);
+        Some(Flow::Telling)
+    }
+
+    fn extended(&mut self, id: &[u8], content: &[u8], answer: &mut Vec<u8>) -> Option<Flow> {
+        let name = tagged(&mut Reader(content), 0x80)?;
+        self.findings.note("extension", name);
+        match name {
+            WHO_AM_I => self.send(id, 0x78, &[10, 1, 0, 4, 0, 4, 0, 0x8b, 0], answer),
+            START_TLS => self.done(id, 0x78, UNAVAILABLE, b"", "Could not initialize TLS", answer),
+            _ => self.done(id, 0x78, PROTOCOL_ERROR, b"", "unsupported extended operation", answer),
+        }
+        Some(Flow::Telling)
+    }
+
+    /// Whoever would change what is not his is hostile; who only compares is not.
+    fn change(&mut self, id: &[u8], operation: u8, name: &[u8], answer: &mut Vec<u8>) -> Option<Flow> {
+        let (word, reply) = match operation {
+            0x66 => ("modify", 0x67),
+            0x68 => ("add", 0x69),
+            0x4a => ("delete", 0x6b),
+            0x6c => ("rename", 0x6d),
+            _ => ("compare", 0x6f),
+        };
+        self.findings.note("operation", word.as_bytes());
+        self.findings.note("entry", name);
+        if word == "compare" {
+            self.done(id, reply, NO_SUCH_OBJECT, b"", "", answer);
+        } else {
+            self.findings.signs |= Signs::RULE;
+            self.done(id, reply, STRONGER_AUTH_REQUIRED, b"", "modifications require authentication", answer);
+        }
+        Some(Flow::Telling)
+    }
+
+    fn done(&self, id: &[u8], operation: u8, code: u8, matched: &[u8], said: &str, answer: &mut Vec<u8>) {
+        let content = [&[0x0a, 1, code][..], &ber(4, matched), &ber(4, said.as_bytes())].concat();
+        self.send(id, operation, &content, answer);
+    }
+
+    /// Appends one message.
+    pub(super) fn send(&self, id: &[u8], operation: u8, content: &[u8], answer: &mut Vec<u8>) {
+        answer.extend(sequence(0x30, &[ber(2, id), ber(operation, content)]));
+    }
+
+    fn broken(&mut self) -> Flow {
+        self.findings.signs |= Signs::MALFORMED;
+        self.close()
+    }
+
+    fn close(&mut self) -> Flow {
+        self.is_over = true;
+        Flow::Close
+    }
+}
+
+impl Session for LdapSession {
+    fn open(&mut self, _answer: &mut Vec<u8>) -> Flow {
+        Flow::Continue
+    }
+
+    fn receive(&mut self, bytes: &[u8], now: WallTime, answer: &mut Vec<u8>) -> Step {
+        let full = answer.len() + ANSWER_BYTES_MAX - ANSWERED_BYTES_MAX;
+        Step::by_byte_until_full(bytes, answer, full, |byte, answer| self.byte(byte, now, answer))
+    }
+
+    fn end(&mut self) {
+        self.is_over = true;
+    }
+
+    fn findings(&mut self) -> Findings {
+        core::mem::take(&mut self.findings)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        drive::{self, Heard, said},
+        ntlm::{self, tests as client},
+    };
+    use proptest::prelude::*;
+
+    fn session() -> LdapSession {
+        Ldap::default().on("db1", "example.org").session(7)
+    }
+
+    fn talk(parts: &[Vec<u8>]) -> Heard {
+        drive::whole(&mut session(), &parts.concat())
+    }
+
+    fn request(operation: u8, content: &[u8]) -> Vec<u8> {
+        sequence(0x30, &[ber(2, &[1]), ber(operation, content)])
+    }
+
+    fn simple(name: &str, password: &str) -> Vec<u8> {
+        request(0x60, &[ber(2, &[3]), ber(4, name.as_bytes()), ber(0x80, password.as_bytes())].concat())
+    }
+
+    fn sasl(mechanism: &str, token: &[u8]) -> Vec<u8> {
+        let parts = [ber(4, mechanism.as_bytes()), ber(4, token)];
+        request(0x60, &[ber(2, &[3]), ber(4, b""), sequence(0xa3, &parts)].concat())
+    }
+
+    fn search(base: &str, scope: u8, attributes: &[&str]) -> Vec<u8> {
+        let names: Vec<Vec<u8>> = attributes.iter().map(|name| ber(4, name.as_bytes())).collect();
+        let head = [ber(4, base.as_bytes()), ber(10, &[scope]), ber(10, &[0]), ber(2, &[0]), ber(2, &[0]), ber(1, &[0])].concat();
+        request(0x63, &[head, ber(0x87, b"objectClass"), sequence(0x30, &names)].concat())
+    }
+
+    #[test]
+    fn a_bind_gives_name_and_password_away_and_is_refused() {
+        let heard = talk(&[simple("cn=admin,dc=example,dc=org", "hunter2")]);
+        assert_eq!(heard.answer, b"\x30\x0c\x02\x01\x01\x61\x07\x0a\x01\x31\x04\0\x04\0");
+        assert_eq!((heard.flow, heard.findings.signs), (Flow::Telling, Signs::CREDENTIALS));
+        let told = ["username", "password"].map(|name| heard.findings.fields[name].as_str());
+        assert_eq!(told, ["cn=admin,dc=example,dc=org", "hunter2"]);
+        let nobody = talk(&[simple("", "")]);
+        assert_eq!((nobody.answer[9], nobody.findings.signs), (0, Signs::empty()));
+        assert!(said(&talk(&[simple("cn=a", "")]).answer).contains("unauthenticated bind (DN with no password) disallowed"));
+        let nmap = talk(&[b"\x30\x0c\x02\x01\x01\x60\x07\x02\x01\x02\x04\0\x80\0".to_vec()]);
+        assert!(nmap.answer.starts_with(b"0E\x02\x01\x01a@\n\x01\x02\x04\0\x049historical protocol version requested"));
+    }
+
+    #[test]
+    fn answers_to_challenges_are_kept_with_them() {
+        let heard = talk(&[sasl("CRAM-MD5", b""), sasl("CRAM-MD5", b"admin 0123456789abcdef0123456789abcdef")]);
+        let fields = &heard.findings.fields;
+        assert_eq!((fields["username"].as_str(), fields["response"].len()), ("admin", 32));
+        assert!(said(&heard.answer).contains(&fields["challenge"]) && fields["challenge"].ends_with("@db1>"));
+        let digest = talk(&[sasl("DIGEST-MD5", b""), sasl("DIGEST-MD5", b"username=\"root\",realm=\"db1\",response=00")]);
+        assert_eq!(digest.findings.fields["username"], "root");
+        let windows = talk(&[sasl("NTLM", &client::negotiate()), sasl("NTLM", &client::answer("admin", "CORP", &[9; 40]))]);
+        assert!(windows.findings.fields["hash"].starts_with("admin::CORP:") && ntlm::find(&windows.answer).is_some());
+        let plain = talk(&[sasl("PLAIN", b"\0admin\0hunter2")]);
+        assert_eq!(plain.findings.fields["password"], "hunter2");
+    }
+
+    #[test]
+    fn the_root_and_the_tree_are_shown_as_they_are_asked_for() {
+        let root = talk(&[search("", 0, &["+"])]);
+        assert!(said(&root.answer).contains("dc=example,dc=org") && said(&root.answer).contains("supportedSASLMechanisms"));
+        assert!(!said(&talk(&[search("", 0, &[])]).answer).contains("namingContexts"));
+        let tree = talk(&[search("DC=example,dc=org", 2, &[])]);
+        assert!(said(&tree.answer).contains("dcObject") && tree.findings.fields["filter"] == "(objectClass=*)");
+        let inside = talk(&[search("ou=people,dc=example,dc=org", 2, &["uid", "mail"])]);
+        assert_eq!((inside.answer[9], inside.findings.fields["attributes"].as_str()), (32, "uid mail"));
+    }
+
+    #[test]
+    fn changes_are_hostile_and_refused() {
+        let delete = talk(&[request(0x4a, b"dc=example,dc=org")]);
+        assert_eq!((delete.findings.signs, delete.findings.fields["entry"].as_str()), (Signs::RULE, "dc=example,dc=org"));
+        assert!(said(&delete.answer).contains("modifications require authentication"));
+        assert_eq!(talk(&[request(0x42, b"")]).flow, Flow::Close);
+        let tls = talk(&[request(0x77, &ber(0x80, START_TLS))]);
+        assert!(said(&tls.answer).contains("Could not initialize TLS"));
+    }
+
+    #[test]
+    fn what_is_no_client_is_left_before_its_message_is_held() {
+        for bytes in [&b"GET / HTTP/1.0\r\n\r\n"[..], b"\x30\x84\xff\xff\xff\xff", b"\x30\x80", b"\x30\0"] {
+            let heard = talk(&[bytes.to_vec()]);
+            assert_eq!((heard.flow, heard.findings.signs), (Flow::Close, Signs::MALFORMED), "{bytes:?}");
+        }
+    }
+
+    fn chat() -> impl Strategy<Value = Vec<u8>> {
+        let word = prop_oneof![
+            Just(simple("cn=a", "b")),
+            Just(search("", 0, &["*", "+"])),
+            Just(sasl("CRAM-MD5", b"x")),
+            Just(sasl("NTLM", &client::negotiate())),
+            Just(sasl("NTLM", &client::answer("a", "b", &[9; 40]))),
+            (any::<u8>(), proptest::collection::vec(any::<u8>(), 0..60)).prop_map(|(kind, content)| request(kind, &content)),
+        ];
+        proptest::collection::vec(word, 0..8).prop_map(|words| words.concat())
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_break_it_and_packets_do_not_matter(bytes in prop_oneof![drive::noise(), chat()], cuts in drive::cuts()) {
+            drive::law(session, &bytes, &cuts)?;
+        }
+    }
+}

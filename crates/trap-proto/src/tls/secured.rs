@@ -1,0 +1,89 @@
+//! A service behind TLS.
+
+use super::HANDSHAKE;
+use crate::{Findings, Flow, Session, Step};
+use alloc::{boxed::Box, vec::Vec};
+use honeymesh_types::WallTime;
+
+/// A session behind TLS. Whoever speaks in the clear meets another one, which tells so in the service's own words. Neither is there
+/// before it is needed.
+pub(crate) struct Secured {
+    make: Make,
+    session: Option<Box<dyn Session>>,
+    phase: Phase,
+}
+
+/// Makes the session: the one inside TLS, or else the one for whoever speaks in the clear.
+pub(crate) type Make = Box<dyn Fn(bool) -> Box<dyn Session> + Send>;
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// Nothing was said.
+    First,
+    /// TLS was asked for.
+    Asked,
+    /// The session has begun, inside TLS or in the clear.
+    Talking,
+}
+
+impl Secured {
+    pub(crate) fn new(make: Make) -> Self {
+        Self { make, session: None, phase: Phase::First }
+    }
+}
+
+impl Session for Secured {
+    fn open(&mut self, answer: &mut Vec<u8>) -> Flow {
+        if self.phase != Phase::Asked {
+            return Flow::Continue;
+        }
+        self.phase = Phase::Talking;
+        self.session.insert((self.make)(true)).open(answer)
+    }
+
+    fn receive(&mut self, bytes: &[u8], now: WallTime, answer: &mut Vec<u8>) -> Step {
+        if self.phase == Phase::First {
+            match bytes.first() {
+                None => return Step { taken: 0, flow: Flow::Continue },
+                Some(&HANDSHAKE) => {
+                    self.phase = Phase::Asked;
+                    return Step { taken: 1, flow: Flow::StartTls };
+                }
+                Some(_) => {
+                    self.phase = Phase::Talking;
+                    self.session = Some((self.make)(false));
+                }
+            }
+        }
+        match &mut self.session {
+            Some(session) => session.receive(bytes, now, answer),
+            // The carrier speaks no TLS.
+            None => Step { taken: bytes.len().min(1), flow: Flow::Close },
+        }
+    }
+
+    fn end(&mut self) {
+        if let Some(session) = &mut self.session {
+            session.end();
+        }
+    }
+
+    fn findings(&mut self) -> Findings {
+        self.session.as_mut().map(|session| session.findings()).unwrap_or_default()
+    }
+
+    fn said(&mut self) -> Option<Vec<u8>> {
+        match &mut self.session {
+            None if self.phase == Phase::Asked => Some(Vec::new()),
+            session => session.as_mut().and_then(|session| session.said()),
+        }
+    }
+
+    fn resume(&mut self, now: WallTime, answer: &mut Vec<u8>) -> Option<Flow> {
+        self.session.as_mut().and_then(|session| session.resume(now, answer))
+    }
+
+    fn unread(&mut self) -> Vec<u8> {
+        if self.phase == Phase::Asked { [HANDSHAKE].into() } else { Vec::new() }
+    }
+}

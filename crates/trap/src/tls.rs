@@ -1,0 +1,277 @@
+//! TLS around a session: what comes in is opened and given to it, what it answers is sealed.
+//!
+//! What is kept of a hello is what was read in it: its bytes are noise, unless they are broken.
+//!
+//! It stands here and not among the protocols, because TLS needs randomness and a clock, which those do without. A hello alone is
+//! not told at once: whoever is banned for it never shows what it came for. What it says next, its end, a failure or two seconds
+//! tell it.
+
+use crate::TlsIdentity;
+use honeymesh_trap_proto::{Findings, Flow, Heard, HelloReader, Session, Step};
+use honeymesh_types::{Signs, WallTime};
+use rustls::{ServerConfig, ServerConnection};
+use std::{
+    io::{self, Read, Write},
+    sync::Arc,
+};
+
+/// Fatal alert `handshake_failure` in a record of TLS 1.2, as a server without a common cipher sends it.
+pub(crate) const REFUSAL: [u8; 7] = [0x15, 3, 3, 0, 2, 2, 40];
+/// Versions that are spoken begin here: TLS 1.2.
+const OLDEST: u16 = 0x0303;
+/// Plaintext taken from the library at once.
+const READ_BYTES_MAX: usize = 4 * 1_024;
+
+/// Speaks TLS as this machine.
+#[derive(Clone, Debug)]
+pub(crate) struct Tls(Arc<ServerConfig>);
+
+impl Tls {
+    /// # Errors
+    /// The certificate and the key cannot be used.
+    pub(crate) fn of(identity: &TlsIdentity) -> io::Result<Self> {
+        Ok(Self(Arc::new(identity.config().map_err(io::Error::other)?)))
+    }
+
+    /// A session whose stranger has asked for TLS.
+    pub(crate) fn around(&self, mut inner: Box<dyn Session>) -> Box<dyn Session> {
+        let unread = inner.unread();
+        let mut inside = Inside {
+            config: Arc::clone(&self.0),
+            state: State::Hello(Box::default()),
+            findings: Findings::default(),
+            waiting: Vec::new(),
+            said: None,
+            agreed: false,
+            inner,
+        };
+        // A byte or three, of a hello that cannot be whole yet.
+        let _ = inside.hello(&unread, WallTime(0), &mut Vec::new());
+        Box::new(inside)
+    }
+}
+
+struct Inside {
+    inner: Box<dyn Session>,
+    config: Arc<ServerConfig>,
+    state: State,
+    findings: Findings,
+    /// Opened, and not heard by the session yet.
+    waiting: Vec<u8>,
+    /// What the last bytes said.
+    said: Option<Vec<u8>>,
+    /// Both sides have a key.
+    agreed: bool,
+}
+
+enum State {
+    /// The hello comes in: its reader, and its bytes.
+    Hello(Box<(HelloReader, Vec<u8>)>),
+    Talking(Box<ServerConnection>),
+    Over,
+}
+
+impl Inside {
+    fn hello(&mut self, bytes: &[u8], now: WallTime, answer: &mut Vec<u8>) -> Step {
+        let State::Hello(hello) = &mut self.state else { return Step { taken: bytes.len(), flow: Flow::Close } };
+        let (reader, raw) = &mut **hello;
+        for (index, byte) in bytes.iter().enumerate() {
+            raw.push(*byte);
+            let hello = match reader.push(*byte) {
+                Heard::More => continue,
+                Heard::Whole => reader.hello(),
+                Heard::Other => None,
+            };
+            match &hello {
+                Some(hello) => hello.note(&mut self.findings),
+                None => {
+                    self.findings.signs |= Signs::MALFORMED;
+                    self.said = Some(raw.clone());
+                }
+            }
+            let (raw, newest) = (std::mem::take(raw), hello.map_or(OLDEST, |hello| hello.newest()));
+            return Step { taken: index + 1, flow: self.begin(&raw, newest, now, answer) };
+        }
+        Step { taken: bytes.len(), flow: Flow::Continue }
+    }
+
+    /// Answers the hello.
+    fn begin(&mut self, hello: &[u8], newest: u16, now: WallTime, answer: &mut Vec<u8>) -> Flow {
+        self.state = State::Over;
+        if newest < OLDEST {
+            self.findings.fields.insert("tls_error".to_owned(), "protocol version".to_owned());
+            answer.extend_from_slice(&too_old(newest));
+            return Flow::Close;
+        }
+        match ServerConnection::new(Arc::clone(&self.config)) {
+            Ok(mut connection) => {
+                connection.set_buffer_limit(None);
+                self.state = State::Talking(Box::new(connection));
+                self.open(hello, now, answer)
+            }
+            Err(_) => Flow::Close,
+        }
+    }
+
+    /// Opens records, gives what was in them to the session, and seals its answers.
+    fn open(&mut self, sealed: &[u8], now: WallTime, answer: &mut Vec<u8>) -> Flow {
+        let State::Talking(connection) = &mut self.state else { return Flow::Close };
+        let opened = unseal(connection, sealed, &mut self.waiting);
+        let was_agreed = std::mem::replace(&mut self.agreed, !connection.is_handshaking());
+        let mut flow = Flow::Continue;
+        if self.agreed && !was_agreed {
+            note_agreement(connection, &mut self.findings);
+            let mut words = Vec::new();
+            flow = self.inner.open(&mut words);
+            self.seal(&words);
+        }
+        if flow != Flow::Close {
+            let served = self.serve(now);
+            flow = if served == Flow::Continue { flow } else { served };
+        }
+        if let Err(error) = &opened {
+            self.broke(error);
+            flow = Flow::Close;
+        } else if opened == Ok(Peer::Gone) && self.waiting.is_empty() {
+            flow = Flow::Close;
+        }
+        self.flush(flow, answer);
+        flow
+    }
+
+    /// The session hears what waits for it, up to the first step that wants more of the carrier than to go on.
+    fn serve(&mut self, now: WallTime) -> Flow {
+        let mut words = Vec::new();
+        if self.waiting.is_empty() {
+            return Flow::Continue;
+        }
+        let step = self.inner.receive(&self.waiting, now, &mut words);
+        let taken = if step.flow == Flow::Close { self.waiting.len() } else { step.taken.clamp(1, self.waiting.len()) };
+        self.said.get_or_insert_default().extend(self.waiting.drain(..taken));
+        self.seal(&words);
+        // No TLS inside TLS.
+        if step.flow == Flow::StartTls { Flow::Close } else { step.flow }
+    }
+
+    fn seal(&mut self, words: &[u8]) {
+        if let State::Talking(connection) = &mut self.state {
+            // Writes into memory.
+            let _ = connection.writer().write_all(words);
+        }
+    }
+
+    fn flush(&mut self, flow: Flow, answer: &mut Vec<u8>) {
+        let State::Talking(connection) = &mut self.state else { return };
+        if flow == Flow::Close && self.agreed {
+            connection.send_close_notify();
+        }
+        while connection.wants_write() && connection.write_tls(answer).is_ok_and(|bytes| bytes > 0) {}
+    }
+
+    /// Somebody speaks no TLS, or one that is not spoken here.
+    fn broke(&mut self, error: &rustls::Error) {
+        let word = match error {
+            rustls::Error::PeerIncompatible(why) => format!("{why:?}"),
+            rustls::Error::AlertReceived(alert) => format!("{alert:?}"),
+            _ => {
+                self.findings.signs |= Signs::MALFORMED;
+                "broken".to_owned()
+            }
+        };
+        self.findings.fields.insert("tls_error".to_owned(), word.chars().take(TLS_ERROR_CHARS_MAX).collect());
+    }
+}
+
+/// The longest word for what went wrong.
+const TLS_ERROR_CHARS_MAX: usize = 64;
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Peer {
+    There,
+    Gone,
+}
+
+/// The alert that OpenSSL answers to whoever speaks nothing newer (taken from 3.5.9): SSL 3 has no common cipher, and the others
+/// are told that it is the version.
+const fn too_old(newest: u16) -> [u8; 7] {
+    let [_, minor] = newest.to_be_bytes();
+    [0x15, 3, minor, 0, 2, 2, if minor == 0 { 40 } else { 70 }]
+}
+
+/// Opens as much as there is, up to the first that cannot be opened.
+fn unseal(connection: &mut ServerConnection, mut sealed: &[u8], waiting: &mut Vec<u8>) -> Result<Peer, rustls::Error> {
+    let mut peer = Peer::There;
+    loop {
+        // Reads from memory.
+        let read = connection.read_tls(&mut sealed).unwrap_or(0);
+        let state = connection.process_new_packets()?;
+        let mut buffer = [0; READ_BYTES_MAX];
+        while let Ok(length @ 1..) = connection.reader().read(&mut buffer) {
+            waiting.extend_from_slice(&buffer[..length]);
+        }
+        if state.peer_has_closed() {
+            peer = Peer::Gone;
+        }
+        if read == 0 || sealed.is_empty() {
+            return Ok(peer);
+        }
+    }
+}
+
+fn note_agreement(connection: &ServerConnection, findings: &mut Findings) {
+    let version = connection.protocol_version().and_then(|version| version.as_str().map(str::to_owned));
+    let cipher = connection.negotiated_cipher_suite().and_then(|suite| suite.suite().as_str().map(str::to_owned));
+    for (name, value) in [("tls_version", version), ("tls_cipher", cipher)] {
+        if let Some(value) = value {
+            findings.fields.insert(name.to_owned(), value);
+        }
+    }
+}
+
+impl Session for Inside {
+    fn open(&mut self, _answer: &mut Vec<u8>) -> Flow {
+        Flow::Continue
+    }
+
+    fn receive(&mut self, bytes: &[u8], now: WallTime, answer: &mut Vec<u8>) -> Step {
+        match &self.state {
+            State::Hello(_) => {
+                self.said = Some(Vec::new());
+                self.hello(bytes, now, answer)
+            }
+            State::Talking(_) => {
+                self.said = Some(Vec::new());
+                Step { taken: bytes.len(), flow: self.open(bytes, now, answer) }
+            }
+            State::Over => Step { taken: bytes.len(), flow: Flow::Close },
+        }
+    }
+
+    fn end(&mut self) {
+        self.inner.end();
+    }
+
+    fn findings(&mut self) -> Findings {
+        let mut findings = std::mem::take(&mut self.findings);
+        let theirs = self.inner.findings();
+        findings.signs |= theirs.signs;
+        findings.fields.extend(theirs.fields);
+        findings
+    }
+
+    fn resume(&mut self, now: WallTime, answer: &mut Vec<u8>) -> Option<Flow> {
+        match &self.state {
+            State::Talking(_) if !self.waiting.is_empty() => {
+                self.said = Some(Vec::new());
+                let flow = self.serve(now);
+                self.flush(flow, answer);
+                Some(flow)
+            }
+            _ => None,
+        }
+    }
+
+    fn said(&mut self) -> Option<Vec<u8>> {
+        self.said.take()
+    }
+}
