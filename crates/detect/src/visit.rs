@@ -49,8 +49,9 @@ impl Detector {
         Self::default()
     }
 
-    /// Judges what a trap saw. A TCP visit is a finished handshake, so it is never `spoofable`; a UDP one always is, since
-    /// anybody can write any source on a datagram.
+    /// Judges what a trap saw. A TCP visit is a finished handshake, so it is never `spoofable`; a UDP one is, since anybody can
+    /// write any source on a datagram, unless it brings back what was sent to that source ([`Signs::RETURNED`]): that is a
+    /// handshake, of 128 bits.
     ///
     /// What the process that parses strangers' bytes recognised is taken as it is. In a visit that no such process has seen (the
     /// kernel's program finished the handshake) known strings are searched for, in one linear pass, and nothing is decoded.
@@ -87,7 +88,7 @@ impl Detector {
 
 fn grade(visit: &Visit, marks: &Marks) -> Grade {
     let hostile_signs = Signs::CREDENTIALS | Signs::BAIT | Signs::RULE;
-    if visit.transport == Transport::Udp {
+    if visit.transport == Transport::Udp && !visit.signs.contains(Signs::RETURNED) {
         Grade::Spoofable
     } else if visit.signs.intersects(hostile_signs) || marks.shapes.keys().any(|shape| is_exploit(*shape)) {
         Grade::Hostile
@@ -204,6 +205,15 @@ mod tests {
         let udp = Visit { transport: Transport::Udp, ..visit(b"${jndi:ldap://x}", Signs::BAIT) };
         let verdict = Detector::new().judge_visit(&udp);
         assert_eq!((verdict.grade, verdict.scope), (Grade::Spoofable, Scope::Dark));
+    }
+
+    #[test]
+    fn who_brings_back_what_was_sent_to_it_is_where_it_says_it_is() {
+        for (signs, grade) in [(Signs::empty(), Grade::Payload), (Signs::CREDENTIALS, Grade::Hostile)] {
+            let udp = Visit { transport: Transport::Udp, ..visit(b"REGISTER", signs | Signs::RETURNED) };
+            let verdict = Detector::new().judge_visit(&udp);
+            assert_eq!((verdict.grade, verdict.scope), (grade, Scope::All));
+        }
     }
 
     #[test]

@@ -42,8 +42,8 @@ pub use problem::ProblemJson;
 pub use query::{EventQuery, Order};
 pub use safe::{is_unsafe, printable, printable_bytes};
 pub use status::{
-    AuditJson, BansJson, CountersJson, InterfaceJson, KeeperJson, LockdownJson, ProbeJson, StatusJson, StoreJson, TrapJson,
-    TrapProcessJson,
+    AuditJson, BansJson, CountersJson, DatagramsJson, InterfaceJson, KeeperJson, LockdownJson, ProbeJson, StatusJson, StoreJson,
+    TrapJson, TrapProcessJson,
 };
 pub use time::{TimeError, parse_time, time_micros, time_seconds};
 pub use why::{ClaimJson, CorroborationJson, GroupJson, PastJson, ProtectedJson, RecordJson, WhyBanJson, WhyJson};

@@ -182,6 +182,25 @@ pub struct TrapJson {
     pub reports_lost: u64,
     /// Sessions whose protocol broke, and connections that could not be accepted.
     pub errors: u64,
+    /// What came and went over UDP.
+    pub datagrams: DatagramsJson,
+}
+
+/// The datagrams of a trap. No answer is longer than what it answers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DatagramsJson {
+    /// Those that came.
+    pub received: u64,
+    /// Those of them that were beyond a limit.
+    pub limited: u64,
+    /// Those of them that were answered.
+    pub answered: u64,
+    /// Octets of those answers.
+    pub answered_bytes: u64,
+    /// Answers that were not sent because there were too many for somebody.
+    pub answers_limited: u64,
+    /// Answers that were not sent because they were longer than what they answered, or not the first.
+    pub answers_refused: u64,
 }
 
 /// The process that plays the traps, and parses what strangers say.

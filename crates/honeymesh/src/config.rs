@@ -491,6 +491,21 @@ mod tests {
     }
 
     #[test]
+    fn an_address_is_taken_for_each_transport_apart() {
+        let trap = |name: &str, service: &str, more: &str| {
+            format!("[[trap]]\nname = \"{name}\"\nservice = \"{service}\"\nlisten = [\"0.0.0.0:7946\"]\n{more}")
+        };
+        let count = |text: &str| told(text).iter().filter(|line| line.contains("cannot listen on 0.0.0.0:7946")).count();
+        let cluster = "[[cluster]]\nname = \"m\"\nkey_file = \"/k\"\nlisten = \"0.0.0.0:7946\"\n";
+        assert_eq!(count(&(trap("a", "ftp", "") + &trap("b", "ntp", ""))), 0);
+        assert_eq!(count(&(trap("a", "ftp", "") + &trap("b", "sip", ""))), 1);
+        assert_eq!(count(&(trap("a", "ntp", "") + &trap("b", "sip", "transport = \"tcp\"\n"))), 0);
+        assert_eq!((count(&(trap("a", "ftp", "") + cluster)), count(&(trap("a", "tftp", "") + cluster))), (0, 1));
+        let wrong = told(&trap("a", "ftp", "transport = \"udp\"\n"));
+        assert!(wrong[0].contains("[[trap]] service: service `ftp` is spoken over tcp only; leave `transport` out"), "{wrong:?}");
+    }
+
+    #[test]
     fn dark_ports_refuse_unless_told_and_ports_and_ranges_are_excepted() {
         let usual = parse("", "host-1").config.dark;
         assert_eq!((usual.dark.value, usual.except.len()), (Dark::Refuse, 0));

@@ -8,6 +8,8 @@ use honeymesh_types::MonoTime;
 pub const KNOCK_SOURCES_MAX: usize = 4_096;
 /// How many events of one topic one source causes within `SOURCE_WINDOW`; further ones are counted, not told.
 pub const KNOCKS_PER_SOURCE: u32 = 16;
+/// The same of datagrams to traps, which may be the pieces of one upload.
+pub const DATAGRAMS_PER_SOURCE: u32 = 128;
 /// How often the number of events that were not told is told.
 pub const SUPPRESSED_REPORT_EVERY: Duration = Duration::from_secs(10);
 
@@ -30,12 +32,14 @@ pub(crate) enum Topic {
     Refused,
     /// A connection to a dark port that may have been a mistake.
     Contact,
+    /// A datagram to a trap, whose source may be forged.
+    Datagram,
 }
 
 /// Decides which events are told.
 pub(crate) struct Gate {
     sources: BTreeMap<(Topic, IpAddr), Seen>,
-    buckets: [Bucket; 4],
+    buckets: [Bucket; 5],
     suppressed: u64,
     report_at: Option<MonoTime>,
 }
@@ -55,7 +59,7 @@ struct Bucket {
 impl Gate {
     pub(crate) fn new(now: MonoTime) -> Self {
         let full = Bucket { micro_tokens: BURST * MICROS, filled: now };
-        Self { sources: BTreeMap::new(), buckets: [full; 4], suppressed: 0, report_at: None }
+        Self { sources: BTreeMap::new(), buckets: [full; 5], suppressed: 0, report_at: None }
     }
 
     /// May an event of `topic` about `source` be told? If not, it is counted.
@@ -87,7 +91,7 @@ impl Gate {
             *seen = Seen { since: now, told: 0 };
         }
         seen.told = seen.told.saturating_add(1);
-        seen.told <= KNOCKS_PER_SOURCE
+        seen.told <= if topic == Topic::Datagram { DATAGRAMS_PER_SOURCE } else { KNOCKS_PER_SOURCE }
     }
 }
 
@@ -122,6 +126,8 @@ mod tests {
         let mut gate = Gate::new(START);
         assert_eq!(passed(&mut gate, [1; 100].into_iter(), START), KNOCKS_PER_SOURCE as usize);
         assert!(gate.passes(Topic::Scan, source(1), START), "another topic is another count");
+        let datagrams = (0..200).filter(|_| gate.passes(Topic::Datagram, source(1), START)).count();
+        assert_eq!(datagrams, DATAGRAMS_PER_SOURCE as usize);
         assert_eq!(passed(&mut gate, [1].into_iter(), START.plus(SOURCE_WINDOW)), 1);
     }
 

@@ -48,7 +48,7 @@ mod report;
 
 pub use allow::ALLOW_MAX;
 pub use config::{BridgeRule, ClusterConfig, Config, PeerRule, PeerWord};
-pub use gate::{KNOCK_SOURCES_MAX, KNOCKS_PER_SOURCE, SUPPRESSED_REPORT_EVERY};
+pub use gate::{DATAGRAMS_PER_SOURCE, KNOCK_SOURCES_MAX, KNOCKS_PER_SOURCE, SUPPRESSED_REPORT_EVERY};
 pub use history::HISTORY_MAX;
 pub use input::{Input, KeyStep, Lifetime, NetworkFacts, Order, OrderId};
 pub use node::{

@@ -4,6 +4,7 @@
 //! socket and no clock: its carrier feeds it bytes, writes its answers, and reports its findings when the
 //! [`Flow`] says so. Every buffer is bounded by a named constant, no byte sequence can make a session panic,
 //! and what is found depends on the bytes alone, never on how they were cut into packets.
+//! Services over UDP have no session: each [`Datagram`] is answered by itself, in a [`Reply`].
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -14,7 +15,9 @@ mod any;
 mod babble;
 mod bait;
 mod ber;
+mod datagram;
 mod dialogue;
+mod dns;
 #[cfg(test)]
 mod drive;
 mod exactly;
@@ -32,6 +35,7 @@ mod mqtt;
 mod mssql;
 mod mysql;
 mod ntlm;
+mod ntp;
 mod pause;
 mod persona;
 mod pop3;
@@ -42,13 +46,17 @@ mod sasl;
 mod script;
 mod service;
 mod shell;
+mod sip;
 mod smb;
 mod smtp;
+mod snmp;
 mod spnego;
+mod ssdp;
 mod ssh;
 mod store;
 mod telnet;
 mod text;
+mod tftp;
 mod tls;
 mod vnc;
 mod wide;
@@ -57,6 +65,8 @@ pub use adb::{Adb, AdbSession};
 pub use any::{Any, AnySession};
 pub use babble::Babble;
 pub use bait::Bait;
+pub use datagram::{DATAGRAM_ANSWER_BYTES_MAX, DATAGRAM_BYTES_MAX, Datagram, NONCE_BYTES, Reply};
+pub use dns::Dns;
 pub use findings::{FIELD_BYTES_MAX, FIELDS_MAX, Findings};
 pub use ftp::Ftp;
 pub use http::{Http, HttpSession, Site};
@@ -69,6 +79,7 @@ pub use mongodb::{Mongodb, MongodbSession};
 pub use mqtt::{Mqtt, MqttSession};
 pub use mssql::{Mssql, MssqlSession};
 pub use mysql::{Mysql, MysqlSession};
+pub use ntp::Ntp;
 pub use pause::{DELAY_MS_MAX, Pause};
 pub use persona::{Era, HOST_BYTES_MAX, Machine, NameError, Persona};
 pub use pop3::Pop3;
@@ -80,11 +91,15 @@ pub use script::{
     ScriptDefinition, SearchError,
 };
 pub use service::{BANNER_BYTES_MAX, BannerError, Definition, Service, ServiceError};
+pub use sip::Sip;
 pub use smb::{Smb, SmbSession};
 pub use smtp::Smtp;
+pub use snmp::Snmp;
+pub use ssdp::Ssdp;
 pub use ssh::{SSH_TRIES_MAX, Ssh, SshSession};
 pub use telnet::{TRIES_MAX, Telnet, TelnetSession};
 pub use text::safe_text;
+pub use tftp::Tftp;
 pub use tls::{HELLO_BYTES_MAX, Heard, Hello, HelloReader, overhear};
 pub use vnc::{Vnc, VncSession};
 

@@ -1,13 +1,15 @@
 //! The services a trap can play, made from an operator's words.
 
 use crate::{
-    Adb, Any, Babble, DefinitionError, Ftp, Http, Imap, Lure, Memcached, Modbus, Mqtt, Mysql, Persona, Pop3, Postgresql, Redis,
-    Script, ScriptDefinition, Session, Site, Smtp, Ssh, Telnet, Vnc, tls::Secured,
+    Adb, Any, Babble, DefinitionError, Dns, Ftp, Http, Imap, Lure, Memcached, Modbus, Mqtt, Mysql, Ntp, Persona, Pop3,
+    Postgresql, Redis, Script, ScriptDefinition, Session, Sip, Site, Smtp, Snmp, Ssdp, Ssh, Telnet, Tftp, Vnc, datagram::Closed,
+    tls::Secured,
 };
 use alloc::{
     boxed::Box,
     string::{String, ToString},
 };
+use honeymesh_types::Transport;
 
 /// The longest banner an operator may configure for `ssh`, `http` and `ftp`, in bytes.
 pub const BANNER_BYTES_MAX: usize = 200;
@@ -25,6 +27,8 @@ pub struct Definition {
     /// [`SSH_TRIES_MAX`](crate::SSH_TRIES_MAX); 0: none is. `None`: the usual one, with `ssh` none. For `mqtt` and `adb`: 1:
     /// everybody is let in; 0: nobody is.
     pub let_in: Option<u8>,
+    /// `udp`, `tcp` or `both`, for a service that has both ([`Service::transports`]). `None`: the usual.
+    pub transport: Option<String>,
     /// Only for `http` and `https`: one of [`Site::NAMES`]. `None`: `login`.
     pub site: Option<String>,
     /// Answers drip slowly, and an SSH server's greeting never comes.
@@ -74,6 +78,18 @@ pub enum Service {
     Adb(Adb),
     /// A VNC server that refuses every password.
     Vnc(Vnc),
+    /// A name server that refuses recursion.
+    Dns(Dns),
+    /// A time server.
+    Ntp(Ntp),
+    /// An SNMP agent with communities that everybody tries.
+    Snmp(Snmp),
+    /// A TFTP server without a file, which takes what is brought.
+    Tftp(Tftp),
+    /// A telephone exchange that lets nobody in.
+    Sip(Sip),
+    /// A device that can be found by UPnP.
+    Ssdp(Ssdp),
     /// An SQL Server that refuses every login.
     Mssql(crate::Mssql),
     /// A file server that lets nobody in.
@@ -120,6 +136,12 @@ pub enum ServiceError {
     /// A banner was given to a service whose protocol has no place for one.
     #[error("service `{0}` does not say what it is before a login; leave the banner out")]
     Nameless(String),
+    /// A transport that this service has not.
+    #[error("service `{0}` is spoken over {1} only; leave `transport` out, or write \"{1}\"")]
+    OneTransport(String, &'static str),
+    /// No transport.
+    #[error("transport: `{0}` is not one of udp|tcp|both")]
+    Transport(String),
     /// The banner cannot be sent.
     #[error("banner: {0}")]
     Banner(#[from] BannerError),
@@ -148,6 +170,8 @@ pub enum BannerError {
     NotVersion,
 }
 
+/// The services whose protocols have no place for a banner.
+const NAMELESS: &[&str] = &["postgresql", "vnc", "rdp", "ldap", "ntp", "snmp", "tftp"];
 /// The services that may let somebody in.
 const LETTING_IN: &[&str] = &["telnet", "ssh", "mqtt", "adb"];
 
@@ -167,6 +191,12 @@ impl Service {
         "mysql",
         "postgresql",
         "vnc",
+        "dns",
+        "ntp",
+        "snmp",
+        "tftp",
+        "sip",
+        "ssdp",
         "elasticsearch",
         "docker",
         "kubernetes",
@@ -187,6 +217,32 @@ impl Service {
     /// # Errors
     /// Says what is wrong, for a rule with its number (from 1); nothing is changed.
     pub fn define(definition: &Definition, persona: &Persona) -> Result<Self, ServiceError> {
+        Self::plain(definition, persona)?.over(definition)
+    }
+
+    /// The same over the transports that the operator wants.
+    fn over(self, definition: &Definition) -> Result<Self, ServiceError> {
+        let Some(word) = definition.transport.as_deref() else { return Ok(self) };
+        let wanted: &'static [Transport] = match word {
+            "udp" => &[Transport::Udp],
+            "tcp" => &[Transport::Tcp],
+            "both" => &[Transport::Udp, Transport::Tcp],
+            _ => return Err(ServiceError::Transport(word.to_string())),
+        };
+        match self {
+            Self::Dns(dns) => Ok(Self::Dns(dns.over(wanted))),
+            Self::Sip(sip) => Ok(Self::Sip(sip.over(wanted))),
+            Self::Memcached(memcached) => Ok(Self::Memcached(memcached.over(wanted))),
+            service if service.transports() == wanted => Ok(service),
+            service => {
+                let only = service.transports().first().map_or("", |transport| transport.as_str());
+                Err(ServiceError::OneTransport(definition.service.clone(), only))
+            }
+        }
+    }
+
+    /// The service over its usual transports.
+    fn plain(definition: &Definition, persona: &Persona) -> Result<Self, ServiceError> {
         let banner = definition.banner.as_deref();
         match definition.service.as_str() {
             "script" if definition.let_in.is_none() && definition.site.is_none() => {
@@ -203,13 +259,14 @@ impl Service {
                 Err(ServiceError::LetsNobodyIn(name.to_string()))
             }
             "any" if banner.is_some() => Err(ServiceError::Unspoken("any".to_string())),
-            "postgresql" | "vnc" | "rdp" | "ldap" if banner.is_some() => Err(ServiceError::Nameless(definition.service.clone())),
+            name if banner.is_some() && NAMELESS.contains(&name) => Err(ServiceError::Nameless(name.to_string())),
             "mqtt" | "adb" if definition.let_in.is_some_and(|let_in| let_in > 1) => {
                 Err(ServiceError::LetInOrNot(definition.let_in.unwrap_or_default()))
             }
             "mqtt" | "modbus" | "adb" => Self::thing(definition, persona),
             "postgresql" => Ok(Self::Postgresql(Postgresql)),
             "vnc" => Ok(Self::Vnc(Vnc)),
+            name @ ("dns" | "ntp" | "snmp" | "tftp" | "sip" | "ssdp") => Self::datagrams(name, banner, persona),
             "mysql" => Ok(Self::Mysql(banner.map_or_else(|| Ok(Mysql::default()), Mysql::new)?)),
             name @ ("mssql" | "smb" | "rdp" | "ldap" | "mongodb") => Self::wire(name, banner, persona),
             "any" => Ok(Self::Any(Any::like(&[], persona))),
@@ -234,6 +291,18 @@ impl Service {
             "memcached" => Ok(Self::Memcached(saying(Memcached::of(persona), banner, Memcached::saying)?)),
             _ => Ok(Self::Ftp(banner.map_or_else(|| Ok(Ftp::default()), Ftp::new)?)),
         }
+    }
+
+    /// The services that are spoken to in datagrams.
+    fn datagrams(name: &str, banner: Option<&str>, persona: &Persona) -> Result<Self, ServiceError> {
+        Ok(match name {
+            "dns" => Self::Dns(banner.map_or_else(|| Ok(Dns::default()), Dns::new)?.on_host(persona.host())),
+            "ntp" => Self::Ntp(Ntp::of(persona)),
+            "snmp" => Self::Snmp(Snmp),
+            "tftp" => Self::Tftp(Tftp),
+            "sip" => Self::Sip(banner.map_or_else(|| Ok(Sip::default()), Sip::new)?),
+            _ => Self::Ssdp(banner.map_or_else(|| Ok(Ssdp::default()), Ssdp::new)?.of(persona)),
+        })
     }
 
     /// The things of a house and a factory.
@@ -315,6 +384,10 @@ impl Service {
             Self::Mysql(mysql) => Box::new(mysql.session(seed)),
             Self::Postgresql(postgresql) => Box::new(postgresql.session()),
             Self::Vnc(vnc) => Box::new(vnc.session(seed)),
+            Self::Sip(sip) => Box::new(sip.session(seed)),
+            Self::Dns(dns) => Box::new(dns.session()),
+            // Nobody can connect to these.
+            Self::Ntp(_) | Self::Snmp(_) | Self::Tftp(_) | Self::Ssdp(_) => Box::new(Closed),
             Self::Mssql(mssql) => Box::new(mssql.session(seed)),
             Self::Smb(smb) => Box::new(smb.session(seed)),
             Self::Rdp(rdp) => Box::new(rdp.session(seed)),
@@ -332,6 +405,18 @@ impl Service {
     #[must_use]
     pub fn babble(&self, seed: u64) -> Option<Babble> {
         matches!(self, Self::Ssh(_)).then(|| Babble::new(seed))
+    }
+
+    /// Over which transports it is spoken to: it listens on each of them.
+    #[must_use]
+    pub const fn transports(&self) -> &'static [Transport] {
+        match self {
+            Self::Ntp(_) | Self::Snmp(_) | Self::Tftp(_) | Self::Ssdp(_) => &[Transport::Udp],
+            Self::Dns(dns) => dns.transports(),
+            Self::Sip(sip) => sip.transports(),
+            Self::Memcached(memcached) => memcached.transports(),
+            _ => &[Transport::Tcp],
+        }
     }
 
     /// Its name, one of [`Service::NAMES`].
@@ -354,6 +439,12 @@ impl Service {
             Self::Mysql(_) => "mysql",
             Self::Postgresql(_) => "postgresql",
             Self::Vnc(_) => "vnc",
+            Self::Dns(_) => "dns",
+            Self::Ntp(_) => "ntp",
+            Self::Snmp(_) => "snmp",
+            Self::Tftp(_) => "tftp",
+            Self::Sip(_) => "sip",
+            Self::Ssdp(_) => "ssdp",
             Self::Mssql(_) => "mssql",
             Self::Smb(_) => "smb",
             Self::Rdp(_) => "rdp",
@@ -446,6 +537,26 @@ mod tests {
             Service::define(&definition("ftp", Some(&"x".repeat(201))), &persona()).unwrap_err().to_string(),
             "banner: it is 201 bytes long; 200 are allowed"
         );
+    }
+
+    #[test]
+    fn a_service_listens_where_it_is_spoken_to() {
+        let over = |service, transport: &str| {
+            let service =
+                Service::define(&Definition { transport: Some(transport.into()), ..definition(service, None) }, &persona());
+            service.map(|service| service.transports()).map_err(|error| error.to_string())
+        };
+        assert_eq!(over("memcached", "udp"), Ok(&[Transport::Udp][..]));
+        assert_eq!(over("sip", "both"), over("memcached", "both"));
+        assert_eq!(over("ftp", "tcp"), Ok(&[Transport::Tcp][..]));
+        let mistakes = [
+            ("ftp", "udp", "service `ftp` is spoken over tcp only; leave `transport` out, or write \"tcp\""),
+            ("ntp", "both", "service `ntp` is spoken over udp only; leave `transport` out, or write \"udp\""),
+            ("sip", "sctp", "transport: `sctp` is not one of udp|tcp|both"),
+        ];
+        for (service, transport, mistake) in mistakes {
+            assert_eq!(over(service, transport), Err(mistake.to_string()));
+        }
     }
 
     #[test]

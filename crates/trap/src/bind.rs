@@ -3,14 +3,15 @@
 use crate::{
     Dismisser, Limits, Options, StatusReader, TlsIdentity,
     limits::Gate,
+    post,
     status::{Counters, House},
 };
 use honeymesh_trap_proto::{Bait, Service};
-use honeymesh_types::Signs;
+use honeymesh_types::{Signs, Transport};
 use socket2::{Domain, Protocol, Socket, Type};
 use std::{
     io::{self, ErrorKind},
-    net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener},
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket},
     os::fd::{AsFd, BorrowedFd},
     sync::Arc,
 };
@@ -56,6 +57,7 @@ pub struct Bound {
 pub(crate) struct Trap {
     pub(crate) plays: Plays,
     pub(crate) listeners: Vec<TcpListener>,
+    pub(crate) sockets: Vec<UdpSocket>,
     pub(crate) counters: Arc<Counters>,
     /// It is a tarpit.
     pub(crate) is_slow: bool,
@@ -95,10 +97,16 @@ impl Plays {
 pub fn bind(options: Options) -> Result<Bound, Error> {
     let mut traps = Vec::with_capacity(options.traps.len());
     for trap in options.traps {
-        let listeners = listeners(&trap.name, &trap.listen, BACKLOG)?;
-        let listen = listeners.iter().zip(&trap.listen).map(|(bound, asked)| bound.local_addr().unwrap_or(*asked)).collect();
+        let is_spoken_over = |transport| trap.service.transports().contains(&transport);
+        let mut listen = trap.listen;
+        let listeners = if is_spoken_over(Transport::Tcp) { listeners(&trap.name, &listen, BACKLOG)? } else { Vec::new() };
+        learn(&mut listen, listeners.iter().map(TcpListener::local_addr));
+        // On the same ports as its connections.
+        let sockets = if is_spoken_over(Transport::Udp) { sockets(&trap.name, &listen)? } else { Vec::new() };
+        learn(&mut listen, sockets.iter().map(UdpSocket::local_addr));
         let counters = Counters { name: trap.name, service: trap.service.name(), listen, ..Counters::default() };
-        traps.push(Trap { plays: Plays::One(trap.service), listeners, counters: Arc::new(counters), is_slow: false });
+        let (plays, counters) = (Plays::One(trap.service), Arc::new(counters));
+        traps.push(Trap { plays, listeners, sockets, counters, is_slow: false });
     }
     if let Some(bait) = options.dark {
         traps.push(dark(bait)?);
@@ -125,7 +133,7 @@ fn dark(bait: Bait) -> Result<Trap, Error> {
     };
     // Where it listens is nobody's business: its name says where it is met.
     let counters = Counters { name: DARK.into(), service: "any", ..Counters::default() };
-    Ok(Trap { plays: Plays::Bait(bait), listeners, counters: Arc::new(counters), is_slow: false })
+    Ok(Trap { plays: Plays::Bait(bait), listeners, sockets: Vec::new(), counters: Arc::new(counters), is_slow: false })
 }
 
 impl Bound {
@@ -185,16 +193,23 @@ impl Bound {
     }
 }
 
+/// Where it was really bound.
+fn learn(listen: &mut [SocketAddr], bound: impl Iterator<Item = io::Result<SocketAddr>>) {
+    for (asked, bound) in listen.iter_mut().zip(bound) {
+        *asked = bound.unwrap_or(*asked);
+    }
+}
+
 fn listeners(trap: &str, addresses: &[SocketAddr], backlog: i32) -> Result<Vec<TcpListener>, Error> {
-    let one = |address: &SocketAddr| {
-        listener(*address, backlog).map_err(|source| Error::Bind {
-            trap: trap.to_string(),
-            address: *address,
-            mend: mend(&source, address.port()),
-            source,
-        })
-    };
-    addresses.iter().map(one).collect()
+    addresses.iter().map(|address| listener(*address, backlog).map_err(|source| refusal(trap, *address, source))).collect()
+}
+
+fn sockets(trap: &str, addresses: &[SocketAddr]) -> Result<Vec<UdpSocket>, Error> {
+    addresses.iter().map(|address| post::bound(*address).map_err(|source| refusal(trap, *address, source))).collect()
+}
+
+fn refusal(trap: &str, address: SocketAddr, source: io::Error) -> Error {
+    Error::Bind { trap: trap.to_string(), address, mend: mend(&source, address.port()), source }
 }
 
 /// `SO_REUSEADDR`, so that a restart need not wait; IPv6 only where IPv6 is asked for, so that both wildcards
@@ -213,7 +228,7 @@ fn listener(address: SocketAddr, backlog: i32) -> io::Result<TcpListener> {
 
 fn mend(error: &io::Error, port: u16) -> &'static str {
     match error.kind() {
-        ErrorKind::AddrInUse => "another program has this port (`ss -ltnp` shows which); stop it or give the trap another port",
+        ErrorKind::AddrInUse => "another program has this port (`ss -ltunp` shows which); stop it or give the trap another port",
         ErrorKind::PermissionDenied if port < 1_024 => {
             "ports below 1024 need root or CAP_NET_BIND_SERVICE; start as root or use a higher port"
         }

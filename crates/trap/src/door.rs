@@ -3,11 +3,14 @@
 //! Who a stranger is stays here. What is told of a session is told by the process that parses strangers' bytes, so it is
 //! believed no further than it can be: a session that nobody let in is nobody's, and no session can be told of without end.
 
+mod datagrams;
+
 use crate::{
     Bound, Line, Room,
     bind::{Plays, Trap},
     limits::{Entry, Gate, Guest},
     line::{Heard, Inward, lines},
+    post::{FIRST_NUMBER, Post},
     report::{REPORT_WAIT, REPORTS_MAX, SESSION_BYTES_MAX, Stranger},
     room::FAREWELL,
     status::{Counters, House, count},
@@ -16,6 +19,7 @@ use crate::{
         read_body,
     },
 };
+use datagrams::Mailbox;
 use honeymesh_trap_proto::safe_text;
 use honeymesh_types::{Now, Transport, Visit};
 use std::{
@@ -27,7 +31,7 @@ use std::{
     time::Duration,
 };
 use tokio::{
-    net::{TcpListener, TcpStream},
+    net::{TcpListener, TcpStream, UdpSocket},
     sync::{mpsc, watch},
     task::JoinSet,
     time::{Instant, MissedTickBehavior, interval, sleep, timeout},
@@ -71,6 +75,9 @@ pub struct Household {
 /// What doors and hearing share.
 struct Shared {
     gate: Arc<Gate>,
+    post: Post,
+    /// Octets kept of one datagram.
+    capture_bytes_max: usize,
     traps: Vec<(Plays, Arc<Counters>)>,
     house: Arc<House>,
     household: Household,
@@ -113,11 +120,13 @@ impl Bound {
         let (inward, visits) = (Arc::new(inward), household.visits.clone());
         let (stop, stopped) = watch::channel(());
         let traps = self.traps.iter().map(|trap| (trap.plays.clone(), Arc::clone(&trap.counters))).collect();
-        let shared = Arc::new(Shared { gate: self.gate, traps, house: self.house, household });
+        let capture_bytes_max = self.limits.capture_bytes_max;
+        let shared =
+            Arc::new(Shared { gate: self.gate, post: Post::new()?, capture_bytes_max, traps, house: self.house, household });
         let mut open = JoinSet::new();
-        for door in doors(self.traps, &inward, &shared, &stopped)? {
-            open.spawn(door.keep());
-        }
+        let (doors, mailboxes) = doors(self.traps, &inward, &shared, &stopped)?;
+        doors.into_iter().for_each(|door| drop(open.spawn(door.keep())));
+        mailboxes.into_iter().for_each(|mailbox| drop(open.spawn(mailbox.keep())));
         open.spawn(dismiss(Arc::clone(&shared), inward, stopped));
         let mut hearing = Hearing { heard, shared: Arc::clone(&shared), report: None, has_begun: false };
         begun.into_iter().for_each(|pid| hearing.began(pid));
@@ -134,6 +143,7 @@ impl Bound {
         // With the last door the line to the process is closed: it tells what is left, and ends.
         let _ = timeout(FAREWELL + REPORT_WAIT, hearing.until_nobody_plays()).await;
         shared.let_go(shared.gate.empty());
+        shared.tell_letters(shared.post.empty());
         ended
     }
 
@@ -159,18 +169,26 @@ impl Bound {
     }
 }
 
-fn doors(traps: Vec<Trap>, inward: &Arc<Inward>, shared: &Arc<Shared>, stop: &watch::Receiver<()>) -> io::Result<Vec<Door>> {
-    let mut doors = Vec::new();
-    for ((trap, is_slow), listener) in traps
-        .into_iter()
-        .enumerate()
-        .flat_map(|(index, trap)| trap.listeners.into_iter().map(move |one| ((index, trap.is_slow), one)))
-    {
-        let address = listener.local_addr()?;
-        let (inward, shared, stop) = (Arc::clone(inward), Arc::clone(shared), stop.clone());
-        doors.push(Door { listener: TcpListener::from_std(listener)?, address, trap, is_slow, inward, shared, stop });
+fn doors(
+    traps: Vec<Trap>,
+    inward: &Arc<Inward>,
+    shared: &Arc<Shared>,
+    stop: &watch::Receiver<()>,
+) -> io::Result<(Vec<Door>, Vec<Mailbox>)> {
+    let (mut doors, mut mailboxes) = (Vec::new(), Vec::new());
+    for (trap, Trap { listeners, sockets, is_slow, .. }) in traps.into_iter().enumerate() {
+        for listener in listeners {
+            let address = listener.local_addr()?;
+            let (inward, shared, stop) = (Arc::clone(inward), Arc::clone(shared), stop.clone());
+            doors.push(Door { listener: TcpListener::from_std(listener)?, address, trap, is_slow, inward, shared, stop });
+        }
+        for socket in sockets {
+            let address = socket.local_addr()?;
+            let (inward, shared, stop) = (Arc::clone(inward), Arc::clone(shared), stop.clone());
+            mailboxes.push(Mailbox { socket: Arc::new(UdpSocket::from_std(socket)?), address, trap, inward, shared, stop });
+        }
     }
-    Ok(doors)
+    Ok((doors, mailboxes))
 }
 
 impl Door {
@@ -325,6 +343,7 @@ impl Hearing {
             tracing::warn!(sessions = late.len(), "the process that plays the traps has not told the end of sessions in time");
             self.shared.let_go(late);
         }
+        self.shared.tell_letters(self.shared.post.overdue(Instant::now()));
     }
 
     async fn hear(&mut self, packet: &[u8]) {
@@ -334,14 +353,19 @@ impl Hearing {
             Some(Evidence::Over { session, lost, fault }) => self.over(session, lost, fault).await,
             Some(Evidence::Hello { pid }) => self.began(pid),
             Some(Evidence::Gone { status }) => self.gone(status),
+            Some(Evidence::Answer { number, nonce_at, bytes }) => self.answer(number, nonce_at.map(usize::from), bytes).await,
             None => self.stray().await,
         }
     }
 
     async fn report_begins(&mut self, head: ReportHead, part: &[u8]) {
         self.report = None;
-        let room = self.shared.gate.told(head.session, |guest| guest.capture_room);
-        if room.is_none_or(|room| head.body as usize > body_bytes_max(room)) {
+        let room = if is_letter(head.session) {
+            Some(Self::letter_body_max())
+        } else {
+            self.shared.gate.told(head.session, |guest| body_bytes_max(guest.capture_room))
+        };
+        if room.is_none_or(|room| head.body as usize > room) {
             return self.stray().await;
         }
         self.report = Some(Coming { head, body: Vec::with_capacity(head.body as usize) });
@@ -353,6 +377,7 @@ impl Hearing {
         coming.body.extend_from_slice(part);
         match coming.body.len().cmp(&(coming.head.body as usize)) {
             std::cmp::Ordering::Less => self.report = Some(coming),
+            std::cmp::Ordering::Equal if is_letter(coming.head.session) => self.report_letter(coming).await,
             std::cmp::Ordering::Equal => self.report(coming).await,
             std::cmp::Ordering::Greater => self.stray().await,
         }
@@ -373,6 +398,9 @@ impl Hearing {
     }
 
     async fn over(&mut self, session: u64, lost: u32, fault: &[u8]) {
+        if is_letter(session) {
+            return self.letter_is_over(session, lost, fault).await;
+        }
         let Some(guest) = self.shared.gate.leave(session) else { return self.stray().await };
         let counters = self.shared.counters(&guest);
         counters.reports_lost.fetch_add(u64::from(lost), Relaxed);
@@ -399,6 +427,7 @@ impl Hearing {
         self.report = None;
         self.has_begun = true;
         self.shared.let_go(self.shared.gate.empty());
+        self.shared.tell_letters(self.shared.post.empty());
         let _unless_it_is_full = self.shared.household.news.try_send(News::Ended { status });
     }
 
@@ -407,6 +436,11 @@ impl Hearing {
         count(&self.shared.house.strays);
         sleep(STRAY_PAUSE).await;
     }
+}
+
+/// Is it a datagram's number, and not a session's?
+const fn is_letter(number: u64) -> bool {
+    number > FIRST_NUMBER
 }
 
 /// Notes a report, and gives the guest if it may still be told of: more than a session can hold is not believed.

@@ -17,6 +17,7 @@ mod identity;
 mod limits;
 mod line;
 mod options;
+mod post;
 mod report;
 mod room;
 mod session;

@@ -132,6 +132,16 @@ impl Inward {
     }
 }
 
+impl Inward {
+    /// Hands a message over, if there is room at once.
+    ///
+    /// # Errors
+    /// There is none, or nobody is there any more.
+    pub(crate) fn try_hand(&self, message: &Admission) -> io::Result<()> {
+        Ok(hand_now(self.0.get_ref().as_fd(), &message.to_bytes(), None)?)
+    }
+}
+
 fn hand_now(socket: BorrowedFd<'_>, bytes: &[u8], connection: Option<BorrowedFd<'_>>) -> Result<(), Errno> {
     let attached: Vec<BorrowedFd<'_>> = connection.into_iter().collect();
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];

@@ -5,18 +5,22 @@
 use crate::{
     Limits, RoomLine, Setting, TlsIdentity,
     bind::Plays,
+    broken::fault,
     line::{Arrivals, Pipe},
-    report::{REPORT_WAIT, Teller},
-    session::{Conversation, Drip},
+    report::{REPORT_WAIT, Teller, Transcript, add},
+    session::{Conversation, Drip, wall},
     tls::Tls,
     wire::{ADMISSION_BYTES_MAX, Admission, Evidence},
 };
-use honeymesh_detect::Recogniser;
+use honeymesh_detect::{Recogniser, Tally};
+use honeymesh_trap_proto::{Datagram, Findings, Reply};
+use honeymesh_types::Signs;
 use std::{
     collections::HashMap,
     hash::{BuildHasher, RandomState},
     io,
     os::fd::OwnedFd,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     time::Duration,
 };
@@ -124,8 +128,45 @@ impl Playing {
                     let _if_it_is_still_open = self.dismissals.remove(&session).map(|dismissal| dismissal.send(()));
                 }
             }
+            (Admission::Datagram { number, trap, port, nonce_at, bytes }, _) => {
+                let nonce_at = nonce_at.map(usize::from);
+                self.datagram(number, trap, port, &Datagram { bytes: &bytes, nonce_at, now: wall() });
+            }
             _ => {}
         }
+    }
+
+    /// Answers at once; only telling may take a while. As many wait as the daemon lets wait.
+    fn datagram(&mut self, number: u64, trap: u16, port: u16, datagram: &Datagram<'_>) {
+        let mut teller = Teller { session: number, pipe: Arc::clone(&self.pipe), wait: REPORT_WAIT, lost: 0 };
+        let reply = self.room.plays.get(usize::from(trap)).map(|plays| {
+            let service = plays.at(port);
+            let look = |reply: &Reply| self.room.recogniser.look(datagram.bytes, &reply.findings.fields, &Tally::default());
+            catch_unwind(AssertUnwindSafe(|| {
+                let mut reply = service.datagram(datagram);
+                let marks = add(look(&reply), &mut reply.findings);
+                (reply, Some(marks))
+            }))
+        });
+        self.open.spawn(async move {
+            let mut broke = String::new();
+            let (reply, marks) = match reply {
+                Some(Ok(told)) => told,
+                Some(Err(_)) => {
+                    broke = fault().unwrap_or_else(|| "at a place that nobody noted".to_owned());
+                    (Reply { findings: Findings { signs: Signs::MALFORMED, ..Findings::default() }, ..Reply::default() }, None)
+                }
+                None => Default::default(),
+            };
+            teller.tell(Transcript::default(), &reply.findings, marks.as_ref()).await;
+            if !reply.answer.is_empty() {
+                let nonce_at = reply.nonce_at.and_then(|at| u16::try_from(at).ok());
+                let answer = Evidence::Answer { number, nonce_at, bytes: &reply.answer }.to_bytes();
+                let _unless_there_is_no_room = timeout(REPORT_WAIT, teller.pipe.write(std::iter::once(answer))).await;
+            }
+            teller.over(&broke).await;
+            number
+        });
     }
 
     fn admit(&mut self, session: u64, trap: u16, port: u16, is_slow: bool, connection: OwnedFd) {

@@ -388,7 +388,7 @@ fn is_half_closed(error: &io::Error) -> bool {
 }
 
 /// Only dates answers.
-fn wall() -> WallTime {
+pub(crate) fn wall() -> WallTime {
     let since = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
     WallTime(u64::try_from(since.as_micros()).unwrap_or(u64::MAX))
 }

@@ -33,8 +33,20 @@ pub struct TrapStatus {
     pub reports_lost: u64,
     /// Sessions whose protocol broke; each was reported and closed.
     pub panics: u64,
-    /// Connections that could not be accepted, for want of descriptors or memory.
+    /// Connections that could not be accepted, for want of descriptors or memory; datagrams that could not be taken.
     pub accept_errors: u64,
+    /// Datagrams that came.
+    pub datagrams: u64,
+    /// Those of them that were beyond a limit: not looked at, or told without having been looked at.
+    pub datagrams_limited: u64,
+    /// Those of them that were answered.
+    pub answered: u64,
+    /// Octets of those answers: never more than came.
+    pub answered_bytes: u64,
+    /// Answers that were not sent: too many for a source, its neighbourhood or in all, or no room in the socket.
+    pub answers_limited: u64,
+    /// Answers that were not sent because they were longer than what they answered, or second ones.
+    pub answers_refused: u64,
 }
 
 /// What is known of the process that plays all traps.
@@ -99,6 +111,12 @@ pub(crate) struct Counters {
     pub(crate) reports_lost: AtomicU64,
     pub(crate) panics: AtomicU64,
     pub(crate) accept_errors: AtomicU64,
+    pub(crate) datagrams: AtomicU64,
+    pub(crate) datagrams_limited: AtomicU64,
+    pub(crate) answered: AtomicU64,
+    pub(crate) answered_bytes: AtomicU64,
+    pub(crate) answers_limited: AtomicU64,
+    pub(crate) answers_refused: AtomicU64,
 }
 
 impl Counters {
@@ -116,6 +134,12 @@ impl Counters {
             reports_lost: self.reports_lost.load(Relaxed),
             panics: self.panics.load(Relaxed),
             accept_errors: self.accept_errors.load(Relaxed),
+            datagrams: self.datagrams.load(Relaxed),
+            datagrams_limited: self.datagrams_limited.load(Relaxed),
+            answered: self.answered.load(Relaxed),
+            answered_bytes: self.answered_bytes.load(Relaxed),
+            answers_limited: self.answers_limited.load(Relaxed),
+            answers_refused: self.answers_refused.load(Relaxed),
         }
     }
 }

@@ -26,12 +26,17 @@ const SETTING_END: u8 = 2;
 const ADMIT: u8 = 3;
 const DISMISS: u8 = 4;
 const ADMIT_SLOW: u8 = 16;
+const DATAGRAM: u8 = 5;
 
 const HELLO: u8 = 1;
 const REPORT: u8 = 2;
 const PART: u8 = 3;
 const OVER: u8 = 4;
 const GONE: u8 = 5;
+const ANSWER: u8 = 6;
+
+/// Stands where no place of a nonce is told.
+const NO_PLACE: u16 = u16::MAX;
 
 /// From the daemon to the process that plays.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,6 +49,8 @@ pub(crate) enum Admission {
     AdmitSlow { session: u64, trap: u16, port: u16 },
     /// These sessions end.
     Dismiss(Vec<u64>),
+    /// A datagram has come; where the nonce stands in it that its source was sent, if it does.
+    Datagram { number: u64, trap: u16, port: u16, nonce_at: Option<u16>, bytes: Vec<u8> },
 }
 
 /// From the process that plays to the daemon.
@@ -59,6 +66,8 @@ pub(crate) enum Evidence<'a> {
     Over { session: u64, lost: u32, fault: &'a [u8] },
     /// The process that played has ended, as wait(2) tells it.
     Gone { status: i32 },
+    /// What is answered to a datagram, and where a nonce is to be written in it.
+    Answer { number: u64, nonce_at: Option<u16>, bytes: &'a [u8] },
 }
 
 /// What stands before a report's body.
@@ -86,6 +95,10 @@ impl Admission {
                 sessions.iter().for_each(|session| bytes.extend_from_slice(&session.to_le_bytes()));
                 bytes
             }
+            Self::Datagram { number, trap, port, nonce_at, bytes } => {
+                let place = nonce_at.unwrap_or(NO_PLACE).to_le_bytes();
+                [&[DATAGRAM][..], &number.to_le_bytes(), &trap.to_le_bytes(), &port.to_le_bytes(), &place, bytes].concat()
+            }
         }
     }
 
@@ -104,6 +117,12 @@ impl Admission {
             }
             DISMISS => {
                 Self::Dismiss(rest.chunks_exact(8).filter_map(|id| Some(u64::from_le_bytes(id.try_into().ok()?))).collect())
+            }
+            DATAGRAM => {
+                let number = u64::from_le_bytes(take(&mut rest)?);
+                let [trap, port, place] = [take(&mut rest)?, take(&mut rest)?, take(&mut rest)?].map(u16::from_le_bytes);
+                let nonce_at = (place != NO_PLACE).then_some(place);
+                Self::Datagram { number, trap, port, nonce_at, bytes: rest.to_vec() }
             }
             _ => return None,
         })
@@ -127,6 +146,10 @@ impl<'a> Evidence<'a> {
                 [&[OVER][..], &session.to_le_bytes(), &lost.to_le_bytes(), fault].concat()
             }
             Self::Gone { status } => [&[GONE][..], &status.to_le_bytes()].concat(),
+            Self::Answer { number, nonce_at, bytes } => {
+                let place = nonce_at.unwrap_or(NO_PLACE).to_le_bytes();
+                [&[ANSWER][..], &number.to_le_bytes(), &place, bytes].concat()
+            }
         }
     }
 
@@ -150,6 +173,11 @@ impl<'a> Evidence<'a> {
                 Self::Over { session, lost, fault: &rest[..rest.len().min(PLACE_BYTES_MAX)] }
             }
             GONE => Self::Gone { status: i32::from_le_bytes(take(&mut rest)?) },
+            ANSWER => {
+                let number = u64::from_le_bytes(take(&mut rest)?);
+                let place = u16::from_le_bytes(take(&mut rest)?);
+                Self::Answer { number, nonce_at: (place != NO_PLACE).then_some(place), bytes: rest }
+            }
             _ => return None,
         })
     }
@@ -314,6 +342,8 @@ mod tests {
             (Evidence::Part(b"more"), b"\x03more".to_vec()),
             (Evidence::Over { session: 7, lost: 1, fault: b"a.rs:1" }, b"\x04\x07\0\0\0\0\0\0\0\x01\0\0\0a.rs:1".to_vec()),
             (Evidence::Gone { status: 11 }, b"\x05\x0b\0\0\0".to_vec()),
+            (Evidence::Answer { number: 7, nonce_at: None, bytes: b"x" }, b"\x06\x07\0\0\0\0\0\0\0\xff\xffx".to_vec()),
+            (Evidence::Answer { number: 7, nonce_at: Some(2), bytes: b"" }, b"\x06\x07\0\0\0\0\0\0\0\x02\0".to_vec()),
         ];
         for (message, octets) in evidence {
             assert_eq!(message.to_bytes(), octets);
@@ -326,10 +356,12 @@ mod tests {
 
     #[test]
     fn what_is_cut_short_or_unknown_is_no_message() {
-        for octets in [&b""[..], b"\0", b"\x06", b"\x01\x05", b"\x02\x07\0\0", b"\x04\x07\0\0\0\0\0\0\0\x01", b"\x05"] {
+        for octets in
+            [&b""[..], b"\0", b"\x06\x07", b"\x07", b"\x01\x05", b"\x02\x07\0\0", b"\x04\x07\0\0\0\0\0\0\0\x01", b"\x05"]
+        {
             assert_eq!(Evidence::read(octets), None, "{octets:?}");
         }
-        for octets in [&b""[..], b"\0", b"\x03\x02\x01", b"\x09"] {
+        for octets in [&b""[..], b"\0", b"\x03\x02\x01", b"\x05\x01", b"\x09"] {
             assert_eq!(Admission::read(octets), None, "{octets:?}");
         }
     }

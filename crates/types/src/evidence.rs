@@ -104,10 +104,13 @@ bitflags::bitflags! {
         const SILENT = 1 << 5;
         /// It came to a port that serves nothing, not to a trap that listens there.
         const DARK = 1 << 6;
+        /// What was sent to the source of a datagram, and could only be guessed elsewhere, came back in its place: it is where it
+        /// says it is.
+        const RETURNED = 1 << 15;
     }
 }
 
-/// What a trap saw over a completed handshake since its previous report of the same session.
+/// What a trap saw over a completed handshake since its previous report of the same session, or in a datagram.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Visit {
     /// When the report was made.

@@ -30,7 +30,7 @@ fn words(status: &StatusJson, coloured: bool) -> String {
     lines.extend(status.keeper.as_ref().map(|keeper| format!("keeper   {}", kept(keeper))));
     lines.extend(status.trap_process.as_ref().map(|process| format!("traps    {}", played(process))));
     lines.push(store(status));
-    for table in [interfaces(status), traps(status), clusters(status)].into_iter().flatten() {
+    for table in [interfaces(status), traps(status), datagrams(status), clusters(status)].into_iter().flatten() {
         lines.push(String::new());
         lines.push(table.render(coloured));
     }
@@ -185,6 +185,19 @@ fn traps(status: &StatusJson) -> Option<Table> {
         ]);
     }
     (!status.traps.is_empty()).then_some(table)
+}
+
+/// Only of traps that got any.
+fn datagrams(status: &StatusJson) -> Option<Table> {
+    let mut table = Table::new(&["TRAP", "DATAGRAMS", "LIMITED", "ANSWERED", "NOT SENT", "TOO LONG"]);
+    let of_udp: Vec<_> = status.traps.iter().filter(|trap| trap.datagrams.received > 0).collect();
+    for trap in &of_udp {
+        let counts = trap.datagrams;
+        let numbers = [counts.received, counts.limited, counts.answered, counts.answers_limited, counts.answers_refused];
+        let [received, limited, answered, not_sent, too_long] = numbers.map(|number| number.to_string());
+        table.row([trap.name.clone(), received, limited, answered, not_sent, too_long]);
+    }
+    (!of_udp.is_empty()).then_some(table)
 }
 
 fn clusters(status: &StatusJson) -> Option<Table> {

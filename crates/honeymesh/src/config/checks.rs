@@ -5,7 +5,7 @@ use super::{
     problem::{Place, Placed},
     reader::Document,
 };
-use honeymesh_types::{Mode, Trust};
+use honeymesh_types::{Mode, Transport, Trust};
 use std::{net::SocketAddr, time::Duration};
 
 /// A forgeable ban that lasts longer than this deserves a warning.
@@ -80,15 +80,18 @@ enum Families {
 }
 
 fn addresses(doc: &Document<'_>, config: &Config) {
-    let traps = config.traps.iter().flat_map(taken_by_trap);
+    let traps = config.traps.iter().flat_map(|trap| taken_by_trap(trap, Transport::Tcp));
     let api = config.api.listen.iter().map(|listen| taken(listen, Families::Both, "the API ([api] listen)".into()));
     apart(doc, traps.chain(api));
+    let traps = config.traps.iter().flat_map(|trap| taken_by_trap(trap, Transport::Udp));
     let cluster = |cluster: &Cluster| taken(&cluster.listen, Families::Both, format!("cluster `{}`", cluster.name.value));
-    apart(doc, config.clusters.iter().map(cluster));
+    apart(doc, traps.chain(config.clusters.iter().map(cluster)));
 }
 
-fn taken_by_trap(trap: &Trap) -> impl Iterator<Item = Taken> {
-    trap.listen.iter().map(|listen| taken(listen, Families::Apart, format!("trap `{}`", trap.name.value)))
+/// What a trap takes of one transport.
+fn taken_by_trap(trap: &Trap, transport: Transport) -> impl Iterator<Item = Taken> {
+    let listen = if trap.transports.contains(&transport) { trap.listen.as_slice() } else { &[] };
+    listen.iter().map(|listen| taken(listen, Families::Apart, format!("trap `{}`", trap.name.value)))
 }
 
 fn taken(listen: &Placed<SocketAddr>, families: Families, by: String) -> Taken {

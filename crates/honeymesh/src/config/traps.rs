@@ -2,6 +2,7 @@
 
 use super::{problem::Place, problem::Placed, reader::Section, sections::required, values};
 use honeymesh_trap_proto::{DELAY_MS_MAX, Definition, Frames, Persona, RuleDefinition, ScriptDefinition, Service, ServiceError};
+use honeymesh_types::Transport;
 use std::{net::SocketAddr, time::Duration};
 
 /// The most traps one node has; each costs a listener.
@@ -16,6 +17,8 @@ pub struct Trap {
     pub name: Placed<String>,
     /// What it plays; it is a service's.
     pub definition: Definition,
+    /// Over which transports that is spoken to.
+    pub transports: &'static [Transport],
     /// Where it listens; at least one address.
     pub listen: Vec<Placed<SocketAddr>>,
 }
@@ -34,7 +37,8 @@ fn trap(section: Section<'_, '_>) -> Option<Trap> {
     let listen = listen(&section);
     let service = service(&section);
     section.finish();
-    Some(Trap { name: name?, definition: service?, listen: listen? })
+    let (transports, definition) = service?;
+    Some(Trap { name: name?, definition, transports, listen: listen? })
 }
 
 /// A trap's name is a label in metrics and a word in logs.
@@ -55,20 +59,22 @@ fn listen(section: &Section<'_, '_>) -> Option<Vec<Placed<SocketAddr>>> {
 
 /// Reads all keys of the service first, so that each problem among them is told, then has it checked as a whole: whatever machine
 /// the node pretends to be.
-fn service(section: &Section<'_, '_>) -> Option<Definition> {
+fn service(section: &Section<'_, '_>) -> Option<(&'static [Transport], Definition)> {
     let word = section.text("service", |text| Ok(text.to_owned()));
     let word = required(section, "service", word, &format!("write one of {}", Service::NAMES.join("|")))?;
     let banner = section.text("banner", |text| Ok(text.to_owned())).map(|banner| banner.value);
+    let transport = plain(section, "transport");
     let definition = Definition {
         service: word.value,
         banner,
+        transport,
         let_in: let_in(section),
         site: plain(section, "site"),
         tarpit: section.switch("tarpit"),
         script: script(section),
     };
     match Service::define(&definition, &Persona::of([0; 32])) {
-        Ok(_) => Some(definition),
+        Ok(service) => Some((service.transports(), definition)),
         Err(error) => {
             let (place, named) = blamed(section, &error).unwrap_or_else(|| (word.place, section.named("service")));
             section.doc.error(place, format!("{named}: {error}"));

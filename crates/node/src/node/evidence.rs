@@ -58,7 +58,9 @@ impl Node {
         }
         let mut event = self.event_at(EventKind::Visit, visit.at.wall);
         describe_visit(visit, &mut event);
-        self.bring(subject, &verdict, event, None, false);
+        // Evidence that cannot be forged is always told; what can be must not wash it out of the store.
+        let topic = (verdict.grade == Grade::Spoofable).then_some(Topic::Datagram);
+        self.bring(subject, &verdict, event, topic, false);
     }
 
     /// Brings a verdict to the door and tells of it, unless `topic` was told too often, before it carries out what the door

@@ -6,6 +6,7 @@ mod clients;
 mod dark;
 #[cfg(test)]
 mod databases;
+mod datagrams;
 #[cfg(test)]
 mod evidence;
 #[cfg(test)]

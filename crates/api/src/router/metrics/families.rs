@@ -128,12 +128,21 @@ fn watched(text: &mut Text, status: &StatusJson) {
 
 fn traps(text: &mut Text, status: &StatusJson) {
     type Part = (&'static str, &'static str, fn(&honeymesh_format::TrapJson) -> u64);
-    let parts: [Part; 5] = [
+    let parts: [Part; 10] = [
         ("sessions_total", "Trap sessions begun", |trap| trap.sessions),
         ("sessions_refused_total", "Connections to traps closed because a limit was reached", |trap| trap.refused),
         ("trap_bytes_total", "Bytes that strangers sent to traps", |trap| trap.bytes),
         ("trap_reports_lost_total", "Reports of traps that were lost", |trap| trap.reports_lost),
         ("trap_errors_total", "Trap sessions that broke", |trap| trap.errors),
+        ("trap_datagrams_total", "Datagrams that came to traps", |trap| trap.datagrams.received),
+        ("trap_datagrams_limited_total", "Datagrams to traps that were beyond a limit", |trap| trap.datagrams.limited),
+        ("trap_answers_total", "Datagrams to traps that were answered", |trap| trap.datagrams.answered),
+        ("trap_answers_limited_total", "Answers of traps that were not sent, for there were too many", |trap| {
+            trap.datagrams.answers_limited
+        }),
+        ("trap_answers_refused_total", "Answers of traps that were longer than what they answered, and not sent", |trap| {
+            trap.datagrams.answers_refused
+        }),
     ];
     let mut active = text.gauge("sessions_active", "Trap sessions open now");
     for trap in &status.traps {

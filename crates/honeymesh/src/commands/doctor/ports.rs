@@ -62,7 +62,14 @@ pub struct Holder {
 pub fn wanted(config: &Config) -> Vec<Wanted> {
     let traps = config.traps.iter().flat_map(|trap| {
         let by = format!("trap `{}`", trap.name.value);
-        trap.listen.iter().map(move |at| Wanted { by: by.clone(), addr: at.value, transport: Transport::Tcp, v6_only: true })
+        let each = trap.transports.iter().map(|transport| match transport {
+            honeymesh_types::Transport::Tcp => Transport::Tcp,
+            honeymesh_types::Transport::Udp => Transport::Udp,
+        });
+        each.flat_map(move |transport| {
+            let by = by.clone();
+            trap.listen.iter().map(move |at| Wanted { by: by.clone(), addr: at.value, transport, v6_only: true })
+        })
     });
     let api = config.api.listen.iter().map(|at| Wanted {
         by: "the API".into(),

@@ -1,8 +1,8 @@
 //! The node in numbers.
 
 use honeymesh_format::{
-    AuditJson, BansJson, ClusterJson, CountersJson, CountsJson, InterfaceJson, KeeperJson, LockdownJson, ProbeJson, StatusJson,
-    StoreJson, TrapJson, TrapProcessJson, time_micros,
+    AuditJson, BansJson, ClusterJson, CountersJson, CountsJson, DatagramsJson, InterfaceJson, KeeperJson, LockdownJson,
+    ProbeJson, StatusJson, StoreJson, TrapJson, TrapProcessJson, time_micros,
 };
 use honeymesh_node::Status;
 use honeymesh_trap::{HouseStatus, TrapStatus};
@@ -192,5 +192,13 @@ fn trap(trap: &TrapStatus) -> TrapJson {
         bytes: trap.bytes,
         reports_lost: trap.reports_lost,
         errors: trap.panics.saturating_add(trap.accept_errors),
+        datagrams: DatagramsJson {
+            received: trap.datagrams,
+            limited: trap.datagrams_limited,
+            answered: trap.answered,
+            answered_bytes: trap.answered_bytes,
+            answers_limited: trap.answers_limited,
+            answers_refused: trap.answers_refused,
+        },
     }
 }

@@ -147,6 +147,21 @@ fn a_datagram_to_a_trap_is_forgeable() {
 }
 
 #[test]
+fn a_flood_of_forged_datagrams_is_no_flood_of_events_and_a_proven_one_is_told() {
+    let mut bench = Bench::new(config(1));
+    let datagram = |signs| Visit { transport: Transport::Udp, signs, ..visit(ATTACKER, b"x") };
+    let mut told = 0;
+    for _ in 0..1_000 {
+        told += words(&bench.feed(Input::Visit(datagram(Signs::empty())))).iter().filter(|word| *word == "tell visit").count();
+    }
+    assert_eq!(told, 128);
+    let proven = words(&bench.feed(Input::Visit(datagram(Signs::RETURNED))));
+    assert!(proven.iter().any(|word| word == "tell visit"), "{proven:?}");
+    let ban = bench.node.ban(&subject(ATTACKER)).unwrap();
+    assert_eq!((ban.grade, ban.scope), (Grade::Payload, Scope::All));
+}
+
+#[test]
 fn an_ipv6_source_is_banned_with_its_customer_prefix_unless_it_is_a_neighbour() {
     let mut bench = Bench::new(config(1));
     for (source, expected) in

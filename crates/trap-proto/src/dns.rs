@@ -1,0 +1,385 @@
+//! A name server that serves nobody here: BIND 9.20 of Debian 13, which refuses recursion (RFC 1035, 6891, 8914).
+//!
+//! What is asked for is taken down, and what only whoever wants to flood somebody asks for (ANY) is called so. Over TCP what did
+//! not fit is told.
+
+mod session;
+
+use crate::{
+    BannerError, Findings, Session,
+    datagram::{Datagram, Reply},
+    service::checked_banner,
+};
+use alloc::{
+    format,
+    string::{String, ToString},
+    vec::Vec,
+};
+use honeymesh_types::{Signs, Transport};
+
+/// Debian 13's BIND.
+const VERSION: &str = "9.20.23-1~deb13u1-Debian";
+const HOST: &str = "ns1";
+const HEADER_BYTES: usize = 12;
+/// The longest name, in octets (RFC 1035).
+const NAME_BYTES_MAX: usize = 255;
+
+const FORMERR: u16 = 1;
+const NOTIMP: u16 = 4;
+const REFUSED: u16 = 5;
+const NOTAUTH: u16 = 9;
+/// Response, and what is copied of a query: opcode, recursion desired, checking disabled.
+const QR: u16 = 0x8000;
+const TC: u16 = 0x0200;
+const AA: u16 = 0x0400;
+const COPIED: u16 = 0x7910;
+
+const TXT: u16 = 16;
+const ANY: u16 = 255;
+const AXFR: u16 = 252;
+const IXFR: u16 = 251;
+const CHAOS: u16 = 3;
+const OPT: u16 = 41;
+/// An extended error: the query is prohibited here (RFC 8914).
+const PROHIBITED: [u8; 6] = [0, 15, 0, 2, 0, 18];
+
+/// A name server that serves nobody here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dns {
+    version: String,
+    host: String,
+    transports: &'static [Transport],
+}
+
+impl Default for Dns {
+    /// Debian 13's BIND on a host `ns1`.
+    fn default() -> Self {
+        Self { version: VERSION.to_string(), host: HOST.to_string(), transports: &[Transport::Udp, Transport::Tcp] }
+    }
+}
+
+/// A question with the octets that it takes.
+struct Question<'a> {
+    raw: &'a [u8],
+    name: Vec<u8>,
+    kind: u16,
+    class: u16,
+    /// The buffer that the asker says it has, if it speaks EDNS, and EDNS's version.
+    edns: Option<(u16, u8)>,
+}
+
+impl Dns {
+    /// With an operator's version, which `version.bind` is answered with.
+    ///
+    /// # Errors
+    /// Says why the text cannot be sent.
+    pub fn new(version: &str) -> Result<Self, BannerError> {
+        Ok(Self { version: checked_banner(version)?, ..Self::default() })
+    }
+
+    /// On another host, which `hostname.bind` is answered with.
+    #[must_use]
+    pub fn on_host(self, host: &str) -> Self {
+        Self { host: host.to_string(), ..self }
+    }
+
+    /// Over these transports.
+    #[must_use]
+    pub fn over(self, transports: &'static [Transport]) -> Self {
+        Self { transports, ..self }
+    }
+
+    /// Over which transports it is spoken to.
+    pub(crate) const fn transports(&self) -> &'static [Transport] {
+        self.transports
+    }
+
+    /// A new connection over TCP.
+    #[must_use]
+    pub fn session(&self) -> impl Session + use<> {
+        session::DnsSession::new(self.clone())
+    }
+
+    /// A query and what is said to it.
+    pub(crate) fn datagram(&self, datagram: &Datagram<'_>) -> Reply {
+        let (findings, answers) = self.query(datagram.bytes);
+        Reply::fitting(findings, datagram, answers)
+    }
+
+    /// What is found in a message, and the answers that there are, the fullest first.
+    fn query(&self, message: &[u8]) -> (Findings, Vec<Vec<u8>>) {
+        let mut findings = Findings::default();
+        let Some((header, rest)) = message.split_first_chunk::<HEADER_BYTES>() else {
+            findings.signs |= Signs::MALFORMED;
+            return (findings, Vec::new());
+        };
+        let flags = u16::from_be_bytes([header[2], header[3]]);
+        if flags & QR != 0 {
+            findings.note("request", b"response");
+            return (findings, Vec::new());
+        }
+        let head = Head { id: [header[0], header[1]], flags };
+        let opcode = flags >> 11 & 15;
+        if opcode != 0 {
+            findings.note("opcode", opcode_name(opcode).as_bytes());
+            let code = if opcode == 4 || opcode == 5 { NOTAUTH } else { NOTIMP };
+            return (findings, [head.answer(code, None, &[], false)].into());
+        }
+        let counts = [4, 6, 8, 10].map(|at| u16::from_be_bytes([header[at], header[at + 1]]));
+        let Some(question) = question(rest, counts) else {
+            findings.signs |= Signs::MALFORMED;
+            return (findings, [head.answer(FORMERR, None, &[], false)].into());
+        };
+        question.note(&mut findings);
+        (findings, self.answers(&head, &question))
+    }
+
+    /// What fits best comes first.
+    fn answers(&self, head: &Head, question: &Question<'_>) -> Vec<Vec<u8>> {
+        let asked = Some(question);
+        if let Some(text) = self.text(question) {
+            return [true, false].map(|whole| head.answer(0, asked, if whole { text.as_bytes() } else { &[] }, false)).to_vec();
+        }
+        [true, false].map(|explained| head.answer(REFUSED, asked, &[], explained)).to_vec()
+    }
+
+    /// What a name server tells about itself.
+    fn text(&self, question: &Question<'_>) -> Option<String> {
+        if question.class != CHAOS || !matches!(question.kind, TXT | ANY) {
+            return None;
+        }
+        match question.name.to_ascii_lowercase().as_slice() {
+            b"version.bind" | b"version.server" => Some(self.version.clone()),
+            b"hostname.bind" => Some(self.host.clone()),
+            _ => None,
+        }
+    }
+}
+
+/// What is copied from a query.
+struct Head {
+    id: [u8; 2],
+    flags: u16,
+}
+
+impl Head {
+    /// An answer. To a question about the server `text` stands in it; without one it is cut short there (TC).
+    fn answer(&self, code: u16, question: Option<&Question<'_>>, text: &[u8], explained: bool) -> Vec<u8> {
+        let own = if code == 0 { AA | if text.is_empty() { TC } else { 0 } } else { 0 };
+        let flags = QR | self.flags & COPIED | own | code;
+        let edns = question.and_then(|question| question.edns);
+        let counts = [u16::from(question.is_some()), u16::from(!text.is_empty()), 0, u16::from(edns.is_some())];
+        let mut answer = [&self.id[..], &flags.to_be_bytes()].concat();
+        counts.iter().for_each(|count| answer.extend_from_slice(&count.to_be_bytes()));
+        answer.extend_from_slice(question.map_or(&[][..], |question| question.raw));
+        if !text.is_empty() {
+            let length = u8::try_from(text.len()).unwrap_or(u8::MAX);
+            // The name of the question, TXT, CHAOS, for no time.
+            answer.extend_from_slice(&[0xc0, 12, 0, 16, 0, 3, 0, 0, 0, 0, 0, length.saturating_add(1), length]);
+            answer.extend_from_slice(&text[..usize::from(length)]);
+        }
+        if let Some((_, version)) = edns {
+            let more: &[u8] = if explained && code == REFUSED { &PROHIBITED } else { &[] };
+            // Its own buffer, and "bad version" where another one than 0 was spoken.
+            answer.extend_from_slice(&[
+                0,
+                0,
+                41,
+                4,
+                208,
+                u8::from(version > 0),
+                0,
+                0,
+                0,
+                0,
+                u8::try_from(more.len()).unwrap_or(0),
+            ]);
+            answer.extend_from_slice(more);
+        }
+        answer
+    }
+}
+
+impl Question<'_> {
+    fn note(&self, findings: &mut Findings) {
+        findings.note("qname", &self.name);
+        findings.note("qtype", kind_name(self.kind).as_bytes());
+        if self.class != 1 {
+            findings.note("qclass", self.class.to_string().as_bytes());
+        }
+        if let Some((size, _)) = self.edns {
+            findings.note("edns_size", size.to_string().as_bytes());
+        }
+        if self.class != CHAOS && matches!(self.kind, ANY | AXFR | IXFR) {
+            findings.note("attempt", if self.kind == ANY { b"amplification" } else { b"zone transfer" });
+            findings.signs |= Signs::RULE;
+        }
+    }
+}
+
+/// The one question of a query, and EDNS if it is the first thing that follows.
+fn question<'a>(bytes: &'a [u8], counts: [u16; 4]) -> Option<Question<'a>> {
+    let [1, 0, 0, additional] = counts else { return None };
+    let (mut name, mut rest) = (Vec::new(), bytes);
+    loop {
+        let (length, behind) = rest.split_first()?;
+        if *length == 0 {
+            rest = behind;
+            break;
+        }
+        // A name in a question points nowhere: two high bits are no length.
+        let (label, behind) = behind.split_at_checked(usize::from(*length)).filter(|_| *length < 64)?;
+        if !name.is_empty() {
+            name.push(b'.');
+        }
+        name.extend_from_slice(label);
+        if name.len() > NAME_BYTES_MAX {
+            return None;
+        }
+        rest = behind;
+    }
+    let ([kind, kind_low, class, class_low], behind) = rest.split_first_chunk()?;
+    let raw = &bytes[..bytes.len() - behind.len()];
+    let edns = (additional > 0).then(|| edns(behind)).flatten();
+    if name.is_empty() {
+        name.push(b'.');
+    }
+    Some(Question {
+        raw,
+        name,
+        kind: u16::from_be_bytes([*kind, *kind_low]),
+        class: u16::from_be_bytes([*class, *class_low]),
+        edns,
+    })
+}
+
+fn edns(bytes: &[u8]) -> Option<(u16, u8)> {
+    let ([0, kind, kind_low, size, size_low, _, version], _) = bytes.split_first_chunk()? else { return None };
+    (u16::from_be_bytes([*kind, *kind_low]) == OPT).then(|| (u16::from_be_bytes([*size, *size_low]), *version))
+}
+
+fn kind_name(kind: u16) -> String {
+    let name = match kind {
+        1 => "A",
+        2 => "NS",
+        5 => "CNAME",
+        6 => "SOA",
+        12 => "PTR",
+        15 => "MX",
+        16 => "TXT",
+        28 => "AAAA",
+        33 => "SRV",
+        43 => "DS",
+        46 => "RRSIG",
+        48 => "DNSKEY",
+        IXFR => "IXFR",
+        AXFR => "AXFR",
+        ANY => "ANY",
+        _ => return format!("TYPE{kind}"),
+    };
+    name.to_string()
+}
+
+fn opcode_name(opcode: u16) -> String {
+    match opcode {
+        1 => "IQUERY".to_string(),
+        2 => "STATUS".to_string(),
+        4 => "NOTIFY".to_string(),
+        5 => "UPDATE".to_string(),
+        _ => opcode.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::drive;
+    use proptest::prelude::*;
+
+    fn query(name: &str, kind: u16, class: u16, more: &[u8]) -> Vec<u8> {
+        let mut bytes = alloc::vec![0x12, 0x34, 1, 0x20, 0, 1, 0, 0, 0, 0, 0, u8::from(!more.is_empty())];
+        for label in name.split('.') {
+            bytes.push(u8::try_from(label.len()).unwrap());
+            bytes.extend_from_slice(label.as_bytes());
+        }
+        bytes.push(0);
+        bytes.extend_from_slice(&kind.to_be_bytes());
+        bytes.extend_from_slice(&class.to_be_bytes());
+        bytes.extend_from_slice(more);
+        bytes
+    }
+
+    /// EDNS with a buffer of 4,096 octets and so much padding.
+    fn padded(padding: u8) -> Vec<u8> {
+        let mut opt = alloc::vec![0, 0, 41, 16, 0, 0, 0, 0, 0, 0, padding + 4, 0, 12, 0, padding];
+        opt.resize(opt.len() + usize::from(padding), 0);
+        opt
+    }
+
+    fn reply(bytes: &[u8]) -> Reply {
+        Dns::default().datagram(&Datagram { bytes, ..Datagram::default() })
+    }
+
+    #[test]
+    fn recursion_is_refused_and_the_question_is_taken_down() {
+        let asked = query("Example.com", ANY, 1, &padded(8));
+        let reply = reply(&asked);
+        let fields = ["qname", "qtype", "edns_size", "attempt"].map(|name| reply.findings.fields[name].clone());
+        assert_eq!(fields, ["Example.com", "ANY", "4096", "amplification"]);
+        assert_eq!(reply.findings.signs, Signs::RULE);
+        assert_eq!(reply.answer[..12], [0x12, 0x34, 0x81, 5, 0, 1, 0, 0, 0, 0, 0, 1], "refused; RD stays, AD goes");
+        assert_eq!(reply.answer[12..29], asked[12..29], "the question is said again");
+        assert_eq!(reply.answer[29..], [0, 0, 41, 4, 208, 0, 0, 0, 0, 0, 6, 0, 15, 0, 2, 0, 18], "an extended error: prohibited");
+        assert!(reply.answer.len() <= asked.len());
+    }
+
+    #[test]
+    fn the_version_is_told_if_there_is_room_and_cut_short_if_not() {
+        let short = reply(&query("version.bind", TXT, CHAOS, &[]));
+        assert_eq!(short.answer[2..12], [0x87, 0, 0, 1, 0, 0, 0, 0, 0, 0], "truncated");
+        let long = reply(&query("version.bind", TXT, CHAOS, &padded(40)));
+        assert_eq!(long.answer[2..8], [0x85, 0, 0, 1, 0, 1]);
+        assert!(long.answer.windows(VERSION.len()).any(|part| part == VERSION.as_bytes()));
+        assert_eq!(short.findings.signs, Signs::empty());
+        let host = Dns::default()
+            .on_host("db7")
+            .datagram(&Datagram { bytes: &query("hostname.bind", TXT, CHAOS, &padded(40)), ..Datagram::default() });
+        assert!(host.answer.windows(4).any(|part| part == b"\x03db7"));
+    }
+
+    #[test]
+    fn over_tcp_each_message_has_its_length_before_it() {
+        let framed = |message: &[u8]| [&u16::try_from(message.len()).unwrap().to_be_bytes()[..], message].concat();
+        let talk = [framed(&query("version.bind", TXT, CHAOS, &[])), framed(&query("a.b", AXFR, 1, &[]))].concat();
+        let heard = drive::whole(&mut Dns::default().session(), &talk);
+        assert!(heard.answer.windows(VERSION.len()).any(|part| part == VERSION.as_bytes()));
+        assert_eq!((heard.reports.len(), heard.findings.signs), (2, Signs::RULE));
+        assert_eq!(drive::whole(&mut Dns::default().session(), b"GET / HTTP/1.1\r\n\r\n").findings.signs, Signs::MALFORMED);
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_break_a_connection_and_packets_do_not_matter(noise in drive::noise(), cuts in drive::cuts()) {
+            let asked = query("a.b", ANY, 1, &noise[..noise.len().min(90)]);
+            let talk = [&u16::try_from(asked.len()).unwrap().to_be_bytes()[..], &asked, &[0, 90], &noise].concat();
+            drive::law(|| Dns::default().session(), &talk, &cuts)?;
+        }
+    }
+
+    #[test]
+    fn what_is_no_query_gets_what_bind_says_or_nothing() {
+        let plain = query("a.b", 1, 1, &[]);
+        let with = |at: usize, byte: u8| {
+            let mut bytes = plain.clone();
+            bytes[at] = byte;
+            reply(&bytes)
+        };
+        assert!(with(2, 0x81).answer.is_empty(), "a response is not answered");
+        assert_eq!(with(2, 0x28).answer[2..4], [0xa8, 9], "UPDATE: not authoritative");
+        assert_eq!(with(2, 0x10).answer[2..4], [0x90, 4], "STATUS: not implemented");
+        assert_eq!(with(5, 2).answer[2..4], [0x81, 1], "two questions: format error");
+        assert_eq!(with(12, 0xc0).answer[2..4], [0x81, 1], "a pointer in a question");
+        assert_eq!(reply(&plain[..11]).findings.signs, Signs::MALFORMED);
+        assert_eq!(reply(&query("a.b", AXFR, 1, &[])).findings.fields["attempt"], "zone transfer");
+    }
+}

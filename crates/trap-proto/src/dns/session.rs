@@ -1,0 +1,65 @@
+//! One connection to the name server: messages with their length before each (RFC 7766).
+
+use super::{Dns, HEADER_BYTES};
+use crate::{ANSWER_BYTES_MAX, Findings, Flow, Session, Step};
+use alloc::vec::Vec;
+use honeymesh_types::{Signs, WallTime};
+
+/// The longest message that is looked at; whoever announces a longer one speaks another protocol.
+const MESSAGE_BYTES_MAX: usize = 2_048;
+
+/// One connection to the name server.
+pub(super) struct DnsSession {
+    dns: Dns,
+    /// The length, and as much of the message as is there.
+    held: Vec<u8>,
+    findings: Findings,
+}
+
+impl DnsSession {
+    pub(super) fn new(dns: Dns) -> Self {
+        Self { dns, held: Vec::new(), findings: Findings::default() }
+    }
+
+    fn byte(&mut self, byte: u8, answer: &mut Vec<u8>) -> Flow {
+        self.held.push(byte);
+        let Some((length, message)) = self.held.split_first_chunk() else { return Flow::Continue };
+        let length = usize::from(u16::from_be_bytes(*length));
+        if !(HEADER_BYTES..=MESSAGE_BYTES_MAX).contains(&length) {
+            self.findings.signs |= Signs::MALFORMED;
+            self.held.clear();
+            return Flow::Close;
+        }
+        if message.len() < length {
+            return Flow::Continue;
+        }
+        let (findings, answers) = self.dns.query(message);
+        self.findings.merge(findings);
+        if let Some(first) = answers.first() {
+            answer.extend_from_slice(&u16::try_from(first.len()).unwrap_or(0).to_be_bytes());
+            answer.extend_from_slice(first);
+        }
+        self.held.clear();
+        Flow::Telling
+    }
+}
+
+impl Session for DnsSession {
+    fn open(&mut self, _answer: &mut Vec<u8>) -> Flow {
+        Flow::Continue
+    }
+
+    fn receive(&mut self, bytes: &[u8], _now: WallTime, answer: &mut Vec<u8>) -> Step {
+        let full = answer.len() + ANSWER_BYTES_MAX - 2 * MESSAGE_BYTES_MAX;
+        Step::by_byte_until_full(bytes, answer, full, |byte, answer| self.byte(byte, answer))
+    }
+
+    /// What was begun and not finished is in the payload.
+    fn end(&mut self) {
+        self.held.clear();
+    }
+
+    fn findings(&mut self) -> Findings {
+        core::mem::take(&mut self.findings)
+    }
+}

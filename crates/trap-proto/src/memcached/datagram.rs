@@ -1,0 +1,81 @@
+//! memcached over UDP: a frame before each command (`doc/protocol.txt`).
+//!
+//! What it is known for is not done: no answer is longer than the command, so `stats` and stored values meet silence. Nothing is
+//! stored from one datagram to the next.
+
+use super::Memcached;
+use crate::{
+    Session,
+    datagram::{Datagram, Reply},
+};
+use alloc::vec::Vec;
+use honeymesh_types::Signs;
+
+/// Request, number of the datagram, how many there are, and two octets of nothing.
+const FRAME_BYTES: usize = 8;
+/// What starts no answer: two servers would say it to each other for ever.
+const COMPLAINTS: [&[u8]; 3] = [b"ERROR", b"CLIENT_ERROR", b"SERVER_ERROR"];
+
+impl Memcached {
+    /// A datagram and what is said to it.
+    pub(crate) fn datagram(&self, datagram: &Datagram<'_>) -> Reply {
+        let mut session = self.session();
+        let Some((frame, mut rest)) = datagram.bytes.split_first_chunk::<FRAME_BYTES>() else {
+            return Reply::silent(crate::Findings { signs: Signs::MALFORMED, ..Default::default() });
+        };
+        let mut said = Vec::new();
+        while !rest.is_empty() {
+            let step = session.receive(rest, datagram.now, &mut said);
+            rest = rest.get(step.taken..).unwrap_or_default();
+            if step.flow == crate::Flow::Close || said.len() > datagram.bytes.len() {
+                break;
+            }
+        }
+        session.end();
+        let mut findings = session.findings();
+        if findings.fields.get("command").is_some_and(|command| command.starts_with("stats") || command.starts_with("get")) {
+            findings.note("attempt", b"amplification");
+        }
+        let is_single = frame[4..] == [0, 1, 0, 0];
+        let is_said = is_single && !said.is_empty() && !COMPLAINTS.iter().any(|word| said.starts_with(word));
+        let answer = is_said.then(|| [&frame[..2], &[0, 0, 0, 1, 0, 0], said.as_slice()].concat());
+        Reply::fitting(findings, datagram, answer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn memcached() -> Memcached {
+        Memcached::of(&crate::Persona::of([7; 32]))
+    }
+
+    fn reply(text: &[u8]) -> Reply {
+        let bytes = [&[0xab, 0xcd, 0, 0, 0, 1, 0, 0], text].concat();
+        memcached().datagram(&Datagram { bytes: &bytes, ..Datagram::default() })
+    }
+
+    #[test]
+    fn short_answers_are_given_and_long_ones_are_not() {
+        assert_eq!(reply(b"get a\r\n").answer, b"\xab\xcd\0\0\0\x01\0\0END\r\n");
+        assert_eq!(reply(b"set a 0 0 5\r\nhello\r\n").answer, b"\xab\xcd\0\0\0\x01\0\0STORED\r\n");
+        let stats = reply(b"stats\r\n");
+        assert!(stats.answer.is_empty());
+        let fields = ["command", "attempt"].map(|name| stats.findings.fields[name].as_str());
+        assert_eq!(fields, ["stats", "amplification"]);
+        assert_eq!(reply(b"flush_all\r\n").findings.signs, Signs::RULE);
+        assert_eq!(reply(b"set a 0 0 5\r\nhello\r\n").findings.fields["value"], "hello");
+    }
+
+    #[test]
+    fn complaints_and_pieces_meet_silence() {
+        assert!(reply(b"no such command\r\n").answer.is_empty());
+        let piece = memcached().datagram(&Datagram { bytes: b"\0\x01\0\0\0\x02\0\0get a\r\n", ..Datagram::default() });
+        assert!(piece.answer.is_empty() && piece.findings.fields["command"] == "get a");
+        assert_eq!(
+            memcached().datagram(&Datagram { bytes: b"stats\r\n", ..Datagram::default() }).findings.signs,
+            Signs::MALFORMED
+        );
+    }
+}

@@ -1,0 +1,250 @@
+//! Datagrams that wait for an answer: whose they are, how long they are, and what may still be said of them.
+//!
+//! Who has sent one stays here, as with connections. What comes back from the process that plays names one of these, and can do
+//! no more than this table lets it: one answer, to where the datagram came from, not longer than it; one report.
+
+mod limits;
+mod nonce;
+mod socket;
+
+pub(crate) use socket::{Arrived, Local, answer, arrival, bound};
+
+use honeymesh_types::SessionId;
+use limits::{Allowance, Limiter};
+use nonce::Nonces;
+use std::{
+    collections::{HashMap, VecDeque},
+    io,
+    net::{IpAddr, SocketAddr},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+use tokio::{net::UdpSocket, time::Instant};
+
+/// Datagrams that wait at once; further ones are dropped, and counted as beyond a limit.
+pub(crate) const WAITING_MAX: usize = 1_024;
+/// How long one may be answered. Then it is told by itself, if nothing was told of it.
+pub(crate) const ANSWER_MAX: Duration = Duration::from_secs(2);
+/// Numbers of datagrams begin here; those of sessions stay below.
+pub(crate) const FIRST_NUMBER: u64 = 1 << 48;
+
+/// Datagrams taken a second: in all, and from one source (an IPv4 address, an IPv6 /64).
+const TAKEN: Limiter = Limiter { a_second: 1_000, at_once: 1_000 };
+const TAKEN_FROM_SOURCE: Limiter = Limiter { a_second: 32, at_once: 64 };
+/// Answers sent a second: in all, to one source, and to its neighbourhood (IPv4 /24, IPv6 /48).
+const ANSWERED: Limiter = Limiter { a_second: 500, at_once: 500 };
+const ANSWERED_TO_SOURCE: Limiter = Limiter { a_second: 32, at_once: 64 };
+const ANSWERED_TO_NEIGHBOURS: Limiter = Limiter { a_second: 128, at_once: 256 };
+
+/// All datagrams that wait.
+pub(crate) struct Post {
+    nonces: Nonces,
+    inside: Mutex<Inside>,
+}
+
+struct Inside {
+    waiting: HashMap<u64, Letter>,
+    /// In the order in which they came: all may wait equally long.
+    due: VecDeque<(u64, Instant)>,
+    last: u64,
+    taken: Allowance,
+    taken_from_source: Allowance,
+    answered: Allowance,
+    answered_to_source: Allowance,
+    answered_to_neighbours: Allowance,
+}
+
+/// One that waits.
+#[derive(Clone, Debug)]
+pub(crate) struct Letter {
+    pub(crate) number: SessionId,
+    pub(crate) source: SocketAddr,
+    pub(crate) local: Local,
+    /// Which trap: its place among all.
+    pub(crate) trap: usize,
+    pub(crate) socket: Arc<UdpSocket>,
+    pub(crate) bytes: Vec<u8>,
+    /// It was longer than what is looked at.
+    pub(crate) is_cut: bool,
+    /// Where a nonce stands in it that was sent to its source.
+    pub(crate) nonce_at: Option<usize>,
+    is_told: bool,
+    is_answered: bool,
+}
+
+/// What becomes of an answer.
+#[derive(Debug)]
+pub(crate) enum Verdict {
+    /// Nobody waits under this number.
+    Stray,
+    /// Longer than what it answers, the second one, for a place that gets none, or with a nonce where there is no room for one.
+    Refused(usize),
+    /// Too many for this source, its neighbourhood, or in all.
+    Limited(usize),
+    /// Send it.
+    Send(Letter),
+}
+
+impl Post {
+    /// # Errors
+    /// The kernel gives no key.
+    pub(crate) fn new() -> io::Result<Self> {
+        let now = Instant::now();
+        let inside = Inside {
+            waiting: HashMap::new(),
+            due: VecDeque::new(),
+            last: FIRST_NUMBER,
+            taken: Allowance::new(TAKEN, 1, now),
+            taken_from_source: Allowance::new(TAKEN_FROM_SOURCE, limits::SLOTS, now),
+            answered: Allowance::new(ANSWERED, 1, now),
+            answered_to_source: Allowance::new(ANSWERED_TO_SOURCE, limits::SLOTS, now),
+            answered_to_neighbours: Allowance::new(ANSWERED_TO_NEIGHBOURS, limits::SLOTS, now),
+        };
+        Ok(Self { nonces: Nonces::new(now)?, inside: Mutex::new(inside) })
+    }
+
+    /// A datagram comes. `None`: beyond a limit.
+    pub(crate) fn take(&self, arrived: Arrived, trap: usize, socket: &Arc<UdpSocket>) -> Option<Letter> {
+        let now = Instant::now();
+        let source = arrived.source;
+        let number = {
+            let mut inside = self.inside();
+            let has_room = inside.waiting.len() < WAITING_MAX
+                && inside.taken_from_source.allows(&of_source(source.ip()), now)
+                && inside.taken.allows(&(), now);
+            if !has_room {
+                return None;
+            }
+            inside.last += 1;
+            inside.last
+        };
+        let letter = Letter {
+            number: SessionId(number),
+            nonce_at: self.nonces.find(&arrived.bytes, source, trap, now),
+            source,
+            local: arrived.local,
+            trap,
+            socket: Arc::clone(socket),
+            bytes: arrived.bytes,
+            is_cut: arrived.is_cut,
+            is_told: false,
+            is_answered: false,
+        };
+        let mut inside = self.inside();
+        inside.waiting.insert(number, letter.clone());
+        inside.due.push_back((number, now + ANSWER_MAX));
+        Some(letter)
+    }
+
+    /// Something is told of a datagram: once.
+    pub(crate) fn told(&self, number: u64) -> Option<Letter> {
+        let mut inside = self.inside();
+        let letter = inside.waiting.get_mut(&number).filter(|letter| !letter.is_told)?;
+        letter.is_told = true;
+        Some(letter.clone())
+    }
+
+    /// Somebody wants to answer one with so many octets.
+    pub(crate) fn answer(&self, number: u64, length: usize, nonce_at: Option<usize>) -> Verdict {
+        let now = Instant::now();
+        let mut guard = self.inside();
+        let inside = &mut *guard;
+        let Some(letter) = inside.waiting.get_mut(&number) else { return Verdict::Stray };
+        let has_room = nonce_at.is_none_or(|at| at.saturating_add(honeymesh_trap_proto::NONCE_BYTES) <= length);
+        let fits = length <= letter.bytes.len() && length <= honeymesh_trap_proto::DATAGRAM_ANSWER_BYTES_MAX;
+        if std::mem::replace(&mut letter.is_answered, true) || !fits || !has_room || !letter.local.may_answer {
+            return Verdict::Refused(letter.trap);
+        }
+        let source = letter.source.ip();
+        let is_allowed = inside.answered_to_source.allows(&of_source(source), now)
+            && inside.answered_to_neighbours.allows(&neighbours(source), now)
+            && inside.answered.allows(&(), now);
+        if is_allowed { Verdict::Send(letter.clone()) } else { Verdict::Limited(letter.trap) }
+    }
+
+    /// The nonce for a letter's source.
+    pub(crate) fn nonce(&self, letter: &Letter) -> [u8; honeymesh_trap_proto::NONCE_BYTES] {
+        self.nonces.of(letter.source, letter.trap, Instant::now())
+    }
+
+    /// Nothing more will be said of it. Gives it if nothing was told.
+    pub(crate) fn leave(&self, number: u64) -> Option<(usize, Option<Letter>)> {
+        let letter = self.inside().leave(number)?;
+        Some((letter.trap, (!letter.is_told).then_some(letter)))
+    }
+
+    /// Those that nothing was told of in time.
+    pub(crate) fn overdue(&self, now: Instant) -> Vec<Letter> {
+        let mut inside = self.inside();
+        let mut late = Vec::new();
+        while let Some((number, due)) = inside.due.front().copied() {
+            if due > now && inside.waiting.contains_key(&number) {
+                break;
+            }
+            inside.due.pop_front();
+            late.extend(inside.waiting.remove(&number).filter(|letter| !letter.is_told));
+        }
+        late
+    }
+
+    /// Nobody will answer any of them. Gives those that nothing was told of.
+    pub(crate) fn empty(&self) -> Vec<Letter> {
+        let mut inside = self.inside();
+        inside.due.clear();
+        inside.waiting.drain().map(|(_, letter)| letter).filter(|letter| !letter.is_told).collect()
+    }
+
+    /// Numbers stay true even if a holder of the lock panicked: no update is left half done.
+    fn inside(&self) -> MutexGuard<'_, Inside> {
+        self.inside.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inside {
+    fn leave(&mut self, number: u64) -> Option<Letter> {
+        let letter = self.waiting.remove(&number)?;
+        // What is left of those that went is forgotten when it is half of all.
+        if self.due.len() > 2 * self.waiting.len() + 64 {
+            let waiting = &self.waiting;
+            self.due.retain(|(number, _)| waiting.contains_key(number));
+        }
+        Some(letter)
+    }
+}
+
+/// Who counts as one source: an IPv4 address, an IPv6 /64.
+fn of_source(address: IpAddr) -> [u8; 16] {
+    prefix(address, 32, 64)
+}
+
+/// Who would suffer together: an IPv4 /24, an IPv6 /48.
+fn neighbours(address: IpAddr) -> [u8; 16] {
+    prefix(address, 24, 48)
+}
+
+fn prefix(address: IpAddr, v4_bits: u32, v6_bits: u32) -> [u8; 16] {
+    let (address, bits) = match address.to_canonical() {
+        IpAddr::V4(v4) => (v4.to_ipv6_mapped(), 96 + v4_bits),
+        IpAddr::V6(v6) => (v6, v6_bits),
+    };
+    (address.to_bits() & (u128::MAX << (128 - bits))).to_be_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sources_and_neighbourhoods_are_prefixes() {
+        let same = |one: &str, two: &str| {
+            let [one, two]: [IpAddr; 2] = [one, two].map(|address| address.parse().unwrap());
+            (of_source(one) == of_source(two), neighbours(one) == neighbours(two))
+        };
+        assert_eq!(same("192.0.2.1", "::ffff:192.0.2.1"), (true, true));
+        assert_eq!(same("192.0.2.1", "192.0.2.200"), (false, true));
+        assert_eq!(same("192.0.2.1", "192.0.3.1"), (false, false));
+        assert_eq!(same("2001:db8:1:2::1", "2001:db8:1:2::2"), (true, true));
+        assert_eq!(same("2001:db8:1:2::1", "2001:db8:1:3::1"), (false, true));
+        assert_eq!(same("2001:db8:1::1", "2001:db8:2::1"), (false, false));
+    }
+}

@@ -1,0 +1,108 @@
+//! Sockets for datagrams: to which address one came, and an answer from the same.
+
+use honeymesh_trap_proto::DATAGRAM_BYTES_MAX;
+use nix::{
+    libc,
+    sys::socket::{ControlMessage, ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg, sendmsg, setsockopt, sockopt},
+};
+use socket2::{Domain, Protocol, Socket, Type};
+use std::{
+    io::{self, IoSlice, IoSliceMut},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket},
+    os::fd::AsRawFd,
+};
+use tokio::io::Interest;
+
+/// Where a datagram came to, and where its answer leaves from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Local {
+    pub(crate) address: SocketAddr,
+    /// The interface, which an answer from a link-local address needs.
+    interface: u32,
+    /// It came to this machine alone, and not to everybody.
+    pub(crate) may_answer: bool,
+}
+
+/// What came.
+#[derive(Debug)]
+pub(crate) struct Arrived {
+    pub(crate) source: SocketAddr,
+    pub(crate) local: Local,
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) is_cut: bool,
+}
+
+/// A socket that says to which address each datagram came; IPv6 only where IPv6 is asked for.
+pub(crate) fn bound(address: SocketAddr) -> io::Result<UdpSocket> {
+    let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
+        setsockopt(&socket, sockopt::Ipv6RecvPacketInfo, &true)?;
+    } else {
+        setsockopt(&socket, sockopt::Ipv4PacketInfo, &true)?;
+    }
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    Ok(socket.into())
+}
+
+/// The next datagram. Nothing is lost if the waiting is given up.
+pub(crate) async fn arrival(socket: &tokio::net::UdpSocket, bound: SocketAddr) -> io::Result<Arrived> {
+    socket.async_io(Interest::READABLE, || receive(socket, bound)).await
+}
+
+fn receive(socket: &tokio::net::UdpSocket, bound: SocketAddr) -> io::Result<Arrived> {
+    let mut bytes = [0_u8; DATAGRAM_BYTES_MAX];
+    // An IPv6 address and an interface need the most room.
+    let mut control = nix::cmsg_space!(libc::in6_pktinfo);
+    let mut parts = [IoSliceMut::new(&mut bytes)];
+    let received = recvmsg::<SockaddrStorage>(socket.as_raw_fd(), &mut parts, Some(&mut control), MsgFlags::MSG_DONTWAIT)?;
+    let unknown = || io::Error::new(io::ErrorKind::InvalidData, "a datagram from nowhere");
+    let source = received.address.as_ref().and_then(address).ok_or_else(unknown)?;
+    let local = received.cmsgs()?.find_map(|message| local(&message, bound.port())).ok_or_else(unknown)?;
+    let (length, is_cut) = (received.bytes, received.flags.contains(MsgFlags::MSG_TRUNC));
+    Ok(Arrived { source, local, bytes: bytes[..length].to_vec(), is_cut })
+}
+
+fn address(storage: &SockaddrStorage) -> Option<SocketAddr> {
+    let v4 = storage.as_sockaddr_in().map(|v4| SocketAddr::from((v4.ip(), v4.port())));
+    v4.or_else(|| storage.as_sockaddr_in6().map(|v6| SocketAddr::V6((*v6).into())))
+}
+
+fn local(message: &ControlMessageOwned, port: u16) -> Option<Local> {
+    match message {
+        ControlMessageOwned::Ipv4PacketInfo(info) => {
+            let [own, dest] = [info.ipi_spec_dst, info.ipi_addr].map(|address| Ipv4Addr::from(u32::from_be(address.s_addr)));
+            // Whatever was sent to everybody would be answered by everybody.
+            Some(Local { address: SocketAddr::from((dest, port)), interface: 0, may_answer: own == dest && !dest.is_multicast() })
+        }
+        ControlMessageOwned::Ipv6PacketInfo(info) => {
+            let dest = Ipv6Addr::from(info.ipi6_addr.s6_addr);
+            let interface = if dest.is_unicast_link_local() { info.ipi6_ifindex } else { 0 };
+            Some(Local { address: SocketAddr::from((dest, port)), interface, may_answer: !dest.is_multicast() })
+        }
+        _ => None,
+    }
+}
+
+/// Sends an answer from the address that was asked, now or never.
+pub(crate) fn answer(socket: &tokio::net::UdpSocket, local: Local, dest: SocketAddr, bytes: &[u8]) -> io::Result<()> {
+    let none = libc::in_addr { s_addr: 0 };
+    let (v4, v6);
+    let control = match local.address.ip() {
+        IpAddr::V4(own) => {
+            let own = libc::in_addr { s_addr: u32::from(own).to_be() };
+            v4 = libc::in_pktinfo { ipi_ifindex: 0, ipi_spec_dst: own, ipi_addr: none };
+            ControlMessage::Ipv4PacketInfo(&v4)
+        }
+        IpAddr::V6(own) => {
+            let own = libc::in6_addr { s6_addr: own.octets() };
+            v6 = libc::in6_pktinfo { ipi6_addr: own, ipi6_ifindex: local.interface };
+            ControlMessage::Ipv6PacketInfo(&v6)
+        }
+    };
+    let dest = SockaddrStorage::from(dest);
+    let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL;
+    sendmsg(socket.as_raw_fd(), &[IoSlice::new(bytes)], &[control], flags, Some(&dest))?;
+    Ok(())
+}

@@ -1,0 +1,216 @@
+//! Real clients over UDP.
+
+use crate::support::{Traps, each_service, printed, run, run_with};
+use honeymesh_trap::{Limits, Options, TrapOptions};
+use honeymesh_trap_proto::{Definition, Persona, Service};
+use honeymesh_types::{Signs, Transport, Visit};
+use std::{net::SocketAddr, time::Duration};
+use tokio::{net::UdpSocket, time::timeout};
+
+/// The next datagram's report at this trap.
+async fn datagram(traps: &mut Traps, trap: &str) -> Visit {
+    traps.visit_where(|visit| visit.trap == trap && visit.transport == Transport::Udp).await
+}
+
+async fn field(traps: &mut Traps, trap: &str, name: &str, value: &str) -> Visit {
+    traps.visit_where(|visit| visit.trap == trap && visit.fields.get(name).is_some_and(|said| said == value)).await
+}
+
+/// memcached over UDP, which is not the usual.
+fn memcached() -> Traps {
+    let definition = Definition { service: "memcached".into(), transport: Some("udp".into()), ..Definition::default() };
+    Traps::one(&definition)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn dig_is_refused_and_shows_what_it_wants() {
+    let mut traps = Traps::usual();
+    for (trap, server) in [("dns", "@127.0.0.1"), ("dns6", "@::1")] {
+        let port = traps.port(trap).to_string();
+        let said = printed(&run("dig", &["+tries=1", "+time=3", "+notcp", "-p", &port, server, "isc.org", "ANY"]).await);
+        assert!(said.contains("status: REFUSED") && said.contains("EDE: 18 (Prohibited)"), "{said}");
+        let visit = datagram(&mut traps, trap).await;
+        let fields = ["qname", "qtype", "edns_size"].map(|name| visit.fields[name].as_str());
+        assert_eq!((fields, visit.signs), (["isc.org", "ANY", "1232"], Signs::RULE));
+        assert_eq!((visit.local, visit.source.ip()), (traps.address(trap), traps.address(trap).ip()));
+        assert_eq!((visit.service.as_str(), visit.bytes), ("dns", visit.payload.len() as u64));
+    }
+    let port = traps.port("dns").to_string();
+    let version = ["+ignore", "+tries=1", "-p", &port, "@127.0.0.1", "version.bind", "CH", "TXT"];
+    let short = printed(&run("dig", &version).await);
+    assert!(short.contains("flags: qr aa tc rd"), "{short}");
+    let whole = printed(&run("dig", &[&version[1..], &["+tcp"]].concat()).await);
+    assert!(whole.contains("\"9.20.23-1~deb13u1-Debian\""), "{whole}");
+    let long = printed(&run("dig", &[&version[..], &["+padding=128"]].concat()).await);
+    assert!(long.contains("\"9.20.23-1~deb13u1-Debian\""), "{long}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_gets_the_time() {
+    let mut traps = Traps::usual();
+    let port = traps.port("ntp");
+    let ask = "import socket,struct,time,sys\n\
+               s=socket.socket(socket.AF_INET,socket.SOCK_DGRAM);s.settimeout(3)\n\
+               s.sendto(b'\\x23'+b'\\0'*39+b'transmit',('127.0.0.1',int(sys.argv[1])))\n\
+               a=s.recv(99);print(len(a),a[0],a[1],a[24:32].decode(),abs(struct.unpack('>I',a[40:44])[0]-2208988800-time.time())<5)\n";
+    let said = printed(&run("python3", &["-c", ask, &port.to_string()]).await);
+    assert_eq!(said.trim(), "48 36 3 transmit True");
+    assert_eq!(field(&mut traps, "ntp", "request", "client").await.signs, Signs::empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn snmpget_gives_its_community_away() {
+    let mut traps = Traps::usual();
+    let target = format!("127.0.0.1:{}", traps.port("snmp"));
+    let get = |version: &'static str, community: &'static str, oid: &'static str| {
+        let target = target.clone();
+        async move { printed(&run("snmpget", &["-r", "0", "-t", "1", version, "-c", community, &target, oid]).await) }
+    };
+    let told = get("-v2c", "public", "1.3.6.1.2.1.1.1.0").await;
+    assert!(told.contains("tooBig"), "{told}");
+    let none = get("-v2c", "private", "1.3.6.1.4.1.9.1").await;
+    assert!(none.contains("No Such Object"), "{none}");
+    let old = get("-v1", "public", "1.3.6.1.4.1.9.1").await;
+    assert!(old.contains("noSuchName") || old.contains("There is no such variable name"), "{old}");
+    let silent = get("-v2c", "s3cret", "1.3.6.1.2.1.1.5.0").await;
+    assert!(silent.contains("Timeout"), "{silent}");
+    let visit = field(&mut traps, "snmp", "community", "s3cret").await;
+    assert_eq!((visit.fields["oid"].as_str(), visit.signs), ("1.3.6.1.2.1.1.5.0", Signs::CREDENTIALS));
+    let v3 = [
+        "-v3", "-l", "authPriv", "-u", "admin", "-a", "SHA", "-A", "password", "-x", "AES", "-X", "password", "-r", "0", "-t",
+        "1",
+    ];
+    let _silent = run("snmpget", &[&v3[..], &[&target, "1.3.6.1.2.1.1.1.0"]].concat()).await;
+    assert_eq!(field(&mut traps, "snmp", "version", "3").await.fields["request"], "discovery");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tftp_and_curl_find_nothing_and_leave_what_they_bring() {
+    let mut traps = Traps::usual();
+    let port = traps.port("tftp").to_string();
+    let folder = std::env::temp_dir().join(format!("honeymesh-tftp-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let (brought, got) = (folder.join("bot.elf"), folder.join("got"));
+    std::fs::write(&brought, [b"\x7fELF".as_slice(), &[7; 1_200]].concat()).unwrap();
+    let commands = [
+        "mode binary\n",
+        &format!("get startup-config {}\n", got.display()),
+        &format!("put {} bot.elf\n", brought.display()),
+        "quit\n",
+    ];
+    let said = printed(&run_with("tftp", &["127.0.0.1", &port], &commands).await);
+    assert!(said.contains("File not found"), "{said}");
+    let read = field(&mut traps, "tftp", "request", "read").await;
+    assert_eq!((read.fields["file"].as_str(), read.fields["mode"].as_str()), ("startup-config", "octet"));
+    let write = field(&mut traps, "tftp", "request", "write").await;
+    assert_eq!((write.fields["file"].as_str(), write.signs), ("bot.elf", Signs::RULE));
+    for (block, bytes) in [("1", 512), ("2", 512), ("3", 180)] {
+        let data = field(&mut traps, "tftp", "block", block).await;
+        assert_eq!(data.payload.len(), 4 + bytes);
+        assert!(block != "1" || data.payload[4..].starts_with(b"\x7fELF"));
+    }
+    let url = format!("tftp://127.0.0.1:{port}/curl.bin");
+    let curl = run("curl", &["-sS", "-m", "20", "-T", &brought.display().to_string(), &url]).await;
+    assert!(curl.status.success(), "{}", printed(&curl));
+    assert_eq!(field(&mut traps, "tftp", "file", "curl.bin").await.fields["tsize"], "1204");
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sipsak_registers_and_its_nonce_proves_where_it_is() {
+    let mut traps = Traps::usual();
+    let uri = format!("sip:1000@127.0.0.1:{}", traps.port("sip"));
+    let options = printed(&run("sipsak", &["-vv", "-s", &uri]).await);
+    assert!(options.contains("200 OK"), "{options}");
+    assert_eq!(field(&mut traps, "sip", "method", "OPTIONS").await.signs & Signs::RETURNED, Signs::empty());
+    let register =
+        printed(&run("sipsak", &["-U", "-C", "sip:a@192.0.2.7:5060", "-vv", "-u", "1000", "-a", "s3cret", "-s", &uri]).await);
+    assert!(register.contains("401"), "{register}");
+    let tried = traps.visit_where(|visit| visit.trap == "sip" && visit.signs.contains(Signs::CREDENTIALS)).await;
+    assert!(tried.signs.contains(Signs::RETURNED), "{register} {:?}", tried.fields);
+    assert_eq!((tried.fields["username"].as_str(), tried.fields["realm"].as_str()), ("1000", "asterisk"));
+    assert!(tried.fields["digest"].starts_with("$sip$***1000*asterisk*REGISTER*sip*"), "{:?}", tried.fields);
+    let status = traps.status("sip");
+    assert!(status.answered >= 3 && status.answers_refused == 0, "{status:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sip_is_spoken_over_tcp_on_the_same_port() {
+    let mut traps = Traps::usual();
+    let port = traps.port("sip").to_string();
+    let request = "OPTIONS sip:100@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/TCP 127.0.0.1;branch=z9hG4bK1\r\nFrom: <sip:1@a>;tag=1\r\n\
+                   To: <sip:100@a>\r\nCall-ID: 9\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n";
+    let said = printed(&run_with("nc", &["-N", "127.0.0.1", &port], &[request]).await);
+    assert!(said.starts_with("SIP/2.0 200 OK\r\n") && said.contains("Server: Asterisk PBX 22.7.0\r\n"), "{said}");
+    let visit = field(&mut traps, "sip", "method", "OPTIONS").await;
+    assert_eq!(visit.transport, Transport::Tcp);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nc_asks_memcached_and_ssdp() {
+    let mut traps = memcached();
+    let port = traps.port("memcached").to_string();
+    let said = printed(&run_with("nc", &["-u", "-w", "1", "127.0.0.1", &port], &["\0\x01\0\0\0\x01\0\0get secret\r\n"]).await);
+    assert_eq!(said, "\0\x01\0\0\0\x01\0\0END\r\n");
+    assert_eq!(datagram(&mut traps, "memcached").await.fields["command"], "get secret");
+    let silent = printed(&run_with("nc", &["-u", "-w", "1", "127.0.0.1", &port], &["\0\x01\0\0\0\x01\0\0stats\r\n"]).await);
+    assert_eq!(silent, "");
+    assert_eq!(datagram(&mut traps, "memcached").await.fields["attempt"], "amplification");
+    let mut traps = Traps::usual();
+    let port = traps.port("ssdp").to_string();
+    let search = "M-SEARCH * HTTP/1.1\r\nHOST: 239.255.255.250:1900\r\nMAN: \"ssdp:discover\"\r\nMX: 1\r\nST: ssdp:all\r\n\r\n";
+    assert_eq!(printed(&run_with("nc", &["-u", "-w", "1", "127.0.0.1", &port], &[search]).await), "");
+    assert_eq!(datagram(&mut traps, "ssdp").await.fields["target"], "ssdp:all");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_flood_gets_more_than_it_sends() {
+    let mut traps = Traps::open(each_service(Limits::default()));
+    let to = traps.address("dns");
+    // Some sources of one neighbourhood, each with more than its share.
+    let mut sent = 0_u64;
+    let mut heard = 0_u64;
+    let query = b"\x12\x34\x01\0\0\x01\0\0\0\0\0\0\x03isc\x03org\0\0\xff\0\x01";
+    let mut sockets = Vec::new();
+    for last in 1..=16_u8 {
+        sockets.push(UdpSocket::bind(SocketAddr::from(([127, 7, 7, last], 0))).await.unwrap());
+    }
+    for _ in 0..100 {
+        for socket in &sockets {
+            socket.send_to(query, to).await.unwrap();
+            sent += query.len() as u64;
+        }
+    }
+    let mut answer = [0; 2_048];
+    for socket in &sockets {
+        while let Ok(Ok(length)) = timeout(Duration::from_millis(100), socket.recv(&mut answer)).await {
+            heard += length as u64;
+        }
+    }
+    while timeout(Duration::from_millis(300), traps.visit()).await.is_ok() {}
+    let status = traps.status("dns");
+    eprintln!("sent {sent}, heard {heard}: {status:?}");
+    assert!(heard > 0 && heard <= sent && heard == status.answered_bytes);
+    let answers = heard / query.len() as u64;
+    assert!(answers <= 256 + 128 * 6, "one neighbourhood: {answers}");
+    assert!(status.answers_limited > 0 && status.answers_refused == 0, "{status:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_trap_on_one_transport_leaves_the_other_alone() {
+    let listen: Vec<SocketAddr> = vec!["127.0.0.1:0".parse().unwrap()];
+    let service = |name: &str, transport: Option<&str>| {
+        let transport = transport.map(Into::into);
+        Service::define(&Definition { service: name.into(), transport, ..Definition::default() }, &Persona::of([7; 32])).unwrap()
+    };
+    let trap = |name: &str, service, listen| TrapOptions { name: name.into(), service, listen };
+    let first = Traps::open(Options {
+        traps: vec![trap("udp", service("sip", Some("udp")), listen)],
+        dark: None,
+        limits: Limits::default(),
+    });
+    let same = vec![first.address("udp")];
+    let second =
+        Traps::open(Options { traps: vec![trap("tcp", service("ftp", None), same)], dark: None, limits: Limits::default() });
+    assert_eq!(first.address("udp"), second.address("tcp"));
+}
