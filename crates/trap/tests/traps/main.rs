@@ -6,6 +6,7 @@ mod clients;
 mod dark;
 #[cfg(test)]
 mod databases;
+#[cfg(test)]
 mod datagrams;
 #[cfg(test)]
 mod evidence;
@@ -23,7 +24,9 @@ mod stores;
 mod support;
 #[cfg(test)]
 mod telnet;
+#[cfg(test)]
 mod things;
 #[cfg(test)]
 mod web;
+#[cfg(test)]
 mod windows;
