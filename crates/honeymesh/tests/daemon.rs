@@ -265,7 +265,7 @@ fn what_keeps_it_from_starting_is_one_line_with_the_mend_and_the_right_code() {
     };
     let (code, line) = other(&format!("{TRAP}#"));
     assert!(
-        code == 1 && line.contains("trap `web`") && line.contains("0.0.0.0:8080") && line.contains("ss -ltnp"),
+        code == 1 && line.contains("trap `web`") && line.contains("0.0.0.0:8080") && line.contains("ss -ltunp"),
         "{code} {line}"
     );
     let (code, line) = other("");

@@ -69,6 +69,13 @@ struct Progress {
 }
 
 impl Progress {
+    /// Notes an answer. A greeting is none: it says nothing of the stranger, and whoever stays silent is to cost nothing.
+    fn answers(&mut self, answer: &[u8]) {
+        if self.bytes > 0 {
+            self.answered.add(answer);
+        }
+    }
+
     fn take(&mut self, bytes: &[u8]) {
         self.capture_room = self.transcript.take(bytes, self.capture_room);
     }
@@ -251,7 +258,7 @@ impl Conversation {
         if matches!(flow, Flow::Telling | Flow::Close) {
             self.report(progress).await;
         }
-        progress.answered.add(answer);
+        progress.answers(answer);
         self.keep_back(answer, progress).await?;
         self.write(answer, progress.ends).await?;
         match flow {

@@ -169,7 +169,7 @@ impl Conversation {
         if matches!(flow, Flow::Telling | Flow::Close) {
             self.report(progress).await;
         }
-        progress.answered.add(answer);
+        progress.answers(answer);
         drip.take(answer);
         if flow == Flow::StartTls {
             self.start_tls(answer, progress).await?;
