@@ -192,6 +192,8 @@ pub struct TrapLimits {
     pub read_deadline: Duration,
     /// How long a session may last.
     pub session_deadline: Duration,
+    /// How much of a real server's wait is kept before an answer, of a hundred.
+    pub delay_percent: u8,
     /// What the machine calls itself that the traps pretend to be, with its domain or without; `None`: made up.
     pub host: Option<Placed<String>>,
     /// Whom the process becomes that plays them; `None`: `honeymesh-trap`, or `nobody`.

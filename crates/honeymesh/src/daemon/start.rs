@@ -161,6 +161,7 @@ pub(super) fn trap_limits(config: &Config) -> honeymesh_trap::Limits {
         capture_bytes_max: limits.capture_max,
         read_deadline: limits.read_deadline,
         session_deadline: limits.session_deadline,
+        delay_percent: limits.delay_percent.into(),
         ..honeymesh_trap::Limits::default()
     }
 }
