@@ -1,6 +1,6 @@
 //! Real clients at the stores of keys and values.
 
-use crate::support::{Traps, printed, run, run_with};
+use crate::support::{Traps, nmap, printed, run, run_with};
 use honeymesh_types::{Signs, Visit};
 
 async fn command(traps: &mut Traps, trap: &str, command: &str) -> Visit {
@@ -65,10 +65,6 @@ async fn hydra_gets_the_answer_of_an_open_redis() {
 async fn nmap_takes_them_for_redis_and_memcached() {
     let traps = Traps::usual();
     let ports = ["redis", "memcached"].map(|trap| traps.port(trap).to_string()).join(",");
-    let said = printed(&run("nmap", &["-sV", "--script", "default", "-Pn", "-n", "-p", &ports, "127.0.0.1"]).await);
     // On their usual ports it would ask for the versions, too.
-    for product in ["Redis key-value store", "Memcached"] {
-        assert!(said.contains(product), "{product}: {said}");
-    }
-    assert!(!said.to_lowercase().contains("honey"), "{said}");
+    nmap(&["-sV", "--script", "default", "-Pn", "-n", "-p", &ports, "127.0.0.1"], &["Redis key-value store", "Memcached"]).await;
 }
