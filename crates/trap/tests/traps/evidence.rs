@@ -24,11 +24,11 @@ async fn an_answers_entropy_is_told_with_the_report_that_follows_it() {
     let mut traps = Traps::usual();
     run(
         "bash",
-        &["-c", &format!("exec 3<>/dev/tcp/127.0.0.1/{}; sleep 0.3; printf 'QUIT\\r\\n' >&3; cat <&3", traps.port("ftp"))],
+        &["-c", &format!("exec 3<>/dev/tcp/127.0.0.1/{}; sleep 0.3; printf 'USER root\\r\\n' >&3; sleep 0.3; printf 'PASS x\\r\\nQUIT\\r\\n' >&3; cat <&3", traps.port("ftp"))],
     )
     .await;
     let visit = traps.visit_where(|visit| visit.trap == "ftp").await;
-    let sent = visit.marks.unwrap().entropy.sent.expect("the greeting was said before");
+    let sent = visit.marks.unwrap().entropy.sent.expect("a password was asked for before");
     assert!((2_000..6_000).contains(&sent), "{sent}");
     traps.close().await;
 }
