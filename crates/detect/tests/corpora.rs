@@ -89,43 +89,18 @@ fn each_attack_is_hostile_scores_high_and_shows_its_shape() {
     assert!(wrong.is_empty(), "\n{wrong}");
 }
 
-/// `cargo test -p honeymesh-detect --test corpora -- --ignored --nocapture` prints the table of docs/traps/evidence.md.
+/// Where the table stands that people read.
+const PAGE: &str = include_str!("../../../docs/traps/evidence.md");
+
 #[test]
-#[ignore = "prints a table"]
-fn table() {
-    for (title, corpus) in [("honest", HONEST), ("attack", ATTACK)] {
-        let mut scores: Vec<u8> = entries(corpus).iter().map(|(_, said)| judge(said).1.score).collect();
-        scores.sort_unstable();
-        let hostile = entries(corpus).iter().filter(|(_, said)| judge(said).1.grade == Grade::Hostile).count();
-        let at = |percent: usize| scores[(scores.len() - 1) * percent / 100];
-        println!("| {title} | {} | {} | {} | {} | {} |", scores.len(), hostile, at(0), at(50), at(100));
-    }
-    let recogniser = Recogniser::new(&[]);
-    let look = |said: &[u8]| recogniser.look(said, &BTreeMap::new(), &Tally::default());
-    let all: Vec<Vec<u8>> = entries(HONEST).into_iter().chain(entries(ATTACK)).map(|(_, said)| said).collect();
-    let begun = std::time::Instant::now();
-    (0..20).for_each(|_| all.iter().for_each(|said| drop(look(said))));
-    println!(
-        "mean of both corpora: {:?} for {} bytes",
-        begun.elapsed() / 20 / u32::try_from(all.len()).unwrap(),
-        all.concat().len() / all.len()
-    );
-    let text = b"Lorem ipsum dolor sit amet, consectetur adipiscing elit. ".repeat(1_150);
-    let nested = b"%2525252e\\x25${${lower:j}/*Li4vLi4vLi4vLi4vLi4vLi4v*/41414141414141414141 wget http://".repeat(750);
-    let mut noise = 1_u64;
-    let random = std::iter::repeat_with(|| {
-        noise = noise.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-        noise.to_be_bytes()[0]
-    });
-    let random: Vec<u8> = random.take(64 * 1_024).collect();
-    for (name, said) in [("text", text), ("nested layers", nested), ("noise", random)] {
-        let begun = std::time::Instant::now();
-        (0..20).for_each(|_| drop(look(&said)));
-        println!("64 KiB of {name}: {:?}", begun.elapsed() / 20);
-    }
-    for (name, said) in entries(HONEST).iter().chain(&entries(ATTACK)) {
-        let (sight, verdict) = judge(said);
-        let facts: Vec<String> = sight.facts.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        println!("{:3} {name} | {} | {}", verdict.score, verdict.findings.join("; "), facts.join(" "));
+fn the_documented_table_is_what_is_measured() {
+    for (title, corpus) in [("honest", HONEST), ("attacks", ATTACK)] {
+        let mut verdicts: Vec<Verdict> = entries(corpus).iter().map(|(_, said)| judge(said).1).collect();
+        verdicts.sort_unstable_by_key(|verdict| verdict.score);
+        let hostile = verdicts.iter().filter(|verdict| verdict.grade == Grade::Hostile).count();
+        let at = |percent: usize| verdicts[(verdicts.len() - 1) * percent / 100].score;
+        let measured = format!(" | {} | {hostile} | {} | {} | {} |", verdicts.len(), at(0), at(50), at(100));
+        let row = PAGE.lines().find(|line| line.starts_with(&format!("| {title}"))).unwrap();
+        assert!(row.ends_with(&measured), "{row} is documented, {measured} is measured");
     }
 }
