@@ -26,7 +26,7 @@ const REMARKS: [(&str, &str); 8] = [
     ("TODO: remove ", " after the migration"),
     ("old dump: ", ""),
     ("ops: keep ", " until Friday"),
-    ("FIXME ", " must not be public"),
+    ("careful: ", " must not be public"),
     ("moved from ", ", see wiki"),
     ("backup target ", " (nightly)"),
     ("see also ", ""),
