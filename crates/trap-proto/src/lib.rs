@@ -100,7 +100,7 @@ pub use ssh::{SSH_TRIES_MAX, Ssh, SshSession};
 pub use telnet::{TRIES_MAX, Telnet, TelnetSession};
 pub use text::safe_text;
 pub use tftp::Tftp;
-pub use tls::{HELLO_BYTES_MAX, Heard, Hello, HelloReader, overhear};
+pub use tls::{HELLO_BYTES_MAX, Heard, Hello, HelloReader, TlsManner, overhear};
 pub use vnc::{Vnc, VncSession};
 
 use alloc::vec::Vec;
@@ -219,6 +219,20 @@ pub trait Session: Send {
     fn resume(&mut self, _now: WallTime, _answer: &mut Vec<u8>) -> Option<Flow> {
         None
     }
+
+    /// After [`Flow::StartTls`]: how TLS is spoken here.
+    fn tls(&self) -> TlsManner {
+        TlsManner::Usual
+    }
+
+    /// After [`Flow::StartTls`]: whether what came behind the request, before it was answered, is thrown away unheard. Otherwise
+    /// it counts as the beginning of TLS.
+    fn purges(&self) -> bool {
+        false
+    }
+
+    /// After [`Flow::StartTls`]: the stranger goes on with something that is no TLS at all. Appends the last words, in the clear.
+    fn misses_tls(&mut self, _answer: &mut Vec<u8>) {}
 
     /// What the stranger said with the bytes taken by the last call, where those are only a disguise of it (encrypted), or only
     /// its beginning (a handshake): then it is empty. `None`: they are what it said.

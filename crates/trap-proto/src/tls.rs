@@ -5,11 +5,15 @@
 
 mod hello;
 mod ja4;
+mod manner;
+mod mute;
 mod overhear;
 mod reader;
 mod secured;
 
 pub use hello::Hello;
+pub use manner::TlsManner;
+pub(crate) use mute::{DOVECOT_ALERT, Mute};
 pub use overhear::overhear;
 pub use reader::{HELLO_BYTES_MAX, Heard, HelloReader};
 pub(crate) use secured::Secured;

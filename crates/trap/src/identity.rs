@@ -1,6 +1,7 @@
 //! What the machine shows to whoever speaks TLS: a certificate such as the machine's own software makes, and its key.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
+use honeymesh_trap_proto::TlsManner;
 use rcgen::{CertificateParams, DistinguishedName, DnType, IsCa, KeyPair, PKCS_RSA_SHA256, RsaKeySize, date_time_ymd};
 use rustls::{
     ServerConfig,
@@ -63,7 +64,7 @@ impl TlsIdentity {
         let certificate = CertificateDer::from_pem_slice(pem).map_err(|error| wrong(&error))?;
         let key = PrivateKeyDer::from_pem_slice(pem).map_err(|error| wrong(&error))?;
         let identity = Self { certificate: certificate.to_vec(), key: key.secret_der().to_vec() };
-        identity.config().map_err(|error| wrong(&error))?;
+        identity.config(TlsManner::Usual).map_err(|error| wrong(&error))?;
         Ok(identity)
     }
 
@@ -78,16 +79,20 @@ impl TlsIdentity {
         block("CERTIFICATE", &self.certificate) + &block("PRIVATE KEY", &self.key)
     }
 
-    /// What a server needs: TLS 1.2 and 1.3, HTTP/1.1 as the only protocol, and tickets, as nginx has it where it stands.
-    pub(crate) fn config(&self) -> Result<ServerConfig, rustls::Error> {
+    /// What a server needs: TLS 1.2 and 1.3, and what its manner adds.
+    pub(crate) fn config(&self, manner: TlsManner) -> Result<ServerConfig, rustls::Error> {
         let key = PrivateKeyDer::try_from(self.key.clone()).map_err(|error| rustls::Error::General(error.into()))?;
         let mut config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
             .with_safe_default_protocol_versions()?
             .with_no_client_auth()
             .with_single_cert(vec![CertificateDer::from(self.certificate.clone())], key)?;
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        config.alpn_protocols = manner.protocol().map(|name| name.as_bytes().to_vec()).into_iter().collect();
         config.session_storage = Arc::new(rustls::server::NoServerSessionStorage {});
-        config.ticketer = aws_lc_rs::Ticketer::new()?;
+        if manner.has_tickets() {
+            config.ticketer = aws_lc_rs::Ticketer::new()?;
+        } else {
+            config.send_tls13_tickets = 0;
+        }
         Ok(config)
     }
 }

@@ -64,6 +64,8 @@ struct Progress {
     reports: usize,
     first_report_by: Instant,
     ends: Instant,
+    /// What came in the clear behind a request for TLS, until that is answered.
+    purged: Vec<u8>,
     /// Where the protocol broke.
     fault: String,
 }
@@ -107,6 +109,7 @@ impl Conversation {
             reports: 0,
             first_report_by: Instant::now() + FIRST_REPORT_WAIT,
             ends: Instant::now() + self.limits.session_deadline,
+            purged: Vec::new(),
             fault: String::new(),
         };
         let end = match self.drip.take() {
@@ -209,6 +212,7 @@ impl Conversation {
             let taken = if step.flow == Flow::Close { rest.len() } else { step.taken.clamp(1, rest.len()) };
             let (heard, left) = rest.split_at(taken);
             self.keep(heard, progress);
+            let left = self.purge(step.flow, left, progress);
             if let Err(end) = self.go_on(step.flow, answer, progress).await {
                 // Read but not heard any more: still evidence.
                 progress.take(left);
@@ -217,6 +221,16 @@ impl Conversation {
             rest = left;
         }
         if progress.bytes >= SESSION_BYTES_MAX { Err(End::Ours) } else { Ok(()) }
+    }
+
+    /// What is still heard of what came together with a step: nothing, where a request for TLS drops it. It is evidence all the same.
+    fn purge<'a>(&mut self, flow: Flow, left: &'a [u8], progress: &mut Progress) -> &'a [u8] {
+        if flow != Flow::StartTls || left.is_empty() || !self.guarded(progress, |session| session.purges()).unwrap_or_default() {
+            return left;
+        }
+        progress.take(left);
+        progress.purged = left.to_vec();
+        &[]
     }
 
     /// Keeps what was said with `heard`, which may be something else than `heard` itself. A handshake counts as said until the
@@ -249,7 +263,7 @@ impl Conversation {
             return Err(End::Ours);
         };
         let plain = std::mem::replace(&mut self.session, Box::new(Broken(Signs::empty())));
-        self.session = tls.around(plain);
+        self.session = tls.around(plain, &std::mem::take(&mut progress.purged)).ok_or(End::Ours)?;
         Ok(())
     }
 

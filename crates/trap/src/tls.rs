@@ -7,7 +7,7 @@
 //! tell it.
 
 use crate::TlsIdentity;
-use honeymesh_trap_proto::{Findings, Flow, Heard, HelloReader, Pause, Session, Step};
+use honeymesh_trap_proto::{FIELD_BYTES_MAX, Findings, Flow, Heard, HelloReader, Pause, Session, Step, TlsManner, safe_text};
 use honeymesh_types::{Signs, WallTime};
 use rustls::{ServerConfig, ServerConnection};
 use std::{
@@ -19,27 +19,36 @@ use std::{
 pub(crate) const REFUSAL: [u8; 7] = [0x15, 3, 3, 0, 2, 2, 40];
 /// Versions that are spoken begin here: TLS 1.2.
 const OLDEST: u16 = 0x0303;
+/// The first byte of TLS.
+const HANDSHAKE: u8 = 0x16;
 /// Plaintext taken from the library at once.
 const READ_BYTES_MAX: usize = 4 * 1_024;
 
-/// Speaks TLS as this machine.
+/// Speaks TLS as this machine, in each manner.
 #[derive(Clone, Debug)]
-pub(crate) struct Tls(Arc<ServerConfig>);
+pub(crate) struct Tls(Arc<[(TlsManner, Arc<ServerConfig>)]>);
 
 impl Tls {
     /// # Errors
     /// The certificate and the key cannot be used.
     pub(crate) fn of(identity: &TlsIdentity) -> io::Result<Self> {
-        Ok(Self(Arc::new(identity.config().map_err(io::Error::other)?)))
+        let config = |manner| Ok((manner, Arc::new(identity.config(manner).map_err(io::Error::other)?)));
+        Ok(Self(TlsManner::ALL.into_iter().map(config).collect::<io::Result<_>>()?))
     }
 
-    /// A session whose stranger has asked for TLS.
-    pub(crate) fn around(&self, mut inner: Box<dyn Session>) -> Box<dyn Session> {
+    /// A session whose stranger has asked for TLS, and has sent `purged` in the clear, which nobody hears; `None` without its manner.
+    pub(crate) fn around(&self, mut inner: Box<dyn Session>, purged: &[u8]) -> Option<Box<dyn Session>> {
         let unread = inner.unread();
+        let (_, config) = self.0.iter().find(|(manner, _)| *manner == inner.tls())?;
+        let mut findings = Findings::default();
+        if !purged.is_empty() {
+            findings.signs |= Signs::MALFORMED;
+            findings.fields.insert("injected".to_owned(), safe_text(purged, FIELD_BYTES_MAX));
+        }
         let mut inside = Inside {
-            config: Arc::clone(&self.0),
+            config: Arc::clone(config),
             state: State::Hello(Box::default()),
-            findings: Findings::default(),
+            findings,
             waiting: Vec::new(),
             said: None,
             agreed: false,
@@ -48,7 +57,7 @@ impl Tls {
         };
         // A byte or three, of a hello that cannot be whole yet.
         let _ = inside.hello(&unread, WallTime(0), &mut Vec::new());
-        Box::new(inside)
+        Some(Box::new(inside))
     }
 }
 
@@ -89,8 +98,14 @@ impl Inside {
                 Some(hello) => hello.note(&mut self.findings),
                 None => {
                     self.findings.signs |= Signs::MALFORMED;
-                    self.said = Some(raw.clone());
+                    self.said = Some([raw.as_slice(), &bytes[index + 1..]].concat());
                 }
+            }
+            if raw.first() != Some(&HANDSHAKE) {
+                self.state = State::Over;
+                self.findings.fields.insert("tls_error".to_owned(), "none".to_owned());
+                self.inner.misses_tls(answer);
+                return Step { taken: bytes.len(), flow: Flow::Close };
             }
             let (raw, newest) = (std::mem::take(raw), hello.map_or(OLDEST, |hello| hello.newest()));
             return Step { taken: index + 1, flow: self.begin(&raw, newest, now, answer) };

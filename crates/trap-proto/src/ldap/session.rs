@@ -20,10 +20,8 @@ const ATTRIBUTES_MAX: usize = 64;
 const NO_SUCH_OBJECT: u8 = 32;
 const STRONGER_AUTH_REQUIRED: u8 = 8;
 const PROTOCOL_ERROR: u8 = 2;
-const UNAVAILABLE: u8 = 52;
 
 const WHO_AM_I: &[u8] = b"1.3.6.1.4.1.4203.1.11.3";
-const START_TLS: &[u8] = b"1.3.6.1.4.1.1466.20037";
 
 /// One connection to a directory trap.
 pub struct LdapSession {
@@ -133,7 +131,6 @@ impl LdapSession {
         self.findings.note("extension", name);
         match name {
             WHO_AM_I => self.send(id, 0x78, &[10, 1, 0, 4, 0, 4, 0, 0x8b, 0], answer),
-            START_TLS => self.done(id, 0x78, UNAVAILABLE, b"", "Could not initialize TLS", answer),
             _ => self.done(id, 0x78, PROTOCOL_ERROR, b"", "unsupported extended operation", answer),
         }
         Some(Flow::Telling)
@@ -280,8 +277,8 @@ mod tests {
         assert_eq!((delete.findings.signs, delete.findings.fields["entry"].as_str()), (Signs::RULE, "dc=example,dc=org"));
         assert!(said(&delete.answer).contains("modifications require authentication"));
         assert_eq!(talk(&[request(0x42, b"")]).flow, Flow::Close);
-        let tls = talk(&[request(0x77, &ber(0x80, START_TLS))]);
-        assert!(said(&tls.answer).contains("Could not initialize TLS"));
+        let tls = talk(&[request(0x77, &ber(0x80, b"1.3.6.1.4.1.1466.20037"))]);
+        assert!(said(&tls.answer).contains("unsupported extended operation"));
     }
 
     #[test]

@@ -93,8 +93,6 @@ async fn psql_gives_its_password_away() {
     let fields = login(&mut traps, "postgresql").await.fields;
     let told = ["username", "password"].map(|name| fields[name].as_str());
     assert_eq!(told, ["postgres", "hunter2"]);
-    let required = printed(&run("psql", &["--no-psqlrc", &(address + "&sslmode=require"), "-c", "SELECT 1"]).await);
-    assert!(required.contains("server does not support SSL, but SSL was required"), "{required}");
 }
 
 /// MariaDB's older line, as its container images have it.
@@ -144,4 +142,33 @@ async fn nmap_takes_them_for_what_they_play() {
     let older = Traps::one(&older_mysql());
     nmap(&["-sV", "-Pn", "-n", "-p", &older.port("mysql").to_string(), "127.0.0.1"], &["MySQL 5.5.5-10.11.14-MariaDB-ubu2204"])
         .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn psql_and_openssl_log_in_inside_tls() {
+    let mut traps = Traps::usual();
+    let port = traps.port("postgresql");
+    let address = format!("postgresql://postgres:hunter2@127.0.0.1:{port}/shop?sslmode=require");
+    let said = printed(&run("psql", &["--no-psqlrc", &address, "-c", "SELECT 1"]).await);
+    assert!(said.contains("FATAL:  password authentication failed for user \"postgres\""), "{said}");
+    let fields = login(&mut traps, "postgresql").await.fields;
+    let told = ["username", "password", "tls_version"].map(|name| fields[name].as_str());
+    assert_eq!((told, fields["ja4"].starts_with("t13")), (["postgres", "hunter2", "TLSv1_3"], true));
+    let server = format!("127.0.0.1:{port}");
+    for way in [&["-starttls", "postgres"][..], &["-alpn", "postgresql"], &["-alpn", "foo"]] {
+        let said = printed(&run("openssl", &[&["s_client", "-connect", &server], way].concat()).await);
+        assert_eq!(said.contains("CN = srv01"), way != ["-alpn", "foo"], "{said}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn mariadb_logs_in_inside_tls() {
+    let mut traps = Traps::usual();
+    let port = traps.port("mysql").to_string();
+    let arguments = ["--no-defaults", "-h", "127.0.0.1", "-P", &port, "-u", "root", "--password=hunter2", "--ssl", "-e", "SELECT 1"];
+    let said = printed(&run("mariadb", &arguments).await);
+    assert!(said.contains("ERROR 1045 (28000): Access denied for user 'root'@'localhost' (using password: YES)"), "{said}");
+    let fields = login(&mut traps, "mysql").await.fields;
+    assert_eq!((fields["username"].as_str(), fields["plugin"].as_str()), ("root", "mysql_native_password"));
+    assert!(fields["scramble"].len() == 40 && fields["ja4"].starts_with("t1"), "{fields:?}");
 }
