@@ -1,6 +1,6 @@
 //! What every port plays that nobody serves: the service that one expects there, or [`Any`].
 
-use crate::{Any, Lure, Persona, Service};
+use crate::{Any, Lure, Persona, RsaHostKey, Service};
 use alloc::vec::Vec;
 
 /// Ports where a certain server is expected: those that speak first, whose silence would tell, and the web's. On every other
@@ -45,6 +45,13 @@ impl Bait {
     pub fn showing(self, lure: &Lure) -> Self {
         let expected = self.expected.into_iter().map(|service| service.showing(lure)).collect();
         Self { expected, any: self.any.showing(lure) }
+    }
+
+    /// The same where what is played has this RSA host key.
+    #[must_use]
+    pub fn proving(self, rsa: &RsaHostKey) -> Self {
+        let expected = self.expected.into_iter().map(|service| service.proving(rsa)).collect();
+        Self { expected, any: self.any.proving(rsa) }
     }
 
     /// What a port plays.

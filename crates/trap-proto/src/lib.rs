@@ -96,11 +96,11 @@ pub use smb::{Smb, SmbSession};
 pub use smtp::Smtp;
 pub use snmp::Snmp;
 pub use ssdp::Ssdp;
-pub use ssh::{SSH_TRIES_MAX, Ssh, SshSession};
+pub use ssh::{RsaHash, RsaHostKey, RsaSigner, SSH_TRIES_MAX, Ssh, SshSession};
 pub use telnet::{TRIES_MAX, Telnet, TelnetSession};
 pub use text::safe_text;
 pub use tftp::Tftp;
-pub use tls::{HELLO_BYTES_MAX, Heard, Hello, HelloReader, TlsManner, overhear};
+pub use tls::{HELLO_BYTES_MAX, Heard, Hello, HelloReader, TdsEnvelope, TlsManner, overhear};
 pub use vnc::{Vnc, VncSession};
 
 use alloc::vec::Vec;
@@ -233,6 +233,12 @@ pub trait Session: Send {
 
     /// After [`Flow::StartTls`]: the stranger goes on with something that is no TLS at all. Appends the last words, in the clear.
     fn misses_tls(&mut self, _answer: &mut Vec<u8>) {}
+
+    /// After [`Flow::StartTls`], asked after each call of [`Session::receive`]: whether TLS is over, so that its answer and all that
+    /// follows is in the clear again.
+    fn leaves_tls(&self) -> bool {
+        false
+    }
 
     /// What the stranger said with the bytes taken by the last call, where those are only a disguise of it (encrypted), or only
     /// its beginning (a handshake): then it is empty. `None`: they are what it said.

@@ -1,7 +1,7 @@
 //! An SQL Server that refuses every login (MS-TDS): 2022 by default, for Linux.
 //!
-//! Passwords of SQL Server logins come in clear, since encryption is not offered; Windows logins answer a challenge
-//! ([`ntlm`](crate::ntlm)). Clients that demand encryption leave after the pre-login.
+//! Encryption is not demanded, as it is installed: the login alone is encrypted for whoever can do that, everything for whoever wants
+//! it, and nothing for who cannot. Windows logins answer a challenge ([`ntlm`](crate::ntlm)).
 
 mod login;
 mod session;
@@ -66,9 +66,9 @@ impl Mssql {
         MssqlSession::new(self.clone(), seed)
     }
 
-    /// The answer to a pre-login: version, no encryption, the right instance, and what else the client has asked for.
-    fn prelogin(&self, asked: &[u8]) -> Vec<u8> {
-        let options: [(u8, &[u8]); 6] = [(0, &self.version), (1, &[2]), (2, &[0]), (3, &[]), (4, &[0]), (6, &[0])];
+    /// The answer to a pre-login: version, encryption, the right instance, and what else the client has asked for.
+    fn prelogin(&self, asked: &[u8], encryption: u8) -> Vec<u8> {
+        let options: [(u8, &[u8]); 6] = [(0, &self.version), (1, &[encryption]), (2, &[0]), (3, &[]), (4, &[0]), (6, &[0])];
         let answered: Vec<_> = options.iter().filter(|(kind, _)| *kind <= 3 || asked.contains(kind)).collect();
         let mut at = answered.len() * 5 + 1;
         let (mut head, mut body) = (Vec::new(), Vec::new());

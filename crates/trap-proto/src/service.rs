@@ -2,7 +2,7 @@
 
 use crate::{
     Adb, Any, Babble, DefinitionError, Dns, Ftp, Http, Imap, Lure, Memcached, Modbus, Mqtt, Mysql, Ntp, Persona, Pop3,
-    Postgresql, Redis, Script, ScriptDefinition, Session, Sip, Site, Smtp, Snmp, Ssdp, Ssh, Telnet, Tftp, TlsManner, Vnc, datagram::Closed,
+    Postgresql, Redis, RsaHostKey, Script, ScriptDefinition, Session, Sip, Site, Smtp, Snmp, Ssdp, Ssh, Telnet, Tftp, TlsManner, Vnc, datagram::Closed,
     tls::{DOVECOT_ALERT, Mute, Secured},
 };
 use alloc::{
@@ -357,6 +357,16 @@ impl Service {
             Self::Telnet(telnet) => Self::Telnet(telnet.showing(lure)),
             Self::Redis(redis) => Self::Redis(redis.showing(lure)),
             Self::Any(any) => Self::Any(any.showing(lure)),
+            other => other,
+        }
+    }
+
+    /// The same with this RSA host key, where SSH is spoken.
+    #[must_use]
+    pub fn proving(self, rsa: &RsaHostKey) -> Self {
+        match self {
+            Self::Ssh(ssh) => Self::Ssh(ssh.proving(rsa)),
+            Self::Any(any) => Self::Any(any.proving(rsa)),
             other => other,
         }
     }

@@ -3,6 +3,7 @@
 //! TLS itself needs a clock and randomness, so a carrier speaks it: a session asks for that with
 //! [`Flow::StartTls`](crate::Flow::StartTls).
 
+mod envelope;
 mod hello;
 mod ja4;
 mod manner;
@@ -11,6 +12,7 @@ mod overhear;
 mod reader;
 mod secured;
 
+pub use envelope::TdsEnvelope;
 pub use hello::Hello;
 pub use manner::TlsManner;
 pub(crate) use mute::{DOVECOT_ALERT, Mute};

@@ -4,9 +4,10 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use honeymesh_trap_proto::TlsManner;
 use rcgen::{CertificateParams, DistinguishedName, DnType, IsCa, KeyPair, PKCS_RSA_SHA256, RsaKeySize, date_time_ymd};
 use rustls::{
-    ServerConfig,
+    ALL_VERSIONS, ServerConfig,
     crypto::aws_lc_rs,
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+    version::TLS12,
 };
 use serde::{Deserialize, Serialize};
 use std::{sync::Arc, time::Duration};
@@ -29,10 +30,10 @@ pub struct TlsIdentity {
 #[derive(Debug, thiserror::Error)]
 pub enum IdentityError {
     /// The library said no.
-    #[error("a certificate cannot be made: {0}")]
+    #[error("a key or certificate cannot be made: {0}")]
     Make(#[from] rcgen::Error),
     /// The text is something else.
-    #[error("it holds no certificate and key that belong together: {0}")]
+    #[error("it holds not what it should: {0}")]
     Content(String),
 }
 
@@ -71,11 +72,6 @@ impl TlsIdentity {
     /// Both as PEM: the certificate can be read from it again, and so can the key, so the file is a secret.
     #[must_use]
     pub fn to_pem(&self) -> String {
-        let block = |label: &str, der: &[u8]| {
-            let text = STANDARD.encode(der);
-            let lines: Vec<&str> = (0..text.len()).step_by(64).map(|at| &text[at..(at + 64).min(text.len())]).collect();
-            format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", lines.join("\n"))
-        };
         block("CERTIFICATE", &self.certificate) + &block("PRIVATE KEY", &self.key)
     }
 
@@ -83,7 +79,7 @@ impl TlsIdentity {
     pub(crate) fn config(&self, manner: TlsManner) -> Result<ServerConfig, rustls::Error> {
         let key = PrivateKeyDer::try_from(self.key.clone()).map_err(|error| rustls::Error::General(error.into()))?;
         let mut config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
-            .with_safe_default_protocol_versions()?
+            .with_protocol_versions(if manner == TlsManner::Tds { &[&TLS12] } else { ALL_VERSIONS })?
             .with_no_client_auth()
             .with_single_cert(vec![CertificateDer::from(self.certificate.clone())], key)?;
         config.alpn_protocols = manner.protocol().map(|name| name.as_bytes().to_vec()).into_iter().collect();
@@ -95,6 +91,13 @@ impl TlsIdentity {
         }
         Ok(config)
     }
+}
+
+/// A block of PEM.
+pub(crate) fn block(label: &str, der: &[u8]) -> String {
+    let text = STANDARD.encode(der);
+    let lines: Vec<&str> = (0..text.len()).step_by(64).map(|at| &text[at..(at + 64).min(text.len())]).collect();
+    format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", lines.join("\n"))
 }
 
 /// Says what it is, and not the key.

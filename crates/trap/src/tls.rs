@@ -7,7 +7,7 @@
 //! tell it.
 
 use crate::TlsIdentity;
-use honeymesh_trap_proto::{FIELD_BYTES_MAX, Findings, Flow, Heard, HelloReader, Pause, Session, Step, TlsManner, safe_text};
+use honeymesh_trap_proto::{FIELD_BYTES_MAX, Findings, Flow, Heard, HelloReader, Pause, Session, Step, TdsEnvelope, TlsManner, safe_text};
 use honeymesh_types::{Signs, WallTime};
 use rustls::{ServerConfig, ServerConnection};
 use std::{
@@ -46,6 +46,8 @@ impl Tls {
             findings.fields.insert("injected".to_owned(), safe_text(purged, FIELD_BYTES_MAX));
         }
         let mut inside = Inside {
+            envelope: (inner.tls() == TlsManner::Tds).then(TdsEnvelope::default),
+            left: None,
             config: Arc::clone(config),
             state: State::Hello(Box::default()),
             findings,
@@ -65,6 +67,10 @@ struct Inside {
     inner: Box<dyn Session>,
     config: Arc<ServerConfig>,
     state: State,
+    /// The packets around the handshake, where it has any.
+    envelope: Option<TdsEnvelope>,
+    /// TLS is over: answers in the clear.
+    left: Option<Vec<u8>>,
     findings: Findings,
     /// Opened, and not heard by the session yet.
     waiting: Vec<u8>,
@@ -167,7 +173,11 @@ impl Inside {
         self.pause_ms = self.inner.pause().ms;
         let taken = if step.flow == Flow::Close { self.waiting.len() } else { step.taken.clamp(1, self.waiting.len()) };
         self.said.get_or_insert_default().extend(self.waiting.drain(..taken));
-        self.seal(&words);
+        if self.inner.leaves_tls() {
+            self.left = Some(words);
+        } else {
+            self.seal(&words);
+        }
         // No TLS inside TLS.
         if step.flow == Flow::StartTls { Flow::Close } else { step.flow }
     }
@@ -181,6 +191,10 @@ impl Inside {
 
     fn flush(&mut self, flow: Flow, answer: &mut Vec<u8>) {
         let State::Talking(connection) = &mut self.state else { return };
+        if let Some(words) = &mut self.left {
+            answer.append(words);
+            return;
+        }
         if flow == Flow::Close && self.agreed {
             connection.send_close_notify();
         }
@@ -253,17 +267,12 @@ impl Session for Inside {
     }
 
     fn receive(&mut self, bytes: &[u8], now: WallTime, answer: &mut Vec<u8>) -> Step {
-        match &self.state {
-            State::Hello(_) => {
-                self.said = Some(Vec::new());
-                self.hello(bytes, now, answer)
-            }
-            State::Talking(_) => {
-                self.said = Some(Vec::new());
-                Step { taken: bytes.len(), flow: self.open(bytes, now, answer) }
-            }
-            State::Over => Step { taken: bytes.len(), flow: Flow::Close },
+        if self.left.is_some() {
+            let step = self.inner.receive(bytes, now, answer);
+            self.pause_ms = self.inner.pause().ms;
+            return step;
         }
+        if self.envelope.is_some() { self.unwrap(bytes, now, answer) } else { self.record(bytes, now, answer) }
     }
 
     fn end(&mut self) {
@@ -296,5 +305,45 @@ impl Session for Inside {
 
     fn said(&mut self) -> Option<Vec<u8>> {
         self.said.take()
+    }
+}
+
+impl Inside {
+    /// Takes a packet around the handshake, and what is in it; the answer is packed in the same way.
+    fn unwrap(&mut self, bytes: &[u8], now: WallTime, answer: &mut Vec<u8>) -> Step {
+        let mut records = Vec::new();
+        let opened = self.envelope.as_mut().and_then(|envelope| envelope.open(bytes, &mut records));
+        self.said = Some(Vec::new());
+        let Some(taken) = opened else {
+            self.state = State::Over;
+            self.findings.signs |= Signs::MALFORMED;
+            self.said = Some(bytes.to_vec());
+            return Step { taken: bytes.len(), flow: Flow::Close };
+        };
+        let (mut sealed, mut at, mut flow) = (Vec::new(), 0, Flow::Continue);
+        while at < records.len() && flow == Flow::Continue {
+            let step = self.record(&records[at..], now, &mut sealed);
+            (at, flow) = (at + step.taken, step.flow);
+        }
+        TdsEnvelope::seal(&sealed, answer);
+        if self.agreed {
+            self.envelope = None;
+        }
+        Step { taken, flow }
+    }
+
+    /// Takes what is TLS.
+    fn record(&mut self, bytes: &[u8], now: WallTime, answer: &mut Vec<u8>) -> Step {
+        match &self.state {
+            State::Hello(_) => {
+                self.said = Some(Vec::new());
+                self.hello(bytes, now, answer)
+            }
+            State::Talking(_) => {
+                self.said = Some(Vec::new());
+                Step { taken: bytes.len(), flow: self.open(bytes, now, answer) }
+            }
+            State::Over => Step { taken: bytes.len(), flow: Flow::Close },
+        }
     }
 }

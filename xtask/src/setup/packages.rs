@@ -43,6 +43,7 @@ pub const PACKAGES: &[Package] = &[
     package(Purpose::Lab, "medusa", "guesses them another way"),
     package(Purpose::Lab, "busybox", "the telnet visitor, as on the devices that bots run on"),
     package(Purpose::Lab, "swaks", "the SMTP visitor"),
+    package(Purpose::Lab, "libnet-ssleay-perl", "its TLS"),
     package(Purpose::Lab, "redis-tools", "redis-cli: the Redis visitor"),
     package(Purpose::Lab, "netcat-openbsd", "nc: sends lines as a script does"),
     package(Purpose::Lab, "mariadb-client", "mariadb: the MySQL visitor"),

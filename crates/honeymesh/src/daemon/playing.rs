@@ -2,7 +2,7 @@
 
 use super::{start::refused, state_dir::Seed};
 use crate::{config::Config, failure::Failure, honeytokens::Honeytokens};
-use honeymesh_trap::{Line, Setting, TlsIdentity, lines};
+use honeymesh_trap::{Line, Setting, SshIdentity, TlsIdentity, lines};
 use honeymesh_trap_proto::Persona;
 use nix::unistd::User;
 use std::{
@@ -45,7 +45,13 @@ pub fn persona(config: &Config, identity: &Seed) -> Result<Persona, Failure> {
 ///
 /// # Errors
 /// [`Failure::Usage`]: `[traps] user` is nobody. [`Failure::Refused`]: it cannot be started, or cannot give its power away.
-pub fn start(config: &Config, persona: Persona, tls: Option<TlsIdentity>, honeytokens: Honeytokens) -> Result<Playing, Failure> {
+pub fn start(
+    config: &Config,
+    persona: Persona,
+    shown: Option<(TlsIdentity, SshIdentity)>,
+    honeytokens: Honeytokens,
+) -> Result<Playing, Failure> {
+    let (tls, ssh) = shown.unzip();
     let setting = Setting {
         traps: config.traps.iter().map(|trap| trap.definition.clone()).collect(),
         dark: config.dark.dark.value == crate::config::Dark::Trap,
@@ -55,6 +61,7 @@ pub fn start(config: &Config, persona: Persona, tls: Option<TlsIdentity>, honeyt
         persona,
         user: user(config)?,
         tls,
+        ssh,
     };
     let cannot = |error: std::io::Error| refused(format!("the process that plays the traps cannot be started: {error}"));
     let (mut line, theirs) = lines().map_err(cannot)?;

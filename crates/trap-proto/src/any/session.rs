@@ -170,6 +170,10 @@ impl Session for AnySession {
         }
     }
 
+    fn leaves_tls(&self) -> bool {
+        matches!(&self.phase, Phase::Played(session) if session.leaves_tls())
+    }
+
     fn purges(&self) -> bool {
         matches!(&self.phase, Phase::Played(session) if session.purges())
     }

@@ -5,7 +5,7 @@ use super::{
     login::{self, Login},
 };
 use crate::{
-    Findings, Flow, Session, Step,
+    Findings, Flow, Session, Step, TlsManner,
     exactly::Exactly,
     ntlm::{self, Answer},
     text::{random_bytes, safe_text},
@@ -30,6 +30,12 @@ const PRELOGIN: u8 = 0x12;
 /// The status of a message's last packet.
 const LAST: u8 = 1;
 
+/// How much is encrypted: nothing but the login, all, nothing because one side cannot; and a client that demands it.
+const ENCRYPT_OFF: u8 = 0;
+const ENCRYPT_ON: u8 = 1;
+const ENCRYPT_NOT_SUPPORTED: u8 = 2;
+const ENCRYPT_REQUIRED: u8 = 3;
+
 /// What comes next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
@@ -51,6 +57,10 @@ pub struct MssqlSession {
     message: Vec<u8>,
     /// Only after a challenge: the version of the login that began it.
     challenged: Option<u32>,
+    /// How much is encrypted, once that is agreed upon.
+    encryption: Option<u8>,
+    /// The login came.
+    is_logged_in: bool,
     findings: Findings,
 }
 
@@ -63,6 +73,8 @@ impl MssqlSession {
             coming: Exactly::new(HEAD_BYTES),
             message: Vec::new(),
             challenged: None,
+            encryption: None,
+            is_logged_in: false,
             findings: Findings::default(),
         }
     }
@@ -103,8 +115,9 @@ impl MssqlSession {
             return Flow::Continue;
         }
         let message = core::mem::take(&mut self.message);
+        self.is_logged_in |= kind != PRELOGIN;
         match (kind, self.challenged) {
-            (PRELOGIN, None) => self.prelogin(&message, answer),
+            (PRELOGIN, None) if self.encryption.is_none_or(|agreed| agreed == ENCRYPT_NOT_SUPPORTED) => self.prelogin(&message, answer),
             (LOGIN, None) => match login::login7(&message, &mut self.findings) {
                 Some(login) if !login.token.is_empty() => self.challenge(&login, now, answer),
                 Some(login) => self.login(&login, answer),
@@ -121,8 +134,15 @@ impl MssqlSession {
 
     fn prelogin(&mut self, message: &[u8], answer: &mut Vec<u8>) -> Flow {
         let Some(asked) = login::options(message) else { return self.broken() };
-        packet(&self.mssql.prelogin(&asked), answer);
-        Flow::Telling
+        let (asked, encryption) = asked;
+        let agreed = match encryption {
+            Some(ENCRYPT_OFF) => ENCRYPT_OFF,
+            Some(ENCRYPT_ON | ENCRYPT_REQUIRED) => ENCRYPT_ON,
+            _ => ENCRYPT_NOT_SUPPORTED,
+        };
+        self.encryption = Some(agreed);
+        packet(&self.mssql.prelogin(&asked, agreed), answer);
+        if agreed == ENCRYPT_NOT_SUPPORTED { Flow::Telling } else { Flow::StartTls }
     }
 
     /// Name and password are there: refuse them.
@@ -205,6 +225,14 @@ impl Session for MssqlSession {
         Step::by_byte_until_full(bytes, answer, usize::MAX, |byte, answer| self.byte(byte, now, answer))
     }
 
+    fn tls(&self) -> TlsManner {
+        TlsManner::Tds
+    }
+
+    fn leaves_tls(&self) -> bool {
+        self.is_logged_in && self.encryption == Some(ENCRYPT_OFF)
+    }
+
     fn end(&mut self) {
         self.phase = Phase::Over;
     }
@@ -225,6 +253,9 @@ mod tests {
 
     const NMAP: &[u8] = b"\x12\x01\x00\x34\0\0\0\0\0\0\x15\0\x06\x01\0\x1b\0\x01\x02\0\x1c\0\x0c\x03\0\x28\0\x04\xff\x08\0\x01\x55\0\0\0MSSQLServer\0\x48\x0f\0\0";
 
+    /// Where it says how much it wants to be encrypted.
+    const NMAP_ENCRYPTION_AT: usize = 8 + 0x1b;
+
     fn packet_of(kind: u8, body: &[u8]) -> Vec<u8> {
         let [high, low] = u16::try_from(8 + body.len()).unwrap().to_be_bytes();
         [&[kind, 1, high, low, 0, 0, 1, 0], body].concat()
@@ -242,8 +273,14 @@ mod tests {
     fn a_prelogin_is_answered_as_sql_server_2022_does() {
         let heard = talk(NMAP);
         let expected =
-            b"\x04\x01\0\x25\0\0\x01\0\0\0\x15\0\x06\x01\0\x1b\0\x01\x02\0\x1c\0\x01\x03\0\x1d\0\0\xff\x10\0\x10\x81\0\0\x02\0";
-        assert_eq!((heard.answer.as_slice(), heard.flow), (&expected[..], Flow::Telling));
+            b"\x04\x01\0\x25\0\0\x01\0\0\0\x15\0\x06\x01\0\x1b\0\x01\x02\0\x1c\0\x01\x03\0\x1d\0\0\xff\x10\0\x10\x81\0\0\0\0";
+        assert_eq!((heard.answer.as_slice(), heard.flow), (&expected[..], Flow::StartTls));
+        for (asked, agreed, flow) in [(1, 1, Flow::StartTls), (3, 1, Flow::StartTls), (2, 2, Flow::Telling), (9, 2, Flow::Telling)] {
+            let mut prelogin = NMAP.to_vec();
+            prelogin[NMAP_ENCRYPTION_AT] = asked;
+            let heard = talk(&prelogin);
+            assert_eq!((heard.answer[35], heard.flow), (agreed, flow), "{asked}");
+        }
         assert_eq!(Mssql::new("17.0.1000").unwrap().version, [17, 0, 3, 232, 0, 0]);
         assert!(Mssql::new("2022").is_err() && Mssql::new("300.0.1").is_err());
     }

@@ -5,7 +5,7 @@ use super::{
     identification::{Heard, INVALID, Identification},
     transport::{Desk, Transport},
 };
-use crate::{ANSWER_BYTES_MAX, Findings, Flow, Session, Step};
+use crate::{ANSWER_BYTES_MAX, Findings, Flow, Pause, Session, Step};
 use alloc::{boxed::Box, sync::Arc, vec::Vec};
 use honeymesh_types::{Signs, WallTime};
 
@@ -19,6 +19,7 @@ pub struct SshSession {
     setup: Arc<Setup>,
     seed: u64,
     phase: Phase,
+    pause: Pause,
     findings: Findings,
 }
 
@@ -30,7 +31,7 @@ enum Phase {
 
 impl SshSession {
     pub(super) fn new(setup: Arc<Setup>, seed: u64) -> Self {
-        Self { setup, seed, phase: Phase::Identification(Identification::default()), findings: Findings::default() }
+        Self { setup, seed, phase: Phase::Identification(Identification::default()), pause: Pause::default(), findings: Findings::default() }
     }
 
     /// Takes what belongs together, and says how much that was.
@@ -39,7 +40,9 @@ impl SshSession {
             Phase::Over => (bytes.len(), Flow::Close),
             Phase::Identification(_) => self.first_line(bytes, answer),
             Phase::Packets(transport) => {
+                let at = answer.len();
                 let (taken, flow) = transport.take(bytes, Desk { findings: &mut self.findings, answer, now });
+                self.pause = Pause { at, ms: transport.login.wait_ms() };
                 if flow == Flow::Close {
                     self.phase = Phase::Over;
                 }
@@ -106,11 +109,15 @@ impl Session for SshSession {
         while taken < bytes.len() && answer.len() <= full {
             let (more, flow) = self.take(&bytes[taken..], now, answer);
             taken += more;
-            if flow != Flow::Continue {
+            if flow != Flow::Continue || self.pause.ms > 0 {
                 return Step { taken, flow };
             }
         }
         Step { taken, flow: Flow::Continue }
+    }
+
+    fn pause(&mut self) -> Pause {
+        core::mem::take(&mut self.pause)
     }
 
     fn end(&mut self) {

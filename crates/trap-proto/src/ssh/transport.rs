@@ -7,6 +7,7 @@ use super::{
     connection::Connection,
     dice::Dice,
     exchange::Shared,
+    hostkey::HostKeyKind,
     kexinit::{self, Agreed},
     login::Login,
     packet::{Corrupt, Incoming, Outgoing},
@@ -39,6 +40,8 @@ pub(super) struct Transport {
     exchange: Exchange,
     /// Names the session for signatures: the first exchange's hash; empty before.
     pub(super) session: Vec<u8>,
+    /// By which host key the last exchange was signed.
+    pub(super) proven: Option<HostKeyKind>,
     strict: bool,
     /// Whether payloads are packed once somebody is in: the stranger's, and ours.
     zlib: (bool, bool),
@@ -82,6 +85,7 @@ impl Transport {
             hassh: String::new(),
             exchange: Exchange::Done,
             session: Vec::new(),
+            proven: None,
             strict: false,
             zlib: (false, false),
             plain_messages: 0,
@@ -177,7 +181,7 @@ impl Transport {
     }
 
     fn offer(&mut self, answer: &mut Vec<u8>) {
-        let ours = kexinit::ours(self.dice.bytes());
+        let ours = kexinit::ours(self.dice.bytes(), &self.setup.keys);
         self.outgoing.send(&ours, &mut self.dice, answer);
         self.exchange = Exchange::Offered(ours);
     }
@@ -194,7 +198,7 @@ impl Transport {
             offer.note(desk.findings);
             self.hassh = offer.hassh();
         }
-        let Some(agreed) = offer.agree() else { return Flow::Close };
+        let Some(agreed) = offer.agree(&self.setup.keys) else { return Flow::Close };
         self.exchanges += 1;
         if self.exchanges > EXCHANGES_MAX {
             return malformed(desk);
@@ -224,7 +228,7 @@ impl Transport {
         let host_key = self.setup.keys.public(agreed.host_key);
         let strings = [&self.client, self.setup.identification.as_bytes(), &theirs, &ours, &host_key, half, &shared.public];
         let hash = agreed.method.exchange_hash(strings, &shared);
-        let signature = self.setup.keys.sign(agreed.host_key, &hash);
+        let Some(signature) = self.setup.keys.sign(agreed.host_key, &hash) else { return Flow::Close };
         let reply = message(MSG_KEX_REPLY, |out| {
             [&host_key, &shared.public, &signature].into_iter().for_each(|part| put_string(out, part));
         });
@@ -238,6 +242,7 @@ impl Transport {
         if is_first {
             self.session = hash.to_vec();
         }
+        self.proven = Some(agreed.host_key);
         let incoming = agreed.method.keys(agreed.incoming, shared, hash, &self.session, *b"ACE")?;
         let outgoing = agreed.method.keys(agreed.outgoing, shared, hash, &self.session, *b"BDF")?;
         self.outgoing.rekey(outgoing, self.strict);

@@ -14,17 +14,19 @@ pub enum TlsManner {
     Pop3,
     /// With PostgreSQL's as the only protocol inside, and without tickets.
     Postgresql,
+    /// TLS 1.2 alone, whose handshake is in packets of TDS ([`TdsEnvelope`](crate::TdsEnvelope)), without tickets. SQL Server.
+    Tds,
 }
 
 impl TlsManner {
     /// Each of them.
-    pub const ALL: [Self; 5] = [Self::Usual, Self::Web, Self::Imap, Self::Pop3, Self::Postgresql];
+    pub const ALL: [Self; 6] = [Self::Usual, Self::Web, Self::Imap, Self::Pop3, Self::Postgresql, Self::Tds];
 
     /// The only protocol inside that is agreed to, if it matters.
     #[must_use]
     pub const fn protocol(self) -> Option<&'static str> {
         match self {
-            Self::Usual => None,
+            Self::Usual | Self::Tds => None,
             Self::Web => Some("http/1.1"),
             Self::Imap => Some("imap"),
             Self::Pop3 => Some("pop3"),
@@ -35,6 +37,6 @@ impl TlsManner {
     /// Whether a session can be taken up again by a ticket.
     #[must_use]
     pub const fn has_tickets(self) -> bool {
-        !matches!(self, Self::Postgresql)
+        !matches!(self, Self::Postgresql | Self::Tds)
     }
 }

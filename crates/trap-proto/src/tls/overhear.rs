@@ -123,6 +123,10 @@ impl Session for Overheard {
         self.inner.tls()
     }
 
+    fn leaves_tls(&self) -> bool {
+        self.inner.leaves_tls()
+    }
+
     fn purges(&self) -> bool {
         self.inner.purges()
     }

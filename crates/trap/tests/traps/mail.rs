@@ -61,12 +61,12 @@ async fn hydra_gives_its_passwords_away_at_each_mail_server() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn medusa_and_curl_give_theirs_away_at_the_mailboxes() {
+async fn curl_gives_its_own_away_at_the_mailboxes_and_medusa_fails_at_their_tls_as_at_a_real_dovecots() {
     let mut traps = Traps::usual();
     for service in ["pop3", "imap"] {
         let port = traps.port(service).to_string();
-        run("medusa", &["-h", "127.0.0.1", "-n", &port, "-u", "admin", "-p", "one two", "-M", service]).await;
-        assert_eq!(traps.tries(service, 1).await, owned("admin", "one two"), "{service}");
+        let said = printed(&run("medusa", &["-h", "127.0.0.1", "-n", &port, "-u", "admin", "-p", "a b", "-M", service]).await);
+        assert!(said.contains("tlsv1 alert protocol version"), "{said}");
         // curl picks CRAM-MD5 unless it is told otherwise.
         let url = format!("{service}://127.0.0.1:{port}");
         let output = run("curl", &["-sS", "--login-options", "AUTH=PLAIN", "-u", "admin:a\"b\\c", &url]).await;
@@ -135,7 +135,7 @@ async fn what_is_put_behind_a_request_for_tls_is_told_and_not_heard() {
     );
     let said = printed(&run("python3", &["-c", &script]).await);
     assert!(said.contains("220 2.0.0 Ready to start TLS") && said.contains("b'250-") && said.contains("252 2.0.0 root"), "{said}");
-    assert!(said.contains(r"b'\x15\x03\x03\x00\x02\x02P' b''"), "Dovecot takes it for TLS: {said}");
+    assert!(said.contains(r"\x15\x03\x03\x00\x02\x02P'"), "Dovecot takes it for TLS: {said}");
     let visit = traps.visit_where(|visit| visit.trap == "smtp" && visit.fields.contains_key("injected")).await;
     assert_eq!((visit.fields["injected"].as_str(), visit.fields["client"].as_str()), (r"RSET\u{d}\u{a}", "inside"));
     assert!(visit.signs.contains(Signs::MALFORMED) && visit.payload.starts_with(b"EHLO a\r\nSTARTTLS\r\nRSET\r\nEHLO inside\r\n"));

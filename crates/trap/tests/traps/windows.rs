@@ -44,6 +44,7 @@ async fn impacket_logs_in_to_sql_server_with_a_password_and_with_ntlm() {
         assert!(said.contains("False") && said.contains("Login failed"), "{said}");
         let visit = login(&mut traps, "mssql").await;
         assert_eq!(visit.fields["username"], "admin");
+        assert_eq!(visit.fields["tls_version"], "TLSv1_2", "the login is encrypted, its answer is not");
         if windows == "True" {
             assert!(visit.fields["hash"].starts_with("admin::CORP:"), "{:?}", visit.fields);
         } else {
@@ -124,7 +125,7 @@ async fn nmap_takes_them_for_what_they_play() {
     let _traps = Traps::open(Options { traps: traps.into(), dark: None, limits: Limits::default() });
     // That one names the server, and then breaks by itself.
     let scripts = "ms-sql-info,smb-protocols,smb2-security-mode,smb2-time,smb-os-discovery,smb-vuln-ms17-010,\
-        rdp-enum-encryption,rdp-ntlm-info,ldap-rootdse,mongodb-info,mongodb-databases";
+        rdp-enum-encryption,rdp-ntlm-info,ldap-rootdse,mongodb-info,mongodb-databases,ssl-cert";
     let ports = PORTS.map(|(_, port)| port.to_string()).join(",");
     let said = printed(&run("nmap", &["-sV", "-Pn", "-n", "-p", &ports, "--script", scripts, "127.77.0.1"]).await);
     for told in [
@@ -140,6 +141,7 @@ async fn nmap_takes_them_for_what_they_play() {
         "DNS_Computer_Name: files.example.org",
         "namingContexts: dc=example,dc=org",
         "host = files",
+        "commonName=srv01",
     ] {
         assert!(said.contains(told), "{told}: {said}");
     }

@@ -156,6 +156,8 @@ impl Client {
         while !rest.is_empty() && self.heard.flow != Flow::Close {
             let step = self.session.receive(rest, NOW, &mut answer);
             rest = &rest[step.taken..];
+            let pause = self.session.pause();
+            self.heard.pauses.extend((pause.ms > 0).then_some((pause.at, pause.ms)));
             if step.flow != Flow::Continue {
                 self.heard.flow = step.flow;
                 let found = self.session.findings();
