@@ -70,9 +70,11 @@ mod tests {
     #[test]
     fn a_port_plays_what_one_expects_there_and_all_others_wait_for_a_word() {
         let bait = Bait::like([].iter(), &Persona::of([7; 32]));
-        let played =
-            [21, 22, 2_222, 23, 25, 465, 110, 995, 143, 993, 3_306, 5_900, 80, 8_080, 443, 9_200, 2_375, 6_443, 6_379, 3_389, 1, 65_535]
-                .map(|port| bait.at(port).name());
+        let played = [
+            21, 22, 2_222, 23, 25, 465, 110, 995, 143, 993, 3_306, 5_900, 80, 8_080, 443, 9_200, 2_375, 6_443, 6_379, 3_389, 1,
+            65_535,
+        ]
+        .map(|port| bait.at(port).name());
         let expected = [
             "ftp",
             "ssh",

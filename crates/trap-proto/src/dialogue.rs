@@ -75,7 +75,14 @@ pub(crate) struct Talk<D> {
 
 impl<D: Dialogue> Talk<D> {
     pub(crate) const fn new(dialogue: D) -> Self {
-        Self { lines: Lines::new(D::LINE_BYTES_MAX), piece: 0, over: false, asked: false, pause: Pause { at: 0, ms: 0 }, dialogue }
+        Self {
+            lines: Lines::new(D::LINE_BYTES_MAX),
+            piece: 0,
+            over: false,
+            asked: false,
+            pause: Pause { at: 0, ms: 0 },
+            dialogue,
+        }
     }
 
     /// Takes a byte with which `behind` more came.

@@ -6,18 +6,15 @@
 mod login;
 mod session;
 
-pub use session::MssqlSession;
-
-use crate::{BannerError, ntlm::Machine};
-use alloc::{
-    string::{String, ToString},
-    vec::Vec,
+use crate::{
+    BannerError, Session,
+    ntlm::{Machine, Placed},
+    packets::ByPacket,
 };
+use alloc::vec::Vec;
 
 /// SQL Server 2022 with its cumulative update 22.
 const VERSION: [u8; 6] = [16, 0, 0x10, 0x81, 0, 0];
-/// What Debian's installer calls a machine.
-const HOST: &str = "debian";
 
 /// An SQL Server that refuses every login.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,8 +27,13 @@ pub struct Mssql {
 impl Default for Mssql {
     /// SQL Server 2022.
     fn default() -> Self {
-        let machine = Machine { host: HOST.to_string(), domain: String::new(), workgroup: "WORKGROUP".to_string() };
-        Self { version: VERSION, machine }
+        Self { version: VERSION, machine: Machine::default() }
+    }
+}
+
+impl Placed for Mssql {
+    fn machine(&mut self) -> &mut Machine {
+        &mut self.machine
     }
 }
 
@@ -52,18 +54,10 @@ impl Mssql {
         Ok(Self { version: [major, minor, high, low, 0, 0], ..Self::default() })
     }
 
-    /// On the machine of this name and DNS domain.
-    #[must_use]
-    pub fn on(mut self, host: &str, domain: &str) -> Self {
-        self.machine.host = host.to_string();
-        self.machine.domain = domain.to_string();
-        self
-    }
-
     /// A new connection; `seed` makes the challenge.
     #[must_use]
-    pub fn session(&self, seed: u64) -> MssqlSession {
-        MssqlSession::new(self.clone(), seed)
+    pub fn session(&self, seed: u64) -> impl Session + use<> {
+        ByPacket::new(session::MssqlSession::new(self.clone(), seed))
     }
 
     /// The answer to a pre-login: version, encryption, the right instance, and what else the client has asked for.

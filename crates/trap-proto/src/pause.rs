@@ -79,7 +79,11 @@ mod tests {
         let waits: alloc::vec::Vec<u32> = (0..1_000).map(|turn| vsftpd_ms(7, turn)).collect();
         assert!(waits.iter().all(|ms| (2_000..=4_000).contains(ms)) && waits.iter().any(|ms| *ms != waits[0]));
         assert!((0..1_000).map(|turn| dovecot_ms(7, turn)).all(|ms| (3_000..5_500).contains(&ms)));
-        assert_eq!([0, 1_000, 1_668, 1_669, 3_000].map(|took| openssh_ms(6_520, took)), [6, 1_669, 1_669, 1_669, 3_338], "as measured");
+        assert_eq!(
+            [0, 1_000, 1_668, 1_669, 3_000].map(|took| openssh_ms(6_520, took)),
+            [6, 1_669, 1_669, 1_669, 3_338],
+            "as measured"
+        );
         assert_eq!(random_below(&mut 7, 0), 0);
     }
 }

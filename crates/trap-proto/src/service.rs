@@ -2,7 +2,10 @@
 
 use crate::{
     Adb, Any, Babble, DefinitionError, Dns, Ftp, Http, Imap, Lure, Memcached, Modbus, Mqtt, Mysql, Ntp, Persona, Pop3,
-    Postgresql, Redis, RsaHostKey, Script, ScriptDefinition, Session, Sip, Site, Smtp, Snmp, Ssdp, Ssh, Telnet, Tftp, TlsManner, Vnc, datagram::Closed,
+    Postgresql, Redis, RsaHostKey, Script, ScriptDefinition, Session, Sip, Site, Smtp, Snmp, Ssdp, Ssh, Telnet, Tftp, TlsManner,
+    Vnc,
+    datagram::Closed,
+    ntlm::Placed,
     tls::{DOVECOT_ALERT, Mute, Secured},
 };
 use alloc::{
@@ -510,11 +513,7 @@ fn web(definition: &Definition, site: Site, persona: &Persona) -> Result<Http, S
 }
 
 /// A mail server that speaks TLS from the first byte on, and to everybody else its last words.
-fn mail(
-    manner: TlsManner,
-    last_words: &'static [u8],
-    make: impl Fn() -> Box<dyn Session> + Send + 'static,
-) -> Box<dyn Session> {
+fn mail(manner: TlsManner, last_words: &'static [u8], make: impl Fn() -> Box<dyn Session> + Send + 'static) -> Box<dyn Session> {
     let session = move |is_tls| if is_tls { make() } else { Box::new(Mute::saying(last_words)) };
     Box::new(Secured::new(manner, Box::new(session)))
 }

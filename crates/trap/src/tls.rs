@@ -7,7 +7,9 @@
 //! tell it.
 
 use crate::TlsIdentity;
-use honeymesh_trap_proto::{FIELD_BYTES_MAX, Findings, Flow, Heard, HelloReader, Pause, Session, Step, TdsEnvelope, TlsManner, safe_text};
+use honeymesh_trap_proto::{
+    FIELD_BYTES_MAX, Findings, Flow, Heard, HelloReader, Pause, Session, Step, TdsEnvelope, TlsManner, safe_text,
+};
 use honeymesh_types::{Signs, WallTime};
 use rustls::{ServerConfig, ServerConnection};
 use std::{

@@ -5,9 +5,10 @@ use super::{
     login::{self, Login},
 };
 use crate::{
-    Findings, Flow, Session, Step, TlsManner,
+    Findings, Flow, TlsManner,
     exactly::Exactly,
     ntlm::{self, Answer},
+    packets::Packets,
     text::{random_bytes, safe_text},
     wide::wide,
 };
@@ -45,11 +46,10 @@ enum Phase {
         kind: u8,
         is_last: bool,
     },
-    Over,
 }
 
 /// One connection to an SQL Server trap.
-pub struct MssqlSession {
+pub(super) struct MssqlSession {
     mssql: Mssql,
     challenge: [u8; 8],
     phase: Phase,
@@ -79,18 +79,6 @@ impl MssqlSession {
         }
     }
 
-    fn byte(&mut self, byte: u8, now: WallTime, answer: &mut Vec<u8>) -> Flow {
-        if self.phase == Phase::Over {
-            return Flow::Close;
-        }
-        let Some(said) = self.coming.push(byte) else { return Flow::Continue };
-        match self.phase {
-            Phase::Head => self.head(&said, now, answer),
-            Phase::Body { kind, is_last } => self.body(kind, is_last, &said, now, answer),
-            Phase::Over => Flow::Close,
-        }
-    }
-
     fn head(&mut self, head: &[u8], now: WallTime, answer: &mut Vec<u8>) -> Flow {
         let [kind, status, high, low, ..] = *head else { return self.broken() };
         let is_known = matches!(kind, OLD_LOGIN | LOGIN | TOKEN | PRELOGIN);
@@ -117,7 +105,9 @@ impl MssqlSession {
         let message = core::mem::take(&mut self.message);
         self.is_logged_in |= kind != PRELOGIN;
         match (kind, self.challenged) {
-            (PRELOGIN, None) if self.encryption.is_none_or(|agreed| agreed == ENCRYPT_NOT_SUPPORTED) => self.prelogin(&message, answer),
+            (PRELOGIN, None) if self.encryption.is_none_or(|agreed| agreed == ENCRYPT_NOT_SUPPORTED) => {
+                self.prelogin(&message, answer)
+            }
             (LOGIN, None) => match login::login7(&message, &mut self.findings) {
                 Some(login) if !login.token.is_empty() => self.challenge(&login, now, answer),
                 Some(login) => self.login(&login, answer),
@@ -196,14 +186,12 @@ impl MssqlSession {
         let error = [&number.to_le_bytes()[..], &[1, 14], &units(&text), &text, &units(&name)[..1], &name, &[0], line].concat();
         let length = u16::try_from(error.len()).unwrap_or(u16::MAX).to_le_bytes();
         packet(&[&[0xaa], &length[..], &error, &[0xfd, 2, 0, 0, 0], count].concat(), answer);
-        self.phase = Phase::Over;
         Flow::Close
     }
 
     /// Real servers say nothing to what is no client of theirs.
     fn broken(&mut self) -> Flow {
         self.findings.signs |= Signs::MALFORMED;
-        self.phase = Phase::Over;
         Flow::Close
     }
 }
@@ -215,30 +203,24 @@ fn packet(body: &[u8], answer: &mut Vec<u8>) {
     answer.extend_from_slice(body);
 }
 
-impl Session for MssqlSession {
-    fn open(&mut self, _answer: &mut Vec<u8>) -> Flow {
-        Flow::Continue
-    }
-
-    fn receive(&mut self, bytes: &[u8], now: WallTime, answer: &mut Vec<u8>) -> Step {
-        // A pre-login, which may come again, ends a step; what follows a login, the session.
-        Step::by_byte_until_full(bytes, answer, usize::MAX, |byte, answer| self.byte(byte, now, answer))
-    }
-
-    fn tls(&self) -> TlsManner {
-        TlsManner::Tds
-    }
+impl Packets for MssqlSession {
+    const REPLY_BYTES_MAX: usize = 1_024;
+    const TLS: TlsManner = TlsManner::Tds;
 
     fn leaves_tls(&self) -> bool {
         self.is_logged_in && self.encryption == Some(ENCRYPT_OFF)
     }
 
-    fn end(&mut self) {
-        self.phase = Phase::Over;
+    fn byte(&mut self, byte: u8, now: WallTime, answer: &mut Vec<u8>) -> Flow {
+        let Some(said) = self.coming.push(byte) else { return Flow::Continue };
+        match self.phase {
+            Phase::Head => self.head(&said, now, answer),
+            Phase::Body { kind, is_last } => self.body(kind, is_last, &said, now, answer),
+        }
     }
 
-    fn findings(&mut self) -> Findings {
-        core::mem::take(&mut self.findings)
+    fn findings(&mut self) -> &mut Findings {
+        &mut self.findings
     }
 }
 
@@ -275,7 +257,9 @@ mod tests {
         let expected =
             b"\x04\x01\0\x25\0\0\x01\0\0\0\x15\0\x06\x01\0\x1b\0\x01\x02\0\x1c\0\x01\x03\0\x1d\0\0\xff\x10\0\x10\x81\0\0\0\0";
         assert_eq!((heard.answer.as_slice(), heard.flow), (&expected[..], Flow::StartTls));
-        for (asked, agreed, flow) in [(1, 1, Flow::StartTls), (3, 1, Flow::StartTls), (2, 2, Flow::Telling), (9, 2, Flow::Telling)] {
+        for (asked, agreed, flow) in
+            [(1, 1, Flow::StartTls), (3, 1, Flow::StartTls), (2, 2, Flow::Telling), (9, 2, Flow::Telling)]
+        {
             let mut prelogin = NMAP.to_vec();
             prelogin[NMAP_ENCRYPTION_AT] = asked;
             let heard = talk(&prelogin);

@@ -1,9 +1,6 @@
 //! The keys by which a host is known: made from the trap's secret, so that they are the same after each start.
 
-use super::{
-    RsaHash, RsaHostKey,
-    wire::put_string,
-};
+use super::{RsaHash, RsaHostKey, wire::put_string};
 use alloc::vec::Vec;
 use core::fmt;
 use ed25519_dalek::{Signer, SigningKey};

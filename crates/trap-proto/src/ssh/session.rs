@@ -31,7 +31,13 @@ enum Phase {
 
 impl SshSession {
     pub(super) fn new(setup: Arc<Setup>, seed: u64) -> Self {
-        Self { setup, seed, phase: Phase::Identification(Identification::default()), pause: Pause::default(), findings: Findings::default() }
+        Self {
+            setup,
+            seed,
+            phase: Phase::Identification(Identification::default()),
+            pause: Pause::default(),
+            findings: Findings::default(),
+        }
     }
 
     /// Takes what belongs together, and says how much that was.

@@ -166,7 +166,8 @@ async fn psql_and_openssl_log_in_inside_tls() {
 async fn mariadb_logs_in_inside_tls() {
     let mut traps = Traps::usual();
     let port = traps.port("mysql").to_string();
-    let arguments = ["--no-defaults", "-h", "127.0.0.1", "-P", &port, "-u", "root", "--password=hunter2", "--ssl", "-e", "SELECT 1"];
+    let arguments =
+        ["--no-defaults", "-h", "127.0.0.1", "-P", &port, "-u", "root", "--password=hunter2", "--ssl", "-e", "SELECT 1"];
     let said = printed(&run("mariadb", &arguments).await);
     assert!(said.contains("ERROR 1045 (28000): Access denied for user 'root'@'localhost' (using password: YES)"), "{said}");
     let fields = login(&mut traps, "mysql").await.fields;

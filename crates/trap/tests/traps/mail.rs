@@ -112,7 +112,8 @@ async fn swaks_curl_and_openssl_go_over_to_tls_and_give_their_credentials_away()
         assert_eq!((visit.trap.as_str(), visit.fields["password"].as_str()), (trap, "one"));
         assert!(visit.fields.contains_key("ja4"), "{:?}", visit.fields);
     }
-    let said = inside(traps.port("imap"), &["-starttls", "imap", "-alpn", "imap"], &["a LOGIN root toor\r\n", "b LOGOUT\r\n"]).await;
+    let said =
+        inside(traps.port("imap"), &["-starttls", "imap", "-alpn", "imap"], &["a LOGIN root toor\r\n", "b LOGOUT\r\n"]).await;
     assert!(said.contains("a NO [AUTHENTICATIONFAILED]") && said.contains("CN = srv01"), "{said}");
 }
 
@@ -134,11 +135,16 @@ async fn what_is_put_behind_a_request_for_tls_is_told_and_not_heard() {
         traps.port("imap")
     );
     let said = printed(&run("python3", &["-c", &script]).await);
-    assert!(said.contains("220 2.0.0 Ready to start TLS") && said.contains("b'250-") && said.contains("252 2.0.0 root"), "{said}");
+    assert!(
+        said.contains("220 2.0.0 Ready to start TLS") && said.contains("b'250-") && said.contains("252 2.0.0 root"),
+        "{said}"
+    );
     assert!(said.contains(r"\x15\x03\x03\x00\x02\x02P'"), "Dovecot takes it for TLS: {said}");
     let visit = traps.visit_where(|visit| visit.trap == "smtp" && visit.fields.contains_key("injected")).await;
     assert_eq!((visit.fields["injected"].as_str(), visit.fields["client"].as_str()), (r"RSET\u{d}\u{a}", "inside"));
-    assert!(visit.signs.contains(Signs::MALFORMED) && visit.payload.starts_with(b"EHLO a\r\nSTARTTLS\r\nRSET\r\nEHLO inside\r\n"));
+    assert!(
+        visit.signs.contains(Signs::MALFORMED) && visit.payload.starts_with(b"EHLO a\r\nSTARTTLS\r\nRSET\r\nEHLO inside\r\n")
+    );
     let visit = traps.visit_where(|visit| visit.trap == "imap" && visit.fields.contains_key("tls_error")).await;
     assert!(visit.signs.contains(Signs::MALFORMED) && visit.payload.ends_with(b"b NOOP\r\n"), "{visit:?}");
 }

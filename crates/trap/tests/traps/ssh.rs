@@ -246,5 +246,8 @@ async fn openssh_learns_the_other_host_keys() {
     assert!(!std::fs::read_to_string(&known).unwrap().contains("ecdsa"), "only of a host that it knows");
     let said = printed(&run("sshpass", &arguments).await);
     let learnt = std::fs::read_to_string(&known).unwrap();
-    assert!(learnt.contains("ssh-ed25519") && learnt.contains("ecdsa-sha2-nistp256") && learnt.contains("ssh-rsa"), "{learnt}\n{said}");
+    assert!(
+        learnt.contains("ssh-ed25519") && learnt.contains("ecdsa-sha2-nistp256") && learnt.contains("ssh-rsa"),
+        "{learnt}\n{said}"
+    );
 }

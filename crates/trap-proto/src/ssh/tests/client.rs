@@ -213,7 +213,7 @@ impl Client {
         if self.session_id.is_empty() {
             self.session_id.clone_from(&hash);
         }
-        let agreed = kexinit::read(&ours).unwrap().agree().unwrap();
+        let agreed = kexinit::read(&ours).unwrap().agree(&HostKeys::of(&[1; 32])).unwrap();
         self.change(method, agreed.incoming, &shared, &hash, mark.contains("strict"));
         self.unasked = self.payloads(&behind);
     }

@@ -59,7 +59,10 @@ fn every_try_is_told_with_the_client_before_it_is_answered_and_the_sixth_is_the_
     }
     let waits: Vec<u32> = client.heard.pauses.iter().map(|(_, ms)| *ms).collect();
     let least = waits[0].min(waits[1]).min(waits[2]).min(waits[3]).min(waits[4]);
-    assert!((1_000..2_600).contains(&least) && waits.iter().all(|ms| [least, least * 2, least * 2 + 1].contains(ms)), "{waits:?}");
+    assert!(
+        (1_000..2_600).contains(&least) && waits.iter().all(|ms| [least, least * 2, least * 2 + 1].contains(ms)),
+        "{waits:?}"
+    );
     let last = client.ask(&password("root", "pw6"));
     assert_eq!((last_words(&last[0]).as_str(), client.heard.flow), ("Too many authentication failures", Flow::Close));
     assert_eq!(client.heard.reports.last().unwrap().0.fields["password"], "pw6");
