@@ -15,6 +15,8 @@ pub(crate) trait Dialogue: Send {
     const REPLY_BYTES_MAX: usize;
     /// [`Session::tls`].
     const TLS: TlsManner = TlsManner::Usual;
+    /// [`Session::purges`].
+    const PURGES: bool = false;
     /// [`Session::misses_tls`].
     const NO_TLS: &[u8] = &[];
 
@@ -47,11 +49,6 @@ pub(crate) trait Dialogue: Send {
 
     /// Whether what came together with the last line is still heard, though it was the last that is answered.
     fn hears_on(&self) -> bool {
-        false
-    }
-
-    /// [`Session::purges`].
-    fn purges(&self) -> bool {
         false
     }
 
@@ -169,8 +166,13 @@ impl<D: Dialogue> Session for Talk<D> {
         D::TLS
     }
 
-    fn purges(&self) -> bool {
-        self.dialogue.purges()
+    fn purges(&mut self, behind: &[u8]) -> bool {
+        if D::PURGES {
+            let findings = self.dialogue.findings();
+            findings.note("injected", behind);
+            findings.signs |= Signs::MALFORMED;
+        }
+        D::PURGES
     }
 
     fn misses_tls(&mut self, answer: &mut Vec<u8>) {

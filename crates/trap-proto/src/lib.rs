@@ -226,9 +226,9 @@ pub trait Session: Send {
         TlsManner::Usual
     }
 
-    /// After [`Flow::StartTls`]: whether what came behind the request, before it was answered, is thrown away unheard. Otherwise
-    /// it counts as the beginning of TLS.
-    fn purges(&self) -> bool {
+    /// After [`Flow::StartTls`]: whether `_behind`, which came together with the request, is thrown away unheard, and only noted.
+    /// Otherwise it counts as the beginning of TLS.
+    fn purges(&mut self, _behind: &[u8]) -> bool {
         false
     }
 

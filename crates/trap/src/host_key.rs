@@ -54,7 +54,7 @@ impl SshIdentity {
         let key = PrivateKeyDer::try_from(self.key.clone()).map_err(wrong)?;
         let key = any_supported_type(&key).map_err(|error| wrong(&error.to_string()))?;
         let public = key.public_key().ok_or_else(|| wrong("a key without its public half"))?;
-        RsaHostKey::new(public.as_ref(), Arc::new(Signer(key))).ok_or_else(|| wrong("no RSA key"))
+        RsaHostKey::new(public.as_ref(), Arc::new(Signer(Arc::clone(&key)))).ok_or_else(|| wrong("no RSA key"))
     }
 }
 

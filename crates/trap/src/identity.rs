@@ -4,7 +4,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use honeymesh_trap_proto::TlsManner;
 use rcgen::{CertificateParams, DistinguishedName, DnType, IsCa, KeyPair, PKCS_RSA_SHA256, RsaKeySize, date_time_ymd};
 use rustls::{
-    ALL_VERSIONS, ServerConfig,
+    ALL_VERSIONS, ServerConfig, SupportedProtocolVersion,
     crypto::aws_lc_rs,
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
     version::TLS12,
@@ -14,6 +14,8 @@ use std::{sync::Arc, time::Duration};
 
 /// How long a certificate lasts that Debian's `ssl-cert` makes.
 const LIFETIME: Duration = Duration::from_hours(3_650 * 24);
+/// What SQL Server speaks where TLS is in packets of TDS.
+const OLD_VERSIONS: &[&SupportedProtocolVersion] = &[&TLS12];
 /// The longest name that a certificate's subject can have, in bytes (RFC 5280, `ub-common-name`).
 pub const NAME_BYTES_MAX: usize = 64;
 
@@ -79,7 +81,7 @@ impl TlsIdentity {
     pub(crate) fn config(&self, manner: TlsManner) -> Result<ServerConfig, rustls::Error> {
         let key = PrivateKeyDer::try_from(self.key.clone()).map_err(|error| rustls::Error::General(error.into()))?;
         let mut config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
-            .with_protocol_versions(if manner == TlsManner::Tds { &[&TLS12] } else { ALL_VERSIONS })?
+            .with_protocol_versions(if manner == TlsManner::Tds { OLD_VERSIONS } else { ALL_VERSIONS })?
             .with_no_client_auth()
             .with_single_cert(vec![CertificateDer::from(self.certificate.clone())], key)?;
         config.alpn_protocols = manner.protocol().map(|name| name.as_bytes().to_vec()).into_iter().collect();

@@ -64,8 +64,6 @@ struct Progress {
     reports: usize,
     first_report_by: Instant,
     ends: Instant,
-    /// What came in the clear behind a request for TLS, until that is answered.
-    purged: Vec<u8>,
     /// Where the protocol broke.
     fault: String,
 }
@@ -109,7 +107,6 @@ impl Conversation {
             reports: 0,
             first_report_by: Instant::now() + FIRST_REPORT_WAIT,
             ends: Instant::now() + self.limits.session_deadline,
-            purged: Vec::new(),
             fault: String::new(),
         };
         let end = match self.drip.take() {
@@ -225,11 +222,11 @@ impl Conversation {
 
     /// What is still heard of what came together with a step: nothing, where a request for TLS drops it. It is evidence all the same.
     fn purge<'a>(&mut self, flow: Flow, left: &'a [u8], progress: &mut Progress) -> &'a [u8] {
-        if flow != Flow::StartTls || left.is_empty() || !self.guarded(progress, |session| session.purges()).unwrap_or_default() {
+        let asks = flow == Flow::StartTls && !left.is_empty();
+        if !asks || !self.guarded(progress, |session| session.purges(left)).unwrap_or_default() {
             return left;
         }
         progress.take(left);
-        progress.purged = left.to_vec();
         &[]
     }
 
@@ -263,7 +260,7 @@ impl Conversation {
             return Err(End::Ours);
         };
         let plain = std::mem::replace(&mut self.session, Box::new(Broken(Signs::empty())));
-        self.session = tls.around(plain, &std::mem::take(&mut progress.purged)).ok_or(End::Ours)?;
+        self.session = tls.around(plain).ok_or(End::Ours)?;
         Ok(())
     }
 

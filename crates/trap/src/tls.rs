@@ -8,7 +8,7 @@
 
 use crate::TlsIdentity;
 use honeymesh_trap_proto::{
-    FIELD_BYTES_MAX, Findings, Flow, Heard, HelloReader, Pause, Session, Step, TdsEnvelope, TlsManner, safe_text,
+    Findings, Flow, Heard, HelloReader, Pause, Session, Step, TdsEnvelope, TlsManner, safe_text,
 };
 use honeymesh_types::{Signs, WallTime};
 use rustls::{ServerConfig, ServerConnection};
@@ -38,21 +38,16 @@ impl Tls {
         Ok(Self(TlsManner::ALL.into_iter().map(config).collect::<io::Result<_>>()?))
     }
 
-    /// A session whose stranger has asked for TLS, and has sent `purged` in the clear, which nobody hears; `None` without its manner.
-    pub(crate) fn around(&self, mut inner: Box<dyn Session>, purged: &[u8]) -> Option<Box<dyn Session>> {
+    /// A session whose stranger has asked for TLS; `None` without its manner.
+    pub(crate) fn around(&self, mut inner: Box<dyn Session>) -> Option<Box<dyn Session>> {
         let unread = inner.unread();
         let (_, config) = self.0.iter().find(|(manner, _)| *manner == inner.tls())?;
-        let mut findings = Findings::default();
-        if !purged.is_empty() {
-            findings.signs |= Signs::MALFORMED;
-            findings.fields.insert("injected".to_owned(), safe_text(purged, FIELD_BYTES_MAX));
-        }
         let mut inside = Inside {
             envelope: (inner.tls() == TlsManner::Tds).then(TdsEnvelope::default),
             left: None,
             config: Arc::clone(config),
             state: State::Hello(Box::default()),
-            findings,
+            findings: Findings::default(),
             waiting: Vec::new(),
             said: None,
             agreed: false,

@@ -174,8 +174,8 @@ impl Session for AnySession {
         matches!(&self.phase, Phase::Played(session) if session.leaves_tls())
     }
 
-    fn purges(&self) -> bool {
-        matches!(&self.phase, Phase::Played(session) if session.purges())
+    fn purges(&mut self, behind: &[u8]) -> bool {
+        self.inner().is_some_and(|session| session.purges(behind))
     }
 
     fn misses_tls(&mut self, answer: &mut Vec<u8>) {
@@ -258,7 +258,7 @@ mod tests {
     fn what_is_played_may_ask_for_tls_and_goes_on_inside() {
         let mut session = session();
         let (asked, _) = drive::begun(&mut session, &[b"EHLO a\r\n", b"STARTTLS\r\n"]);
-        assert!(asked.flow == Flow::StartTls && session.unread().is_empty() && session.purges());
+        assert!(asked.flow == Flow::StartTls && session.unread().is_empty() && session.purges(b"RSET\r\n"));
         let inside = drive::whole(&mut session, b"AUTH PLAIN\r\n");
         assert_eq!(said(&inside.answer), "503 5.5.1 Error: send HELO/EHLO first\r\n", "it begins anew");
     }

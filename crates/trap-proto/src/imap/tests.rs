@@ -52,7 +52,7 @@ fn inside_tls_it_offers_none() {
     let imap = Imap::of(&Persona::of([7; 32]));
     let mut session = imap.session(7);
     let (asked, _) = drive::begun(&mut session, &[b"a STARTTLS\r\n"]);
-    assert!(asked.flow == Flow::StartTls && session.tls().protocol() == Some("imap") && !session.purges());
+    assert!(asked.flow == Flow::StartTls && session.tls().protocol() == Some("imap") && !session.purges(b"b NOOP\r\n"));
     let inside = said(&drive::whole(&mut session, b"b CAPABILITY\r\nc STARTTLS\r\n").answer);
     assert!(inside.contains(" LITERAL+ AUTH=PLAIN") && inside.ends_with("c BAD TLS is already active.\r\n"), "{inside}");
     let from_the_start = said(&drive::whole(&mut imap.secured(7), b"").answer);

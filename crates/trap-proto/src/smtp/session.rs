@@ -141,7 +141,6 @@ impl Smtpd {
 
     /// Postfix answers no one who does not wait for it (`smtpd_forbid_unauth_pipelining`). What came with that is heard to its end.
     fn fall_out(&mut self, line: &[u8], now: WallTime, answer: &mut Vec<u8>) -> Flow {
-        self.findings.signs |= Signs::MALFORMED;
         self.findings.note("out_of_step", line);
         answer.extend_from_slice(OUT_OF_STEP.as_bytes());
         self.behind = 0;
@@ -316,6 +315,8 @@ impl Dialogue for Smtpd {
     /// Postfix's own limit.
     const LINE_BYTES_MAX: usize = 2_048;
     const REPLY_BYTES_MAX: usize = 1_024;
+    /// Since CVE-2011-0411.
+    const PURGES: bool = true;
 
     fn greet(&mut self, answer: &mut Vec<u8>) {
         answer.extend_from_slice(format!("220 {}\r\n", self.banner).as_bytes());
@@ -356,11 +357,6 @@ impl Dialogue for Smtpd {
         self.greeted = false;
         self.is_extended = false;
         self.envelope = Envelope::default();
-    }
-
-    /// Since CVE-2011-0411.
-    fn purges(&self) -> bool {
-        true
     }
 
     fn wait_ms(&mut self) -> u32 {

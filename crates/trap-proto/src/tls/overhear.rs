@@ -127,8 +127,8 @@ impl Session for Overheard {
         self.inner.leaves_tls()
     }
 
-    fn purges(&self) -> bool {
-        self.inner.purges()
+    fn purges(&mut self, behind: &[u8]) -> bool {
+        self.inner.purges(behind)
     }
 
     fn misses_tls(&mut self, answer: &mut Vec<u8>) {
