@@ -7,9 +7,7 @@
 //! tell it.
 
 use crate::TlsIdentity;
-use honeymesh_trap_proto::{
-    Findings, Flow, Heard, HelloReader, Pause, Session, Step, TdsEnvelope, TlsManner, safe_text,
-};
+use honeymesh_trap_proto::{Findings, Flow, Heard, HelloReader, Pause, Session, Step, TdsEnvelope, TlsManner};
 use honeymesh_types::{Signs, WallTime};
 use rustls::{ServerConfig, ServerConnection};
 use std::{
@@ -43,6 +41,7 @@ impl Tls {
         let unread = inner.unread();
         let (_, config) = self.0.iter().find(|(manner, _)| *manner == inner.tls())?;
         let mut inside = Inside {
+            needs_protocol: inner.tls() == TlsManner::Postgresql && !unread.is_empty(),
             envelope: (inner.tls() == TlsManner::Tds).then(TdsEnvelope::default),
             left: None,
             config: Arc::clone(config),
@@ -64,6 +63,8 @@ struct Inside {
     inner: Box<dyn Session>,
     config: Arc<ServerConfig>,
     state: State,
+    /// PostgreSQL closes on who begins with TLS and names no protocol inside.
+    needs_protocol: bool,
     /// The packets around the handshake, where it has any.
     envelope: Option<TdsEnvelope>,
     /// TLS is over: answers in the clear.
@@ -143,7 +144,11 @@ impl Inside {
         if self.agreed && !was_agreed {
             note_agreement(connection, &mut self.findings);
             let mut words = Vec::new();
-            flow = self.inner.open(&mut words);
+            flow = if self.needs_protocol && connection.alpn_protocol().is_none() {
+                Flow::Close
+            } else {
+                self.inner.open(&mut words)
+            };
             self.seal(&words);
         }
         if flow != Flow::Close {

@@ -160,6 +160,10 @@ async fn psql_and_openssl_log_in_inside_tls() {
         let said = printed(&run("openssl", &[&["s_client", "-connect", &server], way].concat()).await);
         assert_eq!(said.contains("CN = srv01"), way != ["-alpn", "foo"], "{said}");
     }
+    let script = format!(
+        "import socket,ssl\ns=ssl._create_unverified_context().wrap_socket(socket.create_connection(('127.0.0.1',{port})))\nprint(s.recv(9))"
+    );
+    assert_eq!(printed(&run("python3", &["-c", &script]).await), "b''\n", "who names no protocol inside is left");
 }
 
 #[tokio::test(flavor = "multi_thread")]
