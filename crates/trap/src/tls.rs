@@ -26,14 +26,14 @@ const READ_BYTES_MAX: usize = 4 * 1_024;
 
 /// Speaks TLS as this machine, in each manner.
 #[derive(Clone, Debug)]
-pub(crate) struct Tls(Arc<[(TlsManner, Arc<ServerConfig>)]>);
+pub(crate) struct Tls(Arc<Vec<(TlsManner, Arc<ServerConfig>)>>);
 
 impl Tls {
     /// # Errors
     /// The certificate and the key cannot be used.
     pub(crate) fn of(identity: &TlsIdentity) -> io::Result<Self> {
         let config = |manner| Ok((manner, Arc::new(identity.config(manner).map_err(io::Error::other)?)));
-        Ok(Self(TlsManner::ALL.into_iter().map(config).collect::<io::Result<_>>()?))
+        Ok(Self(Arc::new(TlsManner::ALL.into_iter().map(config).collect::<io::Result<_>>()?)))
     }
 
     /// A session whose stranger has asked for TLS; `None` without its manner.

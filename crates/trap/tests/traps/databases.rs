@@ -1,7 +1,8 @@
 //! Real clients and password guessers at the databases and at VNC.
 
-use crate::support::{Traps, nmap, printed, run};
-use honeymesh_trap_proto::Definition;
+use crate::support::{Traps, nmap, printed, quick, run};
+use honeymesh_trap::{Options, TrapOptions};
+use honeymesh_trap_proto::{Definition, Persona, Service};
 use honeymesh_types::{Signs, Visit};
 use std::path::PathBuf;
 
@@ -135,10 +136,16 @@ async fn what_hydra_sends_to_vnc_can_be_checked_against_a_password() {
 #[tokio::test(flavor = "multi_thread")]
 async fn nmap_takes_them_for_what_they_play() {
     let traps = Traps::usual();
-    let ports = ["mysql", "postgresql", "vnc"].map(|trap| traps.port(trap).to_string()).join(",");
+    let ports = ["mysql", "vnc"].map(|trap| traps.port(trap).to_string()).join(",");
     // This nmap knows no MariaDB of today, real or not, but by what its scripts learn.
-    let expected = ["11.8.9-MariaDB-0+deb13u1 from Debian", "PostgreSQL DB 9.6.0 or later", "VNC (protocol 3.8)"];
+    let expected = ["11.8.9-MariaDB-0+deb13u1 from Debian", "VNC (protocol 3.8)"];
     nmap(&["-sV", "--script", "default", "-Pn", "-n", "-p", &ports, "127.0.0.1"], &expected).await;
+    // Anywhere else nmap finds TLS first, and nothing inside, as it does of a real one.
+    let service = Service::define(&Definition { service: "postgresql".into(), ..Definition::default() }, &Persona::of([7; 32]));
+    let usual_port = vec![([127, 78, 0, 1], 5_432).into()];
+    let postgresql = TrapOptions { name: "postgresql".into(), service: service.unwrap(), listen: usual_port };
+    let _traps = Traps::open(Options { traps: vec![postgresql], dark: None, limits: quick() });
+    nmap(&["-sV", "-Pn", "-n", "-p", "5432", "127.78.0.1"], &["PostgreSQL DB 9.6.0 or later"]).await;
     let older = Traps::one(&older_mysql());
     nmap(&["-sV", "-Pn", "-n", "-p", &older.port("mysql").to_string(), "127.0.0.1"], &["MySQL 5.5.5-10.11.14-MariaDB-ubu2204"])
         .await;
