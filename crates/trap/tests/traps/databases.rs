@@ -142,10 +142,10 @@ async fn nmap_takes_them_for_what_they_play() {
     nmap(&["-sV", "--script", "default", "-Pn", "-n", "-p", &ports, "127.0.0.1"], &expected).await;
     // Anywhere else nmap finds TLS first, and nothing inside, as it does of a real one.
     let service = Service::define(&Definition { service: "postgresql".into(), ..Definition::default() }, &Persona::of([7; 32]));
-    let usual_port = vec![([127, 78, 0, 1], 5_432).into()];
+    let usual_port = vec![([127, 91, 0, 1], 5_432).into()];
     let postgresql = TrapOptions { name: "postgresql".into(), service: service.unwrap(), listen: usual_port };
     let _traps = Traps::open(Options { traps: vec![postgresql], dark: None, limits: quick() });
-    nmap(&["-sV", "-Pn", "-n", "-p", "5432", "127.78.0.1"], &["PostgreSQL DB 9.6.0 or later"]).await;
+    nmap(&["-sV", "-Pn", "-n", "-p", "5432", "127.91.0.1"], &["PostgreSQL DB 9.6.0 or later"]).await;
     let older = Traps::one(&older_mysql());
     nmap(&["-sV", "-Pn", "-n", "-p", &older.port("mysql").to_string(), "127.0.0.1"], &["MySQL 5.5.5-10.11.14-MariaDB-ubu2204"])
         .await;
