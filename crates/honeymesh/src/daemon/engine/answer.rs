@@ -79,25 +79,20 @@ impl<K: Enforcer> Engine<K> {
     }
 
     fn events(&self, query: EventQuery, reply: Reply) {
-        let reader = self.books.reader();
-        tokio::task::spawn_blocking(move || reply.answer(reader.page(&query).map(Response::Events)));
+        self.books.read(move |books| reply.answer(books.page(&query).map(Response::Events)));
     }
 
     fn payload(&self, hash: [u8; 32], reply: Reply) {
-        let reader = self.books.reader();
-        tokio::task::spawn_blocking(move || {
-            reply.answer(reader.payload(hash).map(|payload| Response::Payload(Box::new(payload))));
-        });
+        self.books.read(move |books| reply.answer(books.payload(hash).map(|payload| Response::Payload(Box::new(payload)))));
     }
 
     fn why(&self, addr: IpAddr, reply: Reply) {
         let why = self.node.why(addr);
         let subjects = why.bans.iter().flat_map(|ban| [Some(ban.ban.subject), ban.group]).flatten();
         let drops: BTreeMap<Subject, u64> = subjects.map(|subject| (subject, self.kernel.drops(&subject))).collect();
-        let reader = self.books.reader();
-        tokio::task::spawn_blocking(move || {
+        self.books.read(move |books| {
             let query = EventQuery { subject: Some(Subject::host(addr)), limit: Some(WHY_EVENTS_MAX), ..EventQuery::default() };
-            let events: Vec<EventJson> = match reader.page(&query) {
+            let events: Vec<EventJson> = match books.page(&query) {
                 Ok(page) => page.items,
                 Err(refusal) => return reply.answer(Err(refusal)),
             };
