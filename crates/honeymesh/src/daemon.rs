@@ -1,7 +1,7 @@
 //! The daemon: opens, gives its power away, then lets one loop own node and kernel until it is told to stop.
 //!
-//! Threads: the loop (the main thread, a runtime of its own), the checks of peers' signatures, the doors (where strangers are let in and handed
-//! over, HTTPS, control socket), the store's writer, the log's writer, the watchers of the network and of the interfaces. Only bounded queues lie between
+//! Threads: the loop (the main thread, a runtime of its own), the checks of peers' signatures, the traps' door (one thread: those who let in, hand over
+//! and hear wake each other for nothing), the doors for clients (HTTPS, control socket, the mesh's streams), the store's writer, the log's writer, the watchers of the network and of the interfaces. Only bounded queues lie between
 //! them, so that no slow client
 //! and no full disk delays a ban.
 
@@ -19,6 +19,7 @@ mod ladder;
 pub mod logs;
 mod lookout;
 mod operators;
+mod own_thread;
 mod panics;
 mod playing;
 mod post;
@@ -44,6 +45,7 @@ use honeymesh_types::Visit;
 use honeymesh_xdp::{Knocks, LinkHandle, Seen, Sight};
 use keeping::{Keeping, Said};
 use ladder::{Rung, Watched};
+use own_thread::OwnThread;
 use playing::Playing;
 use post::{Datagram, StreamNews};
 use start::{Https, Opened};
@@ -63,7 +65,7 @@ const VISITS_MAX: usize = 4_096;
 const TRAP_NEWS_MAX: usize = 64;
 /// Knocks, and visits that the kernel received itself, that are taken between two other inputs.
 const KNOCKS_PER_TURN: usize = 256;
-/// Threads for the traps' doors and for clients.
+/// Threads for clients and for the mesh's streams.
 const DOOR_THREADS: usize = 2;
 /// Threads for reading the store and key files.
 const READERS_MAX: usize = 8;
@@ -106,6 +108,8 @@ fn serve(parsed: &Parsed) -> Result<(), Failure> {
     let doors =
         tokio::runtime::Builder::new_multi_thread().worker_threads(DOOR_THREADS).thread_name(panics::DOORS).enable_all().build();
     let (runtime, doors) = (runtime.map_err(no_runtime)?, doors.map_err(no_runtime)?);
+    let traps = OwnThread::start(panics::DOORS).map_err(no_runtime)?;
+    let outside = Outside { doors: doors.handle().clone(), traps: traps.handle().clone() };
     let mut warnings = [start::warnings(&parsed.problems), opened.warnings.clone()].concat();
     if let Some(warning) = dark::warning(config) {
         tracing::warn!("{warning}");
@@ -114,13 +118,14 @@ fn serve(parsed: &Parsed) -> Result<(), Failure> {
     let ended = match rung {
         Rung::Xdp(kernel, watched) => {
             let from = Kernel { enforcer: *kernel, watched: *watched, writer: None };
-            runtime.block_on(live(config, warnings, opened, from, doors.handle()))
+            runtime.block_on(live(config, warnings, opened, from, outside))
         }
         Rung::Nftables(nft, watched, child) => {
             let from = Kernel { enforcer: *nft, watched: *watched, writer: Some(child) };
-            runtime.block_on(live(config, warnings, opened, from, doors.handle()))
+            runtime.block_on(live(config, warnings, opened, from, outside))
         }
     };
+    traps.end();
     doors.shutdown_timeout(GRACE);
     runtime.shutdown_timeout(GRACE);
     ended
@@ -128,6 +133,14 @@ fn serve(parsed: &Parsed) -> Result<(), Failure> {
 
 fn no_runtime(error: std::io::Error) -> Failure {
     Failure::Refused(format!("this machine gives no event queue: {error}; raise the limit of open files"))
+}
+
+/// Where what meets the outside runs.
+struct Outside {
+    /// Clients, and the mesh's streams.
+    doors: tokio::runtime::Handle,
+    /// The traps' doors.
+    traps: tokio::runtime::Handle,
 }
 
 /// What drops packets, what it tells, and the process it needs.
@@ -163,13 +176,13 @@ async fn live<K: Enforcer>(
     warnings: Vec<String>,
     opened: Opened,
     kernel: Kernel<K>,
-    doors: &tokio::runtime::Handle,
+    outside: Outside,
 ) -> Result<(), Failure> {
     let [terminate, interrupt, hangup] = [SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup()].map(signal);
     let (desk, questions) = honeymesh_api::desk(QUESTIONS_MAX);
     let (visit_sender, visits) = mpsc::channel(VISITS_MAX);
     let (posts, datagrams) = post::open(opened.ports, honeymesh_xdp::now).map_err(no_runtime)?;
-    let (streams, stream_news) = post::open_doors(opened.doors, doors).map_err(no_runtime)?;
+    let (streams, stream_news) = post::open_doors(opened.doors, &outside.doors).map_err(no_runtime)?;
     let (inner_sender, inner) = mpsc::unbounded_channel();
     let (broken_sender, broken) = mpsc::channel(1);
     let (stop, stopped) = watch::channel(false);
@@ -192,7 +205,7 @@ async fn live<K: Enforcer>(
     let Watched { knocks, keeper, lookout } = kernel.watched;
     keeper.iter().for_each(|keeper| engine.keeper_began(keeper.pid()));
     engine.begin(opened.restored, opened.facts.clone());
-    let supervise = Supervisor { doors: doors.clone(), broken: broken_sender, stopped };
+    let supervise = Supervisor { outside, broken: broken_sender, stopped };
     let (trap_news_sender, trap_news) = mpsc::channel(TRAP_NEWS_MAX);
     let household = Household { visits: visit_sender, news: trap_news_sender, clock: honeymesh_xdp::now };
     supervise.traps(opened.traps, opened.playing, household);
@@ -356,7 +369,7 @@ fn end<K: Enforcer>(engine: Engine<K>, on_exit: OnExit) {
 
 /// Starts what must not end by itself: if one of them does, the daemon ends with an error, so that systemd restarts it.
 struct Supervisor {
-    doors: tokio::runtime::Handle,
+    outside: Outside,
     broken: mpsc::Sender<String>,
     stopped: watch::Receiver<bool>,
 }
@@ -366,7 +379,7 @@ impl Supervisor {
     fn traps(&self, traps: honeymesh_trap::Bound, Playing { line, mut child, pid }: Playing, household: Household) {
         tracing::info!(pid, "the traps are played in a process of their own");
         let shutdown = self.shutdown();
-        self.watch("the traps", async move {
+        self.watch_on(&self.outside.traps, "the traps", async move {
             let kept = traps.keep(line, household, shutdown).await;
             let _how = tokio::task::spawn_blocking(move || child.wait()).await;
             kept
@@ -396,9 +409,18 @@ impl Supervisor {
     }
 
     fn watch(&self, what: &'static str, task: impl Future<Output = std::io::Result<()>> + Send + 'static) {
-        let running = self.doors.spawn(task);
+        self.watch_on(&self.outside.doors, what, task);
+    }
+
+    fn watch_on(
+        &self,
+        runtime: &tokio::runtime::Handle,
+        what: &'static str,
+        task: impl Future<Output = std::io::Result<()>> + Send + 'static,
+    ) {
+        let running = runtime.spawn(task);
         let (broken, stopped) = (self.broken.clone(), self.stopped.clone());
-        self.doors.spawn(async move {
+        self.outside.doors.spawn(async move {
             let ended = running.await;
             if *stopped.borrow() {
                 return;
