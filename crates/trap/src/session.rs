@@ -352,6 +352,8 @@ impl Conversation {
     /// Tells what was not told yet; a session of which nothing was told is told in any case.
     async fn last_report(&mut self, progress: &mut Progress, end: End) {
         let _ = self.guarded(progress, |session| session.end());
+        // What was not whole is told as it is.
+        self.keep(&[], progress);
         let mut findings = self.guarded(progress, |session| session.findings()).unwrap_or_default();
         if end == End::Deadline && progress.bytes == 0 {
             findings.signs |= Signs::SILENT;

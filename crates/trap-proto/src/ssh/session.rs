@@ -21,6 +21,8 @@ pub struct SshSession {
     phase: Phase,
     pause: Pause,
     findings: Findings,
+    /// What was said and not yet kept.
+    said: Vec<u8>,
 }
 
 enum Phase {
@@ -37,19 +39,28 @@ impl SshSession {
             phase: Phase::Identification(Identification::default()),
             pause: Pause::default(),
             findings: Findings::default(),
+            said: Vec::new(),
         }
     }
 
     /// Takes what belongs together, and says how much that was.
     fn take(&mut self, bytes: &[u8], now: WallTime, answer: &mut Vec<u8>) -> (usize, Flow) {
         match &mut self.phase {
-            Phase::Over => (bytes.len(), Flow::Close),
+            Phase::Over => {
+                self.said.extend_from_slice(bytes);
+                (bytes.len(), Flow::Close)
+            }
             Phase::Identification(_) => self.first_line(bytes, answer),
             Phase::Packets(transport) => {
                 let at = answer.len();
                 let (taken, flow) = transport.take(bytes, Desk { findings: &mut self.findings, answer, now });
                 self.pause = Pause { at, ms: transport.login.wait_ms() };
+                self.said.append(&mut transport.said);
                 if flow == Flow::Close {
+                    if transport.session.is_empty() {
+                        // Not heard any more, but read, and no secret.
+                        self.said.extend_from_slice(&bytes[taken..]);
+                    }
                     self.phase = Phase::Over;
                 }
                 (taken, flow)
@@ -65,8 +76,12 @@ impl SshSession {
                 Heard::Line => self.identified(answer),
                 Heard::Invalid => self.refuse(INVALID, answer),
             };
+            // After the last words nothing is heard, and all of it kept.
+            let kept = if flow == Flow::Close { bytes } else { &bytes[..=index] };
+            self.said.extend_from_slice(kept);
             return (index + 1, flow);
         }
+        self.said.extend_from_slice(bytes);
         (bytes.len(), Flow::Continue)
     }
 
@@ -130,7 +145,15 @@ impl Session for SshSession {
         if matches!(&self.phase, Phase::Identification(identification) if !identification.line.is_empty()) {
             self.note_line();
         }
+        if let Phase::Packets(transport) = &mut self.phase {
+            transport.not_heard();
+            self.said.append(&mut transport.said);
+        }
         self.phase = Phase::Over;
+    }
+
+    fn said(&mut self) -> Option<Vec<u8>> {
+        Some(core::mem::take(&mut self.said))
     }
 
     fn findings(&mut self) -> Findings {

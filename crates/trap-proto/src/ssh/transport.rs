@@ -32,6 +32,8 @@ const SIGNATURES: &str = "ssh-ed25519,ecdsa-sha2-nistp256,ecdsa-sha2-nistp384,ec
 pub(super) struct Transport {
     pub(super) setup: Arc<Setup>,
     pub(super) incoming: Incoming,
+    /// What was said since it was last taken: messages without their packets, and without what is drawn at random for each session.
+    pub(super) said: Vec<u8>,
     pub(super) outgoing: Outgoing,
     pub(super) dice: Dice,
     /// The stranger's first line, and the fingerprint of his first offer.
@@ -79,6 +81,7 @@ impl Transport {
             connection: Connection::default(),
             setup,
             incoming: Incoming::default(),
+            said: Vec::new(),
             outgoing: Outgoing::default(),
             dice,
             client,
@@ -100,14 +103,40 @@ impl Transport {
         let (taken, packet) = self.incoming.take(bytes);
         let flow = match packet {
             Ok(None) => Flow::Continue,
-            Ok(Some(payload)) => self.message(payload, &mut desk),
+            Ok(Some(payload)) => {
+                self.hear(&payload);
+                self.message(payload, &mut desk)
+            }
             Err(Corrupt::Padding(bytes)) => {
+                self.not_heard();
                 desk.findings.signs |= Signs::MALFORMED;
                 self.disconnect(&format!("Corrupted padlen {bytes} on input."), &mut desk)
             }
-            Err(Corrupt::Other) => malformed(&mut desk),
+            Err(Corrupt::Other) => {
+                self.not_heard();
+                malformed(&mut desk)
+            }
         };
         (taken, flow)
+    }
+
+    /// Notes a message. Not the cookie of an offer and not half a secret, which are new each time: the same attack is to leave the
+    /// same bytes.
+    fn hear(&mut self, payload: &[u8]) {
+        match payload {
+            [MSG_KEXINIT, offer @ ..] => {
+                self.said.push(MSG_KEXINIT);
+                self.said.extend_from_slice(offer.get(kexinit::COOKIE_BYTES..).unwrap_or_default());
+            }
+            [MSG_KEX_INIT, ..] if matches!(self.exchange, Exchange::Agreed { .. }) => self.said.push(MSG_KEX_INIT),
+            _ => self.said.extend_from_slice(payload),
+        }
+    }
+
+    /// Notes what came of a packet that is none.
+    pub(super) fn not_heard(&mut self) {
+        let left = self.incoming.left();
+        self.said.extend_from_slice(&left);
     }
 
     fn message(&mut self, payload: Vec<u8>, desk: &mut Desk<'_>) -> Flow {

@@ -110,6 +110,11 @@ pub(super) fn any_message() -> impl Strategy<Value = Vec<u8>> {
 }
 
 impl Client {
+    /// What the trap keeps of all that was sent.
+    pub(super) fn said(&mut self) -> Vec<u8> {
+        self.session.said().unwrap()
+    }
+
     pub(super) fn of(session: SshSession, lists: [&'static str; 4], zlib: &'static str) -> Self {
         Self::marked(session, lists, "", zlib)
     }
