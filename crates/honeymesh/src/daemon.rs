@@ -8,17 +8,19 @@
 pub(crate) mod admission;
 mod books;
 mod checks;
+mod clerk;
 mod dark;
 mod enforcer;
 mod engine;
 mod facts;
 mod journal;
 mod keeping;
-mod keys;
+pub(crate) mod keys;
 mod ladder;
 pub mod logs;
 mod lookout;
 mod operators;
+pub(crate) mod owner;
 mod panics;
 mod playing;
 mod post;
@@ -35,10 +37,12 @@ use crate::{
 };
 pub use ladder::WRITER_NAME;
 
+use clerk::Clerk;
 use enforcer::Enforcer;
 use engine::{Engine, Inner};
 use honeymesh_api::{Api, Desk, Question};
 use honeymesh_node::{Input, NetworkFacts};
+use honeymesh_sandbox::{Role, Sandbox};
 use honeymesh_trap::{Household, News as TrapNews};
 use honeymesh_types::Visit;
 use honeymesh_xdp::{Knocks, LinkHandle, Seen, Sight};
@@ -95,8 +99,9 @@ pub fn run(args: &Run) -> Result<(), Failure> {
 fn serve(parsed: &Parsed) -> Result<(), Failure> {
     let config = &parsed.config;
     let (opened, rung) = start::open(config)?;
-    let confined = honeymesh_sandbox::confine(honeymesh_sandbox::Role::Node);
-    let report = confined.map_err(|error| Failure::Refused(format!("power could not be given away: {error}")))?;
+    let sandbox = Sandbox::of(Role::Node);
+    let sandbox = opened.owner.other().map_or(sandbox.clone(), |user| sandbox.user(user));
+    let report = sandbox.confine().map_err(|error| Failure::Refused(format!("power could not be given away: {error}")))?;
     tracing::info!("power given away: {report}");
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -186,6 +191,7 @@ async fn live<K: Enforcer>(
         dismisser: opened.traps.dismisser(),
         desk: desk.clone(),
         warnings,
+        user: opened.owner.name().to_owned(),
         clock: honeymesh_xdp::now,
     });
     let (links, links_to_see) = watch::channel(Vec::new());
@@ -197,6 +203,7 @@ async fn live<K: Enforcer>(
     let household = Household { visits: visit_sender, news: trap_news_sender, clock: honeymesh_xdp::now };
     supervise.traps(opened.traps, opened.playing, household);
     kernel.writer.into_iter().for_each(|child| supervise.writer(child));
+    opened.clerk.into_iter().for_each(|(clerk, child)| supervise.clerk(clerk, child));
     let control = std::sync::Arc::new(opened.control);
     supervise.api(desk, opened.https, control.clone());
     let feeds = Feeds {
@@ -387,6 +394,20 @@ impl Supervisor {
     fn writer(&self, mut child: Child) {
         self.watch("the process that writes to nf_tables", async move {
             tokio::task::spawn_blocking(move || child.wait()).await.map_err(std::io::Error::other)?.map(drop)
+        });
+    }
+
+    /// Without this process changes of keys are not written down, which is no reason to end.
+    fn clerk(&self, clerk: Clerk, mut child: Child) {
+        let stopped = self.stopped.clone();
+        self.doors.spawn(async move {
+            let ended = tokio::task::spawn_blocking(move || child.wait()).await;
+            if !*stopped.borrow() {
+                clerk.set_gone();
+                tracing::error!(
+                    "the process that writes key files has ended ({ended:?}); restart the daemon before a change of keys"
+                );
+            }
         });
     }
 

@@ -47,6 +47,7 @@ fn make(path: &Path, persona: &Persona) -> Result<TlsIdentity, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::daemon::owner::Owner;
 
     fn config(toml: &str) -> Config {
         crate::config::parse(toml, "here").config
@@ -55,7 +56,7 @@ mod tests {
     #[test]
     fn the_certificate_stays_and_follows_the_hosts_name() {
         let dir = tempfile::tempdir().unwrap();
-        let state = StateDir::prepare(dir.path()).unwrap();
+        let state = StateDir::prepare(dir.path(), Owner::oneself()).unwrap();
         let config = config("[[trap]]\nname = \"web\"\nservice = \"https\"\nlisten = [\"127.0.0.1:8443\"]\n");
         let one = Persona::of([1; 32]);
         let made = load_or_make(&config, &state, &one).unwrap().unwrap();
@@ -69,7 +70,7 @@ mod tests {
     #[test]
     fn without_traps_there_is_none() {
         let dir = tempfile::tempdir().unwrap();
-        let state = StateDir::prepare(dir.path()).unwrap();
+        let state = StateDir::prepare(dir.path(), Owner::oneself()).unwrap();
         assert_eq!(load_or_make(&config(""), &state, &Persona::of([1; 32])).unwrap(), None);
         assert!(!state.file(TLS_FILE).exists());
     }

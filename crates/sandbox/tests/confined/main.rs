@@ -6,4 +6,5 @@ mod attacks;
 #[cfg(test)]
 mod duties;
 #[cfg(test)]
+mod other_user;
 mod scene;
