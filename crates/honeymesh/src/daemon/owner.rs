@@ -212,6 +212,12 @@ mod tests {
         Owner { user: User { user: NUMBER, group: NUMBER }, name: "somebody".into() }
     }
 
+    fn closed_dir() -> tempfile::TempDir {
+        let dir = tempfile::tempdir().unwrap();
+        fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o700)).unwrap();
+        dir
+    }
+
     fn is_root() -> bool {
         let root = geteuid().is_root();
         if !root {
@@ -225,7 +231,7 @@ mod tests {
         if !is_root() {
             return;
         }
-        let dir = tempfile::tempdir().unwrap();
+        let dir = closed_dir();
         let own = dir.path().join("own");
         fs::create_dir(&own).unwrap();
         let secret = dir.path().join("secret");
@@ -248,7 +254,7 @@ mod tests {
         if !is_root() {
             return;
         }
-        let dir = tempfile::tempdir().unwrap();
+        let dir = closed_dir();
         let config = |user: &str, state: &Path| {
             crate::config::parse(&format!("[node]\nstate_dir = \"{}\"\n{user}", state.display()), "here").config
         };
