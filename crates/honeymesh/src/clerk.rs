@@ -182,7 +182,7 @@ pub fn hear_files(line: &mut impl Read) -> io::Result<Vec<KeyFile>> {
     line.read_exact(&mut text)?;
     let mut words: Vec<&[u8]> = text.split(|octet| *octet == 0).collect();
     // The last zero ends the last word.
-    if words.pop() != Some(&[]) || words.len() % 2 != 0 {
+    if words.pop() != Some(&[]) || !words.len().is_multiple_of(2) {
         return Err(nonsense());
     }
     let file = |words: &[&[u8]]| {

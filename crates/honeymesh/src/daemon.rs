@@ -27,6 +27,7 @@ mod post;
 mod show;
 mod start;
 pub(crate) mod state_dir;
+mod systemd;
 mod trap_identity;
 
 use crate::{
@@ -98,6 +99,7 @@ pub fn run(args: &Run) -> Result<(), Failure> {
 /// Everything after the configuration.
 fn serve(parsed: &Parsed) -> Result<(), Failure> {
     let config = &parsed.config;
+    systemd::open();
     let (opened, rung) = start::open(config)?;
     let sandbox = Sandbox::of(Role::Node);
     let sandbox = opened.owner.other().map_or(sandbox.clone(), |user| sandbox.user(user));
@@ -228,7 +230,7 @@ async fn live<K: Enforcer>(
     ready(config, engine.kernel());
     let (ended, keeper) = turn(&mut engine, feeds).await;
     let _ = stop.send(true);
-    let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
+    let _ = systemd::tell(&sd_notify::NotifyState::Stopping);
     drop(control);
     // Before the kernel is let go: whoever keeps must not put back what is taken off.
     keeper.into_iter().for_each(Keeping::end);
@@ -245,7 +247,7 @@ fn awaited<T: std::os::fd::AsRawFd>(what: T) -> std::io::Result<AsyncFd<T>> {
 fn ready(config: &Config, kernel: &impl Enforcer) {
     let drops: Vec<_> = kernel.interfaces().iter().map(|interface| format!("{}:{}", interface.name, interface.mode)).collect();
     tracing::info!(node = %config.node.name, mode = %config.node.mode.value, drops = drops.join(" "), "ready");
-    if let Err(error) = sd_notify::notify(&[sd_notify::NotifyState::Ready]) {
+    if let Err(error) = systemd::tell(&sd_notify::NotifyState::Ready) {
         tracing::warn!(%error, "systemd could not be told that the daemon is ready");
     }
 }
@@ -257,7 +259,7 @@ fn heartbeat_every() -> Duration {
 
 /// Tells systemd that the loop turns. Nobody listens unless `WatchdogSec` is set.
 fn heartbeat() {
-    let _ = sd_notify::notify(&[sd_notify::NotifyState::Watchdog]);
+    let _ = systemd::tell(&sd_notify::NotifyState::Watchdog);
 }
 
 /// The loop, and the keeper when it has ended.

@@ -7,4 +7,5 @@ mod attacks;
 mod duties;
 #[cfg(test)]
 mod other_user;
+#[cfg(test)]
 mod scene;
