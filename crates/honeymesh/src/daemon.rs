@@ -102,7 +102,10 @@ fn serve(parsed: &Parsed) -> Result<(), Failure> {
     systemd::open();
     let (opened, rung) = start::open(config)?;
     let sandbox = Sandbox::of(Role::Node);
-    let sandbox = opened.owner.other().map_or(sandbox.clone(), |user| sandbox.user(user));
+    let sandbox = match opened.owner.other() {
+        Some(user) => sandbox.user(user).files(start::files(config, &opened.keys)),
+        None => sandbox,
+    };
     let report = sandbox.confine().map_err(|error| Failure::Refused(format!("power could not be given away: {error}")))?;
     tracing::info!("power given away: {report}");
     let runtime = tokio::runtime::Builder::new_current_thread()

@@ -102,6 +102,9 @@ fn the_daemon_is_nobody_once_it_is_up_and_does_its_whole_work() {
     let config = net.config(&format!("{}{TRAP}", cluster(&key(&net, "m.key"))));
     let daemon = net.start(&config);
     let pid = daemon.child.id();
+    let proof = daemon.log.iter().find(|line| line.contains("power given away")).unwrap();
+    assert!(proof.contains(&format!("of user {uid}, capabilities 0 (bounding 0)")), "{proof}");
+    assert!(proof.ends_with("files restricted") || proof.contains("this kernel cannot"), "{proof}");
     assert_eq!(of_all_threads(pid, "Uid"), [[uid; 4].map(|uid| uid.to_string()).join("\t")]);
     assert_eq!(of_all_threads(pid, "Gid"), [[gid; 4].map(|gid| gid.to_string()).join("\t")]);
     assert_eq!(of_all_threads(pid, "Groups"), [""]);

@@ -24,13 +24,19 @@ use honeymesh_api::{ControlSocket, Tls, Token};
 use honeymesh_mesh::{Port, StreamDoor};
 use honeymesh_mesh_proto::StreamSigner;
 use honeymesh_node::{ClusterConfig, Input, NetworkFacts, Node, Output, Policy, Ttls};
+use honeymesh_sandbox::Files;
 use honeymesh_trap::{Bound, TrapOptions};
 use honeymesh_trap_proto::{Bait, Persona, Service};
 use std::{
     net::{SocketAddr, TcpListener},
     os::unix::fs::MetadataExt,
+    path::PathBuf,
     process::Child,
 };
+
+/// What a daemon that is not root may still read: who is logged in, resolvers, routes, how many processors each have a counter, and what
+/// SQLite and the C library look into.
+const READABLE: [&str; 8] = ["/proc", "/etc", "/run", "/usr", "/lib", "/lib64", "/sys/devices/system/cpu", "/dev/urandom"];
 
 /// Everything that was opened.
 pub struct Opened {
@@ -154,6 +160,15 @@ fn keys(config: &Config) -> Result<Vec<ClusterKeys>, Failure> {
         Ok(ClusterKeys { cluster: cluster.name.value.clone(), file, grace: cluster.key_grace, ring, clerk: None })
     };
     config.clusters.iter().map(one).collect()
+}
+
+/// The files that a daemon needs which is not root any more: its own directory, and those of key files that are its own.
+pub fn files(config: &Config, keys: &[ClusterKeys]) -> Files {
+    let own = keys.iter().filter(|keys| keys.clerk.is_none()).filter_map(|keys| keys.file.parent());
+    Files {
+        read: READABLE.iter().map(PathBuf::from).filter(|path| path.exists()).collect(),
+        write: own.chain([config.node.state_dir.as_path()]).map(Into::into).collect(),
+    }
 }
 
 /// Starts the clerk, if there are key files that the daemon may not replace once it is another user.
