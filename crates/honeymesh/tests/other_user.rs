@@ -259,8 +259,20 @@ fn who_cannot_be_become_is_told_and_insisting_is_an_error() {
         let (code, line) = net.start_fails(&config);
         assert!(code == 2 && line.contains("[node] user") && line.contains(part), "{code} {line}");
     }
-    // Nor may both be one: who meets strangers could signal the other then.
+    // One who can be become owns the directory from then on, and whoever comes after him is told what to do.
     fs::set_permissions(net.dir.path(), fs::Permissions::from_mode(0o711)).unwrap();
+    let text = fs::read_to_string(net.config(TRAP)).unwrap().replace("[node]\n", "[node]\nuser = \"daemon\"\n");
+    fs::write(&config, text).unwrap();
+    let daemon = net.start(&config);
+    let named = nix::unistd::User::from_name("daemon").unwrap().unwrap();
+    assert_eq!(net.json(&["status"])["user"], "daemon");
+    assert!(of_all_threads(daemon.child.id(), "Uid")[0].starts_with(&format!("{}\t", named.uid)));
+    assert!(owners(&net.state_dir()).values().all(|owner| *owner == named.uid.as_raw()));
+    assert!(daemon.stop().0.success());
+    let (code, line) = net.start_fails(&net.config(TRAP));
+    assert!(code == 1 && line.contains("belongs to another user (daemon); run chown -R"), "{code} {line}");
+    fs::remove_dir_all(net.state_dir()).unwrap();
+    // Nor may both be one: who meets strangers could signal the other then.
     let text = fs::read_to_string(net.config("[traps]\nuser = \"nobody\"")).unwrap();
     fs::write(&config, text.replace("[node]\n", "[node]\nuser = \"nobody\"\n")).unwrap();
     let (code, line) = net.start_fails(&config);

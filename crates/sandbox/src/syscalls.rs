@@ -126,7 +126,7 @@ const NODE: List = &[
         ],
     ),
     (
-        "the control socket's group and mode, and SQLite's journal as root",
+        "modes of its own files; owners, which SQLite gives its journal where the daemon stays root",
         &[SYS_fchmod, SYS_fchmodat, SYS_fchmodat2, SYS_fchown, SYS_fchownat],
     ),
     ("a configuration or resolver file that changes", &[SYS_inotify_init1, SYS_inotify_add_watch, SYS_inotify_rm_watch]),
