@@ -8,24 +8,27 @@
 pub(crate) mod admission;
 mod books;
 mod checks;
+mod clerk;
 mod dark;
 mod enforcer;
 mod engine;
 mod facts;
 mod journal;
 mod keeping;
-mod keys;
+pub(crate) mod keys;
 mod ladder;
 pub mod logs;
 mod lookout;
 mod operators;
 mod own_thread;
+pub(crate) mod owner;
 mod panics;
 mod playing;
 mod post;
 mod show;
 mod start;
 pub(crate) mod state_dir;
+mod systemd;
 mod trap_identity;
 
 use crate::{
@@ -36,10 +39,12 @@ use crate::{
 };
 pub use ladder::WRITER_NAME;
 
+use clerk::Clerk;
 use enforcer::Enforcer;
 use engine::{Engine, Inner};
 use honeymesh_api::{Api, Desk, Question};
 use honeymesh_node::{Input, NetworkFacts};
+use honeymesh_sandbox::{Role, Sandbox};
 use honeymesh_trap::{Household, News as TrapNews};
 use honeymesh_types::Visit;
 use honeymesh_xdp::{Knocks, LinkHandle, Seen, Sight};
@@ -96,9 +101,14 @@ pub fn run(args: &Run) -> Result<(), Failure> {
 /// Everything after the configuration.
 fn serve(parsed: &Parsed) -> Result<(), Failure> {
     let config = &parsed.config;
+    systemd::open();
     let (opened, rung) = start::open(config)?;
-    let confined = honeymesh_sandbox::confine(honeymesh_sandbox::Role::Node);
-    let report = confined.map_err(|error| Failure::Refused(format!("power could not be given away: {error}")))?;
+    let sandbox = Sandbox::of(Role::Node);
+    let sandbox = match opened.owner.other() {
+        Some(user) => sandbox.user(user).files(start::files(config, &opened.keys)),
+        None => sandbox,
+    };
+    let report = sandbox.confine().map_err(|error| Failure::Refused(format!("power could not be given away: {error}")))?;
     tracing::info!("power given away: {report}");
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -199,6 +209,7 @@ async fn live<K: Enforcer>(
         dismisser: opened.traps.dismisser(),
         desk: desk.clone(),
         warnings,
+        user: opened.owner.name().to_owned(),
         clock: honeymesh_xdp::now,
     });
     let (links, links_to_see) = watch::channel(Vec::new());
@@ -210,6 +221,7 @@ async fn live<K: Enforcer>(
     let household = Household { visits: visit_sender, news: trap_news_sender, clock: honeymesh_xdp::now };
     supervise.traps(opened.traps, opened.playing, household);
     kernel.writer.into_iter().for_each(|child| supervise.writer(child));
+    opened.clerk.into_iter().for_each(|(clerk, child)| supervise.clerk(clerk, child));
     let control = std::sync::Arc::new(opened.control);
     supervise.api(desk, opened.https, control.clone());
     let feeds = Feeds {
@@ -234,7 +246,7 @@ async fn live<K: Enforcer>(
     ready(config, engine.kernel());
     let (ended, keeper) = turn(&mut engine, feeds).await;
     let _ = stop.send(true);
-    let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
+    let _ = systemd::tell(&sd_notify::NotifyState::Stopping);
     drop(control);
     // Before the kernel is let go: whoever keeps must not put back what is taken off.
     keeper.into_iter().for_each(Keeping::end);
@@ -251,7 +263,7 @@ fn awaited<T: std::os::fd::AsRawFd>(what: T) -> std::io::Result<AsyncFd<T>> {
 fn ready(config: &Config, kernel: &impl Enforcer) {
     let drops: Vec<_> = kernel.interfaces().iter().map(|interface| format!("{}:{}", interface.name, interface.mode)).collect();
     tracing::info!(node = %config.node.name, mode = %config.node.mode.value, drops = drops.join(" "), "ready");
-    if let Err(error) = sd_notify::notify(&[sd_notify::NotifyState::Ready]) {
+    if let Err(error) = systemd::tell(&sd_notify::NotifyState::Ready) {
         tracing::warn!(%error, "systemd could not be told that the daemon is ready");
     }
 }
@@ -263,7 +275,7 @@ fn heartbeat_every() -> Duration {
 
 /// Tells systemd that the loop turns. Nobody listens unless `WatchdogSec` is set.
 fn heartbeat() {
-    let _ = sd_notify::notify(&[sd_notify::NotifyState::Watchdog]);
+    let _ = systemd::tell(&sd_notify::NotifyState::Watchdog);
 }
 
 /// The loop, and the keeper when it has ended.
@@ -400,6 +412,20 @@ impl Supervisor {
     fn writer(&self, mut child: Child) {
         self.watch("the process that writes to nf_tables", async move {
             tokio::task::spawn_blocking(move || child.wait()).await.map_err(std::io::Error::other)?.map(drop)
+        });
+    }
+
+    /// Without this process changes of keys are not written down, which is no reason to end.
+    fn clerk(&self, clerk: Clerk, mut child: Child) {
+        let stopped = self.stopped.clone();
+        self.doors.spawn(async move {
+            let ended = tokio::task::spawn_blocking(move || child.wait()).await;
+            if !*stopped.borrow() {
+                clerk.set_gone();
+                tracing::error!(
+                    "the process that writes key files has ended ({ended:?}); restart the daemon before a change of keys"
+                );
+            }
         });
     }
 

@@ -68,6 +68,7 @@ impl<T> Kept<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::daemon::owner::Owner;
 
     fn config(toml: &str) -> Config {
         crate::config::parse(toml, "here").config
@@ -76,7 +77,7 @@ mod tests {
     #[test]
     fn the_certificate_follows_the_hosts_name_and_the_host_key_the_node() {
         let dir = tempfile::tempdir().unwrap();
-        let state = StateDir::prepare(dir.path()).unwrap();
+        let state = StateDir::prepare(dir.path(), Owner::oneself()).unwrap();
         let config = config("[[trap]]\nname = \"web\"\nservice = \"https\"\nlisten = [\"127.0.0.1:8443\"]\n");
         let one = Persona::of([1; 32]);
         let made = load_or_make(&config, &state, &one).unwrap().unwrap();
@@ -92,7 +93,7 @@ mod tests {
     #[test]
     fn without_traps_there_is_none() {
         let dir = tempfile::tempdir().unwrap();
-        let state = StateDir::prepare(dir.path()).unwrap();
+        let state = StateDir::prepare(dir.path(), Owner::oneself()).unwrap();
         assert_eq!(load_or_make(&config(""), &state, &Persona::of([1; 32])).unwrap(), None);
         assert!(!state.file(TLS_FILE).exists());
     }

@@ -124,6 +124,8 @@ impl<K: Enforcer> Engine<K> {
             store: self.books.status(),
             refused_and_drifted: (self.troubles.refused, self.audits.drifted),
             counts: &self.counts,
+            user: &self.user,
+            clerk: self.keys.iter().find_map(|keys| keys.clerk.as_ref()?.0.counts()).unwrap_or_default(),
             warnings,
             started: self.started.wall,
             ready: self.ready,
@@ -151,7 +153,18 @@ impl<K: Enforcer> Engine<K> {
         let liars: Vec<String> = self.node.quarantined().map(show::quarantine_warning).collect();
         let rotations = self.rotations.iter().filter_map(|rotation| self.keys.get(rotation.place));
         let rotations = rotations.map(|keys| format!("a change of keys is under way in cluster {}", keys.cluster));
-        let all = kernel.into_iter().chain(off).chain(players).chain(lost).chain(posted).chain(admission).chain(log).chain(liars);
+        let clerk = self.keys.iter().filter_map(|keys| keys.clerk.as_ref()).any(|(clerk, _)| clerk.is_gone());
+        let clerk = clerk.then(|| "nobody writes key files any more: restart the daemon before a change of keys".to_owned());
+        let all = kernel
+            .into_iter()
+            .chain(off)
+            .chain(players)
+            .chain(lost)
+            .chain(posted)
+            .chain(admission)
+            .chain(log)
+            .chain(liars)
+            .chain(clerk);
         all.chain(rotations.collect::<Vec<_>>())
     }
 }
