@@ -123,6 +123,7 @@ impl Kernel {
         lookout.steering(self.steering.program_id());
         lookout.heed(self.steering.handles());
         self.tables.settle();
+        self.tables.fold();
         Ok(())
     }
 
@@ -294,7 +295,9 @@ impl Kernel {
     /// the rest is entered all the same.
     pub fn reconcile(&mut self, intent: &[Enforcement], now: Now) -> Result<Drift, Error> {
         let plan = self.plan(intent, now)?;
+        self.tables.spread_for(plan.raise.len() + plan.remove.len());
         let carried = self.carry_out(&plan, now);
+        self.tables.fold();
         self.open_gates()?;
         self.say_again()?;
         self.guard_probe()?;
