@@ -35,16 +35,19 @@ enum Bench {
     Reaction,
     /// Real nodes on loopback, against other gossip libraries.
     Mesh,
+    /// What is resident with every service on, in the release build.
+    Memory,
 }
 
 impl Bench {
-    const ALL: [Self; 3] = [Self::Kernel, Self::Reaction, Self::Mesh];
+    const ALL: [Self; 4] = [Self::Kernel, Self::Reaction, Self::Mesh, Self::Memory];
 
     const fn name(self) -> &'static str {
         match self {
             Self::Kernel => "kernel",
             Self::Reaction => "reaction",
             Self::Mesh => "mesh",
+            Self::Memory => "memory",
         }
     }
 
@@ -52,7 +55,7 @@ impl Bench {
     fn purposes(self) -> Vec<Purpose> {
         match self {
             Self::Kernel => [DEMO, &[Purpose::Bench]].concat(),
-            Self::Reaction => DEMO.to_vec(),
+            Self::Reaction | Self::Memory => DEMO.to_vec(),
             Self::Mesh => vec![Purpose::Build, Purpose::BenchMesh],
         }
     }
@@ -68,6 +71,10 @@ impl Bench {
             Self::Mesh => {
                 let quick = if amount == Amount::Quick { &["--", "--quick"][..] } else { &[] };
                 machine::run(machine::cargo().args(["bench", "--locked", "-p", "honeymesh-sim", "--bench", "mesh"]).args(quick))
+            }
+            Self::Memory => {
+                let test = ["test", "--release", "--locked", "-p", "honeymesh", "--test", "resident"];
+                machine::run(machine::cargo().args(test).args(["--", "--nocapture", "--test-threads=1"]))
             }
             Self::Reaction => {
                 let built = demo::build(demo::Profile::Release)?;

@@ -17,6 +17,7 @@
 //! [`Sandbox::files`], or start as another user.
 
 mod capabilities;
+mod code;
 mod copy;
 mod error;
 mod files;
@@ -27,6 +28,7 @@ mod threads;
 
 pub use capabilities::forbid_more;
 pub use caps::Capability;
+pub use code::let_go_of_code;
 pub use copy::in_a_copy;
 pub use error::Error;
 pub use files::{Files, Restriction, close_inherited};

@@ -106,6 +106,16 @@ impl Area {
         Self::new(self.map.as_fd(), self.len, windows_max)
     }
 
+    /// Says that every step needs one of the cells from this one on: their windows stay rather than others.
+    pub(crate) fn needed_from<T: Cells>(&self, index: usize) {
+        self.windows.needed_from((index * size_of::<T>()) >> self.shift);
+    }
+
+    /// Is all of it mapped?
+    pub(crate) const fn is_whole(&self) -> bool {
+        self.windows.is_whole()
+    }
+
     /// How many `T` there are.
     pub(crate) const fn count<T: Cells>(&self) -> usize {
         self.len / size_of::<T>()

@@ -62,6 +62,18 @@ impl Auditor {
     /// # Errors
     /// [`Error::Table`].
     pub fn audit(&self, intent: &[Enforcement], now: Now) -> Result<Drift, Error> {
+        // Whoever holds so many has hundreds of megabytes of them: what the tables add for a moment is little.
+        if intent.len() >= compare::BATCH {
+            self.lines.0.spread();
+            self.lines.1.spread();
+        }
+        let drift = self.compared(intent, now);
+        self.lines.0.fold();
+        self.lines.1.fold();
+        drift
+    }
+
+    fn compared(&self, intent: &[Enforcement], now: Now) -> Result<Drift, Error> {
         let v4 = Reader { lines: &self.lines.0, stash: &self.stash4, len: None };
         let v6 = Reader { lines: &self.lines.1, stash: &self.stash6, len: None };
         let nets = tables::read_nets(&self.nets4, &self.nets6)?;

@@ -22,7 +22,7 @@ use std::{
 /// How far an end may be off before it counts: the two clocks drift against each other while one of them is disciplined.
 const DEADLINE_SLACK: Duration = Duration::from_secs(2);
 /// How many intents are looked up together, and have memory meanwhile.
-const BATCH: usize = 1 << 18;
+pub(crate) const BATCH: usize = 1 << 18;
 
 /// The difference, and what mends it.
 #[derive(Debug, Default, PartialEq, Eq)]

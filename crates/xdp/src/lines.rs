@@ -10,8 +10,11 @@ use std::{
     sync::atomic::{AtomicU16, AtomicU32, AtomicU64, Ordering::Relaxed, Ordering::Release},
 };
 
-/// Windows that stay mapped for the owner of a table: fronts of a million bans, and lines of the last ones: 1.5 MiB.
-pub(crate) const WINDOWS_MAX: usize = 96;
+/// Windows that stay mapped for the owner of a table, 4 MiB: all of a table for 100,000 bans; fronts of a million, and lines of
+/// the last ones.
+pub(crate) const WINDOWS_MAX: usize = 256;
+/// How many look-ups are under way at once, where all is mapped.
+const BATCH: usize = 32;
 /// Lines that are gone through together: as many as a walk maps at once.
 const PART: u32 = 1 << 12;
 
@@ -183,13 +186,14 @@ impl<S: Shape> Lines<S> {
     }
 
     /// Lines with the header that was found.
-    pub(crate) const fn of(area: Area, header: Header) -> Self {
+    pub(crate) fn of(area: Area, header: Header) -> Self {
+        area.needed_from::<FrontCells>(header.lines as usize + 1);
         Self { area, header, shape: PhantomData }
     }
 
     /// The same lines for another thread, which looks through so many windows at most.
     pub(crate) fn twin(&self, windows_max: usize) -> io::Result<Self> {
-        Ok(Self { area: self.area.twin(windows_max)?, header: self.header, shape: PhantomData })
+        Ok(Self::of(self.area.twin(windows_max)?, self.header))
     }
 
     /// For whoever goes through all of them in their order.
@@ -216,7 +220,7 @@ impl<S: Shape> Lines<S> {
     pub(crate) fn format(area: Area, header: Header) -> Self {
         let ways = u32::try_from(S::WAYS).unwrap_or(0);
         let header = Header { magic: Header::MAGIC, version: honeymesh_xdp_abi::VERSION, ways, ..header }.sealed();
-        let lines = Self { area, header, shape: PhantomData };
+        let lines = Self::of(area, header);
         lines.restore();
         lines
     }
@@ -265,10 +269,18 @@ impl<S: Shape> Lines<S> {
     }
 
     /// Where many keys are, told with the index of each, in the order in which they lie in memory: first lines first, then the
-    /// second lines of those that had to leave. So each part of memory is looked at twice at most, however many keys there are.
+    /// second lines of those that had to leave: so each part of memory is looked at twice at most, however many keys there are.
+    /// Where all is mapped, in their own order.
     pub(crate) fn seats(&self, keys: &[u64], mut each: impl FnMut(usize, Seat)) {
         if self.header.lines == 0 {
             (0..keys.len()).for_each(|index| each(index, Seat::Stash));
+            return;
+        }
+        if self.area.is_whole() {
+            for (batch, first) in keys.chunks(BATCH).zip((0..).step_by(BATCH)) {
+                self.warm(batch.iter().copied());
+                batch.iter().zip(first..).for_each(|(key, index)| each(index, self.seat(*key)));
+            }
             return;
         }
         let mut further = Vec::new();

@@ -4,7 +4,7 @@ use crate::{
     Counters, Error, Fill, Level, Options,
     area::Area,
     bans::{self, Bans, Capacity, Damage},
-    compare::{Actual, Reader},
+    compare::{self, Actual, Reader},
     counts::Counts,
     deadline,
     lines::{self, Lines, Shape, V4, V6},
@@ -321,9 +321,9 @@ impl Tables {
         Ok((self.bans4.lines().twin(windows_max)?, self.bans6.lines().twin(windows_max)?))
     }
 
-    /// Maps the lines whole, for so many changes that it pays, until [`Tables::fold`].
-    pub(crate) fn spread_for(&self, changes: usize) {
-        if changes >= SPREAD_MIN {
+    /// Maps the lines whole for so many changes or comparisons that it pays, until [`Tables::fold`].
+    pub(crate) fn spread_for(&self, changes: usize, compared: usize) {
+        if changes >= SPREAD_MIN || compared >= compare::BATCH {
             self.bans4.lines().spread();
             self.bans6.lines().spread();
         }

@@ -139,6 +139,29 @@ fn what_is_asked_for_again_and_again_outlives_what_is_asked_for_once() {
 }
 
 #[test]
+fn what_every_step_needs_stays_unless_it_is_more_than_half_of_the_room() {
+    let area = filled(16);
+    let first = WORDS - 4 * area.window / 8;
+    area.fold();
+    area.needed_from::<Word>(first);
+    let mut state = 3;
+    let needed = || (first..WORDS).step_by(area.window / 8);
+    needed().for_each(|index| drop(area.get::<Word>(index)));
+    for _ in 0..1_000 {
+        area.get::<Word>(random(&mut state) / 2);
+        area.ease();
+    }
+    assert!(needed().all(|index| area.windows.is_mapped(index * 8 / area.window)), "although nobody asked for them again");
+    let area = filled(8);
+    area.needed_from::<Word>(0);
+    for _ in 0..1_000 {
+        area.get::<Word>(random(&mut state));
+        area.ease();
+        assert!(area.mapped() <= 9);
+    }
+}
+
+#[test]
 #[should_panic(expected = "cells")]
 fn there_is_nothing_behind_the_last_cell() {
     filled(2).get::<Word>(WORDS);

@@ -1,5 +1,5 @@
-//! Which windows are mapped, and which go next: those that nobody has looked through since the last round (second chance), so
-//! that what is asked for by every ban stays.
+//! Which windows are mapped, and which go next: those that nobody has looked through since the last round (second chance), and
+//! those that every step needs only when they take more than half of the room.
 
 use std::{
     cell::{Cell, RefCell},
@@ -25,10 +25,13 @@ enum State {
 #[derive(Debug)]
 pub(super) struct Windows {
     states: Box<[Cell<State>]>,
-    /// What was mapped at once, the oldest first. A later run may have taken in an earlier one.
-    order: RefCell<VecDeque<Range<usize>>>,
+    /// What was mapped at once, the oldest first; apart what begins with a window that every step needs. A later run may have
+    /// taken in an earlier one.
+    order: [RefCell<VecDeque<Range<usize>>>; 2],
     mapped: Cell<usize>,
     most: usize,
+    /// From this one on every step needs them.
+    needed_from: Cell<usize>,
     is_walked: Cell<bool>,
     is_whole: Cell<bool>,
 }
@@ -37,9 +40,10 @@ impl Windows {
     pub(super) fn new(count: usize, most: usize) -> Self {
         Self {
             states: vec![Cell::new(State::Away); count].into(),
-            order: RefCell::default(),
+            order: Default::default(),
             mapped: Cell::new(0),
             most: most.max(1),
+            needed_from: Cell::new(usize::MAX),
             is_walked: Cell::new(false),
             is_whole: Cell::new(false),
         }
@@ -47,6 +51,11 @@ impl Windows {
 
     pub(super) fn pin_first(&self) {
         self.states[..1].iter().for_each(|state| state.set(State::Fresh));
+    }
+
+    /// From this window on every step needs one of them.
+    pub(super) fn needed_from(&self, window: usize) {
+        self.needed_from.set(window);
     }
 
     /// Is it mapped, and known to be looked through?
@@ -75,7 +84,7 @@ impl Windows {
             self.mapped.set(self.mapped.get() + usize::from(state.get() == State::Away));
             state.set(State::Fresh);
         }
-        self.order.borrow_mut().push_back(run);
+        self.order[usize::from(run.start >= self.needed_from.get())].borrow_mut().push_back(run);
     }
 
     /// How many may be mapped before so many more are.
@@ -93,7 +102,14 @@ impl Windows {
         if self.is_whole.get() || self.mapped.get() <= most {
             return None;
         }
-        let mut order = self.order.borrow_mut();
+        let [others, needed] = &self.order;
+        let is_much = needed.borrow().len() > most / 2;
+        let first = if is_much { needed } else { others };
+        let second = if is_much { others } else { needed };
+        self.next_of(&mut first.borrow_mut()).or_else(|| self.next_of(&mut second.borrow_mut()))
+    }
+
+    fn next_of(&self, order: &mut VecDeque<Range<usize>>) -> Option<Range<usize>> {
         while let Some(run) = order.pop_front() {
             let states = &self.states[run.clone()];
             let has = |wanted| states.iter().any(|state| state.get() == wanted);
@@ -123,7 +139,7 @@ impl Windows {
     pub(super) fn all_leave(&self) -> bool {
         let were_any = self.is_whole.replace(false) || self.mapped.get() > 0;
         self.mapped.set(0);
-        self.order.borrow_mut().clear();
+        self.order.iter().for_each(|order| order.borrow_mut().clear());
         self.states.iter().skip(1).for_each(|state| state.set(State::Away));
         were_any
     }

@@ -46,8 +46,8 @@ pub(crate) struct Table<S> {
 
 impl<S: Shape> Table<S> {
     pub(crate) fn new(lines: u32, bans: u32) -> Self {
-        // So few windows that most of it is away.
-        let area = Area::zeroed(Header::elements(lines) as usize * LINE_LEN, 6);
+        // Too few windows for the large ones: part of it is always away.
+        let area = Area::zeroed(Header::elements(lines) as usize * LINE_LEN, 18);
         let multipliers = [0x9e37_79b9_7f4a_7c15, 0xd6e8_feb8_6659_fd93];
         let lines = Lines::format(area, Header { lines, secret: 99, multipliers, ..Header::default() });
         let capacity = Capacity { bans, stashed: bans, words: "bans", mend: "" };
