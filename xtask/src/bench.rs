@@ -37,10 +37,12 @@ enum Bench {
     Mesh,
     /// What a session costs a trap, against other traps.
     Traps,
+    /// What is resident with every service on, in the release build.
+    Memory,
 }
 
 impl Bench {
-    const ALL: [Self; 4] = [Self::Kernel, Self::Reaction, Self::Mesh, Self::Traps];
+    const ALL: [Self; 5] = [Self::Kernel, Self::Reaction, Self::Mesh, Self::Traps, Self::Memory];
 
     const fn name(self) -> &'static str {
         match self {
@@ -48,6 +50,7 @@ impl Bench {
             Self::Reaction => "reaction",
             Self::Mesh => "mesh",
             Self::Traps => "traps",
+            Self::Memory => "memory",
         }
     }
 
@@ -55,7 +58,7 @@ impl Bench {
     fn purposes(self) -> Vec<Purpose> {
         match self {
             Self::Kernel => [DEMO, &[Purpose::Bench]].concat(),
-            Self::Reaction => DEMO.to_vec(),
+            Self::Reaction | Self::Memory => DEMO.to_vec(),
             Self::Mesh => vec![Purpose::Build, Purpose::BenchMesh],
             Self::Traps => [DEMO, &[Purpose::BenchTraps]].concat(),
         }
@@ -79,6 +82,10 @@ impl Bench {
                 contest.args(["contest", "--installed"]).arg(machine::root().join(setup::PYTHONS_IN));
                 contest.args(if amount == Amount::Quick { &["--quick"][..] } else { &[] });
                 machine::run(contest.env("HONEYMESH_BIN", built.join("honeymesh")))
+            }
+            Self::Memory => {
+                let test = ["test", "--release", "--locked", "-p", "honeymesh", "--test", "resident"];
+                machine::run(machine::cargo().args(test).args(["--", "--nocapture", "--test-threads=1"]))
             }
             Self::Reaction => {
                 let built = demo::build(demo::Profile::Release)?;

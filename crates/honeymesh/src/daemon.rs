@@ -74,6 +74,8 @@ const KNOCKS_PER_TURN: usize = 256;
 const DOOR_THREADS: usize = 2;
 /// Threads for reading the store and key files.
 const READERS_MAX: usize = 8;
+/// So long after the start the code and constants that only it needed are let go.
+const START_OVER: Duration = Duration::from_secs(6);
 /// How long open sessions and clients may take to end.
 const GRACE: Duration = Duration::from_secs(1);
 
@@ -244,6 +246,10 @@ async fn live<K: Enforcer>(
     };
     engine.set_ready();
     ready(config, engine.kernel());
+    tokio::spawn(async {
+        tokio::time::sleep(START_OVER).await;
+        honeymesh_sandbox::let_go_of_code();
+    });
     let (ended, keeper) = turn(&mut engine, feeds).await;
     let _ = stop.send(true);
     let _ = systemd::tell(&sd_notify::NotifyState::Stopping);

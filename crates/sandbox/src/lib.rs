@@ -16,6 +16,7 @@
 //! The user stays who it was, unless [`Sandbox::user`] names another. Root without capabilities still owns root's files.
 
 mod capabilities;
+mod code;
 mod copy;
 mod error;
 mod files;
@@ -27,6 +28,7 @@ mod user;
 
 pub use capabilities::forbid_more;
 pub use caps::Capability;
+pub use code::let_go_of_code;
 pub use copy::in_a_copy;
 pub use error::Error;
 pub use files::{Files, Restriction, close_inherited};

@@ -17,6 +17,9 @@ use honeymesh_types::{Enforcement, Now};
 use honeymesh_xdp_abi::table;
 use std::os::fd::AsFd;
 
+/// Windows of an audit onto each table, while it reads: 2 MiB. In between there are none but the first.
+const AUDIT_WINDOWS_MAX: usize = 128;
+
 /// Views of its own of the ban tables, which only read.
 pub struct Auditor {
     lines: (Lines<V4>, Lines<V6>),
@@ -41,8 +44,9 @@ impl Twins {
 impl Auditor {
     pub(crate) fn open(Twins([stash4, stash6, nets4, nets6]): Twins, tables: &Tables, ticks: Ticks) -> Result<Self, Error> {
         let failed = |error| Error::Refused(format!("a table cannot be opened twice: {error}"));
+        let unmapped = |error| Error::Refused(format!("a table cannot be mapped twice: {error}"));
         Ok(Self {
-            lines: tables.lines(),
+            lines: tables.twin_lines(AUDIT_WINDOWS_MAX).map_err(unmapped)?,
             stash4: HashTable::open(stash4, spot::Table::Bans4.words(), 0).map_err(failed)?,
             stash6: HashTable::open(stash6, spot::Table::Bans6.words(), 0).map_err(failed)?,
             nets4,
@@ -58,6 +62,18 @@ impl Auditor {
     /// # Errors
     /// [`Error::Table`].
     pub fn audit(&self, intent: &[Enforcement], now: Now) -> Result<Drift, Error> {
+        // Whoever holds so many has hundreds of megabytes of them: what the tables add for a moment is little.
+        if intent.len() >= compare::BATCH {
+            self.lines.0.spread();
+            self.lines.1.spread();
+        }
+        let drift = self.compared(intent, now);
+        self.lines.0.fold();
+        self.lines.1.fold();
+        drift
+    }
+
+    fn compared(&self, intent: &[Enforcement], now: Now) -> Result<Drift, Error> {
         let v4 = Reader { lines: &self.lines.0, stash: &self.stash4, len: None };
         let v6 = Reader { lines: &self.lines.1, stash: &self.stash6, len: None };
         let nets = tables::read_nets(&self.nets4, &self.nets6)?;

@@ -107,7 +107,7 @@ impl<S: Shape, T: Stash> Bans<S, T> {
     pub(crate) fn get(&self, key: u64) -> Result<Option<Held>, Error> {
         match self.lines.seat(key) {
             Seat::Line { element, .. } if !self.lines.is_shown(element, key) => Ok(None),
-            Seat::Line { element, way } => Ok(Some(held::<S>(self.lines.line(element), way))),
+            Seat::Line { element, way } => Ok(Some(held::<S>(&self.lines.line(element), way))),
             Seat::Stash => Ok(self.stash.get(key)?.map(|way| Held { life: Life(way.life), hits: way.hits })),
             Seat::None => Ok(None),
         }
@@ -115,11 +115,17 @@ impl<S: Shape, T: Stash> Bans<S, T> {
 
     /// Enters a ban, or changes the one there is in one store; its hits stay and get `hits` more. Was there none?
     pub(crate) fn put(&mut self, key: u64, life: Life, hits: u32) -> Result<bool, Error> {
+        let is_new = self.enter_or_change(key, life, hits);
+        self.lines.ease();
+        is_new
+    }
+
+    fn enter_or_change(&mut self, key: u64, life: Life, hits: u32) -> Result<bool, Error> {
         match self.lines.seat(key) {
             Seat::Line { element, way } => {
                 let line = self.lines.line(element);
-                S::set_life(line, way, life);
-                add::<S>(line, way, hits);
+                S::set_life(&line, way, life);
+                add::<S>(&line, way, hits);
                 self.lines.show(element, key);
                 Ok(false)
             }
@@ -182,7 +188,7 @@ impl<S: Shape, T: Stash> Bans<S, T> {
         for element in [first, second] {
             for way in 0..S::WAYS {
                 // Only who is at home goes on: whoever went back would be missed by a reader who goes the other way.
-                let (home, to) = self.lines.place(S::key(self.lines.line(element), way));
+                let (home, to) = self.lines.place(S::key(&self.lines.line(element), way));
                 if home == element
                     && let Some(to_way) = self.free(to)
                 {
@@ -195,28 +201,28 @@ impl<S: Shape, T: Stash> Bans<S, T> {
 
     fn free(&self, element: u32) -> Option<usize> {
         let line = self.lines.line(element);
-        (0..S::WAYS).find(|way| S::key(line, *way) == 0)
+        (0..S::WAYS).find(|way| S::key(&line, *way) == 0)
     }
 
     /// Makes a free way findable.
     fn seat(&self, element: u32, way: usize, key: u64, held: Held) {
         let line = self.lines.line(element);
-        S::set_life(line, way, held.life);
-        S::hits(line, way).store(held.hits, Relaxed);
+        S::set_life(&line, way, held.life);
+        S::hits(&line, way).store(held.hits, Relaxed);
         self.lines.show(element, key);
-        S::set_key(line, way, key);
+        S::set_key(&line, way, key);
     }
 
     /// Moves the ban at home in `element` to its second line. It is in both for a moment.
     fn go_on(&mut self, element: u32, way: usize, to: u32, to_way: usize) {
         self.leaves(element);
         let line = self.lines.line(element);
-        let before = held::<S>(line, way);
-        self.seat(to, to_way, S::key(line, way), before);
-        S::set_key(line, way, 0);
+        let before = held::<S>(&line, way);
+        self.seat(to, to_way, S::key(&line, way), before);
+        S::set_key(&line, way, 0);
         // Packets that were counted meanwhile were counted here.
-        let late = S::hits(line, way).load(Relaxed).wrapping_sub(before.hits);
-        add::<S>(self.lines.line(to), to_way, late);
+        let late = S::hits(&line, way).load(Relaxed).wrapping_sub(before.hits);
+        add::<S>(&self.lines.line(to), to_way, late);
     }
 
     /// A key will not be where `element` says.
@@ -224,7 +230,7 @@ impl<S: Shape, T: Stash> Bans<S, T> {
         if let Some(away) = self.away.get_mut(element as usize) {
             *away = away.saturating_add(1);
             self.lines.show_all(element);
-            S::set_overflowed(self.lines.line(element), true);
+            S::set_overflowed(&self.lines.line(element), true);
         }
     }
 
@@ -235,7 +241,7 @@ impl<S: Shape, T: Stash> Bans<S, T> {
         {
             *away = away.saturating_sub(1);
             if *away == 0 {
-                S::set_overflowed(self.lines.line(element), false);
+                S::set_overflowed(&self.lines.line(element), false);
                 self.lines.settle_front(element);
             }
         }
@@ -259,11 +265,12 @@ impl<S: Shape, T: Stash> Bans<S, T> {
             }
         }
         self.len = self.len.saturating_sub(1);
+        self.lines.ease();
         Ok(true)
     }
 
     fn unseat(&mut self, element: u32, way: usize, key: u64) {
-        S::set_key(self.lines.line(element), way, 0);
+        S::set_key(&self.lines.line(element), way, 0);
         self.lines.settle_front(element);
         let (first, _) = self.lines.place(key);
         if first != element {
@@ -274,16 +281,19 @@ impl<S: Shape, T: Stash> Bans<S, T> {
     /// Removes what is over at the tick `now`. How many went.
     pub(crate) fn sweep(&mut self, now: u64) -> Result<usize, Error> {
         let before = self.len;
-        for element in 1..=self.lines.header().lines {
-            for way in 0..S::WAYS {
-                let line = self.lines.line(element);
-                let key = S::key(line, way);
-                if key != 0 && !S::life(line, way).is_live(now) {
-                    self.unseat(element, way, key);
-                    self.len = self.len.saturating_sub(1);
+        for part in self.lines.parts() {
+            let mut over = Vec::new();
+            self.lines.each_in(part, |element, way, key| {
+                if !S::life(&self.lines.line(element), way).is_live(now) {
+                    over.push((element, way, key));
                 }
+            });
+            for (element, way, key) in over {
+                self.unseat(element, way, key);
+                self.len = self.len.saturating_sub(1);
             }
         }
+        self.lines.ease();
         if self.stashed > 0 {
             for (key, _) in self.stash.all()?.into_iter().filter(|(_, way)| !Life(way.life).is_live(now)) {
                 self.remove(key)?;

@@ -21,8 +21,8 @@ use std::{
 
 /// How far an end may be off before it counts: the two clocks drift against each other while one of them is disciplined.
 const DEADLINE_SLACK: Duration = Duration::from_secs(2);
-/// How many look-ups are under way at once.
-const BATCH: usize = 32;
+/// How many intents are looked up together, and have memory meanwhile.
+pub(crate) const BATCH: usize = 1 << 18;
 
 /// The difference, and what mends it.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -45,9 +45,8 @@ pub(crate) struct Actual<'a> {
 pub(crate) trait Exact {
     /// Is it certain that there are none?
     fn is_empty(&self) -> bool;
-    fn warm(&self, keys: &[u64]);
-    /// The life of a key's ban, and its mark is set.
-    fn find(&self, key: u64, marks: &mut Marks) -> Result<Option<Life>, Error>;
+    /// The lives of these keys' bans, in their order, and their marks are set.
+    fn find(&self, keys: &[u64], marks: &mut Marks) -> Result<Vec<Option<Life>>, Error>;
     /// Every key without a mark.
     fn unmarked(&self, marks: &Marks) -> Result<Vec<(u64, Life)>, Error>;
 }
@@ -85,35 +84,33 @@ impl<S: Shape, T: Stash> Exact for Reader<'_, S, T> {
         self.len == Some(0)
     }
 
-    fn warm(&self, keys: &[u64]) {
-        self.lines.warm(keys.iter().copied());
-    }
-
-    fn find(&self, key: u64, marks: &mut Marks) -> Result<Option<Life>, Error> {
-        match self.lines.seat(key) {
+    fn find(&self, keys: &[u64], marks: &mut Marks) -> Result<Vec<Option<Life>>, Error> {
+        let _walk = self.lines.walk();
+        let (mut lives, mut stashed) = (vec![None; keys.len()], Vec::new());
+        self.lines.seats(keys, |index, seat| match seat {
             Seat::Line { element, way } => {
                 marks.set(element as usize * S::WAYS + way);
-                if !self.lines.is_shown(element, key) {
-                    return Ok(None);
+                if self.lines.is_shown(element, keys[index]) {
+                    lives[index] = Some(S::life(&self.lines.line(element), way));
                 }
-                Ok(Some(S::life(self.lines.line(element), way)))
             }
-            Seat::Stash => {
-                let way = self.stash.get(key)?;
-                if way.is_some() {
-                    marks.stashed.insert(key);
-                }
-                Ok(way.map(|way| Life(way.life)))
+            Seat::Stash => stashed.push(index),
+            Seat::None => {}
+        });
+        for index in stashed {
+            if let Some(way) = self.stash.get(keys[index])? {
+                marks.stashed.insert(keys[index]);
+                lives[index] = Some(Life(way.life));
             }
-            Seat::None => Ok(None),
         }
+        Ok(lives)
     }
 
     fn unmarked(&self, marks: &Marks) -> Result<Vec<(u64, Life)>, Error> {
         let mut left = Vec::new();
         self.lines.each(|element, way, key| {
             if !marks.has(element as usize * S::WAYS + way) {
-                left.push((key, S::life(self.lines.line(element), way)));
+                left.push((key, S::life(&self.lines.line(element), way)));
             }
         });
         let stashed = self.stash.all()?.into_iter().filter(|(key, _)| !marks.stashed.contains(key));
@@ -136,17 +133,21 @@ pub(crate) fn compare(actual: Actual<'_>, intent: &[Enforcement], now: Now, cloc
         plan.drift.missing.reserve(intent.len());
     }
     for batch in intent.chunks(BATCH) {
-        let homes: Vec<Spot> = batch.iter().map(|what| Spot::home(&what.subject)).collect();
-        let of = |pick: fn(&Spot) -> Option<u64>| homes.iter().filter_map(pick).collect::<Vec<_>>();
-        if !is_empty {
-            actual.v4.warm(&of(|spot| if let Spot::Bans4(key) = spot { Some((*key).into()) } else { None }));
-            actual.v6.warm(&of(|spot| if let Spot::Bans6(key) = spot { Some(*key) } else { None }));
+        let ahead = || batch.iter().filter(|what| deadline::is_ahead(what.until, now));
+        let (mut keys4, mut keys6) = (Vec::new(), Vec::new());
+        for what in ahead().filter(|_| !is_empty) {
+            match Spot::home(&what.subject) {
+                Spot::Bans4(key) => keys4.push(key.into()),
+                Spot::Bans6(key) => keys6.push(key),
+                _ => {}
+            }
         }
-        for (what, home) in batch.iter().zip(homes).filter(|(what, _)| deadline::is_ahead(what.until, now)) {
-            let held = match home {
-                Spot::Bans4(_) | Spot::Bans6(_) if is_empty => None,
-                Spot::Bans4(key) => actual.v4.find(key.into(), &mut marks4)?,
-                Spot::Bans6(key) => actual.v6.find(key, &mut marks6)?,
+        let mut lives4 = actual.v4.find(&keys4, &mut marks4)?.into_iter();
+        let mut lives6 = actual.v6.find(&keys6, &mut marks6)?.into_iter();
+        for what in ahead() {
+            let held = match Spot::home(&what.subject) {
+                Spot::Bans4(_) => lives4.next().flatten(),
+                Spot::Bans6(_) => lives6.next().flatten(),
                 _ => {
                     nets.push(*what);
                     continue;

@@ -62,6 +62,7 @@ pub struct Keeper {
     netlink: Netlink,
     announcements: Announcements,
     unsaid: Vec<Said>,
+    probe_every: Duration,
 }
 
 impl Keeper {
@@ -77,7 +78,14 @@ impl Keeper {
 
     fn of(socket: OwnedFd, kit: Kit, sockets: (Netlink, Announcements), heirs: Option<OwnedFd>) -> io::Result<Self> {
         let (netlink, announcements) = sockets;
-        Ok(Self { socket, guard: Guard::new(kit, heirs)?, netlink, announcements, unsaid: Vec::new() })
+        Ok(Self { socket, guard: Guard::new(kit, heirs)?, netlink, announcements, unsaid: Vec::new(), probe_every: PROBE_EVERY })
+    }
+
+    /// With another time between two probes than [`PROBE_EVERY`]: tests do not wait that long.
+    #[must_use]
+    pub const fn probing_every(mut self, probe_every: Duration) -> Self {
+        self.probe_every = probe_every;
+        self
     }
 
     /// Keeps, until the daemon is gone.
@@ -97,7 +105,7 @@ impl Keeper {
             let (unsaid, seen) = (std::mem::take(&mut self.unsaid), self.look());
             self.say_all(unsaid.into_iter().chain(seen));
             if Instant::now() >= probe_due {
-                probe_due = Instant::now() + PROBE_EVERY;
+                probe_due = Instant::now() + self.probe_every;
                 say(self.socket.as_fd(), &Word::Probed(self.probe()));
             }
             thread::sleep(LOOK_PAUSE);

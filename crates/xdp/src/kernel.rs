@@ -123,6 +123,7 @@ impl Kernel {
         lookout.steering(self.steering.program_id());
         lookout.heed(self.steering.handles());
         self.tables.settle();
+        self.tables.fold();
         Ok(())
     }
 
@@ -293,7 +294,15 @@ impl Kernel {
     /// [`Error::Full`] or [`Error::Table`]; part of the difference may have been mended. What does not fit is left out,
     /// the rest is entered all the same.
     pub fn reconcile(&mut self, intent: &[Enforcement], now: Now) -> Result<Drift, Error> {
+        self.tables.spread_for(0, intent.len());
+        let drift = self.make_equal(intent, now);
+        self.tables.fold();
+        drift
+    }
+
+    fn make_equal(&mut self, intent: &[Enforcement], now: Now) -> Result<Drift, Error> {
         let plan = self.plan(intent, now)?;
+        self.tables.spread_for(plan.raise.len() + plan.remove.len(), 0);
         let carried = self.carry_out(&plan, now);
         self.open_gates()?;
         self.say_again()?;

@@ -3,7 +3,7 @@
 use crate::{
     Error, OnExit, Options, TableKind,
     area::Area,
-    lines::{Lines, V4, V6},
+    lines::{self, Lines, V4, V6},
     pins::{self, Pins},
     steps, system,
     ticks::Ticks,
@@ -244,7 +244,8 @@ fn is_table<S: crate::lines::Shape>(map: &MapData, shape: Shape, ticks: &Ticks) 
 /// The lines of a map, if its header says that they are some.
 pub(crate) fn open_lines<S: crate::lines::Shape>(map: &MapData, elements: u32) -> Option<Lines<S>> {
     let len = (elements as usize).saturating_mul(size_of::<S::Line>());
-    Lines::open(Area::map(map.fd().as_fd(), len).ok()?.into())
+    let area = Area::new(map.fd().as_fd(), len, lines::WINDOWS_MAX).ok()?;
+    Lines::<S>::found(&area).map(|header| Lines::of(area, header))
 }
 
 fn of(info: &MapInfo) -> Shape {

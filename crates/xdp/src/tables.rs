@@ -4,15 +4,15 @@ use crate::{
     Counters, Error, Fill, Level, Options,
     area::Area,
     bans::{self, Bans, Capacity, Damage},
-    compare::{Actual, Reader},
+    compare::{self, Actual, Reader},
     counts::Counts,
     deadline,
-    lines::{Lines, Shape, V4, V6},
+    lines::{self, Lines, Shape, V4, V6},
     load::{self, NETS_MAX, Predecessor},
     spot::{Spot, Table},
     stash::{HashKey, HashTable},
     ticks::{Clock, Ticks},
-    touch::{TOUCH4_LEN, TOUCH6_LEN, Touch4, Touch6},
+    touch::{TOUCH_WINDOWS_MAX, TOUCH4_LEN, TOUCH6_LEN, Touch4, Touch6},
     wire::Wire,
 };
 use aya::{
@@ -28,13 +28,15 @@ use std::{
     hash::Hash,
     io,
     os::fd::{AsFd, BorrowedFd},
-    sync::Arc,
 };
 
 /// `BPF_ANY`: whether there is an entry or not.
 const ANY: u64 = 0;
 /// `BPF_NOEXIST`: only if there is none.
 const NO_EXIST: u64 = 1;
+
+/// So many changes at once go everywhere in the tables, so that windows are not worth it.
+const SPREAD_MIN: usize = 4_096;
 
 /// What to do about a full table of prefixes.
 const MEND_NETS: &str = "lift some, or merge them into wider ones";
@@ -77,8 +79,8 @@ pub(crate) fn open(object: &mut Ebpf, options: &Options, ticks: Ticks) -> Result
     let capacity6 = capacity(options.v6_bans(), stash6, Table::Bans6, "raise [bans] max_v6 or merge bans into prefixes");
     let bans4 = open_bans(object, [table::LINES4, table::BANS4], lines4, capacity4, &ticks)?;
     let bans6 = open_bans(object, [table::LINES6, table::BANS6], lines6, capacity6, &ticks)?;
-    let touch4 = Touch4::new(area(object, table::TOUCH4, TOUCH4_LEN)?);
-    let touch6 = Touch6::new(area(object, table::TOUCH6, TOUCH6_LEN)?, *bans6.lines().header());
+    let touch4 = Touch4::new(area(object, table::TOUCH4, TOUCH4_LEN, TOUCH_WINDOWS_MAX)?);
+    let touch6 = Touch6::new(area(object, table::TOUCH6, TOUCH6_LEN, TOUCH_WINDOWS_MAX)?, *bans6.lines().header());
     let limit = |limit: u32| Level { limit: limit as usize, ..Level::default() };
     let mut tables = Tables {
         ticks,
@@ -107,10 +109,10 @@ pub(crate) fn open(object: &mut Ebpf, options: &Options, ticks: Ticks) -> Result
 }
 
 /// The memory of a mappable table.
-fn area(object: &mut Ebpf, name: &str, len: usize) -> Result<Area, Error> {
+fn area(object: &mut Ebpf, name: &str, len: usize, windows_max: usize) -> Result<Area, Error> {
     let refused = |why: &dyn std::fmt::Display| Error::Refused(format!("the table {name} cannot be mapped: {why}"));
     match object.map(name) {
-        Some(Map::Array(data)) => Area::map(data.fd().as_fd(), len).map_err(|error| refused(&error)),
+        Some(Map::Array(data)) => Area::new(data.fd().as_fd(), len, windows_max).map_err(|error| refused(&error)),
         _ => Err(refused(&"it is no array")),
     }
 }
@@ -124,10 +126,12 @@ fn open_bans<S: Shape, K: HashKey>(
     ticks: &Ticks,
 ) -> Result<Bans<S, HashTable<K>>, Error> {
     let len = Header::elements(lines) as usize * size_of::<S::Line>();
-    let area = Arc::new(area(object, name, len)?);
+    let area = area(object, name, len, lines::WINDOWS_MAX)?;
+    // Soon all of it is gone through, and perhaps filled; see `Tables::fold`.
+    area.spread();
     let random = || getrandom::u64().map_err(|error| Error::Refused(format!("the kernel gives no random bytes: {error}")));
-    let lines = match Lines::open(area.clone()) {
-        Some(lines) => lines,
+    let lines = match Lines::<S>::found(&area) {
+        Some(header) => Lines::of(area, header),
         None => {
             let multipliers = [random()? | 1, random()? | 1];
             Lines::format(area, Header { lines, secret: random()?, multipliers, ..ticks.header() })
@@ -312,9 +316,23 @@ impl Tables {
         compare(Actual { v4: &v4, v6: &v6, nets })
     }
 
-    /// The lines of both families, which other threads may read.
-    pub(crate) fn lines(&self) -> (Lines<V4>, Lines<V6>) {
-        (self.bans4.lines().clone(), self.bans6.lines().clone())
+    /// The lines of both families, for another thread to read.
+    pub(crate) fn twin_lines(&self, windows_max: usize) -> io::Result<(Lines<V4>, Lines<V6>)> {
+        Ok((self.bans4.lines().twin(windows_max)?, self.bans6.lines().twin(windows_max)?))
+    }
+
+    /// Maps the lines whole for so many changes or comparisons that it pays, until [`Tables::fold`].
+    pub(crate) fn spread_for(&self, changes: usize, compared: usize) {
+        if changes >= SPREAD_MIN || compared >= compare::BATCH {
+            self.bans4.lines().spread();
+            self.bans6.lines().spread();
+        }
+    }
+
+    /// Lets go of what many changes have mapped.
+    pub(crate) fn fold(&self) {
+        self.bans4.lines().fold();
+        self.bans6.lines().fold();
     }
 
     /// Removes exact bans whose end has come. How many went.

@@ -14,6 +14,8 @@ struct Word(AtomicU64);
 // SAFETY: an atomic.
 unsafe impl Cells for Word {}
 
+/// Windows that stay mapped onto either: 128 KiB.
+pub(crate) const TOUCH_WINDOWS_MAX: usize = 8;
 /// Octets of the IPv4 map.
 pub(crate) const TOUCH4_LEN: usize = TOUCH4_WORDS as usize * 8;
 /// Octets of the IPv6 filter.
@@ -142,16 +144,17 @@ impl Touch6 {
     }
 
     fn change(&self, word: u32, change: impl FnOnce(u64) -> u64) {
-        if let Some(Word(cell)) = self.area.cells::<Word>().get(word as usize) {
-            cell.store(change(cell.load(Relaxed)), Release);
-        }
+        let cell = self.area.get::<Word>(word as usize);
+        cell.0.store(change(cell.0.load(Relaxed)), Release);
     }
 }
 
 fn store(area: &Area, from: u32, words: &[u64]) {
-    for (Word(cell), word) in area.cells::<Word>().iter().skip(from as usize).zip(words) {
-        if cell.load(Relaxed) != *word {
-            cell.store(*word, Release);
+    let _walk = area.walk();
+    for (index, word) in (from as usize..).zip(words) {
+        let cell = area.get::<Word>(index);
+        if cell.0.load(Relaxed) != *word {
+            cell.0.store(*word, Release);
         }
     }
 }
@@ -162,7 +165,7 @@ mod tests {
 
     fn is_touched(touch: &Touch4, addr: u32) -> bool {
         let place = Touch::v4(addr);
-        place.is_in(touch.area.cells::<Word>()[place.word as usize].0.load(Relaxed))
+        place.is_in(touch.area.get::<Word>(place.word as usize).0.load(Relaxed))
     }
 
     fn random(state: &mut u64) -> u32 {
@@ -172,7 +175,7 @@ mod tests {
 
     #[test]
     fn the_map_is_exact_whatever_comes_and_goes() {
-        let mut touch = Touch4::new(Area::zeroed(TOUCH4_LEN));
+        let mut touch = Touch4::new(Area::zeroed(TOUCH4_LEN, TOUCH_WINDOWS_MAX));
         let mut held: Vec<(u32, u32)> = Vec::new();
         let mut state = 3;
         for step in 0..1_500 {
@@ -199,18 +202,20 @@ mod tests {
         for (addr, bits) in held {
             touch.take(&NetKey4::new(addr, bits));
         }
-        assert!(touch.area.cells::<Word>().iter().all(|word| word.0.load(Relaxed) == 0));
+        let is_zero = |index| touch.area.get::<Word>(index).0.load(Relaxed) == 0;
+        assert!((0..TOUCH4_WORDS as usize).all(is_zero));
     }
 
     #[test]
     fn the_filter_counts_who_sets_a_bit_and_who_is_too_wide() {
         let header = Header { secret: 5, multipliers: [7, 9], ..Header::default() };
-        let mut touch = Touch6::new(Area::zeroed(TOUCH6_LEN), header);
+        let mut touch = Touch6::new(Area::zeroed(TOUCH6_LEN, TOUCH_WINDOWS_MAX), header);
         let net = |bits| NetKey6::new(0x2001_0db8 << 96, bits);
         touch.add(&net(48));
         touch.add(&net(128));
         touch.add(&net(31));
-        let set = |touch: &Touch6| touch.area.cells::<Word>().iter().map(|word| word.0.load(Relaxed).count_ones()).sum::<u32>();
+        let ones = |touch: &Touch6, index| touch.area.get::<Word>(index).0.load(Relaxed).count_ones();
+        let set = |touch: &Touch6| (0..TOUCH6_WORDS as usize).map(|index| ones(touch, index)).sum::<u32>();
         assert_eq!((set(&touch), touch.is_wide()), (1, true));
         touch.take(&net(48));
         touch.take(&net(31));

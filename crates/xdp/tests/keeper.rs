@@ -22,6 +22,8 @@ use std::{
 };
 
 const PATIENCE: Duration = Duration::from_secs(20);
+/// The daemon's probes are ten seconds apart.
+const PROBE_EVERY: Duration = Duration::from_secs(1);
 
 /// A guarded host with a keeper, on a thread of its own instead of a process.
 struct Kept {
@@ -37,7 +39,7 @@ impl Kept {
         kernel.begin_probing().unwrap();
         kernel.set_allow(&[]).unwrap();
         let (mut watch, theirs) = kernel.hand_over(options).unwrap();
-        let keeper = std::thread::spawn(move || Keeper::receive(theirs).unwrap().run());
+        let keeper = std::thread::spawn(move || Keeper::receive(theirs).unwrap().probing_every(PROBE_EVERY).run());
         watch.await_begin().unwrap();
         Self { kernel, knocks, watch, keeper }
     }
@@ -91,7 +93,21 @@ impl Kept {
         })
     }
 
+    /// A probe that began after this call: those that were told before, and one that may be under way, tell of another state.
+    /// Their packets are packets of probes all the same.
     fn probed(&mut self) -> Probed {
+        while let Heard::Word(word, link) = self.watch.hear() {
+            link.into_iter().for_each(|link| drop(self.kernel.heed(link)));
+            if let Word::Probed(probed) = word {
+                let _of_another_state = self.kernel.probed(&probed);
+            }
+        }
+        let earlier = self.next_probe();
+        let _of_another_state = self.kernel.probed(&earlier);
+        self.next_probe()
+    }
+
+    fn next_probe(&mut self) -> Probed {
         self.hear("a probe", |word| if let Word::Probed(probed) = word { Some(*probed) } else { None })
     }
 

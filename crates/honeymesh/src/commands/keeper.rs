@@ -24,9 +24,12 @@ pub fn run() -> Result<(), Failure> {
     // Measured: since Linux 5.19 nothing of what it does asks for a capability.
     let sandbox = if Warden::needs_capability() { sandbox.keep(Capability::CAP_BPF) } else { sandbox };
     sandbox.confine().map_err(|error| Failure::Refused(format!("the keeper's power could not be given away: {error}")))?;
+    honeymesh_sandbox::let_go_of_code();
     let kept = warden.run(|| {
         let _a_name_is_no_duty = nix::sys::prctl::set_name(c"honeymesh-keep");
-        honeymesh_sandbox::narrow(Role::Keeper).map_err(std::io::Error::other)
+        honeymesh_sandbox::narrow(Role::Keeper).map_err(std::io::Error::other)?;
+        honeymesh_sandbox::let_go_of_code();
+        Ok(())
     });
     kept.map_err(|error| Failure::Refused(format!("there is no keeper any more: {error}")))
 }

@@ -4,7 +4,7 @@
 //! the strangers. When the copy ends, of whatever a stranger has sent it, there is another one. The warden meets nobody.
 
 use crate::failure::Failure;
-use honeymesh_sandbox::{Files, Role, Sandbox, close_inherited, forbid_more, in_a_copy, narrow};
+use honeymesh_sandbox::{Files, Role, Sandbox, close_inherited, forbid_more, in_a_copy, let_go_of_code, narrow};
 use honeymesh_trap::{Room, RoomLine, Setting, note_faults};
 use nix::{
     sys::{
@@ -103,6 +103,7 @@ fn become_nobody((user, group): (u32, u32)) -> nix::Result<()> {
 /// One copy after the other, until the daemon is gone.
 fn keep_playing(line: &RoomLine, setting: &Setting) -> io::Result<()> {
     let mut pause = PAUSE_MIN;
+    let_go_of_code();
     loop {
         let begun = Instant::now();
         let status = in_a_copy(|| play(line, setting).map_or(NOT_BEGUN, |()| 0))?;
@@ -127,6 +128,7 @@ fn play(line: &RoomLine, setting: &Setting) -> io::Result<()> {
     runtime.block_on(async {
         let playing = room.listen(line)?;
         narrow(Role::Trap).map_err(io::Error::other)?;
+        let_go_of_code();
         playing.run().await
     })
 }

@@ -17,6 +17,7 @@ pub mod title {
     pub const LOOKUP: &str = "hot lookup, without a wire";
     pub const KEPT: &str = "live bans lost";
     pub const DECISION: &str = "from decision to last packet";
+    pub const OWN_SIDE: &str = "the daemon's side of the table";
 }
 
 /// The contender and the cases of single tables.

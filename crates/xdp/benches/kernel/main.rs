@@ -27,6 +27,7 @@ mod program;
 mod results;
 mod rows;
 mod unwired;
+mod windows;
 
 use common::{Room, alone};
 use plan::{Plan, Scale};
@@ -63,6 +64,10 @@ fn measure(room: &Room, plan: &Plan, results: &mut Results) {
         plan.say(&format!("[{:>3} s] {name}", begun.elapsed().as_secs()));
         work(results);
     };
+    if plan.scale == Scale::Table {
+        step("the daemon's side", &mut |results| windows::measure(room, plan, results));
+        return;
+    }
     if plan.scale != Scale::Program {
         step("on the wire", &mut |results| rows::measure(room, plan, results));
     }
@@ -73,6 +78,7 @@ fn measure(room: &Room, plan: &Plan, results: &mut Results) {
     step("lookup by size", &mut |results| lookup::measure(room, plan, results));
     step("nothing is lost", &mut |results| kept::measure(room, plan, results));
     step("from decision to effect", &mut |results| decision::measure(room, plan, results));
+    step("the daemon's side", &mut |results| windows::measure(room, plan, results));
 }
 
 /// The median.

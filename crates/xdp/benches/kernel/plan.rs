@@ -11,6 +11,8 @@ pub enum Scale {
     Wire,
     /// Some seconds: only the program, without a wire.
     Program,
+    /// Some seconds: only what the daemon's side of the table costs.
+    Table,
     /// Everything.
     Full,
 }
@@ -22,6 +24,7 @@ impl Scale {
             Self::Quick => "quick",
             Self::Wire => "wire",
             Self::Program => "program",
+            Self::Table => "table",
             Self::Full => "full",
         }
     }
@@ -53,6 +56,8 @@ pub struct Plan {
     pub forged: u32,
     /// Sizes of the lookups without a wire.
     pub sizes_lookup: &'static [u32],
+    /// Room for so many bans, where the daemon's side is measured.
+    pub sizes_own_side: &'static [u32],
     /// Runs of one program without a wire.
     pub repeat: u32,
 }
@@ -71,6 +76,7 @@ const FULL: Plan = Plan {
     size_kept: 1_000_000,
     forged: 4_000_000,
     sizes_lookup: &[1_000, 100_000, 1_000_000, 10_000_000],
+    sizes_own_side: &[100_000, 1_000_000, 10_000_000],
     repeat: 100_000,
 };
 
@@ -85,6 +91,7 @@ const QUICK: Plan = Plan {
     trials: 15,
     trials_slow: 5,
     sizes_lookup: &[1_000, 100_000],
+    sizes_own_side: &[100_000],
     repeat: 20_000,
     ..FULL
 };
@@ -92,6 +99,8 @@ const QUICK: Plan = Plan {
 const WIRE: Plan = Plan { scale: Scale::Wire, sizes4: &[1_000, 100_000], sizes6: &[100_000], ..FULL };
 
 const PROGRAM: Plan = Plan { scale: Scale::Program, rounds: 41, ..FULL };
+
+const TABLE: Plan = Plan { scale: Scale::Table, ..FULL };
 
 const SMOKE: Plan = Plan {
     scale: Scale::Smoke,
@@ -107,6 +116,7 @@ const SMOKE: Plan = Plan {
     size_kept: 1_000,
     forged: 2_000,
     sizes_lookup: &[1_000],
+    sizes_own_side: &[20_000],
     repeat: 100,
 };
 
@@ -124,7 +134,7 @@ impl Plan {
         let args: Vec<String> = args.collect();
         let has = |wanted: &str| args.iter().any(|arg| arg == wanted);
         if has("--bench") {
-            let named = [("--quick", QUICK), ("--wire", WIRE), ("--program", PROGRAM)];
+            let named = [("--quick", QUICK), ("--wire", WIRE), ("--program", PROGRAM), ("--table", TABLE)];
             return Some(named.into_iter().find(|(name, _)| has(name)).map_or(FULL, |(_, plan)| plan));
         }
         let named: Vec<&String> = args.iter().filter(|arg| !arg.starts_with('-')).collect();

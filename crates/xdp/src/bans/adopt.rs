@@ -40,24 +40,29 @@ impl<S: Shape, T: Stash> Bans<S, T> {
     }
 
     fn survey(&mut self, damage: &mut Damage) {
-        let lines = self.lines.clone();
-        lines.each(|element, way, key| {
-            let (line, (first, second)) = (lines.line(element), lines.place(key));
-            let is_here_before = (0..way).any(|other| S::key(line, other) == key);
-            let is_doubled = is_here_before || (element != first && is_in(&lines, first, key));
-            if element != first && element != second {
-                damage.misplaced += 1;
-            } else if is_doubled {
-                damage.doubled += 1;
-            } else {
-                self.len += 1;
-                if element != first {
-                    self.count_away(first);
-                }
-                return;
+        for part in self.lines.parts() {
+            let mut taken = Vec::new();
+            self.lines.each_in(part, |element, way, key| taken.push((element, way, key)));
+            taken.into_iter().for_each(|(element, way, key)| self.survey_one(element, way, key, damage));
+        }
+    }
+
+    fn survey_one(&mut self, element: u32, way: usize, key: u64, damage: &mut Damage) {
+        let (first, second) = self.lines.place(key);
+        let is_here_before = (0..way).any(|other| S::key(&self.lines.line(element), other) == key);
+        let is_doubled = is_here_before || (element != first && is_in(&self.lines, first, key));
+        if element != first && element != second {
+            damage.misplaced += 1;
+        } else if is_doubled {
+            damage.doubled += 1;
+        } else {
+            self.len += 1;
+            if element != first {
+                self.count_away(first);
             }
-            S::set_key(line, way, 0);
-        });
+            return;
+        }
+        S::set_key(&self.lines.line(element), way, 0);
     }
 
     fn survey_stash(&mut self, damage: &mut Damage) -> Result<(), Error> {
@@ -86,13 +91,15 @@ impl<S: Shape, T: Stash> Bans<S, T> {
 
     /// Makes every flag what it should be. How many were missing.
     fn flag(&self) -> usize {
+        let _walk = self.lines.walk();
         let mut missing = 0;
         // The fronts behind the lines have no count.
-        for (line, away) in self.lines.elements().iter().zip(&self.away).skip(1) {
-            let (is, should) = (S::is_overflowed(line), *away > 0);
+        for (element, away) in (0..).zip(&self.away).skip(1) {
+            let line = self.lines.line(element);
+            let (is, should) = (S::is_overflowed(&line), *away > 0);
             if is != should {
                 missing += usize::from(should);
-                S::set_overflowed(line, should);
+                S::set_overflowed(&line, should);
             }
         }
         missing
@@ -100,6 +107,7 @@ impl<S: Shape, T: Stash> Bans<S, T> {
 
     /// Makes every front what it should be. How many hid something.
     fn settle_fronts(&self) -> usize {
+        let _walk = self.lines.walk();
         (1..=self.lines.header().lines).filter(|element| self.lines.settle_front(*element)).count()
     }
 
@@ -119,14 +127,14 @@ impl<S: Shape, T: Stash> Bans<S, T> {
 
 fn is_in<S: Shape>(lines: &Lines<S>, element: u32, key: u64) -> bool {
     let line = lines.line(element);
-    (0..S::WAYS).any(|way| S::key(line, way) == key)
+    (0..S::WAYS).any(|way| S::key(&line, way) == key)
 }
 
 /// Every ban in the lines of a table.
 pub(crate) fn entries<S: Shape>(lines: &Lines<S>) -> Vec<(u64, Way)> {
     let mut all = Vec::new();
     lines.each(|element, way, key| {
-        let held = held::<S>(lines.line(element), way);
+        let held = held::<S>(&lines.line(element), way);
         all.push((key, Way { key: 0, hits: held.hits, life: held.life.0 }));
     });
     all

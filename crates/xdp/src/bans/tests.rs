@@ -2,13 +2,14 @@
 
 use super::*;
 use crate::{
-    area::Area,
+    area::{Area, Seen},
     compare::Reader,
     lines::{V4, V6},
 };
 use honeymesh_xdp_abi::{Header, LINE_LEN, SCOPE_ALL, SCOPE_DARK};
 use honeymesh_xdp_program::bucket::{Glance, Hits, Line, find, glance};
 use std::{
+    cell::RefCell,
     collections::BTreeMap,
     sync::{
         Arc, RwLock,
@@ -45,7 +46,8 @@ pub(crate) struct Table<S> {
 
 impl<S: Shape> Table<S> {
     pub(crate) fn new(lines: u32, bans: u32) -> Self {
-        let area = Arc::new(Area::zeroed(Header::elements(lines) as usize * LINE_LEN));
+        // Too few windows for the large ones: part of it is always away.
+        let area = Area::zeroed(Header::elements(lines) as usize * LINE_LEN, 18);
         let multipliers = [0x9e37_79b9_7f4a_7c15, 0xd6e8_feb8_6659_fd93];
         let lines = Lines::format(area, Header { lines, secret: 99, multipliers, ..Header::default() });
         let capacity = Capacity { bans, stashed: bans, words: "bans", mend: "" };
@@ -58,8 +60,9 @@ impl<S: Shape> Table<S> {
 }
 
 /// The program's reader over the writer's memory: the very code that runs in the kernel.
-struct InMemory<'a, S> {
+struct InMemory<'l, 'a, S: Shape> {
     lines: &'a Lines<S>,
+    looks: &'l Looks<'a, S>,
     stash: &'a BTreeMap<u64, Stashed>,
     tick: u64,
 }
@@ -70,13 +73,16 @@ struct Stashed {
     hits: AtomicU32,
 }
 
-impl<S> Clone for InMemory<'_, S> {
+/// Lines that a look has seen: their windows stay until it is over.
+type Looks<'a, S> = RefCell<Vec<Seen<'a, <S as Shape>::Line>>>;
+
+impl<S: Shape> Clone for InMemory<'_, '_, S> {
     fn clone(&self) -> Self {
         *self
     }
 }
 
-impl<S> Copy for InMemory<'_, S> {}
+impl<S: Shape> Copy for InMemory<'_, '_, S> {}
 
 struct Row<'a, S: Shape>(&'a S::Line);
 
@@ -131,7 +137,7 @@ impl<'a, S: Shape> Line for Row<'a, S> {
     }
 }
 
-impl<'a, S: Shape> honeymesh_xdp_program::bucket::Bans for InMemory<'a, S> {
+impl<'a, S: Shape> honeymesh_xdp_program::bucket::Bans for InMemory<'_, 'a, S> {
     type Line = Row<'a, S>;
 
     fn header(self) -> Option<Header> {
@@ -140,7 +146,9 @@ impl<'a, S: Shape> honeymesh_xdp_program::bucket::Bans for InMemory<'a, S> {
 
     fn line(self, element: u32) -> Option<Row<'a, S>> {
         assert!(element >= 1 && element <= self.lines.header().lines);
-        Some(Row(self.lines.line(element)))
+        let (line, seen) = self.lines.line(element).apart();
+        self.looks.borrow_mut().push(seen);
+        Some(Row(line))
     }
 
     fn front(self, element: u32, slot: u32) -> u16 {
@@ -161,7 +169,8 @@ fn packet<S: Shape>(bans: &mut Bans<S, Plain>, key: u64, tick: u64) -> Option<Li
     let copy = |(key, way): (&u64, &Way)| (*key, Stashed { life: Life(way.life), hits: AtomicU32::new(way.hits) });
     // Only what may be asked for: the table is copied for each packet.
     let stash: BTreeMap<u64, Stashed> = bans.stash.0.get_key_value(&key).map(copy).into_iter().collect();
-    let table = InMemory { lines: &bans.lines, stash: &stash, tick };
+    let looks = Looks::<S>::default();
+    let table = InMemory { lines: &bans.lines, looks: &looks, stash: &stash, tick };
     let found = find(table, key);
     match (glance(table, key), found.map(|found| found.life.scope())) {
         (Glance::Unsure, _) | (Glance::Banned(_), Some(SCOPE_ALL)) | (Glance::Nothing, None | Some(SCOPE_DARK)) => {}
@@ -282,7 +291,7 @@ impl<S: Shape> Run<S> {
     /// Another process adopts the table, or moves everything into one of another size.
     fn move_over(&mut self) {
         let mut capacity = self.table.capacity;
-        let lines = self.table.lines.clone();
+        let lines = self.table.lines.twin(3).unwrap();
         let stash = Plain(std::mem::take(&mut self.table.stash.0));
         if self.random.below(2) == 0 {
             let (table, damage) = Bans::adopt(lines, stash, capacity).unwrap();
@@ -315,7 +324,8 @@ impl<S: Shape> Run<S> {
         for key in self.model.0.keys().copied().collect::<Vec<_>>() {
             self.lift(key);
         }
-        let flagged = self.table.lines.elements().iter().skip(1).filter(|line| S::is_overflowed(line)).count();
+        let lines = &self.table.lines;
+        let flagged = (1..=lines.header().lines).filter(|element| S::is_overflowed(&lines.line(*element))).count();
         assert_eq!((self.table.len(), self.table.stashed(), flagged), (0, 0, 0), "no flag outlives who needed it");
     }
 }
@@ -411,7 +421,7 @@ fn a_banned_key_is_found_at_every_moment_while_others_push_it_around() {
     let life = Life::new(Life::FOREVER, 1, 1, 1);
     let wanted: Vec<u64> = (1..=60).map(|number| number * 0x0101_0101).collect();
     wanted.iter().for_each(|key| assert!(table.put(*key, life, 0).unwrap()));
-    let (lines, stop, homing) = (table.lines.clone(), Arc::new(AtomicBool::new(false)), Arc::new(RwLock::new(())));
+    let (lines, stop, homing) = (table.lines.twin(2).unwrap(), Arc::new(AtomicBool::new(false)), Arc::new(RwLock::new(())));
     // The reader has a hash table of its own, in which nothing is: the wanted must stay in lines.
     let (watched, stopped, at_home) = (wanted.clone(), stop.clone(), homing.clone());
     let reader = std::thread::spawn(move || {
@@ -419,7 +429,8 @@ fn a_banned_key_is_found_at_every_moment_while_others_push_it_around() {
         while !stopped.load(Relaxed) {
             let _nobody_goes_home = at_home.read().unwrap();
             for key in &watched {
-                let found = find(InMemory { lines: &lines, stash: &stash, tick: 5 }, *key);
+                let seen = Looks::<V4>::default();
+                let found = find(InMemory { lines: &lines, looks: &seen, stash: &stash, tick: 5 }, *key);
                 let found = found.map(|found| found.life.of_ban());
                 assert_eq!(found, Some(life), "{key:x} after {looks} looks");
                 looks += 1;
@@ -459,8 +470,8 @@ fn what_a_writer_left_in_the_middle_of_a_step_is_mended() {
     let mut table = Table::<V4>::new(8, 64).bans;
     let life = Life::new(50, 1, 1, 1);
     (1..=12_u64).for_each(|key| assert!(table.put(key << 8, life, 4).unwrap()));
-    let lines = table.lines.clone();
-    let adopt = || Bans::<V4, Plain>::adopt(lines.clone(), table.stash.clone(), table.capacity).unwrap();
+    let lines = table.lines.twin(2).unwrap();
+    let adopt = || Bans::<V4, Plain>::adopt(lines.twin(2).unwrap(), table.stash.clone(), table.capacity).unwrap();
     assert!(adopt().1.is_none());
     // A copy stands and its original is not gone; a life without a key; a flag that nobody needs.
     let (element, way, key) = {
@@ -473,21 +484,21 @@ fn what_a_writer_left_in_the_middle_of_a_step_is_mended() {
         at_home.unwrap()
     };
     let to = lines.line(lines.place(key).1);
-    let free = (0..V4::WAYS).find(|way| V4::key(to, *way) == 0).unwrap();
-    V4::set_overflowed(lines.line(element), true);
-    V4::set_life(to, free, life);
-    V4::set_key(to, free, key);
+    let free = (0..V4::WAYS).find(|way| V4::key(&to, *way) == 0).unwrap();
+    V4::set_overflowed(&lines.line(element), true);
+    V4::set_life(&to, free, life);
+    V4::set_key(&to, free, key);
     let (bans, damage) = adopt();
     assert_eq!((damage, bans.len()), (Damage { doubled: 1, ..Damage::default() }, 12));
-    assert_eq!((V4::key(to, free), V4::key(lines.line(element), way)), (0, key));
+    assert_eq!((V4::key(&to, free), V4::key(&lines.line(element), way)), (0, key));
     // A ban where no reader looks for it.
     let wrong = (1..=8).find(|element| ![lines.place(key).0, lines.place(key).1].contains(element)).unwrap();
-    let free = (0..V4::WAYS).find(|way| V4::key(lines.line(wrong), *way) == 0).unwrap();
-    V4::set_key(lines.line(wrong), free, key);
+    let free = (0..V4::WAYS).find(|way| V4::key(&lines.line(wrong), *way) == 0).unwrap();
+    V4::set_key(&lines.line(wrong), free, key);
     assert_eq!(adopt().1, Damage { misplaced: 1, ..Damage::default() });
     assert!(adopt().1.is_none(), "once is enough");
     // A flag that is needed and is not there.
-    lines.elements().iter().for_each(|line| V4::set_overflowed(line, false));
+    (1..=8).for_each(|element| V4::set_overflowed(&lines.line(element), false));
     let needed = table.away.iter().filter(|away| **away > 0).count();
     assert_eq!(adopt().1.unflagged, needed);
 }
