@@ -19,7 +19,7 @@ mod ladder;
 pub mod logs;
 mod lookout;
 mod operators;
-mod panics;
+pub mod panics;
 mod playing;
 mod post;
 mod show;
