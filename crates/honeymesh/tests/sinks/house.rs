@@ -1,7 +1,7 @@
 //! The real daemon with every trap, its log in a file, and everything that can be asked of it.
 
 use super::{
-    common::{Net, eventually},
+    common::{Daemon, Net, eventually, sh},
     strangers::{self, Said},
 };
 use serde_json::Value;
@@ -20,11 +20,15 @@ pub const ADDRESS: &str = "10.77.0.1";
 /// The token of its page.
 pub const TOKEN: &str = "hm_0123456789abcdef0123456789abcdef";
 
+/// Where another node of its cluster is, which is not to be taken for a stranger.
+const OTHER: &str = "10.77.0.9";
+
 /// A daemon that plays everything and drops nothing.
 pub struct House {
     pub net: Net,
     pub log: PathBuf,
     daemon: Child,
+    other_config: PathBuf,
 }
 
 /// A client that goes on until it is dropped; what it says is in a file.
@@ -40,7 +44,15 @@ impl House {
         fs::write(&token, TOKEN).unwrap();
         std::os::unix::fs::chown(&token, Some(0), Some(0)).unwrap();
         fs::set_permissions(&token, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
-        let config = net.config(&strangers::config(ADDRESS));
+        let keys = net.dir.path().join("m.key");
+        assert!(Command::new(env!("CARGO_BIN_EXE_honeymesh")).args(["key", "new"]).arg(&keys).output().unwrap().status.success());
+        sh(&format!("ip -n {} addr add {OTHER}/24 dev s{}", net.stranger, &net.interface[1..]));
+        let cluster = |here: &str, there: &str| {
+            let keys = keys.display();
+            format!("[[cluster]]\nname = \"m\"\nlisten = \"{here}:7946\"\njoin = [\"{there}:7946\"]\nkey_file = \"{keys}\"\n")
+        };
+        let other_config = net.other_config(&cluster(OTHER, ADDRESS));
+        let config = net.config(&(strangers::config(ADDRESS) + &cluster(ADDRESS, OTHER)));
         let text = fs::read_to_string(&config).unwrap();
         let text = text.replace("name = \"roof\"\n", "name = \"roof\"\nmode = \"observe\"\n");
         let text = text.replace("[api]\n", &format!("[api]\ntoken_file = \"{}\"\n", token.display()));
@@ -48,7 +60,7 @@ impl House {
         let log = net.dir.path().join("log");
         let mut command = net.daemon_command(&config);
         command.args(["--log-format", log_format]).env("RUST_LOG", "honeymesh=debug").stderr(File::create(&log).unwrap());
-        let mut house = Self { daemon: command.spawn().unwrap(), net, log };
+        let mut house = Self { daemon: command.spawn().unwrap(), net, log, other_config };
         eventually("it is ready", || {
             let ended = house.daemon.try_wait().unwrap();
             let said = || fs::read_to_string(&house.log).unwrap();
@@ -57,6 +69,13 @@ impl House {
             (serde_json::from_slice::<Value>(&ready).ok()?["ready"] == true).then_some(())
         });
         house
+    }
+
+    /// Another node of its cluster, once they know each other.
+    pub fn other(&self) -> Daemon {
+        let other = self.net.start_other(&self.other_config);
+        eventually("they meet", || (self.net.json(&["peers"])[0]["state"] == "alive").then_some(()));
+        other
     }
 
     pub fn address() -> IpAddr {
@@ -83,11 +102,15 @@ impl House {
         };
         eventually("everybody is told of", || is_told(&self.visits()).then_some(()));
         eventually("nothing more comes", || {
-            let count = || self.net.json(&["status"])["counts"]["events"]["visit"].as_u64();
-            let (before, told) = (count(), self.visits());
+            let count = || {
+                let status = self.net.json(&["status"]);
+                let is_over = status["traps"].as_array().unwrap().iter().all(|trap| trap["active"] == 0);
+                is_over.then(|| status["counts"]["events"]["visit"].as_u64()).flatten()
+            };
+            let (before, told) = (count()?, self.visits());
             std::thread::sleep(std::time::Duration::from_millis(700));
             let stored: usize = told.values().map(Vec::len).sum();
-            (before == count() && before == Some(stored as u64)).then_some(told)
+            (count() == Some(before) && before == stored as u64).then_some(told)
         })
     }
 
