@@ -44,7 +44,11 @@ pub fn csv_header() -> String {
 pub fn csv_row(event: &EventJson) -> String {
     let text = |value: &Option<String>| value.clone().unwrap_or_default();
     let until = event.until.clone().map(|until| until.unwrap_or_else(|| "forever".into()));
-    let fields = if event.fields.is_empty() { String::new() } else { json_text(&event.fields).unwrap_or_default().replace(';', "\\u003b") };
+    let fields = if event.fields.is_empty() {
+        String::new()
+    } else {
+        json_text(&event.fields).unwrap_or_default().replace(';', "\\u003b")
+    };
     let cells: [String; CSV_COLUMNS.len()] = [
         event.id.clone(),
         event.at.clone(),

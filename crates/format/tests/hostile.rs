@@ -71,7 +71,9 @@ fn every_export_holds_one_event_and_no_order() {
         for row in reader.records().map(Result::unwrap) {
             for cell in row.iter().flat_map(|cell| cell.split(';')) {
                 assert!(
-                    !cell.trim_start_matches(|c: char| c.is_whitespace() || c == '"').starts_with(['=', '+', '-', '@', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}']),
+                    !cell
+                        .trim_start_matches(|c: char| c.is_whitespace() || c == '"')
+                        .starts_with(['=', '+', '-', '@', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}']),
                     "{cell:?}"
                 );
             }

@@ -175,11 +175,7 @@ mod tests {
     #[test]
     fn the_last_gate_lets_our_own_tones_through_and_nothing_else() {
         let forgotten = format!("{}\n\x1b]0;title\x07\x1b[2J\u{202e}", toned("bad\x1b", Tone::Bad, true));
-        assert_eq!(
-            harmless(&forgotten, true),
-            "\x1b[31mbad\\x1b\x1b[0m\n\\x1b]0;title\\x07\\x1b[2J\\u{202e}",
-            "on a terminal"
-        );
+        assert_eq!(harmless(&forgotten, true), "\x1b[31mbad\\x1b\x1b[0m\n\\x1b]0;title\\x07\\x1b[2J\\u{202e}", "on a terminal");
         assert!(!harmless(&forgotten, false).contains('\x1b'), "in a file or pipe");
         assert_eq!(harmless("a\n<0>b\n<b>", false), "a\n\\x3c0>b\n<b>", "no line is more urgent than it is");
     }

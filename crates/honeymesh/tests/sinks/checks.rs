@@ -170,8 +170,19 @@ mod tests {
         let ok = b"2026-11-30T05:00:00.000000Z  INFO ready\n";
         assert!(log(ok).is_ok() && terminal(ok).is_ok() && terminal(b"").is_ok());
         for bad in [
-            "a\x1b[2J\n", "a\u{9b}2J\n", "a\rb\n", "a\0\n", "a\u{202e}b\n", "a\u{200d}b\n", "a\u{2028}b\n", "a\u{85}b\n", "a\u{e0041}\n",
-            "<0>panic\n", "ok\n<34>1 forged\n", "no end", "z\u{301}\u{301}\u{301}\u{301}\u{301}\n",
+            "a\x1b[2J\n",
+            "a\u{9b}2J\n",
+            "a\rb\n",
+            "a\0\n",
+            "a\u{202e}b\n",
+            "a\u{200d}b\n",
+            "a\u{2028}b\n",
+            "a\u{85}b\n",
+            "a\u{e0041}\n",
+            "<0>panic\n",
+            "ok\n<34>1 forged\n",
+            "no end",
+            "z\u{301}\u{301}\u{301}\u{301}\u{301}\n",
         ] {
             assert!(terminal(bad.as_bytes()).is_err(), "{bad:?}");
             assert!(coloured(bad.as_bytes()).is_err() || bad.contains('\r'), "{bad:?}");
@@ -187,16 +198,32 @@ mod tests {
         }
         assert_eq!(csv(b"\"a\",\"b\"\r\n\"1\",\"x\"\"y,z\"\r\n").unwrap()[1], ["1", "x\"y,z"]);
         for bad in [
-            "\"a\"\r\n\"=1\"\r\n", "\"a\"\r\n\"  +1\"\r\n", "\"a\"\r\n\"x;=1\"\r\n", "\"a\"\r\n\"\"\"=1\"\r\n", "\"a\"\r\n\"b\",\"c\"\r\n",
-            "\"a\"\r\nb\r\n", "\"a\"\r\n\"b\"c\"\r\n", "\"a\"\r\n\"b\nc\"\r\n", "\"a\"", "\"a\"\r\n\"\u{ff1d}1\"\r\n", "\"a\r\n\"\r\n",
+            "\"a\"\r\n\"=1\"\r\n",
+            "\"a\"\r\n\"  +1\"\r\n",
+            "\"a\"\r\n\"x;=1\"\r\n",
+            "\"a\"\r\n\"\"\"=1\"\r\n",
+            "\"a\"\r\n\"b\",\"c\"\r\n",
+            "\"a\"\r\nb\r\n",
+            "\"a\"\r\n\"b\"c\"\r\n",
+            "\"a\"\r\n\"b\nc\"\r\n",
+            "\"a\"",
+            "\"a\"\r\n\"\u{ff1d}1\"\r\n",
+            "\"a\r\n\"\r\n",
         ] {
             assert!(csv(bad.as_bytes()).is_err(), "{bad:?}");
         }
         let family = "# HELP honeymesh_a x\n# TYPE honeymesh_a gauge\n";
         assert_eq!(metrics(format!("{family}honeymesh_a{{b=\"c\\\"\\\\\\n\",d=\"\"}} 1\n").as_bytes()), Ok(1));
         for bad in [
-            "honeymesh_a{b=\"c\"} x", "honeymesh_b 1", "honeymesh_a{b=\"c\"d\"} 1", "honeymesh_a{b=\"\\x\"} 1", "honeymesh_a{b=\"c\\\"} 1",
-            "honeymesh_a 1\nhoneymesh_a 2", "honeymesh_a{b=\"c\"", "other", "honeymesh_a{b=\"c\"} 1\n# TYPE honeymesh_a gauge",
+            "honeymesh_a{b=\"c\"} x",
+            "honeymesh_b 1",
+            "honeymesh_a{b=\"c\"d\"} 1",
+            "honeymesh_a{b=\"\\x\"} 1",
+            "honeymesh_a{b=\"c\\\"} 1",
+            "honeymesh_a 1\nhoneymesh_a 2",
+            "honeymesh_a{b=\"c\"",
+            "other",
+            "honeymesh_a{b=\"c\"} 1\n# TYPE honeymesh_a gauge",
         ] {
             assert!(metrics(format!("{family}{bad}\n").as_bytes()).is_err(), "{bad:?}");
         }

@@ -97,7 +97,7 @@ impl House {
     pub fn settle(&self, said: &[Said]) -> BTreeMap<(String, u16), Vec<Value>> {
         let is_told = |visits: &BTreeMap<(String, u16), Vec<Value>>| {
             // Datagrams of one source are limited.
-            let mut of_tcp = said.iter().filter(|said| !["dns", "sip"].contains(&said.trap));
+            let mut of_tcp = said.iter().filter(|said| said.trap != "dns");
             of_tcp.all(|said| visits.contains_key(&(said.trap.to_owned(), said.from)))
         };
         eventually("everybody is told of", || is_told(&self.visits()).then_some(()));

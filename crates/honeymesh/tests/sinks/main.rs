@@ -113,7 +113,8 @@ fn clients_are_safe(house: &House, visits: &Visits) {
         serde_json::from_slice::<Json>(&json).unwrap();
         checks::coloured(&house.asked_on_a_terminal(&args.join(" "))).unwrap_or_else(|error| panic!("{args:?}: {error}"));
     }
-    let hashes = visits.iter().filter(|((trap, _), _)| trap == "redis").filter_map(|(_, told)| told[0]["payload_sha256"].as_str());
+    let hashes =
+        visits.iter().filter(|((trap, _), _)| trap == "redis").filter_map(|(_, told)| told[0]["payload_sha256"].as_str());
     for hash in hashes.take(25) {
         checks::terminal(&house.asked(&["payload", hash])).unwrap();
     }
@@ -124,10 +125,13 @@ fn clients_are_safe(house: &House, visits: &Visits) {
 
 /// What the API answers, and with which words it says what to make of it.
 fn the_api_is_safe(house: &House) {
-    for path in ["/api/v1/events?limit=1000", "/api/v1/bans", "/api/v1/why/10.77.0.2", "/api/v1/status", "/api/v1/export?format=jsonl"] {
+    for path in
+        ["/api/v1/events?limit=1000", "/api/v1/bans", "/api/v1/why/10.77.0.2", "/api/v1/status", "/api/v1/export?format=jsonl"]
+    {
         let (head, body) = house.get(path);
         let type_is_told = head.contains("content-type: application/json");
-        let is_safe = head.contains("x-content-type-options: nosniff") && head.contains("content-security-policy: default-src 'none'");
+        let is_safe =
+            head.contains("x-content-type-options: nosniff") && head.contains("content-security-policy: default-src 'none'");
         assert!(head.starts_with("http/1.0 200") && type_is_told && is_safe, "{path}: {head}");
         let ended = [&body[..], if body.ends_with(b"\n") { b"" } else { b"\n" }].concat();
         checks::terminal(&ended).unwrap_or_else(|error| panic!("{path}: {error}"));
@@ -230,7 +234,8 @@ fn the_log_in_json_has_a_line_for_each_record_and_no_forged_one() {
     let visits = house.settle(&said);
     let count: usize = visits.values().map(Vec::len).sum();
     let records = checks::json_lines(&house.close()).unwrap();
-    let is_visit = |record: &&Json| record["level"] == "DEBUG" && record["message"].as_str().unwrap().starts_with("visit 10.77.0.2");
+    let is_visit =
+        |record: &&Json| record["level"] == "DEBUG" && record["message"].as_str().unwrap().starts_with("visit 10.77.0.2");
     assert_eq!(records.iter().filter(is_visit).count(), count, "one visit, one record");
     let known = ["timestamp", "level", "target", "message"];
     let is_known = |record: &Json| known.iter().all(|key| record.get(key).is_some() || *key == "message");
@@ -289,7 +294,10 @@ fn the_second_opinion_is_one() {
     for file in refused {
         assert!(second_opinion(&[file], dir.path()).is_err(), "{file:?}");
     }
-    assert_eq!(second_opinion(&[("i.term", "pässwörd\n".as_bytes()), ("j.csv", b"\"fields\"\r\n\"{}\"\r\n")], dir.path()), Ok(()));
+    assert_eq!(
+        second_opinion(&[("i.term", "pässwörd\n".as_bytes()), ("j.csv", b"\"fields\"\r\n\"{}\"\r\n")], dir.path()),
+        Ok(())
+    );
     for Value { name, bytes } in corpus::load() {
         let is_obeyed = std::str::from_utf8(&bytes).is_ok_and(|text| text.chars().any(honeymesh_format::is_unsafe));
         let is_line = bytes.iter().all(|byte| *byte == b'\n' || *byte >= b' ') && !bytes.contains(&0x7f);

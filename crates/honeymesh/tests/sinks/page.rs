@@ -1,6 +1,7 @@
 //! The page in a real browser, fed by the real daemon.
 
 #[path = "../../../api/tests/api/browser/driver.rs"]
+#[expect(dead_code, reason = "the page's own tests do more with it")]
 mod driver;
 
 use super::{
@@ -13,7 +14,8 @@ use serde_json::{Value, json};
 /// Elements that the lists of the page are made of.
 const OURS: &str = "const ours = new Set(['TR','TD','SPAN','TIME','DETAILS','SUMMARY','DL','DT','DD','DIV','BUTTON']);";
 /// Whether anything of the corpus acted: scripts that ran, and requests that it asked for.
-const ACTED: &str = "return window.__pwned !== undefined || performance.getEntriesByType('resource').some(e => e.name.includes('pwned'))";
+const ACTED: &str =
+    "return window.__pwned !== undefined || performance.getEntriesByType('resource').some(e => e.name.includes('pwned'))";
 
 /// Opens the page, and looks at what it makes of what strangers said last.
 pub fn shows_it_and_obeys_nothing(house: &House) {
@@ -37,7 +39,8 @@ async fn look(events: &[Value]) {
     browser.click("#enter button").await;
     browser.wait("return document.getElementById('link').textContent === 'live'").await;
     step("signed in");
-    let only_visits = "const kind = document.getElementById('events-kind'); kind.value = 'visit'; kind.dispatchEvent(new Event('change'))";
+    let only_visits =
+        "const kind = document.getElementById('events-kind'); kind.value = 'visit'; kind.dispatchEvent(new Event('change'))";
     browser.run(only_visits).await;
     browser.wait("return document.querySelectorAll('#events tr').length >= 100").await;
 
@@ -52,7 +55,8 @@ async fn look(events: &[Value]) {
     browser.wait(&is_there).await;
     step("every fact stands there");
     // Nothing else stands there, nothing can be seen that should not, and nothing acted.
-    let foreign = format!("{OURS} return [...document.querySelectorAll('#events *, #bans *')].filter(e => !ours.has(e.tagName)).length");
+    let foreign =
+        format!("{OURS} return [...document.querySelectorAll('#events *, #bans *')].filter(e => !ours.has(e.tagName)).length");
     assert_eq!(browser.run(&foreign).await, 0, "only our own elements");
     let handlers = "return [...document.querySelectorAll('#events *, #bans *')].flatMap(e => e.getAttributeNames()).filter(n => n.startsWith('on') || n === 'href' || n === 'src' || n === 'style').length";
     assert_eq!(browser.run(handlers).await, 0, "no attribute of a stranger");
@@ -92,7 +96,10 @@ async fn each_look_can_fail(browser: &Browser, foreign: &str, handlers: &str, un
     let plant = "const b = document.createElement('b'); b.setAttribute('href', 'javascript:x'); b.textContent = 'a\\u202eb'; \
                  document.querySelector('#events td').append(b)";
     browser.run(plant).await;
-    assert_eq!((browser.run(foreign).await, browser.run(handlers).await, browser.run(unsafe_text).await), (1.into(), 1.into(), 1.into()));
+    assert_eq!(
+        (browser.run(foreign).await, browser.run(handlers).await, browser.run(unsafe_text).await),
+        (1.into(), 1.into(), 1.into())
+    );
     browser.run("const i = document.createElement('img'); i.src = '/pwned'; document.body.append(i)").await;
     browser.wait(ACTED).await;
     browser.run("const s = document.createElement('style'); s.textContent = 'b{}'; document.head.append(s)").await;

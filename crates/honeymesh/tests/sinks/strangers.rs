@@ -74,10 +74,12 @@ pub const WAYS: [Way; 19] = [
     way("rdp", "rdp", 8011, cookie, nothing),
     way("postgresql", "postgresql", 8012, startup, nothing),
     way("redis", "redis", 8013, redis, |v| vec![("username", v.to_vec()), ("password", v.to_vec())]),
-    way("ldap", "ldap", 8014, ldap, |v| if v.is_empty() { Vec::new() } else { vec![("username", v.to_vec()), ("password", v.to_vec())] }),
+    way("ldap", "ldap", 8014, ldap, |v| {
+        if v.is_empty() { Vec::new() } else { vec![("username", v.to_vec()), ("password", v.to_vec())] }
+    }),
     way("mqtt", "mqtt", 8015, mqtt, nothing),
     datagram("dns", "dns", 8016, question),
-    datagram("sip", "sip", 8017, invite),
+    way("sip", "sip", 8017, invite, nothing),
     way("basic", "http", 8018, basic, credentials),
 ];
 
@@ -87,7 +89,8 @@ pub fn config(address: &str) -> String {
     for Way { trap, service, port, .. } in &WAYS {
         let more = match *service {
             "ssh" => "let_in = 1\n",
-            "sip" | "dns" => "transport = \"udp\"\n",
+            "sip" => "transport = \"tcp\"\n",
+            "dns" => "transport = \"udp\"\n",
             "http" if *trap == "basic" => "site = \"basic\"\n",
             "script" => "banner = \"hello\\r\\n\"\n[[trap.rule]]\nregex = '^SAY (?<said>.*)$'\nanswer = \"{said}\\r\\n\"\n",
             _ => "",
@@ -183,16 +186,7 @@ fn hello(v: &[u8]) -> Vec<u8> {
     let protocols = [&two_bytes(short.len() + 1)[..], &[u8::try_from(short.len()).unwrap()], short].concat();
     let extension = |kind: u16, body: &[u8]| [&kind.to_be_bytes()[..], &two_bytes(body.len()), body].concat();
     let extensions = [extension(0, &name), extension(16, &protocols)].concat();
-    let body = [
-        &[3, 3][..],
-        &[7; 32],
-        &[0],
-        &[0, 2, 0xc0, 0x2f],
-        &[1, 0],
-        &two_bytes(extensions.len()),
-        &extensions,
-    ]
-    .concat();
+    let body = [&[3, 3][..], &[7; 32], &[0], &[0, 2, 0xc0, 0x2f], &[1, 0], &two_bytes(extensions.len()), &extensions].concat();
     let handshake = [&[1, 0][..], &two_bytes(body.len()), &body].concat();
     [&[22, 3, 1][..], &two_bytes(handshake.len()), &handshake].concat()
 }
@@ -245,9 +239,17 @@ fn question(v: &[u8]) -> Vec<u8> {
 
 fn invite(v: &[u8]) -> Vec<u8> {
     let v = &v[..v.len().min(150)];
-    let head = [b"REGISTER sip:", v, b" SIP/2.0\r\nVia: SIP/2.0/UDP x;branch=z9hG4bK1\r\nFrom: <sip:", v, b">;tag=1\r\nTo: <sip:", v];
-    [&head.concat(), b">\r\nCall-ID: ".as_slice(), v, b"\r\nCSeq: 1 REGISTER\r\nUser-Agent: ", v, b"\r\nContent-Length: 0\r\n\r\n"]
-        .concat()
+    let head =
+        [b"REGISTER sip:", v, b" SIP/2.0\r\nVia: SIP/2.0/TCP x;branch=z9hG4bK1\r\nFrom: <sip:", v, b">;tag=1\r\nTo: <sip:", v];
+    [
+        &head.concat(),
+        b">\r\nCall-ID: ".as_slice(),
+        v,
+        b"\r\nCSeq: 1 REGISTER\r\nUser-Agent: ",
+        v,
+        b"\r\nContent-Length: 0\r\n\r\n",
+    ]
+    .concat()
 }
 
 /// SSH as most scripts speak it: each value as user, password and command; `None`, loudly, where there is no paramiko.
