@@ -306,3 +306,34 @@ fn the_second_opinion_is_one() {
         }
     }
 }
+
+/// One stranger who said `bytes` as a user name, and one visit that tells of it.
+fn heard(bytes: &[u8], payload: &[u8], username: &str) -> (Vec<Said>, Visits) {
+    let facts = vec![("username", bytes.to_vec())];
+    let said = Said { trap: "redis", value: "one".into(), from: 4_711, bytes: bytes.to_vec(), facts };
+    let visit = serde_json::json!({
+        "payload_base64": honeymesh_format::base64_text(payload),
+        "fields": { "username": username },
+    });
+    (vec![said], [(("redis".to_owned(), 4_711), vec![visit])].into())
+}
+
+#[test]
+fn what_is_kept_is_not_missed() {
+    let (said, visits) = heard(b"a\xff\x1b", b"a\xff\x1b", "a\\u{dcff}\\u{1b}");
+    nothing_is_lost(&said, &visits);
+}
+
+#[test]
+#[should_panic(expected = "redis one: a?")]
+fn a_payload_that_was_changed_is_missed() {
+    let (said, visits) = heard(b"a\xff", b"a?", "a\\u{dcff}");
+    nothing_is_lost(&said, &visits);
+}
+
+#[test]
+#[should_panic(expected = "username is")]
+fn a_fact_that_was_changed_is_missed() {
+    let (said, visits) = heard(b"a\xff", b"a\xff", "a\u{fffd}");
+    nothing_is_lost(&said, &visits);
+}
