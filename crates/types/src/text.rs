@@ -37,12 +37,8 @@ impl Censor {
     /// Must `c`, the next character of the text, not be shown as it is?
     #[must_use]
     pub const fn refuses(&mut self, c: char) -> bool {
-        if !is_combining(c) {
-            self.combining = 0;
-            return is_unsafe(c);
-        }
-        self.combining = self.combining.saturating_add(1);
-        self.combining > COMBINING_MAX
+        self.combining = if is_combining(c) { self.combining.saturating_add(1) } else { 0 };
+        is_unsafe(c) || self.combining > COMBINING_MAX
     }
 }
 
@@ -62,6 +58,9 @@ mod tests {
     fn what_is_obeyed_or_cannot_be_seen_is_refused_and_letters_of_every_script_are_not() {
         for c in "\n\r\t\0\u{1b}\u{7f}\u{85}\u{9b}\u{200b}\u{200c}\u{200d}\u{202e}\u{2066}\u{2028}\u{2029}\u{feff}\u{fe0f}\u{e0041}\u{3164}\u{ffff}\u{10fffe}".chars() {
             assert!(is_unsafe(c), "{c:?}");
+        }
+        for c in (0..=0x10_ffff).filter_map(char::from_u32) {
+            assert!(!is_unsafe(c) || Censor::default().refuses(c), "{c:?}, be it a combining mark or not");
         }
         assert!(is_shown_as_it_is("pässwörd e\u{301} 漢字 العربية हिन्दी ไทย 👍 \u{e000} C:\\temp"));
     }
