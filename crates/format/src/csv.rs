@@ -1,7 +1,9 @@
 //! Events as CSV (RFC 4180) that a spreadsheet can open without running anything.
 //!
 //! Every cell is quoted. A cell that would begin a formula gets a leading apostrophe, `payload_base64` too (base64
-//! may begin with `+`): a reader that wants the bytes takes one leading apostrophe off.
+//! may begin with `+`), and so does one that begins with an apostrophe: a reader that wants the bytes takes one leading
+//! apostrophe off. A spreadsheet of a country with a decimal comma cuts lines at semicolons, wherever they stand: in `fields`
+//! each is written as JSON's `\u003b`, elsewhere one before a formula gets an apostrophe behind it.
 
 use crate::{EventJson, is_unsafe, json_text, printable};
 use std::borrow::Cow;
@@ -42,7 +44,11 @@ pub fn csv_header() -> String {
 pub fn csv_row(event: &EventJson) -> String {
     let text = |value: &Option<String>| value.clone().unwrap_or_default();
     let until = event.until.clone().map(|until| until.unwrap_or_else(|| "forever".into()));
-    let fields = if event.fields.is_empty() { String::new() } else { json_text(&event.fields).unwrap_or_default() };
+    let fields = if event.fields.is_empty() {
+        String::new()
+    } else {
+        json_text(&event.fields).unwrap_or_default().replace(';', "\\u003b")
+    };
     let cells: [String; CSV_COLUMNS.len()] = [
         event.id.clone(),
         event.at.clone(),
@@ -69,16 +75,24 @@ pub fn csv_row(event: &EventJson) -> String {
 }
 
 /// Text as a harmless cell, not yet quoted: control and bidi characters are escaped as [`printable`] does it, and a
-/// cell that a spreadsheet could take for a formula gets a leading apostrophe. That is one that begins, blanks left
-/// out, with `=`, `+`, `-`, `@` or their full-width forms, or at all with TAB, CR, LF or NUL.
+/// cell that a spreadsheet could take for a formula gets a leading apostrophe. That is one that begins, blanks and quotes left
+/// out, with `=`, `+`, `-`, `@` or their full-width forms, or at all with TAB, CR, LF, NUL or an apostrophe; what stands behind
+/// a semicolon is such a cell, too.
 #[must_use]
 pub fn csv_cell(text: &str) -> Cow<'_, str> {
     let safe = printable(text);
-    if is_formula(text) { Cow::Owned(format!("'{safe}")) } else { safe }
+    let is_marked = is_formula(text) || text.starts_with('\'');
+    if !is_marked && !safe.split(';').skip(1).any(is_formula) {
+        return safe;
+    }
+    let mark = |part: &str| if is_formula(part) { format!("'{part}") } else { part.to_owned() };
+    let mut parts = safe.split(';');
+    let first = format!("{}{}", if is_marked { "'" } else { "" }, parts.next().unwrap_or_default());
+    Cow::Owned(std::iter::once(first).chain(parts.map(mark)).collect::<Vec<_>>().join(";"))
 }
 
 fn is_formula(text: &str) -> bool {
-    let first = text.trim_start_matches(|c: char| c.is_whitespace() || is_unsafe(c)).chars().next();
+    let first = text.trim_start_matches(|c: char| c.is_whitespace() || c == '"' || is_unsafe(c)).chars().next();
     let begins_formula = |c| matches!(c, '=' | '+' | '-' | '@' | '\u{ff1d}' | '\u{ff0b}' | '\u{ff0d}' | '\u{ff20}');
     first.is_some_and(begins_formula) || text.starts_with(['\t', '\r', '\n', '\0'])
 }
@@ -133,6 +147,9 @@ mod tests {
             ("\u{ff0b}1", "'\u{ff0b}1"),
             ("\u{ff0d}1", "'\u{ff0d}1"),
             ("\u{ff20}1", "'\u{ff20}1"),
+            ("\"=1", "'\"=1"),
+            ("'=1", "''=1"),
+            ("a;=1; +2;b", "a;'=1;' +2;b"),
             ("plain-text", "plain-text"),
             ("a=b", "a=b"),
         ];
@@ -143,9 +160,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_cell_begins_a_formula_or_breaks_its_line(text in "[=+@\\-\t\r\n\0 \u{ff1d}\"',]{0,4}.{0,12}") {
+        fn no_cell_begins_a_formula_or_breaks_its_line(text in "[;'=+@\\-\t\r\n\0 \u{ff1d}\"',]{0,4}.{0,12}") {
             let cell = csv_cell(&text).into_owned();
-            prop_assert!(!is_formula(&cell) && !cell.chars().any(is_unsafe), "{:?}", cell);
+            prop_assert!(!cell.split(';').any(is_formula) && !cell.chars().any(is_unsafe), "{:?}", cell);
             let line = record([Cow::Borrowed(cell.as_str()), Cow::Borrowed("end")].into_iter());
             let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(line.as_bytes());
             let back: Vec<csv::StringRecord> = reader.records().collect::<Result<_, _>>().unwrap();

@@ -1,13 +1,13 @@
 //! The one writer of JSON: compact, and with nothing in it that a terminal would obey.
 
-use crate::is_unsafe;
+use honeymesh_types::{Censor, is_shown_as_it_is};
 use serde::Serialize;
 use serde_json::ser::{CompactFormatter, Formatter, PrettyFormatter};
-use std::io;
+use std::{borrow::Cow, io};
 
 /// A value as JSON on one line, without the line's end.
 ///
-/// Inside strings every character that [`is_unsafe`] names is written as `\uXXXX`: the value is the same to
+/// Inside strings every character that [`printable`](crate::printable) escapes is written as `\uXXXX`: the value is the same to
 /// every JSON reader, and a terminal or a log that shows the line is not harmed.
 ///
 /// # Errors
@@ -67,16 +67,33 @@ impl<F: Formatter> Formatter for Safe<F> {
     }
 
     fn write_string_fragment<W: ?Sized + io::Write>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
-        let mut rest = fragment;
-        while let Some((at, c)) = rest.char_indices().find(|(_, c)| is_unsafe(*c)) {
-            writer.write_all(&rest.as_bytes()[..at])?;
-            for unit in c.encode_utf16(&mut [0; 2]) {
-                write!(writer, "\\u{unit:04x}")?;
-            }
-            rest = &rest[at + c.len_utf8()..];
-        }
-        writer.write_all(rest.as_bytes())
+        escaped(fragment, writer)
     }
+}
+
+/// JSON that somebody else wrote, on one line and as safe as ours: outside of strings JSON has nothing that is escaped here.
+#[must_use]
+pub fn json_made_safe(json: &str) -> Cow<'_, str> {
+    if is_shown_as_it_is(json) {
+        return Cow::Borrowed(json);
+    }
+    let mut bytes = Vec::with_capacity(json.len() + 16);
+    // Writing to memory cannot fail.
+    let _ = escaped(json, &mut bytes);
+    Cow::Owned(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+fn escaped<W: ?Sized + io::Write>(text: &str, writer: &mut W) -> io::Result<()> {
+    let mut censor = Censor::default();
+    let mut shown = 0;
+    for (at, c) in text.char_indices().filter(|(_, c)| censor.refuses(*c)) {
+        writer.write_all(&text.as_bytes()[shown..at])?;
+        for unit in c.encode_utf16(&mut [0; 2]) {
+            write!(writer, "\\u{unit:04x}")?;
+        }
+        shown = at + c.len_utf8();
+    }
+    writer.write_all(&text.as_bytes()[shown..])
 }
 
 #[cfg(test)]
@@ -104,7 +121,9 @@ mod tests {
         #[test]
         fn any_text_survives_and_stays_on_one_safe_line(text in any::<String>()) {
             let json = json_text(&text).unwrap();
-            prop_assert!(!json.chars().any(is_unsafe));
+            let others = serde_json::to_string(&text).unwrap();
+            prop_assert_eq!(json_made_safe(&others), json.as_str());
+            prop_assert!(is_shown_as_it_is(&json));
             prop_assert_eq!(serde_json::from_str::<String>(&json).unwrap(), text);
         }
     }

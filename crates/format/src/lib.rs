@@ -34,13 +34,13 @@ pub use doctor::{CheckJson, DoctorInterfaceJson, DoctorJson, FeatureJson};
 pub use duration::{DURATION_MAX, DurationError, Ttl, duration_text, parse_duration};
 pub use event::{EventError, EventJson, base64_bytes, base64_text, hash_text, parse_hash, payload_hash};
 pub use export::{Export, ExportFormat};
-pub use json::{json_line, json_pretty, json_text};
+pub use json::{json_line, json_made_safe, json_pretty, json_text};
 pub use order::{BanOrderJson, DoneJson, JoinTokenJson, KeyRotateJson, ModeJson, RevokeJson};
 pub use payload::PayloadJson;
 pub use peer::{ClusterJson, PeerJson, QuarantineJson};
 pub use problem::ProblemJson;
 pub use query::{EventQuery, Order};
-pub use safe::{is_unsafe, printable, printable_bytes};
+pub use safe::{is_unsafe, pair, printable, printable_bytes, printable_lines};
 pub use status::{
     AuditJson, BansJson, CountersJson, DatagramsJson, InterfaceJson, KeeperJson, LockdownJson, ProbeJson, StatusJson, StoreJson,
     TrapJson, TrapProcessJson,

@@ -22,7 +22,7 @@ mod lookout;
 mod operators;
 mod own_thread;
 pub(crate) mod owner;
-mod panics;
+pub mod panics;
 mod playing;
 mod post;
 mod show;

@@ -1,10 +1,11 @@
 //! The `honeymesh` binary: daemon and client in one.
 
 use clap::{Parser, error::ErrorKind};
-use honeymesh::{cli, commands, failure::Failure};
+use honeymesh::{cli, commands, daemon, failure::Failure};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    daemon::panics::tell_harmlessly();
     let done = match cli::Cli::try_parse() {
         Ok(cli) => commands::run(cli),
         Err(error) => usage(&error),

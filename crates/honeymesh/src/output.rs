@@ -1,5 +1,6 @@
 //! What people see: aligned tables, times, sizes, colour where it is wanted, and nothing a terminal would obey.
 
+use honeymesh_format::printable_lines;
 use std::{
     fmt::Write as _,
     io::{self, IsTerminal, Write},
@@ -8,17 +9,56 @@ use std::{
 /// A cell is cut after this many characters.
 const CELL_CHARS_MAX: usize = 60;
 
-/// Says one line on the standard error. A closed standard error is nobody's problem.
+/// Says one line on the standard error, with nothing in it that a terminal would obey. A closed standard error is nobody's
+/// problem.
 pub fn complain(line: &str) {
-    let _ = writeln!(io::stderr().lock(), "{line}");
+    let _ = writeln!(io::stderr().lock(), "{}", unranked(printable(line)));
 }
 
-/// Writes `text` and a line end to the standard output.
+/// Writes `text`, which may have several lines, and a line end to the standard output, with nothing in it that a terminal would
+/// obey but our own tones, and those only where colour is wanted.
 ///
 /// # Errors
 /// The reader went away, or the output is full.
 pub fn say(text: &str) -> io::Result<()> {
-    writeln!(io::stdout().lock(), "{text}")
+    writeln!(io::stdout().lock(), "{}", harmless(text, is_coloured()))
+}
+
+/// The last gate: whoever forgot to make a stranger's word printable is put right here.
+fn harmless(text: &str, coloured: bool) -> String {
+    let shown = |part: &str| printable_lines(part).into_owned();
+    if !coloured {
+        return unranked(shown(text));
+    }
+    let mut safe = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find('\x1b') {
+        let (before, after) = rest.split_at(at);
+        let code = TONES.iter().find(|code| after.starts_with(**code)).copied().unwrap_or_default();
+        safe.push_str(&shown(before));
+        let own = if code.is_empty() { &after[..1] } else { code };
+        safe.push_str(&if code.is_empty() { shown(own) } else { own.to_owned() });
+        rest = &after[own.len()..];
+    }
+    safe + &shown(rest)
+}
+
+/// Text none of whose lines begins as the journal's priorities do (`<0>`), which it would take for ours.
+fn unranked(text: String) -> String {
+    let is_rank = |line: &str| line.strip_prefix('<').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
+    if !text.split('\n').any(is_rank) {
+        return text;
+    }
+    let line = |line: &str| if is_rank(line) { format!("\\x3c{}", &line[1..]) } else { line.to_owned() };
+    text.split('\n').map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// A value as JSON on one line.
+///
+/// # Errors
+/// It cannot be JSON; no shape of this program is like that.
+pub fn json<T: serde::Serialize + ?Sized>(value: &T) -> Result<String, crate::failure::Failure> {
+    honeymesh_format::json_text(value).map_err(|error| crate::failure::Failure::Refused(error.to_string()))
 }
 
 /// Is colour wanted? Not with `NO_COLOR`, not for `TERM=dumb`, not into a file or pipe.
@@ -39,15 +79,19 @@ pub enum Tone {
     Bad,
 }
 
+/// What a tone begins with, and what ends it.
+const TONES: [&str; 4] = ["\x1b[1m", "\x1b[32m", "\x1b[31m", "\x1b[0m"];
+
 /// `text` in a tone, if `coloured`.
 #[must_use]
 pub fn toned(text: &str, tone: Tone, coloured: bool) -> String {
+    let [bold, good, bad, end] = TONES;
     let code = match tone {
-        Tone::Bold => "1",
-        Tone::Good => "32",
-        Tone::Bad => "31",
+        Tone::Bold => bold,
+        Tone::Good => good,
+        Tone::Bad => bad,
     };
-    if coloured { format!("\x1b[{code}m{text}\x1b[0m") } else { text.into() }
+    if coloured { format!("{code}{text}{end}") } else { text.into() }
 }
 
 /// Rows under headings, aligned. Every cell is made printable and cut at 60 characters, except in the last column.
@@ -126,6 +170,14 @@ mod tests {
         table.row(["x".into(), "scan".into()]);
         assert_eq!(table.render(false), "WHO           WHY\n192.0.2.1/32  trap\nx             scan");
         assert!(table.render(true).starts_with("\x1b[1mWHO"));
+    }
+
+    #[test]
+    fn the_last_gate_lets_our_own_tones_through_and_nothing_else() {
+        let forgotten = format!("{}\n\x1b]0;title\x07\x1b[2J\u{202e}", toned("bad\x1b", Tone::Bad, true));
+        assert_eq!(harmless(&forgotten, true), "\x1b[31mbad\\x1b\x1b[0m\n\\x1b]0;title\\x07\\x1b[2J\\u{202e}", "on a terminal");
+        assert!(!harmless(&forgotten, false).contains('\x1b'), "in a file or pipe");
+        assert_eq!(harmless("a\n<0>b\n<b>", false), "a\n\\x3c0>b\n<b>", "no line is more urgent than it is");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What a session recognised: signs and named facts, as bounded and harmless text.
 
-use crate::text::safe_text;
+use crate::text::kept_text;
 use alloc::{
     collections::BTreeMap,
     string::{String, ToString},
@@ -22,10 +22,10 @@ pub struct Findings {
 }
 
 impl Findings {
-    /// Notes a fact as harmless text; the last one of a name wins.
+    /// Notes a fact as harmless text from which its bytes can be had again; the last one of a name wins.
     pub(crate) fn note(&mut self, name: &str, value: &[u8]) {
         if self.fields.len() < FIELDS_MAX || self.fields.contains_key(name) {
-            self.fields.insert(name.to_string(), safe_text(value, FIELD_BYTES_MAX));
+            self.fields.insert(name.to_string(), kept_text(value, FIELD_BYTES_MAX));
         }
     }
 

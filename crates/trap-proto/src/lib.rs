@@ -99,7 +99,7 @@ pub use snmp::Snmp;
 pub use ssdp::Ssdp;
 pub use ssh::{RsaHash, RsaHostKey, RsaSigner, SSH_TRIES_MAX, Ssh, SshSession};
 pub use telnet::{TRIES_MAX, Telnet, TelnetSession};
-pub use text::safe_text;
+pub use text::{kept_text, safe_text};
 pub use tftp::Tftp;
 pub use tls::{HELLO_BYTES_MAX, Heard, Hello, HelloReader, TdsEnvelope, TlsManner, overhear};
 pub use vnc::{Vnc, VncSession};

@@ -5,30 +5,46 @@ use base64::{
     Engine, engine::DecodePaddingMode, engine::general_purpose::GeneralPurpose, engine::general_purpose::GeneralPurposeConfig,
 };
 use core::fmt::Write;
+use honeymesh_types::Censor;
 
 const CUT: &str = "…";
 
-/// `bytes` as text of at most `bytes_max` bytes: broken UTF-8 becomes `U+FFFD`; control characters and those
-/// that hide or reorder text become `\u{1b}` and the like; what does not fit is cut and ends in `…`.
-///
-/// A backslash stays as it is (`DOMAIN\user` must be readable); the captured payload has the exact bytes.
+/// `bytes` as text of at most `bytes_max` bytes: broken UTF-8 becomes `U+FFFD`; whatever must not be shown
+/// ([`honeymesh_types::is_unsafe`], towers of combining marks) becomes `\u{1b}` and the like; what does not fit is cut and
+/// ends in `…`. What was made safe already stays as it is.
 #[must_use]
 pub fn safe_text(bytes: &[u8], bytes_max: usize) -> String {
+    written(bytes, bytes_max, |text, _| text.push(char::REPLACEMENT_CHARACTER), false)
+}
+
+/// As [`safe_text`], and nothing is lost but what is cut: a byte that is no UTF-8 becomes `\u{dc80}` to `\u{dcff}` (no
+/// character has these numbers), and a backslash that stands before `u{` becomes `\u{5c}`, so that every `\u{…}` is one of
+/// ours. Any other backslash stays as it is: `DOMAIN\user` must be readable.
+#[must_use]
+pub fn kept_text(bytes: &[u8], bytes_max: usize) -> String {
+    written(bytes, bytes_max, |text, byte| push_escape(text, 0xdc00 | u32::from(byte)), true)
+}
+
+fn written(bytes: &[u8], bytes_max: usize, broken: impl Fn(&mut String, u8), keeps_backslash: bool) -> String {
     let mut text = String::new();
-    let room = bytes_max.saturating_sub(CUT.len());
-    let mut cut_at = 0;
+    let mut cut = Cut { bytes_max, at: 0 };
+    let mut censor = Censor::default();
     for chunk in bytes.utf8_chunks() {
-        let broken = if chunk.invalid().is_empty() { None } else { Some(char::REPLACEMENT_CHARACTER) };
-        for character in chunk.valid().chars().chain(broken) {
-            push_safe(&mut text, character);
-            if text.len() <= room {
-                cut_at = text.len();
+        let valid = chunk.valid();
+        for (place, character) in valid.char_indices() {
+            let is_ours = keeps_backslash && character == '\\' && valid[place + 1..].starts_with("u{");
+            match censor.refuses(character) || is_ours {
+                true => push_escape(&mut text, u32::from(character)),
+                false => text.push(character),
             }
-            if text.len() > bytes_max {
-                text.truncate(cut_at);
-                if bytes_max >= CUT.len() {
-                    text.push_str(CUT);
-                }
+            if cut.is_due(&mut text) {
+                return text;
+            }
+        }
+        let invalid = if keeps_backslash { chunk.invalid() } else { &chunk.invalid()[..chunk.invalid().len().min(1)] };
+        for byte in invalid {
+            broken(&mut text, *byte);
+            if cut.is_due(&mut text) {
                 return text;
             }
         }
@@ -36,21 +52,33 @@ pub fn safe_text(bytes: &[u8], bytes_max: usize) -> String {
     text
 }
 
-fn push_safe(text: &mut String, character: char) {
-    if is_treacherous(character) {
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{}", character.escape_unicode());
-    } else {
-        text.push(character);
+/// Where a text ends that gets too long.
+struct Cut {
+    bytes_max: usize,
+    /// The last place at which the mark of a cut still fits.
+    at: usize,
+}
+
+impl Cut {
+    /// Cuts `text` if it is too long; never inside a character or an escape.
+    fn is_due(&mut self, text: &mut String) -> bool {
+        if text.len() <= self.bytes_max.saturating_sub(CUT.len()) {
+            self.at = text.len();
+        }
+        if text.len() <= self.bytes_max {
+            return false;
+        }
+        text.truncate(self.at);
+        if self.bytes_max >= CUT.len() {
+            text.push_str(CUT);
+        }
+        true
     }
 }
 
-/// Controls, line and paragraph separators, and what is invisible or changes the direction of text.
-fn is_treacherous(character: char) -> bool {
-    character.is_control()
-        || matches!(character,
-            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+fn push_escape(text: &mut String, number: u32) {
+    // Writing to a String cannot fail.
+    let _ = write!(text, "\\u{{{number:x}}}");
 }
 
 /// What `text` encodes, padded or not; `None` if it is no base64.
@@ -137,6 +165,52 @@ mod tests {
         ];
         for (bytes, text) in table {
             assert_eq!(safe_text(bytes, 100), text, "{bytes:?}");
+        }
+    }
+
+    /// What `kept_text` was made of.
+    fn unkept(text: &str) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let mut rest = text;
+        while let Some((before, after)) = rest.split_once("\\u{") {
+            let (number, after) = after.split_once('}').unwrap();
+            let number = u32::from_str_radix(number, 16).unwrap();
+            bytes.extend_from_slice(before.as_bytes());
+            match char::from_u32(number) {
+                Some(character) => bytes.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes()),
+                None => bytes.push(number.to_le_bytes()[0]),
+            }
+            rest = after;
+        }
+        bytes.extend_from_slice(rest.as_bytes());
+        bytes
+    }
+
+    #[test]
+    fn nothing_is_lost_by_what_is_kept_as_text() {
+        let table: [(&[u8], &str); 7] = [
+            (b"DOMAIN\\user echo -e \\x41", "DOMAIN\\user echo -e \\x41"),
+            (b"\x1b]0;x\x07", "\\u{1b}]0;x\\u{7}"),
+            (b"\\u{1b}", "\\u{5c}u{1b}"),
+            (b"\xff\xc0\xaf\xed\xa0\x80", "\\u{dcff}\\u{dcc0}\\u{dcaf}\\u{dced}\\u{dca0}\\u{dc80}"),
+            ("a\u{200d}\u{202e}\u{fffd}".as_bytes(), "a\\u{200d}\\u{202e}\u{fffd}"),
+            ("z\u{301}\u{301}\u{301}\u{301}\u{301}".as_bytes(), "z\u{301}\u{301}\u{301}\u{301}\\u{301}"),
+            (b"\\", "\\"),
+        ];
+        for (bytes, text) in table {
+            assert_eq!((kept_text(bytes, 100).as_str(), unkept(text).as_slice()), (text, bytes));
+            assert_eq!(safe_text(text.as_bytes(), 100), text, "what was made safe stays as it is");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn whatever_is_kept_comes_back_and_can_be_shown(bytes: Vec<u8>, words in "(.|\\\\u\\{|[\u{300}-\u{36f}]){0,30}") {
+            for bytes in [bytes, words.into_bytes()] {
+                let text = kept_text(&bytes, usize::MAX);
+                proptest::prop_assert_eq!(unkept(&text), bytes);
+                proptest::prop_assert!(honeymesh_types::is_shown_as_it_is(&text));
+            }
         }
     }
 

@@ -16,6 +16,7 @@ mod marks;
 mod names;
 mod reasons;
 mod subject;
+mod text;
 mod time;
 
 pub use ban::{Ban, Enforcement};
@@ -27,6 +28,7 @@ pub use marks::{Entropies, MARK_BYTES_MAX, Marks, Shape};
 pub use names::{ClusterName, NAME_BYTES_MAX, NameError, NodeId, NodeName};
 pub use reasons::Reasons;
 pub use subject::{PREFIX_V4_MIN, PREFIX_V6_CUSTOMER, PREFIX_V6_MIN, Subject, SubjectError};
+pub use text::{COMBINING_MAX, Censor, is_shown_as_it_is, is_unsafe};
 pub use time::{MonoTime, Now, WallTime};
 
 /// A word of a closed vocabulary that was not recognised: nothing was changed.

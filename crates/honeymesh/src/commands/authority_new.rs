@@ -21,7 +21,7 @@ pub fn run(args: &KeyNew) -> Result<(), Failure> {
     create_secret(&args.file, text.as_bytes()).map_err(|error| refused(args, &error))?;
     let file = args.file.display().to_string();
     let told = match args.json {
-        true => serde_json::json!({ "file": file, "authority": public.to_string() }).to_string(),
+        true => output::json(&serde_json::json!({ "file": file, "authority": public.to_string() }))?,
         false => format!(
             "wrote the secret of a new authority to {} (mode 0600); keep it only where nodes are let in from, as authority_file\nauthority = \"{public}\"  # in [[cluster]] on every member",
             output::printable(&file)

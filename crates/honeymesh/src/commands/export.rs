@@ -25,7 +25,7 @@ pub async fn run(args: Export) -> Result<(), Failure> {
     let length = to_file(answer, file).await?;
     let shown = file.display().to_string();
     let told = match args.plain.json {
-        true => serde_json::json!({ "file": shown, "format": args.format.as_str(), "bytes": length }).to_string(),
+        true => output::json(&serde_json::json!({ "file": shown, "format": args.format.as_str(), "bytes": length }))?,
         false => format!("wrote {length} bytes to {}", printable(&shown)),
     };
     Ok(output::say(&told)?)

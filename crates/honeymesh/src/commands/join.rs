@@ -187,7 +187,7 @@ fn tell(args: &Join, token: &JoinToken, key_file: &Path, section: &str) -> Resul
     let (cluster, keys) = (token.cluster.to_string(), key_file.display().to_string());
     if args.json {
         let told = serde_json::json!({ "cluster": cluster, "key_file": keys, "section": section, "written": args.write });
-        return Ok(output::say(&told.to_string())?);
+        return Ok(output::say(&output::json(&told)?)?);
     }
     output::complain(&format!(
         "joined {cluster}; its keys are in {keys} (mode 0600); start the daemon with the section in {}",

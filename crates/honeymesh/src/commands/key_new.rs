@@ -17,7 +17,7 @@ pub fn run(args: &KeyNew) -> Result<(), Failure> {
     create_secret(&args.file, text.as_bytes()).map_err(|error| refused(args, &error))?;
     let file = args.file.display().to_string();
     let told = match args.json {
-        true => serde_json::json!({ "file": file }).to_string(),
+        true => output::json(&serde_json::json!({ "file": file }))?,
         false => format!(
             "wrote a new cluster key to {} (mode 0600); copy it to every member over a safe way",
             output::printable(&file)

@@ -33,7 +33,7 @@ pub async fn run(args: Payload) -> Result<(), Failure> {
             write(file, &bytes).map_err(|error| Failure::Refused(format!("{} cannot be written: {error}", file.display())))?;
             let shown = file.display().to_string();
             match is_json {
-                true => serde_json::json!({ "file": shown, "bytes": bytes.len() }).to_string(),
+                true => output::json(&serde_json::json!({ "file": shown, "bytes": bytes.len() }))?,
                 false => format!("wrote {} bytes to {} (mode 0600); do not run them", bytes.len(), printable(&shown)),
             }
         }

@@ -6,7 +6,7 @@ use crate::{
     failure::Failure,
     output::{self, printable},
 };
-use honeymesh_format::{ClaimJson, CorroborationJson, EventJson, GroupJson, RecordJson, WhyBanJson, WhyJson, json_pretty};
+use honeymesh_format::{ClaimJson, CorroborationJson, EventJson, GroupJson, RecordJson, WhyBanJson, WhyJson, json_pretty, pair};
 use hyper::Method;
 
 /// How many events are shown.
@@ -108,14 +108,14 @@ pub fn event_line(event: &EventJson) -> String {
     let mut words = vec![event.at.clone(), event.kind.clone()];
     words.extend(event.source.clone().or_else(|| event.subject.clone()));
     words.extend(event.reasons.first().map(|_| event.reasons.join(",")));
-    words.extend(event.trap.as_ref().map(|trap| format!("trap={trap}")));
+    words.extend(event.trap.as_ref().map(|trap| pair("trap", trap)));
     words.extend(event.port.map(|port| format!("port={port}")));
     words.extend(event.grade.as_ref().map(|grade| format!("grade={grade}")));
     words.extend(event.score.map(|score| format!("score={score}")));
     words.extend(event.bytes.map(|bytes| format!("bytes={bytes}")));
     words.extend(event.entropy.map(|entropy| format!("entropy={entropy:.2}")));
     words.extend(event.until.as_ref().map(|until| format!("until={}", until.as_deref().unwrap_or("forever"))));
-    words.extend(event.fields.iter().map(|(name, value)| format!("{name}={value}")));
+    words.extend(event.fields.iter().map(|(name, value)| pair(name, value)));
     words.join(" ")
 }
 

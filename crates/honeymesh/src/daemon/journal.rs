@@ -1,6 +1,6 @@
 //! Events as log lines: what an operator wants to read, nothing per packet above `trace`.
 
-use honeymesh_format::printable;
+use honeymesh_format::{pair, printable};
 use honeymesh_types::{Event, EventKind};
 
 /// Logs one event on one line, which is made only if its level is logged.
@@ -26,9 +26,9 @@ fn words(event: &Event) -> String {
         words.push(event.reasons.to_string());
     }
     words.extend(event.grade.map(|grade| grade.to_string()));
-    words.extend(event.trap.as_ref().map(|trap| format!("trap={trap}")));
+    words.extend(event.trap.as_ref().map(|trap| pair("trap", trap)));
     words.extend(event.port.map(|port| format!("port={port}")));
-    words.extend(event.fields.iter().map(|(name, value)| format!("{name}={value}")));
+    words.extend(event.fields.iter().map(|(name, value)| pair(name, value)));
     printable(&words.join(" ")).into_owned()
 }
 
@@ -42,6 +42,7 @@ mod tests {
         let mut event = Event::new(EventId(1), WallTime(0), "n".parse().unwrap(), EventKind::Visit);
         event.source = Some("203.0.113.7".parse().unwrap());
         event.fields.insert("username".into(), "root\n\x1b[2J".into());
-        assert_eq!(words(&event), "visit 203.0.113.7 username=root\\n\\x1b[2J");
+        event.fields.insert("password".into(), "x username=admin".into());
+        assert_eq!(words(&event), "visit 203.0.113.7 password=\"x username=admin\" username=root\\n\\x1b[2J");
     }
 }

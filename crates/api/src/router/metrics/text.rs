@@ -1,5 +1,6 @@
 //! The text format of Prometheus, version 0.0.4.
 
+use honeymesh_format::printable_lines;
 use std::fmt::{Display, Write as _};
 
 /// Names and values of labels.
@@ -60,8 +61,9 @@ impl Family<'_> {
     }
 }
 
+/// As Prometheus reads it back; what it has no escape for is written out, as everywhere.
 fn escaped(label: &str) -> String {
-    label.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
+    printable_lines(label).replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
 }
 
 #[cfg(test)]

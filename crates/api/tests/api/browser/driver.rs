@@ -178,7 +178,8 @@ impl Drop for Browser {
                 format!("DELETE /session/{} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n\r\n", self.session, self.address);
             stream.set_read_timeout(Some(Duration::from_secs(10)))?;
             stream.write_all(request.as_bytes())?;
-            stream.read_to_end(&mut Vec::new())
+            // The answer comes once the browser has ended; the connection may stay.
+            stream.read(&mut [0; 1_024])
         });
         drop(ended);
         let _ = self.driver.kill();

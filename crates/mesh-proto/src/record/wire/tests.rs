@@ -170,3 +170,31 @@ proptest! {
         }
     }
 }
+
+/// Names are words of a small alphabet, whoever signs them; a note is somebody's own words, and is made harmless where it is
+/// shown (`crates/honeymesh/tests/sinks`).
+#[test]
+fn no_member_has_a_name_that_a_terminal_or_a_page_obeys() {
+    extern crate std;
+    let honest = signed(1, "203.0.113.7", Said::Unban, 5);
+    let name = honest.record.origin_name.to_string();
+    let place = honest.raw.windows(name.len()).position(|window| window == name.as_bytes()).unwrap();
+    let mut refused = 0;
+    for file in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../format/tests/hostile")).unwrap() {
+        let mut value = std::fs::read(file.unwrap().path()).unwrap();
+        value.truncate(127);
+        let length = u8::try_from(value.len()).unwrap();
+        let raw = [&honest.raw[..place - 1], &[length], &value, &honest.raw[place + name.len()..]].concat();
+        match read(&raw) {
+            Err(error) => {
+                assert_eq!(error, RecordError::Malformed);
+                refused += 1;
+            }
+            Ok((record, _)) => assert!(
+                record.origin_name.as_str().bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte)),
+                "{record:?}"
+            ),
+        }
+    }
+    assert!(refused > 100, "{refused} of the corpus are no names");
+}
