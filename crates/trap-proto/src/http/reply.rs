@@ -99,5 +99,7 @@ pub(super) struct Frame<'a> {
     pub(super) host: &'a str,
     /// The machine's own name.
     pub(super) own_name: &'a str,
+    /// The same with its domain.
+    pub(super) own_domain: &'a str,
     pub(super) secure: bool,
 }

@@ -72,7 +72,7 @@ fn each_site_answers_its_front_door_and_what_is_not_there() {
         (Site::Wordpress, "/nothing", "404 Not Found", "Page not found"),
         (
             Site::Wordpress,
-            "/shell.php",
+            "/%00",
             "404 Not Found",
             "<address>Apache/2.4.71 (Debian) Server at shop.example Port 80</address>",
         ),
@@ -128,7 +128,7 @@ fn headers_come_in_the_servers_order() {
             "/",
             &["Server", "Date", "Content-Type", "Content-Length", "Last-Modified", "Connection", "ETag", "Accept-Ranges"],
         ),
-        (Site::Wordpress, "/x.php", &["Date", "Server", "Content-Length", "Content-Type"]),
+        (Site::Wordpress, "/.htaccess", &["Date", "Server", "Content-Length", "Content-Type"]),
         (
             Site::Docker,
             "/version",

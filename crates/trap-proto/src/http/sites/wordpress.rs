@@ -5,7 +5,7 @@ use super::{
     Visit, escaped,
 };
 use crate::Findings;
-use alloc::{borrow::Cow, format, string::String};
+use alloc::{borrow::Cow, format, string::String, vec};
 use honeymesh_types::Signs;
 
 /// Debian 13's, after its updates of this season.
@@ -23,30 +23,48 @@ pub(super) fn respond(visit: &Visit<'_>, findings: &mut Findings) -> Reply {
             apache_page("405 Method Not Allowed", "The requested method TRACE is not allowed for this URL.", visit.frame)
                 .with("Allow", "")
         }
+        _ if visit.asked.verb == "OPTIONS" && path == "*" => Reply::new("200 OK", "", ""),
+        (_, path) if path.contains("%00") || path.contains("%2f") || path.contains("%2F") => {
+            apache_page("404 Not Found", "The requested URL was not found on this server.", visit.frame)
+        }
+        (_, "/wp-login.php") if visit.asked.query == "action=register" => {
+            to(visit, "302 Found", "/wp-login.php?registration=disabled")
+        }
         (_, "/wp-login.php") => login(visit),
         (_, "/xmlrpc.php") => xml_rpc(visit, findings),
         (_, "/" | "/index.php") if visit.asked.query.starts_with("rest_route=") => {
             rest(visit, &unescaped_route(&visit.asked.query))
         }
         (_, "/" | "/index.php") if visit.asked.query.starts_with("author=") => {
-            to(visit, "301 Moved Permanently", "/author/admin/")
+            canonical(visit, "/author/admin/")
         }
-        (_, "/" | "/index.php") => made(visit, "200 OK", HTML, front(visit)),
+        (_, "/index.php") => canonical(visit, "/"),
+        (_, "/") if visit.asked.query == "p=1" => {
+            let to = canonical(visit, "/hello-world/");
+            Reply { headers: [vec![("X-Pingback", format!("{}/xmlrpc.php", visit.origin()).into())], to.headers].concat(), ..to }
+        }
+        (_, "/") => made(visit, "200 OK", HTML, front(visit)),
         (_, "/author/admin/") => made(visit, "200 OK", HTML, front(visit)),
         (_, "/feed/") => made(visit, "200 OK", "application/rss+xml; charset=UTF-8", feed(visit)),
-        (_, "/robots.txt") => made(visit, "200 OK", "text/plain; charset=utf-8", robots(visit)),
-        (_, "/wp-cron.php" | "/wp-config.php" | "/wp-content/" | "/wp-content/plugins/" | "/wp-content/themes/") => {
+        (_, "/robots.txt") => {
+            linked(visit, made(visit, "200 OK", "text/plain; charset=utf-8", robots(visit)))
+        }
+        (_, "/wp-cron.php") => Reply::new("200 OK", HTML, "")
+            .with("Expires", "Wed, 11 Jan 1984 05:00:00 GMT")
+            .with("Cache-Control", "no-cache, must-revalidate, max-age=0"),
+        (_, "/wp-config.php" | "/wp-content/" | "/wp-content/plugins/" | "/wp-content/themes/") => {
             Reply::new("200 OK", HTML, "")
         }
         (_, "/readme.html") => Reply::new("200 OK", "text/html", readme()).with("Vary", "Accept-Encoding"),
-        (_, "/favicon.ico") => to(visit, "302 Found", "/wp-includes/images/w-logo-blue-white-bg.png"),
+        (_, "/favicon.ico") => linked(visit, elsewhere(visit, "302 Found", "/wp-includes/images/w-logo-blue-white-bg.png")),
+        (_, "/sitemap.xml") => canonical(visit, "/wp-sitemap.xml"),
         (_, "/wp-admin") => moved(visit, "/wp-admin/"),
-        (_, "/login" | "/admin" | "/dashboard") => to(visit, "302 Found", "/wp-login.php"),
-        (_, "/wp-admin/admin-ajax.php") => made(visit, "400 Bad Request", HTML, "0".into()),
+        (_, "/login") => linked_before(visit, to(visit, "302 Found", "/wp-login.php")),
+        (_, "/admin" | "/dashboard") => linked_before(visit, to(visit, "302 Found", "/wp-admin/")),
+        (_, "/wp-admin/admin-ajax.php") => uncached(Reply::new("400 Bad Request", HTML, "0").with("X-Robots-Tag", "noindex")),
         (_, path) if path.starts_with("/wp-admin/") => to_login(visit),
-        (_, "/wp-json") => moved(visit, "/wp-json/"),
-        (_, path) if path.starts_with("/wp-json/") => rest(visit, path.trim_start_matches("/wp-json")),
-        (_, path) if path.starts_with("/.ht") => {
+        (_, path) if path.starts_with("/wp-json/") || path == "/wp-json" => rest(visit, path.trim_start_matches("/wp-json")),
+        (_, path) if path.starts_with("/.ht") || matches!(path, "/wp-includes/" | "/wp-content/uploads/" | "/wp-admin/css/") => {
             apache_page("403 Forbidden", "You don't have permission to access this resource.", visit.frame)
         }
         (_, path) if is_file(path) => {
@@ -56,9 +74,9 @@ pub(super) fn respond(visit: &Visit<'_>, findings: &mut Findings) -> Reply {
     }
 }
 
-/// Rewriting sends everything that is no file to WordPress: only PHP that is not there is Apache's own.
+/// Rewriting sends everything that is no file to WordPress.
 fn is_file(path: &str) -> bool {
-    path.ends_with(".php") || path.starts_with("/wp-includes/") || path.starts_with("/wp-content/")
+    path.starts_with("/wp-includes/") || path.starts_with("/wp-content/")
 }
 
 fn unescaped_route(query: &str) -> String {
@@ -66,12 +84,31 @@ fn unescaped_route(query: &str) -> String {
     route.split('&').next().unwrap_or_default().replace("%2F", "/").replace("%2f", "/")
 }
 
-/// What PHP answers: Apache waits for its end when it is short.
-fn made(_visit: &Visit<'_>, status: &'static str, kind: &'static str, body: String) -> Reply {
-    let link = kind == HTML && body.len() > 1_000;
-    let reply = Reply::new(status, kind, body);
-    let reply = if link { reply.with("Link", link_header(_visit)) } else { reply };
+/// What PHP answers: Apache waits for its end when it is short, as no page of WordPress is.
+fn made(visit: &Visit<'_>, status: &'static str, kind: &'static str, body: String) -> Reply {
+    let is_page = kind == HTML && body.len() > 1_000;
+    let reply = if is_page { linked(visit, Reply::made(status, kind, body)) } else { Reply::new(status, kind, body) };
     reply.with("Vary", "Accept-Encoding")
+}
+
+fn linked(visit: &Visit<'_>, reply: Reply) -> Reply {
+    linked_before(visit, reply)
+}
+
+/// With its REST API's address before everything else.
+fn linked_before(visit: &Visit<'_>, reply: Reply) -> Reply {
+    let link = ("Link", link_header(visit).into());
+    Reply { headers: [vec![link], reply.headers].concat(), ..reply }
+}
+
+/// Somewhere else, said with the lines that `wp_redirect` writes.
+fn elsewhere(visit: &Visit<'_>, status: &'static str, path: &str) -> Reply {
+    Reply::new(status, HTML, "").with("X-Redirect-By", "WordPress").with("Location", format!("{}{path}", visit.origin()))
+}
+
+/// The address that a page should have been asked at.
+fn canonical(visit: &Visit<'_>, path: &str) -> Reply {
+    elsewhere(visit, "301 Moved Permanently", path)
 }
 
 fn link_header(visit: &Visit<'_>) -> String {
@@ -149,7 +186,7 @@ fn missing(visit: &Visit<'_>) -> Reply {
         + "<body class=\"error404 wp-embed-responsive wp-theme-twentytwentyfive\">\n<div class=\"wp-site-blocks\"><main class=\"wp-block-group\">\
            <h1 class=\"wp-block-heading\">Page not found</h1><p>The page you are looking for doesn't exist, or it has been moved. Please try searching using the form below.</p>\
            </main></div>\n</body>\n</html>\n";
-    uncached(Reply::new("404 Not Found", HTML, page)).with("Link", link_header(visit)).with("Vary", "Accept-Encoding")
+    uncached(Reply::made("404 Not Found", HTML, page)).with("Link", link_header(visit))
 }
 
 fn feed(visit: &Visit<'_>) -> String {
@@ -325,7 +362,7 @@ fn rest(visit: &Visit<'_>, route: &str) -> Reply {
         format!("{{\"code\":\"{code}\",\"message\":\"{text}\",\"data\":{{\"status\":{status}}}}}")
     };
     let (status, body) = match route {
-        "/" => (
+        "" | "/" => (
             "200 OK",
             format!(
                 "{{\"name\":\"{0}\",\"description\":\"\",\"url\":\"{1}\",\"home\":\"{1}\",\"gmt_offset\":\"0\",\"timezone_string\":\"\",\"page_for_posts\":0,\"page_on_front\":0,\"show_on_front\":\"posts\",\
@@ -351,12 +388,19 @@ fn rest(visit: &Visit<'_>, route: &str) -> Reply {
         "/wp/v2/posts" | "/wp/v2/pages" | "/wp/v2/media" => ("200 OK", "[]".into()),
         _ => ("404 Not Found", error("rest_no_route", "No route was found matching the URL and request method.", 404)),
     };
-    Reply::new(status, JSON, body)
+    // The list of everything is long enough to come in chunks.
+    let reply = if matches!(route, "/" | "") { Reply::made(status, JSON, body) } else { Reply::new(status, JSON, body) };
+    let reply = reply
         .with("X-Robots-Tag", "noindex")
         .with("Link", link_header(visit))
         .with("X-Content-Type-Options", "nosniff")
         .with("Access-Control-Expose-Headers", "X-WP-Total, X-WP-TotalPages, Link")
-        .with("Access-Control-Allow-Headers", "Authorization, X-WP-Nonce, Content-Disposition, Content-MD5, Content-Type")
-        .with("Allow", "GET")
-        .with("Vary", "Accept-Encoding")
+        .with("Access-Control-Allow-Headers", "Authorization, X-WP-Nonce, Content-Disposition, Content-MD5, Content-Type");
+    let is_list = matches!(route.trim_end_matches('/'), "/wp/v2/users" | "/wp/v2/posts" | "/wp/v2/pages" | "/wp/v2/media");
+    let reply = match status {
+        "200 OK" if is_list => reply.with("X-WP-Total", "1").with("X-WP-TotalPages", "1").with("Allow", "GET"),
+        "200 OK" => reply.with("Allow", "GET"),
+        _ => reply,
+    };
+    reply.with("Vary", "Origin")
 }

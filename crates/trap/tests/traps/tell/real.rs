@@ -206,9 +206,18 @@ pub fn host() -> &'static str {
 
 /// A trap that lets one source have as many conversations at once as are held here.
 pub fn playing(definition: &Definition) -> Traps {
+    playing_within(definition, Limits { sessions_per_source_max: 4 * AT_ONCE, ..quick() })
+}
+
+/// A trap that takes the time that a real server takes.
+pub fn playing_slowly(definition: &Definition) -> Traps {
+    playing_within(definition, Limits::default())
+}
+
+fn playing_within(definition: &Definition, limits: Limits) -> Traps {
     let service = Service::define(definition, &Persona::of([7; 32])).unwrap();
     let traps = vec![TrapOptions { name: "trap".into(), service, listen: vec!["127.0.0.1:0".parse().unwrap()] }];
-    Traps::open(Options { traps, dark: None, limits: Limits { sessions_per_source_max: 4 * AT_ONCE, ..quick() } })
+    Traps::open(Options { traps, dark: None, limits })
 }
 
 /// What a trap answers otherwise than the real server: nothing, or the differences in words.
