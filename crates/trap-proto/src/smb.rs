@@ -14,7 +14,7 @@ use crate::{BannerError, ntlm::Machine, service::checked_banner};
 use alloc::string::{String, ToString};
 
 /// Debian 13's Samba.
-const VERSION: &str = "4.22.6-Debian-4.22.6+dfsg-0+deb13u1";
+const VERSION: &str = "4.22.11-Debian-4.22.11+dfsg-0+deb13u1";
 /// What Debian's installer calls a machine.
 const HOST: &str = "debian";
 

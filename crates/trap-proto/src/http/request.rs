@@ -131,10 +131,10 @@ impl Head {
         }
     }
 
-    /// A method is upper case up to the first space: another protocol shows in its first bytes. Apache takes any word for one.
+    /// A method is upper case up to the first space: another protocol shows in its first bytes. Apache waits for the line.
     fn may_begin(&mut self, byte: u8) -> bool {
-        let is_word = self.software == Software::Apache && byte.is_ascii_alphanumeric();
-        let sound = is_word || self.method_ended || byte.is_ascii_uppercase() || matches!(byte, b'_' | b'-');
+        let reads_lines = self.software == Software::Apache;
+        let sound = reads_lines || self.method_ended || byte.is_ascii_uppercase() || matches!(byte, b'_' | b'-');
         self.method_ended |= byte == b' ' && self.bytes.len() > 1;
         sound || self.method_ended
     }
@@ -142,6 +142,11 @@ impl Head {
     fn line_ended(&mut self) -> Step {
         let line = self.bytes.get(self.line_start..).unwrap_or_default().trim_ascii_end();
         let (first, empty) = (self.lines == 0, line.is_empty());
+        // It is strict with what stands between words and lines, too (`HttpProtocolOptions Strict`).
+        let is_loose = !self.bytes.ends_with(b"\r\n") || (first && line.windows(2).any(|pair| pair == b"  "));
+        if self.software == Software::Apache && is_loose {
+            return Step::Refused(Refusal::BadRequest);
+        }
         let verdict = if first { request_line(line, self.software) } else { Step::More };
         self.line_start = self.bytes.len();
         self.lines += 1;

@@ -1,7 +1,7 @@
 //! Docker's API without TLS: agrees to run what it is told, and runs nothing. What was to be run is taken down.
 
 use super::{
-    super::{json::member, reply::Reply, request::{Content, Method}},
+    super::{date::http_date, json::member, reply::Reply, request::{Content, Method}},
     Visit, quoted,
 };
 use crate::Findings;
@@ -45,7 +45,7 @@ pub(super) fn respond(visit: &Visit<'_>, findings: &mut Findings) -> Reply {
         "/info" if read => json(visit, "200 OK", info(visit)),
         "/containers/json" | "/plugins" if read => json(visit, "200 OK", "[]\n".into()),
         "/images/json" if read => json(visit, "200 OK", images(visit)),
-        "/networks" if read => json(visit, "200 OK", "[]\n".into()),
+        "/networks" if read => json(visit, "200 OK", networks(visit)),
         "/system/df" if read => {
             json(visit, "200 OK", "{\"LayersSize\":0,\"Images\":[],\"Containers\":[],\"Volumes\":[],\"BuildCache\":[]}\n".into())
         }
@@ -203,6 +203,38 @@ fn info(visit: &Visit<'_>) -> String {
         host = persona.host(),
         version = visit.house.banner,
     )
+}
+
+/// The three that every engine makes.
+fn networks(visit: &Visit<'_>) -> String {
+    let booted = visit.house.persona.booted(visit.frame.now).0 / 1_000_000;
+    let one = |name: &str, driver: &str, config: &str, options: &str| {
+        format!(
+            "{{\"Name\":\"{name}\",\"Id\":\"{}\",\"Created\":\"{}\",\"Scope\":\"local\",\"Driver\":\"{driver}\",\"EnableIPv6\":false,\"IPAM\":{{\"Driver\":\"default\",\"Options\":null,\"Config\":{config}}},\
+             \"Internal\":false,\"Attachable\":false,\"Ingress\":false,\"ConfigFrom\":{{\"Network\":\"\"}},\"ConfigOnly\":false,\"Containers\":{{}},\"Options\":{{{options}}},\"Labels\":{{}}}}",
+            visit.digits(name, 64),
+            moment(booted + 9, visit.house.persona.number(name) % 1_000_000_000),
+        )
+    };
+    let bridge = "\"com.docker.network.bridge.default_bridge\":\"true\",\"com.docker.network.bridge.enable_icc\":\"true\",\"com.docker.network.bridge.enable_ip_masquerade\":\"true\",\
+        \"com.docker.network.bridge.host_binding_ipv4\":\"0.0.0.0\",\"com.docker.network.bridge.name\":\"docker0\",\"com.docker.network.driver.mtu\":\"1500\"";
+    format!(
+        "[{},{},{}]\n",
+        one("bridge", "bridge", "[{\"Subnet\":\"172.17.0.0/16\",\"Gateway\":\"172.17.0.1\"}]", bridge),
+        one("host", "host", "null", ""),
+        one("none", "null", "null", "")
+    )
+}
+
+/// Seconds since 1970 and nanoseconds, as Go writes them.
+fn moment(seconds: u64, nanos: u64) -> String {
+    let date = http_date(honeymesh_types::WallTime(seconds * 1_000_000));
+    let mut words = date.split(' ').skip(1);
+    let mut word = || words.next().unwrap_or_default();
+    let (day, month, year, time) = (word(), word(), word(), word());
+    let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let month = months.iter().position(|name| *name == month).unwrap_or(0) + 1;
+    format!("{year}-{month:02}-{day}T{time}.{nanos:09}Z")
 }
 
 fn images(visit: &Visit<'_>) -> String {

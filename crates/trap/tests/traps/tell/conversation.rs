@@ -69,6 +69,8 @@ async fn listen(stream: &mut TcpStream, index: usize, is_last: bool, ear: &Ear<'
     let end = Instant::now() + PATIENCE;
     while answer.len() < ANSWER_BYTES_MAX {
         let wait = match ear {
+            // A page that a program makes may take a while to begin.
+            Ear::Silence(silence) if answer.is_empty() && index > 0 => 3 * *silence,
             Ear::Silence(silence) => *silence,
             Ear::Expected(known, hide) => {
                 let complete = known.turns.get(index).is_some_and(|turn| turn.heard == hide(index, &answer));

@@ -7,8 +7,6 @@ pub enum Tell {
     Has(&'static [&'static [u8]]),
     /// It has all of these in it.
     HasAll(&'static [&'static [u8]]),
-    /// It has none of these in it, though something came.
-    Lacks(&'static [u8]),
 }
 
 impl Tell {
@@ -17,7 +15,6 @@ impl Tell {
         match self {
             Self::Has(any) => any.iter().any(|what| has(what)),
             Self::HasAll(all) => all.iter().all(|what| has(what)),
-            Self::Lacks(what) => !answer.is_empty() && !has(what),
         }
     }
 }
@@ -123,7 +120,6 @@ pub const STORES: &[Signature] = &[
     of("OpenCanary", "redis", &[b"[[,[[\r\n"], Tell::Has(&[b"-ERR unknown command '[[,[['\r\n"]), b"-ERR unknown command '[[,[['\r\n", HONEYDET),
     of("Beehive", "redis", &[b"DBSIZE\r\n"], Tell::Has(&[b"-ERR unknown command"]), b"-ERR unknown command ''\r\n", HONEYDET),
     of("Dionaea", "mysql", &[], Tell::Has(&[b"5.7.16", b"5.0.54", b"aaaaaaaa"]), b"\x4a\0\0\0\x0a5.7.16\0\x01\0\0\0aaaaaaaa\0", NUCLEI),
-    of("Dionaea", "mongodb", &[b"\x3b\0\0\0\x3c\x30\0\0\xff\xff\xff\xff\xd4\x07\0\0\0\0\0\0admin.$cmd\0\0\0\0\0\xff\xff\xff\xff\x14\0\0\0\x10buildinfo\0\x01\0\0\0\0"], Tell::Lacks(b"version"), b"\x10\0\0\0ok", NUCLEI),
     of("qeeqbox honeypots", "memcached", &[b"stats\r\n"], Tell::Has(&[b"version 1.5.6"]), b"STAT version 1.5.6\r\n", HONEYDET),
     of("qeeqbox honeypots", "mssql", &[b"\x12\x01\0\x14\0\0\0\0\0\0\x06\x01\0\0\0\0\0\0\0\0"], Tell::Has(&[b"Login Failed", b"\x04\x01\x00\x25\x00\x00\x01\x00\x00\x00\x15\x00\x06\x01\x00\x1b"]), b"Login Failed", HONEYDET),
 ];
