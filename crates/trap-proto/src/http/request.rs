@@ -172,7 +172,9 @@ fn request_line(line: &[u8], software: Software) -> Step {
         _ if !sound_target && target != Some(b"*") => Step::Refused(Refusal::BadRequest),
         (Some(b"GET"), None) => Step::Complete,
         (_, Some(b"HTTP/2.0")) if sound_target && software == Software::Apache => Step::More,
-        (_, Some([b'H', b'T', b'T', b'P', b'/', version @ ..])) if sound_target && is_newer(version) => Step::Refused(Refusal::Version),
+        (_, Some([b'H', b'T', b'T', b'P', b'/', version @ ..])) if sound_target && is_newer(version) => {
+            Step::Refused(Refusal::Version)
+        }
         (_, Some([b'H', b'T', b'T', b'P', b'/', b'1', b'.', minor @ ..])) if is_number(minor) => Step::More,
         _ => Step::Refused(Refusal::BadRequest),
     }
@@ -222,9 +224,11 @@ fn readable(head: &[u8], software: Software) -> Cow<'_, [u8]> {
     let end = head.iter().position(|byte| *byte == b'\n').unwrap_or(head.len());
     let (line, rest) = head.split_at(end);
     let version = line.trim_ascii_end();
-    let is_later = version.len() > 8 && matches!(version[version.len() - 8..], [b'H', b'T', b'T', b'P', b'/', b'1'..=b'2', b'.', b'0'..=b'9'])
+    let is_later = version.len() > 8
+        && matches!(version[version.len() - 8..], [b'H', b'T', b'T', b'P', b'/', b'1'..=b'2', b'.', b'0'..=b'9'])
         && !matches!(version[version.len() - 3..], [b'1', b'.', b'0' | b'1']);
-    let is_nameless = |line: &[u8]| !line.is_empty() && line.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
+    let is_nameless =
+        |line: &[u8]| !line.is_empty() && line.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
     let drops = software == Software::Nginx && rest.split(|byte| *byte == b'\n').any(|line| is_nameless(line.trim_ascii_end()));
     if !is_later && !drops && line.is_ascii() {
         return Cow::Borrowed(head);

@@ -97,7 +97,7 @@ impl Software {
         frame.version == Version::Http11
             && match self {
                 Self::Go => reply.made && reply.body.len() > GO_BUFFER_BYTES,
-                Self::Nginx => reply.made && frame.method != Method::Head,
+                Self::Nginx | Self::Apache => reply.made && frame.method != Method::Head,
                 _ => reply.made,
             }
     }

@@ -45,10 +45,28 @@ const SETTINGS: [(&str, &str); 16] = [
 
 /// Settings that may be told to be something else, besides.
 const OTHER_SETTINGS: [&str; 22] = [
-    "maxmemory-policy", "maxmemory-samples", "timeout", "tcp-keepalive", "loglevel", "masterauth", "masteruser", "appendfsync",
-    "stop-writes-on-bgsave-error", "rdbchecksum", "slave-serve-stale-data", "replica-serve-stale-data", "lua-time-limit",
-    "notify-keyspace-events", "slowlog-log-slower-than", "slowlog-max-len", "hz", "activedefrag", "repl-timeout", "replica-priority",
-    "slave-priority", "min-replicas-to-write",
+    "maxmemory-policy",
+    "maxmemory-samples",
+    "timeout",
+    "tcp-keepalive",
+    "loglevel",
+    "masterauth",
+    "masteruser",
+    "appendfsync",
+    "stop-writes-on-bgsave-error",
+    "rdbchecksum",
+    "slave-serve-stale-data",
+    "replica-serve-stale-data",
+    "lua-time-limit",
+    "notify-keyspace-events",
+    "slowlog-log-slower-than",
+    "slowlog-max-len",
+    "hz",
+    "activedefrag",
+    "repl-timeout",
+    "replica-priority",
+    "slave-priority",
+    "min-replicas-to-write",
 ];
 
 const NO_MEMORY: &str = "-OOM command not allowed when used memory > 'maxmemory'.\r\n";

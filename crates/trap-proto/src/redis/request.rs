@@ -54,7 +54,14 @@ pub(super) struct Requests {
 
 impl Default for Requests {
     fn default() -> Self {
-        Self { lines: Lines::new(LINE_BYTES_MAX), expect: Expect::Start, missing: 0, kept: 0, deaf: false, request: Request::default() }
+        Self {
+            lines: Lines::new(LINE_BYTES_MAX),
+            expect: Expect::Start,
+            missing: 0,
+            kept: 0,
+            deaf: false,
+            request: Request::default(),
+        }
     }
 }
 

@@ -10,7 +10,7 @@
 # The servers run in namespaces of their own and end with them: nothing of them reaches the network or outlives this.
 set -eu
 root=$(realpath -m "$1") test=$(realpath "$2") only=${3-}
-packages='openssh-server nginx apache2 libapache2-mod-php php-mysql vsftpd postfix dovecot-imapd dovecot-pop3d redis-server memcached
+packages='openssh-server nginx apache2 libapache2-mod-php php-mysql php-xml vsftpd postfix dovecot-imapd dovecot-pop3d redis-server memcached
     inetutils-telnetd mariadb-server postgresql wordpress wordpress-theme-twentytwentyfive docker.io samba mosquitto iproute2'
 
 if [ "${RECORD_INSIDE-}" != yes ]; then

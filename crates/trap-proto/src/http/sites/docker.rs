@@ -1,7 +1,12 @@
 //! Docker's API without TLS: agrees to run what it is told, and runs nothing. What was to be run is taken down.
 
 use super::{
-    super::{date::http_date, json::member, reply::Reply, request::{Content, Method}},
+    super::{
+        date::http_date,
+        json::member,
+        reply::Reply,
+        request::{Content, Method},
+    },
     Visit, quoted,
 };
 use crate::Findings;

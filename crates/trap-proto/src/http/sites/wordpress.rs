@@ -1,7 +1,12 @@
 //! WordPress as Debian 13 packages it, on Apache: the front page, the login, XML-RPC and the REST API, which all refuse.
 
 use super::{
-    super::{reply::Reply, request::Method, software::apache_page, xmlrpc},
+    super::{
+        reply::{Headers, Reply},
+        request::Method,
+        software::apache_page,
+        xmlrpc,
+    },
     Visit, escaped,
 };
 use crate::Findings;
@@ -28,43 +33,51 @@ pub(super) fn respond(visit: &Visit<'_>, findings: &mut Findings) -> Reply {
             apache_page("404 Not Found", "The requested URL was not found on this server.", visit.frame)
         }
         (_, "/wp-login.php") if visit.asked.query == "action=register" => {
-            to(visit, "302 Found", "/wp-login.php?registration=disabled")
+            let mut reply = to(visit, "302 Found", "/wp-login.php?registration=disabled");
+            reply.headers.splice(2..2, login_headers());
+            reply
         }
         (_, "/wp-login.php") => login(visit),
         (_, "/xmlrpc.php") => xml_rpc(visit, findings),
         (_, "/" | "/index.php") if visit.asked.query.starts_with("rest_route=") => {
             rest(visit, &unescaped_route(&visit.asked.query))
         }
-        (_, "/" | "/index.php") if visit.asked.query.starts_with("author=") => {
-            canonical(visit, "/author/admin/")
-        }
+        (_, "/" | "/index.php") if visit.asked.query.starts_with("author=") => canonical(visit, "/author/admin/"),
         (_, "/index.php") => canonical(visit, "/"),
         (_, "/") if visit.asked.query == "p=1" => {
-            let to = canonical(visit, "/hello-world/");
-            Reply { headers: [vec![("X-Pingback", format!("{}/xmlrpc.php", visit.origin()).into())], to.headers].concat(), ..to }
+            let mut reply = canonical(visit, "/hello-world/");
+            reply.headers.insert(0, ("X-Pingback", format!("{}/xmlrpc.php", visit.origin()).into()));
+            reply
         }
         (_, "/") => made(visit, "200 OK", HTML, front(visit)),
-        (_, "/author/admin/") => made(visit, "200 OK", HTML, front(visit)),
-        (_, "/feed/") => made(visit, "200 OK", "application/rss+xml; charset=UTF-8", feed(visit)),
-        (_, "/robots.txt") => {
-            linked(visit, made(visit, "200 OK", "text/plain; charset=utf-8", robots(visit)))
+        (_, "/author/admin/") => {
+            let mut reply = made(visit, "200 OK", HTML, front(visit));
+            let link = format!(
+                "<{}/wp-json/wp/v2/users/1>; rel=\"alternate\"; title=\"JSON\"; type=\"application/json\"",
+                visit.origin()
+            );
+            reply.headers.insert(1, ("Link", link.into()));
+            reply
         }
+        (_, "/feed/") => made(visit, "200 OK", "application/rss+xml; charset=UTF-8", feed(visit)),
+        (_, "/robots.txt") => linked(visit, made(visit, "200 OK", "text/plain; charset=utf-8", robots(visit))),
         (_, "/wp-cron.php") => Reply::new("200 OK", HTML, "")
             .with("Expires", "Wed, 11 Jan 1984 05:00:00 GMT")
             .with("Cache-Control", "no-cache, must-revalidate, max-age=0"),
-        (_, "/wp-config.php" | "/wp-content/" | "/wp-content/plugins/" | "/wp-content/themes/") => {
-            Reply::new("200 OK", HTML, "")
-        }
+        (_, "/wp-config.php" | "/wp-content/" | "/wp-content/plugins/" | "/wp-content/themes/") => Reply::new("200 OK", HTML, ""),
         (_, "/readme.html") => Reply::new("200 OK", "text/html", readme()).with("Vary", "Accept-Encoding"),
         (_, "/favicon.ico") => linked(visit, elsewhere(visit, "302 Found", "/wp-includes/images/w-logo-blue-white-bg.png")),
         (_, "/sitemap.xml") => canonical(visit, "/wp-sitemap.xml"),
         (_, "/wp-admin") => moved(visit, "/wp-admin/"),
-        (_, "/login") => linked_before(visit, to(visit, "302 Found", "/wp-login.php")),
-        (_, "/admin" | "/dashboard") => linked_before(visit, to(visit, "302 Found", "/wp-admin/")),
+        (_, "/login") => linked(visit, to(visit, "302 Found", "/wp-login.php")),
+        (_, "/admin" | "/dashboard") => linked(visit, to(visit, "302 Found", "/wp-admin/")),
         (_, "/wp-admin/admin-ajax.php") => uncached(Reply::new("400 Bad Request", HTML, "0").with("X-Robots-Tag", "noindex")),
+        (_, "/wp-admin/css/") => apache_page("403 Forbidden", "You don't have permission to access this resource.", visit.frame),
+        (_, "/wp-admin/install.php") => already(visit, "200 OK", "WordPress &rsaquo; Installation", "Already Installed"),
+        (_, "/wp-admin/upgrade.php") => already(visit, "200 OK", "WordPress &rsaquo; Update", "No Update Required"),
         (_, path) if path.starts_with("/wp-admin/") => to_login(visit),
         (_, path) if path.starts_with("/wp-json/") || path == "/wp-json" => rest(visit, path.trim_start_matches("/wp-json")),
-        (_, path) if path.starts_with("/.ht") || matches!(path, "/wp-includes/" | "/wp-content/uploads/" | "/wp-admin/css/") => {
+        (_, path) if path.starts_with("/.ht") || path == "/wp-includes/" || path == "/wp-content/uploads/" => {
             apache_page("403 Forbidden", "You don't have permission to access this resource.", visit.frame)
         }
         (_, path) if is_file(path) => {
@@ -76,7 +89,7 @@ pub(super) fn respond(visit: &Visit<'_>, findings: &mut Findings) -> Reply {
 
 /// Rewriting sends everything that is no file to WordPress.
 fn is_file(path: &str) -> bool {
-    path.starts_with("/wp-includes/") || path.starts_with("/wp-content/")
+    path.starts_with("/wp-content/")
 }
 
 fn unescaped_route(query: &str) -> String {
@@ -88,17 +101,26 @@ fn unescaped_route(query: &str) -> String {
 fn made(visit: &Visit<'_>, status: &'static str, kind: &'static str, body: String) -> Reply {
     let is_page = kind == HTML && body.len() > 1_000;
     let reply = if is_page { linked(visit, Reply::made(status, kind, body)) } else { Reply::new(status, kind, body) };
-    reply.with("Vary", "Accept-Encoding")
+    // Nothing is there to be packed.
+    if visit.asked.method == Method::Head { reply } else { reply.with("Vary", "Accept-Encoding") }
 }
 
-fn linked(visit: &Visit<'_>, reply: Reply) -> Reply {
-    linked_before(visit, reply)
+/// What it says to whoever would set it up again.
+fn already(visit: &Visit<'_>, status: &'static str, title: &str, heading: &str) -> Reply {
+    let page = format!(
+        "<!DOCTYPE html>\n<html lang=\"en-US\" xml:lang=\"en-US\">\n<head>\n\t<meta name=\"viewport\" content=\"width=device-width\" />\n\
+         \t<meta http-equiv=\"Content-Type\" content=\"text/html; charset=utf-8\" />\n\t<meta name=\"robots\" content=\"noindex,nofollow\" />\n\t<title>{title}</title>\n</head>\n\
+         <body class=\"wp-core-ui\">\n<p id=\"logo\">WordPress</p>\n<h1>{heading}</h1>\n<p><a href=\"{}/wp-login.php\">Log In</a></p>\n</body>\n</html>\n",
+        visit.origin()
+    );
+    uncached(Reply::new(status, HTML, page)).with("Vary", "Accept-Encoding")
 }
 
-/// With its REST API's address before everything else.
-fn linked_before(visit: &Visit<'_>, reply: Reply) -> Reply {
-    let link = ("Link", link_header(visit).into());
-    Reply { headers: [vec![link], reply.headers].concat(), ..reply }
+/// With its REST API's address, behind what says how long it may be kept.
+fn linked(visit: &Visit<'_>, mut reply: Reply) -> Reply {
+    let place = reply.headers.iter().take_while(|(name, _)| matches!(*name, "Expires" | "Cache-Control")).count();
+    reply.headers.insert(place, ("Link", link_header(visit).into()));
+    reply
 }
 
 /// Somewhere else, said with the lines that `wp_redirect` writes.
@@ -236,11 +258,15 @@ fn login(visit: &Visit<'_>) -> Reply {
     } else {
         format!("<div id=\"login_error\" class=\"notice notice-error\"><p>{why}</p></div>")
     };
-    uncached(Reply::new("200 OK", HTML, login_page(visit, &user, &error)))
-        .with("Set-Cookie", "wordpress_test_cookie=WP%20Cookie%20check; path=/; HttpOnly")
-        .with("X-Frame-Options", "SAMEORIGIN")
-        .with("Referrer-Policy", "strict-origin-when-cross-origin")
-        .with("Vary", "Accept-Encoding")
+    uncached(Reply::new("200 OK", HTML, login_page(visit, &user, &error))).and(login_headers()).with("Vary", "Accept-Encoding")
+}
+
+fn login_headers() -> Headers {
+    vec![
+        ("Set-Cookie", "wordpress_test_cookie=WP%20Cookie%20check; path=/; HttpOnly".into()),
+        ("X-Frame-Options", "SAMEORIGIN".into()),
+        ("Referrer-Policy", "strict-origin-when-cross-origin".into()),
+    ]
 }
 
 fn login_page(visit: &Visit<'_>, user: &str, error: &str) -> String {
@@ -263,7 +289,7 @@ fn login_page(visit: &Visit<'_>, user: &str, error: &str) -> String {
          \t\t\t<p class=\"submit\">\n\t\t\t\t<input type=\"submit\" name=\"wp-submit\" id=\"wp-submit\" class=\"button button-primary button-large\" value=\"Log In\" />\n\
          \t\t\t\t\t\t\t\t\t<input type=\"hidden\" name=\"redirect_to\" value=\"{origin}/wp-admin/\" />\n\t\t\t\t\t\t\t\t\t<input type=\"hidden\" name=\"testcookie\" value=\"1\" />\n\t\t\t</p>\n\t\t</form>\n\n\
          \t\t\t\t\t<p id=\"nav\">\n\t\t\t\t<a class=\"wp-login-lost-password\" href=\"{origin}/wp-login.php?action=lostpassword\">Lost your password?</a>\t\t\t</p>\n\
-         \t\t\t\t<p id=\"backtoblog\">\n\t\t\t<a href=\"{origin}/\">&larr; Go to {name}</a>\t\t</p>\n\t\t\t</div>\n\t</body>\n\t</html>\n"
+         \t\t\t\t<p id=\"backtoblog\">\n\t\t\t<a href=\"{origin}/\">&larr; Go to {name}</a>\t\t</p>\n\t\t\t</div>\n\t</body>\n\t</html>\n\t"
     )
 }
 
@@ -398,7 +424,10 @@ fn rest(visit: &Visit<'_>, route: &str) -> Reply {
         .with("Access-Control-Allow-Headers", "Authorization, X-WP-Nonce, Content-Disposition, Content-MD5, Content-Type");
     let is_list = matches!(route.trim_end_matches('/'), "/wp/v2/users" | "/wp/v2/posts" | "/wp/v2/pages" | "/wp/v2/media");
     let reply = match status {
-        "200 OK" if is_list => reply.with("X-WP-Total", "1").with("X-WP-TotalPages", "1").with("Allow", "GET"),
+        "200 OK" if is_list => {
+            let count = if route.starts_with("/wp/v2/users") { "1" } else { "0" };
+            reply.with("X-WP-Total", count).with("X-WP-TotalPages", count).with("Allow", "GET")
+        }
         "200 OK" => reply.with("Allow", "GET"),
         _ => reply,
     };

@@ -97,7 +97,8 @@ pub fn write_bytes(mark: char, bytes: &[u8], text: &mut String) {
                 rest = &rest[run..];
                 continue;
             }
-            let next = (1..=rest.len().saturating_sub(RUN_MIN)).find(|at| rest[*at..*at + RUN_MIN].iter().all(|b| *b == rest[*at]));
+            let next =
+                (1..=rest.len().saturating_sub(RUN_MIN)).find(|at| rest[*at..*at + RUN_MIN].iter().all(|b| *b == rest[*at]));
             let (piece, left) = rest.split_at(next.unwrap_or(rest.len()));
             writeln!(text, "{mark} {}", piece.escape_ascii()).unwrap();
             rest = left;

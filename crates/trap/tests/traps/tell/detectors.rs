@@ -97,8 +97,12 @@ async fn no_test_for_honeypots_among_things_tells() {
 
 /// Key exchanges by the version that offers them first (Metasploit's ssh_honeypot); OpenSSH 10 dropped the groups of finite fields
 /// (release notes of 10.0), which that test does not know yet.
-const OFFERED_SINCE: [(f32, &str); 4] =
-    [(6.5, "curve25519-sha256@libssh.org"), (7.4, "curve25519-sha256"), (8.9, "sntrup761x25519-sha512@openssh.com"), (9.9, "mlkem768x25519-sha256")];
+const OFFERED_SINCE: [(f32, &str); 4] = [
+    (6.5, "curve25519-sha256@libssh.org"),
+    (7.4, "curve25519-sha256"),
+    (8.9, "sntrup761x25519-sha512@openssh.com"),
+    (9.9, "mlkem768x25519-sha256"),
+];
 const NEVER_OFFERED: [&str; 2] = ["sntrup4591761x25519-sha512@tinyssh.org", "diffie-hellman-group1-sha1"];
 
 /// Why an SSH server is not what it says it is.
@@ -106,11 +110,14 @@ fn ssh_contradiction(answer: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(answer);
     let version = text.split("OpenSSH_").nth(1)?;
     let version: f32 = version[..version.find(|char: char| !char.is_ascii_digit() && char != '.')?].parse().ok()?;
-    let has = |name: &str| text.split([',', '\0', '\n']).any(|one| one.trim_matches(|char: char| !char.is_ascii_graphic()) == name);
+    let has =
+        |name: &str| text.split([',', '\0', '\n']).any(|one| one.trim_matches(|char: char| !char.is_ascii_graphic()) == name);
     let ends_with = |name: &str| has(name) || text.contains(&format!("{name},"));
     let missing = OFFERED_SINCE.iter().find(|(since, name)| version >= *since && !ends_with(name));
     let phantom = NEVER_OFFERED.iter().find(|name| ends_with(name));
-    missing.map(|(since, name)| format!("{version} offers {name} since {since}")).or(phantom.map(|name| format!("nobody offers {name}")))
+    missing
+        .map(|(since, name)| format!("{version} offers {name} since {since}"))
+        .or(phantom.map(|name| format!("nobody offers {name}")))
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -190,7 +197,8 @@ async fn nothing_that_is_asked_behind_the_login_is_cowries() {
 #[tokio::test(flavor = "multi_thread")]
 async fn time_passes_behind_the_login() {
     let traps = playing(&Definition { service: "ssh".into(), let_in: Some(1), ..Definition::default() });
-    let seconds = |text: &str| text.split_whitespace().next().unwrap_or_default().parse::<f64>().unwrap_or_else(|_| panic!("{text}"));
+    let seconds =
+        |text: &str| text.split_whitespace().next().unwrap_or_default().parse::<f64>().unwrap_or_else(|_| panic!("{text}"));
     let before = seconds(&shell(&traps, "cat /proc/uptime").await);
     tokio::time::sleep(Duration::from_millis(1_200)).await;
     let after = seconds(&shell(&traps, "cat /proc/uptime").await);
@@ -203,7 +211,11 @@ async fn no_two_services_say_the_same() {
     let mut said: BTreeMap<Vec<u8>, String> = BTreeMap::new();
     for &service in Service::NAMES.iter().filter(|name| !matches!(**name, "script" | "any" | "https" | "kubernetes")) {
         let definition = Definition { service: service.into(), ..Definition::default() };
-        if !Service::define(&definition, &honeymesh_trap_proto::Persona::of([7; 32])).unwrap().transports().contains(&honeymesh_types::Transport::Tcp) {
+        if !Service::define(&definition, &honeymesh_trap_proto::Persona::of([7; 32]))
+            .unwrap()
+            .transports()
+            .contains(&honeymesh_types::Transport::Tcp)
+        {
             continue;
         }
         let traps = playing(&definition);
@@ -225,7 +237,18 @@ async fn the_certificate_is_nobodys_default() {
     let output = run("openssl", &["s_client", "-connect", &traps.address("trap").to_string(), "-showcerts"]).await;
     let said = printed(&output).to_lowercase();
     assert!(said.contains("subject=cn = srv01") || said.contains("subject=cn=srv01"), "{said}");
-    for default in ["dionaea", "carnivore", "nepenthes", "cowrie", "honeypot", "snakeoil", "rcgen", "localhost", "opencanary", "internet widgits"] {
+    for default in [
+        "dionaea",
+        "carnivore",
+        "nepenthes",
+        "cowrie",
+        "honeypot",
+        "snakeoil",
+        "rcgen",
+        "localhost",
+        "opencanary",
+        "internet widgits",
+    ] {
         assert!(!said.contains(default), "{default}: {said}");
     }
 }

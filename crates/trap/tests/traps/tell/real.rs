@@ -4,7 +4,13 @@ use super::conversation::{Conversation, Ear, Turn, read_bytes, write_bytes};
 use crate::support::{Traps, quick};
 use honeymesh_trap::{Limits, Options, TrapOptions};
 use honeymesh_trap_proto::{Definition, Persona, Service};
-use std::{fmt::Write as _, fs, net::SocketAddr, path::PathBuf, sync::{Arc, OnceLock}};
+use std::{
+    fmt::Write as _,
+    fs,
+    net::SocketAddr,
+    path::PathBuf,
+    sync::{Arc, OnceLock},
+};
 use tokio::sync::Semaphore;
 
 /// The servers' answers, a file for each.
@@ -66,7 +72,11 @@ impl Server {
         match line.split_once(' ') {
             None if line.is_empty() => {}
             Some(("#", text)) => self.remarks.push(text.into()),
-            Some(("=", name)) => self.conversations.push(Conversation { name: name.into(), turns: vec![Turn::default()], ..Conversation::default() }),
+            Some(("=", name)) => self.conversations.push(Conversation {
+                name: name.into(),
+                turns: vec![Turn::default()],
+                ..Conversation::default()
+            }),
             Some(("package", text)) => {
                 let (package, version) = text.split_once(' ').ok_or("a package has a version")?;
                 self.packages.push((word(package), word(version)));
@@ -297,6 +307,9 @@ async fn a_trap_of_another_release_is_told_from_the_real_server() {
 fn what_changes_is_hidden_and_the_rest_is_not() {
     let text = "service http\nhide Date: ...\\r\\n\nhide-bytes 1 1..3\n";
     let server = Server::read("x", text).unwrap();
-    assert_eq!(server.plain(0, b"A web9 Date: now\r\nB Date: \xffx\r\n", "web9"), b"A {host} Date: {hidden}\r\nB Date: {hidden}\r\n");
+    assert_eq!(
+        server.plain(0, b"A web9 Date: now\r\nB Date: \xffx\r\n", "web9"),
+        b"A {host} Date: {hidden}\r\nB Date: {hidden}\r\n"
+    );
     assert_eq!((server.plain(1, b"abcd", "web9"), server.plain(1, b"ab", "web9")), (b"a\0\0d".to_vec(), b"a\0".to_vec()));
 }

@@ -39,7 +39,8 @@ async fn record(server: Server, host: String) {
     let server = Arc::new(server);
     let mut conversations: Vec<Conversation> = Vec::new();
     for some in server.conversations.chunks(AT_ONCE) {
-        let asked: Vec<_> = some.iter().map(|known| tokio::spawn(hear(Arc::clone(&server), known.clone(), host.clone()))).collect();
+        let asked: Vec<_> =
+            some.iter().map(|known| tokio::spawn(hear(Arc::clone(&server), known.clone(), host.clone()))).collect();
         for one in asked {
             conversations.push(one.await.unwrap());
         }

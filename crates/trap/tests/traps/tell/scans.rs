@@ -41,13 +41,7 @@ const SCANS: &[(&str, u16, &str)] = &[
 
 /// What scripts must say: one name for the machine wherever one is told, and what a Debian 13 with these services says.
 const SCRIPTS: &str = "ssh-hostkey,http-title,http-server-header,ssl-cert,smtp-commands,ftp-anon,redis-info,mysql-info,banner";
-const SAID: &[&str] = &[
-    "commonName=srv01",
-    "{host}.localdomain",
-    "11.8.9-MariaDB-0+deb13u1",
-    "(ED25519)",
-    "http-title: ",
-];
+const SAID: &[&str] = &["commonName=srv01", "{host}.localdomain", "11.8.9-MariaDB-0+deb13u1", "(ED25519)", "http-title: "];
 
 /// What no scan may say of anything.
 const TELLING: [&str; 8] = ["honey", "cowrie", "kippo", "dionaea", "twisted", "rustls", "opencanary", "conpot"];
@@ -85,7 +79,8 @@ async fn nmap_takes_each_service_for_what_it_plays_and_all_for_one_machine() {
         let said = scan().await;
         let lower = said.to_lowercase();
         assert!(TELLING.iter().all(|word| !lower.contains(word)), "{said}");
-        let named = SCANS.iter().filter(|(_, port, words)| !is_taken_for(&said, *port, words)).map(|(name, ..)| (*name).to_owned());
+        let named =
+            SCANS.iter().filter(|(_, port, words)| !is_taken_for(&said, *port, words)).map(|(name, ..)| (*name).to_owned());
         let words = SAID.iter().map(|words| words.replace("{host}", host())).filter(|words| !said.contains(words));
         missed = named.chain(words).collect();
         if missed.is_empty() {
