@@ -159,7 +159,7 @@ const SHELL: &[(&str, &[&str])] = &[
     ("ls /home", &["phil", "richard"]),
     ("ps aux", &["Jun22", "Jun23", "@LocalHost:]", "phil"]),
     ("ifconfig", &["00:4c:a8:ab:32:f4", "192.168.1.1"]),
-    ("echo -e '\\x41\\102'", &["-e", "x41"]),
+    ("echo -e '\\x41\\0102'", &["-e", "x41"]),
     ("echo $((6*7))", &["$((", "6*7"]),
     ("w", &["phil", "richard"]),
     ("mount", &["/dev/sda1 on / type ext3"]),
@@ -187,7 +187,7 @@ async fn nothing_that_is_asked_behind_the_login_is_cowries() {
         let said = shell(&traps, command).await;
         assert_eq!(tells(command, &said), None, "{command}: {said}");
     }
-    let (echoed, sum) = (shell(&traps, "echo -e '\\x41\\102'").await, shell(&traps, "uname -n; hostname").await);
+    let (echoed, sum) = (shell(&traps, "echo -e '\\x41\\0102'").await, shell(&traps, "uname -n; hostname").await);
     assert_eq!(echoed.trim(), "AB");
     let names: Vec<&str> = sum.lines().collect();
     assert!(names.len() == 2 && names[0] == names[1], "{sum}");
