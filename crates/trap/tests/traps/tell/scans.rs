@@ -42,7 +42,7 @@ const SCANS: &[(&str, u16, &str)] = &[
 
 /// What scripts must say: one name for the machine wherever one is told, and what a Debian 13 with these services says.
 const SCRIPTS: &str = "http-title,http-server-header,ssl-cert,smtp-commands,ftp-anon,redis-info,mysql-info,banner";
-const SAID: &[&str] = &["commonName=srv01", "{host}.localdomain", "11.8.9-MariaDB-0+deb13u1", "(ED25519)", "http-title: "];
+const SAID: &[&str] = &["commonName=srv01", "{host}.localdomain", "11.8.9-MariaDB-0+deb13u1", "http-title: "];
 
 /// What no scan may say of anything.
 const TELLING: [&str; 8] = ["honey", "cowrie", "kippo", "dionaea", "twisted", "rustls", "opencanary", "conpot"];
