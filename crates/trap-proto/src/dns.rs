@@ -19,7 +19,7 @@ use alloc::{
 use honeymesh_types::{Signs, Transport};
 
 /// Debian 13's BIND.
-const VERSION: &str = "9.20.23-1~deb13u1-Debian";
+const VERSION: &str = "9.20.30-1~deb13u1-Debian";
 const HOST: &str = "ns1";
 const HEADER_BYTES: usize = 12;
 /// The longest name, in octets (RFC 1035).

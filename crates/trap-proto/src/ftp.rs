@@ -113,6 +113,11 @@ impl FtpSession {
             b"FEAT" => (FEATURES, Flow::Continue),
             b"OPTS" if argument.eq_ignore_ascii_case(b"UTF8 ON") => ("200 Always in UTF8 mode.\r\n", Flow::Continue),
             b"OPTS" => ("501 Option not understood.\r\n", Flow::Continue),
+            b"GET" | b"POST" | b"HEAD" | b"OPTIONS" | b"CONNECT" => {
+                let _ = self.unknown(&verb, line);
+                self.findings.signs |= Signs::MALFORMED;
+                ("500 HTTP protocol commands not allowed.\r\n", Flow::Close)
+            }
             _ => self.unknown(&verb, line),
         }
     }
@@ -211,7 +216,7 @@ mod tests {
     fn commands_are_answered_as_vsftpd_does() {
         let first = "530 Please login with USER and PASS.|";
         let features = FEATURES.replace("\r\n", "|");
-        let table: [(&[u8], String); 17] = [
+        let table: [(&[u8], String); 18] = [
             (b"SYST\r\n", first.into()),
             (b"FEAT\r\n", features.clone()),
             (b"feat x\n", features.clone()),
@@ -226,7 +231,8 @@ mod tests {
             (b"USER\r\nPASS x\r\n", "331 Please specify the password.|503 Login with USER first.|".into()),
             (b"USER root\r\nNOOP\r\n", ["331 Please specify the password.|", first].concat()),
             (b"USER root\r\npass x\r\n", "331 Please specify the password.|530 Login incorrect.|".into()),
-            (b"FOO\0BAR\r\n\xff\xf4\xff\xf2ABOR\r\nGET / HTTP/1.0\r\n", first.repeat(3)),
+            (b"FOO\0BAR\r\n\xff\xf4\xff\xf2ABOR\r\nPUT / HTTP/1.0\r\n", first.repeat(3)),
+            (b"GET / HTTP/1.0\r\nHost: a\r\n", "500 HTTP protocol commands not allowed.|".into()),
             (b"QUIT now\nNOOP\n", "221 Goodbye.|".into()),
             (
                 b"USER a\r\nPASS b\r\nPASS c\r\n",

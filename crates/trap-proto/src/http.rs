@@ -14,6 +14,7 @@ mod request;
 mod session;
 mod sites;
 mod software;
+mod target;
 mod xmlrpc;
 
 pub use session::HttpSession;

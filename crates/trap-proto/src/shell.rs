@@ -3,6 +3,7 @@
 //! What is common to all of them is here: how a line falls into commands, and what `echo` makes of its words. What a machine
 //! prints is its own: [`device`] is a busybox with a few applets, [`debian`] a server.
 
+mod arithmetic;
 pub(crate) mod debian;
 pub(crate) mod device;
 mod echo;

@@ -17,7 +17,7 @@ use crate::{
 use alloc::string::{String, ToString};
 
 /// Debian 13's Samba.
-const VERSION: &str = "4.22.6-Debian-4.22.6+dfsg-0+deb13u1";
+const VERSION: &str = "4.22.11-Debian-4.22.11+dfsg-0+deb13u1";
 
 /// A file server that lets nobody in.
 #[derive(Clone, Debug, PartialEq, Eq)]

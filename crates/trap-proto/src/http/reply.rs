@@ -19,6 +19,9 @@ pub(super) enum Refusal {
     Unsecured,
 }
 
+/// Names and values, in their order.
+pub(super) type Headers = Vec<(&'static str, Cow<'static, str>)>;
+
 /// An answer.
 #[derive(Debug)]
 pub(super) struct Reply {
@@ -27,7 +30,7 @@ pub(super) struct Reply {
     /// Its `Content-Type`, where the server puts it; empty if the headers have it, or none.
     pub(super) kind: &'static str,
     /// In their order.
-    pub(super) headers: Vec<(&'static str, Cow<'static, str>)>,
+    pub(super) headers: Headers,
     pub(super) body: Cow<'static, [u8]>,
     /// Made by a program, so that the server does not know its length before.
     pub(super) made: bool,
@@ -52,6 +55,12 @@ impl Reply {
             let (page, end) = self.body.split_at(place);
             self.body = Cow::Owned([page, remark.as_bytes(), end].concat());
         }
+    }
+
+    /// More headers.
+    pub(super) fn and(mut self, headers: Headers) -> Self {
+        self.headers.extend(headers);
+        self
     }
 
     /// One more header.
@@ -99,5 +108,7 @@ pub(super) struct Frame<'a> {
     pub(super) host: &'a str,
     /// The machine's own name.
     pub(super) own_name: &'a str,
+    /// The same with its domain.
+    pub(super) own_domain: &'a str,
     pub(super) secure: bool,
 }

@@ -5,9 +5,10 @@ use super::{
     credentials::{self, Credentials},
     fingerprint::fingerprint,
     reply::Refusal,
+    software::Software,
 };
 use crate::Findings;
-use alloc::{string::String, vec::Vec};
+use alloc::{borrow::Cow, format, string::String, vec::Vec};
 use honeymesh_types::Signs;
 use httparse::{EMPTY_HEADER, Header, ParserConfig, Request, Status};
 
@@ -89,6 +90,7 @@ pub(super) struct Head {
     lines: usize,
     /// The space behind the method was seen.
     method_ended: bool,
+    software: Software,
 }
 
 /// What one more byte made of a head.
@@ -100,6 +102,11 @@ pub(super) enum Step {
 }
 
 impl Head {
+    /// The next one that a server reads.
+    pub(super) fn of(software: Software) -> Self {
+        Self { software, ..Self::default() }
+    }
+
     pub(super) fn push(&mut self, byte: u8) -> Step {
         // Empty lines before a request are skipped (RFC 9112, section 2.2).
         if self.bytes.is_empty() && matches!(byte, b'\r' | b'\n') {
@@ -124,9 +131,10 @@ impl Head {
         }
     }
 
-    /// A method is upper case up to the first space: another protocol shows in its first bytes.
+    /// A method is upper case up to the first space: another protocol shows in its first bytes. Apache waits for the line.
     fn may_begin(&mut self, byte: u8) -> bool {
-        let sound = self.method_ended || byte.is_ascii_uppercase() || matches!(byte, b'_' | b'-');
+        let reads_lines = self.software == Software::Apache;
+        let sound = reads_lines || self.method_ended || byte.is_ascii_uppercase() || matches!(byte, b'_' | b'-');
         self.method_ended |= byte == b' ' && self.bytes.len() > 1;
         sound || self.method_ended
     }
@@ -134,7 +142,12 @@ impl Head {
     fn line_ended(&mut self) -> Step {
         let line = self.bytes.get(self.line_start..).unwrap_or_default().trim_ascii_end();
         let (first, empty) = (self.lines == 0, line.is_empty());
-        let verdict = if first { request_line(line) } else { Step::More };
+        // It is strict with what stands between words and lines, too (`HttpProtocolOptions Strict`).
+        let is_loose = !self.bytes.ends_with(b"\r\n") || (first && line.windows(2).any(|pair| pair == b"  "));
+        if self.software == Software::Apache && is_loose {
+            return Step::Refused(Refusal::BadRequest);
+        }
+        let verdict = if first { request_line(line, self.software) } else { Step::More };
         self.line_start = self.bytes.len();
         self.lines += 1;
         match (verdict, empty) {
@@ -151,17 +164,27 @@ impl Head {
 }
 
 /// Checks a request line. A line of two words is HTTP/0.9, whole with its first line.
-fn request_line(line: &[u8]) -> Step {
+fn request_line(line: &[u8], software: Software) -> Step {
     let mut words = line.split(|byte| *byte == b' ').filter(|word| !word.is_empty());
     let (method, target, version) = (words.next(), words.next(), words.next());
     let sound_target = target.is_some_and(|target| target.starts_with(b"/") || target.windows(3).any(|part| part == b"://"));
     match (method, version) {
         _ if !sound_target && target != Some(b"*") => Step::Refused(Refusal::BadRequest),
         (Some(b"GET"), None) => Step::Complete,
-        (_, Some([b'H', b'T', b'T', b'P', b'/', b'2'..=b'9', b'.', ..])) if sound_target => Step::Refused(Refusal::Version),
+        (_, Some(b"HTTP/2.0")) if sound_target && software == Software::Apache => Step::More,
+        (_, Some([b'H', b'T', b'T', b'P', b'/', version @ ..])) if sound_target && is_newer(version) => {
+            Step::Refused(Refusal::Version)
+        }
         (_, Some([b'H', b'T', b'T', b'P', b'/', b'1', b'.', minor @ ..])) if is_number(minor) => Step::More,
         _ => Step::Refused(Refusal::BadRequest),
     }
+}
+
+/// A version of two or more before its point, if it has one.
+fn is_newer(version: &[u8]) -> bool {
+    let digits = version.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let rest = version.get(digits..).unwrap_or_default();
+    (rest.is_empty() || rest.starts_with(b".")) && (digits > 1 || matches!(version.first(), Some(b'2'..=b'9')))
 }
 
 fn is_number(digits: &[u8]) -> bool {
@@ -172,7 +195,9 @@ fn is_number(digits: &[u8]) -> bool {
 ///
 /// # Errors
 /// The status nginx refuses it with; what could be read is noted.
-pub(super) fn read(head: &[u8], body_bytes_max: u64, findings: &mut Findings) -> Result<(Asked, Body), Refusal> {
+pub(super) fn read(head: &[u8], software: Software, findings: &mut Findings) -> Result<(Asked, Body), Refusal> {
+    let readable = readable(head, software);
+    let head = readable.as_ref();
     let mut headers = [EMPTY_HEADER; HEADERS_MAX];
     let mut request = Request::new(&mut headers);
     let mut config = ParserConfig::default();
@@ -190,8 +215,39 @@ pub(super) fn read(head: &[u8], body_bytes_max: u64, findings: &mut Findings) ->
     findings.note("hm_http", fingerprint(method, version.text(), request.headers).as_bytes());
     let credentials = note_headers(request.headers, findings);
     let asked = asked(method, target, version, request.headers, credentials);
-    checked_host(version, request.headers)?;
-    body(request.headers, body_bytes_max, findings).map(|body| (asked, body))
+    checked_host(version, request.headers, software)?;
+    body(request.headers, software.body_bytes_max(), findings).map(|body| (asked, body))
+}
+
+/// The head as a parser that knows two versions and no octets above 127 can read it: the server's own reader is more patient.
+fn readable(head: &[u8], software: Software) -> Cow<'_, [u8]> {
+    let end = head.iter().position(|byte| *byte == b'\n').unwrap_or(head.len());
+    let (line, rest) = head.split_at(end);
+    let version = line.trim_ascii_end();
+    let is_later = version.len() > 8
+        && matches!(version[version.len() - 8..], [b'H', b'T', b'T', b'P', b'/', b'1'..=b'2', b'.', b'0'..=b'9'])
+        && !matches!(version[version.len() - 3..], [b'1', b'.', b'0' | b'1']);
+    let is_nameless =
+        |line: &[u8]| !line.is_empty() && line.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
+    let drops = software == Software::Nginx && rest.split(|byte| *byte == b'\n').any(|line| is_nameless(line.trim_ascii_end()));
+    if !is_later && !drops && line.is_ascii() {
+        return Cow::Borrowed(head);
+    }
+    let (line, version) = if is_later { version.split_at(version.len() - 8) } else { (line, &[][..]) };
+    let mut readable = Vec::with_capacity(head.len() + 16);
+    for byte in line {
+        if byte.is_ascii() {
+            readable.push(*byte);
+        } else {
+            readable.extend_from_slice(format!("%{byte:02X}").as_bytes());
+        }
+    }
+    if !version.is_empty() {
+        readable.extend_from_slice(b"HTTP/1.1\r");
+    }
+    let lines = rest.split_inclusive(|byte| *byte == b'\n').filter(|line| !(drops && is_nameless(line.trim_ascii_end())));
+    lines.for_each(|line| readable.extend_from_slice(line));
+    Cow::Owned(readable)
 }
 
 /// `GET /path` without a version.
@@ -308,11 +364,14 @@ fn values<'a>(headers: &[Header<'a>], name: &'static str) -> impl Iterator<Item 
     headers.iter().filter(move |header| header.name.eq_ignore_ascii_case(name)).map(|header| header.value)
 }
 
-fn checked_host(version: Version, headers: &[Header<'_>]) -> Result<(), Refusal> {
+fn checked_host(version: Version, headers: &[Header<'_>], software: Software) -> Result<(), Refusal> {
+    let is_name = |host: &[u8]| host.iter().all(|byte| byte.is_ascii_alphanumeric() || b".-_~:[]%".contains(byte));
     let mut hosts = values(headers, "host");
     match (hosts.next(), hosts.next(), version) {
         (None, _, Version::Http11) => Err(Refusal::MissingHost),
         (_, Some(_), _) => Err(Refusal::BadRequest),
+        (Some(b""), ..) if matches!(software, Software::Nginx | Software::Apache) => Err(Refusal::BadRequest),
+        (Some(host), ..) if software == Software::Apache && !is_name(host) => Err(Refusal::BadRequest),
         (Some(host), ..) if host.iter().any(|byte| *byte <= b' ' || *byte == b'/') => Err(Refusal::BadRequest),
         _ => Ok(()),
     }

@@ -7,6 +7,7 @@ use super::{
     reply::{Frame, Refusal},
     request::{self, Asked, Content, Head, Method, Version},
     sites::Visit,
+    software::Software,
     xmlrpc,
 };
 use crate::{Findings, Flow, Session, Step, text::random_bytes};
@@ -36,7 +37,8 @@ enum Phase {
 
 impl HttpSession {
     pub(super) fn new(house: Arc<House>, seed: u64, unsecured: bool) -> Self {
-        Self { house, unsecured, seed, phase: Phase::Head(Head::default()), requests: 0, findings: Findings::default() }
+        let software = house.site.software();
+        Self { house, unsecured, seed, phase: Phase::Head(Head::of(software)), requests: 0, findings: Findings::default() }
     }
 
     fn byte(&mut self, byte: u8, now: WallTime, answer: &mut Vec<u8>) -> Flow {
@@ -58,13 +60,19 @@ impl HttpSession {
 
     fn head(&mut self, now: WallTime, answer: &mut Vec<u8>) -> Flow {
         let Phase::Head(head) = &self.phase else { return Flow::Close };
-        let bytes_max = self.house.site.software().body_bytes_max();
-        let (asked, body) = match request::read(&head.bytes, bytes_max, &mut self.findings) {
+        let software = self.house.site.software();
+        let (asked, body) = match request::read(&head.bytes, software, &mut self.findings) {
             Ok(read) => read,
             Err(refusal) => return self.refuse(refusal, now, answer),
         };
         if self.unsecured {
             return self.refuse(Refusal::Unsecured, now, answer);
+        }
+        if let Some(reply) = software.objection(&asked, &Frame { host: &asked.host, ..frame(&self.house, 0, now) }) {
+            self.findings.signs |= Signs::MALFORMED;
+            self.phase = Phase::Over;
+            software.write(&reply, &Frame { method: asked.method, ..frame(&self.house, 0, now) }, answer);
+            return Flow::Close;
         }
         let complete = body.is_complete();
         if asked.expects_continue && !complete && asked.version == Version::Http11 {
@@ -79,7 +87,8 @@ impl HttpSession {
         let Phase::Body(request) = core::mem::replace(&mut self.phase, Phase::Over) else { return Flow::Close };
         let (asked, body) = *request;
         self.requests += 1;
-        let keep_alive = asked.keep_alive && asked.method != Method::Trace && self.requests < REQUESTS_MAX;
+        let closes = asked.method == Method::Trace && self.house.site.software() != Software::Apache;
+        let keep_alive = asked.keep_alive && !closes && self.requests < REQUESTS_MAX;
         let (house, left) = (Arc::clone(&self.house), REQUESTS_MAX - self.requests.min(REQUESTS_MAX));
         let software = house.site.software();
         let frame = Frame {
@@ -98,7 +107,7 @@ impl HttpSession {
         if !keep_alive {
             return Flow::Close;
         }
-        self.phase = Phase::Head(Head::default());
+        self.phase = Phase::Head(Head::of(software));
         Flow::Telling
     }
 
@@ -158,6 +167,7 @@ fn frame(house: &House, requests_left: usize, now: WallTime) -> Frame<'_> {
         requests_left,
         host: "",
         own_name: house.persona.host(),
+        own_domain: house.persona.domain(),
         secure: house.secure,
     }
 }

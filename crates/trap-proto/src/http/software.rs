@@ -6,7 +6,8 @@ mod nginx;
 use super::{
     date::http_date,
     reply::{Frame, Refusal, Reply},
-    request::{Method, Version},
+    request::{Asked, Method, Version},
+    target::{self, Fault},
 };
 use alloc::{borrow::Cow, format, string::String, vec::Vec};
 use core::fmt::Write;
@@ -18,8 +19,9 @@ pub(super) use nginx::page as nginx_page;
 const GO_BUFFER_BYTES: usize = 2_048;
 
 /// A web server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Software {
+    #[default]
     Nginx,
     Apache,
     /// OpenWrt's.
@@ -41,6 +43,17 @@ impl Software {
         }
     }
 
+    /// What it says to a target that it does not even look for; the connection ends with it.
+    pub(super) fn objection(self, asked: &Asked, frame: &Frame<'_>) -> Option<Reply> {
+        let is_everything = asked.path == "*" && asked.verb == "OPTIONS";
+        match (self, target::fault(&asked.path)) {
+            (Self::Nginx, Some(_)) => Some(nginx::refusal(Refusal::BadRequest, frame)),
+            (Self::Nginx, None) if is_everything => Some(nginx::refusal(Refusal::BadRequest, frame)),
+            (Self::Apache, Some(Fault::Root | Fault::Percent)) => Some(apache::unreadable(frame)),
+            _ => None,
+        }
+    }
+
     /// Writes an answer.
     pub(super) fn write(self, reply: &Reply, frame: &Frame<'_>, answer: &mut Vec<u8>) {
         if frame.version == Version::Simple {
@@ -51,6 +64,8 @@ impl Software {
         let version = match (self, frame.version) {
             // They answer in the version they were asked in.
             (Self::Go | Self::Uhttpd | Self::Netty, Version::Http10) => "1.0",
+            // So does PHP, where it says something else than that all is well.
+            (Self::Apache, Version::Http10) if reply.kind.ends_with("UTF-8") && !reply.status.starts_with("200") => "1.0",
             _ => "1.1",
         };
         let mut head = format!("HTTP/{version} {}\r\n", reply.status);
@@ -82,7 +97,7 @@ impl Software {
         frame.version == Version::Http11
             && match self {
                 Self::Go => reply.made && reply.body.len() > GO_BUFFER_BYTES,
-                Self::Nginx => reply.made && frame.method != Method::Head,
+                Self::Nginx | Self::Apache => reply.made && frame.method != Method::Head,
                 _ => reply.made,
             }
     }
@@ -144,6 +159,7 @@ fn jetty_words(refusal: Refusal) -> (&'static str, &'static str, &'static str) {
     }
 }
 
+const UNSUPPORTED_VERSION: &str = "505 HTTP Version Not Supported: unsupported protocol version";
 const MISSING_HOST: &str = "400 Bad Request: missing required Host header";
 
 fn go_words(refusal: Refusal) -> (&'static str, &'static str) {
@@ -152,8 +168,8 @@ fn go_words(refusal: Refusal) -> (&'static str, &'static str) {
             ("431 Request Header Fields Too Large", "431 Request Header Fields Too Large")
         }
         Refusal::BodyTooLarge => ("413 Request Entity Too Large", "413 Request Entity Too Large"),
-        Refusal::NotImplemented => ("501 Not Implemented", "501 Not Implemented: unsupported transfer encoding"),
-        Refusal::Version => ("505 HTTP Version Not Supported", "505 HTTP Version Not Supported: unsupported protocol version"),
+        Refusal::NotImplemented => ("501 Not Implemented", "Unsupported transfer encoding"),
+        Refusal::Version => (UNSUPPORTED_VERSION, UNSUPPORTED_VERSION),
         Refusal::BadRequest => ("400 Bad Request", "400 Bad Request"),
         Refusal::MissingHost => (MISSING_HOST, MISSING_HOST),
         Refusal::Unsecured => ("400 Bad Request", "Client sent an HTTP request to an HTTPS server.\n"),

@@ -154,6 +154,7 @@ impl ImapLogin {
         if self.errors >= ERRORS_MAX {
             return ("* BYE Too many invalid IMAP commands.\r\n".to_string(), Flow::Close);
         }
+        let tag = if line.is_ascii() { tag } else { "*" };
         (format!("{tag} BAD Error in IMAP command received by server.\r\n"), Flow::Continue)
     }
 

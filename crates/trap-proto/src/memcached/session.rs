@@ -99,6 +99,11 @@ impl MemcachedTalk {
                 "ERROR: shutdown not enabled\r\n".to_string()
             }
             [b"quit"] => return Flow::Close,
+            // A request for a web server.
+            [_, .., last] if last.starts_with(b"HTTP/") => {
+                self.findings.signs |= Signs::MALFORMED;
+                return Flow::Close;
+            }
             _ => {
                 self.findings.signs |= Signs::MALFORMED;
                 "ERROR\r\n".to_string()

@@ -24,8 +24,8 @@ const FILTERS_PER_PACKET_MAX: usize = 64;
 /// The longest answer to one packet, in bytes: what was published comes back, or all that is retained.
 const REPLY_BYTES_MAX: usize = 8 * 1_024;
 
-/// mosquitto's properties of a welcome: 10 aliases of topics, 20 messages under way.
-const WELCOME: [u8; 6] = [0x22, 0, 10, 0x21, 0, 20];
+/// mosquitto's properties of a welcome, before and behind the client's new name: 10 aliases of topics, 20 messages under way.
+const WELCOME: ([u8; 3], [u8; 3]) = ([0x22, 0, 10], [0x21, 0, 20]);
 /// Version 5's name for the client's new name.
 const ASSIGNED: u8 = 0x12;
 const PROTOCOL_ERROR: u8 = 0x82;
@@ -135,12 +135,12 @@ impl MqttSession {
         }
         self.phase = Phase::In(hello.level);
         if is_new {
-            let mut properties = Vec::new();
+            let mut properties = WELCOME.0.to_vec();
             if hello.client.is_empty() {
                 properties.push(ASSIGNED);
                 text(name(self.seed).as_bytes(), &mut properties);
             }
-            properties.extend_from_slice(&WELCOME);
+            properties.extend_from_slice(&WELCOME.1);
             let length = u8::try_from(properties.len()).unwrap_or_default();
             write(CONNACK, 0, &[&[0, 0, length][..], &properties].concat(), answer);
         } else {

@@ -43,7 +43,7 @@ fn who_is_not_let_in_is_told_so_in_its_version() {
 #[test]
 fn version_5_gets_a_name_and_properties() {
     let heard = talk(HELLO_5);
-    assert!(heard.answer.starts_with(b"\x20\x35\0\0\x32\x12\0\x29auto-") && heard.answer.ends_with(b"\x22\0\x0a\x21\0\x14"));
+    assert!(heard.answer.starts_with(b"\x20\x35\0\0\x32\x22\0\x0a\x12\0\x29auto-") && heard.answer.ends_with(b"\x21\0\x14"));
 }
 
 #[test]

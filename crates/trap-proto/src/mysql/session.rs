@@ -123,6 +123,7 @@ impl MysqlSession {
         let bytes = usize::from(*low) | usize::from(*middle) << 8 | usize::from(*high) << 16;
         self.number = number;
         if *said != number {
+            self.number = 0;
             return self.broken(1156, "08S01", "Got packets out of order", answer);
         }
         if bytes > PACKET_BYTES_MAX || (bytes == 0 && next == Phase::Login) {

@@ -43,6 +43,32 @@ const SETTINGS: [(&str, &str); 16] = [
     ("replica-read-only", "yes"),
 ];
 
+/// Settings that may be told to be something else, besides.
+const OTHER_SETTINGS: [&str; 22] = [
+    "maxmemory-policy",
+    "maxmemory-samples",
+    "timeout",
+    "tcp-keepalive",
+    "loglevel",
+    "masterauth",
+    "masteruser",
+    "appendfsync",
+    "stop-writes-on-bgsave-error",
+    "rdbchecksum",
+    "slave-serve-stale-data",
+    "replica-serve-stale-data",
+    "lua-time-limit",
+    "notify-keyspace-events",
+    "slowlog-log-slower-than",
+    "slowlog-max-len",
+    "hz",
+    "activedefrag",
+    "repl-timeout",
+    "replica-priority",
+    "slave-priority",
+    "min-replicas-to-write",
+];
+
 const NO_MEMORY: &str = "-OOM command not allowed when used memory > 'maxmemory'.\r\n";
 const NOT_ALLOWED: &str = "command not allowed. If the enable-debug-command option is set to \"local\", you can run it from a local \
     connection, otherwise you need to set this option in the configuration file, and then restart the server.";
@@ -115,8 +141,16 @@ impl Server {
                 reply.raw("-ERR Error loading the extension. Please check the server logs.\r\n");
                 return Meaning::Abuse;
             }
-            (b"eval" | b"evalsha" | b"eval_ro" | b"evalsha_ro" | b"fcall", [_, _, ..]) => {
-                reply.nil();
+            (b"eval" | b"eval_ro", [script, _, ..]) => {
+                reply.result(script);
+                return Meaning::Abuse;
+            }
+            (b"evalsha" | b"evalsha_ro", [_, _, ..]) => {
+                reply.raw("-NOSCRIPT No matching script. Please use EVAL.\r\n");
+                return Meaning::Abuse;
+            }
+            (b"fcall", [_, _, ..]) => {
+                reply.raw("-ERR Function not found\r\n");
                 return Meaning::Abuse;
             }
             (b"flushall" | b"flushdb", _) => {
@@ -174,6 +208,12 @@ impl Server {
     fn config(&mut self, sub: &[u8], arguments: &[Vec<u8>], reply: &mut Reply<'_>) -> Meaning {
         match (sub.to_ascii_lowercase().as_slice(), arguments) {
             (b"get", [_, ..]) => self.settings(arguments, reply),
+            (b"set", [name, _, ..]) if !is_setting(name) => {
+                reply.raw("-ERR Unknown option or number of arguments for CONFIG SET - '");
+                reply.repeat(name, REPEATED_BYTES_MAX);
+                reply.raw("'\r\n");
+                return Meaning::Abuse;
+            }
             (b"set", [name, value, ..]) => {
                 reply.raw(if self.set(name, value) { "+OK\r\n" } else { NO_MEMORY });
                 return Meaning::Abuse;
@@ -259,6 +299,10 @@ impl Server {
             (b"bgrewriteaof", _) => reply.raw("+Background append only file rewriting started\r\n"),
             (b"lastsave", []) => reply.raw(&format!(":{}\r\n", self.host.started(now))),
             (b"role", []) => reply.raw("*3\r\n$6\r\nmaster\r\n:0\r\n*0\r\n"),
+            (b"exec" | b"discard", []) => {
+                let name = if command == b"exec" { "EXEC" } else { "DISCARD" };
+                reply.raw(&format!("-ERR {name} without MULTI\r\n"));
+            }
             (b"command", [sub]) if sub.eq_ignore_ascii_case(b"count") => reply.raw(":265\r\n"),
             (b"module", [sub]) if sub.eq_ignore_ascii_case(b"list") => reply.modules(),
             (b"command" | b"module" | b"slowlog" | b"script", _) => reply.raw("*0\r\n"),
@@ -292,6 +336,11 @@ fn login(user: &[u8]) -> &'static str {
     if user == b"default" { "+OK\r\n" } else { "-WRONGPASS invalid username-password pair or user is disabled.\r\n" }
 }
 
+/// One word, which is no program.
+fn is_word(script: &[u8]) -> bool {
+    (1..=32).contains(&script.len()) && script.iter().all(u8::is_ascii_lowercase) && script != b"return" && script != b"do"
+}
+
 fn selected(index: &[u8]) -> &'static str {
     match core::str::from_utf8(index).ok().and_then(|digits| digits.parse::<i64>().ok()) {
         None => "-ERR value is not an integer or out of range\r\n",
@@ -300,17 +349,24 @@ fn selected(index: &[u8]) -> &'static str {
     }
 }
 
-/// Repeats the words as Redis does, made harmless.
+fn is_setting(name: &[u8]) -> bool {
+    let known = SETTINGS.iter().map(|(name, _)| *name).chain(OTHER_SETTINGS);
+    known.into_iter().any(|known| name.eq_ignore_ascii_case(known.as_bytes()))
+}
+
+/// Repeats the words as Redis does.
 fn unknown(command: &[u8], arguments: &[Vec<u8>], reply: &mut Reply<'_>) {
-    let mut repeated = String::new();
+    reply.raw("-ERR unknown command '");
+    reply.repeat(command, REPEATED_BYTES_MAX);
+    reply.raw("', with args beginning with: ");
+    let begin = reply.answer.len();
     for word in arguments {
-        if repeated.len() >= REPEATED_BYTES_MAX {
-            break;
-        }
-        repeated += &format!("'{}' ", safe_text(word, REPEATED_BYTES_MAX - repeated.len()));
+        let Some(left) = REPEATED_BYTES_MAX.checked_sub(reply.answer.len() - begin).filter(|left| *left > 0) else { break };
+        reply.raw("'");
+        reply.repeat(word, left);
+        reply.raw("' ");
     }
-    let command = safe_text(command, REPEATED_BYTES_MAX);
-    reply.raw(&format!("-ERR unknown command '{command}', with args beginning with: {repeated}\r\n"));
+    reply.raw("\r\n");
 }
 
 /// An answer in RESP2, or in RESP3.
@@ -322,6 +378,30 @@ struct Reply<'a> {
 impl Reply<'_> {
     fn raw(&mut self, text: &str) {
         self.answer.extend_from_slice(text.as_bytes());
+    }
+
+    /// A stranger's word within an error: as C prints it, in one line.
+    fn repeat(&mut self, word: &[u8], bytes_max: usize) {
+        let end = word.iter().position(|byte| *byte == 0).unwrap_or(word.len()).min(bytes_max);
+        self.answer.extend(word[..end].iter().map(|byte| if matches!(byte, b'\r' | b'\n') { b' ' } else { *byte }));
+    }
+
+    /// What a script gives back that gives back a number or a text; nothing for another one.
+    fn result(&mut self, script: &[u8]) {
+        let script = script.trim_ascii();
+        let value = script.strip_prefix(b"return ").map(|value| value.strip_suffix(b";").unwrap_or(value).trim_ascii());
+        match value {
+            Some([b'\'', text @ .., b'\''] | [b'"', text @ .., b'"']) if text.len() <= VALUE_BYTES_MAX => self.bulk(text),
+            Some(digits) if (1..10).contains(&digits.len()) && digits.iter().all(u8::is_ascii_digit) => {
+                self.raw(":");
+                self.answer.extend_from_slice(digits);
+                self.raw("\r\n");
+            }
+            None if is_word(script) => {
+                self.raw("-ERR Error compiling script (new function): user_script:1: '=' expected near '<eof>'\r\n");
+            }
+            _ => self.nil(),
+        }
     }
 
     fn number(&mut self, number: usize) {

@@ -3,8 +3,10 @@
 use crate::line::Lines;
 use alloc::{format, string::String, vec::Vec};
 
-/// Words of one request; a request with more is an error. Redis allows a million, bots need ten.
+/// Words of one request that are kept; bots need ten.
 pub(super) const WORDS_MAX: usize = 1_024;
+/// The most words that a request may announce: Redis' own limit.
+const ANNOUNCED_MAX: i64 = i32::MAX as i64;
 /// The longest announced word, in bytes: Redis' own limit. What is kept of it is far less.
 const WORD_BYTES_MAX: u64 = 512 * 1_024 * 1_024;
 /// What is kept of the words of one request together, in bytes; the rest is counted only.
@@ -44,19 +46,30 @@ enum Expect {
 pub(super) struct Requests {
     lines: Lines,
     expect: Expect,
-    missing: usize,
+    missing: i64,
     kept: usize,
+    deaf: bool,
     request: Request,
 }
 
 impl Default for Requests {
     fn default() -> Self {
-        Self { lines: Lines::new(LINE_BYTES_MAX), expect: Expect::Start, missing: 0, kept: 0, request: Request::default() }
+        Self {
+            lines: Lines::new(LINE_BYTES_MAX),
+            expect: Expect::Start,
+            missing: 0,
+            kept: 0,
+            deaf: false,
+            request: Request::default(),
+        }
     }
 }
 
 impl Requests {
     pub(super) fn push(&mut self, byte: u8) -> Heard {
+        if self.deaf {
+            return Heard::More;
+        }
         if let Expect::Word(left) = self.expect {
             return self.word_byte(byte, left);
         }
@@ -77,18 +90,21 @@ impl Requests {
         match number(digits) {
             None => Heard::Broken("Protocol error: invalid multibulk length".into()),
             Some(count) if count <= 0 => Heard::More,
-            Some(count) => match usize::try_from(count).ok().filter(|count| *count <= WORDS_MAX) {
-                None => Heard::Broken("Protocol error: invalid multibulk length".into()),
-                Some(count) => {
-                    self.missing = count;
-                    self.expect = Expect::Length;
-                    Heard::More
-                }
-            },
+            Some(count) if count > ANNOUNCED_MAX => Heard::Broken("Protocol error: invalid multibulk length".into()),
+            Some(count) => {
+                self.missing = count;
+                self.expect = Expect::Length;
+                Heard::More
+            }
         }
     }
 
     fn inline(&mut self, line: &[u8]) -> Heard {
+        // Redis looks for the line's end up to a nought only, and so waits for ever; bytes that no client sends are the last it hears.
+        self.deaf = line.contains(&0);
+        if self.deaf {
+            return Heard::More;
+        }
         match split(line) {
             None => Heard::Broken("Protocol error: unbalanced quotes in request".into()),
             Some(words) if words.is_empty() => Heard::More,
@@ -104,7 +120,12 @@ impl Requests {
         };
         let length = number(digits).and_then(|length| u64::try_from(length).ok()).filter(|length| *length <= WORD_BYTES_MAX);
         let Some(length) = length else { return Heard::Broken("Protocol error: invalid bulk length".into()) };
-        self.request.words.push(Vec::new());
+        if self.request.words.len() < WORDS_MAX {
+            self.request.words.push(Vec::new());
+        } else {
+            self.kept = KEPT_BYTES_MAX;
+            self.request.cut = true;
+        }
         // The word's end is two bytes, whatever they are: so Redis reads it.
         self.expect = Expect::Word(length + 2);
         Heard::More
@@ -179,6 +200,12 @@ fn quoted(text: &[u8], quote: u8) -> Option<(Vec<u8>, &[u8])> {
             [b'\\', b'n', behind @ ..] if quote == b'"' => (b'\n', behind),
             [b'\\', b'r', behind @ ..] if quote == b'"' => (b'\r', behind),
             [b'\\', b't', behind @ ..] if quote == b'"' => (b'\t', behind),
+            [b'\\', b'b', behind @ ..] if quote == b'"' => (8, behind),
+            [b'\\', b'a', behind @ ..] if quote == b'"' => (7, behind),
+            [b'\\', b'x', high, low, behind @ ..] if quote == b'"' && high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
+                let digit = |digit: &u8| char::from(*digit).to_digit(16).and_then(|digit| u8::try_from(digit).ok()).unwrap_or(0);
+                (digit(high) << 4 | digit(low), behind)
+            }
             [b'\\', next, behind @ ..] if quote == b'"' || *next == quote => (*next, behind),
             [first, behind @ ..] => (*first, behind),
         };
@@ -211,13 +238,15 @@ mod tests {
         assert_eq!(words(b"*1\r\n$0\r\n\r\n"), [[""]]);
         assert_eq!(words(b"set \"a \\\"b\\n\" 'it\\'s'\r\n"), [["set", "a \"b\n", "it's"]]);
         assert_eq!(words(b"*1\r\n$4\r\na\r\nb\r\n"), [["a\r\nb"]]);
+        assert_eq!(words(b"echo \"\\x41\\b\\xzz\"\r\n"), [["echo", "A\u{8}xzz"]]);
+        assert!(words(b"a\0b\r\nPING\r\n").is_empty(), "deaf from then on");
     }
 
     #[test]
     fn what_is_no_request_is_refused_as_redis_does() {
         let table: [(&[u8], &str); 7] = [
             (b"*x\r\n", "invalid multibulk length"),
-            (b"*1048577\r\n", "invalid multibulk length"),
+            (b"*2147483648\r\n", "invalid multibulk length"),
             (b"*1\r\nfoo\r\n", "expected '$', got 'f'"),
             (b"*1\r\n$x\r\n", "invalid bulk length"),
             (b"*1\r\n$-1\r\n", "invalid bulk length"),
@@ -228,6 +257,15 @@ mod tests {
             assert_eq!(hear(bytes), [Heard::Broken(format!("Protocol error: {error}"))]);
         }
         assert_eq!(hear(&alloc::vec![b'x'; LINE_BYTES_MAX + 2]).len(), 1, "a line without end");
+    }
+
+    #[test]
+    fn of_many_words_only_the_first_are_kept() {
+        let many = [b"*5000\r\n".to_vec(), b"$1\r\na\r\n".repeat(5_000)].concat();
+        let heard = hear(&many);
+        let [Heard::Request(request)] = heard.as_slice() else { panic!("{}", heard.len()) };
+        assert_eq!((request.words.len(), request.cut), (WORDS_MAX, true));
+        assert!(request.words.iter().all(|word| word == b"a"));
     }
 
     #[test]

@@ -171,7 +171,7 @@ mod tests {
                 "%7|$6|server|$5|redis|$7|version|$5|8.0.2|$5|proto|:3|$2|id|:11|$4|mode|$10|standalone|$4|role|$6|master|$7|modules|*1|%4|\
                  $4|name|$9|vectorset|$3|ver|:1|$4|path|$0||$4|args|*0|_|%1|$3|dir|$14|/var/lib/redis|",
             ),
-            ("SLAVEOF NO ONE\r\nEVAL 'return 1' 0\r\nQUIT\r\nPING\r\n", "+OK|$-1|+OK|"),
+            ("SLAVEOF NO ONE\r\nEVAL 'return 1' 0\r\nQUIT\r\nPING\r\n", "+OK|:1|+OK|"),
             ("POST / HTTP/1.1\r\nHost: a\r\n", ""),
         ];
         for (bytes, answer) in table {

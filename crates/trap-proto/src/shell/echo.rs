@@ -36,6 +36,7 @@ fn unescape(text: &[u8], out: &mut Vec<u8>) {
                 (Some(high), Some(low)) => (high << 4 | low, further),
                 _ => (*first, behind),
             },
+            [b'\\', b'0', digits @ ..] => octal(digits),
             [b'\\', b'n', further @ ..] => (b'\n', further),
             [b'\\', b'r', further @ ..] => (b'\r', further),
             [b'\\', b't', further @ ..] => (b'\t', further),
@@ -47,6 +48,29 @@ fn unescape(text: &[u8], out: &mut Vec<u8>) {
     }
 }
 
+/// Up to three octal digits, and what follows them.
+fn octal(digits: &[u8]) -> (u8, &[u8]) {
+    let count = digits.iter().take(3).take_while(|digit| matches!(digit, b'0'..=b'7')).count();
+    let (number, behind) = digits.split_at(count);
+    (number.iter().fold(0, |value: u8, digit| value.wrapping_mul(8).wrapping_add(digit - b'0')), behind)
+}
+
 fn hex(byte: u8) -> Option<u8> {
     char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn escapes_are_bashs() {
+        let table: [(&[u8], &[u8]); 5] =
+            [(b"\\x41\\0102", b"AB"), (b"\\0", b"\0"), (b"\\01011", b"A1"), (b"\\102", b"\\102"), (b"a\\tb\\\\", b"a\tb\\")];
+        for (text, printed) in table {
+            let mut out = Vec::new();
+            echo(&[b"-ne", text], b"\n", &mut out);
+            assert_eq!(out, printed, "{}", text.escape_ascii());
+        }
+    }
 }

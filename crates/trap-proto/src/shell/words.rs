@@ -1,4 +1,4 @@
-//! How a line falls into commands and words, as a POSIX shell reads it; nothing is expanded.
+//! How a line falls into commands and words, as a POSIX shell reads it; nothing is expanded but sums.
 
 use alloc::vec::Vec;
 
@@ -40,7 +40,8 @@ impl Command {
 
 /// The commands of a line, in one pass over it.
 pub(super) fn commands(line: &[u8]) -> Vec<Command> {
-    let mut reader = Reader { rest: line, done: Vec::new(), command: Command::default(), word: None };
+    let line = super::arithmetic::expanded(line);
+    let mut reader = Reader { rest: &line, done: Vec::new(), command: Command::default(), word: None };
     while reader.done.len() < COMMANDS_MAX && reader.step() {}
     reader.end_command(Joint::Then);
     reader.done

@@ -116,6 +116,15 @@ impl Smtpd {
                 self.malformed(line);
                 ("221 2.7.0 Error: I can break rules, too. Goodbye.\r\n".to_string(), Flow::Close)
             }
+            // What begins with no letter is no command (`smtpd_forbidden_commands`).
+            [first, ..] if first.is_ascii() && !first.is_ascii_alphabetic() => {
+                self.malformed(line);
+                ("221 2.7.0 Error: I can break rules, too. Goodbye.\r\n".to_string(), Flow::Close)
+            }
+            _ if core::str::from_utf8(line).is_err() => {
+                self.malformed(line);
+                ("500 5.5.2 Error: bad UTF-8 syntax\r\n".to_string(), Flow::Continue)
+            }
             b"" => ("500 5.5.2 Error: bad syntax\r\n".to_string(), Flow::Continue),
             b"STARTTLS" => self.start_tls(argument),
             b"XCLIENT" | b"XFORWARD" => {

@@ -149,6 +149,7 @@ impl Transport {
         }
         let is_initial = !matches!(self.exchange, Exchange::Done) && self.login.is_untouched();
         match kind {
+            0 => self.disconnect("Invalid ssh2 packet type: 0", desk),
             MSG_KEXINIT if matches!(self.exchange, Exchange::Offered(_) | Exchange::Done) => self.offered(payload, desk),
             MSG_KEX_INIT if matches!(self.exchange, Exchange::Agreed { .. }) => self.half(&payload, desk),
             MSG_NEWKEYS if matches!(self.exchange, Exchange::Shared(_)) => self.new_keys(),
@@ -156,6 +157,7 @@ impl Transport {
             1..50 if is_initial && self.strict => self.violation(kind, desk),
             MSG_IGNORE | MSG_DEBUG | MSG_UNIMPLEMENTED => Flow::Continue,
             MSG_PONG => Flow::Continue,
+            MSG_PING if self.session.is_empty() && !matches!(payload.get(1..5), Some([0, 0, ..])) => malformed(desk),
             MSG_PING if !matches!(self.exchange, Exchange::Done) => Flow::Continue,
             MSG_PING => self.ping(&payload, desk),
             MSG_EXT_INFO if matches!(self.exchange, Exchange::Done) => {

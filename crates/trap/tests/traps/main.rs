@@ -23,6 +23,8 @@ mod stores;
 #[cfg(test)]
 mod support;
 #[cfg(test)]
+mod tell;
+#[cfg(test)]
 mod telnet;
 #[cfg(test)]
 mod things;

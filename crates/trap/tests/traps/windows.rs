@@ -130,12 +130,12 @@ async fn nmap_takes_them_for_what_they_play() {
     let said = printed(&run("nmap", &["-sV", "-Pn", "-n", "-p", &ports, "--script", scripts, "127.77.0.1"]).await);
     for told in [
         "Microsoft SQL Server 2022 16.00.4225.00",
-        "Samba smbd 4.22.6-Debian-4.22.6+dfsg-0+deb13u1 (workgroup: WORKGROUP)",
+        "Samba smbd 4.22.11-Debian-4.22.11+dfsg-0+deb13u1 (workgroup: WORKGROUP)",
         "Microsoft Terminal Service",
         "OpenLDAP 2.2.X - 2.3.X",
         "MongoDB 4.4.29",
         "Message signing enabled but not required",
-        "OS: Windows 6.1 (Samba 4.22.6-Debian",
+        "OS: Windows 6.1 (Samba 4.22.11-Debian",
         "FQDN: files.example.org",
         "Native RDP: SUCCESS",
         "DNS_Computer_Name: files.example.org",

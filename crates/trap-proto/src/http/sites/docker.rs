@@ -1,7 +1,12 @@
 //! Docker's API without TLS: agrees to run what it is told, and runs nothing. What was to be run is taken down.
 
 use super::{
-    super::{json::member, reply::Reply, request::Method},
+    super::{
+        date::http_date,
+        json::member,
+        reply::Reply,
+        request::{Content, Method},
+    },
     Visit, quoted,
 };
 use crate::Findings;
@@ -11,6 +16,8 @@ use honeymesh_types::Signs;
 /// What Debian 13's engine speaks.
 const API: &str = "1.45";
 const API_MIN: &str = "1.24";
+/// When Debian built it (docker.io 26.1.5+dfsg1-9+deb13u1).
+const BUILT: &str = "2026-08-13T05:35:48.000000000+00:00";
 const JSON: &str = "application/json";
 /// Parts of a container's description that are kept.
 const KEPT: [(&str, &str); 8] = [
@@ -27,6 +34,13 @@ const KEPT: [(&str, &str); 8] = [
 pub(super) fn respond(visit: &Visit<'_>, findings: &mut Findings) -> Reply {
     let path = unversioned(visit.path());
     note(visit, path, findings);
+    if let Some(text) = version_objection(visit.path()) {
+        return Reply::new("400 Bad Request", "", format!("{{\"message\":\"{text}\"}}\n"))
+            .with("Api-Version", API)
+            .with("Content-Type", JSON)
+            .with("Ostype", "linux")
+            .with("Server", format!("Docker/{} (linux)", visit.house.banner));
+    }
     let read = matches!(visit.asked.method, Method::Get | Method::Head);
     let post = visit.asked.method == Method::Post;
     match path {
@@ -34,9 +48,13 @@ pub(super) fn respond(visit: &Visit<'_>, findings: &mut Findings) -> Reply {
         "/_ping" => ping(visit),
         "/version" if read => json(visit, "200 OK", version(visit)),
         "/info" if read => json(visit, "200 OK", info(visit)),
-        "/containers/json" | "/volumes/json" if read => json(visit, "200 OK", "[]\n".into()),
+        "/containers/json" | "/plugins" if read => json(visit, "200 OK", "[]\n".into()),
         "/images/json" if read => json(visit, "200 OK", images(visit)),
-        "/networks" if read => json(visit, "200 OK", "[]\n".into()),
+        "/networks" if read => json(visit, "200 OK", networks(visit)),
+        "/system/df" if read => {
+            json(visit, "200 OK", "{\"LayersSize\":0,\"Images\":[],\"Containers\":[],\"Volumes\":[],\"BuildCache\":[]}\n".into())
+        }
+        path if path.contains("//") => clean(path),
         "/volumes" if read => json(visit, "200 OK", "{\"Volumes\":[],\"Warnings\":null}\n".into()),
         "/containers/create" if post => created(visit),
         "/images/create" if post => pulled(visit),
@@ -55,6 +73,31 @@ pub(super) fn respond(visit: &Visit<'_>, findings: &mut Findings) -> Reply {
             "This node is not a swarm manager. Use \\\"docker swarm init\\\" or \\\"docker swarm join\\\" to connect this node to swarm and try again.",
         ),
         _ => of_one(visit, path),
+    }
+}
+
+/// A path with slashes too many is found where it would be with one.
+fn clean(path: &str) -> Reply {
+    let mut clean = String::new();
+    for char in path.chars().filter(|char| char.is_ascii_graphic()).take(200) {
+        if char != '/' || !clean.ends_with('/') {
+            clean.push(char);
+        }
+    }
+    Reply::new("301 Moved Permanently", "", "").with("Location", clean)
+}
+
+/// What the engine has against a version of its API.
+fn version_objection(path: &str) -> Option<String> {
+    let version = path.strip_prefix("/v")?.split('/').next()?;
+    let mut parts = version.split('.').map(|digits| digits.parse::<u16>().ok());
+    let asked = (parts.next()??, parts.next().unwrap_or(Some(0))?);
+    match asked {
+        (1, 24..=45) => None,
+        (0, _) | (1, 0..24) => Some(format!(
+            "client version {version} is too old. Minimum supported API version is {API_MIN}, please upgrade your client to a newer version"
+        )),
+        _ => Some(format!("client version {version} is too new. Maximum supported API version is {API}")),
     }
 }
 
@@ -116,11 +159,15 @@ fn done(visit: &Visit<'_>, status: &'static str) -> Reply {
 }
 
 fn ping(visit: &Visit<'_>) -> Reply {
-    Reply::new("200 OK", "", "OK")
+    const KIND: &str = "text/plain; charset=utf-8";
+    // The engine itself says what it is to HEAD; otherwise Go finds it out from the body.
+    let is_head = visit.asked.method == Method::Head;
+    let reply = if is_head { Reply::new("200 OK", "", "") } else { Reply::new("200 OK", KIND, "OK") }
         .with("Api-Version", API)
         .with("Builder-Version", "2")
-        .with("Cache-Control", "no-cache, no-store, must-revalidate")
-        .with("Content-Type", "text/plain; charset=utf-8")
+        .with("Cache-Control", "no-cache, no-store, must-revalidate");
+    let reply = if is_head { reply.with("Content-Length", "0").with("Content-Type", KIND) } else { reply };
+    reply
         .with("Docker-Experimental", "false")
         .with("Ostype", "linux")
         .with("Pragma", "no-cache")
@@ -131,11 +178,11 @@ fn ping(visit: &Visit<'_>) -> Reply {
 fn version(visit: &Visit<'_>) -> String {
     let (version, kernel) = (&visit.house.banner, visit.house.persona.kernel());
     format!(
-        "{{\"Platform\":{{\"Name\":\"\"}},\"Components\":[{{\"Name\":\"Engine\",\"Version\":\"{version}\",\"Details\":{{\"ApiVersion\":\"{API}\",\"Arch\":\"amd64\",\"BuildTime\":\"2025-10-07T08:21:26.000000000+00:00\",\
+        "{{\"Platform\":{{\"Name\":\"\"}},\"Components\":[{{\"Name\":\"Engine\",\"Version\":\"{version}\",\"Details\":{{\"ApiVersion\":\"{API}\",\"Arch\":\"amd64\",\"BuildTime\":\"{BUILT}\",\
          \"Experimental\":\"false\",\"GitCommit\":\"411e817\",\"GoVersion\":\"go1.24.4\",\"KernelVersion\":\"{kernel}\",\"MinAPIVersion\":\"{API_MIN}\",\"Os\":\"linux\"}}}},\
          {{\"Name\":\"containerd\",\"Version\":\"1.7.24~ds1\",\"Details\":{{\"GitCommit\":\"1.7.24~ds1-6+deb13u1\"}}}},{{\"Name\":\"runc\",\"Version\":\"1.1.15+ds1\",\"Details\":{{\"GitCommit\":\"1.1.15+ds1-2+deb13u1\"}}}},\
          {{\"Name\":\"docker-init\",\"Version\":\"0.19.0\",\"Details\":{{\"GitCommit\":\"\"}}}}],\"Version\":\"{version}\",\"ApiVersion\":\"{API}\",\"MinAPIVersion\":\"{API_MIN}\",\"GitCommit\":\"411e817\",\"GoVersion\":\"go1.24.4\",\
-         \"Os\":\"linux\",\"Arch\":\"amd64\",\"KernelVersion\":\"{kernel}\",\"BuildTime\":\"2025-10-07T08:21:26.000000000+00:00\"}}\n"
+         \"Os\":\"linux\",\"Arch\":\"amd64\",\"KernelVersion\":\"{kernel}\",\"BuildTime\":\"{BUILT}\"}}\n"
     )
 }
 
@@ -163,6 +210,38 @@ fn info(visit: &Visit<'_>) -> String {
     )
 }
 
+/// The three that every engine makes.
+fn networks(visit: &Visit<'_>) -> String {
+    let booted = visit.house.persona.booted(visit.frame.now).0 / 1_000_000;
+    let one = |name: &str, driver: &str, config: &str, options: &str| {
+        format!(
+            "{{\"Name\":\"{name}\",\"Id\":\"{}\",\"Created\":\"{}\",\"Scope\":\"local\",\"Driver\":\"{driver}\",\"EnableIPv6\":false,\"IPAM\":{{\"Driver\":\"default\",\"Options\":null,\"Config\":{config}}},\
+             \"Internal\":false,\"Attachable\":false,\"Ingress\":false,\"ConfigFrom\":{{\"Network\":\"\"}},\"ConfigOnly\":false,\"Containers\":{{}},\"Options\":{{{options}}},\"Labels\":{{}}}}",
+            visit.digits(name, 64),
+            moment(booted + 9, visit.house.persona.number(name) % 1_000_000_000),
+        )
+    };
+    let bridge = "\"com.docker.network.bridge.default_bridge\":\"true\",\"com.docker.network.bridge.enable_icc\":\"true\",\"com.docker.network.bridge.enable_ip_masquerade\":\"true\",\
+        \"com.docker.network.bridge.host_binding_ipv4\":\"0.0.0.0\",\"com.docker.network.bridge.name\":\"docker0\",\"com.docker.network.driver.mtu\":\"1500\"";
+    format!(
+        "[{},{},{}]\n",
+        one("bridge", "bridge", "[{\"Subnet\":\"172.17.0.0/16\",\"Gateway\":\"172.17.0.1\"}]", bridge),
+        one("host", "host", "null", ""),
+        one("none", "null", "null", "")
+    )
+}
+
+/// Seconds since 1970 and nanoseconds, as Go writes them.
+fn moment(seconds: u64, nanos: u64) -> String {
+    let date = http_date(honeymesh_types::WallTime(seconds * 1_000_000));
+    let mut words = date.split(' ').skip(1);
+    let mut word = || words.next().unwrap_or_default();
+    let (day, month, year, time) = (word(), word(), word(), word());
+    let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let month = months.iter().position(|name| *name == month).unwrap_or(0) + 1;
+    format!("{year}-{month:02}-{day}T{time}.{nanos:09}Z")
+}
+
 fn images(visit: &Visit<'_>) -> String {
     let one = |name: &str, created: u64, size: u64| {
         format!(
@@ -179,10 +258,28 @@ fn images(visit: &Visit<'_>) -> String {
 }
 
 fn created(visit: &Visit<'_>) -> Reply {
-    if member(visit.body, "Image").is_none_or(|image| image.is_empty()) {
-        return message(visit, "400 Bad Request", "no image specified");
+    if let Some(text) = objection(visit) {
+        return message(visit, "400 Bad Request", text);
     }
     json(visit, "201 Created", format!("{{\"Id\":\"{}\",\"Warnings\":[]}}\n", visit.own_digits("container", 64)))
+}
+
+/// What the engine has against a container's description.
+fn objection(visit: &Visit<'_>) -> Option<&'static str> {
+    let body = visit.body.trim_ascii();
+    if visit.asked.content == Content::Other && !body.is_empty() {
+        return Some("unsupported Content-Type header (text/plain): must be 'application/json'");
+    }
+    match body {
+        [] => Some("invalid JSON: got EOF while reading request body"),
+        [b'{', .., b'}'] if body[1..body.len() - 1].trim_ascii().is_empty() => {
+            Some("config cannot be empty in order to create a container")
+        }
+        [b'{', .., b'}'] if member(body, "Image").is_none_or(|image| image.is_empty()) => Some("no command specified"),
+        [b'{', .., b'}'] => None,
+        [b'{', ..] => Some("invalid JSON: unexpected EOF"),
+        _ => Some("invalid JSON: invalid character looking for beginning of value"),
+    }
 }
 
 /// Says what it says while it fetches an image.
@@ -207,6 +304,23 @@ fn of_one(visit: &Visit<'_>, path: &str) -> Reply {
     let mut parts = path.trim_start_matches('/').split('/');
     let (kind, id, verb) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
     let id = quoted(id, 128);
+    // It has made those that it gave a number; of names it knows none.
+    let is_known = (12..=64).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_hexdigit());
+    match (visit.asked.verb.as_str(), kind, verb) {
+        ("POST", "containers", "kill") if !is_known => {
+            return message(visit, "404 Not Found", &format!("cannot kill container: {id}: No such container: {id}"));
+        }
+        ("GET", "containers", "logs") if !is_known && visit.asked.query.is_empty() => {
+            return message(visit, "400 Bad Request", "Bad parameters: you must choose at least one stream");
+        }
+        (_, "containers", _) if !is_known && !id.is_empty() => {
+            return message(visit, "404 Not Found", &format!("No such container: {id}"));
+        }
+        (_, "exec", _) if !is_known && !id.is_empty() => {
+            return message(visit, "404 Not Found", &format!("No such exec instance: {id}"));
+        }
+        _ => {}
+    }
     match (visit.asked.verb.as_str(), kind, verb) {
         ("POST", "containers", "exec") => {
             json(visit, "201 Created", format!("{{\"Id\":\"{}\"}}\n", visit.own_digits("exec", 64)))

@@ -58,8 +58,8 @@ pub(super) fn plain(visit: &Visit<'_>) -> Reply {
     let is_welcome = matches!(visit.path(), "/" | "/index.nginx-debian.html");
     match visit.asked.method {
         Method::Get | Method::Head if is_welcome => welcome(visit),
-        Method::Get | Method::Head => status(visit, "404 Not Found"),
-        Method::Post if !is_welcome => status(visit, "404 Not Found"),
+        Method::Trace => status(visit, "405 Not Allowed"),
+        _ if !is_welcome => status(visit, "404 Not Found"),
         _ => status(visit, "405 Not Allowed"),
     }
 }

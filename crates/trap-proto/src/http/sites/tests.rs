@@ -70,12 +70,7 @@ fn each_site_answers_its_front_door_and_what_is_not_there() {
         (Site::Basic, "/", "401 Unauthorized", "WWW-Authenticate: Basic realm=\"Restricted\""),
         (Site::Wordpress, "/", "200 OK", "content=\"WordPress 6.8.12\""),
         (Site::Wordpress, "/nothing", "404 Not Found", "Page not found"),
-        (
-            Site::Wordpress,
-            "/shell.php",
-            "404 Not Found",
-            "<address>Apache/2.4.71 (Debian) Server at shop.example Port 80</address>",
-        ),
+        (Site::Wordpress, "/%00", "404 Not Found", "<address>Apache/2.4.71 (Debian) Server at shop.example Port 80</address>"),
         (
             Site::Wordpress,
             "/wp-admin/",
@@ -128,7 +123,7 @@ fn headers_come_in_the_servers_order() {
             "/",
             &["Server", "Date", "Content-Type", "Content-Length", "Last-Modified", "Connection", "ETag", "Accept-Ranges"],
         ),
-        (Site::Wordpress, "/x.php", &["Date", "Server", "Content-Length", "Content-Type"]),
+        (Site::Wordpress, "/.htaccess", &["Date", "Server", "Content-Length", "Content-Type"]),
         (
             Site::Docker,
             "/version",

@@ -1,11 +1,16 @@
 //! WordPress as Debian 13 packages it, on Apache: the front page, the login, XML-RPC and the REST API, which all refuse.
 
 use super::{
-    super::{reply::Reply, request::Method, software::apache_page, xmlrpc},
+    super::{
+        reply::{Headers, Reply},
+        request::Method,
+        software::apache_page,
+        xmlrpc,
+    },
     Visit, escaped,
 };
 use crate::Findings;
-use alloc::{borrow::Cow, format, string::String};
+use alloc::{borrow::Cow, format, string::String, vec};
 use honeymesh_types::Signs;
 
 /// Debian 13's, after its updates of this season.
@@ -23,30 +28,56 @@ pub(super) fn respond(visit: &Visit<'_>, findings: &mut Findings) -> Reply {
             apache_page("405 Method Not Allowed", "The requested method TRACE is not allowed for this URL.", visit.frame)
                 .with("Allow", "")
         }
+        _ if visit.asked.verb == "OPTIONS" && path == "*" => Reply::new("200 OK", "", ""),
+        (_, path) if path.contains("%00") || path.contains("%2f") || path.contains("%2F") => {
+            apache_page("404 Not Found", "The requested URL was not found on this server.", visit.frame)
+        }
+        (_, "/wp-login.php") if visit.asked.query == "action=register" => {
+            let mut reply = to(visit, "302 Found", "/wp-login.php?registration=disabled");
+            reply.headers.splice(2..2, login_headers());
+            reply
+        }
         (_, "/wp-login.php") => login(visit),
         (_, "/xmlrpc.php") => xml_rpc(visit, findings),
         (_, "/" | "/index.php") if visit.asked.query.starts_with("rest_route=") => {
             rest(visit, &unescaped_route(&visit.asked.query))
         }
-        (_, "/" | "/index.php") if visit.asked.query.starts_with("author=") => {
-            to(visit, "301 Moved Permanently", "/author/admin/")
+        (_, "/" | "/index.php") if visit.asked.query.starts_with("author=") => canonical(visit, "/author/admin/"),
+        (_, "/index.php") => canonical(visit, "/"),
+        (_, "/") if visit.asked.query == "p=1" => {
+            let mut reply = canonical(visit, "/hello-world/");
+            reply.headers.insert(0, ("X-Pingback", format!("{}/xmlrpc.php", visit.origin()).into()));
+            reply
         }
-        (_, "/" | "/index.php") => made(visit, "200 OK", HTML, front(visit)),
-        (_, "/author/admin/") => made(visit, "200 OK", HTML, front(visit)),
+        (_, "/") => made(visit, "200 OK", HTML, front(visit)),
+        (_, "/author/admin/") => {
+            let mut reply = made(visit, "200 OK", HTML, front(visit));
+            let link = format!(
+                "<{}/wp-json/wp/v2/users/1>; rel=\"alternate\"; title=\"JSON\"; type=\"application/json\"",
+                visit.origin()
+            );
+            reply.headers.insert(1, ("Link", link.into()));
+            reply
+        }
         (_, "/feed/") => made(visit, "200 OK", "application/rss+xml; charset=UTF-8", feed(visit)),
-        (_, "/robots.txt") => made(visit, "200 OK", "text/plain; charset=utf-8", robots(visit)),
-        (_, "/wp-cron.php" | "/wp-config.php" | "/wp-content/" | "/wp-content/plugins/" | "/wp-content/themes/") => {
-            Reply::new("200 OK", HTML, "")
-        }
+        (_, "/robots.txt") => linked(visit, made(visit, "200 OK", "text/plain; charset=utf-8", robots(visit))),
+        (_, "/wp-cron.php") => Reply::new("200 OK", HTML, "")
+            .with("Expires", "Wed, 11 Jan 1984 05:00:00 GMT")
+            .with("Cache-Control", "no-cache, must-revalidate, max-age=0"),
+        (_, "/wp-config.php" | "/wp-content/" | "/wp-content/plugins/" | "/wp-content/themes/") => Reply::new("200 OK", HTML, ""),
         (_, "/readme.html") => Reply::new("200 OK", "text/html", readme()).with("Vary", "Accept-Encoding"),
-        (_, "/favicon.ico") => to(visit, "302 Found", "/wp-includes/images/w-logo-blue-white-bg.png"),
+        (_, "/favicon.ico") => linked(visit, elsewhere(visit, "302 Found", "/wp-includes/images/w-logo-blue-white-bg.png")),
+        (_, "/sitemap.xml") => canonical(visit, "/wp-sitemap.xml"),
         (_, "/wp-admin") => moved(visit, "/wp-admin/"),
-        (_, "/login" | "/admin" | "/dashboard") => to(visit, "302 Found", "/wp-login.php"),
-        (_, "/wp-admin/admin-ajax.php") => made(visit, "400 Bad Request", HTML, "0".into()),
+        (_, "/login") => linked(visit, to(visit, "302 Found", "/wp-login.php")),
+        (_, "/admin" | "/dashboard") => linked(visit, to(visit, "302 Found", "/wp-admin/")),
+        (_, "/wp-admin/admin-ajax.php") => uncached(Reply::new("400 Bad Request", HTML, "0").with("X-Robots-Tag", "noindex")),
+        (_, "/wp-admin/css/") => apache_page("403 Forbidden", "You don't have permission to access this resource.", visit.frame),
+        (_, "/wp-admin/install.php") => already(visit, "200 OK", "WordPress &rsaquo; Installation", "Already Installed"),
+        (_, "/wp-admin/upgrade.php") => already(visit, "200 OK", "WordPress &rsaquo; Update", "No Update Required"),
         (_, path) if path.starts_with("/wp-admin/") => to_login(visit),
-        (_, "/wp-json") => moved(visit, "/wp-json/"),
-        (_, path) if path.starts_with("/wp-json/") => rest(visit, path.trim_start_matches("/wp-json")),
-        (_, path) if path.starts_with("/.ht") => {
+        (_, path) if path.starts_with("/wp-json/") || path == "/wp-json" => rest(visit, path.trim_start_matches("/wp-json")),
+        (_, path) if path.starts_with("/.ht") || path == "/wp-includes/" || path == "/wp-content/uploads/" => {
             apache_page("403 Forbidden", "You don't have permission to access this resource.", visit.frame)
         }
         (_, path) if is_file(path) => {
@@ -56,9 +87,9 @@ pub(super) fn respond(visit: &Visit<'_>, findings: &mut Findings) -> Reply {
     }
 }
 
-/// Rewriting sends everything that is no file to WordPress: only PHP that is not there is Apache's own.
+/// Rewriting sends everything that is no file to WordPress.
 fn is_file(path: &str) -> bool {
-    path.ends_with(".php") || path.starts_with("/wp-includes/") || path.starts_with("/wp-content/")
+    path.starts_with("/wp-content/")
 }
 
 fn unescaped_route(query: &str) -> String {
@@ -66,12 +97,40 @@ fn unescaped_route(query: &str) -> String {
     route.split('&').next().unwrap_or_default().replace("%2F", "/").replace("%2f", "/")
 }
 
-/// What PHP answers: Apache waits for its end when it is short.
-fn made(_visit: &Visit<'_>, status: &'static str, kind: &'static str, body: String) -> Reply {
-    let link = kind == HTML && body.len() > 1_000;
-    let reply = Reply::new(status, kind, body);
-    let reply = if link { reply.with("Link", link_header(_visit)) } else { reply };
-    reply.with("Vary", "Accept-Encoding")
+/// What PHP answers: Apache waits for its end when it is short, as no page of WordPress is.
+fn made(visit: &Visit<'_>, status: &'static str, kind: &'static str, body: String) -> Reply {
+    let is_page = kind == HTML && body.len() > 1_000;
+    let reply = if is_page { linked(visit, Reply::made(status, kind, body)) } else { Reply::new(status, kind, body) };
+    // Nothing is there to be packed.
+    if visit.asked.method == Method::Head { reply } else { reply.with("Vary", "Accept-Encoding") }
+}
+
+/// What it says to whoever would set it up again.
+fn already(visit: &Visit<'_>, status: &'static str, title: &str, heading: &str) -> Reply {
+    let page = format!(
+        "<!DOCTYPE html>\n<html lang=\"en-US\" xml:lang=\"en-US\">\n<head>\n\t<meta name=\"viewport\" content=\"width=device-width\" />\n\
+         \t<meta http-equiv=\"Content-Type\" content=\"text/html; charset=utf-8\" />\n\t<meta name=\"robots\" content=\"noindex,nofollow\" />\n\t<title>{title}</title>\n</head>\n\
+         <body class=\"wp-core-ui\">\n<p id=\"logo\">WordPress</p>\n<h1>{heading}</h1>\n<p><a href=\"{}/wp-login.php\">Log In</a></p>\n</body>\n</html>\n",
+        visit.origin()
+    );
+    uncached(Reply::new(status, HTML, page)).with("Vary", "Accept-Encoding")
+}
+
+/// With its REST API's address, behind what says how long it may be kept.
+fn linked(visit: &Visit<'_>, mut reply: Reply) -> Reply {
+    let place = reply.headers.iter().take_while(|(name, _)| matches!(*name, "Expires" | "Cache-Control")).count();
+    reply.headers.insert(place, ("Link", link_header(visit).into()));
+    reply
+}
+
+/// Somewhere else, said with the lines that `wp_redirect` writes.
+fn elsewhere(visit: &Visit<'_>, status: &'static str, path: &str) -> Reply {
+    Reply::new(status, HTML, "").with("X-Redirect-By", "WordPress").with("Location", format!("{}{path}", visit.origin()))
+}
+
+/// The address that a page should have been asked at.
+fn canonical(visit: &Visit<'_>, path: &str) -> Reply {
+    elsewhere(visit, "301 Moved Permanently", path)
 }
 
 fn link_header(visit: &Visit<'_>) -> String {
@@ -149,7 +208,7 @@ fn missing(visit: &Visit<'_>) -> Reply {
         + "<body class=\"error404 wp-embed-responsive wp-theme-twentytwentyfive\">\n<div class=\"wp-site-blocks\"><main class=\"wp-block-group\">\
            <h1 class=\"wp-block-heading\">Page not found</h1><p>The page you are looking for doesn't exist, or it has been moved. Please try searching using the form below.</p>\
            </main></div>\n</body>\n</html>\n";
-    uncached(Reply::new("404 Not Found", HTML, page)).with("Link", link_header(visit)).with("Vary", "Accept-Encoding")
+    uncached(Reply::made("404 Not Found", HTML, page)).with("Link", link_header(visit))
 }
 
 fn feed(visit: &Visit<'_>) -> String {
@@ -199,11 +258,15 @@ fn login(visit: &Visit<'_>) -> Reply {
     } else {
         format!("<div id=\"login_error\" class=\"notice notice-error\"><p>{why}</p></div>")
     };
-    uncached(Reply::new("200 OK", HTML, login_page(visit, &user, &error)))
-        .with("Set-Cookie", "wordpress_test_cookie=WP%20Cookie%20check; path=/; HttpOnly")
-        .with("X-Frame-Options", "SAMEORIGIN")
-        .with("Referrer-Policy", "strict-origin-when-cross-origin")
-        .with("Vary", "Accept-Encoding")
+    uncached(Reply::new("200 OK", HTML, login_page(visit, &user, &error))).and(login_headers()).with("Vary", "Accept-Encoding")
+}
+
+fn login_headers() -> Headers {
+    vec![
+        ("Set-Cookie", "wordpress_test_cookie=WP%20Cookie%20check; path=/; HttpOnly".into()),
+        ("X-Frame-Options", "SAMEORIGIN".into()),
+        ("Referrer-Policy", "strict-origin-when-cross-origin".into()),
+    ]
 }
 
 fn login_page(visit: &Visit<'_>, user: &str, error: &str) -> String {
@@ -226,7 +289,7 @@ fn login_page(visit: &Visit<'_>, user: &str, error: &str) -> String {
          \t\t\t<p class=\"submit\">\n\t\t\t\t<input type=\"submit\" name=\"wp-submit\" id=\"wp-submit\" class=\"button button-primary button-large\" value=\"Log In\" />\n\
          \t\t\t\t\t\t\t\t\t<input type=\"hidden\" name=\"redirect_to\" value=\"{origin}/wp-admin/\" />\n\t\t\t\t\t\t\t\t\t<input type=\"hidden\" name=\"testcookie\" value=\"1\" />\n\t\t\t</p>\n\t\t</form>\n\n\
          \t\t\t\t\t<p id=\"nav\">\n\t\t\t\t<a class=\"wp-login-lost-password\" href=\"{origin}/wp-login.php?action=lostpassword\">Lost your password?</a>\t\t\t</p>\n\
-         \t\t\t\t<p id=\"backtoblog\">\n\t\t\t<a href=\"{origin}/\">&larr; Go to {name}</a>\t\t</p>\n\t\t\t</div>\n\t</body>\n\t</html>\n"
+         \t\t\t\t<p id=\"backtoblog\">\n\t\t\t<a href=\"{origin}/\">&larr; Go to {name}</a>\t\t</p>\n\t\t\t</div>\n\t</body>\n\t</html>\n\t"
     )
 }
 
@@ -325,7 +388,7 @@ fn rest(visit: &Visit<'_>, route: &str) -> Reply {
         format!("{{\"code\":\"{code}\",\"message\":\"{text}\",\"data\":{{\"status\":{status}}}}}")
     };
     let (status, body) = match route {
-        "/" => (
+        "" | "/" => (
             "200 OK",
             format!(
                 "{{\"name\":\"{0}\",\"description\":\"\",\"url\":\"{1}\",\"home\":\"{1}\",\"gmt_offset\":\"0\",\"timezone_string\":\"\",\"page_for_posts\":0,\"page_on_front\":0,\"show_on_front\":\"posts\",\
@@ -351,12 +414,22 @@ fn rest(visit: &Visit<'_>, route: &str) -> Reply {
         "/wp/v2/posts" | "/wp/v2/pages" | "/wp/v2/media" => ("200 OK", "[]".into()),
         _ => ("404 Not Found", error("rest_no_route", "No route was found matching the URL and request method.", 404)),
     };
-    Reply::new(status, JSON, body)
+    // The list of everything is long enough to come in chunks.
+    let reply = if matches!(route, "/" | "") { Reply::made(status, JSON, body) } else { Reply::new(status, JSON, body) };
+    let reply = reply
         .with("X-Robots-Tag", "noindex")
         .with("Link", link_header(visit))
         .with("X-Content-Type-Options", "nosniff")
         .with("Access-Control-Expose-Headers", "X-WP-Total, X-WP-TotalPages, Link")
-        .with("Access-Control-Allow-Headers", "Authorization, X-WP-Nonce, Content-Disposition, Content-MD5, Content-Type")
-        .with("Allow", "GET")
-        .with("Vary", "Accept-Encoding")
+        .with("Access-Control-Allow-Headers", "Authorization, X-WP-Nonce, Content-Disposition, Content-MD5, Content-Type");
+    let is_list = matches!(route.trim_end_matches('/'), "/wp/v2/users" | "/wp/v2/posts" | "/wp/v2/pages" | "/wp/v2/media");
+    let reply = match status {
+        "200 OK" if is_list => {
+            let count = if route.starts_with("/wp/v2/users") { "1" } else { "0" };
+            reply.with("X-WP-Total", count).with("X-WP-TotalPages", count).with("Allow", "GET")
+        }
+        "200 OK" => reply.with("Allow", "GET"),
+        _ => reply,
+    };
+    reply.with("Vary", "Origin")
 }

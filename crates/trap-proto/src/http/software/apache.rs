@@ -32,7 +32,8 @@ const UNREADABLE: &str = "Your browser sent a request that this server could not
 
 pub(super) fn refusal(refusal: Refusal, frame: &Frame<'_>) -> Reply {
     // It does not know yet which of its names was asked.
-    let frame = Frame { host: frame.own_name, ..*frame };
+    let own = format!("{}.{}", frame.own_name, frame.own_domain);
+    let frame = Frame { host: &own, ..*frame };
     match refusal {
         Refusal::BadRequest | Refusal::MissingHost | Refusal::Version => page("400 Bad Request", UNREADABLE, &frame),
         Refusal::HeadTooLarge => {
@@ -57,6 +58,11 @@ pub(super) fn refusal(refusal: Refusal, frame: &Frame<'_>) -> Reply {
             &frame,
         ),
     }
+}
+
+/// What it says to a target that it cannot read.
+pub(super) fn unreadable(frame: &Frame<'_>) -> Reply {
+    page("400 Bad Request", UNREADABLE, frame)
 }
 
 /// One of its own pages.

@@ -1,0 +1,129 @@
+#!/bin/bash
+# Asks real servers of Debian 13 what the files beside this one ask, and keeps what they answer in them.
+#
+#   sudo crates/trap/tests/real/record.sh FOLDER TEST [FILE]
+#
+# FOLDER is where Debian 13 is, or where debootstrap puts it (some 2 GB; take it away afterwards with `rm -rf --one-file-system`).
+# TEST is the program of the traps' tests: the last line of `cargo test -p honeymesh-trap --test traps --no-run`.
+# FILE is the name of the one file to record (`nginx`), else all are.
+#
+# The servers run in namespaces of their own and end with them: nothing of them reaches the network or outlives this.
+set -eu
+root=$(realpath -m "$1") test=$(realpath "$2") only=${3-}
+packages='openssh-server nginx apache2 libapache2-mod-php php-mysql php-xml vsftpd postfix dovecot-imapd dovecot-pop3d redis-server memcached
+    inetutils-telnetd mariadb-server postgresql wordpress wordpress-theme-twentytwentyfive docker.io samba mosquitto iproute2'
+
+if [ "${RECORD_INSIDE-}" != yes ]; then
+    if [ ! -e "$root/usr/bin/dpkg" ]; then
+        debootstrap --variant=minbase trixie "$root" http://deb.debian.org/debian
+        echo 'deb http://deb.debian.org/debian trixie-updates main
+deb http://deb.debian.org/debian-security trixie-security main' >>"$root/etc/apt/sources.list"
+    fi
+    # Nothing is started by its installation.
+    printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d"
+    chmod +x "$root/usr/sbin/policy-rc.d"
+    cp /etc/resolv.conf "$root/etc/resolv.conf"
+    export DEBIAN_FRONTEND=noninteractive LC_ALL=C
+    if [ -z "${RECORD_INSTALLED-}" ]; then
+        chroot "$root" apt-get update
+        # shellcheck disable=SC2086
+        chroot "$root" apt-get -y --no-install-recommends install $packages
+    fi
+    RECORD_INSIDE=yes exec unshare --mount --uts --pid --net --ipc --cgroup --fork --kill-child "$0" "$@"
+fi
+
+# The name of the machine that the tests' traps play.
+host=${REAL_HOST:-$("$test" --ignored --nocapture print_the_host | sed -n 's/^host //p')}
+mount --make-rprivate /
+mount -t proc proc /proc
+mount -t proc proc "$root/proc"
+mount -t sysfs sysfs "$root/sys"
+mount -t cgroup2 cgroup2 "$root/sys/fs/cgroup"
+mount -t tmpfs tmpfs "$root/run"
+mount -t tmpfs tmpfs "$root/tmp"
+ip link set lo up
+hostname "$host"
+printf '127.0.0.1 localhost\n127.0.1.1 %s.localdomain %s\n' "$host" "$host" >"$root/etc/hosts"
+inside() { chroot "$root" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C "$@"; }
+behind() { inside "$@" >/dev/null 2>&1 </dev/null & }
+
+mkdir -p "$root"/run/{sshd,mysqld,postgresql,redis,vsftpd/empty,dovecot,php} "$root/tmp/x"
+chmod 1777 "$root/tmp"
+inside chown mysql: /run/mysqld; inside chown postgres: /run/postgresql; inside chown redis: /run/redis
+# The hundredth odd question is answered like the first.
+behind /usr/sbin/sshd -D -o PerSourcePenalties=no -o MaxStartups=200
+rm -f "$root/var/www/html/index.html"
+sed -i '/^\s*listen /d; s/^server {/server {\n\tlisten 127.0.0.1:80 default_server;/' "$root/etc/nginx/sites-available/default"
+behind /usr/sbin/nginx -g 'daemon off;'
+echo "Listen 127.0.0.2:80" >"$root/etc/apache2/ports.conf"
+cat >"$root/etc/apache2/sites-available/000-default.conf" <<'END'
+<VirtualHost *:80>
+	DocumentRoot /usr/share/wordpress
+	Alias /wp-content /var/lib/wordpress/wp-content
+	<Directory /usr/share/wordpress>
+		Options FollowSymLinks
+		AllowOverride All
+		Require all granted
+	</Directory>
+	<Directory /var/lib/wordpress/wp-content>
+		Options FollowSymLinks
+		Require all granted
+	</Directory>
+</VirtualHost>
+END
+cat >"$root/etc/wordpress/htaccess" <<'END'
+RewriteEngine On
+RewriteBase /
+RewriteRule ^index\.php$ - [L]
+RewriteCond %{REQUEST_FILENAME} !-f
+RewriteCond %{REQUEST_FILENAME} !-d
+RewriteRule . /index.php [L]
+END
+cat >"$root/etc/wordpress/config-default.php" <<'END'
+<?php
+define('DB_NAME', 'wordpress'); define('DB_USER', 'wordpress'); define('DB_PASSWORD', 'recorded'); define('DB_HOST', 'localhost');
+define('DB_CHARSET', 'utf8mb4'); define('DB_COLLATE', '');
+define('WP_HOME', 'http://' . ($_SERVER['HTTP_HOST'] ?? gethostname())); define('WP_SITEURL', WP_HOME);
+define('WP_HTTP_BLOCK_EXTERNAL', true); define('DISABLE_WP_CRON', true); define('WP_DEBUG', false);
+foreach (['AUTH_KEY', 'SECURE_AUTH_KEY', 'LOGGED_IN_KEY', 'NONCE_KEY', 'AUTH_SALT', 'SECURE_AUTH_SALT', 'LOGGED_IN_SALT', 'NONCE_SALT'] as $key) define($key, 'recorded');
+$table_prefix = 'wp_';
+define('WP_CONTENT_DIR', '/var/lib/wordpress/wp-content');
+END
+inside a2enmod -q rewrite >/dev/null
+mkdir -p "$root/run/apache2" "$root/run/lock/apache2"
+inside chown www-data: /run/lock/apache2
+behind /usr/bin/env APACHE_RUN_USER=www-data APACHE_RUN_GROUP=www-data APACHE_PID_FILE=/run/apache2/apache2.pid APACHE_RUN_DIR=/run/apache2 \
+    APACHE_LOCK_DIR=/run/lock/apache2 APACHE_LOG_DIR=/var/log/apache2 LANG=C /usr/sbin/apache2 -DFOREGROUND
+sed -i 's/^listen=.*/listen=YES/; s/^listen_ipv6=.*/listen_ipv6=NO/' "$root/etc/vsftpd.conf"
+behind /usr/sbin/vsftpd
+inside postconf -e "myhostname=$host.localdomain" 'inet_interfaces=all' 'inet_protocols=ipv4' 'smtpd_banner=$myhostname ESMTP $mail_name (Debian)' \
+    smtpd_sasl_auth_enable=yes smtpd_sasl_type=dovecot smtpd_sasl_path=private/auth
+inside postfix start >/dev/null 2>&1 </dev/null || true
+cat >"$root/etc/dovecot/local.conf" <<'END'
+auth_allow_cleartext = yes
+auth_mechanisms = plain login
+service auth {
+  unix_listener /var/spool/postfix/private/auth {
+    mode = 0666
+  }
+}
+END
+behind /usr/sbin/dovecot -F
+behind /usr/bin/redis-server --port 6379 --bind 127.0.0.1 --dir /var/lib/redis --protected-mode no
+behind /usr/bin/memcached -u memcache -l 127.0.0.1
+behind /usr/sbin/mariadbd --user=mysql --bind-address=127.0.0.1
+behind su postgres -s /bin/sh -c '/usr/lib/postgresql/17/bin/postgres -D /var/lib/postgresql/17/main -c config_file=/etc/postgresql/17/main/postgresql.conf'
+behind /usr/sbin/smbd -F --no-process-group
+behind /usr/sbin/dockerd -H tcp://127.0.0.1:2375 --tls=false --iptables=false --ip6tables=false --bridge=none --storage-driver=vfs
+behind /usr/sbin/mosquitto -p 1883
+sleep "${RECORD_WAIT-15}"
+inside mariadb -e "CREATE DATABASE IF NOT EXISTS wordpress; GRANT ALL ON wordpress.* TO wordpress@localhost IDENTIFIED BY 'recorded'"
+inside php -r '$_SERVER["HTTP_HOST"] = "blog.example"; $_SERVER["REQUEST_METHOD"] = "GET"; $_SERVER["SERVER_PROTOCOL"] = "HTTP/1.1";
+    define("WP_INSTALLING", true); require "/usr/share/wordpress/wp-load.php"; require ABSPATH . "wp-admin/includes/upgrade.php";
+    if (!is_blog_installed()) { wp_install($argv[1], "admin", "admin@blog.example", true, "", "recorded"); }
+    update_option("permalink_structure", "/%postname%/"); global $wp_rewrite; $wp_rewrite->init(); flush_rewrite_rules(false);' "$host"
+[ -n "${RECORD_SHELL-}" ] && exec "$RECORD_SHELL"
+inside dpkg-query -W >"$root/tmp/packages"
+export REAL_HOST=$host REAL_PACKAGES=$root/tmp/packages
+[ -z "$only" ] || export ONLY=$only
+"$test" --ignored --nocapture record_the_real_servers

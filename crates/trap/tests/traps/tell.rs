@@ -1,0 +1,10 @@
+//! Whether anything tells that nobody is at home: known tests for honeypots, and the same questions to real servers.
+//!
+//! `docs/traps/persona.md` has the table of both, and how to record the real servers anew.
+
+mod conversation;
+mod detectors;
+mod real;
+mod record;
+mod scans;
+mod signatures;
