@@ -96,6 +96,8 @@ pub use smb::{Smb, SmbSession};
 pub use smtp::Smtp;
 pub use snmp::Snmp;
 pub use ssdp::Ssdp;
+#[cfg(feature = "testing")]
+pub use ssh::testing as ssh_testing;
 pub use ssh::{SSH_TRIES_MAX, Ssh, SshSession};
 pub use telnet::{TRIES_MAX, Telnet, TelnetSession};
 pub use text::safe_text;

@@ -18,6 +18,8 @@ mod mac;
 mod packet;
 mod session;
 mod sntrup761;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod transport;
 mod umac;
 mod wire;

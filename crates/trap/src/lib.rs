@@ -28,6 +28,8 @@ mod wire;
 
 pub use bind::{Bound, DARK, Error, bind};
 pub use broken::note_faults;
+#[cfg(feature = "testing")]
+pub use door::testing;
 pub use door::{Household, News};
 pub use identity::{IdentityError, TlsIdentity};
 pub use limits::Dismisser;
