@@ -24,6 +24,8 @@ pub enum Purpose {
     BenchMesh,
     /// Testing the dashboard in a real browser
     Browser,
+    /// Fuzzing the parsers
+    Fuzz,
     /// Checks that only continuous integration runs
     Checks,
 }
