@@ -36,7 +36,7 @@ fn all(recorded: &Path) -> io::Result<Seeds> {
     add("datagrams", datagrams());
     add("ssh-inside", ssh());
     add("mesh-member", mesh_seeds());
-    add("mesh-stranger", vec![vec![0], vec![1, 0], vec![2, 3, 0, 1, 2, 3], b"\x03x".to_vec()]);
+    add("mesh-stranger", vec![vec![0], vec![1, 0], vec![2, 3, 0, 1, 2, 3], b"\x03x".to_vec(), vec![4], vec![4, 1, 0, 0, 1]]);
     add("packets", packets());
     add("words", words());
     add("script", SCRIPTS.iter().map(|script| script.to_vec()).collect());

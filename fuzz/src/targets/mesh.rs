@@ -7,8 +7,8 @@ pub(crate) use seeds::seeds;
 
 use crate::Input;
 use honeymesh_mesh_proto::{
-    Effect, Hlc, JoinToken, Joining, Mesh, Role, STREAM_FRAME_BYTES_MAX, Said, Statement, StreamEvent, StreamId, StreamOrder,
-    Touch, limits::DATAGRAM_BYTES_MAX, verify_record,
+    Admission, Config, Effect, Hlc, JoinToken, Joining, Mesh, Role, STREAM_FRAME_BYTES_MAX, Said, Statement, StreamEvent,
+    StreamId, StreamOrder, Touch, limits::DATAGRAM_BYTES_MAX, public_key, verify_record,
 };
 use honeymesh_types::{Grade, NodeId, Reasons, Scope, Subject, WallTime};
 use pair::{HONEST, INSIDER, Pair, config};
@@ -145,7 +145,8 @@ fn check(effects: &[Effect], mesh: &Mesh, records_before: usize) {
 /// `kind | bytes`.
 pub(super) fn stranger(data: &[u8]) {
     let mut input = Input::new(data);
-    match input.below(4) {
+    match input.below(5) {
+        4 => deed(&mut input),
         0 => proof(input.rest()),
         1 => joining(input.rest()),
         2 => {
@@ -182,6 +183,28 @@ fn proof(raw: &[u8]) {
     }
     let is_deed = mesh.restore_deed(raw, pair::at(0));
     assert!(!is_deed, "a deed without an authority");
+}
+
+/// What the authority has signed, changed in any way, and anything instead of it.
+fn deed(input: &mut Input<'_>) {
+    let secret = [3; 32];
+    let authority = Some(public_key(&secret));
+    let of_authority = |secret| Config { admission: Admission { authority, secret, ..Admission::default() }, ..config(2) };
+    let mut issuer = Mesh::new(of_authority(Some(secret.into())), pair::at(0));
+    let (who, now, mut out) = (NodeId([8; 32]), pair::at(0), Vec::new());
+    let Ok(name) = "node-8".parse() else { return };
+    let certified = issuer.certify(who, &name, &name, now, &mut out);
+    let revoked = issuer.revoke(who, true, now, &mut out);
+    assert!(certified.is_ok() && revoked.is_ok(), "{certified:?}, {revoked:?}");
+    let deeds = issuer.deeds_about(who);
+    let Some(deed) = deeds.get(input.below(deeds.len())) else { panic!("no deed about who was certified") };
+    let mut heir = Mesh::new(of_authority(None), now);
+    let mut raw = deed.raw.to_vec();
+    let changes = input.rest();
+    raw.iter_mut().zip(changes).for_each(|(byte, change)| *byte ^= change);
+    assert_eq!(heir.restore_deed(&raw, now), *raw == *deed.raw, "a deed that was changed");
+    assert_eq!(heir.deeds_about(who).len(), usize::from(*raw == *deed.raw));
+    assert!(*changes == *deed.raw || !heir.restore_deed(changes, now), "a deed that nobody has signed");
 }
 
 /// A new machine hears anything instead of an answer; and who lets machines in hears anything instead of a request.
