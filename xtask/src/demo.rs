@@ -47,7 +47,10 @@ pub fn build(profile: Profile) -> Result<PathBuf> {
 }
 
 /// Where cargo puts what it builds.
-fn target_dir() -> Result<PathBuf> {
+///
+/// # Errors
+/// If cargo says nothing that is understood.
+pub fn target_dir() -> Result<PathBuf> {
     #[derive(serde::Deserialize)]
     struct Workspace {
         target_directory: PathBuf,

@@ -3,6 +3,7 @@
 
 mod bench;
 mod demo;
+mod fuzz;
 mod machine;
 mod output;
 mod setup;
@@ -80,6 +81,8 @@ enum Command {
         #[arg(long, requires = "scenario", conflicts_with = "nodes")]
         quick: bool,
     },
+    /// Throw hostile bytes at every parser for a while; what is found is printed with how to see it again
+    Fuzz(fuzz::Fuzz),
     /// Check the house rules: arrows between crates, no_std deciders, unsafe, file sizes
     Tidy,
 }
@@ -110,6 +113,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Sim { scenario, seeds, nodes, quick } => {
             return sim::run(scenario.as_deref(), seeds.as_deref(), nodes, quick);
         }
+        Command::Fuzz(fuzz) => return fuzz::run(&fuzz),
         Command::Tidy => return tidy::run(),
     }
     Ok(ExitCode::SUCCESS)

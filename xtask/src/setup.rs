@@ -26,6 +26,8 @@ pub enum Purpose {
     BenchTraps,
     /// Testing the dashboard in a real browser
     Browser,
+    /// Fuzzing the parsers
+    Fuzz,
     /// Checks that only continuous integration runs
     Checks,
 }

@@ -26,6 +26,8 @@ pub use request::{
     WAIT_MAX,
 };
 pub use secret::Secret;
+#[cfg(feature = "testing")]
+pub use serve::testing;
 pub use serve::{Api, Limits};
 pub use stats::Stats;
 pub use tls::{Tls, TlsError};

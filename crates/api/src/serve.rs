@@ -3,6 +3,8 @@
 mod admission;
 mod connection;
 mod stall;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 use crate::{ControlSocket, Desk, Stats, Tls, Token, attempts::Attempts, router, stats::count};
 use admission::{Admission, Place};

@@ -1,9 +1,9 @@
 //! One datagram in, at most one out, and never a longer one: what services over UDP share.
 //!
 //! Whoever sends a datagram can write any source on it. So nothing is kept between two of them, no answer is longer than what it
-//! answers (nobody is flooded through us), and what a service answers is never answered by a service (two traps that were set on
-//! each other fall silent). What a source says is believed to be its own once it brings back a nonce that was sent to it. The
-//! carrier makes that nonce, writes it into the answer and looks for it: a service only says where its place is.
+//! answers (nobody is flooded through us), and two traps that were set on each other fall silent before the third answer. What a
+//! source says is believed to be its own once it brings back a nonce that was sent to it. The carrier makes that nonce, writes it
+//! into the answer and looks for it: a service only says where its place is.
 
 use crate::{Findings, Flow, Service, Session, Step};
 use alloc::vec::Vec;

@@ -1,5 +1,7 @@
 //! Drives a session in tests as a carrier does, and the laws that every service keeps.
 
+extern crate std;
+
 use crate::{ANSWER_BYTES_MAX, DELAY_MS_MAX, FIELD_BYTES_MAX, FIELDS_MAX, Findings, Flow, Session};
 use alloc::{string::String, vec::Vec};
 use honeymesh_types::WallTime;
@@ -34,6 +36,22 @@ pub(crate) fn whole(session: &mut dyn Session, bytes: &[u8]) -> Heard {
 
 /// The conversation in the given pieces, as a carrier holds it.
 pub(crate) fn chunks(session: &mut dyn Session, chunks: &[&[u8]]) -> Heard {
+    record(&chunks.concat());
+    held(session, chunks)
+}
+
+/// Keeps what is said in tests in the folder that `HONEYMESH_RECORD` names, under the name of the module that says it: seeds for
+/// the fuzzer. What is said at random is not kept.
+fn record(bytes: &[u8]) {
+    let Some(folder) = std::env::var_os("HONEYMESH_RECORD") else { return };
+    let thread = std::thread::current();
+    let module = thread.name().and_then(|name| name.split("::").next()).unwrap_or("unknown");
+    let folder = std::path::Path::new(&folder).join(module);
+    let name = crate::text::hex(&<sha2::Sha256 as sha2::Digest>::digest(bytes)[..8]);
+    std::fs::create_dir_all(&folder).and_then(|()| std::fs::write(folder.join(name), bytes)).expect("a folder to write into");
+}
+
+fn held(session: &mut dyn Session, chunks: &[&[u8]]) -> Heard {
     let (mut heard, since_report) = begun(session, chunks);
     session.end();
     let left = session.findings();
@@ -107,8 +125,8 @@ fn pieces<'a>(bytes: &'a [u8], cuts: &[usize]) -> Vec<&'a [u8]> {
 
 /// No panic, bounded answers and findings, and the same answers and reports however the bytes were cut.
 pub(crate) fn law<S: Session>(session: impl Fn() -> S, bytes: &[u8], cuts: &[usize]) -> Result<(), TestCaseError> {
-    let at_once = whole(&mut session(), bytes);
-    let in_pieces = chunks(&mut session(), &pieces(bytes, cuts));
+    let at_once = held(&mut session(), &[bytes]);
+    let in_pieces = held(&mut session(), &pieces(bytes, cuts));
     prop_assert_eq!(&at_once, &in_pieces);
     bounds(&at_once)
 }

@@ -19,6 +19,8 @@ mod packet;
 mod rsa;
 mod session;
 mod sntrup761;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod transport;
 mod umac;
 mod wire;

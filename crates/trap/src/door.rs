@@ -4,6 +4,8 @@
 //! believed no further than it can be: a session that nobody let in is nobody's, and no session can be told of without end.
 
 mod datagrams;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 use crate::{
     Bound, Line, Room,
@@ -100,6 +102,7 @@ struct Hearing {
     shared: Arc<Shared>,
     report: Option<Coming>,
     has_begun: bool,
+    stray_pause: Duration,
 }
 
 /// A report of which not every packet is there yet.
@@ -128,7 +131,8 @@ impl Bound {
         doors.into_iter().for_each(|door| drop(open.spawn(door.keep())));
         mailboxes.into_iter().for_each(|mailbox| drop(open.spawn(mailbox.keep())));
         open.spawn(dismiss(Arc::clone(&shared), inward, stopped));
-        let mut hearing = Hearing { heard, shared: Arc::clone(&shared), report: None, has_begun: false };
+        let mut hearing =
+            Hearing { heard, shared: Arc::clone(&shared), report: None, has_begun: false, stray_pause: STRAY_PAUSE };
         begun.into_iter().for_each(|pid| hearing.began(pid));
         let ended = tokio::select! {
             () = shutdown => Ok(()),
@@ -434,7 +438,9 @@ impl Hearing {
     /// Words about nobody: of one that was let go already, or of a sender that was taken over.
     async fn stray(&self) {
         count(&self.shared.house.strays);
-        sleep(STRAY_PAUSE).await;
+        if !self.stray_pause.is_zero() {
+            sleep(self.stray_pause).await;
+        }
     }
 }
 

@@ -29,6 +29,8 @@ mod wire;
 
 pub use bind::{Bound, DARK, Error, bind};
 pub use broken::note_faults;
+#[cfg(feature = "testing")]
+pub use door::testing;
 pub use door::{Household, News};
 pub use host_key::SshIdentity;
 pub use identity::{IdentityError, TlsIdentity};

@@ -44,6 +44,8 @@ mod steering;
 mod steps;
 mod system;
 mod tables;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod ticks;
 mod touch;
 mod visit;

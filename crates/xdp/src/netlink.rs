@@ -7,6 +7,12 @@ pub(crate) mod octets;
 
 pub(crate) use message::Seen;
 
+/// How many interfaces a datagram tells of, in an answer to question 4; for tests only.
+#[cfg(feature = "testing")]
+pub(crate) fn interfaces(octets: &[u8]) -> usize {
+    message::read(octets, 4).seen.len()
+}
+
 use nix::{
     errno::Errno,
     sys::socket::{AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, bind, recv, send, socket},

@@ -2,6 +2,12 @@
 
 mod parse;
 
+/// How many routes and resolvers are in these texts; for tests only.
+#[cfg(feature = "testing")]
+pub(crate) fn found_in(text: &str) -> usize {
+    parse::routes4(text).len() + parse::routes6(text).len() + parse::resolvers(text).len()
+}
+
 use crate::{Error, system};
 use ipnet::IpNet;
 use nix::ifaddrs::{InterfaceAddress, getifaddrs};

@@ -43,6 +43,8 @@ use ipnet::IpNet;
 use layout::{Scan, sends_from};
 use lines::pair;
 pub(crate) use log::Log;
+#[cfg(feature = "testing")]
+pub(crate) use log::{ends, records};
 use nix::fcntl::Flock;
 use orders::{Answer, Line, Network, Order, PER_ORDER_MAX};
 use std::{

@@ -45,6 +45,12 @@ impl Speech {
         self.talk(Builder::new(TokioExecutor::new()).http1_only(), stream, source, stop).await;
     }
 
+    /// Over a line that has no ends in this machine's network.
+    #[cfg(feature = "testing")]
+    pub(super) async fn over(self, stream: tokio::io::DuplexStream, source: IpAddr, stop: watch::Receiver<bool>) {
+        self.talk(Builder::new(TokioExecutor::new()).http1_only(), stream, source, stop).await;
+    }
+
     async fn talk<S>(self, mut builder: Builder<TokioExecutor>, stream: S, source: IpAddr, mut stop: watch::Receiver<bool>)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,

@@ -36,6 +36,12 @@ impl Mesh {
     pub fn insider_seal(&mut self, body: &[u8]) -> Option<Vec<u8>> {
         self.post.seal_for_tests(body)
     }
+
+    /// What is inside a datagram that this node may open; nothing else comes of it. `None`: it is none.
+    #[must_use]
+    pub fn insider_open(&self, datagram: &[u8]) -> Option<Vec<u8>> {
+        self.post.open_for_tests(datagram)
+    }
 }
 
 #[cfg(test)]

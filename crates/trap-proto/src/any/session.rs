@@ -4,7 +4,7 @@ use super::{
     Any,
     first::{self, Guess, Protocol},
 };
-use crate::{ANSWER_BYTES_MAX, Findings, Flow, Pause, Session, Step, TlsManner};
+use crate::{ANSWER_BYTES_MAX, Findings, Flow, Pause, Session, Step, TlsManner, tls::HANDSHAKE};
 use alloc::{boxed::Box, vec::Vec};
 use honeymesh_types::WallTime;
 
@@ -24,6 +24,10 @@ pub struct AnySession {
     tls: Option<Vec<u8>>,
     /// That was just now.
     is_asking: bool,
+    /// Bytes that may be the first of TLS, however they were cut: they are said once it is known that they are not.
+    held: Vec<u8>,
+    /// What the last bytes said, if it is something else than they are.
+    said: Option<Vec<u8>>,
     pause: Pause,
     findings: Findings,
 }
@@ -45,6 +49,8 @@ impl AnySession {
             phase: Phase::First(Vec::new()),
             tls: None,
             is_asking: false,
+            held: Vec::new(),
+            said: None,
             pause: Pause::default(),
             findings: Findings::default(),
         }
@@ -106,6 +112,22 @@ impl AnySession {
         said.into_iter().fold(Flow::Continue, |flow, byte| flow.and(self.byte(byte, now, answer)))
     }
 
+    /// What these bytes say, if it is something else than they are.
+    fn said_with(&mut self, taken: &[u8]) -> Option<Vec<u8>> {
+        if core::mem::take(&mut self.is_asking) {
+            self.held = Vec::new();
+            return Some(Vec::new());
+        }
+        match &self.phase {
+            Phase::First(bytes) if self.tls.is_none() && bytes.first() == Some(&HANDSHAKE) => {
+                self.held.clone_from(bytes);
+                Some(Vec::new())
+            }
+            _ if self.held.is_empty() => None,
+            _ => Some([&core::mem::take(&mut self.held), taken].concat()),
+        }
+    }
+
     fn inner(&mut self) -> Option<&mut dyn Session> {
         match &mut self.phase {
             Phase::Played(session) => Some(session.as_mut()),
@@ -122,7 +144,10 @@ impl Session for AnySession {
 
     fn receive(&mut self, bytes: &[u8], now: WallTime, answer: &mut Vec<u8>) -> Step {
         let full = answer.len() + ANSWER_BYTES_MAX - PLAYED_BYTES_MAX;
-        Step::by_byte_until_paused(bytes, answer, full, |byte, answer| (self.byte(byte, now, answer), self.pause.ms > 0))
+        let step =
+            Step::by_byte_until_paused(bytes, answer, full, |byte, answer| (self.byte(byte, now, answer), self.pause.ms > 0));
+        self.said = self.said_with(&bytes[..step.taken]);
+        step
     }
 
     fn pause(&mut self) -> Pause {
@@ -157,10 +182,7 @@ impl Session for AnySession {
     }
 
     fn said(&mut self) -> Option<Vec<u8>> {
-        if core::mem::take(&mut self.is_asking) {
-            return Some(Vec::new());
-        }
-        self.inner().and_then(Session::said)
+        self.said.take().or_else(|| self.inner().and_then(Session::said))
     }
 
     fn tls(&self) -> TlsManner {
@@ -261,6 +283,20 @@ mod tests {
         assert!(asked.flow == Flow::StartTls && session.unread().is_empty() && session.purges(b"RSET\r\n"));
         let inside = drive::whole(&mut session, b"AUTH PLAIN\r\n");
         assert_eq!(said(&inside.answer), "503 5.5.1 Error: send HELO/EHLO first\r\n", "it begins anew");
+    }
+
+    #[test]
+    fn what_begins_as_tls_is_said_if_it_is_none_and_not_if_it_is_however_it_is_cut() {
+        for (talk, said) in [(&b"\x16\x03\x01"[..], &b""[..]), (b"\x16\x03GET", b"\x16\x03GET"), (b"\x16GET", b"\x16GET")] {
+            for length in 1..=talk.len() {
+                let (mut session, mut heard) = (session(), Vec::new());
+                for piece in talk.chunks(length) {
+                    let _ = session.receive(piece, drive::NOW, &mut Vec::new());
+                    heard.extend(session.said().unwrap_or_else(|| piece.to_vec()));
+                }
+                assert_eq!(heard, said, "{talk:?} in pieces of {length}");
+            }
+        }
     }
 
     #[test]

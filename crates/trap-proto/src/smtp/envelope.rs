@@ -19,6 +19,8 @@ pub(super) struct Envelope {
     subject: Vec<u8>,
     bytes: u64,
     in_body: bool,
+    /// Something is to be noted before findings are taken: to note all recipients at each one would cost their square.
+    pub(super) is_unnoted: bool,
 }
 
 impl Envelope {
@@ -66,6 +68,13 @@ impl Envelope {
 
     pub(super) const fn is_too_long(&self) -> bool {
         self.bytes > LETTER_BYTES_MAX
+    }
+
+    /// Notes what was not noted yet.
+    pub(super) fn note_new(&mut self, findings: &mut Findings) {
+        if core::mem::take(&mut self.is_unnoted) {
+            self.note(findings);
+        }
     }
 
     pub(super) fn note(&self, findings: &mut Findings) {

@@ -101,7 +101,7 @@ impl Smtpd {
             b"RCPT" => (self.recipient(argument), Flow::Continue),
             b"DATA" => (self.data(), Flow::Continue),
             b"RSET" => {
-                self.envelope = Envelope::default();
+                core::mem::take(&mut self.envelope).note_new(&mut self.findings);
                 (OK.to_string(), Flow::Continue)
             }
             b"HELP" => (HELP.to_string(), Flow::Continue),
@@ -191,7 +191,7 @@ impl Smtpd {
         self.findings.note("client", name);
         self.greeted = true;
         self.is_extended = is_extended;
-        self.envelope = Envelope::default();
+        core::mem::take(&mut self.envelope).note_new(&mut self.findings);
         let host = self.host();
         if !is_extended {
             return format!("250 {host}\r\n");
@@ -273,7 +273,7 @@ impl Smtpd {
             Some(recipient) if self.envelope.to(recipient) => "250 2.1.5 Ok\r\n",
             Some(_) => "452 4.5.3 Error: too many recipients\r\n",
         };
-        self.envelope.note(&mut self.findings);
+        self.envelope.is_unnoted = true;
         reply.to_string()
     }
 
@@ -373,6 +373,7 @@ impl Dialogue for Smtpd {
     }
 
     fn findings(&mut self) -> &mut Findings {
+        self.envelope.note_new(&mut self.findings);
         &mut self.findings
     }
 }

@@ -192,6 +192,20 @@ fn read(message: &Incoming<'_>) -> Option<Record> {
     Some(Record { kind, seen: packet::read(parts.bytes(uapi::log::PAYLOAD)?)? })
 }
 
+/// How many records a datagram of the log has; for tests only.
+#[cfg(feature = "testing")]
+pub(crate) fn records(octets: &[u8]) -> usize {
+    let ours = |message: &Incoming<'_>| message.kind == uapi::log::SUBSYSTEM << 8 | uapi::log::PACKET;
+    Messages(octets).filter(ours).filter_map(|message| read(&message)).count()
+}
+
+/// Where a logged packet came from and went to; for tests only.
+#[cfg(feature = "testing")]
+pub(crate) fn ends(octets: &[u8]) -> Option<(std::net::SocketAddr, std::net::SocketAddr)> {
+    let seen = packet::read(octets)?;
+    Some(((seen.source, seen.source_port).into(), (seen.dest, seen.port).into()))
+}
+
 /// The group is ours; records come at once, numbered, and with the begin of their packet.
 fn configuration() -> [Message; 2] {
     let [a, b, c, d] = PAYLOAD_LEN.to_be_bytes();

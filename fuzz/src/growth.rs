@@ -1,0 +1,183 @@
+//! Inputs that grow, to see that what they cost grows with them and no faster: a stranger must not be able to buy much work with
+//! few bytes. `tests/linear.rs` counts the instructions.
+
+use crate::{
+    memory,
+    talk::{NOW, trap},
+};
+use honeymesh_detect::{Recogniser, Tally};
+use honeymesh_trap_proto::{ANSWER_BYTES_MAX, Flow, Service, Session, overhear};
+use std::{collections::BTreeMap, sync::LazyLock};
+
+/// An input of any length.
+pub struct Case {
+    /// What it is.
+    pub name: String,
+    kind: Kind,
+    /// What stands before what grows.
+    head: &'static [u8],
+    /// What is repeated.
+    unit: &'static [u8],
+}
+
+enum Kind {
+    /// A session of this service, byte by byte, or in one piece.
+    Talk { service: &'static str, is_drip: bool },
+    /// The recognisers.
+    Look,
+}
+
+/// What comes at once where it is weighed, in bytes: as much as a carrier reads.
+const PIECE_BYTES: usize = 4_096;
+
+/// Repeated to every service, byte by byte: no line's end, only lines' ends, short lines, zeros, ones.
+const ANY: [&[u8]; 5] = [b"A", b"\n", b"a b\r\n", b"\0", b"\xff"];
+
+/// Beginnings that reach what holds bytes, and what is repeated there.
+const DEEPER: [(&str, &[u8], &[u8]); 26] = [
+    ("http", b"GET /", b"%41"),
+    ("http", b"GET / HTTP/1.1\r\nA: ", b"b"),
+    ("http", b"GET / HTTP/1.1\r\n", b"A: b\r\n"),
+    ("http", b"POST / HTTP/1.1\r\nContent-Length: 1000000\r\n\r\n", b"a=b&"),
+    ("http", b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\na\r\n"),
+    ("http", b"", b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"),
+    ("elasticsearch", b"POST /_search HTTP/1.1\r\nContent-Length: 1000000\r\n\r\n", b"{\"a\":["),
+    ("telnet", b"root\r\n", b"\xff\xfb\x01"),
+    ("telnet", b"", b"root\r\nroot\r\n"),
+    ("ftp", b"USER a\r\nPASS b\r\n", b"NOOP\r\n"),
+    ("smtp", b"EHLO a\r\nMAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nDATA\r\n", b"line\r\n"),
+    ("smtp", b"EHLO a\r\nMAIL FROM:<a@b>\r\n", b"RCPT TO:<c@d>\r\n"),
+    ("imap", b"a LOGIN {100000}\r\n", b"x"),
+    ("pop3", b"", b"CAPA\r\n"),
+    ("redis", b"*1000000\r\n", b"$1\r\na\r\n"),
+    ("redis", b"", b"SET a b\r\n"),
+    ("memcached", b"set a 0 0 1000000\r\n", b"x"),
+    ("memcached", b"", b"get a b c\r\n"),
+    ("sip", b"OPTIONS sip:a SIP/2.0\r\n", b"Via: a\r\n"),
+    ("mqtt", b"\x10\x10\0\x04MQTT\x04\x02\0\x3c\0\x04test", b"\xc0\0"),
+    ("ldap", b"", b"\x30\x0c\x02\x01\x01\x60\x07\x02\x01\x03\x04\0\x80\0"),
+    ("smb", b"\0\0\x10\0\xffSMB", b"\x72"),
+    ("mongodb", b"", b"\x10\0\0\0\x01\0\0\0\0\0\0\0\xd4\x07\0\0"),
+    ("ssh", b"SSH-2.0-x\r\n\0\0\x7f\xfc\x04\x14", b"a,"),
+    ("any", b"\x16\x03\x01", b"a"),
+    ("modbus", b"", b"\0\x01\0\0\0\x06\x01\x03\0\0\0\x01"),
+];
+
+/// What the recognisers open or look for.
+const LOOKED: [&[u8]; 18] = [
+    b"A",
+    b"QUFB",
+    b"%25",
+    b"%u0041",
+    b"\\x41",
+    b"&lt;",
+    b"4141",
+    b"a\0",
+    b"'",
+    b"a'",
+    b"/*",
+    b"/**/",
+    b"${",
+    b"${jndi:",
+    b"http://a",
+    b"wget http://a ",
+    b"\x90",
+    b"../",
+];
+
+static RECOGNISER: LazyLock<Recogniser> = LazyLock::new(|| Recogniser::new(&["bait-Pa55w0rd-x1".to_owned()]));
+
+/// All of them.
+#[must_use]
+pub fn cases() -> Vec<Case> {
+    let silent = |name: &&&str| !["script", "ntp", "snmp", "tftp", "ssdp"].contains(name);
+    let talk = |service, head, unit, is_drip| {
+        let how = if is_drip { "byte by byte" } else { "in one piece" };
+        let name = format!("{service}: {:?} and {:?} again and again, {how}", show(head), show(unit));
+        Case { name, kind: Kind::Talk { service, is_drip }, head, unit }
+    };
+    let services = Service::NAMES.iter().filter(silent);
+    let mut cases: Vec<Case> = services.flat_map(|name| ANY.map(|unit| talk(name, &b""[..], unit, true))).collect();
+    cases.extend(DEEPER.iter().flat_map(|(name, head, unit)| [true, false].map(|is_drip| talk(name, head, unit, is_drip))));
+    cases.extend(LOOKED.map(|unit| Case { name: format!("recognisers: {:?}", show(unit)), kind: Kind::Look, head: b"", unit }));
+    cases
+}
+
+fn show(bytes: &[u8]) -> String {
+    bytes.escape_ascii().to_string()
+}
+
+impl Case {
+    /// The input with so many bytes.
+    #[must_use]
+    pub fn input(&self, length: usize) -> Vec<u8> {
+        self.head.iter().chain(self.unit.iter().cycle()).take(length).copied().collect()
+    }
+
+    /// What is needed besides, made before anything is counted.
+    pub fn prepare(&self) {
+        self.take(self.head);
+    }
+
+    /// Takes an input.
+    pub fn take(&self, input: &[u8]) {
+        match self.kind {
+            Kind::Talk { service, is_drip } => talk(trap(service, 0).session(7), input, is_drip),
+            Kind::Look => drop(RECOGNISER.look(input, &BTreeMap::new(), &Tally::default())),
+        }
+    }
+}
+
+impl Case {
+    /// The most that a session holds between two pieces, in bytes, while it is told so many; 0 if there is none.
+    #[must_use]
+    pub fn holds(&self, length: usize) -> usize {
+        let Kind::Talk { service, .. } = self.kind else { return 0 };
+        let (input, mut answer) = (self.input(length), Vec::with_capacity(2 * ANSWER_BYTES_MAX));
+        self.prepare();
+        let before = memory::held();
+        let mut session = trap(service, 0).session(7);
+        let (mut flow, mut most) = (session.open(&mut answer), 0);
+        for piece in input.chunks(PIECE_BYTES) {
+            let mut rest = piece;
+            while !rest.is_empty() && flow != Flow::Close {
+                answer.clear();
+                let step = session.receive(rest, NOW, &mut answer);
+                (rest, flow) = (&rest[step.taken..], step.flow);
+                drop(session.said());
+                if flow != Flow::Continue {
+                    drop(session.findings());
+                }
+                while session.resume(NOW, &mut answer).is_some() {
+                    answer.clear();
+                }
+            }
+            answer.clear();
+            most = most.max(memory::held().saturating_sub(before));
+        }
+        most
+    }
+}
+
+fn talk(mut session: Box<dyn Session>, input: &[u8], is_drip: bool) {
+    let mut answer = Vec::with_capacity(2 * ANSWER_BYTES_MAX);
+    let mut flow = session.open(&mut answer);
+    if let Some(first) = input.first() {
+        session = overhear(session, *first);
+    }
+    for piece in input.chunks(if is_drip { 1 } else { input.len().max(1) }) {
+        let mut rest = piece;
+        while !rest.is_empty() && flow != Flow::Close {
+            answer.clear();
+            let step = session.receive(rest, NOW, &mut answer);
+            (rest, flow) = (&rest[step.taken..], step.flow);
+            drop(session.said());
+            if flow != Flow::Continue {
+                drop(session.findings());
+            }
+            while session.resume(NOW, &mut answer).is_some() {}
+        }
+    }
+    session.end();
+    drop(session.findings());
+}

@@ -1,0 +1,42 @@
+//! One datagram to each service over UDP.
+
+use crate::{
+    Input,
+    talk::{NOW, bounded, trap},
+};
+use honeymesh_trap_proto::{DATAGRAM_ANSWER_BYTES_MAX, DATAGRAM_BYTES_MAX, Datagram, NONCE_BYTES, Service};
+
+const SERVICES: [&str; 7] = ["dns", "ntp", "snmp", "tftp", "sip", "ssdp", "memcached"];
+/// So many answers to answers: the next one is silence.
+const TURNS_MAX: usize = 3;
+
+/// `service | nonce's place, or 0 | datagram`.
+pub(super) fn any(data: &[u8]) {
+    let mut input = Input::new(data);
+    let service = trap(SERVICES[input.below(SERVICES.len())], 0);
+    let place = usize::from(input.byte());
+    let bytes = input.take(DATAGRAM_BYTES_MAX);
+    let nonce_at = (place > 0 && place + NONCE_BYTES <= bytes.len()).then_some(place);
+    let reply = service.datagram(&Datagram { bytes, nonce_at, now: NOW });
+    bounded(&reply.findings);
+    assert!(reply.answer.len() <= bytes.len().min(DATAGRAM_ANSWER_BYTES_MAX), "an answer that is longer than what it answers");
+    assert!(reply.nonce_at.is_none_or(|at| at + NONCE_BYTES <= reply.answer.len()), "a nonce outside of the answer");
+    let again = service.datagram(&Datagram { bytes: &reply.answer, nonce_at: None, now: NOW }).answer;
+    assert!(again.is_empty(), "{} answers its own kind", service.name());
+    for other in SERVICES {
+        fall_silent(service, trap(other, 0), reply.answer.clone());
+    }
+}
+
+/// Somebody forges the address of one trap in a datagram to another one.
+fn fall_silent(one: &Service, other: &Service, mut said: Vec<u8>) {
+    let mut turns = 0;
+    for service in [other, one].into_iter().cycle() {
+        if said.is_empty() {
+            return;
+        }
+        turns += 1;
+        assert!(turns < TURNS_MAX, "{} and {} go on: {said:?}", one.name(), other.name());
+        said = service.datagram(&Datagram { bytes: &said, nonce_at: None, now: NOW }).answer;
+    }
+}

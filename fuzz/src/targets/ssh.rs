@@ -1,0 +1,61 @@
+//! Messages of a client that has exchanged keys with the trap.
+
+use crate::{
+    Input,
+    talk::{NOW, bounded, trap},
+};
+use honeymesh_trap_proto::{
+    ANSWER_BYTES_MAX, Flow, Session,
+    ssh_testing::{CIPHERS, Client, MACS, Wants, usual},
+};
+
+const SEED: u64 = 7;
+/// Messages of one input.
+const MESSAGES_MAX: usize = 64;
+/// A packet that unpacks to so much is taken, and told.
+const SAID_BYTES_MAX: usize = 40_000;
+
+/// `trap, cipher, options | how much of a usual login comes first | messages: length, payload`.
+pub(super) fn inside(data: &[u8]) {
+    let mut input = Input::new(data);
+    let choice = input.byte();
+    let (cipher, mac) = (CIPHERS[usize::from(choice >> 1) % CIPHERS.len()], MACS[usize::from(choice >> 4) % MACS.len()]);
+    let options = input.byte();
+    let wants = Wants { cipher, mac, zlib: options & 8 != 0, strict: options & 16 != 0 };
+    let mut session = trap("ssh", choice).session(SEED);
+    let Some(mut client) = Client::meet(&mut *session, wants, NOW) else { panic!("the exchange of keys failed: {wants:?}") };
+    let usual = usual();
+    let usual = usual.iter().take(usize::from(options & 7)).map(Vec::as_slice);
+    let others = std::iter::from_fn(|| (!input.is_empty()).then(|| input.part())).take(MESSAGES_MAX);
+    for payload in usual.chain(others).filter(|payload| !payload.is_empty()) {
+        let packet = client.packet(payload);
+        if tell(&mut *session, &mut client, &packet) == Flow::Close {
+            break;
+        }
+    }
+    session.end();
+    bounded(&session.findings());
+}
+
+/// Sends a packet. What is answered must be whole packets that open with the keys.
+fn tell(session: &mut dyn Session, client: &mut Client, packet: &[u8]) -> Flow {
+    let (mut rest, mut answer, mut flow) = (packet, Vec::new(), Flow::Continue);
+    while !rest.is_empty() && flow != Flow::Close {
+        let before = answer.len();
+        let step = session.receive(rest, NOW, &mut answer);
+        assert!(answer.len() - before <= ANSWER_BYTES_MAX && (step.taken > 0 || step.flow == Flow::Close));
+        assert!(session.said().is_none_or(|said| said.len() <= SAID_BYTES_MAX));
+        (rest, flow) = (&rest[step.taken..], step.flow);
+        if flow != Flow::Continue {
+            bounded(&session.findings());
+        }
+        while let Some(next) = session.resume(NOW, &mut answer) {
+            assert!(answer.len() <= 64 * ANSWER_BYTES_MAX, "an answer without end");
+            flow = next;
+            bounded(&session.findings());
+        }
+    }
+    // Keys may be changed in the middle: what is sealed under the new ones this client does not have.
+    let _payloads = client.read(&answer);
+    flow
+}
