@@ -7,6 +7,7 @@ use super::{
     MSG_USERAUTH_REQUEST, MSG_USERAUTH_SUCCESS,
     dice::Dice,
     exchange::Method,
+    hostkey::HostKeys,
     kexinit,
     packet::{Incoming, Outgoing},
     wire::{Fields, message, put_string},
@@ -83,7 +84,7 @@ impl Client {
         let hash = Method::X25519.exchange_hash([HELLO, greeting.trim_ascii_end(), &ours, &theirs, key, &half, public], &shared);
         client.next(&taken).filter(|(payload, _)| payload == &[MSG_NEWKEYS])?;
         client.tell(session, &[MSG_NEWKEYS], now)?;
-        let agreed = kexinit::read(&ours)?.agree()?;
+        let agreed = kexinit::read(&ours)?.agree(&HostKeys::of(&[0; 32]))?;
         client.outgoing.rekey(Method::X25519.keys(agreed.incoming, &shared, &hash, &hash, *b"ACE")?, wants.strict);
         client.incoming.rekey(Method::X25519.keys(agreed.outgoing, &shared, &hash, &hash, *b"BDF")?, wants.strict);
         Some(client)
