@@ -15,6 +15,7 @@
 
 mod capture;
 mod config;
+pub mod contest;
 mod estate;
 mod far;
 mod forge;

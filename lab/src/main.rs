@@ -2,8 +2,8 @@
 #![expect(clippy::print_stdout, reason = "talking to a person on a terminal is this program's whole job")]
 
 use clap::{Parser, Subcommand};
-use honeymesh_lab::{Lab, Place, reaction, story, sweep};
-use std::{process::ExitCode, thread};
+use honeymesh_lab::{Lab, Place, contest, reaction, story, sweep};
+use std::{path::PathBuf, process::ExitCode, thread};
 
 /// Hosts in network namespaces that attack and defend each other.
 #[derive(Parser)]
@@ -27,6 +27,18 @@ enum Command {
         #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u8).range(1..=200))]
         rounds: u8,
     },
+    /// Measure our traps beside OpenCanary and Cowrie
+    Contest {
+        /// Where these two are installed, each in a Python environment of its own
+        #[arg(long)]
+        installed: PathBuf,
+        /// A few sessions only, to see that it works
+        #[arg(long)]
+        quick: bool,
+        /// Writes the table there, too
+        #[arg(long)]
+        table: Option<PathBuf>,
+    },
     /// Only the hosts, without daemons, until Ctrl-C
     Hosts,
     /// Take down what killed labs left behind
@@ -48,6 +60,12 @@ fn run(command: &Command) -> anyhow::Result<()> {
         Command::Demo { once: true } => story::tell(story::After::End),
         Command::Demo { once: false } => story::tell(story::After::Stay),
         Command::Reaction { rounds } => react((*rounds).into()),
+        Command::Contest { installed, quick, table } => {
+            let amount = if *quick { contest::Amount::QUICK } else { contest::Amount::FULL };
+            let text = contest::measure(amount, installed, |what| println!("{what}"))?;
+            println!("{text}");
+            table.as_ref().map_or(Ok(()), |table| Ok(std::fs::write(table, &text)?))
+        }
         Command::Hosts => hosts(),
         Command::Sweep => {
             println!("{} labs were left behind", sweep().len());

@@ -16,7 +16,7 @@ fn value<'a>(status: &'a str, name: &str) -> &'a str {
 }
 
 #[test]
-fn no_thread_of_a_running_daemon_has_a_capability_and_it_still_bans() {
+fn no_thread_of_a_running_daemon_is_root_or_has_a_capability_and_it_still_bans() {
     let Some(_turn) = turn("no_thread_of_a_running_daemon") else { return };
     let lab = Lab::up().unwrap();
     let mut node = lab.node(NodeConfig::alone(Place::Node(1))).unwrap();
@@ -28,6 +28,9 @@ fn no_thread_of_a_running_daemon_has_a_capability_and_it_still_bans() {
         for set in ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"] {
             assert_eq!(value(status, set), "0000000000000000", "{set} of {}", value(status, "Name"));
         }
+        assert!(!value(status, "Uid").split_whitespace().any(|user| user == "0"), "{}", value(status, "Name"));
+        assert!(!value(status, "Gid").split_whitespace().any(|group| group == "0"), "{}", value(status, "Name"));
+        assert_eq!(value(status, "Groups"), "", "{}", value(status, "Name"));
         assert_eq!((value(status, "NoNewPrivs"), value(status, "Seccomp")), ("1", "2"), "{}", value(status, "Name"));
     }
     curl(lab.attacker(), Place::Node(1).at(Family::V4, HTTP_PORT), "/", Duration::from_millis(500)).unwrap();

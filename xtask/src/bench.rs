@@ -35,16 +35,19 @@ enum Bench {
     Reaction,
     /// Real nodes on loopback, against other gossip libraries.
     Mesh,
+    /// What a session costs a trap, against other traps.
+    Traps,
 }
 
 impl Bench {
-    const ALL: [Self; 3] = [Self::Kernel, Self::Reaction, Self::Mesh];
+    const ALL: [Self; 4] = [Self::Kernel, Self::Reaction, Self::Mesh, Self::Traps];
 
     const fn name(self) -> &'static str {
         match self {
             Self::Kernel => "kernel",
             Self::Reaction => "reaction",
             Self::Mesh => "mesh",
+            Self::Traps => "traps",
         }
     }
 
@@ -54,6 +57,7 @@ impl Bench {
             Self::Kernel => [DEMO, &[Purpose::Bench]].concat(),
             Self::Reaction => DEMO.to_vec(),
             Self::Mesh => vec![Purpose::Build, Purpose::BenchMesh],
+            Self::Traps => [DEMO, &[Purpose::BenchTraps]].concat(),
         }
     }
 
@@ -68,6 +72,13 @@ impl Bench {
             Self::Mesh => {
                 let quick = if amount == Amount::Quick { &["--", "--quick"][..] } else { &[] };
                 machine::run(machine::cargo().args(["bench", "--locked", "-p", "honeymesh-sim", "--bench", "mesh"]).args(quick))
+            }
+            Self::Traps => {
+                let built = demo::build(demo::Profile::Release)?;
+                let mut contest = Command::new(built.join("honeymesh-lab"));
+                contest.args(["contest", "--installed"]).arg(machine::root().join(setup::PYTHONS_IN));
+                contest.args(if amount == Amount::Quick { &["--quick"][..] } else { &[] });
+                machine::run(contest.env("HONEYMESH_BIN", built.join("honeymesh")))
             }
             Self::Reaction => {
                 let built = demo::build(demo::Profile::Release)?;

@@ -6,7 +6,7 @@ mod packages;
 use crate::machine::{self, is_root, which};
 use anyhow::{Result, bail};
 use clap::ValueEnum;
-use packages::{CONTENDERS, Contender, PACKAGES, Package, TOOLS, Tool};
+use packages::{CONTENDERS, Contender, PACKAGES, PYTHONS, Package, Python, TOOLS, Tool, UNPACKED, Unpacked};
 use std::process::{Command, Stdio};
 
 /// What something has to be installed for.
@@ -22,6 +22,8 @@ pub enum Purpose {
     Bench,
     /// Other gossip libraries to measure ours against
     BenchMesh,
+    /// Other traps to measure ours against
+    BenchTraps,
     /// Testing the dashboard in a real browser
     Browser,
     /// Checks that only continuous integration runs
@@ -30,7 +32,7 @@ pub enum Purpose {
 
 impl Purpose {
     const fn is_competitors(self) -> bool {
-        matches!(self, Self::Bench | Self::BenchMesh)
+        matches!(self, Self::Bench | Self::BenchMesh | Self::BenchTraps)
     }
 }
 
@@ -88,6 +90,15 @@ pub fn run(purposes: &[Purpose], install: Install) -> Result<()> {
         println!("set-up: {}", machine::words(&builder(contender)));
         machine::run(&mut builder(contender))?;
     }
+    for python in &missing.pythons {
+        println!("set-up: {}", machine::words(&pip(python)));
+        machine::run(&mut environment(python))?;
+        machine::run(&mut pip(python))?;
+    }
+    for package in &missing.unpacked {
+        println!("set-up: {}", machine::words(&unpacker(package)));
+        machine::run(&mut unpacker(package))?;
+    }
     let still = Missing::find(purposes)?;
     if !still.is_empty() {
         bail!("{}", still.remedy("installed without an error, yet this is still missing"));
@@ -106,6 +117,8 @@ struct Missing {
     packages: Vec<&'static Package>,
     tools: Vec<&'static Tool>,
     contenders: Vec<&'static Contender>,
+    pythons: Vec<&'static Python>,
+    unpacked: Vec<&'static Unpacked>,
 }
 
 impl Missing {
@@ -113,11 +126,17 @@ impl Missing {
         let wanted: Vec<_> = PACKAGES.iter().filter(|package| purposes.contains(&package.purpose)).collect();
         let tools = TOOLS.iter().filter(|tool| purposes.contains(&tool.purpose) && !is_installed(tool)).collect();
         let contenders = CONTENDERS.iter().filter(|built| purposes.contains(&built.purpose) && !is_built(built)).collect();
-        Ok(Self { packages: absent(wanted)?, tools, contenders })
+        let pythons = PYTHONS.iter().filter(|python| purposes.contains(&python.purpose) && !is_there(python)).collect();
+        let is_absent = |package: &&Unpacked| purposes.contains(&package.purpose) && !unpacked_in().join(package.file).exists();
+        Ok(Self { packages: absent(wanted)?, tools, contenders, pythons, unpacked: UNPACKED.iter().filter(is_absent).collect() })
     }
 
     fn is_empty(&self) -> bool {
-        self.packages.is_empty() && self.tools.is_empty() && self.contenders.is_empty()
+        self.packages.is_empty()
+            && self.tools.is_empty()
+            && self.contenders.is_empty()
+            && self.pythons.is_empty()
+            && self.unpacked.is_empty()
     }
 
     fn names(&self) -> Vec<&'static str> {
@@ -134,6 +153,12 @@ impl Missing {
         for contender in &self.contenders {
             println!("set-up: missing build of       {:24} {}", contender.name, contender.why);
         }
+        for python in &self.pythons {
+            println!("set-up: missing from PyPI      {:24} {}", format!("{} {}", python.name, python.version), python.why);
+        }
+        for package in &self.unpacked {
+            println!("set-up: missing unpacked       {:24} {}", package.name, package.why);
+        }
     }
 
     /// One message: why nothing more was done, and what to type.
@@ -145,6 +170,12 @@ impl Missing {
         }
         lines.extend(self.tools.iter().map(|tool| format!("  {}", machine::words(&installer(tool)))));
         lines.extend(self.contenders.iter().map(|contender| format!("  {}", machine::words(&builder(contender)))));
+        lines.extend(
+            self.pythons
+                .iter()
+                .flat_map(|python| [environment(python), pip(python)].map(|command| format!("  {}", machine::words(&command)))),
+        );
+        lines.extend(self.unpacked.iter().map(|package| format!("  {}", machine::words(&unpacker(package)))));
         if self.packages.iter().any(|package| package.purpose == Purpose::Ebpf) {
             lines.push(ebpf::OTHER_ROUTE.into());
         }
@@ -249,6 +280,43 @@ fn builder(contender: &Contender) -> Command {
     cargo
 }
 
+/// Where other traps are installed, from the root: programs from PyPI each in a folder of its name.
+pub const PYTHONS_IN: &str = "target/bench/python";
+
+fn folder(python: &Python) -> std::path::PathBuf {
+    machine::root().join(PYTHONS_IN).join(python.name)
+}
+
+fn is_there(python: &Python) -> bool {
+    folder(python).join("bin/twistd").is_file()
+}
+
+/// The system's own Python: whoever owns nothing must be able to run it.
+fn environment(python: &Python) -> Command {
+    let mut venv = Command::new("/usr/bin/python3");
+    venv.args(["-m", "venv"]).arg(folder(python));
+    venv
+}
+
+fn pip(python: &Python) -> Command {
+    let mut pip = Command::new(folder(python).join("bin/pip"));
+    pip.args(["install", "--quiet", &format!("{}=={}", python.name, python.version)]);
+    pip
+}
+
+/// Where Debian's packages are unpacked.
+fn unpacked_in() -> std::path::PathBuf {
+    machine::root().join(PYTHONS_IN).join("unpacked")
+}
+
+/// Fetched and unpacked only: an installation would start a service on this machine.
+fn unpacker(package: &Unpacked) -> Command {
+    let mut sh = Command::new("sh");
+    let fetch = format!("apt-get -qq download {0} && dpkg -x {0}_*.deb . && rm {0}_*.deb", package.name);
+    sh.args(["-c", &format!("mkdir -p {0} && cd {0} && {fetch}", unpacked_in().display())]);
+    sh
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -262,19 +330,27 @@ mod tests {
     #[test]
     fn the_remedy_is_a_line_to_type() {
         let package = PACKAGES.iter().find(|package| package.name == "llvm-22").unwrap();
-        let missing = Missing { packages: vec![package], tools: TOOLS.iter().collect(), contenders: CONTENDERS.iter().collect() };
+        let missing = Missing {
+            packages: vec![package],
+            tools: TOOLS.iter().collect(),
+            contenders: CONTENDERS.iter().collect(),
+            pythons: PYTHONS.iter().collect(),
+            unpacked: UNPACKED.iter().collect(),
+        };
         let remedy = missing.remedy("why");
         assert!(remedy.starts_with("why; to mend it, run:"), "{remedy}");
         assert!(remedy.contains("apt-get install -y llvm-22"), "{remedy}");
         assert!(remedy.contains("cargo install --locked --quiet cargo-deny --version 0.20.2"), "{remedy}");
         assert!(remedy.contains("cargo build --release --locked --quiet --manifest-path"), "{remedy}");
         assert!(remedy.contains("sim/benches/iroh-gossip/Cargo.toml"), "{remedy}");
+        assert!(remedy.contains("opencanary/bin/pip install --quiet opencanary==0.9.10"), "{remedy}");
+        assert!(remedy.contains("apt-get -qq download fail2ban"), "{remedy}");
         assert!(remedy.contains("rust-src"), "the other route is named: {remedy}");
     }
 
     #[test]
     fn no_purpose_means_every_purpose_but_the_competitors() {
-        assert_eq!(or_all(vec![]).len(), Purpose::value_variants().len() - 2);
+        assert_eq!(or_all(vec![]).len(), Purpose::value_variants().len() - 3);
         assert!(!or_all(vec![]).into_iter().any(Purpose::is_competitors));
         assert_eq!(or_all(vec![Purpose::Lab]), [Purpose::Lab]);
     }

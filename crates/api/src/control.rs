@@ -12,6 +12,8 @@ use std::{
 
 /// The socket's mode: owner and group may connect.
 const SOCKET_MODE: u32 = 0o660;
+/// What is put behind the socket's name for the lock beside it, which a live daemon holds.
+pub const LOCK_SUFFIX: &str = ".lock";
 /// The longest path that fits a socket address, in bytes.
 const PATH_BYTES_MAX: usize = 107;
 
@@ -85,7 +87,7 @@ impl Drop for ControlSocket {
 /// Takes the lock beside the socket, which the system takes back from a daemon that dies.
 fn lock(path: &Path) -> Result<File, ControlError> {
     let mut name = path.as_os_str().to_owned();
-    name.push(".lock");
+    name.push(LOCK_SUFFIX);
     let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&name);
     let file = file.map_err(|source| ControlError::Io { path: path.into(), source })?;
     match file.try_lock() {

@@ -18,7 +18,7 @@ mod stats;
 mod tls;
 mod token;
 
-pub use control::{ControlError, ControlSocket};
+pub use control::{ControlError, ControlSocket, LOCK_SUFFIX};
 pub use desk::{Desk, LIVE_EVENTS_MAX, LiveEvent, Question, Reply, desk};
 pub use export::ExportSink;
 pub use request::{

@@ -11,6 +11,9 @@ pub struct StatusJson {
     pub version: String,
     /// What people call this node.
     pub node: String,
+    /// Whom the daemon runs as: a user's name, or its number if it has none.
+    #[serde(default)]
+    pub user: String,
     /// The mode in force: `observe`, `enforce` or `lockdown`.
     pub mode: String,
     /// With mode `lockdown`: whether it holds for good. Absent in other modes.

@@ -62,6 +62,9 @@ pub enum Command {
     /// Write to nf_tables for a daemon that starts this by itself
     #[command(hide = true)]
     NftWriter,
+    /// Replace the clusters' key files; started by the daemon
+    #[command(hide = true)]
+    Clerk,
     /// Play the traps; started by the daemon
     #[command(hide = true)]
     Traps,

@@ -1,9 +1,10 @@
-//! What each command does. `run`, `check`, `doctor`, `release`, `join`, `authority new` and `key new` need no daemon, `keeper`, `nft-writer` and `traps`
+//! What each command does. `run`, `check`, `doctor`, `release`, `join`, `authority new` and `key new` need no daemon, `keeper`, `nft-writer`, `clerk` and `traps`
 //! serve one; every other one asks it.
 
 mod authority_new;
 mod bans;
 mod check;
+mod clerk;
 mod doctor;
 mod events;
 mod export;
@@ -72,6 +73,7 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         },
         Command::Mode(args) => ask(orders::mode(args)),
         Command::NftWriter => nft_writer::run(),
+        Command::Clerk => clerk::run(),
         Command::Traps => traps::run(),
     }
 }

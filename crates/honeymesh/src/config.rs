@@ -82,6 +82,8 @@ pub struct NodeSection {
     pub state_dir: PathBuf,
     /// The mode at start, unless an operator changed it at run time.
     pub mode: Placed<Mode>,
+    /// Whom the daemon becomes once it is up.
+    pub user: Option<Placed<String>>,
 }
 
 /// How the kernel holds exact bans.

@@ -1,30 +1,34 @@
 //! The daemon: opens, gives its power away, then lets one loop own node and kernel until it is told to stop.
 //!
-//! Threads: the loop (the main thread, a runtime of its own), the checks of peers' signatures, the doors (where strangers are let in and handed
-//! over, HTTPS, control socket), the store's writer, the log's writer, the watchers of the network and of the interfaces. Only bounded queues lie between
+//! Threads: the loop (the main thread, a runtime of its own), the checks of peers' signatures, the traps' door (one thread: those who let in, hand over
+//! and hear wake each other for nothing), the doors for clients (HTTPS, control socket, the mesh's streams), the store's writer, the log's writer, the watchers of the network and of the interfaces. Only bounded queues lie between
 //! them, so that no slow client
 //! and no full disk delays a ban.
 
 pub(crate) mod admission;
 mod books;
 mod checks;
+mod clerk;
 mod dark;
 mod enforcer;
 mod engine;
 mod facts;
 mod journal;
 mod keeping;
-mod keys;
+pub(crate) mod keys;
 mod ladder;
 pub mod logs;
 mod lookout;
 mod operators;
+mod own_thread;
+pub(crate) mod owner;
 mod panics;
 mod playing;
 mod post;
 mod show;
 mod start;
 pub(crate) mod state_dir;
+mod systemd;
 mod trap_identity;
 
 use crate::{
@@ -35,15 +39,18 @@ use crate::{
 };
 pub use ladder::WRITER_NAME;
 
+use clerk::Clerk;
 use enforcer::Enforcer;
 use engine::{Engine, Inner};
 use honeymesh_api::{Api, Desk, Question};
 use honeymesh_node::{Input, NetworkFacts};
+use honeymesh_sandbox::{Role, Sandbox};
 use honeymesh_trap::{Household, News as TrapNews};
 use honeymesh_types::Visit;
 use honeymesh_xdp::{Knocks, LinkHandle, Seen, Sight};
 use keeping::{Keeping, Said};
 use ladder::{Rung, Watched};
+use own_thread::OwnThread;
 use playing::Playing;
 use post::{Datagram, StreamNews};
 use start::{Https, Opened};
@@ -63,7 +70,7 @@ const VISITS_MAX: usize = 4_096;
 const TRAP_NEWS_MAX: usize = 64;
 /// Knocks, and visits that the kernel received itself, that are taken between two other inputs.
 const KNOCKS_PER_TURN: usize = 256;
-/// Threads for the traps' doors and for clients.
+/// Threads for clients and for the mesh's streams.
 const DOOR_THREADS: usize = 2;
 /// Threads for reading the store and key files.
 const READERS_MAX: usize = 8;
@@ -94,9 +101,14 @@ pub fn run(args: &Run) -> Result<(), Failure> {
 /// Everything after the configuration.
 fn serve(parsed: &Parsed) -> Result<(), Failure> {
     let config = &parsed.config;
+    systemd::open();
     let (opened, rung) = start::open(config)?;
-    let confined = honeymesh_sandbox::confine(honeymesh_sandbox::Role::Node);
-    let report = confined.map_err(|error| Failure::Refused(format!("power could not be given away: {error}")))?;
+    let sandbox = Sandbox::of(Role::Node);
+    let sandbox = match opened.owner.other() {
+        Some(user) => sandbox.user(user).files(start::files(config, &opened.keys)),
+        None => sandbox,
+    };
+    let report = sandbox.confine().map_err(|error| Failure::Refused(format!("power could not be given away: {error}")))?;
     tracing::info!("power given away: {report}");
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -106,6 +118,8 @@ fn serve(parsed: &Parsed) -> Result<(), Failure> {
     let doors =
         tokio::runtime::Builder::new_multi_thread().worker_threads(DOOR_THREADS).thread_name(panics::DOORS).enable_all().build();
     let (runtime, doors) = (runtime.map_err(no_runtime)?, doors.map_err(no_runtime)?);
+    let traps = OwnThread::start(panics::DOORS).map_err(no_runtime)?;
+    let outside = Outside { doors: doors.handle().clone(), traps: traps.handle().clone() };
     let mut warnings = [start::warnings(&parsed.problems), opened.warnings.clone()].concat();
     if let Some(warning) = dark::warning(config) {
         tracing::warn!("{warning}");
@@ -114,13 +128,14 @@ fn serve(parsed: &Parsed) -> Result<(), Failure> {
     let ended = match rung {
         Rung::Xdp(kernel, watched) => {
             let from = Kernel { enforcer: *kernel, watched: *watched, writer: None };
-            runtime.block_on(live(config, warnings, opened, from, doors.handle()))
+            runtime.block_on(live(config, warnings, opened, from, outside))
         }
         Rung::Nftables(nft, watched, child) => {
             let from = Kernel { enforcer: *nft, watched: *watched, writer: Some(child) };
-            runtime.block_on(live(config, warnings, opened, from, doors.handle()))
+            runtime.block_on(live(config, warnings, opened, from, outside))
         }
     };
+    traps.end();
     doors.shutdown_timeout(GRACE);
     runtime.shutdown_timeout(GRACE);
     ended
@@ -128,6 +143,14 @@ fn serve(parsed: &Parsed) -> Result<(), Failure> {
 
 fn no_runtime(error: std::io::Error) -> Failure {
     Failure::Refused(format!("this machine gives no event queue: {error}; raise the limit of open files"))
+}
+
+/// Where what meets the outside runs.
+struct Outside {
+    /// Clients, and the mesh's streams.
+    doors: tokio::runtime::Handle,
+    /// The traps' doors.
+    traps: tokio::runtime::Handle,
 }
 
 /// What drops packets, what it tells, and the process it needs.
@@ -163,13 +186,13 @@ async fn live<K: Enforcer>(
     warnings: Vec<String>,
     opened: Opened,
     kernel: Kernel<K>,
-    doors: &tokio::runtime::Handle,
+    outside: Outside,
 ) -> Result<(), Failure> {
     let [terminate, interrupt, hangup] = [SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup()].map(signal);
     let (desk, questions) = honeymesh_api::desk(QUESTIONS_MAX);
     let (visit_sender, visits) = mpsc::channel(VISITS_MAX);
     let (posts, datagrams) = post::open(opened.ports, honeymesh_xdp::now).map_err(no_runtime)?;
-    let (streams, stream_news) = post::open_doors(opened.doors, doors).map_err(no_runtime)?;
+    let (streams, stream_news) = post::open_doors(opened.doors, &outside.doors).map_err(no_runtime)?;
     let (inner_sender, inner) = mpsc::unbounded_channel();
     let (broken_sender, broken) = mpsc::channel(1);
     let (stop, stopped) = watch::channel(false);
@@ -186,17 +209,19 @@ async fn live<K: Enforcer>(
         dismisser: opened.traps.dismisser(),
         desk: desk.clone(),
         warnings,
+        user: opened.owner.name().to_owned(),
         clock: honeymesh_xdp::now,
     });
     let (links, links_to_see) = watch::channel(Vec::new());
     let Watched { knocks, keeper, lookout } = kernel.watched;
     keeper.iter().for_each(|keeper| engine.keeper_began(keeper.pid()));
     engine.begin(opened.restored, opened.facts.clone());
-    let supervise = Supervisor { doors: doors.clone(), broken: broken_sender, stopped };
+    let supervise = Supervisor { outside, broken: broken_sender, stopped };
     let (trap_news_sender, trap_news) = mpsc::channel(TRAP_NEWS_MAX);
     let household = Household { visits: visit_sender, news: trap_news_sender, clock: honeymesh_xdp::now };
     supervise.traps(opened.traps, opened.playing, household);
     kernel.writer.into_iter().for_each(|child| supervise.writer(child));
+    opened.clerk.into_iter().for_each(|(clerk, child)| supervise.clerk(clerk, child));
     let control = std::sync::Arc::new(opened.control);
     supervise.api(desk, opened.https, control.clone());
     let feeds = Feeds {
@@ -221,7 +246,7 @@ async fn live<K: Enforcer>(
     ready(config, engine.kernel());
     let (ended, keeper) = turn(&mut engine, feeds).await;
     let _ = stop.send(true);
-    let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
+    let _ = systemd::tell(&sd_notify::NotifyState::Stopping);
     drop(control);
     // Before the kernel is let go: whoever keeps must not put back what is taken off.
     keeper.into_iter().for_each(Keeping::end);
@@ -238,7 +263,7 @@ fn awaited<T: std::os::fd::AsRawFd>(what: T) -> std::io::Result<AsyncFd<T>> {
 fn ready(config: &Config, kernel: &impl Enforcer) {
     let drops: Vec<_> = kernel.interfaces().iter().map(|interface| format!("{}:{}", interface.name, interface.mode)).collect();
     tracing::info!(node = %config.node.name, mode = %config.node.mode.value, drops = drops.join(" "), "ready");
-    if let Err(error) = sd_notify::notify(&[sd_notify::NotifyState::Ready]) {
+    if let Err(error) = systemd::tell(&sd_notify::NotifyState::Ready) {
         tracing::warn!(%error, "systemd could not be told that the daemon is ready");
     }
 }
@@ -250,7 +275,7 @@ fn heartbeat_every() -> Duration {
 
 /// Tells systemd that the loop turns. Nobody listens unless `WatchdogSec` is set.
 fn heartbeat() {
-    let _ = sd_notify::notify(&[sd_notify::NotifyState::Watchdog]);
+    let _ = systemd::tell(&sd_notify::NotifyState::Watchdog);
 }
 
 /// The loop, and the keeper when it has ended.
@@ -356,7 +381,7 @@ fn end<K: Enforcer>(engine: Engine<K>, on_exit: OnExit) {
 
 /// Starts what must not end by itself: if one of them does, the daemon ends with an error, so that systemd restarts it.
 struct Supervisor {
-    doors: tokio::runtime::Handle,
+    outside: Outside,
     broken: mpsc::Sender<String>,
     stopped: watch::Receiver<bool>,
 }
@@ -366,7 +391,7 @@ impl Supervisor {
     fn traps(&self, traps: honeymesh_trap::Bound, Playing { line, mut child, pid }: Playing, household: Household) {
         tracing::info!(pid, "the traps are played in a process of their own");
         let shutdown = self.shutdown();
-        self.watch("the traps", async move {
+        self.watch_on(&self.outside.traps, "the traps", async move {
             let kept = traps.keep(line, household, shutdown).await;
             let _how = tokio::task::spawn_blocking(move || child.wait()).await;
             kept
@@ -390,15 +415,38 @@ impl Supervisor {
         });
     }
 
+    /// Without this process changes of keys are not written down, which is no reason to end.
+    fn clerk(&self, clerk: Clerk, mut child: Child) {
+        let stopped = self.stopped.clone();
+        self.doors.spawn(async move {
+            let ended = tokio::task::spawn_blocking(move || child.wait()).await;
+            if !*stopped.borrow() {
+                clerk.set_gone();
+                tracing::error!(
+                    "the process that writes key files has ended ({ended:?}); restart the daemon before a change of keys"
+                );
+            }
+        });
+    }
+
     fn shutdown(&self) -> impl Future<Output = ()> + Send + 'static {
         let mut stopped = self.stopped.clone();
         async move { drop(stopped.wait_for(|stopped| *stopped).await) }
     }
 
     fn watch(&self, what: &'static str, task: impl Future<Output = std::io::Result<()>> + Send + 'static) {
-        let running = self.doors.spawn(task);
+        self.watch_on(&self.outside.doors, what, task);
+    }
+
+    fn watch_on(
+        &self,
+        runtime: &tokio::runtime::Handle,
+        what: &'static str,
+        task: impl Future<Output = std::io::Result<()>> + Send + 'static,
+    ) {
+        let running = runtime.spawn(task);
         let (broken, stopped) = (self.broken.clone(), self.stopped.clone());
-        self.doors.spawn(async move {
+        self.outside.doors.spawn(async move {
             let ended = running.await;
             if *stopped.borrow() {
                 return;

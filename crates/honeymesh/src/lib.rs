@@ -5,6 +5,7 @@
 //! what has to be opened while it still has the power to, gives that power away, and then carries the node's
 //! outputs to kernel, store, mesh and API in the order the node gave them.
 
+pub mod clerk;
 pub mod cli;
 pub mod client;
 pub mod commands;

@@ -1,6 +1,7 @@
 //! Drops the capabilities of the thread that runs it, with nothing but system calls.
 #![expect(unsafe_code, reason = "capabilities belong to threads and are only reached by raw system calls")]
 
+use crate::User;
 use libc::{c_int, c_long, c_ulong};
 
 /// `_LINUX_CAPABILITY_VERSION_3`: 64 bits in two halves.
@@ -23,17 +24,22 @@ struct Half {
     inheritable: u32,
 }
 
-/// Drops every capability but those in `keep` from all five sets of the calling thread, forbids it new privileges
-/// and, if there are `rules`, binds it to them. Returns 0 or the `errno` of what failed.
+/// Drops every capability but those in `keep` from all five sets of the calling thread, makes it `user`, forbids it new
+/// privileges and, if there are `rules`, binds it to them. Returns 0 or the `errno` of what failed.
 ///
 /// Runs in a signal handler: it allocates nothing, takes no lock and leaves `errno` to its caller to restore.
-pub(crate) fn give_up(keep: u64, rules: Option<c_int>) -> c_int {
+pub(crate) fn give_up(keep: u64, user: Option<User>, rules: Option<c_int>) -> c_int {
     // SAFETY: every prctl takes plain numbers.
     let ambient = unsafe { libc::prctl(libc::PR_CAP_AMBIENT, libc::PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) };
     if ambient != 0 {
         return errno();
     }
+    // Both need power, so they come before it goes.
     shrink_bounding(keep);
+    let became = user.map_or(0, User::become_alone);
+    if became != 0 {
+        return became;
+    }
     let capabilities = set(keep);
     if capabilities != 0 {
         return capabilities;
@@ -89,7 +95,7 @@ const fn low(bits: u64) -> u32 {
     bits as u32
 }
 
-fn errno() -> c_int {
+pub(crate) fn errno() -> c_int {
     // SAFETY: the pointer is to this thread's own errno, live as long as the thread.
     unsafe { *libc::__errno_location() }
 }

@@ -115,10 +115,10 @@ fn clones(role: Role) -> Vec<Reason> {
     reasons
 }
 
-/// The daemon has a database and keys to write, and the keeper pins to make; whoever has none only reads.
+/// The daemon has a database to write, the clerk keys, and the keeper pins to make; whoever has none only reads.
 fn opens(role: Role) -> Vec<Reason> {
     match role {
-        Role::Node | Role::Keeper | Role::Warden => Vec::new(),
+        Role::Node | Role::Keeper | Role::Warden | Role::Clerk => Vec::new(),
         Role::NftWriter | Role::Trap | Role::TrapWarden => {
             [libc::O_WRONLY, libc::O_RDWR, libc::O_CREAT].map(|flag| bits(2, flag, flag)).into()
         }
@@ -165,7 +165,23 @@ mod tests {
     use super::*;
     use std::collections::BTreeSet;
 
-    const ROLES: [Role; 6] = [Role::Node, Role::Keeper, Role::Warden, Role::NftWriter, Role::Trap, Role::TrapWarden];
+    const ROLES: [Role; 7] = [Role::Node, Role::Keeper, Role::Warden, Role::NftWriter, Role::Trap, Role::TrapWarden, Role::Clerk];
+
+    #[test]
+    fn the_clerk_may_call_nothing_that_the_node_may_not_and_has_no_socket_no_map_and_no_second_thread() {
+        let (node, clerk) = (allowed(Role::Node), allowed(Role::Clerk));
+        assert!(clerk.keys().all(|call| node.contains_key(call)) && clerk.len() * 3 < node.len(), "{}", clerk.len());
+        let never = [
+            libc::SYS_socket,
+            libc::SYS_connect,
+            libc::SYS_recvmsg,
+            libc::SYS_sendmsg,
+            libc::SYS_bpf,
+            libc::SYS_clone,
+            libc::SYS_kill,
+        ];
+        assert!(never.into_iter().all(|call| !clerk.contains_key(&call)));
+    }
 
     #[test]
     fn the_writer_of_nf_tables_may_call_nothing_that_the_node_may_not() {

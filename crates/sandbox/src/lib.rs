@@ -12,9 +12,8 @@
 //! are refused by name, or by an argument, with `EPERM`: those that an attacker wants and nobody needs. Nothing is
 //! ever killed: a refused call is an error where it was made. Calls made in the x32 mode of x86-64 are on no list.
 //!
-//! # What it is not
-//! The user stays who it was. As root without capabilities it still owns root's files: restrict them with
-//! [`Sandbox::files`], or start as another user.
+//! # Users
+//! The user stays who it was, unless [`Sandbox::user`] names another. Root without capabilities still owns root's files.
 
 mod capabilities;
 mod copy;
@@ -24,6 +23,7 @@ mod filter;
 mod report;
 mod syscalls;
 mod threads;
+mod user;
 
 pub use capabilities::forbid_more;
 pub use caps::Capability;
@@ -31,6 +31,7 @@ pub use copy::in_a_copy;
 pub use error::Error;
 pub use files::{Files, Restriction, close_inherited};
 pub use report::Report;
+pub use user::User;
 
 /// What the process is, which decides what it keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +54,9 @@ pub enum Role {
     /// The process that starts that one, as a copy of itself, and another one when it ends. The copy gives up what is left over
     /// with [`narrow`].
     TrapWarden,
+    /// The process that replaces the clusters' key files for a daemon that is not root: one line to the daemon, and the
+    /// directories of those files. It keeps no capability, opens no socket, and no stranger's byte reaches it.
+    Clerk,
 }
 
 /// Gives up everything that `role` does not need, in every thread of the process, for ever.
@@ -79,12 +83,13 @@ pub struct Sandbox {
     role: Role,
     keep: u64,
     files: Option<Files>,
+    user: Option<User>,
 }
 
 impl Sandbox {
     /// The usual one of a role: no capability is kept, files are not restricted beyond their owners.
     pub const fn of(role: Role) -> Self {
-        Self { role, keep: 0, files: None }
+        Self { role, keep: 0, files: None, user: None }
     }
 
     /// Keeps `capability`, if the process has it.
@@ -99,6 +104,13 @@ impl Sandbox {
         self
     }
 
+    /// Becomes this user for ever, with this group and no other. The kernel takes every capability away from whoever stops
+    /// being root, so none can be kept besides.
+    pub fn user(mut self, user: User) -> Self {
+        self.user = Some(user);
+        self
+    }
+
     /// Gives everything else up, in every thread of the process, for ever. To be called once.
     ///
     /// Threads that exist already are interrupted once by a real-time signal; a call that does not restart by itself
@@ -110,10 +122,11 @@ impl Sandbox {
     pub fn confine(self) -> Result<Report, Error> {
         let (restriction, rules) = files::prepare(self.files.as_ref())?;
         no_core_dumps()?;
-        threads::everywhere(self.keep, rules.as_ref())?;
+        threads::everywhere(self.keep, self.user, rules.as_ref())?;
         filter::install(self.role)?;
         let report = Report::read(restriction)?;
-        if report.capabilities & !self.keep != 0 || !report.no_new_privileges || !report.seccomp {
+        let is_user = self.user.is_none_or(|user| report.is(user));
+        if report.capabilities & !self.keep != 0 || !report.no_new_privileges || !report.seccomp || !is_user {
             return Err(Error::Unproved(report));
         }
         Ok(report)

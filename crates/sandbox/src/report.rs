@@ -1,7 +1,7 @@
 //! What holds after confinement, as the kernel tells it.
 
-use crate::{Error, Restriction};
-use std::{fmt, fs, io};
+use crate::{Error, Restriction, User};
+use std::{collections::BTreeSet, fmt, fs, io};
 
 /// What holds after confinement, as the kernel tells it in `/proc/self/task/*/status`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -17,6 +17,10 @@ pub struct Report {
     pub no_new_privileges: bool,
     /// Every thread has a seccomp filter.
     pub seccomp: bool,
+    /// Every user that any thread is: real, effective, saved or for files.
+    pub users: BTreeSet<u32>,
+    /// Every group that any thread is in, supplementary ones included.
+    pub groups: BTreeSet<u32>,
     /// What became of the restriction of files.
     pub files: Restriction,
 }
@@ -45,7 +49,22 @@ impl Report {
         self.bounding |= bits(status, "CapBnd");
         self.no_new_privileges &= value(status, "NoNewPrivs") == Some("1");
         self.seccomp &= value(status, "Seccomp") == Some("2");
+        self.users.extend(numbers(status, "Uid"));
+        self.groups.extend(numbers(status, "Gid"));
+        self.groups.extend(numbers(status, "Groups"));
     }
+
+    /// Is every thread this user, and nobody else, in this group, and in no other?
+    #[must_use]
+    pub fn is(&self, user: User) -> bool {
+        self.users.iter().eq([&user.user]) && self.groups.iter().eq([&user.group])
+    }
+}
+
+/// A line that is not there, or holds something else, counts as root's: doubt is no proof.
+fn numbers(status: &str, key: &str) -> Vec<u32> {
+    let Some(list) = value(status, key) else { return vec![0] };
+    list.split_whitespace().map(|number| number.parse().unwrap_or(0)).collect()
 }
 
 fn value<'a>(status: &'a str, key: &str) -> Option<&'a str> {
@@ -62,8 +81,9 @@ impl fmt::Display for Report {
         let yes = |held: bool| if held { "on" } else { "off" };
         write!(
             f,
-            "{} threads, capabilities {:x} (bounding {:x}), no new privileges {}, seccomp {}, files {}",
+            "{} threads of user {}, capabilities {:x} (bounding {:x}), no new privileges {}, seccomp {}, files {}",
             self.threads,
+            self.users.iter().map(u32::to_string).collect::<Vec<_>>().join(" and "),
             self.capabilities,
             self.bounding,
             yes(self.no_new_privileges),
@@ -78,7 +98,8 @@ mod tests {
     use super::*;
 
     const STATUS: &str = "Name:\tx\nSeccomp:\t2\nSeccomp_filters:\t2\nNoNewPrivs:\t1\nCapInh:\t0000000000000000\n\
-        CapPrm:\t0000000000000000\nCapEff:\t0000000000000000\nCapBnd:\t0000000000000400\nCapAmb:\t0000000000000000\n";
+        CapPrm:\t0000000000000000\nCapEff:\t0000000000000000\nCapBnd:\t0000000000000400\nCapAmb:\t0000000000000000\n\
+        Uid:\t7\t7\t7\t7\nGid:\t8\t8\t8\t8\nGroups:\t \n";
 
     fn read(status: &str) -> Report {
         let mut report = Report { no_new_privileges: true, seccomp: true, ..Report::default() };
@@ -98,6 +119,17 @@ mod tests {
     }
 
     #[test]
+    fn a_single_thread_that_is_somebody_else_or_in_another_group_is_seen() {
+        let user = User { user: 7, group: 8 };
+        assert!(read(STATUS).is(user));
+        let others =
+            [("Uid:\t7\t7\t7\t7", "Uid:\t7\t7\t0\t7"), ("Gid:\t8\t8\t8\t8", "Gid:\t8\t8\t8\t0"), ("Groups:\t ", "Groups:\t27 ")];
+        for (line, other) in others.into_iter().chain([("Uid:", "Xid:"), ("Groups:", "Xroups:")]) {
+            assert!(!read(&STATUS.replace(line, other)).is(user), "{other}");
+        }
+    }
+
+    #[test]
     fn what_cannot_be_read_is_not_believed() {
         let nothing = read("");
         assert_eq!(nothing.capabilities, u64::MAX);
@@ -107,6 +139,9 @@ mod tests {
     #[test]
     fn a_report_reads_as_one_line() {
         let text = read(STATUS).to_string();
-        assert_eq!(text, "2 threads, capabilities 0 (bounding 400), no new privileges on, seccomp on, files not restricted");
+        assert_eq!(
+            text,
+            "2 threads of user 7, capabilities 0 (bounding 400), no new privileges on, seccomp on, files not restricted"
+        );
     }
 }

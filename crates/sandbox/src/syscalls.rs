@@ -1,5 +1,6 @@
 //! The lists: what a confined process may ask the kernel for, what it may not, and why.
 
+mod clerk;
 mod keeper;
 mod nft_writer;
 mod trap;
@@ -50,6 +51,7 @@ pub(crate) fn allowed(role: Role) -> impl Iterator<Item = &'static (&'static str
         Role::NftWriter => (nft_writer::ALLOWED, &[]),
         Role::Trap => (trap::ALLOWED, &[]),
         Role::TrapWarden => (trap::ALLOWED, trap::MORE),
+        Role::Clerk => (clerk::ALLOWED, &[]),
     };
     list.iter().chain(more)
 }
@@ -59,7 +61,7 @@ pub(crate) const fn bpf_commands(role: Role) -> &'static [i32] {
     match role {
         Role::Node => BPF_COMMANDS,
         Role::Keeper | Role::Warden => keeper::BPF_COMMANDS,
-        Role::NftWriter | Role::Trap | Role::TrapWarden => &[],
+        Role::NftWriter | Role::Trap | Role::TrapWarden | Role::Clerk => &[],
     }
 }
 
@@ -124,7 +126,7 @@ const NODE: List = &[
         ],
     ),
     (
-        "the control socket's group and mode, and SQLite's journal as root",
+        "modes of its own files; owners, which SQLite gives its journal where the daemon stays root",
         &[SYS_fchmod, SYS_fchmodat, SYS_fchmodat2, SYS_fchown, SYS_fchownat],
     ),
     ("a configuration or resolver file that changes", &[SYS_inotify_init1, SYS_inotify_add_watch, SYS_inotify_rm_watch]),

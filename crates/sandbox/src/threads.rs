@@ -1,14 +1,14 @@
-//! Reaches every thread of the process: capabilities and file rules belong to threads, and no system call takes
+//! Reaches every thread of the process: capabilities, users and file rules belong to threads, and no system call takes
 //! them from another one. Each is asked by a signal and gives them up itself.
 #![expect(unsafe_code, reason = "signals to single threads, and what their handler does")]
 
-use crate::{Error, capabilities::give_up};
+use crate::{Error, User, capabilities::give_up};
 use libc::{c_int, pid_t};
 use std::{
     collections::BTreeSet,
     fs, io,
     os::fd::{AsRawFd, OwnedFd},
-    sync::atomic::{AtomicI32, AtomicU64, AtomicUsize, Ordering::SeqCst},
+    sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicU64, AtomicUsize, Ordering::SeqCst},
     thread,
     time::{Duration, Instant},
 };
@@ -21,14 +21,20 @@ const NO_RULES: c_int = -1;
 // What the handler is to do and what came of it. `confine` is called once, so nobody else writes them.
 static KEEP: AtomicU64 = AtomicU64::new(0);
 static RULES: AtomicI32 = AtomicI32::new(NO_RULES);
+static IS_OTHER: AtomicBool = AtomicBool::new(false);
+static USER: [AtomicU32; 2] = [AtomicU32::new(0), AtomicU32::new(0)];
 static ANSWERS: AtomicUsize = AtomicUsize::new(0);
 static FAULT: AtomicI32 = AtomicI32::new(0);
 
-/// Makes every thread give up its capabilities but `keep`, and bind itself to `rules`.
-pub(crate) fn everywhere(keep: u64, rules: Option<&OwnedFd>) -> Result<(), Error> {
+/// Makes every thread give up its capabilities but `keep`, become `user`, and bind itself to `rules`.
+pub(crate) fn everywhere(keep: u64, user: Option<User>, rules: Option<&OwnedFd>) -> Result<(), Error> {
     let rules = rules.map(AsRawFd::as_raw_fd);
-    failed(give_up(keep, rules))?;
+    failed(give_up(keep, user, rules))?;
     KEEP.store(keep, SeqCst);
+    IS_OTHER.store(user.is_some(), SeqCst);
+    if let Some(User { user, group }) = user {
+        USER.iter().zip([user, group]).for_each(|(number, value)| number.store(value, SeqCst));
+    }
     RULES.store(rules.unwrap_or(NO_RULES), SeqCst);
     let handler = Handler::install()?;
     let asked = ask_all(handler.signal);
@@ -40,7 +46,7 @@ fn failed(errno: c_int) -> Result<(), Error> {
     if errno == 0 {
         return Ok(());
     }
-    Err(Error::Kernel { step: "drop capabilities", source: io::Error::from_raw_os_error(errno) })
+    Err(Error::Kernel { step: "drop capabilities and user", source: io::Error::from_raw_os_error(errno) })
 }
 
 /// Until a look at all threads finds no new one: a thread may start others before it is asked.
@@ -99,7 +105,9 @@ extern "C" fn on_signal(_signal: c_int) {
     let errno = unsafe { &mut *libc::__errno_location() };
     let interrupted = *errno;
     let rules = RULES.load(SeqCst);
-    let fault = give_up(KEEP.load(SeqCst), (rules != NO_RULES).then_some(rules));
+    let [user, group] = [USER[0].load(SeqCst), USER[1].load(SeqCst)];
+    let user = IS_OTHER.load(SeqCst).then_some(User { user, group });
+    let fault = give_up(KEEP.load(SeqCst), user, (rules != NO_RULES).then_some(rules));
     if fault != 0 {
         FAULT.store(fault, SeqCst);
     }

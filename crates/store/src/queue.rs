@@ -9,8 +9,10 @@ use std::{
 
 /// Rows in one transaction.
 pub const BATCH_ROWS_MAX: usize = 500;
-/// How long the first row of a batch waits for others.
+/// How long a row waits for others: what a crash of the daemon may cost.
 const BATCH_WAIT: Duration = Duration::from_millis(50);
+/// The same for events, and for claims that are only said again: a transaction for each visit costs more than the visit.
+const PATIENT_WAIT: Duration = Duration::from_millis(250);
 /// Events are dropped while so many writes wait.
 pub const EVENTS_QUEUED_MAX: usize = 16_384;
 /// Events are dropped while the payloads and fields of those that wait hold so many bytes.
@@ -34,6 +36,8 @@ struct Waiting {
     event_bytes: usize,
     barriers: usize,
     closed: bool,
+    /// When what waits is to be written at the latest; `None`: nothing waits.
+    due: Option<Instant>,
 }
 
 /// Many senders, one writer.
@@ -54,18 +58,19 @@ impl Queue {
         self.push_kept(Item::Barrier(ack), KEEP_PATIENCE)
     }
 
-    /// The next batch, in order: at most [`BATCH_ROWS_MAX`] items, as soon as there are so many, a barrier waits, the
-    /// first has waited for 50 ms, or the queue is closed. Empty after `patience` without any, or at the end.
+    /// The next batch, in order: at most [`BATCH_ROWS_MAX`] items, as soon as there are so many, a barrier waits, one has waited for
+    /// 50 ms (events, and claims only said again: 250 ms), or the queue is closed. Empty after `patience` without any, or at the end.
     pub(crate) fn take(&self, patience: Duration) -> Vec<Item> {
         let waiting = self.lock();
         let idle = |waiting: &mut Waiting| waiting.items.is_empty() && !waiting.closed;
-        let (waiting, _) = self.filled.wait_timeout_while(waiting, patience, idle).unwrap_or_else(PoisonError::into_inner);
+        let (mut waiting, _) = self.filled.wait_timeout_while(waiting, patience, idle).unwrap_or_else(PoisonError::into_inner);
         if waiting.items.is_empty() {
             return Vec::new();
         }
-        let sparse = |waiting: &mut Waiting| waiting.items.len() < BATCH_ROWS_MAX && waiting.barriers == 0 && !waiting.closed;
-        let (mut waiting, _) =
-            self.filled.wait_timeout_while(waiting, BATCH_WAIT, sparse).unwrap_or_else(PoisonError::into_inner);
+        // The time that is left may become shorter while it passes.
+        while let Some(left) = waiting.left(Instant::now()) {
+            (waiting, _) = self.filled.wait_timeout(waiting, left).unwrap_or_else(PoisonError::into_inner);
+        }
         let batch = waiting.take();
         drop(waiting);
         self.drained.notify_all();
@@ -78,6 +83,7 @@ impl Queue {
         for write in writes.into_iter().rev() {
             waiting.items.push_front(Item::Write(write));
         }
+        waiting.is_due_in(Duration::ZERO);
     }
 
     /// No more is taken in; the writer gets what is there.
@@ -115,6 +121,16 @@ impl Queue {
         Ok(())
     }
 
+    /// Enqueues what must be kept if there is room now; it comes back if there is none, or the queue is closed.
+    pub(crate) fn try_push_kept(&self, write: Write) -> Result<(), Write> {
+        let waiting = self.lock();
+        if waiting.closed || waiting.items.len() >= QUEUED_MAX {
+            return Err(write);
+        }
+        self.enter(waiting, Item::Write(write));
+        Ok(())
+    }
+
     fn push_kept(&self, item: Item, patience: Duration) -> Result<(), Error> {
         let deadline = Instant::now() + patience;
         let mut waiting = self.lock();
@@ -133,11 +149,16 @@ impl Queue {
         Ok(())
     }
 
-    /// Wakes the writer when there is something to do now: the first item starts its 50 ms, a full batch or a barrier
-    /// ends them. In between it sleeps on.
+    /// Wakes the writer when there is something to do now: the first item starts its time, one that has less makes it shorter, a full
+    /// batch or a barrier ends it. In between it sleeps on.
     fn enter(&self, mut waiting: MutexGuard<'_, Waiting>, item: Item) {
+        let wait = match &item {
+            Item::Barrier(_) => Duration::ZERO,
+            Item::Write(write) if write.is_patient() => PATIENT_WAIT,
+            Item::Write(_) => BATCH_WAIT,
+        };
         waiting.items.push_back(item);
-        let wake = waiting.items.len() == 1 || waiting.items.len() >= BATCH_ROWS_MAX || waiting.barriers > 0;
+        let wake = waiting.is_due_in(wait) || waiting.items.len() >= BATCH_ROWS_MAX;
         drop(waiting);
         if wake {
             self.filled.notify_one();
@@ -151,9 +172,28 @@ impl Queue {
 }
 
 impl Waiting {
+    /// Something waits that is to be written so soon. Tells whether that is sooner than before.
+    fn is_due_in(&mut self, wait: Duration) -> bool {
+        let due = Instant::now() + wait;
+        let is_sooner = self.due.is_none_or(|before| due < before);
+        if is_sooner {
+            self.due = Some(due);
+        }
+        is_sooner
+    }
+
+    /// How long a batch may still wait for more; `None`: not at all.
+    fn left(&self, now: Instant) -> Option<Duration> {
+        let has_time = self.items.len() < BATCH_ROWS_MAX && self.barriers == 0 && !self.closed;
+        let left = self.due?.saturating_duration_since(now);
+        (has_time && !left.is_zero()).then_some(left)
+    }
+
     fn take(&mut self) -> Vec<Item> {
         let count = self.items.len().min(BATCH_ROWS_MAX);
         let batch: Vec<Item> = self.items.drain(..count).collect();
+        // What is left over has waited already.
+        self.due = (!self.items.is_empty()).then(Instant::now);
         for item in &batch {
             match item {
                 Item::Write(write) => self.event_bytes = self.event_bytes.saturating_sub(write.weight()),
@@ -200,6 +240,7 @@ mod tests {
         for _ in 0..QUEUED_MAX {
             queue.push(kept()).unwrap();
         }
+        assert_eq!(queue.try_push_kept(kept()), Err(kept()));
         let refused = queue.push_kept(Item::Write(kept()), Duration::from_millis(1));
         assert!(matches!(refused, Err(Error::Overloaded(QUEUED_MAX))));
         let sender = std::thread::spawn({
@@ -225,10 +266,26 @@ mod tests {
     }
 
     #[test]
+    fn what_a_crash_may_cost_waits_for_less_time_than_what_was_seen() {
+        let queue = Queue::default();
+        let began = Instant::now();
+        queue.push(event(0)).unwrap();
+        assert_eq!(queue.take(Duration::from_secs(60)).len(), 1);
+        assert!(began.elapsed() >= PATIENT_WAIT, "{:?}", began.elapsed());
+        queue.push(event(0)).unwrap();
+        queue.push(kept()).unwrap();
+        let due = queue.lock().due.unwrap();
+        assert!(due <= Instant::now() + BATCH_WAIT, "the shorter time counts for both");
+        assert_eq!(queue.take(Duration::from_secs(60)).len(), 2);
+        assert!(queue.lock().due.is_none());
+    }
+
+    #[test]
     fn a_closed_queue_takes_nothing_and_gives_what_it_has() {
         let queue = Queue::default();
         queue.push(kept()).unwrap();
         queue.close();
+        assert!(queue.try_push_kept(kept()).is_err());
         assert!(matches!(queue.push(kept()), Err(Error::Closed)) && matches!(queue.push(event(0)), Err(Error::Closed)));
         assert_eq!(queue.take(Duration::from_secs(60)).len(), 1);
         assert!(queue.take(Duration::from_secs(60)).is_empty());

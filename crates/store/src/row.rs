@@ -103,6 +103,15 @@ impl Write {
         matches!(self, Self::Event(_))
     }
 
+    /// May it wait for others a little longer? What happened may, and a claim that was on the disk already, and is only said again.
+    pub(crate) fn is_patient(&self) -> bool {
+        match self {
+            Self::Event(_) => true,
+            Self::Claim(claim) => claim.last > claim.since,
+            _ => false,
+        }
+    }
+
     /// About how much memory it takes while it waits, beyond itself.
     pub(crate) fn weight(&self) -> usize {
         match self {

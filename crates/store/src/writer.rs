@@ -97,6 +97,14 @@ impl Writer {
         })
     }
 
+    /// Hands something over that must be kept, if there is room for it at once. Never waits.
+    ///
+    /// # Errors
+    /// There is no room, or the store is closed: the write comes back, and nothing was counted.
+    pub fn try_keep(&self, write: Write) -> Result<(), Write> {
+        self.queue.try_push_kept(write)
+    }
+
     /// Has everything that this thread sent before committed at once, then answers.
     ///
     /// # Errors

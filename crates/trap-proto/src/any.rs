@@ -9,7 +9,7 @@ mod session;
 
 pub use session::AnySession;
 
-use crate::{Lure, Persona, Service, Session};
+use crate::{Lure, Persona, RsaHostKey, Service, Session};
 use alloc::{boxed::Box, sync::Arc, vec::Vec};
 
 /// The services that are played on once they are recognised.
@@ -49,6 +49,12 @@ impl Any {
     #[must_use]
     pub fn showing(self, lure: &Lure) -> Self {
         Self { played: self.played.iter().map(|service| service.clone().showing(lure)).collect() }
+    }
+
+    /// The same where what is played has this RSA host key.
+    #[must_use]
+    pub fn proving(self, rsa: &RsaHostKey) -> Self {
+        Self { played: self.played.iter().map(|service| service.clone().proving(rsa)).collect() }
     }
 
     /// A new connection.

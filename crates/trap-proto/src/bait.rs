@@ -1,17 +1,20 @@
 //! What every port plays that nobody serves: the service that one expects there, or [`Any`].
 
-use crate::{Any, Lure, Persona, Service};
+use crate::{Any, Lure, Persona, RsaHostKey, Service};
 use alloc::vec::Vec;
 
 /// Ports where a certain server is expected: those that speak first, whose silence would tell, and the web's. On every other
 /// port what the stranger speaks is recognised once it is spoken.
-const EXPECTED: [(&str, &[u16]); 13] = [
+const EXPECTED: [(&str, &[u16]); 16] = [
     ("ftp", &[21, 2_121]),
     ("ssh", &[22, 222, 2_022, 2_200, 2_222, 22_222]),
     ("telnet", &[23, 2_323, 23_231]),
     ("smtp", &[25, 587, 2_525]),
+    ("smtps", &[465]),
     ("pop3", &[110]),
+    ("pop3s", &[995]),
     ("imap", &[143]),
+    ("imaps", &[993]),
     ("mysql", &[3_306]),
     ("vnc", &[5_900, 5_901, 5_902]),
     ("https", &[443, 4_443, 8_443, 9_443]),
@@ -44,6 +47,13 @@ impl Bait {
         Self { expected, any: self.any.showing(lure) }
     }
 
+    /// The same where what is played has this RSA host key.
+    #[must_use]
+    pub fn proving(self, rsa: &RsaHostKey) -> Self {
+        let expected = self.expected.into_iter().map(|service| service.proving(rsa)).collect();
+        Self { expected, any: self.any.proving(rsa) }
+    }
+
     /// What a port plays.
     #[must_use]
     pub fn at(&self, port: u16) -> &Service {
@@ -60,17 +70,22 @@ mod tests {
     #[test]
     fn a_port_plays_what_one_expects_there_and_all_others_wait_for_a_word() {
         let bait = Bait::like([].iter(), &Persona::of([7; 32]));
-        let played =
-            [21, 22, 2_222, 23, 25, 110, 143, 3_306, 5_900, 80, 8_080, 443, 9_200, 2_375, 6_443, 6_379, 3_389, 1, 65_535]
-                .map(|port| bait.at(port).name());
+        let played = [
+            21, 22, 2_222, 23, 25, 465, 110, 995, 143, 993, 3_306, 5_900, 80, 8_080, 443, 9_200, 2_375, 6_443, 6_379, 3_389, 1,
+            65_535,
+        ]
+        .map(|port| bait.at(port).name());
         let expected = [
             "ftp",
             "ssh",
             "ssh",
             "telnet",
             "smtp",
+            "smtps",
             "pop3",
+            "pop3s",
             "imap",
+            "imaps",
             "mysql",
             "vnc",
             "http",

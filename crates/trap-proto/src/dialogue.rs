@@ -1,7 +1,7 @@
 //! What services of lines share: bytes become lines, or pieces of an announced length, and each is answered.
 
 use crate::{
-    ANSWER_BYTES_MAX, Findings, Flow, Pause, Session, Step,
+    ANSWER_BYTES_MAX, Findings, Flow, Pause, Session, Step, TlsManner,
     line::{Line, Lines},
 };
 use alloc::vec::Vec;
@@ -13,6 +13,12 @@ pub(crate) trait Dialogue: Send {
     const LINE_BYTES_MAX: usize;
     /// The longest answer to one line or byte, in bytes.
     const REPLY_BYTES_MAX: usize;
+    /// [`Session::tls`].
+    const TLS: TlsManner = TlsManner::Usual;
+    /// [`Session::purges`].
+    const PURGES: bool = false;
+    /// [`Session::misses_tls`].
+    const NO_TLS: &[u8] = &[];
 
     /// The greeting, if the service speaks first.
     fn greet(&mut self, _answer: &mut Vec<u8>) {}
@@ -35,6 +41,17 @@ pub(crate) trait Dialogue: Send {
         0
     }
 
+    /// How many bytes came together with a line, behind it; told before the line.
+    fn behind(&mut self, _bytes: usize) {}
+
+    /// Both sides have a key, after the line that was answered with [`Flow::StartTls`].
+    fn secured(&mut self) {}
+
+    /// Whether what came together with the last line is still heard, though it was the last that is answered.
+    fn hears_on(&self) -> bool {
+        false
+    }
+
     /// No more bytes will come, and an unfinished line was answered.
     fn finish(&mut self) {}
 
@@ -47,16 +64,26 @@ pub(crate) struct Talk<D> {
     /// Bytes of a piece that are still to come.
     piece: u64,
     over: bool,
+    /// TLS was asked for.
+    asked: bool,
     pause: Pause,
     dialogue: D,
 }
 
 impl<D: Dialogue> Talk<D> {
     pub(crate) const fn new(dialogue: D) -> Self {
-        Self { lines: Lines::new(D::LINE_BYTES_MAX), piece: 0, over: false, pause: Pause { at: 0, ms: 0 }, dialogue }
+        Self {
+            lines: Lines::new(D::LINE_BYTES_MAX),
+            piece: 0,
+            over: false,
+            asked: false,
+            pause: Pause { at: 0, ms: 0 },
+            dialogue,
+        }
     }
 
-    fn byte(&mut self, byte: u8, now: WallTime, answer: &mut Vec<u8>) -> Flow {
+    /// Takes a byte with which `behind` more came.
+    fn byte(&mut self, byte: u8, behind: usize, now: WallTime, answer: &mut Vec<u8>) -> Flow {
         if self.over {
             return Flow::Close;
         }
@@ -66,14 +93,26 @@ impl<D: Dialogue> Talk<D> {
             self.dialogue.piece(byte, self.piece == 0, answer)
         } else {
             let Some(line) = self.lines.push(byte) else { return Flow::Continue };
+            self.dialogue.behind(behind);
             self.line(&line, now, answer)
         };
         if self.piece == 0 {
             self.piece = self.dialogue.announced();
         }
         self.over = flow == Flow::Close;
+        self.asked = flow == Flow::StartTls;
         self.pause = Pause::behind(&answer[..at], self.dialogue.wait_ms());
         flow
+    }
+
+    /// Lines that nobody answers any more.
+    fn hear_on(&mut self, bytes: &[u8], now: WallTime) {
+        for byte in bytes {
+            if let Some(line) = self.lines.push(*byte) {
+                let _ = self.line(&line, now, &mut Vec::new());
+            }
+        }
+        let _ = self.dialogue.wait_ms();
     }
 
     fn line(&mut self, line: &Line, now: WallTime, answer: &mut Vec<u8>) -> Flow {
@@ -86,13 +125,25 @@ impl<D: Dialogue> Talk<D> {
 
 impl<D: Dialogue> Session for Talk<D> {
     fn open(&mut self, answer: &mut Vec<u8>) -> Flow {
-        self.dialogue.greet(answer);
+        if core::mem::take(&mut self.asked) {
+            self.dialogue.secured();
+        } else {
+            self.dialogue.greet(answer);
+        }
         Flow::Continue
     }
 
     fn receive(&mut self, bytes: &[u8], now: WallTime, answer: &mut Vec<u8>) -> Step {
         let full = answer.len() + ANSWER_BYTES_MAX - D::REPLY_BYTES_MAX;
-        Step::by_byte_until_paused(bytes, answer, full, |byte, answer| (self.byte(byte, now, answer), self.pause.ms > 0))
+        let mut behind = bytes.len();
+        let step = Step::by_byte_until_paused(bytes, answer, full, |byte, answer| {
+            behind -= 1;
+            (self.byte(byte, behind, now, answer), self.pause.ms > 0)
+        });
+        if step.flow == Flow::Close && self.dialogue.hears_on() {
+            self.hear_on(&bytes[step.taken..], now);
+        }
+        step
     }
 
     fn pause(&mut self) -> Pause {
@@ -109,6 +160,23 @@ impl<D: Dialogue> Session for Talk<D> {
 
     fn findings(&mut self) -> Findings {
         core::mem::take(self.dialogue.findings())
+    }
+
+    fn tls(&self) -> TlsManner {
+        D::TLS
+    }
+
+    fn purges(&mut self, behind: &[u8]) -> bool {
+        if D::PURGES {
+            let findings = self.dialogue.findings();
+            findings.note("injected", behind);
+            findings.signs |= Signs::MALFORMED;
+        }
+        D::PURGES
+    }
+
+    fn misses_tls(&mut self, answer: &mut Vec<u8>) {
+        answer.extend_from_slice(D::NO_TLS);
     }
 }
 

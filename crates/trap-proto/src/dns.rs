@@ -8,6 +8,7 @@ mod session;
 use crate::{
     BannerError, Findings, Session,
     datagram::{Datagram, Reply},
+    packets::ByPacket,
     service::checked_banner,
 };
 use alloc::{
@@ -97,7 +98,7 @@ impl Dns {
     /// A new connection over TCP.
     #[must_use]
     pub fn session(&self) -> impl Session + use<> {
-        session::DnsSession::new(self.clone())
+        ByPacket::new(session::DnsSession::new(self.clone()))
     }
 
     /// A query and what is said to it.

@@ -34,6 +34,19 @@ pub(crate) fn whole(session: &mut dyn Session, bytes: &[u8]) -> Heard {
 
 /// The conversation in the given pieces, as a carrier holds it.
 pub(crate) fn chunks(session: &mut dyn Session, chunks: &[&[u8]]) -> Heard {
+    let (mut heard, since_report) = begun(session, chunks);
+    session.end();
+    let left = session.findings();
+    if !left.is_empty() || !since_report.is_empty() {
+        heard.findings.signs |= left.signs;
+        heard.findings.fields.extend(left.fields.clone());
+        heard.reports.push((left, since_report));
+    }
+    heard
+}
+
+/// A conversation that goes on after this, and what was said since the last report.
+pub(crate) fn begun(session: &mut dyn Session, chunks: &[&[u8]]) -> (Heard, Vec<u8>) {
     let mut heard = Heard::default();
     let mut since_report = Vec::new();
     heard.flow = session.open(&mut heard.answer);
@@ -58,14 +71,7 @@ pub(crate) fn chunks(session: &mut dyn Session, chunks: &[&[u8]]) -> Heard {
             }
         }
     }
-    session.end();
-    let left = session.findings();
-    if !left.is_empty() || !since_report.is_empty() {
-        heard.findings.signs |= left.signs;
-        heard.findings.fields.extend(left.fields.clone());
-        heard.reports.push((left, since_report));
-    }
-    heard
+    (heard, since_report)
 }
 
 fn report(session: &mut dyn Session, heard: &mut Heard, since_report: &mut Vec<u8>) {
@@ -104,7 +110,26 @@ pub(crate) fn law<S: Session>(session: impl Fn() -> S, bytes: &[u8], cuts: &[usi
     let at_once = whole(&mut session(), bytes);
     let in_pieces = chunks(&mut session(), &pieces(bytes, cuts));
     prop_assert_eq!(&at_once, &in_pieces);
-    for (findings, _) in &at_once.reports {
+    bounds(&at_once)
+}
+
+/// The same for a service that minds what comes behind a line before its answer: however the lines were cut.
+pub(crate) fn law_of_lines<S: Session>(session: impl Fn() -> S, bytes: &[u8], cuts: &[usize]) -> Result<(), TestCaseError> {
+    let by_line = chunks(&mut session(), &lines(bytes));
+    let in_pieces: Vec<&[u8]> = lines(bytes).into_iter().flat_map(|line| pieces(line, cuts)).collect();
+    prop_assert_eq!(&by_line, &chunks(&mut session(), &in_pieces));
+    bounds(&by_line)?;
+    bounds(&whole(&mut session(), bytes))?;
+    bounds(&chunks(&mut session(), &pieces(bytes, cuts)))
+}
+
+/// Each line, with its end.
+pub(crate) fn lines(bytes: &[u8]) -> Vec<&[u8]> {
+    bytes.split_inclusive(|byte| *byte == b'\n').collect()
+}
+
+fn bounds(heard: &Heard) -> Result<(), TestCaseError> {
+    for (findings, _) in &heard.reports {
         prop_assert!(findings.fields.len() <= FIELDS_MAX);
         for value in findings.fields.values() {
             prop_assert!(value.len() <= FIELD_BYTES_MAX && !value.chars().any(char::is_control), "{:?}", value);

@@ -20,6 +20,11 @@ impl Exactly {
         (self.held.len() >= self.wanted).then(|| core::mem::take(&mut self.held))
     }
 
+    /// Nothing of it is there yet.
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.held.is_empty()
+    }
+
     /// Goes on with another number.
     pub(crate) fn want(&mut self, wanted: usize) {
         self.held.clear();

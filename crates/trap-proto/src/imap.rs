@@ -41,6 +41,12 @@ impl Imap {
     /// A new connection; `seed` makes challenges.
     #[must_use]
     pub fn session(&self, seed: u64) -> impl Session + use<> {
-        Talk::new(session::ImapLogin::new(self.banner.clone(), Arc::clone(&self.host), seed))
+        Talk::new(session::ImapLogin::new(self.banner.clone(), Arc::clone(&self.host), seed, false))
+    }
+
+    /// The same inside TLS.
+    #[must_use]
+    pub fn secured(&self, seed: u64) -> impl Session + use<> {
+        Talk::new(session::ImapLogin::new(self.banner.clone(), Arc::clone(&self.host), seed, true))
     }
 }

@@ -8,41 +8,30 @@ mod entry;
 mod filter;
 mod session;
 
-pub use session::LdapSession;
-
-use crate::ntlm::Machine;
-use alloc::{
-    format,
-    string::{String, ToString},
+use crate::{
+    Session,
+    ntlm::{Machine, Placed},
+    packets::ByPacket,
 };
+use alloc::{format, string::String};
 
 /// A directory that nobody may log in to.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ldap {
     machine: Machine,
 }
 
-impl Default for Ldap {
-    /// What Debian's installer makes of a machine without a domain.
-    fn default() -> Self {
-        let machine = Machine { host: "debian".to_string(), domain: String::new(), workgroup: "WORKGROUP".to_string() };
-        Self { machine }
+impl Placed for Ldap {
+    fn machine(&mut self) -> &mut Machine {
+        &mut self.machine
     }
 }
 
 impl Ldap {
-    /// On the machine of this name and DNS domain, of which the tree's name is made.
-    #[must_use]
-    pub fn on(mut self, host: &str, domain: &str) -> Self {
-        self.machine.host = host.to_string();
-        self.machine.domain = domain.to_string();
-        self
-    }
-
     /// A new connection; `seed` makes the challenge.
     #[must_use]
-    pub fn session(&self, seed: u64) -> LdapSession {
-        LdapSession::new(self.clone(), seed)
+    pub fn session(&self, seed: u64) -> impl Session + use<> {
+        ByPacket::new(session::LdapSession::new(self.clone(), seed))
     }
 
     /// The domain, or what Debian calls none.

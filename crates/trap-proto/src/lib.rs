@@ -36,6 +36,7 @@ mod mssql;
 mod mysql;
 mod ntlm;
 mod ntp;
+mod packets;
 mod pause;
 mod persona;
 mod pop3;
@@ -71,20 +72,20 @@ pub use findings::{FIELD_BYTES_MAX, FIELDS_MAX, Findings};
 pub use ftp::Ftp;
 pub use http::{Http, HttpSession, Site};
 pub use imap::Imap;
-pub use ldap::{Ldap, LdapSession};
+pub use ldap::Ldap;
 pub use lure::Lure;
 pub use memcached::Memcached;
-pub use modbus::{Modbus, ModbusSession};
-pub use mongodb::{Mongodb, MongodbSession};
+pub use modbus::Modbus;
+pub use mongodb::Mongodb;
 pub use mqtt::{Mqtt, MqttSession};
-pub use mssql::{Mssql, MssqlSession};
+pub use mssql::Mssql;
 pub use mysql::{Mysql, MysqlSession};
 pub use ntp::Ntp;
 pub use pause::{DELAY_MS_MAX, Pause};
 pub use persona::{Era, HOST_BYTES_MAX, Machine, NameError, Persona};
 pub use pop3::Pop3;
 pub use postgresql::{Postgresql, PostgresqlSession};
-pub use rdp::{Rdp, RdpSession};
+pub use rdp::Rdp;
 pub use redis::{Redis, RedisSession};
 pub use script::{
     ANSWER_TEXT_BYTES_MAX, DefinitionError, Frames, PATTERN_BYTES_MAX, Problem, RULES_MAX, RuleDefinition, Script,
@@ -92,15 +93,15 @@ pub use script::{
 };
 pub use service::{BANNER_BYTES_MAX, BannerError, Definition, Service, ServiceError};
 pub use sip::Sip;
-pub use smb::{Smb, SmbSession};
+pub use smb::Smb;
 pub use smtp::Smtp;
 pub use snmp::Snmp;
 pub use ssdp::Ssdp;
-pub use ssh::{SSH_TRIES_MAX, Ssh, SshSession};
+pub use ssh::{RsaHash, RsaHostKey, RsaSigner, SSH_TRIES_MAX, Ssh, SshSession};
 pub use telnet::{TRIES_MAX, Telnet, TelnetSession};
 pub use text::safe_text;
 pub use tftp::Tftp;
-pub use tls::{HELLO_BYTES_MAX, Heard, Hello, HelloReader, overhear};
+pub use tls::{HELLO_BYTES_MAX, Heard, Hello, HelloReader, TdsEnvelope, TlsManner, overhear};
 pub use vnc::{Vnc, VncSession};
 
 use alloc::vec::Vec;
@@ -218,6 +219,26 @@ pub trait Session: Send {
     /// `None`: nothing was.
     fn resume(&mut self, _now: WallTime, _answer: &mut Vec<u8>) -> Option<Flow> {
         None
+    }
+
+    /// After [`Flow::StartTls`]: how TLS is spoken here.
+    fn tls(&self) -> TlsManner {
+        TlsManner::Usual
+    }
+
+    /// After [`Flow::StartTls`]: whether `_behind`, which came together with the request, is thrown away unheard, and only noted.
+    /// Otherwise it counts as the beginning of TLS.
+    fn purges(&mut self, _behind: &[u8]) -> bool {
+        false
+    }
+
+    /// After [`Flow::StartTls`]: the stranger goes on with something that is no TLS at all. Appends the last words, in the clear.
+    fn misses_tls(&mut self, _answer: &mut Vec<u8>) {}
+
+    /// After [`Flow::StartTls`], asked after each call of [`Session::receive`]: whether TLS is over, so that its answer and all that
+    /// follows is in the clear again.
+    fn leaves_tls(&self) -> bool {
+        false
     }
 
     /// What the stranger said with the bytes taken by the last call, where those are only a disguise of it (encrypted), or only

@@ -6,9 +6,7 @@
 mod registers;
 mod session;
 
-pub use session::ModbusSession;
-
-use crate::{BannerError, Persona, service::checked_banner};
+use crate::{BannerError, Persona, Session, packets::ByPacket, service::checked_banner};
 use alloc::{
     string::{String, ToString},
     sync::Arc,
@@ -53,7 +51,7 @@ impl Modbus {
 
     /// A new connection.
     #[must_use]
-    pub fn session(&self) -> ModbusSession {
-        ModbusSession::new(Arc::new(self.clone()))
+    pub fn session(&self) -> impl Session + use<> {
+        ByPacket::new(session::ModbusSession::new(Arc::new(self.clone())))
     }
 }

@@ -9,9 +9,7 @@ mod data;
 mod scram;
 mod session;
 
-pub use session::MongodbSession;
-
-use crate::{BannerError, Persona};
+use crate::{BannerError, Persona, Session, packets::ByPacket};
 use alloc::{string::String, sync::Arc, vec::Vec};
 
 /// This year's, of the release with long support.
@@ -43,8 +41,8 @@ impl Mongodb {
 
     /// A new connection; `seed` makes the nonce.
     #[must_use]
-    pub fn session(&self, seed: u64) -> MongodbSession {
-        MongodbSession::new(self.clone(), seed)
+    pub fn session(&self, seed: u64) -> impl Session + use<> {
+        ByPacket::new(session::MongodbSession::new(self.clone(), seed))
     }
 
     fn version(&self) -> String {

@@ -1,23 +1,20 @@
 //! An SQL Server that refuses every login (MS-TDS): 2022 by default, for Linux.
 //!
-//! Passwords of SQL Server logins come in clear, since encryption is not offered; Windows logins answer a challenge
-//! ([`ntlm`](crate::ntlm)). Clients that demand encryption leave after the pre-login.
+//! Encryption is not demanded, as it is installed: the login alone is encrypted for whoever can do that, everything for whoever wants
+//! it, and nothing for who cannot. Windows logins answer a challenge ([`ntlm`](crate::ntlm)).
 
 mod login;
 mod session;
 
-pub use session::MssqlSession;
-
-use crate::{BannerError, ntlm::Machine};
-use alloc::{
-    string::{String, ToString},
-    vec::Vec,
+use crate::{
+    BannerError, Session,
+    ntlm::{Machine, Placed},
+    packets::ByPacket,
 };
+use alloc::vec::Vec;
 
 /// SQL Server 2022 with its cumulative update 22.
 const VERSION: [u8; 6] = [16, 0, 0x10, 0x81, 0, 0];
-/// What Debian's installer calls a machine.
-const HOST: &str = "debian";
 
 /// An SQL Server that refuses every login.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,8 +27,13 @@ pub struct Mssql {
 impl Default for Mssql {
     /// SQL Server 2022.
     fn default() -> Self {
-        let machine = Machine { host: HOST.to_string(), domain: String::new(), workgroup: "WORKGROUP".to_string() };
-        Self { version: VERSION, machine }
+        Self { version: VERSION, machine: Machine::default() }
+    }
+}
+
+impl Placed for Mssql {
+    fn machine(&mut self) -> &mut Machine {
+        &mut self.machine
     }
 }
 
@@ -52,23 +54,15 @@ impl Mssql {
         Ok(Self { version: [major, minor, high, low, 0, 0], ..Self::default() })
     }
 
-    /// On the machine of this name and DNS domain.
-    #[must_use]
-    pub fn on(mut self, host: &str, domain: &str) -> Self {
-        self.machine.host = host.to_string();
-        self.machine.domain = domain.to_string();
-        self
-    }
-
     /// A new connection; `seed` makes the challenge.
     #[must_use]
-    pub fn session(&self, seed: u64) -> MssqlSession {
-        MssqlSession::new(self.clone(), seed)
+    pub fn session(&self, seed: u64) -> impl Session + use<> {
+        ByPacket::new(session::MssqlSession::new(self.clone(), seed))
     }
 
-    /// The answer to a pre-login: version, no encryption, the right instance, and what else the client has asked for.
-    fn prelogin(&self, asked: &[u8]) -> Vec<u8> {
-        let options: [(u8, &[u8]); 6] = [(0, &self.version), (1, &[2]), (2, &[0]), (3, &[]), (4, &[0]), (6, &[0])];
+    /// The answer to a pre-login: version, encryption, the right instance, and what else the client has asked for.
+    fn prelogin(&self, asked: &[u8], encryption: u8) -> Vec<u8> {
+        let options: [(u8, &[u8]); 6] = [(0, &self.version), (1, &[encryption]), (2, &[0]), (3, &[]), (4, &[0]), (6, &[0])];
         let answered: Vec<_> = options.iter().filter(|(kind, _)| *kind <= 3 || asked.contains(kind)).collect();
         let mut at = answered.len() * 5 + 1;
         let (mut head, mut body) = (Vec::new(), Vec::new());

@@ -1,7 +1,7 @@
 //! A MySQL server that refuses every login: MariaDB 11.8 of Debian 13, or MySQL by its version.
 //!
 //! Each connection gets a salt of its own. What the stranger's password makes of it (the scramble) is kept with it, so that
-//! guesses can be checked against it. TLS is not offered. (MySQL's documentation, "Client/Server Protocol".)
+//! guesses can be checked against it. TLS is there for whoever asks. (MySQL's documentation, "Client/Server Protocol".)
 
 mod login;
 mod session;

@@ -9,7 +9,11 @@ use crate::{
     text::{hex, safe_text},
     wide::{narrow, wide},
 };
-use alloc::{format, string::String, vec::Vec};
+use alloc::{
+    format,
+    string::{String, ToString},
+    vec::Vec,
+};
 use honeymesh_types::{Signs, WallTime};
 
 /// How each message begins.
@@ -44,6 +48,26 @@ pub(crate) struct Machine {
     pub(crate) domain: String,
     /// Its workgroup.
     pub(crate) workgroup: String,
+}
+
+impl Default for Machine {
+    /// What Debian's installer makes of a machine without a domain.
+    fn default() -> Self {
+        Self { host: "debian".to_string(), domain: String::new(), workgroup: "WORKGROUP".to_string() }
+    }
+}
+
+/// A service that tells which machine it is on.
+pub(crate) trait Placed: Sized {
+    fn machine(&mut self) -> &mut Machine;
+
+    /// On the machine of this name and DNS domain.
+    fn on(mut self, host: &str, domain: &str) -> Self {
+        let machine = self.machine();
+        machine.host = host.to_string();
+        machine.domain = domain.to_string();
+        self
+    }
 }
 
 impl Machine {

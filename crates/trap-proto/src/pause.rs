@@ -10,7 +10,7 @@ pub(crate) const BUSYBOX_MS: u32 = 3_000;
 const PAM_MS: u32 = 2_000;
 /// What vsftpd adds to that (`delay_failed_login`).
 const VSFTPD_MS: u32 = 1_000;
-/// What Dovecot waits after a wrong password (`auth_failure_delay`), and how often it looks whether that is over.
+/// What Dovecot waits besides after a wrong password (`auth_failure_delay`), and how often it looks whether that is over.
 const DOVECOT_MS: u32 = 2_000;
 const DOVECOT_LOOK_MS: u32 = 500;
 /// What Postfix waits before it names the tenth mistake and each that follows (`smtpd_error_sleep_time`).
@@ -43,9 +43,19 @@ pub(crate) fn pam_ms(seed: u64, turn: usize) -> u32 {
     PAM_MS / 2 + sum / 3
 }
 
-/// Dovecot.
+/// What sshd does to hide how long it took to refuse (`ensure_minimum_time_since`): it waits until so many times a delay of the
+/// user's own have passed, in microseconds, each time twice as many. `took_ms` is what PAM has waited.
+pub(crate) fn openssh_ms(user_delay_us: u32, took_ms: u32) -> u32 {
+    let mut wait_us = u64::from(user_delay_us.max(1));
+    while wait_us < u64::from(took_ms) * 1_000 {
+        wait_us *= 2;
+    }
+    u32::try_from(wait_us / 1_000).unwrap_or(u32::MAX)
+}
+
+/// Dovecot with PAM, as Debian sets both up.
 pub(crate) fn dovecot_ms(seed: u64, turn: usize) -> u32 {
-    DOVECOT_MS + random_below(&mut own(seed, turn), DOVECOT_LOOK_MS)
+    pam_ms(seed, turn) + DOVECOT_MS + random_below(&mut own(seed, turn), DOVECOT_LOOK_MS)
 }
 
 /// Numbers of a session's `turn`th wait, which tell nothing of what else its seed makes.
@@ -68,7 +78,12 @@ mod tests {
     fn waits_differ_within_what_the_server_does() {
         let waits: alloc::vec::Vec<u32> = (0..1_000).map(|turn| vsftpd_ms(7, turn)).collect();
         assert!(waits.iter().all(|ms| (2_000..=4_000).contains(ms)) && waits.iter().any(|ms| *ms != waits[0]));
-        assert!((0..1_000).map(|turn| dovecot_ms(7, turn)).all(|ms| (2_000..2_500).contains(&ms)));
+        assert!((0..1_000).map(|turn| dovecot_ms(7, turn)).all(|ms| (3_000..5_500).contains(&ms)));
+        assert_eq!(
+            [0, 1_000, 1_668, 1_669, 3_000].map(|took| openssh_ms(6_520, took)),
+            [6, 1_669, 1_669, 1_669, 3_338],
+            "as measured"
+        );
         assert_eq!(random_below(&mut 7, 0), 0);
     }
 }

@@ -3,12 +3,13 @@
 //! What is said follows Dovecot 2.4.1 as Debian ships it, with plain logins allowed; its texts stand in `pop3-login`.
 
 use crate::{
-    BannerError, Findings, Flow, Persona, Session,
+    BannerError, Findings, Flow, Persona, Session, TlsManner,
     dialogue::{Dialogue, Talk, split_word},
     pause,
     sasl::{self, Exchange, Turn},
     service::checked_banner,
     text::random_bytes,
+    tls::DOVECOT_ALERT,
 };
 use alloc::{
     format,
@@ -25,8 +26,11 @@ const ERRORS_MAX: usize = 3;
 /// Logins in one connection: more shows no more.
 const TRIES_MAX: usize = 100;
 
-const CAPABILITIES: &str = "+OK\r\nCAPA\r\nTOP\r\nUIDL\r\nRESP-CODES\r\nPIPELINING\r\nAUTH-RESP-CODE\r\nUSER\r\n\
-    SASL PLAIN LOGIN CRAM-MD5\r\n.\r\n";
+/// Around `STLS`.
+const CAPABILITIES: [&str; 2] = [
+    "+OK\r\nCAPA\r\nTOP\r\nUIDL\r\nRESP-CODES\r\nPIPELINING\r\nAUTH-RESP-CODE\r\n",
+    "USER\r\nSASL PLAIN LOGIN CRAM-MD5\r\n.\r\n",
+];
 const FAILED: &str = "-ERR [AUTH] Authentication failed.\r\n";
 
 /// A mailbox server that refuses every login.
@@ -54,7 +58,18 @@ impl Pop3 {
     /// A new connection; `seed` makes challenges.
     #[must_use]
     pub fn session(&self, seed: u64) -> impl Session + use<> {
-        Talk::new(Pop3Login {
+        Talk::new(self.login(seed, false))
+    }
+
+    /// The same inside TLS.
+    #[must_use]
+    pub fn secured(&self, seed: u64) -> impl Session + use<> {
+        Talk::new(self.login(seed, true))
+    }
+
+    fn login(&self, seed: u64, is_tls: bool) -> Pop3Login {
+        Pop3Login {
+            is_tls,
             banner: self.banner.clone(),
             seed,
             host: Arc::clone(&self.host),
@@ -64,12 +79,13 @@ impl Pop3 {
             tries: 0,
             wait_ms: 0,
             findings: Findings::default(),
-        })
+        }
     }
 }
 
 /// One connection to the mailbox server.
 struct Pop3Login {
+    is_tls: bool,
     banner: String,
     seed: u64,
     host: Arc<str>,
@@ -89,7 +105,9 @@ impl Pop3Login {
             b"PASS" => self.password(argument),
             b"APOP" => self.apop(argument),
             b"AUTH" => self.auth(argument, now),
-            b"CAPA" => (CAPABILITIES.to_string(), Flow::Continue),
+            b"CAPA" => (CAPABILITIES.join(if self.is_tls { "" } else { "STLS\r\n" }), Flow::Continue),
+            b"STLS" if self.is_tls => ("-ERR TLS is already active.\r\n".to_string(), Flow::Continue),
+            b"STLS" => ("+OK Begin TLS negotiation now.\r\n".to_string(), Flow::StartTls),
             b"QUIT" => ("+OK Logging out\r\n".to_string(), Flow::Close),
             _ => self.unknown(line),
         }
@@ -169,6 +187,8 @@ impl Dialogue for Pop3Login {
     /// Dovecot's own limit before a login.
     const LINE_BYTES_MAX: usize = 8_192;
     const REPLY_BYTES_MAX: usize = 512;
+    const TLS: TlsManner = TlsManner::Pop3;
+    const NO_TLS: &[u8] = &DOVECOT_ALERT;
 
     fn greet(&mut self, answer: &mut Vec<u8>) {
         answer.extend_from_slice(format!("+OK {}\r\n", self.banner).as_bytes());
@@ -184,6 +204,10 @@ impl Dialogue for Pop3Login {
         };
         answer.extend_from_slice(reply.as_bytes());
         flow
+    }
+
+    fn secured(&mut self) {
+        self.is_tls = true;
     }
 
     fn wait_ms(&mut self) -> u32 {
@@ -232,6 +256,19 @@ mod tests {
     }
 
     #[test]
+    fn inside_tls_it_offers_none() {
+        let pop3 = Pop3::of(&Persona::of([7; 32]));
+        assert!(replies(b"CAPA\r\n").contains("|AUTH-RESP-CODE|STLS|USER|SASL PLAIN"));
+        let mut session = pop3.session(7);
+        let (asked, _) = drive::begun(&mut session, &[b"STLS\r\n"]);
+        assert!(asked.flow == Flow::StartTls && said(&asked.answer).ends_with("+OK Begin TLS negotiation now.\r\n"));
+        let inside = said(&drive::whole(&mut session, b"CAPA\r\nSTLS\r\n").answer);
+        assert!(inside.starts_with("+OK\r\nCAPA") && inside.ends_with("-ERR TLS is already active.\r\n"), "{inside}");
+        let from_the_start = said(&drive::whole(&mut pop3.secured(7), b"CAPA\r\n").answer);
+        assert!(from_the_start.starts_with("+OK Dovecot ready.\r\n") && !from_the_start.contains("STLS"));
+    }
+
+    #[test]
     fn each_way_to_log_in_gives_the_credentials_away() {
         for bytes in [
             b"USER root\r\nPASS toor\r\n".as_slice(),
@@ -243,7 +280,7 @@ mod tests {
             let fields = ["username", "password"].map(|name| heard.findings.fields[name].as_str());
             assert_eq!(fields, ["root", "toor"]);
             let [(at, ms)] = heard.pauses[..] else { panic!("{:?}", heard.pauses) };
-            assert!((2_000..2_500).contains(&ms) && heard.answer[at..].starts_with(b"-ERR [AUTH]"));
+            assert!((3_000..5_500).contains(&ms) && heard.answer[at..].starts_with(b"-ERR [AUTH]"));
         }
     }
 

@@ -1,6 +1,6 @@
 //! A PostgreSQL server that asks for a password in clear text and refuses it: version 17 of Debian 13.
 //!
-//! TLS and GSSAPI are declined with `N`, as a server without them does. The errors are worded, numbered and placed as the real
+//! TLS is there, as Debian sets it up, also from the first byte on; GSSAPI is agreed to and never comes about. The errors are worded, numbered and placed as the real
 //! server's; protocol 3.0 (PostgreSQL's documentation, chapter 55).
 
 mod session;

@@ -8,37 +8,28 @@ mod client;
 mod credssp;
 mod session;
 
-pub use session::RdpSession;
-
-use crate::ntlm::Machine;
-use alloc::string::{String, ToString};
+use crate::{
+    Session,
+    ntlm::{Machine, Placed},
+    packets::ByPacket,
+};
 
 /// A remote desktop that lets nobody in.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rdp {
     machine: Machine,
 }
 
-impl Default for Rdp {
-    /// What Debian's installer makes of a machine.
-    fn default() -> Self {
-        let machine = Machine { host: "debian".to_string(), domain: String::new(), workgroup: "WORKGROUP".to_string() };
-        Self { machine }
+impl Placed for Rdp {
+    fn machine(&mut self) -> &mut Machine {
+        &mut self.machine
     }
 }
 
 impl Rdp {
-    /// On the machine of this name and DNS domain.
-    #[must_use]
-    pub fn on(mut self, host: &str, domain: &str) -> Self {
-        self.machine.host = host.to_string();
-        self.machine.domain = domain.to_string();
-        self
-    }
-
     /// A new connection; `seed` makes the challenge.
     #[must_use]
-    pub fn session(&self, seed: u64) -> RdpSession {
-        RdpSession::new(self.clone(), seed)
+    pub fn session(&self, seed: u64) -> impl Session + use<> {
+        ByPacket::new(session::RdpSession::new(self.clone(), seed))
     }
 }

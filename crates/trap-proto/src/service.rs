@@ -2,8 +2,11 @@
 
 use crate::{
     Adb, Any, Babble, DefinitionError, Dns, Ftp, Http, Imap, Lure, Memcached, Modbus, Mqtt, Mysql, Ntp, Persona, Pop3,
-    Postgresql, Redis, Script, ScriptDefinition, Session, Sip, Site, Smtp, Snmp, Ssdp, Ssh, Telnet, Tftp, Vnc, datagram::Closed,
-    tls::Secured,
+    Postgresql, Redis, RsaHostKey, Script, ScriptDefinition, Session, Sip, Site, Smtp, Snmp, Ssdp, Ssh, Telnet, Tftp, TlsManner,
+    Vnc,
+    datagram::Closed,
+    ntlm::Placed,
+    tls::{DOVECOT_ALERT, Mute, Secured},
 };
 use alloc::{
     boxed::Box,
@@ -58,10 +61,16 @@ pub enum Service {
     Telnet(Telnet),
     /// A mail server that takes every letter and passes none on.
     Smtp(Smtp),
+    /// The same behind TLS.
+    Smtps(Smtp),
     /// A POP3 server that refuses every login.
     Pop3(Pop3),
+    /// The same behind TLS.
+    Pop3s(Pop3),
     /// An IMAP server that refuses every login.
     Imap(Imap),
+    /// The same behind TLS.
+    Imaps(Imap),
     /// A Redis server without a password.
     Redis(Redis),
     /// A memcached that anybody may use.
@@ -184,8 +193,11 @@ impl Service {
         "ftp",
         "telnet",
         "smtp",
+        "smtps",
         "pop3",
+        "pop3s",
         "imap",
+        "imaps",
         "redis",
         "memcached",
         "mysql",
@@ -287,6 +299,9 @@ impl Service {
             "smtp" => Ok(Self::Smtp(saying(Smtp::of(persona), banner, Smtp::saying)?)),
             "pop3" => Ok(Self::Pop3(saying(Pop3::of(persona), banner, Pop3::saying)?)),
             "imap" => Ok(Self::Imap(saying(Imap::of(persona), banner, Imap::saying)?)),
+            "smtps" => Ok(Self::Smtps(saying(Smtp::of(persona), banner, Smtp::saying)?)),
+            "pop3s" => Ok(Self::Pop3s(saying(Pop3::of(persona), banner, Pop3::saying)?)),
+            "imaps" => Ok(Self::Imaps(saying(Imap::of(persona), banner, Imap::saying)?)),
             "redis" => Ok(Self::Redis(saying(Redis::of(persona), banner, Redis::saying)?)),
             "memcached" => Ok(Self::Memcached(saying(Memcached::of(persona), banner, Memcached::saying)?)),
             _ => Ok(Self::Ftp(banner.map_or_else(|| Ok(Ftp::default()), Ftp::new)?)),
@@ -349,11 +364,24 @@ impl Service {
         }
     }
 
+    /// The same with this RSA host key, where SSH is spoken.
+    #[must_use]
+    pub fn proving(self, rsa: &RsaHostKey) -> Self {
+        match self {
+            Self::Ssh(ssh) => Self::Ssh(ssh.proving(rsa)),
+            Self::Any(any) => Self::Any(any.proving(rsa)),
+            other => other,
+        }
+    }
+
     /// The first of `traps` with this name, or the usual service of this name, if there is one.
     pub(crate) fn like(name: &str, traps: &[&Self], persona: &Persona) -> Option<Self> {
         let own = traps.iter().find(|trap| trap.name() == name).map(|trap| (*trap).clone());
-        let behind_tls = || match traps.iter().find(|trap| trap.name() == "http") {
-            Some(Self::Http(http)) if name == "https" => Some(Self::Https(http.clone().secured())),
+        let behind_tls = || match traps.iter().find(|trap| Some(trap.name()) == name.strip_suffix('s')) {
+            Some(Self::Http(http)) => Some(Self::Https(http.clone().secured())),
+            Some(Self::Smtp(smtp)) => Some(Self::Smtps(smtp.clone())),
+            Some(Self::Pop3(pop3)) => Some(Self::Pop3s(pop3.clone())),
+            Some(Self::Imap(imap)) => Some(Self::Imaps(imap.clone())),
             _ => None,
         };
         own.or_else(behind_tls)
@@ -368,9 +396,22 @@ impl Service {
             Self::Elasticsearch(http) | Self::Docker(http) => Box::new(http.session(seed)),
             Self::Https(http) | Self::Kubernetes(http) => {
                 let http = http.clone();
-                Box::new(Secured::new(Box::new(move |secured| {
-                    Box::new(if secured { http.session(seed) } else { http.unsecured(seed) })
-                })))
+                Box::new(Secured::new(
+                    TlsManner::Web,
+                    Box::new(move |secured| Box::new(if secured { http.session(seed) } else { http.unsecured(seed) })),
+                ))
+            }
+            Self::Smtps(smtp) => {
+                let smtp = smtp.clone();
+                mail(TlsManner::Usual, &[], move || Box::new(smtp.secured(seed)))
+            }
+            Self::Pop3s(pop3) => {
+                let pop3 = pop3.clone();
+                mail(TlsManner::Pop3, &DOVECOT_ALERT, move || Box::new(pop3.secured(seed)))
+            }
+            Self::Imaps(imap) => {
+                let imap = imap.clone();
+                mail(TlsManner::Imap, &DOVECOT_ALERT, move || Box::new(imap.secured(seed)))
             }
             Self::Ssh(ssh) => Box::new(ssh.session(seed)),
             Self::Http(http) => Box::new(http.session(seed)),
@@ -432,7 +473,10 @@ impl Service {
             Self::Ftp(_) => "ftp",
             Self::Telnet(_) => "telnet",
             Self::Smtp(_) => "smtp",
+            Self::Smtps(_) => "smtps",
             Self::Pop3(_) => "pop3",
+            Self::Pop3s(_) => "pop3s",
+            Self::Imaps(_) => "imaps",
             Self::Imap(_) => "imap",
             Self::Redis(_) => "redis",
             Self::Memcached(_) => "memcached",
@@ -466,6 +510,12 @@ fn site(definition: &Definition) -> Result<Site, ServiceError> {
 
 fn web(definition: &Definition, site: Site, persona: &Persona) -> Result<Http, ServiceError> {
     Ok(saying(Http::of(site, persona), definition.banner.as_deref(), Http::called)?)
+}
+
+/// A mail server that speaks TLS from the first byte on, and to everybody else its last words.
+fn mail(manner: TlsManner, last_words: &'static [u8], make: impl Fn() -> Box<dyn Session> + Send + 'static) -> Box<dyn Session> {
+    let session = move |is_tls| if is_tls { make() } else { Box::new(Mute::saying(last_words)) };
+    Box::new(Secured::new(manner, Box::new(session)))
 }
 
 /// The service, with an operator's banner if there is one.

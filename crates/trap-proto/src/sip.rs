@@ -12,6 +12,7 @@ mod session;
 use crate::{
     BannerError, Findings, Session,
     datagram::{Datagram, NONCE_BYTES, Reply, room},
+    packets::ByPacket,
     service::checked_banner,
     text::{hex, random_bytes},
 };
@@ -84,7 +85,7 @@ impl Sip {
     /// A new connection over TCP; `seed` makes the nonce.
     #[must_use]
     pub fn session(&self, seed: u64) -> impl Session + use<> {
-        session::SipSession::new(self.clone(), hex(&random_bytes::<{ NONCE_BYTES / 2 }>(seed)))
+        ByPacket::new(session::SipSession::new(self.clone(), hex(&random_bytes::<{ NONCE_BYTES / 2 }>(seed))))
     }
 
     /// A datagram and what is said to it.

@@ -8,15 +8,16 @@ mod one;
 mod session;
 mod two;
 
-pub use session::SmbSession;
-
-use crate::{BannerError, ntlm::Machine, service::checked_banner};
+use crate::{
+    BannerError, Session,
+    ntlm::{Machine, Placed},
+    packets::ByPacket,
+    service::checked_banner,
+};
 use alloc::string::{String, ToString};
 
 /// Debian 13's Samba.
 const VERSION: &str = "4.22.11-Debian-4.22.11+dfsg-0+deb13u1";
-/// What Debian's installer calls a machine.
-const HOST: &str = "debian";
 
 /// A file server that lets nobody in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,8 +29,13 @@ pub struct Smb {
 impl Default for Smb {
     /// Debian 13's Samba.
     fn default() -> Self {
-        let machine = Machine { host: HOST.to_string(), domain: String::new(), workgroup: "WORKGROUP".to_string() };
-        Self { version: VERSION.to_string(), machine }
+        Self { version: VERSION.to_string(), machine: Machine::default() }
+    }
+}
+
+impl Placed for Smb {
+    fn machine(&mut self) -> &mut Machine {
+        &mut self.machine
     }
 }
 
@@ -42,18 +48,10 @@ impl Smb {
         Ok(Self { version: checked_banner(version)?, ..Self::default() })
     }
 
-    /// On the machine of this name and DNS domain.
-    #[must_use]
-    pub fn on(mut self, host: &str, domain: &str) -> Self {
-        self.machine.host = host.to_string();
-        self.machine.domain = domain.to_string();
-        self
-    }
-
     /// A new connection; `seed` makes the challenge.
     #[must_use]
-    pub fn session(&self, seed: u64) -> SmbSession {
-        SmbSession::new(self.clone(), seed)
+    pub fn session(&self, seed: u64) -> impl Session + use<> {
+        ByPacket::new(session::SmbSession::new(self.clone(), seed))
     }
 
     /// Samba's GUID is its name in small letters.

@@ -1,7 +1,7 @@
 //! A mail server that takes every letter and passes none on: Postfix, answer for answer.
 //!
 //! What is said follows Postfix 3.10 with Debian's configuration, whose texts stand in its `smtpd`; passwords are checked, and
-//! refused, as by Dovecot behind it. `STARTTLS` is not offered. Mail for anybody is taken, as an open relay does it, so that
+//! refused, as by Dovecot behind it. Mail for anybody is taken, as an open relay does it, so that
 //! its sender shows what he came for; nothing is ever sent.
 
 mod envelope;
@@ -39,6 +39,12 @@ impl Smtp {
     /// A new connection; `seed` makes challenges and queue names.
     #[must_use]
     pub fn session(&self, seed: u64) -> impl Session + use<> {
-        Talk::new(session::Smtpd::new(self.banner.clone(), seed))
+        Talk::new(session::Smtpd::new(self.banner.clone(), seed, false))
+    }
+
+    /// The same inside TLS.
+    #[must_use]
+    pub fn secured(&self, seed: u64) -> impl Session + use<> {
+        Talk::new(session::Smtpd::new(self.banner.clone(), seed, true))
     }
 }

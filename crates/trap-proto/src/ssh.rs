@@ -1,6 +1,6 @@
 //! An SSH server: OpenSSH as Debian ships it, from its version line over the key exchange to the login, and behind it.
 //!
-//! What it offers it can do, and it offers what Debian 13's sshd offers, in the same order; only the RSA host key is missing. The
+//! What it offers it can do, and it offers what Debian 13's sshd offers, in the same order. The
 //! version exchange, the `KEXINIT`, the answers to broken input and the ends of a connection were compared with that sshd. Every
 //! try to log in is told before it is answered. Nobody is let in unless the operator wants it; who is meets the
 //! [shell](crate::shell), which runs nothing.
@@ -16,6 +16,7 @@ mod kexinit;
 mod login;
 mod mac;
 mod packet;
+mod rsa;
 mod session;
 mod sntrup761;
 mod transport;
@@ -23,6 +24,7 @@ mod umac;
 mod wire;
 mod zlib;
 
+pub use rsa::{RsaHash, RsaHostKey, RsaSigner};
 pub use session::SshSession;
 
 use crate::{BannerError, Persona, service::checked_banner};
@@ -87,6 +89,17 @@ struct Setup {
     let_in: u8,
 }
 
+/// The least that sshd waits before it refuses anything, in microseconds (`MIN_FAIL_DELAY_SECONDS`).
+const FAIL_DELAY_US: u32 = 5_000;
+
+impl Setup {
+    /// What sshd waits besides for this user, always the same: up to 4.3 ms more.
+    fn user_delay_us(&self, user: &[u8]) -> u32 {
+        let [a, b, c, d, ..] = crate::persona::derived(&self.secret, &[b"sshd timing: ", user]);
+        FAIL_DELAY_US + u32::from_be_bytes([a, b, c, d]) / 1_000_000
+    }
+}
+
 impl Ssh {
     /// Debian 13's sshd on the machine that `persona` is: its host keys are always the same, and no other's.
     #[must_use]
@@ -116,6 +129,12 @@ impl Ssh {
     #[must_use]
     pub fn letting_in(self, let_in: u8) -> Self {
         self.with(|setup| setup.let_in = let_in)
+    }
+
+    /// The same with an RSA host key besides its own; without one, none is offered.
+    #[must_use]
+    pub fn proving(self, rsa: &RsaHostKey) -> Self {
+        self.with(|setup| setup.keys.rsa = Some(rsa.clone()))
     }
 
     /// A new connection.

@@ -6,7 +6,7 @@ use crate::{
     post,
     status::{Counters, House},
 };
-use honeymesh_trap_proto::{Bait, Service};
+use honeymesh_trap_proto::{Bait, RsaHostKey, Service};
 use honeymesh_types::{Signs, Transport};
 use socket2::{Domain, Protocol, Socket, Type};
 use std::{
@@ -78,6 +78,14 @@ impl Plays {
         match self {
             Self::One(service) => service,
             Self::Bait(bait) => bait.at(port),
+        }
+    }
+
+    /// The same with this RSA host key.
+    pub(crate) fn proving(self, key: &RsaHostKey) -> Self {
+        match self {
+            Self::One(service) => Self::One(service.proving(key)),
+            Self::Bait(bait) => Self::Bait(bait.proving(key)),
         }
     }
 
@@ -168,6 +176,13 @@ impl Bound {
     #[must_use]
     pub fn with_tls(self, identity: TlsIdentity) -> Self {
         Self { tls: Some(identity), ..self }
+    }
+
+    /// With this RSA host key, for traps that are played in this process ([`Bound::run`]).
+    #[must_use]
+    pub fn proving(mut self, key: &RsaHostKey) -> Self {
+        self.traps = self.traps.into_iter().map(|trap| Trap { plays: trap.plays.proving(key), ..trap }).collect();
+        self
     }
 
     /// Ends open sessions while the traps are kept.

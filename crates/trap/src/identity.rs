@@ -1,17 +1,21 @@
 //! What the machine shows to whoever speaks TLS: a certificate such as the machine's own software makes, and its key.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
+use honeymesh_trap_proto::TlsManner;
 use rcgen::{CertificateParams, DistinguishedName, DnType, IsCa, KeyPair, PKCS_RSA_SHA256, RsaKeySize, date_time_ymd};
 use rustls::{
-    ServerConfig,
+    ALL_VERSIONS, ServerConfig, SupportedProtocolVersion,
     crypto::aws_lc_rs,
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+    version::TLS12,
 };
 use serde::{Deserialize, Serialize};
 use std::{sync::Arc, time::Duration};
 
 /// How long a certificate lasts that Debian's `ssl-cert` makes.
 const LIFETIME: Duration = Duration::from_hours(3_650 * 24);
+/// What SQL Server speaks where TLS is in packets of TDS.
+const OLD_VERSIONS: &[&SupportedProtocolVersion] = &[&TLS12];
 /// The longest name that a certificate's subject can have, in bytes (RFC 5280, `ub-common-name`).
 pub const NAME_BYTES_MAX: usize = 64;
 
@@ -28,10 +32,10 @@ pub struct TlsIdentity {
 #[derive(Debug, thiserror::Error)]
 pub enum IdentityError {
     /// The library said no.
-    #[error("a certificate cannot be made: {0}")]
+    #[error("a key or certificate cannot be made: {0}")]
     Make(#[from] rcgen::Error),
     /// The text is something else.
-    #[error("it holds no certificate and key that belong together: {0}")]
+    #[error("it holds not what it should: {0}")]
     Content(String),
 }
 
@@ -63,33 +67,39 @@ impl TlsIdentity {
         let certificate = CertificateDer::from_pem_slice(pem).map_err(|error| wrong(&error))?;
         let key = PrivateKeyDer::from_pem_slice(pem).map_err(|error| wrong(&error))?;
         let identity = Self { certificate: certificate.to_vec(), key: key.secret_der().to_vec() };
-        identity.config().map_err(|error| wrong(&error))?;
+        identity.config(TlsManner::Usual).map_err(|error| wrong(&error))?;
         Ok(identity)
     }
 
     /// Both as PEM: the certificate can be read from it again, and so can the key, so the file is a secret.
     #[must_use]
     pub fn to_pem(&self) -> String {
-        let block = |label: &str, der: &[u8]| {
-            let text = STANDARD.encode(der);
-            let lines: Vec<&str> = (0..text.len()).step_by(64).map(|at| &text[at..(at + 64).min(text.len())]).collect();
-            format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", lines.join("\n"))
-        };
         block("CERTIFICATE", &self.certificate) + &block("PRIVATE KEY", &self.key)
     }
 
-    /// What a server needs: TLS 1.2 and 1.3, HTTP/1.1 as the only protocol, and tickets, as nginx has it where it stands.
-    pub(crate) fn config(&self) -> Result<ServerConfig, rustls::Error> {
+    /// What a server needs: TLS 1.2 and 1.3, and what its manner adds.
+    pub(crate) fn config(&self, manner: TlsManner) -> Result<ServerConfig, rustls::Error> {
         let key = PrivateKeyDer::try_from(self.key.clone()).map_err(|error| rustls::Error::General(error.into()))?;
         let mut config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
-            .with_safe_default_protocol_versions()?
+            .with_protocol_versions(if manner == TlsManner::Tds { OLD_VERSIONS } else { ALL_VERSIONS })?
             .with_no_client_auth()
             .with_single_cert(vec![CertificateDer::from(self.certificate.clone())], key)?;
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        config.alpn_protocols = manner.protocol().map(|name| name.as_bytes().to_vec()).into_iter().collect();
         config.session_storage = Arc::new(rustls::server::NoServerSessionStorage {});
-        config.ticketer = aws_lc_rs::Ticketer::new()?;
+        if manner.has_tickets() {
+            config.ticketer = aws_lc_rs::Ticketer::new()?;
+        } else {
+            config.send_tls13_tickets = 0;
+        }
         Ok(config)
     }
+}
+
+/// A block of PEM.
+pub(crate) fn block(label: &str, der: &[u8]) -> String {
+    let text = STANDARD.encode(der);
+    let lines: Vec<&str> = (0..text.len()).step_by(64).map(|at| &text[at..(at + 64).min(text.len())]).collect();
+    format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", lines.join("\n"))
 }
 
 /// Says what it is, and not the key.

@@ -13,6 +13,7 @@
 mod bind;
 mod broken;
 mod door;
+mod host_key;
 mod identity;
 mod limits;
 mod line;
@@ -29,6 +30,7 @@ mod wire;
 pub use bind::{Bound, DARK, Error, bind};
 pub use broken::note_faults;
 pub use door::{Household, News};
+pub use host_key::SshIdentity;
 pub use identity::{IdentityError, TlsIdentity};
 pub use limits::Dismisser;
 pub use line::{Line, RoomLine, lines};

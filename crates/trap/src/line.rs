@@ -107,13 +107,14 @@ impl Line {
     /// Both ends for the runtime.
     pub(crate) fn listen(self) -> io::Result<(Inward, Heard)> {
         rustix::io::ioctl_fionbio(&self.admissions, true)?;
-        Ok((Inward(awaited(self.admissions)?), Heard(awaited(self.evidence)?)))
+        Ok((Inward(self.admissions), Heard(awaited(self.evidence)?)))
     }
 }
 
-/// Where strangers go in.
+/// Where strangers go in. The runtime looks at it only while there is no room: else each that is taken would wake it, to say
+/// that there is room for one more.
 #[derive(Debug)]
-pub(crate) struct Inward(AsyncFd<OwnedFd>);
+pub(crate) struct Inward(OwnedFd);
 
 impl Inward {
     /// Hands a message over, with a connection or without one; waits for room as long as it takes.
@@ -122,9 +123,18 @@ impl Inward {
     /// Nobody is there any more.
     pub(crate) async fn hand(&self, message: &Admission, connection: Option<BorrowedFd<'_>>) -> io::Result<()> {
         let bytes = message.to_bytes();
+        match hand_now(self.0.as_fd(), &bytes, connection) {
+            Err(Errno::AGAIN) => self.hand_when_there_is_room(&bytes, connection).await,
+            done => Ok(done?),
+        }
+    }
+
+    async fn hand_when_there_is_room(&self, bytes: &[u8], connection: Option<BorrowedFd<'_>>) -> io::Result<()> {
+        // A copy: one descriptor is looked at once, and several may wait here.
+        let waiting = awaited(self.0.try_clone()?)?;
         loop {
-            let mut ready = self.0.writable().await?;
-            match ready.try_io(|socket| Ok(hand_now(socket.get_ref().as_fd(), &bytes, connection)?)) {
+            let mut ready = waiting.writable().await?;
+            match ready.try_io(|socket| Ok(hand_now(socket.get_ref().as_fd(), bytes, connection)?)) {
                 Ok(done) => return done,
                 Err(_would_block) => {}
             }
@@ -138,7 +148,7 @@ impl Inward {
     /// # Errors
     /// There is none, or nobody is there any more.
     pub(crate) fn try_hand(&self, message: &Admission) -> io::Result<()> {
-        Ok(hand_now(self.0.get_ref().as_fd(), &message.to_bytes(), None)?)
+        Ok(hand_now(self.0.as_fd(), &message.to_bytes(), None)?)
     }
 }
 

@@ -209,6 +209,7 @@ impl Conversation {
             let taken = if step.flow == Flow::Close { rest.len() } else { step.taken.clamp(1, rest.len()) };
             let (heard, left) = rest.split_at(taken);
             self.keep(heard, progress);
+            let left = self.purge(step.flow, left, progress);
             if let Err(end) = self.go_on(step.flow, answer, progress).await {
                 // Read but not heard any more: still evidence.
                 progress.take(left);
@@ -217,6 +218,16 @@ impl Conversation {
             rest = left;
         }
         if progress.bytes >= SESSION_BYTES_MAX { Err(End::Ours) } else { Ok(()) }
+    }
+
+    /// What is still heard of what came together with a step: nothing, where a request for TLS drops it. It is evidence all the same.
+    fn purge<'a>(&mut self, flow: Flow, left: &'a [u8], progress: &mut Progress) -> &'a [u8] {
+        let asks = flow == Flow::StartTls && !left.is_empty();
+        if !asks || !self.guarded(progress, |session| session.purges(left)).unwrap_or_default() {
+            return left;
+        }
+        progress.take(left);
+        &[]
     }
 
     /// Keeps what was said with `heard`, which may be something else than `heard` itself. A handshake counts as said until the
@@ -249,7 +260,7 @@ impl Conversation {
             return Err(End::Ours);
         };
         let plain = std::mem::replace(&mut self.session, Box::new(Broken(Signs::empty())));
-        self.session = tls.around(plain);
+        self.session = tls.around(plain).ok_or(End::Ours)?;
         Ok(())
     }
 
@@ -341,6 +352,8 @@ impl Conversation {
     /// Tells what was not told yet; a session of which nothing was told is told in any case.
     async fn last_report(&mut self, progress: &mut Progress, end: End) {
         let _ = self.guarded(progress, |session| session.end());
+        // What was not whole is told as it is.
+        self.keep(&[], progress);
         let mut findings = self.guarded(progress, |session| session.findings()).unwrap_or_default();
         if end == End::Deadline && progress.bytes == 0 {
             findings.signs |= Signs::SILENT;

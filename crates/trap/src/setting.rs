@@ -1,6 +1,6 @@
 //! What is to be played, as the daemon tells it to the process that plays.
 
-use crate::{Limits, TlsIdentity, bind::Plays};
+use crate::{Limits, SshIdentity, TlsIdentity, bind::Plays};
 use honeymesh_trap_proto::{Bait, Definition, Lure, Persona, Service};
 use serde::{Deserialize, Serialize};
 use std::io;
@@ -24,6 +24,8 @@ pub struct Setting {
     pub user: (u32, u32),
     /// What the machine shows to whoever speaks TLS; without it, TLS is refused.
     pub tls: Option<TlsIdentity>,
+    /// Its RSA key for SSH; without it, none is offered.
+    pub ssh: Option<SshIdentity>,
 }
 
 impl Setting {
@@ -45,6 +47,13 @@ impl Setting {
         let show = |service: Service| self.lure.iter().fold(service, Service::showing);
         let bait = self.dark.then(|| Bait::like(services.iter(), &self.persona));
         let bait = bait.map(|bait| Plays::Bait(self.lure.iter().fold(bait, Bait::showing)));
-        Ok(services.into_iter().map(show).map(Plays::One).chain(bait).collect())
+        let plays = services.into_iter().map(show).map(Plays::One).chain(bait);
+        match &self.ssh {
+            None => Ok(plays.collect()),
+            Some(ssh) => {
+                let key = ssh.host_key().map_err(io::Error::other)?;
+                Ok(plays.map(|plays| plays.proving(&key)).collect())
+            }
+        }
     }
 }

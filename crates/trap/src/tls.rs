@@ -7,7 +7,7 @@
 //! tell it.
 
 use crate::TlsIdentity;
-use honeymesh_trap_proto::{Findings, Flow, Heard, HelloReader, Pause, Session, Step};
+use honeymesh_trap_proto::{Findings, Flow, Heard, HelloReader, Pause, Session, Step, TdsEnvelope, TlsManner};
 use honeymesh_types::{Signs, WallTime};
 use rustls::{ServerConfig, ServerConnection};
 use std::{
@@ -19,25 +19,32 @@ use std::{
 pub(crate) const REFUSAL: [u8; 7] = [0x15, 3, 3, 0, 2, 2, 40];
 /// Versions that are spoken begin here: TLS 1.2.
 const OLDEST: u16 = 0x0303;
+/// The first byte of TLS.
+const HANDSHAKE: u8 = 0x16;
 /// Plaintext taken from the library at once.
 const READ_BYTES_MAX: usize = 4 * 1_024;
 
-/// Speaks TLS as this machine.
+/// Speaks TLS as this machine, in each manner.
 #[derive(Clone, Debug)]
-pub(crate) struct Tls(Arc<ServerConfig>);
+pub(crate) struct Tls(Arc<Vec<(TlsManner, Arc<ServerConfig>)>>);
 
 impl Tls {
     /// # Errors
     /// The certificate and the key cannot be used.
     pub(crate) fn of(identity: &TlsIdentity) -> io::Result<Self> {
-        Ok(Self(Arc::new(identity.config().map_err(io::Error::other)?)))
+        let config = |manner| Ok((manner, Arc::new(identity.config(manner).map_err(io::Error::other)?)));
+        Ok(Self(Arc::new(TlsManner::ALL.into_iter().map(config).collect::<io::Result<_>>()?)))
     }
 
-    /// A session whose stranger has asked for TLS.
-    pub(crate) fn around(&self, mut inner: Box<dyn Session>) -> Box<dyn Session> {
+    /// A session whose stranger has asked for TLS; `None` without its manner.
+    pub(crate) fn around(&self, mut inner: Box<dyn Session>) -> Option<Box<dyn Session>> {
         let unread = inner.unread();
+        let (_, config) = self.0.iter().find(|(manner, _)| *manner == inner.tls())?;
         let mut inside = Inside {
-            config: Arc::clone(&self.0),
+            needs_protocol: inner.tls() == TlsManner::Postgresql && !unread.is_empty(),
+            envelope: (inner.tls() == TlsManner::Tds).then(TdsEnvelope::default),
+            left: None,
+            config: Arc::clone(config),
             state: State::Hello(Box::default()),
             findings: Findings::default(),
             waiting: Vec::new(),
@@ -48,7 +55,7 @@ impl Tls {
         };
         // A byte or three, of a hello that cannot be whole yet.
         let _ = inside.hello(&unread, WallTime(0), &mut Vec::new());
-        Box::new(inside)
+        Some(Box::new(inside))
     }
 }
 
@@ -56,6 +63,12 @@ struct Inside {
     inner: Box<dyn Session>,
     config: Arc<ServerConfig>,
     state: State,
+    /// PostgreSQL closes on who begins with TLS and names no protocol inside.
+    needs_protocol: bool,
+    /// The packets around the handshake, where it has any.
+    envelope: Option<TdsEnvelope>,
+    /// TLS is over: answers in the clear.
+    left: Option<Vec<u8>>,
     findings: Findings,
     /// Opened, and not heard by the session yet.
     waiting: Vec<u8>,
@@ -89,8 +102,14 @@ impl Inside {
                 Some(hello) => hello.note(&mut self.findings),
                 None => {
                     self.findings.signs |= Signs::MALFORMED;
-                    self.said = Some(raw.clone());
+                    self.said = Some([raw.as_slice(), &bytes[index + 1..]].concat());
                 }
+            }
+            if raw.first() != Some(&HANDSHAKE) {
+                self.state = State::Over;
+                self.findings.fields.insert("tls_error".to_owned(), "none".to_owned());
+                self.inner.misses_tls(answer);
+                return Step { taken: bytes.len(), flow: Flow::Close };
             }
             let (raw, newest) = (std::mem::take(raw), hello.map_or(OLDEST, |hello| hello.newest()));
             return Step { taken: index + 1, flow: self.begin(&raw, newest, now, answer) };
@@ -125,7 +144,11 @@ impl Inside {
         if self.agreed && !was_agreed {
             note_agreement(connection, &mut self.findings);
             let mut words = Vec::new();
-            flow = self.inner.open(&mut words);
+            flow = if self.needs_protocol && connection.alpn_protocol().is_none() {
+                Flow::Close
+            } else {
+                self.inner.open(&mut words)
+            };
             self.seal(&words);
         }
         if flow != Flow::Close {
@@ -152,7 +175,11 @@ impl Inside {
         self.pause_ms = self.inner.pause().ms;
         let taken = if step.flow == Flow::Close { self.waiting.len() } else { step.taken.clamp(1, self.waiting.len()) };
         self.said.get_or_insert_default().extend(self.waiting.drain(..taken));
-        self.seal(&words);
+        if self.inner.leaves_tls() {
+            self.left = Some(words);
+        } else {
+            self.seal(&words);
+        }
         // No TLS inside TLS.
         if step.flow == Flow::StartTls { Flow::Close } else { step.flow }
     }
@@ -166,6 +193,10 @@ impl Inside {
 
     fn flush(&mut self, flow: Flow, answer: &mut Vec<u8>) {
         let State::Talking(connection) = &mut self.state else { return };
+        if let Some(words) = &mut self.left {
+            answer.append(words);
+            return;
+        }
         if flow == Flow::Close && self.agreed {
             connection.send_close_notify();
         }
@@ -238,17 +269,12 @@ impl Session for Inside {
     }
 
     fn receive(&mut self, bytes: &[u8], now: WallTime, answer: &mut Vec<u8>) -> Step {
-        match &self.state {
-            State::Hello(_) => {
-                self.said = Some(Vec::new());
-                self.hello(bytes, now, answer)
-            }
-            State::Talking(_) => {
-                self.said = Some(Vec::new());
-                Step { taken: bytes.len(), flow: self.open(bytes, now, answer) }
-            }
-            State::Over => Step { taken: bytes.len(), flow: Flow::Close },
+        if self.left.is_some() {
+            let step = self.inner.receive(bytes, now, answer);
+            self.pause_ms = self.inner.pause().ms;
+            return step;
         }
+        if self.envelope.is_some() { self.unwrap(bytes, now, answer) } else { self.record(bytes, now, answer) }
     }
 
     fn end(&mut self) {
@@ -281,5 +307,45 @@ impl Session for Inside {
 
     fn said(&mut self) -> Option<Vec<u8>> {
         self.said.take()
+    }
+}
+
+impl Inside {
+    /// Takes a packet around the handshake, and what is in it; the answer is packed in the same way.
+    fn unwrap(&mut self, bytes: &[u8], now: WallTime, answer: &mut Vec<u8>) -> Step {
+        let mut records = Vec::new();
+        let opened = self.envelope.as_mut().and_then(|envelope| envelope.open(bytes, &mut records));
+        self.said = Some(Vec::new());
+        let Some(taken) = opened else {
+            self.state = State::Over;
+            self.findings.signs |= Signs::MALFORMED;
+            self.said = Some(bytes.to_vec());
+            return Step { taken: bytes.len(), flow: Flow::Close };
+        };
+        let (mut sealed, mut at, mut flow) = (Vec::new(), 0, Flow::Continue);
+        while at < records.len() && flow == Flow::Continue {
+            let step = self.record(&records[at..], now, &mut sealed);
+            (at, flow) = (at + step.taken, step.flow);
+        }
+        TdsEnvelope::seal(&sealed, answer);
+        if self.agreed {
+            self.envelope = None;
+        }
+        Step { taken, flow }
+    }
+
+    /// Takes what is TLS.
+    fn record(&mut self, bytes: &[u8], now: WallTime, answer: &mut Vec<u8>) -> Step {
+        match &self.state {
+            State::Hello(_) => {
+                self.said = Some(Vec::new());
+                self.hello(bytes, now, answer)
+            }
+            State::Talking(_) => {
+                self.said = Some(Vec::new());
+                Step { taken: bytes.len(), flow: self.open(bytes, now, answer) }
+            }
+            State::Over => Step { taken: bytes.len(), flow: Flow::Close },
+        }
     }
 }

@@ -43,6 +43,7 @@ pub const PACKAGES: &[Package] = &[
     package(Purpose::Lab, "medusa", "guesses them another way"),
     package(Purpose::Lab, "busybox", "the telnet visitor, as on the devices that bots run on"),
     package(Purpose::Lab, "swaks", "the SMTP visitor"),
+    package(Purpose::Lab, "libnet-ssleay-perl", "its TLS"),
     package(Purpose::Lab, "redis-tools", "redis-cli: the Redis visitor"),
     package(Purpose::Lab, "netcat-openbsd", "nc: sends lines as a script does"),
     package(Purpose::Lab, "mariadb-client", "mariadb: the MySQL visitor"),
@@ -67,9 +68,67 @@ pub const PACKAGES: &[Package] = &[
     package(Purpose::Bench, "xdp-tools", "xdp-filter, a competitor in the kernel benchmark"),
     package(Purpose::BenchMesh, "golang-go", "builds memberlist, a competitor in the mesh benchmark"),
     package(Purpose::BenchMesh, "golang-github-hashicorp-memberlist-dev", "its source"),
+    package(Purpose::BenchTraps, "python3-venv", "holds the competitors in the traps benchmark"),
     package(Purpose::Browser, "chromium", "opens the dashboard in the browser tests"),
     package(Purpose::Browser, "chromium-driver", "drives it"),
     package(Purpose::Browser, "fonts-liberation", "letters on the dashboard's pictures"),
+];
+
+/// A program from PyPI, in a Python environment of its own.
+pub struct Python {
+    /// What needs it.
+    pub purpose: Purpose,
+    /// Its name there.
+    pub name: &'static str,
+    /// The one version that is measured.
+    pub version: &'static str,
+    /// What it is for.
+    pub why: &'static str,
+}
+
+/// Every such program.
+pub const PYTHONS: &[Python] = &[
+    Python {
+        purpose: Purpose::BenchTraps,
+        name: "opencanary",
+        version: "0.9.10",
+        why: "OpenCanary, a competitor in the traps benchmark",
+    },
+    Python { purpose: Purpose::BenchTraps, name: "cowrie", version: "3.1.4", why: "Cowrie, another one" },
+];
+
+/// A package of Debian's that is unpacked and not installed.
+pub struct Unpacked {
+    /// What needs it.
+    pub purpose: Purpose,
+    /// Its name there.
+    pub name: &'static str,
+    /// A file of it, by which it is known to be there.
+    pub file: &'static str,
+    /// What it is for.
+    pub why: &'static str,
+}
+
+/// Every such package.
+pub const UNPACKED: &[Unpacked] = &[
+    Unpacked {
+        purpose: Purpose::BenchTraps,
+        name: "fail2ban",
+        file: "usr/bin/fail2ban-server",
+        why: "bans by logs, beside ours in the traps benchmark",
+    },
+    Unpacked {
+        purpose: Purpose::BenchTraps,
+        name: "python3-pyinotify",
+        file: "usr/lib/python3/dist-packages/pyinotify.py",
+        why: "lets it see at once that a log has grown",
+    },
+    Unpacked {
+        purpose: Purpose::BenchTraps,
+        name: "portsentry",
+        file: "usr/sbin/portsentry",
+        why: "bans by connections, beside it",
+    },
 ];
 
 /// A program that cargo compiles and installs.

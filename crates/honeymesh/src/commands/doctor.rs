@@ -97,7 +97,8 @@ fn examine(config: &Config) -> Report {
     let plans: Vec<_> = facts.iter().map(|facts| interfaces::plan(facts, is_one_there, config.xdp.attach, &tried)).collect();
     findings.extend(plans.iter().flat_map(|plan| plan.findings.clone()));
     findings.extend(ports::wanted(config).iter().map(|port| ports::judge(port, &ports::look(port), &daemon)));
-    findings.extend(state::judge(&state::look(&config.node.state_dir)));
+    findings.push(state::user(config));
+    findings.extend(state::judge(&state::look(config)));
     let clock = clock::ClockLook { facts: clock_facts(), now: honeymesh_xdp::now().wall, newest: clock::newest(config) };
     findings.extend(clock::judge(&clock, !config.clusters.is_empty()));
     findings.push(state::judge_daemon(&daemon));

@@ -45,10 +45,10 @@ pub fn run(args: &Join) -> Result<(), Failure> {
         return Err(Failure::Refused("a daemon runs here; stop it, join, and start it again".into()));
     }
     let key_file = key_file(args, &token)?;
-    let state = StateDir::prepare(&config.node.state_dir).map_err(Failure::Refused)?;
+    let state = StateDir::as_it_is(&config).map_err(Failure::Refused)?;
     let identity = state.identity().map_err(Failure::Refused)?;
     let granted = ask(&token, &config, &identity, args.patience)?;
-    keep(&granted, &key_file, &certificate_file(&config.node.state_dir, cluster))?;
+    keep(&granted, &state, &key_file, &certificate_file(&config.node.state_dir, cluster))?;
     let section = section(&token, &granted, &key_file);
     if args.write {
         append(&args.config, &section)?;
@@ -131,7 +131,7 @@ fn ask(token: &JoinToken, config: &Config, identity: &[u8; 32], patience: Durati
 }
 
 /// Both files or none.
-fn keep(granted: &Granted, key_file: &Path, certificate_file: &Path) -> Result<(), Failure> {
+fn keep(granted: &Granted, state: &StateDir, key_file: &Path, certificate_file: &Path) -> Result<(), Failure> {
     let mut keys = Zeroizing::new(String::new());
     for key in granted.keys.keys() {
         keys.push_str(&key.to_text());
@@ -145,9 +145,12 @@ fn keep(granted: &Granted, key_file: &Path, certificate_file: &Path) -> Result<(
         return Ok(());
     }
     // An earlier join's is replaced: it is of the same identity, and older.
-    let _ = std::fs::remove_file(certificate_file);
     let text = hex(&granted.certificate) + "\n";
-    create_secret(certificate_file, text.as_bytes()).map_err(|error| {
+    let kept = state.as_owner_of(certificate_file, || {
+        let _ = std::fs::remove_file(certificate_file);
+        create_secret(certificate_file, text.as_bytes())
+    });
+    kept.map_err(|error| {
         let _ = std::fs::remove_file(key_file);
         cannot(certificate_file, &error)
     })
@@ -205,11 +208,16 @@ mod tests {
         Granted { keys, authority: Some(honeymesh_types::NodeId([3; 32])), certificate: vec![1, 2, 3] }
     }
 
+    fn state(dir: &Path) -> StateDir {
+        let text = format!("[node]\nstate_dir = \"{}\"", dir.display());
+        StateDir::as_it_is(&config::parse(&text, "here").config).unwrap()
+    }
+
     #[test]
     fn keys_and_certificate_are_private_and_the_section_is_understood() {
         let dir = tempfile::tempdir().unwrap();
         let (keys, certificate) = (dir.path().join("m.key"), dir.path().join("m.certificate"));
-        keep(&granted(), &keys, &certificate).unwrap();
+        keep(&granted(), &state(dir.path()), &keys, &certificate).unwrap();
         assert_eq!(config::secrets::read_keys(&keys).unwrap(), granted().keys);
         assert_eq!(std::fs::metadata(&keys).unwrap().mode() & 0o777, 0o600);
         assert_eq!(std::fs::read_to_string(&certificate).unwrap(), "010203\n");
@@ -228,7 +236,7 @@ mod tests {
     fn nothing_is_left_behind_when_a_file_cannot_be_written() {
         let dir = tempfile::tempdir().unwrap();
         let keys = dir.path().join("m.key");
-        let error = keep(&granted(), &keys, Path::new("/nonexistent/m.certificate")).unwrap_err();
+        let error = keep(&granted(), &state(dir.path()), &keys, Path::new("/nonexistent/m.certificate")).unwrap_err();
         assert!(error.to_string().contains("join again with the same token") && !keys.exists(), "{error}");
     }
 }

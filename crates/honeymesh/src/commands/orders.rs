@@ -4,6 +4,7 @@ use super::oneself;
 use crate::{
     cli::{AllowNet, Ban, JoinTokenNew, KeyRotate, ModeArgs, Pardon, PeerNode, Plain, Unban},
     client::{Client, quoted},
+    config::secrets,
     failure::Failure,
     output,
 };
@@ -66,12 +67,11 @@ pub async fn mode(args: ModeArgs) -> Result<(), Failure> {
     tell(&args.plain, done)
 }
 
-/// `honeymesh key rotate`. The daemon reads the file, so its path must mean the same there.
+/// `honeymesh key rotate`. The file is read here: the daemon is somebody who may not.
 pub async fn rotate(args: KeyRotate) -> Result<(), Failure> {
-    let file = std::path::absolute(&args.new).map_err(|error| Failure::usage(format!("--new: {error}")))?;
-    let file =
-        file.into_os_string().into_string().map_err(|_| Failure::usage("--new: the path is not UTF-8; rename the file"))?;
-    let order = KeyRotateJson { cluster: args.cluster.to_string(), file: Some(file), key: None };
+    let ring = secrets::read_keys(&args.new).map_err(|error| Failure::Refused(format!("the new key: {error}")))?;
+    let key = ring.keys().first().map(|key| key.to_text().to_string());
+    let order = KeyRotateJson { cluster: args.cluster.to_string(), file: None, key };
     order_json(&args.plain, Method::POST, "/api/v1/keys/rotate", &order).await
 }
 

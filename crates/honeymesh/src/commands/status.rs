@@ -43,7 +43,8 @@ fn head(status: &StatusJson, coloured: bool) -> String {
     let mode = toned(&printable(&mode(status)), tone, coloured);
     let ready = if status.ready { "" } else { ", not ready yet" };
     let uptime = duration_text(Duration::from_secs(status.uptime_seconds));
-    format!("{name}: mode {mode}, up {uptime}{ready}, version {}", printable(&status.version))
+    let user = if status.user.is_empty() { String::new() } else { format!(", as user {}", printable(&status.user)) };
+    format!("{name}: mode {mode}, up {uptime}{ready}{user}, version {}", printable(&status.version))
 }
 
 /// The mode in force, and what becomes of a lockdown that nobody has confirmed.

@@ -52,8 +52,14 @@ fn node(section: Section<'_, '_>, host_name: &str) -> NodeSection {
     let name = section.word::<NodeName>("name").map_or_else(|| default_name(&section, host_name), |name| name.value);
     let state_dir = path(&section, "state_dir").map_or_else(|| STATE_DIR.into(), |dir| dir.value);
     let mode = section.word::<Mode>("mode").unwrap_or(Placed::default_of(Mode::Enforce));
+    let user = user(&section);
     section.finish();
-    NodeSection { name, state_dir, mode }
+    NodeSection { name, state_dir, mode, user }
+}
+
+/// The name of a user; whether there is such a one is known where it is needed.
+fn user(section: &Section<'_, '_>) -> Option<Placed<String>> {
+    section.text("user", |text| if text.is_empty() { Err("it is empty; leave it out".to_owned()) } else { Ok(text.to_owned()) })
 }
 
 /// The host name as a node name. Only a host without a usable name has to be told one.
@@ -167,8 +173,7 @@ fn trap_limits(section: Section<'_, '_>) -> TrapLimits {
             Ok(_) => Ok(text.to_owned()),
             Err(error) => Err(error.to_string()),
         }),
-        user: section
-            .text("user", |text| if text.is_empty() { Err("it is empty; leave it out".to_owned()) } else { Ok(text.to_owned()) }),
+        user: user(&section),
     };
     section.finish();
     limits

@@ -2,7 +2,7 @@
 
 use crate::{
     config::{Cluster, Config, secrets},
-    daemon::state_dir::unhex,
+    daemon::state_dir::{StateDir, unhex},
 };
 use honeymesh_mesh_proto::Admission;
 use honeymesh_node::{PeerReport, Standing};
@@ -28,10 +28,10 @@ pub fn certificate_file(state_dir: &Path, cluster: &ClusterName) -> PathBuf {
 ///
 /// # Errors
 /// In words with the mend: a file cannot be read or holds something else.
-pub fn of(config: &Config, cluster: &Cluster) -> Result<Admission, String> {
+pub fn of(config: &Config, cluster: &Cluster, state: &StateDir) -> Result<Admission, String> {
     let secret = cluster.authority_file.as_ref().map(|file| read_authority(&file.value)).transpose()?;
     let file = certificate_file(&config.node.state_dir, &cluster.name.value);
-    let certificate = match secrets::read_bounded(&file, CERTIFICATE_BYTES_MAX) {
+    let certificate = match state.as_owner(|| secrets::read_bounded(&file, CERTIFICATE_BYTES_MAX)) {
         Ok(text) => {
             let raw = std::str::from_utf8(&text).ok().and_then(|text| unhex(text.trim()));
             Some(raw.ok_or_else(|| format!("{} holds no certificate; remove it and join again", file.display()))?)

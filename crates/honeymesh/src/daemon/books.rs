@@ -14,12 +14,17 @@ use honeymesh_node::Keep;
 use honeymesh_store::{Payload, Retention, Store, Write, Writer};
 use honeymesh_types::Event;
 use std::{path::Path, sync::Arc, time::Duration};
-use tokio::sync::Semaphore;
+use tokio::{
+    sync::{Semaphore, oneshot},
+    time::timeout,
+};
 
 pub use handover::Committed;
 
 /// Exports at the same time; one more is refused.
 const EXPORTS_MAX: usize = 4;
+/// How long a reader waits for what was told before it asked; then it is shown what there is.
+const SETTLE_PATIENCE: Duration = Duration::from_secs(1);
 /// How long the end waits until everything is on the disk.
 const END_PATIENCE: Duration = Duration::from_secs(10);
 
@@ -78,6 +83,19 @@ impl Books {
         self.handover.when_committed(then);
     }
 
+    /// Reads on another thread, once everything told so far can be read: whoever has seen something happen finds it. If the disk does
+    /// not take it within a second, what there is is read.
+    pub fn read(&self, read: impl FnOnce(BooksReader) + Send + 'static) {
+        let (reader, (settle, settled)) = (self.reader(), oneshot::channel());
+        self.when_committed(move |_or_not| {
+            let _unless_nobody_waits = settle.send(());
+        });
+        tokio::spawn(async move {
+            let _in_time_or_not = timeout(SETTLE_PATIENCE, settled).await;
+            tokio::task::spawn_blocking(move || read(reader));
+        });
+    }
+
     /// The store in numbers.
     #[must_use]
     pub fn status(&self) -> StoreJson {
@@ -101,8 +119,7 @@ impl Books {
         let place = self.exports.clone().try_acquire_owned().map_err(|_| {
             Refusal::new(RefusalKind::Busy, format!("{EXPORTS_MAX} exports are under way already; try again when one has ended"))
         })?;
-        let store = self.store.clone();
-        tokio::task::spawn_blocking(move || {
+        self.read(move |BooksReader(store)| {
             let _place = place;
             let exported = store.reader().and_then(|reader| honeymesh_store::export(&reader, format, &query, &mut sink));
             let ended =

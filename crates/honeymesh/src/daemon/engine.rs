@@ -79,6 +79,8 @@ pub struct Parts<K> {
     pub desk: Desk,
     /// What an operator should mend, found at the start.
     pub warnings: Vec<String>,
+    /// Whom the daemon runs as.
+    pub user: String,
     /// Both clocks.
     pub clock: fn() -> Now,
 }
@@ -95,6 +97,7 @@ pub struct Engine<K> {
     dismisser: Dismisser,
     desk: Desk,
     warnings: Vec<String>,
+    user: String,
     clock: fn() -> Now,
     started: Now,
     counts: CountsJson,
@@ -144,6 +147,7 @@ impl<K: Enforcer> Engine<K> {
             dismisser: parts.dismisser,
             desk: parts.desk,
             warnings: parts.warnings,
+            user: parts.user,
             clock: parts.clock,
             started,
             counts: CountsJson::default(),

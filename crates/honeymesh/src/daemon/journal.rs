@@ -3,14 +3,17 @@
 use honeymesh_format::printable;
 use honeymesh_types::{Event, EventKind};
 
-/// Logs one event on one line.
+/// Logs one event on one line, which is made only if its level is logged.
 pub fn log(event: &Event) {
-    let words = words(event);
     match event.kind {
-        EventKind::Mesh if event.fields.get("change").is_some_and(|change| change == "quarantined") => tracing::warn!("{words}"),
-        EventKind::Knock => tracing::trace!("{words}"),
-        EventKind::Visit | EventKind::Scan => tracing::debug!("{words}"),
-        EventKind::Ban | EventKind::Unban | EventKind::Expire | EventKind::Mesh | EventKind::Audit => tracing::info!("{words}"),
+        EventKind::Mesh if event.fields.get("change").is_some_and(|change| change == "quarantined") => {
+            tracing::warn!("{}", words(event));
+        }
+        EventKind::Knock => tracing::trace!("{}", words(event)),
+        EventKind::Visit | EventKind::Scan => tracing::debug!("{}", words(event)),
+        EventKind::Ban | EventKind::Unban | EventKind::Expire | EventKind::Mesh | EventKind::Audit => {
+            tracing::info!("{}", words(event));
+        }
     }
 }
 

@@ -1,14 +1,21 @@
 //! A change of cluster keys that loses no message: the new key opens at once, seals after a grace, and the old ones go
 //! after another; the key file follows each step, so that a restart goes on from where it was.
 
+use super::clerk::Clerk;
 use crate::config::secrets;
 use honeymesh_api::NewKey;
 use honeymesh_mesh_proto::{Key, KeyRing, KeyRingError};
 use honeymesh_types::{ClusterName, MonoTime};
+use nix::{
+    errno::Errno,
+    fcntl::{AtFlags, OFlag, openat, renameat},
+    sys::stat::{Mode, SFlag, fstatat},
+    unistd::{Gid, Uid, UnlinkatFlags, fchown, unlinkat},
+};
 use std::{
-    fs::{self, OpenOptions},
+    fs::{File, OpenOptions},
     io::{self, Write},
-    os::unix::fs::{MetadataExt, OpenOptionsExt, fchown},
+    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -25,6 +32,8 @@ pub struct ClusterKeys {
     pub grace: Duration,
     /// The keys in use.
     pub ring: KeyRing,
+    /// Who writes them down, if the daemon may not: the clerk, to whom the file has this place.
+    pub clerk: Option<(Clerk, u8)>,
 }
 
 /// What comes next in a change of keys.
@@ -65,32 +74,69 @@ impl ClusterKeys {
     /// # Errors
     /// In words, with the mend.
     pub fn write(&self) -> Result<(), String> {
-        let mut text = Zeroizing::new(format!("# cluster {}: the first key seals, the others only open\n", self.cluster));
-        for key in self.ring.keys() {
-            text.push_str(&key.to_text());
-            text.push('\n');
-        }
-        replace(&self.file, text.as_bytes()).map_err(|error| {
+        let written = match &self.clerk {
+            Some((clerk, place)) => clerk.replace(*place, &self.ring),
+            None => directory_of(&self.file)
+                .and_then(|directory| replace(&directory, &self.file, text(&self.cluster, &self.ring).as_bytes())),
+        };
+        written.map_err(|error| {
             let file = self.file.display();
             format!("{file} could not be rewritten ({error}); put the new key there yourself before the next start of this node")
         })
     }
 }
 
-/// Replaces a secret file atomically.
-fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
+/// A key file's content.
+#[must_use]
+pub fn text(cluster: &ClusterName, ring: &KeyRing) -> Zeroizing<String> {
+    let mut text = Zeroizing::new(format!("# cluster {cluster}: the first key seals, the others only open\n"));
+    for key in ring.keys() {
+        text.push_str(&key.to_text());
+        text.push('\n');
+    }
+    text
+}
+
+/// The directory of a file, held open: whoever renames it afterwards changes nothing about which one it is.
+///
+/// # Errors
+/// It cannot be opened.
+pub fn directory_of(file: &Path) -> io::Result<File> {
+    let parent = file.parent().ok_or(io::ErrorKind::InvalidInput)?;
+    OpenOptions::new().read(true).custom_flags(nix::libc::O_DIRECTORY).open(parent)
+}
+
+/// Replaces a secret file in `directory`, by the last part of its path: whole or not at all, with mode 0600 and its owner
+/// kept where that is possible. No link is followed.
+///
+/// # Errors
+/// The system's; the file is as it was.
+pub fn replace(directory: &File, path: &Path, content: &[u8]) -> io::Result<()> {
     let part = path.with_extension("part");
-    let _ = fs::remove_file(&part);
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&part)?;
-    if let Ok(old) = fs::metadata(path) {
+    let (name, part) = (last(path)?, last(&part)?);
+    let remove = || unlinkat(directory, part, UnlinkatFlags::NoRemoveDir);
+    let _there_is_none = remove();
+    let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+    let mut file = File::from(openat(directory, part, flags, Mode::S_IRUSR | Mode::S_IWUSR)?);
+    if let Ok(old) = fstatat(directory, name, AtFlags::AT_SYMLINK_NOFOLLOW)
+        && SFlag::from_bits_truncate(old.st_mode).contains(SFlag::S_IFREG)
+    {
         // Another owner than ours is kept if we may; else the daemon that wrote it can still read it.
-        let _ = fchown(&file, Some(old.uid()), Some(old.gid()));
+        let _ = fchown(&file, Some(Uid::from_raw(old.st_uid)), Some(Gid::from_raw(old.st_gid)));
     }
-    let written = file.write_all(content).and_then(|()| file.sync_all()).and_then(|()| fs::rename(&part, path));
+    let written = file
+        .write_all(content)
+        .and_then(|()| file.sync_all())
+        .and_then(|()| renameat(directory, part, directory, name).map_err(io::Error::from));
     if written.is_err() {
-        let _ = fs::remove_file(&part);
+        let _ = remove();
+        return written;
     }
-    written
+    directory.sync_all()
+}
+
+fn last(path: &Path) -> io::Result<&std::ffi::OsStr> {
+    path.file_name().ok_or_else(|| Errno::EINVAL.into())
 }
 
 /// The key that an operator gave.
@@ -110,6 +156,7 @@ pub fn given(new: &NewKey) -> Result<Key, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::{fs, os::unix::fs::MetadataExt};
 
     fn key(fill: u8) -> Key {
         Key::from_bytes([fill; 32])
@@ -119,8 +166,13 @@ mod tests {
     fn the_key_file_follows_the_ring_and_stays_secret() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("mesh.key");
-        let keys =
-            ClusterKeys { cluster: "m".parse().unwrap(), file: file.clone(), grace: Duration::ZERO, ring: KeyRing::new(key(1)) };
+        let keys = ClusterKeys {
+            cluster: "m".parse().unwrap(),
+            file: file.clone(),
+            grace: Duration::ZERO,
+            ring: KeyRing::new(key(1)),
+            clerk: None,
+        };
         keys.write().unwrap();
         assert_eq!(secrets::read_keys(&file).unwrap().keys(), [key(1)]);
         keys.with(key(2)).unwrap().write().unwrap();
@@ -130,12 +182,25 @@ mod tests {
     }
 
     #[test]
+    fn no_link_is_followed_when_a_key_file_is_replaced() {
+        let dir = tempfile::tempdir().unwrap();
+        let (file, precious) = (dir.path().join("mesh.key"), dir.path().join("precious"));
+        fs::write(&precious, "as it was").unwrap();
+        std::os::unix::fs::symlink(&precious, dir.path().join("mesh.part")).unwrap();
+        std::os::unix::fs::symlink(&precious, &file).unwrap();
+        replace(&directory_of(&file).unwrap(), &file, b"new").unwrap();
+        assert_eq!((fs::read(&file).unwrap(), fs::read(&precious).unwrap()), (b"new".to_vec(), b"as it was".to_vec()));
+        assert!(fs::symlink_metadata(&file).unwrap().is_file());
+    }
+
+    #[test]
     fn a_key_file_that_cannot_be_written_is_told_with_the_mend() {
         let keys = ClusterKeys {
             cluster: "m".parse().unwrap(),
             file: "/proc/nothing/mesh.key".into(),
             grace: Duration::ZERO,
             ring: KeyRing::new(key(1)),
+            clerk: None,
         };
         assert!(keys.write().unwrap_err().contains("put the new key there yourself"));
     }

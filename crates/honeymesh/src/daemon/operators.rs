@@ -90,8 +90,11 @@ fn utmp_addr(record: &[u8]) -> Option<IpAddr> {
     }
 }
 
+/// Where `/proc` hides other users' processes (`hidepid`), so that not even the first one is seen, a recorded one counts as alive: an
+/// administrator who is locked out is worse than a record that is too old.
 fn is_alive(pid: i32) -> bool {
-    pid > 0 && Path::new("/proc").join(pid.to_string()).exists()
+    let exists = |pid: i32| Path::new("/proc").join(pid.to_string()).exists();
+    pid > 0 && (exists(pid) || !exists(1))
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! The process that plays the traps, as the daemon has it: a child, its warden, whose own child it is, and the lines to it.
 
-use super::{start::refused, state_dir::Seed};
+use super::{owner::Owner, start::refused, state_dir::Seed};
 use crate::{config::Config, failure::Failure, honeytokens::Honeytokens};
-use honeymesh_trap::{Line, Setting, TlsIdentity, lines};
+use honeymesh_trap::{Line, Setting, SshIdentity, TlsIdentity, lines};
 use honeymesh_trap_proto::Persona;
 use nix::unistd::User;
 use std::{
@@ -45,7 +45,14 @@ pub fn persona(config: &Config, identity: &Seed) -> Result<Persona, Failure> {
 ///
 /// # Errors
 /// [`Failure::Usage`]: `[traps] user` is nobody. [`Failure::Refused`]: it cannot be started, or cannot give its power away.
-pub fn start(config: &Config, persona: Persona, tls: Option<TlsIdentity>, honeytokens: Honeytokens) -> Result<Playing, Failure> {
+pub fn start(
+    config: &Config,
+    owner: &Owner,
+    persona: Persona,
+    shown: Option<(TlsIdentity, SshIdentity)>,
+    honeytokens: Honeytokens,
+) -> Result<Playing, Failure> {
+    let (tls, ssh) = shown.unzip();
     let setting = Setting {
         traps: config.traps.iter().map(|trap| trap.definition.clone()).collect(),
         dark: config.dark.dark.value == crate::config::Dark::Trap,
@@ -53,8 +60,9 @@ pub fn start(config: &Config, persona: Persona, tls: Option<TlsIdentity>, honeyt
         lure: honeytokens.lure,
         limits: super::start::trap_limits(config),
         persona,
-        user: user(config)?,
+        user: user(config, owner)?,
         tls,
+        ssh,
     };
     let cannot = |error: std::io::Error| refused(format!("the process that plays the traps cannot be started: {error}"));
     let (mut line, theirs) = lines().map_err(cannot)?;
@@ -69,11 +77,24 @@ pub fn start(config: &Config, persona: Persona, tls: Option<TlsIdentity>, honeyt
 }
 
 /// Whom the process becomes, looked up while that is still possible.
-fn user(config: &Config) -> Result<(u32, u32), Failure> {
+fn user(config: &Config, owner: &Owner) -> Result<(u32, u32), Failure> {
     let named = |name: &str| User::from_name(name).ok().flatten().map(|user| (user.uid.as_raw(), user.gid.as_raw()));
-    let Some(asked) = &config.trap_limits.user else { return Ok(named(TRAP_USER).unwrap_or(NOBODY)) };
+    let Some(asked) = &config.trap_limits.user else {
+        let usual = named(TRAP_USER).unwrap_or(NOBODY);
+        if owner.other().is_some_and(|daemon| daemon.user == usual.0) {
+            return Err(Failure::usage(format!(
+                "[node] user: `{}` is whom those become who meet strangers; name another",
+                owner.name()
+            )));
+        }
+        return Ok(usual);
+    };
     match named(&asked.value) {
         Some((0, _)) => Err(Failure::usage(format!("[traps] user: `{}` is root; name a user who owns nothing", asked.value))),
+        Some((user, _)) if owner.other().is_some_and(|daemon| daemon.user == user) => Err(Failure::usage(format!(
+            "[traps] user: `{}` is whom the daemon becomes; name another, who owns nothing",
+            asked.value
+        ))),
         Some(user) => Ok(user),
         None => Err(Failure::usage(format!(
             "[traps] user: this machine has no user `{0}`; make it with `useradd --system --no-create-home --shell /usr/sbin/nologin {0}`, or leave the key out",

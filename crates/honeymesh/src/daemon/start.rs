@@ -3,16 +3,19 @@
 use super::{
     admission,
     books::Books,
+    clerk::{self, Clerk},
     enforcer::Enforcer,
     facts,
-    keys::ClusterKeys,
+    keys::{self, ClusterKeys},
     ladder::{self, Prepare, Rung},
+    owner::Owner,
     playing::{self, Playing},
     post,
     state_dir::{Seed, StateDir},
     trap_identity,
 };
 use crate::{
+    clerk::KeyFile,
     config::{self, Advertise, Attach, Cluster, Config, Dark, Flood, OnExit, Spoofable, TableKind, secrets},
     failure::Failure,
     honeytokens,
@@ -21,9 +24,19 @@ use honeymesh_api::{ControlSocket, Tls, Token};
 use honeymesh_mesh::{Port, StreamDoor};
 use honeymesh_mesh_proto::StreamSigner;
 use honeymesh_node::{ClusterConfig, Input, NetworkFacts, Node, Output, Policy, Ttls};
+use honeymesh_sandbox::Files;
 use honeymesh_trap::{Bound, TrapOptions};
 use honeymesh_trap_proto::{Bait, Persona, Service};
-use std::net::{SocketAddr, TcpListener};
+use std::{
+    net::{SocketAddr, TcpListener},
+    os::unix::fs::MetadataExt,
+    path::PathBuf,
+    process::Child,
+};
+
+/// What a daemon that is not root may still read: who is logged in, resolvers, routes, how many processors each have a counter, and what
+/// SQLite and the C library look into.
+const READABLE: [&str; 8] = ["/proc", "/etc", "/run", "/usr", "/lib", "/lib64", "/sys/devices/system/cpu", "/dev/urandom"];
 
 /// Everything that was opened.
 pub struct Opened {
@@ -49,6 +62,10 @@ pub struct Opened {
     pub facts: NetworkFacts,
     /// The clusters' keys.
     pub keys: Vec<ClusterKeys>,
+    /// The process that writes them down, if the daemon may not.
+    pub clerk: Option<(Clerk, Child)>,
+    /// Whom the daemon becomes.
+    pub owner: Owner,
     /// What an operator should mend about how packets are dropped.
     pub warnings: Vec<String>,
 }
@@ -69,35 +86,42 @@ pub struct Https {
 /// [`Failure::Usage`] for what is wrong in the configuration, [`Failure::Refused`] for what the machine refuses. The
 /// kernel is touched last, so nothing before it leaves more than files behind.
 pub fn open(config: &Config) -> Result<(Opened, Rung), Failure> {
-    let state = StateDir::prepare(&config.node.state_dir).map_err(Failure::Refused)?;
-    let control = ControlSocket::bind(&config.control_socket(), state.group()).map_err(refused)?;
+    let mut warnings = Vec::new();
+    let owner = Owner::choose(config, &mut warnings)?;
+    owner.leave_groups()?;
+    warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+    let state = StateDir::prepare(&config.node.state_dir, owner.clone()).map_err(Failure::Refused)?;
+    let control = state.as_owner(|| ControlSocket::bind(&config.control_socket(), state.group())).map_err(refused)?;
     let identity = state.identity().map_err(Failure::Refused)?;
-    let keys = keys(config)?;
-    let books = Books::open(&config.node.state_dir, &config.store).map_err(Failure::Refused)?;
+    let mut keys = keys(config)?;
+    let books = state.as_owner(|| Books::open(&config.node.state_dir, &config.store)).map_err(Failure::Refused)?;
     let persona = playing::persona(config, &identity)?;
     let traps = honeymesh_trap::bind(trap_options(config, &persona)?).map_err(|error| trap_failure(&error))?;
-    let shown = trap_identity::load_or_make(config, &state, &persona).map_err(Failure::Refused)?;
+    let shown = state.as_owner(|| trap_identity::load_or_make(config, &state, &persona)).map_err(Failure::Refused)?;
     let honeytokens = honeytokens::of(config, keys.iter().map(|keys| &keys.ring));
-    let playing = playing::start(config, persona, shown, honeytokens)?;
+    let playing = playing::start(config, &owner, persona, shown, honeytokens)?;
+    let clerk = employ(&mut keys, &owner)?;
     let is_tarpit = |name: &str| config.traps.iter().any(|trap| trap.name.value == name && trap.definition.tarpit);
     let traps = traps.with_tarpits(is_tarpit);
     let ports: Vec<Port> = config.clusters.iter().map(port).collect::<Result<_, _>>()?;
     let doors =
         config.clusters.iter().zip(&ports).map(|(cluster, port)| door(cluster, port, &identity)).collect::<Result<_, _>>()?;
-    let https = https(config)?;
+    let https = https(config, &state)?;
     let options = kernel_options(config).map_err(|error| Failure::usage(error.to_string()))?;
     let now = honeymesh_xdp::now();
-    let mut node = Node::new(node_config(config, &identity, &keys)?, now);
+    let mut node = Node::new(node_config(config, &state, &identity, &keys)?, now);
     let mut restored = Vec::new();
-    let kept = books.kept().map_err(Failure::Refused)?;
+    let kept = state.as_owner(|| books.kept()).map_err(Failure::Refused)?;
     node.restore(kept, now, &mut restored);
     let facts = facts::now();
     // Not before the network is known: a stored ban must not hit an address that is ours by now.
     node.handle(Input::Network(facts.clone()), now, &mut restored);
-    let mut warnings = Vec::new();
     let fill = |kernel: &mut dyn Enforcer| fill(kernel, &node, &restored, &facts);
     let rung = ladder::climb(config, &options, Prepare { traps: traps.dark_sockets(), fill: &fill }, &mut warnings)?;
-    Ok((Opened { control, https, traps, playing, ports, doors, books, node, restored, facts, keys, warnings }, rung))
+    Ok((
+        Opened { control, https, traps, playing, ports, doors, books, node, restored, facts, keys, clerk, owner, warnings },
+        rung,
+    ))
 }
 
 /// Makes the kernel's tables hold what they should before the program works with them: whatever an earlier start has left,
@@ -133,9 +157,38 @@ fn keys(config: &Config) -> Result<Vec<ClusterKeys>, Failure> {
         let ring = secrets::read_keys(&cluster.key_file.value)
             .map_err(|error| Failure::usage(format!("cluster `{}`: key_file: {error}", cluster.name.value)))?;
         let file = cluster.key_file.value.clone();
-        Ok(ClusterKeys { cluster: cluster.name.value.clone(), file, grace: cluster.key_grace, ring })
+        Ok(ClusterKeys { cluster: cluster.name.value.clone(), file, grace: cluster.key_grace, ring, clerk: None })
     };
     config.clusters.iter().map(one).collect()
+}
+
+/// The files that a daemon needs which is not root any more: its own directory, and those of key files that are its own.
+pub fn files(config: &Config, keys: &[ClusterKeys]) -> Files {
+    let own = keys.iter().filter(|keys| keys.clerk.is_none()).filter_map(|keys| keys.file.parent());
+    Files {
+        read: READABLE.iter().map(PathBuf::from).filter(|path| path.exists()).collect(),
+        write: own.chain([config.node.state_dir.as_path()]).map(Into::into).collect(),
+    }
+}
+
+/// Starts the clerk, if there are key files that the daemon may not replace once it is another user.
+fn employ(all: &mut [ClusterKeys], owner: &Owner) -> Result<Option<(Clerk, Child)>, Failure> {
+    let Some(user) = owner.other() else { return Ok(None) };
+    let is_own = |keys: &ClusterKeys| {
+        let directory = keys::directory_of(&keys.file).and_then(|directory| directory.metadata());
+        directory.is_ok_and(|found| found.uid() == user.user && found.mode() & 0o300 == 0o300)
+    };
+    let mut others: Vec<&mut ClusterKeys> = all.iter_mut().filter(|keys| !is_own(keys)).collect();
+    if others.is_empty() {
+        return Ok(None);
+    }
+    let files: Vec<KeyFile> =
+        others.iter().map(|keys| KeyFile { cluster: keys.cluster.clone(), path: keys.file.clone() }).collect();
+    let (clerk, child) = clerk::start(&files)?;
+    for (place, keys) in others.iter_mut().enumerate() {
+        keys.clerk = u8::try_from(place).ok().map(|place| (clerk.clone(), place));
+    }
+    Ok(Some((clerk, child)))
 }
 
 fn trap_options(config: &Config, persona: &Persona) -> Result<honeymesh_trap::Options, Failure> {
@@ -218,7 +271,7 @@ fn door(cluster: &Cluster, port: &Port, identity: &Seed) -> Result<post::Door, F
     Ok(post::Door { cluster: name.to_string(), door, signer: StreamSigner::new(identity) })
 }
 
-fn https(config: &Config) -> Result<Option<Https>, Failure> {
+fn https(config: &Config, state: &StateDir) -> Result<Option<Https>, Failure> {
     let Some(listen) = &config.api.listen else { return Ok(None) };
     let addr = listen.value;
     let listener = TcpListener::bind(addr).map_err(|error| {
@@ -226,13 +279,14 @@ fn https(config: &Config) -> Result<Option<Https>, Failure> {
         bind_failure(&words, &error)
     })?;
     let names = [config.node.name.to_string(), addr.ip().to_string()];
-    let tls = Tls::load_or_create(&config.node.state_dir, &names).map_err(refused)?;
-    let (token, is_new) = Token::load_or_create(&config.api.token_file.value).map_err(refused)?;
+    let tls = state.as_owner(|| Tls::load_or_create(&config.node.state_dir, &names)).map_err(refused)?;
+    let token_file = &config.api.token_file.value;
+    let (token, is_new) = state.as_owner_of(token_file, || Token::load_or_create(token_file)).map_err(refused)?;
     tracing::info!(
         "the API listens on https://{addr}; certificate SHA-256 {}{}; token in {}{}",
         tls.fingerprint(),
         if tls.is_new() { " (made now)" } else { "" },
-        config.api.token_file.value.display(),
+        token_file.display(),
         if is_new { " (made now)" } else { "" }
     );
     Ok(Some(Https { listener, tls, token }))
@@ -293,8 +347,13 @@ fn kernel_options(config: &Config) -> Result<honeymesh_xdp::Options, honeymesh_x
     })
 }
 
-fn node_config(config: &Config, identity: &Seed, keys: &[ClusterKeys]) -> Result<honeymesh_node::Config, Failure> {
-    let clusters = config.clusters.iter().zip(keys).map(|(cluster, keys)| cluster_config(config, cluster, identity, keys));
+fn node_config(
+    config: &Config,
+    state: &StateDir,
+    identity: &Seed,
+    keys: &[ClusterKeys],
+) -> Result<honeymesh_node::Config, Failure> {
+    let clusters = config.clusters.iter().zip(keys).map(|(cluster, keys)| cluster_config(config, cluster, state, identity, keys));
     Ok(honeymesh_node::Config {
         name: config.node.name.clone(),
         policy: policy(config),
@@ -335,7 +394,13 @@ fn policy(config: &Config) -> Policy {
     }
 }
 
-fn cluster_config(config: &Config, cluster: &Cluster, identity: &Seed, keys: &ClusterKeys) -> Result<ClusterConfig, Failure> {
+fn cluster_config(
+    config: &Config,
+    cluster: &Cluster,
+    state: &StateDir,
+    identity: &Seed,
+    keys: &ClusterKeys,
+) -> Result<ClusterConfig, Failure> {
     let mesh = honeymesh_mesh_proto::Config {
         cluster: cluster.name.value.clone(),
         node_name: config.node.name.clone(),
@@ -345,7 +410,7 @@ fn cluster_config(config: &Config, cluster: &Cluster, identity: &Seed, keys: &Cl
         join: cluster.join.clone(),
         dial_out: cluster.dial_out,
         members: Vec::new(),
-        admission: admission::of(config, cluster)
+        admission: admission::of(config, cluster, state)
             .map_err(|error| Failure::usage(format!("cluster `{}`: {error}", cluster.name.value)))?,
         limits: honeymesh_mesh_proto::Limits {
             origin_rate: cluster.rate,

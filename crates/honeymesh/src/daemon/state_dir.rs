@@ -1,18 +1,27 @@
 //! The state directory and the identity in it: made at the first start, refused when others could read them.
 
-use crate::config::secrets;
+use super::owner::{self, Owner};
+use crate::config::{Config, secrets};
+use nix::{
+    fcntl::{AtFlags, OFlag, openat},
+    sys::stat::Mode,
+    unistd::{Gid, Uid, fchown, fchownat},
+};
 use std::{
-    fs::{DirBuilder, File, OpenOptions},
+    fs::{DirBuilder, File, OpenOptions, TryLockError},
     io::{self, Write},
-    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt},
+    os::{
+        fd::AsFd,
+        unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt},
+    },
     path::{Path, PathBuf},
 };
 use zeroize::Zeroizing;
 
 /// The identity's file name in the state directory.
 pub const IDENTITY_FILE: &str = "identity.key";
-/// The group whose members may use the control socket.
-pub const GROUP: &str = "honeymesh";
+/// The most files that are taken over from another owner; more than the daemon ever makes.
+const FILES_MAX: usize = 4_096;
 
 const SEED_BYTES: usize = 32;
 
@@ -23,46 +32,126 @@ pub type Seed = Zeroizing<[u8; SEED_BYTES]>;
 #[derive(Clone, Debug)]
 pub struct StateDir {
     path: PathBuf,
-    group: Option<nix::unistd::Gid>,
+    group: Option<u32>,
+    owner: Owner,
 }
 
 impl StateDir {
-    /// Makes the directory (mode 0700; 0710 for the group `honeymesh` if there is one, so that its members reach the
-    /// control socket but can list nothing), or checks the one that is there.
+    /// Makes the directory for `owner` (mode 0700; 0710 for the group `honeymesh` if there is one, so that its members reach the
+    /// control socket but can list nothing), or checks the one that is there. What an earlier start has kept there as
+    /// another user becomes `owner`'s, file by file.
     ///
     /// # Errors
-    /// In words with the mend: it cannot be made, is no directory, or strangers may write to it.
-    pub fn prepare(path: &Path) -> Result<Self, String> {
+    /// In words with the mend: it cannot be made, is no directory, strangers may write to it, it is a stranger's, or a daemon works
+    /// with it as another user.
+    pub fn prepare(path: &Path, owner: Owner) -> Result<Self, String> {
         let shown = path.display();
-        match DirBuilder::new().mode(0o700).recursive(true).create(path) {
-            Ok(()) => {}
-            Err(error) => return Err(format!("state_dir {shown} cannot be made: {error}; make it, or set [node] state_dir")),
-        }
-        let metadata = std::fs::metadata(path).map_err(|error| format!("state_dir {shown} cannot be read: {error}"))?;
+        make(path).map_err(|error| format!("state_dir {shown} cannot be made: {error}; make it, or set [node] state_dir"))?;
+        let cannot = |error: io::Error| format!("state_dir {shown} cannot be read: {error}");
+        // From here on it is this directory, whatever becomes of its name.
+        let directory = OpenOptions::new().read(true).custom_flags(nix::libc::O_DIRECTORY).open(path).map_err(cannot)?;
+        let metadata = directory.metadata().map_err(cannot)?;
         if metadata.mode() & 0o022 != 0 {
             return Err(format!("state_dir {shown} can be written by others; run chmod 700 {shown}"));
         }
-        if metadata.uid() != 0 && metadata.uid() != nix::unistd::geteuid().as_raw() {
-            return Err(format!("state_dir {shown} belongs to another user; run chown root {shown}, or set [node] state_dir"));
+        if !owner.may_follow(metadata.uid()) {
+            return Err(format!(
+                "state_dir {shown} belongs to another user ({}); run chown -R {} {shown}, or set [node] state_dir",
+                owner::name_of(metadata.uid()),
+                owner.name()
+            ));
         }
-        let group = nix::unistd::Group::from_name(GROUP).ok().flatten().map(|group| group.gid);
-        let state = Self { path: path.into(), group };
-        state.open_to_group(path, 0o710);
+        let state = Self { path: path.into(), group: owner::group(), owner };
+        state.take_over(&directory, metadata.uid())?;
+        state.open_to_group(&directory);
         Ok(state)
     }
 
+    /// The directory as it is, for a command beside the daemon: what is done there is done as whoever owns it.
+    ///
+    /// # Errors
+    /// As [`StateDir::prepare`].
+    pub fn as_it_is(config: &Config) -> Result<Self, String> {
+        let path = &config.node.state_dir;
+        let oneself = Owner::oneself();
+        let owner = std::fs::metadata(path).ok().map(|found| Owner::of(found.uid(), found.gid()));
+        let may_be = |owner: &Owner| oneself.may_follow(owner.user().user) || owner.is_named(config.node.user.as_ref());
+        Self::prepare(path, owner.filter(may_be).unwrap_or(oneself))
+    }
+
+    /// Does `work` with the rights to files that the daemon will have.
+    pub fn as_owner<T>(&self, work: impl FnOnce() -> T) -> T {
+        self.owner.files(work)
+    }
+
+    /// The same if `path` is in this directory; a file elsewhere is the operator's.
+    pub fn as_owner_of<T>(&self, path: &Path, work: impl FnOnce() -> T) -> T {
+        if path.starts_with(&self.path) { self.as_owner(work) } else { work() }
+    }
+
+    /// Gives what `before` owned here to the owner. Each file is looked at, and changed, by a descriptor of the very file and not by its
+    /// name, so that nobody can put another one in its place; one that has a second name somewhere is left alone, for that
+    /// may be anybody's. The directory itself comes last: a start that is broken off here is repeated by the next one.
+    fn take_over(&self, directory: &File, before: u32) -> Result<(), String> {
+        let user = self.owner.user();
+        if before == user.user || !nix::unistd::geteuid().is_root() {
+            return Ok(());
+        }
+        let shown = self.path.display();
+        let failed = |error: io::Error| format!("state_dir {shown} cannot be given to user `{}`: {error}", self.owner.name());
+        let _nobody_else = self.lock(directory)?;
+        let (uid, gid) = (Uid::from_raw(user.user), Gid::from_raw(self.group.unwrap_or(user.group)));
+        for (number, entry) in std::fs::read_dir(&self.path).map_err(failed)?.enumerate() {
+            if number >= FILES_MAX {
+                return Err(format!(
+                    "state_dir {shown} holds more than {FILES_MAX} files; give the daemon a directory of its own"
+                ));
+            }
+            let name = entry.map_err(failed)?.file_name();
+            let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+            let file =
+                File::from(openat(directory, name.as_os_str(), flags, Mode::empty()).map_err(|errno| failed(errno.into()))?);
+            let metadata = file.metadata().map_err(failed)?;
+            if !metadata.is_file() || metadata.uid() != before {
+                continue;
+            }
+            if metadata.nlink() != 1 {
+                let name = name.display().to_string();
+                tracing::warn!(name, "a file in state_dir has a second name, so it stays whose it is");
+                continue;
+            }
+            fchownat(file.as_fd(), "", Some(uid), Some(gid), AtFlags::AT_EMPTY_PATH).map_err(|errno| failed(errno.into()))?;
+        }
+        fchown(directory, Some(uid), Some(gid)).map_err(|errno| failed(errno.into()))?;
+        tracing::info!(user = self.owner.name(), "what {} kept in {shown} is the daemon's user's now", owner::name_of(before));
+        Ok(())
+    }
+
+    /// Nobody works with it: a daemon that does would lose its files.
+    fn lock(&self, directory: &File) -> Result<Option<File>, String> {
+        let name = crate::config::CONTROL_SOCKET.to_owned() + honeymesh_api::LOCK_SUFFIX;
+        let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
+        let Ok(file) = openat(directory, name.as_str(), flags, Mode::empty()).map(File::from) else { return Ok(None) };
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) => {
+                Err(honeymesh_api::ControlError::Live(self.path.join(crate::config::CONTROL_SOCKET)).to_string())
+            }
+            _ => Ok(Some(file)),
+        }
+    }
+
     /// Lets the group in, if there is one. A file system without groups keeps them out, which is safe.
-    fn open_to_group(&self, path: &Path, mode: u32) {
+    fn open_to_group(&self, directory: &File) {
         let Some(group) = self.group else { return };
-        if nix::unistd::chown(path, None, Some(group)).is_ok() {
-            let _ = std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode));
+        if fchown(directory, None, Some(Gid::from_raw(group))).is_ok() {
+            let _ = directory.set_permissions(std::fs::Permissions::from_mode(0o710));
         }
     }
 
     /// The group whose members may use the control socket, if there is one.
     #[must_use]
-    pub fn group(&self) -> Option<u32> {
-        self.group.map(nix::unistd::Gid::as_raw)
+    pub const fn group(&self) -> Option<u32> {
+        self.group
     }
 
     /// A file in it.
@@ -77,14 +166,14 @@ impl StateDir {
     /// In words with the mend: it cannot be made or read, is malformed, or others may read it.
     pub fn identity(&self) -> Result<Seed, String> {
         let path = self.file(IDENTITY_FILE);
-        match path.try_exists() {
+        self.as_owner(|| match path.try_exists() {
             Ok(true) => read_seed(&path),
-            Ok(false) => self.new_identity(&path),
+            Ok(false) => Self::new_identity(&path),
             Err(error) => Err(format!("identity {} cannot be read: {error}", path.display())),
-        }
+        })
     }
 
-    fn new_identity(&self, path: &Path) -> Result<Seed, String> {
+    fn new_identity(path: &Path) -> Result<Seed, String> {
         let mut seed = Zeroizing::new([0; SEED_BYTES]);
         getrandom::fill(&mut *seed).map_err(|error| format!("the kernel gives no random bytes: {error}"))?;
         let text = Zeroizing::new(hex(&*seed) + "\n");
@@ -92,6 +181,14 @@ impl StateDir {
             .map_err(|error| format!("identity {} cannot be written: {error}", path.display()))?;
         Ok(seed)
     }
+}
+
+/// Makes the directory, closed to others, and what is missing on the way to it so that it can be passed.
+fn make(path: &Path) -> io::Result<()> {
+    if let Some(parent) = path.parent() {
+        DirBuilder::new().mode(0o711).recursive(true).create(parent)?;
+    }
+    DirBuilder::new().mode(0o700).recursive(true).create(path)
 }
 
 /// Writes a new file with mode 0600 that is either whole and on the disk, or absent.
@@ -153,7 +250,7 @@ mod tests {
 
     fn dir() -> (tempfile::TempDir, StateDir) {
         let parent = tempfile::tempdir().unwrap();
-        let state = StateDir::prepare(&parent.path().join("a/state")).unwrap();
+        let state = StateDir::prepare(&parent.path().join("a/state"), Owner::oneself()).unwrap();
         (parent, state)
     }
 
@@ -185,10 +282,10 @@ mod tests {
     fn a_directory_that_others_can_write_is_refused() {
         let (_parent, state) = dir();
         std::fs::set_permissions(&state.path, std::fs::Permissions::from_mode(0o777)).unwrap();
-        assert!(StateDir::prepare(&state.path).unwrap_err().contains("chmod 700"));
+        assert!(StateDir::prepare(&state.path, Owner::oneself()).unwrap_err().contains("chmod 700"));
         let file = state.file("file");
         std::fs::write(&file, "x").unwrap();
-        assert!(StateDir::prepare(&file).is_err());
+        assert!(StateDir::prepare(&file, Owner::oneself()).is_err());
     }
 
     #[test]
@@ -198,5 +295,85 @@ mod tests {
         create_secret(&file, b"one").unwrap();
         assert!(create_secret(&file, b"two").is_err());
         assert_eq!(std::fs::read(&file).unwrap(), b"one");
+    }
+
+    fn other(user: u32) -> Owner {
+        Owner::of(user, user)
+    }
+
+    /// A directory that root has kept until now, reachable for others.
+    fn of_root() -> Option<(tempfile::TempDir, PathBuf)> {
+        if !nix::unistd::geteuid().is_root() {
+            eprintln!("SKIPPED: needs root to give files away");
+            return None;
+        }
+        let parent = tempfile::tempdir().unwrap();
+        std::fs::set_permissions(parent.path(), std::fs::Permissions::from_mode(0o711)).unwrap();
+        let path = parent.path().join("state");
+        StateDir::prepare(&path, Owner::oneself()).unwrap().identity().unwrap();
+        Some((parent, path))
+    }
+
+    fn uid(path: &Path) -> u32 {
+        std::fs::symlink_metadata(path).unwrap().uid()
+    }
+
+    #[test]
+    fn what_root_has_kept_becomes_the_users_and_back_and_nothing_is_lost() {
+        let Some((_parent, path)) = of_root() else { return };
+        let seed = std::fs::read(path.join(IDENTITY_FILE)).unwrap();
+        for user in [owner::NUMBER, 0, owner::NUMBER] {
+            let state = StateDir::prepare(&path, other(user)).unwrap();
+            assert_eq!([uid(&path), uid(&path.join(IDENTITY_FILE))], [user; 2]);
+            state.identity().unwrap();
+            assert_eq!(std::fs::read(path.join(IDENTITY_FILE)).unwrap(), seed);
+            assert!(matches!(mode(&path), 0o700 | 0o710));
+        }
+        StateDir::prepare(&path, other(12_345)).unwrap();
+        // Only root's and the usual users' directories are taken over.
+        let error = StateDir::prepare(&path, other(owner::NUMBER)).unwrap_err();
+        assert!(error.contains("belongs to another user (12345); run chown -R"), "{error}");
+    }
+
+    #[test]
+    fn links_and_files_with_a_second_name_are_not_given_away() {
+        let Some((parent, path)) = of_root() else { return };
+        let (secret, linked) = (parent.path().join("secret"), parent.path().join("linked"));
+        for file in [&secret, &linked] {
+            std::fs::write(file, "root's").unwrap();
+        }
+        std::os::unix::fs::symlink(&secret, path.join("api.key")).unwrap();
+        std::fs::hard_link(&linked, path.join("traps.pem")).unwrap();
+        std::fs::create_dir(path.join("directory")).unwrap();
+        std::fs::write(path.join("directory/file"), "root's").unwrap();
+        StateDir::prepare(&path, other(owner::NUMBER)).unwrap();
+        assert_eq!(uid(&path.join(IDENTITY_FILE)), owner::NUMBER);
+        for left in [&secret, &linked, &path.join("traps.pem"), &path.join("directory"), &path.join("directory/file")] {
+            assert_eq!(uid(left), 0, "{}", left.display());
+        }
+        // In the user's own directory nothing is taken over any more, whatever the user puts there.
+        std::fs::write(path.join("late"), "root's").unwrap();
+        let state = StateDir::prepare(&path, other(owner::NUMBER)).unwrap();
+        assert_eq!(uid(&path.join("late")), 0);
+        // And a link in the place of a file of the daemon leads nowhere.
+        std::fs::set_permissions(&secret, std::fs::Permissions::from_mode(0o600)).unwrap();
+        std::fs::remove_file(path.join(IDENTITY_FILE)).unwrap();
+        std::os::unix::fs::symlink(&secret, path.join(IDENTITY_FILE)).unwrap();
+        assert!(state.identity().is_err());
+        std::fs::remove_file(path.join(IDENTITY_FILE)).unwrap();
+        std::os::unix::fs::symlink(parent.path().join("made"), path.join(IDENTITY_FILE)).unwrap();
+        assert!(state.identity().is_err() && !parent.path().join("made").exists());
+    }
+
+    #[test]
+    fn a_directory_that_a_daemon_works_with_is_not_taken_from_it() {
+        let Some((_parent, path)) = of_root() else { return };
+        let lock = File::create(path.join("honeymesh.sock.lock")).unwrap();
+        lock.try_lock().unwrap();
+        let error = StateDir::prepare(&path, other(owner::NUMBER)).unwrap_err();
+        assert!(error.starts_with("another daemon already listens at "), "{error}");
+        assert_eq!(uid(&path.join(IDENTITY_FILE)), 0);
+        drop(lock);
+        StateDir::prepare(&path, other(owner::NUMBER)).unwrap();
     }
 }

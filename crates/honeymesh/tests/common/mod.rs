@@ -9,7 +9,7 @@ use std::{
     fs,
     io::{BufRead, BufReader},
     net::{TcpListener, TcpStream},
-    os::unix::process::ExitStatusExt,
+    os::unix::{fs::PermissionsExt, process::ExitStatusExt},
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Output, Stdio},
     sync::{
@@ -73,6 +73,13 @@ pub fn sh(line: &str) {
     assert!(output.status.success(), "{line}\n{}", String::from_utf8_lossy(&output.stderr));
 }
 
+/// A directory that the daemon can pass, once it is not root any more.
+fn passable_dir() -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o711)).unwrap();
+    dir
+}
+
 impl Net {
     pub fn new() -> Self {
         let id = format!("{}x{}", std::process::id() % 1_000_000, NEXT.fetch_add(1, Ordering::Relaxed));
@@ -81,7 +88,7 @@ impl Net {
         let mut net = Self {
             service: None,
             pin_dir: Path::new("/sys/fs/bpf").join(format!("hmr-{id}")),
-            dir: tempfile::tempdir().unwrap(),
+            dir: passable_dir(),
             interface: inner.clone(),
             node: node.clone(),
             stranger: stranger.clone(),

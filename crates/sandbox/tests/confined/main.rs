@@ -6,4 +6,6 @@ mod attacks;
 #[cfg(test)]
 mod duties;
 #[cfg(test)]
+mod other_user;
+#[cfg(test)]
 mod scene;

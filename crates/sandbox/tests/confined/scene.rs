@@ -23,7 +23,7 @@ const DIRECTORY: &str = "HONEYMESH_SANDBOX_DIRECTORY";
 /// What a try came to: `ok`, or the error's name.
 pub type Outcome = Result<(), nix::errno::Errno>;
 
-fn is_root() -> bool {
+pub fn is_root() -> bool {
     let root = nix::unistd::geteuid().is_root();
     if !root {
         eprintln!("SKIPPED: confinement from full power: needs root");
@@ -32,7 +32,7 @@ fn is_root() -> bool {
 }
 
 /// Plays `scene` in a child and returns what it printed: a line `name outcome` each.
-fn play(scene: &str) -> BTreeMap<String, String> {
+pub fn play(scene: &str) -> BTreeMap<String, String> {
     let directory = tempfile::tempdir().unwrap();
     let output = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "scene::child", "--ignored", "--nocapture"])
@@ -48,14 +48,14 @@ fn play(scene: &str) -> BTreeMap<String, String> {
     results
 }
 
-fn print(name: &str, outcome: &str) {
+pub fn print(name: &str, outcome: &str) {
     // Not println!: a forked child must not go through the test harness's capture.
     let mut out = std::io::stdout();
     writeln!(out, "\nRESULT {name} {outcome}").unwrap();
     out.flush().unwrap();
 }
 
-fn print_outcome(name: &str, outcome: Outcome) {
+pub fn print_outcome(name: &str, outcome: Outcome) {
     print(name, &outcome.map_or_else(|error| format!("{error:?}"), |()| "ok".into()));
 }
 
@@ -74,11 +74,13 @@ fn child() {
         Ok("warden") => warden(),
         Ok("nft_writer") => nft_writer(),
         Ok("trap") => trap(),
+        Ok("user") => crate::other_user::node(),
+        Ok("clerk") => crate::other_user::clerk(),
         _ => eprintln!("SKIPPED: not started by a test"),
     }
 }
 
-fn directory() -> PathBuf {
+pub fn directory() -> PathBuf {
     std::env::var_os(DIRECTORY).unwrap().into()
 }
 
@@ -130,7 +132,7 @@ fn alone() {
 }
 
 /// What the kernel says, read here and not by the crate.
-fn prove() {
+pub fn prove() {
     let mut lines: BTreeMap<String, String> = BTreeMap::new();
     for task in fs::read_dir("/proc/self/task").unwrap() {
         let Ok(status) = fs::read_to_string(task.unwrap().path().join("status")) else { continue };
@@ -142,7 +144,7 @@ fn prove() {
             }
         }
     }
-    for key in ["CapEff", "CapPrm", "CapInh", "CapBnd", "CapAmb", "NoNewPrivs", "Seccomp"] {
+    for key in ["CapEff", "CapPrm", "CapInh", "CapBnd", "CapAmb", "NoNewPrivs", "Seccomp", "Uid", "Gid", "Groups"] {
         print(key, &lines[key]);
     }
 }
@@ -387,13 +389,13 @@ fn caps() -> impl Iterator<Item = Capability> {
     .into_iter()
 }
 
-fn expect_all(results: &BTreeMap<String, String>, names: &[&str], outcome: &str) {
+pub fn expect_all(results: &BTreeMap<String, String>, names: &[&str], outcome: &str) {
     for name in names {
         assert_eq!(results.get(*name).map(String::as_str), Some(outcome), "{name}");
     }
 }
 
-fn expect_confined(results: &BTreeMap<String, String>) {
+pub fn expect_confined(results: &BTreeMap<String, String>) {
     expect_all(results, attacks::REFUSED, "EPERM");
     expect_all(results, attacks::ABSENT, "ENOSYS");
     expect_all(results, &["low_port"], "EACCES");

@@ -4,7 +4,7 @@ use super::{
     Any,
     first::{self, Guess, Protocol},
 };
-use crate::{ANSWER_BYTES_MAX, Findings, Flow, Pause, Session, Step};
+use crate::{ANSWER_BYTES_MAX, Findings, Flow, Pause, Session, Step, TlsManner};
 use alloc::{boxed::Box, vec::Vec};
 use honeymesh_types::WallTime;
 
@@ -115,8 +115,9 @@ impl AnySession {
 }
 
 impl Session for AnySession {
-    fn open(&mut self, _answer: &mut Vec<u8>) -> Flow {
-        Flow::Continue
+    fn open(&mut self, answer: &mut Vec<u8>) -> Flow {
+        // Inside TLS that what is played has asked for.
+        self.inner().map_or(Flow::Continue, |session| session.open(answer))
     }
 
     fn receive(&mut self, bytes: &[u8], now: WallTime, answer: &mut Vec<u8>) -> Step {
@@ -160,6 +161,27 @@ impl Session for AnySession {
             return Some(Vec::new());
         }
         self.inner().and_then(Session::said)
+    }
+
+    fn tls(&self) -> TlsManner {
+        match &self.phase {
+            Phase::Played(session) => session.tls(),
+            _ => TlsManner::Web,
+        }
+    }
+
+    fn leaves_tls(&self) -> bool {
+        matches!(&self.phase, Phase::Played(session) if session.leaves_tls())
+    }
+
+    fn purges(&mut self, behind: &[u8]) -> bool {
+        self.inner().is_some_and(|session| session.purges(behind))
+    }
+
+    fn misses_tls(&mut self, answer: &mut Vec<u8>) {
+        if let Some(session) = self.inner() {
+            session.misses_tls(answer);
+        }
     }
 }
 
@@ -233,6 +255,15 @@ mod tests {
     }
 
     #[test]
+    fn what_is_played_may_ask_for_tls_and_goes_on_inside() {
+        let mut session = session();
+        let (asked, _) = drive::begun(&mut session, &[b"EHLO a\r\n", b"STARTTLS\r\n"]);
+        assert!(asked.flow == Flow::StartTls && session.unread().is_empty() && session.purges(b"RSET\r\n"));
+        let inside = drive::whole(&mut session, b"AUTH PLAIN\r\n");
+        assert_eq!(said(&inside.answer), "503 5.5.1 Error: send HELO/EHLO first\r\n", "it begins anew");
+    }
+
+    #[test]
     fn packets_of_windows_services_are_played_from_the_first_one_on() {
         let packet = [&[3, 0, 0, 11, 6, 0xe0][..], &[0; 5]].concat();
         let heard = hear(&packet);
@@ -255,7 +286,7 @@ mod tests {
         assert_eq!((redis.answer.as_slice(), protocol(&redis), redis.flow), (&b"+PONG\r\n"[..], Some("redis"), Flow::Telling));
         assert_eq!(said(&hear(b"version\r\n").answer), "VERSION 1.6.38\r\n");
         let database = hear(b"\0\0\0\x08\x04\xd2\x16\x2f");
-        assert_eq!((database.answer.as_slice(), protocol(&database)), (&b"N"[..], Some("postgresql")));
+        assert_eq!((database.answer.as_slice(), protocol(&database)), (&b"S"[..], Some("postgresql")));
         let other = hear(b"\x00\x01\x02helo\nmore");
         assert_eq!((other.answer.len(), protocol(&other)), (0, None));
         assert_eq!(other.reports[0].1, b"\x00\x01\x02helo\n", "the first line is told at once");

@@ -1,7 +1,7 @@
 //! One connection to the name server: messages with their length before each (RFC 7766).
 
 use super::{Dns, HEADER_BYTES};
-use crate::{ANSWER_BYTES_MAX, Findings, Flow, Session, Step};
+use crate::{Findings, Flow, packets::Packets};
 use alloc::vec::Vec;
 use honeymesh_types::{Signs, WallTime};
 
@@ -20,8 +20,12 @@ impl DnsSession {
     pub(super) fn new(dns: Dns) -> Self {
         Self { dns, held: Vec::new(), findings: Findings::default() }
     }
+}
 
-    fn byte(&mut self, byte: u8, answer: &mut Vec<u8>) -> Flow {
+impl Packets for DnsSession {
+    const REPLY_BYTES_MAX: usize = 2 * MESSAGE_BYTES_MAX;
+
+    fn byte(&mut self, byte: u8, _now: WallTime, answer: &mut Vec<u8>) -> Flow {
         self.held.push(byte);
         let Some((length, message)) = self.held.split_first_chunk() else { return Flow::Continue };
         let length = usize::from(u16::from_be_bytes(*length));
@@ -42,24 +46,8 @@ impl DnsSession {
         self.held.clear();
         Flow::Telling
     }
-}
 
-impl Session for DnsSession {
-    fn open(&mut self, _answer: &mut Vec<u8>) -> Flow {
-        Flow::Continue
-    }
-
-    fn receive(&mut self, bytes: &[u8], _now: WallTime, answer: &mut Vec<u8>) -> Step {
-        let full = answer.len() + ANSWER_BYTES_MAX - 2 * MESSAGE_BYTES_MAX;
-        Step::by_byte_until_full(bytes, answer, full, |byte, answer| self.byte(byte, answer))
-    }
-
-    /// What was begun and not finished is in the payload.
-    fn end(&mut self) {
-        self.held.clear();
-    }
-
-    fn findings(&mut self) -> Findings {
-        core::mem::take(&mut self.findings)
+    fn findings(&mut self) -> &mut Findings {
+        &mut self.findings
     }
 }

@@ -2,11 +2,12 @@
 
 use super::arguments::{self, LITERAL_BYTES_MAX, Literal};
 use crate::{
-    Findings, Flow,
+    Findings, Flow, TlsManner,
     dialogue::Dialogue,
     pause,
     sasl::{self, Exchange, Turn},
     text::{random_bytes, safe_text},
+    tls::DOVECOT_ALERT,
 };
 use alloc::{
     format,
@@ -16,7 +17,10 @@ use alloc::{
 };
 use honeymesh_types::{Signs, WallTime};
 
-const CAPABILITIES: &str = "IMAP4rev1 LOGIN-REFERRALS ID ENABLE IDLE SASL-IR LITERAL+ AUTH=PLAIN AUTH=LOGIN AUTH=CRAM-MD5";
+const CAPABILITIES: [&str; 2] = [
+    "IMAP4rev1 LOGIN-REFERRALS ID ENABLE IDLE SASL-IR LITERAL+ STARTTLS AUTH=PLAIN AUTH=LOGIN AUTH=CRAM-MD5",
+    "IMAP4rev1 LOGIN-REFERRALS ID ENABLE IDLE SASL-IR LITERAL+ AUTH=PLAIN AUTH=LOGIN AUTH=CRAM-MD5",
+];
 /// Commands that are none until Dovecot closes.
 const ERRORS_MAX: usize = 3;
 /// Logins in one connection: more shows no more.
@@ -29,6 +33,7 @@ pub(super) struct ImapLogin {
     banner: String,
     host: Arc<str>,
     seed: u64,
+    is_tls: bool,
     /// Words of a command whose literals are still coming.
     words: Vec<Vec<u8>>,
     /// The literal that is coming: bytes that are missing, and those that came.
@@ -44,11 +49,12 @@ pub(super) struct ImapLogin {
 }
 
 impl ImapLogin {
-    pub(super) fn new(banner: String, host: Arc<str>, seed: u64) -> Self {
+    pub(super) fn new(banner: String, host: Arc<str>, seed: u64, is_tls: bool) -> Self {
         Self {
             banner,
             host,
             seed,
+            is_tls,
             words: Vec::new(),
             announced: 0,
             literal: Vec::new(),
@@ -59,6 +65,10 @@ impl ImapLogin {
             wait_ms: 0,
             findings: Findings::default(),
         }
+    }
+
+    const fn capabilities(&self) -> &'static str {
+        CAPABILITIES[self.is_tls as usize]
     }
 
     fn read(&mut self, line: &[u8], now: WallTime, answer: &mut Vec<u8>) -> Flow {
@@ -116,12 +126,15 @@ impl ImapLogin {
             (b"AUTHENTICATE", [mechanism, initial]) => self.authenticate(tag, mechanism, Some(initial), now),
             (b"CAPABILITY", _) => {
                 let listed = "Pre-login capabilities listed, post-login capabilities have more.";
-                (format!("* CAPABILITY {CAPABILITIES}\r\n{tag} OK {listed}\r\n"), Flow::Continue)
+                let capabilities = self.capabilities();
+                (format!("* CAPABILITY {capabilities}\r\n{tag} OK {listed}\r\n"), Flow::Continue)
             }
             (b"ID", _) => {
                 self.note_client(arguments);
                 (format!("* ID (\"name\" \"Dovecot\")\r\n{tag} OK ID completed.\r\n"), Flow::Continue)
             }
+            (b"STARTTLS", _) if self.is_tls => (format!("{tag} BAD TLS is already active.\r\n"), Flow::Continue),
+            (b"STARTTLS", _) => (format!("{tag} OK Begin TLS negotiation now.\r\n"), Flow::StartTls),
             (b"NOOP", _) => (format!("{tag} OK NOOP completed.\r\n"), Flow::Continue),
             (b"ENABLE", _) => (format!("* ENABLED\r\n{tag} OK ENABLE ignored in non-authenticated state.\r\n"), Flow::Continue),
             (b"LOGOUT", _) => (format!("* BYE Logging out\r\n{tag} OK Logout completed.\r\n"), Flow::Close),
@@ -188,9 +201,11 @@ impl Dialogue for ImapLogin {
     /// Dovecot's own limit before a login.
     const LINE_BYTES_MAX: usize = 8_192;
     const REPLY_BYTES_MAX: usize = 1_024;
+    const TLS: TlsManner = TlsManner::Imap;
+    const NO_TLS: &[u8] = &DOVECOT_ALERT;
 
     fn greet(&mut self, answer: &mut Vec<u8>) {
-        answer.extend_from_slice(format!("* OK [CAPABILITY {CAPABILITIES}] {}\r\n", self.banner).as_bytes());
+        answer.extend_from_slice(format!("* OK [CAPABILITY {}] {}\r\n", self.capabilities(), self.banner).as_bytes());
     }
 
     fn line(&mut self, line: &[u8], now: WallTime, answer: &mut Vec<u8>) -> Flow {
@@ -212,6 +227,10 @@ impl Dialogue for ImapLogin {
             self.words.push(core::mem::take(&mut self.literal));
         }
         Flow::Continue
+    }
+
+    fn secured(&mut self) {
+        self.is_tls = true;
     }
 
     fn wait_ms(&mut self) -> u32 {

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    Flow,
+    Flow, Session,
     drive::{self, Heard, said},
 };
 use alloc::{format, vec, vec::Vec};
@@ -22,8 +22,9 @@ fn replies(bytes: &[u8]) -> String {
 
 #[test]
 fn commands_are_answered_as_dovecot_does() {
-    let table: [(&[u8], &str); 9] = [
+    let table: [(&[u8], &str); 10] = [
         (b"a LOGIN root toor\r\n", "a NO [AUTHENTICATIONFAILED] Authentication failed.|"),
+        (b"a starttls x\r\n", "a OK Begin TLS negotiation now.|"),
         (b"a noop\r\n", "a OK NOOP completed.|"),
         (b"a ID NIL\r\n", "* ID (\"name\" \"Dovecot\")|a OK ID completed.|"),
         (b"a SELECT inbox\r\n", "a BAD Error in IMAP command received by server.|"),
@@ -41,9 +42,24 @@ fn commands_are_answered_as_dovecot_does() {
     }
     assert!(
         replies(b"a CAPABILITY\r\n")
-            .starts_with("* CAPABILITY IMAP4rev1 LOGIN-REFERRALS ID ENABLE IDLE SASL-IR LITERAL+ AUTH=PLAIN")
+            .starts_with("* CAPABILITY IMAP4rev1 LOGIN-REFERRALS ID ENABLE IDLE SASL-IR LITERAL+ STARTTLS AUTH=PLAIN")
     );
     assert!(replies(&b"x\r\n".repeat(9)).ends_with("|* BYE Too many invalid IMAP commands.|"));
+}
+
+#[test]
+fn inside_tls_it_offers_none() {
+    let imap = Imap::of(&Persona::of([7; 32]));
+    let mut session = imap.session(7);
+    let (asked, _) = drive::begun(&mut session, &[b"a STARTTLS\r\n"]);
+    assert!(asked.flow == Flow::StartTls && session.tls().protocol() == Some("imap") && !session.purges(b"b NOOP\r\n"));
+    let inside = said(&drive::whole(&mut session, b"b CAPABILITY\r\nc STARTTLS\r\n").answer);
+    assert!(inside.contains(" LITERAL+ AUTH=PLAIN") && inside.ends_with("c BAD TLS is already active.\r\n"), "{inside}");
+    let from_the_start = said(&drive::whole(&mut imap.secured(7), b"").answer);
+    assert!(from_the_start.starts_with("* OK [CAPABILITY ") && !from_the_start.contains("STARTTLS"));
+    let mut last_words = Vec::new();
+    session.misses_tls(&mut last_words);
+    assert_eq!(last_words, crate::tls::DOVECOT_ALERT);
 }
 
 #[test]

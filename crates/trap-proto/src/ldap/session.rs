@@ -2,9 +2,10 @@
 
 use super::{Ldap, bind::Challenge, entry, filter};
 use crate::{
-    ANSWER_BYTES_MAX, Findings, Flow, Session, Step,
+    Findings, Flow,
     ber::{self, Head, ber, number, sequence, tagged, value},
     exactly::Reader,
+    packets::Packets,
     text::random_bytes,
 };
 use alloc::vec::Vec;
@@ -12,28 +13,23 @@ use honeymesh_types::{Signs, WallTime};
 
 /// The longest request, in bytes.
 const MESSAGE_BYTES_MAX: usize = 32 * 1_024;
-/// The longest answer to one, in bytes: the whole root DSE, or a challenge.
-const ANSWERED_BYTES_MAX: usize = 4 * 1_024;
 /// Attributes of one search that are looked at.
 const ATTRIBUTES_MAX: usize = 64;
 
 const NO_SUCH_OBJECT: u8 = 32;
 const STRONGER_AUTH_REQUIRED: u8 = 8;
 const PROTOCOL_ERROR: u8 = 2;
-const UNAVAILABLE: u8 = 52;
 
 const WHO_AM_I: &[u8] = b"1.3.6.1.4.1.4203.1.11.3";
-const START_TLS: &[u8] = b"1.3.6.1.4.1.1466.20037";
 
 /// One connection to a directory trap.
-pub struct LdapSession {
+pub(super) struct LdapSession {
     pub(super) ldap: Ldap,
     pub(super) random: [u8; 24],
     pub(super) challenge: Option<Challenge>,
     message: Vec<u8>,
     /// How long the message is, once its head is whole.
     whole: Option<usize>,
-    is_over: bool,
     pub(super) findings: Findings,
 }
 
@@ -41,33 +37,7 @@ impl LdapSession {
     pub(super) fn new(ldap: Ldap, seed: u64) -> Self {
         let random = random_bytes(seed);
         let findings = Findings::default();
-        Self { ldap, random, challenge: None, message: Vec::new(), whole: None, is_over: false, findings }
-    }
-
-    fn byte(&mut self, byte: u8, now: WallTime, answer: &mut Vec<u8>) -> Flow {
-        if self.is_over {
-            return Flow::Close;
-        }
-        self.message.push(byte);
-        let whole = match self.whole {
-            Some(whole) => whole,
-            None => match ber::head(&self.message) {
-                Head::Open if self.message[0] == 0x30 => return Flow::Continue,
-                Head::Whole { tag: 0x30, head, content } if (3..=MESSAGE_BYTES_MAX).contains(&content) => head + content,
-                _ => return self.broken(),
-            },
-        };
-        self.whole = Some(whole);
-        if self.message.len() < whole {
-            return Flow::Continue;
-        }
-        self.whole = None;
-        let message = core::mem::take(&mut self.message);
-        match self.request(&message, now, answer) {
-            None => self.broken(),
-            Some(Flow::Close) => self.close(),
-            Some(flow) => flow,
-        }
+        Self { ldap, random, challenge: None, message: Vec::new(), whole: None, findings }
     }
 
     /// One request; `None` if it is broken.
@@ -133,7 +103,6 @@ impl LdapSession {
         self.findings.note("extension", name);
         match name {
             WHO_AM_I => self.send(id, 0x78, &[10, 1, 0, 4, 0, 4, 0, 0x8b, 0], answer),
-            START_TLS => self.done(id, 0x78, UNAVAILABLE, b"", "Could not initialize TLS", answer),
             _ => self.done(id, 0x78, PROTOCOL_ERROR, b"", "unsupported extended operation", answer),
         }
         Some(Flow::Telling)
@@ -171,31 +140,35 @@ impl LdapSession {
 
     fn broken(&mut self) -> Flow {
         self.findings.signs |= Signs::MALFORMED;
-        self.close()
-    }
-
-    fn close(&mut self) -> Flow {
-        self.is_over = true;
         Flow::Close
     }
 }
 
-impl Session for LdapSession {
-    fn open(&mut self, _answer: &mut Vec<u8>) -> Flow {
-        Flow::Continue
+impl Packets for LdapSession {
+    /// The longest answer to one, in bytes: the whole root DSE, or a challenge.
+    const REPLY_BYTES_MAX: usize = 4 * 1_024;
+
+    fn byte(&mut self, byte: u8, now: WallTime, answer: &mut Vec<u8>) -> Flow {
+        self.message.push(byte);
+        let whole = match self.whole {
+            Some(whole) => whole,
+            None => match ber::head(&self.message) {
+                Head::Open if self.message[0] == 0x30 => return Flow::Continue,
+                Head::Whole { tag: 0x30, head, content } if (3..=MESSAGE_BYTES_MAX).contains(&content) => head + content,
+                _ => return self.broken(),
+            },
+        };
+        self.whole = Some(whole);
+        if self.message.len() < whole {
+            return Flow::Continue;
+        }
+        self.whole = None;
+        let message = core::mem::take(&mut self.message);
+        self.request(&message, now, answer).unwrap_or_else(|| self.broken())
     }
 
-    fn receive(&mut self, bytes: &[u8], now: WallTime, answer: &mut Vec<u8>) -> Step {
-        let full = answer.len() + ANSWER_BYTES_MAX - ANSWERED_BYTES_MAX;
-        Step::by_byte_until_full(bytes, answer, full, |byte, answer| self.byte(byte, now, answer))
-    }
-
-    fn end(&mut self) {
-        self.is_over = true;
-    }
-
-    fn findings(&mut self) -> Findings {
-        core::mem::take(&mut self.findings)
+    fn findings(&mut self) -> &mut Findings {
+        &mut self.findings
     }
 }
 
@@ -203,12 +176,13 @@ impl Session for LdapSession {
 mod tests {
     use super::*;
     use crate::{
+        Session,
         drive::{self, Heard, said},
-        ntlm::{self, tests as client},
+        ntlm::{self, Placed, tests as client},
     };
     use proptest::prelude::*;
 
-    fn session() -> LdapSession {
+    fn session() -> impl Session {
         Ldap::default().on("db1", "example.org").session(7)
     }
 
@@ -280,8 +254,8 @@ mod tests {
         assert_eq!((delete.findings.signs, delete.findings.fields["entry"].as_str()), (Signs::RULE, "dc=example,dc=org"));
         assert!(said(&delete.answer).contains("modifications require authentication"));
         assert_eq!(talk(&[request(0x42, b"")]).flow, Flow::Close);
-        let tls = talk(&[request(0x77, &ber(0x80, START_TLS))]);
-        assert!(said(&tls.answer).contains("Could not initialize TLS"));
+        let tls = talk(&[request(0x77, &ber(0x80, b"1.3.6.1.4.1.1466.20037"))]);
+        assert!(said(&tls.answer).contains("unsupported extended operation"));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use super::{
     Modbus,
     registers::{ADDRESSES, Registers, Table},
 };
-use crate::{ANSWER_BYTES_MAX, Findings, Flow, Session, Step, exactly::Exactly};
+use crate::{Findings, Flow, exactly::Exactly, packets::Packets};
 use alloc::{collections::BTreeSet, format, string::String, sync::Arc, vec::Vec};
 use core::fmt::Write;
 use honeymesh_types::{Signs, WallTime};
@@ -13,8 +13,6 @@ use honeymesh_types::{Signs, WallTime};
 const HEAD_BYTES: usize = 6;
 /// The longest unit and request, in bytes (section 4.1: 253, and the unit).
 const REQUEST_BYTES_MAX: usize = 254;
-/// The longest answer, in bytes.
-const REPLY_BYTES_MAX: usize = 512;
 /// Values of one write that are told.
 const VALUES_TOLD_MAX: usize = 32;
 /// After so many requests that tell nothing new they are told all the same.
@@ -46,7 +44,7 @@ enum Exception {
 }
 
 /// One connection to a controller.
-pub struct ModbusSession {
+pub(super) struct ModbusSession {
     modbus: Arc<Modbus>,
     registers: Registers,
     coming: Exactly,
@@ -55,7 +53,6 @@ pub struct ModbusSession {
     /// Functions that were told.
     told: BTreeSet<u8>,
     untold: usize,
-    over: bool,
     findings: Findings,
 }
 
@@ -63,21 +60,7 @@ impl ModbusSession {
     pub(super) fn new(modbus: Arc<Modbus>) -> Self {
         let registers = Registers::new(modbus.process);
         let (coming, told, findings) = (Exactly::new(HEAD_BYTES), BTreeSet::new(), Findings::default());
-        Self { modbus, registers, coming, head: None, told, untold: 0, over: false, findings }
-    }
-
-    fn byte(&mut self, byte: u8, answer: &mut Vec<u8>) -> Flow {
-        if self.over {
-            return Flow::Close;
-        }
-        let Some(said) = self.coming.push(byte) else { return Flow::Continue };
-        match self.head.take() {
-            None => self.head(&said),
-            Some(head) => {
-                self.coming.want(HEAD_BYTES);
-                self.request(head, &said, answer)
-            }
-        }
+        Self { modbus, registers, coming, head: None, told, untold: 0, findings }
     }
 
     fn head(&mut self, said: &[u8]) -> Flow {
@@ -93,7 +76,6 @@ impl ModbusSession {
             }
             _ => {
                 self.findings.signs |= Signs::MALFORMED;
-                self.over = true;
                 Flow::Close
             }
         }
@@ -263,22 +245,23 @@ fn span(data: &[u8], most: u16) -> Result<(u16, u16), Exception> {
     if u32::from(address) + u32::from(count) > u32::from(ADDRESSES) { Err(Exception::Address) } else { Ok((address, count)) }
 }
 
-impl Session for ModbusSession {
-    fn open(&mut self, _answer: &mut Vec<u8>) -> Flow {
-        Flow::Continue
+impl Packets for ModbusSession {
+    /// The longest answer, in bytes.
+    const REPLY_BYTES_MAX: usize = 512;
+
+    fn byte(&mut self, byte: u8, _now: WallTime, answer: &mut Vec<u8>) -> Flow {
+        let Some(said) = self.coming.push(byte) else { return Flow::Continue };
+        match self.head.take() {
+            None => self.head(&said),
+            Some(head) => {
+                self.coming.want(HEAD_BYTES);
+                self.request(head, &said, answer)
+            }
+        }
     }
 
-    fn receive(&mut self, bytes: &[u8], _now: WallTime, answer: &mut Vec<u8>) -> Step {
-        let full = answer.len() + ANSWER_BYTES_MAX - REPLY_BYTES_MAX;
-        Step::by_byte_until_full(bytes, answer, full, |byte, answer| self.byte(byte, answer))
-    }
-
-    fn end(&mut self) {
-        self.over = true;
-    }
-
-    fn findings(&mut self) -> Findings {
-        core::mem::take(&mut self.findings)
+    fn findings(&mut self) -> &mut Findings {
+        &mut self.findings
     }
 }
 

@@ -6,8 +6,9 @@ use super::{
     commands::{Command, State},
 };
 use crate::{
-    ANSWER_BYTES_MAX, Findings, Flow, Session, Step,
+    Findings, Flow,
     exactly::{Exactly, Reader},
+    packets::Packets,
     text::random_bytes,
 };
 use alloc::{format, vec::Vec};
@@ -17,8 +18,6 @@ use honeymesh_types::{Signs, WallTime};
 const HEAD_BYTES: usize = 16;
 /// The longest message, in bytes; who sends a longer one is left.
 const MESSAGE_BYTES_MAX: usize = 64 * 1_024;
-/// The longest answer to one, in bytes: all that a connection can have stored.
-const ANSWERED_BYTES_MAX: usize = 16 * 1_024;
 /// Sections of one message, and documents in one of them.
 const SECTIONS_MAX: usize = 8;
 const DOCUMENTS_MAX: usize = 16;
@@ -31,14 +30,13 @@ const CHECKSUM: u32 = 1;
 const MORE_TO_COME: u32 = 2;
 
 /// One connection to a MongoDB trap.
-pub struct MongodbSession {
+pub(super) struct MongodbSession {
     state: State,
     connection: i32,
     /// The head of the message that comes, once it is whole: its number and kind.
     head: Option<(u32, u32)>,
     coming: Exactly,
     sent: u32,
-    is_over: bool,
     findings: Findings,
 }
 
@@ -52,26 +50,7 @@ impl MongodbSession {
             head: None,
             coming: Exactly::new(HEAD_BYTES),
             sent: 0,
-            is_over: false,
             findings: Findings::default(),
-        }
-    }
-
-    fn byte(&mut self, byte: u8, now: WallTime, answer: &mut Vec<u8>) -> Flow {
-        if self.is_over {
-            return Flow::Close;
-        }
-        let Some(said) = self.coming.push(byte) else { return Flow::Continue };
-        match self.head.take() {
-            None => self.take_head(&said),
-            Some((number, kind)) => {
-                self.coming.want(HEAD_BYTES);
-                let flow = match kind {
-                    QUERY => self.query(&said, number, now, answer),
-                    _ => self.message(&said, number, now, answer),
-                };
-                flow.unwrap_or_else(|| self.broken())
-            }
         }
     }
 
@@ -84,7 +63,7 @@ impl MongodbSession {
         }
         if length > MESSAGE_BYTES_MAX {
             self.findings.note("message_bytes", format!("{length}").as_bytes());
-            return self.close();
+            return Flow::Close;
         }
         self.head = Some((request, kind));
         self.coming.want(length - HEAD_BYTES);
@@ -153,31 +132,31 @@ impl MongodbSession {
 
     fn broken(&mut self) -> Flow {
         self.findings.signs |= Signs::MALFORMED;
-        self.close()
-    }
-
-    fn close(&mut self) -> Flow {
-        self.is_over = true;
         Flow::Close
     }
 }
 
-impl Session for MongodbSession {
-    fn open(&mut self, _answer: &mut Vec<u8>) -> Flow {
-        Flow::Continue
+impl Packets for MongodbSession {
+    /// The longest answer to one, in bytes: all that a connection can have stored.
+    const REPLY_BYTES_MAX: usize = 16 * 1_024;
+
+    fn byte(&mut self, byte: u8, now: WallTime, answer: &mut Vec<u8>) -> Flow {
+        let Some(said) = self.coming.push(byte) else { return Flow::Continue };
+        match self.head.take() {
+            None => self.take_head(&said),
+            Some((number, kind)) => {
+                self.coming.want(HEAD_BYTES);
+                let flow = match kind {
+                    QUERY => self.query(&said, number, now, answer),
+                    _ => self.message(&said, number, now, answer),
+                };
+                flow.unwrap_or_else(|| self.broken())
+            }
+        }
     }
 
-    fn receive(&mut self, bytes: &[u8], now: WallTime, answer: &mut Vec<u8>) -> Step {
-        let full = answer.len() + ANSWER_BYTES_MAX - ANSWERED_BYTES_MAX;
-        Step::by_byte_until_full(bytes, answer, full, |byte, answer| self.byte(byte, now, answer))
-    }
-
-    fn end(&mut self) {
-        self.is_over = true;
-    }
-
-    fn findings(&mut self) -> Findings {
-        core::mem::take(&mut self.findings)
+    fn findings(&mut self) -> &mut Findings {
+        &mut self.findings
     }
 }
 
@@ -185,7 +164,7 @@ impl Session for MongodbSession {
 mod tests {
     use super::*;
     use crate::{
-        Persona,
+        Persona, Session,
         drive::{self, Heard, said},
         mongodb::bson::Doc,
     };
@@ -195,7 +174,7 @@ mod tests {
         Mongodb::new(version, &Persona::of([7; 32])).unwrap()
     }
 
-    fn session() -> MongodbSession {
+    fn session() -> impl Session {
         mongodb(None).session(7)
     }
 
@@ -248,7 +227,7 @@ mod tests {
     #[test]
     fn a_ransom_is_taken_down_and_goes_nowhere() {
         let database = {
-            let mut state = session().state;
+            let mut state = MongodbSession::new(mongodb(None), 7).state;
             let listed = state.answer(
                 &Command::read(&command("listDatabases", "admin").done(), Vec::new(), 1).unwrap(),
                 drive::NOW,

@@ -12,20 +12,26 @@ const PART_UNITS_MAX: usize = 512;
 /// TDS 4.2: room for each of the first names, in front of their length.
 const OLD_NAME_BYTES: usize = 30;
 
-/// The kinds of the options that a client sends; `None` if they are broken.
-pub(super) fn options(message: &[u8]) -> Option<Vec<u8>> {
+/// The option that tells how much the client wants to be encrypted.
+const ENCRYPTION: u8 = 1;
+
+/// The kinds of the options that a client sends, and how much it wants to be encrypted, if it says so; `None` if they are broken.
+pub(super) fn options(message: &[u8]) -> Option<(Vec<u8>, Option<u8>)> {
     let mut reader = Reader(message);
-    let mut kinds = Vec::new();
+    let (mut kinds, mut encryption) = (Vec::new(), None);
     for _ in 0..OPTIONS_MAX {
         let kind = reader.byte()?;
         if kind == 0xff {
-            return Some(kinds);
+            return Some((kinds, encryption));
         }
         let place = reader.bytes(4)?;
         let at = usize::from(u16::from_be_bytes([place[0], place[1]]));
         let bytes = usize::from(u16::from_be_bytes([place[2], place[3]]));
-        message.get(at..at + bytes)?;
+        let value = message.get(at..at + bytes)?;
         kinds.push(kind);
+        if kind == ENCRYPTION {
+            encryption = value.first().copied();
+        }
     }
     None
 }
@@ -136,7 +142,7 @@ pub(super) mod tests {
         }
         assert_eq!(
             (options(b"\0\0\x06\0\x01\xff\x08"), options(b"\0\0\x06\0\x02\xff\x08"), options(b"\0")),
-            (Some([0].into()), None, None)
+            (Some(([0].into(), None)), None, None)
         );
         assert_eq!(old(&[b'x'; 60], &mut Findings::default()), None);
     }

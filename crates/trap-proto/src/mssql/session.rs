@@ -5,9 +5,10 @@ use super::{
     login::{self, Login},
 };
 use crate::{
-    Findings, Flow, Session, Step,
+    Findings, Flow, TlsManner,
     exactly::Exactly,
     ntlm::{self, Answer},
+    packets::Packets,
     text::{random_bytes, safe_text},
     wide::wide,
 };
@@ -30,6 +31,12 @@ const PRELOGIN: u8 = 0x12;
 /// The status of a message's last packet.
 const LAST: u8 = 1;
 
+/// How much is encrypted: nothing but the login, all, nothing because one side cannot; and a client that demands it.
+const ENCRYPT_OFF: u8 = 0;
+const ENCRYPT_ON: u8 = 1;
+const ENCRYPT_NOT_SUPPORTED: u8 = 2;
+const ENCRYPT_REQUIRED: u8 = 3;
+
 /// What comes next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
@@ -39,11 +46,10 @@ enum Phase {
         kind: u8,
         is_last: bool,
     },
-    Over,
 }
 
 /// One connection to an SQL Server trap.
-pub struct MssqlSession {
+pub(super) struct MssqlSession {
     mssql: Mssql,
     challenge: [u8; 8],
     phase: Phase,
@@ -51,6 +57,10 @@ pub struct MssqlSession {
     message: Vec<u8>,
     /// Only after a challenge: the version of the login that began it.
     challenged: Option<u32>,
+    /// How much is encrypted, once that is agreed upon.
+    encryption: Option<u8>,
+    /// The login came.
+    is_logged_in: bool,
     findings: Findings,
 }
 
@@ -63,19 +73,9 @@ impl MssqlSession {
             coming: Exactly::new(HEAD_BYTES),
             message: Vec::new(),
             challenged: None,
+            encryption: None,
+            is_logged_in: false,
             findings: Findings::default(),
-        }
-    }
-
-    fn byte(&mut self, byte: u8, now: WallTime, answer: &mut Vec<u8>) -> Flow {
-        if self.phase == Phase::Over {
-            return Flow::Close;
-        }
-        let Some(said) = self.coming.push(byte) else { return Flow::Continue };
-        match self.phase {
-            Phase::Head => self.head(&said, now, answer),
-            Phase::Body { kind, is_last } => self.body(kind, is_last, &said, now, answer),
-            Phase::Over => Flow::Close,
         }
     }
 
@@ -103,8 +103,11 @@ impl MssqlSession {
             return Flow::Continue;
         }
         let message = core::mem::take(&mut self.message);
+        self.is_logged_in |= kind != PRELOGIN;
         match (kind, self.challenged) {
-            (PRELOGIN, None) => self.prelogin(&message, answer),
+            (PRELOGIN, None) if self.encryption.is_none_or(|agreed| agreed == ENCRYPT_NOT_SUPPORTED) => {
+                self.prelogin(&message, answer)
+            }
             (LOGIN, None) => match login::login7(&message, &mut self.findings) {
                 Some(login) if !login.token.is_empty() => self.challenge(&login, now, answer),
                 Some(login) => self.login(&login, answer),
@@ -121,8 +124,15 @@ impl MssqlSession {
 
     fn prelogin(&mut self, message: &[u8], answer: &mut Vec<u8>) -> Flow {
         let Some(asked) = login::options(message) else { return self.broken() };
-        packet(&self.mssql.prelogin(&asked), answer);
-        Flow::Telling
+        let (asked, encryption) = asked;
+        let agreed = match encryption {
+            Some(ENCRYPT_OFF) => ENCRYPT_OFF,
+            Some(ENCRYPT_ON | ENCRYPT_REQUIRED) => ENCRYPT_ON,
+            _ => ENCRYPT_NOT_SUPPORTED,
+        };
+        self.encryption = Some(agreed);
+        packet(&self.mssql.prelogin(&asked, agreed), answer);
+        if agreed == ENCRYPT_NOT_SUPPORTED { Flow::Telling } else { Flow::StartTls }
     }
 
     /// Name and password are there: refuse them.
@@ -176,14 +186,12 @@ impl MssqlSession {
         let error = [&number.to_le_bytes()[..], &[1, 14], &units(&text), &text, &units(&name)[..1], &name, &[0], line].concat();
         let length = u16::try_from(error.len()).unwrap_or(u16::MAX).to_le_bytes();
         packet(&[&[0xaa], &length[..], &error, &[0xfd, 2, 0, 0, 0], count].concat(), answer);
-        self.phase = Phase::Over;
         Flow::Close
     }
 
     /// Real servers say nothing to what is no client of theirs.
     fn broken(&mut self) -> Flow {
         self.findings.signs |= Signs::MALFORMED;
-        self.phase = Phase::Over;
         Flow::Close
     }
 }
@@ -195,22 +203,24 @@ fn packet(body: &[u8], answer: &mut Vec<u8>) {
     answer.extend_from_slice(body);
 }
 
-impl Session for MssqlSession {
-    fn open(&mut self, _answer: &mut Vec<u8>) -> Flow {
-        Flow::Continue
+impl Packets for MssqlSession {
+    const REPLY_BYTES_MAX: usize = 1_024;
+    const TLS: TlsManner = TlsManner::Tds;
+
+    fn leaves_tls(&self) -> bool {
+        self.is_logged_in && self.encryption == Some(ENCRYPT_OFF)
     }
 
-    fn receive(&mut self, bytes: &[u8], now: WallTime, answer: &mut Vec<u8>) -> Step {
-        // A pre-login, which may come again, ends a step; what follows a login, the session.
-        Step::by_byte_until_full(bytes, answer, usize::MAX, |byte, answer| self.byte(byte, now, answer))
+    fn byte(&mut self, byte: u8, now: WallTime, answer: &mut Vec<u8>) -> Flow {
+        let Some(said) = self.coming.push(byte) else { return Flow::Continue };
+        match self.phase {
+            Phase::Head => self.head(&said, now, answer),
+            Phase::Body { kind, is_last } => self.body(kind, is_last, &said, now, answer),
+        }
     }
 
-    fn end(&mut self) {
-        self.phase = Phase::Over;
-    }
-
-    fn findings(&mut self) -> Findings {
-        core::mem::take(&mut self.findings)
+    fn findings(&mut self) -> &mut Findings {
+        &mut self.findings
     }
 }
 
@@ -224,6 +234,9 @@ mod tests {
     use proptest::prelude::*;
 
     const NMAP: &[u8] = b"\x12\x01\x00\x34\0\0\0\0\0\0\x15\0\x06\x01\0\x1b\0\x01\x02\0\x1c\0\x0c\x03\0\x28\0\x04\xff\x08\0\x01\x55\0\0\0MSSQLServer\0\x48\x0f\0\0";
+
+    /// Where it says how much it wants to be encrypted.
+    const NMAP_ENCRYPTION_AT: usize = 8 + 0x1b;
 
     fn packet_of(kind: u8, body: &[u8]) -> Vec<u8> {
         let [high, low] = u16::try_from(8 + body.len()).unwrap().to_be_bytes();
@@ -242,8 +255,16 @@ mod tests {
     fn a_prelogin_is_answered_as_sql_server_2022_does() {
         let heard = talk(NMAP);
         let expected =
-            b"\x04\x01\0\x25\0\0\x01\0\0\0\x15\0\x06\x01\0\x1b\0\x01\x02\0\x1c\0\x01\x03\0\x1d\0\0\xff\x10\0\x10\x81\0\0\x02\0";
-        assert_eq!((heard.answer.as_slice(), heard.flow), (&expected[..], Flow::Telling));
+            b"\x04\x01\0\x25\0\0\x01\0\0\0\x15\0\x06\x01\0\x1b\0\x01\x02\0\x1c\0\x01\x03\0\x1d\0\0\xff\x10\0\x10\x81\0\0\0\0";
+        assert_eq!((heard.answer.as_slice(), heard.flow), (&expected[..], Flow::StartTls));
+        for (asked, agreed, flow) in
+            [(1, 1, Flow::StartTls), (3, 1, Flow::StartTls), (2, 2, Flow::Telling), (9, 2, Flow::Telling)]
+        {
+            let mut prelogin = NMAP.to_vec();
+            prelogin[NMAP_ENCRYPTION_AT] = asked;
+            let heard = talk(&prelogin);
+            assert_eq!((heard.answer[35], heard.flow), (agreed, flow), "{asked}");
+        }
         assert_eq!(Mssql::new("17.0.1000").unwrap().version, [17, 0, 3, 232, 0, 0]);
         assert!(Mssql::new("2022").is_err() && Mssql::new("300.0.1").is_err());
     }

@@ -8,6 +8,9 @@ const ATTRIBUTES_MAX: usize = 32;
 
 const WITH_DATABASE: u32 = 0x8;
 const PROTOCOL_41: u32 = 0x200;
+const TLS: u32 = 0x800;
+/// Flags, the longest packet, the character set, and what is reserved: all that who asks for TLS says.
+const REQUEST_BYTES: usize = 32;
 const SECURE_CONNECTION: u32 = 0x8000;
 const PLUGIN: u32 = 0x8_0000;
 const ATTRIBUTES: u32 = 0x10_0000;
@@ -23,6 +26,12 @@ pub(super) struct Login {
     pub(super) plugin: Vec<u8>,
     /// What it says of itself, as `name=value` with spaces between.
     pub(super) attributes: Vec<u8>,
+}
+
+/// Whether a packet without its head asks for TLS and says nothing else (`SSLRequest`).
+pub(super) fn asks_for_tls(packet: &[u8]) -> bool {
+    let flags = packet.first_chunk().map_or(0, |flags| u32::from_le_bytes(*flags));
+    packet.len() == REQUEST_BYTES && flags & TLS != 0
 }
 
 /// Reads a packet without its head; `None` if it is broken.

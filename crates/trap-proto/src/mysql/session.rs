@@ -42,6 +42,8 @@ pub struct MysqlSession {
     coming: Exactly,
     /// The number of the stranger's last packet.
     number: u8,
+    /// TLS was asked for, which takes a packet.
+    is_tls: bool,
     login: Login,
     findings: Findings,
 }
@@ -58,6 +60,7 @@ impl MysqlSession {
             phase: Phase::Head,
             coming: Exactly::new(HEAD_BYTES),
             number: 0,
+            is_tls: false,
             login: Login::default(),
             findings: Findings::default(),
         }
@@ -73,12 +76,12 @@ impl MysqlSession {
         if !self.is_mariadb() && major.is_some_and(|major| major >= 8) { SHA2 } else { NATIVE }
     }
 
-    /// `HandshakeV10`. The flags are those of the real servers, without TLS and compression.
+    /// `HandshakeV10`. The flags are those of the real servers.
     fn greeting(&self) -> Vec<u8> {
         let (low, character_set, high, reserved) = if self.is_mariadb() {
-            ([0xfe_u8, 0xf7], 45, [0xff_u8, 0x81], [0, 0, 0, 0, 0, 0, 0x3d, 0, 0, 0])
+            ([0xfe_u8, 0xff], 45, [0xff_u8, 0x81], [0, 0, 0, 0, 0, 0, 0x3d, 0, 0, 0])
         } else {
-            ([0xff, 0xf7], 0xff, [0xff, 0xdf], [0; 10])
+            ([0xff, 0xff], 0xff, [0xff, 0xdf], [0; 10])
         };
         let (old, rest) = self.salt.split_at(SALT_OLD_BYTES);
         [
@@ -107,8 +110,8 @@ impl MysqlSession {
         }
         let Some(said) = self.coming.push(byte) else { return Flow::Continue };
         match self.phase {
-            Phase::Head => self.head(&said, 1, Phase::Login, answer),
-            Phase::SwitchedHead => self.head(&said, 3, Phase::Switched, answer),
+            Phase::Head => self.head(&said, 1 + u8::from(self.is_tls), Phase::Login, answer),
+            Phase::SwitchedHead => self.head(&said, 3 + u8::from(self.is_tls), Phase::Switched, answer),
             Phase::Login => self.login(&said, answer),
             Phase::Switched => self.scrambled(said, answer),
             Phase::Over => Flow::Close,
@@ -136,6 +139,12 @@ impl MysqlSession {
     }
 
     fn login(&mut self, packet: &[u8], answer: &mut Vec<u8>) -> Flow {
+        if login::asks_for_tls(packet) && !self.is_tls {
+            self.is_tls = true;
+            self.phase = Phase::Head;
+            self.coming.want(HEAD_BYTES);
+            return Flow::StartTls;
+        }
         let Some(login) = login::read(packet) else { return self.broken(1043, "08S01", "Bad handshake", answer) };
         self.findings.note("username", &login.username);
         for (name, value) in [("database", &login.database), ("client", &login.attributes)] {
@@ -150,7 +159,7 @@ impl MysqlSession {
             return self.scrambled(scramble, answer);
         }
         let request = [&[0xfe], self.plugin().as_bytes(), &[0], &self.salt, &[0]].concat();
-        packet_of(2, &request, answer);
+        packet_of(self.number.wrapping_add(1), &request, answer);
         self.phase = Phase::SwitchedHead;
         self.coming.want(HEAD_BYTES);
         Flow::Continue
@@ -203,7 +212,9 @@ fn packet_of(number: u8, body: &[u8], answer: &mut Vec<u8>) {
 
 impl Session for MysqlSession {
     fn open(&mut self, answer: &mut Vec<u8>) -> Flow {
-        packet_of(0, &self.greeting(), answer);
+        if !self.is_tls {
+            packet_of(0, &self.greeting(), answer);
+        }
         Flow::Continue
     }
 
@@ -214,6 +225,10 @@ impl Session for MysqlSession {
 
     fn end(&mut self) {
         self.phase = Phase::Over;
+    }
+
+    fn misses_tls(&mut self, answer: &mut Vec<u8>) {
+        let _ = self.broken(1043, "08S01", "Bad handshake", answer);
     }
 
     fn findings(&mut self) -> Findings {
@@ -281,6 +296,21 @@ mod tests {
         assert_eq!((heard.findings.fields["scramble"].as_str(), heard.flow), ("cd".repeat(20).as_str(), Flow::Close));
         let empty = talk(&[first, packet(3, b"")].concat());
         assert!(said(&empty.answer).ends_with("(using password: NO)"));
+    }
+
+    #[test]
+    fn who_asks_for_tls_logs_in_with_the_next_number() {
+        let request = packet(1, &[&[0x85, 0xae, 0x0f, 0][..], &[0; 28]].concat());
+        let asked = talk(&request);
+        assert_eq!((asked.flow, asked.answer.len()), (Flow::StartTls, talk(b"").answer.len()), "without a word");
+        let mut login = answer("root", &[0xab; 20], NATIVE);
+        login[3] = 2;
+        let heard = talk(&[request, login].concat());
+        assert_eq!((heard.flow, heard.findings.fields["username"].as_str()), (Flow::Close, "root"));
+        assert!(said(&heard.answer).contains("\u{3}\u{fffd}\u{15}\u{4}#28000Access denied"), "{:?}", said(&heard.answer));
+        let mut last = Vec::new();
+        Mysql::default().session(7).misses_tls(&mut last);
+        assert!(said(&last).ends_with("#08S01Bad handshake"));
     }
 
     #[test]

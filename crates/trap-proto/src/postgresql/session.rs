@@ -1,7 +1,7 @@
 //! One connection to a PostgreSQL trap.
 
 use super::startup::{self, Startup};
-use crate::{Findings, Flow, Session, Step, exactly::Exactly, text::safe_text};
+use crate::{Findings, Flow, Session, Step, TlsManner, exactly::Exactly, text::safe_text, tls::HANDSHAKE};
 use alloc::{format, vec::Vec};
 use honeymesh_types::{Signs, WallTime};
 
@@ -12,8 +12,8 @@ const MESSAGE_HEAD_BYTES: usize = 5;
 /// The longest first packet and the longest password message, in bytes: the real server's limits.
 const STARTUP_BYTES_MAX: u32 = 10_000;
 const PASSWORD_BYTES_MAX: u32 = 1_000;
-/// First packets of one connection: one for TLS, one for GSSAPI, one for the session.
-const STARTUPS_MAX: usize = 3;
+/// The longest packet of GSSAPI, in bytes: the real server's limit is four times that, and nobody's is so long.
+const GSSAPI_BYTES_MAX: u32 = 16_384;
 /// Names in errors, in bytes.
 const NAME_BYTES_MAX: usize = 63;
 
@@ -22,6 +22,8 @@ const NAME_BYTES_MAX: usize = 63;
 enum Phase {
     StartupHead,
     Startup,
+    GssapiHead,
+    Gssapi,
     PasswordHead,
     Password,
     Over,
@@ -31,9 +33,19 @@ enum Phase {
 pub struct PostgresqlSession {
     phase: Phase,
     coming: Exactly,
-    startups: usize,
+    /// TLS was asked for, by a packet or by its first byte.
+    tls: Option<Asked>,
+    /// By its first byte, just now.
+    is_asking: bool,
     user: Vec<u8>,
     findings: Findings,
+}
+
+/// How somebody asks for TLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Asked {
+    ByPacket,
+    AtOnce,
 }
 
 /// One of the real server's errors.
@@ -72,7 +84,8 @@ impl PostgresqlSession {
         Self {
             phase: Phase::StartupHead,
             coming: Exactly::new(HEAD_BYTES),
-            startups: 0,
+            tls: None,
+            is_asking: false,
             user: Vec::new(),
             findings: Findings::default(),
         }
@@ -82,10 +95,20 @@ impl PostgresqlSession {
         if self.phase == Phase::Over {
             return Flow::Close;
         }
+        if byte == HANDSHAKE && self.phase == Phase::StartupHead && self.coming.is_empty() && self.tls.is_none() {
+            self.is_asking = true;
+            return self.start_tls(Asked::AtOnce);
+        }
         let Some(said) = self.coming.push(byte) else { return Flow::Continue };
         match self.phase {
             Phase::StartupHead => self.startup_head(&said),
             Phase::Startup => self.startup(&said, answer),
+            Phase::GssapiHead => match length(&said) {
+                Some(bytes @ 1..=GSSAPI_BYTES_MAX) => self.expect(Phase::Gssapi, bytes),
+                _ => self.broken(),
+            },
+            // Its ticket is nobody's.
+            Phase::Gssapi => self.close(),
             Phase::PasswordHead => self.password_head(&said, answer),
             Phase::Password => self.password(&said, answer),
             Phase::Over => Flow::Close,
@@ -107,15 +130,16 @@ impl PostgresqlSession {
     }
 
     fn startup(&mut self, packet: &[u8], answer: &mut Vec<u8>) -> Flow {
-        self.startups += 1;
         match startup::read(packet, &mut self.findings) {
-            Startup::Encryption if self.startups < STARTUPS_MAX => {
-                answer.push(b'N');
-                self.phase = Phase::StartupHead;
-                self.coming.want(HEAD_BYTES);
-                Flow::Continue
+            Startup::Tls if self.tls.is_none() => {
+                answer.push(b'S');
+                self.start_tls(Asked::ByPacket)
             }
-            Startup::Encryption | Startup::Broken => self.broken(),
+            Startup::Gssapi if self.tls.is_none() => {
+                answer.push(b'G');
+                self.expect(Phase::GssapiHead, 4)
+            }
+            Startup::Tls | Startup::Gssapi | Startup::Broken => self.broken(),
             Startup::Cancel => self.close(),
             Startup::Session { user, minor, options } => self.session(user, minor, &options, answer),
             Startup::Cut => {
@@ -138,6 +162,13 @@ impl PostgresqlSession {
                 self.broken()
             }
         }
+    }
+
+    fn start_tls(&mut self, asked: Asked) -> Flow {
+        self.tls = Some(asked);
+        self.phase = Phase::StartupHead;
+        self.coming.want(HEAD_BYTES);
+        Flow::StartTls
     }
 
     fn session(&mut self, user: Vec<u8>, minor: u32, options: &[Vec<u8>], answer: &mut Vec<u8>) -> Flow {
@@ -216,6 +247,22 @@ impl Session for PostgresqlSession {
         self.phase = Phase::Over;
     }
 
+    fn said(&mut self) -> Option<Vec<u8>> {
+        core::mem::take(&mut self.is_asking).then(Vec::new)
+    }
+
+    fn hears_tls(&self) -> bool {
+        true
+    }
+
+    fn tls(&self) -> TlsManner {
+        TlsManner::Postgresql
+    }
+
+    fn unread(&mut self) -> Vec<u8> {
+        if self.tls == Some(Asked::AtOnce) { [HANDSHAKE].into() } else { Vec::new() }
+    }
+
     fn findings(&mut self) -> Findings {
         core::mem::take(&mut self.findings)
     }
@@ -247,16 +294,29 @@ mod tests {
 
     #[test]
     fn a_password_is_asked_for_taken_down_and_refused() {
-        let heard = talk(&[SSL_REQUEST, b"\0\0\0\x08\x04\xd2\x16\x30", &login("postgres", "hunter2")].concat());
-        assert!(heard.answer.starts_with(b"NNR\0\0\0\x08\0\0\0\x03E\0\0\0"), "{:?}", said(&heard.answer));
+        let heard = talk(&login("postgres", "hunter2"));
+        assert!(heard.answer.starts_with(b"R\0\0\0\x08\0\0\0\x03E\0\0\0"), "{:?}", said(&heard.answer));
         let error =
             "SFATAL\0VFATAL\0C28P01\0Mpassword authentication failed for user \"postgres\"\0Fauth.c\0L329\0Rauth_failed\0\0";
         assert!(said(&heard.answer).ends_with(error));
-        let length = u32::from_be_bytes(*heard.answer[12..].first_chunk().unwrap());
-        assert_eq!(usize::try_from(length).unwrap(), heard.answer.len() - 12);
+        let length = u32::from_be_bytes(*heard.answer[10..].first_chunk().unwrap());
+        assert_eq!(usize::try_from(length).unwrap(), heard.answer.len() - 10);
         let fields = ["username", "password", "database", "client"].map(|name| heard.findings.fields[name].as_str());
         assert_eq!(fields, ["postgres", "hunter2", "shop", "psql"]);
         assert_eq!((heard.flow, heard.findings.signs), (Flow::Close, Signs::CREDENTIALS));
+    }
+
+    #[test]
+    fn tls_is_there_for_whoever_asks_and_gssapi_comes_to_nothing() {
+        let asked = talk(SSL_REQUEST);
+        assert_eq!((asked.answer.as_slice(), asked.flow), (&b"S"[..], Flow::StartTls));
+        let inside = talk(&[SSL_REQUEST, &login("postgres", "hunter2")].concat());
+        assert_eq!((inside.findings.fields["password"].as_str(), inside.findings.signs), ("hunter2", Signs::CREDENTIALS));
+        let mut session = Postgresql.session();
+        let at_once = drive::whole(&mut session, &[HANDSHAKE]);
+        assert_eq!((at_once.answer.len(), at_once.flow, session.unread()), (0, Flow::StartTls, alloc::vec![HANDSHAKE]));
+        let ticket = talk(b"\0\0\0\x08\x04\xd2\x16\x30\0\0\0\x03abc");
+        assert_eq!((ticket.answer.as_slice(), ticket.flow), (&b"G"[..], Flow::Close));
     }
 
     #[test]

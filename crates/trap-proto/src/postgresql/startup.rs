@@ -15,8 +15,10 @@ const MAJOR: u32 = 3;
 /// What the first packet asks for.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Startup {
-    /// Encryption, which is not to be had.
-    Encryption,
+    /// TLS.
+    Tls,
+    /// Encryption by Kerberos.
+    Gssapi,
     /// That another connection stops; nothing is answered.
     Cancel,
     /// A session, as this user (who may be missing), in this minor version, with these options of the protocol that nobody
@@ -34,7 +36,8 @@ pub(super) enum Startup {
 pub(super) fn read(packet: &[u8], findings: &mut Findings) -> Startup {
     let Some((code, parameters)) = packet.split_first_chunk() else { return Startup::Broken };
     match u32::from_be_bytes(*code) {
-        SSL | GSSAPI => Startup::Encryption,
+        SSL => Startup::Tls,
+        GSSAPI => Startup::Gssapi,
         CANCEL => Startup::Cancel,
         code if code >> 16 == MAJOR => session(code & 0xffff, parameters, findings),
         code => Startup::Other(code >> 16, code & 0xffff),

@@ -2,10 +2,11 @@
 
 use super::{Rdp, client, credssp};
 use crate::{
-    Findings, Flow, Session, Step,
+    ANSWER_BYTES_MAX, Findings, Flow,
     ber::{self, Head, ber, sequence},
     exactly::{Exactly, Reader},
     ntlm::{self, Answer},
+    packets::Packets,
     text::random_bytes,
 };
 use alloc::{vec, vec::Vec};
@@ -36,11 +37,10 @@ enum Phase {
     Settings,
     /// Channels, and who the user is.
     Joining,
-    Over,
 }
 
 /// One connection to a remote desktop trap.
-pub struct RdpSession {
+pub(super) struct RdpSession {
     rdp: Rdp,
     challenge: [u8; 8],
     phase: Phase,
@@ -69,22 +69,6 @@ impl RdpSession {
             joins: 0,
             findings: Findings::default(),
         }
-    }
-
-    fn byte(&mut self, byte: u8, now: WallTime, answer: &mut Vec<u8>) -> Flow {
-        if self.phase == Phase::Over {
-            return Flow::Close;
-        }
-        let Some(said) = self.coming.push(byte) else { return Flow::Continue };
-        let flow = match self.head.take() {
-            None => self.take_head(said),
-            Some(head) if head[0] == 0x30 => self.credssp(&[head, said].concat(), now, answer),
-            Some(_) => self.packet(&said, answer),
-        };
-        flow.unwrap_or_else(|| {
-            self.findings.signs |= Signs::MALFORMED;
-            self.close()
-        })
     }
 
     fn take_head(&mut self, head: Vec<u8>) -> Option<Flow> {
@@ -145,7 +129,7 @@ impl RdpSession {
             Some(3) => {
                 Answer::read(message)?.note(message, self.challenge, &mut self.findings);
                 answer.extend(credssp::refuse(version));
-                Some(self.close())
+                Some(Flow::Close)
             }
             _ => None,
         }
@@ -172,7 +156,7 @@ impl RdpSession {
                 send(&[&DATA[..], &[0x3e, 0], place, &place[2..]].concat(), answer);
             }
             // Disconnected.
-            8 => return Some(self.close()),
+            8 => return Some(Flow::Close),
             25 => return self.data(rest, answer),
             _ => return None,
         }
@@ -194,12 +178,7 @@ impl RdpSession {
         let indication = [&[0x68][..], &USER.to_be_bytes(), &DESKTOP.to_be_bytes(), &[0x70, length], &licence].concat();
         send(&[&DATA[..], &indication].concat(), answer);
         send(&[&DATA[..], &GOODBYE].concat(), answer);
-        Some(self.close())
-    }
-
-    fn close(&mut self) -> Flow {
-        self.phase = Phase::Over;
-        Flow::Close
+        Some(Flow::Close)
     }
 }
 
@@ -232,29 +211,31 @@ fn send(body: &[u8], answer: &mut Vec<u8>) {
     answer.extend_from_slice(body);
 }
 
-impl Session for RdpSession {
-    fn open(&mut self, _answer: &mut Vec<u8>) -> Flow {
-        Flow::Continue
-    }
+impl Packets for RdpSession {
+    const REPLY_BYTES_MAX: usize = ANSWER_BYTES_MAX / 2;
 
-    fn receive(&mut self, bytes: &[u8], now: WallTime, answer: &mut Vec<u8>) -> Step {
-        let full = answer.len() + crate::ANSWER_BYTES_MAX / 2;
-        Step::by_byte_until_full(bytes, answer, full, |byte, answer| self.byte(byte, now, answer))
-    }
-
-    fn resume(&mut self, _now: WallTime, answer: &mut Vec<u8>) -> Option<Flow> {
+    fn resume(&mut self, answer: &mut Vec<u8>) -> Option<Flow> {
         let (confirm, protocol) = self.confirm.take()?;
         send(&confirm, answer);
         self.is_tls = protocol != 0;
         Some(if self.is_tls { Flow::StartTls } else { Flow::Continue })
     }
 
-    fn end(&mut self) {
-        self.phase = Phase::Over;
+    fn byte(&mut self, byte: u8, now: WallTime, answer: &mut Vec<u8>) -> Flow {
+        let Some(said) = self.coming.push(byte) else { return Flow::Continue };
+        let flow = match self.head.take() {
+            None => self.take_head(said),
+            Some(head) if head[0] == 0x30 => self.credssp(&[head, said].concat(), now, answer),
+            Some(_) => self.packet(&said, answer),
+        };
+        flow.unwrap_or_else(|| {
+            self.findings.signs |= Signs::MALFORMED;
+            Flow::Close
+        })
     }
 
-    fn findings(&mut self) -> Findings {
-        core::mem::take(&mut self.findings)
+    fn findings(&mut self) -> &mut Findings {
+        &mut self.findings
     }
 }
 
@@ -262,6 +243,7 @@ impl Session for RdpSession {
 mod tests {
     use super::*;
     use crate::{
+        Session,
         drive::{self, Heard},
         ntlm::tests as ntlm_client,
     };
@@ -282,7 +264,7 @@ mod tests {
         packet(&[&[0x64, 0, 1, 3, 0xeb, 0x70][..], &length.to_be_bytes(), &info].concat())
     }
 
-    fn session() -> RdpSession {
+    fn session() -> impl Session {
         Rdp::default().session(7)
     }
 

@@ -4,7 +4,7 @@ use super::{
     Sip,
     message::{self, Message},
 };
-use crate::{ANSWER_BYTES_MAX, Findings, Flow, Session, Step, datagram::NONCE_BYTES};
+use crate::{Findings, Flow, datagram::NONCE_BYTES, packets::Packets};
 use alloc::{string::String, vec::Vec};
 use honeymesh_types::{Signs, WallTime};
 
@@ -29,6 +29,42 @@ impl SipSession {
             message: Vec::new(),
             whole: None,
             findings: Findings { signs: Signs::empty(), fields: alloc::collections::BTreeMap::new() },
+        }
+    }
+
+    fn take(&mut self, now: WallTime, answer: &mut Vec<u8>) -> Flow {
+        let bytes = core::mem::take(&mut self.message);
+        self.whole = None;
+        let Message::Request(request) = message::read(&bytes) else {
+            self.findings.signs |= Signs::MALFORMED;
+            return Flow::Close;
+        };
+        let turn = self.sip.turn(&request, None, now);
+        self.findings.merge(turn.findings);
+        if let Some(first) = turn.answers.into_iter().next() {
+            let start = answer.len();
+            answer.extend_from_slice(&first.bytes);
+            if let Some(at) = first.nonce_at {
+                answer[start + at..start + at + NONCE_BYTES].copy_from_slice(self.nonce.as_bytes());
+            }
+        }
+        Flow::Telling
+    }
+}
+
+impl Packets for SipSession {
+    const REPLY_BYTES_MAX: usize = 2 * MESSAGE_BYTES_MAX;
+
+    /// What was begun and not finished is taken as far as it goes.
+    fn finish(&mut self) {
+        let bytes = core::mem::take(&mut self.message);
+        match message::read(&bytes) {
+            Message::Request(request) => {
+                let turn = self.sip.turn(&request, None, WallTime::default());
+                self.findings.merge(turn.findings);
+            }
+            Message::Broken => self.findings.signs |= Signs::MALFORMED,
+            Message::Response | Message::KeepAlive => {}
         }
     }
 
@@ -64,50 +100,7 @@ impl SipSession {
         Flow::Continue
     }
 
-    fn take(&mut self, now: WallTime, answer: &mut Vec<u8>) -> Flow {
-        let bytes = core::mem::take(&mut self.message);
-        self.whole = None;
-        let Message::Request(request) = message::read(&bytes) else {
-            self.findings.signs |= Signs::MALFORMED;
-            return Flow::Close;
-        };
-        let turn = self.sip.turn(&request, None, now);
-        self.findings.merge(turn.findings);
-        if let Some(first) = turn.answers.into_iter().next() {
-            let start = answer.len();
-            answer.extend_from_slice(&first.bytes);
-            if let Some(at) = first.nonce_at {
-                answer[start + at..start + at + NONCE_BYTES].copy_from_slice(self.nonce.as_bytes());
-            }
-        }
-        Flow::Telling
-    }
-}
-
-impl Session for SipSession {
-    fn open(&mut self, _answer: &mut Vec<u8>) -> Flow {
-        Flow::Continue
-    }
-
-    fn receive(&mut self, bytes: &[u8], now: WallTime, answer: &mut Vec<u8>) -> Step {
-        let full = answer.len() + ANSWER_BYTES_MAX - 2 * MESSAGE_BYTES_MAX;
-        Step::by_byte_until_full(bytes, answer, full, |byte, answer| self.byte(byte, now, answer))
-    }
-
-    /// What was begun and not finished is taken as far as it goes.
-    fn end(&mut self) {
-        let bytes = core::mem::take(&mut self.message);
-        match message::read(&bytes) {
-            Message::Request(request) => {
-                let turn = self.sip.turn(&request, None, WallTime::default());
-                self.findings.merge(turn.findings);
-            }
-            Message::Broken => self.findings.signs |= Signs::MALFORMED,
-            Message::Response | Message::KeepAlive => {}
-        }
-    }
-
-    fn findings(&mut self) -> Findings {
-        core::mem::take(&mut self.findings)
+    fn findings(&mut self) -> &mut Findings {
+        &mut self.findings
     }
 }

@@ -5,9 +5,10 @@ use super::{
     message::{Judged, Who, status},
 };
 use crate::{
-    ANSWER_BYTES_MAX, Findings, Flow, Session, Step,
+    Findings, Flow,
     exactly::Exactly,
     ntlm::{self, Answer},
+    packets::Packets,
     spnego,
     text::random_bytes,
 };
@@ -18,11 +19,9 @@ use honeymesh_types::{Signs, WallTime};
 const HEAD_BYTES: usize = 4;
 /// The longest message before a login, in bytes: the largest writes of those who do not ask for more, with their heads.
 const MESSAGE_BYTES_MAX: usize = 68 * 1_024;
-/// The longest answer to one message, in bytes: eight of a compound, or an echo.
-const ANSWERED_BYTES_MAX: usize = 8 * 1_024;
 
 /// One connection to a file server trap.
-pub struct SmbSession {
+pub(super) struct SmbSession {
     pub(super) smb: Smb,
     pub(super) challenge: [u8; 8],
     /// Names the session, once it has begun; never 0.
@@ -38,7 +37,6 @@ pub struct SmbSession {
 enum Phase {
     Head,
     Message,
-    Over,
 }
 
 impl SmbSession {
@@ -55,31 +53,6 @@ impl SmbSession {
             phase: Phase::Head,
             coming: Exactly::new(HEAD_BYTES),
             findings: Findings::default(),
-        }
-    }
-
-    fn byte(&mut self, byte: u8, now: WallTime, answer: &mut Vec<u8>) -> Flow {
-        if self.phase == Phase::Over {
-            return Flow::Close;
-        }
-        let Some(said) = self.coming.push(byte) else { return Flow::Continue };
-        match self.phase {
-            Phase::Head => self.head(&said, answer),
-            Phase::Message => {
-                self.phase = Phase::Head;
-                self.coming.want(HEAD_BYTES);
-                let flow = match said.get(..4) {
-                    Some(b"\xffSMB") => self.one(&said, now, answer),
-                    Some(b"\xfeSMB") => self.two(&said, now, answer),
-                    _ => None,
-                };
-                match flow {
-                    None => self.broken(),
-                    Some(Flow::Close) => self.close(),
-                    Some(flow) => flow,
-                }
-            }
-            Phase::Over => Flow::Close,
         }
     }
 
@@ -148,31 +121,33 @@ impl SmbSession {
 
     fn broken(&mut self) -> Flow {
         self.findings.signs |= Signs::MALFORMED;
-        self.close()
-    }
-
-    fn close(&mut self) -> Flow {
-        self.phase = Phase::Over;
         Flow::Close
     }
 }
 
-impl Session for SmbSession {
-    fn open(&mut self, _answer: &mut Vec<u8>) -> Flow {
-        Flow::Continue
+impl Packets for SmbSession {
+    /// The longest answer to one message, in bytes: eight of a compound, or an echo.
+    const REPLY_BYTES_MAX: usize = 8 * 1_024;
+
+    fn byte(&mut self, byte: u8, now: WallTime, answer: &mut Vec<u8>) -> Flow {
+        let Some(said) = self.coming.push(byte) else { return Flow::Continue };
+        match self.phase {
+            Phase::Head => self.head(&said, answer),
+            Phase::Message => {
+                self.phase = Phase::Head;
+                self.coming.want(HEAD_BYTES);
+                let flow = match said.get(..4) {
+                    Some(b"\xffSMB") => self.one(&said, now, answer),
+                    Some(b"\xfeSMB") => self.two(&said, now, answer),
+                    _ => None,
+                };
+                flow.unwrap_or_else(|| self.broken())
+            }
+        }
     }
 
-    fn receive(&mut self, bytes: &[u8], now: WallTime, answer: &mut Vec<u8>) -> Step {
-        let full = answer.len() + ANSWER_BYTES_MAX - ANSWERED_BYTES_MAX;
-        Step::by_byte_until_full(bytes, answer, full, |byte, answer| self.byte(byte, now, answer))
-    }
-
-    fn end(&mut self) {
-        self.phase = Phase::Over;
-    }
-
-    fn findings(&mut self) -> Findings {
-        core::mem::take(&mut self.findings)
+    fn findings(&mut self) -> &mut Findings {
+        &mut self.findings
     }
 }
 
@@ -180,6 +155,7 @@ impl Session for SmbSession {
 mod tests {
     use super::*;
     use crate::{
+        Session,
         drive::{self, Heard, said},
         ntlm::tests as client,
         wide::wide,
@@ -192,7 +168,7 @@ mod tests {
         drive::whole(&mut session(), &parts.concat())
     }
 
-    fn session() -> SmbSession {
+    fn session() -> impl Session {
         Smb::default().session(7)
     }
 
@@ -203,7 +179,7 @@ mod tests {
     }
 
     fn one(command: u8, words: &[u8], data: &[u8]) -> Vec<u8> {
-        let user = u16::try_from(session().id & 0xffff).unwrap().to_le_bytes();
+        let user = u16::try_from(SmbSession::new(Smb::default(), 7).id & 0xffff).unwrap().to_le_bytes();
         let head = [&b"\xffSMB"[..], &[command, 0, 0, 0, 0, 0x18, 0x07, 0xc8], &[0; 16], &user, &[0x40, 0]].concat();
         let count = u8::try_from(words.len() / 2).unwrap();
         let length = u16::try_from(data.len()).unwrap().to_le_bytes();
@@ -260,7 +236,7 @@ mod tests {
         for setup in [setup, setup_one] {
             let asked = talk(&[setup(&client::negotiate())]);
             let challenge = ntlm::find(&asked.answer).unwrap();
-            assert_eq!((ntlm::kind(challenge), &challenge[24..32]), (Some(2), &session().challenge[..]));
+            assert_eq!((ntlm::kind(challenge), &challenge[24..32]), (Some(2), &SmbSession::new(Smb::default(), 7).challenge[..]));
             let heard = talk(&[setup(&client::negotiate()), setup(&token)]);
             assert!(heard.findings.fields["hash"].starts_with("admin::CORP:") && heard.flow == Flow::Telling);
             assert_eq!(heard.findings.signs, Signs::CREDENTIALS);

@@ -27,7 +27,13 @@ const LETTERS_MAX: usize = 100;
 const OK: &str = "250 2.0.0 Ok\r\n";
 const HELP: &str =
     "214 2.0.0 Commands: AUTH BDAT DATA EHLO ETRN HELO HELP MAIL NOOP QUIT RCPT RSET STARTTLS VRFY XCLIENT XFORWARD\r\n";
+const OUT_OF_STEP: &str = "554 5.5.0 Error: SMTP protocol synchronization\r\n";
 const SEND_HELLO: &str = "503 5.5.1 Error: send HELO/EHLO first\r\n";
+
+/// Behind these nothing may come before their answer, whoever greeted how (RFC 2920).
+const LAST: [&[u8]; 5] = [b"EHLO", b"HELO", b"DATA", b"VRFY", b"NOOP"];
+/// Behind these something may come at once, but only from who greeted with `EHLO`.
+const PIPELINED: [&[u8]; 9] = [b"AUTH", b"MAIL", b"RCPT", b"RSET", b"HELP", b"ETRN", b"QUIT", b"STARTTLS", b"BDAT"];
 
 /// What the next line is.
 enum Phase {
@@ -43,6 +49,13 @@ pub(super) struct Smtpd {
     phase: Phase,
     envelope: Envelope,
     greeted: bool,
+    /// By `EHLO`.
+    is_extended: bool,
+    is_tls: bool,
+    /// Bytes that came together with the line, behind it.
+    behind: usize,
+    /// The stranger did not wait: nothing is answered any more, and what came with it is still heard.
+    out_of_step: bool,
     errors: usize,
     letters: usize,
     wait_ms: u32,
@@ -52,13 +65,17 @@ pub(super) struct Smtpd {
 }
 
 impl Smtpd {
-    pub(super) fn new(banner: String, seed: u64) -> Self {
+    pub(super) fn new(banner: String, seed: u64, is_tls: bool) -> Self {
         Self {
             banner,
             seed,
             phase: Phase::Command,
             envelope: Envelope::default(),
             greeted: false,
+            is_extended: false,
+            is_tls,
+            behind: 0,
+            out_of_step: false,
             errors: 0,
             letters: 0,
             wait_ms: 0,
@@ -74,6 +91,9 @@ impl Smtpd {
     fn command(&mut self, line: &[u8], now: WallTime, answer: &mut Vec<u8>) -> Flow {
         let (verb, argument) = split_word(line);
         let verb = verb.to_ascii_uppercase();
+        if self.behind > 0 && self.must_wait(&verb) {
+            return self.fall_out(line, now, answer);
+        }
         let (reply, flow) = match verb.as_slice() {
             b"EHLO" | b"HELO" => (self.hello(&verb, argument), Flow::Continue),
             b"AUTH" => return self.auth(argument, now, answer),
@@ -106,7 +126,12 @@ impl Smtpd {
                 ("500 5.5.2 Error: bad UTF-8 syntax\r\n".to_string(), Flow::Continue)
             }
             b"" => ("500 5.5.2 Error: bad syntax\r\n".to_string(), Flow::Continue),
-            b"STARTTLS" | b"BDAT" | b"XCLIENT" | b"XFORWARD" => {
+            b"STARTTLS" => self.start_tls(argument),
+            b"XCLIENT" | b"XFORWARD" => {
+                self.findings.note("command", line);
+                ("550 5.7.0 Error: insufficient authorization\r\n".to_string(), Flow::Continue)
+            }
+            b"BDAT" => {
                 self.findings.note("command", line);
                 ("502 5.5.1 Error: command not implemented\r\n".to_string(), Flow::Continue)
             }
@@ -116,6 +141,29 @@ impl Smtpd {
             }
         };
         self.say(&reply, flow, answer)
+    }
+
+    /// Whether nothing may follow this command before its answer.
+    fn must_wait(&self, verb: &[u8]) -> bool {
+        LAST.contains(&verb) || (!self.is_extended && PIPELINED.contains(&verb))
+    }
+
+    /// Postfix answers no one who does not wait for it (`smtpd_forbid_unauth_pipelining`). What came with that is heard to its end.
+    fn fall_out(&mut self, line: &[u8], now: WallTime, answer: &mut Vec<u8>) -> Flow {
+        self.findings.note("out_of_step", line);
+        answer.extend_from_slice(OUT_OF_STEP.as_bytes());
+        self.behind = 0;
+        self.out_of_step = true;
+        let _ = self.command(line, now, &mut Vec::new());
+        Flow::Close
+    }
+
+    fn start_tls(&mut self, argument: &[u8]) -> (String, Flow) {
+        match (self.is_tls, argument) {
+            (_, [_, ..]) => ("501 5.5.4 Syntax: STARTTLS\r\n".to_string(), Flow::Continue),
+            (true, []) => ("554 5.5.1 Error: TLS already active\r\n".to_string(), Flow::Continue),
+            (false, []) => ("220 2.0.0 Ready to start TLS\r\n".to_string(), Flow::StartTls),
+        }
     }
 
     /// Sends a reply, and ends it all after too many mistakes.
@@ -142,13 +190,15 @@ impl Smtpd {
         }
         self.findings.note("client", name);
         self.greeted = true;
+        self.is_extended = is_extended;
         self.envelope = Envelope::default();
         let host = self.host();
         if !is_extended {
             return format!("250 {host}\r\n");
         }
+        let start_tls = if self.is_tls { "" } else { "250-STARTTLS\r\n" };
         format!(
-            "250-{host}\r\n250-PIPELINING\r\n250-SIZE {LETTER_BYTES_MAX}\r\n250-VRFY\r\n250-ETRN\r\n\
+            "250-{host}\r\n250-PIPELINING\r\n250-SIZE {LETTER_BYTES_MAX}\r\n250-VRFY\r\n250-ETRN\r\n{start_tls}\
              250-AUTH PLAIN LOGIN CRAM-MD5\r\n250-ENHANCEDSTATUSCODES\r\n250-8BITMIME\r\n250-DSN\r\n250-SMTPUTF8\r\n\
              250 CHUNKING\r\n"
         )
@@ -274,6 +324,8 @@ impl Dialogue for Smtpd {
     /// Postfix's own limit.
     const LINE_BYTES_MAX: usize = 2_048;
     const REPLY_BYTES_MAX: usize = 1_024;
+    /// Since CVE-2011-0411.
+    const PURGES: bool = true;
 
     fn greet(&mut self, answer: &mut Vec<u8>) {
         answer.extend_from_slice(format!("220 {}\r\n", self.banner).as_bytes());
@@ -298,6 +350,22 @@ impl Dialogue for Smtpd {
             self.envelope.note(&mut self.findings);
             self.findings.signs |= Signs::RULE;
         }
+    }
+
+    fn behind(&mut self, bytes: usize) {
+        self.behind = bytes;
+    }
+
+    fn hears_on(&self) -> bool {
+        self.out_of_step
+    }
+
+    /// All that was said in the clear counts no more.
+    fn secured(&mut self) {
+        self.is_tls = true;
+        self.greeted = false;
+        self.is_extended = false;
+        self.envelope = Envelope::default();
     }
 
     fn wait_ms(&mut self) -> u32 {

@@ -15,8 +15,13 @@ use alloc::{
 use honeymesh_types::Signs;
 use proptest::prelude::*;
 
+fn smtp() -> Smtp {
+    Smtp::of(&Persona::of([7; 32]).named("mail").unwrap())
+}
+
+/// Line by line, as a client that waits for each answer.
 fn talk(bytes: &[u8]) -> Heard {
-    drive::whole(&mut Smtp::of(&Persona::of([7; 32]).named("mail").unwrap()).session(7), bytes)
+    drive::chunks(&mut smtp().session(7), &drive::lines(bytes))
 }
 
 fn replies(bytes: &[u8]) -> String {
@@ -26,7 +31,7 @@ fn replies(bytes: &[u8]) -> String {
 
 #[test]
 fn commands_are_answered_as_postfix_does() {
-    let table: [(&[u8], &str); 19] = [
+    let table: [(&[u8], &str); 21] = [
         (b"HELO a\r\n", "250 mail.localdomain|"),
         (b"EHLO\r\n", "501 Syntax: EHLO hostname|"),
         (b"MAIL FROM:<a@b>\r\nMAIL FROM:<a@b>\r\n", "250 2.1.0 Ok|503 5.5.1 Error: nested MAIL command|"),
@@ -36,7 +41,9 @@ fn commands_are_answered_as_postfix_does() {
         (b"MAIL FROM: a@b\r\nRCPT TO: c@d\r\n", "250 2.1.0 Ok|250 2.1.5 Ok|"),
         (b"DATA\r\n", "503 5.5.1 Error: need RCPT command|"),
         (b"MAIL FROM:<>\r\nDATA\r\n", "250 2.1.0 Ok|554 5.5.1 Error: no valid recipients|"),
-        (b"STARTTLS\r\n", "502 5.5.1 Error: command not implemented|"),
+        (b"STARTTLS x\r\n", "501 5.5.4 Syntax: STARTTLS|"),
+        (b"STARTTLS\r\n", "220 2.0.0 Ready to start TLS|"),
+        (b"XCLIENT a\r\n", "550 5.7.0 Error: insufficient authorization|"),
         (b"noop\r\nRSET\r\n", "250 2.0.0 Ok|250 2.0.0 Ok|"),
         (b"VRFY root\r\n", "252 2.0.0 root|"),
         (b"AUTH PLAIN\r\n", "503 5.5.1 Error: send HELO/EHLO first|"),
@@ -55,11 +62,58 @@ fn commands_are_answered_as_postfix_does() {
     }
     assert!(
         replies(b"EHLO a\r\n").contains("|250-AUTH PLAIN LOGIN CRAM-MD5|250-ENHANCED")
-            && !replies(b"EHLO a\r\n").contains("STARTTLS")
+            && replies(b"EHLO a\r\n").contains("|250-ETRN|250-STARTTLS|250-AUTH")
     );
     assert!(replies(&b"x\r\n".repeat(30)).ends_with("|421 4.7.0 mail.localdomain Error: too many errors|"));
     let waits: Vec<u32> = talk(&b"x\r\n".repeat(30)).pauses.iter().map(|(_, ms)| *ms).collect();
     assert_eq!(waits, [1_000; 10], "from the eleventh mistake on Postfix takes its time");
+}
+
+/// Each was sent to a real Postfix 3.10.13 in one packet.
+#[test]
+fn who_does_not_wait_is_left_as_postfix_leaves_him() {
+    const OUT: &str = "554 5.5.0 Error: SMTP protocol synchronization\r\n";
+    let out: [&[&[u8]]; 8] = [
+        &[b"STARTTLS\r\nEHLO b\r\n"],
+        &[b"EHLO a\r\nMAIL FROM:<a@b>\r\n"],
+        &[b"EHLO a\r\n\x16"],
+        &[b"HELO a\r\n", b"RSET\r\nRSET\r\n"],
+        &[b"EHLO a\r\n", b"NOOP\r\nRSET\r\n"],
+        &[b"EHLO a\r\n", b"RSET\r\nEHLO b\r\nNOOP\r\n"],
+        &[b"EHLO a\r\n", b"MAIL FROM:<a@localhost>\r\nDATA\r\nRSET\r\n"],
+        &[b"QUIT\r\nRSET\r\n"],
+    ];
+    for chunks in out {
+        let heard = drive::chunks(&mut smtp().session(7), chunks);
+        assert!(heard.flow == Flow::Close && said(&heard.answer).ends_with(OUT), "{}", said(&heard.answer));
+        assert!(heard.findings.fields.contains_key("out_of_step") && heard.findings.signs.is_empty());
+    }
+    let in_step: [&[&[u8]]; 4] = [
+        &[b"EHLO a\r\n", b"MAIL FROM:<a@localhost>\r\nRCPT TO:<root@localhost>\r\nDATA\r\n", b"a\r\n.\r\nQUIT\r\n"],
+        &[b"EHLO a\r\n", b"QUIT\r\nRSET\r\n"],
+        &[b"EHLO a\r\n", b"HELP\r\nETRN a\r\nNOOP\r\n"],
+        &[b"foo\r\nbar\r\n"],
+    ];
+    for chunks in in_step {
+        let heard = drive::chunks(&mut smtp().session(7), chunks);
+        assert!(!said(&heard.answer).contains("synchronization"), "{}", said(&heard.answer));
+    }
+    let heard = drive::whole(&mut smtp().session(7), b"EHLO a\r\nAUTH PLAIN AHJvb3QAdG9vcg==\r\nMAIL FROM:<a@b>\r\nhalf");
+    assert!(heard.findings.fields["password"] == "toor" && heard.findings.fields["sender"] == "a@b", "heard all the same");
+    assert_eq!((heard.pauses.len(), said(&heard.answer).matches("\r\n").count()), (0, 2), "and not answered");
+}
+
+#[test]
+fn inside_tls_it_begins_anew_and_offers_none() {
+    let mut session = smtp().session(7);
+    let (asked, _) = drive::begun(&mut session, &[b"EHLO a\r\n", b"MAIL FROM:<a@b>\r\n", b"STARTTLS\r\n"]);
+    assert!(asked.flow == Flow::StartTls && session.purges(b"RSET\r\n"));
+    let inside = drive::chunks(&mut session, &[b"AUTH PLAIN\r\n", b"MAIL FROM:<a@b>\r\n", b"EHLO a\r\n", b"STARTTLS\r\n"]);
+    let shown = said(&inside.answer).replace("\r\n", "|");
+    assert!(shown.starts_with("503 5.5.1 Error: send HELO/EHLO first|250 2.1.0 Ok|250-mail.localdomain|"), "{shown}");
+    assert!(shown.contains("|250-ETRN|250-AUTH ") && shown.ends_with("|554 5.5.1 Error: TLS already active|"), "{shown}");
+    let from_the_start = said(&drive::whole(&mut smtp().secured(7), b"EHLO a\r\n").answer);
+    assert!(from_the_start.starts_with("220 mail.") && !from_the_start.contains("STARTTLS"));
 }
 
 #[test]
@@ -137,7 +191,7 @@ fn chat() -> impl Strategy<Value = Vec<u8>> {
 
 proptest! {
     #[test]
-    fn no_bytes_break_it_and_packets_do_not_matter(bytes in prop_oneof![drive::noise(), chat()], cuts in drive::cuts()) {
-        drive::law(|| Smtp::of(&Persona::of([7; 32]).named("mail").unwrap()).session(7), &bytes, &cuts)?;
+    fn no_bytes_break_it_and_cut_lines_do_not_matter(bytes in prop_oneof![drive::noise(), chat()], cuts in drive::cuts()) {
+        drive::law_of_lines(|| smtp().session(7), &bytes, &cuts)?;
     }
 }

@@ -58,7 +58,7 @@ impl Transport {
         let payload = message(MSG_GLOBAL_REQUEST, |out| {
             put_string(out, b"hostkeys-00@openssh.com");
             out.push(0);
-            HostKeyKind::ALL.iter().for_each(|kind| put_string(out, &self.setup.keys.public(*kind)));
+            self.setup.keys.kinds().for_each(|kind| put_string(out, &self.setup.keys.public(kind)));
         });
         self.send(&payload, desk);
     }
@@ -110,15 +110,20 @@ impl Transport {
             return None;
         }
         let mut proofs = alloc::vec![MSG_REQUEST_SUCCESS];
-        for _ in HostKeyKind::ALL {
+        for _ in self.setup.keys.kinds() {
             if fields.0.is_empty() {
                 break;
             }
             let key = fields.string()?;
-            let kind = HostKeyKind::ALL.into_iter().find(|kind| self.setup.keys.public(*kind) == key)?;
+            let kind = self.setup.keys.kinds().find(|kind| self.setup.keys.public(*kind) == key)?;
+            // An RSA key signs as in the last exchange, if that was its.
+            let kind = match (kind, self.proven) {
+                (HostKeyKind::Rsa(_), Some(proven @ HostKeyKind::Rsa(_))) => proven,
+                _ => kind,
+            };
             let mut signed = Vec::new();
             [b"hostkeys-prove-00@openssh.com", &self.session[..], key].into_iter().for_each(|part| put_string(&mut signed, part));
-            put_string(&mut proofs, &self.setup.keys.sign(kind, &signed));
+            put_string(&mut proofs, &self.setup.keys.sign(kind, &signed)?);
         }
         Some(proofs)
     }

@@ -4,7 +4,7 @@ use super::{
     MSG_KEXINIT,
     cipher::{CipherKind, Suite},
     exchange::Method,
-    hostkey::HostKeyKind,
+    hostkey::{HostKeyKind, HostKeys},
     mac::MacKind,
     wire::{Fields, message, put_string},
 };
@@ -24,20 +24,18 @@ const MACS: &str = "umac-64-etm@openssh.com,umac-128-etm@openssh.com,hmac-sha2-2
 const COMPRESSION: &str = "none,zlib@openssh.com";
 const METHODS: &str = "mlkem768x25519-sha256,sntrup761x25519-sha512,sntrup761x25519-sha512@openssh.com,curve25519-sha256,\
     curve25519-sha256@libssh.org,ecdh-sha2-nistp256,ecdh-sha2-nistp384,ecdh-sha2-nistp521";
-const HOST_KEYS: &str = "ecdsa-sha2-nistp256,ssh-ed25519";
 
 /// Said among the methods: that the server tells more after the exchange, and that it keeps to the strict one.
 const MARKS: &str = ",ext-info-s,kex-strict-s-v00@openssh.com";
 const CLIENT_STRICT: &[u8] = b"kex-strict-c-v00@openssh.com";
 const CLIENT_EXT_INFO: &[u8] = b"ext-info-c";
 
-/// Our `KEXINIT`'s payload. Captured from Debian 13's sshd (1:10.0p1-7+deb13u4), which offers `rsa-sha2-512,rsa-sha2-256` before
-/// the host keys that are here.
-pub(super) fn ours(cookie: [u8; COOKIE_BYTES]) -> Vec<u8> {
+/// Our `KEXINIT`'s payload. Captured from Debian 13's sshd (1:10.0p1-7+deb13u4).
+pub(super) fn ours(cookie: [u8; COOKIE_BYTES], keys: &HostKeys) -> Vec<u8> {
     let methods = String::from(METHODS) + MARKS;
     message(MSG_KEXINIT, |out| {
         out.extend_from_slice(&cookie);
-        for list in [&methods, HOST_KEYS, CIPHERS, CIPHERS, MACS, MACS, COMPRESSION, COMPRESSION, "", ""] {
+        for list in [&methods, keys.offer(), CIPHERS, CIPHERS, MACS, MACS, COMPRESSION, COMPRESSION, "", ""] {
             put_string(out, list.as_bytes());
         }
         // No guessed packet follows, and four reserved bytes.
@@ -101,15 +99,15 @@ impl Offer<'_> {
     }
 
     /// `None` if there is a list of which nothing can be done.
-    pub(super) fn agree(&self) -> Option<Agreed> {
+    pub(super) fn agree(&self, keys: &HostKeys) -> Option<Agreed> {
         let [methods, host_keys, ciphers_in, ciphers_out, macs_in, macs_out, zlib_in, zlib_out, ..] = self.lists;
         let suite = |ciphers, macs, zlib| {
             let cipher = first(ciphers, CipherKind::named)?;
             let mac = if cipher.is_aead() { None } else { Some(first(macs, MacKind::named)?) };
             Some(Suite { cipher, mac, zlib: first(zlib, compresses)? })
         };
-        let (method, host_key) = (first(methods, Method::named)?, first(host_keys, HostKeyKind::named)?);
-        let guess_is_right = leads(methods, METHODS) && leads(host_keys, HOST_KEYS);
+        let (method, host_key) = (first(methods, Method::named)?, first(host_keys, |name| keys.named(name))?);
+        let guess_is_right = leads(methods, METHODS) && leads(host_keys, keys.offer());
         Some(Agreed {
             method,
             host_key,

@@ -6,7 +6,7 @@ use super::{
     transport::{Desk, Transport, malformed},
     wire::{Fields, message, put_string},
 };
-use crate::{Flow, text::safe_text};
+use crate::{Flow, pause, text::safe_text};
 use alloc::{format, vec::Vec};
 use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD};
 use honeymesh_types::Signs;
@@ -32,6 +32,8 @@ pub(super) struct Login {
     requests: u32,
     failures: u8,
     passwords: u8,
+    /// How long the answer is kept back, in milliseconds.
+    wait_ms: u32,
     /// A question waits for its answer.
     asked: bool,
     /// The client wants to hear extensions again.
@@ -55,6 +57,7 @@ impl Login {
             requests: 0,
             failures: 0,
             passwords: 0,
+            wait_ms: 0,
             asked: false,
             wants_extensions: false,
         }
@@ -83,6 +86,11 @@ impl Login {
             self.wants_extensions |= name == b"ext-info-in-auth@openssh.com" && value == b"0";
         }
         Some(())
+    }
+
+    /// How long the last answer is kept back, in milliseconds; asked once.
+    pub(super) const fn wait_ms(&mut self) -> u32 {
+        core::mem::replace(&mut self.wait_ms, 0)
     }
 
     /// Counts a password: is it the one that is let in?
@@ -134,8 +142,8 @@ impl Transport {
             b"publickey" | HOST_BOUND => self.public_key(fields, desk),
             b"keyboard-interactive" => self.ask(fields, desk),
             // The first question which methods there are is free.
-            b"none" if self.login.requests == 1 => Some(self.refuse(false, Flow::Continue, desk)),
-            _ => Some(self.refuse(true, Flow::Continue, desk)),
+            b"none" if self.login.requests == 1 => Some(self.refuse(false, 0, Flow::Continue, desk)),
+            _ => Some(self.refuse(true, 0, Flow::Continue, desk)),
         }
     }
 
@@ -166,7 +174,7 @@ impl Transport {
         if signed {
             desk.findings.note("key_signed", b"true");
         }
-        Some(self.refuse(true, Flow::Telling, desk))
+        Some(self.refuse(true, 0, Flow::Telling, desk))
     }
 
     fn ask(&mut self, fields: &mut Fields<'_>, desk: &mut Desk<'_>) -> Option<Flow> {
@@ -189,7 +197,7 @@ impl Transport {
         self.tried("keyboard-interactive", desk);
         desk.findings.note("username", &self.login.user);
         desk.findings.note("password", password);
-        Some(if answers == 1 { self.judge(desk) } else { self.refuse(true, Flow::Telling, desk) })
+        Some(if answers == 1 { self.judge(desk) } else { self.refuse(true, 0, Flow::Telling, desk) })
     }
 
     fn tried(&self, method: &str, desk: &mut Desk<'_>) {
@@ -201,7 +209,9 @@ impl Transport {
     /// A password: let in, or refused like the others.
     fn judge(&mut self, desk: &mut Desk<'_>) -> Flow {
         if !self.login.is_let_in() {
-            return self.refuse(true, Flow::Telling, desk);
+            let seed = u64::from_be_bytes(self.dice.bytes());
+            let took_ms = pause::pam_ms(seed, usize::from(self.login.passwords));
+            return self.refuse(true, took_ms, Flow::Telling, desk);
         }
         self.login.stage = Stage::In;
         self.send(&[MSG_USERAUTH_SUCCESS], desk);
@@ -210,7 +220,11 @@ impl Transport {
         Flow::Telling
     }
 
-    fn refuse(&mut self, counts: bool, flow: Flow, desk: &mut Desk<'_>) -> Flow {
+    /// The answer to a try that took so long to find wrong.
+    fn refuse(&mut self, counts: bool, took_ms: u32, flow: Flow, desk: &mut Desk<'_>) -> Flow {
+        if counts {
+            self.login.wait_ms = pause::openssh_ms(self.setup.user_delay_us(&self.login.user), took_ms);
+        }
         self.login.failures += u8::from(counts);
         if self.login.failures >= SSH_TRIES_MAX {
             return self.disconnect("Too many authentication failures", desk);

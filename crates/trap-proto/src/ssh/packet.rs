@@ -50,13 +50,21 @@ impl Incoming {
             if self.wanted > 0 {
                 let payload = self.payload();
                 self.wanted = 0;
-                self.held = Vec::new();
+                if payload.is_ok() {
+                    self.held = Vec::new();
+                }
                 self.number = self.number.wrapping_add(1);
                 return (taken, payload.map(Some));
             }
             let Some(wanted) = self.length() else { return (taken, Err(Corrupt::Other)) };
             self.wanted = wanted;
         }
+    }
+
+    /// What has come of a packet that was never whole, or was none; nothing if it came encrypted.
+    pub(super) fn left(&mut self) -> Vec<u8> {
+        let held = core::mem::take(&mut self.held);
+        if self.keys.is_none() { held } else { Vec::new() }
     }
 
     /// The number of the packet that was taken last.

@@ -5,7 +5,7 @@ use super::{
     identification::{Heard, INVALID, Identification},
     transport::{Desk, Transport},
 };
-use crate::{ANSWER_BYTES_MAX, Findings, Flow, Session, Step};
+use crate::{ANSWER_BYTES_MAX, Findings, Flow, Pause, Session, Step};
 use alloc::{boxed::Box, sync::Arc, vec::Vec};
 use honeymesh_types::{Signs, WallTime};
 
@@ -19,7 +19,10 @@ pub struct SshSession {
     setup: Arc<Setup>,
     seed: u64,
     phase: Phase,
+    pause: Pause,
     findings: Findings,
+    /// What was said and not yet kept.
+    said: Vec<u8>,
 }
 
 enum Phase {
@@ -30,17 +33,34 @@ enum Phase {
 
 impl SshSession {
     pub(super) fn new(setup: Arc<Setup>, seed: u64) -> Self {
-        Self { setup, seed, phase: Phase::Identification(Identification::default()), findings: Findings::default() }
+        Self {
+            setup,
+            seed,
+            phase: Phase::Identification(Identification::default()),
+            pause: Pause::default(),
+            findings: Findings::default(),
+            said: Vec::new(),
+        }
     }
 
     /// Takes what belongs together, and says how much that was.
     fn take(&mut self, bytes: &[u8], now: WallTime, answer: &mut Vec<u8>) -> (usize, Flow) {
         match &mut self.phase {
-            Phase::Over => (bytes.len(), Flow::Close),
+            Phase::Over => {
+                self.said.extend_from_slice(bytes);
+                (bytes.len(), Flow::Close)
+            }
             Phase::Identification(_) => self.first_line(bytes, answer),
             Phase::Packets(transport) => {
+                let at = answer.len();
                 let (taken, flow) = transport.take(bytes, Desk { findings: &mut self.findings, answer, now });
+                self.pause = Pause { at, ms: transport.login.wait_ms() };
+                self.said.append(&mut transport.said);
                 if flow == Flow::Close {
+                    if transport.session.is_empty() {
+                        // Not heard any more, but read, and no secret.
+                        self.said.extend_from_slice(&bytes[taken..]);
+                    }
                     self.phase = Phase::Over;
                 }
                 (taken, flow)
@@ -56,8 +76,12 @@ impl SshSession {
                 Heard::Line => self.identified(answer),
                 Heard::Invalid => self.refuse(INVALID, answer),
             };
+            // After the last words nothing is heard, and all of it kept.
+            let kept = if flow == Flow::Close { bytes } else { &bytes[..=index] };
+            self.said.extend_from_slice(kept);
             return (index + 1, flow);
         }
+        self.said.extend_from_slice(bytes);
         (bytes.len(), Flow::Continue)
     }
 
@@ -106,18 +130,30 @@ impl Session for SshSession {
         while taken < bytes.len() && answer.len() <= full {
             let (more, flow) = self.take(&bytes[taken..], now, answer);
             taken += more;
-            if flow != Flow::Continue {
+            if flow != Flow::Continue || self.pause.ms > 0 {
                 return Step { taken, flow };
             }
         }
         Step { taken, flow: Flow::Continue }
     }
 
+    fn pause(&mut self) -> Pause {
+        core::mem::take(&mut self.pause)
+    }
+
     fn end(&mut self) {
         if matches!(&self.phase, Phase::Identification(identification) if !identification.line.is_empty()) {
             self.note_line();
         }
+        if let Phase::Packets(transport) = &mut self.phase {
+            transport.not_heard();
+            self.said.append(&mut transport.said);
+        }
         self.phase = Phase::Over;
+    }
+
+    fn said(&mut self) -> Option<Vec<u8>> {
+        Some(core::mem::take(&mut self.said))
     }
 
     fn findings(&mut self) -> Findings {

@@ -58,7 +58,11 @@ fn usual_offer() -> Vec<u8> {
 }
 
 fn heard(parts: &[&[u8]]) -> Heard {
-    drive::whole(&mut session(), &parts.concat())
+    heard_by(&mut session(), parts)
+}
+
+fn heard_by(session: &mut SshSession, parts: &[&[u8]]) -> Heard {
+    drive::whole(session, &parts.concat())
 }
 
 /// What the trap answered in plain packets behind its own offer.
@@ -92,13 +96,16 @@ fn it_greets_as_debians_sshd() {
     }
 }
 
-/// Captured from Debian 13's sshd (1:10.0p1-7+deb13u4) and its three usual host keys, without the RSA one.
+/// Captured from Debian 13's sshd (1:10.0p1-7+deb13u4) and its three usual host keys.
 #[test]
 fn the_offer_is_debians_byte_for_byte() {
-    let ours = kexinit::ours([0; 16]);
+    let mut keys = HostKeys::of(&[1; 32]);
+    assert!(!said(&kexinit::ours([0; 16], &keys)).contains("rsa"), "not without one");
+    keys.rsa = Some(rsa::tests::toy());
+    let ours = kexinit::ours([0; 16], &keys);
     let real = "mlkem768x25519-sha256,sntrup761x25519-sha512,sntrup761x25519-sha512@openssh.com,curve25519-sha256,\
         curve25519-sha256@libssh.org,ecdh-sha2-nistp256,ecdh-sha2-nistp384,ecdh-sha2-nistp521,ext-info-s,\
-        kex-strict-s-v00@openssh.com;ecdsa-sha2-nistp256,ssh-ed25519;\
+        kex-strict-s-v00@openssh.com;rsa-sha2-512,rsa-sha2-256,ecdsa-sha2-nistp256,ssh-ed25519;\
         chacha20-poly1305@openssh.com,aes128-gcm@openssh.com,aes256-gcm@openssh.com,aes128-ctr,aes192-ctr,aes256-ctr;\
         chacha20-poly1305@openssh.com,aes128-gcm@openssh.com,aes256-gcm@openssh.com,aes128-ctr,aes192-ctr,aes256-ctr;\
         umac-64-etm@openssh.com,umac-128-etm@openssh.com,hmac-sha2-256-etm@openssh.com,hmac-sha2-512-etm@openssh.com,\
@@ -114,6 +121,7 @@ fn the_offer_is_debians_byte_for_byte() {
     // What is offered can be done.
     let lists = real.split(';').collect::<Vec<_>>();
     assert!(lists[0].split(',').take(8).all(|name| Method::named(name.as_bytes()).is_some()));
+    assert!(lists[1].split(',').all(|name| keys.named(name.as_bytes()).is_some()));
     assert!(lists[2].split(',').all(|name| cipher::CipherKind::named(name.as_bytes()).is_some()));
     assert!(lists[4].split(',').all(|name| mac::MacKind::named(name.as_bytes()).is_some()));
 }
@@ -162,7 +170,7 @@ fn the_client_is_told_and_bounded() {
 
 #[test]
 fn an_offer_becomes_fields_and_a_hassh() {
-    let heard = heard(&[HELLO, &plain(&kexinit::ours([9; 16]))]);
+    let heard = heard(&[HELLO, &plain(&kexinit::ours([9; 16], &HostKeys::of(&[1; 32])))]);
     assert_eq!(heard.reports.len(), 1);
     let fields = &heard.findings.fields;
     // hasshserver of Debian 13's sshd, whose lists are the same in both directions.
@@ -222,13 +230,32 @@ fn a_wrong_guess_is_thrown_away() {
 #[test]
 fn host_keys_stay_and_no_two_machines_share_them() {
     let of = |seed: u8| HostKeys::of(&Persona::of([seed; 32]).key("ssh host keys"));
-    for kind in hostkey::HostKeyKind::ALL {
+    for kind in of(1).kinds() {
         assert_eq!(of(1).public(kind), of(1).public(kind));
         assert_ne!(of(1).public(kind), of(2).public(kind));
     }
     let cookie = |seed| drive::whole(&mut Ssh::of(&persona()).session(seed), HELLO).answer[47..63].to_vec();
     assert_ne!(cookie(1), cookie(2));
     assert_eq!(cookie(1), cookie(1));
+}
+
+/// Without the key's other half nobody is fooled, but the names and the signature's place are right.
+#[test]
+fn an_rsa_key_is_told_and_signs_as_it_was_asked_to() {
+    let offers = |key| plain(&offer([LISTS[0], key, LISTS[2], LISTS[3]], "", "none", false));
+    let half = plain(&message(MSG_KEX_INIT, |out| put_string(out, &[0x78; 32])));
+    for (name, number) in [("rsa-sha2-512", 1), ("rsa-sha2-256", 0)] {
+        let mut session = Ssh::of(&persona()).proving(&rsa::tests::toy()).session(7);
+        let heard = drive::whole(&mut session, &[HELLO, &offers(name), &half].concat());
+        let reply = &answered(&heard)[0];
+        let mut fields = Fields(&reply[1..]);
+        assert_eq!((reply[0], fields.string()), (MSG_KEX_REPLY, Some(rsa::tests::toy().public())));
+        let signature = fields.string().and(fields.string()).unwrap();
+        let mut signature = Fields(signature);
+        assert_eq!((signature.string(), signature.string()), (Some(name.as_bytes()), Some(&[number, 32][..])));
+        let without = heard_by(&mut super::Ssh::of(&persona()).session(7), &[HELLO, &offers(name)]);
+        assert_eq!(without.flow, Flow::Close, "nothing in common without one");
+    }
 }
 
 /// `cargo xtask bench` measures the whole; this bounds what a session adds to it.
@@ -332,7 +359,7 @@ proptest! {
 
     #[test]
     fn a_mutated_offer_does_not_break_it(at in 0_usize..1_000, byte: u8, cuts in drive::cuts()) {
-        let mut offer = plain(&kexinit::ours([1; 16]));
+        let mut offer = plain(&kexinit::ours([1; 16], &HostKeys::of(&[1; 32])));
         offer[at] = byte;
         drive::law(session, &[HELLO, &offer].concat(), &cuts)?;
     }

@@ -7,6 +7,7 @@ use super::{
     connection::Connection,
     dice::Dice,
     exchange::Shared,
+    hostkey::HostKeyKind,
     kexinit::{self, Agreed},
     login::Login,
     packet::{Corrupt, Incoming, Outgoing},
@@ -31,6 +32,8 @@ const SIGNATURES: &str = "ssh-ed25519,ecdsa-sha2-nistp256,ecdsa-sha2-nistp384,ec
 pub(super) struct Transport {
     pub(super) setup: Arc<Setup>,
     pub(super) incoming: Incoming,
+    /// What was said since it was last taken: messages without their packets, and without what is drawn at random for each session.
+    pub(super) said: Vec<u8>,
     pub(super) outgoing: Outgoing,
     pub(super) dice: Dice,
     /// The stranger's first line, and the fingerprint of his first offer.
@@ -39,6 +42,8 @@ pub(super) struct Transport {
     exchange: Exchange,
     /// Names the session for signatures: the first exchange's hash; empty before.
     pub(super) session: Vec<u8>,
+    /// By which host key the last exchange was signed.
+    pub(super) proven: Option<HostKeyKind>,
     strict: bool,
     /// Whether payloads are packed once somebody is in: the stranger's, and ours.
     zlib: (bool, bool),
@@ -76,12 +81,14 @@ impl Transport {
             connection: Connection::default(),
             setup,
             incoming: Incoming::default(),
+            said: Vec::new(),
             outgoing: Outgoing::default(),
             dice,
             client,
             hassh: String::new(),
             exchange: Exchange::Done,
             session: Vec::new(),
+            proven: None,
             strict: false,
             zlib: (false, false),
             plain_messages: 0,
@@ -96,14 +103,40 @@ impl Transport {
         let (taken, packet) = self.incoming.take(bytes);
         let flow = match packet {
             Ok(None) => Flow::Continue,
-            Ok(Some(payload)) => self.message(payload, &mut desk),
+            Ok(Some(payload)) => {
+                self.hear(&payload);
+                self.message(payload, &mut desk)
+            }
             Err(Corrupt::Padding(bytes)) => {
+                self.not_heard();
                 desk.findings.signs |= Signs::MALFORMED;
                 self.disconnect(&format!("Corrupted padlen {bytes} on input."), &mut desk)
             }
-            Err(Corrupt::Other) => malformed(&mut desk),
+            Err(Corrupt::Other) => {
+                self.not_heard();
+                malformed(&mut desk)
+            }
         };
         (taken, flow)
+    }
+
+    /// Notes a message. Not the cookie of an offer and not half a secret, which are new each time: the same attack is to leave the
+    /// same bytes.
+    fn hear(&mut self, payload: &[u8]) {
+        match payload {
+            [MSG_KEXINIT, offer @ ..] => {
+                self.said.push(MSG_KEXINIT);
+                self.said.extend_from_slice(offer.get(kexinit::COOKIE_BYTES..).unwrap_or_default());
+            }
+            [MSG_KEX_INIT, ..] if matches!(self.exchange, Exchange::Agreed { .. }) => self.said.push(MSG_KEX_INIT),
+            _ => self.said.extend_from_slice(payload),
+        }
+    }
+
+    /// Notes what came of a packet that is none.
+    pub(super) fn not_heard(&mut self) {
+        let left = self.incoming.left();
+        self.said.extend_from_slice(&left);
     }
 
     fn message(&mut self, payload: Vec<u8>, desk: &mut Desk<'_>) -> Flow {
@@ -179,7 +212,7 @@ impl Transport {
     }
 
     fn offer(&mut self, answer: &mut Vec<u8>) {
-        let ours = kexinit::ours(self.dice.bytes());
+        let ours = kexinit::ours(self.dice.bytes(), &self.setup.keys);
         self.outgoing.send(&ours, &mut self.dice, answer);
         self.exchange = Exchange::Offered(ours);
     }
@@ -196,7 +229,7 @@ impl Transport {
             offer.note(desk.findings);
             self.hassh = offer.hassh();
         }
-        let Some(agreed) = offer.agree() else { return Flow::Close };
+        let Some(agreed) = offer.agree(&self.setup.keys) else { return Flow::Close };
         self.exchanges += 1;
         if self.exchanges > EXCHANGES_MAX {
             return malformed(desk);
@@ -226,7 +259,7 @@ impl Transport {
         let host_key = self.setup.keys.public(agreed.host_key);
         let strings = [&self.client, self.setup.identification.as_bytes(), &theirs, &ours, &host_key, half, &shared.public];
         let hash = agreed.method.exchange_hash(strings, &shared);
-        let signature = self.setup.keys.sign(agreed.host_key, &hash);
+        let Some(signature) = self.setup.keys.sign(agreed.host_key, &hash) else { return Flow::Close };
         let reply = message(MSG_KEX_REPLY, |out| {
             [&host_key, &shared.public, &signature].into_iter().for_each(|part| put_string(out, part));
         });
@@ -240,6 +273,7 @@ impl Transport {
         if is_first {
             self.session = hash.to_vec();
         }
+        self.proven = Some(agreed.host_key);
         let incoming = agreed.method.keys(agreed.incoming, shared, hash, &self.session, *b"ACE")?;
         let outgoing = agreed.method.keys(agreed.outgoing, shared, hash, &self.session, *b"BDF")?;
         self.outgoing.rekey(outgoing, self.strict);

@@ -1,7 +1,7 @@
 //! Reads the hello of whoever speaks TLS to a service that does not.
 
 use super::{HANDSHAKE, Heard, HelloReader};
-use crate::{Findings, Flow, Pause, Session, Step};
+use crate::{Findings, Flow, Pause, Session, Step, TlsManner};
 use alloc::{boxed::Box, vec::Vec};
 use honeymesh_types::WallTime;
 
@@ -118,6 +118,22 @@ impl Session for Overheard {
     fn said(&mut self) -> Option<Vec<u8>> {
         self.inner.said()
     }
+
+    fn tls(&self) -> TlsManner {
+        self.inner.tls()
+    }
+
+    fn leaves_tls(&self) -> bool {
+        self.inner.leaves_tls()
+    }
+
+    fn purges(&mut self, behind: &[u8]) -> bool {
+        self.inner.purges(behind)
+    }
+
+    fn misses_tls(&mut self, answer: &mut Vec<u8>) {
+        self.inner.misses_tls(answer);
+    }
 }
 
 #[cfg(test)]
@@ -189,7 +205,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn packets_do_not_matter(at in 0_usize..220, byte: u8, name in prop_oneof![Just("http"), Just("redis"), Just("smtp"), Just("https"), Just("any")], tail in drive::noise(), cuts in drive::cuts()) {
+        fn packets_do_not_matter(at in 0_usize..220, byte: u8, name in prop_oneof![Just("http"), Just("redis"), Just("imap"), Just("https"), Just("any")], tail in drive::noise(), cuts in drive::cuts()) {
             let mut bytes = chrome(100);
             bytes[at] = byte;
             drive::law(|| session(name), &[bytes, tail].concat(), &cuts)?;

@@ -1,6 +1,6 @@
 //! A service behind TLS.
 
-use super::HANDSHAKE;
+use super::{HANDSHAKE, TlsManner};
 use crate::{Findings, Flow, Pause, Session, Step};
 use alloc::{boxed::Box, vec::Vec};
 use honeymesh_types::WallTime;
@@ -8,6 +8,7 @@ use honeymesh_types::WallTime;
 /// A session behind TLS. Whoever speaks in the clear meets another one, which tells so in the service's own words. Neither is there
 /// before it is needed.
 pub(crate) struct Secured {
+    manner: TlsManner,
     make: Make,
     session: Option<Box<dyn Session>>,
     phase: Phase,
@@ -27,8 +28,8 @@ enum Phase {
 }
 
 impl Secured {
-    pub(crate) fn new(make: Make) -> Self {
-        Self { make, session: None, phase: Phase::First }
+    pub(crate) fn new(manner: TlsManner, make: Make) -> Self {
+        Self { manner, make, session: None, phase: Phase::First }
     }
 }
 
@@ -89,6 +90,10 @@ impl Session for Secured {
 
     fn hears_tls(&self) -> bool {
         true
+    }
+
+    fn tls(&self) -> TlsManner {
+        self.manner
     }
 
     fn unread(&mut self) -> Vec<u8> {

@@ -131,6 +131,7 @@ impl Conversation {
             let step = step.unwrap_or(Step { taken: rest.len(), flow: Flow::Close });
             let (heard, left) = rest.split_at(step.taken.clamp(1, rest.len()));
             self.keep(heard, progress);
+            let left = self.purge(step.flow, left, progress);
             let followed = self.go_on_slowly(step.flow, answer, drip, progress).await;
             if followed.is_err() {
                 progress.take(left);

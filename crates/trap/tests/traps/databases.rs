@@ -1,7 +1,8 @@
 //! Real clients and password guessers at the databases and at VNC.
 
-use crate::support::{Traps, nmap, printed, run};
-use honeymesh_trap_proto::Definition;
+use crate::support::{Traps, nmap, printed, quick, run};
+use honeymesh_trap::{Options, TrapOptions};
+use honeymesh_trap_proto::{Definition, Persona, Service};
 use honeymesh_types::{Signs, Visit};
 use std::path::PathBuf;
 
@@ -93,8 +94,6 @@ async fn psql_gives_its_password_away() {
     let fields = login(&mut traps, "postgresql").await.fields;
     let told = ["username", "password"].map(|name| fields[name].as_str());
     assert_eq!(told, ["postgres", "hunter2"]);
-    let required = printed(&run("psql", &["--no-psqlrc", &(address + "&sslmode=require"), "-c", "SELECT 1"]).await);
-    assert!(required.contains("server does not support SSL, but SSL was required"), "{required}");
 }
 
 /// MariaDB's older line, as its container images have it.
@@ -137,11 +136,52 @@ async fn what_hydra_sends_to_vnc_can_be_checked_against_a_password() {
 #[tokio::test(flavor = "multi_thread")]
 async fn nmap_takes_them_for_what_they_play() {
     let traps = Traps::usual();
-    let ports = ["mysql", "postgresql", "vnc"].map(|trap| traps.port(trap).to_string()).join(",");
+    let ports = ["mysql", "vnc"].map(|trap| traps.port(trap).to_string()).join(",");
     // This nmap knows no MariaDB of today, real or not, but by what its scripts learn.
-    let expected = ["11.8.9-MariaDB-0+deb13u1 from Debian", "PostgreSQL DB 9.6.0 or later", "VNC (protocol 3.8)"];
+    let expected = ["11.8.9-MariaDB-0+deb13u1 from Debian", "VNC (protocol 3.8)"];
     nmap(&["-sV", "--script", "default", "-Pn", "-n", "-p", &ports, "127.0.0.1"], &expected).await;
+    // Anywhere else nmap finds TLS first, and nothing inside, as it does of a real one.
+    let service = Service::define(&Definition { service: "postgresql".into(), ..Definition::default() }, &Persona::of([7; 32]));
+    let usual_port = vec![([127, 91, 0, 1], 5_432).into()];
+    let postgresql = TrapOptions { name: "postgresql".into(), service: service.unwrap(), listen: usual_port };
+    let _traps = Traps::open(Options { traps: vec![postgresql], dark: None, limits: quick() });
+    nmap(&["-sV", "-Pn", "-n", "-p", "5432", "127.91.0.1"], &["PostgreSQL DB 9.6.0 or later"]).await;
     let older = Traps::one(&older_mysql());
     nmap(&["-sV", "-Pn", "-n", "-p", &older.port("mysql").to_string(), "127.0.0.1"], &["MySQL 5.5.5-10.11.14-MariaDB-ubu2204"])
         .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn psql_and_openssl_log_in_inside_tls() {
+    let mut traps = Traps::usual();
+    let port = traps.port("postgresql");
+    let address = format!("postgresql://postgres:hunter2@127.0.0.1:{port}/shop?sslmode=require");
+    let said = printed(&run("psql", &["--no-psqlrc", &address, "-c", "SELECT 1"]).await);
+    assert!(said.contains("FATAL:  password authentication failed for user \"postgres\""), "{said}");
+    let first = traps.visit_where(|visit| visit.fields.contains_key("tls_version")).await.fields;
+    assert_eq!((first["tls_version"].as_str(), first["ja4"].starts_with("t13")), ("TLSv1_3", true));
+    let fields = login(&mut traps, "postgresql").await.fields;
+    assert_eq!(["username", "password"].map(|name| fields[name].as_str()), ["postgres", "hunter2"]);
+    let server = format!("127.0.0.1:{port}");
+    for way in [&["-starttls", "postgres"][..], &["-alpn", "postgresql"], &["-alpn", "foo"]] {
+        let said = printed(&run("openssl", &[&["s_client", "-connect", &server], way].concat()).await);
+        assert_eq!(said.contains("CN = srv01"), way != ["-alpn", "foo"], "{said}");
+    }
+    let script = format!(
+        "import socket,ssl\ns=ssl._create_unverified_context().wrap_socket(socket.create_connection(('127.0.0.1',{port})))\nprint(s.recv(9))"
+    );
+    assert_eq!(printed(&run("python3", &["-c", &script]).await), "b''\n", "who names no protocol inside is left");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn mariadb_logs_in_inside_tls() {
+    let mut traps = Traps::usual();
+    let port = traps.port("mysql").to_string();
+    let arguments =
+        ["--no-defaults", "-h", "127.0.0.1", "-P", &port, "-u", "root", "--password=hunter2", "--ssl", "-e", "SELECT 1"];
+    let said = printed(&run("mariadb", &arguments).await);
+    assert!(said.contains("ERROR 1045 (28000): Access denied for user 'root'@'localhost' (using password: YES)"), "{said}");
+    let fields = login(&mut traps, "mysql").await.fields;
+    assert_eq!((fields["username"].as_str(), fields["plugin"].as_str()), ("root", "mysql_native_password"));
+    assert!(fields["scramble"].len() == 40 && fields["ja4"].starts_with("t1"), "{fields:?}");
 }

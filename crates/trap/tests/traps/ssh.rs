@@ -93,7 +93,7 @@ async fn openssh_speaks_with_it_whatever_is_agreed_upon() {
         .map(|mac| format!("{mac}@openssh.com"))
         .chain(["hmac-sha2-256", "hmac-sha2-512", "hmac-sha1"].map(Into::into));
     options.extend(macs.map(|mac| vec!["-caes128-ctr".into(), format!("-m{mac}")]));
-    options.push(vec!["-oHostKeyAlgorithms=ecdsa-sha2-nistp256".into()]);
+    options.extend(["ecdsa-sha2-nistp256", "rsa-sha2-512", "rsa-sha2-256"].map(|key| vec![format!("-oHostKeyAlgorithms={key}")]));
     for set in options {
         let set: Vec<&str> = set.iter().map(String::as_str).collect();
         let (status, said) = ssh(&traps, &set, &["true"]).await;
@@ -202,6 +202,8 @@ async fn scanners_take_it_for_debians_openssh() {
         "(gen) compression: enabled (zlib@openssh.com)",
         "(kex) sntrup761x25519-sha512@openssh.com",
         "(key) ssh-ed25519",
+        "(key) rsa-sha2-512 (3072-bit)",
+        "(key) rsa-sha2-256 (3072-bit)",
         "(mac) umac-64-etm@openssh.com",
     ] {
         assert!(audit.contains(line), "{line}: {audit}");
@@ -224,7 +226,7 @@ async fn host_keys_are_the_same_after_a_start() {
         let mut lines: Vec<String> =
             said.lines().filter_map(|line| line.split_once(' ')).map(|(_, key)| key.to_owned()).collect();
         lines.sort();
-        assert_eq!(lines.len(), 2, "{said}");
+        assert_eq!(lines.len(), 3, "{said}");
         keys.push(lines);
     }
     assert_eq!(keys[0], keys[1]);
@@ -232,7 +234,7 @@ async fn host_keys_are_the_same_after_a_start() {
 
 /// OpenSSH asks for proof of the keys that it does not know yet, and learns those that are proven.
 #[tokio::test(flavor = "multi_thread")]
-async fn openssh_learns_the_other_host_key() {
+async fn openssh_learns_the_other_host_keys() {
     let traps = letting_in(1);
     let folder = Folder::new("ssh-known");
     let known = folder.file("known_hosts");
@@ -244,5 +246,8 @@ async fn openssh_learns_the_other_host_key() {
     assert!(!std::fs::read_to_string(&known).unwrap().contains("ecdsa"), "only of a host that it knows");
     let said = printed(&run("sshpass", &arguments).await);
     let learnt = std::fs::read_to_string(&known).unwrap();
-    assert!(learnt.contains("ssh-ed25519") && learnt.contains("ecdsa-sha2-nistp256"), "{learnt}\n{said}");
+    assert!(
+        learnt.contains("ssh-ed25519") && learnt.contains("ecdsa-sha2-nistp256") && learnt.contains("ssh-rsa"),
+        "{learnt}\n{said}"
+    );
 }

@@ -1,7 +1,7 @@
 //! A node's traps on loopback, for tests with real sockets and real clients.
 
-use honeymesh_trap::{Bound, Limits, Options, StatusReader, TlsIdentity, TrapOptions, bind};
-use honeymesh_trap_proto::{Definition, Persona, RuleDefinition, ScriptDefinition, Service};
+use honeymesh_trap::{Bound, Limits, Options, SshIdentity, StatusReader, TlsIdentity, TrapOptions, bind};
+use honeymesh_trap_proto::{Definition, Persona, RsaHostKey, RuleDefinition, ScriptDefinition, Service};
 use honeymesh_types::{MonoTime, Now, Signs, Visit, WallTime};
 use std::{
     collections::BTreeMap,
@@ -43,6 +43,12 @@ pub fn quick() -> Limits {
 fn identity() -> TlsIdentity {
     static MADE: OnceLock<TlsIdentity> = OnceLock::new();
     MADE.get_or_init(|| TlsIdentity::make("srv01", Duration::from_secs(1_773_738_681)).unwrap()).clone()
+}
+
+/// The same for its RSA key.
+fn host_key() -> RsaHostKey {
+    static MADE: OnceLock<SshIdentity> = OnceLock::new();
+    MADE.get_or_init(|| SshIdentity::make().unwrap()).host_key().unwrap()
 }
 
 /// One trap of each service on a free port of both loopback addresses, named `ssh`, `ssh6` and so on.
@@ -96,7 +102,7 @@ impl Traps {
 
     /// Runs what is bound already.
     pub fn of(bound: Bound) -> Self {
-        let bound = bound.with_tls(identity());
+        let bound = bound.with_tls(identity()).proving(&host_key());
         let addresses = bound.addresses().into_iter().collect();
         let status = bound.status();
         let (sender, visits) = mpsc::channel(4_096);

@@ -44,6 +44,7 @@ async fn impacket_logs_in_to_sql_server_with_a_password_and_with_ntlm() {
         assert!(said.contains("False") && said.contains("Login failed"), "{said}");
         let visit = login(&mut traps, "mssql").await;
         assert_eq!(visit.fields["username"], "admin");
+        assert_eq!(visit.fields["tls_version"], "TLSv1_2", "the login is encrypted, its answer is not");
         if windows == "True" {
             assert!(visit.fields["hash"].starts_with("admin::CORP:"), "{:?}", visit.fields);
         } else {

@@ -1,7 +1,13 @@
 //! What is kept: the state directory, what an earlier start pinned, and whether a daemon runs.
 
 use super::finding::{Area, Finding, State};
-use crate::daemon::state_dir::IDENTITY_FILE;
+use crate::{
+    config::Config,
+    daemon::{
+        owner::{NAME, Owner, name_of},
+        state_dir::IDENTITY_FILE,
+    },
+};
 use honeymesh_xdp::doctor::PinFacts;
 use nix::{
     sys::statvfs::statvfs,
@@ -89,15 +95,16 @@ pub struct Look {
     pub is_hidden: bool,
     pub is_directory: bool,
     pub is_writable: bool,
-    /// Owner, and ourselves.
-    pub uids: (u32, u32),
+    /// The owner, and whether a daemon works with a directory of his.
+    pub owner: (u32, bool),
     pub identity_mode: Option<u32>,
     /// Octets free for us where it is, or would be.
     pub free: Option<u64>,
 }
 
 /// Looks at the state directory, and makes nothing.
-pub fn look(dir: &Path) -> Look {
+pub fn look(config: &Config) -> Look {
+    let dir = config.node.state_dir.as_path();
     let existing = dir.ancestors().find(|path| path.exists()).unwrap_or(Path::new("/"));
     let free = statvfs(existing).ok().map(|fs| fs.blocks_available().saturating_mul(fs.fragment_size()));
     let mut look = Look { dir: dir.into(), free, is_writable: access(existing, AccessFlags::W_OK).is_ok(), ..Look::default() };
@@ -105,7 +112,9 @@ pub fn look(dir: &Path) -> Look {
         Ok(metadata) => {
             look.mode = Some(metadata.mode() & 0o7777);
             look.is_directory = metadata.is_dir();
-            look.uids = (metadata.uid(), nix::unistd::geteuid().as_raw());
+            let owner = Owner::of(metadata.uid(), metadata.gid());
+            let fits = Owner::oneself().may_follow(metadata.uid()) || owner.is_named(config.node.user.as_ref());
+            look.owner = (metadata.uid(), fits);
         }
         Err(error) => look.is_hidden = error.kind() == io::ErrorKind::PermissionDenied,
     }
@@ -133,19 +142,35 @@ fn directory(look: &Look) -> Finding {
                 .mend("run doctor as root"),
         };
     };
-    let (owner, ourselves) = look.uids;
+    let (owner, fits) = look.owner;
     match mode {
         _ if !look.is_directory => finding(State::Fail, format!("{shown} is no directory")).mend("set [node] state_dir"),
         mode if mode & 0o022 != 0 => {
             finding(State::Fail, format!("others can write to {shown} (mode {mode:04o})")).mend(format!("chmod 700 {shown}"))
         }
-        _ if owner != 0 && owner != ourselves => {
-            finding(State::Fail, format!("{shown} belongs to user {owner}")).mend(format!("chown root {shown}"))
-        }
+        _ if !fits => finding(State::Fail, format!("{shown} belongs to user {}", name_of(owner)))
+            .mend(format!("chown -R {NAME} {shown}, or whom [node] user names")),
         mode if !look.is_writable => {
             finding(State::Skip, format!("{shown} (mode {mode:04o}) is not this user's")).mend("run doctor as root")
         }
-        mode => finding(State::Ok, format!("{shown} (mode {mode:04o})")),
+        mode => finding(State::Ok, format!("{shown} (mode {mode:04o}, of user {})", name_of(owner))),
+    }
+}
+
+/// Whom the daemon becomes once it is up. Tried, where this process has the power to.
+pub fn user(config: &Config) -> Finding {
+    let matters = "whoever takes the daemon over has what its user may do, and no more";
+    let finding = |state, detail: String| Finding::new(Area::Power, "user", state, detail, matters);
+    if !nix::unistd::geteuid().is_root() {
+        return finding(State::Skip, "only root can try whom the daemon becomes".into()).mend("run doctor as root");
+    }
+    let mut warnings = Vec::new();
+    match Owner::choose(config, &mut warnings) {
+        Err(failure) => finding(State::Fail, failure.to_string()).mend("name another user, or leave [node] user out"),
+        Ok(owner) => match warnings.pop() {
+            Some(warning) => finding(State::Warn, warning).mend("do what the line says, and restart the daemon"),
+            None => finding(State::Ok, format!("the daemon becomes user {}", owner.name())),
+        },
     }
 }
 
@@ -184,7 +209,7 @@ mod tests {
             is_hidden: false,
             is_directory: true,
             is_writable: true,
-            uids: (0, 0),
+            owner: (0, true),
             identity_mode: Some(0o600),
             free: Some(8 << 30),
         }
@@ -196,7 +221,7 @@ mod tests {
         let change: [Change; 9] = [
             (|look| look.mode = Some(0o777), "state_dir", State::Fail),
             (|look| look.is_directory = false, "state_dir", State::Fail),
-            (|look| look.uids = (1_000, 0), "state_dir", State::Fail),
+            (|look| look.owner = (1_000, false), "state_dir", State::Fail),
             (|look| look.is_writable = false, "state_dir", State::Skip),
             (|look| (look.mode, look.is_hidden) = (None, true), "state_dir", State::Skip),
             (|look| (look.mode, look.is_writable) = (None, false), "state_dir", State::Skip),

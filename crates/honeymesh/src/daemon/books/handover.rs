@@ -1,11 +1,14 @@
-//! The thread that waits for the store in the loop's place.
+//! The way into the store that never waits, and the thread that waits in the loop's place when the store has no room.
 
 use honeymesh_store::{Ack, Write, Writer};
 use std::{
     fmt, io,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+        atomic::{
+            AtomicBool, AtomicU64,
+            Ordering::{Acquire, Relaxed, Release},
+        },
         mpsc::{self, Receiver, Sender},
     },
 };
@@ -34,6 +37,7 @@ struct Counters {
 
 /// The loop's end of the queue.
 pub struct Handover {
+    writer: Writer,
     jobs: Sender<Job>,
     counters: Arc<Counters>,
 }
@@ -46,13 +50,24 @@ impl Handover {
     pub fn start(writer: Writer) -> io::Result<Self> {
         let (jobs, queue) = mpsc::channel();
         let counters = Arc::<Counters>::default();
-        let shared = counters.clone();
-        std::thread::Builder::new().name("handover".into()).spawn(move || run(&queue, &writer, &shared))?;
-        Ok(Self { jobs, counters })
+        let (shared, theirs) = (counters.clone(), writer.clone());
+        std::thread::Builder::new().name("handover".into()).spawn(move || run(&queue, &theirs, &shared))?;
+        Ok(Self { writer, jobs, counters })
     }
 
-    /// Hands something over to be kept.
+    /// Hands something over to be kept: at once if the store has room and nothing waits here, which is nearly always.
     pub fn keep(&self, write: Write) {
+        if self.counters.waiting.load(Acquire) > 0 {
+            return self.enqueue(write);
+        }
+        match self.writer.try_keep(write) {
+            Ok(()) => self.counters.losing.store(false, Relaxed),
+            // The thread waits for room, or finds out what is wrong and counts it.
+            Err(write) => self.enqueue(write),
+        }
+    }
+
+    fn enqueue(&self, write: Write) {
         let fits = self.counters.waiting.fetch_add(1, Relaxed) < WAITING_MAX;
         if !fits || self.jobs.send(Job::Keep(write)).is_err() {
             self.counters.waiting.fetch_sub(1, Relaxed);
@@ -103,8 +118,10 @@ fn run(queue: &Receiver<Job>, writer: &Writer, counters: &Counters) {
     while let Ok(job) = queue.recv() {
         match job {
             Job::Keep(write) => {
-                counters.waiting.fetch_sub(1, Relaxed);
-                match writer.send(write) {
+                let sent = writer.send(write);
+                // Only now: until it is in the store's queue, nothing may overtake it.
+                counters.waiting.fetch_sub(1, Release);
+                match sent {
                     Ok(()) => counters.losing.store(false, Relaxed),
                     Err(error) => {
                         // The store has counted it.

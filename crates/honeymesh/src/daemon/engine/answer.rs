@@ -79,25 +79,20 @@ impl<K: Enforcer> Engine<K> {
     }
 
     fn events(&self, query: EventQuery, reply: Reply) {
-        let reader = self.books.reader();
-        tokio::task::spawn_blocking(move || reply.answer(reader.page(&query).map(Response::Events)));
+        self.books.read(move |books| reply.answer(books.page(&query).map(Response::Events)));
     }
 
     fn payload(&self, hash: [u8; 32], reply: Reply) {
-        let reader = self.books.reader();
-        tokio::task::spawn_blocking(move || {
-            reply.answer(reader.payload(hash).map(|payload| Response::Payload(Box::new(payload))));
-        });
+        self.books.read(move |books| reply.answer(books.payload(hash).map(|payload| Response::Payload(Box::new(payload)))));
     }
 
     fn why(&self, addr: IpAddr, reply: Reply) {
         let why = self.node.why(addr);
         let subjects = why.bans.iter().flat_map(|ban| [Some(ban.ban.subject), ban.group]).flatten();
         let drops: BTreeMap<Subject, u64> = subjects.map(|subject| (subject, self.kernel.drops(&subject))).collect();
-        let reader = self.books.reader();
-        tokio::task::spawn_blocking(move || {
+        self.books.read(move |books| {
             let query = EventQuery { subject: Some(Subject::host(addr)), limit: Some(WHY_EVENTS_MAX), ..EventQuery::default() };
-            let events: Vec<EventJson> = match reader.page(&query) {
+            let events: Vec<EventJson> = match books.page(&query) {
                 Ok(page) => page.items,
                 Err(refusal) => return reply.answer(Err(refusal)),
             };
@@ -129,6 +124,8 @@ impl<K: Enforcer> Engine<K> {
             store: self.books.status(),
             refused_and_drifted: (self.troubles.refused, self.audits.drifted),
             counts: &self.counts,
+            user: &self.user,
+            clerk: self.keys.iter().find_map(|keys| keys.clerk.as_ref()?.0.counts()).unwrap_or_default(),
             warnings,
             started: self.started.wall,
             ready: self.ready,
@@ -156,7 +153,18 @@ impl<K: Enforcer> Engine<K> {
         let liars: Vec<String> = self.node.quarantined().map(show::quarantine_warning).collect();
         let rotations = self.rotations.iter().filter_map(|rotation| self.keys.get(rotation.place));
         let rotations = rotations.map(|keys| format!("a change of keys is under way in cluster {}", keys.cluster));
-        let all = kernel.into_iter().chain(off).chain(players).chain(lost).chain(posted).chain(admission).chain(log).chain(liars);
+        let clerk = self.keys.iter().filter_map(|keys| keys.clerk.as_ref()).any(|(clerk, _)| clerk.is_gone());
+        let clerk = clerk.then(|| "nobody writes key files any more: restart the daemon before a change of keys".to_owned());
+        let all = kernel
+            .into_iter()
+            .chain(off)
+            .chain(players)
+            .chain(lost)
+            .chain(posted)
+            .chain(admission)
+            .chain(log)
+            .chain(liars)
+            .chain(clerk);
         all.chain(rotations.collect::<Vec<_>>())
     }
 }

@@ -184,6 +184,7 @@ impl Bench {
             dismisser: traps.dismisser(),
             desk: desk.clone(),
             warnings: Vec::new(),
+            user: "somebody".into(),
             clock,
         });
         let own = vec!["192.0.2.1".parse().unwrap()];

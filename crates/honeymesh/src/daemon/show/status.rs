@@ -1,5 +1,6 @@
 //! The node in numbers.
 
+use crate::clerk::Counts;
 use honeymesh_format::{
     AuditJson, BansJson, ClusterJson, CountersJson, CountsJson, DatagramsJson, InterfaceJson, KeeperJson, LockdownJson,
     ProbeJson, StatusJson, StoreJson, TrapJson, TrapProcessJson, time_micros,
@@ -39,6 +40,10 @@ pub struct Parts<'a> {
     pub refused_and_drifted: (u64, u64),
     /// What happened since the start.
     pub counts: &'a CountsJson,
+    /// Whom the daemon runs as.
+    pub user: &'a str,
+    /// Orders to the process that writes key files.
+    pub clerk: Counts,
     /// What an operator should mend.
     pub warnings: Vec<String>,
     /// When the daemon started.
@@ -56,6 +61,7 @@ pub fn status(parts: Parts<'_>) -> StatusJson {
     StatusJson {
         version: env!("CARGO_PKG_VERSION").into(),
         node: parts.node.name.to_string(),
+        user: parts.user.to_owned(),
         mode: parts.node.mode.to_string(),
         lockdown: lockdown(parts.node, parts.now),
         ready: parts.ready,
@@ -167,6 +173,9 @@ fn more(parts: &Parts<'_>) -> BTreeMap<String, u64> {
         ("signature_batches", brain.checks.batches),
         ("signature_batches_split", brain.checks.split),
         ("signature_overflows", brain.checks.overflows),
+        ("clerk_done", parts.clerk.done),
+        ("clerk_refused", parts.clerk.refused),
+        ("clerk_failed", parts.clerk.failed),
     ]
     .into_iter()
     .map(|(name, count)| (name.to_owned(), count))

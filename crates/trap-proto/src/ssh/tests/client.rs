@@ -110,6 +110,11 @@ pub(super) fn any_message() -> impl Strategy<Value = Vec<u8>> {
 }
 
 impl Client {
+    /// What the trap keeps of all that was sent.
+    pub(super) fn said(&mut self) -> Vec<u8> {
+        self.session.said().unwrap()
+    }
+
     pub(super) fn of(session: SshSession, lists: [&'static str; 4], zlib: &'static str) -> Self {
         Self::marked(session, lists, "", zlib)
     }
@@ -156,6 +161,8 @@ impl Client {
         while !rest.is_empty() && self.heard.flow != Flow::Close {
             let step = self.session.receive(rest, NOW, &mut answer);
             rest = &rest[step.taken..];
+            let pause = self.session.pause();
+            self.heard.pauses.extend((pause.ms > 0).then_some((pause.at, pause.ms)));
             if step.flow != Flow::Continue {
                 self.heard.flow = step.flow;
                 let found = self.session.findings();
@@ -211,7 +218,7 @@ impl Client {
         if self.session_id.is_empty() {
             self.session_id.clone_from(&hash);
         }
-        let agreed = kexinit::read(&ours).unwrap().agree().unwrap();
+        let agreed = kexinit::read(&ours).unwrap().agree(&HostKeys::of(&[1; 32])).unwrap();
         self.change(method, agreed.incoming, &shared, &hash, mark.contains("strict"));
         self.unasked = self.payloads(&behind);
     }

@@ -57,6 +57,12 @@ fn every_try_is_told_with_the_client_before_it_is_answered_and_the_sixth_is_the_
         assert_eq!(fields, ["root", &format!("pw{try_}"), "password", "SSH-2.0-test"]);
         assert_eq!((found.signs, found.fields["hassh"].len()), (Signs::CREDENTIALS, 32));
     }
+    let waits: Vec<u32> = client.heard.pauses.iter().map(|(_, ms)| *ms).collect();
+    let least = waits[0].min(waits[1]).min(waits[2]).min(waits[3]).min(waits[4]);
+    assert!(
+        (1_000..2_600).contains(&least) && waits.iter().all(|ms| [least, least * 2, least * 2 + 1].contains(ms)),
+        "{waits:?}"
+    );
     let last = client.ask(&password("root", "pw6"));
     assert_eq!((last_words(&last[0]).as_str(), client.heard.flow), ("Too many authentication failures", Flow::Close));
     assert_eq!(client.heard.reports.last().unwrap().0.fields["password"], "pw6");
@@ -241,4 +247,36 @@ fn packed_payloads_are_understood_from_the_login_on() {
     client.ask(&open_session());
     let answers = client.ask(&channel_request("exec", |out| put_string(out, b"whoami")));
     assert_eq!(printed(&answers), ("root\n".into(), Some(0)));
+}
+
+#[test]
+fn the_same_attack_leaves_the_same_bytes_however_it_was_encrypted() {
+    let attack = |session: SshSession| {
+        let mut client = begun(session);
+        client.ask(&password("root", "a"));
+        client.ask(&open_session());
+        client.ask(&channel_request("exec", |out| put_string(out, b"uname -a")));
+        (client.said(), client.sent)
+    };
+    let service = Ssh::of(&persona()).letting_in(1);
+    let ((first, sent), (second, sent_again)) = (attack(service.session(1)), attack(service.session(2)));
+    assert_ne!(sent, sent_again, "each has keys of its own");
+    assert_eq!(first, second);
+    let text = said(&first);
+    for word in ["SSH-2.0-test", "curve25519-sha256", "ssh-connection", "password", "uname -a"] {
+        assert!(text.contains(word), "{word} is not in {text}");
+    }
+    assert!(!first.windows(16).any(|window| window == [1; 16]), "the cookie is of no use");
+}
+
+#[test]
+fn what_is_no_packet_is_kept_as_it_is() {
+    for junk in
+        [&b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"[..], b"\0\0\0\x1c\x03 too little padding, and some more", b"\0\0\0\x1c\x06half"]
+    {
+        let mut session = session();
+        heard_by(&mut session, &[HELLO, junk]);
+        session.end();
+        assert_eq!(said(&session.said().unwrap()), said(&[HELLO, junk].concat()));
+    }
 }

@@ -1,0 +1,169 @@
+//! Who is measured: started as their documentation says, with everything on that all have.
+
+use super::{
+    STAGE,
+    visit::{PASSWORD, Protocol},
+};
+use crate::{Family, Host, Lab, Node, NodeConfig, Task, connect, wait_until};
+use anyhow::{Context, Result, ensure};
+use std::{
+    fs::{self, File},
+    net::SocketAddr,
+    os::unix::fs::chown,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    time::Duration,
+};
+
+/// How long one may take to come up.
+const START_TIME_MAX: Duration = Duration::from_secs(30);
+/// Who owns nothing: Cowrie refuses to run as root.
+const NOBODY: u32 = 65_534;
+const TELNET_PORT: u16 = 2_323;
+
+/// One that is up.
+pub enum Contender<'lab> {
+    /// Ours: it watches only, so that its visitors can come again.
+    Own(Node<'lab>),
+    /// Another one, with its log.
+    Other { task: Task, log: PathBuf, protocols: &'static [Protocol] },
+}
+
+impl<'lab> Contender<'lab> {
+    pub const NAMES: [&'static str; 3] = ["HoneyMesh", "OpenCanary", "Cowrie"];
+
+    /// Starts one of [`Contender::NAMES`].
+    ///
+    /// # Errors
+    /// It is not installed, or does not come up.
+    pub fn start(lab: &'lab Lab, name: &str, installed: &Path) -> Result<Self> {
+        let contender = match name {
+            "OpenCanary" => open_canary(lab.host(STAGE), lab.scratch(), installed)?,
+            "Cowrie" => cowrie(lab.host(STAGE), lab.scratch(), installed)?,
+            _ => own(lab)?,
+        };
+        for protocol in contender.protocols() {
+            let at = contender.at(protocol);
+            wait_until(&format!("{name} listens at {at}"), START_TIME_MAX, || {
+                Ok(connect(lab.attacker(), at, Duration::from_secs(1))?.is_ok().then_some(()))
+            })?;
+        }
+        Ok(contender)
+    }
+
+    pub fn protocols(&self) -> Vec<Protocol> {
+        match self {
+            Self::Own(_) => Protocol::ALL.to_vec(),
+            Self::Other { protocols, .. } => protocols.to_vec(),
+        }
+    }
+
+    #[expect(clippy::unused_self, reason = "all listen at the same ports, so that the visitors are the same")]
+    pub fn at(&self, protocol: Protocol) -> SocketAddr {
+        let port = match protocol {
+            Protocol::Ssh => crate::SSH_PORT,
+            Protocol::Telnet => TELNET_PORT,
+            Protocol::Ftp => crate::FTP_PORT,
+            Protocol::Http => crate::HTTP_PORT,
+        };
+        STAGE.at(Family::V4, port)
+    }
+
+    /// The processes it began with.
+    pub fn roots(&self) -> Vec<u32> {
+        match self {
+            Self::Own(node) => node.pid().into_iter().collect(),
+            Self::Other { task, .. } => vec![task.pid()],
+        }
+    }
+
+    /// How often the visitors' password stands in its log.
+    pub fn kept(&self) -> Result<usize> {
+        match self {
+            Self::Own(node) => {
+                let events = node.client(&["events", "--kind", "visit", "--limit", "100000", "--json"])?.checked()?;
+                Ok(events.stdout.lines().filter(|line| line.contains(&format!("\"password\":\"{PASSWORD}\""))).count())
+            }
+            Self::Other { log, .. } => {
+                let text = fs::read(log).with_context(|| format!("failed to read {}", log.display()))?;
+                Ok(String::from_utf8_lossy(&text).lines().filter(|line| line.contains(PASSWORD)).count())
+            }
+        }
+    }
+}
+
+fn own(lab: &Lab) -> Result<Contender<'_>> {
+    let config = NodeConfig::alone(STAGE)
+        .with("node", "mode = \"observe\"")
+        // The others do not wait, either.
+        .with("traps", "delay_percent = 1")
+        .with("traps", "sessions_max = 4096")
+        .with("traps", "sessions_per_source_max = 4096")
+        .with("[trap]", format!("name = \"telnet\"\nservice = \"telnet\"\nlet_in = 0\nlisten = [\"0.0.0.0:{TELNET_PORT}\"]"));
+    let mut node = lab.node(config)?;
+    node.start()?;
+    Ok(Contender::Own(node))
+}
+
+/// A directory for it, and its standard output's file.
+fn place(scratch: &Path, name: &str) -> Result<(PathBuf, File)> {
+    let place = scratch.join(name);
+    fs::create_dir_all(&place)?;
+    let out = File::create(place.join("out"))?;
+    Ok((place, out))
+}
+
+fn program(installed: &Path, name: &str) -> Result<PathBuf> {
+    let program = installed.join(name).join("bin/twistd");
+    ensure!(program.is_file(), "{} is missing; run `cargo xtask setup --for bench-traps`", program.display());
+    Ok(program)
+}
+
+fn open_canary(host: &Host, scratch: &Path, installed: &Path) -> Result<Contender<'static>> {
+    let program = program(installed, "opencanary")?;
+    let (place, out) = place(scratch, "opencanary")?;
+    let log = place.join("log");
+    fs::write(&log, "")?;
+    let handler = format!("{{\"class\":\"logging.FileHandler\",\"filename\":\"{}\"}}", log.display());
+    let logger = format!(
+        "{{\"class\":\"PyLogger\",\"kwargs\":{{\"formatters\":{{\"plain\":{{\"format\":\"%(message)s\"}}}},\"handlers\":{{\"file\":{handler}}}}}}}"
+    );
+    let config = format!(
+        "{{\"device.node_id\":\"contest\",\"ip.ignorelist\":[],\"logger\":{logger},\
+         \"ssh.enabled\":true,\"ssh.port\":{},\"ssh.version\":\"SSH-2.0-OpenSSH_9.2p1 Debian-2\",\
+         \"ftp.enabled\":true,\"ftp.port\":{},\"ftp.banner\":\"FTP server ready\",\
+         \"http.enabled\":true,\"http.port\":{},\"http.banner\":\"Apache/2.4.62 (Debian)\",\"http.skin\":\"basicLogin\",\
+         \"telnet.enabled\":true,\"telnet.port\":{TELNET_PORT},\"telnet.banner\":\"\"}}",
+        crate::SSH_PORT,
+        crate::FTP_PORT,
+        crate::HTTP_PORT
+    );
+    fs::write(place.join("opencanary.conf"), config)?;
+    let mut twistd = Command::new(&program);
+    twistd.args(["--pidfile", "pid", "-noy"]).arg(program.with_file_name("opencanary.tac")).current_dir(&place);
+    let task = host.spawn(twistd.stdin(Stdio::null()).stdout(out.try_clone()?).stderr(out))?;
+    Ok(Contender::Other { task, log, protocols: &Protocol::ALL })
+}
+
+fn cowrie(host: &Host, scratch: &Path, installed: &Path) -> Result<Contender<'static>> {
+    let program = program(installed, "cowrie")?;
+    let (place, out) = place(scratch, "cowrie")?;
+    for folder in ["etc", "var/log/cowrie", "var/lib/cowrie/tty", "var/lib/cowrie/downloads", "var/run"] {
+        fs::create_dir_all(place.join(folder))?;
+        let parts: Vec<&str> = folder.split('/').collect();
+        for length in 1..=parts.len() {
+            chown(place.join(parts[..length].join("/")), Some(NOBODY), Some(NOBODY))?;
+        }
+    }
+    chown(&place, Some(NOBODY), Some(NOBODY))?;
+    let endpoint = |name: &str, port: u16| format!("[{name}]\nenabled = true\nlisten_endpoints = tcp:{port}:interface=0.0.0.0\n");
+    let config = endpoint("ssh", crate::SSH_PORT) + &endpoint("telnet", TELNET_PORT);
+    fs::write(place.join("etc/cowrie.cfg"), format!("[honeypot]\nhostname = srv\n{config}"))?;
+    let (user, group) = (format!("--reuid={NOBODY}"), format!("--regid={NOBODY}"));
+    let mut twistd = Command::new("setpriv");
+    twistd.args([&user, &group, "--clear-groups", "env"]).arg(format!("HOME={}", place.display())).arg(&program);
+    twistd.args(["--pidfile", "pid", "-n", "cowrie"]).current_dir(&place);
+    let log = place.join("out");
+    let task = host.spawn(twistd.stdin(Stdio::null()).stdout(out.try_clone()?).stderr(out))?;
+    Ok(Contender::Other { task, log, protocols: &[Protocol::Ssh, Protocol::Telnet] })
+}

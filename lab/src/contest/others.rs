@@ -1,0 +1,175 @@
+//! How long others take from what gives a stranger away to the entry in the kernel: fail2ban, from the line in a log; portsentry, from
+//! the connection. Both enter into a set of nftables, and what nftables tells of it is the end; its telling takes part of a
+//! millisecond, which is theirs here.
+
+use super::STAGE;
+use crate::{Family, Host, Lab, Place, Task, connect, wait_until};
+use anyhow::{Context, Result, ensure};
+use std::{
+    fs::{self, OpenOptions},
+    io::{BufRead, BufReader, Write},
+    path::{Path, PathBuf},
+    process::{Child, ChildStdout, Command, Stdio},
+    sync::mpsc::{Receiver, channel},
+    thread,
+    time::{Duration, Instant, SystemTime},
+};
+
+/// How long a ban may take to be seen.
+const SEEN_WITHIN: Duration = Duration::from_secs(30);
+/// How long one may take to come up.
+const START_TIME_MAX: Duration = Duration::from_secs(30);
+/// fail2ban looks at a file that has changed at most once a second, or so: the next line comes at another moment of it.
+const UNEVEN: Duration = Duration::from_millis(1_130);
+const PORT: u16 = 4_444;
+/// The set that they enter into.
+const SET: &str = "inet door banned";
+
+/// The times of `rounds` bans, sorted, by name.
+///
+/// # Errors
+/// One of them is not installed, does not come up or bans nobody.
+pub fn measure(rounds: usize, unpacked: &Path) -> Result<Vec<(&'static str, Vec<Duration>)>> {
+    let lab = Lab::up()?;
+    let host = lab.host(STAGE);
+    for words in [vec!["add", "table", "inet", "door"], vec!["add", "set", "inet", "door", "banned", "{ type ipv4_addr; }"]] {
+        host.run(Command::new("nft").args(words), START_TIME_MAX)?.checked()?;
+    }
+    let bans = Bans::follow(host)?;
+    let mut times = vec![("fail2ban", fail2ban(&lab, &bans, rounds, unpacked)?)];
+    times.push(("portsentry", portsentry(&lab, &bans, rounds, unpacked)?));
+    times.iter_mut().for_each(|(_, times)| times.sort_unstable());
+    Ok(times)
+}
+
+/// Who was entered into the set, as it happens.
+struct Bans {
+    monitor: Child,
+    seen: Receiver<(Instant, String)>,
+}
+
+impl Bans {
+    fn follow(host: &Host) -> Result<Self> {
+        let mut nft = Command::new("nft");
+        nft.args(["monitor", "new", "elements"]).stdin(Stdio::null()).stdout(Stdio::piped());
+        let mut monitor = host.namespace.inside(|| Ok(nft.spawn()?))?;
+        let lines = monitor.stdout.take().context("nft's output")?;
+        let (told, seen) = channel();
+        thread::spawn(move || {
+            let tell = |line: String| told.send((Instant::now(), line)).is_ok();
+            BufReader::<ChildStdout>::new(lines).lines().map_while(Result::ok).all(tell)
+        });
+        // It says nothing of having begun.
+        thread::sleep(Duration::from_secs(1));
+        Ok(Self { monitor, seen })
+    }
+
+    /// When `address` was entered.
+    fn of(&self, address: &str) -> Result<Instant> {
+        loop {
+            let (at, line) = self.seen.recv_timeout(SEEN_WITHIN).with_context(|| format!("nobody has banned {address}"))?;
+            if line.contains(&format!(" {address} ")) {
+                return Ok(at);
+            }
+        }
+    }
+}
+
+impl Drop for Bans {
+    fn drop(&mut self) {
+        let _ = self.monitor.kill();
+        let _ = self.monitor.wait();
+    }
+}
+
+fn program(unpacked: &Path, path: &str) -> Result<PathBuf> {
+    let program = unpacked.join(path);
+    ensure!(program.is_file(), "{} is missing; run `cargo xtask setup --for bench-traps`", program.display());
+    Ok(program)
+}
+
+/// As Debian has it, with the fastest of its ways to watch a file, and one line enough for a ban.
+fn fail2ban(lab: &Lab, bans: &Bans, rounds: usize, unpacked: &Path) -> Result<Vec<Duration>> {
+    let server = program(unpacked, "usr/bin/fail2ban-server")?;
+    let place = lab.scratch().join("fail2ban");
+    for folder in ["filter.d", "action.d"] {
+        fs::create_dir_all(place.join(folder))?;
+    }
+    let [log, socket, pid] = ["log", "sock", "pid"].map(|name| place.join(name).display().to_string());
+    let file = |name: &str, text: &str| fs::write(place.join(name), text);
+    file("log", "")?;
+    file(
+        "fail2ban.conf",
+        &format!("[Definition]\nloglevel = ERROR\nlogtarget = STDERR\nsocket = {socket}\npidfile = {pid}\ndbfile = None\n"),
+    )?;
+    file(
+        "jail.conf",
+        &format!(
+            "[trap]\nenabled = true\nfilter = trap\naction = door\nlogpath = {log}\nbackend = auto\nmaxretry = 1\nusedns = no\n"
+        ),
+    )?;
+    file("filter.d/trap.conf", "[Definition]\nfailregex = ^ visit from <HOST>$\ndatepattern = ^EPOCH\n")?;
+    file("action.d/door.conf", &format!("[Definition]\nactionban = nft add element {SET} {{ <ip> }}\nactionunban = true\n"))?;
+    let mut command = Command::new("/usr/bin/python3");
+    command.env("PYTHONPATH", unpacked.join("usr/lib/python3/dist-packages")).arg(server);
+    command.args(["-x", "-f", "-c"]).arg(&place).args(["-s", &socket, "-p", &pid, "start"]);
+    let out = fs::File::create(place.join("out"))?;
+    let _task = lab.host(STAGE).spawn(command.stdin(Stdio::null()).stdout(out.try_clone()?).stderr(out))?;
+    let began = || Ok(fs::read_to_string(place.join("out"))?.contains("Server ready").then_some(()));
+    wait_until("fail2ban begins", START_TIME_MAX, began)?;
+    let mut times = Vec::new();
+    for round in 0..rounds {
+        let address = format!("203.0.113.{}", round % 250 + 1);
+        let now = SystemTime::UNIX_EPOCH.elapsed()?.as_secs();
+        let said = Instant::now();
+        OpenOptions::new().append(true).open(&log)?.write_all(format!("{now} visit from {address}\n").as_bytes())?;
+        times.push(bans.of(&address)?.saturating_duration_since(said));
+        thread::sleep(UNEVEN);
+    }
+    Ok(times)
+}
+
+/// As Debian has it, with one connection enough for a ban. Its configuration has one place, so it gets an `/etc` of its own.
+fn portsentry(lab: &Lab, bans: &Bans, rounds: usize, unpacked: &Path) -> Result<Vec<Duration>> {
+    let program = program(unpacked, "usr/sbin/portsentry")?;
+    let place = lab.scratch().join("portsentry");
+    fs::create_dir_all(&place)?;
+    let [ignore, history, blocked] = ["ignore", "history", "blocked"].map(|name| place.join(name).display().to_string());
+    for file in [&ignore, &history] {
+        fs::write(file, "")?;
+    }
+    let config = format!(
+        "TCP_PORTS=\"{PORT}\"\nUDP_PORTS=\"{PORT}\"\nIGNORE_FILE=\"{ignore}\"\nHISTORY_FILE=\"{history}\"\nBLOCKED_FILE=\"{blocked}\"\n\
+         RESOLVE_HOST = \"0\"\nBLOCK_UDP=\"1\"\nBLOCK_TCP=\"1\"\nKILL_ROUTE=\"nft add element {SET} {{ $TARGET$ }}\"\nSCAN_TRIGGER=\"0\"\n"
+    );
+    fs::write(place.join("portsentry.conf"), config)?;
+    let script = format!(
+        "mount -t tmpfs none /etc && mkdir /etc/portsentry && cp {}/portsentry.conf /etc/portsentry/ && {} -tcp && sleep 600",
+        place.display(),
+        program.display()
+    );
+    let mut command = Command::new("unshare");
+    command.args(["--mount", "--pid", "--fork", "--kill-child", "sh", "-c", &script]);
+    let _task: Task = lab.host(STAGE).spawn(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()))?;
+    let (at, address) = (STAGE.at(Family::V4, PORT), Place::Attacker.addr(Family::V4).to_string());
+    let forget = || -> Result<()> {
+        // It does nothing about whom it knows.
+        fs::write(format!("{blocked}.tcp"), "")?;
+        let flush = lab.host(STAGE).run(Command::new("nft").args(["flush", "set", "inet", "door", "banned"]), START_TIME_MAX)?;
+        flush.checked().map(drop)
+    };
+    wait_until("portsentry listens", START_TIME_MAX, || {
+        Ok(connect(lab.attacker(), at, Duration::from_secs(1))?.is_ok().then_some(()))
+    })?;
+    bans.of(&address)?;
+    let mut times = Vec::new();
+    for _ in 0..rounds {
+        forget()?;
+        let connected = lab.attacker().namespace.inside(|| {
+            let _stream = std::net::TcpStream::connect_timeout(&at, SEEN_WITHIN)?;
+            Ok(Instant::now())
+        })?;
+        times.push(bans.of(&address)?.saturating_duration_since(connected));
+    }
+    Ok(times)
+}
