@@ -424,7 +424,7 @@ impl Supervisor {
     /// Without this process changes of keys are not written down, which is no reason to end.
     fn clerk(&self, clerk: Clerk, mut child: Child) {
         let stopped = self.stopped.clone();
-        self.doors.spawn(async move {
+        self.outside.doors.spawn(async move {
             let ended = tokio::task::spawn_blocking(move || child.wait()).await;
             if !*stopped.borrow() {
                 clerk.set_gone();

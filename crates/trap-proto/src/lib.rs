@@ -100,7 +100,6 @@ pub use ssdp::Ssdp;
 pub use ssh::{RsaHash, RsaHostKey, RsaSigner, SSH_TRIES_MAX, Ssh, SshSession};
 #[cfg(feature = "testing")]
 pub use ssh::testing as ssh_testing;
-pub use ssh::{SSH_TRIES_MAX, Ssh, SshSession};
 pub use telnet::{TRIES_MAX, Telnet, TelnetSession};
 pub use text::{kept_text, safe_text};
 pub use tftp::Tftp;
