@@ -65,6 +65,9 @@ fn talks(name: &'static str, recorded: &Path) -> io::Result<Vec<Vec<u8>>> {
     }
     let (module, traps) = match name {
         "http" | "https" => ("http", Site::NAMES.len()),
+        "smtps" => ("smtp", 1),
+        "imaps" => ("imap", 1),
+        "pop3s" => ("pop3", 1),
         "docker" | "elasticsearch" | "kubernetes" => ("http", 1),
         "telnet" | "ssh" | "mqtt" | "adb" => (name, 2),
         name => (name, 1),
@@ -72,7 +75,7 @@ fn talks(name: &'static str, recorded: &Path) -> io::Result<Vec<Vec<u8>>> {
     let mut talks = Vec::new();
     for said in streams(recorded, module)? {
         for choice in (0..traps).filter_map(|choice| u8::try_from(choice).ok()) {
-            let inside_tls = matches!(name, "https" | "kubernetes");
+            let inside_tls = matches!(name, "https" | "kubernetes" | "smtps" | "imaps" | "pop3s");
             let hello: &[u8] = if inside_tls { &[22] } else { &[] };
             talks.push([&[choice, 0], hello, &said].concat());
         }

@@ -137,7 +137,7 @@ fn serve(parsed: &Parsed) -> Result<(), Failure> {
             runtime.block_on(live(config, warnings, opened, from, outside))
         }
     };
-    traps.end();
+    traps.end(GRACE);
     doors.shutdown_timeout(GRACE);
     runtime.shutdown_timeout(GRACE);
     ended

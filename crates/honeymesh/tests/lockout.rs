@@ -183,7 +183,7 @@ impl Sessions {
 
     fn start(&self, net: &Net, config: &std::path::Path) -> Daemon {
         let script = format!(
-            "mount -t tmpfs none /run && ln -s {} /run/utmp && exec {} run --config {}",
+            "mount -t tmpfs none /run && touch /run/utmp && mount --bind {} /run/utmp && exec {} run --config {}",
             self.0.display(),
             env!("CARGO_BIN_EXE_honeymesh"),
             config.display()

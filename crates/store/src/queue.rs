@@ -11,7 +11,7 @@ use std::{
 pub const BATCH_ROWS_MAX: usize = 500;
 /// How long a row waits for others: what a crash of the daemon may cost.
 const BATCH_WAIT: Duration = Duration::from_millis(50);
-/// The same for events, and for claims that are only said again: a transaction for each visit costs more than the visit.
+/// The same for events, and for claims that were said before (a crash may cost that they grew worse): a transaction for each visit costs more than the visit.
 const PATIENT_WAIT: Duration = Duration::from_millis(250);
 /// Events are dropped while so many writes wait.
 pub const EVENTS_QUEUED_MAX: usize = 16_384;
@@ -83,7 +83,10 @@ impl Queue {
         for write in writes.into_iter().rev() {
             waiting.items.push_front(Item::Write(write));
         }
-        waiting.is_due_in(Duration::ZERO);
+        // Nothing waits for a time that is over where nothing waits: it would wake nobody ever after.
+        if !waiting.items.is_empty() {
+            waiting.is_due_in(Duration::ZERO);
+        }
     }
 
     /// No more is taken in; the writer gets what is there.
@@ -278,6 +281,21 @@ mod tests {
         assert!(due <= Instant::now() + BATCH_WAIT, "the shorter time counts for both");
         assert_eq!(queue.take(Duration::from_secs(60)).len(), 2);
         assert!(queue.lock().due.is_none());
+    }
+
+    #[test]
+    fn what_comes_after_a_batch_of_which_nothing_was_put_back_is_written_in_time() {
+        let queue = std::sync::Arc::new(Queue::default());
+        queue.put_back(Vec::new());
+        let writer = std::thread::spawn({
+            let queue = queue.clone();
+            move || (queue.take(Duration::from_secs(60)).len(), Instant::now())
+        });
+        std::thread::sleep(Duration::from_millis(100));
+        let began = Instant::now();
+        queue.push_barrier(Ack::new(|_| {})).unwrap();
+        let (taken, at) = writer.join().unwrap();
+        assert!(taken == 1 && at.saturating_duration_since(began) < Duration::from_secs(30));
     }
 
     #[test]

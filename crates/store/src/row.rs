@@ -103,7 +103,8 @@ impl Write {
         matches!(self, Self::Event(_))
     }
 
-    /// May it wait for others a little longer? What happened may, and a claim that was on the disk already, and is only said again.
+    /// May it wait for others a little longer? What happened may, and a claim that was on the disk already: said again, and perhaps
+    /// worse than it was.
     pub(crate) fn is_patient(&self) -> bool {
         match self {
             Self::Event(_) => true,

@@ -93,7 +93,8 @@ impl<D: Dialogue> Talk<D> {
             self.dialogue.piece(byte, self.piece == 0, answer)
         } else {
             let Some(line) = self.lines.push(byte) else { return Flow::Continue };
-            self.dialogue.behind(behind);
+            // The rest of a line that is too long did not come behind it.
+            self.dialogue.behind(if line.cut { 0 } else { behind });
             self.line(&line, now, answer)
         };
         if self.piece == 0 {

@@ -248,4 +248,9 @@ pub trait Session: Send {
     fn said(&mut self) -> Option<Vec<u8>> {
         None
     }
+
+    /// Whether what comes next is encrypted: by itself it says nothing.
+    fn is_secret(&self) -> bool {
+        false
+    }
 }

@@ -389,7 +389,10 @@ impl Hearing {
 
     async fn report(&mut self, Coming { head, body }: Coming) {
         let Some(body) = read_body(head.signs, &body) else { return self.stray().await };
-        let noted = self.shared.gate.told(head.session, |guest| note(guest, head.bytes, body.payload.len()));
+        let noted = self
+            .shared
+            .gate
+            .told(head.session, |guest| note(guest, head.bytes, body.payload.len(), self.shared.capture_bytes_max));
         let Some(guest) = noted.flatten() else { return self.stray().await };
         self.shared.counters(&guest).bytes.fetch_add(head.bytes, Relaxed);
         let visit = self.shared.visit(guest.trap, &guest.stranger, head.bytes, body);
@@ -450,11 +453,11 @@ const fn is_letter(number: u64) -> bool {
 }
 
 /// Notes a report, and gives the guest if it may still be told of: more than a session can hold is not believed.
-fn note(guest: &mut Guest, bytes: u64, payload: usize) -> Option<Guest> {
+fn note(guest: &mut Guest, bytes: u64, payload: usize, capture_max: usize) -> Option<Guest> {
     let is_possible = bytes >= payload as u64
         && payload <= guest.capture_room
         && guest.reports <= REPORTS_MAX
-        && guest.bytes.saturating_add(bytes) <= SESSION_BYTES_MAX + PACKET_BYTES_MAX as u64;
+        && guest.bytes.saturating_add(bytes) <= SESSION_BYTES_MAX + (PACKET_BYTES_MAX + capture_max) as u64;
     if !is_possible {
         return None;
     }

@@ -22,7 +22,7 @@ use std::{
     os::fd::{AsFd, BorrowedFd, OwnedFd},
     time::Duration,
 };
-use tokio::io::unix::AsyncFd;
+use tokio::{io::unix::AsyncFd, time::sleep};
 
 /// What the evidence pipe holds, in octets, if the kernel grants so much: a page each packet, however short.
 const PIPE_BYTES: usize = 1 << 20;
@@ -30,6 +30,8 @@ const PIPE_BYTES: usize = 1 << 20;
 const SETTING_PART: usize = ADMISSION_BYTES_MAX - 64;
 /// The longest setting, in octets; longer ones are refused on both ends.
 const SETTING_BYTES_MAX: usize = 16 << 20;
+/// How often a full line is tried again where it cannot be looked at.
+const ROOM_PAUSE: Duration = Duration::from_millis(20);
 /// How long the process may take to begin.
 const BEGIN_MAX: Duration = Duration::from_secs(10);
 
@@ -131,7 +133,16 @@ impl Inward {
 
     async fn hand_when_there_is_room(&self, bytes: &[u8], connection: Option<BorrowedFd<'_>>) -> io::Result<()> {
         // A copy: one descriptor is looked at once, and several may wait here.
-        let waiting = awaited(self.0.try_clone()?)?;
+        let Ok(waiting) = self.0.try_clone().and_then(awaited) else {
+            // None is left: then it is tried again and again.
+            loop {
+                sleep(ROOM_PAUSE).await;
+                match hand_now(self.0.as_fd(), bytes, connection) {
+                    Err(Errno::AGAIN) => {}
+                    done => return Ok(done?),
+                }
+            }
+        };
         loop {
             let mut ready = waiting.writable().await?;
             match ready.try_io(|socket| Ok(hand_now(socket.get_ref().as_fd(), bytes, connection)?)) {
@@ -173,6 +184,8 @@ pub(crate) struct Heard(AsyncFd<OwnedFd>);
 impl Heard {
     /// The next packet; `None` once nobody can write any more. Nothing is lost if the waiting is given up.
     pub(crate) async fn next(&self, packet: &mut [u8; PACKET_BYTES_MAX]) -> io::Result<Option<usize>> {
+        // Whoever always has something to say must not keep the doors shut.
+        tokio::task::consume_budget().await;
         loop {
             let mut ready = self.0.readable().await?;
             match ready.try_io(|pipe| Ok(rustix::io::read(pipe.get_ref(), &mut packet[..])?)) {

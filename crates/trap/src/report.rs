@@ -26,27 +26,46 @@ pub(crate) struct Stranger {
 #[derive(Debug, Default)]
 pub(crate) struct Transcript {
     pub(crate) payload: Vec<u8>,
-    bytes: u64,
+    /// Bytes that came; of one session they are bounded, as are those of the next field.
+    bytes: u32,
+    /// The same for those that have said nothing yet, and may never.
+    pending: u32,
     cut: bool,
 }
 
 impl Transcript {
     /// Takes `bytes`, of which no more than `room` are kept; returns the room that is left.
     pub(crate) fn take(&mut self, bytes: &[u8], room: usize) -> usize {
-        let kept = bytes.len().min(room);
-        self.payload.extend_from_slice(&bytes[..kept]);
-        self.bytes += bytes.len() as u64;
-        self.cut |= kept < bytes.len();
+        self.take_said(bytes.len(), bytes, room)
+    }
+
+    /// The same where `came` bytes have said something else than themselves.
+    pub(crate) fn take_said(&mut self, came: usize, said: &[u8], room: usize) -> usize {
+        let kept = said.len().min(room);
+        self.payload.extend_from_slice(&said[..kept]);
+        self.count(came);
+        self.cut |= kept < said.len();
         room - kept
     }
 
     /// Counts bytes that are not kept, since nothing was said with them.
-    pub(crate) const fn count(&mut self, bytes: usize) {
-        self.bytes += bytes as u64;
+    pub(crate) fn count(&mut self, bytes: usize) {
+        self.put_off(bytes);
+        self.bytes = self.bytes.saturating_add(std::mem::take(&mut self.pending));
+    }
+
+    /// Counts them once something more comes: by themselves they are not worth a report.
+    pub(crate) fn put_off(&mut self, bytes: usize) {
+        self.pending = self.pending.saturating_add(u32::try_from(bytes).unwrap_or(u32::MAX));
     }
 
     pub(crate) const fn is_empty(&self) -> bool {
-        self.bytes == 0
+        self.bytes == 0 && self.payload.is_empty()
+    }
+
+    /// Bytes that came, and no fewer than are kept: what was packed counts as what it was.
+    fn bytes(&self) -> u64 {
+        u64::from(self.bytes).max(self.payload.len() as u64)
     }
 }
 
@@ -75,7 +94,7 @@ impl Teller {
     pub(crate) async fn tell(&mut self, transcript: Transcript, findings: &Findings, marks: Option<&Marks>) {
         let signs = findings.signs | if transcript.cut { Signs::TRUNCATED } else { Signs::empty() };
         let body = wire::body(findings, marks, &transcript.payload);
-        let packets = wire::packets(self.session, transcript.bytes, signs, &body);
+        let packets = wire::packets(self.session, transcript.bytes(), signs, &body);
         if !matches!(timeout(self.wait, self.pipe.write(packets)).await, Ok(Ok(()))) {
             self.lost = self.lost.saturating_add(1);
         }
@@ -97,8 +116,13 @@ mod tests {
         let mut transcript = Transcript::default();
         let room = transcript.take(b"abc", 5);
         assert_eq!((room, transcript.cut), (2, false));
+        transcript.put_off(30);
+        assert_eq!(transcript.bytes(), 3, "nothing more was said");
         assert_eq!(transcript.take(b"defg", room), 0);
-        assert_eq!((transcript.payload.as_slice(), transcript.bytes, transcript.cut), (b"abcde".as_slice(), 7, true));
+        assert_eq!((transcript.payload.as_slice(), transcript.bytes(), transcript.cut), (b"abcde".as_slice(), 37, true));
         assert_eq!(transcript.take(b"", 0), 0);
+        let mut packed = Transcript::default();
+        packed.take_said(2, b"unpacked", 100);
+        assert_eq!((packed.bytes(), packed.is_empty()), (8, false));
     }
 }

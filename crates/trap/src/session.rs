@@ -235,9 +235,11 @@ impl Conversation {
     fn keep(&mut self, heard: &[u8], progress: &mut Progress) {
         match self.guarded(progress, |session| session.said()).flatten() {
             None => progress.take(heard),
-            Some(said) if !said.is_empty() => progress.take(&said),
+            Some(said) if !said.is_empty() => {
+                progress.capture_room = progress.transcript.take_said(heard.len(), &said, progress.capture_room);
+            }
             Some(_) if progress.reports == 0 => progress.transcript.count(heard.len()),
-            Some(_) => {}
+            Some(_) => progress.transcript.put_off(heard.len()),
         }
     }
 

@@ -161,6 +161,10 @@ impl Inside {
         } else if opened == Ok(Peer::Gone) && self.waiting.is_empty() {
             flow = Flow::Close;
         }
+        if flow == Flow::Close {
+            // Opened, and not heard any more.
+            self.said.get_or_insert_default().append(&mut self.waiting);
+        }
         self.flush(flow, answer);
         flow
     }
@@ -174,7 +178,10 @@ impl Inside {
         let step = self.inner.receive(&self.waiting, now, &mut words);
         self.pause_ms = self.inner.pause().ms;
         let taken = if step.flow == Flow::Close { self.waiting.len() } else { step.taken.clamp(1, self.waiting.len()) };
-        self.said.get_or_insert_default().extend(self.waiting.drain(..taken));
+        let plain: Vec<u8> = self.waiting.drain(..taken).collect();
+        // Which may have a disguise of its own.
+        let said = self.inner.said().unwrap_or(plain);
+        self.said.get_or_insert_default().extend(said);
         if self.inner.leaves_tls() {
             self.left = Some(words);
         } else {
@@ -279,6 +286,15 @@ impl Session for Inside {
 
     fn end(&mut self) {
         self.inner.end();
+        // What was not whole: a hello, or what was said inside.
+        let mut left = match &mut self.state {
+            State::Hello(hello) => std::mem::take(&mut hello.1),
+            _ => std::mem::take(&mut self.waiting),
+        };
+        left.extend(self.inner.said().unwrap_or_default());
+        if !left.is_empty() {
+            self.said.get_or_insert_default().append(&mut left);
+        }
     }
 
     fn findings(&mut self) -> Findings {

@@ -233,7 +233,9 @@ fn page() -> usize {
 /// The machine has no memory left for a page of a page table: the process ends, as with any other memory that it does not get, and
 /// the kernel goes on enforcing. To go on would be to write where nothing is.
 fn gone(error: &io::Error) -> ! {
-    tracing::error!(%error, "a window onto the kernel's tables cannot be mapped; the process ends");
+    // The log has a thread of its own, which would not come to it.
+    let words = format!("honeymesh: a window onto the kernel's tables cannot be mapped ({error}); the process ends\n");
+    let _unless_it_is_closed = io::Write::write_all(&mut io::stderr(), words.as_bytes());
     std::process::abort()
 }
 

@@ -149,8 +149,11 @@ impl Touch6 {
     }
 }
 
+/// As many words take more than one window.
+const WALKED_WORDS_MIN: usize = 2_048;
+
 fn store(area: &Area, from: u32, words: &[u64]) {
-    let _walk = area.walk();
+    let _walk = (words.len() >= WALKED_WORDS_MIN).then(|| area.walk());
     for (index, word) in (from as usize..).zip(words) {
         let cell = area.get::<Word>(index);
         if cell.0.load(Relaxed) != *word {

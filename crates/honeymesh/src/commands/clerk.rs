@@ -5,7 +5,7 @@ use crate::{
     daemon::keys,
     failure::Failure,
 };
-use honeymesh_sandbox::{Files, Role, Sandbox, close_inherited};
+use honeymesh_sandbox::{Files, Role, Sandbox, close_inherited, let_go_of_code};
 use nix::sys::{
     prctl,
     signal::{SigSet, Signal},
@@ -43,6 +43,7 @@ pub fn run() -> Result<(), Failure> {
     let desks = files.into_iter().map(Desk::open).collect::<io::Result<Vec<_>>>().map_err(|error| refused(&error))?;
     let write = desks.iter().map(|desk| PathBuf::from(format!("/proc/self/fd/{}", desk.directory.as_raw_fd()))).collect();
     Sandbox::of(Role::Clerk).files(Files { read: vec![PROOF.into()], write }).confine().map_err(|error| refused(&error))?;
+    let_go_of_code();
     obey(&mut line, &desks).map_err(|error| refused(&error))
 }
 

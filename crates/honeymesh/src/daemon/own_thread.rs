@@ -1,6 +1,6 @@
 //! A runtime of one thread, beside the loop: whoever wakes somebody else on it costs no system call.
 
-use std::{io, thread};
+use std::{io, sync::mpsc, thread, time::Duration};
 use tokio::{
     runtime::{Builder, Handle},
     sync::oneshot,
@@ -11,7 +11,7 @@ use tokio::{
 pub struct OwnThread {
     handle: Handle,
     stop: oneshot::Sender<()>,
-    thread: thread::JoinHandle<()>,
+    ended: mpsc::Receiver<()>,
 }
 
 impl OwnThread {
@@ -22,13 +22,15 @@ impl OwnThread {
     pub fn start(name: &str) -> io::Result<Self> {
         let runtime = Builder::new_current_thread().enable_all().thread_name(name).build()?;
         let (handle, (stop, stopped)) = (runtime.handle().clone(), oneshot::channel());
+        let (told, ended) = mpsc::channel();
         let drive = move || {
+            let _told_when_it_goes = told;
             let _or_nobody_can_stop_it_any_more = runtime.block_on(stopped);
             // Who waits for another process must not hold up the end.
             runtime.shutdown_background();
         };
-        let thread = thread::Builder::new().name(name.to_owned()).spawn(drive)?;
-        Ok(Self { handle, stop, thread })
+        thread::Builder::new().name(name.to_owned()).spawn(drive)?;
+        Ok(Self { handle, stop, ended })
     }
 
     /// What is spawned with it runs there.
@@ -36,11 +38,11 @@ impl OwnThread {
         &self.handle
     }
 
-    /// Ends what runs there, wherever it waits.
-    pub fn end(self) {
+    /// Ends what runs there, wherever it waits. What does not wait within `patience` is left behind.
+    pub fn end(self, patience: Duration) {
         let _unless_it_has_ended = self.stop.send(());
-        if self.thread.join().is_err() {
-            tracing::error!("the thread of the traps' doors broke");
+        if self.ended.recv_timeout(patience) == Err(mpsc::RecvTimeoutError::Timeout) {
+            tracing::warn!("the traps' doors do not end in time, and are left behind");
         }
     }
 }
@@ -58,7 +60,7 @@ mod tests {
             std::future::pending::<()>().await;
         });
         assert_eq!(name.recv().unwrap().as_deref(), Some("own"));
-        own.end();
+        own.end(Duration::from_secs(20));
         assert!(name.recv().is_err(), "it was dropped");
         assert!(waiting.is_finished());
     }

@@ -8,6 +8,7 @@ use nix::{
     unistd::{Gid, Uid, fchown, fchownat},
 };
 use std::{
+    ffi::{OsStr, OsString},
     fs::{DirBuilder, File, OpenOptions, TryLockError},
     io::{self, Write},
     os::{
@@ -101,17 +102,19 @@ impl StateDir {
         let failed = |error: io::Error| format!("state_dir {shown} cannot be given to user `{}`: {error}", self.owner.name());
         let _nobody_else = self.lock(directory)?;
         let (uid, gid) = (Uid::from_raw(user.user), Gid::from_raw(self.group.unwrap_or(user.group)));
-        for (number, entry) in std::fs::read_dir(&self.path).map_err(failed)?.enumerate() {
-            if number >= FILES_MAX {
-                return Err(format!(
-                    "state_dir {shown} holds more than {FILES_MAX} files; give the daemon a directory of its own"
-                ));
-            }
-            let name = entry.map_err(failed)?.file_name();
+        for name in self.own_files()? {
             let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
             let file =
                 File::from(openat(directory, name.as_os_str(), flags, Mode::empty()).map_err(|errno| failed(errno.into()))?);
             let metadata = file.metadata().map_err(failed)?;
+            if metadata.is_symlink() && user.user == 0 {
+                let name = self.path.join(&name);
+                return Err(format!(
+                    "{0} is a link, which root must not follow where `{1}` could make it; look where it leads, and remove it: rm {0}",
+                    name.display(),
+                    owner::name_of(before)
+                ));
+            }
             if !metadata.is_file() || metadata.uid() != before {
                 continue;
             }
@@ -125,6 +128,28 @@ impl StateDir {
         fchown(directory, Some(uid), Some(gid)).map_err(|errno| failed(errno.into()))?;
         tracing::info!(user = self.owner.name(), "what {} kept in {shown} is the daemon's user's now", owner::name_of(before));
         Ok(())
+    }
+
+    /// The names of what a daemon keeps here; whatever else is here stays whose it is. A directory that holds other things and no
+    /// identity is not a daemon's: a slip in the configuration must not give `/etc` away.
+    fn own_files(&self) -> Result<Vec<OsString>, String> {
+        let shown = self.path.display();
+        let entries = std::fs::read_dir(&self.path).and_then(|entries| {
+            entries.take(FILES_MAX + 1).map(|entry| entry.map(|entry| entry.file_name())).collect::<io::Result<Vec<_>>>()
+        });
+        let names = entries.map_err(|error| format!("state_dir {shown} cannot be read: {error}"))?;
+        if names.len() > FILES_MAX {
+            return Err(format!("state_dir {shown} holds more than {FILES_MAX} files; give the daemon a directory of its own"));
+        }
+        let is_known = names.iter().any(|name| name == IDENTITY_FILE);
+        let (own, others): (Vec<_>, Vec<_>) = names.into_iter().partition(|name| is_own(name));
+        match others.first() {
+            Some(other) if !is_known => Err(format!(
+                "state_dir {shown} holds other things ({}) and no {IDENTITY_FILE}: it is not a daemon's; give the daemon a directory of its own",
+                other.display()
+            )),
+            _ => Ok(own),
+        }
     }
 
     /// Nobody works with it: a daemon that does would lose its files.
@@ -181,6 +206,13 @@ impl StateDir {
             .map_err(|error| format!("identity {} cannot be written: {error}", path.display()))?;
         Ok(seed)
     }
+}
+
+/// Is it the name of something that a daemon keeps? Keys of clusters and the configuration are an operator's, wherever they are.
+fn is_own(name: &OsStr) -> bool {
+    let Some(name) = name.to_str() else { return false };
+    let begins = ["honeymesh.db", "honeymesh.sock", "api.", "traps.", "traps-"];
+    name == IDENTITY_FILE || name.ends_with(".certificate") || begins.iter().any(|begin| name.starts_with(begin))
 }
 
 /// Makes the directory, closed to others, and what is missing on the way to it so that it can be passed.
@@ -355,6 +387,9 @@ mod tests {
         std::fs::write(path.join("late"), "root's").unwrap();
         let state = StateDir::prepare(&path, other(owner::NUMBER)).unwrap();
         assert_eq!(uid(&path.join("late")), 0);
+        // Root follows no link back.
+        let error = StateDir::prepare(&path, other(0)).unwrap_err();
+        assert!(error.contains("api.key is a link") && error.contains("remove it: rm"), "{error}");
         // And a link in the place of a file of the daemon leads nowhere.
         std::fs::set_permissions(&secret, std::fs::Permissions::from_mode(0o600)).unwrap();
         std::fs::remove_file(path.join(IDENTITY_FILE)).unwrap();
@@ -363,6 +398,23 @@ mod tests {
         std::fs::remove_file(path.join(IDENTITY_FILE)).unwrap();
         std::os::unix::fs::symlink(parent.path().join("made"), path.join(IDENTITY_FILE)).unwrap();
         assert!(state.identity().is_err() && !parent.path().join("made").exists());
+    }
+
+    #[test]
+    fn what_is_no_daemons_is_not_given_away() {
+        let Some((parent, path)) = of_root() else { return };
+        let other_place = parent.path().join("etc");
+        std::fs::create_dir(&other_place).unwrap();
+        std::fs::write(other_place.join("passwd"), "root's").unwrap();
+        let error = StateDir::prepare(&other_place, other(owner::NUMBER)).unwrap_err();
+        assert!(error.contains("holds other things (passwd)") && error.contains("a directory of its own"), "{error}");
+        assert_eq!([uid(&other_place), uid(&other_place.join("passwd"))], [0; 2]);
+        for name in ["honeymesh.toml", "mesh.key"] {
+            std::fs::write(path.join(name), "an operator's").unwrap();
+        }
+        StateDir::prepare(&path, other(owner::NUMBER)).unwrap();
+        assert_eq!(uid(&path.join(IDENTITY_FILE)), owner::NUMBER);
+        assert_eq!([uid(&path.join("honeymesh.toml")), uid(&path.join("mesh.key"))], [0; 2]);
     }
 
     #[test]

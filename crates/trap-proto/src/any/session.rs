@@ -28,6 +28,10 @@ pub struct AnySession {
     held: Vec<u8>,
     /// What the last bytes said, if it is something else than they are.
     said: Option<Vec<u8>>,
+    /// First bytes that were said as they are; what is played then hears them once more.
+    first_said: Vec<u8>,
+    /// What came behind the end of what is played.
+    behind: Vec<u8>,
     pause: Pause,
     findings: Findings,
 }
@@ -51,6 +55,8 @@ impl AnySession {
             is_asking: false,
             held: Vec::new(),
             said: None,
+            first_said: Vec::new(),
+            behind: Vec::new(),
             pause: Pause::default(),
             findings: Findings::default(),
         }
@@ -147,6 +153,12 @@ impl Session for AnySession {
         let step =
             Step::by_byte_until_paused(bytes, answer, full, |byte, answer| (self.byte(byte, now, answer), self.pause.ms > 0));
         self.said = self.said_with(&bytes[..step.taken]);
+        if let (Phase::First(bytes), None) = (&self.phase, &self.said) {
+            self.first_said.clone_from(bytes);
+        }
+        if step.flow == Flow::Close && self.said.is_none() {
+            self.behind = bytes[step.taken..].to_vec();
+        }
         step
     }
 
@@ -157,6 +169,11 @@ impl Session for AnySession {
     fn end(&mut self) {
         if let Some(session) = self.inner() {
             session.end();
+        }
+        // Bytes that were the beginning of nothing.
+        let mut left = core::mem::take(&mut self.held);
+        if !left.is_empty() {
+            self.said.get_or_insert_default().append(&mut left);
         }
     }
 
@@ -182,7 +199,21 @@ impl Session for AnySession {
     }
 
     fn said(&mut self) -> Option<Vec<u8>> {
-        self.said.take().or_else(|| self.inner().and_then(Session::said))
+        let behind = core::mem::take(&mut self.behind);
+        self.said.take().or_else(|| {
+            self.inner()?;
+            let first = core::mem::take(&mut self.first_said);
+            let session = self.inner()?;
+            let mut said = session.said()?;
+            if said.starts_with(&first) {
+                said.drain(..first.len());
+            }
+            // Not heard any more, but read.
+            if !session.is_secret() {
+                said.extend_from_slice(&behind);
+            }
+            Some(said)
+        })
     }
 
     fn tls(&self) -> TlsManner {

@@ -155,6 +155,8 @@ impl Smtpd {
         self.behind = 0;
         self.out_of_step = true;
         let _ = self.command(line, now, &mut Vec::new());
+        // That is said at once, whatever it was.
+        self.wait_ms = 0;
         Flow::Close
     }
 

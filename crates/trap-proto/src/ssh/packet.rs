@@ -61,6 +61,11 @@ impl Incoming {
         }
     }
 
+    /// Is what comes encrypted?
+    pub(super) const fn is_secret(&self) -> bool {
+        self.keys.is_some()
+    }
+
     /// What has come of a packet that was never whole, or was none; nothing if it came encrypted.
     pub(super) fn left(&mut self) -> Vec<u8> {
         let held = core::mem::take(&mut self.held);

@@ -14,6 +14,9 @@ const LINE_KEPT_BYTES_MAX: usize = 255;
 /// The longest answer to one packet, in bytes.
 const REPLY_BYTES_MAX: usize = 20 * 1_024;
 
+/// When so much was said at once the rest waits until that was kept: packed, a few bytes say much.
+const SAID_BYTES_MAX: usize = 64 * 1_024;
+
 /// One connection to an SSH trap. Until the first line is there it holds nothing but a few words.
 pub struct SshSession {
     setup: Arc<Setup>,
@@ -23,6 +26,8 @@ pub struct SshSession {
     findings: Findings,
     /// What was said and not yet kept.
     said: Vec<u8>,
+    /// What comes is encrypted.
+    is_secret: bool,
 }
 
 enum Phase {
@@ -40,6 +45,7 @@ impl SshSession {
             pause: Pause::default(),
             findings: Findings::default(),
             said: Vec::new(),
+            is_secret: false,
         }
     }
 
@@ -47,7 +53,7 @@ impl SshSession {
     fn take(&mut self, bytes: &[u8], now: WallTime, answer: &mut Vec<u8>) -> (usize, Flow) {
         match &mut self.phase {
             Phase::Over => {
-                self.said.extend_from_slice(bytes);
+                self.not_heard(bytes);
                 (bytes.len(), Flow::Close)
             }
             Phase::Identification(_) => self.first_line(bytes, answer),
@@ -56,12 +62,10 @@ impl SshSession {
                 let (taken, flow) = transport.take(bytes, Desk { findings: &mut self.findings, answer, now });
                 self.pause = Pause { at, ms: transport.login.wait_ms() };
                 self.said.append(&mut transport.said);
+                self.is_secret = transport.incoming.is_secret();
                 if flow == Flow::Close {
-                    if transport.session.is_empty() {
-                        // Not heard any more, but read, and no secret.
-                        self.said.extend_from_slice(&bytes[taken..]);
-                    }
                     self.phase = Phase::Over;
+                    self.not_heard(&bytes[taken..]);
                 }
                 (taken, flow)
             }
@@ -76,13 +80,22 @@ impl SshSession {
                 Heard::Line => self.identified(answer),
                 Heard::Invalid => self.refuse(INVALID, answer),
             };
-            // After the last words nothing is heard, and all of it kept.
-            let kept = if flow == Flow::Close { bytes } else { &bytes[..=index] };
-            self.said.extend_from_slice(kept);
+            let (heard, behind) = bytes.split_at(index + 1);
+            self.said.extend_from_slice(heard);
+            if flow == Flow::Close {
+                self.not_heard(behind);
+            }
             return (index + 1, flow);
         }
         self.said.extend_from_slice(bytes);
         (bytes.len(), Flow::Continue)
+    }
+
+    /// After the last words nothing is heard; it is kept if it can be read.
+    fn not_heard(&mut self, bytes: &[u8]) {
+        if !self.is_secret {
+            self.said.extend_from_slice(bytes);
+        }
     }
 
     fn identified(&mut self, answer: &mut Vec<u8>) -> Flow {
@@ -130,7 +143,7 @@ impl Session for SshSession {
         while taken < bytes.len() && answer.len() <= full {
             let (more, flow) = self.take(&bytes[taken..], now, answer);
             taken += more;
-            if flow != Flow::Continue || self.pause.ms > 0 {
+            if flow != Flow::Continue || self.pause.ms > 0 || self.said.len() > SAID_BYTES_MAX {
                 return Step { taken, flow };
             }
         }
@@ -154,6 +167,10 @@ impl Session for SshSession {
 
     fn said(&mut self) -> Option<Vec<u8>> {
         Some(core::mem::take(&mut self.said))
+    }
+
+    fn is_secret(&self) -> bool {
+        self.is_secret
     }
 
     fn findings(&mut self) -> Findings {

@@ -129,7 +129,8 @@ impl Conversation {
         while !rest.is_empty() && !drip.closes {
             let step = self.guarded(progress, |session| session.receive(rest, wall(), answer));
             let step = step.unwrap_or(Step { taken: rest.len(), flow: Flow::Close });
-            let (heard, left) = rest.split_at(step.taken.clamp(1, rest.len()));
+            let taken = if step.flow == Flow::Close { rest.len() } else { step.taken.clamp(1, rest.len()) };
+            let (heard, left) = rest.split_at(taken);
             self.keep(heard, progress);
             let left = self.purge(step.flow, left, progress);
             let followed = self.go_on_slowly(step.flow, answer, drip, progress).await;

@@ -113,7 +113,9 @@ pub fn look(config: &Config) -> Look {
             look.mode = Some(metadata.mode() & 0o7777);
             look.is_directory = metadata.is_dir();
             let owner = Owner::of(metadata.uid(), metadata.gid());
-            let fits = Owner::oneself().may_follow(metadata.uid()) || owner.is_named(config.node.user.as_ref());
+            // Who is not root cannot tell whose it may be.
+            let is_root = nix::unistd::geteuid().is_root();
+            let fits = !is_root || Owner::oneself().may_follow(metadata.uid()) || owner.is_named(config.node.user.as_ref());
             look.owner = (metadata.uid(), fits);
         }
         Err(error) => look.is_hidden = error.kind() == io::ErrorKind::PermissionDenied,
