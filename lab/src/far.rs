@@ -22,7 +22,7 @@ impl FarEnd {
     pub fn up(lab: &Lab, place: Place) -> Result<Self> {
         let dir = lab.scratch().join(format!("far-{}", place.name()));
         fs::create_dir(&dir).with_context(|| format!("failed to make {}", dir.display()))?;
-        fs::set_permissions(&dir, fs::Permissions::from_mode(0o750))?;
+        fs::set_permissions(&dir, fs::Permissions::from_mode(0o751))?;
         let file = dir.join("honeymesh.toml");
         fs::write(&file, toml(place, &dir, &lab.pins(&format!("far-{}", place.name()))))?;
         lab.router().ip_batch(&["link set lo up".into()])?;
@@ -33,6 +33,6 @@ impl FarEnd {
 }
 
 fn toml(place: Place, dir: &Path, pins: &Path) -> String {
-    let node = format!("[node]\nname = \"far\"\nmode = \"observe\"\nstate_dir = \"{}\"\n", dir.display());
+    let node = format!("[node]\nname = \"far\"\nmode = \"observe\"\nstate_dir = \"{}\"\n", dir.join("state").display());
     node + &format!("[xdp]\ninterfaces = [\"{}\"]\nattach = \"native\"\npin_dir = \"{}\"\n", place.name(), pins.display())
 }

@@ -185,14 +185,14 @@ fn what_an_older_daemon_kept_as_root_is_taken_over_and_nothing_is_lost() {
     assert!(owners(&net.state_dir()).values().all(|owner| *owner == 0));
     // Root's, with a second name somewhere: that may be anybody's file.
     fs::write(net.dir.path().join("precious"), "").unwrap();
-    fs::hard_link(net.dir.path().join("precious"), net.state_dir().join("linked")).unwrap();
+    fs::hard_link(net.dir.path().join("precious"), net.state_dir().join("api.linked")).unwrap();
 
     let mut daemon = net.start(&with(""));
     assert_eq!(net.json(&["status"])["user"], name.as_str());
     assert_eq!((net.json(&["bans"])[0]["note"].as_str(), id(&net)), (Some("by root"), identity.clone()));
     assert!(!net.reaches());
     let mut owned = owners(&net.state_dir());
-    assert_eq!(owned.remove("linked"), Some(0));
+    assert_eq!(owned.remove("api.linked"), Some(0));
     assert!(owned.values().all(|owner| *owner == uid), "{owned:?}");
     assert!(daemon.log.iter().any(|line| line.contains("has a second name")), "{:?}", daemon.log);
     net.told(&["ban", "203.0.113.9", "--note", "by another"]);

@@ -206,18 +206,32 @@ impl Conversation {
             let step = self.guarded(progress, |session| session.receive(rest, wall(), answer));
             // A session that broke is closed; what broke it is kept.
             let step = step.unwrap_or(Step { taken: rest.len(), flow: Flow::Close });
-            let taken = if step.flow == Flow::Close { rest.len() } else { step.taken.clamp(1, rest.len()) };
-            let (heard, left) = rest.split_at(taken);
-            self.keep(heard, progress);
-            let left = self.purge(step.flow, left, progress);
+            rest = self.keep_step(step, rest, progress);
             if let Err(end) = self.go_on(step.flow, answer, progress).await {
-                // Read but not heard any more: still evidence.
-                progress.take(left);
+                self.not_heard(rest, progress);
                 return Err(end);
             }
-            rest = left;
         }
         if progress.bytes >= SESSION_BYTES_MAX { Err(End::Ours) } else { Ok(()) }
+    }
+
+    /// Keeps what a step took; gives what is still to be heard.
+    fn keep_step<'a>(&mut self, step: Step, bytes: &'a [u8], progress: &mut Progress) -> &'a [u8] {
+        let least = usize::from(step.flow != Flow::Close);
+        let (heard, left) = bytes.split_at(step.taken.max(least).min(bytes.len()));
+        self.keep(heard, progress);
+        if step.flow == Flow::Close {
+            self.not_heard(left, progress);
+            return &[];
+        }
+        self.purge(step.flow, left, progress)
+    }
+
+    /// Read but not heard any more: still evidence, unless it is encrypted.
+    fn not_heard(&mut self, bytes: &[u8], progress: &mut Progress) {
+        if !bytes.is_empty() && !self.guarded(progress, |session| session.is_secret()).unwrap_or_default() {
+            progress.take(bytes);
+        }
     }
 
     /// What is still heard of what came together with a step: nothing, where a request for TLS drops it. It is evidence all the same.

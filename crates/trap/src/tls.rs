@@ -102,14 +102,14 @@ impl Inside {
                 Some(hello) => hello.note(&mut self.findings),
                 None => {
                     self.findings.signs |= Signs::MALFORMED;
-                    self.said = Some([raw.as_slice(), &bytes[index + 1..]].concat());
+                    self.said = Some(raw.clone());
                 }
             }
             if raw.first() != Some(&HANDSHAKE) {
                 self.state = State::Over;
                 self.findings.fields.insert("tls_error".to_owned(), "none".to_owned());
                 self.inner.misses_tls(answer);
-                return Step { taken: bytes.len(), flow: Flow::Close };
+                return Step { taken: index + 1, flow: Flow::Close };
             }
             let (raw, newest) = (std::mem::take(raw), hello.map_or(OLDEST, |hello| hello.newest()));
             return Step { taken: index + 1, flow: self.begin(&raw, newest, now, answer) };
@@ -323,6 +323,10 @@ impl Session for Inside {
 
     fn said(&mut self) -> Option<Vec<u8>> {
         self.said.take()
+    }
+
+    fn is_secret(&self) -> bool {
+        self.left.is_none() && matches!(self.state, State::Talking(_))
     }
 }
 

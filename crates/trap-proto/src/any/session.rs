@@ -30,8 +30,6 @@ pub struct AnySession {
     said: Option<Vec<u8>>,
     /// First bytes that were said as they are; what is played then hears them once more.
     first_said: Vec<u8>,
-    /// What came behind the end of what is played.
-    behind: Vec<u8>,
     pause: Pause,
     findings: Findings,
 }
@@ -56,7 +54,6 @@ impl AnySession {
             held: Vec::new(),
             said: None,
             first_said: Vec::new(),
-            behind: Vec::new(),
             pause: Pause::default(),
             findings: Findings::default(),
         }
@@ -156,9 +153,6 @@ impl Session for AnySession {
         if let (Phase::First(bytes), None) = (&self.phase, &self.said) {
             self.first_said.clone_from(bytes);
         }
-        if step.flow == Flow::Close && self.said.is_none() {
-            self.behind = bytes[step.taken..].to_vec();
-        }
         step
     }
 
@@ -199,7 +193,6 @@ impl Session for AnySession {
     }
 
     fn said(&mut self) -> Option<Vec<u8>> {
-        let behind = core::mem::take(&mut self.behind);
         self.said.take().or_else(|| {
             self.inner()?;
             let first = core::mem::take(&mut self.first_said);
@@ -207,10 +200,6 @@ impl Session for AnySession {
             let mut said = session.said()?;
             if said.starts_with(&first) {
                 said.drain(..first.len());
-            }
-            // Not heard any more, but read.
-            if !session.is_secret() {
-                said.extend_from_slice(&behind);
             }
             Some(said)
         })
@@ -221,6 +210,10 @@ impl Session for AnySession {
             Phase::Played(session) => session.tls(),
             _ => TlsManner::Web,
         }
+    }
+
+    fn is_secret(&self) -> bool {
+        matches!(&self.phase, Phase::Played(session) if session.is_secret())
     }
 
     fn leaves_tls(&self) -> bool {

@@ -53,7 +53,9 @@ impl SshSession {
     fn take(&mut self, bytes: &[u8], now: WallTime, answer: &mut Vec<u8>) -> (usize, Flow) {
         match &mut self.phase {
             Phase::Over => {
-                self.not_heard(bytes);
+                if !self.is_secret {
+                    self.said.extend_from_slice(bytes);
+                }
                 (bytes.len(), Flow::Close)
             }
             Phase::Identification(_) => self.first_line(bytes, answer),
@@ -65,7 +67,6 @@ impl SshSession {
                 self.is_secret = transport.incoming.is_secret();
                 if flow == Flow::Close {
                     self.phase = Phase::Over;
-                    self.not_heard(&bytes[taken..]);
                 }
                 (taken, flow)
             }
@@ -80,22 +81,11 @@ impl SshSession {
                 Heard::Line => self.identified(answer),
                 Heard::Invalid => self.refuse(INVALID, answer),
             };
-            let (heard, behind) = bytes.split_at(index + 1);
-            self.said.extend_from_slice(heard);
-            if flow == Flow::Close {
-                self.not_heard(behind);
-            }
+            self.said.extend_from_slice(&bytes[..=index]);
             return (index + 1, flow);
         }
         self.said.extend_from_slice(bytes);
         (bytes.len(), Flow::Continue)
-    }
-
-    /// After the last words nothing is heard; it is kept if it can be read.
-    fn not_heard(&mut self, bytes: &[u8]) {
-        if !self.is_secret {
-            self.said.extend_from_slice(bytes);
-        }
     }
 
     fn identified(&mut self, answer: &mut Vec<u8>) -> Flow {

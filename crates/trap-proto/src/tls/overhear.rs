@@ -123,6 +123,10 @@ impl Session for Overheard {
         self.inner.tls()
     }
 
+    fn is_secret(&self) -> bool {
+        self.inner.is_secret()
+    }
+
     fn leaves_tls(&self) -> bool {
         self.inner.leaves_tls()
     }

@@ -129,18 +129,14 @@ impl Conversation {
         while !rest.is_empty() && !drip.closes {
             let step = self.guarded(progress, |session| session.receive(rest, wall(), answer));
             let step = step.unwrap_or(Step { taken: rest.len(), flow: Flow::Close });
-            let taken = if step.flow == Flow::Close { rest.len() } else { step.taken.clamp(1, rest.len()) };
-            let (heard, left) = rest.split_at(taken);
-            self.keep(heard, progress);
-            let left = self.purge(step.flow, left, progress);
+            rest = self.keep_step(step, rest, progress);
             let followed = self.go_on_slowly(step.flow, answer, drip, progress).await;
             if followed.is_err() {
-                progress.take(left);
+                self.not_heard(rest, progress);
                 return followed;
             }
-            rest = left;
         }
-        progress.take(rest);
+        self.not_heard(rest, progress);
         if progress.bytes >= crate::report::SESSION_BYTES_MAX { Err(End::Ours) } else { Ok(()) }
     }
 
