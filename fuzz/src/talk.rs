@@ -86,7 +86,25 @@ pub(crate) fn service(name: &'static str, data: &[u8]) {
     let mut input = Input::new(data);
     let trap = trap(name, input.byte());
     let cuts = Cuts::read(&mut input);
-    law(&|| trap.session(SEED), input.rest(), &cuts);
+    let session = || trap.session(SEED);
+    if MINDS_WHAT_COMES_BEHIND.contains(&name) {
+        law_of_lines(&session, input.rest(), &cuts);
+    } else {
+        law(&session, input.rest(), &cuts);
+    }
+}
+
+/// Services of lines that answer otherwise to whoever does not wait for the answer to one, and whatever plays such a service.
+const MINDS_WHAT_COMES_BEHIND: [&str; 3] = ["any", "smtp", "smtps"];
+
+/// The same as [`law`], but nothing comes together with the end of a line.
+fn law_of_lines(session: &dyn Fn() -> Box<dyn Session>, stream: &[u8], cuts: &Cuts) {
+    let lines: Vec<&[u8]> = stream.split_inclusive(|byte| *byte == b'\n').collect();
+    let in_pieces: Vec<&[u8]> = lines.iter().flat_map(|line| cuts.pieces(line)).collect();
+    let (by_line, in_pieces) = (hold(session(), &lines), hold(session(), &in_pieces));
+    assert_eq!(by_line, in_pieces, "what is found and answered depends on how the stream was cut");
+    hold(session(), &[stream]);
+    weigh(session(), stream);
 }
 
 /// Whatever the stream is: bounded answers, findings and memory, and the same answers and reports however it is cut.
