@@ -33,6 +33,9 @@ pub struct Fuzz {
     /// How long each, in seconds
     #[arg(long, default_value_t = 3)]
     seconds: u64,
+    /// So many inputs each, always the same ones on the same corpus, instead of a time
+    #[arg(long, conflicts_with = "seconds")]
+    runs: Option<u64>,
     /// How many at once; default: one for each processor
     #[arg(long)]
     jobs: Option<usize>,
@@ -91,12 +94,20 @@ pub fn run(fuzz: &Fuzz) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let jobs = fuzz.jobs.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from)).max(1);
-    let broken = places.fuzz_all(chosen, fuzz.seconds, jobs)?;
+    let broken = places.fuzz_all(chosen, &amount(fuzz), jobs)?;
     if broken.is_empty() {
         return Ok(ExitCode::SUCCESS);
     }
     eprintln!("fuzz: {} found something: {}", broken.len(), broken.join(", "));
     Ok(ExitCode::FAILURE)
+}
+
+/// How much is done, in libFuzzer's words.
+fn amount(fuzz: &Fuzz) -> Vec<String> {
+    match fuzz.runs {
+        Some(runs) => vec![format!("-runs={runs}"), "-seed=1".into()],
+        None => vec![format!("-max_total_time={}", fuzz.seconds)],
+    }
 }
 
 /// The targets' names, from the list itself: to print them nothing needs to be built.
@@ -156,13 +167,13 @@ impl Places {
     }
 
     /// Those that found something.
-    fn fuzz_all(&self, targets: Vec<String>, seconds: u64, jobs: usize) -> Result<Vec<String>> {
+    fn fuzz_all(&self, targets: Vec<String>, amount: &[String], jobs: usize) -> Result<Vec<String>> {
         let (queue, broken) = (Mutex::new(VecDeque::from(targets)), Mutex::new(Vec::new()));
         let work = || -> Result<()> {
             loop {
                 let next = queue.lock().ok().and_then(|mut queue| queue.pop_front());
                 let Some(target) = next else { return Ok(()) };
-                if !self.fuzz(&target, seconds)? {
+                if !self.fuzz(&target, amount)? {
                     broken.lock().ok().into_iter().for_each(|mut broken| broken.push(target.clone()));
                 }
             }
@@ -175,10 +186,10 @@ impl Places {
     }
 
     /// Runs one target for a while; false if it found something.
-    fn fuzz(&self, target: &str, seconds: u64) -> Result<bool> {
+    fn fuzz(&self, target: &str, amount: &[String]) -> Result<bool> {
         let found = self.found(target)?;
         let mut command = self.command(target);
-        command.args([format!("-max_total_time={seconds}"), "-print_final_stats=1".into(), "-verbosity=1".into()]);
+        command.args(amount).args(["-print_final_stats=1", "-verbosity=1"]);
         command.arg(found).args(self.kept(target)).stdin(Stdio::null()).stdout(Stdio::null());
         let output = command.output().with_context(|| format!("failed to start {}", machine::words(&command)))?;
         let said = String::from_utf8_lossy(&output.stderr);

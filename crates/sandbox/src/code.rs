@@ -56,6 +56,7 @@ mod tests {
         let_go_of_code();
         let after = of_files();
         assert_eq!(sum(), told);
-        assert!(after * 2 < before, "{before} kB before, {after} kB after");
+        // Other tests of this process take some of it back meanwhile.
+        assert!(after < before, "{before} kB before, {after} kB after");
     }
 }
