@@ -3,7 +3,7 @@
 //! Lines go through a bounded queue to a thread of their own, so that a reader of the log who is slow or stuck never
 //! delays a ban. What finds the queue full is dropped and counted.
 //!
-//! Every record goes through one gate ([`harmless`]): whoever's words are in it, it is one line, and a terminal obeys nothing
+//! Every record goes through one gate (`harmless`): whoever's words are in it, it is one line, and a terminal obeys nothing
 //! of it but the colour of the level, which is put there behind the gate.
 
 use crate::cli::LogFormat;
