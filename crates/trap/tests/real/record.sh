@@ -33,7 +33,7 @@ deb http://deb.debian.org/debian-security trixie-security main' >>"$root/etc/apt
 fi
 
 # The name of the machine that the tests' traps play.
-host=${REAL_HOST:-$("$test" --ignored --nocapture print_the_host | sed -n 's/^host //p')}
+host=${REAL_HOST:-$("$test" --nocapture the_host_has_a_name_that_a_real_machine_can_have | sed -n 's/^host //p')}
 mount --make-rprivate /
 mount -t proc proc /proc
 mount -t proc proc "$root/proc"
