@@ -183,6 +183,19 @@ pub struct Place {
 }
 
 impl Header {
+    /// What stands in a program until it is loaded.
+    pub const UNKNOWN: Self = Self {
+        magic: Self::MAGIC,
+        version: 0,
+        lines: 0,
+        secret: 0,
+        multipliers: [0; 2],
+        tick_shift: 0,
+        ways: 0,
+        jiffy_ns: 0,
+        reserved: 0,
+        seal: 0,
+    };
     /// What every header begins with.
     pub const MAGIC: u64 = u64::from_le_bytes(*b"hm-lines");
 

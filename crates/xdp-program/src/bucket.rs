@@ -145,17 +145,17 @@ fn in_line<L: Line>(line: L, key: u64) -> Look<L::Hits> {
     Look::Here(Found { life, hits: line.hits(way) })
 }
 
-/// The way of a key of 32 bits, among four; perhaps one although it is in none. A product is zero if a factor is: so one
-/// branch asks for all four.
+/// The way of a key of 32 bits, if it is among the four. One less than nothing has its top bit set, and one less than any
+/// other 32 bits has not: so one branch asks for all four, and what is left are the two bits of the way's number.
 #[inline(always)]
 fn narrow<L: Line>(line: L, key: u64) -> Option<u64> {
-    let (a, b, c, d) = (line.key(0) ^ key, line.key(1) ^ key, line.key(2) ^ key, line.key(3) ^ key);
-    let (low, high) = (a.wrapping_mul(b), c.wrapping_mul(d));
-    // This one may overflow to zero by chance.
-    if L::opaque(low.wrapping_mul(high)) != 0 {
+    let is = |index| (line.key(index) ^ key).wrapping_sub(1);
+    let (first, second, third, fourth) = (is(0), is(1), is(2), is(3));
+    let (odd, upper) = (L::opaque(second | fourth), L::opaque(third | fourth));
+    if L::opaque(first | odd | upper) >> 63 == 0 {
         return None;
     }
-    Some(zero_bit::<L>(high) << 1 | zero_bit::<L>(b.wrapping_mul(d)))
+    Some(upper >> 62 & 2 | odd >> 63)
 }
 
 /// The way of a key, if it is in one.

@@ -14,6 +14,16 @@ const TYPE_QINQ: u16 = 0x88a8;
 pub trait Frame {
     /// The `N` octets at `offset`, or `None` if the frame ends before them.
     fn read<const N: usize>(&self, offset: usize) -> Option<[u8; N]>;
+
+    /// The same as `N` words, at most ten, each as it stands there.
+    #[inline(always)]
+    fn words<const N: usize>(&self, offset: usize) -> Option<[u32; N]> {
+        let mut words = [0; N];
+        for (word, at) in words.iter_mut().zip((offset..).step_by(4)) {
+            *word = u32::from_ne_bytes(self.read(at)?);
+        }
+        Some(words)
+    }
 }
 
 /// Where the network header begins.

@@ -81,19 +81,17 @@ impl V4 {
         Some(Self { source: word(&header, 12), dest: word(&header, 16), payload })
     }
 
-    /// The header at `offset`, and the transport header right behind it. `None` if it has options, is one of a fragment, or
-    /// is broken.
+    /// The header in these words, which are at `offset`, and the transport header right behind it. `None` if it has options, is
+    /// one of a fragment, or is broken.
     #[inline(always)]
-    pub(crate) fn plain(frame: &impl Frame, offset: usize) -> Option<(Self, Payload)> {
-        let header = frame.read::<V4_LEN>(offset)?;
-        let total_len = usize::from(u16::from_be_bytes([header[2], header[3]]));
-        // As a word, because the compiler would test it octet by octet.
-        let is_fragment = word(&header, 4) & 0x3fff_u32.to_be() != 0;
-        if header[0] != PLAIN || total_len < V4_LEN || is_fragment {
+    pub(crate) const fn plain([first, second, third, source, dest]: [u32; V4_LEN / 4], offset: usize) -> Option<(Self, Payload)> {
+        let ([version, _, high, low], [_, protocol, ..]) = (first.to_ne_bytes(), third.to_ne_bytes());
+        let total_len = u16::from_be_bytes([high, low]) as usize;
+        if version != PLAIN || total_len < V4_LEN || second & 0x3fff_u32.to_be() != 0 {
             return None;
         }
-        let payload = Payload::At { protocol: header[9], offset: offset + V4_LEN, end: offset + total_len };
-        Some((Self { source: word(&header, 12), dest: word(&header, 16), payload }, payload))
+        let payload = Payload::At { protocol, offset: offset + V4_LEN, end: offset + total_len };
+        Some((Self { source, dest, payload }, payload))
     }
 }
 

@@ -17,15 +17,17 @@ use honeymesh_xdp_abi::Gates;
 
 /// What every packet has to be asked for besides its own bans.
 const SLOW: Gates = Gates(Gates::LOCKDOWN.0 | Gates::PLACED_ALL.0);
-/// Where the type of a frame is.
-const TYPE_AT: usize = ETHERNET_LEN - 2;
+/// Where the word is whose second half is the type of a frame.
+const HEAD_AT: usize = ETHERNET_LEN - 4;
 
 /// The first step. Counts a verdict only if it is the last, and nothing at all if it leaves the packet to [`crate::filter`].
 #[inline(always)]
 pub fn quick(frame: &impl Frame, kernel: &impl Kernel) -> Next {
-    let Some(kind) = frame.read::<2>(TYPE_AT) else { return Next::Filter };
-    let judgement = match u16::from_be_bytes(kind) {
-        TYPE_IPV4 => V4::plain(frame, ETHERNET_LEN).and_then(|(ip, payload)| judge(&ip, payload, frame, kernel)),
+    // Whatever is shorter than this is not for this step: one look at the end for nearly all.
+    let Some([head, words @ ..]) = frame.words::<6>(HEAD_AT) else { return Next::Filter };
+    let [.., high, low] = head.to_ne_bytes();
+    let judgement = match u16::from_be_bytes([high, low]) {
+        TYPE_IPV4 => V4::plain(words, ETHERNET_LEN).and_then(|(ip, payload)| judge(&ip, payload, frame, kernel)),
         TYPE_IPV6 => V6::plain(frame, ETHERNET_LEN).and_then(|(ip, payload)| judge(&ip, payload, frame, kernel)),
         _ => None,
     };

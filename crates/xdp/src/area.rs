@@ -11,7 +11,7 @@ use std::{
     cell::Cell,
     io,
     marker::PhantomData,
-    ops::Deref,
+    ops::{Deref, Range},
     os::fd::{AsRawFd, BorrowedFd, OwnedFd},
     ptr::{self, NonNull},
 };
@@ -40,7 +40,7 @@ pub(crate) struct Area {
     /// The window's octets are two to the power of this.
     shift: u32,
     windows: Windows,
-    /// Cells that somebody looks at: until they are none, no window goes.
+    /// Cells that somebody looks at while only windows are mapped: until they are none, no window goes.
     held: Cell<usize>,
 }
 
@@ -50,8 +50,9 @@ unsafe impl Send for Area {}
 
 /// A cell, looked at. Its window stays as long as this does.
 pub(crate) struct Seen<'a, T> {
-    area: &'a Area,
     cell: NonNull<T>,
+    /// Where it is counted; `None` while all of it is mapped, because that ends only when nobody can look ([`Area::fold`]).
+    held: Option<&'a Cell<usize>>,
     shape: PhantomData<&'a T>,
 }
 
@@ -59,18 +60,22 @@ impl<T: Cells> Deref for Seen<'_, T> {
     type Target = T;
 
     fn deref(&self) -> &T {
-        // SAFETY: the cell was mapped when this was made, and no window goes while `held` counts this.
+        // SAFETY: the cell was mapped when this was made. Windows go while `held` counts nobody; if it does not count this, all
+        // was mapped, and goes only by a call that borrows the area for itself.
         unsafe { self.cell.as_ref() }
     }
 }
 
 impl<T> Drop for Seen<'_, T> {
     fn drop(&mut self) {
-        self.area.held.set(self.area.held.get() - 1);
+        if let Some(held) = self.held {
+            held.set(held.get() - 1);
+        }
     }
 }
 
-/// While it lives, windows are mapped in long runs, for whoever walks from end to end. What it has mapped goes with it.
+/// While it lives, windows are mapped in long runs, for whoever walks from end to end. What it has mapped goes with it, unless
+/// every step needs it.
 pub(crate) struct Walk<'a> {
     area: &'a Area,
     before: bool,
@@ -79,8 +84,8 @@ pub(crate) struct Walk<'a> {
 impl Drop for Walk<'_> {
     fn drop(&mut self) {
         self.area.windows.stride(self.before);
-        if !self.before && !self.area.windows.is_whole() {
-            self.area.fold();
+        if !self.before && !self.area.windows.is_whole() && self.area.held.get() == 0 {
+            self.area.end_walk();
         }
     }
 }
@@ -122,26 +127,34 @@ impl Area {
     }
 
     /// One of them. There must be so many.
+    #[inline]
     pub(crate) fn get<T: Cells>(&self, index: usize) -> Seen<'_, T> {
         assert!(index < self.count::<T>(), "the {index}th of {} cells", self.count::<T>());
         let offset = index * size_of::<T>();
+        // SAFETY: within the place that was reserved.
+        let cell = unsafe { self.base.add(offset) }.cast::<T>();
+        if self.windows.is_whole() {
+            return Seen { cell, held: None, shape: PhantomData };
+        }
         let window = offset >> self.shift;
-        if !self.windows.is_fresh(window) {
+        if !self.windows.is_mapped(window) {
             self.bring(window);
         }
         self.held.set(self.held.get() + 1);
-        // SAFETY: within the place that was reserved.
-        let cell = unsafe { self.base.add(offset) }.cast::<T>();
-        Seen { area: self, cell, shape: PhantomData }
+        Seen { cell, held: Some(&self.held), shape: PhantomData }
     }
 
     /// Maps a window, or a run of them. Where there are too many, others go first, unless somebody looks.
     #[cold]
     fn bring(&self, window: usize) {
-        let Some(run) = self.windows.missing(window) else { return };
+        let run = self.windows.missing(window);
         if self.held.get() == 0 {
             self.drop_beyond(self.windows.room_for(run.len()));
         }
+        self.map(run);
+    }
+
+    fn map(&self, run: Range<usize>) {
         if let Err(error) = self.show(run.start * self.window, run.len() * self.window) {
             gone(&error);
         }
@@ -166,6 +179,14 @@ impl Area {
         Walk { area: self, before: self.windows.stride(true) }
     }
 
+    fn end_walk(&self) {
+        match self.windows.needed() {
+            Some(needed) if self.windows.leave(1..needed.start) => self.hide(self.window, (needed.start - 1) * self.window),
+            Some(_) => {}
+            None => self.clear(),
+        }
+    }
+
     /// Maps everything at once, until [`Area::fold`]: for whoever goes everywhere.
     pub(crate) fn spread(&self) {
         if !self.windows.is_whole() {
@@ -176,9 +197,27 @@ impl Area {
         }
     }
 
-    /// Lets every window go but the first, unless somebody looks.
-    pub(crate) fn fold(&self) {
-        if self.held.get() == 0 && self.windows.all_leave() {
+    /// Lets every window go but the first.
+    pub(crate) fn fold(&mut self) {
+        // Whoever looks borrows the area. What was forgotten without an end is not looked at any more.
+        self.held.set(0);
+        self.clear();
+    }
+
+    /// What stays mapped while little happens, so that a step waits for as little as can be: all of it if it fits, else what
+    /// every step needs.
+    pub(crate) fn rest(&mut self) {
+        if self.windows.fit() {
+            return self.spread();
+        }
+        self.fold();
+        if let Some(needed) = self.windows.needed() {
+            self.map(needed);
+        }
+    }
+
+    fn clear(&self) {
+        if self.windows.all_leave() {
             self.hide(self.window, self.reserved);
         }
     }

@@ -15,14 +15,14 @@ use aya::{
 };
 use honeymesh_types::{Enforcement, Now};
 use honeymesh_xdp_abi::table;
-use std::os::fd::AsFd;
+use std::{cell::RefCell, os::fd::AsFd};
 
 /// Windows of an audit onto each table, while it reads: 2 MiB. In between there are none but the first.
 const AUDIT_WINDOWS_MAX: usize = 128;
 
 /// Views of its own of the ban tables, which only read.
 pub struct Auditor {
-    lines: (Lines<V4>, Lines<V6>),
+    lines: RefCell<(Lines<V4>, Lines<V6>)>,
     stash4: HashTable<u32>,
     stash6: HashTable<u64>,
     nets4: Map,
@@ -46,7 +46,7 @@ impl Auditor {
         let failed = |error| Error::Refused(format!("a table cannot be opened twice: {error}"));
         let unmapped = |error| Error::Refused(format!("a table cannot be mapped twice: {error}"));
         Ok(Self {
-            lines: tables.twin_lines(AUDIT_WINDOWS_MAX).map_err(unmapped)?,
+            lines: RefCell::new(tables.twin_lines(AUDIT_WINDOWS_MAX).map_err(unmapped)?),
             stash4: HashTable::open(stash4, spot::Table::Bans4.words(), 0).map_err(failed)?,
             stash6: HashTable::open(stash6, spot::Table::Bans6.words(), 0).map_err(failed)?,
             nets4,
@@ -62,20 +62,21 @@ impl Auditor {
     /// # Errors
     /// [`Error::Table`].
     pub fn audit(&self, intent: &[Enforcement], now: Now) -> Result<Drift, Error> {
+        let mut lines = self.lines.borrow_mut();
         // Whoever holds so many has hundreds of megabytes of them: what the tables add for a moment is little.
         if intent.len() >= compare::BATCH {
-            self.lines.0.spread();
-            self.lines.1.spread();
+            lines.0.spread();
+            lines.1.spread();
         }
-        let drift = self.compared(intent, now);
-        self.lines.0.fold();
-        self.lines.1.fold();
+        let drift = self.compared(&lines, intent, now);
+        lines.0.fold();
+        lines.1.fold();
         drift
     }
 
-    fn compared(&self, intent: &[Enforcement], now: Now) -> Result<Drift, Error> {
-        let v4 = Reader { lines: &self.lines.0, stash: &self.stash4, len: None };
-        let v6 = Reader { lines: &self.lines.1, stash: &self.stash6, len: None };
+    fn compared(&self, (lines4, lines6): &(Lines<V4>, Lines<V6>), intent: &[Enforcement], now: Now) -> Result<Drift, Error> {
+        let v4 = Reader { lines: lines4, stash: &self.stash4, len: None };
+        let v6 = Reader { lines: lines6, stash: &self.stash6, len: None };
         let nets = tables::read_nets(&self.nets4, &self.nets6)?;
         let mut plan = compare::compare(Actual { v4: &v4, v6: &v6, nets }, intent, now, &self.ticks.clock())?;
         probe::leave_out(&mut plan);

@@ -99,6 +99,11 @@ impl<S: Shape, T: Stash> Bans<S, T> {
         &self.lines
     }
 
+    /// Many steps are done: see [`Lines::rest`].
+    pub(crate) fn rest(&mut self) {
+        self.lines.rest();
+    }
+
     pub(crate) const fn stash(&self) -> &T {
         &self.stash
     }

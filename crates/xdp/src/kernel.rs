@@ -123,7 +123,7 @@ impl Kernel {
         lookout.steering(self.steering.program_id());
         lookout.heed(self.steering.handles());
         self.tables.settle();
-        self.tables.fold();
+        self.tables.rest();
         Ok(())
     }
 
@@ -296,7 +296,7 @@ impl Kernel {
     pub fn reconcile(&mut self, intent: &[Enforcement], now: Now) -> Result<Drift, Error> {
         self.tables.spread_for(0, intent.len());
         let drift = self.make_equal(intent, now);
-        self.tables.fold();
+        self.tables.rest();
         drift
     }
 

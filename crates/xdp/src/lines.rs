@@ -13,6 +13,8 @@ use std::{
 /// Windows that stay mapped for the owner of a table, 4 MiB: all of a table for 100,000 bans; fronts of a million, and lines of
 /// the last ones.
 pub(crate) const WINDOWS_MAX: usize = 256;
+/// Ways of a line of either family, at most.
+const WAYS_MAX: usize = WAYS4;
 /// How many look-ups are under way at once, where all is mapped.
 const BATCH: usize = 32;
 /// Lines that are gone through together: as many as a walk maps at once.
@@ -201,14 +203,19 @@ impl<S: Shape> Lines<S> {
         self.area.walk()
     }
 
-    /// For whoever goes everywhere, until [`Lines::fold`].
+    /// For whoever goes everywhere, until [`Lines::rest`] or [`Lines::fold`].
     pub(crate) fn spread(&self) {
         self.area.spread();
     }
 
     /// Lets go what is mapped.
-    pub(crate) fn fold(&self) {
+    pub(crate) fn fold(&mut self) {
         self.area.fold();
+    }
+
+    /// Lets go what is mapped, but for what single steps need.
+    pub(crate) fn rest(&mut self) {
+        self.area.rest();
     }
 
     /// A step is done, and nobody waits.
@@ -216,11 +223,15 @@ impl<S: Shape> Lines<S> {
         self.area.ease();
     }
 
+    /// The header of lines of this family and version.
+    pub(crate) fn sealed(header: Header) -> Header {
+        let ways = u32::try_from(S::WAYS).unwrap_or(0);
+        Header { magic: Header::MAGIC, version: honeymesh_xdp_abi::VERSION, ways, ..header }.sealed()
+    }
+
     /// Writes the header over fresh memory.
     pub(crate) fn format(area: Area, header: Header) -> Self {
-        let ways = u32::try_from(S::WAYS).unwrap_or(0);
-        let header = Header { magic: Header::MAGIC, version: honeymesh_xdp_abi::VERSION, ways, ..header }.sealed();
-        let lines = Self::of(area, header);
+        let lines = Self::of(area, Self::sealed(header));
         lines.restore();
         lines
     }
@@ -368,8 +379,11 @@ impl<S: Shape> Lines<S> {
     pub(crate) fn each_in(&self, elements: Range<u32>, mut each: impl FnMut(u32, usize, u64)) {
         let _walk = self.walk();
         for element in elements {
-            for way in 0..S::WAYS {
-                let key = S::key(&self.line(element), way);
+            let keys: [u64; WAYS_MAX] = {
+                let line = self.line(element);
+                std::array::from_fn(|way| if way < S::WAYS { S::key(&line, way) } else { 0 })
+            };
+            for (way, key) in keys.into_iter().enumerate() {
                 if key != 0 {
                     each(element, way, key);
                 }

@@ -1,5 +1,7 @@
 //! The program and its tables into the kernel, with what an earlier start has pinned.
 
+mod fixed;
+
 use crate::{
     Error, OnExit, Options, TableKind,
     area::Area,
@@ -13,6 +15,7 @@ use aya::{
     maps::{Map, MapData, MapInfo},
     programs::Xdp,
 };
+use fixed::Fixed;
 use honeymesh_xdp_abi::{
     AddressKey, AllowFilter, BanEntry, CounterValues, EXCEPT_WORDS, FloodMeter, Header, Line4, Line6, NetKey4, NetKey6,
     RecordLimits, STEPS, ScanBucket, Settings, SourceKey, TOUCH4_WORDS, TOUCH6_WORDS, TRAPS_MAX, Way, table,
@@ -120,6 +123,8 @@ pub(crate) fn stashes(options: &Options) -> [u32; 2] {
 /// What [`load`] made.
 pub(crate) struct Loaded {
     pub(crate) object: Ebpf,
+    /// How the program takes the lines of IPv4 and of IPv6 to be laid out: as adopted tables are, or as new ones shall be.
+    pub(crate) headers: [Header; 2],
     /// Tables of an earlier start that had another shape: their entries are still in force there, until the program is
     /// replaced.
     pub(crate) predecessors: Vec<Predecessor>,
@@ -170,40 +175,55 @@ impl Undo {
 
 /// Makes or adopts the tables and has the kernel verify the program.
 pub(crate) fn load(options: &Options, pins: Option<&Pins>, ticks: &Ticks) -> Result<Loaded, Error> {
+    let mut fixed = Fixed::new(options, ticks)?;
     let mut loader = EbpfLoader::new();
     // The program carries no type information, and needs none of the kernel's.
     loader.btf(None).verifier_log_level(VerifierLogLevel::STATS);
     let (mut undo, mut predecessors, mut is_adopted) = (Undo::default(), Vec::new(), false);
     for (name, shape) in shapes(options) {
-        loader.map_max_entries(name, shape.max_entries);
+        let in_object = table::in_object(name);
+        loader.map_max_entries(in_object, shape.max_entries);
         let Some(pins) = pins else { continue };
         let path = pins.map(name);
         let fate = if path.exists() { fate(name, &path, shape, ticks)? } else { Fate::Make };
-        if let Fate::Replace { map, is_alike } = fate {
-            tracing::info!(table = name, is_alike, "a pinned table has another shape and is replaced");
-            set_aside(&path, &mut undo)?;
-            predecessors.push(Predecessor { name, map, is_alike });
-        } else if matches!(fate, Fate::Adopt) {
-            is_adopted |= name == table::SETTINGS;
-            loader.map_pin_path(name, path);
-            continue;
+        match fate {
+            Fate::Make => {}
+            Fate::Replace { map, is_alike } => {
+                tracing::info!(table = name, is_alike, "a pinned table has another shape and is replaced");
+                set_aside(&path, &mut undo)?;
+                predecessors.push(Predecessor { name, map, is_alike });
+            }
+            Fate::Adopt { map, header } => {
+                is_adopted |= name == table::SETTINGS;
+                fixed.adopt(name, map, header)?;
+                loader.map_pin_path(in_object, path);
+                continue;
+            }
         }
         if options.exit == OnExit::Hold {
             undo.made.push(path.clone());
-            loader.map_pin_path(name, path);
+            loader.map_pin_path(in_object, path);
         }
     }
+    fixed.tell(&mut loader);
     let mut object = loader.load(OBJECT).map_err(|error| refused(&error))?;
     program(&mut object)?.load().map_err(|error| refused(&error))?;
     steps::load(&mut object)?;
-    Ok(Loaded { object, predecessors, is_adopted, undo })
+    Ok(Loaded { object, headers: fixed.headers(), predecessors, is_adopted, undo })
 }
 
 /// What becomes of a pin.
 enum Fate {
     Make,
-    Adopt,
-    Replace { map: Map, is_alike: bool },
+    /// With what lines say of themselves.
+    Adopt {
+        map: MapData,
+        header: Option<Header>,
+    },
+    Replace {
+        map: Map,
+        is_alike: bool,
+    },
 }
 
 /// aya would adopt whatever is pinned under a name; a table of another shape would corrupt memory.
@@ -214,11 +234,12 @@ fn fate(name: &str, path: &std::path::Path, wanted: Shape, ticks: &Ticks) -> Res
     };
     let map = MapData::from_pin(path).map_err(failed)?;
     let found = of(&map.info().map_err(failed)?);
-    let is_usable = match name {
-        table::LINES4 => is_table::<V4>(&map, found, ticks),
-        table::LINES6 => is_table::<V6>(&map, found, ticks),
-        _ => true,
+    let header = match name {
+        table::LINES4 => header::<V4>(&map, found, ticks),
+        table::LINES6 => header::<V6>(&map, found, ticks),
+        _ => None,
     };
+    let is_usable = header.is_some() || !matches!(name, table::LINES4 | table::LINES6);
     if !is_usable {
         tracing::warn!(
             table = name,
@@ -226,19 +247,18 @@ fn fate(name: &str, path: &std::path::Path, wanted: Shape, ticks: &Ticks) -> Res
         );
     }
     if found == wanted && is_usable {
-        return Ok(Fate::Adopt);
+        return Ok(Fate::Adopt { map, header });
     }
     let is_alike = is_usable && Shape { max_entries: wanted.max_entries, ..found } == wanted;
     Ok(Fate::Replace { map: Map::from_map_data(map).map_err(failed)?, is_alike })
 }
 
-/// Is it a table of lines that says how it is laid out, with as many lines as there are elements for, and this clock?
-fn is_table<S: crate::lines::Shape>(map: &MapData, shape: Shape, ticks: &Ticks) -> bool {
+/// The header of a table of lines that says how it is laid out, with as many lines as there are elements for, and this clock.
+fn header<S: crate::lines::Shape>(map: &MapData, shape: Shape, ticks: &Ticks) -> Option<Header> {
     let is_lines =
         (shape.kind, shape.key_size, shape.flags) == (ARRAY, size::<u32>(), MAPPABLE) && shape.value_size == size::<S::Line>();
-    let lines = || open_lines::<S>(map, shape.max_entries);
-    is_lines
-        && lines().is_some_and(|lines| ticks.fit(lines.header()) && Header::elements(lines.header().lines) == shape.max_entries)
+    let header = *is_lines.then(|| open_lines::<S>(map, shape.max_entries)).flatten()?.header();
+    (ticks.fit(&header) && Header::elements(header.lines) == shape.max_entries).then_some(header)
 }
 
 /// The lines of a map, if its header says that they are some.

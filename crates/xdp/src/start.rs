@@ -57,7 +57,7 @@ pub(crate) fn prepare(options: &Options) -> Result<(Parts, Knocks), Error> {
     let ticks = Ticks::calibrate()?;
     let mut loaded = load::load(options, pins.as_ref(), &ticks)?;
     let twins = Twins::of(&loaded.object)?;
-    let (mut tables, ring) = tables::open(&mut loaded.object, options, ticks)?;
+    let (mut tables, ring) = tables::open(&mut loaded.object, loaded.headers, options, ticks)?;
     move_in(&loaded, &mut tables)?;
     tables.set_except(&dark::except_words(&options.except))?;
     let settings = settings(options, &loaded, &mut tables)?;

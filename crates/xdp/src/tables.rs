@@ -71,14 +71,19 @@ pub(crate) struct Tables {
     except: Array<MapData, u64>,
 }
 
-/// The tables of a loaded object, adopted or new, and the ring buffer.
-pub(crate) fn open(object: &mut Ebpf, options: &Options, ticks: Ticks) -> Result<(Tables, RingBuf<MapData>), Error> {
-    let ([stash4, stash6], [lines4, lines6]) = (load::stashes(options), load::lines(options));
+/// The tables of a loaded object, adopted or new, and the ring buffer. The program takes the lines to have these headers.
+pub(crate) fn open(
+    object: &mut Ebpf,
+    [header4, header6]: [Header; 2],
+    options: &Options,
+    ticks: Ticks,
+) -> Result<(Tables, RingBuf<MapData>), Error> {
+    let [stash4, stash6] = load::stashes(options);
     let capacity = |bans, stashed, table: Table, mend| Capacity { bans, stashed, words: table.words(), mend };
     let capacity4 = capacity(options.max_bans, stash4, Table::Bans4, "raise [bans] max or merge bans into prefixes");
     let capacity6 = capacity(options.v6_bans(), stash6, Table::Bans6, "raise [bans] max_v6 or merge bans into prefixes");
-    let bans4 = open_bans(object, [table::LINES4, table::BANS4], lines4, capacity4, &ticks)?;
-    let bans6 = open_bans(object, [table::LINES6, table::BANS6], lines6, capacity6, &ticks)?;
+    let bans4 = open_bans(object, [table::LINES4, table::BANS4], header4, capacity4)?;
+    let bans6 = open_bans(object, [table::LINES6, table::BANS6], header6, capacity6)?;
     let touch4 = Touch4::new(area(object, table::TOUCH4, TOUCH4_LEN, TOUCH_WINDOWS_MAX)?);
     let touch6 = Touch6::new(area(object, table::TOUCH6, TOUCH6_LEN, TOUCH_WINDOWS_MAX)?, *bans6.lines().header());
     let limit = |limit: u32| Level { limit: limit as usize, ..Level::default() };
@@ -121,21 +126,16 @@ fn area(object: &mut Ebpf, name: &str, len: usize, windows_max: usize) -> Result
 fn open_bans<S: Shape, K: HashKey>(
     object: &mut Ebpf,
     [name, stash]: [&'static str; 2],
-    lines: u32,
+    header: Header,
     capacity: Capacity,
-    ticks: &Ticks,
 ) -> Result<Bans<S, HashTable<K>>, Error> {
-    let len = Header::elements(lines) as usize * size_of::<S::Line>();
+    let len = Header::elements(header.lines) as usize * size_of::<S::Line>();
     let area = area(object, name, len, lines::WINDOWS_MAX)?;
-    // Soon all of it is gone through, and perhaps filled; see `Tables::fold`.
+    // Soon all of it is gone through, and perhaps filled; see `Tables::rest`.
     area.spread();
-    let random = || getrandom::u64().map_err(|error| Error::Refused(format!("the kernel gives no random bytes: {error}")));
     let lines = match Lines::<S>::found(&area) {
-        Some(header) => Lines::of(area, header),
-        None => {
-            let multipliers = [random()? | 1, random()? | 1];
-            Lines::format(area, Header { lines, secret: random()?, multipliers, ..ticks.header() })
-        }
+        Some(found) if found == header => Lines::of(area, header),
+        _ => Lines::format(area, header),
     };
     let map = object.take_map(stash).ok_or_else(|| Error::Refused(format!("the object lacks the table {stash}")))?;
     let stash = HashTable::open(map, capacity.words, capacity.stashed);
@@ -149,7 +149,8 @@ fn open_bans<S: Shape, K: HashKey>(
 }
 
 fn take<T: TryFrom<Map, Error = MapError>>(object: &mut Ebpf, name: &str) -> Result<T, Error> {
-    let map = object.take_map(name).ok_or_else(|| Error::Refused(format!("the object lacks the table {name}")))?;
+    let missing = || Error::Refused(format!("the object lacks the table {name}"));
+    let map = object.take_map(table::in_object(name)).ok_or_else(missing)?;
     T::try_from(map).map_err(|error| Error::Refused(format!("the table {name} is of another kind: {error}")))
 }
 
@@ -321,7 +322,7 @@ impl Tables {
         Ok((self.bans4.lines().twin(windows_max)?, self.bans6.lines().twin(windows_max)?))
     }
 
-    /// Maps the lines whole for so many changes or comparisons that it pays, until [`Tables::fold`].
+    /// Maps the lines whole for so many changes or comparisons that it pays, until [`Tables::rest`].
     pub(crate) fn spread_for(&self, changes: usize, compared: usize) {
         if changes >= SPREAD_MIN || compared >= compare::BATCH {
             self.bans4.lines().spread();
@@ -329,10 +330,10 @@ impl Tables {
         }
     }
 
-    /// Lets go of what many changes have mapped.
-    pub(crate) fn fold(&self) {
-        self.bans4.lines().fold();
-        self.bans6.lines().fold();
+    /// Lets go of what many changes have mapped, but for what single ones need.
+    pub(crate) fn rest(&mut self) {
+        self.bans4.rest();
+        self.bans6.rest();
     }
 
     /// Removes exact bans whose end has come. How many went.

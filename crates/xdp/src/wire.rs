@@ -1,7 +1,7 @@
 //! The shared bytes as aya moves them in and out of the kernel.
 #![expect(unsafe_code, reason = "aya asks for a promise that these types are plain data")]
 
-use honeymesh_xdp_abi::{AddressKey, AllowFilter, BanEntry, CounterValues, Settings, SourceKey, Way};
+use honeymesh_xdp_abi::{AddressKey, AllowFilter, BanEntry, CounterValues, Header, Settings, SourceKey, Way};
 
 /// One of the types of `xdp-abi`, which are `repr(C)` integers without padding.
 #[derive(Clone, Copy, Debug)]
@@ -16,4 +16,4 @@ macro_rules! plain {
     };
 }
 
-plain!(AddressKey, AllowFilter, BanEntry, CounterValues, Settings, SourceKey, Way);
+plain!(AddressKey, AllowFilter, BanEntry, CounterValues, [Header; 2], Settings, SourceKey, Way);

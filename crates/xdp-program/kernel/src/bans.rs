@@ -2,8 +2,7 @@
 
 use crate::{
     bindings::{Map, increment, jiffies, opaque},
-    first,
-    tables::{HM_BANS4, HM_BANS6, HM_LINES4, HM_LINES6},
+    tables::{HM_BANS4, HM_BANS6, HM_HEADERS, HM_LINES4, HM_LINES6},
 };
 use core::ptr::NonNull;
 use honeymesh_xdp_abi::{FRONTS, Front, HITS_MAX, Header, Life, Line4, Line6, WAYS4, WAYS6, Way};
@@ -30,10 +29,13 @@ impl Hits for Counter {
     }
 }
 
+/// Of its fields only those are read that are used.
 #[inline(always)]
-fn header<L>(map: &Map<u32, L>) -> Option<Header> {
-    // SAFETY: element 0 is as long as a header, which is plain data, and never changes while a program reads it.
-    map.lookup(&first()).map(|line| unsafe { line.cast::<Header>().as_ptr().read() })
+fn header(family: usize) -> Option<Header> {
+    // The compiler must not take it for what is in the object.
+    let headers = opaque((&raw const HM_HEADERS).expose_provenance() as u64) as *const Header;
+    // SAFETY: there are two, plain data, and nothing changes them.
+    Some(unsafe { headers.add(family).read() })
 }
 
 #[inline(always)]
@@ -109,7 +111,7 @@ impl Bans for Bans4 {
 
     #[inline(always)]
     fn header(self) -> Option<Header> {
-        header(&HM_LINES4)
+        header(0)
     }
 
     #[inline(always)]
@@ -181,7 +183,7 @@ impl Bans for Bans6 {
 
     #[inline(always)]
     fn header(self) -> Option<Header> {
-        header(&HM_LINES6)
+        header(1)
     }
 
     #[inline(always)]

@@ -2,9 +2,11 @@
 
 use core::{
     arch::asm,
+    cell::UnsafeCell,
     ffi::c_void,
+    hint::assert_unchecked,
     marker::PhantomData,
-    mem::transmute,
+    mem::{MaybeUninit, transmute},
     ptr::{NonNull, from_ref},
 };
 
@@ -69,6 +71,25 @@ pub const NO_PREALLOC: u32 = 1;
 
 /// `BPF_F_MMAPABLE`: user space shares its memory.
 pub const MAPPABLE: u32 = 1 << 10;
+
+/// A value of zeros at a fixed address, which user space writes.
+#[repr(transparent)]
+pub struct Fixed<T>(UnsafeCell<MaybeUninit<T>>);
+
+// SAFETY: only ever read through the pointer, which is volatile.
+unsafe impl<T> Sync for Fixed<T> {}
+
+impl<T> Fixed<T> {
+    pub const fn zeroed() -> Self {
+        Self(UnsafeCell::new(MaybeUninit::zeroed()))
+    }
+
+    /// Where it is.
+    #[inline(always)]
+    pub const fn at(&self) -> *const T {
+        self.0.get().cast()
+    }
+}
 
 impl<K, V> Map<K, V> {
     /// A map of at most `max_entries`, which the loader may override.
@@ -283,6 +304,45 @@ impl honeymesh_xdp_program::Frame for Packet {
             Some(octets(start + offset))
         }
     }
+
+    #[inline(always)]
+    fn words<const N: usize>(&self, offset: usize) -> Option<[u32; N]> {
+        let mut words = [0; N];
+        // SAFETY: as above.
+        unsafe {
+            let (start, end) = self.bounds();
+            let from = start + offset;
+            if from + 4 * N > end {
+                return None;
+            }
+            macro_rules! each {
+                ($($index:literal)+) => {
+                    $(if $index < N {
+                        words[$index] = word::<{ 4 * $index }>(from);
+                    })+
+                };
+            }
+            each!(0 1 2 3 4 5 6 7 8 9);
+        }
+        (N <= WORDS_MAX / 4).then_some(words)
+    }
+}
+
+/// So many octets are read word by word without a loop.
+const WORDS_MAX: usize = 40;
+
+/// The word `AT` octets behind an address of any alignment.
+///
+/// # Safety
+/// It must be readable.
+#[inline(always)]
+unsafe fn word<const AT: usize>(from: usize) -> u32 {
+    let word: u64;
+    // SAFETY: the caller vouches for it.
+    unsafe { asm!("{0} = *(u32 *)({1} + {2})", out(reg) word, in(reg) from, const AT, options(pure, readonly, nostack)) };
+    // SAFETY: the load leaves the upper half zero; the compiler, once it knows, does not make it so again.
+    unsafe { assert_unchecked(word <= u32::MAX as u64) };
+    word as u32
 }
 
 /// `N` octets at an address of any alignment, word by word: the compiler, which must not assume that the processor takes
@@ -293,12 +353,22 @@ impl honeymesh_xdp_program::Frame for Packet {
 #[inline(always)]
 unsafe fn octets<const N: usize>(from: usize) -> [u8; N] {
     let mut octets = [0; N];
-    let mut at = 0;
+    // With the offset in the instruction, which a loop would add up.
+    macro_rules! words {
+        ($($at:literal)+) => {
+            $(if $at + 4 <= N {
+                // SAFETY: inside the octets, which the caller vouches for.
+                let word = unsafe { word::<$at>(from) };
+                octets[$at..$at + 4].copy_from_slice(&word.to_ne_bytes());
+            })+
+        };
+    }
+    words!(0 4 8 12 16 20 24 28 32 36);
+    let mut at = if N < WORDS_MAX { N & !3 } else { WORDS_MAX };
     while at + 4 <= N {
-        let word: u64;
-        // SAFETY: inside the octets, which the caller vouches for.
-        unsafe { asm!("{0} = *(u32 *)({1} + 0)", out(reg) word, in(reg) from + at, options(pure, readonly, nostack)) };
-        octets[at..at + 4].copy_from_slice(&(word as u32).to_ne_bytes());
+        // SAFETY: as above.
+        let word = unsafe { word::<0>(from + at) };
+        octets[at..at + 4].copy_from_slice(&word.to_ne_bytes());
         at += 4;
     }
     if at + 2 <= N {

@@ -6,11 +6,7 @@ use crate::{
     first, settings,
     tables::*,
 };
-use core::{
-    arch::asm,
-    mem::transmute,
-    ptr::NonNull,
-};
+use core::{arch::asm, mem::transmute, ptr::NonNull};
 use honeymesh_xdp_abi::{CookieSettings, FloodMeter, KnockRecord, PAYLOAD_MAX, VisitRecord};
 use honeymesh_xdp_program::{Cookies, Rewrite};
 
@@ -92,7 +88,7 @@ pub fn proofs_until_ns() -> u64 {
 impl Cookies for Helpers<XdpContext> {
     #[inline(always)]
     fn handshake(&self) -> Option<(CookieSettings, [u64; 2])> {
-        let settings = settings()?.as_ptr();
+        let settings = settings();
         // SAFETY: a value of this type in a map; user space changes it word by word.
         unsafe { Some(((&raw const (*settings).cookies).read_volatile(), (&raw const (*settings).secret).read_volatile())) }
     }

@@ -1,10 +1,6 @@
 //! What a lockdown asks of the kernel: the sockets' states, and how long it holds.
 
-use crate::{
-    Helpers,
-    bindings::CURRENT_NETNS,
-    settings,
-};
+use crate::{Helpers, bindings::CURRENT_NETNS, settings};
 use core::{ffi::c_void, mem::transmute, ptr::NonNull};
 use honeymesh_xdp_program::{Connections, Tuple4, Tuple6, lockdown::STATE_NONE};
 
@@ -33,7 +29,7 @@ impl<C> Connections for Helpers<C> {
     #[inline(always)]
     fn lockdown_until_ns(&self) -> u64 {
         // SAFETY: a value of this type in a map; user space changes it word by word.
-        settings().map_or(0, |settings| unsafe { (&raw const (*settings.as_ptr()).lockdown_until_ns).read_volatile() })
+        unsafe { (&raw const (*settings()).lockdown_until_ns).read_volatile() }
     }
 
     #[inline(always)]

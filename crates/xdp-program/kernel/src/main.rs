@@ -18,8 +18,8 @@ use bindings::{
 };
 use core::ptr::NonNull;
 use honeymesh_xdp_abi::{
-    ALLOW_WORDS, AddressKey, AllowBit, BanEntry, Counter, ExceptBit, Gates, KnockRecord, NetKey4, NetKey6, PORTS_MAX, STEP_FILTER, STEP_GREET, STEP_LISTEN, STEP_PROBE, ScanBucket,
-    ScanRecord, ScanSettings, Settings, SourceKey, WAYS, except_at,
+    ALLOW_WORDS, AddressKey, AllowBit, BanEntry, Counter, ExceptBit, Gates, KnockRecord, NetKey4, NetKey6, PORTS_MAX,
+    STEP_FILTER, STEP_GREET, STEP_LISTEN, STEP_PROBE, ScanBucket, ScanRecord, ScanSettings, Settings, SourceKey, WAYS, except_at,
 };
 use honeymesh_xdp_program::{Ban, Kernel, Next, Scan, Tuple4, Tuple6, Verdict, filter, greet, listen, pass, probe, quick};
 use tables::*;
@@ -168,8 +168,8 @@ impl Scan for Bucket {
 }
 
 #[inline(always)]
-fn settings() -> Option<NonNull<Settings>> {
-    HM_SETTINGS.lookup(&first())
+const fn settings() -> *const Settings {
+    HM_SETTINGS.at()
 }
 
 /// The index of an array's only element, made on the stack: as a constant it would be one more table.
@@ -186,15 +186,13 @@ enum Part {
     Short6 = 2,
 }
 
-/// Is the bit set? One that cannot be read is.
+/// Is the bit set?
 #[inline(always)]
 fn may_allow(part: Part, bit: AllowBit) -> bool {
-    HM_ALLOWED.lookup(&first()).is_none_or(|filter| {
-        let word = part as usize * ALLOW_WORDS + (bit.word as usize & (ALLOW_WORDS - 1));
-        // SAFETY: inside the value, which is three parts of so many words.
-        let bits = unsafe { filter.cast::<u64>().as_ptr().add(word).read_volatile() };
-        bits & bit.mask != 0
-    })
+    let word = part as usize * ALLOW_WORDS + (bit.word as usize & (ALLOW_WORDS - 1));
+    // SAFETY: inside the value, which is three parts of so many words; user space changes it meanwhile.
+    let bits = unsafe { HM_ALLOWED.at().cast::<u64>().add(word).read_volatile() };
+    bits & bit.mask != 0
 }
 
 /// When this CPU's next record of a kind is due.
@@ -212,14 +210,14 @@ impl<C> Kernel for Helpers<C> {
 
     #[inline(always)]
     fn gates(&self) -> Gates {
-        // SAFETY: a value of this type in a map; user space changes it word by word.
-        settings().map_or(Gates::default(), |settings| unsafe { (&raw const (*settings.as_ptr()).gates).read_volatile() })
+        // SAFETY: a value of this type; user space changes it word by word.
+        unsafe { (&raw const (*settings()).gates).read_volatile() }
     }
 
     #[inline(always)]
     fn scan_settings(&self) -> Option<ScanSettings> {
         // SAFETY: as above.
-        settings().map(|settings| unsafe { (&raw const (*settings.as_ptr()).scan).read_volatile() })
+        Some(unsafe { (&raw const (*settings()).scan).read_volatile() })
     }
 
     #[inline(always)]
@@ -314,13 +312,13 @@ impl<C> Kernel for Helpers<C> {
     #[inline(always)]
     fn secret(&self) -> [u64; 2] {
         // SAFETY: as for the gates.
-        settings().map_or([0; 2], |settings| unsafe { (&raw const (*settings.as_ptr()).secret).read_volatile() })
+        unsafe { (&raw const (*settings()).secret).read_volatile() }
     }
 
     #[inline(always)]
     fn ephemeral(&self) -> [u32; 2] {
-        // SAFETY: as for the gates. What cannot be read makes no port a probe.
-        settings().map_or([0, u32::MAX], |settings| unsafe { (&raw const (*settings.as_ptr()).ephemeral).read_volatile() })
+        // SAFETY: as for the gates.
+        unsafe { (&raw const (*settings()).ephemeral).read_volatile() }
     }
 
     #[inline(always)]

@@ -71,6 +71,9 @@ fn measure(room: &Room, plan: &Plan, results: &mut Results) {
     if plan.scale != Scale::Program {
         step("on the wire", &mut |results| rows::measure(room, plan, results));
     }
+    if plan.scale == Scale::Hot {
+        return;
+    }
     step("without a wire", &mut |results| unwired::measure(room, plan, results));
     if matches!(plan.scale, Scale::Wire | Scale::Program) {
         return;

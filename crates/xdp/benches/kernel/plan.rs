@@ -9,6 +9,8 @@ pub enum Scale {
     Quick,
     /// A few minutes: only what packets on the wire cost, without a million bans.
     Wire,
+    /// Some seconds: only a hot drop on the wire, round after round.
+    Hot,
     /// Some seconds: only the program, without a wire.
     Program,
     /// Some seconds: only what the daemon's side of the table costs.
@@ -23,6 +25,7 @@ impl Scale {
             Self::Smoke => "smoke",
             Self::Quick => "quick",
             Self::Wire => "wire",
+            Self::Hot => "hot",
             Self::Program => "program",
             Self::Table => "table",
             Self::Full => "full",
@@ -98,6 +101,8 @@ const QUICK: Plan = Plan {
 
 const WIRE: Plan = Plan { scale: Scale::Wire, sizes4: &[1_000, 100_000], sizes6: &[100_000], ..FULL };
 
+const HOT: Plan = Plan { scale: Scale::Hot, sizes4: &[100_000], sizes6: &[], nets: 0, rounds: 31, frames: 60_000, ..FULL };
+
 const PROGRAM: Plan = Plan { scale: Scale::Program, rounds: 41, ..FULL };
 
 const TABLE: Plan = Plan { scale: Scale::Table, ..FULL };
@@ -134,7 +139,7 @@ impl Plan {
         let args: Vec<String> = args.collect();
         let has = |wanted: &str| args.iter().any(|arg| arg == wanted);
         if has("--bench") {
-            let named = [("--quick", QUICK), ("--wire", WIRE), ("--program", PROGRAM), ("--table", TABLE)];
+            let named = [("--quick", QUICK), ("--wire", WIRE), ("--hot", HOT), ("--program", PROGRAM), ("--table", TABLE)];
             return Some(named.into_iter().find(|(name, _)| has(name)).map_or(FULL, |(_, plan)| plan));
         }
         let named: Vec<&String> = args.iter().filter(|arg| !arg.starts_with('-')).collect();
