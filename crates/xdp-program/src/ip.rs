@@ -40,7 +40,7 @@ pub(crate) trait Ip: Copy {
     fn addresses(&self) -> (AddressKey, AddressKey);
     /// The source's live exact ban.
     fn ban<K: Kernel>(&self, kernel: &K) -> Option<Found<Self::Hits<K>>>;
-    /// What the first line of the exact bans tells of the source.
+    /// What the lines of the exact bans tell of the source.
     fn glance<K: Kernel>(&self, kernel: &K) -> Glance<Self::Hits<K>>;
     /// May some banned prefix contain the source? Bits in front of the trie, which is far slower, say mostly not.
     fn is_touched(&self, kernel: &impl Kernel, gates: Gates) -> bool;

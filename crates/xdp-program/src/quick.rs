@@ -2,7 +2,7 @@
 //! network stack.
 //!
 //! It answers exactly as [`crate::filter`] would, or leaves the packet to it: whatever has VLAN tags, IPv4 options, extension
-//! headers or fragments, every exact ban that is not in its first line, every prefix that may touch the source, and whole modes
+//! headers or fragments, every exact ban that may be in the hash table behind its lines, every prefix that may touch the source, and whole modes
 //! (a lockdown, full bans that the kernel placed). So it is a shortcut and never an opinion of its own.
 
 use crate::{
