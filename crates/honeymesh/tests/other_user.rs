@@ -250,7 +250,8 @@ fn no_link_in_the_daemons_directory_leads_root_to_a_key_or_token() {
     let (good, token) = (key(&net, "good.key"), net.dir.path().join("good.token"));
     fs::copy(net.state_dir().join("api.token"), &token).unwrap();
     let authority = net.dir.path().join("good.authority");
-    let made = Command::new(env!("CARGO_BIN_EXE_honeymesh")).args(["authority", "new", "--json"]).arg(&authority).output().unwrap();
+    let made =
+        Command::new(env!("CARGO_BIN_EXE_honeymesh")).args(["authority", "new", "--json"]).arg(&authority).output().unwrap();
     let made: Value = serde_json::from_slice(&made.stdout).unwrap();
     let public = made["authority"].as_str().unwrap();
     let cluster = |key: &Path, secret: &Path| {
@@ -336,7 +337,13 @@ fn resolvers_that_are_written_down_elsewhere_stay_protected() {
     daemon.wait_for("ready");
     let resolvers = || {
         let all = net.json(&["allow", "list"]);
-        let of = |entry: &Value| entry["why"].as_str().unwrap().contains("resolver").then(|| entry["net"].as_str().unwrap().trim_end_matches("/32").to_owned());
+        let of = |entry: &Value| {
+            entry["why"]
+                .as_str()
+                .unwrap()
+                .contains("resolver")
+                .then(|| entry["net"].as_str().unwrap().trim_end_matches("/32").to_owned())
+        };
         all.as_array().unwrap().iter().filter_map(of).collect::<Vec<_>>()
     };
     assert_eq!(resolvers(), ["192.0.2.53"]);

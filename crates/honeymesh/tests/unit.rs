@@ -60,7 +60,8 @@ fn systemd_understands_every_line_of_the_unit_and_calls_it_guarded() {
     assert!(verified.status.success() && shown(&verified).is_empty(), "{}", shown(&verified));
     assert!(shown(&verify(&bad).unwrap()).contains("mostly"), "a line that is not understood would be told");
     let threshold = format!("--threshold={EXPOSURE_MAX}");
-    let judged = tool("systemd-analyze", &["security", "--offline=true", "--no-pager", &threshold, good.to_str().unwrap()]).unwrap();
+    let judged =
+        tool("systemd-analyze", &["security", "--offline=true", "--no-pager", &threshold, good.to_str().unwrap()]).unwrap();
     assert!(judged.status.success(), "{}", shown(&judged));
 }
 
@@ -96,8 +97,10 @@ fn systemd_makes_the_users_and_the_directories_that_the_daemon_wants() {
 
 /// The daemon as the unit lets it be: only these capabilities, and a file system that is read only but for these places.
 fn confined(net: &Net, config: &Path) -> Command {
-    let capabilities: Vec<String> =
-        setting("CapabilityBoundingSet").iter().map(|name| format!("+{}", name.strip_prefix("CAP_").unwrap().to_lowercase())).collect();
+    let capabilities: Vec<String> = setting("CapabilityBoundingSet")
+        .iter()
+        .map(|name| format!("+{}", name.strip_prefix("CAP_").unwrap().to_lowercase()))
+        .collect();
     let bounding = format!("--bounding-set=-all,{}", capabilities.join(","));
     // The places of the unit are elsewhere in a test; the pins are where they are.
     let places = setting("ReadWritePaths");
@@ -113,7 +116,15 @@ fn confined(net: &Net, config: &Path) -> Command {
         config = config.display(),
     );
     let mut command = Command::new("nsenter");
-    command.arg(format!("--net=/run/netns/{}", net.node)).args(["unshare", "--mount", "--propagation", "slave", "sh", "-c", &script]);
+    command.arg(format!("--net=/run/netns/{}", net.node)).args([
+        "unshare",
+        "--mount",
+        "--propagation",
+        "slave",
+        "sh",
+        "-c",
+        &script,
+    ]);
     command.stderr(Stdio::piped()).stdout(Stdio::null()).stdin(Stdio::null());
     command
 }

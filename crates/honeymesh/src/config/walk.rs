@@ -132,7 +132,9 @@ impl Walk {
 
     fn refuse(&self, how: &str) -> io::Error {
         let user = self.stranger.map(name_of).unwrap_or_default();
-        io::Error::other(format!("its path {how}, which user `{user}` may have put there, so root does not follow; name the file itself"))
+        io::Error::other(format!(
+            "its path {how}, which user `{user}` may have put there, so root does not follow; name the file itself"
+        ))
     }
 }
 

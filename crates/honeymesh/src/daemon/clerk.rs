@@ -58,7 +58,9 @@ pub fn start(files: &[KeyFile]) -> Result<(Clerk, Child), Failure> {
 fn begin(mut command: Command, files: &[KeyFile], patience: Duration) -> Result<(Clerk, Child), Failure> {
     let cannot = |error: &dyn std::fmt::Display| refused(format!("the process that writes key files cannot be started: {error}"));
     let (mut ours, theirs) = UnixStream::pair().map_err(|error| cannot(&error))?;
-    ours.set_read_timeout(Some(patience)).and_then(|()| ours.set_write_timeout(Some(patience))).map_err(|error| cannot(&error))?;
+    ours.set_read_timeout(Some(patience))
+        .and_then(|()| ours.set_write_timeout(Some(patience)))
+        .map_err(|error| cannot(&error))?;
     let spawned = command.stdin(Stdio::from(OwnedFd::from(theirs))).stdout(Stdio::null()).spawn();
     let mut child = spawned.map_err(|error| cannot(&error))?;
     // The command holds the process's end, which must be its alone.

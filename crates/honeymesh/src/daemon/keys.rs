@@ -100,7 +100,9 @@ impl Unwritten {
         let file = file.display();
         match self {
             Self::AsItWas(error) => {
-                format!("{file} could not be rewritten ({error}); put the new key there yourself before the next start of this node")
+                format!(
+                    "{file} could not be rewritten ({error}); put the new key there yourself before the next start of this node"
+                )
             }
             Self::Unconfirmed(error) => format!(
                 "{file} holds the new keys, but its directory could not be written to the disk ({error}), so that after a power cut it may be \

@@ -184,10 +184,7 @@ pub fn files(config: &Config, keys: &[ClusterKeys]) -> Files {
         tracing::info!(place = %place.display(), "resolvers are written down outside of /etc and /run: the daemon may read that place, too");
         read.push(place);
     }
-    Files {
-        read,
-        write: own.chain([config.node.state_dir.as_path()]).map(Into::into).collect(),
-    }
+    Files { read, write: own.chain([config.node.state_dir.as_path()]).map(Into::into).collect() }
 }
 
 /// Starts the clerk, if there are key files that the daemon may not replace once it is another user.

@@ -136,7 +136,8 @@ impl StateDir {
         for name in names {
             self.give(directory, &name, before)?;
         }
-        fchown(directory, Some(Uid::from_raw(user.user)), Some(self.files_group())).map_err(|errno| self.not_given(errno.into()))?;
+        fchown(directory, Some(Uid::from_raw(user.user)), Some(self.files_group()))
+            .map_err(|errno| self.not_given(errno.into()))?;
         tracing::info!(user = self.owner.name(), "what {} kept in {shown} is the daemon's user's now", owner::name_of(before));
         Ok(())
     }
@@ -149,7 +150,8 @@ impl StateDir {
     /// holds fast (mounted there on its own to be read only, or made immutable), which is then told.
     fn give(&self, directory: &File, name: &OsStr, before: u32) -> Result<(), Unusable> {
         let user = self.owner.user();
-        let cannot = |error: io::Error| Unusable::Wrong(format!("{} cannot be looked at: {error}", self.path.join(name).display()));
+        let cannot =
+            |error: io::Error| Unusable::Wrong(format!("{} cannot be looked at: {error}", self.path.join(name).display()));
         let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
         let file = File::from(openat(directory, name, flags, Mode::empty()).map_err(|errno| cannot(errno.into()))?);
         let metadata = file.metadata().map_err(cannot)?;

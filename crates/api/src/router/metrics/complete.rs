@@ -3,8 +3,8 @@
 
 use super::{families, text::Text};
 use honeymesh_format::{
-    AuditJson, BansJson, ClusterJson, CountersJson, CountsJson, DatagramsJson, InterfaceJson, KeeperJson, LatencyJson, LockdownJson, ProbeJson,
-    StatusJson, StoreJson, TrapJson, TrapProcessJson,
+    AuditJson, BansJson, ClusterJson, CountersJson, CountsJson, DatagramsJson, InterfaceJson, KeeperJson, LatencyJson,
+    LockdownJson, ProbeJson, StatusJson, StoreJson, TrapJson, TrapProcessJson,
 };
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
