@@ -84,7 +84,7 @@ impl StateDir {
             )
             .into());
         }
-        let state = Self { path: path.into(), group: owner::group(), owner };
+        let mut state = Self { path: path.into(), group: owner::group(), owner };
         state.take_over(&directory, metadata.uid())?;
         state.open_to_group(&directory);
         Ok(state)
@@ -245,11 +245,16 @@ impl StateDir {
         }
     }
 
-    /// Lets the group in, if there is one. A file system without groups keeps them out, which is safe.
-    fn open_to_group(&self, directory: &File) {
+    /// Lets the group in, if there is one. Where nothing can be given to it, it is kept out, of the control socket too, which is safe.
+    fn open_to_group(&mut self, directory: &File) {
         let Some(group) = self.group else { return };
-        if fchown(directory, None, Some(Gid::from_raw(group))).is_ok() {
-            let _ = directory.set_permissions(std::fs::Permissions::from_mode(0o710));
+        match fchown(directory, None, Some(Gid::from_raw(group))) {
+            Ok(()) => drop(directory.set_permissions(std::fs::Permissions::from_mode(0o710))),
+            Err(errno) => {
+                let name = owner::NAME;
+                tracing::warn!(%errno, "state_dir cannot be given to the group `{name}`, so its members cannot use the control socket");
+                self.group = None;
+            }
         }
     }
 
