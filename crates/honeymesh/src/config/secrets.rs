@@ -134,7 +134,8 @@ pub fn check(config: &Config) -> Vec<Problem> {
         Some(Problem::error(file.place, format!("[[cluster]] authority_file: {error}")))
     });
     let token = Some(&config.api.token_file)
-        .filter(|_| config.api.listen.is_some())
+        // Whoever may not even see it cannot say what is wrong with it.
+        .filter(|token| config.api.listen.is_some() && std::fs::symlink_metadata(&token.value).is_ok())
         .and_then(|token| token_problem(&token.value, token.place));
     keys.chain(authorities).chain(token).collect()
 }
