@@ -103,7 +103,7 @@ pub use ssh::{RsaHash, RsaHostKey, RsaSigner, SSH_TRIES_MAX, Ssh, SshSession};
 pub use telnet::{TRIES_MAX, Telnet, TelnetSession};
 pub use text::{kept_text, safe_text};
 pub use tftp::Tftp;
-pub use tls::{HELLO_BYTES_MAX, Heard, Hello, HelloReader, TdsEnvelope, TlsManner, overhear};
+pub use tls::{HELLO_BYTES_MAX, Heard, Hello, HelloReader, RECORD_HEAD_BYTES, TdsEnvelope, TlsManner, overhear};
 pub use vnc::{Vnc, VncSession};
 
 use alloc::vec::Vec;
@@ -234,8 +234,9 @@ pub trait Session: Send {
         false
     }
 
-    /// After [`Flow::StartTls`]: the stranger goes on with something that is no TLS at all. Appends the last words, in the clear.
-    fn misses_tls(&mut self, _answer: &mut Vec<u8>) {}
+    /// After [`Flow::StartTls`]: the stranger goes on with something that is no TLS at all, as `_head` shows, where a record's head
+    /// would be. Appends the last words, in the clear.
+    fn misses_tls(&mut self, _head: &[u8], _answer: &mut Vec<u8>) {}
 
     /// After [`Flow::StartTls`], asked after each call of [`Session::receive`]: whether TLS is over, so that its answer and all that
     /// follows is in the clear again.

@@ -7,7 +7,7 @@
 //! tell it.
 
 use crate::TlsIdentity;
-use honeymesh_trap_proto::{Findings, Flow, Heard, HelloReader, Pause, Session, Step, TdsEnvelope, TlsManner};
+use honeymesh_trap_proto::{Findings, Flow, Heard, HelloReader, Pause, RECORD_HEAD_BYTES, Session, Step, TdsEnvelope, TlsManner};
 use honeymesh_types::{Signs, WallTime};
 use rustls::{ServerConfig, ServerConnection};
 use std::{
@@ -19,8 +19,9 @@ use std::{
 pub(crate) const REFUSAL: [u8; 7] = [0x15, 3, 3, 0, 2, 2, 40];
 /// Versions that are spoken begin here: TLS 1.2.
 const OLDEST: u16 = 0x0303;
-/// The first byte of TLS.
+/// The first byte of TLS, and the second: SSL 3 and all that came after it.
 const HANDSHAKE: u8 = 0x16;
+const VERSION: u8 = 3;
 /// Plaintext taken from the library at once.
 const READ_BYTES_MAX: usize = 4 * 1_024;
 
@@ -93,7 +94,11 @@ impl Inside {
         let (reader, raw) = &mut **hello;
         for (index, byte) in bytes.iter().enumerate() {
             raw.push(*byte);
-            let hello = match reader.push(*byte) {
+            if raw.len() < RECORD_HEAD_BYTES {
+                continue;
+            }
+            let heard = if raw.len() == RECORD_HEAD_BYTES { head(reader, raw) } else { reader.push(*byte) };
+            let hello = match heard {
                 Heard::More => continue,
                 Heard::Whole => reader.hello(),
                 Heard::Other => None,
@@ -105,16 +110,21 @@ impl Inside {
                     self.said = Some(raw.clone());
                 }
             }
-            if raw.first() != Some(&HANDSHAKE) {
-                self.state = State::Over;
-                self.findings.fields.insert("tls_error".to_owned(), "none".to_owned());
-                self.inner.misses_tls(answer);
-                return Step { taken: index + 1, flow: Flow::Close };
+            if !is_tls(raw) {
+                self.inner.misses_tls(raw, answer);
+                return Step { taken: index + 1, flow: self.no_tls() };
             }
             let (raw, newest) = (std::mem::take(raw), hello.map_or(OLDEST, |hello| hello.newest()));
             return Step { taken: index + 1, flow: self.begin(&raw, newest, now, answer) };
         }
         Step { taken: bytes.len(), flow: Flow::Continue }
+    }
+
+    /// What came is no TLS at all.
+    fn no_tls(&mut self) -> Flow {
+        self.state = State::Over;
+        self.findings.fields.insert("tls_error".to_owned(), "none".to_owned());
+        Flow::Close
     }
 
     /// Answers the hello.
@@ -233,6 +243,16 @@ enum Peer {
     Gone,
 }
 
+/// Whether bytes may be the beginning of TLS.
+fn is_tls(bytes: &[u8]) -> bool {
+    bytes.iter().zip([HANDSHAKE, VERSION]).all(|(byte, expected)| *byte == expected)
+}
+
+/// A record's head, which is judged as a whole.
+fn head(reader: &mut HelloReader, head: &[u8]) -> Heard {
+    head.iter().map(|byte| reader.push(*byte)).find(|heard| *heard != Heard::More).unwrap_or(Heard::More)
+}
+
 /// The alert that OpenSSL answers to whoever speaks nothing newer (taken from 3.5.9): SSL 3 has no common cipher, and the others
 /// are told that it is the version.
 const fn too_old(newest: u16) -> [u8; 7] {
@@ -288,7 +308,14 @@ impl Session for Inside {
         self.inner.end();
         // What was not whole: a hello, or what was said inside.
         let mut left = match &mut self.state {
-            State::Hello(hello) => std::mem::take(&mut hello.1),
+            State::Hello(hello) => {
+                let head = std::mem::take(&mut hello.1);
+                if !is_tls(&head) {
+                    self.findings.signs |= Signs::MALFORMED;
+                    let _ = self.no_tls();
+                }
+                head
+            }
             _ => std::mem::take(&mut self.waiting),
         };
         left.extend(self.inner.said().unwrap_or_default());

@@ -135,8 +135,8 @@ impl Session for Overheard {
         self.inner.purges(behind)
     }
 
-    fn misses_tls(&mut self, answer: &mut Vec<u8>) {
-        self.inner.misses_tls(answer);
+    fn misses_tls(&mut self, head: &[u8], answer: &mut Vec<u8>) {
+        self.inner.misses_tls(head, answer);
     }
 }
 
