@@ -81,7 +81,7 @@ pub use mqtt::{Mqtt, MqttSession};
 pub use mssql::Mssql;
 pub use mysql::{Mysql, MysqlSession};
 pub use ntp::Ntp;
-pub use pause::{DELAY_MS_MAX, Pause};
+pub use pause::{DELAY_MS_MAX, Patience, Pause};
 pub use persona::{Era, HOST_BYTES_MAX, Machine, NameError, Persona};
 pub use pop3::Pop3;
 pub use postgresql::{Postgresql, PostgresqlSession};
@@ -199,6 +199,11 @@ pub trait Session: Send {
     /// Reports do not wait for it.
     fn pause(&mut self) -> Pause {
         Pause::default()
+    }
+
+    /// How long the stranger may take with what comes next; asked before it is waited for.
+    fn patience(&self) -> Patience {
+        Patience::default()
     }
 
     /// No more bytes will come (closed, reset, deadline): what was said in part becomes findings.

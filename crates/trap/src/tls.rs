@@ -7,7 +7,9 @@
 //! tell it.
 
 use crate::TlsIdentity;
-use honeymesh_trap_proto::{Findings, Flow, Heard, HelloReader, Pause, RECORD_HEAD_BYTES, Session, Step, TdsEnvelope, TlsManner};
+use honeymesh_trap_proto::{
+    Findings, Flow, Heard, HelloReader, Patience, Pause, RECORD_HEAD_BYTES, Session, Step, TdsEnvelope, TlsManner,
+};
 use honeymesh_types::{Signs, WallTime};
 use rustls::{ServerConfig, ServerConnection};
 use std::{
@@ -17,6 +19,10 @@ use std::{
 
 /// Fatal alert `handshake_failure` in a record of TLS 1.2, as a server without a common cipher sends it.
 pub(crate) const REFUSAL: [u8; 7] = [0x15, 3, 3, 0, 2, 2, 40];
+/// Fatal alert `unexpected_message`, as OpenSSL 3.5 sends it to whoever begins with something else than a hello.
+const UNEXPECTED: [u8; 7] = [0x15, 3, 3, 0, 2, 2, 10];
+/// The kind of a hello.
+const CLIENT_HELLO: u8 = 1;
 /// Versions that are spoken begin here: TLS 1.2.
 const OLDEST: u16 = 0x0303;
 /// The first byte of TLS, and the second: SSL 3 and all that came after it.
@@ -114,6 +120,10 @@ impl Inside {
                 self.inner.misses_tls(raw, answer);
                 return Step { taken: index + 1, flow: self.no_tls() };
             }
+            if raw.get(RECORD_HEAD_BYTES).is_some_and(|kind| *kind != CLIENT_HELLO) {
+                answer.extend_from_slice(&UNEXPECTED);
+                return Step { taken: index + 1, flow: self.no_hello() };
+            }
             let (raw, newest) = (std::mem::take(raw), hello.map_or(OLDEST, |hello| hello.newest()));
             return Step { taken: index + 1, flow: self.begin(&raw, newest, now, answer) };
         }
@@ -122,8 +132,17 @@ impl Inside {
 
     /// What came is no TLS at all.
     fn no_tls(&mut self) -> Flow {
+        self.gives_up("none")
+    }
+
+    /// It is TLS, and begins with something else than a hello.
+    fn no_hello(&mut self) -> Flow {
+        self.gives_up("broken")
+    }
+
+    fn gives_up(&mut self, why: &str) -> Flow {
         self.state = State::Over;
-        self.findings.fields.insert("tls_error".to_owned(), "none".to_owned());
+        self.findings.fields.insert("tls_error".to_owned(), why.to_owned());
         Flow::Close
     }
 
@@ -318,6 +337,8 @@ impl Session for Inside {
             }
             _ => std::mem::take(&mut self.waiting),
         };
+        // And a packet around it.
+        left.extend(self.envelope.as_ref().map(TdsEnvelope::held).unwrap_or_default());
         left.extend(self.inner.said().unwrap_or_default());
         if !left.is_empty() {
             self.said.get_or_insert_default().append(&mut left);
@@ -348,6 +369,10 @@ impl Session for Inside {
         Pause { at: 0, ms: std::mem::take(&mut self.pause_ms) }
     }
 
+    fn patience(&self) -> Patience {
+        self.inner.patience()
+    }
+
     fn said(&mut self) -> Option<Vec<u8>> {
         self.said.take()
     }
@@ -361,18 +386,24 @@ impl Inside {
     /// Takes a packet around the handshake, and what is in it; the answer is packed in the same way.
     fn unwrap(&mut self, bytes: &[u8], now: WallTime, answer: &mut Vec<u8>) -> Step {
         let mut records = Vec::new();
+        let before = self.envelope.as_ref().map(TdsEnvelope::held).unwrap_or_default();
         let opened = self.envelope.as_mut().and_then(|envelope| envelope.open(bytes, &mut records));
         self.said = Some(Vec::new());
         let Some(taken) = opened else {
             self.state = State::Over;
             self.findings.signs |= Signs::MALFORMED;
-            self.said = Some(bytes.to_vec());
+            self.said = Some([before.as_slice(), bytes].concat());
+            self.envelope = None;
             return Step { taken: bytes.len(), flow: Flow::Close };
         };
         let (mut sealed, mut at, mut flow) = (Vec::new(), 0, Flow::Continue);
         while at < records.len() && flow == Flow::Continue {
             let step = self.record(&records[at..], now, &mut sealed);
             (at, flow) = (at + step.taken, step.flow);
+        }
+        if flow == Flow::Close && !self.agreed {
+            // Unpacked, and not heard any more.
+            self.said.get_or_insert_default().extend_from_slice(records.get(at..).unwrap_or_default());
         }
         TdsEnvelope::seal(&sealed, answer);
         if self.agreed {

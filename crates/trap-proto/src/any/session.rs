@@ -4,7 +4,7 @@ use super::{
     Any,
     first::{self, Guess, Protocol},
 };
-use crate::{ANSWER_BYTES_MAX, Findings, Flow, Pause, Session, Step, TlsManner, tls::HANDSHAKE};
+use crate::{ANSWER_BYTES_MAX, Findings, Flow, Patience, Pause, Session, Step, TlsManner, tls::HANDSHAKE};
 use alloc::{boxed::Box, vec::Vec};
 use honeymesh_types::WallTime;
 
@@ -158,6 +158,13 @@ impl Session for AnySession {
 
     fn pause(&mut self) -> Pause {
         core::mem::take(&mut self.pause)
+    }
+
+    fn patience(&self) -> Patience {
+        match &self.phase {
+            Phase::Played(session) => session.patience(),
+            _ => Patience::default(),
+        }
     }
 
     fn end(&mut self) {
@@ -316,7 +323,8 @@ mod tests {
         let login = b"\x20\0\0\x01\x05\xae\x0f\0\0\0\0\x01\x21\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
         let (open, secured) = (hear(login), inside(login));
         assert!(open.flow == Flow::StartTls && secured.flow == Flow::Close && said(&secured.answer).ends_with("Bad handshake"));
-        let differing: Vec<u8> = open.answer.iter().zip(&secured.answer).map(|(one, other)| one ^ other).filter(|byte| *byte > 0).collect();
+        let differing: Vec<u8> =
+            open.answer.iter().zip(&secured.answer).map(|(one, other)| one ^ other).filter(|byte| *byte > 0).collect();
         assert_eq!(differing, [8], "the flag in the greeting");
         let prelogin = b"\x12\x01\0\x1a\0\0\0\0\0\0\x0b\0\x06\x01\0\x11\0\x01\xff\x08\0\x01\x55\0\0\0";
         assert_eq!((hear(prelogin).flow, inside(prelogin).flow), (Flow::StartTls, Flow::Telling));

@@ -167,7 +167,8 @@ impl PostgresqlSession {
             // Whoever speaks so old a protocol is told in its words.
             answer.extend_from_slice(format!("EFATAL:  {message}\n\0").as_bytes());
         } else {
-            Failure { code: "0A000", message, file: "backend_startup.c", line: "703", routine: "ProcessStartupPacket" }.say(answer);
+            Failure { code: "0A000", message, file: "backend_startup.c", line: "703", routine: "ProcessStartupPacket" }
+                .say(answer);
         }
         self.broken()
     }

@@ -1,7 +1,7 @@
 //! Reads the hello of whoever speaks TLS to a service that does not.
 
 use super::{HANDSHAKE, Heard, HelloReader};
-use crate::{Findings, Flow, Pause, Session, Step, TlsManner};
+use crate::{Findings, Flow, Patience, Pause, Session, Step, TlsManner};
 use alloc::{boxed::Box, vec::Vec};
 use honeymesh_types::WallTime;
 
@@ -105,6 +105,10 @@ impl Session for Overheard {
 
     fn pause(&mut self) -> Pause {
         self.inner.pause()
+    }
+
+    fn patience(&self) -> Patience {
+        self.inner.patience()
     }
 
     fn unread(&mut self) -> Vec<u8> {
