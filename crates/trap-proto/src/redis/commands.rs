@@ -330,7 +330,7 @@ impl Server {
                 reply.raw(&format!("-ERR unknown subcommand '{sub}'. Try CLIENT HELP.\r\n"));
             }
             (b"cluster" | b"readonly" | b"readwrite" | b"asking", _) => {
-                reply.raw("-ERR This instance has cluster support disabled\r\n")
+                reply.raw("-ERR This instance has cluster support disabled\r\n");
             }
             (b"time", []) => {
                 let (seconds, micros) = ((now.0 / 1_000_000).to_string(), (now.0 % 1_000_000).to_string());

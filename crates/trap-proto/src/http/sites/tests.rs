@@ -255,7 +255,7 @@ fn docker_knows_its_containers_and_those_it_gave_a_number_and_no_others() {
     for unknown in ["0123456789ab", &"ab".repeat(32), &other, &exec, "deadbeefcafe"] {
         let started = order(&alloc::format!("/containers/{unknown}/start"), "{}");
         assert!(
-            started.contains(&alloc::format!("404 Not Found"))
+            started.contains("404 Not Found")
                 && started.ends_with(&alloc::format!("{{\"message\":\"No such container: {unknown}\"}}\n")),
             "{started}"
         );

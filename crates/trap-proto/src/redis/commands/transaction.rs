@@ -50,10 +50,9 @@ impl Server {
 
     /// A command waits if it could be run: what it means is found out on a server that is thrown away.
     fn queue(&mut self, words: &[Vec<u8>], now: WallTime, answer: &mut Vec<u8>) -> Meaning {
-        let mut trial = self.clone();
-        let (transaction, mut heard) = (trial.transaction.take(), Vec::new());
+        let mut transaction = self.transaction.take().unwrap_or_default();
+        let (mut trial, mut heard) = (self.clone(), Vec::new());
         let meaning = trial.run(words, now, &mut heard);
-        let mut transaction = transaction.unwrap_or_default();
         let bytes = transaction.bytes + words.iter().map(Vec::len).sum::<usize>();
         let is_refused = heard.starts_with(b"-ERR unknown command") || heard.starts_with(b"-ERR wrong number of arguments");
         if is_refused {
