@@ -149,6 +149,8 @@ impl Session for SshSession {
     fn patience(&self) -> Patience {
         match &self.phase {
             Phase::Packets(transport) if transport.is_in() => Patience::default(),
+            // A crowd that says nothing is not held longer than elsewhere.
+            Phase::Identification(identification) if identification.line.is_empty() => Patience::default(),
             _ => Patience { silence_ms: Some(LOGIN_GRACE_MS), all_ms: Some(LOGIN_GRACE_MS) },
         }
     }

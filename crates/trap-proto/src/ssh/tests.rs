@@ -60,6 +60,7 @@ fn usual_offer() -> Vec<u8> {
 #[test]
 fn a_login_has_two_minutes_however_it_goes() {
     let mut session = session();
+    assert_eq!(session.patience(), crate::Patience::default(), "who says nothing has what all others have");
     let _ = drive::begun(&mut session, &[HELLO, &plain(&usual_offer())]);
     assert_eq!((session.patience().all_ms, session.patience().silence_ms), (Some(120_000), Some(120_000)));
 }
