@@ -95,7 +95,7 @@ pub(crate) fn service(name: &'static str, data: &[u8]) {
 }
 
 /// Services of lines that answer otherwise to whoever does not wait for the answer to one, and whatever plays such a service.
-const MINDS_WHAT_COMES_BEHIND: [&str; 3] = ["any", "smtp", "smtps"];
+const MINDS_WHAT_COMES_BEHIND: [&str; 4] = ["any", "redis", "smtp", "smtps"];
 
 /// The same as [`law`], but nothing comes together with the end of a line.
 fn law_of_lines(session: &dyn Fn() -> Box<dyn Session>, stream: &[u8], cuts: &Cuts) {

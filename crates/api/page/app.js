@@ -19,7 +19,7 @@ const state = { token: "", lastEvent: "", paused: false, waiting: [], missed: 0,
 // list, and a test compares the two for every character there is. A fifth mark on one letter is written out, too.
 const UNSAFE = new RegExp("[\\u0000-\\u001f\\u007f-\\u009f\\u00ad\\u034f\\u061c\\u115f\\u1160\\u17b4\\u17b5\\u180b-\\u180f\\u200b-\\u200f\\u2028-\\u202e"
   + "\\u2060-\\u206f\\u2800\\u3164\\ufdd0-\\ufdef\\ufe00-\\ufe0f\\ufeff\\uffa0\\ufff0-\\ufffb\\u{13430}-\\u{1343f}\\u{1bca0}-\\u{1bca3}"
-  + "\\u{1d173}-\\u{1d17a}\\u{e0000}-\\u{e0fff}]|\\p{Noncharacter_Code_Point}|\\p{Surrogate}|(?<=\\p{Mn}{4})\\p{Mn}", "gu");
+  + "\\u{1d173}-\\u{1d17a}\\u{e0000}-\\u{e0fff}]|\\p{Noncharacter_Code_Point}|\\p{Surrogate}|(?<=[\\p{Mn}\\p{Me}]{4})[\\p{Mn}\\p{Me}]", "gu");
 
 function shown(value) {
   const escape = (c) => ({ "\n": "\\n", "\r": "\\r", "\t": "\\t", "\0": "\\0" })[c] || `\\u{${c.codePointAt(0).toString(16)}}`;

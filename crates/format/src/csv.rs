@@ -2,8 +2,8 @@
 //!
 //! Every cell is quoted. A cell that would begin a formula gets a leading apostrophe, `payload_base64` too (base64
 //! may begin with `+`), and so does one that begins with an apostrophe: a reader that wants the bytes takes one leading
-//! apostrophe off. A spreadsheet of a country with a decimal comma cuts lines at semicolons, wherever they stand: in `fields`
-//! each is written as JSON's `\u003b`, elsewhere one before a formula gets an apostrophe behind it.
+//! apostrophe off, and one behind each semicolon. A spreadsheet of a country with a decimal comma cuts lines at semicolons, wherever they stand: in `fields`
+//! each is written as JSON's `\u003b`, elsewhere what stands behind one is marked like a cell of its own.
 
 use crate::{EventJson, is_unsafe, json_text, printable};
 use std::borrow::Cow;
@@ -77,17 +77,18 @@ pub fn csv_row(event: &EventJson) -> String {
 /// Text as a harmless cell, not yet quoted: control and bidi characters are escaped as [`printable`] does it, and a
 /// cell that a spreadsheet could take for a formula gets a leading apostrophe. That is one that begins, blanks and quotes left
 /// out, with `=`, `+`, `-`, `@` or their full-width forms, or at all with TAB, CR, LF, NUL or an apostrophe; what stands behind
-/// a semicolon is such a cell, too.
+/// a semicolon is such a cell, too. So nothing is lost: whoever takes one apostrophe off the beginning and off what stands behind each
+/// semicolon has [`printable`] text.
 #[must_use]
 pub fn csv_cell(text: &str) -> Cow<'_, str> {
     let safe = printable(text);
-    let is_marked = is_formula(text) || text.starts_with('\'');
-    if !is_marked && !safe.split(';').skip(1).any(is_formula) {
+    let is_marked = |part: &str| is_formula(part) || part.starts_with('\'');
+    if !is_marked(text) && !safe.split(';').skip(1).any(is_marked) {
         return safe;
     }
-    let mark = |part: &str| if is_formula(part) { format!("'{part}") } else { part.to_owned() };
+    let mark = |part: &str| if is_marked(part) { format!("'{part}") } else { part.to_owned() };
     let mut parts = safe.split(';');
-    let first = format!("{}{}", if is_marked { "'" } else { "" }, parts.next().unwrap_or_default());
+    let first = format!("{}{}", if is_marked(text) { "'" } else { "" }, parts.next().unwrap_or_default());
     Cow::Owned(std::iter::once(first).chain(parts.map(mark)).collect::<Vec<_>>().join(";"))
 }
 
@@ -150,6 +151,7 @@ mod tests {
             ("\"=1", "'\"=1"),
             ("'=1", "''=1"),
             ("a;=1; +2;b", "a;'=1;' +2;b"),
+            ("a;'=1;'b;c'", "a;''=1;''b;c'"),
             ("plain-text", "plain-text"),
             ("a=b", "a=b"),
         ];
@@ -163,6 +165,8 @@ mod tests {
         fn no_cell_begins_a_formula_or_breaks_its_line(text in "[;'=+@\\-\t\r\n\0 \u{ff1d}\"',]{0,4}.{0,12}") {
             let cell = csv_cell(&text).into_owned();
             prop_assert!(!cell.split(';').any(is_formula) && !cell.chars().any(is_unsafe), "{:?}", cell);
+            let unmarked = cell.split(';').map(|part| part.strip_prefix('\'').unwrap_or(part)).collect::<Vec<_>>().join(";");
+            prop_assert_eq!(unmarked, printable(&text), "what was marked comes back");
             let line = record([Cow::Borrowed(cell.as_str()), Cow::Borrowed("end")].into_iter());
             let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(line.as_bytes());
             let back: Vec<csv::StringRecord> = reader.records().collect::<Result<_, _>>().unwrap();

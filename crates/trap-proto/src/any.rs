@@ -63,8 +63,9 @@ impl Any {
         AnySession::new(self.clone(), seed)
     }
 
-    /// A new connection to the service of this name, if it is played.
-    fn play(&self, name: &str, seed: u64) -> Option<Box<dyn Session>> {
-        self.played.iter().find(|service| service.name() == name).map(|service| service.session(seed))
+    /// A new connection to the service of this name, if it is played; `is_tls`: inside TLS, where none offers it again.
+    fn play(&self, name: &str, seed: u64, is_tls: bool) -> Option<Box<dyn Session>> {
+        let service = self.played.iter().find(|service| service.name() == name)?;
+        Some(if is_tls { service.secured(seed) } else { service.session(seed) })
     }
 }

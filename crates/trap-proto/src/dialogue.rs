@@ -3,6 +3,7 @@
 use crate::{
     ANSWER_BYTES_MAX, Findings, Flow, Pause, Session, Step, TlsManner,
     line::{Line, Lines},
+    tls::is_web,
 };
 use alloc::vec::Vec;
 use honeymesh_types::{Signs, WallTime};
@@ -176,8 +177,10 @@ impl<D: Dialogue> Session for Talk<D> {
         D::PURGES
     }
 
-    fn misses_tls(&mut self, answer: &mut Vec<u8>) {
-        answer.extend_from_slice(D::NO_TLS);
+    fn misses_tls(&mut self, head: &[u8], answer: &mut Vec<u8>) {
+        if !is_web(head) {
+            answer.extend_from_slice(D::NO_TLS);
+        }
     }
 }
 

@@ -25,6 +25,11 @@ impl Exactly {
         self.held.is_empty()
     }
 
+    /// What is there of it.
+    pub(crate) fn held(&self) -> &[u8] {
+        &self.held
+    }
+
     /// Goes on with another number.
     pub(crate) fn want(&mut self, wanted: usize) {
         self.held.clear();

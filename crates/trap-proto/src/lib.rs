@@ -81,7 +81,7 @@ pub use mqtt::{Mqtt, MqttSession};
 pub use mssql::Mssql;
 pub use mysql::{Mysql, MysqlSession};
 pub use ntp::Ntp;
-pub use pause::{DELAY_MS_MAX, Pause};
+pub use pause::{DELAY_MS_MAX, Patience, Pause};
 pub use persona::{Era, HOST_BYTES_MAX, Machine, NameError, Persona};
 pub use pop3::Pop3;
 pub use postgresql::{Postgresql, PostgresqlSession};
@@ -103,7 +103,7 @@ pub use ssh::{RsaHash, RsaHostKey, RsaSigner, SSH_TRIES_MAX, Ssh, SshSession};
 pub use telnet::{TRIES_MAX, Telnet, TelnetSession};
 pub use text::{kept_text, safe_text};
 pub use tftp::Tftp;
-pub use tls::{HELLO_BYTES_MAX, Heard, Hello, HelloReader, TdsEnvelope, TlsManner, overhear};
+pub use tls::{HELLO_BYTES_MAX, Heard, Hello, HelloReader, RECORD_HEAD_BYTES, TdsEnvelope, TlsManner, overhear};
 pub use vnc::{Vnc, VncSession};
 
 use alloc::vec::Vec;
@@ -201,6 +201,11 @@ pub trait Session: Send {
         Pause::default()
     }
 
+    /// How long the stranger may take with what comes next; asked before it is waited for.
+    fn patience(&self) -> Patience {
+        Patience::default()
+    }
+
     /// No more bytes will come (closed, reset, deadline): what was said in part becomes findings.
     fn end(&mut self);
 
@@ -234,8 +239,9 @@ pub trait Session: Send {
         false
     }
 
-    /// After [`Flow::StartTls`]: the stranger goes on with something that is no TLS at all. Appends the last words, in the clear.
-    fn misses_tls(&mut self, _answer: &mut Vec<u8>) {}
+    /// After [`Flow::StartTls`]: the stranger goes on with something that is no TLS at all, as `_head` shows, where a record's head
+    /// would be. Appends the last words, in the clear.
+    fn misses_tls(&mut self, _head: &[u8], _answer: &mut Vec<u8>) {}
 
     /// After [`Flow::StartTls`], asked after each call of [`Session::receive`]: whether TLS is over, so that its answer and all that
     /// follows is in the clear again.

@@ -1,12 +1,14 @@
-//! A memcached that anybody may use: 1.6 of Debian 13, in its text protocol, answer for answer.
+//! A memcached that anybody may use: 1.6 of Debian 13, in its two protocols, answer for answer.
 //!
 //! It keeps what one connection stores for that connection. Answers were compared with a real memcached 1.6.38.
 
+mod binary;
 mod datagram;
+mod either;
 mod session;
 mod statistics;
 
-use crate::{BannerError, Era, Findings, Persona, Session, dialogue::Talk, service::checked_banner};
+use crate::{BannerError, Era, Persona, Session, service::checked_banner};
 use alloc::sync::Arc;
 use honeymesh_types::Transport;
 
@@ -50,6 +52,6 @@ impl Memcached {
     /// A new connection.
     #[must_use]
     pub fn session(&self) -> impl Session + use<> {
-        Talk::new(session::MemcachedTalk::new(Arc::clone(&self.version), self.era, Findings::default()))
+        either::Either::new(Arc::clone(&self.version), self.era)
     }
 }

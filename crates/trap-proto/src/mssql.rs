@@ -57,7 +57,13 @@ impl Mssql {
     /// A new connection; `seed` makes the challenge.
     #[must_use]
     pub fn session(&self, seed: u64) -> impl Session + use<> {
-        ByPacket::new(session::MssqlSession::new(self.clone(), seed))
+        ByPacket::new(session::MssqlSession::new(self.clone(), seed, true))
+    }
+
+    /// The same inside TLS, where there is no other encryption.
+    #[must_use]
+    pub fn secured(&self, seed: u64) -> impl Session + use<> {
+        ByPacket::new(session::MssqlSession::new(self.clone(), seed, false))
     }
 
     /// The answer to a pre-login: version, encryption, the right instance, and what else the client has asked for.

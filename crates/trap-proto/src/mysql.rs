@@ -42,4 +42,10 @@ impl Mysql {
     pub fn session(&self, seed: u64) -> MysqlSession {
         MysqlSession::new(self.version.clone(), seed)
     }
+
+    /// The same inside TLS: it offers none.
+    #[must_use]
+    pub fn secured(&self, seed: u64) -> MysqlSession {
+        MysqlSession::new(self.version.clone(), seed).secured()
+    }
 }

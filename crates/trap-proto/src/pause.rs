@@ -18,6 +18,16 @@ pub(crate) const POSTFIX_MS: u32 = 1_000;
 /// What TigerVNC waits after a wrong password.
 pub(crate) const TIGERVNC_MS: u32 = 100;
 
+/// How long a stranger may take where the protocol says so, in milliseconds; `None`: as long as with others. However long it is,
+/// the carrier's own deadline for a whole session ends it, too.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Patience {
+    /// Without a byte.
+    pub silence_ms: Option<u32>,
+    /// From the connection's beginning on, whatever comes.
+    pub all_ms: Option<u32>,
+}
+
 /// How long a carrier keeps an answer back.
 ///
 /// What was found is reported before; nothing is read meanwhile; and a session's deadlines go on. A pause that is no longer than

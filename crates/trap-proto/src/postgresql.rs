@@ -18,4 +18,10 @@ impl Postgresql {
     pub fn session(self) -> PostgresqlSession {
         PostgresqlSession::new()
     }
+
+    /// The same inside TLS.
+    #[must_use]
+    pub fn secured(self) -> PostgresqlSession {
+        PostgresqlSession::new().secured()
+    }
 }

@@ -30,6 +30,12 @@ impl Rdp {
     /// A new connection; `seed` makes the challenge.
     #[must_use]
     pub fn session(&self, seed: u64) -> impl Session + use<> {
-        ByPacket::new(session::RdpSession::new(self.clone(), seed))
+        ByPacket::new(session::RdpSession::new(self.clone(), seed, true))
+    }
+
+    /// The same inside TLS, where there is no other.
+    #[must_use]
+    pub fn secured(&self, seed: u64) -> impl Session + use<> {
+        ByPacket::new(session::RdpSession::new(self.clone(), seed, false))
     }
 }

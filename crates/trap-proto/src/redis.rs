@@ -6,6 +6,7 @@
 
 mod commands;
 mod info;
+mod lua;
 mod request;
 mod session;
 

@@ -442,6 +442,19 @@ impl Service {
         }
     }
 
+    /// A new connection inside TLS that was there before the service was known: it offers and takes no other.
+    #[must_use]
+    pub fn secured(&self, seed: u64) -> Box<dyn Session> {
+        match self {
+            Self::Smtp(smtp) => Box::new(smtp.secured(seed)),
+            Self::Mysql(mysql) => Box::new(mysql.secured(seed)),
+            Self::Postgresql(postgresql) => Box::new(postgresql.secured()),
+            Self::Mssql(mssql) => Box::new(mssql.secured(seed)),
+            Self::Rdp(rdp) => Box::new(rdp.secured(seed)),
+            other => other.session(seed),
+        }
+    }
+
     /// What it says without end in a tarpit instead of a greeting, if its protocol has room for that.
     #[must_use]
     pub fn babble(&self, seed: u64) -> Option<Babble> {

@@ -4,6 +4,7 @@
 //! refused, as by Dovecot behind it. Mail for anybody is taken, as an open relay does it, so that
 //! its sender shows what he came for; nothing is ever sent.
 
+mod chunks;
 mod envelope;
 mod session;
 #[cfg(test)]

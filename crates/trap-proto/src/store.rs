@@ -12,7 +12,7 @@ pub(crate) const KEY_BYTES_MAX: usize = 250;
 pub(crate) const VALUE_BYTES_MAX: usize = 16 * 1_024;
 
 /// Keys and values.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Store {
     values: BTreeMap<Vec<u8>, Vec<u8>>,
     bytes: usize,

@@ -157,7 +157,7 @@ impl Conversation {
 
     /// Waits for bytes, a deadline, a dismissal or the end of the traps.
     async fn wait(&mut self, progress: &mut Progress) -> Result<(), End> {
-        let deadline = progress.ends.min(Instant::now() + self.limits.read_deadline);
+        let deadline = self.deadline(progress);
         if progress.reports == 0 && progress.first_report_by < deadline {
             match self.ready_by(progress.first_report_by).await {
                 Err(End::Deadline) => Box::pin(self.report(progress)).await,
@@ -165,6 +165,15 @@ impl Conversation {
             }
         }
         self.ready_by(deadline).await
+    }
+
+    /// Until when something must come: as the protocol has it, or as all others.
+    fn deadline(&mut self, progress: &mut Progress) -> Instant {
+        let patience = self.guarded(progress, |session| session.patience()).unwrap_or_default();
+        let lasting = |ms: u32| Duration::from_millis(ms.into());
+        let begun = progress.ends - self.limits.session_deadline;
+        let ends = patience.all_ms.map_or(progress.ends, |all| progress.ends.min(begun + lasting(all)));
+        ends.min(Instant::now() + patience.silence_ms.map_or(self.limits.read_deadline, lasting))
     }
 
     async fn ready_by(&mut self, deadline: Instant) -> Result<(), End> {

@@ -7,7 +7,9 @@
 //! tell it.
 
 use crate::TlsIdentity;
-use honeymesh_trap_proto::{Findings, Flow, Heard, HelloReader, Pause, Session, Step, TdsEnvelope, TlsManner};
+use honeymesh_trap_proto::{
+    Findings, Flow, Heard, HelloReader, Patience, Pause, RECORD_HEAD_BYTES, Session, Step, TdsEnvelope, TlsManner,
+};
 use honeymesh_types::{Signs, WallTime};
 use rustls::{ServerConfig, ServerConnection};
 use std::{
@@ -17,10 +19,15 @@ use std::{
 
 /// Fatal alert `handshake_failure` in a record of TLS 1.2, as a server without a common cipher sends it.
 pub(crate) const REFUSAL: [u8; 7] = [0x15, 3, 3, 0, 2, 2, 40];
+/// Fatal alert `unexpected_message`, as OpenSSL 3.5 sends it to whoever begins with something else than a hello.
+const UNEXPECTED: [u8; 7] = [0x15, 3, 3, 0, 2, 2, 10];
+/// The kind of a hello.
+const CLIENT_HELLO: u8 = 1;
 /// Versions that are spoken begin here: TLS 1.2.
 const OLDEST: u16 = 0x0303;
-/// The first byte of TLS.
+/// The first byte of TLS, and the second: SSL 3 and all that came after it.
 const HANDSHAKE: u8 = 0x16;
+const VERSION: u8 = 3;
 /// Plaintext taken from the library at once.
 const READ_BYTES_MAX: usize = 4 * 1_024;
 
@@ -93,7 +100,11 @@ impl Inside {
         let (reader, raw) = &mut **hello;
         for (index, byte) in bytes.iter().enumerate() {
             raw.push(*byte);
-            let hello = match reader.push(*byte) {
+            if raw.len() < RECORD_HEAD_BYTES {
+                continue;
+            }
+            let heard = if raw.len() == RECORD_HEAD_BYTES { head(reader, raw) } else { reader.push(*byte) };
+            let hello = match heard {
                 Heard::More => continue,
                 Heard::Whole => reader.hello(),
                 Heard::Other => None,
@@ -105,16 +116,34 @@ impl Inside {
                     self.said = Some(raw.clone());
                 }
             }
-            if raw.first() != Some(&HANDSHAKE) {
-                self.state = State::Over;
-                self.findings.fields.insert("tls_error".to_owned(), "none".to_owned());
-                self.inner.misses_tls(answer);
-                return Step { taken: index + 1, flow: Flow::Close };
+            if !is_tls(raw) {
+                self.inner.misses_tls(raw, answer);
+                return Step { taken: index + 1, flow: self.no_tls() };
+            }
+            if raw.get(RECORD_HEAD_BYTES).is_some_and(|kind| *kind != CLIENT_HELLO) {
+                answer.extend_from_slice(&UNEXPECTED);
+                return Step { taken: index + 1, flow: self.no_hello() };
             }
             let (raw, newest) = (std::mem::take(raw), hello.map_or(OLDEST, |hello| hello.newest()));
             return Step { taken: index + 1, flow: self.begin(&raw, newest, now, answer) };
         }
         Step { taken: bytes.len(), flow: Flow::Continue }
+    }
+
+    /// What came is no TLS at all.
+    fn no_tls(&mut self) -> Flow {
+        self.gives_up("none")
+    }
+
+    /// It is TLS, and begins with something else than a hello.
+    fn no_hello(&mut self) -> Flow {
+        self.gives_up("broken")
+    }
+
+    fn gives_up(&mut self, why: &str) -> Flow {
+        self.state = State::Over;
+        self.findings.fields.insert("tls_error".to_owned(), why.to_owned());
+        Flow::Close
     }
 
     /// Answers the hello.
@@ -233,6 +262,16 @@ enum Peer {
     Gone,
 }
 
+/// Whether bytes may be the beginning of TLS.
+fn is_tls(bytes: &[u8]) -> bool {
+    bytes.iter().zip([HANDSHAKE, VERSION]).all(|(byte, expected)| *byte == expected)
+}
+
+/// A record's head, which is judged as a whole.
+fn head(reader: &mut HelloReader, head: &[u8]) -> Heard {
+    head.iter().map(|byte| reader.push(*byte)).find(|heard| *heard != Heard::More).unwrap_or(Heard::More)
+}
+
 /// The alert that OpenSSL answers to whoever speaks nothing newer (taken from 3.5.9): SSL 3 has no common cipher, and the others
 /// are told that it is the version.
 const fn too_old(newest: u16) -> [u8; 7] {
@@ -288,9 +327,18 @@ impl Session for Inside {
         self.inner.end();
         // What was not whole: a hello, or what was said inside.
         let mut left = match &mut self.state {
-            State::Hello(hello) => std::mem::take(&mut hello.1),
+            State::Hello(hello) => {
+                let head = std::mem::take(&mut hello.1);
+                if !is_tls(&head) {
+                    self.findings.signs |= Signs::MALFORMED;
+                    let _ = self.no_tls();
+                }
+                head
+            }
             _ => std::mem::take(&mut self.waiting),
         };
+        // And a packet around it.
+        left.extend(self.envelope.as_ref().map(TdsEnvelope::held).unwrap_or_default());
         left.extend(self.inner.said().unwrap_or_default());
         if !left.is_empty() {
             self.said.get_or_insert_default().append(&mut left);
@@ -321,6 +369,10 @@ impl Session for Inside {
         Pause { at: 0, ms: std::mem::take(&mut self.pause_ms) }
     }
 
+    fn patience(&self) -> Patience {
+        self.inner.patience()
+    }
+
     fn said(&mut self) -> Option<Vec<u8>> {
         self.said.take()
     }
@@ -334,18 +386,24 @@ impl Inside {
     /// Takes a packet around the handshake, and what is in it; the answer is packed in the same way.
     fn unwrap(&mut self, bytes: &[u8], now: WallTime, answer: &mut Vec<u8>) -> Step {
         let mut records = Vec::new();
+        let before = self.envelope.as_ref().map(TdsEnvelope::held).unwrap_or_default();
         let opened = self.envelope.as_mut().and_then(|envelope| envelope.open(bytes, &mut records));
         self.said = Some(Vec::new());
         let Some(taken) = opened else {
             self.state = State::Over;
             self.findings.signs |= Signs::MALFORMED;
-            self.said = Some(bytes.to_vec());
+            self.said = Some([before.as_slice(), bytes].concat());
+            self.envelope = None;
             return Step { taken: bytes.len(), flow: Flow::Close };
         };
         let (mut sealed, mut at, mut flow) = (Vec::new(), 0, Flow::Continue);
         while at < records.len() && flow == Flow::Continue {
             let step = self.record(&records[at..], now, &mut sealed);
             (at, flow) = (at + step.taken, step.flow);
+        }
+        if flow == Flow::Close && !self.agreed {
+            // Unpacked, and not heard any more.
+            self.said.get_or_insert_default().extend_from_slice(records.get(at..).unwrap_or_default());
         }
         TdsEnvelope::seal(&sealed, answer);
         if self.agreed {

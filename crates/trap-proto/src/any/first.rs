@@ -126,6 +126,8 @@ const SHAPES: &[(&[Range], Protocol)] = &[
     (&[(0x30, 0x30), (0x84, 0x84), ZERO, ZERO, ANY, ANY, (2, 2), (1, 1), ANY, (0x63, 0x63)], Protocol::Ldap),
     (&[ANY, ANY, ZERO, ZERO, ANY, ANY, ANY, ANY, ANY, ANY, ANY, ANY, (0xd4, 0xd4), (7, 7), ZERO, ZERO], Protocol::Mongodb),
     (&[ANY, ANY, ZERO, ZERO, ANY, ANY, ANY, ANY, ANY, ANY, ANY, ANY, (0xdd, 0xdd), (7, 7), ZERO, ZERO], Protocol::Mongodb),
+    // memcached's binary protocol, with lengths that can be; what a MongoDB client says may look the same up to its last word.
+    (&[one(0x80), (0, 0x24), ANY, ANY, (0, 20), ZERO, ZERO, ZERO, ZERO, ANY, ANY, ANY, ANY, ANY, ANY, ANY], Protocol::Memcached),
     (&[ZERO, ZERO, ANY, ANY, ZERO, (3, 3), ZERO, ZERO], Protocol::Postgresql),
     (&[ANY, ANY, ZERO, (1, 1), ANY, ANY, ANY, ANY, ANY, ANY, ANY, ANY, (1, 255), ZERO], Protocol::Mysql),
     // MQTT's CONNECT, of a length with one byte or two, in versions 3.1.1 and 5, and 3.1.
@@ -207,6 +209,9 @@ mod tests {
             (b"\x30\x0c\x02\x01\x01\x60\x07", Guess::Known(Protocol::Ldap)),
             (b"\x30\x84\0\0\0\x2d\x02\x01\x07\x63", Guess::Known(Protocol::Ldap)),
             (b"\x41\0\0\0\x3a\x30\0\0\xff\xff\xff\xff\xd4\x07\0\0", Guess::Known(Protocol::Mongodb)),
+            (b"\x80\x0b\0\0\0\0\0\0\0\0\0\0\0\0\0", Guess::Open),
+            (b"\x80\x0b\0\0\0\0\0\0\0\0\0\0\0\0\0\0", Guess::Known(Protocol::Memcached)),
+            (b"\x80\x01\0\0\x01\0\0\0\0\0\0\0\xdd\x07\0\0", Guess::Known(Protocol::Mongodb)),
             (b"0123", Guess::Unknown),
             (b"\x10\x1b\0\x04MQTT\x04", Guess::Known(Protocol::Mqtt)),
             (b"\x10\x9b\x01\0\x06MQIsdp", Guess::Known(Protocol::Mqtt)),

@@ -4,7 +4,7 @@ use super::{
     Any,
     first::{self, Guess, Protocol},
 };
-use crate::{ANSWER_BYTES_MAX, Findings, Flow, Pause, Session, Step, TlsManner, tls::HANDSHAKE};
+use crate::{ANSWER_BYTES_MAX, Findings, Flow, Patience, Pause, Session, Step, TlsManner, tls::HANDSHAKE};
 use alloc::{boxed::Box, vec::Vec};
 use honeymesh_types::WallTime;
 
@@ -94,7 +94,7 @@ impl AnySession {
             Protocol::Tls if self.tls.is_none() => return self.start_tls(),
             // TLS inside TLS.
             Protocol::Tls => silent,
-            played => self.any.play(played.word(), self.seed).map_or(silent, Phase::Played),
+            played => self.any.play(played.word(), self.seed, self.tls.is_some()).map_or(silent, Phase::Played),
         };
         let Phase::First(said) = core::mem::replace(&mut self.phase, next) else { return Flow::Close };
         let opened = if let Phase::Played(session) = &mut self.phase { session.open(answer) } else { Flow::Continue };
@@ -158,6 +158,13 @@ impl Session for AnySession {
 
     fn pause(&mut self) -> Pause {
         core::mem::take(&mut self.pause)
+    }
+
+    fn patience(&self) -> Patience {
+        match &self.phase {
+            Phase::Played(session) => session.patience(),
+            _ => Patience::default(),
+        }
     }
 
     fn end(&mut self) {
@@ -224,9 +231,9 @@ impl Session for AnySession {
         self.inner().is_some_and(|session| session.purges(behind))
     }
 
-    fn misses_tls(&mut self, answer: &mut Vec<u8>) {
+    fn misses_tls(&mut self, head: &[u8], answer: &mut Vec<u8>) {
         if let Some(session) = self.inner() {
-            session.misses_tls(answer);
+            session.misses_tls(head, answer);
         }
     }
 }
@@ -298,6 +305,31 @@ mod tests {
         assert_eq!((protocol(&inside), inside.findings.fields["path"].as_str()), (Some("http"), "/x"));
         let twice = hear(&[0x16, 3, 1, 0x16, 3, 1]);
         assert_eq!((twice.answer.len(), twice.flow), (0, Flow::StartTls), "none inside itself");
+    }
+
+    #[test]
+    fn nothing_that_is_played_inside_tls_offers_it_again() {
+        let inside = |talk: &[u8]| {
+            let mut session = session();
+            let _ = drive::begun(&mut session, &[&[0x16, 3, 1]]);
+            drive::whole(&mut session, talk)
+        };
+        let mail = inside(b"EHLO a\r\n");
+        assert!(said(&mail.answer).contains("250-SIZE") && !said(&mail.answer).contains("STARTTLS"), "{}", said(&mail.answer));
+        assert_eq!(said(&inside(b"MAIL FROM:<a>\r\n").answer), said(&hear(b"MAIL FROM:<a>\r\n").answer));
+        let database = inside(b"\0\0\0\x08\x04\xd2\x16\x2f");
+        assert!(said(&database.answer).contains("unsupported frontend protocol 1234.5679"), "{}", said(&database.answer));
+        // With the flag that asks for TLS, and no more than that.
+        let login = b"\x20\0\0\x01\x05\xae\x0f\0\0\0\0\x01\x21\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
+        let (open, secured) = (hear(login), inside(login));
+        assert!(open.flow == Flow::StartTls && secured.flow == Flow::Close && said(&secured.answer).ends_with("Bad handshake"));
+        let differing: Vec<u8> =
+            open.answer.iter().zip(&secured.answer).map(|(one, other)| one ^ other).filter(|byte| *byte > 0).collect();
+        assert_eq!(differing, [8], "the flag in the greeting");
+        let prelogin = b"\x12\x01\0\x1a\0\0\0\0\0\0\x0b\0\x06\x01\0\x11\0\x01\xff\x08\0\x01\x55\0\0\0";
+        assert_eq!((hear(prelogin).flow, inside(prelogin).flow), (Flow::StartTls, Flow::Telling));
+        let desktop = b"\x03\0\0\x13\x0e\xe0\0\0\0\0\0\x01\0\x08\0\x03\0\0\0";
+        assert_eq!((hear(desktop).answer[15], inside(desktop).answer[15]), (1, 0));
     }
 
     #[test]

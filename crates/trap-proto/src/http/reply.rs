@@ -34,12 +34,14 @@ pub(super) struct Reply {
     pub(super) body: Cow<'static, [u8]>,
     /// Made by a program, so that the server does not know its length before.
     pub(super) made: bool,
+    /// Sent on while it is made, however short it is.
+    pub(super) streamed: bool,
 }
 
 impl Reply {
     /// One whose length is known.
     pub(super) fn new(status: &'static str, kind: &'static str, body: impl Into<Body>) -> Self {
-        Self { status, kind, headers: Vec::new(), body: body.into().0, made: false }
+        Self { status, kind, headers: Vec::new(), body: body.into().0, made: false, streamed: false }
     }
 
     /// One that a program makes.

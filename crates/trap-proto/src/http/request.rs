@@ -16,6 +16,8 @@ use httparse::{EMPTY_HEADER, Header, ParserConfig, Request, Status};
 pub(super) const LINE_BYTES_MAX: usize = 8 * 1_024;
 /// The longest head, in bytes.
 pub(super) const HEAD_BYTES_MAX: usize = 16 * 1_024;
+/// The most that is kept of what an expectation or a part is written like, in characters.
+const TEXT_CHARS_MAX: usize = 100;
 /// The most header lines.
 const HEADERS_MAX: usize = 100;
 
@@ -36,6 +38,10 @@ pub(super) struct Asked {
     pub(super) keep_alive_said: bool,
     /// The stranger waits for leave to send its body.
     pub(super) expects_continue: bool,
+    /// It expects something else.
+    pub(super) expects: Option<String>,
+    /// The part of the page that it wants.
+    pub(super) range: Option<String>,
     pub(super) content: Content,
     /// It came with credentials.
     pub(super) authorized: bool,
@@ -311,6 +317,9 @@ pub(super) fn note_credentials(credentials: &Credentials, findings: &mut Finding
 
 fn asked(method: &str, target: &str, version: Version, headers: &[Header<'_>], authorized: bool) -> Asked {
     let connection = value(headers, "connection").unwrap_or_default().to_ascii_lowercase();
+    let text = |name: &str| -> Option<String> {
+        Some(String::from_utf8_lossy(value(headers, name)?).chars().take(TEXT_CHARS_MAX).collect())
+    };
     let says = |word: &[u8]| connection.split(|byte| *byte == b',').any(|part| part.trim_ascii() == word);
     Asked {
         method: match method {
@@ -327,6 +336,8 @@ fn asked(method: &str, target: &str, version: Version, headers: &[Header<'_>], a
         version,
         keep_alive_said: says(b"keep-alive"),
         keep_alive: if version == Version::Http11 { !says(b"close") } else { says(b"keep-alive") },
+        expects: text("expect").filter(|text| !text.eq_ignore_ascii_case("100-continue")),
+        range: text("range"),
         expects_continue: value(headers, "expect").is_some_and(|text| text.eq_ignore_ascii_case(b"100-continue")),
         content: content(value(headers, "content-type")),
         cookie: value(headers, "cookie").is_some(),

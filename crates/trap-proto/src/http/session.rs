@@ -51,8 +51,11 @@ impl HttpSession {
             },
             Phase::Body(request) => match request.1.push(byte) {
                 Progress::More => Flow::Continue,
-                Progress::Complete => self.complete(now, answer),
+                Progress::Complete => self.complete(false, now, answer),
                 Progress::TooLarge => self.refuse(Refusal::BodyTooLarge, now, answer),
+                Progress::Broken if matches!(self.house.site.software(), Software::Nginx | Software::Apache) => {
+                    self.complete(true, now, answer)
+                }
                 Progress::Broken => self.refuse(Refusal::BadRequest, now, answer),
             },
         }
@@ -71,7 +74,9 @@ impl HttpSession {
         if let Some(reply) = software.objection(&asked, &Frame { host: &asked.host, ..frame(&self.house, 0, now) }) {
             self.findings.signs |= Signs::MALFORMED;
             self.phase = Phase::Over;
-            software.write(&reply, &Frame { method: asked.method, ..frame(&self.house, 0, now) }, answer);
+            // Apache does not say that it ends with that.
+            let keep_alive = reply.status.starts_with("417");
+            software.write(&reply, &Frame { method: asked.method, keep_alive, ..frame(&self.house, 0, now) }, answer);
             return Flow::Close;
         }
         let complete = body.is_complete();
@@ -79,15 +84,17 @@ impl HttpSession {
             answer.extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n");
         }
         self.phase = Phase::Body(Box::new((asked, body)));
-        if complete { self.complete(now, answer) } else { Flow::Continue }
+        if complete { self.complete(false, now, answer) } else { Flow::Continue }
     }
 
-    fn complete(&mut self, now: WallTime, answer: &mut Vec<u8>) -> Flow {
+    /// Answers a request; one whose body is broken only where the page is looked for before its body is read.
+    fn complete(&mut self, is_broken: bool, now: WallTime, answer: &mut Vec<u8>) -> Flow {
         self.note_body();
         let Phase::Body(request) = core::mem::replace(&mut self.phase, Phase::Over) else { return Flow::Close };
         let (asked, body) = *request;
         self.requests += 1;
         let closes = asked.method == Method::Trace && self.house.site.software() != Software::Apache;
+        let closes = closes || (is_broken && self.house.site.software() == Software::Nginx);
         let keep_alive = asked.keep_alive && !closes && self.requests < REQUESTS_MAX;
         let (house, left) = (Arc::clone(&self.house), REQUESTS_MAX - self.requests.min(REQUESTS_MAX));
         let software = house.site.software();
@@ -101,10 +108,17 @@ impl HttpSession {
         };
         let visit = Visit { house: &house, asked: &asked, body: &body.kept, frame: &frame, visitor: &visitor(self.seed) };
         let mut reply = house.site.respond(&visit, &mut self.findings);
+        if is_broken {
+            self.findings.signs |= Signs::MALFORMED;
+            if !reply.status.starts_with("404") {
+                reply = software.refusal(Refusal::BadRequest, &frame);
+            }
+        }
         reply.remark(&house.remark);
+        let reply = software.part(reply, &asked, &frame);
         software.write(&reply, &frame, answer);
-        let keep_alive = keep_alive && !reply.status.starts_with("101");
-        if !keep_alive {
+        let is_over = is_broken || reply.status.starts_with("101") || reply.headers.contains(&("Connection", "close".into()));
+        if !keep_alive || is_over {
             return Flow::Close;
         }
         self.phase = Phase::Head(Head::of(software));

@@ -168,7 +168,7 @@ fn uuid(digits: &str) -> String {
 }
 
 /// Text that a stranger chose, harmless in HTML and XML.
-fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for char in text.chars() {
         match char {

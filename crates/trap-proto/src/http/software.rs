@@ -50,7 +50,16 @@ impl Software {
             (Self::Nginx, Some(_)) => Some(nginx::refusal(Refusal::BadRequest, frame)),
             (Self::Nginx, None) if is_everything => Some(nginx::refusal(Refusal::BadRequest, frame)),
             (Self::Apache, Some(Fault::Root | Fault::Percent)) => Some(apache::unreadable(frame)),
+            (Self::Apache, _) => asked.expects.as_ref().map(|expected| apache::unexpected(expected, frame)),
             _ => None,
+        }
+    }
+
+    /// The part of a page that is asked for, where the server gives parts.
+    pub(super) fn part(self, reply: Reply, asked: &Asked, frame: &Frame<'_>) -> Reply {
+        match &asked.range {
+            Some(range) if self == Self::Nginx && reply.status.starts_with("200") => nginx::part(reply, range, frame),
+            _ => reply,
         }
     }
 
@@ -96,7 +105,7 @@ impl Software {
     fn is_chunked(self, reply: &Reply, frame: &Frame<'_>) -> bool {
         frame.version == Version::Http11
             && match self {
-                Self::Go => reply.made && reply.body.len() > GO_BUFFER_BYTES,
+                Self::Go => reply.made && (reply.streamed || reply.body.len() > GO_BUFFER_BYTES),
                 Self::Nginx | Self::Apache => reply.made && frame.method != Method::Head,
                 _ => reply.made,
             }
@@ -228,6 +237,7 @@ fn go(head: &mut String, reply: &Reply, frame: &Frame<'_>, chunked: bool) {
     line(head, "Date", &http_date(frame.now));
     let has_length = reply.headers.iter().any(|(name, _)| *name == "Content-Length")
         || reply.status.starts_with("204")
+        || reply.status.starts_with("304")
         || reply.status.starts_with("101");
     if !chunked && !has_length {
         length(head, "Content-Length", reply);

@@ -58,7 +58,7 @@ fn inside_tls_it_offers_none() {
     let from_the_start = said(&drive::whole(&mut imap.secured(7), b"").answer);
     assert!(from_the_start.starts_with("* OK [CAPABILITY ") && !from_the_start.contains("STARTTLS"));
     let mut last_words = Vec::new();
-    session.misses_tls(&mut last_words);
+    session.misses_tls(b"b NOO", &mut last_words);
     assert_eq!(last_words, crate::tls::DOVECOT_ALERT);
 }
 

@@ -15,9 +15,9 @@ use alloc::{
 use honeymesh_types::{Signs, WallTime};
 
 /// The longest value that may be announced, in bytes: memcached's own limit. A longer one is swallowed.
-const ITEM_BYTES_MAX: u64 = 1_048_576;
+pub(super) const ITEM_BYTES_MAX: u64 = 1_048_576;
 /// What is kept of a value, in bytes; a longer one is refused as out of memory.
-const KEPT_BYTES_MAX: usize = 12 * 1_024;
+pub(super) const KEPT_BYTES_MAX: usize = 12 * 1_024;
 /// Words of a line that are looked at.
 const WORDS_MAX: usize = 64;
 /// What the values in one answer to `get` have together at most, in bytes.
@@ -84,7 +84,7 @@ impl MemcachedTalk {
             [b"delete" | b"touch", _, ..] => "NOT_FOUND\r\n".to_string(),
             [verb @ (b"incr" | b"decr"), key, by, ..] => self.count(*verb == b"incr", key, by),
             [b"version"] => format!("VERSION {}\r\n", self.version),
-            [b"stats", rest @ ..] => self.statistics(rest, now),
+            [b"stats", rest @ ..] => statistics::text(rest, &self.version, self.era, self.store.len(), now),
             [b"flush_all", ..] => {
                 self.store.clear();
                 self.findings.signs |= Signs::RULE;
@@ -114,18 +114,6 @@ impl MemcachedTalk {
             answer.extend_from_slice(reply.as_bytes());
         }
         Flow::Telling
-    }
-
-    fn statistics(&self, rest: &[&[u8]], now: WallTime) -> String {
-        match rest {
-            [] => statistics::general(&self.version, self.era, self.store.len(), now),
-            [b"settings"] => statistics::settings(),
-            [b"reset"] => "RESET\r\n".to_string(),
-            [b"items" | b"conns"] | [b"cachedump", _, _] => "END\r\n".to_string(),
-            [b"slabs"] => "STAT active_slabs 0\r\nSTAT total_malloced 0\r\nEND\r\n".to_string(),
-            [b"sizes"] => "STAT sizes_status disabled\r\nEND\r\n".to_string(),
-            _ => "ERROR\r\n".to_string(),
-        }
     }
 
     fn get(&self, numbered: bool, keys: &[&[u8]], answer: &mut Vec<u8>) -> Flow {
@@ -192,7 +180,7 @@ impl MemcachedTalk {
             _ => return "NOT_STORED\r\n",
         };
         self.stored += 1;
-        let item = [&coming.flags.to_be_bytes()[..], &self.stored.to_be_bytes(), &value].concat();
+        let item = Item { flags: coming.flags, number: self.stored, value: &value }.write();
         let fits = value.len() <= KEPT_BYTES_MAX && coming.bytes <= KEPT_BYTES_MAX as u64;
         if fits && self.store.set(&coming.key, &item) { "STORED\r\n" } else { "SERVER_ERROR out of memory storing object\r\n" }
     }
@@ -200,12 +188,14 @@ impl MemcachedTalk {
     fn count(&mut self, up: bool, key: &[u8], by: &[u8]) -> String {
         let Some(by) = parse::<u64>(by) else { return "CLIENT_ERROR invalid numeric delta argument\r\n".to_string() };
         let Some(item) = self.store.get(key).and_then(Item::read) else { return "NOT_FOUND\r\n".to_string() };
-        let Some(before) = parse::<u64>(item.value) else {
+        let room = item.value.len();
+        let Some(before) = parse::<u64>(item.value.trim_ascii_end()) else {
             return "CLIENT_ERROR cannot increment or decrement non-numeric value\r\n".to_string();
         };
         let after = if up { before.wrapping_add(by) } else { before.saturating_sub(by) }.to_string();
         let head = self.store.get(key).and_then(|item| item.get(..HEAD_BYTES)).unwrap_or_default().to_vec();
-        if self.store.set(key, &[head.as_slice(), after.as_bytes()].concat()) {
+        // A shorter number is written over the longer one.
+        if self.store.set(key, &[head.as_slice(), format!("{after:<room$}").as_bytes()].concat()) {
             after + "\r\n"
         } else {
             "SERVER_ERROR out of memory in incr\r\n".to_string()
@@ -214,17 +204,22 @@ impl MemcachedTalk {
 }
 
 /// A stored value with what stands in front of it.
-struct Item<'a> {
-    flags: u32,
-    number: u64,
-    value: &'a [u8],
+pub(super) struct Item<'a> {
+    pub(super) flags: u32,
+    pub(super) number: u64,
+    pub(super) value: &'a [u8],
 }
 
 impl<'a> Item<'a> {
-    fn read(stored: &'a [u8]) -> Option<Self> {
+    pub(super) fn read(stored: &'a [u8]) -> Option<Self> {
         let (flags, rest) = stored.split_first_chunk()?;
         let (number, value) = rest.split_first_chunk()?;
         Some(Self { flags: u32::from_be_bytes(*flags), number: u64::from_be_bytes(*number), value })
+    }
+
+    /// As it is stored.
+    pub(super) fn write(&self) -> Vec<u8> {
+        [&self.flags.to_be_bytes()[..], &self.number.to_be_bytes(), self.value].concat()
     }
 }
 
@@ -337,6 +332,7 @@ mod tests {
                 "set a 5 0 1\r\n1\r\nincr a 5\r\nget a\r\ndelete a\r\ndelete a\r\nincr a 1\r\n",
                 "STORED|6|VALUE a 5 1|6|END|DELETED|NOT_FOUND|NOT_FOUND|",
             ),
+            ("set a 0 0 2\r\n12\r\ndecr a 5\r\nget a\r\nincr a 1\r\n", "STORED|7|VALUE a 0 2|7 |END|8|"),
             (
                 "add q 0 0 1 noreply\r\nz\r\nadd q 0 0 1\r\nz\r\ntouch q 0\r\nshutdown\r\n",
                 "NOT_STORED|TOUCHED|ERROR: shutdown not enabled|",

@@ -14,13 +14,21 @@ const SETTINGS: &str = include_str!("settings.txt");
 /// The server is started so many seconds after its machine.
 const START_SECONDS: u64 = 5;
 
-/// The answer to `stats settings`.
-pub(super) fn settings() -> String {
-    filled(SETTINGS, &[])
+/// The answer to `stats`, with what is said behind it.
+pub(super) fn text(of: &[&[u8]], version: &str, era: Era, items: usize, now: WallTime) -> String {
+    match of {
+        [] => general(version, era, items, now),
+        [b"settings"] => filled(SETTINGS, &[]),
+        [b"reset"] => "RESET\r\n".to_string(),
+        [b"items" | b"conns"] | [b"cachedump", _, _] => "END\r\n".to_string(),
+        [b"slabs"] => "STAT active_slabs 0\r\nSTAT total_malloced 0\r\nEND\r\n".to_string(),
+        [b"sizes"] => "STAT sizes_status disabled\r\nEND\r\n".to_string(),
+        _ => "ERROR\r\n".to_string(),
+    }
 }
 
-/// The answer to `stats`.
-pub(super) fn general(version: &str, era: Era, items: usize, now: WallTime) -> String {
+/// The answer to `stats` alone.
+fn general(version: &str, era: Era, items: usize, now: WallTime) -> String {
     let uptime = era.uptime(now).saturating_sub(START_SECONDS);
     let connections = uptime / 113 + 2;
     let numbers = [

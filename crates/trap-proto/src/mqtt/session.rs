@@ -9,7 +9,7 @@ use super::{
     topic,
 };
 use crate::{
-    ANSWER_BYTES_MAX, Findings, Flow, Session, Step,
+    ANSWER_BYTES_MAX, Findings, Flow, Patience, Session, Step,
     text::{hex, random_bytes},
 };
 use alloc::{format, string::String, sync::Arc, vec::Vec};
@@ -38,6 +38,8 @@ pub struct MqttSession {
     phase: Phase,
     /// Filters and the quality of service that was granted.
     subscriptions: Vec<(Vec<u8>, u8)>,
+    /// How long the client may be silent, once it is in; without end if it says so itself.
+    silence_ms: Option<u32>,
     /// The number of the last message sent.
     sent: u16,
     findings: Findings,
@@ -54,6 +56,8 @@ enum Phase {
 /// What a client says first.
 struct Hello<'a> {
     level: u8,
+    /// Seconds, within which something is to come.
+    keep_alive: u16,
     is_clean: bool,
     client: &'a [u8],
     will: Option<(&'a [u8], &'a [u8])>,
@@ -64,7 +68,7 @@ struct Hello<'a> {
 impl MqttSession {
     pub(super) fn new(mqtt: Arc<Mqtt>, seed: u64) -> Self {
         let (packets, subscriptions, findings) = (Packets::default(), Vec::new(), Findings::default());
-        Self { mqtt, seed, packets, phase: Phase::New, subscriptions, sent: 0, findings }
+        Self { mqtt, seed, packets, phase: Phase::New, subscriptions, silence_ms: None, sent: 0, findings }
     }
 
     fn byte(&mut self, byte: u8, now: WallTime, answer: &mut Vec<u8>) -> Flow {
@@ -134,6 +138,8 @@ impl MqttSession {
             return self.over();
         }
         self.phase = Phase::In(hello.level);
+        // Once and a half of what it promises (MQTT 3.1.1, section 3.1.2.10).
+        self.silence_ms = Some(if hello.keep_alive == 0 { u32::MAX } else { 1_500 * u32::from(hello.keep_alive) });
         if is_new {
             let mut properties = WELCOME.0.to_vec();
             if hello.client.is_empty() {
@@ -282,7 +288,7 @@ impl MqttSession {
 fn hello(body: &[u8]) -> Option<Hello<'_>> {
     let mut body = Body(body);
     let protocol = body.text()?;
-    let (level, flags, _keep_alive) = (body.byte()?, body.byte()?, body.number()?);
+    let (level, flags, keep_alive) = (body.byte()?, body.byte()?, body.number()?);
     // A bridge says so in the level's highest bit.
     let level = level & 0x7f;
     if !matches!((protocol, level), (b"MQTT", 4..) | (b"MQIsdp", 3)) || flags & 1 != 0 {
@@ -302,7 +308,7 @@ fn hello(body: &[u8]) -> Option<Hello<'_>> {
     };
     let username = if flags & 0x80 == 0 { None } else { Some(body.text()?) };
     let password = if flags & 0x40 == 0 { None } else { Some(body.text()?) };
-    Some(Hello { level, is_clean: flags & 2 != 0, client, will, username, password })
+    Some(Hello { level, keep_alive, is_clean: flags & 2 != 0, client, will, username, password })
 }
 
 /// What mosquitto calls a client that has no name.
@@ -320,6 +326,10 @@ impl Session for MqttSession {
     fn receive(&mut self, bytes: &[u8], now: WallTime, answer: &mut Vec<u8>) -> Step {
         let full = answer.len() + ANSWER_BYTES_MAX - REPLY_BYTES_MAX;
         Step::by_byte_until_full(bytes, answer, full, |byte, answer| self.byte(byte, now, answer))
+    }
+
+    fn patience(&self) -> Patience {
+        Patience { silence_ms: self.silence_ms, all_ms: None }
     }
 
     fn end(&mut self) {

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    Flow,
+    Flow, Session,
     drive::{self, Heard},
 };
 use honeymesh_types::Signs;
@@ -28,6 +28,17 @@ fn a_client_is_let_in_and_its_credentials_are_told() {
     let fields = ["client", "username", "password", "version"].map(|name| heard.findings.fields[name].as_str());
     assert_eq!(fields, ["bot", "root", "toor", "4"]);
     assert_eq!(talk(b"\x10\x10\0\x06MQIsdp\x03\x02\0\x3c\0\x02me").answer, ACCEPTED);
+}
+
+#[test]
+fn a_client_may_be_silent_once_and_a_half_as_long_as_it_promises_to_speak() {
+    let patience = |hello: &[u8]| {
+        let mut session = broker().session(7);
+        let _ = drive::begun(&mut session, &[hello]);
+        session.patience().silence_ms
+    };
+    assert_eq!((patience(b"\x10"), patience(HELLO)), (None, Some(90_000)));
+    assert_eq!(patience(b"\x10\x0d\0\x04MQTT\x04\x02\0\0\0\x01a"), Some(u32::MAX), "it promises nothing");
 }
 
 #[test]

@@ -52,6 +52,8 @@ enum Phase {
 pub(super) struct MssqlSession {
     mssql: Mssql,
     challenge: [u8; 8],
+    /// TLS can be asked for.
+    has_tls: bool,
     phase: Phase,
     coming: Exactly,
     message: Vec<u8>,
@@ -65,10 +67,11 @@ pub(super) struct MssqlSession {
 }
 
 impl MssqlSession {
-    pub(super) fn new(mssql: Mssql, seed: u64) -> Self {
+    pub(super) fn new(mssql: Mssql, seed: u64, has_tls: bool) -> Self {
         Self {
             mssql,
             challenge: random_bytes(seed),
+            has_tls,
             phase: Phase::Head,
             coming: Exactly::new(HEAD_BYTES),
             message: Vec::new(),
@@ -126,8 +129,8 @@ impl MssqlSession {
         let Some(asked) = login::options(message) else { return self.broken() };
         let (asked, encryption) = asked;
         let agreed = match encryption {
-            Some(ENCRYPT_OFF) => ENCRYPT_OFF,
-            Some(ENCRYPT_ON | ENCRYPT_REQUIRED) => ENCRYPT_ON,
+            Some(ENCRYPT_OFF) if self.has_tls => ENCRYPT_OFF,
+            Some(ENCRYPT_ON | ENCRYPT_REQUIRED) if self.has_tls => ENCRYPT_ON,
             _ => ENCRYPT_NOT_SUPPORTED,
         };
         self.encryption = Some(agreed);

@@ -19,6 +19,9 @@ const SALT_BYTES: usize = 20;
 /// Names in errors, in bytes.
 const NAME_BYTES_MAX: usize = 96;
 
+/// The flag of a server that can be asked for TLS, in the second byte of them.
+const HAS_TLS: u8 = 0x08;
+
 const NATIVE: &str = "mysql_native_password";
 const SHA2: &str = "caching_sha2_password";
 
@@ -44,6 +47,8 @@ pub struct MysqlSession {
     number: u8,
     /// TLS was asked for, which takes a packet.
     is_tls: bool,
+    /// TLS can be asked for.
+    has_tls: bool,
     login: Login,
     findings: Findings,
 }
@@ -61,9 +66,15 @@ impl MysqlSession {
             coming: Exactly::new(HEAD_BYTES),
             number: 0,
             is_tls: false,
+            has_tls: true,
             login: Login::default(),
             findings: Findings::default(),
         }
+    }
+
+    pub(super) const fn secured(mut self) -> Self {
+        self.has_tls = false;
+        self
     }
 
     fn is_mariadb(&self) -> bool {
@@ -83,6 +94,8 @@ impl MysqlSession {
         } else {
             ([0xff, 0xff], 0xff, [0xff, 0xdf], [0; 10])
         };
+        let [low, flags] = low;
+        let low = [low, if self.has_tls { flags } else { flags & !HAS_TLS }];
         let (old, rest) = self.salt.split_at(SALT_OLD_BYTES);
         [
             &[10],
@@ -139,7 +152,7 @@ impl MysqlSession {
     }
 
     fn login(&mut self, packet: &[u8], answer: &mut Vec<u8>) -> Flow {
-        if login::asks_for_tls(packet) && !self.is_tls {
+        if login::asks_for_tls(packet) && self.has_tls && !self.is_tls {
             self.is_tls = true;
             self.phase = Phase::Head;
             self.coming.want(HEAD_BYTES);
@@ -227,7 +240,7 @@ impl Session for MysqlSession {
         self.phase = Phase::Over;
     }
 
-    fn misses_tls(&mut self, answer: &mut Vec<u8>) {
+    fn misses_tls(&mut self, _head: &[u8], answer: &mut Vec<u8>) {
         let _ = self.broken(1043, "08S01", "Bad handshake", answer);
     }
 
@@ -309,7 +322,7 @@ mod tests {
         assert_eq!((heard.flow, heard.findings.fields["username"].as_str()), (Flow::Close, "root"));
         assert!(said(&heard.answer).contains("\u{3}\u{fffd}\u{15}\u{4}#28000Access denied"), "{:?}", said(&heard.answer));
         let mut last = Vec::new();
-        Mysql::default().session(7).misses_tls(&mut last);
+        Mysql::default().session(7).misses_tls(b"b NOO", &mut last);
         assert!(said(&last).ends_with("#08S01Bad handshake"));
     }
 

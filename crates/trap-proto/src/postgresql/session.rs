@@ -91,6 +91,11 @@ impl PostgresqlSession {
         }
     }
 
+    pub(super) const fn secured(mut self) -> Self {
+        self.tls = Some(Asked::ByPacket);
+        self
+    }
+
     fn byte(&mut self, byte: u8, answer: &mut Vec<u8>) -> Flow {
         if self.phase == Phase::Over {
             return Flow::Close;
@@ -139,7 +144,10 @@ impl PostgresqlSession {
                 answer.push(b'G');
                 self.expect(Phase::GssapiHead, 4)
             }
-            Startup::Tls | Startup::Gssapi | Startup::Broken => self.broken(),
+            // Inside TLS both are versions of the protocol like any other.
+            Startup::Tls => self.unsupported(1_234, 5_679, answer),
+            Startup::Gssapi => self.unsupported(1_234, 5_680, answer),
+            Startup::Broken => self.broken(),
             Startup::Cancel => self.close(),
             Startup::Session { user, minor, options } => self.session(user, minor, &options, answer),
             Startup::Cut => {
@@ -149,19 +157,20 @@ impl PostgresqlSession {
                 failure.say(answer);
                 self.broken()
             }
-            Startup::Other(major, minor) => {
-                let message = &format!("unsupported frontend protocol {major}.{minor}: server supports 3.0 to 3.0");
-                let failure =
-                    Failure { code: "0A000", message, file: "backend_startup.c", line: "703", routine: "ProcessStartupPacket" };
-                if major < 3 {
-                    // Whoever speaks so old a protocol is told in its words.
-                    answer.extend_from_slice(format!("EFATAL:  {message}\n\0").as_bytes());
-                } else {
-                    failure.say(answer);
-                }
-                self.broken()
-            }
+            Startup::Other(major, minor) => self.unsupported(major, minor, answer),
         }
+    }
+
+    fn unsupported(&mut self, major: u32, minor: u32, answer: &mut Vec<u8>) -> Flow {
+        let message = &format!("unsupported frontend protocol {major}.{minor}: server supports 3.0 to 3.0");
+        if major < 3 {
+            // Whoever speaks so old a protocol is told in its words.
+            answer.extend_from_slice(format!("EFATAL:  {message}\n\0").as_bytes());
+        } else {
+            Failure { code: "0A000", message, file: "backend_startup.c", line: "703", routine: "ProcessStartupPacket" }
+                .say(answer);
+        }
+        self.broken()
     }
 
     fn start_tls(&mut self, asked: Asked) -> Flow {

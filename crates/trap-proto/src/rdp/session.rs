@@ -43,6 +43,8 @@ enum Phase {
 pub(super) struct RdpSession {
     rdp: Rdp,
     challenge: [u8; 8],
+    /// TLS can be asked for.
+    has_tls: bool,
     phase: Phase,
     /// The head of what comes, once it is whole.
     head: Option<Vec<u8>>,
@@ -56,10 +58,11 @@ pub(super) struct RdpSession {
 }
 
 impl RdpSession {
-    pub(super) fn new(rdp: Rdp, seed: u64) -> Self {
+    pub(super) fn new(rdp: Rdp, seed: u64, has_tls: bool) -> Self {
         Self {
             rdp,
             challenge: random_bytes(seed),
+            has_tls,
             phase: Phase::Request,
             head: None,
             coming: Exactly::new(HEAD_BYTES),
@@ -105,7 +108,7 @@ impl RdpSession {
         (code & 0xf0 == 0xe0).then_some(())?;
         let wishes = client::request(parameters, &mut self.findings);
         self.wishes = wishes.unwrap_or_default();
-        let chosen = [SSL, HYBRID].into_iter().find(|protocol| self.wishes & protocol != 0).unwrap_or(0);
+        let chosen = [SSL, HYBRID].into_iter().find(|protocol| self.has_tls && self.wishes & protocol != 0).unwrap_or(0);
         let [protocol, ..] = chosen.to_le_bytes();
         let negotiated: &[u8] = if wishes.is_some() { &[2, 1, 8, 0, protocol, 0, 0, 0] } else { &[] };
         let confirm = [&[0xd0, 0, 0, 0x12, 0x34, 0][..], negotiated].concat();

@@ -1,5 +1,8 @@
 //! What each command is answered.
 
+mod scripts;
+mod transaction;
+
 use super::info::{self, Facts, Host};
 use crate::{
     store::{Store, VALUE_BYTES_MAX, fits},
@@ -13,6 +16,7 @@ use alloc::{
     vec::Vec,
 };
 use honeymesh_types::WallTime;
+use transaction::Transaction;
 
 /// Settings that can be told to be something else.
 const SETTINGS_MAX: usize = 32;
@@ -70,8 +74,8 @@ const OTHER_SETTINGS: [&str; 22] = [
 ];
 
 const NO_MEMORY: &str = "-OOM command not allowed when used memory > 'maxmemory'.\r\n";
-const NOT_ALLOWED: &str = "command not allowed. If the enable-debug-command option is set to \"local\", you can run it from a local \
-    connection, otherwise you need to set this option in the configuration file, and then restart the server.";
+/// What only an administrator allows of `MODULE`.
+const PROTECTED: [&[u8]; 3] = [b"load", b"loadex", b"unload"];
 const NO_PASSWORD: &str = "-ERR AUTH <password> called without any password configured for the default user. Are you sure your \
     configuration is correct?\r\n";
 
@@ -89,6 +93,7 @@ pub(super) enum Meaning {
 }
 
 /// The server as one connection sees it.
+#[derive(Clone)]
 pub(super) struct Server {
     version: Arc<str>,
     host: Arc<Host>,
@@ -98,11 +103,24 @@ pub(super) struct Server {
     replica_of: Option<(String, String)>,
     /// The newer protocol was asked for (RESP3).
     is_resp3: bool,
+    /// Scripts with their numbers, the latest first.
+    scripts: Vec<(String, Vec<u8>)>,
+    transaction: Option<Transaction>,
 }
 
 impl Server {
     pub(super) const fn new(version: Arc<str>, host: Arc<Host>, connection: u64) -> Self {
-        Self { version, host, connection, store: Store::new(), settings: BTreeMap::new(), replica_of: None, is_resp3: false }
+        Self {
+            version,
+            host,
+            connection,
+            store: Store::new(),
+            settings: BTreeMap::new(),
+            replica_of: None,
+            is_resp3: false,
+            scripts: Vec::new(),
+            transaction: None,
+        }
     }
 
     /// Stores what was there before the stranger came.
@@ -114,6 +132,10 @@ impl Server {
     pub(super) fn run(&mut self, words: &[Vec<u8>], now: WallTime, answer: &mut Vec<u8>) -> Meaning {
         let [command, arguments @ ..] = words else { return Meaning::Plain };
         let lower = command.to_ascii_lowercase();
+        let own = self.transact(&lower, words, now, answer).or_else(|| self.script(&lower, arguments, now, answer));
+        if let Some(meaning) = own {
+            return meaning;
+        }
         let mut reply = Reply { answer, is_resp3: self.is_resp3 };
         match (lower.as_slice(), arguments) {
             (b"quit", _) => {
@@ -137,21 +159,19 @@ impl Server {
                 reply.raw("+OK\r\n");
                 return Meaning::Abuse;
             }
-            (b"module", [sub, ..]) if sub.eq_ignore_ascii_case(b"load") || sub.eq_ignore_ascii_case(b"loadex") => {
-                reply.raw("-ERR Error loading the extension. Please check the server logs.\r\n");
-                return Meaning::Abuse;
-            }
-            (b"eval" | b"eval_ro", [script, _, ..]) => {
-                reply.result(script);
-                return Meaning::Abuse;
-            }
-            (b"evalsha" | b"evalsha_ro", [_, _, ..]) => {
-                reply.raw("-NOSCRIPT No matching script. Please use EVAL.\r\n");
+            (b"module", [sub, ..]) if PROTECTED.iter().any(|protected| sub.eq_ignore_ascii_case(protected)) => {
+                reply.raw(&not_allowed("MODULE", "enable-module-command"));
                 return Meaning::Abuse;
             }
             (b"fcall", [_, _, ..]) => {
                 reply.raw("-ERR Function not found\r\n");
                 return Meaning::Abuse;
+            }
+            (b"reset", []) => {
+                self.transaction = None;
+                self.is_resp3 = false;
+                reply.raw("+RESET\r\n");
+                return Meaning::Plain;
             }
             (b"flushall" | b"flushdb", _) => {
                 self.store.clear();
@@ -159,7 +179,7 @@ impl Server {
                 return Meaning::Abuse;
             }
             (b"debug", _) => {
-                reply.raw(&format!("-ERR DEBUG {NOT_ALLOWED}\r\n"));
+                reply.raw(&not_allowed("DEBUG", "enable-debug-command"));
                 return Meaning::Abuse;
             }
             _ => {}
@@ -294,18 +314,14 @@ impl Server {
             (b"ping" | b"echo", [_]) => reply.raw(NO_MEMORY),
             (b"info", _) => reply.bulk(self.info(arguments, now).as_bytes()),
             (b"select", [index]) => reply.raw(selected(index)),
-            (b"save" | b"reset" | b"readonly" | b"readwrite" | b"asking" | b"multi" | b"monitor", _) => reply.raw("+OK\r\n"),
+            (b"save" | b"monitor", _) => reply.raw("+OK\r\n"),
             (b"bgsave", _) => reply.raw("+Background saving started\r\n"),
             (b"bgrewriteaof", _) => reply.raw("+Background append only file rewriting started\r\n"),
             (b"lastsave", []) => reply.raw(&format!(":{}\r\n", self.host.started(now))),
             (b"role", []) => reply.raw("*3\r\n$6\r\nmaster\r\n:0\r\n*0\r\n"),
-            (b"exec" | b"discard", []) => {
-                let name = if command == b"exec" { "EXEC" } else { "DISCARD" };
-                reply.raw(&format!("-ERR {name} without MULTI\r\n"));
-            }
             (b"command", [sub]) if sub.eq_ignore_ascii_case(b"count") => reply.raw(":265\r\n"),
             (b"module", [sub]) if sub.eq_ignore_ascii_case(b"list") => reply.modules(),
-            (b"command" | b"module" | b"slowlog" | b"script", _) => reply.raw("*0\r\n"),
+            (b"command" | b"module" | b"slowlog", _) => reply.raw("*0\r\n"),
             (b"acl", [sub]) if sub.eq_ignore_ascii_case(b"whoami") => reply.bulk(b"default"),
             (b"client", [sub, ..]) if sub.eq_ignore_ascii_case(b"id") => reply.raw(&format!(":{}\r\n", self.connection)),
             (b"client", [sub, ..]) if sub.eq_ignore_ascii_case(b"setname") => reply.raw("+OK\r\n"),
@@ -313,7 +329,9 @@ impl Server {
                 let sub = arguments.first().map_or_else(String::new, |sub| safe_text(sub, REPEATED_BYTES_MAX));
                 reply.raw(&format!("-ERR unknown subcommand '{sub}'. Try CLIENT HELP.\r\n"));
             }
-            (b"cluster", _) => reply.raw("-ERR This instance has cluster support disabled\r\n"),
+            (b"cluster" | b"readonly" | b"readwrite" | b"asking", _) => {
+                reply.raw("-ERR This instance has cluster support disabled\r\n");
+            }
             (b"time", []) => {
                 let (seconds, micros) = ((now.0 / 1_000_000).to_string(), (now.0 % 1_000_000).to_string());
                 reply.list([seconds.as_bytes(), micros.as_bytes()].into());
@@ -336,9 +354,11 @@ fn login(user: &[u8]) -> &'static str {
     if user == b"default" { "+OK\r\n" } else { "-WRONGPASS invalid username-password pair or user is disabled.\r\n" }
 }
 
-/// One word, which is no program.
-fn is_word(script: &[u8]) -> bool {
-    (1..=32).contains(&script.len()) && script.iter().all(u8::is_ascii_lowercase) && script != b"return" && script != b"do"
+fn not_allowed(command: &str, option: &str) -> String {
+    format!(
+        "-ERR {command} command not allowed. If the {option} option is set to \"local\", you can run it from a local connection, otherwise \
+         you need to set this option in the configuration file, and then restart the server.\r\n"
+    )
 }
 
 fn selected(index: &[u8]) -> &'static str {
@@ -384,24 +404,6 @@ impl Reply<'_> {
     fn repeat(&mut self, word: &[u8], bytes_max: usize) {
         let end = word.iter().position(|byte| *byte == 0).unwrap_or(word.len()).min(bytes_max);
         self.answer.extend(word[..end].iter().map(|byte| if matches!(byte, b'\r' | b'\n') { b' ' } else { *byte }));
-    }
-
-    /// What a script gives back that gives back a number or a text; nothing for another one.
-    fn result(&mut self, script: &[u8]) {
-        let script = script.trim_ascii();
-        let value = script.strip_prefix(b"return ").map(|value| value.strip_suffix(b";").unwrap_or(value).trim_ascii());
-        match value {
-            Some([b'\'', text @ .., b'\''] | [b'"', text @ .., b'"']) if text.len() <= VALUE_BYTES_MAX => self.bulk(text),
-            Some(digits) if (1..10).contains(&digits.len()) && digits.iter().all(u8::is_ascii_digit) => {
-                self.raw(":");
-                self.answer.extend_from_slice(digits);
-                self.raw("\r\n");
-            }
-            None if is_word(script) => {
-                self.raw("-ERR Error compiling script (new function): user_script:1: '=' expected near '<eof>'\r\n");
-            }
-            _ => self.nil(),
-        }
     }
 
     fn number(&mut self, number: usize) {

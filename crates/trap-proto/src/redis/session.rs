@@ -19,13 +19,15 @@ pub struct RedisSession {
     server: Server,
     requests: Requests,
     over: bool,
+    /// A browser's request came in one piece: Redis ends it in its second line, before the answer to the first is out.
+    is_mute: bool,
     findings: Findings,
 }
 
 impl RedisSession {
     pub(super) fn new(version: Arc<str>, host: Arc<Host>, seed: u64) -> Self {
         let server = Server::new(version, host, seed % 50_000 + 4);
-        Self { server, requests: Requests::default(), over: false, findings: Findings::default() }
+        Self { server, requests: Requests::default(), over: false, is_mute: false, findings: Findings::default() }
     }
 
     /// The same with something stored already.
@@ -53,8 +55,12 @@ impl RedisSession {
 
     /// Each request is a report of its own.
     fn request(&mut self, request: &Request, now: WallTime, answer: &mut Vec<u8>) -> Flow {
+        let before = answer.len();
         let meaning = self.server.run(&request.words, now, answer);
         self.note(request, meaning);
+        if self.is_mute {
+            answer.truncate(before);
+        }
         if meaning == Meaning::Leave { Flow::Close } else { Flow::Telling }
     }
 
@@ -92,6 +98,13 @@ impl RedisSession {
     }
 }
 
+/// Whether it is a request of HTTP up to the line with the host, at least.
+fn is_web(bytes: &[u8]) -> bool {
+    let mut lines = bytes.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii_end);
+    let is_request = lines.next().is_some_and(|line| line.ends_with(b" HTTP/1.1") || line.ends_with(b" HTTP/1.0"));
+    is_request && lines.any(|line| line.get(..5).is_some_and(|name| name.eq_ignore_ascii_case(b"host:")))
+}
+
 impl Session for RedisSession {
     fn open(&mut self, _answer: &mut Vec<u8>) -> Flow {
         Flow::Continue
@@ -99,6 +112,7 @@ impl Session for RedisSession {
 
     fn receive(&mut self, bytes: &[u8], now: WallTime, answer: &mut Vec<u8>) -> Step {
         let full = answer.len() + ANSWER_BYTES_MAX - REPLY_BYTES_MAX;
+        self.is_mute |= is_web(bytes);
         Step::by_byte_until_full(bytes, answer, full, |byte, answer| self.byte(byte, now, answer))
     }
 
@@ -138,6 +152,39 @@ mod tests {
 
     fn replies(bytes: &[u8]) -> String {
         said(&talk(bytes).answer).replace("\r\n", "|")
+    }
+
+    #[test]
+    fn a_browsers_request_is_left_without_a_word_and_taken_down() {
+        let heard = talk(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+        assert_eq!((heard.answer.len(), heard.flow), (0, Flow::Close));
+        assert_eq!(heard.reports[0].0.fields["command"], "GET / HTTP/1.1");
+        assert_eq!(replies(b"*1\r\n$4\r\nPING\r\n"), "+PONG|");
+    }
+
+    #[test]
+    fn transactions_wait_for_their_end() {
+        let table = [
+            ("MULTI\r\nGET a\r\nSET a 1\r\nGET a\r\nEXEC\r\nGET a\r\n", "+OK|+QUEUED|+QUEUED|+QUEUED|*3|$-1|+OK|$1|1|$1|1|"),
+            (
+                "MULTI\r\nFOO\r\nEXEC\r\nEXEC\r\n",
+                "+OK|-ERR unknown command 'FOO', with args beginning with: |-EXECABORT Transaction discarded because of previous errors.|-ERR EXEC without MULTI|",
+            ),
+            (
+                "MULTI\r\nMULTI\r\nWATCH a\r\nDISCARD\r\nDISCARD\r\nEXEC\r\n",
+                "+OK|-ERR MULTI calls can not be nested|-ERR WATCH inside MULTI is not allowed|+OK|-ERR DISCARD without MULTI|-ERR EXEC without MULTI|",
+            ),
+            ("MULTI\r\nEXEC\r\nMULTI\r\nSET a 1\r\nRESET\r\nGET a\r\n", "+OK|*0|+OK|+QUEUED|+RESET|$-1|"),
+        ];
+        for (bytes, answer) in table {
+            assert_eq!(replies(bytes.as_bytes()), answer, "{bytes:?}");
+        }
+        let waiting = talk(b"MULTI\r\nCONFIG SET dir /root/.ssh\r\nCONFIG GET dir\r\nDISCARD\r\nCONFIG GET dir\r\n");
+        assert!(waiting.reports[1].0.signs.contains(Signs::RULE) && said(&waiting.answer).ends_with("/var/lib/redis\r\n"));
+        let many = format!("MULTI\r\n{}EXEC\r\n", "GET a\r\n".repeat(33));
+        assert!(replies(many.as_bytes()).ends_with("maxmemory'.|-EXECABORT Transaction discarded because of previous errors.|"));
+        let big = format!("SET a {}\r\nMULTI\r\nGET a\r\nGET a\r\nEXEC\r\n", "x".repeat(9_000));
+        assert!(replies(big.as_bytes()).ends_with("|-OOM command not allowed when used memory > 'maxmemory'.|"));
     }
 
     /// Each was said to a real redis-server 8.0.2, which answered the same, but for `CONFIG SET dir`.
@@ -231,6 +278,9 @@ mod tests {
             Just(b"INFO\r\n".to_vec()),
             Just(b"keys *\r\nCONFIG GET *\r\n".to_vec()),
             Just(b"set a \"b".to_vec()),
+            Just(b"MULTI\r\n".to_vec()),
+            Just(b"EXEC\r\n".to_vec()),
+            Just(b"EVAL \"return redis.call('get', KEYS[1]) .. {'a', 1}\" 1 a\r\n".to_vec()),
             Just(format!("set {} {}\r\nget {}\r\n", "k".repeat(99), "v".repeat(16_000), "k".repeat(99)).into_bytes()),
             Just(vec![b'x'; 5_000]),
             proptest::collection::vec(any::<u8>(), 0..20),

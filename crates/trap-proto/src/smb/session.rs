@@ -20,6 +20,9 @@ const HEAD_BYTES: usize = 4;
 /// The longest message before a login, in bytes: the largest writes of those who do not ask for more, with their heads.
 const MESSAGE_BYTES_MAX: usize = 68 * 1_024;
 
+/// The longest call by name, in bytes; Samba takes more, and nobody's is longer.
+const NETBIOS_BYTES_MAX: usize = 1_024;
+
 /// One connection to a file server trap.
 pub(super) struct SmbSession {
     pub(super) smb: Smb,
@@ -37,6 +40,10 @@ pub(super) struct SmbSession {
 enum Phase {
     Head,
     Message,
+    /// Who is called, and by whom.
+    Name,
+    /// For what never becomes whole.
+    Waiting,
 }
 
 impl SmbSession {
@@ -56,7 +63,7 @@ impl SmbSession {
         }
     }
 
-    fn head(&mut self, head: &[u8], answer: &mut Vec<u8>) -> Flow {
+    fn head(&mut self, head: &[u8]) -> Flow {
         let [kind, high, middle, low] = *head else { return self.broken() };
         let bytes = usize::from(high) << 16 | usize::from(middle) << 8 | usize::from(low);
         match kind {
@@ -65,17 +72,24 @@ impl SmbSession {
                 self.coming.want(bytes);
                 Flow::Continue
             }
-            // NetBIOS' session request is for another port, but answered here, too, as Samba does: this name is not here.
-            0x81 => {
-                answer.extend_from_slice(&[0x83, 0, 0, 1, 0x82]);
-                self.broken()
+            // NetBIOS' session request is for another port, but answered here, too, as Samba does.
+            0x81 if (1..=NETBIOS_BYTES_MAX).contains(&bytes) => {
+                self.phase = Phase::Name;
+                self.coming.want(bytes);
+                Flow::Continue
             }
             // Its keep-alive.
             0x85 if bytes == 0 => {
                 self.coming.want(HEAD_BYTES);
                 Flow::Continue
             }
-            _ => self.broken(),
+            0 if bytes == 0 => self.broken(),
+            // Samba waits for the rest of what is longer than anything, and of what it does not know.
+            _ => {
+                self.phase = Phase::Waiting;
+                self.findings.signs |= Signs::MALFORMED;
+                Flow::Telling
+            }
         }
     }
 
@@ -130,9 +144,19 @@ impl Packets for SmbSession {
     const REPLY_BYTES_MAX: usize = 8 * 1_024;
 
     fn byte(&mut self, byte: u8, now: WallTime, answer: &mut Vec<u8>) -> Flow {
+        if self.phase == Phase::Waiting {
+            return Flow::Continue;
+        }
         let Some(said) = self.coming.push(byte) else { return Flow::Continue };
         match self.phase {
-            Phase::Head => self.head(&said, answer),
+            Phase::Head => self.head(&said),
+            Phase::Name => {
+                answer.extend_from_slice(&[0x82, 0, 0, 0]);
+                self.phase = Phase::Head;
+                self.coming.want(HEAD_BYTES);
+                Flow::Telling
+            }
+            Phase::Waiting => Flow::Continue,
             Phase::Message => {
                 self.phase = Phase::Head;
                 self.coming.want(HEAD_BYTES);
@@ -272,10 +296,21 @@ mod tests {
 
     #[test]
     fn what_is_no_client_is_left_before_its_message_is_held() {
-        for bytes in [&b"GET / HTTP/1.0\r\n\r\n"[..], b"\0\xff\xff\xff", b"\0\0\0\x04\xfdSMB", b"\0\0\0\0"] {
+        for bytes in [&b"\0\0\0\x04\xfdSMB"[..], b"\0\0\0\0"] {
             let heard = talk(&[bytes.to_vec()]);
             assert_eq!((heard.flow, heard.findings.signs), (Flow::Close, Signs::MALFORMED), "{}", said(bytes));
         }
+        // Samba waits for their rest.
+        for bytes in [&b"GET / HTTP/1.0\r\n\r\n"[..], b"\0\xff\xff\xff", b"\x81\0\xff\xff"] {
+            let heard = talk(&[bytes.to_vec(), alloc::vec![b'x'; 100_000]]);
+            assert_eq!(
+                (heard.flow, heard.findings.signs, heard.answer.len()),
+                (Flow::Telling, Signs::MALFORMED, 0),
+                "{}",
+                said(bytes)
+            );
+        }
+        assert_eq!(talk(&[b"\x81\0\0\x02ab".to_vec()]).answer, [0x82, 0, 0, 0], "whoever is called is here");
     }
 
     fn chat() -> impl Strategy<Value = Vec<u8>> {

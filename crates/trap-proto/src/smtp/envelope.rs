@@ -53,7 +53,16 @@ impl Envelope {
 
     /// Takes a line of the letter; a dot in front of another was doubled (RFC 5321, 4.5.2).
     pub(super) fn line(&mut self, line: &[u8]) {
-        let line = line.strip_prefix(b".").unwrap_or(line);
+        self.text(line.strip_prefix(b".").unwrap_or(line));
+    }
+
+    /// Bytes so far, each line with its end.
+    pub(super) const fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Takes a line of the letter as it is.
+    pub(super) fn text(&mut self, line: &[u8]) {
         self.bytes = self.bytes.saturating_add(line.len() as u64 + 2);
         if !self.in_body {
             match line.split_at_checked(8) {

@@ -1,6 +1,9 @@
 //! One connection to the mail server.
 
-use super::envelope::{Envelope, LETTER_BYTES_MAX, address, declared_size};
+use super::{
+    chunks::{self, Chunks, Piece},
+    envelope::{Envelope, LETTER_BYTES_MAX, address, declared_size},
+};
 use crate::{
     Findings, Flow,
     dialogue::{Dialogue, split_word},
@@ -21,6 +24,8 @@ const ERRORS_MAX: usize = 20;
 const ERRORS_SOFT_MAX: usize = 10;
 /// What is repeated of a name, in bytes.
 const NAME_BYTES_MAX: usize = 100;
+/// A piece of a letter that is longer than a letter may be.
+const LETTER_BYTES_OVER: u64 = LETTER_BYTES_MAX + 1;
 /// Letters in one connection: more shows no more.
 const LETTERS_MAX: usize = 100;
 
@@ -48,6 +53,7 @@ pub(super) struct Smtpd {
     seed: u64,
     phase: Phase,
     envelope: Envelope,
+    chunks: Chunks,
     greeted: bool,
     /// By `EHLO`.
     is_extended: bool,
@@ -71,6 +77,7 @@ impl Smtpd {
             seed,
             phase: Phase::Command,
             envelope: Envelope::default(),
+            chunks: Chunks::default(),
             greeted: false,
             is_extended: false,
             is_tls,
@@ -101,7 +108,7 @@ impl Smtpd {
             b"RCPT" => (self.recipient(argument), Flow::Continue),
             b"DATA" => (self.data(), Flow::Continue),
             b"RSET" => {
-                core::mem::take(&mut self.envelope).note_new(&mut self.findings);
+                self.forget_letter();
                 (OK.to_string(), Flow::Continue)
             }
             b"HELP" => (HELP.to_string(), Flow::Continue),
@@ -131,10 +138,7 @@ impl Smtpd {
                 self.findings.note("command", line);
                 ("550 5.7.0 Error: insufficient authorization\r\n".to_string(), Flow::Continue)
             }
-            b"BDAT" => {
-                self.findings.note("command", line);
-                ("502 5.5.1 Error: command not implemented\r\n".to_string(), Flow::Continue)
-            }
+            b"BDAT" => return self.chunk(argument, answer),
             _ => {
                 self.malformed(line);
                 ("500 5.5.2 Error: command not recognized\r\n".to_string(), Flow::Continue)
@@ -193,7 +197,7 @@ impl Smtpd {
         self.findings.note("client", name);
         self.greeted = true;
         self.is_extended = is_extended;
-        core::mem::take(&mut self.envelope).note_new(&mut self.findings);
+        self.forget_letter();
         let host = self.host();
         if !is_extended {
             return format!("250 {host}\r\n");
@@ -254,6 +258,9 @@ impl Smtpd {
         if self.envelope.has_sender() {
             return "503 5.5.1 Error: nested MAIL command\r\n".to_string();
         }
+        if self.chunks.has_begun() {
+            return "503 5.5.1 Error: MAIL after BDAT\r\n".to_string();
+        }
         let Some(sender) = address(argument, b"from:") else {
             return "501 5.5.4 Syntax: MAIL FROM:<address>\r\n".to_string();
         };
@@ -266,6 +273,9 @@ impl Smtpd {
     }
 
     fn recipient(&mut self, argument: &[u8]) -> String {
+        if self.chunks.has_begun() {
+            return "503 5.5.1 Error: RCPT after BDAT\r\n".to_string();
+        }
         if !self.envelope.has_sender() {
             return "503 5.5.1 Error: need MAIL command\r\n".to_string();
         }
@@ -280,6 +290,9 @@ impl Smtpd {
     }
 
     fn data(&mut self) -> String {
+        if self.chunks.has_begun() {
+            return "503 5.5.1 Error: DATA after BDAT\r\n".to_string();
+        }
         if !self.envelope.has_sender() {
             return "503 5.5.1 Error: need RCPT command\r\n".to_string();
         }
@@ -306,19 +319,52 @@ impl Smtpd {
             return Flow::Continue;
         }
         self.phase = Phase::Command;
+        self.taken(false, answer)
+    }
+
+    /// A letter is whole.
+    fn taken(&mut self, is_chunked: bool, answer: &mut Vec<u8>) -> Flow {
         let envelope = core::mem::take(&mut self.envelope);
         envelope.note(&mut self.findings);
         // Nobody honest sends mail through a machine that is no relay of his.
         self.findings.signs |= Signs::RULE;
         self.letters += 1;
         let queue = hex(&random_bytes::<5>(self.seed.wrapping_add(self.letters as u64))).to_ascii_uppercase();
+        let bytes = if is_chunked { format!(" {} bytes", envelope.bytes()) } else { String::new() };
         let reply = if envelope.is_too_long() {
             "552 5.3.4 Error: message file too big\r\n".to_string()
         } else {
-            format!("250 2.0.0 Ok: queued as {queue}\r\n")
+            format!("250 2.0.0 Ok:{bytes} queued as {queue}\r\n")
         };
         let flow = self.say(&reply, Flow::Telling, answer);
         if self.letters < LETTERS_MAX { flow } else { Flow::Close }
+    }
+
+    fn forget_letter(&mut self) {
+        core::mem::take(&mut self.envelope).note_new(&mut self.findings);
+        self.chunks = Chunks::default();
+    }
+
+    /// A piece of a letter is announced. What is wrong with that ends it: nobody knows where the next command would be.
+    fn chunk(&mut self, argument: &[u8], answer: &mut Vec<u8>) -> Flow {
+        match chunks::read(argument) {
+            None => {
+                self.malformed(&[b"BDAT ", argument].concat());
+                self.say(chunks::SYNTAX, Flow::Close, answer)
+            }
+            Some((LETTER_BYTES_OVER.., _)) => self.say(chunks::TOO_LARGE, Flow::Close, answer),
+            Some((bytes, is_last)) => {
+                self.chunks.announce(bytes, is_last, &self.envelope);
+                if bytes > 0 { Flow::Continue } else { self.chunk_ended(answer) }
+            }
+        }
+    }
+
+    fn chunk_ended(&mut self, answer: &mut Vec<u8>) -> Flow {
+        match self.chunks.end(&mut self.envelope) {
+            Piece::Said(reply) => self.say(&reply, Flow::Continue, answer),
+            Piece::Letter => self.taken(true, answer),
+        }
     }
 }
 
@@ -347,8 +393,19 @@ impl Dialogue for Smtpd {
         }
     }
 
+    fn announced(&self) -> u64 {
+        self.chunks.missing()
+    }
+
+    fn piece(&mut self, byte: u8, last: bool, answer: &mut Vec<u8>) -> Flow {
+        self.chunks.push(byte, &mut self.envelope);
+        if last { self.chunk_ended(answer) } else { Flow::Continue }
+    }
+
     fn finish(&mut self) {
-        if matches!(self.phase, Phase::Letter) {
+        let is_chunked = self.chunks.has_begun() || self.chunks.missing() > 0;
+        self.chunks.flush(&mut self.envelope);
+        if matches!(self.phase, Phase::Letter) || (is_chunked && self.envelope.has_recipients()) {
             self.envelope.note(&mut self.findings);
             self.findings.signs |= Signs::RULE;
         }
@@ -368,6 +425,7 @@ impl Dialogue for Smtpd {
         self.greeted = false;
         self.is_extended = false;
         self.envelope = Envelope::default();
+        self.chunks = Chunks::default();
     }
 
     fn wait_ms(&mut self) -> u32 {

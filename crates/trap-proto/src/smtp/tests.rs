@@ -195,3 +195,62 @@ proptest! {
         drive::law_of_lines(|| smtp().session(7), &bytes, &cuts)?;
     }
 }
+
+/// Each was said to a real Postfix 3.10.13, which answered the same.
+#[test]
+fn letters_in_pieces_are_taken_as_postfix_takes_them() {
+    let hello = "EHLO a\r\n";
+    let letter = "EHLO a\r\nMAIL FROM:<a@b.c>\r\nRCPT TO:<root>\r\n";
+    let table: [(&str, &[&str], &str); 14] = [
+        (hello, &["BDAT\r\n"], "521 5.5.4 Syntax: BDAT count [LAST]|"),
+        (hello, &["BDAT 3 FOO\r\n"], "521 5.5.4 Syntax: BDAT count [LAST]|"),
+        (letter, &["BDAT 99999999999999999999\r\n"], "521 5.5.4 Syntax: BDAT count [LAST]|"),
+        (letter, &["BDAT 99999999\r\n"], "552 5.3.4 Chunk exceeds message size limit|"),
+        (
+            hello,
+            &["BDAT 3\r\nabc", "BDAT 3 LAST\r\nabc", "BDAT 3 LAST\r\nabc"],
+            "503 5.5.1 Error: need RCPT command|551 5.0.0 Discarded 3 bytes after earlier error|503 5.5.1 Error: need RCPT command|",
+        ),
+        (letter, &["BDAT 3 last\r\nabc"], "250 2.0.0 Ok: 5 bytes queued as #|"),
+        (letter, &["BDAT 3\r\nabc", "BDAT 0 LAST\r\n"], "250 2.0.0 Ok: 3 bytes|250 2.0.0 Ok: 5 bytes queued as #|"),
+        (letter, &["BDAT 0 LAST\r\n"], "250 2.0.0 Ok: 0 bytes queued as #|"),
+        (letter, &["BDAT 6 LAST\r\na\nb\r\nc"], "250 2.0.0 Ok: 9 bytes queued as #|"),
+        (letter, &["BDAT 4\r\na\nb\r", "BDAT 3 LAST\r\n\ncd"], "250 2.0.0 Ok: 4 bytes|250 2.0.0 Ok: 10 bytes queued as #|"),
+        (letter, &["BDAT 9 LAST\r\na\r\n.\r\nb\r\n"], "250 2.0.0 Ok: 9 bytes queued as #|"),
+        (
+            letter,
+            &["BDAT 3\r\nabc", "DATA\r\n", "MAIL FROM:<c@d.e>\r\n", "RCPT TO:<x>\r\n", "RSET\r\n", "RCPT TO:<x>\r\n"],
+            "250 2.0.0 Ok: 3 bytes|503 5.5.1 Error: DATA after BDAT|503 5.5.1 Error: nested MAIL command|\
+             503 5.5.1 Error: RCPT after BDAT|250 2.0.0 Ok|503 5.5.1 Error: need MAIL command|",
+        ),
+        (
+            letter,
+            &["BDAT 0\r\n", "BDAT 3\r\nabc", "RCPT TO:<x>\r\n", "BDAT 3 LAST\r\nabc", "NOOP\r\n"],
+            "551 5.7.1 Null BDAT request|551 5.0.0 Discarded 3 bytes after earlier error|503 5.5.1 Error: RCPT after BDAT|\
+             551 5.0.0 Discarded 3 bytes after earlier error|250 2.0.0 Ok|",
+        ),
+        (
+            letter,
+            &["BDAT 3\r\nabcBDAT 0 LAST\r\nQUIT\r\n"],
+            "250 2.0.0 Ok: 3 bytes|250 2.0.0 Ok: 5 bytes queued as #|221 2.0.0 Bye|",
+        ),
+    ];
+    for (before, then, expected) in table {
+        let mut said_before: Vec<&[u8]> = drive::lines(before.as_bytes());
+        let begun = said(&drive::chunks(&mut smtp().session(7), &said_before).answer).len();
+        said_before.extend(then.iter().map(|piece| piece.as_bytes()));
+        let answer = said(&drive::chunks(&mut smtp().session(7), &said_before).answer)[begun..].replace("\r\n", "|");
+        let plain: Vec<&str> = answer.split(" queued as ").collect();
+        let plain = plain
+            .iter()
+            .enumerate()
+            .map(|(at, part)| if at == 0 { *part } else { part.trim_start_matches(|char: char| char.is_ascii_hexdigit()) });
+        assert_eq!(plain.collect::<Vec<_>>().join(" queued as #"), expected, "{then:?}");
+    }
+    let talk = [letter, "BDAT 26\r\nSubject: Invoice\r\n\r\nbuy th", "BDAT 4 LAST\r\nis\r\n"].concat();
+    let heard = drive::chunks(&mut smtp().session(7), &drive::lines(talk.as_bytes()));
+    let fields = ["sender", "recipients", "subject"].map(|name| heard.findings.fields[name].as_str());
+    assert_eq!(fields, ["a@b.c", "root", "Invoice"]);
+    assert!(heard.findings.fields["body"].starts_with("buy this"), "{:?}", heard.findings.fields);
+    assert!(heard.findings.signs.contains(Signs::RULE));
+}

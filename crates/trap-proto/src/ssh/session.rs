@@ -5,12 +5,14 @@ use super::{
     identification::{Heard, INVALID, Identification},
     transport::{Desk, Transport},
 };
-use crate::{ANSWER_BYTES_MAX, Findings, Flow, Pause, Session, Step};
+use crate::{ANSWER_BYTES_MAX, Findings, Flow, Patience, Pause, Session, Step};
 use alloc::{boxed::Box, sync::Arc, vec::Vec};
 use honeymesh_types::{Signs, WallTime};
 
 /// The part of an identification line that is told: RFC 4253's limit for the whole line.
 const LINE_KEPT_BYTES_MAX: usize = 255;
+/// How long a login may take, in milliseconds: sshd's `LoginGraceTime`.
+const LOGIN_GRACE_MS: u32 = 120_000;
 /// The longest answer to one packet, in bytes.
 const REPLY_BYTES_MAX: usize = 20 * 1_024;
 
@@ -142,6 +144,15 @@ impl Session for SshSession {
 
     fn pause(&mut self) -> Pause {
         core::mem::take(&mut self.pause)
+    }
+
+    fn patience(&self) -> Patience {
+        match &self.phase {
+            Phase::Packets(transport) if transport.is_in() => Patience::default(),
+            // A crowd that says nothing is not held longer than elsewhere.
+            Phase::Identification(identification) if identification.line.is_empty() => Patience::default(),
+            _ => Patience { silence_ms: Some(LOGIN_GRACE_MS), all_ms: Some(LOGIN_GRACE_MS) },
+        }
     }
 
     fn end(&mut self) {

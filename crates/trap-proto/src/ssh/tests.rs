@@ -57,6 +57,14 @@ fn usual_offer() -> Vec<u8> {
     offer(LISTS, "", "none", false)
 }
 
+#[test]
+fn a_login_has_two_minutes_however_it_goes() {
+    let mut session = session();
+    assert_eq!(session.patience(), crate::Patience::default(), "who says nothing has what all others have");
+    let _ = drive::begun(&mut session, &[HELLO, &plain(&usual_offer())]);
+    assert_eq!((session.patience().all_ms, session.patience().silence_ms), (Some(120_000), Some(120_000)));
+}
+
 fn heard(parts: &[&[u8]]) -> Heard {
     heard_by(&mut session(), parts)
 }

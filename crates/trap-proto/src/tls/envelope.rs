@@ -15,12 +15,13 @@ const LAST: u8 = 1;
 /// The packets around a handshake: what is in those that come, and those that go.
 pub struct TdsEnvelope {
     coming: Exactly,
-    is_head: bool,
+    /// The head of what comes, once it is whole.
+    head: Vec<u8>,
 }
 
 impl Default for TdsEnvelope {
     fn default() -> Self {
-        Self { coming: Exactly::new(HEAD_BYTES), is_head: true }
+        Self { coming: Exactly::new(HEAD_BYTES), head: Vec::new() }
     }
 }
 
@@ -29,7 +30,7 @@ impl TdsEnvelope {
     pub fn open(&mut self, bytes: &[u8], tls: &mut Vec<u8>) -> Option<usize> {
         for (index, byte) in bytes.iter().enumerate() {
             let Some(whole) = self.coming.push(*byte) else { continue };
-            if !self.is_head {
+            if !self.head.is_empty() {
                 tls.extend_from_slice(&whole);
                 *self = Self::default();
                 return Some(index + 1);
@@ -39,10 +40,16 @@ impl TdsEnvelope {
             if !(HEAD_BYTES + 1..=PACKET_BYTES_MAX).contains(&bytes) {
                 return None;
             }
-            self.is_head = false;
+            self.head = whole;
             self.coming.want(bytes - HEAD_BYTES);
         }
         Some(bytes.len())
+    }
+
+    /// What was taken of a packet that is not whole: evidence, if it never becomes that.
+    #[must_use]
+    pub fn held(&self) -> Vec<u8> {
+        [&self.head, self.coming.held()].concat()
     }
 
     /// Appends the packets that carry this.
@@ -69,6 +76,12 @@ mod tests {
         for bytes in [&b"\x10\x01\0\x09\0\0\0\0x"[..], b"\x12\x01\0\x08\0\0\0\0", b"\x12\x01\x10\x01\0\0\0\0"] {
             assert_eq!(TdsEnvelope::default().open(bytes, &mut Vec::new()), None);
         }
+        let mut envelope = TdsEnvelope::default();
+        for piece in [&b"\x12\x01\0\x0c\0\0"[..], b"\0\0ab", b"c"] {
+            assert_eq!(envelope.open(piece, &mut Vec::new()), Some(piece.len()));
+        }
+        assert_eq!(envelope.held(), b"\x12\x01\0\x0c\0\0\0\0abc");
+        assert_eq!((envelope.open(b"d", &mut Vec::new()), envelope.held().len()), (Some(1), 0));
     }
 
     proptest! {

@@ -1,15 +1,19 @@
 //! Whoever speaks in the clear to a server that speaks TLS from the first byte on, and has no words for it.
 
+use super::RECORD_HEAD_BYTES;
 use crate::{Findings, Flow, Session, Step};
 use alloc::vec::Vec;
 use honeymesh_types::{Signs, WallTime};
 
-/// A record's head: so much is read before it shows that it is none.
-const HEAD_BYTES: usize = 5;
 /// What OpenSSL takes for HTTP, and says nothing to.
 const WEB: [&[u8]; 5] = [b"GET ", b"POST ", b"HEAD ", b"PUT ", b"CONNE"];
 /// What Dovecot 2.4.1 with OpenSSL 3.5 sends to whoever goes on in the clear: a fatal `internal_error`.
 pub(crate) const DOVECOT_ALERT: [u8; 7] = [0x15, 3, 3, 0, 2, 2, 80];
+
+/// Whether OpenSSL takes this, where a record's head would be, for HTTP.
+pub(crate) fn is_web(head: &[u8]) -> bool {
+    WEB.iter().any(|method| head.starts_with(method))
+}
 
 /// Reads a head's worth, says its last words and closes.
 pub(crate) struct Mute {
@@ -33,10 +37,10 @@ impl Session for Mute {
         Step::by_byte_until_full(bytes, answer, usize::MAX, |byte, answer| {
             self.head.push(byte);
             self.findings.signs |= Signs::MALFORMED;
-            if self.head.len() < HEAD_BYTES {
+            if self.head.len() < RECORD_HEAD_BYTES {
                 return Flow::Continue;
             }
-            if !WEB.iter().any(|method| self.head.starts_with(method)) {
+            if !is_web(&self.head) {
                 answer.extend_from_slice(self.last_words);
             }
             self.head.clear();

@@ -1,7 +1,7 @@
 //! Reads the hello of whoever speaks TLS to a service that does not.
 
 use super::{HANDSHAKE, Heard, HelloReader};
-use crate::{Findings, Flow, Pause, Session, Step, TlsManner};
+use crate::{Findings, Flow, Patience, Pause, Session, Step, TlsManner};
 use alloc::{boxed::Box, vec::Vec};
 use honeymesh_types::WallTime;
 
@@ -107,6 +107,10 @@ impl Session for Overheard {
         self.inner.pause()
     }
 
+    fn patience(&self) -> Patience {
+        self.inner.patience()
+    }
+
     fn unread(&mut self) -> Vec<u8> {
         self.inner.unread()
     }
@@ -135,8 +139,8 @@ impl Session for Overheard {
         self.inner.purges(behind)
     }
 
-    fn misses_tls(&mut self, answer: &mut Vec<u8>) {
-        self.inner.misses_tls(answer);
+    fn misses_tls(&mut self, head: &[u8], answer: &mut Vec<u8>) {
+        self.inner.misses_tls(head, answer);
     }
 }
 

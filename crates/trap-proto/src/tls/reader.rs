@@ -1,12 +1,10 @@
 //! Puts a hello together from the records it comes in.
 
-use super::{HANDSHAKE, Hello};
+use super::{HANDSHAKE, Hello, RECORD_HEAD_BYTES};
 use alloc::vec::Vec;
 
 /// The longest hello with the heads of its records, in bytes; a longer one is none.
 pub const HELLO_BYTES_MAX: usize = 16 * 1_024;
-/// A record's head: kind, version, length.
-const RECORD_HEAD_BYTES: usize = 5;
 /// A message's head: kind, length.
 const MESSAGE_HEAD_BYTES: usize = 4;
 const CLIENT_HELLO: u8 = 1;

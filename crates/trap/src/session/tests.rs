@@ -6,14 +6,15 @@ use crate::{
     report::REPORT_WAIT,
     wire::{Body, Evidence, PACKET_BYTES_MAX, read_body},
 };
-use honeymesh_trap_proto::Pause;
+use honeymesh_trap_proto::{Patience, Pause};
 use std::sync::Arc;
 use tokio::{io::AsyncReadExt, net::TcpListener, task::JoinHandle};
 
 /// Tells every byte, answers it with itself, breaks at `!` and closes at `.`. Talks without end at `?`. Answers a digit at once,
-/// and with an `x` so many seconds later.
+/// and with an `x` so many seconds later. Is patient with 90 seconds of silence after `~`, with any after `&`, with 40 seconds in
+/// all after `^`.
 #[derive(Default)]
-struct Echo(Pause);
+struct Echo(Pause, Patience);
 
 impl Session for Echo {
     fn open(&mut self, answer: &mut Vec<u8>) -> Flow {
@@ -28,6 +29,12 @@ impl Session for Echo {
             return Step { taken: 1, flow: Flow::Continue };
         }
         answer.push(bytes[0]);
+        match bytes[0] {
+            b'~' => self.1.silence_ms = Some(90_000),
+            b'&' => self.1.silence_ms = Some(u32::MAX),
+            b'^' => self.1.all_ms = Some(40_000),
+            _ => {}
+        }
         if bytes[0].is_ascii_digit() {
             self.0 = Pause { at: answer.len(), ms: 1_000 * u32::from(bytes[0] - b'0') };
             answer.push(b'x');
@@ -37,6 +44,10 @@ impl Session for Echo {
 
     fn pause(&mut self) -> Pause {
         std::mem::take(&mut self.0)
+    }
+
+    fn patience(&self) -> Patience {
+        self.1
     }
 
     fn end(&mut self) {}
@@ -280,6 +291,19 @@ async fn a_silent_stranger_is_told_long_before_its_deadline() {
     assert_eq!((held.told().await, begun.elapsed().as_secs()), (nothing(Signs::empty()), 2));
     assert_eq!((held.told().await, begun.elapsed().as_secs()), (nothing(Signs::SILENT), 30));
     held.task.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_protocol_may_have_a_patience_of_its_own_within_the_sessions_deadline() {
+    for (said, seconds) in [(&b"~"[..], 90), (b"&", 300), (b"~^", 40)] {
+        let begun = Instant::now();
+        let mut held = hold(64, REPORT_WAIT, Limits::default()).await;
+        held.client.write_all(said).await.unwrap();
+        let mut answer = Vec::new();
+        held.client.read_to_end(&mut answer).await.unwrap();
+        assert_eq!((answer.len(), begun.elapsed().as_secs()), (1 + said.len(), seconds), "{said:?}");
+        held.task.await.unwrap();
+    }
 }
 
 #[tokio::test]

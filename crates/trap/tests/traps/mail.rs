@@ -2,6 +2,15 @@
 
 use crate::support::{Traps, nmap, printed, run, run_with};
 use honeymesh_types::Signs;
+use std::time::Duration;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    time::timeout,
+};
+
+/// What Dovecot sends to whoever asked for TLS and goes on in the clear.
+const DOVECOT_ALERT: [u8; 7] = [0x15, 3, 3, 0, 2, 2, 80];
 
 fn owned(user: &str, password: &str) -> Vec<(String, String)> {
     vec![(user.into(), password.into())]
@@ -147,6 +156,35 @@ async fn what_is_put_behind_a_request_for_tls_is_told_and_not_heard() {
     );
     let visit = traps.visit_where(|visit| visit.trap == "imap" && visit.fields.contains_key("tls_error")).await;
     assert!(visit.signs.contains(Signs::MALFORMED) && visit.payload.ends_with(b"b NOOP\r\n"), "{visit:?}");
+}
+
+/// OpenSSL judges a record's head as a whole, and says nothing to what it takes for HTTP; Dovecot then has words of its own.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_goes_on_in_the_clear_is_left_with_the_fifth_byte_and_not_before() {
+    let mut traps = Traps::usual();
+    for (said, words) in [("b NOO", &DOVECOT_ALERT[..]), ("GET /", b""), ("\x16\x02\x01\0\x05", &DOVECOT_ALERT)] {
+        let mut stream = TcpStream::connect(traps.address("imap")).await.unwrap();
+        stream.write_all(b"a STARTTLS\r\n").await.unwrap();
+        let (mut heard, ready) = (Vec::new(), b"a OK Begin TLS negotiation now.\r\n");
+        while !heard.ends_with(ready) {
+            assert!(stream.read_buf(&mut heard).await.unwrap() > 0);
+        }
+        heard.clear();
+        let (head, last) = said.as_bytes().split_at(4);
+        stream.write_all(head).await.unwrap();
+        let silence = timeout(Duration::from_millis(300), stream.read_buf(&mut heard)).await;
+        assert!(silence.is_err(), "{said:?}: {heard:?}");
+        stream.write_all(last).await.unwrap();
+        stream.read_to_end(&mut heard).await.unwrap();
+        assert_eq!(heard, words, "{said:?}");
+        let visit = traps.visit_where(|visit| visit.fields.contains_key("tls_error")).await;
+        assert_eq!((visit.fields["tls_error"].as_str(), visit.payload.ends_with(said.as_bytes())), ("none", true), "{visit:?}");
+    }
+    let mut stream = TcpStream::connect(traps.address("imap")).await.unwrap();
+    stream.write_all(b"a STARTTLS\r\nb").await.unwrap();
+    stream.shutdown().await.unwrap();
+    let visit = traps.visit_where(|visit| visit.fields.contains_key("tls_error")).await;
+    assert!(visit.signs.contains(Signs::MALFORMED) && visit.payload.ends_with(b"STARTTLS\r\nb"), "{visit:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

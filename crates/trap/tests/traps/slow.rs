@@ -125,6 +125,23 @@ async fn ssh_reads_babble_and_is_told() {
     assert!(visit.fields["client"].starts_with("SSH-2.0-OpenSSH"), "{:?}", visit.fields);
 }
 
+/// Who types by hand is told of as silent or half through after two seconds; his password is a report of its own, when it comes.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_humans_first_password_is_told_as_soon_as_it_is_typed() {
+    let mut traps = Traps::open(each_service(Limits::default()));
+    for (trap, typed) in [("telnet", ["roo", "t\r\n", "toor\r\n"]), ("ftp", ["USER ro", "ot\r\n", "PASS toor\r\n"])] {
+        let mut stream = TcpStream::connect(traps.address(trap)).await.unwrap();
+        for words in typed {
+            sleep(Duration::from_millis(1_500)).await;
+            stream.write_all(words.as_bytes()).await.unwrap();
+        }
+        let begun = Instant::now();
+        let visit = traps.visit_where(|visit| visit.trap == trap && visit.signs.contains(Signs::CREDENTIALS)).await;
+        assert!(begun.elapsed() < Duration::from_secs(1), "{trap}: {:?}", begun.elapsed());
+        assert_eq!((visit.fields["username"].as_str(), visit.fields["password"].as_str()), ("root", "toor"));
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_password_is_told_seconds_before_curl_hears_that_it_is_wrong() {
     let mut traps = Traps::open(each_service(Limits::default()));

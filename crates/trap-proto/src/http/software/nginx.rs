@@ -49,6 +49,31 @@ pub(in crate::http) fn page(status: &'static str, banner: &str) -> Reply {
     Reply::new(status, "text/html", html(title, title, "", banner))
 }
 
+/// A part of a page that has parts; of several at once the whole page.
+pub(super) fn part(mut reply: Reply, range: &str, frame: &Frame<'_>) -> Reply {
+    let Some(at) = reply.headers.iter().position(|(name, _)| *name == "Accept-Ranges") else { return reply };
+    let Some(range) = range.strip_prefix("bytes=").filter(|range| !range.contains(',')) else { return reply };
+    let whole = reply.body.len();
+    let number = |digits: &str| digits.trim().parse::<usize>().ok();
+    let asked = match range.trim().split_once('-').map(|(from, to)| (number(from), from.trim(), number(to), to.trim())) {
+        Some((Some(from), _, Some(to), _)) if from <= to => Some((from, to)),
+        Some((Some(from), _, None, "")) => Some((from, usize::MAX)),
+        Some((None, "", Some(last), _)) => Some((whole.saturating_sub(last), usize::MAX)),
+        _ => None,
+    };
+    match asked {
+        Some((from, to)) if from < whole => {
+            let end = to.min(whole - 1) + 1;
+            let part = reply.body.get(from..end).unwrap_or_default().to_vec();
+            reply.headers[at] = ("Content-Range", format!("bytes {from}-{}/{whole}", end - 1).into());
+            reply.status = "206 Partial Content";
+            reply.body = part.into();
+            reply
+        }
+        _ => page("416 Requested Range Not Satisfiable", frame.banner).with("Content-Range", format!("bytes */{whole}")),
+    }
+}
+
 fn html(title: &str, heading: &str, more: &str, banner: &str) -> String {
     let more = if more.is_empty() { String::new() } else { format!("<center>{more}</center>\r\n") };
     format!(

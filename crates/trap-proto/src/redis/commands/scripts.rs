@@ -1,0 +1,199 @@
+//! Scripts: what they give back, and which are known by their number.
+
+use super::{Meaning, NO_MEMORY, Reply, Server};
+use crate::{
+    redis::lua::{self, Script, Value},
+    text::{hex, safe_text},
+};
+use alloc::{format, string::String, vec::Vec};
+use honeymesh_types::WallTime;
+use sha1::{Digest, Sha1};
+
+/// Scripts that are known by their number; with more, those that came first are forgotten.
+const SCRIPTS_MAX: usize = 8;
+/// The most that they give back, in bytes of the answer.
+const RESULT_BYTES_MAX: usize = 18 * 1_024;
+/// What no script may run.
+const BARRED: [&str; 18] = [
+    "eval",
+    "eval_ro",
+    "evalsha",
+    "evalsha_ro",
+    "fcall",
+    "script",
+    "multi",
+    "exec",
+    "discard",
+    "watch",
+    "auth",
+    "hello",
+    "config",
+    "slaveof",
+    "replicaof",
+    "module",
+    "debug",
+    "quit",
+];
+
+/// What a script is known by.
+fn number(script: &[u8]) -> String {
+    hex(&Sha1::digest(script))
+}
+
+impl Server {
+    /// Whether it was a command about scripts, and what it means.
+    pub(super) fn script(
+        &mut self,
+        command: &[u8],
+        arguments: &[Vec<u8>],
+        now: WallTime,
+        answer: &mut Vec<u8>,
+    ) -> Option<Meaning> {
+        match (command, arguments) {
+            (b"eval" | b"eval_ro", [script, keys, rest @ ..]) => self.evaluated(script, keys, rest, now, answer),
+            (b"evalsha" | b"evalsha_ro", [wanted, keys, rest @ ..]) => {
+                let wanted = wanted.to_ascii_lowercase();
+                match self.scripts.iter().find(|(number, _)| number.as_bytes() == wanted).map(|(_, script)| script.clone()) {
+                    Some(script) => self.evaluated(&script, keys, rest, now, answer),
+                    None => answer.extend_from_slice(b"-NOSCRIPT No matching script. Please use EVAL.\r\n"),
+                }
+            }
+            (b"script", [sub, rest @ ..]) => return Some(self.of_scripts(&sub.to_ascii_lowercase(), rest, answer)),
+            (b"eval" | b"eval_ro" | b"evalsha" | b"evalsha_ro" | b"script", _) => {
+                let name = safe_text(command, 16);
+                answer.extend_from_slice(format!("-ERR wrong number of arguments for '{name}' command\r\n").as_bytes());
+                return Some(Meaning::Plain);
+            }
+            _ => return None,
+        }
+        Some(Meaning::Abuse)
+    }
+
+    fn of_scripts(&mut self, sub: &[u8], arguments: &[Vec<u8>], answer: &mut Vec<u8>) -> Meaning {
+        let mut reply = Reply { answer, is_resp3: self.is_resp3 };
+        match (sub, arguments) {
+            (b"load", [script]) => {
+                let nothing = Script { text: script, keys: &[], arguments: &[] };
+                let number = self.known(script);
+                match lua::compiled(&nothing) {
+                    Ok(()) => reply.bulk(number.as_bytes()),
+                    Err(error) => reply.error(&error),
+                }
+                return Meaning::Abuse;
+            }
+            (b"exists", [_, ..]) => {
+                reply.raw(&format!("*{}\r\n", arguments.len()));
+                for wanted in arguments {
+                    let wanted = wanted.to_ascii_lowercase();
+                    reply.number(self.scripts.iter().filter(|(number, _)| number.as_bytes() == wanted).count());
+                }
+            }
+            (b"flush", _) => {
+                self.scripts.clear();
+                reply.raw("+OK\r\n");
+            }
+            (b"kill", []) => reply.raw("-NOTBUSY No scripts in execution right now.\r\n"),
+            (b"load" | b"exists", _) => {
+                reply.raw(&format!("-ERR wrong number of arguments for 'script|{}' command\r\n", safe_text(sub, 16)));
+            }
+            _ => {
+                let shown = safe_text(sub, super::REPEATED_BYTES_MAX);
+                reply.raw(&format!("-ERR unknown subcommand '{shown}'. Try SCRIPT HELP.\r\n"));
+            }
+        }
+        Meaning::Plain
+    }
+
+    /// Keeps a script, and says its number.
+    fn known(&mut self, script: &[u8]) -> String {
+        let number = number(script);
+        if self.scripts.iter().all(|(known, _)| *known != number) {
+            self.scripts.truncate(SCRIPTS_MAX - 1);
+            self.scripts.insert(0, (number.clone(), script.to_vec()));
+        }
+        number
+    }
+
+    fn evaluated(&mut self, script: &[u8], keys: &[u8], rest: &[Vec<u8>], now: WallTime, answer: &mut Vec<u8>) {
+        let keys = match core::str::from_utf8(keys).ok().and_then(|digits| digits.parse::<i64>().ok()).map(usize::try_from) {
+            None => return answer.extend_from_slice(b"-ERR value is not an integer or out of range\r\n"),
+            Some(Err(_)) => return answer.extend_from_slice(b"-ERR Number of keys can't be negative\r\n"),
+            Some(Ok(keys)) => keys,
+        };
+        let Some((keys, arguments)) = rest.split_at_checked(keys) else {
+            return answer.extend_from_slice(b"-ERR Number of keys can't be greater than number of args\r\n");
+        };
+        let number = self.known(script);
+        let is_resp3 = core::mem::take(&mut self.is_resp3);
+        let result = lua::run(&Script { text: script, keys, arguments }, &number, &mut |words| self.called(words, now));
+        self.is_resp3 = is_resp3;
+        let from = answer.len();
+        let mut reply = Reply { answer, is_resp3 };
+        match &result {
+            Ok(value) => reply.value(value),
+            Err(error) => reply.error(error),
+        }
+        if answer.len() - from > RESULT_BYTES_MAX {
+            answer.truncate(from);
+            answer.extend_from_slice(NO_MEMORY.as_bytes());
+        }
+    }
+
+    /// The answer to a command that a script runs.
+    fn called(&mut self, words: &[Vec<u8>], now: WallTime) -> Vec<u8> {
+        let lower = words.first().map(|word| word.to_ascii_lowercase()).unwrap_or_default();
+        if BARRED.iter().any(|barred| barred.as_bytes() == lower) {
+            return b"-ERR This Redis command is not allowed from script\r\n".to_vec();
+        }
+        let mut answer = Vec::new();
+        let _ = self.run(words, now, &mut answer);
+        if answer.starts_with(b"-ERR unknown command") {
+            return b"-ERR Unknown Redis command called from script\r\n".to_vec();
+        }
+        if answer.starts_with(b"-ERR wrong number of arguments") {
+            return b"-ERR Wrong number of args calling Redis command from script\r\n".to_vec();
+        }
+        answer
+    }
+}
+
+/// A number without what is behind its point; what has no room is the lowest that has, as the processor makes it.
+fn whole(number: f64) -> i64 {
+    const ROOM: f64 = 9_223_372_036_854_775_808.0;
+    #[expect(clippy::cast_possible_truncation, reason = "that is what it is for")]
+    if (-ROOM..ROOM).contains(&number) { number as i64 } else { i64::MIN }
+}
+
+impl Reply<'_> {
+    /// An error in one line.
+    fn error(&mut self, words: &[u8]) {
+        self.raw("-");
+        self.answer.extend(words.iter().map(|byte| if matches!(byte, b'\r' | b'\n') { b' ' } else { *byte }));
+        self.raw("\r\n");
+    }
+
+    /// What a script gives back: numbers without what is behind their point, tables up to the first that is nothing.
+    fn value(&mut self, value: &Value) {
+        match value {
+            Value::Text(text) => self.bulk(text),
+            Value::Number(number) => self.raw(&format!(":{}\r\n", whole(*number))),
+            Value::Bool(true) => self.raw(":1\r\n"),
+            Value::Nil | Value::Bool(false) | Value::Function(..) => self.nil(),
+            Value::Library(_) => self.raw("*0\r\n"),
+            Value::Table(placed, named) => {
+                let text = |wanted: &[u8]| named.iter().find(|(name, _)| name == wanted).and_then(|(_, value)| value.text());
+                if let Some(error) = text(b"err") {
+                    return self.error(&error);
+                }
+                if let Some(status) = text(b"ok") {
+                    self.raw("+");
+                    self.answer.extend(status.iter().map(|byte| if matches!(byte, b'\r' | b'\n') { b' ' } else { *byte }));
+                    return self.raw("\r\n");
+                }
+                let count = placed.iter().position(|value| *value == Value::Nil).unwrap_or(placed.len());
+                self.raw(&format!("*{count}\r\n"));
+                placed.iter().take(count).for_each(|value| self.value(value));
+            }
+        }
+    }
+}
