@@ -176,6 +176,7 @@ impl Host {
 
     /// Remembers as the store does.
     fn keep(&mut self, keep: Keep) {
+        let keep = if let Keep::Again(claim) = keep { Keep::Claim(claim) } else { keep };
         match &keep {
             Keep::Claim(claim) => self.forget(&Keep::claim_key(claim)),
             Keep::Forget { subject, reasons, spoofable } => {
@@ -191,7 +192,7 @@ impl Host {
                 self.store.retain(|kept| !matches!(kept, Keep::Quarantined { node: liar, .. } if liar == node));
                 return;
             }
-            Keep::Unbanned { .. } | Keep::Record { .. } | Keep::Quarantined { .. } => {}
+            Keep::Again(_) | Keep::Unbanned { .. } | Keep::Record { .. } | Keep::Quarantined { .. } => {}
         }
         self.store.push(keep);
     }

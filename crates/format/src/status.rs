@@ -179,8 +179,14 @@ pub struct TrapJson {
     pub sessions: u64,
     /// Connections closed because a limit was reached.
     pub refused: u64,
+    /// Sessions held in the tarpit.
+    #[serde(default)]
+    pub slowed: u64,
     /// Bytes received.
     pub bytes: u64,
+    /// Reports handed over.
+    #[serde(default)]
+    pub reports: u64,
     /// Reports lost because nobody took them in time.
     pub reports_lost: u64,
     /// Sessions whose protocol broke, and connections that could not be accepted.

@@ -51,6 +51,8 @@ pub enum Outcome {
     Refused,
     /// The system said no, with this number; the file is as it was.
     Failed(i32),
+    /// The file holds these keys, but the system said no, with this number, when the directory was to be put on the disk.
+    Unconfirmed(i32),
 }
 
 /// An answer: what came of the order, and of all so far.
@@ -121,6 +123,7 @@ impl Answer {
             Outcome::Done => (0_u32, 0),
             Outcome::Refused => (1, 0),
             Outcome::Failed(errno) => (2, errno),
+            Outcome::Unconfirmed(errno) => (3, errno),
         };
         let Counts { done, refused, failed } = self.counts;
         let numbers = [done, refused, failed].into_iter().flat_map(u64::to_ne_bytes);
@@ -142,6 +145,7 @@ impl Answer {
             0 => Outcome::Done,
             1 => Outcome::Refused,
             2 => Outcome::Failed(i32::from_ne_bytes(*errno)),
+            3 => Outcome::Unconfirmed(i32::from_ne_bytes(*errno)),
             _ => return None,
         };
         let [done, refused, failed] = [done, refused, failed].map(|number| u64::from_ne_bytes(*number));
@@ -211,7 +215,7 @@ mod tests {
             assert_eq!(Order::decode(&order.encode(), 16), Some(order));
         }
         let counts = Counts { done: 1, refused: u64::MAX, failed: 3 };
-        for outcome in [Outcome::Done, Outcome::Refused, Outcome::Failed(libc::ENOSPC)] {
+        for outcome in [Outcome::Done, Outcome::Refused, Outcome::Failed(libc::ENOSPC), Outcome::Unconfirmed(libc::EIO)] {
             let answer = Answer { outcome, counts };
             assert_eq!(Answer::decode(&answer.encode()), Some(answer));
         }

@@ -14,6 +14,7 @@ pub mod secrets;
 mod sections;
 mod traps;
 pub mod values;
+pub mod walk;
 
 use honeymesh_types::{ClusterName, Mode, NodeId, NodeName, Trust};
 use ipnet::IpNet;

@@ -25,6 +25,7 @@ pub(crate) mod owner;
 pub mod panics;
 mod playing;
 mod post;
+mod resolvers;
 mod show;
 mod start;
 pub(crate) mod state_dir;

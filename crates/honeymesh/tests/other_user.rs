@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{Net, eventually, fails, is_root, wait};
+use common::{Daemon, Net, eventually, fails, is_root, wait};
 use honeymesh::clerk::{ANSWER_LEN, Answer, Counts, KeyFile, ORDER_LEN, Order, Outcome, tell_files};
 use honeymesh_mesh_proto::{Key, KeyRing};
 use nix::sys::signal::{Signal, kill};
@@ -216,26 +216,143 @@ fn links_in_the_daemons_directory_lead_the_next_start_nowhere() {
     let net = Net::new();
     let config = net.config("");
     assert!(net.start(&config).stop().0.success());
-    let (made, precious) = (net.dir.path().join("made"), net.dir.path().join("precious"));
-    fs::write(&precious, "as it was").unwrap();
-    fs::set_permissions(&precious, fs::Permissions::from_mode(0o600)).unwrap();
+    let (made, good) = (net.dir.path().join("made"), net.dir.path().join("good"));
     for name in ["honeymesh.sock.lock", "honeymesh.db", "identity.key", "api.token", "api.key"] {
         let file = net.state_dir().join(name);
         let before = fs::read(&file).unwrap();
-        for target in [&made, &precious] {
+        // What the link leads to is as good as what it replaces, so that nothing but the link can be what is refused.
+        fs::write(&good, &before).unwrap();
+        fs::set_permissions(&good, fs::Permissions::from_mode(0o600)).unwrap();
+        for target in [&made, &good] {
             fs::remove_file(&file).unwrap();
             symlink(target, &file).unwrap();
             assert_ne!(net.start_fails(&config).0, 0, "{name}");
         }
+        let metadata = fs::metadata(&good).unwrap();
+        assert!(fs::read(&good).unwrap() == before && (metadata.uid(), metadata.mode() & 0o777) == (0, 0o600), "{name}");
         fs::remove_file(&file).unwrap();
-        fs::write(&file, before).unwrap();
+        fs::copy(&good, &file).unwrap();
         chown(&file, Some(user().1), None).unwrap();
         fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
     }
-    assert!(!made.exists() && fs::read(&precious).unwrap() == b"as it was");
-    let metadata = fs::metadata(&precious).unwrap();
-    assert_eq!((metadata.uid(), metadata.mode() & 0o777), (0, 0o600));
+    assert!(!made.exists());
     assert!(net.start(&config).stop().0.success());
+}
+
+#[test]
+fn no_link_in_the_daemons_directory_leads_root_to_a_key_or_token() {
+    if !is_root() {
+        return;
+    }
+    let net = Net::new();
+    assert!(net.start(&net.config("")).stop().0.success());
+    // Root's, and good: with them the start would go on, if it followed.
+    let (good, token) = (key(&net, "good.key"), net.dir.path().join("good.token"));
+    fs::copy(net.state_dir().join("api.token"), &token).unwrap();
+    let authority = net.dir.path().join("good.authority");
+    let made =
+        Command::new(env!("CARGO_BIN_EXE_honeymesh")).args(["authority", "new", "--json"]).arg(&authority).output().unwrap();
+    let made: Value = serde_json::from_slice(&made.stdout).unwrap();
+    let public = made["authority"].as_str().unwrap();
+    let cluster = |key: &Path, secret: &Path| {
+        format!("{}authority = \"{public}\"\nauthority_file = \"{}\"\n", cluster(key), secret.display())
+    };
+    assert!(net.start(&net.config(&cluster(&good, &authority))).stop().0.success());
+    let planted = |name: &str, target: &Path| {
+        let link = net.state_dir().join(name);
+        symlink(target, &link).unwrap();
+        link
+    };
+    let (key_link, secret_link, way) =
+        (planted("m.key", &good), planted("m.authority", &authority), planted("way", net.dir.path()));
+    for more in [cluster(&key_link, &authority), cluster(&good, &secret_link), cluster(&way.join("good.key"), &authority)] {
+        let config = net.config(&more);
+        let (code, line) = net.start_fails(&config);
+        assert!(code == 2 && line.contains("root does not follow") && line.contains("name the file itself"), "{code} {line}");
+        let check = Command::new(env!("CARGO_BIN_EXE_honeymesh")).args(["check", "--config"]).arg(&config).output().unwrap();
+        assert_eq!(check.status.code(), Some(2), "and `check` says so before");
+    }
+    fs::remove_file(net.state_dir().join("api.token")).unwrap();
+    planted("api.token", &token);
+    let (code, line) = net.start_fails(&net.config(""));
+    assert!(code == 2 && line.contains("[api] token_file") && line.contains("root does not follow"), "{code} {line}");
+}
+
+/// The daemon's command behind another one.
+fn through(words: &[&str], command: &Command) -> Command {
+    let all: Vec<_> = command.get_args().collect();
+    let (enter, daemon) = all.split_at(1);
+    let mut through = Command::new(command.get_program());
+    through.args(enter).args(words).args(daemon);
+    through.stderr(Stdio::piped()).stdout(Stdio::null()).stdin(Stdio::null());
+    through
+}
+
+#[test]
+fn where_files_cannot_be_given_away_the_daemon_stays_root_and_says_so_and_insisting_is_an_error() {
+    if !is_root() {
+        return;
+    }
+    let net = Net::new();
+    // As on a file system that has no owners, or where root is not let (NFS).
+    let without_chown = ["setpriv", "--bounding-set=-chown"];
+    let config = net.config("");
+    let mut daemon = Daemon::spawn(through(&without_chown, &net.daemon_command(&config)));
+    daemon.wait_for("ready");
+    let status = net.json(&["status"]);
+    let warnings = status["warnings"].to_string();
+    assert_eq!(status["user"], "root");
+    assert!(warnings.contains("stays root") && warnings.contains("cannot be given to user"), "{warnings}");
+    assert_eq!(of_all_threads(daemon.child.id(), "CapEff"), ["0000000000000000"]);
+    assert!(owners(&net.state_dir()).values().all(|owner| *owner == 0));
+    assert!(daemon.stop().0.success());
+    let text = fs::read_to_string(&config).unwrap().replace("[node]\n", "[node]\nuser = \"daemon\"\n");
+    fs::write(&config, text).unwrap();
+    let (code, line) = fails(through(&without_chown, &net.daemon_command(&config)));
+    assert!(code == 1 && line.contains("cannot be given to user `daemon`") && line.contains("chown -R"), "{code} {line}");
+    assert!(owners(&net.state_dir()).values().all(|owner| *owner == 0));
+}
+
+#[test]
+fn resolvers_that_are_written_down_elsewhere_stay_protected() {
+    if !is_root() {
+        return;
+    }
+    let net = Net::new();
+    // An /etc of its own, in which the file is a link to a place that the daemon otherwise may not read.
+    let (etc, place) = (net.dir.path().join("etc"), net.dir.path().join("resolver"));
+    common::sh(&format!("cp -a /etc {0}; rm -f {0}/resolv.conf; mkdir {1}; chmod 755 {1}", etc.display(), place.display()));
+    let file = place.join("resolv.conf");
+    symlink(&file, etc.join("resolv.conf")).unwrap();
+    // Whoever keeps such a file puts a new one in its place.
+    let write = |resolver: &str| {
+        fs::write(place.join("new"), format!("nameserver {resolver}\n")).unwrap();
+        fs::rename(place.join("new"), &file).unwrap();
+    };
+    write("192.0.2.53");
+    let script = format!("mount --bind {} /etc && exec \"$@\"", etc.display());
+    let words = ["unshare", "--mount", "--propagation", "slave", "sh", "-c", &script, "sh"];
+    let config = net.config("");
+    let mut daemon = Daemon::spawn(through(&words, &net.daemon_command(&config)));
+    daemon.wait_for("ready");
+    let resolvers = || {
+        let all = net.json(&["allow", "list"]);
+        let of = |entry: &Value| {
+            entry["why"]
+                .as_str()
+                .unwrap()
+                .contains("resolver")
+                .then(|| entry["net"].as_str().unwrap().trim_end_matches("/32").to_owned())
+        };
+        all.as_array().unwrap().iter().filter_map(of).collect::<Vec<_>>()
+    };
+    assert_eq!(resolvers(), ["192.0.2.53"]);
+    // They are looked at every second.
+    std::thread::sleep(Duration::from_secs(3));
+    assert_eq!(resolvers(), ["192.0.2.53"]);
+    write("192.0.2.54");
+    eventually("the new resolver", || (resolvers() == ["192.0.2.54"]).then_some(()));
+    assert!(daemon.stop().0.success());
 }
 
 #[test]

@@ -67,6 +67,8 @@ pub enum Output {
 pub enum Keep {
     /// A claim of this node as it stands. Replaces the one with the same [`Keep::claim_key`].
     Claim(Claim),
+    /// The same where the claim stands already and was only said again: it may be kept a little later. Comes back in as a claim.
+    Again(Claim),
     /// Forget the claim under this key ([`Keep::claim_key`]). Never comes back in.
     Forget {
         /// The claim's subject.

@@ -9,9 +9,9 @@ use std::{
 
 /// Rows in one transaction.
 pub const BATCH_ROWS_MAX: usize = 500;
-/// How long a row waits for others: what a crash of the daemon may cost.
+/// How long a row waits for others: what a crash of the daemon may cost of bans that are new or have become stronger.
 const BATCH_WAIT: Duration = Duration::from_millis(50);
-/// The same for events, and for claims that were said before (a crash may cost that they grew worse): a transaction for each visit costs more than the visit.
+/// The same for events, and for claims that were only said again (a crash may cost the last tenth of their time): a transaction for each visit costs more than the visit.
 const PATIENT_WAIT: Duration = Duration::from_millis(250);
 /// Events are dropped while so many writes wait.
 pub const EVENTS_QUEUED_MAX: usize = 16_384;
@@ -222,6 +222,25 @@ mod tests {
         Write::Meta { key: "k".into(), value: "v".into() }
     }
 
+    fn claim() -> Box<crate::ClaimRow> {
+        Box::new(crate::ClaimRow {
+            subject: honeymesh_types::Subject::host(std::net::Ipv4Addr::LOCALHOST.into()),
+            slot: "trap".into(),
+            origin_name: "n".into(),
+            reasons: honeymesh_types::Reasons::TRAP,
+            grade: honeymesh_types::Grade::Hostile,
+            scope: honeymesh_types::Scope::All,
+            score: 90,
+            since: WallTime(1),
+            last: WallTime(2),
+            until: None,
+            note: None,
+            evidence: None,
+            meshed: true,
+            force: false,
+        })
+    }
+
     #[test]
     fn events_give_way_by_number_and_by_bytes() {
         let queue = Queue::default();
@@ -275,6 +294,13 @@ mod tests {
         queue.push(event(0)).unwrap();
         assert_eq!(queue.take(Duration::from_secs(60)).len(), 1);
         assert!(began.elapsed() >= PATIENT_WAIT, "{:?}", began.elapsed());
+        // What was only said again waits as long; what has become stronger does not, however long ago it was said first.
+        queue.push(Write::Again(claim())).unwrap();
+        assert!(queue.lock().due.unwrap() > Instant::now() + BATCH_WAIT);
+        queue.push(Write::Claim(claim())).unwrap();
+        let due = queue.lock().due.unwrap();
+        assert!(due <= Instant::now() + BATCH_WAIT);
+        assert_eq!(queue.take(Duration::from_secs(60)).len(), 2);
         queue.push(event(0)).unwrap();
         queue.push(kept()).unwrap();
         let due = queue.lock().due.unwrap();

@@ -68,6 +68,8 @@ pub enum Write {
     Event(Box<Event>),
     /// Keep this claim.
     Claim(Box<ClaimRow>),
+    /// Keep this claim, which was there already and is no stronger than it was: it may wait for others a little longer.
+    Again(Box<ClaimRow>),
     /// Forget this claim, if it is there.
     Forget {
         /// The claim's subject.
@@ -103,14 +105,9 @@ impl Write {
         matches!(self, Self::Event(_))
     }
 
-    /// May it wait for others a little longer? What happened may, and a claim that was on the disk already: said again, and perhaps
-    /// worse than it was.
-    pub(crate) fn is_patient(&self) -> bool {
-        match self {
-            Self::Event(_) => true,
-            Self::Claim(claim) => claim.last > claim.since,
-            _ => false,
-        }
+    /// May it wait for others a little longer? What happened may, and a claim that was only said again.
+    pub(crate) const fn is_patient(&self) -> bool {
+        matches!(self, Self::Event(_) | Self::Again(_))
     }
 
     /// About how much memory it takes while it waits, beyond itself.

@@ -63,7 +63,7 @@ pub use kernel::Kernel;
 pub use knocks::{Knocks, Seen};
 pub use link::LinkHandle;
 pub use lookout::{Lookout, Sight};
-pub use network::{NetworkFacts, default_route_interface, network_facts};
+pub use network::{NetworkFacts, RESOLV_CONF, default_route_interface, network_facts};
 pub use nft::{Nft, NftAuditor, NftEnds, NftWriter, release_nft};
 pub use occupant::Occupant;
 pub use options::{

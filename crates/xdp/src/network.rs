@@ -32,7 +32,8 @@ const FILE_LEN_MAX: usize = 1 << 20;
 // The thread's own network namespace, not the first thread's as in /proc/net.
 const ROUTES4: &str = "/proc/thread-self/net/route";
 const ROUTES6: &str = "/proc/thread-self/net/ipv6_route";
-const RESOLV_CONF: &str = "/etc/resolv.conf";
+/// Where the resolvers are written down.
+pub const RESOLV_CONF: &str = "/etc/resolv.conf";
 const PORT_RANGE: &str = "/proc/sys/net/ipv4/ip_local_port_range";
 /// Linux's own choice, taken where the file cannot be read.
 const PORT_RANGE_USUAL: [u32; 2] = [32_768, 60_999];

@@ -3,6 +3,8 @@
 //! Labels are words of the house or names of the configuration; never an address, a user name or anything else that
 //! a stranger chose.
 
+#[cfg(test)]
+mod complete;
 mod families;
 mod text;
 

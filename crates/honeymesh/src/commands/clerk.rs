@@ -2,7 +2,7 @@
 
 use crate::{
     clerk::{Answer, Counts, KeyFile, ORDER_LEN, Order, Outcome, hear_files},
-    daemon::keys,
+    daemon::keys::{self, Unwritten},
     failure::Failure,
 };
 use honeymesh_sandbox::{Files, Role, Sandbox, close_inherited, let_go_of_code};
@@ -67,7 +67,9 @@ impl Desk {
         let text = keys::text(&self.file.cluster, &order.keys);
         match keys::replace(&self.directory, &self.file.path, text.as_bytes()) {
             Ok(()) => Outcome::Done,
-            Err(error) => Outcome::Failed(error.raw_os_error().unwrap_or(0)),
+            Err(Unwritten::Unconfirmed(error)) => Outcome::Unconfirmed(error.raw_os_error().unwrap_or(0)),
+            Err(Unwritten::AsItWas(error)) => Outcome::Failed(error.raw_os_error().unwrap_or(0)),
+            Err(Unwritten::Unanswered(_)) => Outcome::Failed(0),
         }
     }
 }
@@ -103,7 +105,7 @@ fn count(counts: &mut Counts, outcome: Outcome) {
     let number = match outcome {
         Outcome::Done => &mut counts.done,
         Outcome::Refused => &mut counts.refused,
-        Outcome::Failed(_) => &mut counts.failed,
+        Outcome::Failed(_) | Outcome::Unconfirmed(_) => &mut counts.failed,
     };
     *number = number.saturating_add(1);
     if outcome == Outcome::Refused && counts.refused.is_power_of_two() {

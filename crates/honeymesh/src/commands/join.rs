@@ -45,7 +45,7 @@ pub fn run(args: &Join) -> Result<(), Failure> {
         return Err(Failure::Refused("a daemon runs here; stop it, join, and start it again".into()));
     }
     let key_file = key_file(args, &token)?;
-    let state = StateDir::as_it_is(&config).map_err(Failure::Refused)?;
+    let state = StateDir::as_it_is(&config).map_err(|error| Failure::Refused(error.to_string()))?;
     let identity = state.identity().map_err(Failure::Refused)?;
     let granted = ask(&token, &config, &identity, args.patience)?;
     keep(&granted, &state, &key_file, &certificate_file(&config.node.state_dir, cluster))?;
@@ -137,7 +137,7 @@ fn keep(granted: &Granted, state: &StateDir, key_file: &Path, certificate_file: 
         keys.push_str(&key.to_text());
         keys.push('\n');
     }
-    let cannot = |file: &Path, error: &io::Error| {
+    let cannot = |file: &Path, error: &dyn std::fmt::Display| {
         Failure::Refused(format!("{} cannot be written: {error}; mend that and join again with the same token", file.display()))
     };
     create_secret(key_file, keys.as_bytes()).map_err(|error| cannot(key_file, &error))?;

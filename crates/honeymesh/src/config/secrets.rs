@@ -3,6 +3,7 @@
 use super::{
     Config,
     problem::{Place, Problem},
+    walk,
 };
 use honeymesh_mesh_proto::{Key, KeyRing};
 use std::{
@@ -32,6 +33,10 @@ pub fn read_bounded(path: &Path, bytes_max: u64) -> io::Result<Vec<u8>> {
     if !file.metadata()?.is_file() {
         return Err(io::Error::other("it is no regular file"));
     }
+    bounded(file, bytes_max)
+}
+
+fn bounded(file: File, bytes_max: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     file.take(bytes_max + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > bytes_max {
@@ -40,19 +45,25 @@ pub fn read_bounded(path: &Path, bytes_max: u64) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// A secret's bytes and its permission bits. Root follows no link that somebody else may have put on the way ([`walk`]).
+fn secret(path: &Path) -> io::Result<(Zeroizing<Vec<u8>>, u32)> {
+    let file = walk::file(path)?;
+    let mode = file.metadata()?.mode();
+    Ok((Zeroizing::new(bounded(file, SECRET_BYTES_MAX)?), mode))
+}
+
 /// Reads a file that only its owner may read.
 ///
 /// # Errors
-/// In words with the mend: it is missing, unreadable, too large, or others may read it.
+/// In words with the mend: it is missing, unreadable, too large, others may read it, or the way to it is not to be trusted.
 pub fn read_secret(path: &Path) -> Result<Zeroizing<String>, String> {
     let shown = path.display();
-    let metadata = std::fs::metadata(path).map_err(|error| format!("{shown} cannot be read: {error}"))?;
-    if metadata.mode() & MODE_TOO_OPEN != 0 {
-        return Err(format!("{shown} has mode {:04o}, others can read it; run chmod 600 {shown}", metadata.mode() & 0o7777));
+    let (bytes, mode) = secret(path).map_err(|error| format!("{shown} cannot be read: {error}"))?;
+    if mode & MODE_TOO_OPEN != 0 {
+        return Err(format!("{shown} has mode {:04o}, others can read it; run chmod 600 {shown}", mode & 0o7777));
     }
-    let bytes = read_bounded(path, SECRET_BYTES_MAX).map_err(|error| format!("{shown} cannot be read: {error}"))?;
-    let text = String::from_utf8(bytes).map_err(|_| format!("{shown} is not text; make a new one"))?;
-    Ok(Zeroizing::new(text))
+    let text = std::str::from_utf8(&bytes).map_err(|_| format!("{shown} is not text; make a new one"))?;
+    Ok(Zeroizing::new(text.to_owned()))
 }
 
 /// The cluster keys of a file: one a line, the first seals, the others only open; empty lines and `#` comments are
@@ -75,12 +86,13 @@ pub fn read_keys(path: &Path) -> Result<KeyRing, String> {
     ring.ok_or_else(|| format!("{shown} holds no key; make one with `honeymesh key new FILE`"))
 }
 
-/// What is wrong with a token file, if anything. A short or readable token is only a warning: somebody may have
+/// What is wrong with a token file, if anything; one that is absent is made at the first start. A short or readable token is only a warning: somebody may have
 /// reasons to share it with a scraper.
 fn token_problem(path: &Path, place: Option<Place>) -> Option<Problem> {
     let shown = path.display();
-    let bytes = match read_bounded(path, SECRET_BYTES_MAX) {
-        Ok(bytes) => Zeroizing::new(bytes),
+    let (bytes, mode) = match secret(path) {
+        Ok(secret) => secret,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
         Err(error) => {
             return Some(Problem::error(
                 place,
@@ -99,14 +111,13 @@ fn token_problem(path: &Path, place: Option<Place>) -> Option<Problem> {
             format!("[api] token_file: {shown} is short enough to be guessed; write 20 characters or more"),
         ));
     }
-    let mode = std::fs::metadata(path).map_or(0, |metadata| metadata.mode());
     let is_open = mode & MODE_OTHERS != 0;
     is_open.then(|| {
         Problem::warning(place, format!("[api] token_file: everybody on this machine can read {shown}; run chmod 600 {shown}"))
     })
 }
 
-/// What is wrong with the files that `config` names. A token file that is absent is made at the first start.
+/// What is wrong with the files that `config` names.
 #[must_use]
 pub fn check(config: &Config) -> Vec<Problem> {
     let keys = config.clusters.iter().filter_map(|cluster| {
@@ -123,7 +134,8 @@ pub fn check(config: &Config) -> Vec<Problem> {
         Some(Problem::error(file.place, format!("[[cluster]] authority_file: {error}")))
     });
     let token = Some(&config.api.token_file)
-        .filter(|token| config.api.listen.is_some() && token.value.exists())
+        // Whoever may not even see it cannot say what is wrong with it.
+        .filter(|token| config.api.listen.is_some() && std::fs::symlink_metadata(&token.value).is_ok())
         .and_then(|token| token_problem(&token.value, token.place));
     keys.chain(authorities).chain(token).collect()
 }

@@ -31,14 +31,15 @@ pub fn certificate_file(state_dir: &Path, cluster: &ClusterName) -> PathBuf {
 pub fn of(config: &Config, cluster: &Cluster, state: &StateDir) -> Result<Admission, String> {
     let secret = cluster.authority_file.as_ref().map(|file| read_authority(&file.value)).transpose()?;
     let file = certificate_file(&config.node.state_dir, &cluster.name.value);
-    let certificate = match state.as_owner(|| secrets::read_bounded(&file, CERTIFICATE_BYTES_MAX)) {
-        Ok(text) => {
-            let raw = std::str::from_utf8(&text).ok().and_then(|text| unhex(text.trim()));
-            Some(raw.ok_or_else(|| format!("{} holds no certificate; remove it and join again", file.display()))?)
-        }
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
-        Err(error) => return Err(format!("{} cannot be read: {error}", file.display())),
+    let read = || match secrets::read_bounded(&file, CERTIFICATE_BYTES_MAX) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        read => read.map(Some),
     };
+    let text = state.as_owner(read).map_err(|error| format!("{} cannot be read: {error}", file.display()))?;
+    let raw = |text: Vec<u8>| std::str::from_utf8(&text).ok().and_then(|text| unhex(text.trim()));
+    let certificate = text
+        .map(|text| raw(text).ok_or_else(|| format!("{} holds no certificate; remove it and join again", file.display())))
+        .transpose()?;
     Ok(Admission {
         authority: cluster.authority.as_ref().map(|key| key.value),
         secret,

@@ -1,6 +1,6 @@
 //! The network around the node, looked at every second by a thread of its own.
 
-use super::operators;
+use super::{operators, resolvers};
 use honeymesh_node::NetworkFacts;
 use std::{io, time::Duration};
 use tokio::sync::mpsc;
@@ -30,7 +30,8 @@ pub fn watch(mut known: NetworkFacts) -> io::Result<mpsc::Receiver<NetworkFacts>
     std::thread::Builder::new().name("facts".into()).spawn(move || {
         while !sender.is_closed() {
             std::thread::sleep(EVERY);
-            let facts = now();
+            let mut facts = now();
+            facts.resolvers = resolvers::kept(&known.resolvers, facts.resolvers);
             if facts != known {
                 known = facts.clone();
                 if sender.blocking_send(facts).is_err() {

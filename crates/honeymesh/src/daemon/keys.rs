@@ -2,7 +2,7 @@
 //! after another; the key file follows each step, so that a restart goes on from where it was.
 
 use super::clerk::Clerk;
-use crate::config::secrets;
+use crate::config::{secrets, walk};
 use honeymesh_api::NewKey;
 use honeymesh_mesh_proto::{Key, KeyRing, KeyRingError};
 use honeymesh_types::{ClusterName, MonoTime};
@@ -13,9 +13,8 @@ use nix::{
     unistd::{Gid, Uid, UnlinkatFlags, fchown, unlinkat},
 };
 use std::{
-    fs::{File, OpenOptions},
+    fs::File,
     io::{self, Write},
-    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -77,12 +76,54 @@ impl ClusterKeys {
         let written = match &self.clerk {
             Some((clerk, place)) => clerk.replace(*place, &self.ring),
             None => directory_of(&self.file)
+                .map_err(Unwritten::AsItWas)
                 .and_then(|directory| replace(&directory, &self.file, text(&self.cluster, &self.ring).as_bytes())),
         };
-        written.map_err(|error| {
-            let file = self.file.display();
-            format!("{file} could not be rewritten ({error}); put the new key there yourself before the next start of this node")
-        })
+        written.map_err(|failure| failure.told(&self.file))
+    }
+}
+
+/// Why nobody can say that a key file holds the new keys, and will after a power cut.
+#[derive(Debug)]
+pub enum Unwritten {
+    /// The file is as it was.
+    AsItWas(io::Error),
+    /// It is in its place, but the disk has not confirmed that.
+    Unconfirmed(io::Error),
+    /// Whoever writes it has the order and has not answered; in words, until when it may still be written.
+    Unanswered(String),
+}
+
+impl Unwritten {
+    /// In words, with the mend.
+    fn told(&self, file: &Path) -> String {
+        let file = file.display();
+        match self {
+            Self::AsItWas(error) => {
+                format!(
+                    "{file} could not be rewritten ({error}); put the new key there yourself before the next start of this node"
+                )
+            }
+            Self::Unconfirmed(error) => format!(
+                "{file} holds the new keys, but its directory could not be written to the disk ({error}), so that after a power cut it may be \
+                 the old file; mend the disk, run `sync`, and look into it before the next start of this node"
+            ),
+            Self::Unanswered(until) => format!(
+                "nobody knows what is in {file} ({until}); look into it then, put the new key there yourself if it is missing, and restart this node"
+            ),
+        }
+    }
+}
+
+impl From<io::Error> for Unwritten {
+    fn from(error: io::Error) -> Self {
+        Self::AsItWas(error)
+    }
+}
+
+impl From<Errno> for Unwritten {
+    fn from(errno: Errno) -> Self {
+        Self::AsItWas(errno.into())
     }
 }
 
@@ -100,18 +141,17 @@ pub fn text(cluster: &ClusterName, ring: &KeyRing) -> Zeroizing<String> {
 /// The directory of a file, held open: whoever renames it afterwards changes nothing about which one it is.
 ///
 /// # Errors
-/// It cannot be opened.
+/// It cannot be opened, or the way to it is not to be trusted.
 pub fn directory_of(file: &Path) -> io::Result<File> {
-    let parent = file.parent().ok_or(io::ErrorKind::InvalidInput)?;
-    OpenOptions::new().read(true).custom_flags(nix::libc::O_DIRECTORY).open(parent)
+    walk::directory(file.parent().ok_or(io::ErrorKind::InvalidInput)?)
 }
 
 /// Replaces a secret file in `directory`, by the last part of its path: whole or not at all, with mode 0600 and its owner
 /// kept where that is possible. No link is followed.
 ///
 /// # Errors
-/// The system's; the file is as it was.
-pub fn replace(directory: &File, path: &Path, content: &[u8]) -> io::Result<()> {
+/// The system's: the file is as it was, or the new one is in its place and only its directory is not on the disk.
+pub fn replace(directory: &File, path: &Path, content: &[u8]) -> Result<(), Unwritten> {
     let part = path.with_extension("part");
     let (name, part) = (last(path)?, last(&part)?);
     let remove = || unlinkat(directory, part, UnlinkatFlags::NoRemoveDir);
@@ -128,11 +168,11 @@ pub fn replace(directory: &File, path: &Path, content: &[u8]) -> io::Result<()> 
         .write_all(content)
         .and_then(|()| file.sync_all())
         .and_then(|()| renameat(directory, part, directory, name).map_err(io::Error::from));
-    if written.is_err() {
+    if let Err(error) = written {
         let _ = remove();
-        return written;
+        return Err(error.into());
     }
-    directory.sync_all()
+    directory.sync_all().map_err(Unwritten::Unconfirmed)
 }
 
 fn last(path: &Path) -> io::Result<&std::ffi::OsStr> {
@@ -191,6 +231,21 @@ mod tests {
         replace(&directory_of(&file).unwrap(), &file, b"new").unwrap();
         assert_eq!((fs::read(&file).unwrap(), fs::read(&precious).unwrap()), (b"new".to_vec(), b"as it was".to_vec()));
         assert!(fs::symlink_metadata(&file).unwrap().is_file());
+    }
+
+    #[test]
+    fn what_is_in_its_place_is_not_told_as_if_it_were_not() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("mesh.key");
+        fs::write(&file, "old").unwrap();
+        // Good to open and rename in, but the kernel does not sync it.
+        let flags = nix::libc::O_PATH | nix::libc::O_DIRECTORY;
+        let directory = std::os::unix::fs::OpenOptionsExt::custom_flags(File::options().read(true), flags).open(dir.path());
+        let told = replace(&directory.unwrap(), &file, b"new").unwrap_err();
+        assert_eq!(fs::read(&file).unwrap(), b"new");
+        assert!(matches!(told, Unwritten::Unconfirmed(_)), "{told:?}");
+        let words = told.told(&file);
+        assert!(words.contains("holds the new keys") && words.contains("after a power cut"), "{words}");
     }
 
     #[test]

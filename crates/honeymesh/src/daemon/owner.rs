@@ -17,6 +17,8 @@ pub const NAME: &str = "honeymesh";
 /// The user and the group where there is none of that name: a number that nobody else has, for systemd leaves it unused and
 /// Debian reserves it.
 pub const NUMBER: u32 = 65_521;
+/// How a warning begins that tells why nobody else was become.
+pub const STAYS_ROOT: &str = "the daemon stays root, though without any capability";
 /// Who stays root says so by this name.
 const ROOT: &str = "root";
 
@@ -52,12 +54,12 @@ impl Owner {
         let state_dir = &config.node.state_dir;
         let Some(asked) = &config.node.user else {
             return Ok(Self::usual().and_then(|owner| owner.fits(state_dir).map(|()| owner)).unwrap_or_else(|why| {
-                warnings.push(format!("the daemon stays root, though without any capability: {why}"));
+                warnings.push(format!("{STAYS_ROOT}: {why}"));
                 Self::oneself()
             }));
         };
         if asked.value == ROOT {
-            warnings.push("[node] user: the daemon stays root, though without any capability; leave the key out".into());
+            warnings.push(format!("[node] user: {STAYS_ROOT}; leave the key out"));
             return Ok(Self::oneself());
         }
         let usage = |why: String| Failure::usage(format!("[node] user: {why}"));
@@ -99,7 +101,7 @@ impl Owner {
         self.user.try_on().map_err(|error| {
             format!("it cannot become user `{}` ({error}): that takes CAP_SETUID and CAP_SETGID, and a user namespace that has the number", self.name)
         })?;
-        let Some(closed) = self.closed(state_dir) else { return Ok(()) };
+        let Some(closed) = self.closed(state_dir).map_err(|error| error.to_string())? else { return Ok(()) };
         let (closed, name, state_dir) = (closed.display(), &self.name, state_dir.display());
         Err(format!(
             "user `{name}` cannot reach [node] state_dir {state_dir}, because {closed} is closed to it; run chmod o+x {closed}, or set state_dir elsewhere"
@@ -107,7 +109,7 @@ impl Owner {
     }
 
     /// The first directory on the way to `path` that it may not pass, if there is one.
-    fn closed(&self, path: &Path) -> Option<PathBuf> {
+    fn closed(&self, path: &Path) -> io::Result<Option<PathBuf>> {
         let mut way: Vec<&Path> = path.ancestors().collect();
         way.reverse();
         self.files(|| {
@@ -151,10 +153,18 @@ impl Owner {
 
     /// Does `work` with this user's rights to files, and no more, on this thread and those that it starts meanwhile: links that
     /// lead to other people's files lead nowhere. New files are this user's. Whoever is no root has no other rights anyway.
-    pub fn files<T>(&self, work: impl FnOnce() -> T) -> T {
-        let Some(user) = self.other() else { return work() };
-        let _rights = Rights::of(user);
-        work()
+    ///
+    /// # Errors
+    /// The kernel does not give these rights; then nothing was done, for it would have been done as root.
+    pub fn files<T>(&self, work: impl FnOnce() -> T) -> io::Result<T> {
+        let Some(user) = self.other() else { return Ok(work()) };
+        let _rights = Rights::of(user).ok_or_else(|| {
+            io::Error::other(format!(
+                "what belongs to user `{}` is touched with that user's rights only, and this process cannot take them; that takes CAP_SETUID and CAP_SETGID",
+                self.name
+            ))
+        })?;
+        Ok(work())
     }
 
     /// Leaves the groups that root was in: from here on they would only be in the way.
@@ -188,10 +198,14 @@ struct Rights {
 }
 
 impl Rights {
-    /// The group that new files get is the one that may use the control socket, if there is one.
-    fn of(user: User) -> Self {
-        let group = setfsgid(Gid::from_raw(group().unwrap_or(user.group)));
-        Self { before: (setfsuid(Uid::from_raw(user.user)), group) }
+    /// The group that new files get is the one that may use the control socket, if there is one. `None`: the kernel refuses, which it
+    /// says in no other way than by leaving everything as it is.
+    fn of(user: User) -> Option<Self> {
+        let (user, group) = (Uid::from_raw(user.user), Gid::from_raw(group().unwrap_or(user.group)));
+        let before_group = setfsgid(group);
+        let rights = Self { before: (setfsuid(user), before_group) };
+        // Asked for once more, each says who it is by now.
+        (setfsgid(group) == group && setfsuid(user) == user).then_some(rights)
     }
 }
 
@@ -238,15 +252,37 @@ mod tests {
         fs::write(&secret, "root's").unwrap();
         fs::set_permissions(&secret, fs::Permissions::from_mode(0o600)).unwrap();
         std::os::unix::fs::symlink(&secret, own.join("link")).unwrap();
-        assert_eq!(nobody().closed(&own).as_deref(), Some(dir.path()));
+        assert_eq!(nobody().closed(&own).unwrap().as_deref(), Some(dir.path()));
         fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o711)).unwrap();
-        assert_eq!(nobody().closed(&own), None);
+        assert_eq!(nobody().closed(&own).unwrap(), None);
         std::os::unix::fs::chown(&own, Some(NUMBER), Some(NUMBER)).unwrap();
-        let (read, written) = nobody().files(|| (fs::read(own.join("link")), fs::write(own.join("new"), "x")));
+        let (read, written) = nobody().files(|| (fs::read(own.join("link")), fs::write(own.join("new"), "x"))).unwrap();
         assert_eq!(read.unwrap_err().kind(), io::ErrorKind::PermissionDenied);
         written.unwrap();
         assert_eq!(fs::metadata(own.join("new")).unwrap().uid(), NUMBER);
         assert_eq!(fs::read(own.join("link")).unwrap(), b"root's", "this thread is root again");
+    }
+
+    #[test]
+    fn without_the_power_to_take_its_rights_nothing_is_done_as_root() {
+        if !is_root() {
+            return;
+        }
+        let dir = closed_dir();
+        let file = dir.path().join("made");
+        // On a thread of its own: it does not get the power back.
+        let told = std::thread::scope(|scope| {
+            let thread = scope.spawn(|| {
+                for power in [honeymesh_sandbox::Capability::CAP_SETUID, honeymesh_sandbox::Capability::CAP_SETGID] {
+                    caps::drop(None, caps::CapSet::Effective, power).unwrap();
+                }
+                nobody().files(|| fs::write(&file, "as root"))
+            });
+            thread.join().unwrap()
+        });
+        let error = told.unwrap_err().to_string();
+        assert!(error.contains("CAP_SETUID") && error.contains("somebody"), "{error}");
+        assert!(!file.exists());
     }
 
     #[test]

@@ -8,10 +8,10 @@ use super::{
     facts,
     keys::{self, ClusterKeys},
     ladder::{self, Prepare, Rung},
-    owner::Owner,
+    owner::{self, Owner},
     playing::{self, Playing},
-    post,
-    state_dir::{Seed, StateDir},
+    post, resolvers,
+    state_dir::{Seed, StateDir, Unusable},
     trap_identity,
 };
 use crate::{
@@ -87,10 +87,8 @@ pub struct Https {
 /// kernel is touched last, so nothing before it leaves more than files behind.
 pub fn open(config: &Config) -> Result<(Opened, Rung), Failure> {
     let mut warnings = Vec::new();
-    let owner = Owner::choose(config, &mut warnings)?;
+    let (owner, state) = house(config, &mut warnings)?;
     owner.leave_groups()?;
-    warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
-    let state = StateDir::prepare(&config.node.state_dir, owner.clone()).map_err(Failure::Refused)?;
     let control = state.as_owner(|| ControlSocket::bind(&config.control_socket(), state.group())).map_err(refused)?;
     let identity = state.identity().map_err(Failure::Refused)?;
     let mut keys = keys(config)?;
@@ -122,6 +120,22 @@ pub fn open(config: &Config) -> Result<(Opened, Rung), Failure> {
         Opened { control, https, traps, playing, ports, doors, books, node, restored, facts, keys, clerk, owner, warnings },
         rung,
     ))
+}
+
+/// Whom the daemon becomes, and its directory. Who was asked for by name gets it, or there is no start; else the daemon stays root where it cannot be given away.
+fn house(config: &Config, warnings: &mut Vec<String>) -> Result<(Owner, StateDir), Failure> {
+    let owner = Owner::choose(config, warnings)?;
+    let dir = &config.node.state_dir;
+    let (owner, state) = match StateDir::prepare(dir, owner.clone()) {
+        Err(Unusable::NotGiven(why)) if config.node.user.is_none() && owner.other().is_some() => {
+            warnings.push(format!("{}: {why}", owner::STAYS_ROOT));
+            let oneself = Owner::oneself();
+            (oneself.clone(), StateDir::prepare(dir, oneself).map_err(refused)?)
+        }
+        prepared => (owner, prepared.map_err(refused)?),
+    };
+    warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+    Ok((owner, state))
 }
 
 /// Makes the kernel's tables hold what they should before the program works with them: whatever an earlier start has left,
@@ -165,10 +179,12 @@ fn keys(config: &Config) -> Result<Vec<ClusterKeys>, Failure> {
 /// The files that a daemon needs which is not root any more: its own directory, and those of key files that are its own.
 pub fn files(config: &Config, keys: &[ClusterKeys]) -> Files {
     let own = keys.iter().filter(|keys| keys.clerk.is_none()).filter_map(|keys| keys.file.parent());
-    Files {
-        read: READABLE.iter().map(PathBuf::from).filter(|path| path.exists()).collect(),
-        write: own.chain([config.node.state_dir.as_path()]).map(Into::into).collect(),
+    let mut read: Vec<PathBuf> = READABLE.iter().map(PathBuf::from).filter(|path| path.exists()).collect();
+    if let Some(place) = resolvers::beyond(&read) {
+        tracing::info!(place = %place.display(), "resolvers are written down outside of /etc and /run: the daemon may read that place, too");
+        read.push(place);
     }
+    Files { read, write: own.chain([config.node.state_dir.as_path()]).map(Into::into).collect() }
 }
 
 /// Starts the clerk, if there are key files that the daemon may not replace once it is another user.

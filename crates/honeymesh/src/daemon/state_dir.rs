@@ -3,9 +3,10 @@
 use super::owner::{self, Owner};
 use crate::config::{Config, secrets};
 use nix::{
+    errno::Errno,
     fcntl::{AtFlags, OFlag, openat},
     sys::stat::Mode,
-    unistd::{Gid, Uid, fchown, fchownat},
+    unistd::{Gid, Uid, UnlinkatFlags, fchown, fchownat, unlinkat},
 };
 use std::{
     ffi::{OsStr, OsString},
@@ -26,8 +27,28 @@ const FILES_MAX: usize = 4_096;
 
 const SEED_BYTES: usize = 32;
 
+/// Made and removed to see whether the file system gives files away at all.
+const OWNER_PROBE: &str = "api.owner-probe";
+
 /// The Ed25519 seed that is this node's identity.
 pub type Seed = Zeroizing<[u8; SEED_BYTES]>;
+
+/// Why the state directory cannot be used, in words with the mend. Nothing in it was given to anybody, or the next start goes on with that.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unusable {
+    /// What is there cannot become the user's: who stays root can use it.
+    #[error("{0}")]
+    NotGiven(String),
+    /// Whoever the daemon is.
+    #[error("{0}")]
+    Wrong(String),
+}
+
+impl From<String> for Unusable {
+    fn from(why: String) -> Self {
+        Self::Wrong(why)
+    }
+}
 
 /// The state directory, ready for use.
 #[derive(Clone, Debug)]
@@ -43,9 +64,9 @@ impl StateDir {
     /// another user becomes `owner`'s, file by file.
     ///
     /// # Errors
-    /// In words with the mend: it cannot be made, is no directory, strangers may write to it, it is a stranger's, or a daemon works
-    /// with it as another user.
-    pub fn prepare(path: &Path, owner: Owner) -> Result<Self, String> {
+    /// It cannot be made, is no directory, strangers may write to it, it is a stranger's, a daemon works with it as another user, or
+    /// it cannot be given away.
+    pub fn prepare(path: &Path, owner: Owner) -> Result<Self, Unusable> {
         let shown = path.display();
         make(path).map_err(|error| format!("state_dir {shown} cannot be made: {error}; make it, or set [node] state_dir"))?;
         let cannot = |error: io::Error| format!("state_dir {shown} cannot be read: {error}");
@@ -53,16 +74,17 @@ impl StateDir {
         let directory = OpenOptions::new().read(true).custom_flags(nix::libc::O_DIRECTORY).open(path).map_err(cannot)?;
         let metadata = directory.metadata().map_err(cannot)?;
         if metadata.mode() & 0o022 != 0 {
-            return Err(format!("state_dir {shown} can be written by others; run chmod 700 {shown}"));
+            return Err(format!("state_dir {shown} can be written by others; run chmod 700 {shown}").into());
         }
         if !owner.may_follow(metadata.uid()) {
             return Err(format!(
                 "state_dir {shown} belongs to another user ({}); run chown -R {} {shown}, or set [node] state_dir",
                 owner::name_of(metadata.uid()),
                 owner.name()
-            ));
+            )
+            .into());
         }
-        let state = Self { path: path.into(), group: owner::group(), owner };
+        let mut state = Self { path: path.into(), group: owner::group(), owner };
         state.take_over(&directory, metadata.uid())?;
         state.open_to_group(&directory);
         Ok(state)
@@ -72,7 +94,7 @@ impl StateDir {
     ///
     /// # Errors
     /// As [`StateDir::prepare`].
-    pub fn as_it_is(config: &Config) -> Result<Self, String> {
+    pub fn as_it_is(config: &Config) -> Result<Self, Unusable> {
         let path = &config.node.state_dir;
         let oneself = Owner::oneself();
         let owner = std::fs::metadata(path).ok().map(|found| Owner::of(found.uid(), found.gid()));
@@ -81,53 +103,111 @@ impl StateDir {
     }
 
     /// Does `work` with the rights to files that the daemon will have.
-    pub fn as_owner<T>(&self, work: impl FnOnce() -> T) -> T {
-        self.owner.files(work)
+    ///
+    /// # Errors
+    /// What `work` says; or these rights cannot be taken, and nothing was done.
+    pub fn as_owner<T, E: std::fmt::Display>(&self, work: impl FnOnce() -> Result<T, E>) -> Result<T, String> {
+        self.owner.files(work).map_err(|error| error.to_string())?.map_err(|error| error.to_string())
     }
 
-    /// The same if `path` is in this directory; a file elsewhere is the operator's.
-    pub fn as_owner_of<T>(&self, path: &Path, work: impl FnOnce() -> T) -> T {
-        if path.starts_with(&self.path) { self.as_owner(work) } else { work() }
+    /// The same if `path` leads through this directory, by whatever name; a file elsewhere is the operator's.
+    ///
+    /// # Errors
+    /// As for [`StateDir::as_owner`].
+    pub fn as_owner_of<T, E: std::fmt::Display>(&self, path: &Path, work: impl FnOnce() -> Result<T, E>) -> Result<T, String> {
+        let identity = |path: &Path| std::fs::metadata(path).ok().map(|found| (found.dev(), found.ino()));
+        let own = identity(&self.path);
+        let is_in = path.ancestors().any(|step| step == self.path || (own.is_some() && identity(step) == own));
+        if is_in { self.as_owner(work) } else { work().map_err(|error| error.to_string()) }
     }
 
     /// Gives what `before` owned here to the owner. Each file is looked at, and changed, by a descriptor of the very file and not by its
     /// name, so that nobody can put another one in its place; one that has a second name somewhere is left alone, for that
     /// may be anybody's. The directory itself comes last: a start that is broken off here is repeated by the next one.
-    fn take_over(&self, directory: &File, before: u32) -> Result<(), String> {
+    fn take_over(&self, directory: &File, before: u32) -> Result<(), Unusable> {
         let user = self.owner.user();
         if before == user.user || !nix::unistd::geteuid().is_root() {
             return Ok(());
         }
         let shown = self.path.display();
-        let failed = |error: io::Error| format!("state_dir {shown} cannot be given to user `{}`: {error}", self.owner.name());
         let _nobody_else = self.lock(directory)?;
-        let (uid, gid) = (Uid::from_raw(user.user), Gid::from_raw(self.group.unwrap_or(user.group)));
-        for name in self.own_files()? {
-            let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-            let file =
-                File::from(openat(directory, name.as_os_str(), flags, Mode::empty()).map_err(|errno| failed(errno.into()))?);
-            let metadata = file.metadata().map_err(failed)?;
-            if metadata.is_symlink() && user.user == 0 {
-                let name = self.path.join(&name);
-                return Err(format!(
-                    "{0} is a link, which root must not follow where `{1}` could make it; look where it leads, and remove it: rm {0}",
-                    name.display(),
-                    owner::name_of(before)
-                ));
-            }
-            if !metadata.is_file() || metadata.uid() != before {
-                continue;
-            }
-            if metadata.nlink() != 1 {
-                let name = name.display().to_string();
-                tracing::warn!(name, "a file in state_dir has a second name, so it stays whose it is");
-                continue;
-            }
-            fchownat(file.as_fd(), "", Some(uid), Some(gid), AtFlags::AT_EMPTY_PATH).map_err(|errno| failed(errno.into()))?;
+        let names = self.own_files()?;
+        self.try_giving(directory)?;
+        for name in names {
+            self.give(directory, &name, before)?;
         }
-        fchown(directory, Some(uid), Some(gid)).map_err(|errno| failed(errno.into()))?;
+        fchown(directory, Some(Uid::from_raw(user.user)), Some(self.files_group()))
+            .map_err(|errno| self.not_given(errno.into()))?;
         tracing::info!(user = self.owner.name(), "what {} kept in {shown} is the daemon's user's now", owner::name_of(before));
         Ok(())
+    }
+
+    fn files_group(&self) -> Gid {
+        Gid::from_raw(self.group.unwrap_or(self.owner.user().group))
+    }
+
+    /// Gives one file away, unless it is none of the daemon's: a link, another user's, one with a second name, or one that the system
+    /// holds fast (mounted there on its own to be read only, or made immutable), which is then told.
+    fn give(&self, directory: &File, name: &OsStr, before: u32) -> Result<(), Unusable> {
+        let user = self.owner.user();
+        let cannot =
+            |error: io::Error| Unusable::Wrong(format!("{} cannot be looked at: {error}", self.path.join(name).display()));
+        let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+        let file = File::from(openat(directory, name, flags, Mode::empty()).map_err(|errno| cannot(errno.into()))?);
+        let metadata = file.metadata().map_err(cannot)?;
+        if metadata.is_symlink() && user.user == 0 {
+            return Err(Unusable::Wrong(format!(
+                "{0} is a link, which root must not follow where `{1}` could make it; look where it leads, and remove it: rm {0}",
+                self.path.join(name).display(),
+                owner::name_of(before)
+            )));
+        }
+        if !metadata.is_file() || metadata.uid() != before {
+            return Ok(());
+        }
+        let name = name.display().to_string();
+        if metadata.nlink() != 1 {
+            tracing::warn!(name, "a file in state_dir has a second name, so it stays whose it is");
+            return Ok(());
+        }
+        let uid = Uid::from_raw(user.user);
+        match fchownat(file.as_fd(), "", Some(uid), Some(self.files_group()), AtFlags::AT_EMPTY_PATH) {
+            Err(errno @ (Errno::EROFS | Errno::EPERM)) => {
+                let user = self.owner.name();
+                tracing::warn!(name, %errno, "a file in state_dir cannot be given to user {user}, so it stays whose it is");
+                Ok(())
+            }
+            given => given.map_err(|errno| self.not_given(errno.into())),
+        }
+    }
+
+    /// Can anything be given away here? Tried with a file of no meaning, before anything else is changed: some file systems refuse, and
+    /// some say yes and do nothing.
+    fn try_giving(&self, directory: &File) -> Result<(), Unusable> {
+        let remove = || unlinkat(directory, OWNER_PROBE, UnlinkatFlags::NoRemoveDir);
+        let _there_is_none = remove();
+        let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+        let shown = self.path.display();
+        let made = openat(directory, OWNER_PROBE, flags, Mode::S_IRUSR | Mode::S_IWUSR).map_err(|errno| {
+            format!("state_dir {shown} cannot be written: {}; mend that, or set [node] state_dir elsewhere", errno.desc())
+        })?;
+        let (file, uid) = (File::from(made), Uid::from_raw(self.owner.user().user));
+        let given = fchown(&file, Some(uid), Some(self.files_group())).map_err(io::Error::from);
+        let owner = given.and_then(|()| file.metadata()).map(|found| found.uid());
+        let _ = remove();
+        match owner {
+            Ok(owner) if owner == uid.as_raw() => Ok(()),
+            Ok(_) => Err(self.not_given(io::Error::other("its file system has no owners"))),
+            Err(error) => Err(self.not_given(error)),
+        }
+    }
+
+    fn not_given(&self, error: io::Error) -> Unusable {
+        let (shown, name) = (self.path.display(), self.owner.name());
+        Unusable::NotGiven(format!(
+            "state_dir {shown} cannot be given to user `{name}` ({error}); put it on a file system that has owners, run chown -R {name} {shown} from \
+             where that is possible, or mount it as that user's"
+        ))
     }
 
     /// The names of what a daemon keeps here; whatever else is here stays whose it is. A directory that holds other things and no
@@ -165,11 +245,16 @@ impl StateDir {
         }
     }
 
-    /// Lets the group in, if there is one. A file system without groups keeps them out, which is safe.
-    fn open_to_group(&self, directory: &File) {
+    /// Lets the group in, if there is one. Where nothing can be given to it, it is kept out, of the control socket too, which is safe.
+    fn open_to_group(&mut self, directory: &File) {
         let Some(group) = self.group else { return };
-        if fchown(directory, None, Some(Gid::from_raw(group))).is_ok() {
-            let _ = directory.set_permissions(std::fs::Permissions::from_mode(0o710));
+        match fchown(directory, None, Some(Gid::from_raw(group))) {
+            Ok(()) => drop(directory.set_permissions(std::fs::Permissions::from_mode(0o710))),
+            Err(errno) => {
+                let name = owner::NAME;
+                tracing::warn!(%errno, "state_dir cannot be given to the group `{name}`, so its members cannot use the control socket");
+                self.group = None;
+            }
         }
     }
 
@@ -314,7 +399,7 @@ mod tests {
     fn a_directory_that_others_can_write_is_refused() {
         let (_parent, state) = dir();
         std::fs::set_permissions(&state.path, std::fs::Permissions::from_mode(0o777)).unwrap();
-        assert!(StateDir::prepare(&state.path, Owner::oneself()).unwrap_err().contains("chmod 700"));
+        assert!(StateDir::prepare(&state.path, Owner::oneself()).unwrap_err().to_string().contains("chmod 700"));
         let file = state.file("file");
         std::fs::write(&file, "x").unwrap();
         assert!(StateDir::prepare(&file, Owner::oneself()).is_err());
@@ -363,7 +448,7 @@ mod tests {
         }
         StateDir::prepare(&path, other(12_345)).unwrap();
         // Only root's and the usual users' directories are taken over.
-        let error = StateDir::prepare(&path, other(owner::NUMBER)).unwrap_err();
+        let error = StateDir::prepare(&path, other(owner::NUMBER)).unwrap_err().to_string();
         assert!(error.contains("belongs to another user (12345); run chown -R"), "{error}");
     }
 
@@ -388,13 +473,14 @@ mod tests {
         let state = StateDir::prepare(&path, other(owner::NUMBER)).unwrap();
         assert_eq!(uid(&path.join("late")), 0);
         // Root follows no link back.
-        let error = StateDir::prepare(&path, other(0)).unwrap_err();
+        let error = StateDir::prepare(&path, other(0)).unwrap_err().to_string();
         assert!(error.contains("api.key is a link") && error.contains("remove it: rm"), "{error}");
-        // And a link in the place of a file of the daemon leads nowhere.
+        // And a link in the place of a file of the daemon leads nowhere, good as what it leads to would be.
+        std::fs::write(&secret, hex(&[7; SEED_BYTES])).unwrap();
         std::fs::set_permissions(&secret, std::fs::Permissions::from_mode(0o600)).unwrap();
         std::fs::remove_file(path.join(IDENTITY_FILE)).unwrap();
         std::os::unix::fs::symlink(&secret, path.join(IDENTITY_FILE)).unwrap();
-        assert!(state.identity().is_err());
+        assert!(read_seed(&secret).is_ok() && state.identity().is_err());
         std::fs::remove_file(path.join(IDENTITY_FILE)).unwrap();
         std::os::unix::fs::symlink(parent.path().join("made"), path.join(IDENTITY_FILE)).unwrap();
         assert!(state.identity().is_err() && !parent.path().join("made").exists());
@@ -406,7 +492,7 @@ mod tests {
         let other_place = parent.path().join("etc");
         std::fs::create_dir(&other_place).unwrap();
         std::fs::write(other_place.join("passwd"), "root's").unwrap();
-        let error = StateDir::prepare(&other_place, other(owner::NUMBER)).unwrap_err();
+        let error = StateDir::prepare(&other_place, other(owner::NUMBER)).unwrap_err().to_string();
         assert!(error.contains("holds other things (passwd)") && error.contains("a directory of its own"), "{error}");
         assert_eq!([uid(&other_place), uid(&other_place.join("passwd"))], [0; 2]);
         for name in ["honeymesh.toml", "mesh.key"] {
@@ -418,11 +504,52 @@ mod tests {
     }
 
     #[test]
+    fn where_nothing_can_be_given_away_nothing_is_and_that_is_told_with_the_mend() {
+        let Some((_parent, path)) = of_root() else { return };
+        let prepared = std::thread::scope(|scope| {
+            let thread = scope.spawn(|| {
+                caps::drop(None, caps::CapSet::Effective, caps::Capability::CAP_CHOWN).unwrap();
+                StateDir::prepare(&path, other(owner::NUMBER))
+            });
+            thread.join().unwrap()
+        });
+        let Err(Unusable::NotGiven(words)) = prepared else { panic!("{prepared:?}") };
+        assert!(words.contains("cannot be given to user") && words.contains("chown -R"), "{words}");
+        assert_eq!([uid(&path), uid(&path.join(IDENTITY_FILE))], [0; 2]);
+        assert!(!path.join(OWNER_PROBE).exists());
+        StateDir::prepare(&path, Owner::oneself()).unwrap().identity().unwrap();
+    }
+
+    #[test]
+    fn a_file_that_is_mounted_to_be_read_only_stays_whose_it_is_and_the_rest_is_given() {
+        use nix::{
+            mount::{MsFlags, mount},
+            sched::{CloneFlags, unshare},
+        };
+        let Some((_parent, path)) = of_root() else { return };
+        let token = path.join("api.token");
+        std::fs::write(&token, "an operator's").unwrap();
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                // Mounts of this thread alone, which end with it.
+                unshare(CloneFlags::CLONE_NEWNS).unwrap();
+                let none = None::<&str>;
+                mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none).unwrap();
+                mount(Some(&token), &token, none, MsFlags::MS_BIND, none).unwrap();
+                let read_only = MsFlags::MS_BIND | MsFlags::MS_REMOUNT | MsFlags::MS_RDONLY;
+                mount(none, &token, none, read_only, none).unwrap();
+                StateDir::prepare(&path, other(owner::NUMBER)).unwrap().identity().unwrap();
+            });
+        });
+        assert_eq!([uid(&path), uid(&path.join(IDENTITY_FILE)), uid(&token)], [owner::NUMBER, owner::NUMBER, 0]);
+    }
+
+    #[test]
     fn a_directory_that_a_daemon_works_with_is_not_taken_from_it() {
         let Some((_parent, path)) = of_root() else { return };
         let lock = File::create(path.join("honeymesh.sock.lock")).unwrap();
         lock.try_lock().unwrap();
-        let error = StateDir::prepare(&path, other(owner::NUMBER)).unwrap_err();
+        let error = StateDir::prepare(&path, other(owner::NUMBER)).unwrap_err().to_string();
         assert!(error.starts_with("another daemon already listens at "), "{error}");
         assert_eq!(uid(&path.join(IDENTITY_FILE)), 0);
         drop(lock);

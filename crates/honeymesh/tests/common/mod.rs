@@ -242,11 +242,21 @@ impl Drop for Net {
     }
 }
 
+/// A process that is killed when it is dropped: one that came up although it must not have does not outlive its test.
+struct Mortal(Child);
+
+impl Drop for Mortal {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 /// The exit code and the one line of a daemon that must not come up.
 pub fn fails(mut command: Command) -> (i32, String) {
-    let mut child = command.spawn().unwrap();
-    let ended = wait(&mut child, PATIENCE);
-    let text = std::io::read_to_string(child.stderr.take().unwrap()).unwrap();
+    let mut child = Mortal(command.spawn().unwrap());
+    let ended = wait(&mut child.0, PATIENCE);
+    let text = std::io::read_to_string(child.0.stderr.take().unwrap()).unwrap();
     let line = text.lines().rfind(|line| !line.contains("INFO") && !line.contains("WARN")).unwrap_or_default().to_owned();
     (ended.code().unwrap_or_else(|| panic!("{ended:?}: {text}")), line)
 }

@@ -8,7 +8,7 @@ use alloc::{
 };
 use core::time::Duration;
 use honeymesh_ledger::{Cause, Change, ChangeKind, Claim, KernelChange, Origin};
-use honeymesh_types::{Ban, ClusterName, Event, EventKind, NodeId, NodeName, Reasons, WallTime};
+use honeymesh_types::{Ban, ClusterName, Event, EventKind, Grade, NodeId, NodeName, Reasons, WallTime};
 
 /// A later end is worth telling when it is later by more than this share of what was left.
 const LATER_SHARE: u32 = 10;
@@ -78,8 +78,14 @@ impl Node {
     }
 
     fn keep_claims(&mut self, change: &Change) {
+        let is_stronger = is_material(change.before.as_ref(), &change.ban, self.now.wall);
         for claim in change.claims.iter().filter(|claim| claim.is_local()) {
-            self.out.keep(if change.kind == ChangeKind::Raised { Keep::Claim(claim.clone()) } else { forget(claim) });
+            self.out.keep(match change.kind {
+                // What a person says is always news.
+                ChangeKind::Raised if is_stronger || claim.grade == Grade::Operator => Keep::Claim(claim.clone()),
+                ChangeKind::Raised => Keep::Again(claim.clone()),
+                _ => forget(claim),
+            });
         }
     }
 
@@ -143,7 +149,7 @@ fn describe_claim(claim: &Claim, event: &mut Event) {
     event.fields.extend(evidence.into_iter().chain(note).map(|(name, value)| (name.into(), value)));
 }
 
-/// Did the ban grow so much that others should hear of it?
+/// Did the ban grow so much that others should hear of it, and that a crash should not undo it?
 fn is_material(before: Option<&Ban>, after: &Ban, now: WallTime) -> bool {
     let Some(before) = before else { return true };
     !before.reasons.contains(after.reasons)

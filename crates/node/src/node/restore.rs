@@ -18,7 +18,7 @@ impl Node {
         let (mut claims, mut records) = (Vec::new(), Vec::new());
         for keep in kept {
             match keep {
-                Keep::Claim(claim) => claims.push(claim),
+                Keep::Claim(claim) | Keep::Again(claim) => claims.push(claim),
                 Keep::Record { cluster, raw, .. } => records.push((cluster, raw)),
                 Keep::Unbanned { subject, before, expires } => self.restore_unban(subject, before, expires),
                 Keep::Forget { .. }

@@ -197,6 +197,7 @@ fn word(output: &Output) -> String {
         Output::Lockdown(Lockdown::Confirmed) => "lockdown confirmed".into(),
         Output::Reconcile => "reconcile".into(),
         Output::Keep(Keep::Claim(claim)) => format!("keep {} {}", claim.subject, claim.reasons),
+        Output::Keep(Keep::Again(claim)) => format!("again {} {}", claim.subject, claim.reasons),
         Output::Keep(Keep::Forget { subject, reasons, .. }) => format!("forget {subject} {reasons}"),
         Output::Keep(Keep::Unbanned { subject, .. }) => format!("unbanned {subject}"),
         Output::Keep(Keep::Record { subject, .. }) => format!("record {subject}"),

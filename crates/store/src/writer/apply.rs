@@ -23,7 +23,7 @@ pub(super) struct Made {
 pub(super) fn apply(transaction: &Transaction<'_>, write: &Write) -> rusqlite::Result<Made> {
     match write {
         Write::Event(event) => return store_event(transaction, event),
-        Write::Claim(claim) => upsert_claim(transaction, claim),
+        Write::Claim(claim) | Write::Again(claim) => upsert_claim(transaction, claim),
         Write::Forget { subject, slot } => forget(transaction, *subject, slot),
         Write::Lift(lift) => upsert_lift(transaction, lift),
         Write::Record(record) => upsert_record(transaction, record),

@@ -21,6 +21,9 @@ fn node(text: &mut Text, status: &StatusJson) {
     for name in ["observe", "enforce", "lockdown"] {
         mode.sample(&[("mode", name)], u8::from(status.mode == name));
     }
+    if let Some(left) = status.lockdown.as_ref().and_then(|lockdown| lockdown.rolls_back_in_seconds) {
+        text.gauge("lockdown_rolls_back_seconds", "Until a lockdown ends that nobody has confirmed").sample(&[], left);
+    }
     text.gauge("ready", "1 when traps, kernel program and mesh are up").sample(&[], u8::from(status.ready));
     text.gauge("uptime_seconds", "Seconds since the daemon started").sample(&[], status.uptime_seconds);
     text.gauge("warnings", "Things an operator should mend").sample(&[], status.warnings.len());
@@ -36,6 +39,8 @@ fn bans(text: &mut Text, status: &StatusJson) {
     );
     text.gauge("bans", "Bans in force").sample(&[], bans.total);
     text.gauge("bans_enforced", "Bans meant to be in the kernel").sample(&[], bans.enforced);
+    text.gauge("bans_grouped", "Bans that an entry for a whole group of neighbours stands for").sample(&[], bans.grouped);
+    text.gauge("ban_groups", "Such entries").sample(&[], bans.groups);
     counted(text.counter("bans_total", "Bans that began or grew since the start, by reason"), "reason", &status.counts.bans);
     counted(text.counter("unbans_total", "Bans that ended since the start, by cause"), "cause", &status.counts.ended);
     latency(text, &status.counts.detect_to_ban);
@@ -128,15 +133,18 @@ fn watched(text: &mut Text, status: &StatusJson) {
 
 fn traps(text: &mut Text, status: &StatusJson) {
     type Part = (&'static str, &'static str, fn(&honeymesh_format::TrapJson) -> u64);
-    let parts: [Part; 10] = [
+    let parts: [Part; 13] = [
         ("sessions_total", "Trap sessions begun", |trap| trap.sessions),
         ("sessions_refused_total", "Connections to traps closed because a limit was reached", |trap| trap.refused),
+        ("sessions_slowed_total", "Trap sessions held in the tarpit", |trap| trap.slowed),
         ("trap_bytes_total", "Bytes that strangers sent to traps", |trap| trap.bytes),
+        ("trap_reports_total", "Reports of traps that were handed over", |trap| trap.reports),
         ("trap_reports_lost_total", "Reports of traps that were lost", |trap| trap.reports_lost),
         ("trap_errors_total", "Trap sessions that broke", |trap| trap.errors),
         ("trap_datagrams_total", "Datagrams that came to traps", |trap| trap.datagrams.received),
         ("trap_datagrams_limited_total", "Datagrams to traps that were beyond a limit", |trap| trap.datagrams.limited),
         ("trap_answers_total", "Datagrams to traps that were answered", |trap| trap.datagrams.answered),
+        ("trap_answered_bytes_total", "Bytes of the answers to datagrams", |trap| trap.datagrams.answered_bytes),
         ("trap_answers_limited_total", "Answers of traps that were not sent, for there were too many", |trap| {
             trap.datagrams.answers_limited
         }),

@@ -21,6 +21,7 @@ pub fn writes(keep: Keep) -> Vec<Write> {
     let meta = |key: &str, value: String| Write::Meta { key: key.into(), value };
     match keep {
         Keep::Claim(claim) => vec![Write::Claim(Box::new(row(claim)))],
+        Keep::Again(claim) => vec![Write::Again(Box::new(row(claim)))],
         Keep::Forget { subject, reasons, spoofable } => vec![Write::Forget { subject, slot: slot(reasons, spoofable) }],
         Keep::Unbanned { subject, before, expires } => vec![Write::Lift(LiftRow { subject, before, expires })],
         Keep::Record { cluster, subject, id, raw, expires } => {
@@ -165,7 +166,7 @@ mod tests {
         let mut kept = Stored::default();
         for write in writes(keep) {
             match write {
-                Write::Claim(row) => kept.claims.push(*row),
+                Write::Claim(row) | Write::Again(row) => kept.claims.push(*row),
                 Write::Lift(row) => kept.lifts.push(row),
                 Write::Record(row) => kept.records.push(*row),
                 Write::Meta { key, value } => drop(kept.meta.insert(key, value)),

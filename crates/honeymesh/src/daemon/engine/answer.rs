@@ -125,7 +125,7 @@ impl<K: Enforcer> Engine<K> {
             refused_and_drifted: (self.troubles.refused, self.audits.drifted),
             counts: &self.counts,
             user: &self.user,
-            clerk: self.keys.iter().find_map(|keys| keys.clerk.as_ref()?.0.counts()).unwrap_or_default(),
+            clerk: self.keys.iter().find_map(|keys| Some(keys.clerk.as_ref()?.0.counts())).unwrap_or_default(),
             warnings,
             started: self.started.wall,
             ready: self.ready,

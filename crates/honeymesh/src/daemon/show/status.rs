@@ -5,11 +5,11 @@ use honeymesh_format::{
     AuditJson, BansJson, ClusterJson, CountersJson, CountsJson, DatagramsJson, InterfaceJson, KeeperJson, LockdownJson,
     ProbeJson, StatusJson, StoreJson, TrapJson, TrapProcessJson, time_micros,
 };
+use honeymesh_mesh_proto::CheckStats;
 use honeymesh_node::Status;
 use honeymesh_trap::{HouseStatus, TrapStatus};
 use honeymesh_types::{Mode, Now, WallTime};
 use honeymesh_xdp::Counters;
-use std::collections::BTreeMap;
 
 /// Everything a status is made of.
 #[derive(Debug)]
@@ -106,80 +106,157 @@ fn bans(node: &Status) -> BansJson {
     }
 }
 
+/// Here and below all counters are taken apart by name, so that a new one that is shown nowhere does not compile.
 fn kernel(parts: &Parts<'_>) -> CountersJson {
-    let counters = &parts.kernel;
+    let Counters {
+        packets,
+        passed,
+        dropped,
+        dropped_v4,
+        dropped_v6,
+        dropped_net,
+        dropped_dark,
+        dropped_scan,
+        would_drop,
+        malformed,
+        allowed,
+        knocks,
+        knocks_lost,
+        scans,
+        budget_full,
+        extensions,
+        not_ip,
+        neighbour,
+        scan_state_lost,
+        too_nested,
+        dropped_lockdown,
+        answered,
+        steered,
+        knocks_limited,
+        cookies_proven,
+        cookie_payloads,
+        oracle_answered,
+        silenced,
+        dropped_flood,
+        guesses_limited,
+    } = parts.kernel;
+    let further = [
+        ("extensions", extensions),
+        ("neighbour", neighbour),
+        ("not_ip", not_ip),
+        ("scan_state_lost", scan_state_lost),
+        ("too_nested", too_nested),
+        ("dropped_lockdown", dropped_lockdown),
+        ("answered", answered),
+        ("steered", steered),
+        ("knocks_limited", knocks_limited),
+        ("cookies_proven", cookies_proven),
+        ("cookie_payloads", cookie_payloads),
+        ("oracle_answered", oracle_answered),
+        ("silenced", silenced),
+        ("dropped_flood", dropped_flood),
+        ("guesses_limited", guesses_limited),
+    ];
     CountersJson {
-        packets: counters.packets,
-        passed: counters.passed,
-        dropped: counters.dropped,
-        dropped_v4: counters.dropped_v4,
-        dropped_v6: counters.dropped_v6,
-        dropped_net: counters.dropped_net,
-        dropped_dark: counters.dropped_dark,
-        dropped_scan: counters.dropped_scan,
-        would_drop: counters.would_drop,
-        malformed: counters.malformed,
-        allowed: counters.allowed,
-        knocks: counters.knocks,
-        knocks_lost: counters.knocks_lost,
-        scans: counters.scans,
-        budget_full: counters.budget_full,
-        more: more(parts),
+        packets,
+        passed,
+        dropped,
+        dropped_v4,
+        dropped_v6,
+        dropped_net,
+        dropped_dark,
+        dropped_scan,
+        would_drop,
+        malformed,
+        allowed,
+        knocks,
+        knocks_lost,
+        scans,
+        budget_full,
+        more: further.into_iter().chain(of_brain(&parts.node.counters)).chain(of_house(parts)).map(named).collect(),
     }
 }
 
-/// Counters without a place of their own in the contract's shape.
-fn more(parts: &Parts<'_>) -> BTreeMap<String, u64> {
-    let (counters, brain) = (&parts.kernel, &parts.node.counters);
+fn named((name, count): (&str, u64)) -> (String, u64) {
+    (name.to_owned(), count)
+}
+
+/// What the brain counted. Counters without a place of their own in the contract's shape, as the kernel's further ones.
+fn of_brain(counters: &honeymesh_node::Counters) -> Vec<(&'static str, u64)> {
+    let honeymesh_node::Counters {
+        // The kernel's and the events' counters say the same.
+        probes: _,
+        scans: _,
+        visits: _,
+        // Each cluster tells what it received and took in.
+        datagrams: _,
+        records: _,
+        suspects,
+        contacts,
+        contacts_forgotten,
+        slow_scans,
+        touch_pages_said,
+        touch_pages,
+        touches,
+        touches_lost,
+        datagrams_lost,
+        records_set_aside,
+        records_refused,
+        checks,
+        published,
+        suppressed,
+        not_restored,
+        bridged,
+        bridge_lost,
+        canaries_banned,
+        peers_unprotected,
+    } = *counters;
+    let CheckStats { waiting, batches, records: signatures, largest, split, overflows } = checks;
+    vec![
+        ("suspects_weighed", suspects),
+        ("dark_contacts", contacts),
+        ("dark_contacts_forgotten", contacts_forgotten),
+        ("slow_scans", slow_scans),
+        ("touches", touches as u64),
+        ("touches_lost", touches_lost),
+        ("touch_pages", touch_pages),
+        ("touch_pages_said", touch_pages_said),
+        ("events_suppressed", suppressed),
+        ("not_restored", not_restored),
+        ("peers_unprotected", peers_unprotected),
+        ("datagrams_of_no_cluster", datagrams_lost),
+        ("records_published", published),
+        ("records_bridged", bridged),
+        ("bridge_lost", bridge_lost),
+        ("canaries_banned", canaries_banned),
+        ("records_refused", records_refused),
+        ("records_set_aside", records_set_aside),
+        ("signatures_checked", signatures),
+        ("signature_batches", batches),
+        ("signature_batch_largest", largest),
+        ("signature_batches_split", split),
+        ("signatures_waiting", waiting),
+        ("signature_overflows", overflows),
+    ]
+}
+
+/// What the roof, the ledger, the traps' process and the clerk counted.
+fn of_house(parts: &Parts<'_>) -> Vec<(&'static str, u64)> {
     let (refused, drifted) = parts.refused_and_drifted;
-    [
+    let Counts { done, refused: orders_refused, failed } = parts.clerk;
+    // The process itself is shown apart.
+    let HouseStatus { pid: _, restarts: _, strays, overdue } = parts.house;
+    vec![
         ("audit_drifted", drifted),
         ("changes_refused", refused),
-        ("extensions", counters.extensions),
-        ("neighbour", counters.neighbour),
-        ("not_ip", counters.not_ip),
-        ("scan_state_lost", counters.scan_state_lost),
-        ("too_nested", counters.too_nested),
-        ("dropped_lockdown", counters.dropped_lockdown),
-        ("answered", counters.answered),
-        ("steered", counters.steered),
-        ("knocks_limited", counters.knocks_limited),
-        ("cookies_proven", counters.cookies_proven),
-        ("cookie_payloads", counters.cookie_payloads),
-        ("oracle_answered", counters.oracle_answered),
-        ("silenced", counters.silenced),
-        ("dark_contacts", brain.contacts),
-        ("dark_contacts_forgotten", brain.contacts_forgotten),
-        ("slow_scans", brain.slow_scans),
-        ("touches", brain.touches as u64),
-        ("touches_lost", brain.touches_lost),
-        ("touch_pages", brain.touch_pages),
-        ("touch_pages_said", brain.touch_pages_said),
-        ("dropped_flood", counters.dropped_flood),
-        ("guesses_limited", counters.guesses_limited),
-        ("trap_strays", parts.house.strays),
-        ("trap_overdue", parts.house.overdue),
-        ("events_suppressed", brain.suppressed),
-        ("not_restored", brain.not_restored),
+        ("trap_strays", strays),
+        ("trap_overdue", overdue),
         ("bans_waiting", parts.node.ledger.waiting as u64),
         ("bans_forgotten", parts.node.ledger.forgotten),
-        ("peers_unprotected", brain.peers_unprotected),
-        ("records_published", brain.published),
-        ("records_bridged", brain.bridged),
-        ("bridge_lost", brain.bridge_lost),
-        ("canaries_banned", brain.canaries_banned),
-        ("records_refused", brain.records_refused),
-        ("signatures_checked", brain.checks.records),
-        ("signature_batches", brain.checks.batches),
-        ("signature_batches_split", brain.checks.split),
-        ("signature_overflows", brain.checks.overflows),
-        ("clerk_done", parts.clerk.done),
-        ("clerk_refused", parts.clerk.refused),
-        ("clerk_failed", parts.clerk.failed),
+        ("clerk_done", done),
+        ("clerk_refused", orders_refused),
+        ("clerk_failed", failed),
     ]
-    .into_iter()
-    .map(|(name, count)| (name.to_owned(), count))
-    .collect()
 }
 
 /// The trap on dark ports has no address: it is met on every port that nobody serves.
@@ -191,23 +268,45 @@ fn listen(trap: &TrapStatus) -> Vec<String> {
 }
 
 fn trap(trap: &TrapStatus) -> TrapJson {
+    let TrapStatus {
+        name,
+        service,
+        listen: _,
+        sessions,
+        active,
+        refused,
+        slowed,
+        bytes,
+        reports,
+        reports_lost,
+        panics,
+        accept_errors,
+        datagrams,
+        datagrams_limited,
+        answered,
+        answered_bytes,
+        answers_limited,
+        answers_refused,
+    } = trap;
     TrapJson {
-        name: trap.name.clone(),
-        service: trap.service.into(),
+        name: name.clone(),
+        service: (*service).into(),
         listen: listen(trap),
-        active: trap.active,
-        sessions: trap.sessions,
-        refused: trap.refused,
-        bytes: trap.bytes,
-        reports_lost: trap.reports_lost,
-        errors: trap.panics.saturating_add(trap.accept_errors),
+        active: *active,
+        sessions: *sessions,
+        refused: *refused,
+        slowed: *slowed,
+        bytes: *bytes,
+        reports: *reports,
+        reports_lost: *reports_lost,
+        errors: panics.saturating_add(*accept_errors),
         datagrams: DatagramsJson {
-            received: trap.datagrams,
-            limited: trap.datagrams_limited,
-            answered: trap.answered,
-            answered_bytes: trap.answered_bytes,
-            answers_limited: trap.answers_limited,
-            answers_refused: trap.answers_refused,
+            received: *datagrams,
+            limited: *datagrams_limited,
+            answered: *answered,
+            answered_bytes: *answered_bytes,
+            answers_limited: *answers_limited,
+            answers_refused: *answers_refused,
         },
     }
 }

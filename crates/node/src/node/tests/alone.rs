@@ -203,7 +203,7 @@ fn a_chatty_visitor_makes_one_ban_event() {
         bench.pass(Duration::from_secs(10));
         assert_eq!(
             words(&bench.feed(Input::Visit(visit(ATTACKER, b"x")))),
-            ["enforce 203.0.113.7/32 all", "keep 203.0.113.7/32 trap", "tell visit"]
+            ["enforce 203.0.113.7/32 all", "again 203.0.113.7/32 trap", "tell visit"]
         );
     }
     let out = bench.feed(Input::Visit(visit(ATTACKER, b"cat /etc/passwd")));

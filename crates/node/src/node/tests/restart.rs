@@ -196,3 +196,28 @@ fn damaged_records_are_counted_and_harmless() {
     node.restore(kept.into_iter().chain([elsewhere]).collect(), world.now, &mut Vec::new());
     assert_eq!((node.bans().count(), node.status().counters.not_restored), (0, 2));
 }
+
+#[test]
+fn what_makes_a_ban_stronger_is_kept_without_delay_and_what_repeats_it_may_wait() {
+    let mut bench = Bench::new(config(1));
+    let kept = |out: &[Output]| {
+        let words = words(out).into_iter().filter(|word| word.starts_with("keep ") || word.starts_with("again "));
+        words.map(|word| word.split(' ').next().unwrap().to_string()).collect::<Vec<_>>()
+    };
+    // Connected, and again a moment later; then it spoke, and then it attacked.
+    assert_eq!(kept(&bench.feed(Input::Visit(visit(ATTACKER, b"")))), ["keep"]);
+    bench.pass(Duration::from_secs(1));
+    assert_eq!(kept(&bench.feed(Input::Visit(visit(ATTACKER, b"")))), ["again"]);
+    assert_eq!(kept(&bench.feed(Input::Visit(visit(ATTACKER, b"x")))), ["keep"], "a higher grade");
+    let attack = Visit { signs: Signs::all(), ..visit(ATTACKER, b"x") };
+    assert_eq!(kept(&bench.feed(Input::Visit(attack.clone()))), ["keep"], "a higher grade");
+    assert_eq!(kept(&bench.feed(Input::Visit(attack.clone()))), ["again"]);
+    // It would end so much later that a crash must not undo it.
+    bench.pass(Duration::from_secs(23 * 3_600));
+    assert_eq!(kept(&bench.feed(Input::Visit(attack))), ["keep"]);
+    // A person's word, though it says what was said before.
+    for _ in 0..2 {
+        bench.pass(Duration::from_secs(1));
+        assert_eq!(kept(&bench.order(ban_order(ATTACKER)).0), ["keep"]);
+    }
+}

@@ -34,7 +34,7 @@ pub(super) struct Store {
 impl Store {
     pub(super) fn keep(&mut self, keep: Keep) {
         match keep {
-            Keep::Claim(claim) => drop(self.claims.insert(Keep::claim_key(&claim), claim)),
+            Keep::Claim(claim) | Keep::Again(claim) => drop(self.claims.insert(Keep::claim_key(&claim), claim)),
             Keep::Forget { subject, reasons, spoofable } => {
                 let gone = self.claims.remove(&(subject, reasons, spoofable));
                 assert!(gone.is_some(), "told to forget what was never kept: {subject} {reasons}");
