@@ -10,7 +10,7 @@
 
 mod common;
 
-use common::{Daemon, Net, eventually, is_root};
+use common::{Net, eventually, is_root};
 use honeymesh_trap_proto::Service;
 use std::{
     fs,
@@ -18,7 +18,7 @@ use std::{
     net::{SocketAddr, TcpStream},
     os::unix::net::UnixStream,
     path::Path,
-    process::{Command, Stdio},
+    process::Command,
     thread,
     time::Duration,
 };
@@ -114,18 +114,6 @@ fn measure(when: &str, daemon: u32) -> Resident {
     all
 }
 
-/// Starts a daemon whose program is a file of its own: what it has in common with those of other tests would be divided among all.
-fn start(net: &Net, config: &str) -> Daemon {
-    let own = net.dir.path().join("honeymesh");
-    fs::copy(env!("CARGO_BIN_EXE_honeymesh"), &own).unwrap();
-    let mut command = Command::new("nsenter");
-    command.arg(format!("--net=/run/netns/{}", net.node)).arg(own).args(["run", "--config"]).arg(net.config(config));
-    command.stderr(Stdio::piped()).stdout(Stdio::null()).stdin(Stdio::null());
-    let mut daemon = Daemon::spawn(command);
-    daemon.wait_for("ready");
-    daemon
-}
-
 /// Every service there is, dark ports, a cluster, the API.
 fn everything(net: &Net, bans_max: u32) -> String {
     let key = net.dir.path().join("mesh.key");
@@ -199,7 +187,7 @@ fn every_service_is_on_and_little_is_resident_also_after_many_bans_and_an_audit(
         return;
     }
     let net = Net::new();
-    let daemon = start(&net, &everything(&net, 1_000_000));
+    let daemon = net.start(&net.config(&everything(&net, 1_000_000)));
     let pid = daemon.child.id();
     thread::sleep(REST);
     holds("at rest", &measure("at rest", pid), 0);
@@ -227,7 +215,7 @@ fn room_for_ten_million_bans_takes_no_more_of_it() {
         return;
     }
     let net = Net::new();
-    let daemon = start(&net, &everything(&net, 10_000_000));
+    let daemon = net.start(&net.config(&everything(&net, 10_000_000)));
     thread::sleep(REST);
     holds("with room for ten million", &measure("with room for ten million bans", daemon.child.id()), 0);
 }
