@@ -48,6 +48,9 @@ enum Command {
         /// Only check what is installed; install nothing
         #[arg(long)]
         no_install: bool,
+        /// Run this program beside the tests, too, with the lowest priority, once they are built; it must succeed
+        #[arg(long, value_name = "PROGRAM", conflicts_with = "cargo")]
+        beside: Option<String>,
         /// Handed to `cargo test` instead of `--workspace`
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         cargo: Vec<String>,
@@ -101,7 +104,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Setup { no_install, purposes } => setup::run(&setup::or_all(purposes), Install::unless(no_install))?,
         Command::Demo { once, no_install } => return demo::run(once, Install::unless(no_install)),
-        Command::Test { no_install, cargo } => return test::run(&cargo, Install::unless(no_install)),
+        Command::Test { no_install, beside, cargo } => return test::run(&cargo, beside.as_deref(), Install::unless(no_install)),
         Command::Bench { name, quick, show, no_install } => {
             let amount = match (quick, show) {
                 (true, _) => bench::Amount::Quick,

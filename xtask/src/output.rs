@@ -1,9 +1,11 @@
 //! Runs a program, passes its output on as it comes, and watches for lines that say something was skipped.
 
+use crate::machine;
 use anyhow::{Context, Result};
 use std::{
     io::{BufRead, BufReader, Read, Write},
     process::{Child, Command, ExitStatus, Stdio},
+    sync::{Arc, Mutex, PoisonError},
     thread::{self, JoinHandle},
 };
 
@@ -28,8 +30,34 @@ pub fn watch(command: &mut Command) -> Result<Watched> {
     watch_into(command, std::io::stdout(), std::io::stderr())
 }
 
+/// The same, its output kept, both pipes' lines in the order in which they came, for whoever shows it whole.
+///
+/// # Errors
+/// As [`watch`].
+pub fn keep(command: &mut Command) -> Result<(Watched, String)> {
+    let kept = Kept::default();
+    let watched = watch_into(command, kept.clone(), kept.clone())?;
+    let lines = kept.0.lock().unwrap_or_else(PoisonError::into_inner);
+    Ok((watched, String::from_utf8_lossy(&lines).into_owned()))
+}
+
+/// Lines of both pipes.
+#[derive(Clone, Default)]
+struct Kept(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Kept {
+    fn write(&mut self, line: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).write(line)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
 fn watch_into(command: &mut Command, out: impl Sink, err: impl Sink) -> Result<Watched> {
-    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().context("failed to start cargo")?;
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    let mut child = child.with_context(|| format!("failed to start {}", machine::words(command)))?;
     let readers = readers(&mut child, out, err);
     let status = child.wait()?;
     let mut skipped = Vec::new();
@@ -75,6 +103,15 @@ mod tests {
         let mut out = Vec::new();
         assert_eq!(pass_on(&text[..], &mut out), ["SKIPPED: no root"]);
         assert_eq!(out, text);
+    }
+
+    #[test]
+    fn what_is_kept_is_all_that_was_said() {
+        let (watched, said) = keep(Command::new("sh").args(["-c", "echo one; echo two >&2; echo SKIPPED: three"])).unwrap();
+        let mut lines: Vec<&str> = said.lines().collect();
+        lines.sort_unstable();
+        assert_eq!((lines.as_slice(), watched.skipped.len()), (["SKIPPED: three", "one", "two"].as_slice(), 1));
+        assert!(watched.status.success());
     }
 
     #[test]

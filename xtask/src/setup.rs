@@ -4,10 +4,13 @@ mod ebpf;
 mod packages;
 
 use crate::machine::{self, is_root, which};
-use anyhow::{Result, bail};
+use anyhow::{Result, anyhow, bail};
 use clap::ValueEnum;
 use packages::{CONTENDERS, Contender, PACKAGES, PYTHONS, Package, Python, TOOLS, Tool, UNPACKED, Unpacked};
-use std::process::{Command, Stdio};
+use std::{
+    process::{Command, Stdio},
+    thread,
+};
 
 /// What something has to be installed for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
@@ -82,12 +85,14 @@ pub fn run(purposes: &[Purpose], install: Install) -> Result<()> {
     if install == Install::Nothing {
         bail!("{}", missing.remedy("something is missing, and --no-install was given"));
     }
-    if !missing.packages.is_empty() {
-        install_packages(&missing)?;
-    }
-    for tool in &missing.tools {
-        install_tool(tool)?;
-    }
+    // Packages are fetched and unpacked while the processors compile: whoever got here has a compiler and a linker.
+    thread::scope(|scope| -> Result<()> {
+        let tools = scope.spawn(|| missing.tools.iter().try_for_each(|tool| install_tool(tool)));
+        if !missing.packages.is_empty() {
+            install_packages(&missing)?;
+        }
+        tools.join().map_err(|_| anyhow!("installing a tool broke"))?
+    })?;
     for contender in &missing.contenders {
         println!("set-up: {}", machine::words(&builder(contender)));
         machine::run(&mut builder(contender))?;

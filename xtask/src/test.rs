@@ -1,24 +1,48 @@
 //! Runs every test, and refuses to call it a success if something was skipped that could have run.
 
+mod programs;
+mod side_by_side;
+mod times;
+
 use crate::{
     demo::{self, Profile},
     machine, output,
     setup::{self, Install, TEST},
 };
 use anyhow::Result;
-use std::{io::IsTerminal, process::ExitCode};
+use programs::Program;
+use side_by_side::{AtOnce, Done, Job, Lane};
+use std::{
+    env,
+    io::IsTerminal,
+    process::{Command, ExitCode, Stdio},
+    thread,
+    time::Instant,
+};
 
-/// Sets up, builds, tests. `given` replaces `--workspace` for `cargo test`; then the daemon that the lab runs is built
-/// first. Testing the whole workspace builds it anyway, because its package has integration tests, and building it before
-/// that would compile many crates twice: once without and once with what only tests need of them.
+/// Has a test program say how long each test took, which needs a word in the environment, too: [`TIMED_BY`].
+const TIMED: [&str; 3] = ["--show-output", "-Zunstable-options", "--report-time"];
+/// The test harness takes this for the permission to be asked so.
+const TIMED_BY: (&str, &str) = ("RUSTC_BOOTSTRAP", "1");
+/// How many tests a program runs at once is said here, and may be said from outside.
+const THREADS: &str = "RUST_TEST_THREADS";
+/// So many for each processor: most tests wait.
+const THREADS_EACH_PROCESSOR: usize = 2;
+
+/// Sets up, builds, tests: all programs side by side. `given` replaces `--workspace` for `cargo test`, which then runs what is
+/// asked for; the daemon that the lab runs is built first. Testing the whole workspace builds it anyway, because its package has
+/// integration tests, and building it before that would compile many crates twice: once without and once with what only tests
+/// need of them. `other` is a program that is run beside all tests once they are built, and has to succeed, too.
 ///
 /// # Errors
 /// If the set-up or the build fails. Failing tests are an exit code.
-pub fn run(given: &[String], install: Install) -> Result<ExitCode> {
+pub fn run(given: &[String], other: Option<&str>, install: Install) -> Result<ExitCode> {
     setup::run(TEST, install)?;
-    if !given.is_empty() {
-        demo::build(Profile::Dev)?;
+    let must_run = machine::is_ci() || machine::is_root();
+    if given.is_empty() {
+        return whole(other, must_run);
     }
+    demo::build(Profile::Dev)?;
     let mut cargo = machine::cargo();
     cargo.args(arguments(given));
     if std::io::stdout().is_terminal() {
@@ -28,7 +52,70 @@ pub fn run(given: &[String], install: Install) -> Result<ExitCode> {
     if !watched.status.success() {
         return Ok(ExitCode::FAILURE);
     }
-    Ok(judge(&watched.skipped, machine::is_ci() || machine::is_root()))
+    Ok(judge(&watched.skipped, must_run))
+}
+
+/// Every program with tests, and the examples in the documentation.
+fn whole(other: Option<&str>, must_run: bool) -> Result<ExitCode> {
+    let began = Instant::now();
+    let mut jobs: Vec<Job> = programs::build()?.iter().map(job).collect();
+    jobs.push(examples());
+    jobs.extend(other.map(beside));
+    let (programs, at_once) = (jobs.len(), AtOnce::here());
+    println!("test: {programs} programs, {} at once; built in {} s", at_once.jobs, began.elapsed().as_secs());
+    let began = Instant::now();
+    let done = side_by_side::run(jobs, at_once, show)?;
+    let tests: usize = done.iter().map(|done| times::count(&done.said)).sum();
+    println!("test: {tests} tests of {programs} programs in {} s", began.elapsed().as_secs());
+    times::slowest(&done).iter().for_each(|line| println!("{line}"));
+    let broken: Vec<&Done> = done.iter().filter(|done| !done.watched.status.success()).collect();
+    for done in &broken {
+        eprintln!("test: failed ({}): {}; again: {}", done.watched.status, times::failed(&done.said).join(", "), done.again);
+    }
+    if !broken.is_empty() {
+        return Ok(ExitCode::FAILURE);
+    }
+    let skipped: Vec<String> = done.into_iter().flat_map(|done| done.watched.skipped).collect();
+    Ok(judge(&skipped, must_run))
+}
+
+fn job(program: &Program) -> Job {
+    let mut command = program.command();
+    command.args(TIMED).env(TIMED_BY.0, TIMED_BY.1).stdin(Stdio::null());
+    if env::var_os(THREADS).is_none() {
+        let processors = thread::available_parallelism().map_or(1, usize::from);
+        command.env(THREADS, (THREADS_EACH_PROCESSOR * processors).to_string());
+    }
+    Job {
+        name: format!("{} {}", program.package, program.target),
+        again: program.again(),
+        lane: if program.is_lab() { Lane::Lab } else { Lane::Any },
+        command,
+    }
+}
+
+/// The examples, which the documentation's own tool compiles and runs.
+fn examples() -> Job {
+    let words = ["test", "--locked", "--workspace", "--doc", "--no-fail-fast", "--", "--show-output"];
+    let name = "examples in the documentation".to_owned();
+    Job { name, again: format!("cargo {}", words.join(" ")), lane: Lane::Beside, command: yielding(machine::cargo().args(words)) }
+}
+
+/// Whatever else is to be done meanwhile.
+fn beside(program: &str) -> Job {
+    Job { name: program.into(), again: program.into(), lane: Lane::Beside, command: yielding(&Command::new(program)) }
+}
+
+/// The same with the lowest priority: it computes while tests wait.
+fn yielding(command: &Command) -> Command {
+    let mut nice = Command::new("nice");
+    nice.args(["-n", "19"]).arg(command.get_program()).args(command.get_args()).current_dir(machine::root()).stdin(Stdio::null());
+    nice
+}
+
+/// What a program said stands in one piece, whatever ran beside it.
+fn show(done: &Done) {
+    println!("     Ran {} in {:.1} s: {}\n{}", done.name, done.took.as_secs_f64(), done.watched.status, done.said);
 }
 
 /// Whatever a passing test prints is shown, because a test that skips itself says so there.

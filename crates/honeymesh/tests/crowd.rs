@@ -31,6 +31,12 @@ const SOURCES: usize = 40;
 const PORTS: [u16; 4] = [2_121, 2_222, 8_080, 2_323];
 /// By then all of the silent crowd were told.
 const TOLD_BY: Duration = Duration::from_secs(5);
+/// So many of them come at once, ...
+const AT_ONCE: usize = 2_000;
+/// ... when so few writes wait.
+const WAIT_MAX: u64 = 100;
+/// So often it is looked whether little is resident.
+const LOOKS_MAX: usize = 60;
 const DRIPPING: usize = 1_000;
 const DRIP_EVERY: Duration = Duration::from_millis(400);
 
@@ -111,13 +117,33 @@ fn a_silent_crowd_is_held_in_little_memory_and_hinders_nobody() {
     let daemon = net.start(&config(&net, &limits));
     net.told(&["mode", "observe"]);
     let before = resident(&net, daemon.child.id());
-    let visitors = in_namespace(&net.stranger, move || (0..crowd).map(visitor).collect::<Vec<_>>()).join().unwrap();
-    eventually("all are in", || (active(&net.json(&["status"])) == crowd as u64).then_some(()));
-    // Each is told once, two seconds later, that it is there and says nothing; then nothing more happens.
+    // A machine with other work keeps what is told later than it hears it, and what waits meanwhile takes memory that is no connection's.
+    let mut visitors = Vec::new();
+    for first in (0..crowd).step_by(AT_ONCE) {
+        let some = first..crowd.min(first + AT_ONCE);
+        visitors.extend(in_namespace(&net.stranger, move || some.map(visitor).collect::<Vec<_>>()).join().unwrap());
+        eventually("they are in, and what was told is kept", || {
+            let status = net.json(&["status"]);
+            let waits = status["store"]["queue"].as_u64().unwrap();
+            (active(&status) == visitors.len() as u64 && waits <= WAIT_MAX).then_some(())
+        });
+    }
+    // Each is told once, two seconds later, that it is there and says nothing; then nothing more happens. On a machine with other work
+    // the telling is over later: so the bound has to hold at some time and, after as long again, still.
+    let each = || (resident(&net, daemon.child.id()) - before) / crowd;
     thread::sleep(TOLD_BY);
-    let each = (resident(&net, daemon.child.id()) - before) / crowd;
+    let mut seen = Vec::new();
+    eventually("little is resident", || {
+        seen.push(each());
+        thread::sleep(Duration::from_millis(500));
+        let is_little = seen.last().is_some_and(|each| *each <= OCTETS_EACH_MAX);
+        assert!(is_little || seen.len() < LOOKS_MAX, "octets for each of {crowd}: {seen:?}");
+        is_little.then_some(())
+    });
+    thread::sleep(TOLD_BY);
+    let each = each();
     println!("{crowd} idle connections: {each} octets each");
-    assert!(each <= OCTETS_EACH_MAX, "{each} octets for each of {crowd}");
+    assert!(each <= OCTETS_EACH_MAX, "{each} octets for each of {crowd}, which had been less: {seen:?}");
 
     assert!(net.reaches(), "what the machine serves is served");
     assert!(net.stranger("curl -s -m 10 http://10.77.0.1:8080/ -u root:toor"), "and others are played to");

@@ -43,7 +43,8 @@ fn what_one_node_lets_a_thief_find_another_one_knows_when_it_is_used() {
     // Found on one node, in a remark of its page.
     let page = curl(&net.stranger, &["http://10.77.0.1:8080/"]);
     let remark = page.split("<!--").nth(1).unwrap();
-    let path = remark.split(' ').find(|word| word.starts_with("/backup-")).unwrap().to_owned();
+    // What stands behind it depends on the page.
+    let path = remark.split([' ', ',', ';']).find(|word| word.starts_with("/backup-")).unwrap().trim_end_matches('.').to_owned();
     // Used on the other.
     let answer = curl(&net.node, &["--interface", THIEF, &format!("http://10.77.0.2:8080{path}")]);
     assert!(answer.contains("404"), "it opens nothing: {answer}");

@@ -13,7 +13,7 @@ use crate::{
 use aya::{
     Ebpf, EbpfLoader, VerifierLogLevel,
     maps::{Map, MapData, MapInfo},
-    programs::Xdp,
+    programs::{ProgramError, Xdp},
 };
 use fixed::Fixed;
 use honeymesh_xdp_abi::{
@@ -38,6 +38,8 @@ const STASH_MIN: u32 = 4_096;
 const RING_LEN: u32 = 1 << 20;
 /// How much of the verifier's log an error quotes, from its end.
 const LOG_QUOTE_MAX: usize = 600;
+/// How often the kernel is asked to verify a program that it gave up on because something disturbed it.
+const LOADS_MAX: usize = 5;
 
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/honeymesh.o"));
 
@@ -207,7 +209,8 @@ pub(crate) fn load(options: &Options, pins: Option<&Pins>, ticks: &Ticks) -> Res
     }
     fixed.tell(&mut loader);
     let mut object = loader.load(OBJECT).map_err(|error| refused(&error))?;
-    program(&mut object)?.load().map_err(|error| refused(&error))?;
+    let first = program(&mut object)?;
+    verified(|| first.load())?;
     steps::load(&mut object)?;
     Ok(Loaded { object, headers: fixed.headers(), predecessors, is_adopted, undo })
 }
@@ -300,6 +303,19 @@ pub(crate) fn loaded_program(object: &Ebpf) -> Result<&aya::programs::ProgramFd,
     let missing = || Error::Refused("the program is not loaded".into());
     let program: &Xdp = object.program(table::PROGRAM).ok_or_else(missing)?.try_into().map_err(|_| missing())?;
     program.fd().map_err(|error| Error::Refused(error.to_string()))
+}
+
+/// Has the kernel verify a program. It gives up with `EAGAIN` when something wakes the thread meanwhile, and is asked again then, so
+/// often as libbpf does it.
+pub(crate) fn verified(mut load: impl FnMut() -> Result<(), ProgramError>) -> Result<(), Error> {
+    let is_disturbed = |error: &ProgramError| system::errno(error) == Some(libc::EAGAIN);
+    for _ in 1..LOADS_MAX {
+        match load() {
+            Err(error) if is_disturbed(&error) => {}
+            other => return other.map_err(|error| refused(&error)),
+        }
+    }
+    load().map_err(|error| refused(&error))
 }
 
 pub(crate) fn refused(error: &(dyn std::error::Error + 'static)) -> Error {

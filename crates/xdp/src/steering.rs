@@ -148,7 +148,7 @@ fn load(object: &mut Ebpf) -> Result<BorrowedFd<'_>, Error> {
     let missing = || Error::Refused(format!("the object lacks the program {}", table::STEERING));
     let program: &mut SchedClassifier =
         object.program_mut(table::STEERING).ok_or_else(missing)?.try_into().map_err(|_| missing())?;
-    program.load().map_err(|error| crate::load::refused(&error))?;
+    crate::load::verified(|| program.load())?;
     Ok(program.fd().map_err(|error| Error::Refused(error.to_string()))?.as_fd())
 }
 

@@ -2,7 +2,7 @@
 
 use crate::{
     Error, bpf,
-    load::refused,
+    load::{refused, verified},
     tables::{os, read_error},
 };
 use aya::{
@@ -23,7 +23,7 @@ pub(crate) struct Steps([u32; table::STEP_PROGRAMS.len()]);
 pub(crate) fn load(object: &mut Ebpf) -> Result<(), Error> {
     for name in table::STEP_PROGRAMS {
         let program: &mut Xdp = object.program_mut(name).ok_or_else(|| missing(name))?.try_into().map_err(|_| missing(name))?;
-        program.load().map_err(|error| refused(&error))?;
+        verified(|| program.load())?;
     }
     Ok(())
 }

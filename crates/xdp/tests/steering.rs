@@ -25,7 +25,7 @@ use std::{
 
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Times that ports which did not answer are swept again.
-const SWEEPS: usize = 5;
+const SWEEPS: usize = 8;
 /// Ports in one of those sweeps: they are one argument of a command.
 const ASKED_AGAIN: usize = 10_000;
 const HERE: [&str; 2] = ["192.0.2.1", "2001:db8::1"];
@@ -372,20 +372,22 @@ fn nmap_finds_every_one_of_the_65535_ports_open() {
         let excepted = [25..=25, 6_000..=6_100];
         let mut missing: BTreeSet<u16> =
             (1..=u16::MAX).filter(|port| !excepted.iter().any(|range| range.contains(port))).collect();
-        let mut open = sweep("1-65535");
-        // A connection finds the queue full when the machine has other work: those ports are asked again.
+        let (mut open, mut met) = (BTreeSet::new(), BTreeSet::new());
+        let mut asked = "1-65535".to_owned();
+        // A connection finds the queue full when the machine has other work: nmap sees no answer, or it sees one and the trap never
+        // meets it, because the last packet of the handshake found no room. Those ports are asked again.
         for _ in 0..SWEEPS {
-            assert!(!open.contains(&25) && !open.contains(&6_050), "excepted");
-            missing.retain(|port| !open.contains(port));
+            open.extend(sweep(&asked));
+            met.extend(std::iter::from_fn(|| ports.recv_timeout(Duration::from_secs(1)).ok()));
+            let are_excepted = |ports: &BTreeSet<u16>| !ports.contains(&25) && !ports.contains(&6_050);
+            assert!(are_excepted(&open) && are_excepted(&met), "excepted");
+            missing.retain(|port| !open.contains(port) || !met.contains(port));
             if missing.is_empty() {
                 break;
             }
-            let again: Vec<String> = missing.iter().take(ASKED_AGAIN).map(u16::to_string).collect();
-            open = sweep(&again.join(","));
+            asked = missing.iter().take(ASKED_AGAIN).map(u16::to_string).collect::<Vec<_>>().join(",");
         }
-        assert_eq!(missing, BTreeSet::new(), "are not open");
-        let met: BTreeSet<u16> = std::iter::from_fn(|| ports.recv_timeout(Duration::from_secs(1)).ok()).collect();
-        assert!(met.len() >= 65_535 - 102 && !met.contains(&25) && !met.contains(&6_050), "{} ports were met", met.len());
+        assert_eq!(missing, BTreeSet::new(), "are not open, or were not met");
         kernel.release().unwrap();
     });
 }

@@ -1,18 +1,23 @@
-//! What every test of the lab shares: one lab at a time, and a loud word where there can be none.
+//! What every test of the lab shares: a place for its lab, and a loud word where there can be none.
 
 use std::{
     fs::File,
     path::Path,
     sync::{Mutex, MutexGuard, PoisonError},
+    thread,
+    time::Duration,
 };
 
-/// One test at a time within this program; a lab uses both cores as it is.
+/// How often a place is looked for.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+/// One test at a time within this program.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
 /// The turn of one test.
 pub struct Turn {
     _within: MutexGuard<'static, ()>,
-    _between: Option<File>,
+    _between: File,
 }
 
 /// Waits for this test's turn; `None`, with a line that says so, if this is not root.
@@ -22,12 +27,21 @@ pub fn turn(test: &str) -> Option<Turn> {
         eprintln!("SKIPPED: {test}: network namespaces and kernel programs need root");
         return None;
     }
-    // Test programs may run side by side (or in two checkouts): one lab at a time on the whole machine.
-    let lock = File::create(std::env::temp_dir().join("honeymesh-lab.lock")).ok();
-    if let Some(file) = &lock {
-        let _ = file.lock();
+    Some(Turn { _within: within, _between: place() })
+}
+
+/// Test programs may run side by side, or in two checkouts: so many labs on the whole machine as it has processors. A lab waits for
+/// three quarters of its time.
+fn place() -> File {
+    let places = thread::available_parallelism().map_or(1, usize::from);
+    let file = |number| File::create(std::env::temp_dir().join(format!("honeymesh-lab-{number}.lock"))).unwrap();
+    let mut files: Vec<File> = (0..places).map(file).collect();
+    loop {
+        if let Some(free) = files.iter().position(|file| file.try_lock().is_ok()) {
+            return files.swap_remove(free);
+        }
+        thread::sleep(LOOK_EVERY);
     }
-    Some(Turn { _within: within, _between: lock })
 }
 
 fn is_root() -> bool {

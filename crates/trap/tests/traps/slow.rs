@@ -1,6 +1,6 @@
 //! Slow strangers, and traps that are slow on purpose.
 
-use crate::support::{Traps, each_service, printed, quick, run};
+use crate::support::{Traps, each_service, is_alone, play_alone, printed, quick, run};
 use honeymesh_trap::Limits;
 use honeymesh_types::Signs;
 use std::{
@@ -40,6 +40,11 @@ fn resident_kib() -> u64 {
 #[tokio::test(flavor = "multi_thread")]
 async fn eight_hundred_that_drip_are_held_for_their_time_and_honest_visitors_notice_nothing() {
     const CROWD: u16 = 800;
+    // Its memory is the process', in which other tests run.
+    if !is_alone() {
+        play_alone("slow::eight_hundred_that_drip_are_held_for_their_time_and_honest_visitors_notice_nothing").await;
+        return;
+    }
     let lasts = Duration::from_secs(4);
     let limits = Limits { read_deadline: Duration::from_secs(2), session_deadline: lasts, ..Limits::default() };
     let mut traps = Traps::open(each_service(limits));

@@ -12,8 +12,9 @@ use std::{
 };
 use tokio::{io::AsyncWriteExt, process::Command, sync::mpsc, sync::oneshot, task::JoinHandle, time::timeout};
 
-/// How long anything in a test may take before it is called lost.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// How long anything in a test may take before it is called lost: a scan of nmap's waits for half a minute, and longer on a machine
+/// with other work.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// How long a hand rests between two lines.
 const TYPING: Duration = Duration::from_millis(200);
@@ -175,6 +176,23 @@ impl Traps {
 
 /// Scans that are made, at most, until one sees all.
 const SCANS_MAX: usize = 4;
+
+/// Set in a process that runs one test only.
+const ALONE: &str = "HONEYMESH_TEST_ALONE";
+
+/// Is this process the one of a test that was started by [`play_alone`]?
+pub fn is_alone() -> bool {
+    std::env::var_os(ALONE).is_some()
+}
+
+/// Runs the test of this name in a process of its own, for what a process is measured by, and expects it to pass.
+pub async fn play_alone(test: &str) {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args([test, "--exact", "--show-output"]).env(ALONE, "1").stdin(Stdio::null()).kill_on_drop(true);
+    let said = printed(&timeout(PATIENCE, command.output()).await.expect("it does not end").unwrap());
+    assert!(said.contains("1 passed; 0 failed"), "{said}");
+    eprintln!("{said}");
+}
 
 /// Scans with nmap until it names all of `expected`, a few times at most: on a machine with other work an answer comes after nmap has given
 /// up on it, and is then taken for the answer to another probe. What it said last.
