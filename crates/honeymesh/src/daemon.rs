@@ -1,9 +1,8 @@
 //! The daemon: opens, gives its power away, then lets one loop own node and kernel until it is told to stop.
 //!
-//! Threads: the loop (the main thread, a runtime of its own), the checks of peers' signatures, the traps' door (one thread: those who let in, hand over
-//! and hear wake each other for nothing), the doors for clients (HTTPS, control socket, the mesh's streams), the store's writer, the log's writer, the watchers of the network and of the interfaces. Only bounded queues lie between
-//! them, so that no slow client
-//! and no full disk delays a ban.
+//! Threads: the loop (the main thread, a runtime of its own, with the traps' doors: those who let in, hand over and hear wake each other and the loop
+//! for nothing), the checks of peers' signatures, the doors for clients (HTTPS, control socket, the mesh's streams), the store's writer, the log's
+//! writer, the watchers of the network and of the interfaces. Only bounded queues lie between them, so that no slow client and no full disk delays a ban.
 
 pub(crate) mod admission;
 mod books;
@@ -20,7 +19,6 @@ mod ladder;
 pub mod logs;
 mod lookout;
 mod operators;
-mod own_thread;
 pub(crate) mod owner;
 pub mod panics;
 mod playing;
@@ -51,16 +49,16 @@ use honeymesh_types::Visit;
 use honeymesh_xdp::{Knocks, LinkHandle, Seen, Sight};
 use keeping::{Keeping, Said};
 use ladder::{Rung, Watched};
-use own_thread::OwnThread;
 use playing::Playing;
 use post::{Datagram, StreamNews};
 use start::{Https, Opened};
 use std::{future::Future, process::Child, time::Duration};
 use tokio::{
     io::unix::{AsyncFd, AsyncFdReadyMutGuard},
+    runtime::Handle,
     signal::unix::{Signal, SignalKind, signal},
-    sync::{mpsc, watch},
-    time::Interval,
+    sync::{mpsc, oneshot, watch},
+    time::{Interval, timeout},
 };
 
 /// Questions that may wait for the loop; one more is refused as busy.
@@ -71,6 +69,8 @@ const VISITS_MAX: usize = 4_096;
 const TRAP_NEWS_MAX: usize = 64;
 /// Knocks, and visits that the kernel received itself, that are taken between two other inputs.
 const KNOCKS_PER_TURN: usize = 256;
+/// Visits that are taken between two other inputs.
+const VISITS_PER_TURN: usize = 64;
 /// Threads for clients and for the mesh's streams.
 const DOOR_THREADS: usize = 2;
 /// Threads for reading the store and key files.
@@ -121,8 +121,7 @@ fn serve(parsed: &Parsed) -> Result<(), Failure> {
     let doors =
         tokio::runtime::Builder::new_multi_thread().worker_threads(DOOR_THREADS).thread_name(panics::DOORS).enable_all().build();
     let (runtime, doors) = (runtime.map_err(no_runtime)?, doors.map_err(no_runtime)?);
-    let traps = OwnThread::start(panics::DOORS).map_err(no_runtime)?;
-    let outside = Outside { doors: doors.handle().clone(), traps: traps.handle().clone() };
+    let outside = doors.handle().clone();
     let mut warnings = [start::warnings(&parsed.problems), opened.warnings.clone()].concat();
     if let Some(warning) = dark::warning(config) {
         tracing::warn!("{warning}");
@@ -138,7 +137,6 @@ fn serve(parsed: &Parsed) -> Result<(), Failure> {
             runtime.block_on(live(config, warnings, opened, from, outside))
         }
     };
-    traps.end(GRACE);
     doors.shutdown_timeout(GRACE);
     runtime.shutdown_timeout(GRACE);
     ended
@@ -146,14 +144,6 @@ fn serve(parsed: &Parsed) -> Result<(), Failure> {
 
 fn no_runtime(error: std::io::Error) -> Failure {
     Failure::Refused(format!("this machine gives no event queue: {error}; raise the limit of open files"))
-}
-
-/// Where what meets the outside runs.
-struct Outside {
-    /// Clients, and the mesh's streams.
-    doors: tokio::runtime::Handle,
-    /// The traps' doors.
-    traps: tokio::runtime::Handle,
 }
 
 /// What drops packets, what it tells, and the process it needs.
@@ -189,13 +179,13 @@ async fn live<K: Enforcer>(
     warnings: Vec<String>,
     opened: Opened,
     kernel: Kernel<K>,
-    outside: Outside,
+    outside: Handle,
 ) -> Result<(), Failure> {
     let [terminate, interrupt, hangup] = [SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup()].map(signal);
     let (desk, questions) = honeymesh_api::desk(QUESTIONS_MAX);
     let (visit_sender, visits) = mpsc::channel(VISITS_MAX);
     let (posts, datagrams) = post::open(opened.ports, honeymesh_xdp::now).map_err(no_runtime)?;
-    let (streams, stream_news) = post::open_doors(opened.doors, &outside.doors).map_err(no_runtime)?;
+    let (streams, stream_news) = post::open_doors(opened.doors, &outside).map_err(no_runtime)?;
     let (inner_sender, inner) = mpsc::unbounded_channel();
     let (broken_sender, broken) = mpsc::channel(1);
     let (stop, stopped) = watch::channel(false);
@@ -222,7 +212,7 @@ async fn live<K: Enforcer>(
     let supervise = Supervisor { outside, broken: broken_sender, stopped };
     let (trap_news_sender, trap_news) = mpsc::channel(TRAP_NEWS_MAX);
     let household = Household { visits: visit_sender, news: trap_news_sender, clock: honeymesh_xdp::now };
-    supervise.traps(opened.traps, opened.playing, household);
+    let traps = supervise.traps(opened.traps, opened.playing, household);
     kernel.writer.into_iter().for_each(|child| supervise.writer(child));
     opened.clerk.into_iter().for_each(|(clerk, child)| supervise.clerk(clerk, child));
     let control = std::sync::Arc::new(opened.control);
@@ -257,6 +247,9 @@ async fn live<K: Enforcer>(
     drop(control);
     // Before the kernel is let go: whoever keeps must not put back what is taken off.
     keeper.into_iter().for_each(Keeping::end);
+    if timeout(GRACE, traps).await.is_err() {
+        tracing::warn!("the traps' doors do not end in time, and are left behind");
+    }
     end(engine, config.xdp.on_exit);
     ended
 }
@@ -300,10 +293,7 @@ async fn turn_until_told<K: Enforcer>(engine: &mut Engine<K>, feeds: &mut Feeds)
             _ = feeds.hangup.recv() => tracing::warn!("SIGHUP: the configuration is read at the start only; restart to read it again"),
             Some(what) = feeds.broken.recv() => return Err(Failure::Refused(what)),
             knocked = readable(&mut feeds.knocks) => knocks(engine, knocked)?,
-            Some(visit) = feeds.visits.recv() => {
-                let seen = visit.at.mono;
-                engine.take(Input::Visit(visit), seen);
-            }
+            Some(visit) = feeds.visits.recv() => visits(engine, visit, &mut feeds.visits),
             Some(news) = feeds.trap_news.recv() => engine.traps_told(news),
             Some(datagram) = feeds.datagrams.recv() => {
                 let Datagram { cluster, from, bytes, at } = datagram;
@@ -332,6 +322,15 @@ async fn turn_until_told<K: Enforcer>(engine: &mut Engine<K>, feeds: &mut Feeds)
             () = tokio::time::sleep(engine.rest()) => {}
         }
         engine.tick();
+    }
+}
+
+/// Takes visits, a bounded number at a time so that nothing else starves.
+fn visits<K: Enforcer>(engine: &mut Engine<K>, first: Visit, visits: &mut mpsc::Receiver<Visit>) {
+    let more = std::iter::from_fn(|| visits.try_recv().ok());
+    for visit in std::iter::once(first).chain(more).take(VISITS_PER_TURN) {
+        let seen = visit.at.mono;
+        engine.take(Input::Visit(visit), seen);
     }
 }
 
@@ -388,21 +387,31 @@ fn end<K: Enforcer>(engine: Engine<K>, on_exit: OnExit) {
 
 /// Starts what must not end by itself: if one of them does, the daemon ends with an error, so that systemd restarts it.
 struct Supervisor {
-    outside: Outside,
+    /// Where clients are served.
+    outside: Handle,
     broken: mpsc::Sender<String>,
     stopped: watch::Receiver<bool>,
 }
 
 impl Supervisor {
-    /// The process is started again when it ends; if whoever does that has ended, too, nobody plays any more.
-    fn traps(&self, traps: honeymesh_trap::Bound, Playing { line, mut child, pid }: Playing, household: Household) {
+    /// The process is started again when it ends; if whoever does that has ended, too, nobody plays any more. What is given is
+    /// ready when all is over.
+    fn traps(
+        &self,
+        traps: honeymesh_trap::Bound,
+        Playing { line, mut child, pid }: Playing,
+        household: Household,
+    ) -> oneshot::Receiver<()> {
         tracing::info!(pid, "the traps are played in a process of their own");
-        let shutdown = self.shutdown();
-        self.watch_on(&self.outside.traps, "the traps", async move {
+        let (shutdown, outside) = (self.shutdown(), self.outside.clone());
+        let (over, is_over) = oneshot::channel();
+        self.watch_on(&Handle::current(), "the traps", async move {
+            let _told_when_it_goes: oneshot::Sender<()> = over;
             let kept = traps.keep(line, household, shutdown).await;
-            let _how = tokio::task::spawn_blocking(move || child.wait()).await;
+            let _how = outside.spawn_blocking(move || child.wait()).await;
             kept
         });
+        is_over
     }
 
     fn api(&self, desk: Desk, https: Option<Https>, control: std::sync::Arc<honeymesh_api::ControlSocket>) {
@@ -425,7 +434,7 @@ impl Supervisor {
     /// Without this process changes of keys are not written down, which is no reason to end.
     fn clerk(&self, clerk: Clerk, mut child: Child) {
         let stopped = self.stopped.clone();
-        self.outside.doors.spawn(async move {
+        self.outside.spawn(async move {
             let ended = tokio::task::spawn_blocking(move || child.wait()).await;
             if !*stopped.borrow() {
                 clerk.set_gone();
@@ -442,18 +451,18 @@ impl Supervisor {
     }
 
     fn watch(&self, what: &'static str, task: impl Future<Output = std::io::Result<()>> + Send + 'static) {
-        self.watch_on(&self.outside.doors, what, task);
+        self.watch_on(&self.outside, what, task);
     }
 
     fn watch_on(
         &self,
-        runtime: &tokio::runtime::Handle,
+        runtime: &Handle,
         what: &'static str,
         task: impl Future<Output = std::io::Result<()>> + Send + 'static,
     ) {
         let running = runtime.spawn(task);
         let (broken, stopped) = (self.broken.clone(), self.stopped.clone());
-        self.outside.doors.spawn(async move {
+        self.outside.spawn(async move {
             let ended = running.await;
             if *stopped.borrow() {
                 return;

@@ -11,7 +11,7 @@ use crate::{
     Bound, Line, Room,
     bind::{Plays, Trap},
     limits::{Entry, Gate, Guest},
-    line::{Heard, Inward, lines},
+    line::{Heard, Inward, awaited, lines},
     post::{FIRST_NUMBER, Post},
     report::{REPORT_WAIT, REPORTS_MAX, SESSION_BYTES_MAX, Stranger},
     room::FAREWELL,
@@ -24,21 +24,25 @@ use crate::{
 use datagrams::Mailbox;
 use honeymesh_trap_proto::safe_text;
 use honeymesh_types::{Now, Transport, Visit};
+use rustix::net::{SocketFlags, acceptfrom_with};
 use std::{
     future::Future,
     io,
-    net::SocketAddr,
+    net::{SocketAddr, TcpListener, TcpStream},
     os::fd::AsFd,
     sync::{Arc, atomic::Ordering::Relaxed},
     time::Duration,
 };
 use tokio::{
-    net::{TcpListener, TcpStream, UdpSocket},
+    io::unix::AsyncFd,
+    net::UdpSocket,
     sync::{mpsc, watch},
-    task::JoinSet,
+    task::{JoinSet, yield_now},
     time::{Instant, MissedTickBehavior, interval, sleep, timeout},
 };
 
+/// Connections that one door lets in between two turns of the others.
+const ENTRIES_PER_TURN: usize = 32;
 /// How long to wait after a failed `accept`: without descriptors or memory, trying at once again only burns the CPU.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// How long a stranger waits to be handed over: whoever plays takes no one while it is being started again.
@@ -87,7 +91,7 @@ struct Shared {
 
 /// One listening socket.
 struct Door {
-    listener: TcpListener,
+    listener: AsyncFd<TcpListener>,
     address: SocketAddr,
     trap: usize,
     is_slow: bool,
@@ -184,7 +188,7 @@ fn doors(
         for listener in listeners {
             let address = listener.local_addr()?;
             let (inward, shared, stop) = (Arc::clone(inward), Arc::clone(shared), stop.clone());
-            doors.push(Door { listener: TcpListener::from_std(listener)?, address, trap, is_slow, inward, shared, stop });
+            doors.push(Door { listener: awaited(listener)?, address, trap, is_slow, inward, shared, stop });
         }
         for socket in sockets {
             let address = socket.local_addr()?;
@@ -195,20 +199,51 @@ fn doors(
     Ok((doors, mailboxes))
 }
 
+/// The next connection. It stays out of this runtime's loop: another process will wait for it.
+async fn entry(listener: &AsyncFd<TcpListener>) -> io::Result<(TcpStream, SocketAddr)> {
+    loop {
+        let mut ready = listener.readable().await?;
+        if let Ok(accepted) = ready.try_io(|listener| accept_now(listener.get_ref())) {
+            return accepted;
+        }
+    }
+}
+
+/// `accept(2)`, without waiting.
+fn accept_now(listener: &TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
+    let (stream, source) = acceptfrom_with(listener, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK)?;
+    let source = source.and_then(|source| SocketAddr::try_from(source).ok());
+    Ok((stream.into(), source.ok_or(io::ErrorKind::ConnectionAborted)?))
+}
+
 impl Door {
     async fn keep(mut self) {
         loop {
             tokio::select! {
-                accepted = self.listener.accept() => match accepted {
-                    Ok((stream, source)) => self.greet(stream, source).await,
-                    Err(error) => self.failed(&error).await,
-                },
+                accepted = entry(&self.listener) => self.let_in(accepted).await,
                 _ = self.stop.changed() => break,
             }
         }
     }
 
-    async fn greet(&self, stream: TcpStream, source: SocketAddr) {
+    /// Lets in whoever waits, a bounded number before it is somebody else's turn.
+    async fn let_in(&self, first: io::Result<(TcpStream, SocketAddr)>) {
+        let (mut accepted, mut left) = (first, ENTRIES_PER_TURN);
+        loop {
+            match accepted {
+                Ok((stream, source)) => self.greet(&stream, source).await,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                Err(error) => return self.failed(&error).await,
+            }
+            left -= 1;
+            if left == 0 || self.stop.has_changed().unwrap_or(true) {
+                return yield_now().await;
+            }
+            accepted = accept_now(self.listener.get_ref());
+        }
+    }
+
+    async fn greet(&self, stream: &TcpStream, source: SocketAddr) {
         // The address comes from `accept`: whoever reset the connection meanwhile has no other.
         let source = SocketAddr::new(source.ip().to_canonical(), source.port());
         let local = stream.local_addr().unwrap_or(self.address);
@@ -217,7 +252,7 @@ impl Door {
             Entry::Admitted(stranger) => {
                 count(&counters.sessions);
                 count(&counters.active);
-                self.hand_over(&stream, &stranger).await;
+                self.hand_over(stream, &stranger).await;
             }
             Entry::Refused(stranger) => {
                 count(&counters.refused);
@@ -229,8 +264,6 @@ impl Door {
 
     /// Whoever cannot be handed over in time is let go, and told: no crowd is a hiding place.
     async fn hand_over(&self, stream: &TcpStream, stranger: &Stranger) {
-        // Answers are written whole; without this the kernel would hold back a small one.
-        let _ = stream.set_nodelay(true);
         let session = stranger.session.0;
         let trap = u16::try_from(self.trap).unwrap_or(u16::MAX);
         let port = stranger.local.port();

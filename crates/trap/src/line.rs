@@ -19,7 +19,7 @@ use rustix::{
 use std::{
     io::{self, IoSlice, IoSliceMut},
     mem::MaybeUninit,
-    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
     time::Duration,
 };
 use tokio::{io::unix::AsyncFd, time::sleep};
@@ -329,6 +329,6 @@ impl Pipe {
 }
 
 #[expect(deprecated, reason = "the other way is unsafe; an owned descriptor stays open as long as it is awaited")]
-fn awaited(descriptor: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
+pub(crate) fn awaited<T: AsRawFd>(descriptor: T) -> io::Result<AsyncFd<T>> {
     AsyncFd::new(descriptor)
 }

@@ -23,7 +23,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 use tokio::{
-    io::AsyncWriteExt,
+    io::{AsyncRead, AsyncWriteExt, ReadBuf},
     net::TcpStream,
     sync::oneshot,
     time::{Instant, sleep_until, timeout, timeout_at},
@@ -138,7 +138,7 @@ impl Conversation {
     }
 
     async fn read_and_answer(&mut self, progress: &mut Progress) -> Result<(), End> {
-        let Some(bytes) = self.read() else { return Err(End::Gone) };
+        let Some(bytes) = self.read().await else { return Err(End::Gone) };
         if let (0, Some(first)) = (progress.bytes, bytes.first()) {
             let session = std::mem::replace(&mut self.session, Box::new(Broken(Signs::empty())));
             self.session = overhear(session, *first);
@@ -198,13 +198,18 @@ impl Conversation {
     }
 
     /// What there is to read, which may be nothing yet; `None` at the end. The buffer is not kept across an await:
-    /// a thousand idle sessions hold none.
-    fn read(&self) -> Option<Vec<u8>> {
+    /// a thousand idle sessions hold none. (Read so, less than there is room for means that there is no more, and nobody asks again.)
+    async fn read(&mut self) -> Option<Vec<u8>> {
+        poll_fn(|context| Poll::Ready(self.poll_read(context))).await
+    }
+
+    fn poll_read(&mut self, context: &mut Context<'_>) -> Option<Vec<u8>> {
         let mut buffer = [0_u8; READ_BYTES_MAX];
-        match self.stream.try_read(&mut buffer) {
-            Ok(0) => None,
-            Ok(length) => Some(buffer[..length].to_vec()),
-            Err(error) => (error.kind() == ErrorKind::WouldBlock).then(Vec::new),
+        let mut buffer = ReadBuf::new(&mut buffer);
+        match Pin::new(&mut self.stream).poll_read(context, &mut buffer) {
+            Poll::Ready(Ok(())) => (!buffer.filled().is_empty()).then(|| buffer.filled().to_vec()),
+            Poll::Ready(Err(_)) => None,
+            Poll::Pending => Some(Vec::new()),
         }
     }
 

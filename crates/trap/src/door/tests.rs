@@ -6,6 +6,7 @@ use honeymesh_trap_proto::{Definition, Findings, Persona, Service};
 use std::{collections::BTreeMap, os::fd::OwnedFd};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
     task::JoinHandle,
     time::timeout as within,
 };

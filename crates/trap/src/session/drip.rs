@@ -75,7 +75,7 @@ impl Conversation {
                 Wake::Drip => self.let_fall(&mut drip),
                 Wake::Bytes => {
                     silent_since = Instant::now();
-                    match self.read() {
+                    match self.read().await {
                         Some(bytes) => self.heard_slowly(&bytes, &mut answer, &mut drip, progress).await,
                         None => Err(End::Gone),
                     }
