@@ -2,6 +2,7 @@
 //! that says nothing, and how long our kernel takes to close the door. Ours against OpenCanary and Cowrie, one after the other
 //! on the same host, with the same visitors.
 
+mod bare;
 mod contender;
 mod cost;
 mod door;
@@ -19,6 +20,7 @@ use std::{
     thread,
     time::{Duration, Instant},
 };
+pub use contender::serve_barely;
 use visit::Protocol;
 
 /// How much is measured.
@@ -41,10 +43,10 @@ pub struct Amount {
 impl Amount {
     /// A minute, to see that it works.
     pub const QUICK: Self =
-        Self { sessions: 100, ssh_sessions: 10, rush: Duration::from_secs(1), idle: 200, door: 10, others: 3 };
+        Self { sessions: 1_000, ssh_sessions: 20, rush: Duration::from_secs(1), idle: 200, door: 10, others: 3 };
     /// What is written down.
     pub const FULL: Self =
-        Self { sessions: 300, ssh_sessions: 30, rush: Duration::from_secs(4), idle: 800, door: 100, others: 30 };
+        Self { sessions: 3_000, ssh_sessions: 50, rush: Duration::from_secs(4), idle: 800, door: 100, others: 30 };
 }
 
 /// Where Debian's packages are unpacked, within what is installed.
@@ -92,12 +94,15 @@ struct Column {
 ///
 /// # Errors
 /// A contender is not installed or does not come up, a session fails, or what was said is not in its log.
-pub fn measure(amount: Amount, installed: &Path, progress: impl Fn(&str)) -> Result<String> {
+pub fn measure(amount: Amount, installed: &Path, only: Option<&str>, progress: impl Fn(&str)) -> Result<String> {
     let mut columns = Vec::new();
-    for name in Contender::NAMES {
+    for name in Contender::NAMES.into_iter().filter(|name| only.is_none_or(|only| only == *name)) {
         progress(name);
         let told = |what: &str| progress(&format!("{name}: {what}"));
         columns.push(column(name, amount, installed, &told).with_context(|| name.to_owned())?);
+    }
+    if only.is_some() {
+        return Ok(table(&columns));
     }
     progress("from what gives a stranger away to the kernel");
     let mut doors = vec![("HoneyMesh", door::measure(amount.door)?)];
@@ -126,7 +131,7 @@ fn column(name: &'static str, amount: Amount, installed: &Path, progress: &dyn F
     for protocol in contender.protocols() {
         let mut rounds = Vec::new();
         for _ in 0..ROUNDS {
-            let one = measured(&lab, &contender, protocol, amount)?;
+            let one = measured(&lab, &contender, protocol, amount, progress)?;
             progress(&format!("{protocol:?}: {one:?}"));
             rounds.push(one);
         }
@@ -148,21 +153,24 @@ fn median(rounds: &[Measured]) -> Measured {
     Measured { cost: costs[middle], rate: rates.get(middle).copied(), failed: rounds.iter().map(|one| one.failed).sum() }
 }
 
-fn measured(lab: &Lab, contender: &Contender, protocol: Protocol, amount: Amount) -> Result<Measured> {
+fn measured(lab: &Lab, contender: &Contender, protocol: Protocol, amount: Amount, progress: &dyn Fn(&str)) -> Result<Measured> {
     let at = contender.at(protocol);
     let sessions = if protocol == Protocol::Ssh { amount.ssh_sessions } else { amount.sessions };
-    let kept = contender.kept()?;
+    let kept = contender.kept()?.unwrap_or_default();
     let idle = idle_share(contender)?;
+    let threads = cost::threads(&contender.roots());
     let (began, before) = (Instant::now(), cost::spent(&contender.roots()));
     let visitors = if protocol == Protocol::Ssh { SSH_VISITORS } else { VISITORS };
     let failed = crowd(lab, protocol, at, sessions, visitors)?;
     // Long enough to write it down; asking whether it has would cost it something.
     thread::sleep(SETTLE_TIME);
     let spent = cost::spent(&contender.roots()).saturating_sub(before);
+    let shares = cost::shares(&contender.roots(), &threads);
+    let shares = shares.iter().map(|(name, share)| format!("{name} {}", share.as_micros() / sessions as u128));
+    progress(&format!("{protocol:?}: µs a session, by thread: {}", shares.collect::<Vec<_>>().join(", ")));
     // Without what it spends when nobody comes.
     let spent = spent.saturating_sub(began.elapsed().mul_f64(idle));
-    let told = contender.kept()?.saturating_sub(kept);
-    if told < sessions {
+    if let Some(told) = contender.kept()?.map(|now| now.saturating_sub(kept)).filter(|told| *told < sessions) {
         bail!("{protocol:?}: the evidence of {told} of {sessions} sessions was kept");
     }
     let cost = spent / u32::try_from(sessions)?;

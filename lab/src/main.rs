@@ -38,7 +38,13 @@ enum Command {
         /// Writes the table there, too
         #[arg(long)]
         table: Option<PathBuf>,
+        /// Only this one of HoneyMesh, bare, OpenCanary and Cowrie
+        #[arg(long)]
+        only: Option<String>,
     },
+    /// Answer the contest's visitors and keep nothing, until killed: what no server can go below
+    #[command(hide = true)]
+    Bare,
     /// Only the hosts, without daemons, until Ctrl-C
     Hosts,
     /// Take down what killed labs left behind
@@ -60,12 +66,13 @@ fn run(command: &Command) -> anyhow::Result<()> {
         Command::Demo { once: true } => story::tell(story::After::End),
         Command::Demo { once: false } => story::tell(story::After::Stay),
         Command::Reaction { rounds } => react((*rounds).into()),
-        Command::Contest { installed, quick, table } => {
+        Command::Contest { installed, quick, table, only } => {
             let amount = if *quick { contest::Amount::QUICK } else { contest::Amount::FULL };
-            let text = contest::measure(amount, installed, |what| println!("{what}"))?;
+            let text = contest::measure(amount, installed, only.as_deref(), |what| println!("{what}"))?;
             println!("{text}");
             table.as_ref().map_or(Ok(()), |table| Ok(std::fs::write(table, &text)?))
         }
+        Command::Bare => contest::serve_barely(),
         Command::Hosts => hosts(),
         Command::Sweep => {
             println!("{} labs were left behind", sweep().len());

@@ -26,11 +26,11 @@ pub enum Contender<'lab> {
     /// Ours: it watches only, so that its visitors can come again.
     Own(Node<'lab>),
     /// Another one, with its log.
-    Other { task: Task, log: PathBuf, protocols: &'static [Protocol] },
+    Other { task: Task, log: Option<PathBuf>, protocols: &'static [Protocol] },
 }
 
 impl<'lab> Contender<'lab> {
-    pub const NAMES: [&'static str; 3] = ["HoneyMesh", "OpenCanary", "Cowrie"];
+    pub const NAMES: [&'static str; 4] = ["HoneyMesh", "bare", "OpenCanary", "Cowrie"];
 
     /// Starts one of [`Contender::NAMES`].
     ///
@@ -39,6 +39,7 @@ impl<'lab> Contender<'lab> {
     pub fn start(lab: &'lab Lab, name: &str, installed: &Path) -> Result<Self> {
         let contender = match name {
             "OpenCanary" => open_canary(lab.host(STAGE), lab.scratch(), installed)?,
+            "bare" => bare(lab.host(STAGE))?,
             "Cowrie" => cowrie(lab.host(STAGE), lab.scratch(), installed)?,
             _ => own(lab)?,
         };
@@ -60,13 +61,7 @@ impl<'lab> Contender<'lab> {
 
     #[expect(clippy::unused_self, reason = "all listen at the same ports, so that the visitors are the same")]
     pub fn at(&self, protocol: Protocol) -> SocketAddr {
-        let port = match protocol {
-            Protocol::Ssh => crate::SSH_PORT,
-            Protocol::Telnet => TELNET_PORT,
-            Protocol::Ftp => crate::FTP_PORT,
-            Protocol::Http => crate::HTTP_PORT,
-        };
-        STAGE.at(Family::V4, port)
+        STAGE.at(Family::V4, port(protocol))
     }
 
     /// The processes it began with.
@@ -77,19 +72,45 @@ impl<'lab> Contender<'lab> {
         }
     }
 
-    /// How often the visitors' password stands in its log.
-    pub fn kept(&self) -> Result<usize> {
+    /// How often the visitors' password stands in its log; `None`: it keeps none.
+    pub fn kept(&self) -> Result<Option<usize>> {
         match self {
             Self::Own(node) => {
                 let events = node.client(&["events", "--kind", "visit", "--limit", "100000", "--json"])?.checked()?;
-                Ok(events.stdout.lines().filter(|line| line.contains(&format!("\"password\":\"{PASSWORD}\""))).count())
+                Ok(Some(events.stdout.lines().filter(|line| line.contains(&format!("\"password\":\"{PASSWORD}\""))).count()))
             }
-            Self::Other { log, .. } => {
+            Self::Other { log: None, .. } => Ok(None),
+            Self::Other { log: Some(log), .. } => {
                 let text = fs::read(log).with_context(|| format!("failed to read {}", log.display()))?;
-                Ok(String::from_utf8_lossy(&text).lines().filter(|line| line.contains(PASSWORD)).count())
+                Ok(Some(String::from_utf8_lossy(&text).lines().filter(|line| line.contains(PASSWORD)).count()))
             }
         }
     }
+}
+
+const fn port(protocol: Protocol) -> u16 {
+    match protocol {
+        Protocol::Ssh => crate::SSH_PORT,
+        Protocol::Telnet => TELNET_PORT,
+        Protocol::Ftp => crate::FTP_PORT,
+        Protocol::Http => crate::HTTP_PORT,
+    }
+}
+
+/// What it plays, for a process of this very program.
+const BARE: [Protocol; 3] = [Protocol::Telnet, Protocol::Ftp, Protocol::Http];
+
+/// Serves as the bare one, where this process is, until it is killed.
+///
+/// # Errors
+/// A port is taken.
+pub fn serve_barely() -> Result<()> {
+    super::bare::serve(&BARE.map(|protocol| (protocol, STAGE.at(Family::V4, port(protocol)))))
+}
+
+fn bare(host: &Host) -> Result<Contender<'static>> {
+    let task = host.spawn(Command::new(std::env::current_exe()?).arg("bare").stdin(Stdio::null()))?;
+    Ok(Contender::Other { task, log: None, protocols: &BARE })
 }
 
 fn own(lab: &Lab) -> Result<Contender<'_>> {
@@ -142,7 +163,7 @@ fn open_canary(host: &Host, scratch: &Path, installed: &Path) -> Result<Contende
     let mut twistd = Command::new(&program);
     twistd.args(["--pidfile", "pid", "-noy"]).arg(program.with_file_name("opencanary.tac")).current_dir(&place);
     let task = host.spawn(twistd.stdin(Stdio::null()).stdout(out.try_clone()?).stderr(out))?;
-    Ok(Contender::Other { task, log, protocols: &Protocol::ALL })
+    Ok(Contender::Other { task, log: Some(log), protocols: &Protocol::ALL })
 }
 
 fn cowrie(host: &Host, scratch: &Path, installed: &Path) -> Result<Contender<'static>> {
@@ -165,5 +186,5 @@ fn cowrie(host: &Host, scratch: &Path, installed: &Path) -> Result<Contender<'st
     twistd.args(["--pidfile", "pid", "-n", "cowrie"]).current_dir(&place);
     let log = place.join("out");
     let task = host.spawn(twistd.stdin(Stdio::null()).stdout(out.try_clone()?).stderr(out))?;
-    Ok(Contender::Other { task, log, protocols: &[Protocol::Ssh, Protocol::Telnet] })
+    Ok(Contender::Other { task, log: Some(log), protocols: &[Protocol::Ssh, Protocol::Telnet] })
 }

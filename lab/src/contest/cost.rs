@@ -1,6 +1,6 @@
 //! What processes have spent and hold, by the kernel's books.
 
-use std::{collections::BTreeSet, fs, time::Duration};
+use std::{collections::{BTreeMap, BTreeSet}, fs, time::Duration};
 
 /// These processes and all their children, and theirs.
 fn family(roots: &[u32]) -> BTreeSet<u32> {
@@ -26,14 +26,35 @@ fn family(roots: &[u32]) -> BTreeSet<u32> {
     }
 }
 
-/// Processor time of all threads that live, to the nanosecond (`schedstat`).
-pub fn spent(roots: &[u32]) -> Duration {
+/// What each thread that lives has spent, to the nanosecond (`schedstat`): by its number, with its name.
+pub fn threads(roots: &[u32]) -> BTreeMap<u32, (String, Duration)> {
     let threads = family(roots).into_iter().flat_map(|pid| fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten());
-    let nanos = threads.filter_map(|thread| {
-        let text = fs::read_to_string(thread.ok()?.path().join("schedstat")).ok()?;
-        text.split_whitespace().next()?.parse::<u64>().ok()
+    let spent = threads.filter_map(|thread| {
+        let thread = thread.ok()?;
+        let number = thread.file_name().to_str()?.parse().ok()?;
+        let text = fs::read_to_string(thread.path().join("schedstat")).ok()?;
+        let nanos = text.split_whitespace().next()?.parse().ok()?;
+        let name = fs::read_to_string(thread.path().join("comm")).ok()?;
+        Some((number, (name.trim_end().to_owned(), Duration::from_nanos(nanos))))
     });
-    Duration::from_nanos(nanos.sum())
+    spent.collect()
+}
+
+/// Processor time of all threads that live.
+pub fn spent(roots: &[u32]) -> Duration {
+    threads(roots).into_values().map(|(_, spent)| spent).sum()
+}
+
+/// What threads have spent since `before`, by their names, the most first.
+pub fn shares(roots: &[u32], before: &BTreeMap<u32, (String, Duration)>) -> Vec<(String, Duration)> {
+    let mut shares: BTreeMap<String, Duration> = BTreeMap::new();
+    for (number, (name, spent)) in threads(roots) {
+        let share = before.get(&number).map_or(spent, |(_, before)| spent.saturating_sub(*before));
+        *shares.entry(name).or_default() += share;
+    }
+    let mut shares: Vec<_> = shares.into_iter().filter(|(_, share)| !share.is_zero()).collect();
+    shares.sort_unstable_by_key(|(_, share)| std::cmp::Reverse(*share));
+    shares
 }
 
 /// Octets resident: anonymous memory, and with what is backed by files or shared (a kernel table is).
