@@ -7,6 +7,7 @@ use crate::{
 use honeymesh_format::payload_hash;
 use honeymesh_types::{ClusterName, Event, EventId, Subject};
 use rusqlite::{Transaction, params};
+use std::collections::HashMap;
 
 /// What one write made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -19,10 +20,40 @@ pub(super) struct Made {
     pub(super) payload_bytes: u64,
 }
 
+/// Payloads that are known to be there, and how often and when they came again within a transaction: bots say the same thousands of
+/// times, and each is counted in one step at the end.
+#[derive(Debug, Default)]
+pub(super) struct Repeats(HashMap<[u8; 32], Option<Times>>);
+
+#[derive(Clone, Copy, Debug)]
+struct Times {
+    count: i64,
+    first: i64,
+    last: i64,
+}
+
+impl Repeats {
+    /// Notes it if its payload is known.
+    fn note(&mut self, hash: &[u8; 32], at: i64) -> bool {
+        let Some(times) = self.0.get_mut(hash) else { return false };
+        let before = times.unwrap_or(Times { count: 0, first: at, last: at });
+        *times = Some(Times { count: before.count + 1, first: before.first.min(at), last: before.last.max(at) });
+        true
+    }
+
+    /// Counts what was noted.
+    pub(super) fn count(self, transaction: &Transaction<'_>) -> rusqlite::Result<()> {
+        for (hash, times) in self.0 {
+            times.map_or(Ok(0), |times| seen_again(transaction, &hash, times))?;
+        }
+        Ok(())
+    }
+}
+
 /// Carries out one write.
-pub(super) fn apply(transaction: &Transaction<'_>, write: &Write) -> rusqlite::Result<Made> {
+pub(super) fn apply(transaction: &Transaction<'_>, write: &Write, repeats: &mut Repeats) -> rusqlite::Result<Made> {
     match write {
-        Write::Event(event) => return store_event(transaction, event),
+        Write::Event(event) => return store_event(transaction, event, repeats),
         Write::Claim(claim) | Write::Again(claim) => upsert_claim(transaction, claim),
         Write::Forget { subject, slot } => forget(transaction, *subject, slot),
         Write::Lift(lift) => upsert_lift(transaction, lift),
@@ -36,23 +67,30 @@ pub(super) fn apply(transaction: &Transaction<'_>, write: &Write) -> rusqlite::R
 }
 
 /// Keeps an event, and its payload if that is new; a payload that is there already is counted once more.
-fn store_event(transaction: &Transaction<'_>, event: &Event) -> rusqlite::Result<Made> {
+fn store_event(transaction: &Transaction<'_>, event: &Event, repeats: &mut Repeats) -> rusqlite::Result<Made> {
     let hash = payload_hash(&event.payload);
     if insert_event(transaction, event, hash.or(event.payload_gone))? == 0 {
         return Ok(Made::default());
     }
-    let Some(hash) = hash else { return Ok(Made { events: 1, ..Made::default() }) };
+    let mut made = Made { events: 1, ..Made::default() };
     let at = micros(event.at);
-    let seen =
-        "UPDATE payloads SET seen = seen + 1, last_seen = max(last_seen, ?2), first_seen = min(first_seen, ?2) WHERE hash = ?1";
-    if transaction.prepare_cached(seen)?.execute(params![hash, at])? > 0 {
-        return Ok(Made { events: 1, ..Made::default() });
+    let Some(hash) = hash.filter(|hash| !repeats.note(hash, at)) else { return Ok(made) };
+    if seen_again(transaction, &hash, Times { count: 1, first: at, last: at })? == 0 {
+        let size = event.payload.len() as u64;
+        transaction
+            .prepare_cached(
+                "INSERT INTO payloads (hash, content, size, first_seen, last_seen, seen) VALUES (?1, ?2, ?3, ?4, ?4, 1)",
+            )?
+            .execute(params![hash, event.payload, signed(size), at])?;
+        (made.payloads, made.payload_bytes) = (1, size);
     }
-    let size = event.payload.len() as u64;
-    transaction
-        .prepare_cached("INSERT INTO payloads (hash, content, size, first_seen, last_seen, seen) VALUES (?1, ?2, ?3, ?4, ?4, 1)")?
-        .execute(params![hash, event.payload, signed(size), at])?;
-    Ok(Made { events: 1, payloads: 1, payload_bytes: size })
+    repeats.0.insert(hash, None);
+    Ok(made)
+}
+
+fn seen_again(transaction: &Transaction<'_>, hash: &[u8; 32], times: Times) -> rusqlite::Result<usize> {
+    let seen = "UPDATE payloads SET seen = seen + ?2, last_seen = max(last_seen, ?3), first_seen = min(first_seen, ?4) WHERE hash = ?1";
+    transaction.prepare_cached(seen)?.execute(params![hash, times.count, times.last, times.first])
 }
 
 /// An event that is stored already stays as it is.

@@ -2,7 +2,7 @@
 
 use super::{
     Ack, WriterStats,
-    apply::{self, Made},
+    apply::{self, Repeats, Made},
     retention,
 };
 use crate::{
@@ -98,8 +98,9 @@ impl Worker {
             return Ok(done);
         }
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let mut repeats = Repeats::default();
         for write in writes {
-            match apply::apply(&transaction, write) {
+            match apply::apply(&transaction, write, &mut repeats) {
                 Ok(made) => done.add(made),
                 Err(error) if concerns_the_disk(&error) => return Err(error),
                 Err(error) => {
@@ -108,6 +109,7 @@ impl Worker {
                 }
             }
         }
+        repeats.count(&transaction)?;
         transaction.commit()?;
         Ok(done)
     }
