@@ -12,6 +12,7 @@ mod visit;
 use crate::{Lab, Place, reaction::percentile, wait_until};
 use anyhow::{Context, Result, bail};
 use contender::Contender;
+pub use contender::serve_barely;
 use std::{
     fmt::Write,
     net::TcpStream,
@@ -20,7 +21,6 @@ use std::{
     thread,
     time::{Duration, Instant},
 };
-pub use contender::serve_barely;
 use visit::Protocol;
 
 /// How much is measured.

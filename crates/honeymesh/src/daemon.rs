@@ -454,12 +454,7 @@ impl Supervisor {
         self.watch_on(&self.outside, what, task);
     }
 
-    fn watch_on(
-        &self,
-        runtime: &Handle,
-        what: &'static str,
-        task: impl Future<Output = std::io::Result<()>> + Send + 'static,
-    ) {
+    fn watch_on(&self, runtime: &Handle, what: &'static str, task: impl Future<Output = std::io::Result<()>> + Send + 'static) {
         let running = runtime.spawn(task);
         let (broken, stopped) = (self.broken.clone(), self.stopped.clone());
         self.outside.spawn(async move {

@@ -1,6 +1,10 @@
 //! What processes have spent and hold, by the kernel's books.
 
-use std::{collections::{BTreeMap, BTreeSet}, fs, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    time::Duration,
+};
 
 /// These processes and all their children, and theirs.
 fn family(roots: &[u32]) -> BTreeSet<u32> {

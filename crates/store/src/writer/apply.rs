@@ -89,7 +89,8 @@ fn store_event(transaction: &Transaction<'_>, event: &Event, repeats: &mut Repea
 }
 
 fn seen_again(transaction: &Transaction<'_>, hash: &[u8; 32], times: Times) -> rusqlite::Result<usize> {
-    let seen = "UPDATE payloads SET seen = seen + ?2, last_seen = max(last_seen, ?3), first_seen = min(first_seen, ?4) WHERE hash = ?1";
+    let seen =
+        "UPDATE payloads SET seen = seen + ?2, last_seen = max(last_seen, ?3), first_seen = min(first_seen, ?4) WHERE hash = ?1";
     transaction.prepare_cached(seen)?.execute(params![hash, times.count, times.last, times.first])
 }
 

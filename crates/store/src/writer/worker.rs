@@ -2,7 +2,7 @@
 
 use super::{
     Ack, WriterStats,
-    apply::{self, Repeats, Made},
+    apply::{self, Made, Repeats},
     retention,
 };
 use crate::{
