@@ -1,14 +1,14 @@
 //! A panic is a bug: it is loud, and it ends the process so that systemd starts it again. The kernel goes on enforcing.
 //!
-//! Only a single session or a single question may panic without harm: traps and clients are served by [`DOORS`], the
-//! store is read by [`READERS`]. What must not end there is supervised.
+//! Only a single question may panic without harm: clients are served by [`DOORS`], the store is read by [`READERS`]. What must not
+//! end there is supervised. (A trap's protocol breaks in the process that plays it; the traps' doors turn with the loop.)
 
 use std::{
     backtrace::{Backtrace, BacktraceStatus},
     thread,
 };
 
-/// The name of the threads that serve traps and clients.
+/// The name of the threads that serve clients, and the mesh's streams.
 pub const DOORS: &str = "doors";
 /// The name of the threads that read the store and key files for one asker.
 pub const READERS: &str = "readers";
@@ -52,7 +52,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_single_sessions_and_questions_may_panic() {
+    fn only_single_questions_may_panic() {
         let table =
             [(Some("doors"), true), (Some("readers"), true), (Some("main"), false), (Some("facts"), false), (None, false)];
         for (name, forgivable) in table {
