@@ -71,6 +71,7 @@ fn whole(other: Option<&str>, must_run: bool) -> Result<ExitCode> {
     let broken: Vec<&Done> = done.iter().filter(|done| !done.watched.status.success()).collect();
     for done in &broken {
         eprintln!("test: failed ({}): {}; again: {}", done.watched.status, times::failed(&done.said).join(", "), done.again);
+        times::why(&done.said).iter().for_each(|line| eprintln!("  {line}"));
     }
     if !broken.is_empty() {
         return Ok(ExitCode::FAILURE);

@@ -1,10 +1,14 @@
-//! How long tests took, from what their programs said.
+//! How long tests took and why some failed, from what their programs said.
 
 use super::side_by_side::Done;
 use std::time::Duration;
 
 /// So many of the slowest are shown.
 const SHOWN: usize = 10;
+/// So many lines of a failed program are said again at the end, because whoever keeps a log may keep no more than its end.
+const WHY_LINES_MAX: usize = 40;
+/// The longest of those lines, in characters.
+const WHY_COLUMNS_MAX: usize = 400;
 
 /// A test, how it ended, and how long it took in seconds.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,6 +34,17 @@ pub fn count(said: &str) -> usize {
 /// The tests that failed in it.
 pub fn failed(said: &str) -> Vec<&str> {
     said.lines().filter_map(test).filter(|test| test.is_failed).map(|test| test.name).collect()
+}
+
+/// What a program that failed said of its failures, from the first one on; if it told of none, its last words.
+pub fn why(said: &str) -> Vec<String> {
+    let lines: Vec<&str> = said.lines().collect();
+    let told = lines.iter().rposition(|line| *line == "failures:");
+    // Names stand in the last list of failures, and what they said in the one before.
+    let told = told.and_then(|last| lines[..last].iter().rposition(|line| *line == "failures:").or(Some(last)));
+    let begin = told.unwrap_or_else(|| lines.len().saturating_sub(WHY_LINES_MAX));
+    let shown = lines[begin..].iter().filter(|line| !line.is_empty()).take(WHY_LINES_MAX);
+    shown.map(|line| line.chars().take(WHY_COLUMNS_MAX).collect()).collect()
 }
 
 /// The slowest programs, and the slowest tests, in lines.
@@ -63,6 +78,17 @@ mod tests {
         assert_eq!(test("test a::b ... ok <0.012s>"), Some(Test { name: "a::b", is_failed: false, seconds: 0.012 }));
         assert_eq!(test("test d ... ignored"), None);
         assert_eq!((count(SAID), failed(SAID)), (2, vec!["c - should panic"]));
+    }
+
+    #[test]
+    fn why_a_program_failed_is_what_it_said_of_its_failures_or_its_last_words() {
+        let said =
+            "test a ... FAILED <1.0s>\n\nsuccesses:\n\nfailures:\n\n---- a stdout ----\n\npanicked: x\n\nfailures:\n    a\n";
+        assert_eq!(why(said), ["failures:", "---- a stdout ----", "panicked: x", "failures:", "    a"]);
+        assert_eq!(why("failures:\n    a\n"), ["failures:", "    a"]);
+        let long: String = (0..100).map(|line| format!("{line}{}\n", "x".repeat(500))).collect();
+        let told = why(&long);
+        assert_eq!((told.len(), told[0].len(), &told[39][..3]), (WHY_LINES_MAX, WHY_COLUMNS_MAX, "99x"));
     }
 
     #[test]

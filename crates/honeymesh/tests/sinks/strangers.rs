@@ -103,6 +103,9 @@ pub fn config(address: &str) -> String {
 /// Everybody says everything: each value in each way.
 pub fn say_everything(to: IpAddr, ways: &[Way], values: &[Value]) -> Vec<Said> {
     let (next, all) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+    // Their sockets stay open until all is said: a port that is free again may be given to the next who speaks, and whose visit
+    // it was could not be told.
+    let datagrams = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
         for _ in 0..STRANGERS {
             scope.spawn(|| {
@@ -111,7 +114,14 @@ pub fn say_everything(to: IpAddr, ways: &[Way], values: &[Value]) -> Vec<Said> {
                     let (Some(way), value) = (ways.get(number / values.len()), &values[number % values.len()]) else { return };
                     let bytes = (way.says)(&value.bytes);
                     let to = SocketAddr::from((to, way.port));
-                    let from = if way.is_udp { send(to, &bytes) } else { speak(to, &bytes) };
+                    let from = if way.is_udp {
+                        let socket = send(to, &bytes);
+                        let from = socket.local_addr().unwrap().port();
+                        datagrams.lock().unwrap().push(socket);
+                        from
+                    } else {
+                        speak(to, &bytes)
+                    };
                     let facts = (way.facts)(&value.bytes);
                     all.lock().unwrap().push(Said { trap: way.trap, value: value.name.clone(), from, bytes, facts });
                 }
@@ -121,11 +131,11 @@ pub fn say_everything(to: IpAddr, ways: &[Way], values: &[Value]) -> Vec<Said> {
     all.into_inner().unwrap()
 }
 
-fn send(to: SocketAddr, bytes: &[u8]) -> u16 {
+fn send(to: SocketAddr, bytes: &[u8]) -> UdpSocket {
     let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
     // What does not fit into a datagram is not sent.
     socket.send_to(&bytes[..bytes.len().min(1_400)], to).unwrap();
-    socket.local_addr().unwrap().port()
+    socket
 }
 
 /// Says it, and goes once nobody answers any more.
