@@ -64,9 +64,10 @@ fn measure(room: &Room, plan: &Plan, results: &mut Results) {
         plan.say(&format!("[{:>3} s] {name}", begun.elapsed().as_secs()));
         work(results);
     };
-    if plan.scale == Scale::Table {
-        step("the daemon's side", &mut |results| windows::measure(room, plan, results));
-        return;
+    match plan.scale {
+        Scale::Table => return step("the daemon's side", &mut |results| windows::measure(room, plan, results)),
+        Scale::Lookup => return step("lookup by size", &mut |results| lookup::measure(room, plan, results)),
+        _ => {}
     }
     if plan.scale != Scale::Program {
         step("on the wire", &mut |results| rows::measure(room, plan, results));

@@ -15,6 +15,8 @@ pub enum Scale {
     Program,
     /// Some seconds: only what the daemon's side of the table costs.
     Table,
+    /// Some seconds: only how a hot lookup grows with the table.
+    Lookup,
     /// Everything.
     Full,
 }
@@ -28,6 +30,7 @@ impl Scale {
             Self::Hot => "hot",
             Self::Program => "program",
             Self::Table => "table",
+            Self::Lookup => "lookup",
             Self::Full => "full",
         }
     }
@@ -107,6 +110,8 @@ const PROGRAM: Plan = Plan { scale: Scale::Program, rounds: 41, ..FULL };
 
 const TABLE: Plan = Plan { scale: Scale::Table, ..FULL };
 
+const LOOKUP: Plan = Plan { scale: Scale::Lookup, ..FULL };
+
 const SMOKE: Plan = Plan {
     scale: Scale::Smoke,
     rounds: 1,
@@ -139,7 +144,14 @@ impl Plan {
         let args: Vec<String> = args.collect();
         let has = |wanted: &str| args.iter().any(|arg| arg == wanted);
         if has("--bench") {
-            let named = [("--quick", QUICK), ("--wire", WIRE), ("--hot", HOT), ("--program", PROGRAM), ("--table", TABLE)];
+            let named = [
+                ("--quick", QUICK),
+                ("--wire", WIRE),
+                ("--hot", HOT),
+                ("--program", PROGRAM),
+                ("--table", TABLE),
+                ("--lookup", LOOKUP),
+            ];
             return Some(named.into_iter().find(|(name, _)| has(name)).map_or(FULL, |(_, plan)| plan));
         }
         let named: Vec<&String> = args.iter().filter(|arg| !arg.starts_with('-')).collect();
