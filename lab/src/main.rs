@@ -38,7 +38,7 @@ enum Command {
         /// Writes the table there, too
         #[arg(long)]
         table: Option<PathBuf>,
-        /// Only this one of HoneyMesh, bare, OpenCanary and Cowrie
+        /// Only this one of HoneyMesh, bare, OpenCanary and Cowrie, or only the ways to the kernel (doors)
         #[arg(long)]
         only: Option<String>,
     },

@@ -6,8 +6,10 @@ use super::{
 };
 use crate::{Family, Host, Lab, Node, NodeConfig, Task, connect, wait_until};
 use anyhow::{Context, Result, ensure};
+use jiff::Timestamp;
 use std::{
     fs::{self, File},
+    io::{Read, Seek, SeekFrom},
     net::SocketAddr,
     os::unix::fs::chown,
     path::{Path, PathBuf},
@@ -27,6 +29,12 @@ pub enum Contender<'lab> {
     Own(Node<'lab>),
     /// Another one, with its log.
     Other { task: Task, log: Option<PathBuf>, protocols: &'static [Protocol] },
+}
+
+/// A moment, and how long a log was then.
+pub struct Mark {
+    at: Timestamp,
+    log_bytes: u64,
 }
 
 impl<'lab> Contender<'lab> {
@@ -72,16 +80,37 @@ impl<'lab> Contender<'lab> {
         }
     }
 
-    /// How often the visitors' password stands in its log; `None`: it keeps none.
-    pub fn kept(&self) -> Result<Option<usize>> {
+    /// Where its log ends now.
+    ///
+    /// # Errors
+    /// The log cannot be looked at.
+    pub fn mark(&self) -> Result<Mark> {
+        let log_bytes = match self {
+            Self::Other { log: Some(log), .. } => {
+                fs::metadata(log).with_context(|| format!("failed to look at {}", log.display()))?.len()
+            }
+            Self::Own(_) | Self::Other { log: None, .. } => 0,
+        };
+        Ok(Mark { at: Timestamp::now(), log_bytes })
+    }
+
+    /// How often the visitors' password stands in its log behind `mark`; `None`: it keeps none.
+    ///
+    /// # Errors
+    /// The log cannot be read.
+    pub fn kept(&self, mark: &Mark) -> Result<Option<usize>> {
         match self {
             Self::Own(node) => {
-                let events = node.client(&["events", "--kind", "visit", "--limit", "100000", "--json"])?.checked()?;
+                let since = mark.at.to_string();
+                let events = node.client(&["events", "--kind", "visit", "--since", &since, "--json"])?.checked()?;
                 Ok(Some(events.stdout.lines().filter(|line| line.contains(&format!("\"password\":\"{PASSWORD}\""))).count()))
             }
             Self::Other { log: None, .. } => Ok(None),
             Self::Other { log: Some(log), .. } => {
-                let text = fs::read(log).with_context(|| format!("failed to read {}", log.display()))?;
+                let failed = || format!("failed to read {}", log.display());
+                let (mut file, mut text) = (File::open(log).with_context(failed)?, Vec::new());
+                file.seek(SeekFrom::Start(mark.log_bytes)).with_context(failed)?;
+                file.read_to_end(&mut text).with_context(failed)?;
                 Ok(Some(String::from_utf8_lossy(&text).lines().filter(|line| line.contains(PASSWORD)).count()))
             }
         }

@@ -153,8 +153,12 @@ fn portsentry(lab: &Lab, bans: &Bans, rounds: usize, unpacked: &Path) -> Result<
     let _task: Task = lab.host(STAGE).spawn(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()))?;
     let (at, address) = (STAGE.at(Family::V4, PORT), Place::Attacker.addr(Family::V4).to_string());
     let forget = || -> Result<()> {
-        // It does nothing about whom it knows.
-        fs::write(format!("{blocked}.tcp"), "")?;
+        // It does nothing about whom it knows, and writes that down after the ban.
+        let known = format!("{blocked}.tcp");
+        wait_until("portsentry notes whom it has banned", SEEN_WITHIN, || {
+            Ok(fs::read_to_string(&known).unwrap_or_default().contains(&address).then_some(()))
+        })?;
+        fs::write(&known, "")?;
         let flush = lab.host(STAGE).run(Command::new("nft").args(["flush", "set", "inet", "door", "banned"]), START_TIME_MAX)?;
         flush.checked().map(drop)
     };
