@@ -53,6 +53,8 @@ pub(crate) enum Reads {
     File,
     /// `sh`, `bash -s`: each line is a command.
     Commands,
+    /// `cat` alone: what comes goes back.
+    Echo,
 }
 
 impl Output {
@@ -188,6 +190,7 @@ impl Reads {
     fn of(words: &[&[u8]], to_file: bool) -> Option<Self> {
         match words {
             [b"cat"] | [b"cat", b"-"] if to_file => Some(Self::File),
+            [b"cat"] | [b"cat", b"-"] => Some(Self::Echo),
             [b"tee", ..] | [b"dd", ..] => Some(Self::File),
             [b"sh" | b"bash" | b"/bin/sh" | b"/bin/bash"]
             | [b"sh" | b"bash" | b"/bin/sh" | b"/bin/bash", b"-s" | b"-i" | b"-l", ..] => Some(Self::Commands),
@@ -283,8 +286,8 @@ mod tests {
             output.reads
         };
         assert_eq!(
-            (reads(b"cat > /tmp/x"), reads(b"bash -s"), reads(b"cat /etc/issue")),
-            (Some(Reads::File), Some(Reads::Commands), None)
+            (reads(b"cat > /tmp/x"), reads(b"bash -s"), reads(b"cat"), reads(b"cat /etc/issue")),
+            (Some(Reads::File), Some(Reads::Commands), Some(Reads::Echo), None)
         );
         assert_eq!(shell.run(b"id; exit; id", &mut Output::default()), Outcome::Exit);
     }

@@ -33,7 +33,6 @@ const OK: &str = "250 2.0.0 Ok\r\n";
 const HELP: &str =
     "214 2.0.0 Commands: AUTH BDAT DATA EHLO ETRN HELO HELP MAIL NOOP QUIT RCPT RSET STARTTLS VRFY XCLIENT XFORWARD\r\n";
 const OUT_OF_STEP: &str = "554 5.5.0 Error: SMTP protocol synchronization\r\n";
-const SEND_HELLO: &str = "503 5.5.1 Error: send HELO/EHLO first\r\n";
 
 /// Behind these nothing may come before their answer, whoever greeted how (RFC 2920).
 const LAST: [&[u8]; 5] = [b"EHLO", b"HELO", b"DATA", b"VRFY", b"NOOP"];
@@ -65,8 +64,8 @@ pub(super) struct Smtpd {
     errors: usize,
     letters: usize,
     wait_ms: u32,
-    /// What was asked last, which Postfix repeats when a login fails.
-    asked: String,
+    /// A login goes on behind its first words.
+    was_asked: bool,
     findings: Findings,
 }
 
@@ -86,7 +85,7 @@ impl Smtpd {
             errors: 0,
             letters: 0,
             wait_ms: 0,
-            asked: String::new(),
+            was_asked: false,
             findings: Findings::default(),
         }
     }
@@ -212,9 +211,6 @@ impl Smtpd {
 
     fn auth(&mut self, argument: &[u8], now: WallTime, answer: &mut Vec<u8>) -> Flow {
         let (name, initial) = split_word(argument);
-        if !self.greeted {
-            return self.say(SEND_HELLO, Flow::Continue, answer);
-        }
         if self.envelope.has_sender() {
             return self.say("503 5.5.1 Error: MAIL transaction in progress\r\n", Flow::Continue, answer);
         }
@@ -224,10 +220,11 @@ impl Smtpd {
         let nonce = random_bytes(self.seed.wrapping_add(self.errors as u64));
         let Some(mut exchange) = Exchange::begin(name, sasl::challenge(nonce, now, self.host())) else {
             self.findings.note("mechanism", name);
-            let reply = "535 5.7.8 Error: authentication failed: Invalid authentication mechanism\r\n";
-            return self.say(reply, Flow::Continue, answer);
+            let name = String::from_utf8_lossy(name);
+            let reply = format!("535 5.7.8 Error: authentication failed: Invalid authentication mechanism: '{name}'\r\n");
+            return self.say(&reply, Flow::Continue, answer);
         };
-        self.asked.clear();
+        self.was_asked = false;
         let turn = exchange.open((!initial.is_empty()).then_some(initial), &mut self.findings);
         self.turn(exchange, turn, answer)
     }
@@ -237,17 +234,19 @@ impl Smtpd {
             Turn::Ask(challenge) => {
                 self.phase = Phase::Login(exchange);
                 answer.extend_from_slice(format!("334 {challenge}\r\n").as_bytes());
-                self.asked = challenge;
+                self.was_asked = true;
                 return Flow::Continue;
             }
             Turn::Aborted => ("501 5.7.0 Authentication aborted\r\n".to_string(), Flow::Continue),
             Turn::Tried => {
                 self.wait_ms = pause::dovecot_ms(self.seed, self.errors);
-                (format!("535 5.7.8 Error: authentication failed: {}\r\n", self.asked), Flow::Telling)
+                ("535 5.7.8 Error: authentication failed: (reason unavailable)\r\n".to_string(), Flow::Telling)
             }
             Turn::Broken => {
                 self.findings.signs |= Signs::MALFORMED;
-                (format!("535 5.7.8 Error: authentication failed: {}\r\n", self.asked), Flow::Continue)
+                let which = if self.was_asked { "continued" } else { "initial" };
+                let why = format!("Invalid base64 data in {which} response");
+                (format!("535 5.7.8 Error: authentication failed: {why}\r\n"), Flow::Continue)
             }
         };
         self.phase = Phase::Command;

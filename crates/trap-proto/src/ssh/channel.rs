@@ -30,6 +30,8 @@ pub(super) enum Runs {
     Commands,
     /// A program that writes its input to a file.
     File,
+    /// A program that gives its input back.
+    Echo,
     /// It has ended; nothing is heard any more.
     Ended,
 }
@@ -53,6 +55,8 @@ pub(super) struct Channel {
     complaints: Vec<u8>,
     /// It ends with this once nothing waits any more.
     ending: Option<u32>,
+    /// The stranger has said that he sends no more: then sshd hears of the end before the last of the output.
+    pub(super) is_deaf: bool,
 }
 
 /// What a byte amounted to.
@@ -80,6 +84,7 @@ impl Channel {
             waiting: Vec::new(),
             complaints: Vec::new(),
             ending: None,
+            is_deaf: false,
         }
     }
 
@@ -88,6 +93,7 @@ impl Channel {
         self.runs = match reads {
             None => return false,
             Some(Reads::File) => Runs::File,
+            Some(Reads::Echo) => Runs::Echo,
             Some(Reads::Commands) => Runs::Commands,
         };
         true
@@ -181,12 +187,13 @@ impl Channel {
         }
         if let (Some(status), true) = (self.ending, self.waiting.is_empty() && self.complaints.is_empty()) {
             self.ending = None;
-            messages.push(self.message(MSG_CHANNEL_REQUEST, |out| {
+            let told = self.message(MSG_CHANNEL_REQUEST, |out| {
                 put_string(out, b"exit-status");
                 out.push(0);
                 out.extend_from_slice(&status.to_be_bytes());
-            }));
-            messages.push(self.message(MSG_CHANNEL_EOF, |_| {}));
+            });
+            let end = self.message(MSG_CHANNEL_EOF, |_| {});
+            messages.extend(if self.is_deaf { [told, end] } else { [end, told] });
             messages.push(self.message(MSG_CHANNEL_CLOSE, |_| {}));
         }
     }
@@ -240,7 +247,7 @@ mod tests {
         channel.open_window(9);
         channel.flush(&mut messages);
         let kinds: Vec<u8> = messages.iter().map(|message| message[0]).collect();
-        assert_eq!(kinds, [MSG_CHANNEL_DATA, MSG_CHANNEL_DATA, MSG_CHANNEL_REQUEST, MSG_CHANNEL_EOF, MSG_CHANNEL_CLOSE]);
+        assert_eq!(kinds, [MSG_CHANNEL_DATA, MSG_CHANNEL_DATA, MSG_CHANNEL_EOF, MSG_CHANNEL_REQUEST, MSG_CHANNEL_CLOSE]);
         channel.open_window(u32::MAX);
         channel.flush(&mut messages);
         assert_eq!(messages.len(), 5, "it ends once");

@@ -4,9 +4,9 @@
 //! target is told at once. Whoever gives commands here got in by guessing.
 
 use super::{
-    MSG_CHANNEL_CLOSE, MSG_CHANNEL_DATA, MSG_CHANNEL_EOF, MSG_CHANNEL_FAILURE, MSG_CHANNEL_OPEN, MSG_CHANNEL_OPEN_CONFIRMATION,
-    MSG_CHANNEL_OPEN_FAILURE, MSG_CHANNEL_REQUEST, MSG_CHANNEL_SUCCESS, MSG_CHANNEL_WINDOW_ADJUST, MSG_GLOBAL_REQUEST,
-    MSG_REQUEST_FAILURE, MSG_REQUEST_SUCCESS,
+    MSG_CHANNEL_DATA, MSG_CHANNEL_EOF, MSG_CHANNEL_EXTENDED_DATA, MSG_CHANNEL_FAILURE, MSG_CHANNEL_OPEN,
+    MSG_CHANNEL_OPEN_CONFIRMATION, MSG_CHANNEL_OPEN_FAILURE, MSG_CHANNEL_REQUEST, MSG_CHANNEL_SUCCESS, MSG_CHANNEL_WINDOW_ADJUST,
+    MSG_DEBUG, MSG_GLOBAL_REQUEST, MSG_REQUEST_FAILURE, MSG_REQUEST_SUCCESS,
     channel::{Channel, Key, Runs},
     hostkey::HostKeyKind,
     transport::{Desk, Transport, malformed},
@@ -34,13 +34,14 @@ const PACKET_BYTES: u32 = 32_768;
 /// Reasons for which a channel is not opened.
 const PROHIBITED: u32 = 1;
 const CONNECT_FAILED: u32 = 2;
-const UNKNOWN_TYPE: u32 = 3;
 
 /// The stranger's channels; a closed one leaves its number free.
 #[derive(Default)]
 pub(super) struct Connection {
     channels: Vec<Option<Channel>>,
     proofs: usize,
+    /// The client wants no further session.
+    is_closed: bool,
 }
 
 /// What a message led to.
@@ -50,6 +51,8 @@ struct Reply {
     /// Output bytes of this packet so far, which has its own limit.
     printed: usize,
     told: bool,
+    /// The connection ends with these words.
+    last_words: Option<String>,
 }
 
 impl Transport {
@@ -70,13 +73,16 @@ impl Transport {
         let heard = match *kind {
             MSG_GLOBAL_REQUEST => self.global_request(&mut fields, &mut reply, desk),
             MSG_CHANNEL_OPEN => self.connection.open(&mut fields, &mut reply, desk.findings),
-            MSG_CHANNEL_REQUEST | MSG_CHANNEL_WINDOW_ADJUST | MSG_CHANNEL_DATA | MSG_CHANNEL_EOF | MSG_CHANNEL_CLOSE => {
-                self.in_channel(*kind, &mut fields, &mut reply, desk)
-            }
+            MSG_CHANNEL_OPEN_CONFIRMATION..=MSG_CHANNEL_REQUEST => self.in_channel(*kind, &mut fields, &mut reply, desk),
+            // Answers to what nobody asked.
+            MSG_REQUEST_SUCCESS | MSG_REQUEST_FAILURE | MSG_CHANNEL_SUCCESS | MSG_CHANNEL_FAILURE => Some(()),
             _ => return self.unimplemented(desk),
         };
         for message in &reply.messages {
             self.send(message, desk);
+        }
+        if let Some(words) = reply.last_words {
+            return self.disconnect(words.as_bytes(), desk);
         }
         match heard {
             None => malformed(desk),
@@ -91,6 +97,8 @@ impl Transport {
 
     fn global_request(&mut self, fields: &mut Fields<'_>, reply: &mut Reply, desk: &mut Desk<'_>) -> Option<()> {
         let (name, wants_reply) = (fields.string()?, fields.flag()?);
+        let closes = name == b"no-more-sessions@openssh.com";
+        self.connection.is_closed |= closes;
         if name == b"tcpip-forward" {
             let (host, port) = (fields.string()?, fields.number()?);
             note(desk.findings, reply, "listen", format!("{}:{port}", String::from_utf8_lossy(host)).as_bytes());
@@ -99,7 +107,7 @@ impl Transport {
         self.connection.proofs += usize::from(proofs.is_some());
         if wants_reply {
             let refused = || alloc::vec![MSG_REQUEST_FAILURE];
-            reply.messages.push(proofs.unwrap_or_else(refused));
+            reply.messages.push(if closes { alloc::vec![MSG_REQUEST_SUCCESS] } else { proofs.unwrap_or_else(refused) });
         }
         Some(())
     }
@@ -129,19 +137,30 @@ impl Transport {
     }
 
     fn in_channel(&mut self, kind: u8, fields: &mut Fields<'_>, reply: &mut Reply, desk: &mut Desk<'_>) -> Option<()> {
-        let number = usize::try_from(fields.number()?).ok()?;
-        let place = self.connection.channels.get_mut(number)?;
-        let channel = place.as_mut()?;
+        let number = match fields.number().filter(|number| i32::try_from(*number).is_ok()) {
+            Some(number) => number,
+            None if kind == MSG_CHANNEL_REQUEST => return None,
+            None => return reply.end(format!("Invalid {} message", what(kind))),
+        };
+        let place = usize::try_from(number).ok()?;
+        let Some(channel) = self.connection.channels.get_mut(place).and_then(Option::as_mut) else {
+            return nowhere(kind, number, fields, reply);
+        };
         let interactive = channel.has_terminal;
         let shell = Shell::new(&self.setup.persona, self.login.user(), desk.now, interactive);
         match kind {
             MSG_CHANNEL_WINDOW_ADJUST => channel.open_window(fields.number()?),
+            // Of no kind that a shell reads.
+            MSG_CHANNEL_EXTENDED_DATA => {}
+            MSG_CHANNEL_OPEN_CONFIRMATION | MSG_CHANNEL_OPEN_FAILURE => {
+                return reply.end(format!("Received {} for non-opening channel {number}.", what(kind)));
+            }
             MSG_CHANNEL_DATA => channel.data(fields.string()?, &shell, reply, desk.findings),
             MSG_CHANNEL_EOF => channel.end_of_input(&shell, reply, desk.findings),
             MSG_CHANNEL_REQUEST => channel.request(fields, &shell, reply, desk.findings)?,
             _ => {
                 reply.messages.extend(channel.close());
-                *place = None;
+                self.connection.channels[place] = None;
                 return Some(());
             }
         }
@@ -162,13 +181,23 @@ impl Connection {
                 String::from_utf8_lossy(fields.string()?).into_owned()
             };
             note(findings, reply, "forward", target.as_bytes());
-            reply.messages.push(refusal(theirs, PROHIBITED, "open failed"));
+            // Of a socket OpenSSH gives no reason.
+            let reason = if kind == b"direct-tcpip" { PROHIBITED } else { CONNECT_FAILED };
+            reply.messages.push(refusal(theirs, reason, "open failed"));
             return Some(());
+        }
+        if kind == b"session" {
+            fields.end()?;
+            if self.is_closed {
+                return reply.end("Possible attack: attempt to open a session after additional sessions disabled".into());
+            }
         }
         let free = self.channels.iter().position(Option::is_none).unwrap_or(self.channels.len());
         if kind != b"session" || free >= CHANNELS_MAX {
-            let reason = if kind == b"session" { CONNECT_FAILED } else { UNKNOWN_TYPE };
-            reply.messages.push(refusal(theirs, reason, "open failed"));
+            if kind == b"tun@openssh.com" {
+                reply.messages.push(remark("Server has rejected tunnel device forwarding"));
+            }
+            reply.messages.push(refusal(theirs, CONNECT_FAILED, "open failed"));
             return Some(());
         }
         if free == self.channels.len() {
@@ -191,12 +220,26 @@ impl Channel {
         let is_new = self.runs == Runs::Nothing;
         let mut started = None;
         let granted = match name {
+            b"pty-req" if is_new && self.has_terminal => return reply.end("Protocol error: you already have a pty.".into()),
             b"pty-req" if is_new => {
                 note_quietly(findings, "terminal", fields.string()?);
+                for _ in 0..4 {
+                    fields.number()?;
+                }
                 self.has_terminal = true;
                 true
             }
-            b"env" => accepted(fields.string()?),
+            b"env" => {
+                let name = fields.c_string()?;
+                fields.c_string()?;
+                accepted(name)
+            }
+            // No way back is opened, and without `xauth` none is for pictures.
+            b"auth-agent-req@openssh.com" => true,
+            b"x11-req" => {
+                reply.messages.push(remark("No xauth program; cannot forward X11."));
+                false
+            }
             b"exec" if is_new => {
                 let command = fields.string()?;
                 note_command(findings, reply, command);
@@ -211,7 +254,8 @@ impl Channel {
                 note(findings, reply, "subsystem", fields.string()?);
                 false
             }
-            b"window-change" | b"signal" => true,
+            b"window-change" => true,
+            b"signal" => !is_new,
             _ => false,
         };
         if started.is_some() {
@@ -235,6 +279,7 @@ impl Channel {
             self.print((shell.greeting() + &shell.prompt()).as_bytes());
         } else {
             self.runs = Runs::Commands;
+            self.print(shell.greeting().as_bytes());
         }
     }
 
@@ -264,6 +309,7 @@ impl Channel {
         }
         match self.runs {
             Runs::File => note(findings, reply, "input", &bytes[..bytes.len().min(FIELD_BYTES_MAX)]),
+            Runs::Echo => self.print(bytes),
             Runs::Terminal | Runs::Commands => self.typed(bytes, shell, reply, findings),
             Runs::Nothing | Runs::Ended => {}
         }
@@ -333,6 +379,7 @@ impl Channel {
 
     /// The stranger sends no more.
     fn end_of_input(&mut self, shell: &Shell<'_>, reply: &mut Reply, findings: &mut Findings) {
+        self.is_deaf = true;
         match self.runs {
             Runs::Terminal | Runs::Commands => {
                 if let Some(line) = self.rest() {
@@ -340,7 +387,7 @@ impl Channel {
                 }
                 self.finish(0);
             }
-            Runs::File => self.finish(0),
+            Runs::File | Runs::Echo => self.finish(0),
             Runs::Nothing | Runs::Ended => {}
         }
     }
@@ -356,6 +403,47 @@ impl Channel {
 /// What Debian's sshd takes from a client's environment (`AcceptEnv LANG LC_* COLORTERM NO_COLOR`).
 fn accepted(name: &[u8]) -> bool {
     name.starts_with(b"LC_") || matches!(name, b"LANG" | b"COLORTERM" | b"NO_COLOR")
+}
+
+impl Reply {
+    fn end(&mut self, last_words: String) -> Option<()> {
+        self.last_words = Some(last_words);
+        Some(())
+    }
+}
+
+/// What OpenSSH calls a message in a channel.
+const fn what(kind: u8) -> &'static str {
+    match kind {
+        MSG_CHANNEL_OPEN_CONFIRMATION => "open confirmation",
+        MSG_CHANNEL_OPEN_FAILURE => "open failure",
+        MSG_CHANNEL_WINDOW_ADJUST => "window adjust",
+        MSG_CHANNEL_DATA => "data",
+        MSG_CHANNEL_EXTENDED_DATA => "extended data",
+        MSG_CHANNEL_EOF => "ieof",
+        _ => "oclose",
+    }
+}
+
+/// A message in a channel that is not there.
+fn nowhere(kind: u8, number: u32, fields: &mut Fields<'_>, reply: &mut Reply) -> Option<()> {
+    match kind {
+        MSG_CHANNEL_WINDOW_ADJUST => fields.number().map(|_| ()),
+        MSG_CHANNEL_REQUEST => {
+            let (_name, _wants_reply) = (fields.string()?, fields.flag()?);
+            reply.end(format!("server_input_channel_req: unknown channel {number}"))
+        }
+        _ => reply.end(format!("{} packet referred to nonexistent channel {number}", what(kind))),
+    }
+}
+
+/// Something that OpenSSH tells besides.
+fn remark(text: &str) -> Vec<u8> {
+    message(MSG_DEBUG, |out| {
+        out.push(0);
+        put_string(out, text.as_bytes());
+        put_string(out, b"");
+    })
 }
 
 fn refusal(theirs: u32, reason: u32, text: &str) -> Vec<u8> {

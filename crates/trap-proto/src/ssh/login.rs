@@ -3,10 +3,10 @@
 use super::{
     MSG_SERVICE_ACCEPT, MSG_SERVICE_REQUEST, MSG_USERAUTH_FAILURE, MSG_USERAUTH_INFO_REQUEST, MSG_USERAUTH_INFO_RESPONSE,
     MSG_USERAUTH_REQUEST, MSG_USERAUTH_SUCCESS, SSH_TRIES_MAX,
-    transport::{Desk, Transport, malformed},
-    wire::{Fields, message, put_string},
+    transport::{Desk, SIGNATURES, Transport, malformed},
+    wire::{Fields, is_text, message, put_string},
 };
-use crate::{Flow, pause, text::safe_text};
+use crate::{Flow, pause};
 use alloc::{format, vec::Vec};
 use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD};
 use honeymesh_types::Signs;
@@ -15,8 +15,8 @@ use sha2::{Digest, Sha256};
 /// What a try may be made with, in OpenSSH's order.
 const METHODS: &[u8] = b"publickey,password,keyboard-interactive";
 const LOGIN_SERVICE: &[u8] = b"ssh-userauth";
-/// Names in last words, in bytes.
-const NAME_BYTES_MAX: usize = 200;
+/// More of a client's extensions are not looked at.
+const EXTENSIONS_MAX: u32 = 1_024;
 /// The method with which newer clients bind a signature to the host's key.
 const HOST_BOUND: &[u8] = b"publickey-hostbound-v00@openssh.com";
 /// What PAM asks for.
@@ -36,7 +36,10 @@ pub(super) struct Login {
     wait_ms: u32,
     /// A question waits for its answer.
     asked: bool,
-    /// The client wants to hear extensions again.
+    /// Something was asked at some time.
+    ever_asked: bool,
+    /// The client has told of its extensions, and wants to hear ours again.
+    has_extensions: bool,
     wants_extensions: bool,
 }
 
@@ -59,6 +62,8 @@ impl Login {
             passwords: 0,
             wait_ms: 0,
             asked: false,
+            ever_asked: false,
+            has_extensions: false,
             wants_extensions: false,
         }
     }
@@ -77,15 +82,25 @@ impl Login {
         self.stage == Stage::Service
     }
 
-    /// What the client tells of itself; `None` if it cannot be read.
-    pub(super) fn extended(&mut self, payload: &[u8]) -> Option<()> {
+    /// The client may tell of its extensions: once, and first of all.
+    pub(super) fn expects_extensions(&self) -> bool {
+        self.stage == Stage::Service && !self.has_extensions
+    }
+
+    /// What the client tells of itself; `None` if it cannot be read, `false` if it is too much.
+    pub(super) fn extended(&mut self, payload: &[u8]) -> Option<bool> {
         let mut fields = Fields(payload.get(1..)?);
+        self.has_extensions = true;
+        let count = fields.number()?;
+        if count >= EXTENSIONS_MAX {
+            return Some(false);
+        }
         // Each takes eight bytes at least, so this ends with the packet.
-        for _ in 0..fields.number()? {
+        for _ in 0..count {
             let (name, value) = (fields.string()?, fields.string()?);
             self.wants_extensions |= name == b"ext-info-in-auth@openssh.com" && value == b"0";
         }
-        Some(())
+        fields.end().map(|()| true)
     }
 
     /// How long the last answer is kept back, in milliseconds; asked once.
@@ -108,15 +123,17 @@ impl Transport {
             (Stage::Service | Stage::Tries, MSG_SERVICE_REQUEST) => self.service(&mut fields, desk),
             (Stage::Tries, MSG_USERAUTH_REQUEST) => self.request(&mut fields, desk),
             (Stage::Tries, MSG_USERAUTH_INFO_RESPONSE) if self.login.asked => self.answered(&mut fields, desk),
+            (Stage::Tries, MSG_USERAUTH_INFO_RESPONSE) if self.login.ever_asked => None,
             _ => Some(self.unimplemented(desk)),
         };
         flow.unwrap_or_else(|| malformed(desk))
     }
 
     fn service(&mut self, fields: &mut Fields<'_>, desk: &mut Desk<'_>) -> Option<Flow> {
-        let service = fields.string()?;
+        let service = fields.c_string()?;
+        fields.end()?;
         if service != LOGIN_SERVICE {
-            return Some(self.disconnect(&format!("bad service request {}", safe_text(service, NAME_BYTES_MAX)), desk));
+            return Some(self.disconnect(&[b"bad service request ", service].concat(), desk));
         }
         self.login.stage = Stage::Tries;
         self.send(&message(MSG_SERVICE_ACCEPT, |out| put_string(out, service)), desk);
@@ -124,7 +141,7 @@ impl Transport {
     }
 
     fn request(&mut self, fields: &mut Fields<'_>, desk: &mut Desk<'_>) -> Option<Flow> {
-        let (user, service, method) = (fields.string()?, fields.string()?, fields.string()?);
+        let (user, service, method) = (fields.c_string()?, fields.c_string()?, fields.c_string()?);
         self.login.asked = false;
         self.login.requests += 1;
         if self.login.requests == 1 {
@@ -139,7 +156,7 @@ impl Transport {
         desk.findings.note("username", user);
         match method {
             b"password" => self.password(fields, desk),
-            b"publickey" | HOST_BOUND => self.public_key(fields, desk),
+            b"publickey" | HOST_BOUND => self.public_key(method == HOST_BOUND, fields, desk),
             b"keyboard-interactive" => self.ask(fields, desk),
             // The first question which methods there are is free.
             b"none" if self.login.requests == 1 => Some(self.refuse(false, 0, Flow::Continue, desk)),
@@ -148,9 +165,18 @@ impl Transport {
     }
 
     fn changed(&mut self, user: &[u8], service: &[u8], desk: &mut Desk<'_>) -> Flow {
-        let [was, is] = [(&self.login.user[..], &self.login.service[..]), (user, service)]
-            .map(|(user, service)| format!("({},{})", safe_text(user, NAME_BYTES_MAX), safe_text(service, NAME_BYTES_MAX)));
-        self.disconnect(&format!("Change of username or service not allowed: {was} -> {is}"), desk)
+        let words: [&[u8]; 9] = [
+            b"Change of username or service not allowed: (",
+            &self.login.user,
+            b",",
+            &self.login.service,
+            b") -> (",
+            user,
+            b",",
+            service,
+            b")",
+        ];
+        self.disconnect(&words.concat(), desk)
     }
 
     fn password(&mut self, fields: &mut Fields<'_>, desk: &mut Desk<'_>) -> Option<Flow> {
@@ -161,12 +187,13 @@ impl Transport {
         if changes {
             desk.findings.note("new_password", fields.string()?);
         }
+        fields.end().filter(|()| is_text(password))?;
         Some(self.judge(desk))
     }
 
-    fn public_key(&mut self, fields: &mut Fields<'_>, desk: &mut Desk<'_>) -> Option<Flow> {
+    fn public_key(&mut self, is_bound: bool, fields: &mut Fields<'_>, desk: &mut Desk<'_>) -> Option<Flow> {
         let signed = fields.flag()?;
-        let (algorithm, key) = (fields.string()?, fields.string()?);
+        let (algorithm, key) = (fields.c_string()?, fields.string()?);
         self.tried("publickey", desk);
         desk.findings.note("key_algorithm", algorithm);
         let fingerprint = format!("SHA256:{}", STANDARD_NO_PAD.encode(Sha256::digest(key)));
@@ -174,12 +201,26 @@ impl Transport {
         if signed {
             desk.findings.note("key_signed", b"true");
         }
+        if is_bound {
+            let host_key = fields.string()?;
+            self.proven.filter(|kind| self.setup.keys.public(*kind) == host_key)?;
+        }
+        // Of a key that is none no more is read.
+        if is_key(algorithm, key) {
+            if signed {
+                fields.string()?;
+            }
+            fields.end()?;
+        }
         Some(self.refuse(true, 0, Flow::Telling, desk))
     }
 
     fn ask(&mut self, fields: &mut Fields<'_>, desk: &mut Desk<'_>) -> Option<Flow> {
-        let (_language, _devices) = (fields.string()?, fields.string()?);
-        self.login.asked = true;
+        let (_language, devices) = (fields.c_string()?, fields.c_string()?);
+        if !devices.is_empty() && !devices.split(|byte| *byte == b',').any(|device| device == b"pam") {
+            return Some(self.refuse(true, 0, Flow::Continue, desk));
+        }
+        (self.login.asked, self.login.ever_asked) = (true, true);
         let question = message(MSG_USERAUTH_INFO_REQUEST, |out| {
             [b"", b"", b""].into_iter().for_each(|nothing| put_string(out, nothing));
             out.extend_from_slice(&1_u32.to_be_bytes());
@@ -197,7 +238,7 @@ impl Transport {
         self.tried("keyboard-interactive", desk);
         desk.findings.note("username", &self.login.user);
         desk.findings.note("password", password);
-        Some(if answers == 1 { self.judge(desk) } else { self.refuse(true, 0, Flow::Telling, desk) })
+        fields.end().filter(|()| answers == 1).map(|()| self.judge(desk))
     }
 
     fn tried(&self, method: &str, desk: &mut Desk<'_>) {
@@ -227,7 +268,7 @@ impl Transport {
         }
         self.login.failures += u8::from(counts);
         if self.login.failures >= SSH_TRIES_MAX {
-            return self.disconnect("Too many authentication failures", desk);
+            return self.disconnect(b"Too many authentication failures", desk);
         }
         let failure = message(MSG_USERAUTH_FAILURE, |out| {
             put_string(out, METHODS);
@@ -236,4 +277,10 @@ impl Transport {
         self.send(&failure, desk);
         flow
     }
+}
+
+/// Whether the key is of the kind that its algorithm signs with, and one that is taken at all.
+fn is_key(algorithm: &[u8], key: &[u8]) -> bool {
+    let kind: &[u8] = if algorithm.starts_with(b"rsa-sha2-") { b"ssh-rsa" } else { algorithm };
+    SIGNATURES.split(',').any(|known| known.as_bytes() == algorithm) && Fields(key).string() == Some(kind)
 }

@@ -1,4 +1,5 @@
-//! An SSH client made of the trap's own parts, for whoever fuzzes what stands behind the key exchange.
+//! An SSH client made of the trap's own parts, for whoever asks what stands behind the key exchange: fuzzers, and whoever holds the
+//! trap against a real server.
 //!
 //! It has no secrets: its numbers are fixed, so that the same messages make the same bytes.
 
@@ -53,40 +54,21 @@ pub struct Wants {
     pub zlib: bool,
     /// Packets are counted anew behind the exchange.
     pub strict: bool,
+    /// The server is to tell of its extensions.
+    pub ext_info: bool,
 }
 
 impl Client {
     /// Exchanges keys with a session that was not opened yet. `None`: the session does not answer as it must.
     #[must_use]
     pub fn meet(session: &mut dyn Session, wants: Wants, now: WallTime) -> Option<Self> {
-        let mut client = Self {
-            incoming: Incoming::default(),
-            outgoing: Outgoing::default(),
-            dice: Dice::new(&[3; 32], 1),
-            packs: wants.zlib,
-        };
-        let mut greeting = Vec::new();
-        let _ = session.open(&mut greeting);
-        let mut answer = said(session, &[HELLO, b"\r\n"].concat(), now)?;
-        let ours = wants.offer();
-        answer.extend(client.tell(session, &ours, now)?);
-        let (theirs, _) = client.next(&answer)?;
-        let half = MontgomeryPoint::mul_base_clamped(SECRET).to_bytes();
-        let reply = client.tell(session, &message(MSG_KEX_INIT, |out| put_string(out, &half)), now)?;
-        let (reply, taken) = client
-            .next(&reply)
-            .filter(|(payload, _)| payload.first() == Some(&MSG_KEX_REPLY))
-            .map(|(payload, taken)| (payload, reply.get(taken..).unwrap_or_default().to_vec()))?;
-        let mut fields = Fields(reply.get(1..)?);
-        let (key, public) = (fields.string()?, fields.string()?);
-        let secret = MontgomeryPoint(public.try_into().ok()?).mul_clamped(SECRET).to_bytes();
-        let shared = super::exchange::number(Vec::new(), &secret);
-        let hash = Method::X25519.exchange_hash([HELLO, greeting.trim_ascii_end(), &ours, &theirs, key, &half, public], &shared);
-        client.next(&taken).filter(|(payload, _)| payload == &[MSG_NEWKEYS])?;
-        client.tell(session, &[MSG_NEWKEYS], now)?;
-        let agreed = kexinit::read(&ours)?.agree(&HostKeys::of(&[0; 32]))?;
-        client.outgoing.rekey(Method::X25519.keys(agreed.incoming, &shared, &hash, &hash, *b"ACE")?, wants.strict);
-        client.incoming.rekey(Method::X25519.keys(agreed.outgoing, &shared, &hash, &hash, *b"BDF")?, wants.strict);
+        let (mut meeting, hello) = Meeting::begin(wants);
+        let mut answer = Vec::new();
+        let _ = session.open(&mut answer);
+        answer.extend(said(session, &hello, now)?);
+        let (mut client, rest, last) = meeting.hear(&answer)?;
+        client.read(&rest)?;
+        said(session, &last, now)?;
         Some(client)
     }
 
@@ -98,39 +80,78 @@ impl Client {
         packet
     }
 
-    /// Reads the trap's answer, which must be whole packets. Returns their payloads; `None`: they are none.
+    /// Reads the server's answer as far as it came. Returns the payloads of whole packets, and keeps the beginning of another;
+    /// `None`: they are none.
     pub fn read(&mut self, mut answer: &[u8]) -> Option<Vec<Vec<u8>>> {
         let mut payloads = Vec::new();
         while !answer.is_empty() {
-            let (payload, taken) = self.next(answer)?;
+            let (taken, payload) = self.incoming.take(answer);
+            answer = answer.get(taken..).unwrap_or_default();
+            let Some(payload) = payload.ok()? else { continue };
             if payload == [MSG_USERAUTH_SUCCESS] && self.packs {
                 self.outgoing.pack();
                 self.incoming.unpack();
             }
             payloads.push(payload);
-            answer = answer.get(taken..).unwrap_or_default();
         }
         Some(payloads)
     }
+}
 
-    fn next(&mut self, bytes: &[u8]) -> Option<(Vec<u8>, usize)> {
-        let mut at = 0;
-        while at < bytes.len() {
-            let (taken, payload) = self.incoming.take(&bytes[at..]);
-            at += taken;
-            if let Some(payload) = payload.ok()? {
-                return Some((payload, at));
-            }
-            if taken == 0 {
-                return None;
-            }
-        }
-        None
+/// An exchange of keys, as far as it is. The client says all of its own at once, and waits then.
+pub struct Meeting {
+    /// Until it has met somebody.
+    client: Option<Client>,
+    ours: Vec<u8>,
+    half: [u8; 32],
+    heard: Vec<u8>,
+    strict: bool,
+}
+
+impl Meeting {
+    /// The beginning, and what is said then.
+    #[must_use]
+    pub fn begin(wants: Wants) -> (Self, Vec<u8>) {
+        let mut client = Client {
+            incoming: Incoming::default(),
+            outgoing: Outgoing::default(),
+            dice: Dice::new(&[3; 32], 1),
+            packs: wants.zlib,
+        };
+        let ours = wants.offer();
+        let half = MontgomeryPoint::mul_base_clamped(SECRET).to_bytes();
+        let mut said = [HELLO, b"\r\n"].concat();
+        said.extend(client.packet(&ours));
+        said.extend(client.packet(&message(MSG_KEX_INIT, |out| put_string(out, &half))));
+        (Self { client: Some(client), ours, half, heard: Vec::new(), strict: wants.strict }, said)
     }
 
-    fn tell(&mut self, session: &mut dyn Session, payload: &[u8], now: WallTime) -> Option<Vec<u8>> {
-        let packet = self.packet(payload);
-        said(session, &packet, now)
+    /// Takes what the server said. Once that is all that belongs to the exchange: the client, what came behind it, and what is still
+    /// to be said. `None`: it is not all yet, or not what it must be.
+    pub fn hear(&mut self, bytes: &[u8]) -> Option<(Client, Vec<u8>, Vec<u8>)> {
+        self.heard.extend_from_slice(bytes);
+        let line = self.heard.iter().position(|byte| *byte == b'\n')? + 1;
+        let mut end = line;
+        // Its offer, its half, its new keys.
+        for _ in 0..3 {
+            let length = self.heard.get(end..)?.first_chunk::<4>()?;
+            end += 4 + usize::try_from(u32::from_be_bytes(*length)).ok()?;
+        }
+        let rest = self.heard.get(end..)?.to_vec();
+        let greeting = self.heard[..line].trim_ascii_end();
+        let mut client = self.client.take()?;
+        let payloads = client.read(&self.heard[line..end])?;
+        let [theirs, reply, _] = payloads.as_slice() else { return None };
+        let last = client.packet(&[MSG_NEWKEYS]);
+        let mut fields = Fields(reply.strip_prefix(&[MSG_KEX_REPLY])?);
+        let (key, public) = (fields.string()?, fields.string()?);
+        let secret = MontgomeryPoint(public.try_into().ok()?).mul_clamped(SECRET).to_bytes();
+        let shared = super::exchange::number(Vec::new(), &secret);
+        let hash = Method::X25519.exchange_hash([HELLO, greeting, &self.ours, theirs, key, &self.half, public], &shared);
+        let agreed = kexinit::read(&self.ours)?.agree(&HostKeys::of(&[0; 32]))?;
+        client.outgoing.rekey(Method::X25519.keys(agreed.incoming, &shared, &hash, &hash, *b"ACE")?, self.strict);
+        client.incoming.rekey(Method::X25519.keys(agreed.outgoing, &shared, &hash, &hash, *b"BDF")?, self.strict);
+        Some((client, rest, last))
     }
 }
 
@@ -147,8 +168,15 @@ fn said(session: &mut dyn Session, mut bytes: &[u8], now: WallTime) -> Option<Ve
 }
 
 impl Wants {
+    /// What every server of today can do, and nothing that is optional.
+    #[must_use]
+    pub const fn least() -> Self {
+        Self { cipher: CIPHERS[0], mac: MACS[0], zlib: false, strict: false, ext_info: false }
+    }
+
     fn offer(self) -> Vec<u8> {
-        let methods = [METHOD, if self.strict { ",kex-strict-c-v00@openssh.com" } else { "" }].concat();
+        let strict = if self.strict { ",kex-strict-c-v00@openssh.com" } else { "" };
+        let methods = [METHOD, if self.ext_info { ",ext-info-c" } else { "" }, strict].concat();
         let zlib = if self.zlib { "zlib@openssh.com" } else { "none" };
         message(MSG_KEXINIT, |out| {
             out.extend_from_slice(&[1; 16]);

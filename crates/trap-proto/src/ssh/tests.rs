@@ -320,31 +320,47 @@ fn a_changed_byte_ends_it_in_silence() {
     }
 }
 
+fn open_session() -> SshSession {
+    Ssh::of(&persona()).letting_in(1).session(7)
+}
+
+fn let_in() -> Client {
+    let mut client = Client::of(open_session(), LISTS, "none");
+    client.begin_login();
+    client.ask(&client::password("root", "a"));
+    client
+}
+
 #[test]
 fn keys_are_exchanged_anew_when_the_client_wants_it() {
     for mark in ["", ",kex-strict-c-v00@openssh.com"] {
-        let mut client = Client::marked(session(), LISTS, mark, "none");
+        let mut client = Client::marked(open_session(), LISTS, mark, "none");
         client.begin_login();
+        let refused = client.ask(&usual_offer());
+        assert_eq!(refused[0][0], MSG_UNIMPLEMENTED, "not before the login is over");
+        client.ask(&client::password("root", "a"));
         client.exchange(mark);
-        assert_eq!(client.ask(&client::password("root", "a"))[0][0], MSG_USERAUTH_FAILURE);
+        let ping = message(MSG_PING, |out| put_string(out, b"hey"));
+        assert_eq!(client.ask(&ping)[0][0], MSG_PONG);
     }
 }
 
 #[test]
 fn exchanges_are_bounded() {
-    let mut client = Client::of(session(), LISTS, "none");
+    let mut client = let_in();
     for _ in 1..64 {
         client.exchange("");
     }
     assert_ne!(client.heard.flow, Flow::Close);
     client.ask(&usual_offer());
-    assert_eq!((client.heard.flow, client.heard.findings.signs), (Flow::Close, Signs::MALFORMED));
+    assert_eq!((client.heard.flow, client.heard.findings.signs), (Flow::Close, Signs::CREDENTIALS | Signs::MALFORMED));
 }
 
 #[test]
-fn pings_are_answered_once_there_are_keys() {
-    let mut client = Client::of(session(), LISTS, "none");
+fn pings_are_answered_behind_the_login() {
     let ping = message(MSG_PING, |out| put_string(out, b"hey"));
+    assert!(Client::of(session(), LISTS, "none").ask(&ping).is_empty());
+    let mut client = let_in();
     assert_eq!(client.ask(&ping), [message(MSG_PONG, |out| put_string(out, b"hey"))]);
     let long = message(MSG_PING, |out| put_string(out, &[b'x'; 30_000]));
     assert!(client.ask(&long)[0].len() < 17_000, "bounded");

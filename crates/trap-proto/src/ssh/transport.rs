@@ -24,8 +24,12 @@ const EXCHANGES_MAX: usize = 64;
 const PLAIN_MESSAGES_MAX: usize = 64;
 /// `SSH_DISCONNECT_PROTOCOL_ERROR`, which OpenSSH gives as the reason of nearly everything.
 const PROTOCOL_ERROR: u32 = 2;
+/// The longest last words, in bytes.
+const LAST_WORDS_BYTES_MAX: usize = 1_023;
+/// What no message is.
+const LAST_KIND: u8 = 255;
 /// What the server tells of itself once it can: which signatures it takes, and two things of OpenSSH's own.
-const SIGNATURES: &str = "ssh-ed25519,ecdsa-sha2-nistp256,ecdsa-sha2-nistp384,ecdsa-sha2-nistp521,sk-ssh-ed25519@openssh.com,\
+pub(super) const SIGNATURES: &str = "ssh-ed25519,ecdsa-sha2-nistp256,ecdsa-sha2-nistp384,ecdsa-sha2-nistp521,sk-ssh-ed25519@openssh.com,\
     sk-ecdsa-sha2-nistp256@openssh.com,rsa-sha2-512,rsa-sha2-256";
 
 /// A connection after its first lines.
@@ -110,7 +114,7 @@ impl Transport {
             Err(Corrupt::Padding(bytes)) => {
                 self.not_heard();
                 desk.findings.signs |= Signs::MALFORMED;
-                self.disconnect(&format!("Corrupted padlen {bytes} on input."), &mut desk)
+                self.disconnect(format!("Corrupted padlen {bytes} on input.").as_bytes(), &mut desk)
             }
             Err(Corrupt::Other) => {
                 self.not_heard();
@@ -154,25 +158,41 @@ impl Transport {
         }
         let is_initial = !matches!(self.exchange, Exchange::Done) && self.login.is_untouched();
         match kind {
-            0 => self.disconnect("Invalid ssh2 packet type: 0", desk),
-            MSG_KEXINIT if matches!(self.exchange, Exchange::Offered(_) | Exchange::Done) => self.offered(payload, desk),
+            0 => self.disconnect(b"Invalid ssh2 packet type: 0", desk),
+            // There is no place for it in OpenSSH's table; that says so, but goes before that was sent.
+            LAST_KIND => malformed(desk),
+            MSG_KEXINIT if matches!(self.exchange, Exchange::Offered(_)) || self.login.is_in() && self.is_at_rest() => {
+                self.offered(payload, desk)
+            }
             MSG_KEX_INIT if matches!(self.exchange, Exchange::Agreed { .. }) => self.half(&payload, desk),
             MSG_NEWKEYS if matches!(self.exchange, Exchange::Shared(_)) => self.new_keys(),
             MSG_DISCONNECT => Flow::Close,
             1..50 if is_initial && self.strict => self.violation(kind, desk),
-            MSG_IGNORE | MSG_DEBUG | MSG_UNIMPLEMENTED => Flow::Continue,
-            MSG_PONG => Flow::Continue,
-            MSG_PING if self.session.is_empty() && !matches!(payload.get(1..5), Some([0, 0, ..])) => malformed(desk),
-            MSG_PING if !matches!(self.exchange, Exchange::Done) => Flow::Continue,
-            MSG_PING => self.ping(&payload, desk),
-            MSG_EXT_INFO if matches!(self.exchange, Exchange::Done) => {
-                self.login.extended(&payload).map_or_else(|| malformed(desk), |()| Flow::Continue)
+            MSG_NEWKEYS if self.is_at_rest() && !self.session.is_empty() => self.unimplemented(desk).and(malformed(desk)),
+            MSG_IGNORE => Flow::Continue,
+            MSG_DEBUG | MSG_UNIMPLEMENTED | MSG_PING | MSG_PONG if !self.session.is_empty() && !is_whole(&payload) => {
+                malformed(desk)
             }
-            1..50 if !matches!(self.exchange, Exchange::Done) => self.unimplemented(desk),
-            _ if !matches!(self.exchange, Exchange::Done) => malformed(desk),
+            MSG_DEBUG | MSG_UNIMPLEMENTED | MSG_PONG => Flow::Continue,
+            MSG_PING if self.session.is_empty() && !matches!(payload.get(1..5), Some([0, 0, ..])) => malformed(desk),
+            // Nor does OpenSSH answer before the login (CVE-2025-26466).
+            MSG_PING if !self.is_at_rest() || !self.login.is_in() => Flow::Continue,
+            MSG_PING => self.ping(&payload, desk),
+            MSG_EXT_INFO if self.is_at_rest() && self.login.expects_extensions() => match self.login.extended(&payload) {
+                Some(true) => Flow::Continue,
+                Some(false) => self.unimplemented(desk),
+                None => malformed(desk),
+            },
+            1..50 if !self.is_at_rest() => self.unimplemented(desk),
+            _ if !self.is_at_rest() => malformed(desk),
             _ if self.login.is_in() => self.connection_message(&payload, desk),
             _ => self.login_message(&payload, desk),
         }
+    }
+
+    /// No exchange of keys is under way.
+    const fn is_at_rest(&self) -> bool {
+        matches!(self.exchange, Exchange::Done)
     }
 
     /// A message that has no place here.
@@ -184,7 +204,7 @@ impl Transport {
 
     fn violation(&mut self, kind: u8, desk: &mut Desk<'_>) -> Flow {
         let number = self.incoming.last_number();
-        self.disconnect(&format!("strict KEX violation: unexpected packet type {kind} (seqnr {number})"), desk)
+        self.disconnect(format!("strict KEX violation: unexpected packet type {kind} (seqnr {number})").as_bytes(), desk)
     }
 
     fn ping(&mut self, payload: &[u8], desk: &mut Desk<'_>) -> Flow {
@@ -199,11 +219,12 @@ impl Transport {
         self.outgoing.send(payload, &mut self.dice, desk.answer);
     }
 
-    /// The last words, as OpenSSH says them.
-    pub(super) fn disconnect(&mut self, text: &str, desk: &mut Desk<'_>) -> Flow {
+    /// The last words, as OpenSSH says them: with whatever octets the stranger gave, as many as fit its buffer.
+    pub(super) fn disconnect(&mut self, text: &[u8], desk: &mut Desk<'_>) -> Flow {
+        let text = text.get(..LAST_WORDS_BYTES_MAX).unwrap_or(text);
         let payload = message(MSG_DISCONNECT, |out| {
             out.extend_from_slice(&PROTOCOL_ERROR.to_be_bytes());
-            put_string(out, text.as_bytes());
+            put_string(out, text);
             put_string(out, b"");
         });
         self.send(&payload, desk);
@@ -242,7 +263,7 @@ impl Transport {
         if is_first {
             self.strict = agreed.strict;
             if agreed.strict && self.incoming.last_number() != 0 {
-                return self.disconnect("strict KEX violation: KEXINIT was not the first packet", desk);
+                return self.disconnect(b"strict KEX violation: KEXINIT was not the first packet", desk);
             }
         }
         self.exchange = Exchange::Agreed { ours, theirs, agreed, skip: agreed.guessed_wrong };
@@ -333,6 +354,16 @@ impl Transport {
 
 /// The longest ping that is answered in full, in bytes.
 const PONG_BYTES_MAX: usize = 16 * 1_024;
+
+/// Messages that mean nothing here have their parts all the same.
+fn is_whole(payload: &[u8]) -> bool {
+    let mut fields = Fields(payload.get(1..).unwrap_or_default());
+    match payload.first() {
+        Some(&MSG_DEBUG) => fields.flag().and_then(|_| fields.string()).and_then(|_| fields.string()).is_some(),
+        Some(&MSG_UNIMPLEMENTED) => fields.number().is_some(),
+        _ => fields.string().is_some(),
+    }
+}
 
 /// A real server falls silent and closes on everything that does not belong here; so does this one.
 pub(super) fn malformed(desk: &mut Desk<'_>) -> Flow {

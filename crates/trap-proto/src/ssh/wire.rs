@@ -24,6 +24,11 @@ pub(super) fn message(kind: u8, write: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
     payload
 }
 
+/// Whether OpenSSH takes it for a string of C's.
+pub(super) fn is_text(string: &[u8]) -> bool {
+    !string.split_last().is_some_and(|(_, before)| before.contains(&0))
+}
+
 /// Reads a stranger's message from its front; every part may be missing.
 pub(super) struct Fields<'a>(pub(super) &'a [u8]);
 
@@ -49,6 +54,16 @@ impl<'a> Fields<'a> {
         let (string, rest) = self.0.split_at_checked(length)?;
         self.0 = rest;
         Some(string)
+    }
+
+    /// A string that OpenSSH takes for one of C's: a nought stands at its end, if at all.
+    pub(super) fn c_string(&mut self) -> Option<&'a [u8]> {
+        self.string().filter(|string| is_text(string))
+    }
+
+    /// Nothing is left.
+    pub(super) const fn end(&self) -> Option<()> {
+        if self.0.is_empty() { Some(()) } else { None }
     }
 }
 

@@ -11,7 +11,8 @@
 set -eu
 root=$(realpath -m "$1") test=$(realpath "$2") only=${3-}
 packages='openssh-server nginx apache2 libapache2-mod-php php-mysql php-xml vsftpd postfix dovecot-imapd dovecot-pop3d redis-server memcached
-    inetutils-telnetd mariadb-server postgresql wordpress wordpress-theme-twentytwentyfive docker.io samba mosquitto iproute2'
+    inetutils-telnetd mariadb-server postgresql wordpress wordpress-theme-twentytwentyfive docker.io samba mosquitto iproute2
+    ssl-cert'
 
 if [ "${RECORD_INSIDE-}" != yes ]; then
     if [ ! -e "$root/usr/bin/dpkg" ]; then
@@ -41,6 +42,7 @@ mount -t sysfs sysfs "$root/sys"
 mount -t cgroup2 cgroup2 "$root/sys/fs/cgroup"
 mount -t tmpfs tmpfs "$root/run"
 mount -t tmpfs tmpfs "$root/tmp"
+mount -t devpts devpts "$root/dev/pts" -o newinstance,ptmxmode=0666
 ip link set lo up
 hostname "$host"
 printf '127.0.0.1 localhost\n127.0.1.1 %s.localdomain %s\n' "$host" "$host" >"$root/etc/hosts"
@@ -51,11 +53,16 @@ mkdir -p "$root"/run/{sshd,mysqld,postgresql,redis,vsftpd/empty,dovecot,php} "$r
 chmod 1777 "$root/tmp"
 inside chown mysql: /run/mysqld; inside chown postgres: /run/postgresql; inside chown redis: /run/redis
 # The hundredth odd question is answered like the first.
-behind /usr/sbin/sshd -D -o PerSourcePenalties=no -o MaxStartups=200
+behind /usr/sbin/sshd -D -o PerSourcePenalties=no -o MaxStartups=200 -o KbdInteractiveAuthentication=yes
+# And one that lets `root` in.
+echo root:recorded | inside chpasswd
+behind /usr/sbin/sshd -D -o PerSourcePenalties=no -o MaxStartups=200 -o PermitRootLogin=yes -o Port=2222 -o PidFile=none
 rm -f "$root/var/www/html/index.html"
-sed -i '/^\s*listen /d; s/^server {/server {\n\tlisten 127.0.0.1:80 default_server;/' "$root/etc/nginx/sites-available/default"
+sed -i '/^\s*listen /d; s/^server {/server {\n\tlisten 127.0.0.1:80 default_server;\n\tlisten 127.0.0.1:443 ssl;\n\tinclude snippets\/snakeoil.conf;/' "$root/etc/nginx/sites-available/default"
 behind /usr/sbin/nginx -g 'daemon off;'
-echo "Listen 127.0.0.2:80" >"$root/etc/apache2/ports.conf"
+printf 'Listen 127.0.0.2:80\nListen 127.0.0.2:443\n' >"$root/etc/apache2/ports.conf"
+inside a2enmod -q ssl >/dev/null
+inside a2ensite -q default-ssl >/dev/null
 cat >"$root/etc/apache2/sites-available/000-default.conf" <<'END'
 <VirtualHost *:80>
 	DocumentRoot /usr/share/wordpress
@@ -98,6 +105,8 @@ sed -i 's/^listen=.*/listen=YES/; s/^listen_ipv6=.*/listen_ipv6=NO/' "$root/etc/
 behind /usr/sbin/vsftpd
 inside postconf -e "myhostname=$host.localdomain" 'inet_interfaces=all' 'inet_protocols=ipv4' 'smtpd_banner=$myhostname ESMTP $mail_name (Debian)' \
     smtpd_sasl_auth_enable=yes smtpd_sasl_type=dovecot smtpd_sasl_path=private/auth
+inside postconf -M 'submissions/inet=submissions inet n - y - - smtpd'
+inside postconf -P submissions/inet/smtpd_tls_wrappermode=yes
 inside postfix start >/dev/null 2>&1 </dev/null || true
 cat >"$root/etc/dovecot/local.conf" <<'END'
 auth_allow_cleartext = yes

@@ -8,3 +8,4 @@ mod real;
 mod record;
 mod scans;
 mod signatures;
+mod wire;

@@ -1,8 +1,8 @@
 //! Conversations with a server, kept as text: what was sent, and what it answered.
 
+use super::wire::{Layer, Wire};
 use std::{fmt::Write as _, io, net::SocketAddr, time::Duration};
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
     time::{Instant, timeout},
 };
@@ -19,6 +19,8 @@ const RUN_MIN: usize = 48;
 /// One thing said, and what it was answered with.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Turn {
+    /// What is laid over the connection before anything is said.
+    pub layer: Option<Layer>,
     pub said: Vec<u8>,
     pub heard: Vec<u8>,
 }
@@ -46,26 +48,29 @@ pub enum Ear<'a> {
 impl Conversation {
     /// Says the same to `address`, and takes down what it answers.
     pub async fn repeat(&self, address: SocketAddr, ear: &Ear<'_>) -> io::Result<Self> {
-        let mut stream = TcpStream::connect(address).await?;
+        let mut wire = Wire::clear(TcpStream::connect(address).await?);
         let mut heard = Self { name: self.name.clone(), differs: self.differs.clone(), ..Self::default() };
         for (index, turn) in self.turns.iter().enumerate() {
             // A server that has closed is told nothing more.
-            heard.closed = heard.closed || stream.write_all(&turn.said).await.is_err();
+            if let Some(layer) = turn.layer.as_ref().filter(|_| !heard.closed) {
+                wire.lay(layer).await;
+            }
+            heard.closed = heard.closed || wire.write(&turn.said).await.is_err();
             let is_last = index + 1 == self.turns.len();
             let (answer, closed) = match heard.closed {
                 true => (Vec::new(), true),
-                false => listen(&mut stream, index, is_last, ear).await,
+                false => listen(&mut wire, index, is_last, ear).await,
             };
             heard.closed = closed;
-            heard.turns.push(Turn { said: turn.said.clone(), heard: answer });
+            heard.turns.push(Turn { heard: answer, ..turn.clone() });
         }
         Ok(heard)
     }
 }
 
 /// One answer, and whether it was the last.
-async fn listen(stream: &mut TcpStream, index: usize, is_last: bool, ear: &Ear<'_>) -> (Vec<u8>, bool) {
-    let (mut answer, mut chunk) = (Vec::new(), vec![0; 16 * 1_024]);
+async fn listen(wire: &mut Wire, index: usize, is_last: bool, ear: &Ear<'_>) -> (Vec<u8>, bool) {
+    let mut answer = Vec::new();
     let end = Instant::now() + PATIENCE;
     while answer.len() < ANSWER_BYTES_MAX {
         let wait = match ear {
@@ -77,10 +82,10 @@ async fn listen(stream: &mut TcpStream, index: usize, is_last: bool, ear: &Ear<'
                 if complete && !(is_last && known.closed) { AFTERWARDS } else { end.saturating_duration_since(Instant::now()) }
             }
         };
-        match timeout(wait, stream.read(&mut chunk)).await {
+        match timeout(wait, wire.read()).await {
             Err(_) => return (answer, false),
-            Ok(Ok(0) | Err(_)) => return (answer, true),
-            Ok(Ok(count)) => answer.extend_from_slice(&chunk[..count]),
+            Ok(None) => return (answer, true),
+            Ok(Some(bytes)) => answer.extend(bytes),
         }
     }
     (answer, false)

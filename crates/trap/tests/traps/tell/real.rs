@@ -1,6 +1,9 @@
 //! What real servers answered, and that the traps answer the same.
 
-use super::conversation::{Conversation, Ear, Turn, read_bytes, write_bytes};
+use super::{
+    conversation::{Conversation, Ear, Turn, read_bytes, write_bytes},
+    wire::Layer,
+};
 use crate::support::{Traps, quick};
 use honeymesh_trap::{Limits, Options, TrapOptions};
 use honeymesh_trap_proto::{Definition, Persona, Service};
@@ -24,11 +27,11 @@ const HIDDEN: &[u8] = b"{hidden}";
 
 /// A server's answers: a file of `tests/real`.
 ///
-/// Lines that begin with a word are about all of it: `# remark`, `package name version`, `service name`, `site name`, `banner text`,
+/// Lines that begin with a word are about all of it: `# remark`, `package name version`, `service name`, `site name`, `banner text`, `let_in number`,
 /// `address ADDRESS:PORT` (where the recorder finds it), `hide BEGIN...END` (hidden between these, which may be escaped, and stay),
 /// `hide-bytes TURN FROM..TO` (the same by place, with as many zeroes), `hide-packet TURN` (the same for an SSH packet that it begins with).
 /// `= name` begins a conversation; `> said`, `< heard`, `,` before something that is said after no answer, `.` closed by the server,
-/// `~ why the trap differs`.
+/// `^ layer` (from here on, see [`Layer`]), `~ why the trap differs`.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Server {
     pub name: String,
@@ -65,7 +68,7 @@ impl Server {
 
     fn line(&mut self, line: &str) -> Result<(), String> {
         let (mark, rest) = line.split_at(line.len().min(1));
-        if let Some(conversation) = self.conversations.last_mut().filter(|_| matches!(mark, ">" | "<" | "," | "." | "~")) {
+        if let Some(conversation) = self.conversations.last_mut().filter(|_| matches!(mark, ">" | "<" | "," | "." | "~" | "^")) {
             return conversation_line(conversation, mark, rest);
         }
         let word = |rest: &str| rest.trim().to_owned();
@@ -84,6 +87,7 @@ impl Server {
             Some(("service", name)) => self.definition.service = word(name),
             Some(("site", name)) => self.definition.site = Some(word(name)),
             Some(("banner", text)) => self.definition.banner = Some(text.into()),
+            Some(("let_in", text)) => self.definition.let_in = Some(text.parse().map_err(|_| format!("no number: {text}"))?),
             Some(("address", text)) => self.address = Some(text.parse().map_err(|_| format!("no address: {text}"))?),
             Some(("hide", text)) => {
                 let (begin, end) = text.split_once("...").ok_or("hide BEGIN...END")?;
@@ -104,6 +108,7 @@ impl Server {
         writeln!(text, "service {}", self.definition.service).unwrap();
         self.definition.site.iter().for_each(|site| writeln!(text, "site {site}").unwrap());
         self.definition.banner.iter().for_each(|banner| writeln!(text, "banner {banner}").unwrap());
+        self.definition.let_in.iter().for_each(|let_in| writeln!(text, "let_in {let_in}").unwrap());
         self.address.iter().for_each(|address| writeln!(text, "address {address}").unwrap());
         for (begin, end) in &self.hidden {
             writeln!(text, "hide {}...{}", begin.escape_ascii(), end.escape_ascii()).unwrap();
@@ -144,6 +149,13 @@ fn conversation_line(conversation: &mut Conversation, mark: &str, rest: &str) ->
         "." => conversation.closed = true,
         "," => conversation.turns.push(Turn::default()),
         "~" => conversation.differs = Some(rest.trim().into()),
+        "^" => {
+            let layer = Some(Layer::read(rest.trim())?);
+            match conversation.turns.as_mut_slice() {
+                [greeting] if greeting.heard.is_empty() => greeting.layer = layer,
+                _ => conversation.turns.push(Turn { layer, ..Turn::default() }),
+            }
+        }
         ">" => {
             let is_greeting = conversation.turns.len() == 1;
             if is_greeting || conversation.turns.last().is_none_or(|turn| !turn.heard.is_empty()) {
@@ -161,8 +173,10 @@ fn write_conversation(conversation: &Conversation, text: &mut String) {
     conversation.differs.iter().for_each(|why| writeln!(text, "~ {why}").unwrap());
     let mut silent = false;
     for (index, turn) in conversation.turns.iter().enumerate() {
-        if silent {
-            text.push_str(",\n");
+        match &turn.layer {
+            Some(layer) => writeln!(text, "^ {layer}").unwrap(),
+            None if silent => text.push_str(",\n"),
+            None => {}
         }
         silent = index > 0 && turn.heard.is_empty();
         write_bytes('>', &turn.said, text);
