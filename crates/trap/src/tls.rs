@@ -11,7 +11,7 @@ use honeymesh_trap_proto::{
     Findings, Flow, Heard, HelloReader, Patience, Pause, RECORD_HEAD_BYTES, Session, Step, TdsEnvelope, TlsManner,
 };
 use honeymesh_types::{Signs, WallTime};
-use rustls::{ServerConfig, ServerConnection};
+use rustls::{PeerIncompatible, PeerMisbehaved, ServerConfig, ServerConnection};
 use std::{
     io::{self, Read, Write},
     sync::Arc,
@@ -21,10 +21,21 @@ use std::{
 pub(crate) const REFUSAL: [u8; 7] = [0x15, 3, 3, 0, 2, 2, 40];
 /// Fatal alert `unexpected_message`, as OpenSSL 3.5 sends it to whoever begins with something else than a hello.
 const UNEXPECTED: [u8; 7] = [0x15, 3, 3, 0, 2, 2, 10];
+/// Reasons of alerts.
+const UNEXPECTED_MESSAGE: u8 = 10;
+const RECORD_OVERFLOW: u8 = 22;
+const HANDSHAKE_FAILURE: u8 = 40;
+const PROTOCOL_VERSION: u8 = 70;
+const INAPPROPRIATE_FALLBACK: u8 = 86;
+const MISSING_EXTENSION: u8 = 109;
+const UNRECOGNIZED_NAME: u8 = 112;
+/// The longest record whose plaintext can be whole, in bytes.
+const RECORD_BYTES_MAX: u16 = 16 * 1_024;
 /// The kind of a hello.
 const CLIENT_HELLO: u8 = 1;
 /// Versions that are spoken begin here: TLS 1.2.
 const OLDEST: u16 = 0x0303;
+const SSL_3: u16 = 0x0300;
 /// The first byte of TLS, and the second: SSL 3 and all that came after it.
 const HANDSHAKE: u8 = 0x16;
 const VERSION: u8 = 3;
@@ -116,6 +127,10 @@ impl Inside {
                     self.said = Some(raw.clone());
                 }
             }
+            if let Some(alert) = raw.first_chunk().and_then(objection) {
+                answer.extend_from_slice(&alert);
+                return Step { taken: index + 1, flow: self.no_hello() };
+            }
             if !is_tls(raw) {
                 self.inner.misses_tls(raw, answer);
                 return Step { taken: index + 1, flow: self.no_tls() };
@@ -123,6 +138,10 @@ impl Inside {
             if raw.get(RECORD_HEAD_BYTES).is_some_and(|kind| *kind != CLIENT_HELLO) {
                 answer.extend_from_slice(&UNEXPECTED);
                 return Step { taken: index + 1, flow: self.no_hello() };
+            }
+            if hello.as_ref().is_some_and(|hello| hello.fell_back() && hello.newest() == OLDEST) {
+                answer.extend_from_slice(&alert(OLDEST, INAPPROPRIATE_FALLBACK));
+                return Step { taken: index + 1, flow: self.gives_up("inappropriate fallback") };
             }
             let (raw, newest) = (std::mem::take(raw), hello.map_or(OLDEST, |hello| hello.newest()));
             return Step { taken: index + 1, flow: self.begin(&raw, newest, now, answer) };
@@ -187,6 +206,10 @@ impl Inside {
         if let Err(error) = &opened {
             self.broke(error);
             flow = Flow::Close;
+            if let (Some(why), false) = (openssl_says(error), self.agreed) {
+                self.state = State::Over;
+                answer.extend_from_slice(&alert(OLDEST, why));
+            }
         } else if opened == Ok(Peer::Gone) && self.waiting.is_empty() {
             flow = Flow::Close;
         }
@@ -275,8 +298,40 @@ fn head(reader: &mut HelloReader, head: &[u8]) -> Heard {
 /// The alert that OpenSSL answers to whoever speaks nothing newer (taken from 3.5.9): SSL 3 has no common cipher, and the others
 /// are told that it is the version.
 const fn too_old(newest: u16) -> [u8; 7] {
-    let [_, minor] = newest.to_be_bytes();
-    [0x15, 3, minor, 0, 2, 2, if minor == 0 { 40 } else { 70 }]
+    alert(newest, if newest == SSL_3 { HANDSHAKE_FAILURE } else { PROTOCOL_VERSION })
+}
+
+/// A fatal alert in a record of this version.
+const fn alert(version: u16, why: u8) -> [u8; 7] {
+    let [major, minor] = version.to_be_bytes();
+    [0x15, major, minor, 0, 2, 2, why]
+}
+
+/// What OpenSSL 3.5 objects to in a record's head: one that is too long, another kind of record than a hello's, and a hello of SSL 2, which asks for something
+/// that is no more. `None`: nothing, or it takes it for no TLS at all.
+const fn objection(head: &[u8; RECORD_HEAD_BYTES]) -> Option<[u8; 7]> {
+    match *head {
+        [HANDSHAKE, VERSION, _, high, low] if u16::from_be_bytes([high, low]) > RECORD_BYTES_MAX => {
+            Some(alert(OLDEST, RECORD_OVERFLOW))
+        }
+        [0x80..=0xff, _, CLIENT_HELLO, 0, 2] => Some(alert(OLDEST, PROTOCOL_VERSION)),
+        [0x80..=0xff, _, CLIENT_HELLO, VERSION, minor @ 0..=2] => Some(too_old(u16::from_be_bytes([VERSION, minor]))),
+        [kind, VERSION, minor, ..] if kind != HANDSHAKE => Some(alert(u16::from_be_bytes([VERSION, minor]), UNEXPECTED_MESSAGE)),
+        _ => None,
+    }
+}
+
+/// Where OpenSSL gives another reason than the library that speaks here.
+const fn openssl_says(error: &rustls::Error) -> Option<u8> {
+    match error {
+        rustls::Error::PeerIncompatible(
+            PeerIncompatible::KeyShareExtensionRequired
+            | PeerIncompatible::NamedGroupsExtensionRequired
+            | PeerIncompatible::SignatureAlgorithmsExtensionRequired,
+        ) => Some(MISSING_EXTENSION),
+        rustls::Error::PeerMisbehaved(PeerMisbehaved::ServerNameMustContainOneHostName) => Some(UNRECOGNIZED_NAME),
+        _ => None,
+    }
 }
 
 /// Opens as much as there is, up to the first that cannot be opened.

@@ -10,7 +10,7 @@ use super::{
     software::Software,
     xmlrpc,
 };
-use crate::{Findings, Flow, Session, Step, text::random_bytes};
+use crate::{Findings, Flow, RECORD_HEAD_BYTES, Session, Step, text::random_bytes};
 use alloc::{boxed::Box, string::String, sync::Arc, vec::Vec};
 use honeymesh_types::{Signs, WallTime};
 
@@ -44,6 +44,16 @@ impl HttpSession {
     fn byte(&mut self, byte: u8, now: WallTime, answer: &mut Vec<u8>) -> Flow {
         match &mut self.phase {
             Phase::Over => Flow::Close,
+            // Apache's OpenSSL takes the rest for no HTTP either: to a record it objects with `unexpected_message`, else it says nothing.
+            Phase::Head(head) if self.unsecured && self.house.site.software() == Software::Apache && is_strange(&head.bytes) => {
+                if let [_, 3, minor, _] = *head.bytes {
+                    answer.extend_from_slice(&[0x15, 3, minor, 0, 2, 2, 10]);
+                }
+                self.findings.signs |= Signs::MALFORMED;
+                self.note_partial();
+                self.phase = Phase::Over;
+                Flow::Close
+            }
             Phase::Head(head) => match head.push(byte) {
                 request::Step::More => Flow::Continue,
                 request::Step::Complete => self.head(now, answer),
@@ -69,7 +79,17 @@ impl HttpSession {
             Err(refusal) => return self.refuse(refusal, now, answer),
         };
         if self.unsecured {
-            return self.refuse(Refusal::Unsecured, now, answer);
+            let everything = software == Software::Nginx && asked.path == "*";
+            let refusal = if everything { Refusal::BadRequest } else { Refusal::Unsecured };
+            self.note_partial();
+            self.phase = Phase::Over;
+            let mut frame = frame(&self.house, 0, now);
+            if software == Software::Nginx {
+                // Apache has not read so far.
+                (frame.method, frame.version) = (asked.method, asked.version);
+            }
+            software.refuse(refusal, &frame, answer);
+            return Flow::Close;
         }
         if let Some(reply) = software.objection(&asked, &Frame { host: &asked.host, ..frame(&self.house, 0, now) }) {
             self.findings.signs |= Signs::MALFORMED;
@@ -127,6 +147,8 @@ impl HttpSession {
 
     fn refuse(&mut self, refusal: Refusal, now: WallTime, answer: &mut Vec<u8>) -> Flow {
         self.note_partial();
+        let is_late = self.unsecured && self.house.site.software() == Software::Apache;
+        let refusal = if is_late { Refusal::Unsecured } else { refusal };
         if !matches!(refusal, Refusal::BodyTooLarge | Refusal::Unsecured) {
             self.findings.signs |= Signs::MALFORMED;
         }
@@ -170,6 +192,11 @@ fn visitor(seed: u64) -> String {
 }
 
 /// Of the last answer, before the request is known.
+/// Where a record's head would be: whether OpenSSL takes it for something else than HTTP.
+fn is_strange(head: &[u8]) -> bool {
+    head.len() == RECORD_HEAD_BYTES - 1 && ![&b"GET "[..], b"POST", b"HEAD", b"PUT ", b"OPTI"].contains(&head)
+}
+
 fn frame(house: &House, requests_left: usize, now: WallTime) -> Frame<'_> {
     Frame {
         banner: &house.banner,

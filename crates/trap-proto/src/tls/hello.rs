@@ -13,6 +13,8 @@ const POINT_FORMATS: u16 = 11;
 const SIGNATURE_ALGORITHMS: u16 = 13;
 const ALPN: u16 = 16;
 const SUPPORTED_VERSIONS: u16 = 43;
+/// `TLS_FALLBACK_SCSV`.
+const FALLBACK: u16 = 0x5600;
 
 /// A client's hello.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -80,6 +82,12 @@ impl Hello {
     #[must_use]
     pub fn newest(&self) -> u16 {
         ja4::newest(self)
+    }
+
+    /// It says that a newer one was tried first, and failed (RFC 7507).
+    #[must_use]
+    pub fn fell_back(&self) -> bool {
+        self.ciphers.contains(&FALLBACK)
     }
 
     /// Its JA3 fingerprint: the MD5 digest that older lists know it by.

@@ -5,6 +5,10 @@ use crate::{Findings, Flow, Session, Step};
 use alloc::vec::Vec;
 use honeymesh_types::{Signs, WallTime};
 
+/// The second byte of a record.
+const VERSION: u8 = 3;
+/// Why OpenSSL ends it where a record comes that is no hello's.
+const UNEXPECTED_MESSAGE: u8 = 10;
 /// What OpenSSL takes for HTTP, and says nothing to.
 const WEB: [&[u8]; 5] = [b"GET ", b"POST ", b"HEAD ", b"PUT ", b"CONNE"];
 /// What Dovecot 2.4.1 with OpenSSL 3.5 sends to whoever goes on in the clear: a fatal `internal_error`.
@@ -40,8 +44,11 @@ impl Session for Mute {
             if self.head.len() < RECORD_HEAD_BYTES {
                 return Flow::Continue;
             }
-            if !is_web(&self.head) {
-                answer.extend_from_slice(self.last_words);
+            match *self.head {
+                // A record, but of no kind that begins.
+                [_, VERSION, minor, ..] => answer.extend_from_slice(&[0x15, VERSION, minor, 0, 2, 2, UNEXPECTED_MESSAGE]),
+                _ if is_web(&self.head) => {}
+                _ => answer.extend_from_slice(self.last_words),
             }
             self.head.clear();
             Flow::Close

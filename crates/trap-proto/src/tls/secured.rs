@@ -12,6 +12,8 @@ pub(crate) struct Secured {
     make: Make,
     session: Option<Box<dyn Session>>,
     phase: Phase,
+    /// What TLS was asked for with.
+    first: Option<u8>,
 }
 
 /// Makes the session: the one inside TLS, or else the one for whoever speaks in the clear.
@@ -29,7 +31,16 @@ enum Phase {
 
 impl Secured {
     pub(crate) fn new(manner: TlsManner, make: Make) -> Self {
-        Self { manner, make, session: None, phase: Phase::First }
+        Self { manner, make, session: None, phase: Phase::First, first: None }
+    }
+}
+
+/// Whether OpenSSL is asked what it thinks of it: of a hello, also in SSL 2's clothes, and, but by nginx, of any record.
+const fn is_record(first: u8, manner: TlsManner) -> bool {
+    match first {
+        HANDSHAKE | 0x80.. => true,
+        0x14 | 0x15 | 0x17 | 0x18 => !matches!(manner, TlsManner::Web),
+        _ => false,
     }
 }
 
@@ -46,8 +57,8 @@ impl Session for Secured {
         if self.phase == Phase::First {
             match bytes.first() {
                 None => return Step { taken: 0, flow: Flow::Continue },
-                Some(&HANDSHAKE) => {
-                    self.phase = Phase::Asked;
+                Some(&first) if is_record(first, self.manner) => {
+                    (self.phase, self.first) = (Phase::Asked, Some(first));
                     return Step { taken: 1, flow: Flow::StartTls };
                 }
                 Some(_) => {
@@ -97,6 +108,13 @@ impl Session for Secured {
     }
 
     fn unread(&mut self) -> Vec<u8> {
-        if self.phase == Phase::Asked { [HANDSHAKE].into() } else { Vec::new() }
+        self.first.filter(|_| self.phase == Phase::Asked).into_iter().collect()
+    }
+
+    fn misses_tls(&mut self, head: &[u8], answer: &mut Vec<u8>) {
+        // It was no hello of SSL 2.
+        if head.first() != Some(&HANDSHAKE) {
+            let _ = (self.make)(false).receive(head, WallTime(0), answer);
+        }
     }
 }
