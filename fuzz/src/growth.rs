@@ -30,6 +30,9 @@ enum Kind {
 /// What comes at once where it is weighed, in bytes: as much as a carrier reads.
 const PIECE_BYTES: usize = 4_096;
 
+/// What is kept of one session as it comes, in bytes, and so the most that recognisers see at once.
+const KEPT_BYTES: usize = 64 * 1_024;
+
 /// Repeated to every service, byte by byte: no line's end, only lines' ends, short lines, zeros, ones.
 const ANY: [&[u8]; 5] = [b"A", b"\n", b"a b\r\n", b"\0", b"\xff"];
 
@@ -144,10 +147,11 @@ pub struct Memory {
 }
 
 impl Case {
-    /// The memory of a session that is told so many bytes; none if there is no session.
+    /// The memory of a session that is told so many bytes, or of the recognisers while they look at as many of them as are kept
+    /// of a session.
     #[must_use]
     pub fn memory(&self, length: usize) -> Memory {
-        let Kind::Talk { service, .. } = self.kind else { return Memory::default() };
+        let Kind::Talk { service, .. } = self.kind else { return self.looked_at(length.min(KEPT_BYTES)) };
         let (input, mut answer) = (self.input(length), Vec::with_capacity(2 * ANSWER_BYTES_MAX));
         self.prepare();
         let before = memory::held();
@@ -173,6 +177,17 @@ impl Case {
             most.peak = most.peak.max(memory::peak().saturating_sub(before));
         }
         most
+    }
+}
+
+impl Case {
+    fn looked_at(&self, length: usize) -> Memory {
+        self.prepare();
+        let input = self.input(length);
+        let before = memory::held();
+        memory::forget_peak();
+        self.take(&input);
+        Memory { held: memory::held().saturating_sub(before), peak: memory::peak().saturating_sub(before) }
     }
 }
 

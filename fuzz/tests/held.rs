@@ -1,4 +1,4 @@
-//! What one session holds, however long it talks, and what it has for a moment.
+//! What one session holds, however long it talks, what it has for a moment, and what recognisers have while they look.
 
 use honeymesh_fuzz::growth::{Memory, cases};
 
