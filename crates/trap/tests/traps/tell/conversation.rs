@@ -1,11 +1,9 @@
 //! Conversations with a server, kept as text: what was sent, and what it answered.
 
+use super::line::Line;
+use honeymesh_types::Transport;
 use std::{fmt::Write as _, io, net::SocketAddr, time::Duration};
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
-    time::{Instant, timeout},
-};
+use tokio::time::{Instant, timeout};
 
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(6);
@@ -45,16 +43,20 @@ pub enum Ear<'a> {
 
 impl Conversation {
     /// Says the same to `address`, and takes down what it answers.
-    pub async fn repeat(&self, address: SocketAddr, ear: &Ear<'_>) -> io::Result<Self> {
-        let mut stream = TcpStream::connect(address).await?;
+    pub async fn repeat(&self, over: Transport, address: SocketAddr, ear: &Ear<'_>) -> io::Result<Self> {
+        let mut line = Line::open(over, address).await?;
         let mut heard = Self { name: self.name.clone(), differs: self.differs.clone(), ..Self::default() };
         for (index, turn) in self.turns.iter().enumerate() {
+            if index == 0 && !line.can_be_greeted() {
+                heard.turns.push(Turn::default());
+                continue;
+            }
             // A server that has closed is told nothing more.
-            heard.closed = heard.closed || stream.write_all(&turn.said).await.is_err();
+            heard.closed = heard.closed || line.say(&turn.said).await.is_err();
             let is_last = index + 1 == self.turns.len();
             let (answer, closed) = match heard.closed {
                 true => (Vec::new(), true),
-                false => listen(&mut stream, index, is_last, ear).await,
+                false => listen(&mut line, index, is_last, ear).await,
             };
             heard.closed = closed;
             heard.turns.push(Turn { said: turn.said.clone(), heard: answer });
@@ -64,8 +66,8 @@ impl Conversation {
 }
 
 /// One answer, and whether it was the last.
-async fn listen(stream: &mut TcpStream, index: usize, is_last: bool, ear: &Ear<'_>) -> (Vec<u8>, bool) {
-    let (mut answer, mut chunk) = (Vec::new(), vec![0; 16 * 1_024]);
+async fn listen(line: &mut Line, index: usize, is_last: bool, ear: &Ear<'_>) -> (Vec<u8>, bool) {
+    let mut answer = Vec::new();
     let end = Instant::now() + PATIENCE;
     while answer.len() < ANSWER_BYTES_MAX {
         let wait = match ear {
@@ -77,10 +79,11 @@ async fn listen(stream: &mut TcpStream, index: usize, is_last: bool, ear: &Ear<'
                 if complete && !(is_last && known.closed) { AFTERWARDS } else { end.saturating_duration_since(Instant::now()) }
             }
         };
-        match timeout(wait, stream.read(&mut chunk)).await {
+        match timeout(wait, line.hear()).await {
             Err(_) => return (answer, false),
-            Ok(Ok(0) | Err(_)) => return (answer, true),
-            Ok(Ok(count)) => answer.extend_from_slice(&chunk[..count]),
+            Ok(Err(_)) => return (answer, true),
+            Ok(Ok(chunk)) if chunk.is_empty() => return (answer, true),
+            Ok(Ok(chunk)) => answer.extend(chunk),
         }
     }
     (answer, false)
