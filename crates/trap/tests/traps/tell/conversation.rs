@@ -7,6 +7,8 @@ use tokio::time::{Instant, timeout};
 
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(6);
+/// The same to a datagram that is known to be answered otherwise, if at all.
+const PATIENCE_IF_DIFFERENT: Duration = Duration::from_secs(1);
 /// How long it is listened whether more comes than was expected.
 const AFTERWARDS: Duration = Duration::from_millis(80);
 /// The most that one answer may be, in bytes.
@@ -68,7 +70,9 @@ impl Conversation {
 /// One answer, and whether it was the last.
 async fn listen(line: &mut Line, index: usize, is_last: bool, ear: &Ear<'_>) -> (Vec<u8>, bool) {
     let mut answer = Vec::new();
-    let end = Instant::now() + PATIENCE;
+    let differs = matches!(ear, Ear::Expected(known, _) if known.differs.is_some());
+    let patience = if differs && !line.can_be_greeted() { PATIENCE_IF_DIFFERENT } else { PATIENCE };
+    let end = Instant::now() + patience;
     while answer.len() < ANSWER_BYTES_MAX {
         let wait = match ear {
             // A page that a program makes may take a while to begin.
