@@ -30,11 +30,14 @@ enum Kind {
 /// What comes at once where it is weighed, in bytes: as much as a carrier reads.
 const PIECE_BYTES: usize = 4_096;
 
+/// What is kept of one session as it comes, in bytes, and so the most that recognisers see at once.
+const KEPT_BYTES: usize = 64 * 1_024;
+
 /// Repeated to every service, byte by byte: no line's end, only lines' ends, short lines, zeros, ones.
 const ANY: [&[u8]; 5] = [b"A", b"\n", b"a b\r\n", b"\0", b"\xff"];
 
 /// Beginnings that reach what holds bytes, and what is repeated there.
-const DEEPER: [(&str, &[u8], &[u8]); 26] = [
+const DEEPER: [(&str, &[u8], &[u8]); 27] = [
     ("http", b"GET /", b"%41"),
     ("http", b"GET / HTTP/1.1\r\nA: ", b"b"),
     ("http", b"GET / HTTP/1.1\r\n", b"A: b\r\n"),
@@ -51,6 +54,7 @@ const DEEPER: [(&str, &[u8], &[u8]); 26] = [
     ("pop3", b"", b"CAPA\r\n"),
     ("redis", b"*1000000\r\n", b"$1\r\na\r\n"),
     ("redis", b"", b"SET a b\r\n"),
+    ("redis", HEAVY_NAMES, b"d,"),
     ("memcached", b"set a 0 0 1000000\r\n", b"x"),
     ("memcached", b"", b"get a b c\r\n"),
     ("sip", b"OPTIONS sip:a SIP/2.0\r\n", b"Via: a\r\n"),
@@ -62,6 +66,11 @@ const DEEPER: [(&str, &[u8], &[u8]); 26] = [
     ("any", b"\x16\x03\x01", b"a"),
     ("modbus", b"", b"\0\x01\0\0\0\x06\x01\x03\0\0\0\x01"),
 ];
+
+/// A script in which a name of one byte stands for 8 KiB; it goes on, and is loaded once 1,500 bytes of it are there.
+const HEAVY_NAMES: &[u8] =
+    b"*3\r\n$6\r\nSCRIPT\r\n$4\r\nLOAD\r\n$1500\r\nlocal a='0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef' \
+    local b=a..a..a..a local c=b..b..b..b local d=c..c..c..c..c..c..c..c return {";
 
 /// What the recognisers open or look for.
 const LOOKED: [&[u8]; 18] = [
@@ -128,17 +137,28 @@ impl Case {
     }
 }
 
+/// What a session takes of memory, in bytes.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Memory {
+    /// The most that it holds between two pieces.
+    pub held: usize,
+    /// The most that it has while it takes one, its answer included.
+    pub peak: usize,
+}
+
 impl Case {
-    /// The most that a session holds between two pieces, in bytes, while it is told so many; 0 if there is none.
+    /// The memory of a session that is told so many bytes, or of the recognisers while they look at as many of them as are kept
+    /// of a session.
     #[must_use]
-    pub fn holds(&self, length: usize) -> usize {
-        let Kind::Talk { service, .. } = self.kind else { return 0 };
+    pub fn memory(&self, length: usize) -> Memory {
+        let Kind::Talk { service, .. } = self.kind else { return self.looked_at(length.min(KEPT_BYTES)) };
         let (input, mut answer) = (self.input(length), Vec::with_capacity(2 * ANSWER_BYTES_MAX));
         self.prepare();
         let before = memory::held();
         let mut session = trap(service, 0).session(7);
-        let (mut flow, mut most) = (session.open(&mut answer), 0);
+        let (mut flow, mut most) = (session.open(&mut answer), Memory::default());
         for piece in input.chunks(PIECE_BYTES) {
+            memory::forget_peak();
             let mut rest = piece;
             while !rest.is_empty() && flow != Flow::Close {
                 answer.clear();
@@ -153,9 +173,21 @@ impl Case {
                 }
             }
             answer.clear();
-            most = most.max(memory::held().saturating_sub(before));
+            most.held = most.held.max(memory::held().saturating_sub(before));
+            most.peak = most.peak.max(memory::peak().saturating_sub(before));
         }
         most
+    }
+}
+
+impl Case {
+    fn looked_at(&self, length: usize) -> Memory {
+        self.prepare();
+        let input = self.input(length);
+        let before = memory::held();
+        memory::forget_peak();
+        self.take(&input);
+        Memory { held: memory::held().saturating_sub(before), peak: memory::peak().saturating_sub(before) }
     }
 }
 

@@ -9,3 +9,13 @@ static COUNTED: PeakAlloc = PeakAlloc;
 pub(crate) fn held() -> usize {
     COUNTED.current_usage()
 }
+
+/// The most that were since [`forget_peak`].
+pub(crate) fn peak() -> usize {
+    COUNTED.peak_usage()
+}
+
+/// What is allocated now is the most from now on.
+pub(crate) fn forget_peak() {
+    COUNTED.reset_peak_usage();
+}

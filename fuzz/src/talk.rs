@@ -20,6 +20,8 @@ pub(crate) const NOW: WallTime = WallTime(1_795_341_600_000_000);
 const SEED: u64 = 7;
 /// What one session may hold between two pieces, in bytes: a whole packet, upload or statement of its protocol, and what was found.
 const HELD_BYTES_MAX: usize = 512 * 1_024;
+/// What it may have while it takes 16 bytes and answers, in bytes.
+const PEAK_BYTES_MAX: usize = 1_024 * 1_024;
 /// What a session has said at most for each byte of it, and for all of it, in bytes. What was packed is longer unpacked.
 const SAID_BYTES_MAX: usize = 36 * 1_024;
 /// How often a session goes on by itself after one step.
@@ -211,7 +213,7 @@ pub(crate) fn bounded(findings: &Findings) {
     }
 }
 
-/// What a session holds between two bytes is bounded, whatever came before.
+/// What a session holds between two bytes is bounded, and so is what it has meanwhile, whatever came before.
 fn weigh(session: Box<dyn Session>, stream: &[u8]) {
     let Some(first) = stream.first() else { return };
     let mut answer = Vec::with_capacity(2 * ANSWER_BYTES_MAX);
@@ -220,6 +222,7 @@ fn weigh(session: Box<dyn Session>, stream: &[u8]) {
     let mut flow = session.open(&mut answer);
     session = overhear(session, *first);
     for piece in stream.chunks(16) {
+        memory::forget_peak();
         let mut rest = piece;
         while !rest.is_empty() && flow != Flow::Close {
             answer.clear();
@@ -241,5 +244,7 @@ fn weigh(session: Box<dyn Session>, stream: &[u8]) {
         answer.clear();
         let held = memory::held().saturating_sub(before);
         assert!(held <= HELD_BYTES_MAX, "it holds {held} bytes");
+        let peak = memory::peak().saturating_sub(before);
+        assert!(peak <= PEAK_BYTES_MAX, "for a moment it has {peak} bytes");
     }
 }

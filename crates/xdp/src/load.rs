@@ -342,4 +342,28 @@ mod tests {
         let named: Vec<&str> = shapes(&options).iter().map(|(name, _)| *name).collect();
         assert_eq!(named, table::ALL);
     }
+
+    #[test]
+    fn a_load_that_was_disturbed_is_tried_again_but_not_for_ever_and_no_other() {
+        let failed = |number: i32| {
+            let call = "bpf_prog_load";
+            Err(ProgramError::SyscallError(aya::sys::SyscallError { call, io_error: std::io::Error::from_raw_os_error(number) }))
+        };
+        let after = |disturbances: usize, then: i32| {
+            let mut loads = 0;
+            let ended = verified(|| {
+                loads += 1;
+                match then {
+                    _ if loads <= disturbances => failed(libc::EAGAIN),
+                    0 => Ok(()),
+                    other => failed(other),
+                }
+            });
+            (ended.is_ok(), loads)
+        };
+        assert_eq!(after(0, 0), (true, 1));
+        assert_eq!(after(LOADS_MAX - 1, 0), (true, LOADS_MAX));
+        assert_eq!(after(LOADS_MAX, 0), (false, LOADS_MAX));
+        assert_eq!(after(1, libc::EINVAL), (false, 2));
+    }
 }

@@ -93,7 +93,6 @@ pub(super) enum Meaning {
 }
 
 /// The server as one connection sees it.
-#[derive(Clone)]
 pub(super) struct Server {
     version: Arc<str>,
     host: Arc<Host>,

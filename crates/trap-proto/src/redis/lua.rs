@@ -15,7 +15,7 @@ pub(super) use value::Value;
 use alloc::{format, string::String, vec::Vec};
 
 /// The longest script that is understood, in bytes.
-const SCRIPT_BYTES_MAX: usize = 4 * 1_024;
+pub(super) const SCRIPT_BYTES_MAX: usize = 4 * 1_024;
 
 /// How a script ends, if not by its last line.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -104,12 +104,13 @@ impl Server {
         Meaning::Plain
     }
 
-    /// Keeps a script, and says its number.
+    /// Keeps a script, and says its number. Of one that is too long to be understood so much is kept that it still is.
     fn known(&mut self, script: &[u8]) -> String {
         let number = number(script);
         if self.scripts.iter().all(|(known, _)| *known != number) {
             self.scripts.truncate(SCRIPTS_MAX - 1);
-            self.scripts.insert(0, (number.clone(), script.to_vec()));
+            let kept = script.get(..=lua::SCRIPT_BYTES_MAX).unwrap_or(script);
+            self.scripts.insert(0, (number.clone(), kept.to_vec()));
         }
         number
     }
@@ -195,5 +196,34 @@ impl Reply<'_> {
                 placed.iter().take(count).for_each(|value| self.value(value));
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Persona, redis::info::Host};
+    use alloc::vec;
+
+    #[test]
+    fn of_long_scripts_little_is_kept_and_they_are_known_all_the_same() {
+        let persona = Persona::of([7; 32]);
+        let (kernel, machine, era) = (persona.kernel(), persona.machine(), persona.era());
+        let mut server = Server::new("8".into(), Host { kernel, machine, era, key: persona.key("redis") }.into(), 1);
+        let scripts: Vec<Vec<u8>> = (b'a'..=b'z').map(|byte| [b"return 1 --", vec![byte; 60_000].as_slice()].concat()).collect();
+        let mut asked = |words: &[&[u8]]| {
+            let words: Vec<Vec<u8>> = words.iter().map(|word| word.to_vec()).collect();
+            let mut answer = Vec::new();
+            server.run(&words, WallTime(0), &mut answer);
+            (String::from_utf8(answer).unwrap(), server.scripts.iter().map(|(_, script)| script.len()).sum::<usize>())
+        };
+        for script in &scripts {
+            let (loaded, kept) = asked(&[b"SCRIPT", b"LOAD", script]);
+            assert_eq!(loaded, format!("$40\r\n{}\r\n", number(script)));
+            assert!(kept <= SCRIPTS_MAX * (lua::SCRIPT_BYTES_MAX + 1), "{kept}");
+        }
+        let last = number(scripts.last().unwrap());
+        assert_eq!(asked(&[b"SCRIPT", b"EXISTS", last.as_bytes()]).0, "*1\r\n:1\r\n");
+        assert_eq!(asked(&[b"EVALSHA", last.as_bytes(), b"0"]).0, asked(&[b"EVAL", scripts.last().unwrap(), b"0"]).0);
     }
 }

@@ -1,7 +1,7 @@
 //! Transactions: commands that wait for `EXEC`.
 
 use super::{Meaning, NO_MEMORY, Server};
-use alloc::{format, vec::Vec};
+use alloc::{format, sync::Arc, vec::Vec};
 use honeymesh_types::WallTime;
 
 /// Commands that wait, and bytes of all their words.
@@ -48,10 +48,11 @@ impl Server {
         Some(Meaning::Plain)
     }
 
-    /// A command waits if it could be run: what it means is found out on a server that is thrown away.
+    /// A command waits if it could be run: that, and what it means, does not depend on what is stored, so an empty server tells it.
     fn queue(&mut self, words: &[Vec<u8>], now: WallTime, answer: &mut Vec<u8>) -> Meaning {
         let mut transaction = self.transaction.take().unwrap_or_default();
-        let (mut trial, mut heard) = (self.clone(), Vec::new());
+        let mut trial = Self::new(Arc::clone(&self.version), Arc::clone(&self.host), self.connection);
+        let mut heard = Vec::new();
         let meaning = trial.run(words, now, &mut heard);
         let bytes = transaction.bytes + words.iter().map(Vec::len).sum::<usize>();
         let is_refused = heard.starts_with(b"-ERR unknown command") || heard.starts_with(b"-ERR wrong number of arguments");

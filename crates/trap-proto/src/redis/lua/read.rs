@@ -37,6 +37,11 @@ impl<'a> Reader<'a> {
         Self { text, at: 0, line: 1 }
     }
 
+    #[cfg(test)]
+    pub(super) const fn left(&self) -> usize {
+        self.text.len() - self.at
+    }
+
     fn rest(&self) -> &'a [u8] {
         self.text.get(self.at..).unwrap_or_default()
     }

@@ -15,7 +15,7 @@ const DEPTH_MAX: u32 = 24;
 const LOCALS_MAX: usize = 32;
 /// Commands that it may run.
 const CALLS_MAX: usize = 16;
-/// The most room that one value may take, in bytes.
+/// The most room that one value may take, and all of a list together, in bytes.
 const WEIGHT_MAX: usize = 2 * VALUE_BYTES_MAX;
 /// How tight the tightest sign in front of a value is.
 const UNARY: u8 = 8;
@@ -62,6 +62,12 @@ impl<'a, 'c> Run<'a, 'c> {
             calls: 0,
             call,
         }
+    }
+
+    /// Bytes that were not read.
+    #[cfg(test)]
+    pub(super) const fn left(&self) -> usize {
+        self.reader.left()
     }
 
     /// All of it; what it gives back.
@@ -135,13 +141,20 @@ impl<'a, 'c> Run<'a, 'c> {
     }
 
     fn values(&mut self) -> Result<Vec<Value>, Stop> {
-        let mut values = Vec::new();
+        let (mut values, mut weight) = (Vec::new(), 0);
         loop {
-            values.push(self.value(0)?);
+            values.push(self.one_more(&mut weight)?);
             if !self.take(",")? {
                 return Ok(values);
             }
         }
+    }
+
+    /// One value more of several that weigh so much together: a name is three bytes of a script, and what it stands for thousands.
+    fn one_more(&mut self, weight: &mut usize) -> Result<Value, Stop> {
+        let value = self.value(0)?;
+        *weight += value.weight();
+        if *weight <= WEIGHT_MAX { Ok(value) } else { Err(Stop::Unknown) }
     }
 
     /// Values with signs between them that are tighter than `limit` (Lua 5.1, section 2.5.6).
@@ -288,18 +301,18 @@ impl<'a, 'c> Run<'a, 'c> {
     fn table(&mut self) -> Result<Value, Stop> {
         self.depth += 1;
         self.step()?;
-        let (mut placed, mut named) = (Vec::new(), Vec::new());
+        let (mut placed, mut named, mut weight) = (Vec::new(), Vec::new(), 0);
         while !self.is("}") {
             let mut ahead = self.reader.clone();
             let is_named = matches!(self.word, Word::Name(_)) && ahead.next().is_ok_and(|(word, _)| word == Word::Sign("="));
             if is_named {
                 let name = self.name()?;
                 self.expect("=")?;
-                named.push((name, self.value(0)?));
+                named.push((name, self.one_more(&mut weight)?));
             } else if self.is("[") {
                 return Err(Stop::Unknown);
             } else {
-                placed.push(self.value(0)?);
+                placed.push(self.one_more(&mut weight)?);
             }
             if !self.take(",")? && !self.take(";")? {
                 break;

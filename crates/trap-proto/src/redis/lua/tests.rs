@@ -45,6 +45,24 @@ fn what_is_not_understood_gives_nothing_back_and_has_done_nothing() {
 }
 
 #[test]
+fn a_list_is_given_up_as_soon_as_it_is_too_heavy_and_not_when_it_is_whole() {
+    // Names of two bytes that stand for 32 KiB each: all of them together would be 64 MiB.
+    let heavy = format!("local a='{}' local b=a..a..a..a..a..a..a..a local c=b..b ", "x".repeat(1_024));
+    let many = |name: &str| vec![name; 1_000].join(",");
+    for list in [format!("return {{{}}}", many("c")), format!("return {}", many("c")), format!("return type({})", many("c"))] {
+        let script = Script { text: &[heavy.as_bytes(), list.as_bytes()].concat(), keys: &[], arguments: &[] };
+        let mut run = run::Run::new(&script, None);
+        assert_eq!(run.chunk(), Err(Stop::Unknown), "{list}");
+        assert!(run.left() > 1_900, "{} bytes were not read: it stopped at the third", run.left());
+    }
+    let keys: Vec<Vec<u8>> = (0..4).map(|_| vec![b'x'; 15_000]).collect();
+    let list = format!("return {{{}}}", many("KEYS")[..4_000].trim_end_matches(|c| c != 'S'));
+    let script = Script { text: list.as_bytes(), keys: &keys, arguments: &[] };
+    assert_eq!(run::Run::new(&script, None).chunk(), Err(Stop::Unknown));
+    assert_eq!(answered("local a='12' return {a,a,KEYS[1]}"), "*3|$2|12|$2|12|$1|k|");
+}
+
+#[test]
 fn numbers_are_shown_as_c_shows_them() {
     let table = [
         (0.0, "0"),
