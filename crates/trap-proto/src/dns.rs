@@ -3,6 +3,8 @@
 //! What is asked for is taken down, and what only whoever wants to flood somebody asks for (ANY) is called so. Over TCP what did
 //! not fit is told.
 
+mod answer;
+mod message;
 mod session;
 
 use crate::{
@@ -16,7 +18,9 @@ use alloc::{
     string::{String, ToString},
     vec::Vec,
 };
-use honeymesh_types::{Signs, Transport};
+use answer::{ANY, AXFR, CHAOS, Head, IXFR, OPT};
+use honeymesh_types::{Signs, Transport, WallTime};
+use message::{Edns, Question};
 
 /// Debian 13's BIND.
 const VERSION: &str = "9.20.30-1~deb13u1-Debian";
@@ -25,24 +29,8 @@ const HEADER_BYTES: usize = 12;
 /// The longest name, in octets (RFC 1035).
 const NAME_BYTES_MAX: usize = 255;
 
-const FORMERR: u16 = 1;
-const NOTIMP: u16 = 4;
-const REFUSED: u16 = 5;
-const NOTAUTH: u16 = 9;
-/// Response, and what is copied of a query: opcode, recursion desired, checking disabled.
+/// Set in answers.
 const QR: u16 = 0x8000;
-const TC: u16 = 0x0200;
-const AA: u16 = 0x0400;
-const COPIED: u16 = 0x7910;
-
-const TXT: u16 = 16;
-const ANY: u16 = 255;
-const AXFR: u16 = 252;
-const IXFR: u16 = 251;
-const CHAOS: u16 = 3;
-const OPT: u16 = 41;
-/// An extended error: the query is prohibited here (RFC 8914).
-const PROHIBITED: [u8; 6] = [0, 15, 0, 2, 0, 18];
 
 /// A name server that serves nobody here.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,16 +45,6 @@ impl Default for Dns {
     fn default() -> Self {
         Self { version: VERSION.to_string(), host: HOST.to_string(), transports: &[Transport::Udp, Transport::Tcp] }
     }
-}
-
-/// A question with the octets that it takes.
-struct Question<'a> {
-    raw: &'a [u8],
-    name: Vec<u8>,
-    kind: u16,
-    class: u16,
-    /// The buffer that the asker says it has, if it speaks EDNS, and EDNS's version.
-    edns: Option<(u16, u8)>,
 }
 
 impl Dns {
@@ -103,12 +81,12 @@ impl Dns {
 
     /// A query and what is said to it.
     pub(crate) fn datagram(&self, datagram: &Datagram<'_>) -> Reply {
-        let (findings, answers) = self.query(datagram.bytes);
+        let (findings, answers) = self.query(datagram.bytes, datagram.now);
         Reply::fitting(findings, datagram, answers)
     }
 
     /// What is found in a message, and the answers that there are, the fullest first.
-    fn query(&self, message: &[u8]) -> (Findings, Vec<Vec<u8>>) {
+    fn query(&self, message: &[u8], now: WallTime) -> (Findings, Vec<Vec<u8>>) {
         let mut findings = Findings::default();
         let Some((header, rest)) = message.split_first_chunk::<HEADER_BYTES>() else {
             findings.signs |= Signs::MALFORMED;
@@ -119,144 +97,36 @@ impl Dns {
             findings.note("request", b"response");
             return (findings, Vec::new());
         }
-        let head = Head { id: [header[0], header[1]], flags };
         let opcode = flags >> 11 & 15;
         if opcode != 0 {
             findings.note("opcode", opcode_name(opcode).as_bytes());
-            let code = if opcode == 4 || opcode == 5 { NOTAUTH } else { NOTIMP };
-            return (findings, [head.answer(code, None, &[], false)].into());
         }
         let counts = [4, 6, 8, 10].map(|at| u16::from_be_bytes([header[at], header[at + 1]]));
-        let Some(question) = question(rest, counts) else {
+        let read = message::read(rest, counts);
+        if read.is_broken || opcode == 0 && read.question.is_none() {
             findings.signs |= Signs::MALFORMED;
-            return (findings, [head.answer(FORMERR, None, &[], false)].into());
-        };
-        question.note(&mut findings);
-        (findings, self.answers(&head, &question))
-    }
-
-    /// What fits best comes first.
-    fn answers(&self, head: &Head, question: &Question<'_>) -> Vec<Vec<u8>> {
-        let asked = Some(question);
-        if let Some(text) = self.text(question) {
-            return [true, false].map(|whole| head.answer(0, asked, if whole { text.as_bytes() } else { &[] }, false)).to_vec();
         }
-        [true, false].map(|explained| head.answer(REFUSED, asked, &[], explained)).to_vec()
-    }
-
-    /// What a name server tells about itself.
-    fn text(&self, question: &Question<'_>) -> Option<String> {
-        if question.class != CHAOS || !matches!(question.kind, TXT | ANY) {
-            return None;
+        if let Some(question) = read.question.as_ref().filter(|_| opcode == 0) {
+            note(question, read.edns.as_ref(), &mut findings);
         }
-        match question.name.to_ascii_lowercase().as_slice() {
-            b"version.bind" | b"version.server" => Some(self.version.clone()),
-            b"hostname.bind" => Some(self.host.clone()),
-            _ => None,
-        }
+        let head = Head { id: [header[0], header[1]], flags, now };
+        (findings, head.answers(self, &read))
     }
 }
 
-/// What is copied from a query.
-struct Head {
-    id: [u8; 2],
-    flags: u16,
-}
-
-impl Head {
-    /// An answer. To a question about the server `text` stands in it; without one it is cut short there (TC).
-    fn answer(&self, code: u16, question: Option<&Question<'_>>, text: &[u8], explained: bool) -> Vec<u8> {
-        let own = if code == 0 { AA | if text.is_empty() { TC } else { 0 } } else { 0 };
-        let flags = QR | self.flags & COPIED | own | code;
-        let edns = question.and_then(|question| question.edns);
-        let counts = [u16::from(question.is_some()), u16::from(!text.is_empty()), 0, u16::from(edns.is_some())];
-        let mut answer = [&self.id[..], &flags.to_be_bytes()].concat();
-        counts.iter().for_each(|count| answer.extend_from_slice(&count.to_be_bytes()));
-        answer.extend_from_slice(question.map_or(&[][..], |question| question.raw));
-        if !text.is_empty() {
-            let length = u8::try_from(text.len()).unwrap_or(u8::MAX);
-            // The name of the question, TXT, CHAOS, for no time.
-            answer.extend_from_slice(&[0xc0, 12, 0, 16, 0, 3, 0, 0, 0, 0, 0, length.saturating_add(1), length]);
-            answer.extend_from_slice(&text[..usize::from(length)]);
-        }
-        if let Some((_, version)) = edns {
-            let more: &[u8] = if explained && code == REFUSED { &PROHIBITED } else { &[] };
-            // Its own buffer, and "bad version" where another one than 0 was spoken.
-            answer.extend_from_slice(&[
-                0,
-                0,
-                41,
-                4,
-                208,
-                u8::from(version > 0),
-                0,
-                0,
-                0,
-                0,
-                u8::try_from(more.len()).unwrap_or(0),
-            ]);
-            answer.extend_from_slice(more);
-        }
-        answer
+fn note(question: &Question<'_>, edns: Option<&Edns<'_>>, findings: &mut Findings) {
+    findings.note("qname", &question.name());
+    findings.note("qtype", kind_name(question.kind).as_bytes());
+    if question.class != 1 {
+        findings.note("qclass", question.class.to_string().as_bytes());
     }
-}
-
-impl Question<'_> {
-    fn note(&self, findings: &mut Findings) {
-        findings.note("qname", &self.name);
-        findings.note("qtype", kind_name(self.kind).as_bytes());
-        if self.class != 1 {
-            findings.note("qclass", self.class.to_string().as_bytes());
-        }
-        if let Some((size, _)) = self.edns {
-            findings.note("edns_size", size.to_string().as_bytes());
-        }
-        if self.class != CHAOS && matches!(self.kind, ANY | AXFR | IXFR) {
-            findings.note("attempt", if self.kind == ANY { b"amplification" } else { b"zone transfer" });
-            findings.signs |= Signs::RULE;
-        }
+    if let Some(edns) = edns {
+        findings.note("edns_size", edns.size.to_string().as_bytes());
     }
-}
-
-/// The one question of a query, and EDNS if it is the first thing that follows.
-fn question<'a>(bytes: &'a [u8], counts: [u16; 4]) -> Option<Question<'a>> {
-    let [1, 0, 0, additional] = counts else { return None };
-    let (mut name, mut rest) = (Vec::new(), bytes);
-    loop {
-        let (length, behind) = rest.split_first()?;
-        if *length == 0 {
-            rest = behind;
-            break;
-        }
-        // A name in a question points nowhere: two high bits are no length.
-        let (label, behind) = behind.split_at_checked(usize::from(*length)).filter(|_| *length < 64)?;
-        if !name.is_empty() {
-            name.push(b'.');
-        }
-        name.extend_from_slice(label);
-        if name.len() > NAME_BYTES_MAX {
-            return None;
-        }
-        rest = behind;
+    if question.class != CHAOS && matches!(question.kind, ANY | AXFR | IXFR) {
+        findings.note("attempt", if question.kind == ANY { b"amplification" } else { b"zone transfer" });
+        findings.signs |= Signs::RULE;
     }
-    let ([kind, kind_low, class, class_low], behind) = rest.split_first_chunk()?;
-    let raw = &bytes[..bytes.len() - behind.len()];
-    let edns = (additional > 0).then(|| edns(behind)).flatten();
-    if name.is_empty() {
-        name.push(b'.');
-    }
-    Some(Question {
-        raw,
-        name,
-        kind: u16::from_be_bytes([*kind, *kind_low]),
-        class: u16::from_be_bytes([*class, *class_low]),
-        edns,
-    })
-}
-
-fn edns(bytes: &[u8]) -> Option<(u16, u8)> {
-    let ([0, kind, kind_low, size, size_low, _, version], _) = bytes.split_first_chunk()? else { return None };
-    (u16::from_be_bytes([*kind, *kind_low]) == OPT).then(|| (u16::from_be_bytes([*size, *size_low]), *version))
 }
 
 fn kind_name(kind: u16) -> String {
@@ -293,7 +163,7 @@ fn opcode_name(opcode: u16) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{answer::TXT, *};
     use crate::drive;
     use proptest::prelude::*;
 

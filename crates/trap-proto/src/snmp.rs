@@ -17,8 +17,14 @@ use honeymesh_types::Signs;
 
 /// What everybody tries.
 const COMMUNITIES: [&[u8]; 2] = [b"public", b"private"];
-/// What the agent has: system, interfaces, and the rest of MIB-2.
-const HAS: &[u8] = &[0x2b, 6, 1, 2, 1];
+/// What everybody may see in Debian: the system, and the host's clock and the like.
+const SYSTEM: &[u8] = &[0x2b, 6, 1, 2, 1, 1];
+const HOST: &[u8] = &[0x2b, 6, 1, 2, 1, 25, 1];
+/// Objects that are there once: these of the system, these of the host.
+const SYSTEM_OBJECTS: core::ops::RangeInclusive<u8> = 1..=8;
+const HOST_OBJECTS: core::ops::RangeInclusive<u8> = 1..=7;
+/// Nothing that may be seen comes after it.
+const LAST: &[u8] = &[0x2b, 6, 1, 2, 1, 25, 1, 7, 0];
 /// Variables of one message that are looked at.
 const VARIABLES_MAX: usize = 64;
 /// Names of variables that are noted.
@@ -28,7 +34,6 @@ const SEQUENCE: u8 = 0x30;
 const INTEGER: u8 = 2;
 const OCTETS: u8 = 4;
 const OBJECT: u8 = 6;
-const NULL: u8 = 5;
 const GET: u8 = 0xa0;
 const GET_NEXT: u8 = 0xa1;
 const RESPONSE: u8 = 0xa2;
@@ -37,8 +42,9 @@ const GET_BULK: u8 = 0xa5;
 
 const TOO_BIG: u8 = 1;
 const NO_SUCH_NAME: u8 = 2;
-const NOT_WRITABLE: u8 = 17;
+const NO_ACCESS: u8 = 6;
 const NO_SUCH_OBJECT: u8 = 0x80;
+const NO_SUCH_INSTANCE: u8 = 0x81;
 const END_OF_VIEW: u8 = 0x82;
 
 /// An SNMP agent.
@@ -61,7 +67,6 @@ struct Message {
     /// Error status and error index; of GetBulk: non-repeaters and repetitions.
     status: Element,
     index: Element,
-    variables: Element,
     /// Name and value of each.
     bindings: Vec<(Element, Element)>,
 }
@@ -93,7 +98,7 @@ impl Snmp {
             return Reply::silent(findings);
         };
         message.note(bytes, &mut findings);
-        let is_known = COMMUNITIES.contains(&&bytes[message.community.clone()]);
+        let is_known = version < 2 && COMMUNITIES.contains(&&bytes[message.community.clone()]);
         let answer = is_known.then(|| message.answer(bytes)).flatten();
         Reply::fitting(findings, datagram, answer)
     }
@@ -136,58 +141,84 @@ impl Message {
     /// In exactly as many octets, or fewer.
     fn answer(&self, bytes: &[u8]) -> Option<Vec<u8>> {
         let is_v1 = self.version == 0;
+        let kept = |value: &Element| bytes[value.at..value.value.end].to_vec();
         match self.pdu.tag {
-            GET_BULK if is_v1 => None,
-            GET_BULK => Some(self.too_big(bytes)),
-            SET => self.with_status(bytes, if is_v1 { NO_SUCH_NAME } else { NOT_WRITABLE }, 1),
-            GET | GET_NEXT if self.has(bytes) => {
-                if is_v1 {
-                    self.with_status(bytes, TOO_BIG, 0)
-                } else {
-                    Some(self.too_big(bytes))
-                }
+            SET if is_v1 => Some(self.respond(bytes, NO_SUCH_NAME, 1, kept)),
+            SET => Some(self.respond(bytes, NO_ACCESS, 1, kept)),
+            GET_BULK if number(&bytes[self.status.value.clone()]) == 0 && number(&bytes[self.index.value.clone()]) == 0 => {
+                Some(self.empty(bytes, 0))
             }
-            GET | GET_NEXT if is_v1 => self.with_status(bytes, NO_SUCH_NAME, 1),
-            GET | GET_NEXT => {
-                let mut answer = self.with_status(bytes, 0, 0)?;
-                let nothing = if self.pdu.tag == GET { NO_SUCH_OBJECT } else { END_OF_VIEW };
-                self.bindings.iter().for_each(|(_, value)| answer[value.at] = nothing);
-                Some(answer)
+            GET | GET_NEXT | GET_BULK => {
+                let found: Vec<Found> = self.bindings.iter().map(|(name, _)| self.find(&bytes[name.value.clone()])).collect();
+                let missing = found.iter().rposition(|found| *found != Found::There);
+                match missing.and_then(|index| u8::try_from(index + 1).ok()) {
+                    Some(index) if is_v1 => Some(self.respond(bytes, NO_SUCH_NAME, index, kept)),
+                    _ if is_v1 && !found.is_empty() => Some(self.respond(bytes, TOO_BIG, 0, kept)),
+                    _ if found.contains(&Found::There) => Some(self.empty(bytes, TOO_BIG)),
+                    _ => {
+                        let mut said = found.into_iter();
+                        Some(self.respond(bytes, 0, 0, |_| {
+                            let nothing = match said.next() {
+                                Some(Found::NoInstance) => NO_SUCH_INSTANCE,
+                                Some(Found::End) => END_OF_VIEW,
+                                _ => NO_SUCH_OBJECT,
+                            };
+                            [nothing, 0].to_vec()
+                        }))
+                    }
+                }
             }
             _ => None,
         }
     }
 
-    /// Is there something to tell? All asked for in one breath stands and falls together.
-    fn has(&self, bytes: &[u8]) -> bool {
-        let is_next = self.pdu.tag == GET_NEXT;
-        self.bindings.iter().any(|(name, _)| {
-            let name = &bytes[name.value.clone()];
-            name.starts_with(HAS) || is_next && name < HAS
-        })
+    /// Is there something to tell?
+    fn find(&self, name: &[u8]) -> Found {
+        if self.pdu.tag != GET {
+            return if name < LAST { Found::There } else { Found::End };
+        }
+        let (object, rest) = if let Some([object, rest @ ..]) = name.strip_prefix(SYSTEM) {
+            if SYSTEM_OBJECTS.contains(object) { (*object, rest) } else { return Found::NoObject }
+        } else if let Some([object, rest @ ..]) = name.strip_prefix(HOST) {
+            if HOST_OBJECTS.contains(object) { (*object, rest) } else { return Found::NoObject }
+        } else {
+            return Found::NoObject;
+        };
+        if object > 0 && rest == [0] { Found::There } else { Found::NoInstance }
     }
 
-    /// The same message as a response with another status. `None` if a number in it is not one octet long, as no client writes it.
-    fn with_status(&self, bytes: &[u8], status: u8, index: u8) -> Option<Vec<u8>> {
-        let mut answer = bytes.get(..self.variables.value.end)?.to_vec();
-        answer[self.pdu.at] = RESPONSE;
-        for (element, value) in [(&self.status, status), (&self.index, index)] {
-            if element.value.len() != 1 {
-                return None;
-            }
-            answer[element.value.start] = value;
-        }
-        let is_empty = self.bindings.iter().all(|(_, value)| value.tag == NULL && value.value.is_empty());
-        (is_empty || self.pdu.tag == SET).then_some(answer)
+    /// The same variables in a response, as briefly as they can be written, each with another value.
+    fn respond(&self, bytes: &[u8], status: u8, index: u8, mut value: impl FnMut(&Element) -> Vec<u8>) -> Vec<u8> {
+        let written = self.bindings.iter().map(|(name, old)| {
+            let name = wrapped(OBJECT, &bytes[name.value.clone()]);
+            wrapped(SEQUENCE, &[name, value(old)].concat())
+        });
+        let variables: Vec<Vec<u8>> = written.collect();
+        self.written(bytes, status, index, &variables.concat())
     }
 
     /// A response without a variable.
-    fn too_big(&self, bytes: &[u8]) -> Vec<u8> {
+    fn empty(&self, bytes: &[u8], status: u8) -> Vec<u8> {
+        self.written(bytes, status, 0, &[])
+    }
+
+    fn written(&self, bytes: &[u8], status: u8, index: u8, variables: &[u8]) -> Vec<u8> {
         let id = &bytes[self.pdu.value.start..self.status.at];
-        let pdu = wrapped(RESPONSE, &[id, &[INTEGER, 1, TOO_BIG, INTEGER, 1, 0, SEQUENCE, 0]].concat());
+        let numbers = [INTEGER, 1, status, INTEGER, 1, index];
+        let pdu = wrapped(RESPONSE, &[id, &numbers, &wrapped(SEQUENCE, variables)].concat());
         let community = wrapped(OCTETS, &bytes[self.community.clone()]);
         wrapped(SEQUENCE, &[&[INTEGER, 1, self.version][..], &community, &pdu].concat())
     }
+}
+
+/// What there is under a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Found {
+    /// A value: longer than what asked for it.
+    There,
+    NoObject,
+    NoInstance,
+    End,
 }
 
 fn message(bytes: &[u8], version: u8, rest: Range<usize>) -> Option<Message> {
@@ -205,7 +236,7 @@ fn message(bytes: &[u8], version: u8, rest: Range<usize>) -> Option<Message> {
         bindings.push((name, value));
         rest = behind;
     }
-    Some(Message { version, community: community.value, pdu, status, index, variables, bindings })
+    Some(Message { version, community: community.value, pdu, status, index, bindings })
 }
 
 /// The version, and what stands behind it.
@@ -293,7 +324,7 @@ mod tests {
     const PRIVATE_MIB: &[u8] = &[0x2b, 6, 1, 4, 1, 0x82, 0x37, 1];
 
     fn asked(version: u8, community: &[u8], pdu: u8, numbers: [u8; 2], name: &[u8]) -> Vec<u8> {
-        let binding = wrapped(SEQUENCE, &[&wrapped(OBJECT, name)[..], &[NULL, 0]].concat());
+        let binding = wrapped(SEQUENCE, &[&wrapped(OBJECT, name)[..], &[5, 0]].concat());
         let head = [INTEGER, 2, 0x12, 0x34, INTEGER, 1, numbers[0], INTEGER, 1, numbers[1]];
         let pdu = wrapped(pdu, &[&head[..], &wrapped(SEQUENCE, &binding)].concat());
         wrapped(SEQUENCE, &[&[INTEGER, 1, version][..], &wrapped(OCTETS, community), &pdu].concat())
@@ -344,7 +375,7 @@ mod tests {
         );
         assert!(bulk.findings.signs.contains(Signs::RULE));
         let set = reply(&asked(1, b"private", SET, [0, 0], SYS_DESCR));
-        assert!(set.findings.signs.contains(Signs::RULE) && set.answer.contains(&NOT_WRITABLE));
+        assert!(set.findings.signs.contains(Signs::RULE) && set.answer.contains(&NO_ACCESS));
     }
 
     #[test]

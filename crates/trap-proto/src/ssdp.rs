@@ -3,7 +3,7 @@
 //! An answer that is not longer than the question is rarely possible: then there is none.
 
 use crate::{
-    BannerError, Findings, Persona,
+    BannerError, Era, Findings, Persona,
     datagram::{Datagram, Reply},
     service::checked_banner,
     text::hex,
@@ -14,11 +14,24 @@ use alloc::{
 };
 use honeymesh_types::Signs;
 
-/// Debian 13's.
+/// Debian 13's; a machine says its kernel in the place of the 13.
 const SERVER: &str = "Debian/13 UPnP/1.1 MiniUPnPd/2.3.9";
 const LOCATION: &str = "http://192.168.1.1:5000/rootDesc.xml";
 const DEVICE: &str = "uuid:5e2b7a0c-93d1-4c41-8a6f-0d1f7c64be11";
 const ROOT: &str = "upnp:rootdevice";
+/// What a search must begin with to be answered: the device and its parts.
+const PARTS: [&str; 10] = [
+    ROOT,
+    "urn:schemas-upnp-org:device:InternetGatewayDevice:",
+    "urn:schemas-upnp-org:device:WANConnectionDevice:",
+    "urn:schemas-upnp-org:device:WANDevice:",
+    "urn:schemas-upnp-org:service:WANCommonInterfaceConfig:",
+    "urn:schemas-upnp-org:service:WANIPConnection:",
+    "urn:schemas-upnp-org:service:WANPPPConnection:",
+    "urn:schemas-upnp-org:service:Layer3Forwarding:",
+    "urn:schemas-upnp-org:service:WANIPv6FirewallControl:",
+    "urn:schemas-upnp-org:service:DeviceProtection:",
+];
 /// Lines that are looked at.
 const LINES_MAX: usize = 32;
 
@@ -28,12 +41,14 @@ pub struct Ssdp {
     server: String,
     location: String,
     device: String,
+    /// When it was started; of nobody's machine it is not known.
+    era: Option<Era>,
 }
 
 impl Default for Ssdp {
     /// Debian 13's miniupnpd at a router's usual address.
     fn default() -> Self {
-        Self { server: SERVER.to_string(), location: LOCATION.to_string(), device: DEVICE.to_string() }
+        Self { server: SERVER.to_string(), location: LOCATION.to_string(), device: DEVICE.to_string(), era: None }
     }
 }
 
@@ -51,7 +66,9 @@ impl Ssdp {
         let digits = hex(&persona.key("ssdp")[..16]);
         let parts = [&digits[..8], &digits[8..12], &digits[13..16], &digits[17..20], &digits[20..]];
         let device = format!("uuid:{}-{}-4{}-a{}-{}", parts[0], parts[1], parts[2], parts[3], parts[4]);
-        Self { device, ..self }
+        let is_usual = self.server == SERVER;
+        let server = if is_usual { SERVER.replacen("13", persona.kernel(), 1) } else { self.server };
+        Self { device, server, era: Some(persona.era()), ..self }
     }
 
     /// With another identity: where its description is said to be, and `uuid:…`.
@@ -65,7 +82,7 @@ impl Ssdp {
         let mut findings = Findings::default();
         let mut lines = datagram.bytes.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).take(LINES_MAX);
         let first = lines.next().unwrap_or_default();
-        if first != b"M-SEARCH * HTTP/1.1" {
+        if !first.starts_with(b"M-SEARCH") {
             if first.starts_with(b"NOTIFY ") || first.starts_with(b"HTTP/") {
                 findings.note("request", b"announcement");
             } else {
@@ -74,7 +91,6 @@ impl Ssdp {
             return Reply::silent(findings);
         }
         findings.note("request", b"M-SEARCH");
-        let mut is_discovery = false;
         for line in lines {
             let Some(colon) = line.iter().position(|byte| *byte == b':') else { continue };
             let (name, value) = (line[..colon].to_ascii_lowercase(), line[colon + 1..].trim_ascii());
@@ -82,17 +98,21 @@ impl Ssdp {
                 b"st" => findings.note("target", value),
                 b"mx" => findings.note("mx", value),
                 b"user-agent" => findings.note("user_agent", value),
-                b"man" => is_discovery = value.eq_ignore_ascii_case(b"\"ssdp:discover\""),
                 _ => {}
             }
         }
-        let target = findings.fields.get("target").map(String::as_str).unwrap_or_default();
-        if !is_discovery || !matches!(target, "ssdp:all" | ROOT) {
+        let has_lines = datagram.bytes.windows(2).any(|end| end == b"\r\n");
+        let target = findings.fields.get("target").cloned().unwrap_or_default();
+        // It answers a search for everything with each of its parts: here with the first that fits, if one does.
+        let target = if target == "ssdp:all" { ROOT.to_string() } else { target };
+        if !has_lines || !PARTS.iter().any(|part| target.starts_with(part)) {
             return Reply::silent(findings);
         }
+        let started = self.era.map_or(datagram.now, |era| era.booted(datagram.now)).0 / 1_000_000;
         let answer = format!(
-            "HTTP/1.1 200 OK\r\nCACHE-CONTROL: max-age=120\r\nST: {ROOT}\r\nUSN: {}::{ROOT}\r\nEXT:\r\nSERVER: {}\r\n\
-             LOCATION: {}\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nCACHE-CONTROL: max-age=1800\r\nST: {target}\r\nUSN: {}::{target}\r\nEXT:\r\nSERVER: {}\r\n\
+             LOCATION: {}\r\nOPT: \"http://schemas.upnp.org/upnp/1/0/\"; ns=01\r\n01-NLS: {started}\r\n\
+             BOOTID.UPNP.ORG: {started}\r\nCONFIGID.UPNP.ORG: 1337\r\n\r\n",
             self.device, self.server, self.location
         );
         Reply::fitting(findings, datagram, [answer.into_bytes()])

@@ -16,7 +16,17 @@ const ACK: u16 = 4;
 const ERROR: u16 = 5;
 /// The words for the first error code.
 const NOT_FOUND: &[u8] = b"File not found";
-const ILLEGAL: &[u8] = b"Illegal TFTP operation";
+const TOO_LONG: &[u8] = b"File name too long";
+const FOLDER: &[u8] = b"Is a directory";
+const MISSING_MODE: &[u8] = b"Missing mode";
+const UNKNOWN_MODE: &[u8] = b"Unknown mode";
+const UNSUPPORTED: &[u8] = b"Unsupported option(s) requested";
+/// Opcode of the answer that says which options were agreed to.
+const OPTIONS: u8 = 6;
+/// The largest block, in octets (RFC 2348).
+const BLOCK_BYTES_MAX: u64 = 65_464;
+/// The longest name that a file can have, in octets.
+const NAME_BYTES_MAX: usize = 255;
 /// The longest name, mode or option that is looked for, in octets.
 const WORDS_MAX: usize = 16;
 
@@ -57,7 +67,8 @@ fn request(kind: u16, rest: &[u8], mut findings: Findings, datagram: &Datagram<'
     let words: Vec<&[u8]> = rest.split(|byte| *byte == 0).take(WORDS_MAX).collect();
     let [file, mode, options @ ..] = words.as_slice() else {
         findings.signs |= Signs::MALFORMED;
-        return Reply::fitting(findings, datagram, errors(4, ILLEGAL));
+        findings.note("file", rest);
+        return Reply::fitting(findings, datagram, errors(4, MISSING_MODE));
     };
     findings.note("file", file);
     findings.note("mode", mode);
@@ -66,12 +77,52 @@ fn request(kind: u16, rest: &[u8], mut findings: Findings, datagram: &Datagram<'
             findings.note(name, pair[1]);
         }
     }
+    // Whoever writes here changes what others would boot.
+    if kind == WRITE {
+        findings.signs |= Signs::RULE;
+    }
+    if file.is_empty() || mode.is_empty() {
+        return Reply::fitting(findings, datagram, errors(4, MISSING_MODE));
+    }
+    if ![&b"octet"[..], b"netascii"].iter().any(|known| mode.eq_ignore_ascii_case(known)) {
+        return Reply::fitting(findings, datagram, errors(4, UNKNOWN_MODE));
+    }
+    let accepted = accepted(options);
+    if accepted.is_none() {
+        return Reply::fitting(findings, datagram, errors(8, UNSUPPORTED));
+    }
+    if file.split(|byte| *byte == b'/').any(|part| part.len() > NAME_BYTES_MAX) {
+        return Reply::fitting(findings, datagram, errors(0, TOO_LONG));
+    }
+    if file.iter().all(|byte| matches!(byte, b'/' | b'.')) {
+        return Reply::fitting(findings, datagram, errors(0, FOLDER));
+    }
     if kind == READ {
         return Reply::fitting(findings, datagram, errors(1, NOT_FOUND));
     }
-    // Whoever writes here changes what others would boot.
-    findings.signs |= Signs::RULE;
-    Reply::fitting(findings, datagram, [[0, 4, 0, 0].to_vec()])
+    let all = accepted.filter(|accepted| !accepted.is_empty()).map(|accepted| [&[0, OPTIONS][..], &accepted].concat());
+    Reply::fitting(findings, datagram, all.into_iter().chain([[0, 4, 0, 0].to_vec()]))
+}
+
+/// The options that the server agrees to, as it says so (RFC 2347). `None`: one of them it cannot.
+fn accepted(options: &[&[u8]]) -> Option<Vec<u8>> {
+    let mut accepted = Vec::new();
+    for pair in options.chunks_exact(2) {
+        let Some(asked) = core::str::from_utf8(pair[1]).ok().and_then(|text| text.parse::<u64>().ok()) else { continue };
+        let value = match pair[0].to_ascii_lowercase().as_slice() {
+            b"blksize" if asked < 8 => return None,
+            b"blksize2" if asked < 8 => return None,
+            b"blksize" => asked.min(BLOCK_BYTES_MAX),
+            b"blksize2" => 1 << asked.min(BLOCK_BYTES_MAX).ilog2(),
+            b"timeout" if !(1..=255).contains(&asked) => return None,
+            b"utimeout" if !(10_000..=255_000_000).contains(&asked) => return None,
+            b"rollover" if asked > 1 => return None,
+            b"tsize" | b"timeout" | b"utimeout" | b"rollover" => asked,
+            _ => continue,
+        };
+        accepted.extend_from_slice(&[pair[0], &[0], value.to_string().as_bytes(), &[0]].concat());
+    }
+    Some(accepted)
 }
 
 /// The options' names as fields; others are in the payload.

@@ -25,7 +25,7 @@ impl DnsSession {
 impl Packets for DnsSession {
     const REPLY_BYTES_MAX: usize = 2 * MESSAGE_BYTES_MAX;
 
-    fn byte(&mut self, byte: u8, _now: WallTime, answer: &mut Vec<u8>) -> Flow {
+    fn byte(&mut self, byte: u8, now: WallTime, answer: &mut Vec<u8>) -> Flow {
         self.held.push(byte);
         let Some((length, message)) = self.held.split_first_chunk() else { return Flow::Continue };
         let length = usize::from(u16::from_be_bytes(*length));
@@ -37,14 +37,16 @@ impl Packets for DnsSession {
         if message.len() < length {
             return Flow::Continue;
         }
-        let (findings, answers) = self.dns.query(message);
+        let (findings, answers) = self.dns.query(message, now);
         self.findings.merge(findings);
         if let Some(first) = answers.first() {
             answer.extend_from_slice(&u16::try_from(first.len()).unwrap_or(0).to_be_bytes());
             answer.extend_from_slice(first);
         }
+        let is_response = message[2] & 0x80 != 0;
         self.held.clear();
-        Flow::Telling
+        // Whoever answers what was not asked has nothing more to say.
+        if is_response { Flow::Close } else { Flow::Telling }
     }
 
     fn findings(&mut self) -> &mut Findings {

@@ -1,6 +1,9 @@
 //! Logins.
 
-use super::{entry::MECHANISMS, session::LdapSession};
+use super::{
+    entry::MECHANISMS,
+    session::{INVALID_DN, LdapSession, is_name},
+};
 use crate::{
     Flow,
     ber::{ber, number, tagged, value},
@@ -13,9 +16,13 @@ use honeymesh_types::{Signs, WallTime};
 
 const PROTOCOL_ERROR: u8 = 2;
 const METHOD_NOT_SUPPORTED: u8 = 7;
+const INAPPROPRIATE: u8 = 48;
 const IN_PROGRESS: u8 = 14;
 const INVALID_CREDENTIALS: u8 = 49;
 const UNWILLING: u8 = 53;
+
+const SUCCESSFUL: &str = "SASL(0): successful result: ";
+const NO_USER: &str = "SASL(-13): user not found: no secret in database";
 
 /// What an answer answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,7 +42,10 @@ impl LdapSession {
         let (method, secret) = value(&mut reader)?;
         if version != 3 {
             self.note_simple(name, if method == 0x80 { secret } else { &[] });
-            let said = "historical protocol version requested, use LDAPv3 instead";
+            let said = match version {
+                2 => "historical protocol version requested, use LDAPv3 instead",
+                _ => "requested protocol version not supported",
+            };
             return Some(self.bound(id, PROTOCOL_ERROR, said, &[], answer));
         }
         match method {
@@ -45,6 +55,9 @@ impl LdapSession {
             }
             0x80 => {
                 self.note_simple(name, secret);
+                if !is_name(name) {
+                    return Some(self.bound(id, INVALID_DN, "invalid DN", &[], answer));
+                }
                 if secret.is_empty() {
                     let said = "unauthenticated bind (DN with no password) disallowed";
                     return Some(self.bound(id, UNWILLING, said, &[], answer));
@@ -73,28 +86,44 @@ impl LdapSession {
         self.findings.note("mechanism", mechanism);
         match (self.challenge.take(), token) {
             (Some(challenge), Some(token)) => self.answered(id, &challenge, token, answer),
-            (_, token) if mechanism.eq_ignore_ascii_case(b"PLAIN") => {
+            _ if mechanism.is_empty() => self.bound(id, METHOD_NOT_SUPPORTED, "no SASL mechanism provided", &[], answer),
+            (_, token) if [&b"PLAIN"[..], b"LOGIN"].iter().any(|clear| mechanism.eq_ignore_ascii_case(clear)) => {
                 // Not without TLS; but then the password has been said.
                 let mut parts = token.unwrap_or_default().splitn(3, |byte| *byte == 0).skip(1);
                 if let (Some(name), Some(password)) = (parts.next(), parts.next()) {
                     self.note_simple(name, password);
                 }
-                let said = "SASL(-4): no mechanism available: security flags do not match required";
-                self.bound(id, METHOD_NOT_SUPPORTED, said, &[], answer)
+                let said = "SASL(-16): encryption needed to use mechanism: security flags do not match required";
+                self.bound(id, INAPPROPRIATE, said, &[], answer)
             }
             (_, token) => match MECHANISMS.iter().find(|name| name.as_bytes().eq_ignore_ascii_case(mechanism)) {
                 Some(&"NTLM") => self.challenge_ntlm(id, token.unwrap_or_default(), now, answer),
+                Some(mechanism) if mechanism.starts_with("SCRAM") => self.scram(id, token.unwrap_or_default(), answer),
                 Some(mechanism) => self.challenge_text(id, mechanism, now, answer),
                 None => {
                     self.findings.signs |= Signs::CREDENTIALS;
-                    self.bound(id, METHOD_NOT_SUPPORTED, "SASL(-4): no mechanism available: ", &[], answer)
+                    let why = match mechanism {
+                        b"ANONYMOUS" => "security flags do not match required".into(),
+                        b"EXTERNAL" => String::new(),
+                        other => format!("Couldn't find mech {}", String::from_utf8_lossy(other)),
+                    };
+                    self.bound(id, METHOD_NOT_SUPPORTED, &format!("SASL(-4): no mechanism available: {why}"), &[], answer)
                 }
             },
         }
     }
 
+    /// Says who wants to log in before anything is asked of him: `n,,n=name,r=nonce`.
+    fn scram(&mut self, id: &[u8], token: &[u8], answer: &mut Vec<u8>) -> Flow {
+        let name = token.split(|byte| *byte == b',').find_map(|part| part.strip_prefix(b"n="));
+        self.findings.note("username", name.unwrap_or_default());
+        self.findings.signs |= Signs::CREDENTIALS;
+        self.bound(id, INVALID_CREDENTIALS, NO_USER, &[], answer)
+    }
+
     fn challenge_text(&mut self, id: &[u8], mechanism: &'static str, now: WallTime, answer: &mut Vec<u8>) -> Flow {
-        let host = self.ldap.machine.host.as_str();
+        let (host, domain) = (self.ldap.machine.host.as_str(), self.ldap.machine.domain.as_str());
+        let host = if domain.is_empty() { String::from(host) } else { format!("{host}.{domain}") };
         let text = if mechanism == "CRAM-MD5" {
             let random = u32::from_le_bytes(*self.random.first_chunk().unwrap_or(&[0; 4]));
             format!("<{random}.{}@{host}>", now.0 / 1_000_000)
@@ -105,7 +134,7 @@ impl LdapSession {
                  maxbuf=65536,charset=utf-8,algorithm=md5-sess"
             )
         };
-        let flow = self.bound(id, IN_PROGRESS, "", text.as_bytes(), answer);
+        let flow = self.bound(id, IN_PROGRESS, SUCCESSFUL, text.as_bytes(), answer);
         self.challenge = Some(Challenge::Text(mechanism, text));
         flow
     }
@@ -114,7 +143,7 @@ impl LdapSession {
         ntlm::note_negotiate(token, &mut self.findings);
         let challenge = self.ldap.machine.challenge(token, self.ntlm_challenge(), now);
         self.challenge = Some(Challenge::Ntlm);
-        self.bound(id, IN_PROGRESS, "", &challenge, answer)
+        self.bound(id, IN_PROGRESS, SUCCESSFUL, &challenge, answer)
     }
 
     fn answered(&mut self, id: &[u8], challenge: &Challenge, token: &[u8], answer: &mut Vec<u8>) -> Flow {
@@ -138,8 +167,7 @@ impl LdapSession {
             }
         }
         self.findings.signs |= Signs::CREDENTIALS;
-        let said = "SASL(-13): user not found: no secret in database";
-        self.bound(id, INVALID_CREDENTIALS, said, &[], answer)
+        self.bound(id, INVALID_CREDENTIALS, NO_USER, &[], answer)
     }
 
     /// A bind's answer, with the server's part of a SASL login if there is one.

@@ -33,7 +33,8 @@ const FEATURES: [&str; 6] = [
     "1.3.6.1.4.1.4203.1.5.4",
     "1.3.6.1.4.1.4203.1.5.5",
 ];
-pub(super) const MECHANISMS: [&str; 3] = ["DIGEST-MD5", "CRAM-MD5", "NTLM"];
+pub(super) const MECHANISMS: [&str; 8] =
+    ["SCRAM-SHA-512", "SCRAM-SHA-384", "SCRAM-SHA-256", "SCRAM-SHA-224", "SCRAM-SHA-1", "DIGEST-MD5", "CRAM-MD5", "NTLM"];
 
 fn texts(values: &[&str]) -> Vec<String> {
     values.iter().map(|value| String::from(*value)).collect()

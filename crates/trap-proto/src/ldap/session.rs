@@ -20,7 +20,24 @@ const NO_SUCH_OBJECT: u8 = 32;
 const STRONGER_AUTH_REQUIRED: u8 = 8;
 const PROTOCOL_ERROR: u8 = 2;
 
+pub(super) const INVALID_DN: u8 = 34;
+const CANNOT_CANCEL: u8 = 119;
+
+/// Said before a connection is ended.
+const DISCONNECTION: &[u8] = b"1.3.6.1.4.1.1466.20036";
+const PASSWORD: &[u8] = b"1.3.6.1.4.1.4203.1.11.1";
+const CANCEL: &[u8] = b"1.3.6.1.1.8";
+const BEGIN: &[u8] = b"1.3.6.1.1.21.1";
+const END: &[u8] = b"1.3.6.1.1.21.3";
 const WHO_AM_I: &[u8] = b"1.3.6.1.4.1.4203.1.11.3";
+
+const AUTHENTICATE: &str = "modifications require authentication";
+
+/// Is this a name such as `cn=a,dc=b`, or no name at all?
+pub(super) fn is_name(name: &[u8]) -> bool {
+    let is_part = |part: &[u8]| part.iter().position(|byte| *byte == b'=').is_some_and(|at| at > 0 && at + 1 < part.len());
+    name.is_empty() || name.split(|byte| matches!(byte, b',' | b'+' | b';')).all(is_part)
+}
 
 /// One connection to a directory trap.
 pub(super) struct LdapSession {
@@ -45,7 +62,7 @@ impl LdapSession {
         let mut reader = Reader(tagged(&mut Reader(message), 0x30)?);
         let id = tagged(&mut reader, 2).filter(|id| (1..=4).contains(&id.len()))?;
         let (operation, content) = value(&mut reader)?;
-        match operation {
+        let flow = match operation {
             0x60 => self.bind(id, content, now, answer),
             0x42 => Some(Flow::Close),
             0x50 => Some(Flow::Continue),
@@ -54,7 +71,14 @@ impl LdapSession {
             0x66 | 0x68 | 0x6c | 0x6e => self.change(id, operation, tagged(&mut Reader(content), 4)?, answer),
             0x4a => self.change(id, operation, content, answer),
             _ => None,
+        };
+        if flow.is_none() {
+            let is_known = matches!(operation, 0x60 | 0x63 | 0x66 | 0x68 | 0x6c | 0x6e | 0x77);
+            let said: &[u8] = if is_known { b"decoding error" } else { b"unknown LDAP request" };
+            let notice = [&[0x0a, 1, PROTOCOL_ERROR, 4, 0][..], &ber(4, said), &ber(0x8a, DISCONNECTION)].concat();
+            self.send(&[0], 0x78, &notice, answer);
         }
+        flow
     }
 
     fn search(&mut self, id: &[u8], content: &[u8], answer: &mut Vec<u8>) -> Option<Flow> {
@@ -79,6 +103,11 @@ impl LdapSession {
         if !asked.is_empty() {
             self.findings.note("attributes", &asked.join(&b' '));
         }
+        if !is_name(base) || scope > 3 {
+            let (code, said) = if scope > 3 { (PROTOCOL_ERROR, "invalid scope") } else { (INVALID_DN, "invalid DN") };
+            self.done(id, 0x65, code, b"", said, answer);
+            return Some(Flow::Telling);
+        }
         let suffix = self.ldap.suffix();
         let found = match (base, scope) {
             (b"", 0) => Some(entry::root(&self.ldap)),
@@ -99,9 +128,19 @@ impl LdapSession {
     }
 
     fn extended(&mut self, id: &[u8], content: &[u8], answer: &mut Vec<u8>) -> Option<Flow> {
-        let name = tagged(&mut Reader(content), 0x80)?;
+        let mut reader = Reader(content);
+        let name = tagged(&mut reader, 0x80)?;
+        let has_value = !reader.0.is_empty();
         self.findings.note("extension", name);
         match name {
+            PASSWORD => {
+                let said = "only authenticated users may change passwords";
+                self.done(id, 0x78, STRONGER_AUTH_REQUIRED, b"", said, answer);
+            }
+            BEGIN => self.done(id, 0x78, STRONGER_AUTH_REQUIRED, b"", AUTHENTICATE, answer),
+            END if !has_value => self.done(id, 0x78, PROTOCOL_ERROR, b"", "request data expected", answer),
+            CANCEL if has_value => self.done(id, 0x78, CANNOT_CANCEL, b"", "message ID not found", answer),
+            WHO_AM_I if has_value => self.done(id, 0x78, PROTOCOL_ERROR, b"", "no request data expected", answer),
             WHO_AM_I => self.send(id, 0x78, &[10, 1, 0, 4, 0, 4, 0, 0x8b, 0], answer),
             _ => self.done(id, 0x78, PROTOCOL_ERROR, b"", "unsupported extended operation", answer),
         }
@@ -119,11 +158,14 @@ impl LdapSession {
         };
         self.findings.note("operation", word.as_bytes());
         self.findings.note("entry", name);
-        if word == "compare" {
+        if !is_name(name) {
+            self.findings.signs |= if word == "compare" { Signs::empty() } else { Signs::RULE };
+            self.done(id, reply, INVALID_DN, b"", "invalid DN", answer);
+        } else if word == "compare" {
             self.done(id, reply, NO_SUCH_OBJECT, b"", "", answer);
         } else {
             self.findings.signs |= Signs::RULE;
-            self.done(id, reply, STRONGER_AUTH_REQUIRED, b"", "modifications require authentication", answer);
+            self.done(id, reply, STRONGER_AUTH_REQUIRED, b"", AUTHENTICATE, answer);
         }
         Some(Flow::Telling)
     }
@@ -228,7 +270,7 @@ mod tests {
         let heard = talk(&[sasl("CRAM-MD5", b""), sasl("CRAM-MD5", b"admin 0123456789abcdef0123456789abcdef")]);
         let fields = &heard.findings.fields;
         assert_eq!((fields["username"].as_str(), fields["response"].len()), ("admin", 32));
-        assert!(said(&heard.answer).contains(&fields["challenge"]) && fields["challenge"].ends_with("@db1>"));
+        assert!(said(&heard.answer).contains(&fields["challenge"]) && fields["challenge"].ends_with("@db1.example.org>"));
         let digest = talk(&[sasl("DIGEST-MD5", b""), sasl("DIGEST-MD5", b"username=\"root\",realm=\"db1\",response=00")]);
         assert_eq!(digest.findings.fields["username"], "root");
         let windows = talk(&[sasl("NTLM", &client::negotiate()), sasl("NTLM", &client::answer("admin", "CORP", &[9; 40]))]);

@@ -13,8 +13,21 @@ use honeymesh_types::Signs;
 
 /// Request, number of the datagram, how many there are, and two octets of nothing.
 const FRAME_BYTES: usize = 8;
-/// What starts no answer: two servers would say it to each other for ever.
-const COMPLAINTS: [&[u8]; 3] = [b"ERROR", b"CLIENT_ERROR", b"SERVER_ERROR"];
+/// What servers say themselves: two of them would complain to each other for ever.
+const SAID_BY_SERVERS: [&[u8]; 12] = [
+    b"ERROR",
+    b"CLIENT_ERROR",
+    b"SERVER_ERROR",
+    b"END",
+    b"STORED",
+    b"NOT_STORED",
+    b"EXISTS",
+    b"NOT_FOUND",
+    b"DELETED",
+    b"TOUCHED",
+    b"OK",
+    b"VERSION ",
+];
 
 impl Memcached {
     /// A datagram and what is said to it.
@@ -36,8 +49,9 @@ impl Memcached {
         if findings.fields.get("command").is_some_and(|command| command.starts_with("stats") || command.starts_with("get")) {
             findings.note("attempt", b"amplification");
         }
-        let is_single = frame[4..] == [0, 1, 0, 0];
-        let is_said = is_single && !said.is_empty() && !COMPLAINTS.iter().any(|word| said.starts_with(word));
+        let is_single = frame[4..6] == [0, 1];
+        let is_echo = SAID_BY_SERVERS.iter().any(|word| datagram.bytes[FRAME_BYTES..].starts_with(word));
+        let is_said = is_single && !said.is_empty() && !is_echo;
         let answer = is_said.then(|| [&frame[..2], &[0, 0, 0, 1, 0, 0], said.as_slice()].concat());
         Reply::fitting(findings, datagram, answer)
     }
@@ -69,8 +83,9 @@ mod tests {
     }
 
     #[test]
-    fn complaints_and_pieces_meet_silence() {
-        assert!(reply(b"no such command\r\n").answer.is_empty());
+    fn what_servers_say_and_pieces_meet_silence() {
+        assert_eq!(reply(b"no such command\r\n").answer, b"\xab\xcd\0\0\0\x01\0\0ERROR\r\n");
+        assert!(reply(b"ERROR\r\n").answer.is_empty() && reply(b"END\r\n").answer.is_empty(), "what another server says");
         let piece = memcached().datagram(&Datagram { bytes: b"\0\x01\0\0\0\x02\0\0get a\r\n", ..Datagram::default() });
         assert!(piece.answer.is_empty() && piece.findings.fields["command"] == "get a");
         assert_eq!(

@@ -5,7 +5,8 @@
 #
 # FOLDER is where Debian 13 is, or where debootstrap puts it (some 2 GB; take it away afterwards with `rm -rf --one-file-system`).
 # TEST is the program of the traps' tests: the last line of `cargo test -p honeymesh-trap --test traps --no-run`.
-# FILE is the name of the one file to record (`nginx`), else all are.
+# FILE is the name of the one file to record (`nginx`), or several with commas between them, else all are.
+# With RECORD_ONLY=datagrams no others are installed and run than those of datagrams.sh, for which FILE must be given then.
 #
 # The servers run in namespaces of their own and end with them: nothing of them reaches the network or outlives this.
 set -eu
@@ -13,6 +14,8 @@ root=$(realpath -m "$1") test=$(realpath "$2") only=${3-}
 packages='openssh-server nginx apache2 libapache2-mod-php php-mysql php-xml vsftpd postfix dovecot-imapd dovecot-pop3d redis-server memcached
     inetutils-telnetd mariadb-server postgresql wordpress wordpress-theme-twentytwentyfive docker.io samba mosquitto iproute2
     ssl-cert'
+. "$(dirname "$0")/datagrams.sh"
+if [ "${RECORD_ONLY-}" = datagrams ]; then packages="$datagram_packages iproute2"; else packages="$packages $datagram_packages"; fi
 
 if [ "${RECORD_INSIDE-}" != yes ]; then
     if [ ! -e "$root/usr/bin/dpkg" ]; then
@@ -27,6 +30,7 @@ deb http://deb.debian.org/debian-security trixie-security main' >>"$root/etc/apt
     export DEBIAN_FRONTEND=noninteractive LC_ALL=C
     if [ -z "${RECORD_INSTALLED-}" ]; then
         chroot "$root" apt-get update
+        before_datagrams
         # shellcheck disable=SC2086
         chroot "$root" apt-get -y --no-install-recommends install $packages
     fi
@@ -51,6 +55,15 @@ behind() { inside "$@" >/dev/null 2>&1 </dev/null & }
 
 mkdir -p "$root"/run/{sshd,mysqld,postgresql,redis,vsftpd/empty,dovecot,php} "$root/tmp/x"
 chmod 1777 "$root/tmp"
+ask() {
+    [ -n "${RECORD_SHELL-}" ] && exec "$RECORD_SHELL"
+    inside dpkg-query -W >"$root/tmp/packages"
+    export REAL_HOST=$host REAL_PACKAGES=$root/tmp/packages
+    [ -z "$only" ] || export ONLY=$only
+    "$test" --ignored --nocapture record_the_real_servers
+}
+start_datagrams
+if [ "${RECORD_ONLY-}" = datagrams ]; then sleep "${RECORD_WAIT-15}"; ask; exit; fi
 inside chown mysql: /run/mysqld; inside chown postgres: /run/postgresql; inside chown redis: /run/redis
 # The hundredth odd question is answered like the first.
 behind /usr/sbin/sshd -D -o PerSourcePenalties=no -o MaxStartups=200 -o KbdInteractiveAuthentication=yes
@@ -131,8 +144,4 @@ inside php -r '$_SERVER["HTTP_HOST"] = "blog.example"; $_SERVER["REQUEST_METHOD"
     define("WP_INSTALLING", true); require "/usr/share/wordpress/wp-load.php"; require ABSPATH . "wp-admin/includes/upgrade.php";
     if (!is_blog_installed()) { wp_install($argv[1], "admin", "admin@blog.example", true, "", "recorded"); }
     update_option("permalink_structure", "/%postname%/"); global $wp_rewrite; $wp_rewrite->init(); flush_rewrite_rules(false);' "$host"
-[ -n "${RECORD_SHELL-}" ] && exec "$RECORD_SHELL"
-inside dpkg-query -W >"$root/tmp/packages"
-export REAL_HOST=$host REAL_PACKAGES=$root/tmp/packages
-[ -z "$only" ] || export ONLY=$only
-"$test" --ignored --nocapture record_the_real_servers
+ask

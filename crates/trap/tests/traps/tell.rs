@@ -4,6 +4,7 @@
 
 mod conversation;
 mod detectors;
+mod line;
 mod real;
 mod record;
 mod scans;

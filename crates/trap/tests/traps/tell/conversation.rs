@@ -1,14 +1,14 @@
 //! Conversations with a server, kept as text: what was sent, and what it answered.
 
-use super::wire::{Layer, Wire};
+use super::{line::Line, wire::Layer};
+use honeymesh_types::Transport;
 use std::{fmt::Write as _, io, net::SocketAddr, time::Duration};
-use tokio::{
-    net::TcpStream,
-    time::{Instant, timeout},
-};
+use tokio::time::{Instant, timeout};
 
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(6);
+/// The same to a datagram that is known to be answered otherwise, if at all.
+const PATIENCE_IF_DIFFERENT: Duration = Duration::from_secs(1);
 /// How long it is listened whether more comes than was expected.
 const AFTERWARDS: Duration = Duration::from_millis(80);
 /// The most that one answer may be, in bytes.
@@ -47,19 +47,23 @@ pub enum Ear<'a> {
 
 impl Conversation {
     /// Says the same to `address`, and takes down what it answers.
-    pub async fn repeat(&self, address: SocketAddr, ear: &Ear<'_>) -> io::Result<Self> {
-        let mut wire = Wire::clear(TcpStream::connect(address).await?);
+    pub async fn repeat(&self, over: Transport, address: SocketAddr, ear: &Ear<'_>) -> io::Result<Self> {
+        let mut line = Line::open(over, address).await?;
         let mut heard = Self { name: self.name.clone(), differs: self.differs.clone(), ..Self::default() };
         for (index, turn) in self.turns.iter().enumerate() {
+            if index == 0 && !line.can_be_greeted() {
+                heard.turns.push(Turn::default());
+                continue;
+            }
             // A server that has closed is told nothing more.
             if let Some(layer) = turn.layer.as_ref().filter(|_| !heard.closed) {
-                wire.lay(layer).await;
+                line.lay(layer).await;
             }
-            heard.closed = heard.closed || wire.write(&turn.said).await.is_err();
+            heard.closed = heard.closed || line.say(&turn.said).await.is_err();
             let is_last = index + 1 == self.turns.len();
             let (answer, closed) = match heard.closed {
                 true => (Vec::new(), true),
-                false => listen(&mut wire, index, is_last, ear).await,
+                false => listen(&mut line, index, is_last, ear).await,
             };
             heard.closed = closed;
             heard.turns.push(Turn { heard: answer, ..turn.clone() });
@@ -69,9 +73,11 @@ impl Conversation {
 }
 
 /// One answer, and whether it was the last.
-async fn listen(wire: &mut Wire, index: usize, is_last: bool, ear: &Ear<'_>) -> (Vec<u8>, bool) {
+async fn listen(line: &mut Line, index: usize, is_last: bool, ear: &Ear<'_>) -> (Vec<u8>, bool) {
     let mut answer = Vec::new();
-    let end = Instant::now() + PATIENCE;
+    let differs = matches!(ear, Ear::Expected(known, _) if known.differs.is_some());
+    let patience = if differs && !line.can_be_greeted() { PATIENCE_IF_DIFFERENT } else { PATIENCE };
+    let end = Instant::now() + patience;
     while answer.len() < ANSWER_BYTES_MAX {
         let wait = match ear {
             // A page that a program makes may take a while to begin.
@@ -82,10 +88,11 @@ async fn listen(wire: &mut Wire, index: usize, is_last: bool, ear: &Ear<'_>) -> 
                 if complete && !(is_last && known.closed) { AFTERWARDS } else { end.saturating_duration_since(Instant::now()) }
             }
         };
-        match timeout(wait, wire.read()).await {
+        match timeout(wait, line.hear()).await {
             Err(_) => return (answer, false),
-            Ok(None) => return (answer, true),
-            Ok(Some(bytes)) => answer.extend(bytes),
+            Ok(Err(_)) => return (answer, true),
+            Ok(Ok(chunk)) if chunk.is_empty() => return (answer, true),
+            Ok(Ok(chunk)) => answer.extend(chunk),
         }
     }
     (answer, false)

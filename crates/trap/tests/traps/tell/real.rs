@@ -7,6 +7,7 @@ use super::{
 use crate::support::{Traps, quick};
 use honeymesh_trap::{Limits, Options, TrapOptions};
 use honeymesh_trap_proto::{Definition, Persona, Service};
+use honeymesh_types::Transport;
 use std::{
     fmt::Write as _,
     fs,
@@ -28,6 +29,7 @@ const HIDDEN: &[u8] = b"{hidden}";
 /// A server's answers: a file of `tests/real`.
 ///
 /// Lines that begin with a word are about all of it: `# remark`, `package name version`, `service name`, `site name`, `banner text`, `let_in number`,
+/// `transport udp` (each thing said is a datagram),
 /// `address ADDRESS:PORT` (where the recorder finds it), `hide BEGIN...END` (hidden between these, which may be escaped, and stay),
 /// `hide-bytes TURN FROM..TO` (the same by place, with as many zeroes), `hide-packet TURN` (the same for an SSH packet that it begins with).
 /// `= name` begins a conversation; `> said`, `< heard`, `,` before something that is said after no answer, `.` closed by the server,
@@ -86,6 +88,7 @@ impl Server {
             }
             Some(("service", name)) => self.definition.service = word(name),
             Some(("site", name)) => self.definition.site = Some(word(name)),
+            Some(("transport", name)) => self.definition.transport = Some(word(name)),
             Some(("banner", text)) => self.definition.banner = Some(text.into()),
             Some(("let_in", text)) => self.definition.let_in = Some(text.parse().map_err(|_| format!("no number: {text}"))?),
             Some(("address", text)) => self.address = Some(text.parse().map_err(|_| format!("no address: {text}"))?),
@@ -107,6 +110,7 @@ impl Server {
         self.packages.iter().for_each(|(name, version)| writeln!(text, "package {name} {version}").unwrap());
         writeln!(text, "service {}", self.definition.service).unwrap();
         self.definition.site.iter().for_each(|site| writeln!(text, "site {site}").unwrap());
+        self.definition.transport.iter().for_each(|transport| writeln!(text, "transport {transport}").unwrap());
         self.definition.banner.iter().for_each(|banner| writeln!(text, "banner {banner}").unwrap());
         self.definition.let_in.iter().for_each(|let_in| writeln!(text, "let_in {let_in}").unwrap());
         self.address.iter().for_each(|address| writeln!(text, "address {address}").unwrap());
@@ -117,6 +121,16 @@ impl Server {
         self.hidden_packets.iter().for_each(|turn| writeln!(text, "hide-packet {turn}").unwrap());
         self.conversations.iter().for_each(|conversation| write_conversation(conversation, &mut text));
         text
+    }
+
+    /// Is it among those that `ONLY` names, with commas between them, if it names any?
+    pub fn is_asked_for(&self) -> bool {
+        std::env::var("ONLY").ok().is_none_or(|only| only.split(',').any(|name| name == self.name))
+    }
+
+    /// How it is spoken to.
+    pub fn over(&self) -> Transport {
+        if self.definition.transport.as_deref() == Some("udp") { Transport::Udp } else { Transport::Tcp }
     }
 
     /// What was heard without what changes: a machine's name, and what is to be hidden.
@@ -267,7 +281,7 @@ async fn differences(server: Server, host: &'static str) -> String {
 
 async fn difference(server: &Server, known: &Conversation, host: &str, address: SocketAddr) -> String {
     let hide = |turn: usize, heard: &[u8]| server.plain(turn, heard, host);
-    let mut heard = known.repeat(address, &Ear::Expected(known, &hide)).await.unwrap();
+    let mut heard = known.repeat(server.over(), address, &Ear::Expected(known, &hide)).await.unwrap();
     for (index, turn) in heard.turns.iter_mut().enumerate() {
         turn.heard = server.plain(index, &turn.heard, host);
     }
@@ -285,9 +299,8 @@ async fn difference(server: &Server, known: &Conversation, host: &str, address: 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_traps_answer_as_the_real_servers_did() {
-    let only = std::env::var("ONLY").ok();
     let mut asked = Vec::new();
-    for server in Server::all().into_iter().filter(|server| only.as_ref().is_none_or(|only| *only == server.name)) {
+    for server in Server::all().into_iter().filter(Server::is_asked_for) {
         asked.push(tokio::spawn(differences(server, host())));
     }
     let mut told = String::new();
@@ -295,6 +308,18 @@ async fn the_traps_answer_as_the_real_servers_did() {
         told += &one.await.unwrap();
     }
     assert!(told.is_empty(), "{told}");
+}
+
+/// Silence or less than the whole has that reason only where the real answer is longer than what it answers.
+#[test]
+fn what_a_trap_does_not_say_for_its_length_is_longer_than_what_was_said() {
+    for server in Server::all().into_iter().filter(|server| server.over() == Transport::Udp) {
+        let of_length = |known: &&Conversation| known.differs.as_ref().is_some_and(|why| why.starts_with("longer than"));
+        for known in server.conversations.iter().filter(of_length) {
+            let bytes = |part: fn(&Turn) -> &[u8]| known.turns.iter().map(|turn| part(turn).len()).sum::<usize>();
+            assert!(bytes(|turn| &turn.heard) > bytes(|turn| &turn.said), "{}: {}", server.name, known.name);
+        }
+    }
 }
 
 #[test]

@@ -4,15 +4,18 @@ use super::{
     conversation::{Conversation, Ear},
     real::{Server, host},
 };
+use honeymesh_types::Transport;
 use std::{env, fs, sync::Arc, time::Duration};
 
 /// How long nothing must come until an answer is taken for whole: longer than any of the servers thinks about one.
 const SILENCE: Duration = Duration::from_millis(4_000);
+/// The same where datagrams are sent: soon after, some servers say again what they said.
+const DATAGRAM_SILENCE: Duration = Duration::from_millis(400);
 /// Conversations with one server that are held at once.
 const AT_ONCE: usize = 16;
 
 /// `REAL_HOST` is what the machine is called, `REAL_PACKAGES` a file with a package and its version in each line
-/// (`dpkg-query -W`), `ONLY` the one file that is asked for, if not all.
+/// (`dpkg-query -W`), `ONLY` the files that are asked for, if not all.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "asks real servers; see tests/real/record.sh"]
 async fn record_the_real_servers() {
@@ -21,10 +24,7 @@ async fn record_the_real_servers() {
     let packages = fs::read_to_string(variable("REAL_PACKAGES")).unwrap();
     let version = |name: &str| packages.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('\t')).map(str::to_owned);
     let mut asked = Vec::new();
-    for mut server in Server::all() {
-        if env::var("ONLY").is_ok_and(|only| only != server.name) {
-            continue;
-        }
+    for mut server in Server::all().into_iter().filter(Server::is_asked_for) {
         for (name, known) in &mut server.packages {
             *known = version(name).unwrap_or_else(|| panic!("{name} is not installed"));
         }
@@ -52,7 +52,9 @@ async fn record(server: Server, host: String) {
 }
 
 async fn hear(server: Arc<Server>, known: Conversation, host: String) -> Conversation {
-    let mut heard = known.repeat(server.address.expect("an address"), &Ear::Silence(SILENCE)).await.unwrap();
+    let silence = if server.over() == Transport::Udp { DATAGRAM_SILENCE } else { SILENCE };
+    let address = server.address.expect("an address");
+    let mut heard = known.repeat(server.over(), address, &Ear::Silence(silence)).await.unwrap();
     for (turn, one) in heard.turns.iter_mut().enumerate() {
         one.heard = server.plain(turn, &one.heard, &host);
     }

@@ -1,0 +1,227 @@
+//! What BIND says: its own zones in the class CHAOS, the private networks' names that it keeps to itself, and refusals.
+
+use super::{Dns, message::Edns, message::Message, message::Question};
+use alloc::{vec, vec::Vec};
+use honeymesh_types::WallTime;
+
+const FORMERR: u16 = 1;
+const NXDOMAIN: u16 = 3;
+const NOTIMP: u16 = 4;
+const REFUSED: u16 = 5;
+const NOTAUTH: u16 = 9;
+/// Response, and what is copied of a query: opcode, recursion desired, checking disabled.
+const QR: u16 = 0x8000;
+const TC: u16 = 0x0200;
+const AA: u16 = 0x0400;
+const RD: u16 = 0x0100;
+const COPIED: u16 = 0x7910;
+
+pub(super) const TXT: u16 = 16;
+pub(super) const ANY: u16 = 255;
+pub(super) const AXFR: u16 = 252;
+pub(super) const IXFR: u16 = 251;
+pub(super) const CHAOS: u16 = 3;
+pub(super) const OPT: u16 = 41;
+const NS: u16 = 2;
+const SOA: u16 = 6;
+/// Extended errors: the query is prohibited here (RFC 8914), and it is not for this server to answer.
+const PROHIBITED: [u8; 6] = [0, 15, 0, 2, 0, 18];
+const NOT_AUTHORITATIVE: &[u8] = b"\0\x0f\0\x14\0\x14recursion disabled";
+/// A zone's numbers in BIND's own zones: serial, refresh, retry, expire, minimum.
+const SOA_NUMBERS: &[u8] = b"\0\0\0\0\0\0\x70\x80\0\0\x1c\x20\0\x09\x3a\x80\0\x01\x51\x80";
+const DAY: [u8; 4] = [0, 1, 0x51, 0x80];
+/// The question's name, and where it begins in a message.
+const ASKED: [u8; 2] = [0xc0, 12];
+/// Who wrote BIND 9.20.
+const AUTHORS: [&str; 21] = [
+    "Danny Mayer",
+    "Francis Dupont",
+    "David Lawrence",
+    "Michael Graff",
+    "Damien Neil",
+    "Matt Nelson",
+    "Bob Halley",
+    "Evan Hunt",
+    "Mark Andrews",
+    "Scott Mann",
+    "James Brister",
+    "Ben Cottrell",
+    "JINMEI Tatuya",
+    "Michael Sawyer",
+    "John H. DuBois III",
+    "Curtis Blackburn",
+    "Aydin Mercan",
+    "Jeremy C. Reed",
+    "Witold Krecicki",
+    "Andreas Gustafsson",
+    "Brian Wellington",
+];
+/// Networks of nobody in particular, whose names BIND answers for itself: the last labels before `in-addr.arpa`.
+const OWN_NETWORKS: [&[&[u8]]; 11] = [
+    &[b"10"],
+    &[b"168", b"192"],
+    &[b"127"],
+    &[b"254", b"169"],
+    &[b"0"],
+    &[b"2", b"0", b"192"],
+    &[b"100", b"51", b"198"],
+    &[b"113", b"0", b"203"],
+    &[b"255", b"255", b"255", b"255"],
+    &[b"16", b"172"],
+    &[b"64", b"100"],
+];
+
+/// What is copied from a query.
+pub(super) struct Head {
+    pub(super) id: [u8; 2],
+    pub(super) flags: u16,
+    pub(super) now: WallTime,
+}
+
+/// What an answer is made of.
+#[derive(Default)]
+struct Said {
+    code: u16,
+    flags: u16,
+    answers: Vec<Vec<u8>>,
+    authority: Vec<Vec<u8>>,
+}
+
+impl Head {
+    /// The answers that there are, the fullest first.
+    pub(super) fn answers(&self, dns: &Dns, message: &Message<'_>) -> Vec<Vec<u8>> {
+        let (question, edns) = (message.question.as_ref(), message.edns.as_ref());
+        let refused = |code| Said { code, ..Said::default() };
+        if message.is_broken {
+            return vec![self.write(&refused(FORMERR), question, None, &[])];
+        }
+        if edns.is_some_and(|edns| edns.is_wrong) {
+            return vec![self.write(&refused(FORMERR), question, edns, &[])];
+        }
+        if edns.is_some_and(|edns| edns.version > 0) {
+            return vec![self.write(&refused(0), question, edns, &[])];
+        }
+        match (self.flags >> 11 & 15, question) {
+            (0, Some(question)) => self.query(dns, question, edns),
+            (4 | 5, Some(_)) => vec![self.write(&refused(NOTAUTH), question, edns, &[])],
+            (0, None) if edns.is_some_and(|edns| edns.cookie.is_some()) => self.fuller(&refused(0), None, edns, &[&[]]),
+            (0 | 4 | 5, None) => vec![self.write(&refused(FORMERR), None, edns, &[])],
+            _ => {
+                let head = Self { flags: self.flags & !RD, ..*self };
+                vec![head.write(&refused(NOTIMP), None, edns, &[])]
+            }
+        }
+    }
+
+    fn query(&self, dns: &Dns, question: &Question<'_>, edns: Option<&Edns<'_>>) -> Vec<Vec<u8>> {
+        let code = match (question.class, question.kind) {
+            (0 | 254 | 255, _) | (_, OPT | 128..=250) => FORMERR,
+            (2 | 5..=253 | 256.., _) | (_, 253 | 254) => NOTIMP,
+            (_, AXFR | IXFR) => NOTAUTH,
+            _ => REFUSED,
+        };
+        let own = (code == REFUSED).then(|| if question.class == CHAOS { chaos(dns, question) } else { private(question) });
+        if let Some(said) = own.flatten() {
+            let cut = Said { code: said.code, flags: AA | TC, ..Said::default() };
+            return [said, cut].iter().flat_map(|said| self.fuller(said, Some(question), edns, &[&[]])).collect();
+        }
+        let both = [&PROHIBITED, NOT_AUTHORITATIVE].concat();
+        let reasons: &[&[u8]] = match (code, question.class) {
+            (REFUSED, CHAOS) => &[NOT_AUTHORITATIVE, &[]],
+            (REFUSED, _) => &[&both, &PROHIBITED, &[]],
+            _ => &[&[]],
+        };
+        self.fuller(&Said { code, ..Said::default() }, Some(question), edns, reasons)
+    }
+
+    /// With all that belongs to EDNS, and with less and less of it.
+    fn fuller(&self, said: &Said, question: Option<&Question<'_>>, edns: Option<&Edns<'_>>, reasons: &[&[u8]]) -> Vec<Vec<u8>> {
+        let Some(own) = edns else { return vec![self.write(said, question, None, &[])] };
+        let cookie = own.cookie.map(|cookie| self.cookie(cookie)).unwrap_or_default();
+        let own = [&cookie, own.subnet.unwrap_or_default()].concat();
+        let mut answers = Vec::new();
+        for before in [own.as_slice(), &[]] {
+            answers.extend(reasons.iter().map(|reason| self.write(said, question, edns, &[before, reason].concat())));
+        }
+        answers
+    }
+
+    /// The client's part and the server's, which only the server understands (RFC 9018).
+    fn cookie(&self, client: [u8; 8]) -> Vec<u8> {
+        let [.., one, two, three, four] = (self.now.0 / 1_000_000).to_be_bytes();
+        let mut cookie = [&[0, 10, 0, 24][..], &client, &[1, 0, 0, 0, one, two, three, four]].concat();
+        let sum = cookie
+            .iter()
+            .fold(0xcbf2_9ce4_8422_2325_u64, |sum, byte| (sum ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3).rotate_left(29));
+        cookie.extend_from_slice(&sum.to_be_bytes());
+        cookie
+    }
+
+    fn write(&self, said: &Said, question: Option<&Question<'_>>, edns: Option<&Edns<'_>>, options: &[u8]) -> Vec<u8> {
+        let flags = QR | self.flags & COPIED | said.flags | said.code;
+        let count = |records: &[Vec<u8>]| u16::try_from(records.len()).unwrap_or(0);
+        let counts = [u16::from(question.is_some()), count(&said.answers), count(&said.authority), u16::from(edns.is_some())];
+        let mut answer = [&self.id[..], &flags.to_be_bytes()].concat();
+        counts.iter().for_each(|count| answer.extend_from_slice(&count.to_be_bytes()));
+        answer.extend_from_slice(question.map_or(&[][..], |question| question.raw));
+        said.answers.iter().chain(&said.authority).for_each(|record| answer.extend_from_slice(record));
+        if let Some(edns) = edns {
+            // Its own buffer, and "bad version" where another one than 0 was spoken.
+            let (bad, signed) = (u8::from(edns.version > 0), u8::from(edns.signed) << 7);
+            answer.extend_from_slice(&[0, 0, 41, 4, 208, bad, 0, signed, 0]);
+            answer.extend_from_slice(&u16::try_from(options.len()).unwrap_or(0).to_be_bytes());
+            answer.extend_from_slice(options);
+        }
+        answer
+    }
+}
+
+fn record(name: &[u8], kind: u16, class: u16, lives: [u8; 4], data: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(data.len()).unwrap_or(0).to_be_bytes();
+    [name, &kind.to_be_bytes(), &class.to_be_bytes(), &lives, &length, data].concat()
+}
+
+/// What a name server tells about itself.
+fn chaos(dns: &Dns, question: &Question<'_>) -> Option<Said> {
+    let texts: Vec<&str> = match question.name().to_ascii_lowercase().as_slice() {
+        b"version.bind" => vec![&dns.version],
+        b"hostname.bind" => vec![&dns.host],
+        b"authors.bind" => AUTHORS.into(),
+        b"id.server" => Vec::new(),
+        _ => return None,
+    };
+    let own = |kind, lives, data: &[u8]| record(&ASKED, kind, CHAOS, lives, data);
+    let text = |text: &&str| {
+        let bytes = &text.as_bytes()[..text.len().min(255)];
+        own(TXT, [0; 4], &[&[u8::try_from(bytes.len()).unwrap_or(0)][..], bytes].concat())
+    };
+    let beginning = || own(SOA, DAY, &[&ASKED[..], b"\x0ahostmaster", &ASKED, SOA_NUMBERS].concat());
+    let server = || own(NS, [0; 4], &ASKED);
+    let answers: Vec<Vec<u8>> = match question.kind {
+        TXT => texts.iter().map(text).collect(),
+        SOA => vec![beginning()],
+        NS => vec![server()],
+        ANY => texts.iter().map(text).chain([beginning(), server()]).collect(),
+        _ => Vec::new(),
+    };
+    let authority = if answers.is_empty() { vec![beginning()] } else { Vec::new() };
+    Some(Said { flags: AA, answers, authority, ..Said::default() })
+}
+
+/// Whose address a private one is: nobody's.
+fn private(question: &Question<'_>) -> Option<Said> {
+    let name = question.name().to_ascii_lowercase();
+    let labels: Vec<&[u8]> = name.split(|byte| *byte == b'.').collect();
+    let inside = labels.strip_suffix(&[&b"in-addr"[..], b"arpa"])?;
+    let zone = OWN_NETWORKS.iter().find(|zone| inside.ends_with(zone))?;
+    let mut owner = Vec::new();
+    for label in zone.iter().copied().chain([&b"IN-ADDR"[..], b"ARPA"]) {
+        owner.push(u8::try_from(label.len()).unwrap_or(0));
+        owner.extend_from_slice(label);
+    }
+    owner.push(0);
+    let [high, low] = u16::try_from(12 + question.raw.len()).unwrap_or(0).to_be_bytes();
+    let data = [&[0xc0 | high, low, 0][..], SOA_NUMBERS].concat();
+    let code = if inside.len() == zone.len() { 0 } else { NXDOMAIN };
+    Some(Said { code, flags: AA, authority: vec![record(&owner, SOA, 1, DAY, &data)], ..Said::default() })
+}
