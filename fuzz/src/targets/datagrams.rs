@@ -7,8 +7,8 @@ use crate::{
 use honeymesh_trap_proto::{DATAGRAM_ANSWER_BYTES_MAX, DATAGRAM_BYTES_MAX, Datagram, NONCE_BYTES, Service};
 
 const SERVICES: [&str; 7] = ["dns", "ntp", "snmp", "tftp", "sip", "ssdp", "memcached"];
-/// So many answers to answers: the next one is silence.
-const TURNS_MAX: usize = 3;
+/// So many answers to answers: the next one is silence. (memcached complains of what BIND answers, BIND of the complaint, and nobody of that.)
+const TURNS_MAX: usize = 4;
 
 /// `service | nonce's place, or 0 | datagram`.
 pub(super) fn any(data: &[u8]) {

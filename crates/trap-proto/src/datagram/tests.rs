@@ -86,7 +86,8 @@ proptest! {
                         break;
                     }
                     turns += 1;
-                    prop_assert!(turns < 3, "{} and {} go on: {:?}", one.name(), other.name(), said);
+                    // memcached complains of what BIND answers, BIND of the complaint, and nobody of that.
+                    prop_assert!(turns < 4, "{} and {} go on: {:?}", one.name(), other.name(), said);
                     said = service.datagram(&Datagram { bytes: &said, nonce_at: None, now: drive::NOW }).answer;
                 }
             }

@@ -141,7 +141,11 @@ impl Transport {
     }
 
     fn request(&mut self, fields: &mut Fields<'_>, desk: &mut Desk<'_>) -> Option<Flow> {
-        let (user, service, method) = (fields.c_string()?, fields.c_string()?, fields.c_string()?);
+        let (user, service, method) = (fields.string()?, fields.string()?, fields.string()?);
+        if ![user, service, method].into_iter().all(is_text) {
+            self.last_try(user, method, fields, desk)?;
+            return None;
+        }
         self.login.asked = false;
         self.login.requests += 1;
         if self.login.requests == 1 {
@@ -162,6 +166,17 @@ impl Transport {
             b"none" if self.login.requests == 1 => Some(self.refuse(false, 0, Flow::Continue, desk)),
             _ => Some(self.refuse(true, 0, Flow::Continue, desk)),
         }
+    }
+
+    /// OpenSSH ends the connection for it; who was named, and with which password, is kept all the same.
+    fn last_try(&mut self, user: &[u8], method: &[u8], fields: &mut Fields<'_>, desk: &mut Desk<'_>) -> Option<()> {
+        desk.findings.note("username", user);
+        if method == b"password" {
+            let (_changes, password) = (fields.flag()?, fields.string()?);
+            self.tried("password", desk);
+            desk.findings.note("password", password);
+        }
+        Some(())
     }
 
     fn changed(&mut self, user: &[u8], service: &[u8], desk: &mut Desk<'_>) -> Flow {

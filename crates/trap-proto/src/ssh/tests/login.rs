@@ -124,6 +124,19 @@ fn a_client_stays_who_it_is() {
 }
 
 #[test]
+fn a_nought_in_a_name_ends_it_and_what_was_tried_is_kept() {
+    for (user, word) in [("a\0b", "c"), ("a", "c\0d"), ("\0a", "\0c")] {
+        let mut client = begun(session());
+        assert!(client.ask(&password(user, word)).is_empty(), "without a word");
+        assert_eq!(client.heard.flow, Flow::Close);
+        let (found, _) = client.heard.reports.last().unwrap();
+        let kept = [user, word].map(|said| said.replace('\0', "\\u{0}"));
+        assert_eq!(["username", "password"].map(|name| found.fields[name].clone()), kept);
+        assert!(found.signs.contains(Signs::CREDENTIALS));
+    }
+}
+
+#[test]
 fn extensions_are_told_to_those_who_can_hear_them() {
     let client = Client::marked(session(), LISTS, ",ext-info-c", "none");
     let told = said(&client.unasked[0]);
