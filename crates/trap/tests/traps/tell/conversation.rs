@@ -75,12 +75,8 @@ impl Conversation {
 /// One answer, and whether it was the last.
 async fn listen(line: &mut Line, index: usize, is_last: bool, ear: &Ear<'_>) -> (Vec<u8>, bool) {
     let mut answer = Vec::new();
-    let is_silence = |known: &Conversation| known.turns.get(index).is_some_and(|turn| turn.heard.is_empty());
-    let (differs, is_silent) = match ear {
-        Ear::Expected(known, _) => (known.differs.is_some() && !line.can_be_greeted(), is_silence(known)),
-        Ear::Silence(_) => (false, false),
-    };
-    let patience = if differs && !is_silent { PATIENCE_IF_DIFFERENT } else { PATIENCE };
+    let differs = matches!(ear, Ear::Expected(known, _) if known.differs.is_some());
+    let patience = if differs && !line.can_be_greeted() { PATIENCE_IF_DIFFERENT } else { PATIENCE };
     let end = Instant::now() + patience;
     while answer.len() < ANSWER_BYTES_MAX {
         let wait = match ear {
@@ -89,13 +85,7 @@ async fn listen(line: &mut Line, index: usize, is_last: bool, ear: &Ear<'_>) -> 
             Ear::Silence(silence) => *silence,
             Ear::Expected(known, hide) => {
                 let complete = known.turns.get(index).is_some_and(|turn| turn.heard == hide(index, &answer));
-                // A trap that says something where a real server says nothing may only be late.
-                let is_late = differs && is_silent;
-                if complete && !is_late && !(is_last && known.closed) {
-                    AFTERWARDS
-                } else {
-                    end.saturating_duration_since(Instant::now())
-                }
+                if complete && !(is_last && known.closed) { AFTERWARDS } else { end.saturating_duration_since(Instant::now()) }
             }
         };
         match timeout(wait, line.hear()).await {
