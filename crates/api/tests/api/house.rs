@@ -1,5 +1,6 @@
 //! A house with two doors and a brain of straw, and a client for each door.
 
+mod anybody;
 mod brain;
 pub(crate) mod client;
 
