@@ -5,6 +5,7 @@
 mod bare;
 mod contender;
 mod cost;
+mod crowdsec;
 mod door;
 mod others;
 mod visit;
@@ -97,19 +98,27 @@ struct Column {
 /// # Errors
 /// A contender is not installed or does not come up, a session fails, or what was said is not in its log.
 pub fn measure(amount: Amount, installed: &Path, only: Option<&str>, progress: impl Fn(&str)) -> Result<String> {
+    let known = |only: &str| only == DOORS || Contender::NAMES.contains(&only) || others::NAMES.contains(&only);
+    if let Some(only) = only.filter(|only| !known(only)) {
+        bail!("there is no {only}: it is one of {}, {}, {DOORS}", Contender::NAMES.join(", "), others::NAMES.join(", "));
+    }
     let mut columns = Vec::new();
     for name in Contender::NAMES.into_iter().filter(|name| only.is_none_or(|only| only == *name)) {
         progress(name);
         let told = |what: &str| progress(&format!("{name}: {what}"));
         columns.push(column(name, amount, installed, &told).with_context(|| name.to_owned())?);
     }
-    if only.is_some_and(|only| only != DOORS) {
+    let other = only.filter(|only| others::NAMES.contains(only));
+    if other.is_none() && only.is_some_and(|only| only != DOORS) {
         return Ok(table(&columns));
     }
     progress("from what gives a stranger away to the kernel");
-    let mut doors = vec![("HoneyMesh", door::measure(amount.door)?)];
-    progress(&doors_table(&doors));
-    doors.extend(others::measure(amount.others, &installed.join(UNPACKED))?);
+    let mut doors = Vec::new();
+    if other.is_none() {
+        doors.push(("HoneyMesh", door::measure(amount.door)?));
+        progress(&doors_table(&doors));
+    }
+    doors.extend(others::measure(amount.others, &installed.join(UNPACKED), other)?);
     let columns = if columns.is_empty() { String::new() } else { table(&columns) + "\n" };
     Ok(columns + &doors_table(&doors))
 }

@@ -38,7 +38,8 @@ enum Command {
         /// Writes the table there, too
         #[arg(long)]
         table: Option<PathBuf>,
-        /// Only this one of HoneyMesh, bare, OpenCanary and Cowrie, or only the ways to the kernel (doors)
+        /// Only this one of HoneyMesh, bare, OpenCanary and Cowrie, or only the ways to the kernel (doors), or of these one of
+        /// fail2ban, portsentry and crowdsec
         #[arg(long)]
         only: Option<String>,
     },
