@@ -5,7 +5,7 @@
 
 use super::others::{Bans, START_TIME_MAX, offences, program, warm_up};
 use crate::{Host, Lab, Task, wait_until};
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use jiff::Timestamp;
 use nix::sys::signal::Signal;
 use std::{
@@ -82,9 +82,11 @@ fn run(lab: &Lab, number: usize, way: &Way, rounds: usize, unpacked: &Path) -> R
         let _agent = agent(host, &place, unpacked)?;
         bans(host, &place, way, rounds, unpacked)
     });
-    measured.with_context(|| {
-        let ends = ["agent", "bouncer"].map(|name| format!("its {name} said last:\n{}", tail(&place.join(name))));
-        format!("{}; {}", way.name, ends.join("\n"))
+    measured.map_err(|error| {
+        let ends = ["agent", "bouncer"].map(|name| (name, tail(&place.join(name))));
+        let ends =
+            ends.into_iter().filter(|(_, end)| !end.is_empty()).map(|(name, end)| format!("\nits {name} said last:\n{end}"));
+        anyhow!("{}: {error:#}{}", way.name, ends.collect::<String>())
     })
 }
 
