@@ -43,7 +43,8 @@ pub struct Limits {
     pub write_deadline: Duration,
     /// How long a session may last.
     pub session_deadline: Duration,
-    /// How much of a service's own waits (after a wrong password, say) is waited, in percent: 100, but in tests.
+    /// How much of a service's own waits (after a wrong password, say) is waited, in percent: 100, but in tests. A tarpit keeps
+    /// one percent of its own at least.
     pub delay_percent: u32,
 }
 

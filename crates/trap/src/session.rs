@@ -13,6 +13,7 @@ use crate::{
 use honeymesh_detect::{Recogniser, Tally};
 use honeymesh_trap_proto::{DELAY_MS_MAX, Findings, Flow, Session, Step, overhear};
 use honeymesh_types::{Marks, Signs, WallTime};
+use rustix::net::{SendFlags, send};
 use std::{
     future::poll_fn,
     io::{self, ErrorKind},
@@ -339,6 +340,13 @@ impl Conversation {
     }
 
     async fn write(&mut self, answer: &mut Vec<u8>, ends: Instant) -> Result<(), End> {
+        if answer.is_empty() {
+            return Ok(());
+        }
+        // At once, if there is room: the runtime would first wait to be told so, which costs a greeting a turn of its loop.
+        if let Ok(sent) = send(&self.stream, answer, SendFlags::NOSIGNAL | SendFlags::DONTWAIT) {
+            answer.drain(..sent);
+        }
         if answer.is_empty() {
             return Ok(());
         }

@@ -148,7 +148,7 @@ fn own(lab: &Lab) -> Result<Contender<'_>> {
     let config = NodeConfig::alone(STAGE)
         .with("node", "mode = \"observe\"")
         // The others do not wait, either.
-        .with("traps", "delay_percent = 1")
+        .with("traps", "delay_percent = 0")
         .with("traps", format!("sessions_max = {SESSIONS_MAX}"))
         .with("traps", format!("sessions_per_source_max = {SESSIONS_MAX}"))
         .with("[trap]", format!("name = \"telnet\"\nservice = \"telnet\"\nlet_in = 0\nlisten = [\"0.0.0.0:{TELNET_PORT}\"]"));

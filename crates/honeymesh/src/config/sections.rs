@@ -168,7 +168,7 @@ fn trap_limits(section: Section<'_, '_>) -> TrapLimits {
         capture_max: size(&section, "capture_max", 1 << 10, 1 << 20, 64 << 10),
         read_deadline: duration(&section, "read_deadline", SECOND, HOUR, 30 * SECOND),
         session_deadline: duration(&section, "session_deadline", SECOND, DAY, 300 * SECOND),
-        delay_percent: number(&section, "delay_percent", 1, 100, 100),
+        delay_percent: number(&section, "delay_percent", 0, 100, 100),
         host: section.text("host", |text| match Persona::of([0; 32]).named(text) {
             Ok(_) => Ok(text.to_owned()),
             Err(error) => Err(error.to_string()),

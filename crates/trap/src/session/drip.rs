@@ -9,6 +9,8 @@ use tokio::time::{Instant, sleep_until};
 
 /// Between two bytes.
 const DRIP_EVERY: Duration = Duration::from_secs(3);
+/// So much of it is kept at least, in percent: without a wait it would be no tarpit, but a flood.
+const DRIP_PERCENT_MIN: u32 = 1;
 /// Bytes that wait at most: they last for 51 minutes, which is longer than anybody stays; what does not fit is left out.
 const WAITING_BYTES_MAX: usize = 1_024;
 
@@ -102,7 +104,7 @@ impl Conversation {
 
     /// One byte, if the stranger takes one.
     fn let_fall(&self, drip: &mut Drip) -> Result<(), End> {
-        drip.next = Instant::now() + DRIP_EVERY * self.limits.delay_percent / 100;
+        drip.next = Instant::now() + DRIP_EVERY * self.limits.delay_percent.max(DRIP_PERCENT_MIN) / 100;
         let byte = match &mut drip.babble {
             Some(babble) => babble.byte(),
             None => drip.waiting.front().copied().unwrap_or_default(),
