@@ -24,6 +24,8 @@ mod looks;
 mod memory;
 mod objects;
 mod orders;
+mod probe;
+mod proving;
 mod side;
 mod socket;
 mod stack;
@@ -87,6 +89,8 @@ pub struct Nft {
     sends_from: (u16, u16),
     sees_probes: bool,
     plays_traps: bool,
+    is_probing: bool,
+    is_probe_allowed: bool,
     knocks: Option<Knocks>,
     knocks_lost: Arc<AtomicU64>,
     // What is before the others in the kernel is said by the kernel itself from Linux 6.9 on.
@@ -124,6 +128,8 @@ impl Nft {
             sight,
             sees_probes: false,
             plays_traps: options.dark == Dark::Trap,
+            is_probing: false,
+            is_probe_allowed: false,
             knocks: None,
             knocks_lost: Arc::default(),
             _lock: lock,
@@ -192,6 +198,9 @@ impl Nft {
     /// # Errors
     /// [`Error::Full`] and nothing changed, or [`Error::Nftables`].
     pub fn raise(&mut self, what: &Enforcement, now: Now) -> Result<(), Error> {
+        if self.is_probes(&what.subject) {
+            return Ok(());
+        }
         if !deadline::is_ahead(what.until, now) {
             return self.lift(&what.subject).map(|_| ());
         }
@@ -203,6 +212,9 @@ impl Nft {
     /// # Errors
     /// [`Error::Nftables`].
     pub fn lift(&mut self, subject: &Subject) -> Result<bool, Error> {
+        if self.is_probes(subject) {
+            return Ok(false);
+        }
         self.done(&Order::Lift(vec![subject.net()])).map(|lifted| lifted > 0)
     }
 
@@ -211,7 +223,7 @@ impl Nft {
     /// # Errors
     /// [`Error::Full`] (more than 131,072 prefixes) or [`Error::Nftables`].
     pub fn set_allow(&mut self, nets: &[IpNet]) -> Result<(), Error> {
-        let nets: Vec<IpNet> = nets.iter().map(|net| Subject::new(*net).net()).collect();
+        let nets: Vec<IpNet> = self.with_probe(nets).iter().map(|net| Subject::new(*net).net()).collect();
         let last = nets.len().div_ceil(PER_ORDER_MAX).saturating_sub(1);
         for (number, some) in nets.chunks(PER_ORDER_MAX).enumerate() {
             self.done(&Order::Allow { nets: some.to_vec(), is_last: number == last })?;
@@ -244,7 +256,8 @@ impl Nft {
     pub fn reconcile(&mut self, intent: &[Enforcement], now: Now) -> Result<Drift, Error> {
         let began = Instant::now();
         let held = self.elements(&Order::Dump)?;
-        let plan = compare::compare(held, intent, now);
+        let mut plan = compare::compare(held, intent, now);
+        proving::leave_out(&mut plan);
         self.carry_out(&plan, now, began)?;
         let guarded = self.guard()?;
         Ok(Drift { detached: guarded.detached, settings_changed: guarded.settings_changed, ..plan.drift })
@@ -256,6 +269,9 @@ impl Nft {
     /// [`Error::Full`] or [`Error::Nftables`]; part of the difference may have been mended. What the kernel placed by itself is
     /// left alone.
     pub fn mend(&mut self, subject: &Subject, what: Option<&Enforcement>, now: Now) -> Result<Drift, Error> {
+        if self.is_probes(subject) {
+            return Ok(Drift::default());
+        }
         let began = Instant::now();
         let mut held = self.held(subject)?;
         held.retain(|held| held.class != Class::Placed);
@@ -269,7 +285,7 @@ impl Nft {
         self.looks.take().map(|line| NftAuditor { line: RefCell::new(line) })
     }
 
-    /// What was counted since the tables were made. What this back end does not see stays 0.
+    /// What was counted since the tables were made, without the self-probe's frames. What this back end does not see stays 0.
     ///
     /// # Errors
     /// [`Error::Nftables`].
@@ -368,7 +384,9 @@ impl NftAuditor {
     /// [`Error::Nftables`].
     pub fn audit(&self, intent: &[Enforcement], now: Now) -> Result<Drift, Error> {
         let held = elements(&mut self.line.borrow_mut(), &Order::Dump)?;
-        Ok(compare::compare(held, intent, now).drift)
+        let mut plan = compare::compare(held, intent, now);
+        proving::leave_out(&mut plan);
+        Ok(plan.drift)
     }
 }
 

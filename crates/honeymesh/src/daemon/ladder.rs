@@ -118,6 +118,9 @@ fn start_nftables(options: &Options, prepare: Prepare<'_>, why: &str) -> Result<
     let [v4, v6] = prepare.traps;
     nft.arm(v4, v6).map_err(|error| failure(&error))?;
     (prepare.fill)(&mut nft);
+    if let Err(error) = nft.begin_probing() {
+        tracing::warn!(%error, "the self-probe's ban is not in nf_tables yet");
+    }
     nft.take_xdp_off(options);
     Ok((nft, child))
 }

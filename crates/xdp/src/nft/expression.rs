@@ -33,6 +33,8 @@ pub(super) enum Compare {
 pub(super) enum Meta {
     /// What kind of packet it is: two octets, as on Ethernet.
     Protocol = 1,
+    /// The number that its sender has put on it, or some rule: four octets in the machine's order.
+    Mark = 3,
     /// The name of the interface that it came by: 16 octets.
     Interface = 6,
     /// `NFPROTO_IPV4` or `NFPROTO_IPV6`: one octet.

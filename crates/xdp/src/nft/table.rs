@@ -2,9 +2,10 @@
 
 mod entries;
 mod found;
+mod probing;
 
 use super::{
-    bytes::Batch,
+    bytes::{Batch, Message},
     element,
     ingress::{self, FROM, Ingress},
     layout::{Layout, Scan},
@@ -12,6 +13,7 @@ use super::{
     memory,
     objects::{self, TABLE},
     orders::{Failure, FailureKind, Network},
+    probe,
     side::Side,
     socket::Socket,
     stack::{self, Stack},
@@ -206,7 +208,7 @@ impl Table {
         old.clone().for_each(|chain| batch.push(objects::flush(side, chain)));
         self.sets(side, found, batch);
         for name in chains.iter().filter(|name| !found.chains.contains(**name)) {
-            batch.push(if *name == stack::ARRIVED { objects::new_stack_chain(name) } else { objects::new_chain(side, name) });
+            batch.push(new_chain(side, name));
         }
         for (chain, steps) in &rules {
             batch.push(objects::new_rule(side, chain, steps));
@@ -371,6 +373,10 @@ impl Table {
                 return Ok(false);
             }
         }
+        self.are_rules_as_left()
+    }
+
+    fn are_rules_as_left(&mut self) -> io::Result<bool> {
         let now = found::picture(&mut self.socket)?;
         let chains: BTreeSet<String> = self.interfaces.iter().map(|name| objects::base_chain(name)).collect();
         let may_be_gone =
@@ -410,5 +416,14 @@ impl Table {
     /// Is nothing to stay when the daemon ends?
     pub(super) const fn releases(&self) -> bool {
         self.releases
+    }
+}
+
+/// A chain that is no interface's.
+fn new_chain(side: Side, name: &str) -> Message {
+    match probe::priority(name) {
+        Some(priority) if side == Side::Ingress => objects::new_probe_chain(name, priority),
+        _ if name == stack::ARRIVED => objects::new_stack_chain(name),
+        _ => objects::new_chain(side, name),
     }
 }

@@ -53,6 +53,8 @@ pub(super) mod table {
     pub(crate) const NAME: u16 = 1;
     pub(crate) const FLAGS: u16 = 2;
     pub(crate) const USERDATA: u16 = 6;
+    /// None of its rules is asked.
+    pub(crate) const DORMANT: u32 = 1;
     /// Nobody but the socket that made it may change it (Linux 5.12).
     pub(crate) const OWNED: u32 = 2;
     /// It outlives that socket, and the next may have it (Linux 6.9).
