@@ -21,7 +21,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-
 /// Packets of each source.
 const PACKETS_MIN: u64 = 60_000;
 /// Packets of the honest sources that may be under way: so few that no queue of the machine overflows.
@@ -141,12 +140,8 @@ const ROUNDS: [(End, &str); 6] = [
 ];
 
 /// Its tables have one kind and one version.
-const ROUNDS_OF_NFTABLES: [(End, &str); 4] = [
-    (End::Stopped, "max = 1000"),
-    (End::Killed, "max = 5000"),
-    (End::BothKilled, "max = 5000"),
-    (End::Stopped, "max = 5000"),
-];
+const ROUNDS_OF_NFTABLES: [(End, &str); 4] =
+    [(End::Stopped, "max = 1000"), (End::Killed, "max = 5000"), (End::BothKilled, "max = 5000"), (End::Stopped, "max = 5000")];
 
 /// The process that writes to nf_tables: the daemon's child of that name.
 fn writer(daemon: &Daemon) -> String {

@@ -68,9 +68,10 @@ fn without_xdp_the_probe_proves_in_its_sandbox_notices_emptied_sets_and_an_accep
     for banned in ["10.77.0.2", "fd78::/64"] {
         net.told(&["ban", banned]);
     }
-    let probe = |what: &str, is: fn(&Value) -> bool| {
-        eventually(what, || Some(net.json(&["status"])["probe"].clone()).filter(|probe| is(probe)))
-    };
+    let probe =
+        |what: &str, is: fn(&Value) -> bool| eventually(what, || Some(net.json(&["status"])["probe"].clone()).filter(&is));
+    // The first comes soon, and the next half a minute after it: in between only the probe can notice.
+    eventually("a first audit", || net.json(&["status"])["audit"]["audits"].as_u64().filter(|audits| *audits > 0));
     let proved = probe("a first proof", |probe| probe["runs"].as_u64() > Some(0));
     assert_eq!((&proved["ok"], &proved["failures"]), (&true.into(), &0.into()), "{proved}");
     assert!(!net.reaches());

@@ -107,9 +107,14 @@ fn confined(net: &Net, config: &Path) -> Command {
     // The places of the unit are elsewhere in a test; the pins are where they are.
     let places = setting("ReadWritePaths");
     assert_eq!(places, ["/var/lib/honeymesh", "/etc/honeymesh", "-/sys/fs/bpf"]);
+    assert_eq!(
+        (setting("RuntimeDirectory"), setting("RuntimeDirectoryPreserve")),
+        (vec!["honeymesh".into()], vec!["yes".into()])
+    );
     let [state, keys] = [net.state_dir(), net.dir.path().join("etc")].map(|path| path.display().to_string());
     let script = format!(
-        "set -e; for place in {state} {keys}; do mount --bind $place $place; done
+        "set -e; mkdir -p /run/honeymesh
+         for place in {state} {keys} /run/honeymesh; do mount --bind $place $place; done
          mount -o remount,bind,ro /
          if touch {dir}/no 2>/dev/null; then echo 'it is not read only' >&2; exit 9; fi
          exec setpriv --no-new-privs {bounding} {program} run --config {config}",

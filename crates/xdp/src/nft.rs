@@ -88,6 +88,7 @@ pub struct Nft {
     sight: Sight,
     sends_from: (u16, u16),
     sees_probes: bool,
+    weighs: bool,
     plays_traps: bool,
     is_probing: bool,
     is_probe_allowed: bool,
@@ -127,6 +128,7 @@ impl Nft {
             sends_from: scan.sends_from,
             sight,
             sees_probes: false,
+            weighs: false,
             plays_traps: options.dark == Dark::Trap,
             is_probing: false,
             is_probe_allowed: false,
@@ -143,7 +145,7 @@ impl Nft {
         let releases = options.exit == OnExit::Release;
         let order = Order::Open { network: self.network(&self.sight), max_bans: options.max_bans, releases, scan };
         match self.ask(&order).map_err(answers::absent)? {
-            Answer::Opened { sees_probes } => self.sees_probes = sees_probes,
+            Answer::Opened { sees_probes, weighs } => (self.sees_probes, self.weighs) = (sees_probes, weighs),
             _ => return Err(unexpected()),
         }
         if self.sees_probes {
@@ -170,6 +172,13 @@ impl Nft {
     #[must_use]
     pub const fn sees_probes(&self) -> bool {
         self.sees_probes
+    }
+
+    /// Are reactions of silenced sources weighed, if that was asked for? Needs nft_numgen, and Linux 6.2 for coins that nobody can
+    /// foresee.
+    #[must_use]
+    pub const fn weighs_reactions(&self) -> bool {
+        self.weighs
     }
 
     /// What reads the probes and scans that the kernel tells of; `None` once it was taken, or where it tells none.

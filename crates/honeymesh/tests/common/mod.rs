@@ -45,6 +45,7 @@ pub enum Rung {
 }
 
 /// Each case becomes a test of XDP and one of nf_tables.
+#[allow(unused_macros, clippy::allow_attributes, reason = "not every test file has such cases")]
 macro_rules! on_both_rungs {
     ($($case:ident)+) => {
         mod xdp { $( #[test] fn $case() { if crate::common::is_root() { super::$case(crate::common::Rung::Highest) } } )+ }

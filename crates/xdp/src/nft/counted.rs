@@ -33,6 +33,7 @@ pub(super) fn counters(all: &[u64], knocks_lost: u64) -> Counters {
         budget_full: of("budget_full"),
         scan_state_lost: of("scan_state_lost"),
         steered: of("steered"),
+        oracle_answered: of("oracle_answered"),
         silenced: of("silenced"),
         ..Counters::default()
     };

@@ -131,8 +131,12 @@ pub(super) fn new_set(side: Side, tier: Tier, id: u32) -> Message {
 pub(super) fn new_memory(side: Side, memory: &Memory, id: u32) -> Message {
     Message::new(side, message::NEW_SET, flag::CREATE, |to| {
         to.text(set::TABLE, TABLE).text(set::NAME, &memory.name).number(set::ID, id);
-        to.number(set::FLAGS, if memory.size > 0 { set::TIMEOUTS | set::DYNAMIC } else { set::TIMEOUTS });
+        let (dynamic, map) = (if memory.size > 0 { set::DYNAMIC } else { 0 }, if memory.has_coin { set::MAP } else { 0 });
+        to.number(set::FLAGS, set::TIMEOUTS | dynamic | map);
         to.number(set::KEY_TYPE, memory.key_type).number(set::KEY_LEN, memory.key_len);
+        if memory.has_coin {
+            to.number(set::DATA_TYPE, set::TYPE_MARK).number(set::DATA_LEN, 4);
+        }
         if memory.size > 0 {
             to.nest(set::DESCRIPTION, |inner| {
                 inner.number(set::SIZE, memory.size);

@@ -79,8 +79,8 @@ pub(super) enum Answer {
     Done(u32),
     /// Entries, and whether more follow.
     Elements { all: Vec<Element>, is_last: bool },
-    /// What [`Order::Open`] came to: are probes of dark ports seen?
-    Opened { sees_probes: bool },
+    /// What [`Order::Open`] came to: are probes of dark ports seen, and reactions to silence weighed?
+    Opened { sees_probes: bool, weighs: bool },
     /// Was there something for [`Order::Guard`] to mend?
     Guarded { is_changed: bool },
     /// The counters in their order.

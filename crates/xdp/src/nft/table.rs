@@ -84,7 +84,15 @@ impl Table {
         };
         table.take(network);
         table.adopt()?;
-        match table.settle() {
+        let mut done = table.settle();
+        if table.weighs()
+            && done.as_ref().is_err_and(|failure| failure.kind == FailureKind::Kernel && is_unknown(&failure.error()))
+        {
+            // Without coins, everything else may still be there.
+            table.layout.scan.iter_mut().for_each(|scan| scan.oracle = false);
+            done = table.settle();
+        }
+        match done {
             // What the rules about dark ports ask is not in every kernel; bans are dropped all the same.
             Err(failure) if failure.kind == FailureKind::Kernel && is_unknown(&failure.error()) => {
                 table.layout.scan = None;
@@ -99,6 +107,11 @@ impl Table {
     /// Are probes of dark ports seen?
     pub(super) const fn sees_probes(&self) -> bool {
         self.layout.scan.is_some()
+    }
+
+    /// Are reactions of silenced sources weighed?
+    pub(super) fn weighs(&self) -> bool {
+        self.layout.scan.as_ref().is_some_and(Scan::weighs)
     }
 
     /// Why they are not.

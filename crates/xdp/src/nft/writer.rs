@@ -88,7 +88,7 @@ fn serve(mut line: Line, socket: Socket, loopback: &io::Result<Loopback>) -> io:
         Ok(table) => table,
         Err(failure) => return line.say(&Answer::Failed(failure)),
     };
-    line.say(&Answer::Opened { sees_probes: table.sees_probes() })?;
+    line.say(&Answer::Opened { sees_probes: table.sees_probes(), weighs: table.weighs() })?;
     let ended = obey(&mut line, &mut table, loopback);
     if table.releases() {
         let _gone_already = table.release();

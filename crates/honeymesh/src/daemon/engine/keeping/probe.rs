@@ -52,7 +52,8 @@ impl<K: Enforcer> Engine<K> {
         self.audit_soon();
         match self.kernel.guard() {
             Ok(found) => {
-                let settings = found.settings_changed.then_some("somebody else had changed the kernel's settings or rules (said again)");
+                let settings =
+                    found.settings_changed.then_some("somebody else had changed the kernel's settings or rules (said again)");
                 let missing = (!found.missing.is_empty()).then_some("its ban was gone from the table (entered again)");
                 let causes: Vec<&str> = settings.into_iter().chain(missing).collect();
                 self.audits.found(&found);
