@@ -91,7 +91,7 @@ pub struct Nft {
     weighs: bool,
     plays_traps: bool,
     is_probing: bool,
-    is_probe_allowed: bool,
+    is_probe_allowed: [bool; 2],
     knocks: Option<Knocks>,
     knocks_lost: Arc<AtomicU64>,
     // What is before the others in the kernel is said by the kernel itself from Linux 6.9 on.
@@ -131,7 +131,7 @@ impl Nft {
             weighs: false,
             plays_traps: options.dark == Dark::Trap,
             is_probing: false,
-            is_probe_allowed: false,
+            is_probe_allowed: [false; 2],
             knocks: None,
             knocks_lost: Arc::default(),
             _lock: lock,

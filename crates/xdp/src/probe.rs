@@ -8,7 +8,7 @@ use crate::{Counters, Drift, compare::Plan, spot::Spot};
 use honeymesh_types::{Enforcement, Grade, Reasons, Scope, Subject};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use std::{
-    net::{Ipv4Addr, Ipv6Addr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
     time::Duration,
 };
 
@@ -56,12 +56,17 @@ impl Probed {
         Self { banned: [banned4, banned6], honest: [honest4, honest6] }
     }
 
-    /// Is it as it should be? `dropping`: bans are enforced, and nobody has allowed the probe's source.
+    /// Is it as it should be? `dropping`: bans are enforced, and nobody has allowed the probe's sources.
     ///
     /// # Errors
     /// What is wrong, in words.
     pub fn judge(&self, dropping: bool) -> Result<(), String> {
-        let banned = |fared, family| match fared {
+        self.judge_each([dropping; 2])
+    }
+
+    /// The same for each family; IPv4 first.
+    pub(crate) fn judge_each(&self, dropping: [bool; 2]) -> Result<(), String> {
+        let banned = |fared, family, dropping| match fared {
             Fared::Passed if dropping => Some(format!("a banned {family} source was let through")),
             Fared::Dropped if !dropping => Some(format!("a banned {family} source was dropped while nothing is enforced")),
             Fared::Failed => Some(format!("nothing could be proved with a banned {family} source")),
@@ -73,7 +78,12 @@ impl Probed {
             Fared::Passed => None,
         };
         let ([banned4, banned6], [honest4, honest6]) = (self.banned, self.honest);
-        let all = [banned(banned4, "IPv4"), honest(honest4, "IPv4"), banned(banned6, "IPv6"), honest(honest6, "IPv6")];
+        let all = [
+            banned(banned4, "IPv4", dropping[0]),
+            honest(honest4, "IPv4"),
+            banned(banned6, "IPv6", dropping[1]),
+            honest(honest6, "IPv6"),
+        ];
         let wrong: Vec<String> = all.into_iter().flatten().collect();
         if wrong.is_empty() { Ok(()) } else { Err(wrong.join("; ")) }
     }
@@ -115,9 +125,9 @@ pub(crate) fn honest() -> [IpNet; 2] {
     [IpNet::V4(Ipv4Net::from(HONEST4)), IpNet::V6(Ipv6Net::from(HONEST6))]
 }
 
-/// Does an allowed prefix cover one of the banned sources?
-pub(crate) fn is_allowed(nets: &[IpNet]) -> bool {
-    nets.iter().any(|net| net.contains(&std::net::IpAddr::V4(BANNED4)) || net.contains(&std::net::IpAddr::V6(BANNED6)))
+/// Does an allowed prefix cover the banned source of each family? IPv4 first.
+pub(crate) fn is_allowed(nets: &[IpNet]) -> [bool; 2] {
+    [IpAddr::V4(BANNED4), IpAddr::V6(BANNED6)].map(|source| nets.iter().any(|net| net.contains(&source)))
 }
 
 /// The probe's ban of one subject.
@@ -214,6 +224,8 @@ mod tests {
         let observing = Probed { banned: [Fared::Passed; 2], ..GOOD };
         assert_eq!(observing.judge(false), Ok(()));
         assert!(GOOD.judge(false).is_err());
+        let one = Probed { banned: [Fared::Passed, Fared::Dropped], ..GOOD };
+        assert!(one.judge_each([false, true]).is_ok() && one.judge_each([true; 2]).is_err(), "one family's is allowed");
     }
 
     #[test]
@@ -227,8 +239,9 @@ mod tests {
 
     #[test]
     fn its_sources_are_nobodys() {
-        assert!(!is_allowed(&["192.0.2.0/24".parse().unwrap(), "2001:db8::/32".parse().unwrap(), "10.0.0.0/8".parse().unwrap()]));
-        assert!(is_allowed(&["0.0.0.0/0".parse().unwrap()]) && is_allowed(&["::/0".parse().unwrap()]));
+        let allowed = |nets: &[&str]| is_allowed(&nets.iter().map(|net| net.parse().unwrap()).collect::<Vec<_>>());
+        assert_eq!(allowed(&["192.0.2.0/24", "2001:db8::/32", "10.0.0.0/8"]), [false; 2]);
+        assert_eq!((allowed(&["0.0.0.0/0"]), allowed(&["::/0"])), ([true, false], [false, true]));
         assert_eq!(banned().map(|subject| subject.to_string()), ["192.0.0.8/32", "100::/64"]);
         assert!(!banned().iter().any(|subject| honest().iter().any(|net| subject.net().contains(&net.addr()))));
     }

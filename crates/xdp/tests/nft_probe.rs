@@ -108,8 +108,10 @@ fn a_later_start_goes_on_with_it_and_modes_and_allowances_are_expected() {
         nft.set_lockdown(Lockdown::Off).unwrap();
         assert_eq!(probe(&mut nft), Ok(()));
         nft.set_enforcing(true).unwrap();
-        nft.set_allow(&["0.0.0.0/0", "::/0"].map(net_of)).unwrap();
-        assert_eq!(probe(&mut nft), Ok(()), "who is allowed is let through");
+        for everybody in [&["0.0.0.0/0"][..], &["::/0"], &["0.0.0.0/0", "::/0"]] {
+            nft.set_allow(&everybody.iter().map(|net| net_of(net)).collect::<Vec<_>>()).unwrap();
+            assert_eq!(probe(&mut nft), Ok(()), "who is allowed is let through: {everybody:?}");
+        }
         let counters = nft.counters().unwrap();
         assert_eq!((counters.packets, counters.dropped, counters.would_drop), (0, 0, 0), "{counters:?}");
         nft.release().unwrap();

@@ -110,12 +110,12 @@ impl Outcome {
         Probed { banned: [fared(0), fared(1)], honest: [fared(2), fared(3)] }
     }
 
-    /// Is it as it should be? `is_allowed`: somebody has allowed the banned source.
+    /// Is it as it should be? `is_allowed`: somebody has allowed the banned source of the family.
     ///
     /// # Errors
     /// What is wrong, in words.
-    pub(super) fn judge(&self, is_allowed: bool) -> Result<(), String> {
-        let frames = self.probed().judge(self.is_dropping && !is_allowed);
+    pub(super) fn judge(&self, is_allowed: [bool; 2]) -> Result<(), String> {
+        let frames = self.probed().judge_each(is_allowed.map(|is_allowed| self.is_dropping && !is_allowed));
         let rules = (!self.is_as_left).then(|| "chains or rules of nf_tables are not as they were left".to_owned());
         let wrong: Vec<String> = frames.err().into_iter().chain(rules).collect();
         if wrong.is_empty() { Ok(()) } else { Err(wrong.join("; ")) }
@@ -183,15 +183,15 @@ mod tests {
     #[test]
     fn what_came_in_and_not_out_was_dropped_and_what_came_nowhere_proves_nothing() {
         assert_eq!(GOOD.probed(), Probed { banned: [Fared::Dropped; 2], honest: [Fared::Passed; 2] });
-        assert_eq!(GOOD.judge(false), Ok(()));
+        assert_eq!(GOOD.judge([false; 2]), Ok(()));
         let nowhere = Outcome { came: [false; 4], passed: [false; 4], ..GOOD };
         assert_eq!(nowhere.probed().honest, [Fared::Failed; 2]);
-        assert!(nowhere.judge(false).unwrap_err().starts_with("nothing could be proved with a banned IPv4 source; "));
+        assert!(nowhere.judge([false; 2]).unwrap_err().starts_with("nothing could be proved with a banned IPv4 source; "));
         let past = Outcome { came: [false; 4], passed: [true; 4], ..GOOD };
-        assert!(past.judge(false).unwrap_err().contains("a banned IPv6 source was let through"));
-        assert_eq!(past.judge(true), Ok(()), "an allowed source is let through");
-        assert_eq!(Outcome { is_dropping: false, ..past }.judge(false), Ok(()), "while nothing is enforced");
-        assert!(Outcome { is_as_left: false, ..GOOD }.judge(false).unwrap_err().contains("not as they were left"));
+        assert!(past.judge([false; 2]).unwrap_err().contains("a banned IPv6 source was let through"));
+        assert_eq!(past.judge([true; 2]), Ok(()), "an allowed source is let through");
+        assert_eq!(Outcome { is_dropping: false, ..past }.judge([false; 2]), Ok(()), "while nothing is enforced");
+        assert!(Outcome { is_as_left: false, ..GOOD }.judge([false; 2]).unwrap_err().contains("not as they were left"));
     }
 
     #[test]
