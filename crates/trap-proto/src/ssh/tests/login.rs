@@ -4,6 +4,8 @@ use super::{
     client::{channel_request, data, let_in, open_session, password, request},
     *,
 };
+use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD};
+use sha2::{Digest, Sha256};
 
 fn begun(session: SshSession) -> Client {
     let mut client = Client::of(session, LISTS, "none");
@@ -132,6 +134,25 @@ fn a_nought_in_a_name_ends_it_and_what_was_tried_is_kept() {
         let (found, _) = client.heard.reports.last().unwrap();
         let kept = [user, word].map(|said| said.replace('\0', "\\u{0}"));
         assert_eq!(["username", "password"].map(|name| found.fields[name].clone()), kept);
+        assert!(found.signs.contains(Signs::CREDENTIALS));
+    }
+}
+
+#[test]
+fn a_nought_in_a_keys_algorithm_ends_it_and_the_key_is_kept() {
+    for signed in [0, 1] {
+        let mut client = begun(session());
+        let answers = client.ask(&request("git", "publickey", |out| {
+            out.push(signed);
+            put_string(out, b"ssh-\0ed25519");
+            put_string(out, b"a key");
+        }));
+        assert!(answers.is_empty() && client.heard.flow == Flow::Close, "without a word");
+        let (found, _) = client.heard.reports.last().unwrap();
+        let fields = ["username", "method", "key_algorithm"].map(|name| found.fields[name].as_str());
+        assert_eq!(fields, ["git", "publickey", "ssh-\\u{0}ed25519"]);
+        let printed = format!("SHA256:{}", STANDARD_NO_PAD.encode(Sha256::digest(b"a key")));
+        assert_eq!((&found.fields["key_fingerprint"], found.fields.contains_key("key_signed")), (&printed, signed == 1));
         assert!(found.signs.contains(Signs::CREDENTIALS));
     }
 }
