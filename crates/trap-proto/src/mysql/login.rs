@@ -47,15 +47,20 @@ pub(super) fn asks_for_tls(packet: &[u8]) -> bool {
     packet.len() >= least && low_flags(packet) & TLS != 0
 }
 
-/// Reads a packet without its head; `None` if it is broken.
-pub(super) fn read(packet: &[u8]) -> Option<Login> {
+/// The flags that a client says it has, as many of them as it said.
+pub(super) fn flags(packet: &[u8]) -> u32 {
+    packet.first_chunk().map_or_else(|| low_flags(packet), |flags| u32::from_le_bytes(*flags))
+}
+
+/// Reads a packet without its head; `None` if it is broken. Behind TLS `flags` are those with which that was asked for: its own are not
+/// looked at any more.
+pub(super) fn read(packet: &[u8], flags: u32) -> Option<Login> {
     let mut reader = Reader(packet);
-    let low = reader.bytes(2)?;
-    if u32::from(u16::from_le_bytes(*low.first_chunk()?)) & PROTOCOL_41 == 0 {
+    reader.bytes(2)?;
+    if flags & PROTOCOL_41 == 0 {
         return old(reader);
     }
-    let high = reader.bytes(2)?;
-    let flags = u32::from_le_bytes([low[0], low[1], high[0], high[1]]);
+    reader.bytes(2)?;
     // The longest packet, the character set, and what is reserved.
     reader.bytes(4 + 1 + 23)?;
     let is_secure = flags & (SECURE_CONNECTION | PLUGIN) != 0;
@@ -128,10 +133,14 @@ mod tests {
         [&flags.to_le_bytes()[..], &[0; 28], rest].concat()
     }
 
+    fn read_own(packet: &[u8]) -> Option<Login> {
+        read(packet, flags(packet))
+    }
+
     #[test]
     fn each_part_is_read_where_the_flags_say() {
         let all = WITH_DATABASE | PROTOCOL_41 | SECURE_CONNECTION | PLUGIN | ATTRIBUTES;
-        let login = read(&packet(all, b"root\0\x02\xab\xcdshop\0native\0\x0b\x03_os\x05Linux\0")).unwrap();
+        let login = read_own(&packet(all, b"root\0\x02\xab\xcdshop\0native\0\x0b\x03_os\x05Linux\0")).unwrap();
         let expected = Login {
             username: b"root".to_vec(),
             scramble: b"\xab\xcd".to_vec(),
@@ -141,9 +150,10 @@ mod tests {
             is_secure: true,
         };
         assert_eq!(login, expected, "broken attributes cost only themselves");
-        let told = read(&packet(PROTOCOL_41 | ATTRIBUTES | LENGTH_ENCODED, b"root\0\xfc\x01\0x\x0a\x03_os\x05Linux")).unwrap();
+        let told =
+            read_own(&packet(PROTOCOL_41 | ATTRIBUTES | LENGTH_ENCODED, b"root\0\xfc\x01\0x\x0a\x03_os\x05Linux")).unwrap();
         assert_eq!((told.scramble.as_slice(), told.attributes.as_slice()), (&b"x"[..], &b"_os=Linux"[..]));
-        let old = read(b"\x01\0\0\0\0root\0abcdefgh").unwrap();
+        let old = read_own(b"\x01\0\0\0\0root\0abcdefgh").unwrap();
         assert_eq!((old.username.as_slice(), old.scramble.as_slice()), (&b"root"[..], &b"abcdefgh"[..]));
     }
 
@@ -151,7 +161,7 @@ mod tests {
     fn broken_packets_are_told() {
         for broken in [&b""[..], b"\0\x02", &packet(PROTOCOL_41, b"root"), &packet(PROTOCOL_41 | SECURE_CONNECTION, b"a\0\x09x")]
         {
-            assert_eq!(read(broken), None, "{broken:?}");
+            assert_eq!(read_own(broken), None, "{broken:?}");
         }
     }
 }

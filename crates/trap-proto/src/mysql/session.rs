@@ -63,6 +63,8 @@ pub struct MysqlSession {
     has_tls: bool,
     /// The client is told the state with each error, as long as it does not say that it knows none.
     is_new: bool,
+    /// What the client can do, as it said first.
+    flags: u32,
     login: Login,
     findings: Findings,
 }
@@ -83,6 +85,7 @@ impl MysqlSession {
             is_tls: false,
             has_tls: true,
             is_new: true,
+            flags: 0,
             login: Login::default(),
             findings: Findings::default(),
         }
@@ -192,18 +195,21 @@ impl MysqlSession {
     }
 
     fn login(&mut self, packet: &[u8], answer: &mut Vec<u8>) -> Flow {
-        self.is_new = packet.len() < FLAG_BYTES || login::is_new(packet);
+        if !self.is_tls {
+            self.is_new = packet.len() < FLAG_BYTES || login::is_new(packet);
+            self.flags = login::flags(packet);
+        }
         if login::asks_for_tls(packet) && self.has_tls && !self.is_tls {
             self.is_tls = true;
             self.phase = Phase::Head;
             self.coming.want(HEAD_BYTES);
             // Whoever asks with a whole login has shown it in the clear.
-            if let Some(login) = login::read(packet).filter(|login| !login.username.is_empty()) {
+            if let Some(login) = login::read(packet, self.flags).filter(|login| !login.username.is_empty()) {
                 self.findings.note("username", &login.username);
             }
             return Flow::StartTls;
         }
-        let Some(login) = login::read(packet) else { return self.broken(1043, "08S01", "Bad handshake", answer) };
+        let Some(login) = login::read(packet, self.flags) else { return self.broken(1043, "08S01", "Bad handshake", answer) };
         self.findings.note("username", &login.username);
         for (name, value) in [("database", &login.database), ("client", &login.attributes)] {
             if !value.is_empty() {
@@ -211,10 +217,8 @@ impl MysqlSession {
             }
         }
         let is_old = login.plugin == OLD;
-        let is_other = !login.plugin.is_empty() && login.plugin != self.plugin().as_bytes() && !is_old;
+        let is_switched = !login.plugin.is_empty() && login.plugin != self.plugin().as_bytes() && !is_old;
         self.login = login;
-        // Behind TLS nobody is asked again whose account can only be reached otherwise.
-        let is_switched = is_other && !(self.is_tls && self.is_of_socket());
         if !is_switched {
             let scramble = core::mem::take(&mut self.login.scramble);
             return self.scrambled(scramble, answer);

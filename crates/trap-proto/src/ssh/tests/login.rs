@@ -265,6 +265,19 @@ fn channels_are_bounded_and_a_closed_one_makes_room() {
 }
 
 #[test]
+fn who_asks_for_much_while_keys_are_exchanged_is_not_listened_to_any_longer() {
+    let mut client = inside();
+    assert_eq!(client.ask(&offer(LISTS, "", "none", false))[0][0], MSG_KEXINIT);
+    let keepalive = message(MSG_GLOBAL_REQUEST, |out| {
+        put_string(out, b"keepalive@openssh.com");
+        out.push(1);
+    });
+    let waiting = (0..1_000).take_while(|_| client.ask(&keepalive).is_empty() && client.heard.flow != Flow::Close).count();
+    assert!((100..300).contains(&waiting), "{waiting}");
+    assert_eq!(client.heard.flow, Flow::Close);
+}
+
+#[test]
 fn host_keys_are_proven_to_whoever_does_not_know_them() {
     let mut client = inside();
     let key = HostKeys::of(&persona().key("ssh host keys")).public(hostkey::HostKeyKind::Ecdsa);
