@@ -10,8 +10,13 @@ const HELP: &str = include_str!("help.txt");
 
 /// How many words this command takes; `None`: there is none of this name.
 fn arity(name: &[u8]) -> Option<i64> {
-    let name = core::str::from_utf8(name).ok()?;
-    ARITY.split_whitespace().find_map(|known| known.strip_prefix(name)?.strip_prefix(':')?.parse().ok())
+    if name.iter().any(|byte| byte.is_ascii_whitespace() || *byte == b':') {
+        return None;
+    }
+    let wanted = [name, b":"].concat();
+    let is_whole = |at: &usize| at.checked_sub(1).is_none_or(|before| ARITY.as_bytes()[before].is_ascii_whitespace());
+    let at = memchr::memmem::find_iter(ARITY.as_bytes(), &wanted).find(is_whole)? + wanted.len();
+    ARITY.get(at..)?.split_whitespace().next()?.parse().ok()
 }
 
 /// Whether it is one.
@@ -23,7 +28,8 @@ pub(super) fn is_known(command: &[u8]) -> bool {
 pub(super) fn objection(command: &[u8], arguments: &[alloc::vec::Vec<u8>], reply: &mut Reply<'_>) -> bool {
     let Some(mut wanted) = arity(command).filter(|_| command != b"quit") else { return false };
     let mut name = command.to_vec();
-    let is_group = || HELP.lines().any(|line| line.strip_prefix("# ").is_some_and(|group| group.as_bytes() == command));
+    // Each that has others in it has `HELP` among them.
+    let is_group = || is_known(&[command, b"|help"].concat());
     if let Some(sub) = arguments.first().filter(|_| is_group()) {
         let full = [command, b"|", &sub.to_ascii_lowercase()].concat();
         let Some(words) = arity(&full) else {
@@ -82,6 +88,7 @@ mod tests {
         );
         assert_eq!(said(&["acl", "FOO"]).as_deref(), Some("-ERR unknown subcommand 'FOO'. Try ACL HELP.\r\n"));
         assert_eq!((said(&["foo"]), said(&["quit", "a"]), said(&["ge"]), said(&["acl|whoami:2 b"])), (None, None, None, None));
-        assert!(is_known(b"vadd") && !is_known(b"get:2") && !is_known(b""));
+        assert!(is_known(b"vadd") && is_known(b"acl") && is_known(b"zunionstore"));
+        assert!([&b""[..], b"et", b"get:2", b"get:2 getbit", b"\xff"].iter().all(|name| !is_known(name)));
     }
 }
