@@ -62,6 +62,7 @@ ask() {
     [ -z "$only" ] || export ONLY=$only
     "$test" --ignored --nocapture record_the_real_servers
 }
+behind /usr/bin/memcached -u memcache -l 127.0.0.1
 start_datagrams
 if [ "${RECORD_ONLY-}" = datagrams ]; then sleep "${RECORD_WAIT-15}"; ask; exit; fi
 inside chown mysql: /run/mysqld; inside chown postgres: /run/postgresql; inside chown redis: /run/redis
@@ -132,7 +133,6 @@ service auth {
 END
 behind /usr/sbin/dovecot -F
 behind /usr/bin/redis-server --port 6379 --bind 127.0.0.1 --dir /var/lib/redis --protected-mode no
-behind /usr/bin/memcached -u memcache -l 127.0.0.1
 behind /usr/sbin/mariadbd --user=mysql --bind-address=127.0.0.1
 behind su postgres -s /bin/sh -c '/usr/lib/postgresql/17/bin/postgres -D /var/lib/postgresql/17/main -c config_file=/etc/postgresql/17/main/postgresql.conf'
 behind /usr/sbin/smbd -F --no-process-group
