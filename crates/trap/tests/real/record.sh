@@ -6,7 +6,7 @@
 # FOLDER is where Debian 13 is, or where debootstrap puts it (some 2 GB; take it away afterwards with `rm -rf --one-file-system`).
 # TEST is the program of the traps' tests: the last line of `cargo test -p honeymesh-trap --test traps --no-run`.
 # FILE is the name of the one file to record (`nginx`), or several with commas between them, else all are.
-# With RECORD_ONLY=datagrams no others are installed and run than those of datagrams.sh, for which FILE must be given then.
+# With RECORD_ONLY=datagrams no others are installed and run than those of datagrams.sh and memcached, for which FILE must be given then.
 #
 # The servers run in namespaces of their own and end with them: nothing of them reaches the network or outlives this.
 set -eu
