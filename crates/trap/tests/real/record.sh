@@ -6,7 +6,7 @@
 # FOLDER is where Debian 13 is, or where debootstrap puts it (some 2 GB; take it away afterwards with `rm -rf --one-file-system`).
 # TEST is the program of the traps' tests: the last line of `cargo test -p honeymesh-trap --test traps --no-run`.
 # FILE is the name of the one file to record (`nginx`), or several with commas between them, else all are.
-# With RECORD_ONLY=datagrams no others are installed and run than those of datagrams.sh, for which FILE must be given then.
+# With RECORD_ONLY=datagrams no others are installed and run than those of datagrams.sh and memcached, for which FILE must be given then.
 #
 # The servers run in namespaces of their own and end with them: nothing of them reaches the network or outlives this.
 set -eu
@@ -62,6 +62,7 @@ ask() {
     [ -z "$only" ] || export ONLY=$only
     "$test" --ignored --nocapture record_the_real_servers
 }
+behind /usr/bin/memcached -u memcache -l 127.0.0.1
 start_datagrams
 if [ "${RECORD_ONLY-}" = datagrams ]; then sleep "${RECORD_WAIT-15}"; ask; exit; fi
 inside chown mysql: /run/mysqld; inside chown postgres: /run/postgresql; inside chown redis: /run/redis
@@ -132,7 +133,6 @@ service auth {
 END
 behind /usr/sbin/dovecot -F
 behind /usr/bin/redis-server --port 6379 --bind 127.0.0.1 --dir /var/lib/redis --protected-mode no
-behind /usr/bin/memcached -u memcache -l 127.0.0.1
 behind /usr/sbin/mariadbd --user=mysql --bind-address=127.0.0.1
 # The blog has one of its own: the first knows those accounts alone that Debian makes.
 [ -d "$root/var/lib/mysql-blog" ] || inside mariadb-install-db --user=mysql --datadir=/var/lib/mysql-blog >/dev/null
