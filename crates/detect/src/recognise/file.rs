@@ -57,7 +57,7 @@ pub(super) fn find(bytes: &[u8]) -> Vec<(Shape, String)> {
     let mut last = [b'\n', b'\n'];
     for (place, byte) in bytes.iter().enumerate() {
         let begins_line = last[1] == b'\n';
-        let may_begin = matches!(byte, 0x7f | b'M' | 0xfe | 0xce | 0xcf | 0xca) || begins_line;
+        let may_begin = may_be_program(*byte) || begins_line;
         last = [last[1], *byte];
         if !may_begin {
             continue;
@@ -70,6 +70,18 @@ pub(super) fn find(bytes: &[u8]) -> Vec<(Shape, String)> {
         }
     }
     found
+}
+
+/// The first octets of all kinds of programs.
+const fn may_be_program(byte: u8) -> bool {
+    matches!(byte, 0x7f | b'M' | 0xfe | 0xce | 0xcf | 0xca)
+}
+
+/// Where the first program begins, if one does.
+#[must_use]
+pub fn program_begins(bytes: &[u8]) -> Option<usize> {
+    let mut places = bytes.iter().enumerate().filter(|(_, byte)| may_be_program(**byte)).map(|(place, _)| place);
+    places.find(|place| matches!(at(&bytes[*place..]), Some((Shape::Executable, _))))
 }
 
 fn at(bytes: &[u8]) -> Option<(Shape, String)> {
