@@ -5,6 +5,7 @@
 mod bare;
 mod contender;
 mod cost;
+mod crowdsec;
 mod door;
 mod others;
 mod visit;
@@ -21,7 +22,16 @@ use std::{
     thread,
     time::{Duration, Instant},
 };
-use visit::Protocol;
+pub use visit::Protocol;
+
+/// What is measured, if not everything.
+#[derive(Clone, Debug, Default)]
+pub struct Choice {
+    /// One of the contenders, of those beside the ways to the kernel, or those ways.
+    pub only: Option<String>,
+    /// At the contenders, this protocol.
+    pub protocol: Option<Protocol>,
+}
 
 /// How much is measured.
 #[derive(Clone, Copy, Debug)]
@@ -96,20 +106,29 @@ struct Column {
 ///
 /// # Errors
 /// A contender is not installed or does not come up, a session fails, or what was said is not in its log.
-pub fn measure(amount: Amount, installed: &Path, only: Option<&str>, progress: impl Fn(&str)) -> Result<String> {
+pub fn measure(amount: Amount, installed: &Path, choice: &Choice, progress: impl Fn(&str)) -> Result<String> {
+    let only = choice.only.as_deref();
+    let known = |only: &str| only == DOORS || Contender::NAMES.contains(&only) || others::NAMES.contains(&only);
+    if let Some(only) = only.filter(|only| !known(only)) {
+        bail!("there is no {only}: it is one of {}, {}, {DOORS}", Contender::NAMES.join(", "), others::NAMES.join(", "));
+    }
     let mut columns = Vec::new();
     for name in Contender::NAMES.into_iter().filter(|name| only.is_none_or(|only| only == *name)) {
         progress(name);
         let told = |what: &str| progress(&format!("{name}: {what}"));
-        columns.push(column(name, amount, installed, &told).with_context(|| name.to_owned())?);
+        columns.push(column(name, amount, installed, choice.protocol, &told).with_context(|| name.to_owned())?);
     }
-    if only.is_some_and(|only| only != DOORS) {
+    let other = only.filter(|only| others::NAMES.contains(only));
+    if other.is_none() && only.is_some_and(|only| only != DOORS) {
         return Ok(table(&columns));
     }
     progress("from what gives a stranger away to the kernel");
-    let mut doors = vec![("HoneyMesh", door::measure(amount.door)?)];
-    progress(&doors_table(&doors));
-    doors.extend(others::measure(amount.others, &installed.join(UNPACKED))?);
+    let mut doors = Vec::new();
+    if other.is_none() {
+        doors.push(("HoneyMesh", door::measure(amount.door)?));
+        progress(&doors_table(&doors));
+    }
+    doors.extend(others::measure(amount.others, &installed.join(UNPACKED), other)?);
     let columns = if columns.is_empty() { String::new() } else { table(&columns) + "\n" };
     Ok(columns + &doors_table(&doors))
 }
@@ -127,7 +146,13 @@ fn doors_table(doors: &[(&str, Vec<Duration>)]) -> String {
     text
 }
 
-fn column(name: &'static str, amount: Amount, installed: &Path, progress: &dyn Fn(&str)) -> Result<Column> {
+fn column(
+    name: &'static str,
+    amount: Amount,
+    installed: &Path,
+    protocol: Option<Protocol>,
+    progress: &dyn Fn(&str),
+) -> Result<Column> {
     let lab = Lab::up()?;
     // Whoever closes first remembers each connection for a minute; in the rush all ports would soon be such memories.
     for host in [lab.host(STAGE), lab.attacker()] {
@@ -136,7 +161,8 @@ fn column(name: &'static str, amount: Amount, installed: &Path, progress: &dyn F
     let contender = Contender::start(&lab, name, installed)?;
     let resident = cost::resident(&contender.roots());
     let mut column = Column { name, resident, idle: Vec::new(), measured: Vec::new() };
-    for protocol in contender.protocols() {
+    let chosen = || contender.protocols().into_iter().filter(|one| protocol.is_none_or(|protocol| protocol == *one));
+    for protocol in chosen() {
         let mut rounds = Vec::new();
         for _ in 0..ROUNDS {
             let one = measured(&lab, &contender, protocol, amount, progress)?;
@@ -146,7 +172,7 @@ fn column(name: &'static str, amount: Amount, installed: &Path, progress: &dyn F
         column.measured.push((protocol, median(&rounds)));
     }
     // Last, because nobody gives memory back that was once used.
-    for protocol in contender.protocols() {
+    for protocol in chosen() {
         column.idle.push((protocol, idle(&lab, &contender, protocol, amount.idle)?));
     }
     Ok(column)

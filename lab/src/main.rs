@@ -38,9 +38,13 @@ enum Command {
         /// Writes the table there, too
         #[arg(long)]
         table: Option<PathBuf>,
-        /// Only this one of HoneyMesh, bare, OpenCanary and Cowrie, or only the ways to the kernel (doors)
+        /// Only this one of HoneyMesh, bare, OpenCanary and Cowrie, or only the ways to the kernel (doors), or of these one of
+        /// fail2ban, portsentry and crowdsec
         #[arg(long)]
         only: Option<String>,
+        /// Only this protocol at them
+        #[arg(long)]
+        protocol: Option<contest::Protocol>,
     },
     /// Answer the contest's visitors and keep nothing, until killed: what no server can go below
     #[command(hide = true)]
@@ -66,9 +70,10 @@ fn run(command: &Command) -> anyhow::Result<()> {
         Command::Demo { once: true } => story::tell(story::After::End),
         Command::Demo { once: false } => story::tell(story::After::Stay),
         Command::Reaction { rounds } => react((*rounds).into()),
-        Command::Contest { installed, quick, table, only } => {
+        Command::Contest { installed, quick, table, only, protocol } => {
             let amount = if *quick { contest::Amount::QUICK } else { contest::Amount::FULL };
-            let text = contest::measure(amount, installed, only.as_deref(), |what| println!("{what}"))?;
+            let choice = contest::Choice { only: only.clone(), protocol: *protocol };
+            let text = contest::measure(amount, installed, &choice, |what| println!("{what}"))?;
             println!("{text}");
             table.as_ref().map_or(Ok(()), |table| Ok(std::fs::write(table, &text)?))
         }

@@ -352,6 +352,7 @@ mod tests {
         assert!(remedy.contains("sim/benches/iroh-gossip/Cargo.toml"), "{remedy}");
         assert!(remedy.contains("opencanary/bin/pip install --quiet opencanary==0.9.10"), "{remedy}");
         assert!(remedy.contains("apt-get -qq download fail2ban"), "{remedy}");
+        assert!(remedy.contains("apt-get -qq download crowdsec-firewall-bouncer"), "{remedy}");
         assert!(remedy.contains("rust-src"), "the other route is named: {remedy}");
     }
 

@@ -18,11 +18,48 @@ const MILLIBITS_MAX: u16 = 8_000;
 /// all byte values are equally frequent. Takes time linear in `bytes`.
 #[must_use]
 pub fn entropy_millibits(bytes: &[u8]) -> u16 {
-    let mut counts = [0_u64; 256];
-    for byte in bytes {
-        counts[usize::from(*byte)] += 1;
+    Census::of(bytes).millibits()
+}
+
+/// How often each byte value occurs.
+#[derive(Clone, Debug)]
+pub(crate) struct Census([u32; 256]);
+
+impl Census {
+    /// Counts `bytes`; beyond 2^32 - 1 of one value it counts no further.
+    pub(crate) fn of(bytes: &[u8]) -> Self {
+        let mut census = Self([0; 256]);
+        census.add(bytes);
+        census
     }
-    millibits(bytes.len() as u64, counts.iter().map(|count| weigh(*count)).sum())
+
+    fn add(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            let count = &mut self.0[usize::from(*byte)];
+            *count = count.saturating_add(1);
+        }
+    }
+
+    /// Does it occur at all?
+    pub(crate) const fn has(&self, byte: u8) -> bool {
+        self.0[byte as usize] > 0
+    }
+
+    /// Does any of them?
+    pub(crate) fn has_any(&self, bytes: &[u8]) -> bool {
+        bytes.iter().any(|byte| self.has(*byte))
+    }
+
+    /// How many there are of all of these together.
+    pub(crate) fn sum(&self, bytes: &[u8]) -> u64 {
+        bytes.iter().map(|byte| u64::from(self.0[usize::from(*byte)])).sum()
+    }
+
+    /// The entropy, as [`entropy_millibits`] has it.
+    pub(crate) fn millibits(&self) -> u16 {
+        let n = self.0.iter().map(|count| u64::from(*count)).sum();
+        millibits(n, self.0.iter().map(|count| weigh(u64::from(*count))).sum())
+    }
 }
 
 /// The highest entropy of any [`ENTROPY_WINDOW_BYTES`] consecutive bytes: finds an encrypted part inside much padding. The
@@ -45,9 +82,11 @@ fn window_max(bytes: &[u8], size: usize) -> u16 {
     first.iter().for_each(|byte| window.add(*byte));
     let mut least_surprise = window.surprise;
     for (gone, come) in bytes.iter().zip(rest) {
-        window.remove(*gone);
-        window.add(*come);
-        least_surprise = least_surprise.min(window.surprise);
+        if gone != come {
+            window.remove(*gone);
+            window.add(*come);
+            least_surprise = least_surprise.min(window.surprise);
+        }
     }
     millibits(size as u64, u128::from(least_surprise))
 }
@@ -59,7 +98,7 @@ pub struct Tally(Option<Box<Heap>>);
 #[derive(Clone, Debug)]
 enum Heap {
     Few(Vec<u8>),
-    Many(Box<[u32; 256]>),
+    Many(Box<Census>),
 }
 
 /// So many bytes are kept as they are: counts take [`TALLY_BYTES_MAX`].
@@ -81,14 +120,11 @@ impl Tally {
                 few.extend_from_slice(bytes);
             }
             Heap::Few(few) => {
-                let mut counts = Box::new([0; 256]);
-                few.iter().chain(bytes).for_each(|byte| counts[usize::from(*byte)] += 1);
-                **heap = Heap::Many(counts);
+                let mut census = Box::new(Census::of(few));
+                census.add(bytes);
+                **heap = Heap::Many(census);
             }
-            Heap::Many(counts) => bytes.iter().for_each(|byte| {
-                let count = &mut counts[usize::from(*byte)];
-                *count = count.saturating_add(1);
-            }),
+            Heap::Many(census) => census.add(bytes),
         }
     }
 
@@ -97,10 +133,7 @@ impl Tally {
     pub fn millibits(&self) -> Option<u16> {
         match &**self.0.as_ref()? {
             Heap::Few(few) => Some(entropy_millibits(few)),
-            Heap::Many(counts) => {
-                let n = counts.iter().map(|count| u64::from(*count)).sum();
-                Some(millibits(n, counts.iter().map(|count| weigh(u64::from(*count))).sum()))
-            }
+            Heap::Many(census) => Some(census.millibits()),
         }
     }
 }
@@ -119,20 +152,34 @@ impl Default for Window {
 
 impl Window {
     fn add(&mut self, byte: u8) {
-        self.change(byte, u16::saturating_add);
-    }
-
-    fn remove(&mut self, byte: u8) {
-        self.change(byte, u16::saturating_sub);
-    }
-
-    fn change(&mut self, byte: u8, step: fn(u16, u16) -> u16) {
         let count = &mut self.counts[usize::from(byte)];
-        let before = WEIGHTED[usize::from(*count).min(ENTROPY_WINDOW_BYTES)];
-        *count = step(*count, 1);
-        let after = WEIGHTED[usize::from(*count).min(ENTROPY_WINDOW_BYTES)];
-        self.surprise = self.surprise - before + after;
+        self.surprise += step(*count);
+        *count += 1;
     }
+
+    /// It is in the window.
+    fn remove(&mut self, byte: u8) {
+        let count = &mut self.counts[usize::from(byte)];
+        *count = count.saturating_sub(1);
+        self.surprise -= step(*count);
+    }
+}
+
+/// By how much c * log2(c) grows with the next one; for every count a window that is not full can hold.
+fn step(count: u16) -> u64 {
+    STEPS.get(usize::from(count)).copied().unwrap_or_default()
+}
+
+static STEPS: [u64; ENTROPY_WINDOW_BYTES] = steps();
+
+const fn steps() -> [u64; ENTROPY_WINDOW_BYTES] {
+    let mut steps = [0; ENTROPY_WINDOW_BYTES];
+    let mut count = 0;
+    while count < ENTROPY_WINDOW_BYTES {
+        steps[count] = WEIGHTED[count + 1] - WEIGHTED[count];
+        count += 1;
+    }
+    steps
 }
 
 /// c * log2(c) for every count a window can hold.

@@ -5,7 +5,7 @@ mod table;
 use aho_corasick::{AhoCorasick, AhoCorasickBuilder};
 use alloc::{collections::BTreeMap, string::String};
 use honeymesh_types::Shape;
-use table::PATTERNS;
+pub(crate) use table::PATTERNS;
 
 /// The shapes that were found, each with the first string that showed it.
 pub(crate) type Found = BTreeMap<Shape, &'static [u8]>;

@@ -11,14 +11,17 @@ mod lookup;
 mod sled;
 mod token;
 mod tool;
+mod words;
 
 pub use file::program_begins;
 pub use layer::is_named as is_named_layer;
 pub use token::{TOKEN_BYTES_MAX, TOKEN_BYTES_MIN, TOKENS_MAX};
 
 use crate::{
-    Tally, entropy_millibits, entropy_short_max_millibits, entropy_window_max_millibits,
-    pattern::{Found, Patterns, printable},
+    Tally,
+    entropy::Census,
+    entropy_short_max_millibits, entropy_window_max_millibits,
+    pattern::{PATTERNS, printable},
 };
 use alloc::{
     borrow::Cow,
@@ -27,9 +30,11 @@ use alloc::{
     string::String,
     vec::Vec,
 };
+use fetch::Fetches;
 use honeymesh_types::{Entropies, MARK_BYTES_MAX, Marks, Shape};
 use token::Tokens;
 use tool::Tools;
+use words::{Hit, Word, Words};
 
 /// How many layers are opened, one inside the other.
 pub const LAYERS_MAX: usize = 4;
@@ -40,9 +45,7 @@ pub const OPENED_BASE: usize = 64 * 1_024;
 
 /// What is looked for, built once.
 pub struct Recogniser {
-    patterns: Patterns,
-    tools: Tools,
-    fetches: fetch::Fetches,
+    words: Words,
     tokens: Tokens,
 }
 
@@ -74,7 +77,7 @@ impl Recogniser {
     /// [`TOKEN_BYTES_MIN`] to [`TOKEN_BYTES_MAX`] long.
     #[must_use]
     pub fn new(tokens: &[String]) -> Self {
-        Self { patterns: Patterns::new(), tools: Tools::new(), fetches: fetch::Fetches::new(), tokens: Tokens::new(tokens) }
+        Self { words: Words::new(), tokens: Tokens::new(tokens) }
     }
 
     /// Looks at what a stranger said since the last report, at what a trap made of it, and at how disordered the answer was.
@@ -94,8 +97,9 @@ impl Recogniser {
         mut other: impl FnMut(&[u8], &[&'static str]),
     ) -> Sight {
         let mut sight = Sight::default();
+        let census = Census::of(said);
         sight.marks.entropy = Entropies {
-            whole: entropy_millibits(said),
+            whole: census.millibits(),
             window: entropy_window_max_millibits(said),
             short: entropy_short_max_millibits(said),
             sent: answered.millibits(),
@@ -108,16 +112,18 @@ impl Recogniser {
         let mut room: usize = waiting.iter().map(|piece| piece.bytes.len()).sum();
         room = room.saturating_mul(OPENED_FACTOR).saturating_add(OPENED_BASE);
         let (mut opened, mut is_cut, mut shown) = (Vec::new(), false, BTreeSet::new());
+        let mut tools = Tools::default();
         // In order of depth, so that a deep layer never takes the room of a shallow one.
         while let Some(piece) = waiting.pop_front() {
-            self.look_at(&piece, &mut sight, &mut shown);
+            let census = Census::of(&piece.bytes);
+            self.look_at(&piece, &census, &mut sight, &mut shown, &mut tools);
             if piece.is_said {
                 other(&piece.bytes, &piece.layers);
             }
             if piece.layers.len() >= LAYERS_MAX {
                 continue;
             }
-            for (name, bytes) in layer::open(&piece.bytes, piece.layers.last().copied()) {
+            for (name, bytes) in layer::open(&piece.bytes, &census, piece.layers.last().copied()) {
                 let Some(left) = room.checked_sub(bytes.len()) else {
                     is_cut = true;
                     continue;
@@ -133,36 +139,45 @@ impl Recogniser {
         if !opened.is_empty() || is_cut {
             sight.facts.insert("opened", opened.join(",") + if is_cut { "+" } else { "" });
         }
-        if let Some(tool) = self.tools.guess(said, fields) {
+        if let Some(tool) = tools.guess(said, fields) {
             sight.facts.insert("tool", tool.into());
         }
         sight
     }
 
     /// `shown`: the shapes whose words are a place or a kind, and not only the string that gave them away.
-    fn look_at(&self, piece: &Piece<'_>, sight: &mut Sight, shown: &mut BTreeSet<Shape>) {
+    fn look_at(&self, piece: &Piece<'_>, census: &Census, sight: &mut Sight, shown: &mut BTreeSet<Shape>, tools: &mut Tools) {
         let mut show = |sight: &mut Sight, shape, words: String| {
             if shown.insert(shape) {
                 sight.marks.shapes.insert(shape, piece.words(&words));
             }
         };
-        if let Some(target) = lookup::jndi(&piece.bytes) {
+        if let Some(target) = lookup::jndi(&piece.bytes, census) {
             show(sight, Shape::Jndi, target);
         }
-        if let Some(words) = sled::find(&piece.bytes) {
+        if let Some(words) = sled::find(&piece.bytes, census) {
             show(sight, Shape::NopSled, words.into());
         }
-        for (shape, words) in file::find(&piece.bytes) {
+        for (shape, words) in file::find(&piece.bytes, census) {
             sight.facts.entry("file").or_insert_with(|| words.clone());
             show(sight, shape, words);
         }
-        for url in self.fetches.find(&piece.bytes) {
+        let (mut fetches, mut strings) = (Fetches::default(), BTreeMap::new());
+        self.words.search(&piece.bytes, |Hit { word, start, end }| match word {
+            Word::Pattern(place) => {
+                let (shape, string) = PATTERNS[place];
+                strings.entry(shape).or_insert(string);
+            }
+            Word::Fetch(command) => fetches.command(&piece.bytes, command, (start, end)),
+            Word::Tool(tool) if piece.layers.is_empty() => tools.met(tool),
+            Word::Busybox if piece.layers.is_empty() => tools.busybox(&piece.bytes, (start, end)),
+            Word::Tool(_) | Word::Busybox => {}
+        });
+        for url in fetches.urls() {
             add_word(sight.facts.entry("download").or_default(), &url);
             show(sight, Shape::Download, url);
         }
-        let mut found = Found::new();
-        self.patterns.search(&piece.bytes, &mut found);
-        for (shape, string) in found {
+        for (shape, string) in strings {
             // The first string stays, for it was wrapped least.
             sight.marks.shapes.entry(shape).or_insert_with(|| piece.words(&printable(string)));
         }

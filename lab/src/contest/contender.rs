@@ -22,6 +22,8 @@ const START_TIME_MAX: Duration = Duration::from_secs(30);
 /// Who owns nothing: Cowrie refuses to run as root.
 const NOBODY: u32 = 65_534;
 const TELNET_PORT: u16 = 2_323;
+/// How many sessions at once each is set to hold that has a limit: more than all visitors. OpenCanary drops a 65th at its Telnet otherwise.
+const SESSIONS_MAX: usize = 4_096;
 
 /// One that is up.
 pub enum Contender<'lab> {
@@ -147,8 +149,8 @@ fn own(lab: &Lab) -> Result<Contender<'_>> {
         .with("node", "mode = \"observe\"")
         // The others do not wait, either.
         .with("traps", "delay_percent = 1")
-        .with("traps", "sessions_max = 4096")
-        .with("traps", "sessions_per_source_max = 4096")
+        .with("traps", format!("sessions_max = {SESSIONS_MAX}"))
+        .with("traps", format!("sessions_per_source_max = {SESSIONS_MAX}"))
         .with("[trap]", format!("name = \"telnet\"\nservice = \"telnet\"\nlet_in = 0\nlisten = [\"0.0.0.0:{TELNET_PORT}\"]"));
     let mut node = lab.node(config)?;
     node.start()?;
@@ -183,7 +185,7 @@ fn open_canary(host: &Host, scratch: &Path, installed: &Path) -> Result<Contende
          \"ssh.enabled\":true,\"ssh.port\":{},\"ssh.version\":\"SSH-2.0-OpenSSH_9.2p1 Debian-2\",\
          \"ftp.enabled\":true,\"ftp.port\":{},\"ftp.banner\":\"FTP server ready\",\
          \"http.enabled\":true,\"http.port\":{},\"http.banner\":\"Apache/2.4.62 (Debian)\",\"http.skin\":\"basicLogin\",\
-         \"telnet.enabled\":true,\"telnet.port\":{TELNET_PORT},\"telnet.banner\":\"\"}}",
+         \"telnet.enabled\":true,\"telnet.port\":{TELNET_PORT},\"telnet.banner\":\"\",\"telnet.max_connections\":{SESSIONS_MAX}}}",
         crate::SSH_PORT,
         crate::FTP_PORT,
         crate::HTTP_PORT

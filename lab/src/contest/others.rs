@@ -1,13 +1,15 @@
-//! How long others take from what gives a stranger away to the entry in the kernel: fail2ban, from the line in a log; portsentry, from
-//! the connection. Both enter into a set of nftables, and what nftables tells of it is the end; its telling takes part of a
-//! millisecond, which is theirs here.
+//! How long others take from what gives a stranger away to the entry in the kernel: fail2ban and `CrowdSec`, from the line in a log;
+//! portsentry, from the connection. All enter into a set of nftables, and what nftables tells of it is the end; its telling takes part of
+//! a millisecond, which is theirs here.
 
-use super::STAGE;
+use super::{STAGE, crowdsec};
 use crate::{Family, Host, Lab, Place, Task, connect, wait_until};
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use std::{
+    collections::BTreeMap,
     fs::{self, OpenOptions},
     io::{BufRead, BufReader, Write},
+    ops::Range,
     path::{Path, PathBuf},
     process::{Child, ChildStdout, Command, Stdio},
     sync::mpsc::{Receiver, channel},
@@ -16,40 +18,70 @@ use std::{
 };
 
 /// How long a ban may take to be seen.
-const SEEN_WITHIN: Duration = Duration::from_secs(30);
+pub const SEEN_WITHIN: Duration = Duration::from_secs(30);
 /// How long one may take to come up.
-const START_TIME_MAX: Duration = Duration::from_secs(30);
-/// fail2ban looks at a file that has changed at most once a second, or so: the next line comes at another moment of it.
+pub const START_TIME_MAX: Duration = Duration::from_secs(30);
+/// Who follows a log looks every second or every ten, or so: each offence comes at another moment of it than the one before.
 const UNEVEN: Duration = Duration::from_millis(1_130);
 const PORT: u16 = 4_444;
+/// Who is banned before anything is measured.
+const FIRST: &str = "192.0.2.1";
 /// The set that they enter into.
 const SET: &str = "inet door banned";
 
-/// The times of `rounds` bans, sorted, by name.
+/// Who is measured here, as one asks for it.
+pub const NAMES: [&str; 3] = ["fail2ban", "portsentry", "crowdsec"];
+
+/// The times of `rounds` bans, sorted, by name; of `only` one of [`NAMES`], or of all.
 ///
 /// # Errors
 /// One of them is not installed, does not come up or bans nobody.
-pub fn measure(rounds: usize, unpacked: &Path) -> Result<Vec<(&'static str, Vec<Duration>)>> {
+pub fn measure(rounds: usize, unpacked: &Path, only: Option<&str>) -> Result<Vec<(&'static str, Vec<Duration>)>> {
     let lab = Lab::up()?;
     let host = lab.host(STAGE);
     for words in [vec!["add", "table", "inet", "door"], vec!["add", "set", "inet", "door", "banned", "{ type ipv4_addr; }"]] {
         host.run(Command::new("nft").args(words), START_TIME_MAX)?.checked()?;
     }
-    let bans = Bans::follow(host)?;
-    let mut times = vec![("fail2ban", fail2ban(&lab, &bans, rounds, unpacked)?)];
-    times.push(("portsentry", portsentry(&lab, &bans, rounds, unpacked)?));
+    let mut times = Vec::new();
+    for name in NAMES.into_iter().filter(|name| only.is_none_or(|only| only == *name)) {
+        times.extend(match name {
+            "fail2ban" => vec![(name, fail2ban(&lab, &Bans::follow(host)?, rounds, unpacked)?)],
+            "portsentry" => vec![(name, portsentry(&lab, &Bans::follow(host)?, rounds, unpacked)?)],
+            _ => crowdsec::measure(&lab, rounds, unpacked)?,
+        });
+    }
     times.iter_mut().for_each(|(_, times)| times.sort_unstable());
     Ok(times)
 }
 
-/// Who was entered into the set, as it happens.
-struct Bans {
+/// One offence after the other, from an address each, whether or not the one before is banned yet; `offend` says when it was to be seen. How
+/// long each took to be banned.
+pub fn offences(rounds: Range<usize>, bans: &Bans, mut offend: impl FnMut(&str) -> Result<Instant>) -> Result<Vec<Duration>> {
+    let addresses: Vec<String> = rounds.map(|round| format!("203.0.113.{}", round % 250 + 1)).collect();
+    let mut said = Vec::new();
+    for address in &addresses {
+        said.push(offend(address)?);
+        thread::sleep(UNEVEN);
+    }
+    let banned = bans.of(&addresses, SEEN_WITHIN)?;
+    Ok(banned.into_iter().zip(said).map(|(banned, said)| banned.saturating_duration_since(said)).collect())
+}
+
+/// One offence that is not measured: it shows that all of it works, and that the log is followed. fail2ban takes some five seconds until then.
+pub fn warm_up(bans: &Bans, offend: &mut impl FnMut(&str) -> Result<Instant>) -> Result<()> {
+    offend(FIRST)?;
+    bans.of_one(FIRST).map(drop)
+}
+
+/// Who was entered into a set, as it happens.
+pub struct Bans {
     monitor: Child,
     seen: Receiver<(Instant, String)>,
 }
 
 impl Bans {
-    fn follow(host: &Host) -> Result<Self> {
+    /// Of all sets of a host, from now on.
+    pub fn follow(host: &Host) -> Result<Self> {
         let mut nft = Command::new("nft");
         nft.args(["monitor", "new", "elements"]).stdin(Stdio::null()).stdout(Stdio::piped());
         let mut monitor = host.namespace.inside(|| Ok(nft.spawn()?))?;
@@ -65,14 +97,32 @@ impl Bans {
     }
 
     /// When `address` was entered.
-    fn of(&self, address: &str) -> Result<Instant> {
+    pub fn of_one(&self, address: &str) -> Result<Instant> {
+        let of = self.of(&[address.to_owned()], SEEN_WITHIN)?;
+        of.first().copied().context("one address, one moment")
+    }
+
+    /// When each of `addresses` was first entered. It waits for `time_max` at most.
+    pub fn of(&self, addresses: &[String], time_max: Duration) -> Result<Vec<Instant>> {
+        let (deadline, mut entered) = (Instant::now() + time_max, BTreeMap::new());
         loop {
-            let (at, line) = self.seen.recv_timeout(SEEN_WITHIN).with_context(|| format!("nobody has banned {address}"))?;
-            if line.contains(&format!(" {address} ")) {
-                return Ok(at);
+            if let Some(all) = addresses.iter().map(|address| entered.get(address).copied()).collect() {
+                return Ok(all);
+            }
+            let Ok((at, line)) = self.seen.recv_timeout(deadline.saturating_duration_since(Instant::now())) else {
+                let missing: Vec<_> = addresses.iter().filter(|address| !entered.contains_key(*address)).collect();
+                bail!("nobody has banned {missing:?} within {time_max:?}");
+            };
+            for address in named(&line, addresses) {
+                entered.entry(address.clone()).or_insert(at);
             }
         }
     }
+}
+
+/// Those of `addresses` that a line of nftables' is about: it has all in one that were entered at once.
+fn named<'a>(line: &str, addresses: &'a [String]) -> Vec<&'a String> {
+    addresses.iter().filter(|address| line.split([' ', ',']).any(|word| word == *address)).collect()
 }
 
 impl Drop for Bans {
@@ -82,7 +132,8 @@ impl Drop for Bans {
     }
 }
 
-fn program(unpacked: &Path, path: &str) -> Result<PathBuf> {
+/// A program of an unpacked package.
+pub fn program(unpacked: &Path, path: &str) -> Result<PathBuf> {
     let program = unpacked.join(path);
     ensure!(program.is_file(), "{} is missing; run `cargo xtask setup --for bench-traps`", program.display());
     Ok(program)
@@ -117,16 +168,14 @@ fn fail2ban(lab: &Lab, bans: &Bans, rounds: usize, unpacked: &Path) -> Result<Ve
     let _task = lab.host(STAGE).spawn(command.stdin(Stdio::null()).stdout(out.try_clone()?).stderr(out))?;
     let began = || Ok(fs::read_to_string(place.join("out"))?.contains("Server ready").then_some(()));
     wait_until("fail2ban begins", START_TIME_MAX, began)?;
-    let mut times = Vec::new();
-    for round in 0..rounds {
-        let address = format!("203.0.113.{}", round % 250 + 1);
+    let mut offend = |address: &str| {
         let now = SystemTime::UNIX_EPOCH.elapsed()?.as_secs();
         let said = Instant::now();
         OpenOptions::new().append(true).open(&log)?.write_all(format!("{now} visit from {address}\n").as_bytes())?;
-        times.push(bans.of(&address)?.saturating_duration_since(said));
-        thread::sleep(UNEVEN);
-    }
-    Ok(times)
+        Ok(said)
+    };
+    warm_up(bans, &mut offend)?;
+    offences(0..rounds, bans, &mut offend)
 }
 
 /// As Debian has it, with one connection enough for a ban. Its configuration has one place, so it gets an `/etc` of its own.
@@ -165,7 +214,7 @@ fn portsentry(lab: &Lab, bans: &Bans, rounds: usize, unpacked: &Path) -> Result<
     wait_until("portsentry listens", START_TIME_MAX, || {
         Ok(connect(lab.attacker(), at, Duration::from_secs(1))?.is_ok().then_some(()))
     })?;
-    bans.of(&address)?;
+    bans.of_one(&address)?;
     let mut times = Vec::new();
     for _ in 0..rounds {
         forget()?;
@@ -173,7 +222,20 @@ fn portsentry(lab: &Lab, bans: &Bans, rounds: usize, unpacked: &Path) -> Result<
             let _stream = std::net::TcpStream::connect_timeout(&at, SEEN_WITHIN)?;
             Ok(Instant::now())
         })?;
-        times.push(bans.of(&address)?.saturating_duration_since(connected));
+        times.push(bans.of_one(&address)?.saturating_duration_since(connected));
     }
     Ok(times)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_of_nftables_is_about_all_whom_it_enters_and_nobody_else() {
+        let line = "add element ip crowdsec crowdsec-blacklists { 203.0.113.7 timeout 4h expires 4h, 203.0.113.21 timeout 4h expires 4h }";
+        let asked = ["203.0.113.21", "203.0.113.2", "203.0.113.7"].map(str::to_owned);
+        assert_eq!(named(line, &asked), ["203.0.113.21", "203.0.113.7"]);
+        assert_eq!(named("add element inet door banned { 203.0.113.2 }", &asked), ["203.0.113.2"]);
+    }
 }

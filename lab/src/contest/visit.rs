@@ -15,16 +15,21 @@ pub const PASSWORD: &str = "hunter2hunter2";
 /// The most of an answer that is read.
 const ANSWER_BYTES_MAX: usize = 64 * 1_024;
 
-/// What is spoken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What a visitor speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Protocol {
+    /// To the password, by `ssh`
     Ssh,
+    /// Name and password
     Telnet,
+    /// Name and password
     Ftp,
+    /// A login form
     Http,
 }
 
 impl Protocol {
+    /// All of them.
     pub const ALL: [Self; 4] = [Self::Ssh, Self::Telnet, Self::Ftp, Self::Http];
 }
 

@@ -71,6 +71,7 @@ pub const PACKAGES: &[Package] = &[
     package(Purpose::BenchMesh, "golang-go", "builds memberlist, a competitor in the mesh benchmark"),
     package(Purpose::BenchMesh, "golang-github-hashicorp-memberlist-dev", "its source"),
     package(Purpose::BenchTraps, "python3-venv", "holds the competitors in the traps benchmark"),
+    package(Purpose::BenchTraps, "libsqlite3-0", "CrowdSec's database"),
     package(Purpose::Fuzz, "g++", "compiles libFuzzer"),
     package(Purpose::Browser, "chromium", "opens the dashboard in the browser tests"),
     package(Purpose::Browser, "chromium-driver", "drives it"),
@@ -132,6 +133,18 @@ pub const UNPACKED: &[Unpacked] = &[
         file: "usr/sbin/portsentry",
         why: "bans by connections, beside it",
     },
+    Unpacked {
+        purpose: Purpose::BenchTraps,
+        name: "crowdsec",
+        file: "usr/bin/crowdsec",
+        why: "decides by logs, with its hub's detections in the package",
+    },
+    Unpacked {
+        purpose: Purpose::BenchTraps,
+        name: "crowdsec-firewall-bouncer",
+        file: "usr/bin/crowdsec-firewall-bouncer",
+        why: "asks it for decisions and enters them into nftables",
+    },
 ];
 
 /// A program that cargo compiles and installs.
@@ -189,8 +202,18 @@ mod tests {
     }
 
     #[test]
+    fn every_unpacked_package_is_known_by_a_file_of_its_own() {
+        let mut files: Vec<_> = UNPACKED.iter().map(|package| package.file).collect();
+        files.sort_unstable();
+        files.dedup();
+        assert_eq!(files.len(), UNPACKED.len());
+        assert!(UNPACKED.iter().all(|package| !package.file.starts_with('/') && !package.why.is_empty()));
+    }
+
+    #[test]
     fn names_are_what_apt_takes_for_a_name() {
         let plain = |name: &str| name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"+-.".contains(&b));
         assert!(PACKAGES.iter().all(|package| plain(package.name)));
+        assert!(UNPACKED.iter().all(|package| plain(package.name)));
     }
 }

@@ -3,7 +3,7 @@
 use honeymesh_types::Shape;
 
 /// Every known string with what it is a sign of.
-pub(super) const PATTERNS: &[(Shape, &[u8])] = &[
+pub(crate) const PATTERNS: &[(Shape, &[u8])] = &[
     (Shape::Jndi, b"${jndi:"),
     (Shape::Jndi, b"${lower:"),
     (Shape::Jndi, b"${upper:"),

@@ -1,11 +1,10 @@
 //! Commands that fetch a program, and from where.
 
 use super::ascii;
-use aho_corasick::{AhoCorasick, AhoCorasickBuilder, MatchKind};
 use alloc::{format, string::String, vec::Vec};
 
 /// Commands and functions that fetch: those of shells, then those of Windows and of scripts.
-const COMMANDS: [&str; 22] = [
+pub(super) const COMMANDS: [&str; 22] = [
     "wget",
     "curl",
     "fetch",
@@ -38,37 +37,33 @@ const URL_BYTES_MAX: usize = 120;
 const COMMANDS_MAX: usize = 256;
 const URLS_MAX: usize = 4;
 
-/// All commands as one automaton.
-pub(super) struct Fetches(Option<AhoCorasick>);
+/// From where something is fetched in one piece; the first few places.
+#[derive(Debug, Default)]
+pub(super) struct Fetches {
+    commands: usize,
+    urls: Vec<String>,
+}
 
 impl Fetches {
-    pub(super) fn new() -> Self {
-        let builder =
-            AhoCorasickBuilder::new().ascii_case_insensitive(true).match_kind(MatchKind::LeftmostLongest).build(COMMANDS);
-        Self(builder.ok())
+    /// One of [`COMMANDS`] stands at `start` to `end`.
+    pub(super) fn command(&mut self, bytes: &[u8], command: usize, (start, end): (usize, usize)) {
+        self.commands += 1;
+        if self.commands > COMMANDS_MAX || self.urls.len() >= URLS_MAX {
+            return;
+        }
+        let is_word = start == 0 || !matches!(bytes[start - 1], b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'_' | b'-');
+        let behind = &bytes[end..];
+        let ends = behind.first().is_some_and(|byte| matches!(byte, b' ' | b'\t' | b'(' | b',' | b'.' | b'"' | b'\''));
+        if !is_word || !ends {
+            return;
+        }
+        let (is_tftp, words) = (COMMANDS[command] == "tftp", one_command(behind));
+        let url = url(words).or_else(|| if is_tftp { by_tftp(words) } else { bare(words) });
+        self.urls.extend(url.filter(|url| !self.urls.contains(url)));
     }
 
-    /// From where something is fetched; the first few places.
-    pub(super) fn find(&self, bytes: &[u8]) -> Vec<String> {
-        let mut urls: Vec<String> = Vec::new();
-        let Some(automaton) = &self.0 else { return urls };
-        for hit in automaton.find_iter(bytes).take(COMMANDS_MAX) {
-            let is_word =
-                hit.start() == 0 || !matches!(bytes[hit.start() - 1], b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'_' | b'-');
-            let behind = &bytes[hit.end()..];
-            let ends = behind.first().is_some_and(|byte| matches!(byte, b' ' | b'\t' | b'(' | b',' | b'.' | b'"' | b'\''));
-            if !is_word || !ends {
-                continue;
-            }
-            let command = one_command(behind);
-            let is_tftp = COMMANDS[hit.pattern().as_usize()] == "tftp";
-            let url = url(command).or_else(|| if is_tftp { by_tftp(command) } else { bare(command) });
-            urls.extend(url.filter(|url| !urls.contains(url)));
-            if urls.len() >= URLS_MAX {
-                break;
-            }
-        }
-        urls
+    pub(super) fn urls(self) -> Vec<String> {
+        self.urls
     }
 }
 
@@ -121,6 +116,17 @@ fn is_address(word: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::recognise::words::{Word, Words};
+
+    fn find(bytes: &[u8]) -> Vec<String> {
+        let mut fetches = Fetches::default();
+        Words::new().search(bytes, |hit| {
+            if let Word::Fetch(command) = hit.word {
+                fetches.command(bytes, command, (hit.start, hit.end));
+            }
+        });
+        fetches.urls()
+    }
 
     #[test]
     fn the_place_is_told_from_which_a_program_is_fetched() {
@@ -142,19 +148,19 @@ mod tests {
             (b"forget http://a.example/", &[]),
         ];
         for (bytes, urls) in cases {
-            assert_eq!(Fetches::new().find(bytes), urls, "{}", String::from_utf8_lossy(bytes));
+            assert_eq!(find(bytes), urls, "{}", String::from_utf8_lossy(bytes));
         }
     }
 
     #[test]
     fn what_is_told_is_bounded_and_printable() {
         let long = [&b"wget http://a.example/\x1b[2J"[..], &[b'x'; 5_000]].concat();
-        let urls = Fetches::new().find(&long);
+        let urls = find(&long);
         assert!(
             urls.len() == 1 && urls[0].len() <= URL_BYTES_MAX && urls[0].is_ascii() && !urls[0].contains('\u{1b}'),
             "{urls:?}"
         );
         let many: Vec<u8> = (0..50).flat_map(|n| format!("wget http://198.51.100.9/{n}\n").into_bytes()).collect();
-        assert_eq!(Fetches::new().find(&many).len(), URLS_MAX);
+        assert_eq!(find(&many).len(), URLS_MAX);
     }
 }

@@ -1,5 +1,6 @@
 //! Files by their first bytes: programs with the machine they run on, scripts, archives.
 
+use crate::entropy::Census;
 use alloc::{format, string::String, string::ToString, vec::Vec};
 use honeymesh_types::Shape;
 
@@ -42,6 +43,8 @@ const ARCHIVES: [(&[u8], &str); 8] = [
     (b"\x28\xb5\x2f\xfd", "zstd"),
     (b"!<arch>\ndebian-binary", "deb"),
 ];
+/// With what programs begin.
+const PROGRAMS: [u8; 6] = [0x7f, b'M', 0xfe, 0xce, 0xcf, 0xca];
 /// Where a tar file has its magic.
 const TAR_AT: usize = 257;
 
@@ -52,12 +55,20 @@ pub(super) fn begins(bytes: &[u8]) -> bool {
 
 /// The first of each kind, where it may begin: programs anywhere; scripts and archives at the beginning and at the beginning of a body or
 /// a line.
-pub(super) fn find(bytes: &[u8]) -> Vec<(Shape, String)> {
+pub(super) fn find(bytes: &[u8], census: &Census) -> Vec<(Shape, String)> {
+    // One line of text, as most fields are: there is one place.
+    if !census.has(b'\n') && !census.has_any(&PROGRAMS) {
+        return at(bytes).into_iter().collect();
+    }
+    anywhere(bytes)
+}
+
+fn anywhere(bytes: &[u8]) -> Vec<(Shape, String)> {
     let mut found: Vec<(Shape, String)> = Vec::new();
     let mut last = [b'\n', b'\n'];
     for (place, byte) in bytes.iter().enumerate() {
         let begins_line = last[1] == b'\n';
-        let may_begin = may_be_program(*byte) || begins_line;
+        let may_begin = begins_line || PROGRAMS.contains(byte);
         last = [last[1], *byte];
         if !may_begin {
             continue;
@@ -72,15 +83,10 @@ pub(super) fn find(bytes: &[u8]) -> Vec<(Shape, String)> {
     found
 }
 
-/// The first octets of all kinds of programs.
-const fn may_be_program(byte: u8) -> bool {
-    matches!(byte, 0x7f | b'M' | 0xfe | 0xce | 0xcf | 0xca)
-}
-
 /// Where the first program begins, if one does.
 #[must_use]
 pub fn program_begins(bytes: &[u8]) -> Option<usize> {
-    let mut places = bytes.iter().enumerate().filter(|(_, byte)| may_be_program(**byte)).map(|(place, _)| place);
+    let mut places = bytes.iter().enumerate().filter(|(_, byte)| PROGRAMS.contains(byte)).map(|(place, _)| place);
     places.find(|place| matches!(at(&bytes[*place..]), Some((Shape::Executable, _))))
 }
 
@@ -137,6 +143,11 @@ fn name(machines: &[(u16, &str)], number: u16) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    fn find(bytes: &[u8]) -> Vec<(Shape, String)> {
+        super::find(bytes, &Census::of(bytes))
+    }
 
     fn elf_head(class: u8, order: u8, machine: [u8; 2]) -> Vec<u8> {
         [&b"\x7fELF"[..], &[class, order, 1, 0], &[0; 8], &[2, 0], &machine].concat()
@@ -193,5 +204,16 @@ mod tests {
         let mut wrong = pe_head(0x8664);
         wrong[128] = b'X';
         assert_eq!(find(&wrong), []);
+    }
+    proptest! {
+        #[test]
+        fn counting_first_misses_no_file(parts in proptest::collection::vec(prop_oneof![
+            Just(elf_head(2, 1, [62, 0])),
+            proptest::sample::select(alloc::vec![&b"#!/bin/sh"[..], b"PK\x03\x04", b"\n", b"M", b"\xcf\xfa\xed\xfe"]).prop_map(<[u8]>::to_vec),
+            proptest::collection::vec(any::<u8>(), 0..4),
+        ], 0..4)) {
+            let bytes = parts.concat();
+            prop_assert_eq!(find(&bytes), anywhere(&bytes));
+        }
     }
 }

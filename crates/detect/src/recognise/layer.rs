@@ -2,6 +2,7 @@
 //! the small tricks that keep a word from being found.
 
 use super::file;
+use crate::entropy::Census;
 use alloc::vec::Vec;
 
 /// Not a layer that anybody would name: quotes, comments and white space were taken out.
@@ -31,28 +32,43 @@ pub fn is_named(layer: &str) -> bool {
     layer != PLAIN && layer != PLUS
 }
 
+/// Of these, one at least stands in whatever [`plain`] takes out.
+const PASSED_OVER: &[u8] = b" \t'\"\\$*";
+
 /// The layers that `bytes` are wrapped in, each opened; none is longer than `bytes`. `last`: what was opened before.
-pub(super) fn open(bytes: &[u8], last: Option<&'static str>) -> Vec<(&'static str, Vec<u8>)> {
+pub(super) fn open(bytes: &[u8], census: &Census, last: Option<&'static str>) -> Vec<(&'static str, Vec<u8>)> {
     let mut opened = Vec::new();
     let mut keep = |name, layer: Option<Vec<u8>>| opened.extend(layer.map(|layer| (name, layer)));
-    keep(if bytes.contains(&b'%') { PERCENT } else { PLUS }, percent(bytes));
-    keep(ESCAPES, escapes(bytes));
+    if census.has_any(b"%+") {
+        keep(if census.has(b'%') { PERCENT } else { PLUS }, lines_with(bytes, b"%+", percent));
+    }
+    if census.has_any(b"\\&") {
+        keep(ESCAPES, lines_with(bytes, b"\\&", escapes));
+    }
     keep(BASE64, runs(bytes, is_base64, BASE64_CHARS_MIN, unbase64));
     keep(HEX, runs(bytes, |byte| byte.is_ascii_hexdigit(), HEX_CHARS_MIN, unhex));
-    keep(UTF16, utf16(bytes));
-    if last != Some(PLAIN) {
+    if census.has(0) {
+        keep(UTF16, utf16(bytes));
+    }
+    if last != Some(PLAIN) && census.has_any(PASSED_OVER) {
         keep(PLAIN, plain(bytes));
     }
     opened
 }
 
-/// `%41`, `%u0041`, the overlong `%c0%af`, and `+` for a space.
-fn percent(bytes: &[u8]) -> Option<Vec<u8>> {
-    if !bytes.iter().any(|byte| matches!(byte, b'%' | b'+')) {
-        return None;
+/// The lines with one of `marks`, opened, if any changes: what is not wrapped is looked at already, and no word goes across lines.
+fn lines_with(bytes: &[u8], marks: &[u8; 2], open: fn(&[u8], &mut Vec<u8>) -> bool) -> Option<Vec<u8>> {
+    let (mut opened, mut any) = (Vec::new(), false);
+    for line in bytes.split_inclusive(|byte| *byte == b'\n').filter(|line| line.iter().any(|byte| marks.contains(byte))) {
+        any |= open(line, &mut opened);
     }
-    let mut opened = Vec::with_capacity(bytes.len());
-    let (mut rest, mut any) = (bytes, false);
+    any.then_some(opened)
+}
+
+/// `%41`, `%u0041`, the overlong `%c0%af`, and `+` for a space. Is anything of that there?
+fn percent(line: &[u8], opened: &mut Vec<u8>) -> bool {
+    opened.reserve(line.len());
+    let (mut rest, mut any) = (line, false);
     while let Some((first, behind)) = rest.split_first() {
         let (byte, taken) = match (first, behind) {
             (b'%', [b'u' | b'U', b'0', b'0', a, b, ..]) if pair(*a, *b).is_some() => (pair(*a, *b), 6),
@@ -61,10 +77,10 @@ fn percent(bytes: &[u8]) -> Option<Vec<u8>> {
             _ => (None, 1),
         };
         any |= byte.is_some();
-        push_overlong(&mut opened, byte.unwrap_or(*first));
+        push_overlong(opened, byte.unwrap_or(*first));
         rest = rest.get(taken..).unwrap_or_default();
     }
-    any.then_some(opened)
+    any
 }
 
 /// Appends a byte; the overlong forms of `.`, `/` and `\` become what they stand for.
@@ -79,14 +95,11 @@ fn push_overlong(opened: &mut Vec<u8>, byte: u8) {
     opened.push(short);
 }
 
-/// `\x41`, `\u0041`, `\101`, and `&lt;` and the like.
-fn escapes(bytes: &[u8]) -> Option<Vec<u8>> {
+/// `\x41`, `\u0041`, `\101`, and `&lt;` and the like. Is anything of that there?
+fn escapes(line: &[u8], opened: &mut Vec<u8>) -> bool {
     const NAMED: [(&[u8], u8); 5] = [(b"&lt;", b'<'), (b"&gt;", b'>'), (b"&quot;", b'"'), (b"&apos;", b'\''), (b"&amp;", b'&')];
-    if !bytes.iter().any(|byte| matches!(byte, b'\\' | b'&')) {
-        return None;
-    }
-    let mut opened = Vec::with_capacity(bytes.len());
-    let (mut rest, mut any) = (bytes, false);
+    opened.reserve(line.len());
+    let (mut rest, mut any) = (line, false);
     while let Some((first, behind)) = rest.split_first() {
         let (byte, taken) = match (first, behind) {
             (b'\\', [b'x' | b'X', a, b, ..]) if pair(*a, *b).is_some() => (pair(*a, *b), 4),
@@ -103,7 +116,7 @@ fn escapes(bytes: &[u8]) -> Option<Vec<u8>> {
         opened.push(byte.unwrap_or(*first));
         rest = rest.get(taken..).unwrap_or_default();
     }
-    any.then_some(opened)
+    any
 }
 
 fn pair(high: u8, low: u8) -> Option<u8> {
@@ -120,10 +133,11 @@ const fn nibble(digit: u8) -> Option<u8> {
 }
 
 /// All runs of such bytes that decode to something, with a line between them.
-fn runs(bytes: &[u8], is_one: impl Fn(u8) -> bool, min: usize, decode: fn(&[u8]) -> Vec<u8>) -> Option<Vec<u8>> {
-    let mut opened = Vec::new();
+fn runs(bytes: &[u8], is_one: impl Fn(u8) -> bool, min: usize, decode: fn(&[u8], &mut Vec<u8>)) -> Option<Vec<u8>> {
+    let (mut opened, mut decoded) = (Vec::new(), Vec::new());
     for run in bytes.split(|byte| !is_one(*byte)).filter(|run| run.len() >= min) {
-        let decoded = decode(run);
+        decoded.clear();
+        decode(run, &mut decoded);
         if !is_meant(&decoded) {
             continue;
         }
@@ -135,30 +149,45 @@ fn runs(bytes: &[u8], is_one: impl Fn(u8) -> bool, min: usize, decode: fn(&[u8])
     (!opened.is_empty()).then_some(opened)
 }
 
-const fn is_base64(byte: u8) -> bool {
-    matches!(byte, b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'+' | b'/' | b'-' | b'_')
-}
+/// What no digit is.
+const NO_DIGIT: u8 = 0xff;
 
-/// Without padding, in either alphabet; what is left over at the end is dropped.
-fn unbase64(run: &[u8]) -> Vec<u8> {
-    let value = |byte: u8| match byte {
-        b'A'..=b'Z' => byte - b'A',
-        b'a'..=b'z' => byte - b'a' + 26,
-        b'0'..=b'9' => byte - b'0' + 52,
-        b'+' | b'-' => 62,
-        _ => 63,
-    };
-    let mut decoded = Vec::with_capacity(run.len() / 4 * 3 + 2);
-    for chunk in run.chunks(4) {
-        let bits = chunk.iter().fold(0_u32, |bits, byte| bits << 6 | u32::from(value(*byte))) << (6 * (4 - chunk.len()));
-        let [_, first, second, third] = bits.to_be_bytes();
-        decoded.extend_from_slice(&[first, second, third][..chunk.len() - 1]);
+/// The value of each digit in base64, in either alphabet (RFC 4648, sections 4 and 5).
+static BASE64_DIGITS: [u8; 256] = {
+    let mut digits = [NO_DIGIT; 256];
+    let mut value = 0;
+    while value < 62 {
+        digits[match value {
+            0..26 => b'A' + value,
+            26..52 => b'a' + value - 26,
+            _ => b'0' + value - 52,
+        } as usize] = value;
+        value += 1;
     }
-    decoded
+    (digits[b'+' as usize], digits[b'-' as usize], digits[b'/' as usize], digits[b'_' as usize]) = (62, 62, 63, 63);
+    digits
+};
+
+fn is_base64(byte: u8) -> bool {
+    BASE64_DIGITS[usize::from(byte)] != NO_DIGIT
 }
 
-fn unhex(run: &[u8]) -> Vec<u8> {
-    run.chunks_exact(2).filter_map(|two| pair(two[0], two[1])).collect()
+/// Without padding; what is left over at the end is dropped. All of `run` are digits.
+fn unbase64(run: &[u8], decoded: &mut Vec<u8>) {
+    let value = |byte: u8| u32::from(BASE64_DIGITS[usize::from(byte)]);
+    decoded.reserve(run.len() / 4 * 3 + 2);
+    let (fours, rest) = run.as_chunks::<4>();
+    for [a, b, c, d] in fours {
+        let [_, bytes @ ..] = (value(*a) << 18 | value(*b) << 12 | value(*c) << 6 | value(*d)).to_be_bytes();
+        decoded.extend_from_slice(&bytes);
+    }
+    let bits = rest.iter().fold(0, |bits, byte| bits << 6 | value(*byte)) << (6 * (4 - rest.len()) % 24);
+    let [_, bytes @ ..] = bits.to_be_bytes();
+    decoded.extend_from_slice(&bytes[..rest.len().saturating_sub(1)]);
+}
+
+fn unhex(run: &[u8], decoded: &mut Vec<u8>) {
+    decoded.extend(run.chunks_exact(2).filter_map(|two| pair(two[0], two[1])));
 }
 
 /// Text, text in UTF-16, or the beginning of a file or an object.
@@ -188,9 +217,13 @@ fn plain(bytes: &[u8]) -> Option<Vec<u8>> {
     let mut rest = bytes;
     // A comment that nobody ends is none; looking for its end once is enough.
     let mut has_comment_end = true;
-    while let Some((first, behind)) = rest.split_first() {
+    loop {
+        let said = rest.iter().position(|byte| is_looked_at(*byte)).unwrap_or(rest.len());
+        opened.extend_from_slice(&rest[..said]);
+        rest = &rest[said..];
+        let Some((first, behind)) = rest.split_first() else { break };
         let separator = if *first == b'$' { FIELD_SEPARATORS.iter().find(|name| rest.starts_with(name)) } else { None };
-        let comment = if has_comment_end && rest.starts_with(b"/*") {
+        let comment = if has_comment_end && *first == b'/' && behind.first() == Some(&b'*') {
             let end = rest[2..].windows(2).position(|two| two == b"*/").map(|end| end + 4);
             has_comment_end = end.is_some();
             end
@@ -216,6 +249,11 @@ fn plain(bytes: &[u8]) -> Option<Vec<u8>> {
     (opened.len() < bytes.len()).then_some(opened)
 }
 
+/// All others [`plain`] takes as they are.
+const fn is_looked_at(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\'' | b'"' | b'\\' | b'$' | b'/')
+}
+
 fn space(opened: &mut Vec<u8>, taken: usize) -> usize {
     if opened.last().is_some_and(|last| *last != b' ') {
         opened.push(b' ');
@@ -226,11 +264,23 @@ fn space(opened: &mut Vec<u8>, taken: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::{string::String, vec};
+    use proptest::prelude::*;
+
+    fn percent(bytes: &[u8]) -> Option<Vec<u8>> {
+        lines_with(bytes, b"%+", super::percent)
+    }
+
+    fn escapes(bytes: &[u8]) -> Option<Vec<u8>> {
+        lines_with(bytes, b"\\&", super::escapes)
+    }
 
     #[test]
     fn each_layer_is_opened() {
         type Opener = fn(&[u8]) -> Option<Vec<u8>>;
-        let cases: [(Opener, &[u8], &[u8]); 12] = [
+        let cases: [(Opener, &[u8], &[u8]); 14] = [
+            (percent, b"GET /\n%41+\r\nx\nb%42", b"A \r\nbB"),
+            (escapes, b"x\n\\x41\n", b"A\n"),
             (percent, b"%2e%2e%2Fa", b"../a"),
             (percent, b"..%c0%af", b"../"),
             (percent, b"%u002e.", b".."),
@@ -249,6 +299,22 @@ mod tests {
         }
         for open in [percent, escapes, utf16, plain] {
             assert_eq!(open(b"plain words"), None);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn counting_first_misses_no_layer(parts in proptest::collection::vec(prop_oneof![
+            proptest::sample::select(vec![
+                &b"%41"[..], b"+", b"\\x41", b"&lt;", b"w\0g\0e\0t\0x\0", b"Y2F0IC9ldGMvcGFzc3dk", b"2f6574632f706173737764", b"w'g", b"/**/",
+                b"${IFS}", b"  ", b"\t", b"\"a", b"$", b"*",
+            ]).prop_map(<[u8]>::to_vec),
+            "[a-z]{0,4}".prop_map(String::into_bytes),
+        ], 0..5)) {
+            let bytes = parts.concat();
+            let all = [percent(&bytes), escapes(&bytes), utf16(&bytes), plain(&bytes)].into_iter().flatten().count();
+            let counted = open(&bytes, &Census::of(&bytes), None);
+            prop_assert_eq!(counted.iter().filter(|(name, _)| *name != BASE64 && *name != HEX).count(), all);
         }
     }
 

@@ -1,6 +1,7 @@
 //! Look-ups as Log4j resolves them, nested ones included, until one says `jndi:`.
 
 use super::ascii;
+use crate::entropy::Census;
 use alloc::{string::String, vec::Vec};
 use honeymesh_types::MARK_BYTES_MAX;
 
@@ -10,8 +11,8 @@ const NESTED_MAX: usize = 16;
 const RESOLVED_BYTES_MAX: usize = 1_024;
 
 /// Where the first look-up by JNDI leads, if there is one. Each byte is moved once for each look-up around it: linear.
-pub(super) fn jndi(bytes: &[u8]) -> Option<String> {
-    if !bytes.windows(2).any(|two| two == b"${") {
+pub(super) fn jndi(bytes: &[u8], census: &Census) -> Option<String> {
+    if !census.has(b'$') || !census.has(b'{') {
         return None;
     }
     // Starts of the open look-ups in `out`.
@@ -76,6 +77,10 @@ fn resolve(inner: &[u8]) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn jndi(bytes: &[u8]) -> Option<String> {
+        super::jndi(bytes, &Census::of(bytes))
+    }
 
     #[test]
     fn nested_look_ups_are_resolved_to_what_they_hide() {

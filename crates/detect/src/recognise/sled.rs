@@ -1,6 +1,8 @@
 //! Rows of no-operations, as they stand in front of shellcode: the instructions of x86 that do nothing, in one byte and in
 //! more, and the no-operations of ARM.
 
+use crate::entropy::Census;
+
 /// The shortest row of plain `nop`, in bytes.
 const PLAIN_MIN: usize = 16;
 /// The shortest row of other instructions that do nothing, in bytes. A compiler aligns with less than 16 (Intel SDM, vol. 2,
@@ -23,6 +25,13 @@ const LONG: [&[u8]; 11] = [
     b"\x1f\x20\x03\xd5",
 ];
 
+/// Bytes of which one at least stands in each of these instructions, and hardly any in text.
+const TELLING: [u8; 21] = [
+    0x0f, 0x90, 0x91, 0x92, 0x93, 0x94, 0x95, 0x96, 0x97, 0x98, 0x99, 0x9b, 0x9e, 0x9f, 0xd5, 0xe1, 0xe3, 0xf5, 0xf8, 0xf9, 0xfc,
+];
+/// So many of them stand in the shortest row: none of the instructions is longer than 9 bytes.
+const TELLING_MIN: u64 = (OTHER_MIN as u64).div_ceil(9);
+
 /// Does one of [`LONG`] begin so?
 const fn begins_long(byte: u8) -> bool {
     matches!(byte, 0x00 | 0x0f | 0x1f | 0x66)
@@ -35,7 +44,15 @@ const fn is_short(byte: u8) -> bool {
 }
 
 /// What row there is, in words.
-pub(super) fn find(bytes: &[u8]) -> Option<&'static str> {
+pub(super) fn find(bytes: &[u8], census: &Census) -> Option<&'static str> {
+    if census.sum(&TELLING) < TELLING_MIN {
+        return None;
+    }
+    row(bytes)
+}
+
+/// The same without having counted.
+fn row(bytes: &[u8]) -> Option<&'static str> {
     let (mut plain, mut other, mut rest) = (0, 0, bytes);
     while let Some(first) = rest.first() {
         let long = if begins_long(*first) { LONG.iter().find(|nop| rest.starts_with(nop)) } else { None };
@@ -57,6 +74,7 @@ pub(super) fn find(bytes: &[u8]) -> Option<&'static str> {
 mod tests {
     use super::*;
     use alloc::vec::Vec;
+    use proptest::prelude::*;
 
     #[test]
     fn sleds_of_several_kinds_are_found_and_text_is_none() {
@@ -73,7 +91,19 @@ mod tests {
             ("пример текста на русском языке, весьма длинный".as_bytes().to_vec(), false),
         ];
         for (bytes, is_sled) in cases {
-            assert_eq!(find(&bytes).is_some(), is_sled, "{bytes:02x?}");
+            assert_eq!(find(&bytes, &Census::of(&bytes)).is_some(), is_sled, "{bytes:02x?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn counting_first_misses_no_row(parts in proptest::collection::vec(prop_oneof![
+            (proptest::sample::select(LONG.to_vec()), 1..8_usize).prop_map(|(nop, times)| nop.repeat(times)),
+            (0x90..=0x9f_u8, 1..40_usize).prop_map(|(byte, times)| [byte].repeat(times)),
+            proptest::collection::vec(any::<u8>(), 0..4),
+        ], 0..6)) {
+            let bytes = parts.concat();
+            prop_assert_eq!(find(&bytes, &Census::of(&bytes)), row(&bytes));
         }
     }
 }

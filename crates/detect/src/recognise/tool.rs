@@ -2,36 +2,42 @@
 
 mod table;
 
-use aho_corasick::{AhoCorasick, AhoCorasickBuilder};
 use alloc::{collections::BTreeMap, string::String};
-use table::{BY_FINGERPRINT, BY_WORDS};
+use table::BY_FINGERPRINT;
+pub(super) use table::BY_WORDS;
 
 /// Letters of the name of an applet that nobody has: what Mirai and its kin ask a busybox for.
 const APPLET_LETTERS: core::ops::RangeInclusive<usize> = 4..=12;
-const BUSYBOX: &[u8] = b"/bin/busybox ";
+pub(super) const BUSYBOX: &[u8] = b"/bin/busybox ";
 /// Applets that are asked for in earnest.
 const APPLETS: [&[u8]; 4] = [b"WGET", b"TFTP", b"ECHO", b"CHMOD"];
 
-/// The names of tools as one automaton.
-pub(super) struct Tools(Option<AhoCorasick>);
+/// What was seen of tools, in all that was said.
+#[derive(Debug, Default)]
+pub(super) struct Tools {
+    /// The first in the table of those whose words were met.
+    by_words: Option<usize>,
+    asks_for_no_applet: bool,
+}
 
 impl Tools {
-    pub(super) fn new() -> Self {
-        let words = BY_WORDS.iter().map(|(words, _)| *words);
-        Self(AhoCorasickBuilder::new().ascii_case_insensitive(true).build(words).ok())
+    /// One of [`BY_WORDS`] was met.
+    pub(super) fn met(&mut self, tool: usize) {
+        self.by_words = Some(self.by_words.map_or(tool, |known| known.min(tool)));
+    }
+
+    /// [`BUSYBOX`], in whatever case, stands at `start` to `end` of what was said.
+    pub(super) fn busybox(&mut self, said: &[u8], (start, end): (usize, usize)) {
+        self.asks_for_no_applet |= said[start..end] == *BUSYBOX && is_no_applet(&said[end..]);
     }
 
     /// The first that is known, in the order of the tables: what is said in words comes before a fingerprint, and a tool
     /// before the library it is made of.
     pub(super) fn guess(&self, said: &[u8], fields: &BTreeMap<String, String>) -> Option<&'static str> {
-        if asks_for_no_applet(said) || is_bot_login(said) {
+        if self.asks_for_no_applet || is_bot_login(said) {
             return Some("Mirai-like");
         }
-        let texts = || core::iter::once(said).chain(fields.values().map(String::as_bytes));
-        let hits =
-            texts().flat_map(|text| self.0.iter().flat_map(move |automaton| automaton.try_find_overlapping_iter(text)).flatten());
-        let by_words = hits.map(|hit| hit.pattern().as_usize()).min().and_then(|first| BY_WORDS.get(first));
-        let by_words = by_words.map(|(_, tool)| *tool);
+        let by_words = self.by_words.and_then(|first| BY_WORDS.get(first)).map(|(_, tool)| *tool);
         by_words.or_else(|| {
             let told = |name: &str| fields.get(name).map(String::as_str);
             let known = BY_FINGERPRINT.iter().find(|(field, print, _)| told(field) == Some(*print));
@@ -41,22 +47,13 @@ impl Tools {
 }
 
 /// `/bin/busybox MIRAI` and the like: the answer "applet not found" shows that a shell was reached (Mirai, `bot/scanner.c`).
-fn asks_for_no_applet(said: &[u8]) -> bool {
-    let mut places = aho_places(said, BUSYBOX);
-    places.any(|behind| {
-        let end = behind.iter().position(|byte| !byte.is_ascii_uppercase()).unwrap_or(behind.len());
-        APPLET_LETTERS.contains(&end)
-            && !APPLETS.contains(&&behind[..end])
-            && behind.get(end).is_none_or(|byte| matches!(byte, b'\r' | b'\n' | b';' | b' ' | 0))
-    })
-}
-
-/// What stands behind each place of `words`.
-fn aho_places<'a>(said: &'a [u8], words: &'static [u8]) -> impl Iterator<Item = &'a [u8]> {
-    said.windows(words.len())
-        .enumerate()
-        .filter(move |(_, window)| *window == words)
-        .map(move |(place, _)| &said[place + words.len()..])
+/// `behind`: what stands behind the blank.
+fn is_no_applet(behind: &[u8]) -> bool {
+    let longest = APPLET_LETTERS.end() + 1;
+    let end = behind.iter().take(longest).position(|byte| !byte.is_ascii_uppercase()).unwrap_or(longest.min(behind.len()));
+    APPLET_LETTERS.contains(&end)
+        && !APPLETS.contains(&&behind[..end])
+        && behind.get(end).is_none_or(|byte| matches!(byte, b'\r' | b'\n' | b';' | b' ' | 0))
 }
 
 /// `enable`, `system`, `shell`, `sh`, one a line: how Mirai gets from a router's menu to a shell (`bot/scanner.c`).
@@ -74,10 +71,11 @@ fn is_bot_login(said: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{Recogniser, Tally};
 
-    fn guess(said: &[u8], fields: &[(&str, &str)]) -> Option<&'static str> {
+    fn guess(said: &[u8], fields: &[(&str, &str)]) -> Option<String> {
         let fields = fields.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
-        Tools::new().guess(said, &fields)
+        Recogniser::new(&[]).look(said, &fields, &Tally::default()).facts.remove("tool")
     }
 
     #[test]
@@ -99,20 +97,19 @@ mod tests {
             (b"", None),
         ];
         for (said, tool) in cases {
-            assert_eq!(guess(said, &[]), tool, "{}", String::from_utf8_lossy(said));
+            assert_eq!(guess(said, &[]).as_deref(), tool, "{}", String::from_utf8_lossy(said));
         }
     }
 
     #[test]
     fn fields_and_fingerprints_tell_too() {
-        assert_eq!(guess(b"", &[("client", "SSH-2.0-paramiko_3.4.0")]), Some("paramiko"));
-        assert_eq!(guess(b"\x16\x03", &[("ja4", "t13d190900_9dc949149365_97f8aa674fd9")]), Some("Go crypto/tls"));
-        assert_eq!(guess(b"\x16\x03", &[("ja4", "t13d190900_9dc949149365_000000000000")]), None);
+        assert_eq!(guess(b"", &[("client", "SSH-2.0-paramiko_3.4.0")]).as_deref(), Some("paramiko"));
+        assert_eq!(guess(b"\x16\x03", &[("ja4", "t13d190900_9dc949149365_97f8aa674fd9")]).as_deref(), Some("Go crypto/tls"));
+        assert_eq!(guess(b"\x16\x03", &[("ja4", "t13d190900_9dc949149365_000000000000")]).as_deref(), None);
     }
 
     #[test]
-    fn no_name_is_in_the_table_twice_and_the_automaton_is_built() {
-        assert!(Tools::new().0.is_some());
+    fn no_name_is_in_the_table_twice() {
         for (index, (words, _)) in BY_WORDS.iter().enumerate() {
             assert!(BY_WORDS[..index].iter().all(|(known, _)| known != words), "{words}");
             assert!(words.len() >= 4, "{words}");

@@ -1,7 +1,7 @@
 //! The tools that are known, the gravest and most specific first, each group with its source.
 
 /// What is said in words, in a greeting, a header or a request. Letters match in either case.
-pub(super) const BY_WORDS: &[(&str, &str)] = &[
+pub(in crate::recognise) const BY_WORDS: &[(&str, &str)] = &[
     // Attack tools. Sources: their own default headers, in the file named.
     ("sqlmap/", "sqlmap"),                           // sqlmap: lib/core/settings.py, DEFAULT_USER_AGENT
     ("(hydra)", "hydra"),                            // thc-hydra: hydra-http.c, hydra-http-form.c
