@@ -43,6 +43,7 @@ fn all(recorded: &Path) -> io::Result<Seeds> {
     let looked = streams(recorded, "")?;
     add("recognise", looked.into_iter().map(|said| [&[0, 0, 0][..], &said].concat()).collect());
     add("recognise", SAID.iter().map(|said| [&[0, 0, 0][..], said].concat()).collect());
+    add("rules", SAID.iter().map(|said| said.to_vec()).chain([b"aaaa b1 xyxyxy 0123456789 NeEdLe".repeat(20)]).collect());
     add("lies", lies());
     add("api", api());
     add("kernel-words", kernel_words());

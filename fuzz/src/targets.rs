@@ -8,6 +8,7 @@ mod lies;
 mod mesh;
 mod packets;
 mod recognise;
+mod rules;
 mod script;
 mod ssh;
 mod words;
@@ -64,6 +65,7 @@ const ALL: &[Target] = &[
     ),
     Target::new("packets", "frames, as the kernel program judges them", packets::judged),
     Target::new("recognise", "the recognisers, and the layers they open", recognise::look),
+    Target::new("rules", "an operator's rules, some of them nasty, held against what was said", rules::look),
     Target::new("script", "an operator's script, and what is said to it", script::played),
     Target::new("ssh-inside", "messages of an SSH client behind a real key exchange", ssh::inside),
     Target::new("words", "numbers, times, subjects, names, keys and orders, as people and clients write them", words::any),

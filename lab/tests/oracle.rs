@@ -16,11 +16,25 @@ fn oracle(config: NodeConfig) -> NodeConfig {
     config.with("scan", "oracle = true")
 }
 
+fn without_xdp(config: NodeConfig) -> NodeConfig {
+    oracle(config).with("xdp", "attach = \"nftables\"")
+}
+
 #[test]
 fn a_half_open_scan_is_proved_by_what_it_repeats_and_banned_everywhere() {
     let Some(_turn) = turn("a_half_open_scan_is_proved") else { return };
+    a_scan_is_proved(oracle);
+}
+
+#[test]
+fn the_same_without_xdp() {
+    let Some(_turn) = turn("a_half_open_scan_is_proved_without_xdp") else { return };
+    a_scan_is_proved(without_xdp);
+}
+
+fn a_scan_is_proved(config: fn(NodeConfig) -> NodeConfig) {
     let lab = Lab::up().unwrap();
-    let trio = Trio::up(&lab, oracle).unwrap();
+    let trio = Trio::up(&lab, config).unwrap();
     for family in Family::BOTH {
         scan_half_open(lab.attacker(), Place::Node(1).addr(family), "1000-1299").unwrap();
         let subject = Place::Attacker.subject(family);
@@ -35,8 +49,18 @@ fn a_half_open_scan_is_proved_by_what_it_repeats_and_banned_everywhere() {
 #[test]
 fn forged_syns_repeated_or_not_prove_nothing_and_cost_the_forged_one_nothing() {
     let Some(_turn) = turn("forged_syns_repeated_or_not") else { return };
+    forged_syns_prove_nothing(oracle);
+}
+
+#[test]
+fn nor_do_they_without_xdp() {
+    let Some(_turn) = turn("forged_syns_without_xdp") else { return };
+    forged_syns_prove_nothing(without_xdp);
+}
+
+fn forged_syns_prove_nothing(config: fn(NodeConfig) -> NodeConfig) {
     let lab = Lab::up().unwrap();
-    let trio = Trio::up(&lab, oracle).unwrap();
+    let trio = Trio::up(&lab, config).unwrap();
     let honest = Honest::start(lab.honest(), Trio::services()).unwrap();
     let (victim, target) = (Place::Honest.addr(Family::V4), Place::Node(1).addr(Family::V4));
     forge_syns(lab.attacker(), victim, target, 1000..1300).unwrap();

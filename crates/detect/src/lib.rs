@@ -27,6 +27,7 @@ pub use pattern::Patterns;
 pub use reaction::{BITS_NEEDED, PORTS_MAX, Proof, Reactions, SUSPECT_TTL, SUSPECTS_MAX, judge_reaction};
 pub use recognise::{
     FACT_BYTES_MAX, LAYERS_MAX, OPENED_BASE, OPENED_FACTOR, Recogniser, Sight, TOKEN_BYTES_MAX, TOKEN_BYTES_MIN, TOKENS_MAX,
+    is_named_layer, program_begins,
 };
 pub use scan::{ScanPolicy, Spoofable, judge_scan};
 pub use slow::{

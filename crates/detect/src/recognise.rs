@@ -13,6 +13,8 @@ mod token;
 mod tool;
 mod words;
 
+pub use file::program_begins;
+pub use layer::is_named as is_named_layer;
 pub use token::{TOKEN_BYTES_MAX, TOKEN_BYTES_MIN, TOKENS_MAX};
 
 use crate::{
@@ -65,6 +67,8 @@ pub const FACT_BYTES_MAX: usize = 512;
 /// Bytes to be looked at, and what they were wrapped in.
 struct Piece<'a> {
     bytes: Cow<'a, [u8]>,
+    /// Whether it is from what was said, and not from a field.
+    is_said: bool,
     layers: Vec<&'static str>,
 }
 
@@ -79,6 +83,19 @@ impl Recogniser {
     /// Looks at what a stranger said since the last report, at what a trap made of it, and at how disordered the answer was.
     #[must_use]
     pub fn look(&self, said: &[u8], fields: &BTreeMap<String, String>, answered: &Tally) -> Sight {
+        self.look_with(said, fields, answered, |_, _| {})
+    }
+
+    /// The same, and gives what was said, and each layer of it that was opened, with the names of the layers it was wrapped in, to
+    /// somebody else who looks.
+    #[must_use]
+    pub fn look_with(
+        &self,
+        said: &[u8],
+        fields: &BTreeMap<String, String>,
+        answered: &Tally,
+        mut other: impl FnMut(&[u8], &[&'static str]),
+    ) -> Sight {
         let mut sight = Sight::default();
         let census = Census::of(said);
         sight.marks.entropy = Entropies {
@@ -87,9 +104,11 @@ impl Recogniser {
             short: entropy_short_max_millibits(said),
             sent: answered.millibits(),
         };
-        let whole = core::iter::once(said).chain(fields.values().map(String::as_bytes)).filter(|bytes| !bytes.is_empty());
-        let mut waiting: VecDeque<Piece<'_>> =
-            whole.map(|bytes| Piece { bytes: Cow::Borrowed(bytes), layers: Vec::new() }).collect();
+        let whole = core::iter::once((said, true)).chain(fields.values().map(|value| (value.as_bytes(), false)));
+        let mut waiting: VecDeque<Piece<'_>> = whole
+            .filter(|(bytes, _)| !bytes.is_empty())
+            .map(|(bytes, is_said)| Piece { bytes: Cow::Borrowed(bytes), is_said, layers: Vec::new() })
+            .collect();
         let mut room: usize = waiting.iter().map(|piece| piece.bytes.len()).sum();
         room = room.saturating_mul(OPENED_FACTOR).saturating_add(OPENED_BASE);
         let (mut opened, mut is_cut, mut shown) = (Vec::new(), false, BTreeSet::new());
@@ -98,6 +117,9 @@ impl Recogniser {
         while let Some(piece) = waiting.pop_front() {
             let census = Census::of(&piece.bytes);
             self.look_at(&piece, &census, &mut sight, &mut shown, &mut tools);
+            if piece.is_said {
+                other(&piece.bytes, &piece.layers);
+            }
             if piece.layers.len() >= LAYERS_MAX {
                 continue;
             }
@@ -111,7 +133,7 @@ impl Recogniser {
                     opened.push(name);
                 }
                 let layers = piece.layers.iter().copied().chain([name]).collect();
-                waiting.push_back(Piece { bytes: Cow::Owned(bytes), layers });
+                waiting.push_back(Piece { bytes: Cow::Owned(bytes), is_said: piece.is_said, layers });
             }
         }
         if !opened.is_empty() || is_cut {

@@ -82,7 +82,8 @@ impl Detector {
             short: entropy_short_max_millibits(&visit.payload),
             sent: None,
         };
-        Marks { shapes: found.into_iter().map(|(shape, string)| (shape, printable(string))).collect(), entropy }
+        let shapes = found.into_iter().map(|(shape, string)| (shape, printable(string))).collect();
+        Marks { shapes, rules: Vec::new(), entropy }
     }
 }
 
@@ -90,7 +91,7 @@ fn grade(visit: &Visit, marks: &Marks) -> Grade {
     let hostile_signs = Signs::CREDENTIALS | Signs::BAIT | Signs::RULE;
     if visit.transport == Transport::Udp && !visit.signs.contains(Signs::RETURNED) {
         Grade::Spoofable
-    } else if visit.signs.intersects(hostile_signs) || marks.shapes.keys().any(|shape| is_exploit(*shape)) {
+    } else if visit.signs.intersects(hostile_signs) || is_attack(marks) {
         Grade::Hostile
     } else if visit.bytes > 0 || !visit.payload.is_empty() {
         Grade::Payload
@@ -99,9 +100,15 @@ fn grade(visit: &Visit, marks: &Marks) -> Grade {
     }
 }
 
+/// Whether what was recognised is an attack by itself; of the operator's rules, those that say so.
+fn is_attack(marks: &Marks) -> bool {
+    marks.shapes.keys().any(|shape| is_exploit(*shape)) || marks.rules.iter().any(|rule| rule.is_hostile)
+}
+
 /// Names of tools and products alone weigh little: monitors and administrators use such clients, too.
 fn intent(grade: Grade, marks: &Marks) -> Intent {
-    let together = marks.shapes.keys().map(|shape| weight(*shape)).fold(0, u8::saturating_add);
+    let weights = marks.shapes.keys().map(|shape| weight(*shape)).chain(marks.rules.iter().map(|rule| rule.points));
+    let together = weights.fold(0, u8::saturating_add);
     if grade == Grade::Hostile || together >= ATTACK_WEIGHT_MIN { Intent::Attack } else { Intent::Unclear }
 }
 
@@ -111,8 +118,9 @@ fn points(visit: &Visit, marks: &Marks) -> Vec<(u8, String)> {
     let signs = SIGNS.iter().filter(|(sign, ..)| visit.signs.contains(*sign)).map(|(_, points, words)| (*points, *words));
     let plain = core::iter::once(base).chain(signs).map(|(points, words)| (points, words.into()));
     let shapes = marks.shapes.iter().map(|(shape, shown)| (weight(*shape), describe(*shape, shown)));
+    let rules = marks.rules.iter().map(|rule| (rule.points, format!("matched the rule {}", rule.words)));
     let dense = dense(visit, marks).map(|words| (SCORE_ENTROPY, words));
-    plain.chain(shapes).chain(dense).collect()
+    plain.chain(shapes).chain(rules).chain(dense).collect()
 }
 
 /// One shape in words, with what showed it.
@@ -144,7 +152,7 @@ fn dense_words(size: &str, millibits: u16) -> String {
 mod tests {
     use super::*;
     use alloc::{collections::BTreeMap, vec};
-    use honeymesh_types::{Now, SessionId};
+    use honeymesh_types::{Now, RuleMark, SessionId};
 
     fn visit(payload: &[u8], signs: Signs) -> Visit {
         Visit {
@@ -250,10 +258,29 @@ mod tests {
     #[test]
     fn what_was_recognised_elsewhere_is_believed_and_not_searched_for_again() {
         let shapes = BTreeMap::from([(Shape::Jndi, String::from("ldap://x"))]);
-        let marks = Marks { shapes, entropy: Entropies { whole: 4_000, ..Entropies::default() } };
+        let marks = Marks { shapes, rules: Vec::new(), entropy: Entropies { whole: 4_000, ..Entropies::default() } };
         let verdict = Detector::new().judge_visit(&Visit { marks: Some(marks), ..visit(b"../etc/passwd", Signs::empty()) });
         assert_eq!(verdict.findings, ["makes a logger load code: ldap://x"]);
         assert_eq!((verdict.grade, verdict.score, verdict.entropy_millibits), (Grade::Hostile, 70, 4_000));
+    }
+
+    #[test]
+    fn an_operators_rule_adds_its_points_and_is_hostile_only_if_it_says_so_and_the_source_is_proved() {
+        let rule = |points, is_hostile| RuleMark { words: "a of b.yar: words".into(), points, is_hostile };
+        let judged = |rules: Vec<RuleMark>, transport| {
+            let marks = Marks { rules, ..Marks::default() };
+            Detector::new().judge_visit(&Visit { marks: Some(marks), transport, ..visit(b"said", Signs::empty()) })
+        };
+        let plain = judged(vec![rule(20, false)], Transport::Tcp);
+        assert_eq!((plain.grade, plain.score, plain.intent), (Grade::Payload, 30, Intent::Unclear));
+        assert_eq!(plain.findings, ["matched the rule a of b.yar: words"]);
+        assert_eq!(plain.reckoning, ["10 it spoke", "20 matched the rule a of b.yar: words"]);
+        let two = judged(vec![rule(15, false), rule(15, false)], Transport::Tcp);
+        assert_eq!((two.grade, two.intent), (Grade::Payload, Intent::Attack), "together they weigh as much as an attack");
+        let hostile = judged(vec![rule(0, true)], Transport::Tcp);
+        assert_eq!((hostile.grade, hostile.score, hostile.intent), (Grade::Hostile, 10, Intent::Attack));
+        let forged = judged(vec![rule(100, true)], Transport::Udp);
+        assert_eq!((forged.grade, forged.scope), (Grade::Spoofable, Scope::Dark), "whoever forges a source is no proof");
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 mod checks;
 mod dark;
+mod evidence;
 mod flood;
 mod honeytokens;
 mod judgement;
@@ -27,6 +28,7 @@ use std::{
 };
 
 pub use dark::{Dark, DarkPorts};
+pub use evidence::EvidenceSection;
 pub use flood::{Flood, FloodSection};
 pub use honeytokens::HoneytokensSection;
 pub use judgement::Judgement;
@@ -64,6 +66,8 @@ pub struct Config {
     pub trap_limits: TrapLimits,
     /// `[honeytokens]`.
     pub honeytokens: HoneytokensSection,
+    /// `[evidence]`.
+    pub evidence: EvidenceSection,
     /// `[[cluster]]`, in the order of the file.
     pub clusters: Vec<Cluster>,
     /// `[[peer]]`, `[canary]` and `[[bridge]]`.
@@ -314,13 +318,10 @@ pub fn load(file: &Path) -> Result<Parsed, Problem> {
         let place = problem::Place::of(&String::from_utf8_lossy(error.as_bytes()), &(error.utf8_error().valid_up_to()..0));
         Problem::error(Some(place), "is not UTF-8; save the file as UTF-8")
     })?;
-    let mut parsed = parse(&text, &host_name());
+    let mut parsed = parse(&text, &secrets::host_name());
     parsed.problems.extend(secrets::check(&parsed.config));
+    parsed.problems.extend(parsed.config.evidence.load());
     Ok(parsed)
-}
-
-fn host_name() -> String {
-    nix::unistd::gethostname().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{Daemon, Net, eventually, fails, in_namespace, is_root, wait};
+use common::{Daemon, Net, Rung, eventually, fails, in_namespace, is_root, on_both_rungs, wait};
 use nix::sys::signal::Signal;
 use serde_json::Value;
 use std::{
@@ -13,6 +13,15 @@ use std::{
     process::{Command, Stdio},
     time::Duration,
 };
+
+on_both_rungs! {
+    the_allowlist_and_the_mode_hold_at_once_and_after_a_restart
+    a_restart_keeps_bans_and_the_kernel_never_lets_go_in_between
+    on_exit_release_leaves_the_kernel_as_it_was
+    a_daemon_killed_in_a_storm_of_bans_forgets_none_that_it_confirmed
+    a_forever_ban_and_a_short_one_end_as_told
+    a_visit_to_a_trap_is_a_ban_in_the_kernel_with_its_latency_told
+}
 
 const TRAP: &str = "[[trap]]\nname = \"web\"\nservice = \"http\"\nlisten = [\"0.0.0.0:8080\", \"[::]:8080\"]\n";
 
@@ -87,12 +96,8 @@ fn an_operator_bans_asks_why_lifts_and_exports() {
     assert_eq!(net.client(&["status"]).status.code(), Some(3));
 }
 
-#[test]
-fn a_visit_to_a_trap_is_a_ban_in_the_kernel_with_its_latency_told() {
-    if !is_root() {
-        return;
-    }
-    let net = Net::new();
+fn a_visit_to_a_trap_is_a_ban_in_the_kernel_with_its_latency_told(rung: Rung) {
+    let net = Net::on(rung);
     let _daemon = net.start(&net.config(TRAP));
     let mut follower = Command::new(env!("CARGO_BIN_EXE_honeymesh"));
     let mut follower =
@@ -110,12 +115,8 @@ fn a_visit_to_a_trap_is_a_ban_in_the_kernel_with_its_latency_told() {
     assert!(why["events"].as_array().unwrap().iter().any(|event| event["kind"] == "visit"), "{why}");
 }
 
-#[test]
-fn the_allowlist_and_the_mode_hold_at_once_and_after_a_restart() {
-    if !is_root() {
-        return;
-    }
-    let net = Net::new();
+fn the_allowlist_and_the_mode_hold_at_once_and_after_a_restart(rung: Rung) {
+    let net = Net::on(rung);
     let config = net.config(TRAP);
     let daemon = net.start(&config);
     net.told(&["ban", "10.77.0.2"]);
@@ -149,12 +150,8 @@ fn the_allowlist_and_the_mode_hold_at_once_and_after_a_restart() {
     assert!(!net.reaches());
 }
 
-#[test]
-fn a_restart_keeps_bans_and_the_kernel_never_lets_go_in_between() {
-    if !is_root() {
-        return;
-    }
-    let net = Net::new();
+fn a_restart_keeps_bans_and_the_kernel_never_lets_go_in_between(rung: Rung) {
+    let net = Net::on(rung);
     let config = net.config(TRAP);
     let daemon = net.start(&config);
     let given = ["10.77.0.2", "203.0.113.0/24", "2001:db8:1::/64"];
@@ -174,12 +171,8 @@ fn a_restart_keeps_bans_and_the_kernel_never_lets_go_in_between() {
     assert_eq!((&audit["missing"], &audit["extra"], &audit["different"]), (&0.into(), &0.into(), &0.into()));
 }
 
-#[test]
-fn on_exit_release_leaves_the_kernel_as_it_was() {
-    if !is_root() {
-        return;
-    }
-    let net = Net::new();
+fn on_exit_release_leaves_the_kernel_as_it_was(rung: Rung) {
+    let net = Net::on(rung);
     let config = net.config("");
     let text = fs::read_to_string(&config).unwrap().replace("pin_dir", "on_exit = \"release\"\npin_dir");
     fs::write(&config, text).unwrap();
@@ -191,12 +184,8 @@ fn on_exit_release_leaves_the_kernel_as_it_was() {
     assert!(!net.pin_dir.exists());
 }
 
-#[test]
-fn a_daemon_killed_in_a_storm_of_bans_forgets_none_that_it_confirmed() {
-    if !is_root() {
-        return;
-    }
-    let net = Net::new();
+fn a_daemon_killed_in_a_storm_of_bans_forgets_none_that_it_confirmed(rung: Rung) {
+    let net = Net::on(rung);
     let config = net.config("");
     let daemon = net.start(&config);
     let clients: Vec<_> = (0..4)
@@ -228,12 +217,8 @@ fn a_daemon_killed_in_a_storm_of_bans_forgets_none_that_it_confirmed() {
     eprintln!("{} bans were confirmed before kill -9; {} are there after it", confirmed.len(), kept.len());
 }
 
-#[test]
-fn a_forever_ban_and_a_short_one_end_as_told() {
-    if !is_root() {
-        return;
-    }
-    let net = Net::new();
+fn a_forever_ban_and_a_short_one_end_as_told(rung: Rung) {
+    let net = Net::on(rung);
     let _daemon = net.start(&net.config(""));
     net.told(&["ban", "192.0.2.1", "--ttl", "forever"]);
     assert!(net.told(&["bans"]).contains("forever"));

@@ -3,12 +3,14 @@
 
 mod common;
 
-use common::{Net, eventually, in_namespace, is_root, sh};
+use common::{Net, Rung, eventually, in_namespace, on_both_rungs, sh};
 use std::{
     io::{ErrorKind, Read, Write},
     net::{SocketAddr, TcpListener, TcpStream},
     time::Duration,
 };
+
+on_both_rungs! { a_ban_cuts_connections_that_stand_to_the_node_and_through_it_and_an_unban_lets_them_go_on }
 
 /// Long enough for a packet that is not dropped.
 const MOMENT: Duration = Duration::from_millis(300);
@@ -88,12 +90,8 @@ impl Talk {
     }
 }
 
-#[test]
-fn a_ban_cuts_connections_that_stand_to_the_node_and_through_it_and_an_unban_lets_them_go_on() {
-    if !is_root() {
-        return;
-    }
-    let net = Net::new();
+fn a_ban_cuts_connections_that_stand_to_the_node_and_through_it_and_an_unban_lets_them_go_on(rung: Rung) {
+    let net = Net::on(rung);
     let guest = Guest::of(&net);
     echo(&net.node, HERE);
     echo(&guest.0, BEHIND);

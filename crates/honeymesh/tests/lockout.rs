@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{Daemon, Net, eventually, in_namespace, is_root, sh};
+use common::{Daemon, Net, Rung, eventually, in_namespace, is_root, on_both_rungs, sh};
 use nix::sys::socket::{
     AddressFamily, SockFlag, SockType, SockaddrStorage, bind, connect, setsockopt, socket, sockopt::SendTimeout,
 };
@@ -17,6 +17,13 @@ use std::{
     process::{Command, Stdio},
     time::{Duration, Instant},
 };
+
+on_both_rungs! {
+    a_lockdown_lets_in_friends_and_what_is_connected_and_rolls_back_by_itself
+    a_trial_ends_on_time_with_the_daemon_killed_and_is_never_taken_up_again
+    a_confirmed_lockdown_holds_over_restarts_until_it_is_left
+    nobody_locks_the_operator_out_not_even_the_operator
+}
 
 /// Where the node echoes what it is sent.
 const ECHO4: &str = "10.77.0.1:7778";
@@ -33,8 +40,8 @@ const OPERATOR: &str = "10.77.0.5";
 const PATIENCE: Duration = Duration::from_millis(900);
 
 /// A host with an echo service, a stranger, and a friend beside him.
-fn scene() -> Net {
-    let net = Net::new();
+fn scene(rung: Rung) -> Net {
+    let net = Net::on(rung);
     let link = format!("s{}", &net.interface[1..]);
     sh(&format!("ip -n {0} addr add {FRIEND}/24 dev {link}; ip -n {0} addr add {FRIEND6}/64 dev {link} nodad", net.stranger));
     in_namespace(&net.node, || {
@@ -96,12 +103,8 @@ fn gets_out(net: &Net) -> bool {
     reached
 }
 
-#[test]
-fn a_lockdown_lets_in_friends_and_what_is_connected_and_rolls_back_by_itself() {
-    if !is_root() {
-        return;
-    }
-    let net = scene();
+fn a_lockdown_lets_in_friends_and_what_is_connected_and_rolls_back_by_itself(rung: Rung) {
+    let net = scene(rung);
     let _daemon = net.start(&net.config(&format!("[allow]\nnets = [\"{FRIEND}\", \"{FRIEND6}\"]")));
     let standing =
         [(STRANGER, ECHO4), (STRANGER6, ECHO6)].map(|(from, to)| eventually("a first connection", || connection(&net, from, to)));
@@ -125,12 +128,8 @@ fn a_lockdown_lets_in_friends_and_what_is_connected_and_rolls_back_by_itself() {
     assert!(audits.contains("not confirmed in time"), "{audits}");
 }
 
-#[test]
-fn a_trial_ends_on_time_with_the_daemon_killed_and_is_never_taken_up_again() {
-    if !is_root() {
-        return;
-    }
-    let net = scene();
+fn a_trial_ends_on_time_with_the_daemon_killed_and_is_never_taken_up_again(rung: Rung) {
+    let net = scene(rung);
     let config = net.config("");
     let daemon = net.start(&config);
     let began = Instant::now();
@@ -148,12 +147,8 @@ fn a_trial_ends_on_time_with_the_daemon_killed_and_is_never_taken_up_again() {
     assert!(gets_in(&net, STRANGER), "a trial is not restored");
 }
 
-#[test]
-fn a_confirmed_lockdown_holds_over_restarts_until_it_is_left() {
-    if !is_root() {
-        return;
-    }
-    let net = scene();
+fn a_confirmed_lockdown_holds_over_restarts_until_it_is_left(rung: Rung) {
+    let net = scene(rung);
     let config = net.config("");
     let daemon = net.start(&config);
     net.told(&["mode", "lockdown", "--confirm-within", "5s"]);
@@ -214,12 +209,8 @@ fn is_protected(net: &Net, net_text: &str, why: &str) -> bool {
     net.json(&["allow", "list"]).as_array().unwrap().iter().any(|one| one["net"] == net_text && one["why"] == why)
 }
 
-#[test]
-fn nobody_locks_the_operator_out_not_even_the_operator() {
-    if !is_root() {
-        return;
-    }
-    let net = scene();
+fn nobody_locks_the_operator_out_not_even_the_operator(rung: Rung) {
+    let net = scene(rung);
     let key = net.dir.path().join("m.key");
     let made = Command::new(env!("CARGO_BIN_EXE_honeymesh")).args(["key", "new"]).arg(&key).output().unwrap();
     assert!(made.status.success());
@@ -290,7 +281,7 @@ fn an_order_over_ssh_does_not_ban_the_one_who_gives_it() {
     if !is_root() {
         return;
     }
-    let net = scene();
+    let net = scene(Rung::Highest);
     let _daemon = net.start(&net.config(""));
     let over_ssh = |args: &[&str]| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_honeymesh"));

@@ -3,13 +3,15 @@
 
 mod common;
 
-use common::{Daemon, Net, eventually, is_root};
+use common::{Daemon, Net, Rung, eventually, is_root, on_both_rungs};
 use std::{
     fs,
     os::unix::fs::{MetadataExt, chown},
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
 };
+
+on_both_rungs! { the_daemon_works_with_no_more_than_its_unit_leaves_it }
 
 /// What the unit says the program is.
 const PROGRAM: &str = "/usr/local/bin/honeymesh";
@@ -105,9 +107,14 @@ fn confined(net: &Net, config: &Path) -> Command {
     // The places of the unit are elsewhere in a test; the pins are where they are.
     let places = setting("ReadWritePaths");
     assert_eq!(places, ["/var/lib/honeymesh", "/etc/honeymesh", "-/sys/fs/bpf"]);
+    assert_eq!(
+        (setting("RuntimeDirectory"), setting("RuntimeDirectoryPreserve")),
+        (vec!["honeymesh".into()], vec!["yes".into()])
+    );
     let [state, keys] = [net.state_dir(), net.dir.path().join("etc")].map(|path| path.display().to_string());
     let script = format!(
-        "set -e; for place in {state} {keys}; do mount --bind $place $place; done
+        "set -e; mkdir -p /run/honeymesh
+         for place in {state} {keys} /run/honeymesh; do mount --bind $place $place; done
          mount -o remount,bind,ro /
          if touch {dir}/no 2>/dev/null; then echo 'it is not read only' >&2; exit 9; fi
          exec setpriv --no-new-privs {bounding} {program} run --config {config}",
@@ -129,12 +136,8 @@ fn confined(net: &Net, config: &Path) -> Command {
     command
 }
 
-#[test]
-fn the_daemon_works_with_no_more_than_its_unit_leaves_it() {
-    if !is_root() {
-        return;
-    }
-    let net = Net::new();
+fn the_daemon_works_with_no_more_than_its_unit_leaves_it(rung: Rung) {
+    let net = Net::on(rung);
     let keys = net.dir.path().join("etc");
     fs::create_dir(&keys).unwrap();
     // As systemd-tmpfiles has made it, for whom systemd-sysusers has made, or for the number of nobody's.
@@ -155,10 +158,15 @@ fn the_daemon_works_with_no_more_than_its_unit_leaves_it() {
     let mut daemon = Daemon::spawn(confined(&net, &config));
     daemon.wait_for("ready");
     let status = net.json(&["status"]);
-    assert_eq!(status["warnings"], serde_json::Value::Array(Vec::new()), "{status}");
+    // Of nf_tables that it is not XDP, and nothing else.
+    assert_eq!(status["warnings"].as_array().unwrap().len(), usize::from(rung == Rung::Nftables), "{status}");
     assert_ne!(status["user"], "root");
     // Pinned where others see it, traps on low and dark ports, bans, and keys that are rewritten.
-    assert!(fs::read_dir(&net.pin_dir).unwrap().next().is_some());
+    if rung == Rung::Highest {
+        assert!(fs::read_dir(&net.pin_dir).unwrap().next().is_some());
+    }
+    let probe = eventually("a self-probe", || Some(net.json(&["status"])["probe"].clone()).filter(|probe| !probe.is_null()));
+    assert_eq!((&probe["ok"], &probe["failures"]), (&true.into(), &0.into()), "{probe}");
     assert!(net.stranger("curl -s --max-time 2 http://10.77.0.1:80/"));
     eventually("the visitor's ban", || (!net.reaches()).then_some(()));
     net.told(&["key", "rotate", "m", "--new", new.to_str().unwrap()]);

@@ -5,7 +5,9 @@
 
 mod answer;
 mod message;
+mod names;
 mod session;
+mod zones;
 
 use crate::{
     BannerError, Findings, Session,
@@ -18,7 +20,7 @@ use alloc::{
     string::{String, ToString},
     vec::Vec,
 };
-use answer::{ANY, AXFR, CHAOS, Head, IXFR, OPT};
+use answer::Head;
 use honeymesh_types::{Signs, Transport, WallTime};
 use message::{Edns, Question};
 
@@ -28,6 +30,18 @@ const HOST: &str = "ns1";
 const HEADER_BYTES: usize = 12;
 /// The longest name, in octets (RFC 1035).
 const NAME_BYTES_MAX: usize = 255;
+
+const NS: u16 = 2;
+const SOA: u16 = 6;
+const TXT: u16 = 16;
+const OPT: u16 = 41;
+const DS: u16 = 43;
+const IXFR: u16 = 251;
+const AXFR: u16 = 252;
+/// Every type.
+const ANY: u16 = 255;
+/// The class of what a server says of itself.
+const CHAOS: u16 = 3;
 
 /// Set in answers.
 const QR: u16 = 0x8000;
@@ -132,15 +146,15 @@ fn note(question: &Question<'_>, edns: Option<&Edns<'_>>, findings: &mut Finding
 fn kind_name(kind: u16) -> String {
     let name = match kind {
         1 => "A",
-        2 => "NS",
+        NS => "NS",
         5 => "CNAME",
-        6 => "SOA",
+        SOA => "SOA",
         12 => "PTR",
         15 => "MX",
-        16 => "TXT",
+        TXT => "TXT",
         28 => "AAAA",
         33 => "SRV",
-        43 => "DS",
+        DS => "DS",
         46 => "RRSIG",
         48 => "DNSKEY",
         IXFR => "IXFR",
@@ -163,7 +177,7 @@ fn opcode_name(opcode: u16) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{answer::TXT, *};
+    use super::*;
     use crate::drive;
     use proptest::prelude::*;
 
@@ -246,7 +260,7 @@ mod tests {
             reply(&bytes)
         };
         assert!(with(2, 0x81).answer.is_empty(), "a response is not answered");
-        assert_eq!(with(2, 0x28).answer[2..4], [0xa8, 9], "UPDATE: not authoritative");
+        assert_eq!(with(2, 0x28).answer[2..4], [0xa8, 1], "UPDATE of what is no zone: format error");
         assert_eq!(with(2, 0x10).answer[2..4], [0x90, 4], "STATUS: not implemented");
         assert_eq!(with(5, 2).answer[2..4], [0x81, 1], "two questions: format error");
         assert_eq!(with(12, 0xc0).answer[2..4], [0x81, 1], "a pointer in a question");

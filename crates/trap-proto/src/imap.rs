@@ -7,11 +7,8 @@ mod session;
 #[cfg(test)]
 mod tests;
 
-use crate::{BannerError, Persona, Session, dialogue::Talk, service::checked_banner};
-use alloc::{
-    string::{String, ToString},
-    sync::Arc,
-};
+use crate::{BannerError, Session, dialogue::Talk, service::checked_banner};
+use alloc::string::{String, ToString};
 
 /// What Debian's Dovecot says after its capabilities.
 const BANNER: &str = "Dovecot ready.";
@@ -20,33 +17,33 @@ const BANNER: &str = "Dovecot ready.";
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Imap {
     banner: String,
-    host: Arc<str>,
+}
+
+impl Default for Imap {
+    /// Debian 13's Dovecot.
+    fn default() -> Self {
+        Self { banner: BANNER.to_string() }
+    }
 }
 
 impl Imap {
-    /// Debian 13's Dovecot on this machine.
-    #[must_use]
-    pub fn of(persona: &Persona) -> Self {
-        Self { banner: BANNER.to_string(), host: persona.host().into() }
-    }
-
     /// The same with an operator's text after the capabilities of `* OK [...] `.
     ///
     /// # Errors
     /// Says why the text is no banner.
     pub fn saying(self, banner: &str) -> Result<Self, BannerError> {
-        Ok(Self { banner: checked_banner(banner)?, ..self })
+        Ok(Self { banner: checked_banner(banner)? })
     }
 
-    /// A new connection; `seed` makes challenges.
+    /// A new connection; `seed` makes the time that a refusal takes.
     #[must_use]
     pub fn session(&self, seed: u64) -> impl Session + use<> {
-        Talk::new(session::ImapLogin::new(self.banner.clone(), Arc::clone(&self.host), seed, false))
+        Talk::new(session::ImapLogin::new(self.banner.clone(), seed, false))
     }
 
     /// The same inside TLS.
     #[must_use]
     pub fn secured(&self, seed: u64) -> impl Session + use<> {
-        Talk::new(session::ImapLogin::new(self.banner.clone(), Arc::clone(&self.host), seed, true))
+        Talk::new(session::ImapLogin::new(self.banner.clone(), seed, true))
     }
 }

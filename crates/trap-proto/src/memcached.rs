@@ -5,6 +5,9 @@
 mod binary;
 mod datagram;
 mod either;
+mod item;
+mod manage;
+mod meta;
 mod session;
 mod statistics;
 

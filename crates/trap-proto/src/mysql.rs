@@ -3,6 +3,7 @@
 //! Each connection gets a salt of its own. What the stranger's password makes of it (the scramble) is kept with it, so that
 //! guesses can be checked against it. TLS is there for whoever asks. (MySQL's documentation, "Client/Server Protocol".)
 
+mod account;
 mod login;
 mod session;
 

@@ -3,18 +3,16 @@
 //! What is said follows Dovecot 2.4.1 as Debian ships it, with plain logins allowed; its texts stand in `pop3-login`.
 
 use crate::{
-    BannerError, Findings, Flow, Persona, Session, TlsManner,
+    BannerError, Findings, Flow, Session, TlsManner,
     dialogue::{Dialogue, Talk, split_word},
     pause,
-    sasl::{self, Exchange, Turn},
+    sasl::{Exchange, Turn},
     service::checked_banner,
-    text::random_bytes,
     tls::DOVECOT_ALERT,
 };
 use alloc::{
     format,
     string::{String, ToString},
-    sync::Arc,
     vec::Vec,
 };
 use honeymesh_types::{Signs, WallTime};
@@ -27,35 +25,33 @@ const ERRORS_MAX: usize = 3;
 const TRIES_MAX: usize = 100;
 
 /// Around `STLS`.
-const CAPABILITIES: [&str; 2] = [
-    "+OK\r\nCAPA\r\nTOP\r\nUIDL\r\nRESP-CODES\r\nPIPELINING\r\nAUTH-RESP-CODE\r\n",
-    "USER\r\nSASL PLAIN LOGIN CRAM-MD5\r\n.\r\n",
-];
+const CAPABILITIES: [&str; 2] =
+    ["+OK\r\nCAPA\r\nTOP\r\nUIDL\r\nRESP-CODES\r\nPIPELINING\r\nAUTH-RESP-CODE\r\n", "USER\r\nSASL PLAIN LOGIN\r\n.\r\n"];
 const FAILED: &str = "-ERR [AUTH] Authentication failed.\r\n";
 
 /// A mailbox server that refuses every login.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pop3 {
     banner: String,
-    host: Arc<str>,
+}
+
+impl Default for Pop3 {
+    /// Debian 13's Dovecot.
+    fn default() -> Self {
+        Self { banner: BANNER.to_string() }
+    }
 }
 
 impl Pop3 {
-    /// Debian 13's Dovecot on this machine.
-    #[must_use]
-    pub fn of(persona: &Persona) -> Self {
-        Self { banner: BANNER.to_string(), host: persona.host().into() }
-    }
-
     /// The same with an operator's text after `+OK `.
     ///
     /// # Errors
     /// Says why the text is no banner.
     pub fn saying(self, banner: &str) -> Result<Self, BannerError> {
-        Ok(Self { banner: checked_banner(banner)?, ..self })
+        Ok(Self { banner: checked_banner(banner)? })
     }
 
-    /// A new connection; `seed` makes challenges.
+    /// A new connection; `seed` makes the time that a refusal takes.
     #[must_use]
     pub fn session(&self, seed: u64) -> impl Session + use<> {
         Talk::new(self.login(seed, false))
@@ -72,7 +68,6 @@ impl Pop3 {
             is_tls,
             banner: self.banner.clone(),
             seed,
-            host: Arc::clone(&self.host),
             user: None,
             exchange: None,
             errors: 0,
@@ -88,7 +83,6 @@ struct Pop3Login {
     is_tls: bool,
     banner: String,
     seed: u64,
-    host: Arc<str>,
     user: Option<Vec<u8>>,
     exchange: Option<Exchange>,
     errors: usize,
@@ -98,13 +92,13 @@ struct Pop3Login {
 }
 
 impl Pop3Login {
-    fn command(&mut self, line: &[u8], now: WallTime) -> (String, Flow) {
+    fn command(&mut self, line: &[u8]) -> (String, Flow) {
         let (verb, argument) = split_word(line);
         match verb.to_ascii_uppercase().as_slice() {
             b"USER" => self.user(argument),
             b"PASS" => self.password(argument),
             b"APOP" => self.apop(argument),
-            b"AUTH" => self.auth(argument, now),
+            b"AUTH" => self.auth(argument),
             b"CAPA" => (CAPABILITIES.join(if self.is_tls { "" } else { "STLS\r\n" }), Flow::Continue),
             b"STLS" if self.is_tls => ("-ERR TLS is already active.\r\n".to_string(), Flow::Continue),
             b"STLS" => ("+OK Begin TLS negotiation now.\r\n".to_string(), Flow::StartTls),
@@ -153,13 +147,12 @@ impl Pop3Login {
         (FAILED.to_string(), if self.tries < TRIES_MAX { Flow::Telling } else { Flow::Close })
     }
 
-    fn auth(&mut self, argument: &[u8], now: WallTime) -> (String, Flow) {
+    fn auth(&mut self, argument: &[u8]) -> (String, Flow) {
         let (name, initial) = split_word(argument);
         if name.is_empty() {
-            return ("+OK\r\nPLAIN\r\nLOGIN\r\nCRAM-MD5\r\n.\r\n".to_string(), Flow::Continue);
+            return ("+OK\r\nPLAIN\r\nLOGIN\r\n.\r\n".to_string(), Flow::Continue);
         }
-        let nonce = random_bytes(self.seed.wrapping_add(self.tries as u64));
-        let Some(mut exchange) = Exchange::begin(name, sasl::challenge(nonce, now, &self.host)) else {
+        let Some(mut exchange) = Exchange::begin(name) else {
             self.findings.note("mechanism", name);
             return ("-ERR [AUTH] Unsupported authentication mechanism.\r\n".to_string(), Flow::Continue);
         };
@@ -194,13 +187,13 @@ impl Dialogue for Pop3Login {
         answer.extend_from_slice(format!("+OK {}\r\n", self.banner).as_bytes());
     }
 
-    fn line(&mut self, line: &[u8], now: WallTime, answer: &mut Vec<u8>) -> Flow {
+    fn line(&mut self, line: &[u8], _now: WallTime, answer: &mut Vec<u8>) -> Flow {
         let (reply, flow) = match self.exchange.take() {
             Some(mut exchange) => {
                 let turn = exchange.take(line, &mut self.findings);
                 self.turn(exchange, turn)
             }
-            None => self.command(line, now),
+            None => self.command(line),
         };
         answer.extend_from_slice(reply.as_bytes());
         flow
@@ -226,7 +219,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn talk(bytes: &[u8]) -> Heard {
-        drive::whole(&mut Pop3::of(&Persona::of([7; 32])).session(7), bytes)
+        drive::whole(&mut Pop3::default().session(7), bytes)
     }
 
     fn replies(bytes: &[u8]) -> String {
@@ -243,7 +236,7 @@ mod tests {
             (b"PASS x\r\n", "-ERR No username given.|"),
             (b"USER a\r\npass b c\r\n", "+OK|-ERR [AUTH] Authentication failed.|"),
             (b"STAT\r\n", "-ERR Unknown command.|"),
-            (b"AUTH\r\n", "+OK|PLAIN|LOGIN|CRAM-MD5|.|"),
+            (b"AUTH\r\n", "+OK|PLAIN|LOGIN|.|"),
             (b"AUTH NTLM\r\n", "-ERR [AUTH] Unsupported authentication mechanism.|"),
             (b"AUTH LOGIN\r\n?\r\n", "+ VXNlcm5hbWU6|-ERR [AUTH] Invalid base64 in response|"),
             (b"APOP root abc\r\n", "-ERR APOP not enabled.|"),
@@ -257,7 +250,7 @@ mod tests {
 
     #[test]
     fn inside_tls_it_offers_none() {
-        let pop3 = Pop3::of(&Persona::of([7; 32]));
+        let pop3 = Pop3::default();
         assert!(replies(b"CAPA\r\n").contains("|AUTH-RESP-CODE|STLS|USER|SASL PLAIN"));
         let mut session = pop3.session(7);
         let (asked, _) = drive::begun(&mut session, &[b"STLS\r\n"]);
@@ -289,7 +282,7 @@ mod tests {
             Just(b"USER a\r\n".to_vec()),
             Just(b"PASS b\r\n".to_vec()),
             Just(b"APOP a 0123456789abcdef0123456789abcdef\r\n".to_vec()),
-            Just(b"AUTH CRAM-MD5\r\n".to_vec()),
+            Just(b"AUTH LOGIN\r\n".to_vec()),
             Just(b"YQ==\r\n".to_vec()),
             Just(alloc::vec![b'x'; 9_000]),
             proptest::collection::vec(any::<u8>(), 0..20),
@@ -300,7 +293,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_bytes_break_it_and_packets_do_not_matter(bytes in prop_oneof![drive::noise(), chat()], cuts in drive::cuts()) {
-            drive::law(|| Pop3::of(&Persona::of([7; 32])).session(7), &bytes, &cuts)?;
+            drive::law(|| Pop3::default().session(7), &bytes, &cuts)?;
         }
     }
 }

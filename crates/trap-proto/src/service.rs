@@ -297,11 +297,11 @@ impl Service {
                 }))
             }
             "smtp" => Ok(Self::Smtp(saying(Smtp::of(persona), banner, Smtp::saying)?)),
-            "pop3" => Ok(Self::Pop3(saying(Pop3::of(persona), banner, Pop3::saying)?)),
-            "imap" => Ok(Self::Imap(saying(Imap::of(persona), banner, Imap::saying)?)),
+            "pop3" => Ok(Self::Pop3(saying(Pop3::default(), banner, Pop3::saying)?)),
+            "imap" => Ok(Self::Imap(saying(Imap::default(), banner, Imap::saying)?)),
             "smtps" => Ok(Self::Smtps(saying(Smtp::of(persona), banner, Smtp::saying)?)),
-            "pop3s" => Ok(Self::Pop3s(saying(Pop3::of(persona), banner, Pop3::saying)?)),
-            "imaps" => Ok(Self::Imaps(saying(Imap::of(persona), banner, Imap::saying)?)),
+            "pop3s" => Ok(Self::Pop3s(saying(Pop3::default(), banner, Pop3::saying)?)),
+            "imaps" => Ok(Self::Imaps(saying(Imap::default(), banner, Imap::saying)?)),
             "redis" => Ok(Self::Redis(saying(Redis::of(persona), banner, Redis::saying)?)),
             "memcached" => Ok(Self::Memcached(saying(Memcached::of(persona), banner, Memcached::saying)?)),
             _ => Ok(Self::Ftp(banner.map_or_else(|| Ok(Ftp::default()), Ftp::new)?)),

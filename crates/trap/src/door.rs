@@ -15,6 +15,7 @@ use crate::{
     post::{FIRST_NUMBER, Post},
     report::{REPORT_WAIT, REPORTS_MAX, SESSION_BYTES_MAX, Stranger},
     room::FAREWELL,
+    rules::{RULES_CUT, RULES_FIELD},
     status::{Counters, House, count},
     wire::{
         Admission, Body, DISMISSED_PER_MESSAGE, Evidence, PACKET_BYTES_MAX, PLACE_BYTES_MAX, ReportHead, body_bytes_max,
@@ -26,6 +27,7 @@ use honeymesh_trap_proto::safe_text;
 use honeymesh_types::{Now, Transport, Visit};
 use rustix::net::{SocketFlags, acceptfrom_with};
 use std::{
+    collections::BTreeMap,
     future::Future,
     io,
     net::{SocketAddr, TcpListener, TcpStream},
@@ -167,7 +169,7 @@ impl Bound {
         shutdown: impl Future<Output = ()> + Send,
     ) -> io::Result<()> {
         let (line, rooms) = lines()?;
-        let room = Room::of(self.traps.iter().map(|trap| trap.plays.clone()).collect(), self.limits, &self.tokens);
+        let room = Room::of(self.traps.iter().map(|trap| trap.plays.clone()).collect(), self.limits, &self.tokens, None);
         let room = room.with_tls(self.tls.as_ref())?;
         let playing = tokio::spawn(room.listen(rooms)?.run());
         let household = Household { visits, news: mpsc::channel(1).0, clock };
@@ -318,6 +320,7 @@ impl Shared {
 
     fn visit(&self, trap: usize, stranger: &Stranger, bytes: u64, body: Body) -> Visit {
         let Body { findings, marks, payload } = body;
+        self.note_cut(&findings.fields);
         let (plays, counters) = &self.traps[trap];
         Visit {
             at: (self.household.clock)(),
@@ -332,6 +335,13 @@ impl Shared {
             signs: findings.signs | plays.signs(),
             fields: findings.fields,
             marks,
+        }
+    }
+
+    /// Counts a report that the operator's rules did not see the end of.
+    fn note_cut(&self, fields: &BTreeMap<String, String>) {
+        if fields.get(RULES_FIELD).is_some_and(|rules| rules.ends_with(RULES_CUT)) {
+            count(&self.house.rules_cut);
         }
     }
 

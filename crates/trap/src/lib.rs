@@ -21,6 +21,7 @@ mod options;
 mod post;
 mod report;
 mod room;
+pub mod rules;
 mod session;
 mod setting;
 mod status;

@@ -8,11 +8,12 @@ use crate::{
     broken::fault,
     line::{Arrivals, Pipe},
     report::{REPORT_WAIT, Teller, Transcript, add},
+    rules::{Eyes, Rules},
     session::{Conversation, Drip, wall},
     tls::Tls,
     wire::{ADMISSION_BYTES_MAX, Admission, Evidence},
 };
-use honeymesh_detect::{Recogniser, Tally};
+use honeymesh_detect::Tally;
 use honeymesh_trap_proto::{Datagram, Findings, Reply};
 use honeymesh_types::Signs;
 use std::{
@@ -33,7 +34,7 @@ pub(crate) const FAREWELL: Duration = Duration::from_secs(1);
 pub struct Room {
     plays: Vec<Plays>,
     limits: Limits,
-    recogniser: Arc<Recogniser>,
+    recogniser: Arc<Eyes>,
     /// Keyed afresh at each start: nobody outside can guess a session's seed.
     seeds: RandomState,
     tls: Option<Tls>,
@@ -60,11 +61,12 @@ impl Room {
     /// # Errors
     /// It is nothing that can be played.
     pub fn new(setting: &Setting) -> io::Result<Self> {
-        Self::of(setting.plays()?, setting.limits, &setting.tokens).with_tls(setting.tls.as_ref())
+        let (plays, rules) = (setting.plays()?, setting.compiled()?);
+        Self::of(plays, setting.limits, &setting.tokens, rules).with_tls(setting.tls.as_ref())
     }
 
-    pub(crate) fn of(plays: Vec<Plays>, limits: Limits, tokens: &[String]) -> Self {
-        Self { plays, limits, recogniser: Arc::new(Recogniser::new(tokens)), seeds: RandomState::new(), tls: None }
+    pub(crate) fn of(plays: Vec<Plays>, limits: Limits, tokens: &[String], rules: Option<Rules>) -> Self {
+        Self { plays, limits, recogniser: Arc::new(Eyes::new(tokens, rules)), seeds: RandomState::new(), tls: None }
     }
 
     /// # Errors

@@ -8,9 +8,10 @@ use crate::{
     Limits,
     broken::{Broken, fault},
     report::{REPORTS_MAX, SESSION_BYTES_MAX, Teller, Transcript, add},
+    rules::Eyes,
     tls::{REFUSAL, Tls},
 };
-use honeymesh_detect::{Recogniser, Tally};
+use honeymesh_detect::Tally;
 use honeymesh_trap_proto::{DELAY_MS_MAX, Findings, Flow, Session, Step, overhear};
 use honeymesh_types::{Marks, Signs, WallTime};
 use rustix::net::{SendFlags, send};
@@ -46,7 +47,7 @@ pub(crate) struct Conversation {
     pub(crate) session: Box<dyn Session>,
     /// How it is answered in a tarpit.
     pub(crate) drip: Option<Box<Drip>>,
-    pub(crate) recogniser: Arc<Recogniser>,
+    pub(crate) recogniser: Arc<Eyes>,
     pub(crate) teller: Teller,
     pub(crate) limits: Limits,
     /// Without it, TLS is refused.

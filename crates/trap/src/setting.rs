@@ -1,6 +1,10 @@
 //! What is to be played, as the daemon tells it to the process that plays.
 
-use crate::{Limits, SshIdentity, TlsIdentity, bind::Plays};
+use crate::{
+    Limits, SshIdentity, TlsIdentity,
+    bind::Plays,
+    rules::{RuleFile, RuleProblem, Rules, compile},
+};
 use honeymesh_trap_proto::{Bait, Definition, Lure, Persona, Service};
 use serde::{Deserialize, Serialize};
 use std::io;
@@ -14,6 +18,8 @@ pub struct Setting {
     pub dark: bool,
     /// Strings whose use is hostile. Only what they are, not what they were derived from.
     pub tokens: Vec<String>,
+    /// The operator's rules, as text; the daemon has compiled them once and found nothing wrong.
+    pub rules: Vec<RuleFile>,
     /// What the traps let a thief find, if they do.
     pub lure: Option<Lure>,
     /// The machine that they pretend to be.
@@ -35,6 +41,21 @@ impl Setting {
 
     pub(crate) fn read(bytes: &[u8]) -> io::Result<Self> {
         postcard::from_bytes(bytes).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+    }
+
+    /// The rules, ready; none where there are none, and then nothing is touched for them.
+    ///
+    /// # Errors
+    /// They are none: the daemon has checked them, so they are not this daemon's.
+    pub(crate) fn compiled(&self) -> io::Result<Option<Rules>> {
+        if self.rules.is_empty() {
+            return Ok(None);
+        }
+        let wrong = |problems: Vec<RuleProblem>| {
+            let first = problems.into_iter().next().map(|problem| problem.what);
+            io::Error::new(io::ErrorKind::InvalidData, first.unwrap_or_default())
+        };
+        compile(&self.rules).map(|(rules, _warned_already)| Some(rules)).map_err(wrong)
     }
 
     /// What each trap plays, the one on dark ports last.

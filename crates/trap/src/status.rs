@@ -60,6 +60,8 @@ pub struct HouseStatus {
     pub strays: u64,
     /// Sessions whose end it did not tell in time.
     pub overdue: u64,
+    /// Reports that the operator's rules did not look at to the end, since a bound was reached.
+    pub rules_cut: u64,
 }
 
 /// Reads the counters of all traps while they run.
@@ -79,12 +81,13 @@ impl StatusReader {
     /// The process that plays.
     #[must_use]
     pub fn house(&self) -> HouseStatus {
-        let House { pid, restarts, strays, overdue } = &*self.house;
+        let House { pid, restarts, strays, overdue, rules_cut } = &*self.house;
         HouseStatus {
             pid: pid.load(Relaxed),
             restarts: restarts.load(Relaxed),
             strays: strays.load(Relaxed),
             overdue: overdue.load(Relaxed),
+            rules_cut: rules_cut.load(Relaxed),
         }
     }
 }
@@ -95,6 +98,7 @@ pub(crate) struct House {
     pub(crate) restarts: AtomicU64,
     pub(crate) strays: AtomicU64,
     pub(crate) overdue: AtomicU64,
+    pub(crate) rules_cut: AtomicU64,
 }
 
 #[derive(Debug, Default)]

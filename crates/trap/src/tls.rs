@@ -256,7 +256,7 @@ impl Inside {
             answer.append(words);
             return;
         }
-        if flow == Flow::Close && self.agreed {
+        if flow == Flow::Close && self.agreed && self.inner.tls().says_farewell() {
             connection.send_close_notify();
         }
         while connection.wants_write() && connection.write_tls(answer).is_ok_and(|bytes| bytes > 0) {}

@@ -4,7 +4,9 @@
 //! stranger's word all the same, for strangers' bytes are parsed there: everything is bounded and checked again here.
 
 use honeymesh_trap_proto::{FIELD_BYTES_MAX, FIELDS_MAX, Findings, safe_text};
-use honeymesh_types::{Entropies, MARK_BYTES_MAX, Marks, Shape, Signs};
+use honeymesh_types::{
+    Entropies, MARK_BYTES_MAX, Marks, RULE_MARK_BYTES_MAX, RULE_MARKS_MAX, RULE_POINTS_MAX, RuleMark, Shape, Signs,
+};
 
 /// The longest packet of the evidence pipe, in octets (`PIPE_BUF`: written whole or not at all).
 pub(crate) const PACKET_BYTES_MAX: usize = 4_096;
@@ -203,7 +205,8 @@ pub(crate) fn packets(session: u64, bytes: u64, signs: Signs, body: &[u8]) -> im
 pub(crate) const fn body_bytes_max(payload: usize) -> usize {
     let fields = 1 + FIELDS_MAX * (1 + FIELD_NAME_BYTES_MAX + 2 + FIELD_BYTES_MAX);
     let marks = 1 + Shape::ALL.len() * (1 + 1 + MARK_BYTES_MAX) + 4 * 2;
-    fields + marks + payload
+    let rules = 1 + RULE_MARKS_MAX * (1 + 1 + 1 + RULE_MARK_BYTES_MAX);
+    fields + marks + rules + payload
 }
 
 /// Fields, marks and payload of a report.
@@ -235,11 +238,17 @@ const NOTHING_SENT: u16 = u16::MAX;
 const MILLIBITS_MAX: u16 = 8_000;
 
 fn put_marks(body: &mut Vec<u8>, marks: Option<&Marks>) {
-    let Some(Marks { shapes, entropy }) = marks else { return body.push(NO_MARKS) };
+    let Some(Marks { shapes, rules, entropy }) = marks else { return body.push(NO_MARKS) };
     body.push(length_of(shapes.len()));
     for (shape, words) in shapes {
         let words = &words.as_bytes()[..words.len().min(MARK_BYTES_MAX)];
         body.extend_from_slice(&[*shape as u8, length_of(words.len())]);
+        body.extend_from_slice(words);
+    }
+    body.push(length_of(rules.len().min(RULE_MARKS_MAX)));
+    for RuleMark { words, points, is_hostile } in rules.iter().take(RULE_MARKS_MAX) {
+        let words = &words.as_bytes()[..words.len().min(RULE_MARK_BYTES_MAX)];
+        body.extend_from_slice(&[*points, u8::from(*is_hostile), length_of(words.len())]);
         body.extend_from_slice(words);
     }
     for number in [entropy.whole, entropy.window, entropy.short, entropy.sent.unwrap_or(NOTHING_SENT)] {
@@ -260,6 +269,17 @@ fn take_marks(rest: &mut &[u8]) -> Option<Option<Marks>> {
         *rest = left;
         // No more than there are shapes: one that is told twice replaces itself.
         marks.shapes.insert(*Shape::ALL.get(usize::from(shape))?, safe_text(words, MARK_BYTES_MAX));
+    }
+    let [count] = take(rest)?;
+    if usize::from(count) > RULE_MARKS_MAX {
+        return None;
+    }
+    for _ in 0..count {
+        let [points, is_hostile, length] = take(rest)?;
+        let (words, left) = rest.split_at_checked(usize::from(length))?;
+        *rest = left;
+        let words = safe_text(words, RULE_MARK_BYTES_MAX);
+        marks.rules.push(RuleMark { words, points: points.min(RULE_POINTS_MAX), is_hostile: is_hostile == 1 });
     }
     let mut number = || Some(u16::from_le_bytes(take(rest)?));
     let [whole, window, short] = [number()?, number()?, number()?].map(|number| number.min(MILLIBITS_MAX));
@@ -319,7 +339,8 @@ mod tests {
 
     fn marks() -> Marks {
         let entropy = Entropies { whole: 1_000, window: 2_000, short: 3_000, sent: None };
-        Marks { shapes: [(Shape::Executable, "ok".to_owned())].into(), entropy }
+        let rules = vec![RuleMark { words: "r".to_owned(), points: 40, is_hostile: true }];
+        Marks { shapes: [(Shape::Executable, "ok".to_owned())].into(), rules, entropy }
     }
 
     #[test]
@@ -350,7 +371,7 @@ mod tests {
             assert_eq!(Evidence::read(&octets), Some(message));
         }
         assert_eq!(body(&findings(), None, b"PAY"), b"\x01\x08username\x04\0root\xffPAY");
-        let expected = b"\x01\x08username\x04\0root\x01\x06\x02ok\xe8\x03\xd0\x07\xb8\x0b\xff\xffPAY";
+        let expected = b"\x01\x08username\x04\0root\x01\x06\x02ok\x01\x28\x01\x01r\xe8\x03\xd0\x07\xb8\x0b\xff\xffPAY";
         assert_eq!(body(&findings(), Some(&marks()), b"PAY"), expected);
     }
 
@@ -389,11 +410,13 @@ mod tests {
         wild.fields.insert("password".into(), "a\u{1b}[2J\r\nforged\u{202e}".into());
         let mut wild_marks = marks();
         wild_marks.shapes.insert(Shape::Jndi, "a\u{1b}[2J\r\nforged".into());
+        wild_marks.rules[0] = RuleMark { words: "a\u{1b}[2J\r\nforged".into(), points: 200, is_hostile: false };
         wild_marks.entropy.window = 60_000;
         let Body { findings: read, marks: read_marks, .. } = read_body(0, &body(&wild, Some(&wild_marks), b"")).unwrap();
         let read_marks = read_marks.unwrap();
         assert!(read_marks.shapes[&Shape::Jndi].chars().all(|c| matches!(c, ' '..='~')), "{read_marks:?}");
-        assert_eq!(read_marks.entropy.window, 8_000);
+        assert!(read_marks.rules[0].words.chars().all(|c| matches!(c, ' '..='~')), "{read_marks:?}");
+        assert_eq!((read_marks.rules[0].points, read_marks.entropy.window), (100, 8_000));
         assert!(read.fields["password"].chars().all(|c| matches!(c, ' '..='~')), "{read:?}");
         assert_eq!(read.fields["username"], "root");
         for body in [
@@ -404,6 +427,8 @@ mod tests {
             b"\x01\x01a\xff\xffx",
             b"\0\x01\xfe\0",
             b"\0\x01\0\x09x",
+            b"\0\0\x01\x28\x01\x09r",
+            b"\0\0\x11",
         ] {
             assert_eq!(read_body(0, body), None, "{body:?}");
         }

@@ -24,7 +24,7 @@ pub use event::{Event, EventId, EventKind};
 pub use evidence::{Fate, Knock, KnockKind, SessionId, Signs, Transport, Visit};
 pub use grade::{Grade, Mode, Scope, Trust};
 pub use lockdown::Lockdown;
-pub use marks::{Entropies, MARK_BYTES_MAX, Marks, Shape};
+pub use marks::{Entropies, MARK_BYTES_MAX, Marks, RULE_MARK_BYTES_MAX, RULE_MARKS_MAX, RULE_POINTS_MAX, RuleMark, Shape};
 pub use names::{ClusterName, NAME_BYTES_MAX, NameError, NodeId, NodeName};
 pub use reasons::Reasons;
 pub use subject::{PREFIX_V4_MIN, PREFIX_V6_CUSTOMER, PREFIX_V6_MIN, Subject, SubjectError};

@@ -1,9 +1,16 @@
 //! What was recognised in a stranger's bytes, there where they are parsed: bounded facts, and no judgement.
 
-use alloc::{collections::BTreeMap, string::String};
+use alloc::{collections::BTreeMap, string::String, vec::Vec};
 
 /// The longest words of one mark, in bytes; longer ones are cut.
 pub const MARK_BYTES_MAX: usize = 120;
+
+/// The most rules of the operator's that are told of one report; those beyond it are cut, which the field `rules` says by ending in `+`.
+pub const RULE_MARKS_MAX: usize = 16;
+/// The longest words of one of them, in bytes; longer ones are cut.
+pub const RULE_MARK_BYTES_MAX: usize = 200;
+/// The most that one of them can add to the score.
+pub const RULE_POINTS_MAX: u8 = 100;
 
 /// What bytes are a sign of. Ordered as findings are listed: the gravest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -95,8 +102,21 @@ pub struct Entropies {
 pub struct Marks {
     /// Each shape that was found, with the words that showed it: printable ASCII, [`MARK_BYTES_MAX`] at most, perhaps none.
     pub shapes: BTreeMap<Shape, String>,
+    /// Rules of the operator's that matched, in the order in which they did: [`RULE_MARKS_MAX`] at most.
+    pub rules: Vec<RuleMark>,
     /// How disordered the bytes were.
     pub entropy: Entropies,
+}
+
+/// A rule of the operator's that matched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RuleMark {
+    /// Its name, its file, and what it says of itself: printable ASCII, [`RULE_MARK_BYTES_MAX`] at most.
+    pub words: String,
+    /// What it adds to the score: [`RULE_POINTS_MAX`] at most.
+    pub points: u8,
+    /// Whether its author calls what it names an attack, whoever sends it.
+    pub is_hostile: bool,
 }
 
 #[cfg(test)]

@@ -57,7 +57,7 @@ pub struct Kernel {
     pending: Option<Pending>,
     lookout: RefCell<Lookout>,
     is_probing: bool,
-    is_probe_allowed: bool,
+    is_probe_allowed: [bool; 2],
     tally: Tally,
     steering: Steering,
 }
@@ -102,7 +102,7 @@ impl Kernel {
             pending: Some(pending),
             lookout,
             is_probing: false,
-            is_probe_allowed: false,
+            is_probe_allowed: [false; 2],
             tally: Tally::default(),
             steering: Steering::default(),
         };

@@ -24,6 +24,8 @@ mod looks;
 mod memory;
 mod objects;
 mod orders;
+mod probe;
+mod proving;
 mod side;
 mod socket;
 mod stack;
@@ -86,7 +88,10 @@ pub struct Nft {
     sight: Sight,
     sends_from: (u16, u16),
     sees_probes: bool,
+    weighs: bool,
     plays_traps: bool,
+    is_probing: bool,
+    is_probe_allowed: [bool; 2],
     knocks: Option<Knocks>,
     knocks_lost: Arc<AtomicU64>,
     // What is before the others in the kernel is said by the kernel itself from Linux 6.9 on.
@@ -123,7 +128,10 @@ impl Nft {
             sends_from: scan.sends_from,
             sight,
             sees_probes: false,
+            weighs: false,
             plays_traps: options.dark == Dark::Trap,
+            is_probing: false,
+            is_probe_allowed: [false; 2],
             knocks: None,
             knocks_lost: Arc::default(),
             _lock: lock,
@@ -137,7 +145,7 @@ impl Nft {
         let releases = options.exit == OnExit::Release;
         let order = Order::Open { network: self.network(&self.sight), max_bans: options.max_bans, releases, scan };
         match self.ask(&order).map_err(answers::absent)? {
-            Answer::Opened { sees_probes } => self.sees_probes = sees_probes,
+            Answer::Opened { sees_probes, weighs } => (self.sees_probes, self.weighs) = (sees_probes, weighs),
             _ => return Err(unexpected()),
         }
         if self.sees_probes {
@@ -166,6 +174,13 @@ impl Nft {
         self.sees_probes
     }
 
+    /// Are reactions of silenced sources weighed, if that was asked for? Needs nft_numgen, and Linux 6.2 for coins that nobody can
+    /// foresee.
+    #[must_use]
+    pub const fn weighs_reactions(&self) -> bool {
+        self.weighs
+    }
+
     /// What reads the probes and scans that the kernel tells of; `None` once it was taken, or where it tells none.
     pub fn take_knocks(&mut self) -> Option<Knocks> {
         self.knocks.take()
@@ -192,6 +207,9 @@ impl Nft {
     /// # Errors
     /// [`Error::Full`] and nothing changed, or [`Error::Nftables`].
     pub fn raise(&mut self, what: &Enforcement, now: Now) -> Result<(), Error> {
+        if self.is_probes(&what.subject) {
+            return Ok(());
+        }
         if !deadline::is_ahead(what.until, now) {
             return self.lift(&what.subject).map(|_| ());
         }
@@ -203,6 +221,9 @@ impl Nft {
     /// # Errors
     /// [`Error::Nftables`].
     pub fn lift(&mut self, subject: &Subject) -> Result<bool, Error> {
+        if self.is_probes(subject) {
+            return Ok(false);
+        }
         self.done(&Order::Lift(vec![subject.net()])).map(|lifted| lifted > 0)
     }
 
@@ -211,7 +232,7 @@ impl Nft {
     /// # Errors
     /// [`Error::Full`] (more than 131,072 prefixes) or [`Error::Nftables`].
     pub fn set_allow(&mut self, nets: &[IpNet]) -> Result<(), Error> {
-        let nets: Vec<IpNet> = nets.iter().map(|net| Subject::new(*net).net()).collect();
+        let nets: Vec<IpNet> = self.with_probe(nets).iter().map(|net| Subject::new(*net).net()).collect();
         let last = nets.len().div_ceil(PER_ORDER_MAX).saturating_sub(1);
         for (number, some) in nets.chunks(PER_ORDER_MAX).enumerate() {
             self.done(&Order::Allow { nets: some.to_vec(), is_last: number == last })?;
@@ -244,7 +265,8 @@ impl Nft {
     pub fn reconcile(&mut self, intent: &[Enforcement], now: Now) -> Result<Drift, Error> {
         let began = Instant::now();
         let held = self.elements(&Order::Dump)?;
-        let plan = compare::compare(held, intent, now);
+        let mut plan = compare::compare(held, intent, now);
+        proving::leave_out(&mut plan);
         self.carry_out(&plan, now, began)?;
         let guarded = self.guard()?;
         Ok(Drift { detached: guarded.detached, settings_changed: guarded.settings_changed, ..plan.drift })
@@ -256,6 +278,9 @@ impl Nft {
     /// [`Error::Full`] or [`Error::Nftables`]; part of the difference may have been mended. What the kernel placed by itself is
     /// left alone.
     pub fn mend(&mut self, subject: &Subject, what: Option<&Enforcement>, now: Now) -> Result<Drift, Error> {
+        if self.is_probes(subject) {
+            return Ok(Drift::default());
+        }
         let began = Instant::now();
         let mut held = self.held(subject)?;
         held.retain(|held| held.class != Class::Placed);
@@ -269,7 +294,7 @@ impl Nft {
         self.looks.take().map(|line| NftAuditor { line: RefCell::new(line) })
     }
 
-    /// What was counted since the tables were made. What this back end does not see stays 0.
+    /// What was counted since the tables were made, without the self-probe's frames. What this back end does not see stays 0.
     ///
     /// # Errors
     /// [`Error::Nftables`].
@@ -368,7 +393,9 @@ impl NftAuditor {
     /// [`Error::Nftables`].
     pub fn audit(&self, intent: &[Enforcement], now: Now) -> Result<Drift, Error> {
         let held = elements(&mut self.line.borrow_mut(), &Order::Dump)?;
-        Ok(compare::compare(held, intent, now).drift)
+        let mut plan = compare::compare(held, intent, now);
+        proving::leave_out(&mut plan);
+        Ok(plan.drift)
     }
 }
 

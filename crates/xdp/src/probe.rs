@@ -1,13 +1,14 @@
 //! The self-probe: proof, again and again, that a banned source is dropped and another one is not.
 //!
 //! Two sources that no machine may have are reserved for it: one that is always banned and one that never is. Frames of
-//! both are run through the very program that sits on the interfaces, with the tables that are in force, without a wire.
+//! both are run through the very program that sits on the interfaces, with the tables that are in force, without a wire;
+//! where nf_tables drops, through the very rules, over the loopback interface (`nft/probe.rs`).
 
 use crate::{Counters, Drift, compare::Plan, spot::Spot};
 use honeymesh_types::{Enforcement, Grade, Reasons, Scope, Subject};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use std::{
-    net::{Ipv4Addr, Ipv6Addr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
     time::Duration,
 };
 
@@ -31,11 +32,11 @@ const PORT: u16 = 9;
 /// What became of one frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fared {
-    /// The program dropped it.
+    /// It was dropped.
     Dropped,
-    /// The program passed it.
+    /// It was passed.
     Passed,
-    /// It could not be run, or the program answered something else.
+    /// It could not be run, or came to something else.
     Failed,
 }
 
@@ -51,29 +52,65 @@ pub struct Probed {
 impl Probed {
     /// Runs the four frames; `run` says whether the program dropped one.
     pub(crate) fn run(run: impl Fn(&[u8]) -> Fared) -> Self {
-        Self { banned: [run(&frame4(BANNED4)), run(&frame6(BANNED6))], honest: [run(&frame4(HONEST4)), run(&frame6(HONEST6))] }
+        let [banned4, banned6, honest4, honest6] = Frame::ALL.map(|frame| run(&frame.octets()));
+        Self { banned: [banned4, banned6], honest: [honest4, honest6] }
     }
 
-    /// Is it as it should be? `dropping`: bans are enforced, and nobody has allowed the probe's source.
+    /// Is it as it should be? `dropping`: bans are enforced, and nobody has allowed the probe's sources.
     ///
     /// # Errors
     /// What is wrong, in words.
     pub fn judge(&self, dropping: bool) -> Result<(), String> {
-        let banned = |fared, family| match fared {
+        self.judge_each([dropping; 2])
+    }
+
+    /// The same for each family; IPv4 first.
+    pub(crate) fn judge_each(&self, dropping: [bool; 2]) -> Result<(), String> {
+        let banned = |fared, family, dropping| match fared {
             Fared::Passed if dropping => Some(format!("a banned {family} source was let through")),
             Fared::Dropped if !dropping => Some(format!("a banned {family} source was dropped while nothing is enforced")),
-            Fared::Failed => Some(format!("the program could not be run with a banned {family} source")),
+            Fared::Failed => Some(format!("nothing could be proved with a banned {family} source")),
             _ => None,
         };
         let honest = |fared, family| match fared {
             Fared::Dropped => Some(format!("an {family} source that is not banned was dropped")),
-            Fared::Failed => Some(format!("the program could not be run with an {family} source")),
+            Fared::Failed => Some(format!("nothing could be proved with an {family} source")),
             Fared::Passed => None,
         };
         let ([banned4, banned6], [honest4, honest6]) = (self.banned, self.honest);
-        let all = [banned(banned4, "IPv4"), honest(honest4, "IPv4"), banned(banned6, "IPv6"), honest(honest6, "IPv6")];
+        let all = [
+            banned(banned4, "IPv4", dropping[0]),
+            honest(honest4, "IPv4"),
+            banned(banned6, "IPv6", dropping[1]),
+            honest(honest6, "IPv6"),
+        ];
         let wrong: Vec<String> = all.into_iter().flatten().collect();
         if wrong.is_empty() { Ok(()) } else { Err(wrong.join("; ")) }
+    }
+}
+
+/// One of the four frames of a probe: whom it claims to be from, and where it claims to go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Frame {
+    V4 { from: Ipv4Addr, to: Ipv4Addr },
+    V6 { from: Ipv6Addr, to: Ipv6Addr },
+}
+
+impl Frame {
+    /// Of the banned source, then of the other one; IPv4 first.
+    pub(crate) const ALL: [Self; 4] = [
+        Self::V4 { from: BANNED4, to: TO4 },
+        Self::V6 { from: BANNED6, to: TO6 },
+        Self::V4 { from: HONEST4, to: TO4 },
+        Self::V6 { from: HONEST6, to: TO6 },
+    ];
+
+    /// The whole of it, as Ethernet has it.
+    pub(crate) fn octets(self) -> Vec<u8> {
+        match self {
+            Self::V4 { from, to } => frame4(from, to),
+            Self::V6 { from, to } => frame6(from, to),
+        }
     }
 }
 
@@ -88,9 +125,9 @@ pub(crate) fn honest() -> [IpNet; 2] {
     [IpNet::V4(Ipv4Net::from(HONEST4)), IpNet::V6(Ipv6Net::from(HONEST6))]
 }
 
-/// Does an allowed prefix cover one of the banned sources?
-pub(crate) fn is_allowed(nets: &[IpNet]) -> bool {
-    nets.iter().any(|net| net.contains(&std::net::IpAddr::V4(BANNED4)) || net.contains(&std::net::IpAddr::V6(BANNED6)))
+/// Does an allowed prefix cover the banned source of each family? IPv4 first.
+pub(crate) fn is_allowed(nets: &[IpNet]) -> [bool; 2] {
+    [IpAddr::V4(BANNED4), IpAddr::V6(BANNED6)].map(|source| nets.iter().any(|net| net.contains(&source)))
 }
 
 /// The probe's ban of one subject.
@@ -144,16 +181,16 @@ impl Tally {
 }
 
 /// An Ethernet frame with an empty UDP datagram. Checksums are left out: whoever is judged by them has come further.
-fn frame4(from: Ipv4Addr) -> Vec<u8> {
+fn frame4(from: Ipv4Addr, to: Ipv4Addr) -> Vec<u8> {
     // Version and header length, service, total length, identification, fragment, hops, UDP, checksum.
     let head = [0x45, 0, 0, 28, 0, 0, 0, 0, 64, 17, 0, 0];
-    [&ethernet(0x0800)[..], &head, &from.octets(), &TO4.octets(), &udp()].concat()
+    [&ethernet(0x0800)[..], &head, &from.octets(), &to.octets(), &udp()].concat()
 }
 
-fn frame6(from: Ipv6Addr) -> Vec<u8> {
+fn frame6(from: Ipv6Addr, to: Ipv6Addr) -> Vec<u8> {
     // Version and label, payload length, UDP, hops.
     let head = [0x60, 0, 0, 0, 0, 8, 17, 64];
-    [&ethernet(0x86dd)[..], &head, &from.octets(), &TO6.octets(), &udp()].concat()
+    [&ethernet(0x86dd)[..], &head, &from.octets(), &to.octets(), &udp()].concat()
 }
 
 /// Between two stations of our own naming (locally administered addresses).
@@ -187,6 +224,8 @@ mod tests {
         let observing = Probed { banned: [Fared::Passed; 2], ..GOOD };
         assert_eq!(observing.judge(false), Ok(()));
         assert!(GOOD.judge(false).is_err());
+        let one = Probed { banned: [Fared::Passed, Fared::Dropped], ..GOOD };
+        assert!(one.judge_each([false, true]).is_ok() && one.judge_each([true; 2]).is_err(), "one family's is allowed");
     }
 
     #[test]
@@ -200,8 +239,9 @@ mod tests {
 
     #[test]
     fn its_sources_are_nobodys() {
-        assert!(!is_allowed(&["192.0.2.0/24".parse().unwrap(), "2001:db8::/32".parse().unwrap(), "10.0.0.0/8".parse().unwrap()]));
-        assert!(is_allowed(&["0.0.0.0/0".parse().unwrap()]) && is_allowed(&["::/0".parse().unwrap()]));
+        let allowed = |nets: &[&str]| is_allowed(&nets.iter().map(|net| net.parse().unwrap()).collect::<Vec<_>>());
+        assert_eq!(allowed(&["192.0.2.0/24", "2001:db8::/32", "10.0.0.0/8"]), [false; 2]);
+        assert_eq!((allowed(&["0.0.0.0/0"]), allowed(&["::/0"])), ([true, false], [false, true]));
         assert_eq!(banned().map(|subject| subject.to_string()), ["192.0.0.8/32", "100::/64"]);
         assert!(!banned().iter().any(|subject| honest().iter().any(|net| subject.net().contains(&net.addr()))));
     }

@@ -94,7 +94,8 @@ fn the_real_tool_reads_the_table_as_it_is_meant() {
         nft.set_enforcing(false).unwrap();
         for observing in [table("netdev"), table("inet")] {
             assert!(observing.contains("chain observing {\ncounter name \"would_drop\" accept"), "{observing}");
-            assert!(!observing.contains("drop\n}"), "{observing}");
+            let others = observing.replace("counter name \"probe_honest6_out\" drop", "");
+            assert!(!others.contains("drop\n}"), "but for the self-probe's frames: {observing}");
         }
         nft.release().unwrap();
         assert_eq!(tool("list tables").unwrap(), "");
@@ -441,6 +442,8 @@ fn packets_that_come_through_the_bridge_of_a_guarded_interface_are_judged_and_ot
             let to = SocketAddr::new(to.parse().unwrap(), port);
             peer.run(move || TcpStream::connect_timeout(&to, Duration::from_millis(400)).unwrap_err().kind())
         };
+        // A link takes a moment to come up.
+        while scan(&elsewhere, "198.51.100.1", 21) != ErrorKind::ConnectionRefused {}
         assert_eq!([21, 22, 23].map(|port| scan(&elsewhere, "198.51.100.1", port)), [ErrorKind::ConnectionRefused; 3]);
         ip("link add br0 type bridge");
         ip("addr flush dev hm0");

@@ -25,6 +25,7 @@ const LONGEST: &[(&str, &str)] = &[
     ("honeymesh", "daemon"),
     ("honeymesh", "lockout"),
     ("honeymesh-xdp", "keeper"),
+    ("honeymesh-xdp", "nft_oracle"),
     ("honeymesh-xdp", "nft_table"),
     ("honeymesh-xdp", "table"),
     ("honeymesh", "never_off"),

@@ -83,6 +83,13 @@ fn anywhere(bytes: &[u8]) -> Vec<(Shape, String)> {
     found
 }
 
+/// Where the first program begins, if one does.
+#[must_use]
+pub fn program_begins(bytes: &[u8]) -> Option<usize> {
+    let mut places = bytes.iter().enumerate().filter(|(_, byte)| PROGRAMS.contains(byte)).map(|(place, _)| place);
+    places.find(|place| matches!(at(&bytes[*place..]), Some((Shape::Executable, _))))
+}
+
 fn at(bytes: &[u8]) -> Option<(Shape, String)> {
     let named = |(_, words): &(&[u8], &str)| words.to_string();
     elf(bytes)

@@ -27,7 +27,8 @@ const HEX_CHARS_MIN: usize = 16;
 const TEXT_PERCENT_MIN: usize = 85;
 
 /// Is it a layer that somebody would name?
-pub(super) fn is_named(layer: &str) -> bool {
+#[must_use]
+pub fn is_named(layer: &str) -> bool {
     layer != PLAIN && layer != PLUS
 }
 

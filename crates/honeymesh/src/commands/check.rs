@@ -76,5 +76,5 @@ fn line<'a>(file: &Path, problem: &'a Problem) -> ProblemLine<'a> {
         Severity::Error => "error",
         Severity::Warning => "warning",
     };
-    ProblemLine { file: file.display().to_string(), line, column, severity, message: &problem.what }
+    ProblemLine { file: problem.file(file).display().to_string(), line, column, severity, message: &problem.what }
 }

@@ -5,7 +5,7 @@
 
 use crate::failure::Failure;
 use honeymesh_sandbox::{Files, Role, Sandbox, close_inherited, forbid_more, in_a_copy, let_go_of_code, narrow};
-use honeymesh_trap::{Room, RoomLine, Setting, note_faults};
+use honeymesh_trap::{Room, RoomLine, Setting, note_faults, rules::RULE_MEMORY_MAX};
 use nix::{
     sys::{
         prctl,
@@ -75,7 +75,8 @@ fn limit(setting: &Setting) -> Result<(), Failure> {
         setrlimit(resource, value, value)
     };
     let each = setting.limits.capture_bytes_max.saturating_add(MEMORY_PER_SESSION);
-    let memory = MEMORY_BESIDES.saturating_add(sessions.saturating_mul(each));
+    let rules = if setting.rules.is_empty() { 0 } else { RULE_MEMORY_MAX };
+    let memory = MEMORY_BESIDES.saturating_add(sessions.saturating_mul(each)).saturating_add(rules);
     set(Resource::RLIMIT_AS, memory).map_err(|error| refused(&error))?;
     let descriptors = sessions.saturating_add(DESCRIPTORS_BESIDES);
     set(Resource::RLIMIT_NOFILE, descriptors).map_err(|error| {

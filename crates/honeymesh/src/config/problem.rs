@@ -1,6 +1,10 @@
 //! What is wrong with a configuration: a place, what is there, and how to mend it.
 
-use std::{fmt, ops::Range, path::Path};
+use std::{
+    fmt,
+    ops::Range,
+    path::{Path, PathBuf},
+};
 
 /// A place in a configuration file. Both numbers start at 1; columns count characters, not bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -63,6 +67,8 @@ pub enum Severity {
 pub struct Problem {
     /// How bad it is.
     pub severity: Severity,
+    /// In another file than the configuration.
+    pub file: Option<PathBuf>,
     /// Where it is written, unless it is something that is missing.
     pub place: Option<Place>,
     /// What is wrong, a semicolon, and how to mend it.
@@ -73,13 +79,25 @@ impl Problem {
     /// Something that keeps the daemon from starting.
     #[must_use]
     pub fn error(place: Option<Place>, what: impl Into<String>) -> Self {
-        Self { severity: Severity::Error, place, what: what.into() }
+        Self { severity: Severity::Error, file: None, place, what: what.into() }
     }
 
     /// An unsafe choice.
     #[must_use]
     pub fn warning(place: Option<Place>, what: impl Into<String>) -> Self {
-        Self { severity: Severity::Warning, place, what: what.into() }
+        Self { severity: Severity::Warning, file: None, place, what: what.into() }
+    }
+
+    /// The same in a file that the configuration names.
+    #[must_use]
+    pub fn in_file(self, file: PathBuf) -> Self {
+        Self { file: Some(file), ..self }
+    }
+
+    /// Where it is, in a configuration that is in `file`.
+    #[must_use]
+    pub fn file<'a>(&'a self, file: &'a Path) -> &'a Path {
+        self.file.as_deref().unwrap_or(file)
     }
 
     /// The problem as one line: `FILE:LINE:COL: what; how to mend`, with `warning:` in front of a warning.
@@ -87,7 +105,7 @@ impl Problem {
     pub fn line(&self, file: &Path) -> String {
         let place = self.place.map_or_else(String::new, |place| format!("{place}:"));
         let warning = if self.severity == Severity::Warning { " warning:" } else { "" };
-        crate::output::printable(&format!("{}:{place}{warning} {}", file.display(), self.what))
+        crate::output::printable(&format!("{}:{place}{warning} {}", self.file(file).display(), self.what))
     }
 }
 
@@ -109,6 +127,7 @@ mod tests {
         let place = Some(Place { line: 2, column: 7 });
         assert_eq!(Problem::error(place, "x; y").line(file), "h.toml:2:7: x; y");
         assert_eq!(Problem::warning(None, "x; y").line(file), "h.toml: warning: x; y");
+        assert_eq!(Problem::error(place, "x; y").in_file("a.yar".into()).line(file), "a.yar:2:7: x; y");
         assert_eq!(Problem::error(None, "a\nb").line(file).lines().count(), 1);
     }
 }

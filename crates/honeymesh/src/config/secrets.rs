@@ -1,4 +1,4 @@
-//! Files the configuration names: read bounded, refused when others can read them.
+//! Files the configuration names: read bounded, refused when others can read them; and the machine's name.
 
 use super::{
     Config,
@@ -115,6 +115,12 @@ fn token_problem(path: &Path, place: Option<Place>) -> Option<Problem> {
     is_open.then(|| {
         Problem::warning(place, format!("[api] token_file: everybody on this machine can read {shown}; run chmod 600 {shown}"))
     })
+}
+
+/// What the machine calls itself; empty if that is no text.
+#[must_use]
+pub fn host_name() -> String {
+    nix::unistd::gethostname().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
 /// What is wrong with the files that `config` names.

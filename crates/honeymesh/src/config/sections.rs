@@ -2,8 +2,8 @@
 
 use super::{
     Advertise, ApiSection, Attach, BansSection, Cluster, Config, NodeSection, OnExit, STATE_DIR, ScanSection, Spoofable,
-    StoreSection, TableKind, TrapLimits, XdpSection, dark, flood, honeytokens, judgement, problem::Placed, reader::Section,
-    traps, values,
+    StoreSection, TableKind, TrapLimits, XdpSection, dark, evidence, flood, honeytokens, judgement, problem::Placed,
+    reader::Section, traps, values,
 };
 use honeymesh_trap_proto::Persona;
 use honeymesh_types::{ClusterName, Mode, NodeId, NodeName, Trust};
@@ -40,6 +40,7 @@ pub(super) fn config(root: &Section<'_, '_>, host_name: &str) -> Config {
         flood: flood::flood(&shared),
         trap_limits: trap_limits(shared),
         honeytokens: honeytokens::honeytokens(root.section("honeytokens")),
+        evidence: evidence::evidence(root.section("evidence")),
         clusters: clusters(root),
         judgement: judgement::judgement(root),
         api: api(root.section("api"), &node),
@@ -79,7 +80,7 @@ fn fallback_name() -> NodeName {
 }
 
 /// An absolute path: the daemon does not depend on the directory it was started in.
-fn path(section: &Section<'_, '_>, key: &'static str) -> Option<Placed<PathBuf>> {
+pub(super) fn path(section: &Section<'_, '_>, key: &'static str) -> Option<Placed<PathBuf>> {
     section.text(key, |text| match PathBuf::from(text) {
         path if path.is_absolute() && !text.contains('\0') => Ok(path),
         _ => Err(format!("`{text}` is no absolute path; write it from / on")),

@@ -78,6 +78,13 @@ pub trait Enforcer {
     /// # Errors
     /// What is wrong, in words.
     fn probed(&mut self, probed: &Probed) -> Result<(), String>;
+    /// Runs a self-probe. `None` where somebody else does, whose words [`Enforcer::probed`] takes.
+    ///
+    /// # Errors
+    /// What is wrong, in words.
+    fn probe(&mut self) -> Option<Result<(), String>> {
+        None
+    }
     /// Gives the machine back as it was found.
     ///
     /// # Errors
@@ -188,8 +195,12 @@ impl Enforcer for Nft {
         Self::look_after(self, sight)
     }
 
-    /// There is no probe here.
+    /// Nobody else probes here.
     fn probed(&mut self, _probed: &Probed) -> Result<(), String> {
         Ok(())
+    }
+
+    fn probe(&mut self) -> Option<Result<(), String>> {
+        Self::probe(self)
     }
 }

@@ -9,7 +9,7 @@ use crate::{
     failure::Failure,
 };
 use honeymesh_types::Mode;
-use honeymesh_xdp::{Error, Kernel, Knocks, Lookout, Nft, NftEnds, Options};
+use honeymesh_xdp::{Error, Kernel, Knocks, Lookout, Nft, NftEnds, Options, Spoofable};
 use std::{
     io,
     os::{fd::BorrowedFd, unix::process::CommandExt},
@@ -29,6 +29,9 @@ const COSTS: &str =
 /// ... and what is missing where its rules cannot ask for sockets.
 const MISSING: &str = "this kernel's nf_tables cannot ask for sockets (nft_socket, nft_fib, nft_log), so scans and probes of dark ports are neither \
      seen nor silenced, dark ports are ordinary closed ports and no traps, there is no lockdown, and a dropped packet costs several times as much";
+
+/// Where its rules cannot throw coins.
+const NO_ORACLE: &str = "[scan] oracle does nothing here: where nf_tables drops it needs Linux 6.2 and nft_numgen";
 
 /// What drops packets.
 pub enum Rung {
@@ -90,6 +93,11 @@ pub fn climb(config: &Config, options: &Options, prepare: Prepare<'_>, warnings:
     let price = if nft.sees_probes() { COSTS } else { MISSING };
     warnings.push(format!("{why}: nf_tables drops instead; {price}"));
     tracing::warn!("{why}: nf_tables drops instead; {price}");
+    let is_asked_for = options.scan.oracle && options.scan.spoofable == Spoofable::Dark;
+    if is_asked_for && nft.sees_probes() && !nft.weighs_reactions() {
+        warnings.push(NO_ORACLE.into());
+        tracing::warn!("{NO_ORACLE}");
+    }
     let lookout = nft.lookout().map_err(|error| Failure::Refused(error.to_string()))?;
     let watched = Watched { knocks: nft.take_knocks(), keeper: None, lookout };
     Ok(Rung::Nftables(Box::new(nft), Box::new(watched), child))
@@ -118,6 +126,9 @@ fn start_nftables(options: &Options, prepare: Prepare<'_>, why: &str) -> Result<
     let [v4, v6] = prepare.traps;
     nft.arm(v4, v6).map_err(|error| failure(&error))?;
     (prepare.fill)(&mut nft);
+    if let Err(error) = nft.begin_probing() {
+        tracing::warn!(%error, "the self-probe's ban is not in nf_tables yet");
+    }
     nft.take_xdp_off(options);
     Ok((nft, child))
 }

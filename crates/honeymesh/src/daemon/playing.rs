@@ -57,6 +57,7 @@ pub fn start(
         traps: config.traps.iter().map(|trap| trap.definition.clone()).collect(),
         dark: config.dark.dark.value == crate::config::Dark::Trap,
         tokens: honeytokens.tokens,
+        rules: config.evidence.files.clone(),
         lure: honeytokens.lure,
         limits: super::start::trap_limits(config),
         persona,

@@ -35,6 +35,26 @@ pub fn is_root() -> bool {
     root
 }
 
+/// What drops in a test.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rung {
+    /// The first that the machine can: XDP.
+    Highest,
+    /// nf_tables.
+    Nftables,
+}
+
+/// Each case becomes a test of XDP and one of nf_tables.
+#[allow(unused_macros, clippy::allow_attributes, reason = "not every test file has such cases")]
+macro_rules! on_both_rungs {
+    ($($case:ident)+) => {
+        mod xdp { $( #[test] fn $case() { if crate::common::is_root() { super::$case(crate::common::Rung::Highest) } } )+ }
+        mod nftables { $( #[test] fn $case() { if crate::common::is_root() { super::$case(crate::common::Rung::Nftables) } } )+ }
+    };
+}
+#[allow(unused_imports, clippy::allow_attributes, reason = "not every test file has such cases")]
+pub(crate) use on_both_rungs;
+
 /// Two namespaces, a veth pair, a state directory. Everything goes when it is dropped.
 pub struct Net {
     pub node: String,
@@ -42,6 +62,7 @@ pub struct Net {
     pub interface: String,
     pub dir: tempfile::TempDir,
     pub pin_dir: PathBuf,
+    pub rung: Rung,
     service: Option<(std::thread::JoinHandle<()>, Arc<AtomicBool>)>,
 }
 
@@ -82,11 +103,17 @@ fn passable_dir() -> tempfile::TempDir {
 
 impl Net {
     pub fn new() -> Self {
+        Self::on(Rung::Highest)
+    }
+
+    /// Its daemons start on this rung.
+    pub fn on(rung: Rung) -> Self {
         let id = format!("{}x{}", std::process::id() % 1_000_000, NEXT.fetch_add(1, Ordering::Relaxed));
         let (node, stranger) = (format!("hmr-n{id}"), format!("hmr-s{id}"));
         let (inner, outer) = (format!("n{id}"), format!("s{id}"));
         let mut net = Self {
             service: None,
+            rung,
             pin_dir: Path::new("/sys/fs/bpf").join(format!("hmr-{id}")),
             dir: passable_dir(),
             interface: inner.clone(),
@@ -156,8 +183,9 @@ impl Net {
     /// A configuration with `more` at its end.
     pub fn config(&self, more: &str) -> PathBuf {
         let file = self.dir.path().join("honeymesh.toml");
+        let attach = if self.rung == Rung::Nftables { "attach = \"nftables\"\n" } else { "" };
         let text = format!(
-            "[node]\nname = \"roof\"\nstate_dir = \"{}\"\n[xdp]\ninterfaces = [\"{}\"]\npin_dir = \"{}\"\n[api]\nlisten = \"127.0.0.1:8443\"\n{more}\n",
+            "[node]\nname = \"roof\"\nstate_dir = \"{}\"\n[xdp]\n{attach}interfaces = [\"{}\"]\npin_dir = \"{}\"\n[api]\nlisten = \"127.0.0.1:8443\"\n{more}\n",
             self.state_dir().display(),
             self.interface,
             self.pin_dir.display()

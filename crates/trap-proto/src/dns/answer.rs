@@ -1,6 +1,10 @@
 //! What BIND says: its own zones in the class CHAOS, the private networks' names that it keeps to itself, and refusals.
 
-use super::{Dns, message::Edns, message::Message, message::Question};
+use super::{
+    ANY, AXFR, CHAOS, Dns, IXFR, NS, OPT, SOA, TXT,
+    message::{Edns, Message, Question},
+    zones::{self, DAY, Own, SOA_NUMBERS},
+};
 use alloc::{vec, vec::Vec};
 use honeymesh_types::WallTime;
 
@@ -15,21 +19,11 @@ const TC: u16 = 0x0200;
 const AA: u16 = 0x0400;
 const RD: u16 = 0x0100;
 const COPIED: u16 = 0x7910;
+const OPCODE: u16 = 0x7800;
 
-pub(super) const TXT: u16 = 16;
-pub(super) const ANY: u16 = 255;
-pub(super) const AXFR: u16 = 252;
-pub(super) const IXFR: u16 = 251;
-pub(super) const CHAOS: u16 = 3;
-pub(super) const OPT: u16 = 41;
-const NS: u16 = 2;
-const SOA: u16 = 6;
 /// Extended errors: the query is prohibited here (RFC 8914), and it is not for this server to answer.
 const PROHIBITED: [u8; 6] = [0, 15, 0, 2, 0, 18];
 const NOT_AUTHORITATIVE: &[u8] = b"\0\x0f\0\x14\0\x14recursion disabled";
-/// A zone's numbers in BIND's own zones: serial, refresh, retry, expire, minimum.
-const SOA_NUMBERS: &[u8] = b"\0\0\0\0\0\0\x70\x80\0\0\x1c\x20\0\x09\x3a\x80\0\x01\x51\x80";
-const DAY: [u8; 4] = [0, 1, 0x51, 0x80];
 /// The question's name, and where it begins in a message.
 const ASKED: [u8; 2] = [0xc0, 12];
 /// Who wrote BIND 9.20.
@@ -56,21 +50,6 @@ const AUTHORS: [&str; 21] = [
     "Andreas Gustafsson",
     "Brian Wellington",
 ];
-/// Networks of nobody in particular, whose names BIND answers for itself: the last labels before `in-addr.arpa`.
-const OWN_NETWORKS: [&[&[u8]]; 11] = [
-    &[b"10"],
-    &[b"168", b"192"],
-    &[b"127"],
-    &[b"254", b"169"],
-    &[b"0"],
-    &[b"2", b"0", b"192"],
-    &[b"100", b"51", b"198"],
-    &[b"113", b"0", b"203"],
-    &[b"255", b"255", b"255", b"255"],
-    &[b"16", b"172"],
-    &[b"64", b"100"],
-];
-
 /// What is copied from a query.
 pub(super) struct Head {
     pub(super) id: [u8; 2],
@@ -103,7 +82,7 @@ impl Head {
         }
         match (self.flags >> 11 & 15, question) {
             (0, Some(question)) => self.query(dns, question, edns),
-            (4 | 5, Some(_)) => vec![self.write(&refused(NOTAUTH), question, edns, &[])],
+            (opcode @ (4 | 5), Some(question)) => self.told(opcode, question, edns),
             (0, None) if edns.is_some_and(|edns| edns.cookie.is_some()) => self.fuller(&refused(0), None, edns, &[&[]]),
             (0 | 4 | 5, None) => vec![self.write(&refused(FORMERR), None, edns, &[])],
             _ => {
@@ -120,10 +99,21 @@ impl Head {
             (_, AXFR | IXFR) => NOTAUTH,
             _ => REFUSED,
         };
-        let own = (code == REFUSED).then(|| if question.class == CHAOS { chaos(dns, question) } else { private(question) });
-        if let Some(said) = own.flatten() {
+        let own = zones::own(question).filter(|_| question.class == 1);
+        if code == NOTAUTH && own.is_some_and(|own| own.is_zone) {
+            return self.fuller(&Said { code: REFUSED, ..Said::default() }, Some(question), edns, &[&PROHIBITED, &[]]);
+        }
+        let said = match own {
+            _ if code != REFUSED => None,
+            Some(own) => Some(private(question, own)),
+            None if question.class == CHAOS => chaos(dns, question),
+            None => None,
+        };
+        if let Some(said) = said {
+            let reasons: &[&[u8]] =
+                if own.is_some_and(|own| own.is_the_parents(question)) { &[&PROHIBITED, &[]] } else { &[&[]] };
             let cut = Said { code: said.code, flags: AA | TC, ..Said::default() };
-            return [said, cut].iter().flat_map(|said| self.fuller(said, Some(question), edns, &[&[]])).collect();
+            return [said, cut].iter().flat_map(|said| self.fuller(said, Some(question), edns, reasons)).collect();
         }
         let both = [&PROHIBITED, NOT_AUTHORITATIVE].concat();
         let reasons: &[&[u8]] = match (code, question.class) {
@@ -132,6 +122,22 @@ impl Head {
             _ => &[&[]],
         };
         self.fuller(&Said { code, ..Said::default() }, Some(question), edns, reasons)
+    }
+
+    /// A zone has changed, or shall be changed.
+    fn told(&self, opcode: u16, question: &Question<'_>, edns: Option<&Edns<'_>>) -> Vec<Vec<u8>> {
+        let head = Self { flags: self.flags & OPCODE, ..*self };
+        if matches!(question.class, 0 | 254 | 255) {
+            return vec![head.write(&Said { code: FORMERR, ..Said::default() }, None, None, &[])];
+        }
+        let is_own = question.class == 1 && zones::own(question).is_some_and(|own| own.is_zone);
+        let (code, flags, reasons): (_, _, &[&[u8]]) = match (is_own, opcode) {
+            _ if question.kind != SOA => (FORMERR, 0, &[&[]]),
+            (false, _) => (if question.class == CHAOS { NOTIMP } else { NOTAUTH }, 0, &[&[]]),
+            (true, 4) => (0, AA, &[&[]]),
+            (true, _) => (REFUSED, 0, &[&PROHIBITED, &[]]),
+        };
+        head.fuller(&Said { code, flags, ..Said::default() }, Some(question), edns, reasons)
     }
 
     /// With all that belongs to EDNS, and with less and less of it.
@@ -176,7 +182,8 @@ impl Head {
     }
 }
 
-fn record(name: &[u8], kind: u16, class: u16, lives: [u8; 4], data: &[u8]) -> Vec<u8> {
+/// A record.
+pub(super) fn record(name: &[u8], kind: u16, class: u16, lives: [u8; 4], data: &[u8]) -> Vec<u8> {
     let length = u16::try_from(data.len()).unwrap_or(0).to_be_bytes();
     [name, &kind.to_be_bytes(), &class.to_be_bytes(), &lives, &length, data].concat()
 }
@@ -209,19 +216,8 @@ fn chaos(dns: &Dns, question: &Question<'_>) -> Option<Said> {
 }
 
 /// Whose address a private one is: nobody's.
-fn private(question: &Question<'_>) -> Option<Said> {
-    let name = question.name().to_ascii_lowercase();
-    let labels: Vec<&[u8]> = name.split(|byte| *byte == b'.').collect();
-    let inside = labels.strip_suffix(&[&b"in-addr"[..], b"arpa"])?;
-    let zone = OWN_NETWORKS.iter().find(|zone| inside.ends_with(zone))?;
-    let mut owner = Vec::new();
-    for label in zone.iter().copied().chain([&b"IN-ADDR"[..], b"ARPA"]) {
-        owner.push(u8::try_from(label.len()).unwrap_or(0));
-        owner.extend_from_slice(label);
-    }
-    owner.push(0);
-    let [high, low] = u16::try_from(12 + question.raw.len()).unwrap_or(0).to_be_bytes();
-    let data = [&[0xc0 | high, low, 0][..], SOA_NUMBERS].concat();
-    let code = if inside.len() == zone.len() { 0 } else { NXDOMAIN };
-    Some(Said { code, flags: AA, authority: vec![record(&owner, SOA, 1, DAY, &data)], ..Said::default() })
+fn private(question: &Question<'_>, own: Own) -> Said {
+    let records = own.records(question);
+    let code = if own.is_zone { 0 } else { NXDOMAIN };
+    Said { code, flags: AA, answers: records.answers, authority: records.authority }
 }

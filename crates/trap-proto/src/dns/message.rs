@@ -159,10 +159,20 @@ fn labels(mut rest: &[u8]) -> Option<Vec<&[u8]>> {
     }
 }
 
-impl Question<'_> {
+impl<'a> Question<'a> {
+    /// The name's labels, the root's left out.
+    pub(super) fn labels(&self) -> Vec<&'a [u8]> {
+        labels(self.raw).unwrap_or_default()
+    }
+
+    /// The name as it stands in the message.
+    pub(super) fn written(&self) -> &'a [u8] {
+        self.raw.get(..self.raw.len().saturating_sub(4)).unwrap_or_default()
+    }
+
     /// With points between its labels, as it is written.
     pub(super) fn name(&self) -> Vec<u8> {
-        let labels = labels(self.raw).unwrap_or_default();
+        let labels = self.labels();
         if labels.is_empty() { b".".to_vec() } else { labels.join(&b'.') }
     }
 }

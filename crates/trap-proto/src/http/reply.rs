@@ -104,6 +104,8 @@ pub(super) struct Frame<'a> {
     pub(super) keep_alive: bool,
     /// The stranger has said that it wants to go on.
     pub(super) keep_alive_said: bool,
+    /// A body ends with the connection alone.
+    pub(super) is_endless: bool,
     /// Requests that this connection may still have.
     pub(super) requests_left: usize,
     /// The `Host` that was asked, as far as known.

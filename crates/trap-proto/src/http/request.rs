@@ -36,6 +36,8 @@ pub(super) struct Asked {
     pub(super) keep_alive: bool,
     /// The stranger has said so itself.
     pub(super) keep_alive_said: bool,
+    /// It said how long its body is in two ways.
+    pub(super) is_said_twice: bool,
     /// The stranger waits for leave to send its body.
     pub(super) expects_continue: bool,
     /// It expects something else.
@@ -175,6 +177,8 @@ fn request_line(line: &[u8], software: Software) -> Step {
     let (method, target, version) = (words.next(), words.next(), words.next());
     let sound_target = target.is_some_and(|target| target.starts_with(b"/") || target.windows(3).any(|part| part == b"://"));
     match (method, version) {
+        // Apache looks for what a proxy is asked for as for any other page.
+        (Some(b"CONNECT"), Some(b"HTTP/1.0" | b"HTTP/1.1")) if software == Software::Apache => Step::More,
         _ if !sound_target && target != Some(b"*") => Step::Refused(Refusal::BadRequest),
         (Some(b"GET"), None) => Step::Complete,
         (_, Some(b"HTTP/2.0")) if sound_target && software == Software::Apache => Step::More,
@@ -220,8 +224,16 @@ pub(super) fn read(head: &[u8], software: Software, findings: &mut Findings) -> 
     note_request(method, target.as_bytes(), version, findings);
     findings.note("hm_http", fingerprint(method, version.text(), request.headers).as_bytes());
     let credentials = note_headers(request.headers, findings);
-    let asked = asked(method, target, version, request.headers, credentials);
+    let mut asked = asked(method, target, version, request.headers, credentials);
     checked_host(version, request.headers, software)?;
+    if method == "CONNECT" && software == Software::Apache && !target.contains('/') {
+        asked.host = target.into();
+    }
+    if software == Software::Apache && asked.is_said_twice {
+        findings.signs |= Signs::MALFORMED;
+        asked.keep_alive = false;
+        return Ok((asked, Body::chunked(software.body_bytes_max())));
+    }
     body(request.headers, software.body_bytes_max(), findings).map(|body| (asked, body))
 }
 
@@ -335,6 +347,7 @@ fn asked(method: &str, target: &str, version: Version, headers: &[Header<'_>], a
         host: String::from_utf8_lossy(value(headers, "host").unwrap_or_default()).into_owned(),
         version,
         keep_alive_said: says(b"keep-alive"),
+        is_said_twice: is_said_twice(headers),
         keep_alive: if version == Version::Http11 { !says(b"close") } else { says(b"keep-alive") },
         expects: text("expect").filter(|text| !text.eq_ignore_ascii_case("100-continue")),
         range: text("range"),
@@ -386,6 +399,13 @@ fn checked_host(version: Version, headers: &[Header<'_>], software: Software) ->
         (Some(host), ..) if host.iter().any(|byte| *byte <= b' ' || *byte == b'/') => Err(Refusal::BadRequest),
         _ => Ok(()),
     }
+}
+
+/// A length beside chunks, which Apache believes, and closes behind them (RFC 9112, section 6.1).
+fn is_said_twice(headers: &[Header<'_>]) -> bool {
+    let mut encodings = values(headers, "transfer-encoding");
+    let is_chunked = encodings.next().is_some_and(|coding| coding.eq_ignore_ascii_case(b"chunked")) && encodings.next().is_none();
+    is_chunked && values(headers, "content-length").next().is_some()
 }
 
 /// What body follows. Both ways of saying so at once is how requests are smuggled.

@@ -123,6 +123,7 @@ impl HttpSession {
             version: asked.version,
             keep_alive,
             keep_alive_said: asked.keep_alive_said,
+            is_endless: asked.is_said_twice,
             host: &asked.host,
             ..frame(&house, left, now)
         };
@@ -205,6 +206,7 @@ fn frame(house: &House, requests_left: usize, now: WallTime) -> Frame<'_> {
         version: Version::Http11,
         keep_alive: false,
         keep_alive_said: false,
+        is_endless: false,
         requests_left,
         host: "",
         own_name: house.persona.host(),

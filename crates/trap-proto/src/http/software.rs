@@ -104,6 +104,7 @@ impl Software {
 
     fn is_chunked(self, reply: &Reply, frame: &Frame<'_>) -> bool {
         frame.version == Version::Http11
+            && !frame.is_endless
             && match self {
                 Self::Go => reply.made && (reply.streamed || reply.body.len() > GO_BUFFER_BYTES),
                 Self::Nginx | Self::Apache => reply.made && frame.method != Method::Head,

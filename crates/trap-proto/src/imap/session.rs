@@ -5,21 +5,20 @@ use crate::{
     Findings, Flow, TlsManner,
     dialogue::Dialogue,
     pause,
-    sasl::{self, Exchange, Turn},
-    text::{random_bytes, safe_text},
+    sasl::{Exchange, Turn},
+    text::safe_text,
     tls::DOVECOT_ALERT,
 };
 use alloc::{
     format,
     string::{String, ToString},
-    sync::Arc,
     vec::Vec,
 };
 use honeymesh_types::{Signs, WallTime};
 
 const CAPABILITIES: [&str; 2] = [
-    "IMAP4rev1 LOGIN-REFERRALS ID ENABLE IDLE SASL-IR LITERAL+ STARTTLS AUTH=PLAIN AUTH=LOGIN AUTH=CRAM-MD5",
-    "IMAP4rev1 LOGIN-REFERRALS ID ENABLE IDLE SASL-IR LITERAL+ AUTH=PLAIN AUTH=LOGIN AUTH=CRAM-MD5",
+    "IMAP4rev1 LOGIN-REFERRALS ID ENABLE IDLE SASL-IR LITERAL+ STARTTLS AUTH=PLAIN AUTH=LOGIN",
+    "IMAP4rev1 LOGIN-REFERRALS ID ENABLE IDLE SASL-IR LITERAL+ AUTH=PLAIN AUTH=LOGIN",
 ];
 /// Commands that are none until Dovecot closes.
 const ERRORS_MAX: usize = 3;
@@ -31,7 +30,6 @@ const TAG_BYTES_MAX: usize = 128;
 /// One connection to the mailbox server.
 pub(super) struct ImapLogin {
     banner: String,
-    host: Arc<str>,
     seed: u64,
     is_tls: bool,
     /// Words of a command whose literals are still coming.
@@ -49,10 +47,9 @@ pub(super) struct ImapLogin {
 }
 
 impl ImapLogin {
-    pub(super) fn new(banner: String, host: Arc<str>, seed: u64, is_tls: bool) -> Self {
+    pub(super) fn new(banner: String, seed: u64, is_tls: bool) -> Self {
         Self {
             banner,
-            host,
             seed,
             is_tls,
             words: Vec::new(),
@@ -71,7 +68,7 @@ impl ImapLogin {
         CAPABILITIES[self.is_tls as usize]
     }
 
-    fn read(&mut self, line: &[u8], now: WallTime, answer: &mut Vec<u8>) -> Flow {
+    fn read(&mut self, line: &[u8], answer: &mut Vec<u8>) -> Flow {
         if !core::mem::take(&mut self.goes_on) {
             self.words.clear();
         }
@@ -79,7 +76,7 @@ impl ImapLogin {
             Ok(Some(literal)) => self.announce(literal, answer),
             Ok(None) => {
                 let words = core::mem::take(&mut self.words);
-                let (reply, flow) = self.command(line, &words, now);
+                let (reply, flow) = self.command(line, &words);
                 answer.extend_from_slice(reply.as_bytes());
                 flow
             }
@@ -110,7 +107,7 @@ impl ImapLogin {
         Flow::Continue
     }
 
-    fn command(&mut self, line: &[u8], words: &[Vec<u8>], now: WallTime) -> (String, Flow) {
+    fn command(&mut self, line: &[u8], words: &[Vec<u8>]) -> (String, Flow) {
         let [tag, command, arguments @ ..] = words else {
             let tag = words.first().map_or_else(|| "*".to_string(), |tag| shown(tag));
             return self.broken(line, &tag);
@@ -122,8 +119,8 @@ impl ImapLogin {
                 self.findings.note("password", password);
                 self.tried(&tag)
             }
-            (b"AUTHENTICATE", [mechanism]) => self.authenticate(tag, mechanism, None, now),
-            (b"AUTHENTICATE", [mechanism, initial]) => self.authenticate(tag, mechanism, Some(initial), now),
+            (b"AUTHENTICATE", [mechanism]) => self.authenticate(tag, mechanism, None),
+            (b"AUTHENTICATE", [mechanism, initial]) => self.authenticate(tag, mechanism, Some(initial)),
             (b"CAPABILITY", _) => {
                 let listed = "Pre-login capabilities listed, post-login capabilities have more.";
                 let capabilities = self.capabilities();
@@ -166,9 +163,8 @@ impl ImapLogin {
         (format!("{tag} NO [AUTHENTICATIONFAILED] Authentication failed.\r\n"), flow)
     }
 
-    fn authenticate(&mut self, tag: String, name: &[u8], initial: Option<&[u8]>, now: WallTime) -> (String, Flow) {
-        let nonce = random_bytes(self.seed.wrapping_add(self.tries as u64));
-        let Some(mut exchange) = Exchange::begin(name, sasl::challenge(nonce, now, &self.host)) else {
+    fn authenticate(&mut self, tag: String, name: &[u8], initial: Option<&[u8]>) -> (String, Flow) {
+        let Some(mut exchange) = Exchange::begin(name) else {
             self.findings.note("mechanism", name);
             return (format!("{tag} NO [ALERT] Unsupported authentication mechanism.\r\n"), Flow::Continue);
         };
@@ -208,8 +204,8 @@ impl Dialogue for ImapLogin {
         answer.extend_from_slice(format!("* OK [CAPABILITY {}] {}\r\n", self.capabilities(), self.banner).as_bytes());
     }
 
-    fn line(&mut self, line: &[u8], now: WallTime, answer: &mut Vec<u8>) -> Flow {
-        let Some((mut exchange, tag)) = self.exchange.take() else { return self.read(line, now, answer) };
+    fn line(&mut self, line: &[u8], _now: WallTime, answer: &mut Vec<u8>) -> Flow {
+        let Some((mut exchange, tag)) = self.exchange.take() else { return self.read(line, answer) };
         let turn = exchange.take(line, &mut self.findings);
         let (reply, flow) = self.turn(exchange, tag, turn);
         answer.extend_from_slice(reply.as_bytes());

@@ -1,8 +1,9 @@
 //! Logins.
 
 use super::{
+    dn,
     entry::MECHANISMS,
-    session::{INVALID_DN, LdapSession, is_name},
+    session::{INVALID_DN, LdapSession},
 };
 use crate::{
     Flow,
@@ -20,8 +21,11 @@ const INAPPROPRIATE: u8 = 48;
 const IN_PROGRESS: u8 = 14;
 const INVALID_CREDENTIALS: u8 = 49;
 const UNWILLING: u8 = 53;
+const OTHER: u8 = 80;
 
 const SUCCESSFUL: &str = "SASL(0): successful result: ";
+/// Of a moment only so much is in a challenge of CRAM-MD5, in seconds: Cyrus SASL's own number.
+const CRAM_SECONDS: u64 = 0x00ff_ffff;
 const NO_USER: &str = "SASL(-13): user not found: no secret in database";
 
 /// What an answer answers.
@@ -31,6 +35,8 @@ pub(super) enum Challenge {
     Text(&'static str, String),
     /// NTLM's.
     Ntlm,
+    /// None: this mechanism's client speaks first.
+    Nothing(&'static str),
 }
 
 impl LdapSession {
@@ -55,7 +61,7 @@ impl LdapSession {
             }
             0x80 => {
                 self.note_simple(name, secret);
-                if !is_name(name) {
+                if dn::normal(name).is_none() {
                     return Some(self.bound(id, INVALID_DN, "invalid DN", &[], answer));
                 }
                 if secret.is_empty() {
@@ -85,7 +91,9 @@ impl LdapSession {
     fn sasl(&mut self, id: &[u8], mechanism: &[u8], token: Option<&[u8]>, now: WallTime, answer: &mut Vec<u8>) -> Flow {
         self.findings.note("mechanism", mechanism);
         match (self.challenge.take(), token) {
-            (Some(challenge), Some(token)) => self.answered(id, &challenge, token, answer),
+            (Some(Challenge::Nothing("NTLM")), Some(token)) => self.challenge_ntlm(id, token, answer),
+            (Some(Challenge::Nothing(mechanism)), Some(token)) => self.scram(id, mechanism, token, answer),
+            (Some(challenge), Some(token)) if challenge.is_of(mechanism) => self.answered(id, &challenge, token, answer),
             _ if mechanism.is_empty() => self.bound(id, METHOD_NOT_SUPPORTED, "no SASL mechanism provided", &[], answer),
             (_, token) if [&b"PLAIN"[..], b"LOGIN"].iter().any(|clear| mechanism.eq_ignore_ascii_case(clear)) => {
                 // Not without TLS; but then the password has been said.
@@ -97,9 +105,20 @@ impl LdapSession {
                 self.bound(id, INAPPROPRIATE, said, &[], answer)
             }
             (_, token) => match MECHANISMS.iter().find(|name| name.as_bytes().eq_ignore_ascii_case(mechanism)) {
-                Some(&"NTLM") => self.challenge_ntlm(id, token.unwrap_or_default(), now, answer),
-                Some(mechanism) if mechanism.starts_with("SCRAM") => self.scram(id, token.unwrap_or_default(), answer),
-                Some(mechanism) => self.challenge_text(id, mechanism, now, answer),
+                Some(mechanism) => match (*mechanism, token) {
+                    ("NTLM", Some(token)) => self.challenge_ntlm(id, token, answer),
+                    (mechanism, Some(token)) if mechanism.starts_with("SCRAM") => self.scram(id, mechanism, token, answer),
+                    (mechanism, None) if mechanism == "NTLM" || mechanism.starts_with("SCRAM") => {
+                        self.challenge = Some(Challenge::Nothing(mechanism));
+                        self.bound_with(id, IN_PROGRESS, SUCCESSFUL, &ber(0x87, &[]), answer)
+                    }
+                    ("CRAM-MD5", Some(token @ [_, ..])) => {
+                        self.note_cram("", token);
+                        let said = "SASL(-5): bad protocol / cancel: Remote sent first but mech does not allow it.";
+                        self.bound(id, OTHER, said, &[], answer)
+                    }
+                    (mechanism, _) => self.challenge_text(id, mechanism, now, answer),
+                },
                 None => {
                     self.findings.signs |= Signs::CREDENTIALS;
                     let why = match mechanism {
@@ -114,19 +133,32 @@ impl LdapSession {
     }
 
     /// Says who wants to log in before anything is asked of him: `n,,n=name,r=nonce`.
-    fn scram(&mut self, id: &[u8], token: &[u8], answer: &mut Vec<u8>) -> Flow {
+    fn scram(&mut self, id: &[u8], mechanism: &str, token: &[u8], answer: &mut Vec<u8>) -> Flow {
         let name = token.split(|byte| *byte == b',').find_map(|part| part.strip_prefix(b"n="));
         self.findings.note("username", name.unwrap_or_default());
         self.findings.signs |= Signs::CREDENTIALS;
+        if name.is_none() {
+            let said = format!("SASL(-5): bad protocol / cancel: Invalid {mechanism} input");
+            return self.bound(id, OTHER, &said, &[], answer);
+        }
         self.bound(id, INVALID_CREDENTIALS, NO_USER, &[], answer)
     }
 
+    /// A name and a response; `false` if it has no two parts.
+    fn note_cram(&mut self, challenge: &str, token: &[u8]) -> bool {
+        self.findings.signs |= Signs::CREDENTIALS;
+        let at = token.iter().rposition(|byte| *byte == b' ');
+        self.findings.note("username", &token[..at.unwrap_or(token.len())]);
+        self.findings.note("challenge", challenge.as_bytes());
+        self.findings.note("response", at.and_then(|at| token.get(at + 1..)).unwrap_or_default());
+        at.is_some()
+    }
+
     fn challenge_text(&mut self, id: &[u8], mechanism: &'static str, now: WallTime, answer: &mut Vec<u8>) -> Flow {
-        let (host, domain) = (self.ldap.machine.host.as_str(), self.ldap.machine.domain.as_str());
-        let host = if domain.is_empty() { String::from(host) } else { format!("{host}.{domain}") };
+        let host = self.full_name();
         let text = if mechanism == "CRAM-MD5" {
             let random = u32::from_le_bytes(*self.random.first_chunk().unwrap_or(&[0; 4]));
-            format!("<{random}.{}@{host}>", now.0 / 1_000_000)
+            format!("<{random}.{}@{host}>", now.0 / 1_000_000 % CRAM_SECONDS)
         } else {
             let nonce = base64(&self.random);
             format!(
@@ -139,9 +171,17 @@ impl LdapSession {
         flow
     }
 
-    fn challenge_ntlm(&mut self, id: &[u8], token: &[u8], now: WallTime, answer: &mut Vec<u8>) -> Flow {
+    fn challenge_ntlm(&mut self, id: &[u8], token: &[u8], answer: &mut Vec<u8>) -> Flow {
         ntlm::note_negotiate(token, &mut self.findings);
-        let challenge = self.ldap.machine.challenge(token, self.ntlm_challenge(), now);
+        if !token.starts_with(b"NTLMSSP\0") {
+            let said = "SASL(-5): bad protocol / cancel: client didn't issue valid NTLM request";
+            return self.bound(id, OTHER, said, &[], answer);
+        }
+        // Cyrus SASL's own shape: the machine's whole name, and nothing more about it.
+        let name: Vec<u8> = self.full_name().to_uppercase().encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let [low, high] = u16::try_from(name.len()).unwrap_or(0).to_le_bytes();
+        let head = [b"NTLMSSP\0\x02\0\0\0", &[low, high, low, high][..], b"\x30\0\0\0\x95\xff\x02\0"].concat();
+        let challenge = [head.as_slice(), &self.ntlm_challenge(), &[0; 16], &name].concat();
         self.challenge = Some(Challenge::Ntlm);
         self.bound(id, IN_PROGRESS, SUCCESSFUL, &challenge, answer)
     }
@@ -153,10 +193,10 @@ impl LdapSession {
                 None => self.findings.signs |= Signs::MALFORMED,
             },
             Challenge::Text("CRAM-MD5", text) => {
-                let at = token.iter().rposition(|byte| *byte == b' ').unwrap_or(token.len());
-                self.findings.note("username", &token[..at]);
-                self.findings.note("challenge", text.as_bytes());
-                self.findings.note("response", token.get(at + 1..).unwrap_or_default());
+                if !self.note_cram(text, token) {
+                    let said = "SASL(-5): bad protocol / cancel: need authentication name";
+                    return self.bound(id, OTHER, said, &[], answer);
+                }
             }
             Challenge::Text(_, text) => {
                 let name = memchr::memmem::find(token, b"username=\"").map(|at| &token[at + 10..]);
@@ -164,7 +204,12 @@ impl LdapSession {
                 self.findings.note("username", name.unwrap_or_default());
                 self.findings.note("challenge", text.as_bytes());
                 self.findings.note("response", token);
+                if let Some(said) = digest_fault(token) {
+                    self.findings.signs |= Signs::CREDENTIALS;
+                    return self.bound(id, INVALID_CREDENTIALS, said, &[], answer);
+                }
             }
+            Challenge::Nothing(_) => {}
         }
         self.findings.signs |= Signs::CREDENTIALS;
         self.bound(id, INVALID_CREDENTIALS, NO_USER, &[], answer)
@@ -173,11 +218,39 @@ impl LdapSession {
     /// A bind's answer, with the server's part of a SASL login if there is one.
     fn bound(&self, id: &[u8], code: u8, said: &str, token: &[u8], answer: &mut Vec<u8>) -> Flow {
         let token = if token.is_empty() { Vec::new() } else { ber(0x87, token) };
-        self.send(id, 0x61, &[&[0x0a, 1, code, 4, 0][..], &ber(4, said.as_bytes()), &token].concat(), answer);
+        self.bound_with(id, code, said, &token, answer)
+    }
+
+    fn bound_with(&self, id: &[u8], code: u8, said: &str, token: &[u8], answer: &mut Vec<u8>) -> Flow {
+        self.send(id, 0x61, &[&[0x0a, 1, code, 4, 0][..], &ber(4, said.as_bytes()), token].concat(), answer);
         Flow::Telling
+    }
+
+    fn full_name(&self) -> String {
+        let (host, domain) = (self.ldap.machine.host.as_str(), self.ldap.machine.domain.as_str());
+        if domain.is_empty() { String::from(host) } else { format!("{host}.{domain}") }
     }
 
     fn ntlm_challenge(&self) -> [u8; 8] {
         *self.random.first_chunk().unwrap_or(&[0; 8])
+    }
+}
+
+/// What is wrong with an answer to DIGEST-MD5, if it is not the name.
+fn digest_fault(token: &[u8]) -> Option<&'static str> {
+    if !token.contains(&b'=') {
+        return Some("SASL(-13): authentication failure: Parse error");
+    }
+    let has = |name: &[u8]| memchr::memmem::find(token, name).is_some();
+    (!has(b"nonce=")).then_some("SASL(-13): authentication failure: required parameters missing: nonce")
+}
+
+impl Challenge {
+    /// Does a client go on with the mechanism that it was for?
+    fn is_of(&self, mechanism: &[u8]) -> bool {
+        match self {
+            Self::Text(own, _) | Self::Nothing(own) => mechanism.eq_ignore_ascii_case(own.as_bytes()),
+            Self::Ntlm => mechanism.eq_ignore_ascii_case(b"NTLM"),
+        }
     }
 }

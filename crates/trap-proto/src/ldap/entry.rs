@@ -1,8 +1,11 @@
-//! The two entries that there are: the root DSE, and the tree's first.
+//! The entries that there are: the root DSE, the tree's first, and the schema's.
 
-use super::Ldap;
+use super::{
+    Ldap,
+    schema::{self, Attribute},
+};
 use crate::ber::{ber, sequence};
-use alloc::{string::String, vec, vec::Vec};
+use alloc::{format, string::String, vec, vec::Vec};
 
 /// One entry: its name and its attributes, of which some are only shown when asked for.
 pub(super) struct Entry {
@@ -61,24 +64,79 @@ pub(super) fn root(ldap: &Ldap) -> Entry {
 /// The tree's first entry, as Debian's set-up makes it.
 pub(super) fn suffix(ldap: &Ldap) -> Entry {
     let first = ldap.domain().split('.').next().unwrap_or_default();
+    let made = ldap.made();
     let attributes = vec![
         ("objectClass", texts(&["top", "dcObject", "organization"]), false),
         ("o", texts(&[ldap.domain()]), false),
         ("dc", texts(&[first]), false),
         ("structuralObjectClass", texts(&["organization"]), true),
+        ("entryUUID", vec![made.uuid], true),
+        ("creatorsName", vec![format!("cn=admin,{}", ldap.suffix())], true),
+        ("createTimestamp", vec![format!("{}Z", made.moment)], true),
+        ("entryCSN", vec![format!("{}.{:06}Z#000000#000#000000", made.moment, made.micros)], true),
+        ("modifiersName", vec![format!("cn=admin,{}", ldap.suffix())], true),
+        ("modifyTimestamp", vec![format!("{}Z", made.moment)], true),
         ("entryDN", vec![ldap.suffix()], true),
-        ("hasSubordinates", texts(&["FALSE"]), true),
         ("subschemaSubentry", texts(&["cn=Subschema"]), true),
+        ("hasSubordinates", texts(&["FALSE"]), true),
     ];
     Entry { name: ldap.suffix(), attributes }
 }
 
+/// The schema's entry, of which the schema itself is not shown: it is longer than any answer here.
+pub(super) fn schema() -> Entry {
+    let attributes = vec![
+        ("objectClass", texts(&["top", "subentry", "subschema", "extensibleObject"]), false),
+        ("cn", texts(&["Subschema"]), false),
+        ("structuralObjectClass", texts(&["subentry"]), true),
+        ("entryDN", texts(&["cn=Subschema"]), true),
+        ("subschemaSubentry", texts(&["cn=Subschema"]), true),
+    ];
+    Entry { name: String::from("cn=Subschema"), attributes }
+}
+
+/// Classes whose attributes can be asked for together, in small letters.
+const OF_CLASSES: [(&[u8], &[&str]); 4] = [
+    (b"organization", &["objectClass", "o"]),
+    (b"dcobject", &["objectClass", "dc"]),
+    (b"top", &["objectClass"]),
+    (b"openldaprootdse", &["objectClass"]),
+];
+
 impl Entry {
+    /// Is this its name, as names are compared?
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The values of an attribute, and of those below it.
+    pub(super) fn values(&self, attribute: &Attribute) -> impl Iterator<Item = &String> {
+        let is_it = move |name: &str| {
+            name == attribute.name || schema::find(name.as_bytes()).is_some_and(|found| found.is_within(attribute))
+        };
+        // Two that the server computes are not found by their value.
+        let is_found = |name: &str| name != "subschemaSubentry" || self.name.is_empty();
+        self.attributes.iter().filter(move |(name, ..)| is_found(name) && is_it(name)).flat_map(|(_, values, _)| values)
+    }
+
+    /// Every value.
+    pub(super) fn all(&self) -> impl Iterator<Item = &String> {
+        self.attributes.iter().flat_map(|(_, values, _)| values)
+    }
+
     /// The attributes that were asked for, as the content of a search's entry.
     pub(super) fn shown(&self, asked: &[&[u8]], types_only: bool) -> Vec<u8> {
-        let has = |name: &[u8]| asked.iter().any(|one| one.eq_ignore_ascii_case(name));
+        let has = |sign: &[u8]| asked.contains(&sign);
+        let found: Vec<Attribute> = asked.iter().filter_map(|name| schema::find(name)).collect();
+        let of_class = |name: &str| {
+            let classes = asked.iter().filter_map(|asked| asked.strip_prefix(b"@")).map(<[u8]>::to_ascii_lowercase);
+            let mut known = classes.filter_map(|class| OF_CLASSES.iter().find(|(name, _)| *name == class.as_slice()));
+            known.any(|(_, names)| names.contains(&name))
+        };
         let is_shown = |name: &str, is_operational: bool| {
-            has(name.as_bytes()) || if is_operational { has(b"+") } else { asked.is_empty() || has(b"*") }
+            let is_asked = || schema::find(name.as_bytes()).is_some_and(|own| found.iter().any(|asked| own.is_within(asked)));
+            let is_all = if is_operational { has(b"+") } else { asked.is_empty() || has(b"*") };
+            is_all || of_class(name) || is_asked()
         };
         let mut attributes = Vec::new();
         for (name, values, is_operational) in &self.attributes {

@@ -1,6 +1,6 @@
 //! One connection to a directory trap.
 
-use super::{Ldap, bind::Challenge, entry, filter};
+use super::{Ldap, bind::Challenge, controls::Controls, dn, entry, entry::Entry, filter, fits};
 use crate::{
     Findings, Flow,
     ber::{self, Head, ber, number, sequence, tagged, value},
@@ -16,9 +16,9 @@ const MESSAGE_BYTES_MAX: usize = 32 * 1_024;
 /// Attributes of one search that are looked at.
 const ATTRIBUTES_MAX: usize = 64;
 
-const NO_SUCH_OBJECT: u8 = 32;
-const STRONGER_AUTH_REQUIRED: u8 = 8;
-const PROTOCOL_ERROR: u8 = 2;
+pub(super) const NO_SUCH_OBJECT: u8 = 32;
+pub(super) const STRONGER_AUTH_REQUIRED: u8 = 8;
+pub(super) const PROTOCOL_ERROR: u8 = 2;
 
 pub(super) const INVALID_DN: u8 = 34;
 const CANNOT_CANCEL: u8 = 119;
@@ -32,17 +32,24 @@ const END: &[u8] = b"1.3.6.1.1.21.3";
 const WHO_AM_I: &[u8] = b"1.3.6.1.4.1.4203.1.11.3";
 
 const AUTHENTICATE: &str = "modifications require authentication";
+const DECODING: &str = "decoding error";
+const DECODING_ATTRIBUTES: &str = "decoding attrs error";
 
-/// Is this a name such as `cn=a,dc=b`, or no name at all?
-pub(super) fn is_name(name: &[u8]) -> bool {
-    let is_part = |part: &[u8]| part.iter().position(|byte| *byte == b'=').is_some_and(|at| at > 0 && at + 1 < part.len());
-    name.is_empty() || name.split(|byte| matches!(byte, b',' | b'+' | b';')).all(is_part)
+/// The tag of what is answered to an operation, if anything is.
+const fn reply_to(operation: u8) -> Option<u8> {
+    match operation {
+        0x60 | 0x66 | 0x68 | 0x6c | 0x6e => Some(operation + 1),
+        0x63 => Some(0x65),
+        0x4a => Some(0x6b),
+        0x77 => Some(0x78),
+        _ => None,
+    }
 }
 
 /// One connection to a directory trap.
 pub(super) struct LdapSession {
     pub(super) ldap: Ldap,
-    pub(super) random: [u8; 24],
+    pub(super) random: [u8; 32],
     pub(super) challenge: Option<Challenge>,
     message: Vec<u8>,
     /// How long the message is, once its head is whole.
@@ -62,69 +69,104 @@ impl LdapSession {
         let mut reader = Reader(tagged(&mut Reader(message), 0x30)?);
         let id = tagged(&mut reader, 2).filter(|id| (1..=4).contains(&id.len()))?;
         let (operation, content) = value(&mut reader)?;
-        let flow = match operation {
-            0x60 => self.bind(id, content, now, answer),
-            0x42 => Some(Flow::Close),
-            0x50 => Some(Flow::Continue),
-            0x63 => self.search(id, content, answer),
-            0x77 => self.extended(id, content, answer),
-            0x66 | 0x68 | 0x6c | 0x6e => self.change(id, operation, tagged(&mut Reader(content), 4)?, answer),
-            0x4a => self.change(id, operation, content, answer),
-            _ => None,
+        let list = tagged(&mut reader, 0xa0);
+        let Some(controls) = Controls::read(operation, list) else {
+            self.disconnect("decoding controls error", answer);
+            return None;
         };
-        if flow.is_none() {
-            let is_known = matches!(operation, 0x60 | 0x63 | 0x66 | 0x68 | 0x6c | 0x6e | 0x77);
-            let said: &[u8] = if is_known { b"decoding error" } else { b"unknown LDAP request" };
-            let notice = [&[0x0a, 1, PROTOCOL_ERROR, 4, 0][..], &ber(4, said), &ber(0x8a, DISCONNECTION)].concat();
-            self.send(&[0], 0x78, &notice, answer);
-        }
-        flow
+        let controls = match (controls, reply_to(operation)) {
+            (Err((code, said)), Some(reply)) => {
+                self.done(id, reply, code, b"", said, answer);
+                return Some(Flow::Telling);
+            }
+            (controls, _) => controls.unwrap_or_default(),
+        };
+        let mut parts = Reader(content);
+        let flow = match operation {
+            0x60 => self.bind(id, content, now, answer).ok_or(DECODING),
+            0x42 => Ok(Flow::Close),
+            0x50 => Ok(Flow::Continue),
+            0x63 => self.search(id, content, &controls, answer),
+            0x77 => self.extended(id, content, answer).ok_or(DECODING),
+            0x6e => self.compare(id, content, &controls, answer).ok_or(DECODING),
+            0x66 | 0x68 | 0x6c => {
+                let name = tagged(&mut parts, 4);
+                name.and_then(|name| self.change(id, operation, name, parts.0, answer)).ok_or(DECODING)
+            }
+            0x4a => self.change(id, operation, content, &[], answer).ok_or(DECODING),
+            _ => Err("unknown LDAP request"),
+        };
+        flow.map_err(|said| self.disconnect(said, answer)).ok()
     }
 
-    fn search(&mut self, id: &[u8], content: &[u8], answer: &mut Vec<u8>) -> Option<Flow> {
+    /// Says why the connection ends.
+    fn disconnect(&self, said: &str, answer: &mut Vec<u8>) {
+        let notice = [&[0x0a, 1, PROTOCOL_ERROR, 4, 0][..], &ber(4, said.as_bytes()), &ber(0x8a, DISCONNECTION)].concat();
+        self.send(&[0], 0x78, &notice, answer);
+    }
+
+    /// An entry by its name, as names are compared.
+    pub(super) fn entry(&self, name: &str) -> Option<Entry> {
+        let known = [entry::root(&self.ldap), entry::suffix(&self.ldap), entry::schema()];
+        known.into_iter().find(|entry| dn::normal(entry.name().as_bytes()).is_some_and(|own| own == name))
+    }
+
+    /// What there is of a name that is not there.
+    pub(super) fn matched(&self, name: &str) -> Vec<u8> {
+        let suffix = self.ldap.suffix();
+        let own = dn::normal(suffix.as_bytes()).unwrap_or_default();
+        if name.strip_suffix(&own).is_some_and(|before| before.ends_with(',')) { suffix.into_bytes() } else { Vec::new() }
+    }
+
+    /// A search; else what is said of one that cannot be read.
+    fn search(&mut self, id: &[u8], content: &[u8], controls: &Controls<'_>, answer: &mut Vec<u8>) -> Result<Flow, &'static str> {
         let mut reader = Reader(content);
-        let base = tagged(&mut reader, 4)?;
-        let scope = number(tagged(&mut reader, 0x0a)?)?;
-        tagged(&mut reader, 0x0a)?;
-        // Limits of size and time.
-        tagged(&mut reader, 2)?;
-        tagged(&mut reader, 2)?;
-        let types_only = tagged(&mut reader, 1)? != [0];
+        let head = (|| {
+            let base = tagged(&mut reader, 4)?;
+            let scope = number(tagged(&mut reader, 0x0a)?)?;
+            tagged(&mut reader, 0x0a)?;
+            // Limits of size and time.
+            tagged(&mut reader, 2)?;
+            tagged(&mut reader, 2)?;
+            Some((base, scope, tagged(&mut reader, 1)? != [0]))
+        })();
+        let (base, scope, types_only) = head.ok_or(DECODING)?;
         let rest = reader.0;
-        value(&mut reader)?;
+        value(&mut reader).ok_or("error decoding filter")?;
         let sought = &rest[..rest.len() - reader.0.len()];
-        let mut names = Reader(tagged(&mut reader, 0x30)?);
+        let mut names = Reader(tagged(&mut reader, 0x30).ok_or(DECODING_ATTRIBUTES)?);
         let mut asked = Vec::new();
         while asked.len() < ATTRIBUTES_MAX && !names.0.is_empty() {
-            asked.push(tagged(&mut names, 4)?);
+            asked.push(tagged(&mut names, 4).ok_or(DECODING_ATTRIBUTES)?);
         }
         self.findings.note("base", base);
         self.findings.note("filter", &filter::text(sought));
         if !asked.is_empty() {
             self.findings.note("attributes", &asked.join(&b' '));
         }
-        if !is_name(base) || scope > 3 {
+        let Some(name) = dn::normal(base).filter(|_| scope <= 3) else {
             let (code, said) = if scope > 3 { (PROTOCOL_ERROR, "invalid scope") } else { (INVALID_DN, "invalid DN") };
             self.done(id, 0x65, code, b"", said, answer);
-            return Some(Flow::Telling);
-        }
-        let suffix = self.ldap.suffix();
-        let found = match (base, scope) {
-            (b"", 0) => Some(entry::root(&self.ldap)),
-            (base, 0 | 2) if base.eq_ignore_ascii_case(suffix.as_bytes()) => Some(entry::suffix(&self.ldap)),
-            (base, _) if base.eq_ignore_ascii_case(suffix.as_bytes()) => None,
-            _ => {
-                let inside = base.to_ascii_lowercase().ends_with(suffix.as_bytes());
-                let matched = if inside { suffix.as_bytes() } else { b"" };
-                self.done(id, 0x65, NO_SUCH_OBJECT, matched, "", answer);
-                return Some(Flow::Telling);
-            }
+            return Ok(Flow::Telling);
         };
-        if let Some(found) = found.filter(|_| filter::is_any(sought)) {
-            self.send(id, 0x64, &found.shown(&asked, types_only), answer);
+        // Below the root there is nothing that is asked for by it.
+        let Some(entry) = self.entry(&name).filter(|entry| !entry.name().is_empty() || scope == 0) else {
+            self.done(id, 0x65, NO_SUCH_OBJECT, &self.matched(&name), "", answer);
+            return Ok(Flow::Telling);
+        };
+        let fits = fits::fits(sought, &entry).map_err(|()| DECODING_ATTRIBUTES)?;
+        if let Err((code, said)) = controls.asserted(&entry) {
+            self.done(id, 0x65, code, b"", said, answer);
+            return Ok(Flow::Telling);
         }
-        self.done(id, 0x65, 0, b"", "", answer);
-        Some(Flow::Telling)
+        let is_last = controls.pages != Some(0) || name.is_empty();
+        if fits && matches!(scope, 0 | 2) && !controls.only_subentries && is_last {
+            self.send(id, 0x64, &entry.shown(&asked, types_only), answer);
+        }
+        let behind = if name.is_empty() { Vec::new() } else { controls.behind() };
+        let done = ber(0x65, &[&[0x0a, 1, 0, 4, 0, 4, 0][..]].concat());
+        answer.extend(sequence(0x30, &[ber(2, id), done, behind]));
+        Ok(Flow::Telling)
     }
 
     fn extended(&mut self, id: &[u8], content: &[u8], answer: &mut Vec<u8>) -> Option<Flow> {
@@ -147,30 +189,8 @@ impl LdapSession {
         Some(Flow::Telling)
     }
 
-    /// Whoever would change what is not his is hostile; who only compares is not.
-    fn change(&mut self, id: &[u8], operation: u8, name: &[u8], answer: &mut Vec<u8>) -> Option<Flow> {
-        let (word, reply) = match operation {
-            0x66 => ("modify", 0x67),
-            0x68 => ("add", 0x69),
-            0x4a => ("delete", 0x6b),
-            0x6c => ("rename", 0x6d),
-            _ => ("compare", 0x6f),
-        };
-        self.findings.note("operation", word.as_bytes());
-        self.findings.note("entry", name);
-        if !is_name(name) {
-            self.findings.signs |= if word == "compare" { Signs::empty() } else { Signs::RULE };
-            self.done(id, reply, INVALID_DN, b"", "invalid DN", answer);
-        } else if word == "compare" {
-            self.done(id, reply, NO_SUCH_OBJECT, b"", "", answer);
-        } else {
-            self.findings.signs |= Signs::RULE;
-            self.done(id, reply, STRONGER_AUTH_REQUIRED, b"", AUTHENTICATE, answer);
-        }
-        Some(Flow::Telling)
-    }
-
-    fn done(&self, id: &[u8], operation: u8, code: u8, matched: &[u8], said: &str, answer: &mut Vec<u8>) {
+    /// Appends a result.
+    pub(super) fn done(&self, id: &[u8], operation: u8, code: u8, matched: &[u8], said: &str, answer: &mut Vec<u8>) {
         let content = [&[0x0a, 1, code][..], &ber(4, matched), &ber(4, said.as_bytes())].concat();
         self.send(id, operation, &content, answer);
     }

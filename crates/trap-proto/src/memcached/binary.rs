@@ -3,7 +3,8 @@
 //! SASL is off, as Debian has it: whoever tries to log in is told that there is no such command, and has told his password.
 
 use super::{
-    session::{ITEM_BYTES_MAX, Item, KEPT_BYTES_MAX},
+    item::Item,
+    session::{ITEM_BYTES_MAX, KEPT_BYTES_MAX},
     statistics,
 };
 use crate::{
@@ -296,7 +297,8 @@ impl Binary {
 
     fn keep(&mut self, key: &[u8], flags: u32, value: &[u8]) -> bool {
         self.stored += 1;
-        value.len() <= KEPT_BYTES_MAX && self.store.set(key, &Item { flags, number: self.stored, value }.write())
+        value.len() <= KEPT_BYTES_MAX
+            && self.store.set(key, &Item { flags, number: self.stored, value, ..Item::default() }.write())
     }
 
     fn count(&mut self, head: &Head, extras: &[u8], key: &[u8], answer: &mut Vec<u8>) {

@@ -46,7 +46,11 @@ impl Memcached {
         }
         session.end();
         let mut findings = session.findings();
-        if findings.fields.get("command").is_some_and(|command| command.starts_with("stats") || command.starts_with("get")) {
+        if findings
+            .fields
+            .get("command")
+            .is_some_and(|command| ["stats", "get", "gat", "mg"].iter().any(|verb| command.starts_with(verb)))
+        {
             findings.note("attempt", b"amplification");
         }
         let is_single = frame[4..6] == [0, 1];

@@ -1,5 +1,6 @@
 //! What the server says of itself.
 
+use super::manage;
 use crate::{persona::Era, text::filled};
 use alloc::{
     string::{String, ToString},
@@ -20,7 +21,9 @@ pub(super) fn text(of: &[&[u8]], version: &str, era: Era, items: usize, now: Wal
         [] => general(version, era, items, now),
         [b"settings"] => filled(SETTINGS, &[]),
         [b"reset"] => "RESET\r\n".to_string(),
-        [b"items" | b"conns"] | [b"cachedump", _, _] => "END\r\n".to_string(),
+        [b"items" | b"conns"] => "END\r\n".to_string(),
+        [b"cachedump", rest @ ..] => manage::cachedump(rest).to_string(),
+        [b"detail", rest @ ..] => manage::detail(rest).to_string(),
         [b"slabs"] => "STAT active_slabs 0\r\nSTAT total_malloced 0\r\nEND\r\n".to_string(),
         [b"sizes"] => "STAT sizes_status disabled\r\nEND\r\n".to_string(),
         _ => "ERROR\r\n".to_string(),

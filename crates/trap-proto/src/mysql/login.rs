@@ -9,8 +9,10 @@ const ATTRIBUTES_MAX: usize = 32;
 const WITH_DATABASE: u32 = 0x8;
 const PROTOCOL_41: u32 = 0x200;
 const TLS: u32 = 0x800;
-/// Flags, the longest packet, the character set, and what is reserved: all that who asks for TLS says.
+/// Flags, the longest packet, the character set, and what is reserved: all that who asks for TLS says. Before 4.1 the flags and the
+/// longest packet.
 const REQUEST_BYTES: usize = 32;
+const OLD_REQUEST_BYTES: usize = 5;
 const SECURE_CONNECTION: u32 = 0x8000;
 const PLUGIN: u32 = 0x8_0000;
 const ATTRIBUTES: u32 = 0x10_0000;
@@ -26,26 +28,43 @@ pub(super) struct Login {
     pub(super) plugin: Vec<u8>,
     /// What it says of itself, as `name=value` with spaces between.
     pub(super) attributes: Vec<u8>,
+    /// It knows scrambles of twenty octets.
+    pub(super) is_secure: bool,
 }
 
-/// Whether a packet without its head asks for TLS and says nothing else (`SSLRequest`).
+fn low_flags(packet: &[u8]) -> u32 {
+    packet.first_chunk().map_or(0, |flags| u32::from(u16::from_le_bytes(*flags)))
+}
+
+/// Whether it comes from a client of 4.1 or later, who is told the state with each error.
+pub(super) fn is_new(packet: &[u8]) -> bool {
+    low_flags(packet) & PROTOCOL_41 != 0
+}
+
+/// Whether a packet without its head asks for TLS (`SSLRequest`): whatever follows in it is not looked at.
 pub(super) fn asks_for_tls(packet: &[u8]) -> bool {
-    let flags = packet.first_chunk().map_or(0, |flags| u32::from_le_bytes(*flags));
-    packet.len() == REQUEST_BYTES && flags & TLS != 0
+    let least = if is_new(packet) { REQUEST_BYTES } else { OLD_REQUEST_BYTES };
+    packet.len() >= least && low_flags(packet) & TLS != 0
 }
 
-/// Reads a packet without its head; `None` if it is broken.
-pub(super) fn read(packet: &[u8]) -> Option<Login> {
+/// The flags that a client says it has, as many of them as it said.
+pub(super) fn flags(packet: &[u8]) -> u32 {
+    packet.first_chunk().map_or_else(|| low_flags(packet), |flags| u32::from_le_bytes(*flags))
+}
+
+/// Reads a packet without its head; `None` if it is broken. Behind TLS `flags` are those with which that was asked for: its own are not
+/// looked at any more.
+pub(super) fn read(packet: &[u8], flags: u32) -> Option<Login> {
     let mut reader = Reader(packet);
-    let low = reader.bytes(2)?;
-    if u32::from(u16::from_le_bytes(*low.first_chunk()?)) & PROTOCOL_41 == 0 {
+    reader.bytes(2)?;
+    if flags & PROTOCOL_41 == 0 {
         return old(reader);
     }
-    let high = reader.bytes(2)?;
-    let flags = u32::from_le_bytes([low[0], low[1], high[0], high[1]]);
+    reader.bytes(2)?;
     // The longest packet, the character set, and what is reserved.
     reader.bytes(4 + 1 + 23)?;
-    let mut login = Login { username: reader.text()?.to_vec(), ..Login::default() };
+    let is_secure = flags & (SECURE_CONNECTION | PLUGIN) != 0;
+    let mut login = Login { username: reader.text()?.to_vec(), is_secure, ..Login::default() };
     login.scramble = scramble(&mut reader, flags)?.to_vec();
     if flags & WITH_DATABASE != 0 {
         login.database = rest_or_text(&mut reader).to_vec();
@@ -114,21 +133,27 @@ mod tests {
         [&flags.to_le_bytes()[..], &[0; 28], rest].concat()
     }
 
+    fn read_own(packet: &[u8]) -> Option<Login> {
+        read(packet, flags(packet))
+    }
+
     #[test]
     fn each_part_is_read_where_the_flags_say() {
         let all = WITH_DATABASE | PROTOCOL_41 | SECURE_CONNECTION | PLUGIN | ATTRIBUTES;
-        let login = read(&packet(all, b"root\0\x02\xab\xcdshop\0native\0\x0b\x03_os\x05Linux\0")).unwrap();
+        let login = read_own(&packet(all, b"root\0\x02\xab\xcdshop\0native\0\x0b\x03_os\x05Linux\0")).unwrap();
         let expected = Login {
             username: b"root".to_vec(),
             scramble: b"\xab\xcd".to_vec(),
             database: b"shop".to_vec(),
             plugin: b"native".to_vec(),
             attributes: Vec::new(),
+            is_secure: true,
         };
         assert_eq!(login, expected, "broken attributes cost only themselves");
-        let told = read(&packet(PROTOCOL_41 | ATTRIBUTES | LENGTH_ENCODED, b"root\0\xfc\x01\0x\x0a\x03_os\x05Linux")).unwrap();
+        let told =
+            read_own(&packet(PROTOCOL_41 | ATTRIBUTES | LENGTH_ENCODED, b"root\0\xfc\x01\0x\x0a\x03_os\x05Linux")).unwrap();
         assert_eq!((told.scramble.as_slice(), told.attributes.as_slice()), (&b"x"[..], &b"_os=Linux"[..]));
-        let old = read(b"\x01\0\0\0\0root\0abcdefgh").unwrap();
+        let old = read_own(b"\x01\0\0\0\0root\0abcdefgh").unwrap();
         assert_eq!((old.username.as_slice(), old.scramble.as_slice()), (&b"root"[..], &b"abcdefgh"[..]));
     }
 
@@ -136,7 +161,7 @@ mod tests {
     fn broken_packets_are_told() {
         for broken in [&b""[..], b"\0\x02", &packet(PROTOCOL_41, b"root"), &packet(PROTOCOL_41 | SECURE_CONNECTION, b"a\0\x09x")]
         {
-            assert_eq!(read(broken), None, "{broken:?}");
+            assert_eq!(read_own(broken), None, "{broken:?}");
         }
     }
 }

@@ -1,28 +1,36 @@
 //! One connection to a MySQL trap.
 
-use super::login::{self, Login};
+use super::{
+    account,
+    login::{self, Login},
+};
 use crate::{
-    Findings, Flow, Session, Step,
+    Findings, Flow, Session, Step, TlsManner,
     exactly::Exactly,
-    text::{hex, random_bytes, safe_text},
+    text::{hex, random_bytes},
 };
 use alloc::{format, string::String, vec::Vec};
 use honeymesh_types::{Signs, WallTime};
 
 /// Length, and the packet's number.
 const HEAD_BYTES: usize = 4;
-/// The longest packet before a login, in bytes: the real server's limit, more or less.
+/// The longest packet that is kept before a login, in bytes. The real server takes sixteen MiB; a longer one is heard to its end, and is no
+/// login then.
 const PACKET_BYTES_MAX: usize = 16 * 1_024;
 /// The part of the salt that old clients use, and all of it.
 const SALT_OLD_BYTES: usize = 8;
 const SALT_BYTES: usize = 20;
-/// Names in errors, in bytes.
-const NAME_BYTES_MAX: usize = 96;
+/// Of flags so much tells how errors are told.
+const FLAG_BYTES: usize = 2;
 
 /// The flag of a server that can be asked for TLS, in the second byte of them.
 const HAS_TLS: u8 = 0x08;
 
 const NATIVE: &str = "mysql_native_password";
+/// What clients from before 4.1 scramble with, and how long the scrambles of later ones are, in bytes.
+const OLD: &[u8] = b"mysql_old_password";
+const SCRAMBLE_BYTES: usize = 20;
+const TOO_OLD: &str = "Client does not support authentication protocol requested by server; consider upgrading MariaDB client";
 const SHA2: &str = "caching_sha2_password";
 
 /// What the stranger sends next.
@@ -30,6 +38,8 @@ const SHA2: &str = "caching_sha2_password";
 enum Phase {
     Head,
     Login,
+    /// A packet that is too long for a login: so many bytes of it are still to come.
+    Skipped(usize),
     /// The head of his answer to another plugin, and that answer.
     SwitchedHead,
     Switched,
@@ -43,12 +53,18 @@ pub struct MysqlSession {
     salt: [u8; SALT_BYTES],
     phase: Phase,
     coming: Exactly,
+    /// What of a packet that is too long follows its flags.
+    skips: usize,
     /// The number of the stranger's last packet.
     number: u8,
     /// TLS was asked for, which takes a packet.
     is_tls: bool,
     /// TLS can be asked for.
     has_tls: bool,
+    /// The client is told the state with each error, as long as it does not say that it knows none.
+    is_new: bool,
+    /// What the client can do, as it said first.
+    flags: u32,
     login: Login,
     findings: Findings,
 }
@@ -64,9 +80,12 @@ impl MysqlSession {
             salt,
             phase: Phase::Head,
             coming: Exactly::new(HEAD_BYTES),
+            skips: 0,
             number: 0,
             is_tls: false,
             has_tls: true,
+            is_new: true,
+            flags: 0,
             login: Login::default(),
             findings: Findings::default(),
         }
@@ -75,6 +94,11 @@ impl MysqlSession {
     pub(super) const fn secured(mut self) -> Self {
         self.has_tls = false;
         self
+    }
+
+    /// Refused by an account that has the socket, too.
+    fn is_of_socket(&self) -> bool {
+        self.is_mariadb() && account::has_socket(&self.login.username)
     }
 
     fn is_mariadb(&self) -> bool {
@@ -121,8 +145,18 @@ impl MysqlSession {
         if self.phase == Phase::Over {
             return Flow::Close;
         }
+        if let Phase::Skipped(left) = &mut self.phase {
+            *left -= 1;
+            return if *left > 0 { Flow::Continue } else { self.broken(1043, "08S01", "Bad handshake", answer) };
+        }
         let Some(said) = self.coming.push(byte) else { return Flow::Continue };
         match self.phase {
+            Phase::Login if self.skips > 0 => {
+                self.is_new = login::is_new(&said);
+                self.phase = Phase::Skipped(core::mem::take(&mut self.skips));
+                Flow::Continue
+            }
+            Phase::Skipped(_) => Flow::Continue,
             Phase::Head => self.head(&said, 1 + u8::from(self.is_tls), Phase::Login, answer),
             Phase::SwitchedHead => self.head(&said, 3 + u8::from(self.is_tls), Phase::Switched, answer),
             Phase::Login => self.login(&said, answer),
@@ -136,13 +170,22 @@ impl MysqlSession {
         let bytes = usize::from(*low) | usize::from(*middle) << 8 | usize::from(*high) << 16;
         self.number = number;
         if *said != number {
-            self.number = 0;
+            self.number = number - 1;
+            if next == Phase::Switched && self.is_of_socket() {
+                return self.scrambled(Vec::new(), answer);
+            }
             return self.broken(1156, "08S01", "Got packets out of order", answer);
         }
-        if bytes > PACKET_BYTES_MAX || (bytes == 0 && next == Phase::Login) {
+        if bytes == 0 && next == Phase::Login {
             return self.broken(1043, "08S01", "Bad handshake", answer);
         }
         self.phase = next;
+        if bytes > PACKET_BYTES_MAX {
+            self.phase = Phase::Login;
+            self.skips = bytes - FLAG_BYTES;
+            self.coming.want(FLAG_BYTES);
+            return Flow::Continue;
+        }
         // An empty password is an empty packet.
         if bytes == 0 {
             return self.scrambled(Vec::new(), answer);
@@ -152,20 +195,29 @@ impl MysqlSession {
     }
 
     fn login(&mut self, packet: &[u8], answer: &mut Vec<u8>) -> Flow {
+        if !self.is_tls {
+            self.is_new = packet.len() < FLAG_BYTES || login::is_new(packet);
+            self.flags = login::flags(packet);
+        }
         if login::asks_for_tls(packet) && self.has_tls && !self.is_tls {
             self.is_tls = true;
             self.phase = Phase::Head;
             self.coming.want(HEAD_BYTES);
+            // Whoever asks with a whole login has shown it in the clear.
+            if let Some(login) = login::read(packet, self.flags).filter(|login| !login.username.is_empty()) {
+                self.findings.note("username", &login.username);
+            }
             return Flow::StartTls;
         }
-        let Some(login) = login::read(packet) else { return self.broken(1043, "08S01", "Bad handshake", answer) };
+        let Some(login) = login::read(packet, self.flags) else { return self.broken(1043, "08S01", "Bad handshake", answer) };
         self.findings.note("username", &login.username);
         for (name, value) in [("database", &login.database), ("client", &login.attributes)] {
             if !value.is_empty() {
                 self.findings.note(name, value);
             }
         }
-        let is_switched = !login.plugin.is_empty() && login.plugin != self.plugin().as_bytes();
+        let is_old = login.plugin == OLD;
+        let is_switched = !login.plugin.is_empty() && login.plugin != self.plugin().as_bytes() && !is_old;
         self.login = login;
         if !is_switched {
             let scramble = core::mem::take(&mut self.login.scramble);
@@ -191,16 +243,32 @@ impl MysqlSession {
         } else {
             self.findings.note("password", b"");
         }
-        let user = safe_text(&self.login.username, NAME_BYTES_MAX);
+        self.refuse(&scramble, has_password, answer);
+        self.close()
+    }
+
+    fn refuse(&mut self, scramble: &[u8], has_password: bool, answer: &mut Vec<u8>) {
+        let user = account::shown(&self.login.username);
+        if self.is_of_socket() {
+            return self.error(1698, "28000", &format!("Access denied for user '{user}'@'localhost'"), answer);
+        }
+        let is_native = self.plugin() == NATIVE;
+        if is_native && (self.login.plugin == OLD || (has_password && !self.login.is_secure)) {
+            return self.error(1251, "08004", TOO_OLD, answer);
+        }
+        if is_native && !matches!(scramble.len(), 0 | SCRAMBLE_BYTES) {
+            self.findings.signs |= Signs::MALFORMED;
+            return self.error(1043, "08S01", "Bad handshake", answer);
+        }
         let using = if has_password { "YES" } else { "NO" };
         // A session does not know where the stranger is; a server behind a proxy on its own machine says this.
         let message = format!("Access denied for user '{user}'@'localhost' (using password: {using})");
         self.error(1045, "28000", &message, answer);
-        self.close()
     }
 
     fn error(&self, code: u16, state: &str, message: &str, answer: &mut Vec<u8>) {
-        let error = [&[0xff], &code.to_le_bytes()[..], b"#", state.as_bytes(), message.as_bytes()].concat();
+        let state = if self.is_new { [b"#", state.as_bytes()].concat() } else { Vec::new() };
+        let error = [&[0xff], &code.to_le_bytes()[..], &state, message.as_bytes()].concat();
         packet_of(self.number.wrapping_add(1), &error, answer);
     }
 
@@ -238,6 +306,10 @@ impl Session for MysqlSession {
 
     fn end(&mut self) {
         self.phase = Phase::Over;
+    }
+
+    fn tls(&self) -> TlsManner {
+        TlsManner::Mariadb
     }
 
     fn misses_tls(&mut self, _head: &[u8], answer: &mut Vec<u8>) {
@@ -288,20 +360,23 @@ mod tests {
 
     #[test]
     fn a_scramble_is_kept_with_its_salt_and_refused() {
-        let heard = talk(&answer("root", &[0xab; 20], NATIVE));
-        let error = "\u{2}\u{fffd}\u{15}\u{4}#28000Access denied for user 'root'@'localhost' (using password: YES)";
+        let heard = talk(&answer("backup", &[0xab; 20], NATIVE));
+        let error = "\u{2}\u{fffd}\u{15}\u{4}#28000Access denied for user 'backup'@'localhost' (using password: YES)";
         assert!(said(&heard.answer).ends_with(error), "{:?}", said(&heard.answer));
         let fields = ["username", "plugin", "scramble"].map(|name| heard.findings.fields[name].as_str());
-        assert_eq!(fields, ["root", NATIVE, &"ab".repeat(20)]);
+        assert_eq!(fields, ["backup", NATIVE, &"ab".repeat(20)]);
         assert_eq!(heard.findings.fields["salt"], hex(&Mysql::default().session(7).salt));
         assert_eq!((heard.flow, heard.findings.signs), (Flow::Close, Signs::CREDENTIALS));
-        let empty = talk(&answer("root", b"", NATIVE));
+        let root = talk(&answer("root", &[0xab; 20], NATIVE));
+        assert!(said(&root.answer).ends_with("\u{6}#28000Access denied for user 'root'@'localhost'"), "{:?}", said(&root.answer));
+        assert_eq!((root.findings.fields["username"].as_str(), root.findings.signs), ("root", Signs::CREDENTIALS));
+        let empty = talk(&answer("backup", b"", NATIVE));
         assert!(said(&empty.answer).ends_with("(using password: NO)") && empty.findings.fields["password"].is_empty());
     }
 
     #[test]
     fn a_client_with_another_plugin_is_asked_again() {
-        let first = answer("root", &[1; 32], SHA2);
+        let first = answer("backup", &[1; 32], SHA2);
         let asked = talk(&first);
         let salt = Mysql::default().session(7).salt;
         assert!(asked.answer.ends_with(&[&b"\x02\xfe"[..], NATIVE.as_bytes(), &[0], &salt, &[0]].concat()));
@@ -316,10 +391,10 @@ mod tests {
         let request = packet(1, &[&[0x85, 0xae, 0x0f, 0][..], &[0; 28]].concat());
         let asked = talk(&request);
         assert_eq!((asked.flow, asked.answer.len()), (Flow::StartTls, talk(b"").answer.len()), "without a word");
-        let mut login = answer("root", &[0xab; 20], NATIVE);
+        let mut login = answer("backup", &[0xab; 20], NATIVE);
         login[3] = 2;
         let heard = talk(&[request, login].concat());
-        assert_eq!((heard.flow, heard.findings.fields["username"].as_str()), (Flow::Close, "root"));
+        assert_eq!((heard.flow, heard.findings.fields["username"].as_str()), (Flow::Close, "backup"));
         assert!(said(&heard.answer).contains("\u{3}\u{fffd}\u{15}\u{4}#28000Access denied"), "{:?}", said(&heard.answer));
         let mut last = Vec::new();
         Mysql::default().session(7).misses_tls(b"b NOO", &mut last);
@@ -330,9 +405,13 @@ mod tests {
     fn what_is_no_client_is_refused_before_its_packet_is_held() {
         let order = talk(b"GET / HTTP/1.0\r\n\r\n");
         assert!(said(&order.answer).ends_with("#08S01Got packets out of order"));
-        for bytes in [b"\xff\xff\xff\x01".to_vec(), b"\0\0\0\x01".to_vec(), packet(1, b"xyz")] {
-            let heard = talk(&bytes);
-            assert!(said(&heard.answer).ends_with("#08S01Bad handshake"), "{bytes:?}");
+        let long = packet(1, &[0xff; 200_000]);
+        assert_eq!(talk(&long[..long.len() - 1]).flow, Flow::Continue, "it is heard to its end");
+        let old = [&packet(1, b"xyz"), &packet(1, &[0; 70_000])];
+        for bytes in [&b"\0\0\0\x01".to_vec(), &long, old[0], old[1]] {
+            let heard = talk(bytes);
+            let words = if old.contains(&bytes) { "\u{13}\u{4}Bad handshake" } else { "#08S01Bad handshake" };
+            assert!(said(&heard.answer).ends_with(words), "{:?}", said(&heard.answer));
             assert_eq!((heard.flow, heard.findings.signs), (Flow::Close, Signs::MALFORMED));
         }
     }

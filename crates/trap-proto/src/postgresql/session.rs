@@ -1,7 +1,7 @@
 //! One connection to a PostgreSQL trap.
 
 use super::startup::{self, Startup};
-use crate::{Findings, Flow, Session, Step, TlsManner, exactly::Exactly, text::safe_text, tls::HANDSHAKE};
+use crate::{Findings, Flow, Session, Step, TlsManner, exactly::Exactly, tls::HANDSHAKE};
 use alloc::{format, vec::Vec};
 use honeymesh_types::{Signs, WallTime};
 
@@ -11,7 +11,7 @@ const HEAD_BYTES: usize = 4;
 const MESSAGE_HEAD_BYTES: usize = 5;
 /// The longest first packet and the longest password message, in bytes: the real server's limits.
 const STARTUP_BYTES_MAX: u32 = 10_000;
-const PASSWORD_BYTES_MAX: u32 = 1_000;
+const PASSWORD_BYTES_MAX: u32 = 65_535;
 /// The longest packet of GSSAPI, in bytes: the real server's limit is four times that, and nobody's is so long.
 const GSSAPI_BYTES_MAX: u32 = 16_384;
 /// Names in errors, in bytes.
@@ -51,26 +51,39 @@ enum Asked {
 /// One of the real server's errors.
 struct Failure<'a> {
     code: &'a str,
-    message: &'a str,
+    message: &'a [u8],
+    /// What could be done about it.
+    hint: &'a str,
     file: &'a str,
     line: &'a str,
     routine: &'a str,
 }
 
-impl Failure<'_> {
+impl<'a> Failure<'a> {
+    /// From where it reads the first packet.
+    const fn of_startup(code: &'a str, message: &'a [u8], line: &'a str) -> Self {
+        Self { code, message, hint: "", file: "backend_startup.c", line, routine: "ProcessStartupPacket" }
+    }
+
+    /// From where it reads a password.
+    const fn of_password(code: &'a str, message: &'a [u8], line: &'a str) -> Self {
+        Self { code, message, hint: "", file: "auth.c", line, routine: "recv_password_packet" }
+    }
+
     /// As an `ErrorResponse`.
     fn say(&self, answer: &mut Vec<u8>) {
-        let fields = [
-            ('S', "FATAL"),
-            ('V', "FATAL"),
-            ('C', self.code),
-            ('M', self.message),
-            ('F', self.file),
-            ('L', self.line),
-            ('R', self.routine),
+        let fields: [(u8, &[u8]); 8] = [
+            (b'S', b"FATAL"),
+            (b'V', b"FATAL"),
+            (b'C', self.code.as_bytes()),
+            (b'M', self.message),
+            (b'H', self.hint.as_bytes()),
+            (b'F', self.file.as_bytes()),
+            (b'L', self.line.as_bytes()),
+            (b'R', self.routine.as_bytes()),
         ];
-        let body: Vec<u8> =
-            fields.into_iter().map(|(kind, text)| format!("{kind}{text}\0").into_bytes()).collect::<Vec<_>>().concat();
+        let told = fields.into_iter().filter(|(_, text)| !text.is_empty());
+        let body: Vec<u8> = told.flat_map(|(kind, text)| [&[kind], text, &[0]].concat()).collect();
         answer.push(b'E');
         // A few hundred bytes at most.
         answer.extend_from_slice(&u32::try_from(body.len() + 5).unwrap_or_default().to_be_bytes());
@@ -151,10 +164,14 @@ impl PostgresqlSession {
             Startup::Cancel => self.close(),
             Startup::Session { user, minor, options } => self.session(user, minor, &options, answer),
             Startup::Cut => {
-                let message = "invalid startup packet layout: expected terminator as last byte";
-                let failure =
-                    Failure { code: "08P01", message, file: "backend_startup.c", line: "807", routine: "ProcessStartupPacket" };
-                failure.say(answer);
+                let message = b"invalid startup packet layout: expected terminator as last byte";
+                Failure::of_startup("08P01", message, "807").say(answer);
+                self.broken()
+            }
+            Startup::Replication(value) => {
+                let message = [b"invalid value for parameter \"replication\": \"", &value[..], b"\""].concat();
+                let hint = "Valid values are: \"false\", 0, \"true\", 1, \"database\".";
+                Failure { hint, ..Failure::of_startup("22023", &message, "763") }.say(answer);
                 self.broken()
             }
             Startup::Other(major, minor) => self.unsupported(major, minor, answer),
@@ -167,8 +184,7 @@ impl PostgresqlSession {
             // Whoever speaks so old a protocol is told in its words.
             answer.extend_from_slice(format!("EFATAL:  {message}\n\0").as_bytes());
         } else {
-            Failure { code: "0A000", message, file: "backend_startup.c", line: "703", routine: "ProcessStartupPacket" }
-                .say(answer);
+            Failure::of_startup("0A000", message.as_bytes(), "703").say(answer);
         }
         self.broken()
     }
@@ -182,10 +198,7 @@ impl PostgresqlSession {
 
     fn session(&mut self, user: Vec<u8>, minor: u32, options: &[Vec<u8>], answer: &mut Vec<u8>) -> Flow {
         if user.is_empty() {
-            let message = "no PostgreSQL user name specified in startup packet";
-            let failure =
-                Failure { code: "28000", message, file: "backend_startup.c", line: "824", routine: "ProcessStartupPacket" };
-            failure.say(answer);
+            Failure::of_startup("28000", b"no PostgreSQL user name specified in startup packet", "824").say(answer);
             return self.close();
         }
         self.user = user;
@@ -204,26 +217,38 @@ impl PostgresqlSession {
 
     fn password_head(&mut self, head: &[u8], answer: &mut Vec<u8>) -> Flow {
         let kind = head.first().copied().unwrap_or_default();
-        match length(head.get(1..).unwrap_or_default()) {
-            Some(bytes @ 5..=PASSWORD_BYTES_MAX) if kind == b'p' => self.expect(Phase::Password, bytes - 4),
-            // The stranger has no password to give.
-            Some(4) if kind == b'X' => self.close(),
-            _ => {
-                let message = &format!("expected password response, got message type {kind}");
-                let failure = Failure { code: "08P01", message, file: "auth.c", line: "731", routine: "recv_password_packet" };
-                failure.say(answer);
-                self.broken()
-            }
+        if kind != b'p' {
+            let message = format!("expected password response, got message type {kind}");
+            Failure::of_password("08P01", message.as_bytes(), "731").say(answer);
+            return self.broken();
         }
+        match length(head.get(1..).unwrap_or_default()) {
+            Some(bytes @ 5..=PASSWORD_BYTES_MAX) => self.expect(Phase::Password, bytes - 4),
+            Some(4) => self.unsized_password(answer),
+            _ => self.broken(),
+        }
+    }
+
+    fn unsized_password(&mut self, answer: &mut Vec<u8>) -> Flow {
+        Failure::of_password("08P01", b"invalid password packet size", "752").say(answer);
+        self.broken()
     }
 
     fn password(&mut self, said: &[u8], answer: &mut Vec<u8>) -> Flow {
         self.findings.note("username", &self.user);
         self.findings.note("password", said.strip_suffix(b"\0").unwrap_or(said));
         self.findings.signs |= Signs::CREDENTIALS;
-        let user = safe_text(&self.user, NAME_BYTES_MAX);
-        let message = &format!("password authentication failed for user \"{user}\"");
-        Failure { code: "28P01", message, file: "auth.c", line: "329", routine: "auth_failed" }.say(answer);
+        match said.split_last() {
+            Some((0, b"")) => Failure::of_password("28P01", b"empty password returned by client", "770").say(answer),
+            // It is one of C's strings.
+            Some((0, password)) if !password.contains(&0) => {
+                let user = self.user.get(..NAME_BYTES_MAX).unwrap_or(&self.user);
+                let message = [b"password authentication failed for user \"", user, b"\""].concat();
+                let failure = Failure::of_password("28P01", &message, "329");
+                Failure { routine: "auth_failed", ..failure }.say(answer);
+            }
+            _ => return self.unsized_password(answer),
+        }
         self.close()
     }
 

@@ -3,8 +3,8 @@
 use crate::{Findings, exactly::Reader};
 use alloc::vec::Vec;
 
-/// Parameters of one packet.
-const PARAMETERS_MAX: usize = 64;
+/// Parameters of one packet, which has a bound of its own: more than fit into it.
+const PARAMETERS_MAX: usize = 5_000;
 
 const SSL: u32 = 80_877_103;
 const GSSAPI: u32 = 80_877_104;
@@ -26,8 +26,10 @@ pub(super) enum Startup {
     Session { user: Vec<u8>, minor: u32, options: Vec<Vec<u8>> },
     /// A protocol that is not spoken: major, minor.
     Other(u32, u32),
-    /// A session, but its parameters end too early.
+    /// A session, but its parameters end too early, or something follows them.
     Cut,
+    /// What was asked to be replicated is no truth.
+    Replication(Vec<u8>),
     /// No packet of this protocol.
     Broken,
 }
@@ -50,6 +52,9 @@ fn session(minor: u32, parameters: &[u8], findings: &mut Findings) -> Startup {
     for _ in 0..PARAMETERS_MAX {
         let Some(name) = reader.text() else { return Startup::Cut };
         if name.is_empty() {
+            if !reader.0.is_empty() {
+                return Startup::Cut;
+            }
             return Startup::Session { user, minor, options };
         }
         let Some(value) = reader.text() else { return Startup::Cut };
@@ -60,9 +65,20 @@ fn session(minor: u32, parameters: &[u8], findings: &mut Findings) -> Startup {
             }
             b"database" => findings.note("database", value),
             b"application_name" => findings.note("client", value),
+            b"replication" if value != b"database" && !is_truth(value) => return Startup::Replication(value.to_vec()),
             name if name.starts_with(b"_pq_.") => options.push(name.to_vec()),
             _ => {}
         }
     }
     Startup::Broken
+}
+
+/// Whether it takes this for yes or no (`parse_bool`): a beginning of a word that means nothing else, in any case.
+fn is_truth(value: &[u8]) -> bool {
+    let is_begun = |word: &str, least: usize| {
+        value.len() >= least && word.as_bytes().get(..value.len()).is_some_and(|begun| begun.eq_ignore_ascii_case(value))
+    };
+    [("true", 1), ("false", 1), ("yes", 1), ("no", 1), ("on", 2), ("off", 2), ("1", 1), ("0", 1)]
+        .into_iter()
+        .any(|(word, least)| is_begun(word, least))
 }

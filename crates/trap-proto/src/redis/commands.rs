@@ -1,5 +1,8 @@
 //! What each command is answered.
 
+mod clients;
+mod known;
+mod others;
 mod scripts;
 mod transaction;
 
@@ -102,6 +105,10 @@ pub(super) struct Server {
     replica_of: Option<(String, String)>,
     /// The newer protocol was asked for (RESP3).
     is_resp3: bool,
+    /// What the client calls itself.
+    name: Vec<u8>,
+    /// Channels that are listened to.
+    channels: usize,
     /// Scripts with their numbers, the latest first.
     scripts: Vec<(String, Vec<u8>)>,
     transaction: Option<Transaction>,
@@ -117,6 +124,8 @@ impl Server {
             settings: BTreeMap::new(),
             replica_of: None,
             is_resp3: false,
+            name: Vec::new(),
+            channels: 0,
             scripts: Vec::new(),
             transaction: None,
         }
@@ -131,8 +140,17 @@ impl Server {
     pub(super) fn run(&mut self, words: &[Vec<u8>], now: WallTime, answer: &mut Vec<u8>) -> Meaning {
         let [command, arguments @ ..] = words else { return Meaning::Plain };
         let lower = command.to_ascii_lowercase();
-        let own = self.transact(&lower, words, now, answer).or_else(|| self.script(&lower, arguments, now, answer));
-        if let Some(meaning) = own {
+        if let Some(meaning) = self.transact(&lower, words, now, answer) {
+            return meaning;
+        }
+        let mut reply = Reply { answer, is_resp3: self.is_resp3 };
+        if known::objection(&lower, arguments, &mut reply) || self.objects(&lower, arguments, &mut reply) {
+            return Meaning::Plain;
+        }
+        if let Some(meaning) = self.listen(&lower, arguments, &mut reply) {
+            return meaning;
+        }
+        if let Some(meaning) = self.script(&lower, arguments, now, answer) {
             return meaning;
         }
         let mut reply = Reply { answer, is_resp3: self.is_resp3 };
@@ -169,6 +187,8 @@ impl Server {
             (b"reset", []) => {
                 self.transaction = None;
                 self.is_resp3 = false;
+                self.channels = 0;
+                self.name.clear();
                 reply.raw("+RESET\r\n");
                 return Meaning::Plain;
             }
@@ -183,7 +203,18 @@ impl Server {
             }
             _ => {}
         }
-        if !self.keys(&lower, arguments, &mut reply) && !self.look(&lower, arguments, now, &mut reply) {
+        if lower == b"acl" {
+            return self.acl(arguments, &mut reply).unwrap_or(Meaning::Plain);
+        }
+        let is_answered = lower == b"client" && self.client(arguments, &mut reply)
+            || self.other_looks(&lower, arguments, &mut reply)
+            || self.keys(&lower, arguments, &mut reply)
+            || self.other_keys(&lower, arguments, &mut reply)
+            || self.look(&lower, arguments, now, &mut reply);
+        if !is_answered && known::is_known(&lower) {
+            // What it cannot do, it has no room for.
+            reply.raw(NO_MEMORY);
+        } else if !is_answered {
             unknown(command, arguments, &mut reply);
         }
         Meaning::Plain
@@ -193,22 +224,6 @@ impl Server {
         let is_nobody = host.eq_ignore_ascii_case(b"no") && port.eq_ignore_ascii_case(b"one");
         let shown = |text| safe_text(text, SETTING_BYTES_MAX);
         self.replica_of = (!is_nobody).then(|| (shown(host), shown(port)));
-    }
-
-    fn hello(&mut self, arguments: &[Vec<u8>], reply: &mut Reply<'_>) -> Meaning {
-        let tries_login = arguments.iter().any(|word| word.eq_ignore_ascii_case(b"auth"));
-        let meaning = if tries_login { Meaning::Login } else { Meaning::Plain };
-        match arguments.first().map(Vec::as_slice) {
-            None => {}
-            Some(version @ (b"2" | b"3")) => self.is_resp3 = version == b"3",
-            Some(_) => {
-                reply.raw("-NOPROTO unsupported protocol version\r\n");
-                return meaning;
-            }
-        }
-        reply.is_resp3 = self.is_resp3;
-        self.greet(reply);
-        meaning
     }
 
     fn greet(&self, reply: &mut Reply<'_>) {
@@ -241,6 +256,7 @@ impl Server {
                 reply.raw("+OK\r\n");
                 return Meaning::Abuse;
             }
+            (b"help", []) => known::help(b"config", reply),
             (b"resetstat", []) => reply.raw("+OK\r\n"),
             (b"get" | b"set", _) => {
                 reply.raw(&format!("-ERR wrong number of arguments for 'config|{}' command\r\n", safe_text(sub, 16)));
@@ -321,13 +337,6 @@ impl Server {
             (b"command", [sub]) if sub.eq_ignore_ascii_case(b"count") => reply.raw(":265\r\n"),
             (b"module", [sub]) if sub.eq_ignore_ascii_case(b"list") => reply.modules(),
             (b"command" | b"module" | b"slowlog", _) => reply.raw("*0\r\n"),
-            (b"acl", [sub]) if sub.eq_ignore_ascii_case(b"whoami") => reply.bulk(b"default"),
-            (b"client", [sub, ..]) if sub.eq_ignore_ascii_case(b"id") => reply.raw(&format!(":{}\r\n", self.connection)),
-            (b"client", [sub, ..]) if sub.eq_ignore_ascii_case(b"setname") => reply.raw("+OK\r\n"),
-            (b"client", _) => {
-                let sub = arguments.first().map_or_else(String::new, |sub| safe_text(sub, REPEATED_BYTES_MAX));
-                reply.raw(&format!("-ERR unknown subcommand '{sub}'. Try CLIENT HELP.\r\n"));
-            }
             (b"cluster" | b"readonly" | b"readwrite" | b"asking", _) => {
                 reply.raw("-ERR This instance has cluster support disabled\r\n");
             }
@@ -417,6 +426,11 @@ impl Reply<'_> {
 
     fn nil(&mut self) {
         self.raw(if self.is_resp3 { "_\r\n" } else { "$-1\r\n" });
+    }
+
+    /// Something with so many parts that was not asked for.
+    fn push(&mut self, parts: usize) {
+        self.raw(&format!("{}{parts}\r\n", if self.is_resp3 { '>' } else { '*' }));
     }
 
     /// So many pairs follow.

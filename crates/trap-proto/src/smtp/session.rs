@@ -8,7 +8,7 @@ use crate::{
     Findings, Flow,
     dialogue::{Dialogue, split_word},
     pause::{self, POSTFIX_MS},
-    sasl::{self, Exchange, Turn},
+    sasl::{Exchange, Turn},
     text::{hex, random_bytes, safe_text},
 };
 use alloc::{
@@ -94,15 +94,15 @@ impl Smtpd {
         self.banner.split(' ').next().unwrap_or_default()
     }
 
-    fn command(&mut self, line: &[u8], now: WallTime, answer: &mut Vec<u8>) -> Flow {
+    fn command(&mut self, line: &[u8], answer: &mut Vec<u8>) -> Flow {
         let (verb, argument) = split_word(line);
         let verb = verb.to_ascii_uppercase();
         if self.behind > 0 && self.must_wait(&verb) {
-            return self.fall_out(line, now, answer);
+            return self.fall_out(line, answer);
         }
         let (reply, flow) = match verb.as_slice() {
             b"EHLO" | b"HELO" => (self.hello(&verb, argument), Flow::Continue),
-            b"AUTH" => return self.auth(argument, now, answer),
+            b"AUTH" => return self.auth(argument, answer),
             b"MAIL" => (self.mail(argument), Flow::Continue),
             b"RCPT" => (self.recipient(argument), Flow::Continue),
             b"DATA" => (self.data(), Flow::Continue),
@@ -152,12 +152,12 @@ impl Smtpd {
     }
 
     /// Postfix answers no one who does not wait for it (`smtpd_forbid_unauth_pipelining`). What came with that is heard to its end.
-    fn fall_out(&mut self, line: &[u8], now: WallTime, answer: &mut Vec<u8>) -> Flow {
+    fn fall_out(&mut self, line: &[u8], answer: &mut Vec<u8>) -> Flow {
         self.findings.note("out_of_step", line);
         answer.extend_from_slice(OUT_OF_STEP.as_bytes());
         self.behind = 0;
         self.out_of_step = true;
-        let _ = self.command(line, now, &mut Vec::new());
+        let _ = self.command(line, &mut Vec::new());
         // That is said at once, whatever it was.
         self.wait_ms = 0;
         Flow::Close
@@ -204,12 +204,12 @@ impl Smtpd {
         let start_tls = if self.is_tls { "" } else { "250-STARTTLS\r\n" };
         format!(
             "250-{host}\r\n250-PIPELINING\r\n250-SIZE {LETTER_BYTES_MAX}\r\n250-VRFY\r\n250-ETRN\r\n{start_tls}\
-             250-AUTH PLAIN LOGIN CRAM-MD5\r\n250-ENHANCEDSTATUSCODES\r\n250-8BITMIME\r\n250-DSN\r\n250-SMTPUTF8\r\n\
+             250-AUTH PLAIN LOGIN\r\n250-ENHANCEDSTATUSCODES\r\n250-8BITMIME\r\n250-DSN\r\n250-SMTPUTF8\r\n\
              250 CHUNKING\r\n"
         )
     }
 
-    fn auth(&mut self, argument: &[u8], now: WallTime, answer: &mut Vec<u8>) -> Flow {
+    fn auth(&mut self, argument: &[u8], answer: &mut Vec<u8>) -> Flow {
         let (name, initial) = split_word(argument);
         if self.envelope.has_sender() {
             return self.say("503 5.5.1 Error: MAIL transaction in progress\r\n", Flow::Continue, answer);
@@ -217,8 +217,7 @@ impl Smtpd {
         if name.is_empty() || initial.contains(&b' ') {
             return self.say("501 5.5.4 Syntax: AUTH mechanism\r\n", Flow::Continue, answer);
         }
-        let nonce = random_bytes(self.seed.wrapping_add(self.errors as u64));
-        let Some(mut exchange) = Exchange::begin(name, sasl::challenge(nonce, now, self.host())) else {
+        let Some(mut exchange) = Exchange::begin(name) else {
             self.findings.note("mechanism", name);
             let name = String::from_utf8_lossy(name);
             let reply = format!("535 5.7.8 Error: authentication failed: Invalid authentication mechanism: '{name}'\r\n");
@@ -378,9 +377,9 @@ impl Dialogue for Smtpd {
         answer.extend_from_slice(format!("220 {}\r\n", self.banner).as_bytes());
     }
 
-    fn line(&mut self, line: &[u8], now: WallTime, answer: &mut Vec<u8>) -> Flow {
+    fn line(&mut self, line: &[u8], _now: WallTime, answer: &mut Vec<u8>) -> Flow {
         match core::mem::replace(&mut self.phase, Phase::Command) {
-            Phase::Command => self.command(line, now, answer),
+            Phase::Command => self.command(line, answer),
             Phase::Login(mut exchange) => {
                 let turn = exchange.take(line, &mut self.findings);
                 self.turn(exchange, turn, answer)

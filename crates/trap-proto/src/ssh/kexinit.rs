@@ -30,9 +30,9 @@ const MARKS: &str = ",ext-info-s,kex-strict-s-v00@openssh.com";
 const CLIENT_STRICT: &[u8] = b"kex-strict-c-v00@openssh.com";
 const CLIENT_EXT_INFO: &[u8] = b"ext-info-c";
 
-/// Our `KEXINIT`'s payload. Captured from Debian 13's sshd (1:10.0p1-7+deb13u4).
-pub(super) fn ours(cookie: [u8; COOKIE_BYTES], keys: &HostKeys) -> Vec<u8> {
-    let methods = String::from(METHODS) + MARKS;
+/// Our `KEXINIT`'s payload. Captured from Debian 13's sshd (1:10.0p1-7+deb13u4), which leaves the marks out of all but the first.
+pub(super) fn ours(cookie: [u8; COOKIE_BYTES], keys: &HostKeys, is_first: bool) -> Vec<u8> {
+    let methods = String::from(METHODS) + if is_first { MARKS } else { "" };
     message(MSG_KEXINIT, |out| {
         out.extend_from_slice(&cookie);
         for list in [&methods, keys.offer(), CIPHERS, CIPHERS, MACS, MACS, COMPRESSION, COMPRESSION, "", ""] {
@@ -65,7 +65,7 @@ pub(super) struct Agreed {
     pub(super) guessed_wrong: bool,
 }
 
-/// Reads a `KEXINIT`; `None` if it is none. Bytes behind the reserved ones are tolerated.
+/// Reads a `KEXINIT`; `None` if it is none, or more than that.
 pub(super) fn read(payload: &[u8]) -> Option<Offer<'_>> {
     let mut fields = Fields(payload.get(1 + COOKIE_BYTES..)?);
     let mut lists = [[].as_slice(); LISTS];
@@ -73,7 +73,7 @@ pub(super) fn read(payload: &[u8]) -> Option<Offer<'_>> {
         *list = fields.string()?;
     }
     let guesses = fields.flag()?;
-    (fields.0.len() >= 4).then_some(Offer { lists, guesses })
+    (fields.0.len() == 4).then_some(Offer { lists, guesses })
 }
 
 impl Offer<'_> {

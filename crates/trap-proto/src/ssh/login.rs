@@ -208,13 +208,18 @@ impl Transport {
 
     fn public_key(&mut self, is_bound: bool, fields: &mut Fields<'_>, desk: &mut Desk<'_>) -> Option<Flow> {
         let signed = fields.flag()?;
-        let (algorithm, key) = (fields.c_string()?, fields.string()?);
+        // OpenSSH ends the connection for a nought in it; what was tried is kept all the same.
+        let algorithm = fields.string()?;
         self.tried("publickey", desk);
         desk.findings.note("key_algorithm", algorithm);
+        let key = fields.string()?;
         let fingerprint = format!("SHA256:{}", STANDARD_NO_PAD.encode(Sha256::digest(key)));
         desk.findings.note("key_fingerprint", fingerprint.as_bytes());
         if signed {
             desk.findings.note("key_signed", b"true");
+        }
+        if !is_text(algorithm) {
+            return None;
         }
         if is_bound {
             let host_key = fields.string()?;

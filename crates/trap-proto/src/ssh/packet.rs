@@ -82,9 +82,10 @@ impl Incoming {
         self.unpacker = Some(Unpacker::new());
     }
 
-    /// From the next packet on, these keys; with the strict exchange packets are counted anew.
+    /// From the next packet on, these keys, and payloads as they are; with the strict exchange packets are counted anew.
     pub(super) fn rekey(&mut self, keys: Keys, strict: bool) {
         self.keys = Some(keys);
+        self.unpacker = None;
         if strict {
             self.number = 0;
         }
@@ -175,6 +176,7 @@ impl Outgoing {
     /// The same as with [`Incoming::rekey`].
     pub(super) fn rekey(&mut self, keys: Keys, strict: bool) {
         self.keys = Some(keys);
+        self.packer = None;
         if strict {
             self.number = 0;
         }

@@ -6,6 +6,7 @@
 use super::{
     MSG_CHANNEL_OPEN, MSG_CHANNEL_REQUEST, MSG_KEX_INIT, MSG_KEX_REPLY, MSG_KEXINIT, MSG_NEWKEYS, MSG_SERVICE_REQUEST,
     MSG_USERAUTH_REQUEST, MSG_USERAUTH_SUCCESS,
+    cipher::Keys,
     dice::Dice,
     exchange::Method,
     hostkey::HostKeys,
@@ -40,7 +41,24 @@ pub struct Client {
     incoming: Incoming,
     outgoing: Outgoing,
     dice: Dice,
-    packs: bool,
+    /// Somebody was let in.
+    is_in: bool,
+    /// Packets are counted anew behind each exchange, as was agreed upon in the first.
+    strict: bool,
+    wants: Wants,
+    greeting: Vec<u8>,
+    /// Names the session: the first exchange's hash.
+    session: Vec<u8>,
+    renewal: Option<Renewal>,
+    /// What is to be said next, as packets.
+    due: Vec<u8>,
+}
+
+/// A further exchange of keys, as far as it is: both offers, and the new keys, to the server and from it.
+struct Renewal {
+    ours: Vec<u8>,
+    theirs: Vec<u8>,
+    keys: Option<(Keys, Keys)>,
 }
 
 /// What it wants.
@@ -88,14 +106,92 @@ impl Client {
             let (taken, payload) = self.incoming.take(answer);
             answer = answer.get(taken..).unwrap_or_default();
             let Some(payload) = payload.ok()? else { continue };
-            if payload == [MSG_USERAUTH_SUCCESS] && self.packs {
-                self.outgoing.pack();
-                self.incoming.unpack();
+            if payload == [MSG_USERAUTH_SUCCESS] {
+                self.is_in = true;
+                self.begin_packing();
+            }
+            if self.renewal.is_some() {
+                self.hear(&payload)?;
             }
             payloads.push(payload);
         }
         Some(payloads)
     }
+
+    fn begin_packing(&mut self) {
+        if self.is_in && self.wants.zlib {
+            self.outgoing.pack();
+            self.incoming.unpack();
+        }
+    }
+
+    /// Begins another exchange of keys, which wants something else perhaps. Returns its packets: the offer, `between`, and the half of
+    /// the secret; the rest is [`due`](Self::due) once the server has answered.
+    pub fn renew(&mut self, wants: Wants, between: &[Vec<u8>]) -> Vec<u8> {
+        let ours = wants.offer();
+        self.wants = wants;
+        let half = message(MSG_KEX_INIT, |out| put_string(out, &half()));
+        let packets = [&ours].into_iter().chain(between).chain([&half]).map(|payload| self.packet(payload)).collect::<Vec<_>>();
+        self.renewal = Some(Renewal { ours, theirs: Vec::new(), keys: None });
+        packets.concat()
+    }
+
+    /// Whether such an exchange is under way.
+    #[must_use]
+    pub const fn is_renewing(&self) -> bool {
+        self.renewal.is_some()
+    }
+
+    /// What must be said next to end such an exchange, as packets; asked once.
+    pub fn due(&mut self) -> Vec<u8> {
+        core::mem::take(&mut self.due)
+    }
+
+    fn hear(&mut self, payload: &[u8]) -> Option<()> {
+        let mut renewal = self.renewal.take()?;
+        match payload {
+            [MSG_KEXINIT, ..] => renewal.theirs = payload.to_vec(),
+            [MSG_KEX_REPLY, reply @ ..] => {
+                let offers = [renewal.ours.as_slice(), &renewal.theirs];
+                renewal.keys = Some(keys(reply, &self.greeting, offers, &mut self.session)?);
+            }
+            [MSG_NEWKEYS] => {
+                let (to, from) = renewal.keys?;
+                self.due = self.packet(&[MSG_NEWKEYS]);
+                self.change(to, from);
+                self.begin_packing();
+                return Some(());
+            }
+            _ => {}
+        }
+        self.renewal = Some(renewal);
+        Some(())
+    }
+
+    fn change(&mut self, to: Keys, from: Keys) {
+        self.outgoing.rekey(to, self.strict);
+        self.incoming.rekey(from, self.strict);
+    }
+}
+
+fn half() -> [u8; 32] {
+    MontgomeryPoint::mul_base_clamped(SECRET).to_bytes()
+}
+
+/// The new keys, to the server and from it, by its reply without the kind. The first exchange names the session.
+fn keys(reply: &[u8], greeting: &[u8], [ours, theirs]: [&[u8]; 2], session: &mut Vec<u8>) -> Option<(Keys, Keys)> {
+    let mut fields = Fields(reply);
+    let (key, public) = (fields.string()?, fields.string()?);
+    let secret = MontgomeryPoint(public.try_into().ok()?).mul_clamped(SECRET).to_bytes();
+    let shared = super::exchange::number(Vec::new(), &secret);
+    let hash = Method::X25519.exchange_hash([HELLO, greeting, ours, theirs, key, &half(), public], &shared);
+    if session.is_empty() {
+        session.clone_from(&hash);
+    }
+    let agreed = kexinit::read(ours)?.agree(&HostKeys::of(&[0; 32]))?;
+    let to = Method::X25519.keys(agreed.incoming, &shared, &hash, session, *b"ACE")?;
+    let from = Method::X25519.keys(agreed.outgoing, &shared, &hash, session, *b"BDF")?;
+    Some((to, from))
 }
 
 /// An exchange of keys, as far as it is. The client says all of its own at once, and waits then.
@@ -103,9 +199,7 @@ pub struct Meeting {
     /// Until it has met somebody.
     client: Option<Client>,
     ours: Vec<u8>,
-    half: [u8; 32],
     heard: Vec<u8>,
-    strict: bool,
 }
 
 impl Meeting {
@@ -116,14 +210,19 @@ impl Meeting {
             incoming: Incoming::default(),
             outgoing: Outgoing::default(),
             dice: Dice::new(&[3; 32], 1),
-            packs: wants.zlib,
+            is_in: false,
+            strict: wants.strict,
+            wants,
+            greeting: Vec::new(),
+            session: Vec::new(),
+            renewal: None,
+            due: Vec::new(),
         };
         let ours = wants.offer();
-        let half = MontgomeryPoint::mul_base_clamped(SECRET).to_bytes();
         let mut said = [HELLO, b"\r\n"].concat();
         said.extend(client.packet(&ours));
-        said.extend(client.packet(&message(MSG_KEX_INIT, |out| put_string(out, &half))));
-        (Self { client: Some(client), ours, half, heard: Vec::new(), strict: wants.strict }, said)
+        said.extend(client.packet(&message(MSG_KEX_INIT, |out| put_string(out, &half()))));
+        (Self { client: Some(client), ours, heard: Vec::new() }, said)
     }
 
     /// Takes what the server said. Once that is all that belongs to the exchange: the client, what came behind it, and what is still
@@ -143,14 +242,10 @@ impl Meeting {
         let payloads = client.read(&self.heard[line..end])?;
         let [theirs, reply, _] = payloads.as_slice() else { return None };
         let last = client.packet(&[MSG_NEWKEYS]);
-        let mut fields = Fields(reply.strip_prefix(&[MSG_KEX_REPLY])?);
-        let (key, public) = (fields.string()?, fields.string()?);
-        let secret = MontgomeryPoint(public.try_into().ok()?).mul_clamped(SECRET).to_bytes();
-        let shared = super::exchange::number(Vec::new(), &secret);
-        let hash = Method::X25519.exchange_hash([HELLO, greeting, &self.ours, theirs, key, &self.half, public], &shared);
-        let agreed = kexinit::read(&self.ours)?.agree(&HostKeys::of(&[0; 32]))?;
-        client.outgoing.rekey(Method::X25519.keys(agreed.incoming, &shared, &hash, &hash, *b"ACE")?, self.strict);
-        client.incoming.rekey(Method::X25519.keys(agreed.outgoing, &shared, &hash, &hash, *b"BDF")?, self.strict);
+        client.greeting = greeting.to_vec();
+        let reply = reply.strip_prefix(&[MSG_KEX_REPLY])?;
+        let (to, from) = keys(reply, &client.greeting, [&self.ours, theirs], &mut client.session)?;
+        client.change(to, from);
         Some((client, rest, last))
     }
 }

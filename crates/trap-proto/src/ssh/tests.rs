@@ -108,9 +108,9 @@ fn it_greets_as_debians_sshd() {
 #[test]
 fn the_offer_is_debians_byte_for_byte() {
     let mut keys = HostKeys::of(&[1; 32]);
-    assert!(!said(&kexinit::ours([0; 16], &keys)).contains("rsa"), "not without one");
+    assert!(!said(&kexinit::ours([0; 16], &keys, true)).contains("rsa"), "not without one");
     keys.rsa = Some(rsa::tests::toy());
-    let ours = kexinit::ours([0; 16], &keys);
+    let ours = kexinit::ours([0; 16], &keys, true);
     let real = "mlkem768x25519-sha256,sntrup761x25519-sha512,sntrup761x25519-sha512@openssh.com,curve25519-sha256,\
         curve25519-sha256@libssh.org,ecdh-sha2-nistp256,ecdh-sha2-nistp384,ecdh-sha2-nistp521,ext-info-s,\
         kex-strict-s-v00@openssh.com;rsa-sha2-512,rsa-sha2-256,ecdsa-sha2-nistp256,ssh-ed25519;\
@@ -178,7 +178,7 @@ fn the_client_is_told_and_bounded() {
 
 #[test]
 fn an_offer_becomes_fields_and_a_hassh() {
-    let heard = heard(&[HELLO, &plain(&kexinit::ours([9; 16], &HostKeys::of(&[1; 32])))]);
+    let heard = heard(&[HELLO, &plain(&kexinit::ours([9; 16], &HostKeys::of(&[1; 32]), true))]);
     assert_eq!(heard.reports.len(), 1);
     let fields = &heard.findings.fields;
     // hasshserver of Debian 13's sshd, whose lists are the same in both directions.
@@ -383,7 +383,7 @@ proptest! {
 
     #[test]
     fn a_mutated_offer_does_not_break_it(at in 0_usize..1_000, byte: u8, cuts in drive::cuts()) {
-        let mut offer = plain(&kexinit::ours([1; 16], &HostKeys::of(&[1; 32])));
+        let mut offer = plain(&kexinit::ours([1; 16], &HostKeys::of(&[1; 32]), true));
         offer[at] = byte;
         drive::law(session, &[HELLO, &offer].concat(), &cuts)?;
     }

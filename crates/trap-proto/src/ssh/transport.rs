@@ -26,6 +26,12 @@ const PLAIN_MESSAGES_MAX: usize = 64;
 const PROTOCOL_ERROR: u32 = 2;
 /// The longest last words, in bytes.
 const LAST_WORDS_BYTES_MAX: usize = 1_023;
+/// What waits for new keys, in bytes with so many for each packet around it; a stranger that asks for more in the meantime is not listened
+/// to any longer.
+const QUEUED_BYTES_MAX: usize = 16 * 1_024;
+const PACKET_OVERHEAD_BYTES: usize = 64;
+/// The first message that waits for them.
+const FIRST_QUEUED: u8 = 50;
 /// What no message is.
 const LAST_KIND: u8 = 255;
 /// What the server tells of itself once it can: which signatures it takes, and two things of OpenSSH's own.
@@ -39,6 +45,10 @@ pub(super) struct Transport {
     /// What was said since it was last taken: messages without their packets, and without what is drawn at random for each session.
     pub(super) said: Vec<u8>,
     pub(super) outgoing: Outgoing,
+    /// Answers that wait for new keys.
+    queued: Vec<Vec<u8>>,
+    /// They are more than may wait.
+    is_overfull: bool,
     pub(super) dice: Dice,
     /// The stranger's first line, and the fingerprint of his first offer.
     client: Vec<u8>,
@@ -87,6 +97,8 @@ impl Transport {
             incoming: Incoming::default(),
             said: Vec::new(),
             outgoing: Outgoing::default(),
+            queued: Vec::new(),
+            is_overfull: false,
             dice,
             client,
             hassh: String::new(),
@@ -168,7 +180,9 @@ impl Transport {
             MSG_NEWKEYS if matches!(self.exchange, Exchange::Shared(_)) => self.new_keys(),
             MSG_DISCONNECT => Flow::Close,
             1..50 if is_initial && self.strict => self.violation(kind, desk),
-            MSG_NEWKEYS if self.is_at_rest() && !self.session.is_empty() => self.unimplemented(desk).and(malformed(desk)),
+            MSG_NEWKEYS if self.is_at_rest() && !self.session.is_empty() && !self.login.is_in() => {
+                self.unimplemented(desk).and(malformed(desk))
+            }
             MSG_IGNORE => Flow::Continue,
             MSG_DEBUG | MSG_UNIMPLEMENTED | MSG_PING | MSG_PONG if !self.session.is_empty() && !is_whole(&payload) => {
                 malformed(desk)
@@ -184,8 +198,9 @@ impl Transport {
                 None => malformed(desk),
             },
             1..50 if !self.is_at_rest() => self.unimplemented(desk),
-            _ if !self.is_at_rest() => malformed(desk),
+            _ if self.is_overfull => malformed(desk),
             _ if self.login.is_in() => self.connection_message(&payload, desk),
+            _ if !self.is_at_rest() => malformed(desk),
             _ => self.login_message(&payload, desk),
         }
     }
@@ -215,7 +230,17 @@ impl Transport {
         Flow::Continue
     }
 
+    /// Sends a message; while keys are exchanged anew, all but those of the exchange wait for its end, as there.
     pub(super) fn send(&mut self, payload: &[u8], desk: &mut Desk<'_>) {
+        let is_offered = matches!(self.exchange, Exchange::Offered(_) | Exchange::Agreed { .. });
+        if self.login.is_in() && is_offered && payload.first().is_some_and(|kind| *kind >= FIRST_QUEUED) {
+            let bytes: usize = self.queued.iter().map(|waiting| waiting.len() + PACKET_OVERHEAD_BYTES).sum();
+            self.is_overfull |= bytes + payload.len() + PACKET_OVERHEAD_BYTES > QUEUED_BYTES_MAX;
+            if !self.is_overfull {
+                self.queued.push(payload.to_vec());
+            }
+            return;
+        }
         self.outgoing.send(payload, &mut self.dice, desk.answer);
     }
 
@@ -238,16 +263,26 @@ impl Transport {
     }
 
     fn offer(&mut self, answer: &mut Vec<u8>) {
-        let ours = kexinit::ours(self.dice.bytes(), &self.setup.keys);
+        let ours = kexinit::ours(self.dice.bytes(), &self.setup.keys, self.session.is_empty());
         self.outgoing.send(&ours, &mut self.dice, answer);
         self.exchange = Exchange::Offered(ours);
     }
 
     /// The stranger's offer: the first, or a wish for new keys.
     fn offered(&mut self, theirs: Vec<u8>, desk: &mut Desk<'_>) -> Flow {
+        let before = desk.answer.len();
         if matches!(self.exchange, Exchange::Done) {
             self.offer(desk.answer);
         }
+        let flow = self.weighed(theirs, desk);
+        if flow == Flow::Close && !self.session.is_empty() {
+            // OpenSSH has ended by the time that its own offer would go out.
+            desk.answer.truncate(before);
+        }
+        flow
+    }
+
+    fn weighed(&mut self, theirs: Vec<u8>, desk: &mut Desk<'_>) -> Flow {
         let Exchange::Offered(ours) = core::mem::replace(&mut self.exchange, Exchange::Done) else { return malformed(desk) };
         let Some(offer) = kexinit::read(&theirs) else { return malformed(desk) };
         let is_first = self.session.is_empty();
@@ -311,6 +346,9 @@ impl Transport {
         if is_first && agreed.ext_info {
             let told = [("server-sig-algs", SIGNATURES), ("publickey-hostbound@openssh.com", "0"), ("ping@openssh.com", "0")];
             self.tell_extensions(&told, desk);
+        }
+        for payload in core::mem::take(&mut self.queued) {
+            self.send(&payload, desk);
         }
         Some(Flow::Continue)
     }

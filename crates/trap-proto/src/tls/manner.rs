@@ -3,7 +3,7 @@
 /// How a session wants its carrier to speak TLS.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum TlsManner {
-    /// TLS 1.2 and 1.3 with tickets; what protocol the stranger offers inside (ALPN) is not looked at. Postfix, MariaDB, xrdp.
+    /// TLS 1.2 and 1.3 with tickets; what protocol the stranger offers inside (ALPN) is not looked at. Postfix, xrdp.
     #[default]
     Usual,
     /// The same with HTTP/1.1 as the only protocol inside. nginx.
@@ -16,22 +16,30 @@ pub enum TlsManner {
     Postgresql,
     /// TLS 1.2 alone, whose handshake is in packets of TDS ([`TdsEnvelope`](crate::TdsEnvelope)), without tickets. SQL Server.
     Tds,
+    /// As usual, but it ends without a farewell (`close_notify`). MariaDB.
+    Mariadb,
 }
 
 impl TlsManner {
     /// Each of them.
-    pub const ALL: [Self; 6] = [Self::Usual, Self::Web, Self::Imap, Self::Pop3, Self::Postgresql, Self::Tds];
+    pub const ALL: [Self; 7] = [Self::Usual, Self::Web, Self::Imap, Self::Pop3, Self::Postgresql, Self::Tds, Self::Mariadb];
 
     /// The only protocol inside that is agreed to, if it matters.
     #[must_use]
     pub const fn protocol(self) -> Option<&'static str> {
         match self {
-            Self::Usual | Self::Tds => None,
+            Self::Usual | Self::Tds | Self::Mariadb => None,
             Self::Web => Some("http/1.1"),
             Self::Imap => Some("imap"),
             Self::Pop3 => Some("pop3"),
             Self::Postgresql => Some("postgresql"),
         }
+    }
+
+    /// Whether it says that it ends.
+    #[must_use]
+    pub const fn says_farewell(self) -> bool {
+        !matches!(self, Self::Mariadb)
     }
 
     /// Whether a session can be taken up again by a ticket.

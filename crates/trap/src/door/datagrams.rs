@@ -113,6 +113,7 @@ impl Hearing {
         let Some(Body { findings, marks, .. }) = read_body(head.signs, &body) else { return self.stray().await };
         let Some(letter) = self.shared.post.told(head.session) else { return self.stray().await };
         let trap = letter.trap;
+        self.shared.note_cut(&findings.fields);
         self.shared.traps[trap].1.bytes.fetch_add(letter.bytes.len() as u64, Relaxed);
         let visit = self.shared.letter_visit(letter, findings, marks);
         let taken = self.shared.household.visits.send_timeout(visit, REPORT_WAIT).await.is_ok();

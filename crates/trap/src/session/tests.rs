@@ -131,7 +131,7 @@ async fn hold_in(room: usize, wait: Duration, limits: Limits, is_slow: bool) -> 
         drip,
         teller,
         limits,
-        recogniser: Arc::new(Recogniser::new(&[])),
+        recogniser: Arc::new(Eyes::new(&[], None)),
         tls: None,
         dismissed,
     });
@@ -160,7 +160,7 @@ async fn a_session_that_waits_is_small() {
         drip: None,
         teller,
         limits,
-        recogniser: Arc::new(Recogniser::new(&[])),
+        recogniser: Arc::new(Eyes::new(&[], None)),
         tls: None,
         dismissed,
     });

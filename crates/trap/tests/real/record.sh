@@ -6,7 +6,7 @@
 # FOLDER is where Debian 13 is, or where debootstrap puts it (some 2 GB; take it away afterwards with `rm -rf --one-file-system`).
 # TEST is the program of the traps' tests: the last line of `cargo test -p honeymesh-trap --test traps --no-run`.
 # FILE is the name of the one file to record (`nginx`), or several with commas between them, else all are.
-# With RECORD_ONLY=datagrams no others are installed and run than those of datagrams.sh, for which FILE must be given then.
+# With RECORD_ONLY=datagrams no others are installed and run than those of datagrams.sh and memcached, for which FILE must be given then.
 #
 # The servers run in namespaces of their own and end with them: nothing of them reaches the network or outlives this.
 set -eu
@@ -62,6 +62,7 @@ ask() {
     [ -z "$only" ] || export ONLY=$only
     "$test" --ignored --nocapture record_the_real_servers
 }
+behind /usr/bin/memcached -u memcache -l 127.0.0.1
 start_datagrams
 if [ "${RECORD_ONLY-}" = datagrams ]; then sleep "${RECORD_WAIT-15}"; ask; exit; fi
 inside chown mysql: /run/mysqld; inside chown postgres: /run/postgresql; inside chown redis: /run/redis
@@ -101,7 +102,7 @@ RewriteRule . /index.php [L]
 END
 cat >"$root/etc/wordpress/config-default.php" <<'END'
 <?php
-define('DB_NAME', 'wordpress'); define('DB_USER', 'wordpress'); define('DB_PASSWORD', 'recorded'); define('DB_HOST', 'localhost');
+define('DB_NAME', 'wordpress'); define('DB_USER', 'wordpress'); define('DB_PASSWORD', 'recorded'); define('DB_HOST', 'localhost:/run/mysqld/blog.sock');
 define('DB_CHARSET', 'utf8mb4'); define('DB_COLLATE', '');
 define('WP_HOME', 'http://' . ($_SERVER['HTTP_HOST'] ?? gethostname())); define('WP_SITEURL', WP_HOME);
 define('WP_HTTP_BLOCK_EXTERNAL', true); define('DISABLE_WP_CRON', true); define('WP_DEBUG', false);
@@ -132,14 +133,18 @@ service auth {
 END
 behind /usr/sbin/dovecot -F
 behind /usr/bin/redis-server --port 6379 --bind 127.0.0.1 --dir /var/lib/redis --protected-mode no
-behind /usr/bin/memcached -u memcache -l 127.0.0.1
 behind /usr/sbin/mariadbd --user=mysql --bind-address=127.0.0.1
+# The blog has one of its own: the first knows those accounts alone that Debian makes.
+[ -d "$root/var/lib/mysql-blog" ] || inside mariadb-install-db --user=mysql --datadir=/var/lib/mysql-blog >/dev/null
+behind /usr/sbin/mariadbd --user=mysql --datadir=/var/lib/mysql-blog --skip-networking --socket=/run/mysqld/blog.sock --pid-file=/run/mysqld/blog.pid
+# One database asks for passwords in the clear, as the trap does.
+sed -i '/^host clear /d; 1i host clear all 127.0.0.1/32 password' "$root/etc/postgresql/17/main/pg_hba.conf"
 behind su postgres -s /bin/sh -c '/usr/lib/postgresql/17/bin/postgres -D /var/lib/postgresql/17/main -c config_file=/etc/postgresql/17/main/postgresql.conf'
 behind /usr/sbin/smbd -F --no-process-group
 behind /usr/sbin/dockerd -H tcp://127.0.0.1:2375 --tls=false --iptables=false --ip6tables=false --bridge=none --storage-driver=vfs
 behind /usr/sbin/mosquitto -p 1883
 sleep "${RECORD_WAIT-15}"
-inside mariadb -e "CREATE DATABASE IF NOT EXISTS wordpress; GRANT ALL ON wordpress.* TO wordpress@localhost IDENTIFIED BY 'recorded'"
+inside mariadb --socket=/run/mysqld/blog.sock -e "CREATE DATABASE IF NOT EXISTS wordpress; GRANT ALL ON wordpress.* TO wordpress@localhost IDENTIFIED BY 'recorded'"
 inside php -r '$_SERVER["HTTP_HOST"] = "blog.example"; $_SERVER["REQUEST_METHOD"] = "GET"; $_SERVER["SERVER_PROTOCOL"] = "HTTP/1.1";
     define("WP_INSTALLING", true); require "/usr/share/wordpress/wp-load.php"; require ABSPATH . "wp-admin/includes/upgrade.php";
     if (!is_blog_installed()) { wp_install($argv[1], "admin", "admin@blog.example", true, "", "recorded"); }

@@ -30,21 +30,6 @@ async fn swaks_logs_in_each_way_and_gives_its_credentials_away() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn swaks_digest_can_be_checked_against_a_password() {
-    let mut traps = Traps::usual();
-    let server = format!("127.0.0.1:{}", traps.port("smtp"));
-    let arguments =
-        ["--server", &server, "--to", "a@example.com", "--auth", "CRAM-MD5", "--auth-user", "root", "--auth-password", "toor"];
-    let said = printed(&run("swaks", &arguments).await);
-    assert!(said.contains("535 5.7.8 Error"), "{said}");
-    let visit = traps.visit_where(|visit| visit.signs.contains(Signs::CREDENTIALS)).await;
-    assert_eq!(visit.fields["username"], "root");
-    let command = ["dgst", "-md5", "-hmac", "toor"];
-    let digest = printed(&run_with("openssl", &command, &[&visit.fields["challenge"]]).await);
-    assert!(digest.trim_end().ends_with(&visit.fields["response"]), "{digest} {:?}", visit.fields);
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn a_letter_of_swaks_is_taken_down_and_goes_nowhere() {
     let mut traps = Traps::usual();
     let server = format!("127.0.0.1:{}", traps.port("smtp"));
@@ -76,9 +61,9 @@ async fn curl_gives_its_own_away_at_the_mailboxes_and_medusa_fails_at_their_tls_
         let port = traps.port(service).to_string();
         let said = printed(&run("medusa", &["-h", "127.0.0.1", "-n", &port, "-u", "admin", "-p", "a b", "-M", service]).await);
         assert!(said.contains("tlsv1 alert protocol version"), "{said}");
-        // curl picks CRAM-MD5 unless it is told otherwise.
+        // There is no CRAM-MD5, which curl would pick, and keep the password.
         let url = format!("{service}://127.0.0.1:{port}");
-        let output = run("curl", &["-sS", "--login-options", "AUTH=PLAIN", "-u", "admin:a\"b\\c", &url]).await;
+        let output = run("curl", &["-sS", "-u", "admin:a\"b\\c", &url]).await;
         assert_eq!(output.status.code(), Some(67), "login denied: {}", printed(&output));
         assert_eq!(traps.tries(service, 1).await, owned("admin", "a\"b\\c"), "{service}");
     }

@@ -105,7 +105,8 @@ impl Kernel {
             Lockdown::Until(end) => end > crate::now().mono,
             Lockdown::Confirmed => true,
         };
-        probed.judge((is_locked || self.settings.gates.has(Gates::ENFORCING)) && !self.is_probe_allowed)
+        let is_dropping = is_locked || self.settings.gates.has(Gates::ENFORCING);
+        probed.judge_each(self.is_probe_allowed.map(|is_allowed| is_dropping && !is_allowed))
     }
 
     /// Enters the probe's bans where they are missing, and names those.

@@ -1,6 +1,6 @@
 //! The counters of both tables as those of the XDP program.
 
-use super::{ingress, stack};
+use super::{ingress, probe, stack};
 use crate::Counters;
 
 /// Which of them count packets that were dropped. (What silent ports did not answer had passed before that, as on the other rungs.)
@@ -12,7 +12,7 @@ pub(super) fn counters(all: &[u64], knocks_lost: u64) -> Counters {
     let of = |name: &str| find(&ingress::COUNTERS, before, name).saturating_add(find(&stack::COUNTERS, within, name));
     let dropped = DROPS.iter().map(|name| of(name)).sum();
     let packets = of("packets");
-    Counters {
+    let counted = Counters {
         packets,
         passed: packets.saturating_sub(dropped),
         dropped,
@@ -33,9 +33,11 @@ pub(super) fn counters(all: &[u64], knocks_lost: u64) -> Counters {
         budget_full: of("budget_full"),
         scan_state_lost: of("scan_state_lost"),
         steered: of("steered"),
+        oracle_answered: of("oracle_answered"),
         silenced: of("silenced"),
         ..Counters::default()
-    }
+    };
+    probe::tally(probe::CAME.map(of), probe::PASSED.map(of)).taken_from(counted)
 }
 
 fn find(names: &[&str], values: &[u64], name: &str) -> u64 {

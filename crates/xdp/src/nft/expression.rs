@@ -33,6 +33,8 @@ pub(super) enum Compare {
 pub(super) enum Meta {
     /// What kind of packet it is: two octets, as on Ethernet.
     Protocol = 1,
+    /// The number that its sender has put on it, or some rule: four octets in the machine's order.
+    Mark = 3,
     /// The name of the interface that it came by: 16 octets.
     Interface = 6,
     /// `NFPROTO_IPV4` or `NFPROTO_IPV6`: one octet.
@@ -61,6 +63,8 @@ impl Register {
     pub(super) const BEHIND_V4: Self = Self(9);
     /// Behind an IPv6 address in the first.
     pub(super) const BEHIND_V6: Self = Self(12);
+    /// Where coins are: behind whatever key is loaded.
+    pub(super) const COIN: Self = Self(16);
 }
 
 /// One step of a rule; a step that does not match ends it.
@@ -84,9 +88,15 @@ pub(super) enum Expression {
     InSet(Name),
     /// Is it not? This is also for sets whose entries let only one packet through, which count a look as one.
     NotIn(Name),
-    /// Adds what is loaded to the set, for so long. Goes on if it is in it then; if `is_new_only`, only if it was not before, and of
+    /// Adds what is loaded to the set, for so long. Goes on if it is in it then; with `times`, only that many times, so that of
     /// several packets at once only one does.
-    Add { set: Name, timeout_ms: u64, is_new_only: bool },
+    Add { set: Name, timeout_ms: u64, times: Option<u32> },
+    /// Throws a coin: 0 or 1, by the kernel's own random numbers.
+    ThrowCoin,
+    /// Adds what is loaded to the map, with the coin that was thrown, for so long. Goes on if there was room.
+    KeepCoin { map: Name, timeout_ms: u64 },
+    /// Is what is loaded in this map, with a coin that shows this?
+    CoinIs { map: Name, shows: u32 },
     /// Loads of which kind the destination is for this host: four octets.
     Destination,
     /// Loads something about the packet's socket.

@@ -7,11 +7,14 @@
 //!     hit_…        neighbour discovery and allowed sources pass; the rest is counted and dropped,
 //!                  or only counted: then there is the chain `observing`, and with it the mode outlives the daemon
 //! ```
+//!
+//! The self-probe's own chains, before and behind these on the loopback interface, are in `probe.rs`.
 
 use super::{
     expression::{Compare, Expression, Meta, Verdict, goto, is},
     layout::Layout,
     locked::LOCKED,
+    probe,
     tier::{Class, Family, Tier},
 };
 
@@ -26,13 +29,29 @@ pub(super) const ENTRANCE: &str = "entrance";
 const TAGGED: &str = "tagged";
 
 /// Counters, in the order in which they are asked for.
-pub(super) const COUNTERS: [&str; 8] =
-    ["packets", "dropped_v4", "dropped_v6", "dropped_net", "would_drop", "allowed", "neighbour", "not_ip"];
+pub(super) const COUNTERS: [&str; 16] = [
+    "packets",
+    "dropped_v4",
+    "dropped_v6",
+    "dropped_net",
+    "would_drop",
+    "allowed",
+    "neighbour",
+    "not_ip",
+    probe::CAME[0],
+    probe::CAME[1],
+    probe::CAME[2],
+    probe::CAME[3],
+    probe::PASSED[0],
+    probe::PASSED[1],
+    probe::PASSED[2],
+    probe::PASSED[3],
+];
 
 /// A VLAN tag that is still in the packet: the network header begins with it.
 const TAG_LEN: u32 = 4;
-const ETHERTYPE_IP: [u8; 2] = [8, 0];
-const ETHERTYPE_IP6: [u8; 2] = [0x86, 0xdd];
+pub(super) const ETHERTYPE_IP: [u8; 2] = [8, 0];
+pub(super) const ETHERTYPE_IP6: [u8; 2] = [0x86, 0xdd];
 const ETHERTYPES_VLAN: [[u8; 2]; 2] = [[0x81, 0], [0x88, 0xa8]];
 
 /// Chains that have the same rules for packets with and without a second tag.
@@ -78,6 +97,7 @@ impl Ingress<'_> {
         let mut names = vec![ENTRANCE, TAGGED];
         names.extend(CHAINS.iter().flat_map(|chains| [chains.lookups, chains.usual, chains.net, chains.excused]));
         names.extend((!self.0.is_enforcing).then_some(OBSERVING));
+        names.extend(probe::CHAINS);
         names
     }
 
@@ -94,6 +114,7 @@ impl Ingress<'_> {
         if !self.0.is_enforcing {
             rules.push((OBSERVING, vec![Expression::Count("would_drop"), Expression::Verdict(Verdict::Accept)]));
         }
+        rules.extend(probe::rules());
         rules
     }
 

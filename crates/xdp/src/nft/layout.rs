@@ -4,7 +4,7 @@ use super::{
     side::Side,
     tier::{Class, Family, Tier},
 };
-use crate::{Dark, Error, Options, Spoofable};
+use crate::{Dark, Error, Options, Spoofable, system};
 use honeymesh_xdp_abi::PORTS_MAX;
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeSet, time::Duration};
@@ -88,6 +88,8 @@ pub(super) struct Scan {
     pub(super) sources: u32,
     /// Do datagrams count?
     pub(super) udp: bool,
+    /// Are some of a silenced source's SYNs to be answered, so that its reactions can be weighed?
+    pub(super) oracle: bool,
     pub(super) manner: Manner,
     /// Ports that are closed ports, whatever the others do.
     pub(super) except: Vec<(u16, u16)>,
@@ -117,6 +119,7 @@ impl Scan {
             budget: scan.budget,
             sources: (scan.sources / SOURCES_SHARE).max(SOURCES_MIN),
             udp: scan.udp,
+            oracle: scan.oracle && has_own_coins(),
             manner: match options.dark {
                 Dark::Refuse => Manner::Refuse,
                 Dark::Silent => Manner::Silent,
@@ -135,6 +138,11 @@ impl Scan {
             && self.except.len() <= EXCEPT_MAX
     }
 
+    /// Are reactions weighed?
+    pub(super) fn weighs(&self) -> bool {
+        self.oracle && self.earns == Earns::Silence
+    }
+
     /// How many ports are counted before the one that makes a scan.
     pub(super) fn slots(&self) -> usize {
         usize::from(self.ports).saturating_sub(1)
@@ -144,6 +152,13 @@ impl Scan {
     pub(super) const fn known_ms(&self) -> u64 {
         self.window_ms.saturating_add(KNOWN_MS)
     }
+}
+
+/// Are the coins of this kernel's rules such as nobody can foresee? Older ones throw them by a sequence that whoever has seen
+/// enough of it can go on with.
+pub(super) fn has_own_coins() -> bool {
+    const COINS_MIN: (u32, u32) = (6, 2);
+    !system::is_older_than(COINS_MIN)
 }
 
 /// The first and the last port that this host sends from by itself.

@@ -10,7 +10,7 @@ use super::{
     bytes::{Incoming, Message, Messages},
     uapi::{self, ERROR},
 };
-use honeymesh_types::{Knock, KnockKind, Now};
+use honeymesh_types::{Fate, Knock, KnockKind, Now};
 use nix::{
     errno::Errno,
     fcntl::{FcntlArg, OFlag, fcntl},
@@ -44,6 +44,10 @@ pub(super) const PROBED: &str = "honeymesh probe";
 pub(super) const SILENCED: &str = "honeymesh scan";
 /// ... and one that crossed it, and that is all.
 pub(super) const CROSSED: &str = "honeymesh scan, told only";
+/// A silenced source's SYN whose port's coin says silence, ...
+pub(super) const SUSPECT_SILENT: &str = "honeymesh suspect, silent";
+/// ... and one whose port's coin says an answer: the first one to this port goes on to be answered.
+pub(super) const SUSPECT_ANSWERED: &str = "honeymesh suspect, answered";
 
 /// How long the kernel may take to bind.
 const ANSWER_WAIT_SECONDS: i64 = 10;
@@ -77,6 +81,7 @@ struct Record {
 enum Kind {
     Probe,
     Scan { silenced: bool },
+    Suspect { fate: Fate },
 }
 
 impl Log {
@@ -154,6 +159,7 @@ impl Log {
                 KnockKind::Probe
             }
             Kind::Scan { silenced } => KnockKind::Scan { ports: self.recent.take(source, port, at.mono), silenced },
+            Kind::Suspect { fate } => KnockKind::Suspect { fate },
         };
         Knock { at, source, source_port, dest, port, transport, kind }
     }
@@ -187,6 +193,8 @@ fn read(message: &Incoming<'_>) -> Option<Record> {
         PROBED => Kind::Probe,
         SILENCED => Kind::Scan { silenced: true },
         CROSSED => Kind::Scan { silenced: false },
+        SUSPECT_SILENT => Kind::Suspect { fate: Fate::Silent },
+        SUSPECT_ANSWERED => Kind::Suspect { fate: Fate::Answered },
         _ => return None,
     };
     Some(Record { kind, seen: packet::read(parts.bytes(uapi::log::PAYLOAD)?)? })

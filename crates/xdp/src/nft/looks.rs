@@ -23,7 +23,7 @@ impl Nft {
         self.sight.interfaces.clone()
     }
 
-    /// Checks and mends what is not about single bans: chains, rules, allowlist, an interface that is back.
+    /// Checks and mends what is not about single bans: chains, rules, allowlist, an interface that is back, and the self-probe's ban.
     /// Whoever removed a whole table is answered by a new one; its bans are then missing, and the next audit enters them.
     ///
     /// # Errors
@@ -34,7 +34,7 @@ impl Nft {
         let is_changed = self.guard_as(sight)?;
         let absent = self.sight.interfaces.iter().filter(|interface| !interface.attached);
         let detached = absent.map(|interface| interface.name.clone()).collect();
-        Ok(Drift { detached, settings_changed: is_changed, ..Drift::default() })
+        Ok(Drift { detached, settings_changed: is_changed, missing: self.guard_probe()?, ..Drift::default() })
     }
 
     /// Takes what a lookout saw: an interface that came, or came back, is guarded from now on. How they stand then.

@@ -19,6 +19,8 @@ pub(super) struct Memory {
     pub(super) size: u32,
     /// Does an entry count its packets?
     pub(super) counts: bool,
+    /// Has an entry a coin?
+    pub(super) has_coin: bool,
 }
 
 /// Ports that sources touched first: (source, port), known for a window.
@@ -42,6 +44,31 @@ pub(super) fn over(family: Family) -> String {
     format!("over{}", family.word())
 }
 
+/// Silenced sources whose reactions are weighed, ...
+pub(super) fn suspect(family: Family) -> String {
+    format!("suspect{}", family.word())
+}
+
+/// ... the coin that was thrown for each of their ports, ...
+pub(super) fn coin(family: Family) -> String {
+    format!("coin{}", family.word())
+}
+
+/// ... how many were thrown for a source, ...
+pub(super) fn thrown(family: Family) -> String {
+    format!("thrown{}", family.word())
+}
+
+/// ... how many answers it got, ...
+pub(super) fn answered(family: Family) -> String {
+    format!("answered{}", family.word())
+}
+
+/// ... and whether it got all of them.
+pub(super) fn spent(family: Family) -> String {
+    format!("spent{}", family.word())
+}
+
 /// The sets of one side.
 pub(super) fn all(layout: &Layout, side: Side) -> Vec<Memory> {
     let mut all = Vec::new();
@@ -54,8 +81,14 @@ pub(super) fn all(layout: &Layout, side: Side) -> Vec<Memory> {
 
 fn of_scans(scan: &Scan, family: Family) -> Vec<Memory> {
     let port_len = 4;
-    let source =
-        |name: String, size| Memory { name, key_type: family.key_type(), key_len: family.len().into(), size, counts: false };
+    let source = |name: String, size| Memory {
+        name,
+        key_type: family.key_type(),
+        key_len: family.len().into(),
+        size,
+        counts: false,
+        has_coin: false,
+    };
     let with_port = |name: String| Memory {
         key_type: family.key_type() << set::TYPE_BITS | set::TYPE_PORT,
         key_len: u32::from(family.len()) + port_len,
@@ -68,11 +101,15 @@ fn of_scans(scan: &Scan, family: Family) -> Vec<Memory> {
         let placed = Tier::PLACED.into_iter().filter(|tier| tier.family == family);
         all.extend(placed.map(|tier| Memory { counts: true, ..source(tier.name(), scan.budget) }));
     }
+    if scan.weighs() {
+        all.extend([suspect(family), thrown(family), answered(family), spent(family)].map(|name| source(name, scan.budget)));
+        all.push(Memory { has_coin: true, ..with_port(coin(family)) });
+    }
     all
 }
 
 /// While it has entries, a lockdown holds: what ends them is the kernel's own clock.
 fn locked() -> Memory {
     let key_len = u32::try_from(PROTOCOLS[0].len()).unwrap_or(0);
-    Memory { name: LOCKED.into(), key_type: set::TYPE_ETHERTYPE, key_len, size: 0, counts: false }
+    Memory { name: LOCKED.into(), key_type: set::TYPE_ETHERTYPE, key_len, size: 0, counts: false, has_coin: false }
 }

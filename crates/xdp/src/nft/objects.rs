@@ -5,6 +5,7 @@ use super::{
     expression::{Expression, counter, goto},
     ingress::{self, ENTRANCE, FROM},
     memory::Memory,
+    probe,
     side::Side,
     stack,
     tier::Tier,
@@ -54,8 +55,17 @@ pub(super) fn new_chain(side: Side, name: &str) -> Message {
 
 /// The chain that an interface's packets enter. One for each, so that an interface that vanishes takes only its own along.
 pub(super) fn new_ingress_chain(interface: &str) -> Message {
-    new_base_chain(Side::Ingress, &base_chain(interface), |hook| {
-        hook.number(chain::HOOK_NUMBER, chain::INGRESS).number(chain::HOOK_PRIORITY, ingress::PRIORITY.cast_unsigned());
+    new_device_chain(&base_chain(interface), interface, ingress::PRIORITY)
+}
+
+/// A chain that the self-probe's frames enter.
+pub(super) fn new_probe_chain(name: &str, priority: i32) -> Message {
+    new_device_chain(name, probe::LOOPBACK, priority)
+}
+
+fn new_device_chain(name: &str, interface: &str, priority: i32) -> Message {
+    new_base_chain(Side::Ingress, name, |hook| {
+        hook.number(chain::HOOK_NUMBER, chain::INGRESS).number(chain::HOOK_PRIORITY, priority.cast_unsigned());
         hook.text(chain::HOOK_DEVICE, interface);
     })
 }
@@ -99,9 +109,11 @@ pub(super) fn new_rule(side: Side, chain: &str, steps: &[Expression]) -> Message
     })
 }
 
-/// The rule of every base chain before the network stack.
+/// The rule of every base chain before the network stack. The self-probe's frames have been judged before.
 pub(super) fn enter_rule(interface: &str) -> Message {
-    new_rule(Side::Ingress, &base_chain(interface), &[goto(ENTRANCE)])
+    let mut steps = if interface == probe::LOOPBACK { probe::is_none() } else { Vec::new() };
+    steps.push(goto(ENTRANCE));
+    new_rule(Side::Ingress, &base_chain(interface), &steps)
 }
 
 pub(super) fn new_set(side: Side, tier: Tier, id: u32) -> Message {
@@ -119,8 +131,12 @@ pub(super) fn new_set(side: Side, tier: Tier, id: u32) -> Message {
 pub(super) fn new_memory(side: Side, memory: &Memory, id: u32) -> Message {
     Message::new(side, message::NEW_SET, flag::CREATE, |to| {
         to.text(set::TABLE, TABLE).text(set::NAME, &memory.name).number(set::ID, id);
-        to.number(set::FLAGS, if memory.size > 0 { set::TIMEOUTS | set::DYNAMIC } else { set::TIMEOUTS });
+        let (dynamic, map) = (if memory.size > 0 { set::DYNAMIC } else { 0 }, if memory.has_coin { set::MAP } else { 0 });
+        to.number(set::FLAGS, set::TIMEOUTS | dynamic | map);
         to.number(set::KEY_TYPE, memory.key_type).number(set::KEY_LEN, memory.key_len);
+        if memory.has_coin {
+            to.number(set::DATA_TYPE, set::TYPE_MARK).number(set::DATA_LEN, 4);
+        }
         if memory.size > 0 {
             to.nest(set::DESCRIPTION, |inner| {
                 inner.number(set::SIZE, memory.size);

@@ -1,6 +1,6 @@
 //! What may be asked of the writer, and what it answers: nothing else passes between the two processes.
 
-use super::{element::Element, layout::Scan, locked::Lock, tier::Class};
+use super::{element::Element, layout::Scan, locked::Lock, probe::Outcome, tier::Class};
 use ipnet::IpNet;
 use nix::{
     errno::Errno,
@@ -47,6 +47,8 @@ pub(super) enum Order {
     Guard(Network),
     /// The counters.
     Counters,
+    /// Run the self-probe's frames through the rules.
+    Probe,
     /// Remove the tables.
     Release,
 }
@@ -77,12 +79,14 @@ pub(super) enum Answer {
     Done(u32),
     /// Entries, and whether more follow.
     Elements { all: Vec<Element>, is_last: bool },
-    /// What [`Order::Open`] came to: are probes of dark ports seen?
-    Opened { sees_probes: bool },
+    /// What [`Order::Open`] came to: are probes of dark ports seen, and reactions to silence weighed?
+    Opened { sees_probes: bool, weighs: bool },
     /// Was there something for [`Order::Guard`] to mend?
     Guarded { is_changed: bool },
     /// The counters in their order.
     Counted(Vec<u64>),
+    /// What [`Order::Probe`] came to.
+    Probed(Outcome),
     /// It was not done.
     Failed(Failure),
 }

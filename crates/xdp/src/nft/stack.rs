@@ -11,6 +11,7 @@
 //! A packet is a probe by the same rules as in the XDP program; `docs/kernel/fallback.md` says where they differ.
 
 mod kin;
+mod oracle;
 mod talk;
 mod weigh;
 
@@ -35,7 +36,7 @@ const OBSERVING: &str = "observing";
 const HIT_DARK: &str = "hit_dark";
 
 /// Counters, in the order in which they are asked for.
-pub(super) const COUNTERS: [&str; 14] = [
+pub(super) const COUNTERS: [&str; 15] = [
     "dropped_dark",
     "dropped_scan",
     "dropped_lockdown",
@@ -50,6 +51,7 @@ pub(super) const COUNTERS: [&str; 14] = [
     "budget_full",
     "scan_state_lost",
     "steered",
+    "oracle_answered",
 ];
 
 /// Datagrams from below it may be answers that come late.
@@ -103,9 +105,11 @@ impl<'a> Stack<'a> {
         rules.extend(self.probe());
         for kin in &Kin::ALL {
             rules.extend(self.judge(kin));
+            rules.extend(oracle::rules(self.scan, self.layout, kin));
             rules.extend(weigh::rules(self.scan, self.layout, kin));
         }
         rules.extend(weigh::ends(self.scan, self.layout));
+        rules.extend(oracle::ends(self.scan, self.layout));
         rules.extend(self.drop_or_count(HIT_DARK, "dropped_dark"));
         if self.scan.manner == Manner::Silent {
             rules.extend(talk::rules(self.scan, self.layout));
@@ -171,10 +175,11 @@ impl<'a> Stack<'a> {
 
     fn judge(&self, kin: &Kin) -> Vec<Rule> {
         let mut rules = allowed(self.layout, kin, kin.probe);
+        let silenced = if oracle::is_on(self.scan, self.layout) { kin.silenced } else { HIT_DARK };
         let dark = self.layout.longest_first(Class::Dark, kin.family);
-        rules.extend(dark.map(|tier| (kin.probe, ingress::lookup(tier, 0, Verdict::Goto(HIT_DARK)))));
+        rules.extend(dark.map(|tier| (kin.probe, ingress::lookup(tier, 0, Verdict::Goto(silenced)))));
         if self.scan.earns != Earns::Report {
-            let found = vec![Expression::InSet(kin.placed.name().into()), goto(HIT_DARK)];
+            let found = vec![Expression::InSet(kin.placed.name().into()), goto(silenced)];
             rules.push((kin.probe, [kin.source(), found].concat()));
         }
         rules.push((kin.probe, vec![goto(kin.weigh)]));

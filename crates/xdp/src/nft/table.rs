@@ -2,9 +2,10 @@
 
 mod entries;
 mod found;
+mod probing;
 
 use super::{
-    bytes::Batch,
+    bytes::{Batch, Message},
     element,
     ingress::{self, FROM, Ingress},
     layout::{Layout, Scan},
@@ -12,6 +13,7 @@ use super::{
     memory,
     objects::{self, TABLE},
     orders::{Failure, FailureKind, Network},
+    probe,
     side::Side,
     socket::Socket,
     stack::{self, Stack},
@@ -82,7 +84,15 @@ impl Table {
         };
         table.take(network);
         table.adopt()?;
-        match table.settle() {
+        let mut done = table.settle();
+        if table.weighs()
+            && done.as_ref().is_err_and(|failure| failure.kind == FailureKind::Kernel && is_unknown(&failure.error()))
+        {
+            // Without coins, everything else may still be there.
+            table.layout.scan.iter_mut().for_each(|scan| scan.oracle = false);
+            done = table.settle();
+        }
+        match done {
             // What the rules about dark ports ask is not in every kernel; bans are dropped all the same.
             Err(failure) if failure.kind == FailureKind::Kernel && is_unknown(&failure.error()) => {
                 table.layout.scan = None;
@@ -97,6 +107,11 @@ impl Table {
     /// Are probes of dark ports seen?
     pub(super) const fn sees_probes(&self) -> bool {
         self.layout.scan.is_some()
+    }
+
+    /// Are reactions of silenced sources weighed?
+    pub(super) fn weighs(&self) -> bool {
+        self.layout.scan.as_ref().is_some_and(Scan::weighs)
     }
 
     /// Why they are not.
@@ -206,7 +221,7 @@ impl Table {
         old.clone().for_each(|chain| batch.push(objects::flush(side, chain)));
         self.sets(side, found, batch);
         for name in chains.iter().filter(|name| !found.chains.contains(**name)) {
-            batch.push(if *name == stack::ARRIVED { objects::new_stack_chain(name) } else { objects::new_chain(side, name) });
+            batch.push(new_chain(side, name));
         }
         for (chain, steps) in &rules {
             batch.push(objects::new_rule(side, chain, steps));
@@ -371,6 +386,10 @@ impl Table {
                 return Ok(false);
             }
         }
+        self.are_rules_as_left()
+    }
+
+    fn are_rules_as_left(&mut self) -> io::Result<bool> {
         let now = found::picture(&mut self.socket)?;
         let chains: BTreeSet<String> = self.interfaces.iter().map(|name| objects::base_chain(name)).collect();
         let may_be_gone =
@@ -410,5 +429,14 @@ impl Table {
     /// Is nothing to stay when the daemon ends?
     pub(super) const fn releases(&self) -> bool {
         self.releases
+    }
+}
+
+/// A chain that is no interface's.
+fn new_chain(side: Side, name: &str) -> Message {
+    match probe::priority(name) {
+        Some(priority) if side == Side::Ingress => objects::new_probe_chain(name, priority),
+        _ if name == stack::ARRIVED => objects::new_stack_chain(name),
+        _ => objects::new_chain(side, name),
     }
 }

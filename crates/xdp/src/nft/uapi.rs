@@ -53,6 +53,8 @@ pub(super) mod table {
     pub(crate) const NAME: u16 = 1;
     pub(crate) const FLAGS: u16 = 2;
     pub(crate) const USERDATA: u16 = 6;
+    /// None of its rules is asked.
+    pub(crate) const DORMANT: u32 = 1;
     /// Nobody but the socket that made it may change it (Linux 5.12).
     pub(crate) const OWNED: u32 = 2;
     /// It outlives that socket, and the next may have it (Linux 6.9).
@@ -92,19 +94,25 @@ pub(super) mod set {
     pub(crate) const FLAGS: u16 = 3;
     pub(crate) const KEY_TYPE: u16 = 4;
     pub(crate) const KEY_LEN: u16 = 5;
+    pub(crate) const DATA_TYPE: u16 = 6;
+    pub(crate) const DATA_LEN: u16 = 7;
     pub(crate) const DESCRIPTION: u16 = 9;
     pub(crate) const ID: u16 = 10;
     pub(crate) const EXPRESSION: u16 = 17;
     /// Within the description.
     pub(crate) const SIZE: u16 = 1;
+    /// Its entries have a value.
+    pub(crate) const MAP: u32 = 8;
     pub(crate) const TIMEOUTS: u32 = 0x10;
     /// Rules add to it.
     pub(crate) const DYNAMIC: u32 = 0x20;
-    /// What `nft` calls `ipv4_addr`, `ipv6_addr`, `ether_type` and `inet_service`; only it reads this.
+    /// What `nft` calls `ipv4_addr`, `ipv6_addr`, `ether_type`, `inet_service` and `mark`; only it reads this.
     pub(crate) const TYPE_IPV4: u32 = 7;
     pub(crate) const TYPE_IPV6: u32 = 8;
     pub(crate) const TYPE_ETHERTYPE: u32 = 10;
     pub(crate) const TYPE_PORT: u32 = 13;
+    /// `mark`: four octets in the machine's order.
+    pub(crate) const TYPE_MARK: u32 = 19;
     /// By how many bits the first of two types is moved up when a key is made of both.
     pub(crate) const TYPE_BITS: u32 = 6;
 }

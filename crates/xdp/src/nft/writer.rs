@@ -2,6 +2,7 @@
 
 use super::{
     orders::{Answer, Failure, FailureKind, Line, Order, PER_ORDER_MAX},
+    probe::Loopback,
     socket::Socket,
     table::{self, Beginning, Table},
 };
@@ -20,13 +21,15 @@ const ALLOWED_MAX: usize = 2 * NETS_MAX as usize;
 const ALIVE_EVERY: Duration = Duration::from_secs(3);
 
 /// What carries out the orders of [`crate::Nft`]. It needs `CAP_NET_ADMIN` in its network namespace, and nothing else: no
-/// file, no stranger's byte, no other socket than those it is opened with.
+/// file, no stranger's byte, no other socket than those it is opened with. Where it is opened, `CAP_NET_RAW` lets it have the one
+/// that the self-probe sends by, and that hears nothing.
 #[derive(Debug)]
 pub struct NftWriter {
     orders: Line,
     looks: Line,
     socket: Socket,
     looking: Socket,
+    loopback: io::Result<Loopback>,
 }
 
 impl NftWriter {
@@ -42,7 +45,9 @@ impl NftWriter {
                 _ => Error::Nftables { doing: "open".into(), source },
             })
         };
-        Ok(Self { orders: Line::new(orders), looks: Line::new(looks), socket: open()?, looking: open()? })
+        // Without it bans are dropped all the same: only the proof fails, with this as its reason.
+        let loopback = Loopback::open();
+        Ok(Self { orders: Line::new(orders), looks: Line::new(looks), socket: open()?, looking: open()?, loopback })
     }
 
     /// Carries out orders until the other end closes. What it did stays, unless the first order said otherwise.
@@ -50,10 +55,10 @@ impl NftWriter {
     /// # Errors
     /// The other end cannot be heard or answered.
     pub fn run(self) -> io::Result<()> {
-        let Self { orders, looks, socket, looking } = self;
+        let Self { orders, looks, socket, looking, loopback } = self;
         // Reading a large table takes a while, and nobody who bans shall wait for it.
         let _ends_with_the_line = std::thread::Builder::new().name("nft-looks".into()).spawn(move || look(looks, looking))?;
-        serve(orders, socket)
+        serve(orders, socket, &loopback)
     }
 }
 
@@ -71,7 +76,7 @@ fn look(mut line: Line, mut socket: Socket) -> io::Result<()> {
     Ok(())
 }
 
-fn serve(mut line: Line, socket: Socket) -> io::Result<()> {
+fn serve(mut line: Line, socket: Socket, loopback: &io::Result<Loopback>) -> io::Result<()> {
     let beginning = match line.hear()? {
         Some(Order::Open { network, max_bans, releases, scan }) if network.is_sound() && scan.is_sound() => {
             Beginning { network, max_bans, releases, scan }
@@ -83,15 +88,15 @@ fn serve(mut line: Line, socket: Socket) -> io::Result<()> {
         Ok(table) => table,
         Err(failure) => return line.say(&Answer::Failed(failure)),
     };
-    line.say(&Answer::Opened { sees_probes: table.sees_probes() })?;
-    let ended = obey(&mut line, &mut table);
+    line.say(&Answer::Opened { sees_probes: table.sees_probes(), weighs: table.weighs() })?;
+    let ended = obey(&mut line, &mut table, loopback);
     if table.releases() {
         let _gone_already = table.release();
     }
     ended
 }
 
-fn obey(line: &mut Line, table: &mut Table) -> io::Result<()> {
+fn obey(line: &mut Line, table: &mut Table, loopback: &io::Result<Loopback>) -> io::Result<()> {
     let mut allow = BTreeSet::new();
     while let Some(order) = line.hear::<Order>()? {
         match order {
@@ -99,6 +104,7 @@ fn obey(line: &mut Line, table: &mut Table) -> io::Result<()> {
                 let all = table.dump(&mut alive(line));
                 say_elements(line, all)?;
             }
+            Order::Probe => line.say(&table.probe(loopback).map_or_else(Answer::Failed, Answer::Probed))?,
             order => line.say(&carry_out(order, table, &mut allow).unwrap_or_else(Answer::Failed))?,
         }
     }
@@ -132,7 +138,7 @@ fn carry_out(order: Order, table: &mut Table, allow: &mut BTreeSet<ipnet::IpNet>
         Order::Guard(network) if network.is_sound() => table.guard(network).map(|is_changed| Answer::Guarded { is_changed }),
         Order::Counters => table.counters().map(Answer::Counted).map_err(read),
         Order::Release => table.release().map(|()| Answer::Done(0)),
-        Order::Open { .. } | Order::Guard(_) | Order::Dump => Err(nonsense()),
+        Order::Open { .. } | Order::Guard(_) | Order::Dump | Order::Probe => Err(nonsense()),
     }
 }
 

@@ -27,6 +27,8 @@ pub struct Keeping {
     keeper: Option<KeeperJson>,
     probe: Option<ProbeJson>,
     probe_due: Option<MonoTime>,
+    /// When the next one is run, where no keeper does.
+    probe_next: Option<MonoTime>,
     /// When the mode was changed last.
     pub mode_set: Option<MonoTime>,
 }
@@ -160,7 +162,7 @@ impl Keeping {
         if let Some(why) = self.probe.as_ref().and_then(|probe| probe.why.as_ref()) {
             warnings.push(format!("the self-probe failed: {why}"));
         }
-        if self.is_kept() && self.probe_due.is_some_and(|due| due < now) {
+        if (self.is_kept() || self.keeper.is_none()) && self.probe_due.is_some_and(|due| due < now) {
             warnings.push("the self-probe has not been heard of for long; restart the daemon".into());
         }
         warnings

@@ -30,6 +30,8 @@ struct Table {
     locked_with: Vec<IpNet>,
     full: bool,
     guarded: Drift,
+    /// What a probe of its own comes to; `None`: somebody else probes.
+    own_probe: Option<Result<(), String>>,
 }
 
 impl Pretended {
@@ -119,6 +121,9 @@ impl Enforcer for Pretended {
     }
     fn probed(&mut self, probed: &honeymesh_xdp::Probed) -> Result<(), String> {
         probed.judge(self.0.lock().unwrap().enforcing)
+    }
+    fn probe(&mut self) -> Option<Result<(), String>> {
+        self.0.lock().unwrap().own_probe.clone()
     }
 }
 
@@ -504,7 +509,7 @@ async fn a_failed_probe_is_loud_finds_its_cause_and_is_counted() {
     let probe = status.probe.unwrap();
     assert_eq!((probe.ok, probe.runs, probe.failures), (false, 2, 1));
     let why = probe.why.unwrap();
-    assert!(why.starts_with("a banned IPv4 source was let through") && why.contains("changed the program's settings"), "{why}");
+    assert!(why.starts_with("a banned IPv4 source was let through") && why.contains("changed the kernel's settings"), "{why}");
     assert!(status.warnings.iter().any(|line| line.starts_with("the self-probe failed: ")), "{:?}", status.warnings);
     let found = bench.audit().await;
     assert!(found.settings_changed, "what the probe found is in the next audit");
@@ -512,4 +517,22 @@ async fn a_failed_probe_is_loud_finds_its_cause_and_is_counted() {
     let Response::Status(status) = bench.ask(Request::Status).await.unwrap() else { panic!("status") };
     assert!(status.probe.unwrap().ok && !status.warnings.iter().any(|line| line.contains("self-probe")));
     assert_eq!(status.counts.events.get("audit"), Some(&3), "failed, the audit, and fine again");
+}
+
+#[tokio::test]
+async fn where_nobody_else_probes_the_loop_does_with_a_look_at_the_interfaces_every_ten_seconds() {
+    let mut bench = Bench::new();
+    CLOCK.fetch_add(2_000_000, Relaxed);
+    bench.engine.interfaces_looked(honeymesh_xdp::Sight::default());
+    let Response::Status(status) = bench.ask(Request::Status).await.unwrap() else { panic!("status") };
+    assert!(status.probe.is_none());
+    for (number, comes_to) in [(1, Ok(())), (2, Err("a banned IPv4 source was let through".to_owned())), (3, Ok(()))] {
+        CLOCK.fetch_add(11_000_000, Relaxed);
+        bench.kernel.0.lock().unwrap().own_probe = Some(comes_to.clone());
+        bench.engine.interfaces_looked(honeymesh_xdp::Sight::default());
+        let Response::Status(status) = bench.ask(Request::Status).await.unwrap() else { panic!("status") };
+        let probe = status.probe.unwrap();
+        assert_eq!((probe.runs, probe.ok, probe.why), (number, comes_to.is_ok(), comes_to.err()));
+        assert_eq!(status.warnings.iter().any(|line| line.contains("self-probe failed")), !probe.ok);
+    }
 }

@@ -245,10 +245,11 @@ fn of_house(parts: &Parts<'_>) -> Vec<(&'static str, u64)> {
     let (refused, drifted) = parts.refused_and_drifted;
     let Counts { done, refused: orders_refused, failed } = parts.clerk;
     // The process itself is shown apart.
-    let HouseStatus { pid: _, restarts: _, strays, overdue } = parts.house;
+    let HouseStatus { pid: _, restarts: _, strays, overdue, rules_cut } = parts.house;
     vec![
         ("audit_drifted", drifted),
         ("changes_refused", refused),
+        ("trap_rules_cut", rules_cut),
         ("trap_strays", strays),
         ("trap_overdue", overdue),
         ("bans_waiting", parts.node.ledger.waiting as u64),

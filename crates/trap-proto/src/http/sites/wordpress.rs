@@ -146,7 +146,10 @@ fn canonical(visit: &Visit<'_>, path: &str) -> Reply {
 }
 
 fn link_header(visit: &Visit<'_>) -> String {
-    format!("<{}/wp-json/>; rel=\"https://api.w.org/\"", visit.origin())
+    let origin = visit.origin();
+    // At the port of HTTPS it takes itself to be behind TLS.
+    let origin = if visit.asked.host.ends_with(":443") { origin.replacen("http://", "https://", 1) } else { origin };
+    format!("<{origin}/wp-json/>; rel=\"https://api.w.org/\"")
 }
 
 fn uncached(reply: Reply) -> Reply {

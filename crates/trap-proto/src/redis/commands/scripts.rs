@@ -148,7 +148,7 @@ impl Server {
         }
         let mut answer = Vec::new();
         let _ = self.run(words, now, &mut answer);
-        if answer.starts_with(b"-ERR unknown command") {
+        if answer.starts_with(b"-ERR unknown ") {
             return b"-ERR Unknown Redis command called from script\r\n".to_vec();
         }
         if answer.starts_with(b"-ERR wrong number of arguments") {

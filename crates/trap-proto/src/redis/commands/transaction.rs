@@ -55,7 +55,7 @@ impl Server {
         let mut heard = Vec::new();
         let meaning = trial.run(words, now, &mut heard);
         let bytes = transaction.bytes + words.iter().map(Vec::len).sum::<usize>();
-        let is_refused = heard.starts_with(b"-ERR unknown command") || heard.starts_with(b"-ERR wrong number of arguments");
+        let is_refused = heard.starts_with(b"-ERR unknown ") || heard.starts_with(b"-ERR wrong number of arguments");
         if is_refused {
             transaction.is_spoilt = true;
             answer.extend_from_slice(&heard);

@@ -4,6 +4,8 @@ use super::{
     client::{channel_request, data, let_in, open_session, password, request},
     *,
 };
+use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD};
+use sha2::{Digest, Sha256};
 
 fn begun(session: SshSession) -> Client {
     let mut client = Client::of(session, LISTS, "none");
@@ -137,6 +139,25 @@ fn a_nought_in_a_name_ends_it_and_what_was_tried_is_kept() {
 }
 
 #[test]
+fn a_nought_in_a_keys_algorithm_ends_it_and_the_key_is_kept() {
+    for signed in [0, 1] {
+        let mut client = begun(session());
+        let answers = client.ask(&request("git", "publickey", |out| {
+            out.push(signed);
+            put_string(out, b"ssh-\0ed25519");
+            put_string(out, b"a key");
+        }));
+        assert!(answers.is_empty() && client.heard.flow == Flow::Close, "without a word");
+        let (found, _) = client.heard.reports.last().unwrap();
+        let fields = ["username", "method", "key_algorithm"].map(|name| found.fields[name].as_str());
+        assert_eq!(fields, ["git", "publickey", "ssh-\\u{0}ed25519"]);
+        let printed = format!("SHA256:{}", STANDARD_NO_PAD.encode(Sha256::digest(b"a key")));
+        assert_eq!((&found.fields["key_fingerprint"], found.fields.contains_key("key_signed")), (&printed, signed == 1));
+        assert!(found.signs.contains(Signs::CREDENTIALS));
+    }
+}
+
+#[test]
 fn extensions_are_told_to_those_who_can_hear_them() {
     let client = Client::marked(session(), LISTS, ",ext-info-c", "none");
     let told = said(&client.unasked[0]);
@@ -240,6 +261,19 @@ fn channels_are_bounded_and_a_closed_one_makes_room() {
     assert_eq!(client.ask(&open_session())[0][..9], [91, 0, 0, 0, 5, 0, 0, 0, 3]);
     let last = client.ask(&message(MSG_CHANNEL_DATA, |out| out.extend_from_slice(&[0, 0, 0, 99, 0, 0, 0, 0])));
     assert_eq!(last_words(&last[0]), "data packet referred to nonexistent channel 99");
+    assert_eq!(client.heard.flow, Flow::Close);
+}
+
+#[test]
+fn who_asks_for_much_while_keys_are_exchanged_is_not_listened_to_any_longer() {
+    let mut client = inside();
+    assert_eq!(client.ask(&offer(LISTS, "", "none", false))[0][0], MSG_KEXINIT);
+    let keepalive = message(MSG_GLOBAL_REQUEST, |out| {
+        put_string(out, b"keepalive@openssh.com");
+        out.push(1);
+    });
+    let waiting = (0..1_000).take_while(|_| client.ask(&keepalive).is_empty() && client.heard.flow != Flow::Close).count();
+    assert!((100..300).contains(&waiting), "{waiting}");
     assert_eq!(client.heard.flow, Flow::Close);
 }
 

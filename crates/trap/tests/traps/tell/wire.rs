@@ -28,8 +28,35 @@ pub enum Layer {
     /// `tls NAME`: TLS, for a server of that name. A server that refuses is heard as `{alert}`, one that
     /// closes without a farewell as `{cut off}`.
     Tls(String),
-    /// `ssh [strict] [ext-info]`: the messages of SSH without their packets, each behind its length in four bytes.
-    Ssh { strict: bool, ext_info: bool },
+    /// `ssh [strict] [ext-info] [zlib]`: the messages of SSH without their packets, each behind its length in four bytes. Laid over
+    /// itself it exchanges keys anew: of that is heard the server's offer without its cookie, and of its half that it came. With
+    /// `ping` or `channel` that is sent between the client's offer and its half.
+    Ssh(Ssh),
+}
+
+/// What an SSH client wants.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ssh {
+    options: Vec<String>,
+}
+
+impl Ssh {
+    const OPTIONS: [&str; 5] = ["strict", "ext-info", "zlib", "ping", "channel"];
+
+    fn has(&self, option: &str) -> bool {
+        self.options.iter().any(|word| word == option)
+    }
+
+    fn wants(&self) -> Wants {
+        Wants { strict: self.has("strict"), ext_info: self.has("ext-info"), zlib: self.has("zlib"), ..Wants::least() }
+    }
+
+    /// What is sent while keys are exchanged anew.
+    fn between(&self) -> Vec<Vec<u8>> {
+        let messages: [(&str, &[u8]); 2] =
+            [("ping", b"\xc0\0\0\0\x04ping"), ("channel", b"\x5a\0\0\0\x07session\0\0\0\x07\0\x20\0\0\0\0\x80\0")];
+        messages.iter().filter(|(name, _)| self.has(name)).map(|(_, message)| message.to_vec()).collect()
+    }
 }
 
 impl Layer {
@@ -37,8 +64,8 @@ impl Layer {
         let mut words = text.split(' ');
         match (words.next(), words.collect::<Vec<_>>().as_slice()) {
             (Some("tls"), [name]) => Ok(Self::Tls((*name).into())),
-            (Some("ssh"), options) if options.iter().all(|option| ["strict", "ext-info"].contains(option)) => {
-                Ok(Self::Ssh { strict: options.contains(&"strict"), ext_info: options.contains(&"ext-info") })
+            (Some("ssh"), options) if options.iter().all(|option| Ssh::OPTIONS.contains(option)) => {
+                Ok(Self::Ssh(Ssh { options: options.iter().map(|option| (*option).into()).collect() }))
             }
             _ => Err(format!("no layer: {text}")),
         }
@@ -49,9 +76,7 @@ impl fmt::Display for Layer {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Tls(name) => write!(out, "tls {name}"),
-            Self::Ssh { strict, ext_info } => {
-                write!(out, "ssh{}{}", if *strict { " strict" } else { "" }, if *ext_info { " ext-info" } else { "" })
-            }
+            Self::Ssh(ssh) => write!(out, "{}", [&["ssh".to_owned()], ssh.options.as_slice()].concat().join(" ")),
         }
     }
 }
@@ -80,7 +105,8 @@ impl Wire {
     pub async fn lay(&mut self, layer: &Layer) {
         let laid = match layer {
             Layer::Tls(name) => self.shake_hands(name).await,
-            Layer::Ssh { strict, ext_info } => self.exchange_keys(*strict, *ext_info).await,
+            Layer::Ssh(ssh) if matches!(self.over, Over::Ssh(_)) => self.exchange_keys_anew(ssh).await,
+            Layer::Ssh(ssh) => self.exchange_keys(ssh).await,
         };
         if laid.is_err() {
             self.closed = true;
@@ -104,8 +130,20 @@ impl Wire {
         }
     }
 
-    async fn exchange_keys(&mut self, strict: bool, ext_info: bool) -> io::Result<()> {
-        let (mut meeting, hello) = Meeting::begin(Wants { strict, ext_info, ..Wants::least() });
+    async fn exchange_keys_anew(&mut self, ssh: &Ssh) -> io::Result<()> {
+        let Over::Ssh(client) = &mut self.over else { return Ok(()) };
+        let said = client.renew(ssh.wants(), &ssh.between());
+        self.stream.write_all(&said).await?;
+        while !self.closed && matches!(&self.over, Over::Ssh(client) if client.is_renewing()) {
+            self.more().await;
+        }
+        let Over::Ssh(client) = &mut self.over else { return Ok(()) };
+        let due = client.due();
+        self.stream.write_all(&due).await
+    }
+
+    async fn exchange_keys(&mut self, ssh: &Ssh) -> io::Result<()> {
+        let (mut meeting, hello) = Meeting::begin(ssh.wants());
         self.stream.write_all(&hello).await?;
         let mut chunk = vec![0; 16 * 1_024];
         loop {
@@ -162,7 +200,7 @@ impl Wire {
             Over::Nothing => self.heard.extend_from_slice(bytes),
             Over::Ssh(client) => {
                 let Some(payloads) = client.read(bytes) else { return self.closed = true };
-                for payload in payloads {
+                for payload in payloads.into_iter().map(without_secrets) {
                     self.heard.extend(u32::try_from(payload.len()).unwrap().to_be_bytes());
                     self.heard.extend(payload);
                 }
@@ -193,6 +231,16 @@ impl Wire {
         }
         self.stream.write_all(&said).await
     }
+}
+
+/// A message of SSH without what is another each time: the cookie of an offer, and all of what answers half a secret.
+fn without_secrets(mut payload: Vec<u8>) -> Vec<u8> {
+    match payload.first() {
+        Some(20) => payload.iter_mut().skip(1).take(16).for_each(|byte| *byte = 0),
+        Some(31) => payload.truncate(1),
+        _ => {}
+    }
+    payload
 }
 
 /// Messages behind their lengths as packets.

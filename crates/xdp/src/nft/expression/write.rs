@@ -1,6 +1,6 @@
 //! Expressions as netlink attributes.
 
-use super::{Expression, Register, Verdict};
+use super::{Compare, Expression, Register, Verdict};
 use crate::nft::{
     bytes::Attributes,
     log::{GROUP, PAYLOAD_LEN},
@@ -15,6 +15,8 @@ const NETWORK_HEADER: u32 = 1;
 const TRANSPORT_HEADER: u32 = 2;
 /// `NFT_DYNSET_OP_ADD`.
 const ADD: u32 = 0;
+/// `NFT_NG_RANDOM`.
+const RANDOM: u32 = 1;
 /// `NFTA_FIB_F_DADDR` and `NFT_FIB_RESULT_ADDRTYPE`.
 const DESTINATION: u32 = 2;
 const KIND_OF_ADDRESS: u32 = 3;
@@ -24,7 +26,7 @@ const LOOPBACK6: [u8; 16] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
 const REGISTER_PORT: u32 = 2;
 /// Half a source port: its first bit.
 const FIRST_BIT: [u8; 2] = [0x80, 0];
-/// Seconds in which an entry lets only one packet through: longer than any entry lives.
+/// Seconds in which an entry lets only its packets through: longer than any entry lives.
 const ONCE_SECONDS: u64 = 7 * 24 * 60 * 60;
 /// `NFT_LOOKUP_F_INV`.
 const INVERTED: u32 = 1;
@@ -64,10 +66,12 @@ impl Expression {
             Self::Limit { .. } => "limit",
             Self::Log { .. } => "log",
             Self::ToTrap { .. } => "tproxy",
+            Self::ThrowCoin => "numgen",
+            Self::KeepCoin { .. } => "dynset",
             Self::Count(_) => "objref",
             Self::Verdict(_) => "immediate",
             // Written as what it is made of.
-            Self::FlipSourcePort => "",
+            Self::FlipSourcePort | Self::CoinIs { .. } => "",
         }
     }
 
@@ -75,6 +79,7 @@ impl Expression {
     pub(in crate::nft) fn write(&self, list: &mut Attributes) {
         match self {
             Self::FlipSourcePort => flip(list),
+            Self::CoinIs { map, shows } => coin_is(list, map, *shows),
             Self::ToTrap { is_v4, port } => {
                 let address = if *is_v4 { &LOOPBACK4[..] } else { &LOOPBACK6[..] };
                 load(list, REGISTER, address);
@@ -100,7 +105,11 @@ impl Expression {
             }
             Self::InSet(set) => data.text(1, set).number(2, REGISTER),
             Self::NotIn(set) => data.text(1, set).number(2, REGISTER).number(5, INVERTED),
-            Self::Add { set, timeout_ms, is_new_only } => add(data, set, *timeout_ms, *is_new_only),
+            Self::Add { set, timeout_ms, times } => add(data, set, *timeout_ms, *times),
+            Self::ThrowCoin => data.number(1, Register::COIN.0).number(2, 2).number(3, RANDOM).number(4, 0),
+            Self::KeepCoin { map, timeout_ms } => {
+                data.text(1, map).number(3, ADD).number(4, REGISTER).number(5, Register::COIN.0).long(6, *timeout_ms)
+            }
             Self::Destination => data.number(1, REGISTER).number(2, KIND_OF_ADDRESS).number(3, DESTINATION),
             Self::Socket(key) => data.number(1, *key as u32).number(2, REGISTER),
             Self::Limit { per_second, burst } => limit(data, *per_second, 1, *burst),
@@ -113,7 +122,7 @@ impl Expression {
             }
             Self::Count(counter) => data.number(1, object::COUNTER).text(2, counter),
             Self::Verdict(verdict) => data.number(1, REGISTER_VERDICT).nest(2, |inner| decide(inner, verdict)),
-            Self::FlipSourcePort => data,
+            Self::FlipSourcePort | Self::CoinIs { .. } => data,
         };
     }
 }
@@ -150,13 +159,24 @@ fn bitwise<'a>(data: &'a mut Attributes, mask: &[u8], xor: &[u8]) -> &'a mut Att
     data.nest(4, |inner| value(inner, mask)).nest(5, |inner| value(inner, xor))
 }
 
-/// An entry that is new is made with a limit of one packet, which that packet uses up: the kernel asks it under a lock.
-fn add<'a>(data: &'a mut Attributes, set: &str, timeout_ms: u64, is_new_only: bool) -> &'a mut Attributes {
+/// Looks a coin up, and compares it.
+fn coin_is(list: &mut Attributes, map: &str, shows: u32) {
+    one(list, "lookup", |data| {
+        data.text(1, map).number(2, REGISTER).number(3, Register::COIN.0);
+    });
+    one(list, "cmp", |data| {
+        data.number(1, Register::COIN.0).number(2, Compare::Equal as u32);
+        data.nest(3, |inner| value(inner, &shows.to_ne_bytes()));
+    });
+}
+
+/// An entry that is new is made with a limit of so many packets, which they use up: the kernel asks it under a lock.
+fn add<'a>(data: &'a mut Attributes, set: &str, timeout_ms: u64, times: Option<u32>) -> &'a mut Attributes {
     data.text(1, set).number(3, ADD).number(4, REGISTER).long(6, timeout_ms);
-    if is_new_only {
+    if let Some(times) = times {
         data.nest(7, |all| {
             named(all, "limit", |data| {
-                limit(data, 1, ONCE_SECONDS, 1);
+                limit(data, 1, ONCE_SECONDS, times);
             });
         });
     }

@@ -24,6 +24,14 @@ pub(super) struct Kin {
     pub(super) fresh: &'static str,
     pub(super) again: &'static str,
     pub(super) over: &'static str,
+    /// Where probes of a silenced source go while reactions are weighed, ...
+    pub(super) silenced: &'static str,
+    /// ... its SYNs, ...
+    pub(super) oracle: &'static str,
+    /// ... those whose coin was thrown in this moment, ...
+    pub(super) thrown: &'static str,
+    /// ... and those that may be answered.
+    pub(super) answered: &'static str,
     /// Of those that the kernel banned by itself, and what counts their packets.
     pub(super) hit: &'static str,
     pub(super) dropped: &'static str,
@@ -41,6 +49,10 @@ impl Kin {
             fresh: "fresh4",
             again: "again4",
             over: "over4",
+            silenced: "silenced4",
+            oracle: "oracle4",
+            thrown: "oracle_thrown4",
+            answered: "oracle_answered4",
             hit: "hit_placed4",
             dropped: "dropped_v4",
         },
@@ -54,6 +66,10 @@ impl Kin {
             fresh: "fresh6",
             again: "again6",
             over: "over6",
+            silenced: "silenced6",
+            oracle: "oracle6",
+            thrown: "oracle_thrown6",
+            answered: "oracle_answered6",
             hit: "hit_placed6",
             dropped: "dropped_v6",
         },
@@ -67,6 +83,10 @@ impl Kin {
             fresh: "fresh6_link",
             again: "again6_link",
             over: "over6_link",
+            silenced: "silenced6_link",
+            oracle: "oracle6_link",
+            thrown: "oracle_thrown6_link",
+            answered: "oracle_answered6_link",
             hit: "hit_placed6_link",
             dropped: "dropped_v6",
         },

@@ -4,7 +4,7 @@
 //! stands for one distinct port within the last window. With `ports - 1` of them taken the next new port is the one that makes a scan,
 //! and that very packet is dropped.
 
-use super::{drop_or_count, excepted, kin::Kin};
+use super::{drop_or_count, excepted, kin::Kin, oracle};
 use crate::nft::{
     ask::{ACK, FLAGS_AT, RST, TCP},
     expression::{Expression, Meta, Register, Verdict, goto, is},
@@ -27,7 +27,7 @@ const PLACED: &str = "placed";
 /// Where one ends up that is over the threshold for the first time and cannot be silenced.
 const CROSSING: &str = "crossing";
 /// Where connections go to the trap.
-const OFFERED: &str = "offered";
+pub(super) const OFFERED: &str = "offered";
 
 /// What is told in a second, as by the XDP program of each processor.
 const PROBES_PER_SECOND: u64 = 2_000;
@@ -77,7 +77,8 @@ fn counted(scan: &Scan, kin: &Kin) -> Vec<Rule> {
 fn over(scan: &Scan, layout: &Layout, kin: &Kin) -> Vec<Rule> {
     let mut rules = Vec::new();
     if scan.earns != Earns::Report && layout.is_enforcing {
-        let place = Expression::Add { set: kin.placed.name().into(), timeout_ms: scan.ttl_ms, is_new_only: false };
+        let place = Expression::Add { set: kin.placed.name().into(), timeout_ms: scan.ttl_ms, times: None };
+        rules.extend(oracle::suspect(scan, kin));
         rules.push((kin.over, [kin.source(), vec![place, goto(PLACED)]].concat()));
         rules.push((kin.over, vec![Expression::Count("budget_full")]));
     }
@@ -140,7 +141,7 @@ fn offered(scan: &Scan, layout: &Layout) -> Vec<Rule> {
 }
 
 /// A connection's first packet.
-fn is_bare_syn() -> Vec<Expression> {
+pub(super) fn is_bare_syn() -> Vec<Expression> {
     let (offset, mask) = (FLAGS_AT, SYN | ACK | RST | FIN);
     vec![
         Expression::Meta(Meta::Transport),
@@ -156,5 +157,5 @@ fn not_in(set: &str) -> Expression {
 }
 
 fn only_new(set: &str, timeout_ms: u64) -> Expression {
-    Expression::Add { set: set.to_owned().into(), timeout_ms, is_new_only: true }
+    Expression::Add { set: set.to_owned().into(), timeout_ms, times: Some(1) }
 }

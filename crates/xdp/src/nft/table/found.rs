@@ -133,6 +133,10 @@ pub(super) fn look(socket: &mut Socket, side: Side) -> io::Result<Found> {
 pub(super) fn picture(socket: &mut Socket) -> io::Result<Picture> {
     let mut picture = Picture::new();
     for side in Side::BOTH {
+        if let Some(table) = find_table(socket, side)? {
+            // No chain has no name.
+            picture.insert((side, String::new()), (table.flags & table::DORMANT).to_ne_bytes().to_vec());
+        }
         let chains = socket.dump(
             || list(side, message::GET_CHAIN, chain::TABLE),
             |message, all| {

@@ -9,8 +9,24 @@ use honeymesh_xdp::{PROBE_EVERY, Probed};
 impl<K: Enforcer> Engine<K> {
     /// Judges a probe; a change for the worse or the better is told, and whatever is wrong is looked for at once.
     pub(super) fn probed(&mut self, probed: &Probed) {
+        let judged = self.kernel.probed(probed);
+        self.judged(judged);
+    }
+
+    /// Runs a probe if one is due and no keeper does.
+    pub(super) fn probe_if_due(&mut self) {
+        let now = (self.clock)().mono;
+        if self.keeping.is_kept() || self.keeping.probe_next.is_some_and(|next| next > now) {
+            return;
+        }
+        self.keeping.probe_next = Some(now.plus(PROBE_EVERY));
+        if let Some(judged) = self.kernel.probe() {
+            self.judged(judged);
+        }
+    }
+
+    fn judged(&mut self, mut judged: Result<(), String>) {
         let now = (self.clock)();
-        let mut judged = self.kernel.probed(probed);
         if self.keeping.mode_set.is_some_and(|set| now.mono.since(set) < MODE_SETTLES) {
             judged = Ok(());
         }
@@ -36,7 +52,8 @@ impl<K: Enforcer> Engine<K> {
         self.audit_soon();
         match self.kernel.guard() {
             Ok(found) => {
-                let settings = found.settings_changed.then_some("somebody else had changed the program's settings (said again)");
+                let settings =
+                    found.settings_changed.then_some("somebody else had changed the kernel's settings or rules (said again)");
                 let missing = (!found.missing.is_empty()).then_some("its ban was gone from the table (entered again)");
                 let causes: Vec<&str> = settings.into_iter().chain(missing).collect();
                 self.audits.found(&found);

@@ -28,6 +28,7 @@ impl<K: Enforcer> Engine<K> {
             Ok(seen) => self.interfaces_seen(seen),
             Err(error) => self.trouble("an interface that came", None, &error),
         }
+        self.probe_if_due();
     }
 
     /// Takes how the interfaces stand. Without a keeper this is all there is, so changes are told from here.

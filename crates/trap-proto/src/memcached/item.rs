@@ -1,0 +1,114 @@
+//! A stored value with what memcached knows of it.
+
+use alloc::vec::Vec;
+use honeymesh_types::WallTime;
+
+/// A time to live that is longer is a moment, in seconds since 1970: memcached's own border of thirty days.
+const RELATIVE_SECONDS_MAX: i32 = 30 * 24 * 60 * 60;
+/// What memcached itself keeps of each value, in bytes, its number included.
+const HEAD_BYTES: usize = 56;
+/// The smallest room that memcached has for one, in bytes, the factor from one to the next in quarters, and how many sizes there are.
+const ROOM_BYTES_MIN: usize = 96;
+const ROOM_QUARTERS: usize = 5;
+const ROOMS_MAX: u32 = 39;
+
+/// Bits of a value.
+pub(super) const FETCHED: u8 = 1;
+const ACTIVE: u8 = 2;
+/// Somebody has said that it is out of date.
+pub(super) const STALE: u8 = 4;
+/// Somebody was told that it is his to make it anew.
+pub(super) const TOLD: u8 = 8;
+/// Its key came in base64.
+pub(super) const BINARY: u8 = 16;
+
+/// A stored value with what stands in front of it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Item<'a> {
+    pub(super) flags: u32,
+    pub(super) number: u64,
+    /// When it ends, in seconds since 1970; 0: never.
+    pub(super) ends: u64,
+    /// When it was last of use, in seconds since 1970.
+    pub(super) used: u64,
+    pub(super) bits: u8,
+    pub(super) value: &'a [u8],
+}
+
+impl<'a> Item<'a> {
+    pub(super) fn read(stored: &'a [u8]) -> Option<Self> {
+        let (flags, rest) = stored.split_first_chunk()?;
+        let (number, rest) = rest.split_first_chunk()?;
+        let (ends, rest) = rest.split_first_chunk()?;
+        let (used, rest) = rest.split_first_chunk()?;
+        let (bits, value) = rest.split_first()?;
+        let (flags, number) = (u32::from_be_bytes(*flags), u64::from_be_bytes(*number));
+        Some(Self { flags, number, ends: u64::from_be_bytes(*ends), used: u64::from_be_bytes(*used), bits: *bits, value })
+    }
+
+    /// As it is stored.
+    pub(super) fn write(&self) -> Vec<u8> {
+        let head =
+            [&self.flags.to_be_bytes()[..], &self.number.to_be_bytes(), &self.ends.to_be_bytes(), &self.used.to_be_bytes()];
+        [&head.concat(), &[self.bits][..], self.value].concat()
+    }
+
+    pub(super) const fn has(&self, bit: u8) -> bool {
+        self.bits & bit != 0
+    }
+
+    /// What is left of its time, in seconds; -1: all of it.
+    pub(super) fn left(&self, now: WallTime) -> i64 {
+        if self.ends == 0 { -1 } else { i64::try_from(self.ends.saturating_sub(seconds(now))).unwrap_or(i64::MAX) }
+    }
+
+    /// Somebody has fetched it.
+    pub(super) fn fetched(self, now: WallTime) -> Self {
+        match (self.has(FETCHED), self.has(ACTIVE)) {
+            (false, _) => Self { bits: self.bits | FETCHED, ..self },
+            (true, false) => Self { bits: self.bits | ACTIVE, used: seconds(now), ..self },
+            _ => self,
+        }
+    }
+
+    /// The bytes that it takes in memcached with a key of this length, and the class that has room for so many.
+    pub(super) fn size(&self, key: usize) -> (usize, u32) {
+        let size = HEAD_BYTES + key + 1 + self.value.len() + 2 + if self.flags == 0 { 0 } else { 4 };
+        let (mut room, mut class) = (ROOM_BYTES_MIN, 1);
+        while room < size && class < ROOMS_MAX {
+            room = (room * ROOM_QUARTERS / 4).next_multiple_of(8);
+            class += 1;
+        }
+        (size, class)
+    }
+}
+
+/// Seconds since 1970.
+pub(super) const fn seconds(now: WallTime) -> u64 {
+    now.0 / 1_000_000
+}
+
+/// When a value ends that was stored for this time; 0: never. What has ended before it began is gone at once.
+pub(super) fn ends(lives: i32, now: WallTime) -> u64 {
+    match u64::try_from(lives) {
+        Ok(0) => 0,
+        Ok(moment) if lives > RELATIVE_SECONDS_MAX => moment,
+        Ok(lives) => seconds(now) + lives,
+        Err(_) => 1,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_is_read_as_it_was_written_and_ends_in_time() {
+        let item = Item { flags: 7, number: 9, ends: 11, used: 13, bits: STALE, value: b"abc" };
+        let written = item.write();
+        let read = Item::read(&written).unwrap();
+        assert_eq!((read.flags, read.number, read.ends, read.used, read.bits, read.value), (7, 9, 11, 13, STALE, &b"abc"[..]));
+        let now = WallTime(5_000_000_000_000);
+        assert_eq!([0, -1, 60, RELATIVE_SECONDS_MAX + 1].map(|lives| ends(lives, now)), [0, 1, 5_000_060, 2_592_001]);
+    }
+}

@@ -1,0 +1,163 @@
+//! The retransmission oracle where nf_tables drops: a coin for each port, thrown once, that nobody can foresee.
+#![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
+
+mod common;
+
+use common::{
+    alone,
+    backend::{HERE, HERE6, Kind, SENTINEL, Stage, nft},
+    ban, hour,
+};
+use honeymesh_types::{Fate, KnockKind, Scope};
+use honeymesh_xdp::{Knocks, Nft, Options, now};
+use honeymesh_xdp_program::testing::{Packet, SYN};
+use std::{thread, time::Duration};
+
+const ANSWERS_MAX: usize = 64;
+
+/// A host whose oracle is on, and what it tells.
+struct Host<'a> {
+    stage: &'a Stage<'a>,
+    nft: Nft,
+    knocks: Knocks,
+}
+
+impl<'a> Host<'a> {
+    fn start(stage: &'a Stage<'a>, options: &Options) -> Self {
+        let mut nft = nft(options).unwrap();
+        assert!(nft.weighs_reactions());
+        nft.raise(&ban(SENTINEL, Scope::All, None), now()).unwrap();
+        let knocks = nft.take_knocks().unwrap();
+        Self { stage, nft, knocks }
+    }
+
+    fn told(&mut self) -> Vec<(u16, KnockKind)> {
+        std::iter::from_fn(|| self.knocks.next(now())).map(|knock| (knock.port, knock.kind)).collect()
+    }
+
+    fn syns(&self, source: &str, ports: impl IntoIterator<Item = u16>) -> u64 {
+        let here = if source.contains(':') { HERE6 } else { HERE };
+        let all: Vec<_> = ports.into_iter().map(|port| Packet::tcp(source, here, port, SYN)).collect();
+        self.stage.dropped(&self.nft, &all)
+    }
+
+    fn silence(&mut self, source: &str) {
+        assert_eq!(self.syns(source, [1, 2, 3]), 1, "{source}");
+        self.told();
+    }
+
+    /// What each port's coin says. Whatever was not dropped went on to be answered.
+    fn coins(&mut self, source: &str, ports: impl IntoIterator<Item = u16>) -> Vec<(u16, Fate)> {
+        self.syns(source, ports);
+        let fate = |(port, kind)| if let KnockKind::Suspect { fate } = kind { Some((port, fate)) } else { None };
+        let mut coins: Vec<(u16, Fate)> = self.told().into_iter().filter_map(fate).collect();
+        coins.sort_unstable_by_key(|(port, _)| *port);
+        coins
+    }
+
+    fn answered(&self) -> usize {
+        usize::try_from(self.nft.counters().unwrap().oracle_answered).unwrap()
+    }
+}
+
+fn with_oracle(stage: &Stage<'_>) -> Options {
+    let mut options = stage.room.options(&["hm0"]);
+    options.scan.oracle = true;
+    options
+}
+
+fn says(coins: &[(u16, Fate)], wanted: Fate) -> usize {
+    coins.iter().filter(|(_, fate)| *fate == wanted).count()
+}
+
+/// What `nft` says of our table within the network stack.
+fn shown() -> String {
+    let shown = std::process::Command::new("nft").args(["list", "table", "inet", "honeymesh"]).output().unwrap();
+    assert!(shown.status.success());
+    String::from_utf8(shown.stdout).unwrap()
+}
+
+#[test]
+fn half_of_the_ports_are_answered_once_by_a_coin_for_each_port_and_source_and_sixty_four_at_most() {
+    alone("coins by nf_tables", |room| {
+        let stage = Stage::new(room, Kind::Nft);
+        let mut host = Host::start(&stage, &with_oracle(&stage));
+        for [one, other] in [["203.0.113.1", "203.0.113.2"], ["2001:db8:1::1", "2001:db8:2::1"]] {
+            host.silence(one);
+            host.silence(other);
+            let before = host.answered();
+            let first = host.coins(one, 100..140);
+            let answers = host.answered() - before;
+            assert_eq!((first.len(), says(&first, Fate::Answered)), (40, answers), "{first:?}");
+            assert!((5..=35).contains(&answers), "{first:?}");
+            let again = host.coins(one, 100..140);
+            assert_eq!((again, host.answered() - before), (first.clone(), answers), "thrown once, and answered once");
+            assert_ne!(host.coins(other, 100..140), first, "for each source anew");
+
+            // With the last answer there are no more coins, of either side.
+            let before = host.answered();
+            let more = host.coins(one, 200..500);
+            assert!(host.answered() - before <= ANSWERS_MAX - answers);
+            assert!(more.len() < 130, "{}", more.len());
+            assert_eq!(host.coins(one, 500..600), []);
+            assert_eq!(host.coins(one, 100..140), first, "those that were thrown are told as ever");
+            let here = if one.contains(':') { HERE6 } else { HERE };
+            assert_eq!(stage.dropped(&host.nft, &[Packet::datagram(one, here, 161)]), 1, "only SYNs are answered");
+            assert!(host.told().is_empty());
+        }
+        let shown = shown();
+        assert!(shown.contains("map coin4 {") && shown.contains("numgen random mod 2"), "the real tool reads it: {shown}");
+        host.nft.release().unwrap();
+    });
+}
+
+#[test]
+fn coins_stay_over_a_restart_and_when_the_ledger_takes_the_silence_over_and_go_with_the_option() {
+    alone("kept coins", |room| {
+        let stage = Stage::new(room, Kind::Nft);
+        let mut host = Host::start(&stage, &with_oracle(&stage));
+        host.silence("203.0.113.1");
+        let first = host.coins("203.0.113.1", 100..120);
+        host.nft.raise(&hour("203.0.113.1", Scope::Dark), now()).unwrap();
+        assert_eq!(host.coins("203.0.113.1", 100..120), first);
+        drop(host);
+        thread::sleep(Duration::from_millis(100));
+        let mut host = Host::start(&stage, &with_oracle(&stage));
+        assert_eq!(host.coins("203.0.113.1", 100..120), first);
+
+        // Whom the operator silences was never told of: nothing is weighed, and nothing answered.
+        host.nft.raise(&hour("203.0.113.9", Scope::Dark), now()).unwrap();
+        assert_eq!((host.syns("203.0.113.9", 100..120), host.told()), (20, Vec::new()));
+        // While only observing, nobody is weighed.
+        host.nft.set_enforcing(false).unwrap();
+        assert_eq!(host.coins("203.0.113.1", 100..120), []);
+        host.nft.set_enforcing(true).unwrap();
+        assert_eq!(host.coins("203.0.113.1", 100..120), first);
+        assert!(host.nft.guard().unwrap().is_none());
+        drop(host);
+        thread::sleep(Duration::from_millis(100));
+        let nft = nft(&stage.room.options(&["hm0"])).unwrap();
+        assert!(!nft.weighs_reactions());
+        assert!(!shown().contains("coin4"));
+        nft.release().unwrap();
+    });
+}
+
+#[test]
+fn the_coins_are_fair() {
+    alone("fair coins", |room| {
+        let stage = Stage::new(room, Kind::Nft);
+        let mut host = Host::start(&stage, &with_oracle(&stage));
+        let (mut silent, mut all) = (0, 0);
+        for source in (1..=40).map(|last| format!("203.0.113.{last}")) {
+            host.silence(&source);
+            let coins = host.coins(&source, 100..120);
+            silent += says(&coins, Fate::Silent);
+            all += coins.len();
+        }
+        assert_eq!(all, 800);
+        // Six times the standard deviation of a fair coin: once in half a billion runs.
+        assert!((400 - 85..=400 + 85).contains(&silent), "{silent} of {all}");
+        host.nft.release().unwrap();
+    });
+}
