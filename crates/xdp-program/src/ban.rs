@@ -38,17 +38,19 @@ pub(crate) struct Applies<H> {
 /// The source's live ban of scope `all`, if there is one.
 #[inline(always)]
 pub(crate) fn full<I: Ip, K: Kernel>(ip: &I, kernel: &K, gates: Gates) -> Option<Applies<HeldIn<I, K>>> {
-    if gates.has(I::BANS)
-        && let Some(found) = ip.ban(kernel)
-        && found.life.scope() >= SCOPE_ALL
-    {
-        return Some(Applies { held: Held::Exact(found.hits), counter: I::DROPPED });
+    let exact = |gates| entered(ip, kernel, gates, SCOPE_ALL).map(|held| Applies { held, counter: I::DROPPED });
+    if let Some(own) = exact(gates) {
+        return Some(own);
     }
-    if gates.has(Gates::PLACED_ALL)
-        && let Some(ban) = live(kernel.placed(&ip.source_key()), kernel)
-        && ban.entry().scope >= SCOPE_ALL
-    {
-        return Some(Applies { held: Held::Other(ban), counter: I::DROPPED });
+    if gates.has(Gates::PLACED_ALL) {
+        if let Some(ban) = live(kernel.placed(&ip.source_key()), kernel)
+            && ban.entry().scope >= SCOPE_ALL
+        {
+            return Some(Applies { held: Held::Other(ban), counter: I::DROPPED });
+        }
+        if let Some(own) = exact(kernel.gates()) {
+            return Some(own);
+        }
     }
     let ban = prefix(ip, kernel, gates, SCOPE_ALL)?;
     Some(Applies { held: Held::Other(ban), counter: Counter::DroppedNet })
@@ -77,16 +79,27 @@ pub(crate) fn judge<I: Ip, K: Kernel>(ip: &I, found: Applies<HeldIn<I, K>>, fram
 /// so it looks the exact ban up once more instead of carrying it along with every packet.
 #[inline(always)]
 pub(crate) fn silence<I: Ip, K: Kernel>(ip: &I, kernel: &K, gates: Gates) -> Option<HeldIn<I, K>> {
-    if gates.has(I::BANS)
-        && let Some(found) = ip.ban(kernel)
-        && found.life.scope() < SCOPE_ALL
-    {
-        return Some(Held::Exact(found.hits));
+    if let Some(own) = entered(ip, kernel, gates, SCOPE_DARK) {
+        return Some(own);
     }
     if let Some(ban) = live(kernel.placed(&ip.source_key()), kernel) {
         return Some(Held::Other(ban));
     }
+    if let Some(own) = entered(ip, kernel, kernel.gates(), SCOPE_DARK) {
+        return Some(own);
+    }
     prefix(ip, kernel, gates, SCOPE_DARK).map(Held::Other)
+}
+
+/// The source's exact ban, if its scope is at least `scope`: a full one that was not there a moment ago silences, too. Asked for twice, before
+/// and behind what the kernel placed: user space enters its own ban before it takes the kernel's away, so whoever misses both has
+/// looked between the two.
+#[inline(always)]
+fn entered<I: Ip, K: Kernel>(ip: &I, kernel: &K, gates: Gates, scope: u8) -> Option<HeldIn<I, K>> {
+    if !gates.has(I::BANS) {
+        return None;
+    }
+    ip.ban(kernel).filter(|found| found.life.scope() >= scope).map(|found| Held::Exact(found.hits))
 }
 
 /// The longest live prefix ban whose scope is at least `scope`.

@@ -166,6 +166,21 @@ fn a_silence_ends_by_itself_and_a_new_scan_earns_a_new_one() {
 }
 
 #[test]
+fn a_silence_that_user_space_takes_over_in_that_moment_stays_one() {
+    for scope in [SCOPE_DARK, SCOPE_ALL] {
+        let bans = [("203.0.113.7", scope, End::Later)].to_vec();
+        let mut kernel = HostKernel::of(&Setting { bans, ..Setting::default() });
+        kernel.coming.set(true);
+        let burst = [1, 2, 3].map(|port| send(&kernel, &syn(port)));
+        assert_eq!(burst[2], Verdict::Drop, "{scope}: {burst:?}");
+        // As where traps play on dark ports: there the probe that is over the threshold is answered.
+        kernel.gates = kernel.gates.with(Gates::TRAPS, true);
+        kernel.coming.set(true);
+        assert_eq!(send(&kernel, &syn(4)), Verdict::Drop, "{scope}");
+    }
+}
+
+#[test]
 fn every_threshold_up_to_sixteen_is_exact() {
     for ports in 1..=16 {
         let mut setting = Setting::default();

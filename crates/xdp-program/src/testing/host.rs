@@ -146,6 +146,9 @@ impl<'a> Bans for HostBans<'a> {
 
     fn stashed(self, key: u64) -> Option<(Life, HostHits<'a>)> {
         self.kernel.ask(self.ways, &key)?;
+        if self.kernel.coming.get() {
+            return None;
+        }
         self.ways.get(&key).map(|way| (way.life, HostHits(&way.hits)))
     }
 
@@ -263,6 +266,8 @@ pub struct HostKernel {
     pub bans4: BTreeMap<u64, HostWay>,
     /// Exact IPv6 bans, by /64.
     pub bans6: BTreeMap<u64, HostWay>,
+    /// User space enters its exact bans, and takes the program's own entry away, when that is asked for: until then there are none.
+    pub coming: Cell<bool>,
     /// IPv4 prefix bans.
     pub nets4: Table<NetKey4>,
     /// IPv6 prefix bans.
@@ -318,6 +323,7 @@ impl HostKernel {
             clock_reads: Cell::new(0),
             bans4: BTreeMap::new(),
             bans6: BTreeMap::new(),
+            coming: Cell::new(false),
             nets4: Table::new(),
             nets6: Table::new(),
             allow4: Vec::new(),
@@ -445,6 +451,9 @@ impl<'a> Kernel for &'a HostKernel {
     }
 
     fn placed(&self, source: &SourceKey) -> Option<HostBan<'a>> {
+        if self.coming.replace(false) {
+            self.placed.borrow_mut().remove(source);
+        }
         self.placed.borrow().get(source).copied().map(HostBan)
     }
 
