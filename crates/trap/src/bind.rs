@@ -1,7 +1,7 @@
 //! Binds every trap's addresses; the only part that may need power.
 
 use crate::{
-    Dismisser, Limits, Options, StatusReader, TlsIdentity,
+    Dismisser, Limits, Options, StatusReader, TlsIdentity, TrapOptions,
     limits::Gate,
     post,
     status::{Counters, House},
@@ -18,6 +18,8 @@ use std::{
 
 /// Connections the kernel keeps finished but not yet accepted, per listener; more are dropped by the kernel.
 const BACKLOG: i32 = 1_024;
+/// So many ports of the kernel's choice are tried until one is free for connections and datagrams.
+const PORTS_TRIED: usize = 16;
 
 /// The same for all dark ports together.
 const DARK_BACKLOG: i32 = 4_096;
@@ -105,13 +107,7 @@ impl Plays {
 pub fn bind(options: Options) -> Result<Bound, Error> {
     let mut traps = Vec::with_capacity(options.traps.len());
     for trap in options.traps {
-        let is_spoken_over = |transport| trap.service.transports().contains(&transport);
-        let mut listen = trap.listen;
-        let listeners = if is_spoken_over(Transport::Tcp) { listeners(&trap.name, &listen, BACKLOG)? } else { Vec::new() };
-        learn(&mut listen, listeners.iter().map(TcpListener::local_addr));
-        // On the same ports as its connections.
-        let sockets = if is_spoken_over(Transport::Udp) { sockets(&trap.name, &listen)? } else { Vec::new() };
-        learn(&mut listen, sockets.iter().map(UdpSocket::local_addr));
+        let Places { listeners, sockets, listen } = places(&trap)?;
         let counters = Counters { name: trap.name, service: trap.service.name(), listen, ..Counters::default() };
         let (plays, counters) = (Plays::One(trap.service), Arc::new(counters));
         traps.push(Trap { plays, listeners, sockets, counters, is_slow: false });
@@ -121,6 +117,36 @@ pub fn bind(options: Options) -> Result<Bound, Error> {
     }
     let gate = Gate::new(&options.limits);
     Ok(Bound { traps, limits: options.limits, tokens: Vec::new(), gate, house: Arc::default(), tls: None })
+}
+
+/// Where one trap listens.
+struct Places {
+    listeners: Vec<TcpListener>,
+    sockets: Vec<UdpSocket>,
+    listen: Vec<SocketAddr>,
+}
+
+/// A port that the kernel is to choose must be free for connections and for datagrams, of which it looks at the first only.
+fn places(trap: &TrapOptions) -> Result<Places, Error> {
+    let chooses = trap.listen.iter().any(|address| address.port() == 0);
+    for _ in 1..PORTS_TRIED {
+        match places_once(trap) {
+            Err(Error::Bind { source, .. }) if chooses && source.kind() == ErrorKind::AddrInUse => {}
+            done => return done,
+        }
+    }
+    places_once(trap)
+}
+
+fn places_once(trap: &TrapOptions) -> Result<Places, Error> {
+    let is_spoken_over = |transport| trap.service.transports().contains(&transport);
+    let mut listen = trap.listen.clone();
+    let listeners = if is_spoken_over(Transport::Tcp) { listeners(&trap.name, &listen, BACKLOG)? } else { Vec::new() };
+    learn(&mut listen, listeners.iter().map(TcpListener::local_addr));
+    // On the same ports as its connections.
+    let sockets = if is_spoken_over(Transport::Udp) { sockets(&trap.name, &listen)? } else { Vec::new() };
+    learn(&mut listen, sockets.iter().map(UdpSocket::local_addr));
+    Ok(Places { listeners, sockets, listen })
 }
 
 /// The trap on dark ports: it listens where no stranger can reach it, and is handed its connections by the kernel program.
