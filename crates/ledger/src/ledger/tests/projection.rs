@@ -3,8 +3,8 @@
 
 use super::{NOW, at, local, model::Model, peer, peer_origin, subject};
 use crate::{
-    Claim, Class, Entered, GROUP_MAX, HAND_OVER_AHEAD, KernelChange, Ledger, Policy, Protected, Protection, Refusal, Ttls, Whose,
-    group,
+    Backing, Claim, Class, Entered, GROUP_MAX, HAND_OVER_AHEAD, KernelChange, Ledger, Policy, Protected, Protection, Quorum,
+    Refusal, Ttls, Whose, group,
 };
 use alloc::{
     collections::{BTreeMap, BTreeSet},
@@ -23,6 +23,8 @@ const SHELTERS: [&str; 4] = ["192.0.2.3/32", "192.0.2.6/31", "2001:db8:0:2::/64"
 const LATE: Duration = Duration::from_secs(1);
 const SMALL: Policy = Policy { mode: Mode::Enforce, bans_max: 5, bans_v6_max: Some(3), nets_max: 6, spoofable_max: 0, ttl: TTL };
 const LARGE: Policy = Policy { bans_max: 1_000, bans_v6_max: None, nets_max: 1_000, ..SMALL };
+/// Peers agree however long ago they spoke: the model knows no windows, and a session may last for longer than the usual one.
+const ALWAYS: Duration = Duration::from_hours(24);
 const TTL: Ttls = Ttls {
     trap: Duration::from_secs(500),
     scan: Duration::from_secs(500),
@@ -64,7 +66,8 @@ fn arb_claim() -> impl Strategy<Value = Claim> {
             None => local(&who, if grade == Grade::Operator { Reasons::MANUAL } else { Reasons::TRAP }, grade, 1),
             Some(index) => Claim { grade, ..peer(&who, index, trust, 1) },
         };
-        Claim { scope, until: until.map(at), ..claim }
+        let quorum = Quorum { window: ALWAYS, ..claim.backing.quorum };
+        Claim { scope, until: until.map(at), backing: Backing { quorum, ..claim.backing }, ..claim }
     })
 }
 
