@@ -56,11 +56,23 @@ pub(super) fn open(bytes: &[u8], census: &Census, last: Option<&'static str>) ->
     opened
 }
 
-/// The lines with one of `marks`, opened, if any changes: what is not wrapped is looked at already, and no word goes across lines.
+/// The lines with one of `marks`, opened, with their neighbours, if any changes. What else is not wrapped is looked at already, and no word
+/// that is known goes further than into the next line.
 fn lines_with(bytes: &[u8], marks: &[u8; 2], open: fn(&[u8], &mut Vec<u8>) -> bool) -> Option<Vec<u8>> {
     let (mut opened, mut any) = (Vec::new(), false);
-    for line in bytes.split_inclusive(|byte| *byte == b'\n').filter(|line| line.iter().any(|byte| marks.contains(byte))) {
-        any |= open(line, &mut opened);
+    // The line before, as long as it may be a neighbour; and is this one behind a marked one?
+    let (mut before, mut is_behind): (&[u8], bool) = (&[], false);
+    for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+        if line.iter().any(|byte| marks.contains(byte)) {
+            opened.extend_from_slice(before);
+            any |= open(line, &mut opened);
+            (before, is_behind) = (&[], true);
+        } else if core::mem::take(&mut is_behind) {
+            opened.extend_from_slice(line);
+            before = &[];
+        } else {
+            before = line;
+        }
     }
     any.then_some(opened)
 }
@@ -279,8 +291,8 @@ mod tests {
     fn each_layer_is_opened() {
         type Opener = fn(&[u8]) -> Option<Vec<u8>>;
         let cases: [(Opener, &[u8], &[u8]); 14] = [
-            (percent, b"GET /\n%41+\r\nx\nb%42", b"A \r\nbB"),
-            (escapes, b"x\n\\x41\n", b"A\n"),
+            (percent, b"0\nGET /\n%41+\r\nx\nb%42\n1\n2\n3\n%43", b"GET /\nA \r\nx\nbB\n1\n3\nC"),
+            (escapes, b"w\nx\n\\x41\n", b"x\nA\n"),
             (percent, b"%2e%2e%2Fa", b"../a"),
             (percent, b"..%c0%af", b"../"),
             (percent, b"%u002e.", b".."),

