@@ -2,6 +2,7 @@
 
 mod clients;
 mod known;
+mod meaning;
 mod others;
 mod scripts;
 mod transaction;
@@ -136,25 +137,33 @@ impl Server {
         self.store.set(key, value);
     }
 
-    /// Appends the answer to a command of at least one word.
+    /// Appends the answer to a command of at least one word. What it means is told, even where it is refused.
     pub(super) fn run(&mut self, words: &[Vec<u8>], now: WallTime, answer: &mut Vec<u8>) -> Meaning {
         let [command, arguments @ ..] = words else { return Meaning::Plain };
         let lower = command.to_ascii_lowercase();
-        if let Some(meaning) = self.transact(&lower, words, now, answer) {
+        match self.answered(&lower, words, now, answer) {
+            Meaning::Plain => meaning::meant(&lower, arguments),
+            told => told,
+        }
+    }
+
+    fn answered(&mut self, lower: &[u8], words: &[Vec<u8>], now: WallTime, answer: &mut Vec<u8>) -> Meaning {
+        let [command, arguments @ ..] = words else { return Meaning::Plain };
+        if let Some(meaning) = self.transact(lower, words, now, answer) {
             return meaning;
         }
         let mut reply = Reply { answer, is_resp3: self.is_resp3 };
-        if known::objection(&lower, arguments, &mut reply) || self.objects(&lower, arguments, &mut reply) {
+        if known::objection(lower, arguments, &mut reply) || self.objects(lower, arguments, &mut reply) {
             return Meaning::Plain;
         }
-        if let Some(meaning) = self.listen(&lower, arguments, &mut reply) {
+        if let Some(meaning) = self.listen(lower, arguments, &mut reply) {
             return meaning;
         }
-        if let Some(meaning) = self.script(&lower, arguments, now, answer) {
+        if let Some(meaning) = self.script(lower, arguments, now, answer) {
             return meaning;
         }
         let mut reply = Reply { answer, is_resp3: self.is_resp3 };
-        match (lower.as_slice(), arguments) {
+        match (lower, arguments) {
             (b"quit", _) => {
                 reply.raw("+OK\r\n");
                 return Meaning::Leave;
@@ -169,7 +178,10 @@ impl Server {
                 reply.raw(login(user));
                 return Meaning::Login;
             }
-            (b"hello", _) => return self.hello(arguments, &mut reply),
+            (b"hello", _) => {
+                self.hello(arguments, &mut reply);
+                return Meaning::Plain;
+            }
             (b"config", [sub, rest @ ..]) => return self.config(sub, rest, &mut reply),
             (b"slaveof" | b"replicaof", [host, port]) => {
                 self.follow(host, port);
@@ -207,11 +219,11 @@ impl Server {
             return self.acl(arguments, &mut reply).unwrap_or(Meaning::Plain);
         }
         let is_answered = lower == b"client" && self.client(arguments, &mut reply)
-            || self.other_looks(&lower, arguments, &mut reply)
-            || self.keys(&lower, arguments, &mut reply)
-            || self.other_keys(&lower, arguments, &mut reply)
-            || self.look(&lower, arguments, now, &mut reply);
-        if !is_answered && known::is_known(&lower) {
+            || self.other_looks(lower, arguments, &mut reply)
+            || self.keys(lower, arguments, &mut reply)
+            || self.other_keys(lower, arguments, &mut reply)
+            || self.look(lower, arguments, now, &mut reply);
+        if !is_answered && known::is_known(lower) {
             // What it cannot do, it has no room for.
             reply.raw(NO_MEMORY);
         } else if !is_answered {

@@ -261,6 +261,35 @@ mod tests {
         assert_eq!((named.findings.fields["username"].as_str(), named.findings.fields["password"].as_str()), ("root", "toor"));
     }
 
+    /// Refused for its words, or for the moment at which it is said: the evidence is the same.
+    #[test]
+    fn what_is_refused_at_once_is_told_all_the_same() {
+        let table: [(&str, &[(&str, &str)], Signs); 14] = [
+            ("HELLO 3 AUTH hunter2", &[("password", "hunter2")], Signs::CREDENTIALS),
+            ("HELLO 3 FOO AUTH root toor", &[("username", "root"), ("password", "toor")], Signs::CREDENTIALS),
+            ("HELLO 9 AUTH root toor", &[("username", "root"), ("password", "toor")], Signs::CREDENTIALS),
+            ("AUTH a b c", &[("username", "a"), ("password", "b")], Signs::CREDENTIALS),
+            ("SUBSCRIBE x\r\nAUTH root hunter2", &[("username", "root"), ("password", "hunter2")], Signs::CREDENTIALS),
+            ("SUBSCRIBE x\r\nCONFIG SET dir /root/.ssh", &[], Signs::RULE),
+            ("SUBSCRIBE x\r\nEVAL 'return 1' 0", &[], Signs::RULE),
+            ("SLAVEOF 198.51.100.9 99999", &[], Signs::RULE),
+            ("MULTI\r\nSLAVEOF 198.51.100.9", &[], Signs::RULE),
+            ("MODULE LOAD", &[], Signs::RULE),
+            ("ACL SETUSER", &[], Signs::RULE),
+            ("AUTH", &[], Signs::empty()),
+            ("SUBSCRIBE x\r\nCONFIG GET dir", &[], Signs::empty()),
+            ("MODULE HELP", &[], Signs::empty()),
+        ];
+        for (words, fields, signs) in table {
+            let heard = talk(format!("{words}\r\n").as_bytes());
+            let (found, _) = heard.reports.last().unwrap();
+            for (name, value) in fields {
+                assert_eq!(found.fields.get(*name).map(String::as_str), Some(*value), "{words}");
+            }
+            assert_eq!((found.signs, found.fields.len()), (signs, fields.len() + 1), "{words}");
+        }
+    }
+
     #[test]
     fn what_does_not_fit_is_refused_as_with_full_memory() {
         let big = format!("SET a {}\r\nGET a\r\n", "x".repeat(17_000));

@@ -69,8 +69,7 @@ pub(super) fn integer(word: &[u8]) -> Option<i64> {
 }
 
 impl Server {
-    pub(super) fn hello(&mut self, arguments: &[Vec<u8>], reply: &mut Reply<'_>) -> Meaning {
-        let mut meaning = Meaning::Plain;
+    pub(super) fn hello(&mut self, arguments: &[Vec<u8>], reply: &mut Reply<'_>) {
         let (version, mut options) = arguments.split_first().map_or((None, arguments), |(version, rest)| (Some(version), rest));
         match version.map(|version| integer(version)) {
             Some(None) => reply.raw("-ERR Protocol version is not an integer or out of range\r\n"),
@@ -80,14 +79,14 @@ impl Server {
                 while let Some((option, rest)) = options.split_first() {
                     match (option.to_ascii_lowercase().as_slice(), rest) {
                         (b"auth", [who, _, rest @ ..]) => {
-                            (user, options, meaning) = (Some(who), rest, Meaning::Login);
+                            (user, options) = (Some(who), rest);
                         }
                         (b"setname", [said, rest @ ..]) => (name, options) = (Some(said), rest),
                         _ => {
                             reply.raw("-ERR Syntax error in HELLO option '");
                             reply.repeat(option, REPEATED_BYTES_MAX);
                             reply.raw("'\r\n");
-                            return meaning;
+                            return;
                         }
                     }
                 }
@@ -102,8 +101,6 @@ impl Server {
                 }
             }
         }
-        // What was offered is told, even where it was said wrongly.
-        if arguments.iter().any(|word| word.eq_ignore_ascii_case(b"auth")) { Meaning::Login } else { meaning }
     }
 
     fn named(&mut self, name: &[u8]) -> bool {
