@@ -441,6 +441,8 @@ mod tests {
         packet(1, &[&flags[..], &[0; 28], user.as_bytes(), &[0, length], proof, plugin].concat())
     }
 
+    type Fields<'a> = &'a [(&'a str, &'a str)];
+
     #[test]
     fn what_a_login_brings_is_kept_however_it_goes_on() {
         let all = [0x8d, 0xa2, 0x0f, 0];
@@ -449,7 +451,7 @@ mod tests {
         let scramble = "ab".repeat(20);
         let of = |plugin: &'static str| [("plugin", plugin), ("salt", salt.as_str()), ("scramble", scramble.as_str())];
         let database = b"shop\0mysql_native_password\0";
-        let table: [(&str, Vec<u8>, &[(&str, &str)]); 6] = [
+        let table: [(&str, Vec<u8>, Fields<'_>); 6] = [
             ("the flag of TLS in the clear", login_of(tls, "backup", &[0xab; 20], database), &of(NATIVE)),
             ("another plugin", login_of(all, "backup", &[0xab; 20], b"shop\0client_ed25519\0"), &of("client_ed25519")),
             (

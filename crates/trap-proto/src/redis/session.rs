@@ -327,10 +327,12 @@ mod tests {
         }
     }
 
+    type Fields = &'static [(&'static str, &'static str)];
+
     /// Refused for its words, or for the moment at which it is said: the evidence is the same.
     #[test]
     fn what_is_refused_at_once_is_told_all_the_same() {
-        let table: [(&str, &[(&str, &str)], Signs); 14] = [
+        let table: [(&str, Fields, Signs); 14] = [
             ("HELLO 3 AUTH hunter2", &[("password", "hunter2")], Signs::CREDENTIALS),
             ("HELLO 3 FOO AUTH root toor", &[("username", "root"), ("password", "toor")], Signs::CREDENTIALS),
             ("HELLO 9 AUTH root toor", &[("username", "root"), ("password", "toor")], Signs::CREDENTIALS),
