@@ -51,13 +51,20 @@ const QR: u16 = 0x8000;
 pub struct Dns {
     version: String,
     host: String,
+    /// Makes the server's part of cookies.
+    secret: [u8; 32],
     transports: &'static [Transport],
 }
 
 impl Default for Dns {
     /// Debian 13's BIND on a host `ns1`.
     fn default() -> Self {
-        Self { version: VERSION.to_string(), host: HOST.to_string(), transports: &[Transport::Udp, Transport::Tcp] }
+        Self {
+            version: VERSION.to_string(),
+            host: HOST.to_string(),
+            secret: [0; 32],
+            transports: &[Transport::Udp, Transport::Tcp],
+        }
     }
 }
 
@@ -74,6 +81,12 @@ impl Dns {
     #[must_use]
     pub fn on_host(self, host: &str) -> Self {
         Self { host: host.to_string(), ..self }
+    }
+
+    /// With this secret behind its cookies (RFC 9018).
+    #[must_use]
+    pub(crate) fn keeping(self, secret: [u8; 32]) -> Self {
+        Self { secret, ..self }
     }
 
     /// Over these transports.
@@ -248,6 +261,25 @@ mod tests {
             let asked = query("a.b", ANY, 1, &noise[..noise.len().min(90)]);
             let talk = [&u16::try_from(asked.len()).unwrap().to_be_bytes()[..], &asked, &[0, 90], &noise].concat();
             drive::law(|| Dns::default().session(), &talk, &cuts)?;
+        }
+    }
+
+    /// The client's part and the moment are there for everybody to read; what follows them only the server can make.
+    #[test]
+    fn the_servers_part_of_a_cookie_needs_its_secret() {
+        let cookie = |secret: u8, client: u8| {
+            let dns = Dns::default().keeping([secret; 32]);
+            let opt = [&[0, 0, 41, 16, 0, 0, 0, 0, 0, 0, 76, 0, 10, 0, 8][..], &[client; 8], &[0, 12, 0, 60], &[0; 60]].concat();
+            let bytes = query("a.b", 1, 1, &opt);
+            let answer = dns.datagram(&Datagram { bytes: &bytes, ..Datagram::default() }).answer;
+            let at = answer.windows(4).position(|part| part == [0, 10, 0, 24]).unwrap() + 4;
+            answer[at..at + 24].to_vec()
+        };
+        let own = cookie(7, 1);
+        assert_eq!((&own[..8], &own[8..12], &own), (&[1; 8][..], &[1, 0, 0, 0][..], &cookie(7, 1)));
+        for other in [cookie(8, 1), cookie(7, 2)] {
+            assert_eq!(own[8..16], other[8..16]);
+            assert_ne!(own[16..], other[16..]);
         }
     }
 

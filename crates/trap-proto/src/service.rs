@@ -311,7 +311,9 @@ impl Service {
     /// The services that are spoken to in datagrams.
     fn datagrams(name: &str, banner: Option<&str>, persona: &Persona) -> Result<Self, ServiceError> {
         Ok(match name {
-            "dns" => Self::Dns(banner.map_or_else(|| Ok(Dns::default()), Dns::new)?.on_host(persona.host())),
+            "dns" => Self::Dns(
+                banner.map_or_else(|| Ok(Dns::default()), Dns::new)?.on_host(persona.host()).keeping(persona.key("dns")),
+            ),
             "ntp" => Self::Ntp(Ntp::of(persona)),
             "snmp" => Self::Snmp(Snmp),
             "tftp" => Self::Tftp(Tftp),

@@ -28,6 +28,7 @@ fn understood() -> impl Strategy<Value = Vec<u8>> {
     let words = prop_oneof![
         Just(b"\x12\x34\x01\x20\0\x01\0\0\0\0\0\0\x07version\x04bind\0\0\x10\0\x03".to_vec()),
         Just(b"\x12\x34\x01\x20\0\x01\0\0\0\0\0\x01\x01a\0\0\xff\0\x01\0\0\x29\x10\0\0\0\0\0\0\0".to_vec()),
+        Just([&b"\x12\x34\x01\x20\0\x01\0\0\0\0\0\x01\x011\x0210\x07in-addr\x04arpa\0\0\x0c\0\x01\0\0\x29\x10\0\0\0\0\0\0\x60\0\x0a\0\x08cookies!\0\x0c\0\x50"[..], &[0; 80]].concat()),
         Just([&b"\x23"[..], &[7; 47]].concat()),
         Just(b"\x17\0\x03\x2a\0\0\0\0".to_vec()),
         Just(b"\x30\x27\x02\x01\x01\x04\x06public\xa0\x1a\x02\x02\x12\x34\x02\x01\0\x02\x01\0\x30\x0e\x30\x0c\x06\x08\x2b\x06\x01\x02\x01\x01\x01\0\x05\0".to_vec()),
@@ -39,6 +40,8 @@ fn understood() -> impl Strategy<Value = Vec<u8>> {
         Just(format!("{sip}X: {}\r\n\r\n", "y".repeat(500)).replace("INVITE", "OPTIONS").into_bytes()),
         Just(format!("M-SEARCH * HTTP/1.1\r\nMAN: \"ssdp:discover\"\r\nST: ssdp:all\r\nX: {}\r\n\r\n", "z".repeat(300)).into_bytes()),
         Just(b"\0\x01\0\0\0\x01\0\0set a 0 0 1\r\n1\r\nget a\r\nversion\r\nstats\r\n".to_vec()),
+        Just(b"\0\x01\0\0\0\x01\0\0ms a 1\r\n1\r\nmg a v t O12345\r\nmn\r\n".to_vec()),
+        Just(b"\0\x01\0\0\0\x01\0\0mg a v O12345678\r\n".to_vec()),
         Just(b"\0\x01\0\0\0\x01\0\0flush_all\r\n".to_vec()),
     ];
     // As it is, followed by something, cut short, or with one octet changed.

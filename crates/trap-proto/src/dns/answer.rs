@@ -5,6 +5,7 @@ use super::{
     message::{Edns, Message, Question},
     zones::{self, DAY, Own, SOA_NUMBERS},
 };
+use crate::persona::derived;
 use alloc::{vec, vec::Vec};
 use honeymesh_types::WallTime;
 
@@ -82,8 +83,8 @@ impl Head {
         }
         match (self.flags >> 11 & 15, question) {
             (0, Some(question)) => self.query(dns, question, edns),
-            (opcode @ (4 | 5), Some(question)) => self.told(opcode, question, edns),
-            (0, None) if edns.is_some_and(|edns| edns.cookie.is_some()) => self.fuller(&refused(0), None, edns, &[&[]]),
+            (opcode @ (4 | 5), Some(question)) => self.told(dns, opcode, question, edns),
+            (0, None) if edns.is_some_and(|edns| edns.cookie.is_some()) => self.fuller(dns, &refused(0), None, edns, &[&[]]),
             (0 | 4 | 5, None) => vec![self.write(&refused(FORMERR), None, edns, &[])],
             _ => {
                 let head = Self { flags: self.flags & !RD, ..*self };
@@ -101,7 +102,7 @@ impl Head {
         };
         let own = zones::own(question).filter(|_| question.class == 1);
         if code == NOTAUTH && own.is_some_and(|own| own.is_zone) {
-            return self.fuller(&Said { code: REFUSED, ..Said::default() }, Some(question), edns, &[&PROHIBITED, &[]]);
+            return self.fuller(dns, &Said { code: REFUSED, ..Said::default() }, Some(question), edns, &[&PROHIBITED, &[]]);
         }
         let said = match own {
             _ if code != REFUSED => None,
@@ -113,7 +114,7 @@ impl Head {
             let reasons: &[&[u8]] =
                 if own.is_some_and(|own| own.is_the_parents(question)) { &[&PROHIBITED, &[]] } else { &[&[]] };
             let cut = Said { code: said.code, flags: AA | TC, ..Said::default() };
-            return [said, cut].iter().flat_map(|said| self.fuller(said, Some(question), edns, reasons)).collect();
+            return [said, cut].iter().flat_map(|said| self.fuller(dns, said, Some(question), edns, reasons)).collect();
         }
         let both = [&PROHIBITED, NOT_AUTHORITATIVE].concat();
         let reasons: &[&[u8]] = match (code, question.class) {
@@ -121,11 +122,11 @@ impl Head {
             (REFUSED, _) => &[&both, &PROHIBITED, &[]],
             _ => &[&[]],
         };
-        self.fuller(&Said { code, ..Said::default() }, Some(question), edns, reasons)
+        self.fuller(dns, &Said { code, ..Said::default() }, Some(question), edns, reasons)
     }
 
     /// A zone has changed, or shall be changed.
-    fn told(&self, opcode: u16, question: &Question<'_>, edns: Option<&Edns<'_>>) -> Vec<Vec<u8>> {
+    fn told(&self, dns: &Dns, opcode: u16, question: &Question<'_>, edns: Option<&Edns<'_>>) -> Vec<Vec<u8>> {
         let head = Self { flags: self.flags & OPCODE, ..*self };
         if matches!(question.class, 0 | 254 | 255) {
             return vec![head.write(&Said { code: FORMERR, ..Said::default() }, None, None, &[])];
@@ -137,13 +138,20 @@ impl Head {
             (true, 4) => (0, AA, &[&[]]),
             (true, _) => (REFUSED, 0, &[&PROHIBITED, &[]]),
         };
-        head.fuller(&Said { code, flags, ..Said::default() }, Some(question), edns, reasons)
+        head.fuller(dns, &Said { code, flags, ..Said::default() }, Some(question), edns, reasons)
     }
 
     /// With all that belongs to EDNS, and with less and less of it.
-    fn fuller(&self, said: &Said, question: Option<&Question<'_>>, edns: Option<&Edns<'_>>, reasons: &[&[u8]]) -> Vec<Vec<u8>> {
+    fn fuller(
+        &self,
+        dns: &Dns,
+        said: &Said,
+        question: Option<&Question<'_>>,
+        edns: Option<&Edns<'_>>,
+        reasons: &[&[u8]],
+    ) -> Vec<Vec<u8>> {
         let Some(own) = edns else { return vec![self.write(said, question, None, &[])] };
-        let cookie = own.cookie.map(|cookie| self.cookie(cookie)).unwrap_or_default();
+        let cookie = own.cookie.map(|cookie| self.cookie(&dns.secret, cookie)).unwrap_or_default();
         let own = [&cookie, own.subnet.unwrap_or_default()].concat();
         let mut answers = Vec::new();
         for before in [own.as_slice(), &[]] {
@@ -153,13 +161,11 @@ impl Head {
     }
 
     /// The client's part and the server's, which only the server understands (RFC 9018).
-    fn cookie(&self, client: [u8; 8]) -> Vec<u8> {
+    fn cookie(&self, secret: &[u8; 32], client: [u8; 8]) -> Vec<u8> {
         let [.., one, two, three, four] = (self.now.0 / 1_000_000).to_be_bytes();
         let mut cookie = [&[0, 10, 0, 24][..], &client, &[1, 0, 0, 0, one, two, three, four]].concat();
-        let sum = cookie
-            .iter()
-            .fold(0xcbf2_9ce4_8422_2325_u64, |sum, byte| (sum ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3).rotate_left(29));
-        cookie.extend_from_slice(&sum.to_be_bytes());
+        let proof = derived(secret, &[&cookie]);
+        cookie.extend_from_slice(&proof[..8]);
         cookie
     }
 

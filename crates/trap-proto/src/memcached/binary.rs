@@ -3,7 +3,7 @@
 //! SASL is off, as Debian has it: whoever tries to log in is told that there is no such command, and has told his password.
 
 use super::{
-    item::Item,
+    item::{Flush, Item},
     session::{ITEM_BYTES_MAX, KEPT_BYTES_MAX},
     statistics,
 };
@@ -162,6 +162,7 @@ pub(super) struct Binary {
     version: Arc<str>,
     era: Era,
     store: Store,
+    flush: Flush,
     head: Vec<u8>,
     /// What is behind the head, as much of it as is kept, and how much is still to come.
     asked: Option<(Head, Vec<u8>, usize)>,
@@ -171,7 +172,7 @@ pub(super) struct Binary {
 
 impl Binary {
     pub(super) const fn new(version: Arc<str>, era: Era, findings: Findings) -> Self {
-        Self { version, era, store: Store::new(), head: Vec::new(), asked: None, stored: 0, findings }
+        Self { version, era, store: Store::new(), flush: Flush::none(), head: Vec::new(), asked: None, stored: 0, findings }
     }
 
     fn head(&mut self, now: WallTime, answer: &mut Vec<u8>) -> Flow {
@@ -201,6 +202,7 @@ impl Binary {
         let (extras, rest) = body.split_at_checked(head.extras).unwrap_or_default();
         let (key, value) = rest.split_at_checked(head.key).unwrap_or((rest, &[]));
         self.note(head, key, value);
+        self.flush.come(&mut self.store, now);
         match head.command {
             GET | GETK | GAT | GATK => self.get(head, key, answer),
             SET | ADD | REPLACE | APPEND | PREPEND => self.put(head, extras, key, value, answer),
@@ -222,7 +224,8 @@ impl Binary {
                 None => refuse(head, NOT_FOUND, answer),
             },
             FLUSH => {
-                self.store.clear();
+                let delay = extras.first_chunk().map_or(0, |delay| u32::from_be_bytes(*delay));
+                self.flush.ask(i32::try_from(delay).unwrap_or(i32::MAX), &mut self.store, now);
                 self.findings.signs |= Signs::RULE;
                 agree(head, 0, answer);
             }

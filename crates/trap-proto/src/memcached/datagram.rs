@@ -14,7 +14,7 @@ use honeymesh_types::Signs;
 /// Request, number of the datagram, how many there are, and two octets of nothing.
 const FRAME_BYTES: usize = 8;
 /// What servers say themselves: two of them would complain to each other for ever.
-const SAID_BY_SERVERS: [&[u8]; 12] = [
+const SAID_BY_SERVERS: [&[u8]; 20] = [
     b"ERROR",
     b"CLIENT_ERROR",
     b"SERVER_ERROR",
@@ -27,6 +27,14 @@ const SAID_BY_SERVERS: [&[u8]; 12] = [
     b"TOUCHED",
     b"OK",
     b"VERSION ",
+    b"HD",
+    b"EN",
+    b"NF",
+    b"NS",
+    b"EX",
+    b"VA ",
+    b"MN",
+    b"ME ",
 ];
 
 impl Memcached {
@@ -90,6 +98,9 @@ mod tests {
     fn what_servers_say_and_pieces_meet_silence() {
         assert_eq!(reply(b"no such command\r\n").answer, b"\xab\xcd\0\0\0\x01\0\0ERROR\r\n");
         assert!(reply(b"ERROR\r\n").answer.is_empty() && reply(b"END\r\n").answer.is_empty(), "what another server says");
+        for said in ["HD", "EN O12345", "NF", "NS", "EX", "VA 1 s1", "MN", "ME a exp=-1"] {
+            assert!(reply(alloc::format!("{said}\r\n").as_bytes()).answer.is_empty(), "{said}");
+        }
         let piece = memcached().datagram(&Datagram { bytes: b"\0\x01\0\0\0\x02\0\0get a\r\n", ..Datagram::default() });
         assert!(piece.answer.is_empty() && piece.findings.fields["command"] == "get a");
         assert_eq!(

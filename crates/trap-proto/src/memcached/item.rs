@@ -1,5 +1,6 @@
 //! A stored value with what memcached knows of it.
 
+use crate::store::Store;
 use alloc::vec::Vec;
 use honeymesh_types::WallTime;
 
@@ -98,9 +99,49 @@ pub(super) fn ends(lives: i32, now: WallTime) -> u64 {
     }
 }
 
+/// When all that is stored then shall go, in seconds since 1970: what was asked for last.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Flush(Option<u64>);
+
+impl Flush {
+    pub(super) const fn none() -> Self {
+        Self(None)
+    }
+
+    /// `flush_all` with this delay.
+    pub(super) fn ask(&mut self, delay: i32, store: &mut Store, now: WallTime) {
+        self.0 = Some(if delay > 0 { ends(delay, now) } else { 0 });
+        self.come(store, now);
+    }
+
+    /// Before each command: its time may have come.
+    pub(super) fn come(&mut self, store: &mut Store, now: WallTime) {
+        if self.0.is_some_and(|moment| moment <= seconds(now)) {
+            store.clear();
+            self.0 = None;
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn all_goes_when_it_was_asked_to_and_not_before() {
+        let at = |second: u64| WallTime((5_000_000 + second) * 1_000_000);
+        let (mut flush, mut store) = (Flush::none(), Store::new());
+        let mut left = |asked: Option<i32>, second: u64| {
+            store.set(b"a", b"b");
+            asked.into_iter().for_each(|delay| flush.ask(delay, &mut store, at(second)));
+            flush.come(&mut store, at(second));
+            store.len()
+        };
+        let told = [left(Some(3_600), 0), left(None, 3_599), left(None, 3_600), left(None, 3_601)];
+        assert_eq!(told, [1, 1, 0, 1]);
+        assert_eq!([left(Some(0), 4_000), left(Some(-1), 4_000), left(Some(5_009_000), 4_000)], [0, 0, 1], "or at a moment");
+        assert_eq!([left(Some(0), 5_000), left(None, 9_001)], [0, 1], "the last one counts");
+    }
 
     #[test]
     fn a_value_is_read_as_it_was_written_and_ends_in_time() {

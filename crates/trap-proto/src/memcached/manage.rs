@@ -139,12 +139,11 @@ pub(super) fn watch(words: &[&[u8]]) -> (&'static str, bool) {
     if words.iter().all(|word| WATCHED.contains(word)) { (OK, true) } else { (ERROR, false) }
 }
 
-/// `flush_all [delay] [noreply]`.
-pub(super) fn flush(words: &[&[u8]]) -> Result<(), &'static str> {
+/// `flush_all [delay] [noreply]`: the delay.
+pub(super) fn flush(words: &[&[u8]]) -> Result<i32, &'static str> {
     match words {
-        [] | [b"noreply"] => Ok(()),
-        [delay] | [delay, _] if parse::<i32>(delay).is_some() => Ok(()),
-        [_] | [_, _] => Err("CLIENT_ERROR invalid exptime argument\r\n"),
+        [] | [b"noreply"] => Ok(0),
+        [delay] | [delay, _] => parse::<i32>(delay).ok_or("CLIENT_ERROR invalid exptime argument\r\n"),
         _ => Err(ERROR),
     }
 }

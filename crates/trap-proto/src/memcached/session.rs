@@ -1,7 +1,7 @@
 //! One connection to memcached.
 
 use super::{
-    item::{self, Item},
+    item::{self, Flush, Item},
     manage::{self, BAD_LINE, parse, word},
     statistics,
 };
@@ -87,6 +87,7 @@ pub(super) struct MemcachedTalk {
     version: Arc<str>,
     era: Era,
     pub(super) store: Store,
+    flush: Flush,
     pub(super) coming: Option<Coming>,
     /// Values that were stored: the last one's number.
     pub(super) stored: u64,
@@ -97,11 +98,12 @@ pub(super) struct MemcachedTalk {
 
 impl MemcachedTalk {
     pub(super) const fn new(version: Arc<str>, era: Era, findings: Findings) -> Self {
-        Self { version, era, store: Store::new(), coming: None, stored: 0, is_watching: false, findings }
+        Self { version, era, store: Store::new(), flush: Flush::none(), coming: None, stored: 0, is_watching: false, findings }
     }
 
     fn command(&mut self, words: &[&[u8]], now: WallTime, answer: &mut Vec<u8>) -> Flow {
         let [verb, rest @ ..] = words else { return self.unknown(words, answer) };
+        self.flush.come(&mut self.store, now);
         let reply = match (*verb, rest) {
             ([b'm', command], rest) => return self.meta(*command, rest, now, answer),
             (b"get" | b"bget", [_, ..]) => return self.get(false, None, rest, now, answer),
@@ -119,8 +121,8 @@ impl MemcachedTalk {
             (b"version", _) => format!("VERSION {}\r\n", self.version),
             (b"stats", rest) => statistics::text(rest, &self.version, self.era, self.store.len(), now),
             (b"flush_all", rest) => match manage::flush(rest) {
-                Ok(()) => {
-                    self.store.clear();
+                Ok(delay) => {
+                    self.flush.ask(delay, &mut self.store, now);
                     self.findings.signs |= Signs::RULE;
                     "OK\r\n".to_string()
                 }
@@ -505,6 +507,7 @@ mod tests {
                 "append z 0 0 1\r\n1\r\nreplace z 0 0 1\r\n1\r\ncas z 0 0 1 99\r\n1\r\nset z 0 0 1\r\na\r\nincr z 1\r\n",
                 "NOT_STORED|NOT_STORED|NOT_FOUND|STORED|CLIENT_ERROR cannot increment or decrement non-numeric value|",
             ),
+            ("set k 0 0 1\r\n1\r\nflush_all 3600\r\nget k\r\nflush_all\r\nget k\r\n", "STORED|OK|VALUE k 0 1|1|END|OK|END|"),
             ("mn\r\nstats foo\r\nstats reset\r\nstats items\r\nflush_all\r\nverbosity 1\r\n", "MN|ERROR|RESET|END|OK|OK|"),
             ("quit\r\nversion\r\n", ""),
         ];

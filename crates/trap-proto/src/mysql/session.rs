@@ -7,6 +7,7 @@ use super::{
 use crate::{
     Findings, Flow, Session, Step, TlsManner,
     exactly::Exactly,
+    persona::derived,
     text::{hex, random_bytes},
 };
 use alloc::{format, string::String, vec::Vec};
@@ -26,12 +27,18 @@ const FLAG_BYTES: usize = 2;
 /// The flag of a server that can be asked for TLS, in the second byte of them.
 const HAS_TLS: u8 = 0x08;
 
+/// Characters of a MariaDB's salt, from `!` to `~`.
+const SALT_CHARS: u16 = 94;
+
 const NATIVE: &str = "mysql_native_password";
 /// What clients from before 4.1 scramble with, and how long the scrambles of later ones are, in bytes.
 const OLD: &[u8] = b"mysql_old_password";
 const SCRAMBLE_BYTES: usize = 20;
 const TOO_OLD: &str = "Client does not support authentication protocol requested by server; consider upgrading MariaDB client";
 const SHA2: &str = "caching_sha2_password";
+/// Plugins of clients that say the password itself; the second does so inside TLS alone.
+const CLEAR: &[u8] = b"mysql_clear_password";
+const SHA256: &[u8] = b"sha256_password";
 
 /// What the stranger sends next.
 #[derive(Debug, PartialEq, Eq)]
@@ -71,8 +78,7 @@ pub struct MysqlSession {
 
 impl MysqlSession {
     pub(super) fn new(version: String, seed: u64) -> Self {
-        // No NUL, and nothing that could end a text: printable letters, as the real server makes them.
-        let salt = random_bytes::<SALT_BYTES>(seed).map(|byte| b'0' + byte % 75);
+        let salt = salt(seed, version.contains("MariaDB"));
         let [low, high] = random_bytes::<2>(seed);
         Self {
             version,
@@ -172,7 +178,9 @@ impl MysqlSession {
         if *said != number {
             self.number = number - 1;
             if next == Phase::Switched && self.is_of_socket() {
-                return self.scrambled(Vec::new(), answer);
+                self.findings.signs |= Signs::MALFORMED;
+                self.refuse(&[], false, answer);
+                return self.close();
             }
             return self.broken(1156, "08S01", "Got packets out of order", answer);
         }
@@ -205,19 +213,19 @@ impl MysqlSession {
             self.coming.want(HEAD_BYTES);
             // Whoever asks with a whole login has shown it in the clear.
             if let Some(login) = login::read(packet, self.flags).filter(|login| !login.username.is_empty()) {
-                self.findings.note("username", &login.username);
+                self.note_login(&login);
+                self.note_first_proof(&login);
             }
             return Flow::StartTls;
         }
         let Some(login) = login::read(packet, self.flags) else { return self.broken(1043, "08S01", "Bad handshake", answer) };
-        self.findings.note("username", &login.username);
-        for (name, value) in [("database", &login.database), ("client", &login.attributes)] {
-            if !value.is_empty() {
-                self.findings.note(name, value);
-            }
-        }
+        self.note_login(&login);
         let is_old = login.plugin == OLD;
         let is_switched = !login.plugin.is_empty() && login.plugin != self.plugin().as_bytes() && !is_old;
+        if is_switched {
+            // Who hears that it is to be said otherwise may leave.
+            self.note_first_proof(&login);
+        }
         self.login = login;
         if !is_switched {
             let scramble = core::mem::take(&mut self.login.scramble);
@@ -233,18 +241,51 @@ impl MysqlSession {
     /// The scramble is there: refuse it.
     fn scrambled(&mut self, scramble: Vec<u8>, answer: &mut Vec<u8>) -> Flow {
         self.findings.note("username", &self.login.username);
-        self.findings.note("plugin", self.plugin().as_bytes());
-        self.findings.signs |= Signs::CREDENTIALS;
-        // A single NUL is an empty password for `caching_sha2_password`.
-        let has_password = !matches!(scramble.as_slice(), [] | [0]);
-        if has_password {
-            self.findings.note("salt", hex(&self.salt).as_bytes());
-            self.findings.note("scramble", hex(&scramble).as_bytes());
-        } else {
-            self.findings.note("password", b"");
-        }
+        // Whoever answered a request for our plugin answers with that.
+        let is_old = self.login.plugin == OLD || self.phase == Phase::Login && !self.login.is_secure;
+        let plugin = if is_old { OLD } else { self.plugin().as_bytes() };
+        self.note_proof(plugin, &scramble);
+        let has_password = has_password(&scramble);
         self.refuse(&scramble, has_password, answer);
         self.close()
+    }
+
+    fn note_login(&mut self, login: &Login) {
+        self.findings.note("username", &login.username);
+        for (name, value) in [("database", &login.database), ("client", &login.attributes)] {
+            if !value.is_empty() {
+                self.findings.note(name, value);
+            }
+        }
+    }
+
+    /// What came with a login that is not answered by itself, by the client's own plugin. Nothing is not always an empty password there: with
+    /// most plugins the server speaks first.
+    fn note_first_proof(&mut self, login: &Login) {
+        let plugin = match login.plugin.as_slice() {
+            [] if login.is_secure => self.plugin().as_bytes(),
+            [] => OLD,
+            plugin => plugin,
+        };
+        let speaks_first = plugin == CLEAR || plugin == NATIVE.as_bytes() || plugin == SHA2.as_bytes() || plugin == OLD;
+        if speaks_first || !login.scramble.is_empty() {
+            self.note_proof(plugin, &login.scramble);
+        }
+    }
+
+    /// A password, or what a plugin made of it. What was said in the clear before is not replaced by nothing.
+    fn note_proof(&mut self, plugin: &[u8], proof: &[u8]) {
+        self.findings.note("plugin", plugin);
+        self.findings.signs |= Signs::CREDENTIALS;
+        let is_clear = plugin == CLEAR || (plugin == SHA256 && self.is_tls && proof.last() == Some(&0));
+        if !has_password(proof) {
+            self.findings.note_first("password", b"");
+        } else if is_clear {
+            self.findings.note("password", proof.strip_suffix(&[0]).unwrap_or(proof));
+        } else {
+            self.findings.note("salt", hex(&self.salt).as_bytes());
+            self.findings.note("scramble", hex(proof).as_bytes());
+        }
     }
 
     fn refuse(&mut self, scramble: &[u8], has_password: bool, answer: &mut Vec<u8>) {
@@ -282,6 +323,29 @@ impl MysqlSession {
         self.phase = Phase::Over;
         Flow::Close
     }
+}
+
+/// A single NUL is an empty password for `caching_sha2_password`.
+const fn has_password(proof: &[u8]) -> bool {
+    !matches!(proof, [] | [0])
+}
+
+/// A salt from which nothing else that the seed makes can be told, nor the seed: any of MariaDB's characters, as often as any other; or seven
+/// bits of MySQL's without NUL and `$`.
+fn salt(seed: u64, is_mariadb: bool) -> [u8; SALT_BYTES] {
+    let mut key = [0; 32];
+    key[..8].copy_from_slice(&seed.to_le_bytes());
+    let drawn = [&b"mysql salt 1"[..], b"mysql salt 2"].map(|part| derived(&key, &[part])).concat();
+    let mut salt = [b'!'; SALT_BYTES];
+    for (byte, pair) in salt.iter_mut().zip(drawn.chunks_exact(2)) {
+        let number = u16::from_le_bytes([pair[0], pair[1]]);
+        *byte = match u8::try_from(number & 0x7f).unwrap_or(0) {
+            _ if is_mariadb => b'!' + u8::try_from(number % SALT_CHARS).unwrap_or(0),
+            seven @ (0 | b'$') => seven + 1,
+            seven => seven,
+        };
+    }
+    salt
 }
 
 /// Appends a packet of this number: a few hundred bytes at most.
@@ -354,8 +418,74 @@ mod tests {
         assert!(heard.answer.ends_with(b"\0mysql_native_password\0") && usize::from(heard.answer[0]) == heard.answer.len() - 4);
         let eight = drive::whole(&mut Mysql::new("8.4.8").unwrap().session(7), b"").answer;
         assert!(eight.ends_with(b"\0caching_sha2_password\0"), "{:?}", said(&eight));
-        let salts = [1, 2].map(|seed| Mysql::default().session(seed).salt);
-        assert!(salts[0] != salts[1] && salts.concat().iter().all(u8::is_ascii_graphic));
+    }
+
+    /// A real MariaDB's salts are of `!` to `~`, a MySQL's of seven bits without NUL and `$`, and neither tells the number beside it.
+    #[test]
+    fn salts_are_of_the_real_servers_characters_and_tell_nothing() {
+        let salts: Vec<[u8; SALT_BYTES]> = (0..400).map(|seed| salt(seed, true)).collect();
+        let count = |wanted: u8| salts.iter().flatten().filter(|byte| **byte == wanted).count();
+        assert!((b'!'..=b'~').all(|char| (30..150).contains(&count(char))), "each about 85 times");
+        assert!(salts.iter().flatten().all(u8::is_ascii_graphic));
+        let mysql: Vec<u8> = (0..400).flat_map(|seed| salt(seed, false)).collect();
+        assert!(mysql.iter().all(|byte| !matches!(byte, 0 | b'$' | 0x80..)) && mysql.iter().any(|byte| *byte < b' '));
+        let sessions: Vec<_> = (0..200).map(|seed| Mysql::default().session(seed)).collect();
+        let told = sessions
+            .iter()
+            .filter(|one| u32::from(one.salt[0].wrapping_sub(b'0')) == (one.connection.wrapping_sub(30) & 255) % 75);
+        assert!(told.count() < 20);
+    }
+
+    fn login_of(flags: [u8; 4], user: &str, proof: &[u8], plugin: &[u8]) -> Vec<u8> {
+        let length = u8::try_from(proof.len()).unwrap();
+        packet(1, &[&flags[..], &[0; 28], user.as_bytes(), &[0, length], proof, plugin].concat())
+    }
+
+    type Fields<'a> = &'a [(&'a str, &'a str)];
+
+    #[test]
+    fn what_a_login_brings_is_kept_however_it_goes_on() {
+        let all = [0x8d, 0xa2, 0x0f, 0];
+        let tls = [0x8d, 0xae, 0x0f, 0];
+        let salt = hex(&Mysql::default().session(7).salt);
+        let scramble = "ab".repeat(20);
+        let of = |plugin: &'static str| [("plugin", plugin), ("salt", salt.as_str()), ("scramble", scramble.as_str())];
+        let database = b"shop\0mysql_native_password\0";
+        let table: [(&str, Vec<u8>, Fields<'_>); 6] = [
+            ("the flag of TLS in the clear", login_of(tls, "backup", &[0xab; 20], database), &of(NATIVE)),
+            ("another plugin", login_of(all, "backup", &[0xab; 20], b"shop\0client_ed25519\0"), &of("client_ed25519")),
+            (
+                "a clear password",
+                login_of(all, "backup", b"hunter2\0", b"shop\0mysql_clear_password\0"),
+                &[("plugin", "mysql_clear_password"), ("password", "hunter2")],
+            ),
+            (
+                "no password",
+                login_of(all, "backup", b"", b"shop\0caching_sha2_password\0"),
+                &[("plugin", SHA2), ("password", "")],
+            ),
+            (
+                "a plugin whose server speaks first, and the number of nobody's turn",
+                [login_of(all, "root", b"", b"shop\0auth_gssapi_client\0"), packet(9, b"x")].concat(),
+                &[],
+            ),
+            (
+                "a clear password, and nothing to the other plugin",
+                [login_of(all, "backup", b"hunter2\0", b"shop\0mysql_clear_password\0"), packet(3, b"")].concat(),
+                &[("plugin", NATIVE), ("password", "hunter2")],
+            ),
+        ];
+        for (what, bytes, expected) in table {
+            let found = talk(&bytes).findings;
+            let told: Vec<_> = found.fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+            let user = if what.contains("nobody") { "root" } else { "backup" };
+            let mut all = [expected, &[("username", user), ("database", "shop")]].concat();
+            all.sort_unstable();
+            assert_eq!(told, all, "{what}");
+            assert_eq!(found.signs.contains(Signs::CREDENTIALS), !expected.is_empty(), "{what}");
+        }
+        let old = talk(&packet(1, b"\x01\0\0\0\0backup\0abcdefgh\0")).findings;
+        assert_eq!((old.fields["plugin"].as_str(), old.fields["scramble"].as_str()), ("mysql_old_password", "6162636465666768"));
     }
 
     #[test]

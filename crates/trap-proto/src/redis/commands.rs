@@ -1,7 +1,9 @@
 //! What each command is answered.
 
+mod channels;
 mod clients;
 mod known;
+mod meaning;
 mod others;
 mod scripts;
 mod transaction;
@@ -18,6 +20,7 @@ use alloc::{
     sync::Arc,
     vec::Vec,
 };
+use channels::Channels;
 use honeymesh_types::WallTime;
 use transaction::Transaction;
 
@@ -95,11 +98,27 @@ pub(super) enum Meaning {
     Leave,
 }
 
+/// Whether the client wants answers, as it says with `CLIENT REPLY`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Replies {
+    On,
+    Off,
+    /// All but the next one.
+    SkipNext,
+    /// All but this one.
+    Skip,
+}
+
 /// The server as one connection sees it.
 pub(super) struct Server {
     version: Arc<str>,
     host: Arc<Host>,
+    /// Makes what nobody should be able to tell from anything else.
+    seed: u64,
     connection: u64,
+    /// Passwords that were made on demand.
+    passwords: u64,
+    replies: Replies,
     store: Store,
     settings: BTreeMap<String, String>,
     replica_of: Option<(String, String)>,
@@ -107,25 +126,27 @@ pub(super) struct Server {
     is_resp3: bool,
     /// What the client calls itself.
     name: Vec<u8>,
-    /// Channels that are listened to.
-    channels: usize,
+    channels: Channels,
     /// Scripts with their numbers, the latest first.
     scripts: Vec<(String, Vec<u8>)>,
     transaction: Option<Transaction>,
 }
 
 impl Server {
-    pub(super) const fn new(version: Arc<str>, host: Arc<Host>, connection: u64) -> Self {
+    pub(super) const fn new(version: Arc<str>, host: Arc<Host>, seed: u64) -> Self {
         Self {
             version,
             host,
-            connection,
+            seed,
+            connection: seed % 50_000 + 4,
+            passwords: 0,
+            replies: Replies::On,
             store: Store::new(),
             settings: BTreeMap::new(),
             replica_of: None,
             is_resp3: false,
             name: Vec::new(),
-            channels: 0,
+            channels: Channels::new(),
             scripts: Vec::new(),
             transaction: None,
         }
@@ -136,25 +157,50 @@ impl Server {
         self.store.set(key, value);
     }
 
-    /// Appends the answer to a command of at least one word.
+    /// Appends the answer to a command of at least one word. What it means is told, even where it is refused.
     pub(super) fn run(&mut self, words: &[Vec<u8>], now: WallTime, answer: &mut Vec<u8>) -> Meaning {
         let [command, arguments @ ..] = words else { return Meaning::Plain };
         let lower = command.to_ascii_lowercase();
-        if let Some(meaning) = self.transact(&lower, words, now, answer) {
+        let (before, is_silent) = (answer.len(), self.is_silent());
+        if self.replies == Replies::SkipNext {
+            self.replies = Replies::Skip;
+        }
+        let meaning = match self.answered(&lower, words, now, answer) {
+            Meaning::Plain => meaning::meant(&lower, arguments),
+            told => told,
+        };
+        let is_told = self.replies == Replies::On || channels::is_always_told(&lower) && !answer[before..].starts_with(b"-");
+        if is_silent && !is_told {
+            answer.truncate(before);
+        }
+        if self.replies == Replies::Skip {
+            self.replies = Replies::On;
+        }
+        meaning
+    }
+
+    /// What comes next is not answered.
+    pub(super) const fn is_silent(&self) -> bool {
+        matches!(self.replies, Replies::Off | Replies::SkipNext)
+    }
+
+    fn answered(&mut self, lower: &[u8], words: &[Vec<u8>], now: WallTime, answer: &mut Vec<u8>) -> Meaning {
+        let [command, arguments @ ..] = words else { return Meaning::Plain };
+        if let Some(meaning) = self.transact(lower, words, now, answer) {
             return meaning;
         }
         let mut reply = Reply { answer, is_resp3: self.is_resp3 };
-        if known::objection(&lower, arguments, &mut reply) || self.objects(&lower, arguments, &mut reply) {
+        if known::objection(lower, arguments, &mut reply) || self.objects(lower, arguments, &mut reply) {
             return Meaning::Plain;
         }
-        if let Some(meaning) = self.listen(&lower, arguments, &mut reply) {
+        if let Some(meaning) = self.listen(lower, arguments, &mut reply) {
             return meaning;
         }
-        if let Some(meaning) = self.script(&lower, arguments, now, answer) {
+        if let Some(meaning) = self.script(lower, arguments, now, answer) {
             return meaning;
         }
         let mut reply = Reply { answer, is_resp3: self.is_resp3 };
-        match (lower.as_slice(), arguments) {
+        match (lower, arguments) {
             (b"quit", _) => {
                 reply.raw("+OK\r\n");
                 return Meaning::Leave;
@@ -169,7 +215,10 @@ impl Server {
                 reply.raw(login(user));
                 return Meaning::Login;
             }
-            (b"hello", _) => return self.hello(arguments, &mut reply),
+            (b"hello", _) => {
+                self.hello(arguments, &mut reply);
+                return Meaning::Plain;
+            }
             (b"config", [sub, rest @ ..]) => return self.config(sub, rest, &mut reply),
             (b"slaveof" | b"replicaof", [host, port]) => {
                 self.follow(host, port);
@@ -187,7 +236,8 @@ impl Server {
             (b"reset", []) => {
                 self.transaction = None;
                 self.is_resp3 = false;
-                self.channels = 0;
+                self.channels = Channels::new();
+                self.replies = Replies::On;
                 self.name.clear();
                 reply.raw("+RESET\r\n");
                 return Meaning::Plain;
@@ -204,14 +254,15 @@ impl Server {
             _ => {}
         }
         if lower == b"acl" {
-            return self.acl(arguments, &mut reply).unwrap_or(Meaning::Plain);
+            self.acl(arguments, &mut reply);
+            return Meaning::Plain;
         }
         let is_answered = lower == b"client" && self.client(arguments, &mut reply)
-            || self.other_looks(&lower, arguments, &mut reply)
-            || self.keys(&lower, arguments, &mut reply)
-            || self.other_keys(&lower, arguments, &mut reply)
-            || self.look(&lower, arguments, now, &mut reply);
-        if !is_answered && known::is_known(&lower) {
+            || self.other_looks(lower, arguments, &mut reply)
+            || self.keys(lower, arguments, &mut reply)
+            || self.other_keys(lower, arguments, &mut reply)
+            || self.look(lower, arguments, now, &mut reply);
+        if !is_answered && known::is_command(lower) {
             // What it cannot do, it has no room for.
             reply.raw(NO_MEMORY);
         } else if !is_answered {
@@ -327,7 +378,7 @@ impl Server {
             (b"ping", []) => reply.raw("+PONG\r\n"),
             (b"ping" | b"echo", [text]) if text.len() <= VALUE_BYTES_MAX => reply.bulk(text),
             (b"ping" | b"echo", [_]) => reply.raw(NO_MEMORY),
-            (b"info", _) => reply.bulk(self.info(arguments, now).as_bytes()),
+            (b"info", _) => reply.verbatim(&self.info(arguments, now)),
             (b"select", [index]) => reply.raw(selected(index)),
             (b"save" | b"monitor", _) => reply.raw("+OK\r\n"),
             (b"bgsave", _) => reply.raw("+Background saving started\r\n"),
@@ -422,6 +473,15 @@ impl Reply<'_> {
         self.raw(&format!("${}\r\n", bytes.len()));
         self.answer.extend_from_slice(bytes);
         self.raw("\r\n");
+    }
+
+    /// Text for people.
+    fn verbatim(&mut self, text: &str) {
+        if self.is_resp3 {
+            self.raw(&format!("={}\r\ntxt:{text}\r\n", text.len() + 4));
+        } else {
+            self.bulk(text.as_bytes());
+        }
     }
 
     fn nil(&mut self) {

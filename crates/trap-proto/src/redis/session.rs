@@ -26,7 +26,7 @@ pub struct RedisSession {
 
 impl RedisSession {
     pub(super) fn new(version: Arc<str>, host: Arc<Host>, seed: u64) -> Self {
-        let server = Server::new(version, host, seed % 50_000 + 4);
+        let server = Server::new(version, host, seed);
         Self { server, requests: Requests::default(), over: false, is_mute: false, findings: Findings::default() }
     }
 
@@ -45,7 +45,9 @@ impl RedisSession {
             Heard::Request(request) => self.request(&request, now, answer),
             Heard::Broken(error) => {
                 self.findings.signs |= Signs::MALFORMED;
-                answer.extend_from_slice(format!("-ERR {error}\r\n").as_bytes());
+                if !self.server.is_silent() {
+                    answer.extend_from_slice(format!("-ERR {error}\r\n").as_bytes());
+                }
                 Flow::Close
             }
         };
@@ -262,6 +264,101 @@ mod tests {
     }
 
     #[test]
+    fn nobody_tells_a_password_or_a_port_from_what_is_beside_it() {
+        let made: Vec<String> = (0..100)
+            .flat_map(|seed| {
+                let told = said(&drive::whole(&mut redis().session(seed * 50_000), b"ACL GENPASS\r\nACL GENPASS\r\n").answer);
+                told.lines().filter(|line| line.len() == 64).map(ToString::to_string).collect::<Vec<_>>()
+            })
+            .collect();
+        let mut once = made.clone();
+        once.sort_unstable();
+        once.dedup();
+        assert_eq!((made.len(), once.len()), (200, 200), "connections of one number, and one after the other");
+        let other = Redis::of(&Persona::of([8; 32]));
+        let of = |redis: &Redis, words: &[u8]| said(&drive::whole(&mut redis.session(7), words).answer);
+        for words in [&b"ACL GENPASS\r\n"[..], b"CLIENT INFO\r\n"] {
+            assert_ne!(of(&redis(), words), of(&other, words));
+            assert_eq!(of(&redis(), words), of(&redis(), words));
+        }
+    }
+
+    /// As Redis' source has it (`networking.c`, `pubsub.c`, `server.c`, `acl.c`).
+    #[test]
+    fn answers_that_are_not_wanted_are_not_given_and_channels_are_counted_once() {
+        let table: [(&[u8], &str); 14] = [
+            (b"CLIENT REPLY OFF\r\nPING\r\nFOO\r\nCLIENT REPLY ON\r\nPING\r\n", "+OK|+PONG|"),
+            (b"CLIENT REPLY SKIP\r\nPING\r\nPING\r\n", "+PONG|"),
+            (b"CLIENT REPLY SKIP\r\nCLIENT REPLY SKIP\r\nPING\r\nECHO a\r\n", "$1|a|"),
+            (b"CLIENT REPLY OFF\r\nCLIENT REPLY SKIP\r\nPING\r\nPING\r\n", ""),
+            (b"CLIENT REPLY OFF\r\nSUBSCRIBE a\r\nGET a\r\nRESET\r\n", "*3|$9|subscribe|$1|a|:1|+RESET|"),
+            (b"CLIENT REPLY OFF\r\n*1\r\nfoo\r\n", ""),
+            (b"ACL CAT \"\\x01\"\r\n", "-ERR Unknown category '\u{1}'|"),
+            (b"ACL SETUSER a \"x\\x01y\"\r\n", "-ERR Error in ACL SETUSER modifier 'x\u{1}y': Syntax error|"),
+            (b"SUBSCRIBE a a b\r\n", "*3|$9|subscribe|$1|a|:1|*3|$9|subscribe|$1|a|:1|*3|$9|subscribe|$1|b|:2|"),
+            (b"UNSUBSCRIBE a b\r\n", "*3|$11|unsubscribe|$1|a|:0|*3|$11|unsubscribe|$1|b|:0|"),
+            (
+                b"SUBSCRIBE a\r\nPSUBSCRIBE a\r\nSSUBSCRIBE a\r\nUNSUBSCRIBE\r\nUNSUBSCRIBE\r\n",
+                "*3|$9|subscribe|$1|a|:1|*3|$10|psubscribe|$1|a|:2|*3|$10|ssubscribe|$1|a|:1|*3|$11|unsubscribe|$1|a|:1|*3|$11|unsubscribe|$-1|:1|",
+            ),
+            (b"CONFIG|GET a\r\n", "-ERR unknown command 'CONFIG|GET', with args beginning with: 'a' |"),
+            (b"ACL DRYRUN default config|get a\r\n", "-ERR Command 'config|get' not found|"),
+            (
+                b"EVAL \"return redis.pcall('client', 'reply', 'off')\" 0\r\nPING\r\n",
+                "-ERR This Redis command is not allowed from script|+PONG|",
+            ),
+        ];
+        for (bytes, answer) in table {
+            assert_eq!(replies(bytes), answer, "{}", said(bytes));
+        }
+        let long = "x".repeat(200);
+        assert!(replies(format!("ACL CAT {long}\r\n").as_bytes()).ends_with(&format!("'{}'|", "x".repeat(128))));
+        assert!(replies(format!("ACL SETUSER a {long}\r\n").as_bytes()).contains(&long));
+    }
+
+    #[test]
+    fn text_for_people_is_called_so_in_the_newer_protocol() {
+        for words in ["INFO server", "CLIENT INFO", "CLIENT LIST"] {
+            let (old, new) = (talk(format!("{words}\r\n").as_bytes()), talk(format!("HELLO 3\r\n{words}\r\n").as_bytes()));
+            let (old, greeted) = (said(&old.answer).replace("resp=2", "resp=3"), said(&talk(b"HELLO 3\r\n").answer).len());
+            let (length, text) = old.split_once("\r\n").unwrap();
+            let length: usize = length[1..].parse().unwrap();
+            assert_eq!(said(&new.answer)[greeted..], format!("={}\r\ntxt:{text}", length + 4), "{words}");
+        }
+    }
+
+    type Fields = &'static [(&'static str, &'static str)];
+
+    /// Refused for its words, or for the moment at which it is said: the evidence is the same.
+    #[test]
+    fn what_is_refused_at_once_is_told_all_the_same() {
+        let table: [(&str, Fields, Signs); 14] = [
+            ("HELLO 3 AUTH hunter2", &[("password", "hunter2")], Signs::CREDENTIALS),
+            ("HELLO 3 FOO AUTH root toor", &[("username", "root"), ("password", "toor")], Signs::CREDENTIALS),
+            ("HELLO 9 AUTH root toor", &[("username", "root"), ("password", "toor")], Signs::CREDENTIALS),
+            ("AUTH a b c", &[("username", "a"), ("password", "b")], Signs::CREDENTIALS),
+            ("SUBSCRIBE x\r\nAUTH root hunter2", &[("username", "root"), ("password", "hunter2")], Signs::CREDENTIALS),
+            ("SUBSCRIBE x\r\nCONFIG SET dir /root/.ssh", &[], Signs::RULE),
+            ("SUBSCRIBE x\r\nEVAL 'return 1' 0", &[], Signs::RULE),
+            ("SLAVEOF 198.51.100.9 99999", &[], Signs::RULE),
+            ("MULTI\r\nSLAVEOF 198.51.100.9", &[], Signs::RULE),
+            ("MODULE LOAD", &[], Signs::RULE),
+            ("ACL SETUSER", &[], Signs::RULE),
+            ("AUTH", &[], Signs::empty()),
+            ("SUBSCRIBE x\r\nCONFIG GET dir", &[], Signs::empty()),
+            ("MODULE HELP", &[], Signs::empty()),
+        ];
+        for (words, fields, signs) in table {
+            let heard = talk(format!("{words}\r\n").as_bytes());
+            let (found, _) = heard.reports.last().unwrap();
+            for (name, value) in fields {
+                assert_eq!(found.fields.get(*name).map(String::as_str), Some(*value), "{words}");
+            }
+            assert_eq!((found.signs, found.fields.len()), (signs, fields.len() + 1), "{words}");
+        }
+    }
+
+    #[test]
     fn what_does_not_fit_is_refused_as_with_full_memory() {
         let big = format!("SET a {}\r\nGET a\r\n", "x".repeat(17_000));
         assert_eq!(replies(big.as_bytes()), "-OOM command not allowed when used memory > 'maxmemory'.|$-1|");
@@ -279,6 +376,13 @@ mod tests {
             Just(b"keys *\r\nCONFIG GET *\r\n".to_vec()),
             Just(b"set a \"b".to_vec()),
             Just(b"MULTI\r\n".to_vec()),
+            Just(b"HELLO 3 AUTH a b SETNAME c\r\nHELLO 2\r\n".to_vec()),
+            Just(b"ACL GENPASS 4096\r\nACL CAT \"\\x01\"\r\nACL SETUSER a b\r\nACL DRYRUN default get a\r\n".to_vec()),
+            Just(b"CLIENT LIST\r\nCLIENT REPLY SKIP\r\nCLIENT SETNAME a\r\n".to_vec()),
+            Just(b"CLIENT REPLY OFF\r\n".to_vec()),
+            Just(b"CLIENT REPLY ON\r\n".to_vec()),
+            Just(b"SUBSCRIBE a b a\r\nPSUBSCRIBE *\r\n".to_vec()),
+            Just(b"UNSUBSCRIBE\r\nRESET\r\n".to_vec()),
             Just(b"EXEC\r\n".to_vec()),
             Just(b"EVAL \"return redis.call('get', KEYS[1]) .. {'a', 1}\" 1 a\r\n".to_vec()),
             Just(format!("set {} {}\r\nget {}\r\n", "k".repeat(99), "v".repeat(16_000), "k".repeat(99)).into_bytes()),

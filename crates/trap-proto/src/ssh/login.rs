@@ -154,7 +154,8 @@ impl Transport {
                 self.tell_signatures(desk);
             }
         } else if self.login.user != user || self.login.service != service {
-            desk.findings.note("username", user);
+            // Its password may be cut short: that ends nothing that is not over.
+            let _ = self.last_try(user, method, fields, desk);
             return Some(self.changed(user, service, desk));
         }
         desk.findings.note("username", user);

@@ -1,9 +1,12 @@
 //! Who somebody is, and who he could be: `HELLO`, `ACL`, `CLIENT`.
 
-use super::{Meaning, REPEATED_BYTES_MAX, Reply, Server, known, login};
-use crate::text::{hex, safe_text};
+use super::{REPEATED_BYTES_MAX, Replies, Reply, Server, known, login};
+use crate::{
+    persona::derived,
+    store::VALUE_BYTES_MAX,
+    text::{hex, safe_text},
+};
 use alloc::{format, string::String, vec::Vec};
-use sha2::{Digest, Sha256};
 
 /// The longest name of a client that is kept, in bytes.
 const NAME_BYTES_MAX: usize = 128;
@@ -69,8 +72,7 @@ pub(super) fn integer(word: &[u8]) -> Option<i64> {
 }
 
 impl Server {
-    pub(super) fn hello(&mut self, arguments: &[Vec<u8>], reply: &mut Reply<'_>) -> Meaning {
-        let mut meaning = Meaning::Plain;
+    pub(super) fn hello(&mut self, arguments: &[Vec<u8>], reply: &mut Reply<'_>) {
         let (version, mut options) = arguments.split_first().map_or((None, arguments), |(version, rest)| (Some(version), rest));
         match version.map(|version| integer(version)) {
             Some(None) => reply.raw("-ERR Protocol version is not an integer or out of range\r\n"),
@@ -80,14 +82,14 @@ impl Server {
                 while let Some((option, rest)) = options.split_first() {
                     match (option.to_ascii_lowercase().as_slice(), rest) {
                         (b"auth", [who, _, rest @ ..]) => {
-                            (user, options, meaning) = (Some(who), rest, Meaning::Login);
+                            (user, options) = (Some(who), rest);
                         }
                         (b"setname", [said, rest @ ..]) => (name, options) = (Some(said), rest),
                         _ => {
                             reply.raw("-ERR Syntax error in HELLO option '");
                             reply.repeat(option, REPEATED_BYTES_MAX);
                             reply.raw("'\r\n");
-                            return meaning;
+                            return;
                         }
                     }
                 }
@@ -102,8 +104,6 @@ impl Server {
                 }
             }
         }
-        // What was offered is told, even where it was said wrongly.
-        if arguments.iter().any(|word| word.eq_ignore_ascii_case(b"auth")) { Meaning::Login } else { meaning }
     }
 
     fn named(&mut self, name: &[u8]) -> bool {
@@ -114,9 +114,9 @@ impl Server {
         is_sound
     }
 
-    /// `ACL`; whether it was one that is known here, and what it means.
-    pub(super) fn acl(&self, arguments: &[Vec<u8>], reply: &mut Reply<'_>) -> Option<Meaning> {
-        let (sub, rest) = arguments.split_first()?;
+    /// `ACL` with what the server knows of it.
+    pub(super) fn acl(&mut self, arguments: &[Vec<u8>], reply: &mut Reply<'_>) {
+        let Some((sub, rest)) = arguments.split_first() else { return };
         match (sub.to_ascii_lowercase().as_slice(), rest) {
             (b"whoami", _) => reply.bulk(b"default"),
             (b"users", _) => reply.list([&b"default"[..]].into()),
@@ -128,7 +128,9 @@ impl Server {
                 reply.raw("*0\r\n");
             }
             (b"cat", [category, ..]) => {
-                reply.raw(&format!("-ERR Unknown category '{}'\r\n", safe_text(category, REPEATED_BYTES_MAX)));
+                reply.raw("-ERR Unknown category '");
+                reply.repeat(category, REPEATED_BYTES_MAX);
+                reply.raw("'\r\n");
             }
             (b"log", [word]) if word.eq_ignore_ascii_case(b"reset") => reply.raw("+OK\r\n"),
             (b"log", [count]) if integer(count).is_none() => reply.raw(NO_INTEGER),
@@ -140,12 +142,12 @@ impl Server {
                 };
                 match rules.iter().find(|rule| !is_rule(rule)) {
                     Some(rule) => {
-                        let rule = safe_text(rule, REPEATED_BYTES_MAX);
-                        reply.raw(&format!("-ERR Error in ACL SETUSER modifier '{rule}': Syntax error\r\n"));
+                        reply.raw("-ERR Error in ACL SETUSER modifier '");
+                        reply.repeat(rule, VALUE_BYTES_MAX);
+                        reply.raw("': Syntax error\r\n");
                     }
                     None => reply.raw("+OK\r\n"),
                 }
-                return Some(Meaning::Abuse);
             }
             (b"deluser", users) if users.iter().any(|user| user == b"default") => {
                 reply.raw("-ERR The 'default' user cannot be removed\r\n");
@@ -155,16 +157,18 @@ impl Server {
             (b"dryrun", [user, command, rest @ ..]) => dry_run(user, command, rest, reply),
             (b"load" | b"save", _) => reply.raw(NO_FILE),
             (b"help", _) => known::help(b"acl", reply),
-            _ => return None,
+            _ => {}
         }
-        Some(Meaning::Plain)
     }
 
-    fn password(&self, bits: &[Vec<u8>], reply: &mut Reply<'_>) {
+    /// Nobody who has seen one, or knows the number of his connection, can tell another one.
+    fn password(&mut self, bits: &[Vec<u8>], reply: &mut Reply<'_>) {
         match bits.first().map_or(Some(PASSWORD_BITS), |bits| integer(bits)) {
             None => reply.raw(NO_INTEGER),
             Some(bits @ 1..=PASSWORD_BITS_MAX) => {
-                let block = |index: u64| hex(&Sha256::digest([self.connection.to_le_bytes(), index.to_le_bytes()].concat()));
+                self.passwords += 1;
+                let numbers = [self.seed, self.passwords].map(u64::to_le_bytes).concat();
+                let block = |index: u64| hex(&derived(&self.host.key, &[b"password", &numbers, &index.to_le_bytes()]));
                 let digits = usize::try_from((bits + 3) / 4).unwrap_or_default();
                 let mut password: String = (0..).map(block).take(digits / 64 + 1).collect();
                 password.truncate(digits);
@@ -191,13 +195,18 @@ impl Server {
             }
             (b"info" | b"list", _) => {
                 let info = self.about(if sub == b"info" { "info" } else { "list" });
-                reply.bulk(info.as_bytes());
+                reply.verbatim(&info);
             }
             (b"setinfo", b"lib-name" | b"lib-ver")
             | (b"no-evict" | b"no-touch" | b"tracking", b"on" | b"off")
-            | (b"reply", b"on")
             | (b"unpause", _) => reply.raw("+OK\r\n"),
-            (b"reply", b"off" | b"skip") => {}
+            (b"reply", b"on") => {
+                self.replies = Replies::On;
+                reply.raw("+OK\r\n");
+            }
+            (b"reply", b"off") => self.replies = Replies::Off,
+            (b"reply", b"skip") if self.replies == Replies::Off => {}
+            (b"reply", b"skip") => self.replies = Replies::SkipNext,
             (b"setinfo", _) => {
                 reply.raw("-ERR Unrecognized option '");
                 rest.iter().take(1).for_each(|option| reply.repeat(option, REPEATED_BYTES_MAX));
@@ -228,7 +237,8 @@ impl Server {
     /// What the server knows of this client. It does not know where it is: so says a server behind a proxy on its own machine.
     fn about(&self, sub: &str) -> String {
         let (id, name, resp) = (self.connection, safe_text(&self.name, NAME_BYTES_MAX), if self.is_resp3 { 3 } else { 2 });
-        let port = 32_768 + (id * 7_919) % 28_232;
+        let [low, high, ..] = derived(&self.host.key, &[b"port", &self.seed.to_le_bytes()]);
+        let port = 32_768 + u32::from(u16::from_le_bytes([low, high])) % 28_232;
         format!(
             "id={id} addr=127.0.0.1:{port} laddr=127.0.0.1:6379 fd=8 name={name} age=0 idle=0 flags=N db=0 sub=0 psub=0 ssub=0 multi=-1 watch=0 \
              qbuf=26 qbuf-free=20448 argv-mem=10 multi-mem=0 rbs=1024 rbp=0 obl=0 oll=0 omem=0 tot-mem=22426 events=r cmd=client|{sub} \
@@ -243,7 +253,7 @@ fn dry_run(user: &[u8], command: &[u8], arguments: &[Vec<u8>], reply: &mut Reply
         reply.raw("-ERR User '");
         reply.repeat(user, REPEATED_BYTES_MAX);
         reply.raw("' not found\r\n");
-    } else if !known::is_known(&lower) {
+    } else if !known::is_command(&lower) {
         reply.raw("-ERR Command '");
         reply.repeat(command, REPEATED_BYTES_MAX);
         reply.raw("' not found\r\n");

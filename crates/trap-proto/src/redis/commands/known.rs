@@ -19,14 +19,19 @@ fn arity(name: &[u8]) -> Option<i64> {
     ARITY.get(at..)?.split_whitespace().next()?.parse().ok()
 }
 
-/// Whether it is one.
+/// Whether it is one that can be said, and no part of another one.
+pub(super) fn is_command(name: &[u8]) -> bool {
+    !name.contains(&b'|') && is_known(name)
+}
+
+/// Whether it is one, or a part of one as it is told of: `config|get`.
 pub(super) fn is_known(command: &[u8]) -> bool {
     arity(command).is_some()
 }
 
 /// What the server has against a command before it looks at what it is about. `command` is in small letters.
 pub(super) fn objection(command: &[u8], arguments: &[alloc::vec::Vec<u8>], reply: &mut Reply<'_>) -> bool {
-    let Some(mut wanted) = arity(command).filter(|_| command != b"quit") else { return false };
+    let Some(mut wanted) = arity(command).filter(|_| command != b"quit" && !command.contains(&b'|')) else { return false };
     let mut name = command.to_vec();
     // Each that has others in it has `HELP` among them.
     let is_group = || is_known(&[command, b"|help"].concat());
@@ -88,6 +93,8 @@ mod tests {
         );
         assert_eq!(said(&["acl", "FOO"]).as_deref(), Some("-ERR unknown subcommand 'FOO'. Try ACL HELP.\r\n"));
         assert_eq!((said(&["foo"]), said(&["quit", "a"]), said(&["ge"]), said(&["acl|whoami:2 b"])), (None, None, None, None));
+        assert_eq!((said(&["config|get"]), said(&["config|get", "a"])), (None, None), "unknown");
+        assert!(is_known(b"config|get") && !is_command(b"config|get") && is_command(b"config"));
         assert!(is_known(b"vadd") && is_known(b"acl") && is_known(b"zunionstore"));
         assert!([&b""[..], b"et", b"get:2", b"get:2 getbit", b"\xff"].iter().all(|name| !is_known(name)));
     }

@@ -1,6 +1,6 @@
 //! What is asked of lists, sets, hashes and whatever else is not stored here, and what a server says of itself besides.
 
-use super::{Meaning, NO_MEMORY, REPEATED_BYTES_MAX, Reply, Server, clients::integer, known};
+use super::{NO_MEMORY, REPEATED_BYTES_MAX, Reply, Server, clients::integer, known};
 use alloc::{format, vec::Vec};
 
 const NO_INTEGER: &str = "-ERR value is not an integer or out of range\r\n";
@@ -8,8 +8,6 @@ const SYNTAX: &str = "-ERR syntax error\r\n";
 const WRONG_TYPE: &str = "-WRONGTYPE Operation against a key holding the wrong kind of value\r\n";
 /// Behind so many bytes of an answer further values are not there any more.
 const MGET_BYTES_MAX: usize = 2 * 1_024;
-/// Channels that one listens to.
-const CHANNELS_MAX: usize = 32;
 
 /// What a command says of a key that is not there.
 #[derive(Clone, Copy)]
@@ -186,42 +184,5 @@ impl Server {
             _ => return false,
         }
         true
-    }
-
-    /// Listening to channels, on which nothing is ever said; whether it was about that.
-    pub(super) fn listen(&mut self, command: &[u8], arguments: &[Vec<u8>], reply: &mut Reply<'_>) -> Option<Meaning> {
-        match command {
-            b"subscribe" | b"psubscribe" | b"ssubscribe" => {
-                for channel in arguments.iter().take(CHANNELS_MAX) {
-                    self.channels = (self.channels + 1).min(CHANNELS_MAX);
-                    reply.push(3);
-                    reply.bulk(command);
-                    reply.bulk(channel.get(..REPEATED_BYTES_MAX).unwrap_or(channel));
-                    reply.number(self.channels);
-                }
-            }
-            b"unsubscribe" | b"punsubscribe" | b"sunsubscribe" => {
-                self.channels = if arguments.is_empty() { 0 } else { self.channels.saturating_sub(arguments.len()) };
-                reply.push(3);
-                reply.bulk(command);
-                match arguments.first() {
-                    Some(channel) => reply.bulk(channel.get(..REPEATED_BYTES_MAX).unwrap_or(channel)),
-                    None => reply.nil(),
-                }
-                reply.number(self.channels);
-            }
-            _ if self.channels == 0 || self.is_resp3 || matches!(command, b"quit" | b"reset") => return None,
-            b"ping" => {
-                reply.raw("*2\r\n");
-                reply.bulk(b"pong");
-                reply.bulk(arguments.first().map(|text| text.get(..REPEATED_BYTES_MAX).unwrap_or(text)).unwrap_or_default());
-            }
-            _ => {
-                reply.raw("-ERR Can't execute '");
-                reply.repeat(command, REPEATED_BYTES_MAX);
-                reply.raw("': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context\r\n");
-            }
-        }
-        Some(Meaning::Plain)
     }
 }

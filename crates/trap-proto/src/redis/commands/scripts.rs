@@ -14,7 +14,7 @@ const SCRIPTS_MAX: usize = 8;
 /// The most that they give back, in bytes of the answer.
 const RESULT_BYTES_MAX: usize = 18 * 1_024;
 /// What no script may run.
-const BARRED: [&str; 18] = [
+const BARRED: [&str; 27] = [
     "eval",
     "eval_ro",
     "evalsha",
@@ -33,6 +33,15 @@ const BARRED: [&str; 18] = [
     "module",
     "debug",
     "quit",
+    "acl",
+    "client",
+    "reset",
+    "subscribe",
+    "psubscribe",
+    "ssubscribe",
+    "unsubscribe",
+    "punsubscribe",
+    "sunsubscribe",
 ];
 
 /// What a script is known by.
@@ -147,7 +156,7 @@ impl Server {
             return b"-ERR This Redis command is not allowed from script\r\n".to_vec();
         }
         let mut answer = Vec::new();
-        let _ = self.run(words, now, &mut answer);
+        let _ = self.answered(&lower, words, now, &mut answer);
         if answer.starts_with(b"-ERR unknown ") {
             return b"-ERR Unknown Redis command called from script\r\n".to_vec();
         }

@@ -51,7 +51,7 @@ impl Server {
     /// A command waits if it could be run: that, and what it means, does not depend on what is stored, so an empty server tells it.
     fn queue(&mut self, words: &[Vec<u8>], now: WallTime, answer: &mut Vec<u8>) -> Meaning {
         let mut transaction = self.transaction.take().unwrap_or_default();
-        let mut trial = Self::new(Arc::clone(&self.version), Arc::clone(&self.host), self.connection);
+        let mut trial = Self::new(Arc::clone(&self.version), Arc::clone(&self.host), self.seed);
         let mut heard = Vec::new();
         let meaning = trial.run(words, now, &mut heard);
         let bytes = transaction.bytes + words.iter().map(Vec::len).sum::<usize>();
@@ -82,7 +82,8 @@ impl Server {
         answer.extend_from_slice(format!("*{}\r\n", transaction.queued.len()).as_bytes());
         for words in &transaction.queued {
             let before = answer.len();
-            let _ = self.run(words, now, answer);
+            let lower = words.first().map(|word| word.to_ascii_lowercase()).unwrap_or_default();
+            let _ = self.answered(&lower, words, now, answer);
             if answer.len() - from > ANSWER_BYTES_MAX {
                 answer.truncate(before);
                 answer.extend_from_slice(NO_MEMORY.as_bytes());

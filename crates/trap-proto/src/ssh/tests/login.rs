@@ -120,6 +120,9 @@ fn a_client_stays_who_it_is() {
     let last = client.ask(&password("admin", "b"));
     let words = "Change of username or service not allowed: (root,ssh-connection) -> (admin,ssh-connection)";
     assert_eq!((last_words(&last[0]).as_str(), client.heard.flow), (words, Flow::Close));
+    let (found, _) = client.heard.reports.last().unwrap();
+    let kept = ["username", "method", "password"].map(|name| found.fields[name].as_str());
+    assert_eq!((kept, found.signs.contains(Signs::CREDENTIALS)), (["admin", "password", "b"], true));
     let mut other = Client::of(session(), LISTS, "none");
     let last = other.ask(&message(MSG_SERVICE_REQUEST, |out| put_string(out, b"ssh-connection")));
     assert_eq!(last_words(&last[0]), "bad service request ssh-connection");
