@@ -414,7 +414,7 @@ mod tests {
         assert!(said(&tls.answer).contains("unsupported extended operation"));
     }
 
-    /// A control that nobody knows and that matters, and one for somebody else.
+    /// A control that nobody knows and that matters; and one without a name.
     const MATTERS: &[u8] = b"\xa0\x0e\x30\x0c\x04\x071.2.3.4\x01\x01\xff";
     const NAMELESS: &[u8] = b"\xa0\x02\x30\0";
 
