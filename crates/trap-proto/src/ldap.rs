@@ -12,12 +12,12 @@ mod filter;
 mod fits;
 mod schema;
 mod session;
+mod tree;
 
 use crate::{
-    Session,
+    Persona, Session,
     ntlm::{Machine, Placed},
     packets::ByPacket,
-    text::{hex, random_bytes},
 };
 use alloc::{format, string::String};
 
@@ -25,6 +25,7 @@ use alloc::{format, string::String};
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ldap {
     machine: Machine,
+    tree: tree::Tree,
 }
 
 impl Placed for Ldap {
@@ -34,7 +35,15 @@ impl Placed for Ldap {
 }
 
 impl Ldap {
-    /// A new connection; `seed` makes the challenge.
+    /// The directory of the machine that `persona` is. When its tree was made, and with which number, a secret of the machine's
+    /// decides: its names, which it tells, say nothing of it.
+    #[must_use]
+    pub fn of(persona: &Persona) -> Self {
+        let ldap = Self { tree: tree::Tree::of(persona.key("ldap tree")), ..Self::default() };
+        ldap.on(persona.host(), persona.domain())
+    }
+
+    /// A new connection; `seed` makes the challenges.
     #[must_use]
     pub fn session(&self, seed: u64) -> impl Session + use<> {
         ByPacket::new(session::LdapSession::new(self.clone(), seed))
@@ -50,29 +59,18 @@ impl Ldap {
         let parts: alloc::vec::Vec<String> = self.domain().split('.').map(|part| format!("dc={part}")).collect();
         parts.join(",")
     }
-
-    /// When the tree was made, and with which number: the same for one machine whenever it starts.
-    fn made(&self) -> Made {
-        let name = self.machine.host.bytes().chain([0]).chain(self.domain().bytes());
-        let seed = name.fold(0xcbf2_9ce4_8422_2325_u64, |sum, byte| (sum ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
-        let random: [u8; 16] = random_bytes(seed);
-        let [month, day, hour, minute, second, micros, ..] = random;
-        let month = MADE_MONTHS[usize::from(month) % MADE_MONTHS.len()];
-        let moment = format!("{month}{:02}{:02}{:02}{:02}", 1 + day % 28, hour % 24, minute % 60, second % 60);
-        let hex = hex(&random);
-        // Version 1, as slapd makes them.
-        let uuid = format!("{}-{}-10{}-9{}-{}", &hex[..8], &hex[8..12], &hex[14..16], &hex[17..20], &hex[20..]);
-        Made { moment, micros: u32::from(micros) * 3_907, uuid }
-    }
 }
 
-/// In one of these the tree is made.
-const MADE_MONTHS: [&str; 6] = ["202510", "202511", "202512", "202601", "202602", "202603"];
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// When the tree was made.
-struct Made {
-    /// To the second, in digits.
-    moment: String,
-    micros: u32,
-    uuid: String,
+    #[test]
+    fn the_names_that_a_machine_tells_say_nothing_of_its_tree() {
+        let of = |seed: u8| Ldap::of(&Persona::of([seed; 32]).named("db1.example.org").unwrap());
+        let (one, other) = (of(1), of(2));
+        assert_eq!((&one.machine, one.suffix().as_str()), (&other.machine, "dc=example,dc=org"));
+        assert_eq!(one, of(1), "the same whenever it starts");
+        assert_ne!((one.tree.uuid(), one.tree.csn()), (other.tree.uuid(), other.tree.csn()));
+    }
 }

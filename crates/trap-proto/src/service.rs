@@ -338,7 +338,7 @@ impl Service {
         Ok(match name {
             "mssql" => Self::Mssql(banner.map_or_else(|| Ok(crate::Mssql::default()), crate::Mssql::new)?.on(host, domain)),
             "smb" => Self::Smb(banner.map_or_else(|| Ok(crate::Smb::default()), crate::Smb::new)?.on(host, domain)),
-            "ldap" => Self::Ldap(crate::Ldap::default().on(host, domain)),
+            "ldap" => Self::Ldap(crate::Ldap::of(persona)),
             "mongodb" => Self::Mongodb(crate::Mongodb::new(banner, persona)?),
             _ => Self::Rdp(crate::Rdp::default().on(host, domain)),
         })

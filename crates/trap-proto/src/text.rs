@@ -6,8 +6,13 @@ use base64::{
 };
 use core::fmt::Write;
 use honeymesh_types::Censor;
+use sha2::{Digest, Sha256};
 
 const CUT: &str = "…";
+/// What SHA-256 gives at once.
+const BLOCK_BYTES: usize = 32;
+/// In front of what [`random_bytes`] hashes.
+const RANDOM_LABEL: &[u8] = b"honeymesh random 1: ";
 
 /// `bytes` as text of at most `bytes_max` bytes: broken UTF-8 becomes `U+FFFD`; whatever must not be shown
 /// ([`honeymesh_types::is_unsafe`], towers of combining marks) becomes `\u{1b}` and the like; what does not fit is cut and
@@ -125,15 +130,14 @@ pub(crate) fn filled(template: &str, values: &[(&str, String)]) -> String {
     text + rest
 }
 
-/// Bytes that nobody can guess without the seed's entropy: splitmix64, good enough for cookies that guard nothing.
+/// Bytes that nobody can guess without the seed's entropy, and of which some tell nothing of the others, nor of the seed: SHA-256
+/// of a label, the seed and a count, block after block.
 pub(crate) fn random_bytes<const N: usize>(seed: u64) -> [u8; N] {
-    let mut state = seed;
     let mut bytes = [0; N];
-    for chunk in bytes.chunks_mut(8) {
-        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (state ^ state >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        chunk.copy_from_slice(&(mixed ^ mixed >> 31).to_le_bytes()[..chunk.len()]);
+    for (count, chunk) in (0_u64..).zip(bytes.chunks_mut(BLOCK_BYTES)) {
+        let hash = Sha256::new().chain_update(RANDOM_LABEL).chain_update(seed.to_le_bytes());
+        let block: [u8; BLOCK_BYTES] = hash.chain_update(count.to_le_bytes()).finalize().into();
+        chunk.copy_from_slice(&block[..chunk.len()]);
     }
     bytes
 }
@@ -220,6 +224,40 @@ mod tests {
         assert_eq!(
             (unbase64(b"YTpiYw"), unbase64(b" YTpiYw== "), unbase64(b"?")),
             (Some(b"a:bc".to_vec()), Some(b"a:bc".to_vec()), None)
+        );
+    }
+
+    /// What splitmix64 makes of a state.
+    fn mixed(state: u64) -> u64 {
+        let one = (state ^ state >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let two = (one ^ one >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        two ^ two >> 31
+    }
+
+    /// The state that it was made of: each step can be gone back.
+    fn unmixed(made: u64) -> u64 {
+        let unshifted = |value: u64, by: u32| (0..64 / by).fold(value, |found, _| value ^ found >> by);
+        let inverse = |odd: u64| (0..6).fold(odd, |found, _| found.wrapping_mul(2_u64.wrapping_sub(odd.wrapping_mul(found))));
+        let two = unshifted(made, 31).wrapping_mul(inverse(0x94d0_49bb_1331_11eb));
+        unshifted(unshifted(two, 27).wrapping_mul(inverse(0xbf58_476d_1ce4_e5b9)), 30)
+    }
+
+    #[test]
+    fn random_bytes_tell_nothing_of_those_behind_them_or_of_their_seed() {
+        const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
+        assert_eq!([0, 7, u64::MAX].map(|state| unmixed(mixed(state))), [0, 7, u64::MAX]);
+        for seed in [0, 7, u64::MAX] {
+            let bytes: [u8; 72] = random_bytes(seed);
+            let words: Vec<u64> = bytes.chunks(8).map(|word| u64::from_le_bytes(word.try_into().unwrap())).collect();
+            for pair in words.windows(2) {
+                assert_ne!(pair[1], mixed(unmixed(pair[0]).wrapping_add(STEP)), "the next of splitmix64");
+            }
+            assert_eq!((random_bytes::<5>(seed), bytes[..32] == bytes[32..64]), (*bytes.first_chunk().unwrap(), false));
+            assert_ne!(bytes, random_bytes(seed.wrapping_add(1)));
+        }
+        assert_eq!(
+            hex(&random_bytes::<40>(7)),
+            "2f319bc25de8d294a5a1bd91b6300b40df81fadd17e0d24ba19c2aa98159903e8a7a82a5378a73ab"
         );
     }
 

@@ -24,6 +24,10 @@ const UNWILLING: u8 = 53;
 const OTHER: u8 = 80;
 
 const SUCCESSFUL: &str = "SASL(0): successful result: ";
+/// Of an unknown mechanism's name so much is repeated, in bytes; the rest is cut.
+const MECHANISM_BYTES_MAX: usize = 256;
+/// DIGEST-MD5's nonce, before it is base64.
+const NONCE_BYTES: usize = 32;
 /// Of a moment only so much is in a challenge of CRAM-MD5, in seconds: Cyrus SASL's own number.
 const CRAM_SECONDS: u64 = 0x00ff_ffff;
 const NO_USER: &str = "SASL(-13): user not found: no secret in database";
@@ -34,7 +38,7 @@ pub(super) enum Challenge {
     /// Text, of this mechanism.
     Text(&'static str, String),
     /// NTLM's.
-    Ntlm,
+    Ntlm([u8; 8]),
     /// None: this mechanism's client speaks first.
     Nothing(&'static str),
 }
@@ -53,6 +57,10 @@ impl LdapSession {
                 _ => "requested protocol version not supported",
             };
             return Some(self.bound(id, PROTOCOL_ERROR, said, &[], answer));
+        }
+        if method != 0xa3 {
+            // What was begun is given up (RFC 4513, section 5.2.1.2).
+            self.challenge = None;
         }
         match method {
             0x80 if secret.is_empty() && name.is_empty() => {
@@ -91,8 +99,6 @@ impl LdapSession {
     fn sasl(&mut self, id: &[u8], mechanism: &[u8], token: Option<&[u8]>, now: WallTime, answer: &mut Vec<u8>) -> Flow {
         self.findings.note("mechanism", mechanism);
         match (self.challenge.take(), token) {
-            (Some(Challenge::Nothing("NTLM")), Some(token)) => self.challenge_ntlm(id, token, answer),
-            (Some(Challenge::Nothing(mechanism)), Some(token)) => self.scram(id, mechanism, token, answer),
             (Some(challenge), Some(token)) if challenge.is_of(mechanism) => self.answered(id, &challenge, token, answer),
             _ if mechanism.is_empty() => self.bound(id, METHOD_NOT_SUPPORTED, "no SASL mechanism provided", &[], answer),
             (_, token) if [&b"PLAIN"[..], b"LOGIN"].iter().any(|clear| mechanism.eq_ignore_ascii_case(clear)) => {
@@ -122,11 +128,11 @@ impl LdapSession {
                 None => {
                     self.findings.signs |= Signs::CREDENTIALS;
                     let why = match mechanism {
-                        b"ANONYMOUS" => "security flags do not match required".into(),
-                        b"EXTERNAL" => String::new(),
-                        other => format!("Couldn't find mech {}", String::from_utf8_lossy(other)),
+                        b"ANONYMOUS" => b"security flags do not match required".to_vec(),
+                        b"EXTERNAL" => Vec::new(),
+                        other => [b"Couldn't find mech ", as_in_c(other)].concat(),
                     };
-                    self.bound(id, METHOD_NOT_SUPPORTED, &format!("SASL(-4): no mechanism available: {why}"), &[], answer)
+                    self.bound(id, METHOD_NOT_SUPPORTED, [b"SASL(-4): no mechanism available: ", &why[..]].concat(), &[], answer)
                 }
             },
         }
@@ -139,7 +145,7 @@ impl LdapSession {
         self.findings.signs |= Signs::CREDENTIALS;
         if name.is_none() {
             let said = format!("SASL(-5): bad protocol / cancel: Invalid {mechanism} input");
-            return self.bound(id, OTHER, &said, &[], answer);
+            return self.bound(id, OTHER, said, &[], answer);
         }
         self.bound(id, INVALID_CREDENTIALS, NO_USER, &[], answer)
     }
@@ -157,10 +163,10 @@ impl LdapSession {
     fn challenge_text(&mut self, id: &[u8], mechanism: &'static str, now: WallTime, answer: &mut Vec<u8>) -> Flow {
         let host = self.full_name();
         let text = if mechanism == "CRAM-MD5" {
-            let random = u32::from_le_bytes(*self.random.first_chunk().unwrap_or(&[0; 4]));
+            let random = u32::from_le_bytes(self.draw());
             format!("<{random}.{}@{host}>", now.0 / 1_000_000 % CRAM_SECONDS)
         } else {
-            let nonce = base64(&self.random);
+            let nonce = base64(&self.draw::<NONCE_BYTES>());
             format!(
                 "nonce=\"{nonce}\",realm=\"{host}\",qop=\"auth,auth-int,auth-conf\",cipher=\"rc4-40,rc4-56,rc4,des,3des\",\
                  maxbuf=65536,charset=utf-8,algorithm=md5-sess"
@@ -181,15 +187,15 @@ impl LdapSession {
         let name: Vec<u8> = self.full_name().to_uppercase().encode_utf16().flat_map(u16::to_le_bytes).collect();
         let [low, high] = u16::try_from(name.len()).unwrap_or(0).to_le_bytes();
         let head = [b"NTLMSSP\0\x02\0\0\0", &[low, high, low, high][..], b"\x30\0\0\0\x95\xff\x02\0"].concat();
-        let challenge = [head.as_slice(), &self.ntlm_challenge(), &[0; 16], &name].concat();
-        self.challenge = Some(Challenge::Ntlm);
-        self.bound(id, IN_PROGRESS, SUCCESSFUL, &challenge, answer)
+        let drawn = self.draw();
+        self.challenge = Some(Challenge::Ntlm(drawn));
+        self.bound(id, IN_PROGRESS, SUCCESSFUL, &[head.as_slice(), &drawn, &[0; 16], &name].concat(), answer)
     }
 
     fn answered(&mut self, id: &[u8], challenge: &Challenge, token: &[u8], answer: &mut Vec<u8>) -> Flow {
         match challenge {
-            Challenge::Ntlm => match ntlm::find(token).and_then(|message| Some((message, Answer::read(message)?))) {
-                Some((message, theirs)) => theirs.note(message, self.ntlm_challenge(), &mut self.findings),
+            Challenge::Ntlm(drawn) => match ntlm::find(token).and_then(|message| Some((message, Answer::read(message)?))) {
+                Some((message, theirs)) => theirs.note(message, *drawn, &mut self.findings),
                 None => self.findings.signs |= Signs::MALFORMED,
             },
             Challenge::Text("CRAM-MD5", text) => {
@@ -209,20 +215,21 @@ impl LdapSession {
                     return self.bound(id, INVALID_CREDENTIALS, said, &[], answer);
                 }
             }
-            Challenge::Nothing(_) => {}
+            Challenge::Nothing("NTLM") => return self.challenge_ntlm(id, token, answer),
+            Challenge::Nothing(mechanism) => return self.scram(id, mechanism, token, answer),
         }
         self.findings.signs |= Signs::CREDENTIALS;
         self.bound(id, INVALID_CREDENTIALS, NO_USER, &[], answer)
     }
 
     /// A bind's answer, with the server's part of a SASL login if there is one.
-    fn bound(&self, id: &[u8], code: u8, said: &str, token: &[u8], answer: &mut Vec<u8>) -> Flow {
+    fn bound(&self, id: &[u8], code: u8, said: impl AsRef<[u8]>, token: &[u8], answer: &mut Vec<u8>) -> Flow {
         let token = if token.is_empty() { Vec::new() } else { ber(0x87, token) };
         self.bound_with(id, code, said, &token, answer)
     }
 
-    fn bound_with(&self, id: &[u8], code: u8, said: &str, token: &[u8], answer: &mut Vec<u8>) -> Flow {
-        self.send(id, 0x61, &[&[0x0a, 1, code, 4, 0][..], &ber(4, said.as_bytes()), token].concat(), answer);
+    fn bound_with(&self, id: &[u8], code: u8, said: impl AsRef<[u8]>, token: &[u8], answer: &mut Vec<u8>) -> Flow {
+        self.send(id, 0x61, &[&[0x0a, 1, code, 4, 0][..], &ber(4, said.as_ref()), token].concat(), answer);
         Flow::Telling
     }
 
@@ -230,10 +237,12 @@ impl LdapSession {
         let (host, domain) = (self.ldap.machine.host.as_str(), self.ldap.machine.domain.as_str());
         if domain.is_empty() { String::from(host) } else { format!("{host}.{domain}") }
     }
+}
 
-    fn ntlm_challenge(&self) -> [u8; 8] {
-        *self.random.first_chunk().unwrap_or(&[0; 8])
-    }
+/// A stranger's text as C repeats it: its octets as they are, up to a zero.
+fn as_in_c(text: &[u8]) -> &[u8] {
+    let text = text.split(|byte| *byte == 0).next().unwrap_or_default();
+    &text[..text.len().min(MECHANISM_BYTES_MAX)]
 }
 
 /// What is wrong with an answer to DIGEST-MD5, if it is not the name.
@@ -250,7 +259,7 @@ impl Challenge {
     fn is_of(&self, mechanism: &[u8]) -> bool {
         match self {
             Self::Text(own, _) | Self::Nothing(own) => mechanism.eq_ignore_ascii_case(own.as_bytes()),
-            Self::Ntlm => mechanism.eq_ignore_ascii_case(b"NTLM"),
+            Self::Ntlm(_) => mechanism.eq_ignore_ascii_case(b"NTLM"),
         }
     }
 }

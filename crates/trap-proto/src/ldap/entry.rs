@@ -10,8 +10,16 @@ use alloc::{format, string::String, vec, vec::Vec};
 /// One entry: its name and its attributes, of which some are only shown when asked for.
 pub(super) struct Entry {
     name: String,
-    /// Each with its values, and whether it is operational.
-    attributes: Vec<(&'static str, Vec<String>, bool)>,
+    attributes: Vec<Held>,
+}
+
+/// One attribute with its values.
+struct Held {
+    name: &'static str,
+    /// The first names of it and of those above it, looked up once for each entry, however many filters ask.
+    lineage: Vec<&'static str>,
+    values: Vec<String>,
+    is_operational: bool,
 }
 
 /// What slapd of Debian 13 says of itself.
@@ -43,6 +51,9 @@ fn texts(values: &[&str]) -> Vec<String> {
     values.iter().map(|value| String::from(*value)).collect()
 }
 
+/// The schema's name.
+pub(super) const SUBSCHEMA: &str = "cn=Subschema";
+
 /// The root DSE.
 pub(super) fn root(ldap: &Ldap) -> Entry {
     let attributes = vec![
@@ -58,29 +69,29 @@ pub(super) fn root(ldap: &Ldap) -> Entry {
         ("entryDN", texts(&[""]), true),
         ("subschemaSubentry", texts(&["cn=Subschema"]), true),
     ];
-    Entry { name: String::new(), attributes }
+    Entry::of(String::new(), attributes)
 }
 
 /// The tree's first entry, as Debian's set-up makes it.
 pub(super) fn suffix(ldap: &Ldap) -> Entry {
     let first = ldap.domain().split('.').next().unwrap_or_default();
-    let made = ldap.made();
+    let tree = &ldap.tree;
     let attributes = vec![
         ("objectClass", texts(&["top", "dcObject", "organization"]), false),
         ("o", texts(&[ldap.domain()]), false),
         ("dc", texts(&[first]), false),
         ("structuralObjectClass", texts(&["organization"]), true),
-        ("entryUUID", vec![made.uuid], true),
+        ("entryUUID", vec![tree.uuid()], true),
         ("creatorsName", vec![format!("cn=admin,{}", ldap.suffix())], true),
-        ("createTimestamp", vec![format!("{}Z", made.moment)], true),
-        ("entryCSN", vec![format!("{}.{:06}Z#000000#000#000000", made.moment, made.micros)], true),
+        ("createTimestamp", vec![tree.timestamp()], true),
+        ("entryCSN", vec![tree.csn()], true),
         ("modifiersName", vec![format!("cn=admin,{}", ldap.suffix())], true),
-        ("modifyTimestamp", vec![format!("{}Z", made.moment)], true),
+        ("modifyTimestamp", vec![tree.timestamp()], true),
         ("entryDN", vec![ldap.suffix()], true),
         ("subschemaSubentry", texts(&["cn=Subschema"]), true),
         ("hasSubordinates", texts(&["FALSE"]), true),
     ];
-    Entry { name: ldap.suffix(), attributes }
+    Entry::of(ldap.suffix(), attributes)
 }
 
 /// The schema's entry, of which the schema itself is not shown: it is longer than any answer here.
@@ -92,7 +103,7 @@ pub(super) fn schema() -> Entry {
         ("entryDN", texts(&["cn=Subschema"]), true),
         ("subschemaSubentry", texts(&["cn=Subschema"]), true),
     ];
-    Entry { name: String::from("cn=Subschema"), attributes }
+    Entry::of(String::from(SUBSCHEMA), attributes)
 }
 
 /// Classes whose attributes can be asked for together, in small letters.
@@ -104,6 +115,15 @@ const OF_CLASSES: [(&[u8], &[&str]); 4] = [
 ];
 
 impl Entry {
+    /// Of attributes each with its values, and whether it is operational.
+    fn of(name: String, attributes: Vec<(&'static str, Vec<String>, bool)>) -> Self {
+        let held = |(name, values, is_operational)| {
+            let lineage = schema::find(str::as_bytes(name)).map_or_else(|| vec![name], |own| own.lineage().collect());
+            Held { name, lineage, values, is_operational }
+        };
+        Self { name, attributes: attributes.into_iter().map(held).collect() }
+    }
+
     /// Is this its name, as names are compared?
     pub(super) fn name(&self) -> &str {
         &self.name
@@ -111,17 +131,15 @@ impl Entry {
 
     /// The values of an attribute, and of those below it.
     pub(super) fn values(&self, attribute: &Attribute) -> impl Iterator<Item = &String> {
-        let is_it = move |name: &str| {
-            name == attribute.name || schema::find(name.as_bytes()).is_some_and(|found| found.is_within(attribute))
-        };
         // Two that the server computes are not found by their value.
         let is_found = |name: &str| name != "subschemaSubentry" || self.name.is_empty();
-        self.attributes.iter().filter(move |(name, ..)| is_found(name) && is_it(name)).flat_map(|(_, values, _)| values)
+        let is_it = move |held: &&Held| is_found(held.name) && held.lineage.contains(&attribute.name);
+        self.attributes.iter().filter(is_it).flat_map(|held| &held.values)
     }
 
     /// Every value.
     pub(super) fn all(&self) -> impl Iterator<Item = &String> {
-        self.attributes.iter().flat_map(|(_, values, _)| values)
+        self.attributes.iter().flat_map(|held| &held.values)
     }
 
     /// The attributes that were asked for, as the content of a search's entry.
@@ -133,17 +151,16 @@ impl Entry {
             let mut known = classes.filter_map(|class| OF_CLASSES.iter().find(|(name, _)| *name == class.as_slice()));
             known.any(|(_, names)| names.contains(&name))
         };
-        let is_shown = |name: &str, is_operational: bool| {
-            let is_asked = || schema::find(name.as_bytes()).is_some_and(|own| found.iter().any(|asked| own.is_within(asked)));
-            let is_all = if is_operational { has(b"+") } else { asked.is_empty() || has(b"*") };
-            is_all || of_class(name) || is_asked()
+        let is_shown = |held: &&Held| {
+            let is_asked = || found.iter().any(|asked| held.lineage.contains(&asked.name));
+            let is_all = if held.is_operational { has(b"+") } else { asked.is_empty() || has(b"*") };
+            is_all || of_class(held.name) || is_asked()
         };
         let mut attributes = Vec::new();
-        for (name, values, is_operational) in &self.attributes {
-            if is_shown(name, *is_operational) {
-                let values: Vec<Vec<u8>> = values.iter().filter(|_| !types_only).map(|value| ber(4, value.as_bytes())).collect();
-                attributes.push(sequence(0x30, &[ber(4, name.as_bytes()), sequence(0x31, &values)]));
-            }
+        for held in self.attributes.iter().filter(is_shown) {
+            let values = held.values.iter().filter(|_| !types_only);
+            let values: Vec<Vec<u8>> = values.map(|value| ber(4, value.as_bytes())).collect();
+            attributes.push(sequence(0x30, &[ber(4, held.name.as_bytes()), sequence(0x31, &values)]));
         }
         [ber(4, self.name.as_bytes()), sequence(0x30, &attributes)].concat()
     }

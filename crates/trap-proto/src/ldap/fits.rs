@@ -15,6 +15,8 @@ use alloc::{borrow::ToOwned, string::String, vec::Vec};
 const DEPTH_MAX: usize = 32;
 /// Filters of one search that are looked at; what is more is undefined.
 const FILTERS_MAX: usize = 256;
+/// Pieces of one value that are looked for; what asks for more is undefined.
+const PIECES_MAX: usize = 64;
 /// Attributes whose values nobody may see who is not logged in.
 const SECRET: &str = "userPassword";
 /// The rules that are named in filters, in small letters.
@@ -137,6 +139,9 @@ fn alike(name: &[u8], pieces: &[u8], entry: &Entry) -> Fit {
     let mut asked = Vec::new();
     let mut reader = Reader(pieces);
     while !reader.0.is_empty() {
+        if asked.len() == PIECES_MAX {
+            return None;
+        }
         let (place, piece) = value(&mut reader)?;
         let is_in_order = match place {
             0x80 => asked.is_empty(),
@@ -235,10 +240,35 @@ pub(super) fn compare(name: &[u8], asserted: &[u8], entry: &Entry) -> Compared {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ber::{ber, sequence};
+    use crate::{
+        ber::{ber, sequence},
+        ldap::schema::tests::LOOKED_UP,
+    };
 
     fn tree(filter: &[u8]) -> Result<bool, ()> {
         fits(filter, &super::super::entry::suffix(&super::super::Ldap::default()))
+    }
+
+    #[test]
+    fn a_value_is_looked_for_in_so_many_pieces_and_no_more() {
+        // Long enough for all of them.
+        let ldap = crate::ntlm::Placed::on(super::super::Ldap::default(), "db1", &"a".repeat(120));
+        let entry = super::super::entry::suffix(&ldap);
+        let like = |count: usize| sequence(0xa4, &[ber(4, b"o"), ber(0x30, &ber(0x81, b"a").repeat(count))]);
+        let fit = |count: usize| (fits(&like(count), &entry), fits(&ber(0xa2, &like(count)), &entry));
+        assert_eq!([1, PIECES_MAX].map(fit), [(Ok(true), Ok(false)); 2]);
+        assert_eq!([PIECES_MAX + 1, 10_900].map(fit), [(Ok(false), Ok(false)); 2], "undefined");
+    }
+
+    #[test]
+    fn a_filter_looks_up_the_name_in_it_and_none_of_the_entrys() {
+        let looked_up = || LOOKED_UP.with(core::cell::Cell::get);
+        let entry = super::super::entry::suffix(&super::super::Ldap::default());
+        for name in ["mail", "o", "entryUUID"] {
+            let before = looked_up();
+            let filter = ber(0xa0, &ber(0x87, name.as_bytes()).repeat(FILTERS_MAX - 1));
+            assert_eq!((fits(&filter, &entry), looked_up() - before), (Ok(name != "mail"), FILTERS_MAX - 1), "{name}");
+        }
     }
 
     #[test]

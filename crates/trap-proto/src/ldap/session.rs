@@ -49,7 +49,9 @@ const fn reply_to(operation: u8) -> Option<u8> {
 /// One connection to a directory trap.
 pub(super) struct LdapSession {
     pub(super) ldap: Ldap,
-    pub(super) random: [u8; 32],
+    seed: u64,
+    /// How many challenges were made.
+    drawn: u64,
     pub(super) challenge: Option<Challenge>,
     message: Vec<u8>,
     /// How long the message is, once its head is whole.
@@ -59,9 +61,14 @@ pub(super) struct LdapSession {
 
 impl LdapSession {
     pub(super) fn new(ldap: Ldap, seed: u64) -> Self {
-        let random = random_bytes(seed);
         let findings = Findings::default();
-        Self { ldap, random, challenge: None, message: Vec::new(), whole: None, findings }
+        Self { ldap, seed, drawn: 0, challenge: None, message: Vec::new(), whole: None, findings }
+    }
+
+    /// For one challenge, and no other.
+    pub(super) fn draw<const N: usize>(&mut self) -> [u8; N] {
+        self.drawn += 1;
+        random_bytes(self.seed.wrapping_add(self.drawn))
     }
 
     /// One request; `None` if it is broken.
@@ -70,33 +77,57 @@ impl LdapSession {
         let id = tagged(&mut reader, 2).filter(|id| (1..=4).contains(&id.len()))?;
         let (operation, content) = value(&mut reader)?;
         let list = tagged(&mut reader, 0xa0);
-        let Some(controls) = Controls::read(operation, list) else {
-            self.disconnect("decoding controls error", answer);
-            return None;
-        };
-        let controls = match (controls, reply_to(operation)) {
-            (Err((code, said)), Some(reply)) => {
+        let controls = match (Controls::read(operation, list), reply_to(operation)) {
+            (None, _) => {
+                self.note(id, operation, content, now);
+                self.disconnect("decoding controls error", answer);
+                return None;
+            }
+            (Some(Err((code, said))), Some(reply)) => {
+                self.note(id, operation, content, now);
                 self.done(id, reply, code, b"", said, answer);
                 return Some(Flow::Telling);
             }
-            (controls, _) => controls.unwrap_or_default(),
+            (Some(controls), _) => controls.unwrap_or_default(),
         };
+        let flow = self.operate(id, operation, content, &controls, now, answer);
+        flow.map_err(|said| self.disconnect(said, answer)).ok()
+    }
+
+    /// Takes down what was asked for, though it is refused before anybody looks at it: nothing is said, and whoever was challenged
+    /// still is.
+    fn note(&mut self, id: &[u8], operation: u8, content: &[u8], now: WallTime) {
+        let challenge = self.challenge.clone();
+        // What cannot be read has nothing more in it.
+        let _ = self.operate(id, operation, content, &Controls::default(), now, &mut Vec::new());
+        self.challenge = challenge;
+    }
+
+    /// What is asked for; else what is said of one that cannot be read.
+    fn operate(
+        &mut self,
+        id: &[u8],
+        operation: u8,
+        content: &[u8],
+        controls: &Controls<'_>,
+        now: WallTime,
+        answer: &mut Vec<u8>,
+    ) -> Result<Flow, &'static str> {
         let mut parts = Reader(content);
-        let flow = match operation {
+        match operation {
             0x60 => self.bind(id, content, now, answer).ok_or(DECODING),
             0x42 => Ok(Flow::Close),
             0x50 => Ok(Flow::Continue),
-            0x63 => self.search(id, content, &controls, answer),
+            0x63 => self.search(id, content, controls, answer),
             0x77 => self.extended(id, content, answer).ok_or(DECODING),
-            0x6e => self.compare(id, content, &controls, answer).ok_or(DECODING),
+            0x6e => self.compare(id, content, controls, answer).ok_or(DECODING),
             0x66 | 0x68 | 0x6c => {
                 let name = tagged(&mut parts, 4);
                 name.and_then(|name| self.change(id, operation, name, parts.0, answer)).ok_or(DECODING)
             }
             0x4a => self.change(id, operation, content, &[], answer).ok_or(DECODING),
             _ => Err("unknown LDAP request"),
-        };
-        flow.map_err(|said| self.disconnect(said, answer)).ok()
+        }
     }
 
     /// Says why the connection ends.
@@ -107,8 +138,12 @@ impl LdapSession {
 
     /// An entry by its name, as names are compared.
     pub(super) fn entry(&self, name: &str) -> Option<Entry> {
-        let known = [entry::root(&self.ldap), entry::suffix(&self.ldap), entry::schema()];
-        known.into_iter().find(|entry| dn::normal(entry.name().as_bytes()).is_some_and(|own| own == name))
+        let is = |own: &str| dn::normal(own.as_bytes()).is_some_and(|own| own == name);
+        match name {
+            "" => Some(entry::root(&self.ldap)),
+            _ if is(&self.ldap.suffix()) => Some(entry::suffix(&self.ldap)),
+            _ => is(entry::SUBSCHEMA).then(entry::schema),
+        }
     }
 
     /// What there is of a name that is not there.
@@ -242,6 +277,7 @@ mod tests {
         drive::{self, Heard, said},
         ntlm::{self, Placed, tests as client},
     };
+    use alloc::{string::String, vec};
     use proptest::prelude::*;
 
     fn session() -> impl Session {
@@ -299,6 +335,64 @@ mod tests {
         assert_eq!(plain.findings.fields["password"], "hunter2");
     }
 
+    /// A bind that begins without a token.
+    fn tokenless(mechanism: &[u8]) -> Vec<u8> {
+        request(0x60, &[ber(2, &[3]), ber(4, b""), sequence(0xa3, &[ber(4, mechanism)])].concat())
+    }
+
+    fn fields(heard: &Heard, names: &[&str]) -> Vec<String> {
+        names.iter().map(|name| heard.findings.fields.get(*name).cloned().unwrap_or_default()).collect()
+    }
+
+    #[test]
+    fn a_password_is_told_whatever_mechanism_was_begun_before_it() {
+        for begun in ["NTLM", "SCRAM-SHA-256", "SCRAM-SHA-1", "CRAM-MD5", "DIGEST-MD5"] {
+            for plain in ["PLAIN", "LOGIN", "plain"] {
+                let heard = talk(&[tokenless(begun.as_bytes()), sasl(plain, b"\0admin\0hunter2")]);
+                assert_eq!(fields(&heard, &["username", "password", "mechanism"]), ["admin", "hunter2", plain], "{begun}");
+                assert_eq!(heard.findings.signs, Signs::CREDENTIALS);
+                assert!(said(&heard.answer).ends_with("security flags do not match required"));
+            }
+        }
+        let scram = talk(&[tokenless(b"NTLM"), sasl("SCRAM-SHA-1", b"n,,n=root,r=x")]);
+        assert_eq!(fields(&scram, &["username"]), ["root"]);
+        let windows = talk(&[tokenless(b"ntlm"), sasl("NTLM", &client::negotiate())]);
+        assert!(ntlm::find(&windows.answer).is_some(), "goes on as it was begun");
+    }
+
+    #[test]
+    fn a_simple_bind_ends_what_was_begun() {
+        let heard = talk(&[tokenless(b"CRAM-MD5"), simple("cn=a", "b"), sasl("CRAM-MD5", b"root 00")]);
+        assert!(said(&heard.answer).ends_with("Remote sent first but mech does not allow it."));
+        assert_eq!(fields(&heard, &["username", "challenge"]), ["root", ""]);
+    }
+
+    #[test]
+    fn each_challenge_is_another() {
+        let nonces = talk(&[tokenless(b"DIGEST-MD5"), tokenless(b"DIGEST-MD5"), tokenless(b"CRAM-MD5")]);
+        let told = said(&nonces.answer);
+        let mut found = told.split("nonce=\"").skip(1).map(|rest| &rest[..44]);
+        let (one, other) = (found.next().unwrap(), found.next().unwrap());
+        assert!(one != other && one.ends_with('='), "{one} {other}");
+        let number: u32 = told.rsplit_once('<').unwrap().1.split_once('.').unwrap().0.parse().unwrap();
+        let known = [one, other].map(|nonce| crate::text::unbase64(nonce.as_bytes()).unwrap());
+        assert!(known.iter().all(|nonce| !nonce.starts_with(&number.to_le_bytes())));
+        let windows = [sasl("NTLM", &client::negotiate()), sasl("NTLM", &client::answer("a", "b", &[9; 40]))].concat();
+        let windows = talk(&[tokenless(b"DIGEST-MD5"), tokenless(b"DIGEST-MD5"), windows]);
+        let challenge = &ntlm::find(&windows.answer).unwrap()[24..32];
+        assert!(fields(&windows, &["hash"])[0].contains(&crate::text::hex(challenge)), "kept with what it answers");
+        assert!(known.iter().all(|nonce| !nonce.starts_with(challenge)));
+    }
+
+    #[test]
+    fn an_unknown_mechanism_is_repeated_octet_by_octet_up_to_its_end_and_a_bound() {
+        let answered = |mechanism: &[u8]| talk(&[tokenless(mechanism)]).answer;
+        assert!(answered(b"FOO").ends_with(b"Couldn't find mech FOO") && answered(b"FOO\0BAR").ends_with(b"find mech FOO"));
+        assert!(answered(b"\xc3(").ends_with(b"Couldn't find mech \xc3("));
+        let long = answered(&[0xff; 32_000]);
+        assert!(long.ends_with(&[b"find mech ".as_slice(), &[0xff; 256]].concat()) && long.len() < 350, "{}", long.len());
+    }
+
     #[test]
     fn the_root_and_the_tree_are_shown_as_they_are_asked_for() {
         let root = talk(&[search("", 0, &["+"])]);
@@ -320,12 +414,94 @@ mod tests {
         assert!(said(&tls.answer).contains("unsupported extended operation"));
     }
 
+    /// A control that nobody knows and that matters; and one without a name.
+    const MATTERS: &[u8] = b"\xa0\x0e\x30\x0c\x04\x071.2.3.4\x01\x01\xff";
+    const NAMELESS: &[u8] = b"\xa0\x02\x30\0";
+
+    fn proxied() -> Vec<u8> {
+        ber(0xa0, &ber(0x30, &ber(4, b"2.16.840.1.113730.3.4.18")))
+    }
+
+    /// A request with something behind it.
+    fn with(request: &[u8], controls: &[u8]) -> Vec<u8> {
+        let content = tagged(&mut Reader(request), 0x30).unwrap();
+        ber(0x30, &[content, controls].concat())
+    }
+
+    #[test]
+    fn what_controls_have_refused_is_told_all_the_same() {
+        const DN: &str = "cn=admin,dc=localdomain";
+        let bind = simple(DN, "x");
+        let delete = request(0x4a, b"dc=example,dc=org");
+        let plain = sasl("PLAIN", b"\0admin\0hunter2");
+        let asked = search("dc=a", 2, &["mail"]);
+        let (login, change) = (["username", "password"].as_slice(), ["operation", "entry"].as_slice());
+        let table = [
+            (with(&bind, MATTERS), 12, login, [DN, "x"], Signs::CREDENTIALS),
+            (with(&bind, &proxied()), 123, login, [DN, "x"], Signs::CREDENTIALS),
+            (with(&plain, MATTERS), 12, login, ["admin", "hunter2"], Signs::CREDENTIALS),
+            (with(&delete, MATTERS), 12, change, ["delete", "dc=example,dc=org"], Signs::RULE),
+            (with(&delete, &proxied()), 123, change, ["delete", "dc=example,dc=org"], Signs::RULE),
+            (with(&asked, MATTERS), 12, &["base", "attributes"], ["dc=a", "mail"], Signs::empty()),
+            (with(&bind, NAMELESS), 2, login, [DN, "x"], Signs::CREDENTIALS | Signs::MALFORMED),
+            (with(&delete, NAMELESS), 2, change, ["delete", "dc=example,dc=org"], Signs::RULE | Signs::MALFORMED),
+        ];
+        for (bytes, code, names, told, signs) in table {
+            let heard = talk(&[bytes]);
+            assert_eq!((fields(&heard, names), heard.findings.signs), (told.map(String::from).to_vec(), signs));
+            assert_eq!((heard.answer[9], heard.answer.iter().filter(|byte| **byte == 0x0a).count()), (code, 1), "one answer");
+        }
+    }
+
+    #[test]
+    fn who_was_challenged_still_is_after_what_controls_have_refused() {
+        let answer = sasl("CRAM-MD5", b"root 00");
+        let heard = talk(&[tokenless(b"CRAM-MD5"), with(&answer, MATTERS), answer]);
+        assert!(said(&heard.answer).ends_with("user not found: no secret in database"));
+        assert!(heard.reports.iter().skip(1).all(|(findings, _)| findings.fields["challenge"].starts_with('<')));
+        let refused = talk(&[with(&tokenless(b"CRAM-MD5"), MATTERS), sasl("CRAM-MD5", b"root 00")]);
+        assert!(said(&refused.answer).ends_with("mech does not allow it."), "none was made");
+    }
+
     #[test]
     fn what_is_no_client_is_left_before_its_message_is_held() {
         for bytes in [&b"GET / HTTP/1.0\r\n\r\n"[..], b"\x30\x84\xff\xff\xff\xff", b"\x30\x80", b"\x30\0"] {
             let heard = talk(&[bytes.to_vec()]);
             assert_eq!((heard.flow, heard.findings.signs), (Flow::Close, Signs::MALFORMED), "{bytes:?}");
         }
+    }
+
+    fn seek(filter: &[u8]) -> Vec<u8> {
+        let head =
+            [ber(4, b"dc=example,dc=org"), ber(10, &[2]), ber(10, &[0]), ber(2, &[0]), ber(2, &[0]), ber(1, &[0])].concat();
+        request(0x63, &[head.as_slice(), filter, &[0x30, 0]].concat())
+    }
+
+    /// Deep filters, many, and such with many pieces.
+    fn filters() -> impl Strategy<Value = Vec<u8>> {
+        let deep = (0_usize..300).prop_map(|times| (0..times).fold(ber(0x87, b"dc"), |inner, _| ber(0xa2, &inner)));
+        let many = (0_usize..4_000).prop_map(|times| ber(0xa0, &ber(0x87, b"mail").repeat(times)));
+        let pieces =
+            (0_usize..10_000).prop_map(|times| sequence(0xa4, &[ber(4, b"o"), ber(0x30, &ber(0x81, b"e").repeat(times))]));
+        prop_oneof![deep, many, pieces]
+    }
+
+    fn told() -> impl Strategy<Value = Vec<u8>> {
+        let delete = request(0x4a, b"dc=example,dc=org");
+        prop_oneof![
+            Just(simple("cn=a", "b")),
+            Just(delete),
+            Just(search("", 0, &["+"])),
+            Just(sasl("CRAM-MD5", b"a b")),
+            Just(tokenless(b"NTLM")),
+        ]
+    }
+
+    fn controls() -> impl Strategy<Value = Vec<u8>> {
+        let noise = proptest::collection::vec(any::<u8>(), 0..40).prop_map(|content| ber(0xa0, &content));
+        let pages = sequence(0x30, &[ber(2, &[1]), ber(4, b"")]);
+        let pages = ber(0xa0, &sequence(0x30, &[ber(4, b"1.2.840.113556.1.4.319"), ber(4, &pages)]));
+        prop_oneof![Just(MATTERS.to_vec()), Just(NAMELESS.to_vec()), Just(proxied()), Just(pages), noise]
     }
 
     fn chat() -> impl Strategy<Value = Vec<u8>> {
@@ -335,6 +511,11 @@ mod tests {
             Just(sasl("CRAM-MD5", b"x")),
             Just(sasl("NTLM", &client::negotiate())),
             Just(sasl("NTLM", &client::answer("a", "b", &[9; 40]))),
+            Just(sasl("PLAIN", b"\0a\0b")),
+            "(NTLM|SCRAM-SHA-1|CRAM-MD5|DIGEST-MD5|PLAIN|FOO)".prop_map(|mechanism| tokenless(mechanism.as_bytes())),
+            (any::<u8>(), 0_usize..32_000).prop_map(|(byte, count)| tokenless(&[byte].repeat(count))),
+            filters().prop_map(|filter| seek(&filter)),
+            (told(), controls()).prop_map(|(request, controls)| with(&request, &controls)),
             (any::<u8>(), proptest::collection::vec(any::<u8>(), 0..60)).prop_map(|(kind, content)| request(kind, &content)),
         ];
         proptest::collection::vec(word, 0..8).prop_map(|words| words.concat())
