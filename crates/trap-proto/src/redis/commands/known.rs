@@ -2,21 +2,30 @@
 
 use super::{REPEATED_BYTES_MAX, Reply};
 use alloc::format;
+use core::cmp::Ordering;
 
 /// Names with so many words, or at least so many where the number is below nought, as `COMMAND` tells them.
 const ARITY: &str = include_str!("arity.txt");
 /// What `HELP` says of each that has others in it.
 const HELP: &str = include_str!("help.txt");
 
-/// How many words this command takes; `None`: there is none of this name.
+/// How many words this command takes; `None`: there is none of this name. By halves, for the names are in order and most of what a
+/// flood says is none of them.
 fn arity(name: &[u8]) -> Option<i64> {
-    if name.iter().any(|byte| byte.is_ascii_whitespace() || *byte == b':') {
-        return None;
+    let (text, is_blank) = (ARITY.as_bytes(), u8::is_ascii_whitespace);
+    let (mut low, mut high) = (0, text.len());
+    while low < high {
+        let middle = low + (high - low) / 2;
+        let begin = text[low..middle].iter().rposition(is_blank).map_or(low, |blank| low + blank + 1);
+        let end = text[middle..].iter().position(is_blank).map_or(text.len(), |blank| middle + blank);
+        let (known, words) = ARITY.get(begin..end)?.split_once(':').unwrap_or_default();
+        match known.as_bytes().cmp(name) {
+            Ordering::Less => low = end + 1,
+            Ordering::Greater => high = begin,
+            Ordering::Equal => return words.parse().ok(),
+        }
     }
-    let wanted = [name, b":"].concat();
-    let is_whole = |at: &usize| at.checked_sub(1).is_none_or(|before| ARITY.as_bytes()[before].is_ascii_whitespace());
-    let at = memchr::memmem::find_iter(ARITY.as_bytes(), &wanted).find(is_whole)? + wanted.len();
-    ARITY.get(at..)?.split_whitespace().next()?.parse().ok()
+    None
 }
 
 /// Whether it is one that can be said, and no part of another one.
@@ -81,6 +90,17 @@ mod tests {
         let mut answer = Vec::new();
         let objects = objection(words[0].as_bytes(), &arguments, &mut Reply { answer: &mut answer, is_resp3: false });
         objects.then(|| String::from_utf8(answer).unwrap())
+    }
+
+    #[test]
+    fn every_name_is_found_and_they_are_in_order() {
+        let all: Vec<(&str, &str)> = ARITY.split_whitespace().map(|entry| entry.split_once(':').unwrap()).collect();
+        assert!(all.len() > 300 && all.is_sorted_by(|one, other| one.0 < other.0));
+        for (name, words) in all {
+            assert_eq!(arity(name.as_bytes()), words.parse().ok(), "{name}");
+            assert_eq!(arity(&[name.as_bytes(), b"!"].concat()), None, "{name}");
+        }
+        assert_eq!((arity(b""), arity(b"a"), arity(b"zzz"), arity(b":")), (None, None, None, None));
     }
 
     #[test]
