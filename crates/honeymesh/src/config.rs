@@ -307,7 +307,17 @@ pub fn parse(text: &str, host_name: &str) -> Parsed {
     Parsed { config, problems: doc.into_problems() }
 }
 
-/// Reads and checks a configuration file with the files it names.
+/// Reads and checks a configuration file with the files it names, and compiles the operator's rules: for who plays, or checks.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_with_rules(file: &Path) -> Result<Parsed, Problem> {
+    let mut parsed = load(file)?;
+    parsed.problems.extend(parsed.config.evidence.load());
+    Ok(parsed)
+}
+
+/// Reads and checks a configuration file with the files it names; the operator's rules are neither read nor compiled.
 ///
 /// # Errors
 /// The file itself cannot be read; everything else is among [`Parsed::problems`].
@@ -320,7 +330,6 @@ pub fn load(file: &Path) -> Result<Parsed, Problem> {
     })?;
     let mut parsed = parse(&text, &secrets::host_name());
     parsed.problems.extend(secrets::check(&parsed.config));
-    parsed.problems.extend(parsed.config.evidence.load());
     Ok(parsed)
 }
 

@@ -137,7 +137,7 @@ mod tests {
             fs::set_permissions(folder.join(name), fs::Permissions::from_mode(mode)).unwrap();
         }
         fs::write(&config, format!("[evidence]\nrules = \"{}\"\n", folder.display())).unwrap();
-        let parsed = load(&config).unwrap();
+        let parsed = load_with_rules(&config).unwrap();
         let here = format!("{}/", house.path().display());
         let lines = parsed.problems.iter().map(|problem| problem.line(&config).replace(&here, ""));
         (lines.filter(|line| !line.contains("no [[trap]]")).collect(), parsed)
@@ -178,6 +178,17 @@ mod tests {
     }
 
     #[test]
+    fn who_neither_plays_nor_checks_does_not_read_rules() {
+        let house = tempfile::tempdir().unwrap();
+        let config = house.path().join("h.toml");
+        fs::write(house.path().join("a.yar"), "rule a { condition: $x }").unwrap();
+        fs::write(&config, format!("[evidence]\nrules = \"{}\"\n", house.path().display())).unwrap();
+        assert!(!load_with_rules(&config).unwrap().is_usable());
+        let parsed = load(&config).unwrap();
+        assert!(parsed.is_usable() && parsed.config.evidence.files.is_empty(), "{:?}", parsed.problems);
+    }
+
+    #[test]
     fn what_is_unwise_is_a_warning() {
         let (lines, parsed) = told(&[], 0o644);
         assert_eq!(lines, ["h.toml:2:9: warning: [evidence] rules: no *.yar or *.yara in rules; put rules there"]);
@@ -187,7 +198,7 @@ mod tests {
         assert_eq!(lines, [format!("h.toml:2:9: warning: {warning}")]);
         assert!(parsed.is_usable() && parsed.config.evidence.files.len() == 1);
         let (lines, _) = told(&[("a.yar", b"rule a { strings: $a = /[a-z]+/ condition: $a }")], 0o644);
-        assert!(lines[0].starts_with("rules/a.yar: warning: rule a: $a has no two fixed octets in a row"), "{lines:?}");
+        assert!(lines[0].starts_with("rules/a.yar:1:19: warning: rule a: $a has no two fixed octets in a row"), "{lines:?}");
     }
 
     #[test]
