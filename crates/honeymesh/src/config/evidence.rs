@@ -122,7 +122,7 @@ fn everybody_writes(path: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Parsed, load};
+    use crate::config::{Parsed, load, load_with_rules};
     use std::os::unix::fs::PermissionsExt;
 
     const GOOD: &str = "rule a { strings: $a = \"abc\" condition: $a }\n";
