@@ -65,8 +65,8 @@ impl Tolls {
 impl Toll {
     /// May the rules look at it: do they need [`RULE_STEPS_MAX`] at most, whatever is in it? Takes time linear in it.
     pub(super) fn allows(&self, piece: &[u8]) -> bool {
-        let passes = self.passes.iter().map(|pass| pass.steps(piece.len(), RULE_MATCHES_MAX));
-        let Some(mut left) = passes.fold(Some(RULE_STEPS_MAX), |left, steps| left?.checked_sub(steps)) else { return false };
+        let mut passes = self.passes.iter().map(|pass| pass.steps(piece.len(), RULE_MATCHES_MAX));
+        let Some(mut left) = passes.try_fold(RULE_STEPS_MAX, u64::checked_sub) else { return false };
         let Some(finder) = &self.finder else { return true };
         for found in finder.find_overlapping_iter(piece) {
             let (shared, reaches) = &self.hits[found.pattern().as_usize()];
