@@ -28,7 +28,7 @@ use std::{
 };
 
 pub use dark::{Dark, DarkPorts};
-pub use evidence::EvidenceSection;
+pub use evidence::{EvidenceSection, load_with_rules};
 pub use flood::{Flood, FloodSection};
 pub use honeytokens::HoneytokensSection;
 pub use judgement::Judgement;
@@ -305,16 +305,6 @@ pub fn parse(text: &str, host_name: &str) -> Parsed {
     checks::across(&doc, &config);
     root.finish();
     Parsed { config, problems: doc.into_problems() }
-}
-
-/// Reads and checks a configuration file with the files it names, and compiles the operator's rules: for who plays, or checks.
-///
-/// # Errors
-/// As [`load`].
-pub fn load_with_rules(file: &Path) -> Result<Parsed, Problem> {
-    let mut parsed = load(file)?;
-    parsed.problems.extend(parsed.config.evidence.load());
-    Ok(parsed)
 }
 
 /// Reads and checks a configuration file with the files it names; the operator's rules are neither read nor compiled.

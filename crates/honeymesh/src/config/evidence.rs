@@ -1,6 +1,7 @@
 //! `[evidence]`: the operator's own YARA rules.
 
 use super::{
+    Parsed, load,
     problem::{Place, Placed, Problem},
     reader::Section,
     secrets::read_bounded,
@@ -34,9 +35,19 @@ pub(super) fn evidence(section: Section<'_, '_>) -> EvidenceSection {
     EvidenceSection { rules, files: Vec::new() }
 }
 
+/// Reads and checks a configuration file with the files it names, and compiles the operator's rules: for who plays, or checks.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_with_rules(file: &Path) -> Result<Parsed, Problem> {
+    let mut parsed = load(file)?;
+    parsed.problems.extend(parsed.config.evidence.load());
+    Ok(parsed)
+}
+
 impl EvidenceSection {
     /// Reads the folder and compiles what is in it, so that every mistake is known before anything starts.
-    pub(super) fn load(&mut self) -> Vec<Problem> {
+    fn load(&mut self) -> Vec<Problem> {
         let Some(Placed { value: folder, place }) = self.rules.clone() else { return Vec::new() };
         let files = match files_of(&folder, place) {
             Ok(files) => files,
@@ -122,7 +133,6 @@ fn everybody_writes(path: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Parsed, load, load_with_rules};
     use std::os::unix::fs::PermissionsExt;
 
     const GOOD: &str = "rule a { strings: $a = \"abc\" condition: $a }\n";
