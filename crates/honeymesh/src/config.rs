@@ -28,7 +28,7 @@ use std::{
 };
 
 pub use dark::{Dark, DarkPorts};
-pub use evidence::EvidenceSection;
+pub use evidence::{EvidenceSection, load_with_rules};
 pub use flood::{Flood, FloodSection};
 pub use honeytokens::HoneytokensSection;
 pub use judgement::Judgement;
@@ -307,7 +307,7 @@ pub fn parse(text: &str, host_name: &str) -> Parsed {
     Parsed { config, problems: doc.into_problems() }
 }
 
-/// Reads and checks a configuration file with the files it names.
+/// Reads and checks a configuration file with the files it names; the operator's rules are neither read nor compiled.
 ///
 /// # Errors
 /// The file itself cannot be read; everything else is among [`Parsed::problems`].
@@ -320,7 +320,6 @@ pub fn load(file: &Path) -> Result<Parsed, Problem> {
     })?;
     let mut parsed = parse(&text, &secrets::host_name());
     parsed.problems.extend(secrets::check(&parsed.config));
-    parsed.problems.extend(parsed.config.evidence.load());
     Ok(parsed)
 }
 

@@ -86,7 +86,7 @@ const GRACE: Duration = Duration::from_secs(1);
 /// [`Failure::Config`] and [`Failure::Usage`] for what is wrong in the configuration, [`Failure::Refused`] for what the
 /// machine refuses or what broke while running.
 pub fn run(args: &Run) -> Result<(), Failure> {
-    let parsed = config::load(&args.config).map_err(|problem| Failure::Config(vec![problem.line(&args.config)]))?;
+    let parsed = config::load_with_rules(&args.config).map_err(|problem| Failure::Config(vec![problem.line(&args.config)]))?;
     if !parsed.is_usable() {
         let errors = parsed.problems.iter().filter(|problem| problem.severity == config::problem::Severity::Error);
         return Err(Failure::Config(errors.map(|problem| problem.line(&args.config)).collect()));

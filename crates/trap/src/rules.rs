@@ -7,6 +7,8 @@
 mod compile;
 mod look;
 mod purse;
+mod reach;
+mod toll;
 mod weigh;
 
 pub use compile::{RuleProblem, check_rules as check, compile_rules as compile};
@@ -19,6 +21,7 @@ use boreal::Scanner;
 use purse::Purse;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
+use toll::Toll;
 
 /// Files of rules at most; more are refused.
 pub const RULE_FILES_MAX: usize = 256;
@@ -28,7 +31,7 @@ pub const RULE_BYTES_MAX: usize = 4 << 20;
 pub const RULES_MAX: usize = 4_096;
 /// Strings of all rules; more are refused.
 pub const RULE_STRINGS_MAX: usize = 16_384;
-/// Strings without two fixed octets in a row: each has a pass of its own over everything that is said. More are refused.
+/// Strings without two fixed octets in a row, or with `^` or `$`: each has a pass of its own over everything that is said. More are refused.
 pub const RULE_LOOSE_STRINGS_MAX: usize = 16;
 /// Automata of expressions that are made while they look, one for what stands before an expression's fixed octets and one for what stands
 /// behind. More are refused, …
@@ -43,6 +46,9 @@ pub const RULE_MATCHES_MAX: u32 = 128;
 pub const RULE_PIECES_MAX: usize = 64;
 /// How long the rules look at one report; it is cut there.
 pub const RULE_LOOK_MAX: Duration = Duration::from_millis(50);
+/// Steps of automata that one piece may cost at most, reckoned beforehand from how often the fixed octets of expressions stand in it and
+/// how far each reaches; a piece that might cost more is not looked at. About a tenth of a second.
+pub const RULE_STEPS_MAX: u64 = 1 << 26;
 /// Of so many parts of all time the rules have one, whoever says what …
 pub const RULE_SHARE: u32 = 4;
 /// … saved up to this. While it is spent they do not look.
@@ -71,6 +77,7 @@ pub struct RuleFile {
 pub struct Rules {
     scanner: Scanner,
     purse: Purse,
+    toll: Toll,
 }
 
 #[cfg(test)]

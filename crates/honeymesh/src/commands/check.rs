@@ -36,7 +36,7 @@ struct Report<'a> {
 /// # Errors
 /// The daemon would not start with it.
 pub fn run(args: &Check) -> Result<(), Failure> {
-    let problems = match config::load(&args.config) {
+    let problems = match config::load_with_rules(&args.config) {
         Ok(parsed) => parsed.problems,
         Err(problem) => vec![problem],
     };

