@@ -4,8 +4,8 @@ use crate::{Error, Role, syscalls};
 use libc::c_long;
 use seccompiler::{
     BackendError, BpfProgram, SeccompAction,
-    SeccompCmpArgLen::{Dword, Qword}, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
-    TargetArch, apply_filter_all_threads,
+    SeccompCmpArgLen::{Dword, Qword},
+    SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule, TargetArch, apply_filter_all_threads,
 };
 use std::collections::BTreeMap;
 
@@ -246,8 +246,9 @@ mod tests {
     #[test]
     fn what_is_refused_by_argument_is_allowed_otherwise() {
         let allowed = allowed(Role::Node);
-        for (call, reasons) in
-            by_argument(Role::Node).into_iter().filter(|(call, _)| ![libc::SYS_openat, libc::SYS_fcntl, libc::SYS_sendto].contains(call))
+        for (call, reasons) in by_argument(Role::Node)
+            .into_iter()
+            .filter(|(call, _)| ![libc::SYS_openat, libc::SYS_fcntl, libc::SYS_sendto].contains(call))
         {
             assert!(allowed.contains_key(&call), "{call} would be refused whatever its arguments are");
             assert!(!reasons.is_empty());
