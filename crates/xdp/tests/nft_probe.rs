@@ -126,6 +126,8 @@ fn whatever_is_done_to_the_rules_is_found_out_and_said_and_once_mended_it_proves
     alone("sabotage", |room| {
         let _stage = Stage::new(room, Kind::Nft);
         let mut nft = unowned(room, &["hm0"]);
+        // So that there is a set for somebody to add to.
+        nft.set_allow(&[net_of("2001:db8::9")]).unwrap();
         assert_eq!(probe(&mut nft), Ok(()));
         let (leak4, leak6) = ("a banned IPv4 source was let through", "a banned IPv6 source was let through");
         let (changed, nothing) = ("chains or rules of nf_tables are not as they were left", "nothing could be proved");
