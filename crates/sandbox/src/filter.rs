@@ -3,8 +3,9 @@
 use crate::{Error, Role, syscalls};
 use libc::c_long;
 use seccompiler::{
-    BackendError, BpfProgram, SeccompAction, SeccompCmpArgLen::Dword, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
-    TargetArch, apply_filter_all_threads,
+    BackendError, BpfProgram, SeccompAction,
+    SeccompCmpArgLen::{Dword, Qword},
+    SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule, TargetArch, apply_filter_all_threads,
 };
 use std::collections::BTreeMap;
 
@@ -74,6 +75,7 @@ fn by_argument(role: Role) -> Vec<(c_long, Vec<Reason>)> {
         (libc::SYS_clone, clones(role)),
         (libc::SYS_openat, opens(role)),
         (libc::SYS_fcntl, descriptor_changes(role)),
+        (libc::SYS_sendto, destinations(role)),
         // What is written is never run: no code comes in as data.
         (libc::SYS_mmap, vec![bits(2, write_and_run, write_and_run)]),
         (libc::SYS_mprotect, vec![bits(2, libc::PROT_EXEC, libc::PROT_EXEC)]),
@@ -128,6 +130,13 @@ fn opens(role: Role) -> Vec<Reason> {
 /// Whoever parses strangers' bytes asks whether a descriptor blocks; it copies none, locks none, and sends itself no signals.
 fn descriptor_changes(role: Role) -> Vec<Reason> {
     if role == Role::Trap { vec![none_of(1, &[libc::F_GETFL])] } else { Vec::new() }
+}
+
+/// A packet socket that is bound to one interface still sends by any other that a call names. Whoever keeps one names none: the
+/// address, a pointer of 64 bits, is not there.
+fn destinations(role: Role) -> Vec<Reason> {
+    let named = || SeccompCondition::new(4, Qword, SeccompCmpOp::Ne, 0).map(|one| vec![one]);
+    if role == Role::NftWriter { vec![named()] } else { Vec::new() }
 }
 
 fn own_process() -> i32 {
@@ -187,7 +196,8 @@ mod tests {
     fn the_writer_of_nf_tables_may_call_nothing_that_the_node_may_not() {
         let (node, writer) = (allowed(Role::Node), allowed(Role::NftWriter));
         assert!(writer.keys().all(|call| node.contains_key(call)) && writer.len() * 3 < node.len(), "{}", writer.len());
-        assert!(!writer.contains_key(&libc::SYS_socket) && !writer.contains_key(&libc::SYS_bpf));
+        let none = [libc::SYS_socket, libc::SYS_bpf, libc::SYS_bind, libc::SYS_connect, libc::SYS_sendmsg, libc::SYS_sendmmsg];
+        assert!(none.into_iter().all(|call| !writer.contains_key(&call)));
     }
 
     #[test]
@@ -236,8 +246,9 @@ mod tests {
     #[test]
     fn what_is_refused_by_argument_is_allowed_otherwise() {
         let allowed = allowed(Role::Node);
-        for (call, reasons) in
-            by_argument(Role::Node).into_iter().filter(|(call, _)| ![libc::SYS_openat, libc::SYS_fcntl].contains(call))
+        for (call, reasons) in by_argument(Role::Node)
+            .into_iter()
+            .filter(|(call, _)| ![libc::SYS_openat, libc::SYS_fcntl, libc::SYS_sendto].contains(call))
         {
             assert!(allowed.contains_key(&call), "{call} would be refused whatever its arguments are");
             assert!(!reasons.is_empty());

@@ -232,7 +232,8 @@ impl Nft {
     /// # Errors
     /// [`Error::Full`] (more than 131,072 prefixes) or [`Error::Nftables`].
     pub fn set_allow(&mut self, nets: &[IpNet]) -> Result<(), Error> {
-        let nets: Vec<IpNet> = self.with_probe(nets).iter().map(|net| Subject::new(*net).net()).collect();
+        self.is_probe_allowed = crate::probe::is_allowed(nets);
+        let nets: Vec<IpNet> = nets.iter().map(|net| Subject::new(*net).net()).collect();
         let last = nets.len().div_ceil(PER_ORDER_MAX).saturating_sub(1);
         for (number, some) in nets.chunks(PER_ORDER_MAX).enumerate() {
             self.done(&Order::Allow { nets: some.to_vec(), is_last: number == last })?;

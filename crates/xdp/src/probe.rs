@@ -6,6 +6,7 @@
 
 use crate::{Counters, Drift, compare::Plan, spot::Spot};
 use honeymesh_types::{Enforcement, Grade, Reasons, Scope, Subject};
+use honeymesh_xdp_abi::{HONEST4 as HONEST4_OCTETS, HONEST6 as HONEST6_OCTETS};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
@@ -21,8 +22,8 @@ pub const PROBE_BANS: u32 = 1;
 const BANNED4: Ipv4Addr = Ipv4Addr::new(192, 0, 0, 8);
 const BANNED6: Ipv6Addr = Ipv6Addr::new(0x100, 0, 0, 0, 0, 0, 0, 8);
 /// The other one: in the block of protocol assignments (RFC 6890), and in the dummy prefix (RFC 9780).
-const HONEST4: Ipv4Addr = Ipv4Addr::new(192, 0, 0, 31);
-const HONEST6: Ipv6Addr = Ipv6Addr::new(0x100, 0, 0, 1, 0, 0, 0, 31);
+const HONEST4: Ipv4Addr = Ipv4Addr::from_octets(HONEST4_OCTETS);
+const HONEST6: Ipv6Addr = Ipv6Addr::from_octets(HONEST6_OCTETS);
 /// Where the frames claim to go: nobody's address, so that they are never probes of dark ports.
 const TO4: Ipv4Addr = Ipv4Addr::new(192, 0, 0, 9);
 const TO6: Ipv6Addr = Ipv6Addr::new(0x100, 0, 0, 1, 0, 0, 0, 9);
@@ -120,7 +121,8 @@ pub(crate) fn banned() -> [Subject; 2] {
     [Subject::new(IpNet::V4(Ipv4Net::from(BANNED4))), Subject::new(IpNet::V6(net6))]
 }
 
-/// The sources that are allowed for the probe, whatever prefix is banned around them.
+/// The sources that are allowed for the probe, whatever prefix is banned around them. The program heeds that for no frame of a
+/// real interface.
 pub(crate) fn honest() -> [IpNet; 2] {
     [IpNet::V4(Ipv4Net::from(HONEST4)), IpNet::V6(Ipv6Net::from(HONEST6))]
 }

@@ -6,9 +6,13 @@ mod common;
 #[path = "common/foreign.rs"]
 mod foreign;
 
-use common::{Peer, Room, alone, hour, ip};
+use common::{
+    Peer, Room, alone,
+    backend::{Kind, SENTINEL, Stage, full},
+    hour, ip,
+};
 use foreign::Foreign;
-use honeymesh_types::Scope;
+use honeymesh_types::{Lockdown, Scope};
 use honeymesh_xdp::{
     AttachMode, Counters, Dark, Error, Fared, Heard, InterfaceState, Keeper, Kernel, Knocks, OnExit, Options, Probed, Steered,
     Watch, Why, Word, now, release,
@@ -400,6 +404,26 @@ fn an_occupied_interface_is_named_at_the_start_and_later_and_taken_once_it_is_fr
 }
 
 #[test]
+fn the_probes_honest_source_is_no_key_for_whoever_forges_it_in_a_lockdown_or_from_a_banned_prefix() {
+    alone("forged honest source", |room| {
+        let stage = Stage::new(room, Kind::Xdp);
+        let (mut kernel, _knocks) = Kernel::start(&room.options(&["hm0"])).unwrap();
+        kernel.begin_probing().unwrap();
+        kernel.set_allow(&[]).unwrap();
+        kernel.raise(&full(SENTINEL), now()).unwrap();
+        let forged = [("192.0.0.31", "192.0.0.0/24"), ("100:0:0:1::1f", "100:0:0:1::/64")];
+        assert_eq!(forged.map(|(source, _)| stage.drops(&kernel, source)), [false; 2], "nobody has said anything about it yet");
+        kernel.set_lockdown(Lockdown::Confirmed).unwrap();
+        assert_eq!(forged.map(|(source, _)| stage.drops(&kernel, source)), [true; 2], "a lockdown keeps it out");
+        kernel.set_lockdown(Lockdown::Off).unwrap();
+        for (_, prefix) in forged {
+            kernel.raise(&full(prefix), now()).unwrap();
+        }
+        assert_eq!(forged.map(|(source, _)| stage.drops(&kernel, source)), [true; 2], "a ban holds");
+    });
+}
+
+#[test]
 fn the_probe_proves_and_sabotage_is_noticed_and_named() {
     alone("self-probe", |room| {
         let mut kept = Kept::start(&room.options(&["lo"]));
@@ -417,6 +441,11 @@ fn the_probe_proves_and_sabotage_is_noticed_and_named() {
         kept.kernel.raise(&hour("::/0", Scope::All), now()).unwrap();
         let probed = kept.probed();
         assert_eq!(kept.kernel.probed(&probed), Ok(()));
+
+        kept.kernel.set_lockdown(Lockdown::Confirmed).unwrap();
+        let probed = kept.probed();
+        assert_eq!((probed, kept.kernel.probed(&probed)), (good, Ok(())), "also in a lockdown");
+        kept.kernel.set_lockdown(Lockdown::Off).unwrap();
 
         // Whoever empties the table is found out, and the guard says what was gone.
         empty(&room.pins().join("maps/HM_LINES4"));

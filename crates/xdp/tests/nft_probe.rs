@@ -7,7 +7,7 @@ mod common;
 use common::{
     Room, alone,
     backend::{Kind, Stage, full, nft},
-    hour, ip, net_of,
+    hour, ip, net_of, wait,
 };
 use honeymesh_types::{Lockdown, Scope};
 use honeymesh_xdp::{Nft, NftEnds, NftWriter, now};
@@ -19,10 +19,11 @@ use std::{
     time::Duration,
 };
 
-/// Runs the real tool.
-fn tool(words: &str) {
+/// Runs the real tool; what it shows.
+fn tool(words: &str) -> String {
     let output = Command::new("nft").args(words.split(' ')).output().unwrap();
     assert!(output.status.success(), "{words}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
 }
 
 /// A table of ours that nobody owns, as kernels before 6.9 have it: everybody may change it.
@@ -113,7 +114,8 @@ fn a_later_start_goes_on_with_it_and_modes_and_allowances_are_expected() {
             assert_eq!(probe(&mut nft), Ok(()), "who is allowed is let through: {everybody:?}");
         }
         let counters = nft.counters().unwrap();
-        assert_eq!((counters.packets, counters.dropped, counters.would_drop), (0, 0, 0), "{counters:?}");
+        let all = (counters.packets, counters.dropped, counters.would_drop, counters.allowed);
+        assert_eq!(all, (0, 0, 0, 0), "{counters:?}");
         nft.release().unwrap();
         assert!(Command::new("nft").args(["list", "tables"]).output().unwrap().stdout.is_empty(), "nothing stays");
     });
@@ -124,9 +126,20 @@ fn whatever_is_done_to_the_rules_is_found_out_and_said_and_once_mended_it_proves
     alone("sabotage", |room| {
         let _stage = Stage::new(room, Kind::Nft);
         let mut nft = unowned(room, &["hm0"]);
+        // So that there is a set for somebody to add to.
+        nft.set_allow(&[net_of("2001:db8::9")]).unwrap();
         assert_eq!(probe(&mut nft), Ok(()));
         let (leak4, leak6) = ("a banned IPv4 source was let through", "a banned IPv6 source was let through");
         let (changed, nothing) = ("chains or rules of nf_tables are not as they were left", "nothing could be proved");
+        ip("link set lo down");
+        assert!(probe(&mut nft).unwrap_err().contains("Network is down"));
+        tool("flush chain netdev honeymesh from_hm0");
+        let why = probe(&mut nft).unwrap_err();
+        assert!(why.contains("Network is down") && why.contains(changed), "also without a proof by frames: {why}");
+        assert!(nft.guard().unwrap().settings_changed);
+        assert!(!probe(&mut nft).unwrap_err().contains(changed));
+        ip("link set lo up");
+        assert_eq!(probe(&mut nft), Ok(()));
         for (damage, says) in [
             ("flush set netdev honeymesh ban4_32", leak4),
             ("delete element netdev honeymesh ban6_64 { 100:: }", leak6),
@@ -141,6 +154,22 @@ fn whatever_is_done_to_the_rules_is_found_out_and_said_and_once_mended_it_proves
             ("insert rule netdev honeymesh from_hm0 accept", changed),
             ("flush chain netdev honeymesh from_hm0", changed),
             ("delete chain netdev honeymesh from_hm0", changed),
+            // A chain of the name that hangs nowhere, elsewhere, or too late, or drops what it says nothing about.
+            ("delete chain netdev honeymesh from_hm0 ; add chain netdev honeymesh from_hm0", changed),
+            (
+                "delete chain netdev honeymesh from_hm0 ; \
+                 add chain netdev honeymesh from_hm0 { type filter hook ingress device lo priority -500 ; }",
+                changed,
+            ),
+            (
+                "delete chain netdev honeymesh from_hm0 ; \
+                 add chain netdev honeymesh from_hm0 { type filter hook ingress device hm0 priority 9 ; }",
+                changed,
+            ),
+            ("add chain netdev honeymesh from_hm0 { policy drop ; }", changed),
+            ("delete chain inet honeymesh arrived ; add chain inet honeymesh arrived", changed),
+            ("delete chain netdev honeymesh probe_in ; add chain netdev honeymesh probe_in", changed),
+            ("delete chain netdev honeymesh probe_out ; add chain netdev honeymesh probe_out", changed),
             ("insert rule inet honeymesh arrived accept", changed),
             ("delete table inet honeymesh", changed),
             ("add table netdev honeymesh { flags dormant ; }", nothing),
@@ -152,11 +181,42 @@ fn whatever_is_done_to_the_rules_is_found_out_and_said_and_once_mended_it_proves
             let drift = nft.guard().unwrap();
             assert!(drift.settings_changed || !drift.missing.is_empty(), "{damage}: {drift:?}");
             assert_eq!(probe(&mut nft), Ok(()), "{damage}: mended");
+            for (chain, hangs) in [
+                ("netdev honeymesh from_hm0", "hook ingress device \"hm0\" priority -500; policy accept;"),
+                ("netdev honeymesh probe_in", "hook ingress device \"lo\" priority -501; policy accept;"),
+                ("inet honeymesh arrived", "hook prerouting priority -310; policy accept;"),
+            ] {
+                assert!(tool(&format!("-y list chain {chain}")).contains(hangs), "{damage}: {chain} hangs where it should");
+            }
         }
-        ip("link set lo down");
-        assert!(probe(&mut nft).unwrap_err().contains("Network is down"));
-        ip("link set lo up");
+        nft.release().unwrap();
+    });
+}
+
+#[test]
+fn its_honest_source_is_no_key_for_whoever_forges_it_in_a_lockdown_or_from_a_banned_prefix() {
+    alone("forged honest source", |room| {
+        let stage = Stage::new(room, Kind::Nft);
+        let mut nft = probing(nft(&room.options(&["hm0"])).unwrap());
+        nft.raise(&full(common::backend::SENTINEL), now()).unwrap();
+        let forged = [("192.0.0.31", "192.0.0.0/24"), ("100:0:0:1::1f", "100:0:0:1::/64")];
+        assert!(forged.iter().all(|(source, _)| !stage.drops(&nft, source)), "nobody has said anything about it yet");
+        nft.set_lockdown(Lockdown::Confirmed).unwrap();
+        // The sentinel may be dropped before the network stack has counted what came just before it.
+        assert!(forged.iter().all(|(source, _)| wait(|| stage.drops(&nft, source))), "a lockdown keeps it out");
         assert_eq!(probe(&mut nft), Ok(()));
+        nft.set_lockdown(Lockdown::Off).unwrap();
+        for (_, prefix) in forged {
+            nft.raise(&full(prefix), now()).unwrap();
+        }
+        // Somebody's own rule puts the very mark on whatever comes.
+        tool("add table netdev others");
+        tool("add chain netdev others marks { type filter hook ingress device hm0 priority -600 ; policy accept ; }");
+        for marks in ["add chain netdev others empty", "add rule netdev others marks meta mark set 0x484d5052"] {
+            tool(marks);
+            assert_eq!(forged.map(|(source, _)| stage.drops(&nft, source)), [true; 2], "a ban holds: {marks}");
+            assert_eq!(probe(&mut nft), Ok(()));
+        }
         nft.release().unwrap();
     });
 }
@@ -229,6 +289,7 @@ fn without_the_power_to_send_frames_bans_are_dropped_and_the_proof_says_what_it_
         assert!(stage.drops(&nft, "203.0.113.7"));
         let why = probe(&mut nft).unwrap_err();
         assert!(why.contains("no permission to send the self-probe's frames"), "{why}");
+        assert!(!why.contains("not as they were left"), "{why}");
         nft.release().unwrap();
     });
 }

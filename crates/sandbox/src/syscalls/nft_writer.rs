@@ -5,13 +5,14 @@ use libc::{
     SYS_brk, SYS_clock_gettime, SYS_clock_nanosleep, SYS_clone, SYS_close, SYS_exit, SYS_exit_group, SYS_fcntl, SYS_fstat,
     SYS_futex, SYS_getdents64, SYS_getpid, SYS_getrandom, SYS_gettid, SYS_lseek, SYS_madvise, SYS_mmap, SYS_mprotect, SYS_mremap,
     SYS_munmap, SYS_newfstatat, SYS_openat, SYS_prctl, SYS_read, SYS_recvfrom, SYS_recvmsg, SYS_restart_syscall, SYS_rseq,
-    SYS_rt_sigaction, SYS_rt_sigprocmask, SYS_rt_sigreturn, SYS_sched_getaffinity, SYS_sched_yield, SYS_seccomp, SYS_sendmsg,
-    SYS_sendto, SYS_set_robust_list, SYS_sigaltstack, SYS_statx, SYS_tgkill, SYS_write, SYS_writev,
+    SYS_rt_sigaction, SYS_rt_sigprocmask, SYS_rt_sigreturn, SYS_sched_getaffinity, SYS_sched_yield, SYS_seccomp, SYS_sendto,
+    SYS_set_robust_list, SYS_sigaltstack, SYS_statx, SYS_tgkill, SYS_write, SYS_writev,
 };
 
 /// What it may call.
 pub(super) const ALLOWED: List = &[
-    ("orders, their answers, and netlink", &[SYS_sendto, SYS_recvfrom, SYS_sendmsg, SYS_recvmsg]),
+    // Only to whom the socket is bound or connected: see the refusals by argument.
+    ("orders, their answers, and netlink; frames of the self-probe", &[SYS_sendto, SYS_recvfrom, SYS_recvmsg]),
     ("last words, and what it holds", &[SYS_read, SYS_write, SYS_writev, SYS_close, SYS_fcntl]),
     (
         "the proof that power is gone is read in its own directory of /proc; nothing is opened for writing",

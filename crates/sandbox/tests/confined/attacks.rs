@@ -270,3 +270,23 @@ fn absent(tell: &impl Fn(&str, Outcome)) {
     tell("pkey_mprotect", call1(libc::SYS_pkey_mprotect, 0));
     tell("landlock_create_ruleset", call(libc::SYS_landlock_create_ruleset, [0, 0, 1, 0, 0, 0]));
 }
+
+/// Sends a frame by an interface that the packet socket is not bound to: once with a call, once with a message.
+pub fn forged(socket: &std::os::fd::OwnedFd) -> [Outcome; 2] {
+    use std::os::fd::AsRawFd;
+    // Of a kind that nobody takes (IEEE 802, local experiments), by the loopback interface.
+    let frame = [[2; 12].as_slice(), &[0x88, 0xb5], &[0; 46]].concat();
+    // SAFETY: a link-layer address and a message are plain numbers and pointers, for which zeros are values.
+    let (mut to, mut message): (libc::sockaddr_ll, libc::msghdr) = unsafe { (std::mem::zeroed(), std::mem::zeroed()) };
+    to.sll_family = u16::try_from(libc::AF_PACKET).unwrap();
+    to.sll_ifindex = 1;
+    let len = u32::try_from(size_of_val(&to)).unwrap();
+    let mut part = libc::iovec { iov_base: frame.as_ptr().cast_mut().cast(), iov_len: frame.len() };
+    (message.msg_name, message.msg_namelen) = ((&raw mut to).cast(), len);
+    (message.msg_iov, message.msg_iovlen) = (&raw mut part, 1);
+    // SAFETY: the frame, the address and the message are live and as long as is said; the kernel only reads them.
+    unsafe {
+        let sent = libc::sendto(socket.as_raw_fd(), frame.as_ptr().cast(), frame.len(), 0, (&raw const to).cast(), len);
+        [Errno::result(sent).map(drop), Errno::result(libc::sendmsg(socket.as_raw_fd(), &raw const message, 0)).map(drop)]
+    }
+}

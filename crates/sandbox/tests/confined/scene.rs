@@ -283,15 +283,21 @@ fn nft_writer() {
         return;
     }
     let netlink = socket(AddressFamily::Netlink, SockType::Raw, SockFlag::SOCK_CLOEXEC, SockProtocol::NetlinkNetFilter).unwrap();
+    let packets = socket(AddressFamily::Packet, SockType::Raw, SockFlag::SOCK_CLOEXEC, None).unwrap();
     let (one, two) = std::os::unix::net::UnixDatagram::pair().unwrap();
     let own = directory().join("own");
     fs::write(&own, "x").unwrap();
+    let [by_address, by_message] = attacks::forged(&packets);
+    print_outcome("forged_before", by_address.and(by_message));
     let report = Sandbox::of(Role::NftWriter).keep(Capability::CAP_NET_ADMIN).confine().unwrap();
     print("capabilities", &format!("{:x} {:x}", report.capabilities, report.bounding));
     let errno = |error: std::io::Error| nix::errno::Errno::from_raw(error.raw_os_error().unwrap_or(0));
     print_outcome("say", one.send(b"x").and_then(|_| two.recv(&mut [0; 1])).map(drop).map_err(errno));
     let said = nix::sys::socket::send(std::os::fd::AsRawFd::as_raw_fd(&netlink), &[0; 16], nix::sys::socket::MsgFlags::empty());
     print_outcome("netlink", said.map(drop));
+    let [by_address, by_message] = attacks::forged(&packets);
+    print_outcome("forged_by_address", by_address);
+    print_outcome("forged_by_message", by_message);
     print_outcome("thread", thread::Builder::new().spawn(|| ()).map(|thread| thread.join().unwrap()).map_err(errno));
     print_outcome("read_file", fs::read(&own).map(drop).map_err(errno));
     print_outcome("write_file", fs::write(&own, "y").map_err(errno));
@@ -524,6 +530,10 @@ fn a_writer_of_nf_tables_keeps_one_capability_and_may_only_speak() {
     expect_all(&results, &["say", "netlink", "thread", "read_file"], "ok");
     expect_all(&results, &["write_file", "append_file", "make_file"], "EPERM");
     expect_all(&results, &["remove_file", "socket"], "ENOSYS");
+    // Its packet socket sends by no interface that it is not bound to.
+    expect_all(&results, &["forged_before"], "ok");
+    expect_all(&results, &["forged_by_address"], "EPERM");
+    expect_all(&results, &["forged_by_message"], "ENOSYS");
 }
 
 #[test]

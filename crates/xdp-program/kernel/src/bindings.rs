@@ -41,6 +41,30 @@ pub struct SkBuff {
     protocol: u32,
 }
 
+/// What a program is called with.
+pub trait Context {
+    /// May the packet be the self-probe's? It is no stranger's: it came by no wire.
+    fn is_proof(context: *mut Self) -> bool;
+}
+
+impl Context for XdpContext {
+    /// In a test run, the kernel says that a frame came by the loopback interface.
+    #[inline(always)]
+    fn is_proof(context: *mut Self) -> bool {
+        const LOOPBACK: u32 = 1;
+        // SAFETY: the kernel's context, which every program may read.
+        unsafe { (&raw const (*context).ingress_ifindex).read_volatile() == LOOPBACK }
+    }
+}
+
+impl Context for SkBuff {
+    /// No probe comes so far.
+    #[inline(always)]
+    fn is_proof(_: *mut Self) -> bool {
+        false
+    }
+}
+
 /// Kinds of map (`enum bpf_map_type`).
 #[derive(Clone, Copy)]
 pub enum Kind {

@@ -14,12 +14,14 @@ mod tables;
 
 use bans::{Bans4, Bans6};
 use bindings::{
-    Packet, XDP_DROP, XDP_PASS, XDP_TX, XdpContext, add, boot_ns, exchange, has_datagram_socket, has_socket, opaque, tail_call,
+    Context, Packet, XDP_DROP, XDP_PASS, XDP_TX, XdpContext, add, boot_ns, exchange, has_datagram_socket, has_socket, opaque,
+    tail_call,
 };
 use core::ptr::NonNull;
 use honeymesh_xdp_abi::{
     ALLOW_WORDS, AddressKey, AllowBit, BanEntry, Counter, ExceptBit, Gates, KnockRecord, NetKey4, NetKey6, PORTS_MAX,
     STEP_FILTER, STEP_GREET, STEP_LISTEN, STEP_PROBE, ScanBucket, ScanRecord, ScanSettings, Settings, SourceKey, WAYS, except_at,
+    is_honest4, is_honest6,
 };
 use honeymesh_xdp_program::{Ban, Kernel, Next, Scan, Tuple4, Tuple6, Verdict, filter, greet, listen, pass, probe, quick};
 use tables::*;
@@ -202,7 +204,7 @@ fn due(kind: u8) -> Option<NonNull<u64>> {
     HM_LIMITS.lookup(&first()).map(|limits| unsafe { limits.cast::<u64>().add(kind as usize & 3) })
 }
 
-impl<C> Kernel for Helpers<C> {
+impl<C: Context> Kernel for Helpers<C> {
     type Bans4 = Bans4;
     type Bans6 = Bans6;
     type Ban = Entry;
@@ -262,14 +264,16 @@ impl<C> Kernel for Helpers<C> {
 
     #[inline(always)]
     fn is_allowed4(&self, addr: u32) -> bool {
-        may_allow(Part::V4, AllowBit::v4(u32::from_be(addr))) && HM_ALLOW4.lookup(&NetKey4 { bits: 32, addr }).is_some()
+        may_allow(Part::V4, AllowBit::v4(u32::from_be(addr)))
+            && HM_ALLOW4.lookup(&NetKey4 { bits: 32, addr }).is_some()
+            && (!is_honest4(addr) || C::is_proof(self.0))
     }
 
     #[inline(always)]
     fn is_allowed6(&self, addr: [u32; 4]) -> bool {
         let first = u32::from_be(addr[0]);
         let may = may_allow(Part::V6, AllowBit::v6(first)) || may_allow(Part::Short6, AllowBit::short6(first));
-        may && HM_ALLOW6.lookup(&NetKey6 { bits: 128, addr }).is_some()
+        may && HM_ALLOW6.lookup(&NetKey6 { bits: 128, addr }).is_some() && (!is_honest6(addr) || C::is_proof(self.0))
     }
 
     #[inline(always)]

@@ -79,7 +79,8 @@ impl Kernel {
         }
     }
 
-    /// Bans the probe's one source for ever; its other one is allowed from the next [`Kernel::set_allow`] on. What probes of
+    /// Bans the probe's one source for ever; its other one is allowed from the next [`Kernel::set_allow`] on, which the program
+    /// heeds for frames of test runs and the loopback interface only. What probes of
     /// earlier starts have counted is left out from now on.
     ///
     /// # Errors

@@ -13,6 +13,9 @@ pub(super) const ACK: u8 = 16;
 pub(super) const FLAGS_AT: u32 = 13;
 pub(super) const PORT_AT: u32 = 2;
 
+/// The octets of an interface's name, with zeros behind it.
+const NAME_LEN: usize = 16;
+
 /// `RTN_LOCAL`: one of this host's own addresses.
 const OWN: u32 = 2;
 
@@ -32,6 +35,13 @@ pub(super) fn later_fragment() -> Vec<Expression> {
         Expression::Mask(mask),
         Expression::Compare(Compare::Differs, vec![0; 2]),
     ]
+}
+
+/// Goes on with everything that came by this interface.
+pub(super) fn came_by(interface: &str) -> Vec<Expression> {
+    let mut name = interface.as_bytes().to_vec();
+    name.resize(NAME_LEN, 0);
+    vec![Expression::Meta(Meta::Interface), is(&name)]
 }
 
 /// Loads the destination port.

@@ -37,7 +37,7 @@ pub(super) fn counters(all: &[u64], knocks_lost: u64) -> Counters {
         silenced: of("silenced"),
         ..Counters::default()
     };
-    probe::tally(probe::CAME.map(of), probe::PASSED.map(of)).taken_from(counted)
+    probe::tally(probe::CAME.map(of), probe::PASSED.map(of), of(probe::ALLOWED)).taken_from(counted)
 }
 
 fn find(names: &[&str], values: &[u64], name: &str) -> u64 {

@@ -29,7 +29,7 @@ pub(super) const ENTRANCE: &str = "entrance";
 const TAGGED: &str = "tagged";
 
 /// Counters, in the order in which they are asked for.
-pub(super) const COUNTERS: [&str; 16] = [
+pub(super) const COUNTERS: [&str; 17] = [
     "packets",
     "dropped_v4",
     "dropped_v6",
@@ -46,6 +46,7 @@ pub(super) const COUNTERS: [&str; 16] = [
     probe::PASSED[1],
     probe::PASSED[2],
     probe::PASSED[3],
+    probe::ALLOWED,
 ];
 
 /// A VLAN tag that is still in the packet: the network header begins with it.
@@ -114,7 +115,7 @@ impl Ingress<'_> {
         if !self.0.is_enforcing {
             rules.push((OBSERVING, vec![Expression::Count("would_drop"), Expression::Verdict(Verdict::Accept)]));
         }
-        rules.extend(probe::rules());
+        rules.extend(probe::rules(self.0));
         rules
     }
 
@@ -127,12 +128,11 @@ impl Ingress<'_> {
     fn excuses(&self, chains: &Chains) -> Vec<Rule> {
         let discovery =
             (chains.family == Family::V6).then(|| (chains.excused, neighbour_discovery(chains.skip, Some("neighbour"))));
-        let allowed = self.0.longest_first(Class::Allow, chains.family).map(|tier| {
-            let mut steps = lookup(tier, chains.skip, Verdict::Accept);
-            steps.insert(steps.len() - 1, Expression::Count("allowed"));
-            (chains.excused, steps)
-        });
-        discovery.into_iter().chain(allowed).collect()
+        let allow = |tier| (chains.excused, excuse(tier, chains.skip, "allowed"));
+        let allowed = self.0.longest_first(Class::Allow, chains.family).map(allow);
+        // Its frames have no tag.
+        let probe = (chains.skip == 0).then(|| (chains.excused, probe::excuse(chains.family)));
+        probe.into_iter().chain(discovery).chain(allowed).collect()
     }
 
     /// While a lockdown holds, bans are enforced whatever the mode before it was.
@@ -178,6 +178,13 @@ pub(super) fn lookup(tier: Tier, skip: u32, verdict: Verdict) -> Vec<Expression>
         steps.push(Expression::Mask(tier.mask()));
     }
     steps.extend([Expression::InSet(tier.name().into()), Expression::Verdict(verdict)]);
+    steps
+}
+
+/// Whoever is in the tier's set passes, and is counted.
+pub(super) fn excuse(tier: Tier, skip: u32, counter: &'static str) -> Vec<Expression> {
+    let mut steps = lookup(tier, skip, Verdict::Accept);
+    steps.insert(steps.len() - 1, Expression::Count(counter));
     steps
 }
 

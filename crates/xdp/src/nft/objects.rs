@@ -1,7 +1,7 @@
 //! Tables, chains, rules, sets and counters as messages to the kernel.
 
 use super::{
-    bytes::{Attributes, Message},
+    bytes::{Message, Parts},
     expression::{Expression, counter, goto},
     ingress::{self, ENTRANCE, FROM},
     memory::Memory,
@@ -11,7 +11,10 @@ use super::{
     tier::Tier,
     uapi::{COMMENT, COMMENT_LEN_MAX, chain, flag, message, object, rule, set, table},
 };
+use std::borrow::Cow;
 
+/// What kind of chain all base chains are.
+const FILTER: &str = "filter";
 /// The name of both tables.
 pub(super) const TABLE: &str = "honeymesh";
 
@@ -47,41 +50,59 @@ pub(super) fn new_counter(side: Side, name: &str) -> Message {
     })
 }
 
+/// Where a base chain hangs, and what it does with what its rules say nothing about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Hook {
+    kind: Cow<'static, str>,
+    number: u32,
+    priority: i32,
+    /// None within the network stack; one and no other before it.
+    device: Option<String>,
+    policy: u32,
+}
+
+impl Hook {
+    /// Where our chain of this name hangs; `None`: other chains lead to it.
+    ///
+    /// Every interface has a base chain of its own, so that one that vanishes takes only its own along.
+    pub(super) fn of(side: Side, name: &str) -> Option<Self> {
+        let (number, priority, device) = match side {
+            Side::Ingress => {
+                let own = name.strip_prefix(FROM).map(|interface| (ingress::PRIORITY, interface));
+                let (priority, device) = own.or_else(|| probe::priority(name).map(|priority| (priority, probe::LOOPBACK)))?;
+                (chain::INGRESS, priority, Some(device.to_owned()))
+            }
+            Side::Stack if name == stack::ARRIVED => (chain::PREROUTING, stack::PRIORITY, None),
+            Side::Stack => return None,
+        };
+        Some(Self { kind: FILTER.into(), number, priority, device, policy: libc::NF_ACCEPT.cast_unsigned() })
+    }
+
+    /// As the kernel tells of a chain; of several devices it does not name one here. `None`: it hangs nowhere.
+    pub(super) fn read(chain: Parts<'_>) -> Option<Self> {
+        let hook = Parts::of(chain.bytes(chain::HOOK)?);
+        Some(Self {
+            kind: chain.text(chain::TYPE).unwrap_or_default().to_owned().into(),
+            number: hook.number(chain::HOOK_NUMBER)?,
+            priority: hook.number(chain::HOOK_PRIORITY)?.cast_signed(),
+            device: hook.text(chain::HOOK_DEVICE).map(str::to_owned),
+            policy: chain.number(chain::POLICY)?,
+        })
+    }
+}
+
+/// A chain of ours, hung up if it is a base chain.
 pub(super) fn new_chain(side: Side, name: &str) -> Message {
     Message::new(side, message::NEW_CHAIN, flag::CREATE, |to| {
         to.text(chain::TABLE, TABLE).text(chain::NAME, name);
-    })
-}
-
-/// The chain that an interface's packets enter. One for each, so that an interface that vanishes takes only its own along.
-pub(super) fn new_ingress_chain(interface: &str) -> Message {
-    new_device_chain(&base_chain(interface), interface, ingress::PRIORITY)
-}
-
-/// A chain that the self-probe's frames enter.
-pub(super) fn new_probe_chain(name: &str, priority: i32) -> Message {
-    new_device_chain(name, probe::LOOPBACK, priority)
-}
-
-fn new_device_chain(name: &str, interface: &str, priority: i32) -> Message {
-    new_base_chain(Side::Ingress, name, |hook| {
-        hook.number(chain::HOOK_NUMBER, chain::INGRESS).number(chain::HOOK_PRIORITY, priority.cast_unsigned());
-        hook.text(chain::HOOK_DEVICE, interface);
-    })
-}
-
-/// The chain that every packet of the network stack enters.
-pub(super) fn new_stack_chain(name: &str) -> Message {
-    new_base_chain(Side::Stack, name, |hook| {
-        hook.number(chain::HOOK_NUMBER, chain::PREROUTING).number(chain::HOOK_PRIORITY, stack::PRIORITY.cast_unsigned());
-    })
-}
-
-fn new_base_chain(side: Side, name: &str, hook: impl FnOnce(&mut Attributes)) -> Message {
-    Message::new(side, message::NEW_CHAIN, flag::CREATE, |to| {
-        to.text(chain::TABLE, TABLE).text(chain::NAME, name).text(chain::TYPE, "filter");
-        to.number(chain::POLICY, libc::NF_ACCEPT.cast_unsigned());
-        to.nest(chain::HOOK, hook);
+        let Some(hook) = Hook::of(side, name) else { return };
+        to.text(chain::TYPE, &hook.kind).number(chain::POLICY, hook.policy);
+        to.nest(chain::HOOK, |to| {
+            to.number(chain::HOOK_NUMBER, hook.number).number(chain::HOOK_PRIORITY, hook.priority.cast_unsigned());
+            if let Some(device) = &hook.device {
+                to.text(chain::HOOK_DEVICE, device);
+            }
+        });
     })
 }
 

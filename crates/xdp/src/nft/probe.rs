@@ -6,12 +6,19 @@
 //!
 //! A frame that came in and did not come out was dropped by the rules. What comes out goes no further, so no network stack sees
 //! it. The frames carry a mark, so everybody else's packet on the loopback interface costs two comparisons.
+//!
+//! Its honest source passes whatever prefix is banned around it, but is on no allowlist: that would be a key for whoever forges
+//! it. Only a frame with the mark that came by the loopback interface is excused for it, and no wire ends there.
 #![expect(unsafe_code, reason = "packet sockets have no safe address type among this crate's dependencies")]
 
 use super::{
+    answers,
+    ask::came_by,
     expression::{Compare, Expression, Meta, Verdict, goto, is},
-    ingress::{ENTRANCE, ETHERTYPE_IP, ETHERTYPE_IP6, PRIORITY, Rule},
-    tier::Family,
+    ingress::{self, ENTRANCE, ETHERTYPE_IP, ETHERTYPE_IP6, PRIORITY, Rule},
+    layout::Layout,
+    orders::Failure,
+    tier::{Class, Family},
 };
 use crate::probe::{Fared, Frame, Probed, Tally};
 use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, send, setsockopt, socket, sockopt};
@@ -24,7 +31,8 @@ use std::{
 /// The kernel gives this name and this number to it in every network namespace.
 pub(super) const LOOPBACK: &str = "lo";
 const LOOPBACK_INDEX: i32 = 1;
-/// On all frames of the probe: "HMPR". Whoever else puts it on a packet has its source looked up, and nothing more.
+/// On all frames of the probe: "HMPR". Whoever else of this host puts it on a packet to itself has its source looked
+/// up, and nothing more.
 const MARK: u32 = 0x484d_5052;
 
 /// Counters of the frames in the order of [`Frame::ALL`]: before the rules, ...
@@ -32,12 +40,18 @@ pub(super) const CAME: [&str; 4] = ["probe_banned4_in", "probe_banned6_in", "pro
 /// ... and behind them.
 pub(super) const PASSED: [&str; 4] = ["probe_banned4_out", "probe_banned6_out", "probe_honest4_out", "probe_honest6_out"];
 
+/// Counter of the frames of a banned source that an allowlist lets through.
+pub(super) const ALLOWED: &str = "probe_allowed";
+
 const IN: &str = "probe_in";
 const OUT: &str = "probe_out";
 const CAME_IN: &str = "probe_came";
 const CAME_OUT: &str = "probe_passed";
+/// Where frames of the probe are excused from bans, as [`excuse`] says.
+const EXCUSED4: &str = "probe_excused4";
+const EXCUSED6: &str = "probe_excused6";
 /// The chains, base chains first.
-pub(super) const CHAINS: [&str; 4] = [IN, OUT, CAME_IN, CAME_OUT];
+pub(super) const CHAINS: [&str; 6] = [IN, OUT, CAME_IN, CAME_OUT, EXCUSED4, EXCUSED6];
 
 /// Where a base chain of the probe hangs on the loopback interface: before everything of ours, and behind everything.
 pub(super) fn priority(chain: &str) -> Option<i32> {
@@ -49,14 +63,26 @@ pub(super) fn priority(chain: &str) -> Option<i32> {
 }
 
 /// The rules of the probe's chains.
-pub(super) fn rules() -> Vec<Rule> {
+pub(super) fn rules(layout: &Layout) -> Vec<Rule> {
     let mut rules: Vec<Rule> =
         [(IN, CAME_IN), (OUT, CAME_OUT)].map(|(from, to)| (from, [mark(Compare::Equal), vec![goto(to)]].concat())).into();
     for (frame, (came, passed)) in Frame::ALL.into_iter().zip(CAME.into_iter().zip(PASSED)) {
         rules.push((CAME_IN, [is_of(frame), vec![Expression::Count(came), goto(ENTRANCE)]].concat()));
         rules.push((CAME_OUT, [is_of(frame), vec![Expression::Count(passed), Expression::Verdict(Verdict::Drop)]].concat()));
     }
+    let [_, _, honest4, honest6] = Frame::ALL;
+    for (family, chain, honest) in [(Family::V4, EXCUSED4, honest4), (Family::V6, EXCUSED6, honest6)] {
+        rules.push((chain, [is_of(honest), vec![Expression::Verdict(Verdict::Accept)]].concat()));
+        rules.extend(layout.longest_first(Class::Allow, family).map(|tier| (chain, ingress::excuse(tier, 0, ALLOWED))));
+    }
     rules
+}
+
+/// The first rule of whatever excuses from bans. A mark alone would not do: somebody's rules may put any mark on strangers'
+/// packets.
+pub(super) fn excuse(family: Family) -> Vec<Expression> {
+    let chain = if family == Family::V4 { EXCUSED4 } else { EXCUSED6 };
+    [mark(Compare::Equal), came_by(LOOPBACK), vec![goto(chain)]].concat()
 }
 
 /// Goes on with every packet but those of the probe.
@@ -86,8 +112,10 @@ fn is_of(frame: Frame) -> Vec<Expression> {
 }
 
 /// What a probe came to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Outcome {
+    /// Why no frames were sent, if they were not.
+    pub(super) unsent: Option<Failure>,
     /// Which frames came to the rules, in the order of [`Frame::ALL`] ...
     pub(super) came: [bool; 4],
     /// ... and which came out behind them.
@@ -115,21 +143,25 @@ impl Outcome {
     /// # Errors
     /// What is wrong, in words.
     pub(super) fn judge(&self, is_allowed: [bool; 2]) -> Result<(), String> {
-        let frames = self.probed().judge_each(is_allowed.map(|is_allowed| self.is_dropping && !is_allowed));
+        let frames = match &self.unsent {
+            Some(failure) => Err(answers::error(failure).to_string()),
+            None => self.probed().judge_each(is_allowed.map(|is_allowed| self.is_dropping && !is_allowed)),
+        };
         let rules = (!self.is_as_left).then(|| "chains or rules of nf_tables are not as they were left".to_owned());
         let wrong: Vec<String> = frames.err().into_iter().chain(rules).collect();
         if wrong.is_empty() { Ok(()) } else { Err(wrong.join("; ")) }
     }
 }
 
-/// What all probes since the tables were made have added to the counters.
-pub(super) fn tally(came: [u64; 4], passed: [u64; 4]) -> Tally {
+/// What all probes since the tables were made have added to the counters. `allowed`: of those that passed, so many were banned
+/// and allowed.
+pub(super) fn tally(came: [u64; 4], passed: [u64; 4], allowed: u64) -> Tally {
     let [banned4, banned6, honest4, honest6] = passed;
     Tally {
         dropped4: came[0].saturating_sub(banned4),
         dropped6: came[1].saturating_sub(banned6),
         passed: [banned4, banned6, honest4, honest6].into_iter().fold(0, u64::saturating_add),
-        would_drop: banned4.saturating_add(banned6),
+        would_drop: banned4.saturating_add(banned6).saturating_sub(allowed),
     }
 }
 
@@ -177,8 +209,10 @@ fn bypass(fd: &OwnedFd) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::nft::orders::FailureKind;
 
-    const GOOD: Outcome = Outcome { came: [true; 4], passed: [false, false, true, true], is_as_left: true, is_dropping: true };
+    const GOOD: Outcome =
+        Outcome { unsent: None, came: [true; 4], passed: [false, false, true, true], is_as_left: true, is_dropping: true };
 
     #[test]
     fn what_came_in_and_not_out_was_dropped_and_what_came_nowhere_proves_nothing() {
@@ -190,13 +224,18 @@ mod tests {
         let past = Outcome { came: [false; 4], passed: [true; 4], ..GOOD };
         assert!(past.judge([false; 2]).unwrap_err().contains("a banned IPv6 source was let through"));
         assert_eq!(past.judge([true; 2]), Ok(()), "an allowed source is let through");
-        assert_eq!(Outcome { is_dropping: false, ..past }.judge([false; 2]), Ok(()), "while nothing is enforced");
+        assert_eq!(Outcome { is_dropping: false, ..past.clone() }.judge([false; 2]), Ok(()), "while nothing is enforced");
         assert!(Outcome { is_as_left: false, ..GOOD }.judge([false; 2]).unwrap_err().contains("not as they were left"));
+        let unsent = Some(Failure { kind: FailureKind::Kernel, errno: libc::EPERM, what: "send frames through".into() });
+        let why = Outcome { unsent, is_as_left: false, ..nowhere }.judge([false; 2]).unwrap_err();
+        assert!(why.contains("send frames through") && why.contains("not as they were left"), "both are told: {why}");
     }
 
     #[test]
     fn probes_leave_no_trace_in_the_counters() {
-        let tally = tally([3; 4], [1, 0, 3, 3]);
-        assert_eq!((tally.dropped4, tally.dropped6, tally.passed, tally.would_drop), (2, 3, 7, 1));
+        let tally = |allowed| tally([3; 4], [1, 0, 3, 3], allowed);
+        let all = |tally: Tally| (tally.dropped4, tally.dropped6, tally.passed, tally.would_drop);
+        assert_eq!(all(tally(0)), (2, 3, 7, 1));
+        assert_eq!(all(tally(1)), (2, 3, 7, 0), "who is allowed would not be dropped");
     }
 }

@@ -9,10 +9,9 @@ use super::{
 };
 use crate::{Error, probe};
 use honeymesh_types::Subject;
-use ipnet::IpNet;
 
 impl Nft {
-    /// Bans the probe's one source for ever; its other one is allowed from the next [`Nft::set_allow`] on.
+    /// Bans the probe's one source for ever. Its other one is on no allowlist: the rules excuse the probe's own frames alone.
     ///
     /// # Errors
     /// [`Error::Full`] or [`Error::Nftables`].
@@ -54,13 +53,6 @@ impl Nft {
             self.done(&Order::Raise { all: vec![element], are_new: false })?;
         }
         Ok(missing)
-    }
-
-    /// The never-ban set, and with it the source of the probe that must pass.
-    pub(super) fn with_probe(&mut self, nets: &[IpNet]) -> Vec<IpNet> {
-        self.is_probe_allowed = probe::is_allowed(nets);
-        let own = probe::honest().into_iter().filter(|_| self.is_probing);
-        nets.iter().copied().chain(own).collect()
     }
 }
 

@@ -16,7 +16,7 @@ mod talk;
 mod weigh;
 
 use super::{
-    ask::{ACK, RST, TCP, UDP, any_socket, flags, later_fragment, port, range, to_own},
+    ask::{ACK, RST, TCP, UDP, any_socket, came_by, flags, later_fragment, port, range, to_own},
     expression::{Compare, Expression, Meta, Register, Verdict, goto, is},
     ingress::{self, Rule},
     layout::{Earns, Layout, Manner, Scan},
@@ -58,8 +58,6 @@ pub(super) const COUNTERS: [&str; 15] = [
 const SOURCE_PORT_MIN: u16 = 1_024;
 /// The destination ports of the classic traceroute.
 const TRACEROUTE: (u16, u16) = (33_434, 33_689);
-/// The octets of an interface's name, with zeros behind it.
-const NAME_LEN: usize = 16;
 
 /// The rules of this side.
 pub(super) struct Stack<'a> {
@@ -202,19 +200,13 @@ fn drop_or_count(layout: &Layout, chain: &'static str, counter: &'static str) ->
 
 /// Allowed sources pass.
 fn allowed(layout: &Layout, kin: &Kin, chain: &'static str) -> Vec<Rule> {
-    let rule = |tier| {
-        let mut steps = ingress::lookup(tier, 0, Verdict::Accept);
-        steps.insert(steps.len() - 1, Expression::Count("allowed"));
-        (chain, steps)
-    };
+    let rule = |tier| (chain, ingress::excuse(tier, 0, "allowed"));
     layout.longest_first(Class::Allow, kin.family).map(rule).collect()
 }
 
 /// Everything that came by this interface.
 fn from(interface: &str) -> Vec<Expression> {
-    let mut name = interface.as_bytes().to_vec();
-    name.resize(NAME_LEN, 0);
-    vec![Expression::Meta(Meta::Interface), is(&name), goto(CARRIED)]
+    [came_by(interface), vec![goto(CARRIED)]].concat()
 }
 
 /// Ports that are excepted go on to be answered.

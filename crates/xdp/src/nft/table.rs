@@ -5,15 +5,14 @@ mod found;
 mod probing;
 
 use super::{
-    bytes::{Batch, Message},
+    bytes::Batch,
     element,
     ingress::{self, FROM, Ingress},
     layout::{Layout, Scan},
     locked::{LOCKED, Lock, Locked, PROTOCOLS, SLACK_MS},
     memory,
-    objects::{self, TABLE},
+    objects::{self, Hook, TABLE},
     orders::{Failure, FailureKind, Network},
-    probe,
     side::Side,
     socket::Socket,
     stack::{self, Stack},
@@ -133,7 +132,7 @@ impl Table {
                 return Err(Failure::new(FailureKind::Foreign, 0, TABLE));
             }
             if side == Side::Ingress {
-                self.layout.is_enforcing = !found.chains.contains(ingress::OBSERVING);
+                self.layout.is_enforcing = !found.chains.contains_key(ingress::OBSERVING);
             }
             self.adopt_sets(&found, side).map_err(read)?;
         }
@@ -216,20 +215,26 @@ impl Table {
         for name in counters.iter().filter(|name| !found.counters.contains(**name)) {
             batch.push(objects::new_counter(side, name));
         }
-        // Rules first: a set goes only when nobody looks it up.
-        let old = found.chains.iter().filter(|chain| !chain.starts_with(FROM));
-        old.clone().for_each(|chain| batch.push(objects::flush(side, chain)));
+        // Rules first: a set goes only when nobody looks it up, and a chain when nobody leads to it.
+        found.chains.keys().for_each(|chain| batch.push(objects::flush(side, chain)));
         self.sets(side, found, batch);
-        for name in chains.iter().filter(|name| !found.chains.contains(**name)) {
-            batch.push(new_chain(side, name));
+        let mut wanted: Vec<String> = chains.iter().map(|&name| name.to_owned()).collect();
+        if side == Side::Ingress {
+            // Before every interface that is there, and before no other.
+            wanted.extend(self.interfaces.iter().map(|name| objects::base_chain(name)));
         }
+        // A chain cannot be hung elsewhere: one that hangs wrongly, or not at all, goes and is made anew.
+        let (good, bad): (Vec<_>, Vec<_>) =
+            found.chains.iter().partition(|(name, hook)| wanted.contains(name) && **hook == Hook::of(side, name));
+        bad.iter().for_each(|(name, _)| batch.push(objects::del_chain(side, name)));
+        let is_there = |name: &String| good.iter().any(|(good, _)| *good == name);
+        wanted.iter().filter(|name| !is_there(name)).for_each(|name| batch.push(objects::new_chain(side, name)));
         for (chain, steps) in &rules {
             batch.push(objects::new_rule(side, chain, steps));
         }
         if side == Side::Ingress {
-            self.place(found, batch);
+            self.interfaces.iter().for_each(|name| batch.push(objects::enter_rule(name)));
         }
-        old.filter(|chain| !chains.contains(&chain.as_str())).for_each(|chain| batch.push(objects::del_chain(side, chain)));
     }
 
     /// Counters, chains and rules of one side.
@@ -278,21 +283,6 @@ impl Table {
             Lock::Off => {}
             Lock::For(left) => batch.push(element::add_locked(side, Some(left))),
             Lock::Confirmed => batch.push(element::add_locked(side, None)),
-        }
-    }
-
-    /// The table before every interface that is there, and before no other.
-    fn place(&self, found: &Found, batch: &mut Batch) {
-        for name in &self.interfaces {
-            let known = found.chains.contains(&objects::base_chain(name));
-            let chain = objects::base_chain(name);
-            batch.push(if known { objects::flush(Side::Ingress, &chain) } else { objects::new_ingress_chain(name) });
-            batch.push(objects::enter_rule(name));
-        }
-        let ours = |chain: &str| self.interfaces.iter().any(|interface| objects::base_chain(interface) == chain);
-        for chain in found.chains.iter().filter(|chain| chain.starts_with(FROM) && !ours(chain)) {
-            batch.push(objects::flush(Side::Ingress, chain));
-            batch.push(objects::del_chain(Side::Ingress, chain));
         }
     }
 
@@ -429,14 +419,5 @@ impl Table {
     /// Is nothing to stay when the daemon ends?
     pub(super) const fn releases(&self) -> bool {
         self.releases
-    }
-}
-
-/// A chain that is no interface's.
-fn new_chain(side: Side, name: &str) -> Message {
-    match probe::priority(name) {
-        Some(priority) if side == Side::Ingress => objects::new_probe_chain(name, priority),
-        _ if name == stack::ARRIVED => objects::new_stack_chain(name),
-        _ => objects::new_chain(side, name),
     }
 }

@@ -34,6 +34,10 @@ pub struct Audits {
     pub drifted: u64,
     /// How many there were.
     audits: u64,
+    /// Until then the last audit's share of the time lasts.
+    shared: MonoTime,
+    /// Was the one before, or is the one to come, called for before that?
+    is_called_early: bool,
     /// What was found and mended between two audits; the next one reports it.
     between: Drift,
 }
@@ -68,7 +72,29 @@ impl Looked {
 impl Audits {
     /// The first one is due soon after the start.
     pub fn new(now: MonoTime, look: Option<Look>) -> Self {
-        Self { step: Step::Rest(now.plus(FIRST)), look, last: None, drifted: 0, audits: 0, between: Drift::default() }
+        Self {
+            step: Step::Rest(now.plus(FIRST)),
+            look,
+            last: None,
+            drifted: 0,
+            audits: 0,
+            shared: MonoTime(0),
+            is_called_early: false,
+            between: Drift::default(),
+        }
+    }
+
+    /// Something is wrong: the next one begins now. But of those that are called for before the last one's share of the time
+    /// is over, every other one waits for that, so that together they never take more than twice their share.
+    pub fn called_for(&mut self, now: MonoTime) {
+        let Step::Rest(until) = &mut self.step else { return };
+        let is_early = self.shared > now;
+        if is_early && self.is_called_early {
+            *until = self.shared.min(*until);
+            return;
+        }
+        self.is_called_early = is_early;
+        *until = MonoTime(0);
     }
 
     /// When there is something to do; `None` while something is done elsewhere.
@@ -88,7 +114,10 @@ impl Audits {
 
     fn done(&mut self, began: Now, ended: MonoTime, found: &Drift, put_back: PutBack) {
         let took = ended.since(began.mono);
-        let rest = EVERY.max(took.saturating_mul(SHARE));
+        let share = took.saturating_mul(SHARE);
+        let rest = EVERY.max(share);
+        self.is_called_early &= began.mono < self.shared;
+        self.shared = ended.plus(share);
         self.step = Step::Rest(ended.plus(rest));
         self.audits = self.audits.saturating_add(1);
         let entries = found.missing.len() + found.extra.len() + found.different.len();
@@ -255,5 +284,25 @@ mod tests {
         assert_eq!(audits.due(), Some(MonoTime::from_millis(145_000)));
         let last = audits.last.unwrap();
         assert_eq!((last.took_us, last.every_seconds, last.audits, last.drifted), (5_000_000, 100, 2, 2));
+    }
+
+    #[test]
+    fn an_audit_that_is_called_for_comes_at_once_and_the_next_one_only_after_the_share_of_the_time() {
+        let mut audits = Audits::new(MonoTime(0), None);
+        let now = |ms| Now { mono: MonoTime::from_millis(ms), ..Now::default() };
+        let at = MonoTime::from_millis;
+        audits.done(now(40_000), at(45_000), &Drift::default(), PutBack::default());
+        audits.called_for(at(50_000));
+        assert_eq!(audits.due(), Some(MonoTime(0)), "at once");
+        audits.done(now(50_000), at(55_000), &Drift::default(), PutBack::default());
+        audits.called_for(at(60_000));
+        audits.called_for(at(70_000));
+        assert_eq!(audits.due(), Some(at(155_000)), "twenty times as long as it took");
+        audits.done(now(155_000), at(160_000), &Drift::default(), PutBack::default());
+        audits.called_for(at(165_000));
+        assert_eq!(audits.due(), Some(MonoTime(0)), "at once again");
+        audits.done(now(165_000), at(165_001), &Drift::default(), PutBack::default());
+        audits.called_for(at(170_000));
+        assert_eq!(audits.due(), Some(MonoTime(0)), "one that was quick has no share left");
     }
 }

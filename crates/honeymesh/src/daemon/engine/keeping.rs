@@ -26,6 +26,8 @@ pub struct Keeping {
     pub put_back: PutBack,
     keeper: Option<KeeperJson>,
     probe: Option<ProbeJson>,
+    /// What the last probe came to, before its cause was looked for; none if it was fine.
+    probe_failed: Option<String>,
     probe_due: Option<MonoTime>,
     /// When the next one is run, where no keeper does.
     probe_next: Option<MonoTime>,

@@ -226,6 +226,12 @@ impl Bench {
         }
     }
 
+    /// How many events of the kind there were.
+    async fn told(&mut self, kind: &str) -> u64 {
+        let Response::Status(status) = self.ask(Request::Status).await.unwrap() else { panic!("status") };
+        status.counts.events.get(kind).copied().unwrap_or(0)
+    }
+
     async fn ban(&mut self, subject: &str) -> Result<Response, Refusal> {
         let order = BanOrder { subject: subject.parse().unwrap(), ttl: Ttl::Configured, note: None, local: false, force: false };
         self.ask(Request::Ban(order)).await
@@ -534,5 +540,38 @@ async fn where_nobody_else_probes_the_loop_does_with_a_look_at_the_interfaces_ev
         let probe = status.probe.unwrap();
         assert_eq!((probe.runs, probe.ok, probe.why), (number, comes_to.is_ok(), comes_to.err()));
         assert_eq!(status.warnings.iter().any(|line| line.contains("self-probe failed")), !probe.ok);
+    }
+}
+
+#[tokio::test]
+async fn a_probe_that_goes_on_failing_is_told_once_and_calls_for_one_audit_until_something_changes() {
+    let mut bench = Bench::new();
+    CLOCK.fetch_add(2_000_000, Relaxed);
+    bench.audit().await;
+    let (leak, down) = ("a banned IPv4 source was let through", "Network is down");
+    let mended = || Drift { settings_changed: true, ..Drift::default() };
+    let all = [
+        (Err(down), Drift::default(), true),
+        (Err(down), Drift::default(), false),
+        (Err(down), Drift::default(), false),
+        (Err(leak), Drift::default(), true),
+        (Err(leak), mended(), true),
+        (Err(leak), Drift::default(), false),
+        (Ok(()), Drift::default(), true),
+        (Ok(()), Drift::default(), false),
+    ];
+    for (step, (comes_to, found, is_told)) in all.into_iter().enumerate() {
+        CLOCK.fetch_add(11_000_000, Relaxed);
+        let told = bench.told("audit").await;
+        bench.kernel.0.lock().unwrap().own_probe = Some(comes_to.map_err(str::to_owned));
+        bench.kernel.0.lock().unwrap().guarded = found;
+        bench.engine.interfaces_looked(honeymesh_xdp::Sight::default());
+        assert_eq!(bench.told("audit").await - told, u64::from(is_told), "step {step}");
+        let is_called = bench.engine.audits.due() == Some(MonoTime(0));
+        // Other tests move the clock meanwhile, so an audit may seem to have taken its time, and a later one has to wait for its share.
+        assert!(is_called == (is_told && comes_to.is_err()) || step > 0 && !is_called, "step {step}");
+        bench.audit().await;
+        let Response::Status(status) = bench.ask(Request::Status).await.unwrap() else { panic!("status") };
+        assert_eq!(status.warnings.iter().any(|line| line.contains("self-probe failed")), comes_to.is_err(), "step {step}");
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::nft::{
     bytes::{Batch, Incoming, Message, Parts},
-    objects::{self, TABLE},
+    objects::{self, Hook, TABLE},
     side::Side,
     socket::Socket,
     tier::{Class, Tier},
@@ -17,7 +17,8 @@ use std::{
 #[derive(Debug, Default)]
 pub(super) struct Found {
     pub(super) table: Option<FoundTable>,
-    pub(super) chains: BTreeSet<String>,
+    /// Chains, and where each hangs.
+    pub(super) chains: BTreeMap<String, Option<Hook>>,
     pub(super) counters: BTreeSet<String>,
     /// Sets, and how many entries fit in each; 0 if nobody said.
     pub(super) sets: BTreeMap<String, u32>,
@@ -113,14 +114,17 @@ fn ours<'a>(message: &Incoming<'a>, side: Side, table: u16, name: u16) -> Option
 /// Everything of one side but rules and entries.
 pub(super) fn look(socket: &mut Socket, side: Side) -> io::Result<Found> {
     let Some(table) = find_table(socket, side)? else { return Ok(Found::default()) };
-    let mut names = |kind: u16, table: u16, name: u16| {
-        socket.dump(
-            || list(side, kind, table),
-            |message, all: &mut Vec<String>| all.extend(ours(message, side, table, name).map(str::to_owned)),
-        )
-    };
-    let chains = names(message::GET_CHAIN, chain::TABLE, chain::NAME)?;
-    let counters = names(message::GET_OBJECT, object::TABLE, object::NAME)?;
+    let chains = socket.dump(
+        || list(side, message::GET_CHAIN, chain::TABLE),
+        |message, all| {
+            let hook = || Hook::read(message.attributes());
+            all.extend(ours(message, side, chain::TABLE, chain::NAME).map(|name| (name.to_owned(), hook())));
+        },
+    )?;
+    let counters = socket.dump(
+        || list(side, message::GET_OBJECT, object::TABLE),
+        |message, all| all.extend(ours(message, side, object::TABLE, object::NAME).map(str::to_owned)),
+    )?;
     Ok(Found {
         table: Some(table),
         chains: chains.into_iter().collect(),

@@ -21,14 +21,16 @@ const NAP: Duration = Duration::from_millis(2);
 type Counts = [[u64; 4]; 2];
 
 impl Table {
-    /// Sends the frames and says what became of them. Changes nothing.
+    /// Sends the frames and says what became of them. Changes nothing. The rules are compared whether frames can be sent or not.
     pub(in crate::nft) fn probe(&mut self, loopback: &io::Result<Loopback>) -> Result<Outcome, Failure> {
-        let failed = |error: &io::Error| Failure::kernel("send the self-probe's frames through", error);
-        let loopback = loopback.as_ref().map_err(failed)?;
         let read = |error: io::Error| Failure::kernel("read", &error);
         let before = self.probe_counts().map_err(read)?;
-        loopback.send().map_err(|error| failed(&error))?;
-        let after = self.await_frames(&before).map_err(read)?;
+        let sent = match loopback {
+            Ok(loopback) => loopback.send(),
+            Err(error) => Err(error.raw_os_error().map_or_else(|| error.kind().into(), io::Error::from_raw_os_error)),
+        };
+        let unsent = sent.err().map(|error| Failure::kernel("send the self-probe's frames through", &error));
+        let after = if unsent.is_none() { self.await_frames(&before).map_err(read)? } else { before };
         let more = |which: usize| {
             let pairs = before.get(which).into_iter().flatten().zip(after.get(which).into_iter().flatten());
             let mut more = [false; 4];
@@ -36,6 +38,7 @@ impl Table {
             more
         };
         Ok(Outcome {
+            unsent,
             came: more(0),
             passed: more(1),
             is_as_left: self.are_rules_as_left().map_err(read)?,

@@ -31,7 +31,21 @@ impl<K: Enforcer> Engine<K> {
             judged = Ok(());
         }
         let before = self.keeping.probe.take().unwrap_or_else(|| ProbeJson { ok: true, ..ProbeJson::default() });
-        let why = judged.err().map(|why| self.cause(why));
+        let failed = judged.err();
+        let is_new = failed != self.keeping.probe_failed;
+        self.keeping.probe_failed.clone_from(&failed);
+        let (why, is_found) = match failed {
+            Some(failed) => {
+                let (why, is_found) = self.cause(failed);
+                (Some(why), is_found)
+            }
+            None => (None, false),
+        };
+        // A failure that goes on, and that nothing can be done about, is told once; `status` goes on to show it.
+        let is_news = is_new || is_found;
+        if is_news && why.is_some() {
+            self.audits.called_for(now.mono);
+        }
         let probe = ProbeJson {
             at: time_micros(now.wall),
             ok: why.is_none(),
@@ -40,16 +54,15 @@ impl<K: Enforcer> Engine<K> {
             failures: before.failures.saturating_add(u64::from(why.is_some())),
             why,
         };
-        if probe.why.is_some() || !before.ok {
+        if is_news {
             self.tell_probe(&probe);
         }
         self.keeping.probe = Some(probe);
         self.keeping.probe_due = Some(now.mono.plus(PROBE_MISSED));
     }
 
-    /// Looks for what made the probe fail, and mends it.
-    fn cause(&mut self, why: String) -> String {
-        self.audit_soon();
+    /// Looks for what made the probe fail, and mends it. What is to be said, and whether there was something to mend.
+    fn cause(&mut self, why: String) -> (String, bool) {
         match self.kernel.guard() {
             Ok(found) => {
                 let settings =
@@ -57,9 +70,12 @@ impl<K: Enforcer> Engine<K> {
                 let missing = (!found.missing.is_empty()).then_some("its ban was gone from the table (entered again)");
                 let causes: Vec<&str> = settings.into_iter().chain(missing).collect();
                 self.audits.found(&found);
-                if causes.is_empty() { why } else { format!("{why}: {}", causes.join(", ")) }
+                match causes.as_slice() {
+                    [] => (why, false),
+                    causes => (format!("{why}: {}", causes.join(", ")), true),
+                }
             }
-            Err(error) => format!("{why}, and its cause could not be looked for: {error}"),
+            Err(error) => (format!("{why}, and its cause could not be looked for: {error}"), false),
         }
     }
 
