@@ -190,6 +190,14 @@ impl Server {
             return meaning;
         }
         let mut reply = Reply { answer, is_resp3: self.is_resp3 };
+        // What a browser is made to send: Redis ends it without a word.
+        if matches!(lower, b"post" | b"host:") {
+            return Meaning::Leave;
+        }
+        if !known::is_command(lower) {
+            unknown(command, arguments, &mut reply);
+            return Meaning::Plain;
+        }
         if known::objection(lower, arguments, &mut reply) || self.objects(lower, arguments, &mut reply) {
             return Meaning::Plain;
         }
@@ -205,8 +213,7 @@ impl Server {
                 reply.raw("+OK\r\n");
                 return Meaning::Leave;
             }
-            // What a browser is made to send: Redis ends it without a word.
-            (b"post" | b"host:", _) | (b"shutdown", _) => return Meaning::Leave,
+            (b"shutdown", _) => return Meaning::Leave,
             (b"auth", [_]) => {
                 reply.raw(NO_PASSWORD);
                 return Meaning::Login;
@@ -262,11 +269,9 @@ impl Server {
             || self.keys(lower, arguments, &mut reply)
             || self.other_keys(lower, arguments, &mut reply)
             || self.look(lower, arguments, now, &mut reply);
-        if !is_answered && known::is_command(lower) {
+        if !is_answered {
             // What it cannot do, it has no room for.
             reply.raw(NO_MEMORY);
-        } else if !is_answered {
-            unknown(command, arguments, &mut reply);
         }
         Meaning::Plain
     }
