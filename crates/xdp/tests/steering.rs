@@ -8,6 +8,7 @@ use honeymesh_xdp::{Dark, InterfaceState, Kernel, Knocks, OnExit, Options, Steer
 use honeymesh_xdp_program::testing::{Offer, Packet, SERVED, SYN, offers, offers_setting};
 use nix::{
     ifaddrs::getifaddrs,
+    poll::{PollFd, PollFlags, PollTimeout, poll},
     sys::socket::{AddressFamily, Backlog, SockFlag, SockType, bind, listen, send, socket},
 };
 use std::{
@@ -57,13 +58,21 @@ impl Scene {
     fn is_trapped(&self, to: &str, port: u16) -> bool {
         let Ok(client) = self.connect(to, port) else { return false };
         let trap = &self.traps[usize::from(to.contains(':'))];
-        let (stranger, from) = trap.accept().unwrap();
+        let (stranger, from) = accepted(trap);
         assert_eq!(from, client.local_addr().unwrap());
         let met = stranger.local_addr().unwrap();
         assert_eq!((met.ip(), met.port()), (to.parse::<IpAddr>().unwrap(), port));
         talk(client, stranger);
         true
     }
+}
+
+/// Who comes next, and from where. Whoever does not come at all must not hold the others up.
+fn accepted(listener: &TcpListener) -> (TcpStream, SocketAddr) {
+    let patience = PollTimeout::try_from(PATIENCE).unwrap();
+    let comes = poll(&mut [PollFd::new(listener.as_fd(), PollFlags::POLLIN)], patience).unwrap();
+    assert_eq!(comes, 1, "nobody comes to {}", listener.local_addr().unwrap());
+    listener.accept().unwrap()
 }
 
 /// Both ways, and the end.
@@ -188,7 +197,7 @@ fn a_connection_to_any_dark_port_reaches_the_trap_and_served_ports_do_not_notice
             }
             assert!(scene.is_trapped(to, 6_101), "{to}");
             let client = scene.connect(to, 80).unwrap();
-            let (server, _) = served[usize::from(to.contains(':'))].accept().unwrap();
+            let (server, _) = accepted(&served[usize::from(to.contains(':'))]);
             talk(client, server);
         }
         assert_eq!(kernel.counters().unwrap().steered, 12);
@@ -208,7 +217,7 @@ fn a_service_that_starts_later_is_found_at_once_and_its_port_is_a_trap_again_whe
             assert!(scene.is_trapped(to, 8_080));
             let service = TcpListener::bind(address).unwrap();
             let client = scene.connect(to, 8_080).unwrap();
-            talk(client, service.accept().unwrap().0);
+            talk(client, accepted(&service).0);
             drop(service);
             assert!(scene.is_trapped(to, 8_080));
         }
@@ -335,7 +344,7 @@ fn on_loopback_with_generic_xdp_dark_ports_are_traps_too() {
         arm(&mut kernel, &traps);
         for (trap, to) in traps.iter().zip(["127.0.0.1:23", "[::1]:23"]) {
             let client = TcpStream::connect(to).unwrap();
-            let (server, _) = trap.accept().unwrap();
+            let (server, _) = accepted(trap);
             assert_eq!(server.local_addr().unwrap(), to.parse().unwrap());
             talk(client, server);
         }
@@ -416,7 +425,7 @@ fn silent_dark_ports_answer_nothing_over_tcp_or_udp_and_served_ones_as_always() 
             assert_eq!(udp(to, 53), Err(ErrorKind::WouldBlock), "{to}: no ICMP comes");
             assert_eq!(udp(to, 25), Err(ErrorKind::ConnectionRefused), "{to}: excepted");
             let client = scene.connect(to, 80).unwrap();
-            talk(client, service.accept().unwrap().0);
+            talk(client, accepted(&service).0);
             let _ = udp(to, 5_353);
             assert_eq!(datagrams.recv(&mut [0; 16]).unwrap(), 5, "{to}");
         }
