@@ -5,10 +5,13 @@
 //! redis-server 8.0.2.
 
 mod commands;
+mod data;
 mod info;
 mod lua;
 mod request;
 mod session;
+#[cfg(test)]
+mod tests;
 
 pub use session::RedisSession;
 

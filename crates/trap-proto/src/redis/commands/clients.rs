@@ -3,6 +3,7 @@
 use super::{REPEATED_BYTES_MAX, Replies, Reply, Server, known, login};
 use crate::{
     persona::derived,
+    redis::data::number::integer,
     store::VALUE_BYTES_MAX,
     text::{hex, safe_text},
 };
@@ -66,11 +67,6 @@ const NO_TRACKING: &str =
 const PASSWORD_BITS: i64 = 256;
 const PASSWORD_BITS_MAX: i64 = 4_096;
 
-/// A whole number as Redis reads one.
-pub(super) fn integer(word: &[u8]) -> Option<i64> {
-    core::str::from_utf8(word).ok().filter(|digits| !digits.starts_with('+'))?.parse().ok()
-}
-
 impl Server {
     pub(super) fn hello(&mut self, arguments: &[Vec<u8>], reply: &mut Reply<'_>) {
         let (version, mut options) = arguments.split_first().map_or((None, arguments), |(version, rest)| (Some(version), rest));
@@ -119,11 +115,11 @@ impl Server {
         let Some((sub, rest)) = arguments.split_first() else { return };
         match (sub.to_ascii_lowercase().as_slice(), rest) {
             (b"whoami", _) => reply.bulk(b"default"),
-            (b"users", _) => reply.list([&b"default"[..]].into()),
-            (b"list", _) => reply.list([DEFAULT_USER].into()),
+            (b"users", _) => reply.list([&b"default"[..]].into_iter()),
+            (b"list", _) => reply.list([DEFAULT_USER].into_iter()),
             (b"getuser", [user]) if user == b"default" => reply.user(),
             (b"getuser", _) => reply.nil(),
-            (b"cat", []) => reply.list(CATEGORIES.iter().map(|category| category.as_bytes()).collect()),
+            (b"cat", []) => reply.list(CATEGORIES.iter().map(|category| category.as_bytes())),
             (b"cat", [category]) if CATEGORIES.iter().any(|known| category.eq_ignore_ascii_case(known.as_bytes())) => {
                 reply.raw("*0\r\n");
             }
@@ -238,9 +234,10 @@ impl Server {
     fn about(&self, sub: &str) -> String {
         let (id, name, resp) = (self.connection, safe_text(&self.name, NAME_BYTES_MAX), if self.is_resp3 { 3 } else { 2 });
         let [low, high, ..] = derived(&self.host.key, &[b"port", &self.seed.to_le_bytes()]);
+        let db = self.data.selected;
         let port = 32_768 + u32::from(u16::from_le_bytes([low, high])) % 28_232;
         format!(
-            "id={id} addr=127.0.0.1:{port} laddr=127.0.0.1:6379 fd=8 name={name} age=0 idle=0 flags=N db=0 sub=0 psub=0 ssub=0 multi=-1 watch=0 \
+            "id={id} addr=127.0.0.1:{port} laddr=127.0.0.1:6379 fd=8 name={name} age=0 idle=0 flags=N db={db} sub=0 psub=0 ssub=0 multi=-1 watch=0 \
              qbuf=26 qbuf-free=20448 argv-mem=10 multi-mem=0 rbs=1024 rbp=0 obl=0 oll=0 omem=0 tot-mem=22426 events=r cmd=client|{sub} \
              user=default redir=-1 resp={resp} lib-name= lib-ver= io-thread=0\n"
         )
@@ -263,11 +260,6 @@ fn dry_run(user: &[u8], command: &[u8], arguments: &[Vec<u8>], reply: &mut Reply
 }
 
 impl Reply<'_> {
-    /// So many different values follow.
-    pub(super) fn set(&mut self, values: usize) {
-        self.raw(&format!("{}{values}\r\n", if self.is_resp3 { '~' } else { '*' }));
-    }
-
     /// The only user there is.
     fn user(&mut self) {
         self.map(6);

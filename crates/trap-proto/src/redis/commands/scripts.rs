@@ -134,9 +134,9 @@ impl Server {
             return answer.extend_from_slice(b"-ERR Number of keys can't be greater than number of args\r\n");
         };
         let number = self.known(script);
-        let is_resp3 = core::mem::take(&mut self.is_resp3);
+        let (is_resp3, may_wait) = (core::mem::take(&mut self.is_resp3), core::mem::take(&mut self.may_wait));
         let result = lua::run(&Script { text: script, keys, arguments }, &number, &mut |words| self.called(words, now));
-        self.is_resp3 = is_resp3;
+        (self.is_resp3, self.may_wait) = (is_resp3, may_wait);
         let from = answer.len();
         let mut reply = Reply { answer, is_resp3 };
         match &result {

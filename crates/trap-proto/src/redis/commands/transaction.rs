@@ -34,12 +34,21 @@ impl Server {
                 return Some(Meaning::Plain);
             }
             (b"discard", 1) => match self.transaction.take() {
-                Some(_) => "+OK\r\n",
+                Some(_) => {
+                    self.data.unwatch();
+                    "+OK\r\n"
+                }
                 None => "-ERR DISCARD without MULTI\r\n",
             },
             (b"watch", 2..) if is_open => "-ERR WATCH inside MULTI is not allowed\r\n",
-            (b"watch", 2..) => "+OK\r\n",
-            (b"unwatch", 1) if !is_open => "+OK\r\n",
+            (b"watch", 2..) => {
+                words.iter().skip(1).for_each(|key| self.data.watch(key));
+                "+OK\r\n"
+            }
+            (b"unwatch", 1) if !is_open => {
+                self.data.unwatch();
+                "+OK\r\n"
+            }
             (b"quit" | b"reset" | b"host:" | b"post", _) => return None,
             _ if is_open => return Some(self.queue(words, now, answer)),
             _ => return None,
@@ -75,11 +84,16 @@ impl Server {
         let Some(transaction) = self.transaction.take() else {
             return answer.extend_from_slice(b"-ERR EXEC without MULTI\r\n");
         };
+        let is_touched = self.data.unwatch();
         if transaction.is_spoilt {
             return answer.extend_from_slice(b"-EXECABORT Transaction discarded because of previous errors.\r\n");
         }
         let from = answer.len();
+        if is_touched {
+            return super::Reply { answer, is_resp3: self.is_resp3 }.nil_list();
+        }
         answer.extend_from_slice(format!("*{}\r\n", transaction.queued.len()).as_bytes());
+        let may_wait = core::mem::take(&mut self.may_wait);
         for words in &transaction.queued {
             let before = answer.len();
             let lower = words.first().map(|word| word.to_ascii_lowercase()).unwrap_or_default();
@@ -89,5 +103,6 @@ impl Server {
                 answer.extend_from_slice(NO_MEMORY.as_bytes());
             }
         }
+        self.may_wait = may_wait;
     }
 }
