@@ -339,7 +339,7 @@ mod tests {
         assert_eq!((data.elements, data.bytes), (ELEMENTS_MAX, ELEMENTS_MAX + 1));
         data.change(b"a", None, |value| {
             if let Value::List(list) = value {
-                list.retain(true, |_, _| false);
+                list.remove(&(0..ELEMENTS_MAX).collect::<Vec<_>>());
             }
         });
         assert_eq!((data.has(b"a"), data.keys, data.elements, data.bytes), (false, 0, 0, 0));

@@ -34,7 +34,10 @@ impl Server {
             }
             (b"exists" | b"touch", keys) => reply.number(keys.iter().filter(|key| self.data.has(key)).count()),
             (b"keys", [pattern]) => {
-                let names: Vec<&Name> = self.data.iter().map(|(name, _)| name).filter(|name| fits(pattern, name)).collect();
+                let mut left = self.steps.for_patterns();
+                let names = self.data.iter().map(|(name, _)| name).filter(|name| fits(pattern, name, &mut left));
+                let names: Vec<&Name> = names.collect();
+                self.steps.tried(left)?;
                 reply.list(names.into_iter().map(|name| &**name));
             }
             (b"dbsize", []) => reply.number(self.data.len()),

@@ -35,6 +35,11 @@ fn index_of(number: i64, all: usize) -> Option<usize> {
     if number < 0 { from_end() } else { usize::try_from(number).ok().filter(|index| *index < all) }
 }
 
+/// Whether two values are the same: most are not from their first byte on, and there may be a thousand.
+fn is_same(value: &[u8], wanted: &[u8]) -> bool {
+    value.len() == wanted.len() && value.first() == wanted.first() && value == wanted
+}
+
 impl Server {
     /// Commands on lists.
     pub(super) fn lists(&mut self, command: &[u8], words: &[Vec<u8>], reply: &mut Reply<'_>) -> Result<(), Refusal> {
@@ -160,27 +165,37 @@ impl Server {
         if most == i64::MIN {
             return Err("-ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807\r\n");
         }
-        let mut removed = 0;
-        if self.data.list(key)?.is_some() {
+        let Some(list) = self.data.list(key)? else {
+            reply.number(0);
+            return Ok(());
+        };
+        let all = list.len();
+        let most_of_them = usize::try_from(most.unsigned_abs()).ok().filter(|most| *most > 0).unwrap_or(usize::MAX);
+        let mut places: Vec<usize> = if most >= 0 {
+            list.iter().enumerate().filter(|(_, value)| is_same(value, wanted)).map(|(at, _)| at).take(most_of_them).collect()
+        } else {
+            let back = list.iter().rev().enumerate().filter(|(_, value)| is_same(value, wanted));
+            back.map(|(at, _)| all - 1 - at).take(most_of_them).collect()
+        };
+        places.sort_unstable();
+        if !places.is_empty() {
             self.data.change(key, None, |value| {
-                let Value::List(list) = value else { return };
-                list.retain(most >= 0, |_, value| {
-                    let goes = value == wanted && (most == 0 || removed < most.unsigned_abs());
-                    removed += u64::from(goes);
-                    !goes
-                });
+                if let Value::List(list) = value {
+                    list.remove(&places);
+                }
             });
         }
-        reply.number(usize::try_from(removed).unwrap_or_default());
+        reply.number(places.len());
         Ok(())
     }
 
     fn list_trim(&mut self, key: &[u8], from: i64, to: i64, reply: &mut Reply<'_>) -> Result<(), Refusal> {
         if let Some(list) = self.data.list(key)? {
             let (from, many) = span(from, to, list.len());
+            let places: Vec<usize> = (0..from).chain(from + many..list.len()).collect();
             self.data.change(key, None, |value| {
                 if let Value::List(list) = value {
-                    list.retain(true, |index, _| (from..from + many).contains(&index));
+                    list.remove(&places);
                 }
             });
         }
@@ -201,7 +216,7 @@ impl Server {
         let all = self.data.change(key, None, |value| {
             let Value::List(list) = value else { return None };
             list.expect(core::iter::once(&new.to_vec()));
-            let at = list.iter().position(|value| value == pivot)?;
+            let at = list.iter().position(|value| is_same(value, pivot))?;
             list.insert(at + behind, new.to_vec());
             i64::try_from(list.len()).ok()
         });
@@ -225,19 +240,22 @@ impl Server {
         let all = list.map_or(0, List::len);
         let most = if length == 0 { all } else { length };
         let skipped = usize::try_from(rank.unsigned_abs() - 1).unwrap_or(usize::MAX);
-        let fits = |index: &usize| list.and_then(|list| list.get(*index)).is_some_and(|value| value == wanted);
-        let mut found: Vec<usize> = if rank > 0 {
-            (0..all).take(most).filter(fits).skip(skipped).collect()
+        let wanted_many = many.map_or(1, |many| if many == 0 { all } else { many });
+        let values = list.into_iter().flat_map(List::iter);
+        let found: Vec<usize> = if rank > 0 {
+            let found = values.enumerate().take(most).filter(|(_, value)| is_same(value, wanted)).map(|(at, _)| at);
+            found.skip(skipped).take(wanted_many).collect()
         } else {
-            (0..all).rev().take(most).filter(fits).skip(skipped).collect()
+            let found =
+                values.rev().enumerate().take(most).filter(|(_, value)| is_same(value, wanted)).map(|(at, _)| all - 1 - at);
+            found.skip(skipped).take(wanted_many).collect()
         };
         match many {
             None => match found.first() {
                 Some(index) => reply.number(*index),
                 None => reply.nil(),
             },
-            Some(many) => {
-                found.truncate(if many == 0 { all } else { many });
+            Some(_) => {
                 reply.array(found.len());
                 found.into_iter().for_each(|index| reply.number(index));
             }

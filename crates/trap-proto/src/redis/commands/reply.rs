@@ -14,6 +14,9 @@ pub(super) struct Reply<'a> {
 
 impl Reply<'_> {
     pub(super) fn raw(&mut self, text: &str) {
+        if self.answer.len() > WRITTEN_BYTES_MAX {
+            return;
+        }
         self.answer.extend_from_slice(text.as_bytes());
     }
 
@@ -25,6 +28,9 @@ impl Reply<'_> {
 
     /// A sign, a number, and the line's end.
     fn head(&mut self, sign: u8, number: usize) {
+        if self.answer.len() > WRITTEN_BYTES_MAX {
+            return;
+        }
         let mut digits = [0; 20];
         let (mut at, mut rest) = (digits.len(), number);
         loop {
@@ -60,7 +66,11 @@ impl Reply<'_> {
         if self.answer.len() > WRITTEN_BYTES_MAX {
             return;
         }
-        self.head(b'$', bytes.len());
+        // Most are short, and there may be a thousand.
+        match u8::try_from(bytes.len()) {
+            Ok(length @ 0..=9) => self.answer.extend_from_slice(&[b'$', b'0' + length, b'\r', b'\n']),
+            _ => self.head(b'$', bytes.len()),
+        }
         self.answer.extend_from_slice(bytes);
         self.answer.extend_from_slice(b"\r\n");
     }

@@ -77,8 +77,11 @@ impl Server {
             let keys = self.data.iter().map(|(name, entry)| (hash(name, salt), (&**name, entry))).collect();
             let (next, keys) = scanned(keys, cursor, asked.count);
             let is_kind = |value: &Value| asked.kind.is_none_or(|kind| is(kind, value.kind()));
-            let shown = keys.into_iter().filter(|(name, entry)| fits(asked.pattern, name) && is_kind(&entry.value));
-            given(next, shown.map(|(name, _)| (name, None)).collect(), reply);
+            let mut left = self.steps.for_patterns();
+            let shown = keys.into_iter().filter(|(name, entry)| fits(asked.pattern, name, &mut left) && is_kind(&entry.value));
+            let shown = shown.map(|(name, _)| (name, None)).collect();
+            self.steps.tried(left)?;
+            given(next, shown, reply);
             return Ok(());
         }
         let [key, cursor, options @ ..] = words else { return Err(SYNTAX) };
@@ -97,8 +100,11 @@ impl Server {
         }
         let asked = Asked::new(command, options)?;
         let (next, parts) = self.parts(value, cursor, &asked);
-        let shown = parts.into_iter().filter(|(name, _)| fits(asked.pattern, name));
-        given(next, shown.map(|(name, more)| (name, more.filter(|_| !asked.is_names_only))).collect(), reply);
+        let mut left = self.steps.for_patterns();
+        let shown = parts.into_iter().filter(|(name, _)| fits(asked.pattern, name, &mut left));
+        let shown = shown.map(|(name, more)| (name, more.filter(|_| !asked.is_names_only))).collect();
+        self.steps.tried(left)?;
+        given(next, shown, reply);
         Ok(())
     }
 

@@ -4,6 +4,7 @@ use super::{Reply, Server};
 use crate::redis::data::{
     NO_MEMORY, Refusal,
     number::{double, integer},
+    order::hash,
     value::Value,
 };
 use alloc::vec::Vec;
@@ -12,10 +13,13 @@ use alloc::vec::Vec;
 pub(in super::super) const REPLY_BYTES_MAX: usize = 20 * 1_024;
 /// How many elements commands may look at, for each byte that was said, and before any was; further ones are answered as with full
 /// memory, so that a large list costs its reader no less than its writer.
-const STEPS_EACH: usize = 24;
+const STEPS_EACH: usize = 12;
 const STEPS_AT_FIRST: usize = 16 * 1_024;
 /// The most that can be saved up.
 const STEPS_MAX: usize = 1 << 20;
+/// How many steps of a pattern cost as much as an element, and for how many elements' worth one command may try patterns.
+const PATTERN_STEPS_EACH: usize = 4;
+const PATTERN_STEPS_MAX: usize = 8 * 1_024;
 /// What is written into a hash or a text besides the command's words: a number.
 const NUMBER_BYTES: usize = 40;
 
@@ -44,7 +48,20 @@ impl Steps {
         self.0 = (self.0 + STEPS_EACH * bytes).min(STEPS_MAX);
     }
 
-    fn spend(&mut self, steps: usize) -> Result<(), Refusal> {
+    /// How far patterns may be tried, in steps of their own; what is left of them is given back to [`Steps::tried`].
+    pub(super) fn for_patterns(&self) -> usize {
+        self.0.min(PATTERN_STEPS_MAX).saturating_mul(PATTERN_STEPS_EACH)
+    }
+
+    /// Patterns were tried, and so much was left.
+    pub(super) fn tried(&mut self, left: usize) -> Result<(), Refusal> {
+        let used = self.for_patterns() - left;
+        self.spend(used.div_ceil(PATTERN_STEPS_EACH))?;
+        if left == 0 { Err(NO_MEMORY) } else { Ok(()) }
+    }
+
+    /// So many elements are looked at.
+    pub(super) fn spend(&mut self, steps: usize) -> Result<(), Refusal> {
         self.0 = self.0.checked_sub(steps).ok_or(NO_MEMORY)?;
         Ok(())
     }
@@ -114,32 +131,21 @@ fn grows(command: &[u8]) -> bool {
     )
 }
 
-/// Whether it is done however large that is which it is about.
-fn is_quick(command: &[u8], family: Family) -> bool {
-    match family {
-        Family::Texts | Family::Keys => command != b"copy",
-        Family::Lists => {
-            !matches!(command, b"lrange" | b"lset" | b"lrem" | b"ltrim" | b"linsert" | b"lpos" | b"lpop" | b"rpop" | b"lmpop")
-        }
-        Family::Sets => matches!(command, b"sadd" | b"srem" | b"sismember" | b"smismember" | b"scard" | b"smove"),
-        Family::Hashes => {
-            matches!(
-                command,
-                b"hset"
-                    | b"hmset"
-                    | b"hsetnx"
-                    | b"hget"
-                    | b"hmget"
-                    | b"hdel"
-                    | b"hlen"
-                    | b"hexists"
-                    | b"hincrby"
-                    | b"hincrbyfloat"
-                    | b"hstrlen"
-            )
-        }
-        Family::Sorted => !matches!(command, b"zrank" | b"zrevrank" | b"zpopmin" | b"zpopmax" | b"zmpop" | b"zrandmember"),
-        Family::Ranges | Family::Unions | Family::Scan | Family::Sort => false,
+/// What a command pays for each element that it is about, in quarters of a step: nothing where it is done however many there are, or
+/// takes away what it looks at.
+fn price(command: &[u8], family: Family) -> usize {
+    match (family, command) {
+        (Family::Keys, b"copy") | (Family::Unions, _) => 24,
+        (Family::Lists, b"lrange" | b"lrem" | b"ltrim" | b"linsert" | b"lpos") => 4,
+        (Family::Sets, b"smembers") => 8,
+        (Family::Sets, b"spop" | b"srandmember") => 4,
+        (Family::Sets, b"sinter" | b"sunion" | b"sdiff" | b"sinterstore" | b"sunionstore" | b"sdiffstore" | b"sintercard") => 24,
+        (Family::Hashes, b"hgetall" | b"hkeys" | b"hvals") => 8,
+        (Family::Hashes, b"hrandfield") | (Family::Sorted, b"zrandmember") => 8,
+        (Family::Sorted, b"zrank" | b"zrevrank") => 1,
+        (Family::Ranges | Family::Scan, _) => 12,
+        (Family::Sort, _) => 4,
+        _ => 0,
     }
 }
 
@@ -224,25 +230,25 @@ impl Server {
                 return Err(NO_MEMORY);
             }
         }
-        if is_quick(command, family) {
-            return Ok(());
-        }
+        let price = price(command, family);
         let looked = |word: &Vec<u8>| self.data.value(word).map_or(1, Value::len);
-        let steps = match (family, arguments) {
+        let elements = match (family, arguments) {
+            _ if price == 0 => return Ok(()),
             (Family::Sort, [key, options @ ..]) => {
                 let elements = looked(key);
-                elements * ((elements + 2).ilog2() as usize + 1 + options.len())
+                elements * ((elements + 2).ilog2() as usize + 1 + 4 * options.len())
             }
             (Family::Scan, _) if command == b"scan" => self.data.len(),
             _ => arguments.iter().map(looked).sum(),
         };
-        self.steps.spend(steps)
+        self.steps.spend(elements * price / 4)
     }
 
     /// A number below `bound` that nobody can foresee.
     pub(super) fn random(&mut self, bound: usize) -> usize {
-        let bound = u32::try_from(bound).unwrap_or(u32::MAX);
-        crate::text::random_below(&mut self.chance, bound) as usize
+        self.chance = self.chance.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let bound = u64::try_from(bound).unwrap_or(u64::MAX);
+        usize::try_from(hash(&[], self.chance).checked_rem(bound).unwrap_or_default()).unwrap_or_default()
     }
 
     /// Different numbers below `bound`, in their order: so many, or all there are.
@@ -250,7 +256,7 @@ impl Server {
         let mut left = count.min(bound);
         let mut chosen = Vec::with_capacity(left);
         for index in 0..bound {
-            if self.random(bound - index) < left {
+            if left > 0 && self.random(bound - index) < left {
                 chosen.push(index);
                 left -= 1;
             }

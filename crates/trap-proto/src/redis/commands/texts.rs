@@ -93,13 +93,15 @@ impl Server {
             }
             (b"setbit", [key, offset, value]) => return self.bit_set(key, offset, value, reply),
             (b"bitcount", [key]) => {
-                let ones = self.bytes_of(key)?.unwrap_or_default().iter().map(|byte| byte.count_ones() as usize).sum();
-                reply.number(ones);
+                let ones = ones_of(self.bytes_of(key)?.unwrap_or_default());
+                self.steps.spend(ones.1)?;
+                reply.number(ones.0);
             }
             (b"bitcount", [key, from, to]) => {
                 let (from, to) = (whole(from)?, whole(to)?);
-                let bytes = part(self.bytes_of(key)?.unwrap_or_default(), from, to);
-                reply.number(bytes.iter().map(|byte| byte.count_ones() as usize).sum());
+                let ones = ones_of(part(self.bytes_of(key)?.unwrap_or_default(), from, to));
+                self.steps.spend(ones.1)?;
+                reply.number(ones.0);
             }
             _ => return Err(SYNTAX),
         }
@@ -262,6 +264,11 @@ fn bit_of(offset: &[u8]) -> Result<(usize, u32), Refusal> {
     let offset = integer(offset).filter(|offset| (0..TEXT_BYTES_MAX * 8).contains(offset)).ok_or(NO_BIT_OFFSET)?;
     let bit = 7 - u32::try_from(offset % 8).unwrap_or_default();
     Ok((usize::try_from(offset / 8).map_err(|_| NO_BIT_OFFSET)?, bit))
+}
+
+/// How many bits are one, and how many elements that costs.
+fn ones_of(bytes: &[u8]) -> (usize, usize) {
+    (bytes.iter().map(|byte| byte.count_ones() as usize).sum(), bytes.len() / 16)
 }
 
 /// What is from one place to another one, which are counted from the end where they are below nought.

@@ -2,8 +2,6 @@
 
 /// The longest pattern that is tried, in bytes: no name is longer, and what stands in brackets rarely is.
 const PATTERN_BYTES_MAX: usize = 512;
-/// Steps that one name may take.
-const STEPS_MAX: usize = 4_096;
 
 /// One sign of a pattern, fitted to one byte: whether it fits, and what is behind it.
 fn one(pattern: &[u8], byte: u8) -> (bool, &[u8]) {
@@ -44,8 +42,9 @@ fn class(pattern: &[u8], byte: u8) -> (bool, &[u8]) {
     (fits != is_not, rest)
 }
 
-/// Whether a pattern fits a name. One that is longer than any that is tried fits nothing, and so does one that takes too many steps.
-pub(in super::super) fn fits(pattern: &[u8], name: &[u8]) -> bool {
+/// Whether a pattern fits a name. One that is longer than any that is tried fits nothing, and so does one that takes more steps than
+/// are `left`, which become fewer.
+pub(in super::super) fn fits(pattern: &[u8], name: &[u8], left: &mut usize) -> bool {
     if pattern == b"*" {
         return true;
     }
@@ -55,13 +54,15 @@ pub(in super::super) fn fits(pattern: &[u8], name: &[u8]) -> bool {
     let (mut pattern, mut name) = (pattern, name);
     // Where the last star was: what is behind it, and which name it was tried with.
     let mut star: Option<(&[u8], &[u8])> = None;
-    for _ in 0..STEPS_MAX {
+    while *left > 0 {
+        *left -= 1;
         if let [b'*', rest @ ..] = pattern {
             (pattern, star) = (rest, Some((rest, name)));
             continue;
         }
         let Some((byte, behind)) = name.split_first() else { return pattern.is_empty() };
         let (fits, rest) = one(pattern, *byte);
+        *left = left.saturating_sub(pattern.len() - rest.len());
         if fits {
             (pattern, name) = (rest, behind);
             continue;
@@ -105,9 +106,11 @@ mod tests {
             ("**a**", "bab", true),
         ];
         for (pattern, text, expected) in table {
-            assert_eq!(fits(pattern.as_bytes(), text.as_bytes()), expected, "{pattern} {text}");
+            assert_eq!(fits(pattern.as_bytes(), text.as_bytes(), &mut 100), expected, "{pattern} {text}");
         }
-        assert!(!fits(&[b'x'; PATTERN_BYTES_MAX + 1], b"x"), "too long");
-        assert!(!fits(&b"*a".repeat(200), &[b'a'; 180]), "many stars end");
+        assert!(!fits(&[b'x'; PATTERN_BYTES_MAX + 1], b"x", &mut 100), "too long");
+        let mut left = 1_000;
+        assert!(!fits(&b"*a".repeat(200), &[b'a'; 180], &mut left) && left > 0, "many stars end");
+        assert!(!fits(b"*aaaaaaaaaaaaaaaaaaaab", &[b'a'; 180], &mut left) && left == 0, "what takes too long is given up");
     }
 }

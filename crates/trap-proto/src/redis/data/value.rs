@@ -115,22 +115,23 @@ impl List {
         Some(value)
     }
 
-    /// Only what `keeps` says stays, from the left to the right, or the other way.
-    pub(in super::super) fn retain(&mut self, from_left: bool, mut keeps: impl FnMut(usize, &[u8]) -> bool) {
-        let old = core::mem::take(&mut self.values);
-        (self.bytes, self.packed) = (0, 0);
-        let mut kept: Vec<Vec<u8>> = Vec::with_capacity(old.len());
-        let all = old.len();
-        if from_left {
-            kept.extend(old.into_iter().enumerate().filter_map(|(index, value)| keeps(index, &value).then_some(value)));
-        } else {
-            let back = old.into_iter().rev().enumerate();
-            kept.extend(back.filter_map(|(index, value)| keeps(all - 1 - index, &value).then_some(value)));
-            kept.reverse();
+    /// Takes away what has these places, which are in their order.
+    pub(in super::super) fn remove(&mut self, places: &[usize]) {
+        let (mut next, mut at) = (places.iter().peekable(), 0);
+        let (mut bytes, mut size) = (0, 0);
+        if !places.is_empty() {
+            self.values.retain(|value| {
+                let goes = next.next_if(|place| **place == at).is_some();
+                at += 1;
+                if goes {
+                    bytes += value.len();
+                    size += packed(value);
+                }
+                !goes
+            });
         }
-        self.bytes = kept.iter().map(Vec::len).sum();
-        self.packed = kept.iter().map(|value| packed(value)).sum();
-        self.values = kept.into();
+        self.bytes -= bytes;
+        self.packed -= size;
         self.shrink();
     }
 }
