@@ -317,7 +317,7 @@ impl Service {
             "ntp" => Self::Ntp(Ntp::of(persona)),
             "snmp" => Self::Snmp(Snmp),
             "tftp" => Self::Tftp(Tftp),
-            "sip" => Self::Sip(banner.map_or_else(|| Ok(Sip::default()), Sip::new)?),
+            "sip" => Self::Sip(banner.map_or_else(|| Ok(Sip::default()), Sip::new)?.keeping(persona.key("sip"))),
             _ => Self::Ssdp(banner.map_or_else(|| Ok(Ssdp::default()), Ssdp::new)?.of(persona)),
         })
     }
