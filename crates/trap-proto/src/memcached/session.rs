@@ -103,7 +103,7 @@ impl MemcachedTalk {
 
     fn command(&mut self, words: &[&[u8]], now: WallTime, answer: &mut Vec<u8>) -> Flow {
         let [verb, rest @ ..] = words else { return self.unknown(words, answer) };
-        self.flush.come(&mut self.store, now);
+        self.flush.come(&mut self.store, *verb == b"flush_all", now);
         let reply = match (*verb, rest) {
             ([b'm', command], rest) => return self.meta(*command, rest, now, answer),
             (b"get" | b"bget", [_, ..]) => return self.get(false, None, rest, now, answer),
@@ -122,7 +122,7 @@ impl MemcachedTalk {
             (b"stats", rest) => statistics::text(rest, &self.version, self.era, self.store.len(), now),
             (b"flush_all", rest) => match manage::flush(rest) {
                 Ok(delay) => {
-                    self.flush.ask(delay, &mut self.store, now);
+                    self.flush.ask(delay.into(), &mut self.store, statistics::started(self.era, now), now);
                     self.findings.signs |= Signs::RULE;
                     "OK\r\n".to_string()
                 }
@@ -507,6 +507,8 @@ mod tests {
                 "append z 0 0 1\r\n1\r\nreplace z 0 0 1\r\n1\r\ncas z 0 0 1 99\r\n1\r\nset z 0 0 1\r\na\r\nincr z 1\r\n",
                 "NOT_STORED|NOT_STORED|NOT_FOUND|STORED|CLIENT_ERROR cannot increment or decrement non-numeric value|",
             ),
+            ("set k 0 0 1\r\n1\r\nflush_all 1\r\nget k\r\nset k 0 0 1\r\n1\r\nget k\r\n", "STORED|OK|END|STORED|END|"),
+            ("set k 0 0 1\r\n1\r\nflush_all 2592001\r\nget k\r\n", "STORED|OK|VALUE k 0 1|1|END|"),
             ("set k 0 0 1\r\n1\r\nflush_all 3600\r\nget k\r\nflush_all\r\nget k\r\n", "STORED|OK|VALUE k 0 1|1|END|OK|END|"),
             ("mn\r\nstats foo\r\nstats reset\r\nstats items\r\nflush_all\r\nverbosity 1\r\n", "MN|ERROR|RESET|END|OK|OK|"),
             ("quit\r\nversion\r\n", ""),
