@@ -279,7 +279,7 @@ impl Service {
             "postgresql" => Ok(Self::Postgresql(Postgresql)),
             "vnc" => Ok(Self::Vnc(Vnc)),
             name @ ("dns" | "ntp" | "snmp" | "tftp" | "sip" | "ssdp") => Self::datagrams(name, banner, persona),
-            "mysql" => Ok(Self::Mysql(banner.map_or_else(|| Ok(Mysql::default()), Mysql::new)?)),
+            "mysql" => Ok(Self::Mysql(banner.map_or_else(|| Ok(Mysql::default()), Mysql::new)?.of(persona))),
             name @ ("mssql" | "smb" | "rdp" | "ldap" | "mongodb") => Self::wire(name, banner, persona),
             "any" => Ok(Self::Any(Any::like(&[], persona))),
             "http" => Ok(Self::Http(web(definition, site(definition)?, persona)?)),

@@ -1,15 +1,10 @@
 //! One connection to a MySQL trap.
 
 use super::{
-    account,
+    Guests, account,
     login::{self, Login},
 };
-use crate::{
-    Findings, Flow, Session, Step, TlsManner,
-    exactly::Exactly,
-    persona::derived,
-    text::{hex, random_bytes},
-};
+use crate::{Findings, Flow, Session, Step, TlsManner, exactly::Exactly, persona::derived, text::hex};
 use alloc::{format, string::String, vec::Vec};
 use honeymesh_types::{Signs, WallTime};
 
@@ -56,6 +51,7 @@ enum Phase {
 /// One connection to a MySQL trap.
 pub struct MysqlSession {
     version: String,
+    guests: Guests,
     connection: u32,
     salt: [u8; SALT_BYTES],
     phase: Phase,
@@ -77,12 +73,12 @@ pub struct MysqlSession {
 }
 
 impl MysqlSession {
-    pub(super) fn new(version: String, seed: u64) -> Self {
+    pub(super) fn new(version: String, guests: Guests, seed: u64) -> Self {
         let salt = salt(seed, version.contains("MariaDB"));
-        let [low, high] = random_bytes::<2>(seed);
         Self {
             version,
-            connection: u32::from(u16::from_le_bytes([low, high])) + 30,
+            guests,
+            connection: guests.number(WallTime::default(), 0),
             salt,
             phase: Phase::Head,
             coming: Exactly::new(HEAD_BYTES),
@@ -381,6 +377,10 @@ fn packet_of(number: u8, body: &[u8], answer: &mut Vec<u8>) {
 }
 
 impl Session for MysqlSession {
+    fn meet(&mut self, now: WallTime, before: u64) {
+        self.connection = self.guests.number(now, before);
+    }
+
     fn open(&mut self, answer: &mut Vec<u8>) -> Flow {
         if !self.is_tls {
             packet_of(0, &self.greeting(), answer);

@@ -2,9 +2,10 @@
 
 use super::*;
 use crate::{
-    Mysql,
+    Mysql, Persona,
     drive::{self, Heard, NOW, said},
 };
+use alloc::collections::BTreeSet;
 use proptest::prelude::*;
 
 /// `HandshakeResponse41` with a plugin's name.
@@ -33,7 +34,7 @@ fn it_greets_as_the_real_servers_do() {
     assert!(eight.ends_with(b"\0caching_sha2_password\0"), "{:?}", said(&eight));
 }
 
-/// A real MariaDB's salts are of `!` to `~`, a MySQL's of seven bits without NUL and `$`, and neither tells the number beside it.
+/// A real MariaDB's salts are of `!` to `~`, a MySQL's of seven bits without NUL and `$`.
 #[test]
 fn salts_are_of_the_real_servers_characters_and_tell_nothing() {
     let salts: Vec<[u8; SALT_BYTES]> = (0..400).map(|seed| salt(seed, true)).collect();
@@ -42,10 +43,29 @@ fn salts_are_of_the_real_servers_characters_and_tell_nothing() {
     assert!(salts.iter().flatten().all(u8::is_ascii_graphic));
     let mysql: Vec<u8> = (0..400).flat_map(|seed| salt(seed, false)).collect();
     assert!(mysql.iter().all(|byte| !matches!(byte, 0 | b'$' | 0x80..)) && mysql.iter().any(|byte| *byte < b' '));
-    let sessions: Vec<_> = (0..200).map(|seed| Mysql::default().session(seed)).collect();
-    let told =
-        sessions.iter().filter(|one| u32::from(one.salt[0].wrapping_sub(b'0')) == (one.connection.wrapping_sub(30) & 255) % 75);
-    assert!(told.count() < 20);
+}
+
+#[test]
+fn connections_are_numbered_as_they_come() {
+    let number = |seed: u8, second: u64, before: u64| {
+        let mut session = Mysql::default().of(&Persona::of([seed; 32])).session(second ^ before);
+        session.meet(WallTime(NOW.0 + second * 1_000_000), before);
+        let mut greeting = Vec::new();
+        let _ = session.open(&mut greeting);
+        let end = greeting.iter().skip(5).position(|byte| *byte == 0).unwrap() + 6;
+        u32::from_le_bytes(greeting[end..end + 4].try_into().unwrap())
+    };
+    for seed in 0..20 {
+        let told: Vec<u32> = (0..200).map(|visit| number(seed, visit * 7 / 5, visit)).collect();
+        assert!(told.windows(2).all(|pair| (1..=2).contains(&(pair[1] - pair[0]))) && told[0] >= 30, "{told:?}");
+        let later = number(seed, 3_600, 0) - number(seed, 0, 0);
+        assert!(
+            (29..=181).contains(&later) || number(seed, 3_600, 0) < 300,
+            "{later}: others come, too, unless it started again"
+        );
+    }
+    let first: BTreeSet<u32> = (0..20).map(|seed| number(seed, 0, 0)).collect();
+    assert!(first.len() > 15, "each machine its own");
 }
 
 fn login_of(flags: [u8; 4], user: &str, proof: &[u8], plugin: &[u8]) -> Vec<u8> {
