@@ -18,7 +18,7 @@ fn read(mechanism: &str, token: &[u8]) -> Result<Fault, Fault> {
     let nonce = || is_broken("Nonce expected after the username in");
     match token.len() {
         0 => return Err(Fault::new(Code::BadProtocol, format!("{mechanism} input expected"))),
-        ..BYTES_MIN => return Err(is_broken("Invalid")),
+        1..BYTES_MIN => return Err(is_broken("Invalid")),
         BYTES_MIN..=BYTES_MAX => {}
         _ => {
             let words = format!("{mechanism} input longer than (MAX_CLIENTIN_LEN) bytes");

@@ -1,7 +1,7 @@
 //! The client's answer to the greeting: who he says he is, and his scramble (`HandshakeResponse41`, and 4.0's).
 
 use crate::exactly::Reader;
-use alloc::vec::Vec;
+use alloc::{boxed::Box, vec::Vec};
 
 /// Attributes of one client.
 const ATTRIBUTES_MAX: usize = 32;
@@ -56,11 +56,11 @@ pub(super) fn flags(packet: &[u8]) -> u32 {
 
 /// Reads a packet without its head. An error: it is broken, which gives what stands before the break, and of the scramble what is there.
 /// Behind TLS `flags` are those with which that was asked for: its own are not looked at any more.
-pub(super) fn read(packet: &[u8], flags: u32) -> Result<Login, Login> {
+pub(super) fn read(packet: &[u8], flags: u32) -> Result<Login, Box<Login>> {
     let mut login = Login::default();
     match fill(&mut login, Reader(packet), flags) {
         Some(()) => Ok(login),
-        None => Err(login),
+        None => Err(Box::new(login)),
     }
 }
 
@@ -159,7 +159,7 @@ mod tests {
         [&flags.to_le_bytes()[..], &[0; 28], rest].concat()
     }
 
-    fn read_own(packet: &[u8]) -> Result<Login, Login> {
+    fn read_own(packet: &[u8]) -> Result<Login, Box<Login>> {
         read(packet, flags(packet))
     }
 

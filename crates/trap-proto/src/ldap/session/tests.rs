@@ -166,7 +166,7 @@ fn whoever_tries_to_log_in_is_told_before_anything_is_judged() {
         (simple("", ""), &[("username", "")], Signs::empty()),
     ];
     for (bytes, told, signs) in table {
-        let heard = talk(&[bytes.clone()]);
+        let heard = talk(core::slice::from_ref(&bytes));
         let found = &heard.findings.fields;
         let has = |(name, value): &(&str, &str)| found.get(*name).is_some_and(|found| found == value);
         assert!(told.iter().all(has), "{}: {found:?}", bytes.escape_ascii());
@@ -186,7 +186,7 @@ fn a_bind_is_found_fault_with_as_slapd_does() {
         (bind(3, b"", 0x80, b"x"), 49),
     ];
     for (bytes, code) in table {
-        assert_eq!(talk(&[bytes.clone()]).answer[9], code, "{}", bytes.escape_ascii());
+        assert_eq!(talk(core::slice::from_ref(&bytes)).answer[9], code, "{}", bytes.escape_ascii());
     }
     let broken = talk(&[bind(2, b"", 0xa3, b"")]);
     assert_eq!((broken.flow, broken.findings.signs), (Flow::Close, Signs::MALFORMED));
