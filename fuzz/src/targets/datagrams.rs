@@ -21,7 +21,7 @@ pub(super) fn any(data: &[u8]) {
     bounded(&reply.findings);
     assert!(reply.answer.len() <= bytes.len().min(DATAGRAM_ANSWER_BYTES_MAX), "an answer that is longer than what it answers");
     assert!(reply.nonce_at.is_none_or(|at| at + NONCE_BYTES <= reply.answer.len()), "a nonce outside of the answer");
-    let again = service.datagram(&Datagram { bytes: &reply.answer, nonce_at: None, now: NOW }).answer;
+    let again = service.datagram(&Datagram { bytes: &reply.answer, now: NOW, ..Datagram::default() }).answer;
     assert!(again.is_empty(), "{} answers its own kind", service.name());
     for other in SERVICES {
         fall_silent(service, trap(other, 0), reply.answer.clone());
@@ -37,6 +37,6 @@ fn fall_silent(one: &Service, other: &Service, mut said: Vec<u8>) {
         }
         turns += 1;
         assert!(turns < TURNS_MAX, "{} and {} go on: {said:?}", one.name(), other.name());
-        said = service.datagram(&Datagram { bytes: &said, nonce_at: None, now: NOW }).answer;
+        said = service.datagram(&Datagram { bytes: &said, now: NOW, ..Datagram::default() }).answer;
     }
 }
