@@ -210,6 +210,10 @@ pub struct DatagramsJson {
     pub answers_limited: u64,
     /// Answers that were not sent because they were longer than what they answered, or not the first.
     pub answers_refused: u64,
+    /// Transfers begun: answers that left from a port of their own, on which it was listened for more.
+    pub transfers: u64,
+    /// Transfers that were not begun for want of a place, or gave way to others.
+    pub transfers_limited: u64,
 }
 
 /// The process that plays the traps, and parses what strangers say.

@@ -66,7 +66,9 @@ pub use adb::{Adb, AdbSession};
 pub use any::{Any, AnySession};
 pub use babble::Babble;
 pub use bait::Bait;
-pub use datagram::{DATAGRAM_ANSWER_BYTES_MAX, DATAGRAM_BYTES_MAX, Datagram, NONCE_BYTES, Reply};
+pub use datagram::{
+    DATAGRAM_ANSWER_BYTES_MAX, DATAGRAM_BYTES_MAX, Datagram, Leaves, NONCE_BYTES, Reply, TRANSFER_BYTES, Transfer,
+};
 pub use dns::Dns;
 pub use findings::{FIELD_BYTES_MAX, FIELDS_MAX, Findings};
 pub use ftp::Ftp;

@@ -118,7 +118,7 @@ impl Sip {
             Some(answer) => (answer.bytes, answer.nonce_at),
             None => (Vec::new(), None),
         };
-        Reply { findings: turn.findings, answer, nonce_at }
+        Reply { findings: turn.findings, answer, nonce_at, ..Reply::default() }
     }
 
     /// A request, with the nonce that its sender was sent and brings back, if it does; `count` is which of its connection it is.

@@ -14,7 +14,7 @@ use crate::{
     wire::{ADMISSION_BYTES_MAX, Admission, Evidence},
 };
 use honeymesh_detect::Tally;
-use honeymesh_trap_proto::{Datagram, Findings, Reply};
+use honeymesh_trap_proto::{Datagram, Findings, Leaves, Reply};
 use honeymesh_types::Signs;
 use std::{
     collections::HashMap,
@@ -132,9 +132,9 @@ impl Playing {
                     let _if_it_is_still_open = self.dismissals.remove(&session).map(|dismissal| dismissal.send(()));
                 }
             }
-            (Admission::Datagram { number, trap, port, nonce_at, bytes }, _) => {
-                let nonce_at = nonce_at.map(usize::from);
-                self.datagram(number, trap, port, &Datagram { bytes: &bytes, nonce_at, now: wall() });
+            (Admission::Datagram { number, trap, port, cut, nonce_at, transfer, bytes }, _) => {
+                let (cut, nonce_at) = (cut.into(), nonce_at.map(usize::from));
+                self.datagram(number, trap, port, &Datagram { bytes: &bytes, cut, nonce_at, transfer, now: wall() });
             }
             _ => {}
         }
@@ -152,6 +152,7 @@ impl Playing {
                 (reply, Some(marks))
             }))
         });
+        let is_in_transfer = datagram.transfer.is_some();
         self.open.spawn(async move {
             let mut broke = String::new();
             let (reply, marks) = match reply {
@@ -163,9 +164,9 @@ impl Playing {
                 None => Default::default(),
             };
             teller.tell(Transcript::default(), &reply.findings, marks.as_ref()).await;
-            if !reply.answer.is_empty() {
+            if !reply.answer.is_empty() || is_in_transfer && reply.leaves != Leaves::Asked {
                 let nonce_at = reply.nonce_at.and_then(|at| u16::try_from(at).ok());
-                let answer = Evidence::Answer { number, nonce_at, bytes: &reply.answer }.to_bytes();
+                let answer = Evidence::Answer { number, nonce_at, leaves: reply.leaves, bytes: &reply.answer }.to_bytes();
                 let _unless_there_is_no_room = timeout(REPORT_WAIT, teller.pipe.write(std::iter::once(answer))).await;
             }
             teller.over(&broke).await;

@@ -27,7 +27,7 @@ fn request(method: &str, target: &str, more: &str) -> String {
 }
 
 fn reply(bytes: &str, nonce_at: Option<usize>) -> Reply {
-    Sip::default().datagram(&Datagram { bytes: bytes.as_bytes(), nonce_at, now: NOW })
+    Sip::default().datagram(&Datagram { bytes: bytes.as_bytes(), nonce_at, now: NOW, ..Datagram::default() })
 }
 
 fn authorization(nonce: &str) -> String {

@@ -138,6 +138,8 @@ fn trap() -> TrapJson {
             answered_bytes: 0,
             answers_limited: 0,
             answers_refused: 0,
+            transfers: 0,
+            transfers_limited: 0,
         },
     }
 }

@@ -133,7 +133,7 @@ fn watched(text: &mut Text, status: &StatusJson) {
 
 fn traps(text: &mut Text, status: &StatusJson) {
     type Part = (&'static str, &'static str, fn(&honeymesh_format::TrapJson) -> u64);
-    let parts: [Part; 13] = [
+    let parts: [Part; 15] = [
         ("sessions_total", "Trap sessions begun", |trap| trap.sessions),
         ("sessions_refused_total", "Connections to traps closed because a limit was reached", |trap| trap.refused),
         ("sessions_slowed_total", "Trap sessions held in the tarpit", |trap| trap.slowed),
@@ -150,6 +150,12 @@ fn traps(text: &mut Text, status: &StatusJson) {
         }),
         ("trap_answers_refused_total", "Answers of traps that were longer than what they answered, and not sent", |trap| {
             trap.datagrams.answers_refused
+        }),
+        ("trap_transfers_total", "Answers of traps from ports of their own, on which it was listened for more", |trap| {
+            trap.datagrams.transfers
+        }),
+        ("trap_transfers_limited_total", "Transfers of traps that were not begun or gave way, for there were too many", |trap| {
+            trap.datagrams.transfers_limited
         }),
     ];
     let mut active = text.gauge("sessions_active", "Trap sessions open now");
