@@ -38,8 +38,22 @@ pub struct Audits {
     shared: MonoTime,
     /// Was the one before, or is the one to come, called for before that?
     is_called_early: bool,
+    /// What was called for while one was under way that may have looked too early.
+    called: Called,
     /// What was found and mended between two audits; the next one reports it.
     between: Drift,
+}
+
+/// Whether another audit is to follow the one that is under way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+enum Called {
+    /// Only when its time comes.
+    #[default]
+    No,
+    /// Something is wrong: within the share of the time.
+    Wrong,
+    /// The ledger wants something else: at once.
+    Ordered,
 }
 
 enum Step {
@@ -80,14 +94,21 @@ impl Audits {
             audits: 0,
             shared: MonoTime(0),
             is_called_early: false,
+            called: Called::No,
             between: Drift::default(),
         }
     }
 
     /// Something is wrong: the next one begins now. But of those that are called for before the last one's share of the time
-    /// is over, every other one waits for that, so that together they never take more than twice their share.
+    /// is over, every other one waits for that, so that together they never take more than twice their share. While one is under way that has
+    /// begun to read, or has read, the call is kept until it is done.
     pub fn called_for(&mut self, now: MonoTime) {
-        let Step::Rest(until) = &mut self.step else { return };
+        let until = match &mut self.step {
+            Step::Rest(until) => until,
+            // It has not read yet, and will see whatever is wrong.
+            Step::Gather { .. } => return,
+            Step::Read | Step::Mend { .. } => return self.called = self.called.max(Called::Wrong),
+        };
         let is_early = self.shared > now;
         if is_early && self.is_called_early {
             *until = self.shared.min(*until);
@@ -95,6 +116,15 @@ impl Audits {
         }
         self.is_called_early = is_early;
         *until = MonoTime(0);
+    }
+
+    /// The ledger wants something else: the next one begins now, or as soon as the one is done that is under way. One that is still gathering
+    /// what the ledger wants begins anew.
+    fn ordered(&mut self) {
+        match self.step {
+            Step::Rest(_) | Step::Gather { .. } => self.step = Step::Rest(MonoTime(0)),
+            Step::Read | Step::Mend { .. } => self.called = Called::Ordered,
+        }
     }
 
     /// When there is something to do; `None` while something is done elsewhere.
@@ -119,6 +149,11 @@ impl Audits {
         self.is_called_early &= began.mono < self.shared;
         self.shared = ended.plus(share);
         self.step = Step::Rest(ended.plus(rest));
+        match std::mem::take(&mut self.called) {
+            Called::No => {}
+            Called::Wrong => self.called_for(ended),
+            Called::Ordered => self.ordered(),
+        }
         self.audits = self.audits.saturating_add(1);
         let entries = found.missing.len() + found.extra.len() + found.different.len();
         let off = found.detached.len() + found.unsteered.len();
@@ -144,11 +179,9 @@ impl Audits {
 }
 
 impl<K: Enforcer> Engine<K> {
-    /// Begins an audit now, unless one is under way.
+    /// Makes the kernel equal to the ledger by an audit, now or as soon as the one is done that is under way.
     pub(super) fn audit_soon(&mut self) {
-        if let Step::Rest(until) = &mut self.audits.step {
-            *until = MonoTime(0);
-        }
+        self.audits.ordered();
     }
 
     /// Does the next little part of the audit, if it is due.
@@ -204,6 +237,11 @@ impl<K: Enforcer> Engine<K> {
                 Drift::default()
             }
         };
+        if found.settings_changed {
+            // Bans may have gone along with them since the tables were read.
+            let now = (self.clock)().mono;
+            self.audits.called_for(now);
+        }
         self.audits.step = Step::Mend { began, doubtful, found };
     }
 
@@ -284,6 +322,29 @@ mod tests {
         assert_eq!(audits.due(), Some(MonoTime::from_millis(145_000)));
         let last = audits.last.unwrap();
         assert_eq!((last.took_us, last.every_seconds, last.audits, last.drifted), (5_000_000, 100, 2, 2));
+    }
+
+    #[test]
+    fn a_call_while_one_is_under_way_is_kept_and_obeys_the_share_of_the_time_but_for_an_order() {
+        let now = |ms| Now { mono: MonoTime::from_millis(ms), ..Now::default() };
+        let at = MonoTime::from_millis;
+        let mut audits = Audits::new(MonoTime(0), None);
+        let mut busy = |call: fn(&mut Audits), began, ended| {
+            audits.step = Step::Read;
+            call(&mut audits);
+            audits.done(now(began), at(ended), &Drift::default(), PutBack::default());
+            audits.due()
+        };
+        let wrong: fn(&mut Audits) = |audits| audits.called_for(MonoTime(0));
+        assert_eq!(busy(wrong, 40_000, 45_000), Some(MonoTime(0)), "at once");
+        assert_eq!(busy(wrong, 45_000, 50_000), Some(at(150_000)), "the next one after the share of the time");
+        assert_eq!(busy(Audits::ordered, 150_000, 155_000), Some(MonoTime(0)), "but an order does not wait");
+        assert_eq!(busy(|_| {}, 155_000, 155_001), Some(at(185_001)), "and is forgotten when it is obeyed");
+        audits.step = Step::Gather { began: now(0), intent: Vec::new(), from: Bound::Unbounded };
+        audits.called_for(at(190_000));
+        assert!(matches!(audits.step, Step::Gather { .. }), "it will see whatever is wrong");
+        audits.ordered();
+        assert!(matches!(audits.step, Step::Rest(MonoTime(0))), "what it has gathered is out of date");
     }
 
     #[test]
