@@ -34,6 +34,8 @@ pub struct Audits {
     pub drifted: u64,
     /// How many there were.
     audits: u64,
+    /// How many tries failed.
+    failed: u64,
     /// Until then the last audit's share of the time lasts.
     shared: MonoTime,
     /// Was the one before, or is the one to come, called for before that?
@@ -64,7 +66,7 @@ enum Step {
     /// The table is being read elsewhere.
     Read,
     /// What seems to differ is looked at again.
-    Mend { began: Now, doubtful: VecDeque<Subject>, found: Drift },
+    Mend { began: Now, doubtful: VecDeque<Subject>, found: Drift, failed: Option<String> },
 }
 
 /// What was read elsewhere.
@@ -92,6 +94,7 @@ impl Audits {
             last: None,
             drifted: 0,
             audits: 0,
+            failed: 0,
             shared: MonoTime(0),
             is_called_early: false,
             called: Called::No,
@@ -142,9 +145,15 @@ impl Audits {
         self.between.settings_changed |= found.settings_changed;
     }
 
-    fn done(&mut self, began: Now, ended: MonoTime, found: &Drift, put_back: PutBack) {
-        let took = ended.since(began.mono);
-        let share = took.saturating_mul(SHARE);
+    /// What an operator should know.
+    pub fn warning(&self) -> Option<String> {
+        let why = self.last.as_ref()?.failed.as_ref()?;
+        Some(format!("the last audit could not be done, so nobody knows whether the kernel holds what the ledger wants: {why}"))
+    }
+
+    /// One is over; how long the next one is waited for.
+    fn rest(&mut self, began: Now, ended: MonoTime) -> Duration {
+        let share = ended.since(began.mono).saturating_mul(SHARE);
         let rest = EVERY.max(share);
         self.is_called_early &= began.mono < self.shared;
         self.shared = ended.plus(share);
@@ -154,11 +163,24 @@ impl Audits {
             Called::Wrong => self.called_for(ended),
             Called::Ordered => self.ordered(),
         }
+        rest
+    }
+
+    /// One could not be done: the last one that could stays what is shown, and this is said beside it.
+    fn undone(&mut self, began: Now, ended: MonoTime, found: &Drift, why: String) {
+        self.rest(began, ended);
+        self.failed = self.failed.saturating_add(1);
+        self.drifted = self.drifted.saturating_add(differences(found));
+        let last = self.last.take().unwrap_or_default();
+        self.last = Some(AuditJson { failed: Some(why), audits_failed: self.failed, drifted: self.drifted, ..last });
+    }
+
+    fn done(&mut self, began: Now, ended: MonoTime, found: &Drift, put_back: PutBack) {
+        let took = ended.since(began.mono);
+        let rest = self.rest(began, ended);
         self.audits = self.audits.saturating_add(1);
-        let entries = found.missing.len() + found.extra.len() + found.different.len();
-        let off = found.detached.len() + found.unsteered.len();
-        let count = entries + off + put_back.xdp.len() + put_back.tcx.len() + usize::from(found.settings_changed);
-        self.drifted = self.drifted.saturating_add(count as u64);
+        let put_back_count = (put_back.xdp.len() + put_back.tcx.len()) as u64;
+        self.drifted = self.drifted.saturating_add(differences(found) + put_back_count);
         self.last = Some(AuditJson {
             at: time_micros(began.wall),
             missing: found.missing.len() as u64,
@@ -173,9 +195,18 @@ impl Audits {
             every_seconds: rest.as_secs(),
             audits: self.audits,
             drifted: self.drifted,
+            failed: None,
+            audits_failed: self.failed,
         });
         tracing::debug!(took_us = took.as_micros(), "audit done");
     }
+}
+
+/// How many there are of every kind.
+fn differences(found: &Drift) -> u64 {
+    let entries = found.missing.len() + found.extra.len() + found.different.len();
+    let off = found.detached.len() + found.unsteered.len();
+    (entries + off + usize::from(found.settings_changed)) as u64
 }
 
 impl<K: Enforcer> Engine<K> {
@@ -192,7 +223,7 @@ impl<K: Enforcer> Engine<K> {
             Step::Rest(_) => self.audits.step = Step::Gather { began: now, intent: Vec::new(), from: Bound::Unbounded },
             Step::Gather { began, intent, from } => self.gather(began, intent, from),
             Step::Read => {}
-            Step::Mend { began, doubtful, found } => self.mend_some(began, doubtful, found),
+            Step::Mend { began, doubtful, found, failed } => self.mend_some(began, doubtful, found, failed),
         }
     }
 
@@ -209,7 +240,10 @@ impl<K: Enforcer> Engine<K> {
 
     /// Reads the table on another thread; [`Engine::looked`] goes on.
     fn look(&mut self, began: Now, intent: Vec<Enforcement>) {
-        let Some(look) = self.audits.look.take() else { return self.mend_some(began, VecDeque::new(), Drift::default()) };
+        let Some(look) = self.audits.look.take() else {
+            let why = "nobody reads the tables".to_owned();
+            return self.mend_some(began, VecDeque::new(), Drift::default(), Some(why));
+        };
         let inner = self.inner.clone();
         tokio::task::spawn_blocking(move || {
             let drift = look(&intent, began);
@@ -222,10 +256,12 @@ impl<K: Enforcer> Engine<K> {
     pub(super) fn looked(&mut self, looked: Looked) {
         let Looked { began, entries, drift, look } = looked;
         self.audits.look = Some(look);
+        let mut failed = None;
         let doubtful = match drift {
             Ok(drift) => drift.missing.into_iter().chain(drift.extra).chain(drift.different).collect(),
             Err(error) => {
                 self.trouble("an audit", None, &error);
+                failed = Some(format!("the tables cannot be read: {error}"));
                 VecDeque::new()
             }
         };
@@ -234,6 +270,7 @@ impl<K: Enforcer> Engine<K> {
             Ok(found) => found,
             Err(error) => {
                 self.trouble("a look at its settings", None, &error);
+                failed.get_or_insert_with(|| format!("the settings cannot be looked at: {error}"));
                 Drift::default()
             }
         };
@@ -242,10 +279,10 @@ impl<K: Enforcer> Engine<K> {
             let now = (self.clock)().mono;
             self.audits.called_for(now);
         }
-        self.audits.step = Step::Mend { began, doubtful, found };
+        self.audits.step = Step::Mend { began, doubtful, found, failed };
     }
 
-    fn mend_some(&mut self, began: Now, mut doubtful: VecDeque<Subject>, mut found: Drift) {
+    fn mend_some(&mut self, began: Now, mut doubtful: VecDeque<Subject>, mut found: Drift, failed: Option<String>) {
         for subject in doubtful.drain(..doubtful.len().min(MENDED_PER_TURN)).collect::<Vec<_>>() {
             let (what, now) = (self.node.enforcement(&subject), (self.clock)());
             match self.kernel.mend(&subject, what.as_ref(), now) {
@@ -261,7 +298,7 @@ impl<K: Enforcer> Engine<K> {
             }
         }
         if !doubtful.is_empty() {
-            self.audits.step = Step::Mend { began, doubtful, found };
+            self.audits.step = Step::Mend { began, doubtful, found, failed };
             return;
         }
         let between = std::mem::take(&mut self.audits.between);
@@ -271,6 +308,9 @@ impl<K: Enforcer> Engine<K> {
             self.tell_drift(&found);
         }
         let ended = (self.clock)().mono;
+        if let Some(why) = failed {
+            return self.audits.undone(began, ended, &found, why);
+        }
         let put_back = std::mem::take(&mut self.keeping.put_back);
         self.audits.done(began, ended, &found, put_back);
     }

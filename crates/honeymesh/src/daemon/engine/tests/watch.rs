@@ -193,3 +193,82 @@ async fn a_table_that_is_to_be_made_equal_while_an_audit_is_under_way_is() {
     bench.audit().await;
     assert_eq!(bench.kernel.0.lock().unwrap().bans.len(), RECONCILED_AT_ONCE_MAX + 1);
 }
+
+#[tokio::test]
+async fn a_probe_that_may_tell_of_the_mode_before_is_no_news_of_either_kind() {
+    use honeymesh_xdp::{Fared, Probed, Word};
+    let mut bench = Bench::new();
+    bench.kernel.0.lock().unwrap().enforcing = true;
+    pass(2_000_000);
+    let good = Probed { banned: [Fared::Dropped; 2], honest: [Fared::Passed; 2] };
+    let bad = Probed { banned: [Fared::Passed; 2], ..good };
+    for before in [bad, good] {
+        bench.engine.keeper_said(Word::Probed(before));
+        let told = bench.told("audit").await;
+        let mut shown = |status: Response| if let Response::Status(status) = status { status.probe.unwrap() } else { panic!() };
+        let probe = shown(bench.ask(Request::Status).await.unwrap());
+        bench.ask(Request::SetMode(Mode::Observe)).await.unwrap();
+        bench.ask(Request::SetMode(Mode::Enforce)).await.unwrap();
+        let modes = bench.told("audit").await - told;
+        for within in [good, bad] {
+            pass(400_000);
+            bench.engine.keeper_said(Word::Probed(within));
+            assert_eq!(shown(bench.ask(Request::Status).await.unwrap()), probe, "{before:?} {within:?}");
+        }
+        assert_eq!(bench.told("audit").await - told, modes);
+        pass(400_000);
+        bench.engine.keeper_said(Word::Probed(good));
+        assert!(shown(bench.ask(Request::Status).await.unwrap()).ok);
+    }
+}
+
+#[tokio::test]
+async fn a_probe_that_is_in_step_with_the_mode_counts_at_once() {
+    let mut bench = Bench::in_mode(Mode::Observe);
+    pass(11_000_000);
+    bench.ask(Request::SetMode(Mode::Enforce)).await.unwrap();
+    bench.kernel.0.lock().unwrap().own_probe = Some(Err("a banned IPv4 source was let through".into()));
+    bench.engine.interfaces_looked(honeymesh_xdp::Sight::default());
+    let Response::Status(status) = bench.ask(Request::Status).await.unwrap() else { panic!("status") };
+    assert!(!status.probe.unwrap().ok);
+}
+
+/// A whole or a failed audit, as status shows it then, and its warnings.
+async fn after_audit(bench: &mut Bench) -> (honeymesh_format::AuditJson, Vec<String>) {
+    let read = bench.reading().await;
+    bench.finish(read);
+    let Response::Status(status) = bench.ask(Request::Status).await.unwrap() else { panic!("status") };
+    (status.audit.unwrap(), status.warnings)
+}
+
+#[tokio::test]
+async fn an_audit_that_could_not_be_done_is_never_shown_as_a_clean_one() {
+    let mut bench = Bench::new();
+    type Break = fn(&mut Table, bool);
+    let all: [(Break, &str); 2] =
+        [(|table, on| table.unreadable = on, "the tables"), (|table, on| table.unguarded = on, "the settings")];
+    bench.kernel.0.lock().unwrap().unreadable = true;
+    assert_eq!(after_audit(&mut bench).await.0.at, "", "none that could be done");
+    bench.kernel.0.lock().unwrap().unreadable = false;
+    for (number, (breaks, what)) in (1..).zip(all) {
+        pass(30_000_000);
+        let (whole, warnings) = after_audit(&mut bench).await;
+        assert_eq!((&whole.failed, whole.audits_failed), (&None, number));
+        assert!(!warnings.iter().any(|line| line.starts_with("the last audit")), "{warnings:?}");
+        breaks(&mut bench.kernel.0.lock().unwrap(), true);
+        pass(30_000_000);
+        let (failed, warnings) = after_audit(&mut bench).await;
+        assert_eq!((&failed.at, failed.audits), (&whole.at, whole.audits), "{what}: it is the last whole one that is shown");
+        let why = failed.failed.unwrap();
+        assert!(why.starts_with(what) && why.contains("it is broken") && failed.audits_failed == number + 1, "{why}");
+        assert!(
+            warnings.iter().any(|line| line.starts_with("the last audit could not be done") && line.contains("it is broken")),
+            "{what}: {warnings:?}"
+        );
+        breaks(&mut bench.kernel.0.lock().unwrap(), false);
+        pass(30_000_000);
+        let (mended, _) = after_audit(&mut bench).await;
+        assert_ne!(mended.at, whole.at);
+        assert_eq!(mended.audits, 2 * number);
+    }
+}
