@@ -177,7 +177,7 @@ impl Nft {
         self.sees_probes
     }
 
-    /// Are reactions of silenced sources weighed, if that was asked for? Needs nft_numgen, and Linux 6.2 for coins that nobody can
+    /// Are reactions of silenced sources weighed, if that was asked for? Needs nft_numgen, and Linux 5.19 for coins that nobody can
     /// foresee.
     #[must_use]
     pub const fn weighs_reactions(&self) -> bool {
