@@ -66,6 +66,7 @@ pub(super) fn rules(scan: &Scan, layout: &Layout, kin: &Kin) -> Vec<Rule> {
     let mut throw = [kin.source(), vec![only(memory::thrown(kin.family), COINS_MAX)]].concat();
     throw.extend([kin.source_and_port(), vec![Expression::ThrowCoin, keep, goto(kin.thrown)]].concat());
     let answers = only(memory::answered(kin.family), ANSWERS_BEFORE_LAST);
+    let spent = Expression::Add { set: memory::spent(kin.family).into(), timeout_ms: scan.ttl_ms, times: None };
     vec![
         (
             kin.silenced,
@@ -82,8 +83,9 @@ pub(super) fn rules(scan: &Scan, layout: &Layout, kin: &Kin) -> Vec<Rule> {
         shows(kin.thrown, ANSWERED, kin.answered),
         (kin.thrown, vec![goto(HIT_DARK)]),
         (kin.answered, [kin.source(), vec![answers, goto(LET)]].concat()),
-        // With its last answer the source is done, in this very packet: no coin after it is told, whatever it would show.
-        (kin.answered, [kin.source(), vec![only(memory::spent(kin.family), 1), goto(LET)]].concat()),
+        // With its last answer the source is done, in this very packet: no coin after it is told, whatever it would show. Of two packets at
+        // once one is the last.
+        (kin.answered, [kin.source(), vec![spent, only(memory::last(kin.family), 1), goto(LET)]].concat()),
         (kin.answered, vec![goto(AGAIN)]),
     ]
 }
