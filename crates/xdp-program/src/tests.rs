@@ -284,7 +284,9 @@ fn what_the_oracle_lets_through_is_refused_and_never_trapped_while_its_source_is
     kernel.now_ns.set(kernel.now_ns.get() + 601_000_000_000);
     assert_eq!([21, 22, 23].map(|port| fares(suspect, port)).map(|(_, steered)| steered), [false; 3]);
     let plain = HostKernel::of(&offers_setting());
-    (21..24).chain(100..140).for_each(|port| drop(decide(&Slice(&Packet::tcp(suspect, HERE4, port, SYN).build()), &&plain)));
+    for port in (21..24).chain(100..140) {
+        let _verdict = decide(&Slice(&Packet::tcp(suspect, HERE4, port, SYN).build()), &&plain);
+    }
     offered(&plain, &Packet::tcp(suspect, HERE4, 21, SYN).build());
     assert_eq!(plain.counted(Counter::Steered), 1, "without the oracle the door does not ask");
 }

@@ -36,7 +36,6 @@ cases! {
     a_refresh_and_a_change_keep_the_hits
     an_ended_ban_is_removed
     the_allowlist_wins
-    what_the_operator_allows_covers_the_self_probes_source
     prefixes_nest_and_end_one_by_one
     ipv6_is_banned_by_customer_and_narrower_and_wider
     observing_only_counts
@@ -153,29 +152,6 @@ fn the_allowlist_wins(stage: &mut Stage<'_>) {
     kernel.set_allow(&[]);
     assert_eq!(sources.map(|source| passes(&*kernel, source)), [false; 4]);
     kernel.release();
-}
-
-fn what_the_operator_allows_covers_the_self_probes_source(stage: &mut Stage<'_>) {
-    for is_probing in [false, true] {
-        let mut kernel = stage.start();
-        if is_probing {
-            kernel.begin_probing();
-        }
-        for (source, around, wider) in
-            [("192.0.0.31", "192.0.0.0/24", "192.0.0.0/8"), ("100:0:0:1::1f", "100:0:0:1::/64", "100::/16")]
-        {
-            kernel.raise(&full(around)).unwrap();
-            kernel.set_allow(&[]);
-            assert!(stage.drops(&*kernel, source), "{source}: from a wire it is a source like any other");
-            for net in [around, wider, source] {
-                kernel.set_allow(&[net]);
-                assert!(!stage.drops(&*kernel, source), "{source} is allowed by {net}");
-            }
-            kernel.set_allow(&["198.18.0.0/15"]);
-            assert!(stage.drops(&*kernel, source), "{source}");
-        }
-        kernel.release();
-    }
 }
 
 fn prefixes_nest_and_end_one_by_one(stage: &mut Stage<'_>) {

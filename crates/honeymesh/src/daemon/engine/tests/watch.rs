@@ -205,7 +205,7 @@ async fn a_probe_that_may_tell_of_the_mode_before_is_no_news_of_either_kind() {
     for before in [bad, good] {
         bench.engine.keeper_said(Word::Probed(before));
         let told = bench.told("audit").await;
-        let mut shown = |status: Response| if let Response::Status(status) = status { status.probe.unwrap() } else { panic!() };
+        let shown = |status: Response| if let Response::Status(status) = status { status.probe.unwrap() } else { panic!() };
         let probe = shown(bench.ask(Request::Status).await.unwrap());
         bench.ask(Request::SetMode(Mode::Observe)).await.unwrap();
         bench.ask(Request::SetMode(Mode::Enforce)).await.unwrap();
