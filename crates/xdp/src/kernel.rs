@@ -236,13 +236,14 @@ impl Kernel {
     /// [`Error::Full`] (more than 65,536 prefixes of one family) or [`Error::Table`].
     pub fn set_allow(&mut self, nets: &[IpNet]) -> Result<(), Error> {
         let (mut nets4, mut nets6) = (Vec::new(), Vec::new());
-        for net in self.with_probe(nets) {
+        let (nets, is_for_all) = self.with_probe(nets);
+        for net in nets {
             match Subject::new(net).net() {
                 IpNet::V4(net) => nets4.push(NetKey4::new(net.network().to_bits(), net.prefix_len().into())),
                 IpNet::V6(net) => nets6.push(NetKey6::new(net.network().to_bits(), net.prefix_len().into())),
             }
         }
-        self.tables.set_allow(&nets4, &nets6, NETS_MAX)
+        self.tables.set_allow(&nets4, &nets6, is_for_all, NETS_MAX)
     }
 
     /// Makes the kernel's list of own addresses equal to `addrs`: only packets to these are ever probes. Also looks again

@@ -120,9 +120,12 @@ impl Nft {
         let (looks, writers_looks) = pair()?;
         start_writer(NftEnds { orders: writers_orders, looks: writers_looks })
             .map_err(failed("start the process that writes"))?;
+        let orders = Line::new(orders);
+        // Nobody may go on without audits: a writer that does not answer here ends, and everybody notices.
+        let looks = Line::closing(looks, &orders).map_err(failed("hold the lines of"))?;
         let mut nft = Self {
-            orders: RefCell::new(Line::new(orders)),
-            looks: Some(Line::new(looks)),
+            orders: RefCell::new(orders),
+            looks: Some(looks),
             lookout: RefCell::new(lookout),
             wanted: options.interfaces.clone(),
             sends_from: scan.sends_from,
@@ -174,7 +177,7 @@ impl Nft {
         self.sees_probes
     }
 
-    /// Are reactions of silenced sources weighed, if that was asked for? Needs nft_numgen, and Linux 6.2 for coins that nobody can
+    /// Are reactions of silenced sources weighed, if that was asked for? Needs nft_numgen, and Linux 5.19 for coins that nobody can
     /// foresee.
     #[must_use]
     pub const fn weighs_reactions(&self) -> bool {
@@ -391,7 +394,7 @@ impl NftAuditor {
     /// How the table differs from `intent`: a hint, because both may change meanwhile.
     ///
     /// # Errors
-    /// [`Error::Nftables`].
+    /// [`Error::Nftables`]. If the process that writes could not be heard, it ends: without it there is no other audit.
     pub fn audit(&self, intent: &[Enforcement], now: Now) -> Result<Drift, Error> {
         let held = elements(&mut self.line.borrow_mut(), &Order::Dump)?;
         let mut plan = compare::compare(held, intent, now);

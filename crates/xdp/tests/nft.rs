@@ -509,6 +509,32 @@ fn a_writer_that_is_gone_or_talks_nonsense_is_an_error_that_says_so() {
 }
 
 #[test]
+fn a_writer_that_no_audit_can_be_had_of_ends() {
+    alone("no looks", |room| {
+        let (mut writer, mut looks_line) = (None, None);
+        let start = |NftEnds { orders, looks }| {
+            use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
+            let (ours, writers) = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)?;
+            looks_line = Some((looks, ours));
+            writer = Some(thread::spawn(|| NftWriter::open(orders, writers).unwrap().run()));
+            Ok(())
+        };
+        let mut nft = Nft::start(&room.options(&["lo"]), start).unwrap();
+        let auditor = nft.take_auditor().unwrap();
+        nft.raise(&ban("203.0.113.1", Scope::All, None), now()).unwrap();
+        let (looks, _writers_looks) = looks_line.take().unwrap();
+        drop(looks);
+        let error = auditor.audit(&[], now()).unwrap_err().to_string();
+        assert!(error.starts_with("cannot hear from the process that writes"), "{error}");
+        assert!(nft.raise(&ban("203.0.113.2", Scope::All, None), now()).is_err(), "so the daemon notices");
+        writer.unwrap().join().unwrap().unwrap();
+        drop(nft);
+        assert!(shown().contains("203.0.113.1"), "and the kernel goes on");
+        assert!(release_nft().unwrap());
+    });
+}
+
+#[test]
 fn a_writer_that_hears_nonsense_ends_and_leaves_the_bans() {
     alone("nonsense", |room| {
         drop(nft(&room.options(&["lo"])).unwrap());

@@ -5,7 +5,7 @@ use crate::{
     Drift, Error, InterfaceStatus, LinkHandle, Lookout, Probed, Steered, Watch, keeper, load, options::Options, pins::Pins,
     probe, spot::Spot,
 };
-use honeymesh_types::Lockdown;
+use honeymesh_types::{Lockdown, Subject};
 use honeymesh_xdp_abi::Gates;
 use ipnet::IpNet;
 use std::os::fd::{AsFd, OwnedFd};
@@ -128,10 +128,12 @@ impl Kernel {
         Ok(drift)
     }
 
-    /// The never-ban set, and with it the source of the probe that must pass.
-    pub(super) fn with_probe(&mut self, nets: &[IpNet]) -> Vec<IpNet> {
+    /// The never-ban set, and with it the source of the probe that must pass; and whether the set covers that of each family by itself,
+    /// so that it is allowed to everybody. Then it has an entry in any case, which is what says so.
+    pub(super) fn with_probe(&mut self, nets: &[IpNet]) -> (Vec<IpNet>, [bool; 2]) {
         self.is_probe_allowed = probe::is_allowed(nets);
-        let own = probe::honest().into_iter().filter(|_| self.is_probing);
-        nets.iter().copied().chain(own).collect()
+        let is_covered = probe::honest().map(|own| nets.iter().any(|net| Subject::new(*net).net().contains(&own)));
+        let own = probe::honest().into_iter().zip(is_covered).filter(|(_, is_covered)| *is_covered || self.is_probing);
+        (nets.iter().copied().chain(own.map(|(own, _)| own)).collect(), is_covered)
     }
 }

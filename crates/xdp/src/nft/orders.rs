@@ -135,12 +135,19 @@ impl Failure {
 #[derive(Debug)]
 pub(super) struct Line {
     fd: OwnedFd,
+    /// The line whose conversation ends with this one's.
+    other: Option<OwnedFd>,
     buffer: Vec<u8>,
 }
 
 impl Line {
     pub(super) fn new(fd: OwnedFd) -> Self {
-        Self { fd, buffer: vec![0; DATAGRAM_LEN_MAX] }
+        Self { fd, other: None, buffer: vec![0; DATAGRAM_LEN_MAX] }
+    }
+
+    /// One whose [`Line::close`] closes `other`, too.
+    pub(super) fn closing(fd: OwnedFd, other: &Self) -> io::Result<Self> {
+        Ok(Self { other: Some(other.fd.try_clone()?), ..Self::new(fd) })
     }
 
     pub(super) fn say(&self, what: &impl Serialize) -> io::Result<()> {
@@ -154,7 +161,9 @@ impl Line {
 
     /// Ends the conversation for both sides.
     pub(super) fn close(&self) {
-        let _closed_already = shutdown(self.fd.as_raw_fd(), Shutdown::Both);
+        for fd in [Some(&self.fd), self.other.as_ref()].into_iter().flatten() {
+            let _closed_already = shutdown(fd.as_raw_fd(), Shutdown::Both);
+        }
     }
 
     /// The next message; `None` once the other end is closed.
