@@ -422,13 +422,41 @@ pub fn release_nft() -> Result<bool, Error> {
     }
 }
 
-/// Has the kernel take all rules, in a network namespace that is nobody's.
-pub(crate) fn try_rules(options: &Options) -> io::Result<()> {
+/// What the kernel said to the rules, and to what they need apart.
+#[derive(Debug)]
+pub(crate) struct TriedRules {
+    /// Rules about dark ports and lockdowns.
+    pub(crate) sockets: io::Result<()>,
+    /// Those that weigh reactions.
+    pub(crate) coins: io::Result<()>,
+    /// The one that hands connections to the trap.
+    pub(crate) traps: io::Result<()>,
+    /// What tells of probes and scans.
+    pub(crate) log: io::Result<()>,
+}
+
+/// Has the kernel take all rules, in a network namespace that is nobody's, and tries apart what may be missing apart. `options` are such
+/// that all of it is asked for.
+pub(crate) fn try_rules(options: &Options) -> io::Result<TriedRules> {
     let network = Network { interfaces: Vec::new(), carriers: Vec::new(), sends_from: sends_from() };
     let scan = Scan::of(options).map_err(io::Error::other)?;
     let beginning = Beginning { network, max_bans: options.max_bans, releases: true, scan };
     let table = Table::open(socket::Socket::open()?, beginning);
-    table.map_err(|failure| failure.error())?.refused().map_or(Ok(()), Err)
+    let mut table = table.map_err(|failure| failure.error())?;
+    let sockets = table.refused().map_or(Ok(()), Err);
+    let coins = match table.refused_coins() {
+        Some(error) => Err(error),
+        None if table.weighs() => Ok(()),
+        // Not even asked for.
+        None => {
+            Err(io::Error::new(io::ErrorKind::Unsupported, "this kernel's random numbers can be foreseen by whoever saw enough"))
+        }
+    };
+    let traps = match table.refused() {
+        Some(error) => Err(error),
+        None => table.arm([Some(1); 2]).map_err(|failure| failure.error()),
+    };
+    Ok(TriedRules { sockets, coins, traps, log: Log::open(options.scan.window).map(drop) })
 }
 
 fn later(now: Now, since: Instant) -> Now {

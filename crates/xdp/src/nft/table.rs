@@ -49,8 +49,10 @@ pub(super) struct Table {
     owes: bool,
     /// A table that somebody had removed was made anew, and nobody was told yet.
     has_mended: bool,
-    /// What the kernel said to the rules about dark ports.
-    refused: Option<io::Error>,
+    /// What the kernel said to the rules about dark ports, ...
+    refused: Option<Failure>,
+    /// ... and to those of them that weigh reactions.
+    refused_coins: Option<Failure>,
 }
 
 /// What the writer is told when it begins.
@@ -88,22 +90,26 @@ impl Table {
             owes: false,
             has_mended: false,
             refused: None,
+            refused_coins: None,
         };
         table.take(network);
         table.adopt()?;
+        let lacks = |failure: &Failure| failure.kind == FailureKind::Kernel && is_unknown(&failure.error());
         let mut done = table.settle();
         if table.weighs()
-            && done.as_ref().is_err_and(|failure| failure.kind == FailureKind::Kernel && is_unknown(&failure.error()))
+            && let Err(failure) = &done
+            && lacks(failure)
         {
             // Without coins, everything else may still be there.
+            table.refused_coins = Some(failure.clone());
             table.layout.scan.iter_mut().for_each(|scan| scan.oracle = false);
             done = table.settle();
         }
         match done {
             // What the rules about dark ports ask is not in every kernel; bans are dropped all the same.
-            Err(failure) if failure.kind == FailureKind::Kernel && is_unknown(&failure.error()) => {
+            Err(failure) if lacks(&failure) => {
                 table.layout.scan = None;
-                table.refused = Some(failure.error());
+                table.refused = Some(failure);
                 table.settle()?;
             }
             done => done?,
@@ -121,9 +127,14 @@ impl Table {
         self.layout.scan.as_ref().is_some_and(Scan::weighs)
     }
 
-    /// Why they are not.
-    pub(super) fn refused(self) -> Option<io::Error> {
-        self.refused
+    /// Why probes are not seen.
+    pub(super) fn refused(&self) -> Option<io::Error> {
+        self.refused.as_ref().map(Failure::error)
+    }
+
+    /// Why reactions are not weighed, if it was asked for.
+    pub(super) fn refused_coins(&self) -> Option<io::Error> {
+        self.refused_coins.as_ref().map(Failure::error)
     }
 
     /// Reads what is there but the two large sets, which are counted when everything is asked for. Sets of prefixes that hold
