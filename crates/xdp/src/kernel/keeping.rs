@@ -94,7 +94,7 @@ impl Kernel {
         self.guard_probe().map(|_| ())
     }
 
-    /// Takes what a probe came to.
+    /// Takes what a probe came to, and judges it by what is wanted.
     ///
     /// # Errors
     /// What is wrong, in words.
@@ -107,7 +107,10 @@ impl Kernel {
             Lockdown::Confirmed => true,
         };
         let is_dropping = is_locked || self.settings.gates.has(Gates::ENFORCING);
-        probed.judge_each(self.is_probe_allowed.map(|is_allowed| is_dropping && !is_allowed))
+        let judged = probed.judge_each(self.is_probe_allowed.map(|is_allowed| is_dropping && !is_allowed));
+        let owed = self.owed.is_any().then(|| "the kernel has refused what was ordered last".to_owned());
+        let wrong: Vec<String> = judged.err().into_iter().chain(owed).collect();
+        if wrong.is_empty() { Ok(()) } else { Err(wrong.join("; ")) }
     }
 
     /// Enters the probe's bans where they are missing, and names those.

@@ -31,7 +31,8 @@ pub(super) enum Order {
     Raise { all: Vec<Element>, are_new: bool },
     /// Remove whatever stands for these.
     Lift(Vec<IpNet>),
-    /// Make the allowlist equal to all prefixes of these orders up to and with the `last`.
+    /// Make the allowlist equal to all prefixes of these orders up to and with the `last`. It, the mode and the lockdown stay wanted
+    /// if the kernel refuses them.
     Allow { nets: Vec<IpNet>, is_last: bool },
     /// Drop, or only count.
     Enforcing(bool),
@@ -75,14 +76,14 @@ impl Network {
 /// What the writer says.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Answer {
-    /// It is done; for how many entries.
-    Done(u32),
+    /// It is done; for how many entries, and whether something that somebody had removed was mended for it.
+    Done { count: u32, has_mended: bool },
     /// Entries, and whether more follow.
     Elements { all: Vec<Element>, is_last: bool },
     /// What [`Order::Open`] came to: are probes of dark ports seen, and reactions to silence weighed?
     Opened { sees_probes: bool, weighs: bool },
-    /// Was there something for [`Order::Guard`] to mend?
-    Guarded { is_changed: bool },
+    /// Was there something for [`Order::Guard`] to mend: changed by somebody, or refused by the kernel before?
+    Guarded { is_changed: bool, was_owed: bool },
     /// The counters in their order.
     Counted(Vec<u64>),
     /// What [`Order::Probe`] came to.

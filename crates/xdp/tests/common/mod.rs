@@ -12,6 +12,7 @@ pub mod backend;
 mod connections;
 pub mod counted;
 pub mod flood;
+pub mod tool;
 pub mod wire;
 
 use honeymesh_types::{Enforcement, Grade, Lockdown, MonoTime, Now, Reasons, Scope, WallTime};
