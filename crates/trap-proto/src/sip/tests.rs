@@ -65,7 +65,7 @@ fn a_challenge_says_nothing_that_its_octets_give_away() {
     let long = request("REGISTER", "sip:198.51.100.1", &format!("X: {}\r\n", "x".repeat(300))).replace("1@203", "a@b");
     for (asked, is_dated) in [(long.as_str(), true), (SHORT, false)] {
         let at = |seed: u8, now: WallTime| {
-            let found = told(&trap(seed).datagram(&Datagram { bytes: asked.as_bytes(), nonce_at: None, now }).answer);
+            let found = told(&trap(seed).datagram(&Datagram { bytes: asked.as_bytes(), now, ..Datagram::default() }).answer);
             assert_eq!(found.len(), 1, "{asked}");
             found
         };
