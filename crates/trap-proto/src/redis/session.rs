@@ -87,17 +87,37 @@ impl RedisSession {
 
     /// `AUTH [user] password`, or the same behind `HELLO 2`.
     fn note_credentials(&mut self, words: &[Vec<u8>]) {
-        let at = words.iter().position(|word| word.eq_ignore_ascii_case(b"auth")).map_or(0, |at| at + 1);
-        match words.get(at..).unwrap_or_default() {
-            [password] => self.findings.note("password", password),
-            [user, password, ..] => {
+        let is_hello = words.first().is_some_and(|word| word.eq_ignore_ascii_case(b"hello"));
+        match if is_hello { offered(words.get(1..).unwrap_or_default()) } else { words.get(1..) } {
+            Some([password]) => self.findings.note("password", password),
+            Some([user, password, ..]) => {
                 self.findings.note("username", user);
                 self.findings.note("password", password);
             }
-            [] => return,
+            _ => return,
         }
         self.findings.signs |= Signs::CREDENTIALS;
     }
+}
+
+/// What stands behind the `AUTH` of a `HELLO` that counts: the last one of its options, or where they are none, the first.
+fn offered(words: &[Vec<u8>]) -> Option<&[Vec<u8>]> {
+    let (mut options, mut last) = (words.get(1..).unwrap_or_default(), None);
+    while let Some((option, rest)) = options.split_first() {
+        options = match (option.to_ascii_lowercase().as_slice(), rest) {
+            (b"auth", [_, _, behind @ ..]) => {
+                last = rest.get(..2);
+                behind
+            }
+            (b"setname", [_, behind @ ..]) => behind,
+            _ => {
+                let is_auth = |word: &Vec<u8>| word.eq_ignore_ascii_case(b"auth");
+                let behind = |words: &'_ [Vec<u8>]| words.iter().position(is_auth).map(|at| at + 1);
+                return last.or_else(|| behind(words).and_then(|at| words.get(at..)));
+            }
+        };
+    }
+    last
 }
 
 /// Whether it is a request of HTTP up to the line with the host, at least.
