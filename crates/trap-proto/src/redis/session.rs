@@ -58,12 +58,12 @@ impl RedisSession {
     /// Each request is a report of its own.
     fn request(&mut self, request: &Request, now: WallTime, answer: &mut Vec<u8>) -> Flow {
         let before = answer.len();
-        let meaning = self.server.run(&request.words, now, answer);
+        let (meaning, is_left) = self.server.run(&request.words, now, answer);
         self.note(request, meaning);
         if self.is_mute {
             answer.truncate(before);
         }
-        if meaning == Meaning::Leave { Flow::Close } else { Flow::Telling }
+        if is_left { Flow::Close } else { Flow::Telling }
     }
 
     fn note(&mut self, request: &Request, meaning: Meaning) {
@@ -140,7 +140,7 @@ impl Session for RedisSession {
 
     fn end(&mut self) {
         if let (Some(request), false) = (self.requests.finish(), self.over) {
-            let meaning = self.server.run(&request.words, WallTime::default(), &mut Vec::new());
+            let (meaning, _) = self.server.run(&request.words, WallTime::default(), &mut Vec::new());
             self.note(&request, meaning);
         }
         self.over = true;
@@ -237,7 +237,7 @@ mod tests {
             ("HELLO 9\r\n", "-NOPROTO unsupported protocol version|"),
             (
                 "HELLO 3\r\nGET a\r\nCONFIG GET dir\r\n",
-                "%7|$6|server|$5|redis|$7|version|$5|8.0.2|$5|proto|:3|$2|id|:11|$4|mode|$10|standalone|$4|role|$6|master|$7|modules|*1|%4|\
+                "%7|$6|server|$5|redis|$7|version|$5|8.0.2|$5|proto|:3|$2|id|:952295|$4|mode|$10|standalone|$4|role|$6|master|$7|modules|*1|%4|\
                  $4|name|$9|vectorset|$3|ver|:1|$4|path|$0||$4|args|*0|_|%1|$3|dir|$14|/var/lib/redis|",
             ),
             ("SLAVEOF NO ONE\r\nEVAL 'return 1' 0\r\nQUIT\r\nPING\r\n", "+OK|:1|+OK|"),
@@ -398,6 +398,8 @@ mod tests {
             Just(b"MULTI\r\n".to_vec()),
             Just(b"HELLO 3 AUTH a b SETNAME c\r\nHELLO 2\r\n".to_vec()),
             Just(b"ACL GENPASS 4096\r\nACL CAT \"\\x01\"\r\nACL SETUSER a b\r\nACL DRYRUN default get a\r\n".to_vec()),
+            Just(b"ACL SETUSER u on >p ~a +@read (+set ~b)\r\nAUTH u p\r\nACL LIST\r\nACL GETUSER u\r\n".to_vec()),
+            Just(b"CONFIG SET requirepass p\r\nAUTH p\r\nACL DELUSER u\r\nWATCH a\r\n".to_vec()),
             Just(b"CLIENT LIST\r\nCLIENT REPLY SKIP\r\nCLIENT SETNAME a\r\n".to_vec()),
             Just(b"CLIENT REPLY OFF\r\n".to_vec()),
             Just(b"CLIENT REPLY ON\r\n".to_vec()),
