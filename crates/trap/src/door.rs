@@ -13,7 +13,7 @@ use crate::{
     limits::{Entry, Gate, Guest},
     line::{Heard, Inward, awaited, lines},
     post::{FIRST_NUMBER, Post},
-    report::{REPORT_WAIT, REPORTS_MAX, SESSION_BYTES_MAX, Stranger},
+    report::{REPORT_WAIT, REPORTS_MAX, SESSION_BYTES_MAX, Stranger, VISIT_WAIT},
     room::FAREWELL,
     rules::{RULES_CUT, RULES_FIELD},
     status::{Counters, House, count},
@@ -72,7 +72,8 @@ pub enum News {
 /// What the daemon's side needs besides its sockets.
 #[derive(Debug)]
 pub struct Household {
-    /// Where visits go. If it is full, a visit waits a short time and is then given up, counted in `reports_lost`.
+    /// Where visits go. If it is full, a visit waits five seconds, and with it all that is told; then it is given
+    /// up, and counted in `reports_lost`.
     pub visits: mpsc::Sender<Visit>,
     /// Where it goes what becomes of the process that plays. If it is full, the news is not told.
     pub news: mpsc::Sender<News>,
@@ -439,7 +440,7 @@ impl Hearing {
         let Some(guest) = noted.flatten() else { return self.stray().await };
         self.shared.counters(&guest).bytes.fetch_add(head.bytes, Relaxed);
         let visit = self.shared.visit(guest.trap, &guest.stranger, head.bytes, body);
-        let room = timeout(REPORT_WAIT, self.shared.household.visits.reserve()).await;
+        let room = timeout(VISIT_WAIT, self.shared.household.visits.reserve()).await;
         // Counted first: whoever has the visit may look at the counters.
         self.shared.was_told(guest.trap, matches!(room, Ok(Ok(_))));
         if let Ok(Ok(room)) = room {

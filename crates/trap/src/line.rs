@@ -20,6 +20,7 @@ use std::{
     io::{self, IoSlice, IoSliceMut},
     mem::MaybeUninit,
     os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
+    sync::{Arc, atomic::AtomicUsize},
     time::Duration,
 };
 use tokio::{io::unix::AsyncFd, time::sleep};
@@ -297,11 +298,18 @@ pub(crate) struct Pipe {
     pipe: AsyncFd<OwnedFd>,
     /// The packets of one report are not mixed with those of another.
     turn: tokio::sync::Mutex<()>,
+    /// Octets of the reports that found no room yet.
+    shelf: Arc<AtomicUsize>,
 }
 
 impl Pipe {
     fn new(pipe: OwnedFd) -> io::Result<Self> {
-        Ok(Self { pipe: awaited(pipe)?, turn: tokio::sync::Mutex::new(()) })
+        Ok(Self { pipe: awaited(pipe)?, turn: tokio::sync::Mutex::new(()), shelf: Arc::default() })
+    }
+
+    /// How many octets those reports hold that found no room yet.
+    pub(crate) const fn shelf(&self) -> &Arc<AtomicUsize> {
+        &self.shelf
     }
 
     /// Writes packets one after the other, and waits for room as long as it takes. Whoever gives the waiting up may have written

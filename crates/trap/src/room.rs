@@ -7,7 +7,7 @@ use crate::{
     bind::Plays,
     broken::fault,
     line::{Arrivals, Pipe},
-    report::{REPORT_WAIT, Teller, Transcript, add},
+    report::{REPORT_WAIT, REPORT_WAIT_MS, Teller, Transcript, add},
     rules::{Eyes, Rules},
     session::{Conversation, Drip, wall},
     tls::Tls,
@@ -140,7 +140,7 @@ impl Playing {
 
     /// Answers at once; only telling may take a while. As many wait as the daemon lets wait.
     fn datagram(&mut self, number: u64, trap: u16, port: u16, datagram: &Datagram<'_>) {
-        let mut teller = Teller { session: number, pipe: Arc::clone(&self.pipe), wait: REPORT_WAIT, lost: 0 };
+        let mut teller = Teller::of_datagram(number, Arc::clone(&self.pipe));
         let reply = self.room.plays.get(usize::from(trap)).map(|plays| {
             let service = plays.at(port);
             let look = |reply: &Reply| self.room.recogniser.look(datagram.bytes, &reply.findings.fields, &Tally::default());
@@ -172,7 +172,7 @@ impl Playing {
     }
 
     fn admit(&mut self, session: u64, trap: u16, port: u16, is_slow: bool, connection: OwnedFd) {
-        let teller = Teller { session, pipe: Arc::clone(&self.pipe), wait: REPORT_WAIT, lost: 0 };
+        let teller = Teller::of_session(session, Arc::clone(&self.pipe), REPORT_WAIT_MS);
         let stream = TcpStream::from_std(connection.into());
         let (Some(plays), Ok(stream)) = (self.room.plays.get(usize::from(trap)), stream) else {
             self.open.spawn(async move {

@@ -66,7 +66,7 @@ fn nothing_is_lost(said: &[Said], visits: &Visits) {
                 Some(begin) if told.len() > 900 => fact.starts_with(&unkept(begin)),
                 _ => unkept(told) == *fact,
             };
-            assert!(told.iter().any(is_it), "{trap} {value}: {name} is {told:?}");
+            assert!(told.iter().any(is_it), "{trap} {value}, port {from}: {name} is {told:?} in {visits:?}");
         }
     }
 }
@@ -202,6 +202,9 @@ fn one_hostile_corpus_goes_through_the_real_daemon_and_acts_in_no_sink() {
     step("everything is said");
     let visits = house.settle(&said);
     step("everything is told");
+    let status = house.net.json(&["status"]);
+    let lost: Vec<&Json> = status["traps"].as_array().unwrap().iter().filter(|trap| trap["reports_lost"] != 0).collect();
+    assert!(lost.is_empty(), "reports found no room: {lost:?}");
     for way in &WAYS {
         assert!(visits.keys().any(|(trap, _)| trap == way.trap), "somebody was heard by {}", way.trap);
     }

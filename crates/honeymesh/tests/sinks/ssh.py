@@ -12,28 +12,42 @@ except ImportError:
 
 paramiko.util.logging.disable(paramiko.util.logging.CRITICAL)
 folder, host, port = sys.argv[1:]
+TRIES = 3
+
+
+def met():
+    """A connection whose keys are exchanged. Whoever is turned away at the door, which happens on a busy machine, comes again."""
+    for left in reversed(range(TRIES)):
+        sock = socket.create_connection((host, int(port)), timeout=30)
+        source = sock.getsockname()[1]
+        transport = paramiko.Transport(sock)
+        try:
+            transport.start_client(timeout=30)
+            return source, transport
+        except (paramiko.SSHException, EOFError, OSError) as error:
+            transport.close()
+            print(f"port {source}: {error!r}", file=sys.stderr)
+            if left == 0:
+                raise
 
 
 def login(name):
     with open(os.path.join(folder, name), "rb") as file:
         value = file.read()
-    sock = socket.create_connection((host, int(port)), timeout=30)
-    told = {"value": name, "from": sock.getsockname()[1]}
-    transport = paramiko.Transport(sock)
+    source, transport = met()
     try:
-        transport.start_client(timeout=30)
         transport.auth_password(value, value)
         channel = transport.open_session(timeout=10)
         channel.settimeout(5)
         channel.exec_command(value)
         while channel.recv(4096):
             pass
-    except (paramiko.SSHException, EOFError, OSError, UnicodeDecodeError):
+    except (paramiko.SSHException, EOFError, OSError, UnicodeDecodeError) as error:
         # A trap may refuse what it does not like; it was said all the same.
-        pass
+        print(f"{name}, port {source}: {error!r}", file=sys.stderr)
     finally:
         transport.close()
-    return told
+    return {"value": name, "from": source}
 
 
 names = sorted(name for name in os.listdir(folder) if "." not in name)

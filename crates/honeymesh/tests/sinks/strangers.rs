@@ -272,7 +272,9 @@ pub fn ssh(namespace: &str, to: IpAddr) -> Option<Vec<Said>> {
         eprintln!("SKIPPED: nobody logs in by SSH: python3-paramiko is not installed");
         return None;
     }
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let complaints = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{complaints}");
+    eprint!("{complaints}");
     let said = |line: &str| {
         let line: serde_json::Value = serde_json::from_str(line).unwrap();
         let value = line["value"].as_str().unwrap().to_owned();

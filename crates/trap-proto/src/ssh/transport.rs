@@ -149,12 +149,12 @@ impl Transport {
         }
     }
 
-    /// Notes what came of a packet that is none.
     /// Somebody was let in.
     pub(super) fn is_in(&self) -> bool {
         self.login.is_in()
     }
 
+    /// Notes what came of a packet that is none.
     pub(super) fn not_heard(&mut self) {
         let left = self.incoming.left();
         self.said.extend_from_slice(&left);

@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     line::{Heard, lines},
-    report::REPORT_WAIT,
+    report::{KEPT_BYTES_MAX, KEPT_REPORTS_MAX, REPORT_WAIT, REPORT_WAIT_MS},
     wire::{Body, Evidence, PACKET_BYTES_MAX, read_body},
 };
 use honeymesh_trap_proto::{Patience, Pause};
@@ -124,7 +124,7 @@ async fn hold_in(room: usize, wait: Duration, limits: Limits, is_slow: bool) -> 
     let (_inward, heard) = daemon.listen().unwrap();
     let (_, pipe) = crate::RoomLine::of(admissions, evidence).listen().unwrap();
     let (dismissal, dismissed) = oneshot::channel();
-    let teller = Teller { session: 1, pipe: Arc::new(pipe), wait, lost: 0 };
+    let teller = Teller::of_session(1, Arc::new(pipe), u32::try_from(wait.as_millis()).unwrap());
     let conversation = Box::new(Conversation {
         stream,
         session: Box::<Echo>::default(),
@@ -151,7 +151,7 @@ async fn a_session_that_waits_is_small() {
     let (daemon, rooms) = lines().unwrap();
     let _inward = daemon.listen().unwrap();
     let (_, pipe) = rooms.listen().unwrap();
-    let teller = Teller { session: 1, pipe: Arc::new(pipe), wait: REPORT_WAIT, lost: 0 };
+    let teller = Teller::of_session(1, Arc::new(pipe), REPORT_WAIT_MS);
     let (_dismissal, dismissed) = oneshot::channel();
     let limits = Limits::default();
     let conversation = Box::new(Conversation {
@@ -235,13 +235,51 @@ async fn many_wait_at_once_on_one_thread() {
 }
 
 #[tokio::test]
-async fn a_report_that_finds_no_room_is_given_up_and_counted() {
+async fn a_report_that_finds_no_room_is_kept_and_told_in_its_turn() {
     let mut held = hold(1, Duration::from_millis(20), Limits::default()).await;
     held.client.write_all(b"abc.").await.unwrap();
     assert_eq!(read(&mut held.client, 5).await, b">abc.", "it goes on all the same");
-    assert_eq!(held.payload().await, b"a");
+    for said in [b"a", b"b", b"c", b"."] {
+        assert_eq!(held.payload().await, said, "with the next, or at the end");
+        if said == b"a" {
+            drop(held.client.shutdown().await);
+        }
+    }
+    assert_eq!(held.told().await, is_over());
+}
+
+#[tokio::test]
+async fn no_more_reports_are_kept_than_a_session_may_and_the_others_are_counted() {
+    let mut held = hold(1, Duration::from_millis(1), Limits::default()).await;
+    let said: Vec<u8> = (b'a'..=b'z').collect();
+    held.client.write_all(&said).await.unwrap();
+    assert_eq!(read(&mut held.client, 27).await[1..], said);
     drop(held.client.shutdown().await);
-    assert_eq!(held.told().await, Told::Over { lost: 3, fault: String::new() });
+    let told = 1 + usize::from(KEPT_REPORTS_MAX);
+    for letter in &said[..told] {
+        assert_eq!(held.payload().await, [*letter]);
+    }
+    assert_eq!(held.told().await, Told::Over { lost: u32::try_from(said.len() - told).unwrap(), fault: String::new() });
+}
+
+#[tokio::test]
+async fn what_all_sessions_keep_is_bounded_and_room_that_is_left_is_given_back() {
+    let (_daemon, rooms) = lines().unwrap();
+    let (_, pipe) = rooms.listen().unwrap();
+    let pipe = Arc::new(pipe);
+    // The pipe is full before anything is told.
+    while timeout(Duration::from_millis(20), pipe.write(std::iter::once(vec![0; PACKET_BYTES_MAX]))).await.is_ok() {}
+    let long = KEPT_BYTES_MAX / 3;
+    let mut tellers: Vec<Teller> = (0..4).map(|session| Teller::of_session(session, Arc::clone(&pipe), 1)).collect();
+    for teller in &mut tellers {
+        let mut transcript = Transcript::default();
+        transcript.take(&vec![b'x'; long - 100], usize::MAX);
+        teller.tell(transcript, &Findings::default(), None).await;
+    }
+    let held = pipe.shelf().load(std::sync::atomic::Ordering::Relaxed);
+    assert!((3 * (long - 100)..=KEPT_BYTES_MAX).contains(&held), "three of four are kept: {held}");
+    drop(tellers);
+    assert_eq!(pipe.shelf().load(std::sync::atomic::Ordering::Relaxed), 0);
 }
 
 #[tokio::test]
