@@ -42,7 +42,7 @@ const fn known(feature: Feature) -> Row {
             row("nftables that asks for sockets", (5, 10), Better, "dark ports and lockdown where XDP is impossible")
         }
         Feature::NftCoins => {
-            row("nftables that throws coins", (6, 2), Better, "half-open scans are proved where XDP is impossible")
+            row("nftables that throws coins", (5, 19), Better, "half-open scans are proved where XDP is impossible")
         }
         Feature::NftTraps => {
             row("nftables that hands over connections", (5, 10), Better, "dark ports become traps where XDP is impossible")
