@@ -273,3 +273,6 @@ impl Server {
         Ok((0..count).map(|_| self.random(bound)).collect())
     }
 }
+
+#[cfg(test)]
+mod tests;
