@@ -66,13 +66,18 @@ impl Reply<'_> {
         if self.answer.len() > WRITTEN_BYTES_MAX {
             return;
         }
-        // Most are short, and there may be a thousand.
-        match u8::try_from(bytes.len()) {
-            Ok(length @ 0..=9) => self.answer.extend_from_slice(&[b'$', b'0' + length, b'\r', b'\n']),
-            _ => self.head(b'$', bytes.len()),
-        }
-        self.answer.extend_from_slice(bytes);
-        self.answer.extend_from_slice(b"\r\n");
+        // Most are short, and there may be a thousand: these are written in one piece.
+        let Some(length) = u8::try_from(bytes.len()).ok().filter(|length| *length < 10) else {
+            self.head(b'$', bytes.len());
+            self.answer.extend_from_slice(bytes);
+            self.answer.extend_from_slice(b"\r\n");
+            return;
+        };
+        let end = bytes.len() + 4;
+        let mut frame = [b'$', b'0' + length, b'\r', b'\n', 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+        frame[4..end].copy_from_slice(bytes);
+        frame[end..end + 2].copy_from_slice(b"\r\n");
+        self.answer.extend_from_slice(&frame[..end + 2]);
     }
 
     /// A text, or that there is none.

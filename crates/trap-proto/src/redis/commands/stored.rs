@@ -136,11 +136,12 @@ fn grows(command: &[u8]) -> bool {
 fn price(command: &[u8], family: Family) -> usize {
     match (family, command) {
         (Family::Keys, b"copy") | (Family::Unions, _) => 24,
-        (Family::Lists, b"lrange" | b"lrem" | b"ltrim" | b"linsert" | b"lpos") => 4,
+        (Family::Lists, b"lrange") => 6,
+        (Family::Lists, b"lrem" | b"ltrim" | b"linsert" | b"lpos") => 4,
         (Family::Sets, b"smembers") => 8,
         (Family::Sets, b"spop" | b"srandmember") => 4,
         (Family::Sets, b"sinter" | b"sunion" | b"sdiff" | b"sinterstore" | b"sunionstore" | b"sdiffstore" | b"sintercard") => 24,
-        (Family::Hashes, b"hgetall" | b"hkeys" | b"hvals") => 8,
+        (Family::Hashes, b"hgetall" | b"hkeys" | b"hvals") => 12,
         (Family::Hashes, b"hrandfield") | (Family::Sorted, b"zrandmember") => 8,
         (Family::Sorted, b"zrank" | b"zrevrank") => 1,
         (Family::Ranges | Family::Scan, _) => 12,
