@@ -19,7 +19,7 @@ pub(super) fn any(data: &[u8]) {
     let place = usize::from(input.byte());
     let bytes = input.take(DATAGRAM_BYTES_MAX);
     let nonce_at = (place > 0 && place + NONCE_BYTES <= bytes.len()).then_some(place);
-    let reply = service.datagram(&Datagram { bytes, nonce_at, now: NOW });
+    let reply = service.datagram(&Datagram { bytes, nonce_at, now: NOW, ..Datagram::default() });
     bounded(&reply.findings);
     assert!(reply.answer.len() <= bytes.len().min(DATAGRAM_ANSWER_BYTES_MAX), "an answer that is longer than what it answers");
     assert!(reply.nonce_at.is_none_or(|at| at + NONCE_BYTES <= reply.answer.len()), "a nonce outside of the answer");
