@@ -66,7 +66,9 @@ pub use adb::{Adb, AdbSession};
 pub use any::{Any, AnySession};
 pub use babble::Babble;
 pub use bait::Bait;
-pub use datagram::{DATAGRAM_ANSWER_BYTES_MAX, DATAGRAM_BYTES_MAX, Datagram, NONCE_BYTES, Reply};
+pub use datagram::{
+    DATAGRAM_ANSWER_BYTES_MAX, DATAGRAM_BYTES_MAX, Datagram, Leaves, NONCE_BYTES, Reply, TRANSFER_BYTES, Transfer,
+};
 pub use dns::Dns;
 pub use findings::{FIELD_BYTES_MAX, FIELDS_MAX, Findings};
 pub use ftp::Ftp;
@@ -188,6 +190,10 @@ impl Step {
 
 /// One connection to a trap.
 pub trait Session: Send {
+    /// Before [`Session::open`], once, for servers that number their connections: the stranger comes at `now`, and `before` others came
+    /// before him, to any trap, since the carrier began.
+    fn meet(&mut self, _now: WallTime, _before: u64) {}
+
     /// The stranger has connected: appends the greeting, if the service speaks first.
     fn open(&mut self, answer: &mut Vec<u8>) -> Flow;
 

@@ -1,13 +1,17 @@
 //! A TFTP server without a file, which takes what is brought (RFC 1350, 2347): tftpd-hpa of Debian 13.
 //!
-//! It keeps nothing: each block of an upload is acknowledged by itself, and stands in the evidence by itself.
+//! Whatever it says leaves from a port of its own, as the real one does, and whoever may bring a file goes on there ([`upload`]). It keeps
+//! nothing: the carrier keeps a few octets for each upload. Each block stands in the evidence by itself.
+
+mod upload;
 
 use crate::{
     Findings,
-    datagram::{Datagram, Reply},
+    datagram::{Datagram, Reply, room},
 };
 use alloc::{string::ToString, vec::Vec};
 use honeymesh_types::Signs;
+use upload::{OVER, Upload};
 
 const READ: u16 = 1;
 const WRITE: u16 = 2;
@@ -21,8 +25,8 @@ const FOLDER: &[u8] = b"Is a directory";
 const MISSING_MODE: &[u8] = b"Missing mode";
 const UNKNOWN_MODE: &[u8] = b"Unknown mode";
 const UNSUPPORTED: &[u8] = b"Unsupported option(s) requested";
-/// Opcode of the answer that says which options were agreed to.
-const OPTIONS: u8 = 6;
+/// Which options were agreed to.
+const AGREED: u16 = 6;
 /// The largest block, in octets (RFC 2348).
 const BLOCK_BYTES_MAX: u64 = 65_464;
 /// The longest name that a file can have, in octets.
@@ -42,23 +46,30 @@ impl Tftp {
             findings.signs |= Signs::MALFORMED;
             return Reply::silent(findings);
         };
-        match u16::from_be_bytes(*opcode) {
-            kind @ (READ | WRITE) => request(kind, rest, findings, datagram),
-            DATA => block(rest, findings, datagram),
-            ACK => {
-                findings.note("request", b"acknowledgement");
-                Reply::silent(findings)
-            }
-            ERROR => {
-                findings.note("request", b"error");
-                Reply::silent(findings)
-            }
-            _ => {
-                findings.signs |= Signs::MALFORMED;
-                Reply::silent(findings)
-            }
+        let opcode = u16::from_be_bytes(*opcode);
+        let upload = datagram.transfer.map(Upload::read);
+        match (opcode, upload) {
+            (READ | WRITE, None) => return request(opcode, rest, findings, datagram),
+            (DATA, None) => return Reply::silent(upload::note(rest, datagram).0),
+            (DATA, Some(upload)) => return upload.block(rest, datagram),
+            (READ, _) => findings.note("request", b"read"),
+            (WRITE, _) => findings.note("request", b"write"),
+            (ACK, _) => findings.note("request", b"acknowledgement"),
+            (ERROR, _) => findings.note("request", b"error"),
+            _ => findings.signs |= Signs::MALFORMED,
+        }
+        match upload {
+            Some(_) if opcode == ERROR => Reply::silent(findings).leaving(OVER),
+            Some(upload) if matches!(opcode, ACK | AGREED) => upload.silence(findings),
+            Some(upload) => upload.other(findings, datagram),
+            None => Reply::silent(findings),
         }
     }
+}
+
+/// An error, after which nothing more is heard.
+fn refused(findings: Findings, datagram: &Datagram<'_>, errors: [Vec<u8>; 2]) -> Reply {
+    Reply::fitting(findings, datagram, errors).leaving(OVER)
 }
 
 /// Names a file, a mode and perhaps options, each ended by a zero.
@@ -68,7 +79,7 @@ fn request(kind: u16, rest: &[u8], mut findings: Findings, datagram: &Datagram<'
     let [file, mode, options @ ..] = words.as_slice() else {
         findings.signs |= Signs::MALFORMED;
         findings.note("file", rest);
-        return Reply::fitting(findings, datagram, errors(4, MISSING_MODE));
+        return refused(findings, datagram, errors(4, MISSING_MODE));
     };
     findings.note("file", file);
     findings.note("mode", mode);
@@ -82,31 +93,48 @@ fn request(kind: u16, rest: &[u8], mut findings: Findings, datagram: &Datagram<'
         findings.signs |= Signs::RULE;
     }
     if file.is_empty() || mode.is_empty() {
-        return Reply::fitting(findings, datagram, errors(4, MISSING_MODE));
+        return refused(findings, datagram, errors(4, MISSING_MODE));
     }
     if ![&b"octet"[..], b"netascii"].iter().any(|known| mode.eq_ignore_ascii_case(known)) {
-        return Reply::fitting(findings, datagram, errors(4, UNKNOWN_MODE));
+        return refused(findings, datagram, errors(4, UNKNOWN_MODE));
     }
-    let accepted = accepted(options);
-    if accepted.is_none() {
-        return Reply::fitting(findings, datagram, errors(8, UNSUPPORTED));
-    }
+    let Some(agreed) = agreed(options) else { return refused(findings, datagram, errors(8, UNSUPPORTED)) };
     if file.split(|byte| *byte == b'/').any(|part| part.len() > NAME_BYTES_MAX) {
-        return Reply::fitting(findings, datagram, errors(0, TOO_LONG));
+        return refused(findings, datagram, errors(0, TOO_LONG));
     }
     if file.iter().all(|byte| matches!(byte, b'/' | b'.')) {
-        return Reply::fitting(findings, datagram, errors(0, FOLDER));
+        return refused(findings, datagram, errors(0, FOLDER));
     }
     if kind == READ {
-        return Reply::fitting(findings, datagram, errors(1, NOT_FOUND));
+        return refused(findings, datagram, errors(1, NOT_FOUND));
     }
-    let all = accepted.filter(|accepted| !accepted.is_empty()).map(|accepted| [&[0, OPTIONS][..], &accepted].concat());
-    Reply::fitting(findings, datagram, all.into_iter().chain([[0, 4, 0, 0].to_vec()]))
+    agreed.said(findings, datagram)
 }
 
-/// The options that the server agrees to, as it says so (RFC 2347). `None`: one of them it cannot.
-fn accepted(options: &[&[u8]]) -> Option<Vec<u8>> {
-    let mut accepted = Vec::new();
+/// What server and client agreed on.
+#[derive(Default)]
+struct Agreed {
+    upload: Upload,
+    /// The options, as the server says them (RFC 2347).
+    words: Vec<u8>,
+}
+
+impl Agreed {
+    /// The file may be brought. Options that cannot be said are none.
+    fn said(mut self, findings: Findings, datagram: &Datagram<'_>) -> Reply {
+        let all = [&AGREED.to_be_bytes()[..], &self.words].concat();
+        if self.words.is_empty() || all.len() > room(datagram) {
+            let plain = Upload::default();
+            return Reply::fitting(findings, datagram, [upload::acknowledgement(0)]).leaving(plain.waiting());
+        }
+        self.upload.has_options = true;
+        Reply::fitting(findings, datagram, [all]).leaving(self.upload.waiting())
+    }
+}
+
+/// The options that the server agrees to. `None`: one of them it cannot.
+fn agreed(options: &[&[u8]]) -> Option<Agreed> {
+    let mut agreed = Agreed::default();
     for pair in options.chunks_exact(2) {
         let Some(asked) = core::str::from_utf8(pair[1]).ok().and_then(|text| text.parse::<u64>().ok()) else { continue };
         let value = match pair[0].to_ascii_lowercase().as_slice() {
@@ -120,26 +148,22 @@ fn accepted(options: &[&[u8]]) -> Option<Vec<u8>> {
             b"tsize" | b"timeout" | b"utimeout" | b"rollover" => asked,
             _ => continue,
         };
-        accepted.extend_from_slice(&[pair[0], &[0], value.to_string().as_bytes(), &[0]].concat());
+        let (upload, small) = (&mut agreed.upload, u32::try_from(value).unwrap_or(u32::MAX));
+        match pair[0].to_ascii_lowercase().as_slice() {
+            b"blksize" | b"blksize2" => upload.segment = u16::try_from(value).unwrap_or(u16::MAX),
+            b"timeout" => upload.timeout_ms = small.saturating_mul(1_000),
+            b"utimeout" => upload.timeout_ms = small / 1_000,
+            b"rollover" => upload.rollover = u16::from(asked == 1),
+            _ => {}
+        }
+        agreed.words.extend_from_slice(&[pair[0], &[0], value.to_string().as_bytes(), &[0]].concat());
     }
-    Some(accepted)
+    Some(agreed)
 }
 
 /// The options' names as fields; others are in the payload.
 fn option_name(name: &[u8]) -> Option<&'static str> {
     ["blksize", "tsize", "timeout", "windowsize"].into_iter().find(|known| name.eq_ignore_ascii_case(known.as_bytes()))
-}
-
-fn block(rest: &[u8], mut findings: Findings, datagram: &Datagram<'_>) -> Reply {
-    let Some((number, data)) = rest.split_first_chunk::<2>() else {
-        findings.signs |= Signs::MALFORMED;
-        return Reply::silent(findings);
-    };
-    findings.note("request", b"data");
-    findings.note("block", u16::from_be_bytes(*number).to_string().as_bytes());
-    findings.note("data_bytes", data.len().to_string().as_bytes());
-    findings.signs |= Signs::RULE;
-    Reply::fitting(findings, datagram, [[0, 4, number[0], number[1]].to_vec()])
 }
 
 /// An error with its words, and without them where those would be too long.
@@ -151,6 +175,7 @@ fn errors(code: u8, words: &[u8]) -> [Vec<u8>; 2] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{TRANSFER_BYTES, Transfer, datagram::Leaves};
 
     fn reply(bytes: &[u8]) -> Reply {
         Tftp.datagram(&Datagram { bytes, ..Datagram::default() })
@@ -165,15 +190,58 @@ mod tests {
         assert_eq!(reply(b"\0\x01a\0octet\0").answer, b"\0\x05\0\x01\0", "no room for words");
     }
 
+    /// What is said to a datagram, from which port, and how long it is listened there.
+    fn said(bytes: &[u8], transfer: Option<[u8; TRANSFER_BYTES]>) -> (Vec<u8>, Option<Transfer>) {
+        let Reply { answer, leaves, .. } = Tftp.datagram(&Datagram { bytes, transfer, ..Datagram::default() });
+        match leaves {
+            Leaves::Asked => (answer, None),
+            Leaves::Own(transfer) => (answer, Some(transfer)),
+        }
+    }
+
     #[test]
-    fn whoever_writes_may_and_each_block_is_taken() {
+    fn whatever_it_says_leaves_from_a_port_of_its_own() {
+        for asked in [&b"\0\x01running-config\0octet\0"[..], b"\0\x01a-long-name", b"\0\x02a\0octet\0blksize\x007\0"] {
+            let (answer, transfer) = said(asked, None);
+            assert!(!answer.is_empty());
+            assert_eq!(transfer.map(|transfer| transfer.wait_ms), Some(0), "{asked:?}");
+        }
         let asked = reply(b"\0\x02a.bin\0octet\0");
         assert_eq!((asked.answer.as_slice(), asked.findings.signs), (b"\0\x04\0\0".as_slice(), Signs::RULE));
-        let block = reply(b"\0\x03\0\x07\x7fELF");
-        assert_eq!((block.answer.as_slice(), block.findings.fields["block"].as_str()), (b"\0\x04\0\x07".as_slice(), "7"));
-        assert_eq!(reply(b"\0\x03\0\x08").answer, b"\0\x04\0\x08", "an empty block ends it");
-        for bytes in [&b"\0\x04\0\x01"[..], b"\0\x05\0\0x\0", b"\0", b"\0\x09abc", b"\0\x03\0"] {
-            assert!(reply(bytes).answer.is_empty(), "{bytes:?}");
+        assert_eq!(asked.leaves, Leaves::Own(Upload::default().waiting()));
+        let waits = |options: &[u8]| said(&[b"\0\x02a.bin\0octet\0", options].concat(), None).1.map(|transfer| transfer.wait_ms);
+        assert_eq!(waits(b""), Some(63_000));
+        assert_eq!((waits(b"timeout\x003\0"), waits(b"utimeout\x0010000\0")), (Some(189_000), Some(630)));
+    }
+
+    #[test]
+    fn blocks_are_taken_where_the_answer_came_from_and_nowhere_else() {
+        let (_, transfer) = said(b"\0\x02a.bin\0octet\0blksize\x0016\0", None);
+        let known = transfer.map(|transfer| transfer.known);
+        let block = b"\0\x03\0\x01\x7fELF and so on..";
+        assert_eq!(said(block, None), (Vec::new(), None), "of nobody");
+        let (answer, transfer) = said(block, known);
+        assert_eq!((answer.as_slice(), transfer.map(|transfer| transfer.wait_ms)), (b"\0\x04\0\x01".as_slice(), Some(63_000)));
+        let known = transfer.map(|transfer| transfer.known);
+        assert_eq!(said(b"\0\x05\0\0x\0", known), (Vec::new(), Some(OVER)), "it gives up");
+        for other in [&b"\0\x01a\0octet\0"[..], b"\0\x02a\0octet\0", b"\0\x04\0\x01", b"\0\x06", b"\0", b"", b"\0\x03\0"] {
+            assert_eq!(said(other, known), (Vec::new(), None), "{other:?}");
         }
+        let (_, transfer) = said(b"\0\x03\0\x02", known);
+        assert_eq!(transfer.map(|transfer| transfer.wait_ms), Some(1_000), "an empty block ends it");
+        let known = transfer.map(|transfer| transfer.known);
+        assert_eq!(said(b"\0\x02a\0octet\0", known), (b"\0\x04\0\x02".to_vec(), Some(OVER)));
+        for servers in [&b"\0\x04\0\x02"[..], b"\0\x05\0\0\0", b"\0\x06tsize\x001\0", b"\0\x09"] {
+            assert_eq!(said(servers, known), (Vec::new(), Some(OVER)), "{servers:?}");
+        }
+    }
+
+    #[test]
+    fn what_nobody_asks_is_not_answered() {
+        for bytes in [&b"\0\x03\0\x01x"[..], b"\0\x04\0\x01", b"\0\x05\0\0x\0", b"\0", b"\0\x09abc", b"\0\x03\0"] {
+            assert_eq!(said(bytes, None), (Vec::new(), None), "{bytes:?}");
+        }
+        let block = reply(b"\0\x03\0\x07\x7fELF").findings;
+        assert_eq!((block.fields["block"].as_str(), block.signs), ("7", Signs::RULE));
     }
 }

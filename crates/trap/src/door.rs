@@ -4,15 +4,18 @@
 //! believed no further than it can be: a session that nobody let in is nobody's, and no session can be told of without end.
 
 mod datagrams;
+#[cfg(test)]
+mod taken_over;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod transfers;
 
 use crate::{
     Bound, Line, Room,
     bind::{Plays, Trap},
     limits::{Entry, Gate, Guest},
     line::{Heard, Inward, awaited, lines},
-    post::{FIRST_NUMBER, Post},
+    post::{Ear, FIRST_NUMBER, Post},
     report::{REPORT_WAIT, REPORTS_MAX, SESSION_BYTES_MAX, Stranger, VISIT_WAIT},
     room::FAREWELL,
     rules::{RULES_CUT, RULES_FIELD},
@@ -42,6 +45,7 @@ use tokio::{
     task::{JoinSet, yield_now},
     time::{Instant, MissedTickBehavior, interval, sleep, timeout},
 };
+use transfers::Keeping;
 
 /// Connections that one door lets in between two turns of the others.
 const ENTRIES_PER_TURN: usize = 32;
@@ -110,6 +114,8 @@ struct Hearing {
     report: Option<Coming>,
     has_begun: bool,
     stray_pause: Duration,
+    /// None while nobody is let in.
+    keeping: Option<Keeping>,
 }
 
 /// A report of which not every packet is there yet.
@@ -137,9 +143,10 @@ impl Bound {
         let (doors, mailboxes) = doors(self.traps, &inward, &shared, &stopped)?;
         doors.into_iter().for_each(|door| drop(open.spawn(door.keep())));
         mailboxes.into_iter().for_each(|mailbox| drop(open.spawn(mailbox.keep())));
+        let keeping = Some(Keeping::new(&inward, &stopped));
         open.spawn(dismiss(Arc::clone(&shared), inward, stopped));
         let mut hearing =
-            Hearing { heard, shared: Arc::clone(&shared), report: None, has_begun: false, stray_pause: STRAY_PAUSE };
+            Hearing { heard, shared: Arc::clone(&shared), report: None, has_begun: false, stray_pause: STRAY_PAUSE, keeping };
         begun.into_iter().for_each(|pid| hearing.began(pid));
         let ended = tokio::select! {
             () = shutdown => Ok(()),
@@ -151,6 +158,9 @@ impl Bound {
         };
         drop(stop);
         while open.join_next().await.is_some() {}
+        if let Some(keeping) = hearing.keeping.take() {
+            keeping.end().await;
+        }
         // With the last door the line to the process is closed: it tells what is left, and ends.
         let _ = timeout(FAREWELL + REPORT_WAIT, hearing.until_nobody_plays()).await;
         shared.let_go(shared.gate.empty());
@@ -187,7 +197,7 @@ fn doors(
     stop: &watch::Receiver<()>,
 ) -> io::Result<(Vec<Door>, Vec<Mailbox>)> {
     let (mut doors, mut mailboxes) = (Vec::new(), Vec::new());
-    for (trap, Trap { listeners, sockets, is_slow, .. }) in traps.into_iter().enumerate() {
+    for (trap, Trap { plays, listeners, sockets, is_slow, .. }) in traps.into_iter().enumerate() {
         for listener in listeners {
             let address = listener.local_addr()?;
             let (inward, shared, stop) = (Arc::clone(inward), Arc::clone(shared), stop.clone());
@@ -196,7 +206,9 @@ fn doors(
         for socket in sockets {
             let address = socket.local_addr()?;
             let (inward, shared, stop) = (Arc::clone(inward), Arc::clone(shared), stop.clone());
-            mailboxes.push(Mailbox { socket: Arc::new(UdpSocket::from_std(socket)?), address, trap, inward, shared, stop });
+            let socket = Arc::new(UdpSocket::from_std(socket)?);
+            let ear = Ear { trap, socket, has_transfers: plays.at(address.port()).transfers(), transfer: None };
+            mailboxes.push(Mailbox { ear, address, inward, shared, stop });
         }
     }
     Ok((doors, mailboxes))
@@ -401,7 +413,9 @@ impl Hearing {
             Some(Evidence::Over { session, lost, fault }) => self.over(session, lost, fault).await,
             Some(Evidence::Hello { pid }) => self.began(pid),
             Some(Evidence::Gone { status }) => self.gone(status),
-            Some(Evidence::Answer { number, nonce_at, bytes }) => self.answer(number, nonce_at.map(usize::from), bytes).await,
+            Some(Evidence::Answer { number, nonce_at, leaves, bytes }) => {
+                self.answer(number, bytes, nonce_at.map(usize::from), leaves).await;
+            }
             None => self.stray().await,
         }
     }

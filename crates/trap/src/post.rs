@@ -1,14 +1,18 @@
 //! Datagrams that wait for an answer: whose they are, how long they are, and what may still be said of them.
 //!
 //! Who has sent one stays here, as with connections. What comes back from the process that plays names one of these, and can do
-//! no more than this table lets it: one answer, to where the datagram came from, not longer than it; one report.
+//! no more than this table lets it: one answer, to where the datagram came from, not longer than it; one report; and for some services
+//! a port of its own for the sender, for a while.
 
 mod limits;
 mod nonce;
 mod socket;
+mod transfers;
 
-pub(crate) use socket::{Arrived, Local, answer, arrival, bound};
+pub(crate) use socket::{Arrived, Local, answer, arrival, bound, connected, heard};
+pub(crate) use transfers::Begun;
 
+use honeymesh_trap_proto::{DATAGRAM_ANSWER_BYTES_MAX, Leaves, NONCE_BYTES, TRANSFER_BYTES, Transfer};
 use honeymesh_types::SessionId;
 use limits::{Allowance, Limiter};
 use nonce::Nonces;
@@ -20,6 +24,7 @@ use std::{
     time::Duration,
 };
 use tokio::{net::UdpSocket, time::Instant};
+use transfers::Transfers;
 
 /// Datagrams that wait at once; further ones are dropped, and counted as beyond a limit.
 pub(crate) const WAITING_MAX: usize = 1_024;
@@ -52,6 +57,19 @@ struct Inside {
     answered: Allowance,
     answered_to_source: Allowance,
     answered_to_neighbours: Allowance,
+    transfers: Transfers,
+}
+
+/// Where a datagram is heard.
+#[derive(Clone, Debug)]
+pub(crate) struct Ear {
+    /// Which trap: its place among all.
+    pub(crate) trap: usize,
+    pub(crate) socket: Arc<UdpSocket>,
+    /// Its service answers from ports of its own.
+    pub(crate) has_transfers: bool,
+    /// It is such a port: the number of its transfer, and the port's.
+    pub(crate) transfer: Option<(u64, u16)>,
 }
 
 /// One that waits.
@@ -60,12 +78,12 @@ pub(crate) struct Letter {
     pub(crate) number: SessionId,
     pub(crate) source: SocketAddr,
     pub(crate) local: Local,
-    /// Which trap: its place among all.
-    pub(crate) trap: usize,
-    pub(crate) socket: Arc<UdpSocket>,
+    pub(crate) ear: Ear,
+    /// What is to be known of the transfer that it belongs to.
+    pub(crate) known: Option<[u8; TRANSFER_BYTES]>,
     pub(crate) bytes: Vec<u8>,
-    /// It was longer than what is looked at.
-    pub(crate) is_cut: bool,
+    /// How many octets more it had than what is looked at.
+    pub(crate) cut: usize,
     /// Where a nonce stands in it that was sent to its source.
     pub(crate) nonce_at: Option<usize>,
     is_told: bool,
@@ -77,12 +95,31 @@ pub(crate) struct Letter {
 pub(crate) enum Verdict {
     /// Nobody waits under this number.
     Stray,
-    /// Longer than what it answers, the second one, for a place that gets none, or with a nonce where there is no room for one.
+    /// Longer than what it answers, the second one, for a place that gets none, with a nonce where there is no room for one, or from a port
+    /// of its own where there are none.
     Refused(usize),
     /// Too many for this source, its neighbourhood, or in all.
     Limited(usize),
-    /// Send it.
+    /// There is no place for another transfer.
+    Crowded(usize),
+    /// Nothing is said, and a transfer is as the process wants it.
+    Silent,
+    /// Send it from where the datagram came to.
     Send(Letter),
+    /// Send it from a port of its own, which closes.
+    Once(Letter),
+    /// Send it from a port of its own, which stays open.
+    Begin(Letter, Begun),
+}
+
+/// What the process that plays wants to answer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wish {
+    /// How long it is, in octets.
+    pub(crate) length: usize,
+    /// Where a nonce is to be written.
+    pub(crate) nonce_at: Option<usize>,
+    pub(crate) leaves: Leaves,
 }
 
 impl Post {
@@ -99,16 +136,21 @@ impl Post {
             answered: Allowance::new(ANSWERED, 1, now),
             answered_to_source: Allowance::new(ANSWERED_TO_SOURCE, limits::SLOTS, now),
             answered_to_neighbours: Allowance::new(ANSWERED_TO_NEIGHBOURS, limits::SLOTS, now),
+            transfers: Transfers::default(),
         };
         Ok(Self { nonces: Nonces::new(now)?, inside: Mutex::new(inside) })
     }
 
-    /// A datagram comes. `None`: beyond a limit.
-    pub(crate) fn take(&self, arrived: Arrived, trap: usize, socket: &Arc<UdpSocket>) -> Option<Letter> {
+    /// A datagram comes. `None`: beyond a limit, or its transfer is over.
+    pub(crate) fn take(&self, arrived: Arrived, ear: &Ear) -> Option<Letter> {
         let now = Instant::now();
         let source = arrived.source;
-        let number = {
+        let (number, known) = {
             let mut inside = self.inside();
+            let known = match ear.transfer {
+                Some((id, _)) => Some(inside.transfers.goes_on(id)?),
+                None => None,
+            };
             let has_room = inside.waiting.len() < WAITING_MAX
                 && inside.taken_from_source.allows(&of_source(source.ip()), now)
                 && inside.taken.allows(&(), now);
@@ -116,17 +158,17 @@ impl Post {
                 return None;
             }
             inside.last += 1;
-            inside.last
+            (inside.last, known)
         };
         let letter = Letter {
             number: SessionId(number),
-            nonce_at: self.nonces.find(&arrived.bytes, source, trap, now),
+            nonce_at: self.nonces.find(&arrived.bytes, source, ear.trap, now),
             source,
             local: arrived.local,
-            trap,
-            socket: Arc::clone(socket),
+            ear: ear.clone(),
+            known,
             bytes: arrived.bytes,
-            is_cut: arrived.is_cut,
+            cut: arrived.cut,
             is_told: false,
             is_answered: false,
         };
@@ -144,33 +186,51 @@ impl Post {
         Some(letter.clone())
     }
 
-    /// Somebody wants to answer one with so many octets.
-    pub(crate) fn answer(&self, number: u64, length: usize, nonce_at: Option<usize>) -> Verdict {
+    /// Somebody wants to answer one.
+    pub(crate) fn answer(&self, number: u64, wish: Wish) -> Verdict {
         let now = Instant::now();
         let mut guard = self.inside();
         let inside = &mut *guard;
         let Some(letter) = inside.waiting.get_mut(&number) else { return Verdict::Stray };
-        let has_room = nonce_at.is_none_or(|at| at.saturating_add(honeymesh_trap_proto::NONCE_BYTES) <= length);
-        let fits = length <= letter.bytes.len() && length <= honeymesh_trap_proto::DATAGRAM_ANSWER_BYTES_MAX;
-        if std::mem::replace(&mut letter.is_answered, true) || !fits || !has_room || !letter.local.may_answer {
-            return Verdict::Refused(letter.trap);
+        if std::mem::replace(&mut letter.is_answered, true) || !may_be(wish, letter) {
+            return Verdict::Refused(letter.ear.trap);
         }
         let source = letter.source.ip();
-        let is_allowed = inside.answered_to_source.allows(&of_source(source), now)
-            && inside.answered_to_neighbours.allows(&neighbours(source), now)
-            && inside.answered.allows(&(), now);
-        if is_allowed { Verdict::Send(letter.clone()) } else { Verdict::Limited(letter.trap) }
+        let is_allowed = wish.length == 0
+            || inside.answered_to_source.allows(&of_source(source), now)
+                && inside.answered_to_neighbours.allows(&neighbours(source), now)
+                && inside.answered.allows(&(), now);
+        if !is_allowed {
+            return Verdict::Limited(letter.ear.trap);
+        }
+        match (wish.leaves, letter.ear.transfer) {
+            (Leaves::Asked, _) => Verdict::Send(letter.clone()),
+            (Leaves::Own(transfer), Some((id, _))) => {
+                inside.transfers.answered(id, transfer, now);
+                if wish.length == 0 { Verdict::Silent } else { Verdict::Send(letter.clone()) }
+            }
+            (Leaves::Own(Transfer { wait_ms: 0, .. }), None) => Verdict::Once(letter.clone()),
+            (Leaves::Own(transfer), None) => match inside.transfers.begin(source, transfer, now) {
+                Some(begun) => Verdict::Begin(letter.clone(), begun),
+                None => Verdict::Crowded(letter.ear.trap),
+            },
+        }
+    }
+
+    /// A transfer is over.
+    pub(crate) fn end_transfer(&self, id: u64) {
+        self.inside().transfers.end(id);
     }
 
     /// The nonce for a letter's source.
-    pub(crate) fn nonce(&self, letter: &Letter) -> [u8; honeymesh_trap_proto::NONCE_BYTES] {
-        self.nonces.of(letter.source, letter.trap, Instant::now())
+    pub(crate) fn nonce(&self, letter: &Letter) -> [u8; NONCE_BYTES] {
+        self.nonces.of(letter.source, letter.ear.trap, Instant::now())
     }
 
     /// Nothing more will be said of it. Gives it if nothing was told.
     pub(crate) fn leave(&self, number: u64) -> Option<(usize, Option<Letter>)> {
         let letter = self.inside().leave(number)?;
-        Some((letter.trap, (!letter.is_told).then_some(letter)))
+        Some((letter.ear.trap, (!letter.is_told).then_some(letter)))
     }
 
     /// Those that nothing was told of in time.
@@ -210,6 +270,18 @@ impl Inside {
         }
         Some(letter)
     }
+}
+
+/// May it be said at all?
+fn may_be(wish: Wish, letter: &Letter) -> bool {
+    let fits = wish.length <= letter.bytes.len() && wish.length <= DATAGRAM_ANSWER_BYTES_MAX;
+    let has_room = wish.nonce_at.is_none_or(|at| at.saturating_add(NONCE_BYTES) <= wish.length);
+    // Silence is no answer but where it is about a transfer.
+    let may_leave = match wish.leaves {
+        Leaves::Asked => wish.length > 0,
+        Leaves::Own(_) => letter.ear.has_transfers && (wish.length > 0 || letter.ear.transfer.is_some()),
+    };
+    fits && has_room && may_leave && letter.local.may_answer
 }
 
 /// Who counts as one source: an IPv4 address, an IPv6 /64.

@@ -14,7 +14,7 @@ use crate::{
     wire::{ADMISSION_BYTES_MAX, Admission, Evidence},
 };
 use honeymesh_detect::Tally;
-use honeymesh_trap_proto::{Datagram, Findings, Reply};
+use honeymesh_trap_proto::{Datagram, Findings, Leaves, Reply};
 use honeymesh_types::Signs;
 use std::{
     collections::HashMap,
@@ -53,6 +53,8 @@ struct Playing {
     pipe: Arc<Pipe>,
     open: JoinSet<u64>,
     dismissals: HashMap<u64, oneshot::Sender<()>>,
+    /// How many strangers came.
+    met: u64,
 }
 
 impl Room {
@@ -93,7 +95,7 @@ impl Ready {
     pub async fn run(self) -> io::Result<()> {
         let Self { room, arrivals, pipe } = self;
         pipe.write(std::iter::once(Evidence::Hello { pid: std::process::id() }.to_bytes())).await?;
-        let mut playing = Playing { room, pipe: Arc::new(pipe), open: JoinSet::new(), dismissals: HashMap::new() };
+        let mut playing = Playing { room, pipe: Arc::new(pipe), open: JoinSet::new(), dismissals: HashMap::new(), met: 0 };
         let ended = playing.until_over(&arrivals).await;
         // With whoever could dismiss them gone, all end.
         playing.dismissals.clear();
@@ -130,9 +132,9 @@ impl Playing {
                     let _if_it_is_still_open = self.dismissals.remove(&session).map(|dismissal| dismissal.send(()));
                 }
             }
-            (Admission::Datagram { number, trap, port, nonce_at, bytes }, _) => {
-                let nonce_at = nonce_at.map(usize::from);
-                self.datagram(number, trap, port, &Datagram { bytes: &bytes, nonce_at, now: wall() });
+            (Admission::Datagram { number, trap, port, cut, nonce_at, transfer, bytes }, _) => {
+                let (cut, nonce_at) = (cut.into(), nonce_at.map(usize::from));
+                self.datagram(number, trap, port, &Datagram { bytes: &bytes, cut, nonce_at, transfer, now: wall() });
             }
             _ => {}
         }
@@ -150,6 +152,7 @@ impl Playing {
                 (reply, Some(marks))
             }))
         });
+        let is_in_transfer = datagram.transfer.is_some();
         self.open.spawn(async move {
             let mut broke = String::new();
             let (reply, marks) = match reply {
@@ -161,9 +164,9 @@ impl Playing {
                 None => Default::default(),
             };
             teller.tell(Transcript::default(), &reply.findings, marks.as_ref()).await;
-            if !reply.answer.is_empty() {
+            if !reply.answer.is_empty() || is_in_transfer && reply.leaves != Leaves::Asked {
                 let nonce_at = reply.nonce_at.and_then(|at| u16::try_from(at).ok());
-                let answer = Evidence::Answer { number, nonce_at, bytes: &reply.answer }.to_bytes();
+                let answer = Evidence::Answer { number, nonce_at, leaves: reply.leaves, bytes: &reply.answer }.to_bytes();
                 let _unless_there_is_no_room = timeout(REPORT_WAIT, teller.pipe.write(std::iter::once(answer))).await;
             }
             teller.over(&broke).await;
@@ -184,9 +187,12 @@ impl Playing {
         let (dismissal, dismissed) = oneshot::channel();
         self.dismissals.insert(session, dismissal);
         let (plays, seed) = (plays.at(port), self.room.seeds.hash_one(session));
+        let mut played = plays.session(seed);
+        played.meet(wall(), self.met);
+        self.met = self.met.wrapping_add(1);
         let conversation = Box::new(Conversation {
             stream,
-            session: plays.session(seed),
+            session: played,
             drip: is_slow.then(|| Box::new(Drip::new(plays.babble(seed)))),
             recogniser: Arc::clone(&self.room.recogniser),
             teller,

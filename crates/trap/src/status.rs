@@ -47,6 +47,10 @@ pub struct TrapStatus {
     pub answers_limited: u64,
     /// Answers that were not sent because they were longer than what they answered, or second ones.
     pub answers_refused: u64,
+    /// Transfers begun: answers that left from a port of their own, on which it was listened for more.
+    pub transfers: u64,
+    /// Transfers that were not begun for want of a place, or gave way to others.
+    pub transfers_limited: u64,
 }
 
 /// What is known of the process that plays all traps.
@@ -121,6 +125,8 @@ pub(crate) struct Counters {
     pub(crate) answered_bytes: AtomicU64,
     pub(crate) answers_limited: AtomicU64,
     pub(crate) answers_refused: AtomicU64,
+    pub(crate) transfers: AtomicU64,
+    pub(crate) transfers_limited: AtomicU64,
 }
 
 impl Counters {
@@ -144,6 +150,8 @@ impl Counters {
             answered_bytes: self.answered_bytes.load(Relaxed),
             answers_limited: self.answers_limited.load(Relaxed),
             answers_refused: self.answers_refused.load(Relaxed),
+            transfers: self.transfers.load(Relaxed),
+            transfers_limited: self.transfers_limited.load(Relaxed),
         }
     }
 }

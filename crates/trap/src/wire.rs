@@ -3,7 +3,7 @@
 //! Both are the same program, so there is one version of it at a time. What comes *from* the process that plays is a
 //! stranger's word all the same, for strangers' bytes are parsed there: everything is bounded and checked again here.
 
-use honeymesh_trap_proto::{FIELD_BYTES_MAX, FIELDS_MAX, Findings, safe_text};
+use honeymesh_trap_proto::{FIELD_BYTES_MAX, FIELDS_MAX, Findings, Leaves, TRANSFER_BYTES, Transfer, safe_text};
 use honeymesh_types::{
     Entropies, MARK_BYTES_MAX, Marks, RULE_MARK_BYTES_MAX, RULE_MARKS_MAX, RULE_POINTS_MAX, RuleMark, Shape, Signs,
 };
@@ -39,6 +39,9 @@ const ANSWER: u8 = 6;
 
 /// Stands where no place of a nonce is told.
 const NO_PLACE: u16 = u16::MAX;
+/// No transfer, or one.
+const NO_TRANSFER: u8 = 0;
+const A_TRANSFER: u8 = 1;
 
 /// From the daemon to the process that plays.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,8 +54,17 @@ pub(crate) enum Admission {
     AdmitSlow { session: u64, trap: u16, port: u16 },
     /// These sessions end.
     Dismiss(Vec<u64>),
-    /// A datagram has come; where the nonce stands in it that its source was sent, if it does.
-    Datagram { number: u64, trap: u16, port: u16, nonce_at: Option<u16>, bytes: Vec<u8> },
+    /// A datagram has come; how much of it was cut off; where the nonce stands in it that its source was sent, if it does; what is to be
+    /// known of the transfer that it belongs to, if it does.
+    Datagram {
+        number: u64,
+        trap: u16,
+        port: u16,
+        cut: u16,
+        nonce_at: Option<u16>,
+        transfer: Option<[u8; TRANSFER_BYTES]>,
+        bytes: Vec<u8>,
+    },
 }
 
 /// From the process that plays to the daemon.
@@ -68,8 +80,8 @@ pub(crate) enum Evidence<'a> {
     Over { session: u64, lost: u32, fault: &'a [u8] },
     /// The process that played has ended, as wait(2) tells it.
     Gone { status: i32 },
-    /// What is answered to a datagram, and where a nonce is to be written in it.
-    Answer { number: u64, nonce_at: Option<u16>, bytes: &'a [u8] },
+    /// What is answered to a datagram, where a nonce is to be written in it, and from which port it leaves.
+    Answer { number: u64, nonce_at: Option<u16>, leaves: Leaves, bytes: &'a [u8] },
 }
 
 /// What stands before a report's body.
@@ -97,9 +109,18 @@ impl Admission {
                 sessions.iter().for_each(|session| bytes.extend_from_slice(&session.to_le_bytes()));
                 bytes
             }
-            Self::Datagram { number, trap, port, nonce_at, bytes } => {
-                let place = nonce_at.unwrap_or(NO_PLACE).to_le_bytes();
-                [&[DATAGRAM][..], &number.to_le_bytes(), &trap.to_le_bytes(), &port.to_le_bytes(), &place, bytes].concat()
+            Self::Datagram { number, trap, port, cut, nonce_at, transfer, bytes } => {
+                let mut message = vec![DATAGRAM];
+                message.extend_from_slice(&number.to_le_bytes());
+                for short in [*trap, *port, *cut, nonce_at.unwrap_or(NO_PLACE)] {
+                    message.extend_from_slice(&short.to_le_bytes());
+                }
+                match transfer {
+                    Some(known) => message.extend_from_slice(&[&[A_TRANSFER], &known[..]].concat()),
+                    None => message.push(NO_TRANSFER),
+                }
+                message.extend_from_slice(bytes);
+                message
             }
         }
     }
@@ -122,9 +143,15 @@ impl Admission {
             }
             DATAGRAM => {
                 let number = u64::from_le_bytes(take(&mut rest)?);
-                let [trap, port, place] = [take(&mut rest)?, take(&mut rest)?, take(&mut rest)?].map(u16::from_le_bytes);
+                let [trap, port, cut, place] =
+                    [take(&mut rest)?, take(&mut rest)?, take(&mut rest)?, take(&mut rest)?].map(u16::from_le_bytes);
                 let nonce_at = (place != NO_PLACE).then_some(place);
-                Self::Datagram { number, trap, port, nonce_at, bytes: rest.to_vec() }
+                let transfer = match take(&mut rest)? {
+                    [NO_TRANSFER] => None,
+                    [A_TRANSFER] => Some(take(&mut rest)?),
+                    _ => return None,
+                };
+                Self::Datagram { number, trap, port, cut, nonce_at, transfer, bytes: rest.to_vec() }
             }
             _ => return None,
         })
@@ -148,9 +175,13 @@ impl<'a> Evidence<'a> {
                 [&[OVER][..], &session.to_le_bytes(), &lost.to_le_bytes(), fault].concat()
             }
             Self::Gone { status } => [&[GONE][..], &status.to_le_bytes()].concat(),
-            Self::Answer { number, nonce_at, bytes } => {
+            Self::Answer { number, nonce_at, leaves, bytes } => {
                 let place = nonce_at.unwrap_or(NO_PLACE).to_le_bytes();
-                [&[ANSWER][..], &number.to_le_bytes(), &place, bytes].concat()
+                let from = match leaves {
+                    Leaves::Asked => vec![NO_TRANSFER],
+                    Leaves::Own(transfer) => [&[A_TRANSFER][..], &transfer.wait_ms.to_le_bytes(), &transfer.known].concat(),
+                };
+                [&[ANSWER][..], &number.to_le_bytes(), &place, &from, bytes].concat()
             }
         }
     }
@@ -178,7 +209,15 @@ impl<'a> Evidence<'a> {
             ANSWER => {
                 let number = u64::from_le_bytes(take(&mut rest)?);
                 let place = u16::from_le_bytes(take(&mut rest)?);
-                Self::Answer { number, nonce_at: (place != NO_PLACE).then_some(place), bytes: rest }
+                let leaves = match take(&mut rest)? {
+                    [NO_TRANSFER] => Leaves::Asked,
+                    [A_TRANSFER] => {
+                        let wait_ms = u32::from_le_bytes(take(&mut rest)?);
+                        Leaves::Own(Transfer { wait_ms, known: take(&mut rest)? })
+                    }
+                    _ => return None,
+                };
+                Self::Answer { number, nonce_at: (place != NO_PLACE).then_some(place), leaves, bytes: rest }
             }
             _ => return None,
         })
@@ -331,6 +370,8 @@ pub(crate) fn read_body(signs: u16, body: &[u8]) -> Option<Body> {
 mod tests {
     use super::*;
 
+    const KNOWN: [u8; TRANSFER_BYTES] = *b"0123456789abcdef";
+
     fn findings() -> Findings {
         let mut findings = Findings { signs: Signs::CREDENTIALS, ..Findings::default() };
         findings.fields.insert("username".into(), "root".into());
@@ -351,20 +392,51 @@ mod tests {
             (Admission::Admit { session: 0x0102, trap: 3, port: 22 }, b"\x03\x02\x01\0\0\0\0\0\0\x03\0\x16\0".to_vec()),
             (Admission::AdmitSlow { session: 0x0102, trap: 3, port: 22 }, b"\x10\x02\x01\0\0\0\0\0\0\x03\0\x16\0".to_vec()),
             (Admission::Dismiss(vec![1, 2]), b"\x04\x01\0\0\0\0\0\0\0\x02\0\0\0\0\0\0\0".to_vec()),
+            (
+                Admission::Datagram {
+                    number: 7,
+                    trap: 1,
+                    port: 69,
+                    cut: 2,
+                    nonce_at: None,
+                    transfer: None,
+                    bytes: b"x".to_vec(),
+                },
+                b"\x05\x07\0\0\0\0\0\0\0\x01\0\x45\0\x02\0\xff\xff\0x".to_vec(),
+            ),
+            (
+                Admission::Datagram {
+                    number: 7,
+                    trap: 1,
+                    port: 69,
+                    cut: 0,
+                    nonce_at: Some(3),
+                    transfer: Some(KNOWN),
+                    bytes: vec![],
+                },
+                [&b"\x05\x07\0\0\0\0\0\0\0\x01\0\x45\0\0\0\x03\0\x01"[..], &KNOWN].concat(),
+            ),
         ];
         for (message, octets) in admissions {
             assert_eq!(message.to_bytes(), octets);
             assert_eq!(Admission::read(&octets), Some(message));
         }
         let head = ReportHead { session: 7, bytes: 9, signs: 2, body: 3 };
+        let own = Leaves::Own(Transfer { wait_ms: 63_000, known: KNOWN });
         let evidence = [
             (Evidence::Hello { pid: 5 }, b"\x01\x05\0\0\0".to_vec()),
             (Evidence::Report { head, part: b"xyz" }, b"\x02\x07\0\0\0\0\0\0\0\x09\0\0\0\0\0\0\0\x02\0\x03\0\0\0xyz".to_vec()),
             (Evidence::Part(b"more"), b"\x03more".to_vec()),
             (Evidence::Over { session: 7, lost: 1, fault: b"a.rs:1" }, b"\x04\x07\0\0\0\0\0\0\0\x01\0\0\0a.rs:1".to_vec()),
             (Evidence::Gone { status: 11 }, b"\x05\x0b\0\0\0".to_vec()),
-            (Evidence::Answer { number: 7, nonce_at: None, bytes: b"x" }, b"\x06\x07\0\0\0\0\0\0\0\xff\xffx".to_vec()),
-            (Evidence::Answer { number: 7, nonce_at: Some(2), bytes: b"" }, b"\x06\x07\0\0\0\0\0\0\0\x02\0".to_vec()),
+            (
+                Evidence::Answer { number: 7, nonce_at: None, leaves: Leaves::Asked, bytes: b"x" },
+                b"\x06\x07\0\0\0\0\0\0\0\xff\xff\0x".to_vec(),
+            ),
+            (
+                Evidence::Answer { number: 7, nonce_at: Some(2), leaves: own, bytes: b"" },
+                [&b"\x06\x07\0\0\0\0\0\0\0\x02\0\x01\x18\xf6\0\0"[..], &KNOWN].concat(),
+            ),
         ];
         for (message, octets) in evidence {
             assert_eq!(message.to_bytes(), octets);
@@ -377,12 +449,24 @@ mod tests {
 
     #[test]
     fn what_is_cut_short_or_unknown_is_no_message() {
-        for octets in
-            [&b""[..], b"\0", b"\x06\x07", b"\x07", b"\x01\x05", b"\x02\x07\0\0", b"\x04\x07\0\0\0\0\0\0\0\x01", b"\x05"]
-        {
+        for octets in [
+            &b""[..],
+            b"\0",
+            b"\x06\x07",
+            b"\x07",
+            b"\x01\x05",
+            b"\x02\x07\0\0",
+            b"\x04\x07\0\0\0\0\0\0\0\x01",
+            b"\x05",
+            b"\x06\x07\0\0\0\0\0\0\0\xff\xff",
+            b"\x06\x07\0\0\0\0\0\0\0\xff\xff\x02",
+            b"\x06\x07\0\0\0\0\0\0\0\xff\xff\x01\0\0\0\0short",
+        ] {
             assert_eq!(Evidence::read(octets), None, "{octets:?}");
         }
-        for octets in [&b""[..], b"\0", b"\x03\x02\x01", b"\x05\x01", b"\x09"] {
+        for octets in
+            [&b""[..], b"\0", b"\x03\x02\x01", b"\x05\x01", b"\x05\x07\0\0\0\0\0\0\0\x01\0\x45\0\x02\0\xff\xff\x01short", b"\x09"]
+        {
             assert_eq!(Admission::read(octets), None, "{octets:?}");
         }
     }

@@ -61,11 +61,17 @@ fn understood() -> impl Strategy<Value = Vec<u8>> {
 
 proptest! {
     #[test]
-    fn no_datagram_breaks_a_service_or_gets_a_longer_answer(bytes in prop_oneof![drive::noise(), understood()], at in 0_usize..700) {
+    fn no_datagram_breaks_a_service_or_gets_a_longer_answer(
+        bytes in prop_oneof![drive::noise(), understood()],
+        at in 0_usize..700,
+        transfer in proptest::option::of(any::<[u8; TRANSFER_BYTES]>()),
+        cut in 0_usize..70_000,
+    ) {
         for service in services() {
             let nonce_at = (at + NONCE_BYTES <= bytes.len()).then_some(at);
-            let reply = service.datagram(&Datagram { bytes: &bytes, nonce_at, now: drive::NOW });
+            let reply = service.datagram(&Datagram { bytes: &bytes, cut, nonce_at, transfer, now: drive::NOW });
             prop_assert!(reply.answer.len() <= bytes.len() && reply.answer.len() <= DATAGRAM_ANSWER_BYTES_MAX, "{}", service.name());
+            prop_assert!(reply.leaves == Leaves::Asked || service.transfers(), "{}", service.name());
             if let Some(at) = reply.nonce_at {
                 prop_assert!(at + NONCE_BYTES <= reply.answer.len());
             }
@@ -80,7 +86,7 @@ proptest! {
     #[test]
     fn two_traps_that_are_set_on_each_other_fall_silent(bytes in understood()) {
         for one in services() {
-            let first = one.datagram(&Datagram { bytes: &bytes, nonce_at: None, now: drive::NOW }).answer;
+            let first = one.datagram(&Datagram { bytes: &bytes, now: drive::NOW, ..Datagram::default() }).answer;
             for other in services() {
                 let mut said = first.clone();
                 let mut turns = 0;
@@ -91,8 +97,24 @@ proptest! {
                     turns += 1;
                     // memcached complains of what BIND answers, BIND of the complaint, and nobody of that.
                     prop_assert!(turns < 4, "{} and {} go on: {:?}", one.name(), other.name(), said);
-                    said = service.datagram(&Datagram { bytes: &said, nonce_at: None, now: drive::NOW }).answer;
+                    said = service.datagram(&Datagram { bytes: &said, now: drive::NOW, ..Datagram::default() }).answer;
                 }
+            }
+        }
+    }
+
+    /// What a transfer says meets silence in every other one, whatever that waits for.
+    #[test]
+    fn two_transfers_that_are_set_on_each_other_fall_silent(
+        bytes in understood(),
+        one in any::<[u8; TRANSFER_BYTES]>(),
+        other in any::<[u8; TRANSFER_BYTES]>(),
+    ) {
+        for service in services().iter().filter(|service| service.transfers()) {
+            for first in [None, Some(one)] {
+                let said = service.datagram(&Datagram { bytes: &bytes, transfer: first, ..Datagram::default() }).answer;
+                let again = service.datagram(&Datagram { bytes: &said, transfer: Some(other), ..Datagram::default() }).answer;
+                prop_assert!(again.is_empty(), "{said:?}: {again:?}");
             }
         }
     }

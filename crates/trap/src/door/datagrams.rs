@@ -3,21 +3,23 @@
 use super::{ACCEPT_PAUSE, Coming, Hearing, Shared};
 use crate::{
     line::Inward,
-    post::{Letter, Verdict, answer, arrival},
+    post::{Arrived, Begun, Ear, Letter, Verdict, Wish, answer, arrival, connected},
     report::REPORT_WAIT,
     status::count,
     wire::{Admission, Body, PLACE_BYTES_MAX, body_bytes_max, read_body},
 };
-use honeymesh_trap_proto::{Findings, NONCE_BYTES, safe_text};
+use honeymesh_trap_proto::{Findings, Leaves, NONCE_BYTES, safe_text};
 use honeymesh_types::{Marks, Signs, Transport, Visit};
 use std::{net::SocketAddr, sync::Arc, sync::atomic::Ordering::Relaxed};
-use tokio::{net::UdpSocket, sync::watch, time::sleep};
+use tokio::{sync::watch, time::sleep};
+
+/// The field of a report that names the port of our own that a datagram came to, where it was not the trap's.
+const TRANSFER_PORT: &str = "transfer_port";
 
 /// One socket for datagrams.
 pub(super) struct Mailbox {
-    pub(super) socket: Arc<UdpSocket>,
+    pub(super) ear: Ear,
     pub(super) address: SocketAddr,
-    pub(super) trap: usize,
     pub(super) inward: Arc<Inward>,
     pub(super) shared: Arc<Shared>,
     pub(super) stop: watch::Receiver<()>,
@@ -27,16 +29,10 @@ impl Mailbox {
     pub(super) async fn keep(mut self) {
         loop {
             tokio::select! {
-                arrived = arrival(&self.socket, self.address) => match arrived {
-                    Ok(arrived) => {
-                        count(&self.shared.traps[self.trap].1.datagrams);
-                        match self.shared.post.take(arrived, self.trap, &self.socket) {
-                            Some(letter) => self.hand_over(&letter),
-                            None => count(&self.shared.traps[self.trap].1.datagrams_limited),
-                        }
-                    }
+                arrived = arrival(&self.ear.socket, self.address) => match arrived {
+                    Ok(arrived) => self.shared.take_letter(arrived, &self.ear, &self.inward),
                     Err(error) => {
-                        count(&self.shared.traps[self.trap].1.accept_errors);
+                        count(&self.shared.traps[self.ear.trap].1.accept_errors);
                         tracing::debug!(address = %self.address, %error, "cannot take a datagram");
                         sleep(ACCEPT_PAUSE).await;
                     }
@@ -45,35 +41,45 @@ impl Mailbox {
             }
         }
     }
-
-    /// Without waiting: whoever sends datagrams can wait for an answer, and holds up nobody who connects. What finds no room is
-    /// told, and not answered.
-    fn hand_over(&self, letter: &Letter) {
-        let admission = Admission::Datagram {
-            number: letter.number.0,
-            trap: u16::try_from(self.trap).unwrap_or(u16::MAX),
-            port: self.address.port(),
-            nonce_at: letter.nonce_at.and_then(|at| u16::try_from(at).ok()),
-            bytes: letter.bytes.clone(),
-        };
-        if self.inward.try_hand(&admission).is_err() {
-            count(&self.shared.traps[self.trap].1.datagrams_limited);
-            self.shared.tell_letters(self.shared.post.leave(letter.number.0).and_then(|(_, letter)| letter));
-        }
-    }
 }
 
 impl Shared {
+    /// A datagram comes: it is handed over without waiting, for whoever sends datagrams can wait for an answer, and holds up nobody who
+    /// connects. What finds no room is told, and not answered.
+    pub(super) fn take_letter(&self, arrived: Arrived, ear: &Ear, inward: &Inward) {
+        let counters = &self.traps[ear.trap].1;
+        count(&counters.datagrams);
+        let Some(letter) = self.post.take(arrived, ear) else { return count(&counters.datagrams_limited) };
+        let short = |number: usize| u16::try_from(number).unwrap_or(u16::MAX);
+        let admission = Admission::Datagram {
+            number: letter.number.0,
+            trap: short(ear.trap),
+            port: letter.local.address.port(),
+            cut: short(letter.cut),
+            nonce_at: letter.nonce_at.map(short),
+            transfer: letter.known,
+            bytes: letter.bytes,
+        };
+        if inward.try_hand(&admission).is_err() {
+            count(&counters.datagrams_limited);
+            self.tell_letters(self.post.leave(letter.number.0).and_then(|(_, letter)| letter));
+        }
+    }
+
     /// What was found is the process's word. Who sent it, what it was, and whether a nonce came back is not.
     fn letter_visit(&self, letter: Letter, findings: Findings, marks: Option<Marks>) -> Visit {
-        let (plays, counters) = &self.traps[letter.trap];
+        let (plays, counters) = &self.traps[letter.ear.trap];
         let mut payload = letter.bytes;
         let bytes = payload.len() as u64;
-        let mut signs = findings.signs | plays.signs();
+        let Findings { signs, mut fields } = findings;
+        let mut signs = signs | plays.signs();
+        if let Some((_, port)) = letter.ear.transfer {
+            fields.insert(TRANSFER_PORT.to_owned(), port.to_string());
+        }
         if letter.nonce_at.is_none() {
             signs.remove(Signs::RETURNED);
         }
-        signs.set(Signs::TRUNCATED, letter.is_cut || payload.len() > self.capture_bytes_max);
+        signs.set(Signs::TRUNCATED, letter.cut > 0 || payload.len() > self.capture_bytes_max);
         payload.truncate(self.capture_bytes_max);
         Visit {
             at: (self.household.clock)(),
@@ -86,7 +92,7 @@ impl Shared {
             payload,
             bytes,
             signs,
-            fields: findings.fields,
+            fields,
             marks,
         }
     }
@@ -94,12 +100,19 @@ impl Shared {
     /// Tells of datagrams of which nothing was told, if there is room.
     pub(super) fn tell_letters(&self, letters: impl IntoIterator<Item = Letter>) {
         for letter in letters {
-            let trap = letter.trap;
+            let trap = letter.ear.trap;
             self.traps[trap].1.bytes.fetch_add(letter.bytes.len() as u64, Relaxed);
             let visit = self.letter_visit(letter, Findings::default(), None);
             self.was_told(trap, self.household.visits.try_send(visit).is_ok());
         }
     }
+}
+
+/// Where an answer leaves from.
+enum From {
+    Asked,
+    Own,
+    Transfer(Begun),
 }
 
 impl Hearing {
@@ -112,7 +125,7 @@ impl Hearing {
     pub(super) async fn report_letter(&self, Coming { head, body }: Coming) {
         let Some(Body { findings, marks, .. }) = read_body(head.signs, &body) else { return self.stray().await };
         let Some(letter) = self.shared.post.told(head.session) else { return self.stray().await };
-        let trap = letter.trap;
+        let trap = letter.ear.trap;
         self.shared.note_cut(&findings.fields);
         self.shared.traps[trap].1.bytes.fetch_add(letter.bytes.len() as u64, Relaxed);
         let visit = self.shared.letter_visit(letter, findings, marks);
@@ -121,25 +134,36 @@ impl Hearing {
     }
 
     /// Sends an answer, if it may leave: to where the datagram came from and nowhere else, once, and not longer than it.
-    pub(super) async fn answer(&self, number: u64, nonce_at: Option<usize>, bytes: &[u8]) {
-        let counters = |trap: usize| &self.shared.traps[trap].1;
-        let letter = match self.shared.post.answer(number, bytes.len(), nonce_at) {
+    pub(super) async fn answer(&mut self, number: u64, bytes: &[u8], nonce_at: Option<usize>, leaves: Leaves) {
+        let verdict = self.shared.post.answer(number, Wish { length: bytes.len(), nonce_at, leaves });
+        let (letter, begun) = match verdict {
             Verdict::Stray => return self.stray().await,
-            Verdict::Refused(trap) => return count(&counters(trap).answers_refused),
-            Verdict::Limited(trap) => return count(&counters(trap).answers_limited),
-            Verdict::Send(letter) => letter,
+            Verdict::Refused(trap) => return count(&self.shared.traps[trap].1.answers_refused),
+            Verdict::Limited(trap) => return count(&self.shared.traps[trap].1.answers_limited),
+            Verdict::Crowded(trap) => return count(&self.shared.traps[trap].1.transfers_limited),
+            Verdict::Silent => return,
+            Verdict::Send(letter) => (letter, From::Asked),
+            Verdict::Once(letter) => (letter, From::Own),
+            Verdict::Begin(letter, begun) => (letter, From::Transfer(begun)),
         };
         let mut said = bytes.to_vec();
         if let Some(at) = nonce_at {
             said[at..at + NONCE_BYTES].copy_from_slice(&self.shared.post.nonce(&letter));
         }
-        match answer(&letter.socket, letter.local, letter.source, &said) {
+        let sent = match begun {
+            From::Asked if letter.ear.transfer.is_some() => letter.ear.socket.try_send(&said).map(drop),
+            From::Asked => answer(&letter.ear.socket, letter.local, letter.source, &said),
+            From::Own => connected(letter.local, letter.source).and_then(|own| own.send(&said)).map(drop),
+            From::Transfer(begun) => self.begin_transfer(&letter, begun, &said),
+        };
+        let counters = &self.shared.traps[letter.ear.trap].1;
+        match sent {
             Ok(()) => {
-                count(&counters(letter.trap).answered);
-                counters(letter.trap).answered_bytes.fetch_add(said.len() as u64, Relaxed);
+                count(&counters.answered);
+                counters.answered_bytes.fetch_add(said.len() as u64, Relaxed);
             }
             Err(error) => {
-                count(&counters(letter.trap).answers_limited);
+                count(&counters.answers_limited);
                 tracing::debug!(%error, "an answer cannot be sent");
             }
         }

@@ -3,12 +3,13 @@
 use honeymesh_trap_proto::DATAGRAM_BYTES_MAX;
 use nix::{
     libc,
-    sys::socket::{ControlMessage, ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg, sendmsg, setsockopt, sockopt},
+    sys::socket::{ControlMessage, ControlMessageOwned, MsgFlags, SockaddrStorage, recv, recvmsg, sendmsg, setsockopt, sockopt},
 };
+use rustix::net::sockopt::{Ipv4PathMtuDiscovery, set_ip_mtu_discover};
 use socket2::{Domain, Protocol, Socket, Type};
 use std::{
     io::{self, IoSlice, IoSliceMut},
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6, UdpSocket},
     os::fd::AsRawFd,
 };
 use tokio::io::Interest;
@@ -29,7 +30,8 @@ pub(crate) struct Arrived {
     pub(crate) source: SocketAddr,
     pub(crate) local: Local,
     pub(crate) bytes: Vec<u8>,
-    pub(crate) is_cut: bool,
+    /// How many octets more it had.
+    pub(crate) cut: usize,
 }
 
 /// A socket that says to which address each datagram came; IPv6 only where IPv6 is asked for.
@@ -46,6 +48,41 @@ pub(crate) fn bound(address: SocketAddr) -> io::Result<UdpSocket> {
     Ok(socket.into())
 }
 
+/// A socket with a port of its own for one who was heard, at the address where he was heard: nobody else reaches it. Its datagrams may be cut
+/// into fragments on their way, as those of the server that is played.
+pub(crate) fn connected(local: Local, peer: SocketAddr) -> io::Result<UdpSocket> {
+    let own = match local.address.ip() {
+        IpAddr::V4(own) => SocketAddr::from((own, 0)),
+        IpAddr::V6(own) => SocketAddr::V6(SocketAddrV6::new(own, 0, 0, local.interface)),
+    };
+    let socket = Socket::new(Domain::for_address(own), Type::DGRAM, Some(Protocol::UDP))?;
+    if own.is_ipv6() {
+        socket.set_only_v6(true)?;
+    } else {
+        set_ip_mtu_discover(&socket, Ipv4PathMtuDiscovery::DONT)?;
+    }
+    socket.set_nonblocking(true)?;
+    socket.bind(&own.into())?;
+    socket.connect(&peer.into())?;
+    Ok(socket.into())
+}
+
+/// The next datagram of the one peer: its octets, and how many more it had. Nothing is lost if the waiting is given up.
+pub(crate) async fn heard(socket: &tokio::net::UdpSocket) -> io::Result<(Vec<u8>, usize)> {
+    let receive = || {
+        let mut bytes = [0_u8; DATAGRAM_BYTES_MAX];
+        let length = recv(socket.as_raw_fd(), &mut bytes, MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_TRUNC)?;
+        Ok(kept(&bytes, length))
+    };
+    // An error is the other end's word that nobody is there, and wakes nobody who only reads.
+    socket.async_io(Interest::READABLE | Interest::ERROR, receive).await
+}
+
+/// What is there of a datagram, and how much is not.
+fn kept(bytes: &[u8; DATAGRAM_BYTES_MAX], length: usize) -> (Vec<u8>, usize) {
+    (bytes[..length.min(DATAGRAM_BYTES_MAX)].to_vec(), length.saturating_sub(DATAGRAM_BYTES_MAX))
+}
+
 /// The next datagram. Nothing is lost if the waiting is given up.
 pub(crate) async fn arrival(socket: &tokio::net::UdpSocket, bound: SocketAddr) -> io::Result<Arrived> {
     socket.async_io(Interest::READABLE, || receive(socket, bound)).await
@@ -56,12 +93,15 @@ fn receive(socket: &tokio::net::UdpSocket, bound: SocketAddr) -> io::Result<Arri
     // An IPv6 address and an interface need the most room.
     let mut control = nix::cmsg_space!(libc::in6_pktinfo);
     let mut parts = [IoSliceMut::new(&mut bytes)];
-    let received = recvmsg::<SockaddrStorage>(socket.as_raw_fd(), &mut parts, Some(&mut control), MsgFlags::MSG_DONTWAIT)?;
+    // With the second flag the kernel tells how long it was.
+    let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_TRUNC;
+    let received = recvmsg::<SockaddrStorage>(socket.as_raw_fd(), &mut parts, Some(&mut control), flags)?;
     let unknown = || io::Error::new(io::ErrorKind::InvalidData, "a datagram from nowhere");
     let source = received.address.as_ref().and_then(address).ok_or_else(unknown)?;
     let local = received.cmsgs()?.find_map(|message| local(&message, bound.port())).ok_or_else(unknown)?;
-    let (length, is_cut) = (received.bytes, received.flags.contains(MsgFlags::MSG_TRUNC));
-    Ok(Arrived { source, local, bytes: bytes[..length].to_vec(), is_cut })
+    let length = received.bytes;
+    let (bytes, cut) = kept(&bytes, length);
+    Ok(Arrived { source, local, bytes, cut })
 }
 
 fn address(storage: &SockaddrStorage) -> Option<SocketAddr> {

@@ -5,6 +5,7 @@ use honeymesh_trap::{Limits, Options, TrapOptions, bind};
 use honeymesh_trap_proto::{Definition, Persona, Service};
 use honeymesh_types::{Signs, Transport, Visit};
 use std::{
+    collections::BTreeSet,
     net::SocketAddr,
     time::{Duration, Instant},
 };
@@ -115,15 +116,25 @@ async fn tftp_and_curl_find_nothing_and_leave_what_they_bring() {
     assert_eq!((read.fields["file"].as_str(), read.fields["mode"].as_str()), ("startup-config", "octet"));
     let write = field(&mut traps, "tftp", "request", "write").await;
     assert_eq!((write.fields["file"].as_str(), write.signs), ("bot.elf", Signs::RULE));
-    for (block, bytes) in [("1", 512), ("2", 512), ("3", 180)] {
+    let mut whole = Vec::new();
+    let mut ports = BTreeSet::new();
+    for block in ["1", "2", "3"] {
         let data = field(&mut traps, "tftp", "block", block).await;
-        assert_eq!(data.payload.len(), 4 + bytes);
-        assert!(block != "1" || data.payload[4..].starts_with(b"\x7fELF"));
+        // The client goes on where the answer came from, and is the same that asked.
+        assert_eq!((data.source, data.local), (write.source, traps.address("tftp")));
+        ports.insert(data.fields["transfer_port"].clone());
+        whole.extend_from_slice(&data.payload[4..]);
     }
+    assert_eq!(whole, std::fs::read(&brought).unwrap());
+    assert!(ports.len() == 1 && !ports.contains(&port) && !write.fields.contains_key("transfer_port"), "{ports:?}");
     let url = format!("tftp://127.0.0.1:{port}/curl.bin");
     let curl = run("curl", &["-sS", "-m", "20", "-T", &brought.display().to_string(), &url]).await;
     assert!(curl.status.success(), "{}", printed(&curl));
     assert_eq!(field(&mut traps, "tftp", "file", "curl.bin").await.fields["tsize"], "1204");
+    let last = field(&mut traps, "tftp", "block", "3").await;
+    assert!(!ports.contains(&last.fields["transfer_port"]), "a port for each: {:?}", last.fields);
+    let status = traps.status("tftp");
+    assert_eq!((status.transfers, status.transfers_limited, status.answers_refused), (2, 0, 0), "{status:?}");
     std::fs::remove_dir_all(&folder).unwrap();
 }
 

@@ -138,6 +138,8 @@ fn trap() -> TrapJson {
             answered_bytes: 0,
             answers_limited: 0,
             answers_refused: 0,
+            transfers: 0,
+            transfers_limited: 0,
         },
     }
 }
@@ -157,6 +159,8 @@ fn audit() -> AuditJson {
         every_seconds: 0,
         audits: 0,
         drifted: 0,
+        failed: None,
+        audits_failed: 0,
     }
 }
 

@@ -99,6 +99,9 @@ fn kernel(text: &mut Text, status: &StatusJson) {
     text.gauge("audit_drift", "Differences between kernel and ledger at the last audit").sample(&[], drift);
     if let Some(audit) = audit {
         text.counter("audits_total", "Comparisons of kernel and ledger").sample(&[], audit.audits);
+        text.gauge("audit_failed", "1 if the last try to compare kernel and ledger failed")
+            .sample(&[], u8::from(audit.failed.is_some()));
+        text.counter("audits_failed_total", "Tries to compare kernel and ledger that failed").sample(&[], audit.audits_failed);
         text.counter("audit_drifted_total", "Differences that audits found and mended").sample(&[], audit.drifted);
         text.gauge("audit_took_microseconds", "How long the last audit took").sample(&[], audit.took_us);
     }
@@ -133,7 +136,7 @@ fn watched(text: &mut Text, status: &StatusJson) {
 
 fn traps(text: &mut Text, status: &StatusJson) {
     type Part = (&'static str, &'static str, fn(&honeymesh_format::TrapJson) -> u64);
-    let parts: [Part; 13] = [
+    let parts: [Part; 15] = [
         ("sessions_total", "Trap sessions begun", |trap| trap.sessions),
         ("sessions_refused_total", "Connections to traps closed because a limit was reached", |trap| trap.refused),
         ("sessions_slowed_total", "Trap sessions held in the tarpit", |trap| trap.slowed),
@@ -150,6 +153,12 @@ fn traps(text: &mut Text, status: &StatusJson) {
         }),
         ("trap_answers_refused_total", "Answers of traps that were longer than what they answered, and not sent", |trap| {
             trap.datagrams.answers_refused
+        }),
+        ("trap_transfers_total", "Answers of traps from ports of their own, on which it was listened for more", |trap| {
+            trap.datagrams.transfers
+        }),
+        ("trap_transfers_limited_total", "Transfers of traps that were not begun or gave way, for there were too many", |trap| {
+            trap.datagrams.transfers_limited
         }),
     ];
     let mut active = text.gauge("sessions_active", "Trap sessions open now");

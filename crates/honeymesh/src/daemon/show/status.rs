@@ -288,6 +288,8 @@ fn trap(trap: &TrapStatus) -> TrapJson {
         answered_bytes,
         answers_limited,
         answers_refused,
+        transfers,
+        transfers_limited,
     } = trap;
     TrapJson {
         name: name.clone(),
@@ -308,6 +310,8 @@ fn trap(trap: &TrapStatus) -> TrapJson {
             answered_bytes: *answered_bytes,
             answers_limited: *answers_limited,
             answers_refused: *answers_refused,
+            transfers: *transfers,
+            transfers_limited: *transfers_limited,
         },
     }
 }

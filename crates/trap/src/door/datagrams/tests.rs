@@ -1,101 +1,13 @@
 //! Datagrams against a process that answers too much, too often, to others, or not at all.
 
 use crate::{
-    Household, Limits, Options, RoomLine, StatusReader, TrapOptions, TrapStatus, bind,
-    line::{Arrivals, lines},
-    wire::{self, ADMISSION_BYTES_MAX, Admission, Evidence},
+    door::taken_over::{SILENCE, TakenOver, client, heard},
+    wire::Evidence,
 };
-use honeymesh_trap_proto::{Definition, Findings, NONCE_BYTES, Persona, Service};
-use honeymesh_types::{Now, Signs, Visit};
-use std::{io, net::SocketAddr, os::fd::OwnedFd, time::Duration};
-use tokio::{net::UdpSocket, sync::mpsc, task::JoinHandle, time::timeout};
-
-const PATIENCE: Duration = Duration::from_secs(20);
-/// Long enough for a datagram on loopback.
-const SILENCE: Duration = Duration::from_millis(150);
-
-/// A trap that is kept, and what somebody has who took over the process that plays it.
-struct TakenOver {
-    address: SocketAddr,
-    visits: mpsc::Receiver<Visit>,
-    status: StatusReader,
-    arrivals: Arrivals,
-    evidence: OwnedFd,
-    _rooms: RoomLine,
-    _task: JoinHandle<io::Result<()>>,
-}
-
-impl TakenOver {
-    fn keep(listen: &str) -> Self {
-        let service =
-            Service::define(&Definition { service: "sip".into(), ..Definition::default() }, &Persona::of([7; 32])).unwrap();
-        let trap = TrapOptions { name: "bait".into(), service, listen: vec![listen.parse().unwrap()] };
-        let bound = bind(Options { traps: vec![trap], dark: None, limits: Limits::default() }).unwrap();
-        let (line, rooms) = lines().unwrap();
-        let (visit_sender, visits) = mpsc::channel(1_024);
-        let (address, status) = (bound.addresses()[0].1, bound.status());
-        let household = Household { visits: visit_sender, news: mpsc::channel(1).0, clock: Now::default };
-        let task = tokio::spawn(bound.keep(line, household, std::future::pending()));
-        let (_, evidence) = rooms.try_clone().unwrap().into_descriptors();
-        let arrivals = rooms.try_clone().unwrap().listen().unwrap().0;
-        Self { address, visits, status, arrivals, evidence, _rooms: rooms, _task: task }
-    }
-
-    /// The next datagram as the process gets it: its number, the place of the nonce, its octets.
-    async fn datagram(&self) -> (u64, Option<u16>, Vec<u8>) {
-        let mut message = vec![0; ADMISSION_BYTES_MAX];
-        let arrived = timeout(PATIENCE, self.arrivals.next(&mut message)).await.expect("nothing is handed over").unwrap();
-        match arrived.unwrap() {
-            (Admission::Datagram { number, nonce_at, bytes, .. }, None) => (number, nonce_at, bytes),
-            other => panic!("{other:?}"),
-        }
-    }
-
-    fn say(&self, evidence: &Evidence<'_>) {
-        rustix::io::write(&self.evidence, &evidence.to_bytes()).unwrap();
-    }
-
-    fn answer(&self, number: u64, nonce_at: Option<u16>, bytes: &[u8]) {
-        self.say(&Evidence::Answer { number, nonce_at, bytes });
-    }
-
-    fn report(&self, number: u64, signs: Signs) {
-        let body = wire::body(&Findings { signs, ..Findings::default() }, None, b"");
-        for packet in wire::packets(number, 0, signs, &body) {
-            rustix::io::write(&self.evidence, &packet).unwrap();
-        }
-    }
-
-    async fn visit(&mut self) -> Visit {
-        timeout(PATIENCE, self.visits.recv()).await.expect("no visit came").expect("the trap is closed")
-    }
-
-    fn status(&self) -> TrapStatus {
-        self.status.read().remove(0)
-    }
-
-    async fn eventually(&self, is_so: impl Fn(&TrapStatus) -> bool) {
-        timeout(PATIENCE, async {
-            while !is_so(&self.status()) {
-                tokio::time::sleep(Duration::from_millis(2)).await;
-            }
-        })
-        .await
-        .unwrap_or_else(|_| panic!("it never became so: {:?}", self.status()));
-    }
-}
-
-async fn client(to: SocketAddr) -> UdpSocket {
-    let client = UdpSocket::bind("127.0.0.1:0").await.unwrap();
-    client.connect(to).await.unwrap();
-    client
-}
-
-async fn heard(client: &UdpSocket) -> Option<Vec<u8>> {
-    let mut bytes = [0; 4_096];
-    let length = timeout(SILENCE, client.recv(&mut bytes)).await.ok()?.unwrap();
-    Some(bytes[..length].to_vec())
-}
+use honeymesh_trap_proto::NONCE_BYTES;
+use honeymesh_types::Signs;
+use std::net::SocketAddr;
+use tokio::{net::UdpSocket, time::timeout};
 
 #[tokio::test]
 async fn a_process_that_was_taken_over_answers_once_to_the_sender_and_not_longer() {

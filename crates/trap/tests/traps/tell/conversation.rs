@@ -24,6 +24,8 @@ pub struct Turn {
     /// What is laid over the connection before anything is said.
     pub layer: Option<Layer>,
     pub said: Vec<u8>,
+    /// The answer came from another port than the one that was asked.
+    pub has_moved: bool,
     pub heard: Vec<u8>,
 }
 
@@ -81,7 +83,7 @@ impl Conversation {
                 false => listen(&mut line, index, is_last, ear).await,
             };
             heard.closed = closed;
-            heard.turns.push(Turn { heard: answer, ..turn.clone() });
+            heard.turns.push(Turn { has_moved: line.has_moved(), heard: answer, ..turn.clone() });
         }
         Ok(heard)
     }

@@ -16,20 +16,28 @@ const CHUNK_BYTES: usize = 64 * 1_024;
 pub enum Line {
     Connection(Box<Wire>),
     /// Each thing said is one datagram. Whoever answers is spoken to from then on: TFTP goes on at another port.
-    Datagrams(UdpSocket, SocketAddr),
+    Datagrams(UdpSocket, SocketAddr, Moved),
 }
+
+/// Whether what was heard last came from elsewhere than what was said last went to.
+type Moved = bool;
 
 impl Line {
     pub async fn open(over: Transport, address: SocketAddr) -> io::Result<Self> {
         match over {
             Transport::Tcp => Ok(Self::Connection(Box::new(Wire::clear(TcpStream::connect(address).await?)))),
-            Transport::Udp => Ok(Self::Datagrams(UdpSocket::bind(SocketAddr::from((somebody(), 0))).await?, address)),
+            Transport::Udp => Ok(Self::Datagrams(UdpSocket::bind(SocketAddr::from((somebody(), 0))).await?, address, false)),
         }
     }
 
     /// Does a server speak first here?
     pub const fn can_be_greeted(&self) -> bool {
         matches!(self, Self::Connection(_))
+    }
+
+    /// Did the answer come from another port than the one that was asked?
+    pub const fn has_moved(&self) -> bool {
+        matches!(self, Self::Datagrams(_, _, true))
     }
 
     /// Lays something over a connection.
@@ -42,7 +50,10 @@ impl Line {
     pub async fn say(&mut self, bytes: &[u8]) -> io::Result<()> {
         match self {
             Self::Connection(wire) => wire.write(bytes).await,
-            Self::Datagrams(socket, to) => socket.send_to(bytes, *to).await.map(drop),
+            Self::Datagrams(socket, to, moved) => {
+                *moved = false;
+                socket.send_to(bytes, *to).await.map(drop)
+            }
         }
     }
 
@@ -50,9 +61,10 @@ impl Line {
     pub async fn hear(&mut self) -> io::Result<Vec<u8>> {
         match self {
             Self::Connection(wire) => Ok(wire.read().await.unwrap_or_default()),
-            Self::Datagrams(socket, to) => {
+            Self::Datagrams(socket, to, moved) => {
                 let mut chunk = vec![0; CHUNK_BYTES];
                 let (length, from) = socket.recv_from(&mut chunk).await?;
+                *moved |= from != *to;
                 *to = from;
                 chunk.truncate(length);
                 Ok(chunk)

@@ -26,6 +26,8 @@ const AT_ONCE: usize = 12;
 const HOST: &str = "{host}";
 /// What stands for what changes from one answer to the next.
 const HIDDEN: &[u8] = b"{hidden}";
+/// What says that an answer came from another port.
+const MOVED: &str = " from another port";
 /// How long it is listened for a difference that was not heard at once.
 const LATE: Duration = Duration::from_secs(2);
 
@@ -36,7 +38,7 @@ const LATE: Duration = Duration::from_secs(2);
 /// `address ADDRESS:PORT` (where the recorder finds it), `hide BEGIN...END` (hidden between these, which may be escaped, and stay),
 /// `hide-bytes TURN FROM..TO` (the same by place, with as many zeroes), `hide-packet TURN` (the same for an SSH packet that it begins with).
 /// `= name` begins a conversation; `> said`, `< heard`, `,` before something that is said after no answer, `.` closed by the server,
-/// `^ layer` (from here on, see [`Layer`]), `~ why the trap differs`.
+/// `@ from another port` (what follows was heard from another one than was asked), `^ layer` (from here on, see [`Layer`]), `~ why the trap differs`.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Server {
     pub name: String,
@@ -73,7 +75,9 @@ impl Server {
 
     fn line(&mut self, line: &str) -> Result<(), String> {
         let (mark, rest) = line.split_at(line.len().min(1));
-        if let Some(conversation) = self.conversations.last_mut().filter(|_| matches!(mark, ">" | "<" | "," | "." | "~" | "^")) {
+        if let Some(conversation) =
+            self.conversations.last_mut().filter(|_| matches!(mark, ">" | "<" | "," | "." | "~" | "^" | "@"))
+        {
             return conversation_line(conversation, mark, rest);
         }
         let word = |rest: &str| rest.trim().to_owned();
@@ -165,6 +169,8 @@ fn conversation_line(conversation: &mut Conversation, mark: &str, rest: &str) ->
     match mark {
         "." => conversation.closed = true,
         "," => conversation.turns.push(Turn::default()),
+        "@" if rest == MOVED => conversation.turns.last_mut().unwrap().has_moved = true,
+        "@" => return Err(format!("only `@{MOVED}`")),
         "~" => conversation.differs = Some(rest.trim().into()),
         "^" => {
             let layer = Some(Layer::read(rest.trim())?);
@@ -197,6 +203,9 @@ fn write_conversation(conversation: &Conversation, text: &mut String) {
         }
         silent = index > 0 && turn.heard.is_empty();
         write_bytes('>', &turn.said, text);
+        if turn.has_moved {
+            writeln!(text, "@{MOVED}").unwrap();
+        }
         write_bytes('<', &turn.heard, text);
     }
     if conversation.closed {
