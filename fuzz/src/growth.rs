@@ -37,7 +37,7 @@ const KEPT_BYTES: usize = 64 * 1_024;
 const ANY: [&[u8]; 5] = [b"A", b"\n", b"a b\r\n", b"\0", b"\xff"];
 
 /// Beginnings that reach what holds bytes, and what is repeated there.
-const DEEPER: [(&str, &[u8], &[u8]); 27] = [
+const DEEPER: [(&str, &[u8], &[u8]); 32] = [
     ("http", b"GET /", b"%41"),
     ("http", b"GET / HTTP/1.1\r\nA: ", b"b"),
     ("http", b"GET / HTTP/1.1\r\n", b"A: b\r\n"),
@@ -55,6 +55,11 @@ const DEEPER: [(&str, &[u8], &[u8]); 27] = [
     ("redis", b"*1000000\r\n", b"$1\r\na\r\n"),
     ("redis", b"", b"SET a b\r\n"),
     ("redis", HEAVY_NAMES, b"d,"),
+    ("redis", b"SUBSCRIBE b\r\n", b"SUBSCRIBE a a\r\n"),
+    ("redis", b"", b"ACL SETUSER a on >a +get +config|get ~a (+@read)\r\n"),
+    ("redis", b"ACL SETUSER a on >a ~* +@all -@write -config\r\nAUTH a a\r\n", b"GET a\r\n"),
+    ("redis", b"", b"MULTI\r\nCLIENT INFO\r\nEXEC\r\n"),
+    ("redis", b"", b"EVAL return( 0\r\n"),
     ("memcached", b"set a 0 0 1000000\r\n", b"x"),
     ("memcached", b"", b"get a b c\r\n"),
     ("sip", b"OPTIONS sip:a SIP/2.0\r\n", b"Via: a\r\n"),

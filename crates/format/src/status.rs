@@ -229,10 +229,10 @@ pub struct TrapProcessJson {
     pub restarts: u64,
 }
 
-/// How the kernel's tables differed from the ledger.
+/// How the kernel's tables differed from the ledger, the last time that all was compared.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuditJson {
-    /// When they were compared, microseconds.
+    /// When they were compared, microseconds; empty if that never succeeded.
     pub at: String,
     /// Bans that were not in the kernel.
     pub missing: u64,
@@ -266,6 +266,12 @@ pub struct AuditJson {
     /// Differences found since the start.
     #[serde(default)]
     pub drifted: u64,
+    /// Why the last try to compare them failed; null if it did not. The rest is of the last one that succeeded.
+    #[serde(default)]
+    pub failed: Option<String>,
+    /// Tries that failed since the start; they are not among the audits.
+    #[serde(default)]
+    pub audits_failed: u64,
 }
 
 /// The self-probe: whether a banned source is really dropped, and another one is not.

@@ -61,6 +61,12 @@ pub(crate) fn number(content: &[u8]) -> Option<u32> {
     (1..=4).contains(&content.len()).then(|| content.iter().fold(0, |sum, byte| sum << 8 | u32::from(*byte)))
 }
 
+/// A number of at most four octets with its sign; none are nought, as in liblber.
+pub(crate) fn signed(content: &[u8]) -> Option<i32> {
+    let first = if content.first().is_some_and(|byte| *byte >= 0x80) { -1 } else { 0 };
+    (content.len() <= 4).then(|| content.iter().fold(first, |sum: i32, byte| sum << 8 | i32::from(*byte)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -78,5 +84,15 @@ mod tests {
         assert_eq!((head(b"\x30"), head(b"\x30\x80"), head(b"\x30\x82\x01")), (Head::Open, Head::Broken, Head::Open));
         assert_eq!((number(b"\x01\x02"), number(b""), number(b"12345")), (Some(0x102), None, None));
         assert_eq!(tagged(&mut Reader(b"\x02\x01\x05"), 4), None);
+        let table: [(&[u8], Option<i32>); 7] = [
+            (b"", Some(0)),
+            (b"\x7f", Some(127)),
+            (b"\xff", Some(-1)),
+            (b"\0\xff", Some(255)),
+            (b"\x80\0\0\0", Some(i32::MIN)),
+            (b"\x7f\xff\xff\xff", Some(i32::MAX)),
+            (b"\0\0\0\0\x01", None),
+        ];
+        table.iter().for_each(|(content, number)| assert_eq!(signed(content), *number, "{content:?}"));
     }
 }

@@ -36,6 +36,20 @@ impl Findings {
         }
     }
 
+    /// Notes a fact of which there may be more than one: an earlier one stays as `first_name`, and another as `second_name`.
+    pub(crate) fn note_next(&mut self, name: &str, value: &[u8]) {
+        let before = self.fields.get(name).cloned();
+        self.note(name, value);
+        let Some(before) = before.filter(|before| self.fields.get(name) != Some(before)) else { return };
+        let places = ["first_", "second_"].map(|place| [place, name].concat());
+        if self.fields.get(&places[0]) != Some(&before)
+            && let Some(free) = places.into_iter().find(|place| !self.fields.contains_key(place))
+            && self.fields.len() < FIELDS_MAX
+        {
+            self.fields.insert(free, before);
+        }
+    }
+
     /// Takes over what another session found, as far as there is room.
     pub(crate) fn merge(&mut self, other: Self) {
         self.signs |= other.signs;
@@ -57,6 +71,21 @@ impl Findings {
 mod tests {
     use super::*;
     use alloc::format;
+
+    #[test]
+    fn of_a_fact_that_is_said_again_the_earlier_ones_stay() {
+        let mut findings = Findings::default();
+        for value in ["a", "a", "b", "c", "c", "d"] {
+            findings.note_next("name", value.as_bytes());
+        }
+        let told = ["first_name", "second_name", "name"].map(|name| findings.fields[name].as_str());
+        assert_eq!((told, findings.fields.len()), (["a", "b", "d"], 3));
+        for index in 0..FIELDS_MAX {
+            findings.note(&format!("{index}"), b"");
+        }
+        findings.note_next("0", b"x");
+        assert_eq!((findings.fields.len(), findings.fields["0"].as_str()), (FIELDS_MAX, "x"), "where there is room");
+    }
 
     #[test]
     fn the_number_and_the_length_of_fields_are_bounded() {

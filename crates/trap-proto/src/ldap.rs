@@ -6,11 +6,16 @@
 mod bind;
 mod change;
 mod controls;
+mod digest;
 mod dn;
 mod entry;
+mod extended;
 mod filter;
 mod fits;
+mod sasl;
 mod schema;
+mod scram;
+mod search;
 mod session;
 mod tree;
 

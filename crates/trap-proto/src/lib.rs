@@ -190,6 +190,10 @@ impl Step {
 
 /// One connection to a trap.
 pub trait Session: Send {
+    /// Before [`Session::open`], once, for servers that number their connections: the stranger comes at `now`, and `before` others came
+    /// before him, to any trap, since the carrier began.
+    fn meet(&mut self, _now: WallTime, _before: u64) {}
+
     /// The stranger has connected: appends the greeting, if the service speaks first.
     fn open(&mut self, answer: &mut Vec<u8>) -> Flow;
 

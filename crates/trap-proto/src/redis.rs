@@ -9,6 +9,8 @@ mod info;
 mod lua;
 mod request;
 mod session;
+#[cfg(test)]
+mod tests;
 
 pub use session::RedisSession;
 

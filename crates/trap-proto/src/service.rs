@@ -279,7 +279,7 @@ impl Service {
             "postgresql" => Ok(Self::Postgresql(Postgresql)),
             "vnc" => Ok(Self::Vnc(Vnc)),
             name @ ("dns" | "ntp" | "snmp" | "tftp" | "sip" | "ssdp") => Self::datagrams(name, banner, persona),
-            "mysql" => Ok(Self::Mysql(banner.map_or_else(|| Ok(Mysql::default()), Mysql::new)?)),
+            "mysql" => Ok(Self::Mysql(banner.map_or_else(|| Ok(Mysql::default()), Mysql::new)?.of(persona))),
             name @ ("mssql" | "smb" | "rdp" | "ldap" | "mongodb") => Self::wire(name, banner, persona),
             "any" => Ok(Self::Any(Any::like(&[], persona))),
             "http" => Ok(Self::Http(web(definition, site(definition)?, persona)?)),
@@ -317,7 +317,7 @@ impl Service {
             "ntp" => Self::Ntp(Ntp::of(persona)),
             "snmp" => Self::Snmp(Snmp),
             "tftp" => Self::Tftp(Tftp),
-            "sip" => Self::Sip(banner.map_or_else(|| Ok(Sip::default()), Sip::new)?),
+            "sip" => Self::Sip(banner.map_or_else(|| Ok(Sip::default()), Sip::new)?.keeping(persona.key("sip"))),
             _ => Self::Ssdp(banner.map_or_else(|| Ok(Ssdp::default()), Ssdp::new)?.of(persona)),
         })
     }

@@ -13,6 +13,7 @@ use crate::{
     BannerError, Findings, Session,
     datagram::{Datagram, NONCE_BYTES, Reply, room},
     packets::ByPacket,
+    persona::derived,
     service::checked_banner,
     text::{hex, random_bytes},
 };
@@ -36,13 +37,20 @@ const TOOLS: [&str; 8] =
 pub struct Sip {
     server: String,
     realm: String,
+    /// Makes what no stranger can foretell: what a challenge is marked with, and tags.
+    secret: [u8; 32],
     transports: &'static [Transport],
 }
 
 impl Default for Sip {
     /// Asterisk with its usual realm.
     fn default() -> Self {
-        Self { server: SERVER.to_string(), realm: REALM.to_string(), transports: &[Transport::Udp, Transport::Tcp] }
+        Self {
+            server: SERVER.to_string(),
+            realm: REALM.to_string(),
+            secret: [0; 32],
+            transports: &[Transport::Udp, Transport::Tcp],
+        }
     }
 }
 
@@ -71,6 +79,12 @@ impl Sip {
         }
     }
 
+    /// With this secret behind its challenges: without one of its own, whoever has seen one exchange knows all.
+    #[must_use]
+    pub(crate) fn keeping(self, secret: [u8; 32]) -> Self {
+        Self { secret, ..self }
+    }
+
     /// Over these transports.
     #[must_use]
     pub fn over(self, transports: &'static [Transport]) -> Self {
@@ -82,17 +96,18 @@ impl Sip {
         self.transports
     }
 
-    /// A new connection over TCP; `seed` makes the nonce.
+    /// A new connection over TCP; `seed` makes the nonce, and the connection's challenges its own.
     #[must_use]
     pub fn session(&self, seed: u64) -> impl Session + use<> {
-        ByPacket::new(session::SipSession::new(self.clone(), hex(&random_bytes::<{ NONCE_BYTES / 2 }>(seed))))
+        let own = self.clone().keeping(derived(&self.secret, &[b"connection", &seed.to_le_bytes()]));
+        ByPacket::new(session::SipSession::new(own, hex(&random_bytes::<{ NONCE_BYTES / 2 }>(seed))))
     }
 
     /// A datagram and what is said to it.
     pub(crate) fn datagram(&self, datagram: &Datagram<'_>) -> Reply {
         let known = datagram.nonce_at.and_then(|at| datagram.bytes.get(at..at + NONCE_BYTES));
         let turn = match message::read(datagram.bytes) {
-            Message::Request(request) => self.turn(&request, known, datagram.now),
+            Message::Request(request) => self.turn(&request, known, datagram.now, 0),
             Message::Response => return Reply::silent(noted("response", Signs::empty())),
             // Keeps a way through address translation open.
             Message::KeepAlive => return Reply::silent(noted("keep-alive", Signs::empty())),
@@ -106,8 +121,8 @@ impl Sip {
         Reply { findings: turn.findings, answer, nonce_at, ..Reply::default() }
     }
 
-    /// A request, with the nonce that its sender was sent and brings back, if it does.
-    fn turn(&self, request: &Request<'_>, known: Option<&[u8]>, now: WallTime) -> Turn {
+    /// A request, with the nonce that its sender was sent and brings back, if it does; `count` is which of its connection it is.
+    fn turn(&self, request: &Request<'_>, known: Option<&[u8]>, now: WallTime, count: u64) -> Turn {
         let mut findings = Findings::default();
         note(request, &mut findings);
         if let Some(tried) = digest::note(request, &mut findings)
@@ -121,9 +136,9 @@ impl Sip {
                 findings.signs |= Signs::MALFORMED;
                 Vec::new()
             }
-            b"OPTIONS" => answer::capabilities(&self.server, request),
-            b"BYE" | b"CANCEL" => answer::plain("481 Call/Transaction Does Not Exist", &self.server, request),
-            _ => answer::challenge(&self.realm, &self.server, request, now),
+            b"OPTIONS" => answer::capabilities(self, request),
+            b"BYE" | b"CANCEL" => answer::plain("481 Call/Transaction Does Not Exist", self, request),
+            _ => answer::challenge(self, request, now, count),
         };
         Turn { findings, answers }
     }

@@ -53,6 +53,8 @@ struct Playing {
     pipe: Arc<Pipe>,
     open: JoinSet<u64>,
     dismissals: HashMap<u64, oneshot::Sender<()>>,
+    /// How many strangers came.
+    met: u64,
 }
 
 impl Room {
@@ -93,7 +95,7 @@ impl Ready {
     pub async fn run(self) -> io::Result<()> {
         let Self { room, arrivals, pipe } = self;
         pipe.write(std::iter::once(Evidence::Hello { pid: std::process::id() }.to_bytes())).await?;
-        let mut playing = Playing { room, pipe: Arc::new(pipe), open: JoinSet::new(), dismissals: HashMap::new() };
+        let mut playing = Playing { room, pipe: Arc::new(pipe), open: JoinSet::new(), dismissals: HashMap::new(), met: 0 };
         let ended = playing.until_over(&arrivals).await;
         // With whoever could dismiss them gone, all end.
         playing.dismissals.clear();
@@ -185,9 +187,12 @@ impl Playing {
         let (dismissal, dismissed) = oneshot::channel();
         self.dismissals.insert(session, dismissal);
         let (plays, seed) = (plays.at(port), self.room.seeds.hash_one(session));
+        let mut played = plays.session(seed);
+        played.meet(wall(), self.met);
+        self.met = self.met.wrapping_add(1);
         let conversation = Box::new(Conversation {
             stream,
-            session: plays.session(seed),
+            session: played,
             drip: is_slow.then(|| Box::new(Drip::new(plays.babble(seed)))),
             recogniser: Arc::clone(&self.room.recogniser),
             teller,

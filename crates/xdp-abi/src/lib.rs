@@ -30,7 +30,7 @@ pub use cookie::{
 };
 pub use counter::{COUNTERS, Counter, CounterValues};
 pub use entry::{BanEntry, FOREVER, GRADE_SPOOFABLE, REASON_SCAN, SCOPE_ALL, SCOPE_DARK};
-pub use proof::{HONEST4, HONEST6, is_honest4, is_honest6};
+pub use proof::{ALLOWED, ALLOWED_TO_ALL, HONEST4, HONEST6, is_honest4, is_honest6};
 pub use record::{
     ANSWERS_MAX, FAMILY_V4, FAMILY_V6, FATE_ANSWERED, FATE_SILENT, FATE_SPENT, KIND_PROBE, KIND_SCAN, KIND_SUSPECT, KnockRecord,
     RECORDS_BURST, RECORDS_PER_SECOND, RING_PROBES_MAX, RecordLimits, ScanRecord, TRANSPORT_TCP, TRANSPORT_UDP,

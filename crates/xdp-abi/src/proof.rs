@@ -1,7 +1,13 @@
 //! The sources of the self-probe that must pass.
 //!
 //! They are on the allowlist, so that a probe proves something whatever is banned around them. But who is allowed passes a lockdown,
-//! so the program heeds that only for frames of a test run, and whoever forges these sources gets nothing.
+//! so the program heeds that only for frames of a test run, and whoever forges these sources gets nothing; unless the operator's own
+//! list covers them, which their entry says then.
+
+/// What an entry of the allowlist says: its sources are allowed, but for those of the self-probe.
+pub const ALLOWED: u32 = 1;
+/// The same, and this one of the self-probe is allowed to everybody.
+pub const ALLOWED_TO_ALL: u32 = 2;
 
 /// In the block of protocol assignments (RFC 6890): nobody's.
 pub const HONEST4: [u8; 4] = [192, 0, 0, 31];

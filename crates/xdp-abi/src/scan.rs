@@ -101,17 +101,20 @@ pub const fn fingerprint(hash: u64) -> u64 {
 /// What is known of a way without a look at its slots.
 ///
 /// From the top: 36 bits of the tick at which the source came in (kept from falling behind its last probe by more than half a
-/// window), 16 bits of how many of its probes were answered although it is a suspect, 12 bits of how many distinct ports it
+/// window), one bit that says whether any of its probes was ever answered although it is a suspect, 15 bits of how many were in this silence, 12 bits of how many distinct ports it
 /// had within the window when it probed last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mark(pub u64);
+
+/// Where a [`Mark`] says that its source was weighed.
+const WEIGHED: u64 = 1 << 27;
 
 impl Mark {
     /// A mark.
     #[must_use]
     #[inline(always)]
     pub const fn new(tick: u64, answered: u64, ports: u64) -> Self {
-        Self((tick & TICK_MASK) << 28 | (answered & 0xffff) << 12 | ports & 0xfff)
+        Self((tick & TICK_MASK) << 28 | (answered & 0x7fff) << 12 | ports & 0xfff)
     }
 
     /// When the source came in.
@@ -121,11 +124,32 @@ impl Mark {
         self.0 >> 28
     }
 
-    /// How many of its probes were answered since it is a suspect.
+    /// How many of its probes were answered in this silence, though it is a suspect.
     #[must_use]
     #[inline(always)]
     pub const fn answered(self) -> u64 {
-        self.0 >> 12 & 0xffff
+        self.0 >> 12 & 0x7fff
+    }
+
+    /// Was any of its probes answered, in this silence or in one before, though it was a suspect?
+    #[must_use]
+    #[inline(always)]
+    pub const fn was_weighed(self) -> bool {
+        self.0 & WEIGHED != 0
+    }
+
+    /// A mark of the same source with these values. Whether it was weighed stays.
+    #[must_use]
+    #[inline(always)]
+    pub const fn with(self, tick: u64, answered: u64, ports: u64) -> Self {
+        Self(Self::new(tick, answered, ports).0 | self.0 & WEIGHED)
+    }
+
+    /// One answer more.
+    #[must_use]
+    #[inline(always)]
+    pub const fn answering(self) -> Self {
+        Self(Self::new(self.tick(), self.answered() + 1, self.ports()).0 | WEIGHED)
     }
 
     /// How many distinct ports it had within the window.
@@ -194,6 +218,16 @@ mod tests {
     fn a_mark_keeps_time_and_counts() {
         let mark = Mark::new(TICK_MASK + 3, 64, 16);
         assert_eq!((mark.tick(), mark.answered(), mark.ports()), (2, 64, 16));
+    }
+
+    #[test]
+    fn a_mark_remembers_that_its_source_was_weighed() {
+        let mark = Mark::new(9, 63, 16);
+        let answered = mark.answering();
+        assert!(!mark.was_weighed() && !mark.with(1, 0, 1).was_weighed());
+        assert_eq!((answered.tick(), answered.answered(), answered.ports(), answered.was_weighed()), (9, 64, 16, true));
+        let later = answered.with(11, 0, 1);
+        assert_eq!((later.tick(), later.answered(), later.ports(), later.was_weighed()), (11, 0, 1, true));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 #[cfg(test)]
 mod flood;
-mod suspect;
+pub(crate) mod suspect;
 mod tell;
 mod ways;
 mod window;
@@ -14,8 +14,8 @@ use crate::{
     transport::{Contact, Payload},
 };
 use honeymesh_xdp_abi::{
-    BanEntry, Counter, GRADE_SPOOFABLE, Gates, KIND_PROBE, KIND_SCAN, KnockRecord, Mark, PORTS_MAX, REASON_SCAN, SCOPE_ALL,
-    SCOPE_DARK, SPOOFABLE_ALL, SPOOFABLE_OFF, ScanSettings, SourceKey, age, fingerprint, source_hash, tag, ticks,
+    BanEntry, Counter, GRADE_SPOOFABLE, Gates, KIND_PROBE, KIND_SCAN, KnockRecord, PORTS_MAX, REASON_SCAN, SCOPE_ALL, SCOPE_DARK,
+    SPOOFABLE_ALL, SPOOFABLE_OFF, ScanSettings, SourceKey, age, fingerprint, source_hash, tag, ticks,
 };
 use window::{Seen, Way};
 
@@ -176,13 +176,14 @@ impl<S: Scan> Place<S> {
             return;
         }
         let tick = if is_stale { now.wrapping_sub(window / 4) } else { old.tick() };
-        ways::set_mark(self.way.scan, self.index, old, Mark::new(tick, old.answered(), seen.count));
+        ways::set_mark(self.way.scan, self.index, old, old.with(tick, old.answered(), seen.count));
     }
 
     /// A silenced source needs no count any more: it is worth no more than a newcomer.
     #[inline(always)]
     fn give_way(&self, now: u64) {
-        ways::set_mark(self.way.scan, self.index, ways::mark(self.way.scan, self.index), Mark::new(now, 0, 1));
+        let old = ways::mark(self.way.scan, self.index);
+        ways::set_mark(self.way.scan, self.index, old, old.with(now, 0, 1));
     }
 }
 

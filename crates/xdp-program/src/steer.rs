@@ -1,5 +1,5 @@
 //! The second program, [`door`]: it sees what the first one has let through, at the door of the network stack. A banned or
-//! silenced source never comes this far.
+//! silenced source never comes this far, but for the SYNs that the oracle lets through.
 //!
 //! If dark ports are traps, the first packet of a connection to one carries the trap's socket on; from then on the kernel
 //! finds the connection by itself. If dark ports are silent, what they would answer is dropped. Everything else goes on.
@@ -8,6 +8,7 @@ use crate::{
     Frame, Kernel,
     frame::{self, Network},
     ip::{Ip, V4, V6},
+    probe::suspect,
     silent,
     transport::Contact,
 };
@@ -35,8 +36,8 @@ pub enum Onward {
     Dropped,
 }
 
-/// Judges one packet: steers it to the trap, or drops it, and counts either. Sources on the allowlist are answered by the
-/// stack as on any closed port.
+/// Judges one packet: steers it to the trap, or drops it, and counts either. Sources on the allowlist, and those whose
+/// reactions are weighed, are answered by the stack as on any closed port.
 #[inline(always)]
 pub fn door(frame: &impl Door, kernel: &impl Steer) -> Onward {
     match frame::behind_tags(frame, frame.protocol(), 0) {
@@ -56,7 +57,7 @@ fn judge<I: Ip>(packet: Option<I>, frame: &impl Frame, kernel: &impl Steer, inde
     if let Ok(Some(tcp)) = Contact::read(frame, ip.payload(frame), false) {
         // Nearly every packet ends here, before anything was looked up.
         if tcp.is_syn() && gates.has(Gates::TRAPS) {
-            steer(&ip, &tcp, kernel, index);
+            steer(&ip, &tcp, kernel, gates, index);
         }
     }
     Onward::Goes
@@ -64,9 +65,11 @@ fn judge<I: Ip>(packet: Option<I>, frame: &impl Frame, kernel: &impl Steer, inde
 
 /// Gives the packet to the trap if it opens a connection to a dark port of this host.
 #[inline(always)]
-fn steer<I: Ip>(ip: &I, tcp: &Contact, kernel: &impl Steer, index: u32) {
+fn steer<I: Ip>(ip: &I, tcp: &Contact, kernel: &impl Steer, gates: Gates, index: u32) {
     let is_ours = !kernel.is_excepted(tcp.dest_port) && kernel.is_local(&ip.addresses().1);
-    if is_ours && !ip.is_served(kernel, tcp) && !ip.is_allowed(kernel) && kernel.assign(index) {
+    let is_offered = is_ours && !ip.is_served(kernel, tcp) && !ip.is_allowed(kernel);
+    let is_suspect = || gates.has(Gates::ORACLE) && suspect::was_weighed(&ip.source_key(), kernel);
+    if is_offered && !is_suspect() && kernel.assign(index) {
         kernel.count(Counter::Steered);
     }
 }

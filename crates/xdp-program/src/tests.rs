@@ -264,6 +264,34 @@ fn without_a_trap_or_with_the_gate_closed_nothing_is_steered() {
 }
 
 #[test]
+fn what_the_oracle_lets_through_is_refused_and_never_trapped_while_its_source_is_remembered() {
+    let kernel = HostKernel::of(&Setting { oracle: true, ..offers_setting() });
+    // Does it come to the door, and is it steered there?
+    let fares = |source: &str, port| {
+        let frame = Packet::tcp(source, HERE4, port, SYN).build();
+        let (comes, before) = (decide(&Slice(&frame), &&kernel) == Verdict::Pass, kernel.counted(Counter::Steered));
+        if comes {
+            offered(&kernel, &frame);
+        }
+        (comes, kernel.counted(Counter::Steered) > before)
+    };
+    let suspect = "203.0.113.1";
+    assert_eq!([21, 22, 23].map(|port| fares(suspect, port)), [(true, true); 3], "a trap, up to the one that makes a scan");
+    let coins: Vec<_> = (100..140).map(|port| fares(suspect, port)).collect();
+    assert!(coins.contains(&(true, false)) && coins.contains(&(false, false)) && !coins.contains(&(true, true)), "{coins:?}");
+    assert_eq!(fares("203.0.113.2", 21), (true, true), "nobody else pays for it");
+    // What was let through may still be on its way when the silence ends, or when the next one begins.
+    kernel.now_ns.set(kernel.now_ns.get() + 601_000_000_000);
+    assert_eq!([21, 22, 23].map(|port| fares(suspect, port)).map(|(_, steered)| steered), [false; 3]);
+    let plain = HostKernel::of(&offers_setting());
+    for port in (21..24).chain(100..140) {
+        let _verdict = decide(&Slice(&Packet::tcp(suspect, HERE4, port, SYN).build()), &&plain);
+    }
+    offered(&plain, &Packet::tcp(suspect, HERE4, 21, SYN).build());
+    assert_eq!(plain.counted(Counter::Steered), 1, "without the oracle the door does not ask");
+}
+
+#[test]
 fn however_damaged_a_packet_is_steering_survives_it() {
     let kernel = HostKernel::of(&offers_setting());
     let mut mutator = Mutator::new(11);

@@ -1,6 +1,7 @@
 //! The one owner of the kernel's tables and links.
 
 mod keeping;
+mod lasting;
 mod lockdown;
 
 use crate::{
@@ -8,8 +9,7 @@ use crate::{
     compare::{self, Plan},
     deadline,
     link::Link,
-    load::{self, LOCAL_MAX, NETS_MAX},
-    network,
+    load,
     pins::Pins,
     probe::{self, Tally},
     report::Fill,
@@ -26,9 +26,9 @@ use aya::{
     programs::{TestRun, TestRunOptions, TestRunResult, Xdp},
 };
 use honeymesh_types::{Enforcement, MonoTime, Now, Subject};
-use honeymesh_xdp_abi::{AddressKey, BanEntry, Gates, NetKey4, NetKey6, Settings, TRAP_V4, TRAP_V6, table};
-use ipnet::IpNet;
-use std::{cell::RefCell, collections::BTreeSet, fmt, net::IpAddr, os::fd::AsFd, os::fd::BorrowedFd, time::Duration};
+use honeymesh_xdp_abi::{BanEntry, Gates, Settings, TRAP_V4, TRAP_V6, table};
+use lasting::Owed;
+use std::{cell::RefCell, collections::BTreeSet, fmt, os::fd::AsFd, os::fd::BorrowedFd, time::Duration};
 
 /// `XDP_DROP`.
 const XDP_DROP: u32 = 1;
@@ -49,7 +49,9 @@ pub struct Kernel {
     steps: Option<Steps>,
     links: Vec<Link>,
     pins: Option<Pins>,
+    /// As they are wanted, whether the kernel took them or not.
     settings: Settings,
+    owed: Owed,
     swept: MonoTime,
     room_made: Option<MonoTime>,
     auditor: Option<Auditor>,
@@ -96,6 +98,7 @@ impl Kernel {
             links: Vec::new(),
             pins: None,
             settings,
+            owed: Owed::default(),
             swept: MonoTime::default(),
             room_made: None,
             auditor: Some(auditor),
@@ -222,40 +225,7 @@ impl Kernel {
     }
 
     fn set_gates(&mut self, gates: Gates) -> Result<(), Error> {
-        if gates != self.settings.gates {
-            let settings = Settings { gates, ..self.settings };
-            self.tables.set_settings(settings)?;
-            self.settings = settings;
-        }
-        Ok(())
-    }
-
-    /// Makes the kernel's allowlist equal to `nets`; what is added is added first.
-    ///
-    /// # Errors
-    /// [`Error::Full`] (more than 65,536 prefixes of one family) or [`Error::Table`].
-    pub fn set_allow(&mut self, nets: &[IpNet]) -> Result<(), Error> {
-        let (mut nets4, mut nets6) = (Vec::new(), Vec::new());
-        for net in self.with_probe(nets) {
-            match Subject::new(net).net() {
-                IpNet::V4(net) => nets4.push(NetKey4::new(net.network().to_bits(), net.prefix_len().into())),
-                IpNet::V6(net) => nets6.push(NetKey6::new(net.network().to_bits(), net.prefix_len().into())),
-            }
-        }
-        self.tables.set_allow(&nets4, &nets6, NETS_MAX)
-    }
-
-    /// Makes the kernel's list of own addresses equal to `addrs`: only packets to these are ever probes. Also looks again
-    /// which ports this machine sends from.
-    ///
-    /// # Errors
-    /// [`Error::Full`] (more than 4,096 addresses) or [`Error::Table`].
-    pub fn set_local(&mut self, addrs: &[IpAddr]) -> Result<(), Error> {
-        let keys: Vec<AddressKey> = addrs.iter().map(address_key).collect();
-        self.tables.set_local(&keys, LOCAL_MAX)?;
-        self.settings.ephemeral = network::ephemeral_ports();
-        self.settings.gates = self.settings.gates.with(Gates::LOCAL, !keys.is_empty());
-        self.tables.set_settings(self.settings)
+        self.set_settings(Settings { gates, ..self.settings })
     }
 
     /// Gives connections to dark ports to these listening TCP sockets, one of each family. They must listen on an address
@@ -275,7 +245,7 @@ impl Kernel {
     /// Enforce, or only count what would be dropped (mode `observe`): then nothing is dropped and nobody is silenced.
     ///
     /// # Errors
-    /// [`Error::Table`].
+    /// [`Error::Table`]: the mode before holds, and this is said again with every [`Kernel::guard`] until the kernel takes it.
     pub fn set_enforcing(&mut self, on: bool) -> Result<(), Error> {
         self.set_gates(self.settings.gates.with(Gates::ENFORCING, on))
     }
@@ -343,7 +313,8 @@ impl Kernel {
 
     /// Checks what is not about single bans, in no time: [`Drift::detached`], [`Drift::unsteered`],
     /// [`Drift::settings_changed`], and the ban that the
-    /// self-probe needs. Settings that somebody else changed are said again, and a probe's ban that is gone is entered again.
+    /// self-probe needs. Settings that somebody else changed are said again, and so is what the kernel has refused before; a probe's ban
+    /// that is gone is entered again.
     ///
     /// # Errors
     /// [`Error::Table`] or [`Error::Full`].
@@ -418,10 +389,15 @@ impl Kernel {
             self.steps = Some(steps::place(&mut self.object)?);
         }
         self.tables.restore_headers();
-        self.tables.set_settings(self.settings)
+        self.tables.set_settings(self.settings)?;
+        self.say_owed()
     }
 
+    /// Is what is not about single bans as it is wanted?
     fn is_tampered(&self) -> Result<bool, Error> {
+        if self.owed.is_any() {
+            return Ok(true);
+        }
         let has_steps = self.steps.as_ref().map_or(Ok(true), |steps| steps.are_there(&self.object))?;
         Ok(!has_steps || !self.tables.is_intact() || self.tables.settings()? != self.settings)
     }
@@ -554,12 +530,5 @@ fn as_held(home: &Spot, what: &Enforcement, now: Now, clock: &Clock) -> BanEntry
     match home.table() {
         Table::Bans4 | Table::Bans6 => BanEntry { deadline_ns: clock.deadline_ns(clock.expiry(entry.deadline_ns)), ..entry },
         _ => entry,
-    }
-}
-
-fn address_key(addr: &IpAddr) -> AddressKey {
-    match addr.to_canonical() {
-        IpAddr::V4(addr) => AddressKey::v4(addr.to_bits()),
-        IpAddr::V6(addr) => AddressKey::v6(addr.to_bits()),
     }
 }

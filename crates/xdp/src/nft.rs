@@ -16,6 +16,7 @@ mod dark;
 mod element;
 mod expression;
 mod ingress;
+mod lasting;
 mod layout;
 mod lines;
 mod locked;
@@ -26,6 +27,7 @@ mod objects;
 mod orders;
 mod probe;
 mod proving;
+mod shape;
 mod side;
 mod socket;
 mod stack;
@@ -50,7 +52,7 @@ pub(crate) use log::{ends, records};
 use nix::fcntl::Flock;
 use orders::{Answer, Line, Network, Order, PER_ORDER_MAX};
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     fs::File,
     io,
     os::fd::OwnedFd,
@@ -87,6 +89,9 @@ pub struct Nft {
     /// What the writer was told last.
     sight: Sight,
     sends_from: (u16, u16),
+    /// The kernel has refused something that is wanted all the same.
+    owes: bool,
+    has_mended: Cell<bool>,
     sees_probes: bool,
     weighs: bool,
     plays_traps: bool,
@@ -120,13 +125,18 @@ impl Nft {
         let (looks, writers_looks) = pair()?;
         start_writer(NftEnds { orders: writers_orders, looks: writers_looks })
             .map_err(failed("start the process that writes"))?;
+        let orders = Line::new(orders);
+        // Nobody may go on without audits: a writer that does not answer here ends, and everybody notices.
+        let looks = Line::closing(looks, &orders).map_err(failed("hold the lines of"))?;
         let mut nft = Self {
-            orders: RefCell::new(Line::new(orders)),
-            looks: Some(Line::new(looks)),
+            orders: RefCell::new(orders),
+            looks: Some(looks),
             lookout: RefCell::new(lookout),
             wanted: options.interfaces.clone(),
             sends_from: scan.sends_from,
             sight,
+            owes: false,
+            has_mended: Cell::new(false),
             sees_probes: false,
             weighs: false,
             plays_traps: options.dark == Dark::Trap,
@@ -174,7 +184,7 @@ impl Nft {
         self.sees_probes
     }
 
-    /// Are reactions of silenced sources weighed, if that was asked for? Needs nft_numgen, and Linux 6.2 for coins that nobody can
+    /// Are reactions of silenced sources weighed, if that was asked for? Needs nft_numgen, and Linux 5.19 for coins that nobody can
     /// foresee.
     #[must_use]
     pub const fn weighs_reactions(&self) -> bool {
@@ -213,7 +223,7 @@ impl Nft {
         if !deadline::is_ahead(what.until, now) {
             return self.lift(&what.subject).map(|_| ());
         }
-        self.done(&Order::Raise { all: vec![compare::element(what, now)], are_new: false }).map(|_| ())
+        self.insist(&Order::Raise { all: vec![compare::element(what, now)], are_new: false }).map(|_| ())
     }
 
     /// Removes whatever entry stands for exactly `subject`. `false` if there was none.
@@ -230,16 +240,17 @@ impl Nft {
     /// Makes the allowlist equal to `nets`, in one step.
     ///
     /// # Errors
-    /// [`Error::Full`] (more than 131,072 prefixes) or [`Error::Nftables`].
+    /// [`Error::Full`] (more than 131,072 prefixes) and nothing changed, or [`Error::Nftables`]: what held before holds, and this is said
+    /// again with every [`Nft::guard`] until the kernel takes it.
     pub fn set_allow(&mut self, nets: &[IpNet]) -> Result<(), Error> {
         self.is_probe_allowed = crate::probe::is_allowed(nets);
         let nets: Vec<IpNet> = nets.iter().map(|net| Subject::new(*net).net()).collect();
         let last = nets.len().div_ceil(PER_ORDER_MAX).saturating_sub(1);
         for (number, some) in nets.chunks(PER_ORDER_MAX).enumerate() {
-            self.done(&Order::Allow { nets: some.to_vec(), is_last: number == last })?;
+            self.keep(&Order::Allow { nets: some.to_vec(), is_last: number == last })?;
         }
         if nets.is_empty() {
-            self.done(&Order::Allow { nets, is_last: true })?;
+            self.keep(&Order::Allow { nets, is_last: true })?;
         }
         Ok(())
     }
@@ -247,9 +258,9 @@ impl Nft {
     /// Enforce, or only count what would be dropped (mode `observe`).
     ///
     /// # Errors
-    /// [`Error::Nftables`].
+    /// [`Error::Nftables`]: the mode before holds, and this is said again with every [`Nft::guard`] until the kernel takes it.
     pub fn set_enforcing(&mut self, on: bool) -> Result<(), Error> {
-        self.done(&Order::Enforcing(on)).map(|_| ())
+        self.keep(&Order::Enforcing(on))
     }
 
     /// Packets that the entry of `subject` has matched; 0 if there is none, or it cannot be read.
@@ -314,7 +325,7 @@ impl Nft {
 
     /// All of it, but of what does not fit the first error. `now` was when this `began`: much takes long, and what is left
     /// of a ban's time is said as it is entered.
-    fn carry_out(&self, plan: &Plan, now: Now, began: Instant) -> Result<(), Error> {
+    fn carry_out(&mut self, plan: &Plan, now: Now, began: Instant) -> Result<(), Error> {
         let is_prefix = |net: &IpNet| !Tier::of(Class::Ban, net).is_usual();
         let (nets, others): (Vec<IpNet>, Vec<IpNet>) = plan.lift.iter().partition(|net| is_prefix(net));
         let (new_nets, new): (Vec<Enforcement>, Vec<Enforcement>) =
@@ -329,11 +340,11 @@ impl Nft {
         refused.map_or(Ok(()), Err)
     }
 
-    fn lift_all(&self, all: &[IpNet]) -> Result<(), Error> {
+    fn lift_all(&mut self, all: &[IpNet]) -> Result<(), Error> {
         all.chunks(PER_ORDER_MAX).try_for_each(|some| self.done(&Order::Lift(some.to_vec())).map(|_| ()))
     }
 
-    fn enter_all(&self, all: &[Enforcement], are_new: bool, now: Now, began: Instant) -> Result<Option<Error>, Error> {
+    fn enter_all(&mut self, all: &[Enforcement], are_new: bool, now: Now, began: Instant) -> Result<Option<Error>, Error> {
         let mut refused = None;
         for some in all.chunks(PER_ORDER_MAX) {
             refused = refused.or(self.raise_all(some, are_new, later(now, began))?);
@@ -342,16 +353,16 @@ impl Nft {
     }
 
     /// Enters what fits, and gives the first error about what does not.
-    fn raise_all(&self, bans: &[Enforcement], are_new: bool, now: Now) -> Result<Option<Error>, Error> {
+    fn raise_all(&mut self, bans: &[Enforcement], are_new: bool, now: Now) -> Result<Option<Error>, Error> {
         let order =
             |some: &[Enforcement]| Order::Raise { all: some.iter().map(|what| compare::element(what, now)).collect(), are_new };
-        match self.done(&order(bans)) {
+        match self.insist(&order(bans)) {
             Err(Error::Full { .. }) => {}
             done => return done.map(|_| None),
         }
         let mut refused = None;
         for what in bans.chunks(1) {
-            match self.done(&order(what)) {
+            match self.insist(&order(what)) {
                 Err(error @ Error::Full { .. }) => refused = refused.or(Some(error)),
                 done => drop(done?),
             }
@@ -365,13 +376,6 @@ impl Nft {
 
     fn elements(&self, order: &Order) -> Result<Vec<Element>, Error> {
         elements(&mut self.orders.borrow_mut(), order)
-    }
-
-    fn done(&self, order: &Order) -> Result<u32, Error> {
-        match self.ask(order)? {
-            Answer::Done(count) => Ok(count),
-            _ => Err(unexpected()),
-        }
     }
 
     fn ask(&self, order: &Order) -> Result<Answer, Error> {
@@ -391,7 +395,7 @@ impl NftAuditor {
     /// How the table differs from `intent`: a hint, because both may change meanwhile.
     ///
     /// # Errors
-    /// [`Error::Nftables`].
+    /// [`Error::Nftables`]. If the process that writes could not be heard, it ends: without it there is no other audit.
     pub fn audit(&self, intent: &[Enforcement], now: Now) -> Result<Drift, Error> {
         let held = elements(&mut self.line.borrow_mut(), &Order::Dump)?;
         let mut plan = compare::compare(held, intent, now);
@@ -421,13 +425,41 @@ pub fn release_nft() -> Result<bool, Error> {
     }
 }
 
-/// Has the kernel take all rules, in a network namespace that is nobody's.
-pub(crate) fn try_rules(options: &Options) -> io::Result<()> {
+/// What the kernel said to the rules, and to what they need apart.
+#[derive(Debug)]
+pub(crate) struct TriedRules {
+    /// Rules about dark ports and lockdowns.
+    pub(crate) sockets: io::Result<()>,
+    /// Those that weigh reactions.
+    pub(crate) coins: io::Result<()>,
+    /// The one that hands connections to the trap.
+    pub(crate) traps: io::Result<()>,
+    /// What tells of probes and scans.
+    pub(crate) log: io::Result<()>,
+}
+
+/// Has the kernel take all rules, in a network namespace that is nobody's, and tries apart what may be missing apart. `options` are such
+/// that all of it is asked for.
+pub(crate) fn try_rules(options: &Options) -> io::Result<TriedRules> {
     let network = Network { interfaces: Vec::new(), carriers: Vec::new(), sends_from: sends_from() };
     let scan = Scan::of(options).map_err(io::Error::other)?;
     let beginning = Beginning { network, max_bans: options.max_bans, releases: true, scan };
     let table = Table::open(socket::Socket::open()?, beginning);
-    table.map_err(|failure| failure.error())?.refused().map_or(Ok(()), Err)
+    let mut table = table.map_err(|failure| failure.error())?;
+    let sockets = table.refused().map_or(Ok(()), Err);
+    let coins = match table.refused_coins() {
+        Some(error) => Err(error),
+        None if table.weighs() => Ok(()),
+        // Not even asked for.
+        None => {
+            Err(io::Error::new(io::ErrorKind::Unsupported, "this kernel's random numbers can be foreseen by whoever saw enough"))
+        }
+    };
+    let traps = match table.refused() {
+        Some(error) => Err(error),
+        None => table.arm([Some(1); 2]).map_err(|failure| failure.error()),
+    };
+    Ok(TriedRules { sockets, coins, traps, log: Log::open(options.scan.window).map(drop) })
 }
 
 fn later(now: Now, since: Instant) -> Now {

@@ -123,7 +123,8 @@ pub struct Drift {
     pub detached: Vec<String>,
     /// Interfaces that are there and without the second program, though one is wanted. The keeper puts it on again.
     pub unsteered: Vec<String>,
-    /// Somebody else changed what the program was told: mode, scan or gates. Reconciling says it again.
+    /// Somebody else changed what the kernel was told, rules, chains and sets of nf_tables included, or the kernel had refused a mode, a
+    /// lockdown or an allowlist. It is said again.
     pub settings_changed: bool,
 }
 

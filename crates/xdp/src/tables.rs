@@ -20,8 +20,8 @@ use aya::{
     maps::{Array, HashMap, LpmTrie, Map, MapData, MapError, PerCpuArray, RingBuf, SockMap, lpm_trie::Key},
 };
 use honeymesh_xdp_abi::{
-    AddressKey, AllowFilter, BanEntry, Counter, CounterValues, EXCEPT_WORDS, Header, NetKey4, NetKey6, Settings, SourceKey,
-    TRAPS_MAX, Way, table,
+    ALLOWED, ALLOWED_TO_ALL, AddressKey, AllowFilter, BanEntry, Counter, CounterValues, EXCEPT_WORDS, Header, NetKey4, NetKey6,
+    Settings, SourceKey, TRAPS_MAX, Way, is_honest4, is_honest6, table,
 };
 use std::{
     collections::BTreeSet,
@@ -390,8 +390,15 @@ impl Tables {
         self.touch6.settle();
     }
 
-    /// Makes the allowlist equal to these prefixes; what is missing is added before what is too much goes.
-    pub(crate) fn set_allow(&mut self, nets4: &[NetKey4], nets6: &[NetKey6], limit: u32) -> Result<(), Error> {
+    /// Makes the allowlist equal to these prefixes; what is missing is added before what is too much goes. An entry of exactly the
+    /// self-probe's source is for everybody if `is_for_all` of its family (IPv4 first), else for the probe.
+    pub(crate) fn set_allow(
+        &mut self,
+        nets4: &[NetKey4],
+        nets6: &[NetKey6],
+        is_for_all: [bool; 2],
+        limit: u32,
+    ) -> Result<(), Error> {
         let (words4, words6) = (ALLOW4_WORDS, ALLOW6_WORDS);
         let wanted4: BTreeSet<_> = nets4.iter().map(|net| (net.bits, net.addr)).collect();
         let wanted6: BTreeSet<_> = nets6.iter().map(|net| (net.bits, net.addr)).collect();
@@ -400,11 +407,25 @@ impl Tables {
         self.set_allowed(wanted4.union(&present4).copied(), wanted6.union(&present6).copied())?;
         let (more4, less4) = difference(wanted4.clone(), present4);
         let (more6, less6) = difference(wanted6.clone(), present6);
-        for (bits, addr) in more4 {
-            self.allow4.insert(&Key::new(bits, addr), 1, 0).map_err(write_error(words4, limit, "allow fewer or wider ones"))?;
+        // What the probe's own entries say may have changed.
+        let own4 = wanted4.iter().copied().filter(|(bits, addr)| *bits == 32 && is_honest4(*addr));
+        let own6 = wanted6.iter().copied().filter(|(bits, addr)| *bits == 128 && is_honest6(*addr));
+        let says = |is_own: bool, is_for_all| if is_own && is_for_all { ALLOWED_TO_ALL } else { ALLOWED };
+        for (bits, addr) in more4.into_iter().chain(own4) {
+            let what = says(bits == 32 && is_honest4(addr), is_for_all[0]);
+            self.allow4.insert(&Key::new(bits, addr), what, 0).map_err(write_error(
+                words4,
+                limit,
+                "allow fewer or wider ones",
+            ))?;
         }
-        for (bits, addr) in more6 {
-            self.allow6.insert(&Key::new(bits, addr), 1, 0).map_err(write_error(words6, limit, "allow fewer or wider ones"))?;
+        for (bits, addr) in more6.into_iter().chain(own6) {
+            let what = says(bits == 128 && is_honest6(addr), is_for_all[1]);
+            self.allow6.insert(&Key::new(bits, addr), what, 0).map_err(write_error(
+                words6,
+                limit,
+                "allow fewer or wider ones",
+            ))?;
         }
         for (bits, addr) in less4 {
             found(self.allow4.remove(&Key::new(bits, addr))).map_err(write_error(words4, limit, "allow fewer or wider ones"))?;

@@ -4,9 +4,10 @@
 mod common;
 
 use common::{
-    Peer, Room, alone,
+    Peer, alone,
     backend::{HERE, HERE6, Kind, SENTINEL, Stage, brief, full, nft},
     ban, ip,
+    tool::{tool, unowned},
 };
 use honeymesh_types::{Enforcement, Grade, Lockdown, Reasons, Scope};
 use honeymesh_xdp::{AttachMode, Dark, Error, Kernel, Nft, NftEnds, NftWriter, OnExit, now, release_nft};
@@ -19,15 +20,6 @@ use std::{
     thread,
     time::Duration,
 };
-
-/// Runs the real tool.
-fn tool(words: &str) -> Result<String, String> {
-    let output = Command::new("nft").args(words.split(' ')).output().unwrap();
-    match output.status.success() {
-        true => Ok(String::from_utf8(output.stdout).unwrap()),
-        false => Err(String::from_utf8_lossy(&output.stderr).into_owned()),
-    }
-}
 
 /// What `nft` says of our table before the network stack, without owner, times and counts.
 fn shown() -> String {
@@ -66,15 +58,6 @@ fn steady(line: &str) -> String {
         }
     }
     kept.join(" ")
-}
-
-/// A table of ours that nobody owns, as kernels before 6.9 have it.
-fn unowned(room: &Room, interfaces: &[&str]) -> Nft {
-    for (family, comment) in [("netdev", "honeymesh bans, version 1"), ("inet", "honeymesh dark ports, version 1")] {
-        let words = ["add", "table", family, "honeymesh", &format!("{{ comment \"{comment}\"; }}")];
-        assert!(Command::new("nft").args(words).status().unwrap().success());
-    }
-    nft(&room.options(interfaces)).unwrap()
 }
 
 #[test]
@@ -164,6 +147,19 @@ fn whatever_is_changed_behind_its_back_is_mended() {
             "flush set inet honeymesh locked",
             "delete element netdev honeymesh locked { ip }",
             "flush table inet honeymesh",
+            // An element that stands for everybody.
+            "add element netdev honeymesh ban4_32 { * }",
+            "add element netdev honeymesh allow4_32 { * }",
+            "add element inet honeymesh allow4_32 { * }",
+            "add element inet honeymesh placed6_64 { * }",
+            "add element inet honeymesh slot4_1 { * timeout 60s }",
+            // What a set is, and not what is in it.
+            "add set netdev honeymesh ban4_32 { type ipv4_addr; flags timeout; counter; timeout 1s; }",
+            "add set netdev honeymesh ban4_32 { type ipv4_addr; flags timeout; counter; gc-interval 9d; }",
+            // Chains that nobody asked for.
+            "add chain netdev honeymesh x { type filter hook ingress device lo priority -600; policy drop; }",
+            "add chain inet honeymesh x { type filter hook input priority 0; policy drop; }",
+            "add chain inet honeymesh x",
         ] {
             tool(damage).unwrap();
             assert_ne!(both_shown(), whole, "{damage}");
@@ -171,9 +167,15 @@ fn whatever_is_changed_behind_its_back_is_mended() {
             assert_eq!(both_shown(), whole, "{damage}");
             assert!(nft.guard().unwrap().is_none(), "{damage}: once is enough");
         }
-        tool("delete table inet honeymesh").unwrap();
-        assert!(nft.guard().unwrap().settings_changed);
-        assert_eq!(words(&both_shown()), words(&whole), "new sets list their entries in another order");
+        for anew in [
+            "add set inet honeymesh placed4_32 { type ipv4_addr; flags timeout,dynamic; size 1; counter; }",
+            "delete table inet honeymesh",
+        ] {
+            tool(anew).unwrap();
+            assert!(nft.guard().unwrap().settings_changed, "{anew}");
+            assert_eq!(words(&both_shown()), words(&whole), "{anew}: new sets are in another order, and so are their entries");
+            assert!(nft.guard().unwrap().is_none(), "{anew}: once is enough");
+        }
         nft.release().unwrap();
     });
 }
@@ -197,7 +199,8 @@ fn a_table_that_is_deleted_comes_back_with_the_next_ban_and_its_bans_with_the_ne
             let what = intent.iter().find(|what| what.subject == *subject);
             assert_eq!(nft.mend(subject, what, now()).unwrap().missing, [*subject]);
         }
-        assert!(nft.reconcile(&intent, now()).unwrap().is_none());
+        assert!(nft.guard().unwrap().settings_changed, "that the table was gone is told");
+        assert!(nft.reconcile(&intent, now()).unwrap().is_none(), "and once is enough");
         nft.release().unwrap();
     });
 }
@@ -505,6 +508,32 @@ fn a_writer_that_is_gone_or_talks_nonsense_is_an_error_that_says_so() {
             Ok(())
         });
         assert!(matches!(nonsense.unwrap_err(), Error::Nftables { .. }));
+    });
+}
+
+#[test]
+fn a_writer_that_no_audit_can_be_had_of_ends() {
+    alone("no looks", |room| {
+        let (mut writer, mut looks_line) = (None, None);
+        let start = |NftEnds { orders, looks }| {
+            use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
+            let (ours, writers) = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)?;
+            looks_line = Some((looks, ours));
+            writer = Some(thread::spawn(|| NftWriter::open(orders, writers).unwrap().run()));
+            Ok(())
+        };
+        let mut nft = Nft::start(&room.options(&["lo"]), start).unwrap();
+        let auditor = nft.take_auditor().unwrap();
+        nft.raise(&ban("203.0.113.1", Scope::All, None), now()).unwrap();
+        let (looks, _writers_looks) = looks_line.take().unwrap();
+        drop(looks);
+        let error = auditor.audit(&[], now()).unwrap_err().to_string();
+        assert!(error.starts_with("cannot hear from the process that writes"), "{error}");
+        assert!(nft.raise(&ban("203.0.113.2", Scope::All, None), now()).is_err(), "so the daemon notices");
+        writer.unwrap().join().unwrap().unwrap();
+        drop(nft);
+        assert!(shown().contains("203.0.113.1"), "and the kernel goes on");
+        assert!(release_nft().unwrap());
     });
 }
 

@@ -1,5 +1,5 @@
 //! The self-probe where nf_tables drops: it proves with real frames, finds every sabotage, and nobody else hears of it.
-#![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails where it stands")]
 #![expect(unsafe_code, reason = "only the raw call takes a capability from one thread alone")]
 
 mod common;
@@ -19,20 +19,14 @@ use std::{
     time::Duration,
 };
 
-/// Runs the real tool; what it shows.
+/// Runs the real tool, which must do it; what it shows.
 fn tool(words: &str) -> String {
-    let output = Command::new("nft").args(words.split(' ')).output().unwrap();
-    assert!(output.status.success(), "{words}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap()
+    common::tool::tool(words).unwrap_or_else(|why| panic!("{words}: {why}"))
 }
 
-/// A table of ours that nobody owns, as kernels before 6.9 have it: everybody may change it.
+/// Tables of ours that nobody owns, with the probe.
 fn unowned(room: &Room, interfaces: &[&str]) -> Nft {
-    for (family, comment) in [("netdev", "honeymesh bans, version 1"), ("inet", "honeymesh dark ports, version 1")] {
-        let words = ["add", "table", family, "honeymesh", &format!("{{ comment \"{comment}\"; }}")];
-        assert!(Command::new("nft").args(words).status().unwrap().success());
-    }
-    probing(nft(&room.options(interfaces)).unwrap())
+    probing(common::tool::unowned(room, interfaces))
 }
 
 fn probing(mut nft: Nft) -> Nft {
@@ -130,7 +124,7 @@ fn whatever_is_done_to_the_rules_is_found_out_and_said_and_once_mended_it_proves
         nft.set_allow(&[net_of("2001:db8::9")]).unwrap();
         assert_eq!(probe(&mut nft), Ok(()));
         let (leak4, leak6) = ("a banned IPv4 source was let through", "a banned IPv6 source was let through");
-        let (changed, nothing) = ("chains or rules of nf_tables are not as they were left", "nothing could be proved");
+        let (changed, nothing) = ("chains, rules or sets of nf_tables are not as they were left", "nothing could be proved");
         ip("link set lo down");
         assert!(probe(&mut nft).unwrap_err().contains("Network is down"));
         tool("flush chain netdev honeymesh from_hm0");
@@ -171,6 +165,13 @@ fn whatever_is_done_to_the_rules_is_found_out_and_said_and_once_mended_it_proves
             ("delete chain netdev honeymesh probe_in ; add chain netdev honeymesh probe_in", changed),
             ("delete chain netdev honeymesh probe_out ; add chain netdev honeymesh probe_out", changed),
             ("insert rule inet honeymesh arrived accept", changed),
+            // An element that stands for everybody, another kind of set, a chain too much.
+            ("add element netdev honeymesh ban4_32 { * }", changed),
+            ("add element netdev honeymesh allow6_128 { * }", leak6),
+            ("add element inet honeymesh allow6_128 { * }", changed),
+            ("add set netdev honeymesh ban6_64 { type ipv6_addr; flags timeout; counter; timeout 1s; }", changed),
+            ("add set inet honeymesh placed4_32 { type ipv4_addr; flags timeout,dynamic; size 1; counter; }", changed),
+            ("add chain netdev honeymesh x { type filter hook ingress device hm0 priority -600 ; policy drop ; }", changed),
             ("delete table inet honeymesh", changed),
             ("add table netdev honeymesh { flags dormant ; }", nothing),
             ("delete table netdev honeymesh", nothing),

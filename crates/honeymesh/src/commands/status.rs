@@ -88,6 +88,13 @@ fn speed(latency: &LatencyJson) -> Option<String> {
 
 fn audit(audit: Option<&AuditJson>) -> String {
     let Some(audit) = audit else { return "none yet".into() };
+    let Some(why) = &audit.failed else { return compared(audit) };
+    let before = if audit.at.is_empty() { "none yet".into() } else { compared(audit) };
+    format!("FAILED: {}; before that: {before}", printable(why))
+}
+
+/// What the last audit came to that could be done.
+fn compared(audit: &AuditJson) -> String {
     let at = printable(&audit.at);
     let took = Duration::from_micros(audit.took_us).as_secs_f64() * 1e3;
     let every = format!("took {took:.1} ms, every {}", duration_text(Duration::from_secs(audit.every_seconds)));
@@ -266,6 +273,11 @@ mod tests {
         let steering =
             AuditJson { unsteered: vec!["eth0".into()], steering_put_back: vec!["eth1".into()], ..AuditJson::default() };
         let text = audit(Some(&steering));
+        let failed = AuditJson { failed: Some("no answer".into()), ..off.clone() };
+        let before = "drift at T: NOT mended: the program is off eth0 (took 1.2 ms, every 30s)";
+        assert_eq!(audit(Some(&failed)), format!("FAILED: no answer; before that: {before}"));
+        let first = AuditJson { failed: Some("no answer".into()), ..AuditJson::default() };
+        assert_eq!(audit(Some(&first)), "FAILED: no answer; before that: none yet");
         assert!(text.contains("the second program back on eth1: mended; NOT mended: the second program is off eth0"), "{text}");
     }
 }

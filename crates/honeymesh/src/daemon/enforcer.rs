@@ -23,7 +23,8 @@ pub trait Enforcer {
     /// Replaces the never-ban set.
     ///
     /// # Errors
-    /// The table is full or cannot be written.
+    /// The table is full or cannot be written. In the second case it stays wanted: [`Enforcer::guard`] says it again. So do the next
+    /// three.
     fn set_allow(&mut self, nets: &[IpNet]) -> Result<(), Error>;
     /// Replaces the list of own addresses.
     ///
@@ -73,6 +74,10 @@ pub trait Enforcer {
     /// # Errors
     /// What came is not guarded yet.
     fn look_after(&mut self, sight: Sight) -> Result<Vec<InterfaceStatus>, Error>;
+    /// Was something mended in passing that somebody else had changed, since this was asked last? Bans may be missing, too.
+    fn take_mended(&mut self) -> bool {
+        false
+    }
     /// Takes what a self-probe came to.
     ///
     /// # Errors
@@ -193,6 +198,10 @@ impl Enforcer for Nft {
 
     fn look_after(&mut self, sight: Sight) -> Result<Vec<InterfaceStatus>, Error> {
         Self::look_after(self, sight)
+    }
+
+    fn take_mended(&mut self) -> bool {
+        Self::take_mended(self)
     }
 
     /// Nobody else probes here.

@@ -124,6 +124,8 @@ struct Turn {
     raised: Vec<(Subject, MonoTime)>,
     /// Whether the store was told something.
     kept: bool,
+    /// What of mode, lockdown and never-ban set the kernel refused.
+    refused: Option<String>,
 }
 
 impl<K: Enforcer> Engine<K> {
@@ -277,7 +279,7 @@ impl<K: Enforcer> Engine<K> {
 
     /// Carries out all outputs and gives the emptied list back.
     fn carry_out(&mut self, mut outputs: Vec<Output>, evidence: MonoTime, now: Now) -> Vec<Output> {
-        let mut turn = Turn { evidence, raised: Vec::new(), kept: false };
+        let mut turn = Turn { evidence, raised: Vec::new(), kept: false, refused: None };
         for output in outputs.drain(..) {
             self.carry_out_one(output, &mut turn, now);
         }
@@ -292,21 +294,18 @@ impl<K: Enforcer> Engine<K> {
                 Err(error) => self.trouble("an unban", Some(subject), &error),
             },
             Output::Protect(nets) => {
-                if let Err(error) = self.kernel.set_allow(&nets) {
-                    self.trouble("the never-ban set", None, &error);
-                }
+                let done = self.kernel.set_allow(&nets);
+                self.setting("the never-ban set", done, turn);
             }
             Output::Enforcing(on) => {
                 self.keeping.mode_set = Some(now.mono);
-                if let Err(error) = self.kernel.set_enforcing(on) {
-                    self.trouble("the mode", None, &error);
-                }
+                let done = self.kernel.set_enforcing(on);
+                self.setting("the mode", done, turn);
             }
             Output::Lockdown(lockdown) => {
                 self.keeping.mode_set = Some(now.mono);
-                if let Err(error) = self.kernel.set_lockdown(lockdown) {
-                    self.trouble("the lockdown", None, &error);
-                }
+                let done = self.kernel.set_lockdown(lockdown);
+                self.setting("the lockdown", done, turn);
             }
             Output::Reconcile if self.ready && self.node.status().ledger.bans > RECONCILED_AT_ONCE_MAX => self.audit_soon(),
             Output::Reconcile => self.reconcile(),
@@ -326,7 +325,15 @@ impl<K: Enforcer> Engine<K> {
             }
             Output::Check { cluster, claims } => self.checks.add(Job { cluster, claims, evidence: turn.evidence }),
             Output::Tell(event) => self.tell(event, turn),
-            Output::Reply { id, result } => self.reply(id, result, turn.kept),
+            Output::Reply { id, result } => self.reply(id, result, turn),
+        }
+    }
+
+    /// What came of a setting. One that was refused stays wanted, and whoever ordered it hears of it.
+    fn setting(&mut self, what: &str, done: Result<(), honeymesh_xdp::Error>, turn: &mut Turn) {
+        if let Err(error) = done {
+            turn.refused = Some(format!("the kernel refused {what}: {error}"));
+            self.trouble(what, None, &error);
         }
     }
 
@@ -388,14 +395,15 @@ impl<K: Enforcer> Engine<K> {
     }
 
     /// Answers an order: at once if nothing was kept, else when the store has it on the disk.
-    fn reply(&mut self, id: OrderId, result: Result<Done, Refused>, kept: bool) {
+    fn reply(&mut self, id: OrderId, result: Result<Done, Refused>, turn: &Turn) {
         let Some(asker) = self.waiting.remove(&id) else { return };
         // An unban that waited for the members was kept in an earlier turn.
-        let kept = kept || matches!(result, Ok(Done::Unbanned { .. }));
+        let kept = turn.kept || matches!(result, Ok(Done::Unbanned { .. }));
         let answer = match result {
             Ok(done) => answer::done(&done, |subject| self.kernel.drops(subject)),
             Err(refused) => Err(answer::refused(&refused)),
         };
+        let answer = if_taken(answer, turn.refused.as_deref());
         let Some(reply) = asker.reply else { return };
         if kept && answer.is_ok() {
             self.books.when_committed(move |committed| reply.answer(if_committed(answer, committed)));
@@ -403,6 +411,15 @@ impl<K: Enforcer> Engine<K> {
             reply.answer(answer);
         }
     }
+}
+
+/// An order that is known but not in force is no success.
+fn if_taken(answer: Result<Response, Refusal>, refused: Option<&str>) -> Result<Response, Refusal> {
+    let Some(why) = refused else { return answer };
+    answer.and_then(|_| {
+        let words = format!("it is wanted and kept, but not in force: {why}; it is said again until the kernel takes it");
+        Err(Refusal::new(RefusalKind::Broken, format!("{words}; `honeymesh status` tells whether the self-probe is fine")))
+    })
 }
 
 /// An order that is in force but not on the disk would be forgotten at the next start: that is no success.

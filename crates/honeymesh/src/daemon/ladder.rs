@@ -31,7 +31,7 @@ const MISSING: &str = "this kernel's nf_tables cannot ask for sockets (nft_socke
      seen nor silenced, dark ports are ordinary closed ports and no traps, there is no lockdown, and a dropped packet costs several times as much";
 
 /// Where its rules cannot throw coins.
-const NO_ORACLE: &str = "[scan] oracle does nothing here: where nf_tables drops it needs Linux 6.2 and nft_numgen";
+const NO_ORACLE: &str = "[scan] oracle does nothing here: where nf_tables drops it needs Linux 5.19 and nft_numgen";
 
 /// What drops packets.
 pub enum Rung {

@@ -19,6 +19,8 @@ const PLAYED_BYTES_MAX: usize = 20 * 1_024;
 pub struct AnySession {
     any: Any,
     seed: u64,
+    /// When the stranger came, and how many before him.
+    met: (WallTime, u64),
     phase: Phase,
     /// TLS was asked for: the bytes that were its first.
     tls: Option<Vec<u8>>,
@@ -48,6 +50,7 @@ impl AnySession {
         Self {
             any,
             seed,
+            met: (WallTime::default(), 0),
             phase: Phase::First(Vec::new()),
             tls: None,
             is_asking: false,
@@ -97,7 +100,11 @@ impl AnySession {
             played => self.any.play(played.word(), self.seed, self.tls.is_some()).map_or(silent, Phase::Played),
         };
         let Phase::First(said) = core::mem::replace(&mut self.phase, next) else { return Flow::Close };
-        let opened = if let Phase::Played(session) = &mut self.phase { session.open(answer) } else { Flow::Continue };
+        let (came, before) = self.met;
+        let opened = self.inner().map_or(Flow::Continue, |session| {
+            session.meet(came, before);
+            session.open(answer)
+        });
         said.into_iter().fold(opened, |flow, byte| flow.and(self.byte(byte, now, answer)))
     }
 
@@ -140,6 +147,10 @@ impl AnySession {
 }
 
 impl Session for AnySession {
+    fn meet(&mut self, now: WallTime, before: u64) {
+        self.met = (now, before);
+    }
+
     fn open(&mut self, answer: &mut Vec<u8>) -> Flow {
         // Inside TLS that what is played has asked for.
         self.inner().map_or(Flow::Continue, |session| session.open(answer))

@@ -4,7 +4,7 @@ use super::{
     controls::Controls,
     dn, entry,
     fits::{Compared, compare},
-    session::{INVALID_DN, LdapSession, NO_SUCH_OBJECT, PROTOCOL_ERROR, STRONGER_AUTH_REQUIRED},
+    session::{AUTHENTICATE, INVALID_DN, LdapSession, NO_SUCH_OBJECT, PROTOCOL_ERROR, STRONGER_AUTH_REQUIRED, UNWILLING},
 };
 use crate::{
     Flow,
@@ -14,12 +14,17 @@ use crate::{
 use alloc::vec::Vec;
 use honeymesh_types::Signs;
 
-const AUTHENTICATE: &str = "modifications require authentication";
-const UNWILLING: u8 = 53;
 const EXISTS: u8 = 68;
 /// The last kind of modification.
 const MODIFICATION_LAST: u32 = 3;
 const SCHEMA: &str = "cn=Subschema";
+/// The tree of the server's own settings.
+const CONFIGURATION: &str = "cn=config";
+
+/// Whether an entry is a tree's first or stands below it.
+fn is_below(name: &str, tree: &str) -> bool {
+    name.strip_suffix(tree).is_some_and(|before| before.is_empty() || before.ends_with(','))
+}
 
 /// A fault: code, matched name, and words.
 type Fault = (u8, &'static str);
@@ -48,7 +53,7 @@ impl LdapSession {
     fn fault(&self, word: &str, name: &str, rest: &[u8]) -> Option<Fault> {
         let suffix = dn::normal(self.ldap.suffix().as_bytes()).unwrap_or_default();
         let is_schema = name.eq_ignore_ascii_case(SCHEMA);
-        let is_inside = name == "cn=config" || name.ends_with(&suffix);
+        let is_inside = [suffix.as_str(), CONFIGURATION].iter().any(|tree| is_below(name, tree));
         let mut parts = Reader(rest);
         Some(match (word, name) {
             ("delete", "") => (UNWILLING, "cannot delete the root DSE"),
@@ -68,6 +73,14 @@ impl LdapSession {
         })
     }
 
+    /// An entry; whoever looks at the root has the mechanisms listed.
+    fn known(&mut self, name: &str) -> Option<entry::Entry> {
+        if name.is_empty() {
+            self.said.has_listed();
+        }
+        self.entry(name)
+    }
+
     /// A comparison; `None` if it cannot be read.
     pub(super) fn compare(&mut self, id: &[u8], content: &[u8], controls: &Controls<'_>, answer: &mut Vec<u8>) -> Option<Flow> {
         let mut reader = Reader(content);
@@ -78,7 +91,7 @@ impl LdapSession {
         self.findings.note("entry", name);
         let (code, matched, said) = match dn::normal(name) {
             None => (INVALID_DN, Vec::new(), "invalid DN"),
-            Some(name) => match self.entry(&name) {
+            Some(name) => match self.known(&name) {
                 None => (NO_SUCH_OBJECT, self.matched(&name), ""),
                 Some(entry) => match controls.asserted(&entry) {
                     Err((code, said)) => (code, Vec::new(), said),

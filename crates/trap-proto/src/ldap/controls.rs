@@ -20,7 +20,42 @@ const MANAGED: &[u8] = b"2.16.840.1.113730.3.4.2";
 const SUBENTRIES: &[u8] = b"1.3.6.1.4.1.4203.1.10.1";
 const ASSERTION: &[u8] = b"1.3.6.1.1.12";
 const NO_COPY: &[u8] = b"1.3.6.1.1.22";
+const VALUES: &[u8] = b"1.2.826.0.1.3344810.2.3";
+const BEHIND: &[u8] = b"1.3.6.1.1.13.2";
+const BEFORE: &[u8] = b"1.3.6.1.1.13.1";
+
 const SEARCH: u8 = 0x63;
+const MODIFY: u8 = 0x66;
+const ADD: u8 = 0x68;
+const DELETE: u8 = 0x4a;
+const RENAME: u8 = 0x6c;
+const COMPARE: u8 = 0x6e;
+const EXTENDED: u8 = 0x77;
+
+/// The controls that slapd has, each with the operations that it has it for.
+const KNOWN: [(&[u8], &[u8]); 9] = [
+    (PROXIED, &[SEARCH, COMPARE, ADD, DELETE, MODIFY, RENAME, EXTENDED]),
+    (MANAGED, &[SEARCH, COMPARE, ADD, DELETE, MODIFY, RENAME]),
+    (SUBENTRIES, &[SEARCH]),
+    (NO_COPY, &[SEARCH, COMPARE]),
+    (PAGES, &[SEARCH]),
+    (VALUES, &[SEARCH]),
+    (BEHIND, &[ADD, MODIFY, RENAME]),
+    (BEFORE, &[DELETE, MODIFY, RENAME]),
+    (ASSERTION, &[SEARCH, COMPARE, ADD, DELETE, MODIFY, RENAME]),
+];
+
+/// Whether it is a list of texts.
+fn is_list(asked: &[u8]) -> bool {
+    let Some(list) = tagged(&mut Reader(asked), 0x30) else { return false };
+    let mut texts = Reader(list);
+    while !texts.0.is_empty() {
+        if value(&mut texts).is_none() {
+            return false;
+        }
+    }
+    true
+}
 
 /// What the controls of one request ask for.
 #[derive(Default)]
@@ -60,16 +95,30 @@ impl<'a> Controls<'a> {
     }
 
     fn take(&mut self, operation: u8, name: &[u8], is_critical: bool, asked: Option<&'a [u8]>) -> Result<(), Refused> {
-        match name {
-            PAGES if operation != SEARCH && is_critical => return Err((UNAVAILABLE, "critical extension is unavailable")),
-            PAGES if operation != SEARCH => {}
-            PAGES => self.pages(asked)?,
-            PROXIED => return Err((NO_PROXY, "anonymous proxied authorization not allowed")),
-            MANAGED if asked.is_some() => return Err((PROTOCOL_ERROR, "manageDSAit control value not absent")),
-            SUBENTRIES => self.only_subentries = asked.is_some_and(|asked| asked.ends_with(&[0xff])),
-            ASSERTION => self.assertion = asked,
-            MANAGED | NO_COPY => {}
-            _ if is_critical => return Err((UNAVAILABLE, "critical extension is not recognized")),
+        let Some((_, operations)) = KNOWN.iter().find(|(known, _)| *known == name) else {
+            return if is_critical { Err((UNAVAILABLE, "critical extension is not recognized")) } else { Ok(()) };
+        };
+        if !operations.contains(&operation) {
+            // An unbind and an abandon are not answered.
+            let is_refused = is_critical && !matches!(operation, 0x42 | 0x50);
+            return if is_refused { Err((UNAVAILABLE, "critical extension is unavailable")) } else { Ok(()) };
+        }
+        let wrong = |words| Err((PROTOCOL_ERROR, words));
+        match (name, asked) {
+            (PAGES, asked) => return self.pages(asked),
+            (PROXIED, None) => return wrong("proxy authorization control value absent"),
+            (PROXIED, Some(_)) => return Err((NO_PROXY, "anonymous proxied authorization not allowed")),
+            (MANAGED, Some(_)) => return wrong("manageDSAit control value not absent"),
+            (NO_COPY, Some(_)) => return wrong("dontUseCopy control value not absent"),
+            (SUBENTRIES, Some([1, 1, only])) => self.only_subentries = *only != 0,
+            (SUBENTRIES, _) => return wrong("subentries control value encoding is bogus"),
+            (ASSERTION, None) => return wrong("assert control value is absent"),
+            (ASSERTION, asked) => self.assertion = asked,
+            (VALUES, None) => return wrong("valuesReturnFilter control value is absent"),
+            (BEFORE, None) => return wrong("preread control: value is absent"),
+            (BEHIND, None) => return wrong("postread control: value is absent"),
+            (BEFORE, Some(list)) if !is_list(list) => return wrong("preread control: decoding error"),
+            (BEHIND, Some(list)) if !is_list(list) => return wrong("postread control: decoding error"),
             _ => {}
         }
         Ok(())

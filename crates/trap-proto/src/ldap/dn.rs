@@ -20,7 +20,7 @@ pub(super) fn normal(name: &[u8]) -> Option<String> {
         if value.is_empty() || attribute.name == "c" && value.len() != 2 {
             return None;
         }
-        parts.push((separator, format!("{}={value}", attribute.name)));
+        parts.push((separator, format!("{}={}", attribute.name, escaped(&value))));
     }
     let mut name = String::new();
     for (separator, part) in parts {
@@ -77,6 +77,18 @@ fn unescaped(value: &str) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
+/// A value in which nothing looks like the end of its part.
+fn escaped(value: &str) -> String {
+    let mut escaped = String::with_capacity(value.len());
+    for letter in value.chars() {
+        match letter {
+            ',' | '+' | '\\' => escaped.push_str(&format!("\\{:02x}", u32::from(letter))),
+            letter => escaped.push(letter),
+        }
+    }
+    escaped
+}
+
 /// Text as text is compared: in small letters, with one space between words.
 pub(super) fn folded(text: &str) -> String {
     let mut folded = String::new();
@@ -99,7 +111,8 @@ mod tests {
             assert_eq!(normal(name.as_bytes()).as_deref(), Some("dc=a b,dc=org"), "{name}");
         }
         assert_eq!(normal(b"cn=a+o=B").as_deref(), Some("cn=a+o=b"));
-        assert_eq!(normal(b"cn=a\\,b").as_deref(), Some("cn=a,b"));
+        assert_eq!(normal(b"cn=a\\,b").as_deref(), Some("cn=a\\2cb"), "no two parts");
+        assert_eq!(normal(b"cn=\"a+b\\\\\"").as_deref(), Some("cn=a\\2bb\\5c"));
         assert_eq!(normal(b" ").as_deref(), Some(""));
         for name in ["a", "foo=a", "dc=", ",dc=a", "dc=a,", "c=germany", "dc=#00", "dc=\"a", "dc=a\\"] {
             assert_eq!(normal(name.as_bytes()), None, "{name}");

@@ -202,7 +202,7 @@ impl Binary {
         let (extras, rest) = body.split_at_checked(head.extras).unwrap_or_default();
         let (key, value) = rest.split_at_checked(head.key).unwrap_or((rest, &[]));
         self.note(head, key, value);
-        self.flush.come(&mut self.store, now);
+        self.flush.come(&mut self.store, head.command == FLUSH, now);
         match head.command {
             GET | GETK | GAT | GATK => self.get(head, key, answer),
             SET | ADD | REPLACE | APPEND | PREPEND => self.put(head, extras, key, value, answer),
@@ -225,7 +225,7 @@ impl Binary {
             },
             FLUSH => {
                 let delay = extras.first_chunk().map_or(0, |delay| u32::from_be_bytes(*delay));
-                self.flush.ask(i32::try_from(delay).unwrap_or(i32::MAX), &mut self.store, now);
+                self.flush.ask(delay.into(), &mut self.store, statistics::started(self.era, now), now);
                 self.findings.signs |= Signs::RULE;
                 agree(head, 0, answer);
             }

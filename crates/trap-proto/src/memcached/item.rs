@@ -6,6 +6,8 @@ use honeymesh_types::WallTime;
 
 /// A time to live that is longer is a moment, in seconds since 1970: memcached's own border of thirty days.
 const RELATIVE_SECONDS_MAX: i32 = 30 * 24 * 60 * 60;
+/// Its clock begins so many seconds before it starts.
+const CLOCK_SECONDS: u64 = 62;
 /// What memcached itself keeps of each value, in bytes, its number included.
 const HEAD_BYTES: usize = 56;
 /// The smallest room that memcached has for one, in bytes, the factor from one to the next in quarters, and how many sizes there are.
@@ -99,7 +101,7 @@ pub(super) fn ends(lives: i32, now: WallTime) -> u64 {
     }
 }
 
-/// When all that is stored then shall go, in seconds since 1970: what was asked for last.
+/// The last second whose values shall go, in seconds since 1970, once it has come: what was asked for last.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Flush(Option<u64>);
 
@@ -108,16 +110,30 @@ impl Flush {
         Self(None)
     }
 
-    /// `flush_all` with this delay.
-    pub(super) fn ask(&mut self, delay: i32, store: &mut Store, now: WallTime) {
-        self.0 = Some(if delay > 0 { ends(delay, now) } else { 0 });
-        self.come(store, now);
+    /// `flush_all` with this delay, asked of a server that started at `started`, in seconds since 1970. As in memcached all goes that was
+    /// stored up to the second *before* the one that is asked for, and a moment before the start is never.
+    pub(super) fn ask(&mut self, delay: i64, store: &mut Store, started: u64, now: WallTime) {
+        let asked = u64::try_from(delay).unwrap_or(0);
+        self.0 = match asked {
+            0 => None,
+            moment if moment > u64::from(RELATIVE_SECONDS_MAX.unsigned_abs()) => {
+                Some(moment - 1).filter(|_| moment > started.saturating_sub(CLOCK_SECONDS))
+            }
+            seconds_from_now => Some(seconds(now) + seconds_from_now - 1),
+        };
+        if asked == 0 || self.0.is_some_and(|last| last <= seconds(now)) {
+            store.clear();
+        }
     }
 
-    /// Before each command: its time may have come.
-    pub(super) fn come(&mut self, store: &mut Store, now: WallTime) {
-        if self.0.is_some_and(|moment| moment <= seconds(now)) {
+    /// Before each command: the time may have come. What is stored in that second itself is not seen, either; only `is_asking` for
+    /// another time saves it.
+    pub(super) fn come(&mut self, store: &mut Store, is_asking: bool, now: WallTime) {
+        let Some(last) = self.0 else { return };
+        if last < seconds(now) || (last == seconds(now) && !is_asking) {
             store.clear();
+        }
+        if last < seconds(now) {
             self.0 = None;
         }
     }
@@ -129,18 +145,25 @@ mod tests {
 
     #[test]
     fn all_goes_when_it_was_asked_to_and_not_before() {
+        const STARTED: u64 = 4_000_000;
         let at = |second: u64| WallTime((5_000_000 + second) * 1_000_000);
         let (mut flush, mut store) = (Flush::none(), Store::new());
-        let mut left = |asked: Option<i32>, second: u64| {
+        let mut left = |asked: Option<i64>, second: u64| {
+            flush.come(&mut store, asked.is_some(), at(second));
             store.set(b"a", b"b");
-            asked.into_iter().for_each(|delay| flush.ask(delay, &mut store, at(second)));
-            flush.come(&mut store, at(second));
+            asked.into_iter().for_each(|delay| flush.ask(delay, &mut store, STARTED, at(second)));
+            flush.come(&mut store, false, at(second));
             store.len()
         };
-        let told = [left(Some(3_600), 0), left(None, 3_599), left(None, 3_600), left(None, 3_601)];
-        assert_eq!(told, [1, 1, 0, 1]);
-        assert_eq!([left(Some(0), 4_000), left(Some(-1), 4_000), left(Some(5_009_000), 4_000)], [0, 0, 1], "or at a moment");
-        assert_eq!([left(Some(0), 5_000), left(None, 9_001)], [0, 1], "the last one counts");
+        let told = [left(Some(3_600), 0), left(None, 3_598), left(None, 3_599), left(None, 3_599), left(None, 3_600)];
+        assert_eq!(told, [1, 1, 0, 0, 1], "a second sooner than it says");
+        assert_eq!([left(Some(0), 4_000), left(Some(-1), 4_000), left(Some(1), 4_000), left(None, 4_001)], [0, 0, 0, 1]);
+        assert_eq!([left(Some(5_009_000), 4_002), left(None, 8_998), left(None, 8_999)], [1, 1, 0], "or at a moment");
+        assert_eq!([left(Some(0), 9_500), left(None, 9_501)], [0, 1], "the last one counts");
+        assert_eq!([left(Some(2), 9_600), left(Some(2_592_001), 9_600), left(None, 9_700)], [1, 1, 1], "before the start: never");
+        assert_eq!([left(Some(3_999_938), 9_800), left(Some(3_999_939), 9_800)], [1, 0], "its clock begins a little before it");
+        assert_eq!([left(Some(1), 9_900), left(Some(100), 9_900), left(None, 9_901)], [0, 1, 1], "what another time saves");
+        assert_eq!(left(Some(i64::from(u32::MAX)), 9_900), 1);
     }
 
     #[test]

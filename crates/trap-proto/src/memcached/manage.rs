@@ -28,7 +28,13 @@ pub(super) fn parse<T: core::str::FromStr>(digits: &[u8]) -> Option<T> {
     core::str::from_utf8(digits).ok()?.parse().ok()
 }
 
-/// A number of 32 bits, which memcached reads as one of 64 and cuts.
+/// A number of 32 bits with its sign, which memcached reads as one of 64 and cuts.
+pub(super) fn signed(digits: &[u8]) -> Option<i32> {
+    let [_, _, _, _, low @ ..] = parse::<i64>(digits)?.to_be_bytes();
+    Some(i32::from_be_bytes(low))
+}
+
+/// The same without a sign.
 pub(super) fn word(digits: &[u8]) -> Option<u32> {
     let [_, _, _, _, low @ ..] = parse::<u64>(digits)?.to_be_bytes();
     Some(u32::from_be_bytes(low))
@@ -75,7 +81,7 @@ pub(super) fn lru(words: &[&[u8]]) -> &'static str {
             }
         }
         [b"mode", b"flat" | b"segmented", ..] => OK,
-        [b"temp_ttl", lives, ..] if parse::<i32>(lives).is_some() => OK,
+        [b"temp_ttl", lives, ..] if signed(lives).is_some() => OK,
         _ => ERROR,
     }
 }
@@ -83,7 +89,7 @@ pub(super) fn lru(words: &[&[u8]]) -> &'static str {
 /// `slabs reassign|automove …`.
 pub(super) fn slabs(words: &[&[u8]]) -> &'static str {
     match words {
-        [b"reassign", from, to] => match (parse::<i32>(from), parse::<i32>(to)) {
+        [b"reassign", from, to] => match (signed(from), signed(to)) {
             (Some(from), Some(to)) if from == to => "SAME src and dst class are identical\r\n",
             (Some(from), Some(to)) if from > CLASS_LAST || !(0..=CLASS_LAST).contains(&to) || from < -1 => {
                 "BADCLASS invalid src or dst class id\r\n"
@@ -143,7 +149,7 @@ pub(super) fn watch(words: &[&[u8]]) -> (&'static str, bool) {
 pub(super) fn flush(words: &[&[u8]]) -> Result<i32, &'static str> {
     match words {
         [] | [b"noreply"] => Ok(0),
-        [delay] | [delay, _] => parse::<i32>(delay).ok_or("CLIENT_ERROR invalid exptime argument\r\n"),
+        [delay] | [delay, _] => signed(delay).ok_or("CLIENT_ERROR invalid exptime argument\r\n"),
         _ => Err(ERROR),
     }
 }

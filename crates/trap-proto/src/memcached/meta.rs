@@ -2,7 +2,7 @@
 
 use super::{
     item::{self, BINARY, FETCHED, Item, STALE, TOLD},
-    manage::{BAD_LINE, parse, word},
+    manage::{BAD_LINE, parse, signed, word},
     session::{Coming, MemcachedTalk, Way},
 };
 use crate::{
@@ -68,7 +68,7 @@ impl Flags {
 
     /// One flag with what stands behind its letter. `None`: there is no such flag.
     fn take(&mut self, letter: u8, behind: &[u8]) -> Result<(), Option<&'static str>> {
-        let lives = || parse::<i32>(behind).ok_or(Some(BAD_TOKEN));
+        let lives = || signed(behind).ok_or(Some(BAD_TOKEN));
         let number = |wrong| parse::<u64>(behind).ok_or(Some(wrong));
         match letter {
             b'b' => {
@@ -241,8 +241,7 @@ impl MemcachedTalk {
 
     /// `ms key bytes flags…`; the value follows, also behind what is refused.
     fn meta_set(&mut self, key: &[u8], bytes: &[u8], words: &[&[u8]], now: WallTime, answer: &mut Vec<u8>) -> Flow {
-        let Some(bytes) = parse::<i32>(bytes).filter(|bytes| *bytes <= i32::MAX - 2).and_then(|bytes| u64::try_from(bytes).ok())
-        else {
+        let Some(bytes) = signed(bytes).filter(|bytes| *bytes <= i32::MAX - 2).and_then(|bytes| u64::try_from(bytes).ok()) else {
             answer.extend_from_slice(BAD_LINE.as_bytes());
             return Flow::Telling;
         };

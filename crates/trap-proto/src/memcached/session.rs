@@ -2,7 +2,7 @@
 
 use super::{
     item::{self, Flush, Item},
-    manage::{self, BAD_LINE, parse, word},
+    manage::{self, BAD_LINE, parse, signed, word},
     statistics,
 };
 use crate::{
@@ -103,12 +103,12 @@ impl MemcachedTalk {
 
     fn command(&mut self, words: &[&[u8]], now: WallTime, answer: &mut Vec<u8>) -> Flow {
         let [verb, rest @ ..] = words else { return self.unknown(words, answer) };
-        self.flush.come(&mut self.store, now);
+        self.flush.come(&mut self.store, *verb == b"flush_all", now);
         let reply = match (*verb, rest) {
             ([b'm', command], rest) => return self.meta(*command, rest, now, answer),
             (b"get" | b"bget", [_, ..]) => return self.get(false, None, rest, now, answer),
             (b"gets", [_, ..]) => return self.get(true, None, rest, now, answer),
-            (verb @ (b"gat" | b"gats"), [lives, keys @ ..]) => match parse::<i32>(lives) {
+            (verb @ (b"gat" | b"gats"), [lives, keys @ ..]) => match signed(lives) {
                 Some(lives) => return self.get(verb == b"gats", Some(item::ends(lives, now)), keys, now, answer),
                 None => BAD_TIME.to_string(),
             },
@@ -122,7 +122,7 @@ impl MemcachedTalk {
             (b"stats", rest) => statistics::text(rest, &self.version, self.era, self.store.len(), now),
             (b"flush_all", rest) => match manage::flush(rest) {
                 Ok(delay) => {
-                    self.flush.ask(delay, &mut self.store, now);
+                    self.flush.ask(delay.into(), &mut self.store, statistics::started(self.era, now), now);
                     self.findings.signs |= Signs::RULE;
                     "OK\r\n".to_string()
                 }
@@ -213,7 +213,7 @@ impl MemcachedTalk {
     }
 
     fn touch(&mut self, key: &[u8], lives: &[u8], now: WallTime) -> String {
-        let said = match parse::<i32>(lives) {
+        let said = match signed(lives) {
             _ if key.len() > KEY_BYTES_MAX => BAD_LINE,
             None => BAD_TIME,
             Some(_) if self.item(key, now).is_none() => "NOT_FOUND\r\n",
@@ -283,8 +283,8 @@ impl MemcachedTalk {
         }
         let is_quiet = words.last() == Some(&b"noreply".as_slice());
         let number = if is_cas { words.get(4).and_then(|digits| parse::<u64>(digits)) } else { Some(0) };
-        let (flags, lives) = (word(words[1]), parse::<i32>(words[2]));
-        let bytes = parse::<i32>(words[3]).filter(|bytes| *bytes <= i32::MAX - 2).and_then(|bytes| u64::try_from(bytes).ok());
+        let (flags, lives) = (word(words[1]), signed(words[2]));
+        let bytes = signed(words[3]).filter(|bytes| *bytes <= i32::MAX - 2).and_then(|bytes| u64::try_from(bytes).ok());
         let known = flags.zip(lives).zip(bytes).zip(number).filter(|_| words[0].len() <= KEY_BYTES_MAX);
         let Some((((flags, lives), bytes), number)) = known else {
             self.findings.signs |= Signs::MALFORMED;
@@ -507,6 +507,8 @@ mod tests {
                 "append z 0 0 1\r\n1\r\nreplace z 0 0 1\r\n1\r\ncas z 0 0 1 99\r\n1\r\nset z 0 0 1\r\na\r\nincr z 1\r\n",
                 "NOT_STORED|NOT_STORED|NOT_FOUND|STORED|CLIENT_ERROR cannot increment or decrement non-numeric value|",
             ),
+            ("set k 0 0 1\r\n1\r\nflush_all 1\r\nget k\r\nset k 0 0 1\r\n1\r\nget k\r\n", "STORED|OK|END|STORED|END|"),
+            ("set k 0 0 1\r\n1\r\nflush_all 2592001\r\nget k\r\n", "STORED|OK|VALUE k 0 1|1|END|"),
             ("set k 0 0 1\r\n1\r\nflush_all 3600\r\nget k\r\nflush_all\r\nget k\r\n", "STORED|OK|VALUE k 0 1|1|END|OK|END|"),
             ("mn\r\nstats foo\r\nstats reset\r\nstats items\r\nflush_all\r\nverbosity 1\r\n", "MN|ERROR|RESET|END|OK|OK|"),
             ("quit\r\nversion\r\n", ""),

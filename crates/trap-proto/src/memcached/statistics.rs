@@ -30,6 +30,11 @@ pub(super) fn text(of: &[&[u8]], version: &str, era: Era, items: usize, now: Wal
     }
 }
 
+/// When the server started, in seconds since 1970.
+pub(super) const fn started(era: Era, now: WallTime) -> u64 {
+    era.booted(now).0 / 1_000_000 + START_SECONDS
+}
+
 /// The answer to `stats` alone.
 fn general(version: &str, era: Era, items: usize, now: WallTime) -> String {
     let uptime = era.uptime(now).saturating_sub(START_SECONDS);

@@ -1,7 +1,7 @@
 //! The client's answer to the greeting: who he says he is, and his scramble (`HandshakeResponse41`, and 4.0's).
 
 use crate::exactly::Reader;
-use alloc::vec::Vec;
+use alloc::{boxed::Box, vec::Vec};
 
 /// Attributes of one client.
 const ATTRIBUTES_MAX: usize = 32;
@@ -19,7 +19,7 @@ const ATTRIBUTES: u32 = 0x10_0000;
 const LENGTH_ENCODED: u32 = 0x20_0000;
 
 /// What a client says when it logs in.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Login {
     pub(super) username: Vec<u8>,
     pub(super) scramble: Vec<u8>,
@@ -30,6 +30,8 @@ pub(super) struct Login {
     pub(super) attributes: Vec<u8>,
     /// It knows scrambles of twenty octets.
     pub(super) is_secure: bool,
+    /// Its name has an end.
+    pub(super) is_named: bool,
 }
 
 fn low_flags(packet: &[u8]) -> u32 {
@@ -52,20 +54,33 @@ pub(super) fn flags(packet: &[u8]) -> u32 {
     packet.first_chunk().map_or_else(|| low_flags(packet), |flags| u32::from_le_bytes(*flags))
 }
 
-/// Reads a packet without its head; `None` if it is broken. Behind TLS `flags` are those with which that was asked for: its own are not
-/// looked at any more.
-pub(super) fn read(packet: &[u8], flags: u32) -> Option<Login> {
-    let mut reader = Reader(packet);
+/// Reads a packet without its head. An error: it is broken, which gives what stands before the break, and of the scramble what is there.
+/// Behind TLS `flags` are those with which that was asked for: its own are not looked at any more.
+pub(super) fn read(packet: &[u8], flags: u32) -> Result<Login, Box<Login>> {
+    let mut login = Login::default();
+    match fill(&mut login, Reader(packet), flags) {
+        Some(()) => Ok(login),
+        None => Err(Box::new(login)),
+    }
+}
+
+fn fill(login: &mut Login, mut reader: Reader<'_>, flags: u32) -> Option<()> {
     reader.bytes(2)?;
     if flags & PROTOCOL_41 == 0 {
-        return old(reader);
+        // Before 4.1: the longest packet in three bytes, name, scramble.
+        reader.bytes(3)?;
+        login.username = name(&mut reader, login)?;
+        login.scramble = rest_or_text(&mut reader).to_vec();
+        return Some(());
     }
     reader.bytes(2)?;
     // The longest packet, the character set, and what is reserved.
     reader.bytes(4 + 1 + 23)?;
-    let is_secure = flags & (SECURE_CONNECTION | PLUGIN) != 0;
-    let mut login = Login { username: reader.text()?.to_vec(), is_secure, ..Login::default() };
-    login.scramble = scramble(&mut reader, flags)?.to_vec();
+    login.is_secure = flags & (SECURE_CONNECTION | PLUGIN) != 0;
+    login.username = name(&mut reader, login)?;
+    let scramble = scramble(&mut reader, flags);
+    login.scramble = scramble.unwrap_or(reader.0).to_vec();
+    scramble?;
     if flags & WITH_DATABASE != 0 {
         login.database = rest_or_text(&mut reader).to_vec();
     }
@@ -75,14 +90,17 @@ pub(super) fn read(packet: &[u8], flags: u32) -> Option<Login> {
     if flags & ATTRIBUTES != 0 {
         login.attributes = attributes(&mut reader).unwrap_or_default();
     }
-    Some(login)
+    Some(())
 }
 
-/// Before 4.1: flags, the longest packet in three bytes, name, scramble.
-fn old(mut reader: Reader<'_>) -> Option<Login> {
-    reader.bytes(3)?;
-    let username = reader.text()?.to_vec();
-    Some(Login { username, scramble: rest_or_text(&mut reader).to_vec(), ..Login::default() })
+/// A name and its end; without one all that is left is the name.
+fn name(reader: &mut Reader<'_>, login: &mut Login) -> Option<Vec<u8>> {
+    let name = reader.text();
+    login.is_named = name.is_some();
+    if name.is_none() {
+        login.username = reader.0.to_vec();
+    }
+    name.map(<[u8]>::to_vec)
 }
 
 fn scramble<'a>(reader: &mut Reader<'a>, flags: u32) -> Option<&'a [u8]> {
@@ -101,14 +119,22 @@ fn rest_or_text<'a>(reader: &mut Reader<'a>) -> &'a [u8] {
     reader.text().unwrap_or_else(|| core::mem::take(&mut reader.0))
 }
 
-/// Bytes with their number in front, in one, two or three bytes; longer ones do not fit into a packet.
+/// Bytes with their number in front, in one, two, three or eight bytes.
 fn length_encoded<'a>(reader: &mut Reader<'a>) -> Option<&'a [u8]> {
     let bytes = match reader.byte()? {
         bytes @ 0..=250 => usize::from(bytes),
-        252 => usize::from(u16::from_le_bytes(*reader.bytes(2)?.first_chunk()?)),
+        252 => number(reader.bytes(2)?),
+        253 => number(reader.bytes(3)?),
+        254 => number(reader.bytes(8)?),
         _ => return None,
     };
     reader.bytes(bytes)
+}
+
+/// The last byte counts most.
+fn number(bytes: &[u8]) -> usize {
+    let number = bytes.iter().rev().fold(0, |sum: u64, byte| sum << 8 | u64::from(*byte));
+    usize::try_from(number).unwrap_or(usize::MAX)
 }
 
 fn attributes(reader: &mut Reader<'_>) -> Option<Vec<u8>> {
@@ -133,7 +159,7 @@ mod tests {
         [&flags.to_le_bytes()[..], &[0; 28], rest].concat()
     }
 
-    fn read_own(packet: &[u8]) -> Option<Login> {
+    fn read_own(packet: &[u8]) -> Result<Login, Box<Login>> {
         read(packet, flags(packet))
     }
 
@@ -148,6 +174,7 @@ mod tests {
             plugin: b"native".to_vec(),
             attributes: Vec::new(),
             is_secure: true,
+            is_named: true,
         };
         assert_eq!(login, expected, "broken attributes cost only themselves");
         let told =
@@ -158,10 +185,30 @@ mod tests {
     }
 
     #[test]
-    fn broken_packets_are_told() {
-        for broken in [&b""[..], b"\0\x02", &packet(PROTOCOL_41, b"root"), &packet(PROTOCOL_41 | SECURE_CONNECTION, b"a\0\x09x")]
-        {
-            assert_eq!(read_own(broken), None, "{broken:?}");
+    fn lengths_are_read_in_each_size() {
+        let flags = PROTOCOL_41 | LENGTH_ENCODED;
+        for length in [&b"\x02"[..], b"\xfc\x02\0", b"\xfd\x02\0\0", b"\xfe\x02\0\0\0\0\0\0\0"] {
+            let login = read_own(&packet(flags, &[b"root\0", length, b"abc"].concat())).unwrap();
+            assert_eq!(login.scramble, b"ab", "{length:?}");
+        }
+    }
+
+    #[test]
+    fn broken_packets_are_told_with_what_stands_before_the_break() {
+        let (secure, long) = (PROTOCOL_41 | SECURE_CONNECTION, PROTOCOL_41 | LENGTH_ENCODED);
+        let table: [(Vec<u8>, &[u8], &[u8]); 8] = [
+            (b"".to_vec(), b"", b""),
+            (b"\0\x02".to_vec(), b"", b""),
+            (packet(PROTOCOL_41, b"root"), b"root", b""),
+            (packet(secure, b"root\0"), b"root", b""),
+            (packet(secure, b"root\0\x09x"), b"root", b"x"),
+            (packet(long, b"root\0\xfd\xff\xff\0xy"), b"root", b"xy"),
+            (packet(long, b"root\0\xfe\x01\0\0\0\x01\0\0\0xy"), b"root", b"xy"),
+            (packet(long, b"root\0\xfbxy"), b"root", b"xy"),
+        ];
+        for (bytes, username, scramble) in table {
+            let login = read_own(&bytes).unwrap_err();
+            assert_eq!((login.username.as_slice(), login.scramble.as_slice()), (username, scramble), "{bytes:?}");
         }
     }
 }

@@ -1,18 +1,22 @@
 //! What each command is answered.
 
+mod about;
 mod channels;
 mod clients;
+mod gate;
 mod known;
 mod meaning;
 mod others;
 mod scripts;
 mod transaction;
+mod users;
 
 use super::info::{self, Facts, Host};
 use crate::{
     store::{Store, VALUE_BYTES_MAX, fits},
     text::safe_text,
 };
+use about::About;
 use alloc::{
     collections::BTreeMap,
     format,
@@ -23,6 +27,7 @@ use alloc::{
 use channels::Channels;
 use honeymesh_types::WallTime;
 use transaction::Transaction;
+use users::Users;
 
 /// Settings that can be told to be something else.
 const SETTINGS_MAX: usize = 32;
@@ -80,11 +85,6 @@ const OTHER_SETTINGS: [&str; 22] = [
 ];
 
 const NO_MEMORY: &str = "-OOM command not allowed when used memory > 'maxmemory'.\r\n";
-/// What only an administrator allows of `MODULE`.
-const PROTECTED: [&[u8]; 3] = [b"load", b"loadex", b"unload"];
-const NO_PASSWORD: &str = "-ERR AUTH <password> called without any password configured for the default user. Are you sure your \
-    configuration is correct?\r\n";
-
 /// What a command means to a trap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Meaning {
@@ -99,14 +99,27 @@ pub(super) enum Meaning {
 }
 
 /// Whether the client wants answers, as it says with `CLIENT REPLY`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Replies {
-    On,
-    Off,
-    /// All but the next one.
-    SkipNext,
-    /// All but this one.
-    Skip,
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Replies {
+    /// None, until it says otherwise.
+    are_off: bool,
+    /// None to this command.
+    are_skipped: bool,
+    /// None to the next one.
+    are_skipped_next: bool,
+}
+
+impl Replies {
+    const ON: Self = Self { are_off: false, are_skipped: false, are_skipped_next: false };
+
+    const fn are_wanted(self) -> bool {
+        !self.are_off && !self.are_skipped
+    }
+
+    /// A command is done.
+    const fn next(self) -> Self {
+        Self { are_skipped: self.are_skipped_next, are_skipped_next: false, ..self }
+    }
 }
 
 /// The server as one connection sees it.
@@ -115,7 +128,10 @@ pub(super) struct Server {
     host: Arc<Host>,
     /// Makes what nobody should be able to tell from anything else.
     seed: u64,
-    connection: u64,
+    about: About,
+    users: Users,
+    /// Who the client is; `None`: nobody yet.
+    user: Option<Vec<u8>>,
     /// Passwords that were made on demand.
     passwords: u64,
     replies: Replies,
@@ -129,7 +145,7 @@ pub(super) struct Server {
     channels: Channels,
     /// Scripts with their numbers, the latest first.
     scripts: Vec<(String, Vec<u8>)>,
-    transaction: Option<Transaction>,
+    transaction: Transaction,
 }
 
 impl Server {
@@ -138,9 +154,11 @@ impl Server {
             version,
             host,
             seed,
-            connection: seed % 50_000 + 4,
+            about: About::new(),
+            users: Users::new(),
+            user: None,
             passwords: 0,
-            replies: Replies::On,
+            replies: Replies::ON,
             store: Store::new(),
             settings: BTreeMap::new(),
             replica_of: None,
@@ -148,7 +166,7 @@ impl Server {
             name: Vec::new(),
             channels: Channels::new(),
             scripts: Vec::new(),
-            transaction: None,
+            transaction: Transaction::new(),
         }
     }
 
@@ -157,52 +175,67 @@ impl Server {
         self.store.set(key, value);
     }
 
-    /// Appends the answer to a command of at least one word. What it means is told, even where it is refused.
-    pub(super) fn run(&mut self, words: &[Vec<u8>], now: WallTime, answer: &mut Vec<u8>) -> Meaning {
-        let [command, arguments @ ..] = words else { return Meaning::Plain };
+    /// Appends the answer to a command of at least one word. What it means is told, even where it is refused, and whether the
+    /// connection ends with it.
+    pub(super) fn run(&mut self, words: &[Vec<u8>], now: WallTime, answer: &mut Vec<u8>) -> (Meaning, bool) {
+        let [command, arguments @ ..] = words else { return (Meaning::Plain, false) };
         let lower = command.to_ascii_lowercase();
-        let (before, is_silent) = (answer.len(), self.is_silent());
-        if self.replies == Replies::SkipNext {
-            self.replies = Replies::Skip;
-        }
-        let meaning = match self.answered(&lower, words, now, answer) {
-            Meaning::Plain => meaning::meant(&lower, arguments),
+        self.about.begin(now, &self.host, self.seed);
+        let told = self.answered(&lower, words, now, answer);
+        self.replies = self.replies.next();
+        let meaning = match told {
+            Meaning::Plain | Meaning::Leave => meaning::meant(&lower, arguments),
             told => told,
         };
-        let is_told = self.replies == Replies::On || channels::is_always_told(&lower) && !answer[before..].starts_with(b"-");
-        if is_silent && !is_told {
-            answer.truncate(before);
-        }
-        if self.replies == Replies::Skip {
-            self.replies = Replies::On;
-        }
-        meaning
+        (meaning, told == Meaning::Leave)
     }
 
     /// What comes next is not answered.
     pub(super) const fn is_silent(&self) -> bool {
-        matches!(self.replies, Replies::Off | Replies::SkipNext)
+        !self.replies.are_wanted()
     }
 
     fn answered(&mut self, lower: &[u8], words: &[Vec<u8>], now: WallTime, answer: &mut Vec<u8>) -> Meaning {
-        let [command, arguments @ ..] = words else { return Meaning::Plain };
-        if let Some(meaning) = self.transact(lower, words, now, answer) {
-            return meaning;
-        }
-        let mut reply = Reply { answer, is_resp3: self.is_resp3 };
         // What a browser is made to send: Redis ends it without a word.
         if matches!(lower, b"post" | b"host:") {
             return Meaning::Leave;
         }
-        if !known::is_command(lower) {
-            unknown(command, arguments, &mut reply);
+        let before = answer.len();
+        if self.refuses(lower, words, answer) || self.transact(lower, words, answer) {
+            self.hush(before, answer);
             return Meaning::Plain;
         }
-        if known::objection(lower, arguments, &mut reply) || self.objects(lower, arguments, &mut reply) {
-            return Meaning::Plain;
+        if lower == b"exec" {
+            return self.execute(now, answer);
         }
-        if let Some(meaning) = self.listen(lower, arguments, &mut reply) {
-            return meaning;
+        self.carried_out(lower, words, now, answer)
+    }
+
+    /// Takes back what is not wanted.
+    fn hush(&self, before: usize, answer: &mut Vec<u8>) {
+        if !self.replies.are_wanted() {
+            answer.truncate(before);
+        }
+    }
+
+    /// What comes of a command that was not refused. What is told of channels is told even where no answers are wanted.
+    fn carried_out(&mut self, lower: &[u8], words: &[Vec<u8>], now: WallTime, answer: &mut Vec<u8>) -> Meaning {
+        let before = answer.len();
+        let meaning = self.obeyed(lower, words, now, answer);
+        if !channels::is_always_told(lower) {
+            self.hush(before, answer);
+        }
+        meaning
+    }
+
+    fn obeyed(&mut self, lower: &[u8], words: &[Vec<u8>], now: WallTime, answer: &mut Vec<u8>) -> Meaning {
+        let [_, arguments @ ..] = words else { return Meaning::Plain };
+        let mut reply = Reply { answer, is_resp3: self.is_resp3 };
+        if gate::lacks_words(lower, arguments, &mut reply)
+            || self.objects(lower, arguments, &mut reply)
+            || self.listen(lower, arguments, &mut reply)
+        {
+            return Meaning::Plain;
         }
         if let Some(meaning) = self.script(lower, arguments, now, answer) {
             return meaning;
@@ -214,13 +247,14 @@ impl Server {
                 return Meaning::Leave;
             }
             (b"shutdown", _) => return Meaning::Leave,
-            (b"auth", [_]) => {
-                reply.raw(NO_PASSWORD);
+            (b"auth", _) => {
+                self.auth(arguments, &mut reply);
                 return Meaning::Login;
             }
-            (b"auth", [user, _]) => {
-                reply.raw(login(user));
-                return Meaning::Login;
+            (b"unwatch", _) => {
+                self.transaction.unwatch();
+                reply.raw("+OK\r\n");
+                return Meaning::Plain;
             }
             (b"hello", _) => {
                 self.hello(arguments, &mut reply);
@@ -232,19 +266,17 @@ impl Server {
                 reply.raw("+OK\r\n");
                 return Meaning::Abuse;
             }
-            (b"module", [sub, ..]) if PROTECTED.iter().any(|protected| sub.eq_ignore_ascii_case(protected)) => {
-                reply.raw(&not_allowed("MODULE", "enable-module-command"));
-                return Meaning::Abuse;
-            }
             (b"fcall", [_, _, ..]) => {
                 reply.raw("-ERR Function not found\r\n");
                 return Meaning::Abuse;
             }
             (b"reset", []) => {
-                self.transaction = None;
+                self.end_transaction();
+                self.about.reset();
+                self.user = None;
                 self.is_resp3 = false;
                 self.channels = Channels::new();
-                self.replies = Replies::On;
+                self.replies = Replies::ON;
                 self.name.clear();
                 reply.raw("+RESET\r\n");
                 return Meaning::Plain;
@@ -254,15 +286,10 @@ impl Server {
                 reply.raw("+OK\r\n");
                 return Meaning::Abuse;
             }
-            (b"debug", _) => {
-                reply.raw(&not_allowed("DEBUG", "enable-debug-command"));
-                return Meaning::Abuse;
-            }
             _ => {}
         }
         if lower == b"acl" {
-            self.acl(arguments, &mut reply);
-            return Meaning::Plain;
+            return self.acl(arguments, &mut reply);
         }
         let is_answered = lower == b"client" && self.client(arguments, &mut reply)
             || self.other_looks(lower, arguments, &mut reply)
@@ -288,7 +315,11 @@ impl Server {
             reply.bulk(name.as_bytes());
             reply.bulk(value.as_bytes());
         }
-        reply.raw(&format!("$5\r\nproto\r\n:{}\r\n$2\r\nid\r\n:{}\r\n", if self.is_resp3 { 3 } else { 2 }, self.connection));
+        reply.raw(&format!(
+            "$5\r\nproto\r\n:{}\r\n$2\r\nid\r\n:{}\r\n",
+            if self.is_resp3 { 3 } else { 2 },
+            self.about.connection()
+        ));
         for word in ["mode", "standalone", "role", "master", "modules"] {
             reply.bulk(word.as_bytes());
         }
@@ -305,6 +336,9 @@ impl Server {
                 return Meaning::Abuse;
             }
             (b"set", [name, value, ..]) => {
+                if name.eq_ignore_ascii_case(b"requirepass") {
+                    self.require(value);
+                }
                 reply.raw(if self.set(name, value) { "+OK\r\n" } else { NO_MEMORY });
                 return Meaning::Abuse;
             }
@@ -411,11 +445,6 @@ impl Server {
         let wanted: Vec<Vec<u8>> = arguments.iter().take(SETTINGS_MAX).map(|name| name.to_ascii_lowercase()).collect();
         info::text(&facts, &wanted)
     }
-}
-
-/// The default user has no password, so any will do; there is nobody else.
-fn login(user: &[u8]) -> &'static str {
-    if user == b"default" { "+OK\r\n" } else { "-WRONGPASS invalid username-password pair or user is disabled.\r\n" }
 }
 
 fn not_allowed(command: &str, option: &str) -> String {

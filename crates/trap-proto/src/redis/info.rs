@@ -15,6 +15,14 @@ use honeymesh_types::WallTime;
 const TEMPLATE: &str = include_str!("info.txt");
 /// The server is started so many seconds after its machine.
 const START_SECONDS: u64 = 6;
+/// Connections that come to it in a second.
+const CONNECTIONS_A_SECOND: u64 = 2;
+/// What each of them says and hears on the average: commands, and bytes.
+const COMMANDS_EACH: u64 = 4;
+const RECEIVED_EACH: u64 = 93;
+const SENT_EACH: u64 = 2_204;
+/// The number of its first connection.
+const FIRST_CONNECTION: u64 = 4;
 
 /// Which machine the server runs on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,6 +42,17 @@ impl Host {
 
     const fn uptime(&self, now: WallTime) -> u64 {
         self.era.uptime(now).saturating_sub(START_SECONDS)
+    }
+
+    /// How many connections there were until `now`, this second's included.
+    const fn connections(&self, now: WallTime) -> u64 {
+        (self.uptime(now) + 1) * CONNECTIONS_A_SECOND
+    }
+
+    /// The number of a connection that comes at `now`: it grows from second to second, as with a server that others talk to, and
+    /// `seed` tells which of its second's it is.
+    pub(super) const fn connection(&self, now: WallTime, seed: u64) -> u64 {
+        self.uptime(now) * CONNECTIONS_A_SECOND + seed % CONNECTIONS_A_SECOND + FIRST_CONNECTION
     }
 
     /// 40 digits that name what began when this server did: another one after each start of the machine.
@@ -66,7 +85,13 @@ pub(super) fn text(facts: &Facts<'_>, wanted: &[Vec<u8>]) -> String {
 fn fill(facts: &Facts<'_>, section: &str) -> String {
     let (now, host) = (facts.now, facts.host);
     let uptime = host.uptime(now);
-    let connections = uptime / 97 + 1;
+    let connections = host.connections(now);
+    // A little more in one second, and less in another.
+    let pace = CONNECTIONS_A_SECOND * COMMANDS_EACH - 2 + ((now.0 / 1_000_000).wrapping_mul(2_654_435_761) >> 7) % 5;
+    let kib_a_second = |bytes: u64| {
+        let hundredths = pace * bytes * 100 / COMMANDS_EACH / 1_024;
+        format!("{}.{:02}", hundredths / 100, hundredths % 100)
+    };
     let memory = u64::from(host.machine.memory_mib) << 20;
     let numbers = [
         // As low as a service of the distribution gets, and the same for as long as it runs.
@@ -79,9 +104,10 @@ fn fill(facts: &Facts<'_>, section: &str) -> String {
         ("memory", memory),
         ("saved", host.started(now)),
         ("connections", connections),
-        ("commands", connections * 4),
-        ("received", connections * 93),
-        ("sent", connections * 2_204),
+        ("commands", connections * COMMANDS_EACH),
+        ("received", connections * RECEIVED_EACH),
+        ("sent", connections * SENT_EACH),
+        ("pace", pace),
         ("cycles", uptime * 10),
         ("loops", uptime * 2_110),
         ("system", uptime / 950),
@@ -95,6 +121,8 @@ fn fill(facts: &Facts<'_>, section: &str) -> String {
         ("run", host.name("run", now)),
         ("replication", host.name("replication", now)),
         ("memory_human", format!("{}.{:02}G", gib / 100, gib % 100)),
+        ("receiving", kib_a_second(RECEIVED_EACH)),
+        ("sending", kib_a_second(SENT_EACH)),
         ("role", role(facts.is_replica_of)),
         (
             "keys",

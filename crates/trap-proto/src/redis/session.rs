@@ -58,12 +58,12 @@ impl RedisSession {
     /// Each request is a report of its own.
     fn request(&mut self, request: &Request, now: WallTime, answer: &mut Vec<u8>) -> Flow {
         let before = answer.len();
-        let meaning = self.server.run(&request.words, now, answer);
+        let (meaning, is_left) = self.server.run(&request.words, now, answer);
         self.note(request, meaning);
         if self.is_mute {
             answer.truncate(before);
         }
-        if meaning == Meaning::Leave { Flow::Close } else { Flow::Telling }
+        if is_left { Flow::Close } else { Flow::Telling }
     }
 
     fn note(&mut self, request: &Request, meaning: Meaning) {
@@ -87,17 +87,37 @@ impl RedisSession {
 
     /// `AUTH [user] password`, or the same behind `HELLO 2`.
     fn note_credentials(&mut self, words: &[Vec<u8>]) {
-        let at = words.iter().position(|word| word.eq_ignore_ascii_case(b"auth")).map_or(0, |at| at + 1);
-        match words.get(at..).unwrap_or_default() {
-            [password] => self.findings.note("password", password),
-            [user, password, ..] => {
+        let is_hello = words.first().is_some_and(|word| word.eq_ignore_ascii_case(b"hello"));
+        match if is_hello { offered(words.get(1..).unwrap_or_default()) } else { words.get(1..) } {
+            Some([password]) => self.findings.note("password", password),
+            Some([user, password, ..]) => {
                 self.findings.note("username", user);
                 self.findings.note("password", password);
             }
-            [] => return,
+            _ => return,
         }
         self.findings.signs |= Signs::CREDENTIALS;
     }
+}
+
+/// What stands behind the `AUTH` of a `HELLO` that counts: the last one of its options, or where they are none, the first.
+fn offered(words: &[Vec<u8>]) -> Option<&[Vec<u8>]> {
+    let (mut options, mut last) = (words.get(1..).unwrap_or_default(), None);
+    while let Some((option, rest)) = options.split_first() {
+        options = match (option.to_ascii_lowercase().as_slice(), rest) {
+            (b"auth", [_, _, behind @ ..]) => {
+                last = rest.get(..2);
+                behind
+            }
+            (b"setname", [_, behind @ ..]) => behind,
+            _ => {
+                let is_auth = |word: &Vec<u8>| word.eq_ignore_ascii_case(b"auth");
+                let behind = |words: &'_ [Vec<u8>]| words.iter().position(is_auth).map(|at| at + 1);
+                return last.or_else(|| behind(words).and_then(|at| words.get(at..)));
+            }
+        };
+    }
+    last
 }
 
 /// Whether it is a request of HTTP up to the line with the host, at least.
@@ -120,7 +140,7 @@ impl Session for RedisSession {
 
     fn end(&mut self) {
         if let (Some(request), false) = (self.requests.finish(), self.over) {
-            let meaning = self.server.run(&request.words, WallTime::default(), &mut Vec::new());
+            let (meaning, _) = self.server.run(&request.words, WallTime::default(), &mut Vec::new());
             self.note(&request, meaning);
         }
         self.over = true;
@@ -217,7 +237,7 @@ mod tests {
             ("HELLO 9\r\n", "-NOPROTO unsupported protocol version|"),
             (
                 "HELLO 3\r\nGET a\r\nCONFIG GET dir\r\n",
-                "%7|$6|server|$5|redis|$7|version|$5|8.0.2|$5|proto|:3|$2|id|:11|$4|mode|$10|standalone|$4|role|$6|master|$7|modules|*1|%4|\
+                "%7|$6|server|$5|redis|$7|version|$5|8.0.2|$5|proto|:3|$2|id|:952295|$4|mode|$10|standalone|$4|role|$6|master|$7|modules|*1|%4|\
                  $4|name|$9|vectorset|$3|ver|:1|$4|path|$0||$4|args|*0|_|%1|$3|dir|$14|/var/lib/redis|",
             ),
             ("SLAVEOF NO ONE\r\nEVAL 'return 1' 0\r\nQUIT\r\nPING\r\n", "+OK|:1|+OK|"),
@@ -378,6 +398,8 @@ mod tests {
             Just(b"MULTI\r\n".to_vec()),
             Just(b"HELLO 3 AUTH a b SETNAME c\r\nHELLO 2\r\n".to_vec()),
             Just(b"ACL GENPASS 4096\r\nACL CAT \"\\x01\"\r\nACL SETUSER a b\r\nACL DRYRUN default get a\r\n".to_vec()),
+            Just(b"ACL SETUSER u on >p ~a +@read (+set ~b)\r\nAUTH u p\r\nACL LIST\r\nACL GETUSER u\r\n".to_vec()),
+            Just(b"CONFIG SET requirepass p\r\nAUTH p\r\nACL DELUSER u\r\nWATCH a\r\n".to_vec()),
             Just(b"CLIENT LIST\r\nCLIENT REPLY SKIP\r\nCLIENT SETNAME a\r\n".to_vec()),
             Just(b"CLIENT REPLY OFF\r\n".to_vec()),
             Just(b"CLIENT REPLY ON\r\n".to_vec()),

@@ -18,6 +18,8 @@ pub(super) struct SipSession {
     message: Vec<u8>,
     /// How long the message is, once its headers are there.
     whole: Option<usize>,
+    /// How many requests there were.
+    count: u64,
     findings: Findings,
 }
 
@@ -28,6 +30,7 @@ impl SipSession {
             nonce,
             message: Vec::new(),
             whole: None,
+            count: 0,
             findings: Findings { signs: Signs::empty(), fields: alloc::collections::BTreeMap::new() },
         }
     }
@@ -39,7 +42,8 @@ impl SipSession {
             self.findings.signs |= Signs::MALFORMED;
             return Flow::Close;
         };
-        let turn = self.sip.turn(&request, None, now);
+        self.count += 1;
+        let turn = self.sip.turn(&request, None, now, self.count);
         self.findings.merge(turn.findings);
         if let Some(first) = turn.answers.into_iter().next() {
             let start = answer.len();
@@ -60,7 +64,7 @@ impl Packets for SipSession {
         let bytes = core::mem::take(&mut self.message);
         match message::read(&bytes) {
             Message::Request(request) => {
-                let turn = self.sip.turn(&request, None, WallTime::default());
+                let turn = self.sip.turn(&request, None, WallTime::default(), 0);
                 self.findings.merge(turn.findings);
             }
             Message::Broken => self.findings.signs |= Signs::MALFORMED,

@@ -1,11 +1,20 @@
 //! What is said to the exchange, in datagrams and over TCP.
 
 use super::*;
-use crate::drive::{self, NOW, said};
-use alloc::{format, string::String};
+use crate::{
+    Definition, Persona, Service,
+    drive::{self, NOW, said},
+};
+use alloc::{format, string::String, vec::Vec};
 use proptest::prelude::*;
 
 const NONCE: &str = "0123456789abcdef0123456789abcdef";
+
+/// As svwar of SIPVicious sends it.
+const SHORT: &str = "REGISTER sip:198.51.100.1 SIP/2.0\r\nVia: SIP/2.0/UDP 203.0.113.7:5060;branch=z9hG4bK-2584217392;rport\r\n\
+                 Content-Length: 0\r\nFrom: \"100\" <sip:100@198.51.100.1>; tag=31303001323937383533\r\n\
+                 Accept: application/sdp\r\nUser-Agent: friendly-scanner\r\nTo: \"100\" <sip:100@198.51.100.1>\r\n\
+                 Contact: sip:100@198.51.100.1\r\nCSeq: 1 REGISTER\r\nCall-ID: 1739201134\r\nMax-Forwards: 70\r\n\r\n";
 
 /// A request with the headers that each has, and those in `more`.
 fn request(method: &str, target: &str, more: &str) -> String {
@@ -41,18 +50,46 @@ fn a_registration_is_asked_who_it_is_within_its_own_length() {
     assert_eq!((fields, reply.findings.signs), (["REGISTER", "1000", "1000", "friendly-scanner"], Signs::RULE));
 }
 
-/// As svwar of SIPVicious sends it.
+/// What the challenges to the same octets have in them beside the nonce, and the tags that are not repeated.
+fn told(answer: &[u8]) -> Vec<String> {
+    let answer = said(answer);
+    let behind = |what: &str| answer.split(what).skip(1).map(|rest| rest.split(['"', '\r']).next().unwrap().into()).collect();
+    let found: [Vec<String>; 2] = ["opaque=\"", "\r\nt: \"100\" <sip:100@198.51.100.1>;tag="].map(behind);
+    found.concat()
+}
+
+#[test]
+fn a_challenge_says_nothing_that_its_octets_give_away() {
+    let of = |seed: u8| Persona::of([seed; 32]);
+    let trap = |seed: u8| Service::define(&Definition { service: "sip".into(), ..Definition::default() }, &of(seed)).unwrap();
+    let long = request("REGISTER", "sip:198.51.100.1", &format!("X: {}\r\n", "x".repeat(300))).replace("1@203", "a@b");
+    for (asked, is_dated) in [(long.as_str(), true), (SHORT, false)] {
+        let at = |seed: u8, now: WallTime| {
+            let found = told(&trap(seed).datagram(&Datagram { bytes: asked.as_bytes(), now, ..Datagram::default() }).answer);
+            assert_eq!(found.len(), 1, "{asked}");
+            found
+        };
+        assert_ne!(at(1, NOW), at(2, NOW), "another machine");
+        assert_eq!(at(1, NOW) != at(1, WallTime(NOW.0 + 1)), is_dated, "another moment, where it is no tag");
+        assert_eq!(at(1, NOW), at(1, NOW));
+    }
+    let talk = |seed: u8, session: u64| {
+        let heard = drive::whole(&mut *trap(seed).session(session), long.repeat(2).as_bytes());
+        let found = told(&heard.answer);
+        assert!(found.len() == 2 && found[0] != found[1], "each challenge is another");
+        found
+    };
+    let all = [talk(1, 7), talk(1, 8), talk(2, 7)];
+    assert!(all[0] != all[1] && all[0] != all[2], "{all:?}");
+}
+
 #[test]
 fn a_scanners_short_request_gets_a_challenge_too() {
-    let asked = "REGISTER sip:198.51.100.1 SIP/2.0\r\nVia: SIP/2.0/UDP 203.0.113.7:5060;branch=z9hG4bK-2584217392;rport\r\n\
-                 Content-Length: 0\r\nFrom: \"100\" <sip:100@198.51.100.1>; tag=31303001323937383533\r\n\
-                 Accept: application/sdp\r\nUser-Agent: friendly-scanner\r\nTo: \"100\" <sip:100@198.51.100.1>\r\n\
-                 Contact: sip:100@198.51.100.1\r\nCSeq: 1 REGISTER\r\nCall-ID: 1739201134\r\nMax-Forwards: 70\r\n\r\n";
-    let reply = reply(asked, None);
+    let reply = reply(SHORT, None);
     let (answer, at) = (said(&reply.answer), reply.nonce_at.unwrap());
     assert!(answer.starts_with("SIP/2.0 401 Unauthorized\r\nv: SIP/2.0/UDP 203.0.113.7:5060;branch="), "{answer}");
     assert!(answer[..at].ends_with("WWW-Authenticate: Digest realm=\"asterisk\",nonce=\"") && answer[at + 32..] == *"\"\r\n\r\n");
-    assert!(answer.len() <= asked.len() && answer.contains("\r\nt: \"100\" <sip:100@198.51.100.1>;tag="), "{answer}");
+    assert!(answer.len() <= SHORT.len() && answer.contains("\r\nt: \"100\" <sip:100@198.51.100.1>;tag="), "{answer}");
 }
 
 #[test]

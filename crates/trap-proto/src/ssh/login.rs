@@ -169,15 +169,14 @@ impl Transport {
         }
     }
 
-    /// OpenSSH ends the connection for it; who was named, and with which password, is kept all the same.
+    /// OpenSSH ends the connection for it; who was named, and with which password or key, is kept all the same.
     fn last_try(&mut self, user: &[u8], method: &[u8], fields: &mut Fields<'_>, desk: &mut Desk<'_>) -> Option<()> {
         desk.findings.note("username", user);
-        if method == b"password" {
-            let (_changes, password) = (fields.flag()?, fields.string()?);
-            self.tried("password", desk);
-            desk.findings.note("password", password);
+        match method {
+            b"password" => self.note_password(fields, desk).map(|_| ()),
+            b"publickey" | HOST_BOUND => self.note_key(fields, desk).map(|_| ()),
+            _ => Some(()),
         }
-        Some(())
     }
 
     fn changed(&mut self, user: &[u8], service: &[u8], desk: &mut Desk<'_>) -> Flow {
@@ -196,6 +195,13 @@ impl Transport {
     }
 
     fn password(&mut self, fields: &mut Fields<'_>, desk: &mut Desk<'_>) -> Option<Flow> {
+        let password = self.note_password(fields, desk)?;
+        fields.end().filter(|()| is_text(password))?;
+        Some(self.judge(desk))
+    }
+
+    /// A password, and the one that is to take its place.
+    fn note_password<'a>(&self, fields: &mut Fields<'a>, desk: &mut Desk<'_>) -> Option<&'a [u8]> {
         let changes = fields.flag()?;
         let password = fields.string()?;
         self.tried("password", desk);
@@ -203,22 +209,11 @@ impl Transport {
         if changes {
             desk.findings.note("new_password", fields.string()?);
         }
-        fields.end().filter(|()| is_text(password))?;
-        Some(self.judge(desk))
+        Some(password)
     }
 
     fn public_key(&mut self, is_bound: bool, fields: &mut Fields<'_>, desk: &mut Desk<'_>) -> Option<Flow> {
-        let signed = fields.flag()?;
-        // OpenSSH ends the connection for a nought in it; what was tried is kept all the same.
-        let algorithm = fields.string()?;
-        self.tried("publickey", desk);
-        desk.findings.note("key_algorithm", algorithm);
-        let key = fields.string()?;
-        let fingerprint = format!("SHA256:{}", STANDARD_NO_PAD.encode(Sha256::digest(key)));
-        desk.findings.note("key_fingerprint", fingerprint.as_bytes());
-        if signed {
-            desk.findings.note("key_signed", b"true");
-        }
+        let (signed, algorithm, key) = self.note_key(fields, desk)?;
         if !is_text(algorithm) {
             return None;
         }
@@ -234,6 +229,22 @@ impl Transport {
             fields.end()?;
         }
         Some(self.refuse(true, 0, Flow::Telling, desk))
+    }
+
+    /// Whether it signs, its algorithm, and itself. OpenSSH ends the connection for a nought in an algorithm; what was tried is kept all the
+    /// same.
+    fn note_key<'a>(&self, fields: &mut Fields<'a>, desk: &mut Desk<'_>) -> Option<(bool, &'a [u8], &'a [u8])> {
+        let signed = fields.flag()?;
+        let algorithm = fields.string()?;
+        self.tried("publickey", desk);
+        desk.findings.note("key_algorithm", algorithm);
+        let key = fields.string()?;
+        let fingerprint = format!("SHA256:{}", STANDARD_NO_PAD.encode(Sha256::digest(key)));
+        desk.findings.note("key_fingerprint", fingerprint.as_bytes());
+        if signed {
+            desk.findings.note("key_signed", b"true");
+        }
+        Some((signed, algorithm, key))
     }
 
     fn ask(&mut self, fields: &mut Fields<'_>, desk: &mut Desk<'_>) -> Option<Flow> {

@@ -63,6 +63,8 @@ ask() {
     "$test" --ignored --nocapture record_the_real_servers
 }
 behind /usr/bin/memcached -u memcache -l 127.0.0.1
+# And one whose values nobody else asks for.
+behind /usr/bin/memcached -u memcache -l 127.0.0.4
 start_datagrams
 if [ "${RECORD_ONLY-}" = datagrams ]; then sleep "${RECORD_WAIT-15}"; ask; exit; fi
 inside chown mysql: /run/mysqld; inside chown postgres: /run/postgresql; inside chown redis: /run/redis

@@ -5,6 +5,7 @@ use honeymesh_trap::{Options, TrapOptions};
 use honeymesh_trap_proto::{Definition, Persona, Service};
 use honeymesh_types::{Signs, Visit};
 use std::path::PathBuf;
+use tokio::{io::AsyncReadExt, net::TcpStream};
 
 async fn login(traps: &mut Traps, trap: &str) -> Visit {
     traps.visit_where(|visit| visit.trap == trap && visit.signs.contains(Signs::CREDENTIALS)).await
@@ -50,6 +51,28 @@ async fn mariadb(port: u16, password: &str) -> String {
     let (port, password) = (port.to_string(), format!("--password={password}"));
     let arguments = ["--no-defaults", "-h", "127.0.0.1", "-P", &port, "-u", "backup", &password, "-e", "SELECT 1", "shop"];
     printed(&run("mariadb", &arguments).await)
+}
+
+/// The number of a connection, as a greeting tells it.
+async fn connection_number(port: u16) -> u32 {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+    let mut head = [0; 4];
+    stream.read_exact(&mut head).await.unwrap();
+    let mut greeting = vec![0; usize::from(head[0])];
+    stream.read_exact(&mut greeting).await.unwrap();
+    let end = 2 + greeting[1..].iter().position(|byte| *byte == 0).unwrap();
+    u32::from_le_bytes(greeting[end..end + 4].try_into().unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn mariadbs_connections_are_numbered_as_they_come() {
+    let traps = Traps::usual();
+    let mut last = connection_number(traps.port("mysql")).await;
+    for _ in 0..5 {
+        let next = connection_number(traps.port("mysql")).await;
+        assert!((1..=2).contains(&next.wrapping_sub(last)), "{next} behind {last}");
+        last = next;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

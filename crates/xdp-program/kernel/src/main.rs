@@ -19,9 +19,9 @@ use bindings::{
 };
 use core::ptr::NonNull;
 use honeymesh_xdp_abi::{
-    ALLOW_WORDS, AddressKey, AllowBit, BanEntry, Counter, ExceptBit, Gates, KnockRecord, NetKey4, NetKey6, PORTS_MAX,
-    STEP_FILTER, STEP_GREET, STEP_LISTEN, STEP_PROBE, ScanBucket, ScanRecord, ScanSettings, Settings, SourceKey, WAYS, except_at,
-    is_honest4, is_honest6,
+    ALLOW_WORDS, ALLOWED_TO_ALL, AddressKey, AllowBit, BanEntry, Counter, ExceptBit, Gates, KnockRecord, NetKey4, NetKey6,
+    PORTS_MAX, STEP_FILTER, STEP_GREET, STEP_LISTEN, STEP_PROBE, ScanBucket, ScanRecord, ScanSettings, Settings, SourceKey, WAYS,
+    except_at, is_honest4, is_honest6,
 };
 use honeymesh_xdp_program::{Ban, Kernel, Next, Scan, Tuple4, Tuple6, Verdict, filter, greet, listen, pass, probe, quick};
 use tables::*;
@@ -197,6 +197,14 @@ fn may_allow(part: Part, bit: AllowBit) -> bool {
     bits & bit.mask != 0
 }
 
+/// Does the operator's own list cover the self-probe's source that this entry of the allowlist is of?
+#[inline(always)]
+fn is_for_all(entry: NonNull<u32>) -> bool {
+    // SAFETY: a value of this type in a map, which stays valid until the program ends; user space changes it in one step.
+    let entry = unsafe { entry.as_ptr().read_volatile() };
+    entry == ALLOWED_TO_ALL
+}
+
 /// When this CPU's next record of a kind is due.
 #[inline(always)]
 fn due(kind: u8) -> Option<NonNull<u64>> {
@@ -265,15 +273,18 @@ impl<C: Context> Kernel for Helpers<C> {
     #[inline(always)]
     fn is_allowed4(&self, addr: u32) -> bool {
         may_allow(Part::V4, AllowBit::v4(u32::from_be(addr)))
-            && HM_ALLOW4.lookup(&NetKey4 { bits: 32, addr }).is_some()
-            && (!is_honest4(addr) || C::is_proof(self.0))
+            && HM_ALLOW4
+                .lookup(&NetKey4 { bits: 32, addr })
+                .is_some_and(|entry| !is_honest4(addr) || is_for_all(entry) || C::is_proof(self.0))
     }
 
     #[inline(always)]
     fn is_allowed6(&self, addr: [u32; 4]) -> bool {
         let first = u32::from_be(addr[0]);
         let may = may_allow(Part::V6, AllowBit::v6(first)) || may_allow(Part::Short6, AllowBit::short6(first));
-        may && HM_ALLOW6.lookup(&NetKey6 { bits: 128, addr }).is_some() && (!is_honest6(addr) || C::is_proof(self.0))
+        may && HM_ALLOW6
+            .lookup(&NetKey6 { bits: 128, addr })
+            .is_some_and(|entry| !is_honest6(addr) || is_for_all(entry) || C::is_proof(self.0))
     }
 
     #[inline(always)]

@@ -4,7 +4,7 @@
 use super::{Probe, tell, ways};
 use crate::Kernel;
 use honeymesh_xdp_abi::{
-    ANSWERS_MAX, Counter, FATE_ANSWERED, FATE_SILENT, FATE_SPENT, KIND_SUSPECT, KnockRecord, Mark, WAYS, fingerprint,
+    ANSWERS_MAX, Counter, FATE_ANSWERED, FATE_SILENT, FATE_SPENT, KIND_SUSPECT, KnockRecord, SourceKey, WAYS, fingerprint,
     is_answered, source_hash,
 };
 
@@ -25,7 +25,7 @@ pub(super) fn is_let_through(probe: &Probe, kernel: &impl Kernel) -> bool {
         FATE_SPENT
     } else if !is_answered(secret, probe.source, probe.knock.port) {
         FATE_SILENT
-    } else if ways::set_mark(scan, way, mark, Mark::new(mark.tick(), mark.answered() + 1, mark.ports())) {
+    } else if ways::set_mark(scan, way, mark, mark.answering()) {
         kernel.count(Counter::OracleAnswered);
         FATE_ANSWERED
     } else {
@@ -34,4 +34,17 @@ pub(super) fn is_let_through(probe: &Probe, kernel: &impl Kernel) -> bool {
     };
     tell::suspect::<KIND_SUSPECT>(KnockRecord { at_ns: kernel.now_ns(), kind: KIND_SUSPECT, fate, ..probe.knock }, kernel);
     fate == FATE_ANSWERED
+}
+
+/// Was any SYN of this source ever let through though it was silenced? Then none goes to the trap, as long as the source is
+/// remembered: what is let through must be refused by the network stack. A trap would send a SYN-ACK, to whosever address it is; he
+/// answers with a reset, and how many packets he has sent can be asked for from afar, so a forger would not be blind. Which SYN was let
+/// through is not known behind the first program, hence all of them, also once the silence is over.
+#[inline(never)]
+pub(crate) fn was_weighed(source: &SourceKey, kernel: &impl Kernel) -> bool {
+    let Some(settings) = kernel.scan_settings() else { return false };
+    let hash = source_hash(kernel.secret(), *source);
+    let Some(scan) = kernel.bucket(hash & settings.bucket_mask) else { return false };
+    let way = ways::find(scan, fingerprint(hash));
+    way < WAYS as u64 && ways::mark(scan, way).was_weighed()
 }

@@ -201,6 +201,7 @@ pub fn scripts() -> Vec<Script> {
         truncation::script(),
         lockdown::strangers(),
         lockdown::connections(),
+        lockdown::shared_ports(),
         lockdown::lifelines(),
         lockdown::friends(),
         lockdown::over(),

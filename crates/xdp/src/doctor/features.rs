@@ -39,13 +39,19 @@ pub enum Feature {
     Nftables,
     /// Rules of nftables that see probes of dark ports.
     NftSockets,
+    /// Rules of nftables that weigh the reactions of silenced sources.
+    NftCoins,
+    /// A rule of nftables that hands connections to the traps.
+    NftTraps,
+    /// The packet log, which tells what those rules saw.
+    NftLog,
     /// The kernel says by netlink what a driver can.
     DriverFacts,
 }
 
 impl Feature {
     /// Every feature.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 17] = [
         Self::Maps,
         Self::SharedMaps,
         Self::RingBuffer,
@@ -59,6 +65,9 @@ impl Feature {
         Self::SocketMaps,
         Self::Nftables,
         Self::NftSockets,
+        Self::NftCoins,
+        Self::NftTraps,
+        Self::NftLog,
         Self::DriverFacts,
     ];
 }
@@ -104,7 +113,7 @@ const PAGE: u32 = 4_096;
 /// Tries everything. Nothing of it outlives the call.
 #[must_use]
 pub fn try_features() -> Vec<(Feature, Tried)> {
-    let [native, generic, tcx, nftables, sockets] = throwaway::with_cable(on_cable).unwrap_or_else(|error| {
+    let [native, generic, tcx, nftables, sockets, coins, traps, log] = throwaway::with_cable(on_cable).unwrap_or_else(|error| {
         let tried = Tried::from(Err(error));
         std::array::from_fn(|_| tried.clone())
     });
@@ -123,6 +132,9 @@ pub fn try_features() -> Vec<(Feature, Tried)> {
         Feature::Tcx => tcx.clone(),
         Feature::Nftables => nftables.clone(),
         Feature::NftSockets => sockets.clone(),
+        Feature::NftCoins => coins.clone(),
+        Feature::NftTraps => traps.clone(),
+        Feature::NftLog => log.clone(),
     };
     Feature::ALL.into_iter().map(|feature| (feature, tried(feature))).collect()
 }
@@ -177,8 +189,9 @@ fn small() -> Options {
     }
 }
 
-/// What needs an interface: native and generic XDP, tcx, nftables. And what leaves nothing where nobody else is: our own rules.
-fn on_cable(index: u32) -> [Tried; 5] {
+/// What needs an interface: native and generic XDP, tcx, nftables. And what leaves nothing where nobody else is: our own rules, and what
+/// they need apart.
+fn on_cable(index: u32) -> [Tried; 8] {
     let xdp = |mode| {
         let program = bpf::pass_load(PROG_XDP, HAS_FRAGS).or_else(|_| bpf::pass_load(PROG_XDP, 0))?;
         bpf::attach(program.as_fd(), index, AT_XDP, mode).map(drop)
@@ -187,13 +200,19 @@ fn on_cable(index: u32) -> [Tried; 5] {
         let program = bpf::pass_load(PROG_TC, 0)?;
         bpf::attach(program.as_fd(), index, AT_TCX, 0).map(drop)
     };
-    [
-        xdp(bpf::MODE_NATIVE).into(),
-        xdp(bpf::MODE_GENERIC).into(),
-        tcx().into(),
-        nftables().into(),
-        nft::try_rules(&small()).into(),
-    ]
+    let [sockets, coins, traps, log] = rules();
+    [xdp(bpf::MODE_NATIVE).into(), xdp(bpf::MODE_GENERIC).into(), tcx().into(), nftables().into(), sockets, coins, traps, log]
+}
+
+/// Has the kernel take the rules, with everything that can be asked of them.
+fn rules() -> [Tried; 4] {
+    match nft::try_rules(&Options { dark: Dark::Trap, ..small() }) {
+        Ok(nft::TriedRules { sockets, coins, traps, log }) => [sockets, coins, traps, log].map(Tried::from),
+        Err(error) => {
+            let tried = Tried::from(Err(error));
+            std::array::from_fn(|_| tried.clone())
+        }
+    }
 }
 
 /// `NFNL_SUBSYS_NFTABLES`.
@@ -231,5 +250,28 @@ mod tests {
             let failed: Vec<_> = tried.iter().filter(|(_, tried)| *tried != Tried::Works).collect();
             assert!(failed.is_empty(), "this machine is one that has them all: {failed:?}");
         }
+    }
+
+    #[test]
+    fn what_nftables_lacks_is_told_apart() {
+        if !nix::unistd::Uid::effective().is_root() {
+            return;
+        }
+        let told = throwaway::with_cable(|_| {
+            let whole = rules();
+            // Somebody else has the log's group.
+            let theirs = nft::Log::open(Duration::from_secs(60)).unwrap();
+            let taken = rules();
+            drop(theirs);
+            let mut plain = small();
+            plain.scan.oracle = false;
+            (whole, taken, nft::try_rules(&plain).unwrap().coins.map_err(|error| error.kind()))
+        });
+        let (whole, taken, coins) = told.unwrap();
+        assert!(whole.iter().all(|tried| *tried == Tried::Works), "{whole:?}");
+        let [sockets, thrown, traps, log] = taken;
+        assert_eq!([sockets, thrown, traps], [const { Tried::Works }; 3]);
+        assert_eq!(log, Tried::Denied, "the kernel's word for a group that somebody has");
+        assert_eq!(coins, Err(io::ErrorKind::Unsupported), "coins that nobody asked for are not said to work");
     }
 }

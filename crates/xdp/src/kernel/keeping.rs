@@ -5,7 +5,7 @@ use crate::{
     Drift, Error, InterfaceStatus, LinkHandle, Lookout, Probed, Steered, Watch, keeper, load, options::Options, pins::Pins,
     probe, spot::Spot,
 };
-use honeymesh_types::Lockdown;
+use honeymesh_types::{Lockdown, Subject};
 use honeymesh_xdp_abi::Gates;
 use ipnet::IpNet;
 use std::os::fd::{AsFd, OwnedFd};
@@ -94,7 +94,7 @@ impl Kernel {
         self.guard_probe().map(|_| ())
     }
 
-    /// Takes what a probe came to.
+    /// Takes what a probe came to, and judges it by what is wanted.
     ///
     /// # Errors
     /// What is wrong, in words.
@@ -107,7 +107,10 @@ impl Kernel {
             Lockdown::Confirmed => true,
         };
         let is_dropping = is_locked || self.settings.gates.has(Gates::ENFORCING);
-        probed.judge_each(self.is_probe_allowed.map(|is_allowed| is_dropping && !is_allowed))
+        let judged = probed.judge_each(self.is_probe_allowed.map(|is_allowed| is_dropping && !is_allowed));
+        let owed = self.owed.is_any().then(|| "the kernel has refused what was ordered last".to_owned());
+        let wrong: Vec<String> = judged.err().into_iter().chain(owed).collect();
+        if wrong.is_empty() { Ok(()) } else { Err(wrong.join("; ")) }
     }
 
     /// Enters the probe's bans where they are missing, and names those.
@@ -128,10 +131,12 @@ impl Kernel {
         Ok(drift)
     }
 
-    /// The never-ban set, and with it the source of the probe that must pass.
-    pub(super) fn with_probe(&mut self, nets: &[IpNet]) -> Vec<IpNet> {
+    /// The never-ban set, and with it the source of the probe that must pass; and whether the set covers that of each family by itself,
+    /// so that it is allowed to everybody. Then it has an entry in any case, which is what says so.
+    pub(super) fn with_probe(&mut self, nets: &[IpNet]) -> (Vec<IpNet>, [bool; 2]) {
         self.is_probe_allowed = probe::is_allowed(nets);
-        let own = probe::honest().into_iter().filter(|_| self.is_probing);
-        nets.iter().copied().chain(own).collect()
+        let is_covered = probe::honest().map(|own| nets.iter().any(|net| Subject::new(*net).net().contains(&own)));
+        let own = probe::honest().into_iter().zip(is_covered).filter(|(_, is_covered)| *is_covered || self.is_probing);
+        (nets.iter().copied().chain(own.map(|(own, _)| own)).collect(), is_covered)
     }
 }

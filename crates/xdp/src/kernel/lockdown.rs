@@ -13,18 +13,13 @@ impl Kernel {
     /// While it holds bans are enforced, whatever [`Kernel::set_enforcing`] said last; that holds again with its end.
     ///
     /// # Errors
-    /// [`Error::Table`]; what held before holds on.
+    /// [`Error::Table`]; what held before holds on, and this is said again with every [`Kernel::guard`] until the kernel takes it.
     pub fn set_lockdown(&mut self, lockdown: Lockdown) -> Result<(), Error> {
         let gates = self.settings.gates.with(Gates::LOCKDOWN, lockdown != Lockdown::Off);
-        let settings = Settings { gates, lockdown_until_ns: end_ns(lockdown), ..self.settings };
-        if settings != self.settings {
-            self.tables.set_settings(settings)?;
-            self.settings = settings;
-        }
-        Ok(())
+        self.set_settings(Settings { gates, lockdown_until_ns: end_ns(lockdown), ..self.settings })
     }
 
-    /// What holds in the kernel. One whose end has come is still told as [`Lockdown::Until`] that time.
+    /// What is wanted, and holds unless the kernel has refused it. One whose end has come is still told as [`Lockdown::Until`] that time.
     #[must_use]
     pub const fn lockdown(&self) -> Lockdown {
         match (self.settings.gates.has(Gates::LOCKDOWN), self.settings.lockdown_until_ns) {

@@ -14,7 +14,7 @@ impl Nft {
     ///
     /// # Errors
     /// [`Error::Options`] where the kernel cannot tell its rules which packets have a socket, else [`Error::Nftables`]; what held
-    /// before holds on.
+    /// before holds on, and this is said again with every [`Nft::guard`] until the kernel takes it.
     pub fn set_lockdown(&mut self, lockdown: Lockdown) -> Result<(), Error> {
         if !self.sees_probes && lockdown != Lockdown::Off {
             return Err(Error::Options("mode lockdown needs XDP or nf_tables with nft_socket; choose enforce".into()));
@@ -26,7 +26,7 @@ impl Nft {
             Lockdown::Until(end) => Lock::For(left(end)),
             Lockdown::Confirmed => Lock::Confirmed,
         };
-        self.done(&Order::Lockdown(lock)).map(|_| ())
+        self.keep(&Order::Lockdown(lock))
     }
 
     /// As [`crate::Kernel::arm`]. The sockets are made fit for it, which needs `CAP_NET_ADMIN`: call this while there is power.
@@ -41,7 +41,7 @@ impl Nft {
         let port = |socket: Option<BorrowedFd<'_>>| socket.map(fit).transpose();
         let failed = |source: io::Error| Error::Nftables { doing: "give dark ports to the trap by".into(), source };
         let ports = [port(v4).map_err(failed)?, port(v6).map_err(failed)?];
-        self.done(&Order::Arm(ports)).map(|_| ()).map_err(without_tproxy)
+        self.insist(&Order::Arm(ports)).map(|_| ()).map_err(without_tproxy)
     }
 
     /// Looks again which ports this machine sends from. Its own addresses the rules know by themselves.
@@ -52,7 +52,9 @@ impl Nft {
         if sends_from() == self.sends_from {
             return Ok(());
         }
-        self.guard().map(|_| ())
+        let mended = self.look_again()?;
+        self.note(mended.is_changed || mended.was_owed);
+        Ok(())
     }
 }
 

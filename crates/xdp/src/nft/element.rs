@@ -113,6 +113,25 @@ pub(super) fn clear(side: Side, set: &str) -> Message {
     Message::new(side, message::DEL_ELEMENT, 0, |to| set_name(to, set))
 }
 
+/// Asks for the entry of a set that stands for every key without one.
+pub(super) fn ask_catch_all(side: Side, set: &str) -> Message {
+    Message::new(side, message::GET_ELEMENT, 0, |to| about_catch_all(to, set))
+}
+
+/// Removes that.
+pub(super) fn remove_catch_all(side: Side, set: &str) -> Message {
+    Message::new(side, message::DEL_ELEMENT, 0, |to| about_catch_all(to, set))
+}
+
+fn about_catch_all(to: &mut Attributes, set: &str) {
+    set_name(to, set);
+    to.nest(element::LIST_ELEMENTS, |list| {
+        list.nest(rule::LIST_ELEMENT, |to| {
+            to.number(element::FLAGS, element::CATCH_ALL);
+        });
+    });
+}
+
 /// Adds what says that a lockdown holds, for so long or until it is removed.
 pub(super) fn add_locked(side: Side, left_ms: Option<u64>) -> Message {
     Message::new(side, message::NEW_ELEMENT, flag::CREATE, |to| {
@@ -153,7 +172,8 @@ fn about(to: &mut Attributes, tier: Tier, nets: &[IpNet]) {
     });
 }
 
-/// The entries of a message that answers [`ask`] or [`ask_all`].
+/// The entries of a message that answers [`ask`] or [`ask_all`]. The one that stands for every other key has none itself, and is no
+/// prefix's: [`ask_catch_all`].
 pub(super) fn read(tier: Tier, message: &Incoming<'_>) -> Vec<Element> {
     let parts = message.attributes();
     if parts.text(element::LIST_TABLE) != Some(TABLE) {

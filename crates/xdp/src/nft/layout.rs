@@ -157,7 +157,7 @@ impl Scan {
 /// Are the coins of this kernel's rules such as nobody can foresee? Older ones throw them by a sequence that whoever has seen
 /// enough of it can go on with.
 pub(super) fn has_own_coins() -> bool {
-    const COINS_MIN: (u32, u32) = (6, 2);
+    const COINS_MIN: (u32, u32) = (5, 19);
     !system::is_older_than(COINS_MIN)
 }
 

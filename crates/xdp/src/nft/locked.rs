@@ -122,11 +122,13 @@ fn tcp() -> Vec<Rule> {
 }
 
 /// A socket that also takes the same datagram from another port is connected to nobody. To ask that, the port is changed and
-/// changed back.
+/// changed back. One that is connected is bound to one address: so one that is bound to every address is connected to nobody, and where it
+/// takes only the changed datagram, it is another one than takes this.
 fn udp() -> Vec<Rule> {
     vec![
+        ("locked_udp", vec![Expression::Socket(SocketKey::Wildcard), is(&[1]), goto(OUT)]),
         ("locked_udp", vec![Expression::FlipSourcePort]),
-        ("locked_udp", any_socket(goto(OUT))),
+        ("locked_udp", vec![Expression::Socket(SocketKey::Wildcard), is(&[0]), goto(OUT)]),
         ("locked_udp", vec![Expression::FlipSourcePort]),
         ("locked_udp", vec![accept()]),
     ]

@@ -3,6 +3,7 @@
 use super::{
     Nft,
     answers::unexpected,
+    lasting::Mended,
     layout::sends_from,
     orders::{Answer, CARRIERS_MAX, Network, Order},
 };
@@ -29,30 +30,37 @@ impl Nft {
     /// # Errors
     /// [`Error::Nftables`].
     pub fn guard(&mut self) -> Result<Drift, Error> {
-        let looked = self.lookout.borrow_mut().look();
-        let sight = looked.map_err(|source| Error::Nftables { doing: "look at the interfaces of".into(), source })?;
-        let is_changed = self.guard_as(sight)?;
+        let mended = self.look_again()?;
+        let settings_changed = self.take_mended() | mended.is_changed | mended.was_owed;
         let absent = self.sight.interfaces.iter().filter(|interface| !interface.attached);
         let detached = absent.map(|interface| interface.name.clone()).collect();
-        Ok(Drift { detached, settings_changed: is_changed, missing: self.guard_probe()?, ..Drift::default() })
+        Ok(Drift { detached, settings_changed, missing: self.guard_probe()?, ..Drift::default() })
     }
 
-    /// Takes what a lookout saw: an interface that came, or came back, is guarded from now on. How they stand then.
+    /// Takes what a lookout saw: an interface that came, or came back, is guarded from now on. How they stand then. What the kernel
+    /// has refused before is said again; [`Nft::take_mended`] says whether there was something to mend.
     ///
     /// # Errors
     /// [`Error::Nftables`]: what came is not guarded, and is tried again with the next look.
     pub fn look_after(&mut self, sight: Sight) -> Result<Vec<InterfaceStatus>, Error> {
-        if sight != self.sight {
-            self.guard_as(sight)?;
+        let is_news = sight != self.sight;
+        if is_news || self.owes {
+            match self.guard_as(sight) {
+                Ok(mended) => self.note(mended.is_changed || mended.was_owed),
+                // Told when it was refused; the self-probe and the audits go on telling it.
+                Err(error) if !is_news => tracing::debug!(%error, "the kernel still refuses"),
+                Err(error) => return Err(error),
+            }
         }
         Ok(self.interfaces())
     }
 
-    fn guard_as(&mut self, sight: Sight) -> Result<bool, Error> {
+    pub(super) fn guard_as(&mut self, sight: Sight) -> Result<Mended, Error> {
         self.sends_from = sends_from();
-        let Answer::Guarded { is_changed } = self.ask(&Order::Guard(self.network(&sight)))? else { return Err(unexpected()) };
-        self.sight = sight;
-        Ok(is_changed)
+        let answer = self.ask(&Order::Guard(self.network(&sight)))?;
+        let Answer::Guarded { is_changed, was_owed } = answer else { return Err(unexpected()) };
+        (self.sight, self.owes) = (sight, false);
+        Ok(Mended { is_changed, was_owed })
     }
 
     pub(super) fn network(&self, sight: &Sight) -> Network {

@@ -64,7 +64,12 @@ pub(super) fn answered(family: Family) -> String {
     format!("answered{}", family.word())
 }
 
-/// ... and whether it got all of them.
+/// ... who got the last of them, ...
+pub(super) fn last(family: Family) -> String {
+    format!("last{}", family.word())
+}
+
+/// ... and for whom none are left. An entry of its own that lets any number of packets through: a look asks an entry's limit, too.
 pub(super) fn spent(family: Family) -> String {
     format!("spent{}", family.word())
 }
@@ -102,7 +107,10 @@ fn of_scans(scan: &Scan, family: Family) -> Vec<Memory> {
         all.extend(placed.map(|tier| Memory { counts: true, ..source(tier.name(), scan.budget) }));
     }
     if scan.weighs() {
-        all.extend([suspect(family), thrown(family), answered(family), spent(family)].map(|name| source(name, scan.budget)));
+        all.extend(
+            [suspect(family), thrown(family), answered(family), last(family), spent(family)]
+                .map(|name| source(name, scan.budget)),
+        );
         all.push(Memory { has_coin: true, ..with_port(coin(family)) });
     }
     all

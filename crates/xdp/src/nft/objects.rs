@@ -2,13 +2,12 @@
 
 use super::{
     bytes::{Message, Parts},
-    expression::{Expression, counter, goto},
+    expression::{Expression, goto},
     ingress::{self, ENTRANCE, FROM},
-    memory::Memory,
     probe,
+    shape::Shape,
     side::Side,
     stack,
-    tier::Tier,
     uapi::{COMMENT, COMMENT_LEN_MAX, chain, flag, message, object, rule, set, table},
 };
 use std::borrow::Cow;
@@ -137,35 +136,11 @@ pub(super) fn enter_rule(interface: &str) -> Message {
     new_rule(Side::Ingress, &base_chain(interface), &steps)
 }
 
-pub(super) fn new_set(side: Side, tier: Tier, id: u32) -> Message {
+/// A set, or other times for one that there is.
+pub(super) fn new_set(side: Side, name: &str, shape: &Shape, id: u32) -> Message {
     Message::new(side, message::NEW_SET, flag::CREATE, |to| {
-        to.text(set::TABLE, TABLE).text(set::NAME, &tier.name()).number(set::ID, id);
-        to.number(set::FLAGS, if tier.class.is_ban() { set::TIMEOUTS } else { 0 });
-        to.number(set::KEY_TYPE, tier.family.key_type()).number(set::KEY_LEN, tier.family.len().into());
-        if tier.class.is_ban() {
-            counter(to, set::EXPRESSION, 0);
-        }
-    })
-}
-
-/// A set that is no prefix's.
-pub(super) fn new_memory(side: Side, memory: &Memory, id: u32) -> Message {
-    Message::new(side, message::NEW_SET, flag::CREATE, |to| {
-        to.text(set::TABLE, TABLE).text(set::NAME, &memory.name).number(set::ID, id);
-        let (dynamic, map) = (if memory.size > 0 { set::DYNAMIC } else { 0 }, if memory.has_coin { set::MAP } else { 0 });
-        to.number(set::FLAGS, set::TIMEOUTS | dynamic | map);
-        to.number(set::KEY_TYPE, memory.key_type).number(set::KEY_LEN, memory.key_len);
-        if memory.has_coin {
-            to.number(set::DATA_TYPE, set::TYPE_MARK).number(set::DATA_LEN, 4);
-        }
-        if memory.size > 0 {
-            to.nest(set::DESCRIPTION, |inner| {
-                inner.number(set::SIZE, memory.size);
-            });
-        }
-        if memory.counts {
-            counter(to, set::EXPRESSION, 0);
-        }
+        to.text(set::TABLE, TABLE).text(set::NAME, name).number(set::ID, id);
+        shape.write(to);
     })
 }
 

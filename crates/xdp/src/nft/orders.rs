@@ -31,7 +31,8 @@ pub(super) enum Order {
     Raise { all: Vec<Element>, are_new: bool },
     /// Remove whatever stands for these.
     Lift(Vec<IpNet>),
-    /// Make the allowlist equal to all prefixes of these orders up to and with the `last`.
+    /// Make the allowlist equal to all prefixes of these orders up to and with the `last`. It, the mode and the lockdown stay wanted
+    /// if the kernel refuses them.
     Allow { nets: Vec<IpNet>, is_last: bool },
     /// Drop, or only count.
     Enforcing(bool),
@@ -75,14 +76,14 @@ impl Network {
 /// What the writer says.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Answer {
-    /// It is done; for how many entries.
-    Done(u32),
+    /// It is done; for how many entries, and whether something that somebody had removed was mended for it.
+    Done { count: u32, has_mended: bool },
     /// Entries, and whether more follow.
     Elements { all: Vec<Element>, is_last: bool },
     /// What [`Order::Open`] came to: are probes of dark ports seen, and reactions to silence weighed?
     Opened { sees_probes: bool, weighs: bool },
-    /// Was there something for [`Order::Guard`] to mend?
-    Guarded { is_changed: bool },
+    /// Was there something for [`Order::Guard`] to mend: changed by somebody, or refused by the kernel before?
+    Guarded { is_changed: bool, was_owed: bool },
     /// The counters in their order.
     Counted(Vec<u64>),
     /// What [`Order::Probe`] came to.
@@ -135,12 +136,19 @@ impl Failure {
 #[derive(Debug)]
 pub(super) struct Line {
     fd: OwnedFd,
+    /// The line whose conversation ends with this one's.
+    other: Option<OwnedFd>,
     buffer: Vec<u8>,
 }
 
 impl Line {
     pub(super) fn new(fd: OwnedFd) -> Self {
-        Self { fd, buffer: vec![0; DATAGRAM_LEN_MAX] }
+        Self { fd, other: None, buffer: vec![0; DATAGRAM_LEN_MAX] }
+    }
+
+    /// One whose [`Line::close`] closes `other`, too.
+    pub(super) fn closing(fd: OwnedFd, other: &Self) -> io::Result<Self> {
+        Ok(Self { other: Some(other.fd.try_clone()?), ..Self::new(fd) })
     }
 
     pub(super) fn say(&self, what: &impl Serialize) -> io::Result<()> {
@@ -154,7 +162,9 @@ impl Line {
 
     /// Ends the conversation for both sides.
     pub(super) fn close(&self) {
-        let _closed_already = shutdown(self.fd.as_raw_fd(), Shutdown::Both);
+        for fd in [Some(&self.fd), self.other.as_ref()].into_iter().flatten() {
+            let _closed_already = shutdown(fd.as_raw_fd(), Shutdown::Both);
+        }
     }
 
     /// The next message; `None` once the other end is closed.

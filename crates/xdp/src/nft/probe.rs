@@ -120,9 +120,11 @@ pub(super) struct Outcome {
     pub(super) came: [bool; 4],
     /// ... and which came out behind them.
     pub(super) passed: [bool; 4],
+    /// Has the kernel refused something that is wanted: a mode, a lockdown, an allowlist, an interface?
+    pub(super) is_owed: bool,
     /// Are chains and rules, those of every interface too, as they were left?
     pub(super) is_as_left: bool,
-    /// Are bans to be enforced?
+    /// Are bans to be enforced, as it was ordered?
     pub(super) is_dropping: bool,
 }
 
@@ -147,8 +149,9 @@ impl Outcome {
             Some(failure) => Err(answers::error(failure).to_string()),
             None => self.probed().judge_each(is_allowed.map(|is_allowed| self.is_dropping && !is_allowed)),
         };
-        let rules = (!self.is_as_left).then(|| "chains or rules of nf_tables are not as they were left".to_owned());
-        let wrong: Vec<String> = frames.err().into_iter().chain(rules).collect();
+        let rules = (!self.is_as_left).then(|| "chains, rules or sets of nf_tables are not as they were left".to_owned());
+        let owed = self.is_owed.then(|| "nf_tables has refused what was ordered last".to_owned());
+        let wrong: Vec<String> = frames.err().into_iter().chain(owed).chain(rules).collect();
         if wrong.is_empty() { Ok(()) } else { Err(wrong.join("; ")) }
     }
 }
@@ -211,8 +214,14 @@ mod tests {
     use super::*;
     use crate::nft::orders::FailureKind;
 
-    const GOOD: Outcome =
-        Outcome { unsent: None, came: [true; 4], passed: [false, false, true, true], is_as_left: true, is_dropping: true };
+    const GOOD: Outcome = Outcome {
+        unsent: None,
+        came: [true; 4],
+        passed: [false, false, true, true],
+        is_owed: false,
+        is_as_left: true,
+        is_dropping: true,
+    };
 
     #[test]
     fn what_came_in_and_not_out_was_dropped_and_what_came_nowhere_proves_nothing() {
@@ -226,6 +235,7 @@ mod tests {
         assert_eq!(past.judge([true; 2]), Ok(()), "an allowed source is let through");
         assert_eq!(Outcome { is_dropping: false, ..past.clone() }.judge([false; 2]), Ok(()), "while nothing is enforced");
         assert!(Outcome { is_as_left: false, ..GOOD }.judge([false; 2]).unwrap_err().contains("not as they were left"));
+        assert!(Outcome { is_owed: true, ..GOOD }.judge([false; 2]).unwrap_err().contains("refused what was ordered"));
         let unsent = Some(Failure { kind: FailureKind::Kernel, errno: libc::EPERM, what: "send frames through".into() });
         let why = Outcome { unsent, is_as_left: false, ..nowhere }.judge([false; 2]).unwrap_err();
         assert!(why.contains("send frames through") && why.contains("not as they were left"), "both are told: {why}");

@@ -4,6 +4,7 @@ use super::{
     bytes::{Batch, Incoming, Message, Messages},
     uapi::{DONE, ERROR, flag},
 };
+use crate::MAX_BANS;
 use nix::sys::{
     socket::{
         AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, bind, recvfrom, send, setsockopt, socket, sockopt,
@@ -23,6 +24,10 @@ const DATAGRAM_LEN_MAX: usize = 1 << 18;
 const BUFFER_LEN: usize = 16 << 20;
 /// How often a dump is begun anew when the tables change under it.
 const DUMP_TRIES: usize = 8;
+/// Chains, rules, sets or counters of all tables of a family that are taken from one dump, ...
+pub(super) const THINGS_MAX: usize = 65_536;
+/// ... and entries of a set: more than there may be bans. What is beyond is not kept, and the dump has failed.
+pub(super) const ENTRIES_MAX: usize = MAX_BANS as usize + THINGS_MAX;
 
 /// A netlink socket of nf_tables. Needs `CAP_NET_ADMIN` with every message, not only to be opened.
 #[derive(Debug)]
@@ -96,14 +101,16 @@ impl Socket {
         }
     }
 
-    /// Asks for everything of a kind. Begins anew if somebody changed the tables meanwhile, and says so after a few times.
+    /// Asks for everything of a kind, and takes no more than `max`. Begins anew if somebody changed the tables meanwhile, and says so
+    /// after a few times.
     pub(super) fn dump<T>(
         &mut self,
+        max: usize,
         ask: impl Fn() -> Message,
         mut read: impl FnMut(&Incoming<'_>, &mut Vec<T>),
     ) -> io::Result<Vec<T>> {
         for _ in 0..DUMP_TRIES {
-            let (all, is_whole) = self.dump_once(&ask(), &mut read)?;
+            let (all, is_whole) = self.dump_once(max, &ask(), &mut read)?;
             if is_whole {
                 return Ok(all);
             }
@@ -111,7 +118,12 @@ impl Socket {
         Err(io::Error::from_raw_os_error(libc::EINTR))
     }
 
-    fn dump_once<T>(&mut self, ask: &Message, read: &mut impl FnMut(&Incoming<'_>, &mut Vec<T>)) -> io::Result<(Vec<T>, bool)> {
+    fn dump_once<T>(
+        &mut self,
+        max: usize,
+        ask: &Message,
+        read: &mut impl FnMut(&Incoming<'_>, &mut Vec<T>),
+    ) -> io::Result<(Vec<T>, bool)> {
         let sequence = self.ask(ask)?;
         let (mut all, mut is_whole, mut failed) = (Vec::new(), true, 0);
         while !self.receive(|message| {
@@ -123,11 +135,14 @@ impl Socket {
                 DONE => failed = message.errno(),
                 ERROR if message.errno() != 0 => failed = message.errno(),
                 ERROR => {}
+                // The kernel says the rest all the same: it is heard out.
+                _ if all.len() > max => {}
                 _ => read(message, &mut all),
             }
             matches!(message.kind, DONE | ERROR)
         })? {}
         match failed {
+            0 if all.len() > max => Err(io::Error::from_raw_os_error(libc::E2BIG)),
             0 => Ok((all, is_whole)),
             libc::EINTR | libc::EAGAIN => Ok((all, false)),
             // A table that is not there has nothing in it.

@@ -3,18 +3,19 @@
 mod entries;
 mod found;
 mod probing;
+mod sets;
 
 use super::{
     bytes::Batch,
     element,
     ingress::{self, FROM, Ingress},
+    lasting::Mended,
     layout::{Layout, Scan},
     locked::{LOCKED, Lock, Locked, PROTOCOLS, SLACK_MS},
-    memory,
     objects::{self, Hook, TABLE},
     orders::{Failure, FailureKind, Network},
     side::Side,
-    socket::Socket,
+    socket::{Socket, THINGS_MAX},
     stack::{self, Stack},
     tier::{Class, Tier},
     uapi::table,
@@ -23,6 +24,7 @@ pub(super) use entries::dump;
 use found::{Found, FoundTable, Picture};
 pub(super) use found::{is_unknown, remove_tables};
 use ipnet::IpNet;
+use sets::{Renewal, SetPlan};
 use std::{
     collections::{BTreeMap, BTreeSet},
     io,
@@ -43,8 +45,14 @@ pub(super) struct Table {
     max_bans: u32,
     releases: bool,
     picture: Picture,
-    /// What the kernel said to the rules about dark ports.
-    refused: Option<io::Error>,
+    /// Something that was ordered is not in the kernel, which has refused it: all of it is to be said again.
+    owes: bool,
+    /// A table that somebody had removed was made anew, and nobody was told yet.
+    has_mended: bool,
+    /// What the kernel said to the rules about dark ports, ...
+    refused: Option<Failure>,
+    /// ... and to those of them that weigh reactions.
+    refused_coins: Option<Failure>,
 }
 
 /// What the writer is told when it begins.
@@ -78,24 +86,30 @@ impl Table {
             counted: Instant::now(),
             max_bans,
             releases,
-            picture: Picture::new(),
+            picture: Picture::default(),
+            owes: false,
+            has_mended: false,
             refused: None,
+            refused_coins: None,
         };
         table.take(network);
         table.adopt()?;
+        let lacks = |failure: &Failure| failure.kind == FailureKind::Kernel && is_unknown(&failure.error());
         let mut done = table.settle();
         if table.weighs()
-            && done.as_ref().is_err_and(|failure| failure.kind == FailureKind::Kernel && is_unknown(&failure.error()))
+            && let Err(failure) = &done
+            && lacks(failure)
         {
             // Without coins, everything else may still be there.
+            table.refused_coins = Some(failure.clone());
             table.layout.scan.iter_mut().for_each(|scan| scan.oracle = false);
             done = table.settle();
         }
         match done {
             // What the rules about dark ports ask is not in every kernel; bans are dropped all the same.
-            Err(failure) if failure.kind == FailureKind::Kernel && is_unknown(&failure.error()) => {
+            Err(failure) if lacks(&failure) => {
                 table.layout.scan = None;
-                table.refused = Some(failure.error());
+                table.refused = Some(failure);
                 table.settle()?;
             }
             done => done?,
@@ -113,9 +127,14 @@ impl Table {
         self.layout.scan.as_ref().is_some_and(Scan::weighs)
     }
 
-    /// Why they are not.
-    pub(super) fn refused(self) -> Option<io::Error> {
-        self.refused
+    /// Why probes are not seen.
+    pub(super) fn refused(&self) -> Option<io::Error> {
+        self.refused.as_ref().map(Failure::error)
+    }
+
+    /// Why reactions are not weighed, if it was asked for.
+    pub(super) fn refused_coins(&self) -> Option<io::Error> {
+        self.refused_coins.as_ref().map(Failure::error)
     }
 
     /// Reads what is there but the two large sets, which are counted when everything is asked for. Sets of prefixes that hold
@@ -159,14 +178,24 @@ impl Table {
     /// What says that a lockdown holds: the shortest of what is left of it. Where an entry is missing there is none.
     fn read_locked(&mut self, side: Side) -> io::Result<Lock> {
         let ask = || element::ask_locked(side);
-        let all = self.socket.dump(ask, |message, all| all.extend(element::read_locked(message)))?;
+        let all = self.socket.dump(THINGS_MAX, ask, |message, all| all.extend(element::read_locked(message)))?;
         let first = all.iter().copied().min_by_key(|left| left.unwrap_or(u64::MAX));
         let is_whole = all.len() == PROTOCOLS.len();
         Ok(first.filter(|_| is_whole).map_or(Lock::Off, |left| left.map_or(Lock::Confirmed, Lock::For)))
     }
 
-    /// Makes everything but the entries as it should be, whatever it is now.
+    /// Makes everything but the entries as it should be, whatever it is now. What rules filled stays, and so do bans, but in a set
+    /// that is another kind of set by now.
     fn settle(&mut self) -> Result<(), Failure> {
+        if !self.settle_once(Renewal::Gentle)? {
+            // A kernel that cannot set the times of a set right.
+            self.settle_once(Renewal::Anew)?;
+        }
+        Ok(())
+    }
+
+    /// Are the sets right now that were to be set right?
+    fn settle_once(&mut self, renewal: Renewal) -> Result<bool, Failure> {
         let failed = |error| Failure::kernel("set up", &error);
         let mut found = Vec::new();
         for side in Side::BOTH {
@@ -174,9 +203,10 @@ impl Table {
             if one.is_foreign() {
                 return Err(Failure::new(FailureKind::Foreign, 0, TABLE));
             }
-            found.push((side, one));
+            let sets = self.plan_sets(side, &one, renewal);
+            found.push((side, one, sets));
         }
-        let is_new = found.iter().any(|(_, one)| one.table.is_none());
+        let is_new = found.iter().any(|(_, one, _)| one.table.is_none());
         match self.commit_layout(&found, true) {
             Ok(()) => {}
             // Before Linux 6.9 no table outlives its owner: it belongs to nobody.
@@ -185,8 +215,11 @@ impl Table {
             }
             Err(error) => return Err(failed(error)),
         }
+        // There is nothing in them yet.
+        let new: BTreeSet<Tier> = found.iter().flat_map(|(_, _, sets)| sets.new_tiers()).collect();
+        self.counts.retain(|tier, _| !new.contains(tier));
         self.picture = found::picture(&mut self.socket).map_err(failed)?;
-        Ok(())
+        Ok(found.iter().all(|(side, _, sets)| self.are_set_right(*side, sets)))
     }
 
     /// An owned table is left alone by `nft flush ruleset`. One that is to be held must outlive us.
@@ -201,23 +234,23 @@ impl Table {
     }
 
     /// Both sides in one transaction.
-    fn commit_layout(&mut self, found: &[(Side, Found)], may_own: bool) -> io::Result<()> {
+    fn commit_layout(&mut self, found: &[(Side, Found, SetPlan)], may_own: bool) -> io::Result<()> {
         let mut batch = Batch::default();
-        for (side, found) in found {
+        for (side, found, sets) in found {
             batch.push(objects::new_table(*side, self.flags(found, may_own)));
-            self.lay_out(*side, found, &mut batch);
+            self.lay_out(*side, found, sets, &mut batch);
         }
         self.socket.commit(batch)
     }
 
-    fn lay_out(&self, side: Side, found: &Found, batch: &mut Batch) {
+    fn lay_out(&self, side: Side, found: &Found, sets: &SetPlan, batch: &mut Batch) {
         let (counters, chains, rules) = self.wanted(side);
         for name in counters.iter().filter(|name| !found.counters.contains(**name)) {
             batch.push(objects::new_counter(side, name));
         }
         // Rules first: a set goes only when nobody looks it up, and a chain when nobody leads to it.
         found.chains.keys().for_each(|chain| batch.push(objects::flush(side, chain)));
-        self.sets(side, found, batch);
+        self.push_sets(side, sets, batch);
         let mut wanted: Vec<String> = chains.iter().map(|&name| name.to_owned()).collect();
         if side == Side::Ingress {
             // Before every interface that is there, and before no other.
@@ -252,32 +285,6 @@ impl Table {
         }
     }
 
-    /// Sets that are missing are made, those that nobody wants go, and what rules filled stays unless it has another size now.
-    fn sets(&self, side: Side, found: &Found, batch: &mut Batch) {
-        let (tiers, memories) = (self.layout.tiers_of(side), memory::all(&self.layout, side));
-        let is_wanted = |name: &str, size: u32| {
-            tiers.iter().any(|tier| tier.name() == name)
-                || memories.iter().any(|memory| memory.name == name && memory.size == size)
-        };
-        let gone = || found.sets.iter().filter(|(name, size)| !is_wanted(name, **size)).map(|(name, _)| name);
-        gone().for_each(|name| batch.push(objects::del_set(side, name)));
-        let is_there = |name: &str| found.sets.contains_key(name) && !gone().any(|gone| gone == name);
-        let mut id = 0;
-        let mut next = || {
-            id += 1;
-            id
-        };
-        for tier in tiers.iter().filter(|tier| !is_there(&tier.name())) {
-            batch.push(objects::new_set(side, *tier, next()));
-        }
-        for memory in memories.iter().filter(|memory| !is_there(&memory.name)) {
-            batch.push(objects::new_memory(side, memory, next()));
-            if memory.name == LOCKED {
-                self.add_locked(side, batch);
-            }
-        }
-    }
-
     fn add_locked(&self, side: Side, batch: &mut Batch) {
         match self.locked.left() {
             Lock::Off => {}
@@ -286,19 +293,30 @@ impl Table {
         }
     }
 
-    /// Changes the layout and settles, or leaves it as it was.
+    /// Changes the layout and settles. What the kernel refuses stays wanted, and [`Table::guard`] says it again.
     fn change(&mut self, change: impl FnOnce(&mut Layout)) -> Result<(), Failure> {
-        let mut layout = self.layout.clone();
-        change(&mut layout);
-        if layout == self.layout {
+        let before = self.layout.clone();
+        change(&mut self.layout);
+        if self.owes {
+            return self.say_again();
+        }
+        if self.layout == before {
             return Ok(());
         }
-        let before = std::mem::replace(&mut self.layout, layout);
-        let done = self.settle();
-        if done.is_err() {
-            self.layout = before;
+        self.settle().inspect_err(|_| self.owes = true)
+    }
+
+    /// Says everything that is wanted, whatever the kernel has: layout, allowlist, lockdown.
+    fn say_again(&mut self) -> Result<(), Failure> {
+        self.owes = true;
+        self.layout.tiers.extend(self.allow.iter().map(|net| Tier::of(Class::Allow, net)));
+        self.settle()?;
+        self.rewrite_allow()?;
+        if self.layout.is_locked {
+            self.renew_locked()?;
         }
-        done
+        self.owes = false;
+        Ok(())
     }
 
     /// Drop, or only count.
@@ -306,24 +324,27 @@ impl Table {
         self.change(|layout| layout.is_enforcing = on)
     }
 
-    /// Where the trap listens on the loopback interface.
+    /// Where the trap listens on the loopback interface. A kernel that refuses that is asked once: the start ends with it.
     pub(super) fn arm(&mut self, traps: [Option<u16>; 2]) -> Result<(), Failure> {
-        self.change(|layout| layout.traps = traps)
+        let before = std::mem::replace(&mut self.layout.traps, traps);
+        if self.layout.traps == before {
+            return Ok(());
+        }
+        self.settle().inspect_err(|_| self.layout.traps = before)
     }
 
-    /// Begins, prolongs, confirms or ends a lockdown, in one step for all packets.
+    /// Begins, prolongs, confirms or ends a lockdown, in one step for all packets. What the kernel refuses stays wanted.
     pub(super) fn set_lockdown(&mut self, lock: Lock) -> Result<(), Failure> {
         if lock != Lock::Off && self.layout.scan.is_none() {
             return Err(Failure::new(FailureKind::Kernel, libc::EOPNOTSUPP, "lock down with"));
         }
-        let before = std::mem::replace(&mut self.locked, Locked::now(lock));
+        self.locked = Locked::now(lock);
         // Entries that are there already are those of the lockdown before.
-        let renewed = if self.layout.is_locked && lock != Lock::Off { self.renew_locked() } else { Ok(()) };
-        let done = renewed.and_then(|()| self.change(|layout| layout.is_locked = lock != Lock::Off));
-        if done.is_err() {
-            self.locked = before;
+        let is_renewed = self.layout.is_locked && lock != Lock::Off && !self.owes;
+        if is_renewed {
+            self.renew_locked().inspect_err(|_| self.owes = true)?;
         }
-        done
+        self.change(|layout| layout.is_locked = lock != Lock::Off)
     }
 
     fn renew_locked(&mut self) -> Result<(), Failure> {
@@ -335,15 +356,24 @@ impl Table {
         self.socket.commit(batch).map_err(|error| Failure::kernel("lock down with", &error))
     }
 
-    /// Takes what the network is like now, and mends whatever is not as it should be, bans excepted. Was there something to mend?
-    pub(super) fn guard(&mut self, network: Network) -> Result<bool, Failure> {
+    /// Takes what the network is like now, and mends whatever is not as it should be, bans excepted: what somebody has changed, and
+    /// what the kernel has refused before. Was there something to mend?
+    pub(super) fn guard(&mut self, network: Network) -> Result<Mended, Failure> {
         let before = (self.interfaces.clone(), self.layout.clone());
         self.take(network);
-        let done = self.mend(&before);
-        if done.is_err() {
-            (self.interfaces, self.layout) = before;
+        let was_owed = self.owes;
+        let is_changed = !was_owed && !self.is_as_left().map_err(|error| Failure::kernel("read", &error))?;
+        if is_changed || was_owed {
+            self.say_again()?;
+        } else if (&self.interfaces, &self.layout) != (&before.0, &before.1) {
+            self.settle().inspect_err(|_| self.owes = true)?;
         }
-        done
+        Ok(Mended { is_changed: self.take_mended() | is_changed, was_owed })
+    }
+
+    /// Was something made anew that somebody had removed, since this was asked last?
+    pub(super) const fn take_mended(&mut self) -> bool {
+        std::mem::replace(&mut self.has_mended, false)
     }
 
     fn take(&mut self, network: Network) {
@@ -355,21 +385,7 @@ impl Table {
         }
     }
 
-    fn mend(&mut self, before: &(BTreeSet<String>, Layout)) -> Result<bool, Failure> {
-        let is_changed = !self.is_as_left().map_err(|error| Failure::kernel("read", &error))?;
-        if is_changed || (&self.interfaces, &self.layout) != (&before.0, &before.1) {
-            self.settle()?;
-        }
-        if is_changed {
-            self.rewrite_allow()?;
-            if self.layout.is_locked {
-                self.renew_locked()?;
-            }
-        }
-        Ok(is_changed)
-    }
-
-    /// Are chains, rules, allowlist and lockdown as we left them? The chain of an interface that is gone may be gone, too.
+    /// Are chains, rules, sets, allowlist and lockdown as we left them? The chain of an interface that is gone may be gone, too.
     fn is_as_left(&mut self) -> io::Result<bool> {
         for side in Side::BOTH {
             if self.read_allow_of(side)? != self.allow || !self.is_locked_as_left(side)? {
@@ -384,7 +400,7 @@ impl Table {
         let chains: BTreeSet<String> = self.interfaces.iter().map(|name| objects::base_chain(name)).collect();
         let may_be_gone =
             |(side, chain): &(Side, String)| *side == Side::Ingress && chain.starts_with(FROM) && !chains.contains(chain);
-        Ok(self.picture.iter().all(|(chain, rules)| may_be_gone(chain) || now.get(chain) == Some(rules)))
+        Ok(self.picture.is_still(&now, may_be_gone))
     }
 
     fn is_locked_as_left(&mut self, side: Side) -> io::Result<bool> {

@@ -98,7 +98,10 @@ pub(super) mod set {
     pub(crate) const DATA_LEN: u16 = 7;
     pub(crate) const DESCRIPTION: u16 = 9;
     pub(crate) const ID: u16 = 10;
+    pub(crate) const TIMEOUT: u16 = 11;
+    pub(crate) const REMOVAL_INTERVAL: u16 = 12;
     pub(crate) const EXPRESSION: u16 = 17;
+    pub(crate) const EXPRESSIONS: u16 = 18;
     /// Within the description.
     pub(crate) const SIZE: u16 = 1;
     /// Its entries have a value.
@@ -123,6 +126,9 @@ pub(super) mod element {
     pub(crate) const LIST_SET: u16 = 2;
     pub(crate) const LIST_ELEMENTS: u16 = 3;
     pub(crate) const KEY: u16 = 1;
+    pub(crate) const FLAGS: u16 = 3;
+    /// It stands for every key that has no entry (Linux 5.13).
+    pub(crate) const CATCH_ALL: u32 = 2;
     pub(crate) const TIMEOUT: u16 = 4;
     pub(crate) const EXPIRATION: u16 = 5;
     pub(crate) const USERDATA: u16 = 6;

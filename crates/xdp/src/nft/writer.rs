@@ -1,6 +1,7 @@
 //! The other process: holds the power to change nf_tables and knows nothing but a few orders.
 
 use super::{
+    lasting::Mended,
     orders::{Answer, Failure, FailureKind, Line, Order, PER_ORDER_MAX},
     probe::Loopback,
     socket::Socket,
@@ -113,9 +114,9 @@ fn obey(line: &mut Line, table: &mut Table, loopback: &io::Result<Loopback>) -> 
 
 fn carry_out(order: Order, table: &mut Table, allow: &mut BTreeSet<ipnet::IpNet>) -> Result<Answer, Failure> {
     let read = |error: io::Error| Failure::kernel("read", &error);
-    match order {
-        Order::Raise { all, are_new } => table.raise(&all, are_new).map(Answer::Done),
-        Order::Lift(nets) => table.lift(&nets).map(Answer::Done),
+    let count = match order {
+        Order::Raise { all, are_new } => table.raise(&all, are_new)?,
+        Order::Lift(nets) => table.lift(&nets)?,
         Order::Allow { nets, is_last } => {
             allow.extend(nets);
             if allow.len() > ALLOWED_MAX {
@@ -129,17 +130,20 @@ fn carry_out(order: Order, table: &mut Table, allow: &mut BTreeSet<ipnet::IpNet>
             if is_last {
                 table.set_allow(std::mem::take(allow))?;
             }
-            Ok(Answer::Done(0))
+            0
         }
-        Order::Enforcing(on) => table.set_enforcing(on).map(|()| Answer::Done(0)),
-        Order::Held(net) => table.held(&net).map(|all| Answer::Elements { all, is_last: true }).map_err(read),
-        Order::Lockdown(lock) => table.set_lockdown(lock).map(|()| Answer::Done(0)),
-        Order::Arm(traps) => table.arm(traps).map(|()| Answer::Done(0)),
-        Order::Guard(network) if network.is_sound() => table.guard(network).map(|is_changed| Answer::Guarded { is_changed }),
-        Order::Counters => table.counters().map(Answer::Counted).map_err(read),
-        Order::Release => table.release().map(|()| Answer::Done(0)),
-        Order::Open { .. } | Order::Guard(_) | Order::Dump | Order::Probe => Err(nonsense()),
-    }
+        Order::Enforcing(on) => table.set_enforcing(on).map(|()| 0)?,
+        Order::Held(net) => return table.held(&net).map(|all| Answer::Elements { all, is_last: true }).map_err(read),
+        Order::Lockdown(lock) => table.set_lockdown(lock).map(|()| 0)?,
+        Order::Arm(traps) => table.arm(traps).map(|()| 0)?,
+        Order::Guard(network) if network.is_sound() => {
+            return table.guard(network).map(|Mended { is_changed, was_owed }| Answer::Guarded { is_changed, was_owed });
+        }
+        Order::Counters => return table.counters().map(Answer::Counted).map_err(read),
+        Order::Release => table.release().map(|()| 0)?,
+        Order::Open { .. } | Order::Guard(_) | Order::Dump | Order::Probe => return Err(nonsense()),
+    };
+    Ok(Answer::Done { count, has_mended: table.take_mended() })
 }
 
 /// Says now and then that there will be an answer, so that nobody gives up waiting for it.

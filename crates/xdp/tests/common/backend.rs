@@ -40,6 +40,7 @@ pub trait Backend {
     fn guard(&mut self) -> Drift;
     fn audit(&mut self, intent: &[Enforcement]) -> Drift;
     fn counters(&self) -> Counters;
+    fn begin_probing(&mut self);
     fn release(self: Box<Self>);
 }
 
@@ -79,6 +80,9 @@ macro_rules! backend {
             }
             fn counters(&self) -> Counters {
                 <$kind>::counters(self).unwrap()
+            }
+            fn begin_probing(&mut self) {
+                <$kind>::begin_probing(self).unwrap();
             }
             fn release(self: Box<Self>) {
                 (*self).release().unwrap();

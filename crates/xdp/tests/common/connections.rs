@@ -40,7 +40,7 @@ fn one(connection: &Connection) -> Box<dyn Any + Send> {
         Stage::Opening => Box::new(opening(here, peer)),
         Stage::Datagrams => {
             ip(&format!("route replace {} dev lo", peer.ip()));
-            let socket = UdpSocket::bind(here).unwrap();
+            let socket = datagrams(here);
             socket.connect(peer).unwrap();
             Box::new(socket)
         }
@@ -82,10 +82,22 @@ fn listener(at: SocketAddr) -> TcpListener {
     TcpListener::from(socket)
 }
 
-fn bound(at: SocketAddr) -> OwnedFd {
+/// For datagrams; others may be bound to the same port.
+pub fn datagrams(at: SocketAddr) -> UdpSocket {
+    let socket = reusable(at, SockType::Datagram);
+    bind(socket.as_raw_fd(), &SockaddrStorage::from(at)).unwrap();
+    UdpSocket::from(socket)
+}
+
+fn reusable(at: SocketAddr, kind: SockType) -> OwnedFd {
     let family = if at.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
-    let socket = socket(family, SockType::Stream, SockFlag::SOCK_CLOEXEC, None).unwrap();
+    let socket = socket(family, kind, SockFlag::SOCK_CLOEXEC, None).unwrap();
     setsockopt(&socket, ReuseAddr, &true).unwrap();
+    socket
+}
+
+fn bound(at: SocketAddr) -> OwnedFd {
+    let socket = reusable(at, SockType::Stream);
     setsockopt(&socket, ReusePort, &true).unwrap();
     bind(socket.as_raw_fd(), &SockaddrStorage::from(at)).unwrap();
     socket

@@ -12,6 +12,7 @@ pub mod backend;
 mod connections;
 pub mod counted;
 pub mod flood;
+pub mod tool;
 pub mod wire;
 
 use honeymesh_types::{Enforcement, Grade, Lockdown, MonoTime, Now, Reasons, Scope, WallTime};
@@ -187,7 +188,12 @@ fn lockdown(end: End) -> Lockdown {
 
 fn sockets(setting: &Setting) -> Sockets {
     let served = setting.served.iter().map(|port| TcpListener::bind(("::", *port)).unwrap()).collect();
-    let bound = setting.served.iter().chain(&setting.bound).map(|port| UdpSocket::bind(("::", *port)).unwrap()).collect();
+    let bound = setting
+        .served
+        .iter()
+        .chain(&setting.bound)
+        .map(|port| connections::datagrams((std::net::Ipv6Addr::UNSPECIFIED, *port).into()))
+        .collect();
     Sockets { served, bound }
 }
 

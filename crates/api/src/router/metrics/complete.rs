@@ -159,6 +159,8 @@ fn audit() -> AuditJson {
         every_seconds: 0,
         audits: 0,
         drifted: 0,
+        failed: None,
+        audits_failed: 0,
     }
 }
 

@@ -99,6 +99,9 @@ fn kernel(text: &mut Text, status: &StatusJson) {
     text.gauge("audit_drift", "Differences between kernel and ledger at the last audit").sample(&[], drift);
     if let Some(audit) = audit {
         text.counter("audits_total", "Comparisons of kernel and ledger").sample(&[], audit.audits);
+        text.gauge("audit_failed", "1 if the last try to compare kernel and ledger failed")
+            .sample(&[], u8::from(audit.failed.is_some()));
+        text.counter("audits_failed_total", "Tries to compare kernel and ledger that failed").sample(&[], audit.audits_failed);
         text.counter("audit_drifted_total", "Differences that audits found and mended").sample(&[], audit.drifted);
         text.gauge("audit_took_microseconds", "How long the last audit took").sample(&[], audit.took_us);
     }

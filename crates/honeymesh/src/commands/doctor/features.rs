@@ -41,6 +41,13 @@ const fn known(feature: Feature) -> Row {
         Feature::NftSockets => {
             row("nftables that asks for sockets", (5, 10), Better, "dark ports and lockdown where XDP is impossible")
         }
+        Feature::NftCoins => {
+            row("nftables that throws coins", (5, 19), Better, "half-open scans are proved where XDP is impossible")
+        }
+        Feature::NftTraps => {
+            row("nftables that hands over connections", (5, 10), Better, "dark ports become traps where XDP is impossible")
+        }
+        Feature::NftLog => row("nftables' packet log", (5, 10), Better, "probes and scans are told where XDP is impossible"),
         Feature::DriverFacts => row("drivers tell what they can", (6, 3), Better, "this table knows the mode before a start"),
     }
 }

@@ -157,6 +157,7 @@ impl<K: Enforcer> Engine<K> {
         let clerk = clerk.then(|| "nobody writes key files any more: restart the daemon before a change of keys".to_owned());
         let all = kernel
             .into_iter()
+            .chain(self.audits.warning())
             .chain(off)
             .chain(players)
             .chain(lost)

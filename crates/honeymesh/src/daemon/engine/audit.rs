@@ -34,12 +34,28 @@ pub struct Audits {
     pub drifted: u64,
     /// How many there were.
     audits: u64,
+    /// How many tries failed.
+    failed: u64,
     /// Until then the last audit's share of the time lasts.
     shared: MonoTime,
     /// Was the one before, or is the one to come, called for before that?
     is_called_early: bool,
+    /// What was called for while one was under way that may have looked too early.
+    called: Called,
     /// What was found and mended between two audits; the next one reports it.
     between: Drift,
+}
+
+/// Whether another audit is to follow the one that is under way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+enum Called {
+    /// Only when its time comes.
+    #[default]
+    No,
+    /// Something is wrong: within the share of the time.
+    Wrong,
+    /// The ledger wants something else: at once.
+    Ordered,
 }
 
 enum Step {
@@ -50,7 +66,7 @@ enum Step {
     /// The table is being read elsewhere.
     Read,
     /// What seems to differ is looked at again.
-    Mend { began: Now, doubtful: VecDeque<Subject>, found: Drift },
+    Mend { began: Now, doubtful: VecDeque<Subject>, found: Drift, failed: Option<String> },
 }
 
 /// What was read elsewhere.
@@ -78,16 +94,24 @@ impl Audits {
             last: None,
             drifted: 0,
             audits: 0,
+            failed: 0,
             shared: MonoTime(0),
             is_called_early: false,
+            called: Called::No,
             between: Drift::default(),
         }
     }
 
     /// Something is wrong: the next one begins now. But of those that are called for before the last one's share of the time
-    /// is over, every other one waits for that, so that together they never take more than twice their share.
+    /// is over, every other one waits for that, so that together they never take more than twice their share. While one is under way that has
+    /// begun to read, or has read, the call is kept until it is done.
     pub fn called_for(&mut self, now: MonoTime) {
-        let Step::Rest(until) = &mut self.step else { return };
+        let until = match &mut self.step {
+            Step::Rest(until) => until,
+            // It has not read yet, and will see whatever is wrong.
+            Step::Gather { .. } => return,
+            Step::Read | Step::Mend { .. } => return self.called = self.called.max(Called::Wrong),
+        };
         let is_early = self.shared > now;
         if is_early && self.is_called_early {
             *until = self.shared.min(*until);
@@ -95,6 +119,15 @@ impl Audits {
         }
         self.is_called_early = is_early;
         *until = MonoTime(0);
+    }
+
+    /// The ledger wants something else: the next one begins now, or as soon as the one is done that is under way. One that is still gathering
+    /// what the ledger wants begins anew.
+    fn ordered(&mut self) {
+        match self.step {
+            Step::Rest(_) | Step::Gather { .. } => self.step = Step::Rest(MonoTime(0)),
+            Step::Read | Step::Mend { .. } => self.called = Called::Ordered,
+        }
     }
 
     /// When there is something to do; `None` while something is done elsewhere.
@@ -112,18 +145,42 @@ impl Audits {
         self.between.settings_changed |= found.settings_changed;
     }
 
-    fn done(&mut self, began: Now, ended: MonoTime, found: &Drift, put_back: PutBack) {
-        let took = ended.since(began.mono);
-        let share = took.saturating_mul(SHARE);
+    /// What an operator should know.
+    pub fn warning(&self) -> Option<String> {
+        let why = self.last.as_ref()?.failed.as_ref()?;
+        Some(format!("the last audit could not be done, so nobody knows whether the kernel holds what the ledger wants: {why}"))
+    }
+
+    /// One is over; how long the next one is waited for.
+    fn rest(&mut self, began: Now, ended: MonoTime) -> Duration {
+        let share = ended.since(began.mono).saturating_mul(SHARE);
         let rest = EVERY.max(share);
         self.is_called_early &= began.mono < self.shared;
         self.shared = ended.plus(share);
         self.step = Step::Rest(ended.plus(rest));
+        match std::mem::take(&mut self.called) {
+            Called::No => {}
+            Called::Wrong => self.called_for(ended),
+            Called::Ordered => self.ordered(),
+        }
+        rest
+    }
+
+    /// One could not be done: the last one that could stays what is shown, and this is said beside it.
+    fn undone(&mut self, began: Now, ended: MonoTime, found: &Drift, why: String) {
+        self.rest(began, ended);
+        self.failed = self.failed.saturating_add(1);
+        self.drifted = self.drifted.saturating_add(differences(found));
+        let last = self.last.take().unwrap_or_default();
+        self.last = Some(AuditJson { failed: Some(why), audits_failed: self.failed, drifted: self.drifted, ..last });
+    }
+
+    fn done(&mut self, began: Now, ended: MonoTime, found: &Drift, put_back: PutBack) {
+        let took = ended.since(began.mono);
+        let rest = self.rest(began, ended);
         self.audits = self.audits.saturating_add(1);
-        let entries = found.missing.len() + found.extra.len() + found.different.len();
-        let off = found.detached.len() + found.unsteered.len();
-        let count = entries + off + put_back.xdp.len() + put_back.tcx.len() + usize::from(found.settings_changed);
-        self.drifted = self.drifted.saturating_add(count as u64);
+        let put_back_count = (put_back.xdp.len() + put_back.tcx.len()) as u64;
+        self.drifted = self.drifted.saturating_add(differences(found) + put_back_count);
         self.last = Some(AuditJson {
             at: time_micros(began.wall),
             missing: found.missing.len() as u64,
@@ -138,17 +195,24 @@ impl Audits {
             every_seconds: rest.as_secs(),
             audits: self.audits,
             drifted: self.drifted,
+            failed: None,
+            audits_failed: self.failed,
         });
         tracing::debug!(took_us = took.as_micros(), "audit done");
     }
 }
 
+/// How many there are of every kind.
+fn differences(found: &Drift) -> u64 {
+    let entries = found.missing.len() + found.extra.len() + found.different.len();
+    let off = found.detached.len() + found.unsteered.len();
+    (entries + off + usize::from(found.settings_changed)) as u64
+}
+
 impl<K: Enforcer> Engine<K> {
-    /// Begins an audit now, unless one is under way.
+    /// Makes the kernel equal to the ledger by an audit, now or as soon as the one is done that is under way.
     pub(super) fn audit_soon(&mut self) {
-        if let Step::Rest(until) = &mut self.audits.step {
-            *until = MonoTime(0);
-        }
+        self.audits.ordered();
     }
 
     /// Does the next little part of the audit, if it is due.
@@ -159,7 +223,7 @@ impl<K: Enforcer> Engine<K> {
             Step::Rest(_) => self.audits.step = Step::Gather { began: now, intent: Vec::new(), from: Bound::Unbounded },
             Step::Gather { began, intent, from } => self.gather(began, intent, from),
             Step::Read => {}
-            Step::Mend { began, doubtful, found } => self.mend_some(began, doubtful, found),
+            Step::Mend { began, doubtful, found, failed } => self.mend_some(began, doubtful, found, failed),
         }
     }
 
@@ -176,7 +240,10 @@ impl<K: Enforcer> Engine<K> {
 
     /// Reads the table on another thread; [`Engine::looked`] goes on.
     fn look(&mut self, began: Now, intent: Vec<Enforcement>) {
-        let Some(look) = self.audits.look.take() else { return self.mend_some(began, VecDeque::new(), Drift::default()) };
+        let Some(look) = self.audits.look.take() else {
+            let why = "nobody reads the tables".to_owned();
+            return self.mend_some(began, VecDeque::new(), Drift::default(), Some(why));
+        };
         let inner = self.inner.clone();
         tokio::task::spawn_blocking(move || {
             let drift = look(&intent, began);
@@ -189,10 +256,12 @@ impl<K: Enforcer> Engine<K> {
     pub(super) fn looked(&mut self, looked: Looked) {
         let Looked { began, entries, drift, look } = looked;
         self.audits.look = Some(look);
+        let mut failed = None;
         let doubtful = match drift {
             Ok(drift) => drift.missing.into_iter().chain(drift.extra).chain(drift.different).collect(),
             Err(error) => {
                 self.trouble("an audit", None, &error);
+                failed = Some(format!("the tables cannot be read: {error}"));
                 VecDeque::new()
             }
         };
@@ -201,13 +270,19 @@ impl<K: Enforcer> Engine<K> {
             Ok(found) => found,
             Err(error) => {
                 self.trouble("a look at its settings", None, &error);
+                failed.get_or_insert_with(|| format!("the settings cannot be looked at: {error}"));
                 Drift::default()
             }
         };
-        self.audits.step = Step::Mend { began, doubtful, found };
+        if found.settings_changed {
+            // Bans may have gone along with them since the tables were read.
+            let now = (self.clock)().mono;
+            self.audits.called_for(now);
+        }
+        self.audits.step = Step::Mend { began, doubtful, found, failed };
     }
 
-    fn mend_some(&mut self, began: Now, mut doubtful: VecDeque<Subject>, mut found: Drift) {
+    fn mend_some(&mut self, began: Now, mut doubtful: VecDeque<Subject>, mut found: Drift, failed: Option<String>) {
         for subject in doubtful.drain(..doubtful.len().min(MENDED_PER_TURN)).collect::<Vec<_>>() {
             let (what, now) = (self.node.enforcement(&subject), (self.clock)());
             match self.kernel.mend(&subject, what.as_ref(), now) {
@@ -223,7 +298,7 @@ impl<K: Enforcer> Engine<K> {
             }
         }
         if !doubtful.is_empty() {
-            self.audits.step = Step::Mend { began, doubtful, found };
+            self.audits.step = Step::Mend { began, doubtful, found, failed };
             return;
         }
         let between = std::mem::take(&mut self.audits.between);
@@ -233,6 +308,9 @@ impl<K: Enforcer> Engine<K> {
             self.tell_drift(&found);
         }
         let ended = (self.clock)().mono;
+        if let Some(why) = failed {
+            return self.audits.undone(began, ended, &found, why);
+        }
         let put_back = std::mem::take(&mut self.keeping.put_back);
         self.audits.done(began, ended, &found, put_back);
     }
@@ -284,6 +362,29 @@ mod tests {
         assert_eq!(audits.due(), Some(MonoTime::from_millis(145_000)));
         let last = audits.last.unwrap();
         assert_eq!((last.took_us, last.every_seconds, last.audits, last.drifted), (5_000_000, 100, 2, 2));
+    }
+
+    #[test]
+    fn a_call_while_one_is_under_way_is_kept_and_obeys_the_share_of_the_time_but_for_an_order() {
+        let now = |ms| Now { mono: MonoTime::from_millis(ms), ..Now::default() };
+        let at = MonoTime::from_millis;
+        let mut audits = Audits::new(MonoTime(0), None);
+        let mut busy = |call: fn(&mut Audits), began, ended| {
+            audits.step = Step::Read;
+            call(&mut audits);
+            audits.done(now(began), at(ended), &Drift::default(), PutBack::default());
+            audits.due()
+        };
+        let wrong: fn(&mut Audits) = |audits| audits.called_for(MonoTime(0));
+        assert_eq!(busy(wrong, 40_000, 45_000), Some(MonoTime(0)), "at once");
+        assert_eq!(busy(wrong, 45_000, 50_000), Some(at(150_000)), "the next one after the share of the time");
+        assert_eq!(busy(Audits::ordered, 150_000, 155_000), Some(MonoTime(0)), "but an order does not wait");
+        assert_eq!(busy(|_| {}, 155_000, 155_001), Some(at(185_001)), "and is forgotten when it is obeyed");
+        audits.step = Step::Gather { began: now(0), intent: Vec::new(), from: Bound::Unbounded };
+        audits.called_for(at(190_000));
+        assert!(matches!(audits.step, Step::Gather { .. }), "it will see whatever is wrong");
+        audits.ordered();
+        assert!(matches!(audits.step, Step::Rest(MonoTime(0))), "what it has gathered is out of date");
     }
 
     #[test]

@@ -13,7 +13,7 @@ use std::{collections::BTreeMap, time::Duration};
 const PUT_BACK_MAX: usize = 64;
 /// The self-probe is missed after this long.
 const PROBE_MISSED: Duration = Duration::from_secs(3 * PROBE_EVERY.as_secs());
-/// For so long after a change of the mode, a probe may still tell of the mode before.
+/// For so long after a change of the mode, a probe of the keeper's may still tell of the mode before.
 const MODE_SETTLES: Duration = Duration::from_secs(1);
 
 /// Everything known about interfaces, keeper and probe.

@@ -1,5 +1,7 @@
 //! The engine with a kernel that is only pretended: what it is told, in which order, and what happens when it refuses.
 
+mod watch;
+
 use super::*;
 use crate::daemon::enforcer::Look;
 use crate::{config::StoreSection, daemon::books::Books};
@@ -10,9 +12,10 @@ use honeymesh_types::{Enforcement, Lockdown, Mode, WallTime};
 use honeymesh_xdp::{Counters, Drift, Error, InterfaceStatus};
 use ipnet::IpNet;
 use std::{
+    cell::Cell,
     collections::BTreeMap,
     net::IpAddr,
-    sync::{Arc, Mutex, atomic::AtomicU64, atomic::Ordering::Relaxed},
+    sync::{Arc, Mutex},
 };
 
 /// A kernel table in memory, shared with the test, that refuses on demand.
@@ -30,6 +33,9 @@ struct Table {
     locked_with: Vec<IpNet>,
     full: bool,
     guarded: Drift,
+    /// The tables cannot be read; the settings cannot be looked at.
+    unreadable: bool,
+    unguarded: bool,
     /// What a probe of its own comes to; `None`: somebody else probes.
     own_probe: Option<Result<(), String>>,
 }
@@ -44,9 +50,13 @@ impl Pretended {
     }
 }
 
+fn broken() -> Error {
+    Error::Refused("it is broken".into())
+}
+
 impl Enforcer for Pretended {
     fn raise(&mut self, what: &Enforcement, _now: Now) -> Result<(), Error> {
-        CLOCK.fetch_add(40, Relaxed);
+        pass(40);
         let mut table = self.0.lock().unwrap();
         if table.full {
             return Err(Error::Full { table: "IPv4 bans", limit: 1, mend: "raise [bans] max" });
@@ -94,11 +104,18 @@ impl Enforcer for Pretended {
         Ok(drift)
     }
     fn guard(&mut self) -> Result<Drift, Error> {
-        Ok(std::mem::take(&mut self.0.lock().unwrap().guarded))
+        let mut table = self.0.lock().unwrap();
+        if table.unguarded {
+            return Err(broken());
+        }
+        Ok(std::mem::take(&mut table.guarded))
     }
     fn take_look(&mut self) -> Option<Look> {
         let twin = self.clone();
-        Some(Box::new(move |intent, _| Ok(twin.drift(intent))))
+        Some(Box::new(move |intent, _| {
+            let is_readable = !twin.0.lock().unwrap().unreadable;
+            is_readable.then(|| twin.drift(intent)).ok_or_else(broken)
+        }))
     }
     fn drops(&self, _subject: &Subject) -> u64 {
         7
@@ -127,11 +144,19 @@ impl Enforcer for Pretended {
     }
 }
 
-/// Microseconds; moved by the tests and by the pretended kernel, which takes 40 for an entry.
-static CLOCK: AtomicU64 = AtomicU64::new(1_000_000_000);
+thread_local! {
+    /// Microseconds; moved by the test and by the pretended kernel, which takes 40 for an entry. Each test has its own: an engine
+    /// asks it on the test's thread only.
+    static CLOCK: Cell<u64> = const { Cell::new(1_000_000_000) };
+}
+
+/// Lets so many microseconds pass.
+fn pass(micros: u64) {
+    CLOCK.set(CLOCK.get() + micros);
+}
 
 fn clock() -> Now {
-    let now = CLOCK.load(Relaxed);
+    let now = CLOCK.get();
     Now { wall: WallTime(1_800_000_000_000_000 + now), mono: MonoTime(now) }
 }
 
@@ -285,7 +310,7 @@ async fn a_lockdown_rolls_back_in_kernel_and_status_when_nobody_confirms_it() {
     let lockdown = status.lockdown.unwrap();
     assert_eq!((lockdown.rolls_back_in_seconds, lockdown.rolls_back_to.as_deref()), (Some(30), Some("enforce")));
     assert!(matches!(bench.kernel.0.lock().unwrap().lockdown, Lockdown::Until(_)));
-    CLOCK.fetch_add(30_000_000, Relaxed);
+    pass(30_000_000);
     bench.engine.tick();
     assert_eq!(bench.kernel.0.lock().unwrap().lockdown, Lockdown::Off);
     let Err(refusal) = bench.ask(Request::ConfirmLockdown).await else { panic!("too late") };
@@ -444,134 +469,4 @@ async fn an_unban_that_finds_nothing_says_so_and_one_that_waits_claims_no_receip
     let Response::Done(done) = bench.ask(unban(Some(Duration::from_secs(1)))).await.unwrap() else { panic!("done") };
     assert_eq!((done.confirmed, done.unconfirmed), (Some(vec!["roof".into()]), Some(Vec::new())));
     assert!(bench.kernel.0.lock().unwrap().bans.is_empty());
-}
-
-fn off(name: &str) -> InterfaceStatus {
-    let (mode, state) = (honeymesh_xdp::AttachMode::Native, honeymesh_xdp::InterfaceState::Detached);
-    InterfaceStatus { name: name.into(), index: 7, mode, attached: false, state, steering: honeymesh_xdp::Steered::Off }
-}
-
-#[tokio::test]
-async fn what_the_keeper_put_back_is_mended_and_what_is_off_is_not() {
-    use honeymesh_xdp::{AttachMode, Place, Why, Word};
-    let mut bench = Bench::new();
-    bench.engine.keeper_began(77);
-    let place = Place { name: "eth0".into(), index: 7 };
-    bench.engine.keeper_said(Word::Attached { place: place.clone(), mode: AttachMode::Native, why: Why::CameOff });
-    bench.engine.keeper_said(Word::Steered { place: place.clone(), why: Why::Replaced });
-    bench.engine.keeper_said(Word::Steered { place: place.clone(), why: Why::Kept });
-    let drift = Drift { detached: vec!["eth1".into()], unsteered: vec!["eth2".into()], ..Drift::default() };
-    bench.kernel.0.lock().unwrap().guarded = drift;
-    let found = bench.audit().await;
-    assert_eq!((found.put_back, found.detached, found.drifted), (vec!["eth0".to_owned()], vec!["eth1".to_owned()], 4));
-    assert_eq!((found.steering_put_back, found.unsteered), (vec!["eth0".to_owned()], vec!["eth2".to_owned()]));
-    let next = bench.audit().await;
-    assert_eq!((next.put_back, next.steering_put_back), (Vec::new(), Vec::<String>::new()), "told once");
-
-    bench.engine.interfaces_seen(vec![off("eth0")]);
-    bench.engine.keeper_said(Word::Failed { place: place.clone(), errno: libc::EOPNOTSUPP });
-    bench.engine.keeper_said(Word::NotSteered { place, errno: libc::ENOMEM });
-    let Response::Status(status) = bench.ask(Request::Status).await.unwrap() else { panic!("status") };
-    assert_eq!((status.interfaces[0].state.as_str(), status.interfaces[0].xdp_mode.as_str()), ("detached", "none"));
-    assert_eq!(status.interfaces[0].steering.as_deref(), Some("detached"));
-    let closed = |line: &String| line.contains("eth0: dark ports are ordinary closed ports") && line.contains("memory");
-    assert!(status.warnings.iter().any(closed), "{status:?}");
-    assert!(
-        status.warnings.iter().any(|line| line.contains("eth0 is NOT guarded") && line.contains("not supported")),
-        "{status:?}"
-    );
-    assert_eq!(status.keeper.as_ref().map(|keeper| (keeper.running, keeper.pid)), Some((true, 77)));
-
-    // Another one comes, then its warden ends, and then it does.
-    bench.engine.keeper_said(Word::Ended { status: 9 });
-    let Response::Status(status) = bench.ask(Request::Status).await.unwrap() else { panic!("status") };
-    assert!(status.warnings.iter().any(|line| line.contains("the keeper has ended (signal: 9")), "{status:?}");
-    bench.engine.keeper_said(Word::Began { pid: 78 });
-    let Response::Status(status) = bench.ask(Request::Status).await.unwrap() else { panic!("status") };
-    let keeper = status.keeper.unwrap();
-    assert_eq!((keeper.running, keeper.pid, keeper.ended, keeper.restarts, keeper.warden), (true, 78, None, 1, true));
-    bench.engine.keeper_said(Word::Alone);
-    let Response::Status(status) = bench.ask(Request::Status).await.unwrap() else { panic!("status") };
-    assert!(status.warnings.iter().any(|line| line.starts_with("the warden has ended")), "{status:?}");
-    assert!(!status.keeper.unwrap().warden);
-
-    bench.engine.keeper_ended("signal: 9".into());
-    let Response::Status(status) = bench.ask(Request::Status).await.unwrap() else { panic!("status") };
-    assert!(status.warnings.iter().any(|line| line.contains("the keeper has ended (signal: 9)")), "{status:?}");
-    assert!(!status.keeper.unwrap().running);
-}
-
-#[tokio::test]
-async fn a_failed_probe_is_loud_finds_its_cause_and_is_counted() {
-    use honeymesh_xdp::{Fared, Probed, Word};
-    let mut bench = Bench::new();
-    bench.kernel.0.lock().unwrap().enforcing = true;
-    CLOCK.fetch_add(2_000_000, Relaxed);
-    let good = Probed { banned: [Fared::Dropped; 2], honest: [Fared::Passed; 2] };
-    bench.engine.keeper_said(Word::Probed(good));
-    bench.kernel.0.lock().unwrap().guarded = Drift { settings_changed: true, ..Drift::default() };
-    bench.engine.keeper_said(Word::Probed(Probed { banned: [Fared::Passed; 2], ..good }));
-    let Response::Status(status) = bench.ask(Request::Status).await.unwrap() else { panic!("status") };
-    let probe = status.probe.unwrap();
-    assert_eq!((probe.ok, probe.runs, probe.failures), (false, 2, 1));
-    let why = probe.why.unwrap();
-    assert!(why.starts_with("a banned IPv4 source was let through") && why.contains("changed the kernel's settings"), "{why}");
-    assert!(status.warnings.iter().any(|line| line.starts_with("the self-probe failed: ")), "{:?}", status.warnings);
-    let found = bench.audit().await;
-    assert!(found.settings_changed, "what the probe found is in the next audit");
-    bench.engine.keeper_said(Word::Probed(good));
-    let Response::Status(status) = bench.ask(Request::Status).await.unwrap() else { panic!("status") };
-    assert!(status.probe.unwrap().ok && !status.warnings.iter().any(|line| line.contains("self-probe")));
-    assert_eq!(status.counts.events.get("audit"), Some(&3), "failed, the audit, and fine again");
-}
-
-#[tokio::test]
-async fn where_nobody_else_probes_the_loop_does_with_a_look_at_the_interfaces_every_ten_seconds() {
-    let mut bench = Bench::new();
-    CLOCK.fetch_add(2_000_000, Relaxed);
-    bench.engine.interfaces_looked(honeymesh_xdp::Sight::default());
-    let Response::Status(status) = bench.ask(Request::Status).await.unwrap() else { panic!("status") };
-    assert!(status.probe.is_none());
-    for (number, comes_to) in [(1, Ok(())), (2, Err("a banned IPv4 source was let through".to_owned())), (3, Ok(()))] {
-        CLOCK.fetch_add(11_000_000, Relaxed);
-        bench.kernel.0.lock().unwrap().own_probe = Some(comes_to.clone());
-        bench.engine.interfaces_looked(honeymesh_xdp::Sight::default());
-        let Response::Status(status) = bench.ask(Request::Status).await.unwrap() else { panic!("status") };
-        let probe = status.probe.unwrap();
-        assert_eq!((probe.runs, probe.ok, probe.why), (number, comes_to.is_ok(), comes_to.err()));
-        assert_eq!(status.warnings.iter().any(|line| line.contains("self-probe failed")), !probe.ok);
-    }
-}
-
-#[tokio::test]
-async fn a_probe_that_goes_on_failing_is_told_once_and_calls_for_one_audit_until_something_changes() {
-    let mut bench = Bench::new();
-    CLOCK.fetch_add(2_000_000, Relaxed);
-    bench.audit().await;
-    let (leak, down) = ("a banned IPv4 source was let through", "Network is down");
-    let mended = || Drift { settings_changed: true, ..Drift::default() };
-    let all = [
-        (Err(down), Drift::default(), true),
-        (Err(down), Drift::default(), false),
-        (Err(down), Drift::default(), false),
-        (Err(leak), Drift::default(), true),
-        (Err(leak), mended(), true),
-        (Err(leak), Drift::default(), false),
-        (Ok(()), Drift::default(), true),
-        (Ok(()), Drift::default(), false),
-    ];
-    for (step, (comes_to, found, is_told)) in all.into_iter().enumerate() {
-        CLOCK.fetch_add(11_000_000, Relaxed);
-        let told = bench.told("audit").await;
-        bench.kernel.0.lock().unwrap().own_probe = Some(comes_to.map_err(str::to_owned));
-        bench.kernel.0.lock().unwrap().guarded = found;
-        bench.engine.interfaces_looked(honeymesh_xdp::Sight::default());
-        assert_eq!(bench.told("audit").await - told, u64::from(is_told), "step {step}");
-        let is_called = bench.engine.audits.due() == Some(MonoTime(0));
-        // Other tests move the clock meanwhile, so an audit may seem to have taken its time, and a later one has to wait for its share.
-        assert!(is_called == (is_told && comes_to.is_err()) || step > 0 && !is_called, "step {step}");
-        bench.audit().await;
-        let Response::Status(status) = bench.ask(Request::Status).await.unwrap() else { panic!("status") };
-        assert_eq!(status.warnings.iter().any(|line| line.contains("self-probe failed")), comes_to.is_err(), "step {step}");
-    }
 }

@@ -35,7 +35,7 @@ impl Troubles {
 }
 
 impl<K: Enforcer> Engine<K> {
-    /// The kernel refused `what`: it is not in force until the next audit mends it.
+    /// The kernel refused `what`: it is not in force until the next audit mends it, or what keeps it as wanted says it again.
     pub(super) fn trouble(&mut self, what: &str, subject: Option<Subject>, error: &Error) {
         let now = (self.clock)();
         let words = format!("the kernel refused {what}: {error}");

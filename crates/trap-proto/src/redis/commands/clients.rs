@@ -1,62 +1,22 @@
-//! Who somebody is, and who he could be: `HELLO`, `ACL`, `CLIENT`.
+//! Who somebody is, and who he could be: `AUTH`, `HELLO`, `ACL`, `CLIENT`.
 
-use super::{REPEATED_BYTES_MAX, Replies, Reply, Server, known, login};
-use crate::{
-    persona::derived,
-    store::VALUE_BYTES_MAX,
-    text::{hex, safe_text},
+use super::{
+    Meaning, REPEATED_BYTES_MAX, Reply, Server,
+    about::NAME_BYTES_MAX,
+    known::{self, CATEGORIES, Named},
+    users::{self, DEFAULT, Selector, User},
 };
+use crate::{persona::derived, store::VALUE_BYTES_MAX, text::hex};
 use alloc::{format, string::String, vec::Vec};
 
-/// The longest name of a client that is kept, in bytes.
-const NAME_BYTES_MAX: usize = 128;
-/// The only user there is, as a configuration would say it.
-const DEFAULT_USER: &[u8] = b"user default on nopass sanitize-payload ~* &* +@all";
-const CATEGORIES: [&str; 21] = [
-    "keyspace",
-    "read",
-    "write",
-    "set",
-    "sortedset",
-    "list",
-    "hash",
-    "string",
-    "bitmap",
-    "hyperloglog",
-    "geo",
-    "stream",
-    "pubsub",
-    "admin",
-    "fast",
-    "slow",
-    "blocking",
-    "dangerous",
-    "connection",
-    "transaction",
-    "scripting",
-];
-/// What a user may be told to be, in one word; or with one of these marks before something.
-const RULES: [&str; 15] = [
-    "on",
-    "off",
-    "nopass",
-    "reset",
-    "resetkeys",
-    "resetpass",
-    "resetchannels",
-    "allkeys",
-    "allcommands",
-    "allchannels",
-    "nocommands",
-    "sanitize-payload",
-    "skip-sanitize-payload",
-    "clearselectors",
-    "payload",
-];
-const MARKS: &[u8] = b"><#!~%&+-(";
 const NO_FILE: &str = "-ERR This Redis instance is not configured to use an ACL file. You may want to specify users via the ACL SETUSER \
     command and then issue a CONFIG REWRITE (assuming you have a Redis configuration file set) in order to store users in the Redis \
     configuration.\r\n";
+const NO_PASSWORD: &str = "-ERR AUTH <password> called without any password configured for the default user. Are you sure your \
+    configuration is correct?\r\n";
+const WRONG_PASSWORD: &str = "-WRONGPASS invalid username-password pair or user is disabled.\r\n";
+const NOBODY: &str = "-NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> <pass> \
+    option can be used to authenticate the client and select the RESP protocol version at the same time\r\n";
 const NO_INTEGER: &str = "-ERR value is not an integer or out of range\r\n";
 const SYNTAX: &str = "-ERR syntax error\r\n";
 const BAD_NAME: &str = "-ERR Client names cannot contain spaces, newlines or special characters.\r\n";
@@ -72,92 +32,169 @@ pub(super) fn integer(word: &[u8]) -> Option<i64> {
 }
 
 impl Server {
+    /// Who the client is, or would be.
+    pub(super) fn who(&self) -> &[u8] {
+        self.user.as_deref().unwrap_or(DEFAULT)
+    }
+
+    /// Whether he may say more than who he is: he said so, or nobody need.
+    pub(super) fn is_let_in(&self) -> bool {
+        self.user.is_some() || self.users.is_open()
+    }
+
+    /// The first user's password becomes another one; who is there stays.
+    pub(super) fn require(&mut self, password: &[u8]) {
+        self.stay();
+        self.users.require(password);
+    }
+
+    /// Who is let in stays so, whatever a user is told to be.
+    fn stay(&mut self) {
+        if self.is_let_in() {
+            self.user.get_or_insert_with(|| DEFAULT.to_vec());
+        }
+    }
+
+    fn logs_in(&mut self, user: &[u8], password: &[u8]) -> bool {
+        let is_let_in = self.users.let_in(user, password);
+        if is_let_in {
+            self.user = Some(user.to_vec());
+        }
+        is_let_in
+    }
+
+    /// Where answers are still to be sent, as those of a transaction, Redis says nothing (`addAuthErrReply` of `acl.c`).
+    const fn wrong_password(&self) -> &'static str {
+        if self.transaction.running().is_some() { "" } else { WRONG_PASSWORD }
+    }
+
+    pub(super) fn auth(&mut self, arguments: &[Vec<u8>], reply: &mut Reply<'_>) {
+        reply.raw(match arguments {
+            [_] if self.users.find(DEFAULT).is_some_and(|first| first.takes_any_password()) => NO_PASSWORD,
+            [password] if self.logs_in(DEFAULT, password) => "+OK\r\n",
+            [user, password] if self.logs_in(user, password) => "+OK\r\n",
+            _ => self.wrong_password(),
+        });
+    }
+
     pub(super) fn hello(&mut self, arguments: &[Vec<u8>], reply: &mut Reply<'_>) {
         let (version, mut options) = arguments.split_first().map_or((None, arguments), |(version, rest)| (Some(version), rest));
         match version.map(|version| integer(version)) {
-            Some(None) => reply.raw("-ERR Protocol version is not an integer or out of range\r\n"),
-            Some(Some(version)) if !(2..=3).contains(&version) => reply.raw("-NOPROTO unsupported protocol version\r\n"),
-            _ => {
-                let (mut user, mut name) = (None, None);
-                while let Some((option, rest)) = options.split_first() {
-                    match (option.to_ascii_lowercase().as_slice(), rest) {
-                        (b"auth", [who, _, rest @ ..]) => {
-                            (user, options) = (Some(who), rest);
-                        }
-                        (b"setname", [said, rest @ ..]) => (name, options) = (Some(said), rest),
-                        _ => {
-                            reply.raw("-ERR Syntax error in HELLO option '");
-                            reply.repeat(option, REPEATED_BYTES_MAX);
-                            reply.raw("'\r\n");
-                            return;
-                        }
-                    }
-                }
-                match user.map(|user| login(user)) {
-                    Some(refusal) if refusal.starts_with('-') => reply.raw(refusal),
-                    _ if name.is_some_and(|name| !self.named(name)) => reply.raw(BAD_NAME),
-                    _ => {
-                        self.is_resp3 = version.map_or(self.is_resp3, |version| version.as_slice() == b"3");
-                        reply.is_resp3 = self.is_resp3;
-                        self.greet(reply);
-                    }
+            Some(None) => return reply.raw("-ERR Protocol version is not an integer or out of range\r\n"),
+            Some(Some(version)) if !(2..=3).contains(&version) => return reply.raw("-NOPROTO unsupported protocol version\r\n"),
+            _ => {}
+        }
+        let (mut login, mut name) = (None, None);
+        while let Some((option, rest)) = options.split_first() {
+            match (option.to_ascii_lowercase().as_slice(), rest) {
+                (b"auth", [user, password, rest @ ..]) => (login, options) = (Some((user, password)), rest),
+                (b"setname", [said, ..]) if !is_name(said) => return reply.raw(BAD_NAME),
+                (b"setname", [said, rest @ ..]) => (name, options) = (Some(said), rest),
+                _ => {
+                    reply.raw("-ERR Syntax error in HELLO option '");
+                    reply.repeat(option, VALUE_BYTES_MAX);
+                    return reply.raw("'\r\n");
                 }
             }
         }
+        if login.is_some_and(|(user, password)| !self.logs_in(user, password)) {
+            return reply.raw(self.wrong_password());
+        }
+        if !self.is_let_in() {
+            return reply.raw(NOBODY);
+        }
+        name.into_iter().for_each(|name| self.call(name));
+        self.is_resp3 = version.map_or(self.is_resp3, |version| version.as_slice() == b"3");
+        reply.is_resp3 = self.is_resp3;
+        self.greet(reply);
     }
 
-    fn named(&mut self, name: &[u8]) -> bool {
-        let is_sound = name.iter().all(u8::is_ascii_graphic);
-        if is_sound {
-            self.name = name.get(..NAME_BYTES_MAX).unwrap_or(name).to_vec();
-        }
-        is_sound
+    fn call(&mut self, name: &[u8]) {
+        self.name = name.get(..NAME_BYTES_MAX).unwrap_or(name).to_vec();
     }
 
     /// `ACL` with what the server knows of it.
-    pub(super) fn acl(&mut self, arguments: &[Vec<u8>], reply: &mut Reply<'_>) {
-        let Some((sub, rest)) = arguments.split_first() else { return };
+    pub(super) fn acl(&mut self, arguments: &[Vec<u8>], reply: &mut Reply<'_>) -> Meaning {
+        let Some((sub, rest)) = arguments.split_first() else { return Meaning::Plain };
         match (sub.to_ascii_lowercase().as_slice(), rest) {
-            (b"whoami", _) => reply.bulk(b"default"),
-            (b"users", _) => reply.list([&b"default"[..]].into()),
-            (b"list", _) => reply.list([DEFAULT_USER].into()),
-            (b"getuser", [user]) if user == b"default" => reply.user(),
-            (b"getuser", _) => reply.nil(),
+            (b"whoami", _) => reply.bulk(self.who()),
+            (b"users", _) => reply.list(self.users.names().iter().map(Vec::as_slice).collect()),
+            (b"list", _) => reply.list(self.users.lines().iter().map(Vec::as_slice).collect()),
+            (b"getuser", [name]) => match self.users.find(name) {
+                Some(user) => reply.user(&user),
+                None => reply.nil(),
+            },
+            (b"cat", [category, ..]) => category_of(category, reply),
             (b"cat", []) => reply.list(CATEGORIES.iter().map(|category| category.as_bytes()).collect()),
-            (b"cat", [category]) if CATEGORIES.iter().any(|known| category.eq_ignore_ascii_case(known.as_bytes())) => {
-                reply.raw("*0\r\n");
-            }
-            (b"cat", [category, ..]) => {
-                reply.raw("-ERR Unknown category '");
-                reply.repeat(category, REPEATED_BYTES_MAX);
-                reply.raw("'\r\n");
-            }
             (b"log", [word]) if word.eq_ignore_ascii_case(b"reset") => reply.raw("+OK\r\n"),
             (b"log", [count]) if integer(count).is_none() => reply.raw(NO_INTEGER),
             (b"log", _) => reply.raw("*0\r\n"),
-            (b"setuser", [_, rules @ ..]) => {
-                let is_rule = |rule: &&Vec<u8>| {
-                    RULES.iter().any(|known| rule.eq_ignore_ascii_case(known.as_bytes()))
-                        || (rule.len() > 1 && MARKS.contains(&rule[0]))
-                };
-                match rules.iter().find(|rule| !is_rule(rule)) {
-                    Some(rule) => {
-                        reply.raw("-ERR Error in ACL SETUSER modifier '");
-                        reply.repeat(rule, VALUE_BYTES_MAX);
-                        reply.raw("': Syntax error\r\n");
-                    }
-                    None => reply.raw("+OK\r\n"),
-                }
-            }
-            (b"deluser", users) if users.iter().any(|user| user == b"default") => {
-                reply.raw("-ERR The 'default' user cannot be removed\r\n");
-            }
-            (b"deluser", _) => reply.raw(":0\r\n"),
+            (b"setuser", [name, rules @ ..]) => self.set_user(name, rules, reply),
+            (b"deluser", names) => return self.delete_users(names, reply),
             (b"genpass", bits) => self.password(bits, reply),
-            (b"dryrun", [user, command, rest @ ..]) => dry_run(user, command, rest, reply),
+            (b"dryrun", [user, command, rest @ ..]) => self.dry_run(user, command, rest, reply),
             (b"load" | b"save", _) => reply.raw(NO_FILE),
             (b"help", _) => known::help(b"acl", reply),
             _ => {}
+        }
+        Meaning::Plain
+    }
+
+    fn set_user(&mut self, name: &[u8], rules: &[Vec<u8>], reply: &mut Reply<'_>) {
+        if !users::is_name(name) {
+            return reply.raw("-ERR Usernames can't contain spaces or null characters\r\n");
+        }
+        let rules = match users::joined(rules) {
+            Ok(rules) => rules,
+            Err(first) => {
+                reply.raw("-ERR Unmatched parenthesis in acl selector starting at '");
+                reply.repeat(first, VALUE_BYTES_MAX);
+                return reply.raw("'.\r\n");
+            }
+        };
+        self.stay();
+        match self.users.tell(name, rules) {
+            Ok(()) => reply.raw("+OK\r\n"),
+            Err((rule, fault)) => {
+                reply.raw("-ERR Error in ACL SETUSER modifier '");
+                reply.repeat(&rule, VALUE_BYTES_MAX);
+                reply.raw(&format!("': {}\r\n", fault.0));
+            }
+        }
+    }
+
+    /// Whoever is one of those is sent away.
+    fn delete_users(&mut self, names: &[Vec<u8>], reply: &mut Reply<'_>) -> Meaning {
+        if names.iter().any(|name| name == DEFAULT) {
+            reply.raw("-ERR The 'default' user cannot be removed\r\n");
+            return Meaning::Plain;
+        }
+        let removed: Vec<&Vec<u8>> = names.iter().filter(|name| self.users.remove(name)).collect();
+        reply.number(removed.len());
+        if removed.iter().any(|name| self.who() == name.as_slice()) { Meaning::Leave } else { Meaning::Plain }
+    }
+
+    fn dry_run(&self, name: &[u8], command: &[u8], arguments: &[Vec<u8>], reply: &mut Reply<'_>) {
+        let (lower, user) = (command.to_ascii_lowercase(), self.users.find(name));
+        let said = Named::said(&lower, arguments);
+        match (user, said) {
+            (None, _) => {
+                reply.raw("-ERR User '");
+                reply.repeat(name, VALUE_BYTES_MAX);
+                reply.raw("' not found\r\n");
+            }
+            (Some(_), Err(known::Fault::Command | known::Fault::Part)) => {
+                reply.raw("-ERR Command '");
+                reply.repeat(command, VALUE_BYTES_MAX);
+                reply.raw("' not found\r\n");
+            }
+            (Some(_), Err(known::Fault::Words(name))) => {
+                known::wrong_words(&name, reply);
+            }
+            (Some(user), Ok(said)) if !user.runs(&said, arguments.first().map(Vec::as_slice)) => {
+                reply.bulk(&no_permission(name, &said.name));
+            }
+            _ => reply.raw("+OK\r\n"),
         }
     }
 
@@ -186,27 +223,34 @@ impl Server {
         let sub = sub.to_ascii_lowercase();
         let word = rest.first().map(|word| word.to_ascii_lowercase()).unwrap_or_default();
         match (sub.as_slice(), word.as_slice()) {
-            (b"id", _) => reply.raw(&format!(":{}\r\n", self.connection)),
+            (b"id", _) => reply.raw(&format!(":{}\r\n", self.about.connection())),
             (b"getname", _) if self.name.is_empty() => reply.nil(),
             (b"getname", _) => reply.bulk(&self.name),
             (b"setname", _) => {
-                let is_named = rest.first().is_some_and(|name| self.named(name));
-                reply.raw(if is_named { "+OK\r\n" } else { BAD_NAME });
+                let name = rest.first().filter(|name| is_name(name));
+                name.into_iter().for_each(|name| self.call(name));
+                reply.raw(if name.is_some() { "+OK\r\n" } else { BAD_NAME });
             }
             (b"info" | b"list", _) => {
                 let info = self.about(if sub == b"info" { "info" } else { "list" });
                 reply.verbatim(&info);
             }
-            (b"setinfo", b"lib-name" | b"lib-ver")
-            | (b"no-evict" | b"no-touch" | b"tracking", b"on" | b"off")
-            | (b"unpause", _) => reply.raw("+OK\r\n"),
-            (b"reply", b"on") => {
-                self.replies = Replies::On;
+            (b"setinfo", b"lib-name" | b"lib-ver") => self.set_library(rest, reply),
+            (b"no-evict" | b"no-touch" | b"tracking", b"on" | b"off") => {
+                *match sub.as_slice() {
+                    b"no-evict" => &mut self.about.is_kept,
+                    b"no-touch" => &mut self.about.is_untouching,
+                    _ => &mut self.about.is_tracking,
+                } = word == b"on";
                 reply.raw("+OK\r\n");
             }
-            (b"reply", b"off") => self.replies = Replies::Off,
-            (b"reply", b"skip") if self.replies == Replies::Off => {}
-            (b"reply", b"skip") => self.replies = Replies::SkipNext,
+            (b"unpause", _) => reply.raw("+OK\r\n"),
+            (b"reply", b"on") => {
+                (self.replies.are_off, self.replies.are_skipped) = (false, false);
+                reply.raw("+OK\r\n");
+            }
+            (b"reply", b"off") => self.replies.are_off = true,
+            (b"reply", b"skip") => self.replies.are_skipped_next |= !self.replies.are_off,
             (b"setinfo", _) => {
                 reply.raw("-ERR Unrecognized option '");
                 rest.iter().take(1).for_each(|option| reply.repeat(option, REPEATED_BYTES_MAX));
@@ -234,31 +278,37 @@ impl Server {
         true
     }
 
-    /// What the server knows of this client. It does not know where it is: so says a server behind a proxy on its own machine.
-    fn about(&self, sub: &str) -> String {
-        let (id, name, resp) = (self.connection, safe_text(&self.name, NAME_BYTES_MAX), if self.is_resp3 { 3 } else { 2 });
-        let [low, high, ..] = derived(&self.host.key, &[b"port", &self.seed.to_le_bytes()]);
-        let port = 32_768 + u32::from(u16::from_le_bytes([low, high])) % 28_232;
-        format!(
-            "id={id} addr=127.0.0.1:{port} laddr=127.0.0.1:6379 fd=8 name={name} age=0 idle=0 flags=N db=0 sub=0 psub=0 ssub=0 multi=-1 watch=0 \
-             qbuf=26 qbuf-free=20448 argv-mem=10 multi-mem=0 rbs=1024 rbp=0 obl=0 oll=0 omem=0 tot-mem=22426 events=r cmd=client|{sub} \
-             user=default redir=-1 resp={resp} lib-name= lib-ver= io-thread=0\n"
-        )
+    fn set_library(&mut self, words: &[Vec<u8>], reply: &mut Reply<'_>) {
+        let [attribute, text, ..] = words else { return };
+        if !is_name(text) {
+            reply.raw("-ERR ");
+            reply.repeat(attribute, REPEATED_BYTES_MAX);
+            return reply.raw(" cannot contain spaces, newlines or special characters.\r\n");
+        }
+        let at = usize::from(attribute.eq_ignore_ascii_case(b"lib-ver"));
+        self.about.library[at] = text.get(..NAME_BYTES_MAX).unwrap_or(text).to_vec();
+        reply.raw("+OK\r\n");
     }
 }
 
-fn dry_run(user: &[u8], command: &[u8], arguments: &[Vec<u8>], reply: &mut Reply<'_>) {
-    let lower = command.to_ascii_lowercase();
-    if user != b"default" {
-        reply.raw("-ERR User '");
-        reply.repeat(user, REPEATED_BYTES_MAX);
-        reply.raw("' not found\r\n");
-    } else if !known::is_command(&lower) {
-        reply.raw("-ERR Command '");
-        reply.repeat(command, REPEATED_BYTES_MAX);
-        reply.raw("' not found\r\n");
-    } else if !known::objection(&lower, arguments, reply) {
-        reply.raw("+OK\r\n");
+/// Whether a client, or its library, can be called so: a name ends where nought is.
+fn is_name(name: &[u8]) -> bool {
+    name.iter().take_while(|byte| **byte != 0).all(u8::is_ascii_graphic)
+}
+
+/// What is said of a command that somebody may not run.
+pub(super) fn no_permission(user: &[u8], command: &[u8]) -> Vec<u8> {
+    [b"User ", user, b" has no permissions to run the '", command, b"' command"].concat()
+}
+
+fn category_of(category: &[u8], reply: &mut Reply<'_>) {
+    match CATEGORIES.iter().position(|known| category.eq_ignore_ascii_case(known.as_bytes())) {
+        Some(category) => reply.list(known::within(category)),
+        None => {
+            reply.raw("-ERR Unknown category '");
+            reply.repeat(category, REPEATED_BYTES_MAX);
+            reply.raw("'\r\n");
+        }
     }
 }
 
@@ -268,19 +318,28 @@ impl Reply<'_> {
         self.raw(&format!("{}{values}\r\n", if self.is_resp3 { '~' } else { '*' }));
     }
 
-    /// The only user there is.
-    fn user(&mut self) {
+    fn user(&mut self, user: &User) {
         self.map(6);
         self.bulk(b"flags");
-        self.set(3);
-        [&b"on"[..], b"nopass", b"sanitize-payload"].iter().for_each(|flag| self.bulk(flag));
+        let flags = user.flags();
+        self.set(flags.len());
+        flags.iter().for_each(|flag| self.bulk(flag.as_bytes()));
         self.bulk(b"passwords");
-        self.raw("*0\r\n");
-        for (name, value) in [("commands", "+@all"), ("keys", "~*"), ("channels", "&*")] {
-            self.bulk(name.as_bytes());
-            self.bulk(value.as_bytes());
-        }
+        self.list(user.passwords().iter().map(String::as_bytes).collect());
+        let Some((own, others)) = user.selectors().split_first() else { return };
+        self.selector(own);
         self.bulk(b"selectors");
-        self.raw("*0\r\n");
+        self.raw(&format!("*{}\r\n", others.len()));
+        for other in others {
+            self.map(3);
+            self.selector(other);
+        }
+    }
+
+    fn selector(&mut self, selector: &Selector) {
+        for (name, value) in ["commands", "keys", "channels"].into_iter().zip(selector.told()) {
+            self.bulk(name.as_bytes());
+            self.bulk(&value);
+        }
     }
 }

@@ -4,8 +4,8 @@
 use super::Meaning;
 use alloc::vec::Vec;
 
-/// Commands that write, load or run something, or want somebody else's data, with whatever stands behind them.
-const ABUSES: [&[u8]; 12] = [
+/// Commands that write, load, run or end something, or want somebody else's data, with whatever stands behind them.
+const ABUSES: [&[u8]; 13] = [
     b"slaveof",
     b"replicaof",
     b"eval",
@@ -18,6 +18,7 @@ const ABUSES: [&[u8]; 12] = [
     b"flushdb",
     b"debug",
     b"migrate",
+    b"shutdown",
 ];
 /// The same for what others have in them.
 const ABUSES_WITHIN: [(&[u8], &[&[u8]]); 5] = [

@@ -39,12 +39,15 @@ impl Server {
     pub(super) fn objects(&self, command: &[u8], arguments: &[Vec<u8>], reply: &mut Reply<'_>) -> bool {
         let is_integer = |word: &Vec<u8>| integer(word).is_some();
         let is_one_of = |word: &Vec<u8>, known: &[&str]| known.iter().any(|known| word.eq_ignore_ascii_case(known.as_bytes()));
+        let has = |words: &[Vec<u8>], wanted: &str| words.iter().any(|word| word.eq_ignore_ascii_case(wanted.as_bytes()));
         let said = match (command, arguments) {
             (b"auth", [_, _, _, ..]) => SYNTAX,
             (b"ping", [_, _, ..]) => "-ERR wrong number of arguments for 'ping' command\r\n",
             (b"shutdown", words) if !words.iter().all(|word| is_one_of(word, &["save", "nosave", "now", "force", "abort"])) => {
                 SYNTAX
             }
+            (b"shutdown", [word]) if is_one_of(word, &["abort"]) => "-ERR No shutdown in progress.\r\n",
+            (b"shutdown", words) if has(words, "abort") || has(words, "save") && has(words, "nosave") => SYNTAX,
             (b"bgsave", [word]) if !is_one_of(word, &["schedule"]) => SYNTAX,
             (b"flushall" | b"flushdb", [word]) if !is_one_of(word, &["sync", "async"]) => SYNTAX,
             (b"slaveof" | b"replicaof", [host, port]) if is_one_of(host, &["no"]) && is_one_of(port, &["one"]) => return false,

@@ -1,6 +1,6 @@
 //! Scripts: what they give back, and which are known by their number.
 
-use super::{Meaning, NO_MEMORY, Reply, Server};
+use super::{Meaning, NO_MEMORY, Reply, Server, channels::Channels, clients::no_permission, gate};
 use crate::{
     redis::lua::{self, Script, Value},
     text::{hex, safe_text},
@@ -13,37 +13,6 @@ use sha1::{Digest, Sha1};
 const SCRIPTS_MAX: usize = 8;
 /// The most that they give back, in bytes of the answer.
 const RESULT_BYTES_MAX: usize = 18 * 1_024;
-/// What no script may run.
-const BARRED: [&str; 27] = [
-    "eval",
-    "eval_ro",
-    "evalsha",
-    "evalsha_ro",
-    "fcall",
-    "script",
-    "multi",
-    "exec",
-    "discard",
-    "watch",
-    "auth",
-    "hello",
-    "config",
-    "slaveof",
-    "replicaof",
-    "module",
-    "debug",
-    "quit",
-    "acl",
-    "client",
-    "reset",
-    "subscribe",
-    "psubscribe",
-    "ssubscribe",
-    "unsubscribe",
-    "punsubscribe",
-    "sunsubscribe",
-];
-
 /// What a script is known by.
 fn number(script: &[u8]) -> String {
     hex(&Sha1::digest(script))
@@ -83,9 +52,8 @@ impl Server {
         match (sub, arguments) {
             (b"load", [script]) => {
                 let nothing = Script { text: script, keys: &[], arguments: &[] };
-                let number = self.known(script);
                 match lua::compiled(&nothing) {
-                    Ok(()) => reply.bulk(number.as_bytes()),
+                    Ok(()) => reply.bulk(self.known(script).as_bytes()),
                     Err(error) => reply.error(&error),
                 }
                 return Meaning::Abuse;
@@ -133,10 +101,17 @@ impl Server {
         let Some((keys, arguments)) = rest.split_at_checked(keys) else {
             return answer.extend_from_slice(b"-ERR Number of keys can't be greater than number of args\r\n");
         };
+        let given = Script { text: script, keys, arguments };
+        if let Err(error) = lua::compiled(&given) {
+            return Reply { answer, is_resp3: self.is_resp3 }.error(&error);
+        }
         let number = self.known(script);
+        // A script speaks the older protocol, listens to nothing, and wants its answers.
         let is_resp3 = core::mem::take(&mut self.is_resp3);
-        let result = lua::run(&Script { text: script, keys, arguments }, &number, &mut |words| self.called(words, now));
-        self.is_resp3 = is_resp3;
+        let channels = core::mem::replace(&mut self.channels, Channels::new());
+        let replies = core::mem::take(&mut self.replies);
+        let result = lua::run(&given, &number, &mut |words| self.called(words, now));
+        (self.is_resp3, self.channels, self.replies) = (is_resp3, channels, replies);
         let from = answer.len();
         let mut reply = Reply { answer, is_resp3 };
         match &result {
@@ -152,18 +127,18 @@ impl Server {
     /// The answer to a command that a script runs.
     fn called(&mut self, words: &[Vec<u8>], now: WallTime) -> Vec<u8> {
         let lower = words.first().map(|word| word.to_ascii_lowercase()).unwrap_or_default();
-        if BARRED.iter().any(|barred| barred.as_bytes() == lower) {
-            return b"-ERR This Redis command is not allowed from script\r\n".to_vec();
+        let arguments = words.get(1..).unwrap_or_default();
+        match gate::scripted(&lower, arguments) {
+            Err(error) => format!("-ERR {error}\r\n").into_bytes(),
+            Ok(named) if !self.may_run(&named, arguments) => {
+                [b"-ERR ACL failure in script: ", &no_permission(self.who(), &named.name)[..], b"\r\n"].concat()
+            }
+            Ok(_) => {
+                let mut answer = Vec::new();
+                let _ = self.carried_out(&lower, words, now, &mut answer);
+                answer
+            }
         }
-        let mut answer = Vec::new();
-        let _ = self.answered(&lower, words, now, &mut answer);
-        if answer.starts_with(b"-ERR unknown ") {
-            return b"-ERR Unknown Redis command called from script\r\n".to_vec();
-        }
-        if answer.starts_with(b"-ERR wrong number of arguments") {
-            return b"-ERR Wrong number of args calling Redis command from script\r\n".to_vec();
-        }
-        answer
     }
 }
 

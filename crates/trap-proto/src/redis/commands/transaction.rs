@@ -1,7 +1,7 @@
 //! Transactions: commands that wait for `EXEC`.
 
-use super::{Meaning, NO_MEMORY, Server};
-use alloc::{format, sync::Arc, vec::Vec};
+use super::{Meaning, NO_MEMORY, Server, known::Named};
+use alloc::{collections::BTreeSet, format, vec::Vec};
 use honeymesh_types::WallTime;
 
 /// Commands that wait, and bytes of all their words.
@@ -9,85 +9,145 @@ const QUEUED_MAX: usize = 32;
 const QUEUED_BYTES_MAX: usize = 32 * 1_024;
 /// The longest answer to all of them, in bytes; what does not fit is answered as with full memory.
 const ANSWER_BYTES_MAX: usize = 16 * 1_024;
+/// Keys that are watched, and bytes of the name of each; more are agreed to, and not counted.
+const WATCHED_MAX: usize = 32;
+const WATCHED_BYTES_MAX: usize = 128;
 
-/// What waits.
+const FORBIDDEN: &str = "-NOPERM ACLs rules changed between the moment the transaction was accumulated and the EXEC call. This command \
+    is no longer allowed for the following reason: no permission to execute the command or subcommand\r\n";
+
+/// What waits, and which keys are watched meanwhile.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Transaction {
+    is_open: bool,
     queued: Vec<Vec<Vec<u8>>>,
     bytes: usize,
     /// One of them cannot be run, so none will be.
     is_spoilt: bool,
+    watched: BTreeSet<Vec<u8>>,
+    /// How many are carried out just now.
+    running: Option<usize>,
+}
+
+impl Transaction {
+    pub(super) const fn new() -> Self {
+        Self { is_open: false, queued: Vec::new(), bytes: 0, is_spoilt: false, watched: BTreeSet::new(), running: None }
+    }
+
+    /// How many commands are carried out just now, by one `EXEC`.
+    pub(super) const fn running(&self) -> Option<usize> {
+        self.running
+    }
+
+    pub(super) fn watched(&self) -> usize {
+        self.watched.len()
+    }
+
+    pub(super) fn unwatch(&mut self) {
+        self.watched.clear();
+    }
+
+    fn watch(&mut self, keys: &[Vec<u8>]) {
+        for key in keys {
+            if self.watched.len() < WATCHED_MAX && key.len() <= WATCHED_BYTES_MAX {
+                self.watched.insert(key.clone());
+            }
+        }
+    }
 }
 
 impl Server {
-    /// Whether it was about a transaction, and what it means.
-    pub(super) fn transact(&mut self, command: &[u8], words: &[Vec<u8>], now: WallTime, answer: &mut Vec<u8>) -> Option<Meaning> {
-        let is_open = self.transaction.is_some();
-        let said = match (command, words.len()) {
-            (b"multi", 1) if is_open => "-ERR MULTI calls can not be nested\r\n",
-            (b"multi", 1) => {
-                self.transaction = Some(Transaction::default());
+    pub(super) const fn is_in_transaction(&self) -> bool {
+        self.transaction.is_open
+    }
+
+    /// What waits will not be run.
+    pub(super) const fn spoil(&mut self) {
+        self.transaction.is_spoilt |= self.transaction.is_open;
+    }
+
+    pub(super) fn end_transaction(&mut self) {
+        self.transaction = Transaction::new();
+    }
+
+    /// Whether it was about a transaction, or waits for its end. `EXEC` is none of these.
+    pub(super) fn transact(&mut self, command: &[u8], words: &[Vec<u8>], answer: &mut Vec<u8>) -> bool {
+        let is_open = self.transaction.is_open;
+        let said = match command {
+            b"multi" if is_open => "-ERR MULTI calls can not be nested\r\n",
+            b"multi" => {
+                self.transaction.is_open = true;
                 "+OK\r\n"
             }
-            (b"exec", 1) => {
-                self.execute(now, answer);
-                return Some(Meaning::Plain);
+            b"discard" if is_open => {
+                self.end_transaction();
+                "+OK\r\n"
             }
-            (b"discard", 1) => match self.transaction.take() {
-                Some(_) => "+OK\r\n",
-                None => "-ERR DISCARD without MULTI\r\n",
-            },
-            (b"watch", 2..) if is_open => "-ERR WATCH inside MULTI is not allowed\r\n",
-            (b"watch", 2..) => "+OK\r\n",
-            (b"unwatch", 1) if !is_open => "+OK\r\n",
-            (b"quit" | b"reset" | b"host:" | b"post", _) => return None,
-            _ if is_open => return Some(self.queue(words, now, answer)),
-            _ => return None,
+            b"discard" => "-ERR DISCARD without MULTI\r\n",
+            b"watch" if is_open => "-ERR WATCH inside MULTI is not allowed\r\n",
+            b"watch" => {
+                self.transaction.watch(words.get(1..).unwrap_or_default());
+                "+OK\r\n"
+            }
+            b"exec" | b"quit" | b"reset" => return false,
+            _ if is_open => self.queue(words),
+            _ => return false,
         };
         answer.extend_from_slice(said.as_bytes());
-        Some(Meaning::Plain)
+        true
     }
 
-    /// A command waits if it could be run: that, and what it means, does not depend on what is stored, so an empty server tells it.
-    fn queue(&mut self, words: &[Vec<u8>], now: WallTime, answer: &mut Vec<u8>) -> Meaning {
-        let mut transaction = self.transaction.take().unwrap_or_default();
-        let mut trial = Self::new(Arc::clone(&self.version), Arc::clone(&self.host), self.seed);
-        let mut heard = Vec::new();
-        let meaning = trial.run(words, now, &mut heard);
-        let bytes = transaction.bytes + words.iter().map(Vec::len).sum::<usize>();
-        let is_refused = heard.starts_with(b"-ERR unknown ") || heard.starts_with(b"-ERR wrong number of arguments");
-        if is_refused {
-            transaction.is_spoilt = true;
-            answer.extend_from_slice(&heard);
-        } else if transaction.queued.len() >= QUEUED_MAX || bytes > QUEUED_BYTES_MAX {
-            transaction.is_spoilt = true;
-            answer.extend_from_slice(NO_MEMORY.as_bytes());
-        } else {
-            transaction.queued.push(words.to_vec());
-            transaction.bytes = bytes;
-            answer.extend_from_slice(b"+QUEUED\r\n");
+    /// A command waits for its turn, whatever will come of it.
+    fn queue(&mut self, words: &[Vec<u8>]) -> &'static str {
+        let waiting = &mut self.transaction;
+        let bytes = waiting.bytes + words.iter().map(Vec::len).sum::<usize>();
+        if waiting.is_spoilt {
+            return "+QUEUED\r\n";
         }
-        self.transaction = Some(transaction);
-        meaning
+        if waiting.queued.len() >= QUEUED_MAX || bytes > QUEUED_BYTES_MAX {
+            waiting.is_spoilt = true;
+            return NO_MEMORY;
+        }
+        waiting.queued.push(words.to_vec());
+        waiting.bytes = bytes;
+        "+QUEUED\r\n"
     }
 
-    fn execute(&mut self, now: WallTime, answer: &mut Vec<u8>) {
-        let Some(transaction) = self.transaction.take() else {
-            return answer.extend_from_slice(b"-ERR EXEC without MULTI\r\n");
-        };
-        if transaction.is_spoilt {
-            return answer.extend_from_slice(b"-EXECABORT Transaction discarded because of previous errors.\r\n");
-        }
+    /// `EXEC`: each answer is given if answers are wanted when it is its turn, and what is told of channels always.
+    pub(super) fn execute(&mut self, now: WallTime, answer: &mut Vec<u8>) -> Meaning {
         let from = answer.len();
-        answer.extend_from_slice(format!("*{}\r\n", transaction.queued.len()).as_bytes());
+        if !self.transaction.is_open {
+            answer.extend_from_slice(b"-ERR EXEC without MULTI\r\n");
+            self.hush(from, answer);
+            return Meaning::Plain;
+        }
+        let transaction = core::mem::replace(&mut self.transaction, Transaction::new());
+        if transaction.is_spoilt {
+            answer.extend_from_slice(b"-EXECABORT Transaction discarded because of previous errors.\r\n");
+            self.hush(from, answer);
+            return Meaning::Plain;
+        }
+        let count = transaction.queued.len();
+        answer.extend_from_slice(format!("*{count}\r\n").as_bytes());
+        self.hush(from, answer);
+        self.transaction.running = Some(count);
+        let mut is_left = false;
         for words in &transaction.queued {
             let before = answer.len();
             let lower = words.first().map(|word| word.to_ascii_lowercase()).unwrap_or_default();
-            let _ = self.answered(&lower, words, now, answer);
+            let arguments = words.get(1..).unwrap_or_default();
+            if Named::said(&lower, arguments).is_ok_and(|named| !self.may_run(&named, arguments)) {
+                answer.extend_from_slice(FORBIDDEN.as_bytes());
+                self.hush(before, answer);
+            } else {
+                is_left |= self.carried_out(&lower, words, now, answer) == Meaning::Leave;
+            }
             if answer.len() - from > ANSWER_BYTES_MAX {
                 answer.truncate(before);
                 answer.extend_from_slice(NO_MEMORY.as_bytes());
             }
         }
+        self.end_transaction();
+        if is_left { Meaning::Leave } else { Meaning::Plain }
     }
 }

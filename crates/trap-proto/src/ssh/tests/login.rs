@@ -123,6 +123,26 @@ fn a_client_stays_who_it_is() {
     let (found, _) = client.heard.reports.last().unwrap();
     let kept = ["username", "method", "password"].map(|name| found.fields[name].as_str());
     assert_eq!((kept, found.signs.contains(Signs::CREDENTIALS)), (["admin", "password", "b"], true));
+    let printed = format!("SHA256:{}", STANDARD_NO_PAD.encode(Sha256::digest(b"a key")));
+    let key = request("admin", "publickey", |out| {
+        out.push(0);
+        put_string(out, b"ssh-ed25519");
+        put_string(out, b"a key");
+    });
+    let new = request("admin", "password", |out| {
+        out.push(1);
+        put_string(out, b"b");
+        put_string(out, b"c");
+    });
+    let of_key = [("method", "publickey"), ("key_algorithm", "ssh-ed25519"), ("key_fingerprint", &printed)];
+    for (tried, kept) in [(key, &of_key[..]), (new, &[("method", "password"), ("password", "b"), ("new_password", "c")])] {
+        let mut client = begun(session());
+        client.ask(&password("root", "a"));
+        assert_eq!(last_words(&client.ask(&tried)[0]), words);
+        let (found, _) = client.heard.reports.last().unwrap();
+        let told = kept.iter().all(|(name, value)| found.fields.get(*name).is_some_and(|found| found == value));
+        assert!(told && found.fields["username"] == "admin" && found.signs.contains(Signs::CREDENTIALS), "{found:?}");
+    }
     let mut other = Client::of(session(), LISTS, "none");
     let last = other.ask(&message(MSG_SERVICE_REQUEST, |out| put_string(out, b"ssh-connection")));
     assert_eq!(last_words(&last[0]), "bad service request ssh-connection");

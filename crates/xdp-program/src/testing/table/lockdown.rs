@@ -92,6 +92,22 @@ pub(super) fn connections() -> Script {
     )
 }
 
+pub(super) fn shared_ports() -> Script {
+    const SHARED: u16 = 4_493;
+    let one = |peer| Connection { stage: Stage::Datagrams, peer, peer_port: 5_000, port: SHARED };
+    let setting = Setting { connections: vec![one(STRANGER4), one(STRANGER6)], bound: vec![SHARED], ..locked() };
+    let steps = [
+        both("a datagram of a peer", PASS, |from, to| udp(from, to, 5_000, SHARED)),
+        both("a datagram from its other port", DROP, |from, to| udp(from, to, 5_001, SHARED)),
+        both("a datagram from its port with the first bit turned over", DROP, |from, to| udp(from, to, 5_000 ^ 0x8000, SHARED)),
+    ];
+    script(
+        "in a lockdown a connected peer goes on, also where an open socket has the same port",
+        setting,
+        steps.into_iter().flatten().collect(),
+    )
+}
+
 pub(super) fn lifelines() -> Script {
     let mut arp = vec![0xff; 12];
     arp.extend([0x08, 0x06]);

@@ -7,15 +7,11 @@
 //! be full; what is told is limited before any coin is looked at; a port is answered once, and told as what its coin says ever after; and
 //! no coin is thrown after the last answer.
 
-use super::{
-    HIT_DARK,
-    kin::Kin,
-    weigh::{OFFERED, is_bare_syn},
-};
+use super::{HIT_DARK, kin::Kin, weigh::is_bare_syn};
 use crate::nft::{
     expression::{Expression, Verdict, goto},
     ingress::Rule,
-    layout::{Layout, Manner, Scan},
+    layout::{Layout, Scan},
     log::{SUSPECT_ANSWERED, SUSPECT_SILENT},
     memory,
 };
@@ -66,6 +62,7 @@ pub(super) fn rules(scan: &Scan, layout: &Layout, kin: &Kin) -> Vec<Rule> {
     let mut throw = [kin.source(), vec![only(memory::thrown(kin.family), COINS_MAX)]].concat();
     throw.extend([kin.source_and_port(), vec![Expression::ThrowCoin, keep, goto(kin.thrown)]].concat());
     let answers = only(memory::answered(kin.family), ANSWERS_BEFORE_LAST);
+    let spent = Expression::Add { set: memory::spent(kin.family).into(), timeout_ms: scan.ttl_ms, times: None };
     vec![
         (
             kin.silenced,
@@ -82,8 +79,9 @@ pub(super) fn rules(scan: &Scan, layout: &Layout, kin: &Kin) -> Vec<Rule> {
         shows(kin.thrown, ANSWERED, kin.answered),
         (kin.thrown, vec![goto(HIT_DARK)]),
         (kin.answered, [kin.source(), vec![answers, goto(LET)]].concat()),
-        // With its last answer the source is done, in this very packet: no coin after it is told, whatever it would show.
-        (kin.answered, [kin.source(), vec![only(memory::spent(kin.family), 1), goto(LET)]].concat()),
+        // With its last answer the source is done, in this very packet: no coin after it is told, whatever it would show. Of two packets at
+        // once one is the last.
+        (kin.answered, [kin.source(), vec![spent, only(memory::last(kin.family), 1), goto(LET)]].concat()),
         (kin.answered, vec![goto(AGAIN)]),
     ]
 }
@@ -97,14 +95,8 @@ pub(super) fn ends(scan: &Scan, layout: &Layout) -> Vec<Rule> {
     vec![
         (UNANSWERED, vec![tell(SUSPECT_SILENT), goto(HIT_DARK)]),
         (AGAIN, vec![tell(SUSPECT_ANSWERED), goto(HIT_DARK)]),
-        (LET, vec![Expression::Count("oracle_answered"), tell(SUSPECT_ANSWERED), answer(scan)]),
+        // By the network stack, which refuses, also where dark ports are traps: nobody answers a reset. A trap's SYN-ACK is answered by
+        // whose address was forged, and how many packets he has sent can be asked for.
+        (LET, vec![Expression::Count("oracle_answered"), tell(SUSPECT_ANSWERED), Expression::Verdict(Verdict::Accept)]),
     ]
-}
-
-/// By the trap, or by the network stack, which refuses.
-const fn answer(scan: &Scan) -> Expression {
-    match scan.manner {
-        Manner::Trap => goto(OFFERED),
-        Manner::Refuse | Manner::Silent => Expression::Verdict(Verdict::Accept),
-    }
 }

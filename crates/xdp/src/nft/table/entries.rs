@@ -8,7 +8,7 @@ use crate::{
         element::{self, Element, PER_MESSAGE_MAX},
         orders::{Failure, FailureKind},
         side::Side,
-        socket::Socket,
+        socket::{ENTRIES_MAX, Socket},
         tier::{Class, Tier},
     },
 };
@@ -109,8 +109,8 @@ impl Table {
             }
             if !self.is_there()? {
                 self.counts.clear();
-                self.settle()?;
-                self.fill_allow()?;
+                self.has_mended = true;
+                self.say_again()?;
             }
         }
         Err(last.map_or_else(|| Failure::new(FailureKind::Kernel, 0, what), |error| Failure::kernel(what, &error)))
@@ -143,11 +143,14 @@ impl Table {
         Ok(held)
     }
 
-    /// Makes sets that are missing.
+    /// Makes sets that are missing. Where the kernel refuses that, they stay missing: nothing may count on them.
     fn make_sets(&mut self, tiers: impl Iterator<Item = Tier>) -> Result<(), Failure> {
-        let before = self.layout.tiers.len();
-        self.layout.tiers.extend(tiers);
-        if self.layout.tiers.len() == before { Ok(()) } else { self.settle() }
+        let missing: BTreeSet<Tier> = tiers.filter(|tier| !self.layout.tiers.contains(tier)).collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        self.layout.tiers.extend(&missing);
+        self.settle().inspect_err(|_| self.layout.tiers.retain(|tier| !missing.contains(tier)))
     }
 
     /// Entries end by themselves, so a count that is too high is taken anew, now and then.
@@ -188,28 +191,30 @@ impl Table {
         entries(&mut self.socket, tier.class.home(), tier, Instant::now(), &mut || ())
     }
 
-    /// Makes the allowlist equal to `nets`, in one step.
+    /// Makes the allowlist equal to `nets`, in one step. What the kernel refuses stays wanted, and [`Table::guard`] says it again.
     pub(in crate::nft) fn set_allow(&mut self, nets: BTreeSet<IpNet>) -> Result<(), Failure> {
-        self.make_sets(nets.iter().map(|net| Tier::of(Class::Allow, net)))?;
-        let less: Vec<IpNet> = self.allow.difference(&nets).copied().collect();
-        let more: Vec<Element> = nets.difference(&self.allow).map(|net| Element::allowed(*net)).collect();
-        let done = self.retry("write the allowlist", |table| {
-            let mut batch = Batch::default();
-            add(&more, &mut batch);
-            remove(&less, &mut batch);
-            Ok(table.socket.commit(batch)?)
-        });
-        if done.is_err() {
-            // Read what is there, so that the next try starts from the truth.
-            self.allow = self.read_allow().unwrap_or_default();
-            return done;
+        let before = std::mem::replace(&mut self.allow, nets);
+        if self.owes {
+            return self.say_again();
         }
-        self.allow = nets;
-        Ok(())
-    }
-
-    pub(super) fn read_allow(&mut self) -> io::Result<BTreeSet<IpNet>> {
-        self.read_allow_of(Side::Ingress)
+        self.make_sets(self.allow.clone().iter().map(|net| Tier::of(Class::Allow, net))).inspect_err(|_| self.owes = true)?;
+        let less: Vec<IpNet> = before.difference(&self.allow).copied().collect();
+        let more: Vec<Element> = self.allow.difference(&before).map(|net| Element::allowed(*net)).collect();
+        let mut batch = Batch::default();
+        add(&more, &mut batch);
+        remove(&less, &mut batch);
+        match self.socket.commit(batch) {
+            Ok(()) => Ok(()),
+            // Somebody has removed a table, a set or an entry of it.
+            Err(error) if error.raw_os_error() == Some(libc::ENOENT) => {
+                self.has_mended = true;
+                self.say_again()
+            }
+            Err(error) => {
+                self.owes = true;
+                Err(Failure::kernel("write the allowlist", &error))
+            }
+        }
     }
 
     /// The allowlist as one side has it.
@@ -219,13 +224,6 @@ impl Table {
             all.extend(entries(&mut self.socket, side, tier, Instant::now(), &mut || ())?.iter().map(|element| element.net));
         }
         Ok(all)
-    }
-
-    /// The allowlist into a table that was just made anew.
-    fn fill_allow(&mut self) -> Result<(), Failure> {
-        let mut batch = Batch::default();
-        self.add_allow(&mut batch);
-        self.socket.commit(batch).map_err(|error| Failure::kernel("write the allowlist", &error))
     }
 
     /// The allowlist in place of whatever is there, in one step.
@@ -302,7 +300,7 @@ pub(in crate::nft) fn dump(socket: &mut Socket, alive: &mut impl FnMut()) -> io:
 
 fn entries(socket: &mut Socket, side: Side, tier: Tier, began: Instant, alive: &mut impl FnMut()) -> io::Result<Vec<Element>> {
     let ask = || element::ask_all(side, tier);
-    socket.dump(ask, |message, all| {
+    socket.dump(ENTRIES_MAX, ask, |message, all| {
         alive();
         let passed_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
         all.extend(

@@ -2,9 +2,11 @@
 
 use crate::nft::{
     bytes::{Batch, Incoming, Message, Parts},
+    element,
     objects::{self, Hook, TABLE},
+    shape::Shape,
     side::Side,
-    socket::Socket,
+    socket::{Socket, THINGS_MAX},
     tier::{Class, Tier},
     uapi::{chain, flag, message, object, rule, set, table},
 };
@@ -20,8 +22,15 @@ pub(super) struct Found {
     /// Chains, and where each hangs.
     pub(super) chains: BTreeMap<String, Option<Hook>>,
     pub(super) counters: BTreeSet<String>,
-    /// Sets, and how many entries fit in each; 0 if nobody said.
-    pub(super) sets: BTreeMap<String, u32>,
+    pub(super) sets: BTreeMap<String, FoundSet>,
+}
+
+/// A set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct FoundSet {
+    pub(super) shape: Shape,
+    /// Has it an entry that stands for every key without one?
+    pub(super) has_catch_all: bool,
 }
 
 impl Found {
@@ -43,8 +52,21 @@ pub(super) struct FoundTable {
     pub(super) is_ours: bool,
 }
 
-/// Chains and their rules as the kernel tells them, without what changes by itself.
-pub(super) type Picture = BTreeMap<(Side, String), Vec<u8>>;
+/// Our tables as the kernel tells them, without what changes by itself.
+#[derive(Debug, Default)]
+pub(super) struct Picture {
+    /// Chains, where they hang, and their rules.
+    pub(super) chains: BTreeMap<(Side, String), Vec<u8>>,
+    pub(super) sets: BTreeMap<(Side, String), FoundSet>,
+}
+
+impl Picture {
+    /// Is everything as in `self` still so in `now`, and nothing else there? Of these chains some may be gone.
+    pub(super) fn is_still(&self, now: &Self, may_be_gone: impl Fn(&(Side, String)) -> bool) -> bool {
+        let is_same = |(chain, rules)| may_be_gone(chain) || now.chains.get(chain) == Some(rules);
+        self.chains.iter().all(is_same) && now.chains.keys().all(|chain| self.chains.contains_key(chain)) && self.sets == now.sets
+    }
+}
 
 /// Removes our tables. Was there one?
 pub(in crate::nft) fn remove_tables(socket: &mut Socket) -> io::Result<bool> {
@@ -90,18 +112,37 @@ pub(super) fn find_table(socket: &mut Socket, side: Side) -> io::Result<Option<F
 
 /// The sets of prefixes.
 pub(super) fn tiers(socket: &mut Socket, side: Side) -> io::Result<Vec<Tier>> {
-    let sets = sets(socket, side)?;
-    Ok(sets.into_iter().filter_map(|(name, _)| Tier::parse(&name)).collect())
+    let shapes = shapes(socket, side)?;
+    Ok(shapes.into_iter().filter_map(|(name, _)| Tier::parse(&name)).collect())
 }
 
-fn sets(socket: &mut Socket, side: Side) -> io::Result<Vec<(String, u32)>> {
+fn shapes(socket: &mut Socket, side: Side) -> io::Result<Vec<(String, Shape)>> {
     socket.dump(
+        THINGS_MAX,
         || list(side, message::GET_SET, set::TABLE),
         |message, all| {
-            let size = message.attributes().inside(set::DESCRIPTION).number(set::SIZE).unwrap_or(0);
-            all.extend(ours(message, side, set::TABLE, set::NAME).map(|name| (name.to_owned(), size)));
+            let shape = || Shape::read(message.attributes());
+            all.extend(ours(message, side, set::TABLE, set::NAME).map(|name| (name.to_owned(), shape())));
         },
     )
+}
+
+fn sets(socket: &mut Socket, side: Side) -> io::Result<BTreeMap<String, FoundSet>> {
+    let mut sets = BTreeMap::new();
+    for (name, shape) in shapes(socket, side)? {
+        let has_catch_all = has_catch_all(socket, side, &name)?;
+        sets.insert(name, FoundSet { shape, has_catch_all });
+    }
+    Ok(sets)
+}
+
+fn has_catch_all(socket: &mut Socket, side: Side, set: &str) -> io::Result<bool> {
+    match socket.get(&element::ask_catch_all(side, set), |_| Some(())) {
+        Ok(found) => Ok(found.is_some()),
+        // Before Linux 5.13 there is no such thing.
+        Err(error) if matches!(error.raw_os_error(), Some(libc::EINVAL | libc::EOPNOTSUPP)) => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 /// The name of something, if it is in our table: kernels differ in whether they filter by it.
@@ -115,6 +156,7 @@ fn ours<'a>(message: &Incoming<'a>, side: Side, table: u16, name: u16) -> Option
 pub(super) fn look(socket: &mut Socket, side: Side) -> io::Result<Found> {
     let Some(table) = find_table(socket, side)? else { return Ok(Found::default()) };
     let chains = socket.dump(
+        THINGS_MAX,
         || list(side, message::GET_CHAIN, chain::TABLE),
         |message, all| {
             let hook = || Hook::read(message.attributes());
@@ -122,6 +164,7 @@ pub(super) fn look(socket: &mut Socket, side: Side) -> io::Result<Found> {
         },
     )?;
     let counters = socket.dump(
+        THINGS_MAX,
         || list(side, message::GET_OBJECT, object::TABLE),
         |message, all| all.extend(ours(message, side, object::TABLE, object::NAME).map(str::to_owned)),
     )?;
@@ -129,27 +172,29 @@ pub(super) fn look(socket: &mut Socket, side: Side) -> io::Result<Found> {
         table: Some(table),
         chains: chains.into_iter().collect(),
         counters: counters.into_iter().collect(),
-        sets: sets(socket, side)?.into_iter().collect(),
+        sets: sets(socket, side)?,
     })
 }
 
-/// Chains and rules of both sides.
+/// Chains, rules and sets of both sides.
 pub(super) fn picture(socket: &mut Socket) -> io::Result<Picture> {
-    let mut picture = Picture::new();
+    let mut picture = Picture::default();
     for side in Side::BOTH {
         if let Some(table) = find_table(socket, side)? {
             // No chain has no name.
-            picture.insert((side, String::new()), (table.flags & table::DORMANT).to_ne_bytes().to_vec());
+            picture.chains.insert((side, String::new()), (table.flags & table::DORMANT).to_ne_bytes().to_vec());
         }
         let chains = socket.dump(
+            THINGS_MAX,
             || list(side, message::GET_CHAIN, chain::TABLE),
             |message, all| {
                 let hook = hook(message.attributes());
                 all.extend(ours(message, side, chain::TABLE, chain::NAME).map(|name| (name.to_owned(), hook)));
             },
         )?;
-        picture.extend(chains.into_iter().map(|(chain, hook)| ((side, chain), hook)));
+        picture.chains.extend(chains.into_iter().map(|(chain, hook)| ((side, chain), hook)));
         let rules = socket.dump(
+            THINGS_MAX,
             || list(side, message::GET_RULE, rule::TABLE),
             |message, all| {
                 let steps = message.attributes().bytes(rule::EXPRESSIONS).unwrap_or_default().to_vec();
@@ -157,8 +202,9 @@ pub(super) fn picture(socket: &mut Socket) -> io::Result<Picture> {
             },
         )?;
         for (chain, mut steps) in rules {
-            picture.entry((side, chain)).or_default().append(&mut steps);
+            picture.chains.entry((side, chain)).or_default().append(&mut steps);
         }
+        picture.sets.extend(sets(socket, side)?.into_iter().map(|(name, set)| ((side, name), set)));
     }
     Ok(picture)
 }
@@ -171,6 +217,7 @@ fn hook(parts: Parts<'_>) -> Vec<u8> {
 /// The counters of one side, by name.
 pub(super) fn counters(socket: &mut Socket, side: Side) -> io::Result<BTreeMap<String, u64>> {
     let all = socket.dump(
+        THINGS_MAX,
         || list(side, message::GET_OBJECT, object::TABLE),
         |message, all| {
             let packets = message.attributes().inside(object::DATA).long(object::COUNTER_PACKETS).unwrap_or(0);

@@ -7,13 +7,19 @@ use honeymesh_types::EventKind;
 use honeymesh_xdp::{PROBE_EVERY, Probed};
 
 impl<K: Enforcer> Engine<K> {
-    /// Judges a probe; a change for the worse or the better is told, and whatever is wrong is looked for at once.
+    /// Judges a probe of the keeper's; a change for the worse or the better is told, and whatever is wrong is looked for at once. One that
+    /// may tell of the mode before says nothing: what the one before it came to stays.
     pub(super) fn probed(&mut self, probed: &Probed) {
         let judged = self.kernel.probed(probed);
+        let now = (self.clock)().mono;
+        if self.keeping.mode_set.is_some_and(|set| now.since(set) < MODE_SETTLES) {
+            self.keeping.probe_due = Some(now.plus(PROBE_MISSED));
+            return;
+        }
         self.judged(judged);
     }
 
-    /// Runs a probe if one is due and no keeper does.
+    /// Runs a probe if one is due and no keeper does. It is in step with the mode, because both are said to the same process, in turn.
     pub(super) fn probe_if_due(&mut self) {
         let now = (self.clock)().mono;
         if self.keeping.is_kept() || self.keeping.probe_next.is_some_and(|next| next > now) {
@@ -25,11 +31,8 @@ impl<K: Enforcer> Engine<K> {
         }
     }
 
-    fn judged(&mut self, mut judged: Result<(), String>) {
+    fn judged(&mut self, judged: Result<(), String>) {
         let now = (self.clock)();
-        if self.keeping.mode_set.is_some_and(|set| now.mono.since(set) < MODE_SETTLES) {
-            judged = Ok(());
-        }
         let before = self.keeping.probe.take().unwrap_or_else(|| ProbeJson { ok: true, ..ProbeJson::default() });
         let failed = judged.err();
         let is_new = failed != self.keeping.probe_failed;

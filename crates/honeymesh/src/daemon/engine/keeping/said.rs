@@ -4,7 +4,7 @@ use super::{PUT_BACK_MAX, Program};
 use crate::daemon::{enforcer::Enforcer, engine::Engine};
 use honeymesh_format::printable;
 use honeymesh_types::EventKind;
-use honeymesh_xdp::{AttachMode, InterfaceState, InterfaceStatus, Place, Sight, Steered, Why, Word};
+use honeymesh_xdp::{AttachMode, Drift, InterfaceState, InterfaceStatus, Place, Sight, Steered, Why, Word};
 use std::{os::unix::process::ExitStatusExt, process::ExitStatus};
 
 /// How a change of an interface is logged.
@@ -22,13 +22,18 @@ fn remember(put_back: &mut Vec<String>, place: &Place) {
 }
 
 impl<K: Enforcer> Engine<K> {
-    /// Takes what the lookout saw. Where no keeper guards what comes, that is done now.
+    /// Takes what the lookout saw. Where no keeper guards what comes, that is done now. What was mended in passing since the last look
+    /// is told by an audit, which looks for bans that went with it.
     pub fn interfaces_looked(&mut self, sight: Sight) {
         match self.kernel.look_after(sight) {
             Ok(seen) => self.interfaces_seen(seen),
             Err(error) => self.trouble("an interface that came", None, &error),
         }
         self.probe_if_due();
+        if self.kernel.take_mended() {
+            self.audits.found(&Drift { settings_changed: true, ..Drift::default() });
+            self.audits.called_for((self.clock)().mono);
+        }
     }
 
     /// Takes how the interfaces stand. Without a keeper this is all there is, so changes are told from here.

@@ -1,0 +1,89 @@
+//! Orders that last: the mode, a lockdown, the never-ban set, the network. The writer keeps what it was ordered even if the kernel
+//! refuses it. Here it is seen to that it is said again, and that an interface that ended a moment ago is no reason to refuse.
+
+use super::{
+    Nft,
+    answers::unexpected,
+    orders::{Answer, Order},
+};
+use crate::Error;
+
+/// How often an order is given when an interface ends in that very moment.
+const TRIES: usize = 3;
+
+/// What came of [`Order::Guard`].
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Mended {
+    /// Somebody had changed something.
+    pub(super) is_changed: bool,
+    /// The kernel had refused something before, and has it now.
+    pub(super) was_owed: bool,
+}
+
+impl Nft {
+    /// Gives an order that is kept as wanted if the kernel refuses it: then [`Nft::guard`] and [`Nft::look_after`] say it again.
+    pub(super) fn keep(&mut self, order: &Order) -> Result<(), Error> {
+        let mut done = self.done(order).map(|_| ());
+        if done.as_ref().is_err_and(is_gone) {
+            // It is wanted by now, so whatever is said again says it, too.
+            done = self.look_again().map(|mended| self.note(mended.is_changed));
+        }
+        // What is over a bound of ours was never taken.
+        self.owes |= matches!(&done, Err(error) if !matches!(error, Error::Full { .. }));
+        done
+    }
+
+    /// Gives an order. Before Linux 6.16 the kernel refuses to hang up any chain while one of the interfaces is gone: then the
+    /// interfaces are looked at, and the order is given again.
+    pub(super) fn insist(&mut self, order: &Order) -> Result<u32, Error> {
+        let mut done = self.done(order);
+        for _ in 1..TRIES {
+            if !done.as_ref().is_err_and(is_gone) {
+                break;
+            }
+            let mended = self.look_again()?;
+            self.note(mended.is_changed);
+            done = self.done(order);
+        }
+        done
+    }
+
+    /// Has the writer take the interfaces as they are now, mend what is not as it should be, and say what the kernel has refused.
+    pub(super) fn look_again(&mut self) -> Result<Mended, Error> {
+        let mut done = self.look_once();
+        for _ in 1..TRIES {
+            if !done.as_ref().is_err_and(is_gone) {
+                break;
+            }
+            done = self.look_once();
+        }
+        done
+    }
+
+    fn look_once(&mut self) -> Result<Mended, Error> {
+        let looked = self.lookout.borrow_mut().look();
+        let sight = looked.map_err(|source| Error::Nftables { doing: "look at the interfaces of".into(), source })?;
+        self.guard_as(sight)
+    }
+
+    /// Was anything that somebody else had changed mended without a word, since this was asked last? Then bans may be missing, too.
+    pub fn take_mended(&mut self) -> bool {
+        self.has_mended.take()
+    }
+
+    /// For [`Nft::take_mended`].
+    pub(super) fn note(&self, has_mended: bool) {
+        self.has_mended.set(self.has_mended.get() | has_mended);
+    }
+
+    pub(super) fn done(&self, order: &Order) -> Result<u32, Error> {
+        let Answer::Done { count, has_mended } = self.ask(order)? else { return Err(unexpected()) };
+        self.note(has_mended);
+        Ok(count)
+    }
+}
+
+/// Did the kernel miss something that the order named?
+fn is_gone(error: &Error) -> bool {
+    matches!(error, Error::Nftables { source, .. } if source.raw_os_error() == Some(libc::ENOENT))
+}

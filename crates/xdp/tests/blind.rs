@@ -1,0 +1,109 @@
+//! A forger is blind to the oracle: what is let through for a suspect is refused, also where dark ports are traps. A trap would answer
+//! whose address was forged with a SYN-ACK, its reset would move its IP-ID, and that can be asked for from afar.
+#![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
+
+mod common;
+
+use common::{
+    alone,
+    backend::{HERE, HERE6, Kind, Stage, nft},
+    wait, wire,
+};
+use honeymesh_types::{Fate, KnockKind};
+use honeymesh_xdp::{Dark, Kernel, Knocks, Options, now};
+use honeymesh_xdp_program::testing::{ACK, Packet, RST, SYN};
+use std::{
+    collections::BTreeSet,
+    net::TcpListener,
+    os::fd::AsFd,
+    time::{Duration, Instant},
+};
+
+/// More than are ever answered.
+const PORTS: std::ops::Range<u16> = 100..228;
+/// How long whoever answers may take: everybody is on this machine.
+const MOMENT: Duration = Duration::from_millis(300);
+
+/// What of the ports of a suspect is told, until each was.
+fn coins(knocks: &mut Knocks) -> Vec<(u16, Fate)> {
+    let mut coins = Vec::new();
+    let all_told = wait(|| {
+        while let Some(knock) = knocks.next(now()) {
+            if let KnockKind::Suspect { fate } = knock.kind {
+                coins.push((knock.port, fate));
+            }
+        }
+        coins.len() >= 128 || coins.iter().filter(|(_, fate)| *fate == Fate::Answered).count() >= 64
+    });
+    assert!(all_told, "{coins:?}");
+    coins
+}
+
+fn options(stage: &Stage<'_>) -> Options {
+    let mut options = stage.room.options(&["hm0"]);
+    options.dark = Dark::Trap;
+    options.scan.oracle = true;
+    options
+}
+
+/// Silences each source, sends SYNs to [`PORTS`], and looks at what comes back.
+fn watch(stage: &Stage<'_>, knocks: &mut Knocks) {
+    for (source, here) in [("192.0.2.2", HERE), ("2001:db8::2", HERE6)] {
+        let syns = |ports: std::ops::Range<u16>| {
+            let all: Vec<_> = ports.map(|port| wire::summed(Packet::tcp(source, here, port, SYN).build())).collect();
+            stage.peer.run(move || {
+                let mut ear = wire::Ear::new("hm1");
+                all.iter().for_each(|frame| wire::send("hm1", frame));
+                let began = Instant::now();
+                let mut heard = Vec::new();
+                while began.elapsed() < MOMENT {
+                    heard.extend(ear.segments());
+                    std::thread::sleep(Duration::from_millis(5));
+                }
+                heard
+            })
+        };
+        let with = |heard: &[(u16, u8)], flags| {
+            let ports = heard.iter().filter(|(_, found)| *found == flags).map(|(port, _)| *port);
+            ports.collect::<BTreeSet<u16>>()
+        };
+        let before = syns(1..4);
+        assert_eq!(with(&before, SYN | ACK), BTreeSet::from([1, 2, 3]), "{source}: a trap, up to the one that makes a scan");
+        let heard = syns(PORTS);
+        let coins = coins(knocks);
+        let answered: BTreeSet<u16> = coins.iter().filter(|(_, fate)| *fate == Fate::Answered).map(|(port, _)| *port).collect();
+        assert!((32..=64).contains(&answered.len()), "{coins:?}");
+        assert_eq!(with(&heard, SYN | ACK), BTreeSet::new(), "{source}");
+        assert_eq!(with(&heard, RST | ACK), answered, "{source}");
+    }
+}
+
+fn traps() -> [TcpListener; 2] {
+    ["127.0.0.1:0", "[::1]:0"].map(|at| TcpListener::bind(at).unwrap())
+}
+
+#[test]
+fn no_suspect_meets_the_trap_where_xdp_drops() {
+    alone("a blind forger, XDP", |room| {
+        let stage = Stage::new(room, Kind::Xdp);
+        let [v4, v6] = traps();
+        let (mut kernel, mut knocks) = Kernel::start(&options(&stage)).unwrap();
+        kernel.set_local(&[HERE, HERE6].map(|addr| addr.parse().unwrap())).unwrap();
+        kernel.arm(Some(v4.as_fd()), Some(v6.as_fd())).unwrap();
+        watch(&stage, &mut knocks);
+        kernel.release().unwrap();
+    });
+}
+
+#[test]
+fn no_suspect_meets_the_trap_where_nf_tables_drops() {
+    alone("a blind forger, nf_tables", |room| {
+        let stage = Stage::new(room, Kind::Nft);
+        let [v4, v6] = traps();
+        let mut nft = nft(&options(&stage)).unwrap();
+        let mut knocks = nft.take_knocks().unwrap();
+        nft.arm(Some(v4.as_fd()), Some(v6.as_fd())).unwrap();
+        watch(&stage, &mut knocks);
+        nft.release().unwrap();
+    });
+}

@@ -1,0 +1,265 @@
+//! What the kernel refuses stays wanted where nf_tables drops: it is said again, and until then the self-probe tells.
+#![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
+
+mod common;
+
+use common::{
+    alone,
+    backend::{Kind, SENTINEL, Stage, full, nft},
+    ban, ip, net_of,
+    tool::{add_ours, tool, unowned},
+    wait,
+};
+use honeymesh_types::{Lockdown, Scope};
+use honeymesh_xdp::{Nft, NftEnds, NftWriter, now};
+use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, recv, send, socketpair};
+use std::{
+    os::fd::AsRawFd,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    thread,
+};
+
+const BANNED: &str = "203.0.113.7";
+
+/// Puts a table of somebody else's in the place of ours, so that every change of the rules is refused, and what is before the network
+/// stack stays as it is.
+fn refuse() {
+    tool("delete table inet honeymesh ; add table inet honeymesh").unwrap();
+}
+
+fn refuse_no_more() {
+    tool("delete table inet honeymesh").unwrap();
+    add_ours("inet");
+}
+
+/// Tables that everybody may change, with two bans and the self-probe.
+fn begun(stage: &Stage<'_>) -> Nft {
+    let mut nft = unowned(stage.room, &["hm0"]);
+    nft.begin_probing().unwrap();
+    nft.set_allow(&[]).unwrap();
+    nft.raise(&ban(SENTINEL, Scope::All, None), now()).unwrap();
+    nft.raise(&full(BANNED), now()).unwrap();
+    nft
+}
+
+/// Is a packet of the banned source dropped, and not only counted?
+fn drops(stage: &Stage<'_>, nft: &Nft) -> bool {
+    let before = nft.counters().unwrap().dropped;
+    stage.drops(nft, BANNED);
+    nft.counters().unwrap().dropped - before == 2
+}
+
+#[test]
+fn a_mode_that_the_kernel_refused_is_told_by_the_probe_and_said_again() {
+    alone("refused mode", |room| {
+        let stage = Stage::new(room, Kind::Nft);
+        let mut nft = begun(&stage);
+        nft.set_enforcing(false).unwrap();
+        assert!(!drops(&stage, &nft) && nft.probe().unwrap().is_ok());
+        refuse();
+        nft.set_enforcing(true).unwrap_err();
+        let why = nft.probe().unwrap().unwrap_err();
+        assert!(why.contains("a banned IPv4 source was let through") && why.contains("refused what was ordered"), "{why}");
+        assert!(!drops(&stage, &nft));
+        nft.guard().unwrap_err();
+        refuse_no_more();
+        assert!(nft.guard().unwrap().settings_changed);
+        assert!(drops(&stage, &nft), "what was wanted is in force");
+        assert_eq!(nft.probe().unwrap(), Ok(()));
+        assert!(nft.guard().unwrap().is_none(), "once is enough");
+
+        // The other way around, and by the look that comes each second.
+        let mut lookout = nft.lookout().unwrap();
+        refuse();
+        nft.set_enforcing(false).unwrap_err();
+        assert!(nft.probe().unwrap().unwrap_err().contains("dropped while nothing is enforced"));
+        assert!(nft.look_after(lookout.look().unwrap()).is_ok() && drops(&stage, &nft), "it is told elsewhere");
+        refuse_no_more();
+        nft.look_after(lookout.look().unwrap()).unwrap();
+        assert!(!drops(&stage, &nft));
+        assert_eq!(nft.probe().unwrap(), Ok(()));
+        assert!(nft.guard().unwrap().settings_changed, "that it was said again is told");
+        nft.release().unwrap();
+    });
+}
+
+#[test]
+fn a_lockdown_that_the_kernel_did_not_leave_or_begin_is_left_or_begun_with_the_next_look() {
+    alone("refused lockdown", |room| {
+        let stage = Stage::new(room, Kind::Nft);
+        let mut nft = begun(&stage);
+        let is_locked = || ["netdev", "inet"].map(|family| tool(&format!("list set {family} honeymesh locked")).is_ok());
+        nft.set_lockdown(Lockdown::Confirmed).unwrap();
+        assert!(wait(|| stage.drops(&nft, "198.51.100.9")), "a stranger is kept out");
+        refuse();
+        nft.set_lockdown(Lockdown::Off).unwrap_err();
+        assert!(is_locked()[0], "before the network stack it still holds");
+        refuse_no_more();
+        assert!(nft.guard().unwrap().settings_changed);
+        assert_eq!(is_locked(), [false; 2], "nobody is locked out for ever");
+        assert!(!stage.drops(&nft, "198.51.100.9"));
+
+        refuse();
+        nft.set_lockdown(Lockdown::Confirmed).unwrap_err();
+        nft.set_lockdown(Lockdown::Confirmed).unwrap_err();
+        assert!(nft.probe().unwrap().unwrap_err().contains("refused what was ordered"));
+        refuse_no_more();
+        nft.set_lockdown(Lockdown::Confirmed).unwrap();
+        assert_eq!(is_locked(), [true; 2], "saying it again does it, too");
+        assert!(wait(|| stage.drops(&nft, "198.51.100.9")));
+        assert!(nft.guard().unwrap().is_none());
+        nft.release().unwrap();
+    });
+}
+
+#[test]
+fn an_allowlist_that_the_kernel_refused_is_written_later_and_a_length_that_it_refused_works_later() {
+    alone("refused sets", |room| {
+        let stage = Stage::new(room, Kind::Nft);
+        let mut nft = begun(&stage);
+        let allowed = || {
+            let sets = ["netdev", "inet"].map(|family| tool(&format!("list set {family} honeymesh allow4_28")));
+            sets.map(|set| set.is_ok_and(|set| set.contains("203.0.113.0")))
+        };
+        refuse();
+        nft.set_allow(&[net_of("203.0.113.0/28")]).unwrap_err();
+        nft.raise(&full("198.51.0.0/16"), now()).unwrap_err();
+        assert!(stage.drops(&nft, BANNED), "not yet");
+        refuse_no_more();
+        assert!(nft.guard().unwrap().settings_changed);
+        assert_eq!(allowed(), [true; 2]);
+        assert!(!stage.drops(&nft, BANNED), "who is never to be banned is not");
+        nft.raise(&full("198.51.0.0/16"), now()).expect("the set is made now");
+        assert!(stage.drops(&nft, "198.51.7.7"));
+        assert!(nft.guard().unwrap().is_none());
+        nft.release().unwrap();
+    });
+}
+
+#[test]
+fn what_somebody_took_away_and_a_ban_or_a_look_put_back_is_told() {
+    alone("mended in passing", |room| {
+        let stage = Stage::new(room, Kind::Nft);
+        let mut nft = begun(&stage);
+        let mut lookout = nft.lookout().unwrap();
+        tool("insert rule netdev honeymesh entrance accept").unwrap();
+        ip("link add br0 type bridge");
+        ip("link set hm0 master br0");
+        nft.look_after(lookout.look().unwrap()).unwrap();
+        assert!(!tool("list chain netdev honeymesh entrance").unwrap().contains("\t\taccept"), "mended");
+        assert!(nft.guard().unwrap().settings_changed, "by a look");
+        assert!(nft.guard().unwrap().is_none());
+
+        tool("delete table netdev honeymesh").unwrap();
+        nft.raise(&full("203.0.113.8"), now()).unwrap();
+        let drift = nft.guard().unwrap();
+        assert!(drift.settings_changed && !drift.missing.is_empty(), "by a ban: {drift:?}");
+        assert!(nft.guard().unwrap().is_none());
+        nft.release().unwrap();
+    });
+}
+
+/// A set of bans that somebody gave another size is made anew; its bans are the next audit's to enter.
+#[test]
+fn a_set_of_bans_that_takes_no_more_is_made_anew_and_its_bans_are_missed() {
+    alone("full by decree", |room| {
+        let stage = Stage::new(room, Kind::Nft);
+        let mut nft = begun(&stage);
+        tool("add set netdev honeymesh ban4_32 { type ipv4_addr; flags timeout; counter; size 1; }").unwrap();
+        nft.raise(&full("203.0.113.8"), now()).expect_err("no room");
+        assert!(nft.probe().unwrap().unwrap_err().contains("not as they were left"));
+        assert!(nft.guard().unwrap().settings_changed);
+        let intent = [ban(SENTINEL, Scope::All, None), full(BANNED), full("203.0.113.8")];
+        let auditor = nft.take_auditor().unwrap();
+        let drift = auditor.audit(&intent, now()).unwrap();
+        assert_eq!(drift.missing.len(), 3, "{drift:?}");
+        for what in &intent {
+            nft.mend(&what.subject, Some(what), now()).unwrap();
+        }
+        assert!(drops(&stage, &nft) && auditor.audit(&intent, now()).unwrap().is_none());
+        assert!(nft.guard().unwrap().is_none());
+        nft.release().unwrap();
+    });
+}
+
+/// What a writer answers whom the kernel said ENOENT, as it does before Linux 6.16 while one of the interfaces has just ended.
+const GONE: &[u8] = b"\x06\x03\x04\x06set up";
+/// The first octet of the order to look at the interfaces.
+const GUARD: u8 = 9;
+
+/// A writer that answers as many orders with [`GONE`] as it is told to, looks at interfaces aside, though it carries them out if it
+/// `obeys`. Counts the looks.
+fn forgetful(obeys: bool, refusals: Arc<AtomicU32>, looks_seen: Arc<AtomicU32>) -> impl FnOnce(NftEnds) -> std::io::Result<()> {
+    move |NftEnds { orders, looks }| {
+        let pair = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)?;
+        let (near, far) = pair;
+        thread::spawn(|| NftWriter::open(far, looks).unwrap().run());
+        thread::spawn(move || {
+            let mut octets = vec![0; 1 << 17];
+            let (orders, near) = (orders.as_raw_fd(), near.as_raw_fd());
+            while let Ok(len @ 1..) = recv(orders, &mut octets, MsgFlags::empty()) {
+                let is_look = octets[0] == GUARD;
+                looks_seen.fetch_add(u32::from(is_look), Ordering::Relaxed);
+                let less = |left: u32| left.checked_sub(1);
+                let refuses = !is_look && refusals.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less).is_ok();
+                if !refuses || obeys {
+                    send(near, &octets[..len], MsgFlags::empty()).unwrap();
+                    let len = recv(near, &mut octets, MsgFlags::empty()).unwrap();
+                    if !refuses {
+                        send(orders, &octets[..len], MsgFlags::empty()).unwrap();
+                    }
+                }
+                if refuses {
+                    send(orders, GONE, MsgFlags::empty()).unwrap();
+                }
+            }
+        });
+        Ok(())
+    }
+}
+
+#[test]
+fn an_order_that_is_refused_because_an_interface_has_just_ended_is_given_again_after_a_look() {
+    alone("ended in that moment", |room| {
+        let (refusals, looks) = (Arc::<AtomicU32>::default(), Arc::<AtomicU32>::default());
+        let start = |obeys| Nft::start(&room.options(&["lo"]), forgetful(obeys, refusals.clone(), looks.clone())).unwrap();
+        let mut nft = start(true);
+        refusals.store(1, Ordering::Relaxed);
+        nft.set_enforcing(false).expect("a look at the interfaces is enough");
+        assert_eq!(looks.load(Ordering::Relaxed), 1);
+        assert!(tool("list chain netdev honeymesh observing").is_ok());
+        drop(nft);
+        thread::sleep(std::time::Duration::from_millis(100));
+
+        let mut nft = start(false);
+        refusals.store(2, Ordering::Relaxed);
+        nft.raise(&full(BANNED), now()).expect("the third time it is taken");
+        assert_eq!(looks.load(Ordering::Relaxed), 3);
+        assert!(tool("list set netdev honeymesh ban4_32").unwrap().contains(BANNED));
+        refusals.store(u32::MAX, Ordering::Relaxed);
+        nft.raise(&full("203.0.113.8"), now()).expect_err("and not for ever");
+        refusals.store(0, Ordering::Relaxed);
+        assert!(nft.guard().unwrap().is_none(), "nobody had changed anything");
+        nft.release().unwrap();
+    });
+}
+
+#[test]
+fn tables_are_left_as_they_are_for_a_later_start_that_says_what_is_wanted() {
+    alone("later start", |room| {
+        let stage = Stage::new(room, Kind::Nft);
+        let mut first = begun(&stage);
+        tool("add element netdev honeymesh ban4_32 { * }").unwrap();
+        tool("add chain netdev honeymesh x { type filter hook ingress device hm0 priority -600; policy drop; }").unwrap();
+        first.set_lockdown(Lockdown::Off).unwrap();
+        drop(first);
+        thread::sleep(std::time::Duration::from_millis(100));
+        let mut second = nft(&room.options(&["hm0"])).unwrap();
+        assert!(stage.drops(&second, BANNED) && !stage.drops(&second, "198.51.100.9"), "nothing of it outlives a restart");
+        assert!(second.guard().unwrap().is_none());
+        second.release().unwrap();
+    });
+}
