@@ -37,7 +37,7 @@ const KEPT_BYTES: usize = 64 * 1_024;
 const ANY: [&[u8]; 5] = [b"A", b"\n", b"a b\r\n", b"\0", b"\xff"];
 
 /// Beginnings that reach what holds bytes, and what is repeated there.
-const DEEPER: [(&str, &[u8], &[u8]); 35] = [
+const DEEPER: [(&str, &[u8], &[u8]); 40] = [
     ("http", b"GET /", b"%41"),
     ("http", b"GET / HTTP/1.1\r\nA: ", b"b"),
     ("http", b"GET / HTTP/1.1\r\n", b"A: b\r\n"),
@@ -63,6 +63,11 @@ const DEEPER: [(&str, &[u8], &[u8]); 35] = [
     ("redis", b"", b"ZINCRBY z 1 a\r\nZRANGE z 0 -1\r\n"),
     ("redis", b"SADD s a b c d e f g h i j k l m n\r\n", b"SRANDMEMBER s -99\r\n"),
     ("redis", b"MSET aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa 1\r\n", b"KEYS *a*a*a*b\r\n"),
+    ("redis", b"SUBSCRIBE b\r\n", b"SUBSCRIBE a a\r\n"),
+    ("redis", b"", b"ACL SETUSER a on >a +get +config|get ~a (+@read)\r\n"),
+    ("redis", b"ACL SETUSER a on >a ~* +@all -@write -config\r\nAUTH a a\r\n", b"GET a\r\n"),
+    ("redis", b"", b"MULTI\r\nCLIENT INFO\r\nEXEC\r\n"),
+    ("redis", b"", b"EVAL return( 0\r\n"),
     ("memcached", b"set a 0 0 1000000\r\n", b"x"),
     ("memcached", b"", b"get a b c\r\n"),
     ("sip", b"OPTIONS sip:a SIP/2.0\r\n", b"Via: a\r\n"),

@@ -14,6 +14,8 @@ pub(super) struct About {
     /// Its number, and when it said something first: it comes with that.
     begun: Option<(u64, WallTime)>,
     now: WallTime,
+    /// Where it says that it comes from, once it is asked.
+    port: Option<u16>,
     pub(super) is_tracking: bool,
     pub(super) is_kept: bool,
     pub(super) is_untouching: bool,
@@ -26,6 +28,7 @@ impl About {
         Self {
             begun: None,
             now: WallTime(0),
+            port: None,
             is_tracking: false,
             is_kept: false,
             is_untouching: false,
@@ -46,8 +49,15 @@ impl About {
 
     /// What `RESET` forgets: not the library.
     pub(super) fn reset(&mut self) {
-        let (begun, now, library) = (self.begun, self.now, core::mem::take(&mut self.library));
-        *self = Self { begun, now, library, ..Self::new() };
+        let (begun, now, port, library) = (self.begun, self.now, self.port, core::mem::take(&mut self.library));
+        *self = Self { begun, now, port, library, ..Self::new() };
+    }
+
+    fn port(&mut self, host: &Host, seed: u64) -> u16 {
+        *self.port.get_or_insert_with(|| {
+            let [low, high, ..] = derived(&host.key, &[b"port", &seed.to_le_bytes()]);
+            32_768 + u16::from_le_bytes([low, high]) % 28_232
+        })
     }
 
     fn age(&self) -> u64 {
@@ -57,12 +67,11 @@ impl About {
 
 impl Server {
     /// What the server knows of this client. It does not know where it is: so says a server behind a proxy on its own machine.
-    pub(super) fn about(&self, sub: &str) -> String {
+    pub(super) fn about(&mut self, sub: &str) -> String {
+        let port = self.about.port(&self.host, self.seed);
         let about = &self.about;
         let shown = |name: &[u8]| safe_text(name.split(|byte| *byte == 0).next().unwrap_or_default(), NAME_BYTES_MAX);
         let (id, name, resp) = (about.connection(), shown(&self.name), if self.is_resp3 { 3 } else { 2 });
-        let [low, high, ..] = derived(&self.host.key, &[b"port", &self.seed.to_le_bytes()]);
-        let port = 32_768 + u32::from(u16::from_le_bytes([low, high])) % 28_232;
         let running = self.transaction.running();
         let marks = [
             (self.is_listening(), 'P'),

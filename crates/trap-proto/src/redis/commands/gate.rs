@@ -88,11 +88,13 @@ impl Server {
 
     fn refusal(&self, command: &[u8], words: &[Vec<u8>], reply: &mut Reply<'_>) {
         let [said, arguments @ ..] = words else { return };
-        let Ok(named) = Named::said(command, arguments) else {
-            if !known::objection(command, arguments, reply) {
-                unknown(said, arguments, reply);
+        let named = match Named::said(command, arguments) {
+            Ok(named) => named,
+            Err(known::Fault::Command) => return unknown(said, arguments, reply),
+            Err(_) => {
+                known::objection(command, arguments, reply);
+                return;
             }
-            return;
         };
         let name = named.name.as_slice();
         if name == b"debug" {
@@ -130,6 +132,7 @@ pub(super) fn scripted(command: &[u8], arguments: &[Vec<u8>]) -> Result<Named, &
 
 /// The module for vectors counts the words of its commands when they are carried out.
 pub(super) fn lacks_words(command: &[u8], arguments: &[Vec<u8>], reply: &mut Reply<'_>) -> bool {
-    let named = Named::of(command).filter(|named| arguments.is_empty() && named.name.starts_with(b"V"));
+    let is_short = arguments.is_empty() && command.starts_with(b"v");
+    let named = is_short.then(|| Named::of(command)).flatten().filter(|named| named.name.starts_with(b"V"));
     named.is_some_and(|named| known::wrong_words(&named.name, reply))
 }

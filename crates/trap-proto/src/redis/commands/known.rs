@@ -5,7 +5,7 @@ use alloc::{format, vec::Vec};
 use core::cmp::Ordering;
 
 /// Names with so many words, or at least so many where the number is below nought, as `COMMAND` tells them; behind those its
-/// categories, a bit for each of [`CATEGORIES`] in hexadecimal digits.
+/// categories, a bit for each of [`CATEGORIES`] in hexadecimal digits, and one more if others are in it: each such has `HELP` among them.
 const ARITY: &str = include_str!("arity.txt");
 /// What `HELP` says of each that has others in it.
 const HELP: &str = include_str!("help.txt");
@@ -33,6 +33,9 @@ pub(super) const CATEGORIES: [&str; 21] = [
     "transaction",
     "scripting",
 ];
+
+/// The bit of those that have others in them.
+const HAS_PARTS: u32 = 1 << CATEGORIES.len();
 
 /// A command, or a part of one, as the server calls it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,8 +69,8 @@ impl Named {
 
     /// The one that is said with these words. `command` is in small letters.
     pub(super) fn said(command: &[u8], arguments: &[Vec<u8>]) -> Result<Self, Fault> {
-        let whole = Self::of(command).filter(|_| is_command(command)).ok_or(Fault::Command)?;
-        let named = match arguments.first().filter(|_| has_parts(command)) {
+        let whole = Self::of(command).filter(|_| !command.contains(&b'|')).ok_or(Fault::Command)?;
+        let named = match arguments.first().filter(|_| whole.categories & HAS_PARTS != 0) {
             Some(part) => Self::of(&[command, b"|", &part.to_ascii_lowercase()].concat()).ok_or(Fault::Part)?,
             None => whole,
         };
@@ -111,19 +114,14 @@ pub(super) fn within(category: usize) -> Vec<&'static [u8]> {
     ARITY.split_ascii_whitespace().filter(of).filter_map(name).collect()
 }
 
-/// Whether it is one that can be said, and no part of another one.
-pub(super) fn is_command(name: &[u8]) -> bool {
-    !name.contains(&b'|') && is_known(name)
-}
-
 /// Whether it is one, or a part of one as it is told of: `config|get`.
 pub(super) fn is_known(command: &[u8]) -> bool {
     entry(command).is_some()
 }
 
-/// Whether others are in it: each such has `HELP` among them.
+/// Whether others are in it.
 pub(super) fn has_parts(command: &[u8]) -> bool {
-    is_known(&[command, b"|help"].concat())
+    entry(command).is_some_and(|(_, bits)| bits & HAS_PARTS != 0)
 }
 
 /// What the server has against a command before it looks at what it is about. `command` is in small letters.
@@ -182,6 +180,7 @@ mod tests {
                 Some((words.parse().unwrap(), u32::from_str_radix(categories, 16).unwrap())),
                 "{name}"
             );
+            assert_eq!(has_parts(name.as_bytes()), is_known(format!("{name}|help").as_bytes()), "{name}");
             assert_eq!(entry(&[name.as_bytes(), b"!"].concat()), None, "{name}");
         }
         assert_eq!((entry(b""), entry(b"a"), entry(b"zzz"), entry(b":")), (None, None, None, None));
@@ -203,7 +202,7 @@ mod tests {
         assert_eq!(said(&["acl", "FOO"]).as_deref(), Some("-ERR unknown subcommand 'FOO'. Try ACL HELP.\r\n"));
         assert_eq!((said(&["foo"]), said(&["quit", "a"]), said(&["ge"]), said(&["acl|whoami:2 b"])), (None, None, None, None));
         assert_eq!((said(&["config|get"]), said(&["config|get", "a"])), (None, None), "unknown");
-        assert!(is_known(b"config|get") && !is_command(b"config|get") && is_command(b"config"));
+        assert!(is_known(b"config|get") && Named::said(b"config|get", &[]) == Err(Fault::Command));
         assert!(is_known(b"vadd") && is_known(b"acl") && is_known(b"zunionstore"));
         assert!([&b""[..], b"et", b"get:2", b"get:2 getbit", b"\xff"].iter().all(|name| !is_known(name)));
     }
