@@ -59,7 +59,7 @@ const DEEPER: [(&str, &[u8], &[u8]); 40] = [
     ("redis", LARGE_LIST, b"LREM l 0 x\r\n"),
     ("redis", LARGE_LIST, b"LINSERT l AFTER x y\r\n"),
     ("redis", LARGE_LIST, b"SORT l ALPHA STORE m\r\n"),
-    ("redis", b"", b"LPUSH l a\r\nLPOS l b\r\n"),
+    ("redis", LARGE_LIST, b"LPUSH l a\r\nLPOS l b\r\nLTRIM l 0 480\r\n"),
     ("redis", b"", b"ZINCRBY z 1 a\r\nZRANGE z 0 -1\r\n"),
     ("redis", b"SADD s a b c d e f g h i j k l m n\r\n", b"SRANDMEMBER s -99\r\n"),
     ("redis", b"MSET aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa 1\r\n", b"KEYS *a*a*a*b\r\n"),
