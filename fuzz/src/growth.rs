@@ -37,7 +37,7 @@ const KEPT_BYTES: usize = 64 * 1_024;
 const ANY: [&[u8]; 5] = [b"A", b"\n", b"a b\r\n", b"\0", b"\xff"];
 
 /// Beginnings that reach what holds bytes, and what is repeated there.
-const DEEPER: [(&str, &[u8], &[u8]); 32] = [
+const DEEPER: [(&str, &[u8], &[u8]); 40] = [
     ("http", b"GET /", b"%41"),
     ("http", b"GET / HTTP/1.1\r\nA: ", b"b"),
     ("http", b"GET / HTTP/1.1\r\n", b"A: b\r\n"),
@@ -55,6 +55,14 @@ const DEEPER: [(&str, &[u8], &[u8]); 32] = [
     ("redis", b"*1000000\r\n", b"$1\r\na\r\n"),
     ("redis", b"", b"SET a b\r\n"),
     ("redis", HEAVY_NAMES, b"d,"),
+    ("redis", LARGE_LIST, b"LRANGE l 0 -1\r\n"),
+    ("redis", LARGE_LIST, b"LREM l 0 x\r\n"),
+    ("redis", LARGE_LIST, b"LINSERT l AFTER x y\r\n"),
+    ("redis", LARGE_LIST, b"SORT l ALPHA STORE m\r\n"),
+    ("redis", LARGE_LIST, b"LPUSH l a\r\nLPOS l b\r\nLTRIM l 0 480\r\n"),
+    ("redis", b"", b"ZINCRBY z 1 a\r\nZRANGE z 0 -1\r\n"),
+    ("redis", b"SADD s a b c d e f g h i j k l m n\r\n", b"SRANDMEMBER s -99\r\n"),
+    ("redis", b"MSET aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa 1\r\n", b"KEYS *a*a*a*b\r\n"),
     ("redis", b"SUBSCRIBE b\r\n", b"SUBSCRIBE a a\r\n"),
     ("redis", b"", b"ACL SETUSER a on >a +get +config|get ~a (+@read)\r\n"),
     ("redis", b"ACL SETUSER a on >a ~* +@all -@write -config\r\nAUTH a a\r\n", b"GET a\r\n"),
@@ -71,6 +79,20 @@ const DEEPER: [(&str, &[u8], &[u8]); 32] = [
     ("any", b"\x16\x03\x01", b"a"),
     ("modbus", b"", b"\0\x01\0\0\0\x06\x01\x03\0\0\0\x01"),
 ];
+
+/// A list with 481 elements.
+const LARGE_LIST: &[u8] =
+    b"RPUSH l a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a \
+    a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a \
+    a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a \
+    a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a \
+    a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a \
+    a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a \
+    a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a \
+    a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a \
+    a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a \
+    a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a \
+    a\r\n";
 
 /// A script in which a name of one byte stands for 8 KiB; it goes on, and is loaded once 1,500 bytes of it are there.
 const HEAVY_NAMES: &[u8] =

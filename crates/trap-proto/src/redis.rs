@@ -5,6 +5,7 @@
 //! redis-server 8.0.2.
 
 mod commands;
+mod data;
 mod info;
 mod lua;
 mod request;

@@ -3,17 +3,37 @@
 mod about;
 mod channels;
 mod clients;
+mod expiry;
 mod gate;
+mod hashes;
+mod keys;
 mod known;
+mod lists;
 mod meaning;
 mod others;
+mod ranges;
+mod reply;
+mod scan;
 mod scripts;
+mod sets;
+mod sort;
+mod sorted;
+mod stored;
+mod texts;
 mod transaction;
+mod unions;
 mod users;
+mod waiting;
 
-use super::info::{self, Facts, Host};
+pub(super) use stored::REPLY_BYTES_MAX;
+pub(super) use waiting::Wait;
+
+use super::{
+    data::{Data, NO_MEMORY},
+    info::{self, Facts, Host},
+};
 use crate::{
-    store::{Store, VALUE_BYTES_MAX, fits},
+    store::{VALUE_BYTES_MAX, fits},
     text::safe_text,
 };
 use about::About;
@@ -26,6 +46,8 @@ use alloc::{
 };
 use channels::Channels;
 use honeymesh_types::WallTime;
+use reply::Reply;
+use stored::Steps;
 use transaction::Transaction;
 use users::Users;
 
@@ -35,6 +57,8 @@ const SETTINGS_MAX: usize = 32;
 const SETTING_BYTES_MAX: usize = 128;
 /// Databases.
 const DATABASES: i64 = 16;
+/// Tells the order of what has none from whatever else a session's seed makes.
+const SALT: u64 = 0x6b65_7973_7061_6365;
 /// Words of an unknown command that its error repeats, in bytes: Redis' own limit.
 const REPEATED_BYTES_MAX: usize = 128;
 
@@ -84,7 +108,6 @@ const OTHER_SETTINGS: [&str; 22] = [
     "min-replicas-to-write",
 ];
 
-const NO_MEMORY: &str = "-OOM command not allowed when used memory > 'maxmemory'.\r\n";
 /// What a command means to a trap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Meaning {
@@ -135,7 +158,17 @@ pub(super) struct Server {
     /// Passwords that were made on demand.
     passwords: u64,
     replies: Replies,
-    store: Store,
+    data: Data,
+    /// What commands may still look at.
+    steps: Steps,
+    /// Makes what is left to chance.
+    chance: u64,
+    /// The moment of the latest command, in milliseconds since 1970.
+    now_ms: i64,
+    /// Commands may wait: not in transactions and scripts.
+    may_wait: bool,
+    /// What the latest one waits for.
+    waits: Option<Wait>,
     settings: BTreeMap<String, String>,
     replica_of: Option<(String, String)>,
     /// The newer protocol was asked for (RESP3).
@@ -159,7 +192,12 @@ impl Server {
             user: None,
             passwords: 0,
             replies: Replies::ON,
-            store: Store::new(),
+            data: Data::new(seed ^ SALT),
+            steps: Steps::new(),
+            chance: seed.rotate_left(17),
+            now_ms: 0,
+            may_wait: true,
+            waits: None,
             settings: BTreeMap::new(),
             replica_of: None,
             is_resp3: false,
@@ -172,7 +210,18 @@ impl Server {
 
     /// Stores what was there before the stranger came.
     pub(super) fn store(&mut self, key: &[u8], value: &[u8]) {
-        self.store.set(key, value);
+        let _ = self.data.put_text(key, value);
+    }
+
+    /// How long the latest command waits, if it does.
+    pub(super) const fn waits(&mut self) -> Option<Wait> {
+        self.waits.take()
+    }
+
+    /// What a command means that comes while another one waits: it is not run.
+    pub(super) fn meant(words: &[Vec<u8>]) -> Meaning {
+        let Some((command, arguments)) = words.split_first() else { return Meaning::Plain };
+        meaning::meant(&command.to_ascii_lowercase(), arguments)
     }
 
     /// Appends the answer to a command of at least one word. What it means is told, even where it is refused, and whether the
@@ -180,6 +229,9 @@ impl Server {
     pub(super) fn run(&mut self, words: &[Vec<u8>], now: WallTime, answer: &mut Vec<u8>) -> (Meaning, bool) {
         let [command, arguments @ ..] = words else { return (Meaning::Plain, false) };
         let lower = command.to_ascii_lowercase();
+        self.now_ms = i64::try_from(now.0 / 1_000).unwrap_or(i64::MAX);
+        self.data.forget(self.now_ms);
+        self.steps.earn(words);
         self.about.begin(now, &self.host, self.seed);
         let told = self.answered(&lower, words, now, answer);
         self.replies = self.replies.next();
@@ -253,6 +305,7 @@ impl Server {
             }
             (b"unwatch", _) => {
                 self.transaction.unwatch();
+                self.data.unwatch();
                 reply.raw("+OK\r\n");
                 return Meaning::Plain;
             }
@@ -278,13 +331,10 @@ impl Server {
                 self.channels = Channels::new();
                 self.replies = Replies::ON;
                 self.name.clear();
+                self.data.selected = 0;
+                self.data.unwatch();
                 reply.raw("+RESET\r\n");
                 return Meaning::Plain;
-            }
-            (b"flushall" | b"flushdb", _) => {
-                self.store.clear();
-                reply.raw("+OK\r\n");
-                return Meaning::Abuse;
             }
             _ => {}
         }
@@ -293,7 +343,7 @@ impl Server {
         }
         let is_answered = lower == b"client" && self.client(arguments, &mut reply)
             || self.other_looks(lower, arguments, &mut reply)
-            || self.keys(lower, arguments, &mut reply)
+            || self.stored(lower, arguments, &mut reply)
             || self.other_keys(lower, arguments, &mut reply)
             || self.look(lower, arguments, now, &mut reply);
         if !is_answered {
@@ -378,47 +428,20 @@ impl Server {
         }
     }
 
-    /// Commands on keys; whether it was one.
-    fn keys(&mut self, command: &[u8], arguments: &[Vec<u8>], reply: &mut Reply<'_>) -> bool {
-        match (command, arguments) {
-            (b"set", [key, value, ..]) | (b"getset", [key, value]) => {
-                reply.raw(if self.store.set(key, value) { "+OK\r\n" } else { NO_MEMORY });
-            }
-            (b"get", [key]) => match self.store.get(key) {
-                None => reply.nil(),
-                Some(value) => reply.bulk(value),
-            },
-            (b"del" | b"unlink", [_, ..]) => {
-                let removed = arguments.iter().filter(|key| self.store.remove(key)).count();
-                reply.number(removed);
-            }
-            (b"exists", [_, ..]) => reply.number(arguments.iter().filter(|key| self.store.get(key).is_some()).count()),
-            (b"keys", [pattern]) => reply.list(self.store.keys(pattern).collect()),
-            (b"scan", [_, ..]) => {
-                reply.raw("*2\r\n$1\r\n0\r\n");
-                reply.list(self.store.keys(b"*").collect());
-            }
-            (b"dbsize", []) => reply.number(self.store.len()),
-            (b"type", [key]) => reply.raw(if self.store.get(key).is_some() { "+string\r\n" } else { "+none\r\n" }),
-            (b"ttl" | b"pttl", [key]) => reply.raw(if self.store.get(key).is_some() { ":-1\r\n" } else { ":-2\r\n" }),
-            (b"expire" | b"pexpire", [key, _, ..]) => reply.number(usize::from(self.store.get(key).is_some())),
-            (b"set" | b"get" | b"del" | b"keys" | b"exists" | b"type" | b"ttl" | b"scan", _) => {
-                let name = safe_text(command, REPEATED_BYTES_MAX);
-                reply.raw(&format!("-ERR wrong number of arguments for '{name}' command\r\n"));
-            }
-            _ => return false,
-        }
-        true
-    }
-
     /// Commands that look around; whether it was one.
-    fn look(&self, command: &[u8], arguments: &[Vec<u8>], now: WallTime, reply: &mut Reply<'_>) -> bool {
+    fn look(&mut self, command: &[u8], arguments: &[Vec<u8>], now: WallTime, reply: &mut Reply<'_>) -> bool {
         match (command, arguments) {
             (b"ping", []) => reply.raw("+PONG\r\n"),
             (b"ping" | b"echo", [text]) if text.len() <= VALUE_BYTES_MAX => reply.bulk(text),
             (b"ping" | b"echo", [_]) => reply.raw(NO_MEMORY),
             (b"info", _) => reply.verbatim(&self.info(arguments, now)),
-            (b"select", [index]) => reply.raw(selected(index)),
+            (b"select", [index]) => match keys::database(index) {
+                Ok(number) => {
+                    self.data.selected = number;
+                    reply.raw("+OK\r\n");
+                }
+                Err(refusal) => reply.raw(refusal),
+            },
             (b"save" | b"monitor", _) => reply.raw("+OK\r\n"),
             (b"bgsave", _) => reply.raw("+Background saving started\r\n"),
             (b"bgrewriteaof", _) => reply.raw("+Background append only file rewriting started\r\n"),
@@ -432,16 +455,26 @@ impl Server {
             }
             (b"time", []) => {
                 let (seconds, micros) = ((now.0 / 1_000_000).to_string(), (now.0 % 1_000_000).to_string());
-                reply.list([seconds.as_bytes(), micros.as_bytes()].into());
+                reply.list([seconds.as_bytes(), micros.as_bytes()].into_iter());
             }
             _ => return false,
         }
         true
     }
 
+    /// A line for each database with something in it.
+    fn keyspace(&self) -> String {
+        let line = |(number, keys, times): (i64, usize, Vec<i64>)| {
+            let left: i64 = times.iter().map(|until_ms| until_ms - self.now_ms).fold(0, i64::saturating_add);
+            let mean = i64::try_from(times.len()).ok().and_then(|count| left.checked_div(count)).unwrap_or_default();
+            format!("\ndb{number}:keys={keys},expires={},avg_ttl={mean},subexpiry=0", times.len())
+        };
+        self.data.filled().map(line).collect()
+    }
+
     fn info(&self, arguments: &[Vec<u8>], now: WallTime) -> String {
         let is_replica_of = self.replica_of.as_ref().map(|(host, port)| (host.as_str(), port.as_str()));
-        let facts = Facts { version: &self.version, host: &self.host, now, keys: self.store.len(), is_replica_of };
+        let facts = Facts { version: &self.version, host: &self.host, now, keyspace: &self.keyspace(), is_replica_of };
         let wanted: Vec<Vec<u8>> = arguments.iter().take(SETTINGS_MAX).map(|name| name.to_ascii_lowercase()).collect();
         info::text(&facts, &wanted)
     }
@@ -452,14 +485,6 @@ fn not_allowed(command: &str, option: &str) -> String {
         "-ERR {command} command not allowed. If the {option} option is set to \"local\", you can run it from a local connection, otherwise \
          you need to set this option in the configuration file, and then restart the server.\r\n"
     )
-}
-
-fn selected(index: &[u8]) -> &'static str {
-    match core::str::from_utf8(index).ok().and_then(|digits| digits.parse::<i64>().ok()) {
-        None => "-ERR value is not an integer or out of range\r\n",
-        Some(0..DATABASES) => "+OK\r\n",
-        Some(_) => "-ERR DB index is out of range\r\n",
-    }
 }
 
 fn is_setting(name: &[u8]) -> bool {
@@ -480,74 +505,4 @@ fn unknown(command: &[u8], arguments: &[Vec<u8>], reply: &mut Reply<'_>) {
         reply.raw("' ");
     }
     reply.raw("\r\n");
-}
-
-/// An answer in RESP2, or in RESP3.
-struct Reply<'a> {
-    answer: &'a mut Vec<u8>,
-    is_resp3: bool,
-}
-
-impl Reply<'_> {
-    fn raw(&mut self, text: &str) {
-        self.answer.extend_from_slice(text.as_bytes());
-    }
-
-    /// A stranger's word within an error: as C prints it, in one line.
-    fn repeat(&mut self, word: &[u8], bytes_max: usize) {
-        let end = word.iter().position(|byte| *byte == 0).unwrap_or(word.len()).min(bytes_max);
-        self.answer.extend(word[..end].iter().map(|byte| if matches!(byte, b'\r' | b'\n') { b' ' } else { *byte }));
-    }
-
-    fn number(&mut self, number: usize) {
-        self.raw(&format!(":{number}\r\n"));
-    }
-
-    fn bulk(&mut self, bytes: &[u8]) {
-        self.raw(&format!("${}\r\n", bytes.len()));
-        self.answer.extend_from_slice(bytes);
-        self.raw("\r\n");
-    }
-
-    /// Text for people.
-    fn verbatim(&mut self, text: &str) {
-        if self.is_resp3 {
-            self.raw(&format!("={}\r\ntxt:{text}\r\n", text.len() + 4));
-        } else {
-            self.bulk(text.as_bytes());
-        }
-    }
-
-    fn nil(&mut self) {
-        self.raw(if self.is_resp3 { "_\r\n" } else { "$-1\r\n" });
-    }
-
-    /// Something with so many parts that was not asked for.
-    fn push(&mut self, parts: usize) {
-        self.raw(&format!("{}{parts}\r\n", if self.is_resp3 { '>' } else { '*' }));
-    }
-
-    /// So many pairs follow.
-    fn map(&mut self, pairs: usize) {
-        self.raw(&if self.is_resp3 { format!("%{pairs}\r\n") } else { format!("*{}\r\n", pairs * 2) });
-    }
-
-    /// The only module, which comes with the server.
-    fn modules(&mut self) {
-        self.raw("*1\r\n");
-        self.map(4);
-        self.bulk(b"name");
-        self.bulk(b"vectorset");
-        self.bulk(b"ver");
-        self.raw(":1\r\n");
-        self.bulk(b"path");
-        self.bulk(b"");
-        self.bulk(b"args");
-        self.raw("*0\r\n");
-    }
-
-    fn list(&mut self, words: Vec<&[u8]>) {
-        self.raw(&format!("*{}\r\n", words.len()));
-        words.into_iter().for_each(|word| self.bulk(word));
-    }
 }

@@ -67,7 +67,8 @@ pub(super) struct Facts<'a> {
     pub(super) version: &'a str,
     pub(super) host: &'a Host,
     pub(super) now: WallTime,
-    pub(super) keys: usize,
+    /// Its lines about what is stored.
+    pub(super) keyspace: &'a str,
     pub(super) is_replica_of: Option<(&'a str, &'a str)>,
 }
 
@@ -124,10 +125,7 @@ fn fill(facts: &Facts<'_>, section: &str) -> String {
         ("receiving", kib_a_second(RECEIVED_EACH)),
         ("sending", kib_a_second(SENT_EACH)),
         ("role", role(facts.is_replica_of)),
-        (
-            "keys",
-            if facts.keys == 0 { String::new() } else { format!("\ndb0:keys={},expires=0,avg_ttl=0,subexpiry=0", facts.keys) },
-        ),
+        ("keys", facts.keyspace.to_string()),
     ]);
     filled(section, &values)
 }

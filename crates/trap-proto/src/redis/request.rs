@@ -173,13 +173,15 @@ fn split(line: &[u8]) -> Option<Vec<Vec<u8>>> {
     let mut words = Vec::new();
     let mut rest = line.trim_ascii_start();
     while !rest.is_empty() && words.len() < WORDS_MAX {
-        let (word, behind) = match rest {
-            [b'"', behind @ ..] => quoted(behind, b'"')?,
-            [b'\'', behind @ ..] => quoted(behind, b'\'')?,
-            _ => {
-                let end = rest.iter().position(u8::is_ascii_whitespace).unwrap_or(rest.len());
-                (rest[..end].to_vec(), &rest[end..])
+        let ends = |byte: &u8| byte.is_ascii_whitespace() || matches!(byte, b'"' | b'\'');
+        let (plain, behind) = rest.split_at(rest.iter().position(ends).unwrap_or(rest.len()));
+        // A quote may begin within a word, and ends it.
+        let (word, behind) = match behind {
+            [quote @ (b'"' | b'\''), behind @ ..] => {
+                let (inner, behind) = quoted(behind, *quote)?;
+                ([plain, &inner].concat(), behind)
             }
+            _ => (plain.to_vec(), behind),
         };
         words.push(word);
         rest = behind.trim_ascii_start();
@@ -239,12 +241,13 @@ mod tests {
         assert_eq!(words(b"set \"a \\\"b\\n\" 'it\\'s'\r\n"), [["set", "a \"b\n", "it's"]]);
         assert_eq!(words(b"*1\r\n$4\r\na\r\nb\r\n"), [["a\r\nb"]]);
         assert_eq!(words(b"echo \"\\x41\\b\\xzz\"\r\n"), [["echo", "A\u{8}xzz"]]);
+        assert_eq!(words(b"set a\"b c\" d'e'\r\n"), [["set", "ab c", "de"]]);
         assert!(words(b"a\0b\r\nPING\r\n").is_empty(), "deaf from then on");
     }
 
     #[test]
     fn what_is_no_request_is_refused_as_redis_does() {
-        let table: [(&[u8], &str); 7] = [
+        let table: [(&[u8], &str); 8] = [
             (b"*x\r\n", "invalid multibulk length"),
             (b"*2147483648\r\n", "invalid multibulk length"),
             (b"*1\r\nfoo\r\n", "expected '$', got 'f'"),
@@ -252,6 +255,7 @@ mod tests {
             (b"*1\r\n$-1\r\n", "invalid bulk length"),
             (b"*1\r\n$536870913\r\n", "invalid bulk length"),
             (b"set \"a\r\n", "unbalanced quotes in request"),
+            (b"set {\"a\":1}\r\n", "unbalanced quotes in request"),
         ];
         for (bytes, error) in table {
             assert_eq!(hear(bytes), [Heard::Broken(format!("Protocol error: {error}"))]);

@@ -1,16 +1,14 @@
 //! One connection to the Redis server.
 
 use super::{
-    commands::{Meaning, Server},
+    commands::{Meaning, REPLY_BYTES_MAX, Server, Wait},
     info::Host,
     request::{Heard, Request, Requests},
 };
-use crate::{ANSWER_BYTES_MAX, FIELD_BYTES_MAX, Findings, Flow, Session, Step};
+use crate::{ANSWER_BYTES_MAX, DELAY_MS_MAX, FIELD_BYTES_MAX, Findings, Flow, Pause, Session, Step};
 use alloc::{format, sync::Arc, vec::Vec};
 use honeymesh_types::{Signs, WallTime};
 
-/// The longest answer to one request, in bytes: a stored value.
-const REPLY_BYTES_MAX: usize = 20 * 1_024;
 /// The longest that a request's words are noted, in bytes.
 const NOTED_BYTES_MAX: usize = 2 * FIELD_BYTES_MAX;
 
@@ -21,13 +19,27 @@ pub struct RedisSession {
     over: bool,
     /// A browser's request came in one piece: Redis ends it in its second line, before the answer to the first is out.
     is_mute: bool,
+    /// A command waits for ever: what comes is taken down, and nothing of it is run.
+    is_waiting: bool,
+    pause: Pause,
+    /// How long a command still waits behind that, in milliseconds, and its answer.
+    later: Option<(u32, Vec<u8>)>,
     findings: Findings,
 }
 
 impl RedisSession {
     pub(super) fn new(version: Arc<str>, host: Arc<Host>, seed: u64) -> Self {
         let server = Server::new(version, host, seed);
-        Self { server, requests: Requests::default(), over: false, is_mute: false, findings: Findings::default() }
+        Self {
+            server,
+            requests: Requests::default(),
+            over: false,
+            is_mute: false,
+            is_waiting: false,
+            pause: Pause::default(),
+            later: None,
+            findings: Findings::default(),
+        }
     }
 
     /// The same with something stored already.
@@ -45,7 +57,7 @@ impl RedisSession {
             Heard::Request(request) => self.request(&request, now, answer),
             Heard::Broken(error) => {
                 self.findings.signs |= Signs::MALFORMED;
-                if !self.server.is_silent() {
+                if !self.server.is_silent() && !self.is_waiting {
                     answer.extend_from_slice(format!("-ERR {error}\r\n").as_bytes());
                 }
                 Flow::Close
@@ -57,13 +69,30 @@ impl RedisSession {
 
     /// Each request is a report of its own.
     fn request(&mut self, request: &Request, now: WallTime, answer: &mut Vec<u8>) -> Flow {
+        if self.is_waiting {
+            self.note(request, Server::meant(&request.words));
+            return Flow::Telling;
+        }
         let before = answer.len();
         let (meaning, is_left) = self.server.run(&request.words, now, answer);
         self.note(request, meaning);
         if self.is_mute {
             answer.truncate(before);
         }
+        match self.server.waits() {
+            None => {}
+            Some(Wait::Forever) => self.is_waiting = true,
+            Some(Wait::Some(ms)) => self.wait(ms, before, answer),
+        }
         if is_left { Flow::Close } else { Flow::Telling }
+    }
+
+    /// Keeps back what is answered from `before` on, for so long; what is longer than one pause is several.
+    fn wait(&mut self, ms: u32, before: usize, answer: &mut Vec<u8>) {
+        self.pause = Pause { at: before, ms: ms.min(DELAY_MS_MAX) };
+        if ms > DELAY_MS_MAX {
+            self.later = Some((ms - DELAY_MS_MAX, answer.split_off(before)));
+        }
     }
 
     fn note(&mut self, request: &Request, meaning: Meaning) {
@@ -135,12 +164,29 @@ impl Session for RedisSession {
     fn receive(&mut self, bytes: &[u8], now: WallTime, answer: &mut Vec<u8>) -> Step {
         let full = answer.len() + ANSWER_BYTES_MAX - REPLY_BYTES_MAX;
         self.is_mute |= is_web(bytes);
+        self.pause = Pause::default();
         Step::by_byte_until_full(bytes, answer, full, |byte, answer| self.byte(byte, now, answer))
+    }
+
+    fn pause(&mut self) -> Pause {
+        core::mem::take(&mut self.pause)
+    }
+
+    fn resume(&mut self, _now: WallTime, answer: &mut Vec<u8>) -> Option<Flow> {
+        let (ms, later) = self.later.take()?;
+        let before = answer.len();
+        answer.extend(later);
+        self.wait(ms, before, answer);
+        Some(Flow::Continue)
     }
 
     fn end(&mut self) {
         if let (Some(request), false) = (self.requests.finish(), self.over) {
-            let (meaning, _) = self.server.run(&request.words, WallTime::default(), &mut Vec::new());
+            let meaning = if self.is_waiting {
+                Server::meant(&request.words)
+            } else {
+                self.server.run(&request.words, WallTime::default(), &mut Vec::new()).0
+            };
             self.note(&request, meaning);
         }
         self.over = true;
@@ -396,6 +442,16 @@ mod tests {
             Just(b"keys *\r\nCONFIG GET *\r\n".to_vec()),
             Just(b"set a \"b".to_vec()),
             Just(b"MULTI\r\n".to_vec()),
+            Just(b"LPUSH a 1 2 3\r\nLRANGE a 0 -1\r\nLREM a 0 2\r\nLINSERT a BEFORE 1 x\r\nSORT a ALPHA STORE b\r\n".to_vec()),
+            Just(b"SADD a 1 b\r\nSRANDMEMBER a -9\r\nSPOP a\r\nSUNIONSTORE b a a\r\nSSCAN a 0\r\n".to_vec()),
+            Just(b"HSET a f v\r\nHGETALL a\r\nHINCRBYFLOAT a n 0.1\r\nHRANDFIELD a 2 WITHVALUES\r\n".to_vec()),
+            Just(
+                b"ZADD a 1 m inf n\r\nZRANGE a (0 +inf BYSCORE LIMIT 0 1\r\nZUNIONSTORE b 2 a a WEIGHTS 1 -1\r\nZPOPMIN a 9\r\n"
+                    .to_vec()
+            ),
+            Just(b"EXPIRE a 1\r\nRENAME a b\r\nCOPY b a DB 3 REPLACE\r\nSELECT 3\r\nSCAN 0 COUNT 3\r\nDEL a b\r\n".to_vec()),
+            Just(b"WATCH a\r\nBLPOP b 0.5\r\n".to_vec()),
+            Just(b"BZPOPMIN c 0\r\n".to_vec()),
             Just(b"HELLO 3 AUTH a b SETNAME c\r\nHELLO 2\r\n".to_vec()),
             Just(b"ACL GENPASS 4096\r\nACL CAT \"\\x01\"\r\nACL SETUSER a b\r\nACL DRYRUN default get a\r\n".to_vec()),
             Just(b"ACL SETUSER u on >p ~a +@read (+set ~b)\r\nAUTH u p\r\nACL LIST\r\nACL GETUSER u\r\n".to_vec()),

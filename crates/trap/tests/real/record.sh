@@ -135,6 +135,10 @@ service auth {
 END
 behind /usr/sbin/dovecot -F
 behind /usr/bin/redis-server --port 6379 --bind 127.0.0.1 --dir /var/lib/redis --protected-mode no
+# And one in which something is stored, which it finds empty each time.
+mkdir -p "$root/var/lib/redis-data"
+rm -f "$root/var/lib/redis-data/dump.rdb"
+behind /usr/bin/redis-server --port 6379 --bind 127.0.0.2 --dir /var/lib/redis-data --protected-mode no
 behind /usr/sbin/mariadbd --user=mysql --bind-address=127.0.0.1
 # The blog has one of its own: the first knows those accounts alone that Debian makes.
 [ -d "$root/var/lib/mysql-blog" ] || inside mariadb-install-db --user=mysql --datadir=/var/lib/mysql-blog >/dev/null

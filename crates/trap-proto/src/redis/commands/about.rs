@@ -88,11 +88,12 @@ impl Server {
         let (user, [library, version]) = (shown(self.who()), [0, 1].map(|at| shown(&about.library[at])));
         let redirected = if about.is_tracking { 0 } else { -1 };
         format!(
-            "id={id} addr=127.0.0.1:{port} laddr=127.0.0.1:6379 fd=8 name={name} age={} idle=0 flags={flags} db=0 sub={sub_} psub={psub} \
+            "id={id} addr=127.0.0.1:{port} laddr=127.0.0.1:6379 fd=8 name={name} age={} idle=0 flags={flags} db={} sub={sub_} psub={psub} \
              ssub={ssub} multi={multi} watch={} qbuf=26 qbuf-free=20448 argv-mem=10 multi-mem=0 rbs=1024 rbp=0 obl=0 oll=0 omem=0 \
              tot-mem=22426 events=r cmd={said} user={user} redir={redirected} resp={resp} lib-name={library} lib-ver={version} \
              io-thread=0\n",
             about.age(),
+            self.data.selected,
             self.transaction.watched(),
         )
     }

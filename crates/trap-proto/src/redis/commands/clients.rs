@@ -6,7 +6,7 @@ use super::{
     known::{self, CATEGORIES, Named},
     users::{self, DEFAULT, Selector, User},
 };
-use crate::{persona::derived, store::VALUE_BYTES_MAX, text::hex};
+use crate::{persona::derived, redis::data::number::integer, store::VALUE_BYTES_MAX, text::hex};
 use alloc::{format, string::String, vec::Vec};
 
 const NO_FILE: &str = "-ERR This Redis instance is not configured to use an ACL file. You may want to specify users via the ACL SETUSER \
@@ -25,11 +25,6 @@ const NO_TRACKING: &str =
 /// Bits of a password that is made on demand.
 const PASSWORD_BITS: i64 = 256;
 const PASSWORD_BITS_MAX: i64 = 4_096;
-
-/// A whole number as Redis reads one.
-pub(super) fn integer(word: &[u8]) -> Option<i64> {
-    core::str::from_utf8(word).ok().filter(|digits| !digits.starts_with('+'))?.parse().ok()
-}
 
 impl Server {
     /// Who the client is, or would be.
@@ -118,14 +113,14 @@ impl Server {
         let Some((sub, rest)) = arguments.split_first() else { return Meaning::Plain };
         match (sub.to_ascii_lowercase().as_slice(), rest) {
             (b"whoami", _) => reply.bulk(self.who()),
-            (b"users", _) => reply.list(self.users.names().iter().map(Vec::as_slice).collect()),
-            (b"list", _) => reply.list(self.users.lines().iter().map(Vec::as_slice).collect()),
+            (b"users", _) => reply.list(self.users.names().iter().map(Vec::as_slice)),
+            (b"list", _) => reply.list(self.users.lines().iter().map(Vec::as_slice)),
             (b"getuser", [name]) => match self.users.find(name) {
                 Some(user) => reply.user(&user),
                 None => reply.nil(),
             },
             (b"cat", [category, ..]) => category_of(category, reply),
-            (b"cat", []) => reply.list(CATEGORIES.iter().map(|category| category.as_bytes()).collect()),
+            (b"cat", []) => reply.list(CATEGORIES.iter().map(|category| category.as_bytes())),
             (b"log", [word]) if word.eq_ignore_ascii_case(b"reset") => reply.raw("+OK\r\n"),
             (b"log", [count]) if integer(count).is_none() => reply.raw(NO_INTEGER),
             (b"log", _) => reply.raw("*0\r\n"),
@@ -303,7 +298,7 @@ pub(super) fn no_permission(user: &[u8], command: &[u8]) -> Vec<u8> {
 
 fn category_of(category: &[u8], reply: &mut Reply<'_>) {
     match CATEGORIES.iter().position(|known| category.eq_ignore_ascii_case(known.as_bytes())) {
-        Some(category) => reply.list(known::within(category)),
+        Some(category) => reply.list(known::within(category).into_iter()),
         None => {
             reply.raw("-ERR Unknown category '");
             reply.repeat(category, REPEATED_BYTES_MAX);
@@ -313,11 +308,6 @@ fn category_of(category: &[u8], reply: &mut Reply<'_>) {
 }
 
 impl Reply<'_> {
-    /// So many different values follow.
-    pub(super) fn set(&mut self, values: usize) {
-        self.raw(&format!("{}{values}\r\n", if self.is_resp3 { '~' } else { '*' }));
-    }
-
     fn user(&mut self, user: &User) {
         self.map(6);
         self.bulk(b"flags");
@@ -325,7 +315,7 @@ impl Reply<'_> {
         self.set(flags.len());
         flags.iter().for_each(|flag| self.bulk(flag.as_bytes()));
         self.bulk(b"passwords");
-        self.list(user.passwords().iter().map(String::as_bytes).collect());
+        self.list(user.passwords().iter().map(String::as_bytes));
         let Some((own, others)) = user.selectors().split_first() else { return };
         self.selector(own);
         self.bulk(b"selectors");

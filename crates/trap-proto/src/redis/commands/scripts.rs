@@ -106,12 +106,12 @@ impl Server {
             return Reply { answer, is_resp3: self.is_resp3 }.error(&error);
         }
         let number = self.known(script);
-        // A script speaks the older protocol, listens to nothing, and wants its answers.
-        let is_resp3 = core::mem::take(&mut self.is_resp3);
+        // A script speaks the older protocol, listens to nothing, waits for nothing, and wants its answers.
+        let (is_resp3, may_wait) = (core::mem::take(&mut self.is_resp3), core::mem::take(&mut self.may_wait));
         let channels = core::mem::replace(&mut self.channels, Channels::new());
         let replies = core::mem::take(&mut self.replies);
         let result = lua::run(&given, &number, &mut |words| self.called(words, now));
-        (self.is_resp3, self.channels, self.replies) = (is_resp3, channels, replies);
+        (self.is_resp3, self.may_wait, self.channels, self.replies) = (is_resp3, may_wait, channels, replies);
         let from = answer.len();
         let mut reply = Reply { answer, is_resp3 };
         match &result {

@@ -67,6 +67,7 @@ impl Server {
     }
 
     pub(super) fn end_transaction(&mut self) {
+        self.data.unwatch();
         self.transaction = Transaction::new();
     }
 
@@ -86,7 +87,9 @@ impl Server {
             b"discard" => "-ERR DISCARD without MULTI\r\n",
             b"watch" if is_open => "-ERR WATCH inside MULTI is not allowed\r\n",
             b"watch" => {
-                self.transaction.watch(words.get(1..).unwrap_or_default());
+                let keys = words.get(1..).unwrap_or_default();
+                self.transaction.watch(keys);
+                keys.iter().for_each(|key| self.data.watch(key));
                 "+OK\r\n"
             }
             b"exec" | b"quit" | b"reset" => return false,
@@ -121,9 +124,15 @@ impl Server {
             self.hush(from, answer);
             return Meaning::Plain;
         }
+        let is_touched = self.data.unwatch();
         let transaction = core::mem::replace(&mut self.transaction, Transaction::new());
         if transaction.is_spoilt {
             answer.extend_from_slice(b"-EXECABORT Transaction discarded because of previous errors.\r\n");
+            self.hush(from, answer);
+            return Meaning::Plain;
+        }
+        if is_touched {
+            super::Reply { answer, is_resp3: self.is_resp3 }.nil_list();
             self.hush(from, answer);
             return Meaning::Plain;
         }
@@ -131,6 +140,7 @@ impl Server {
         answer.extend_from_slice(format!("*{count}\r\n").as_bytes());
         self.hush(from, answer);
         self.transaction.running = Some(count);
+        let may_wait = core::mem::take(&mut self.may_wait);
         let mut is_left = false;
         for words in &transaction.queued {
             let before = answer.len();
@@ -147,6 +157,7 @@ impl Server {
                 answer.extend_from_slice(NO_MEMORY.as_bytes());
             }
         }
+        self.may_wait = may_wait;
         self.end_transaction();
         if is_left { Meaning::Leave } else { Meaning::Plain }
     }

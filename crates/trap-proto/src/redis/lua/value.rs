@@ -84,6 +84,9 @@ impl Value {
             },
             b'*' => {
                 let (mut values, mut rest) = (Vec::new(), rest);
+                if count()? < 0 {
+                    return Some((Self::Bool(false), rest));
+                }
                 for _ in 0..count()? {
                     let (value, behind) = Self::of_answer(rest)?;
                     values.push(value);
