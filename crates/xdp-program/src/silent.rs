@@ -4,8 +4,8 @@
 //! nobody and passes. A segment with ACK, and a datagram, to a port from which this host itself sends passes, too: it may
 //! belong to a connection that this host translates for others and has no socket for, or be an answer that comes late.
 
-use crate::{Frame, Kernel, Onward, Tuple4, Tuple6, ip::Ip, transport::Contact};
-use honeymesh_xdp_abi::{AddressKey, Counter, FAMILY_V4, Gates};
+use crate::{Frame, Kernel, Onward, Tuple4, Tuple6, ip::Ip, probe::suspect::was_weighed, transport::Contact};
+use honeymesh_xdp_abi::{AddressKey, Counter, FAMILY_V4, Gates, SourceKey};
 
 /// Would a closed port of this host answer it? Then it is dropped.
 #[inline(always)]
@@ -21,7 +21,8 @@ pub(crate) fn judge<I: Ip>(ip: &I, frame: &impl Frame, kernel: &impl Kernel, gat
     };
     let (source, dest) = ip.addresses();
     let Contact { source_port, dest_port, .. } = contact;
-    weigh(&Call { family: I::FAMILY, kind, source, dest, source_port, dest_port }, kernel, gates)
+    let suspect = if contact.is_syn() && gates.has(Gates::ORACLE) { Some(ip.source_key()) } else { None };
+    weigh(&Call { family: I::FAMILY, kind, suspect, source, dest, source_port, dest_port }, kernel, gates)
 }
 
 /// TCP without ACK: it can belong to no connection.
@@ -35,6 +36,8 @@ const DATAGRAM: u8 = 2;
 struct Call {
     family: u8,
     kind: u8,
+    /// Whose reaction may be weighed.
+    suspect: Option<SourceKey>,
     source: AddressKey,
     dest: AddressKey,
     source_port: u16,
@@ -53,6 +56,12 @@ fn weigh(call: &Call, kernel: &impl Kernel, gates: Gates) -> Onward {
     }
     let passes = if call.family == FAMILY_V4 { passes4(call, kernel) } else { passes6(call, kernel) };
     if passes {
+        return Onward::Goes;
+    }
+    // The first program drops every SYN to a dark port but those that the oracle lets through, and these are to be refused.
+    if let Some(suspect) = &call.suspect
+        && was_weighed(suspect, kernel)
+    {
         return Onward::Goes;
     }
     kernel.count(Counter::Silenced);

@@ -1,5 +1,5 @@
-//! A forger is blind to the oracle: what is let through for a suspect is refused, also where dark ports are traps. A trap would answer
-//! whose address was forged with a SYN-ACK, its reset would move its IP-ID, and that can be asked for from afar.
+//! A forger is blind to the oracle: what is let through for a suspect is refused, whatever dark ports are else: traps or silent. A trap would
+//! answer whose address was forged with a SYN-ACK, its reset would move its IP-ID, and that can be asked for from afar.
 #![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
 
 mod common;
@@ -39,15 +39,15 @@ fn coins(knocks: &mut Knocks) -> Vec<(u16, Fate)> {
     coins
 }
 
-fn options(stage: &Stage<'_>) -> Options {
+fn options(stage: &Stage<'_>, dark: Dark) -> Options {
     let mut options = stage.room.options(&["hm0"]);
-    options.dark = Dark::Trap;
+    options.dark = dark;
     options.scan.oracle = true;
     options
 }
 
 /// Silences each source, sends SYNs to [`PORTS`], and looks at what comes back.
-fn watch(stage: &Stage<'_>, knocks: &mut Knocks) {
+fn watch(stage: &Stage<'_>, knocks: &mut Knocks, dark: Dark) {
     for (source, here) in [("192.0.2.2", HERE), ("2001:db8::2", HERE6)] {
         let syns = |ports: std::ops::Range<u16>| {
             let all: Vec<_> = ports.map(|port| wire::summed(Packet::tcp(source, here, port, SYN).build())).collect();
@@ -68,7 +68,11 @@ fn watch(stage: &Stage<'_>, knocks: &mut Knocks) {
             ports.collect::<BTreeSet<u16>>()
         };
         let before = syns(1..4);
-        assert_eq!(with(&before, SYN | ACK), BTreeSet::from([1, 2, 3]), "{source}: a trap, up to the one that makes a scan");
+        let trapped = if dark == Dark::Trap { BTreeSet::from([1, 2, 3]) } else { BTreeSet::new() };
+        assert_eq!(with(&before, SYN | ACK), trapped, "{source}: a trap, up to the one that makes a scan");
+        if dark == Dark::Silent {
+            assert_eq!(before, [], "{source}: nothing is answered that is not weighed");
+        }
         let heard = syns(PORTS);
         let coins = coins(knocks);
         let answered: BTreeSet<u16> = coins.iter().filter(|(_, fate)| *fate == Fate::Answered).map(|(port, _)| *port).collect();
@@ -82,28 +86,50 @@ fn traps() -> [TcpListener; 2] {
     ["127.0.0.1:0", "[::1]:0"].map(|at| TcpListener::bind(at).unwrap())
 }
 
-#[test]
-fn no_suspect_meets_the_trap_where_xdp_drops() {
-    alone("a blind forger, XDP", |room| {
+fn where_xdp_drops(what: &str, dark: Dark) {
+    alone(what, |room| {
         let stage = Stage::new(room, Kind::Xdp);
         let [v4, v6] = traps();
-        let (mut kernel, mut knocks) = Kernel::start(&options(&stage)).unwrap();
+        let (mut kernel, mut knocks) = Kernel::start(&options(&stage, dark)).unwrap();
         kernel.set_local(&[HERE, HERE6].map(|addr| addr.parse().unwrap())).unwrap();
-        kernel.arm(Some(v4.as_fd()), Some(v6.as_fd())).unwrap();
-        watch(&stage, &mut knocks);
+        if dark == Dark::Trap {
+            kernel.arm(Some(v4.as_fd()), Some(v6.as_fd())).unwrap();
+        }
+        watch(&stage, &mut knocks, dark);
         kernel.release().unwrap();
     });
 }
 
-#[test]
-fn no_suspect_meets_the_trap_where_nf_tables_drops() {
-    alone("a blind forger, nf_tables", |room| {
+fn where_nf_tables_drops(what: &str, dark: Dark) {
+    alone(what, |room| {
         let stage = Stage::new(room, Kind::Nft);
         let [v4, v6] = traps();
-        let mut nft = nft(&options(&stage)).unwrap();
+        let mut nft = nft(&options(&stage, dark)).unwrap();
         let mut knocks = nft.take_knocks().unwrap();
-        nft.arm(Some(v4.as_fd()), Some(v6.as_fd())).unwrap();
-        watch(&stage, &mut knocks);
+        if dark == Dark::Trap {
+            nft.arm(Some(v4.as_fd()), Some(v6.as_fd())).unwrap();
+        }
+        watch(&stage, &mut knocks, dark);
         nft.release().unwrap();
     });
+}
+
+#[test]
+fn no_suspect_meets_the_trap_where_xdp_drops() {
+    where_xdp_drops("a blind forger, XDP", Dark::Trap);
+}
+
+#[test]
+fn no_suspect_meets_the_trap_where_nf_tables_drops() {
+    where_nf_tables_drops("a blind forger, nf_tables", Dark::Trap);
+}
+
+#[test]
+fn where_dark_ports_are_silent_only_what_is_weighed_is_answered_by_xdp() {
+    where_xdp_drops("silence and a blind forger, XDP", Dark::Silent);
+}
+
+#[test]
+fn where_dark_ports_are_silent_only_what_is_weighed_is_answered_by_nf_tables() {
+    where_nf_tables_drops("silence and a blind forger, nf_tables", Dark::Silent);
 }
