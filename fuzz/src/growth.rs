@@ -37,7 +37,7 @@ const KEPT_BYTES: usize = 64 * 1_024;
 const ANY: [&[u8]; 5] = [b"A", b"\n", b"a b\r\n", b"\0", b"\xff"];
 
 /// Beginnings that reach what holds bytes, and what is repeated there.
-const DEEPER: [(&str, &[u8], &[u8]); 40] = [
+const DEEPER: [(&str, &[u8], &[u8]); 42] = [
     ("http", b"GET /", b"%41"),
     ("http", b"GET / HTTP/1.1\r\nA: ", b"b"),
     ("http", b"GET / HTTP/1.1\r\n", b"A: b\r\n"),
@@ -68,6 +68,12 @@ const DEEPER: [(&str, &[u8], &[u8]); 40] = [
     ("redis", b"ACL SETUSER a on >a ~* +@all -@write -config\r\nAUTH a a\r\n", b"GET a\r\n"),
     ("redis", b"", b"MULTI\r\nCLIENT INFO\r\nEXEC\r\n"),
     ("redis", b"", b"EVAL return( 0\r\n"),
+    (
+        "redis",
+        b"MULTI\r\n",
+        b"DEL a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a\r\n",
+    ),
+    ("redis", LARGE_LIST, LONG_PATTERN),
     ("memcached", b"set a 0 0 1000000\r\n", b"x"),
     ("memcached", b"", b"get a b c\r\n"),
     ("sip", b"OPTIONS sip:a SIP/2.0\r\n", b"Via: a\r\n"),
@@ -93,6 +99,12 @@ const LARGE_LIST: &[u8] =
     a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a \
     a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a \
     a\r\n";
+
+/// It is looked for once for each element.
+const LONG_PATTERN: &[u8] =
+    b"SORT l ALPHA BY xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\
+    xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\
+    xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx*\r\n";
 
 /// A script in which a name of one byte stands for 8 KiB; it goes on, and is loaded once 1,500 bytes of it are there.
 const HEAVY_NAMES: &[u8] =

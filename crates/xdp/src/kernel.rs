@@ -389,8 +389,9 @@ impl Kernel {
             self.steps = Some(steps::place(&mut self.object)?);
         }
         self.tables.restore_headers();
-        self.tables.set_settings(self.settings)?;
-        self.say_owed()
+        // What one of the two is refused does not keep the other back.
+        let settings = self.tables.set_settings(self.settings);
+        self.say_owed().and(settings)
     }
 
     /// Is what is not about single bans as it is wanted?

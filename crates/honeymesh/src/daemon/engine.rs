@@ -332,7 +332,11 @@ impl<K: Enforcer> Engine<K> {
     /// What came of a setting. One that was refused stays wanted, and whoever ordered it hears of it.
     fn setting(&mut self, what: &str, done: Result<(), honeymesh_xdp::Error>, turn: &mut Turn) {
         if let Err(error) = done {
-            turn.refused = Some(format!("the kernel refused {what}: {error}"));
+            // What has no room, or cannot be on this machine, is not tried again.
+            let is_final = matches!(error, honeymesh_xdp::Error::Full { .. } | honeymesh_xdp::Error::Options(_));
+            let then =
+                if is_final { "is not tried again: order something else" } else { "is said again until the kernel takes it" };
+            turn.refused = Some(format!("the kernel refused {what}: {error}; it {then}"));
             self.trouble(what, None, &error);
         }
     }
@@ -417,7 +421,7 @@ impl<K: Enforcer> Engine<K> {
 fn if_taken(answer: Result<Response, Refusal>, refused: Option<&str>) -> Result<Response, Refusal> {
     let Some(why) = refused else { return answer };
     answer.and_then(|_| {
-        let words = format!("it is wanted and kept, but not in force: {why}; it is said again until the kernel takes it");
+        let words = format!("it is wanted and kept, but not in force: {why}");
         Err(Refusal::new(RefusalKind::Broken, format!("{words}; `honeymesh status` tells whether the self-probe is fine")))
     })
 }

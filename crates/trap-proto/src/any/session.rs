@@ -207,7 +207,10 @@ impl Session for AnySession {
     }
 
     fn resume(&mut self, now: WallTime, answer: &mut Vec<u8>) -> Option<Flow> {
-        self.inner().and_then(|session| session.resume(now, answer))
+        let session = self.inner()?;
+        let flow = session.resume(now, answer);
+        self.pause = session.pause();
+        flow
     }
 
     fn said(&mut self) -> Option<Vec<u8>> {
@@ -400,6 +403,18 @@ mod tests {
             told,
             [TOLD_AFTER_BYTES, TOLD_EVERY_BYTES, TOLD_EVERY_BYTES, 10_000 - TOLD_AFTER_BYTES - 2 * TOLD_EVERY_BYTES]
         );
+    }
+
+    /// What is played may put an answer off, and then again.
+    #[test]
+    fn what_is_played_waits_as_long_as_it_does_alone() {
+        let (mut session, mut answer) = (session(), Vec::new());
+        let step = session.receive(b"*3\r\n$5\r\nBLPOP\r\n$4\r\nnone\r\n$2\r\n25\r\n", drive::NOW, &mut answer);
+        let mut waited = vec![session.pause().ms];
+        while session.resume(drive::NOW, &mut answer).is_some() {
+            waited.push(session.pause().ms);
+        }
+        assert_eq!((step.flow, waited, said(&answer).as_str()), (Flow::Telling, vec![10_000, 10_000, 5_000], "*-1\r\n"));
     }
 
     fn talk() -> impl Strategy<Value = Vec<u8>> {

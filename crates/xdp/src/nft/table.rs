@@ -362,7 +362,12 @@ impl Table {
         let before = (self.interfaces.clone(), self.layout.clone());
         self.take(network);
         let was_owed = self.owes;
-        let is_changed = !was_owed && !self.is_as_left().map_err(|error| Failure::kernel("read", &error))?;
+        let is_changed = !was_owed
+            && !self.is_as_left().map_err(|error| {
+                // Nothing was said: the next order is to find the network as new as this one did.
+                (self.interfaces, self.layout) = before.clone();
+                Failure::kernel("read", &error)
+            })?;
         if is_changed || was_owed {
             self.say_again()?;
         } else if (&self.interfaces, &self.layout) != (&before.0, &before.1) {

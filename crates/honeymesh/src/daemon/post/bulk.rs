@@ -73,13 +73,25 @@ struct House {
     longest: Duration,
 }
 
+/// Ports that the kernel may choose for datagrams and have for streams of somebody else already.
+const TAKEN_MAX: usize = 16;
+
+/// A port for datagrams, and the same one for streams.
+fn port_and_door() -> (Port, StreamDoor) {
+    let both = || {
+        let listen = "127.0.0.1:0".parse().unwrap();
+        let options = Options { cluster: "m".parse().unwrap(), listen, datagram_bytes_max: 1_400, queue_max: QUEUE_MAX };
+        let port = Port::bind(options).unwrap();
+        let door = StreamDoor::bind(port.local()).ok()?;
+        Some((port, door))
+    };
+    (0..TAKEN_MAX).find_map(|_| both()).unwrap()
+}
+
 impl House {
     fn open(n: u8, join: Vec<SocketAddr>) -> (Self, SocketAddr) {
-        let listen = "127.0.0.1:0".parse().unwrap();
-        let port = Port::bind(Options { cluster: "m".parse().unwrap(), listen, datagram_bytes_max: 1_400, queue_max: QUEUE_MAX });
-        let port = port.unwrap();
-        let addr = port.local();
-        let (door, signer) = (StreamDoor::bind(addr).unwrap(), StreamSigner::new(&[n; 32].into()));
+        let (port, door) = port_and_door();
+        let (addr, signer) = (port.local(), StreamSigner::new(&[n; 32].into()));
         let (senders, datagrams) = open(vec![port], now).unwrap();
         let (streams, news) = open_doors(vec![Door { cluster: "m".into(), door, signer }], &Handle::current()).unwrap();
         let config = Config {

@@ -120,9 +120,9 @@ impl Server {
             None => -2,
             Some(None) => -1,
             Some(Some(until_ms)) => match command {
-                b"ttl" => (until_ms - self.now_ms + 500) / 1_000,
-                b"pttl" => until_ms - self.now_ms,
-                b"expiretime" => (until_ms + 500) / 1_000,
+                b"ttl" => until_ms.saturating_sub(self.now_ms).saturating_add(500) / 1_000,
+                b"pttl" => until_ms.saturating_sub(self.now_ms),
+                b"expiretime" => until_ms.saturating_add(500) / 1_000,
                 _ => until_ms,
             },
         };

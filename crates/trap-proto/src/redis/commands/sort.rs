@@ -4,10 +4,13 @@ use super::{
     Reply, Server,
     stored::{SYNTAX, is, whole},
 };
-use crate::redis::data::{
-    Data, Entry, NO_MEMORY, Refusal, WRONG_TYPE,
-    number::double,
-    value::{List, Value},
+use crate::{
+    redis::data::{
+        Data, Entry, NO_MEMORY, Refusal, WRONG_TYPE,
+        number::double,
+        value::{List, Value},
+    },
+    store::KEY_BYTES_MAX,
 };
 use alloc::{borrow::Cow, vec::Vec};
 use core::cmp::Ordering;
@@ -22,8 +25,8 @@ struct Asked<'a> {
     is_back: bool,
     is_alpha: bool,
     limit: Option<(i64, i64)>,
-    by: Option<&'a [u8]>,
-    gets: Vec<&'a [u8]>,
+    by: Option<Pattern<'a>>,
+    gets: Vec<Pattern<'a>>,
     to: Option<&'a [u8]>,
 }
 
@@ -54,11 +57,11 @@ impl<'a> Asked<'a> {
                     behind
                 }
                 (option, [by, behind @ ..]) if is(option, "by") => {
-                    asked.by = Some(by);
+                    asked.by = Some(Pattern::new(by));
                     behind
                 }
                 (option, [get, behind @ ..]) if is(option, "get") => {
-                    asked.gets.push(get);
+                    asked.gets.push(Pattern::new(get));
                     behind
                 }
                 _ => return Err(SYNTAX),
@@ -76,16 +79,43 @@ impl<'a> Asked<'a> {
     }
 }
 
-/// What is found by a pattern with this in the place of its star.
-fn found<'d>(data: &'d Data, pattern: &[u8], word: &'d [u8]) -> Option<Cow<'d, [u8]>> {
-    if pattern == b"#" {
-        return Some(Cow::Borrowed(word));
+/// Where what is sorted by, or given, is found.
+#[derive(Clone, Copy)]
+enum Pattern<'a> {
+    /// The element itself.
+    Own,
+    /// In the key of this name with the element in the place of its star; in this field of it.
+    Named { before: &'a [u8], behind: &'a [u8], field: Option<&'a [u8]> },
+    /// Nowhere: it has no star.
+    Nowhere,
+}
+
+impl<'a> Pattern<'a> {
+    /// Read once, and not for each element: it may be long.
+    fn new(pattern: &'a [u8]) -> Self {
+        if pattern == b"#" {
+            return Self::Own;
+        }
+        let Some(star) = memchr::memchr(b'*', pattern) else { return Self::Nowhere };
+        let (before, behind) = (&pattern[..star], &pattern[star + 1..]);
+        let arrow = memchr::memmem::find(behind, b"->").filter(|at| at + 2 < behind.len());
+        let (behind, field) = arrow.map_or((behind, None), |at| (&behind[..at], Some(&behind[at + 2..])));
+        Self::Named { before, behind, field }
     }
-    let star = pattern.iter().position(|byte| *byte == b'*')?;
-    let (before, behind) = (&pattern[..star], &pattern[star + 1..]);
-    let arrow = memchr::memmem::find(behind, b"->").filter(|at| at + 2 < behind.len());
-    let (rest, field) = arrow.map_or((behind, None), |at| (&behind[..at], Some(&behind[at + 2..])));
-    let value = data.value(&[before, word, rest].concat())?;
+}
+
+/// What is found by a pattern with this in the place of its star.
+fn found<'d>(data: &'d Data, pattern: Pattern<'_>, word: &'d [u8]) -> Option<Cow<'d, [u8]>> {
+    let (before, behind, field) = match pattern {
+        Pattern::Own => return Some(Cow::Borrowed(word)),
+        Pattern::Nowhere => return None,
+        Pattern::Named { before, behind, field } => (before, behind, field),
+    };
+    // No key has a longer name, so none is made up.
+    if before.len() + word.len() + behind.len() > KEY_BYTES_MAX {
+        return None;
+    }
+    let value = data.value(&[before, word, behind].concat())?;
     match (value, field) {
         (Value::Hash(hash), Some(field)) => hash.fields.get(field).map(|value| Cow::Borrowed(value.as_slice())),
         (Value::Text(text), None) => Some(Cow::Borrowed(text.bytes.as_slice())),
@@ -127,7 +157,7 @@ impl Server {
     pub(super) fn sort(&mut self, command: &[u8], words: &[Vec<u8>], reply: &mut Reply<'_>) -> Result<(), Refusal> {
         let (key, options) = words.split_first().ok_or(SYNTAX)?;
         let mut asked = Asked::new(options, command == b"sort_ro")?;
-        let mut is_sorted = asked.by.is_none_or(|by| by.contains(&b'*'));
+        let mut is_sorted = asked.by.is_none_or(|by| matches!(by, Pattern::Named { .. }));
         let value = self.data.value(key);
         let mut all: Vec<&[u8]> = match value {
             None => Vec::new(),
@@ -149,8 +179,8 @@ impl Server {
             all.reverse();
         }
         let (from, many) = asked.span(all.len());
-        let gets = if asked.gets.is_empty() { &[&b"#"[..]][..] } else { &asked.gets };
-        let chosen = all.iter().skip(from).take(many).flat_map(|word| gets.iter().map(|get| found(&self.data, get, word)));
+        let gets = if asked.gets.is_empty() { &[Pattern::Own][..] } else { &asked.gets };
+        let chosen = all.iter().skip(from).take(many).flat_map(|word| gets.iter().map(|get| found(&self.data, *get, word)));
         let Some(to) = asked.to else {
             reply.array(many * gets.len());
             chosen.for_each(|value| reply.bulk_or_nil(value.as_deref()));

@@ -4,9 +4,10 @@ use super::{Meaning, NO_MEMORY, Server, known::Named};
 use alloc::{collections::BTreeSet, format, vec::Vec};
 use honeymesh_types::WallTime;
 
-/// Commands that wait, and bytes of all their words.
+/// Commands that wait, and bytes of all their words with what each takes besides itself.
 const QUEUED_MAX: usize = 32;
 const QUEUED_BYTES_MAX: usize = 32 * 1_024;
+const WORD_BYTES: usize = 40;
 /// The longest answer to all of them, in bytes; what does not fit is answered as with full memory.
 const ANSWER_BYTES_MAX: usize = 16 * 1_024;
 /// Keys that are watched, and bytes of the name of each; more are agreed to, and not counted.
@@ -47,6 +48,11 @@ impl Transaction {
         self.watched.clear();
     }
 
+    /// None of what waits will be run, so nothing of it is kept.
+    fn spoil(&mut self) {
+        (self.is_spoilt, self.queued, self.bytes) = (true, Vec::new(), 0);
+    }
+
     fn watch(&mut self, keys: &[Vec<u8>]) {
         for key in keys {
             if self.watched.len() < WATCHED_MAX && key.len() <= WATCHED_BYTES_MAX {
@@ -62,8 +68,10 @@ impl Server {
     }
 
     /// What waits will not be run.
-    pub(super) const fn spoil(&mut self) {
-        self.transaction.is_spoilt |= self.transaction.is_open;
+    pub(super) fn spoil(&mut self) {
+        if self.transaction.is_open {
+            self.transaction.spoil();
+        }
     }
 
     pub(super) fn end_transaction(&mut self) {
@@ -103,12 +111,12 @@ impl Server {
     /// A command waits for its turn, whatever will come of it.
     fn queue(&mut self, words: &[Vec<u8>]) -> &'static str {
         let waiting = &mut self.transaction;
-        let bytes = waiting.bytes + words.iter().map(Vec::len).sum::<usize>();
+        let bytes = waiting.bytes + words.iter().map(|word| word.len() + WORD_BYTES).sum::<usize>();
         if waiting.is_spoilt {
             return "+QUEUED\r\n";
         }
         if waiting.queued.len() >= QUEUED_MAX || bytes > QUEUED_BYTES_MAX {
-            waiting.is_spoilt = true;
+            waiting.spoil();
             return NO_MEMORY;
         }
         waiting.queued.push(words.to_vec());

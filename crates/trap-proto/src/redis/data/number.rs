@@ -105,7 +105,7 @@ fn units(word: &[u8]) -> Option<i128> {
     for digit in whole.iter().chain(part) {
         sum = sum.checked_mul(10)?.checked_add(char::from(*digit).to_digit(10)?.into())?;
     }
-    let missing = i32::try_from(DECIMALS).ok()? + power - i32::try_from(part.len()).ok()?;
+    let missing = i32::try_from(DECIMALS).ok()?.checked_add(power)?.checked_sub(i32::try_from(part.len()).ok()?)?;
     sum = sum.checked_mul(10_i128.checked_pow(u32::try_from(missing).ok()?)?)?;
     Some(if is_below { -sum } else { sum })
 }

@@ -148,3 +148,29 @@ fn looking_at_much_is_paid_for_with_bytes() {
     let (heard, _) = drive::begun(&mut session, &[long.as_bytes()]);
     assert_eq!(said(&heard.answer), ":0\r\n");
 }
+
+/// What waits for `EXEC` is kept word by word, and each takes room besides its letters; what will not be run is not kept.
+#[test]
+fn what_waits_for_its_turn_is_bounded_in_words() {
+    let command = format!("DEL{}\r\n", " a".repeat(400));
+    let told = replies(&format!("MULTI\r\n{}EXEC\r\n", command.repeat(3)));
+    assert_eq!(told, format!("+OK|+QUEUED|{FULL}+QUEUED|-EXECABORT Transaction discarded because of previous errors.|"));
+}
+
+#[test]
+fn a_pattern_that_no_key_can_fit_finds_nothing() {
+    let long = "x".repeat(2_000);
+    let told =
+        replies(&format!("RPUSH l b a\r\nSET w_a 1\r\nSORT l BY {long}* ALPHA GET #\r\nSORT l ALPHA GET w_* GET {long}\r\n"));
+    assert_eq!(told, ":2|+OK|*2|$1|b|$1|a|*4|$1|1|$-1|$-1|$-1|");
+}
+
+#[test]
+fn numbers_and_moments_at_their_ends_are_told_as_any() {
+    let told = replies(
+        "SET n 1\r\nINCRBYFLOAT n 0e2147483647\r\nHINCRBYFLOAT h f 0e-2147483648\r\nSET k v\r\nPEXPIREAT k 9223372036854775807\r\nEXPIRETIME k\r\nPEXPIRETIME k\r\n",
+    );
+    assert!(told.starts_with("+OK|") && told.ends_with("|+OK|:1|:9223372036854775|:9223372036854775807|"), "{told}");
+    let told = replies("SET k v PXAT 9223372036854775807\r\nTTL k");
+    assert!(told.starts_with("+OK|"), "{told}");
+}
