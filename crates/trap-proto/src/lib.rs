@@ -191,7 +191,7 @@ impl Step {
 /// One connection to a trap.
 pub trait Session: Send {
     /// Before [`Session::open`], once, for servers that number their connections: the stranger comes at `now`, and `before` others came
-    /// before him, to any trap, since the carrier began.
+    /// before him, to this service of this trap, since the carrier began.
     fn meet(&mut self, _now: WallTime, _before: u64) {}
 
     /// The stranger has connected: appends the greeting, if the service speaks first.

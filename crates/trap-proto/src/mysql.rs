@@ -18,7 +18,7 @@ const VERSION: &str = "11.8.9-MariaDB-0+deb13u1 from Debian";
 
 /// What Debian itself asks a server when it starts takes the first numbers of its connections.
 const FIRST: u64 = 30;
-/// Besides those that come to the traps, somebody connects every so many seconds: the least, and how many machines differ by.
+/// Besides those that come to the trap, somebody connects every so many seconds: the least, and how many machines differ by.
 const EVERY_SECONDS: (u64, u64) = (20, 100);
 
 /// A MySQL server that refuses every login.
@@ -28,7 +28,7 @@ pub struct Mysql {
     guests: Guests,
 }
 
-/// How many connect to the server, besides those that come to the traps.
+/// How many connect to the server, besides those that come to the trap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Guests {
     era: Era,

@@ -53,8 +53,22 @@ struct Playing {
     pipe: Arc<Pipe>,
     open: JoinSet<u64>,
     dismissals: HashMap<u64, oneshot::Sender<()>>,
-    /// How many strangers came.
-    met: u64,
+    met: Met,
+}
+
+/// How many strangers came to what, since this process began: to each service of each trap, as the trap on dark ports plays many. So there
+/// are at most as many counts as [`honeymesh_trap_proto::Service::NAMES`] for each trap.
+#[derive(Debug, Default)]
+struct Met(HashMap<(u16, &'static str), u64>);
+
+impl Met {
+    /// Counts one more, and tells how many came before.
+    fn before(&mut self, trap: u16, service: &'static str) -> u64 {
+        let met = self.0.entry((trap, service)).or_default();
+        let before = *met;
+        *met = met.wrapping_add(1);
+        before
+    }
 }
 
 impl Room {
@@ -95,7 +109,8 @@ impl Ready {
     pub async fn run(self) -> io::Result<()> {
         let Self { room, arrivals, pipe } = self;
         pipe.write(std::iter::once(Evidence::Hello { pid: std::process::id() }.to_bytes())).await?;
-        let mut playing = Playing { room, pipe: Arc::new(pipe), open: JoinSet::new(), dismissals: HashMap::new(), met: 0 };
+        let mut playing =
+            Playing { room, pipe: Arc::new(pipe), open: JoinSet::new(), dismissals: HashMap::new(), met: Met::default() };
         let ended = playing.until_over(&arrivals).await;
         // With whoever could dismiss them gone, all end.
         playing.dismissals.clear();
@@ -188,8 +203,7 @@ impl Playing {
         self.dismissals.insert(session, dismissal);
         let (plays, seed) = (plays.at(port), self.room.seeds.hash_one(session));
         let mut played = plays.session(seed);
-        played.meet(wall(), self.met);
-        self.met = self.met.wrapping_add(1);
+        played.meet(wall(), self.met.before(trap, plays.name()));
         let conversation = Box::new(Conversation {
             stream,
             session: played,
@@ -204,5 +218,25 @@ impl Playing {
             conversation.hold().await;
             session
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use honeymesh_trap_proto::{Bait, Persona};
+
+    #[test]
+    fn whoever_comes_elsewhere_is_not_counted_even_on_dark_ports() {
+        let dark = Plays::Bait(Bait::like([].iter(), &Persona::of([7; 32])));
+        let mut met = Met::default();
+        let mut before = |trap: u16, port: u16| met.before(trap, dark.at(port).name());
+        let told =
+            [(0, 3_306), (0, 23), (0, 4_000), (1, 3_306), (0, 3_306), (0, 23), (0, 3_306)].map(|(trap, port)| before(trap, port));
+        assert_eq!(told, [0, 0, 0, 0, 1, 1, 2]);
+        for port in 0..=u16::MAX {
+            before(0, port);
+        }
+        assert!(met.0.len() <= 2 * honeymesh_trap_proto::Service::NAMES.len(), "{}", met.0.len());
     }
 }

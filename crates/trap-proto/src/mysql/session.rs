@@ -10,8 +10,8 @@ use honeymesh_types::{Signs, WallTime};
 
 /// Length, and the packet's number.
 const HEAD_BYTES: usize = 4;
-/// The longest packet that is kept before a login, in bytes. The real server takes sixteen MiB; a longer one is heard to its end, and is no
-/// login then.
+/// The most that is kept of a packet before a login, in bytes. The real server takes sixteen MiB; a longer one is heard to its end, and is no
+/// login then, but who logs in is told from its beginning.
 const PACKET_BYTES_MAX: usize = 16 * 1_024;
 /// The part of the salt that old clients use, and all of it.
 const SALT_OLD_BYTES: usize = 8;
@@ -40,7 +40,7 @@ const SHA256: &[u8] = b"sha256_password";
 enum Phase {
     Head,
     Login,
-    /// A packet that is too long for a login: so many bytes of it are still to come.
+    /// The rest of a packet that is too long: so many bytes of it are still to come.
     Skipped(usize),
     /// The head of his answer to another plugin, and that answer.
     SwitchedHead,
@@ -56,7 +56,7 @@ pub struct MysqlSession {
     salt: [u8; SALT_BYTES],
     phase: Phase,
     coming: Exactly,
-    /// What of a packet that is too long follows its flags.
+    /// What of a packet that is too long follows what is kept of it, in bytes.
     skips: usize,
     /// The number of the stranger's last packet.
     number: u8,
@@ -153,11 +153,7 @@ impl MysqlSession {
         }
         let Some(said) = self.coming.push(byte) else { return Flow::Continue };
         match self.phase {
-            Phase::Login if self.skips > 0 => {
-                self.is_new = login::is_new(&said);
-                self.phase = Phase::Skipped(core::mem::take(&mut self.skips));
-                Flow::Continue
-            }
+            Phase::Login | Phase::Switched if self.skips > 0 => self.too_long(&said),
             Phase::Skipped(_) => Flow::Continue,
             Phase::Head => self.head(&said, 1 + u8::from(self.is_tls), Phase::Login, answer),
             Phase::SwitchedHead => self.head(&said, 3 + u8::from(self.is_tls), Phase::Switched, answer),
@@ -184,38 +180,43 @@ impl MysqlSession {
             return self.broken(1043, "08S01", "Bad handshake", answer);
         }
         self.phase = next;
-        if bytes > PACKET_BYTES_MAX {
-            self.phase = Phase::Login;
-            self.skips = bytes - FLAG_BYTES;
-            self.coming.want(FLAG_BYTES);
-            return Flow::Continue;
-        }
         // An empty password is an empty packet.
         if bytes == 0 {
             return self.scrambled(Vec::new(), answer);
         }
-        self.coming.want(bytes);
+        self.skips = bytes.saturating_sub(PACKET_BYTES_MAX);
+        self.coming.want(bytes.min(PACKET_BYTES_MAX));
         Flow::Continue
     }
 
-    fn login(&mut self, packet: &[u8], answer: &mut Vec<u8>) -> Flow {
+    /// What is kept of a packet that goes on: it is told now, as whoever says it may leave before the end.
+    fn too_long(&mut self, beginning: &[u8]) -> Flow {
+        if self.phase == Phase::Switched {
+            self.note_proof(self.plugin().as_bytes(), beginning);
+        } else {
+            self.hear_flags(beginning);
+            self.note_unanswered(beginning);
+        }
+        self.phase = Phase::Skipped(core::mem::take(&mut self.skips));
+        Flow::Continue
+    }
+
+    /// Those that are said in the clear go for TLS, too.
+    fn hear_flags(&mut self, packet: &[u8]) {
         if !self.is_tls {
             self.is_new = packet.len() < FLAG_BYTES || login::is_new(packet);
             self.flags = login::flags(packet);
         }
+    }
+
+    fn login(&mut self, packet: &[u8], answer: &mut Vec<u8>) -> Flow {
+        self.hear_flags(packet);
         if login::asks_for_tls(packet) && self.has_tls && !self.is_tls {
             self.is_tls = true;
             self.phase = Phase::Head;
             self.coming.want(HEAD_BYTES);
             // Whoever asks with a whole login has shown it in the clear.
-            match login::read(packet, self.flags) {
-                Ok(login) if !login.username.is_empty() => {
-                    self.note_login(&login);
-                    self.note_first_proof(&login);
-                }
-                Ok(_) => {}
-                Err(login) => self.note_broken(&login),
-            }
+            self.note_unanswered(packet);
             return Flow::StartTls;
         }
         let login = match login::read(packet, self.flags) {
@@ -263,6 +264,18 @@ impl MysqlSession {
             if !value.is_empty() {
                 self.findings.note_next(name, value);
             }
+        }
+    }
+
+    /// What a login that gets no answer of its own has said, if it names anybody.
+    fn note_unanswered(&mut self, packet: &[u8]) {
+        match login::read(packet, self.flags) {
+            Ok(login) if !login.username.is_empty() => {
+                self.note_login(&login);
+                self.note_first_proof(&login);
+            }
+            Ok(_) => {}
+            Err(login) => self.note_broken(&login),
         }
     }
 

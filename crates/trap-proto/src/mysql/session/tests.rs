@@ -2,10 +2,11 @@
 
 use super::*;
 use crate::{
-    Mysql, Persona,
+    FIELD_BYTES_MAX, Mysql, Persona,
     drive::{self, Heard, NOW, said},
+    kept_text,
 };
-use alloc::collections::BTreeSet;
+use alloc::{collections::BTreeSet, vec};
 use proptest::prelude::*;
 
 /// `HandshakeResponse41` with a plugin's name.
@@ -226,6 +227,58 @@ fn what_is_no_client_is_refused_before_its_packet_is_held() {
         assert!(said(&heard.answer).ends_with(words), "{:?}", said(&heard.answer));
         assert_eq!((heard.flow, heard.findings.signs), (Flow::Close, Signs::MALFORMED));
     }
+}
+
+/// However long the rest is: who logs in, and with what, stands before it.
+#[test]
+fn a_login_that_is_too_long_leaves_what_its_beginning_says() {
+    let (all, lengths) = ([0x8d, 0xa2, 0x1f, 0], [0x8d, 0xa2, 0x3f, 0]);
+    let salt = hex(&Mysql::default().session(7).salt);
+    let long = vec![b'x'; 2 * PACKET_BYTES_MAX];
+    let attributes = [&b"shop\0mysql_native_password\0"[..], &long].concat();
+    let endless = [&lengths[..], &[0; 28], b"backup\0\xfd\0\x80\0", &long].concat();
+    // As much as a field holds.
+    let (scramble, cut) = ("ab".repeat(20), kept_text(&b"78".repeat(PACKET_BYTES_MAX), FIELD_BYTES_MAX));
+    let table: [(&str, Vec<u8>, Fields<'_>, bool); 4] = [
+        (
+            "long attributes",
+            login_of(all, "backup", &[0xab; 20], &attributes),
+            &[("database", "shop"), ("plugin", NATIVE), ("salt", &salt), ("scramble", &scramble), ("username", "backup")],
+            true,
+        ),
+        (
+            "a long clear password",
+            login_of(all, "backup", b"hunter2\0", &[&b"shop\0mysql_clear_password\0"[..], &long].concat()),
+            &[("database", "shop"), ("password", "hunter2"), ("plugin", "mysql_clear_password"), ("username", "backup")],
+            true,
+        ),
+        (
+            "a long proof",
+            packet(1, &endless),
+            &[("plugin", NATIVE), ("salt", &salt), ("scramble", &cut), ("username", "backup")],
+            true,
+        ),
+        (
+            "a long name",
+            packet(1, &[&all[..], &[0; 28], &long].concat()),
+            &[("username", &kept_text(&long, FIELD_BYTES_MAX))],
+            false,
+        ),
+    ];
+    for (what, bytes, expected, is_login) in table {
+        let heard = talk(&bytes);
+        let told: Vec<_> = heard.findings.fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        assert_eq!(told, expected, "{what}");
+        let signs = if is_login { Signs::CREDENTIALS | Signs::MALFORMED } else { Signs::MALFORMED };
+        assert_eq!((heard.flow, heard.findings.signs), (Flow::Close, signs), "{what}");
+        assert!(said(&heard.answer).ends_with("#08S01Bad handshake"), "{what}: {:?}", said(&heard.answer));
+        let gone = talk(&bytes[..HEAD_BYTES + PACKET_BYTES_MAX]);
+        assert_eq!((gone.flow, &gone.findings.fields), (Flow::Continue, &heard.findings.fields), "{what}, and he leaves");
+    }
+    let switched = [answer("backup", &[1; 32], SHA2), packet(3, &long)].concat();
+    let found = talk(&switched).findings;
+    let told = ["username", "first_scramble", "scramble"].map(|name| found.fields[name].as_str());
+    assert_eq!(told, ["backup", &"01".repeat(32), cut.as_str()], "an answer to the other plugin is no login");
 }
 
 fn chat() -> impl Strategy<Value = Vec<u8>> {
