@@ -391,7 +391,8 @@ impl Kernel {
         self.tables.restore_headers();
         // What one of the two is refused does not keep the other back.
         let settings = self.tables.set_settings(self.settings);
-        self.say_owed().and(settings)
+        let others = self.say_owed(settings.is_err());
+        settings.and(others)
     }
 
     /// Is what is not about single bans as it is wanted?

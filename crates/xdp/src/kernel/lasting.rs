@@ -73,9 +73,9 @@ impl Kernel {
         self.set_settings(Settings { gates, ephemeral: network::ephemeral_ports(), ..self.settings })
     }
 
-    /// Says again what the kernel has refused. The settings it has by now.
-    pub(super) fn say_owed(&mut self) -> Result<(), Error> {
-        self.owed.settings = false;
+    /// Says again what the kernel has refused besides settings, which it has by now, or are owed.
+    pub(super) fn say_owed(&mut self, settings: bool) -> Result<(), Error> {
+        self.owed.settings = settings;
         if let Some(nets) = self.owed.allow.take() {
             self.set_allow(&nets)?;
         }
