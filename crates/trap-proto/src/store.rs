@@ -57,55 +57,14 @@ impl Store {
         self.values.len()
     }
 
-    /// The keys that `pattern` fits.
-    pub(crate) fn keys(&self, pattern: &[u8]) -> impl Iterator<Item = &[u8]> {
-        self.values.keys().map(Vec::as_slice).filter(move |key| fits(pattern, key))
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &[u8]> {
+        self.values.keys().map(Vec::as_slice)
     }
-}
-
-/// Whether a pattern of stars fits: linear in the text. Other wildcards are taken for stars.
-pub(crate) fn fits(pattern: &[u8], text: &[u8]) -> bool {
-    let is_wild = |byte: &u8| matches!(byte, b'*' | b'?' | b'[' | b']' | b'\\');
-    let mut parts = pattern.split(is_wild);
-    let first = parts.next().unwrap_or_default();
-    let Some(mut rest) = text.strip_prefix(first) else { return false };
-    if !pattern.iter().any(is_wild) {
-        return rest.is_empty();
-    }
-    let last = pattern.rsplit(is_wild).next().unwrap_or_default();
-    let Some(middle) = rest.strip_suffix(last) else { return false };
-    rest = middle;
-    let middles = parts.clone().count().saturating_sub(1);
-    for part in parts.take(middles) {
-        let Some(at) = memchr::memmem::find(rest, part) else { return false };
-        rest = &rest[at + part.len()..];
-    }
-    true
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn patterns_fit_as_with_redis() {
-        let table = [
-            ("*", "", true),
-            ("*", "any", true),
-            ("a", "a", true),
-            ("a", "ab", false),
-            ("a*", "ab", true),
-            ("*b", "ab", true),
-            ("*b*", "abc", true),
-            ("a*b*c", "a1b2c", true),
-            ("a*b*c", "acb", false),
-            ("ab*bc", "abc", false),
-            ("h?llo", "hello", true),
-        ];
-        for (pattern, text, expected) in table {
-            assert_eq!(fits(pattern.as_bytes(), text.as_bytes()), expected, "{pattern} {text}");
-        }
-    }
 
     #[test]
     fn it_is_bounded_and_what_does_not_fit_changes_nothing() {

@@ -254,7 +254,7 @@ impl MemcachedTalk {
     /// `lru_crawler metadump|mgdump`: a line for each value, as far as there is room.
     fn dump(&self, only_keys: bool, now: WallTime, answer: &mut Vec<u8>) -> Flow {
         let before = answer.len();
-        for key in self.store.keys(b"*") {
+        for key in self.store.keys() {
             let Some(item) = self.item(key, now).filter(|_| answer.len() - before < VALUES_BYTES_MAX) else { continue };
             let name = percent(key);
             let (size, class) = item.size(key.len());

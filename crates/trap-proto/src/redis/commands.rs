@@ -29,13 +29,10 @@ pub(super) use stored::REPLY_BYTES_MAX;
 pub(super) use waiting::Wait;
 
 use super::{
-    data::{Data, NO_MEMORY},
+    data::{Data, NO_MEMORY, glob::fits},
     info::{self, Facts, Host},
 };
-use crate::{
-    store::{VALUE_BYTES_MAX, fits},
-    text::safe_text,
-};
+use crate::{store::VALUE_BYTES_MAX, text::safe_text};
 use about::About;
 use alloc::{
     collections::BTreeMap,
@@ -415,12 +412,16 @@ impl Server {
         fits
     }
 
-    fn settings(&self, patterns: &[Vec<u8>], reply: &mut Reply<'_>) {
+    fn settings(&mut self, patterns: &[Vec<u8>], reply: &mut Reply<'_>) {
         let untouched = SETTINGS.iter().filter(|(name, _)| !self.settings.contains_key(*name)).copied();
         let told = self.settings.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         let patterns: Vec<Vec<u8>> = patterns.iter().take(SETTINGS.len()).map(|pattern| pattern.to_ascii_lowercase()).collect();
-        let is_asked = |name: &str| patterns.iter().any(|pattern| fits(pattern, name.as_bytes()));
+        let mut left = self.steps.for_patterns();
+        let mut is_asked = |name: &str| patterns.iter().any(|pattern| fits(pattern, name.as_bytes(), &mut left));
         let shown: Vec<(&str, &str)> = told.chain(untouched).filter(|(name, _)| is_asked(name)).collect();
+        if let Err(refusal) = self.steps.tried(left) {
+            return reply.raw(refusal);
+        }
         reply.map(shown.len());
         for (name, value) in shown {
             reply.bulk(name.as_bytes());

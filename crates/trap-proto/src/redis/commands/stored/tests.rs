@@ -174,3 +174,11 @@ fn numbers_and_moments_at_their_ends_are_told_as_any() {
     let told = replies("SET k v PXAT 9223372036854775807\r\nTTL k");
     assert!(told.starts_with("+OK|"), "{told}");
 }
+
+#[test]
+fn settings_are_asked_for_by_patterns_as_keys_are() {
+    let told = |pattern: &str| replies(&format!("CONFIG GET {pattern}\r\n"));
+    assert_eq!((told("d?r"), told("[c-e]ir")), (told("dir"), told("dir")));
+    assert!(told("dir").starts_with("*2|$3|dir|"), "{}", told("dir"));
+    assert_eq!(told("d?"), "*0|", "a sign stands for one byte");
+}
