@@ -180,8 +180,8 @@ impl Bound {
         shutdown: impl Future<Output = ()> + Send,
     ) -> io::Result<()> {
         let (line, rooms) = lines()?;
-        let room = Room::of(self.traps.iter().map(|trap| trap.plays.clone()).collect(), self.limits, &self.tokens, None);
-        let room = room.with_tls(self.tls.as_ref())?;
+        let plays = self.traps.iter().map(|trap| trap.plays.clone()).collect();
+        let room = Room::of(plays, self.limits, &self.tokens, None, self.tls.as_ref())?;
         let playing = tokio::spawn(room.listen(rooms)?.run());
         let household = Household { visits, news: mpsc::channel(1).0, clock };
         let kept = self.keep(line, household, shutdown).await;

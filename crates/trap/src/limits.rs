@@ -34,7 +34,8 @@ pub(crate) struct Gate {
 
 #[derive(Debug, Default)]
 struct Inside {
-    guests: HashMap<u64, Guest>,
+    /// Boxed, as a map has room for up to twice as many as are in.
+    guests: HashMap<u64, Box<Guest>>,
     sources: BTreeMap<Subject, Source>,
     /// In the order in which they came: all may last equally long.
     due: VecDeque<(u64, Instant)>,
@@ -125,7 +126,7 @@ impl Gate {
         let capture_room = self.capture_bytes_max;
         let guest = Guest { stranger, source, trap, reports: 0, bytes: 0, capture_room, is_dismissed: false, is_slow: false };
         inside.sources.entry(source).or_default().sessions.insert(session);
-        inside.guests.insert(session, guest);
+        inside.guests.insert(session, Box::new(guest));
         inside.due.push_back((session, Instant::now() + self.remembered));
         Entry::Admitted(stranger)
     }
@@ -182,7 +183,7 @@ impl Gate {
 
     /// Something is told of a guest; `None` if nobody of that number is in.
     pub(crate) fn told<R>(&self, session: u64, tell: impl FnOnce(&mut Guest) -> R) -> Option<R> {
-        self.inside().guests.get_mut(&session).map(tell)
+        self.inside().guests.get_mut(&session).map(|guest| tell(guest))
     }
 
     /// A guest leaves.
@@ -197,7 +198,7 @@ impl Gate {
         inside.due.clear();
         inside.slow = 0;
         inside.dismissed.clear();
-        inside.guests.drain().map(|(_, guest)| guest).collect()
+        inside.guests.drain().map(|(_, guest)| *guest).collect()
     }
 
     /// Those who should have left long ago leave.
@@ -236,7 +237,7 @@ impl Inside {
             let guests = &self.guests;
             self.due.retain(|(session, _)| guests.contains_key(session));
         }
-        Some(guest)
+        Some(*guest)
     }
 }
 

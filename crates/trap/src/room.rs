@@ -9,7 +9,7 @@ use crate::{
     line::{Arrivals, Pipe},
     report::{REPORT_WAIT, REPORT_WAIT_MS, Teller, Transcript, add},
     rules::{Eyes, Rules},
-    session::{Conversation, Drip, wall},
+    session::{Common, Conversation, Drip, wall},
     tls::Tls,
     wire::{ADMISSION_BYTES_MAX, Admission, Evidence},
 };
@@ -33,11 +33,9 @@ pub(crate) const FAREWELL: Duration = Duration::from_secs(1);
 /// Everything that is played, and to whom.
 pub struct Room {
     plays: Vec<Plays>,
-    limits: Limits,
-    recogniser: Arc<Eyes>,
+    common: Arc<Common>,
     /// Keyed afresh at each start: nobody outside can guess a session's seed.
     seeds: RandomState,
-    tls: Option<Tls>,
 }
 
 /// A room that is ready to play.
@@ -78,17 +76,20 @@ impl Room {
     /// It is nothing that can be played.
     pub fn new(setting: &Setting) -> io::Result<Self> {
         let (plays, rules) = (setting.plays()?, setting.compiled()?);
-        Self::of(plays, setting.limits, &setting.tokens, rules).with_tls(setting.tls.as_ref())
-    }
-
-    pub(crate) fn of(plays: Vec<Plays>, limits: Limits, tokens: &[String], rules: Option<Rules>) -> Self {
-        Self { plays, limits, recogniser: Arc::new(Eyes::new(tokens, rules)), seeds: RandomState::new(), tls: None }
+        Self::of(plays, setting.limits, &setting.tokens, rules, setting.tls.as_ref())
     }
 
     /// # Errors
     /// The identity is none.
-    pub(crate) fn with_tls(self, identity: Option<&TlsIdentity>) -> io::Result<Self> {
-        Ok(Self { tls: identity.map(Tls::of).transpose()?, ..self })
+    pub(crate) fn of(
+        plays: Vec<Plays>,
+        limits: Limits,
+        tokens: &[String],
+        rules: Option<Rules>,
+        identity: Option<&TlsIdentity>,
+    ) -> io::Result<Self> {
+        let common = Common { limits, recogniser: Eyes::new(tokens, rules), tls: identity.map(Tls::of).transpose()? };
+        Ok(Self { plays, common: Arc::new(common), seeds: RandomState::new() })
     }
 
     /// Takes the lines, on the current runtime: the last thing that is opened.
@@ -160,7 +161,8 @@ impl Playing {
         let mut teller = Teller::of_datagram(number, Arc::clone(&self.pipe));
         let reply = self.room.plays.get(usize::from(trap)).map(|plays| {
             let service = plays.at(port);
-            let look = |reply: &Reply| self.room.recogniser.look(datagram.bytes, &reply.findings.fields, &Tally::default());
+            let look =
+                |reply: &Reply| self.room.common.recogniser.look(datagram.bytes, &reply.findings.fields, &Tally::default());
             catch_unwind(AssertUnwindSafe(|| {
                 let mut reply = service.datagram(datagram);
                 let marks = add(look(&reply), &mut reply.findings);
@@ -204,16 +206,8 @@ impl Playing {
         let (plays, seed) = (plays.at(port), self.room.seeds.hash_one(session));
         let mut played = plays.session(seed);
         played.meet(wall(), self.met.before(trap, plays.name()));
-        let conversation = Box::new(Conversation {
-            stream,
-            session: played,
-            drip: is_slow.then(|| Box::new(Drip::new(plays.babble(seed)))),
-            recogniser: Arc::clone(&self.room.recogniser),
-            teller,
-            limits: self.room.limits,
-            tls: self.room.tls.clone(),
-            dismissed,
-        });
+        let drip = is_slow.then(|| Box::new(Drip::new(plays.babble(seed))));
+        let conversation = Conversation::new(stream, played, drip, &self.room.common, teller, dismissed);
         self.open.spawn(async move {
             conversation.hold().await;
             session

@@ -28,7 +28,7 @@ use tokio::{
     io::{AsyncRead, AsyncWriteExt, ReadBuf},
     net::TcpStream,
     sync::oneshot,
-    time::{Instant, sleep_until, timeout, timeout_at},
+    time::{Instant, Sleep, sleep_until, timeout, timeout_at},
 };
 
 /// Bytes taken from the socket at once; the buffer lives only while there is something to read.
@@ -41,36 +41,58 @@ const FIRST_REPORT_WAIT: Duration = Duration::from_secs(2);
 const LINGER: Duration = Duration::from_secs(1);
 const LINGER_BYTES_MAX: usize = 64 * 1_024;
 
-/// A session with everything it needs.
-pub(crate) struct Conversation {
-    pub(crate) stream: TcpStream,
-    pub(crate) session: Box<dyn Session>,
-    /// How it is answered in a tarpit.
-    pub(crate) drip: Option<Box<Drip>>,
-    pub(crate) recogniser: Arc<Eyes>,
-    pub(crate) teller: Teller,
+/// What all sessions have in common.
+pub(crate) struct Common {
     pub(crate) limits: Limits,
+    pub(crate) recogniser: Eyes,
     /// Without it, TLS is refused.
     pub(crate) tls: Option<Tls>,
+}
+
+/// A session with everything it needs. Thousands that wait are to be small: what they have in common stands once.
+pub(crate) struct Conversation {
+    stream: TcpStream,
+    session: Box<dyn Session>,
+    /// How it is answered in a tarpit.
+    drip: Option<Box<Drip>>,
+    common: Arc<Common>,
+    teller: Teller,
     /// Ready once the stranger is dismissed, or once the traps close and whoever could dismiss it is gone.
-    pub(crate) dismissed: oneshot::Receiver<()>,
+    dismissed: oneshot::Receiver<()>,
+    progress: Progress,
 }
 
 /// What is known of the session so far.
 struct Progress {
+    begun: Instant,
     transcript: Transcript,
     /// What was answered since the last report.
     answered: Tally,
     capture_room: usize,
     bytes: u64,
     reports: usize,
-    first_report_by: Instant,
-    ends: Instant,
     /// Where the protocol broke.
     fault: String,
 }
 
 impl Progress {
+    fn begins(capture_room: usize) -> Self {
+        Self {
+            begun: Instant::now(),
+            transcript: Transcript::default(),
+            answered: Tally::default(),
+            capture_room,
+            bytes: 0,
+            reports: 0,
+            fault: String::new(),
+        }
+    }
+
+    /// When the first report is due; `None` once it was told.
+    fn first_report_by(&self) -> Option<Instant> {
+        (self.reports == 0).then(|| self.begun + FIRST_REPORT_WAIT)
+    }
+
     /// Notes an answer. A greeting is none: it says nothing of the stranger, and whoever stays silent is to cost nothing.
     fn answers(&mut self, answer: &[u8]) {
         if self.bytes > 0 {
@@ -99,98 +121,93 @@ enum End {
 }
 
 impl Conversation {
-    /// Talks until somebody ends it. Whoever connected is reported at least once.
-    pub(crate) async fn hold(mut self: Box<Self>) {
-        let mut progress = Progress {
-            transcript: Transcript::default(),
-            answered: Tally::default(),
-            capture_room: self.limits.capture_bytes_max,
-            bytes: 0,
-            reports: 0,
-            first_report_by: Instant::now() + FIRST_REPORT_WAIT,
-            ends: Instant::now() + self.limits.session_deadline,
-            fault: String::new(),
-        };
-        let end = match self.drip.take() {
-            None => self.talk(&mut progress).await,
-            Some(drip) => Box::pin(self.talk_slowly(drip, &mut progress)).await,
-        };
-        Box::pin(self.leave(progress, end)).await;
+    /// One that begins now.
+    pub(crate) fn new(
+        stream: TcpStream,
+        session: Box<dyn Session>,
+        drip: Option<Box<Drip>>,
+        common: &Arc<Common>,
+        teller: Teller,
+        dismissed: oneshot::Receiver<()>,
+    ) -> Box<Self> {
+        let progress = Progress::begins(common.limits.capture_bytes_max);
+        Box::new(Self { stream, session, drip, common: Arc::clone(common), teller, dismissed, progress })
     }
 
-    /// Whatever is done besides waiting is boxed for as long as it takes: thousands that only wait hold no room for it.
-    async fn talk(&mut self, progress: &mut Progress) -> End {
-        if let Err(end) = Box::pin(self.greet(progress)).await {
+    /// Talks until somebody ends it. Whoever connected is reported at least once.
+    pub(crate) async fn hold(mut self: Box<Self>) {
+        let end = if self.drip.is_none() { self.talk().await } else { Box::pin(self.talk_slowly()).await };
+        Box::pin(self.leave(end)).await;
+    }
+
+    /// Whatever is done besides waiting is boxed for as long as it takes, and the waiting stands here and is done by hand: what an idle
+    /// session holds is what thousands hold.
+    async fn talk(&mut self) -> End {
+        if let Err(end) = Box::pin(self.greet()).await {
             return end;
         }
         loop {
-            if let Err(end) = self.wait(progress).await {
-                return end;
+            let deadline = self.deadline();
+            loop {
+                let mut sleep = pin!(sleep_until(self.progress.first_report_by().map_or(deadline, |first| first.min(deadline))));
+                match poll_fn(|context| self.poll_ready(context, sleep.as_mut())).await {
+                    Ok(()) => break,
+                    Err(End::Deadline) if Instant::now() < deadline => Box::pin(self.report()).await,
+                    Err(end) => return end,
+                }
             }
-            if let Err(end) = Box::pin(self.read_and_answer(progress)).await {
+            if let Err(end) = Box::pin(self.read_and_answer()).await {
                 return end;
             }
         }
     }
 
-    async fn greet(&mut self, progress: &mut Progress) -> Result<(), End> {
+    async fn greet(&mut self) -> Result<(), End> {
         let mut answer = Vec::new();
-        let flow = self.guarded(progress, |session| session.open(&mut answer)).unwrap_or(Flow::Close);
-        self.follow(flow, &mut answer, progress).await
+        let flow = self.guarded(|session| session.open(&mut answer)).unwrap_or(Flow::Close);
+        self.follow(flow, &mut answer).await
     }
 
-    async fn read_and_answer(&mut self, progress: &mut Progress) -> Result<(), End> {
+    async fn read_and_answer(&mut self) -> Result<(), End> {
         let Some(bytes) = self.read().await else { return Err(End::Gone) };
-        if let (0, Some(first)) = (progress.bytes, bytes.first()) {
+        if let (0, Some(first)) = (self.progress.bytes, bytes.first()) {
             let session = std::mem::replace(&mut self.session, Box::new(Broken(Signs::empty())));
             self.session = overhear(session, *first);
         }
-        self.heard(&bytes, &mut Vec::new(), progress).await
+        self.heard(&bytes, &mut Vec::new()).await
     }
 
-    async fn leave(mut self: Box<Self>, mut progress: Progress, end: End) {
-        self.last_report(&mut progress, end).await;
+    async fn leave(mut self: Box<Self>, end: End) {
+        self.last_report(end).await;
         if end == End::Ours {
             self.linger().await;
         }
         drop(self.stream);
-        self.teller.over(&progress.fault).await;
+        self.teller.over(&self.progress.fault).await;
     }
 
-    /// Waits for bytes, a deadline, a dismissal or the end of the traps.
-    async fn wait(&mut self, progress: &mut Progress) -> Result<(), End> {
-        let deadline = self.deadline(progress);
-        if progress.reports == 0 && progress.first_report_by < deadline {
-            match self.ready_by(progress.first_report_by).await {
-                Err(End::Deadline) => Box::pin(self.report(progress)).await,
-                ready => return ready,
-            }
-        }
-        self.ready_by(deadline).await
+    /// When it is over in any case.
+    fn ends(&self) -> Instant {
+        self.progress.begun + self.common.limits.session_deadline
     }
 
     /// Until when something must come: as the protocol has it, or as all others.
-    fn deadline(&mut self, progress: &mut Progress) -> Instant {
-        let patience = self.guarded(progress, |session| session.patience()).unwrap_or_default();
+    fn deadline(&mut self) -> Instant {
+        let patience = self.guarded(|session| session.patience()).unwrap_or_default();
         let lasting = |ms: u32| Duration::from_millis(ms.into());
-        let begun = progress.ends - self.limits.session_deadline;
-        let ends = patience.all_ms.map_or(progress.ends, |all| progress.ends.min(begun + lasting(all)));
-        ends.min(Instant::now() + patience.silence_ms.map_or(self.limits.read_deadline, lasting))
+        let ends = patience.all_ms.map_or(self.ends(), |all| self.ends().min(self.progress.begun + lasting(all)));
+        ends.min(Instant::now() + patience.silence_ms.map_or(self.common.limits.read_deadline, lasting))
     }
 
-    async fn ready_by(&mut self, deadline: Instant) -> Result<(), End> {
-        // By hand, because what an idle session holds is what thousands hold: a future for each of these is three times as large.
-        let mut sleep = pin!(sleep_until(deadline));
-        poll_fn(|context| {
-            if let Poll::Ready(end) = self.poll_dismissed(context) {
-                return Poll::Ready(Err(end));
-            }
-            match self.stream.poll_read_ready(context) {
-                Poll::Ready(ready) => Poll::Ready(ready.map_err(|_| End::Gone)),
-                Poll::Pending => sleep.as_mut().poll(context).map(|()| Err(End::Deadline)),
-            }
-        })
-        .await
+    /// Ready when there are bytes, or with the reason why there will be none: a dismissal, the end of the traps, or the end of `sleep`.
+    fn poll_ready(&mut self, context: &mut Context<'_>, sleep: Pin<&mut Sleep>) -> Poll<Result<(), End>> {
+        if let Poll::Ready(end) = self.poll_dismissed(context) {
+            return Poll::Ready(Err(end));
+        }
+        match self.stream.poll_read_ready(context) {
+            Poll::Ready(ready) => Poll::Ready(ready.map_err(|_| End::Gone)),
+            Poll::Pending => sleep.poll(context).map(|()| Err(End::Deadline)),
+        }
     }
 
     /// Ready once, when it is to end: nobody asks again after that.
@@ -215,80 +232,80 @@ impl Conversation {
         }
     }
 
-    async fn heard(&mut self, bytes: &[u8], answer: &mut Vec<u8>, progress: &mut Progress) -> Result<(), End> {
-        progress.bytes += bytes.len() as u64;
+    async fn heard(&mut self, bytes: &[u8], answer: &mut Vec<u8>) -> Result<(), End> {
+        self.progress.bytes += bytes.len() as u64;
         let mut rest = bytes;
         while !rest.is_empty() {
-            let step = self.guarded(progress, |session| session.receive(rest, wall(), answer));
+            let step = self.guarded(|session| session.receive(rest, wall(), answer));
             // A session that broke is closed; what broke it is kept.
             let step = step.unwrap_or(Step { taken: rest.len(), flow: Flow::Close });
-            rest = self.keep_step(step, rest, progress);
-            if let Err(end) = self.go_on(step.flow, answer, progress).await {
-                self.not_heard(rest, progress);
+            rest = self.keep_step(step, rest);
+            if let Err(end) = self.go_on(step.flow, answer).await {
+                self.not_heard(rest);
                 return Err(end);
             }
         }
-        if progress.bytes >= SESSION_BYTES_MAX { Err(End::Ours) } else { Ok(()) }
+        if self.progress.bytes >= SESSION_BYTES_MAX { Err(End::Ours) } else { Ok(()) }
     }
 
     /// Keeps what a step took; gives what is still to be heard.
-    fn keep_step<'a>(&mut self, step: Step, bytes: &'a [u8], progress: &mut Progress) -> &'a [u8] {
+    fn keep_step<'a>(&mut self, step: Step, bytes: &'a [u8]) -> &'a [u8] {
         let least = usize::from(step.flow != Flow::Close);
         let (heard, left) = bytes.split_at(step.taken.max(least).min(bytes.len()));
-        self.keep(heard, progress);
+        self.keep(heard);
         if step.flow == Flow::Close {
-            self.not_heard(left, progress);
+            self.not_heard(left);
             return &[];
         }
-        self.purge(step.flow, left, progress)
+        self.purge(step.flow, left)
     }
 
     /// Read but not heard any more: still evidence, unless it is encrypted.
-    fn not_heard(&mut self, bytes: &[u8], progress: &mut Progress) {
-        if !bytes.is_empty() && !self.guarded(progress, |session| session.is_secret()).unwrap_or_default() {
-            progress.take(bytes);
+    fn not_heard(&mut self, bytes: &[u8]) {
+        if !bytes.is_empty() && !self.guarded(|session| session.is_secret()).unwrap_or_default() {
+            self.progress.take(bytes);
         }
     }
 
     /// What is still heard of what came together with a step: nothing, where a request for TLS drops it. It is evidence all the same.
-    fn purge<'a>(&mut self, flow: Flow, left: &'a [u8], progress: &mut Progress) -> &'a [u8] {
+    fn purge<'a>(&mut self, flow: Flow, left: &'a [u8]) -> &'a [u8] {
         let asks = flow == Flow::StartTls && !left.is_empty();
-        if !asks || !self.guarded(progress, |session| session.purges(left)).unwrap_or_default() {
+        if !asks || !self.guarded(|session| session.purges(left)).unwrap_or_default() {
             return left;
         }
-        progress.take(left);
+        self.progress.take(left);
         &[]
     }
 
     /// Keeps what was said with `heard`, which may be something else than `heard` itself. A handshake counts as said until the
     /// first report, so that whoever began one is known to have spoken.
-    fn keep(&mut self, heard: &[u8], progress: &mut Progress) {
-        match self.guarded(progress, |session| session.said()).flatten() {
-            None => progress.take(heard),
+    fn keep(&mut self, heard: &[u8]) {
+        match self.guarded(|session| session.said()).flatten() {
+            None => self.progress.take(heard),
             Some(said) if !said.is_empty() => {
-                progress.capture_room = progress.transcript.take_said(heard.len(), &said, progress.capture_room);
+                self.progress.capture_room = self.progress.transcript.take_said(heard.len(), &said, self.progress.capture_room);
             }
-            Some(_) if progress.reports == 0 => progress.transcript.count(heard.len()),
-            Some(_) => progress.transcript.put_off(heard.len()),
+            Some(_) if self.progress.reports == 0 => self.progress.transcript.count(heard.len()),
+            Some(_) => self.progress.transcript.put_off(heard.len()),
         }
     }
 
     /// Does what the protocol wants, and what it put off until that was done.
-    async fn go_on(&mut self, flow: Flow, answer: &mut Vec<u8>, progress: &mut Progress) -> Result<(), End> {
-        self.follow(flow, answer, progress).await?;
-        while let Some(flow) = self.guarded(progress, |session| session.resume(wall(), answer)).flatten() {
-            self.keep(&[], progress);
-            self.follow(flow, answer, progress).await?;
+    async fn go_on(&mut self, flow: Flow, answer: &mut Vec<u8>) -> Result<(), End> {
+        self.follow(flow, answer).await?;
+        while let Some(flow) = self.guarded(|session| session.resume(wall(), answer)).flatten() {
+            self.keep(&[]);
+            self.follow(flow, answer).await?;
         }
         Ok(())
     }
 
     /// From the next byte on it is TLS: whoever cannot speak it says so, and closes.
-    async fn start_tls(&mut self, answer: &mut Vec<u8>, progress: &mut Progress) -> Result<(), End> {
-        let Some(tls) = &self.tls else {
-            self.report(progress).await;
+    async fn start_tls(&mut self, answer: &mut Vec<u8>) -> Result<(), End> {
+        let Some(tls) = &self.common.tls else {
+            self.report().await;
             answer.extend_from_slice(&REFUSAL);
-            self.write(answer, progress.ends).await?;
+            self.write(answer).await?;
             return Err(End::Ours);
         };
         let plain = std::mem::replace(&mut self.session, Box::new(Broken(Signs::empty())));
@@ -297,39 +314,39 @@ impl Conversation {
     }
 
     /// Does what the protocol wants, in the order that matters: report, then answer.
-    async fn follow(&mut self, flow: Flow, answer: &mut Vec<u8>, progress: &mut Progress) -> Result<(), End> {
+    async fn follow(&mut self, flow: Flow, answer: &mut Vec<u8>) -> Result<(), End> {
         if matches!(flow, Flow::Telling | Flow::Close) {
-            self.report(progress).await;
+            self.report().await;
         }
-        progress.answers(answer);
-        self.keep_back(answer, progress).await?;
-        self.write(answer, progress.ends).await?;
+        self.progress.answers(answer);
+        self.keep_back(answer).await?;
+        self.write(answer).await?;
         match flow {
-            Flow::StartTls => self.start_tls(answer, progress).await,
+            Flow::StartTls => self.start_tls(answer).await,
             Flow::Close => Err(End::Ours),
-            Flow::Telling if progress.reports >= REPORTS_MAX => Err(End::Ours),
+            Flow::Telling if self.progress.reports >= REPORTS_MAX => Err(End::Ours),
             Flow::Telling | Flow::Continue => Ok(()),
         }
     }
 
     /// Waits as long as the service would before it answers, but for what it says at once. Nothing is read meanwhile: what the
     /// stranger goes on sending stays in the kernel's bounded buffer.
-    async fn keep_back(&mut self, answer: &mut Vec<u8>, progress: &mut Progress) -> Result<(), End> {
-        let pause = self.guarded(progress, |session| session.pause()).unwrap_or_default();
-        let wait_ms = u64::from(pause.ms.min(DELAY_MS_MAX)) * u64::from(self.limits.delay_percent) / 100;
+    async fn keep_back(&mut self, answer: &mut Vec<u8>) -> Result<(), End> {
+        let pause = self.guarded(|session| session.pause()).unwrap_or_default();
+        let wait_ms = u64::from(pause.ms.min(DELAY_MS_MAX)) * u64::from(self.common.limits.delay_percent) / 100;
         if wait_ms == 0 {
             return Ok(());
         }
         let kept = answer.split_off(pause.at.min(answer.len()));
-        self.write(answer, progress.ends).await?;
+        self.write(answer).await?;
         *answer = kept;
         let until = Instant::now() + Duration::from_millis(wait_ms);
-        if progress.reports == 0 && progress.first_report_by < until {
-            self.pass(progress.first_report_by.min(progress.ends)).await?;
-            self.report(progress).await;
+        if let Some(first) = self.progress.first_report_by().filter(|first| *first < until) {
+            self.pass(first.min(self.ends())).await?;
+            self.report().await;
         }
-        self.pass(until.min(progress.ends)).await?;
-        if until < progress.ends { Ok(()) } else { Err(End::Deadline) }
+        self.pass(until.min(self.ends())).await?;
+        if until < self.ends() { Ok(()) } else { Err(End::Deadline) }
     }
 
     /// Lets time pass.
@@ -340,7 +357,7 @@ impl Conversation {
         }
     }
 
-    async fn write(&mut self, answer: &mut Vec<u8>, ends: Instant) -> Result<(), End> {
+    async fn write(&mut self, answer: &mut Vec<u8>) -> Result<(), End> {
         if answer.is_empty() {
             return Ok(());
         }
@@ -351,7 +368,7 @@ impl Conversation {
         if answer.is_empty() {
             return Ok(());
         }
-        let deadline = ends.min(Instant::now() + self.limits.write_deadline);
+        let deadline = self.ends().min(Instant::now() + self.common.limits.write_deadline);
         let written = timeout_at(deadline, self.stream.write_all(answer)).await;
         answer.clear();
         match written {
@@ -363,52 +380,52 @@ impl Conversation {
         }
     }
 
-    async fn report(&mut self, progress: &mut Progress) {
-        let findings = self.guarded(progress, |session| session.findings()).unwrap_or_default();
-        self.tell(progress, findings).await;
+    async fn report(&mut self) {
+        let findings = self.guarded(|session| session.findings()).unwrap_or_default();
+        self.tell(findings).await;
     }
 
-    async fn tell(&mut self, progress: &mut Progress, mut findings: Findings) {
-        progress.reports += 1;
-        let transcript = std::mem::take(&mut progress.transcript);
-        let marks = self.recognise(progress, &transcript, &mut findings);
+    async fn tell(&mut self, mut findings: Findings) {
+        self.progress.reports += 1;
+        let transcript = std::mem::take(&mut self.progress.transcript);
+        let marks = self.recognise(&transcript, &mut findings);
         self.teller.tell(transcript, &findings, marks.as_ref()).await;
     }
 
     /// A fault in a recogniser costs the marks of this report and nothing else: the daemon then searches for known strings by itself.
-    fn recognise(&self, progress: &mut Progress, transcript: &Transcript, findings: &mut Findings) -> Option<Marks> {
-        let answered = std::mem::take(&mut progress.answered);
-        let look = AssertUnwindSafe(|| self.recogniser.look(&transcript.payload, &findings.fields, &answered));
+    fn recognise(&mut self, transcript: &Transcript, findings: &mut Findings) -> Option<Marks> {
+        let answered = std::mem::take(&mut self.progress.answered);
+        let look = AssertUnwindSafe(|| self.common.recogniser.look(&transcript.payload, &findings.fields, &answered));
         match catch_unwind(look) {
             Ok(sight) => Some(add(sight, findings)),
             Err(_) => {
-                progress.fault = fault().unwrap_or_else(|| "in a recogniser".to_owned());
+                self.progress.fault = fault().unwrap_or_else(|| "in a recogniser".to_owned());
                 None
             }
         }
     }
 
     /// Tells what was not told yet; a session of which nothing was told is told in any case.
-    async fn last_report(&mut self, progress: &mut Progress, end: End) {
-        let _ = self.guarded(progress, |session| session.end());
+    async fn last_report(&mut self, end: End) {
+        let _ = self.guarded(|session| session.end());
         // What was not whole is told as it is.
-        self.keep(&[], progress);
-        let mut findings = self.guarded(progress, |session| session.findings()).unwrap_or_default();
-        if end == End::Deadline && progress.bytes == 0 {
+        self.keep(&[]);
+        let mut findings = self.guarded(|session| session.findings()).unwrap_or_default();
+        if end == End::Deadline && self.progress.bytes == 0 {
             findings.signs |= Signs::SILENT;
         }
-        if progress.reports == 0 || !progress.transcript.is_empty() || !findings.is_empty() {
-            self.tell(progress, findings).await;
+        if self.progress.reports == 0 || !self.progress.transcript.is_empty() || !findings.is_empty() {
+            self.tell(findings).await;
         }
     }
 
     /// Calls the protocol so that a fault in it costs this session only; `None` if there was one. What the
     /// stranger sent is reported all the same, as malformed.
-    fn guarded<T>(&mut self, progress: &mut Progress, call: impl FnOnce(&mut dyn Session) -> T) -> Option<T> {
+    fn guarded<T>(&mut self, call: impl FnOnce(&mut dyn Session) -> T) -> Option<T> {
         let session = &mut self.session;
         let outcome = catch_unwind(AssertUnwindSafe(|| call(session.as_mut())));
         if outcome.is_err() {
-            progress.fault = fault().unwrap_or_else(|| "at a place that nobody noted".to_owned());
+            self.progress.fault = fault().unwrap_or_else(|| "at a place that nobody noted".to_owned());
             self.session = Box::new(Broken(Signs::MALFORMED));
         }
         outcome.ok()

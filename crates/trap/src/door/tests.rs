@@ -41,7 +41,7 @@ fn keep(limits: Limits) -> Kept {
 impl Kept {
     /// A process begins to play, in a task.
     fn play(&self) -> JoinHandle<io::Result<()>> {
-        let room = Room::of(vec![Plays::One(service("ftp"))], Limits::default(), &[], None);
+        let room = Room::of(vec![Plays::One(service("ftp"))], Limits::default(), &[], None, None).unwrap();
         tokio::spawn(room.listen(self.rooms.try_clone().unwrap()).unwrap().run())
     }
 

@@ -2,7 +2,7 @@
 //!
 //! No thread and no new memory for a drip, and what waits is bounded.
 
-use super::{Conversation, End, Progress, dismissed, wall};
+use super::{Conversation, End, dismissed, wall};
 use honeymesh_trap_proto::{Babble, Flow, Step};
 use std::{collections::VecDeque, io::ErrorKind, time::Duration};
 use tokio::time::{Instant, sleep_until};
@@ -54,10 +54,11 @@ impl Drip {
 
 impl Conversation {
     /// Talks as [`Conversation::talk`] does, but answers a byte at a time.
-    pub(super) async fn talk_slowly(&mut self, mut drip: Box<Drip>, progress: &mut Progress) -> End {
+    pub(super) async fn talk_slowly(&mut self) -> End {
+        let Some(mut drip) = self.drip.take() else { return End::Ours };
         let mut answer = Vec::new();
-        let flow = self.guarded(progress, |session| session.open(&mut answer)).unwrap_or(Flow::Close);
-        if let Err(end) = self.follow_slowly(flow, &mut answer, &mut drip, progress).await {
+        let flow = self.guarded(|session| session.open(&mut answer)).unwrap_or(Flow::Close);
+        if let Err(end) = self.follow_slowly(flow, &mut answer, &mut drip).await {
             return end;
         }
         let mut silent_since = Instant::now();
@@ -65,20 +66,20 @@ impl Conversation {
             if drip.closes && drip.is_dry() {
                 return End::Ours;
             }
-            let wake = match self.wake(&drip, silent_since, progress).await {
+            let wake = match self.wake(&drip, silent_since).await {
                 Ok(wake) => wake,
                 Err(end) => return end,
             };
             let done = match wake {
                 Wake::FirstReport => {
-                    self.report(progress).await;
+                    self.report().await;
                     Ok(())
                 }
                 Wake::Drip => self.let_fall(&mut drip),
                 Wake::Bytes => {
                     silent_since = Instant::now();
                     match self.read().await {
-                        Some(bytes) => self.heard_slowly(&bytes, &mut answer, &mut drip, progress).await,
+                        Some(bytes) => self.heard_slowly(&bytes, &mut answer, &mut drip).await,
                         None => Err(End::Gone),
                     }
                 }
@@ -90,13 +91,14 @@ impl Conversation {
     }
 
     /// Who waits for a drip is not silent; who has heard everything is, after the usual time.
-    async fn wake(&mut self, drip: &Drip, silent_since: Instant, progress: &Progress) -> Result<Wake, End> {
-        let silent = silent_since + self.limits.read_deadline;
-        let ends = if drip.is_dry() { progress.ends.min(silent.max(drip.next)) } else { progress.ends };
+    async fn wake(&mut self, drip: &Drip, silent_since: Instant) -> Result<Wake, End> {
+        let silent = silent_since + self.common.limits.read_deadline;
+        let ends = if drip.is_dry() { self.ends().min(silent.max(drip.next)) } else { self.ends() };
+        let first = self.progress.first_report_by();
         tokio::select! {
             end = dismissed(&mut self.dismissed) => Err(end),
             ready = self.stream.readable(), if !drip.closes => ready.map(|()| Wake::Bytes).map_err(|_| End::Gone),
-            () = sleep_until(progress.first_report_by), if progress.reports == 0 => Ok(Wake::FirstReport),
+            () = sleep_until(first.unwrap_or(ends)), if first.is_some() => Ok(Wake::FirstReport),
             () = sleep_until(drip.next), if !drip.is_dry() => Ok(Wake::Drip),
             () = sleep_until(ends) => Err(End::Deadline),
         }
@@ -104,7 +106,7 @@ impl Conversation {
 
     /// One byte, if the stranger takes one.
     fn let_fall(&self, drip: &mut Drip) -> Result<(), End> {
-        drip.next = Instant::now() + DRIP_EVERY * self.limits.delay_percent.max(DRIP_PERCENT_MIN) / 100;
+        drip.next = Instant::now() + DRIP_EVERY * self.common.limits.delay_percent.max(DRIP_PERCENT_MIN) / 100;
         let byte = match &mut drip.babble {
             Some(babble) => babble.byte(),
             None => drip.waiting.front().copied().unwrap_or_default(),
@@ -119,63 +121,45 @@ impl Conversation {
         }
     }
 
-    async fn heard_slowly(
-        &mut self,
-        bytes: &[u8],
-        answer: &mut Vec<u8>,
-        drip: &mut Drip,
-        progress: &mut Progress,
-    ) -> Result<(), End> {
-        progress.bytes += bytes.len() as u64;
+    async fn heard_slowly(&mut self, bytes: &[u8], answer: &mut Vec<u8>, drip: &mut Drip) -> Result<(), End> {
+        self.progress.bytes += bytes.len() as u64;
         let mut rest = bytes;
         while !rest.is_empty() && !drip.closes {
-            let step = self.guarded(progress, |session| session.receive(rest, wall(), answer));
+            let step = self.guarded(|session| session.receive(rest, wall(), answer));
             let step = step.unwrap_or(Step { taken: rest.len(), flow: Flow::Close });
-            rest = self.keep_step(step, rest, progress);
-            let followed = self.go_on_slowly(step.flow, answer, drip, progress).await;
+            rest = self.keep_step(step, rest);
+            let followed = self.go_on_slowly(step.flow, answer, drip).await;
             if followed.is_err() {
-                self.not_heard(rest, progress);
+                self.not_heard(rest);
                 return followed;
             }
         }
-        self.not_heard(rest, progress);
-        if progress.bytes >= crate::report::SESSION_BYTES_MAX { Err(End::Ours) } else { Ok(()) }
+        self.not_heard(rest);
+        if self.progress.bytes >= crate::report::SESSION_BYTES_MAX { Err(End::Ours) } else { Ok(()) }
     }
 
     /// As [`Conversation::go_on`].
-    async fn go_on_slowly(
-        &mut self,
-        flow: Flow,
-        answer: &mut Vec<u8>,
-        drip: &mut Drip,
-        progress: &mut Progress,
-    ) -> Result<(), End> {
-        self.follow_slowly(flow, answer, drip, progress).await?;
-        while let Some(flow) = self.guarded(progress, |session| session.resume(wall(), answer)).flatten() {
-            self.keep(&[], progress);
-            self.follow_slowly(flow, answer, drip, progress).await?;
+    async fn go_on_slowly(&mut self, flow: Flow, answer: &mut Vec<u8>, drip: &mut Drip) -> Result<(), End> {
+        self.follow_slowly(flow, answer, drip).await?;
+        while let Some(flow) = self.guarded(|session| session.resume(wall(), answer)).flatten() {
+            self.keep(&[]);
+            self.follow_slowly(flow, answer, drip).await?;
         }
         Ok(())
     }
 
     /// Reports at once; the answer, and the end, wait for their turn.
-    async fn follow_slowly(
-        &mut self,
-        flow: Flow,
-        answer: &mut Vec<u8>,
-        drip: &mut Drip,
-        progress: &mut Progress,
-    ) -> Result<(), End> {
+    async fn follow_slowly(&mut self, flow: Flow, answer: &mut Vec<u8>, drip: &mut Drip) -> Result<(), End> {
         if matches!(flow, Flow::Telling | Flow::Close) {
-            self.report(progress).await;
+            self.report().await;
         }
-        progress.answers(answer);
+        self.progress.answers(answer);
         drip.take(answer);
         if flow == Flow::StartTls {
-            self.start_tls(answer, progress).await?;
+            self.start_tls(answer).await?;
         }
         drip.closes |= flow == Flow::Close;
-        if flow == Flow::Telling && progress.reports >= crate::report::REPORTS_MAX { Err(End::Ours) } else { Ok(()) }
+        if flow == Flow::Telling && self.progress.reports >= crate::report::REPORTS_MAX { Err(End::Ours) } else { Ok(()) }
     }
 }
 
