@@ -66,6 +66,9 @@ use table::{Beginning, Table};
 use tier::{Class, Tier};
 pub use writer::NftWriter;
 
+/// Differences that are looked up one by one before they are believed; of more, what the whole table told is.
+const CONFIRMED_MAX: usize = 65_536;
+
 /// The writer's ends of its two lines to the daemon; `SOCK_SEQPACKET`.
 #[derive(Debug)]
 pub struct NftEnds {
@@ -277,8 +280,12 @@ impl Nft {
     pub fn reconcile(&mut self, intent: &[Enforcement], now: Now) -> Result<Drift, Error> {
         let began = Instant::now();
         let held = self.elements(&Order::Dump)?;
+        let is_empty = held.is_empty();
         let mut plan = compare::compare(held, intent, now);
         proving::leave_out(&mut plan);
+        if !is_empty && plan.len() <= CONFIRMED_MAX {
+            plan = self.confirmed(&plan, now, began)?;
+        }
         self.carry_out(&plan, now, began)?;
         let guarded = self.guard()?;
         Ok(Drift { detached: guarded.detached, settings_changed: guarded.settings_changed, ..plan.drift })
@@ -294,11 +301,28 @@ impl Nft {
             return Ok(Drift::default());
         }
         let began = Instant::now();
-        let mut held = self.held(subject)?;
-        held.retain(|held| held.class != Class::Placed);
-        let plan = compare::compare(held, what.map_or(&[], std::slice::from_ref), now);
+        let plan = self.difference(subject, what, now)?;
         self.carry_out(&plan, now, began)?;
         Ok(plan.drift)
+    }
+
+    fn difference(&self, subject: &Subject, what: Option<&Enforcement>, now: Now) -> Result<Plan, Error> {
+        let mut held = self.held(subject)?;
+        held.retain(|held| held.class != Class::Placed);
+        Ok(compare::compare(held, what.map_or(&[], std::slice::from_ref), now))
+    }
+
+    /// What the whole table differs in, looked up one by one: while the kernel still moves the elements of a set that has just grown,
+    /// it tells some of them twice and others not at all.
+    fn confirmed(&self, plan: &Plan, now: Now, began: Instant) -> Result<Plan, Error> {
+        let mut sure = Plan::default();
+        for what in plan.enter.iter().chain(&plan.change) {
+            sure.add(self.difference(&what.subject, Some(what), later(now, began))?);
+        }
+        for net in &plan.lift {
+            sure.add(self.difference(&Subject::new(*net), None, later(now, began))?);
+        }
+        Ok(sure)
     }
 
     /// What sees the whole table from another thread; `None` once it was taken.

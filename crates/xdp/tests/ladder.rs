@@ -9,7 +9,7 @@ use common::{
     ban, hour,
 };
 use honeymesh_types::{Enforcement, Grade, KnockKind, Lockdown, Reasons, Scope, Transport};
-use honeymesh_xdp::{Error, now};
+use honeymesh_xdp::{Drift, Error, now};
 use honeymesh_xdp_program::testing::{Packet, SYN};
 use std::{
     io::{ErrorKind, Read, Write},
@@ -363,7 +363,14 @@ fn a_hundred_thousand_bans_are_restored_and_adopted(stage: &mut Stage<'_>) {
     drop(kernel);
     let mut kernel = restarted(stage);
     let start = Instant::now();
-    assert!(kernel.reconcile(&wanted).is_none());
+    let Drift { missing, extra, different, detached, unsteered, settings_changed } = kernel.reconcile(&wanted);
+    assert_eq!(
+        (missing.len(), extra.len(), different.len()),
+        (0, 0, 0),
+        "{:?}",
+        missing.iter().chain(&extra).chain(&different).next()
+    );
+    assert!(!settings_changed && detached.is_empty() && unsteered.is_empty(), "{detached:?} {unsteered:?}");
     eprintln!("{:?}: 100,000 bans compared in {:?}", stage.kind, start.elapsed());
     assert!(stage.drops(&*kernel, "10.0.0.0"));
     kernel.release();

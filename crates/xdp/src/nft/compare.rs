@@ -26,6 +26,23 @@ pub(super) struct Plan {
     pub(super) lift: Vec<IpNet>,
 }
 
+impl Plan {
+    /// How many subjects differ.
+    pub(super) const fn len(&self) -> usize {
+        self.enter.len() + self.change.len() + self.lift.len()
+    }
+
+    /// Adds what is different elsewhere.
+    pub(super) fn add(&mut self, other: Self) {
+        self.drift.missing.extend(other.drift.missing);
+        self.drift.extra.extend(other.drift.extra);
+        self.drift.different.extend(other.drift.different);
+        self.enter.extend(other.enter);
+        self.change.extend(other.change);
+        self.lift.extend(other.lift);
+    }
+}
+
 /// A ban as an entry.
 pub(super) fn element(what: &Enforcement, now: Now) -> Element {
     let left = |until: honeymesh_types::WallTime| until.since(now.wall).as_millis().try_into().unwrap_or(u64::MAX);

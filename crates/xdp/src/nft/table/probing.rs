@@ -13,7 +13,7 @@ use std::{
 };
 
 /// Frames pass the loopback interface within the call that sends them, unless the processor has too much to do: ...
-const WAIT: Duration = Duration::from_millis(100);
+const WAIT: Duration = Duration::from_millis(500);
 /// ... then they are looked for again so often.
 const NAP: Duration = Duration::from_millis(2);
 
