@@ -130,8 +130,9 @@ fn a_flood_with_a_forged_source_floods_nobody() {
     let octets = datagrams(&node, "dns", "answered_bytes");
     let reached = strangers(&lab) - before;
     eprintln!("{received} forged datagrams in {took} s, {answered} answered with {octets} octets, {reached} reached the victim");
-    assert!(received >= FORGED / 2, "{received} came");
-    assert!(answered > 0 && answered <= 64 + 32 * (took + 2), "{answered} in {took} s");
+    let answered_max = 64 + 32 * (took + 2);
+    assert!(received > 2 * answered_max, "{received} came, too few to show anything in {took} s");
+    assert!(answered > 0 && answered <= answered_max, "{answered} in {took} s");
     assert!(octets <= answered * query.len() as u64);
     assert!(reached > 0 && reached <= answered);
     assert_eq!(datagrams(&node, "dns", "answers_refused"), 0);

@@ -93,7 +93,6 @@ fn a_node_that_only_dials_out_survives_its_relay() {
     let took_over = killed.elapsed();
     let (after, after_back) = (reaches(&trio, other, 3, "192.0.2.3"), reaches(&trio, 3, other, "192.0.2.4"));
     eprintln!("relay killed, another after {took_over:?}; there {after:?}, back {after_back:?}");
-    assert!(took_over < Duration::from_secs(8), "{took_over:?}");
 
     trio.node_mut(relay).start().unwrap();
     wait_until("all see all again", SOON, || {

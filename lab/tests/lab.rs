@@ -6,7 +6,7 @@ mod common;
 
 use common::turn;
 use honeymesh_lab::{
-    Capture, Family, Honest, Lab, Place, Service, fetch, forge_syns, hping_syns, scan_connect, scan_half_open, sweep,
+    Capture, Family, Honest, Lab, Place, Service, fetch, forge_syns, hping_syns, scan_connect, scan_half_open, sweep, wait_until,
 };
 use nix::{
     sys::signal::{Signal, kill},
@@ -20,7 +20,10 @@ use std::{
     time::Duration,
 };
 
-const SOON: Duration = Duration::from_millis(500);
+/// After so long nobody is heard any more who was cut off.
+const CUT: Duration = Duration::from_millis(500);
+/// By then everybody is heard who can be.
+const SOON: Duration = Duration::from_secs(10);
 const WEB: u16 = 80;
 
 #[test]
@@ -28,14 +31,15 @@ fn everybody_reaches_a_service_until_the_link_is_cut_and_again_when_it_heals() {
     let Some(_turn) = turn("everybody_reaches_a_service") else { return };
     let lab = Lab::up().unwrap();
     let _web = Service::start(lab.host(Place::Node(1)), WEB).unwrap();
-    let reaches = |place| {
-        Family::BOTH.map(|family| lab.host(place).namespace.inside(|| fetch(Place::Node(1).at(family, WEB), SOON)).is_ok())
+    let within = |place, patience| {
+        Family::BOTH.map(|family| lab.host(place).namespace.inside(|| fetch(Place::Node(1).at(family, WEB), patience)).is_ok())
     };
+    let reaches = |place| within(place, SOON);
     for place in [Place::Node(2), Place::Node(3), Place::Attacker, Place::Honest] {
         assert_eq!(reaches(place), [true, true], "{place:?}");
     }
     lab.cut(&[Place::Node(1)], &[Place::Node(2), Place::Attacker]).unwrap();
-    assert_eq!((reaches(Place::Node(2)), reaches(Place::Attacker)), ([false; 2], [false; 2]));
+    assert_eq!((within(Place::Node(2), CUT), within(Place::Attacker, CUT)), ([false; 2], [false; 2]));
     assert_eq!(reaches(Place::Honest), [true, true], "a cut cuts nobody else");
     lab.heal().unwrap();
     assert_eq!(reaches(Place::Attacker), [true, true]);
@@ -77,11 +81,11 @@ fn the_honest_client_counts_what_works_and_what_does_not() {
     let web = Service::start(lab.host(Place::Node(1)), WEB).unwrap();
     let targets = Family::BOTH.map(|family| Place::Node(1).at(family, WEB)).to_vec();
     let honest = Honest::start(lab.honest(), targets).unwrap();
-    thread::sleep(SOON);
+    wait_until("some requests", SOON, || Ok((honest.report().requests.len() > 5).then_some(()))).unwrap();
     let good = honest.report();
-    assert!(good.requests.len() > 5 && good.failures().is_empty(), "{good:?}");
+    assert!(good.failures().is_empty(), "{good:?}");
     drop(web);
-    thread::sleep(SOON);
+    wait_until("a failure", SOON, || Ok((!honest.report().failures().is_empty()).then_some(()))).unwrap();
     assert!(!honest.finish().failures().is_empty());
 }
 

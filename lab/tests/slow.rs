@@ -23,6 +23,12 @@ fn touch(host: &Host, number: u8) {
     host.namespace.inside(connected).unwrap();
 }
 
+/// Pages that the third node has read.
+fn pages(trio: &Trio<'_>) -> u64 {
+    let status: Value = trio.node(3).ask(&["status"]).unwrap();
+    status["kernel"]["touch_pages"].as_u64().unwrap()
+}
+
 #[test]
 fn one_connection_to_a_dark_port_of_each_of_three_nodes_is_banned_on_all_of_them() {
     let Some(_turn) = turn("one_connection_to_a_dark_port_of_each") else { return };
@@ -33,12 +39,13 @@ fn one_connection_to_a_dark_port_of_each_of_three_nodes_is_banned_on_all_of_them
         touch(lab.attacker(), number);
         touch(lab.honest(), number);
         thread::sleep(TOLD);
+        let told = || Ok((pages(&trio) == u64::from(number)).then_some(()));
+        wait_until("the third node has heard of it", SOON, told).unwrap();
     }
     for node in trio.nodes() {
         assert_eq!((node.ban_of(&attacker).unwrap(), node.ban_of(&honest).unwrap()), (None, None), "two may be mistakes");
     }
-    let status: Value = trio.node(3).ask(&["status"]).unwrap();
-    assert_eq!(status["kernel"]["touch_pages"], 2, "{status}");
+    assert_eq!(pages(&trio), 2, "one of each");
     touch(lab.attacker(), 3);
     for node in trio.nodes() {
         let banned = || Ok(node.ban_of(&attacker)?.filter(|ban| ban.enforced && ban.scope == "all"));

@@ -78,6 +78,7 @@ fn a_token_lets_a_machine_in_and_a_revocation_takes_its_bans_from_everybody() {
         eventually("the bans are as they should be", || (net.json(&["bans"]).as_array()?.len() == wanted).then_some(()));
     };
     bans(2);
+    eventually("what the other one says of what both say", || net.told(&["why", SHARED]).contains("cellar").then_some(()));
 
     let told = net.told(&["peers", "revoke", "cellar"]);
     assert!(told.contains("is revoked on every node of m; 2 bans"), "{told}");

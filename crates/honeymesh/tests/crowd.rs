@@ -10,7 +10,7 @@ use socket2::{Domain, Socket, Type};
 use std::{
     fs,
     io::{Read, Write},
-    net::{SocketAddr, TcpStream},
+    net::{Shutdown, SocketAddr, TcpStream},
     path::PathBuf,
     sync::{
         Arc, Mutex, PoisonError,
@@ -110,7 +110,7 @@ fn a_silent_crowd_is_held_in_little_memory_and_hinders_nobody() {
     let net = Net::new();
     sources(&net);
     let limits = format!(
-        "sessions_max = {}\nsessions_per_source_max = {}\nread_deadline = \"35s\"\nsession_deadline = \"10m\"",
+        "sessions_max = {}\nsessions_per_source_max = {}\nread_deadline = \"5m\"\nsession_deadline = \"10m\"",
         crowd + 100,
         crowd.div_ceil(SOURCES)
     );
@@ -141,6 +141,7 @@ fn a_silent_crowd_is_held_in_little_memory_and_hinders_nobody() {
         is_little.then_some(())
     });
     thread::sleep(TOLD_BY);
+    assert_eq!(active(&net.json(&["status"])), crowd as u64, "all of them are in all the while");
     let each = each();
     println!("{crowd} idle connections: {each} octets each");
     assert!(each <= OCTETS_EACH_MAX, "{each} octets for each of {crowd}, which had been less: {seen:?}");
@@ -153,8 +154,8 @@ fn a_silent_crowd_is_held_in_little_memory_and_hinders_nobody() {
         let traps = net.json(&["status"])["traps"].clone();
         traps.as_array().unwrap().iter().any(|trap| trap["refused"].as_u64().unwrap() > 0).then_some(())
     });
-    // Whose farewell is lost among so many, as a reset may be, is let go by the deadline of the silent.
-    drop((visitors, greedy));
+    // A farewell that is lost among so many is said again; a reset, as of one who closes without having read, would not be.
+    visitors.iter().chain([&greedy]).for_each(|visitor| drop(visitor.shutdown(Shutdown::Write)));
     eventually("all have left", || (active(&net.json(&["status"])) == 0).then_some(()));
 }
 
@@ -166,7 +167,7 @@ fn those_who_drip_are_held_to_the_deadline_and_no_longer() {
     let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let net = Net::new();
     sources(&net);
-    let limits = "sessions_max = 2000\nsessions_per_source_max = 100\nread_deadline = \"5s\"\nsession_deadline = \"8s\"";
+    let limits = "sessions_max = 2000\nsessions_per_source_max = 100\nread_deadline = \"5s\"\nsession_deadline = \"20s\"";
     let _daemon = net.start(&config(&net, limits));
     net.told(&["mode", "observe"]);
     let over = Arc::new(AtomicBool::new(false));
@@ -189,7 +190,7 @@ fn those_who_drip_are_held_to_the_deadline_and_no_longer() {
     assert!(net.reaches(), "what the machine serves is served");
     assert!(net.stranger("curl -s -m 10 http://10.77.0.1:8080/ -u root:toor"), "and others are played to");
     eventually("all are let go", || (active(&net.json(&["status"])) == 0).then_some(()));
-    assert!(began.elapsed() < Duration::from_secs(30), "{:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_secs(35), "{:?}", began.elapsed());
     over.store(true, Ordering::Relaxed);
     for mut visitor in dripping.join().unwrap() {
         visitor.set_read_timeout(Some(Duration::from_secs(5))).unwrap();

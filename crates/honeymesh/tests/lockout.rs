@@ -109,8 +109,8 @@ fn a_lockdown_lets_in_friends_and_what_is_connected_and_rolls_back_by_itself(run
     let standing =
         [(STRANGER, ECHO4), (STRANGER6, ECHO6)].map(|(from, to)| eventually("a first connection", || connection(&net, from, to)));
     let began = Instant::now();
-    let told = net.told(&["mode", "lockdown", "--confirm-within", "8s"]);
-    assert!(told.contains("ON TRIAL: enforce comes back in 8s") && told.contains("allowlist 2"), "{told}");
+    let told = net.told(&["mode", "lockdown", "--confirm-within", "20s"]);
+    assert!(told.contains("ON TRIAL: enforce comes back in 20s") && told.contains("allowlist 2"), "{told}");
     assert!(standing.iter().all(lives), "connections that stand go on");
     assert!(!gets_in(&net, STRANGER) && !gets_in(&net, STRANGER6), "a stranger gets nothing");
     assert!(gets_in(&net, FRIEND) && gets_in(&net, FRIEND6) && gets_out(&net));
@@ -118,9 +118,9 @@ fn a_lockdown_lets_in_friends_and_what_is_connected_and_rolls_back_by_itself(run
     assert_eq!((&status["mode"], &status["lockdown"]["rolls_back_to"]), (&"lockdown".into(), &"enforce".into()));
     assert!(status["kernel"]["dropped_lockdown"].as_u64().unwrap() > 1, "{status}");
     assert!(net.told(&["status"]).contains("lockdown (rolls back in "));
-    assert!(began.elapsed() < Duration::from_secs(8), "this machine is too slow for this test");
+    assert!(began.elapsed() < Duration::from_secs(20), "this machine is too slow for this test");
     eventually("the roll-back", || gets_in(&net, STRANGER).then_some(()));
-    assert!(began.elapsed() >= Duration::from_secs(8) && standing.iter().all(lives));
+    assert!(began.elapsed() >= Duration::from_secs(20) && standing.iter().all(lives));
     assert_eq!(net.json(&["status"])["mode"], "enforce");
     let (code, line) = net.refused(&["mode", "lockdown", "--confirm"]);
     assert!(code == 1 && line.contains("no lockdown to confirm"), "{line}");

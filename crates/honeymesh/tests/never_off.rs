@@ -284,8 +284,10 @@ fn interfaces_that_come_vanish_and_are_made_anew_are_guarded_and_shown() {
         assert_eq!(attached["xdp_mode"], "native", "{round}");
         let drops = || net.json(&["bans"])[0]["drops"].as_u64().unwrap();
         let before = drops();
-        net.stranger("timeout 0.5 bash -c '</dev/tcp/10.78.0.1/9'");
-        eventually("its neighbour's ban holds there", || (drops() > before).then_some(()));
+        eventually("its neighbour's ban holds there", || {
+            net.stranger("timeout 2 bash -c '</dev/tcp/10.78.0.1/9'");
+            (drops() > before).then_some(())
+        });
         sh(&format!("ip -n {} link del late0", net.node));
         eventually("late0 is gone", || (state("late0") == "absent").then_some(()));
     }

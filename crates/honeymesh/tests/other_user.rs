@@ -128,7 +128,7 @@ fn the_daemon_is_nobody_once_it_is_up_and_does_its_whole_work() {
     }
 
     // Bans, the kernel, the store, the control socket.
-    assert!(net.stranger("curl -s --max-time 2 http://10.77.0.1:80/"), "a low port, bound before");
+    assert!(net.stranger("curl -s --max-time 15 http://10.77.0.1:80/"), "a low port, bound before");
     eventually("the visitor's ban", || (!net.reaches()).then_some(()));
     net.told(&["unban", "10.77.0.2"]);
     assert!(net.reaches());

@@ -167,7 +167,7 @@ fn the_daemon_works_with_no_more_than_its_unit_leaves_it(rung: Rung) {
     }
     let probe = eventually("a self-probe", || Some(net.json(&["status"])["probe"].clone()).filter(|probe| !probe.is_null()));
     assert_eq!((&probe["ok"], &probe["failures"]), (&true.into(), &0.into()), "{probe}");
-    assert!(net.stranger("curl -s --max-time 2 http://10.77.0.1:80/"));
+    assert!(net.stranger("curl -s --max-time 15 http://10.77.0.1:80/"));
     eventually("the visitor's ban", || (!net.reaches()).then_some(()));
     net.told(&["key", "rotate", "m", "--new", new.to_str().unwrap()]);
     let digits = fs::read_to_string(&new).unwrap();
