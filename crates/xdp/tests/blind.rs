@@ -12,22 +12,18 @@ use common::{
 use honeymesh_types::{Fate, KnockKind};
 use honeymesh_xdp::{Dark, Kernel, Knocks, Options, now};
 use honeymesh_xdp_program::testing::{ACK, Packet, RST, SYN};
-use std::{
-    collections::BTreeSet,
-    net::TcpListener,
-    os::fd::AsFd,
-    time::{Duration, Instant},
-};
+use std::{collections::BTreeSet, net::TcpListener, ops::Range, os::fd::AsFd, thread, time::Duration};
 
 /// More than are ever answered.
-const PORTS: std::ops::Range<u16> = 100..228;
-/// How long whoever answers may take: everybody is on this machine.
+const PORTS: Range<u16> = 100..228;
+/// How much longer it is listened for what must not come: everybody is on this machine.
 const MOMENT: Duration = Duration::from_millis(300);
 
-/// What of the ports of a suspect is told, until each was.
-fn coins(knocks: &mut Knocks) -> Vec<(u16, Fate)> {
+/// What of the ports of a suspect is told, until each was. It is listened `meanwhile`.
+fn coins(knocks: &mut Knocks, mut meanwhile: impl FnMut()) -> Vec<(u16, Fate)> {
     let mut coins = Vec::new();
     let all_told = wait(|| {
+        meanwhile();
         while let Some(knock) = knocks.next(now()) {
             if let KnockKind::Suspect { fate } = knock.kind {
                 coins.push((knock.port, fate));
@@ -46,39 +42,62 @@ fn options(stage: &Stage<'_>, dark: Dark) -> Options {
     options
 }
 
+/// What was heard from the far end of the cable.
+struct Answers {
+    ear: wire::Ear,
+    heard: Vec<(u16, u8)>,
+}
+
+impl Answers {
+    /// Sends SYNs of this source to these ports, and begins to listen.
+    fn to(stage: &Stage<'_>, source: &str, here: &str, ports: Range<u16>) -> Self {
+        let all: Vec<_> = ports.map(|port| wire::summed(Packet::tcp(source, here, port, SYN).build())).collect();
+        let ear = stage.peer.run(move || {
+            let ear = wire::Ear::new("hm1");
+            all.iter().for_each(|frame| wire::send("hm1", frame));
+            ear
+        });
+        Self { ear, heard: Vec::new() }
+    }
+
+    fn listen(&mut self) {
+        self.heard.extend(self.ear.segments());
+    }
+
+    /// Listens until all of these ports have answered with these flags, and a moment more.
+    fn listen_for(&mut self, flags: u8, ports: &BTreeSet<u16>) {
+        let all_came = wait(|| {
+            self.listen();
+            self.with(flags).is_superset(ports)
+        });
+        assert!(all_came, "{:?} of {ports:?}", self.with(flags));
+        thread::sleep(MOMENT);
+        self.listen();
+    }
+
+    /// The ports that answered with these flags.
+    fn with(&self, flags: u8) -> BTreeSet<u16> {
+        self.heard.iter().filter(|(_, found)| *found == flags).map(|(port, _)| *port).collect()
+    }
+}
+
 /// Silences each source, sends SYNs to [`PORTS`], and looks at what comes back.
 fn watch(stage: &Stage<'_>, knocks: &mut Knocks, dark: Dark) {
     for (source, here) in [("192.0.2.2", HERE), ("2001:db8::2", HERE6)] {
-        let syns = |ports: std::ops::Range<u16>| {
-            let all: Vec<_> = ports.map(|port| wire::summed(Packet::tcp(source, here, port, SYN).build())).collect();
-            stage.peer.run(move || {
-                let mut ear = wire::Ear::new("hm1");
-                all.iter().for_each(|frame| wire::send("hm1", frame));
-                let began = Instant::now();
-                let mut heard = Vec::new();
-                while began.elapsed() < MOMENT {
-                    heard.extend(ear.segments());
-                    std::thread::sleep(Duration::from_millis(5));
-                }
-                heard
-            })
-        };
-        let with = |heard: &[(u16, u8)], flags| {
-            let ports = heard.iter().filter(|(_, found)| *found == flags).map(|(port, _)| *port);
-            ports.collect::<BTreeSet<u16>>()
-        };
-        let before = syns(1..4);
+        let mut before = Answers::to(stage, source, here, 1..4);
         let trapped = if dark == Dark::Trap { BTreeSet::from([1, 2, 3]) } else { BTreeSet::new() };
-        assert_eq!(with(&before, SYN | ACK), trapped, "{source}: a trap, up to the one that makes a scan");
+        before.listen_for(SYN | ACK, &trapped);
+        assert_eq!(before.with(SYN | ACK), trapped, "{source}: a trap, up to the one that makes a scan");
         if dark == Dark::Silent {
-            assert_eq!(before, [], "{source}: nothing is answered that is not weighed");
+            assert_eq!(before.heard, [], "{source}: nothing is answered that is not weighed");
         }
-        let heard = syns(PORTS);
-        let coins = coins(knocks);
+        let mut answers = Answers::to(stage, source, here, PORTS);
+        let coins = coins(knocks, || answers.listen());
         let answered: BTreeSet<u16> = coins.iter().filter(|(_, fate)| *fate == Fate::Answered).map(|(port, _)| *port).collect();
         assert!((32..=64).contains(&answered.len()), "{coins:?}");
-        assert_eq!(with(&heard, SYN | ACK), BTreeSet::new(), "{source}");
-        assert_eq!(with(&heard, RST | ACK), answered, "{source}");
+        answers.listen_for(RST | ACK, &answered);
+        assert_eq!(answers.with(SYN | ACK), BTreeSet::new(), "{source}");
+        assert_eq!(answers.with(RST | ACK), answered, "{source}");
     }
 }
 

@@ -5,7 +5,7 @@ mod common;
 
 use common::{
     alone,
-    backend::{Backend, HERE, HERE6, Kind, Stage, brief, datagram, full, intent},
+    backend::{Backend, HERE, HERE6, Kind, LATE_MAX, Stage, brief, datagram, full, in_time, intent},
     ban, hour,
 };
 use honeymesh_types::{Enforcement, Grade, KnockKind, Lockdown, Reasons, Scope, Transport};
@@ -96,14 +96,15 @@ fn a_ban_drops_until_it_is_lifted(stage: &mut Stage<'_>) {
 
 fn a_ban_ends_by_itself(stage: &mut Stage<'_>) {
     let mut kernel = stage.start();
-    let life = Duration::from_secs(1);
-    for subject in ["203.0.113.8", "203.0.113.16/28", "2001:db8:1::/64"] {
-        kernel.raise(&brief(subject, life)).unwrap();
-    }
     let sources = ["203.0.113.8", "203.0.113.17", "2001:db8:1::9"].map(datagram);
-    assert_eq!(stage.dropped(&*kernel, &sources), 3);
-    // An end in jiffies is up to 130 ms late.
-    thread::sleep(life + Duration::from_millis(200));
+    let (dropped, life) = in_time(|life| {
+        for subject in ["203.0.113.8", "203.0.113.16/28", "2001:db8:1::/64"] {
+            kernel.raise(&brief(subject, life)).unwrap();
+        }
+        stage.dropped(&*kernel, &sources)
+    });
+    assert_eq!(dropped, 3);
+    thread::sleep(life + LATE_MAX);
     assert_eq!(stage.dropped(&*kernel, &sources), 0);
     assert!(kernel.audit(&intent(&[])).is_none(), "what has ended is no drift");
     kernel.raise(&full("203.0.113.8")).unwrap();
@@ -113,10 +114,15 @@ fn a_ban_ends_by_itself(stage: &mut Stage<'_>) {
 
 fn a_refresh_and_a_change_keep_the_hits(stage: &mut Stage<'_>) {
     let mut kernel = stage.start();
-    kernel.raise(&brief("203.0.113.7", Duration::from_secs(1))).unwrap();
-    assert!(stage.drops(&*kernel, "203.0.113.7"));
-    kernel.raise(&full("203.0.113.7")).unwrap();
-    thread::sleep(Duration::from_millis(1_100));
+    let (dropped, life) = in_time(|life| {
+        kernel.lift("203.0.113.7");
+        kernel.raise(&brief("203.0.113.7", life)).unwrap();
+        let dropped = stage.drops(&*kernel, "203.0.113.7");
+        kernel.raise(&full("203.0.113.7")).unwrap();
+        dropped
+    });
+    assert!(dropped);
+    thread::sleep(life + LATE_MAX);
     assert!(stage.drops(&*kernel, "203.0.113.7"), "the later end counts");
     assert_eq!(kernel.drops("203.0.113.7"), 2);
     for scope in [Scope::Dark, Scope::All] {
@@ -159,10 +165,13 @@ fn prefixes_nest_and_end_one_by_one(stage: &mut Stage<'_>) {
     for subject in ["203.0.0.0/16", "203.0.113.0/24", "203.0.113.7"] {
         kernel.raise(&full(subject)).unwrap();
     }
-    kernel.raise(&brief("203.0.113.0/28", Duration::from_secs(1))).unwrap();
-    assert!(stage.drops(&*kernel, "203.0.113.8"));
-    assert_eq!(kernel.drops("203.0.113.0/28"), 1, "the narrowest counts");
-    thread::sleep(Duration::from_millis(1_100));
+    let (counts, life) = in_time(|life| {
+        kernel.lift("203.0.113.0/28");
+        kernel.raise(&brief("203.0.113.0/28", life)).unwrap();
+        (stage.drops(&*kernel, "203.0.113.8"), kernel.drops("203.0.113.0/28"))
+    });
+    assert_eq!(counts, (true, 1), "the narrowest counts");
+    thread::sleep(life + LATE_MAX);
     for (lifted, counts) in [("203.0.113.7", "203.0.113.0/24"), ("203.0.113.0/24", "203.0.0.0/16")] {
         assert!(stage.drops(&*kernel, "203.0.113.7") && kernel.drops(lifted) == 1, "{lifted}");
         assert!(kernel.lift(lifted));
@@ -270,7 +279,7 @@ fn held_bans_drop_while_nobody_is_there_and_are_adopted(stage: &mut Stage<'_>) {
     drop(kernel);
     let octets: Vec<_> = sources.iter().map(Packet::build).collect();
     stage.peer.run(move || octets.iter().for_each(|frame| common::wire::send("hm1", frame)));
-    let mut kernel = restarted(stage);
+    let mut kernel = stage.start();
     assert!(kernel.audit(&intent(&bans)).is_none(), "nothing was forgotten or changed");
     assert_eq!(stage.dropped(&*kernel, &sources), 3);
     assert_eq!(["203.0.113.7", "203.0.113.128/25", "2001:db8:1::/64"].map(|subject| kernel.drops(subject)), [3; 3]);
@@ -279,18 +288,12 @@ fn held_bans_drop_while_nobody_is_there_and_are_adopted(stage: &mut Stage<'_>) {
     kernel.release();
 }
 
-/// A start after one that ended, whose writer may take a moment to notice.
-fn restarted(stage: &Stage<'_>) -> Box<dyn common::backend::Backend> {
-    thread::sleep(Duration::from_millis(100));
-    stage.start()
-}
-
 fn the_mode_is_adopted(stage: &mut Stage<'_>) {
     let mut kernel = stage.start();
     kernel.raise(&full("203.0.113.7")).unwrap();
     kernel.set_enforcing(false);
     drop(kernel);
-    let kernel = restarted(stage);
+    let kernel = stage.start();
     assert!(stage.drops(&*kernel, "203.0.113.7"));
     assert_eq!(kernel.counters().dropped, 0, "not even in between");
     kernel.release();
@@ -361,7 +364,7 @@ fn a_hundred_thousand_bans_are_restored_and_adopted(stage: &mut Stage<'_>) {
     eprintln!("{:?}: 100,000 bans restored in {:?}", stage.kind, start.elapsed());
     assert!(stage.drops(&*kernel, "10.1.134.159") && !stage.drops(&*kernel, "10.1.134.160"));
     drop(kernel);
-    let mut kernel = restarted(stage);
+    let mut kernel = stage.start();
     let start = Instant::now();
     let Drift { missing, extra, different, detached, unsteered, settings_changed } = kernel.reconcile(&wanted);
     assert_eq!(
@@ -426,7 +429,7 @@ fn restarts_under_a_flood_let_nothing_through(stage: &mut Stage<'_>) {
     let flood = Flood::start(stage);
     for _ in 0..5 {
         drop(kernel);
-        kernel = restarted(stage);
+        kernel = stage.start();
         // What changes rules or the entry itself opens no gap either.
         kernel.raise(&full("192.0.2.2")).unwrap();
         kernel.raise(&full("203.0.113.0/24")).unwrap();
@@ -502,10 +505,10 @@ fn while_nobody_is_there_the_probe_that_crosses_is_the_first_that_gets_no_answer
     assert_eq!(connect(stage, HERE, 21), REFUSED);
     drop(kernel);
     assert_eq!(connect(stage, HERE, 22), REFUSED);
-    let kernel = restarted(stage);
+    let kernel = stage.start();
     drop(kernel);
     assert_eq!([23, 24].map(|port| connect(stage, HERE, port)), [SILENT; 2], "its count outlives a restart");
-    let kernel = restarted(stage);
+    let kernel = stage.start();
     assert_eq!(connect(stage, HERE, 25), SILENT, "and so does its silence");
     kernel.release();
 }
@@ -574,7 +577,7 @@ fn a_lockdown_keeps_connections_and_ends_by_itself_with_nobody_there(stage: &mut
         assert!(start.elapsed() < Duration::from_secs(20), "nobody needs to be there to end it");
     }
     assert_eq!(connect(stage, HERE, 23), REFUSED, "the mode before holds again");
-    restarted(stage).release();
+    stage.start().release();
 }
 
 fn a_confirmed_lockdown_is_adopted_and_friends_get_in(stage: &mut Stage<'_>) {
@@ -583,7 +586,7 @@ fn a_confirmed_lockdown_is_adopted_and_friends_get_in(stage: &mut Stage<'_>) {
     kernel.set_lockdown(Lockdown::Until(now().mono.plus(Duration::from_secs(60))));
     kernel.set_lockdown(Lockdown::Confirmed);
     drop(kernel);
-    let mut kernel = restarted(stage);
+    let mut kernel = stage.start();
     assert_eq!([HERE, HERE6].map(|to| connect(stage, to, 80)), [SILENT; 2]);
     kernel.set_allow(&["192.0.2.2", "2001:db8::/64"]);
     assert_eq!([HERE, HERE6].map(|to| connect(stage, to, 80)), [Ok(()); 2]);

@@ -5,9 +5,10 @@ mod common;
 
 use common::{
     Peer, alone,
-    backend::{HERE, HERE6, Kind, SENTINEL, Stage, brief, full, nft},
+    backend::{HERE, HERE6, Kind, SENTINEL, Stage, brief, full, nft, nft_again, unhindered},
     ban, ip,
     tool::{tool, unowned},
+    wait,
 };
 use honeymesh_types::{Enforcement, Grade, Lockdown, Reasons, Scope};
 use honeymesh_xdp::{AttachMode, Dark, Error, Kernel, Nft, NftEnds, NftWriter, OnExit, now, release_nft};
@@ -239,8 +240,7 @@ fn an_interface_that_is_not_named_any_more_is_released_and_unused_sets_go() {
         first.raise(&full("198.51.0.0/16"), now()).unwrap();
         assert!(shown().contains("ban4_24") && shown().contains("from_hm0"));
         drop(first);
-        thread::sleep(Duration::from_millis(100));
-        let second = nft(&room.options(&["lo"])).unwrap();
+        let second = nft_again(&room.options(&["lo"]));
         let text = shown();
         assert!(!text.contains("ban4_24") && !text.contains("from_hm0") && text.contains("ban4_16"), "{text}");
         second.release().unwrap();
@@ -255,12 +255,10 @@ fn with_release_on_exit_the_table_goes_with_the_daemon_and_otherwise_release_tak
         let mut first = nft(&options).unwrap();
         first.raise(&full("203.0.113.7"), now()).unwrap();
         drop(first);
-        thread::sleep(Duration::from_millis(200));
-        assert_eq!(tool("list tables").unwrap(), "");
-        drop(nft(&room.options(&["lo"])).unwrap());
-        thread::sleep(Duration::from_millis(100));
+        assert!(wait(|| tool("list tables").unwrap().is_empty()), "{:?}", tool("list tables"));
+        drop(nft_again(&room.options(&["lo"])));
         assert!(shown().contains("chain from_lo"));
-        assert!(release_nft().unwrap() && !release_nft().unwrap());
+        assert!(unhindered(release_nft) && !release_nft().unwrap());
         assert_eq!(tool("list tables").unwrap(), "");
     });
 }
@@ -360,8 +358,7 @@ fn what_is_remembered_of_a_scan_stays_when_the_options_change_and_goes_only_with
         let mut options = room.options(&["hm0"]);
         let probe = |nft: &Nft, port| stage.dropped(nft, &syns([("203.0.113.7".into(), port)]));
         let start = |options: &honeymesh_xdp::Options| {
-            thread::sleep(Duration::from_millis(100));
-            let mut nft = nft(options).unwrap();
+            let mut nft = nft_again(options);
             nft.raise(&ban(SENTINEL, Scope::All, None), now()).unwrap();
             nft
         };
@@ -415,9 +412,8 @@ fn dark_ports_are_traps_as_long_as_the_trap_listens() {
         }
         // What was counted before is forgotten with other sizes.
         drop(nft);
-        thread::sleep(Duration::from_millis(100));
         options.scan.sources = 65_536;
-        let mut nft = common::backend::nft(&options).unwrap();
+        let mut nft = nft_again(&options);
         nft.arm(Some(v4.as_fd()), Some(v6.as_fd())).unwrap();
         assert_eq!(connect(HERE, 25).unwrap_err(), ErrorKind::ConnectionRefused, "excepted");
         drop((v4, v6));
@@ -533,7 +529,7 @@ fn a_writer_that_no_audit_can_be_had_of_ends() {
         writer.unwrap().join().unwrap().unwrap();
         drop(nft);
         assert!(shown().contains("203.0.113.1"), "and the kernel goes on");
-        assert!(release_nft().unwrap());
+        assert!(unhindered(release_nft));
     });
 }
 
@@ -541,7 +537,6 @@ fn a_writer_that_no_audit_can_be_had_of_ends() {
 fn a_writer_that_hears_nonsense_ends_and_leaves_the_bans() {
     alone("nonsense", |room| {
         drop(nft(&room.options(&["lo"])).unwrap());
-        thread::sleep(Duration::from_millis(100));
         let pair = || {
             use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
             socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC).unwrap()
@@ -552,6 +547,6 @@ fn a_writer_that_hears_nonsense_ends_and_leaves_the_bans() {
         nix::sys::socket::send(fd, &[0xff; 200], nix::sys::socket::MsgFlags::empty()).unwrap();
         assert!(writer.join().unwrap().is_err());
         assert!(shown().contains("chain from_lo"));
-        assert!(release_nft().unwrap());
+        assert!(unhindered(release_nft));
     });
 }

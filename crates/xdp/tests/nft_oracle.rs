@@ -5,13 +5,12 @@ mod common;
 
 use common::{
     alone,
-    backend::{HERE, HERE6, Kind, SENTINEL, Stage, nft},
+    backend::{HERE, HERE6, Kind, SENTINEL, Stage, nft_again},
     ban, hour,
 };
 use honeymesh_types::{Fate, KnockKind, Scope};
 use honeymesh_xdp::{Knocks, Nft, Options, now};
 use honeymesh_xdp_program::testing::{Packet, SYN};
-use std::{thread, time::Duration};
 
 const ANSWERS_MAX: usize = 64;
 const COINS_MAX: usize = 128;
@@ -25,7 +24,7 @@ struct Host<'a> {
 
 impl<'a> Host<'a> {
     fn start(stage: &'a Stage<'a>, options: &Options) -> Self {
-        let mut nft = nft(options).unwrap();
+        let mut nft = nft_again(options);
         assert!(nft.weighs_reactions());
         nft.raise(&ban(SENTINEL, Scope::All, None), now()).unwrap();
         let knocks = nft.take_knocks().unwrap();
@@ -152,7 +151,6 @@ fn coins_stay_over_a_restart_and_when_the_ledger_takes_the_silence_over_and_go_w
         host.nft.raise(&hour("203.0.113.1", Scope::Dark), now()).unwrap();
         assert_eq!(host.coins("203.0.113.1", 100..120), first);
         drop(host);
-        thread::sleep(Duration::from_millis(100));
         let mut host = Host::start(&stage, &with_oracle(&stage));
         assert_eq!(host.coins("203.0.113.1", 100..120), first);
 
@@ -166,8 +164,7 @@ fn coins_stay_over_a_restart_and_when_the_ledger_takes_the_silence_over_and_go_w
         assert_eq!(host.coins("203.0.113.1", 100..120), first);
         assert!(host.nft.guard().unwrap().is_none());
         drop(host);
-        thread::sleep(Duration::from_millis(100));
-        let nft = nft(&stage.room.options(&["hm0"])).unwrap();
+        let nft = nft_again(&stage.room.options(&["hm0"]));
         assert!(!nft.weighs_reactions());
         assert!(!shown().contains("coin4"));
         nft.release().unwrap();

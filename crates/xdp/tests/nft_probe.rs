@@ -6,7 +6,7 @@ mod common;
 
 use common::{
     Room, alone,
-    backend::{Kind, Stage, full, nft},
+    backend::{Kind, Stage, full, nft, nft_again},
     hour, ip, net_of, wait,
 };
 use honeymesh_types::{Lockdown, Scope};
@@ -93,8 +93,7 @@ fn a_later_start_goes_on_with_it_and_modes_and_allowances_are_expected() {
         let mut nft = probing(nft(&room.options(&["lo"])).unwrap());
         assert_eq!(probe(&mut nft), Ok(()), "also where the loopback interface itself is guarded");
         drop(nft);
-        thread::sleep(Duration::from_millis(100));
-        let mut nft = probing(common::backend::nft(&room.options(&["lo"])).unwrap());
+        let mut nft = probing(nft_again(&room.options(&["lo"])));
         assert_eq!(probe(&mut nft), Ok(()));
         nft.set_enforcing(false).unwrap();
         assert_eq!(probe(&mut nft), Ok(()), "while only observing, nothing may be dropped");

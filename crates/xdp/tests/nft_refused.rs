@@ -5,7 +5,7 @@ mod common;
 
 use common::{
     alone,
-    backend::{Kind, SENTINEL, Stage, full, nft},
+    backend::{Kind, SENTINEL, Stage, full, nft_again, unhindered},
     ban, ip, net_of,
     tool::{add_ours, tool, unowned},
     wait,
@@ -225,14 +225,13 @@ fn forgetful(obeys: bool, refusals: Arc<AtomicU32>, looks_seen: Arc<AtomicU32>) 
 fn an_order_that_is_refused_because_an_interface_has_just_ended_is_given_again_after_a_look() {
     alone("ended in that moment", |room| {
         let (refusals, looks) = (Arc::<AtomicU32>::default(), Arc::<AtomicU32>::default());
-        let start = |obeys| Nft::start(&room.options(&["lo"]), forgetful(obeys, refusals.clone(), looks.clone())).unwrap();
+        let start = |obeys| unhindered(|| Nft::start(&room.options(&["lo"]), forgetful(obeys, refusals.clone(), looks.clone())));
         let mut nft = start(true);
         refusals.store(1, Ordering::Relaxed);
         nft.set_enforcing(false).expect("a look at the interfaces is enough");
         assert_eq!(looks.load(Ordering::Relaxed), 1);
         assert!(tool("list chain netdev honeymesh observing").is_ok());
         drop(nft);
-        thread::sleep(std::time::Duration::from_millis(100));
 
         let mut nft = start(false);
         refusals.store(2, Ordering::Relaxed);
@@ -256,8 +255,7 @@ fn tables_are_left_as_they_are_for_a_later_start_that_says_what_is_wanted() {
         tool("add chain netdev honeymesh x { type filter hook ingress device hm0 priority -600; policy drop; }").unwrap();
         first.set_lockdown(Lockdown::Off).unwrap();
         drop(first);
-        thread::sleep(std::time::Duration::from_millis(100));
-        let mut second = nft(&room.options(&["hm0"])).unwrap();
+        let mut second = nft_again(&room.options(&["hm0"]));
         assert!(stage.drops(&second, BANNED) && !stage.drops(&second, "198.51.100.9"), "nothing of it outlives a restart");
         assert!(second.guard().unwrap().is_none());
         second.release().unwrap();

@@ -3,18 +3,14 @@
 
 mod common;
 
-use common::{Peer, Room, alone};
-use honeymesh_types::{Fate, Knock, KnockKind, Transport};
+use common::{Peer, Room, alone, flood::Wire, hour, wait};
+use honeymesh_types::{Fate, Knock, KnockKind, Scope, Transport};
 use honeymesh_xdp::{Kernel, Knocks, OnExit, ScanOptions, now};
 use honeymesh_xdp_program::testing::{HERE4, HERE6, Packet, SYN};
-use nix::{
-    ifaddrs::getifaddrs,
-    sys::socket::{AddressFamily, LinkAddr, MsgFlags, SockFlag, SockType, bind, send, socket},
-};
+use nix::{ifaddrs::getifaddrs, sys::socket::LinkAddr};
 use std::{
     io::ErrorKind,
     net::{SocketAddr, TcpStream, UdpSocket},
-    os::fd::AsRawFd,
     time::Duration,
 };
 
@@ -142,25 +138,28 @@ fn the_state_of_a_slow_scanner_outlives_the_daemon() {
     });
 }
 
-/// Sends a SYN from each of `count` sources, IPv4 and IPv6 customers in turn, to a dark port, out of the peer's end of a cable.
+/// Somebody who is always banned: when this one's frame is counted, all frames before it were judged.
+const SENTINEL: &str = "198.51.100.254";
+
+/// Sends a SYN from each of `count` sources, IPv4 and IPv6 customers in turn, to a dark port, out of the peer's end of a cable, and last a
+/// datagram of the [`SENTINEL`]'s.
 fn flood(peer: &Peer, hardware: [u8; 6], count: u32) {
     peer.run(move || {
-        let raw = socket(AddressFamily::Packet, SockType::Raw, SockFlag::SOCK_CLOEXEC, None).unwrap();
-        bind(raw.as_raw_fd(), &link_address("hm1")).unwrap();
+        let wire = Wire::out_of("hm1");
         let mut frame4 = Packet::tcp("10.0.0.0", HERE4, 23, SYN).build();
         let mut frame6 = Packet::tcp("2001:db8::1", HERE6, 23, SYN).build();
-        for frame in [&mut frame4, &mut frame6] {
+        let mut last = Packet::udp(SENTINEL, HERE4, 9).build();
+        for frame in [&mut frame4, &mut frame6, &mut last] {
             frame[..6].copy_from_slice(&hardware);
         }
         for source in 0..count / 2 {
             frame4[26..30].copy_from_slice(&(0x0a00_0000 + source).to_be_bytes());
             // What is behind the first 32 bits: each a /64 of its own.
             frame6[26..30].copy_from_slice(&source.to_be_bytes());
-            // Where the queue is full the packet is lost, as in a real flood.
-            for frame in [&frame4, &frame6] {
-                let _ = send(raw.as_raw_fd(), frame, MsgFlags::empty());
-            }
+            wire.send(&frame4);
+            wire.send(&frame6);
         }
+        wire.send(&last);
     });
 }
 
@@ -185,8 +184,10 @@ fn three_hundred_thousand_forged_sources_neither_hide_a_suspect_nor_bury_the_rea
         }
         all(&mut knocks);
         let hardware = link_address("hm0").addr().unwrap();
+        kernel.raise(&hour(SENTINEL, Scope::All), now()).unwrap();
         let before = kernel.counters().unwrap();
         flood(&peer, hardware, 300_000);
+        assert!(wait(|| kernel.drops(&SENTINEL.parse().unwrap()) == 1), "the last frame was not judged");
         let after = kernel.counters().unwrap();
         let seen = after.knocks - before.knocks;
         let told = u64::try_from(all(&mut knocks).len()).unwrap();

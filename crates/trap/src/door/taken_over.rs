@@ -131,8 +131,14 @@ pub(super) async fn client(to: SocketAddr) -> UdpSocket {
     client
 }
 
-pub(super) async fn heard(client: &UdpSocket) -> Option<Vec<u8>> {
+/// The next answer.
+pub(super) async fn heard(client: &UdpSocket) -> Vec<u8> {
     let mut bytes = [0; 4_096];
-    let length = timeout(SILENCE, client.recv(&mut bytes)).await.ok()?.unwrap();
-    Some(bytes[..length].to_vec())
+    let length = timeout(PATIENCE, client.recv(&mut bytes)).await.expect("no answer came").unwrap();
+    bytes[..length].to_vec()
+}
+
+/// Does no answer come for a while?
+pub(super) async fn hears_nothing(client: &UdpSocket) -> bool {
+    timeout(SILENCE, client.recv(&mut [0; 4_096])).await.is_err()
 }

@@ -1,6 +1,6 @@
 //! Real clients over UDP.
 
-use crate::support::{Traps, each_service, printed, run, run_with};
+use crate::support::{Traps, each_service, printed, run, run_until_it_leaves, run_with};
 use honeymesh_trap::{Limits, Options, TrapOptions, bind};
 use honeymesh_trap_proto::{Definition, Persona, Service};
 use honeymesh_types::{Signs, Transport, Visit};
@@ -16,6 +16,12 @@ use tokio::{
 
 /// So long is waited until a trap has heard what was sent to it.
 const HEARD_BY: Duration = Duration::from_millis(200);
+/// So long is waited until what a trap has answered was heard.
+const HEARD_ALL_BY: Duration = Duration::from_secs(30);
+/// Rounds of a flood.
+const ROUNDS_MIN: u64 = 100;
+/// Rounds until a budget must be spent.
+const ROUNDS_MAX: u64 = 1_000;
 /// So many ports are tried that are to be free for connections and datagrams.
 const PORTS_TRIED: usize = 20;
 
@@ -39,7 +45,7 @@ async fn dig_is_refused_and_shows_what_it_wants() {
     let mut traps = Traps::usual();
     for (trap, server) in [("dns", "@127.0.0.1"), ("dns6", "@::1")] {
         let port = traps.port(trap).to_string();
-        let said = printed(&run("dig", &["+tries=1", "+time=3", "+notcp", "-p", &port, server, "isc.org", "ANY"]).await);
+        let said = printed(&run("dig", &["+tries=1", "+time=15", "+notcp", "-p", &port, server, "isc.org", "ANY"]).await);
         assert!(said.contains("status: REFUSED") && said.contains("EDE: 18 (Prohibited)"), "{said}");
         let visit = datagram(&mut traps, trap).await;
         let fields = ["qname", "qtype", "edns_size"].map(|name| visit.fields[name].as_str());
@@ -48,7 +54,7 @@ async fn dig_is_refused_and_shows_what_it_wants() {
         assert_eq!((visit.service.as_str(), visit.bytes), ("dns", visit.payload.len() as u64));
     }
     let port = traps.port("dns").to_string();
-    let version = ["+ignore", "+tries=1", "-p", &port, "@127.0.0.1", "version.bind", "CH", "TXT"];
+    let version = ["+ignore", "+tries=1", "+time=15", "-p", &port, "@127.0.0.1", "version.bind", "CH", "TXT"];
     let short = printed(&run("dig", &version).await);
     assert!(short.contains("flags: qr aa tc rd"), "{short}");
     let whole = printed(&run("dig", &[&version[1..], &["+tcp"]].concat()).await);
@@ -62,7 +68,7 @@ async fn a_client_gets_the_time() {
     let mut traps = Traps::usual();
     let port = traps.port("ntp");
     let ask = "import socket,struct,time,sys\n\
-               s=socket.socket(socket.AF_INET,socket.SOCK_DGRAM);s.settimeout(3)\n\
+               s=socket.socket(socket.AF_INET,socket.SOCK_DGRAM);s.settimeout(15)\n\
                s.sendto(b'\\x23'+b'\\0'*39+b'transmit',('127.0.0.1',int(sys.argv[1])))\n\
                a=s.recv(99);print(len(a),a[0],a[1],a[24:32].decode(),abs(struct.unpack('>I',a[40:44])[0]-2208988800-time.time())<5)\n";
     let said = printed(&run("python3", &["-c", ask, &port.to_string()]).await);
@@ -74,17 +80,17 @@ async fn a_client_gets_the_time() {
 async fn snmpget_gives_its_community_away() {
     let mut traps = Traps::usual();
     let target = format!("127.0.0.1:{}", traps.port("snmp"));
-    let get = |version: &'static str, community: &'static str, oid: &'static str| {
+    let get = |seconds: &'static str, version: &'static str, community: &'static str, oid: &'static str| {
         let target = target.clone();
-        async move { printed(&run("snmpget", &["-r", "0", "-t", "1", version, "-c", community, &target, oid]).await) }
+        async move { printed(&run("snmpget", &["-r", "0", "-t", seconds, version, "-c", community, &target, oid]).await) }
     };
-    let told = get("-v2c", "public", "1.3.6.1.2.1.1.1.0").await;
+    let told = get("10", "-v2c", "public", "1.3.6.1.2.1.1.1.0").await;
     assert!(told.contains("tooBig"), "{told}");
-    let none = get("-v2c", "private", "1.3.6.1.4.1.9.1").await;
+    let none = get("10", "-v2c", "private", "1.3.6.1.4.1.9.1").await;
     assert!(none.contains("No Such Object"), "{none}");
-    let old = get("-v1", "public", "1.3.6.1.4.1.9.1").await;
+    let old = get("10", "-v1", "public", "1.3.6.1.4.1.9.1").await;
     assert!(old.contains("noSuchName") || old.contains("There is no such variable name"), "{old}");
-    let silent = get("-v2c", "s3cret", "1.3.6.1.2.1.1.5.0").await;
+    let silent = get("1", "-v2c", "s3cret", "1.3.6.1.2.1.1.5.0").await;
     assert!(silent.contains("Timeout"), "{silent}");
     let visit = field(&mut traps, "snmp", "community", "s3cret").await;
     assert_eq!((visit.fields["oid"].as_str(), visit.signs), ("1.3.6.1.2.1.1.5.0", Signs::CREDENTIALS));
@@ -110,7 +116,7 @@ async fn tftp_and_curl_find_nothing_and_leave_what_they_bring() {
         &format!("put {} bot.elf\n", brought.display()),
         "quit\n",
     ];
-    let said = printed(&run_with("tftp", &["127.0.0.1", &port], &commands).await);
+    let said = printed(&run_until_it_leaves("tftp", &["127.0.0.1", &port], &commands).await);
     assert!(said.contains("File not found"), "{said}");
     let read = field(&mut traps, "tftp", "request", "read").await;
     assert_eq!((read.fields["file"].as_str(), read.fields["mode"].as_str()), ("startup-config", "octet"));
@@ -172,7 +178,7 @@ async fn sip_is_spoken_over_tcp_on_the_same_port() {
 async fn nc_asks_memcached_and_ssdp() {
     let mut traps = memcached();
     let port = traps.port("memcached").to_string();
-    let said = printed(&run_with("nc", &["-u", "-w", "1", "127.0.0.1", &port], &["\0\x01\0\0\0\x01\0\0get secret\r\n"]).await);
+    let said = printed(&run_with("nc", &["-u", "-w", "5", "127.0.0.1", &port], &["\0\x01\0\0\0\x01\0\0get secret\r\n"]).await);
     assert_eq!(said, "\0\x01\0\0\0\x01\0\0END\r\n");
     assert_eq!(datagram(&mut traps, "memcached").await.fields["command"], "get secret");
     let silent = printed(&run_with("nc", &["-u", "-w", "1", "127.0.0.1", &port], &["\0\x01\0\0\0\x01\0\0stats\r\n"]).await);
@@ -197,21 +203,39 @@ async fn no_flood_gets_more_than_it_sends() {
     for last in 1..=16_u8 {
         sockets.push(UdpSocket::bind(SocketAddr::from(([127, 7, 7, last], 0))).await.unwrap());
     }
-    for round in 1..=100 {
+    let (flood, mut answer) = (Instant::now(), [0; 2_048]);
+    // Whoever is slow may be answered for a while within the budget.
+    for round in 1..=ROUNDS_MAX {
+        if round > ROUNDS_MIN && traps.status("dns").answers_limited > 0 {
+            break;
+        }
+        let all = traps.status("dns").datagrams + sockets.len() as u64;
         for socket in &sockets {
             socket.send_to(query, to).await.unwrap();
             sent += query.len() as u64;
         }
         // No more at once than the kernel keeps for a trap that has no processor just now.
         let begun = Instant::now();
-        while traps.status("dns").datagrams < round * sockets.len() as u64 && begun.elapsed() < HEARD_BY {
+        while traps.status("dns").datagrams < all && begun.elapsed() < HEARD_BY {
             sleep(Duration::from_millis(1)).await;
         }
+        // Nor for us.
+        for socket in &sockets {
+            while let Ok(length) = socket.try_recv(&mut answer) {
+                heard += length as u64;
+            }
+        }
+        while timeout(Duration::ZERO, traps.visit()).await.is_ok() {}
     }
-    let mut answer = [0; 2_048];
-    for socket in &sockets {
-        while let Ok(Ok(length)) = timeout(Duration::from_millis(100), socket.recv(&mut answer)).await {
-            heard += length as u64;
+    let lasted = flood.elapsed();
+    // The last answers may still be on their way.
+    let begun = Instant::now();
+    while heard == 0 || heard < traps.status("dns").answered_bytes {
+        assert!(begun.elapsed() < HEARD_ALL_BY, "heard {heard}: {:?}", traps.status("dns"));
+        for socket in &sockets {
+            while let Ok(Ok(length)) = timeout(Duration::from_millis(100), socket.recv(&mut answer)).await {
+                heard += length as u64;
+            }
         }
     }
     while timeout(Duration::from_millis(300), traps.visit()).await.is_ok() {}
@@ -219,7 +243,7 @@ async fn no_flood_gets_more_than_it_sends() {
     eprintln!("sent {sent}, heard {heard}: {status:?}");
     assert!(heard > 0 && heard <= sent && heard == status.answered_bytes);
     let answers = heard / query.len() as u64;
-    assert!(answers <= 256 + 128 * 6, "one neighbourhood: {answers}");
+    assert!(answers <= 256 + 128 * (lasted.as_secs() + 1), "one neighbourhood: {answers} in {lasted:?}");
     assert!(status.answers_limited > 0 && status.answers_refused == 0, "{status:?}");
 }
 

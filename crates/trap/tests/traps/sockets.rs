@@ -1,6 +1,6 @@
 //! Strangers that break off, drip, stay silent, flood or come in crowds.
 
-use crate::support::{Traps, clock, each_service};
+use crate::support::{Traps, clock, each_service, is_alone, play_alone};
 use honeymesh_trap::{Limits, Options, TrapOptions, bind};
 use honeymesh_trap_proto::{Definition, Persona, Service};
 use honeymesh_types::{SessionId, Signs};
@@ -16,6 +16,8 @@ use tokio::{
 };
 
 const SHORT: Duration = Duration::from_millis(150);
+/// So short that no test waits long, and long enough for a few bytes of whoever is slow.
+const LONGER: Duration = Duration::from_secs(1);
 
 async fn connect_from(source: Ipv4Addr, to: SocketAddr) -> TcpStream {
     let socket = TcpSocket::new_v4().unwrap();
@@ -84,6 +86,8 @@ async fn silence_ends_at_the_read_deadline() {
     let visit = traps.visit().await;
     assert_eq!((visit.bytes, visit.signs), (0, Signs::SILENT));
     assert_eq!(silent.read(&mut [0; 9]).await.unwrap(), 0, "closed");
+    // Longer than it takes to begin to speak.
+    let mut traps = Traps::open(each_service(Limits { read_deadline: LONGER, ..Limits::default() }));
     let mut half = TcpStream::connect(traps.address("http")).await.unwrap();
     half.write_all(b"GET /half").await.unwrap();
     let visit = traps.visit().await;
@@ -95,7 +99,7 @@ async fn silence_ends_at_the_read_deadline() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_slow_drip_ends_at_the_session_deadline() {
-    let limits = Limits { read_deadline: Duration::from_secs(60), session_deadline: SHORT * 2, ..Limits::default() };
+    let limits = Limits { read_deadline: Duration::from_secs(60), session_deadline: LONGER * 2, ..Limits::default() };
     let mut traps = Traps::open(each_service(limits));
     let mut stream = TcpStream::connect(traps.address("http")).await.unwrap();
     let drip = async {
@@ -141,6 +145,11 @@ fn resident_kib() -> u64 {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_thousand_idle_strangers_are_bounded() {
+    // Its memory is the process', in which other tests run.
+    if !is_alone() {
+        play_alone("sockets::a_thousand_idle_strangers_are_bounded").await;
+        return;
+    }
     let limits = Limits { sessions_max: 600, sessions_per_source_max: 100_000, ..Limits::default() };
     let mut traps = Traps::open(each_service(limits));
     let before = resident_kib();
@@ -153,6 +162,9 @@ async fn a_thousand_idle_strangers_are_bounded() {
     for _ in 0..400 {
         let visit = traps.visit().await;
         assert_eq!((visit.bytes, visit.signs), (0, Signs::empty()));
+    }
+    while traps.status("http").refused < 400 {
+        sleep(Duration::from_millis(5)).await;
     }
     let status = traps.status("http");
     assert_eq!((status.active, status.refused, status.reports_lost), (600, 400, 0));

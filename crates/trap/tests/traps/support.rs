@@ -19,6 +19,9 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// How long a hand rests between two lines.
 const TYPING: Duration = Duration::from_millis(200);
 
+/// How long a hand rests behind the last line where that makes the client leave: whoever is slow has not heard all answers before.
+const LEAVING: Duration = Duration::from_secs(10);
+
 /// Running traps.
 pub struct Traps {
     addresses: BTreeMap<String, SocketAddr>,
@@ -197,10 +200,17 @@ pub async fn play_alone(test: &str) {
 /// Scans with nmap until it names all of `expected`, a few times at most: on a machine with other work an answer comes after nmap has given
 /// up on it, and is then taken for the answer to another probe. What it said last.
 pub async fn nmap(arguments: &[&str], expected: &[&str]) -> String {
+    nmap_without(arguments, expected, &[]).await
+}
+
+/// The same, and none of these scans may say one of the words of `never`, in capital letters or small ones.
+pub async fn nmap_without(arguments: &[&str], expected: &[&str], never: &[&str]) -> String {
     let mut said = String::new();
     for _ in 0..SCANS_MAX {
         said = printed(&run("nmap", arguments).await);
-        assert!(!said.to_lowercase().contains("honey"), "{said}");
+        let lower = said.to_lowercase();
+        assert!(!lower.contains("honey"), "{said}");
+        assert!(!never.iter().any(|words| lower.contains(&words.to_lowercase())), "one of {never:?}: {said}");
         if expected.iter().all(|words| said.contains(words)) {
             return said;
         }
@@ -215,6 +225,16 @@ pub async fn run(program: &str, arguments: &[&str]) -> Output {
 
 /// The same, typing `lines` at it, each once the one before had time to be answered.
 pub async fn run_with(program: &str, arguments: &[&str], lines: &[&str]) -> Output {
+    run_at(program, arguments, lines, TYPING).await
+}
+
+/// The same where the last line makes the client leave, which would leave at the end of what is typed, too, whatever it has heard by then.
+pub async fn run_until_it_leaves(program: &str, arguments: &[&str], lines: &[&str]) -> Output {
+    run_at(program, arguments, lines, LEAVING).await
+}
+
+/// Types and rests so long behind the last line, unless the client has ended before.
+async fn run_at(program: &str, arguments: &[&str], lines: &[&str], rests: Duration) -> Output {
     let mut command = Command::new(program);
     let stdin = if lines.is_empty() { Stdio::null() } else { Stdio::piped() };
     command.args(arguments).stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
@@ -228,9 +248,16 @@ pub async fn run_with(program: &str, arguments: &[&str], lines: &[&str]) -> Outp
             // A client that has ended takes no more.
             let _ = keyboard.write_all(line.as_bytes()).await;
         }
-        tokio::time::sleep(TYPING).await;
+        tokio::time::sleep(rests).await;
     };
-    let ended = async { tokio::join!(child.wait_with_output(), typing).0 };
+    let ended = async {
+        let mut output = std::pin::pin!(child.wait_with_output());
+        tokio::select! {
+            output = &mut output => return output,
+            () = typing => {}
+        }
+        output.await
+    };
     timeout(PATIENCE, ended).await.unwrap_or_else(|_| panic!("{program} does not end")).unwrap()
 }
 

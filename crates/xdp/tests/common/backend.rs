@@ -1,6 +1,6 @@
 //! Both back ends behind one face, real frames to them, and what became of those.
 
-use super::{Peer, Room, ban, hour};
+use super::{PATIENCE, Peer, Room, ban, hour};
 use honeymesh_types::{Enforcement, Knock, Lockdown, Scope};
 use honeymesh_xdp::{Counters, Drift, Error, Kernel, Knocks, Nft, NftEnds, NftWriter, Options, now};
 use honeymesh_xdp_program::testing::Packet;
@@ -9,7 +9,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-const PATIENCE: Duration = Duration::from_secs(10);
 /// Somebody who is always banned: when this one's frame is counted, all frames before it were judged.
 pub const SENTINEL: &str = "198.51.100.254";
 /// Our address on the cable.
@@ -102,6 +101,42 @@ pub fn nft(options: &Options) -> Result<Nft, Error> {
     })
 }
 
+/// What `attempt` gives once nobody who has ended is in its way: a writer may take a moment to notice that its daemon is gone, and so may
+/// whatever another test has just started before it closes what it got of our descriptors.
+pub fn unhindered<T>(mut attempt: impl FnMut() -> Result<T, Error>) -> T {
+    let start = Instant::now();
+    loop {
+        match attempt() {
+            Err(Error::InUse { .. }) if start.elapsed() < PATIENCE => std::thread::sleep(Duration::from_millis(5)),
+            other => return other.unwrap(),
+        }
+    }
+}
+
+/// The nftables back end, started after one that has ended.
+pub fn nft_again(options: &Options) -> Nft {
+    unhindered(|| nft(options))
+}
+
+/// Lives of bans that must hold until something was judged: the first that suffices on this machine.
+const LIVES: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(4), Duration::from_secs(10)];
+
+/// Raises a ban of the life that it is given, and does what must be done while that holds; again, with a longer life, where the machine
+/// took longer for it. What came of it in time, and the life.
+pub fn in_time<T>(mut attempt: impl FnMut(Duration) -> T) -> (T, Duration) {
+    for life in LIVES {
+        let start = Instant::now();
+        let done = attempt(life);
+        if start.elapsed() < life {
+            return (done, life);
+        }
+    }
+    panic!("{LIVES:?} are not enough");
+}
+
+/// An end in jiffies is up to 130 ms late.
+pub const LATE_MAX: Duration = Duration::from_millis(200);
+
 /// A guarded host, `hm0`, and the far end of its cable.
 pub struct Stage<'a> {
     pub room: &'a Room,
@@ -119,6 +154,7 @@ impl<'a> Stage<'a> {
         Self { room, peer, kind, max_bans: 1_000, knocks: RefCell::default() }
     }
 
+    /// Also after a start that has ended.
     pub fn start(&self) -> Box<dyn Backend> {
         let mut options = self.room.options(&["hm0"]);
         options.max_bans = self.max_bans;
@@ -126,13 +162,13 @@ impl<'a> Stage<'a> {
         drop(self.knocks.take());
         let mut backend: Box<dyn Backend> = match self.kind {
             Kind::Xdp => {
-                let (mut kernel, knocks) = Kernel::start(&options).unwrap();
+                let (mut kernel, knocks) = unhindered(|| Kernel::start(&options));
                 kernel.set_local(&[HERE, HERE6].map(|addr| addr.parse().unwrap())).unwrap();
                 self.knocks.replace(Some(knocks));
                 Box::new(kernel)
             }
             Kind::Nft => {
-                let mut nft = nft(&options).unwrap();
+                let mut nft = nft_again(&options);
                 self.knocks.replace(nft.take_knocks());
                 Box::new(nft)
             }

@@ -286,13 +286,21 @@ impl Peer {
         result.recv().expect("the peer's job failed")
     }
 
-    /// A cable: `here` with 192.0.2.1 and 2001:db8::1, `there` with 192.0.2.2 and 2001:db8::2.
+    /// A cable: `here` with 192.0.2.1 and 2001:db8::1, `there` with 192.0.2.2 and 2001:db8::2. Both ends are up.
     pub fn cable(&self, here: &str, there: &'static str) {
         ip(&format!("link add {here} type veth peer name {there}"));
         ip(&format!("link set {there} netns {}", self.tid));
         address(here, 1);
         self.run(move || address(there, 2));
+        is_up(here);
+        self.run(move || is_up(there));
     }
+}
+
+/// Waits until this end of a cable carries packets.
+fn is_up(interface: &str) {
+    let shown = || Command::new("ip").args(["-o", "link", "show", "dev", interface]).output().unwrap().stdout;
+    assert!(wait(|| String::from_utf8_lossy(&shown()).contains("state UP")), "{interface} does not come up");
 }
 
 fn address(interface: &str, last: u8) {

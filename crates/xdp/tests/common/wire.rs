@@ -1,15 +1,19 @@
 //! Frames onto a cable, whatever they say about their sender.
 #![expect(unsafe_code, reason = "packet sockets have no safe address type among this crate's dependencies")]
 
+use super::PATIENCE;
 use nix::{
     errno::Errno,
     ifaddrs::getifaddrs,
     net::if_::if_nametoindex,
     sys::socket::{AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, bind, recv, socket},
 };
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::{
+    os::fd::{AsRawFd, OwnedFd},
+    time::Instant,
+};
 
-/// Sends one whole Ethernet frame from an interface of this thread's network namespace.
+/// Sends one whole Ethernet frame from an interface of this thread's network namespace; waits while the queue is full.
 pub fn send(interface: &str, frame: &[u8]) {
     let fd = socket(AddressFamily::Packet, SockType::Raw, SockFlag::SOCK_CLOEXEC, None).unwrap();
     // SAFETY: a link-layer address is plain numbers, for which zeros are values.
@@ -18,8 +22,13 @@ pub fn send(interface: &str, frame: &[u8]) {
     to.sll_ifindex = i32::try_from(if_nametoindex(interface).unwrap()).unwrap();
     let len = libc::socklen_t::try_from(size_of_val(&to)).unwrap();
     // SAFETY: frame and address are live and as long as is said; the kernel only reads them.
-    let sent = unsafe { libc::sendto(fd.as_raw_fd(), frame.as_ptr().cast(), frame.len(), 0, (&raw const to).cast(), len) };
-    assert_eq!(usize::try_from(sent).ok(), Some(frame.len()), "{}", std::io::Error::last_os_error());
+    let send = || unsafe { libc::sendto(fd.as_raw_fd(), frame.as_ptr().cast(), frame.len(), 0, (&raw const to).cast(), len) };
+    let start = Instant::now();
+    while usize::try_from(send()) != Ok(frame.len()) {
+        let error = std::io::Error::last_os_error();
+        assert!(error.raw_os_error() == Some(libc::ENOBUFS) && start.elapsed() < PATIENCE, "{error}");
+        std::thread::yield_now();
+    }
 }
 
 /// Hears what comes by an interface of this thread's network namespace.
