@@ -39,7 +39,11 @@ fn refuse_no_more() {
 
 /// Tables that everybody may change, with two bans and the self-probe.
 fn begun(stage: &Stage<'_>) -> Nft {
-    let mut nft = unowned(stage.room, &["hm0"]);
+    begun_on(stage, &["hm0"])
+}
+
+fn begun_on(stage: &Stage<'_>, interfaces: &[&str]) -> Nft {
+    let mut nft = unowned(stage.room, interfaces);
     nft.begin_probing().unwrap();
     nft.set_allow(&[]).unwrap();
     nft.raise(&ban(SENTINEL, Scope::All, None), now()).unwrap();
@@ -122,7 +126,8 @@ fn a_lockdown_that_the_kernel_did_not_leave_or_begin_is_left_or_begun_with_the_n
 fn an_allowlist_that_one_table_cannot_take_is_in_the_other_and_a_length_of_bans_is_held_up_by_nothing() {
     alone("refused sets", |room| {
         let stage = Stage::new(room, Kind::Nft);
-        let mut nft = begun(&stage);
+        let mut nft = begun_on(&stage, &["hm0", "hm2"]);
+        let mut lookout = nft.lookout().unwrap();
         let allowed = || {
             let sets = ["netdev", "inet"].map(|family| tool(&format!("list set {family} honeymesh allow4_28")));
             sets.map(|set| set.is_ok_and(|set| set.contains("203.0.113.0")))
@@ -136,7 +141,10 @@ fn an_allowlist_that_one_table_cannot_take_is_in_the_other_and_a_length_of_bans_
         let before = nft.counters().unwrap().dropped;
         assert!(stage.drops(&nft, "198.51.7.7") && nft.counters().unwrap().dropped - before == 2, "the mode before holds");
         nft.raise(&ban("203.0.113.128/25", Scope::Dark, None), now()).expect_err("its set is not");
-        // What somebody changes is mended meanwhile.
+        // What comes is guarded, and what somebody changes is mended meanwhile.
+        ip("link add hm2 type veth peer name hm3");
+        nft.look_after(lookout.look().unwrap()).expect_err("the mode is still refused");
+        assert!(tool("list chain netdev honeymesh from_hm2").unwrap().contains("goto entrance"));
         tool("insert rule netdev honeymesh entrance accept").unwrap();
         nft.guard().unwrap_err();
         assert!(!tool("list chain netdev honeymesh entrance").unwrap().contains("\t\taccept"), "mended");

@@ -108,7 +108,7 @@ fn what_the_kernel_takes_in_the_end_is_told_and_is_nobody_elses_work() {
         kernel.raise(&hour(BANNED, Scope::All), now()).unwrap();
         kernel.set_enforcing(false).unwrap();
         let good = probed(Fared::Dropped);
-        let orders: [fn(&mut Kernel) -> Result<(), Error>; 4] = [
+        let orders: [GivenTo; 4] = [
             |kernel| kernel.set_enforcing(true),
             |kernel| kernel.set_allow(&[net_of("198.51.100.0/24")]),
             |kernel| kernel.set_local(&["192.0.2.1".parse().unwrap()]),
@@ -136,6 +136,8 @@ fn what_the_kernel_takes_in_the_end_is_told_and_is_nobody_elses_work() {
 }
 
 type Trie = LpmTrie<MapData, u32, u32>;
+/// An order.
+type GivenTo = fn(&mut Kernel) -> Result<(), Error>;
 
 #[test]
 fn an_allowlist_that_finds_no_room_takes_that_of_what_is_too_much() {
