@@ -30,8 +30,8 @@ fn config(net: &Net) -> PathBuf {
     config
 }
 
-fn has_settings(net: &Net) -> bool {
-    events(net).iter().any(|event| event["fields"]["settings"].is_string())
+fn has_told(net: &Net, field: &str) -> bool {
+    events(net).iter().any(|event| event["fields"][field].is_string())
 }
 
 #[test]
@@ -56,7 +56,7 @@ fn a_mode_that_the_kernel_refuses_is_no_success_and_is_in_force_as_soon_as_the_k
     assert!(net.reaches() && events(&net).iter().any(|event| event["fields"]["refused"] == "the mode"));
     nft(&net, "delete table inet honeymesh");
     eventually("it drops", || (!net.reaches()).then_some(()));
-    eventually("it is told", || has_settings(&net).then_some(()));
+    eventually("it is told", || has_told(&net, "taken").then_some(()));
     eventually("it proves", || (net.json(&["status"])["probe"]["ok"] == true).then_some(()));
     assert!(daemon.stop().0.success());
     nft(&net, "delete table netdev honeymesh");
@@ -72,14 +72,14 @@ fn a_table_that_a_ban_put_back_is_told_and_its_other_bans_are_back_at_once() {
     net.told(&["ban", "10.77.0.2"]);
     // The first comes soon, and the next half a minute after it.
     eventually("a first audit", || net.json(&["status"])["audit"]["audits"].as_u64().filter(|audits| *audits > 0));
-    assert!(!net.reaches() && !has_settings(&net));
+    assert!(!net.reaches() && !has_told(&net, "settings"));
     nft(&net, "delete table netdev honeymesh");
     net.told(&["ban", "203.0.113.9"]);
     eventually("the stranger is kept out again", || (!net.reaches()).then_some(()));
     let audit = eventually("it is told", || {
         Some(net.json(&["status"])["audit"].clone()).filter(|audit| audit["settings_changed"] == true)
     });
-    assert!(audit["missing"].as_u64() > Some(0) && has_settings(&net), "{audit}");
+    assert!(audit["missing"].as_u64() > Some(0) && has_told(&net, "settings"), "{audit}");
     assert!(daemon.stop().0.success());
     sh(&format!("nsenter --net=/run/netns/{} nft flush ruleset || true", net.node));
 }

@@ -6,7 +6,7 @@ use crate::{
     lines::{Lines, V4, V6},
     probe, spot,
     stash::HashTable,
-    tables::{self, Tables},
+    tables::{self, AllowWatch, Tables},
     ticks::Ticks,
 };
 use aya::{
@@ -15,7 +15,7 @@ use aya::{
 };
 use honeymesh_types::{Enforcement, Now};
 use honeymesh_xdp_abi::table;
-use std::{cell::RefCell, os::fd::AsFd};
+use std::{cell::RefCell, os::fd::AsFd, sync::Arc};
 
 /// Windows of an audit onto each table, while it reads: 2 MiB. In between there are none but the first.
 const AUDIT_WINDOWS_MAX: usize = 128;
@@ -27,22 +27,31 @@ pub struct Auditor {
     stash6: HashTable<u64>,
     nets4: Map,
     nets6: Map,
+    allow4: Map,
+    allow6: Map,
+    allow_watch: Arc<AllowWatch>,
     ticks: Ticks,
 }
 
 /// Second descriptors of the tables that cannot be mapped.
-pub(crate) struct Twins([Map; 4]);
+pub(crate) struct Twins([Map; 6]);
 
 impl Twins {
     /// Duplicates the descriptors, before the tables are taken out of the object.
     pub(crate) fn of(object: &Ebpf) -> Result<Self, Error> {
         let twin = |name| twin(object, name);
-        Ok(Self([twin(table::BANS4)?, twin(table::BANS6)?, twin(table::NETS4)?, twin(table::NETS6)?]))
+        let [bans4, bans6, nets4] = [twin(table::BANS4)?, twin(table::BANS6)?, twin(table::NETS4)?];
+        Ok(Self([bans4, bans6, nets4, twin(table::NETS6)?, twin(table::ALLOW4)?, twin(table::ALLOW6)?]))
     }
 }
 
 impl Auditor {
-    pub(crate) fn open(Twins([stash4, stash6, nets4, nets6]): Twins, tables: &Tables, ticks: Ticks) -> Result<Self, Error> {
+    pub(crate) fn open(
+        Twins([stash4, stash6, nets4, nets6, allow4, allow6]): Twins,
+        tables: &Tables,
+        ticks: Ticks,
+        allow_watch: Arc<AllowWatch>,
+    ) -> Result<Self, Error> {
         let failed = |error| Error::Refused(format!("a table cannot be opened twice: {error}"));
         let unmapped = |error| Error::Refused(format!("a table cannot be mapped twice: {error}"));
         Ok(Self {
@@ -51,13 +60,16 @@ impl Auditor {
             stash6: HashTable::open(stash6, spot::Table::Bans6.words(), 0).map_err(failed)?,
             nets4,
             nets6,
+            allow4,
+            allow6,
+            allow_watch,
             ticks,
         })
     }
 
     /// How the tables differ from `intent`. Both may change while this reads, so what it says is a hint: verify and mend it
-    /// subject by subject with [`crate::Kernel::mend`]. Interfaces and settings are not looked at
-    /// ([`crate::Kernel::guard`] does).
+    /// subject by subject with [`crate::Kernel::mend`]. Interfaces and settings are not looked at ([`crate::Kernel::guard`] does). A long
+    /// allowlist is: what seems to differ there is for the next [`crate::Kernel::guard`] to find.
     ///
     /// # Errors
     /// [`Error::Table`].
@@ -69,9 +81,10 @@ impl Auditor {
             lines.1.spread();
         }
         let drift = self.compared(&lines, intent, now);
+        let allow = self.allow_watch.look(&self.allow4, &self.allow6);
         lines.0.fold();
         lines.1.fold();
-        drift
+        allow.and(drift)
     }
 
     fn compared(&self, (lines4, lines6): &(Lines<V4>, Lines<V6>), intent: &[Enforcement], now: Now) -> Result<Drift, Error> {

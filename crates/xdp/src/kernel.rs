@@ -27,7 +27,7 @@ use aya::{
 };
 use honeymesh_types::{Enforcement, MonoTime, Now, Subject};
 use honeymesh_xdp_abi::{BanEntry, Gates, Settings, TRAP_V4, TRAP_V6, table};
-use lasting::Owed;
+use lasting::{Depth, Owed, Taken, TooLarge};
 use std::{cell::RefCell, collections::BTreeSet, fmt, os::fd::AsFd, os::fd::BorrowedFd, time::Duration};
 
 /// `XDP_DROP`.
@@ -52,6 +52,8 @@ pub struct Kernel {
     /// As they are wanted, whether the kernel took them or not.
     settings: Settings,
     owed: Owed,
+    taken: Taken,
+    too_large: TooLarge,
     swept: MonoTime,
     room_made: Option<MonoTime>,
     auditor: Option<Auditor>,
@@ -89,7 +91,7 @@ impl Kernel {
     /// Any [`Error`]; what this call had made is undone.
     pub fn prepare(options: &Options) -> Result<(Self, Knocks), Error> {
         let (parts, knocks) = start::prepare(options)?;
-        let Parts { object, tables, settings, auditor, pending } = parts;
+        let Parts { object, tables, settings, auditor, allow_watch, pending } = parts;
         let lookout = RefCell::new(lookout(&object, options)?);
         let kernel = Self {
             object,
@@ -99,6 +101,8 @@ impl Kernel {
             pins: None,
             settings,
             owed: Owed::default(),
+            taken: Taken::new(settings, allow_watch),
+            too_large: TooLarge::default(),
             swept: MonoTime::default(),
             room_made: None,
             auditor: Some(auditor),
@@ -271,7 +275,8 @@ impl Kernel {
     }
 
     fn make_equal(&mut self, intent: &[Enforcement], now: Now) -> Result<Drift, Error> {
-        let plan = self.plan(intent, now)?;
+        let mut plan = self.plan(intent, now)?;
+        plan.drift.taken = self.owed.is_any();
         self.tables.spread_for(plan.raise.len() + plan.remove.len(), 0);
         let carried = self.carry_out(&plan, now);
         self.open_gates()?;
@@ -311,20 +316,20 @@ impl Kernel {
         Ok(drift)
     }
 
-    /// Checks what is not about single bans, in no time: [`Drift::detached`], [`Drift::unsteered`],
-    /// [`Drift::settings_changed`], and the ban that the
-    /// self-probe needs. Settings that somebody else changed are said again, and so is what the kernel has refused before; a probe's ban
-    /// that is gone is entered again.
+    /// Checks what is not about single bans: [`Drift::detached`], [`Drift::unsteered`], [`Drift::settings_changed`] (the allowlist and own
+    /// addresses among it), [`Drift::taken`], and the ban that the self-probe needs. What somebody else changed is said again, and so is
+    /// what the kernel has refused before; a probe's ban that is gone is entered again. An allowlist of more than 1,024 prefixes is only
+    /// compared if an [`Auditor`] has found it doubtful.
     ///
     /// # Errors
     /// [`Error::Table`] or [`Error::Full`].
     pub fn guard(&mut self) -> Result<Drift, Error> {
-        let settings_changed = self.is_tampered()?;
-        if settings_changed {
+        let (taken, settings_changed) = (self.owed.is_any(), self.is_tampered(Depth::Quick)?);
+        if taken || settings_changed {
             self.say_again()?;
         }
         let missing = self.guard_probe()?.missing;
-        Ok(Drift { missing, settings_changed, ..self.off() })
+        Ok(Drift { missing, settings_changed, taken, ..self.off() })
     }
 
     /// What reads the tables from another thread; `None` once it was taken.
@@ -389,19 +394,13 @@ impl Kernel {
             self.steps = Some(steps::place(&mut self.object)?);
         }
         self.tables.restore_headers();
-        // What one of the two is refused does not keep the other back.
-        let settings = self.tables.set_settings(self.settings);
-        let others = self.say_owed(settings.is_err());
-        settings.and(others)
+        self.say_lasting()
     }
 
-    /// Is what is not about single bans as it is wanted?
-    fn is_tampered(&self) -> Result<bool, Error> {
-        if self.owed.is_any() {
-            return Ok(true);
-        }
+    /// Has somebody changed what is not about single bans?
+    fn is_tampered(&self, depth: Depth) -> Result<bool, Error> {
         let has_steps = self.steps.as_ref().map_or(Ok(true), |steps| steps.are_there(&self.object))?;
-        Ok(!has_steps || !self.tables.is_intact() || self.tables.settings()? != self.settings)
+        Ok(!has_steps || !self.tables.is_intact() || !self.is_as_taken(depth)?)
     }
 
     /// Says how the kernel differs from `intent`, and changes nothing.
@@ -418,7 +417,7 @@ impl Kernel {
         probe::leave_out(&mut plan);
         let Drift { detached, unsteered, .. } = self.off();
         (plan.drift.detached, plan.drift.unsteered) = (detached, unsteered);
-        plan.drift.settings_changed = self.is_tampered()?;
+        plan.drift.settings_changed = self.is_tampered(Depth::Whole)?;
         Ok(plan)
     }
 

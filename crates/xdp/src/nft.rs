@@ -44,6 +44,7 @@ use compare::Plan;
 use element::Element;
 use honeymesh_types::{Enforcement, Now, Subject};
 use ipnet::IpNet;
+use lasting::Mended;
 use layout::{Scan, sends_from};
 use lines::pair;
 pub(crate) use log::Log;
@@ -94,12 +95,15 @@ pub struct Nft {
     sends_from: (u16, u16),
     /// The kernel has refused something that is wanted all the same.
     owes: bool,
-    has_mended: Cell<bool>,
+    /// For [`Nft::take_mended`].
+    mended: Cell<Mended>,
     sees_probes: bool,
     weighs: bool,
     plays_traps: bool,
     is_probing: bool,
     is_probe_allowed: [bool; 2],
+    /// The allowlist that was ordered last: the one before holds.
+    is_allow_too_large: bool,
     knocks: Option<Knocks>,
     knocks_lost: Arc<AtomicU64>,
     // What is before the others in the kernel is said by the kernel itself from Linux 6.9 on.
@@ -139,12 +143,13 @@ impl Nft {
             sends_from: scan.sends_from,
             sight,
             owes: false,
-            has_mended: Cell::new(false),
+            mended: Cell::default(),
             sees_probes: false,
             weighs: false,
             plays_traps: options.dark == Dark::Trap,
             is_probing: false,
             is_probe_allowed: [false; 2],
+            is_allow_too_large: false,
             knocks: None,
             knocks_lost: Arc::default(),
             _lock: lock,
@@ -243,10 +248,19 @@ impl Nft {
     /// Makes the allowlist equal to `nets`, in one step.
     ///
     /// # Errors
-    /// [`Error::Full`] (more than 131,072 prefixes) and nothing changed, or [`Error::Nftables`]: what held before holds, and this is said
-    /// again with every [`Nft::guard`] until the kernel takes it.
+    /// [`Error::Full`] (more than 131,072 prefixes): what was ordered before holds, and [`Nft::probe`] tells it until an order fits. Or
+    /// [`Error::Nftables`]: what held before holds in one of the tables at least, and this is said again with every [`Nft::guard`] until
+    /// the kernel takes it.
     pub fn set_allow(&mut self, nets: &[IpNet]) -> Result<(), Error> {
-        self.is_probe_allowed = crate::probe::is_allowed(nets);
+        let done = self.say_allow(nets);
+        self.is_allow_too_large = matches!(done, Err(Error::Full { .. }));
+        if !self.is_allow_too_large {
+            self.is_probe_allowed = crate::probe::is_allowed(nets);
+        }
+        done
+    }
+
+    fn say_allow(&mut self, nets: &[IpNet]) -> Result<(), Error> {
         let nets: Vec<IpNet> = nets.iter().map(|net| Subject::new(*net).net()).collect();
         let last = nets.len().div_ceil(PER_ORDER_MAX).saturating_sub(1);
         for (number, some) in nets.chunks(PER_ORDER_MAX).enumerate() {
@@ -288,7 +302,8 @@ impl Nft {
         }
         self.carry_out(&plan, now, began)?;
         let guarded = self.guard()?;
-        Ok(Drift { detached: guarded.detached, settings_changed: guarded.settings_changed, ..plan.drift })
+        let Drift { detached, settings_changed, taken, .. } = guarded;
+        Ok(Drift { detached, settings_changed, taken, ..plan.drift })
     }
 
     /// Compares what stands for one subject with what should (`None`: nothing), and mends it.

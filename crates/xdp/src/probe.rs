@@ -30,6 +30,11 @@ const TO6: Ipv6Addr = Ipv6Addr::new(0x100, 0, 0, 1, 0, 0, 0, 9);
 /// The discard service's port, at both ends.
 const PORT: u16 = 9;
 
+/// What a probe says while a never-ban set was too large to be taken, ...
+pub(crate) const ALLOW_TOO_LARGE: &str = "the never-ban set that was ordered last is too large for the kernel, which keeps the one before: allow fewer or wider prefixes";
+/// ... and while there are too many addresses.
+pub(crate) const LOCAL_TOO_LARGE: &str = "this machine has more addresses than the kernel can be told, which keeps those before: dark ports of the others are not watched";
+
 /// What became of one frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fared {

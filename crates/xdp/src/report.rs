@@ -123,9 +123,11 @@ pub struct Drift {
     pub detached: Vec<String>,
     /// Interfaces that are there and without the second program, though one is wanted. The keeper puts it on again.
     pub unsteered: Vec<String>,
-    /// Somebody else changed what the kernel was told, rules, chains and sets of nf_tables included, or the kernel had refused a mode, a
-    /// lockdown or an allowlist. It is said again.
+    /// Somebody else changed what the kernel was told: settings, the allowlist, own addresses; of nf_tables also rules, chains and sets.
+    /// It is said again.
     pub settings_changed: bool,
+    /// A mode, a lockdown, an allowlist or own addresses that the kernel had refused are in force now. Nobody else had a hand in that.
+    pub taken: bool,
 }
 
 impl Drift {

@@ -11,12 +11,12 @@ use crate::{
     steering::{self, Steering},
     steps::{self, Steps},
     system::{self, Interface},
-    tables::{self, Tables},
+    tables::{self, AllowWatch, Tables},
     ticks::Ticks,
 };
 use aya::Ebpf;
 use honeymesh_xdp_abi::{Gates, SPOOFABLE_ALL, SPOOFABLE_DARK, SPOOFABLE_OFF, ScanSettings, Settings, VERSION};
-use std::{os::fd::AsFd, time::Duration};
+use std::{os::fd::AsFd, sync::Arc, time::Duration};
 
 /// What the first step makes.
 pub(crate) struct Parts {
@@ -24,6 +24,7 @@ pub(crate) struct Parts {
     pub(crate) tables: Tables,
     pub(crate) settings: Settings,
     pub(crate) auditor: Auditor,
+    pub(crate) allow_watch: Arc<AllowWatch>,
     pub(crate) pending: Pending,
 }
 
@@ -61,10 +62,11 @@ pub(crate) fn prepare(options: &Options) -> Result<(Parts, Knocks), Error> {
     move_in(&loaded, &mut tables)?;
     tables.set_except(&dark::except_words(&options.except))?;
     let settings = settings(options, &loaded, &mut tables)?;
-    let auditor = Auditor::open(twins, &tables, ticks)?;
+    let allow_watch = Arc::<AllowWatch>::default();
+    let auditor = Auditor::open(twins, &tables, ticks, Arc::clone(&allow_watch))?;
     let Loaded { object, undo, .. } = loaded;
     let pending = Pending { options: options.clone(), interfaces, pins, undo };
-    Ok((Parts { object, tables, settings, auditor, pending }, Knocks::new(ring)))
+    Ok((Parts { object, tables, settings, auditor, allow_watch, pending }, Knocks::new(ring)))
 }
 
 impl Pending {

@@ -1,5 +1,7 @@
 //! The kernel's tables, opened.
 
+mod spared;
+
 use crate::{
     Counters, Error, Fill, Level, Options,
     area::Area,
@@ -20,12 +22,11 @@ use aya::{
     maps::{Array, HashMap, LpmTrie, Map, MapData, MapError, PerCpuArray, RingBuf, SockMap, lpm_trie::Key},
 };
 use honeymesh_xdp_abi::{
-    ALLOWED, ALLOWED_TO_ALL, AddressKey, AllowFilter, BanEntry, Counter, CounterValues, EXCEPT_WORDS, Header, NetKey4, NetKey6,
-    Settings, SourceKey, TRAPS_MAX, Way, is_honest4, is_honest6, table,
+    AddressKey, AllowFilter, BanEntry, Counter, CounterValues, EXCEPT_WORDS, Header, NetKey4, NetKey6, Settings, SourceKey,
+    TRAPS_MAX, Way, table,
 };
+pub(crate) use spared::{AllowWatch, Allowed, Local};
 use std::{
-    collections::BTreeSet,
-    hash::Hash,
     io,
     os::fd::{AsFd, BorrowedFd},
 };
@@ -42,12 +43,7 @@ const SPREAD_MIN: usize = 4_096;
 const MEND_NETS: &str = "lift some, or merge them into wider ones";
 
 type Entry = Wire<BanEntry>;
-/// Prefixes: their lengths and addresses.
-type Keys<K> = BTreeSet<(u32, K)>;
 type Nets<K, V> = LpmTrie<MapData, K, V>;
-
-const ALLOW4_WORDS: &str = "allowed IPv4 prefixes";
-const ALLOW6_WORDS: &str = "allowed IPv6 prefixes";
 
 /// Every table that user space reads or writes.
 pub(crate) struct Tables {
@@ -108,8 +104,7 @@ pub(crate) fn open(
         except: take(object, table::EXCEPT)?,
     };
     tables.survey_nets()?;
-    let (allow4, allow6) = tables.allow_nets()?;
-    tables.set_allowed(allow4.into_iter(), allow6.into_iter())?;
+    tables.adopt_allow()?;
     Ok((tables, take(object, table::KNOCKS)?))
 }
 
@@ -390,94 +385,6 @@ impl Tables {
         self.touch6.settle();
     }
 
-    /// Makes the allowlist equal to these prefixes; what is missing is added before what is too much goes. An entry of exactly the
-    /// self-probe's source is for everybody if `is_for_all` of its family (IPv4 first), else for the probe.
-    pub(crate) fn set_allow(
-        &mut self,
-        nets4: &[NetKey4],
-        nets6: &[NetKey6],
-        is_for_all: [bool; 2],
-        limit: u32,
-    ) -> Result<(), Error> {
-        let (words4, words6) = (ALLOW4_WORDS, ALLOW6_WORDS);
-        let wanted4: BTreeSet<_> = nets4.iter().map(|net| (net.bits, net.addr)).collect();
-        let wanted6: BTreeSet<_> = nets6.iter().map(|net| (net.bits, net.addr)).collect();
-        let (present4, present6) = self.allow_nets()?;
-        // First whoever is or will be in the tries, and in the end whoever is: so the filter never hides anybody.
-        self.set_allowed(wanted4.union(&present4).copied(), wanted6.union(&present6).copied())?;
-        let (more4, less4) = difference(wanted4.clone(), present4);
-        let (more6, less6) = difference(wanted6.clone(), present6);
-        // What the probe's own entries say may have changed.
-        let own4 = wanted4.iter().copied().filter(|(bits, addr)| *bits == 32 && is_honest4(*addr));
-        let own6 = wanted6.iter().copied().filter(|(bits, addr)| *bits == 128 && is_honest6(*addr));
-        let says = |is_own: bool, is_for_all| if is_own && is_for_all { ALLOWED_TO_ALL } else { ALLOWED };
-        for (bits, addr) in more4.into_iter().chain(own4) {
-            let what = says(bits == 32 && is_honest4(addr), is_for_all[0]);
-            self.allow4.insert(&Key::new(bits, addr), what, 0).map_err(write_error(
-                words4,
-                limit,
-                "allow fewer or wider ones",
-            ))?;
-        }
-        for (bits, addr) in more6.into_iter().chain(own6) {
-            let what = says(bits == 128 && is_honest6(addr), is_for_all[1]);
-            self.allow6.insert(&Key::new(bits, addr), what, 0).map_err(write_error(
-                words6,
-                limit,
-                "allow fewer or wider ones",
-            ))?;
-        }
-        for (bits, addr) in less4 {
-            found(self.allow4.remove(&Key::new(bits, addr))).map_err(write_error(words4, limit, "allow fewer or wider ones"))?;
-        }
-        for (bits, addr) in less6 {
-            found(self.allow6.remove(&Key::new(bits, addr))).map_err(write_error(words6, limit, "allow fewer or wider ones"))?;
-        }
-        self.set_allowed(wanted4.into_iter(), wanted6.into_iter())
-    }
-
-    /// The allowed prefixes of both families: lengths and addresses.
-    fn allow_nets(&self) -> Result<(Keys<u32>, Keys<[u32; 4]>), Error> {
-        let nets4 = keys(self.allow4.keys(), split).map_err(read_error(ALLOW4_WORDS))?;
-        let nets6 = keys(self.allow6.keys(), split).map_err(read_error(ALLOW6_WORDS))?;
-        Ok((nets4, nets6))
-    }
-
-    /// Makes the filter in front of the allowlist that of these prefixes.
-    fn set_allowed(
-        &mut self,
-        nets4: impl Iterator<Item = (u32, u32)>,
-        nets6: impl Iterator<Item = (u32, [u32; 4])>,
-    ) -> Result<(), Error> {
-        let mut filter = AllowFilter::EMPTY;
-        nets4.for_each(|(bits, addr)| filter.allow4(u32::from_be(addr), bits));
-        nets6.for_each(|(bits, [first, ..])| filter.allow6(u32::from_be(first), bits));
-        self.allowed.set(0, Wire(filter), 0).map_err(write_error("the allowlist's filter", 1, ""))
-    }
-
-    /// Makes the list of own addresses equal to these.
-    pub(crate) fn set_local(&mut self, addrs: &[AddressKey], limit: u32) -> Result<(), Error> {
-        let words = "own addresses";
-        let wanted = addrs.iter().copied().collect();
-        let (more, less) = difference(wanted, keys(self.local.keys(), |Wire(key)| key).map_err(read_error(words))?);
-        for addr in more {
-            self.local.insert(Wire(addr), 1, 0).map_err(write_error(words, limit, "remove some of this machine's addresses"))?;
-        }
-        for addr in less {
-            found(self.local.remove(&Wire(addr))).map_err(write_error(
-                words,
-                limit,
-                "remove some of this machine's addresses",
-            ))?;
-        }
-        Ok(())
-    }
-
-    /// Are there any own addresses?
-    pub(crate) fn has_local(&self) -> Result<bool, Error> {
-        self.local.keys().next().transpose().map(|key| key.is_some()).map_err(read_error("own addresses"))
-    }
-
     /// Puts a listening socket where the steering finds it; the kernel takes it out when the socket is closed.
     pub(crate) fn set_trap(&mut self, index: u32, socket: BorrowedFd<'_>) -> Result<(), Error> {
         self.traps.set(index, &socket, ANY).map_err(write_error("trap sockets", TRAPS_MAX, "give one socket of each family"))
@@ -518,24 +425,11 @@ const fn net6(key: Key<[u32; 4]>) -> Spot {
     Spot::Nets6(NetKey6 { bits: key.prefix_len(), addr: key.data() })
 }
 
-const fn split<K: aya::Pod>(key: Key<K>) -> (u32, K) {
-    (key.prefix_len(), key.data())
-}
-
 fn all<K>(
     entries: impl Iterator<Item = Result<(K, Entry), MapError>>,
     spot: impl Fn(K) -> Spot,
 ) -> Result<Vec<(Spot, BanEntry)>, MapError> {
     entries.map(|entry| entry.map(|(key, Wire(entry))| (spot(key), entry))).collect()
-}
-
-fn keys<K, T: Ord>(keys: impl Iterator<Item = Result<K, MapError>>, of: impl Fn(K) -> T) -> Result<BTreeSet<T>, MapError> {
-    keys.map(|key| key.map(&of)).collect()
-}
-
-/// What must be added to `present`, and what removed, to make it `wanted`.
-fn difference<T: Ord + Copy + Hash>(wanted: BTreeSet<T>, present: BTreeSet<T>) -> (Vec<T>, Vec<T>) {
-    (wanted.difference(&present).copied().collect(), present.difference(&wanted).copied().collect())
 }
 
 impl Tables {

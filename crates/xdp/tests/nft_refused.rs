@@ -11,9 +11,11 @@ use common::{
     wait,
 };
 use honeymesh_types::{Lockdown, Scope};
-use honeymesh_xdp::{Nft, NftEnds, NftWriter, now};
+use honeymesh_xdp::{Error, Nft, NftEnds, NftWriter, now};
+use ipnet::Ipv4Net;
 use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, recv, send, socketpair};
 use std::{
+    net::Ipv4Addr,
     os::fd::AsRawFd,
     sync::{
         Arc,
@@ -37,7 +39,11 @@ fn refuse_no_more() {
 
 /// Tables that everybody may change, with two bans and the self-probe.
 fn begun(stage: &Stage<'_>) -> Nft {
-    let mut nft = unowned(stage.room, &["hm0"]);
+    begun_on(stage, &["hm0"])
+}
+
+fn begun_on(stage: &Stage<'_>, interfaces: &[&str]) -> Nft {
+    let mut nft = unowned(stage.room, interfaces);
     nft.begin_probing().unwrap();
     nft.set_allow(&[]).unwrap();
     nft.raise(&ban(SENTINEL, Scope::All, None), now()).unwrap();
@@ -66,7 +72,8 @@ fn a_mode_that_the_kernel_refused_is_told_by_the_probe_and_said_again() {
         assert!(!drops(&stage, &nft));
         nft.guard().unwrap_err();
         refuse_no_more();
-        assert!(nft.guard().unwrap().settings_changed);
+        let drift = nft.guard().unwrap();
+        assert!(drift.taken && drift.settings_changed, "the table was somebody's work, too: {drift:?}");
         assert!(drops(&stage, &nft), "what was wanted is in force");
         assert_eq!(nft.probe().unwrap(), Ok(()));
         assert!(nft.guard().unwrap().is_none(), "once is enough");
@@ -81,7 +88,7 @@ fn a_mode_that_the_kernel_refused_is_told_by_the_probe_and_said_again() {
         nft.look_after(lookout.look().unwrap()).unwrap();
         assert!(!drops(&stage, &nft));
         assert_eq!(nft.probe().unwrap(), Ok(()));
-        assert!(nft.guard().unwrap().settings_changed, "that it was said again is told");
+        assert!(nft.guard().unwrap().taken, "that it was said again is told");
         nft.release().unwrap();
     });
 }
@@ -116,25 +123,119 @@ fn a_lockdown_that_the_kernel_did_not_leave_or_begin_is_left_or_begun_with_the_n
 }
 
 #[test]
-fn an_allowlist_that_the_kernel_refused_is_written_later_and_a_length_that_it_refused_works_later() {
+fn an_allowlist_that_one_table_cannot_take_is_in_the_other_and_a_length_of_bans_is_held_up_by_nothing() {
     alone("refused sets", |room| {
         let stage = Stage::new(room, Kind::Nft);
-        let mut nft = begun(&stage);
+        let mut nft = begun_on(&stage, &["hm0", "hm2"]);
+        let mut lookout = nft.lookout().unwrap();
         let allowed = || {
             let sets = ["netdev", "inet"].map(|family| tool(&format!("list set {family} honeymesh allow4_28")));
             sets.map(|set| set.is_ok_and(|set| set.contains("203.0.113.0")))
         };
         refuse();
+        nft.set_enforcing(false).unwrap_err();
         nft.set_allow(&[net_of("203.0.113.0/28")]).unwrap_err();
-        nft.raise(&full("198.51.0.0/16"), now()).unwrap_err();
-        assert!(stage.drops(&nft, BANNED), "not yet");
+        assert_eq!(allowed(), [true, false]);
+        assert!(!stage.drops(&nft, BANNED), "who is never to be banned is not");
+        nft.raise(&full("198.51.0.0/16"), now()).expect("its set is in the table that is ours");
+        let before = nft.counters().unwrap().dropped;
+        assert!(stage.drops(&nft, "198.51.7.7") && nft.counters().unwrap().dropped - before == 2, "the mode before holds");
+        nft.raise(&ban("203.0.113.128/25", Scope::Dark, None), now()).expect_err("its set is not");
+        // What comes is guarded, and what somebody changes is mended meanwhile.
+        ip("link add hm2 type veth peer name hm3");
+        nft.look_after(lookout.look().unwrap()).expect_err("the mode is still refused");
+        assert!(tool("list chain netdev honeymesh from_hm2").unwrap().contains("goto entrance"));
+        tool("insert rule netdev honeymesh entrance accept").unwrap();
+        nft.guard().unwrap_err();
+        assert!(!tool("list chain netdev honeymesh entrance").unwrap().contains("\t\taccept"), "mended");
+        tool("delete table netdev honeymesh").unwrap();
+        nft.raise(&full("198.18.0.0/15"), now()).expect("the table is made anew by what it was");
+        nft.raise(&ban(SENTINEL, Scope::All, None), now()).unwrap();
+        assert_eq!(allowed(), [true, false], "and nobody is banned who is allowed");
+        assert!(stage.drops(&nft, "198.19.7.7"));
         refuse_no_more();
         assert!(nft.guard().unwrap().settings_changed);
         assert_eq!(allowed(), [true; 2]);
-        assert!(!stage.drops(&nft, BANNED), "who is never to be banned is not");
-        nft.raise(&full("198.51.0.0/16"), now()).expect("the set is made now");
-        assert!(stage.drops(&nft, "198.51.7.7"));
+        nft.raise(&full("198.51.0.0/16"), now()).unwrap();
+        let before = nft.counters().unwrap().dropped;
+        assert!(stage.drops(&nft, "198.51.7.7") && nft.counters().unwrap().dropped == before, "what was wanted is in force");
+        nft.raise(&ban("203.0.113.128/25", Scope::Dark, None), now()).unwrap();
         assert!(nft.guard().unwrap().is_none());
+        nft.release().unwrap();
+    });
+}
+
+/// So many hooks has an interface at most.
+const HOOKS_MAX: usize = 1_024;
+
+/// An interface that no chain of ours can be hung on.
+fn crowd(interface: &str) {
+    let chain =
+        |number| format!("add chain netdev other c{number} {{ type filter hook ingress device {interface} priority 0; }}\n");
+    let chains: String = (0..HOOKS_MAX).map(chain).collect();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), format!("add table netdev other\n{chains}")).unwrap();
+    tool(&format!("-f {}", file.path().display())).unwrap();
+}
+
+#[test]
+fn what_the_kernel_took_in_the_end_is_told_and_is_nobody_elses_work() {
+    alone("refused interface", |room| {
+        let stage = Stage::new(room, Kind::Nft);
+        let mut nft = nft(&room.options(&["hm0", "hm2", "hm4"])).unwrap();
+        nft.begin_probing().unwrap();
+        nft.raise(&ban(SENTINEL, Scope::All, None), now()).unwrap();
+        nft.raise(&full(BANNED), now()).unwrap();
+        let mut lookout = nft.lookout().unwrap();
+        assert!(!nft.guard().unwrap().settings_changed);
+        ip("link add hm2 type veth peer name hm3");
+        crowd("hm2");
+        nft.look_after(lookout.look().unwrap()).unwrap_err();
+        nft.set_enforcing(false).expect_err("everything is one transaction");
+        nft.set_lockdown(Lockdown::Confirmed).unwrap_err();
+        nft.set_allow(&[net_of("203.0.113.16/28")]).expect("but who is never to be banned is not held up");
+        for subject in ["203.0.113.0/24", "2001:db8:1::/48"] {
+            nft.raise(&full(subject), now()).expect("nor is a ban");
+        }
+        nft.raise(&ban("198.51.100.0/25", Scope::Dark, None), now()).expect("nor a silence");
+        let before = nft.counters().unwrap().dropped;
+        assert!(stage.drops(&nft, "203.0.113.9") && !stage.drops(&nft, "203.0.113.17") && stage.drops(&nft, "2001:db8:1::9"));
+        assert_eq!(nft.counters().unwrap().dropped - before, 5, "the mode before holds, and three sentinels came by");
+        let why = nft.probe().unwrap().unwrap_err();
+        assert!(why.contains("refused what was ordered") && !why.contains("not as they were left"), "{why}");
+        nft.guard().unwrap_err();
+
+        tool("delete table netdev other").unwrap();
+        nft.look_after(lookout.look().unwrap()).unwrap();
+        assert!(tool("list chain netdev honeymesh from_hm2").is_ok() && tool("list set inet honeymesh locked").is_ok());
+        let drift = nft.guard().unwrap();
+        assert!(drift.taken && !drift.settings_changed && drift.missing.is_empty(), "{drift:?}");
+        assert!(wait(|| stage.drops(&nft, "192.0.2.77")), "a stranger is locked out");
+        assert!(stage.drops(&nft, "203.0.113.9") && !stage.drops(&nft, "203.0.113.17"));
+        let drift = nft.guard().unwrap();
+        assert_eq!(drift.detached, ["hm4"]);
+        assert!(!drift.taken && !drift.settings_changed, "once is enough");
+        nft.release().unwrap();
+    });
+}
+
+#[test]
+fn an_allowlist_that_is_too_large_leaves_the_one_before_and_is_told_until_one_fits() {
+    const ALLOWED_MAX: u32 = 131_072;
+    alone("too large", |room| {
+        let stage = Stage::new(room, Kind::Nft);
+        let mut nft = begun(&stage);
+        nft.set_allow(&[net_of(BANNED)]).unwrap();
+        let everybody = std::iter::once(net_of("0.0.0.0/0"));
+        let many =
+            everybody.chain((0..ALLOWED_MAX).map(|number| Ipv4Net::from(Ipv4Addr::from_bits(0x0a00_0000 + number)).into()));
+        assert!(matches!(nft.set_allow(&many.collect::<Vec<_>>()), Err(Error::Full { .. })));
+        assert!(!stage.drops(&nft, BANNED), "what held before holds");
+        assert!(nft.probe().unwrap().unwrap_err().ends_with("allow fewer or wider prefixes"), "though the rules are good");
+        assert!(nft.guard().unwrap().is_none() && nft.probe().unwrap().is_err(), "for as long as it takes");
+        nft.set_allow(&[]).unwrap();
+        assert!(stage.drops(&nft, BANNED));
+        assert_eq!(nft.probe().unwrap(), Ok(()));
         nft.release().unwrap();
     });
 }

@@ -1,6 +1,6 @@
 //! What the kernel refuses stays wanted: it is said again, and until then the self-probe tells.
 #![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
-#![expect(unsafe_code, reason = "bpf(2) has no safe binding for freezing a map")]
+#![expect(unsafe_code, reason = "freezing a map and a filter of system calls have no safe binding here")]
 
 mod common;
 
@@ -9,11 +9,18 @@ use common::{Room, alone, hour, net_of};
 use honeymesh_types::{Lockdown, Scope};
 use honeymesh_xdp::{Error, Fared, Kernel, Probed, now};
 use honeymesh_xdp_program::testing::{HERE4, Packet};
-use std::os::fd::{AsFd, AsRawFd};
+use ipnet::Ipv4Net;
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    os::fd::{AsFd, AsRawFd},
+    thread,
+};
 
 const BANNED: &str = "203.0.113.7";
 /// Prefixes of one family that the kernel's allowlist holds.
 const NETS_MAX: u32 = 65_536;
+/// Own addresses that the kernel can be told.
+const LOCAL_MAX: u32 = 4_096;
 
 fn pinned(room: &Room, name: &str) -> MapData {
     MapData::from_pin(room.pins().join("maps").join(name)).unwrap()
@@ -59,26 +66,124 @@ fn a_mode_or_lockdown_that_the_kernel_refuses_is_what_the_probe_judges_by_and_is
     });
 }
 
+/// Runs it on a thread that may write to no table by a call.
+fn refused<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+    let forbidden = || {
+        forbid_writes();
+        work()
+    };
+    thread::scope(|scope| scope.spawn(forbidden).join().unwrap())
+}
+
+/// From now on, and for this thread alone, the call that writes to a table is refused.
+fn forbid_writes() {
+    const MAP_UPDATE: u32 = 2;
+    let (number_at, first_argument_at) = (0, 16);
+    let step =
+        |code: u32, jump_if_not, k: u32| libc::sock_filter { code: u16::try_from(code).unwrap(), jt: 0, jf: jump_if_not, k };
+    let (load, is, answer) =
+        (libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, libc::BPF_RET);
+    let mut steps = [
+        step(load, 0, number_at),
+        step(is, 3, u32::try_from(libc::SYS_bpf).unwrap()),
+        step(load, 0, first_argument_at),
+        step(is, 1, MAP_UPDATE),
+        step(answer, 0, libc::SECCOMP_RET_ERRNO | u32::try_from(libc::ENOMEM).unwrap()),
+        step(answer, 0, libc::SECCOMP_RET_ALLOW),
+    ];
+    let program = libc::sock_fprog { len: u16::try_from(steps.len()).unwrap(), filter: steps.as_mut_ptr() };
+    // SAFETY: plain numbers, and a program that is live and as long as it says; the kernel only reads it.
+    let done = unsafe {
+        libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0
+            && libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const program) == 0
+    };
+    assert!(done, "{}", std::io::Error::last_os_error());
+}
+
 #[test]
-fn an_allowlist_that_found_no_room_is_written_as_soon_as_there_is() {
+fn what_the_kernel_takes_in_the_end_is_told_and_is_nobody_elses_work() {
+    alone("refused for a while", |room| {
+        let (mut kernel, _knocks) = Kernel::start(&room.options(&["lo"])).unwrap();
+        kernel.begin_probing().unwrap();
+        kernel.raise(&hour(BANNED, Scope::All), now()).unwrap();
+        kernel.set_enforcing(false).unwrap();
+        let good = probed(Fared::Dropped);
+        let orders: [GivenTo; 4] = [
+            |kernel| kernel.set_enforcing(true),
+            |kernel| kernel.set_allow(&[net_of("198.51.100.0/24")]),
+            |kernel| kernel.set_local(&["192.0.2.1".parse().unwrap()]),
+            |kernel| kernel.set_lockdown(Lockdown::Confirmed),
+        ];
+        for order in orders {
+            refused(|| order(&mut kernel).unwrap_err());
+            assert!(kernel.probed(&good).unwrap_err().contains("refused what was ordered"));
+            refused(|| kernel.guard().unwrap_err());
+            let drift = kernel.guard().unwrap();
+            assert!(drift.taken && !drift.settings_changed, "{drift:?}");
+            assert!(kernel.guard().unwrap().is_none() && kernel.probed(&good).is_ok(), "once is enough");
+        }
+        assert!(is_dropped(&kernel));
+
+        // Both at once are told as both.
+        refused(|| kernel.set_lockdown(Lockdown::Off).unwrap_err());
+        let mut allow: Trie = Map::LpmTrie(pinned(room, "HM_ALLOW4")).try_into().unwrap();
+        allow.insert(&Key::new(8, 10), 1, 0).unwrap();
+        let drift = kernel.reconcile(&[hour(BANNED, Scope::All)], now()).unwrap();
+        assert!(drift.taken && drift.settings_changed, "{drift:?}");
+        assert!(kernel.guard().unwrap().is_none());
+        kernel.release().unwrap();
+    });
+}
+
+type Trie = LpmTrie<MapData, u32, u32>;
+/// An order.
+type GivenTo = fn(&mut Kernel) -> Result<(), Error>;
+
+#[test]
+fn an_allowlist_that_finds_no_room_takes_that_of_what_is_too_much() {
     alone("no room", |room| {
         let (mut kernel, _knocks) = Kernel::start(&room.options(&["lo"])).unwrap();
         kernel.begin_probing().unwrap();
         kernel.raise(&hour(BANNED, Scope::All), now()).unwrap();
-        let mut allow: LpmTrie<MapData, u32, u32> = Map::LpmTrie(pinned(room, "HM_ALLOW4")).try_into().unwrap();
-        let others = |number: u32| Key::new(32, (0x0a00_0000 + number).to_be());
-        (0..NETS_MAX).for_each(|number| allow.insert(&others(number), 1, 0).unwrap());
-        let refused = kernel.set_allow(&[net_of(BANNED)]).unwrap_err();
-        assert!(matches!(refused, Error::Full { .. }), "{refused}");
-        assert!(is_dropped(&kernel));
-        assert!(kernel.probed(&probed(Fared::Dropped)).unwrap_err().contains("refused what was ordered"));
-        kernel.guard().expect_err("there is still no room");
-        (0..2).for_each(|number| allow.remove(&others(number)).unwrap());
-        assert!(kernel.guard().unwrap().settings_changed);
+        let mut allow: Trie = Map::LpmTrie(pinned(room, "HM_ALLOW4")).try_into().unwrap();
+        (0..NETS_MAX).for_each(|number| allow.insert(&Key::new(32, (0x0a00_0000 + number).to_be()), 1, 0).unwrap());
+        kernel.set_allow(&[net_of(BANNED)]).unwrap();
         assert!(!is_dropped(&kernel), "who is never to be banned is not");
         assert_eq!(allow.keys().count(), 2, "the probe's, and nobody else's");
-        assert_eq!(kernel.probed(&probed(Fared::Dropped)), Ok(()));
-        assert!(kernel.guard().unwrap().is_none(), "once is enough");
+        assert!(kernel.guard().unwrap().is_none());
+        kernel.release().unwrap();
+    });
+}
+
+#[test]
+fn a_list_that_is_too_large_leaves_the_one_before_and_is_told_until_one_fits() {
+    alone("too large", |room| {
+        let (mut kernel, _knocks) = Kernel::start(&room.options(&["lo"])).unwrap();
+        kernel.begin_probing().unwrap();
+        kernel.raise(&hour(BANNED, Scope::All), now()).unwrap();
+        kernel.set_allow(&[net_of(BANNED)]).unwrap();
+        let good = probed(Fared::Dropped);
+        assert!(!is_dropped(&kernel) && kernel.probed(&good).is_ok());
+        let mut many: Vec<_> =
+            (0..=NETS_MAX).map(|number| Ipv4Net::from(Ipv4Addr::from_bits(0x0a00_0000 + number)).into()).collect();
+        many.push(net_of("0.0.0.0/0"));
+        assert!(matches!(kernel.set_allow(&many), Err(Error::Full { limit: NETS_MAX, .. })));
+        assert!(!is_dropped(&kernel), "what held before holds");
+        assert!(
+            kernel.probed(&good).unwrap_err().contains("too large for the kernel"),
+            "though whoever is banned is still dropped"
+        );
+        assert!(kernel.guard().unwrap().is_none() && kernel.probed(&good).is_err(), "for as long as it takes");
+        kernel.set_allow(&[]).unwrap();
+        assert!(kernel.probed(&good).is_ok() && is_dropped(&kernel));
+
+        let addrs: Vec<IpAddr> = (0..=LOCAL_MAX).map(|number| Ipv4Addr::from_bits(0x0a00_0000 + number).into()).collect();
+        kernel.set_local(&addrs[..1]).unwrap();
+        assert!(matches!(kernel.set_local(&addrs), Err(Error::Full { limit: LOCAL_MAX, .. })));
+        assert!(kernel.probed(&good).unwrap_err().contains("more addresses"));
+        assert!(kernel.guard().unwrap().is_none());
+        kernel.set_local(&addrs[1..]).unwrap();
+        assert!(kernel.probed(&good).is_ok() && kernel.guard().unwrap().is_none());
         kernel.release().unwrap();
     });
 }

@@ -3,12 +3,14 @@
 
 mod common;
 
-use aya::maps::{Array, Map, MapData, ProgramArray};
-use common::{Room, alone, hour};
+use aya::maps::{Array, HashMap, LpmTrie, Map, MapData, ProgramArray, lpm_trie::Key};
+use common::{Room, alone, hour, net_of};
 use honeymesh_types::Scope;
 use honeymesh_xdp::{Kernel, now};
-use honeymesh_xdp_abi::{FRONT_LINES_MIN, LINE_LEN, STEP_FILTER};
+use honeymesh_xdp_abi::{ALLOWED, ALLOWED_TO_ALL, AllowFilter, FRONT_LINES_MIN, LINE_LEN, STEP_FILTER};
 use honeymesh_xdp_program::testing::{HERE4, Packet};
+use ipnet::Ipv4Net;
+use std::net::Ipv4Addr;
 
 const LINES: u32 = 2 * FRONT_LINES_MIN;
 const BANS_MAX: u32 = LINES * 100 / 49;
@@ -76,5 +78,82 @@ fn a_step_that_was_taken_away_is_put_back() {
         assert!(kernel.guard().unwrap().settings_changed);
         assert!(is_dropped(&kernel, &[0x8100]));
         assert!(!kernel.guard().unwrap().settings_changed);
+    });
+}
+
+/// The bits of an address as a key of a trie has them.
+fn octets(addr: [u8; 4]) -> u32 {
+    u32::from_ne_bytes(addr)
+}
+
+type Trie = LpmTrie<MapData, u32, u32>;
+type Own = HashMap<MapData, [u32; 4], u32>;
+type Damage<'a> = &'a mut dyn FnMut(&mut Trie, &mut Own);
+
+#[test]
+fn who_is_never_banned_and_what_addresses_are_its_own_is_compared_and_said_again() {
+    alone("spared", |room| {
+        let mut kernel = kernel(room);
+        kernel.begin_probing().unwrap();
+        kernel.set_allow(&["203.0.113.0/28", "198.51.100.0/24", "2001:db8::/32"].map(net_of)).unwrap();
+        kernel.set_local(&["192.0.2.1", "192.0.2.2"].map(|addr| addr.parse().unwrap())).unwrap();
+        assert!(!is_dropped(&kernel, &[]) && kernel.guard().unwrap().is_none());
+        let mut trie: Trie = Map::LpmTrie(pinned(room, "HM_ALLOW4")).try_into().unwrap();
+        let mut own: Own = Map::HashMap(pinned(room, "HM_LOCAL")).try_into().unwrap();
+        let mut filter: Array<MapData, [u8; size_of::<AllowFilter>()]> =
+            Map::Array(pinned(room, "HM_ALLOWED")).try_into().unwrap();
+        let (mine, others) = (Key::new(28, octets([203, 0, 113, 0])), Key::new(8, octets([10, 0, 0, 0])));
+        let (good, address) = (filter.get(&0, 0).unwrap(), own.keys().next().unwrap().unwrap());
+        let damages: [(&str, Damage<'_>); 6] = [
+            ("one fewer is never banned", &mut |trie, _| trie.remove(&mine).unwrap()),
+            ("one more is never banned", &mut |trie, _| trie.insert(&others, ALLOWED, 0).unwrap()),
+            ("one is allowed to others than before", &mut |trie, _| trie.insert(&mine, ALLOWED_TO_ALL, 0).unwrap()),
+            ("nobody is asked for", &mut |_, _| filter.set(0, [0; size_of::<AllowFilter>()], 0).unwrap()),
+            ("an address fewer", &mut |_, own| own.remove(&address).unwrap()),
+            ("an address more", &mut |_, own| own.insert([7; 4], 1, 0).unwrap()),
+        ];
+        for (what, damage) in damages {
+            damage(&mut trie, &mut own);
+            let audited = kernel.audit(&[hour(BANNED, Scope::All)], now()).unwrap();
+            assert!(audited.settings_changed && audited.missing.is_empty(), "{what}: {audited:?}");
+            assert!(kernel.guard().unwrap().settings_changed, "{what}");
+            assert!(!is_dropped(&kernel, &[]) && kernel.guard().unwrap().is_none(), "{what}: once is enough");
+            assert_eq!((trie.get(&mine, 0).unwrap(), own.keys().count()), (ALLOWED, 2), "{what}");
+            assert!(trie.get(&others, 0).is_err(), "{what}");
+        }
+        assert_eq!(filter.get(&0, 0).unwrap(), good);
+        // An order that comes before the next look finds it, too.
+        trie.remove(&mine).unwrap();
+        assert!(is_dropped(&kernel, &[]));
+        kernel.reconcile(&[hour(BANNED, Scope::All)], now()).unwrap();
+        assert!(!is_dropped(&kernel, &[]) && kernel.guard().unwrap().is_none());
+        kernel.release().unwrap();
+    });
+}
+
+#[test]
+fn a_long_list_of_who_is_never_banned_is_compared_on_another_thread() {
+    const MANY: u32 = 5_000;
+    alone("many spared", |room| {
+        let mut kernel = kernel(room);
+        let mut nets: Vec<_> = (0..MANY).map(|number| Ipv4Net::from(Ipv4Addr::from_bits(0x0a00_0000 + number)).into()).collect();
+        nets.push(net_of(BANNED));
+        kernel.set_allow(&nets).unwrap();
+        let auditor = kernel.take_auditor().unwrap();
+        let intent = [hour(BANNED, Scope::All)];
+        let audit = || auditor.audit(&intent, now()).unwrap();
+        assert!(audit().is_none() && kernel.guard().unwrap().is_none());
+        let mut trie: Trie = Map::LpmTrie(pinned(room, "HM_ALLOW4")).try_into().unwrap();
+        let key = Key::new(32, octets([203, 0, 113, 7]));
+        for is_removed in [true, false] {
+            if is_removed { trie.remove(&key) } else { trie.insert(&key, 0, 0) }.unwrap();
+            assert!(!kernel.guard().unwrap().settings_changed, "nobody waits for it");
+            assert!(audit().is_none(), "bans are as they should be");
+            assert!(kernel.guard().unwrap().settings_changed && !is_dropped(&kernel, &[]));
+            assert!(audit().is_none() && kernel.guard().unwrap().is_none(), "once is enough");
+        }
+        kernel.set_allow(&nets[1..]).unwrap();
+        assert!(audit().is_none() && kernel.guard().unwrap().is_none());
+        kernel.release().unwrap();
     });
 }

@@ -23,8 +23,8 @@ pub trait Enforcer {
     /// Replaces the never-ban set.
     ///
     /// # Errors
-    /// The table is full or cannot be written. In the second case it stays wanted: [`Enforcer::guard`] says it again. So do the next
-    /// three.
+    /// It does not fit, and what was ordered before holds; or it cannot be written: then it stays wanted, and [`Enforcer::guard`] says it
+    /// again. So does the self-probe tell both, until an order is taken. The same holds for the next three.
     fn set_allow(&mut self, nets: &[IpNet]) -> Result<(), Error>;
     /// Replaces the list of own addresses.
     ///
@@ -74,9 +74,10 @@ pub trait Enforcer {
     /// # Errors
     /// What came is not guarded yet.
     fn look_after(&mut self, sight: Sight) -> Result<Vec<InterfaceStatus>, Error>;
-    /// Was something mended in passing that somebody else had changed, since this was asked last? Bans may be missing, too.
-    fn take_mended(&mut self) -> bool {
-        false
+    /// What was mended in passing since this was asked last: of what somebody else had changed (then bans may be missing, too), and of what
+    /// the kernel had refused.
+    fn take_mended(&mut self) -> Drift {
+        Drift::default()
     }
     /// Takes what a self-probe came to.
     ///
@@ -200,7 +201,7 @@ impl Enforcer for Nft {
         Self::look_after(self, sight)
     }
 
-    fn take_mended(&mut self) -> bool {
+    fn take_mended(&mut self) -> Drift {
         Self::take_mended(self)
     }
 

@@ -332,10 +332,12 @@ impl<K: Enforcer> Engine<K> {
     /// What came of a setting. One that was refused stays wanted, and whoever ordered it hears of it.
     fn setting(&mut self, what: &str, done: Result<(), honeymesh_xdp::Error>, turn: &mut Turn) {
         if let Err(error) = done {
-            // What has no room, or cannot be on this machine, is not tried again.
+            // What is too large, or cannot be on this machine, is not tried again.
             let is_final = matches!(error, honeymesh_xdp::Error::Full { .. } | honeymesh_xdp::Error::Options(_));
-            let then =
-                if is_final { "is not tried again: order something else" } else { "is said again until the kernel takes it" };
+            let then = match is_final {
+                true => "is not tried again, and what was ordered before holds: order something else",
+                false => "is said again until the kernel takes it",
+            };
             turn.refused = Some(format!("the kernel refused {what}: {error}; it {then}"));
             self.trouble(what, None, &error);
         }

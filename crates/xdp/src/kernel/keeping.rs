@@ -109,7 +109,7 @@ impl Kernel {
         let is_dropping = is_locked || self.settings.gates.has(Gates::ENFORCING);
         let judged = probed.judge_each(self.is_probe_allowed.map(|is_allowed| is_dropping && !is_allowed));
         let owed = self.owed.is_any().then(|| "the kernel has refused what was ordered last".to_owned());
-        let wrong: Vec<String> = judged.err().into_iter().chain(owed).collect();
+        let wrong: Vec<String> = judged.err().into_iter().chain(owed).chain(self.too_large.words()).collect();
         if wrong.is_empty() { Ok(()) } else { Err(wrong.join("; ")) }
     }
 
@@ -133,8 +133,7 @@ impl Kernel {
 
     /// The never-ban set, and with it the source of the probe that must pass; and whether the set covers that of each family by itself,
     /// so that it is allowed to everybody. Then it has an entry in any case, which is what says so.
-    pub(super) fn with_probe(&mut self, nets: &[IpNet]) -> (Vec<IpNet>, [bool; 2]) {
-        self.is_probe_allowed = probe::is_allowed(nets);
+    pub(super) fn with_probe(&self, nets: &[IpNet]) -> (Vec<IpNet>, [bool; 2]) {
         let is_covered = probe::honest().map(|own| nets.iter().any(|net| Subject::new(*net).net().contains(&own)));
         let own = probe::honest().into_iter().zip(is_covered).filter(|(_, is_covered)| *is_covered || self.is_probing);
         (nets.iter().copied().chain(own.map(|(own, _)| own)).collect(), is_covered)

@@ -1,28 +1,71 @@
 //! What is ordered for long: the mode and other settings, the never-ban set, own addresses. The kernel may refuse it; it stays wanted,
-//! and is said again.
+//! and is said again. What it took is compared with what there is, and said again where somebody has changed it.
 
 use super::Kernel;
 use crate::{
     Error,
     load::{LOCAL_MAX, NETS_MAX},
-    network,
+    network, probe,
+    tables::{AllowWatch, Allowed, Local},
 };
 use honeymesh_types::Subject;
 use honeymesh_xdp_abi::{AddressKey, Gates, NetKey4, NetKey6, Settings};
 use ipnet::IpNet;
-use std::net::IpAddr;
+use std::{net::IpAddr, sync::Arc};
 
 /// What the kernel has refused and is wanted all the same.
 #[derive(Debug, Default)]
 pub(super) struct Owed {
     settings: bool,
-    allow: Option<Vec<IpNet>>,
-    local: Option<Vec<IpAddr>>,
+    allow: Option<Arc<Allowed>>,
+    local: Option<Local>,
 }
 
 impl Owed {
     pub(super) const fn is_any(&self) -> bool {
         self.settings || self.allow.is_some() || self.local.is_some()
+    }
+}
+
+/// What the kernel took last. Of the two lists there is none before the first order, and while one is owed.
+#[derive(Debug)]
+pub(super) struct Taken {
+    settings: Settings,
+    allow: Option<Arc<Allowed>>,
+    local: Option<Local>,
+    allow_watch: Arc<AllowWatch>,
+}
+
+impl Taken {
+    pub(super) const fn new(settings: Settings, allow_watch: Arc<AllowWatch>) -> Self {
+        Self { settings, allow: None, local: None, allow_watch }
+    }
+}
+
+/// How long a comparison may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Depth {
+    /// Somebody who bans waits for it: a long allowlist is left to the auditor, and only looked at if that found it doubtful.
+    Quick,
+    /// As long as it takes.
+    Whole,
+}
+
+/// Prefixes that are compared while somebody waits: a thousand take 2.5 ms.
+const COMPARED_AT_ONCE_MAX: usize = 1_024;
+
+/// Which orders were not taken because they are too large: the one before holds.
+#[derive(Debug, Default)]
+pub(super) struct TooLarge {
+    allow: bool,
+    local: bool,
+}
+
+impl TooLarge {
+    /// In words.
+    pub(super) fn words(&self) -> impl Iterator<Item = String> {
+        let all = [(self.allow, probe::ALLOW_TOO_LARGE), (self.local, probe::LOCAL_TOO_LARGE)];
+        all.into_iter().filter(|(is_too_large, _)| *is_too_large).map(|(_, words)| words.to_owned())
     }
 }
 
@@ -32,29 +75,45 @@ impl Kernel {
         if settings == self.settings && !self.owed.settings {
             return Ok(());
         }
-        (self.settings, self.owed.settings) = (settings, true);
-        self.tables.set_settings(settings)?;
-        self.owed.settings = false;
+        self.settings = settings;
+        self.write_settings()
+    }
+
+    fn write_settings(&mut self) -> Result<(), Error> {
+        self.owed.settings = true;
+        self.tables.set_settings(self.settings)?;
+        (self.owed.settings, self.taken.settings) = (false, self.settings);
         Ok(())
     }
 
     /// Makes the kernel's allowlist equal to `nets`; what is added is added first.
     ///
     /// # Errors
-    /// [`Error::Full`] (more than 65,536 prefixes of one family) or [`Error::Table`]; part of it may be there. Unless there are too
-    /// many, this is said again with every [`Kernel::guard`] until the kernel takes it.
+    /// [`Error::Full`] (more than 65,536 prefixes of one family): what was ordered before holds, and [`Kernel::probed`] tells it until an
+    /// order fits. [`Error::Table`]: part of it may be there, and this is said again with every [`Kernel::guard`] until the kernel takes it.
     pub fn set_allow(&mut self, nets: &[IpNet]) -> Result<(), Error> {
-        let (mut nets4, mut nets6) = (Vec::new(), Vec::new());
         let (probed, is_for_all) = self.with_probe(nets);
+        let (mut nets4, mut nets6) = (Vec::new(), Vec::new());
         for net in probed {
             match Subject::new(net).net() {
                 IpNet::V4(net) => nets4.push(NetKey4::new(net.network().to_bits(), net.prefix_len().into())),
                 IpNet::V6(net) => nets6.push(NetKey6::new(net.network().to_bits(), net.prefix_len().into())),
             }
         }
-        let done = self.tables.set_allow(&nets4, &nets6, is_for_all, NETS_MAX);
-        let fits = [nets4.len(), nets6.len()].iter().all(|len| *len <= NETS_MAX as usize);
-        self.owed.allow = (done.is_err() && fits).then(|| nets.to_vec());
+        let allowed = Allowed::new(nets4, nets6, is_for_all);
+        self.too_large.allow = allowed.longest() > NETS_MAX as usize;
+        if self.too_large.allow {
+            return Err(Error::Full { table: "allowed prefixes", limit: NETS_MAX, mend: "allow fewer or wider ones" });
+        }
+        self.is_probe_allowed = probe::is_allowed(nets);
+        self.write_allow(Arc::new(allowed))
+    }
+
+    fn write_allow(&mut self, allowed: Arc<Allowed>) -> Result<(), Error> {
+        self.taken.allow_watch.tell(None);
+        let done = self.tables.set_allow(&allowed);
+        (self.taken.allow, self.owed.allow) = if done.is_ok() { (Some(allowed), None) } else { (None, Some(allowed)) };
+        self.taken.allow_watch.tell(self.taken.allow.clone());
         done
     }
 
@@ -62,27 +121,54 @@ impl Kernel {
     /// which ports this machine sends from.
     ///
     /// # Errors
-    /// [`Error::Full`] (more than 4,096 addresses) or [`Error::Table`]; part of it may be there. Unless there are too many, this is
-    /// said again with every [`Kernel::guard`] until the kernel takes it.
+    /// As for [`Kernel::set_allow`], with at most 4,096 addresses.
     pub fn set_local(&mut self, addrs: &[IpAddr]) -> Result<(), Error> {
-        let keys: Vec<AddressKey> = addrs.iter().map(address_key).collect();
-        let done = self.tables.set_local(&keys, LOCAL_MAX);
-        self.owed.local = (done.is_err() && addrs.len() <= LOCAL_MAX as usize).then(|| addrs.to_vec());
+        let local: Local = addrs.iter().map(address_key).collect();
+        self.too_large.local = local.len() > LOCAL_MAX as usize;
+        if self.too_large.local {
+            return Err(Error::Full {
+                table: "own addresses",
+                limit: LOCAL_MAX,
+                mend: "remove some of this machine's addresses",
+            });
+        }
+        self.write_local(local)
+    }
+
+    fn write_local(&mut self, local: Local) -> Result<(), Error> {
+        let (done, has_any) = (self.tables.set_local(&local), !local.is_empty());
+        (self.taken.local, self.owed.local) = if done.is_ok() { (Some(local), None) } else { (None, Some(local)) };
         done?;
-        let gates = self.settings.gates.with(Gates::LOCAL, !keys.is_empty());
+        let gates = self.settings.gates.with(Gates::LOCAL, has_any);
         self.set_settings(Settings { gates, ephemeral: network::ephemeral_ports(), ..self.settings })
     }
 
-    /// Says again what the kernel has refused besides settings, which it has by now, or are owed.
-    pub(super) fn say_owed(&mut self, settings: bool) -> Result<(), Error> {
-        self.owed.settings = settings;
-        if let Some(nets) = self.owed.allow.take() {
-            self.set_allow(&nets)?;
+    /// Has nobody changed what the kernel took last?
+    pub(super) fn is_as_taken(&self, depth: Depth) -> Result<bool, Error> {
+        let Taken { settings, local, .. } = &self.taken;
+        let is_local = local.as_ref().map_or(Ok(true), |local| self.tables.is_local(local));
+        Ok(self.tables.settings()? == *settings && is_local? && self.is_allow_as_taken(depth)?)
+    }
+
+    fn is_allow_as_taken(&self, depth: Depth) -> Result<bool, Error> {
+        let is_doubtful = self.taken.allow_watch.take_doubt();
+        let Some(allow) = &self.taken.allow else { return Ok(true) };
+        if !self.tables.is_filtered(allow)? {
+            return Ok(false);
         }
-        if let Some(addrs) = self.owed.local.take() {
-            self.set_local(&addrs)?;
-        }
-        Ok(())
+        let is_short = allow.len() <= COMPARED_AT_ONCE_MAX;
+        let is_compared = depth == Depth::Whole || is_doubtful || is_short;
+        if is_compared { self.tables.is_allowed(allow) } else { Ok(true) }
+    }
+
+    /// Says all of it again, what the kernel has refused included. What one is refused does not keep the others back.
+    pub(super) fn say_lasting(&mut self) -> Result<(), Error> {
+        let settings = self.write_settings();
+        let allow = self.owed.allow.take().or_else(|| self.taken.allow.take());
+        let allow = allow.map_or(Ok(()), |allow| self.write_allow(allow));
+        let local = self.owed.local.take().or_else(|| self.taken.local.take());
+        let local = local.map_or(Ok(()), |local| self.write_local(local));
+        settings.and(allow).and(local)
     }
 }
 

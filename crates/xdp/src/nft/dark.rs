@@ -53,7 +53,7 @@ impl Nft {
             return Ok(());
         }
         let mended = self.look_again()?;
-        self.note(mended.is_changed || mended.was_owed);
+        self.note(mended);
         Ok(())
     }
 }

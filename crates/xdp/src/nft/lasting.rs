@@ -6,12 +6,12 @@ use super::{
     answers::unexpected,
     orders::{Answer, Order},
 };
-use crate::Error;
+use crate::{Drift, Error};
 
 /// How often an order is given when an interface ends in that very moment.
 const TRIES: usize = 3;
 
-/// What came of [`Order::Guard`].
+/// What came of [`Order::Guard`], or of several.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Mended {
     /// Somebody had changed something.
@@ -20,13 +20,26 @@ pub(super) struct Mended {
     pub(super) was_owed: bool,
 }
 
+impl Mended {
+    /// One of both is enough.
+    pub(super) const fn or(self, other: Self) -> Self {
+        Self { is_changed: self.is_changed || other.is_changed, was_owed: self.was_owed || other.was_owed }
+    }
+
+    /// In a report's words.
+    pub(super) fn drift(self) -> Drift {
+        Drift { settings_changed: self.is_changed, taken: self.was_owed, ..Drift::default() }
+    }
+}
+
 impl Nft {
     /// Gives an order that is kept as wanted if the kernel refuses it: then [`Nft::guard`] and [`Nft::look_after`] say it again.
     pub(super) fn keep(&mut self, order: &Order) -> Result<(), Error> {
         let mut done = self.done(order).map(|_| ());
         if done.as_ref().is_err_and(is_gone) {
-            // It is wanted by now, so whatever is said again says it, too.
-            done = self.look_again().map(|mended| self.note(mended.is_changed));
+            // It is wanted by now, so whatever is said again says it, too: that alone is no news.
+            let was_owed = self.owes;
+            done = self.look_again().map(|mended| self.note(Mended { was_owed, ..mended }));
         }
         // What is over a bound of ours was never taken.
         self.owes |= matches!(&done, Err(error) if !matches!(error, Error::Full { .. }));
@@ -41,8 +54,11 @@ impl Nft {
             if !done.as_ref().is_err_and(is_gone) {
                 break;
             }
-            let mended = self.look_again()?;
-            self.note(mended.is_changed);
+            // What is refused at that look is not this order's: it may be taken all the same.
+            match self.look_again() {
+                Ok(mended) => self.note(mended),
+                Err(error) => tracing::debug!(%error, "the kernel refuses something else"),
+            }
             done = self.done(order);
         }
         done
@@ -66,19 +82,20 @@ impl Nft {
         self.guard_as(sight)
     }
 
-    /// Was anything that somebody else had changed mended without a word, since this was asked last? Then bans may be missing, too.
-    pub fn take_mended(&mut self) -> bool {
-        self.has_mended.take()
+    /// What was mended without a word since this was asked last: of what somebody else had changed ([`Drift::settings_changed`]; then bans
+    /// may be missing, too), and of what the kernel had refused ([`Drift::taken`]).
+    pub fn take_mended(&mut self) -> Drift {
+        self.mended.take().drift()
     }
 
     /// For [`Nft::take_mended`].
-    pub(super) fn note(&self, has_mended: bool) {
-        self.has_mended.set(self.has_mended.get() | has_mended);
+    pub(super) fn note(&self, mended: Mended) {
+        self.mended.set(self.mended.get().or(mended));
     }
 
     pub(super) fn done(&self, order: &Order) -> Result<u32, Error> {
         let Answer::Done { count, has_mended } = self.ask(order)? else { return Err(unexpected()) };
-        self.note(has_mended);
+        self.note(Mended { is_changed: has_mended, was_owed: false });
         Ok(count)
     }
 }

@@ -31,14 +31,15 @@ impl Nft {
     /// [`Error::Nftables`].
     pub fn guard(&mut self) -> Result<Drift, Error> {
         let mended = self.look_again()?;
-        let settings_changed = self.take_mended() | mended.is_changed | mended.was_owed;
+        self.note(mended);
+        let missing = self.guard_probe()?;
         let absent = self.sight.interfaces.iter().filter(|interface| !interface.attached);
         let detached = absent.map(|interface| interface.name.clone()).collect();
-        Ok(Drift { detached, settings_changed, missing: self.guard_probe()?, ..Drift::default() })
+        Ok(Drift { detached, missing, ..self.take_mended() })
     }
 
     /// Takes what a lookout saw: an interface that came, or came back, is guarded from now on. How they stand then. What the kernel
-    /// has refused before is said again; [`Nft::take_mended`] says whether there was something to mend.
+    /// has refused before is said again; [`Nft::take_mended`] says what there was to mend.
     ///
     /// # Errors
     /// [`Error::Nftables`]: what came is not guarded, and is tried again with the next look.
@@ -46,7 +47,7 @@ impl Nft {
         let is_news = sight != self.sight;
         if is_news || self.owes {
             match self.guard_as(sight) {
-                Ok(mended) => self.note(mended.is_changed || mended.was_owed),
+                Ok(mended) => self.note(mended),
                 // Told when it was refused; the self-probe and the audits go on telling it.
                 Err(error) if !is_news => tracing::debug!(%error, "the kernel still refuses"),
                 Err(error) => return Err(error),

@@ -33,7 +33,9 @@ impl Nft {
             Ok(_) => return Some(Err(unexpected().to_string())),
             Err(error) => return Some(Err(error.to_string())),
         };
-        Some(outcome.judge(self.is_probe_allowed))
+        let too_large = self.is_allow_too_large.then(|| probe::ALLOW_TOO_LARGE.to_owned());
+        let wrong: Vec<String> = outcome.judge(self.is_probe_allowed).err().into_iter().chain(too_large).collect();
+        Some(if wrong.is_empty() { Ok(()) } else { Err(wrong.join("; ")) })
     }
 
     /// What is banned for the probe stays as it is, whoever wants it otherwise.

@@ -4,6 +4,7 @@ mod entries;
 mod found;
 mod probing;
 mod sets;
+mod taken;
 
 use super::{
     bytes::Batch,
@@ -30,6 +31,7 @@ use std::{
     io,
     time::Instant,
 };
+use taken::TakenBySide;
 
 /// The tables, adopted or made.
 #[derive(Debug)]
@@ -45,8 +47,11 @@ pub(super) struct Table {
     max_bans: u32,
     releases: bool,
     picture: Picture,
+    taken: TakenBySide,
     /// Something that was ordered is not in the kernel, which has refused it: all of it is to be said again.
     owes: bool,
+    /// Which sides have another never-ban set than is wanted.
+    owes_allow: BTreeSet<Side>,
     /// A table that somebody had removed was made anew, and nobody was told yet.
     has_mended: bool,
     /// What the kernel said to the rules about dark ports, ...
@@ -87,7 +92,9 @@ impl Table {
             max_bans,
             releases,
             picture: Picture::default(),
+            taken: TakenBySide::new(),
             owes: false,
+            owes_allow: BTreeSet::new(),
             has_mended: false,
             refused: None,
             refused_coins: None,
@@ -187,18 +194,25 @@ impl Table {
     /// Makes everything but the entries as it should be, whatever it is now. What rules filled stays, and so do bans, but in a set
     /// that is another kind of set by now.
     fn settle(&mut self) -> Result<(), Failure> {
-        if !self.settle_once(Renewal::Gentle)? {
-            // A kernel that cannot set the times of a set right.
-            self.settle_once(Renewal::Anew)?;
-        }
-        Ok(())
+        self.settle_sides(&Side::BOTH).map(|_| ())
     }
 
-    /// Are the sets right now that were to be set right?
-    fn settle_once(&mut self, renewal: Renewal) -> Result<bool, Failure> {
+    /// The same for some sides. Which sets of prefixes are empty then?
+    fn settle_sides(&mut self, sides: &[Side]) -> Result<BTreeSet<Tier>, Failure> {
+        let (mut new, are_right) = self.settle_once(sides, Renewal::Gentle)?;
+        if !are_right {
+            // A kernel that cannot set the times of a set right.
+            new.extend(self.settle_once(sides, Renewal::Anew)?.0);
+        }
+        self.has_taken(sides);
+        Ok(new)
+    }
+
+    /// Which sets of prefixes are empty now, and are those right that were to be set right?
+    fn settle_once(&mut self, sides: &[Side], renewal: Renewal) -> Result<(BTreeSet<Tier>, bool), Failure> {
         let failed = |error| Failure::kernel("set up", &error);
         let mut found = Vec::new();
-        for side in Side::BOTH {
+        for &side in sides {
             let one = found::look(&mut self.socket, side).map_err(failed)?;
             if one.is_foreign() {
                 return Err(Failure::new(FailureKind::Foreign, 0, TABLE));
@@ -218,8 +232,8 @@ impl Table {
         // There is nothing in them yet.
         let new: BTreeSet<Tier> = found.iter().flat_map(|(_, _, sets)| sets.new_tiers()).collect();
         self.counts.retain(|tier, _| !new.contains(tier));
-        self.picture = found::picture(&mut self.socket).map_err(failed)?;
-        Ok(found.iter().all(|(side, _, sets)| self.are_set_right(*side, sets)))
+        self.picture.retake(found::picture(&mut self.socket, sides).map_err(failed)?, sides);
+        Ok((new, found.iter().all(|(side, _, sets)| self.are_set_right(*side, sets))))
     }
 
     /// An owned table is left alone by `nft flush ruleset`. One that is to be held must outlive us.
@@ -233,7 +247,7 @@ impl Table {
         }
     }
 
-    /// Both sides in one transaction.
+    /// All of them in one transaction.
     fn commit_layout(&mut self, found: &[(Side, Found, SetPlan)], may_own: bool) -> io::Result<()> {
         let mut batch = Batch::default();
         for (side, found, sets) in found {
@@ -303,15 +317,21 @@ impl Table {
         if self.layout == before {
             return Ok(());
         }
-        self.settle().inspect_err(|_| self.owes = true)
+        self.settle().inspect_err(|_| self.owe())
+    }
+
+    /// What the kernel has refused stays wanted.
+    fn owe(&mut self) {
+        self.owes = true;
+        self.keep_up();
     }
 
     /// Says everything that is wanted, whatever the kernel has: layout, allowlist, lockdown.
     fn say_again(&mut self) -> Result<(), Failure> {
         self.owes = true;
         self.layout.tiers.extend(self.allow.iter().map(|net| Tier::of(Class::Allow, net)));
-        self.settle()?;
-        self.rewrite_allow()?;
+        self.settle().inspect_err(|_| self.keep_up())?;
+        self.rewrite_allow(&Side::BOTH)?;
         if self.layout.is_locked {
             self.renew_locked()?;
         }
@@ -362,16 +382,15 @@ impl Table {
         let before = (self.interfaces.clone(), self.layout.clone());
         self.take(network);
         let was_owed = self.owes;
-        let is_changed = !was_owed
-            && !self.is_as_left().map_err(|error| {
-                // Nothing was said: the next order is to find the network as new as this one did.
-                (self.interfaces, self.layout) = before.clone();
-                Failure::kernel("read", &error)
-            })?;
+        let is_changed = self.is_changed().map_err(|error| {
+            // Nothing was said: the next order is to find the network as new as this one did.
+            (self.interfaces, self.layout) = before.clone();
+            Failure::kernel("read", &error)
+        })?;
         if is_changed || was_owed {
             self.say_again()?;
         } else if (&self.interfaces, &self.layout) != (&before.0, &before.1) {
-            self.settle().inspect_err(|_| self.owes = true)?;
+            self.settle().inspect_err(|_| self.owe())?;
         }
         Ok(Mended { is_changed: self.take_mended() | is_changed, was_owed })
     }
@@ -390,22 +409,23 @@ impl Table {
         }
     }
 
-    /// Are chains, rules, sets, allowlist and lockdown as we left them? The chain of an interface that is gone may be gone, too.
-    fn is_as_left(&mut self) -> io::Result<bool> {
+    /// Has somebody changed chains, rules, sets, allowlist or lockdown? While the kernel refuses what is wanted, what it took last counts.
+    fn is_changed(&mut self) -> io::Result<bool> {
         for side in Side::BOTH {
-            if self.read_allow_of(side)? != self.allow || !self.is_locked_as_left(side)? {
-                return Ok(false);
+            if self.is_side_changed(side)? || (!self.owes && !self.is_locked_as_left(side)?) {
+                return Ok(true);
             }
         }
-        self.are_rules_as_left()
+        Ok(false)
     }
 
-    fn are_rules_as_left(&mut self) -> io::Result<bool> {
-        let now = found::picture(&mut self.socket)?;
+    /// The chain of an interface that is gone may be gone, too.
+    fn are_rules_as_left(&mut self, sides: &[Side]) -> io::Result<bool> {
+        let now = found::picture(&mut self.socket, sides)?;
         let chains: BTreeSet<String> = self.interfaces.iter().map(|name| objects::base_chain(name)).collect();
         let may_be_gone =
             |(side, chain): &(Side, String)| *side == Side::Ingress && chain.starts_with(FROM) && !chains.contains(chain);
-        Ok(self.picture.is_still(&now, may_be_gone))
+        Ok(self.picture.of(sides).is_still(&now, may_be_gone))
     }
 
     fn is_locked_as_left(&mut self, side: Side) -> io::Result<bool> {

@@ -143,6 +143,7 @@ impl Audits {
     pub fn found(&mut self, found: &Drift) {
         self.between.missing.extend(found.missing.iter().copied());
         self.between.settings_changed |= found.settings_changed;
+        self.between.taken |= found.taken;
     }
 
     /// What an operator should know.
@@ -202,7 +203,7 @@ impl Audits {
     }
 }
 
-/// How many there are of every kind.
+/// How many there are of every kind. What the kernel had refused is none: nobody else had a hand in it.
 fn differences(found: &Drift) -> u64 {
     let entries = found.missing.len() + found.extra.len() + found.different.len();
     let off = found.detached.len() + found.unsteered.len();
@@ -304,6 +305,7 @@ impl<K: Enforcer> Engine<K> {
         let between = std::mem::take(&mut self.audits.between);
         found.missing.extend(between.missing);
         found.settings_changed |= between.settings_changed;
+        found.taken |= between.taken;
         if !found.is_none() {
             self.tell_drift(&found);
         }
@@ -327,11 +329,18 @@ impl<K: Enforcer> Engine<K> {
         if found.settings_changed {
             event.fields.insert("settings".into(), "somebody else changed them; said again".into());
         }
+        if found.taken {
+            event.fields.insert("taken".into(), "what the kernel had refused is in force now".into());
+            tracing::warn!("what the kernel had refused is in force now");
+        }
         if !found.detached.is_empty() {
             event.fields.insert("detached".into(), found.detached.join(" "));
         }
         if !found.unsteered.is_empty() {
             event.fields.insert("unsteered".into(), found.unsteered.join(" "));
+        }
+        if differences(found) == 0 {
+            return self.publish(event);
         }
         tracing::warn!(
             missing = found.missing.len(),

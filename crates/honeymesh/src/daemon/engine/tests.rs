@@ -33,6 +33,8 @@ struct Table {
     locked_with: Vec<IpNet>,
     full: bool,
     guarded: Drift,
+    /// What was mended in passing.
+    mended: Drift,
     /// The tables cannot be read; the settings cannot be looked at.
     unreadable: bool,
     unguarded: bool,
@@ -109,6 +111,9 @@ impl Enforcer for Pretended {
             return Err(broken());
         }
         Ok(std::mem::take(&mut table.guarded))
+    }
+    fn take_mended(&mut self) -> Drift {
+        std::mem::take(&mut self.0.lock().unwrap().mended)
     }
     fn take_look(&mut self) -> Option<Look> {
         let twin = self.clone();

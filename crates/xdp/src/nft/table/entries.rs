@@ -32,7 +32,8 @@ impl Table {
         if elements.iter().any(|element| !element.class.is_ban()) {
             return Err(Failure::new(FailureKind::Order, 0, "what is raised is a ban"));
         }
-        self.make_sets(elements.iter().map(Element::tier))?;
+        let missing = self.missing(elements.iter().map(Element::tier));
+        self.make_ban_sets(&missing)?;
         for some in elements.chunks(PER_MESSAGE_MAX) {
             self.retry("enter bans", |table| table.raise_some(some, are_new))?;
         }
@@ -57,7 +58,7 @@ impl Table {
         for (tier, more) in &new {
             self.check_room(*tier, *more)?;
         }
-        add(&all, &mut batch);
+        add(&all, &Side::BOTH, &mut batch);
         self.socket.commit(batch)?;
         for (tier, more) in new {
             *self.counts.entry(tier).or_default() += more;
@@ -109,8 +110,7 @@ impl Table {
             }
             if !self.is_there()? {
                 self.counts.clear();
-                self.has_mended = true;
-                self.say_again()?;
+                self.put_back()?;
             }
         }
         Err(last.map_or_else(|| Failure::new(FailureKind::Kernel, 0, what), |error| Failure::kernel(what, &error)))
@@ -143,14 +143,9 @@ impl Table {
         Ok(held)
     }
 
-    /// Makes sets that are missing. Where the kernel refuses that, they stay missing: nothing may count on them.
-    fn make_sets(&mut self, tiers: impl Iterator<Item = Tier>) -> Result<(), Failure> {
-        let missing: BTreeSet<Tier> = tiers.filter(|tier| !self.layout.tiers.contains(tier)).collect();
-        if missing.is_empty() {
-            return Ok(());
-        }
-        self.layout.tiers.extend(&missing);
-        self.settle().inspect_err(|_| self.layout.tiers.retain(|tier| !missing.contains(tier)))
+    /// Those that have no set yet.
+    fn missing(&self, tiers: impl Iterator<Item = Tier>) -> BTreeSet<Tier> {
+        tiers.filter(|tier| !self.layout.tiers.contains(tier)).collect()
     }
 
     /// Entries end by themselves, so a count that is too high is taken anew, now and then.
@@ -194,24 +189,29 @@ impl Table {
     /// Makes the allowlist equal to `nets`, in one step. What the kernel refuses stays wanted, and [`Table::guard`] says it again.
     pub(in crate::nft) fn set_allow(&mut self, nets: BTreeSet<IpNet>) -> Result<(), Failure> {
         let before = std::mem::replace(&mut self.allow, nets);
-        if self.owes {
-            return self.say_again();
+        let missing = self.missing(self.allow.iter().map(|net| Tier::of(Class::Allow, net)));
+        if self.owes || !missing.is_empty() {
+            self.owes_allow.extend(Side::BOTH);
+            let done = self.say_again();
+            // What else is refused is not this order's.
+            return if self.owes_allow.is_empty() { Ok(()) } else { done };
         }
-        self.make_sets(self.allow.clone().iter().map(|net| Tier::of(Class::Allow, net))).inspect_err(|_| self.owes = true)?;
         let less: Vec<IpNet> = before.difference(&self.allow).copied().collect();
         let more: Vec<Element> = self.allow.difference(&before).map(|net| Element::allowed(*net)).collect();
         let mut batch = Batch::default();
-        add(&more, &mut batch);
+        add(&more, &Side::BOTH, &mut batch);
         remove(&less, &mut batch);
         match self.socket.commit(batch) {
             Ok(()) => Ok(()),
             // Somebody has removed a table, a set or an entry of it.
             Err(error) if error.raw_os_error() == Some(libc::ENOENT) => {
                 self.has_mended = true;
+                self.owes_allow.extend(Side::BOTH);
                 self.say_again()
             }
             Err(error) => {
-                self.owes = true;
+                self.owes_allow.extend(Side::BOTH);
+                self.owe();
                 Err(Failure::kernel("write the allowlist", &error))
             }
         }
@@ -226,19 +226,17 @@ impl Table {
         Ok(all)
     }
 
-    /// The allowlist in place of whatever is there, in one step.
-    pub(super) fn rewrite_allow(&mut self) -> Result<(), Failure> {
+    /// The allowlist in place of whatever these sides have, in one step.
+    pub(super) fn rewrite_allow(&mut self, sides: &[Side]) -> Result<(), Failure> {
         let mut batch = Batch::default();
         for tier in self.layout.tiers.iter().filter(|tier| tier.class == Class::Allow) {
-            tier.class.sides().iter().for_each(|side| batch.push(element::clear(*side, &tier.name())));
+            sides.iter().for_each(|side| batch.push(element::clear(*side, &tier.name())));
         }
-        self.add_allow(&mut batch);
-        self.socket.commit(batch).map_err(|error| Failure::kernel("write the allowlist", &error))
-    }
-
-    fn add_allow(&self, batch: &mut Batch) {
         let all: Vec<Element> = self.allow.iter().map(|net| Element::allowed(*net)).collect();
-        add(&all, batch);
+        add(&all, sides, &mut batch);
+        self.socket.commit(batch).map_err(|error| Failure::kernel("write the allowlist", &error))?;
+        self.owes_allow.retain(|side| !sides.contains(side));
+        Ok(())
     }
 }
 
@@ -259,14 +257,14 @@ fn count(number: usize) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
 }
 
-/// Adds entries of any tiers.
-fn add(elements: &[Element], batch: &mut Batch) {
+/// Adds entries of any tiers, to those of the sides that have them.
+fn add(elements: &[Element], sides: &[Side], batch: &mut Batch) {
     let mut tiers: BTreeMap<Tier, Vec<&Element>> = BTreeMap::new();
     for element in elements {
         tiers.entry(element.tier()).or_default().push(element);
     }
     for (tier, all) in tiers {
-        for side in tier.class.sides() {
+        for side in tier.class.sides().iter().filter(|side| sides.contains(side)) {
             all.chunks(PER_MESSAGE_MAX).for_each(|some| batch.push(element::add(*side, tier, some)));
         }
     }

@@ -61,6 +61,24 @@ pub(super) struct Picture {
 }
 
 impl Picture {
+    /// That of some sides alone.
+    pub(super) fn of(&self, sides: &[Side]) -> Self {
+        let chains = self.chains.iter().filter(|((side, _), _)| sides.contains(side));
+        let sets = self.sets.iter().filter(|((side, _), _)| sides.contains(side));
+        Self {
+            chains: chains.map(|(name, rules)| (name.clone(), rules.clone())).collect(),
+            sets: sets.map(|(name, set)| (name.clone(), set.clone())).collect(),
+        }
+    }
+
+    /// Puts `now` in the place of what these sides looked like.
+    pub(super) fn retake(&mut self, now: Self, sides: &[Side]) {
+        self.chains.retain(|(side, _), _| !sides.contains(side));
+        self.sets.retain(|(side, _), _| !sides.contains(side));
+        self.chains.extend(now.chains);
+        self.sets.extend(now.sets);
+    }
+
     /// Is everything as in `self` still so in `now`, and nothing else there? Of these chains some may be gone.
     pub(super) fn is_still(&self, now: &Self, may_be_gone: impl Fn(&(Side, String)) -> bool) -> bool {
         let is_same = |(chain, rules)| may_be_gone(chain) || now.chains.get(chain) == Some(rules);
@@ -176,10 +194,10 @@ pub(super) fn look(socket: &mut Socket, side: Side) -> io::Result<Found> {
     })
 }
 
-/// Chains, rules and sets of both sides.
-pub(super) fn picture(socket: &mut Socket) -> io::Result<Picture> {
+/// Chains, rules and sets of these sides.
+pub(super) fn picture(socket: &mut Socket, sides: &[Side]) -> io::Result<Picture> {
     let mut picture = Picture::default();
-    for side in Side::BOTH {
+    for &side in sides {
         if let Some(table) = find_table(socket, side)? {
             // No chain has no name.
             picture.chains.insert((side, String::new()), (table.flags & table::DORMANT).to_ne_bytes().to_vec());

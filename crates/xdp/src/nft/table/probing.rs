@@ -42,7 +42,7 @@ impl Table {
             came: more(0),
             passed: more(1),
             is_owed: self.owes,
-            is_as_left: self.are_rules_as_left().map_err(read)?,
+            is_as_left: self.are_rules_as_left(&Side::BOTH).map_err(read)?,
             is_dropping: self.layout.is_enforcing || self.locked.left() != Lock::Off,
         })
     }

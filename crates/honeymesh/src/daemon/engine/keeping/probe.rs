@@ -71,7 +71,8 @@ impl<K: Enforcer> Engine<K> {
                 let settings =
                     found.settings_changed.then_some("somebody else had changed the kernel's settings or rules (said again)");
                 let missing = (!found.missing.is_empty()).then_some("its ban was gone from the table (entered again)");
-                let causes: Vec<&str> = settings.into_iter().chain(missing).collect();
+                let taken = found.taken.then_some("what the kernel had refused is in force now");
+                let causes: Vec<&str> = settings.into_iter().chain(taken).chain(missing).collect();
                 self.audits.found(&found);
                 match causes.as_slice() {
                     [] => (why, false),

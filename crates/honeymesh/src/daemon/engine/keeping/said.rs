@@ -4,7 +4,7 @@ use super::{PUT_BACK_MAX, Program};
 use crate::daemon::{enforcer::Enforcer, engine::Engine};
 use honeymesh_format::printable;
 use honeymesh_types::EventKind;
-use honeymesh_xdp::{AttachMode, Drift, InterfaceState, InterfaceStatus, Place, Sight, Steered, Why, Word};
+use honeymesh_xdp::{AttachMode, InterfaceState, InterfaceStatus, Place, Sight, Steered, Why, Word};
 use std::{os::unix::process::ExitStatusExt, process::ExitStatus};
 
 /// How a change of an interface is logged.
@@ -30,8 +30,9 @@ impl<K: Enforcer> Engine<K> {
             Err(error) => self.trouble("an interface that came", None, &error),
         }
         self.probe_if_due();
-        if self.kernel.take_mended() {
-            self.audits.found(&Drift { settings_changed: true, ..Drift::default() });
+        let mended = self.kernel.take_mended();
+        if !mended.is_none() {
+            self.audits.found(&mended);
             self.audits.called_for((self.clock)().mono);
         }
     }

@@ -272,3 +272,31 @@ async fn an_audit_that_could_not_be_done_is_never_shown_as_a_clean_one() {
         assert_eq!(mended.audits, 2 * number);
     }
 }
+
+#[tokio::test]
+async fn what_the_kernel_takes_in_the_end_is_told_and_is_no_change_of_somebody_else() {
+    let taken = || Drift { taken: true, ..Drift::default() };
+    let mut bench = Bench::new();
+    pass(2_000_000);
+    bench.audit().await;
+    let told = bench.told("audit").await;
+    bench.kernel.0.lock().unwrap().mended = taken();
+    bench.engine.interfaces_looked(honeymesh_xdp::Sight::default());
+    assert_eq!(bench.engine.audits.due(), Some(MonoTime(0)), "an audit tells it at once");
+    let audit = bench.audit().await;
+    assert_eq!((audit.settings_changed, audit.different, audit.drifted), (false, 0, 0), "by a look");
+    assert_eq!(bench.told("audit").await - told, 1);
+
+    bench.kernel.0.lock().unwrap().guarded = taken();
+    let audit = bench.audit().await;
+    assert_eq!((audit.settings_changed, audit.drifted), (false, 0), "by an audit");
+    assert_eq!(bench.told("audit").await - told, 2);
+
+    bench.kernel.0.lock().unwrap().guarded = taken();
+    bench.probe(Err("nf_tables has refused what was ordered last".into()));
+    let Response::Status(status) = bench.ask(Request::Status).await.unwrap() else { panic!("status") };
+    let why = status.probe.unwrap().why.unwrap();
+    assert!(why.ends_with(": what the kernel had refused is in force now"), "by a probe: {why}");
+    let audit = bench.audit().await;
+    assert_eq!((audit.settings_changed, audit.drifted), (false, 0));
+}

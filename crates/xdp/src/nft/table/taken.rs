@@ -1,0 +1,118 @@
+//! What the kernel took last. While it refuses something that is wanted, everything else goes by that, side by side: bans, the never-ban
+//! set, interfaces that come, and what somebody has changed. So a refused order holds nothing up but itself.
+
+use super::Table;
+use crate::nft::{
+    layout::Layout,
+    orders::Failure,
+    side::Side,
+    tier::{Class, Tier},
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io,
+};
+
+/// What one side of the kernel was told of what can be refused, and took.
+#[derive(Clone, Debug)]
+pub(super) struct Taken {
+    interfaces: BTreeSet<String>,
+    layout: Layout,
+}
+
+/// Of both sides; none of a side that took nothing yet.
+pub(super) type TakenBySide = BTreeMap<Side, Taken>;
+
+impl Table {
+    /// Everything that is wanted is there now.
+    pub(super) fn has_taken(&mut self, sides: &[Side]) {
+        let taken = Taken { interfaces: self.interfaces.clone(), layout: self.layout.clone() };
+        self.taken.extend(sides.iter().map(|side| (*side, taken.clone())));
+    }
+
+    /// Does `work` with what this side took last in place of what is wanted. An interface that is gone by now is left out.
+    fn by_taken<T>(&mut self, side: Side, work: impl FnOnce(&mut Self) -> T) -> Option<T> {
+        let Taken { mut interfaces, layout } = self.taken.get(&side)?.clone();
+        interfaces.retain(|name| self.interfaces.contains(name));
+        let wanted = (std::mem::replace(&mut self.interfaces, interfaces), std::mem::replace(&mut self.layout, layout));
+        let done = work(self);
+        (self.interfaces, self.layout) = wanted;
+        Some(done)
+    }
+
+    /// Makes sets for bans. They are made where they are looked up, and by what that side took last.
+    pub(super) fn make_ban_sets(&mut self, missing: &BTreeSet<Tier>) -> Result<(), Failure> {
+        for side in Side::BOTH {
+            let of_side: BTreeSet<Tier> = missing.iter().copied().filter(|tier| tier.class.home() == side).collect();
+            if of_side.is_empty() {
+                continue;
+            }
+            let made = self.by_taken(side, |table| {
+                table.layout.tiers.extend(&of_side);
+                table.settle_sides(&[side])
+            });
+            let new = made.unwrap_or_else(|| self.settle_sides(&[side]))?;
+            if !new.is_subset(&of_side) {
+                self.put_back()?;
+            }
+            self.layout.tiers.extend(&of_side);
+        }
+        Ok(())
+    }
+
+    /// Somebody has taken sets or a whole table away: all of it is said again. Where something else is refused, bans can be entered as soon
+    /// as their side has what it took last, and the never-ban set with it.
+    pub(super) fn put_back(&mut self) -> Result<(), Failure> {
+        self.has_mended = true;
+        self.owes_allow.extend(Side::BOTH);
+        self.say_again().or_else(|refused| if self.owes_allow.contains(&Side::Ingress) { Err(refused) } else { Ok(()) })
+    }
+
+    /// While something is refused: sees to it that either side has the never-ban set, the interfaces that there are, and all that it took
+    /// as it took it. What of that the kernel refuses, too, is tried again with everything else.
+    pub(super) fn keep_up(&mut self) {
+        for side in Side::BOTH {
+            let _with_the_next_look = self.keep_up_side(side);
+        }
+    }
+
+    fn keep_up_side(&mut self, side: Side) -> Result<(), Failure> {
+        let Some(taken) = self.taken.get(&side) else { return Ok(()) };
+        let wanted = (self.interfaces.clone(), self.layout.carriers.clone());
+        let is_elsewhere = (&taken.interfaces, &taken.layout.carriers) != (&wanted.0, &wanted.1);
+        let is_changed = self.is_side_changed(side).map_err(|error| Failure::kernel("read", &error))?;
+        if is_elsewhere && self.lay_out_by_taken(side, Some(wanted)).is_ok() {
+            self.has_mended |= is_changed;
+            return Ok(());
+        }
+        if !is_changed && !self.owes_allow.contains(&side) {
+            return Ok(());
+        }
+        let done = self.lay_out_by_taken(side, None);
+        self.has_mended |= is_changed && done.is_ok();
+        done
+    }
+
+    /// What one side took last, with the never-ban set as it is wanted, and perhaps with other interfaces and carriers.
+    fn lay_out_by_taken(&mut self, side: Side, network: Option<(BTreeSet<String>, Vec<String>)>) -> Result<(), Failure> {
+        let allowed: BTreeSet<Tier> = self.allow.iter().map(|net| Tier::of(Class::Allow, net)).collect();
+        let done = self.by_taken(side, |table| {
+            if let Some((interfaces, carriers)) = network {
+                (table.interfaces, table.layout.carriers) = (interfaces, carriers);
+            }
+            table.layout.tiers.extend(&allowed);
+            table.settle_sides(&[side])?;
+            table.rewrite_allow(&[side])
+        });
+        done.unwrap_or(Ok(()))
+    }
+
+    /// Has somebody changed what one side took last?
+    pub(super) fn is_side_changed(&mut self, side: Side) -> io::Result<bool> {
+        let looked = self.by_taken(side, |table| {
+            let has_allow = table.owes_allow.contains(&side) || table.read_allow_of(side)? == table.allow;
+            Ok(!has_allow || !table.are_rules_as_left(&[side])?)
+        });
+        looked.unwrap_or(Ok(false))
+    }
+}
