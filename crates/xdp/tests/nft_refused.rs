@@ -182,7 +182,7 @@ fn crowd(interface: &str) {
 fn what_the_kernel_took_in_the_end_is_told_and_is_nobody_elses_work() {
     alone("refused interface", |room| {
         let stage = Stage::new(room, Kind::Nft);
-        let mut nft = nft(&room.options(&["hm0", "hm2", "hm4"])).unwrap();
+        let mut nft = nft_again(&room.options(&["hm0", "hm2", "hm4"]));
         nft.begin_probing().unwrap();
         nft.raise(&ban(SENTINEL, Scope::All, None), now()).unwrap();
         nft.raise(&full(BANNED), now()).unwrap();
