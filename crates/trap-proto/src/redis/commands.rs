@@ -10,6 +10,7 @@ mod keys;
 mod known;
 mod lists;
 mod meaning;
+mod memory;
 mod others;
 mod ranges;
 mod reply;
@@ -341,6 +342,7 @@ impl Server {
         }
         let is_answered = lower == b"client" && self.client(arguments, &mut reply)
             || self.other_looks(lower, arguments, &mut reply)
+            || self.memory(lower, arguments, &mut reply)
             || self.stored(lower, arguments, &mut reply)
             || self.other_keys(lower, arguments, &mut reply)
             || self.look(lower, arguments, now, &mut reply);

@@ -1,5 +1,9 @@
 //! What stands behind a key.
 
+mod weight;
+
+pub(in super::super) use weight::of_key as weight_of_key;
+
 use super::{
     number::integer,
     order::{Name, Order, Places, hash},
@@ -60,6 +64,8 @@ fn packed(value: &[u8]) -> usize {
         Some(-2_147_483_648..=2_147_483_647) => 6,
         Some(_) => 10,
         None if value.len() < 64 => value.len() + 2,
+        // Its length takes one octet more, and behind 127 the way back takes two.
+        None if value.len() < 126 => value.len() + 3,
         None if value.len() < 4_096 => value.len() + 4,
         None => value.len() + 8,
     }
