@@ -18,7 +18,7 @@ pub use layer::is_named as is_named_layer;
 pub use token::{TOKEN_BYTES_MAX, TOKEN_BYTES_MIN, TOKENS_MAX};
 
 use crate::{
-    Tally,
+    ENTROPY_SHORT_BYTES, ENTROPY_WINDOW_BYTES, Tally,
     entropy::Census,
     entropy_short_max_millibits, entropy_window_max_millibits,
     pattern::{PATTERNS, printable},
@@ -97,11 +97,13 @@ impl Recogniser {
         mut other: impl FnMut(&[u8], &[&'static str]),
     ) -> Sight {
         let mut sight = Sight::default();
-        let census = Census::of(said);
+        let whole = Census::of(said).millibits();
+        // Most of what is said fits into one window.
+        let fits_or = |window: usize, max: fn(&[u8]) -> u16| if said.len() <= window { whole } else { max(said) };
         sight.marks.entropy = Entropies {
-            whole: census.millibits(),
-            window: entropy_window_max_millibits(said),
-            short: entropy_short_max_millibits(said),
+            whole,
+            window: fits_or(ENTROPY_WINDOW_BYTES, entropy_window_max_millibits),
+            short: fits_or(ENTROPY_SHORT_BYTES, entropy_short_max_millibits),
             sent: answered.millibits(),
         };
         let whole = core::iter::once((said, true)).chain(fields.values().map(|value| (value.as_bytes(), false)));

@@ -39,7 +39,7 @@ use std::{
     time::Duration,
 };
 use tokio::{
-    io::unix::AsyncFd,
+    io::unix::{AsyncFd, AsyncFdReadyGuard},
     net::UdpSocket,
     sync::{mpsc, watch},
     task::{JoinSet, yield_now},
@@ -218,17 +218,7 @@ fn doors(
     Ok((doors, mailboxes))
 }
 
-/// The next connection. It stays out of this runtime's loop: another process will wait for it.
-async fn entry(listener: &AsyncFd<TcpListener>) -> io::Result<(TcpStream, SocketAddr)> {
-    loop {
-        let mut ready = listener.readable().await?;
-        if let Ok(accepted) = ready.try_io(|listener| accept_now(listener.get_ref())) {
-            return accepted;
-        }
-    }
-}
-
-/// `accept(2)`, without waiting.
+/// `accept(2)`, without waiting. The connection stays out of this runtime's loop: another process will wait for it.
 fn accept_now(listener: &TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
     let (stream, source) = acceptfrom_with(listener, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK)?;
     let source = source.and_then(|source| SocketAddr::try_from(source).ok());
@@ -239,27 +229,29 @@ impl Door {
     async fn keep(mut self) {
         loop {
             tokio::select! {
-                accepted = entry(&self.listener) => self.let_in(accepted).await,
+                ready = self.listener.readable() => match ready {
+                    Ok(ready) => self.let_in(ready).await,
+                    Err(error) => self.failed(&error).await,
+                },
                 _ = self.stop.changed() => break,
             }
         }
     }
 
-    /// Lets in whoever waits, a bounded number before it is somebody else's turn.
-    async fn let_in(&self, first: io::Result<(TcpStream, SocketAddr)>) {
-        let (mut accepted, mut left) = (first, ENTRIES_PER_TURN);
-        loop {
-            match accepted {
-                Ok((stream, source)) => self.greet(&stream, source).await,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
-                Err(error) => return self.failed(&error).await,
+    /// Lets in whoever waits, a bounded number before it is somebody else's turn. Nobody is asked again who has just said that nobody
+    /// waits: each connection comes alone, nearly always.
+    async fn let_in(&self, mut ready: AsyncFdReadyGuard<'_, TcpListener>) {
+        for _ in 0..ENTRIES_PER_TURN {
+            match ready.try_io(|listener| accept_now(listener.get_ref())) {
+                Ok(Ok((stream, source))) => self.greet(&stream, source).await,
+                Ok(Err(error)) => return self.failed(&error).await,
+                Err(_nobody_waits) => return,
             }
-            left -= 1;
-            if left == 0 || self.stop.has_changed().unwrap_or(true) {
-                return yield_now().await;
+            if self.stop.has_changed().unwrap_or(true) {
+                break;
             }
-            accepted = accept_now(self.listener.get_ref());
         }
+        yield_now().await;
     }
 
     async fn greet(&self, stream: &TcpStream, source: SocketAddr) {

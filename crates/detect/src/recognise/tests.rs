@@ -25,6 +25,17 @@ fn what_is_wrapped_several_times_is_found_and_said_so() {
 }
 
 #[test]
+fn entropies_are_those_of_the_bytes_however_many_there_are() {
+    for length in [0, 1, ENTROPY_SHORT_BYTES, ENTROPY_SHORT_BYTES + 1, ENTROPY_WINDOW_BYTES, ENTROPY_WINDOW_BYTES + 1, 3_000] {
+        let said: Vec<u8> = (0..length).map(|place| u8::try_from(place * place * place % 251).unwrap()).collect();
+        let Entropies { whole, window, short, .. } = look(&said).marks.entropy;
+        let each =
+            [crate::entropy_millibits, entropy_window_max_millibits, entropy_short_max_millibits].map(|entropy| entropy(&said));
+        assert_eq!([whole, window, short], each, "{length}");
+    }
+}
+
+#[test]
 fn a_word_over_two_lines_is_found_though_one_of_them_is_wrapped() {
     for said in [&b"x\nc%5f_builtin__\neval\n\ny"[..], b"x\nc__builtin__\n%65val\n\ny", b"x\n\\x63os\nsystem\ny"] {
         let sight = look(said);

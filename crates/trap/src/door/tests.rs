@@ -234,10 +234,10 @@ async fn a_turn_at_a_door_lets_in_a_bounded_number_and_ends_when_it_is_to_close(
     let waiting = ENTRIES_PER_TURN + 3;
     let (door, stop, counters, _rooms, _guests) = door(waiting);
     let let_in = || counters.sessions.load(Relaxed);
-    door.let_in(entry(&door.listener).await).await;
+    door.let_in(door.listener.readable().await.unwrap()).await;
     assert_eq!(let_in(), ENTRIES_PER_TURN as u64);
     stop.send(()).unwrap();
-    door.let_in(entry(&door.listener).await).await;
+    door.let_in(door.listener.readable().await.unwrap()).await;
     assert_eq!(let_in(), ENTRIES_PER_TURN as u64 + 1, "the one who was there, and nobody else");
 }
 
