@@ -1,7 +1,6 @@
 //! What one session holds, however long it talks, what it has for a moment, and what recognisers have while they look.
 
 use honeymesh_fuzz::growth::{Memory, cases, memory_of};
-use std::fmt::Write as _;
 
 /// As long as a session may be before its carrier ends it: a quarter of that, in bytes.
 const TALK_BYTES: usize = 1 << 20;
@@ -30,11 +29,11 @@ const STORING: [&str; 10] = [
 fn stored() -> Vec<(String, Memory)> {
     let mut told = Vec::new();
     for (storing, bytes) in STORING.iter().flat_map(|storing| NAME_BYTES.map(|bytes| (storing, bytes))) {
-        let mut talk = String::new();
-        for number in 0..4_000 {
+        let said = |number: u32| {
             let storing = storing.replace('N', &format!("{number:0>bytes$x}")).replace('K', &(number % 8).to_string());
-            writeln!(talk, "{storing}").unwrap();
-        }
+            format!("{storing}\n")
+        };
+        let talk: String = (0..4_000).map(said).collect();
         told.push((format!("redis: {storing}, names of {bytes} bytes"), memory_of("redis", talk.as_bytes())));
     }
     told

@@ -165,7 +165,7 @@ impl Bound {
             keeping.end().await;
         }
         // With the last door the line to the process is closed: it tells what is left, and ends.
-        let _ = timeout(FAREWELL + REPORT_WAIT, hearing.to_the_end()).await;
+        let _ = timeout(FAREWELL + REPORT_WAIT, hearing.hear_out()).await;
         hearing.tell_untold_now();
         shared.let_go(shared.gate.empty());
         shared.tell_letters(shared.post.empty());
@@ -378,7 +378,7 @@ impl Shared {
 
 impl Hearing {
     /// What is left once nobody is let in any more.
-    async fn to_the_end(&mut self) -> io::Result<()> {
+    async fn hear_out(&mut self) -> io::Result<()> {
         self.tell_untold(VISIT_WAIT).await;
         self.until_nobody_plays().await
     }

@@ -181,7 +181,7 @@ mod tests {
         sorted.set(&[b'm'; 70], 1.0);
         // One of four has a level more: that is sixteen octets.
         let bytes = key + Value::Sorted(sorted).weight(5);
-        assert!(bytes >= 976 && (bytes - 976) % 16 == 0 && bytes < 976 + 32 * 16, "{bytes}");
+        assert!(bytes >= 976 && (bytes - 976).is_multiple_of(16) && bytes < 976 + 32 * 16, "{bytes}");
     }
 
     #[test]
