@@ -191,32 +191,38 @@ impl Case {
     #[must_use]
     pub fn memory(&self, length: usize) -> Memory {
         let Kind::Talk { service, .. } = self.kind else { return self.looked_at(length.min(KEPT_BYTES)) };
-        let (input, mut answer) = (self.input(length), Vec::with_capacity(2 * ANSWER_BYTES_MAX));
         self.prepare();
-        let before = memory::held();
-        let mut session = trap(service, 0).session(7);
-        let (mut flow, mut most) = (session.open(&mut answer), Memory::default());
-        for piece in input.chunks(PIECE_BYTES) {
-            memory::forget_peak();
-            let mut rest = piece;
-            while !rest.is_empty() && flow != Flow::Close {
-                answer.clear();
-                let step = session.receive(rest, NOW, &mut answer);
-                (rest, flow) = (&rest[step.taken..], step.flow);
-                drop(session.said());
-                if flow != Flow::Continue {
-                    drop(session.findings());
-                }
-                while session.resume(NOW, &mut answer).is_some() {
-                    answer.clear();
-                }
-            }
-            answer.clear();
-            most.held = most.held.max(memory::held().saturating_sub(before));
-            most.peak = most.peak.max(memory::peak().saturating_sub(before));
-        }
-        most
+        memory_of(service, &self.input(length))
     }
+}
+
+/// The memory of a session of this service that is told these bytes.
+#[must_use]
+pub fn memory_of(service: &'static str, input: &[u8]) -> Memory {
+    let mut answer = Vec::with_capacity(2 * ANSWER_BYTES_MAX);
+    let before = memory::held();
+    let mut session = trap(service, 0).session(7);
+    let (mut flow, mut most) = (session.open(&mut answer), Memory::default());
+    for piece in input.chunks(PIECE_BYTES) {
+        memory::forget_peak();
+        let mut rest = piece;
+        while !rest.is_empty() && flow != Flow::Close {
+            answer.clear();
+            let step = session.receive(rest, NOW, &mut answer);
+            (rest, flow) = (&rest[step.taken..], step.flow);
+            drop(session.said());
+            if flow != Flow::Continue {
+                drop(session.findings());
+            }
+            while session.resume(NOW, &mut answer).is_some() {
+                answer.clear();
+            }
+        }
+        answer.clear();
+        most.held = most.held.max(memory::held().saturating_sub(before));
+        most.peak = most.peak.max(memory::peak().saturating_sub(before));
+    }
+    most
 }
 
 impl Case {

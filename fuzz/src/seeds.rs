@@ -1,5 +1,7 @@
 //! Inputs to begin with: what the tests of the services say, datagrams of real clients, and what nodes say to each other.
 
+mod asked;
+
 use crate::targets::{HONEST, mesh_seeds};
 use honeymesh_trap_proto::{Service, Site, ssh_testing::usual};
 use honeymesh_xdp_abi::{KnockRecord, ScanRecord, VisitRecord};
@@ -33,6 +35,9 @@ fn all(recorded: &Path) -> io::Result<Seeds> {
         seeds.insert(target.name, talks(target.name, recorded)?);
     }
     let mut add = |name, more: Vec<Vec<u8>>| seeds.entry(name).or_default().extend(more);
+    // Whole, and cut.
+    let redis = asked::conversations("redis")?;
+    add("redis", redis.into_iter().enumerate().map(|(at, said)| [&[0, u8::from(at % 2 == 1)][..], &said].concat()).collect());
     add("datagrams", datagrams());
     add("ssh-inside", ssh());
     add("mesh-member", mesh_seeds());

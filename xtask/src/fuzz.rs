@@ -81,6 +81,8 @@ pub fn run(fuzz: &Fuzz) -> Result<ExitCode> {
     setup::run(&[Purpose::Build, Purpose::Fuzz], Install::unless(fuzz.no_install))?;
     let places = build()?;
     if fuzz.seed {
+        // Where this target would leave what it finds must be there.
+        places.found("words")?;
         let mut command = places.command("words");
         command.env("HONEYMESH_FUZZ_SEEDS", places.scratch.join("corpus")).arg("-runs=0");
         return machine::run(&mut command).map(|()| ExitCode::SUCCESS);

@@ -27,8 +27,9 @@ const UNKNOWN_MODE: &[u8] = b"Unknown mode";
 const UNSUPPORTED: &[u8] = b"Unsupported option(s) requested";
 /// Which options were agreed to.
 const AGREED: u16 = 6;
-/// The largest block, in octets (RFC 2348).
-const BLOCK_BYTES_MAX: u64 = 65_464;
+/// The largest block that is agreed to, in octets: what tftpd-hpa's manual has for `--blocksize` where packets are to come whole through an
+/// Ethernet. So all of a block is kept, of which there would be 4,096 octets at most.
+const BLOCK_BYTES_MAX: u64 = 1_468;
 /// The longest name that a file can have, in octets.
 const NAME_BYTES_MAX: usize = 255;
 /// The longest name, mode or option that is looked for, in octets.
@@ -140,8 +141,9 @@ fn agreed(options: &[&[u8]]) -> Option<Agreed> {
         let value = match pair[0].to_ascii_lowercase().as_slice() {
             b"blksize" if asked < 8 => return None,
             b"blksize2" if asked < 8 => return None,
-            b"blksize" => asked.min(BLOCK_BYTES_MAX),
-            b"blksize2" => 1 << asked.min(BLOCK_BYTES_MAX).ilog2(),
+            // What is too large becomes the largest, which is no power of two.
+            b"blksize2" if asked <= BLOCK_BYTES_MAX => 1 << asked.ilog2(),
+            b"blksize" | b"blksize2" => asked.min(BLOCK_BYTES_MAX),
             b"timeout" if !(1..=255).contains(&asked) => return None,
             b"utimeout" if !(10_000..=255_000_000).contains(&asked) => return None,
             b"rollover" if asked > 1 => return None,
@@ -212,6 +214,24 @@ mod tests {
         let waits = |options: &[u8]| said(&[b"\0\x02a.bin\0octet\0", options].concat(), None).1.map(|transfer| transfer.wait_ms);
         assert_eq!(waits(b""), Some(63_000));
         assert_eq!((waits(b"timeout\x003\0"), waits(b"utimeout\x0010000\0")), (Some(189_000), Some(630)));
+    }
+
+    #[test]
+    fn no_larger_blocks_are_agreed_to_than_are_kept_whole() {
+        let agreed = |option: &str| {
+            let asked = [b"\0\x02a.bin\0octet\0", option.as_bytes()].concat();
+            let answer = said(&asked, None).0;
+            alloc::string::String::from_utf8_lossy(&answer[2..]).replace('\0', " ")
+        };
+        let table = [
+            ("blksize\x001428\0", "blksize 1428 "),
+            ("blksize\x0065464\0", "blksize 1468 "),
+            ("blksize2\x001468\0", "blksize2 1024 "),
+            ("blksize2\x001469\0", "blksize2 1468 "),
+        ];
+        for (asked, answer) in table {
+            assert_eq!(agreed(asked), answer, "{asked:?}");
+        }
     }
 
     #[test]

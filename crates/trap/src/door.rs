@@ -112,6 +112,8 @@ struct Hearing {
     heard: Heard,
     shared: Arc<Shared>,
     report: Option<Coming>,
+    /// A visit that waits for room, and its trap: whoever listens may be stopped meanwhile.
+    untold: Option<(usize, Visit)>,
     has_begun: bool,
     stray_pause: Duration,
     /// None while nobody is let in.
@@ -145,8 +147,9 @@ impl Bound {
         mailboxes.into_iter().for_each(|mailbox| drop(open.spawn(mailbox.keep())));
         let keeping = Some(Keeping::new(&inward, &stopped));
         open.spawn(dismiss(Arc::clone(&shared), inward, stopped));
+        let (shared_too, report, untold) = (Arc::clone(&shared), None, None);
         let mut hearing =
-            Hearing { heard, shared: Arc::clone(&shared), report: None, has_begun: false, stray_pause: STRAY_PAUSE, keeping };
+            Hearing { heard, shared: shared_too, report, untold, has_begun: false, stray_pause: STRAY_PAUSE, keeping };
         begun.into_iter().for_each(|pid| hearing.began(pid));
         let ended = tokio::select! {
             () = shutdown => Ok(()),
@@ -162,7 +165,8 @@ impl Bound {
             keeping.end().await;
         }
         // With the last door the line to the process is closed: it tells what is left, and ends.
-        let _ = timeout(FAREWELL + REPORT_WAIT, hearing.until_nobody_plays()).await;
+        let _ = timeout(FAREWELL + REPORT_WAIT, hearing.hear_out()).await;
+        hearing.tell_untold_now();
         shared.let_go(shared.gate.empty());
         shared.tell_letters(shared.post.empty());
         ended
@@ -373,6 +377,12 @@ impl Shared {
 }
 
 impl Hearing {
+    /// What is left once nobody is let in any more.
+    async fn hear_out(&mut self) -> io::Result<()> {
+        self.tell_untold(VISIT_WAIT).await;
+        self.until_nobody_plays().await
+    }
+
     async fn until_nobody_plays(&mut self) -> io::Result<()> {
         let mut packet = [0; PACKET_BYTES_MAX];
         let mut look = interval(LOOK_EVERY);
@@ -446,11 +456,32 @@ impl Hearing {
         let Some(guest) = noted.flatten() else { return self.stray().await };
         self.shared.counters(&guest).bytes.fetch_add(head.bytes, Relaxed);
         let visit = self.shared.visit(guest.trap, &guest.stranger, head.bytes, body);
-        let room = timeout(VISIT_WAIT, self.shared.household.visits.reserve()).await;
+        self.tell(guest.trap, visit, VISIT_WAIT).await;
+    }
+
+    /// Tells a visit, if there is room for it soon.
+    async fn tell(&mut self, trap: usize, visit: Visit, wait: Duration) {
+        self.untold = Some((trap, visit));
+        self.tell_untold(wait).await;
+    }
+
+    async fn tell_untold(&mut self, wait: Duration) {
+        if self.untold.is_none() {
+            return;
+        }
+        let room = timeout(wait, self.shared.household.visits.reserve()).await;
+        let Some((trap, visit)) = self.untold.take() else { return };
         // Counted first: whoever has the visit may look at the counters.
-        self.shared.was_told(guest.trap, matches!(room, Ok(Ok(_))));
+        self.shared.was_told(trap, matches!(room, Ok(Ok(_))));
         if let Ok(Ok(room)) = room {
             room.send(visit);
+        }
+    }
+
+    /// The same without waiting, when there is no more time.
+    fn tell_untold_now(&mut self) {
+        if let Some((trap, visit)) = self.untold.take() {
+            self.shared.was_told(trap, self.shared.household.visits.try_send(visit).is_ok());
         }
     }
 

@@ -194,8 +194,7 @@ impl MysqlSession {
         if self.phase == Phase::Switched {
             self.note_proof(self.plugin().as_bytes(), beginning);
         } else {
-            self.hear_flags(beginning);
-            self.note_unanswered(beginning);
+            self.note_beginning(beginning);
         }
         self.phase = Phase::Skipped(core::mem::take(&mut self.skips));
         Flow::Continue
@@ -277,6 +276,12 @@ impl MysqlSession {
             Ok(_) => {}
             Err(login) => self.note_broken(&login),
         }
+    }
+
+    /// The same of a login whose end does not come.
+    fn note_beginning(&mut self, packet: &[u8]) {
+        self.hear_flags(packet);
+        self.note_unanswered(packet);
     }
 
     /// What a login that breaks off has said: the name, and the proof as far as it goes.
@@ -407,7 +412,13 @@ impl Session for MysqlSession {
     }
 
     fn end(&mut self) {
-        self.phase = Phase::Over;
+        let left = self.coming.held().to_vec();
+        match core::mem::replace(&mut self.phase, Phase::Over) {
+            Phase::Login | Phase::Switched if left.is_empty() => {}
+            Phase::Login => self.note_beginning(&left),
+            Phase::Switched => self.note_proof(self.plugin().as_bytes(), &left),
+            Phase::Head | Phase::Skipped(_) | Phase::SwitchedHead | Phase::Over => {}
+        }
     }
 
     fn tls(&self) -> TlsManner {

@@ -10,9 +10,11 @@ mod keys;
 mod known;
 mod lists;
 mod meaning;
+mod memory;
 mod others;
 mod ranges;
 mod reply;
+mod role;
 mod scan;
 mod scripts;
 mod sets;
@@ -44,12 +46,13 @@ use alloc::{
 use channels::Channels;
 use honeymesh_types::WallTime;
 use reply::Reply;
+use role::{READ_ONLY_SETTINGS, Role};
 use stored::Steps;
 use transaction::Transaction;
 use users::Users;
 
 /// Settings that can be told to be something else.
-const SETTINGS_MAX: usize = 32;
+const SETTINGS_MAX: usize = SETTINGS.len() + OTHER_SETTINGS.len();
 /// The longest name and the longest value of one, in bytes.
 const SETTING_BYTES_MAX: usize = 128;
 /// Databases.
@@ -167,7 +170,7 @@ pub(super) struct Server {
     /// What the latest one waits for.
     waits: Option<Wait>,
     settings: BTreeMap<String, String>,
-    replica_of: Option<(String, String)>,
+    role: Role,
     /// The newer protocol was asked for (RESP3).
     is_resp3: bool,
     /// What the client calls itself.
@@ -196,7 +199,7 @@ impl Server {
             may_wait: true,
             waits: None,
             settings: BTreeMap::new(),
-            replica_of: None,
+            role: Role::new(),
             is_resp3: false,
             name: Vec::new(),
             channels: Channels::new(),
@@ -312,8 +315,7 @@ impl Server {
             }
             (b"config", [sub, rest @ ..]) => return self.config(sub, rest, &mut reply),
             (b"slaveof" | b"replicaof", [host, port]) => {
-                self.follow(host, port);
-                reply.raw("+OK\r\n");
+                self.follow(host, port, &mut reply);
                 return Meaning::Abuse;
             }
             (b"fcall", [_, _, ..]) => {
@@ -340,6 +342,7 @@ impl Server {
         }
         let is_answered = lower == b"client" && self.client(arguments, &mut reply)
             || self.other_looks(lower, arguments, &mut reply)
+            || self.memory(lower, arguments, &mut reply)
             || self.stored(lower, arguments, &mut reply)
             || self.other_keys(lower, arguments, &mut reply)
             || self.look(lower, arguments, now, &mut reply);
@@ -348,12 +351,6 @@ impl Server {
             reply.raw(NO_MEMORY);
         }
         Meaning::Plain
-    }
-
-    fn follow(&mut self, host: &[u8], port: &[u8]) {
-        let is_nobody = host.eq_ignore_ascii_case(b"no") && port.eq_ignore_ascii_case(b"one");
-        let shown = |text| safe_text(text, SETTING_BYTES_MAX);
-        self.replica_of = (!is_nobody).then(|| (shown(host), shown(port)));
     }
 
     fn greet(&self, reply: &mut Reply<'_>) {
@@ -367,7 +364,7 @@ impl Server {
             if self.is_resp3 { 3 } else { 2 },
             self.about.connection()
         ));
-        for word in ["mode", "standalone", "role", "master", "modules"] {
+        for word in ["mode", "standalone", "role", self.role.name(), "modules"] {
             reply.bulk(word.as_bytes());
         }
         reply.modules();
@@ -386,7 +383,7 @@ impl Server {
                 if name.eq_ignore_ascii_case(b"requirepass") {
                     self.require(value);
                 }
-                reply.raw(if self.set(name, value) { "+OK\r\n" } else { NO_MEMORY });
+                self.tell(name, value, reply);
                 return Meaning::Abuse;
             }
             (b"rewrite", []) => {
@@ -401,6 +398,22 @@ impl Server {
             _ => reply.raw(&format!("-ERR unknown subcommand '{}'. Try CONFIG HELP.\r\n", safe_text(sub, REPEATED_BYTES_MAX))),
         }
         Meaning::Plain
+    }
+
+    /// `CONFIG SET` of something that can be set.
+    fn tell(&mut self, name: &[u8], value: &[u8], reply: &mut Reply<'_>) {
+        let is_said = if READ_ONLY_SETTINGS.iter().any(|known| name.eq_ignore_ascii_case(known.as_bytes())) {
+            let value = value.to_ascii_lowercase();
+            if !matches!(value.as_slice(), b"yes" | b"no") {
+                reply.raw("-ERR CONFIG SET failed (possibly related to argument '");
+                reply.repeat(name, SETTING_BYTES_MAX);
+                return reply.raw("') - argument must be 'yes' or 'no'\r\n");
+            }
+            READ_ONLY_SETTINGS.iter().all(|known| self.set(known.as_bytes(), &value))
+        } else {
+            self.set(name, value)
+        };
+        reply.raw(if is_said { "+OK\r\n" } else { NO_MEMORY });
     }
 
     fn set(&mut self, name: &[u8], value: &[u8]) -> bool {
@@ -447,7 +460,7 @@ impl Server {
             (b"bgsave", _) => reply.raw("+Background saving started\r\n"),
             (b"bgrewriteaof", _) => reply.raw("+Background append only file rewriting started\r\n"),
             (b"lastsave", []) => reply.raw(&format!(":{}\r\n", self.host.started(now))),
-            (b"role", []) => reply.raw("*3\r\n$6\r\nmaster\r\n:0\r\n*0\r\n"),
+            (b"role", []) => self.tell_role(reply),
             (b"command", [sub]) if sub.eq_ignore_ascii_case(b"count") => reply.raw(":265\r\n"),
             (b"module", [sub]) if sub.eq_ignore_ascii_case(b"list") => reply.modules(),
             (b"command" | b"module" | b"slowlog", _) => reply.raw("*0\r\n"),
@@ -474,8 +487,8 @@ impl Server {
     }
 
     fn info(&self, arguments: &[Vec<u8>], now: WallTime) -> String {
-        let is_replica_of = self.replica_of.as_ref().map(|(host, port)| (host.as_str(), port.as_str()));
-        let facts = Facts { version: &self.version, host: &self.host, now, keyspace: &self.keyspace(), is_replica_of };
+        let (keyspace, following) = (self.keyspace(), self.following());
+        let facts = Facts { version: &self.version, host: &self.host, now, keyspace: &keyspace, following };
         let wanted: Vec<Vec<u8>> = arguments.iter().take(SETTINGS_MAX).map(|name| name.to_ascii_lowercase()).collect();
         info::text(&facts, &wanted)
     }

@@ -8,7 +8,7 @@ pub(super) mod value;
 use crate::store::{KEY_BYTES_MAX, VALUE_BYTES_MAX};
 use alloc::{collections::BTreeMap, vec::Vec};
 use order::{Order, Places};
-use value::{Hash, List, Set, Sorted, Text, Value};
+use value::{Hash, Kind, List, Set, Sorted, Text, Value};
 
 /// Keys that are kept, in all databases together.
 const KEYS_MAX: usize = 64;
@@ -16,6 +16,8 @@ const KEYS_MAX: usize = 64;
 const ELEMENTS_MAX: usize = 1_024;
 /// Bytes of all keys, texts and elements together.
 const BYTES_MAX: usize = 64 * 1_024;
+/// The same with all that keeps them, about.
+const HELD_BYTES_MAX: usize = 92 * 1_024;
 /// The most of one list and the like, in bytes of the answer that gives all of it.
 const WHOLE_BYTES_MAX: usize = 18 * 1_024;
 /// What an element takes of an answer besides itself, in bytes: `$10\r\n` and a line's end. A number with it takes as much.
@@ -46,6 +48,8 @@ pub(super) struct Data {
     keys: usize,
     elements: usize,
     bytes: usize,
+    /// What all of it takes, in bytes.
+    held: usize,
     /// Before this nothing is over.
     over_ms: i64,
     /// Keys that are watched, and whether one of them became another since.
@@ -75,6 +79,7 @@ impl Data {
             keys: 0,
             elements: 0,
             bytes: 0,
+            held: 0,
             over_ms: i64::MAX,
             watched: Vec::new(),
             is_touched: false,
@@ -151,16 +156,19 @@ impl Data {
         filled.map(|(number, keys)| (*number, keys.len(), keys.iter().filter_map(|(_, entry)| entry.until_ms).collect()))
     }
 
-    /// Whether so many elements and bytes more have room behind a key.
-    pub(super) fn has_room(&self, key: &[u8], elements: usize, bytes: usize) -> bool {
+    /// Whether so many elements and bytes more of a kind have room behind a key.
+    pub(super) fn has_room(&self, key: &[u8], kind: Kind, elements: usize, bytes: usize) -> bool {
         let (known, whole) = match self.value(key) {
             None | Some(Value::Text(_)) => (self.has(key), 0),
             Some(value) => (true, value.bytes() + FRAME_BYTES * value.elements()),
         };
+        let letters = key.len() + bytes;
+        let held = letters + elements * kind.element_bytes() + if known { 0 } else { kind.key_bytes() };
         key.len() <= KEY_BYTES_MAX
             && (known || self.keys < KEYS_MAX)
             && self.elements + elements <= ELEMENTS_MAX
-            && self.bytes + key.len() + bytes <= BYTES_MAX
+            && self.bytes + letters <= BYTES_MAX
+            && self.held + held <= HELD_BYTES_MAX
             && whole + bytes + FRAME_BYTES * elements <= WHOLE_BYTES_MAX
     }
 
@@ -203,11 +211,15 @@ impl Data {
     pub(super) fn put(&mut self, key: &[u8], entry: Entry) -> Result<(), Refusal> {
         let (elements, bytes) = (entry.value.elements(), entry.value.bytes());
         let is_text = matches!(entry.value, Value::Text(_));
-        let old = self.entry(key).map_or((0, 0), |old| (old.value.elements(), key.len() + old.value.bytes()));
+        let held = key.len() + entry.value.held();
+        let old = self
+            .entry(key)
+            .map_or((0, 0, 0), |old| (old.value.elements(), key.len() + old.value.bytes(), key.len() + old.value.held()));
         let fits = key.len() <= KEY_BYTES_MAX
             && (self.has(key) || self.keys < KEYS_MAX)
             && self.elements - old.0 + elements <= ELEMENTS_MAX
             && self.bytes - old.1 + key.len() + bytes <= BYTES_MAX
+            && self.held - old.2 + held <= HELD_BYTES_MAX
             && (!is_text || bytes <= VALUE_BYTES_MAX)
             && (is_text || bytes + FRAME_BYTES * elements <= WHOLE_BYTES_MAX);
         if !fits {
@@ -221,6 +233,7 @@ impl Data {
         self.keys += 1;
         self.elements += elements;
         self.bytes += key.len() + bytes;
+        self.held += held;
         self.over_ms = self.over_ms.min(entry.until_ms.unwrap_or(i64::MAX));
         let salt = self.salt;
         self.databases.entry(self.selected).or_insert_with(|| Order::new(Places::Table, salt)).insert(key, entry);
@@ -245,17 +258,19 @@ impl Data {
             self.keys += 1;
             self.elements += value.elements();
             self.bytes += key.len() + value.bytes();
+            self.held += key.len() + value.held();
             let keys = self.databases.entry(self.selected).or_insert_with(|| Order::new(Places::Table, salt));
             keys.insert(key, Entry { value, until_ms: None });
         }
         let value = &mut self.databases.get_mut(&self.selected)?.get_mut(key)?.value;
-        let before = (value.elements(), value.bytes());
+        let before = (value.elements(), value.bytes(), value.held());
         let result = change(value);
-        let after = (value.elements(), value.bytes());
+        let after = (value.elements(), value.bytes(), value.held());
         let is_empty = !matches!(value, Value::Text(_)) && after.0 == 0;
         self.touch(key);
         self.elements = self.elements + after.0 - before.0;
         self.bytes = self.bytes + after.1 - before.1;
+        self.held = self.held + after.2 - before.2;
         if is_empty {
             self.remove(key);
         }
@@ -268,6 +283,7 @@ impl Data {
         self.keys -= 1;
         self.elements -= entry.value.elements();
         self.bytes -= key.len() + entry.value.bytes();
+        self.held -= key.len() + entry.value.held();
         self.touch(key);
         Some(entry)
     }
@@ -316,7 +332,7 @@ mod tests {
         let stored = (0..1_000_u32).filter(|key| data.put_text(&key.to_be_bytes(), b"v").is_ok()).count();
         assert_eq!((stored, data.len(), data.bytes), (KEYS_MAX, KEYS_MAX, KEYS_MAX * 5));
         data.clear(false);
-        assert_eq!((data.keys, data.elements, data.bytes), (0, 0, 0));
+        assert_eq!((data.keys, data.elements, data.bytes, data.held), (0, 0, 0, 0));
         let large = (0..10_u8).filter(|key| data.put_text(&[*key], &[0; VALUE_BYTES_MAX - 1]).is_ok()).count();
         assert_eq!(large, 4);
     }
@@ -325,7 +341,7 @@ mod tests {
     fn elements_are_counted_and_what_is_empty_is_gone() {
         let mut data = Data::new(1);
         let mut push = |key: &[u8]| {
-            data.has_room(key, 1, 1)
+            data.has_room(key, Kind::List, 1, 1)
                 && data
                     .change(key, Some(Value::List(List::default())), |value| {
                         if let Value::List(list) = value {
@@ -342,9 +358,10 @@ mod tests {
                 list.remove(&(0..ELEMENTS_MAX).collect::<Vec<_>>());
             }
         });
-        assert_eq!((data.has(b"a"), data.keys, data.elements, data.bytes), (false, 0, 0, 0));
+        assert_eq!((data.has(b"a"), data.keys, data.elements, data.bytes, data.held), (false, 0, 0, 0, 0));
         assert!(
-            data.has_room(b"a", 1, WHOLE_BYTES_MAX - FRAME_BYTES) && !data.has_room(b"a", 1, WHOLE_BYTES_MAX),
+            data.has_room(b"a", Kind::List, 1, WHOLE_BYTES_MAX - FRAME_BYTES)
+                && !data.has_room(b"a", Kind::List, 1, WHOLE_BYTES_MAX),
             "one answer gives all"
         );
     }
@@ -363,6 +380,6 @@ mod tests {
         data.swap(3, 0);
         assert_eq!((data.has(b"b"), data.filled().next().map(|filled| filled.0)), (false, Some(0)));
         data.forget(20);
-        assert_eq!((data.keys, data.bytes), (0, 0));
+        assert_eq!((data.keys, data.bytes, data.held), (0, 0, 0));
     }
 }

@@ -69,7 +69,37 @@ pub(super) struct Facts<'a> {
     pub(super) now: WallTime,
     /// Its lines about what is stored.
     pub(super) keyspace: &'a str,
-    pub(super) is_replica_of: Option<(&'a str, &'a str)>,
+    pub(super) following: Following<'a>,
+}
+
+/// Whose replica the server is.
+pub(super) struct Following<'a> {
+    /// Whom it follows: host and port.
+    pub(super) master: Option<(&'a str, &'a str)>,
+    /// It takes no writes meanwhile.
+    pub(super) is_read_only: bool,
+    /// How often it became its own master again: each time what it tells replicas has another name.
+    pub(super) turns: u64,
+    /// Makes those names.
+    pub(super) seed: u64,
+}
+
+impl Following<'_> {
+    /// What the name of its history is made of at this turn.
+    fn history(&self, host: &Host, turn: u64, now: WallTime) -> String {
+        match turn {
+            0 => host.name("replication", now),
+            _ => host.name(&format!("replication {turn} {}", self.seed), now),
+        }
+    }
+
+    /// The lines about the history before this one, if it has changed, and up to where it goes.
+    fn before(&self, host: &Host, now: WallTime) -> (String, &'static str) {
+        match self.turns.checked_sub(1) {
+            None => ("0".repeat(40), "-1"),
+            Some(turn) => (self.history(host, turn, now), "1"),
+        }
+    }
 }
 
 /// The sections named by `wanted` (in small letters), or all.
@@ -115,28 +145,32 @@ fn fill(facts: &Facts<'_>, section: &str) -> String {
         ("user", uptime / 1_210),
     ];
     let mut values: Vec<(&str, String)> = numbers.into_iter().map(|(name, number)| (name, number.to_string())).collect();
+    let (before, second_offset) = facts.following.before(host, now);
     let gib = (memory * 100) >> 30;
     values.extend([
         ("version", facts.version.to_string()),
         ("kernel", host.kernel.to_string()),
         ("run", host.name("run", now)),
-        ("replication", host.name("replication", now)),
+        ("replication", facts.following.history(host, facts.following.turns, now)),
+        ("replication_before", before),
+        ("second_offset", second_offset.to_string()),
         ("memory_human", format!("{}.{:02}G", gib / 100, gib % 100)),
         ("receiving", kib_a_second(RECEIVED_EACH)),
         ("sending", kib_a_second(SENT_EACH)),
-        ("role", role(facts.is_replica_of)),
+        ("role", role(&facts.following)),
         ("keys", facts.keyspace.to_string()),
     ]);
     filled(section, &values)
 }
 
-fn role(is_replica_of: Option<(&str, &str)>) -> String {
-    match is_replica_of {
+fn role(following: &Following<'_>) -> String {
+    match following.master {
         None => "role:master".to_string(),
         Some((host, port)) => format!(
             "role:slave\nmaster_host:{host}\nmaster_port:{port}\nmaster_link_status:down\nmaster_last_io_seconds_ago:-1\n\
-             master_sync_in_progress:0\nslave_read_repl_offset:0\nslave_repl_offset:0\nslave_priority:100\nslave_read_only:1\n\
-             replica_announced:1"
+             master_sync_in_progress:0\nslave_read_repl_offset:0\nslave_repl_offset:0\nreplica_full_sync_buffer_size:0\n\
+             replica_full_sync_buffer_peak:0\nmaster_link_down_since_seconds:-1\nslave_priority:100\nslave_read_only:{}\nreplica_announced:1",
+            u8::from(following.is_read_only)
         ),
     }
 }

@@ -187,3 +187,21 @@ fn users_are_bounded() {
     let listed = told(&mut session, b"ACL LIST\r\n", NOW);
     assert!((1_000..16 * 1_024).contains(&listed.len()), "{}", listed.len());
 }
+
+/// What a real one says besides is in `crates/trap/tests/real/redis-replica.txt`.
+#[test]
+fn a_replica_says_so_wherever_it_is_asked_and_takes_no_writes() {
+    let told = replies(
+        b"SLAVEOF 198.51.100.9 6379\r\nROLE\r\nSET a 1\r\nEVAL \"return redis.call('set', 'a', '1')\" 0\r\nMULTI\r\nDEL a\r\nEXEC\r\nHELLO 3\r\n",
+    );
+    let refused = "-READONLY You can't write against a read only replica.";
+    assert!(told.starts_with(&format!("+OK|*5|$5|slave|$12|198.51.100.9|:6379|$10|connecting|:-1|{refused}|{refused} script: ")));
+    assert!(told.contains(&format!("|+OK|{refused}|-EXECABORT ")) && told.contains("|$4|role|$7|replica|"), "{told}");
+    assert!(replies(b"SLAVEOF b 1\r\nCONFIG SET slave-read-only no\r\nSET a 1\r\n").ends_with("|+OK|"));
+    let back = replies(b"SLAVEOF b 1\r\nSLAVEOF NO ONE\r\nSET a 1\r\nROLE\r\nINFO replication\r\n");
+    assert!(back.starts_with("+OK|+OK|+OK|*3|$6|master|") && back.contains("|second_repl_offset:1|"), "{back}");
+    let history = |text: &str| text.split("_replid").map(|part| part[..42].to_owned()).skip(1).collect::<Vec<_>>();
+    let (before, after) = (history(&replies(b"INFO replication\r\n")), history(&back));
+    assert_eq!(before[0][1..41], after[1][2..42], "the history before is the one that it had");
+    assert_ne!(before[0], after[0]);
+}

@@ -122,15 +122,14 @@ impl Hearing {
     }
 
     /// A whole report about a datagram has come.
-    pub(super) async fn report_letter(&self, Coming { head, body }: Coming) {
+    pub(super) async fn report_letter(&mut self, Coming { head, body }: Coming) {
         let Some(Body { findings, marks, .. }) = read_body(head.signs, &body) else { return self.stray().await };
         let Some(letter) = self.shared.post.told(head.session) else { return self.stray().await };
         let trap = letter.ear.trap;
         self.shared.note_cut(&findings.fields);
         self.shared.traps[trap].1.bytes.fetch_add(letter.bytes.len() as u64, Relaxed);
         let visit = self.shared.letter_visit(letter, findings, marks);
-        let taken = self.shared.household.visits.send_timeout(visit, REPORT_WAIT).await.is_ok();
-        self.shared.was_told(trap, taken);
+        self.tell(trap, visit, REPORT_WAIT).await;
     }
 
     /// Sends an answer, if it may leave: to where the datagram came from and nowhere else, once, and not longer than it.

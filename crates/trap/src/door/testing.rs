@@ -74,7 +74,8 @@ pub async fn hear(packets: &[&[u8]]) -> io::Result<Heard> {
     }
     let heard = lines()?.0.listen()?.1;
     let stray_pause = Duration::ZERO;
-    let mut hearing = Hearing { heard, shared: Arc::clone(&shared), report: None, has_begun: false, stray_pause, keeping: None };
+    let mut hearing =
+        Hearing { heard, shared: Arc::clone(&shared), report: None, untold: None, has_begun: false, stray_pause, keeping: None };
     for packet in packets {
         hearing.hear(&packet[..packet.len().min(PACKET_BYTES_MAX)]).await;
     }

@@ -240,3 +240,41 @@ async fn a_turn_at_a_door_lets_in_a_bounded_number_and_ends_when_it_is_to_close(
     door.let_in(door.listener.readable().await.unwrap()).await;
     assert_eq!(let_in(), ENTRIES_PER_TURN as u64 + 1, "the one who was there, and nobody else");
 }
+
+#[tokio::test]
+async fn what_waits_for_room_when_the_traps_close_is_told_once_there_is_some_and_else_counted() {
+    for is_read in [true, false] {
+        let trap = TrapOptions { name: "bait".into(), service: service("ftp"), listen: vec!["127.0.0.1:0".parse().unwrap()] };
+        let bound = bind(Options { traps: vec![trap], dark: None, limits: Limits::default() }).unwrap();
+        let (line_in, rooms) = lines().unwrap();
+        let (address, status) = (bound.addresses()[0].1, bound.status());
+        // Room for one visit.
+        let (visit_sender, mut visits) = mpsc::channel(1);
+        let household = Household { visits: visit_sender, news: mpsc::channel(1).0, clock: Now::default };
+        let (shutdown, wanted) = tokio::sync::oneshot::channel::<()>();
+        let task = tokio::spawn(bound.keep(line_in, household, async move { drop(wanted.await) }));
+        let room = Room::of(vec![Plays::One(service("ftp"))], Limits::default(), &[], None, None).unwrap();
+        let playing = tokio::spawn(room.listen(rooms).unwrap().run());
+        let mut guests = Vec::new();
+        for told in [1, 2] {
+            let mut guest = TcpStream::connect(address).await.unwrap();
+            assert!(line(&mut guest).await.starts_with("220"));
+            logs_in(&mut guest).await;
+            // The octets are counted before there is room for the visit.
+            eventually(|| status.read()[0].bytes == told * 22).await;
+            guests.push(guest);
+        }
+        assert_eq!((status.read()[0].reports, status.read()[0].reports_lost), (1, 0), "one is told, and one waits");
+        drop(shutdown);
+        sleep(Duration::from_millis(50)).await;
+        let mut heard = 0;
+        while is_read && within(PATIENCE, visits.recv()).await.expect("they do not close").is_some() {
+            heard += 1;
+        }
+        within(PATIENCE, task).await.expect("they do not close").unwrap().unwrap();
+        playing.await.unwrap().unwrap();
+        let status = &status.read()[0];
+        let expected = if is_read { (2, 2, 0) } else { (0, 1, 1) };
+        assert_eq!((heard, status.reports, status.reports_lost), expected);
+    }
+}

@@ -25,7 +25,7 @@ start_datagrams() {
     { grep -v private "$root/etc/snmp/snmpd.conf"; echo 'rocommunity private default -V systemonly'; } >"$root/tmp/snmpd.conf"
     behind /usr/sbin/snmpd -LOw -u Debian-snmp -g Debian-snmp -I -smux,mteTrigger,mteTriggerConf -f -C -c /tmp/snmpd.conf
     # The trap takes what is brought; Debian's own does with `--create`.
-    behind /usr/sbin/in.tftpd --foreground --listen --user tftp --address 127.0.0.1:69 --secure --create --umask 0 /srv/tftp
+    behind /usr/sbin/in.tftpd --foreground --listen --user tftp --address 127.0.0.1:69 --secure --create --umask 0 --blocksize 1468 /srv/tftp
     # Port 11211 over TCP is asked elsewhere.
     behind /usr/bin/memcached -u memcache -l 127.0.0.3 -U 11211
     printf 'ext_ifname=wan\next_ip=9.9.9.9\nlistening_ip=127.0.0.1/8\nsystem_uptime=yes\nnotify_interval=900\nuuid=2e9a2128-8741-42e9-9e31-e6bb812296a2\nhttp_port=5000\n' \

@@ -139,6 +139,11 @@ behind /usr/bin/redis-server --port 6379 --bind 127.0.0.1 --dir /var/lib/redis -
 mkdir -p "$root/var/lib/redis-data"
 rm -f "$root/var/lib/redis-data/dump.rdb"
 behind /usr/bin/redis-server --port 6379 --bind 127.0.0.2 --dir /var/lib/redis-data --protected-mode no
+# And one that is told to follow others, whose words to them get no answer.
+mkdir -p "$root/var/lib/redis-replica"
+rm -f "$root/var/lib/redis-replica/dump.rdb"
+ip route add 198.51.100.9 dev lo
+behind /usr/bin/redis-server --port 6379 --bind 127.0.0.3 --dir /var/lib/redis-replica --protected-mode no
 behind /usr/sbin/mariadbd --user=mysql --bind-address=127.0.0.1
 # The blog has one of its own: the first knows those accounts alone that Debian makes.
 [ -d "$root/var/lib/mysql-blog" ] || inside mariadb-install-db --user=mysql --datadir=/var/lib/mysql-blog >/dev/null

@@ -281,6 +281,32 @@ fn a_login_that_is_too_long_leaves_what_its_beginning_says() {
     assert_eq!(told, ["backup", &"01".repeat(32), cut.as_str()], "an answer to the other plugin is no login");
 }
 
+/// A client that leaves, or is cut off by a line, in the middle of its login: what was there is told, and no more.
+#[test]
+fn a_login_that_is_broken_off_leaves_what_was_said_of_it() {
+    let salt = hex(&Mysql::default().session(7).salt);
+    let login = login_of([0x8d, 0xa2, 0x0f, 0], "backup", &[0xab; 20], b"shop\0mysql_native_password\0");
+    let name = HEAD_BYTES + 32;
+    let whole = name + b"backup\0".len() + 1 + 20;
+    let scramble = "ab".repeat(20);
+    let proof = [("plugin", NATIVE), ("salt", salt.as_str()), ("scramble", scramble.as_str()), ("username", "backup")];
+    let table: [(usize, Fields<'_>, bool); 6] = [
+        (name, &[], false),
+        (name + 3, &[("username", "bac")], false),
+        (name + 7, &[("username", "backup")], true),
+        (name + 10, &[("plugin", NATIVE), ("salt", &salt), ("scramble", "abab"), ("username", "backup")], true),
+        (whole, &proof, true),
+        (whole + 5, &[&[("database", "shop")][..], &proof].concat(), true),
+    ];
+    for (length, expected, is_login) in table {
+        let found = talk(&login[..length]).findings;
+        let told: Vec<_> = found.fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        assert_eq!((told.as_slice(), found.signs.contains(Signs::CREDENTIALS)), (expected, is_login), "{length}");
+    }
+    let switched = [&answer("backup", &[1; 32], SHA2)[..], &packet(3, &[0xcd; 20])[..HEAD_BYTES + 2]].concat();
+    assert_eq!(talk(&switched).findings.fields["scramble"], "cdcd");
+}
+
 fn chat() -> impl Strategy<Value = Vec<u8>> {
     let word = prop_oneof![
         Just(answer("a", &[1; 20], NATIVE)),

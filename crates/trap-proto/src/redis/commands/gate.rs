@@ -1,8 +1,10 @@
 //! What is asked of every command before it is carried out, in Redis' order (`processCommand` of `server.c`): whether there is such a
-//! one, its words, what an administrator protects, whether somebody is known, whether a transaction takes it, what he may run, and
-//! whether he listens to channels.
+//! one, its words, what an administrator protects, whether somebody is known, whether a transaction takes it, what he may run, whether
+//! a replica takes it, and whether he listens to channels.
 
-use super::{REPEATED_BYTES_MAX, Reply, Server, clients::no_permission, known, known::Named, not_allowed, unknown};
+use super::{
+    REPEATED_BYTES_MAX, Reply, Server, clients::no_permission, known, known::Named, not_allowed, role::READ_ONLY, unknown,
+};
 use crate::store::VALUE_BYTES_MAX;
 use alloc::vec::Vec;
 
@@ -109,6 +111,8 @@ impl Server {
             reply.raw("-NOPERM ");
             reply.repeat(&no_permission(self.who(), name), VALUE_BYTES_MAX);
             reply.raw("\r\n");
+        } else if self.is_read_only_for(&named) {
+            reply.raw(READ_ONLY);
         } else if self.is_listening() && !self.is_resp3 && !LISTENING.contains(&name) {
             reply.raw("-ERR Can't execute '");
             reply.repeat(name, REPEATED_BYTES_MAX);

@@ -43,7 +43,7 @@ impl Server {
             (b"dbsize", []) => reply.number(self.data.len()),
             (b"type", [key]) => {
                 reply.raw("+");
-                reply.raw(self.data.value(key).map_or("none", Value::kind));
+                reply.raw(self.data.value(key).map_or("none", Value::name));
                 reply.raw("\r\n");
             }
             (b"ttl" | b"pttl" | b"expiretime" | b"pexpiretime", [key]) => self.time_left(command, key, reply),
@@ -76,13 +76,11 @@ impl Server {
     }
 
     fn renamed(&mut self, from: &[u8], to: &[u8], is_new: bool, reply: &mut Reply<'_>) -> Result<(), Refusal> {
-        if !self.data.has(from) {
-            return Err(NO_KEY);
-        }
+        let Some(kind) = self.data.value(from).map(Value::kind) else { return Err(NO_KEY) };
         let is_refused = is_new && self.data.has(to);
         if !is_refused && from != to {
             // Nothing else can keep it from its new name: it has room already.
-            if to.len() > KEY_BYTES_MAX || !self.data.has_room(from, 0, to.len()) {
+            if to.len() > KEY_BYTES_MAX || !self.data.has_room(from, kind, 0, to.len()) {
                 return Err(NO_MEMORY);
             }
             if let Some(entry) = self.data.take(from) {

@@ -8,7 +8,7 @@ use super::{
 use crate::redis::data::{
     NO_MEMORY, Refusal,
     number::integer,
-    value::{List, Value},
+    value::{Kind, List, Value},
 };
 use alloc::vec::Vec;
 
@@ -277,7 +277,7 @@ impl Server {
         };
         let bytes = if takes_left { list.iter().next() } else { list.iter().next_back() }.map_or(0, Vec::len);
         self.data.list(to)?;
-        if from != to && !self.data.has_room(to, 1, bytes) {
+        if from != to && !self.data.has_room(to, Kind::List, 1, bytes) {
             return Err(NO_MEMORY);
         }
         // The list may be one of one that moves to itself: it stays.

@@ -67,7 +67,6 @@ impl Server {
             (b"latency", b"latest" | b"history")
             | (b"pubsub", b"channels" | b"numsub" | b"shardchannels" | b"shardnumsub")
             | (b"function", b"list") => reply.raw("*0\r\n"),
-            (b"memory", b"usage") => reply.nil(),
             (b"function", b"stats") => {
                 reply.map(2);
                 reply.bulk(b"running_script");

@@ -76,7 +76,7 @@ impl Server {
             let salt = self.data.salt;
             let keys = self.data.iter().map(|(name, entry)| (hash(name, salt), (&**name, entry))).collect();
             let (next, keys) = scanned(keys, cursor, asked.count);
-            let is_kind = |value: &Value| asked.kind.is_none_or(|kind| is(kind, value.kind()));
+            let is_kind = |value: &Value| asked.kind.is_none_or(|kind| is(kind, value.name()));
             let mut left = self.steps.for_patterns();
             let shown = keys.into_iter().filter(|(name, entry)| fits(asked.pattern, name, &mut left) && is_kind(&entry.value));
             let shown = shown.map(|(name, _)| (name, None)).collect();
@@ -95,7 +95,7 @@ impl Server {
             given(0, Vec::new(), reply);
             return Ok(());
         };
-        if value.kind() != wanted {
+        if value.name() != wanted {
             return Err(WRONG_TYPE);
         }
         let asked = Asked::new(command, options)?;

@@ -1,6 +1,6 @@
 //! Scripts: what they give back, and which are known by their number.
 
-use super::{Meaning, NO_MEMORY, Reply, Server, channels::Channels, clients::no_permission, gate};
+use super::{Meaning, NO_MEMORY, Reply, Server, channels::Channels, clients::no_permission, gate, role::READ_ONLY};
 use crate::{
     redis::lua::{self, Script, Value},
     text::{hex, safe_text},
@@ -133,6 +133,7 @@ impl Server {
             Ok(named) if !self.may_run(&named, arguments) => {
                 [b"-ERR ACL failure in script: ", &no_permission(self.who(), &named.name)[..], b"\r\n"].concat()
             }
+            Ok(named) if self.is_read_only_for(&named) => READ_ONLY.into(),
             Ok(_) => {
                 let mut answer = Vec::new();
                 let _ = self.carried_out(&lower, words, now, &mut answer);

@@ -7,7 +7,7 @@ use super::{
 use crate::redis::data::{
     Entry, NO_MEMORY, Refusal,
     order::{Name, Places},
-    value::{Set, Value},
+    value::{Kind, Set, Value},
 };
 use alloc::vec::Vec;
 
@@ -157,7 +157,7 @@ impl Server {
         let is_there = set.has(member);
         self.data.set(to)?;
         if is_there && from != to {
-            if !self.data.has_room(to, 1, member.len()) {
+            if !self.data.has_room(to, Kind::Set, 1, member.len()) {
                 return Err(NO_MEMORY);
             }
             self.data.change(from, None, |value| if let Value::Set(set) = value { set.remove(member) } else { None });

@@ -5,7 +5,7 @@ use crate::redis::data::{
     NO_MEMORY, Refusal,
     number::{double, integer},
     order::hash,
-    value::Value,
+    value::{Kind, Value},
 };
 use alloc::vec::Vec;
 
@@ -131,6 +131,16 @@ fn grows(command: &[u8]) -> bool {
     )
 }
 
+/// What such a command adds to.
+fn kind(command: &[u8]) -> Kind {
+    match command.first() {
+        Some(b'h') => Kind::Hash,
+        Some(b'z') => Kind::Sorted,
+        Some(b's') => Kind::Set,
+        _ => Kind::List,
+    }
+}
+
 /// What a command pays for each element that it is about, in quarters of a step: nothing where it is done however many there are, or
 /// takes away what it looks at.
 fn price(command: &[u8], family: Family) -> usize {
@@ -225,9 +235,9 @@ impl Server {
     fn admitted(&mut self, command: &[u8], family: Family, arguments: &[Vec<u8>]) -> Result<(), Refusal> {
         if let Some((key, words)) = arguments.split_first().filter(|_| grows(command)) {
             let bytes = words.iter().map(Vec::len).sum::<usize>() + NUMBER_BYTES;
-            let elements =
-                if command.starts_with(b"h") || command.starts_with(b"z") { words.len().div_ceil(2) } else { words.len() };
-            if !self.data.has_room(key, elements, bytes) {
+            let kind = kind(command);
+            let elements = if matches!(kind, Kind::Hash | Kind::Sorted) { words.len().div_ceil(2) } else { words.len() };
+            if !self.data.has_room(key, kind, elements, bytes) {
                 return Err(NO_MEMORY);
             }
         }
