@@ -113,7 +113,9 @@ impl Server {
     }
 
     /// Another text behind the same key, which is there as long as before.
-    fn rewritten(&mut self, key: &[u8], bytes: Vec<u8>, is_raw: bool) -> Result<(), Refusal> {
+    fn rewritten(&mut self, key: &[u8], mut bytes: Vec<u8>, is_raw: bool) -> Result<(), Refusal> {
+        // Only what it says is counted.
+        bytes.shrink_to_fit();
         let until_ms = self.data.entry(key).and_then(|entry| entry.until_ms);
         self.data.put(key, Entry { value: Value::Text(Text { bytes, is_raw }), until_ms })
     }

@@ -338,6 +338,17 @@ impl User {
         line
     }
 
+    /// Gives back the room of what was said and taken back: only what he has is counted.
+    fn fit(&mut self) {
+        self.passwords.shrink_to_fit();
+        self.selectors.shrink_to_fit();
+        for selector in &mut self.selectors {
+            selector.keys.shrink_to_fit();
+            selector.channels.shrink_to_fit();
+            selector.rules.shrink_to_fit();
+        }
+    }
+
     fn bytes(&self) -> usize {
         let selectors: usize = self.selectors.iter().map(|selector| selector.bytes() + 4 * PART_BYTES).sum();
         self.passwords.len() * (HASH_DIGITS + PART_BYTES) + selectors
@@ -378,6 +389,7 @@ impl Users {
         for rule in rules {
             user.tell(&rule).map_err(|fault| (rule, fault))?;
         }
+        user.fit();
         let others = self.told.iter().filter(|(known, _)| *known != name);
         let bytes: usize = others.map(|(name, user)| name.len() + user.bytes()).sum();
         if bytes + name.len() + user.bytes() <= USERS_BYTES_MAX {

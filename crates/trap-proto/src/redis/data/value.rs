@@ -22,6 +22,8 @@ const PACKED_BYTES_MAX: usize = 64;
 const NUMBERS_MAX: usize = 512;
 /// The longest list that is one piece, in bytes as Redis packs them.
 const PIECE_BYTES_MAX: usize = 8_192;
+/// The fewest values that a list has room for.
+const LIST_ROOM_MIN: usize = 4;
 /// The longest text that Redis keeps together with what it knows of it.
 const SHORT_BYTES_MAX: usize = 44;
 
@@ -89,9 +91,14 @@ impl List {
         self.is_chained |= 7 + self.packed + values.map(Vec::len).sum::<usize>() > PIECE_BYTES_MAX;
     }
 
-    /// After values were taken away: it may be one piece again.
+    /// After values were taken away: it may be one piece again, and gives back room that it had for more than twice as many, as no
+    /// more is counted for it ([`Kind::element_bytes`]). Half as many again have room then, so that this is rare.
     fn shrink(&mut self) {
         self.is_chained &= 2 * (7 + self.packed) > PIECE_BYTES_MAX;
+        let count = self.values.len();
+        if self.values.capacity() > (2 * count).max(LIST_ROOM_MIN) {
+            self.values.shrink_to((count + count / 2).max(LIST_ROOM_MIN));
+        }
     }
 
     pub(in super::super) fn insert(&mut self, index: usize, value: Vec<u8>) {
@@ -212,7 +219,9 @@ impl Hash {
     }
 
     /// Whether the field is a new one.
-    pub(in super::super) fn set(&mut self, field: &[u8], value: Vec<u8>) -> bool {
+    pub(in super::super) fn set(&mut self, field: &[u8], mut value: Vec<u8>) -> bool {
+        // Only what it says is counted.
+        value.shrink_to_fit();
         if field.len().max(value.len()) > PACKED_BYTES_MAX {
             self.fields.place(Places::Table);
         }
