@@ -38,8 +38,7 @@ impl Server {
             rest = behind;
         }
         let Some(value) = self.data.value(key) else { return Ok(None) };
-        let (parts, bytes) = (value.weighed(samples), weight_of_key(key) + value.weight(samples));
-        self.steps.spend(parts)?;
-        Ok(Some(bytes))
+        self.steps.spend(value.weighed(samples))?;
+        Ok(Some(weight_of_key(key) + value.weight(samples)))
     }
 }

@@ -104,7 +104,7 @@ impl<V> Order<V> {
         self.by_place.remove(&place).map(|(_, value)| value)
     }
 
-    pub(in super::super) fn names(&self) -> impl Iterator<Item = &Name> {
+    pub(in super::super) fn names(&self) -> impl DoubleEndedIterator<Item = &Name> {
         self.by_place.values().map(|(name, _)| name)
     }
 

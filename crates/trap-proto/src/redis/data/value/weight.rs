@@ -104,8 +104,10 @@ fn set(set: &Set, samples: usize) -> usize {
     let bytes = match set.places() {
         Places::Packed => given(PACK + set.names().map(|name| packed(name)).sum::<usize>()),
         Places::Numbers => {
-            let numbers = || set.names().filter_map(|name| integer(name));
-            let widest = numbers().map(|number| number.unsigned_abs() + u64::from(number >= 0)).max().unwrap_or_default();
+            // They stand in their order: one of the ends is the widest.
+            let ends = [set.names().next(), set.names().next_back()];
+            let numbers = ends.into_iter().flatten().filter_map(|name| integer(name));
+            let widest = numbers.map(|number| number.unsigned_abs() + u64::from(number >= 0)).max().unwrap_or_default();
             let each = match widest {
                 0..=0x8000 => 2,
                 0x8001..=0x8000_0000 => 4,
@@ -157,6 +159,7 @@ impl Value {
         match self {
             Self::Text(_) => 1,
             Self::List(list) if !list.is_chained => 1,
+            Self::Set(set) if set.places() == Places::Numbers => 1,
             Self::Set(set) if set.places() == Places::Table => set.len().min(samples),
             Self::Hash(hash) if hash.fields.places() == Places::Table => self.len().min(samples),
             Self::Sorted(sorted) if sorted.is_table => sorted.len().min(samples),
