@@ -192,7 +192,7 @@ impl MysqlSession {
     /// What is kept of a packet that goes on: it is told now, as whoever says it may leave before the end.
     fn too_long(&mut self, beginning: &[u8]) -> Flow {
         if self.phase == Phase::Switched {
-            self.note_proof(self.plugin().as_bytes(), beginning);
+            self.note_switched(beginning);
         } else {
             self.note_beginning(beginning);
         }
@@ -254,6 +254,12 @@ impl MysqlSession {
         let has_password = has_password(&scramble);
         self.refuse(&scramble, has_password, answer);
         self.close()
+    }
+
+    /// What there is of an answer to our plugin whose end does not come: a report may have been taken since the name was said.
+    fn note_switched(&mut self, proof: &[u8]) {
+        self.findings.note("username", &self.login.username);
+        self.note_proof(self.plugin().as_bytes(), proof);
     }
 
     /// Who logs in. Whoever has shown another login before is told with both.
@@ -416,7 +422,7 @@ impl Session for MysqlSession {
         match core::mem::replace(&mut self.phase, Phase::Over) {
             Phase::Login | Phase::Switched if left.is_empty() => {}
             Phase::Login => self.note_beginning(&left),
-            Phase::Switched => self.note_proof(self.plugin().as_bytes(), &left),
+            Phase::Switched => self.note_switched(&left),
             Phase::Head | Phase::Skipped(_) | Phase::SwitchedHead | Phase::Over => {}
         }
     }

@@ -307,6 +307,23 @@ fn a_login_that_is_broken_off_leaves_what_was_said_of_it() {
     assert_eq!(talk(&switched).findings.fields["scramble"], "cdcd");
 }
 
+/// What was found may be asked for before the proof comes: the proof has its user all the same.
+#[test]
+fn a_proof_that_breaks_off_or_is_too_long_has_its_user_in_whatever_report() {
+    let long = packet(3, &[0xcd; PACKET_BYTES_MAX + 2]);
+    for proof in [&packet(3, &[0xcd; 20])[..HEAD_BYTES + 2], &long[..HEAD_BYTES + PACKET_BYTES_MAX], &long[..]] {
+        let mut session = Mysql::default().session(7);
+        let mut answers = Vec::new();
+        let _ = session.receive(&answer("backup", &[1; 32], SHA2), NOW, &mut answers);
+        assert_eq!(session.findings().fields["username"], "backup");
+        let _ = session.receive(proof, NOW, &mut answers);
+        session.end();
+        let found = session.findings();
+        assert!(found.signs.contains(Signs::CREDENTIALS) && found.fields["scramble"].starts_with("cdcd"), "{found:?}");
+        assert_eq!(found.fields.get("username").map(alloc::string::String::as_str), Some("backup"), "{}", proof.len());
+    }
+}
+
 fn chat() -> impl Strategy<Value = Vec<u8>> {
     let word = prop_oneof![
         Just(answer("a", &[1; 20], NATIVE)),
