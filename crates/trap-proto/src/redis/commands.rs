@@ -46,7 +46,7 @@ use alloc::{
 use channels::Channels;
 use honeymesh_types::WallTime;
 use reply::Reply;
-use role::{READ_ONLY_SETTINGS, Role};
+use role::{MASTER_SETTINGS, READ_ONLY_SETTINGS, Role};
 use stored::Steps;
 use transaction::Transaction;
 use users::Users;
@@ -428,17 +428,20 @@ impl Server {
     fn settings(&mut self, patterns: &[Vec<u8>], reply: &mut Reply<'_>) {
         let untouched = SETTINGS.iter().filter(|(name, _)| !self.settings.contains_key(*name)).copied();
         let told = self.settings.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let master = self.master_setting();
+        let following = MASTER_SETTINGS.map(|name| (name, master.as_slice()));
         let patterns: Vec<Vec<u8>> = patterns.iter().take(SETTINGS.len()).map(|pattern| pattern.to_ascii_lowercase()).collect();
         let mut left = self.steps.for_patterns();
         let mut is_asked = |name: &str| patterns.iter().any(|pattern| fits(pattern, name.as_bytes(), &mut left));
-        let shown: Vec<(&str, &str)> = told.chain(untouched).filter(|(name, _)| is_asked(name)).collect();
+        let all = told.chain(untouched).map(|(name, value)| (name, value.as_bytes())).chain(following);
+        let shown: Vec<(&str, &[u8])> = all.filter(|(name, _)| is_asked(name)).collect();
         if let Err(refusal) = self.steps.tried(left) {
             return reply.raw(refusal);
         }
         reply.map(shown.len());
         for (name, value) in shown {
             reply.bulk(name.as_bytes());
-            reply.bulk(value.as_bytes());
+            reply.bulk(value);
         }
     }
 

@@ -5,6 +5,7 @@ use crate::{
     text::filled,
 };
 use alloc::{
+    borrow::Cow,
     format,
     string::{String, ToString},
     vec::Vec,
@@ -75,7 +76,7 @@ pub(super) struct Facts<'a> {
 /// Whose replica the server is.
 pub(super) struct Following<'a> {
     /// Whom it follows: host and port.
-    pub(super) master: Option<(&'a str, &'a str)>,
+    pub(super) master: Option<(Cow<'a, str>, &'a str)>,
     /// It takes no writes meanwhile.
     pub(super) is_read_only: bool,
     /// How often it became its own master again: each time what it tells replicas has another name.
@@ -164,7 +165,7 @@ fn fill(facts: &Facts<'_>, section: &str) -> String {
 }
 
 fn role(following: &Following<'_>) -> String {
-    match following.master {
+    match &following.master {
         None => "role:master".to_string(),
         Some((host, port)) => format!(
             "role:slave\nmaster_host:{host}\nmaster_port:{port}\nmaster_link_status:down\nmaster_last_io_seconds_ago:-1\n\

@@ -205,3 +205,24 @@ fn a_replica_says_so_wherever_it_is_asked_and_takes_no_writes() {
     assert_eq!(before[0][1..41], after[1][2..42], "the history before is the one that it had");
     assert_ne!(before[0], after[0]);
 }
+
+/// In the words of `replication.c`.
+#[test]
+fn a_replica_is_told_by_commands_that_do_not_ask_for_its_role() {
+    let asked = b"WAIT 0 0\r\nWAIT x y\r\nFAILOVER\r\nSYNC\r\nPSYNC ? -1\r\nCONFIG GET replicaof\r\nCONFIG GET slaveof\r\n";
+    let no_wait = "-ERR WAIT cannot be used with replica instances. Please also note that since Redis 4.0 if a replica is configured to be writable (which is not the default) writes to replicas are just local and are not propagated.";
+    let no_link = "-NOMASTERLINK Can't SYNC while not connected with my master";
+    assert_eq!(
+        replies(&[b"SLAVEOF 198.51.100.9 6379\r\n", &asked[..]].concat()),
+        format!(
+            "+OK|{no_wait}|{no_wait}|-ERR FAILOVER is not valid when server is a replica.|{no_link}|{no_link}|\
+             *2|$9|replicaof|$17|198.51.100.9 6379|*2|$7|slaveof|$17|198.51.100.9 6379|"
+        )
+    );
+    let told = replies(b"WAIT 0 0\r\nFAILOVER\r\nFAILOVER abort\r\nCONFIG GET replicaof\r\n");
+    assert_eq!(told, ":0|-ERR FAILOVER requires connected replicas.|-ERR No failover in progress.|*2|$9|replicaof|$0||");
+    let host = "h".repeat(300);
+    let told = replies(format!("SLAVEOF {host} 7\r\nROLE\r\nINFO replication\r\nCONFIG GET replicaof\r\n").as_bytes());
+    assert!(told.contains(&format!("|$300|{host}|:7|")) && told.contains(&format!("|master_host:{host}|")), "{told}");
+    assert!(told.ends_with(&format!("|$255|{}|", &host[..255])), "{told}");
+}

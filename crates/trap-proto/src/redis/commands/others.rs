@@ -17,6 +17,14 @@ impl Server {
         let is_integer = |word: &Vec<u8>| integer(word).is_some();
         let is_one_of = |word: &Vec<u8>, known: &[&str]| known.iter().any(|known| word.eq_ignore_ascii_case(known.as_bytes()));
         let has = |words: &[Vec<u8>], wanted: &str| words.iter().any(|word| word.eq_ignore_ascii_case(wanted.as_bytes()));
+        if command == b"failover" && matches!(arguments, [word] if is_one_of(word, &["abort"])) {
+            reply.raw("-ERR No failover in progress.\r\n");
+            return true;
+        }
+        if let Some(refused) = self.refused_as_replica(command) {
+            reply.raw(refused);
+            return true;
+        }
         let said = match (command, arguments) {
             (b"auth", [_, _, _, ..]) => SYNTAX,
             (b"ping", [_, _, ..]) => "-ERR wrong number of arguments for 'ping' command\r\n",

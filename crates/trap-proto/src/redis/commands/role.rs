@@ -3,7 +3,7 @@
 
 use super::{Reply, SETTING_BYTES_MAX, Server, known::Named};
 use crate::{redis::info::Following, text::safe_text};
-use alloc::string::String;
+use alloc::{format, string::String, vec::Vec};
 use core::net::IpAddr;
 
 /// What commands that write are refused with.
@@ -17,10 +17,21 @@ const VECTORS: [&[u8]; 3] = [b"VADD", b"VREM", b"VSETATTR"];
 /// Whether a replica refuses writes is one setting of two names.
 pub(super) const READ_ONLY_SETTINGS: [&str; 2] = ["replica-read-only", "slave-read-only"];
 
+/// The longest name of a host that is kept, in bytes.
+const HOST_BYTES_MAX: usize = 1_024;
+/// Whom it follows is one setting of two names, and so long at most, in bytes: Redis' own limit.
+pub(super) const MASTER_SETTINGS: [&str; 2] = ["replicaof", "slaveof"];
+const MASTER_SETTING_BYTES_MAX: usize = 255;
+/// What commands for masters are refused with.
+const NO_WAIT: &str = "-ERR WAIT cannot be used with replica instances. Please also note that since Redis 4.0 if a replica is configured to \
+    be writable (which is not the default) writes to replicas are just local and are not propagated.\r\n";
+const NO_FAILOVER: &str = "-ERR FAILOVER is not valid when server is a replica.\r\n";
+const NO_LINK: &str = "-NOMASTERLINK Can't SYNC while not connected with my master\r\n";
+
 /// Whom it follows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Master {
-    host: String,
+    host: Vec<u8>,
     port: String,
 }
 
@@ -50,7 +61,10 @@ impl Server {
             self.role.turns += u64::from(self.role.master.take().is_some());
             return reply.raw("+OK\r\n");
         }
-        let wanted = Master { host: safe_text(host, SETTING_BYTES_MAX), port: safe_text(port, SETTING_BYTES_MAX) };
+        // Redis reads it up to the first NUL.
+        let host = host.split(|byte| *byte == 0).next().unwrap_or_default();
+        let host = host.get(..HOST_BYTES_MAX).unwrap_or(host).to_vec();
+        let wanted = Master { host, port: safe_text(port, SETTING_BYTES_MAX) };
         let is_known = |old: &Master| old.host.eq_ignore_ascii_case(&wanted.host) && old.port == wanted.port;
         if self.role.master.as_ref().is_some_and(is_known) {
             return reply.raw(KNOWN_MASTER);
@@ -68,11 +82,12 @@ impl Server {
             return reply.array(0);
         };
         // What is refused at once is tried again each second, and so is what has a name, which nobody looks up from here.
-        let is_on_its_way = host.parse::<IpAddr>().is_ok_and(|address| !address.is_loopback() && !address.is_unspecified());
+        let address = core::str::from_utf8(host).ok().and_then(|host| host.parse::<IpAddr>().ok());
+        let is_on_its_way = address.is_some_and(|address| !address.is_loopback() && !address.is_unspecified());
         let state = if is_on_its_way { "connecting" } else { "connect" };
         reply.array(5);
         reply.bulk(b"slave");
-        reply.bulk(host.as_bytes());
+        reply.bulk(host);
         reply.raw(":");
         reply.raw(port);
         reply.raw("\r\n");
@@ -86,10 +101,29 @@ impl Server {
         writes && self.role.master.is_some() && self.is_replica_read_only()
     }
 
+    /// What a replica refuses that a master does: the answer.
+    pub(super) fn refused_as_replica(&self, command: &[u8]) -> Option<&'static str> {
+        self.role.master.as_ref()?;
+        match command {
+            b"wait" => Some(NO_WAIT),
+            b"failover" => Some(NO_FAILOVER),
+            b"sync" | b"psync" => Some(NO_LINK),
+            _ => None,
+        }
+    }
+
+    /// Whom it follows, as a setting.
+    pub(super) fn master_setting(&self) -> Vec<u8> {
+        let said = |master: &Master| [&master.host[..], format!(" {}", master.port).as_bytes()].concat();
+        let mut said = self.role.master.as_ref().map(said).unwrap_or_default();
+        said.truncate(MASTER_SETTING_BYTES_MAX);
+        said
+    }
+
     /// What `INFO` says of it.
     pub(super) fn following(&self) -> Following<'_> {
         Following {
-            master: self.role.master.as_ref().map(|master| (master.host.as_str(), master.port.as_str())),
+            master: self.role.master.as_ref().map(|master| (String::from_utf8_lossy(&master.host), master.port.as_str())),
             is_read_only: self.is_replica_read_only(),
             turns: self.role.turns,
             seed: self.seed,
