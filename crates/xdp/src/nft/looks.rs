@@ -58,7 +58,9 @@ impl Nft {
 
     pub(super) fn guard_as(&mut self, sight: Sight) -> Result<Mended, Error> {
         self.sends_from = sends_from();
-        let answer = self.ask(&Order::Guard(self.network(&sight)))?;
+        let answer = self.ask(&Order::Guard(self.network(&sight)));
+        // What was to be mended and was refused is said again with every look, too.
+        let answer = answer.inspect_err(|error| self.owes |= matches!(error, Error::Nftables { .. }))?;
         let Answer::Guarded { is_changed, was_owed } = answer else { return Err(unexpected()) };
         (self.sight, self.owes) = (sight, false);
         Ok(Mended { is_changed, was_owed })

@@ -54,6 +54,8 @@ pub(super) struct Table {
     owes_allow: BTreeSet<Side>,
     /// A table that somebody had removed was made anew, and nobody was told yet.
     has_mended: bool,
+    /// The frames of the self-probe came out of the rules the last time.
+    do_frames_pass: bool,
     /// What the kernel said to the rules about dark ports, ...
     refused: Option<Failure>,
     /// ... and to those of them that weigh reactions.
@@ -96,6 +98,7 @@ impl Table {
             owes: false,
             owes_allow: BTreeSet::new(),
             has_mended: false,
+            do_frames_pass: true,
             refused: None,
             refused_coins: None,
         };

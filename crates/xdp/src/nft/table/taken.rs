@@ -52,10 +52,11 @@ impl Table {
                 table.settle_sides(&[side])
             });
             let new = made.unwrap_or_else(|| self.settle_sides(&[side]))?;
+            // Before anything else is said: what is not wanted would be removed with it.
+            self.layout.tiers.extend(&of_side);
             if !new.is_subset(&of_side) {
                 self.put_back()?;
             }
-            self.layout.tiers.extend(&of_side);
         }
         Ok(())
     }
@@ -81,7 +82,7 @@ impl Table {
         let wanted = (self.interfaces.clone(), self.layout.carriers.clone());
         let is_elsewhere = (&taken.interfaces, &taken.layout.carriers) != (&wanted.0, &wanted.1);
         let is_changed = self.is_side_changed(side).map_err(|error| Failure::kernel("read", &error))?;
-        if is_elsewhere && self.lay_out_by_taken(side, Some(wanted)).is_ok() {
+        if is_elsewhere && self.lay_out_elsewhere(side, wanted).is_ok() {
             self.has_mended |= is_changed;
             return Ok(());
         }
@@ -91,6 +92,25 @@ impl Table {
         let done = self.lay_out_by_taken(side, None);
         self.has_mended |= is_changed && done.is_ok();
         done
+    }
+
+    /// The same for the interfaces that there are now. One that cannot be guarded keeps no other from it.
+    fn lay_out_elsewhere(&mut self, side: Side, (wanted, carriers): (BTreeSet<String>, Vec<String>)) -> Result<(), Failure> {
+        let Err(mut refused) = self.lay_out_by_taken(side, Some((wanted.clone(), carriers.clone()))) else { return Ok(()) };
+        let mut guarded = self.taken.get(&side).map(|taken| taken.interfaces.clone()).unwrap_or_default();
+        guarded.retain(|name| wanted.contains(name));
+        let mut has_more = false;
+        for name in wanted.difference(&guarded.clone()) {
+            guarded.insert(name.clone());
+            match self.lay_out_by_taken(side, Some((guarded.clone(), carriers.clone()))) {
+                Ok(()) => has_more = true,
+                Err(error) => {
+                    guarded.remove(name);
+                    refused = error;
+                }
+            }
+        }
+        if has_more { Ok(()) } else { Err(refused) }
     }
 
     /// What one side took last, with the never-ban set as it is wanted, and perhaps with other interfaces and carriers.
