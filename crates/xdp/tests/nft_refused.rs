@@ -23,6 +23,7 @@ use std::{
         atomic::{AtomicU32, Ordering},
     },
     thread,
+    time::Duration,
 };
 
 const BANNED: &str = "203.0.113.7";
@@ -119,6 +120,33 @@ fn a_lockdown_that_the_kernel_did_not_leave_or_begin_is_left_or_begun_with_the_n
         assert_eq!(is_locked(), [true; 2], "saying it again does it, too");
         assert!(wait(|| stage.drops(&nft, "198.51.100.9")));
         assert!(nft.guard().unwrap().is_none());
+        nft.release().unwrap();
+    });
+}
+
+#[test]
+fn a_lockdown_that_holds_is_confirmed_kept_and_ended_while_something_else_is_refused() {
+    alone("held lockdown", |room| {
+        let stage = Stage::new(room, Kind::Nft);
+        let mut nft = begun_on(&stage, &["hm0", "hm2"]);
+        let mut lookout = nft.lookout().unwrap();
+        nft.set_lockdown(Lockdown::Until(now().mono.plus(Duration::from_secs(600)))).unwrap();
+        ip("link add hm2 type veth peer name hm3");
+        crowd("hm2");
+        nft.look_after(lookout.look().unwrap()).unwrap_err();
+        let ends = || tool("list set netdev honeymesh locked").unwrap().contains("expires");
+        assert!(ends());
+        nft.set_lockdown(Lockdown::Confirmed).expect("it is there already");
+        assert!(!ends() && wait(|| stage.drops(&nft, "198.51.100.9")));
+        tool("flush set netdev honeymesh locked ; flush set inet honeymesh locked").unwrap();
+        assert!(!stage.drops(&nft, "198.51.100.9"));
+        nft.guard().unwrap_err();
+        assert!(wait(|| stage.drops(&nft, "198.51.100.9")), "mended");
+        nft.set_lockdown(Lockdown::Off).expect("nobody is kept out for what else is refused");
+        assert!(!stage.drops(&nft, "198.51.100.9"));
+        tool("delete table netdev other").unwrap();
+        assert!(nft.guard().unwrap().taken);
+        assert!(!stage.drops(&nft, "198.51.100.9") && nft.guard().unwrap().is_none());
         nft.release().unwrap();
     });
 }

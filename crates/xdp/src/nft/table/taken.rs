@@ -4,6 +4,7 @@
 use super::Table;
 use crate::nft::{
     layout::Layout,
+    locked::Lock,
     orders::Failure,
     side::Side,
     tier::{Class, Tier},
@@ -86,6 +87,10 @@ impl Table {
             self.has_mended |= is_changed;
             return Ok(());
         }
+        if self.is_lock_changed(side).map_err(|error| Failure::kernel("read", &error))? {
+            self.renew_locked(&[side])?;
+            self.has_mended = true;
+        }
         if !is_changed && !self.owes_allow.contains(&side) {
             return Ok(());
         }
@@ -125,6 +130,26 @@ impl Table {
             table.rewrite_allow(&[side])
         });
         done.unwrap_or(Ok(()))
+    }
+
+    /// Where the kernel took a lockdown, its entries say whether it holds: it is confirmed, prolonged and ended by them, whatever else is
+    /// refused. Is it as it is wanted now, on both sides?
+    pub(super) fn lock_as_taken(&mut self) -> bool {
+        let is_wanted = self.locked.left() != Lock::Off;
+        let mut as_wanted = [true; 2];
+        for (side, is_as_wanted) in Side::BOTH.into_iter().zip(&mut as_wanted) {
+            *is_as_wanted = if self.has_taken_lock(side) { self.renew_locked(&[side]).is_ok() } else { !is_wanted };
+        }
+        as_wanted == [true; 2]
+    }
+
+    fn has_taken_lock(&self, side: Side) -> bool {
+        self.taken.get(&side).is_some_and(|taken| taken.layout.is_locked)
+    }
+
+    /// Has somebody changed the entries of a lockdown? While something is refused, of one that this side took.
+    pub(super) fn is_lock_changed(&mut self, side: Side) -> io::Result<bool> {
+        Ok((!self.owes || self.has_taken_lock(side)) && !self.is_locked_as_left(side)?)
     }
 
     /// Has somebody changed what one side took last?
