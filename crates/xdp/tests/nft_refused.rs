@@ -134,6 +134,7 @@ fn a_lockdown_that_holds_is_confirmed_kept_and_ended_while_something_else_is_ref
         ip("link add hm2 type veth peer name hm3");
         crowd("hm2");
         nft.look_after(lookout.look().unwrap()).unwrap_err();
+        nft.look_after(lookout.look().unwrap()).expect("told once");
         let ends = || tool("list set netdev honeymesh locked").unwrap().contains("expires");
         assert!(ends());
         nft.set_lockdown(Lockdown::Confirmed).expect("it is there already");
