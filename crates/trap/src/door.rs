@@ -53,6 +53,8 @@ const ENTRIES_PER_TURN: usize = 32;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// How long a stranger waits to be handed over: whoever plays takes no one while it is being started again.
 const HAND_WAIT: Duration = Duration::from_secs(2);
+/// How long [`Bound::keep`] may take once it is to end: for a stranger who was just let in, and for what is still told.
+pub const CLOSING_MAX: Duration = HAND_WAIT.saturating_add(FAREWELL).saturating_add(REPORT_WAIT);
 /// How often those are looked for who should have left long ago.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How long nothing is read after a word that cannot be true: a sender that was taken over costs no processor.
@@ -152,6 +154,8 @@ impl Bound {
             Hearing { heard, shared: shared_too, report, untold, has_begun: false, stray_pause: STRAY_PAUSE, keeping };
         begun.into_iter().for_each(|pid| hearing.began(pid));
         let ended = tokio::select! {
+            // In this order: whoever wants an end may take no reports any more either, and then nothing is amiss.
+            biased;
             () = shutdown => Ok(()),
             () = visits.closed() => {
                 tracing::warn!("nobody takes the traps' reports any more; the traps close");
