@@ -38,6 +38,10 @@ const XDP_TX: u32 = 3;
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
 /// How many bans are entered at a time, so that memory answers for one while the next is asked for.
 const BATCH: usize = 32;
+/// By which the program asks for bans of single hosts.
+const EXACT_GATES: Gates = Table::Bans4.gates().with(Table::Bans6.gates(), true);
+/// By which it asks for those of prefixes.
+const PREFIX_GATES: Gates = Table::Nets4.gates().with(Table::Nets6.gates(), true);
 /// How often a full table is looked through for bans that have ended.
 const MAKE_ROOM_EVERY: Duration = Duration::from_secs(1);
 
@@ -54,6 +58,8 @@ pub struct Kernel {
     owed: Owed,
     taken: Taken,
     too_large: TooLarge,
+    /// For [`Kernel::take_mended`].
+    mended: Drift,
     swept: MonoTime,
     room_made: Option<MonoTime>,
     auditor: Option<Auditor>,
@@ -103,6 +109,7 @@ impl Kernel {
             owed: Owed::default(),
             taken: Taken::new(settings, allow_watch),
             too_large: TooLarge::default(),
+            mended: Drift::default(),
             swept: MonoTime::default(),
             room_made: None,
             auditor: Some(auditor),
@@ -141,7 +148,8 @@ impl Kernel {
     /// Packets that are dropped in the very moment of a change may go uncounted.
     ///
     /// # Errors
-    /// [`Error::Full`] and nothing changed, or [`Error::Table`].
+    /// [`Error::Full`] and nothing changed, or [`Error::Table`]: if only the settings cannot be written by which it would be asked for, it is
+    /// in its table, and dropped as soon as the kernel takes those. Settings that do not matter to it are no error.
     pub fn raise(&mut self, what: &Enforcement, now: Now) -> Result<(), Error> {
         if self.is_probes(&what.subject) {
             return Ok(());
@@ -152,7 +160,7 @@ impl Kernel {
         let (home, clock) = (Spot::home(&what.subject), self.tables.clock());
         self.enter(&home, what, now, &clock)?;
         // In the kernel by now: a flood does not wait for book-keeping.
-        self.open_gates()?;
+        self.open_gates(home.table().gates())?;
         if let Some(placed) = Spot::placed(&what.subject)
             && let Some(own) = self.tables.get(&placed)?
         {
@@ -204,7 +212,7 @@ impl Kernel {
         for (spot, _) in &held {
             self.tables.remove(spot)?;
         }
-        self.open_gates()?;
+        self.close_gates();
         Ok(!held.is_empty())
     }
 
@@ -224,8 +232,19 @@ impl Kernel {
         Ok(held)
     }
 
-    fn open_gates(&mut self) -> Result<(), Error> {
-        self.set_gates(self.tables.counts().gates(self.settings.gates))
+    /// Has the program ask for the tables that hold something. What the kernel refuses stays owed, and is an error only for whoever needs
+    /// one of these gates that is not open.
+    fn open_gates(&mut self, needed: Gates) -> Result<(), Error> {
+        let was_owed = self.owed.is_any();
+        let wanted = self.tables.counts().gates(self.settings.gates);
+        let done = self.set_gates(wanted);
+        self.mended.taken |= was_owed && !self.owed.is_any();
+        if self.taken.gates().has(Gates(wanted.0 & needed.0)) { Ok(()) } else { done }
+    }
+
+    /// What holds nothing needs not be asked for; that it is asked for all the same harms nobody.
+    fn close_gates(&mut self) {
+        let _stays_owed = self.open_gates(Gates::default());
     }
 
     fn set_gates(&mut self, gates: Gates) -> Result<(), Error> {
@@ -265,8 +284,9 @@ impl Kernel {
     /// `intent` is sorted by subject.
     ///
     /// # Errors
-    /// [`Error::Full`] or [`Error::Table`]; part of the difference may have been mended. What does not fit is left out,
-    /// the rest is entered all the same.
+    /// [`Error::Full`] or [`Error::Table`]; part of the difference may have been mended, and [`Kernel::take_mended`] tells what of settings
+    /// was. What does not fit is left out, the rest is entered all the same. What was ordered for long and is refused again is no error
+    /// here: it stays owed, and [`Kernel::probed`] tells it.
     pub fn reconcile(&mut self, intent: &[Enforcement], now: Now) -> Result<Drift, Error> {
         self.tables.spread_for(0, intent.len());
         let drift = self.make_equal(intent, now);
@@ -275,15 +295,27 @@ impl Kernel {
     }
 
     fn make_equal(&mut self, intent: &[Enforcement], now: Now) -> Result<Drift, Error> {
-        let mut plan = self.plan(intent, now)?;
-        plan.drift.taken = self.owed.is_any();
+        let plan = self.plan(intent, now)?;
+        let was_owed = self.owed.is_any();
         self.tables.spread_for(plan.raise.len() + plan.remove.len(), 0);
         let carried = self.carry_out(&plan, now);
-        self.open_gates()?;
-        self.say_again()?;
-        self.guard_probe()?;
-        self.sweep(now)?;
-        carried.map(|()| plan.drift)
+        self.close_gates();
+        let placed = self.place_again();
+        // What is refused of it stays owed, and is no reason to hold anything else up.
+        let _stays_owed = self.say_lasting();
+        self.mended.settings_changed |= plan.drift.settings_changed;
+        self.mended.taken |= was_owed && !self.owed.is_any();
+        let probe = self.guard_probe().map(|_| ());
+        let swept = self.sweep(now).map(|_| ());
+        carried.and(placed).and(probe).and(swept)?;
+        let Drift { settings_changed, taken, .. } = self.take_mended();
+        Ok(Drift { settings_changed, taken, ..plan.drift })
+    }
+
+    /// [`Drift::settings_changed`] and [`Drift::taken`] of what was mended since this was asked last and nobody was told: in passing, with a
+    /// ban, or by a [`Kernel::reconcile`] that failed for something else.
+    pub fn take_mended(&mut self) -> Drift {
+        std::mem::take(&mut self.mended)
     }
 
     /// Compares what stands for one subject with what should (`None`: nothing), and mends it. What the kernel placed by
@@ -312,7 +344,7 @@ impl Kernel {
                 self.tables.remove(&home)?;
             }
         }
-        self.open_gates()?;
+        self.close_gates();
         Ok(drift)
     }
 
@@ -338,20 +370,24 @@ impl Kernel {
     }
 
     /// All of it, but of what is refused the first error. One prefix may stand for what has many entries, or the other way
-    /// around, and nobody shall slip through in between: so prefixes come first and go last, unless their table is full.
+    /// around, and nobody shall slip through in between: so prefixes come first and go last, unless their table is full; and whoever stands
+    /// in for others is asked for before they go, so where the kernel refuses that, they stay.
     fn carry_out(&mut self, plan: &Plan, now: Now) -> Result<(), Error> {
         let mut late = Vec::new();
         self.enter_all(&plan.raise, Spot::is_prefix, now, |what, _| late.push(*what))?;
-        // Whoever stands in for others is asked for before they go.
-        self.open_gates()?;
+        let by_prefixes = self.open_gates(PREFIX_GATES);
         // What is too much goes first: it may be in the way of what is missing.
-        self.remove_all(plan.remove.iter().filter(|spot| !spot.is_prefix()))?;
+        if by_prefixes.is_ok() {
+            self.remove_all(plan.remove.iter().filter(|spot| !spot.is_prefix()))?;
+        }
         let mut refused = None;
         self.enter_all(&plan.raise, |spot| !spot.is_prefix(), now, |_, error| refused = refused.take().or(Some(error)))?;
-        self.open_gates()?;
-        self.remove_all(plan.remove.iter().filter(|spot| spot.is_prefix()))?;
+        let one_by_one = self.open_gates(EXACT_GATES);
+        if one_by_one.is_ok() {
+            self.remove_all(plan.remove.iter().filter(|spot| spot.is_prefix()))?;
+        }
         self.enter_all(&late, Spot::is_prefix, now, |_, error| refused = refused.take().or(Some(error)))?;
-        refused.map_or(Ok(()), Err)
+        refused.map_or(Ok(()), Err).and(by_prefixes).and(one_by_one)
     }
 
     fn remove_all<'a>(&mut self, mut spots: impl Iterator<Item = &'a Spot>) -> Result<(), Error> {
@@ -390,11 +426,17 @@ impl Kernel {
 
     /// Writes again what somebody may have written over.
     fn say_again(&mut self) -> Result<(), Error> {
+        self.place_again()?;
+        self.say_lasting()
+    }
+
+    /// The same, but for what is ordered for long.
+    fn place_again(&mut self) -> Result<(), Error> {
+        self.tables.restore_headers();
         if self.steps.is_some() {
             self.steps = Some(steps::place(&mut self.object)?);
         }
-        self.tables.restore_headers();
-        self.say_lasting()
+        Ok(())
     }
 
     /// Has somebody changed what is not about single bans?
@@ -431,7 +473,7 @@ impl Kernel {
     /// [`Error::Table`].
     pub fn sweep(&mut self, now: Now) -> Result<usize, Error> {
         let swept = self.tables.sweep(deadline::boot_ns(now))?;
-        self.open_gates()?;
+        self.close_gates();
         Ok(swept + self.sweep_placed(now)?)
     }
 

@@ -62,6 +62,7 @@ pub use keeper::{Keeper, Place, Warden, Why, Word};
 pub use kernel::Kernel;
 pub use knocks::{Knocks, Seen};
 pub use link::LinkHandle;
+pub use load::{LOCAL_MAX, NETS_MAX};
 pub use lookout::{Lookout, Sight};
 pub use network::{NetworkFacts, RESOLV_CONF, default_route_interface, network_facts};
 pub use nft::{Nft, NftAuditor, NftEnds, NftWriter, release_nft};

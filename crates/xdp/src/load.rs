@@ -22,10 +22,10 @@ use honeymesh_xdp_abi::{
 };
 use std::{os::fd::AsFd, path::PathBuf};
 
-/// Allowed prefixes and banned prefixes that fit, of each family.
-pub(crate) const NETS_MAX: u32 = 65_536;
-/// Own addresses that fit.
-pub(crate) const LOCAL_MAX: u32 = 4_096;
+/// Allowed prefixes and banned prefixes that fit into the kernel's tables, of each family.
+pub const NETS_MAX: u32 = 65_536;
+/// Own addresses that fit into the kernel's table.
+pub const LOCAL_MAX: u32 = 4_096;
 /// IPv4 bans for each 49 lines: nearly half of their 196 ways are free when the table is full.
 const PER_LINES4: u32 = 100;
 /// IPv6 bans for each three lines: four of their nine ways are free when the table is full.

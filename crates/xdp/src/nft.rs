@@ -92,6 +92,8 @@ pub struct Nft {
     wanted: Vec<String>,
     /// What the writer was told last.
     sight: Sight,
+    /// What was seen last when the writer refused, and was told.
+    refused_sight: Option<Sight>,
     sends_from: (u16, u16),
     /// The kernel has refused something that is wanted all the same.
     owes: bool,
@@ -142,6 +144,7 @@ impl Nft {
             wanted: options.interfaces.clone(),
             sends_from: scan.sends_from,
             sight,
+            refused_sight: None,
             owes: false,
             mended: Cell::default(),
             sees_probes: false,

@@ -1,7 +1,7 @@
 //! Where in the kernel's tables a ban has its place.
 
 use honeymesh_types::{PREFIX_V6_CUSTOMER, Subject};
-use honeymesh_xdp_abi::{NetKey4, NetKey6, SourceKey};
+use honeymesh_xdp_abi::{Gates, NetKey4, NetKey6, SourceKey};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -16,6 +16,18 @@ pub(crate) enum Table {
 }
 
 impl Table {
+    /// By which the program asks for it.
+    pub(crate) const fn gates(self) -> Gates {
+        match self {
+            Self::Bans4 => Gates::BANS4,
+            Self::Bans6 => Gates::BANS6,
+            Self::Nets4 => Gates::NETS4,
+            Self::Nets6 => Gates::NETS6.with(Gates::NETS6_WIDE, true),
+            // Every probe asks for it.
+            Self::Placed => Gates(0),
+        }
+    }
+
     /// What it holds, in words.
     pub(crate) const fn words(self) -> &'static str {
         match self {

@@ -17,11 +17,13 @@ use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, recv, send, 
 use std::{
     net::Ipv4Addr,
     os::fd::AsRawFd,
+    process::{Child, Command},
     sync::{
         Arc,
         atomic::{AtomicU32, Ordering},
     },
     thread,
+    time::Duration,
 };
 
 const BANNED: &str = "203.0.113.7";
@@ -123,6 +125,34 @@ fn a_lockdown_that_the_kernel_did_not_leave_or_begin_is_left_or_begun_with_the_n
 }
 
 #[test]
+fn a_lockdown_that_holds_is_confirmed_kept_and_ended_while_something_else_is_refused() {
+    alone("held lockdown", |room| {
+        let stage = Stage::new(room, Kind::Nft);
+        let mut nft = begun_on(&stage, &["hm0", "hm2"]);
+        let mut lookout = nft.lookout().unwrap();
+        nft.set_lockdown(Lockdown::Until(now().mono.plus(Duration::from_secs(600)))).unwrap();
+        ip("link add hm2 type veth peer name hm3");
+        crowd("hm2");
+        nft.look_after(lookout.look().unwrap()).unwrap_err();
+        nft.look_after(lookout.look().unwrap()).expect("told once");
+        let ends = || tool("list set netdev honeymesh locked").unwrap().contains("expires");
+        assert!(ends());
+        nft.set_lockdown(Lockdown::Confirmed).expect("it is there already");
+        assert!(!ends() && wait(|| stage.drops(&nft, "198.51.100.9")));
+        tool("flush set netdev honeymesh locked ; flush set inet honeymesh locked").unwrap();
+        assert!(!stage.drops(&nft, "198.51.100.9"));
+        nft.guard().unwrap_err();
+        assert!(wait(|| stage.drops(&nft, "198.51.100.9")), "mended");
+        nft.set_lockdown(Lockdown::Off).expect("nobody is kept out for what else is refused");
+        assert!(!stage.drops(&nft, "198.51.100.9"));
+        tool("delete table netdev other").unwrap();
+        assert!(nft.guard().unwrap().taken);
+        assert!(!stage.drops(&nft, "198.51.100.9") && nft.guard().unwrap().is_none());
+        nft.release().unwrap();
+    });
+}
+
+#[test]
 fn an_allowlist_that_one_table_cannot_take_is_in_the_other_and_a_length_of_bans_is_held_up_by_nothing() {
     alone("refused sets", |room| {
         let stage = Stage::new(room, Kind::Nft);
@@ -204,6 +234,13 @@ fn what_the_kernel_took_in_the_end_is_told_and_is_nobody_elses_work() {
         let why = nft.probe().unwrap().unwrap_err();
         assert!(why.contains("refused what was ordered") && !why.contains("not as they were left"), "{why}");
         nft.guard().unwrap_err();
+        ip("link add hm4 type veth peer name hm5");
+        nft.look_after(lookout.look().unwrap()).unwrap_err();
+        assert!(
+            tool("list chain netdev honeymesh from_hm4").is_ok(),
+            "one that can be guarded does not wait for one that cannot"
+        );
+        assert!(tool("list chain netdev honeymesh from_hm2").is_err());
 
         tool("delete table netdev other").unwrap();
         nft.look_after(lookout.look().unwrap()).unwrap();
@@ -212,9 +249,7 @@ fn what_the_kernel_took_in_the_end_is_told_and_is_nobody_elses_work() {
         assert!(drift.taken && !drift.settings_changed && drift.missing.is_empty(), "{drift:?}");
         assert!(wait(|| stage.drops(&nft, "192.0.2.77")), "a stranger is locked out");
         assert!(stage.drops(&nft, "203.0.113.9") && !stage.drops(&nft, "203.0.113.17"));
-        let drift = nft.guard().unwrap();
-        assert_eq!(drift.detached, ["hm4"]);
-        assert!(!drift.taken && !drift.settings_changed, "once is enough");
+        assert!(nft.guard().unwrap().is_none(), "once is enough");
         nft.release().unwrap();
     });
 }
@@ -259,6 +294,64 @@ fn what_somebody_took_away_and_a_ban_or_a_look_put_back_is_told() {
         let drift = nft.guard().unwrap();
         assert!(drift.settings_changed && !drift.missing.is_empty(), "by a ban: {drift:?}");
         assert!(nft.guard().unwrap().is_none());
+        nft.release().unwrap();
+    });
+}
+
+#[test]
+fn a_length_of_bans_that_comes_when_its_table_was_taken_away_is_there_and_stays() {
+    alone("taken away", |room| {
+        let stage = Stage::new(room, Kind::Nft);
+        let mut nft = begun(&stage);
+        tool("delete table netdev honeymesh").unwrap();
+        nft.raise(&full("198.18.0.0/15"), now()).unwrap();
+        nft.raise(&ban(SENTINEL, Scope::All, None), now()).unwrap();
+        assert!(stage.drops(&nft, "198.19.7.7"));
+        assert!(nft.guard().unwrap().settings_changed && nft.guard().unwrap().is_none());
+        assert!(stage.drops(&nft, "198.19.7.7"));
+        nft.raise(&full("198.20.0.0/15"), now()).expect("and so does the next one of that length");
+        assert!(stage.drops(&nft, "198.21.7.7"));
+        nft.release().unwrap();
+    });
+}
+
+/// A process that ends with the test, however that ends.
+struct Ended(Child);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        let _unless_it_has_ended = self.0.kill().and_then(|()| self.0.wait());
+    }
+}
+
+#[test]
+fn a_lockdown_that_is_put_back_comes_with_those_who_are_never_locked_out() {
+    alone("put back", |room| {
+        let stage = Stage::new(room, Kind::Nft);
+        let mut nft = begun(&stage);
+        nft.set_allow(&[net_of("203.0.113.16/28")]).unwrap();
+        nft.set_lockdown(Lockdown::Confirmed).unwrap();
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let monitor = Command::new("stdbuf").args(["-oL", "nft", "monitor"]).stdout(file.reopen().unwrap()).spawn().unwrap();
+        let _monitor = Ended(monitor);
+        let told = || std::fs::read_to_string(file.path()).unwrap();
+        assert!(
+            wait(|| {
+                tool("add table ip here ; delete table ip here").unwrap();
+                told().contains("table ip here")
+            }),
+            "it listens"
+        );
+        for family in ["inet", "netdev"] {
+            tool(&format!("delete table {family} honeymesh")).unwrap();
+            let before = told().len();
+            assert!(nft.guard().unwrap().settings_changed);
+            assert!(wait(|| told()[before..].contains(&format!("add table {family} honeymesh")) && told().ends_with('\n')));
+            let steps = told()[before..].to_owned();
+            let made =
+                steps.split("# new generation").find(|step| step.contains(&format!("add table {family} honeymesh"))).unwrap();
+            assert!(made.contains("203.0.113.16"), "in the same step: {steps}");
+        }
         nft.release().unwrap();
     });
 }

@@ -8,7 +8,7 @@ use aya::maps::{LpmTrie, Map, MapData, lpm_trie::Key};
 use common::{Room, alone, hour, net_of};
 use honeymesh_types::{Lockdown, Scope};
 use honeymesh_xdp::{Error, Fared, Kernel, Probed, now};
-use honeymesh_xdp_program::testing::{HERE4, Packet};
+use honeymesh_xdp_program::testing::{HERE4, HERE6, Packet};
 use ipnet::Ipv4Net;
 use std::{
     net::{IpAddr, Ipv4Addr},
@@ -130,6 +130,91 @@ fn what_the_kernel_takes_in_the_end_is_told_and_is_nobody_elses_work() {
         allow.insert(&Key::new(8, 10), 1, 0).unwrap();
         let drift = kernel.reconcile(&[hour(BANNED, Scope::All)], now()).unwrap();
         assert!(drift.taken && drift.settings_changed, "{drift:?}");
+        assert!(kernel.guard().unwrap().is_none());
+        kernel.release().unwrap();
+    });
+}
+
+#[test]
+fn settings_that_are_refused_hold_up_no_ban_and_no_unban_that_does_not_need_them() {
+    alone("refused settings", |room| {
+        let (mut kernel, _knocks) = Kernel::start(&room.options(&["lo"])).unwrap();
+        let [first, second, third] = [BANNED, "203.0.113.8", "203.0.113.9"].map(|subject| hour(subject, Scope::All));
+        kernel.raise(&first, now()).unwrap();
+        freeze(&pinned(room, "HM_SETTINGS"));
+        kernel.set_enforcing(false).expect_err("whoever orders it hears of it");
+
+        kernel.raise(&second, now()).unwrap();
+        assert_eq!(kernel.bans(), 2);
+        assert!(kernel.lift(&second.subject).unwrap());
+        let mended = kernel.mend(&second.subject, Some(&second), now()).unwrap();
+        assert_eq!(mended.missing, [second.subject]);
+        let drift = kernel.reconcile(&[first, third], now()).unwrap();
+        assert_eq!((drift.missing, drift.extra, drift.taken), (vec![third.subject], vec![second.subject], false));
+        assert!(kernel.audit(&[first, third], now()).unwrap().is_none());
+        assert!(is_dropped(&kernel), "the mode before holds");
+        let why = kernel.probed(&probed(Fared::Dropped)).unwrap_err();
+        assert!(why.contains("refused what was ordered"), "it stays owed: {why}");
+
+        // Nobody asks for prefixes before the kernel says so: this ban is not in force, and whom it stands for goes on being dropped.
+        let net = hour("203.0.113.0/24", Scope::All);
+        kernel.raise(&net, now()).expect_err("it is not asked for");
+        kernel.reconcile(&[net], now()).expect_err("it is not asked for");
+        assert!(is_dropped(&kernel));
+        let new = hour("198.51.100.1", Scope::All);
+        kernel.reconcile(&[new, net], now()).unwrap_err();
+        assert!(kernel.audit(&[first, third, new, net], now()).unwrap().is_none(), "whoever is new is entered all the same");
+        kernel.release().unwrap();
+    });
+}
+
+#[test]
+fn one_family_of_who_is_never_banned_does_not_wait_for_the_other() {
+    const BANNED6: &str = "2001:db8:bad::7";
+    alone("one family", |room| {
+        let (mut kernel, _knocks) = Kernel::start(&room.options(&["lo"])).unwrap();
+        kernel.raise(&hour("2001:db8:bad::/64", Scope::All), now()).unwrap();
+        let is_dropped6 = |kernel: &Kernel| kernel.try_frame(&Packet::datagram(BANNED6, HERE6, 53).build(), 1).unwrap().dropped;
+        assert!(is_dropped6(&kernel));
+        freeze(&pinned(room, "HM_ALLOW4"));
+        let error = kernel.set_allow(&[net_of("198.51.100.0/24"), net_of("2001:db8:bad::/48")]).unwrap_err();
+        assert!(error.to_string().contains("IPv4"), "{error}");
+        assert!(!is_dropped6(&kernel));
+        kernel.release().unwrap();
+    });
+}
+
+#[test]
+fn what_was_mended_beside_a_ban_that_found_no_room_is_told() {
+    alone("no room beside", |room| {
+        let options = room.options(&["lo"]);
+        let (mut kernel, _knocks) = Kernel::start(&options).unwrap();
+        let many: Vec<_> = (0..=NETS_MAX)
+            .map(|number| Ipv4Net::new(Ipv4Addr::from_bits(0x0a00_0000 + 2 * number), 31).unwrap())
+            .map(|net| hour(&net.to_string(), Scope::All))
+            .collect();
+        kernel.set_allow(&[net_of("198.51.100.0/24")]).unwrap();
+        refused(|| kernel.set_enforcing(true).and(kernel.set_lockdown(Lockdown::Confirmed)).unwrap_err());
+        let mut allow: Trie = Map::LpmTrie(pinned(room, "HM_ALLOW4")).try_into().unwrap();
+        allow.insert(&Key::new(8, 10), 1, 0).unwrap();
+        assert!(matches!(kernel.reconcile(&many, now()), Err(Error::Full { .. })));
+        let mended = kernel.take_mended();
+        assert!(mended.settings_changed && mended.taken, "{mended:?}");
+        assert!(kernel.take_mended().is_none(), "once");
+        let drift = kernel.reconcile(&[], now()).unwrap();
+        assert!(!drift.settings_changed && !drift.taken, "{drift:?}");
+        kernel.release().unwrap();
+    });
+}
+
+#[test]
+fn an_order_that_is_taken_in_passing_with_a_ban_is_told() {
+    alone("in passing", |room| {
+        let (mut kernel, _knocks) = Kernel::start(&room.options(&["lo"])).unwrap();
+        refused(|| kernel.set_lockdown(Lockdown::Confirmed).unwrap_err());
+        kernel.raise(&hour(BANNED, Scope::All), now()).unwrap();
+        let mended = kernel.take_mended();
+        assert!(mended.taken && !mended.settings_changed, "{mended:?}");
         assert!(kernel.guard().unwrap().is_none());
         kernel.release().unwrap();
     });

@@ -170,6 +170,24 @@ impl<'d, 't> Section<'d, 't> {
         self.items(key, |value| parse(text_of(value)?))
     }
 
+    /// The same, with `max` values at most: of more, the first that is too many is the one problem.
+    pub(super) fn list_up_to<T>(
+        &self,
+        key: &'static str,
+        max: usize,
+        mend: &str,
+        parse: impl Fn(&str) -> Result<T, String>,
+    ) -> Option<Placed<Vec<Placed<T>>>> {
+        if let Some((_, DeValue::Array(items))) = self.value(key)
+            && let Some(beyond) = items.get(max)
+        {
+            let what = format!("{}: has {} entries, {max} at most are taken; {mend}", self.named(key), items.len());
+            self.doc.error(Some(self.doc.place(&beyond.span())), what);
+            return None;
+        }
+        self.list(key, parse)
+    }
+
     /// A list of any values under `key`, each as `parse` understands it; a wrong one is a problem and left out.
     pub(super) fn items<T>(
         &self,

@@ -5,8 +5,10 @@ use super::{
     StoreSection, TableKind, TrapLimits, XdpSection, dark, evidence, flood, honeytokens, judgement, problem::Placed,
     reader::Section, traps, values,
 };
+use honeymesh_node::{ALLOW_MAX, PROTECTED_PEERS_MAX};
 use honeymesh_trap_proto::Persona;
 use honeymesh_types::{ClusterName, Mode, NodeId, NodeName, Trust};
+use honeymesh_xdp::{LOCAL_MAX, NETS_MAX};
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
     path::PathBuf,
@@ -23,6 +25,12 @@ const TTL_BOUNDS: std::ops::RangeInclusive<Duration> = SECOND..=Duration::from_s
 const INTERFACE_BYTES_MAX: usize = 15;
 /// The most clusters one node belongs to; each costs a socket and a set of records.
 const CLUSTERS_MAX: usize = 16;
+/// The most prefixes of `[allow] nets`: with whatever else is never banned they fit into the kernel's tables, so no configuration can order
+/// a never-ban set that the kernel would not take.
+pub(super) const ALLOW_NETS_MAX: usize = 32_768;
+/// What else may be in the set: operators' prefixes, mesh peers, own addresses, and room for gateways, resolvers, operators and the probe.
+const ALLOW_OTHERS_MAX: usize = ALLOW_MAX + PROTECTED_PEERS_MAX + LOCAL_MAX as usize + 4_096;
+const _: () = assert!(ALLOW_NETS_MAX + ALLOW_OTHERS_MAX <= NETS_MAX as usize, "a configuration could order too much");
 /// The port that `[api] listen` has unless given.
 const API_PORT: u16 = 8443;
 
@@ -157,7 +165,8 @@ fn bans(section: Section<'_, '_>) -> BansSection {
 }
 
 fn allow(section: Section<'_, '_>) -> Vec<Placed<ipnet::IpNet>> {
-    let nets = section.list("nets", values::net).map_or_else(Vec::new, |nets| nets.value);
+    let mend = "write wider prefixes in their place, or leave out what need not be there";
+    let nets = section.list_up_to("nets", ALLOW_NETS_MAX, mend, values::net).map_or_else(Vec::new, |nets| nets.value);
     section.finish();
     nets
 }
@@ -320,4 +329,33 @@ fn size(section: &Section<'_, '_>, key: &'static str, low: u64, high: u64, defau
         usize::try_from(bytes).map_err(|_| format!("`{text}` does not fit this machine; write less"))
     });
     given.map_or(default, |given| given.value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::parse;
+    use std::path::Path;
+
+    #[test]
+    fn more_than_the_kernel_would_take_is_never_allowed_and_the_first_too_many_is_named() {
+        let nets: String = (0..=ALLOW_NETS_MAX).map(|number| format!("\"10.0.{}.{}\",\n", number / 256, number % 256)).collect();
+        let parsed = parse(&format!("[allow]\nnets = [\n{nets}]\n"), "h");
+        let told: Vec<String> = parsed.problems.iter().map(|problem| problem.line(Path::new("h"))).collect();
+        let expected = "h:32771:1: [allow] nets: has 32769 entries, 32768 at most are taken; write wider prefixes";
+        assert!(!parsed.is_usable() && told[0].starts_with(expected), "{told:?}");
+    }
+
+    #[test]
+    fn a_list_up_to_its_limit_is_read() {
+        let read = |text: &str| {
+            let (doc, table) = crate::config::reader::Document::parse(text);
+            let root = Section::root(&doc, &table);
+            let nets = root.list_up_to("nets", 2, "write fewer", values::net).map(|nets| nets.value.len());
+            (nets, doc.into_problems().len())
+        };
+        assert_eq!(read("nets = [\"10.0.0.1\", \"10.0.0.2\"]"), (Some(2), 0));
+        assert_eq!(read("nets = [\"10.0.0.1\", \"10.0.0.2\", \"x\"]"), (None, 1));
+        assert_eq!(read("nets = 1"), (None, 1));
+    }
 }

@@ -74,11 +74,9 @@ pub trait Enforcer {
     /// # Errors
     /// What came is not guarded yet.
     fn look_after(&mut self, sight: Sight) -> Result<Vec<InterfaceStatus>, Error>;
-    /// What was mended in passing since this was asked last: of what somebody else had changed (then bans may be missing, too), and of what
-    /// the kernel had refused.
-    fn take_mended(&mut self) -> Drift {
-        Drift::default()
-    }
+    /// What was mended since this was asked last and nobody was told, in passing or by an [`Enforcer::reconcile`] that failed: of what somebody
+    /// else had changed (then bans may be missing, too), and of what the kernel had refused.
+    fn take_mended(&mut self) -> Drift;
     /// Takes what a self-probe came to.
     ///
     /// # Errors
@@ -129,6 +127,10 @@ macro_rules! forwarded {
 
         fn guard(&mut self) -> Result<Drift, Error> {
             Self::guard(self)
+        }
+
+        fn take_mended(&mut self) -> Drift {
+            Self::take_mended(self)
         }
 
         fn take_look(&mut self) -> Option<Look> {
@@ -199,10 +201,6 @@ impl Enforcer for Nft {
 
     fn look_after(&mut self, sight: Sight) -> Result<Vec<InterfaceStatus>, Error> {
         Self::look_after(self, sight)
-    }
-
-    fn take_mended(&mut self) -> Drift {
-        Self::take_mended(self)
     }
 
     /// Nobody else probes here.

@@ -9,6 +9,7 @@ mod keeping;
 mod listing;
 mod playing;
 mod rotation;
+mod shield;
 #[cfg(test)]
 mod tests;
 mod trouble;
@@ -28,9 +29,11 @@ use honeymesh_mesh::Streams;
 use honeymesh_node::{Done, Input, NetworkFacts, Node, Order, OrderId, Output, Refused};
 use honeymesh_trap::{Dismisser, StatusReader};
 use honeymesh_types::{Enforcement, Event, EventKind, MonoTime, Now, Scope, Subject};
+use honeymesh_xdp::Drift;
 use keeping::Keeping;
 use listing::Listing;
 use playing::Players;
+use shield::Shield;
 use std::{
     collections::{BTreeMap, VecDeque},
     net::SocketAddr,
@@ -110,6 +113,7 @@ pub struct Engine<K> {
     audits: Audits,
     troubles: Troubles,
     keeping: Keeping,
+    shield: Shield,
     players: Players,
     checks: Checks,
     outputs: Vec<Output>,
@@ -162,6 +166,7 @@ impl<K: Enforcer> Engine<K> {
             audits: Audits::new(started.mono, look),
             troubles: Troubles::default(),
             keeping: Keeping::default(),
+            shield: Shield::default(),
             players: Players::default(),
             checks,
             outputs: Vec::new(),
@@ -293,20 +298,13 @@ impl<K: Enforcer> Engine<K> {
                 Ok(_) => {}
                 Err(error) => self.trouble("an unban", Some(subject), &error),
             },
-            Output::Protect(nets) => {
-                let done = self.kernel.set_allow(&nets);
-                self.setting("the never-ban set", done, turn);
-            }
+            Output::Protect(nets) => self.protect(&nets, turn),
             Output::Enforcing(on) => {
                 self.keeping.mode_set = Some(now.mono);
                 let done = self.kernel.set_enforcing(on);
                 self.setting("the mode", done, turn);
             }
-            Output::Lockdown(lockdown) => {
-                self.keeping.mode_set = Some(now.mono);
-                let done = self.kernel.set_lockdown(lockdown);
-                self.setting("the lockdown", done, turn);
-            }
+            Output::Lockdown(lockdown) => self.lock(lockdown, turn),
             Output::Reconcile if self.ready && self.node.status().ledger.bans > RECONCILED_AT_ONCE_MAX => self.audit_soon(),
             Output::Reconcile => self.reconcile(),
             Output::Keep(keep) => {
@@ -332,9 +330,7 @@ impl<K: Enforcer> Engine<K> {
     /// What came of a setting. One that was refused stays wanted, and whoever ordered it hears of it.
     fn setting(&mut self, what: &str, done: Result<(), honeymesh_xdp::Error>, turn: &mut Turn) {
         if let Err(error) = done {
-            // What is too large, or cannot be on this machine, is not tried again.
-            let is_final = matches!(error, honeymesh_xdp::Error::Full { .. } | honeymesh_xdp::Error::Options(_));
-            let then = match is_final {
+            let then = match is_final(&error) {
                 true => "is not tried again, and what was ordered before holds: order something else",
                 false => "is said again until the kernel takes it",
             };
@@ -355,18 +351,18 @@ impl<K: Enforcer> Engine<K> {
         }
     }
 
-    /// Makes the kernel equal to what the ledger wants.
+    /// Makes the kernel equal to what the ledger wants. How bans differ is what was ordered, for all that is known; what of settings was said
+    /// again is told by an audit.
     fn reconcile(&mut self) {
         let now = (self.clock)();
         let intent = self.node.intent();
         match self.kernel.reconcile(&intent, now) {
             Ok(drift) if drift.is_none() => {}
-            Ok(drift) => tracing::info!(
-                missing = drift.missing.len(),
-                extra = drift.extra.len(),
-                different = drift.different.len(),
-                "kernel tables made equal to the ledger"
-            ),
+            Ok(Drift { missing, extra, different, settings_changed, taken, .. }) => {
+                let (missing, extra, different) = (missing.len(), extra.len(), different.len());
+                tracing::info!(missing, extra, different, "kernel tables made equal to the ledger");
+                self.mended(&Drift { settings_changed, taken, ..Drift::default() });
+            }
             Err(error) => self.trouble("the whole ban table", None, &error),
         }
     }
@@ -417,6 +413,11 @@ impl<K: Enforcer> Engine<K> {
             reply.answer(answer);
         }
     }
+}
+
+/// Is it not tried again: is it too large, or cannot be on this machine?
+const fn is_final(error: &honeymesh_xdp::Error) -> bool {
+    matches!(error, honeymesh_xdp::Error::Full { .. } | honeymesh_xdp::Error::Options(_))
 }
 
 /// An order that is known but not in force is no success.

@@ -126,7 +126,7 @@ impl Kernel {
             drift.missing.push(subject);
             let clock = self.tables.clock();
             self.enter(&home, &what, now, &clock)?;
-            self.open_gates()?;
+            self.open_gates(home.table().gates())?;
         }
         Ok(drift)
     }

@@ -40,6 +40,11 @@ impl Taken {
     pub(super) const fn new(settings: Settings, allow_watch: Arc<AllowWatch>) -> Self {
         Self { settings, allow: None, local: None, allow_watch }
     }
+
+    /// Those that are open.
+    pub(super) const fn gates(&self) -> Gates {
+        self.settings.gates
+    }
 }
 
 /// How long a comparison may take.

@@ -42,15 +42,23 @@ impl Nft {
     /// has refused before is said again; [`Nft::take_mended`] says what there was to mend.
     ///
     /// # Errors
-    /// [`Error::Nftables`]: what came is not guarded, and is tried again with the next look.
+    /// [`Error::Nftables`]: what came is not guarded, or something else is refused. It is tried again with each look, and told again when
+    /// something else has come or gone.
     pub fn look_after(&mut self, sight: Sight) -> Result<Vec<InterfaceStatus>, Error> {
         let is_news = sight != self.sight;
         if is_news || self.owes {
-            match self.guard_as(sight) {
-                Ok(mended) => self.note(mended),
+            let is_told = !is_news || self.refused_sight.as_ref() == Some(&sight);
+            match self.guard_as(sight.clone()) {
+                Ok(mended) => {
+                    self.refused_sight = None;
+                    self.note(mended);
+                }
                 // Told when it was refused; the self-probe and the audits go on telling it.
-                Err(error) if !is_news => tracing::debug!(%error, "the kernel still refuses"),
-                Err(error) => return Err(error),
+                Err(error) if is_told => tracing::debug!(%error, "the kernel still refuses"),
+                Err(error) => {
+                    self.refused_sight = Some(sight);
+                    return Err(error);
+                }
             }
         }
         Ok(self.interfaces())
@@ -58,7 +66,9 @@ impl Nft {
 
     pub(super) fn guard_as(&mut self, sight: Sight) -> Result<Mended, Error> {
         self.sends_from = sends_from();
-        let answer = self.ask(&Order::Guard(self.network(&sight)))?;
+        let answer = self.ask(&Order::Guard(self.network(&sight)));
+        // What was to be mended and was refused is said again with every look, too.
+        let answer = answer.inspect_err(|error| self.owes |= matches!(error, Error::Nftables { .. }))?;
         let Answer::Guarded { is_changed, was_owed } = answer else { return Err(unexpected()) };
         (self.sight, self.owes) = (sight, false);
         Ok(Mended { is_changed, was_owed })

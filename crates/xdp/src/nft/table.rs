@@ -54,6 +54,8 @@ pub(super) struct Table {
     owes_allow: BTreeSet<Side>,
     /// A table that somebody had removed was made anew, and nobody was told yet.
     has_mended: bool,
+    /// The frames of the self-probe came out of the rules the last time.
+    do_frames_pass: bool,
     /// What the kernel said to the rules about dark ports, ...
     refused: Option<Failure>,
     /// ... and to those of them that weigh reactions.
@@ -96,6 +98,7 @@ impl Table {
             owes: false,
             owes_allow: BTreeSet::new(),
             has_mended: false,
+            do_frames_pass: true,
             refused: None,
             refused_coins: None,
         };
@@ -333,7 +336,7 @@ impl Table {
         self.settle().inspect_err(|_| self.keep_up())?;
         self.rewrite_allow(&Side::BOTH)?;
         if self.layout.is_locked {
-            self.renew_locked()?;
+            self.renew_locked(&Side::BOTH)?;
         }
         self.owes = false;
         Ok(())
@@ -359,17 +362,20 @@ impl Table {
             return Err(Failure::new(FailureKind::Kernel, libc::EOPNOTSUPP, "lock down with"));
         }
         self.locked = Locked::now(lock);
+        let was_owed = self.owes;
         // Entries that are there already are those of the lockdown before.
-        let is_renewed = self.layout.is_locked && lock != Lock::Off && !self.owes;
+        let is_renewed = self.layout.is_locked && lock != Lock::Off && !was_owed;
         if is_renewed {
-            self.renew_locked().inspect_err(|_| self.owes = true)?;
+            self.renew_locked(&Side::BOTH).inspect_err(|_| self.owes = true)?;
         }
-        self.change(|layout| layout.is_locked = lock != Lock::Off)
+        let done = self.change(|layout| layout.is_locked = lock != Lock::Off);
+        // What else is refused is not this order's.
+        done.or_else(|refused| if self.lock_as_taken() && was_owed { Ok(()) } else { Err(refused) })
     }
 
-    fn renew_locked(&mut self) -> Result<(), Failure> {
+    fn renew_locked(&mut self, sides: &[Side]) -> Result<(), Failure> {
         let mut batch = Batch::default();
-        for side in Side::BOTH {
+        for &side in sides {
             batch.push(element::clear(side, LOCKED));
             self.add_locked(side, &mut batch);
         }
@@ -412,7 +418,7 @@ impl Table {
     /// Has somebody changed chains, rules, sets, allowlist or lockdown? While the kernel refuses what is wanted, what it took last counts.
     fn is_changed(&mut self) -> io::Result<bool> {
         for side in Side::BOTH {
-            if self.is_side_changed(side)? || (!self.owes && !self.is_locked_as_left(side)?) {
+            if self.is_side_changed(side)? || self.is_lock_changed(side)? {
                 return Ok(true);
             }
         }
@@ -428,7 +434,7 @@ impl Table {
         Ok(self.picture.of(sides).is_still(&now, may_be_gone))
     }
 
-    fn is_locked_as_left(&mut self, side: Side) -> io::Result<bool> {
+    pub(super) fn is_locked_as_left(&mut self, side: Side) -> io::Result<bool> {
         let there = self.read_locked(side)?;
         Ok(match (self.locked.left(), there) {
             (Lock::Off, Lock::Off) => true,

@@ -116,12 +116,14 @@ impl Tables {
     }
 
     /// Makes the allowlist equal to `wanted`; what is missing is added before what is too much goes, if there is room for both.
+    /// Where one family is refused, the other is equal all the same.
     pub(crate) fn set_allow(&mut self, wanted: &Allowed) -> Result<(), Error> {
         let present = self.allowed_now()?;
         // First whoever is or will be in the tries, and in the end whoever is: so the filter never hides anybody.
         self.set_filter(&wanted.and(&present))?;
-        make_equal(&mut self.allow4, &wanted.nets4, &present.nets4).map_err(refused(ALLOW4_WORDS))?;
-        make_equal(&mut self.allow6, &wanted.nets6, &present.nets6).map_err(refused(ALLOW6_WORDS))?;
+        let of4 = make_equal(&mut self.allow4, &wanted.nets4, &present.nets4).map_err(refused(ALLOW4_WORDS));
+        let of6 = make_equal(&mut self.allow6, &wanted.nets6, &present.nets6).map_err(refused(ALLOW6_WORDS));
+        of4.and(of6)?;
         self.set_filter(wanted)
     }
 

@@ -138,6 +138,7 @@ impl<K: Enforcer> Engine<K> {
         let refused = self.troubles.refused;
         let last = self.troubles.last.clone().filter(|_| refused > 0);
         let kernel = last.map(|last| format!("{refused} changes were refused by the kernel, the last one: {last}"));
+        let withheld = self.shield.warning();
         let off = self.keeping.warnings((self.clock)().mono);
         let players = self.players.warning((self.clock)().mono);
         let lost = self.books.status().lost;
@@ -158,6 +159,7 @@ impl<K: Enforcer> Engine<K> {
         let all = kernel
             .into_iter()
             .chain(self.audits.warning())
+            .chain(withheld)
             .chain(off)
             .chain(players)
             .chain(lost)

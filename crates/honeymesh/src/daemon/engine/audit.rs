@@ -216,6 +216,15 @@ impl<K: Enforcer> Engine<K> {
         self.audits.ordered();
     }
 
+    /// Something was found and mended while no audit was under way: the next one, which comes at once, tells it, and looks for bans that went
+    /// with it.
+    pub(super) fn mended(&mut self, mended: &Drift) {
+        if !mended.is_none() {
+            self.audits.found(mended);
+            self.audits.called_for((self.clock)().mono);
+        }
+    }
+
     /// Does the next little part of the audit, if it is due.
     pub(super) fn audit_some(&mut self) {
         let now = (self.clock)();
@@ -306,6 +315,9 @@ impl<K: Enforcer> Engine<K> {
         found.missing.extend(between.missing);
         found.settings_changed |= between.settings_changed;
         found.taken |= between.taken;
+        if found.taken {
+            self.all_taken();
+        }
         if !found.is_none() {
             self.tell_drift(&found);
         }

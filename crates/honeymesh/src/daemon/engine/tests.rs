@@ -1,5 +1,6 @@
 //! The engine with a kernel that is only pretended: what it is told, in which order, and what happens when it refuses.
 
+mod shield;
 mod watch;
 
 use super::*;
@@ -32,6 +33,10 @@ struct Table {
     /// The never-ban set when the lockdown was told.
     locked_with: Vec<IpNet>,
     full: bool,
+    /// What the next never-ban sets come to.
+    refuses_allow: Option<fn() -> Error>,
+    /// What the next time that everything is made equal finds of settings.
+    reconciled: Drift,
     guarded: Drift,
     /// What was mended in passing.
     mended: Drift,
@@ -70,7 +75,11 @@ impl Enforcer for Pretended {
         Ok(self.0.lock().unwrap().bans.remove(subject).is_some())
     }
     fn set_allow(&mut self, nets: &[IpNet]) -> Result<(), Error> {
-        self.0.lock().unwrap().allow = nets.to_vec();
+        let mut table = self.0.lock().unwrap();
+        if let Some(error) = table.refuses_allow {
+            return Err(error());
+        }
+        table.allow = nets.to_vec();
         Ok(())
     }
     fn set_local(&mut self, addrs: &[IpAddr]) -> Result<(), Error> {
@@ -87,9 +96,10 @@ impl Enforcer for Pretended {
         Ok(())
     }
     fn reconcile(&mut self, intent: &[Enforcement], _now: Now) -> Result<Drift, Error> {
-        let drift = self.drift(intent);
-        self.0.lock().unwrap().bans = intent.iter().map(|ban| (ban.subject, *ban)).collect();
-        Ok(drift)
+        let Drift { missing, extra, .. } = self.drift(intent);
+        let mut table = self.0.lock().unwrap();
+        table.bans = intent.iter().map(|ban| (ban.subject, *ban)).collect();
+        Ok(Drift { missing, extra, ..std::mem::take(&mut table.reconciled) })
     }
     fn mend(&mut self, subject: &Subject, what: Option<&Enforcement>, _now: Now) -> Result<Drift, Error> {
         let mut table = self.0.lock().unwrap();
@@ -184,6 +194,10 @@ impl Bench {
     }
 
     fn with(policy: Policy) -> Self {
+        Self::on(Pretended::default(), policy)
+    }
+
+    fn on(kernel: Pretended, policy: Policy) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let section = StoreSection { events_max: 10_000, events_age: Duration::from_secs(3_600), payloads_max: 1 << 20 };
         let books = Books::open(dir.path(), &section).unwrap();
@@ -203,7 +217,6 @@ impl Bench {
         node.restore(books.kept().unwrap(), clock(), &mut restored);
         let (desk, questions) = desk(64);
         let (inner_sender, inner) = mpsc::unbounded_channel();
-        let kernel = Pretended::default();
         let options = honeymesh_trap::Options { traps: Vec::new(), dark: None, limits: honeymesh_trap::Limits::default() };
         let traps = honeymesh_trap::bind(options).unwrap();
         let mut engine = Engine::new(Parts {

@@ -258,7 +258,7 @@ fn count(number: usize) -> u32 {
 }
 
 /// Adds entries of any tiers, to those of the sides that have them.
-fn add(elements: &[Element], sides: &[Side], batch: &mut Batch) {
+pub(super) fn add(elements: &[Element], sides: &[Side], batch: &mut Batch) {
     let mut tiers: BTreeMap<Tier, Vec<&Element>> = BTreeMap::new();
     for element in elements {
         tiers.entry(element.tier()).or_default().push(element);

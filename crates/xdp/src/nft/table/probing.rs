@@ -14,6 +14,8 @@ use std::{
 
 /// Frames pass the loopback interface within the call that sends them, unless the processor has too much to do: ...
 const WAIT: Duration = Duration::from_millis(500);
+/// Where they did not come the last time, nobody is to wait so long for them again.
+const WAIT_AGAIN: Duration = Duration::from_millis(100);
 /// ... then they are looked for again so often.
 const NAP: Duration = Duration::from_millis(2);
 
@@ -51,12 +53,14 @@ impl Table {
     /// judged by then.
     fn await_frames(&mut self, before: &Counts) -> io::Result<Counts> {
         let began = Instant::now();
+        let wait = if self.do_frames_pass { WAIT } else { WAIT_AGAIN };
         loop {
             let [came, passed] = self.probe_counts()?;
             let [came_before, passed_before] = before;
             let have_come = came.iter().zip(came_before).all(|(now, before)| now > before);
             let are_out = passed.iter().zip(passed_before).skip(2).all(|(now, before)| now > before);
-            if (have_come && are_out) || began.elapsed() >= WAIT {
+            self.do_frames_pass = have_come && are_out;
+            if self.do_frames_pass || began.elapsed() >= wait {
                 return Ok([came, passed]);
             }
             thread::sleep(NAP);

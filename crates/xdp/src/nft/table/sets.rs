@@ -1,10 +1,19 @@
 //! Which sets are made, set right, or removed.
 
 use super::{
-    Table,
+    Table, entries,
     found::{Found, FoundSet},
 };
-use crate::nft::{bytes::Batch, element, locked::LOCKED, memory, objects, shape::Shape, side::Side, tier::Tier};
+use crate::nft::{
+    bytes::Batch,
+    element::{self, Element},
+    locked::LOCKED,
+    memory, objects,
+    shape::Shape,
+    side::Side,
+    tier::Tier,
+};
+use std::collections::BTreeSet;
 
 /// What becomes of a set that has other times than it should.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,6 +83,10 @@ impl Table {
         for ((name, shape), id) in plan.set_right.iter().chain(&plan.new).zip(1..) {
             batch.push(objects::new_set(side, name, shape, id));
         }
+        // Rules that are made in the same step never find a set empty that says whom they spare.
+        let new: BTreeSet<Tier> = plan.new_tiers().collect();
+        let spared = self.allow.iter().map(|net| Element::allowed(*net)).filter(|element| new.contains(&element.tier()));
+        entries::add(&spared.collect::<Vec<_>>(), &[side], batch);
         if plan.new.iter().any(|(name, _)| name == LOCKED) {
             self.add_locked(side, batch);
         }

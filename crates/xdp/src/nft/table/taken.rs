@@ -4,6 +4,7 @@
 use super::Table;
 use crate::nft::{
     layout::Layout,
+    locked::Lock,
     orders::Failure,
     side::Side,
     tier::{Class, Tier},
@@ -52,10 +53,11 @@ impl Table {
                 table.settle_sides(&[side])
             });
             let new = made.unwrap_or_else(|| self.settle_sides(&[side]))?;
+            // Before anything else is said: what is not wanted would be removed with it.
+            self.layout.tiers.extend(&of_side);
             if !new.is_subset(&of_side) {
                 self.put_back()?;
             }
-            self.layout.tiers.extend(&of_side);
         }
         Ok(())
     }
@@ -81,9 +83,13 @@ impl Table {
         let wanted = (self.interfaces.clone(), self.layout.carriers.clone());
         let is_elsewhere = (&taken.interfaces, &taken.layout.carriers) != (&wanted.0, &wanted.1);
         let is_changed = self.is_side_changed(side).map_err(|error| Failure::kernel("read", &error))?;
-        if is_elsewhere && self.lay_out_by_taken(side, Some(wanted)).is_ok() {
+        if is_elsewhere && self.lay_out_elsewhere(side, wanted).is_ok() {
             self.has_mended |= is_changed;
             return Ok(());
+        }
+        if self.is_lock_changed(side).map_err(|error| Failure::kernel("read", &error))? {
+            self.renew_locked(&[side])?;
+            self.has_mended = true;
         }
         if !is_changed && !self.owes_allow.contains(&side) {
             return Ok(());
@@ -91,6 +97,25 @@ impl Table {
         let done = self.lay_out_by_taken(side, None);
         self.has_mended |= is_changed && done.is_ok();
         done
+    }
+
+    /// The same for the interfaces that there are now. One that cannot be guarded keeps no other from it.
+    fn lay_out_elsewhere(&mut self, side: Side, (wanted, carriers): (BTreeSet<String>, Vec<String>)) -> Result<(), Failure> {
+        let Err(mut refused) = self.lay_out_by_taken(side, Some((wanted.clone(), carriers.clone()))) else { return Ok(()) };
+        let mut guarded = self.taken.get(&side).map(|taken| taken.interfaces.clone()).unwrap_or_default();
+        guarded.retain(|name| wanted.contains(name));
+        let mut has_more = false;
+        for name in wanted.difference(&guarded.clone()) {
+            guarded.insert(name.clone());
+            match self.lay_out_by_taken(side, Some((guarded.clone(), carriers.clone()))) {
+                Ok(()) => has_more = true,
+                Err(error) => {
+                    guarded.remove(name);
+                    refused = error;
+                }
+            }
+        }
+        if has_more { Ok(()) } else { Err(refused) }
     }
 
     /// What one side took last, with the never-ban set as it is wanted, and perhaps with other interfaces and carriers.
@@ -105,6 +130,26 @@ impl Table {
             table.rewrite_allow(&[side])
         });
         done.unwrap_or(Ok(()))
+    }
+
+    /// Where the kernel took a lockdown, its entries say whether it holds: it is confirmed, prolonged and ended by them, whatever else is
+    /// refused. Is it as it is wanted now, on both sides?
+    pub(super) fn lock_as_taken(&mut self) -> bool {
+        let is_wanted = self.locked.left() != Lock::Off;
+        let mut as_wanted = [true; 2];
+        for (side, is_as_wanted) in Side::BOTH.into_iter().zip(&mut as_wanted) {
+            *is_as_wanted = if self.has_taken_lock(side) { self.renew_locked(&[side]).is_ok() } else { !is_wanted };
+        }
+        as_wanted == [true; 2]
+    }
+
+    fn has_taken_lock(&self, side: Side) -> bool {
+        self.taken.get(&side).is_some_and(|taken| taken.layout.is_locked)
+    }
+
+    /// Has somebody changed the entries of a lockdown? While something is refused, of one that this side took.
+    pub(super) fn is_lock_changed(&mut self, side: Side) -> io::Result<bool> {
+        Ok((!self.owes || self.has_taken_lock(side)) && !self.is_locked_as_left(side)?)
     }
 
     /// Has somebody changed what one side took last?

@@ -31,10 +31,7 @@ impl<K: Enforcer> Engine<K> {
         }
         self.probe_if_due();
         let mended = self.kernel.take_mended();
-        if !mended.is_none() {
-            self.audits.found(&mended);
-            self.audits.called_for((self.clock)().mono);
-        }
+        self.mended(&mended);
     }
 
     /// Takes how the interfaces stand. Without a keeper this is all there is, so changes are told from here.

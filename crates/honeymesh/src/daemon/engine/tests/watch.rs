@@ -300,3 +300,28 @@ async fn what_the_kernel_takes_in_the_end_is_told_and_is_no_change_of_somebody_e
     let audit = bench.audit().await;
     assert_eq!((audit.settings_changed, audit.drifted), (false, 0));
 }
+
+#[tokio::test]
+async fn what_a_change_of_the_mode_mends_on_its_way_is_told_and_the_bans_it_brings_are_no_drift() {
+    let mut bench = Bench::in_mode(Mode::Observe);
+    bench.engine.set_ready();
+    pass(2_000_000);
+    bench.ban("203.0.113.7").await.unwrap();
+    bench.audit().await;
+    let changes = [
+        (Mode::Enforce, Drift::default(), false),
+        (Mode::Observe, Drift { settings_changed: true, ..Drift::default() }, true),
+        (Mode::Enforce, Drift { taken: true, ..Drift::default() }, true),
+    ];
+    let mut drifted = 0;
+    for (mode, found, is_told) in changes {
+        drifted += u64::from(found.settings_changed);
+        bench.kernel.0.lock().unwrap().reconciled = found.clone();
+        bench.ask(Request::SetMode(mode)).await.unwrap();
+        assert_eq!(bench.engine.audits.due() == Some(MonoTime(0)), is_told, "{found:?}");
+        let told = bench.told("audit").await;
+        let audit = bench.audit().await;
+        assert_eq!((audit.settings_changed, audit.drifted), (found.settings_changed, drifted), "{found:?}");
+        assert_eq!(bench.told("audit").await - told, u64::from(is_told), "{found:?}");
+    }
+}
