@@ -77,8 +77,10 @@ const DOOR_THREADS: usize = 2;
 const READERS_MAX: usize = 8;
 /// So long after the start the code and constants that only it needed are let go.
 const START_OVER: Duration = Duration::from_secs(6);
-/// How long open sessions and clients may take to end.
+/// How long clients may take to end, and processes that have said all they had to say.
 const GRACE: Duration = Duration::from_secs(1);
+/// How long the traps may take to tell what they still heard, and the process that played them to end.
+const FAREWELL_MAX: Duration = honeymesh_trap::CLOSING_MAX.saturating_add(GRACE);
 
 /// Runs the daemon until it is told to stop.
 ///
@@ -241,15 +243,13 @@ async fn live<K: Enforcer>(
         tokio::time::sleep(START_OVER).await;
         honeymesh_sandbox::let_go_of_code();
     });
-    let (ended, keeper) = turn(&mut engine, feeds).await;
+    let (ended, Left { visits, keeper }) = turn(&mut engine, feeds).await;
     let _ = stop.send(true);
     let _ = systemd::tell(&sd_notify::NotifyState::Stopping);
     drop(control);
     // Before the kernel is let go: whoever keeps must not put back what is taken off.
     keeper.into_iter().for_each(Keeping::end);
-    if timeout(GRACE, traps).await.is_err() {
-        tracing::warn!("the traps' doors do not end in time, and are left behind");
-    }
+    hear_out(&mut engine, visits, traps).await;
     end(engine, config.xdp.on_exit);
     ended
 }
@@ -278,10 +278,37 @@ fn heartbeat() {
     let _ = systemd::tell(&sd_notify::NotifyState::Watchdog);
 }
 
-/// The loop, and the keeper when it has ended.
-async fn turn<K: Enforcer>(engine: &mut Engine<K>, mut feeds: Feeds) -> (Result<(), Failure>, Option<Keeping>) {
+/// What is still needed when the loop has ended.
+struct Left {
+    visits: mpsc::Receiver<Visit>,
+    keeper: Option<Keeping>,
+}
+
+/// The loop, and what is left of what fed it.
+async fn turn<K: Enforcer>(engine: &mut Engine<K>, mut feeds: Feeds) -> (Result<(), Failure>, Left) {
     let ended = turn_until_told(engine, &mut feeds).await;
-    (ended, feeds.keeper)
+    (ended, Left { visits: feeds.visits, keeper: feeds.keeper })
+}
+
+/// Takes what waits and what the traps still tell while they close, for the kernel and for the store: being there when the daemon
+/// is stopped is no way out of a ban. Nothing else is taken any more.
+async fn hear_out<K: Enforcer>(engine: &mut Engine<K>, mut told: mpsc::Receiver<Visit>, mut closed: oneshot::Receiver<()>) {
+    let hearing = async {
+        loop {
+            tokio::select! {
+                biased;
+                Some(visit) = told.recv() => visits(engine, visit, &mut told),
+                _ = &mut closed => return,
+            }
+        }
+    };
+    if timeout(FAREWELL_MAX, hearing).await.is_err() {
+        tracing::warn!("the traps' doors do not end in time, and are left behind");
+    }
+    told.close();
+    while let Ok(visit) = told.try_recv() {
+        visits(engine, visit, &mut told);
+    }
 }
 
 /// The loop: one input, all its outputs, the next. Ends on a signal, or with what broke.

@@ -24,8 +24,9 @@ use std::{
 const CROWD: usize = 20_000;
 /// Descriptors of this test, and of the process that plays, besides them.
 const BESIDES: usize = 300;
-/// The most that one of them may cost, in octets resident, of all processes together.
-const OCTETS_EACH_MAX: usize = 2_500;
+/// The most that one of them may cost, in octets resident, of all processes together: on a quiet machine it costs some 1,890, on a busy
+/// one up to 150 more.
+const OCTETS_EACH_MAX: usize = 2_200;
 /// From so many addresses they come.
 const SOURCES: usize = 40;
 const PORTS: [u16; 4] = [2_121, 2_222, 8_080, 2_323];

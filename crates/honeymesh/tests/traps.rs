@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{Net, eventually, is_root, wait};
+use common::{Net, eventually, in_namespace, is_root, wait};
 use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
@@ -11,6 +11,8 @@ use nix::{
 use serde_json::Value;
 use std::{
     fs,
+    io::{Read, Write},
+    net::TcpStream,
     process::{Command, Stdio},
     time::Duration,
 };
@@ -165,6 +167,61 @@ fn a_trap_that_dies_of_what_it_was_sent_is_there_again_and_nobody_who_was_in_it_
     assert!(ends.contains(&"ended".into()) && ends.contains(&"crash_loop".into()), "{ends:?}");
     let (ended, log) = daemon.stop();
     assert!(ended.success() && log.iter().any(|line| line.contains("ends again and again")), "{log:?}");
+}
+
+/// So many are in when the daemon is stopped.
+const LAST_GUESTS: usize = 24;
+
+/// Each of them says a line and hears an answer.
+fn say(guests: &mut [TcpStream], line: impl Fn(usize) -> String, answer: &str) {
+    guests.iter_mut().enumerate().for_each(|(index, guest)| guest.write_all(line(index).as_bytes()).unwrap());
+    for guest in guests {
+        let mut heard = Vec::new();
+        while !heard.ends_with(b"\r\n") {
+            let mut byte = [0];
+            guest.read_exact(&mut byte).unwrap();
+            heard.extend(byte);
+        }
+        assert!(heard.starts_with(answer.as_bytes()), "{}", String::from_utf8_lossy(&heard));
+    }
+}
+
+#[test]
+fn what_strangers_have_typed_when_the_daemon_is_stopped_is_kept_and_earns_its_ban() {
+    if !is_root() {
+        return;
+    }
+    let net = Net::new();
+    let trap = "[[trap]]\nname = \"files\"\nservice = \"ftp\"\nlisten = [\"0.0.0.0:2121\"]\n";
+    let config = net.config(&format!("{trap}[traps]\nsessions_per_source_max = 100\n"));
+    let mut daemon = net.start(&config);
+    // Nobody is dropped before all has been said.
+    net.told(&["mode", "observe"]);
+    for round in 0..4 {
+        let connect = || (0..LAST_GUESTS).map(|_| TcpStream::connect("10.77.0.1:2121").unwrap()).collect::<Vec<_>>();
+        let mut guests = in_namespace(&net.stranger, connect).join().unwrap();
+        say(&mut guests, |_| String::new(), "220 ");
+        // While the daemon stands still the first passwords wait in the traps' pipe; the second users are not told of before the end.
+        daemon.signal(Signal::SIGSTOP);
+        say(&mut guests, |index| format!("USER first{round}x{index}\r\n"), "331 ");
+        say(&mut guests, |index| format!("PASS word{round}x{index}\r\n"), "530 ");
+        say(&mut guests, |index| format!("USER last{round}x{index}\r\n"), "331 ");
+        daemon.signal(Signal::SIGTERM);
+        daemon.signal(Signal::SIGCONT);
+        let (ended, log) = daemon.stop();
+        assert!(ended.success(), "{log:?}");
+        let amiss: Vec<_> = log.iter().filter(|line| line.contains("nobody takes") || line.contains("left behind")).collect();
+        assert!(amiss.is_empty(), "an orderly stop: {amiss:?}");
+        daemon = net.start(&config);
+        let events = net.told(&["events", "--limit", "10000", "--json"]);
+        for what in ["first", "word", "last"] {
+            let words = (0..LAST_GUESTS).map(|index| format!("\"{what}{round}x{index}\""));
+            let lost: Vec<_> = words.filter(|word| !events.contains(word)).collect();
+            assert!(lost.is_empty(), "in round {round} these are lost: {lost:?}");
+        }
+        assert!(is_banned(&net), "what is told last earns its ban as well");
+        net.told(&["unban", "10.77.0.2"]);
+    }
 }
 
 #[test]

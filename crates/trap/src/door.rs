@@ -53,10 +53,16 @@ const ENTRIES_PER_TURN: usize = 32;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// How long a stranger waits to be handed over: whoever plays takes no one while it is being started again.
 const HAND_WAIT: Duration = Duration::from_secs(2);
+/// How long [`Bound::keep`] may take once it is to end: for a stranger who was just let in, and for what is still told.
+pub const CLOSING_MAX: Duration = HAND_WAIT.saturating_add(FAREWELL).saturating_add(REPORT_WAIT);
 /// How often those are looked for who should have left long ago.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How long nothing is read after a word that cannot be true: a sender that was taken over costs no processor.
 const STRAY_PAUSE: Duration = Duration::from_millis(1);
+
+/// Packets that are still read when there is no more time: four times what the pipe holds, so that whoever writes without end does
+/// not keep the traps from closing.
+const LAST_PACKETS_MAX: usize = 1_024;
 
 /// What became of the process that plays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,8 +82,8 @@ pub enum News {
 /// What the daemon's side needs besides its sockets.
 #[derive(Debug)]
 pub struct Household {
-    /// Where visits go. If it is full, a visit waits five seconds, and with it all that is told; then it is given
-    /// up, and counted in `reports_lost`.
+    /// Where visits go. If it is full, a visit waits five seconds (250 ms while the traps close), and with it all that is told; then
+    /// it is given up, and counted in `reports_lost`.
     pub visits: mpsc::Sender<Visit>,
     /// Where it goes what becomes of the process that plays. If it is full, the news is not told.
     pub news: mpsc::Sender<News>,
@@ -114,6 +120,8 @@ struct Hearing {
     report: Option<Coming>,
     /// A visit that waits for room, and its trap: whoever listens may be stopped meanwhile.
     untold: Option<(usize, Visit)>,
+    /// The longest that a visit waits for room; without a wait it is told at once or never.
+    wait_max: Duration,
     has_begun: bool,
     stray_pause: Duration,
     /// None while nobody is let in.
@@ -148,10 +156,20 @@ impl Bound {
         let keeping = Some(Keeping::new(&inward, &stopped));
         open.spawn(dismiss(Arc::clone(&shared), inward, stopped));
         let (shared_too, report, untold) = (Arc::clone(&shared), None, None);
-        let mut hearing =
-            Hearing { heard, shared: shared_too, report, untold, has_begun: false, stray_pause: STRAY_PAUSE, keeping };
+        let mut hearing = Hearing {
+            heard,
+            shared: shared_too,
+            report,
+            untold,
+            wait_max: VISIT_WAIT,
+            has_begun: false,
+            stray_pause: STRAY_PAUSE,
+            keeping,
+        };
         begun.into_iter().for_each(|pid| hearing.began(pid));
         let ended = tokio::select! {
+            // In this order: whoever wants an end may take no reports any more either, and then nothing is amiss.
+            biased;
             () = shutdown => Ok(()),
             () = visits.closed() => {
                 tracing::warn!("nobody takes the traps' reports any more; the traps close");
@@ -165,8 +183,7 @@ impl Bound {
             keeping.end().await;
         }
         // With the last door the line to the process is closed: it tells what is left, and ends.
-        let _ = timeout(FAREWELL + REPORT_WAIT, hearing.hear_out()).await;
-        hearing.tell_untold_now();
+        hearing.hear_out().await;
         shared.let_go(shared.gate.empty());
         shared.tell_letters(shared.post.empty());
         ended
@@ -377,10 +394,26 @@ impl Shared {
 }
 
 impl Hearing {
-    /// What is left once nobody is let in any more.
-    async fn hear_out(&mut self) -> io::Result<()> {
-        self.tell_untold(VISIT_WAIT).await;
-        self.until_nobody_plays().await
+    /// What is left once nobody is let in any more: told, or counted as lost. No visit that finds no room has the time of all others.
+    async fn hear_out(&mut self) {
+        self.wait_max = REPORT_WAIT;
+        let told = async {
+            self.tell_untold(REPORT_WAIT).await;
+            self.until_nobody_plays().await
+        };
+        let _until_it_is_too_late = timeout(FAREWELL + REPORT_WAIT, told).await;
+        self.hear_the_rest().await;
+    }
+
+    /// Hears what is in the pipe, without waiting for anything.
+    async fn hear_the_rest(&mut self) {
+        (self.wait_max, self.stray_pause) = (Duration::ZERO, Duration::ZERO);
+        self.tell_untold_now();
+        let mut packet = [0; PACKET_BYTES_MAX];
+        for _ in 0..LAST_PACKETS_MAX {
+            let Some(length) = self.heard.now(&mut packet) else { return };
+            self.hear(&packet[..length]).await;
+        }
     }
 
     async fn until_nobody_plays(&mut self) -> io::Result<()> {
@@ -462,7 +495,10 @@ impl Hearing {
     /// Tells a visit, if there is room for it soon.
     async fn tell(&mut self, trap: usize, visit: Visit, wait: Duration) {
         self.untold = Some((trap, visit));
-        self.tell_untold(wait).await;
+        match wait.min(self.wait_max) {
+            Duration::ZERO => self.tell_untold_now(),
+            wait => self.tell_untold(wait).await,
+        }
     }
 
     async fn tell_untold(&mut self, wait: Duration) {

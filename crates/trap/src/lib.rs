@@ -32,7 +32,7 @@ pub use bind::{Bound, DARK, Error, bind};
 pub use broken::note_faults;
 #[cfg(feature = "testing")]
 pub use door::testing;
-pub use door::{Household, News};
+pub use door::{CLOSING_MAX, Household, News};
 pub use host_key::SshIdentity;
 pub use identity::{IdentityError, TlsIdentity};
 pub use limits::Dismisser;

@@ -195,6 +195,11 @@ impl Heard {
             }
         }
     }
+
+    /// The next packet, if there is one at once.
+    pub(crate) fn now(&self, packet: &mut [u8; PACKET_BYTES_MAX]) -> Option<usize> {
+        rustix::io::read(self.0.get_ref(), &mut packet[..]).ok().filter(|length| *length > 0)
+    }
 }
 
 impl RoomLine {

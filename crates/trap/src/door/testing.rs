@@ -7,7 +7,7 @@ use crate::{
     limits::{Entry, Gate},
     line::lines,
     post::Post,
-    report::{REPORTS_MAX, SESSION_BYTES_MAX},
+    report::{REPORTS_MAX, SESSION_BYTES_MAX, VISIT_WAIT},
     status::{Counters, House, count},
     wire::{self, Admission, Evidence, PACKET_BYTES_MAX},
 };
@@ -74,8 +74,16 @@ pub async fn hear(packets: &[&[u8]]) -> io::Result<Heard> {
     }
     let heard = lines()?.0.listen()?.1;
     let stray_pause = Duration::ZERO;
-    let mut hearing =
-        Hearing { heard, shared: Arc::clone(&shared), report: None, untold: None, has_begun: false, stray_pause, keeping: None };
+    let mut hearing = Hearing {
+        heard,
+        shared: Arc::clone(&shared),
+        report: None,
+        untold: None,
+        wait_max: VISIT_WAIT,
+        has_begun: false,
+        stray_pause,
+        keeping: None,
+    };
     for packet in packets {
         hearing.hear(&packet[..packet.len().min(PACKET_BYTES_MAX)]).await;
     }

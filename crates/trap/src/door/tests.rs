@@ -278,3 +278,41 @@ async fn what_waits_for_room_when_the_traps_close_is_told_once_there_is_some_and
         assert_eq!((heard, status.reports, status.reports_lost), expected);
     }
 }
+
+#[tokio::test]
+async fn what_stands_in_the_pipe_behind_a_report_without_room_is_counted_too() {
+    const GUESTS: u64 = 6;
+    const TYPED: u64 = "USER root\r\nPASS toor\r\n".len() as u64;
+    let limits = Limits { delay_percent: 1, ..Limits::default() };
+    let trap = TrapOptions { name: "bait".into(), service: service("ftp"), listen: vec!["127.0.0.1:0".parse().unwrap()] };
+    let bound = bind(Options { traps: vec![trap], dark: None, limits }).unwrap();
+    let (line_in, rooms) = lines().unwrap();
+    let (address, status) = (bound.addresses()[0].1, bound.status());
+    // Room for each guest's first word. Whoever was never told of is counted at the end in any case; these were.
+    let (visit_sender, visits) = mpsc::channel(usize::try_from(GUESTS).unwrap());
+    let household = Household { visits: visit_sender, news: mpsc::channel(1).0, clock: Now::default };
+    let (shutdown, wanted) = tokio::sync::oneshot::channel::<()>();
+    let task = tokio::spawn(bound.keep(line_in, household, async move { drop(wanted.await) }));
+    let room = Room::of(vec![Plays::One(service("ftp"))], limits, &[], None, None).unwrap();
+    let playing = tokio::spawn(room.listen(rooms).unwrap().run());
+    let mut guests = Vec::new();
+    for _ in 0..GUESTS {
+        let mut guest = TcpStream::connect(address).await.unwrap();
+        assert!(line(&mut guest).await.starts_with("220"));
+        logs_in(&mut guest).await;
+        guests.push(guest);
+    }
+    eventually(|| status.read()[0].reports == GUESTS).await;
+    // A report leaves before the answer: when that is here, it stands in the pipe, and one of them waits for room.
+    for guest in &mut guests {
+        logs_in(guest).await;
+    }
+    eventually(|| status.read()[0].bytes > GUESTS * TYPED).await;
+    assert_eq!((status.read()[0].bytes, status.read()[0].reports_lost), ((GUESTS + 1) * TYPED, 0), "one of them is heard");
+    drop(shutdown);
+    within(PATIENCE, task).await.expect("they do not close").unwrap().unwrap();
+    playing.await.unwrap().unwrap();
+    let after = &status.read()[0];
+    assert_eq!((after.reports, after.reports_lost, after.bytes), (GUESTS, GUESTS, 2 * GUESTS * TYPED));
+    drop(visits);
+}
