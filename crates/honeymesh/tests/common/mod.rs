@@ -23,7 +23,7 @@ use std::{
 /// How long anything in these tests may take.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// How long something that must happen may take.
-const EVENTUALLY: Duration = Duration::from_secs(40);
+pub const EVENTUALLY: Duration = Duration::from_secs(40);
 static NEXT: AtomicU32 = AtomicU32::new(0);
 
 /// Whether the test can run here; says loudly why not.
