@@ -69,7 +69,7 @@ fn connect(stage: &Stage<'_>, to: &'static str, port: u16) -> Result<(), ErrorKi
 
 const REFUSED: Result<(), ErrorKind> = Err(ErrorKind::ConnectionRefused);
 const SILENT: Result<(), ErrorKind> = Err(ErrorKind::TimedOut);
-const ANSWERED_WITHIN: Duration = Duration::from_millis(400);
+const ANSWERED_WITHIN: Duration = Duration::from_millis(600);
 
 fn on(kind: Kind, name: &str, case: fn(&mut Stage<'_>)) {
     alone(name, |room| case(&mut Stage::new(room, kind)));

@@ -1,11 +1,13 @@
 //! Both back ends behind one face, real frames to them, and what became of those.
 
-use super::{PATIENCE, Peer, Room, ban, hour};
+use super::{PATIENCE, Peer, Room, ban, hour, wait};
 use honeymesh_types::{Enforcement, Knock, Lockdown, Scope};
 use honeymesh_xdp::{Counters, Drift, Error, Kernel, Knocks, Nft, NftEnds, NftWriter, Options, now};
 use honeymesh_xdp_program::testing::Packet;
 use std::{
     cell::RefCell,
+    io::ErrorKind,
+    net::{IpAddr, SocketAddr, TcpStream},
     time::{Duration, Instant},
 };
 
@@ -18,6 +20,9 @@ pub const HERE: &str = "192.0.2.1";
 pub const HARDWARE: &str = "02:00:00:00:00:01";
 /// The same of IPv6.
 pub const HERE6: &str = "2001:db8::1";
+
+/// How long one end of the cable waits for the other the first time, before it tries again.
+const MEETING: Duration = Duration::from_secs(2);
 
 /// Which back end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -151,6 +156,13 @@ impl<'a> Stage<'a> {
         let peer = Peer::new();
         peer.cable("hm0", "hm1");
         super::ip(&format!("link set hm0 address {HARDWARE}"));
+        // Whoever has not met asks for the hardware address first, and if that question is lost a second passes before the next.
+        for to in [HERE, HERE6] {
+            let to = SocketAddr::new(to.parse::<IpAddr>().unwrap(), 9);
+            let met =
+                move || TcpStream::connect_timeout(&to, MEETING).is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused);
+            assert!(wait(|| peer.run(met)), "{to} does not answer");
+        }
         Self { room, peer, kind, max_bans: 1_000, knocks: RefCell::default() }
     }
 
