@@ -43,6 +43,8 @@ const FIRST_REPORT_WAIT: Duration = Duration::from_secs(2);
 /// unread bytes cause.
 const LINGER: Duration = Duration::from_secs(1);
 const LINGER_BYTES_MAX: usize = 64 * 1_024;
+/// What a segment holds on any path: IPv6's least packet (RFC 8200, section 5) without its headers.
+const SEGMENT_BYTES: usize = 1_220;
 
 /// What all sessions have in common.
 pub(crate) struct Common {
@@ -149,20 +151,32 @@ impl Conversation {
         if let Err(end) = Box::pin(self.greet()).await {
             return end;
         }
+        let mut deadline = self.deadline();
+        // One for all waits, and only ever set to something earlier before it has ended: each setting costs a turn of the runtime's loop.
+        let mut sleep = pin!(sleep_until(self.due(deadline)));
         loop {
-            let deadline = self.deadline();
             loop {
-                let mut sleep = pin!(sleep_until(self.progress.first_report_by().map_or(deadline, |first| first.min(deadline))));
+                let due = self.due(deadline);
+                if due < sleep.deadline() {
+                    sleep.as_mut().reset(due);
+                }
                 match poll_fn(|context| self.poll_ready(context, sleep.as_mut())).await {
                     Ok(()) => break,
-                    Err(End::Deadline) if Instant::now() < deadline => Box::pin(self.report()).await,
+                    Err(End::Deadline) if Instant::now() < due => sleep.as_mut().reset(due),
+                    Err(End::Deadline) if due < deadline => Box::pin(self.report()).await,
                     Err(end) => return end,
                 }
             }
             if let Err(end) = Box::pin(self.read_and_answer()).await {
                 return end;
             }
+            deadline = self.deadline();
         }
+    }
+
+    /// What is waited for no longer than: what must come, or the first report.
+    fn due(&self, deadline: Instant) -> Instant {
+        self.progress.first_report_by().map_or(deadline, |first| first.min(deadline))
     }
 
     async fn greet(&mut self) -> Result<(), End> {
@@ -323,8 +337,8 @@ impl Conversation {
         }
         self.progress.answers(answer);
         self.keep_back(answer).await?;
-        // What ends the connection goes out together with its end.
-        let more = if flow == Flow::Close { SendFlags::MORE } else { SendFlags::empty() };
+        // What ends the connection goes out in one segment with its end, if it fits into one.
+        let more = if flow == Flow::Close && answer.len() <= SEGMENT_BYTES { SendFlags::MORE } else { SendFlags::empty() };
         self.write(answer, more).await?;
         match flow {
             Flow::StartTls => self.start_tls(answer).await,
