@@ -277,7 +277,10 @@ impl Door {
         let local = stream.local_addr().unwrap_or(self.address);
         let (_, counters) = &self.shared.traps[self.trap];
         match self.shared.gate.enter(source, local, self.trap) {
-            Entry::Admitted(stranger) => {
+            entered @ (Entry::Admitted(stranger) | Entry::AdmittedInstead(stranger, _)) => {
+                if let Entry::AdmittedInstead(_, trap) = entered {
+                    count(&self.shared.traps[trap].1.gave_way);
+                }
                 count(&counters.sessions);
                 count(&counters.active);
                 self.hand_over(stream, &stranger).await;
@@ -487,6 +490,9 @@ impl Hearing {
             .gate
             .told(head.session, |guest| note(guest, head.bytes, body.payload.len(), self.shared.capture_bytes_max));
         let Some(guest) = noted.flatten() else { return self.stray().await };
+        if head.bytes > 0 {
+            self.shared.gate.speaks(head.session);
+        }
         self.shared.counters(&guest).bytes.fetch_add(head.bytes, Relaxed);
         let visit = self.shared.visit(guest.trap, &guest.stranger, head.bytes, body);
         self.tell(guest.trap, visit, VISIT_WAIT).await;
