@@ -579,7 +579,7 @@ const fn is_letter(number: u64) -> bool {
 fn note(guest: &mut Guest, bytes: u64, payload: usize, capture_max: usize) -> Option<Guest> {
     let is_possible = bytes >= payload as u64
         && payload <= guest.capture_room
-        && guest.reports <= REPORTS_MAX
+        && usize::from(guest.reports) <= REPORTS_MAX
         && guest.bytes.saturating_add(bytes) <= SESSION_BYTES_MAX + (PACKET_BYTES_MAX + capture_max) as u64;
     if !is_possible {
         return None;

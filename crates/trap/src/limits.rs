@@ -69,7 +69,7 @@ pub(crate) struct Guest {
     /// Which trap: its place among all.
     pub(crate) trap: usize,
     /// Reports so far.
-    pub(crate) reports: usize,
+    pub(crate) reports: u16,
     /// Octets told so far.
     pub(crate) bytes: u64,
     /// Octets that may still be captured.
