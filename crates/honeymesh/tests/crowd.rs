@@ -176,14 +176,14 @@ impl Honest {
     }
 
     /// Ends it: none of his requests has failed, and they took little longer than before.
-    fn is_well(self) {
+    fn was_served(self) {
         self.closing.store(true, Ordering::Relaxed);
         for thread in self.threads {
             thread.join().unwrap();
         }
         let took = self.took.lock().unwrap();
         let (beside, before) = (median(&took), self.before);
-        println!("{} honest requests beside the crowd: {beside:?} in the middle, {before:?} before it", took.len());
+        eprintln!("{} honest requests beside the crowd: {beside:?} in the middle, {before:?} before it", took.len());
         assert!(beside <= SLOWER_MAX * before, "{beside:?} beside the crowd, {before:?} before it");
     }
 }
@@ -240,7 +240,7 @@ fn a_silent_crowd_is_held_in_little_memory_and_hinders_nobody() {
     println!("{crowd} idle connections: {each} octets each");
     assert!(each <= OCTETS_EACH_MAX, "{each} octets for each of {crowd}, which had been less: {seen:?}");
 
-    honest.is_well();
+    honest.was_served();
     assert!(net.stranger("curl -s -m 10 http://10.77.0.1:8080/ -u root:toor"), "and others are played to");
     eventually("what they say is told", || net.told(&["events", "--json"]).contains("\"password\":\"toor\"").then_some(()));
     let greedy = in_namespace(&net.stranger, || visitor(0)).join().unwrap();
@@ -315,7 +315,7 @@ fn those_who_drip_are_held_to_the_deadline_in_little_memory_and_no_longer() {
     assert!(began.elapsed() >= DRIPPING_MAX, "nobody is let go before");
     let least = seen.iter().min().expect("they are in for longer than that");
     assert!(*least <= DRIPPING_OCTETS_EACH_MAX, "octets for each of {crowd} that drip: {seen:?}");
-    honest.is_well();
+    honest.was_served();
     assert!(net.stranger("curl -s -m 10 http://10.77.0.1:8080/ -u root:toor"), "and others are played to");
     let deadline = began + all_in + DRIPPING_MAX + EVENTUALLY;
     while active(&net.json(&["status"])) > 0 {
