@@ -13,8 +13,6 @@ const TLS_FILE: &str = "traps.pem";
 const SSH_FILE: &str = "traps-ssh.pem";
 /// What the first line of a file begins with that was made here; the host's name follows.
 const MADE_FOR: &str = "# made for ";
-/// How long ago the machine was set up at least and at most, as its certificate tells, in hours.
-const AGE_HOURS: (u64, u64) = (24 * 40, 24 * 700);
 
 /// The certificate with its key, and the host key; `None` without traps. What was made for another name, or for another node, is
 /// made again.
@@ -28,10 +26,9 @@ pub fn load_or_make(config: &Config, state: &StateDir, persona: &Persona) -> Res
     let certificate =
         Kept { path: state.file(TLS_FILE), made_for: persona.host(), read: TlsIdentity::from_pem, show: TlsIdentity::to_pem };
     let tls = certificate.load_or_make(|| {
-        let (least, most) = AGE_HOURS;
-        let age = Duration::from_hours(least + persona.number("tls age") % (most - least));
-        let since = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default().saturating_sub(age);
-        TlsIdentity::make(persona.host(), since)
+        // Debian makes it when the machine is set up.
+        let since = Duration::from_secs(persona.set_up("ssl-cert"));
+        TlsIdentity::make(persona.host(), since.min(SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default()))
     })?;
     let mark = format!("{:016x}", persona.number("ssh rsa host key"));
     let key = Kept { path: state.file(SSH_FILE), made_for: &mark, read: SshIdentity::from_pem, show: SshIdentity::to_pem };
