@@ -13,7 +13,6 @@ use crate::{Definition, text::hex};
 use alloc::{
     format,
     string::{String, ToString},
-    vec::Vec,
 };
 use hmac::{Hmac, KeyInit, Mac};
 use honeymesh_types::WallTime;
@@ -110,8 +109,8 @@ pub struct Persona {
     seed: [u8; 32],
     host: String,
     domain: String,
-    /// What runs on it: [`programs`].
-    programs: Vec<String>,
+    /// What runs on it: a bit for each of [`programs::ORDER`].
+    programs: u64,
 }
 
 impl core::fmt::Debug for Persona {
@@ -130,7 +129,7 @@ impl Persona {
     /// The machine that this seed makes. The seed is a secret: it must differ from node to node, and stay.
     #[must_use]
     pub fn of(seed: [u8; 32]) -> Self {
-        let mut persona = Self { seed, host: String::new(), domain: "localdomain".to_string(), programs: Vec::new() };
+        let mut persona = Self { seed, host: String::new(), domain: "localdomain".to_string(), programs: 0 };
         let [role, pattern, number, a, b, c, ..] = persona.key("host");
         let role = ROLES[usize::from(role) % ROLES.len()];
         persona.host = match pattern % 4 {
@@ -215,8 +214,8 @@ impl Persona {
     }
 
     /// The programs that run on it besides what every Debian runs, in the order in which they are started.
-    pub(crate) fn programs(&self) -> &[String] {
-        &self.programs
+    pub(crate) fn programs(&self) -> impl Iterator<Item = &'static str> + use<> {
+        programs::among(self.programs)
     }
 
     /// When it was installed, in seconds since 1970: nothing that it made itself is older.

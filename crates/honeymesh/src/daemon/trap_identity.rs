@@ -87,6 +87,35 @@ mod tests {
         assert!(load_or_make(&config, &state, &Persona::of([1; 32])).unwrap_err().contains("remove it to have another one"));
     }
 
+    /// The day from which on a certificate is valid, as it stands in it: year, month and day.
+    fn valid_from(pem: &str) -> String {
+        let digit =
+            |char: u8| b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".iter().position(|one| *one == char);
+        let body = pem.split("-----").nth(2).unwrap();
+        let digits: Vec<usize> = body.bytes().filter_map(digit).collect();
+        let bytes = digits.chunks(4).flat_map(|four| {
+            let number = four.iter().fold(0, |number, digit| number << 6 | digit) << (6 * (4 - four.len()));
+            [number >> 16, number >> 8, number].map(|byte| u8::try_from(byte & 0xff).unwrap())
+        });
+        let bytes: Vec<u8> = bytes.collect();
+        // UTCTime, of 13 characters.
+        let at = bytes.windows(2).position(|two| two == [0x17, 13]).unwrap() + 2;
+        String::from_utf8(bytes[at..at + 6].to_vec()).unwrap()
+    }
+
+    #[test]
+    fn the_certificate_is_as_old_as_the_machine() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = StateDir::prepare(dir.path(), Owner::oneself()).unwrap();
+        let config = config("[[trap]]\nname = \"web\"\nservice = \"https\"\nlisten = [\"127.0.0.1:8443\"]\n");
+        for seed in 1..5 {
+            let persona = Persona::of([seed; 32]);
+            let (made, _) = load_or_make(&config, &state, &persona).unwrap().unwrap();
+            let day = valid_from(&made.to_pem());
+            assert!(("251001".."251221").contains(&day.as_str()), "{day}: a machine of autumn 2025");
+        }
+    }
+
     #[test]
     fn without_traps_there_is_none() {
         let dir = tempfile::tempdir().unwrap();

@@ -1,10 +1,6 @@
 //! Which programs run on the machine for the services that its traps play.
 
 use crate::Definition;
-use alloc::{
-    string::{String, ToString},
-    vec::Vec,
-};
 
 /// All programs in the order in which a machine starts them; what every Debian runs is among them.
 pub(super) const ORDER: [&str; 37] = [
@@ -53,13 +49,15 @@ const STEP: u32 = 24;
 /// A program's own number is among the first so many of its.
 const SPREAD: u64 = 12;
 
-/// The programs of these traps, in their order.
-pub(super) fn of<'a>(traps: impl IntoIterator<Item = &'a Definition>) -> Vec<String> {
-    let mut running: Vec<&str> = traps.into_iter().flat_map(|trap| plays(&trap.service, trap.site.as_deref())).copied().collect();
-    let place = |program: &&str| ORDER.iter().position(|known| known == program);
-    running.sort_by_key(place);
-    running.dedup();
-    running.into_iter().map(ToString::to_string).collect()
+/// The programs of these traps: a bit for each, by its place in [`ORDER`].
+pub(super) fn of<'a>(traps: impl IntoIterator<Item = &'a Definition>) -> u64 {
+    let running = traps.into_iter().flat_map(|trap| plays(&trap.service, trap.site.as_deref()));
+    running.filter_map(|program| ORDER.iter().position(|known| known == program)).fold(0, |bits, place| bits | 1 << place)
+}
+
+/// Those whose bits are set, in the order in which they are started.
+pub(super) fn among(bits: u64) -> impl Iterator<Item = &'static str> {
+    ORDER.into_iter().enumerate().filter(move |(place, _)| bits >> place & 1 == 1).map(|(_, program)| program)
 }
 
 /// What a service and its site need; nothing if they are another machine's.

@@ -209,10 +209,6 @@ impl<'a> Shell<'a> {
     fn is_root(&self) -> bool {
         self.user == "root"
     }
-
-    fn home(&self) -> String {
-        if self.is_root() { "/root".to_string() } else { format!("/home/{}", self.user) }
-    }
 }
 
 impl Reads {

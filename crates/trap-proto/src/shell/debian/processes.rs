@@ -156,8 +156,7 @@ impl Shell<'_> {
             ..self.process(1, "root", "/sbin/init")
         };
         all.push(Process { parent: 0, ..init });
-        let services = self.persona.programs().iter().map(String::as_str);
-        for program in daemons::ALWAYS.into_iter().chain(services) {
+        for program in daemons::ALWAYS.into_iter().chain(self.persona.programs()) {
             let pid = self.persona.era().pid(program, self.now);
             let cores = u32::from(self.persona.machine().cores);
             let copies = daemons::of(program)

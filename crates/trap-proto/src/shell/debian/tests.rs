@@ -67,6 +67,15 @@ fn another_user_is_no_root_and_a_strange_one_is_nobody_strange() {
     assert_eq!(answered("admin", "id").0, "uid=1000(admin) gid=1000(admin) groups=1000(admin),27(sudo),100(users)\n");
     assert_eq!(answered("admin", "cat /etc/shadow").1, "cat: /etc/shadow: Permission denied\n");
     assert_eq!(answered("a\x1b[2J", "whoami").0, "user\n");
+    let persona = everything(Persona::of([7; 32]));
+    let (told, _) = run_all(&persona, "postgres", &["id", "pwd", "cat /etc/passwd | grep -c postgres"], false);
+    let number = between_parens(&told);
+    assert_eq!(
+        told,
+        format!("uid={0}(postgres) gid={1}(postgres) groups={1}(postgres)\n/var/lib/postgresql\n1\n", number.0, number.1)
+    );
+    assert!(number.0 < 1_000 && number.1 < 1_000, "a package's");
+    assert_eq!(run_all(&persona, "www-data", &["id"], false).0, "uid=33(www-data) gid=33(www-data) groups=33(www-data)\n");
 }
 
 #[test]
@@ -84,6 +93,11 @@ fn output_is_bounded_and_input_is_asked_for() {
         (Some(Reads::File), Some(Reads::Commands), Some(Reads::Echo), None)
     );
     assert_eq!(shell.run(b"id; exit; id", &mut Place::default(), &mut Output::default()), Outcome::Exit);
+}
+
+fn between_parens(id: &str) -> (u32, u32) {
+    let number = |name: &str| id.split(name).nth(1).unwrap().split('(').next().unwrap().parse().unwrap();
+    (number("uid="), number("gid="))
 }
 
 fn run_all(persona: &Persona, user: &str, lines: &[&str], interactive: bool) -> (String, String) {

@@ -122,7 +122,7 @@ const DAY_SECONDS: u64 = 86_400;
 impl Shell<'_> {
     /// Those that packages made for the programs that run here.
     fn made(&self) -> impl Iterator<Item = (u32, u32, &'static str, &'static str)> {
-        let runs = |program: &str| self.persona.programs().iter().any(|running| running == program);
+        let runs = |program: &str| self.persona.programs().any(|running| running == program);
         let all = OF_PROGRAMS.iter().chain(&OF_PROGRAMS_LATER).filter(move |(program, ..)| runs(program));
         let (user, group) = FIRST;
         (user..).zip(group..).zip(all).map(|((user, group), (_, name, rest))| (user, group, *name, *rest))
@@ -132,7 +132,7 @@ impl Shell<'_> {
     pub(super) fn passwd(&self) -> String {
         let mut lines: Vec<String> = BASE.iter().chain(&SYSTEM).map(ToString::to_string).collect();
         lines.extend(self.made().map(|(user, group, name, rest)| format!("{name}:x:{user}:{group}:{rest}")));
-        if !self.is_root() && !lines.iter().any(|line| line.split(':').next() == Some(self.user())) {
+        if self.is_made_for_somebody() {
             lines.push(format!("{0}:x:1000:1000:,,,:/home/{0}:/bin/bash", self.user()));
         }
         lines.join("\n") + "\n"
@@ -161,10 +161,10 @@ impl Shell<'_> {
     /// `/etc/group`.
     pub(super) fn group(&self) -> String {
         let user = self.user();
-        let member = |name: &str| if matches!(name, "sudo" | "users") && !self.is_root() { user } else { "" };
+        let member = |name: &str| if matches!(name, "sudo" | "users") && self.is_made_for_somebody() { user } else { "" };
         let known = GROUPS.iter().chain(&SYSTEM_GROUPS).map(|(name, number)| format!("{name}:x:{number}:{}\n", member(name)));
         let made = self.made().map(|(_, group, name, _)| format!("{name}:x:{group}:\n"));
-        let own = (!self.is_root()).then(|| format!("{user}:x:1000:\n"));
+        let own = self.is_made_for_somebody().then(|| format!("{user}:x:1000:\n"));
         known.chain(made).chain(own).collect()
     }
 
@@ -178,11 +178,34 @@ impl Shell<'_> {
         format!("$y$j9T${}{}${}{}", digits("salt", SALT_DIGITS - 1), ".", digits("hash", HASH_DIGITS - 1), "5")
     }
 
+    /// His line in `/etc/passwd`, if a package made it: number, group and home.
+    fn account(&self) -> Option<(String, String, String)> {
+        let user = self.user();
+        let known = BASE.iter().chain(&SYSTEM).map(ToString::to_string);
+        let made = self.made().map(|(user, group, name, rest)| format!("{name}:x:{user}:{group}:{rest}"));
+        let line = known.chain(made).find(|line| line.split(':').next() == Some(user))?;
+        let mut words = line.split(':').skip(2).map(ToString::to_string);
+        Some((words.next()?, words.next()?, words.nth(1)?))
+    }
+
     pub(super) fn id(&self) -> String {
-        if self.is_root() {
-            return "uid=0(root) gid=0(root) groups=0(root)\n".into();
-        }
-        format!("uid=1000({0}) gid=1000({0}) groups=1000({0}),27(sudo),100(users)\n", self.user())
+        let user = self.user();
+        let Some((number, group, _)) = self.account() else {
+            return format!("uid=1000({user}) gid=1000({user}) groups=1000({user}),27(sudo),100(users)\n");
+        };
+        let groups = self.group();
+        let of = |line: &&str| line.split(':').nth(2) == Some(&group);
+        let name = groups.lines().find(of).and_then(|line| line.split(':').next()).unwrap_or(user);
+        format!("uid={number}({user}) gid={group}({name}) groups={group}({name})\n")
+    }
+
+    pub(super) fn home(&self) -> String {
+        self.account().map_or_else(|| format!("/home/{}", self.user()), |(.., home)| home)
+    }
+
+    /// Nobody's account of a package: it was made for somebody to log in.
+    fn is_made_for_somebody(&self) -> bool {
+        self.account().is_none()
     }
 
     /// `w`, as procps 4.0.4 prints it with logind. Whence somebody came is not known here: `-`, as for who came from nowhere.
