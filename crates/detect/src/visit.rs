@@ -26,10 +26,11 @@ const ENTROPY_SHORT_HIGH_MILLIBITS: u16 = 5_700;
 const ATTACK_WEIGHT_MIN: u8 = 30;
 
 /// What each sign of a trap protocol adds to the score, and what it means.
-const SIGNS: [(Signs, u8, &str); 4] = [
+const SIGNS: [(Signs, u8, &str); 5] = [
     (Signs::BAIT, 70, "used bait that only a thief can know"),
     (Signs::RULE, 40, "matched a rule of the trap"),
     (Signs::CREDENTIALS, 30, "tried credentials"),
+    (Signs::UPLOAD, 20, "brought a file"),
     (Signs::MALFORMED, 10, "broke the protocol"),
 ];
 

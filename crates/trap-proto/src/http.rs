@@ -17,6 +17,7 @@ mod software;
 mod target;
 mod xmlrpc;
 
+pub(crate) use date::civil;
 pub use session::HttpSession;
 pub use sites::Site;
 

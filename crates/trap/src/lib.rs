@@ -10,6 +10,7 @@
 //!
 //! [`Visit`]: honeymesh_types::Visit
 
+mod beside;
 mod bind;
 mod broken;
 mod door;
@@ -35,7 +36,7 @@ pub use door::testing;
 pub use door::{CLOSING_MAX, Household, News};
 pub use host_key::SshIdentity;
 pub use identity::{IdentityError, TlsIdentity};
-pub use limits::Dismisser;
+pub use limits::{Dismisser, PORTS_MAX};
 pub use line::{Line, RoomLine, lines};
 pub use options::{Limits, Options, TrapOptions};
 pub use room::{Ready, Room};

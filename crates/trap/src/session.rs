@@ -1,11 +1,13 @@
 //! One connection from its first byte to its last report.
 
 mod drip;
+mod errands;
 
 pub(crate) use drip::Drip;
 
 use crate::{
     Limits,
+    beside::{Beside, Switchboard},
     broken::{Broken, fault},
     report::{REPORTS_MAX, SESSION_BYTES_MAX, Teller, Transcript, add},
     rules::Eyes,
@@ -47,6 +49,8 @@ pub(crate) struct Common {
     pub(crate) recogniser: Eyes,
     /// Without it, TLS is refused.
     pub(crate) tls: Option<Tls>,
+    /// What the daemon says of sessions' ports.
+    pub(crate) switchboard: Arc<Switchboard>,
 }
 
 /// A session with everything it needs. Thousands that wait are to be small: what they have in common stands once.
@@ -59,6 +63,8 @@ pub(crate) struct Conversation {
     teller: Teller,
     /// Ready once the stranger is dismissed, or once the traps close and whoever could dismiss it is gone.
     dismissed: oneshot::Receiver<()>,
+    /// Its port, once it has wanted one.
+    beside: Option<Box<Beside>>,
     progress: Progress,
 }
 
@@ -72,7 +78,7 @@ struct Progress {
     bytes: u64,
     reports: usize,
     /// Where the protocol broke.
-    fault: String,
+    fault: Box<str>,
 }
 
 impl Progress {
@@ -84,7 +90,7 @@ impl Progress {
             capture_room,
             bytes: 0,
             reports: 0,
-            fault: String::new(),
+            fault: Box::default(),
         }
     }
 
@@ -131,7 +137,7 @@ impl Conversation {
         dismissed: oneshot::Receiver<()>,
     ) -> Box<Self> {
         let progress = Progress::begins(common.limits.capture_bytes_max);
-        Box::new(Self { stream, session, drip, common: Arc::clone(common), teller, dismissed, progress })
+        Box::new(Self { stream, session, drip, common: Arc::clone(common), teller, dismissed, beside: None, progress })
     }
 
     /// Talks until somebody ends it. Whoever connected is reported at least once.
@@ -323,6 +329,7 @@ impl Conversation {
         self.write(answer).await?;
         match flow {
             Flow::StartTls => self.start_tls(answer).await,
+            Flow::Errand => Box::pin(self.errands(answer)).await,
             Flow::Close => Err(End::Ours),
             Flow::Telling if self.progress.reports >= REPORTS_MAX => Err(End::Ours),
             Flow::Telling | Flow::Continue => Ok(()),
@@ -399,7 +406,7 @@ impl Conversation {
         match catch_unwind(look) {
             Ok(sight) => Some(add(sight, findings)),
             Err(_) => {
-                self.progress.fault = fault().unwrap_or_else(|| "in a recogniser".to_owned());
+                self.progress.fault = fault().unwrap_or_else(|| "in a recogniser".to_owned()).into();
                 None
             }
         }
@@ -425,7 +432,7 @@ impl Conversation {
         let session = &mut self.session;
         let outcome = catch_unwind(AssertUnwindSafe(|| call(session.as_mut())));
         if outcome.is_err() {
-            self.progress.fault = fault().unwrap_or_else(|| "at a place that nobody noted".to_owned());
+            self.progress.fault = fault().unwrap_or_else(|| "at a place that nobody noted".to_owned()).into();
             self.session = Box::new(Broken(Signs::MALFORMED));
         }
         outcome.ok()

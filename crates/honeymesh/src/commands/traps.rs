@@ -5,7 +5,7 @@
 
 use crate::failure::Failure;
 use honeymesh_sandbox::{Files, Role, Sandbox, close_inherited, forbid_more, in_a_copy, let_go_of_code, narrow};
-use honeymesh_trap::{Room, RoomLine, Setting, note_faults, rules::RULE_MEMORY_MAX};
+use honeymesh_trap::{PORTS_MAX, Room, RoomLine, Setting, note_faults, rules::RULE_MEMORY_MAX};
 use nix::{
     sys::{
         prctl,
@@ -23,8 +23,8 @@ use std::{
 
 /// What the warden may read: the proof that its power is gone.
 const PROOF: &str = "/proc/self";
-/// Descriptors besides one for each session: lines, loop, standard streams, and what is on its way.
-const DESCRIPTORS_BESIDES: usize = 64;
+/// Descriptors besides one for each session: lines, loop, standard streams, and what is on its way; and what sessions have brought to them.
+const DESCRIPTORS_BESIDES: usize = 64 + PORTS_MAX;
 /// Address space besides what sessions take, in octets: the program, its libraries, what the allocator sets aside.
 const MEMORY_BESIDES: usize = 512 << 20;
 /// Address space for a session besides what it captures, in octets.

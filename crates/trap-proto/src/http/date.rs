@@ -22,7 +22,7 @@ fn word(words: &[&'static str], index: u64) -> &'static str {
 }
 
 /// Year, month and day of a day counted from 1970-01-01: Howard Hinnant's algorithm, with years from March.
-const fn civil(days: u64) -> (u64, u64, u64) {
+pub(crate) const fn civil(days: u64) -> (u64, u64, u64) {
     let shifted = days + 719_468;
     let (era, day_of_era) = (shifted / 146_097, shifted % 146_097);
     let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
