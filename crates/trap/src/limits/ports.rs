@@ -77,6 +77,12 @@ impl Gate {
         }
     }
 
+    /// Sessions that have one.
+    #[cfg(any(test, feature = "testing"))]
+    pub(crate) fn ports(&self) -> usize {
+        self.inside().ports.open.len()
+    }
+
     /// Its port could not be opened, or nobody came to it in time: its place is free.
     pub(crate) fn forget_port(&self, session: u64, number: u64) {
         let mut inside = self.inside();
@@ -146,7 +152,7 @@ mod tests {
         assert_eq!(second.closed.try_recv(), Err(oneshot::error::TryRecvError::Empty), "another one's number closes nothing");
         gate.leave(session).unwrap();
         assert_eq!(second.closed.try_recv(), Err(oneshot::error::TryRecvError::Closed));
-        assert!(gate.inside().ports.open.is_empty());
+        assert_eq!(gate.ports(), 0);
         assert!(matches!(gate.wants_port(session, |_| true), Wish::Stray), "it has left");
     }
 
