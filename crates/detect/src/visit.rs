@@ -174,7 +174,9 @@ mod tests {
 
     #[test]
     fn the_grade_follows_what_was_said() {
-        let cases: [(&[u8], Signs, Grade); 9] = [
+        let cases: [(&[u8], Signs, Grade); 11] = [
+            (b"a holiday", Signs::UPLOAD, Grade::Payload),
+            (b"", Signs::UPLOAD | Signs::CREDENTIALS, Grade::Hostile),
             (b"", Signs::empty(), Grade::Handshake),
             (b"", Signs::SILENT, Grade::Handshake),
             (b"hello", Signs::empty(), Grade::Payload),
@@ -232,6 +234,8 @@ mod tests {
         assert_eq!(verdict.score, 100);
         let sum = ["10 it spoke", "30 tried credentials", "45 fetches a program: curl http", "40 feeds a shell: | sh"];
         assert_eq!(verdict.reckoning, sum);
+        let brought = Detector::new().judge_visit(&visit(b"a holiday", Signs::UPLOAD));
+        assert_eq!((brought.score, brought.findings.as_slice()), (30, &["brought a file".to_owned()][..]));
         let quiet = Detector::new().judge_visit(&visit(b"", Signs::empty()));
         assert_eq!((quiet.score, quiet.findings.len()), (SCORE_HANDSHAKE, 0));
     }

@@ -11,8 +11,6 @@ use honeymesh_types::{Signs, WallTime};
 
 /// How long vsftpd waits for a connection of data (`accept_timeout`), in milliseconds.
 const ACCEPT_MS: u32 = 60_000;
-/// Where a name that is there already is counted up from, and how far: more files there cannot be.
-const UNIQUE_MAX: u32 = 100;
 
 const DENIED: &str = "550 Permission denied.\r\n";
 const NO_CONNECTION: &str = "425 Failed to establish connection.\r\n";
@@ -330,8 +328,7 @@ impl Inside {
         if !name.is_empty() && self.tree.found(name).is_none() {
             return name.to_vec();
         }
-        let counted = |number: u32| [base, format!(".{number}").as_bytes()].concat();
-        (1..UNIQUE_MAX).map(counted).find(|name| self.tree.found(name).is_none()).unwrap_or_default()
+        [base, format!(".{}", self.tree.free_number(base)).as_bytes()].concat()
     }
 
     /// [`Session::errand`](crate::Session::errand).

@@ -22,6 +22,11 @@ const PRIVATE_FOLDER: &str = "drwx------";
 /// What a folder's length is shown as.
 const FOLDER_BYTES: u64 = 4_096;
 
+/// What patterns of one listing may cost, in bytes of names times bytes of the pattern; what comes beyond does not fit.
+const PATTERN_STEPS_MAX: usize = 32 * 1_024;
+/// How wide an owner's number stands.
+const OWNER_WIDTH: usize = 8;
+
 /// Whose a file is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Owner {
@@ -225,14 +230,17 @@ impl Tree {
         Some(format!("{year:04}{month:02}{day:02}{:02}{:02}{:02}", second / 3_600, second / 60 % 60, second % 60))
     }
 
-    /// What lies in a folder: the last part of each path, and what it is.
-    fn inside<'a>(&'a self, folder: &'a [u8]) -> impl Iterator<Item = (&'a [u8], &'a Entry)> {
-        self.entries.iter().filter_map(move |(path, entry)| {
-            let name = match folder {
-                [] => path.as_slice(),
-                folder => path.strip_prefix(folder)?.strip_prefix(b"/")?,
-            };
-            (!name.is_empty() && !name.contains(&b'/')).then_some((name, entry))
+    /// What lies in a folder: the last part of each path, and what it is. What lies deeper stands between.
+    fn inside<'a>(&'a self, folder: &[u8]) -> impl Iterator<Item = (&'a [u8], &'a Entry)> {
+        let mut begin = folder.to_vec();
+        if !folder.is_empty() {
+            begin.push(b'/');
+        }
+        let length = begin.len();
+        let all = self.entries.range(begin.clone()..).take_while(move |(path, _)| path.starts_with(&begin));
+        all.filter_map(move |(path, entry)| {
+            let name = &path[length..];
+            (!name.contains(&b'/')).then_some((name, entry))
         })
     }
 
@@ -243,31 +251,44 @@ impl Tree {
         if wanted.is_anonymous && self.entries.get(&folder).is_some_and(is_closed) {
             return None;
         }
-        let now = now.0 / MICROS_PER_SECOND;
-        let mut listing = Vec::new();
-        // Names alone are told as they were asked for.
-        let before: Vec<u8> = match wanted.folder {
-            _ if wanted.is_long => Vec::new(),
-            b"." => Vec::new(),
-            [.., b'/'] => wanted.folder.to_vec(),
-            folder => [folder, b"/"].concat(),
-        };
-        let named = |name: &[u8]| [&before, name].concat();
+        let mut listing = Lines::new(wanted, now.0 / MICROS_PER_SECOND);
         if wanted.with_dots {
             for (name, path) in [(&b"."[..], folder.as_slice()), (b"..", parent(&folder))] {
-                line(&mut listing, &named(name), &self.folder(path), 2 + self.folders(path), wanted.is_long, now);
+                listing.add(name, &self.folder(path), 2 + self.folders(path));
             }
         }
-        let shows_hidden = wanted.with_dots || wanted.filter.first() == Some(&b'.');
-        let is_wanted = |name: &[u8]| (shows_hidden || name.first() != Some(&b'.')) && fits(name, wanted.filter);
-        for (name, entry) in self.inside(&folder).filter(|(name, _)| is_wanted(name)) {
-            let links = match entry.bytes {
-                Some(_) => 1,
-                None => 2 + self.folders(&[&folder, &b"/"[..usize::from(!folder.is_empty())], name].concat()),
+        let mut child = if folder.is_empty() { Vec::new() } else { [folder.as_slice(), b"/"].concat() };
+        let length = child.len();
+        for (name, entry) in self.inside(&folder) {
+            if !listing.wants(name) {
+                continue;
+            }
+            let links = if entry.bytes.is_some() || !wanted.is_long {
+                1
+            } else {
+                child.truncate(length);
+                child.extend_from_slice(name);
+                2 + self.folders(&child)
             };
-            line(&mut listing, &named(name), entry, links, wanted.is_long, now);
+            listing.add(name, entry, links);
         }
-        Some(listing)
+        Some(listing.bytes)
+    }
+
+    /// The first number from 1 on that is free behind `name` and a point.
+    pub(super) fn free_number(&self, name: &[u8]) -> usize {
+        let Some(path) = self.resolve(name) else { return 1 };
+        let (folder, own) = (parent(&path), &path[path.iter().rposition(|byte| *byte == b'/').map_or(0, |slash| slash + 1)..]);
+        let mut taken = [false; ENTRIES_MAX + 2];
+        for (name, _) in self.inside(folder) {
+            let digits = name.strip_prefix(own).and_then(|rest| rest.strip_prefix(b"."));
+            let number = digits.and_then(|digits| core::str::from_utf8(digits).ok()?.parse::<usize>().ok());
+            if let Some(place) = number.and_then(|number| taken.get_mut(number)) {
+                *place = true;
+            }
+        }
+        // There are fewer files than places.
+        taken.iter().skip(1).position(|is_taken| !is_taken).map_or(1, |place| place + 1)
     }
 
     /// A folder that is there: the root was made when the first one in it was.
@@ -298,33 +319,101 @@ pub(super) struct Listing<'a> {
     pub(super) is_anonymous: bool,
 }
 
-/// Does a name fit a pattern? Of its asterisks only the first and the last count.
-fn fits(name: &[u8], pattern: &[u8]) -> bool {
-    let is_star = |byte: &u8| *byte == b'*';
-    match (pattern.iter().position(is_star), pattern.iter().rposition(is_star)) {
-        (Some(first), Some(last)) => {
-            let (head, tail) = (&pattern[..first], &pattern[last + 1..]);
-            name.len() >= head.len() + tail.len() && name.starts_with(head) && name.ends_with(tail)
-        }
-        _ => pattern.is_empty() || name == pattern,
-    }
+/// A listing that grows.
+struct Lines<'a> {
+    bytes: Vec<u8>,
+    wanted: Listing<'a>,
+    now: u64,
+    /// What looking for patterns may still cost.
+    steps: usize,
 }
 
-fn line(listing: &mut Vec<u8>, name: &[u8], entry: &Entry, links: usize, is_long: bool, now: u64) {
-    if is_long {
+impl<'a> Lines<'a> {
+    const fn new(wanted: &Listing<'a>, now: u64) -> Self {
+        Self { bytes: Vec::new(), wanted: *wanted, now, steps: PATTERN_STEPS_MAX }
+    }
+
+    /// Is something of this name to be listed?
+    fn wants(&mut self, name: &[u8]) -> bool {
+        let shows_hidden = self.wanted.with_dots || self.wanted.filter.first() == Some(&b'.');
+        let cost = name.len() * self.wanted.filter.len();
+        let Some(left) = self.steps.checked_sub(cost) else { return false };
+        self.steps = left;
+        (shows_hidden || name.first() != Some(&b'.')) && fits(name, self.wanted.filter)
+    }
+
+    fn add(&mut self, name: &[u8], entry: &Entry, links: usize) {
+        if self.wanted.is_long {
+            self.about(entry, links);
+        } else if self.wanted.folder != b"." {
+            // Names alone are told as they were asked for.
+            self.bytes.extend_from_slice(self.wanted.folder);
+            if !self.wanted.folder.ends_with(b"/") {
+                self.bytes.push(b'/');
+            }
+        }
+        self.bytes.extend_from_slice(name);
+        self.bytes.extend_from_slice(b"\r\n");
+    }
+
+    /// Written by hand: whoever asks again and again is not to cost more than that.
+    fn about(&mut self, entry: &Entry, links: usize) {
         let Entry { permissions, owner: Owner { user, group }, made, bytes } = entry;
         let (days, second) = (made / SECONDS_PER_DAY, made % SECONDS_PER_DAY);
         let (year, month, day) = crate::http::civil(days);
         let month = usize::try_from(month).ok().and_then(|month| MONTHS.get(month.wrapping_sub(1))).copied().unwrap_or_default();
-        let when = match now.checked_sub(*made) {
-            Some(age) if age <= OLD_SECONDS => format!("{month} {day:02} {:02}:{:02}", second / 3_600, second / 60 % 60),
-            _ => format!("{month} {day:02}  {year}"),
-        };
-        let bytes = bytes.unwrap_or(FOLDER_BYTES);
-        listing.extend_from_slice(format!("{permissions} {links:>4} {user:<8} {group:<8} {bytes:>8} {when} ").as_bytes());
+        self.bytes.extend_from_slice(permissions.as_bytes());
+        self.number(links as u64, 5, b' ');
+        self.bytes.push(b' ');
+        for owner in [user, group] {
+            let end = self.bytes.len() + OWNER_WIDTH;
+            self.number(u64::from(*owner), 0, b' ');
+            self.bytes.resize(end.max(self.bytes.len()), b' ');
+            self.bytes.push(b' ');
+        }
+        self.number(bytes.unwrap_or(FOLDER_BYTES), 8, b' ');
+        self.bytes.push(b' ');
+        self.bytes.extend_from_slice(month.as_bytes());
+        self.bytes.push(b' ');
+        self.number(day, 2, b'0');
+        self.bytes.push(b' ');
+        if self.now.checked_sub(*made).is_some_and(|age| age <= OLD_SECONDS) {
+            self.number(second / 3_600, 2, b'0');
+            self.bytes.push(b':');
+            self.number(second / 60 % 60, 2, b'0');
+        } else {
+            self.number(year, 5, b' ');
+        }
+        self.bytes.push(b' ');
     }
-    listing.extend_from_slice(name);
-    listing.extend_from_slice(b"\r\n");
+
+    /// A number, filled up from the left to `width`.
+    fn number(&mut self, number: u64, width: usize, fill: u8) {
+        let (mut digits, mut at, mut rest) = ([0; 20], 20, number);
+        while at > 0 && (rest > 0 || at == 20) {
+            at -= 1;
+            digits[at] = b'0' + u8::try_from(rest % 10).unwrap_or_default();
+            rest /= 10;
+        }
+        let length = digits.len() - at;
+        self.bytes.resize(self.bytes.len() + width.saturating_sub(length), fill);
+        self.bytes.extend_from_slice(&digits[at..]);
+    }
+}
+
+/// Does a name fit a pattern with asterisks?
+fn fits(name: &[u8], pattern: &[u8]) -> bool {
+    if !pattern.contains(&b'*') {
+        return pattern.is_empty() || name == pattern;
+    }
+    let mut parts = pattern.split(|byte| *byte == b'*');
+    let (head, tail) = (parts.next().unwrap_or_default(), parts.next_back().unwrap_or_default());
+    let Some(mut rest) = name.strip_prefix(head).and_then(|rest| rest.strip_suffix(tail)) else { return false };
+    parts.filter(|part| !part.is_empty()).all(|part| {
+        let found = rest.windows(part.len()).position(|window| window == part);
+        rest = found.map_or(&[], |at| &rest[at + part.len()..]);
+        found.is_some()
+    })
 }
 
 #[cfg(test)]

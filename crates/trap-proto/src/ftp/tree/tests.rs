@@ -85,8 +85,27 @@ fn entries_and_their_paths_are_bounded() {
 
 #[test]
 fn names_fit_patterns() {
-    let table = [("a.txt", "*.txt", true), ("a.txt", "a*", true), ("a", "a*a", false), ("ab", "b", false), ("x", "", true)];
+    let table = [
+        ("a.txt", "*.txt", true),
+        ("a.txt", "a*", true),
+        ("a", "a*a", false),
+        ("ab", "b", false),
+        ("x", "", true),
+        ("abcd", "*b*d", true),
+        ("abcd", "*c*b*", false),
+        ("abcd", "**", true),
+    ];
     for (name, pattern, is_fit) in table {
         assert_eq!(fits(name.as_bytes(), pattern.as_bytes()), is_fit, "{name} {pattern}");
     }
+}
+
+#[test]
+fn names_that_are_taken_are_counted_up() {
+    let mut tree = tree();
+    for name in ["f", "f.1", "f.3", "f.x", "ff.2"] {
+        let path = tree.writable(name.as_bytes()).unwrap();
+        tree.write(&path, 0, NOW);
+    }
+    assert_eq!((tree.free_number(b"f"), tree.free_number(b"/f.1"), tree.free_number(b"none/x")), (2, 1, 1));
 }
