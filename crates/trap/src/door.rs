@@ -40,7 +40,10 @@ use std::{
     time::Duration,
 };
 use tokio::{
-    io::unix::{AsyncFd, AsyncFdReadyGuard},
+    io::{
+        Interest,
+        unix::{AsyncFd, AsyncFdReadyGuard},
+    },
     net::UdpSocket,
     sync::{mpsc, watch},
     task::{JoinSet, yield_now},
@@ -223,7 +226,7 @@ fn doors(
         for listener in listeners {
             let address = listener.local_addr()?;
             let (inward, shared, stop) = (Arc::clone(inward), Arc::clone(shared), stop.clone());
-            doors.push(Door { listener: awaited(listener)?, address, trap, is_slow, inward, shared, stop });
+            doors.push(Door { listener: awaited(listener, Interest::READABLE)?, address, trap, is_slow, inward, shared, stop });
         }
         for socket in sockets {
             let address = socket.local_addr()?;

@@ -218,7 +218,7 @@ fn door(waiting: usize) -> (Door, watch::Sender<()>, Arc<Counters>, RoomLine, Ve
     let address = listener.local_addr().unwrap();
     let guests = (0..waiting).map(|_| std::net::TcpStream::connect(address).unwrap()).collect();
     let door = Door {
-        listener: awaited(listener).unwrap(),
+        listener: awaited(listener, Interest::READABLE).unwrap(),
         address,
         trap: 0,
         is_slow: false,
