@@ -235,7 +235,7 @@ mod tests {
         let sum = ["10 it spoke", "30 tried credentials", "45 fetches a program: curl http", "40 feeds a shell: | sh"];
         assert_eq!(verdict.reckoning, sum);
         let brought = Detector::new().judge_visit(&visit(b"a holiday", Signs::UPLOAD));
-        assert_eq!((brought.score, brought.findings.as_slice()), (30, &["brought a file".to_owned()][..]));
+        assert_eq!((brought.score, brought.findings), (30, vec!["brought a file".into()]));
         let quiet = Detector::new().judge_visit(&visit(b"", Signs::empty()));
         assert_eq!((quiet.score, quiet.findings.len()), (SCORE_HANDSHAKE, 0));
     }

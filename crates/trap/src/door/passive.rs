@@ -18,7 +18,11 @@ use std::{
     sync::Arc,
     time::Duration,
 };
-use tokio::{io::unix::AsyncFd, sync::watch, time::timeout};
+use tokio::{
+    io::{Interest, unix::AsyncFd},
+    sync::watch,
+    time::timeout,
+};
 
 /// How long a port waits for its connection: vsftpd's own wait.
 const PORT_WAIT_MAX: Duration = Duration::from_secs(60);
@@ -67,7 +71,7 @@ impl Hearing {
             let listener = listener(own, BACKLOG)?;
             let at = listener.local_addr()?;
             let (inward, shared, stop) = (Arc::clone(&keeping.inward), Arc::clone(&self.shared), keeping.stop.clone());
-            Ok(Passive { listener: awaited(listener)?, at, grant, inward, shared, stop })
+            Ok(Passive { listener: awaited(listener, Interest::READABLE)?, at, grant, inward, shared, stop })
         });
         opened
             .inspect_err(|error: &io::Error| {

@@ -9,6 +9,7 @@ use crate::{
     report::{REPORTS_MAX, SESSION_BYTES_MAX, Transcript},
 };
 use honeymesh_trap_proto::{Done, Errand, Flow, GIVEN_BYTES_MAX};
+use rustix::net::SendFlags;
 use std::{future::Future, sync::Arc, time::Duration};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -52,7 +53,7 @@ impl Conversation {
         }
         self.progress.answers(answer);
         self.keep_back(answer).await?;
-        self.write(answer).await?;
+        self.write(answer, SendFlags::empty()).await?;
         match flow {
             Flow::Errand => Ok(true),
             Flow::Close | Flow::StartTls => Err(End::Ours),
