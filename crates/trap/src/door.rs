@@ -250,11 +250,13 @@ impl Door {
     async fn keep(mut self) {
         loop {
             tokio::select! {
+                // The end first: while somebody waits the listener is always ready, and each who is let in may wait to be handed over.
+                biased;
+                _ = self.stop.changed() => break,
                 ready = self.listener.readable() => match ready {
                     Ok(ready) => self.let_in(ready).await,
                     Err(error) => self.failed(&error).await,
                 },
-                _ = self.stop.changed() => break,
             }
         }
     }
