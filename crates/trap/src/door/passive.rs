@@ -90,31 +90,31 @@ impl Hearing {
 }
 
 impl Passive {
-    async fn keep(mut self) {
-        let (session, number, shared) = (self.grant.stranger.session.0, self.grant.number, Arc::clone(&self.shared));
-        let has_joined = {
-            let (mut stop, Self { listener, at, grant, inward, .. }) = (self.stop.clone(), &mut self);
-            let Grant { stranger, closed, .. } = grant;
-            tokio::select! {
-                has_joined = meet(listener, *at, session, stranger.source.ip(), inward) => has_joined,
-                _ = closed => false,
-                _ = stop.changed() => false,
-            }
+    async fn keep(self) {
+        let Self { listener, at, grant, inward, shared, mut stop } = self;
+        let (session, source) = (grant.stranger.session.0, grant.stranger.source.ip());
+        let has_joined = tokio::select! {
+            has_joined = meet(listener, at, session, source, &inward) => has_joined,
+            _ = grant.closed => false,
+            _ = stop.changed() => false,
         };
         // Whoever has joined keeps the place as long as his session lasts, or until it wants another port.
         if !has_joined {
-            shared.gate.forget_port(session, number);
+            shared.gate.forget_port(session, grant.number);
         }
     }
 }
 
 /// Tells where the port is, waits for the one who may connect, and hands him over. Gives whether he was.
-async fn meet(listener: &AsyncFd<TcpListener>, at: SocketAddr, session: u64, source: IpAddr, inward: &Inward) -> bool {
+async fn meet(listener: AsyncFd<TcpListener>, at: SocketAddr, session: u64, source: IpAddr, inward: &Inward) -> bool {
     let listening = Admission::Listening { session, at: Some(at) };
     if !matches!(timeout(HAND_WAIT, inward.hand(&listening, None)).await, Ok(Ok(()))) {
         return false;
     }
-    let Ok(Some(connection)) = timeout(PORT_WAIT_MAX, come(listener, source)).await else { return false };
+    let came = timeout(PORT_WAIT_MAX, come(&listener, source)).await;
+    // It is closed before anything is heard of whoever came.
+    drop(listener);
+    let Ok(Some(connection)) = came else { return false };
     let join = Admission::Join { session, port: at.port() };
     matches!(timeout(HAND_WAIT, inward.hand(&join, Some(connection.as_fd()))).await, Ok(Ok(())))
 }
