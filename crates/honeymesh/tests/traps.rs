@@ -83,7 +83,7 @@ fn strangers_bytes_are_parsed_by_a_process_that_owns_nothing_and_can_do_nothing_
         assert_eq!(fs::read(format!("/proc/{pid}/environ")).unwrap(), b"", "{name}");
     }
     let limits = fs::read_to_string(format!("/proc/{player}/limits")).unwrap();
-    assert!(limits.lines().any(|line| line.starts_with("Max open files") && line.contains(" 1152 ")), "{limits}");
+    assert!(limits.lines().any(|line| line.starts_with("Max open files") && line.contains(" 1216 ")), "{limits}");
     assert!(limits.lines().any(|line| line.starts_with("Max core file size") && line.contains(" 0 ")), "{limits}");
     assert!(net.told(&["status"]).contains(&format!("traps    process {player}")));
     assert!(daemon.stop().0.success());
