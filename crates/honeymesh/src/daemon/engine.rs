@@ -174,16 +174,22 @@ impl<K: Enforcer> Engine<K> {
         }
     }
 
-    /// Brings the restored node and the kernel together: outputs of the restoration, the network, then the tables.
+    /// Brings the restored node and the kernel together: the network, the never-ban set, what else the restoration came to, then the tables.
+    /// Of several never-ban sets only the last one is said, for it alone is whole: one from before the network was known would take own
+    /// addresses, gateways and operators out of a kernel that drops meanwhile, and would do for a lockdown.
     pub fn begin(&mut self, mut restored: Vec<Output>, facts: NetworkFacts) {
         let now = (self.clock)();
-        // Not before the network is known: a stored ban must not hit an address that is ours by now, and a lockdown must not
-        // keep out whoever is logged in.
+        // Before anything is said: a stored ban must not hit an address that is ours by now, and a lockdown must not keep out whoever is
+        // logged in.
+        self.own_addresses(&facts);
+        self.node.handle(Input::Network(facts), now, &mut restored);
         restored.retain(|output| *output != Output::Reconcile);
+        let mut sets: Vec<_> = restored.extract_if(.., |output| matches!(output, Output::Protect(_))).collect();
+        sets.drain(..sets.len().saturating_sub(1));
         let lockdowns: Vec<_> = restored.extract_if(.., |output| matches!(output, Output::Lockdown(_))).collect();
-        self.carry_out(restored, now.mono, now);
-        self.network(facts);
-        self.carry_out(lockdowns, now.mono, now);
+        for outputs in [sets, restored, lockdowns] {
+            self.carry_out(outputs, now.mono, now);
+        }
         self.reconcile();
         self.interfaces_seen(self.kernel.interfaces());
     }
@@ -243,11 +249,15 @@ impl<K: Enforcer> Engine<K> {
 
     /// Takes a change of the network: what is ours is known to the kernel before anything is judged by it.
     pub fn network(&mut self, facts: NetworkFacts) {
+        self.own_addresses(&facts);
+        let now = (self.clock)();
+        self.take(Input::Network(facts), now.mono);
+    }
+
+    fn own_addresses(&mut self, facts: &NetworkFacts) {
         if let Err(error) = self.kernel.set_local(&facts.own) {
             self.trouble("own addresses", None, &error);
         }
-        let now = (self.clock)();
-        self.take(Input::Network(facts), now.mono);
     }
 
     /// How long the loop may sleep at most; zero if there is something to do at once.

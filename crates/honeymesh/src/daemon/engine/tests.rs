@@ -27,6 +27,10 @@ struct Pretended(Arc<Mutex<Table>>);
 struct Table {
     bans: BTreeMap<Subject, Enforcement>,
     allow: Vec<IpNet>,
+    /// Every never-ban set that was told, in this order, taken or not.
+    allows_told: Vec<Vec<IpNet>>,
+    /// A never-ban set with this one in it is refused.
+    refuses_allow_of: Option<IpNet>,
     local: Vec<IpAddr>,
     enforcing: bool,
     lockdown: Lockdown,
@@ -76,8 +80,12 @@ impl Enforcer for Pretended {
     }
     fn set_allow(&mut self, nets: &[IpNet]) -> Result<(), Error> {
         let mut table = self.0.lock().unwrap();
+        table.allows_told.push(nets.to_vec());
         if let Some(error) = table.refuses_allow {
             return Err(error());
+        }
+        if table.refuses_allow_of.is_some_and(|net| nets.contains(&net)) {
+            return Err(broken());
         }
         table.allow = nets.to_vec();
         Ok(())
@@ -198,6 +206,11 @@ impl Bench {
     }
 
     fn on(kernel: Pretended, policy: Policy) -> Self {
+        let own = vec!["192.0.2.1".parse().unwrap()];
+        Self::within(kernel, policy, NetworkFacts { own, ..NetworkFacts::default() })
+    }
+
+    fn within(kernel: Pretended, policy: Policy, facts: NetworkFacts) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let section = StoreSection { events_max: 10_000, events_age: Duration::from_secs(3_600), payloads_max: 1 << 20 };
         let books = Books::open(dir.path(), &section).unwrap();
@@ -235,8 +248,7 @@ impl Bench {
             user: "somebody".into(),
             clock,
         });
-        let own = vec!["192.0.2.1".parse().unwrap()];
-        engine.begin(restored, NetworkFacts { own, ..NetworkFacts::default() });
+        engine.begin(restored, facts);
         Self { engine, kernel, desk, questions, inner, dir }
     }
 
