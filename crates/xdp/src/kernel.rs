@@ -58,6 +58,8 @@ pub struct Kernel {
     owed: Owed,
     taken: Taken,
     too_large: TooLarge,
+    /// For [`Kernel::has_allow`].
+    has_allow: bool,
     /// For [`Kernel::take_mended`].
     mended: Drift,
     swept: MonoTime,
@@ -109,6 +111,7 @@ impl Kernel {
             owed: Owed::default(),
             taken: Taken::new(settings, allow_watch),
             too_large: TooLarge::default(),
+            has_allow: false,
             mended: Drift::default(),
             swept: MonoTime::default(),
             room_made: None,
@@ -235,10 +238,8 @@ impl Kernel {
     /// Has the program ask for the tables that hold something. What the kernel refuses stays owed, and is an error only for whoever needs
     /// one of these gates that is not open.
     fn open_gates(&mut self, needed: Gates) -> Result<(), Error> {
-        let was_owed = self.owed.is_any();
         let wanted = self.tables.counts().gates(self.settings.gates);
-        let done = self.set_gates(wanted);
-        self.mended.taken |= was_owed && !self.owed.is_any();
+        let done = self.order(|kernel| kernel.set_gates(wanted));
         if self.taken.gates().has(Gates(wanted.0 & needed.0)) { Ok(()) } else { done }
     }
 
@@ -270,7 +271,8 @@ impl Kernel {
     /// # Errors
     /// [`Error::Table`]: the mode before holds, and this is said again with every [`Kernel::guard`] until the kernel takes it.
     pub fn set_enforcing(&mut self, on: bool) -> Result<(), Error> {
-        self.set_gates(self.settings.gates.with(Gates::ENFORCING, on))
+        let gates = self.settings.gates.with(Gates::ENFORCING, on);
+        self.order(|kernel| kernel.set_gates(gates))
     }
 
     /// Packets that the entry of `subject` has dropped (or would have); 0 if there is none, or it cannot be read.

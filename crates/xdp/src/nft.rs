@@ -97,6 +97,8 @@ pub struct Nft {
     sends_from: (u16, u16),
     /// The kernel has refused something that is wanted all the same.
     owes: bool,
+    /// For [`Nft::has_allow`].
+    has_allow: bool,
     /// For [`Nft::take_mended`].
     mended: Cell<Mended>,
     sees_probes: bool,
@@ -146,6 +148,7 @@ impl Nft {
             sight,
             refused_sight: None,
             owes: false,
+            has_allow: false,
             mended: Cell::default(),
             sees_probes: false,
             weighs: false,
@@ -361,7 +364,7 @@ impl Nft {
     ///
     /// # Errors
     /// [`Error::Nftables`].
-    pub fn release(self) -> Result<(), Error> {
+    pub fn release(mut self) -> Result<(), Error> {
         self.done(&Order::Release).map(|_| ())
     }
 

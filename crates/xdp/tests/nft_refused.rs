@@ -96,6 +96,29 @@ fn a_mode_that_the_kernel_refused_is_told_by_the_probe_and_said_again() {
 }
 
 #[test]
+fn what_was_refused_and_is_taken_with_the_next_order_is_told() {
+    alone("taken with an order", |room| {
+        let stage = Stage::new(room, Kind::Nft);
+        let mut nft = begun(&stage);
+        let orders: [(bool, fn(&mut Nft) -> Result<(), Error>); 3] = [
+            (false, |nft| nft.set_enforcing(true)),
+            (false, |nft| nft.set_allow(&[net_of("198.51.100.0/28")])),
+            (true, |nft| nft.set_lockdown(Lockdown::Confirmed)),
+        ];
+        for (mode, order) in orders {
+            refuse();
+            nft.set_enforcing(mode).unwrap_err();
+            refuse_no_more();
+            assert!(!nft.take_mended().taken);
+            order(&mut nft).unwrap();
+            assert!(nft.take_mended().taken);
+            assert!(!nft.guard().unwrap().taken, "once is enough");
+        }
+        nft.release().unwrap();
+    });
+}
+
+#[test]
 fn a_lockdown_that_the_kernel_did_not_leave_or_begin_is_left_or_begun_with_the_next_look() {
     alone("refused lockdown", |room| {
         let stage = Stage::new(room, Kind::Nft);
@@ -119,7 +142,7 @@ fn a_lockdown_that_the_kernel_did_not_leave_or_begin_is_left_or_begun_with_the_n
         nft.set_lockdown(Lockdown::Confirmed).unwrap();
         assert_eq!(is_locked(), [true; 2], "saying it again does it, too");
         assert!(wait(|| stage.drops(&nft, "198.51.100.9")));
-        assert!(nft.guard().unwrap().is_none());
+        assert!(nft.take_mended().taken && nft.guard().unwrap().is_none());
         nft.release().unwrap();
     });
 }

@@ -220,6 +220,28 @@ fn an_order_that_is_taken_in_passing_with_a_ban_is_told() {
     });
 }
 
+#[test]
+fn an_order_that_is_taken_with_the_next_one_is_told() {
+    alone("with the next order", |room| {
+        let (mut kernel, _knocks) = Kernel::start(&room.options(&["lo"])).unwrap();
+        let pairs: [[GivenTo; 2]; 4] = [
+            [|kernel| kernel.set_enforcing(false), |kernel| kernel.set_enforcing(false)],
+            [|kernel| kernel.set_lockdown(Lockdown::Confirmed), |kernel| kernel.set_local(&["192.0.2.1".parse().unwrap()])],
+            [|kernel| kernel.set_allow(&[net_of("198.51.100.0/24")]), |kernel| kernel.set_allow(&[net_of("198.51.100.0/25")])],
+            [|kernel| kernel.set_enforcing(true), |kernel| kernel.set_lockdown(Lockdown::Off)],
+        ];
+        for [first, next] in pairs {
+            refused(|| first(&mut kernel).unwrap_err());
+            assert!(kernel.take_mended().is_none());
+            next(&mut kernel).unwrap();
+            let mended = kernel.take_mended();
+            assert!(mended.taken && !mended.settings_changed, "{mended:?}");
+            assert!(kernel.guard().unwrap().is_none(), "once");
+        }
+        kernel.release().unwrap();
+    });
+}
+
 type Trie = LpmTrie<MapData, u32, u32>;
 /// An order.
 type GivenTo = fn(&mut Kernel) -> Result<(), Error>;

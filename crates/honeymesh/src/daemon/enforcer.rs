@@ -77,6 +77,8 @@ pub trait Enforcer {
     /// What was mended since this was asked last and nobody was told, in passing or by an [`Enforcer::reconcile`] that failed: of what somebody
     /// else had changed (then bans may be missing, too), and of what the kernel had refused.
     fn take_mended(&mut self) -> Drift;
+    /// Was a never-ban set that was ordered since the start taken? Whatever is refused later, that one or a part of a later one is there.
+    fn has_allow(&self) -> bool;
     /// Takes what a self-probe came to.
     ///
     /// # Errors
@@ -131,6 +133,10 @@ macro_rules! forwarded {
 
         fn take_mended(&mut self) -> Drift {
             Self::take_mended(self)
+        }
+
+        fn has_allow(&self) -> bool {
+            Self::has_allow(self)
         }
 
         fn take_look(&mut self) -> Option<Look> {

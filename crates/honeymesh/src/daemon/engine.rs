@@ -298,6 +298,7 @@ impl<K: Enforcer> Engine<K> {
         for output in outputs.drain(..) {
             self.carry_out_one(output, &mut turn, now);
         }
+        self.lock_withheld();
         outputs
     }
 

@@ -69,9 +69,10 @@ impl Nft {
         let answer = self.ask(&Order::Guard(self.network(&sight)));
         // What was to be mended and was refused is said again with every look, too.
         let answer = answer.inspect_err(|error| self.owes |= matches!(error, Error::Nftables { .. }))?;
-        let Answer::Guarded { is_changed, was_owed } = answer else { return Err(unexpected()) };
-        (self.sight, self.owes) = (sight, false);
-        Ok(Mended { is_changed, was_owed })
+        let Answer::Guarded(state) = answer else { return Err(unexpected()) };
+        self.sight = sight;
+        self.stands(state);
+        Ok(state.mended)
     }
 
     pub(super) fn network(&self, sight: &Sight) -> Network {

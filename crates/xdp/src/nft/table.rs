@@ -10,7 +10,7 @@ use super::{
     bytes::Batch,
     element,
     ingress::{self, FROM, Ingress},
-    lasting::Mended,
+    lasting::{Mended, State},
     layout::{Layout, Scan},
     locked::{LOCKED, Lock, Locked, PROTOCOLS, SLACK_MS},
     objects::{self, Hook, TABLE},
@@ -52,8 +52,12 @@ pub(super) struct Table {
     owes: bool,
     /// Which sides have another never-ban set than is wanted.
     owes_allow: BTreeSet<Side>,
-    /// A table that somebody had removed was made anew, and nobody was told yet.
-    has_mended: bool,
+    /// A never-ban set was ordered, not only found.
+    is_allow_ordered: bool,
+    /// For [`State::has_allow`].
+    has_allow: bool,
+    /// What was mended and nobody was told yet: a table that somebody had removed was made anew, or the kernel took what it had refused.
+    mended: Mended,
     /// The frames of the self-probe came out of the rules the last time.
     do_frames_pass: bool,
     /// What the kernel said to the rules about dark ports, ...
@@ -97,7 +101,9 @@ impl Table {
             taken: TakenBySide::new(),
             owes: false,
             owes_allow: BTreeSet::new(),
-            has_mended: false,
+            is_allow_ordered: false,
+            has_allow: false,
+            mended: Mended::default(),
             do_frames_pass: true,
             refused: None,
             refused_coins: None,
@@ -331,7 +337,7 @@ impl Table {
 
     /// Says everything that is wanted, whatever the kernel has: layout, allowlist, lockdown.
     fn say_again(&mut self) -> Result<(), Failure> {
-        self.owes = true;
+        let was_owed = std::mem::replace(&mut self.owes, true);
         self.layout.tiers.extend(self.allow.iter().map(|net| Tier::of(Class::Allow, net)));
         self.settle().inspect_err(|_| self.keep_up())?;
         self.rewrite_allow(&Side::BOTH)?;
@@ -339,6 +345,7 @@ impl Table {
             self.renew_locked(&Side::BOTH)?;
         }
         self.owes = false;
+        self.mended.was_owed |= was_owed;
         Ok(())
     }
 
@@ -383,8 +390,8 @@ impl Table {
     }
 
     /// Takes what the network is like now, and mends whatever is not as it should be, bans excepted: what somebody has changed, and
-    /// what the kernel has refused before. Was there something to mend?
-    pub(super) fn guard(&mut self, network: Network) -> Result<Mended, Failure> {
+    /// what the kernel has refused before. [`Table::state`] says whether there was something to mend.
+    pub(super) fn guard(&mut self, network: Network) -> Result<(), Failure> {
         let before = (self.interfaces.clone(), self.layout.clone());
         self.take(network);
         let was_owed = self.owes;
@@ -398,12 +405,14 @@ impl Table {
         } else if (&self.interfaces, &self.layout) != (&before.0, &before.1) {
             self.settle().inspect_err(|_| self.owe())?;
         }
-        Ok(Mended { is_changed: self.take_mended() | is_changed, was_owed })
+        self.mended.is_changed |= is_changed;
+        Ok(())
     }
 
-    /// Was something made anew that somebody had removed, since this was asked last?
-    pub(super) const fn take_mended(&mut self) -> bool {
-        std::mem::replace(&mut self.has_mended, false)
+    /// How things stand, and what was mended since this was asked last.
+    pub(super) fn state(&mut self) -> State {
+        self.has_allow |= self.is_allow_ordered && self.owes_allow.is_empty();
+        State { mended: std::mem::take(&mut self.mended), owes: self.owes, has_allow: self.has_allow }
     }
 
     fn take(&mut self, network: Network) {

@@ -315,9 +315,7 @@ impl<K: Enforcer> Engine<K> {
         found.missing.extend(between.missing);
         found.settings_changed |= between.settings_changed;
         found.taken |= between.taken;
-        if found.taken {
-            self.all_taken();
-        }
+        self.lock_withheld();
         if !found.is_none() {
             self.tell_drift(&found);
         }

@@ -31,6 +31,8 @@ struct Table {
     allows_told: Vec<Vec<IpNet>>,
     /// A never-ban set with this one in it is refused.
     refuses_allow_of: Option<IpNet>,
+    /// One was taken.
+    has_allow: bool,
     local: Vec<IpAddr>,
     enforcing: bool,
     lockdown: Lockdown,
@@ -87,7 +89,7 @@ impl Enforcer for Pretended {
         if table.refuses_allow_of.is_some_and(|net| nets.contains(&net)) {
             return Err(broken());
         }
-        table.allow = nets.to_vec();
+        (table.allow, table.has_allow) = (nets.to_vec(), true);
         Ok(())
     }
     fn set_local(&mut self, addrs: &[IpAddr]) -> Result<(), Error> {
@@ -132,6 +134,9 @@ impl Enforcer for Pretended {
     }
     fn take_mended(&mut self) -> Drift {
         std::mem::take(&mut self.0.lock().unwrap().mended)
+    }
+    fn has_allow(&self) -> bool {
+        self.0.lock().unwrap().has_allow
     }
     fn take_look(&mut self) -> Option<Look> {
         let twin = self.clone();

@@ -189,6 +189,7 @@ impl Table {
     /// Makes the allowlist equal to `nets`, in one step. What the kernel refuses stays wanted, and [`Table::guard`] says it again.
     pub(in crate::nft) fn set_allow(&mut self, nets: BTreeSet<IpNet>) -> Result<(), Failure> {
         let before = std::mem::replace(&mut self.allow, nets);
+        self.is_allow_ordered = true;
         let missing = self.missing(self.allow.iter().map(|net| Tier::of(Class::Allow, net)));
         if self.owes || !missing.is_empty() {
             self.owes_allow.extend(Side::BOTH);
@@ -205,7 +206,7 @@ impl Table {
             Ok(()) => Ok(()),
             // Somebody has removed a table, a set or an entry of it.
             Err(error) if error.raw_os_error() == Some(libc::ENOENT) => {
-                self.has_mended = true;
+                self.mended.is_changed = true;
                 self.owes_allow.extend(Side::BOTH);
                 self.say_again()
             }

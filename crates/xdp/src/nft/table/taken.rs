@@ -65,7 +65,7 @@ impl Table {
     /// Somebody has taken sets or a whole table away: all of it is said again. Where something else is refused, bans can be entered as soon
     /// as their side has what it took last, and the never-ban set with it.
     pub(super) fn put_back(&mut self) -> Result<(), Failure> {
-        self.has_mended = true;
+        self.mended.is_changed = true;
         self.owes_allow.extend(Side::BOTH);
         self.say_again().or_else(|refused| if self.owes_allow.contains(&Side::Ingress) { Err(refused) } else { Ok(()) })
     }
@@ -84,18 +84,18 @@ impl Table {
         let is_elsewhere = (&taken.interfaces, &taken.layout.carriers) != (&wanted.0, &wanted.1);
         let is_changed = self.is_side_changed(side).map_err(|error| Failure::kernel("read", &error))?;
         if is_elsewhere && self.lay_out_elsewhere(side, wanted).is_ok() {
-            self.has_mended |= is_changed;
+            self.mended.is_changed |= is_changed;
             return Ok(());
         }
         if self.is_lock_changed(side).map_err(|error| Failure::kernel("read", &error))? {
             self.renew_locked(&[side])?;
-            self.has_mended = true;
+            self.mended.is_changed = true;
         }
         if !is_changed && !self.owes_allow.contains(&side) {
             return Ok(());
         }
         let done = self.lay_out_by_taken(side, None);
-        self.has_mended |= is_changed && done.is_ok();
+        self.mended.is_changed |= is_changed && done.is_ok();
         done
     }
 

@@ -32,6 +32,7 @@ impl<K: Enforcer> Engine<K> {
         self.probe_if_due();
         let mended = self.kernel.take_mended();
         self.mended(&mended);
+        self.lock_withheld();
     }
 
     /// Takes how the interfaces stand. Without a keeper this is all there is, so changes are told from here.
