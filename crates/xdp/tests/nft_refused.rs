@@ -162,6 +162,7 @@ fn a_lockdown_that_holds_is_confirmed_kept_and_ended_while_something_else_is_ref
         assert!(ends());
         nft.set_lockdown(Lockdown::Confirmed).expect("it is there already");
         assert!(!ends() && wait(|| stage.drops(&nft, "198.51.100.9")));
+        assert!(!nft.take_mended().settings_changed, "our own work is nobody else's");
         tool("flush set netdev honeymesh locked ; flush set inet honeymesh locked").unwrap();
         assert!(!stage.drops(&nft, "198.51.100.9"));
         nft.guard().unwrap_err();

@@ -369,15 +369,21 @@ impl Table {
             return Err(Failure::new(FailureKind::Kernel, libc::EOPNOTSUPP, "lock down with"));
         }
         self.locked = Locked::now(lock);
-        let was_owed = self.owes;
-        // Entries that are there already are those of the lockdown before.
-        let is_renewed = self.layout.is_locked && lock != Lock::Off && !was_owed;
-        if is_renewed {
-            self.renew_locked(&Side::BOTH).inspect_err(|_| self.owes = true)?;
+        let was_locked = std::mem::replace(&mut self.layout.is_locked, lock != Lock::Off);
+        if self.owes {
+            // Before anybody compares: our own work is nobody else's. And what else is refused is not this order's.
+            let is_as_wanted = self.lock_as_taken();
+            return self.say_again().or_else(|refused| if is_as_wanted { Ok(()) } else { Err(refused) });
         }
-        let done = self.change(|layout| layout.is_locked = lock != Lock::Off);
-        // What else is refused is not this order's.
-        done.or_else(|refused| if self.lock_as_taken() && was_owed { Ok(()) } else { Err(refused) })
+        match (was_locked, self.layout.is_locked) {
+            (false, false) => Ok(()),
+            // Entries that are there already are those of the lockdown before.
+            (true, true) => self.renew_locked(&Side::BOTH).inspect_err(|_| self.owes = true),
+            _ => self.settle().inspect_err(|_| {
+                self.lock_as_taken();
+                self.owe();
+            }),
+        }
     }
 
     fn renew_locked(&mut self, sides: &[Side]) -> Result<(), Failure> {
