@@ -356,14 +356,18 @@ impl Kernel {
     /// compared if an [`Auditor`] has found it doubtful.
     ///
     /// # Errors
-    /// [`Error::Table`] or [`Error::Full`].
+    /// [`Error::Table`] or [`Error::Full`]; part of it may have been mended, and [`Kernel::take_mended`] tells it.
     pub fn guard(&mut self) -> Result<Drift, Error> {
-        let (taken, settings_changed) = (self.owed.is_any(), self.is_tampered(Depth::Quick)?);
-        if taken || settings_changed {
-            self.say_again()?;
-        }
-        let missing = self.guard_probe()?.missing;
-        Ok(Drift { missing, settings_changed, taken, ..self.off() })
+        let is_tampered = self.is_tampered(Depth::Quick)?;
+        let said = if is_tampered || self.owed.is_any() { self.order(Self::say_again) } else { Ok(()) };
+        // What is refused keeps nothing else back, and what was mended all the same is told.
+        let is_mended = said.is_ok() || self.is_tampered(Depth::Quick).is_ok_and(|is_still| !is_still);
+        self.mended.settings_changed |= is_tampered && is_mended;
+        let probe = self.guard_probe();
+        said?;
+        let missing = probe?.missing;
+        let Drift { detached, unsteered, .. } = self.off();
+        Ok(Drift { missing, detached, unsteered, ..self.take_mended() })
     }
 
     /// What reads the tables from another thread; `None` once it was taken.
@@ -428,8 +432,8 @@ impl Kernel {
 
     /// Writes again what somebody may have written over.
     fn say_again(&mut self) -> Result<(), Error> {
-        self.place_again()?;
-        self.say_lasting()
+        let placed = self.place_again();
+        placed.and(self.say_lasting())
     }
 
     /// The same, but for what is ordered for long.

@@ -4,10 +4,11 @@
 
 mod common;
 
-use aya::maps::{LpmTrie, Map, MapData, lpm_trie::Key};
+use aya::maps::{Array, LpmTrie, Map, MapData, lpm_trie::Key};
 use common::{Room, alone, hour, net_of};
 use honeymesh_types::{Lockdown, Scope};
 use honeymesh_xdp::{Error, Fared, Kernel, Probed, now};
+use honeymesh_xdp_abi::Settings;
 use honeymesh_xdp_program::testing::{HERE4, HERE6, Packet};
 use ipnet::Ipv4Net;
 use std::{
@@ -238,6 +239,25 @@ fn an_order_that_is_taken_with_the_next_one_is_told() {
             assert!(mended.taken && !mended.settings_changed, "{mended:?}");
             assert!(kernel.guard().unwrap().is_none(), "once");
         }
+        kernel.release().unwrap();
+    });
+}
+
+#[test]
+fn what_somebody_changed_is_told_also_if_only_a_part_of_it_can_be_said_again() {
+    alone("partly healed", |room| {
+        let (mut kernel, _knocks) = Kernel::start(&room.options(&["lo"])).unwrap();
+        freeze(&pinned(room, "HM_LOCAL"));
+        kernel.set_local(&["192.0.2.1".parse().unwrap()]).unwrap_err();
+        kernel.guard().unwrap_err();
+        assert!(kernel.take_mended().is_none(), "nobody has changed anything");
+        let mut settings: Array<_, [u8; size_of::<Settings>()]> = Map::Array(pinned(room, "HM_SETTINGS")).try_into().unwrap();
+        settings.set(0, [0; size_of::<Settings>()], 0).unwrap();
+        kernel.guard().unwrap_err();
+        let mended = kernel.take_mended();
+        assert!(mended.settings_changed && !mended.taken, "{mended:?}");
+        kernel.guard().unwrap_err();
+        assert!(kernel.take_mended().is_none(), "once");
         kernel.release().unwrap();
     });
 }
