@@ -11,7 +11,7 @@ use common::{
     wait,
 };
 use honeymesh_types::{Lockdown, Scope};
-use honeymesh_xdp::{Error, Nft, NftEnds, NftWriter, now};
+use honeymesh_xdp::{Error, InterfaceState, Nft, NftEnds, NftWriter, now};
 use ipnet::Ipv4Net;
 use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, recv, send, socketpair};
 use std::{
@@ -167,8 +167,10 @@ fn a_lockdown_that_holds_is_confirmed_kept_and_ended_while_something_else_is_ref
         assert!(!stage.drops(&nft, "198.51.100.9"));
         nft.guard().unwrap_err();
         assert!(wait(|| stage.drops(&nft, "198.51.100.9")), "mended");
+        assert!(nft.take_mended().settings_changed, "and theirs is told");
         nft.set_lockdown(Lockdown::Off).expect("nobody is kept out for what else is refused");
         assert!(!stage.drops(&nft, "198.51.100.9"));
+        assert!(!nft.take_mended().settings_changed, "nor is this");
         tool("delete table netdev other").unwrap();
         assert!(nft.guard().unwrap().taken);
         assert!(!stage.drops(&nft, "198.51.100.9") && nft.guard().unwrap().is_none());
@@ -245,6 +247,9 @@ fn what_the_kernel_took_in_the_end_is_told_and_is_nobody_elses_work() {
         ip("link add hm2 type veth peer name hm3");
         crowd("hm2");
         nft.look_after(lookout.look().unwrap()).unwrap_err();
+        let stand = |nft: &Nft| nft.interfaces().into_iter().map(|interface| interface.state).collect::<Vec<_>>();
+        use InterfaceState::{Absent, Attached, Detached};
+        assert_eq!(stand(&nft), [Attached, Detached, Absent]);
         nft.set_enforcing(false).expect_err("everything is one transaction");
         nft.set_lockdown(Lockdown::Confirmed).unwrap_err();
         nft.set_allow(&[net_of("203.0.113.16/28")]).expect("but who is never to be banned is not held up");
@@ -265,9 +270,14 @@ fn what_the_kernel_took_in_the_end_is_told_and_is_nobody_elses_work() {
             "one that can be guarded does not wait for one that cannot"
         );
         assert!(tool("list chain netdev honeymesh from_hm2").is_err());
+        assert_eq!(stand(&nft), [Attached, Detached, Attached]);
+        ip("link del hm4");
+        nft.look_after(lookout.look().unwrap()).unwrap_err();
+        assert_eq!(stand(&nft), [Attached, Detached, Absent]);
 
         tool("delete table netdev other").unwrap();
         nft.look_after(lookout.look().unwrap()).unwrap();
+        assert_eq!(stand(&nft), [Attached, Attached, Absent]);
         assert!(tool("list chain netdev honeymesh from_hm2").is_ok() && tool("list set inet honeymesh locked").is_ok());
         let drift = nft.guard().unwrap();
         assert!(drift.taken && !drift.settings_changed && drift.missing.is_empty(), "{drift:?}");

@@ -82,8 +82,8 @@ pub(super) enum Answer {
     Elements { all: Vec<Element>, is_last: bool },
     /// What [`Order::Open`] came to: are probes of dark ports seen, and reactions to silence weighed?
     Opened { sees_probes: bool, weighs: bool },
-    /// What [`Order::Guard`] came to.
-    Guarded(State),
+    /// What [`Order::Guard`] came to: the interfaces that are guarded now, and what was refused of all that was to be said.
+    Guarded { guarded: Vec<String>, refused: Option<Failure>, state: State },
     /// The counters in their order.
     Counted(Vec<u64>),
     /// What [`Order::Probe`] came to.

@@ -136,7 +136,8 @@ fn carry_out(order: Order, table: &mut Table, allow: &mut BTreeSet<ipnet::IpNet>
         Order::Lockdown(lock) => table.set_lockdown(lock).map(|()| 0)?,
         Order::Arm(traps) => table.arm(traps).map(|()| 0)?,
         Order::Guard(network) if network.is_sound() => {
-            return table.guard(network).map(|()| Answer::Guarded(table.state()));
+            let refused = table.guard(network).err();
+            return Ok(Answer::Guarded { guarded: table.guarded(), refused, state: table.state() });
         }
         Order::Counters => return table.counters().map(Answer::Counted).map_err(read),
         Order::Release => table.release().map(|()| 0)?,

@@ -31,6 +31,12 @@ impl Table {
         self.taken.extend(sides.iter().map(|side| (*side, taken.clone())));
     }
 
+    /// The interfaces that there are and that chains of ours hang on.
+    pub(in crate::nft) fn guarded(&self) -> Vec<String> {
+        let taken = self.taken.get(&Side::Ingress).map(|taken| &taken.interfaces);
+        taken.into_iter().flatten().filter(|name| self.interfaces.contains(*name)).cloned().collect()
+    }
+
     /// Does `work` with what this side took last in place of what is wanted. An interface that is gone by now is left out.
     fn by_taken<T>(&mut self, side: Side, work: impl FnOnce(&mut Self) -> T) -> Option<T> {
         let Taken { mut interfaces, layout } = self.taken.get(&side)?.clone();
