@@ -333,6 +333,30 @@ fn what_somebody_took_away_and_a_ban_or_a_look_put_back_is_told() {
 }
 
 #[test]
+fn what_somebody_did_is_told_though_an_order_has_overwritten_it() {
+    alone("overwritten", |room| {
+        let stage = Stage::new(room, Kind::Nft);
+        let mut nft = begun(&stage);
+        nft.set_allow(&[net_of("203.0.113.16/28")]).unwrap();
+        tool("insert rule netdev honeymesh entrance accept").unwrap();
+        nft.set_enforcing(false).unwrap();
+        assert!(nft.take_mended().settings_changed, "by a mode");
+        nft.set_enforcing(true).unwrap();
+        assert!(!nft.take_mended().settings_changed && nft.guard().unwrap().is_none());
+
+        tool("flush ruleset").unwrap();
+        nft.set_lockdown(Lockdown::Confirmed).unwrap();
+        assert!(nft.take_mended().settings_changed, "by a lockdown");
+        let intent = [ban(SENTINEL, Scope::All, None), full(BANNED)];
+        assert_eq!(nft.reconcile(&intent, now()).unwrap().missing.len(), 2);
+        nft.set_lockdown(Lockdown::Off).unwrap();
+        assert!(!nft.take_mended().settings_changed && drops(&stage, &nft));
+        assert!(nft.guard().unwrap().is_none());
+        nft.release().unwrap();
+    });
+}
+
+#[test]
 fn a_length_of_bans_that_comes_when_its_table_was_taken_away_is_there_and_stays() {
     alone("taken away", |room| {
         let stage = Stage::new(room, Kind::Nft);

@@ -326,7 +326,16 @@ impl Table {
         if self.layout == before {
             return Ok(());
         }
-        self.settle().inspect_err(|_| self.owe())
+        self.settle_over().inspect_err(|_| self.owe())
+    }
+
+    /// Settles because something else is wanted. What somebody had changed is overwritten by that, and told: bans may have gone with it.
+    fn settle_over(&mut self) -> Result<(), Failure> {
+        // What cannot be read now, the next guard tells.
+        let is_changed = self.are_rules_as_left(&Side::BOTH).is_ok_and(|are| !are);
+        self.settle()?;
+        self.mended.is_changed |= is_changed;
+        Ok(())
     }
 
     /// What the kernel has refused stays wanted.
@@ -339,7 +348,7 @@ impl Table {
     fn say_again(&mut self) -> Result<(), Failure> {
         let was_owed = std::mem::replace(&mut self.owes, true);
         self.layout.tiers.extend(self.allow.iter().map(|net| Tier::of(Class::Allow, net)));
-        self.settle().inspect_err(|_| self.keep_up())?;
+        self.settle_over().inspect_err(|_| self.keep_up())?;
         self.rewrite_allow(&Side::BOTH)?;
         if self.layout.is_locked {
             self.renew_locked(&Side::BOTH)?;
@@ -379,7 +388,7 @@ impl Table {
             (false, false) => Ok(()),
             // Entries that are there already are those of the lockdown before.
             (true, true) => self.renew_locked(&Side::BOTH).inspect_err(|_| self.owes = true),
-            _ => self.settle().inspect_err(|_| {
+            _ => self.settle_over().inspect_err(|_| {
                 self.lock_as_taken();
                 self.owe();
             }),
