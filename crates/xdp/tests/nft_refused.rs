@@ -250,16 +250,20 @@ fn what_the_kernel_took_in_the_end_is_told_and_is_nobody_elses_work() {
         let stand = |nft: &Nft| nft.interfaces().into_iter().map(|interface| interface.state).collect::<Vec<_>>();
         use InterfaceState::{Absent, Attached, Detached};
         assert_eq!(stand(&nft), [Attached, Detached, Absent]);
-        nft.set_enforcing(false).expect_err("everything is one transaction");
-        nft.set_lockdown(Lockdown::Confirmed).unwrap_err();
-        nft.set_allow(&[net_of("203.0.113.16/28")]).expect("but who is never to be banned is not held up");
+        nft.set_enforcing(false).expect("it keeps the mode from no other");
+        assert!(!drops(&stage, &nft));
+        nft.set_enforcing(true).unwrap();
+        nft.set_allow(&[net_of("203.0.113.16/28")]).expect("nor who is never to be banned");
         for subject in ["203.0.113.0/24", "2001:db8:1::/48"] {
             nft.raise(&full(subject), now()).expect("nor is a ban");
         }
         nft.raise(&ban("198.51.100.0/25", Scope::Dark, None), now()).expect("nor a silence");
         let before = nft.counters().unwrap().dropped;
         assert!(stage.drops(&nft, "203.0.113.9") && !stage.drops(&nft, "203.0.113.17") && stage.drops(&nft, "2001:db8:1::9"));
-        assert_eq!(nft.counters().unwrap().dropped - before, 5, "the mode before holds, and three sentinels came by");
+        assert_eq!(nft.counters().unwrap().dropped - before, 5, "three sentinels came by");
+        nft.set_lockdown(Lockdown::Confirmed).expect("nor a lockdown");
+        assert!(wait(|| stage.drops(&nft, "192.0.2.77")), "a stranger is locked out");
+        assert!(!nft.take_mended().taken, "something is still refused");
         let why = nft.probe().unwrap().unwrap_err();
         assert!(why.contains("refused what was ordered") && !why.contains("not as they were left"), "{why}");
         nft.guard().unwrap_err();

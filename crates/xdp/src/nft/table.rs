@@ -321,7 +321,7 @@ impl Table {
         let before = self.layout.clone();
         change(&mut self.layout);
         if self.owes {
-            return self.say_again();
+            return self.say_again().map(|_| ());
         }
         if self.layout == before {
             return Ok(());
@@ -344,18 +344,37 @@ impl Table {
         self.keep_up();
     }
 
-    /// Says everything that is wanted, whatever the kernel has: layout, allowlist, lockdown.
-    fn say_again(&mut self) -> Result<(), Failure> {
+    /// Says everything that is wanted, whatever the kernel has: layout, allowlist, lockdown. If only interfaces cannot be guarded, that
+    /// keeps mode and lockdown from no other: it is what is given, and stays owed.
+    fn say_again(&mut self) -> Result<Option<Failure>, Failure> {
         let was_owed = std::mem::replace(&mut self.owes, true);
         self.layout.tiers.extend(self.allow.iter().map(|net| Tier::of(Class::Allow, net)));
-        self.settle_over().inspect_err(|_| self.keep_up())?;
+        let Err(refused) = self.say_all() else {
+            self.owes = false;
+            self.mended.was_owed |= was_owed;
+            return Ok(None);
+        };
+        let is_said = self.say_to_guarded();
+        self.keep_up();
+        if is_said { Ok(Some(refused)) } else { Err(refused) }
+    }
+
+    fn say_all(&mut self) -> Result<(), Failure> {
+        self.settle_over()?;
         self.rewrite_allow(&Side::BOTH)?;
-        if self.layout.is_locked {
-            self.renew_locked(&Side::BOTH)?;
+        if self.layout.is_locked { self.renew_locked(&Side::BOTH) } else { Ok(()) }
+    }
+
+    /// The same without the interfaces that are not guarded yet, if there are any. Was it taken?
+    fn say_to_guarded(&mut self) -> bool {
+        let guarded: BTreeSet<String> = self.guarded().into_iter().collect();
+        if guarded == self.interfaces || !self.taken.contains_key(&Side::Ingress) {
+            return false;
         }
-        self.owes = false;
-        self.mended.was_owed |= was_owed;
-        Ok(())
+        let wanted = std::mem::replace(&mut self.interfaces, guarded);
+        let done = self.say_all();
+        self.interfaces = wanted;
+        done.is_ok()
     }
 
     /// Drop, or only count.
@@ -382,7 +401,7 @@ impl Table {
         if self.owes {
             // Before anybody compares: our own work is nobody else's. And what else is refused is not this order's.
             let is_as_wanted = self.lock_as_taken();
-            return self.say_again().or_else(|refused| if is_as_wanted { Ok(()) } else { Err(refused) });
+            return self.say_again().map(|_| ()).or_else(|refused| if is_as_wanted { Ok(()) } else { Err(refused) });
         }
         match (was_locked, self.layout.is_locked) {
             (false, false) => Ok(()),
@@ -415,13 +434,14 @@ impl Table {
             (self.interfaces, self.layout) = before.clone();
             Failure::kernel("read", &error)
         })?;
+        let mut refused = None;
         if is_changed || was_owed {
-            self.say_again()?;
+            refused = self.say_again()?;
         } else if (&self.interfaces, &self.layout) != (&before.0, &before.1) {
             self.settle().inspect_err(|_| self.owe())?;
         }
         self.mended.is_changed |= is_changed;
-        Ok(())
+        refused.map_or(Ok(()), Err)
     }
 
     /// How things stand, and what was mended since this was asked last.

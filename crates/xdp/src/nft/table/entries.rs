@@ -195,7 +195,7 @@ impl Table {
             self.owes_allow.extend(Side::BOTH);
             let done = self.say_again();
             // What else is refused is not this order's.
-            return if self.owes_allow.is_empty() { Ok(()) } else { done };
+            return if self.owes_allow.is_empty() { Ok(()) } else { done.map(|_| ()) };
         }
         let less: Vec<IpNet> = before.difference(&self.allow).copied().collect();
         let more: Vec<Element> = self.allow.difference(&before).map(|net| Element::allowed(*net)).collect();
@@ -208,7 +208,7 @@ impl Table {
             Err(error) if error.raw_os_error() == Some(libc::ENOENT) => {
                 self.mended.is_changed = true;
                 self.owes_allow.extend(Side::BOTH);
-                self.say_again()
+                self.say_again().map(|_| ())
             }
             Err(error) => {
                 self.owes_allow.extend(Side::BOTH);

@@ -73,7 +73,9 @@ impl Table {
     pub(super) fn put_back(&mut self) -> Result<(), Failure> {
         self.mended.is_changed = true;
         self.owes_allow.extend(Side::BOTH);
-        self.say_again().or_else(|refused| if self.owes_allow.contains(&Side::Ingress) { Err(refused) } else { Ok(()) })
+        self.say_again()
+            .map(|_| ())
+            .or_else(|refused| if self.owes_allow.contains(&Side::Ingress) { Err(refused) } else { Ok(()) })
     }
 
     /// While something is refused: sees to it that either side has the never-ban set, the interfaces that there are, and all that it took
