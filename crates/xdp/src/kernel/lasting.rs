@@ -189,11 +189,12 @@ impl Kernel {
 
     /// Says all of it again, what the kernel has refused included. What one is refused does not keep the others back.
     pub(super) fn say_lasting(&mut self) -> Result<(), Error> {
-        let settings = self.write_settings();
+        // Who is let in first, and then perhaps a lockdown: one that begins before would keep them out meanwhile.
         let allow = self.owed.allow.take().or_else(|| self.taken.allow.take());
         let allow = allow.map_or(Ok(()), |allow| self.write_allow(allow));
         let local = self.owed.local.take().or_else(|| self.taken.local.take());
         let local = local.map_or(Ok(()), |local| self.write_local(local));
+        let settings = self.write_settings();
         settings.and(allow).and(local)
     }
 }
