@@ -314,6 +314,25 @@ fn an_allowlist_that_is_too_large_leaves_the_one_before_and_is_told_until_one_fi
 }
 
 #[test]
+fn a_never_ban_set_that_has_just_grown_is_nobody_elses_work() {
+    alone("just grown", |room| {
+        let mut nft = unowned(room, &["lo"]);
+        let address = |number: u32| Ipv4Net::from(Ipv4Addr::from_bits(0x0a00_0000 + number)).into();
+        for round in 0..12 {
+            let many: Vec<_> = (0..20_000).map(|number| address(round * 20_000 + number)).collect();
+            nft.set_allow(&[]).unwrap();
+            nft.set_allow(&many).unwrap();
+            for _ in 0..3 {
+                assert!(!nft.guard().unwrap().settings_changed, "round {round}");
+            }
+        }
+        tool("delete element netdev honeymesh allow4_32 { 10.3.91.97 }").unwrap();
+        assert!(nft.guard().unwrap().settings_changed, "and what is missing is missed");
+        nft.release().unwrap();
+    });
+}
+
+#[test]
 fn what_somebody_took_away_and_a_ban_or_a_look_put_back_is_told() {
     alone("mended in passing", |room| {
         let stage = Stage::new(room, Kind::Nft);

@@ -163,7 +163,7 @@ impl Table {
     /// Has somebody changed what one side took last?
     pub(super) fn is_side_changed(&mut self, side: Side) -> io::Result<bool> {
         let looked = self.by_taken(side, |table| {
-            let has_allow = table.owes_allow.contains(&side) || table.read_allow_of(side)? == table.allow;
+            let has_allow = table.owes_allow.contains(&side) || table.has_allow_on(side)?;
             Ok(!has_allow || !table.are_rules_as_left(&[side])?)
         });
         looked.unwrap_or(Ok(false))
