@@ -129,7 +129,14 @@ struct Turn {
     /// Whether the store was told something.
     kept: bool,
     /// What of mode, lockdown and never-ban set the kernel refused.
-    refused: Option<String>,
+    refused: Option<Unmet>,
+}
+
+/// What was refused of what lasts.
+struct Unmet {
+    why: String,
+    /// Is it not tried again?
+    is_final: bool,
 }
 
 impl<K: Enforcer> Engine<K> {
@@ -341,11 +348,12 @@ impl<K: Enforcer> Engine<K> {
     /// What came of a setting. One that was refused stays wanted, and whoever ordered it hears of it.
     fn setting(&mut self, what: &str, done: Result<(), honeymesh_xdp::Error>, turn: &mut Turn) {
         if let Err(error) = done {
-            let then = match is_final(&error) {
+            let is_final = is_final(&error);
+            let then = match is_final {
                 true => "is not tried again, and what was ordered before holds: order something else",
                 false => "is said again until the kernel takes it",
             };
-            turn.refused = Some(format!("the kernel refused {what}: {error}; it {then}"));
+            turn.refused = Some(Unmet { why: format!("the kernel refused {what}: {error}; it {then}"), is_final });
             self.trouble(what, None, &error);
         }
     }
@@ -407,8 +415,14 @@ impl<K: Enforcer> Engine<K> {
         self.take(Input::Order { id, order }, now.mono);
     }
 
+    /// Is what was refused in this turn still not in force? It may have been taken by whatever came after it.
+    fn is_unmet(&self, unmet: &Unmet) -> bool {
+        unmet.is_final || self.kernel.owes() || self.shield.is_withholding()
+    }
+
     /// Answers an order: at once if nothing was kept, else when the store has it on the disk.
     fn reply(&mut self, id: OrderId, result: Result<Done, Refused>, turn: &Turn) {
+        self.lock_withheld();
         let Some(asker) = self.waiting.remove(&id) else { return };
         // An unban that waited for the members was kept in an earlier turn.
         let kept = turn.kept || matches!(result, Ok(Done::Unbanned { .. }));
@@ -416,7 +430,7 @@ impl<K: Enforcer> Engine<K> {
             Ok(done) => answer::done(&done, |subject| self.kernel.drops(subject)),
             Err(refused) => Err(answer::refused(&refused)),
         };
-        let answer = if_taken(answer, turn.refused.as_deref());
+        let answer = if_taken(answer, turn.refused.as_ref().filter(|unmet| self.is_unmet(unmet)));
         let Some(reply) = asker.reply else { return };
         if kept && answer.is_ok() {
             self.books.when_committed(move |committed| reply.answer(if_committed(answer, committed)));
@@ -432,8 +446,8 @@ const fn is_final(error: &honeymesh_xdp::Error) -> bool {
 }
 
 /// An order that is known but not in force is no success.
-fn if_taken(answer: Result<Response, Refusal>, refused: Option<&str>) -> Result<Response, Refusal> {
-    let Some(why) = refused else { return answer };
+fn if_taken(answer: Result<Response, Refusal>, unmet: Option<&Unmet>) -> Result<Response, Refusal> {
+    let Some(Unmet { why, .. }) = unmet else { return answer };
     answer.and_then(|_| {
         let words = format!("it is wanted and kept, but not in force: {why}");
         Err(Refusal::new(RefusalKind::Broken, format!("{words}; `honeymesh status` tells whether the self-probe is fine")))

@@ -1,6 +1,6 @@
 //! No lockdown before there is a never-ban set: it would let in nobody at all, whoever set it up included.
 
-use super::{Engine, Turn};
+use super::{Engine, Turn, Unmet};
 use crate::daemon::enforcer::Enforcer;
 use honeymesh_types::Lockdown;
 use honeymesh_xdp::Error;
@@ -13,6 +13,11 @@ pub struct Shield {
 }
 
 impl Shield {
+    /// Does a lockdown wait?
+    pub const fn is_withholding(&self) -> bool {
+        self.withheld.is_some()
+    }
+
     /// What an operator should know.
     pub fn warning(&self) -> Option<String> {
         let why = "the kernel has taken no never-ban set since the start, and without one it would let in nobody at all";
@@ -35,7 +40,8 @@ impl<K: Enforcer> Engine<K> {
         if lockdown != Lockdown::Off && !self.kernel.has_allow() {
             self.shield.withheld = Some(lockdown);
             let why = "it has taken no never-ban set since the start, and without one nobody at all would be let in".to_owned();
-            turn.refused = Some(format!("no lockdown is said to the kernel: {why}; it begins with the first set that is taken"));
+            let words = format!("no lockdown is said to the kernel: {why}; it begins with the first set that is taken");
+            turn.refused = Some(Unmet { why: words, is_final: false });
             return self.trouble("the lockdown", None, &Error::Options(why));
         }
         let done = self.kernel.set_lockdown(lockdown);

@@ -35,6 +35,10 @@ struct Table {
     has_allow: bool,
     local: Vec<IpAddr>,
     enforcing: bool,
+    /// Modes are refused, and taken when everything is made equal; or not even then.
+    refuses_mode: bool,
+    refuses_mode_for_long: bool,
+    owes_mode: Option<bool>,
     lockdown: Lockdown,
     /// The never-ban set when the lockdown was told.
     locked_with: Vec<IpNet>,
@@ -97,7 +101,12 @@ impl Enforcer for Pretended {
         Ok(())
     }
     fn set_enforcing(&mut self, on: bool) -> Result<(), Error> {
-        self.0.lock().unwrap().enforcing = on;
+        let mut table = self.0.lock().unwrap();
+        if table.refuses_mode {
+            table.owes_mode = Some(on);
+            return Err(broken());
+        }
+        table.enforcing = on;
         Ok(())
     }
     fn set_lockdown(&mut self, lockdown: Lockdown) -> Result<(), Error> {
@@ -109,6 +118,11 @@ impl Enforcer for Pretended {
         let Drift { missing, extra, .. } = self.drift(intent);
         let mut table = self.0.lock().unwrap();
         table.bans = intent.iter().map(|ban| (ban.subject, *ban)).collect();
+        if !table.refuses_mode_for_long
+            && let Some(on) = table.owes_mode.take()
+        {
+            table.enforcing = on;
+        }
         Ok(Drift { missing, extra, ..std::mem::take(&mut table.reconciled) })
     }
     fn mend(&mut self, subject: &Subject, what: Option<&Enforcement>, _now: Now) -> Result<Drift, Error> {
@@ -134,6 +148,9 @@ impl Enforcer for Pretended {
     }
     fn take_mended(&mut self) -> Drift {
         std::mem::take(&mut self.0.lock().unwrap().mended)
+    }
+    fn owes(&self) -> bool {
+        self.0.lock().unwrap().owes_mode.is_some()
     }
     fn has_allow(&self) -> bool {
         self.0.lock().unwrap().has_allow
