@@ -445,6 +445,19 @@ async fn a_group_in_a_full_table_is_no_drift_and_why_and_status_tell_of_it() {
 }
 
 #[tokio::test]
+async fn what_the_kernel_has_told_when_the_loop_ends_is_taken_but_not_for_ever() {
+    let mut bench = Bench::new();
+    let mut told = 0;
+    crate::daemon::hear_kernel_out(&mut bench.engine, || {
+        told += 1;
+        let Input::Visit(visit) = visit(if told == 1 { "203.0.113.40" } else { "203.0.113.41" }) else { return None };
+        Some(honeymesh_xdp::Seen::Visit(visit))
+    });
+    assert_eq!(told, crate::daemon::KNOCKS_LEFT_MAX);
+    assert_eq!(bench.kernel.0.lock().unwrap().bans.len(), 2);
+}
+
+#[tokio::test]
 async fn an_entry_that_nobody_ordered_is_found_and_removed() {
     let mut bench = Bench::new();
     let stray: Subject = "198.51.100.1".parse().unwrap();
