@@ -242,6 +242,17 @@ async fn a_turn_at_a_door_lets_in_a_bounded_number_and_ends_when_it_is_to_close(
 }
 
 #[tokio::test]
+async fn a_door_that_is_to_close_lets_nobody_in_however_many_wait() {
+    for _ in 0..30 {
+        let (door, stop, counters, _rooms, _guests) = door(8);
+        drop(door.listener.readable().await.unwrap());
+        drop(stop);
+        within(PATIENCE, door.keep()).await.unwrap();
+        assert_eq!(counters.sessions.load(Relaxed), 0);
+    }
+}
+
+#[tokio::test]
 async fn what_waits_for_room_when_the_traps_close_is_told_once_there_is_some_and_else_counted() {
     for is_read in [true, false] {
         let trap = TrapOptions { name: "bait".into(), service: service("ftp"), listen: vec!["127.0.0.1:0".parse().unwrap()] };
