@@ -95,12 +95,15 @@ fn a_mode_that_the_kernel_refused_is_told_by_the_probe_and_said_again() {
     });
 }
 
+/// An order.
+type GivenTo = fn(&mut Nft) -> Result<(), Error>;
+
 #[test]
 fn what_was_refused_and_is_taken_with_the_next_order_is_told() {
     alone("taken with an order", |room| {
         let stage = Stage::new(room, Kind::Nft);
         let mut nft = begun(&stage);
-        let orders: [(bool, fn(&mut Nft) -> Result<(), Error>); 3] = [
+        let orders: [(bool, GivenTo); 3] = [
             (false, |nft| nft.set_enforcing(true)),
             (false, |nft| nft.set_allow(&[net_of("198.51.100.0/28")])),
             (true, |nft| nft.set_lockdown(Lockdown::Confirmed)),
