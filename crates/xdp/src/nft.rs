@@ -400,15 +400,18 @@ impl Nft {
 
     /// Enters what fits, and gives the first error about what does not.
     fn raise_all(&mut self, bans: &[Enforcement], are_new: bool, now: Now) -> Result<Option<Error>, Error> {
-        let order =
-            |some: &[Enforcement]| Order::Raise { all: some.iter().map(|what| compare::element(what, now)).collect(), are_new };
-        match self.insist(&order(bans)) {
+        let order = |some: &[Enforcement], are_new| Order::Raise {
+            all: some.iter().map(|what| compare::element(what, now)).collect(),
+            are_new,
+        };
+        match self.insist(&order(bans, are_new)) {
             Err(Error::Full { .. }) => {}
             done => return done.map(|_| None),
         }
         let mut refused = None;
         for what in bans.chunks(1) {
-            match self.insist(&order(what)) {
+            // Some of them are in by now, and are not to be counted twice.
+            match self.insist(&order(what, false)) {
                 Err(error @ Error::Full { .. }) => refused = refused.or(Some(error)),
                 done => drop(done?),
             }

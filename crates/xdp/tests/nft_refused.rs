@@ -167,8 +167,10 @@ fn a_lockdown_that_holds_is_confirmed_kept_and_ended_while_something_else_is_ref
         assert!(!ends() && wait(|| stage.drops(&nft, "198.51.100.9")));
         assert!(!nft.take_mended().settings_changed, "our own work is nobody else's");
         tool("flush set netdev honeymesh locked ; flush set inet honeymesh locked").unwrap();
+        tool("delete element netdev honeymesh ban4_32 { 192.0.0.8 }").unwrap();
         assert!(!stage.drops(&nft, "198.51.100.9"));
         nft.guard().unwrap_err();
+        assert!(tool("get element netdev honeymesh ban4_32 { 192.0.0.8 }").is_ok(), "the self-probe's ban waits for nothing");
         assert!(wait(|| stage.drops(&nft, "198.51.100.9")), "mended");
         assert!(nft.take_mended().settings_changed, "and theirs is told");
         nft.set_lockdown(Lockdown::Off).expect("nobody is kept out for what else is refused");
@@ -537,5 +539,19 @@ fn tables_are_left_as_they_are_for_a_later_start_that_says_what_is_wanted() {
         assert!(stage.drops(&second, BANNED) && !stage.drops(&second, "198.51.100.9"), "nothing of it outlives a restart");
         assert!(second.guard().unwrap().is_none());
         second.release().unwrap();
+    });
+}
+
+#[test]
+fn a_table_that_is_too_small_takes_as_many_as_it_has_room_for() {
+    alone("too small", |room| {
+        let mut options = room.options(&["lo"]);
+        options.max_bans = 300;
+        let mut nft = nft_again(&options);
+        let many: Vec<_> = (0..500).map(|number| full(&Ipv4Addr::from_bits(0xcb00_0000 + number).to_string())).collect();
+        assert!(matches!(nft.reconcile(&many, now()), Err(Error::Full { .. })));
+        let held = many.iter().filter(|ban| nft.mend(&ban.subject, Some(ban), now()).is_ok_and(|drift| drift.is_none())).count();
+        assert_eq!(held, 300);
+        nft.release().unwrap();
     });
 }

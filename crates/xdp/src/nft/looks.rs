@@ -30,9 +30,11 @@ impl Nft {
     /// # Errors
     /// [`Error::Nftables`].
     pub fn guard(&mut self) -> Result<Drift, Error> {
-        let mended = self.look_again()?;
-        self.note(mended);
-        let missing = self.guard_probe()?;
+        let looked = self.look_again();
+        // What is refused does not keep the self-probe's ban from being entered.
+        let missing = self.guard_probe();
+        self.note(looked?);
+        let missing = missing?;
         let bare = self.interfaces.iter().filter(|interface| interface.state == InterfaceState::Detached);
         let detached = bare.map(|interface| interface.name.clone()).collect();
         Ok(Drift { detached, missing, ..self.take_mended() })

@@ -302,7 +302,7 @@ impl<K: Enforcer> Engine<K> {
                     found.different.append(&mut drift.different);
                 }
                 Err(error) => {
-                    found.missing.push(subject);
+                    if what.is_some() { &mut found.missing } else { &mut found.extra }.push(subject);
                     self.trouble("the mending of its table", Some(subject), &error);
                 }
             }

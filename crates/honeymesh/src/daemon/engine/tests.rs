@@ -50,6 +50,8 @@ struct Table {
     guarded: Drift,
     /// What was mended in passing.
     mended: Drift,
+    /// No difference can be mended.
+    unmendable: bool,
     /// The tables cannot be read; the settings cannot be looked at.
     unreadable: bool,
     unguarded: bool,
@@ -128,6 +130,9 @@ impl Enforcer for Pretended {
     fn mend(&mut self, subject: &Subject, what: Option<&Enforcement>, _now: Now) -> Result<Drift, Error> {
         let mut table = self.0.lock().unwrap();
         let mut drift = Drift::default();
+        if table.unmendable {
+            return Err(broken());
+        }
         match (table.bans.get(subject), what) {
             (None, Some(_)) => drift.missing.push(*subject),
             (Some(_), None) => drift.extra.push(*subject),
@@ -469,6 +474,10 @@ async fn an_entry_that_nobody_ordered_is_found_and_removed() {
         until: None,
     };
     bench.kernel.0.lock().unwrap().bans.insert(stray, ban);
+    bench.kernel.0.lock().unwrap().unmendable = true;
+    let audit = bench.audit().await;
+    assert_eq!((audit.extra, audit.missing), (1, 0), "also if it cannot be removed");
+    bench.kernel.0.lock().unwrap().unmendable = false;
     assert_eq!(bench.audit().await.extra, 1);
     assert!(bench.kernel.0.lock().unwrap().bans.is_empty());
 }
