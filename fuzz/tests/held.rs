@@ -11,6 +11,10 @@ const USERS_HELD_BYTES_MAX: usize = 24 * 1_024;
 /// What it may have while it takes one piece of 4 KiB, in bytes.
 const PEAK_BYTES_MAX: usize = 256 * 1_024;
 
+// What whoever plays is limited to leaves room for that.
+const _: () =
+    assert!(HELD_BYTES_MAX <= honeymesh_trap::SESSION_HELD_BYTES_MAX && PEAK_BYTES_MAX <= honeymesh_trap::SESSION_PEAK_BYTES_MAX);
+
 /// Names of this length are stored in a Redis.
 const NAME_BYTES: [usize; 4] = [4, 16, 60, 200];
 /// How a Redis is told to store one of them, `N`, in one place, in a few, `K`, or in one of its own.

@@ -78,6 +78,7 @@ fn a_visitor_is_banned_dropped_and_let_in_again_without_xdp() {
     let powers = |pid| ["CapEff", "CapPrm", "CapBnd"].map(|set| status(pid, set).unwrap().trim_start_matches('0').to_owned());
     assert_eq!(powers(node.pid().unwrap()), ["", "", ""]);
     assert_eq!(powers(writer(&node)), ["1000", "1000", "1000"]);
+    assert_eq!(status(writer(&node), "Uid"), Some("65522\t65522\t65522\t65522".into()), "it owns nothing");
     assert_eq!([status(writer(&node), "Seccomp"), status(writer(&node), "NoNewPrivs")], [Some("2".into()), Some("1".into())]);
 }
 

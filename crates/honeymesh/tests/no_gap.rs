@@ -154,6 +154,21 @@ fn writer(daemon: &Daemon) -> String {
     all.into_iter().find(is_it).unwrap()
 }
 
+/// It is a user who owns nothing, in no other group, with one power, and opens nothing more.
+fn expect_nobody(writer: &str) {
+    let status = fs::read_to_string(format!("/proc/{writer}/status")).unwrap();
+    let line = |key: &str| {
+        let line = status.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':')).unwrap();
+        line.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!([line("Uid"), line("Gid"), line("Groups")], ["65522 65522 65522 65522", "65522 65522 65522 65522", ""]);
+    for set in ["CapEff", "CapPrm", "CapBnd"] {
+        assert_eq!(line(set), "0000000000001000", "{set}");
+    }
+    assert_eq!([line("CapInh"), line("CapAmb")], ["0000000000000000"; 2]);
+    assert_eq!([line("NoNewPrivs"), line("Seccomp")], ["1", "2"]);
+}
+
 on_both_rungs! { restarts_kills_and_upgrades_under_traffic_leak_no_banned_packet_and_lose_no_honest_one }
 
 fn restarts_kills_and_upgrades_under_traffic_leak_no_banned_packet_and_lose_no_honest_one(rung: Rung) {
@@ -175,6 +190,9 @@ fn restarts_kills_and_upgrades_under_traffic_leak_no_banned_packet_and_lose_no_h
         Rung::Highest => &ROUNDS[..],
         Rung::Nftables => &ROUNDS_OF_NFTABLES,
     };
+    if rung == Rung::Nftables {
+        expect_nobody(&writer(&daemon));
+    }
     let mut least = 0;
     for &(end, tables) in rounds {
         // Some of the traffic is between any two of them.

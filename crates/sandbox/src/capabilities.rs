@@ -25,7 +25,8 @@ struct Half {
 }
 
 /// Drops every capability but those in `keep` from all five sets of the calling thread, makes it `user`, forbids it new
-/// privileges and, if there are `rules`, binds it to them. Returns 0 or the `errno` of what failed.
+/// privileges and, if there are `rules`, binds it to them. Who becomes another user has the permitted of those in `keep`
+/// afterwards. Returns 0 or the `errno` of what failed.
 ///
 /// Runs in a signal handler: it allocates nothing, takes no lock and leaves `errno` to its caller to restore.
 pub(crate) fn give_up(keep: u64, user: Option<User>, rules: Option<c_int>) -> c_int {
@@ -36,13 +37,22 @@ pub(crate) fn give_up(keep: u64, user: Option<User>, rules: Option<c_int>) -> c_
     }
     // Both need power, so they come before it goes.
     shrink_bounding(keep);
+    let stays = user.is_some() && keep != 0;
+    let asked = if stays { keep_capabilities(true) } else { 0 };
+    if asked != 0 {
+        return asked;
+    }
     let became = user.map_or(0, User::become_alone);
     if became != 0 {
         return became;
     }
-    let capabilities = set(keep);
+    let capabilities = set(keep, stays);
     if capabilities != 0 {
         return capabilities;
+    }
+    let asked = if stays { keep_capabilities(false) } else { 0 };
+    if asked != 0 {
+        return asked;
     }
     // SAFETY: as above.
     if unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) } != 0 {
@@ -74,7 +84,14 @@ fn shrink_bounding(keep: u64) {
     }
 }
 
-fn set(keep: u64) -> c_int {
+/// Shall the permitted ones outlast the change from root to another user? The effective ones never do.
+fn keep_capabilities(on: bool) -> c_int {
+    // SAFETY: takes plain numbers.
+    if unsafe { libc::prctl(libc::PR_SET_KEEPCAPS, c_ulong::from(on), 0, 0, 0) } == 0 { 0 } else { errno() }
+}
+
+/// `raise`: what was permitted is effective again.
+fn set(keep: u64, raise: bool) -> c_int {
     let mut header = Header { version: VERSION, thread: 0 };
     let mut halves = [Half::default(); 2];
     // SAFETY: header and both halves are live, writable and of the layout that this version asks for.
@@ -83,7 +100,8 @@ fn set(keep: u64) -> c_int {
         return errno();
     }
     for (half, kept) in halves.iter_mut().zip([low(keep), low(keep >> 32)]) {
-        *half = Half { effective: half.effective & kept, permitted: half.permitted & kept, inheritable: 0 };
+        let effective = if raise { half.permitted } else { half.effective };
+        *half = Half { effective: effective & kept, permitted: half.permitted & kept, inheritable: 0 };
     }
     // SAFETY: as above; the kernel only reads the halves.
     let result: c_long = unsafe { libc::syscall(libc::SYS_capset, &raw mut header, halves.as_ptr()) };

@@ -64,7 +64,6 @@ type Reason = Result<Vec<SeccompCondition>, BackendError>;
 
 /// Calls that are refused for some of their arguments: one reason is enough, and with none they are not refused.
 fn by_argument(role: Role) -> Vec<(c_long, Vec<Reason>)> {
-    let write_and_run = libc::PROT_WRITE | libc::PROT_EXEC;
     vec![
         (libc::SYS_socket, sockets()),
         (libc::SYS_socketpair, vec![none_of(0, &[libc::AF_UNIX])]),
@@ -73,11 +72,13 @@ fn by_argument(role: Role) -> Vec<(c_long, Vec<Reason>)> {
         (libc::SYS_prctl, vec![none_of(0, syscalls::PRCTL_OPTIONS)]),
         (libc::SYS_ioctl, vec![no_request_of(1, syscalls::IOCTL_REQUESTS)]),
         (libc::SYS_clone, clones(role)),
-        (libc::SYS_openat, opens(role)),
+        (libc::SYS_openat, opens(role, 2)),
+        #[cfg(target_arch = "x86_64")]
+        (libc::SYS_open, opens(role, 1)),
         (libc::SYS_fcntl, descriptor_changes(role)),
         (libc::SYS_sendto, destinations(role)),
-        // What is written is never run: no code comes in as data.
-        (libc::SYS_mmap, vec![bits(2, write_and_run, write_and_run)]),
+        // What is written is never run, neither memory nor a file: no code comes in as data, and the program's own is there.
+        (libc::SYS_mmap, vec![bits(2, libc::PROT_EXEC, libc::PROT_EXEC)]),
         (libc::SYS_mprotect, vec![bits(2, libc::PROT_EXEC, libc::PROT_EXEC)]),
         // No other process is signalled or limited; its own threads are, by the C library.
         (libc::SYS_kill, vec![none_of(0, &[own_process()])]),
@@ -117,19 +118,25 @@ fn clones(role: Role) -> Vec<Reason> {
     reasons
 }
 
-/// The daemon has a database to write, the clerk keys, and the keeper pins to make; whoever has none only reads.
-fn opens(role: Role) -> Vec<Reason> {
+/// The daemon has a database to write, and the clerk keys; whoever has none only reads. (Pins are made by no opening.) `flags` is
+/// the place of the flags among the arguments. To empty a file it is enough to open it, also to read (`O_TRUNC`); a file without
+/// a name (`O_TMPFILE`) is only opened to be written.
+fn opens(role: Role, flags: u8) -> Vec<Reason> {
     match role {
-        Role::Node | Role::Keeper | Role::Warden | Role::Clerk => Vec::new(),
-        Role::NftWriter | Role::Trap | Role::TrapWarden => {
-            [libc::O_WRONLY, libc::O_RDWR, libc::O_CREAT].map(|flag| bits(2, flag, flag)).into()
+        Role::Node | Role::Clerk => Vec::new(),
+        Role::Keeper | Role::Warden | Role::NftWriter | Role::Trap | Role::TrapWarden => {
+            [libc::O_WRONLY, libc::O_RDWR, libc::O_CREAT, libc::O_TRUNC].map(|flag| bits(flags, flag, flag)).into()
         }
     }
 }
 
-/// Whoever parses strangers' bytes asks whether a descriptor blocks; it copies none, locks none, and sends itself no signals.
+/// Whoever parses strangers' bytes asks whether a descriptor blocks; it copies none and locks none. Nobody has a descriptor send
+/// signals: the kernel sends any signal, to whatever process the descriptor names, and asks for no more than the same user.
 fn descriptor_changes(role: Role) -> Vec<Reason> {
-    if role == Role::Trap { vec![none_of(1, &[libc::F_GETFL])] } else { Vec::new() }
+    if role == Role::Trap {
+        return vec![none_of(1, &[libc::F_GETFL])];
+    }
+    syscalls::SIGNALS_BY_DESCRIPTOR.iter().map(|command| is(1, *command)).collect()
 }
 
 /// A packet socket that is bound to one interface still sends by any other that a call names. Whoever keeps one names none: the
@@ -246,12 +253,23 @@ mod tests {
     #[test]
     fn what_is_refused_by_argument_is_allowed_otherwise() {
         let allowed = allowed(Role::Node);
-        for (call, reasons) in by_argument(Role::Node)
-            .into_iter()
-            .filter(|(call, _)| ![libc::SYS_openat, libc::SYS_fcntl, libc::SYS_sendto].contains(call))
-        {
+        for (call, reasons) in by_argument(Role::Node).into_iter().filter(|(_, reasons)| !reasons.is_empty()) {
             assert!(allowed.contains_key(&call), "{call} would be refused whatever its arguments are");
-            assert!(!reasons.is_empty());
+            assert!(reasons.into_iter().all(|reason| !reason.unwrap().is_empty()), "{call}");
+        }
+    }
+
+    #[test]
+    fn nobody_opens_a_file_by_a_call_whose_flags_no_filter_reads_unless_he_may_write() {
+        let hidden =
+            [libc::SYS_openat2, libc::SYS_open_by_handle_at, libc::SYS_truncate, libc::SYS_ftruncate, libc::SYS_fallocate];
+        let handles = [libc::SYS_name_to_handle_at, libc::SYS_memfd_create, libc::SYS_open_tree];
+        for role in ROLES {
+            let allowed = allowed(role);
+            assert!(handles.iter().all(|call| !allowed.contains_key(call)), "{role:?}");
+            assert!(role == Role::Node || hidden.iter().all(|call| !allowed.contains_key(call)), "{role:?}");
+            #[cfg(target_arch = "x86_64")]
+            assert!(!allowed.contains_key(&libc::SYS_creat), "{role:?}");
         }
     }
 

@@ -47,8 +47,8 @@ pub enum Role {
     /// The process that starts the keeper, as a copy of itself, and another one when that ends. The copy gives up what is left
     /// over with [`narrow`].
     Warden,
-    /// The process that changes nf_tables for the daemon: one netlink socket and two lines to the daemon, all open already. It
-    /// keeps `CAP_NET_ADMIN`, and no stranger's byte reaches it.
+    /// The process that changes nf_tables for the daemon: its netlink sockets and two lines to the daemon, all open already. It
+    /// keeps `CAP_NET_ADMIN`, opens no file to write it, and no stranger's byte reaches it.
     NftWriter,
     /// The process that parses what strangers say to the traps: a loop, two lines to the daemon, and the connections that come
     /// over one of them. It opens nothing.
@@ -106,8 +106,8 @@ impl Sandbox {
         self
     }
 
-    /// Becomes this user for ever, with this group and no other. The kernel takes every capability away from whoever stops
-    /// being root, so none can be kept besides.
+    /// Becomes this user for ever, with this group and no other. Of the capabilities none stays but those that
+    /// [`Sandbox::keep`] names, if the process has them.
     pub fn user(mut self, user: User) -> Self {
         self.user = Some(user);
         self

@@ -446,6 +446,15 @@ pub(crate) const IOCTL_REQUESTS: &[u32] = &[
     0x8933,      // SIOCGIFINDEX
 ];
 
+/// Commands of `fcntl` by which a descriptor, or a directory that changes, sends signals.
+pub(crate) const SIGNALS_BY_DESCRIPTOR: &[i32] = &[
+    8,  // F_SETOWN: to which process
+    15, // F_SETOWN_EX: the same, or to which thread
+    10, // F_SETSIG: which signal
+    libc::F_NOTIFY,
+    libc::F_SETLEASE,
+];
+
 /// Flags of `clone` that make a namespace.
 pub(crate) const NAMESPACES: &[i32] = &[
     libc::CLONE_NEWNS,

@@ -127,7 +127,7 @@ impl Gate {
         })
     }
 
-    /// In a full house somebody gives way to a newcomer from a neighbourhood that has fewer places than his: of the neighbourhood with
+    /// In a full house somebody gives way to a newcomer from a neighbourhood that has no place, or at least two fewer than his: of the neighbourhood with
     /// most, who was silent longest. A refusal for want of room is always worth a report; one for too many sessions of the same source
     /// is told once, until its last session has ended.
     pub(crate) fn enter(&self, from: SocketAddr, local: SocketAddr, trap: usize) -> Entry {

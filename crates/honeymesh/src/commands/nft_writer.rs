@@ -1,11 +1,16 @@
 //! `honeymesh nft-writer`: not for people. The daemon starts it where there is no XDP, with its two lines as standard input
-//! and output. It gives everything away but the power to change nf_tables, and ends when the daemon does.
+//! and output. It becomes nobody, gives everything away but the power to change nf_tables, and ends when the daemon does.
 
 use crate::{daemon::WRITER_NAME, failure::Failure};
-use honeymesh_sandbox::{Capability, Role, Sandbox};
+use honeymesh_sandbox::{Capability, Files, Role, Sandbox, User};
 use honeymesh_xdp::NftWriter;
 use nix::sys::signal::{SigSet, Signal};
 use std::{io, os::fd::AsFd};
+
+/// Whom it becomes: nobody's number (systemd leaves it unused, Debian reserves it), next to the daemon's own.
+const USER: User = User { user: 65_522, group: 65_522 };
+/// What it may read: the proof that its power is gone.
+const PROOF: &str = "/proc/self";
 
 /// Obeys until the daemon's end of the line closes.
 ///
@@ -21,7 +26,11 @@ pub fn run() -> Result<(), Failure> {
     let orders = io::stdin().as_fd().try_clone_to_owned().map_err(|error| refused(&error))?;
     let looks = io::stdout().as_fd().try_clone_to_owned().map_err(|error| refused(&error))?;
     let writer = NftWriter::open(orders, looks).map_err(|error| refused(&error))?;
-    let sandbox = Sandbox::of(Role::NftWriter).keep(Capability::CAP_NET_ADMIN);
+    let files = Files { read: vec![PROOF.into()], write: Vec::new() };
+    let sandbox = Sandbox::of(Role::NftWriter).keep(Capability::CAP_NET_ADMIN).files(files);
+    // A daemon without the power to become somebody else has none to give this one, and in a user namespace there may be no such
+    // number: root's files are closed by Landlock then, as everybody's are.
+    let sandbox = if USER.try_on().is_ok() { sandbox.user(USER) } else { sandbox };
     sandbox.confine().map_err(|error| refused(&error))?;
     writer.run().map_err(|error| refused(&error))
 }

@@ -5,7 +5,7 @@
 
 use crate::failure::Failure;
 use honeymesh_sandbox::{Files, Role, Sandbox, close_inherited, forbid_more, in_a_copy, let_go_of_code, narrow};
-use honeymesh_trap::{LEAVING_MAX, Room, RoomLine, Setting, note_faults, rules::RULE_MEMORY_MAX};
+use honeymesh_trap::{LEAVING_MAX, Room, RoomLine, Setting, address_space_max, note_faults};
 use nix::{
     sys::{
         prctl,
@@ -25,10 +25,6 @@ use std::{
 const PROOF: &str = "/proc/self";
 /// Descriptors besides one for each session: lines, loop, standard streams, and what is on its way.
 const DESCRIPTORS_BESIDES: usize = 64;
-/// Address space besides what sessions take, in octets: the program, its libraries, what the allocator sets aside.
-const MEMORY_BESIDES: usize = 512 << 20;
-/// Address space for a session besides what it captures, in octets.
-const MEMORY_PER_SESSION: usize = 64 << 10;
 /// The first pause before another copy; each further one is twice as long ...
 const PAUSE_MIN: Duration = Duration::from_millis(10);
 /// ... up to this. A process that dies at once, again and again, costs no processor, and nobody gives it up.
@@ -74,9 +70,7 @@ fn limit(setting: &Setting) -> Result<(), Failure> {
         let value = rlim_t::try_from(value).unwrap_or(rlim_t::MAX);
         setrlimit(resource, value, value)
     };
-    let each = setting.limits.capture_bytes_max.saturating_add(MEMORY_PER_SESSION);
-    let rules = if setting.rules.is_empty() { 0 } else { RULE_MEMORY_MAX };
-    let memory = MEMORY_BESIDES.saturating_add(open.saturating_mul(each)).saturating_add(rules);
+    let memory = address_space_max(&setting.limits, !setting.rules.is_empty());
     set(Resource::RLIMIT_AS, memory).map_err(|error| refused(&error))?;
     let descriptors = open.saturating_add(DESCRIPTORS_BESIDES);
     set(Resource::RLIMIT_NOFILE, descriptors).map_err(|error| {

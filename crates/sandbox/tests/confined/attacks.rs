@@ -66,6 +66,10 @@ pub const REFUSED: &[&str] = &[
     "prctl_seccomp_off",
     "prctl_keep_capabilities",
     "limit_other",
+    "signal_by_descriptor",
+    "signal_by_descriptor_ex",
+    "kill_by_descriptor",
+    "run_mapped",
 ];
 
 /// These are not there.
@@ -93,6 +97,47 @@ pub fn on_keeper(tell: impl Fn(&str, Outcome)) {
     tell("socket", call(libc::SYS_socket, [libc::AF_INET.into(), libc::SOCK_STREAM.into(), 0, 0, 0, 0]));
     tell("rename", call1(libc::SYS_renameat2, 0));
     tell("accept", call1(libc::SYS_accept4, 0));
+}
+
+/// Those that need nothing which a writer of nf_tables has not: `own` is a file of root's that everybody may write, and `closed`
+/// one that only root may read.
+pub fn on_nft_writer(own: &std::path::Path, closed: &std::path::Path, tell: impl Fn(&str, Outcome)) {
+    on_keeper(&tell);
+    let path = |path: &std::path::Path| CString::new(path.to_str().unwrap()).unwrap();
+    let (own, closed) = (path(own), path(closed));
+    let open = |path: &CString, flags: i32| {
+        call(libc::SYS_openat, [libc::AT_FDCWD.into(), path.as_ptr() as c_long, flags.into(), 0o600, 0, 0])
+    };
+    tell("read_closed", open(&closed, libc::O_RDONLY));
+    tell("read_own", open(&own, libc::O_RDONLY));
+    for (name, flags) in [
+        ("write_own", libc::O_WRONLY),
+        ("read_and_write_own", libc::O_RDWR),
+        ("empty_own", libc::O_RDONLY | libc::O_TRUNC),
+        ("make_own", libc::O_RDONLY | libc::O_CREAT),
+    ] {
+        tell(name, open(&own, flags));
+    }
+    for (name, number) in [
+        ("connect", libc::SYS_connect),
+        ("bind", libc::SYS_bind),
+        ("sendmsg", libc::SYS_sendmsg),
+        ("setsockopt", libc::SYS_setsockopt),
+        ("pipe", libc::SYS_pipe2),
+        ("unlink", libc::SYS_unlinkat),
+        ("link", libc::SYS_linkat),
+        ("truncate", libc::SYS_truncate),
+        ("openat2", libc::SYS_openat2),
+        ("name_to_handle", libc::SYS_name_to_handle_at),
+        ("chmod", libc::SYS_fchmodat),
+        ("chown", libc::SYS_fchownat),
+        ("ioctl", libc::SYS_ioctl),
+    ] {
+        tell(name, call1(number, 0));
+    }
+    for command in [1, 2, 3] {
+        tell(&format!("map_{command}"), call1(libc::SYS_bpf, command));
+    }
 }
 
 /// Those that need nothing which one who plays a trap has not: no file, no new connection, no way to another process.
@@ -153,6 +198,11 @@ fn programs_and_processes(tell: &impl Fn(&str, Outcome)) {
     tell("process_vm_readv", call1(libc::SYS_process_vm_readv, parent()));
     tell("kill_other", call(libc::SYS_kill, [parent(), 0, 0, 0, 0, 0]));
     tell("pidfd_open", call1(libc::SYS_pidfd_open, parent()));
+    // A descriptor's owner gets a signal when it becomes ready: any signal, and any process of the same user.
+    let owner: [i32; 2] = [1, i32::try_from(parent()).unwrap()];
+    tell("signal_by_descriptor", call(libc::SYS_fcntl, [0, 8, parent(), 0, 0, 0]));
+    tell("signal_by_descriptor_ex", call(libc::SYS_fcntl, [0, 15, owner.as_ptr() as c_long, 0, 0, 0]));
+    tell("kill_by_descriptor", call(libc::SYS_fcntl, [0, 10, libc::SIGKILL.into(), 0, 0, 0]));
     tell("limit_other", call(libc::SYS_prlimit64, [parent(), libc::RLIMIT_NOFILE.into(), 0, 0, 0, 0]));
 }
 
@@ -255,6 +305,7 @@ fn memory(tell: &impl Fn(&str, Outcome)) {
         if page == libc::MAP_FAILED { Err(Errno::last()) } else { Ok(page) }
     };
     tell("write_and_run", map(libc::PROT_READ | libc::PROT_WRITE | libc::PROT_EXEC).map(drop));
+    tell("run_mapped", map(libc::PROT_READ | libc::PROT_EXEC).map(drop));
     let page = map(libc::PROT_READ | libc::PROT_WRITE).unwrap();
     // SAFETY: changes the page that was just mapped.
     tell("run_written", Errno::result(unsafe { libc::mprotect(page, 4_096, libc::PROT_READ | libc::PROT_EXEC) }).map(drop));

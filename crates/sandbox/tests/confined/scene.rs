@@ -1,7 +1,7 @@
 //! The scene: this test binary starts itself again; the child confines itself and prints what came of its tries.
 
 use crate::{attacks, duties};
-use honeymesh_sandbox::{Capability, Files, Restriction, Role, Sandbox, confine, narrow};
+use honeymesh_sandbox::{Capability, Files, Restriction, Role, Sandbox, User, confine, narrow};
 use std::{
     collections::BTreeMap,
     fs,
@@ -19,6 +19,8 @@ use std::{
 /// Tells the child which scene to play, and where its directory is.
 const SCENE: &str = "HONEYMESH_SANDBOX_SCENE";
 const DIRECTORY: &str = "HONEYMESH_SANDBOX_DIRECTORY";
+/// Tells it, if it is set, to do without Landlock, as on a kernel that has none.
+const WITHOUT_LANDLOCK: &str = "HONEYMESH_SANDBOX_WITHOUT_LANDLOCK";
 
 /// What a try came to: `ok`, or the error's name.
 pub type Outcome = Result<(), nix::errno::Errno>;
@@ -33,8 +35,16 @@ pub fn is_root() -> bool {
 
 /// Plays `scene` in a child and returns what it printed: a line `name outcome` each.
 pub fn play(scene: &str) -> BTreeMap<String, String> {
+    play_with(scene, &[])
+}
+
+/// The same, with these variables set for the child.
+pub fn play_with(scene: &str, set: &[&str]) -> BTreeMap<String, String> {
     let directory = tempfile::tempdir().unwrap();
+    // Another user finds the way to what is in it.
+    fs::set_permissions(directory.path(), std::os::unix::fs::PermissionsExt::from_mode(0o711)).unwrap();
     let output = Command::new(std::env::current_exe().unwrap())
+        .envs(set.iter().map(|name| (name, "1")))
         .args(["--exact", "scene::child", "--ignored", "--nocapture"])
         .env(SCENE, scene)
         .env(DIRECTORY, directory.path())
@@ -285,12 +295,22 @@ fn nft_writer() {
     let netlink = socket(AddressFamily::Netlink, SockType::Raw, SockFlag::SOCK_CLOEXEC, SockProtocol::NetlinkNetFilter).unwrap();
     let packets = socket(AddressFamily::Packet, SockType::Raw, SockFlag::SOCK_CLOEXEC, None).unwrap();
     let (one, two) = std::os::unix::net::UnixDatagram::pair().unwrap();
-    let own = directory().join("own");
-    fs::write(&own, "x").unwrap();
+    let (own, closed) = (directory().join("own"), directory().join("closed"));
+    for (file, mode) in [(&own, 0o666), (&closed, 0o600)] {
+        fs::write(file, "x").unwrap();
+        fs::set_permissions(file, std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
+    }
     let [by_address, by_message] = attacks::forged(&packets);
     print_outcome("forged_before", by_address.and(by_message));
-    let report = Sandbox::of(Role::NftWriter).keep(Capability::CAP_NET_ADMIN).confine().unwrap();
+    let files = Files { read: vec!["/proc/self".into()], write: Vec::new() };
+    let user = User { user: 65_521, group: 65_522 };
+    let sandbox = Sandbox::of(Role::NftWriter).keep(Capability::CAP_NET_ADMIN).user(user);
+    let sandbox = if std::env::var_os(WITHOUT_LANDLOCK).is_some() { sandbox } else { sandbox.files(files) };
+    let report = sandbox.confine().unwrap();
     print("capabilities", &format!("{:x} {:x}", report.capabilities, report.bounding));
+    print("reported", if report.is(user) { "ok" } else { "wrong" });
+    print("held", if report.files == honeymesh_sandbox::Restriction::Held { "yes" } else { "no" });
+    prove();
     let errno = |error: std::io::Error| nix::errno::Errno::from_raw(error.raw_os_error().unwrap_or(0));
     print_outcome("say", one.send(b"x").and_then(|_| two.recv(&mut [0; 1])).map(drop).map_err(errno));
     let said = nix::sys::socket::send(std::os::fd::AsRawFd::as_raw_fd(&netlink), &[0; 16], nix::sys::socket::MsgFlags::empty());
@@ -299,13 +319,9 @@ fn nft_writer() {
     print_outcome("forged_by_address", by_address);
     print_outcome("forged_by_message", by_message);
     print_outcome("thread", thread::Builder::new().spawn(|| ()).map(|thread| thread.join().unwrap()).map_err(errno));
-    print_outcome("read_file", fs::read(&own).map(drop).map_err(errno));
-    print_outcome("write_file", fs::write(&own, "y").map_err(errno));
-    print_outcome("append_file", fs::OpenOptions::new().append(true).open(&own).map(drop).map_err(errno));
     print_outcome("make_file", fs::File::create(directory().join("new")).map(drop).map_err(errno));
     print_outcome("remove_file", fs::remove_file(&own).map_err(errno));
-    let socket = socket(AddressFamily::Inet, SockType::Stream, SockFlag::empty(), None);
-    print_outcome("socket", socket.map(drop));
+    attacks::on_nft_writer(&own, &closed, |name, outcome| print_outcome(&format!("attack_{name}"), outcome));
     print("end", "ok");
     // SAFETY: ends the process at once; nothing of it is needed any more.
     unsafe { libc::_exit(0) };
@@ -485,6 +501,8 @@ fn a_keeper_may_attach_and_speak_and_nothing_else() {
     let mut results = play("keeper");
     expect_all(&results, &["capabilities"], "0 0");
     expect_all(&results, &["say", "remove_pin"], "ok");
+    // A pin is made by another call; no file is.
+    expect_all(&results, &["write_pin"], "EPERM");
     expect_all(&results, &["bpf_map"], "EPERM");
     if results["remove_other"] == "ok" {
         eprintln!("SKIPPED: the keeper's files: this kernel has no Landlock");
@@ -525,15 +543,35 @@ fn a_writer_of_nf_tables_keeps_one_capability_and_may_only_speak() {
     if !is_root() {
         return;
     }
-    let results = play("nft_writer");
-    expect_all(&results, &["capabilities"], "1000 1000");
-    expect_all(&results, &["say", "netlink", "thread", "read_file"], "ok");
-    expect_all(&results, &["write_file", "append_file", "make_file"], "EPERM");
-    expect_all(&results, &["remove_file", "socket"], "ENOSYS");
+    for without in [false, true] {
+        let results = if without { play_with("nft_writer", &[WITHOUT_LANDLOCK]) } else { play("nft_writer") };
+        expect_nft_writer(&results);
+        // Landlock closes what everybody may read; its user alone closes what is root's.
+        let is_held = results["held"] == "yes";
+        assert!(!(without && is_held));
+        expect_all(&results, &["attack_read_closed"], "EACCES");
+        expect_all(&results, &["attack_read_own"], if is_held { "EACCES" } else { "ok" });
+    }
+}
+
+fn expect_nft_writer(results: &BTreeMap<String, String>) {
+    expect_all(results, &["capabilities"], "1000 1000");
+    expect_all(results, &["CapEff", "CapPrm", "CapBnd"], "0000000000001000");
+    expect_all(results, &["CapInh", "CapAmb"], "0000000000000000");
+    expect_all(results, &["Uid"], "65521\t65521\t65521\t65521");
+    expect_all(results, &["say", "netlink", "thread", "reported", "end"], "ok");
+    expect_all(results, &["make_file"], "EPERM");
+    expect_all(results, &["remove_file"], "ENOSYS");
+    let attacks: Vec<_> =
+        results.iter().filter(|(name, _)| name.starts_with("attack_") && !name.starts_with("attack_read_closed")).collect();
+    assert!(attacks.len() > 60, "{}", attacks.len());
+    for (name, outcome) in attacks.into_iter().filter(|(name, _)| *name != "attack_read_own") {
+        assert!(["EPERM", "ENOSYS"].contains(&outcome.as_str()), "{name}: {outcome}");
+    }
     // Its packet socket sends by no interface that it is not bound to.
-    expect_all(&results, &["forged_before"], "ok");
-    expect_all(&results, &["forged_by_address"], "EPERM");
-    expect_all(&results, &["forged_by_message"], "ENOSYS");
+    expect_all(results, &["forged_before"], "ok");
+    expect_all(results, &["forged_by_address"], "EPERM");
+    expect_all(results, &["forged_by_message"], "ENOSYS");
 }
 
 #[test]
