@@ -1,6 +1,6 @@
 //! What a session has beside its connection: the port that the daemon opens for it, and the connection that comes to that.
 
-use crate::{line::Pipe, report::REPORT_WAIT, wire::Evidence};
+use crate::{limits::PORTS_OF_SESSION_MAX, line::Pipe, report::REPORT_WAIT, wire::Evidence};
 use std::{
     collections::HashMap,
     net::SocketAddr,
@@ -49,13 +49,15 @@ pub(crate) struct Beside {
     switchboard: Arc<Switchboard>,
     calls: mpsc::Receiver<Call>,
     port: u16,
+    /// Ports that it has asked for.
+    wishes: u16,
 }
 
 impl Beside {
     pub(crate) fn new(session: u64, switchboard: &Arc<Switchboard>) -> Self {
         let (sender, calls) = mpsc::channel(CALLS_MAX);
         switchboard.lines().insert(session, sender);
-        Self { session, switchboard: Arc::clone(switchboard), calls, port: 0 }
+        Self { session, switchboard: Arc::clone(switchboard), calls, port: 0, wishes: 0 }
     }
 
     /// Has a port opened, in place of the one before: where it is.
@@ -63,6 +65,11 @@ impl Beside {
         // Whoever came to the port before has come in vain.
         while self.calls.try_recv().is_ok() {}
         self.port = 0;
+        // The daemon would give no more, and take whoever asks without end for one who was taken over.
+        if self.wishes >= PORTS_OF_SESSION_MAX {
+            return None;
+        }
+        self.wishes += 1;
         let wish = Evidence::Listen { session: self.session }.to_bytes();
         timeout(REPORT_WAIT, pipe.write(std::iter::once(wish))).await.ok()?.ok()?;
         let said = async {

@@ -49,6 +49,11 @@ impl Hearing {
             shared.gate.wants_port(session, |guest| shared.traps[guest.trap].0.at(guest.stranger.local.port()).opens_ports());
         let (trap, opened) = match wish {
             Wish::Stray => return self.stray().await,
+            Wish::Leaving { trap } => {
+                count(&self.shared.traps[trap].1.transfers_limited);
+                self.no_port(session);
+                return self.rest().await;
+            }
             Wish::Full { trap } => (trap, None),
             Wish::Granted(grant) => (grant.trap, self.open(grant)),
         };

@@ -13,12 +13,13 @@ use std::{
 use tokio::{
     io::AsyncReadExt,
     net::{TcpSocket, TcpStream},
-    time::{sleep, timeout},
+    time::{Instant, pause, resume, sleep, timeout},
 };
 
 /// The same as in the table of ports.
 const OF_SOURCE_MAX: usize = 4;
 const OF_SESSION_MAX: usize = 256;
+const WISHES_OF_SESSION_MAX: u64 = 512;
 
 async fn from(own: &str, to: SocketAddr) -> std::io::Result<TcpStream> {
     let socket = if to.is_ipv6() { TcpSocket::new_v6() } else { TcpSocket::new_v4() }?;
@@ -152,6 +153,38 @@ async fn whoever_wants_ports_without_end_gets_so_many_one_after_the_other() {
     }
     sleep(SILENCE).await;
     let _another = from("127.0.0.9:0", kept.address).await.unwrap();
+}
+
+/// Wants so many ports for a session, as fast as they are heard: how long that takes.
+async fn wants_without_end(kept: &TakenOver, session: u64, wishes: u32) -> Duration {
+    pause();
+    let begun = Instant::now();
+    for _ in 0..wishes {
+        while !kept.say_if_there_is_room(&Evidence::Listen { session }) {
+            sleep(Duration::from_millis(1)).await;
+        }
+    }
+    let took = begun.elapsed();
+    resume();
+    took
+}
+
+#[tokio::test]
+async fn wishes_without_end_cost_no_processor() {
+    const WISHES: u32 = 10_000;
+    for others in [0, OF_SOURCE_MAX] {
+        let kept = TakenOver::playing("ftp", "127.0.0.1:0");
+        let mut guests = Vec::new();
+        for _ in 0..others {
+            let (stream, session) = guest(&kept, "127.0.0.1:0").await;
+            assert!(port(&kept, session).await.is_some());
+            guests.push(stream);
+        }
+        let (_guest, session) = guest(&kept, "127.0.0.1:0").await;
+        let took = wants_without_end(&kept, session, WISHES).await;
+        assert!(took >= Duration::from_secs(9), "with {others} others it took {took:?}");
+        kept.until_strays(u64::from(WISHES) - WISHES_OF_SESSION_MAX).await;
+    }
 }
 
 #[tokio::test]
