@@ -460,7 +460,7 @@ impl Hearing {
             Some(Evidence::Answer { number, nonce_at, leaves, bytes }) => {
                 self.answer(number, bytes, nonce_at.map(usize::from), leaves).await;
             }
-            Some(Evidence::Listen { session }) => self.listen(session).await,
+            Some(Evidence::Listen { session, wish }) => self.listen(session, wish).await,
             None => self.stray().await,
         }
     }
