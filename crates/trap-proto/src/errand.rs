@@ -6,8 +6,8 @@
 use alloc::vec::Vec;
 use core::net::SocketAddr;
 
-/// The most that one [`Errand::Give`] sends, in bytes.
-pub const GIVEN_BYTES_MAX: usize = 32 * 1_024;
+/// The most that one [`Errand::Give`] sends, in bytes: a listing.
+pub const GIVEN_BYTES_MAX: usize = crate::ftp::LISTING_BYTES_MAX;
 
 /// What is to be done. One at a time.
 #[derive(Clone, Debug, PartialEq, Eq)]

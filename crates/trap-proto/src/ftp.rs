@@ -15,6 +15,7 @@ use alloc::{
 };
 use honeymesh_types::{Signs, WallTime};
 use inside::Inside;
+pub(crate) use tree::LISTING_BYTES_MAX;
 use tree::Owner;
 
 /// What Debian 13's vsftpd says after `220 `.

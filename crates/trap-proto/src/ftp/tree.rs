@@ -12,6 +12,9 @@ const NAME_BYTES_MAX: usize = 255;
 pub(super) const PATH_BYTES_MAX: usize = 1_024;
 /// What all paths together may hold, in bytes.
 const PATHS_BYTES_MAX: usize = 16 * 1_024;
+/// The longest listing, in bytes: every entry and the two points, each behind the folder as it was asked for (what else is told of one is
+/// shorter) and with the end of its line.
+pub(crate) const LISTING_BYTES_MAX: usize = (ENTRIES_MAX + 2) * (PATH_BYTES_MAX + 1 + NAME_BYTES_MAX + 2);
 
 const MICROS_PER_SECOND: u64 = 1_000_000;
 const SECONDS_PER_DAY: u64 = 86_400;

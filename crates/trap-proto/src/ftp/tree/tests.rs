@@ -84,6 +84,21 @@ fn entries_and_their_paths_are_bounded() {
 }
 
 #[test]
+fn the_longest_listing_is_given_whole() {
+    let mut tree = tree();
+    for number in 0..ENTRIES_MAX {
+        let _ = tree.make_folder(format!("{}{number:02}", "n".repeat(200)).as_bytes(), NOW);
+    }
+    // Each name stands behind the folder as it was asked for.
+    let slashes = b"/".repeat(PATH_BYTES_MAX);
+    let names = Listing { folder: &slashes, filter: b"", is_long: false, with_dots: true, is_anonymous: false };
+    let list = tree.list(&names, NOW).unwrap();
+    assert!(list.len() > ENTRIES_MAX * PATH_BYTES_MAX && list.len() <= crate::GIVEN_BYTES_MAX, "{}", list.len());
+    let long = Listing { is_long: true, ..names };
+    assert!(tree.list(&long, NOW).unwrap().len() < list.len(), "what is told of an entry is shorter");
+}
+
+#[test]
 fn names_fit_patterns() {
     let table = [
         ("a.txt", "*.txt", true),
