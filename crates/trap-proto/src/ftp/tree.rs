@@ -208,7 +208,7 @@ impl Tree {
         let Some(to) = self.resolve(to).filter(|to| self.may_change(to) && !self.is_folder(to)) else { return false };
         if !self.may_change(from)
             || self.inside(from).next().is_some()
-            || self.at.starts_with(from) && !from.is_empty() && self.is_folder(from)
+            || self.is_folder(from) && (is_within(&self.at, from) || is_within(&to, from))
         {
             return false;
         }
@@ -303,6 +303,11 @@ impl Tree {
     fn folders(&self, folder: &[u8]) -> usize {
         self.inside(folder).filter(|(_, entry)| entry.bytes.is_none()).count()
     }
+}
+
+/// Is it that folder, or somewhere in it?
+fn is_within(path: &[u8], folder: &[u8]) -> bool {
+    path.strip_prefix(folder).is_some_and(|rest| folder.is_empty() || rest.is_empty() || rest[0] == b'/')
 }
 
 /// The folder that something lies in.

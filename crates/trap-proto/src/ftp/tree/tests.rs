@@ -99,6 +99,16 @@ fn the_longest_listing_is_given_whole() {
 }
 
 #[test]
+fn no_folder_is_put_into_itself() {
+    let mut tree = tree();
+    assert!(tree.make_folder(b"a", NOW).is_some() && tree.make_folder(b"ab", NOW).is_some());
+    assert!(!tree.rename(b"a", b"a/b") && !tree.rename(b"a", b"a/a") && !tree.rename(b"a", b"a"));
+    assert!(tree.enter(b"ab") && tree.rename(b"a", b"/c"), "where one stands is another one");
+    assert!(!tree.rename(b"ab", b"/d"), "where one stands stays");
+    assert!(tree.rename(b"c", b"/ca") && tree.found(b"/ca").is_some() && tree.found(b"/c").is_none());
+}
+
+#[test]
 fn names_fit_patterns() {
     let table = [
         ("a.txt", "*.txt", true),
