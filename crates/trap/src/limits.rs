@@ -185,6 +185,8 @@ impl Gate {
     fn dismiss_one(&self, inside: &mut Inside, session: u64) {
         let Some(guest) = inside.guests.get_mut(&session).filter(|guest| !guest.is_dismissed) else { return };
         guest.is_dismissed = true;
+        // It will not use it any more, and another one may.
+        inside.ports.close(session);
         inside.staying.leaves(guest.neighbours(), guest.turn);
         if inside.dismissed.len() < self.open_max {
             inside.dismissed.push(session);

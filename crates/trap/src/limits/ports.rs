@@ -191,7 +191,9 @@ mod tests {
         let gate = gate();
         let session = guest(&gate, "192.0.2.1:7");
         assert!(matches!(gate.wants_port(session, |_| false), Wish::Stray));
+        let mut grant = granted(&gate, session).unwrap();
         gate.dismiss(&"192.0.2.1".parse().unwrap());
+        assert_eq!((grant.closed.try_recv(), gate.ports()), (Err(oneshot::error::TryRecvError::Closed), 0), "what it has closes");
         assert!(matches!(gate.wants_port(session, |_| true), Wish::Leaving { trap: 0 }));
     }
 }
