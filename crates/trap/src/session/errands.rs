@@ -28,7 +28,7 @@ impl Conversation {
             let Some(errand) = self.guarded(|session| session.errand()).flatten() else { return Ok(()) };
             let done = match errand {
                 Errand::Listen => self.listen().await?,
-                Errand::Await { ms } => self.meet(ms, &mut met).await?,
+                Errand::Await { ms } => self.meet(ms, &mut met, answer).await?,
                 Errand::Take => match met.take() {
                     Some(from) => self.take(from, answer).await?,
                     None => Done::Failed,
@@ -84,12 +84,19 @@ impl Conversation {
         Ok(at?.flatten().map_or(Done::Failed, Done::Listening))
     }
 
-    async fn meet(&mut self, ms: u32, met: &mut Option<TcpStream>) -> Result<Done, End> {
+    /// What was to be brought is told also when the session ends before anybody has come.
+    async fn meet(&mut self, ms: u32, met: &mut Option<TcpStream>, answer: &mut Vec<u8>) -> Result<Done, End> {
         let Some(mut beside) = self.beside.take() else { return Ok(Done::Failed) };
         let until = Instant::now() + Duration::from_millis(ms.into());
         let came = self.meanwhile(until, beside.met()).await;
         self.beside = Some(beside);
-        *met = came?.flatten();
+        *met = match came {
+            Ok(came) => came.flatten(),
+            Err(end) => {
+                self.unheard(Done::Failed, answer);
+                return Err(end);
+            }
+        };
         Ok(if met.is_some() { Done::Met } else { Done::Failed })
     }
 
@@ -122,11 +129,15 @@ impl Conversation {
         };
         let done = Done::Taken { bytes, is_whole };
         let Some(end) = end else { return Ok(done) };
-        // Nobody hears the answer to that.
-        let _ = self.guarded(|session| session.done(done, wall(), answer));
-        answer.clear();
+        self.unheard(done, answer);
         self.report().await;
         Err(end)
+    }
+
+    /// Says what came of an errand at the end of the session: nobody hears the answer to that.
+    fn unheard(&mut self, done: Done, answer: &mut Vec<u8>) {
+        let _ = self.guarded(|session| session.done(done, wall(), answer));
+        answer.clear();
     }
 
     /// What was said before is told; what was brought is what is told next. Where there is room for one report only, both are.

@@ -210,6 +210,17 @@ async fn what_breaks_off_or_is_too_long_is_told_with_what_there_was() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_was_to_be_brought_when_the_session_ended_is_told_by_its_name() {
+    let mut traps = traps(Limits { session_deadline: Duration::from_secs(1), ..quick() });
+    let mut client = Client::inside(&traps, "ftp").await;
+    let _port = client.port().await.unwrap();
+    client.0.write_all(b"STOR late.elf\r\n").await.unwrap();
+    let told = traps.visit_where(|visit| visit.fields.contains_key("upload")).await;
+    assert_eq!((told.fields["upload"].as_str(), told.signs), ("/incoming/late.elf", Signs::empty()), "nothing was brought");
+    assert!(timeout(PATIENCE, client.0.read_u8()).await.unwrap().is_err(), "the session is over, and nothing is answered");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn ports_are_few_and_who_gets_none_is_told_so() {
     let traps = traps(quick());
     let mut clients = Vec::new();
