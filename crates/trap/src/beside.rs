@@ -18,7 +18,7 @@ const CALLS_MAX: usize = 4;
 /// What the daemon says of the port of one of a session's wishes, by the wish's number.
 #[derive(Debug)]
 pub(crate) enum Call {
-    /// It is open there, or there is none.
+    /// It is open there, or there is none, or none any more.
     Listening(u16, Option<SocketAddr>),
     /// Somebody has come to it.
     Join(u16, OwnedFd),
@@ -87,10 +87,14 @@ impl Beside {
         Some(at)
     }
 
-    /// Waits until somebody comes to the port.
+    /// Waits until somebody comes to the port; `None`: it has closed.
     pub(crate) async fn met(&mut self) -> Option<TcpStream> {
         loop {
             match self.calls.recv().await? {
+                Call::Listening(wish, None) if wish == self.wishes => {
+                    self.is_open = false;
+                    return None;
+                }
                 Call::Join(wish, connection) if self.is_open && wish == self.wishes => {
                     return TcpStream::from_std(connection.into()).ok();
                 }
@@ -157,5 +161,9 @@ mod tests {
         switchboard.call(SESSION, Call::Join(first, own.into()));
         assert!(timeout(PORT_WAIT, beside.met()).await.is_err(), "whoever came to that port has come in vain");
         drop(other);
+        switchboard.call(SESSION, Call::Listening(first, None));
+        assert!(timeout(PORT_WAIT, beside.met()).await.is_err(), "that port has closed, and not this one");
+        switchboard.call(SESSION, Call::Listening(beside.wishes, None));
+        assert!(timeout(PORT_WAIT, beside.met()).await.unwrap().is_none(), "it waits where nobody can come");
     }
 }

@@ -16,7 +16,6 @@ use std::{
     net::{IpAddr, SocketAddr, TcpListener, TcpStream},
     os::fd::AsFd,
     sync::Arc,
-    time::Duration,
 };
 use tokio::{
     io::{Interest, unix::AsyncFd},
@@ -24,8 +23,6 @@ use tokio::{
     time::timeout,
 };
 
-/// How long a port waits for its connection: vsftpd's own wait.
-const PORT_WAIT_MAX: Duration = Duration::from_secs(60);
 /// Connections that the kernel keeps for one.
 const BACKLOG: i32 = 4;
 /// Others who connect to a port are shut out, so many of them; then it closes.
@@ -102,17 +99,21 @@ impl Passive {
         let (session, source) = (grant.stranger.session.0, grant.stranger.source.ip());
         let has_joined = tokio::select! {
             has_joined = meet(listener, at, (session, wish), source, &inward) => has_joined,
-            _ = grant.closed => false,
+            // The session is to end or wants another port, or all do.
+            _ = grant.closed => return,
             _ = stop.changed() => false,
         };
         // Whoever has joined keeps the place as long as his session lasts, or until it wants another port.
         if !has_joined {
             shared.gate.forget_port(session, grant.number);
+            // Whoever waits for somebody there waits in vain.
+            let closed = Admission::Listening { session, wish, at: None };
+            let _unless_there_is_no_room = inward.try_hand(&closed);
         }
     }
 }
 
-/// Tells where the port is, waits for the one who may connect, and hands him over. Gives whether he was.
+/// Tells where the port is, waits for the one who may connect as long as the session lasts, as vsftpd's own port does, and hands him over. Gives whether he was.
 async fn meet(
     listener: AsyncFd<TcpListener>,
     at: SocketAddr,
@@ -124,10 +125,10 @@ async fn meet(
     if !matches!(timeout(HAND_WAIT, inward.hand(&listening, None)).await, Ok(Ok(()))) {
         return false;
     }
-    let came = timeout(PORT_WAIT_MAX, come(&listener, source)).await;
+    let came = come(&listener, source).await;
     // It is closed before anything is heard of whoever came.
     drop(listener);
-    let Ok(Some(connection)) = came else { return false };
+    let Some(connection) = came else { return false };
     let join = Admission::Join { session, wish };
     matches!(timeout(HAND_WAIT, inward.hand(&join, Some(connection.as_fd()))).await, Ok(Ok(())))
 }

@@ -177,6 +177,27 @@ async fn whoever_else_connects_to_the_port_gets_nothing_and_is_not_heard() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_upload_to_a_port_that_thieves_have_closed_ends_at_once() {
+    let traps = traps(quick());
+    let mut client = Client::inside(&traps, "ftp").await;
+    let at = client.port().await.unwrap();
+    client.0.write_all(b"STOR mine\r\n").await.unwrap();
+    let thieves = async {
+        loop {
+            let socket = TcpSocket::new_v4().unwrap();
+            socket.bind("127.0.0.66:0".parse().unwrap()).unwrap();
+            if socket.connect(at).await.is_err() {
+                return;
+            }
+        }
+    };
+    timeout(PATIENCE, thieves).await.expect("the port stays open");
+    let said = timeout(Duration::from_secs(5), client.line()).await.expect("it is waited for nobody");
+    assert_eq!(said, "425 Failed to establish connection.\r\n");
+    assert!(client.port().await.is_some(), "another one is opened");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_breaks_off_or_is_too_long_is_told_with_what_there_was() {
     let mut traps = traps(Limits { read_deadline: Duration::from_secs(1), capture_bytes_max: 8_192, ..quick() });
     let mut client = Client::inside(&traps, "ftp").await;

@@ -200,8 +200,22 @@ async fn a_port_to_which_only_others_come_is_closed() {
         }
     };
     timeout(PATIENCE, others).await.expect("it stays open");
+    let told = kept.admission().await.0;
+    assert_eq!(told, Admission::Listening { session, wish: WISH, at: None }, "the session waits no longer");
     let again = port(&kept, session).await;
     assert!(again.is_some_and(|again| again != at), "the session may have another");
+}
+
+#[tokio::test]
+async fn a_port_is_open_as_long_as_its_session() {
+    let kept = TakenOver::playing("ftp", "127.0.0.1:0");
+    let (_guest, session) = guest(&kept, "127.0.0.1:0").await;
+    let at = port(&kept, session).await.unwrap();
+    pause();
+    sleep(Duration::from_secs(290)).await;
+    resume();
+    let _data = from("127.0.0.1:0", at).await.expect("it has closed");
+    assert!(matches!(kept.admission().await, (Admission::Join { session: of, wish: WISH }, Some(_)) if of == session));
 }
 
 #[tokio::test]
