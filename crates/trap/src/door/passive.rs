@@ -103,8 +103,10 @@ impl Passive {
             _ = grant.closed => return,
             _ = stop.changed() => false,
         };
-        // Whoever has joined keeps the place as long as his session lasts, or until it wants another port.
-        if !has_joined {
+        // Whoever has joined keeps the place as long as his session lasts, or until it wants another port or gives way.
+        if has_joined {
+            shared.gate.port_is_met(session, grant.number);
+        } else {
             shared.gate.forget_port(session, grant.number);
             // Whoever waits for somebody there waits in vain.
             let closed = Admission::Listening { session, wish, at: None };

@@ -1,15 +1,18 @@
 //! Ports of their own that sessions have: so many in all, of one source and of one session, each as long as its session at most.
 
 use super::{Gate, Guest};
-use crate::report::Stranger;
+use crate::{neighbours::Neighbours, report::Stranger};
 use honeymesh_types::Subject;
 use std::collections::HashMap;
 use tokio::sync::oneshot;
 
-/// Sessions that have a port, or a connection to it, at once. At the bound no further one gets any.
+/// Sessions that have a place for a port, or for a connection to it, at once. At the bound that one gives its place up to whose port somebody came
+/// longest ago, and keeps its connection; where all still wait for somebody, no further one gets any.
 pub const PORTS_MAX: usize = 64;
 /// The same of one source (an IPv4 address, an IPv6 /64).
 pub(crate) const PORTS_OF_SOURCE_MAX: usize = 4;
+/// The same of one neighbourhood (an IPv4 /24, an IPv6 /48).
+const PORTS_OF_NEIGHBOURS_MAX: usize = 16;
 /// Ports that one session may ask for, one after the other.
 pub(crate) const PORTS_OF_SESSION_MAX: u16 = 256;
 /// Wishes of one session that are heard, granted or not: twice what whoever plays honestly ever says, so that none of its sessions is taken
@@ -21,12 +24,17 @@ const WISHES_OF_SESSION_MAX: u16 = 2 * PORTS_OF_SESSION_MAX;
 pub(super) struct Ports {
     open: HashMap<u64, Port>,
     last: u64,
+    /// Ports that somebody came to, in all.
+    joined: u64,
 }
 
 #[derive(Debug)]
 struct Port {
     number: u64,
     source: Subject,
+    neighbours: Neighbours,
+    /// The how manieth it is that somebody came to, if somebody has.
+    joined: Option<u64>,
     /// When it is gone, whoever keeps the port closes it.
     _closes: oneshot::Sender<()>,
 }
@@ -73,14 +81,14 @@ impl Gate {
         }
         guest.wishes += 1;
         inside.ports.close(session);
-        let (trap, stranger, source) = (guest.trap, guest.stranger, guest.source);
+        let (trap, stranger, source, neighbours) = (guest.trap, guest.stranger, guest.source, guest.neighbours());
         if guest.is_dismissed {
             return Wish::Leaving { trap };
         }
         if guest.ports >= PORTS_OF_SESSION_MAX {
             return Wish::Full { trap };
         }
-        match inside.ports.open(session, source) {
+        match inside.ports.open(session, source, neighbours) {
             None => Wish::Full { trap },
             Some((number, closed)) => {
                 guest.ports += 1;
@@ -95,6 +103,16 @@ impl Gate {
         self.inside().ports.open.len()
     }
 
+    /// Somebody has come to its port, and was handed over.
+    pub(crate) fn port_is_met(&self, session: u64, number: u64) {
+        let mut guard = self.inside();
+        let Ports { open, joined, .. } = &mut guard.ports;
+        if let Some(port) = open.get_mut(&session).filter(|port| port.number == number) {
+            *joined += 1;
+            port.joined = Some(*joined);
+        }
+    }
+
     /// Its port could not be opened, or nobody came to it in time: its place is free.
     pub(crate) fn forget_port(&self, session: u64, number: u64) {
         let mut inside = self.inside();
@@ -105,14 +123,20 @@ impl Gate {
 }
 
 impl Ports {
-    fn open(&mut self, session: u64, source: Subject) -> Option<(u64, oneshot::Receiver<()>)> {
+    fn open(&mut self, session: u64, source: Subject, neighbours: Neighbours) -> Option<(u64, oneshot::Receiver<()>)> {
         let own = self.open.values().filter(|port| port.source == source).count();
-        if own >= PORTS_OF_SOURCE_MAX || self.open.len() >= PORTS_MAX {
+        let near = self.open.values().filter(|port| port.neighbours == neighbours).count();
+        if own >= PORTS_OF_SOURCE_MAX || near >= PORTS_OF_NEIGHBOURS_MAX {
             return None;
+        }
+        if self.open.len() >= PORTS_MAX {
+            let joined = self.open.iter().filter_map(|(session, port)| Some((port.joined?, *session)));
+            let (_, gives_way) = joined.min()?;
+            self.close(gives_way);
         }
         self.last += 1;
         let (closes, closed) = oneshot::channel();
-        self.open.insert(session, Port { number: self.last, source, _closes: closes });
+        self.open.insert(session, Port { number: self.last, source, neighbours, joined: None, _closes: closes });
         Some((self.last, closed))
     }
 
@@ -174,7 +198,7 @@ mod tests {
         let of_one: Vec<u64> = (0..5).map(|_| guest(&gate, "192.0.2.1:7")).collect();
         let kept: Vec<_> = of_one.iter().map(|session| granted(&gate, *session)).collect();
         assert_eq!(kept.iter().flatten().count(), PORTS_OF_SOURCE_MAX);
-        let others: Vec<_> = (0..100).map(|host| granted(&gate, guest(&gate, &format!("198.51.100.{host}:7")))).collect();
+        let others: Vec<_> = (0..100).map(|host| granted(&gate, guest(&gate, &format!("198.51.{host}.1:7")))).collect();
         assert_eq!(others.iter().flatten().count(), PORTS_MAX - PORTS_OF_SOURCE_MAX);
         let freed = kept[0].as_ref().unwrap();
         gate.forget_port(of_one[0], freed.number);
@@ -184,6 +208,36 @@ mod tests {
         assert!(wishes[..had].iter().all(|wish| matches!(wish, Wish::Granted(_))));
         assert!(wishes[had..heard].iter().all(|wish| matches!(wish, Wish::Full { .. })));
         assert!(wishes[heard..].iter().all(|wish| matches!(wish, Wish::Stray)));
+    }
+
+    #[test]
+    fn a_neighbourhood_leaves_places_to_others() {
+        let gate = gate();
+        for host in 0..100 {
+            let got = granted(&gate, guest(&gate, &format!("198.51.100.{host}:7"))).is_some();
+            assert_eq!(got, host < PORTS_OF_NEIGHBOURS_MAX, "{host}");
+        }
+        assert!(granted(&gate, guest(&gate, "198.51.101.1:7")).is_some());
+    }
+
+    #[test]
+    fn when_all_places_are_taken_whoever_was_met_longest_ago_gives_his_up() {
+        let gate = gate();
+        let sessions: Vec<u64> = (0..PORTS_MAX).map(|net| guest(&gate, &format!("198.51.{net}.1:7"))).collect();
+        let mut grants: Vec<Grant> = sessions.iter().map(|session| granted(&gate, *session).unwrap()).collect();
+        let newcomer = guest(&gate, "203.0.113.1:7");
+        assert!(granted(&gate, newcomer).is_none(), "nobody who waits for somebody gives way");
+        for place in [7, 3] {
+            gate.port_is_met(sessions[place], grants[place].number);
+        }
+        gate.port_is_met(sessions[9], grants[3].number);
+        assert!(granted(&gate, newcomer).is_some());
+        let gone = |grant: &mut Grant| grant.closed.try_recv() == Err(oneshot::error::TryRecvError::Closed);
+        let those: Vec<usize> = (0..PORTS_MAX).filter(|place| gone(&mut grants[*place])).collect();
+        assert_eq!((those, gate.ports()), (vec![7], PORTS_MAX));
+        assert!(granted(&gate, guest(&gate, "203.0.114.1:7")).is_some() && gone(&mut grants[3]));
+        assert!(granted(&gate, guest(&gate, "203.0.115.1:7")).is_none());
+        assert!(granted(&gate, sessions[7]).is_none(), "it may ask again, as others");
     }
 
     #[test]

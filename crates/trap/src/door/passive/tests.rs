@@ -129,7 +129,7 @@ async fn one_source_has_a_part_of_the_ports_and_all_together_so_many() {
     }
     kept.eventually(|status| (status.transfers, status.transfers_limited) == (OF_SOURCE_MAX as u64, 1)).await;
     for place in OF_SOURCE_MAX..=PORTS_MAX {
-        let (stream, session) = guest(&kept, &format!("127.0.1.{}:0", place + 1)).await;
+        let (stream, session) = guest(&kept, &format!("127.1.{place}.1:0")).await;
         assert_eq!(port(&kept, session).await.is_some(), place < PORTS_MAX, "{place}");
         guests.push((stream, session));
     }
