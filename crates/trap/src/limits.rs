@@ -3,7 +3,9 @@
 mod ports;
 mod shares;
 
-pub use ports::PORTS_MAX;
+pub use ports::PORT_CONNECTIONS_MAX;
+#[cfg(test)]
+pub(crate) use ports::PORTS_MAX;
 pub(crate) use ports::{Grant, PORTS_OF_SESSION_MAX, Wish};
 
 use crate::{Limits, neighbours::Neighbours, report::Stranger, status::count};

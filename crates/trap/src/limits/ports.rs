@@ -8,7 +8,11 @@ use tokio::sync::oneshot;
 
 /// Sessions that have a place for a port, or for a connection to it, at once. At the bound that one gives its place up to whose port somebody came
 /// longest ago, and keeps its connection; where all still wait for somebody, no further one gets any.
-pub const PORTS_MAX: usize = 64;
+pub(crate) const PORTS_MAX: usize = 64;
+/// Connections at once whose places were given up; at the bound nobody gives way any more.
+const GIVEN_UP_MAX: usize = 64;
+/// Connections to ports that whoever plays may hold at once, but for those of sessions that are to leave.
+pub const PORT_CONNECTIONS_MAX: usize = PORTS_MAX + GIVEN_UP_MAX;
 /// The same of one source (an IPv4 address, an IPv6 /64).
 pub(crate) const PORTS_OF_SOURCE_MAX: usize = 4;
 /// The same of one neighbourhood (an IPv4 /24, an IPv6 /48).
@@ -35,6 +39,8 @@ struct Port {
     neighbours: Neighbours,
     /// The how manieth it is that somebody came to, if somebody has.
     joined: Option<u64>,
+    /// Its place is another one's, and only the connection is left, until the session ends or wants another port.
+    has_given_up: bool,
     /// When it is gone, whoever keeps the port closes it.
     _closes: oneshot::Sender<()>,
 }
@@ -97,10 +103,10 @@ impl Gate {
         }
     }
 
-    /// Sessions that have one.
+    /// Sessions that have a place.
     #[cfg(any(test, feature = "testing"))]
     pub(crate) fn ports(&self) -> usize {
-        self.inside().ports.open.len()
+        self.inside().ports.places()
     }
 
     /// Somebody has come to its port, and was handed over.
@@ -129,15 +135,22 @@ impl Ports {
         if own >= PORTS_OF_SOURCE_MAX || near >= PORTS_OF_NEIGHBOURS_MAX {
             return None;
         }
-        if self.open.len() >= PORTS_MAX {
-            let joined = self.open.iter().filter_map(|(session, port)| Some((port.joined?, *session)));
-            let (_, gives_way) = joined.min()?;
-            self.close(gives_way);
+        if self.places() >= PORTS_MAX {
+            if self.open.len() >= PORT_CONNECTIONS_MAX {
+                return None;
+            }
+            let met = self.open.values_mut().filter(|port| port.joined.is_some() && !port.has_given_up);
+            met.min_by_key(|port| port.joined)?.has_given_up = true;
         }
         self.last += 1;
         let (closes, closed) = oneshot::channel();
-        self.open.insert(session, Port { number: self.last, source, neighbours, joined: None, _closes: closes });
+        self.open
+            .insert(session, Port { number: self.last, source, neighbours, joined: None, has_given_up: false, _closes: closes });
         Some((self.last, closed))
+    }
+
+    fn places(&self) -> usize {
+        self.open.values().filter(|port| !port.has_given_up).count()
     }
 
     /// A session has none any more.
@@ -224,7 +237,7 @@ mod tests {
     fn when_all_places_are_taken_whoever_was_met_longest_ago_gives_his_up() {
         let gate = gate();
         let sessions: Vec<u64> = (0..PORTS_MAX).map(|net| guest(&gate, &format!("198.51.{net}.1:7"))).collect();
-        let mut grants: Vec<Grant> = sessions.iter().map(|session| granted(&gate, *session).unwrap()).collect();
+        let grants: Vec<Grant> = sessions.iter().map(|session| granted(&gate, *session).unwrap()).collect();
         let newcomer = guest(&gate, "203.0.113.1:7");
         assert!(granted(&gate, newcomer).is_none(), "nobody who waits for somebody gives way");
         for place in [7, 3] {
@@ -232,12 +245,31 @@ mod tests {
         }
         gate.port_is_met(sessions[9], grants[3].number);
         assert!(granted(&gate, newcomer).is_some());
-        let gone = |grant: &mut Grant| grant.closed.try_recv() == Err(oneshot::error::TryRecvError::Closed);
-        let those: Vec<usize> = (0..PORTS_MAX).filter(|place| gone(&mut grants[*place])).collect();
-        assert_eq!((those, gate.ports()), (vec![7], PORTS_MAX));
-        assert!(granted(&gate, guest(&gate, "203.0.114.1:7")).is_some() && gone(&mut grants[3]));
+        let given_up = || -> Vec<usize> {
+            let inside = gate.inside();
+            (0..PORTS_MAX).filter(|place| inside.ports.open[&sessions[*place]].has_given_up).collect()
+        };
+        assert_eq!((given_up(), gate.ports()), (vec![7], PORTS_MAX));
+        assert!(granted(&gate, guest(&gate, "203.0.114.1:7")).is_some());
+        assert_eq!(given_up(), [3, 7]);
         assert!(granted(&gate, guest(&gate, "203.0.115.1:7")).is_none());
         assert!(granted(&gate, sessions[7]).is_none(), "it may ask again, as others");
+    }
+
+    #[test]
+    fn no_more_connections_are_held_than_there_are_descriptors_for() {
+        let gate = gate();
+        let mut got = 0;
+        for net in 0..250 {
+            let session = guest(&gate, &format!("198.51.{net}.1:7"));
+            let Some(grant) = granted(&gate, session) else { continue };
+            gate.port_is_met(session, grant.number);
+            got += 1;
+        }
+        assert_eq!((got, gate.ports()), (PORT_CONNECTIONS_MAX, PORTS_MAX));
+        // The first one's place was given up long ago; with it its connection goes.
+        gate.leave(1).unwrap();
+        assert!(granted(&gate, guest(&gate, "203.0.113.1:7")).is_some());
     }
 
     #[test]
