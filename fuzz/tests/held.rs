@@ -12,7 +12,8 @@ const USERS_HELD_BYTES_MAX: usize = 24 * 1_024;
 const PEAK_BYTES_MAX: usize = 256 * 1_024;
 
 // What whoever plays is limited to leaves room for that.
-const _: () = assert!(HELD_BYTES_MAX <= honeymesh_trap::SESSION_HELD_BYTES_MAX && PEAK_BYTES_MAX <= honeymesh_trap::SESSION_PEAK_BYTES_MAX);
+const _: () =
+    assert!(HELD_BYTES_MAX <= honeymesh_trap::SESSION_HELD_BYTES_MAX && PEAK_BYTES_MAX <= honeymesh_trap::SESSION_PEAK_BYTES_MAX);
 
 /// Names of this length are stored in a Redis.
 const NAME_BYTES: [usize; 4] = [4, 16, 60, 200];

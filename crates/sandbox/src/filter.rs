@@ -253,10 +253,7 @@ mod tests {
     #[test]
     fn what_is_refused_by_argument_is_allowed_otherwise() {
         let allowed = allowed(Role::Node);
-        for (call, reasons) in by_argument(Role::Node)
-            .into_iter()
-            .filter(|(_, reasons)| !reasons.is_empty())
-        {
+        for (call, reasons) in by_argument(Role::Node).into_iter().filter(|(_, reasons)| !reasons.is_empty()) {
             assert!(allowed.contains_key(&call), "{call} would be refused whatever its arguments are");
             assert!(reasons.into_iter().all(|reason| !reason.unwrap().is_empty()), "{call}");
         }
@@ -264,7 +261,8 @@ mod tests {
 
     #[test]
     fn nobody_opens_a_file_by_a_call_whose_flags_no_filter_reads_unless_he_may_write() {
-        let hidden = [libc::SYS_openat2, libc::SYS_open_by_handle_at, libc::SYS_truncate, libc::SYS_ftruncate, libc::SYS_fallocate];
+        let hidden =
+            [libc::SYS_openat2, libc::SYS_open_by_handle_at, libc::SYS_truncate, libc::SYS_ftruncate, libc::SYS_fallocate];
         let handles = [libc::SYS_name_to_handle_at, libc::SYS_memfd_create, libc::SYS_open_tree];
         for role in ROLES {
             let allowed = allowed(role);
