@@ -126,6 +126,7 @@ pub fn measure(amount: Amount, installed: &Path, choice: &Choice, progress: impl
     let mut doors = Vec::new();
     if other.is_none() {
         doors.push(("HoneyMesh", door::measure(amount.door)?));
+        doors.push(("bare: one reads, another one is told", door::floor(amount.door)?));
         progress(&doors_table(&doors));
     }
     doors.extend(others::measure(amount.others, &installed.join(UNPACKED), other)?);

@@ -499,3 +499,17 @@ impl Supervisor {
         });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whoever is killed as it ends neither keeps what it knows nor gives the kernel back.
+    #[test]
+    fn systemd_waits_twice_as_long_as_the_daemon_may_take_to_end() {
+        let unit = include_str!("../../../packaging/systemd/honeymesh.service");
+        let waits = unit.lines().find_map(|line| line.strip_prefix("TimeoutStopSec=")?.parse().ok()).map(Duration::from_secs);
+        let ending = keeping::END_MAX + FAREWELL_MAX + books::END_PATIENCE + 2 * GRACE;
+        assert!(waits.unwrap() >= 2 * ending, "{waits:?} for {ending:?}");
+    }
+}

@@ -265,4 +265,11 @@ pub trait Session: Send {
     fn is_secret(&self) -> bool {
         false
     }
+
+    /// After [`Flow::Close`]: whether nothing more belongs to what was answered last. Then the connection is closed at once, as servers
+    /// do, if nothing more has come either; else what still comes is read and thrown away for a while, so that the answer is not lost to a
+    /// reset.
+    fn has_heard_all(&self) -> bool {
+        false
+    }
 }

@@ -39,7 +39,10 @@ use std::{
     time::Duration,
 };
 use tokio::{
-    io::unix::{AsyncFd, AsyncFdReadyGuard},
+    io::{
+        Interest,
+        unix::{AsyncFd, AsyncFdReadyGuard},
+    },
     net::UdpSocket,
     sync::{mpsc, watch},
     task::{JoinSet, yield_now},
@@ -222,7 +225,7 @@ fn doors(
         for listener in listeners {
             let address = listener.local_addr()?;
             let (inward, shared, stop) = (Arc::clone(inward), Arc::clone(shared), stop.clone());
-            doors.push(Door { listener: awaited(listener)?, address, trap, is_slow, inward, shared, stop });
+            doors.push(Door { listener: awaited(listener, Interest::READABLE)?, address, trap, is_slow, inward, shared, stop });
         }
         for socket in sockets {
             let address = socket.local_addr()?;
@@ -246,11 +249,13 @@ impl Door {
     async fn keep(mut self) {
         loop {
             tokio::select! {
+                // The end first: while somebody waits the listener is always ready, and each who is let in may wait to be handed over.
+                biased;
+                _ = self.stop.changed() => break,
                 ready = self.listener.readable() => match ready {
                     Ok(ready) => self.let_in(ready).await,
                     Err(error) => self.failed(&error).await,
                 },
-                _ = self.stop.changed() => break,
             }
         }
     }

@@ -23,7 +23,10 @@ use std::{
     sync::{Arc, atomic::AtomicUsize},
     time::Duration,
 };
-use tokio::{io::unix::AsyncFd, time::sleep};
+use tokio::{
+    io::{Interest, unix::AsyncFd},
+    time::sleep,
+};
 
 /// What the evidence pipe holds, in octets, if the kernel grants so much: a page each packet, however short.
 const PIPE_BYTES: usize = 1 << 20;
@@ -110,7 +113,7 @@ impl Line {
     /// Both ends for the runtime.
     pub(crate) fn listen(self) -> io::Result<(Inward, Heard)> {
         rustix::io::ioctl_fionbio(&self.admissions, true)?;
-        Ok((Inward(self.admissions), Heard(awaited(self.evidence)?)))
+        Ok((Inward(self.admissions), Heard(awaited(self.evidence, Interest::READABLE)?)))
     }
 }
 
@@ -134,7 +137,7 @@ impl Inward {
 
     async fn hand_when_there_is_room(&self, bytes: &[u8], connection: Option<BorrowedFd<'_>>) -> io::Result<()> {
         // A copy: one descriptor is looked at once, and several may wait here.
-        let Ok(waiting) = self.0.try_clone().and_then(awaited) else {
+        let Ok(waiting) = self.0.try_clone().and_then(|copy| awaited(copy, Interest::WRITABLE)) else {
             // None is left: then it is tried again and again.
             loop {
                 sleep(ROOM_PAUSE).await;
@@ -260,7 +263,7 @@ impl RoomLine {
     /// Both ends for the runtime.
     pub(crate) fn listen(self) -> io::Result<(Arrivals, Pipe)> {
         rustix::io::ioctl_fionbio(&self.admissions, true)?;
-        Ok((Arrivals(awaited(self.admissions)?), Pipe::new(self.evidence)?))
+        Ok((Arrivals(awaited(self.admissions, Interest::READABLE)?), Pipe::new(self.evidence)?))
     }
 }
 
@@ -309,7 +312,7 @@ pub(crate) struct Pipe {
 
 impl Pipe {
     fn new(pipe: OwnedFd) -> io::Result<Self> {
-        Ok(Self { pipe: awaited(pipe)?, turn: tokio::sync::Mutex::new(()), shelf: Arc::default() })
+        Ok(Self { pipe: awaited(pipe, Interest::WRITABLE)?, turn: tokio::sync::Mutex::new(()), shelf: Arc::default() })
     }
 
     /// How many octets those reports hold that found no room yet.
@@ -342,6 +345,6 @@ impl Pipe {
 }
 
 #[expect(deprecated, reason = "the other way is unsafe; an owned descriptor stays open as long as it is awaited")]
-pub(crate) fn awaited<T: AsRawFd>(descriptor: T) -> io::Result<AsyncFd<T>> {
-    AsyncFd::new(descriptor)
+pub(crate) fn awaited<T: AsRawFd>(descriptor: T, what: Interest) -> io::Result<AsyncFd<T>> {
+    AsyncFd::with_interest(descriptor, what)
 }

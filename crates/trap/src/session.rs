@@ -14,7 +14,10 @@ use crate::{
 use honeymesh_detect::Tally;
 use honeymesh_trap_proto::{DELAY_MS_MAX, Findings, Flow, Session, Step, overhear};
 use honeymesh_types::{Marks, Signs, WallTime};
-use rustix::net::{SendFlags, send};
+use rustix::{
+    io::Errno,
+    net::{RecvFlags, SendFlags, recv, send},
+};
 use std::{
     future::poll_fn,
     io::{self, ErrorKind},
@@ -40,6 +43,8 @@ const FIRST_REPORT_WAIT: Duration = Duration::from_secs(2);
 /// unread bytes cause.
 const LINGER: Duration = Duration::from_secs(1);
 const LINGER_BYTES_MAX: usize = 64 * 1_024;
+/// What a segment holds on any path: IPv6's least packet (RFC 8200, section 5) without its headers.
+const SEGMENT_BYTES: usize = 1_220;
 
 /// What all sessions have in common.
 pub(crate) struct Common {
@@ -146,20 +151,32 @@ impl Conversation {
         if let Err(end) = Box::pin(self.greet()).await {
             return end;
         }
+        let mut deadline = self.deadline();
+        // One for all waits, and only ever set to something earlier before it has ended: each setting costs a turn of the runtime's loop.
+        let mut sleep = pin!(sleep_until(self.due(deadline)));
         loop {
-            let deadline = self.deadline();
             loop {
-                let mut sleep = pin!(sleep_until(self.progress.first_report_by().map_or(deadline, |first| first.min(deadline))));
+                let due = self.due(deadline);
+                if due < sleep.deadline() {
+                    sleep.as_mut().reset(due);
+                }
                 match poll_fn(|context| self.poll_ready(context, sleep.as_mut())).await {
                     Ok(()) => break,
-                    Err(End::Deadline) if Instant::now() < deadline => Box::pin(self.report()).await,
+                    Err(End::Deadline) if Instant::now() < due => sleep.as_mut().reset(due),
+                    Err(End::Deadline) if due < deadline => Box::pin(self.report()).await,
                     Err(end) => return end,
                 }
             }
             if let Err(end) = Box::pin(self.read_and_answer()).await {
                 return end;
             }
+            deadline = self.deadline();
         }
+    }
+
+    /// What is waited for no longer than: what must come, or the first report.
+    fn due(&self, deadline: Instant) -> Instant {
+        self.progress.first_report_by().map_or(deadline, |first| first.min(deadline))
     }
 
     async fn greet(&mut self) -> Result<(), End> {
@@ -305,7 +322,7 @@ impl Conversation {
         let Some(tls) = &self.common.tls else {
             self.report().await;
             answer.extend_from_slice(&REFUSAL);
-            self.write(answer).await?;
+            self.write(answer, SendFlags::MORE).await?;
             return Err(End::Ours);
         };
         let plain = std::mem::replace(&mut self.session, Box::new(Broken(Signs::empty())));
@@ -320,7 +337,9 @@ impl Conversation {
         }
         self.progress.answers(answer);
         self.keep_back(answer).await?;
-        self.write(answer).await?;
+        // What ends the connection goes out in one segment with its end, if it fits into one.
+        let more = if flow == Flow::Close && answer.len() <= SEGMENT_BYTES { SendFlags::MORE } else { SendFlags::empty() };
+        self.write(answer, more).await?;
         match flow {
             Flow::StartTls => self.start_tls(answer).await,
             Flow::Close => Err(End::Ours),
@@ -338,7 +357,7 @@ impl Conversation {
             return Ok(());
         }
         let kept = answer.split_off(pause.at.min(answer.len()));
-        self.write(answer).await?;
+        self.write(answer, SendFlags::empty()).await?;
         *answer = kept;
         let until = Instant::now() + Duration::from_millis(wait_ms);
         if let Some(first) = self.progress.first_report_by().filter(|first| *first < until) {
@@ -357,12 +376,13 @@ impl Conversation {
         }
     }
 
-    async fn write(&mut self, answer: &mut Vec<u8>) -> Result<(), End> {
+    /// `more`: whether something follows at once with which it goes out.
+    async fn write(&mut self, answer: &mut Vec<u8>, more: SendFlags) -> Result<(), End> {
         if answer.is_empty() {
             return Ok(());
         }
         // At once, if there is room: the runtime would first wait to be told so, which costs a greeting a turn of its loop.
-        if let Ok(sent) = send(&self.stream, answer, SendFlags::NOSIGNAL | SendFlags::DONTWAIT) {
+        if let Ok(sent) = send(&self.stream, answer, SendFlags::NOSIGNAL | SendFlags::DONTWAIT | more) {
             answer.drain(..sent);
         }
         if answer.is_empty() {
@@ -431,8 +451,13 @@ impl Conversation {
         outcome.ok()
     }
 
+    /// Nothing is lost to a reset if it is closed now.
+    fn has_heard_all(&mut self) -> bool {
+        self.guarded(|session| session.has_heard_all()).unwrap_or_default() && is_quiet(&self.stream)
+    }
+
     async fn linger(&mut self) {
-        if self.stream.shutdown().await.is_err() {
+        if self.stream.shutdown().await.is_err() || self.has_heard_all() {
             return;
         }
         let drain = async {
@@ -451,6 +476,12 @@ impl Conversation {
             _ = &mut self.dismissed => {}
         }
     }
+}
+
+/// Has nothing come that was not read yet?
+fn is_quiet(stream: &TcpStream) -> bool {
+    let seen = recv(stream, &mut [0_u8; 1][..], RecvFlags::PEEK | RecvFlags::DONTWAIT);
+    matches!(seen, Err(Errno::AGAIN) | Ok((0, _)))
 }
 
 /// Ready once it is to end.

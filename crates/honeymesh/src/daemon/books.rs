@@ -26,7 +26,7 @@ const EXPORTS_MAX: usize = 4;
 /// How long a reader waits for what was told before it asked; then it is shown what there is.
 const SETTLE_PATIENCE: Duration = Duration::from_secs(1);
 /// How long the end waits until everything is on the disk.
-const END_PATIENCE: Duration = Duration::from_secs(10);
+pub const END_PATIENCE: Duration = Duration::from_secs(10);
 
 /// The open store with its writer.
 #[derive(Debug)]

@@ -14,7 +14,7 @@ use tokio::io::unix::AsyncFd;
 /// This very program, also when its file was replaced meanwhile.
 const SELF: &str = "/proc/self/exe";
 /// How long the keeper may take to end.
-const END_MAX: Duration = Duration::from_secs(2);
+pub const END_MAX: Duration = Duration::from_secs(2);
 /// How often that is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(2);
 

@@ -237,6 +237,10 @@ impl Session for AnySession {
         matches!(&self.phase, Phase::Played(session) if session.is_secret())
     }
 
+    fn has_heard_all(&self) -> bool {
+        matches!(&self.phase, Phase::Played(session) if session.has_heard_all())
+    }
+
     fn leaves_tls(&self) -> bool {
         matches!(&self.phase, Phase::Played(session) if session.leaves_tls())
     }

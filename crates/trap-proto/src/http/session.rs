@@ -26,6 +26,8 @@ pub struct HttpSession {
     seed: u64,
     phase: Phase,
     requests: usize,
+    /// The last request was whole, and its answer ends the connection.
+    is_done: bool,
     findings: Findings,
 }
 
@@ -38,7 +40,15 @@ enum Phase {
 impl HttpSession {
     pub(super) fn new(house: Arc<House>, seed: u64, unsecured: bool) -> Self {
         let software = house.site.software();
-        Self { house, unsecured, seed, phase: Phase::Head(Head::of(software)), requests: 0, findings: Findings::default() }
+        Self {
+            house,
+            unsecured,
+            seed,
+            phase: Phase::Head(Head::of(software)),
+            requests: 0,
+            is_done: false,
+            findings: Findings::default(),
+        }
     }
 
     fn byte(&mut self, byte: u8, now: WallTime, answer: &mut Vec<u8>) -> Flow {
@@ -140,6 +150,8 @@ impl HttpSession {
         software.write(&reply, &frame, answer);
         let is_over = is_broken || reply.status.starts_with("101") || reply.headers.contains(&("Connection", "close".into()));
         if !keep_alive || is_over {
+            // Who was told that protocols are switched speaks on.
+            self.is_done = !is_broken && !reply.status.starts_with("101");
             return Flow::Close;
         }
         self.phase = Phase::Head(Head::of(software));
@@ -192,12 +204,12 @@ fn visitor(seed: u64) -> String {
     random_bytes::<VISITOR_CHARS>(seed).into_iter().map(letter).collect()
 }
 
-/// Of the last answer, before the request is known.
 /// Where a record's head would be: whether OpenSSL takes it for something else than HTTP.
 fn is_strange(head: &[u8]) -> bool {
     head.len() == RECORD_HEAD_BYTES - 1 && ![&b"GET "[..], b"POST", b"HEAD", b"PUT ", b"OPTI"].contains(&head)
 }
 
+/// Of the last answer, before the request is known.
 fn frame(house: &House, requests_left: usize, now: WallTime) -> Frame<'_> {
     Frame {
         banner: &house.banner,
@@ -231,6 +243,10 @@ impl Session for HttpSession {
 
     fn findings(&mut self) -> Findings {
         core::mem::take(&mut self.findings)
+    }
+
+    fn has_heard_all(&self) -> bool {
+        self.is_done
     }
 }
 
@@ -379,6 +395,22 @@ mod tests {
         assert_eq!((paths.as_slice(), heard.flow), (["/a", "/b", "/c"].as_slice(), Flow::Close));
         assert_eq!(heard.reports[1].1, b"POST /b HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nxy");
         assert_eq!(said(&heard.answer).matches("HTTP/1.1 404").count(), 3);
+    }
+
+    #[test]
+    fn a_whole_last_request_is_all_that_is_heard() {
+        let ends = |bytes: &[u8]| {
+            let mut session = session();
+            let heard = drive::whole(&mut session, bytes);
+            (heard.flow, session.has_heard_all())
+        };
+        let closing = b"POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 2\r\n\r\nxy";
+        assert_eq!(ends(closing), (Flow::Close, true));
+        assert_eq!(ends(b"GET / HTTP/1.0\r\n\r\n"), (Flow::Close, true));
+        assert_eq!(ends(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"), (Flow::Telling, false));
+        // The rest of the body, or of what is no request, is still on its way.
+        assert_eq!(ends(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999999\r\n\r\n"), (Flow::Close, false));
+        assert_eq!(ends(b"G\0T / HTTP/1.1\r\n"), (Flow::Close, false));
     }
 
     #[test]

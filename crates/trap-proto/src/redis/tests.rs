@@ -5,9 +5,11 @@ use super::Redis;
 use crate::{
     Flow, Persona, Session,
     drive::{self, NOW, said},
+    text::hex,
 };
 use alloc::{borrow::ToOwned, format, string::String, vec::Vec};
 use honeymesh_types::{Signs, WallTime};
+use sha1::{Digest, Sha1};
 
 fn redis() -> Redis {
     Redis::of(&Persona::of([7; 32]))
@@ -204,6 +206,60 @@ fn a_replica_says_so_wherever_it_is_asked_and_takes_no_writes() {
     let (before, after) = (history(&replies(b"INFO replication\r\n")), history(&back));
     assert_eq!(before[0][1..41], after[1][2..42], "the history before is the one that it had");
     assert_ne!(before[0], after[0]);
+}
+
+/// In the words and the order of `replication.c`.
+#[test]
+fn commands_about_replicas_are_asked_for_their_words_first() {
+    let (positive, failover) = ("-ERR value is out of range, must be positive", "-ERR FAILOVER timeout must be greater than 0");
+    let (whole, negative) = ("-ERR timeout is not an integer or out of range", "-ERR timeout is negative");
+    let words = b"FAILOVER FOO\r\nFAILOVER TO a\r\nFAILOVER TO a x\r\nFAILOVER TIMEOUT 0\r\nFAILOVER FORCE FORCE\r\n\
+        WAITAOF 2 0 0\r\nWAITAOF x 0 0\r\nWAITAOF 0 -1 0\r\nWAITAOF 0 x 0\r\nWAITAOF 0 0 x\r\nWAITAOF 0 0 -1\r\n";
+    let (syntax, number) = ("-ERR syntax error", "-ERR value is not an integer or out of range");
+    let range = "-ERR value is out of range, value must between 0 and 1";
+    let told =
+        format!("{syntax}|{syntax}|{number}|{failover}|{syntax}|{range}|{number}|{positive}|{positive}|{whole}|{negative}|");
+    assert_eq!(replies(words), told);
+    assert_eq!(replies(&[b"SLAVEOF 198.51.100.9 6379\r\n", &words[..]].concat()), format!("+OK|{told}"));
+    let told = replies(b"FAILOVER TO a 1 TIMEOUT 5 FORCE\r\nWAITAOF 1 0 0\r\nWAITAOF 0 0 0\r\nWAIT x 0\r\nWAIT 0 x\r\nWAIT 0 -1\r\nWAIT -1 0\r\n");
+    let no_file = "-ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled.";
+    assert_eq!(told, format!("-ERR FAILOVER requires connected replicas.|{no_file}|*2|:1|:0|{number}|{whole}|{negative}|:0|"));
+    let told = replies(b"SLAVEOF 198.51.100.9 6379\r\nFAILOVER TO a 1\r\nWAITAOF 0 0 0\r\n");
+    let as_replica = "-ERR WAITAOF cannot be used with replica instances. Please also note that writes to replicas are just local and are not propagated.";
+    assert_eq!(told, format!("+OK|-ERR FAILOVER is not valid when server is a replica.|{as_replica}|"));
+}
+
+#[test]
+fn whoever_wants_replicas_waits_for_them() {
+    let heard = drive::whole(&mut redis().session(7), b"WAIT 1 250\r\nWAITAOF 0 1 120\r\nPING\r\n");
+    assert_eq!((said(&heard.answer).as_str(), heard.pauses.as_slice()), (":0\r\n*2\r\n:1\r\n:0\r\n+PONG\r\n", &[(0, 250), (4, 120)][..]));
+    assert_eq!(replies(b"WAIT 1 0\r\nPING\r\n"), "");
+    assert_eq!(replies(b"MULTI\r\nWAIT 1 0\r\nEXEC\r\n"), "+OK|+QUEUED|*1|:0|");
+}
+
+/// In the words of `script.c`.
+#[test]
+fn a_script_that_is_said_to_write_nothing_does_not() {
+    let text = |command: &str| format!("return redis.call({command})");
+    let asked = |how: &str, command: &str| format!("{how} \"{}\" 0\r\n", text(command));
+    let refused = |command: &str| {
+        let number = hex(&Sha1::digest(text(command)));
+        format!("-ERR Write commands are not allowed from read-only scripts. script: {number}, on @user_script:1.|")
+    };
+    for command in ["'set','a','1'", "'publish','a','1'", "'pfcount','a'"] {
+        assert_eq!(replies(asked("EVAL_RO", command).as_bytes()), refused(command));
+        let by_number = format!("SCRIPT LOAD \"{0}\"\r\nEVALSHA_RO {1} 0\r\n", text(command), hex(&Sha1::digest(text(command))));
+        assert!(replies(by_number.as_bytes()).ends_with(&refused(command)), "{command}");
+        // Asked before whose replica it is.
+        let replica = ["SLAVEOF 198.51.100.9 6379\r\n", &asked("EVAL_RO", command)].concat();
+        assert_eq!(replies(replica.as_bytes()), format!("+OK|{}", refused(command)));
+    }
+    assert_eq!(
+        replies([asked("EVAL_RO", "'set','a','1'"), "GET a\r\n".into()].concat().as_bytes()).split('|').nth(1),
+        Some("$-1")
+    );
+    assert_eq!(replies(asked("EVAL_RO", "'get','a'").as_bytes()), "$-1|");
+    assert_eq!(replies(asked("EVAL", "'set','a','1'").as_bytes()), "+OK|");
 }
 
 /// In the words of `replication.c`.

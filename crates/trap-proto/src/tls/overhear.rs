@@ -135,6 +135,10 @@ impl Session for Overheard {
         self.inner.leaves_tls()
     }
 
+    fn has_heard_all(&self) -> bool {
+        self.inner.has_heard_all()
+    }
+
     fn purges(&mut self, behind: &[u8]) -> bool {
         self.inner.purges(behind)
     }

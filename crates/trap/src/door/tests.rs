@@ -218,7 +218,7 @@ fn door(waiting: usize) -> (Door, watch::Sender<()>, Arc<Counters>, RoomLine, Ve
     let address = listener.local_addr().unwrap();
     let guests = (0..waiting).map(|_| std::net::TcpStream::connect(address).unwrap()).collect();
     let door = Door {
-        listener: awaited(listener).unwrap(),
+        listener: awaited(listener, Interest::READABLE).unwrap(),
         address,
         trap: 0,
         is_slow: false,
@@ -239,6 +239,17 @@ async fn a_turn_at_a_door_lets_in_a_bounded_number_and_ends_when_it_is_to_close(
     stop.send(()).unwrap();
     door.let_in(door.listener.readable().await.unwrap()).await;
     assert_eq!(let_in(), ENTRIES_PER_TURN as u64 + 1, "the one who was there, and nobody else");
+}
+
+#[tokio::test]
+async fn a_door_that_is_to_close_lets_nobody_in_however_many_wait() {
+    for _ in 0..30 {
+        let (door, stop, counters, _rooms, _guests) = door(8);
+        drop(door.listener.readable().await.unwrap());
+        drop(stop);
+        within(PATIENCE, door.keep()).await.unwrap();
+        assert_eq!(counters.sessions.load(Relaxed), 0);
+    }
 }
 
 #[tokio::test]

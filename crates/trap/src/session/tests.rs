@@ -10,11 +10,11 @@ use honeymesh_trap_proto::{Patience, Pause};
 use std::sync::Arc;
 use tokio::{io::AsyncReadExt, net::TcpListener, task::JoinHandle};
 
-/// Tells every byte, answers it with itself, breaks at `!` and closes at `.`. Talks without end at `?`. Answers a digit at once,
+/// Tells every byte, answers it with itself, breaks at `!` and closes at `.`, and at `,`, behind which it expects nothing. Talks without end at `?`. Answers a digit at once,
 /// and with an `x` so many seconds later. Is patient with 90 seconds of silence after `~`, with any after `&`, with 40 seconds in
 /// all after `^`.
 #[derive(Default)]
-struct Echo(Pause, Patience);
+struct Echo(Pause, Patience, bool);
 
 impl Session for Echo {
     fn open(&mut self, answer: &mut Vec<u8>) -> Flow {
@@ -39,7 +39,8 @@ impl Session for Echo {
             self.0 = Pause { at: answer.len(), ms: 1_000 * u32::from(bytes[0] - b'0') };
             answer.push(b'x');
         }
-        Step { taken: 1, flow: if bytes[0] == b'.' { Flow::Close } else { Flow::Telling } }
+        self.2 = bytes[0] == b',';
+        Step { taken: 1, flow: if matches!(bytes[0], b'.' | b',') { Flow::Close } else { Flow::Telling } }
     }
 
     fn pause(&mut self) -> Pause {
@@ -54,6 +55,10 @@ impl Session for Echo {
 
     fn findings(&mut self) -> Findings {
         Findings::default()
+    }
+
+    fn has_heard_all(&self) -> bool {
+        self.2
     }
 }
 
@@ -149,7 +154,7 @@ async fn a_session_that_waits_is_small() {
     let conversation = Conversation::new(client, Box::<Echo>::default(), None, &common, teller, dismissed);
     let held = size_of_val(&*conversation);
     let task = size_of_val(&conversation.hold());
-    assert!(held <= 232 && task <= 200, "{held} octets, and {task} for what waits");
+    assert!(held <= 232 && task <= 216, "{held} octets, and {task} for what waits");
 }
 
 #[tokio::test]
@@ -280,15 +285,30 @@ async fn a_session_that_breaks_is_reported_and_costs_only_itself() {
 
 #[tokio::test]
 async fn the_last_answer_arrives_although_more_was_sent() {
-    let mut held = hold(8, REPORT_WAIT, Limits::default()).await;
-    held.client.write_all(&[b".".as_slice(), &[b'x'; 10_000]].concat()).await.unwrap();
-    let mut answer = Vec::new();
-    held.client.read_to_end(&mut answer).await.unwrap();
-    assert_eq!(answer, b">.");
-    let mut packet = [0; PACKET_BYTES_MAX];
-    let length = held.heard.next(&mut packet).await.unwrap().unwrap();
-    let Some(Evidence::Report { head, .. }) = Evidence::read(&packet[..length]) else { panic!("no report") };
-    assert!(head.bytes > 1_000, "what was read and not heard any more is evidence, too: {}", head.bytes);
+    for last in [".", ","] {
+        let mut held = hold(8, REPORT_WAIT, Limits::default()).await;
+        held.client.write_all(&[last.as_bytes(), &[b'x'; 10_000]].concat()).await.unwrap();
+        let mut answer = Vec::new();
+        held.client.read_to_end(&mut answer).await.unwrap();
+        assert_eq!(answer, [">", last].concat().as_bytes());
+        let mut packet = [0; PACKET_BYTES_MAX];
+        let length = held.heard.next(&mut packet).await.unwrap().unwrap();
+        let Some(Evidence::Report { head, .. }) = Evidence::read(&packet[..length]) else { panic!("no report") };
+        assert!(head.bytes > 1_000, "what was read and not heard any more is evidence, too: {}", head.bytes);
+    }
+}
+
+#[tokio::test]
+async fn who_has_said_all_is_not_waited_for() {
+    for (last, is_waited_for) in [(".", true), (",", false)] {
+        let mut held = hold(8, REPORT_WAIT, Limits::default()).await;
+        held.client.write_all(last.as_bytes()).await.unwrap();
+        let mut answer = Vec::new();
+        held.client.read_to_end(&mut answer).await.unwrap();
+        assert_eq!(answer, [">", last].concat().as_bytes());
+        // One thread: whoever sees the end of the stream runs after whoever ended it has found something to wait for, or is done.
+        assert_eq!(held.task.is_finished(), !is_waited_for, "after {last:?}, with the other end open");
+    }
 }
 
 #[tokio::test]

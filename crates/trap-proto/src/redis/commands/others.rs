@@ -13,16 +13,11 @@ const LISTS: [&[u8]; 5] = [b"xrange", b"xrevrange", b"geopos", b"geohash", b"geo
 
 impl Server {
     /// What the server says to commands with a word that they do not take; whether it was one.
-    pub(super) fn objects(&self, command: &[u8], arguments: &[Vec<u8>], reply: &mut Reply<'_>) -> bool {
+    pub(super) fn objects(&mut self, command: &[u8], arguments: &[Vec<u8>], reply: &mut Reply<'_>) -> bool {
         let is_integer = |word: &Vec<u8>| integer(word).is_some();
         let is_one_of = |word: &Vec<u8>, known: &[&str]| known.iter().any(|known| word.eq_ignore_ascii_case(known.as_bytes()));
         let has = |words: &[Vec<u8>], wanted: &str| words.iter().any(|word| word.eq_ignore_ascii_case(wanted.as_bytes()));
-        if command == b"failover" && matches!(arguments, [word] if is_one_of(word, &["abort"])) {
-            reply.raw("-ERR No failover in progress.\r\n");
-            return true;
-        }
-        if let Some(refused) = self.refused_as_replica(command) {
-            reply.raw(refused);
+        if self.of_replicas(command, arguments, reply) {
             return true;
         }
         let said = match (command, arguments) {
@@ -39,7 +34,6 @@ impl Server {
             (b"slaveof" | b"replicaof", [_, port]) if integer(port).is_none_or(|port| !(0..=65_535).contains(&port)) => {
                 "-ERR Invalid master port\r\n"
             }
-            (b"wait", [replicas, time]) if !is_integer(replicas) || !is_integer(time) => NO_INTEGER,
             (b"swapdb", [first, _]) if !is_integer(first) => "-ERR invalid first DB index\r\n",
             (b"swapdb", [_, second]) if !is_integer(second) => "-ERR invalid second DB index\r\n",
             (b"replconf", [option, value, ..]) if is_one_of(option, &["listening-port"]) && !is_integer(value) => NO_INTEGER,
@@ -70,7 +64,7 @@ impl Server {
         match (command, sub.as_slice()) {
             (group, b"help") if known::is_known(&[group, b"|help"].concat()) => known::help(group, reply),
             (b"slowlog", b"len") | (b"pubsub", b"numpat") => reply.raw(":0\r\n"),
-            (b"publish" | b"wait" | b"spublish", _) => reply.raw(":0\r\n"),
+            (b"publish" | b"spublish", _) => reply.raw(":0\r\n"),
             (b"slowlog" | b"latency", b"reset") => reply.raw(if command == b"slowlog" { "+OK\r\n" } else { ":0\r\n" }),
             (b"latency", b"latest" | b"history")
             | (b"pubsub", b"channels" | b"numsub" | b"shardchannels" | b"shardnumsub")
@@ -98,7 +92,6 @@ impl Server {
                 }
                 _ => reply.raw("-ERR The command has no key arguments\r\n"),
             },
-            (b"failover", _) => reply.raw("-ERR FAILOVER requires connected replicas.\r\n"),
             (b"replconf", b"") => reply.raw("+OK\r\n"),
             (b"replconf", b"listening-port" | b"ip-address" | b"capa" | b"ack" | b"getack" | b"rdb-only" | b"version") => {
                 reply.raw("+OK\r\n");

@@ -1,8 +1,19 @@
 //! Whose replica the server is. It never reaches the one that it is told to follow, as a server behind a closed firewall does not: it goes
 //! on trying, and takes no writes meanwhile (`replication.c`).
 
-use super::{Reply, SETTING_BYTES_MAX, Server, known::Named};
-use crate::{redis::info::Following, text::safe_text};
+use super::{
+    Reply, SETTING_BYTES_MAX, Server,
+    known::Named,
+    stored::{NO_INTEGER, SYNTAX},
+    waiting::waiting_time,
+};
+use crate::{
+    redis::{
+        data::{Refusal, number::integer},
+        info::Following,
+    },
+    text::safe_text,
+};
 use alloc::{format, string::String, vec::Vec};
 use core::net::IpAddr;
 
@@ -25,6 +36,10 @@ const MASTER_SETTING_BYTES_MAX: usize = 255;
 /// What commands for masters are refused with.
 const NO_WAIT: &str = "-ERR WAIT cannot be used with replica instances. Please also note that since Redis 4.0 if a replica is configured to \
     be writable (which is not the default) writes to replicas are just local and are not propagated.\r\n";
+const NO_WAIT_AOF: &str = "-ERR WAITAOF cannot be used with replica instances. Please also note that writes to replicas are just local and are \
+    not propagated.\r\n";
+const NO_AOF: &str = "-ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled.\r\n";
+const NO_COUNT: &str = "-ERR value is out of range, must be positive\r\n";
 const NO_FAILOVER: &str = "-ERR FAILOVER is not valid when server is a replica.\r\n";
 const NO_LINK: &str = "-NOMASTERLINK Can't SYNC while not connected with my master\r\n";
 
@@ -97,18 +112,76 @@ impl Server {
 
     /// Whether a command is one that a replica does not take.
     pub(super) fn is_read_only_for(&self, command: &Named) -> bool {
-        let writes = command.is_in(WRITE) || VECTORS.contains(&command.name.as_slice());
-        writes && self.role.master.is_some() && self.is_replica_read_only()
+        writes(command) && self.role.master.is_some() && self.is_replica_read_only()
     }
 
-    /// What a replica refuses that a master does: the answer.
-    pub(super) fn refused_as_replica(&self, command: &[u8]) -> Option<&'static str> {
-        self.role.master.as_ref()?;
-        match command {
-            b"wait" => Some(NO_WAIT),
-            b"failover" => Some(NO_FAILOVER),
-            b"sync" | b"psync" => Some(NO_LINK),
-            _ => None,
+    /// Commands about replicas, of which there are none; whether it was one. In the order in which `replication.c` asks for words and role.
+    pub(super) fn of_replicas(&mut self, command: &[u8], arguments: &[Vec<u8>], reply: &mut Reply<'_>) -> bool {
+        let is_replica = self.role.master.is_some();
+        let refused = match (command, arguments) {
+            (b"sync" | b"psync", _) if is_replica => Err(NO_LINK),
+            (b"failover", words) => Err(self.failover(words)),
+            (b"wait", _) if is_replica => Err(NO_WAIT),
+            (b"wait", [replicas, time]) => {
+                integer(replicas).ok_or(NO_INTEGER).and_then(|replicas| Ok((replicas, waiting_time(time)?)))
+            }
+            (b"waitaof", [local, replicas, time]) => self.asks_of_files(local, replicas, time),
+            _ => return false,
+        };
+        match refused {
+            Err(words) => reply.raw(words),
+            Ok((replicas, time)) => self.wait_for_replicas(replicas, time, command == b"waitaof", reply),
+        }
+        true
+    }
+
+    /// Why there is no `FAILOVER`.
+    fn failover(&self, words: &[Vec<u8>]) -> Refusal {
+        let is = |word: &[u8], wanted: &str| word.eq_ignore_ascii_case(wanted.as_bytes());
+        if matches!(words, [word] if is(word, "abort")) {
+            return "-ERR No failover in progress.\r\n";
+        }
+        let (mut rest, mut has_time, mut has_host, mut is_forced) = (words, false, false, false);
+        loop {
+            rest = match rest {
+                [] => break,
+                [word, time, rest @ ..] if is(word, "timeout") && !has_time => {
+                    match integer(time) {
+                        None => return NO_INTEGER,
+                        Some(..=0) => return "-ERR FAILOVER timeout must be greater than 0\r\n",
+                        Some(_) => has_time = true,
+                    }
+                    rest
+                }
+                [word, _, port, rest @ ..] if is(word, "to") && !has_host => {
+                    if integer(port).is_none() {
+                        return NO_INTEGER;
+                    }
+                    has_host = true;
+                    rest
+                }
+                [word, rest @ ..] if is(word, "force") && !is_forced => {
+                    is_forced = true;
+                    rest
+                }
+                _ => return SYNTAX,
+            };
+        }
+        if self.role.master.is_some() { NO_FAILOVER } else { "-ERR FAILOVER requires connected replicas.\r\n" }
+    }
+
+    /// `WAITAOF`: the server writes no file of what it was told. For how many replicas, and how long, is waited.
+    fn asks_of_files(&self, local: &[u8], replicas: &[u8], time: &[u8]) -> Result<(i64, i64), Refusal> {
+        let local = integer(local).ok_or(NO_INTEGER)?;
+        if !(0..=1).contains(&local) {
+            return Err("-ERR value is out of range, value must between 0 and 1\r\n");
+        }
+        let replicas = integer(replicas).filter(|replicas| *replicas >= 0).ok_or(NO_COUNT)?;
+        let time = waiting_time(time)?;
+        match (self.role.master.is_some(), local) {
+            (true, _) => Err(NO_WAIT_AOF),
+            (false, 1) => Err(NO_AOF),
+            (false, _) => Ok((replicas, time)),
         }
     }
 
@@ -133,4 +206,9 @@ impl Server {
     fn is_replica_read_only(&self) -> bool {
         self.settings.get(READ_ONLY_SETTINGS[0]).is_none_or(|value| value != "no")
     }
+}
+
+/// Whether a command writes.
+pub(super) fn writes(command: &Named) -> bool {
+    command.is_in(WRITE) || VECTORS.contains(&command.name.as_slice())
 }

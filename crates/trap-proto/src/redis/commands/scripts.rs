@@ -1,6 +1,12 @@
 //! Scripts: what they give back, and which are known by their number.
 
-use super::{Meaning, NO_MEMORY, Reply, Server, channels::Channels, clients::no_permission, gate, role::READ_ONLY};
+use super::{
+    Meaning, NO_MEMORY, Reply, Server,
+    channels::Channels,
+    clients::no_permission,
+    gate,
+    role::{READ_ONLY, writes},
+};
 use crate::{
     redis::lua::{self, Script, Value},
     text::{hex, safe_text},
@@ -13,6 +19,10 @@ use sha1::{Digest, Sha1};
 const SCRIPTS_MAX: usize = 8;
 /// The most that they give back, in bytes of the answer.
 const RESULT_BYTES_MAX: usize = 18 * 1_024;
+/// What a script is refused that was said to write nothing, and what counts as writing besides: commands that may be passed on to replicas.
+const NO_WRITES: &str = "-ERR Write commands are not allowed from read-only scripts.\r\n";
+const MAY_REPLICATE: [&[u8]; 3] = [b"publish", b"spublish", b"pfcount"];
+
 /// What a script is known by.
 fn number(script: &[u8]) -> String {
     hex(&Sha1::digest(script))
@@ -28,11 +38,13 @@ impl Server {
         answer: &mut Vec<u8>,
     ) -> Option<Meaning> {
         match (command, arguments) {
-            (b"eval" | b"eval_ro", [script, keys, rest @ ..]) => self.evaluated(script, keys, rest, now, answer),
+            (b"eval" | b"eval_ro", [script, keys, rest @ ..]) => {
+                self.evaluated(script, keys, rest, command == b"eval_ro", now, answer);
+            }
             (b"evalsha" | b"evalsha_ro", [wanted, keys, rest @ ..]) => {
                 let wanted = wanted.to_ascii_lowercase();
                 match self.scripts.iter().find(|(number, _)| number.as_bytes() == wanted).map(|(_, script)| script.clone()) {
-                    Some(script) => self.evaluated(&script, keys, rest, now, answer),
+                    Some(script) => self.evaluated(&script, keys, rest, command == b"evalsha_ro", now, answer),
                     None => answer.extend_from_slice(b"-NOSCRIPT No matching script. Please use EVAL.\r\n"),
                 }
             }
@@ -92,7 +104,16 @@ impl Server {
         number
     }
 
-    fn evaluated(&mut self, script: &[u8], keys: &[u8], rest: &[Vec<u8>], now: WallTime, answer: &mut Vec<u8>) {
+    /// `writes_nothing`: it was asked for as a script that does not write.
+    fn evaluated(
+        &mut self,
+        script: &[u8],
+        keys: &[u8],
+        rest: &[Vec<u8>],
+        writes_nothing: bool,
+        now: WallTime,
+        answer: &mut Vec<u8>,
+    ) {
         let keys = match core::str::from_utf8(keys).ok().and_then(|digits| digits.parse::<i64>().ok()).map(usize::try_from) {
             None => return answer.extend_from_slice(b"-ERR value is not an integer or out of range\r\n"),
             Some(Err(_)) => return answer.extend_from_slice(b"-ERR Number of keys can't be negative\r\n"),
@@ -110,7 +131,7 @@ impl Server {
         let (is_resp3, may_wait) = (core::mem::take(&mut self.is_resp3), core::mem::take(&mut self.may_wait));
         let channels = core::mem::replace(&mut self.channels, Channels::new());
         let replies = core::mem::take(&mut self.replies);
-        let result = lua::run(&given, &number, &mut |words| self.called(words, now));
+        let result = lua::run(&given, &number, &mut |words| self.called(words, writes_nothing, now));
         (self.is_resp3, self.may_wait, self.channels, self.replies) = (is_resp3, may_wait, channels, replies);
         let from = answer.len();
         let mut reply = Reply { answer, is_resp3 };
@@ -125,7 +146,7 @@ impl Server {
     }
 
     /// The answer to a command that a script runs.
-    fn called(&mut self, words: &[Vec<u8>], now: WallTime) -> Vec<u8> {
+    fn called(&mut self, words: &[Vec<u8>], writes_nothing: bool, now: WallTime) -> Vec<u8> {
         let lower = words.first().map(|word| word.to_ascii_lowercase()).unwrap_or_default();
         let arguments = words.get(1..).unwrap_or_default();
         match gate::scripted(&lower, arguments) {
@@ -133,6 +154,7 @@ impl Server {
             Ok(named) if !self.may_run(&named, arguments) => {
                 [b"-ERR ACL failure in script: ", &no_permission(self.who(), &named.name)[..], b"\r\n"].concat()
             }
+            Ok(named) if writes_nothing && (writes(&named) || MAY_REPLICATE.contains(&named.name.as_slice())) => NO_WRITES.into(),
             Ok(named) if self.is_read_only_for(&named) => READ_ONLY.into(),
             Ok(_) => {
                 let mut answer = Vec::new();
