@@ -98,10 +98,12 @@ pub struct Tally(Option<Box<Heap>>);
 #[derive(Clone, Debug)]
 enum Heap {
     Few(Vec<u8>),
-    Many(Box<Census>),
+    /// With the highest entropy of a window of those that were kept as they are before.
+    Many(Box<Census>, u16),
 }
 
-/// So many bytes are kept as they are: counts take [`TALLY_BYTES_MAX`].
+/// So many bytes are kept as they are: counts take [`TALLY_BYTES_MAX`]. In so many the windows of [`Tally::millibits`] are looked for: a page
+/// is not to cost what a stranger's bytes do.
 const TALLY_FEW_MAX: usize = 1_024;
 /// The most memory that a tally holds, in bytes.
 pub const TALLY_BYTES_MAX: usize = 1_024;
@@ -120,21 +122,28 @@ impl Tally {
                 few.extend_from_slice(bytes);
             }
             Heap::Few(few) => {
-                let mut census = Box::new(Census::of(few));
-                census.add(bytes);
-                **heap = Heap::Many(census);
+                // However they came, it is the same bytes that are looked at.
+                let (first, rest) = bytes.split_at(TALLY_FEW_MAX - few.len());
+                few.extend_from_slice(first);
+                let (mut census, window) = (Box::new(Census::of(few)), entropy_window_max_millibits(few));
+                census.add(rest);
+                **heap = Heap::Many(census, window);
             }
-            Heap::Many(census) => census.add(bytes),
+            Heap::Many(census, _) => census.add(bytes),
         }
     }
 
-    /// The entropy of everything that was counted, as [`entropy_millibits`] has it; `None` if that is nothing.
+    /// The entropy of everything that was counted, as [`entropy_millibits`] has it, and that of a window of the first 1,024 bytes, as
+    /// [`entropy_window_max_millibits`] has it; `None` if that is nothing.
     #[must_use]
-    pub fn millibits(&self) -> Option<u16> {
-        match &**self.0.as_ref()? {
-            Heap::Few(few) => Some(entropy_millibits(few)),
-            Heap::Many(census) => Some(census.millibits()),
-        }
+    pub fn millibits(&self) -> Option<(u16, u16)> {
+        Some(match &**self.0.as_ref()? {
+            Heap::Few(few) => {
+                let whole = entropy_millibits(few);
+                (whole, if few.len() <= ENTROPY_WINDOW_BYTES { whole } else { entropy_window_max_millibits(few) })
+            }
+            Heap::Many(census, window) => (census.millibits(), *window),
+        })
     }
 }
 
@@ -287,7 +296,9 @@ mod tests {
             let mut tally = Tally::default();
             pieces.iter().for_each(|piece| tally.add(piece));
             let whole = pieces.concat();
-            prop_assert_eq!(tally.millibits(), (!whole.is_empty()).then(|| entropy_millibits(&whole)));
+            let first = &whole[..whole.len().min(TALLY_FEW_MAX)];
+            let expected = (entropy_millibits(&whole), entropy_window_max_millibits(first));
+            prop_assert_eq!(tally.millibits(), (!whole.is_empty()).then_some(expected));
         }
 
         #[test]

@@ -100,11 +100,13 @@ impl Recogniser {
         let whole = Census::of(said).millibits();
         // Most of what is said fits into one window.
         let fits_or = |window: usize, max: fn(&[u8]) -> u16| if said.len() <= window { whole } else { max(said) };
+        let sent = answered.millibits();
         sight.marks.entropy = Entropies {
             whole,
             window: fits_or(ENTROPY_WINDOW_BYTES, entropy_window_max_millibits),
             short: fits_or(ENTROPY_SHORT_BYTES, entropy_short_max_millibits),
-            sent: answered.millibits(),
+            sent: sent.map(|(whole, _)| whole),
+            sent_window: sent.map(|(_, window)| window),
         };
         let whole = core::iter::once((said, true)).chain(fields.values().map(|value| (value.as_bytes(), false)));
         let mut waiting: VecDeque<Piece<'_>> = whole

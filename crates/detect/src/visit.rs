@@ -81,6 +81,7 @@ impl Detector {
             window: entropy_window_max_millibits(&visit.payload),
             short: entropy_short_max_millibits(&visit.payload),
             sent: None,
+            sent_window: None,
         };
         let shapes = found.into_iter().map(|(shape, string)| (shape, printable(string))).collect();
         Marks { shapes, rules: Vec::new(), entropy }

@@ -179,6 +179,9 @@ pub struct TrapJson {
     pub sessions: u64,
     /// Connections closed because a limit was reached.
     pub refused: u64,
+    /// Sessions that were ended in a full house, so that somebody else could come in from a neighbourhood with fewer.
+    #[serde(default)]
+    pub gave_way: u64,
     /// Sessions held in the tarpit.
     #[serde(default)]
     pub slowed: u64,

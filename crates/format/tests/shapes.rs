@@ -41,7 +41,7 @@ fn the_parts_of_a_status_are_named() {
     let probe = r#"{"at":"","ok":false,"why":null,"every_seconds":0,"runs":0,"failures":0}"#;
     assert_eq!(text(&ProbeJson::default()), probe);
     assert_eq!(text(&KeeperJson::default()), r#"{"running":false,"pid":0,"ended":null,"restarts":0,"warden":false}"#);
-    let trap = r#"{"name":"","service":"","listen":[],"active":0,"sessions":0,"refused":0,"slowed":0,"bytes":0,"reports":0,"reports_lost":0,"errors":0,"datagrams":{"received":0,"limited":0,"answered":0,"answered_bytes":0,"answers_limited":0,"answers_refused":0,"transfers":0,"transfers_limited":0}}"#;
+    let trap = r#"{"name":"","service":"","listen":[],"active":0,"sessions":0,"refused":0,"gave_way":0,"slowed":0,"bytes":0,"reports":0,"reports_lost":0,"errors":0,"datagrams":{"received":0,"limited":0,"answered":0,"answered_bytes":0,"answers_limited":0,"answers_refused":0,"transfers":0,"transfers_limited":0}}"#;
     assert_eq!(text(&TrapJson::default()), trap);
     let audit = r#"{"at":"","missing":0,"extra":0,"different":0,"detached":[],"put_back":[],"unsteered":[],"steering_put_back":[],"settings_changed":false,"took_us":0,"every_seconds":0,"audits":0,"drifted":0,"failed":null,"audits_failed":0}"#;
     assert_eq!(text(&AuditJson::default()), audit);

@@ -9,8 +9,8 @@ use serde_json::Value;
 use socket2::{Domain, Socket, Type};
 use std::{
     fs,
-    io::{Read, Write},
-    net::{Shutdown, SocketAddr, TcpStream},
+    io::{self, Read, Write},
+    net::{Shutdown, SocketAddr, TcpListener, TcpStream},
     path::PathBuf,
     sync::{
         Arc, Mutex, PoisonError,
@@ -44,8 +44,21 @@ const AT_ONCE: usize = 2_000;
 const WAIT_MAX: u64 = 100;
 /// So often it is looked whether little is resident.
 const LOOKS_MAX: usize = 60;
-const DRIPPING: usize = 1_000;
-const DRIP_EVERY: Duration = Duration::from_millis(400);
+/// The most that one of those who drip may cost, likewise: 2,070 to 2,850, as they come.
+const DRIPPING_OCTETS_EACH_MAX: usize = 3_200;
+/// A letter of each so often, ...
+const DRIP_EVERY: Duration = Duration::from_secs(2);
+/// ... for so long: they are all in long before.
+const DRIPPING_MAX: Duration = Duration::from_secs(25);
+/// From here somebody honest comes, to what the machine serves there.
+const HONEST: &str = "10.77.0.99:0";
+const PAGE: &str = "10.77.0.1:7778";
+/// So often, ...
+const PACE: Duration = Duration::from_millis(10);
+/// ... and before the crowd so many times, ...
+const REQUESTS_BEFORE: usize = 200;
+/// ... which takes him, in the middle, no more than so many times as long beside the crowd.
+const SLOWER_MAX: u32 = 20;
 
 /// One crowd at a time: this process has descriptors for no more.
 static ALONE: Mutex<()> = Mutex::new(());
@@ -78,7 +91,7 @@ fn config(net: &Net, more: &str) -> PathBuf {
 fn sources(net: &Net) {
     let outer = format!("s{}", &net.interface[1..]);
     let lines: Vec<String> =
-        (0..SOURCES).map(|index| format!("ip -n {} addr add 10.77.0.{}/24 dev {outer}", net.stranger, 100 + index)).collect();
+        (0..=SOURCES).map(|index| format!("ip -n {} addr add 10.77.0.{}/24 dev {outer}", net.stranger, 99 + index)).collect();
     sh(&lines.join("\n"));
 }
 
@@ -103,6 +116,78 @@ fn resident(net: &Net, daemon: u32) -> usize {
     own(u64::from(daemon)) + own(player)
 }
 
+/// Somebody who fetches what the machine serves, all the while, and what serves him.
+struct Honest {
+    /// How long each request took; the first that failed ends it.
+    took: Arc<Mutex<Vec<Duration>>>,
+    closing: Arc<AtomicBool>,
+    threads: [thread::JoinHandle<()>; 2],
+    before: Duration,
+}
+
+fn fetch() -> io::Result<()> {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+    socket.bind(&HONEST.parse::<SocketAddr>().unwrap().into())?;
+    socket.connect_timeout(&PAGE.parse::<SocketAddr>().unwrap().into(), Duration::from_secs(3))?;
+    let mut stream: TcpStream = socket.into();
+    stream.set_read_timeout(Some(Duration::from_secs(3)))?;
+    stream.write_all(b"GET /\r\n")?;
+    let mut page = Vec::new();
+    stream.read_to_end(&mut page)?;
+    if page == b"an ordinary page" { Ok(()) } else { Err(io::Error::other(format!("{page:?}"))) }
+}
+
+fn serve(listener: &TcpListener, closing: &AtomicBool) {
+    while !closing.load(Ordering::Relaxed) {
+        let Ok((mut stream, _)) = listener.accept() else { continue };
+        let mut asked = [0; 7];
+        drop(stream.read_exact(&mut asked).and_then(|()| stream.write_all(b"an ordinary page")));
+    }
+}
+
+fn median(took: &[Duration]) -> Duration {
+    let mut took = took.to_vec();
+    took.sort_unstable();
+    took[took.len() / 2]
+}
+
+impl Honest {
+    /// Comes and goes until he knows how long that takes, and from then on beside whatever happens.
+    fn start(net: &Net) -> Self {
+        let (took, closing) = (Arc::<Mutex<Vec<Duration>>>::default(), Arc::new(AtomicBool::new(false)));
+        let listener = in_namespace(&net.node, || TcpListener::bind(PAGE).unwrap()).join().unwrap();
+        let stop = Arc::clone(&closing);
+        let serving = thread::spawn(move || serve(&listener, &stop));
+        let (notes, stop) = (Arc::clone(&took), Arc::clone(&closing));
+        let fetching = in_namespace(&net.stranger, move || {
+            while !stop.load(Ordering::Relaxed) {
+                let began = Instant::now();
+                fetch().unwrap_or_else(|error| panic!("somebody honest is not served: {error}"));
+                notes.lock().unwrap().push(began.elapsed());
+                thread::sleep(PACE);
+            }
+            // The server waits for one more.
+            drop(fetch());
+        });
+        let enough = || Some(took.lock().unwrap().clone()).filter(|took| took.len() >= REQUESTS_BEFORE);
+        let before = median(&eventually("he has been there often", enough));
+        took.lock().unwrap().clear();
+        Self { took, closing, threads: [fetching, serving], before }
+    }
+
+    /// Ends it: none of his requests has failed, and they took little longer than before.
+    fn was_served(self) {
+        self.closing.store(true, Ordering::Relaxed);
+        for thread in self.threads {
+            thread.join().unwrap();
+        }
+        let took = self.took.lock().unwrap();
+        let (beside, before) = (median(&took), self.before);
+        eprintln!("{} honest requests beside the crowd: {beside:?} in the middle, {before:?} before it", took.len());
+        assert!(beside <= SLOWER_MAX * before, "{beside:?} beside the crowd, {before:?} before it");
+    }
+}
+
 fn active(status: &Value) -> u64 {
     status["traps"].as_array().unwrap().iter().map(|trap| trap["active"].as_u64().unwrap()).sum()
 }
@@ -124,6 +209,7 @@ fn a_silent_crowd_is_held_in_little_memory_and_hinders_nobody() {
     );
     let daemon = net.start(&config(&net, &limits));
     net.told(&["mode", "observe"]);
+    let honest = Honest::start(&net);
     let before = resident(&net, daemon.child.id());
     // A machine with other work keeps what is told later than it hears it, and what waits meanwhile takes memory that is no connection's.
     let mut visitors = Vec::new();
@@ -154,7 +240,7 @@ fn a_silent_crowd_is_held_in_little_memory_and_hinders_nobody() {
     println!("{crowd} idle connections: {each} octets each");
     assert!(each <= OCTETS_EACH_MAX, "{each} octets for each of {crowd}, which had been less: {seen:?}");
 
-    assert!(net.reaches(), "what the machine serves is served");
+    honest.was_served();
     assert!(net.stranger("curl -s -m 10 http://10.77.0.1:8080/ -u root:toor"), "and others are played to");
     eventually("what they say is told", || net.told(&["events", "--json"]).contains("\"password\":\"toor\"").then_some(()));
     let greedy = in_namespace(&net.stranger, || visitor(0)).join().unwrap();
@@ -179,41 +265,102 @@ fn a_silent_crowd_is_held_in_little_memory_and_hinders_nobody() {
 }
 
 #[test]
-fn those_who_drip_are_held_to_the_deadline_and_no_longer() {
+fn those_who_drip_are_held_to_the_deadline_in_little_memory_and_no_longer() {
+    if !is_root() {
+        return;
+    }
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let crowd = crowd();
+    let net = Net::new();
+    sources(&net);
+    let limits = format!(
+        "sessions_max = {}\nsessions_per_source_max = {}\nread_deadline = \"20s\"\nsession_deadline = \"{}s\"",
+        crowd + 100,
+        crowd.div_ceil(SOURCES),
+        DRIPPING_MAX.as_secs()
+    );
+    let daemon = net.start(&config(&net, &limits));
+    net.told(&["mode", "observe"]);
+    let honest = Honest::start(&net);
+    let before = resident(&net, daemon.child.id());
+    let over = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&over);
+    let began = Instant::now();
+    // A letter of a request now and then, so that no wait for one is long; who comes later begins as the others did.
+    let dripping = in_namespace(&net.stranger, move || {
+        let request: Vec<u8> = b"GET / HTTP/1.1\r\nHost: a\r\nX-Slow: ".iter().copied().chain([b'a'; 100]).collect();
+        let mut visitors: Vec<(TcpStream, usize)> = Vec::new();
+        while !flag.load(Ordering::Relaxed) {
+            let round = Instant::now();
+            while visitors.len() < crowd && round.elapsed() < DRIP_EVERY {
+                visitors.push((visitor(visitors.len() % SOURCES + 2 * SOURCES), 0));
+            }
+            for (one, said) in &mut visitors {
+                drop(one.write_all(&[request[*said % request.len()]]));
+                *said += 1;
+            }
+            thread::sleep(DRIP_EVERY.saturating_sub(round.elapsed()));
+        }
+        visitors
+    });
+    eventually("all are in", || (active(&net.json(&["status"])) == crowd as u64).then_some(()));
+    let (mut seen, all_in) = (Vec::new(), began.elapsed());
+    // Each is told two seconds after it came, with what there is.
+    thread::sleep(TOLD_BY);
+    while active(&net.json(&["status"])) == crowd as u64 {
+        seen.push((resident(&net, daemon.child.id()) - before) / crowd);
+        thread::sleep(Duration::from_millis(500));
+    }
+    println!("{crowd} that drip, all in after {all_in:?}: octets for each {seen:?}");
+    assert!(began.elapsed() >= DRIPPING_MAX, "nobody is let go before");
+    let least = seen.iter().min().expect("they are in for longer than that");
+    assert!(*least <= DRIPPING_OCTETS_EACH_MAX, "octets for each of {crowd} that drip: {seen:?}");
+    honest.was_served();
+    assert!(net.stranger("curl -s -m 10 http://10.77.0.1:8080/ -u root:toor"), "and others are played to");
+    let deadline = began + all_in + DRIPPING_MAX + EVENTUALLY;
+    while active(&net.json(&["status"])) > 0 {
+        assert!(Instant::now() < deadline, "all are let go");
+        thread::sleep(Duration::from_millis(200));
+    }
+    over.store(true, Ordering::Relaxed);
+    for (mut visitor, _) in dripping.join().unwrap() {
+        visitor.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+        let ended = visitor.read(&mut [0; 512]);
+        assert!(matches!(ended, Ok(0)) || ended.is_err_and(|error| error.kind() == io::ErrorKind::ConnectionReset));
+    }
+}
+
+#[test]
+fn a_neighbourhood_that_fills_the_house_keeps_nobody_else_out() {
+    const PLACES: usize = 80;
     if !is_root() {
         return;
     }
     let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let net = Net::new();
     sources(&net);
-    let limits = "sessions_max = 2000\nsessions_per_source_max = 100\nread_deadline = \"5s\"\nsession_deadline = \"20s\"";
-    let _daemon = net.start(&config(&net, limits));
+    sh(&format!(
+        "ip -n {} addr add 10.78.0.5/24 dev s{}; ip -n {} route add 10.78.0.0/24 dev {}",
+        net.stranger,
+        &net.interface[1..],
+        net.node,
+        net.interface
+    ));
+    let _daemon = net.start(&config(&net, &format!("sessions_max = {PLACES}\nsessions_per_source_max = 8")));
     net.told(&["mode", "observe"]);
-    let over = Arc::new(AtomicBool::new(false));
-    let flag = Arc::clone(&over);
-    // A letter of a request now and then, so that no wait for one is long.
-    let dripping = in_namespace(&net.stranger, move || {
-        let mut visitors: Vec<TcpStream> = (0..DRIPPING).map(|index| visitor(index % SOURCES + 2 * SOURCES)).collect();
-        let request = b"GET / HTTP/1.1\r\nHost: a\r\nX-Slow: ".iter().chain(std::iter::repeat(&b'a'));
-        for letter in request {
-            if flag.load(Ordering::Relaxed) {
-                break;
-            }
-            visitors.iter_mut().for_each(|one| drop(one.write_all(&[*letter])));
-            thread::sleep(DRIP_EVERY);
-        }
-        visitors
-    });
-    eventually("all are in", || (active(&net.json(&["status"])) == DRIPPING as u64).then_some(()));
-    let began = Instant::now();
-    assert!(net.reaches(), "what the machine serves is served");
-    assert!(net.stranger("curl -s -m 10 http://10.77.0.1:8080/ -u root:toor"), "and others are played to");
-    eventually("all are let go", || (active(&net.json(&["status"])) == 0).then_some(()));
-    assert!(began.elapsed() < Duration::from_secs(35), "{:?}", began.elapsed());
-    over.store(true, Ordering::Relaxed);
-    for mut visitor in dripping.join().unwrap() {
-        visitor.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
-        let ended = visitor.read(&mut [0; 512]);
-        assert!(matches!(ended, Ok(0)) || ended.is_err_and(|error| error.kind() == std::io::ErrorKind::ConnectionReset));
-    }
+    let greedy = in_namespace(&net.stranger, || (0..PLACES).map(visitor).collect::<Vec<_>>()).join().unwrap();
+    eventually("they are in", || (active(&net.json(&["status"])) == PLACES as u64).then_some(()));
+    let counted = |name: &str| {
+        let traps = net.json(&["status"])["traps"].clone();
+        traps.as_array().unwrap().iter().map(|trap| trap[name].as_u64().unwrap()).sum::<u64>()
+    };
+    let refused = in_namespace(&net.stranger, || visitor(0).read(&mut [0; 9]).unwrap_or(0)).join().unwrap();
+    assert_eq!((refused, counted("refused"), counted("gave_way")), (0, 1, 0), "of them there are enough");
+    // 67: the login was heard and refused.
+    let login = "curl -s -m 20 --interface 10.78.0.5 ftp://10.77.0.1:2121/ -u root:toor; [ $? = 67 ]";
+    assert!(net.stranger(login), "whoever comes from elsewhere is served");
+    assert_eq!((counted("refused"), counted("gave_way")), (1, 1));
+    let told = || net.told(&["events", "--subject", "10.78.0.5", "--json"]);
+    eventually("what he says is told", || told().contains("\"username\":\"root\"").then_some(()));
+    drop(greedy);
 }

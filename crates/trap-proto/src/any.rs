@@ -1,8 +1,8 @@
 //! A port that serves nothing by itself: it lets the stranger speak first, and answers in the protocol it hears.
 //!
 //! Known by their first bytes: HTTP, SSH, Redis, memcached, PostgreSQL, a telnet client's options, a mail client's greeting, a MySQL
-//! client's login, the first packets of SQL Server, SMB, RDP, LDAP, MongoDB, MQTT, Modbus and Android's debugging bridge, which are
-//! played on by the traps that know them; TLS, inside which all of these are known again. Everything else is taken down in silence.
+//! client's login, the first packets of SQL Server, SMB, RDP, LDAP, MongoDB, MQTT, Modbus, Android's debugging bridge and SIP, which
+//! are played on by the traps that know them; TLS, inside which all of these are known again. Everything else is taken down in silence.
 
 mod first;
 mod session;
@@ -30,6 +30,7 @@ const PLAYED: &[&str] = &[
     "mqtt",
     "modbus",
     "adb",
+    "sip",
 ];
 
 /// A port that serves nothing by itself.

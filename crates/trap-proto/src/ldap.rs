@@ -44,7 +44,7 @@ impl Ldap {
     /// decides: its names, which it tells, say nothing of it.
     #[must_use]
     pub fn of(persona: &Persona) -> Self {
-        let ldap = Self { tree: tree::Tree::of(persona.key("ldap tree")), ..Self::default() };
+        let ldap = Self { tree: tree::Tree::of(persona.key("ldap tree"), persona.set_up("slapd")), ..Self::default() };
         ldap.on(persona.host(), persona.domain())
     }
 

@@ -4,7 +4,12 @@
 //! the last start, and the secrets from which host keys and certificates are made. Two nodes differ in all of that; a node that
 //! is started again says the same as before.
 
-use crate::text::hex;
+mod programs;
+mod releases;
+
+pub use releases::Kernel;
+
+use crate::{Definition, text::hex};
 use alloc::{
     format,
     string::{String, ToString},
@@ -19,6 +24,15 @@ pub const HOST_BYTES_MAX: usize = 253;
 /// Days that a machine runs before it is started again, at least and at most: kernels of a stable release are replaced that often.
 const RUN_DAYS: (u64, u64) = (23, 61);
 const DAY_SECONDS: u64 = 24 * 3_600;
+/// The first moment at which a machine may have been installed, 2025-10-01T00:00:00Z in seconds since 1970, and within how many
+/// days from then: behind the release of Debian 13, and before whatever a machine of this year made itself.
+const INSTALLED: (u64, u64) = (1_759_276_800, 80);
+/// From the installation on until something is set up, at least, and within which time from then.
+const SET_UP_SECONDS: u64 = 900;
+const SET_UP_WITHIN_SECONDS: u64 = 4 * 3_600;
+
+/// The same of a device that nobody looks after.
+const DEVICE_RUN_DAYS: (u64, u64) = (19, 127);
 
 /// What servers are called, before their number.
 const ROLES: [&str; 16] = [
@@ -26,32 +40,38 @@ const ROLES: [&str; 16] = [
     "core",
 ];
 
-/// What a hosting company sells: processors as the kernel names them under KVM, cores, MiB of memory.
+/// What a hosting company sells: processors as the kernel names them under KVM, cores, KiB of memory.
 const MACHINES: [Machine; 6] = [
     Machine {
         vendor: "GenuineIntel",
         processor: "Intel Xeon Processor (Skylake, IBRS)",
         mhz: "2294.608",
         cores: 2,
-        memory_mib: 3_915,
+        memory_kib: 4_009_064,
     },
     Machine {
         vendor: "GenuineIntel",
         processor: "Intel Xeon Processor (Cascadelake)",
         mhz: "2992.968",
         cores: 4,
-        memory_mib: 7_941,
+        memory_kib: 8_132_212,
     },
     Machine {
         vendor: "GenuineIntel",
         processor: "Intel(R) Xeon(R) Gold 6226R CPU @ 2.90GHz",
         mhz: "2893.202",
         cores: 4,
-        memory_mib: 15_989,
+        memory_kib: 16_373_508,
     },
-    Machine { vendor: "AuthenticAMD", processor: "AMD EPYC Processor (with IBPB)", mhz: "2495.312", cores: 2, memory_mib: 3_910 },
-    Machine { vendor: "AuthenticAMD", processor: "AMD EPYC-Rome Processor", mhz: "2445.404", cores: 3, memory_mib: 3_901 },
-    Machine { vendor: "AuthenticAMD", processor: "AMD EPYC-Milan Processor", mhz: "2399.998", cores: 8, memory_mib: 15_990 },
+    Machine {
+        vendor: "AuthenticAMD",
+        processor: "AMD EPYC Processor (with IBPB)",
+        mhz: "2495.312",
+        cores: 2,
+        memory_kib: 4_004_148,
+    },
+    Machine { vendor: "AuthenticAMD", processor: "AMD EPYC-Rome Processor", mhz: "2445.404", cores: 3, memory_kib: 3_995_032 },
+    Machine { vendor: "AuthenticAMD", processor: "AMD EPYC-Milan Processor", mhz: "2399.998", cores: 8, memory_kib: 16_374_156 },
 ];
 
 /// The hardware that is pretended.
@@ -65,8 +85,22 @@ pub struct Machine {
     pub mhz: &'static str,
     /// Processors.
     pub cores: u8,
-    /// Memory that the kernel sees, in MiB.
-    pub memory_mib: u32,
+    /// Memory that the kernel sees, in KiB.
+    pub memory_kib: u32,
+}
+
+impl Machine {
+    /// The same in whole MiB.
+    #[must_use]
+    pub const fn memory_mib(&self) -> u32 {
+        self.memory_kib / 1_024
+    }
+
+    /// The same in bytes.
+    #[must_use]
+    pub const fn memory_bytes(&self) -> u64 {
+        (self.memory_kib as u64) << 10
+    }
 }
 
 /// Which machine a node's traps pretend to be.
@@ -75,6 +109,8 @@ pub struct Persona {
     seed: [u8; 32],
     host: String,
     domain: String,
+    /// What runs on it: a bit for each of [`programs::ORDER`].
+    programs: u64,
 }
 
 impl core::fmt::Debug for Persona {
@@ -93,7 +129,7 @@ impl Persona {
     /// The machine that this seed makes. The seed is a secret: it must differ from node to node, and stay.
     #[must_use]
     pub fn of(seed: [u8; 32]) -> Self {
-        let mut persona = Self { seed, host: String::new(), domain: "localdomain".to_string() };
+        let mut persona = Self { seed, host: String::new(), domain: "localdomain".to_string(), programs: 0 };
         let [role, pattern, number, a, b, c, ..] = persona.key("host");
         let role = ROLES[usize::from(role) % ROLES.len()];
         persona.host = match pattern % 4 {
@@ -158,22 +194,41 @@ impl Persona {
         format!("{}.{}", self.host, self.domain)
     }
 
-    /// The kernel's release, as `uname -r` prints it.
+    /// The kernel that the machine runs at `now`: the newest that there was when it was started.
     #[must_use]
-    pub const fn kernel(&self) -> &'static str {
-        KERNEL
+    pub fn kernel(&self, now: WallTime) -> &'static Kernel {
+        self.era().kernel(now)
     }
 
-    /// The kernel's build, as `uname -v` prints it.
+    /// Debian's release with its point, as `/etc/debian_version` has it at `now`.
     #[must_use]
-    pub const fn kernel_build(&self) -> &'static str {
-        KERNEL_BUILD
+    pub fn release(&self, now: WallTime) -> &'static str {
+        releases::point_at(now.0 / 1_000_000)
     }
 
-    /// Debian's release with its point, as `/etc/debian_version` has it.
+    /// The same machine with the programs that these traps play running on it; a trap that plays another machine adds none.
     #[must_use]
-    pub const fn release(&self) -> &'static str {
-        RELEASE
+    pub fn serving<'a>(mut self, traps: impl IntoIterator<Item = &'a Definition>) -> Self {
+        self.programs = programs::of(traps);
+        self
+    }
+
+    /// The programs that run on it besides what every Debian runs, in the order in which they are started.
+    pub(crate) fn programs(&self) -> impl Iterator<Item = &'static str> + use<> {
+        programs::among(self.programs)
+    }
+
+    /// When it was installed, in seconds since 1970: nothing that it made itself is older.
+    #[must_use]
+    pub fn installed(&self) -> u64 {
+        let (first, days) = INSTALLED;
+        first + self.number("installed") % (days * DAY_SECONDS)
+    }
+
+    /// When something was set up on it: on the day that it was installed, in seconds since 1970.
+    #[must_use]
+    pub fn set_up(&self, what: &str) -> u64 {
+        self.installed() + SET_UP_SECONDS + self.number(&format!("set up {what}")) % SET_UP_WITHIN_SECONDS
     }
 
     /// The hardware.
@@ -187,7 +242,14 @@ impl Persona {
     pub fn era(&self) -> Era {
         let (least, most) = RUN_DAYS;
         let run = (least + self.number("run") % (most - least)) * DAY_SECONDS;
-        Era { run, offset: self.number("boot") % run }
+        Era { run, offset: self.number("boot") % run, salt: self.number("pids") }
+    }
+
+    /// When the device beside it is started, which is another machine: seldom, when the power fails.
+    pub(crate) fn device_era(&self) -> Era {
+        let (least, most) = DEVICE_RUN_DAYS;
+        let run = (least + self.number("device run") % (most - least)) * DAY_SECONDS;
+        Era { run, offset: self.number("device boot") % run, salt: 0 }
     }
 
     /// When the machine was started last, as it would say at `now`: it is started again every few weeks, always at the same
@@ -217,6 +279,8 @@ pub(crate) fn derived(key: &[u8; 32], parts: &[&[u8]]) -> [u8; 32] {
 pub struct Era {
     run: u64,
     offset: u64,
+    /// Makes what differs from start to start.
+    salt: u64,
 }
 
 impl Era {
@@ -233,19 +297,26 @@ impl Era {
         let running = (seconds + self.run - self.offset) % self.run;
         if running < seconds { running } else { seconds }
     }
+
+    /// [`Persona::kernel`].
+    #[must_use]
+    pub fn kernel(&self, now: WallTime) -> &'static Kernel {
+        releases::kernel_at(self.booted(now).0 / 1_000_000)
+    }
+
+    /// The number of a program's process, the same from one start of the machine to the next: the later a program is started, the
+    /// higher.
+    pub(crate) fn pid(&self, program: &str, now: WallTime) -> u32 {
+        programs::pid(program, self.salt ^ self.booted(now).0)
+    }
 }
 
-/// Debian 13's, with its point release of this season.
-const RELEASE: &str = "13.8";
-const KERNEL: &str = "6.12.118+deb13-amd64";
-const KERNEL_BUILD: &str = "#1 SMP PREEMPT_DYNAMIC Debian 6.12.118-1 (2026-11-20)";
-
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use alloc::{collections::BTreeSet, vec::Vec};
 
-    fn seeds() -> impl Iterator<Item = Persona> {
+    pub(crate) fn seeds() -> impl Iterator<Item = Persona> {
         (0..200_u64).map(|seed| {
             let mut bytes = [0; 32];
             bytes[..8].copy_from_slice(&seed.to_le_bytes());
@@ -311,6 +382,48 @@ mod tests {
             assert!((1..=5).contains(&starts), "{starts} starts in 120 days");
         }
         let _ = seeds().next().unwrap().booted(WallTime(0));
+    }
+
+    /// Days from 2026-02-01 on, at noon.
+    fn days() -> impl Iterator<Item = WallTime> {
+        (0..1_200).map(|day| WallTime((1_769_947_200 + day * DAY_SECONDS) * 1_000_000))
+    }
+
+    #[test]
+    fn no_machine_runs_a_kernel_that_was_made_after_its_start() {
+        for persona in seeds() {
+            for now in days() {
+                let kernel = persona.kernel(now);
+                let built = &kernel.build[kernel.build.len() - 11..kernel.build.len() - 1];
+                let booted = crate::calendar::Moment::of(persona.booted(now).0 / 1_000_000);
+                let booted = format!("{}-{:02}-{:02}", booted.year, booted.month, booted.day);
+                assert!(built < booted.as_str(), "{} started on {booted}", kernel.build);
+            }
+        }
+        let newest: BTreeSet<&str> = days().map(|now| seeds().next().unwrap().kernel(now).release).collect();
+        assert!(newest.len() > 5, "a machine that is started again has a newer one: {newest:?}");
+    }
+
+    #[test]
+    fn nothing_is_older_than_the_machine_and_the_machine_is_younger_than_its_system() {
+        for persona in seeds() {
+            let (installed, set_up) = (persona.installed(), persona.set_up("web"));
+            assert!(installed > 1_754_697_600, "Debian 13 is of 2025-08-09");
+            assert!((installed..installed + DAY_SECONDS).contains(&set_up), "{installed} {set_up}");
+            assert!(days().all(|now| persona.booted(now).0 / 1_000_000 > set_up || now.0 / 1_000_000 < 1_775_000_000));
+        }
+    }
+
+    #[test]
+    fn processes_have_numbers_of_their_own_that_stay_until_the_next_start() {
+        let persona = seeds().next().unwrap();
+        let era = persona.era();
+        let (now, later) = (WallTime(1_796_040_000_000_000), WallTime(1_796_040_060_000_000));
+        let pids: Vec<u32> = programs::ORDER.iter().map(|program| era.pid(program, now)).collect();
+        assert!(pids.is_sorted_by(|one, next| one < next), "{pids:?}");
+        assert_eq!(era.pid("memcached", now), era.pid("memcached", later));
+        let runs: BTreeSet<u32> = days().map(|now| era.pid("memcached", now)).collect();
+        assert!(runs.len() > 3, "{runs:?}");
     }
 
     #[test]

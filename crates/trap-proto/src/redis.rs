@@ -35,8 +35,7 @@ impl Redis {
     /// Debian 13's Redis on this machine.
     #[must_use]
     pub fn of(persona: &Persona) -> Self {
-        let (kernel, machine, era) = (persona.kernel(), persona.machine(), persona.era());
-        Self { version: VERSION.into(), host: Arc::new(Host { kernel, machine, era, key: persona.key("redis") }), stored: None }
+        Self { version: VERSION.into(), host: Arc::new(Host::of(persona)), stored: None }
     }
 
     /// The same with an operator's version, such as `7.2.4`.

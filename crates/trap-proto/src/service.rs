@@ -289,7 +289,7 @@ impl Service {
             "kubernetes" => Ok(Self::Kubernetes(web(definition, Site::Kubernetes, persona)?.secured())),
             "ssh" => Self::ssh(definition, persona),
             "telnet" => {
-                let telnet = banner.map_or_else(|| Ok(Telnet::default()), Telnet::new)?;
+                let telnet = saying(Telnet::of(persona), banner, Telnet::named)?;
                 Ok(Self::Telnet(match definition.let_in {
                     None => telnet,
                     Some(wrong) if wrong > crate::TRIES_MAX => return Err(ServiceError::LetIn(wrong, crate::TRIES_MAX)),

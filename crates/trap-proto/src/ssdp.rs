@@ -66,9 +66,7 @@ impl Ssdp {
         let digits = hex(&persona.key("ssdp")[..16]);
         let parts = [&digits[..8], &digits[8..12], &digits[13..16], &digits[17..20], &digits[20..]];
         let device = format!("uuid:{}-{}-4{}-a{}-{}", parts[0], parts[1], parts[2], parts[3], parts[4]);
-        let is_usual = self.server == SERVER;
-        let server = if is_usual { SERVER.replacen("13", persona.kernel(), 1) } else { self.server };
-        Self { device, server, era: Some(persona.era()), ..self }
+        Self { device, era: Some(persona.era()), ..self }
     }
 
     /// With another identity: where its description is said to be, and `uuid:…`.
@@ -109,11 +107,15 @@ impl Ssdp {
             return Reply::silent(findings);
         }
         let started = self.era.map_or(datagram.now, |era| era.booted(datagram.now)).0 / 1_000_000;
+        let server = match self.era.filter(|_| self.server == SERVER) {
+            Some(era) => SERVER.replacen("13", era.kernel(datagram.now).release, 1),
+            None => self.server.clone(),
+        };
         let answer = format!(
-            "HTTP/1.1 200 OK\r\nCACHE-CONTROL: max-age=1800\r\nST: {target}\r\nUSN: {}::{target}\r\nEXT:\r\nSERVER: {}\r\n\
+            "HTTP/1.1 200 OK\r\nCACHE-CONTROL: max-age=1800\r\nST: {target}\r\nUSN: {}::{target}\r\nEXT:\r\nSERVER: {server}\r\n\
              LOCATION: {}\r\nOPT: \"http://schemas.upnp.org/upnp/1/0/\"; ns=01\r\n01-NLS: {started}\r\n\
              BOOTID.UPNP.ORG: {started}\r\nCONFIGID.UPNP.ORG: 1337\r\n\r\n",
-            self.device, self.server, self.location
+            self.device, self.location
         );
         Reply::fitting(findings, datagram, [answer.into_bytes()])
     }

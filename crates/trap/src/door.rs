@@ -282,7 +282,10 @@ impl Door {
         let local = stream.local_addr().unwrap_or(self.address);
         let (_, counters) = &self.shared.traps[self.trap];
         match self.shared.gate.enter(source, local, self.trap) {
-            Entry::Admitted(stranger) => {
+            entered @ (Entry::Admitted(stranger) | Entry::AdmittedInstead(stranger, _)) => {
+                if let Entry::AdmittedInstead(_, trap) = entered {
+                    count(&self.shared.traps[trap].1.gave_way);
+                }
                 count(&counters.sessions);
                 count(&counters.active);
                 self.hand_over(stream, &stranger).await;
@@ -492,6 +495,9 @@ impl Hearing {
             .gate
             .told(head.session, |guest| note(guest, head.bytes, body.payload.len(), self.shared.capture_bytes_max));
         let Some(guest) = noted.flatten() else { return self.stray().await };
+        if head.bytes > 0 {
+            self.shared.gate.speaks(head.session);
+        }
         self.shared.counters(&guest).bytes.fetch_add(head.bytes, Relaxed);
         let visit = self.shared.visit(guest.trap, &guest.stranger, head.bytes, body);
         self.tell(guest.trap, visit, VISIT_WAIT).await;
@@ -578,7 +584,7 @@ const fn is_letter(number: u64) -> bool {
 fn note(guest: &mut Guest, bytes: u64, payload: usize, capture_max: usize) -> Option<Guest> {
     let is_possible = bytes >= payload as u64
         && payload <= guest.capture_room
-        && guest.reports <= REPORTS_MAX
+        && usize::from(guest.reports) <= REPORTS_MAX
         && guest.bytes.saturating_add(bytes) <= SESSION_BYTES_MAX + (PACKET_BYTES_MAX + capture_max) as u64;
     if !is_possible {
         return None;

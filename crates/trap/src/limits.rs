@@ -1,7 +1,10 @@
-//! Who is in: sessions at once, in all and from one source, and what is known of each.
+//! Who is in: sessions at once, in all and from one source, and what is known of each; and who gives way in a full house.
 
-use crate::{Limits, report::Stranger, status::count};
+mod shares;
+
+use crate::{Limits, neighbours::Neighbours, report::Stranger, status::count};
 use honeymesh_types::{SessionId, Subject};
+use shares::Shares;
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
     net::SocketAddr,
@@ -18,10 +21,12 @@ const SLOW_SHARE: usize = 4;
 /// Sessions of one source that are held in tarpits at once.
 const SLOW_PER_SOURCE_MAX: usize = 4;
 
-/// Everybody who is in. Holds an entry only for open sessions, so it never has more than `sessions_max`.
+/// Everybody who is in. Holds an entry only for open sessions, so it never has more than [`Limits::open_max`].
 #[derive(Debug)]
 pub(crate) struct Gate {
     sessions_max: usize,
+    /// Sessions at once, with those who leave.
+    open_max: usize,
     per_source_max: usize,
     capture_bytes_max: usize,
     remembered: Duration,
@@ -37,6 +42,8 @@ struct Inside {
     /// Boxed, as a map has room for up to twice as many as are in.
     guests: HashMap<u64, Box<Guest>>,
     sources: BTreeMap<Subject, Source>,
+    /// Those of them who stay: who was dismissed has no place any more.
+    staying: Shares,
     /// In the order in which they came: all may last equally long.
     due: VecDeque<(u64, Instant)>,
     dismissed: Vec<u64>,
@@ -57,10 +64,12 @@ struct Source {
 pub(crate) struct Guest {
     pub(crate) stranger: Stranger,
     source: Subject,
+    /// Where it stands among its neighbours.
+    turn: u64,
     /// Which trap: its place among all.
     pub(crate) trap: usize,
     /// Reports so far.
-    pub(crate) reports: usize,
+    pub(crate) reports: u16,
     /// Octets told so far.
     pub(crate) bytes: u64,
     /// Octets that may still be captured.
@@ -75,10 +84,20 @@ pub(crate) struct Guest {
 pub(crate) enum Entry {
     /// Come in.
     Admitted(Stranger),
+    /// Come in, for somebody gives way, who came to this trap.
+    AdmittedInstead(Stranger, usize),
     /// Not now, and somebody should hear of it.
     Refused(Stranger),
     /// Not now, as before.
     RefusedAgain,
+}
+
+/// What place there is for a newcomer.
+enum Place {
+    Free,
+    /// That of somebody who gives way, by his trap.
+    Of(usize),
+    None,
 }
 
 /// Ends open sessions. Clones act on the same traps.
@@ -87,7 +106,7 @@ pub struct Dismisser(pub(crate) Arc<Gate>);
 
 impl Dismisser {
     /// Ends every open session whose source (an IPv4 address, an IPv6 /64) touches `subject`, each after what it is
-    /// doing now; what it has not told yet is told. For a source that has just been banned: its packets do not arrive
+    /// doing now, but for an answer that the stranger does not take; what it has not told yet is told. For a source that has just been banned: its packets do not arrive
     /// any more, and one that is still on its way when the ban is lifted must not count as a new visit.
     pub fn dismiss(&self, subject: &Subject) {
         self.0.dismiss(subject);
@@ -98,6 +117,7 @@ impl Gate {
     pub(crate) fn new(limits: &Limits) -> Arc<Self> {
         Arc::new(Self {
             sessions_max: limits.sessions_max,
+            open_max: limits.open_max(),
             per_source_max: limits.sessions_per_source_max,
             capture_bytes_max: limits.capture_bytes_max,
             remembered: limits.session_deadline + OVERDUE_AFTER,
@@ -107,8 +127,9 @@ impl Gate {
         })
     }
 
-    /// A refusal for want of room is always worth a report; one for too many sessions of the same source is told
-    /// once, until its last session has ended.
+    /// In a full house somebody gives way to a newcomer from a neighbourhood that has no place, or at least two fewer than his: of the neighbourhood with
+    /// most, who was silent longest. A refusal for want of room is always worth a report; one for too many sessions of the same source
+    /// is told once, until its last session has ended.
     pub(crate) fn enter(&self, from: SocketAddr, local: SocketAddr, trap: usize) -> Entry {
         let source = Subject::of_source(from.ip(), &[]);
         let mut inside = self.inside();
@@ -120,15 +141,46 @@ impl Gate {
         {
             return if std::mem::replace(&mut known.refused, true) { Entry::RefusedAgain } else { Entry::Refused(stranger) };
         }
-        if inside.guests.len() >= self.sessions_max {
-            return Entry::Refused(stranger);
-        }
-        let capture_room = self.capture_bytes_max;
-        let guest = Guest { stranger, source, trap, reports: 0, bytes: 0, capture_room, is_dismissed: false, is_slow: false };
+        let neighbours = Neighbours::of(from.ip());
+        let entry = match self.place(&mut inside, neighbours) {
+            Place::Free => Entry::Admitted(stranger),
+            Place::Of(trap) => Entry::AdmittedInstead(stranger, trap),
+            Place::None => return Entry::Refused(stranger),
+        };
+        let (capture_room, turn) = (self.capture_bytes_max, inside.staying.enters(neighbours, session));
+        let guest =
+            Guest { stranger, source, turn, trap, reports: 0, bytes: 0, capture_room, is_dismissed: false, is_slow: false };
         inside.sources.entry(source).or_default().sessions.insert(session);
         inside.guests.insert(session, Box::new(guest));
         inside.due.push_back((session, Instant::now() + self.remembered));
-        Entry::Admitted(stranger)
+        entry
+    }
+
+    /// A place for one of these, so that no more than `sessions_max` stay, and no more than [`Limits::open_max`] are in with those who leave.
+    fn place(&self, inside: &mut Inside, newcomer: Neighbours) -> Place {
+        if inside.guests.len() >= self.open_max {
+            return Place::None;
+        }
+        if inside.staying.len() < self.sessions_max {
+            return Place::Free;
+        }
+        let Some(session) = inside.staying.gives_way(newcomer) else { return Place::None };
+        let Some(trap) = inside.guests.get(&session).map(|guest| guest.trap) else { return Place::None };
+        self.dismiss_one(inside, session);
+        self.dismissal.notify_one();
+        Place::Of(trap)
+    }
+
+    /// One who is in is to leave.
+    fn dismiss_one(&self, inside: &mut Inside, session: u64) {
+        let Some(guest) = inside.guests.get_mut(&session).filter(|guest| !guest.is_dismissed) else { return };
+        guest.is_dismissed = true;
+        inside.staying.leaves(guest.neighbours(), guest.turn);
+        if inside.dismissed.len() < self.open_max {
+            inside.dismissed.push(session);
+        } else {
+            count(&self.dismissals_lost);
+        }
     }
 
     /// May this guest be held in a tarpit? Not beyond a share of all places, and of each source's: then it is played to as always.
@@ -152,16 +204,9 @@ impl Gate {
         let mut guard = self.inside();
         let inside = &mut *guard;
         let touched = inside.sources.range(first.min(*subject)..).take_while(|(source, _)| subject.overlaps(&source.net()));
+        let sessions: Vec<u64> = touched.flat_map(|(_, source)| &source.sessions).copied().collect();
         let before = inside.dismissed.len();
-        for session in touched.flat_map(|(_, source)| &source.sessions) {
-            let Some(guest) = inside.guests.get_mut(session).filter(|guest| !guest.is_dismissed) else { continue };
-            guest.is_dismissed = true;
-            if inside.dismissed.len() < self.sessions_max {
-                inside.dismissed.push(*session);
-            } else {
-                count(&self.dismissals_lost);
-            }
-        }
+        sessions.into_iter().for_each(|session| self.dismiss_one(inside, session));
         if inside.dismissed.len() > before {
             self.dismissal.notify_one();
         }
@@ -175,7 +220,7 @@ impl Gate {
     /// A session that was dismissed before whoever plays had heard of it is dismissed once more.
     pub(crate) fn is_handed_over(&self, session: u64) {
         let mut inside = self.inside();
-        if inside.guests.get(&session).is_some_and(|guest| guest.is_dismissed) && inside.dismissed.len() < self.sessions_max {
+        if inside.guests.get(&session).is_some_and(|guest| guest.is_dismissed) && inside.dismissed.len() < self.open_max {
             inside.dismissed.push(session);
             self.dismissal.notify_one();
         }
@@ -184,6 +229,15 @@ impl Gate {
     /// Something is told of a guest; `None` if nobody of that number is in.
     pub(crate) fn told<R>(&self, session: u64, tell: impl FnOnce(&mut Guest) -> R) -> Option<R> {
         self.inside().guests.get_mut(&session).map(|guest| tell(guest))
+    }
+
+    /// A guest has said something: of its neighbourhood, it is the last now to give way.
+    pub(crate) fn speaks(&self, session: u64) {
+        let mut guard = self.inside();
+        let inside = &mut *guard;
+        if let Some(guest) = inside.guests.get_mut(&session).filter(|guest| !guest.is_dismissed) {
+            guest.turn = inside.staying.speaks(guest.neighbours(), guest.turn, session);
+        }
     }
 
     /// A guest leaves.
@@ -195,6 +249,7 @@ impl Gate {
     pub(crate) fn empty(&self) -> Vec<Guest> {
         let mut inside = self.inside();
         inside.sources.clear();
+        inside.staying.clear();
         inside.due.clear();
         inside.slow = 0;
         inside.dismissed.clear();
@@ -221,9 +276,18 @@ impl Gate {
     }
 }
 
+impl Guest {
+    fn neighbours(&self) -> Neighbours {
+        Neighbours::of(self.stranger.source.ip())
+    }
+}
+
 impl Inside {
     fn leave(&mut self, session: u64) -> Option<Guest> {
         let guest = self.guests.remove(&session)?;
+        if !guest.is_dismissed {
+            self.staying.leaves(guest.neighbours(), guest.turn);
+        }
         self.slow -= usize::from(guest.is_slow);
         if let Some(known) = self.sources.get_mut(&guest.source) {
             known.slow -= usize::from(guest.is_slow);
@@ -242,133 +306,4 @@ impl Inside {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn gate(sessions_max: usize, sessions_per_source_max: usize) -> Arc<Gate> {
-        Gate::new(&Limits { sessions_max, sessions_per_source_max, ..Limits::default() })
-    }
-
-    fn enter(gate: &Gate, source: &str) -> Entry {
-        let addr = source.parse().unwrap();
-        gate.enter(SocketAddr::new(addr, 7), SocketAddr::new(addr, 22), 0)
-    }
-
-    fn admitted(gate: &Gate, source: &str) -> Option<u64> {
-        match enter(gate, source) {
-            Entry::Admitted(stranger) => Some(stranger.session.0),
-            Entry::Refused(_) | Entry::RefusedAgain => None,
-        }
-    }
-
-    #[test]
-    fn one_source_cannot_take_the_house() {
-        let gate = gate(10, 2);
-        let inside = [admitted(&gate, "192.0.2.1").unwrap(), admitted(&gate, "192.0.2.1").unwrap()];
-        assert!(matches!(enter(&gate, "192.0.2.1"), Entry::Refused(_)), "told the first time");
-        assert!(matches!(enter(&gate, "192.0.2.1"), Entry::RefusedAgain));
-        assert!(admitted(&gate, "192.0.2.2").is_some(), "others come in");
-        assert!(inside.iter().all(|session| gate.leave(*session).is_some()));
-        assert!(admitted(&gate, "192.0.2.1").is_some(), "and so does it, once it has left");
-    }
-
-    #[test]
-    fn an_ipv6_customer_is_one_source_however_many_addresses_it_has() {
-        let gate = gate(10, 1);
-        assert!(admitted(&gate, "2001:db8:1:2::1").is_some());
-        assert!(admitted(&gate, "2001:db8:1:2::2").is_none());
-        assert!(admitted(&gate, "2001:db8:1:3::1").is_some());
-    }
-
-    #[test]
-    fn a_dismissal_reaches_the_sources_that_touch_the_subject_and_no_others() {
-        let addresses =
-            ["192.0.1.255", "192.0.2.0", "192.0.2.1", "192.0.2.255", "192.0.3.0", "2001:db8:1:2::1", "2001:db8:1:3::1"];
-        let table: [(&str, &[usize]); 7] = [
-            ("192.0.2.1", &[2]),
-            ("192.0.2.0/24", &[1, 2, 3]),
-            ("192.0.2.77", &[]),
-            ("0.0.0.0/0", &[0, 1, 2, 3, 4]),
-            ("2001:db8:1:2::/64", &[5]),
-            ("2001:db8:1:3::99", &[6]),
-            ("2001:db8::/32", &[5, 6]),
-        ];
-        for (subject, expected) in table {
-            let gate = gate(10, 2);
-            let sessions = addresses.map(|address| admitted(&gate, address).unwrap());
-            Dismisser(Arc::clone(&gate)).dismiss(&subject.parse().unwrap());
-            Dismisser(Arc::clone(&gate)).dismiss(&subject.parse().unwrap());
-            let _later = admitted(&gate, addresses[2]).unwrap();
-            let told = gate.dismissed();
-            let expected: Vec<u64> = expected.iter().map(|index| sessions[*index]).collect();
-            assert_eq!(told, expected, "{subject}: each once, and nobody who came later");
-            assert!(gate.dismissed().is_empty());
-        }
-    }
-
-    #[test]
-    fn who_was_dismissed_before_it_was_handed_over_is_dismissed_again() {
-        let gate = gate(10, 2);
-        let [early, other] = ["192.0.2.1", "192.0.2.2"].map(|source| admitted(&gate, source).unwrap());
-        Dismisser(Arc::clone(&gate)).dismiss(&"192.0.2.1".parse().unwrap());
-        assert_eq!(gate.dismissed(), [early]);
-        gate.is_handed_over(early);
-        gate.is_handed_over(other);
-        assert_eq!(gate.dismissed(), [early]);
-    }
-
-    #[test]
-    fn tarpits_hold_a_share_of_all_and_of_each_source() {
-        let gate = gate(40, 16);
-        let held = |source: &str| {
-            let session = admitted(&gate, source).unwrap();
-            (session, gate.slow_down(session))
-        };
-        let first: Vec<(u64, bool)> = (0..6).map(|_| held("192.0.2.1")).collect();
-        assert_eq!(first.iter().filter(|(_, held)| *held).count(), SLOW_PER_SOURCE_MAX);
-        let others: Vec<bool> = (2..12).map(|host| held(&format!("192.0.2.{host}")).1).collect();
-        assert_eq!(
-            others.iter().filter(|held| **held).count(),
-            40 / SLOW_SHARE - SLOW_PER_SOURCE_MAX,
-            "places for others stay free"
-        );
-        assert!(!gate.slow_down(first[0].0), "once only");
-        gate.leave(first[0].0).unwrap();
-        assert!(held("192.0.2.99").1, "a place is free again");
-        assert!(!gate.slow_down(9_999));
-    }
-
-    #[test]
-    fn the_house_has_a_limit_and_forgets_who_left() {
-        let gate = gate(2, 2);
-        let inside = [admitted(&gate, "192.0.2.1").unwrap(), admitted(&gate, "192.0.2.2").unwrap()];
-        assert!(matches!(enter(&gate, "192.0.2.3"), Entry::Refused(_)));
-        assert!(matches!(enter(&gate, "192.0.2.3"), Entry::Refused(_)), "a full house is told each time");
-        assert!(inside.iter().all(|session| gate.leave(*session).is_some()));
-        assert!(gate.inside().sources.is_empty() && gate.inside().guests.is_empty());
-        assert!(gate.leave(inside[0]).is_none(), "once only");
-    }
-
-    #[test]
-    fn the_list_of_deadlines_stays_as_long_as_the_house_is_full() {
-        let gate = gate(4, 4);
-        for _ in 0..10_000 {
-            let session = admitted(&gate, "192.0.2.1").unwrap();
-            gate.leave(session).unwrap();
-        }
-        assert!(gate.inside().due.len() <= 64, "{}", gate.inside().due.len());
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn whoever_is_never_said_to_have_left_leaves_long_after_its_deadline() {
-        let gate = gate(4, 4);
-        let (first, _) = (admitted(&gate, "192.0.2.1").unwrap(), tokio::time::advance(Duration::from_secs(100)).await);
-        let second = admitted(&gate, "192.0.2.2").unwrap();
-        gate.leave(second);
-        assert!(gate.overdue(Instant::now()).is_empty());
-        tokio::time::advance(Duration::from_secs(300)).await;
-        let late: Vec<u64> = gate.overdue(Instant::now()).iter().map(|guest| guest.stranger.session.0).collect();
-        assert_eq!(late, [first]);
-        assert!(gate.inside().due.is_empty());
-    }
-}
+mod tests;

@@ -13,13 +13,13 @@ pub const SESSION_TLS_BYTES_MAX: usize = 192 << 10;
 /// Besides what sessions take, in octets: the program, its libraries, what the allocator sets aside.
 pub const MEMORY_BESIDES: usize = 512 << 20;
 
-/// The address space that whoever plays can need, in octets: all sessions there may be, each as full as a session gets. An
+/// The address space that whoever plays can need, in octets: all sessions there may be ([`Limits::open_max`]), each as full as a session gets. An
 /// allocation beyond it fails, which ends everybody's session, so it must be more than strangers can fill.
 #[must_use]
 pub fn address_space_max(limits: &Limits, has_rules: bool) -> usize {
     let each = limits.capture_bytes_max.saturating_add(SESSION_HELD_BYTES_MAX + SESSION_TLS_BYTES_MAX);
     let rules = if has_rules { RULE_MEMORY_MAX } else { 0 };
-    limits.sessions_max.saturating_mul(each).saturating_add(MEMORY_BESIDES + SESSION_PEAK_BYTES_MAX).saturating_add(rules)
+    limits.open_max().saturating_mul(each).saturating_add(MEMORY_BESIDES + SESSION_PEAK_BYTES_MAX).saturating_add(rules)
 }
 
 #[cfg(test)]

@@ -29,8 +29,9 @@ pub struct TrapOptions {
 /// Limits that all traps share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {
-    /// Sessions at once over all traps. A connection beyond it is closed, counted, and reported as a visit
-    /// without a byte: a full house is no hiding place.
+    /// Sessions at once over all traps. Then the neighbourhood (an IPv4 /24, an IPv6 /48) that has most of them gives one up to a
+    /// newcomer from one with fewer; any other connection is closed. Both are counted, and reported at least as a visit without a
+    /// byte: a full house is no hiding place.
     pub sessions_max: usize,
     /// Sessions at once from one source (an IPv4 address, an IPv6 /64). A connection beyond it is closed and
     /// counted; the first one is reported.
@@ -46,6 +47,18 @@ pub struct Limits {
     /// How much of a service's own waits (after a wrong password, say) is waited, in percent: 100, but in tests. A tarpit keeps
     /// one percent of its own at least.
     pub delay_percent: u32,
+}
+
+/// Those who were dismissed and are still on their way out, at most, while others have their places already; beyond that nobody
+/// comes into a full house.
+pub const LEAVING_MAX: usize = 64;
+
+impl Limits {
+    /// Connections that are open at once at most: `sessions_max`, and [`LEAVING_MAX`] of those who were dismissed and have not left yet.
+    #[must_use]
+    pub const fn open_max(&self) -> usize {
+        self.sessions_max.saturating_add(LEAVING_MAX)
+    }
 }
 
 impl Default for Limits {

@@ -389,7 +389,11 @@ impl Conversation {
             return Ok(());
         }
         let deadline = self.ends().min(Instant::now() + self.common.limits.write_deadline);
-        let written = timeout_at(deadline, self.stream.write_all(answer)).await;
+        // Who is dismissed has no time to take it: his place may be another's already.
+        let written = tokio::select! {
+            written = timeout_at(deadline, self.stream.write_all(answer)) => written,
+            end = dismissed(&mut self.dismissed) => return Err(end),
+        };
         answer.clear();
         match written {
             Ok(Ok(())) => Ok(()),

@@ -23,6 +23,8 @@ pub struct TrapStatus {
     pub active: u64,
     /// Connections closed because a limit was reached.
     pub refused: u64,
+    /// Sessions that were ended in a full house, so that somebody else could come in from a neighbourhood with fewer.
+    pub gave_way: u64,
     /// Sessions held in the tarpit; those beyond its limits were played to as always.
     pub slowed: u64,
     /// Bytes received, as far as they were told.
@@ -113,6 +115,7 @@ pub(crate) struct Counters {
     pub(crate) sessions: AtomicU64,
     pub(crate) active: AtomicU64,
     pub(crate) refused: AtomicU64,
+    pub(crate) gave_way: AtomicU64,
     pub(crate) slowed: AtomicU64,
     pub(crate) bytes: AtomicU64,
     pub(crate) reports: AtomicU64,
@@ -138,6 +141,7 @@ impl Counters {
             sessions: self.sessions.load(Relaxed),
             active: self.active.load(Relaxed),
             refused: self.refused.load(Relaxed),
+            gave_way: self.gave_way.load(Relaxed),
             slowed: self.slowed.load(Relaxed),
             bytes: self.bytes.load(Relaxed),
             reports: self.reports.load(Relaxed),

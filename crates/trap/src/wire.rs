@@ -243,7 +243,7 @@ pub(crate) fn packets(session: u64, bytes: u64, signs: Signs, body: &[u8]) -> im
 /// The longest body of a report with so many octets of payload.
 pub(crate) const fn body_bytes_max(payload: usize) -> usize {
     let fields = 1 + FIELDS_MAX * (1 + FIELD_NAME_BYTES_MAX + 2 + FIELD_BYTES_MAX);
-    let marks = 1 + Shape::ALL.len() * (1 + 1 + MARK_BYTES_MAX) + 4 * 2;
+    let marks = 1 + Shape::ALL.len() * (1 + 1 + MARK_BYTES_MAX) + 5 * 2;
     let rules = 1 + RULE_MARKS_MAX * (1 + 1 + 1 + RULE_MARK_BYTES_MAX);
     fields + marks + rules + payload
 }
@@ -290,7 +290,8 @@ fn put_marks(body: &mut Vec<u8>, marks: Option<&Marks>) {
         body.extend_from_slice(&[*points, u8::from(*is_hostile), length_of(words.len())]);
         body.extend_from_slice(words);
     }
-    for number in [entropy.whole, entropy.window, entropy.short, entropy.sent.unwrap_or(NOTHING_SENT)] {
+    let sent = [entropy.sent, entropy.sent_window].map(|sent| sent.unwrap_or(NOTHING_SENT));
+    for number in [entropy.whole, entropy.window, entropy.short].into_iter().chain(sent) {
         body.extend_from_slice(&number.to_le_bytes());
     }
 }
@@ -322,8 +323,9 @@ fn take_marks(rest: &mut &[u8]) -> Option<Option<Marks>> {
     }
     let mut number = || Some(u16::from_le_bytes(take(rest)?));
     let [whole, window, short] = [number()?, number()?, number()?].map(|number| number.min(MILLIBITS_MAX));
-    let sent = Some(number()?).filter(|sent| *sent != NOTHING_SENT).map(|sent| sent.min(MILLIBITS_MAX));
-    marks.entropy = Entropies { whole, window, short, sent };
+    let [sent, sent_window] =
+        [number()?, number()?].map(|sent| Some(sent).filter(|sent| *sent != NOTHING_SENT).map(|sent| sent.min(MILLIBITS_MAX)));
+    marks.entropy = Entropies { whole, window, short, sent, sent_window };
     Some(Some(marks))
 }
 
@@ -379,7 +381,7 @@ mod tests {
     }
 
     fn marks() -> Marks {
-        let entropy = Entropies { whole: 1_000, window: 2_000, short: 3_000, sent: None };
+        let entropy = Entropies { whole: 1_000, window: 2_000, short: 3_000, sent: None, sent_window: None };
         let rules = vec![RuleMark { words: "r".to_owned(), points: 40, is_hostile: true }];
         Marks { shapes: [(Shape::Executable, "ok".to_owned())].into(), rules, entropy }
     }
@@ -443,7 +445,7 @@ mod tests {
             assert_eq!(Evidence::read(&octets), Some(message));
         }
         assert_eq!(body(&findings(), None, b"PAY"), b"\x01\x08username\x04\0root\xffPAY");
-        let expected = b"\x01\x08username\x04\0root\x01\x06\x02ok\x01\x28\x01\x01r\xe8\x03\xd0\x07\xb8\x0b\xff\xffPAY";
+        let expected = b"\x01\x08username\x04\0root\x01\x06\x02ok\x01\x28\x01\x01r\xe8\x03\xd0\x07\xb8\x0b\xff\xff\xff\xffPAY";
         assert_eq!(body(&findings(), Some(&marks()), b"PAY"), expected);
     }
 

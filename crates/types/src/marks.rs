@@ -95,6 +95,9 @@ pub struct Entropies {
     pub short: u16,
     /// Of what the trap answered meanwhile; `None` if it said nothing.
     pub sent: Option<u16>,
+    /// The highest of any 256 consecutive bytes among the first 1,024 of those; of all if there are no more than 256. `None` if it said
+    /// nothing.
+    pub sent_window: Option<u16>,
 }
 
 /// What the process that parses strangers' bytes recognised in one report.

@@ -74,7 +74,7 @@ fn the_answers_disorder_is_told_beside() {
     let mut answered = Tally::default();
     answered.add(b"abcd");
     let sight = Recogniser::new(&[]).look(b"aabb", &BTreeMap::new(), &answered);
-    let expected = Entropies { whole: 1_000, window: 1_000, short: 1_000, sent: Some(2_000) };
+    let expected = Entropies { whole: 1_000, window: 1_000, short: 1_000, sent: Some(2_000), sent_window: Some(2_000) };
     assert_eq!(sight.marks.entropy, expected);
 }
 

@@ -8,6 +8,7 @@ mod finding;
 mod interfaces;
 mod kernel;
 mod ports;
+mod rung;
 mod state;
 
 use crate::{
@@ -19,6 +20,7 @@ use crate::{
 use finding::{Area, Finding, State};
 use honeymesh_format::{DoctorInterfaceJson, DoctorJson, FeatureJson, json_pretty};
 use honeymesh_xdp::doctor::{Feature, Tried, clock_facts, interface_facts, kernel_facts, pin_facts, try_features};
+use rung::Ladder;
 use std::path::Path;
 
 /// Everything that was found.
@@ -87,14 +89,15 @@ fn examine(config: &Config) -> Report {
     let tried = try_features();
     let kernel = kernel_facts();
     let daemon = state::daemon(&config.control_socket());
-    let mut findings = kernel::judge(&kernel);
-    findings.extend(features::judge(&tried, kernel.version));
+    let ladder = Ladder::new(config.xdp.attach, &tried, kernel.version);
+    let mut findings = kernel::judge(&kernel, ladder.rests_on_nftables());
+    findings.extend(features::judge(&tried, kernel.version, ladder));
     findings.push(state::pins(&pin_facts(&config.xdp.pin_dir), &config.xdp.pin_dir, &daemon));
     let guarded = interfaces::guarded(config);
     let facts: Vec<_> = guarded.names.iter().map(|name| interface_facts(name)).collect();
     findings.extend(guarded.finding);
     let is_one_there = facts.iter().any(|facts| facts.exists);
-    let plans: Vec<_> = facts.iter().map(|facts| interfaces::plan(facts, is_one_there, config.xdp.attach, &tried)).collect();
+    let plans: Vec<_> = facts.iter().map(|facts| interfaces::plan(facts, is_one_there, ladder)).collect();
     findings.extend(plans.iter().flat_map(|plan| plan.findings.clone()));
     findings.extend(ports::wanted(config).iter().map(|port| ports::judge(port, &ports::look(port), &daemon)));
     findings.push(state::user(config));
@@ -103,7 +106,7 @@ fn examine(config: &Config) -> Report {
     findings.extend(clock::judge(&clock, !config.clusters.is_empty()));
     findings.push(state::judge_daemon(&daemon));
     let interfaces = plans.into_iter().map(|plan| plan.json).collect();
-    Report { findings, interfaces, features: features::table(&tried, kernel.version) }
+    Report { findings, interfaces, features: features::table(&tried, kernel.version, ladder) }
 }
 
 /// Did trying this feature succeed?

@@ -180,7 +180,7 @@ fn interfaces(status: &StatusJson) -> Option<Table> {
 }
 
 fn traps(status: &StatusJson) -> Option<Table> {
-    let mut table = Table::new(&["TRAP", "SERVICE", "SESSIONS", "ACTIVE", "BYTES", "REFUSED", "LISTEN"]);
+    let mut table = Table::new(&["TRAP", "SERVICE", "SESSIONS", "ACTIVE", "BYTES", "REFUSED", "GAVE WAY", "LISTEN"]);
     for trap in &status.traps {
         table.row([
             trap.name.clone(),
@@ -189,6 +189,7 @@ fn traps(status: &StatusJson) -> Option<Table> {
             trap.active.to_string(),
             trap.bytes.to_string(),
             trap.refused.to_string(),
+            trap.gave_way.to_string(),
             trap.listen.join(" "),
         ]);
     }

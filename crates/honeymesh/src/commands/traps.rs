@@ -5,7 +5,7 @@
 
 use crate::failure::Failure;
 use honeymesh_sandbox::{Files, Role, Sandbox, close_inherited, forbid_more, in_a_copy, let_go_of_code, narrow};
-use honeymesh_trap::{Room, RoomLine, Setting, address_space_max, note_faults};
+use honeymesh_trap::{LEAVING_MAX, Room, RoomLine, Setting, address_space_max, note_faults};
 use nix::{
     sys::{
         prctl,
@@ -65,20 +65,20 @@ fn refused(error: &dyn std::fmt::Display) -> Failure {
 
 /// Descriptors and memory: no more than the sessions can need.
 fn limit(setting: &Setting) -> Result<(), Failure> {
-    let sessions = setting.limits.sessions_max;
+    let (sessions, open) = (setting.limits.sessions_max, setting.limits.open_max());
     let set = |resource, value: usize| {
         let value = rlim_t::try_from(value).unwrap_or(rlim_t::MAX);
         setrlimit(resource, value, value)
     };
     let memory = address_space_max(&setting.limits, !setting.rules.is_empty());
     set(Resource::RLIMIT_AS, memory).map_err(|error| refused(&error))?;
-    let descriptors = sessions.saturating_add(DESCRIPTORS_BESIDES);
+    let descriptors = open.saturating_add(DESCRIPTORS_BESIDES);
     set(Resource::RLIMIT_NOFILE, descriptors).map_err(|error| {
         let allowed = getrlimit(Resource::RLIMIT_NOFILE).map_or(0, |(_, hard)| hard);
         Failure::Refused(format!(
             "[traps] sessions_max: {sessions} sessions need {descriptors} descriptors, and a process may have {allowed} here ({error}); \
              raise that (LimitNOFILE= of the systemd unit), or write {} at most",
-            usize::try_from(allowed).unwrap_or(usize::MAX).saturating_sub(DESCRIPTORS_BESIDES)
+            usize::try_from(allowed).unwrap_or(usize::MAX).saturating_sub(DESCRIPTORS_BESIDES + LEAVING_MAX)
         ))
     })
 }

@@ -28,13 +28,14 @@ pub struct Playing {
     pub pid: u32,
 }
 
-/// The machine that the traps pretend to be: the same at each start, for it is made from the node's identity (which cannot
-/// be found from it).
+/// The machine that the traps pretend to be, on which their services run: the same at each start, for it is made from the node's
+/// identity (which cannot be found from it).
 ///
 /// # Errors
 /// [`Failure::Usage`]: `[traps] host` is no name.
 pub fn persona(config: &Config, identity: &Seed) -> Result<Persona, Failure> {
-    let persona = Persona::of(Persona::of(**identity).key("the traps' machine"));
+    let traps = config.traps.iter().map(|trap| &trap.definition);
+    let persona = Persona::of(Persona::of(**identity).key("the traps' machine")).serving(traps);
     match &config.trap_limits.host {
         Some(host) => persona.named(&host.value).map_err(|error| Failure::usage(format!("[traps] host: {error}"))),
         None => Ok(persona),

@@ -13,8 +13,6 @@ const TLS_FILE: &str = "traps.pem";
 const SSH_FILE: &str = "traps-ssh.pem";
 /// What the first line of a file begins with that was made here; the host's name follows.
 const MADE_FOR: &str = "# made for ";
-/// How long ago the machine was set up at least and at most, as its certificate tells, in hours.
-const AGE_HOURS: (u64, u64) = (24 * 40, 24 * 700);
 
 /// The certificate with its key, and the host key; `None` without traps. What was made for another name, or for another node, is
 /// made again.
@@ -28,10 +26,9 @@ pub fn load_or_make(config: &Config, state: &StateDir, persona: &Persona) -> Res
     let certificate =
         Kept { path: state.file(TLS_FILE), made_for: persona.host(), read: TlsIdentity::from_pem, show: TlsIdentity::to_pem };
     let tls = certificate.load_or_make(|| {
-        let (least, most) = AGE_HOURS;
-        let age = Duration::from_hours(least + persona.number("tls age") % (most - least));
-        let since = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default().saturating_sub(age);
-        TlsIdentity::make(persona.host(), since)
+        // Debian makes it when the machine is set up.
+        let since = Duration::from_secs(persona.set_up("ssl-cert"));
+        TlsIdentity::make(persona.host(), since.min(SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default()))
     })?;
     let mark = format!("{:016x}", persona.number("ssh rsa host key"));
     let key = Kept { path: state.file(SSH_FILE), made_for: &mark, read: SshIdentity::from_pem, show: SshIdentity::to_pem };
@@ -88,6 +85,35 @@ mod tests {
         assert!(other.0 == renamed.0 && other.1 != made.1, "and goes with the node");
         std::fs::write(state.file(TLS_FILE), "junk").unwrap();
         assert!(load_or_make(&config, &state, &Persona::of([1; 32])).unwrap_err().contains("remove it to have another one"));
+    }
+
+    /// The day from which on a certificate is valid, as it stands in it: year, month and day.
+    fn valid_from(pem: &str) -> String {
+        let digit =
+            |char: u8| b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".iter().position(|one| *one == char);
+        let body = pem.split("-----").nth(2).unwrap();
+        let digits: Vec<usize> = body.bytes().filter_map(digit).collect();
+        let bytes = digits.chunks(4).flat_map(|four| {
+            let number = four.iter().fold(0, |number, digit| number << 6 | digit) << (6 * (4 - four.len()));
+            [number >> 16, number >> 8, number].map(|byte| u8::try_from(byte & 0xff).unwrap())
+        });
+        let bytes: Vec<u8> = bytes.collect();
+        // UTCTime, of 13 characters.
+        let at = bytes.windows(2).position(|two| two == [0x17, 13]).unwrap() + 2;
+        String::from_utf8(bytes[at..at + 6].to_vec()).unwrap()
+    }
+
+    #[test]
+    fn the_certificate_is_as_old_as_the_machine() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = StateDir::prepare(dir.path(), Owner::oneself()).unwrap();
+        let config = config("[[trap]]\nname = \"web\"\nservice = \"https\"\nlisten = [\"127.0.0.1:8443\"]\n");
+        for seed in 1..5 {
+            let persona = Persona::of([seed; 32]);
+            let (made, _) = load_or_make(&config, &state, &persona).unwrap().unwrap();
+            let day = valid_from(&made.to_pem());
+            assert!(("251001".."251221").contains(&day.as_str()), "{day}: a machine of autumn 2025");
+        }
     }
 
     #[test]

@@ -191,8 +191,12 @@ pub(super) fn describe_visit(visit: Visit, event: &mut Event) {
     event.fields.insert("service".into(), visit.service);
     event.fields.insert("session".into(), visit.session.0.to_string());
     if let Some(Marks { entropy, .. }) = visit.marks {
-        let told =
-            [("entropy_window", Some(entropy.window)), ("entropy_short", Some(entropy.short)), ("entropy_sent", entropy.sent)];
+        let told = [
+            ("entropy_window", Some(entropy.window)),
+            ("entropy_short", Some(entropy.short)),
+            ("entropy_sent", entropy.sent),
+            ("entropy_sent_window", entropy.sent_window),
+        ];
         for (name, millibits) in told {
             event.fields.extend(millibits.map(|millibits| (name.into(), bits(millibits))));
         }

@@ -1,5 +1,7 @@
 //! What the first bytes of a stranger are the beginning of.
 
+mod line;
+
 /// A protocol that is known by its first bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Protocol {
@@ -20,6 +22,8 @@ pub(super) enum Protocol {
     Mqtt,
     Modbus,
     Adb,
+    Sip,
+    Rtsp,
 }
 
 impl Protocol {
@@ -43,6 +47,8 @@ impl Protocol {
             Self::Mqtt => "mqtt",
             Self::Modbus => "modbus",
             Self::Adb => "adb",
+            Self::Sip => "sip",
+            Self::Rtsp => "rtsp",
         }
     }
 }
@@ -54,7 +60,6 @@ const BEGINNINGS: &[(&[u8], Protocol)] = &[
     (b"HEAD ", Protocol::Http),
     (b"PUT ", Protocol::Http),
     (b"DELETE ", Protocol::Http),
-    (b"OPTIONS ", Protocol::Http),
     (b"CONNECT ", Protocol::Http),
     (b"TRACE ", Protocol::Http),
     (b"PATCH ", Protocol::Http),
@@ -86,27 +91,33 @@ const BEGINNINGS: &[(&[u8], Protocol)] = &[
     (b"stats\r\n", Protocol::Memcached),
     (b"stats ", Protocol::Memcached),
     (b"version\r\n", Protocol::Memcached),
-    // Arrays of the Redis protocol, and the two commands that are sent without one.
-    (b"*1\r\n$", Protocol::Redis),
-    (b"*2\r\n$", Protocol::Redis),
-    (b"*3\r\n$", Protocol::Redis),
-    (b"*4\r\n$", Protocol::Redis),
-    (b"*5\r\n$", Protocol::Redis),
-    (b"*6\r\n$", Protocol::Redis),
-    (b"*7\r\n$", Protocol::Redis),
-    (b"*8\r\n$", Protocol::Redis),
+    // The two commands of Redis that are sent without an array.
     (b"PING\r\n", Protocol::Redis),
     (b"INFO\r\n", Protocol::Redis),
     (b"ping\r\n", Protocol::Redis),
     (b"info\r\n", Protocol::Redis),
     // The debugging bridge's first word.
     (b"CNXN", Protocol::Adb),
+    // What telephones and cameras are asked, but for `OPTIONS`, which is HTTP's, too.
+    (b"INVITE sip", Protocol::Sip),
+    (b"INVITE tel:", Protocol::Sip),
+    (b"REGISTER sip", Protocol::Sip),
+    (b"SUBSCRIBE sip", Protocol::Sip),
+    (b"NOTIFY sip", Protocol::Sip),
+    (b"MESSAGE sip", Protocol::Sip),
+    (b"BYE sip", Protocol::Sip),
+    (b"CANCEL sip", Protocol::Sip),
+    (b"DESCRIBE rtsp", Protocol::Rtsp),
+    (b"SETUP rtsp", Protocol::Rtsp),
+    (b"ANNOUNCE rtsp", Protocol::Rtsp),
 ];
 
 /// The lowest and the highest that a byte may be.
 type Range = (u8, u8);
 const ANY: Range = (0, 255);
 const ZERO: Range = (0, 0);
+const DIGIT: Range = (b'0', b'9');
+const FIRST_DIGIT: Range = (b'1', b'9');
 
 /// What stands for itself.
 const fn one(byte: u8) -> Range {
@@ -135,12 +146,20 @@ const SHAPES: &[(&[Range], Protocol)] = &[
     (&[one(0x10), (128, 255), (1, 127), ZERO, one(4), one(b'M'), one(b'Q'), one(b'T'), one(b'T')], Protocol::Mqtt),
     (&[one(0x10), (0, 127), ZERO, one(6), one(b'M'), one(b'Q'), one(b'I'), one(b's')], Protocol::Mqtt),
     (&[one(0x10), (128, 255), (1, 127), ZERO, one(6), one(b'M'), one(b'Q'), one(b'I'), one(b's')], Protocol::Mqtt),
+    // Arrays of the Redis protocol, of up to seven digits as Redis takes them.
+    (&[one(b'*'), FIRST_DIGIT, one(b'\r'), one(b'\n'), one(b'$')], Protocol::Redis),
+    (&[one(b'*'), FIRST_DIGIT, DIGIT, one(b'\r'), one(b'\n'), one(b'$')], Protocol::Redis),
+    (&[one(b'*'), FIRST_DIGIT, DIGIT, DIGIT, one(b'\r'), one(b'\n'), one(b'$')], Protocol::Redis),
+    (&[one(b'*'), FIRST_DIGIT, DIGIT, DIGIT, DIGIT, one(b'\r'), one(b'\n'), one(b'$')], Protocol::Redis),
+    (&[one(b'*'), FIRST_DIGIT, DIGIT, DIGIT, DIGIT, DIGIT, one(b'\r'), one(b'\n'), one(b'$')], Protocol::Redis),
+    (&[one(b'*'), FIRST_DIGIT, DIGIT, DIGIT, DIGIT, DIGIT, DIGIT, one(b'\r'), one(b'\n'), one(b'$')], Protocol::Redis),
+    (&[one(b'*'), FIRST_DIGIT, DIGIT, DIGIT, DIGIT, DIGIT, DIGIT, DIGIT, one(b'\r'), one(b'\n'), one(b'$')], Protocol::Redis),
     // Modbus: a transaction, protocol 0, a length of at least a unit and a function, and a function that is none of the exceptions.
     (&[ANY, ANY, ZERO, ZERO, ZERO, (2, 254), ANY, (1, 127)], Protocol::Modbus),
 ];
 
-/// The longest beginning, in bytes; who said more than that is known or is not.
-pub(super) const FIRST_BYTES_MAX: usize = 16;
+/// The longest beginning, in bytes; who said more than that is known or is not, but for [`line::guess`].
+const FIRST_BYTES_MAX: usize = 16;
 
 /// What is known after some first bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -155,8 +174,8 @@ pub(super) enum Guess {
 
 /// What `bytes` are the beginning of.
 pub(super) fn guess(bytes: &[u8]) -> Guess {
-    let mut guess = Guess::Unknown;
-    if bytes.len() > FIRST_BYTES_MAX {
+    let mut guess = line::guess(bytes);
+    if bytes.len() > FIRST_BYTES_MAX || matches!(guess, Guess::Known(_)) {
         return guess;
     }
     for (beginning, protocol) in BEGINNINGS.iter().copied() {
@@ -197,7 +216,17 @@ mod tests {
             (b"\x16\x03\x09", Guess::Unknown),
             (b"\x03\x00\x00\x13", Guess::Known(Protocol::Rdp)),
             (b"*1\r\n$4\r\nPING", Guess::Known(Protocol::Redis)),
-            (b"get / HTTP/1.0", Guess::Unknown),
+            (b"get / HTTP/1.0", Guess::Open),
+            (b"get / HTTP/1.0\r\n", Guess::Unknown),
+            (b"*9\r\n$4\r\nMSET", Guess::Known(Protocol::Redis)),
+            (b"*1024\r\n$", Guess::Known(Protocol::Redis)),
+            (b"*1048576\r\n$", Guess::Known(Protocol::Redis)),
+            (b"*10485760", Guess::Unknown),
+            (b"OPTIONS ", Guess::Open),
+            (b"INVITE sip", Guess::Known(Protocol::Sip)),
+            (b"REGISTER sip", Guess::Known(Protocol::Sip)),
+            (b"REGISTER /", Guess::Unknown),
+            (b"DESCRIBE rtsp", Guess::Known(Protocol::Rtsp)),
             (b"\0\0\0\x29\0\x03\0\0", Guess::Known(Protocol::Postgresql)),
             (b"\0\0\0\x08\x04\xd2\x16\x2f", Guess::Known(Protocol::Postgresql)),
             (b"\x54\0\0\x01\x05\xa6\x0f\0\0\0\0\x01\x21\0", Guess::Known(Protocol::Mysql)),

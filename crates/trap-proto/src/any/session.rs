@@ -95,8 +95,8 @@ impl AnySession {
         let silent = Phase::Silent { bytes: 0, told_after: TOLD_AFTER_BYTES };
         let next = match protocol {
             Protocol::Tls if self.tls.is_none() => return self.start_tls(),
-            // TLS inside TLS.
-            Protocol::Tls => silent,
+            // TLS inside TLS, and cameras, which nobody plays.
+            Protocol::Tls | Protocol::Rtsp => silent,
             played => self.any.play(played.word(), self.seed, self.tls.is_some()).map_or(silent, Phase::Played),
         };
         let Phase::First(said) = core::mem::replace(&mut self.phase, next) else { return Flow::Close };
@@ -260,7 +260,7 @@ impl Session for AnySession {
 mod tests {
     use super::*;
     use crate::drive::{self, Heard, said};
-    use alloc::{string::String, vec};
+    use alloc::{format, string::String, vec};
     use honeymesh_types::Signs;
     use proptest::prelude::*;
 
@@ -374,6 +374,28 @@ mod tests {
     }
 
     #[test]
+    fn telephones_are_played_and_cameras_are_not_taken_for_the_web() {
+        let options = |target: &str| {
+            format!(
+                "OPTIONS {target}\r\nVia: SIP/2.0/TCP a;branch=z9hG4bK1\r\nFrom: <sip:1@a>;tag=1\r\nTo: <sip:100@a>\r\n\
+                 Call-ID: 9\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n"
+            )
+        };
+        let heard = hear(options("sip:100@a SIP/2.0").as_bytes());
+        assert!(said(&heard.answer).starts_with("SIP/2.0 200 OK\r\n"), "{}", said(&heard.answer));
+        assert_eq!((protocol(&heard), heard.findings.fields["method"].as_str()), (Some("sip"), "OPTIONS"));
+        let register = options("sip:a SIP/2.0").replace("OPTIONS", "REGISTER");
+        assert!(said(&hear(register.as_bytes()).answer).starts_with("SIP/2.0 401 Unauthorized\r\n"));
+        for target in ["rtsp://a/live RTSP/1.0", "/ RTSP/1.0", "* RTSP/1.0"] {
+            let camera = hear(options(target).as_bytes());
+            assert_eq!((camera.answer.len(), protocol(&camera)), (0, Some("rtsp")), "{target}");
+            assert!(camera.reports[0].1.starts_with(b"OPTIONS "), "{target}: it is taken down from its first byte on");
+        }
+        let web = hear(b"OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n");
+        assert!(said(&web.answer).starts_with("HTTP/1.1 ") && protocol(&web) == Some("http"), "{}", said(&web.answer));
+    }
+
+    #[test]
     fn packets_of_windows_services_are_played_from_the_first_one_on() {
         let packet = [&[3, 0, 0, 11, 6, 0xe0][..], &[0; 5]].concat();
         let heard = hear(&packet);
@@ -395,6 +417,10 @@ mod tests {
         let redis = hear(b"*1\r\n$4\r\nPING\r\n");
         assert_eq!((redis.answer.as_slice(), protocol(&redis), redis.flow), (&b"+PONG\r\n"[..], Some("redis"), Flow::Telling));
         assert_eq!(said(&hear(b"version\r\n").answer), "VERSION 1.6.38\r\n");
+        let many =
+            hear(b"*9\r\n$4\r\nMSET\r\n$1\r\na\r\n$1\r\n1\r\n$1\r\nb\r\n$1\r\n2\r\n$1\r\nc\r\n$1\r\n3\r\n$1\r\nd\r\n$1\r\n4\r\n");
+        assert_eq!((many.answer.as_slice(), protocol(&many)), (&b"+OK\r\n"[..], Some("redis")));
+        assert_eq!(said(&hear(b"set a 0 0 1\r\nx\r\nget a\r\n").answer), "STORED\r\nVALUE a 0 1\r\nx\r\nEND\r\n");
         let database = hear(b"\0\0\0\x08\x04\xd2\x16\x2f");
         assert_eq!((database.answer.as_slice(), protocol(&database)), (&b"S"[..], Some("postgresql")));
         let other = hear(b"\x00\x01\x02helo\nmore");
@@ -437,6 +463,13 @@ mod tests {
             Just(b"\0\0\0\x08\x04\xd2\x16\x2f\0\0\0\x10\0\x03\0\0user\0a\0\0".to_vec()),
             Just(b"\x22\0\0\x01\x05\xa6\x0f\0\0\0\0\x01\x21\0".to_vec()),
             Just(b"EHLO a\r\nVRFY b\r\n".to_vec()),
+            Just(
+                b"OPTIONS sip:a SIP/2.0\r\nVia: SIP/2.0/TCP a\r\nFrom: a\r\nTo: a\r\nCall-ID: 9\r\nCSeq: 1 OPTIONS\r\n\r\n"
+                    .to_vec()
+            ),
+            Just(b"OPTIONS / RTSP/1.0\r\nCSeq: 1\r\n\r\n".to_vec()),
+            Just(b"set a 0 0 1\r\nx\r\nget a\r\n".to_vec()),
+            Just(b"*10\r\n$4\r\n".to_vec()),
             Just(b"\xff\xfd\x03root\r\na\r\nroot\r\nb\r\nbusybox;busybox;mount;mount\r\n".to_vec()),
             Just(vec![b'x'; 5_000]),
             proptest::collection::vec(any::<u8>(), 0..20),

@@ -31,10 +31,10 @@ pub(super) struct Tree {
 }
 
 impl Tree {
-    /// As a secret of its own decides, of which it tells a part.
-    pub(super) fn of(key: [u8; 32]) -> Self {
-        let [a, b, c, d, e, f, g, h, micro, cro, ro, lag, low, high, node @ ..] = key;
-        let second = u64::from_le_bytes([a, b, c, d, e, f, g, h]) % (DAYS * DAY_SECONDS);
+    /// Made in this second (since 1970, in one of [`MONTHS`]); the rest as a secret of its own decides, of which it tells a part.
+    pub(super) fn of(key: [u8; 32], made: u64) -> Self {
+        let [micro, cro, ro, lag, low, high, node @ ..] = key;
+        let second = made.saturating_sub(START_SECONDS).min(DAYS * DAY_SECONDS - 1);
         let micros = u64::from(u32::from_le_bytes([micro, cro, ro, 0])) % (SECOND_MICROS - LAG_MICROS.1);
         let mut node = *node.first_chunk().unwrap_or(&[0; 6]);
         // The mark of a card that there is not (RFC 9562, section 6.10).
@@ -87,7 +87,8 @@ mod tests {
     use alloc::vec::Vec;
 
     fn tree(seed: u8) -> Tree {
-        Tree::of(Persona::of([seed; 32]).key("ldap tree"))
+        let persona = Persona::of([seed; 32]);
+        Tree::of(persona.key("ldap tree"), persona.set_up("slapd"))
     }
 
     #[test]

@@ -40,7 +40,7 @@ fn general(version: &str, era: Era, items: usize, now: WallTime) -> String {
     let uptime = era.uptime(now).saturating_sub(START_SECONDS);
     let connections = uptime / 113 + 2;
     let numbers = [
-        ("pid", 640),
+        ("pid", era.pid("memcached", now).into()),
         ("uptime", uptime),
         ("time", now.0 / 1_000_000),
         ("user", uptime / 2_100),

@@ -280,13 +280,13 @@ impl State {
                     .date("currentTime", now.0 / 1_000)
                     .text("hostname", self.mongodb.persona.host())
                     .int("cpuAddrSize", 64)
-                    .long("memSizeMB", u64::from(machine.memory_mib))
+                    .long("memSizeMB", u64::from(machine.memory_mib()))
                     .int("numCores", i32::from(machine.cores))
                     .text("cpuArch", "x86_64");
                 let os = Doc::new().text("type", "Linux").text("name", "PRETTY_NAME=\"Debian GNU/Linux 13 (trixie)\"");
                 Doc::new()
                     .doc("system", system)
-                    .doc("os", os.text("version", &format!("Kernel {}", self.mongodb.persona.kernel())))
+                    .doc("os", os.text("version", &format!("Kernel {}", self.mongodb.persona.kernel(now).release)))
             }
             "connectionStatus" => {
                 let none = Doc::new().list("authenticatedUsers", &[]).list("authenticatedUserRoles", &[]);
@@ -334,7 +334,7 @@ impl State {
             .text("host", persona.host())
             .text("version", &self.mongodb.version())
             .text("process", "mongod")
-            .long("pid", 600 + persona.number("mongod") % 400)
+            .long("pid", persona.era().pid("mongod", now).into())
             .long("uptime", uptime)
             .long("uptimeMillis", uptime * 1_000)
             .date("localTime", now.0 / 1_000)

@@ -1,6 +1,7 @@
 //! What the server says of itself: the sections of `INFO`, as Debian's Redis says them.
 
 use crate::{
+    Persona,
     persona::{Era, Machine},
     text::filled,
 };
@@ -28,7 +29,6 @@ const FIRST_CONNECTION: u64 = 4;
 /// Which machine the server runs on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Host {
-    pub(super) kernel: &'static str,
     pub(super) machine: Machine,
     pub(super) era: Era,
     /// Makes the names of its runs.
@@ -36,6 +36,10 @@ pub(super) struct Host {
 }
 
 impl Host {
+    pub(super) fn of(persona: &Persona) -> Self {
+        Self { machine: persona.machine(), era: persona.era(), key: persona.key("redis") }
+    }
+
     /// Since when the server runs, in seconds of its wall clock.
     pub(super) const fn started(&self, now: WallTime) -> u64 {
         now.0 / 1_000_000 - self.uptime(now)
@@ -124,10 +128,9 @@ fn fill(facts: &Facts<'_>, section: &str) -> String {
         let hundredths = pace * bytes * 100 / COMMANDS_EACH / 1_024;
         format!("{}.{:02}", hundredths / 100, hundredths % 100)
     };
-    let memory = u64::from(host.machine.memory_mib) << 20;
+    let memory = host.machine.memory_bytes();
     let numbers = [
-        // As low as a service of the distribution gets, and the same for as long as it runs.
-        ("pid", 600 + u64::from(host.key[0])),
+        ("pid", host.era.pid("redis-server", now).into()),
         ("micros", now.0),
         ("uptime", uptime),
         ("days", uptime / 86_400),
@@ -150,7 +153,7 @@ fn fill(facts: &Facts<'_>, section: &str) -> String {
     let gib = (memory * 100) >> 30;
     values.extend([
         ("version", facts.version.to_string()),
-        ("kernel", host.kernel.to_string()),
+        ("kernel", host.era.kernel(now).release.to_string()),
         ("run", host.name("run", now)),
         ("replication", facts.following.history(host, facts.following.turns, now)),
         ("replication_before", before),

@@ -232,7 +232,10 @@ fn commands_about_replicas_are_asked_for_their_words_first() {
 #[test]
 fn whoever_wants_replicas_waits_for_them() {
     let heard = drive::whole(&mut redis().session(7), b"WAIT 1 250\r\nWAITAOF 0 1 120\r\nPING\r\n");
-    assert_eq!((said(&heard.answer).as_str(), heard.pauses.as_slice()), (":0\r\n*2\r\n:1\r\n:0\r\n+PONG\r\n", &[(0, 250), (4, 120)][..]));
+    assert_eq!(
+        (said(&heard.answer).as_str(), heard.pauses.as_slice()),
+        (":0\r\n*2\r\n:1\r\n:0\r\n+PONG\r\n", &[(0, 250), (4, 120)][..])
+    );
     assert_eq!(replies(b"WAIT 1 0\r\nPING\r\n"), "");
     assert_eq!(replies(b"MULTI\r\nWAIT 1 0\r\nEXEC\r\n"), "+OK|+QUEUED|*1|:0|");
 }

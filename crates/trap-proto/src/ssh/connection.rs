@@ -147,6 +147,7 @@ impl Transport {
             return nowhere(kind, number, fields, reply);
         };
         let interactive = channel.has_terminal;
+        channel.place.enter(desk.now);
         let shell = Shell::new(&self.setup.persona, self.login.user(), desk.now, interactive);
         match kind {
             MSG_CHANNEL_WINDOW_ADJUST => channel.open_window(fields.number()?),
@@ -223,7 +224,8 @@ impl Channel {
             b"pty-req" if is_new && self.has_terminal => return reply.end("Protocol error: you already have a pty.".into()),
             b"pty-req" if is_new => {
                 note_quietly(findings, "terminal", fields.string()?);
-                for _ in 0..4 {
+                self.place.widen(fields.number()?);
+                for _ in 0..3 {
                     fields.number()?;
                 }
                 self.has_terminal = true;
@@ -254,7 +256,10 @@ impl Channel {
                 note(findings, reply, "subsystem", fields.string()?);
                 false
             }
-            b"window-change" => true,
+            b"window-change" => {
+                fields.number().into_iter().for_each(|columns| self.place.widen(columns));
+                true
+            }
             b"signal" => !is_new,
             _ => false,
         };
@@ -276,7 +281,7 @@ impl Channel {
     fn start_shell(&mut self, shell: &Shell<'_>) {
         if self.has_terminal {
             self.runs = Runs::Terminal;
-            self.print((shell.greeting() + &shell.prompt()).as_bytes());
+            self.print((shell.greeting() + &shell.prompt(&self.place)).as_bytes());
         } else {
             self.runs = Runs::Commands;
             self.print(shell.greeting().as_bytes());
@@ -285,7 +290,7 @@ impl Channel {
 
     fn execute(&mut self, command: &[u8], shell: &Shell<'_>, reply: &mut Reply) {
         let mut output = Output { merged: self.has_terminal, ..Output::default() };
-        let _ = shell.run(command, &mut output);
+        let _ = shell.run(command, &mut self.place, &mut output);
         self.show(&output, reply);
         if !self.go_on(output.reads) {
             self.finish(output.status);
@@ -341,7 +346,7 @@ impl Channel {
         // What nobody would see is not worked out.
         if reply.printed < OUTPUT_BYTES_MAX {
             let mut output = Output { merged: self.has_terminal, ..Output::default() };
-            let outcome = shell.run(line, &mut output);
+            let outcome = shell.run(line, &mut self.place, &mut output);
             self.show(&output, reply);
             if outcome == Outcome::Exit {
                 return false;
@@ -353,7 +358,7 @@ impl Channel {
 
     fn prompt(&mut self, shell: &Shell<'_>, reply: &mut Reply) {
         if self.runs == Runs::Terminal && reply.printed < OUTPUT_BYTES_MAX {
-            let prompt = shell.prompt();
+            let prompt = shell.prompt(&self.place);
             reply.printed += prompt.len();
             self.print(prompt.as_bytes());
         }

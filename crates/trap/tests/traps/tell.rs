@@ -2,6 +2,7 @@
 //!
 //! `docs/traps/persona.md` has the table of both, and how to record the real servers anew.
 
+mod answers;
 mod conversation;
 mod detectors;
 mod line;

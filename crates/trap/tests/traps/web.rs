@@ -241,3 +241,31 @@ async fn a_body_that_waits_for_leave_comes_in_chunks_and_is_put_together() {
     let visit = traps.visit().await;
     assert!(visit.signs.contains(Signs::RULE) && visit.fields["script"].contains("java.io.File"), "{:?}", visit.fields);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_of_buckets_understands_that_it_may_not_see_them_and_tells_its_key() {
+    let mut traps = web("http", Some("object-store"));
+    let host = format!("127.0.0.1:{}", traps.port("http"));
+    let options = [
+        "-c",
+        "/dev/null",
+        "--no-ssl",
+        "--access_key=AKIAEXAMPLE",
+        "--secret_key=s3cret",
+        "--host",
+        &host,
+        "--host-bucket",
+        &host,
+    ];
+    for asked in [&["ls"][..], &["ls", "s3://backup"], &["get", "s3://backup/dump.sql", "-"]] {
+        let output = run("s3cmd", &[&options[..], asked].concat()).await;
+        let refused = if asked[0] == "ls" { "S3 error: 403 (InvalidAccessKeyId)" } else { "S3 error: 403 (Forbidden)" };
+        assert!(!output.status.success() && printed(&output).contains(refused), "{asked:?}: {}", printed(&output));
+    }
+    for path in ["/", "/backup/", "/backup/dump.sql"] {
+        let asks = |visit: &Visit| visit.fields.get("path").and_then(|path| path.split('?').next()) == Some(path);
+        let told = traps.visit_where(|visit| asks(visit) && visit.signs.contains(Signs::CREDENTIALS)).await;
+        assert_eq!(told.fields["username"], "AKIAEXAMPLE");
+        assert!(told.fields["authorization"].starts_with("AWS4-HMAC-SHA256 Credential="), "{:?}", told.fields);
+    }
+}

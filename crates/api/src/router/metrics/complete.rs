@@ -126,6 +126,7 @@ fn trap() -> TrapJson {
         active: 0,
         sessions: 0,
         refused: 0,
+        gave_way: 0,
         slowed: 0,
         bytes: 0,
         reports: 0,

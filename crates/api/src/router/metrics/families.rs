@@ -136,9 +136,10 @@ fn watched(text: &mut Text, status: &StatusJson) {
 
 fn traps(text: &mut Text, status: &StatusJson) {
     type Part = (&'static str, &'static str, fn(&honeymesh_format::TrapJson) -> u64);
-    let parts: [Part; 15] = [
+    let parts: [Part; 16] = [
         ("sessions_total", "Trap sessions begun", |trap| trap.sessions),
         ("sessions_refused_total", "Connections to traps closed because a limit was reached", |trap| trap.refused),
+        ("sessions_gave_way_total", "Trap sessions ended for newcomers from neighbourhoods with fewer", |trap| trap.gave_way),
         ("sessions_slowed_total", "Trap sessions held in the tarpit", |trap| trap.slowed),
         ("trap_bytes_total", "Bytes that strangers sent to traps", |trap| trap.bytes),
         ("trap_reports_total", "Reports of traps that were handed over", |trap| trap.reports),

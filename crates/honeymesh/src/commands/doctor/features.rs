@@ -1,6 +1,9 @@
 //! What the kernel path uses of the kernel: since when it is there, what it brings, and whether it works here.
 
-use super::finding::{Area, Finding, State};
+use super::{
+    finding::{Area, Finding, State},
+    rung::Ladder,
+};
 use honeymesh_format::FeatureJson;
 use honeymesh_xdp::doctor::{Feature, Tried};
 
@@ -37,7 +40,7 @@ const fn known(feature: Feature) -> Row {
         Feature::Tc => row("tc programs", (4, 1), Better, "dark ports become traps (bpf_sk_assign: 5.7)"),
         Feature::Tcx => row("tc by a link (tcx)", (6, 6), Better, "the trap's program is pinned and replaced without a gap"),
         Feature::SocketMaps => row("maps of sockets", (4, 14), Better, "dark ports are steered to the trap's listener"),
-        Feature::Nftables => row("nftables at an interface's ingress", (4, 2), Better, "enforcement where XDP is impossible"),
+        Feature::Nftables => row("nftables at an interface's ingress", (5, 10), Better, "enforcement where XDP is impossible"),
         Feature::NftSockets => {
             row("nftables that asks for sockets", (5, 10), Better, "dark ports and lockdown where XDP is impossible")
         }
@@ -56,6 +59,15 @@ const fn known(feature: Feature) -> Row {
 const BY_VERSION: [Row; 1] =
     [row("tables without capabilities", (5, 19), Need::Better, "the running daemon holds no capability at all")];
 
+/// Whether a start needs it: what stands on nftables needs that and nothing of XDP.
+fn need(feature: Feature, ladder: Ladder) -> Need {
+    match ladder.rests_on_nftables() {
+        true if feature == Feature::Nftables => Need::Needed,
+        true => Need::Better,
+        false => known(feature).need,
+    }
+}
+
 fn state(tried: &Tried, need: Need) -> State {
     match (tried, need) {
         (Tried::Works, _) => State::Ok,
@@ -66,7 +78,7 @@ fn state(tried: &Tried, need: Need) -> State {
 }
 
 /// The whole table.
-pub fn table(tried: &[(Feature, Tried)], version: Option<(u32, u32)>) -> Vec<FeatureJson> {
+pub fn table(tried: &[(Feature, Tried)], version: Option<(u32, u32)>, ladder: Ladder) -> Vec<FeatureJson> {
     let json = |row: &Row, state: State, said: Option<String>| FeatureJson {
         name: row.name.into(),
         kernel_min: text(row.since),
@@ -77,7 +89,7 @@ pub fn table(tried: &[(Feature, Tried)], version: Option<(u32, u32)>) -> Vec<Fea
     };
     let found = tried.iter().map(|(feature, tried)| {
         let said = if let Tried::Fails(said) = tried { Some(said.clone()) } else { None };
-        let row = known(*feature);
+        let row = Row { need: need(*feature, ladder), ..known(*feature) };
         json(&row, state(tried, row.need), said)
     });
     let reckoned = BY_VERSION.iter().map(|row| {
@@ -92,9 +104,12 @@ fn text((major, minor): (u32, u32)) -> String {
 }
 
 /// One finding if all works, else one for each feature that does not.
-pub fn judge(tried: &[(Feature, Tried)], version: Option<(u32, u32)>) -> Vec<Finding> {
+pub fn judge(tried: &[(Feature, Tried)], version: Option<(u32, u32)>, ladder: Ladder) -> Vec<Finding> {
     let failing = tried.iter().filter_map(|(feature, tried)| match tried {
-        Tried::Fails(said) => Some(failing(known(*feature), said, version)),
+        Tried::Fails(said) => {
+            let row = Row { need: need(*feature, ladder), ..known(*feature) };
+            Some(failing(row, said, version))
+        }
         Tried::Works | Tried::Denied => None,
     });
     let mut findings: Vec<Finding> = failing.collect();
@@ -124,6 +139,7 @@ fn failing(row: Row, said: &str, version: Option<(u32, u32)>) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Attach;
 
     fn all(but: Option<(Feature, Tried)>) -> Vec<(Feature, Tried)> {
         let tried = |feature| match &but {
@@ -133,21 +149,39 @@ mod tests {
         Feature::ALL.into_iter().map(|feature| (feature, tried(feature))).collect()
     }
 
+    fn ladder(wanted: Attach, tried: &[(Feature, Tried)]) -> Ladder {
+        Ladder::new(wanted, tried, Some((6, 18)))
+    }
+
+    #[test]
+    fn what_stands_on_nftables_needs_that_and_nothing_of_xdp() {
+        for missing in [Feature::Program, Feature::Xdp, Feature::Nftables] {
+            let tried = all(Some((missing, Tried::Fails("no".into()))));
+            let weighs = |wanted| judge(&tried, None, ladder(wanted, &tried))[0].state;
+            let is_xdp = missing != Feature::Nftables;
+            let (xdp, nftables) = if is_xdp { (State::Fail, State::Warn) } else { (State::Warn, State::Fail) };
+            assert_eq!([weighs(Attach::Native), weighs(Attach::Nftables)], [xdp, nftables], "{missing:?}");
+            assert_eq!(weighs(Attach::Auto), State::Warn, "{missing:?}: the other one is there");
+            let needed = |wanted| table(&tried, None, ladder(wanted, &tried)).iter().filter(|row| row.needed).count();
+            assert_eq!((needed(Attach::Nftables), needed(Attach::Auto) == 1), (1, is_xdp), "{missing:?}");
+        }
+    }
+
     #[test]
     fn a_feature_that_is_missing_weighs_as_much_as_it_is_needed() {
         let state = |feature| {
             let tried = all(Some((feature, Tried::Fails("Invalid argument".into()))));
-            judge(&tried, Some((5, 4)))[0].state
+            judge(&tried, Some((5, 4)), ladder(Attach::Native, &tried))[0].state
         };
         assert_eq!([state(Feature::Program), state(Feature::RingBuffer)], [State::Fail; 2]);
         assert_eq!([state(Feature::Tcx), state(Feature::Native), state(Feature::Nftables)], [State::Warn; 3]);
-        assert!(judge(&all(None), None).iter().all(|finding| finding.state == State::Ok));
+        assert!(judge(&all(None), None, ladder(Attach::Auto, &all(None))).iter().all(|finding| finding.state == State::Ok));
     }
 
     #[test]
     fn the_mend_knows_an_old_kernel_from_a_poor_one() {
         let tried = all(Some((Feature::Tcx, Tried::Fails("x".into()))));
-        let mend = |version| judge(&tried, Some(version))[0].mend.clone().unwrap();
+        let mend = |version| judge(&tried, Some(version), ladder(Attach::Auto, &tried))[0].mend.clone().unwrap();
         assert_eq!(mend((6, 1)), "run Linux 6.6 or later");
         assert!(mend((6, 12)).contains("new enough"));
     }
@@ -155,13 +189,13 @@ mod tests {
     #[test]
     fn what_may_not_be_tried_is_not_called_missing() {
         let tried: Vec<_> = Feature::ALL.into_iter().map(|feature| (feature, Tried::Denied)).collect();
-        assert!(judge(&tried, None).iter().all(|finding| finding.state == State::Skip));
-        assert!(table(&tried, None).iter().all(|row| row.state == "skip" && row.said.is_none()));
+        assert!(judge(&tried, None, ladder(Attach::Auto, &tried)).iter().all(|finding| finding.state == State::Skip));
+        assert!(table(&tried, None, ladder(Attach::Auto, &tried)).iter().all(|row| row.state == "skip" && row.said.is_none()));
     }
 
     #[test]
     fn every_feature_has_a_row_with_the_kernel_that_first_had_it() {
-        let table = table(&all(None), Some((6, 18)));
+        let table = table(&all(None), Some((6, 18)), ladder(Attach::Auto, &all(None)));
         assert_eq!(table.len(), Feature::ALL.len() + BY_VERSION.len());
         assert!(table.iter().all(|row| row.kernel_min.contains('.') && !row.brings.is_empty() && row.state == "ok"));
     }

@@ -2,13 +2,13 @@
 
 use super::{
     finding::{Area, Finding, State},
-    works,
+    rung::Ladder,
 };
 use crate::config::{Attach, Config};
 use honeymesh_format::DoctorInterfaceJson;
 use honeymesh_xdp::{
     AttachMode, Occupant, default_route_interface,
-    doctor::{Attached, Feature, InterfaceFacts, Tried, wanted_interfaces},
+    doctor::{Attached, InterfaceFacts, wanted_interfaces},
 };
 
 /// Beyond this, a packet may not fit into one page with what a driver puts beside it.
@@ -90,9 +90,9 @@ impl Choice {
 }
 
 /// Says how an interface would be enforced on, from facts alone. One that is missing matters most if none is there at all.
-pub fn plan(facts: &InterfaceFacts, is_one_there: bool, wanted: Attach, tried: &[(Feature, Tried)]) -> Plan {
+pub fn plan(facts: &InterfaceFacts, is_one_there: bool, ladder: Ladder) -> Plan {
     let choice = match facts.exists {
-        true => choose(facts, wanted, tried),
+        true => choose(facts, ladder),
         false => missing(is_one_there),
     };
     let json = DoctorInterfaceJson {
@@ -125,19 +125,20 @@ fn missing(is_one_there: bool) -> Choice {
     }
 }
 
-fn choose(facts: &InterfaceFacts, wanted: Attach, tried: &[(Feature, Tried)]) -> Choice {
+fn choose(facts: &InterfaceFacts, ladder: Ladder) -> Choice {
+    let wanted = ladder.wanted;
     if wanted == Attach::Nftables {
-        return nftables(tried, "[xdp] attach = \"nftables\" says so");
+        return nftables(ladder, "[xdp] attach = \"nftables\" says so");
+    }
+    if ladder.has_xdp == Some(false) {
+        return without_xdp(ladder);
     }
     if let Some(attached) = &facts.attached {
         return occupied(facts, attached);
     }
-    if works(tried, Feature::Xdp) == Some(false) || works(tried, Feature::Generic) == Some(false) {
-        return without_xdp(tried);
-    }
     let driver = facts.driver.as_deref().unwrap_or("no driver that tells its name");
     match (wanted, facts.native) {
-        (Attach::Nftables, _) => nftables(tried, "[xdp] attach = \"nftables\" says so"),
+        (Attach::Nftables, _) => nftables(ladder, "[xdp] attach = \"nftables\" says so"),
         (Attach::Generic, _) => choice(Mode::Generic, State::Ok, "[xdp] attach = \"generic\" says so"),
         (Attach::Native | Attach::Auto, Some(true)) => {
             choice(Mode::Native, State::Ok, format!("the driver ({driver}) says that it runs XDP"))
@@ -182,16 +183,21 @@ fn occupied(facts: &InterfaceFacts, attached: &Attached) -> Choice {
 }
 
 /// nf_tables, because it is wanted.
-fn nftables(tried: &[(Feature, Tried)], why: &str) -> Choice {
-    match works(tried, Feature::Nftables) {
+fn nftables(ladder: Ladder, why: &str) -> Choice {
+    match ladder.has_nftables {
         Some(false) => choice(Mode::None, State::Fail, format!("{why}, but this kernel has no nftables for us"))
             .mend("set [xdp] attach = \"auto\""),
         _ => choice(Mode::Nftables, State::Ok, why),
     }
 }
 
-fn without_xdp(tried: &[(Feature, Tried)]) -> Choice {
-    match works(tried, Feature::Nftables) {
+/// There is no XDP for us: whoever insists on it does not start.
+fn without_xdp(ladder: Ladder) -> Choice {
+    match ladder.has_nftables {
+        _ if ladder.wanted != Attach::Auto => {
+            choice(Mode::None, State::Fail, "[xdp] attach insists on XDP, and this kernel has none for us")
+                .mend("set [xdp] attach = \"auto\", or run Linux 5.18 or later with XDP")
+        }
         Some(true) => {
             choice(Mode::Nftables, State::Warn, "this kernel has no XDP for us, so nftables drops at the interface's ingress")
                 .mend("run Linux 5.18 or later with XDP")
@@ -236,13 +242,12 @@ mod tests {
         }
     }
 
-    fn all(works: &[Feature]) -> Vec<(Feature, Tried)> {
-        let tried = |feature| if works.contains(&feature) { Tried::Works } else { Tried::Fails("no".into()) };
-        Feature::ALL.into_iter().map(|feature| (feature, tried(feature))).collect()
+    const fn all(wanted: Attach) -> Ladder {
+        Ladder { wanted, has_xdp: Some(true), has_nftables: Some(true) }
     }
 
     fn told(facts: &InterfaceFacts, wanted: Attach) -> (String, State) {
-        let plan = plan(facts, false, wanted, &all(&Feature::ALL));
+        let plan = plan(facts, false, all(wanted));
         (plan.json.mode, plan.findings[0].state)
     }
 
@@ -272,7 +277,7 @@ mod tests {
         };
         assert_eq!(told(&with(Some("honeymesh"), true), Attach::Auto), ("generic".into(), State::Ok));
         assert_eq!(told(&with(None, false), Attach::Auto), ("generic".into(), State::Skip));
-        let other = plan(&with(Some("xdp_dispatcher"), false), false, Attach::Auto, &all(&Feature::ALL));
+        let other = plan(&with(Some("xdp_dispatcher"), false), false, all(Attach::Auto));
         assert_eq!((other.json.mode.as_str(), other.findings[0].state), ("none", State::Fail));
         assert!(other.findings[0].mend.as_ref().unwrap().contains("xdp-loader unload --all eth0`, or leave eth0 out"));
         assert_eq!(other.json.program.as_deref(), Some("xdp_dispatcher (7, generic)"));
@@ -280,15 +285,24 @@ mod tests {
 
     #[test]
     fn without_xdp_nftables_is_the_last_resort() {
-        let mode = |works: &[Feature]| plan(&eth0(), false, Attach::Auto, &all(works)).json.mode;
-        assert_eq!(mode(&[Feature::Nftables]), "nftables");
-        assert_eq!(mode(&[]), "none");
+        let told = |wanted, has_nftables| {
+            let plan = plan(&eth0(), false, Ladder { wanted, has_xdp: Some(false), has_nftables: Some(has_nftables) });
+            (plan.json.mode, plan.findings[0].state)
+        };
+        let refused = || ("none".to_owned(), State::Fail);
+        assert_eq!(
+            [told(Attach::Auto, true), told(Attach::Nftables, true)],
+            [State::Warn, State::Ok].map(|state| ("nftables".into(), state))
+        );
+        assert_eq!([told(Attach::Auto, false), told(Attach::Nftables, false)], [refused(), refused()]);
+        // Whoever insists does not fall back.
+        assert_eq!([told(Attach::Native, true), told(Attach::Generic, true)], [refused(), refused()]);
     }
 
     #[test]
     fn sleeping_and_jumbo_interfaces_are_pointed_out() {
         let facts = InterfaceFacts { is_up: false, mtu: Some(9_000), ..eth0() };
-        let plan = plan(&facts, false, Attach::Auto, &all(&Feature::ALL));
+        let plan = plan(&facts, false, all(Attach::Auto));
         let states: Vec<State> = plan.findings.iter().map(|finding| finding.state).collect();
         assert_eq!(states, [State::Ok, State::Warn, State::Warn]);
     }

@@ -1,27 +1,32 @@
 //! The kernel itself, how it is set, and what this process may do with it.
 
-use super::finding::{Area, Finding, State};
+use super::{
+    finding::{Area, Finding, State},
+    rung::FLOOR,
+};
 use honeymesh_xdp::doctor::{Capability, KernelFacts};
 
-/// The oldest kernel that everything needed works on.
-const FLOOR: (u32, u32) = (5, 18);
 /// The first kernel on which a running daemon needs no capability for its tables.
 const UNPRIVILEGED: (u32, u32) = (5, 19);
 
-/// Every finding about the kernel's settings and this process's power.
-pub fn judge(facts: &KernelFacts) -> Vec<Finding> {
-    let mut findings = vec![release(facts), btf(facts), jit(facts), unprivileged(facts)];
+/// Every finding about the kernel's settings and this process's power. `rests_on_nftables`: a start does without XDP.
+pub fn judge(facts: &KernelFacts, rests_on_nftables: bool) -> Vec<Finding> {
+    let mut findings = vec![release(facts, rests_on_nftables), btf(facts), jit(facts), unprivileged(facts)];
     findings.extend(lockdown(facts));
     findings.push(power(facts));
     findings
 }
 
-fn release(facts: &KernelFacts) -> Finding {
+fn release(facts: &KernelFacts, rests_on_nftables: bool) -> Finding {
     let matters =
         "below 5.18 the kernel lacks what the program is made of; below 5.19 the daemon must keep CAP_BPF while it runs";
     let finding = |state, detail: String| Finding::new(Area::Kernel, "release", state, detail, matters);
     match facts.version {
         None => finding(State::Skip, format!("`{}` is no release that can be read", facts.release)),
+        Some(version) if version < FLOOR && rests_on_nftables => {
+            finding(State::Warn, format!("Linux {} is too old for XDP, so nftables drops", facts.release))
+                .mend("run Linux 5.18 or later; 6.6 has everything")
+        }
         Some(version) if version < FLOOR => finding(State::Fail, format!("Linux {} is too old, 5.18 is needed", facts.release))
             .mend("run Linux 5.18 or later; 6.6 has everything"),
         Some(version) if version < UNPRIVILEGED => {
@@ -100,7 +105,7 @@ mod tests {
 
     #[test]
     fn pretended_kernels_are_judged() {
-        assert!(judge(&good()).iter().all(|finding| finding.state == State::Ok));
+        assert!(judge(&good(), false).iter().all(|finding| finding.state == State::Ok));
         let change: [Change; 7] = [
             (|facts| facts.version = Some((5, 15)), "release", State::Fail),
             (|facts| facts.version = Some((5, 18)), "release", State::Warn),
@@ -113,15 +118,21 @@ mod tests {
         for (change, name, state) in change {
             let mut facts = good();
             change(&mut facts);
-            let findings = judge(&facts);
+            let findings = judge(&facts, false);
             let bad: Vec<_> = findings.iter().filter(|finding| finding.state != State::Ok).collect();
             assert!(bad.len() == 1 && bad[0].name == name && bad[0].state == state, "{name}: {bad:?}");
         }
     }
 
     #[test]
+    fn an_old_kernel_is_no_obstacle_to_what_drops_without_xdp() {
+        let facts = KernelFacts { version: Some((5, 15)), ..good() };
+        assert_eq!([judge(&facts, false)[0].state, judge(&facts, true)[0].state], [State::Fail, State::Warn]);
+    }
+
+    #[test]
     fn whatever_is_to_be_changed_says_how() {
         let facts = KernelFacts { jit: Some(0), unprivileged_bpf_disabled: Some(0), version: Some((5, 1)), ..good() };
-        assert!(judge(&facts).iter().filter(|finding| finding.state != State::Ok).all(|finding| finding.mend.is_some()));
+        assert!(judge(&facts, false).iter().filter(|finding| finding.state != State::Ok).all(|finding| finding.mend.is_some()));
     }
 }

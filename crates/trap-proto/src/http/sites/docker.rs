@@ -181,7 +181,7 @@ fn ping(visit: &Visit<'_>) -> Reply {
 }
 
 fn version(visit: &Visit<'_>) -> String {
-    let (version, kernel) = (&visit.house.banner, visit.house.persona.kernel());
+    let (version, kernel) = (&visit.house.banner, visit.house.persona.kernel(visit.frame.now).release);
     format!(
         "{{\"Platform\":{{\"Name\":\"\"}},\"Components\":[{{\"Name\":\"Engine\",\"Version\":\"{version}\",\"Details\":{{\"ApiVersion\":\"{API}\",\"Arch\":\"amd64\",\"BuildTime\":\"{BUILT}\",\
          \"Experimental\":\"false\",\"GitCommit\":\"411e817\",\"GoVersion\":\"go1.24.4\",\"KernelVersion\":\"{kernel}\",\"MinAPIVersion\":\"{API_MIN}\",\"Os\":\"linux\"}}}},\
@@ -209,9 +209,9 @@ fn info(visit: &Visit<'_>) -> String {
         containers = containers::count(),
         images = images::IMAGES.len(),
         id = super::uuid(&visit.digits("docker id", 32)),
-        kernel = persona.kernel(),
+        kernel = persona.kernel(visit.frame.now).release,
         cores = machine.cores,
-        memory = u64::from(machine.memory_mib) << 20,
+        memory = machine.memory_bytes(),
         host = persona.host(),
         version = visit.house.banner,
     )

@@ -159,7 +159,7 @@ fn nodes(visit: &Visit<'_>) -> String {
         node(visit),
         visit.house.banner,
         visit.digits("elastic build", 40),
-        visit.house.persona.kernel(),
+        visit.house.persona.kernel(visit.frame.now).release,
         cores = visit.house.persona.machine().cores,
     )
 }

@@ -18,10 +18,6 @@ const LOGIN_PATHS: [&str; 9] =
 const PROTECTED_PATHS: [&str; 5] = ["/backup/", "/config/", "/manager/", "/private/", "/status/"];
 /// As Debian's nginx has it.
 const WELCOME: &str = include_str!("welcome.html");
-/// The machine was set up after this, in seconds since 1970: when its release came out.
-const RELEASED: u64 = 1_754_700_000;
-/// Within so many seconds.
-const SET_UP_WITHIN: u64 = 320 * 86_400;
 
 /// A login page of somebody's own, and some folders with a password.
 pub(super) fn login(visit: &Visit<'_>) -> Reply {
@@ -66,7 +62,7 @@ pub(super) fn plain(visit: &Visit<'_>) -> Reply {
 
 /// The page is as old as the installation.
 fn welcome(visit: &Visit<'_>) -> Reply {
-    let made = RELEASED + visit.house.persona.number("nginx set up") % SET_UP_WITHIN;
+    let made = visit.house.persona.set_up("nginx");
     Reply::new("200 OK", "text/html", WELCOME)
         .with("Last-Modified", http_date(WallTime(made * 1_000_000)))
         .with("ETag", alloc::format!("\"{made:x}-{:x}\"", WELCOME.len()))

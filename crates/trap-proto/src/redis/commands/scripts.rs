@@ -215,8 +215,7 @@ mod tests {
     #[test]
     fn of_long_scripts_little_is_kept_and_they_are_known_all_the_same() {
         let persona = Persona::of([7; 32]);
-        let (kernel, machine, era) = (persona.kernel(), persona.machine(), persona.era());
-        let mut server = Server::new("8".into(), Host { kernel, machine, era, key: persona.key("redis") }.into(), 1);
+        let mut server = Server::new("8".into(), Host::of(&persona).into(), 1);
         let scripts: Vec<Vec<u8>> = (b'a'..=b'z').map(|byte| [b"return 1 --", vec![byte; 60_000].as_slice()].concat()).collect();
         let mut asked = |words: &[&[u8]]| {
             let words: Vec<Vec<u8>> = words.iter().map(|word| word.to_vec()).collect();

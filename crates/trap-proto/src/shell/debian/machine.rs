@@ -1,8 +1,9 @@
 //! What the machine says of itself: kernel, processors, memory, time since its start, and the files that tell it.
 
-use super::{Output, Shell};
+use super::{Output, Place, Shell};
 use crate::Persona;
 use alloc::{format, string::String, vec::Vec};
+use honeymesh_types::WallTime;
 
 /// What the kernel says a processor can do under KVM; the makers differ in a few words.
 const FLAGS: &str = "fpu vme de pse tsc msr pae mce cx8 apic sep mtrr pge mca cmov pat pse36 clflush mmx fxsr sse sse2 syscall nx \
@@ -11,39 +12,37 @@ const FLAGS: &str = "fpu vme de pse tsc msr pae mce cx8 apic sep mtrr pge mca cm
 const INTEL_FLAGS: &str = " ss ht pcid abm 3dnowprefetch fsgsbase bmi1 avx2 smep bmi2 erms invpcid rdseed adx smap xsaveopt";
 const AMD_FLAGS: &str = " mmxext fxsr_opt extd_apicid cmp_legacy svm cr8_legacy abm sse4a misalignsse 3dnowprefetch osvw fsgsbase \
     bmi1 avx2 smep bmi2 rdseed adx smap clflushopt sha_ni xsaveopt";
-const PASSWD: &str = "root:x:0:0:root:/root:/bin/bash\ndaemon:x:1:1:daemon:/usr/sbin:/usr/sbin/nologin\n\
-    bin:x:2:2:bin:/bin:/usr/sbin/nologin\nsys:x:3:3:sys:/dev:/usr/sbin/nologin\nsync:x:4:65534:sync:/bin:/bin/sync\n\
-    man:x:6:12:man:/var/cache/man:/usr/sbin/nologin\nmail:x:8:8:mail:/var/mail:/usr/sbin/nologin\n\
-    www-data:x:33:33:www-data:/var/www:/usr/sbin/nologin\nbackup:x:34:34:backup:/var/backups:/usr/sbin/nologin\n\
-    _apt:x:42:65534::/nonexistent:/usr/sbin/nologin\nnobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n\
-    systemd-network:x:998:998:systemd Network Management:/:/usr/sbin/nologin\n\
-    messagebus:x:990:990:System Message Bus:/nonexistent:/usr/sbin/nologin\nsshd:x:989:65534:sshd user:/run/sshd:/usr/sbin/nologin\n";
 const BUILDER: &str = "(debian-kernel@lists.debian.org) (x86_64-linux-gnu-gcc-14 (Debian 14.2.0-19) 14.2.0, GNU ld (GNU Binutils \
     for Debian) 2.44)";
-const DAY_SECONDS: u64 = 24 * 3_600;
-
 impl Shell<'_> {
     /// Answers what asks for the machine; `false` if this does not.
-    pub(super) fn machine(&self, words: &[&[u8]], output: &mut Output) -> bool {
+    pub(super) fn machine(&self, words: &[&[u8]], place: &Place, output: &mut Output) -> bool {
         let (name, arguments) = match words {
             [name, arguments @ ..] => (name.rsplit(|byte| *byte == b'/').next().unwrap_or_default(), arguments),
             [] => return false,
         };
         let text = match name {
-            b"uname" => uname(self.persona, arguments),
+            b"uname" => uname(self.persona, self.now, arguments),
             b"nproc" => format!("{}\n", self.persona.machine().cores),
             b"lscpu" => lscpu(self.persona),
             b"free" => self.free(arguments),
             b"uptime" => format!("{}\n", self.up()),
-            b"w" => format!("{}\nUSER     TTY      FROM             LOGIN@   IDLE   JCPU   PCPU  WHAT\n", self.up()),
+            b"w" => place.cut(self.w(arguments, place)),
+            b"who" => self.who(place),
+            b"ps" => place.cut(self.ps(arguments, place)),
+            b"mount" if arguments.is_empty() => self.mounts(false),
             b"hostname" if arguments == [b"-f".as_slice()] => self.persona.fqdn() + "\n",
             b"hostname" | b"hostnamectl" => format!("{}\n", self.persona.host()),
-            b"df" => "Filesystem      Size  Used Avail Use% Mounted on\nudev            1.9G     0  1.9G   0% /dev\n\
-                      tmpfs           392M  564K  391M   1% /run\n/dev/vda1        40G  3.1G   35G   9% /\n\
-                      tmpfs           2.0G     0  2.0G   0% /dev/shm\n"
-                .into(),
+            b"df" => {
+                self.df(arguments, output);
+                return true;
+            }
+            b"users" => {
+                self.users(output);
+                return true;
+            }
             b"cat" if !arguments.is_empty() => {
-                arguments.iter().for_each(|file| self.cat(file, output));
+                arguments.iter().for_each(|file| self.cat(file, place, output));
                 return true;
             }
             _ => return false,
@@ -52,26 +51,40 @@ impl Shell<'_> {
         true
     }
 
-    fn cat(&self, file: &[u8], output: &mut Output) {
+    fn cat(&self, word: &[u8], place: &Place, output: &mut Output) {
         if output.out.len() > super::OUTPUT_BYTES_MAX {
             return;
         }
         let persona = self.persona;
-        let text = match file {
+        let path = place.resolve(word, &self.home()).unwrap_or_default();
+        let text = match path.as_bytes() {
             b"/proc/cpuinfo" => cpuinfo(persona),
-            b"/proc/meminfo" => meminfo(persona),
-            b"/proc/version" => format!("Linux version {} {BUILDER} {}\n", persona.kernel(), persona.kernel_build()),
-            b"/proc/uptime" => format!("{}.00 {}.00\n", self.uptime(), self.uptime() * u64::from(persona.machine().cores)),
-            b"/etc/os-release" | b"/usr/lib/os-release" => os_release(persona),
+            b"/proc/meminfo" => self.memory().meminfo(),
+            b"/proc/version" => {
+                format!("Linux version {} {BUILDER} {}\n", persona.kernel(self.now).release, persona.kernel(self.now).build)
+            }
+            b"/proc/uptime" => self.proc_uptime(),
+            b"/proc/loadavg" => self.loadavg(place),
+            b"/proc/mounts" | b"/proc/self/mounts" | b"/etc/mtab" => self.mounts(true),
+            b"/etc/os-release" | b"/usr/lib/os-release" => os_release(persona, self.now),
             b"/etc/issue" => "Debian GNU/Linux 13 \\n \\l\n\n".into(),
-            b"/etc/debian_version" => format!("{}\n", persona.release()),
+            b"/etc/debian_version" => format!("{}\n", persona.release(self.now)),
             b"/etc/hostname" => format!("{}\n", persona.host()),
-            b"/etc/passwd" if self.is_root() => PASSWD.into(),
-            b"/etc/passwd" => format!("{PASSWD}{0}:x:1000:1000:,,,:/home/{0}:/bin/bash\n", self.user),
-            b"/etc/shadow" if !self.is_root() => return self.fail("cat: /etc/shadow: Permission denied\n", output),
+            b"/etc/passwd" => self.passwd(),
+            b"/etc/group" => self.group(),
+            b"/etc/hosts" => format!(
+                "127.0.0.1\tlocalhost\n127.0.1.1\t{}\t{}\n\n::1\t\tlocalhost ip6-localhost ip6-loopback\nff02::1\t\tip6-allnodes\nff02::2\t\tip6-allrouters\n",
+                persona.fqdn(),
+                persona.host()
+            ),
+            b"/etc/shadow" if self.is_root() => self.shadow(),
             other => {
-                let name = String::from_utf8_lossy(other);
-                return self.fail(&format!("cat: {name}: No such file or directory\n"), output);
+                let what = match other {
+                    b"/etc/shadow" | b"/etc/gshadow" | b"/etc/sudoers" if !self.is_root() => "Permission denied",
+                    _ if self.is_folder(&path, place) => "Is a directory",
+                    _ => "No such file or directory",
+                };
+                return self.fail(&format!("cat: {}: {what}\n", String::from_utf8_lossy(word)), output);
             }
         };
         output.out.extend_from_slice(text.as_bytes());
@@ -81,59 +94,16 @@ impl Shell<'_> {
         output.status = 1;
         output.complain(text);
     }
-
-    fn uptime(&self) -> u64 {
-        self.persona.uptime(self.now)
-    }
-
-    /// ` 12:00:00 up 5 days,  3:04,  1 user,  load average: 0.08, 0.03, 0.01`.
-    fn up(&self) -> String {
-        let up = self.uptime();
-        let days = match up / DAY_SECONDS {
-            0 => String::new(),
-            1 => "1 day, ".into(),
-            days => format!("{days} days, "),
-        };
-        let (hours, minutes) = (up % DAY_SECONDS / 3_600, up % 3_600 / 60);
-        let hours = if hours == 0 { format!("{minutes} min") } else { format!("{hours:2}:{minutes:02}") };
-        let clock = self.now.0 / 1_000_000 % DAY_SECONDS;
-        format!(
-            " {:02}:{:02}:{:02} up {days}{hours},  1 user,  load average: 0.08, 0.03, 0.01",
-            clock / 3_600,
-            clock % 3_600 / 60,
-            clock % 60
-        )
-    }
-
-    fn free(&self, arguments: &[&[u8]]) -> String {
-        let total = u64::from(self.persona.machine().memory_mib);
-        let (used, shared, cached) = (total / 9, 1, total / 4);
-        let free = total - used - cached;
-        let unit = |mib: u64| match arguments {
-            [b"-m", ..] => format!("{mib}"),
-            [b"-g", ..] => format!("{}", mib / 1_024),
-            [b"-h", ..] => format!("{}.{}Gi", mib / 1_024, mib % 1_024 * 10 / 1_024),
-            _ => format!("{}", mib * 1_024),
-        };
-        let row = |name: &str, columns: &[u64]| {
-            columns.iter().fold(format!("{name:<8}"), |row, mib| row + &format!("{:>12}", unit(*mib)))
-        };
-        format!(
-            "               total        used        free      shared  buff/cache   available\n{}\n{}\n",
-            row("Mem:", &[total, used, free, shared, cached, total - used]),
-            row("Swap:", &[0, 0, 0])
-        )
-    }
 }
 
-fn uname(persona: &Persona, arguments: &[&[u8]]) -> String {
+fn uname(persona: &Persona, now: WallTime, arguments: &[&[u8]]) -> String {
     let letters: Vec<u8> = arguments.iter().filter_map(|word| word.strip_prefix(b"-")).flatten().copied().collect();
     let all = letters.contains(&b'a');
     let parts = [
         (b's', "Linux"),
         (b'n', persona.host()),
-        (b'r', persona.kernel()),
-        (b'v', persona.kernel_build()),
+        (b'r', persona.kernel(now).release),
+        (b'v', persona.kernel(now).build),
         (b'm', "x86_64"),
         (b'o', "GNU/Linux"),
     ];
@@ -141,12 +111,12 @@ fn uname(persona: &Persona, arguments: &[&[u8]]) -> String {
     parts.iter().filter(|(letter, _)| wanted(*letter)).map(|(_, part)| *part).collect::<Vec<_>>().join(" ") + "\n"
 }
 
-fn os_release(persona: &Persona) -> String {
+fn os_release(persona: &Persona, now: WallTime) -> String {
     format!(
         "PRETTY_NAME=\"Debian GNU/Linux 13 (trixie)\"\nNAME=\"Debian GNU/Linux\"\nVERSION_ID=\"13\"\nVERSION=\"13 (trixie)\"\n\
          VERSION_CODENAME=trixie\nDEBIAN_VERSION_FULL={}\nID=debian\nHOME_URL=\"https://www.debian.org/\"\n\
          SUPPORT_URL=\"https://www.debian.org/support\"\nBUG_REPORT_URL=\"https://bugs.debian.org/\"\n",
-        persona.release()
+        persona.release(now)
     )
 }
 
@@ -217,18 +187,4 @@ fn lscpu(persona: &Persona) -> String {
         ("Virtualization type:", "full".into()),
     ];
     rows.iter().map(|(name, value)| format!("{name:<40} {value}\n")).collect()
-}
-
-fn meminfo(persona: &Persona) -> String {
-    let total = u64::from(persona.machine().memory_mib) * 1_024;
-    let rows = [
-        ("MemTotal:", total),
-        ("MemFree:", total * 23 / 36),
-        ("MemAvailable:", total * 8 / 9),
-        ("Buffers:", total / 40),
-        ("Cached:", total / 5),
-        ("SwapTotal:", 0),
-        ("SwapFree:", 0),
-    ];
-    rows.iter().map(|(name, kib)| format!("{name:<16}{kib:>8} kB\n")).collect()
 }

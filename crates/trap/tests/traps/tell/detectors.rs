@@ -1,6 +1,7 @@
 //! Published tests for honeypots, run against the traps: nothing tells. Each is first shown that it would tell.
 
 use super::{
+    answers::{Answer, real},
     real::playing,
     signatures::{FTP, MAIL, SSH, STORES, Signature, THINGS, WEB},
 };
@@ -52,7 +53,8 @@ async fn stand_in(says: &'static [u8]) -> SocketAddr {
     address
 }
 
-/// Runs a family of tests against its traps, and against what they are meant for.
+/// Runs a family of tests against its traps, and against what they are meant for. Silence is no proof: the trap must answer as the
+/// server does that it plays.
 async fn nothing_tells(family: &'static [Signature]) {
     for signature in family {
         let Signature { honeypot, service, site, says, tell, source, .. } = signature;
@@ -62,6 +64,18 @@ async fn nothing_tells(family: &'static [Signature]) {
         let traps = playing(&definition);
         let answer = ask(traps.address("trap"), says).await;
         assert!(!tell.is_told_by(&answer), "{source} takes {service} for {honeypot}: {}", answer.escape_ascii());
+        let expected = real(signature);
+        if let Some(objection) = expected.objection(&answer) {
+            panic!("{service} does not answer the test for {honeypot} ({source}) as a real one: {objection}");
+        }
+        if let Answer::Only { asked, said } = expected {
+            let answer = ask(traps.address("trap"), &[asked]).await;
+            assert!(
+                answer.windows(said.len()).any(|window| window == said),
+                "{service} is silent to all: {}",
+                answer.escape_ascii()
+            );
+        }
     }
 }
 
@@ -146,26 +160,81 @@ async fn the_ssh_servers_first_packet_is_padded_as_openssh_pads_it_and_its_cooki
     assert_eq!(cookies.len(), 3);
 }
 
-/// What Cowrie's shell says that no Debian 13 says, by what is asked there (its own defaults, cowrie#1512 and #1102, detectors on GitHub).
-const SHELL: &[(&str, &[&str])] = &[
-    ("uname -a", &["svr04", "3.2.0-4-amd64", "2.6.26-2", "Debian 3.2"]),
-    ("hostname", &["svr04", "nas3", "localhost"]),
-    ("cat /etc/passwd", &["phil", "richard", "sshd:x:101:65534::/var/run/sshd"]),
-    ("cat /proc/cpuinfo", &["Core(TM)2 Duo", "E8200"]),
-    ("cat /proc/meminfo", &["4054744", "2063864"]),
-    ("cat /proc/version", &["3.2.0-4-amd64", "Debian 4.6.3", "gcc version 4.3.2"]),
-    ("cat /etc/issue", &["GNU/Linux 7", "GNU/Linux 5.0"]),
-    ("ls -la /", &["Jun22", "Jun 22"]),
-    ("ls /home", &["phil", "richard"]),
-    ("ps aux", &["Jun22", "Jun23", "@LocalHost:]", "phil"]),
-    ("ifconfig", &["00:4c:a8:ab:32:f4", "192.168.1.1"]),
-    ("echo -e '\\x41\\0102'", &["-e", "x41"]),
-    ("echo $((6*7))", &["$((", "6*7"]),
-    ("w", &["phil", "richard"]),
-    ("mount", &["/dev/sda1 on / type ext3"]),
-    ("nosuchcommand", &["-bash: nosuchcommand", "CommandNotFound", "honeypot"]),
-    ("wget", &["Wget 1.11.4", "Twisted"]),
-    ("which busybox bash", &["not found in"]),
+/// What is asked behind the login, what Cowrie's shell says to it that no Debian 13 says (its own defaults, cowrie#1512 and #1102,
+/// detectors on GitHub), and what a Debian 13 of this persona says, all of it.
+const SHELL: &[(&str, &[&str], &[&str])] = &[
+    (
+        "uname -a",
+        &["svr04", "3.2.0-4-amd64", "2.6.26-2", "Debian 3.2"],
+        &["Linux app-21 6.12.", "+deb13", "-amd64 #1 SMP PREEMPT_DYNAMIC Debian 6.12.", ") x86_64 GNU/Linux\n"],
+    ),
+    ("hostname", &["svr04", "nas3", "localhost"], &["app-21\n"]),
+    (
+        "cat /etc/passwd",
+        &["phil", "richard", "sshd:x:101:65534::/var/run/sshd"],
+        &["root:x:0:0:root:/root:/bin/bash\n", "\nsshd:x:994:65534:sshd user:/run/sshd:/usr/sbin/nologin\n"],
+    ),
+    ("cat /etc/shadow", &["$6$", "phil"], &["root:$y$j9T$", ":0:99999:7:::\ndaemon:*:", "\nsshd:!*:"]),
+    (
+        "cat /proc/cpuinfo",
+        &["Core(TM)2 Duo", "E8200"],
+        &["processor\t: 3\n", "vendor_id\t: GenuineIntel\n", "model name\t: Intel Xeon Processor (Cascadelake)\n"],
+    ),
+    (
+        "cat /proc/meminfo",
+        &["4054744", "2063864"],
+        &["MemTotal:        8132212 kB\nMemFree: ", "\nMemAvailable: ", "\nSwapTotal: "],
+    ),
+    (
+        "cat /proc/version",
+        &["3.2.0-4-amd64", "Debian 4.6.3", "gcc version 4.3.2"],
+        &[
+            "Linux version 6.12.",
+            "(Debian 14.2.0-19) 14.2.0, GNU ld (GNU Binutils for Debian) 2.44) #1 SMP PREEMPT_DYNAMIC Debian 6.12.",
+        ],
+    ),
+    ("cat /etc/issue", &["GNU/Linux 7", "GNU/Linux 5.0"], &["Debian GNU/Linux 13 \\n \\l\n\n"]),
+    (
+        "ls -la /",
+        &["Jun22", "Jun 22"],
+        &["total ", " .\n", " bin -> usr/bin\n", " lost+found\n", " vmlinuz -> boot/vmlinuz-6.12."],
+    ),
+    ("ls /home && echo there", &["phil", "richard"], &["there\n"]),
+    (
+        "ps aux",
+        &["Jun22", "Jun23", "@LocalHost:]", "phil"],
+        &[
+            "USER         PID %CPU %MEM    VSZ   RSS TTY      STAT START   TIME COMMAND\n",
+            " /sbin/init\n",
+            " [kthreadd]\n",
+            " sshd-session: root@notty\n",
+            " ps aux\n",
+        ],
+    ),
+    // Debian 13 has neither.
+    ("ifconfig", &["00:4c:a8:ab:32:f4", "192.168.1.1"], &["bash: line 1: ifconfig: command not found\n"]),
+    ("last", &["phil", "pts/0"], &["bash: line 1: last: command not found\n"]),
+    ("echo -e '\\x41\\0102'", &["-e", "x41"], &["AB\n"]),
+    ("echo $((6*7))", &["$((", "6*7"], &["42\n"]),
+    (
+        "w",
+        &["phil", "richard"],
+        &[" 1 user,  load average: ", "USER     TTY      FROM             LOGIN@   IDLE   JCPU   PCPU  WHAT\nroot "],
+    ),
+    ("mount", &["/dev/sda1 on / type ext3"], &["/dev/vda1 on / type ext4 (rw,relatime,errors=remount-ro)\n"]),
+    (
+        "df -h",
+        &["/dev/sda1", "4.0G  1.6G"],
+        &["Filesystem      Size  Used Avail Use% Mounted on\nudev            3.9G     0  3.9G   0% /dev\n", "% /\n"],
+    ),
+    (
+        "nosuchcommand",
+        &["-bash: nosuchcommand", "CommandNotFound", "honeypot"],
+        &["bash: line 1: nosuchcommand: command not found\n"],
+    ),
+    ("wget", &["Wget 1.11.4", "Twisted"], &["wget: missing URL\nUsage: wget [OPTION]... [URL]...\n"]),
+    ("which busybox bash", &["not found in"], &["/usr/bin/busybox\n/usr/bin/bash\n"]),
+    ("cd /tmp; pwd", &["/root"], &["/tmp\n"]),
 ];
 
 async fn shell(traps: &Traps, command: &str) -> String {
@@ -178,14 +247,16 @@ async fn shell(traps: &Traps, command: &str) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_that_is_asked_behind_the_login_is_cowries() {
     let tells = |command: &str, said: &str| {
-        let words = SHELL.iter().find(|(asked, _)| *asked == command).unwrap().1;
+        let words = SHELL.iter().find(|(asked, ..)| *asked == command).unwrap().1;
         words.iter().find(|word| said.contains(*word)).map(|word| (*word).to_owned())
     };
     assert!(tells("uname -a", "Linux svr04 3.2.0-4-amd64 #1 SMP Debian 3.2.68-1+deb7u1 x86_64 GNU/Linux").is_some());
     let traps = playing(&Definition { service: "ssh".into(), let_in: Some(1), ..Definition::default() });
-    for (command, _) in SHELL {
+    for (command, _, expected) in SHELL {
         let said = shell(&traps, command).await;
         assert_eq!(tells(command, &said), None, "{command}: {said}");
+        let missing = expected.iter().find(|words| !said.contains(**words));
+        assert_eq!(missing, None, "{command}: {said}");
     }
     let (echoed, sum) = (shell(&traps, "echo -e '\\x41\\0102'").await, shell(&traps, "uname -n; hostname").await);
     assert_eq!(echoed.trim(), "AB");

@@ -1,0 +1,345 @@
+//! What runs on a Debian 13 server: its kernel's threads, its own daemons, and those of the services that traps play.
+
+/// A thread of the kernel: its name (`#` is a processor's number), its state, and how many seconds pass until it has used one.
+type Thread = (&'static str, &'static str, u64);
+
+const NEVER: u64 = u64::MAX;
+
+/// Those that 6.12 begins with, in their order.
+pub(super) const EARLY_THREADS: [Thread; 21] = [
+    ("kthreadd", "S", 900_000),
+    ("pool_workqueue_release", "S", NEVER),
+    ("kworker/R-kvfree_rcu_reclaim", "I<", NEVER),
+    ("kworker/R-rcu_gp", "I<", NEVER),
+    ("kworker/R-sync_wq", "I<", NEVER),
+    ("kworker/R-slub_flushwq", "I<", NEVER),
+    ("kworker/R-netns", "I<", NEVER),
+    ("kworker/0:0H-events_highpri", "I<", NEVER),
+    ("kworker/R-mm_percpu_wq", "I<", NEVER),
+    ("rcu_tasks_kthread", "I", NEVER),
+    ("rcu_tasks_rude_kthread", "I", NEVER),
+    ("rcu_tasks_trace_kthread", "I", NEVER),
+    ("ksoftirqd/0", "S", 140_000),
+    ("rcu_preempt", "I", 31_000),
+    ("rcu_exp_par_gp_kthread_worker/0", "S", NEVER),
+    ("rcu_exp_gp_kthread_worker", "S", NEVER),
+    ("migration/0", "S", 310_000),
+    ("idle_inject/0", "S", NEVER),
+    ("cpuhp/0", "S", NEVER),
+    ("kworker/0:1H-kblockd", "I<", 420_000),
+    ("kworker/u17:0-events_unbound", "I<", NEVER),
+];
+/// Those of each further processor.
+pub(super) const PROCESSOR_THREADS: [Thread; 5] = [
+    ("cpuhp/#", "S", NEVER),
+    ("idle_inject/#", "S", NEVER),
+    ("migration/#", "S", 290_000),
+    ("ksoftirqd/#", "S", 180_000),
+    ("kworker/#:0H-events_highpri", "I<", NEVER),
+];
+/// Those behind.
+pub(super) const LATE_THREADS: [Thread; 34] = [
+    ("kdevtmpfs", "S", NEVER),
+    ("kworker/R-inet_frag_wq", "I<", NEVER),
+    ("kauditd", "S", NEVER),
+    ("khungtaskd", "S", 610_000),
+    ("oom_reaper", "S", NEVER),
+    ("kworker/R-writeback", "I<", NEVER),
+    ("kcompactd0", "S", 44_000),
+    ("ksmd", "SN", NEVER),
+    ("khugepaged", "SN", 700_000),
+    ("kworker/R-kintegrityd", "I<", NEVER),
+    ("kworker/R-kblockd", "I<", NEVER),
+    ("kworker/R-blkcg_punt_bio", "I<", NEVER),
+    ("irq/9-acpi", "S", NEVER),
+    ("kworker/R-tpm_dev_wq", "I<", NEVER),
+    ("kworker/R-edac-poller", "I<", NEVER),
+    ("kworker/R-devfreq_wq", "I<", NEVER),
+    ("kswapd0", "S", NEVER),
+    ("kworker/R-kthrotld", "I<", NEVER),
+    ("kworker/R-acpi_thermal_pm", "I<", NEVER),
+    ("kworker/R-mld", "I<", NEVER),
+    ("kworker/R-ipv6_addrconf", "I<", NEVER),
+    ("kworker/R-kstrp", "I<", NEVER),
+    ("kworker/R-ata_sff", "I<", NEVER),
+    ("scsi_eh_0", "S", NEVER),
+    ("kworker/R-scsi_tmf_0", "I<", NEVER),
+    ("scsi_eh_1", "S", NEVER),
+    ("kworker/R-scsi_tmf_1", "I<", NEVER),
+    ("hwrng", "S", NEVER),
+    ("kworker/1:1H-kblockd", "I<", 380_000),
+    ("jbd2/vda1-8", "S", 52_000),
+    ("kworker/R-ext4-rsv-conversion", "I<", NEVER),
+    ("kworker/R-cryptd", "I<", NEVER),
+    ("kworker/R-ttm", "I<", NEVER),
+    ("psimon", "S", NEVER),
+];
+/// Those that come and go.
+pub(super) const WORKERS: [&str; 6] = [
+    "kworker/0:2-events",
+    "kworker/1:0-mm_percpu_wq",
+    "kworker/u8:1-events_unbound",
+    "kworker/0:0-cgroup_destroy",
+    "kworker/1:2-events",
+    "kworker/u8:3-flush-254:0",
+];
+
+/// A program that runs as long as the machine does.
+pub(super) struct Daemon {
+    program: &'static str,
+    pub(super) user: &'static str,
+    /// Its size and what of it is in memory, in KiB.
+    pub(super) size: u64,
+    pub(super) resident: u64,
+    pub(super) state: &'static str,
+    /// How many seconds pass until it has used one.
+    pub(super) seconds_between: u64,
+    pub(super) command: &'static str,
+    pub(super) for_each_processor: bool,
+}
+
+const fn of_all(
+    program: &'static str,
+    user: &'static str,
+    (size, resident): (u64, u64),
+    state: &'static str,
+    seconds_between: u64,
+    command: &'static str,
+) -> Daemon {
+    Daemon { program, user, size, resident, state, seconds_between, command, for_each_processor: false }
+}
+
+const fn each(daemon: Daemon) -> Daemon {
+    Daemon { for_each_processor: true, ..daemon }
+}
+
+/// What every machine runs.
+pub(super) const ALWAYS: [&str; 10] = [
+    "systemd-journald",
+    "systemd-udevd",
+    "systemd-timesyncd",
+    "cron",
+    "dbus-daemon",
+    "systemd-logind",
+    "unattended-upgrades",
+    "agetty",
+    "agetty serial",
+    "sshd",
+];
+
+/// A program's processes: the first is the one whose children the others are.
+pub(super) fn of(program: &str) -> impl Iterator<Item = &'static Daemon> {
+    DAEMONS.iter().filter(move |daemon| daemon.program == program)
+}
+
+/// All of them, as Debian 13's units start them; what is not Debian's, as its makers' packages do.
+static DAEMONS: [Daemon; 61] = [
+    of_all("systemd-journald", "root", (50_360, 18_244), "Ss", 21_000, "/usr/lib/systemd/systemd-journald"),
+    of_all("systemd-udevd", "root", (35_432, 9_876), "Ss", 130_000, "/usr/lib/systemd/systemd-udevd"),
+    of_all("systemd-timesyncd", "systemd-timesync", (91_044, 7_684), "Ssl", 240_000, "/usr/lib/systemd/systemd-timesyncd"),
+    of_all("cron", "root", (6_684, 2_704), "Ss", 170_000, "/usr/sbin/cron -f"),
+    of_all(
+        "dbus-daemon",
+        "messagebus",
+        (8_176, 4_732),
+        "Ss",
+        260_000,
+        "/usr/bin/dbus-daemon --system --address=systemd: --nofork --nopidfile --systemd-activation --syslog-only",
+    ),
+    of_all("systemd-logind", "root", (18_408, 8_672), "Ss", 310_000, "/usr/lib/systemd/systemd-logind"),
+    of_all(
+        "unattended-upgrades",
+        "root",
+        (111_584, 23_436),
+        "Ssl",
+        NEVER,
+        "/usr/bin/python3 /usr/share/unattended-upgrades/unattended-upgrade-shutdown --wait-for-signal",
+    ),
+    of_all("agetty", "root", (8_136, 1_992), "Ss+", NEVER, "/sbin/agetty -o -- \\u --noreset --noclear - linux"),
+    of_all(
+        "agetty serial",
+        "root",
+        (8_180, 2_004),
+        "Ss+",
+        NEVER,
+        "/sbin/agetty -o -- \\u --noreset --noclear --keep-baud 115200,57600,38400,9600 - vt220",
+    ),
+    of_all("sshd", "root", (11_768, 7_652), "Ss", 64_000, "sshd: /usr/sbin/sshd -D [listener] 0 of 10-100 startups"),
+    of_all("named", "bind", (386_292, 42_220), "Ssl", 9_800, "/usr/sbin/named -f -u bind"),
+    of_all(
+        "ntpd",
+        "ntpsec",
+        (86_520, 14_596),
+        "Ssl",
+        12_400,
+        "/usr/sbin/ntpd -p /run/ntpd.pid -c /etc/ntpsec/ntp.conf -g -N -u ntpsec:ntpsec",
+    ),
+    of_all(
+        "snmpd",
+        "Debian-snmp",
+        (27_204, 13_060),
+        "Ss",
+        2_100,
+        "/usr/sbin/snmpd -LOw -u Debian-snmp -g Debian-snmp -I -smux mteTrigger mteTriggerConf -f",
+    ),
+    of_all(
+        "in.tftpd",
+        "root",
+        (3_096, 1_268),
+        "Ss",
+        NEVER,
+        "/usr/sbin/in.tftpd --listen --user tftp --address :69 --secure /srv/tftp",
+    ),
+    of_all(
+        "memcached",
+        "memcache",
+        (409_756, 3_436),
+        "Ssl",
+        940,
+        "/usr/bin/memcached -m 64 -p 11211 -u memcache -l 0.0.0.0 -P /var/run/memcached/memcached.pid",
+    ),
+    of_all("redis-server", "redis", (67_960, 8_288), "Ssl", 530, "/usr/bin/redis-server *:6379"),
+    of_all("mosquitto", "mosquitto", (13_608, 7_420), "Ss", 5_600, "/usr/sbin/mosquitto -c /etc/mosquitto/mosquitto.conf"),
+    of_all("mongod", "mongodb", (2_704_016, 171_340), "Ssl", 210, "/usr/bin/mongod --config /etc/mongod.conf"),
+    of_all(
+        "slapd",
+        "openldap",
+        (1_165_524, 9_172),
+        "Ssl",
+        71_000,
+        "/usr/sbin/slapd -h ldap:/// ldapi:/// -g openldap -u openldap -F /etc/ldap/slapd.d",
+    ),
+    of_all("containerd", "root", (1_801_096, 45_216), "Ssl", 1_500, "/usr/bin/containerd"),
+    of_all("vsftpd", "root", (9_352, 3_652), "Ss", NEVER, "/usr/sbin/vsftpd /etc/vsftpd.conf"),
+    of_all("dovecot", "root", (8_392, 6_024), "Ss", 220_000, "/usr/sbin/dovecot -F"),
+    of_all("dovecot", "dovecot", (6_192, 3_932), "S", NEVER, "dovecot/anvil"),
+    of_all("dovecot", "root", (6_320, 4_072), "S", NEVER, "dovecot/log"),
+    of_all("dovecot", "root", (8_628, 6_856), "S", NEVER, "dovecot/config"),
+    of_all(
+        "nginx",
+        "root",
+        (11_224, 1_844),
+        "Ss",
+        NEVER,
+        "nginx: master process /usr/sbin/nginx -g daemon on; master_process on;",
+    ),
+    each(of_all("nginx", "www-data", (12_972, 4_932), "S", 37_000, "nginx: worker process")),
+    of_all("apache2", "root", (220_244, 27_512), "Ss", 26_000, "/usr/sbin/apache2 -k start"),
+    of_all("apache2", "www-data", (220_996, 20_368), "S", 30_000, "/usr/sbin/apache2 -k start"),
+    of_all("apache2", "www-data", (220_996, 19_952), "S", 33_000, "/usr/sbin/apache2 -k start"),
+    of_all("apache2", "www-data", (220_972, 18_344), "S", 36_000, "/usr/sbin/apache2 -k start"),
+    of_all("apache2", "www-data", (220_972, 17_812), "S", 41_000, "/usr/sbin/apache2 -k start"),
+    of_all("apache2", "www-data", (220_308, 12_136), "S", 90_000, "/usr/sbin/apache2 -k start"),
+    of_all(
+        "minio",
+        "minio-user",
+        (1_273_940, 148_620),
+        "Ssl",
+        800,
+        "/usr/local/bin/minio server --console-address :9001 /mnt/data",
+    ),
+    of_all("miniupnpd", "root", (5_016, 1_832), "Ss", 82_000, "/usr/sbin/miniupnpd -f /etc/miniupnpd/miniupnpd.conf"),
+    of_all("asterisk", "asterisk", (1_094_632, 61_288), "Ssl", 430, "/usr/sbin/asterisk -mqf -C /etc/asterisk/asterisk.conf"),
+    of_all("mariadbd", "mysql", (1_402_148, 132_904), "Ssl", 1_150, "/usr/sbin/mariadbd"),
+    of_all(
+        "postgres",
+        "postgres",
+        (222_324, 31_104),
+        "Ss",
+        29_000,
+        "/usr/lib/postgresql/17/bin/postgres -D /var/lib/postgresql/17/main -c config_file=/etc/postgresql/17/main/postgresql.conf",
+    ),
+    of_all("postgres", "postgres", (222_456, 8_720), "Ss", 150_000, "postgres: 17/main: checkpointer "),
+    of_all("postgres", "postgres", (222_480, 6_736), "Ss", 120_000, "postgres: 17/main: background writer "),
+    of_all("postgres", "postgres", (222_324, 10_624), "Ss", 110_000, "postgres: 17/main: walwriter "),
+    of_all("postgres", "postgres", (223_928, 8_932), "Ss", 74_000, "postgres: 17/main: autovacuum launcher "),
+    of_all("postgres", "postgres", (223_904, 7_896), "Ss", NEVER, "postgres: 17/main: logical replication launcher "),
+    of_all(
+        "jenkins",
+        "jenkins",
+        (4_086_316, 604_228),
+        "Ssl",
+        290,
+        "/usr/bin/java -Djava.awt.headless=true -jar /usr/share/java/jenkins.war --webroot=/var/cache/jenkins/war --httpPort=8080",
+    ),
+    of_all(
+        "elasticsearch",
+        "elasticsearch",
+        (3_871_204, 41_376),
+        "Ssl",
+        90_000,
+        "/usr/share/elasticsearch/jdk/bin/java -Xms4m -Xmx64m -XX:+UseSerialGC -Dcli.name=server org.elasticsearch.launcher.CliToolLauncher -p /var/run/elasticsearch/elasticsearch.pid --quiet",
+    ),
+    of_all(
+        "elasticsearch",
+        "elasticsearch",
+        (6_402_880, 1_181_064),
+        "Sl",
+        110,
+        "/usr/share/elasticsearch/jdk/bin/java -Des.networkaddress.cache.ttl=60 -Xms1g -Xmx1g -Des.distribution.type=deb --module-path /usr/share/elasticsearch/lib -m org.elasticsearch.server/org.elasticsearch.bootstrap.Elasticsearch",
+    ),
+    of_all("sqlservr", "mssql", (148_572, 34_860), "Ssl", 140_000, "/opt/mssql/bin/sqlservr"),
+    of_all("sqlservr", "mssql", (9_312_412, 871_236), "Sl", 160, "/opt/mssql/bin/sqlservr"),
+    of_all(
+        "kube-apiserver",
+        "root",
+        (1_482_660, 318_944),
+        "Ssl",
+        40,
+        "kube-apiserver --allow-privileged=true --authorization-mode=Node,RBAC --client-ca-file=/etc/kubernetes/pki/ca.crt --secure-port=6443 --service-cluster-ip-range=10.96.0.0/12",
+    ),
+    of_all(
+        "kube-apiserver",
+        "root",
+        (11_760_312, 61_408),
+        "Ssl",
+        110,
+        "etcd --data-dir=/var/lib/etcd --listen-client-urls=https://127.0.0.1:2379",
+    ),
+    of_all(
+        "kube-apiserver",
+        "root",
+        (1_322_088, 104_316),
+        "Ssl",
+        160,
+        "kube-controller-manager --kubeconfig=/etc/kubernetes/controller-manager.conf --leader-elect=true",
+    ),
+    of_all(
+        "kube-apiserver",
+        "root",
+        (1_300_372, 71_928),
+        "Ssl",
+        430,
+        "kube-scheduler --kubeconfig=/etc/kubernetes/scheduler.conf --leader-elect=true",
+    ),
+    of_all(
+        "kube-apiserver",
+        "root",
+        (1_910_436, 102_640),
+        "Ssl",
+        70,
+        "/usr/bin/kubelet --kubeconfig=/etc/kubernetes/kubelet.conf --config=/var/lib/kubelet/config.yaml",
+    ),
+    of_all(
+        "dockerd",
+        "root",
+        (2_045_288, 81_612),
+        "Ssl",
+        5_200,
+        "/usr/sbin/dockerd -H fd:// -H tcp://0.0.0.0:2375 --containerd=/run/containerd/containerd.sock",
+    ),
+    of_all("smbd", "root", (75_864, 21_420), "Ss", 91_000, "/usr/sbin/smbd --foreground --no-process-group"),
+    of_all("smbd", "root", (73_416, 9_812), "S", NEVER, "smbd: notifyd ."),
+    of_all("smbd", "root", (73_424, 9_040), "S", NEVER, "smbd: cleanupd "),
+    of_all(
+        "Xtigervnc",
+        "root",
+        (118_744, 58_908),
+        "S",
+        14_000,
+        "/usr/bin/Xtigervnc :0 -rfbport 5900 -localhost=0 -SecurityTypes VncAuth -PasswordFile /root/.config/tigervnc/passwd -geometry 1280x800 -depth 24",
+    ),
+    of_all("postfix", "root", (43_468, 5_120), "Ss", 140_000, "/usr/lib/postfix/sbin/master -w"),
+    of_all("postfix", "postfix", (43_512, 7_484), "S", NEVER, "pickup -l -t unix -u -c"),
+    of_all("postfix", "postfix", (43_560, 7_532), "S", NEVER, "qmgr -l -t unix -u"),
+];

@@ -1,0 +1,128 @@
+//! Where a stranger is in the shell: its folder, those that he made, and since when he is there.
+
+use alloc::{
+    format,
+    string::{String, ToString},
+    vec::Vec,
+};
+use honeymesh_types::WallTime;
+
+/// The longest path that is followed, in bytes; a longer one is nowhere.
+const PATH_BYTES_MAX: usize = 256;
+/// Folders that he made and are known; further ones are forgotten.
+const MADE_MAX: usize = 16;
+
+/// How wide a terminal may be, in columns, and how wide one is that does not say it.
+const COLUMNS: (u32, u32) = (20, 512);
+const COLUMNS_USUAL: u32 = 80;
+
+/// Where somebody is; at first at home.
+#[derive(Debug, Default)]
+pub(crate) struct Place {
+    /// An absolute path; `None`: at home.
+    at: Option<String>,
+    before: Option<String>,
+    made: Vec<String>,
+    since: Option<WallTime>,
+    columns: Option<usize>,
+}
+
+impl Place {
+    /// He is there, at least since `now`.
+    pub(crate) fn enter(&mut self, now: WallTime) {
+        self.since.get_or_insert(now);
+    }
+
+    /// His terminal is so wide; 0: it does not say.
+    pub(crate) fn widen(&mut self, columns: u32) {
+        let (least, most) = COLUMNS;
+        let columns = if columns == 0 { COLUMNS_USUAL } else { columns.clamp(least, most) };
+        self.columns = usize::try_from(columns).ok();
+    }
+
+    /// A text with its lines cut to the terminal's width, if there is one.
+    pub(super) fn cut(&self, text: String) -> String {
+        let Some(columns) = self.columns else { return text };
+        text.lines().flat_map(|line| line.chars().take(columns).chain(['\n'])).collect()
+    }
+
+    /// Since when.
+    pub(super) fn since(&self, now: WallTime) -> WallTime {
+        self.since.unwrap_or(now)
+    }
+
+    /// The folder that he is in.
+    pub(super) fn path(&self, home: &str) -> String {
+        self.at.clone().unwrap_or_else(|| home.to_string())
+    }
+
+    /// The one before, for `cd -`.
+    pub(super) fn before(&self) -> Option<String> {
+        self.before.clone()
+    }
+
+    /// Goes to an absolute path.
+    pub(super) fn go(&mut self, path: String, home: &str) {
+        self.before = Some(self.path(home));
+        self.at = Some(path);
+    }
+
+    /// Remembers a folder that was made.
+    pub(super) fn make(&mut self, path: String) {
+        if self.made.len() < MADE_MAX && !self.made.contains(&path) {
+            self.made.push(path);
+        }
+    }
+
+    pub(super) fn has_made(&self, path: &str) -> bool {
+        self.made.iter().any(|made| made == path)
+    }
+
+    /// The folders that he made right in `folder`.
+    pub(super) fn made_in<'a>(&'a self, folder: &'a str) -> impl Iterator<Item = &'a str> {
+        let inside = move |path: &'a String| path.strip_prefix(folder.trim_end_matches('/'))?.strip_prefix('/');
+        self.made.iter().filter_map(inside).filter(|name| !name.is_empty() && !name.contains('/'))
+    }
+
+    /// What a word means from here, as an absolute path; `None` if it is too long.
+    pub(super) fn resolve(&self, word: &[u8], home: &str) -> Option<String> {
+        let word = core::str::from_utf8(word).ok()?;
+        let whole = match word.strip_prefix('~') {
+            Some(rest) if rest.is_empty() || rest.starts_with('/') => format!("{home}{rest}"),
+            _ if word.starts_with('/') => word.to_string(),
+            _ => format!("{}/{word}", self.path(home)),
+        };
+        if whole.len() > PATH_BYTES_MAX {
+            return None;
+        }
+        let mut parts: Vec<&str> = Vec::new();
+        for part in whole.split('/') {
+            match part {
+                "" | "." => {}
+                ".." => drop(parts.pop()),
+                part => parts.push(part),
+            }
+        }
+        Some(format!("/{}", parts.join("/")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_paths_from_where_one_is() {
+        let mut place = Place::default();
+        let of = |place: &Place, word: &str| place.resolve(word.as_bytes(), "/root").unwrap();
+        assert_eq!((of(&place, "a"), of(&place, "~/b/../c")), ("/root/a".into(), "/root/c".into()));
+        place.go("/var/run".into(), "/root");
+        assert_eq!(
+            (of(&place, "../log/."), of(&place, "/../..//etc/"), place.before()),
+            ("/var/log".into(), "/etc".into(), Some("/root".into()))
+        );
+        assert_eq!(place.resolve("a/".repeat(200).as_bytes(), "/root"), None);
+        (0..40).for_each(|number| place.make(format!("/tmp/{number}")));
+        assert_eq!((place.made_in("/tmp").count(), place.made_in("/").count()), (MADE_MAX, 0));
+    }
+}

@@ -1,0 +1,250 @@
+//! Who is known on the machine, and who is there: `/etc/passwd`, `/etc/shadow`, `/etc/group`, `w` and `who`.
+
+use super::{Output, Place, Shell};
+use crate::calendar::Moment;
+use alloc::{
+    format,
+    string::{String, ToString},
+    vec::Vec,
+};
+
+/// Those of `base-passwd`, as Debian 13 has them: name, number, group, words, home, shell.
+const BASE: [&str; 18] = [
+    "root:x:0:0:root:/root:/bin/bash",
+    "daemon:x:1:1:daemon:/usr/sbin:/usr/sbin/nologin",
+    "bin:x:2:2:bin:/bin:/usr/sbin/nologin",
+    "sys:x:3:3:sys:/dev:/usr/sbin/nologin",
+    "sync:x:4:65534:sync:/bin:/bin/sync",
+    "games:x:5:60:games:/usr/games:/usr/sbin/nologin",
+    "man:x:6:12:man:/var/cache/man:/usr/sbin/nologin",
+    "lp:x:7:7:lp:/var/spool/lpd:/usr/sbin/nologin",
+    "mail:x:8:8:mail:/var/mail:/usr/sbin/nologin",
+    "news:x:9:9:news:/var/spool/news:/usr/sbin/nologin",
+    "uucp:x:10:10:uucp:/var/spool/uucp:/usr/sbin/nologin",
+    "proxy:x:13:13:proxy:/bin:/usr/sbin/nologin",
+    "www-data:x:33:33:www-data:/var/www:/usr/sbin/nologin",
+    "backup:x:34:34:backup:/var/backups:/usr/sbin/nologin",
+    "list:x:38:38:Mailing List Manager:/var/list:/usr/sbin/nologin",
+    "irc:x:39:39:ircd:/run/ircd:/usr/sbin/nologin",
+    "_apt:x:42:65534::/nonexistent:/usr/sbin/nologin",
+    "nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin",
+];
+/// Those that systemd makes.
+const SYSTEM: [&str; 4] = [
+    "systemd-network:x:998:998:systemd Network Management:/:/usr/sbin/nologin",
+    "systemd-timesync:x:996:996:systemd Time Synchronization:/:/usr/sbin/nologin",
+    "messagebus:x:995:995:System Message Bus:/nonexistent:/usr/sbin/nologin",
+    "sshd:x:994:65534:sshd user:/run/sshd:/usr/sbin/nologin",
+];
+/// Those that a program's package makes, with the rest of their lines: each gets the next free number.
+const OF_PROGRAMS: [(&str, &str, &str); 18] = [
+    ("named", "bind", ":/var/cache/bind:/usr/sbin/nologin"),
+    ("ntpd", "ntpsec", ":/nonexistent:/usr/sbin/nologin"),
+    ("snmpd", "Debian-snmp", ":/var/lib/snmp:/bin/false"),
+    ("in.tftpd", "tftp", "tftp daemon:/srv/tftp:/usr/sbin/nologin"),
+    ("memcached", "memcache", "Memcached:/nonexistent:/bin/false"),
+    ("redis-server", "redis", ":/var/lib/redis:/usr/sbin/nologin"),
+    ("mosquitto", "mosquitto", ":/var/lib/mosquitto:/usr/sbin/nologin"),
+    ("mongod", "mongodb", ":/home/mongodb:/usr/sbin/nologin"),
+    ("slapd", "openldap", "OpenLDAP Server Account:/var/lib/ldap:/bin/false"),
+    ("vsftpd", "ftp", "ftp daemon:/srv/ftp:/usr/sbin/nologin"),
+    ("dovecot", "dovecot", "Dovecot mail server:/usr/lib/dovecot:/usr/sbin/nologin"),
+    ("dovecot", "dovenull", "Dovecot login user:/nonexistent:/usr/sbin/nologin"),
+    ("minio", "minio-user", ":/home/minio-user:/usr/sbin/nologin"),
+    ("asterisk", "asterisk", "Asterisk PBX daemon:/var/lib/asterisk:/usr/sbin/nologin"),
+    ("mariadbd", "mysql", "MariaDB Server:/nonexistent:/bin/false"),
+    ("postgres", "postgres", "PostgreSQL administrator:/var/lib/postgresql:/bin/bash"),
+    ("jenkins", "jenkins", "Jenkins:/var/lib/jenkins:/bin/bash"),
+    ("elasticsearch", "elasticsearch", ":/nonexistent:/bin/false"),
+];
+/// The same behind them.
+const OF_PROGRAMS_LATER: [(&str, &str, &str); 2] = [
+    ("sqlservr", "mssql", ":/var/opt/mssql:/bin/bash"),
+    ("postfix", "postfix", "Postfix MTA:/var/spool/postfix:/usr/sbin/nologin"),
+];
+/// The first number of a user and of a group that packages make.
+const FIRST: (u32, u32) = (100, 102);
+/// The groups of `base-passwd`, with their numbers.
+const GROUPS: [(&str, u32); 37] = [
+    ("root", 0),
+    ("daemon", 1),
+    ("bin", 2),
+    ("sys", 3),
+    ("adm", 4),
+    ("tty", 5),
+    ("disk", 6),
+    ("lp", 7),
+    ("mail", 8),
+    ("news", 9),
+    ("uucp", 10),
+    ("man", 12),
+    ("proxy", 13),
+    ("kmem", 15),
+    ("dialout", 20),
+    ("fax", 21),
+    ("voice", 22),
+    ("cdrom", 24),
+    ("floppy", 25),
+    ("tape", 26),
+    ("sudo", 27),
+    ("audio", 29),
+    ("dip", 30),
+    ("www-data", 33),
+    ("backup", 34),
+    ("operator", 37),
+    ("list", 38),
+    ("irc", 39),
+    ("src", 40),
+    ("shadow", 42),
+    ("utmp", 43),
+    ("video", 44),
+    ("sasl", 45),
+    ("plugdev", 46),
+    ("staff", 50),
+    ("games", 60),
+    ("users", 100),
+];
+const SYSTEM_GROUPS: [(&str, u32); 7] = [
+    ("nogroup", 65_534),
+    ("systemd-journal", 999),
+    ("systemd-network", 998),
+    ("crontab", 997),
+    ("systemd-timesync", 996),
+    ("messagebus", 995),
+    ("_ssh", 101),
+];
+/// The digits of a password's hash, as crypt(5) writes them, and how many there are of its salt and of itself in yescrypt's.
+const DIGITS: &[u8; 64] = b"./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+const SALT_DIGITS: usize = 22;
+const HASH_DIGITS: usize = 43;
+const DAY_SECONDS: u64 = 86_400;
+
+impl Shell<'_> {
+    /// Those that packages made for the programs that run here.
+    fn made(&self) -> impl Iterator<Item = (u32, u32, &'static str, &'static str)> {
+        let runs = |program: &str| self.persona.programs().any(|running| running == program);
+        let all = OF_PROGRAMS.iter().chain(&OF_PROGRAMS_LATER).filter(move |(program, ..)| runs(program));
+        let (user, group) = FIRST;
+        (user..).zip(group..).zip(all).map(|((user, group), (_, name, rest))| (user, group, *name, *rest))
+    }
+
+    /// `/etc/passwd`.
+    pub(super) fn passwd(&self) -> String {
+        let mut lines: Vec<String> = BASE.iter().chain(&SYSTEM).map(ToString::to_string).collect();
+        lines.extend(self.made().map(|(user, group, name, rest)| format!("{name}:x:{user}:{group}:{rest}")));
+        if self.is_made_for_somebody() {
+            lines.push(format!("{0}:x:1000:1000:,,,:/home/{0}:/bin/bash", self.user()));
+        }
+        lines.join("\n") + "\n"
+    }
+
+    /// `/etc/shadow`, for root.
+    pub(super) fn shadow(&self) -> String {
+        let day = self.persona.installed() / DAY_SECONDS;
+        let line = |entry: &str| {
+            let mut words = entry.split(':');
+            let (name, number) =
+                (words.next().unwrap_or_default(), words.nth(1).and_then(|number| number.parse::<u32>().ok()).unwrap_or(0));
+            let is_system = (100..1_000).contains(&number);
+            match name {
+                "root" => format!("root:{}:{day}:0:99999:7:::\n", self.hash(name)),
+                _ if number == 1_000 => format!("{name}:{}:{day}:0:99999:7:::\n", self.hash(name)),
+                // systemd's have no password that could be unlocked.
+                _ if is_system && number >= 990 => format!("{name}:!*:{day}::::::\n"),
+                _ if is_system => format!("{name}:!:{day}::::::\n"),
+                _ => format!("{name}:*:{day}:0:99999:7:::\n"),
+            }
+        };
+        self.passwd().lines().map(line).collect()
+    }
+
+    /// `/etc/group`.
+    pub(super) fn group(&self) -> String {
+        let user = self.user();
+        let member = |name: &str| if matches!(name, "sudo" | "users") && self.is_made_for_somebody() { user } else { "" };
+        let known = GROUPS.iter().chain(&SYSTEM_GROUPS).map(|(name, number)| format!("{name}:x:{number}:{}\n", member(name)));
+        let made = self.made().map(|(_, group, name, _)| format!("{name}:x:{group}:\n"));
+        let own = self.is_made_for_somebody().then(|| format!("{user}:x:1000:\n"));
+        known.chain(made).chain(own).collect()
+    }
+
+    /// What no password hashes to: nobody is ever let in by it.
+    fn hash(&self, name: &str) -> String {
+        let digits = |of: &str, count: usize| -> String {
+            let keys = [self.persona.key(&format!("{of} 1 {name}")), self.persona.key(&format!("{of} 2 {name}"))];
+            keys.as_flattened().iter().take(count).map(|byte| char::from(DIGITS[usize::from(byte % 64)])).collect()
+        };
+        // The last digit of each has fewer bits.
+        format!("$y$j9T${}{}${}{}", digits("salt", SALT_DIGITS - 1), ".", digits("hash", HASH_DIGITS - 1), "5")
+    }
+
+    /// His line in `/etc/passwd`, if a package made it: number, group and home.
+    fn account(&self) -> Option<(String, String, String)> {
+        let user = self.user();
+        let known = BASE.iter().chain(&SYSTEM).map(ToString::to_string);
+        let made = self.made().map(|(user, group, name, rest)| format!("{name}:x:{user}:{group}:{rest}"));
+        let line = known.chain(made).find(|line| line.split(':').next() == Some(user))?;
+        let mut words = line.split(':').skip(2).map(ToString::to_string);
+        Some((words.next()?, words.next()?, words.nth(1)?))
+    }
+
+    pub(super) fn id(&self) -> String {
+        let user = self.user();
+        let Some((number, group, _)) = self.account() else {
+            return format!("uid=1000({user}) gid=1000({user}) groups=1000({user}),27(sudo),100(users)\n");
+        };
+        let groups = self.group();
+        let of = |line: &&str| line.split(':').nth(2) == Some(&group);
+        let name = groups.lines().find(of).and_then(|line| line.split(':').next()).unwrap_or(user);
+        format!("uid={number}({user}) gid={group}({name}) groups={group}({name})\n")
+    }
+
+    pub(super) fn home(&self) -> String {
+        self.account().map_or_else(|| format!("/home/{}", self.user()), |(.., home)| home)
+    }
+
+    /// Nobody's account of a package: it was made for somebody to log in.
+    fn is_made_for_somebody(&self) -> bool {
+        self.account().is_none()
+    }
+
+    /// `w`, as procps 4.0.4 prints it with logind. Whence somebody came is not known here: `-`, as for who came from nowhere.
+    pub(super) fn w(&self, arguments: &[&[u8]], place: &Place) -> String {
+        let since = Moment::of(place.since(self.now).0 / 1_000_000);
+        let (hour, minute) = (since.hour, since.minute);
+        let user: String = self.user().chars().take(8).collect();
+        let row = match self.has_terminal() {
+            true => format!("{user:<9}{:<9}{:<16} {hour:02}:{minute:02}    0.00s  0.02s   ?    w\n", "pts/0", "-"),
+            false => format!(
+                "{user:<9}{:<9}{:<16} {hour:02}:{minute:02}           0.00s  0.01s sshd-session: {} [priv]\n",
+                "",
+                "-",
+                self.user()
+            ),
+        };
+        let is_bare = arguments.iter().any(|word| matches!(*word, b"-h" | b"--no-header"));
+        let head = if is_bare {
+            String::new()
+        } else {
+            format!("{}\nUSER     TTY      FROM             LOGIN@   IDLE   JCPU   PCPU  WHAT\n", self.up())
+        };
+        head + &row
+    }
+
+    /// `who` of coreutils 9.7 with logind: sessions that have a terminal.
+    pub(super) fn who(&self, place: &Place) -> String {
+        if !self.has_terminal() {
+            return String::new();
+        }
+        let Moment { year, month, day, hour, minute, .. } = Moment::of(place.since(self.now).0 / 1_000_000);
+        format!("{:<8} {:<12} {year:04}-{month:02}-{day:02} {hour:02}:{minute:02}\n", self.user(), "sshd pts/0")
+    }
+
+    /// `users`.
+    pub(super) fn users(&self, output: &mut Output) {
+        if self.has_terminal() {
+            output.out.extend_from_slice(self.user().as_bytes());
+            output.out.push(b'\n');
+        }
+    }
+}
