@@ -3,7 +3,7 @@
 
 use crate::{
     memory,
-    talk::{NOW, trap},
+    talk::{NOW, errands, trap},
 };
 use honeymesh_detect::{Recogniser, Tally};
 use honeymesh_trap_proto::{ANSWER_BYTES_MAX, Flow, Service, Session, overhear};
@@ -37,7 +37,7 @@ const KEPT_BYTES: usize = 64 * 1_024;
 const ANY: [&[u8]; 5] = [b"A", b"\n", b"a b\r\n", b"\0", b"\xff"];
 
 /// Beginnings that reach what holds bytes, and what is repeated there.
-const DEEPER: [(&str, &[u8], &[u8]); 44] = [
+const DEEPER: [(&str, &[u8], &[u8]); 49] = [
     ("http", b"GET /", b"%41"),
     ("http", b"GET / HTTP/1.1\r\nA: ", b"b"),
     ("http", b"GET / HTTP/1.1\r\n", b"A: b\r\n"),
@@ -48,6 +48,11 @@ const DEEPER: [(&str, &[u8], &[u8]); 44] = [
     ("telnet", b"root\r\n", b"\xff\xfb\x01"),
     ("telnet", b"", b"root\r\nroot\r\n"),
     ("ftp", b"USER a\r\nPASS b\r\n", b"NOOP\r\n"),
+    ("ftp", NAMELESS, b"PWD\r\nNOOP\r\n"),
+    ("ftp", NAMELESS, b"EPSV\r\nSTOU x\r\n"),
+    ("ftp", NAMELESS, b"MKD a\r\nCWD a\r\n"),
+    ("ftp", NAMELESS, b"MKD a\r\nRNFR a\r\nRNTO b\r\nRMD b\r\n"),
+    ("ftp", MANY_FOLDERS, b"EPSV\r\nLIST -a *x*\r\n"),
     ("smtp", b"EHLO a\r\nMAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nDATA\r\n", b"line\r\n"),
     ("smtp", b"EHLO a\r\nMAIL FROM:<a@b>\r\n", b"RCPT TO:<c@d>\r\n"),
     ("imap", b"a LOGIN {100000}\r\n", b"x"),
@@ -87,6 +92,13 @@ const DEEPER: [(&str, &[u8], &[u8]); 44] = [
     ("any", b"\x16\x03\x01", b"a"),
     ("modbus", b"", b"\0\x01\0\0\0\x06\x01\x03\0\0\0\x01"),
 ];
+
+/// Somebody who may write files.
+const NAMELESS: &[u8] = b"USER ftp\r\nPASS a\r\nCWD incoming\r\n";
+
+/// The same with some folders.
+const MANY_FOLDERS: &[u8] = b"USER ftp\r\nPASS a\r\nCWD incoming\r\nMKD a\r\nMKD b\r\nMKD c\r\nMKD d\r\nMKD e\r\nMKD f\r\nMKD g\r\nMKD h\r\n\
+    MKD i\r\nMKD j\r\nMKD k\r\nMKD l\r\nMKD m\r\nMKD n\r\nMKD o\r\nMKD p\r\nMKD q\r\nMKD r\r\nMKD s\r\nMKD t\r\nMKD u\r\nMKD v\r\nMKD w\r\n";
 
 /// A list with 481 elements.
 const LARGE_LIST: &[u8] =
@@ -232,6 +244,10 @@ pub fn memory_of(service: &'static str, input: &[u8]) -> Memory {
             let step = session.receive(rest, NOW, &mut answer);
             (rest, flow) = (&rest[step.taken..], step.flow);
             drop(session.said());
+            if flow == Flow::Errand {
+                answer.clear();
+                flow = errands(&mut *session, &mut answer);
+            }
             if flow != Flow::Continue {
                 drop(session.findings());
             }
@@ -270,6 +286,10 @@ fn talk(mut session: Box<dyn Session>, input: &[u8], is_drip: bool) {
             let step = session.receive(rest, NOW, &mut answer);
             (rest, flow) = (&rest[step.taken..], step.flow);
             drop(session.said());
+            if flow == Flow::Errand {
+                answer.clear();
+                flow = errands(&mut *session, &mut answer);
+            }
             if flow != Flow::Continue {
                 drop(session.findings());
             }

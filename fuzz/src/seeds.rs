@@ -76,6 +76,7 @@ fn talks(name: &'static str, recorded: &Path) -> io::Result<Vec<Vec<u8>>> {
         "pop3s" => ("pop3", 1),
         "docker" | "elasticsearch" | "kubernetes" => ("http", 1),
         "telnet" | "ssh" | "mqtt" | "adb" => (name, 2),
+        "ftp" => (name, 3),
         name => (name, 1),
     };
     let mut talks = Vec::new();
@@ -189,9 +190,10 @@ fn kernel_words() -> Vec<Vec<u8>> {
 fn lies() -> Vec<Vec<u8>> {
     let payloads: [&[u8]; 3] = [b"", b"USER root\r\nPASS toor\r\n", &[b'x'; 4_090]];
     let told = payloads.map(|payload| honeymesh_trap::testing::honest(payload).iter().flat_map(|packet| part(packet)).collect());
-    // Without an end, and the same again and again.
-    let endless = [part(&honeymesh_trap::testing::honest(b"x")[1]), part(&[]), part(&[]), part(&[])].concat();
-    told.into_iter().chain([endless]).collect()
+    // Without an end, and the same again and again: a wish for a port, a report.
+    let honest = honeymesh_trap::testing::honest(b"x");
+    let endless = [1, 2].map(|packet: usize| [part(&honest[packet]), part(&[]), part(&[]), part(&[])].concat());
+    told.into_iter().chain(endless).collect()
 }
 
 fn ssh() -> Vec<Vec<u8>> {

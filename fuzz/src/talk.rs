@@ -5,8 +5,8 @@ use crate::{
     memory,
 };
 use honeymesh_trap_proto::{
-    ANSWER_BYTES_MAX, DELAY_MS_MAX, Definition, FIELD_BYTES_MAX, FIELDS_MAX, Findings, Flow, Lure, Persona, Service, Session,
-    Site, overhear, safe_text,
+    ANSWER_BYTES_MAX, DELAY_MS_MAX, Definition, Done, Errand, FIELD_BYTES_MAX, FIELDS_MAX, Findings, Flow, GIVEN_BYTES_MAX, Lure,
+    Persona, Service, Session, Site, overhear, safe_text,
 };
 use honeymesh_types::WallTime;
 use std::{
@@ -24,6 +24,8 @@ const HELD_BYTES_MAX: usize = honeymesh_trap::SESSION_HELD_BYTES_MAX;
 const PEAK_BYTES_MAX: usize = honeymesh_trap::SESSION_PEAK_BYTES_MAX;
 /// What a session has said at most for each byte of it, and for all of it, in bytes. What was packed is longer unpacked.
 const SAID_BYTES_MAX: usize = 36 * 1_024;
+/// What is brought where something is, in bytes.
+const BROUGHT: u64 = 77;
 /// How often a session goes on by itself after one step.
 const RESUMED_MAX: usize = 256;
 
@@ -57,6 +59,7 @@ fn variants(name: &'static str) -> Vec<Service> {
     let definitions = match name {
         "http" | "https" => Site::NAMES.iter().map(|site| Definition { site: Some((*site).into()), ..plain() }).collect(),
         "telnet" | "ssh" | "mqtt" | "adb" => letting_in(1),
+        "ftp" => [plain()].into_iter().chain(letting_in(1)).collect(),
         // Each generation's logins and messages are others.
         "mysql" => calling(&["8.4.5", "5.7.44", "5.5.68-MariaDB"]),
         "mongodb" => calling(&["5.0.31", "3.6.23", "6.0.20"]),
@@ -167,7 +170,12 @@ fn step<'a>(session: &mut dyn Session, rest: &'a [u8], heard: &mut Heard) -> &'a
         }
         None => heard.since_report.extend_from_slice(&rest[..step.taken]),
     }
-    if step.flow != Flow::Continue {
+    if step.flow == Flow::Errand {
+        heard.flow = errands(session, &mut heard.answer);
+        if heard.flow != Flow::Continue {
+            report(session, heard);
+        }
+    } else if step.flow != Flow::Continue {
         heard.flow = step.flow;
         report(session, heard);
         resume(session, heard);
@@ -178,6 +186,29 @@ fn step<'a>(session: &mut dyn Session, rest: &'a [u8], heard: &mut Heard) -> &'a
         heard.flow = opened(session, heard);
     }
     &rest[step.taken..]
+}
+
+/// Does what is wanted beside the connection, one thing after the other.
+pub(crate) fn errands(session: &mut dyn Session, answer: &mut Vec<u8>) -> Flow {
+    for _ in 0..RESUMED_MAX {
+        let Some(errand) = session.errand() else { panic!("it wants something, and does not say what") };
+        let done = match errand {
+            Errand::Listen => Done::Listening(([192, 0, 2, 7], 50_000).into()),
+            Errand::Await { .. } => Done::Met,
+            Errand::Take => Done::Taken { bytes: BROUGHT, is_whole: true },
+            Errand::Give(bytes) => {
+                assert!(bytes.len() <= GIVEN_BYTES_MAX, "more is given than can be");
+                Done::Given
+            }
+        };
+        let before = answer.len();
+        let flow = session.done(done, NOW, answer);
+        assert!(answer.len() - before <= ANSWER_BYTES_MAX, "an answer without bound");
+        if flow != Flow::Errand {
+            return flow;
+        }
+    }
+    panic!("it wants something without end");
 }
 
 fn resume(session: &mut dyn Session, heard: &mut Heard) {
@@ -237,6 +268,10 @@ fn weigh(session: Box<dyn Session>, stream: &[u8]) {
             rest = &rest[step.taken..];
             flow = step.flow;
             drop(session.said());
+            if flow == Flow::Errand {
+                flow = errands(&mut *session, &mut answer);
+                answer.clear();
+            }
             if flow != Flow::Continue {
                 drop(session.findings());
                 while session.resume(NOW, &mut answer).is_some() {

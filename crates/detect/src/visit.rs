@@ -26,10 +26,11 @@ const ENTROPY_SHORT_HIGH_MILLIBITS: u16 = 5_700;
 const ATTACK_WEIGHT_MIN: u8 = 30;
 
 /// What each sign of a trap protocol adds to the score, and what it means.
-const SIGNS: [(Signs, u8, &str); 4] = [
+const SIGNS: [(Signs, u8, &str); 5] = [
     (Signs::BAIT, 70, "used bait that only a thief can know"),
     (Signs::RULE, 40, "matched a rule of the trap"),
     (Signs::CREDENTIALS, 30, "tried credentials"),
+    (Signs::UPLOAD, 20, "brought a file"),
     (Signs::MALFORMED, 10, "broke the protocol"),
 ];
 
@@ -174,7 +175,9 @@ mod tests {
 
     #[test]
     fn the_grade_follows_what_was_said() {
-        let cases: [(&[u8], Signs, Grade); 9] = [
+        let cases: [(&[u8], Signs, Grade); 11] = [
+            (b"a holiday", Signs::UPLOAD, Grade::Payload),
+            (b"", Signs::UPLOAD | Signs::CREDENTIALS, Grade::Hostile),
             (b"", Signs::empty(), Grade::Handshake),
             (b"", Signs::SILENT, Grade::Handshake),
             (b"hello", Signs::empty(), Grade::Payload),
@@ -232,6 +235,8 @@ mod tests {
         assert_eq!(verdict.score, 100);
         let sum = ["10 it spoke", "30 tried credentials", "45 fetches a program: curl http", "40 feeds a shell: | sh"];
         assert_eq!(verdict.reckoning, sum);
+        let brought = Detector::new().judge_visit(&visit(b"a holiday", Signs::UPLOAD));
+        assert_eq!((brought.score, brought.findings), (30, vec!["brought a file".into()]));
         let quiet = Detector::new().judge_visit(&visit(b"", Signs::empty()));
         assert_eq!((quiet.score, quiet.findings.len()), (SCORE_HANDSHAKE, 0));
     }

@@ -194,7 +194,7 @@ pub struct TrapJson {
     pub reports_lost: u64,
     /// Sessions whose protocol broke, and connections that could not be accepted.
     pub errors: u64,
-    /// What came and went over UDP.
+    /// What came and went over UDP, and transfers over either.
     pub datagrams: DatagramsJson,
 }
 
@@ -213,9 +213,9 @@ pub struct DatagramsJson {
     pub answers_limited: u64,
     /// Answers that were not sent because they were longer than what they answered, or not the first.
     pub answers_refused: u64,
-    /// Transfers begun: answers that left from a port of their own, on which it was listened for more.
+    /// Transfers begun: answers that left from a port of their own, on which it was listened for more; over TCP, ports opened for data.
     pub transfers: u64,
-    /// Transfers that were not begun for want of a place, or gave way to others.
+    /// Transfers that were not begun for want of a place, or gave way to others; over TCP, ports that were not opened.
     pub transfers_limited: u64,
 }
 

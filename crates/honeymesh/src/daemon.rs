@@ -69,6 +69,8 @@ const VISITS_MAX: usize = 4_096;
 const TRAP_NEWS_MAX: usize = 64;
 /// Knocks, and visits that the kernel received itself, that are taken between two other inputs.
 const KNOCKS_PER_TURN: usize = 256;
+/// Records that are taken when the loop has ended: more than a ring of the kernel's holds (about 18,000).
+const KNOCKS_LEFT_MAX: usize = 32_768;
 /// Visits that are taken between two other inputs.
 const VISITS_PER_TURN: usize = 64;
 /// Threads for clients and for the mesh's streams.
@@ -243,13 +245,14 @@ async fn live<K: Enforcer>(
         tokio::time::sleep(START_OVER).await;
         honeymesh_sandbox::let_go_of_code();
     });
-    let (ended, Left { visits, keeper }) = turn(&mut engine, feeds).await;
+    let (ended, Left { visits, mut knocks, keeper }) = turn(&mut engine, feeds).await;
     let _ = stop.send(true);
     let _ = systemd::tell(&sd_notify::NotifyState::Stopping);
     drop(control);
     // Before the kernel is let go: whoever keeps must not put back what is taken off.
     keeper.into_iter().for_each(Keeping::end);
     hear_out(&mut engine, visits, traps).await;
+    hear_kernel_out(&mut engine, || knocks.as_mut()?.get_mut().see(honeymesh_xdp::now()));
     end(engine, config.xdp.on_exit);
     ended
 }
@@ -281,13 +284,14 @@ fn heartbeat() {
 /// What is still needed when the loop has ended.
 struct Left {
     visits: mpsc::Receiver<Visit>,
+    knocks: Option<AsyncFd<Knocks>>,
     keeper: Option<Keeping>,
 }
 
 /// The loop, and what is left of what fed it.
 async fn turn<K: Enforcer>(engine: &mut Engine<K>, mut feeds: Feeds) -> (Result<(), Failure>, Left) {
     let ended = turn_until_told(engine, &mut feeds).await;
-    (ended, Left { visits: feeds.visits, keeper: feeds.keeper })
+    (ended, Left { visits: feeds.visits, knocks: feeds.knocks, keeper: feeds.keeper })
 }
 
 /// Takes what waits and what the traps still tell while they close, for the kernel and for the store: being there when the daemon
@@ -309,6 +313,11 @@ async fn hear_out<K: Enforcer>(engine: &mut Engine<K>, mut told: mpsc::Receiver<
     while let Ok(visit) = told.try_recv() {
         visits(engine, visit, &mut told);
     }
+}
+
+/// Takes what the kernel has told and nobody has read, for the same reason: where it is let go of, nobody ever would.
+fn hear_kernel_out<K: Enforcer>(engine: &mut Engine<K>, next: impl FnMut() -> Option<Seen>) {
+    std::iter::from_fn(next).take(KNOCKS_LEFT_MAX).for_each(|seen| saw(engine, seen));
 }
 
 /// The loop: one input, all its outputs, the next. Ends on a signal, or with what broke.
@@ -377,14 +386,7 @@ fn knocks<K: Enforcer>(
     let mut guard = knocked.map_err(|error| Failure::Refused(format!("the kernel's reports cannot be awaited: {error}")))?;
     for _ in 0..KNOCKS_PER_TURN {
         match guard.get_inner_mut().see(honeymesh_xdp::now()) {
-            Some(Seen::Knock(knock)) => {
-                let seen = knock.at.mono;
-                engine.take(Input::Knock(knock), seen);
-            }
-            Some(Seen::Visit(visit)) => {
-                let seen = visit.at.mono;
-                engine.take(Input::Visit(visit), seen);
-            }
+            Some(seen) => saw(engine, seen),
             None => {
                 guard.clear_ready();
                 break;
@@ -392,6 +394,15 @@ fn knocks<K: Enforcer>(
         }
     }
     Ok(())
+}
+
+/// Takes one thing that the kernel saw.
+fn saw<K: Enforcer>(engine: &mut Engine<K>, seen: Seen) {
+    let (at, input) = match seen {
+        Seen::Knock(knock) => (knock.at.mono, Input::Knock(knock)),
+        Seen::Visit(visit) => (visit.at.mono, Input::Visit(visit)),
+    };
+    engine.take(input, at);
 }
 
 /// What is queued is written, and the kernel is held or released.

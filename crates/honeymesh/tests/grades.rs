@@ -89,7 +89,8 @@ fn what_was_said_to_a_service_gets_the_grade_it_deserves() {
 
 #[test]
 fn a_look_around_is_a_payload_and_a_connection_a_handshake() {
-    let looks: [(&str, &[u8]); 6] = [
+    let looks: [(&str, &[u8]); 7] = [
+        ("ftp", b"USER anonymous\r\nPASS a@b\r\nPWD\r\nQUIT\r\n"),
         ("smtp", b"EHLO a\r\nQUIT\r\n"),
         ("pop3", b"CAPA\r\nQUIT\r\n"),
         ("imap", b"a CAPABILITY\r\n"),

@@ -2,7 +2,9 @@
 
 extern crate std;
 
-use crate::{ANSWER_BYTES_MAX, DELAY_MS_MAX, FIELD_BYTES_MAX, FIELDS_MAX, Findings, Flow, Session};
+use crate::{
+    ANSWER_BYTES_MAX, DELAY_MS_MAX, Done, Errand, FIELD_BYTES_MAX, FIELDS_MAX, Findings, Flow, GIVEN_BYTES_MAX, Session,
+};
 use alloc::{string::String, vec::Vec};
 use honeymesh_types::WallTime;
 use proptest::prelude::*;
@@ -22,7 +24,13 @@ pub(crate) struct Heard {
     pub(crate) flow: Flow,
     /// From which place in `answer` on something was kept back, and for how many milliseconds.
     pub(crate) pauses: Vec<(usize, u32)>,
+    /// What was wanted beside it.
+    pub(crate) errands: Vec<Errand>,
 }
+
+/// Where the port is that every session gets which wants one, and what is brought there, in bytes.
+pub(crate) const PORT: ([u8; 4], u16) = ([192, 0, 2, 7], 50_000);
+pub(crate) const BROUGHT: u64 = 9;
 
 /// Text for messages.
 pub(crate) fn said(bytes: &[u8]) -> String {
@@ -80,7 +88,9 @@ pub(crate) fn begun(session: &mut dyn Session, chunks: &[&[u8]]) -> (Heard, Vec<
             heard.pauses.extend((pause.ms > 0).then_some((pause.at, pause.ms)));
             since_report.extend_from_slice(&rest[..step.taken]);
             rest = &rest[step.taken..];
-            if step.flow != Flow::Continue {
+            if step.flow == Flow::Errand {
+                errands(session, &mut heard, &mut since_report);
+            } else if step.flow != Flow::Continue {
                 heard.flow = step.flow;
                 report(session, &mut heard, &mut since_report);
                 while let Some(flow) = session.resume(NOW, &mut heard.answer) {
@@ -90,6 +100,30 @@ pub(crate) fn begun(session: &mut dyn Session, chunks: &[&[u8]]) -> (Heard, Vec<
         }
     }
     (heard, since_report)
+}
+
+/// Does everything that is wanted, and it is always done.
+fn errands(session: &mut dyn Session, heard: &mut Heard, since_report: &mut Vec<u8>) {
+    heard.flow = Flow::Errand;
+    while heard.flow == Flow::Errand {
+        let errand = session.errand().expect("nothing is wanted");
+        let done = match &errand {
+            Errand::Listen => Done::Listening(PORT.into()),
+            Errand::Await { .. } => Done::Met,
+            Errand::Take => Done::Taken { bytes: BROUGHT, is_whole: true },
+            Errand::Give(bytes) => {
+                assert!(bytes.len() <= GIVEN_BYTES_MAX, "more is given than can be");
+                Done::Given
+            }
+        };
+        heard.errands.push(errand);
+        let before = heard.answer.len();
+        heard.flow = session.done(done, NOW, &mut heard.answer);
+        assert!(heard.answer.len() - before <= ANSWER_BYTES_MAX, "an answer without bound");
+    }
+    if heard.flow != Flow::Continue {
+        report(session, heard, since_report);
+    }
 }
 
 fn report(session: &mut dyn Session, heard: &mut Heard, since_report: &mut Vec<u8>) {

@@ -1,46 +1,107 @@
-//! An FTP server that refuses every login: vsftpd, answer for answer.
+//! An FTP server that knows nobody but `anonymous`, who may bring what he likes: vsftpd, answer for answer.
 //!
-//! Every answer was compared with a real vsftpd 3.0.5 with Debian's configuration.
+//! Every answer was compared with a real vsftpd 3.0.5: with Debian's configuration, and with an upload folder (`docs/traps/ftp.md`).
 
-use crate::{ANSWER_BYTES_MAX, BannerError, Findings, Flow, Pause, Session, Step, pause, service::checked_banner};
+mod inside;
+mod tree;
+
+use crate::{
+    ANSWER_BYTES_MAX, BannerError, Done, Errand, Findings, Flow, Pause, Persona, Session, Step, pause, service::checked_banner,
+};
 use alloc::{
+    boxed::Box,
     string::{String, ToString},
     vec::Vec,
 };
 use honeymesh_types::{Signs, WallTime};
+use inside::Inside;
+use tree::Owner;
 
 /// What Debian 13's vsftpd says after `220 `.
 const BANNER: &str = "(vsFTPd 3.0.5)";
 /// The longest command line with its end, in bytes: vsftpd's own limit.
 const LINE_BYTES_MAX: usize = 4_096;
 /// Wrong passwords until the connection ends: vsftpd's own limit.
-const LOGINS_MAX: usize = 3;
-/// The longest single answer, in bytes.
-const REPLY_BYTES_MAX: usize = 256;
+pub const FTP_TRIES_MAX: u8 = 3;
+/// The longest single answer, in bytes: a path with every byte twice.
+const REPLY_BYTES_MAX: usize = 4 * 1_024;
+/// Whom vsftpd asks for no password of his own.
+const NOBODY: [&[u8]; 2] = [b"ANONYMOUS", b"FTP"];
+/// From here on, and for so long, machines are set up: in seconds since 1970.
+const SET_UP: (u64, u64) = (1_759_276_800, 150 * 24 * 3_600);
+/// What Debian gives the user `ftp`, at least, and so many more; and whoever is a user of the machine himself.
+const SYSTEM_USERS: (u16, u16) = (101, 14);
+const FIRST_USER: u16 = 1_000;
 
 const LOGIN_FIRST: &str = "530 Please login with USER and PASS.\r\n";
 const FEATURES: &str = "211-Features:\r\n EPRT\r\n EPSV\r\n MDTM\r\n PASV\r\n REST STREAM\r\n SIZE\r\n TVFS\r\n211 End\r\n";
+/// The same without active mode.
+const PASSIVE_FEATURES: &str = "211-Features:\r\n EPSV\r\n MDTM\r\n PASV\r\n REST STREAM\r\n SIZE\r\n TVFS\r\n211 End\r\n";
 
-/// An FTP server that refuses every login.
+/// An FTP server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ftp {
     banner: String,
+    admits: Admits,
+    set_up: SetUp,
+}
+
+/// Who is let in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Admits {
+    Nobody,
+    Anonymous,
+    /// Besides, whoever tries for so many a time.
+    Try(u8),
+}
+
+/// What is seen behind the login.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct SetUp {
+    /// In seconds since 1970.
+    at: u64,
+    /// The number of the user `ftp`, and of his group.
+    user: u16,
 }
 
 impl Default for Ftp {
-    /// Debian 13's vsftpd.
+    /// Debian 13's vsftpd, with an upload folder for everybody.
     fn default() -> Self {
-        Self { banner: BANNER.to_string() }
+        let set_up = SetUp { at: SET_UP.0, user: SYSTEM_USERS.0 };
+        Self { banner: BANNER.to_string(), admits: Admits::Anonymous, set_up }
     }
 }
 
 impl Ftp {
-    /// With an operator's text after `220 `.
+    /// The same on the machine that `persona` is.
+    #[must_use]
+    pub fn of(persona: &Persona) -> Self {
+        let number = persona.number("ftp");
+        let at = SET_UP.0 + number % SET_UP.1;
+        // Less than the range is long.
+        let above = u16::try_from((number >> 32) % u64::from(SYSTEM_USERS.1)).unwrap_or_default();
+        Self { set_up: SetUp { at, user: SYSTEM_USERS.0 + above }, ..Self::default() }
+    }
+
+    /// The same with an operator's text after `220 `.
     ///
     /// # Errors
     /// Says why the text is no banner.
-    pub fn new(banner: &str) -> Result<Self, BannerError> {
-        Ok(Self { banner: checked_banner(banner)? })
+    pub fn saying(self, banner: &str) -> Result<Self, BannerError> {
+        Ok(Self { banner: checked_banner(banner)?, ..self })
+    }
+
+    /// The same, but nobody is let in (0), or besides the nameless the `let_in`th try: 1 to [`FTP_TRIES_MAX`].
+    #[must_use]
+    pub fn letting_in(self, let_in: u8) -> Self {
+        let admits = if let_in == 0 { Admits::Nobody } else { Admits::Try(let_in) };
+        Self { admits, ..self }
+    }
+
+    /// Can anybody come so far that he needs a port for his data?
+    #[must_use]
+    pub const fn opens_ports(&self) -> bool {
+        !matches!(self.admits, Admits::Nobody)
     }
 
     /// A new connection; `seed` makes its waits differ.
@@ -55,6 +116,9 @@ impl Ftp {
             pause: Pause::default(),
             over: false,
             findings: Findings::default(),
+            admits: self.admits,
+            set_up: self.set_up,
+            inside: None,
         }
     }
 }
@@ -71,10 +135,14 @@ pub struct FtpSession {
     pause: Pause,
     over: bool,
     findings: Findings,
+    admits: Admits,
+    set_up: SetUp,
+    /// Once somebody is logged in. Hardly anybody ever is, and a session that waits is to be small.
+    inside: Option<Box<Inside>>,
 }
 
 impl FtpSession {
-    fn byte(&mut self, byte: u8, answer: &mut Vec<u8>) -> Flow {
+    fn byte(&mut self, byte: u8, now: WallTime, answer: &mut Vec<u8>) -> Flow {
         if self.over {
             return Flow::Close;
         }
@@ -83,14 +151,36 @@ impl FtpSession {
             return if self.line.len() < LINE_BYTES_MAX { Flow::Continue } else { self.too_long(answer) };
         }
         let line = core::mem::take(&mut self.line);
+        let flow = self.line(trim_returns(&line), now, answer);
+        self.over = flow == Flow::Close;
+        flow
+    }
+
+    fn line(&mut self, line: &[u8], now: WallTime, answer: &mut Vec<u8>) -> Flow {
+        if self.inside.is_some() {
+            return self.inside(line, now, answer);
+        }
         let (logins, at) = (self.logins, answer.len());
-        let (reply, flow) = self.command(trim_returns(&line));
-        if self.logins > logins {
+        let (reply, flow) = self.command(line);
+        if self.logins > logins && self.inside.is_none() {
             self.pause = Pause::behind(&answer[..at], pause::vsftpd_ms(self.seed, logins));
         }
         answer.extend_from_slice(reply.as_bytes());
-        self.over = flow == Flow::Close;
         flow
+    }
+
+    /// A command behind the login.
+    fn inside(&mut self, line: &[u8], now: WallTime, answer: &mut Vec<u8>) -> Flow {
+        // A space by itself is a command, which nobody knows; nothing at all is none.
+        let (verb, argument) = if line == b" " { (line, &b""[..]) } else { split_command(line) };
+        let verb = verb.to_ascii_uppercase();
+        if matches!(verb.as_slice(), b"FEAT" | b"OPTS") || is_web(&verb) {
+            let (reply, flow) = self.command(line);
+            answer.extend_from_slice(reply.as_bytes());
+            return flow;
+        }
+        let Some(inside) = &mut self.inside else { return Flow::Continue };
+        inside.command((&verb, argument), now, &mut self.findings, answer)
     }
 
     fn too_long(&mut self, answer: &mut Vec<u8>) -> Flow {
@@ -110,11 +200,12 @@ impl FtpSession {
             b"USER" => self.user(argument),
             b"PASS" => self.password(argument),
             b"QUIT" => ("221 Goodbye.\r\n", Flow::Close),
-            b"FEAT" => (FEATURES, Flow::Continue),
+            b"FEAT" if self.admits == Admits::Nobody => (FEATURES, Flow::Continue),
+            b"FEAT" => (PASSIVE_FEATURES, Flow::Continue),
             b"OPTS" if argument.eq_ignore_ascii_case(b"UTF8 ON") => ("200 Always in UTF8 mode.\r\n", Flow::Continue),
             b"OPTS" => ("501 Option not understood.\r\n", Flow::Continue),
-            b"GET" | b"POST" | b"HEAD" | b"OPTIONS" | b"CONNECT" => {
-                let _ = self.unknown(&verb, line);
+            verb if is_web(verb) => {
+                let _ = self.unknown(verb, line);
                 self.findings.signs |= Signs::MALFORMED;
                 ("500 HTTP protocol commands not allowed.\r\n", Flow::Close)
             }
@@ -130,15 +221,30 @@ impl FtpSession {
 
     fn password(&mut self, password: &[u8]) -> (&'static str, Flow) {
         self.findings.note("password", password);
-        self.findings.signs |= Signs::CREDENTIALS;
         // vsftpd tells an empty name from a missing one no more than this.
-        match self.user.take() {
-            Some(name) if !name.is_empty() => self.findings.note("username", &name),
-            _ => return ("503 Login with USER first.\r\n", Flow::Telling),
+        let Some(name) = self.user.take().filter(|name| !name.is_empty()) else {
+            self.findings.signs |= Signs::CREDENTIALS;
+            return ("503 Login with USER first.\r\n", Flow::Telling);
+        };
+        self.findings.note("username", &name);
+        // Whoever says that he is nobody has tried nothing: he is told with what he does.
+        if self.admits != Admits::Nobody && NOBODY.iter().any(|nobody| name.eq_ignore_ascii_case(nobody)) {
+            return self.let_in(name, true, Flow::Continue);
         }
+        self.findings.signs |= Signs::CREDENTIALS;
         self.logins += 1;
-        let flow = if self.logins < LOGINS_MAX { Flow::Telling } else { Flow::Close };
+        if matches!(self.admits, Admits::Try(try_) if usize::from(try_) == self.logins) {
+            return self.let_in(name, false, Flow::Telling);
+        }
+        let flow = if self.logins < usize::from(FTP_TRIES_MAX) { Flow::Telling } else { Flow::Close };
         ("530 Login incorrect.\r\n", flow)
+    }
+
+    fn let_in(&mut self, name: Vec<u8>, is_anonymous: bool, flow: Flow) -> (&'static str, Flow) {
+        let user = if is_anonymous { self.set_up.user } else { FIRST_USER };
+        let owner = Owner { user, group: user };
+        self.inside = Some(Box::new(Inside::new(name, is_anonymous, owner, self.set_up.at)));
+        ("230 Login successful.\r\n", flow)
     }
 
     /// A command that vsftpd knows only after a login, or not at all: it does not say which.
@@ -149,6 +255,11 @@ impl FtpSession {
         }
         (LOGIN_FIRST, Flow::Continue)
     }
+}
+
+/// What a browser says, and vsftpd hangs up on.
+fn is_web(verb: &[u8]) -> bool {
+    matches!(verb, b"GET" | b"POST" | b"HEAD" | b"OPTIONS" | b"CONNECT")
 }
 
 /// Three or four letters, as in every FTP command.
@@ -175,9 +286,21 @@ impl Session for FtpSession {
         Flow::Continue
     }
 
-    fn receive(&mut self, bytes: &[u8], _now: WallTime, answer: &mut Vec<u8>) -> Step {
+    fn receive(&mut self, bytes: &[u8], now: WallTime, answer: &mut Vec<u8>) -> Step {
+        // A carrier that goes on without having done what was wanted has not done it.
+        if self.inside.as_ref().is_some_and(|inside| inside.is_busy()) {
+            let _ = self.done(Done::Failed, now, answer);
+        }
         let full = answer.len() + ANSWER_BYTES_MAX - REPLY_BYTES_MAX;
-        Step::by_byte_until_full(bytes, answer, full, |byte, answer| self.byte(byte, answer))
+        Step::by_byte_until_full(bytes, answer, full, |byte, answer| self.byte(byte, now, answer))
+    }
+
+    fn errand(&mut self) -> Option<Errand> {
+        self.inside.as_mut().and_then(|inside| inside.errand())
+    }
+
+    fn done(&mut self, done: Done, now: WallTime, answer: &mut Vec<u8>) -> Flow {
+        self.inside.as_mut().map_or(Flow::Close, |inside| inside.done(done, now, &mut self.findings, answer))
     }
 
     fn pause(&mut self) -> Pause {
@@ -187,7 +310,8 @@ impl Session for FtpSession {
     fn end(&mut self) {
         let line = core::mem::take(&mut self.line);
         if !line.is_empty() && !self.over {
-            let _ = self.command(trim_returns(&line));
+            let _ = self.line(trim_returns(&line), WallTime::default(), &mut Vec::new());
+            let _ = self.pause();
         }
         self.over = true;
     }
@@ -198,127 +322,4 @@ impl Session for FtpSession {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::drive::{self, said};
-    use proptest::prelude::*;
-
-    fn session() -> FtpSession {
-        Ftp::default().session(7)
-    }
-
-    fn replies(bytes: &[u8]) -> String {
-        said(&drive::whole(&mut session(), bytes).answer).replace("\r\n", "|")
-    }
-
-    /// Each conversation was held with a real vsftpd 3.0.5, which answered the same.
-    #[test]
-    fn commands_are_answered_as_vsftpd_does() {
-        let first = "530 Please login with USER and PASS.|";
-        let features = FEATURES.replace("\r\n", "|");
-        let table: [(&[u8], String); 18] = [
-            (b"SYST\r\n", first.into()),
-            (b"FEAT\r\n", features.clone()),
-            (b"feat x\n", features.clone()),
-            (b"FEAT\r\r\n FEAT\r\nFEAT \r\n", [features.as_str(), first, &features].concat()),
-            (b"AUTH TLS\r\n", first.into()),
-            (b"OPTS UTF8 ON\r\n", "200 Always in UTF8 mode.|".into()),
-            (b"opts foo\r\n", "501 Option not understood.|".into()),
-            (b"HELP\r\n", first.into()),
-            (b"\r\n\n", "".into()),
-            (b"  \r\n", first.into()),
-            (b"PASS x\r\n", "503 Login with USER first.|".into()),
-            (b"USER\r\nPASS x\r\n", "331 Please specify the password.|503 Login with USER first.|".into()),
-            (b"USER root\r\nNOOP\r\n", ["331 Please specify the password.|", first].concat()),
-            (b"USER root\r\npass x\r\n", "331 Please specify the password.|530 Login incorrect.|".into()),
-            (b"FOO\0BAR\r\n\xff\xf4\xff\xf2ABOR\r\nPUT / HTTP/1.0\r\n", first.repeat(3)),
-            (b"GET / HTTP/1.0\r\nHost: a\r\n", "500 HTTP protocol commands not allowed.|".into()),
-            (b"QUIT now\nNOOP\n", "221 Goodbye.|".into()),
-            (
-                b"USER a\r\nPASS b\r\nPASS c\r\n",
-                "331 Please specify the password.|530 Login incorrect.|503 Login with USER first.|".into(),
-            ),
-        ];
-        for (bytes, answer) in table {
-            assert_eq!(replies(bytes), "220 (vsFTPd 3.0.5)|".to_string() + &answer, "{:?}", said(bytes));
-        }
-    }
-
-    #[test]
-    fn a_line_may_be_as_long_as_with_vsftpd() {
-        let line = |length: usize| [alloc::vec![b'A'; length].as_slice(), b"\r\n"].concat();
-        assert!(replies(&line(4_094)).ends_with("|530 Please login with USER and PASS.|"));
-        assert!(replies(&line(4_095)).ends_with("|500 Input line too long.|"));
-        let heard = drive::whole(&mut session(), &[b'A'; 9_000]);
-        assert_eq!((heard.flow, heard.findings.signs), (Flow::Close, Signs::MALFORMED));
-    }
-
-    #[test]
-    fn each_password_is_a_report_with_its_user() {
-        let heard = drive::whole(&mut session(), b"USER root\r\nPASS toor\r\nUSER admin\r\nPASS a b\r\n");
-        let told: Vec<_> = heard
-            .reports
-            .iter()
-            .map(|(found, _)| (found.fields["username"].as_str(), found.fields["password"].as_str()))
-            .collect();
-        assert_eq!(told, [("root", "toor"), ("admin", "a b")]);
-        assert_eq!(heard.reports[1].1, b"USER admin\r\nPASS a b\r\n", "a report has the bytes that made it");
-        assert!(heard.reports.iter().all(|(found, _)| found.signs == Signs::CREDENTIALS));
-    }
-
-    #[test]
-    fn the_third_wrong_password_ends_it() {
-        let heard = drive::whole(&mut session(), &b"USER a\r\nPASS b\r\n".repeat(5));
-        assert_eq!(heard.pauses.len(), 3, "each costs vsftpd's and PAM's wait: {:?}", heard.pauses);
-        assert!(heard.pauses.iter().all(|(at, ms)| (2_000..4_000).contains(ms) && heard.answer[*at..].starts_with(b"530 ")));
-        assert_eq!((heard.flow, heard.reports.len()), (Flow::Close, 3));
-    }
-
-    #[test]
-    fn a_password_without_an_end_is_found_at_the_end() {
-        let heard = drive::whole(&mut session(), b"USER root\r\nPASS half");
-        assert_eq!(heard.findings.fields["password"], "half");
-        assert!(heard.findings.signs.contains(Signs::CREDENTIALS));
-    }
-
-    #[test]
-    fn another_protocol_is_malformed_and_a_command_after_login_is_not() {
-        assert!(drive::whole(&mut session(), b"\x16\x03\x01\n").findings.signs.contains(Signs::MALFORMED));
-        assert!(drive::whole(&mut session(), b"SYST\r\n").findings.signs.is_empty());
-    }
-
-    #[test]
-    fn the_banner_can_be_changed_but_not_split() {
-        let mut answer = Vec::new();
-        let _ = Ftp::new("ProFTPD Server ready.").unwrap().session(7).open(&mut answer);
-        assert_eq!(answer, b"220 ProFTPD Server ready.\r\n");
-        assert_eq!(Ftp::new("a\r\n230 b"), Err(BannerError::Characters));
-    }
-
-    fn talk() -> impl Strategy<Value = Vec<u8>> {
-        let word = prop_oneof![
-            Just(b"USER ".to_vec()),
-            Just(b"PASS ".to_vec()),
-            Just(b"FEAT".to_vec()),
-            Just(b"\r\n".to_vec()),
-            Just(b"\n".to_vec()),
-            Just(b"QUIT".to_vec()),
-            Just(alloc::vec![b'x'; 2_000]),
-            proptest::collection::vec(any::<u8>(), 0..20),
-        ];
-        proptest::collection::vec(word, 0..40).prop_map(|words| words.concat())
-    }
-
-    proptest! {
-        #[test]
-        fn no_bytes_break_it_and_packets_do_not_matter(noise in prop_oneof![drive::noise(), talk()], cuts in drive::cuts()) {
-            drive::law(session, &noise, &cuts)?;
-        }
-    }
-
-    #[test]
-    fn a_flood_of_short_lines_is_answered_in_bounded_pieces() {
-        let heard = drive::whole(&mut session(), &b"x\n".repeat(10_000));
-        assert_eq!(heard.answer.len(), 20 + 10_000 * LOGIN_FIRST.len());
-    }
-}
+mod tests;

@@ -21,6 +21,7 @@ mod dialogue;
 mod dns;
 #[cfg(test)]
 mod drive;
+mod errand;
 mod exactly;
 mod findings;
 mod ftp;
@@ -71,8 +72,9 @@ pub use datagram::{
     DATAGRAM_ANSWER_BYTES_MAX, DATAGRAM_BYTES_MAX, Datagram, Leaves, NONCE_BYTES, Reply, TRANSFER_BYTES, Transfer,
 };
 pub use dns::Dns;
+pub use errand::{Done, Errand, GIVEN_BYTES_MAX};
 pub use findings::{FIELD_BYTES_MAX, FIELDS_MAX, Findings};
-pub use ftp::Ftp;
+pub use ftp::{FTP_TRIES_MAX, Ftp};
 pub use http::{Http, HttpSession, Site};
 pub use imap::Imap;
 pub use ldap::Ldap;
@@ -128,6 +130,9 @@ pub enum Flow {
     /// both sides agree on a key, [`Session::open`] is called again, and everything said and answered is inside TLS. A carrier
     /// that speaks no TLS closes.
     StartTls,
+    /// Write the answer, then do what [`Session::errand`] wants and tell [`Session::done`] what came of it, before anything else is
+    /// heard. A carrier that cannot do it says that it failed.
+    Errand,
     /// Report what was not reported yet, write the answer, close. Nothing more is understood.
     Close,
 }
@@ -138,6 +143,7 @@ impl Flow {
         match (self, other) {
             (Self::Close, _) | (_, Self::Close) => Self::Close,
             (Self::StartTls, _) | (_, Self::StartTls) => Self::StartTls,
+            (Self::Errand, _) | (_, Self::Errand) => Self::Errand,
             (Self::Telling, _) | (_, Self::Telling) => Self::Telling,
             _ => Self::Continue,
         }
@@ -233,6 +239,16 @@ pub trait Session: Send {
     /// `None`: nothing was.
     fn resume(&mut self, _now: WallTime, _answer: &mut Vec<u8>) -> Option<Flow> {
         None
+    }
+
+    /// After [`Flow::Errand`]: what is to be done. `None`: nothing any more.
+    fn errand(&mut self) -> Option<Errand> {
+        None
+    }
+
+    /// What came of the last [`Session::errand`]; appends what is said to that, as [`Session::receive`] does.
+    fn done(&mut self, _done: Done, _now: WallTime, _answer: &mut Vec<u8>) -> Flow {
+        Flow::Close
     }
 
     /// After [`Flow::StartTls`]: how TLS is spoken here.

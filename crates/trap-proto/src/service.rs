@@ -26,8 +26,9 @@ pub struct Definition {
     /// (`SSH-2.0-OpenSSH_10.0p2 …`), for `http` see [`Site::banner`], for `ftp` the text after
     /// `220 ` (`(vsFTPd 3.0.5)`), for `script` everything that is sent first, as it is. `None`: the usual one.
     pub banner: Option<String>,
-    /// Only for `telnet` and `ssh`: which try is let in, 1 to [`TRIES_MAX`](crate::TRIES_MAX) or
-    /// [`SSH_TRIES_MAX`](crate::SSH_TRIES_MAX); 0: none is. `None`: the usual one, with `ssh` none. For `mqtt` and `adb`: 1:
+    /// Only for `telnet`, `ssh` and `ftp`: which try is let in, 1 to [`TRIES_MAX`](crate::TRIES_MAX),
+    /// [`SSH_TRIES_MAX`](crate::SSH_TRIES_MAX) or [`FTP_TRIES_MAX`](crate::FTP_TRIES_MAX); 0: none is, and with `ftp` the nameless are not
+    /// either. `None`: the usual one, with `ssh` none, with `ftp` the nameless alone. For `mqtt` and `adb`: 1:
     /// everybody is let in; 0: nobody is.
     pub let_in: Option<u8>,
     /// `udp`, `tcp` or `both`, for a service that has both ([`Service::transports`]). `None`: the usual.
@@ -55,7 +56,7 @@ pub enum Service {
     Docker(Http),
     /// The API of Kubernetes, behind TLS.
     Kubernetes(Http),
-    /// An FTP server that refuses every login.
+    /// An FTP server that takes what the nameless bring.
     Ftp(Ftp),
     /// A telnet login as devices have it.
     Telnet(Telnet),
@@ -182,7 +183,7 @@ pub enum BannerError {
 /// The services whose protocols have no place for a banner.
 const NAMELESS: &[&str] = &["postgresql", "vnc", "rdp", "ldap", "ntp", "snmp", "tftp"];
 /// The services that may let somebody in.
-const LETTING_IN: &[&str] = &["telnet", "ssh", "mqtt", "adb"];
+const LETTING_IN: &[&str] = &["telnet", "ssh", "ftp", "mqtt", "adb"];
 
 impl Service {
     /// The names of all services.
@@ -304,7 +305,16 @@ impl Service {
             "imaps" => Ok(Self::Imaps(saying(Imap::default(), banner, Imap::saying)?)),
             "redis" => Ok(Self::Redis(saying(Redis::of(persona), banner, Redis::saying)?)),
             "memcached" => Ok(Self::Memcached(saying(Memcached::of(persona), banner, Memcached::saying)?)),
-            _ => Ok(Self::Ftp(banner.map_or_else(|| Ok(Ftp::default()), Ftp::new)?)),
+            _ => Self::ftp(definition, persona),
+        }
+    }
+
+    fn ftp(definition: &Definition, persona: &Persona) -> Result<Self, ServiceError> {
+        let ftp = saying(Ftp::of(persona), definition.banner.as_deref(), Ftp::saying)?;
+        match definition.let_in {
+            None => Ok(Self::Ftp(ftp)),
+            Some(wrong) if wrong > crate::FTP_TRIES_MAX => Err(ServiceError::LetIn(wrong, crate::FTP_TRIES_MAX)),
+            Some(let_in) => Ok(Self::Ftp(ftp.letting_in(let_in))),
         }
     }
 
@@ -461,6 +471,12 @@ impl Service {
     #[must_use]
     pub fn babble(&self, seed: u64) -> Option<Babble> {
         matches!(self, Self::Ssh(_)).then(|| Babble::new(seed))
+    }
+
+    /// Do its sessions want ports of their own ([`Errand::Listen`](crate::Errand))?
+    #[must_use]
+    pub const fn opens_ports(&self) -> bool {
+        matches!(self, Self::Ftp(ftp) if ftp.opens_ports())
     }
 
     /// Over which transports it is spoken to: it listens on each of them.

@@ -255,7 +255,7 @@ fn refusal(trap: &str, address: SocketAddr, source: io::Error) -> Error {
 
 /// `SO_REUSEADDR`, so that a restart need not wait; IPv6 only where IPv6 is asked for, so that both wildcards
 /// can be listed.
-fn listener(address: SocketAddr, backlog: i32) -> io::Result<TcpListener> {
+pub(crate) fn listener(address: SocketAddr, backlog: i32) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     if address.is_ipv6() {
         socket.set_only_v6(true)?;

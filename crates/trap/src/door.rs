@@ -4,6 +4,7 @@
 //! believed no further than it can be: a session that nobody let in is nobody's, and no session can be told of without end.
 
 mod datagrams;
+mod passive;
 #[cfg(test)]
 mod taken_over;
 #[cfg(feature = "testing")]
@@ -459,6 +460,7 @@ impl Hearing {
             Some(Evidence::Answer { number, nonce_at, leaves, bytes }) => {
                 self.answer(number, bytes, nonce_at.map(usize::from), leaves).await;
             }
+            Some(Evidence::Listen { session }) => self.listen(session).await,
             None => self.stray().await,
         }
     }

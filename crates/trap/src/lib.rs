@@ -10,6 +10,7 @@
 //!
 //! [`Visit`]: honeymesh_types::Visit
 
+mod beside;
 mod bind;
 mod broken;
 mod door;
@@ -37,7 +38,7 @@ pub use door::testing;
 pub use door::{CLOSING_MAX, Household, News};
 pub use host_key::SshIdentity;
 pub use identity::{IdentityError, TlsIdentity};
-pub use limits::Dismisser;
+pub use limits::{Dismisser, PORTS_MAX};
 pub use line::{Line, RoomLine, lines};
 pub use memory::{MEMORY_BESIDES, SESSION_HELD_BYTES_MAX, SESSION_PEAK_BYTES_MAX, SESSION_TLS_BYTES_MAX, address_space_max};
 pub use options::{LEAVING_MAX, Limits, Options, TrapOptions};

@@ -1,9 +1,14 @@
 //! Who is in: sessions at once, in all and from one source, and what is known of each; and who gives way in a full house.
 
+mod ports;
 mod shares;
+
+pub use ports::PORTS_MAX;
+pub(crate) use ports::{Grant, Wish};
 
 use crate::{Limits, neighbours::Neighbours, report::Stranger, status::count};
 use honeymesh_types::{SessionId, Subject};
+use ports::Ports;
 use shares::Shares;
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
@@ -49,6 +54,7 @@ struct Inside {
     dismissed: Vec<u64>,
     /// Those who are held in tarpits.
     slow: usize,
+    ports: Ports,
     last_session: u64,
 }
 
@@ -74,6 +80,8 @@ pub(crate) struct Guest {
     pub(crate) bytes: u64,
     /// Octets that may still be captured.
     pub(crate) capture_room: usize,
+    /// Ports of its own that it has had.
+    ports: u16,
     is_dismissed: bool,
     /// It is held in a tarpit.
     is_slow: bool,
@@ -148,8 +156,8 @@ impl Gate {
             Place::None => return Entry::Refused(stranger),
         };
         let (capture_room, turn) = (self.capture_bytes_max, inside.staying.enters(neighbours, session));
-        let guest =
-            Guest { stranger, source, turn, trap, reports: 0, bytes: 0, capture_room, is_dismissed: false, is_slow: false };
+        let (is_dismissed, is_slow) = (false, false);
+        let guest = Guest { stranger, source, turn, trap, reports: 0, bytes: 0, capture_room, ports: 0, is_dismissed, is_slow };
         inside.sources.entry(source).or_default().sessions.insert(session);
         inside.guests.insert(session, Box::new(guest));
         inside.due.push_back((session, Instant::now() + self.remembered));
@@ -252,6 +260,7 @@ impl Gate {
         inside.staying.clear();
         inside.due.clear();
         inside.slow = 0;
+        inside.ports.close_all();
         inside.dismissed.clear();
         inside.guests.drain().map(|(_, guest)| *guest).collect()
     }
@@ -289,6 +298,7 @@ impl Inside {
             self.staying.leaves(guest.neighbours(), guest.turn);
         }
         self.slow -= usize::from(guest.is_slow);
+        self.ports.close(session);
         if let Some(known) = self.sources.get_mut(&guest.source) {
             known.slow -= usize::from(guest.is_slow);
             known.sessions.remove(&session);

@@ -76,6 +76,14 @@ impl Transcript {
         self.pending = self.pending.saturating_add(u32::try_from(bytes).unwrap_or(u32::MAX));
     }
 
+    /// Takes over what another one has.
+    pub(crate) fn append(&mut self, other: Self) {
+        self.payload.extend_from_slice(&other.payload);
+        self.bytes = self.bytes.saturating_add(other.bytes);
+        self.pending = self.pending.saturating_add(other.pending);
+        self.cut |= other.cut;
+    }
+
     pub(crate) const fn is_empty(&self) -> bool {
         self.bytes == 0 && self.payload.is_empty()
     }
@@ -147,6 +155,11 @@ impl Teller {
     /// Of a datagram, of which nothing is expected any more after a while: what finds no room is given up.
     pub(crate) const fn of_datagram(number: u64, pipe: Arc<Pipe>) -> Self {
         Self { session: number, pipe, wait_ms: REPORT_WAIT_MS, lost: 0, kept_max: 0, kept: None }
+    }
+
+    /// Of which session it tells.
+    pub(crate) const fn session(&self) -> u64 {
+        self.session
     }
 
     /// Reports, and waits a bounded time for room; what finds none is told with the next, or at the end. What there is no room to keep

@@ -4,6 +4,7 @@
 
 use crate::{
     Limits, RoomLine, Setting, TlsIdentity,
+    beside::{Call, Switchboard},
     bind::Plays,
     broken::fault,
     line::{Arrivals, Pipe},
@@ -88,7 +89,8 @@ impl Room {
         rules: Option<Rules>,
         identity: Option<&TlsIdentity>,
     ) -> io::Result<Self> {
-        let common = Common { limits, recogniser: Eyes::new(tokens, rules), tls: identity.map(Tls::of).transpose()? };
+        let tls = identity.map(Tls::of).transpose()?;
+        let common = Common { limits, recogniser: Eyes::new(tokens, rules), tls, switchboard: Arc::new(Switchboard::default()) };
         Ok(Self { plays, common: Arc::new(common), seeds: RandomState::new() })
     }
 
@@ -151,6 +153,10 @@ impl Playing {
             (Admission::Datagram { number, trap, port, cut, nonce_at, transfer, bytes }, _) => {
                 let (cut, nonce_at) = (cut.into(), nonce_at.map(usize::from));
                 self.datagram(number, trap, port, &Datagram { bytes: &bytes, cut, nonce_at, transfer, now: wall() });
+            }
+            (Admission::Listening { session, at }, _) => self.room.common.switchboard.call(session, Call::Listening(at)),
+            (Admission::Join { session, port }, Some(connection)) => {
+                self.room.common.switchboard.call(session, Call::Join(port, connection));
             }
             _ => {}
         }

@@ -1,11 +1,13 @@
 //! One connection from its first byte to its last report.
 
 mod drip;
+mod errands;
 
 pub(crate) use drip::Drip;
 
 use crate::{
     Limits,
+    beside::{Beside, Switchboard},
     broken::{Broken, fault},
     report::{REPORTS_MAX, SESSION_BYTES_MAX, Teller, Transcript, add},
     rules::Eyes,
@@ -52,6 +54,8 @@ pub(crate) struct Common {
     pub(crate) recogniser: Eyes,
     /// Without it, TLS is refused.
     pub(crate) tls: Option<Tls>,
+    /// What the daemon says of sessions' ports.
+    pub(crate) switchboard: Arc<Switchboard>,
 }
 
 /// A session with everything it needs. Thousands that wait are to be small: what they have in common stands once.
@@ -64,6 +68,8 @@ pub(crate) struct Conversation {
     teller: Teller,
     /// Ready once the stranger is dismissed, or once the traps close and whoever could dismiss it is gone.
     dismissed: oneshot::Receiver<()>,
+    /// Its port, once it has wanted one.
+    beside: Option<Box<Beside>>,
     progress: Progress,
 }
 
@@ -77,7 +83,7 @@ struct Progress {
     bytes: u64,
     reports: usize,
     /// Where the protocol broke.
-    fault: String,
+    fault: Box<str>,
 }
 
 impl Progress {
@@ -89,7 +95,7 @@ impl Progress {
             capture_room,
             bytes: 0,
             reports: 0,
-            fault: String::new(),
+            fault: Box::default(),
         }
     }
 
@@ -136,7 +142,7 @@ impl Conversation {
         dismissed: oneshot::Receiver<()>,
     ) -> Box<Self> {
         let progress = Progress::begins(common.limits.capture_bytes_max);
-        Box::new(Self { stream, session, drip, common: Arc::clone(common), teller, dismissed, progress })
+        Box::new(Self { stream, session, drip, common: Arc::clone(common), teller, dismissed, beside: None, progress })
     }
 
     /// Talks until somebody ends it. Whoever connected is reported at least once.
@@ -342,6 +348,7 @@ impl Conversation {
         self.write(answer, more).await?;
         match flow {
             Flow::StartTls => self.start_tls(answer).await,
+            Flow::Errand => Box::pin(self.errands(answer)).await,
             Flow::Close => Err(End::Ours),
             Flow::Telling if self.progress.reports >= REPORTS_MAX => Err(End::Ours),
             Flow::Telling | Flow::Continue => Ok(()),
@@ -423,7 +430,7 @@ impl Conversation {
         match catch_unwind(look) {
             Ok(sight) => Some(add(sight, findings)),
             Err(_) => {
-                self.progress.fault = fault().unwrap_or_else(|| "in a recogniser".to_owned());
+                self.progress.fault = fault().unwrap_or_else(|| "in a recogniser".to_owned()).into();
                 None
             }
         }
@@ -449,7 +456,7 @@ impl Conversation {
         let session = &mut self.session;
         let outcome = catch_unwind(AssertUnwindSafe(|| call(session.as_mut())));
         if outcome.is_err() {
-            self.progress.fault = fault().unwrap_or_else(|| "at a place that nobody noted".to_owned());
+            self.progress.fault = fault().unwrap_or_else(|| "at a place that nobody noted".to_owned()).into();
             self.session = Box::new(Broken(Signs::MALFORMED));
         }
         outcome.ok()

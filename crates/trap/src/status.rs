@@ -49,9 +49,10 @@ pub struct TrapStatus {
     pub answers_limited: u64,
     /// Answers that were not sent because they were longer than what they answered, or second ones.
     pub answers_refused: u64,
-    /// Transfers begun: answers that left from a port of their own, on which it was listened for more.
+    /// Transfers begun: answers that left from a port of their own, on which it was listened for more; over TCP, ports opened for a
+    /// session's data.
     pub transfers: u64,
-    /// Transfers that were not begun for want of a place, or gave way to others.
+    /// Transfers that were not begun for want of a place, or gave way to others; over TCP, ports that were not opened.
     pub transfers_limited: u64,
 }
 

@@ -7,6 +7,7 @@ use honeymesh_trap_proto::{FIELD_BYTES_MAX, FIELDS_MAX, Findings, Leaves, TRANSF
 use honeymesh_types::{
     Entropies, MARK_BYTES_MAX, Marks, RULE_MARK_BYTES_MAX, RULE_MARKS_MAX, RULE_POINTS_MAX, RuleMark, Shape, Signs,
 };
+use std::net::{IpAddr, SocketAddr};
 
 /// The longest packet of the evidence pipe, in octets (`PIPE_BUF`: written whole or not at all).
 pub(crate) const PACKET_BYTES_MAX: usize = 4_096;
@@ -29,6 +30,8 @@ const ADMIT: u8 = 3;
 const DISMISS: u8 = 4;
 const ADMIT_SLOW: u8 = 16;
 const DATAGRAM: u8 = 5;
+const LISTENING: u8 = 6;
+const JOIN: u8 = 7;
 
 const HELLO: u8 = 1;
 const REPORT: u8 = 2;
@@ -36,6 +39,12 @@ const PART: u8 = 3;
 const OVER: u8 = 4;
 const GONE: u8 = 5;
 const ANSWER: u8 = 6;
+const LISTEN: u8 = 7;
+
+/// No port, or one at an address of this family.
+const NO_PORT: u8 = 0;
+const A_PORT_V4: u8 = 4;
+const A_PORT_V6: u8 = 6;
 
 /// Stands where no place of a nonce is told.
 const NO_PLACE: u16 = u16::MAX;
@@ -65,6 +74,10 @@ pub(crate) enum Admission {
         transfer: Option<[u8; TRANSFER_BYTES]>,
         bytes: Vec<u8>,
     },
+    /// The port that a session has asked for is open, at this address of ours, or there is none.
+    Listening { session: u64, at: Option<SocketAddr> },
+    /// Whom a session belongs to has connected to its port of this number; the connection is attached.
+    Join { session: u64, port: u16 },
 }
 
 /// From the process that plays to the daemon.
@@ -82,6 +95,8 @@ pub(crate) enum Evidence<'a> {
     Gone { status: i32 },
     /// What is answered to a datagram, where a nonce is to be written in it, and from which port it leaves.
     Answer { number: u64, nonce_at: Option<u16>, leaves: Leaves, bytes: &'a [u8] },
+    /// A session wants a port of its own, in place of the one that it has, if it has one.
+    Listen { session: u64 },
 }
 
 /// What stands before a report's body.
@@ -122,6 +137,8 @@ impl Admission {
                 message.extend_from_slice(bytes);
                 message
             }
+            Self::Listening { session, at } => [&[LISTENING][..], &session.to_le_bytes(), &address_bytes(*at)].concat(),
+            Self::Join { session, port } => [&[JOIN][..], &session.to_le_bytes(), &port.to_le_bytes()].concat(),
         }
     }
 
@@ -153,6 +170,11 @@ impl Admission {
                 };
                 Self::Datagram { number, trap, port, cut, nonce_at, transfer, bytes: rest.to_vec() }
             }
+            LISTENING => Self::Listening { session: u64::from_le_bytes(take(&mut rest)?), at: take_address(&mut rest)? },
+            JOIN => {
+                let (session, port) = (u64::from_le_bytes(take(&mut rest)?), u16::from_le_bytes(take(&mut rest)?));
+                Self::Join { session, port }
+            }
             _ => return None,
         })
     }
@@ -183,6 +205,7 @@ impl<'a> Evidence<'a> {
                 };
                 [&[ANSWER][..], &number.to_le_bytes(), &place, &from, bytes].concat()
             }
+            Self::Listen { session } => [&[LISTEN][..], &session.to_le_bytes()].concat(),
         }
     }
 
@@ -219,6 +242,7 @@ impl<'a> Evidence<'a> {
                 };
                 Self::Answer { number, nonce_at: (place != NO_PLACE).then_some(place), leaves, bytes: rest }
             }
+            LISTEN => Self::Listen { session: u64::from_le_bytes(take(&mut rest)?) },
             _ => return None,
         })
     }
@@ -229,6 +253,31 @@ fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
     let (taken, left) = rest.split_first_chunk::<N>()?;
     *rest = left;
     Some(*taken)
+}
+
+/// An address and its port; without a scope, which nobody is told.
+fn address_bytes(at: Option<SocketAddr>) -> Vec<u8> {
+    let Some(at) = at else { return vec![NO_PORT] };
+    let port = at.port().to_le_bytes();
+    match at.ip() {
+        IpAddr::V4(v4) => [&[A_PORT_V4][..], &port, &v4.octets()].concat(),
+        IpAddr::V6(v6) => [&[A_PORT_V6][..], &port, &v6.octets()].concat(),
+    }
+}
+
+/// The outer `None`: it is no address.
+fn take_address(rest: &mut &[u8]) -> Option<Option<SocketAddr>> {
+    let [family] = take(rest)?;
+    if family == NO_PORT {
+        return Some(None);
+    }
+    let port = u16::from_le_bytes(take(rest)?);
+    let ip = match family {
+        A_PORT_V4 => IpAddr::from(take::<4>(rest)?),
+        A_PORT_V6 => IpAddr::from(take::<16>(rest)?),
+        _ => return None,
+    };
+    Some(Some(SocketAddr::new(ip, port)))
 }
 
 /// A report as packets, each of [`PACKET_BYTES_MAX`] octets at most.
@@ -418,6 +467,16 @@ mod tests {
                 },
                 [&b"\x05\x07\0\0\0\0\0\0\0\x01\0\x45\0\0\0\x03\0\x01"[..], &KNOWN].concat(),
             ),
+            (Admission::Listening { session: 7, at: None }, b"\x06\x07\0\0\0\0\0\0\0\0".to_vec()),
+            (
+                Admission::Listening { session: 7, at: Some("192.0.2.1:4660".parse().unwrap()) },
+                b"\x06\x07\0\0\0\0\0\0\0\x04\x34\x12\xc0\0\x02\x01".to_vec(),
+            ),
+            (
+                Admission::Listening { session: 7, at: Some("[2001:db8::1]:4660".parse().unwrap()) },
+                b"\x06\x07\0\0\0\0\0\0\0\x06\x34\x12\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x01".to_vec(),
+            ),
+            (Admission::Join { session: 7, port: 4_660 }, b"\x07\x07\0\0\0\0\0\0\0\x34\x12".to_vec()),
         ];
         for (message, octets) in admissions {
             assert_eq!(message.to_bytes(), octets);
@@ -439,6 +498,7 @@ mod tests {
                 Evidence::Answer { number: 7, nonce_at: Some(2), leaves: own, bytes: b"" },
                 [&b"\x06\x07\0\0\0\0\0\0\0\x02\0\x01\x18\xf6\0\0"[..], &KNOWN].concat(),
             ),
+            (Evidence::Listen { session: 7 }, b"\x07\x07\0\0\0\0\0\0\0".to_vec()),
         ];
         for (message, octets) in evidence {
             assert_eq!(message.to_bytes(), octets);
@@ -466,9 +526,17 @@ mod tests {
         ] {
             assert_eq!(Evidence::read(octets), None, "{octets:?}");
         }
-        for octets in
-            [&b""[..], b"\0", b"\x03\x02\x01", b"\x05\x01", b"\x05\x07\0\0\0\0\0\0\0\x01\0\x45\0\x02\0\xff\xff\x01short", b"\x09"]
-        {
+        for octets in [
+            &b""[..],
+            b"\0",
+            b"\x03\x02\x01",
+            b"\x05\x01",
+            b"\x05\x07\0\0\0\0\0\0\0\x01\0\x45\0\x02\0\xff\xff\x01short",
+            b"\x09",
+            b"\x06\x07\0\0\0\0\0\0\0\x05\x34\x12\xc0\0\x02\x01",
+            b"\x06\x07\0\0\0\0\0\0\0\x06\x34\x12\xc0\0\x02\x01",
+            b"\x07\x07\0\0\0\0\0\0\0\x34",
+        ] {
             assert_eq!(Admission::read(octets), None, "{octets:?}");
         }
     }

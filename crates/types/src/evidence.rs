@@ -104,6 +104,8 @@ bitflags::bitflags! {
         const SILENT = 1 << 5;
         /// It came to a port that serves nothing, not to a trap that listens there.
         const DARK = 1 << 6;
+        /// A file was brought.
+        const UPLOAD = 1 << 7;
         /// What was sent to the source of a datagram, and could only be guessed elsewhere, came back in its place: it is where it
         /// says it is.
         const RETURNED = 1 << 15;

@@ -58,6 +58,8 @@ pub struct Kernel {
     owed: Owed,
     taken: Taken,
     too_large: TooLarge,
+    /// For [`Kernel::has_allow`].
+    has_allow: bool,
     /// For [`Kernel::take_mended`].
     mended: Drift,
     swept: MonoTime,
@@ -109,6 +111,7 @@ impl Kernel {
             owed: Owed::default(),
             taken: Taken::new(settings, allow_watch),
             too_large: TooLarge::default(),
+            has_allow: false,
             mended: Drift::default(),
             swept: MonoTime::default(),
             room_made: None,
@@ -235,10 +238,8 @@ impl Kernel {
     /// Has the program ask for the tables that hold something. What the kernel refuses stays owed, and is an error only for whoever needs
     /// one of these gates that is not open.
     fn open_gates(&mut self, needed: Gates) -> Result<(), Error> {
-        let was_owed = self.owed.is_any();
         let wanted = self.tables.counts().gates(self.settings.gates);
-        let done = self.set_gates(wanted);
-        self.mended.taken |= was_owed && !self.owed.is_any();
+        let done = self.order(|kernel| kernel.set_gates(wanted));
         if self.taken.gates().has(Gates(wanted.0 & needed.0)) { Ok(()) } else { done }
     }
 
@@ -270,7 +271,8 @@ impl Kernel {
     /// # Errors
     /// [`Error::Table`]: the mode before holds, and this is said again with every [`Kernel::guard`] until the kernel takes it.
     pub fn set_enforcing(&mut self, on: bool) -> Result<(), Error> {
-        self.set_gates(self.settings.gates.with(Gates::ENFORCING, on))
+        let gates = self.settings.gates.with(Gates::ENFORCING, on);
+        self.order(|kernel| kernel.set_gates(gates))
     }
 
     /// Packets that the entry of `subject` has dropped (or would have); 0 if there is none, or it cannot be read.
@@ -354,14 +356,18 @@ impl Kernel {
     /// compared if an [`Auditor`] has found it doubtful.
     ///
     /// # Errors
-    /// [`Error::Table`] or [`Error::Full`].
+    /// [`Error::Table`] or [`Error::Full`]; part of it may have been mended, and [`Kernel::take_mended`] tells it.
     pub fn guard(&mut self) -> Result<Drift, Error> {
-        let (taken, settings_changed) = (self.owed.is_any(), self.is_tampered(Depth::Quick)?);
-        if taken || settings_changed {
-            self.say_again()?;
-        }
-        let missing = self.guard_probe()?.missing;
-        Ok(Drift { missing, settings_changed, taken, ..self.off() })
+        let is_tampered = self.is_tampered(Depth::Quick)?;
+        let said = if is_tampered || self.owed.is_any() { self.order(Self::say_again) } else { Ok(()) };
+        // What is refused keeps nothing else back, and what was mended all the same is told.
+        let is_mended = said.is_ok() || self.is_tampered(Depth::Quick).is_ok_and(|is_still| !is_still);
+        self.mended.settings_changed |= is_tampered && is_mended;
+        let probe = self.guard_probe();
+        said?;
+        let missing = probe?.missing;
+        let Drift { detached, unsteered, .. } = self.off();
+        Ok(Drift { missing, detached, unsteered, ..self.take_mended() })
     }
 
     /// What reads the tables from another thread; `None` once it was taken.
@@ -426,8 +432,8 @@ impl Kernel {
 
     /// Writes again what somebody may have written over.
     fn say_again(&mut self) -> Result<(), Error> {
-        self.place_again()?;
-        self.say_lasting()
+        let placed = self.place_again();
+        placed.and(self.say_lasting())
     }
 
     /// The same, but for what is ordered for long.

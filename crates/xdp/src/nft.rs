@@ -39,7 +39,8 @@ mod uapi;
 mod writer;
 
 use crate::{
-    Counters, Dark, Drift, Error, Knocks, Lookout, OnExit, Options, attach, deadline, lookout::Sight, pins::Pins, system,
+    Counters, Dark, Drift, Error, InterfaceStatus, Knocks, Lookout, OnExit, Options, attach, deadline, lookout::Sight,
+    pins::Pins, system,
 };
 use answers::{elements, hear, silent, unexpected};
 use compare::Plan;
@@ -93,12 +94,14 @@ pub struct Nft {
     lookout: RefCell<Lookout>,
     wanted: Vec<String>,
     /// What the writer was told last.
-    sight: Sight,
-    /// What was seen last when the writer refused, and was told.
-    refused_sight: Option<Sight>,
+    seen: Sight,
+    /// How those stand.
+    interfaces: Vec<InterfaceStatus>,
     sends_from: (u16, u16),
     /// The kernel has refused something that is wanted all the same.
     owes: bool,
+    /// For [`Nft::has_allow`].
+    has_allow: bool,
     /// For [`Nft::take_mended`].
     mended: Cell<Mended>,
     sees_probes: bool,
@@ -131,7 +134,7 @@ impl Nft {
         let lock = lines::lock()?;
         let failed = |doing: &'static str| move |source: io::Error| Error::Nftables { doing: doing.into(), source };
         let mut lookout = Lookout::for_nft(options.interfaces.clone()).map_err(failed("look at the interfaces of"))?;
-        let sight = lookout.look().map_err(failed("look at the interfaces of"))?;
+        let seen = lookout.look().map_err(failed("look at the interfaces of"))?;
         let (orders, writers_orders) = pair()?;
         let (looks, writers_looks) = pair()?;
         start_writer(NftEnds { orders: writers_orders, looks: writers_looks })
@@ -145,9 +148,10 @@ impl Nft {
             lookout: RefCell::new(lookout),
             wanted: options.interfaces.clone(),
             sends_from: scan.sends_from,
-            sight,
-            refused_sight: None,
+            interfaces: seen.interfaces.clone(),
+            seen,
             owes: false,
+            has_allow: false,
             mended: Cell::default(),
             sees_probes: false,
             weighs: false,
@@ -166,7 +170,7 @@ impl Nft {
     fn open(&mut self, options: &Options, scan: Scan) -> Result<(), Error> {
         let window = options.scan.window;
         let releases = options.exit == OnExit::Release;
-        let order = Order::Open { network: self.network(&self.sight), max_bans: options.max_bans, releases, scan };
+        let order = Order::Open { network: self.network(&self.seen), max_bans: options.max_bans, releases, scan };
         match self.ask(&order).map_err(answers::absent)? {
             Answer::Opened { sees_probes, weighs } => (self.sees_probes, self.weighs) = (sees_probes, weighs),
             _ => return Err(unexpected()),
@@ -363,7 +367,7 @@ impl Nft {
     ///
     /// # Errors
     /// [`Error::Nftables`].
-    pub fn release(self) -> Result<(), Error> {
+    pub fn release(mut self) -> Result<(), Error> {
         self.done(&Order::Release).map(|_| ())
     }
 
@@ -398,15 +402,18 @@ impl Nft {
 
     /// Enters what fits, and gives the first error about what does not.
     fn raise_all(&mut self, bans: &[Enforcement], are_new: bool, now: Now) -> Result<Option<Error>, Error> {
-        let order =
-            |some: &[Enforcement]| Order::Raise { all: some.iter().map(|what| compare::element(what, now)).collect(), are_new };
-        match self.insist(&order(bans)) {
+        let order = |some: &[Enforcement], are_new| Order::Raise {
+            all: some.iter().map(|what| compare::element(what, now)).collect(),
+            are_new,
+        };
+        match self.insist(&order(bans, are_new)) {
             Err(Error::Full { .. }) => {}
             done => return done.map(|_| None),
         }
         let mut refused = None;
         for what in bans.chunks(1) {
-            match self.insist(&order(what)) {
+            // Some of them are in by now, and are not to be counted twice.
+            match self.insist(&order(what, false)) {
                 Err(error @ Error::Full { .. }) => refused = refused.or(Some(error)),
                 done => drop(done?),
             }

@@ -11,7 +11,7 @@ use common::{
     wait,
 };
 use honeymesh_types::{Lockdown, Scope};
-use honeymesh_xdp::{Error, Nft, NftEnds, NftWriter, now};
+use honeymesh_xdp::{Error, InterfaceState, Nft, NftEnds, NftWriter, now};
 use ipnet::Ipv4Net;
 use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, recv, send, socketpair};
 use std::{
@@ -95,6 +95,32 @@ fn a_mode_that_the_kernel_refused_is_told_by_the_probe_and_said_again() {
     });
 }
 
+/// An order.
+type GivenTo = fn(&mut Nft) -> Result<(), Error>;
+
+#[test]
+fn what_was_refused_and_is_taken_with_the_next_order_is_told() {
+    alone("taken with an order", |room| {
+        let stage = Stage::new(room, Kind::Nft);
+        let mut nft = begun(&stage);
+        let orders: [(bool, GivenTo); 3] = [
+            (false, |nft| nft.set_enforcing(true)),
+            (false, |nft| nft.set_allow(&[net_of("198.51.100.0/28")])),
+            (true, |nft| nft.set_lockdown(Lockdown::Confirmed)),
+        ];
+        for (mode, order) in orders {
+            refuse();
+            nft.set_enforcing(mode).unwrap_err();
+            refuse_no_more();
+            assert!(!nft.take_mended().taken);
+            order(&mut nft).unwrap();
+            assert!(nft.take_mended().taken);
+            assert!(!nft.guard().unwrap().taken, "once is enough");
+        }
+        nft.release().unwrap();
+    });
+}
+
 #[test]
 fn a_lockdown_that_the_kernel_did_not_leave_or_begin_is_left_or_begun_with_the_next_look() {
     alone("refused lockdown", |room| {
@@ -119,7 +145,7 @@ fn a_lockdown_that_the_kernel_did_not_leave_or_begin_is_left_or_begun_with_the_n
         nft.set_lockdown(Lockdown::Confirmed).unwrap();
         assert_eq!(is_locked(), [true; 2], "saying it again does it, too");
         assert!(wait(|| stage.drops(&nft, "198.51.100.9")));
-        assert!(nft.guard().unwrap().is_none());
+        assert!(nft.take_mended().taken && nft.guard().unwrap().is_none());
         nft.release().unwrap();
     });
 }
@@ -139,12 +165,17 @@ fn a_lockdown_that_holds_is_confirmed_kept_and_ended_while_something_else_is_ref
         assert!(ends());
         nft.set_lockdown(Lockdown::Confirmed).expect("it is there already");
         assert!(!ends() && wait(|| stage.drops(&nft, "198.51.100.9")));
+        assert!(!nft.take_mended().settings_changed, "our own work is nobody else's");
         tool("flush set netdev honeymesh locked ; flush set inet honeymesh locked").unwrap();
+        tool("delete element netdev honeymesh ban4_32 { 192.0.0.8 }").unwrap();
         assert!(!stage.drops(&nft, "198.51.100.9"));
         nft.guard().unwrap_err();
+        assert!(tool("get element netdev honeymesh ban4_32 { 192.0.0.8 }").is_ok(), "the self-probe's ban waits for nothing");
         assert!(wait(|| stage.drops(&nft, "198.51.100.9")), "mended");
+        assert!(nft.take_mended().settings_changed, "and theirs is told");
         nft.set_lockdown(Lockdown::Off).expect("nobody is kept out for what else is refused");
         assert!(!stage.drops(&nft, "198.51.100.9"));
+        assert!(!nft.take_mended().settings_changed, "nor is this");
         tool("delete table netdev other").unwrap();
         assert!(nft.guard().unwrap().taken);
         assert!(!stage.drops(&nft, "198.51.100.9") && nft.guard().unwrap().is_none());
@@ -221,16 +252,23 @@ fn what_the_kernel_took_in_the_end_is_told_and_is_nobody_elses_work() {
         ip("link add hm2 type veth peer name hm3");
         crowd("hm2");
         nft.look_after(lookout.look().unwrap()).unwrap_err();
-        nft.set_enforcing(false).expect_err("everything is one transaction");
-        nft.set_lockdown(Lockdown::Confirmed).unwrap_err();
-        nft.set_allow(&[net_of("203.0.113.16/28")]).expect("but who is never to be banned is not held up");
+        let stand = |nft: &Nft| nft.interfaces().into_iter().map(|interface| interface.state).collect::<Vec<_>>();
+        use InterfaceState::{Absent, Attached, Detached};
+        assert_eq!(stand(&nft), [Attached, Detached, Absent]);
+        nft.set_enforcing(false).expect("it keeps the mode from no other");
+        assert!(!drops(&stage, &nft));
+        nft.set_enforcing(true).unwrap();
+        nft.set_allow(&[net_of("203.0.113.16/28")]).expect("nor who is never to be banned");
         for subject in ["203.0.113.0/24", "2001:db8:1::/48"] {
             nft.raise(&full(subject), now()).expect("nor is a ban");
         }
         nft.raise(&ban("198.51.100.0/25", Scope::Dark, None), now()).expect("nor a silence");
         let before = nft.counters().unwrap().dropped;
         assert!(stage.drops(&nft, "203.0.113.9") && !stage.drops(&nft, "203.0.113.17") && stage.drops(&nft, "2001:db8:1::9"));
-        assert_eq!(nft.counters().unwrap().dropped - before, 5, "the mode before holds, and three sentinels came by");
+        assert_eq!(nft.counters().unwrap().dropped - before, 5, "three sentinels came by");
+        nft.set_lockdown(Lockdown::Confirmed).expect("nor a lockdown");
+        assert!(wait(|| stage.drops(&nft, "192.0.2.77")), "a stranger is locked out");
+        assert!(!nft.take_mended().taken, "something is still refused");
         let why = nft.probe().unwrap().unwrap_err();
         assert!(why.contains("refused what was ordered") && !why.contains("not as they were left"), "{why}");
         nft.guard().unwrap_err();
@@ -241,9 +279,14 @@ fn what_the_kernel_took_in_the_end_is_told_and_is_nobody_elses_work() {
             "one that can be guarded does not wait for one that cannot"
         );
         assert!(tool("list chain netdev honeymesh from_hm2").is_err());
+        assert_eq!(stand(&nft), [Attached, Detached, Attached]);
+        ip("link del hm4");
+        nft.look_after(lookout.look().unwrap()).unwrap_err();
+        assert_eq!(stand(&nft), [Attached, Detached, Absent]);
 
         tool("delete table netdev other").unwrap();
         nft.look_after(lookout.look().unwrap()).unwrap();
+        assert_eq!(stand(&nft), [Attached, Attached, Absent]);
         assert!(tool("list chain netdev honeymesh from_hm2").is_ok() && tool("list set inet honeymesh locked").is_ok());
         let drift = nft.guard().unwrap();
         assert!(drift.taken && !drift.settings_changed && drift.missing.is_empty(), "{drift:?}");
@@ -276,6 +319,25 @@ fn an_allowlist_that_is_too_large_leaves_the_one_before_and_is_told_until_one_fi
 }
 
 #[test]
+fn a_never_ban_set_that_has_just_grown_is_nobody_elses_work() {
+    alone("just grown", |room| {
+        let mut nft = unowned(room, &["lo"]);
+        let address = |number: u32| Ipv4Net::from(Ipv4Addr::from_bits(0x0a00_0000 + number)).into();
+        for round in 0..12 {
+            let many: Vec<_> = (0..20_000).map(|number| address(round * 20_000 + number)).collect();
+            nft.set_allow(&[]).unwrap();
+            nft.set_allow(&many).unwrap();
+            for _ in 0..3 {
+                assert!(!nft.guard().unwrap().settings_changed, "round {round}");
+            }
+        }
+        tool("delete element netdev honeymesh allow4_32 { 10.3.91.97 }").unwrap();
+        assert!(nft.guard().unwrap().settings_changed, "and what is missing is missed");
+        nft.release().unwrap();
+    });
+}
+
+#[test]
 fn what_somebody_took_away_and_a_ban_or_a_look_put_back_is_told() {
     alone("mended in passing", |room| {
         let stage = Stage::new(room, Kind::Nft);
@@ -293,6 +355,30 @@ fn what_somebody_took_away_and_a_ban_or_a_look_put_back_is_told() {
         nft.raise(&full("203.0.113.8"), now()).unwrap();
         let drift = nft.guard().unwrap();
         assert!(drift.settings_changed && !drift.missing.is_empty(), "by a ban: {drift:?}");
+        assert!(nft.guard().unwrap().is_none());
+        nft.release().unwrap();
+    });
+}
+
+#[test]
+fn what_somebody_did_is_told_though_an_order_has_overwritten_it() {
+    alone("overwritten", |room| {
+        let stage = Stage::new(room, Kind::Nft);
+        let mut nft = begun(&stage);
+        nft.set_allow(&[net_of("203.0.113.16/28")]).unwrap();
+        tool("insert rule netdev honeymesh entrance accept").unwrap();
+        nft.set_enforcing(false).unwrap();
+        assert!(nft.take_mended().settings_changed, "by a mode");
+        nft.set_enforcing(true).unwrap();
+        assert!(!nft.take_mended().settings_changed && nft.guard().unwrap().is_none());
+
+        tool("flush ruleset").unwrap();
+        nft.set_lockdown(Lockdown::Confirmed).unwrap();
+        assert!(nft.take_mended().settings_changed, "by a lockdown");
+        let intent = [ban(SENTINEL, Scope::All, None), full(BANNED)];
+        assert_eq!(nft.reconcile(&intent, now()).unwrap().missing.len(), 2);
+        nft.set_lockdown(Lockdown::Off).unwrap();
+        assert!(!nft.take_mended().settings_changed && drops(&stage, &nft));
         assert!(nft.guard().unwrap().is_none());
         nft.release().unwrap();
     });
@@ -453,5 +539,19 @@ fn tables_are_left_as_they_are_for_a_later_start_that_says_what_is_wanted() {
         assert!(stage.drops(&second, BANNED) && !stage.drops(&second, "198.51.100.9"), "nothing of it outlives a restart");
         assert!(second.guard().unwrap().is_none());
         second.release().unwrap();
+    });
+}
+
+#[test]
+fn a_table_that_is_too_small_takes_as_many_as_it_has_room_for() {
+    alone("too small", |room| {
+        let mut options = room.options(&["lo"]);
+        options.max_bans = 300;
+        let mut nft = nft_again(&options);
+        let many: Vec<_> = (0..500).map(|number| full(&Ipv4Addr::from_bits(0xcb00_0000 + number).to_string())).collect();
+        assert!(matches!(nft.reconcile(&many, now()), Err(Error::Full { .. })));
+        let held = many.iter().filter(|ban| nft.mend(&ban.subject, Some(ban), now()).is_ok_and(|drift| drift.is_none())).count();
+        assert_eq!(held, 300);
+        nft.release().unwrap();
     });
 }

@@ -4,10 +4,11 @@
 
 mod common;
 
-use aya::maps::{LpmTrie, Map, MapData, lpm_trie::Key};
+use aya::maps::{Array, LpmTrie, Map, MapData, lpm_trie::Key};
 use common::{Room, alone, hour, net_of};
 use honeymesh_types::{Lockdown, Scope};
 use honeymesh_xdp::{Error, Fared, Kernel, Probed, now};
+use honeymesh_xdp_abi::{Gates, Settings};
 use honeymesh_xdp_program::testing::{HERE4, HERE6, Packet};
 use ipnet::Ipv4Net;
 use std::{
@@ -216,6 +217,76 @@ fn an_order_that_is_taken_in_passing_with_a_ban_is_told() {
         let mended = kernel.take_mended();
         assert!(mended.taken && !mended.settings_changed, "{mended:?}");
         assert!(kernel.guard().unwrap().is_none());
+        kernel.release().unwrap();
+    });
+}
+
+#[test]
+fn an_order_that_is_taken_with_the_next_one_is_told() {
+    alone("with the next order", |room| {
+        let (mut kernel, _knocks) = Kernel::start(&room.options(&["lo"])).unwrap();
+        let pairs: [[GivenTo; 2]; 4] = [
+            [|kernel| kernel.set_enforcing(false), |kernel| kernel.set_enforcing(false)],
+            [|kernel| kernel.set_lockdown(Lockdown::Confirmed), |kernel| kernel.set_local(&["192.0.2.1".parse().unwrap()])],
+            [|kernel| kernel.set_allow(&[net_of("198.51.100.0/24")]), |kernel| kernel.set_allow(&[net_of("198.51.100.0/25")])],
+            [|kernel| kernel.set_enforcing(true), |kernel| kernel.set_lockdown(Lockdown::Off)],
+        ];
+        for [first, next] in pairs {
+            refused(|| first(&mut kernel).unwrap_err());
+            assert!(kernel.take_mended().is_none());
+            next(&mut kernel).unwrap();
+            let mended = kernel.take_mended();
+            assert!(mended.taken && !mended.settings_changed, "{mended:?}");
+            assert!(kernel.guard().unwrap().is_none(), "once");
+        }
+        kernel.release().unwrap();
+    });
+}
+
+#[test]
+fn what_somebody_changed_is_told_also_if_only_a_part_of_it_can_be_said_again() {
+    alone("partly healed", |room| {
+        let (mut kernel, _knocks) = Kernel::start(&room.options(&["lo"])).unwrap();
+        freeze(&pinned(room, "HM_LOCAL"));
+        kernel.set_local(&["192.0.2.1".parse().unwrap()]).unwrap_err();
+        kernel.guard().unwrap_err();
+        assert!(kernel.take_mended().is_none(), "nobody has changed anything");
+        let mut settings: Array<_, [u8; size_of::<Settings>()]> = Map::Array(pinned(room, "HM_SETTINGS")).try_into().unwrap();
+        settings.set(0, [0; size_of::<Settings>()], 0).unwrap();
+        kernel.guard().unwrap_err();
+        let mended = kernel.take_mended();
+        assert!(mended.settings_changed && !mended.taken, "{mended:?}");
+        kernel.guard().unwrap_err();
+        assert!(kernel.take_mended().is_none(), "once");
+        kernel.release().unwrap();
+    });
+}
+
+#[test]
+fn a_never_ban_set_that_is_owed_is_there_before_a_lockdown_that_is_owed_begins() {
+    const ALLOWED: u32 = 60_000;
+    alone("in this order", |room| {
+        let (mut kernel, _knocks) = Kernel::start(&room.options(&["lo"])).unwrap();
+        let address = |number: u32| Ipv4Addr::from_bits(0x0a00_0000 + number);
+        let nets: Vec<_> = (0..ALLOWED).map(|number| Ipv4Net::from(address(number)).into()).collect();
+        refused(|| kernel.set_allow(&nets).unwrap_err());
+        refused(|| kernel.set_lockdown(Lockdown::Confirmed).unwrap_err());
+        let (settings, allow) = (common::flood::settings(room), pinned(room, "HM_ALLOW4"));
+        let allow: Trie = Map::LpmTrie(allow).try_into().unwrap();
+        let is_allowed = |number| allow.get(&Key::new(32, address(number).to_bits().to_be()), 0).is_ok();
+        thread::scope(|scope| {
+            let guarding = scope.spawn(|| kernel.guard().map(|_| ()));
+            loop {
+                let is_done = guarding.is_finished();
+                if settings.gates().has(Gates::LOCKDOWN) {
+                    break;
+                }
+                assert!(!is_done, "it begins");
+            }
+            let are_allowed = [0, ALLOWED / 2, ALLOWED - 1].map(is_allowed);
+            assert_eq!(are_allowed, [true; 3]);
+            guarding.join().unwrap().unwrap();
+        });
         kernel.release().unwrap();
     });
 }

@@ -30,6 +30,7 @@ pub(super) fn told(data: &[u8]) {
         let Some(runtime) = runtime else { return };
         let heard = runtime.block_on(hear(&packets)).unwrap_or_else(|error| panic!("{error}"));
         assert_eq!(heard.active, 0, "somebody is counted who has left");
+        assert!(heard.ports <= GUESTS.len(), "{} ports for {} guests", heard.ports, GUESTS.len());
         GUESTS.iter().for_each(|guest| {
             let told: Vec<&Visit> = heard.visits.iter().filter(|visit| visit.source.ip() == *guest).collect();
             assert!((1..=VISITS_MAX).contains(&told.len()), "{guest}: told {} times", told.len());

@@ -5,7 +5,7 @@
 
 use crate::failure::Failure;
 use honeymesh_sandbox::{Files, Role, Sandbox, close_inherited, forbid_more, in_a_copy, let_go_of_code, narrow};
-use honeymesh_trap::{LEAVING_MAX, Room, RoomLine, Setting, address_space_max, note_faults};
+use honeymesh_trap::{LEAVING_MAX, PORTS_MAX, Room, RoomLine, Setting, address_space_max, note_faults};
 use nix::{
     sys::{
         prctl,
@@ -23,8 +23,8 @@ use std::{
 
 /// What the warden may read: the proof that its power is gone.
 const PROOF: &str = "/proc/self";
-/// Descriptors besides one for each session: lines, loop, standard streams, and what is on its way.
-const DESCRIPTORS_BESIDES: usize = 64;
+/// Descriptors besides one for each session: lines, loop, standard streams, and what is on its way; and what sessions have brought to them.
+const DESCRIPTORS_BESIDES: usize = 64 + PORTS_MAX;
 /// The first pause before another copy; each further one is twice as long ...
 const PAUSE_MIN: Duration = Duration::from_millis(10);
 /// ... up to this. A process that dies at once, again and again, costs no processor, and nobody gives it up.

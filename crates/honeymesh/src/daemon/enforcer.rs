@@ -77,6 +77,10 @@ pub trait Enforcer {
     /// What was mended since this was asked last and nobody was told, in passing or by an [`Enforcer::reconcile`] that failed: of what somebody
     /// else had changed (then bans may be missing, too), and of what the kernel had refused.
     fn take_mended(&mut self) -> Drift;
+    /// Is something that was ordered not in force, because the kernel has refused it? It is said again until it is.
+    fn owes(&self) -> bool;
+    /// Was a never-ban set that was ordered since the start taken? Whatever is refused later, that one or a part of a later one is there.
+    fn has_allow(&self) -> bool;
     /// Takes what a self-probe came to.
     ///
     /// # Errors
@@ -131,6 +135,14 @@ macro_rules! forwarded {
 
         fn take_mended(&mut self) -> Drift {
             Self::take_mended(self)
+        }
+
+        fn owes(&self) -> bool {
+            Self::owes(self)
+        }
+
+        fn has_allow(&self) -> bool {
+            Self::has_allow(self)
         }
 
         fn take_look(&mut self) -> Option<Look> {

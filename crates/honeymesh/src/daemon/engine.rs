@@ -129,7 +129,14 @@ struct Turn {
     /// Whether the store was told something.
     kept: bool,
     /// What of mode, lockdown and never-ban set the kernel refused.
-    refused: Option<String>,
+    refused: Option<Unmet>,
+}
+
+/// What was refused of what lasts.
+struct Unmet {
+    why: String,
+    /// Is it not tried again?
+    is_final: bool,
 }
 
 impl<K: Enforcer> Engine<K> {
@@ -174,16 +181,22 @@ impl<K: Enforcer> Engine<K> {
         }
     }
 
-    /// Brings the restored node and the kernel together: outputs of the restoration, the network, then the tables.
+    /// Brings the restored node and the kernel together: the network, the never-ban set, what else the restoration came to, then the tables.
+    /// Of several never-ban sets only the last one is said, for it alone is whole: one from before the network was known would take own
+    /// addresses, gateways and operators out of a kernel that drops meanwhile, and would do for a lockdown.
     pub fn begin(&mut self, mut restored: Vec<Output>, facts: NetworkFacts) {
         let now = (self.clock)();
-        // Not before the network is known: a stored ban must not hit an address that is ours by now, and a lockdown must not
-        // keep out whoever is logged in.
+        // Before anything is said: a stored ban must not hit an address that is ours by now, and a lockdown must not keep out whoever is
+        // logged in.
+        self.own_addresses(&facts);
+        self.node.handle(Input::Network(facts), now, &mut restored);
         restored.retain(|output| *output != Output::Reconcile);
+        let mut sets: Vec<_> = restored.extract_if(.., |output| matches!(output, Output::Protect(_))).collect();
+        sets.drain(..sets.len().saturating_sub(1));
         let lockdowns: Vec<_> = restored.extract_if(.., |output| matches!(output, Output::Lockdown(_))).collect();
-        self.carry_out(restored, now.mono, now);
-        self.network(facts);
-        self.carry_out(lockdowns, now.mono, now);
+        for outputs in [sets, restored, lockdowns] {
+            self.carry_out(outputs, now.mono, now);
+        }
         self.reconcile();
         self.interfaces_seen(self.kernel.interfaces());
     }
@@ -243,11 +256,15 @@ impl<K: Enforcer> Engine<K> {
 
     /// Takes a change of the network: what is ours is known to the kernel before anything is judged by it.
     pub fn network(&mut self, facts: NetworkFacts) {
+        self.own_addresses(&facts);
+        let now = (self.clock)();
+        self.take(Input::Network(facts), now.mono);
+    }
+
+    fn own_addresses(&mut self, facts: &NetworkFacts) {
         if let Err(error) = self.kernel.set_local(&facts.own) {
             self.trouble("own addresses", None, &error);
         }
-        let now = (self.clock)();
-        self.take(Input::Network(facts), now.mono);
     }
 
     /// How long the loop may sleep at most; zero if there is something to do at once.
@@ -288,6 +305,7 @@ impl<K: Enforcer> Engine<K> {
         for output in outputs.drain(..) {
             self.carry_out_one(output, &mut turn, now);
         }
+        self.lock_withheld();
         outputs
     }
 
@@ -330,11 +348,12 @@ impl<K: Enforcer> Engine<K> {
     /// What came of a setting. One that was refused stays wanted, and whoever ordered it hears of it.
     fn setting(&mut self, what: &str, done: Result<(), honeymesh_xdp::Error>, turn: &mut Turn) {
         if let Err(error) = done {
-            let then = match is_final(&error) {
+            let is_final = is_final(&error);
+            let then = match is_final {
                 true => "is not tried again, and what was ordered before holds: order something else",
                 false => "is said again until the kernel takes it",
             };
-            turn.refused = Some(format!("the kernel refused {what}: {error}; it {then}"));
+            turn.refused = Some(Unmet { why: format!("the kernel refused {what}: {error}; it {then}"), is_final });
             self.trouble(what, None, &error);
         }
     }
@@ -396,8 +415,14 @@ impl<K: Enforcer> Engine<K> {
         self.take(Input::Order { id, order }, now.mono);
     }
 
+    /// Is what was refused in this turn still not in force? It may have been taken by whatever came after it.
+    fn is_unmet(&self, unmet: &Unmet) -> bool {
+        unmet.is_final || self.kernel.owes() || self.shield.is_withholding()
+    }
+
     /// Answers an order: at once if nothing was kept, else when the store has it on the disk.
     fn reply(&mut self, id: OrderId, result: Result<Done, Refused>, turn: &Turn) {
+        self.lock_withheld();
         let Some(asker) = self.waiting.remove(&id) else { return };
         // An unban that waited for the members was kept in an earlier turn.
         let kept = turn.kept || matches!(result, Ok(Done::Unbanned { .. }));
@@ -405,7 +430,7 @@ impl<K: Enforcer> Engine<K> {
             Ok(done) => answer::done(&done, |subject| self.kernel.drops(subject)),
             Err(refused) => Err(answer::refused(&refused)),
         };
-        let answer = if_taken(answer, turn.refused.as_deref());
+        let answer = if_taken(answer, turn.refused.as_ref().filter(|unmet| self.is_unmet(unmet)));
         let Some(reply) = asker.reply else { return };
         if kept && answer.is_ok() {
             self.books.when_committed(move |committed| reply.answer(if_committed(answer, committed)));
@@ -421,8 +446,8 @@ const fn is_final(error: &honeymesh_xdp::Error) -> bool {
 }
 
 /// An order that is known but not in force is no success.
-fn if_taken(answer: Result<Response, Refusal>, refused: Option<&str>) -> Result<Response, Refusal> {
-    let Some(why) = refused else { return answer };
+fn if_taken(answer: Result<Response, Refusal>, unmet: Option<&Unmet>) -> Result<Response, Refusal> {
+    let Some(Unmet { why, .. }) = unmet else { return answer };
     answer.and_then(|_| {
         let words = format!("it is wanted and kept, but not in force: {why}");
         Err(Refusal::new(RefusalKind::Broken, format!("{words}; `honeymesh status` tells whether the self-probe is fine")))

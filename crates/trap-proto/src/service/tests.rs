@@ -73,7 +73,10 @@ fn only_services_with_a_login_let_somebody_in() {
     assert_eq!(of("telnet", 0), Ok(Service::Telnet(Telnet::of(&persona()).letting_in(0))));
     assert_eq!(of("ssh", 2), Ok(Service::Ssh(Ssh::of(&persona()).letting_in(2))));
     assert_eq!(of("ssh", 7).unwrap_err().to_string(), "let_in: `7` is no try; write 1 to 6, or 0 to let nobody in");
-    assert_eq!(of("ftp", 1).unwrap_err().to_string(), "service `ftp` lets nobody in; leave `let_in` out");
+    assert_eq!(of("ftp", 0), Ok(Service::Ftp(Ftp::of(&persona()).letting_in(0))));
+    assert_eq!(of("ftp", 4).unwrap_err().to_string(), "let_in: `4` is no try; write 1 to 3, or 0 to let nobody in");
+    assert!(of("ftp", 1).unwrap().opens_ports() && !of("ftp", 0).unwrap().opens_ports() && !of("ssh", 1).unwrap().opens_ports());
+    assert_eq!(of("smtp", 1).unwrap_err().to_string(), "service `smtp` lets nobody in; leave `let_in` out");
     assert_eq!(of("script", 1).unwrap_err().to_string(), "service `script` lets nobody in; leave `let_in` out");
     assert_eq!(
         of("adb", 2).unwrap_err().to_string(),

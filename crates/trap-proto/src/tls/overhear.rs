@@ -1,7 +1,7 @@
 //! Reads the hello of whoever speaks TLS to a service that does not.
 
 use super::{HANDSHAKE, Heard, HelloReader};
-use crate::{Findings, Flow, Patience, Pause, Session, Step, TlsManner};
+use crate::{Done, Errand, Findings, Flow, Patience, Pause, Session, Step, TlsManner};
 use alloc::{boxed::Box, vec::Vec};
 use honeymesh_types::WallTime;
 
@@ -117,6 +117,14 @@ impl Session for Overheard {
 
     fn resume(&mut self, now: WallTime, answer: &mut Vec<u8>) -> Option<Flow> {
         self.inner.resume(now, answer)
+    }
+
+    fn errand(&mut self) -> Option<Errand> {
+        self.inner.errand()
+    }
+
+    fn done(&mut self, done: Done, now: WallTime, answer: &mut Vec<u8>) -> Flow {
+        self.inner.done(done, now, answer)
     }
 
     fn said(&mut self) -> Option<Vec<u8>> {

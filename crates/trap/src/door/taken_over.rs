@@ -71,6 +71,23 @@ impl TakenOver {
         }
     }
 
+    /// The next message, with its connection if there is one.
+    pub(super) async fn admission(&self) -> (Admission, Option<OwnedFd>) {
+        let mut message = vec![0; ADMISSION_BYTES_MAX];
+        timeout(PATIENCE, self.arrivals.next(&mut message)).await.expect("nothing is handed over").unwrap().unwrap()
+    }
+
+    /// Waits until so many words were about nobody.
+    pub(super) async fn until_strays(&self, strays: u64) {
+        timeout(PATIENCE, async {
+            while self.status.house().strays < strays {
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+        })
+        .await
+        .expect("its words are believed");
+    }
+
     /// Is nothing handed over for a while?
     pub(super) async fn hears_nothing(&self) -> bool {
         let mut message = vec![0; ADMISSION_BYTES_MAX];
@@ -87,6 +104,10 @@ impl TakenOver {
 
     pub(super) fn say(&self, evidence: &Evidence<'_>) {
         rustix::io::write(&self.evidence, &evidence.to_bytes()).unwrap();
+    }
+
+    pub(super) fn say_if_there_is_room(&self, evidence: &Evidence<'_>) {
+        let _unless_it_is_full = rustix::io::write(&self.evidence, &evidence.to_bytes());
     }
 
     pub(super) fn answer(&self, number: u64, nonce_at: Option<u16>, bytes: &[u8]) {

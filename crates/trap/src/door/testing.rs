@@ -1,6 +1,6 @@
 //! The daemon's ear without its doors: for whoever tells it lies.
 
-use super::{Hearing, Household, Shared};
+use super::{Hearing, Household, Keeping, Shared};
 use crate::{
     Limits,
     bind::Plays,
@@ -19,7 +19,7 @@ use std::{
     sync::{Arc, atomic::Ordering::Relaxed},
     time::Duration,
 };
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 /// Who has connected: session 1 from the first of them, 2 from the second, and so on.
 pub const GUESTS: [IpAddr; 3] = [
@@ -27,6 +27,8 @@ pub const GUESTS: [IpAddr; 3] = [
     IpAddr::V4(Ipv4Addr::new(203, 0, 113, 2)),
     IpAddr::V4(Ipv4Addr::new(203, 0, 113, 3)),
 ];
+/// Where they came to: an address that ports can be opened at.
+const HERE: Ipv4Addr = Ipv4Addr::LOCALHOST;
 /// What is kept of one session, in octets.
 pub const CAPTURE_BYTES_MAX: usize = 4_096;
 /// Visits of one guest at most: its reports, the last one, and one when it leaves.
@@ -45,6 +47,8 @@ pub struct Heard {
     pub active: u64,
     /// Packets that could not be true.
     pub strays: u64,
+    /// Ports that were open at once, at most.
+    pub ports: usize,
 }
 
 /// Lets the [`GUESTS`] in, then hears these packets as if the process that plays had written them, then sees it end.
@@ -67,12 +71,15 @@ pub async fn hear(packets: &[&[u8]]) -> io::Result<Heard> {
         household,
     });
     for guest in GUESTS {
-        let here = SocketAddr::from(([192, 0, 2, 1], 21));
+        let here = SocketAddr::from((HERE, 21));
         if let Entry::Admitted(_) = shared.gate.enter(SocketAddr::new(guest, 4_000), here, 0) {
             count(&counters.active);
         }
     }
-    let heard = lines()?.0.listen()?.1;
+    let (line, _rooms) = lines()?;
+    let (inward, heard) = line.listen()?;
+    let (_stop, stopped) = watch::channel(());
+    let keeping = Some(Keeping::new(&Arc::new(inward), &stopped));
     let stray_pause = Duration::ZERO;
     let mut hearing = Hearing {
         heard,
@@ -82,17 +89,19 @@ pub async fn hear(packets: &[&[u8]]) -> io::Result<Heard> {
         wait_max: VISIT_WAIT,
         has_begun: false,
         stray_pause,
-        keeping: None,
+        keeping,
     };
+    let mut ports = 0;
     for packet in packets {
         hearing.hear(&packet[..packet.len().min(PACKET_BYTES_MAX)]).await;
+        ports = ports.max(shared.gate.ports());
     }
     shared.let_go(shared.gate.empty());
     let mut visits = Vec::new();
     while let Ok(visit) = told.try_recv() {
         visits.push(visit);
     }
-    Ok(Heard { visits, active: counters.active.load(Relaxed), strays: shared.house.strays.load(Relaxed) })
+    Ok(Heard { visits, active: counters.active.load(Relaxed), strays: shared.house.strays.load(Relaxed), ports })
 }
 
 /// A message in either direction, read and written again. Panics if it is another one then.
@@ -115,7 +124,7 @@ pub fn messages(bytes: &[u8]) {
     drop(crate::Setting::read(bytes));
 }
 
-/// Packets of an honest process: for each guest a report with these fields and this payload, and its end.
+/// Packets of an honest process: for each guest a port, a report with these fields and this payload, and its end.
 #[must_use]
 pub fn honest(payload: &[u8]) -> Vec<Vec<u8>> {
     let mut findings = Findings::default();
@@ -123,6 +132,7 @@ pub fn honest(payload: &[u8]) -> Vec<Vec<u8>> {
     let body = wire::body(&findings, None, payload);
     let mut packets = vec![Evidence::Hello { pid: 7 }.to_bytes()];
     for session in (1..).take(GUESTS.len()) {
+        packets.push(Evidence::Listen { session }.to_bytes());
         packets.extend(wire::packets(session, payload.len() as u64, Signs::CREDENTIALS, &body));
         packets.push(Evidence::Over { session, lost: 0, fault: b"" }.to_bytes());
     }

@@ -150,6 +150,7 @@ impl Conversation {
 
     /// Reports at once; the answer, and the end, wait for their turn.
     async fn follow_slowly(&mut self, flow: Flow, answer: &mut Vec<u8>, drip: &mut Drip) -> Result<(), End> {
+        let flow = if flow == Flow::Errand { self.refuse_errands(answer) } else { flow };
         if matches!(flow, Flow::Telling | Flow::Close) {
             self.report().await;
         }

@@ -130,7 +130,7 @@ async fn hold_in(room: usize, wait: Duration, limits: Limits, is_slow: bool) -> 
     let (_, pipe) = crate::RoomLine::of(admissions, evidence).listen().unwrap();
     let (dismissal, dismissed) = oneshot::channel();
     let teller = Teller::of_session(1, Arc::new(pipe), u32::try_from(wait.as_millis()).unwrap());
-    let common = Arc::new(Common { limits, recogniser: Eyes::new(&[], None), tls: None });
+    let common = Arc::new(Common { limits, recogniser: Eyes::new(&[], None), tls: None, switchboard: Arc::default() });
     let conversation = Conversation::new(stream, Box::<Echo>::default(), drip, &common, teller, dismissed);
     Held { client, heard, task: tokio::spawn(conversation.hold()), dismissal: Some(dismissal) }
 }
@@ -150,7 +150,8 @@ async fn a_session_that_waits_is_small() {
     let (_, pipe) = rooms.listen().unwrap();
     let teller = Teller::of_session(1, Arc::new(pipe), REPORT_WAIT_MS);
     let (_dismissal, dismissed) = oneshot::channel();
-    let common = Arc::new(Common { limits: Limits::default(), recogniser: Eyes::new(&[], None), tls: None });
+    let common =
+        Arc::new(Common { limits: Limits::default(), recogniser: Eyes::new(&[], None), tls: None, switchboard: Arc::default() });
     let conversation = Conversation::new(client, Box::<Echo>::default(), None, &common, teller, dismissed);
     let held = size_of_val(&*conversation);
     let task = size_of_val(&conversation.hold());

@@ -117,8 +117,17 @@ mkdir -p "$root/run/apache2" "$root/run/lock/apache2"
 inside chown www-data: /run/lock/apache2
 behind /usr/bin/env APACHE_RUN_USER=www-data APACHE_RUN_GROUP=www-data APACHE_PID_FILE=/run/apache2/apache2.pid APACHE_RUN_DIR=/run/apache2 \
     APACHE_LOCK_DIR=/run/lock/apache2 APACHE_LOG_DIR=/var/log/apache2 LANG=C /usr/sbin/apache2 -DFOREGROUND
-sed -i 's/^listen=.*/listen=YES/; s/^listen_ipv6=.*/listen_ipv6=NO/' "$root/etc/vsftpd.conf"
+sed -i 's/^listen=.*/listen=YES/; s/^listen_ipv6=.*/listen_ipv6=NO/; /^listen_address=/d' "$root/etc/vsftpd.conf"
+sed '/^anonymous_enable=/d' "$root/etc/vsftpd.conf" >"$root/etc/vsftpd-upload.conf"
+echo listen_address=127.0.0.1 >>"$root/etc/vsftpd.conf"
 behind /usr/sbin/vsftpd
+# And one with a folder that everybody may write to.
+printf '%s\n' listen_address=127.0.0.2 anonymous_enable=YES write_enable=YES anon_upload_enable=YES anon_mkdir_write_enable=YES \
+    anon_other_write_enable=YES port_enable=NO cmds_denied=STAT >>"$root/etc/vsftpd-upload.conf"
+inside mkdir -p /srv/ftp/pub /srv/ftp/incoming
+inside chown ftp:ftp /srv/ftp/incoming; inside chmod 777 /srv/ftp/incoming
+inside chown root:root /srv/ftp; inside chmod 755 /srv/ftp
+behind /usr/sbin/vsftpd /etc/vsftpd-upload.conf
 inside postconf -e "myhostname=$host.localdomain" 'inet_interfaces=all' 'inet_protocols=ipv4' 'smtpd_banner=$myhostname ESMTP $mail_name (Debian)' \
     smtpd_sasl_auth_enable=yes smtpd_sasl_type=dovecot smtpd_sasl_path=private/auth
 inside postconf -M 'submissions/inet=submissions inet n - y - - smtpd'

@@ -29,6 +29,8 @@ mod telnet;
 #[cfg(test)]
 mod things;
 #[cfg(test)]
+mod uploads;
+#[cfg(test)]
 mod web;
 #[cfg(test)]
 mod windows;

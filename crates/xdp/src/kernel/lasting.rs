@@ -91,6 +91,26 @@ impl Kernel {
         Ok(())
     }
 
+    /// Gives an order. What the kernel had refused before and takes with this one is told.
+    pub(super) fn order(&mut self, order: impl FnOnce(&mut Self) -> Result<(), Error>) -> Result<(), Error> {
+        let was_owed = self.owed.is_any();
+        let done = order(self);
+        self.mended.taken |= was_owed && !self.owed.is_any();
+        done
+    }
+
+    /// Is something that was ordered not in force, because the kernel has refused it? It is said again until the kernel takes it.
+    #[must_use]
+    pub const fn owes(&self) -> bool {
+        self.owed.is_any()
+    }
+
+    /// Has the kernel taken a never-ban set since the start? If so, that one is there, or the part of a later one that it took.
+    #[must_use]
+    pub const fn has_allow(&self) -> bool {
+        self.has_allow
+    }
+
     /// Makes the kernel's allowlist equal to `nets`; what is added is added first.
     ///
     /// # Errors
@@ -111,7 +131,7 @@ impl Kernel {
             return Err(Error::Full { table: "allowed prefixes", limit: NETS_MAX, mend: "allow fewer or wider ones" });
         }
         self.is_probe_allowed = probe::is_allowed(nets);
-        self.write_allow(Arc::new(allowed))
+        self.order(|kernel| kernel.write_allow(Arc::new(allowed)))
     }
 
     fn write_allow(&mut self, allowed: Arc<Allowed>) -> Result<(), Error> {
@@ -119,6 +139,7 @@ impl Kernel {
         let done = self.tables.set_allow(&allowed);
         (self.taken.allow, self.owed.allow) = if done.is_ok() { (Some(allowed), None) } else { (None, Some(allowed)) };
         self.taken.allow_watch.tell(self.taken.allow.clone());
+        self.has_allow |= done.is_ok();
         done
     }
 
@@ -137,7 +158,7 @@ impl Kernel {
                 mend: "remove some of this machine's addresses",
             });
         }
-        self.write_local(local)
+        self.order(|kernel| kernel.write_local(local))
     }
 
     fn write_local(&mut self, local: Local) -> Result<(), Error> {
@@ -168,11 +189,12 @@ impl Kernel {
 
     /// Says all of it again, what the kernel has refused included. What one is refused does not keep the others back.
     pub(super) fn say_lasting(&mut self) -> Result<(), Error> {
-        let settings = self.write_settings();
+        // Who is let in first, and then perhaps a lockdown: one that begins before would keep them out meanwhile.
         let allow = self.owed.allow.take().or_else(|| self.taken.allow.take());
         let allow = allow.map_or(Ok(()), |allow| self.write_allow(allow));
         let local = self.owed.local.take().or_else(|| self.taken.local.take());
         let local = local.map_or(Ok(()), |local| self.write_local(local));
+        let settings = self.write_settings();
         settings.and(allow).and(local)
     }
 }

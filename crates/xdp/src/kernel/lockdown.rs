@@ -16,7 +16,8 @@ impl Kernel {
     /// [`Error::Table`]; what held before holds on, and this is said again with every [`Kernel::guard`] until the kernel takes it.
     pub fn set_lockdown(&mut self, lockdown: Lockdown) -> Result<(), Error> {
         let gates = self.settings.gates.with(Gates::LOCKDOWN, lockdown != Lockdown::Off);
-        self.set_settings(Settings { gates, lockdown_until_ns: end_ns(lockdown), ..self.settings })
+        let settings = Settings { gates, lockdown_until_ns: end_ns(lockdown), ..self.settings };
+        self.order(|kernel| kernel.set_settings(settings))
     }
 
     /// What is wanted, and holds unless the kernel has refused it. One whose end has come is still told as [`Lockdown::Until`] that time.

@@ -98,9 +98,14 @@ pub(super) fn remove(side: Side, tier: Tier, nets: &[IpNet]) -> Message {
     Message::new(side, message::DEL_ELEMENT, 0, |to| about(to, tier, nets))
 }
 
-/// Asks for one entry.
+/// Asks for one entry, where it is at home.
 pub(super) fn ask(tier: Tier, net: IpNet) -> Message {
-    Message::new(tier.class.home(), message::GET_ELEMENT, 0, |to| about(to, tier, &[net]))
+    ask_on(tier.class.home(), tier, net)
+}
+
+/// Asks for one entry of one side.
+pub(super) fn ask_on(side: Side, tier: Tier, net: IpNet) -> Message {
+    Message::new(side, message::GET_ELEMENT, 0, |to| about(to, tier, &[net]))
 }
 
 /// Asks for all entries of a set.

@@ -7,17 +7,29 @@ use super::{
     orders::{Answer, Order},
 };
 use crate::{Drift, Error};
+use serde::{Deserialize, Serialize};
 
 /// How often an order is given when an interface ends in that very moment.
 const TRIES: usize = 3;
 
-/// What came of [`Order::Guard`], or of several.
-#[derive(Clone, Copy, Debug, Default)]
+/// What was mended on the way, by one order or several.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Mended {
     /// Somebody had changed something.
     pub(super) is_changed: bool,
     /// The kernel had refused something before, and has it now.
     pub(super) was_owed: bool,
+}
+
+/// How things stand after an order.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct State {
+    /// What was mended since the answer before.
+    pub(super) mended: Mended,
+    /// Something that is wanted is not in the kernel, which has refused it.
+    pub(super) owes: bool,
+    /// A never-ban set that was ordered was in both tables, since the start.
+    pub(super) has_allow: bool,
 }
 
 impl Mended {
@@ -93,10 +105,28 @@ impl Nft {
         self.mended.set(self.mended.get().or(mended));
     }
 
-    pub(super) fn done(&self, order: &Order) -> Result<u32, Error> {
-        let Answer::Done { count, has_mended } = self.ask(order)? else { return Err(unexpected()) };
-        self.note(Mended { is_changed: has_mended, was_owed: false });
+    pub(super) fn done(&mut self, order: &Order) -> Result<u32, Error> {
+        let Answer::Done { count, state } = self.ask(order)? else { return Err(unexpected()) };
+        self.note(state.mended);
+        self.stands(state);
         Ok(count)
+    }
+
+    /// Takes how things stand.
+    pub(super) const fn stands(&mut self, state: State) {
+        (self.owes, self.has_allow) = (state.owes, state.has_allow);
+    }
+
+    /// Is something that was ordered not in force, because the kernel has refused it? It is said again until the kernel takes it.
+    #[must_use]
+    pub const fn owes(&self) -> bool {
+        self.owes
+    }
+
+    /// Has the kernel taken a never-ban set since the start? If so, that one is there, or a later one in one of the tables.
+    #[must_use]
+    pub const fn has_allow(&self) -> bool {
+        self.has_allow
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{
     Nft,
-    answers::unexpected,
+    answers::{self, unexpected},
     lasting::Mended,
     layout::sends_from,
     orders::{Answer, CARRIERS_MAX, Network, Order},
@@ -18,10 +18,10 @@ impl Nft {
         Lookout::for_nft(self.wanted.clone()).map_err(|error| Error::Keeper(error.to_string()))
     }
 
-    /// The wanted interfaces, as the writer was told of them last.
+    /// The wanted interfaces, as the writer was told of them last: there and guarded, there and not, or not there.
     #[must_use]
     pub fn interfaces(&self) -> Vec<InterfaceStatus> {
-        self.sight.interfaces.clone()
+        self.interfaces.clone()
     }
 
     /// Checks and mends what is not about single bans: chains, rules, allowlist, an interface that is back, and the self-probe's ban.
@@ -30,11 +30,13 @@ impl Nft {
     /// # Errors
     /// [`Error::Nftables`].
     pub fn guard(&mut self) -> Result<Drift, Error> {
-        let mended = self.look_again()?;
-        self.note(mended);
-        let missing = self.guard_probe()?;
-        let absent = self.sight.interfaces.iter().filter(|interface| !interface.attached);
-        let detached = absent.map(|interface| interface.name.clone()).collect();
+        let looked = self.look_again();
+        // What is refused does not keep the self-probe's ban from being entered.
+        let missing = self.guard_probe();
+        self.note(looked?);
+        let missing = missing?;
+        let bare = self.interfaces.iter().filter(|interface| interface.state == InterfaceState::Detached);
+        let detached = bare.map(|interface| interface.name.clone()).collect();
         Ok(Drift { detached, missing, ..self.take_mended() })
     }
 
@@ -42,23 +44,16 @@ impl Nft {
     /// has refused before is said again; [`Nft::take_mended`] says what there was to mend.
     ///
     /// # Errors
-    /// [`Error::Nftables`]: what came is not guarded, or something else is refused. It is tried again with each look, and told again when
-    /// something else has come or gone.
+    /// [`Error::Nftables`]: what came is not guarded, or something else is refused; [`Nft::interfaces`] tells which. It is tried again with
+    /// each look, and told again when something else has come or gone.
     pub fn look_after(&mut self, sight: Sight) -> Result<Vec<InterfaceStatus>, Error> {
-        let is_news = sight != self.sight;
+        let is_news = sight != self.seen;
         if is_news || self.owes {
-            let is_told = !is_news || self.refused_sight.as_ref() == Some(&sight);
-            match self.guard_as(sight.clone()) {
-                Ok(mended) => {
-                    self.refused_sight = None;
-                    self.note(mended);
-                }
+            match self.guard_as(sight) {
+                Ok(mended) => self.note(mended),
+                Err(error) if is_news => return Err(error),
                 // Told when it was refused; the self-probe and the audits go on telling it.
-                Err(error) if is_told => tracing::debug!(%error, "the kernel still refuses"),
-                Err(error) => {
-                    self.refused_sight = Some(sight);
-                    return Err(error);
-                }
+                Err(error) => tracing::debug!(%error, "the kernel still refuses"),
             }
         }
         Ok(self.interfaces())
@@ -69,9 +64,14 @@ impl Nft {
         let answer = self.ask(&Order::Guard(self.network(&sight)));
         // What was to be mended and was refused is said again with every look, too.
         let answer = answer.inspect_err(|error| self.owes |= matches!(error, Error::Nftables { .. }))?;
-        let Answer::Guarded { is_changed, was_owed } = answer else { return Err(unexpected()) };
-        (self.sight, self.owes) = (sight, false);
-        Ok(Mended { is_changed, was_owed })
+        let Answer::Guarded { guarded, refused, state } = answer else { return Err(unexpected()) };
+        self.interfaces = sight.interfaces.iter().map(|seen| stands(seen, &guarded)).collect();
+        self.seen = sight;
+        self.stands(state);
+        let Some(failure) = refused else { return Ok(state.mended) };
+        self.note(state.mended);
+        self.owes = true;
+        Err(answers::error(&failure))
     }
 
     pub(super) fn network(&self, sight: &Sight) -> Network {
@@ -80,4 +80,11 @@ impl Nft {
         carriers.truncate(CARRIERS_MAX);
         Network { interfaces: there.map(|interface| interface.name.clone()).collect(), carriers, sends_from: self.sends_from }
     }
+}
+
+/// An interface that was seen, as it stands with these `guarded`.
+fn stands(seen: &InterfaceStatus, guarded: &[String]) -> InterfaceStatus {
+    let is_bare = seen.state == InterfaceState::Attached && !guarded.contains(&seen.name);
+    let state = if is_bare { InterfaceState::Detached } else { seen.state };
+    InterfaceStatus { attached: state == InterfaceState::Attached, state, ..seen.clone() }
 }

@@ -1,6 +1,6 @@
 //! What may be asked of the writer, and what it answers: nothing else passes between the two processes.
 
-use super::{element::Element, layout::Scan, locked::Lock, probe::Outcome, tier::Class};
+use super::{element::Element, lasting::State, layout::Scan, locked::Lock, probe::Outcome, tier::Class};
 use ipnet::IpNet;
 use nix::{
     errno::Errno,
@@ -76,14 +76,14 @@ impl Network {
 /// What the writer says.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Answer {
-    /// It is done; for how many entries, and whether something that somebody had removed was mended for it.
-    Done { count: u32, has_mended: bool },
+    /// It is done, for how many entries, and how things stand now.
+    Done { count: u32, state: State },
     /// Entries, and whether more follow.
     Elements { all: Vec<Element>, is_last: bool },
     /// What [`Order::Open`] came to: are probes of dark ports seen, and reactions to silence weighed?
     Opened { sees_probes: bool, weighs: bool },
-    /// Was there something for [`Order::Guard`] to mend: changed by somebody, or refused by the kernel before?
-    Guarded { is_changed: bool, was_owed: bool },
+    /// What [`Order::Guard`] came to: the interfaces that are guarded now, and what was refused of all that was to be said.
+    Guarded { guarded: Vec<String>, refused: Option<Failure>, state: State },
     /// The counters in their order.
     Counted(Vec<u64>),
     /// What [`Order::Probe`] came to.

@@ -10,7 +10,7 @@ use super::{
     bytes::Batch,
     element,
     ingress::{self, FROM, Ingress},
-    lasting::Mended,
+    lasting::{Mended, State},
     layout::{Layout, Scan},
     locked::{LOCKED, Lock, Locked, PROTOCOLS, SLACK_MS},
     objects::{self, Hook, TABLE},
@@ -52,8 +52,12 @@ pub(super) struct Table {
     owes: bool,
     /// Which sides have another never-ban set than is wanted.
     owes_allow: BTreeSet<Side>,
-    /// A table that somebody had removed was made anew, and nobody was told yet.
-    has_mended: bool,
+    /// A never-ban set was ordered, not only found.
+    is_allow_ordered: bool,
+    /// For [`State::has_allow`].
+    has_allow: bool,
+    /// What was mended and nobody was told yet: a table that somebody had removed was made anew, or the kernel took what it had refused.
+    mended: Mended,
     /// The frames of the self-probe came out of the rules the last time.
     do_frames_pass: bool,
     /// What the kernel said to the rules about dark ports, ...
@@ -97,7 +101,9 @@ impl Table {
             taken: TakenBySide::new(),
             owes: false,
             owes_allow: BTreeSet::new(),
-            has_mended: false,
+            is_allow_ordered: false,
+            has_allow: false,
+            mended: Mended::default(),
             do_frames_pass: true,
             refused: None,
             refused_coins: None,
@@ -315,12 +321,21 @@ impl Table {
         let before = self.layout.clone();
         change(&mut self.layout);
         if self.owes {
-            return self.say_again();
+            return self.say_again().map(|_| ());
         }
         if self.layout == before {
             return Ok(());
         }
-        self.settle().inspect_err(|_| self.owe())
+        self.settle_over().inspect_err(|_| self.owe())
+    }
+
+    /// Settles because something else is wanted. What somebody had changed is overwritten by that, and told: bans may have gone with it.
+    fn settle_over(&mut self) -> Result<(), Failure> {
+        // What cannot be read now, the next guard tells.
+        let is_changed = self.are_rules_as_left(&Side::BOTH).is_ok_and(|are| !are);
+        self.settle()?;
+        self.mended.is_changed |= is_changed;
+        Ok(())
     }
 
     /// What the kernel has refused stays wanted.
@@ -329,17 +344,37 @@ impl Table {
         self.keep_up();
     }
 
-    /// Says everything that is wanted, whatever the kernel has: layout, allowlist, lockdown.
-    fn say_again(&mut self) -> Result<(), Failure> {
-        self.owes = true;
+    /// Says everything that is wanted, whatever the kernel has: layout, allowlist, lockdown. If only interfaces cannot be guarded, that
+    /// keeps mode and lockdown from no other: it is what is given, and stays owed.
+    fn say_again(&mut self) -> Result<Option<Failure>, Failure> {
+        let was_owed = std::mem::replace(&mut self.owes, true);
         self.layout.tiers.extend(self.allow.iter().map(|net| Tier::of(Class::Allow, net)));
-        self.settle().inspect_err(|_| self.keep_up())?;
+        let Err(refused) = self.say_all() else {
+            self.owes = false;
+            self.mended.was_owed |= was_owed;
+            return Ok(None);
+        };
+        let is_said = self.say_to_guarded();
+        self.keep_up();
+        if is_said { Ok(Some(refused)) } else { Err(refused) }
+    }
+
+    fn say_all(&mut self) -> Result<(), Failure> {
+        self.settle_over()?;
         self.rewrite_allow(&Side::BOTH)?;
-        if self.layout.is_locked {
-            self.renew_locked(&Side::BOTH)?;
+        if self.layout.is_locked { self.renew_locked(&Side::BOTH) } else { Ok(()) }
+    }
+
+    /// The same without the interfaces that are not guarded yet, if there are any. Was it taken?
+    fn say_to_guarded(&mut self) -> bool {
+        let guarded: BTreeSet<String> = self.guarded().into_iter().collect();
+        if guarded == self.interfaces || !self.taken.contains_key(&Side::Ingress) {
+            return false;
         }
-        self.owes = false;
-        Ok(())
+        let wanted = std::mem::replace(&mut self.interfaces, guarded);
+        let done = self.say_all();
+        self.interfaces = wanted;
+        done.is_ok()
     }
 
     /// Drop, or only count.
@@ -362,15 +397,21 @@ impl Table {
             return Err(Failure::new(FailureKind::Kernel, libc::EOPNOTSUPP, "lock down with"));
         }
         self.locked = Locked::now(lock);
-        let was_owed = self.owes;
-        // Entries that are there already are those of the lockdown before.
-        let is_renewed = self.layout.is_locked && lock != Lock::Off && !was_owed;
-        if is_renewed {
-            self.renew_locked(&Side::BOTH).inspect_err(|_| self.owes = true)?;
+        let was_locked = std::mem::replace(&mut self.layout.is_locked, lock != Lock::Off);
+        if self.owes {
+            // Before anybody compares: our own work is nobody else's. And what else is refused is not this order's.
+            let is_as_wanted = self.lock_as_taken();
+            return self.say_again().map(|_| ()).or_else(|refused| if is_as_wanted { Ok(()) } else { Err(refused) });
         }
-        let done = self.change(|layout| layout.is_locked = lock != Lock::Off);
-        // What else is refused is not this order's.
-        done.or_else(|refused| if self.lock_as_taken() && was_owed { Ok(()) } else { Err(refused) })
+        match (was_locked, self.layout.is_locked) {
+            (false, false) => Ok(()),
+            // Entries that are there already are those of the lockdown before.
+            (true, true) => self.renew_locked(&Side::BOTH).inspect_err(|_| self.owes = true),
+            _ => self.settle_over().inspect_err(|_| {
+                self.lock_as_taken();
+                self.owe();
+            }),
+        }
     }
 
     fn renew_locked(&mut self, sides: &[Side]) -> Result<(), Failure> {
@@ -383,8 +424,8 @@ impl Table {
     }
 
     /// Takes what the network is like now, and mends whatever is not as it should be, bans excepted: what somebody has changed, and
-    /// what the kernel has refused before. Was there something to mend?
-    pub(super) fn guard(&mut self, network: Network) -> Result<Mended, Failure> {
+    /// what the kernel has refused before. [`Table::state`] says whether there was something to mend.
+    pub(super) fn guard(&mut self, network: Network) -> Result<(), Failure> {
         let before = (self.interfaces.clone(), self.layout.clone());
         self.take(network);
         let was_owed = self.owes;
@@ -393,17 +434,20 @@ impl Table {
             (self.interfaces, self.layout) = before.clone();
             Failure::kernel("read", &error)
         })?;
+        let mut refused = None;
         if is_changed || was_owed {
-            self.say_again()?;
+            refused = self.say_again()?;
         } else if (&self.interfaces, &self.layout) != (&before.0, &before.1) {
             self.settle().inspect_err(|_| self.owe())?;
         }
-        Ok(Mended { is_changed: self.take_mended() | is_changed, was_owed })
+        self.mended.is_changed |= is_changed;
+        refused.map_or(Ok(()), Err)
     }
 
-    /// Was something made anew that somebody had removed, since this was asked last?
-    pub(super) const fn take_mended(&mut self) -> bool {
-        std::mem::replace(&mut self.has_mended, false)
+    /// How things stand, and what was mended since this was asked last.
+    pub(super) fn state(&mut self) -> State {
+        self.has_allow |= self.is_allow_ordered && self.owes_allow.is_empty();
+        State { mended: std::mem::take(&mut self.mended), owes: self.owes, has_allow: self.has_allow }
     }
 
     fn take(&mut self, network: Network) {

@@ -1,7 +1,6 @@
 //! The other process: holds the power to change nf_tables and knows nothing but a few orders.
 
 use super::{
-    lasting::Mended,
     orders::{Answer, Failure, FailureKind, Line, Order, PER_ORDER_MAX},
     probe::Loopback,
     socket::Socket,
@@ -137,13 +136,14 @@ fn carry_out(order: Order, table: &mut Table, allow: &mut BTreeSet<ipnet::IpNet>
         Order::Lockdown(lock) => table.set_lockdown(lock).map(|()| 0)?,
         Order::Arm(traps) => table.arm(traps).map(|()| 0)?,
         Order::Guard(network) if network.is_sound() => {
-            return table.guard(network).map(|Mended { is_changed, was_owed }| Answer::Guarded { is_changed, was_owed });
+            let refused = table.guard(network).err();
+            return Ok(Answer::Guarded { guarded: table.guarded(), refused, state: table.state() });
         }
         Order::Counters => return table.counters().map(Answer::Counted).map_err(read),
         Order::Release => table.release().map(|()| 0)?,
         Order::Open { .. } | Order::Guard(_) | Order::Dump | Order::Probe => return Err(nonsense()),
     };
-    Ok(Answer::Done { count, has_mended: table.take_mended() })
+    Ok(Answer::Done { count, state: table.state() })
 }
 
 /// Says now and then that there will be an answer, so that nobody gives up waiting for it.

@@ -3,7 +3,7 @@
 
 use super::Room;
 use aya::maps::{Array, Map, MapData};
-use honeymesh_xdp_abi::Settings as Shared;
+use honeymesh_xdp_abi::{Gates, Settings as Shared};
 use std::{
     cell::RefCell,
     mem::offset_of,
@@ -26,6 +26,13 @@ impl Settings {
         let mut octets = map.get(&0, 0).unwrap();
         change(&mut octets);
         map.set(0, octets, 0).unwrap();
+    }
+
+    /// What the program is told to do.
+    pub fn gates(&self) -> Gates {
+        let octets = self.0.borrow().get(&0, 0).unwrap();
+        let at = offset_of!(Shared, gates);
+        Gates(u32::from_ne_bytes(octets[at..at + size_of::<Gates>()].try_into().unwrap()))
     }
 
     /// The secret.

@@ -155,7 +155,7 @@ fn traps(text: &mut Text, status: &StatusJson) {
         ("trap_answers_refused_total", "Answers of traps that were longer than what they answered, and not sent", |trap| {
             trap.datagrams.answers_refused
         }),
-        ("trap_transfers_total", "Answers of traps from ports of their own, on which it was listened for more", |trap| {
+        ("trap_transfers_total", "Ports of their own from which traps answered, or to which data was brought to them", |trap| {
             trap.datagrams.transfers
         }),
         ("trap_transfers_limited_total", "Transfers of traps that were not begun or gave way, for there were too many", |trap| {

@@ -302,7 +302,7 @@ impl<K: Enforcer> Engine<K> {
                     found.different.append(&mut drift.different);
                 }
                 Err(error) => {
-                    found.missing.push(subject);
+                    if what.is_some() { &mut found.missing } else { &mut found.extra }.push(subject);
                     self.trouble("the mending of its table", Some(subject), &error);
                 }
             }
@@ -315,9 +315,7 @@ impl<K: Enforcer> Engine<K> {
         found.missing.extend(between.missing);
         found.settings_changed |= between.settings_changed;
         found.taken |= between.taken;
-        if found.taken {
-            self.all_taken();
-        }
+        self.lock_withheld();
         if !found.is_none() {
             self.tell_drift(&found);
         }

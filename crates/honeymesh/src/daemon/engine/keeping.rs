@@ -197,6 +197,9 @@ impl Keeping {
             InterfaceState::Occupied(program) => Some(format!(
                 "interface {name} is NOT guarded: another XDP program (number {program}) is on it; see it with `bpftool prog show id {program}`, take it off with `ip link set dev {name} xdp off`; {hope}"
             )),
+            InterfaceState::Detached if status.mode == AttachMode::Nftables => {
+                Some(format!("interface {name} is NOT guarded: the kernel has refused to hang a chain on it; {hope}"))
+            }
             InterfaceState::Detached => {
                 let why = in_brackets(self.failed.get(&status.name));
                 Some(format!("interface {name} is NOT guarded: the program is not on it{why}; {hope}"))

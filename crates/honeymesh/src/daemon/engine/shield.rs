@@ -1,31 +1,23 @@
 //! No lockdown before there is a never-ban set: it would let in nobody at all, whoever set it up included.
 
-use super::{Engine, Turn, is_final};
+use super::{Engine, Turn, Unmet};
 use crate::daemon::enforcer::Enforcer;
 use honeymesh_types::Lockdown;
 use honeymesh_xdp::Error;
 use ipnet::IpNet;
 
-/// What the kernel made of the never-ban sets that it was told since the start.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Set {
-    /// It took none, and tries none again.
-    #[default]
-    None,
-    /// It took none, and is told the last one again.
-    Owed,
-    /// It took one. Whatever it refuses later, that or a part of the new one is there.
-    Taken,
-}
-
-/// The never-ban set, and the lockdown that waits for it.
+/// The lockdown that waits for a never-ban set.
 #[derive(Debug, Default)]
 pub struct Shield {
-    set: Set,
     withheld: Option<Lockdown>,
 }
 
 impl Shield {
+    /// Does a lockdown wait?
+    pub const fn is_withholding(&self) -> bool {
+        self.withheld.is_some()
+    }
+
     /// What an operator should know.
     pub fn warning(&self) -> Option<String> {
         let why = "the kernel has taken no never-ban set since the start, and without one it would let in nobody at all";
@@ -38,42 +30,27 @@ impl<K: Enforcer> Engine<K> {
     /// Tells the kernel the never-ban set.
     pub(super) fn protect(&mut self, nets: &[IpNet], turn: &mut Turn) {
         let done = self.kernel.set_allow(nets);
-        let now = match &done {
-            Ok(()) => Set::Taken,
-            Err(error) if is_final(error) => Set::None,
-            Err(_) => Set::Owed,
-        };
-        if self.shield.set != Set::Taken {
-            self.shield.set = now;
-        }
         self.setting("the never-ban set", done, turn);
-        self.lock_withheld();
     }
 
     /// Tells the kernel a lockdown, or its end. One that would leave nobody in waits.
     pub(super) fn lock(&mut self, lockdown: Lockdown, turn: &mut Turn) {
         self.keeping.mode_set = Some((self.clock)().mono);
         self.shield.withheld = None;
-        if lockdown != Lockdown::Off && self.shield.set != Set::Taken {
+        if lockdown != Lockdown::Off && !self.kernel.has_allow() {
             self.shield.withheld = Some(lockdown);
             let why = "it has taken no never-ban set since the start, and without one nobody at all would be let in".to_owned();
-            turn.refused = Some(format!("no lockdown is said to the kernel: {why}; it begins with the first set that is taken"));
+            let words = format!("no lockdown is said to the kernel: {why}; it begins with the first set that is taken");
+            turn.refused = Some(Unmet { why: words, is_final: false });
             return self.trouble("the lockdown", None, &Error::Options(why));
         }
         let done = self.kernel.set_lockdown(lockdown);
         self.setting("the lockdown", done, turn);
     }
 
-    /// Whatever the kernel had refused and was told again is in force now.
-    pub(super) fn all_taken(&mut self) {
-        if self.shield.set == Set::Owed {
-            self.shield.set = Set::Taken;
-        }
-        self.lock_withheld();
-    }
-
-    fn lock_withheld(&mut self) {
-        if self.shield.set != Set::Taken {
+    /// Begins the lockdown that waits, if there is a never-ban set by now, however the kernel came to take it.
+    pub(super) fn lock_withheld(&mut self) {
+        if !self.kernel.has_allow() {
             return;
         }
         let Some(lockdown) = self.shield.withheld.take() else { return };

@@ -27,8 +27,18 @@ struct Pretended(Arc<Mutex<Table>>);
 struct Table {
     bans: BTreeMap<Subject, Enforcement>,
     allow: Vec<IpNet>,
+    /// Every never-ban set that was told, in this order, taken or not.
+    allows_told: Vec<Vec<IpNet>>,
+    /// A never-ban set with this one in it is refused.
+    refuses_allow_of: Option<IpNet>,
+    /// One was taken.
+    has_allow: bool,
     local: Vec<IpAddr>,
     enforcing: bool,
+    /// Modes are refused, and taken when everything is made equal; or not even then.
+    refuses_mode: bool,
+    refuses_mode_for_long: bool,
+    owes_mode: Option<bool>,
     lockdown: Lockdown,
     /// The never-ban set when the lockdown was told.
     locked_with: Vec<IpNet>,
@@ -40,6 +50,8 @@ struct Table {
     guarded: Drift,
     /// What was mended in passing.
     mended: Drift,
+    /// No difference can be mended.
+    unmendable: bool,
     /// The tables cannot be read; the settings cannot be looked at.
     unreadable: bool,
     unguarded: bool,
@@ -76,10 +88,14 @@ impl Enforcer for Pretended {
     }
     fn set_allow(&mut self, nets: &[IpNet]) -> Result<(), Error> {
         let mut table = self.0.lock().unwrap();
+        table.allows_told.push(nets.to_vec());
         if let Some(error) = table.refuses_allow {
             return Err(error());
         }
-        table.allow = nets.to_vec();
+        if table.refuses_allow_of.is_some_and(|net| nets.contains(&net)) {
+            return Err(broken());
+        }
+        (table.allow, table.has_allow) = (nets.to_vec(), true);
         Ok(())
     }
     fn set_local(&mut self, addrs: &[IpAddr]) -> Result<(), Error> {
@@ -87,7 +103,12 @@ impl Enforcer for Pretended {
         Ok(())
     }
     fn set_enforcing(&mut self, on: bool) -> Result<(), Error> {
-        self.0.lock().unwrap().enforcing = on;
+        let mut table = self.0.lock().unwrap();
+        if table.refuses_mode {
+            table.owes_mode = Some(on);
+            return Err(broken());
+        }
+        table.enforcing = on;
         Ok(())
     }
     fn set_lockdown(&mut self, lockdown: Lockdown) -> Result<(), Error> {
@@ -99,11 +120,19 @@ impl Enforcer for Pretended {
         let Drift { missing, extra, .. } = self.drift(intent);
         let mut table = self.0.lock().unwrap();
         table.bans = intent.iter().map(|ban| (ban.subject, *ban)).collect();
+        if !table.refuses_mode_for_long
+            && let Some(on) = table.owes_mode.take()
+        {
+            table.enforcing = on;
+        }
         Ok(Drift { missing, extra, ..std::mem::take(&mut table.reconciled) })
     }
     fn mend(&mut self, subject: &Subject, what: Option<&Enforcement>, _now: Now) -> Result<Drift, Error> {
         let mut table = self.0.lock().unwrap();
         let mut drift = Drift::default();
+        if table.unmendable {
+            return Err(broken());
+        }
         match (table.bans.get(subject), what) {
             (None, Some(_)) => drift.missing.push(*subject),
             (Some(_), None) => drift.extra.push(*subject),
@@ -124,6 +153,12 @@ impl Enforcer for Pretended {
     }
     fn take_mended(&mut self) -> Drift {
         std::mem::take(&mut self.0.lock().unwrap().mended)
+    }
+    fn owes(&self) -> bool {
+        self.0.lock().unwrap().owes_mode.is_some()
+    }
+    fn has_allow(&self) -> bool {
+        self.0.lock().unwrap().has_allow
     }
     fn take_look(&mut self) -> Option<Look> {
         let twin = self.clone();
@@ -198,6 +233,11 @@ impl Bench {
     }
 
     fn on(kernel: Pretended, policy: Policy) -> Self {
+        let own = vec!["192.0.2.1".parse().unwrap()];
+        Self::within(kernel, policy, NetworkFacts { own, ..NetworkFacts::default() })
+    }
+
+    fn within(kernel: Pretended, policy: Policy, facts: NetworkFacts) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let section = StoreSection { events_max: 10_000, events_age: Duration::from_secs(3_600), payloads_max: 1 << 20 };
         let books = Books::open(dir.path(), &section).unwrap();
@@ -235,8 +275,7 @@ impl Bench {
             user: "somebody".into(),
             clock,
         });
-        let own = vec!["192.0.2.1".parse().unwrap()];
-        engine.begin(restored, NetworkFacts { own, ..NetworkFacts::default() });
+        engine.begin(restored, facts);
         Self { engine, kernel, desk, questions, inner, dir }
     }
 
@@ -411,6 +450,19 @@ async fn a_group_in_a_full_table_is_no_drift_and_why_and_status_tell_of_it() {
 }
 
 #[tokio::test]
+async fn what_the_kernel_has_told_when_the_loop_ends_is_taken_but_not_for_ever() {
+    let mut bench = Bench::new();
+    let mut told = 0;
+    crate::daemon::hear_kernel_out(&mut bench.engine, || {
+        told += 1;
+        let Input::Visit(visit) = visit(if told == 1 { "203.0.113.40" } else { "203.0.113.41" }) else { return None };
+        Some(honeymesh_xdp::Seen::Visit(visit))
+    });
+    assert_eq!(told, crate::daemon::KNOCKS_LEFT_MAX);
+    assert_eq!(bench.kernel.0.lock().unwrap().bans.len(), 2);
+}
+
+#[tokio::test]
 async fn an_entry_that_nobody_ordered_is_found_and_removed() {
     let mut bench = Bench::new();
     let stray: Subject = "198.51.100.1".parse().unwrap();
@@ -422,6 +474,10 @@ async fn an_entry_that_nobody_ordered_is_found_and_removed() {
         until: None,
     };
     bench.kernel.0.lock().unwrap().bans.insert(stray, ban);
+    bench.kernel.0.lock().unwrap().unmendable = true;
+    let audit = bench.audit().await;
+    assert_eq!((audit.extra, audit.missing), (1, 0), "also if it cannot be removed");
+    bench.kernel.0.lock().unwrap().unmendable = false;
     assert_eq!(bench.audit().await.extra, 1);
     assert!(bench.kernel.0.lock().unwrap().bans.is_empty());
 }

@@ -23,6 +23,8 @@ use std::{
 const TRIES: usize = 3;
 /// Entries are counted anew at most so often when there seem to be too many.
 const RECOUNT_EVERY: Duration = Duration::from_secs(10);
+/// Allowed prefixes that a dump did not tell and that are looked up one by one; more are taken to be missing.
+const CONFIRMED_MAX: usize = 65_536;
 /// More than so many take too long to count while somebody waits: then the next comparison of everything does it.
 const RECOUNT_MAX: usize = 50_000;
 
@@ -189,12 +191,13 @@ impl Table {
     /// Makes the allowlist equal to `nets`, in one step. What the kernel refuses stays wanted, and [`Table::guard`] says it again.
     pub(in crate::nft) fn set_allow(&mut self, nets: BTreeSet<IpNet>) -> Result<(), Failure> {
         let before = std::mem::replace(&mut self.allow, nets);
+        self.is_allow_ordered = true;
         let missing = self.missing(self.allow.iter().map(|net| Tier::of(Class::Allow, net)));
         if self.owes || !missing.is_empty() {
             self.owes_allow.extend(Side::BOTH);
             let done = self.say_again();
             // What else is refused is not this order's.
-            return if self.owes_allow.is_empty() { Ok(()) } else { done };
+            return if self.owes_allow.is_empty() { Ok(()) } else { done.map(|_| ()) };
         }
         let less: Vec<IpNet> = before.difference(&self.allow).copied().collect();
         let more: Vec<Element> = self.allow.difference(&before).map(|net| Element::allowed(*net)).collect();
@@ -205,9 +208,9 @@ impl Table {
             Ok(()) => Ok(()),
             // Somebody has removed a table, a set or an entry of it.
             Err(error) if error.raw_os_error() == Some(libc::ENOENT) => {
-                self.has_mended = true;
+                self.mended.is_changed = true;
                 self.owes_allow.extend(Side::BOTH);
-                self.say_again()
+                self.say_again().map(|_| ())
             }
             Err(error) => {
                 self.owes_allow.extend(Side::BOTH);
@@ -224,6 +227,28 @@ impl Table {
             all.extend(entries(&mut self.socket, side, tier, Instant::now(), &mut || ())?.iter().map(|element| element.net));
         }
         Ok(all)
+    }
+
+    /// Has one side the allowlist as it is wanted? What a dump does not tell is looked up one by one before that is believed: while the kernel
+    /// still moves the elements of a set that has just grown, it tells some of them twice and others not at all. Ends with the first that is
+    /// missing.
+    pub(super) fn has_allow_on(&mut self, side: Side) -> io::Result<bool> {
+        let read = self.read_allow_of(side)?;
+        if !read.is_subset(&self.allow) {
+            return Ok(false);
+        }
+        let doubtful: Vec<IpNet> = self.allow.difference(&read).copied().collect();
+        if doubtful.len() > CONFIRMED_MAX {
+            return Ok(false);
+        }
+        for net in doubtful {
+            let tier = Tier::of(Class::Allow, &net);
+            let one = self.socket.get(&element::ask_on(side, tier, net), |message| element::read(tier, message).pop())?;
+            if one.is_none_or(|element| element.net != net) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// The allowlist in place of whatever these sides have, in one step.

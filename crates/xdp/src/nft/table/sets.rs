@@ -11,7 +11,7 @@ use crate::nft::{
     memory, objects,
     shape::Shape,
     side::Side,
-    tier::Tier,
+    tier::{Class, Tier},
 };
 use std::collections::BTreeSet;
 
@@ -84,8 +84,16 @@ impl Table {
             batch.push(objects::new_set(side, name, shape, id));
         }
         // Rules that are made in the same step never find a set empty that says whom they spare.
-        let new: BTreeSet<Tier> = plan.new_tiers().collect();
-        let spared = self.allow.iter().map(|net| Element::allowed(*net)).filter(|element| new.contains(&element.tier()));
+        let mut told: BTreeSet<Tier> = plan.new_tiers().collect();
+        if self.owes_allow.contains(&side) {
+            // Nor do they find it as it was when it is owed: a lockdown that is owed, too, would keep out who is new in it.
+            for tier in self.layout.tiers_of(side).into_iter().filter(|tier| tier.class == Class::Allow) {
+                if told.insert(tier) {
+                    batch.push(element::clear(side, &tier.name()));
+                }
+            }
+        }
+        let spared = self.allow.iter().map(|net| Element::allowed(*net)).filter(|element| told.contains(&element.tier()));
         entries::add(&spared.collect::<Vec<_>>(), &[side], batch);
         if plan.new.iter().any(|(name, _)| name == LOCKED) {
             self.add_locked(side, batch);

@@ -31,6 +31,12 @@ impl Table {
         self.taken.extend(sides.iter().map(|side| (*side, taken.clone())));
     }
 
+    /// The interfaces that there are and that chains of ours hang on.
+    pub(in crate::nft) fn guarded(&self) -> Vec<String> {
+        let taken = self.taken.get(&Side::Ingress).map(|taken| &taken.interfaces);
+        taken.into_iter().flatten().filter(|name| self.interfaces.contains(*name)).cloned().collect()
+    }
+
     /// Does `work` with what this side took last in place of what is wanted. An interface that is gone by now is left out.
     fn by_taken<T>(&mut self, side: Side, work: impl FnOnce(&mut Self) -> T) -> Option<T> {
         let Taken { mut interfaces, layout } = self.taken.get(&side)?.clone();
@@ -65,9 +71,11 @@ impl Table {
     /// Somebody has taken sets or a whole table away: all of it is said again. Where something else is refused, bans can be entered as soon
     /// as their side has what it took last, and the never-ban set with it.
     pub(super) fn put_back(&mut self) -> Result<(), Failure> {
-        self.has_mended = true;
+        self.mended.is_changed = true;
         self.owes_allow.extend(Side::BOTH);
-        self.say_again().or_else(|refused| if self.owes_allow.contains(&Side::Ingress) { Err(refused) } else { Ok(()) })
+        self.say_again()
+            .map(|_| ())
+            .or_else(|refused| if self.owes_allow.contains(&Side::Ingress) { Err(refused) } else { Ok(()) })
     }
 
     /// While something is refused: sees to it that either side has the never-ban set, the interfaces that there are, and all that it took
@@ -84,18 +92,18 @@ impl Table {
         let is_elsewhere = (&taken.interfaces, &taken.layout.carriers) != (&wanted.0, &wanted.1);
         let is_changed = self.is_side_changed(side).map_err(|error| Failure::kernel("read", &error))?;
         if is_elsewhere && self.lay_out_elsewhere(side, wanted).is_ok() {
-            self.has_mended |= is_changed;
+            self.mended.is_changed |= is_changed;
             return Ok(());
         }
         if self.is_lock_changed(side).map_err(|error| Failure::kernel("read", &error))? {
             self.renew_locked(&[side])?;
-            self.has_mended = true;
+            self.mended.is_changed = true;
         }
         if !is_changed && !self.owes_allow.contains(&side) {
             return Ok(());
         }
         let done = self.lay_out_by_taken(side, None);
-        self.has_mended |= is_changed && done.is_ok();
+        self.mended.is_changed |= is_changed && done.is_ok();
         done
     }
 
@@ -155,7 +163,7 @@ impl Table {
     /// Has somebody changed what one side took last?
     pub(super) fn is_side_changed(&mut self, side: Side) -> io::Result<bool> {
         let looked = self.by_taken(side, |table| {
-            let has_allow = table.owes_allow.contains(&side) || table.read_allow_of(side)? == table.allow;
+            let has_allow = table.owes_allow.contains(&side) || table.has_allow_on(side)?;
             Ok(!has_allow || !table.are_rules_as_left(&[side])?)
         });
         looked.unwrap_or(Ok(false))

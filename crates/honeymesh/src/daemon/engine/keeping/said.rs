@@ -27,11 +27,15 @@ impl<K: Enforcer> Engine<K> {
     pub fn interfaces_looked(&mut self, sight: Sight) {
         match self.kernel.look_after(sight) {
             Ok(seen) => self.interfaces_seen(seen),
-            Err(error) => self.trouble("an interface that came", None, &error),
+            Err(error) => {
+                self.trouble("an interface that came", None, &error);
+                self.interfaces_seen(self.kernel.interfaces());
+            }
         }
         self.probe_if_due();
         let mended = self.kernel.take_mended();
         self.mended(&mended);
+        self.lock_withheld();
     }
 
     /// Takes how the interfaces stand. Without a keeper this is all there is, so changes are told from here.
@@ -49,9 +53,14 @@ impl<K: Enforcer> Engine<K> {
                 (Program::Tcx, Steered::On) => InterfaceState::Attached,
                 (Program::Tcx, _) => InterfaceState::Detached,
             };
-            let (why, level) = match (status.mode, status.attached) {
-                (AttachMode::Nftables, true) => ("it is there, so it is guarded (nftables)", Loudness::News),
-                (AttachMode::Nftables, false) => ("it is not there; it is guarded as soon as it is", Loudness::Warning),
+            let (why, level) = match (status.mode, status.state) {
+                (AttachMode::Nftables, InterfaceState::Attached) => ("it is there, so it is guarded (nftables)", Loudness::News),
+                (AttachMode::Nftables, InterfaceState::Absent) => {
+                    ("it is not there; it is guarded as soon as it is", Loudness::Warning)
+                }
+                (AttachMode::Nftables, _) => {
+                    ("no chain can be hung on it, which is tried again with every look", Loudness::Warning)
+                }
                 _ => ("seen without a keeper", Loudness::Warning),
             };
             let program = (status.mode != AttachMode::Nftables).then_some(program);

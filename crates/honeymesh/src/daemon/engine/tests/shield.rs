@@ -30,6 +30,24 @@ impl Bench {
 }
 
 #[tokio::test]
+async fn a_start_says_no_never_ban_set_but_the_whole_one_and_locks_down_with_no_other() {
+    let policy = || Policy { mode: Mode::Lockdown, ..Policy::default() };
+    let operator = "198.51.100.77".parse().unwrap();
+    let facts = || NetworkFacts { operators: vec![operator], ..NetworkFacts::default() };
+    let bench = Bench::within(Pretended::default(), policy(), facts());
+    let told = bench.kernel.0.lock().unwrap().allows_told.clone();
+    assert!(!told.is_empty() && told.iter().all(|nets| nets.contains(&IpNet::from(operator))), "{told:?}");
+    assert!(locked(&bench).0 == Lockdown::Confirmed && locked(&bench).1.contains(&IpNet::from(operator)));
+
+    // The set with whoever is logged in is refused: no other is there in its place.
+    let kernel = Pretended::default();
+    kernel.0.lock().unwrap().refuses_allow_of = Some(operator.into());
+    let mut bench = Bench::within(kernel, policy(), facts());
+    assert_eq!(locked(&bench).0, Lockdown::Off);
+    assert!(bench.warns_of_lockdown().await);
+}
+
+#[tokio::test]
 async fn a_start_in_lockdown_without_a_never_ban_set_is_told_and_locks_nobody_out_until_there_is_one() {
     let policy = || Policy { mode: Mode::Lockdown, ..Policy::default() };
     let mut bench = Bench::on(refusing(too_large), policy());
@@ -50,9 +68,29 @@ async fn a_start_in_lockdown_without_a_never_ban_set_is_told_and_locks_nobody_ou
     bench.audit().await;
     assert_eq!(locked(&bench).0, Lockdown::Off);
     bench.kernel.0.lock().unwrap().guarded = Drift { taken: true, ..Drift::default() };
+    bench.kernel.0.lock().unwrap().has_allow = true;
     bench.audit().await;
     assert_eq!(locked(&bench).0, Lockdown::Confirmed);
     assert!(!bench.warns_of_lockdown().await);
+}
+
+#[tokio::test]
+async fn a_lockdown_that_waits_begins_with_whatever_order_the_never_ban_set_is_taken_by() {
+    let policy = || Policy { mode: Mode::Lockdown, ..Policy::default() };
+    let busy: fn() -> Error = || Error::Keeper("busy".into());
+    // It is taken beside a ban; and by a look, after one that is too large was not taken.
+    let mut bench = Bench::on(refusing(busy), policy());
+    bench.kernel.0.lock().unwrap().has_allow = true;
+    bench.ban("203.0.113.7").await.unwrap();
+    assert_eq!(locked(&bench).0, Lockdown::Confirmed);
+
+    let mut bench = Bench::on(refusing(busy), policy());
+    bench.kernel.0.lock().unwrap().refuses_allow = Some(too_large);
+    bench.moves("192.0.2.2");
+    assert!(locked(&bench).0 == Lockdown::Off && bench.warns_of_lockdown().await);
+    bench.kernel.0.lock().unwrap().has_allow = true;
+    bench.engine.interfaces_looked(honeymesh_xdp::Sight::default());
+    assert!(locked(&bench).0 == Lockdown::Confirmed && !bench.warns_of_lockdown().await);
 }
 
 #[tokio::test]

@@ -325,3 +325,15 @@ async fn what_a_change_of_the_mode_mends_on_its_way_is_told_and_the_bans_it_brin
         assert_eq!(bench.told("audit").await - told, u64::from(is_told), "{found:?}");
     }
 }
+
+#[tokio::test]
+async fn an_order_that_is_refused_and_taken_in_the_same_turn_is_no_failure() {
+    let mut bench = Bench::in_mode(Mode::Observe);
+    bench.engine.set_ready();
+    bench.kernel.0.lock().unwrap().refuses_mode = true;
+    bench.ask(Request::SetMode(Mode::Enforce)).await.unwrap();
+    assert!(bench.kernel.0.lock().unwrap().enforcing);
+    bench.kernel.0.lock().unwrap().refuses_mode_for_long = true;
+    let refusal = bench.ask(Request::SetMode(Mode::Observe)).await.unwrap_err();
+    assert!(refusal.kind == RefusalKind::Broken && refusal.detail.contains("not in force"), "{}", refusal.detail);
+}
