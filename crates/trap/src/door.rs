@@ -5,6 +5,7 @@
 
 mod datagrams;
 mod passive;
+mod strays;
 #[cfg(test)]
 mod taken_over;
 #[cfg(feature = "testing")]
@@ -39,6 +40,7 @@ use std::{
     sync::{Arc, atomic::Ordering::Relaxed},
     time::Duration,
 };
+use strays::STRAY_PAUSE;
 use tokio::{
     io::{
         Interest,
@@ -61,8 +63,6 @@ const HAND_WAIT: Duration = Duration::from_secs(2);
 pub const CLOSING_MAX: Duration = HAND_WAIT.saturating_add(FAREWELL).saturating_add(REPORT_WAIT);
 /// How often those are looked for who should have left long ago.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// How long nothing is read after a word that cannot be true: a sender that was taken over costs no processor.
-const STRAY_PAUSE: Duration = Duration::from_millis(1);
 
 /// Packets that are still read when there is no more time: four times what the pipe holds, so that whoever writes without end does
 /// not keep the traps from closing.
@@ -460,7 +460,7 @@ impl Hearing {
             Some(Evidence::Answer { number, nonce_at, leaves, bytes }) => {
                 self.answer(number, bytes, nonce_at.map(usize::from), leaves).await;
             }
-            Some(Evidence::Listen { session }) => self.listen(session).await,
+            Some(Evidence::Listen { session, wish }) => self.listen(session, wish).await,
             None => self.stray().await,
         }
     }
@@ -566,14 +566,6 @@ impl Hearing {
         self.shared.let_go(self.shared.gate.empty());
         self.shared.tell_letters(self.shared.post.empty());
         let _unless_it_is_full = self.shared.household.news.try_send(News::Ended { status });
-    }
-
-    /// Words about nobody: of one that was let go already, or of a sender that was taken over.
-    async fn stray(&self) {
-        count(&self.shared.house.strays);
-        if !self.stray_pause.is_zero() {
-            sleep(self.stray_pause).await;
-        }
     }
 }
 

@@ -4,7 +4,7 @@ mod ports;
 mod shares;
 
 pub use ports::PORTS_MAX;
-pub(crate) use ports::{Grant, Wish};
+pub(crate) use ports::{Grant, PORTS_OF_SESSION_MAX, Wish};
 
 use crate::{Limits, neighbours::Neighbours, report::Stranger, status::count};
 use honeymesh_types::{SessionId, Subject};
@@ -80,8 +80,9 @@ pub(crate) struct Guest {
     pub(crate) bytes: u64,
     /// Octets that may still be captured.
     pub(crate) capture_room: usize,
-    /// Ports of its own that it has had.
+    /// Ports of its own that it has had, and that it wanted.
     ports: u16,
+    wishes: u16,
     is_dismissed: bool,
     /// It is held in a tarpit.
     is_slow: bool,
@@ -156,8 +157,9 @@ impl Gate {
             Place::None => return Entry::Refused(stranger),
         };
         let (capture_room, turn) = (self.capture_bytes_max, inside.staying.enters(neighbours, session));
-        let (is_dismissed, is_slow) = (false, false);
-        let guest = Guest { stranger, source, turn, trap, reports: 0, bytes: 0, capture_room, ports: 0, is_dismissed, is_slow };
+        let (is_dismissed, is_slow, ports, wishes) = (false, false, 0, 0);
+        let guest =
+            Guest { stranger, source, turn, trap, reports: 0, bytes: 0, capture_room, ports, wishes, is_dismissed, is_slow };
         inside.sources.entry(source).or_default().sessions.insert(session);
         inside.guests.insert(session, Box::new(guest));
         inside.due.push_back((session, Instant::now() + self.remembered));

@@ -154,9 +154,11 @@ impl Playing {
                 let (cut, nonce_at) = (cut.into(), nonce_at.map(usize::from));
                 self.datagram(number, trap, port, &Datagram { bytes: &bytes, cut, nonce_at, transfer, now: wall() });
             }
-            (Admission::Listening { session, at }, _) => self.room.common.switchboard.call(session, Call::Listening(at)),
-            (Admission::Join { session, port }, Some(connection)) => {
-                self.room.common.switchboard.call(session, Call::Join(port, connection));
+            (Admission::Listening { session, wish, at }, _) => {
+                self.room.common.switchboard.call(session, Call::Listening(wish, at));
+            }
+            (Admission::Join { session, wish }, Some(connection)) => {
+                self.room.common.switchboard.call(session, Call::Join(wish, connection));
             }
             _ => {}
         }

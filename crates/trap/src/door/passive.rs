@@ -36,6 +36,8 @@ struct Passive {
     listener: AsyncFd<TcpListener>,
     at: SocketAddr,
     grant: Grant,
+    /// Which of its session's wishes it is.
+    wish: u16,
     inward: Arc<Inward>,
     shared: Arc<Shared>,
     stop: watch::Receiver<()>,
@@ -43,19 +45,24 @@ struct Passive {
 
 impl Hearing {
     /// A session wants a port.
-    pub(super) async fn listen(&mut self, session: u64) {
+    pub(super) async fn listen(&mut self, session: u64, wish: u16) {
         let shared = Arc::clone(&self.shared);
-        let wish =
+        let granted =
             shared.gate.wants_port(session, |guest| shared.traps[guest.trap].0.at(guest.stranger.local.port()).opens_ports());
-        let (trap, opened) = match wish {
+        let (trap, opened) = match granted {
             Wish::Stray => return self.stray().await,
+            Wish::Leaving { trap } => {
+                count(&self.shared.traps[trap].1.transfers_limited);
+                self.no_port(session, wish);
+                return self.rest().await;
+            }
             Wish::Full { trap } => (trap, None),
-            Wish::Granted(grant) => (grant.trap, self.open(grant)),
+            Wish::Granted(grant) => (grant.trap, self.open(grant, wish)),
         };
         let counters = &self.shared.traps[trap].1;
         let (Some(passive), Some(keeping)) = (opened, self.keeping.as_mut()) else {
             count(&counters.transfers_limited);
-            return self.no_port(session);
+            return self.no_port(session, wish);
         };
         count(&counters.transfers);
         // Those that are over are forgotten when others begin.
@@ -63,7 +70,7 @@ impl Hearing {
         keeping.open.spawn(passive.keep());
     }
 
-    fn open(&self, grant: Grant) -> Option<Passive> {
+    fn open(&self, grant: Grant, wish: u16) -> Option<Passive> {
         let (session, number, trap) = (grant.stranger.session.0, grant.number, grant.trap);
         let opened = self.keeping.as_ref().ok_or_else(|| io::ErrorKind::NotConnected.into()).and_then(|keeping| {
             let mut own = grant.stranger.local;
@@ -71,7 +78,7 @@ impl Hearing {
             let listener = listener(own, BACKLOG)?;
             let at = listener.local_addr()?;
             let (inward, shared, stop) = (Arc::clone(&keeping.inward), Arc::clone(&self.shared), keeping.stop.clone());
-            Ok(Passive { listener: awaited(listener, Interest::READABLE)?, at, grant, inward, shared, stop })
+            Ok(Passive { listener: awaited(listener, Interest::READABLE)?, at, grant, wish, inward, shared, stop })
         });
         opened
             .inspect_err(|error: &io::Error| {
@@ -82,19 +89,19 @@ impl Hearing {
     }
 
     /// Tells that there is none. Whoever is not told waits a moment in vain.
-    fn no_port(&self, session: u64) {
+    fn no_port(&self, session: u64, wish: u16) {
         if let Some(keeping) = &self.keeping {
-            let _unless_there_is_no_room = keeping.inward.try_hand(&Admission::Listening { session, at: None });
+            let _unless_there_is_no_room = keeping.inward.try_hand(&Admission::Listening { session, wish, at: None });
         }
     }
 }
 
 impl Passive {
     async fn keep(self) {
-        let Self { listener, at, grant, inward, shared, mut stop } = self;
+        let Self { listener, at, grant, wish, inward, shared, mut stop } = self;
         let (session, source) = (grant.stranger.session.0, grant.stranger.source.ip());
         let has_joined = tokio::select! {
-            has_joined = meet(listener, at, session, source, &inward) => has_joined,
+            has_joined = meet(listener, at, (session, wish), source, &inward) => has_joined,
             _ = grant.closed => false,
             _ = stop.changed() => false,
         };
@@ -106,8 +113,14 @@ impl Passive {
 }
 
 /// Tells where the port is, waits for the one who may connect, and hands him over. Gives whether he was.
-async fn meet(listener: AsyncFd<TcpListener>, at: SocketAddr, session: u64, source: IpAddr, inward: &Inward) -> bool {
-    let listening = Admission::Listening { session, at: Some(at) };
+async fn meet(
+    listener: AsyncFd<TcpListener>,
+    at: SocketAddr,
+    (session, wish): (u64, u16),
+    source: IpAddr,
+    inward: &Inward,
+) -> bool {
+    let listening = Admission::Listening { session, wish, at: Some(at) };
     if !matches!(timeout(HAND_WAIT, inward.hand(&listening, None)).await, Ok(Ok(()))) {
         return false;
     }
@@ -115,7 +128,7 @@ async fn meet(listener: AsyncFd<TcpListener>, at: SocketAddr, session: u64, sour
     // It is closed before anything is heard of whoever came.
     drop(listener);
     let Ok(Some(connection)) = came else { return false };
-    let join = Admission::Join { session, port: at.port() };
+    let join = Admission::Join { session, wish };
     matches!(timeout(HAND_WAIT, inward.hand(&join, Some(connection.as_fd()))).await, Ok(Ok(())))
 }
 

@@ -106,8 +106,9 @@ impl TakenOver {
         rustix::io::write(&self.evidence, &evidence.to_bytes()).unwrap();
     }
 
-    pub(super) fn say_if_there_is_room(&self, evidence: &Evidence<'_>) {
-        let _unless_it_is_full = rustix::io::write(&self.evidence, &evidence.to_bytes());
+    /// Gives whether there was.
+    pub(super) fn say_if_there_is_room(&self, evidence: &Evidence<'_>) -> bool {
+        rustix::io::write(&self.evidence, &evidence.to_bytes()).is_ok()
     }
 
     pub(super) fn answer(&self, number: u64, nonce_at: Option<u16>, bytes: &[u8]) {

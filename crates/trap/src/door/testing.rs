@@ -132,7 +132,7 @@ pub fn honest(payload: &[u8]) -> Vec<Vec<u8>> {
     let body = wire::body(&findings, None, payload);
     let mut packets = vec![Evidence::Hello { pid: 7 }.to_bytes()];
     for session in (1..).take(GUESTS.len()) {
-        packets.push(Evidence::Listen { session }.to_bytes());
+        packets.push(Evidence::Listen { session, wish: 1 }.to_bytes());
         packets.extend(wire::packets(session, payload.len() as u64, Signs::CREDENTIALS, &body));
         packets.push(Evidence::Over { session, lost: 0, fault: b"" }.to_bytes());
     }

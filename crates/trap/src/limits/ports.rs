@@ -12,6 +12,9 @@ pub const PORTS_MAX: usize = 64;
 pub(crate) const PORTS_OF_SOURCE_MAX: usize = 4;
 /// Ports that one session may ask for, one after the other.
 pub(crate) const PORTS_OF_SESSION_MAX: u16 = 256;
+/// Wishes of one session that are heard, granted or not: twice what whoever plays honestly ever says, so that none of its sessions is taken
+/// for a liar's.
+const WISHES_OF_SESSION_MAX: u16 = 2 * PORTS_OF_SESSION_MAX;
 
 /// All that are open, by session: each has one at most.
 #[derive(Debug, Default)]
@@ -31,8 +34,13 @@ struct Port {
 /// What becomes of a session's wish for a port.
 #[derive(Debug)]
 pub(crate) enum Wish {
-    /// Nobody of that number is in, or nobody who may have one: what the process says cannot be true.
+    /// Nobody of that number is in, or nobody who may have one, or nobody who would still ask: what the process says cannot be true.
     Stray,
+    /// It is to leave. Whoever plays may not have heard of that yet.
+    Leaving {
+        /// Which trap.
+        trap: usize,
+    },
     /// There is no place, or it has had enough.
     Full {
         /// Which trap.
@@ -60,12 +68,16 @@ impl Gate {
         let mut guard = self.inside();
         let inside = &mut *guard;
         let Some(guest) = inside.guests.get_mut(&session) else { return Wish::Stray };
-        if !may_have(guest) {
+        if !may_have(guest) || guest.wishes >= WISHES_OF_SESSION_MAX {
             return Wish::Stray;
         }
+        guest.wishes += 1;
         inside.ports.close(session);
         let (trap, stranger, source) = (guest.trap, guest.stranger, guest.source);
-        if guest.is_dismissed || guest.ports >= PORTS_OF_SESSION_MAX {
+        if guest.is_dismissed {
+            return Wish::Leaving { trap };
+        }
+        if guest.ports >= PORTS_OF_SESSION_MAX {
             return Wish::Full { trap };
         }
         match inside.ports.open(session, source) {
@@ -136,7 +148,7 @@ mod tests {
     fn granted(gate: &Gate, session: u64) -> Option<Grant> {
         match gate.wants_port(session, |_| true) {
             Wish::Granted(grant) => Some(grant),
-            Wish::Full { .. } => None,
+            Wish::Leaving { .. } | Wish::Full { .. } => None,
             Wish::Stray => panic!("nobody of that number is in"),
         }
     }
@@ -167,8 +179,11 @@ mod tests {
         let freed = kept[0].as_ref().unwrap();
         gate.forget_port(of_one[0], freed.number);
         let greedy = guest(&gate, "203.0.113.1:7");
-        let asked = (0..1_000).filter(|_| granted(&gate, greedy).is_some()).count();
-        assert_eq!(asked, usize::from(PORTS_OF_SESSION_MAX));
+        let wishes: Vec<_> = (0..1_000).map(|_| gate.wants_port(greedy, |_| true)).collect();
+        let (had, heard) = (usize::from(PORTS_OF_SESSION_MAX), usize::from(WISHES_OF_SESSION_MAX));
+        assert!(wishes[..had].iter().all(|wish| matches!(wish, Wish::Granted(_))));
+        assert!(wishes[had..heard].iter().all(|wish| matches!(wish, Wish::Full { .. })));
+        assert!(wishes[heard..].iter().all(|wish| matches!(wish, Wish::Stray)));
     }
 
     #[test]
@@ -177,6 +192,6 @@ mod tests {
         let session = guest(&gate, "192.0.2.1:7");
         assert!(matches!(gate.wants_port(session, |_| false), Wish::Stray));
         gate.dismiss(&"192.0.2.1".parse().unwrap());
-        assert!(matches!(gate.wants_port(session, |_| true), Wish::Full { trap: 0 }));
+        assert!(matches!(gate.wants_port(session, |_| true), Wish::Leaving { trap: 0 }));
     }
 }

@@ -13,12 +13,15 @@ use std::{
 use tokio::{
     io::AsyncReadExt,
     net::{TcpSocket, TcpStream},
-    time::{sleep, timeout},
+    time::{Instant, pause, resume, sleep, timeout},
 };
 
 /// The same as in the table of ports.
 const OF_SOURCE_MAX: usize = 4;
 const OF_SESSION_MAX: usize = 256;
+/// Any number of a wish: the daemon says it again.
+const WISH: u16 = 0x0102;
+const WISHES_OF_SESSION_MAX: u64 = 512;
 
 async fn from(own: &str, to: SocketAddr) -> std::io::Result<TcpStream> {
     let socket = if to.is_ipv6() { TcpSocket::new_v6() } else { TcpSocket::new_v4() }?;
@@ -37,9 +40,9 @@ async fn guest(kept: &TakenOver, own: &str) -> (TcpStream, u64) {
 
 /// Wants a port for a session: where it is.
 async fn port(kept: &TakenOver, session: u64) -> Option<SocketAddr> {
-    kept.say(&Evidence::Listen { session });
+    kept.say(&Evidence::Listen { session, wish: WISH });
     match kept.admission().await {
-        (Admission::Listening { session: of, at }, None) if of == session => at,
+        (Admission::Listening { session: of, wish: WISH, at }, None) if of == session => at,
         other => panic!("{other:?}"),
     }
 }
@@ -70,7 +73,7 @@ async fn who_a_session_belongs_to_is_handed_over_once_and_nobody_else_is() {
         }
         let _data = from(own, at).await.unwrap();
         match kept.admission().await {
-            (Admission::Join { session: of, port }, Some(_)) => assert_eq!((of, port), (session, at.port())),
+            (Admission::Join { session: of, wish }, Some(_)) => assert_eq!((of, wish), (session, WISH)),
             other => panic!("{other:?}"),
         }
         assert!(is_closed(at).await, "for one connection");
@@ -83,13 +86,13 @@ async fn there_are_ports_for_those_only_who_are_in_and_may_have_them() {
     let kept = TakenOver::playing("ftp", "127.0.0.1:0");
     let (_guest, session) = guest(&kept, "127.0.0.1:0").await;
     for nobody in [0, session + 1, u64::MAX, (1 << 48) + 1] {
-        kept.say(&Evidence::Listen { session: nobody });
+        kept.say(&Evidence::Listen { session: nobody, wish: WISH });
     }
     kept.until_strays(4).await;
     assert!(kept.hears_nothing().await);
     let kept = TakenOver::playing("telnet", "127.0.0.1:0");
     let (_guest, session) = guest(&kept, "127.0.0.1:0").await;
-    kept.say(&Evidence::Listen { session });
+    kept.say(&Evidence::Listen { session, wish: WISH });
     kept.until_strays(1).await;
     assert!(kept.hears_nothing().await, "a service that wants none has none");
     assert_eq!(kept.status().transfers, 0);
@@ -105,7 +108,7 @@ async fn a_session_has_one_port_and_it_closes_when_the_session_ends() {
     drop(from("127.0.0.2:0", second).await.unwrap());
     kept.say(&Evidence::Over { session, lost: 0, fault: b"" });
     assert!(is_closed(second).await);
-    kept.say(&Evidence::Listen { session });
+    kept.say(&Evidence::Listen { session, wish: WISH });
     kept.until_strays(1).await;
     // The process is gone, and with it all its sessions.
     let (_guest, session) = guest(&kept, "127.0.0.1:0").await;
@@ -148,10 +151,42 @@ async fn whoever_wants_ports_without_end_gets_so_many_one_after_the_other() {
     assert!(is_closed(last.unwrap()).await);
     // Nobody reads what is said of them: nothing is kept back for him, and others are let in.
     for _ in 0..2_000 {
-        kept.say_if_there_is_room(&Evidence::Listen { session });
+        kept.say_if_there_is_room(&Evidence::Listen { session, wish: WISH });
     }
     sleep(SILENCE).await;
     let _another = from("127.0.0.9:0", kept.address).await.unwrap();
+}
+
+/// Wants so many ports for a session, as fast as they are heard: how long that takes.
+async fn wants_without_end(kept: &TakenOver, session: u64, wishes: u32) -> Duration {
+    pause();
+    let begun = Instant::now();
+    for _ in 0..wishes {
+        while !kept.say_if_there_is_room(&Evidence::Listen { session, wish: WISH }) {
+            sleep(Duration::from_millis(1)).await;
+        }
+    }
+    let took = begun.elapsed();
+    resume();
+    took
+}
+
+#[tokio::test]
+async fn wishes_without_end_cost_no_processor() {
+    const WISHES: u32 = 10_000;
+    for others in [0, OF_SOURCE_MAX] {
+        let kept = TakenOver::playing("ftp", "127.0.0.1:0");
+        let mut guests = Vec::new();
+        for _ in 0..others {
+            let (stream, session) = guest(&kept, "127.0.0.1:0").await;
+            assert!(port(&kept, session).await.is_some());
+            guests.push(stream);
+        }
+        let (_guest, session) = guest(&kept, "127.0.0.1:0").await;
+        let took = wants_without_end(&kept, session, WISHES).await;
+        assert!(took >= Duration::from_secs(9), "with {others} others it took {took:?}");
+        kept.until_strays(u64::from(WISHES) - WISHES_OF_SESSION_MAX).await;
+    }
 }
 
 #[tokio::test]
