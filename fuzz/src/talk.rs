@@ -18,10 +18,10 @@ use std::{
 pub(crate) const NOW: WallTime = WallTime(1_795_341_600_000_000);
 /// What differs between two sessions of a trap.
 const SEED: u64 = 7;
-/// What one session may hold between two pieces, in bytes: a whole packet, upload or statement of its protocol, and what was found.
-const HELD_BYTES_MAX: usize = 512 * 1_024;
+/// What one session may hold between two pieces, in bytes: what the process that plays is limited by.
+const HELD_BYTES_MAX: usize = honeymesh_trap::SESSION_HELD_BYTES_MAX;
 /// What it may have while it takes 16 bytes and answers, in bytes.
-const PEAK_BYTES_MAX: usize = 1_024 * 1_024;
+const PEAK_BYTES_MAX: usize = honeymesh_trap::SESSION_PEAK_BYTES_MAX;
 /// What a session has said at most for each byte of it, and for all of it, in bytes. What was packed is longer unpacked.
 const SAID_BYTES_MAX: usize = 36 * 1_024;
 /// What is brought where something is, in bytes.
@@ -52,16 +52,23 @@ pub(crate) fn persona() -> &'static Persona {
 fn variants(name: &'static str) -> Vec<Service> {
     let plain = || Definition { service: name.into(), ..Definition::default() };
     let letting_in = |most: u8| (0..=most).map(|try_| Definition { let_in: Some(try_), ..plain() }).collect::<Vec<_>>();
+    let calling = |names: &[&str]| {
+        let called = names.iter().map(|name| Definition { banner: Some((*name).into()), ..plain() });
+        std::iter::once(plain()).chain(called).collect::<Vec<_>>()
+    };
     let definitions = match name {
         "http" | "https" => Site::NAMES.iter().map(|site| Definition { site: Some((*site).into()), ..plain() }).collect(),
         "telnet" | "ssh" | "mqtt" | "adb" => letting_in(1),
         "ftp" => [plain()].into_iter().chain(letting_in(1)).collect(),
+        // Each generation's logins and messages are others.
+        "mysql" => calling(&["8.4.5", "5.7.44", "5.5.68-MariaDB"]),
+        "mongodb" => calling(&["5.0.31", "3.6.23", "6.0.20"]),
         "dns" | "sip" | "memcached" => vec![Definition { transport: Some("both".into()), ..plain() }],
         _ => vec![plain()],
     };
     definitions
         .iter()
-        .filter_map(|definition| Service::define(definition, persona()).ok())
+        .map(|definition| Service::define(definition, persona()).unwrap_or_else(|error| panic!("{name}: {error}")))
         .map(|trap| trap.showing(&lure()))
         .collect()
 }

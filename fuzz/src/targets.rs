@@ -6,8 +6,10 @@ mod datagrams;
 mod kernel;
 mod lies;
 mod mesh;
+mod orders;
 mod packets;
 mod recognise;
+mod rule_text;
 mod rules;
 mod script;
 mod ssh;
@@ -63,8 +65,14 @@ const ALL: &[Target] = &[
         "what a stranger says to a mesh: datagrams, requests to join, records as proofs",
         mesh::stranger,
     ),
+    Target::new(
+        "orders",
+        "what the node's own processes say to each other, nf_tables' answers, and who is said to be logged in",
+        orders::said,
+    ),
     Target::new("packets", "frames, as the kernel program judges them", packets::judged),
     Target::new("recognise", "the recognisers, and the layers they open", recognise::look),
+    Target::new("rule-text", "a text of rules, and what is said to what it compiles to", rule_text::read),
     Target::new("rules", "an operator's rules, some of them nasty, held against what was said", rules::look),
     Target::new("script", "an operator's script, and what is said to it", script::played),
     Target::new("ssh-inside", "messages of an SSH client behind a real key exchange", ssh::inside),

@@ -18,7 +18,7 @@ pub(crate) mod keys;
 mod ladder;
 pub mod logs;
 mod lookout;
-mod operators;
+pub mod operators;
 pub(crate) mod owner;
 pub mod panics;
 mod playing;

@@ -32,6 +32,8 @@ mod side;
 mod socket;
 mod stack;
 mod table;
+#[cfg(feature = "testing")]
+pub(crate) mod testing;
 mod tier;
 mod uapi;
 mod writer;

@@ -47,3 +47,21 @@ pub fn keeper_word(octets: &[u8]) -> Option<(Word, Option<Word>)> {
 pub fn network_texts(text: &str) -> usize {
     network::found_in(text)
 }
+
+/// An order to the process that writes to nf_tables: is it one, and if so, is it the same written again?
+#[must_use]
+pub fn nft_order(octets: &[u8]) -> Option<bool> {
+    nft::testing::order(octets)
+}
+
+/// An answer of that process: is it one, and if so, is it the same written again?
+#[must_use]
+pub fn nft_answer(octets: &[u8]) -> Option<bool> {
+    nft::testing::answer(octets)
+}
+
+/// What the kernel answers about sets of nf_tables: how many entries are in it, read as those of one kind.
+#[must_use]
+pub fn nft_dumped(octets: &[u8]) -> usize {
+    nft::testing::dumped(octets)
+}

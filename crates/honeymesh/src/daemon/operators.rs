@@ -40,7 +40,7 @@ fn logind(dir: &Path) -> Vec<IpAddr> {
 }
 
 /// The remote address of one logind session file: `KEY=value` lines.
-fn logind_session(text: &str) -> Option<IpAddr> {
+pub fn logind_session(text: &str) -> Option<IpAddr> {
     let value = |key: &str| text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('='));
     let is_over = value("STATE").is_some_and(|state| state == "closing");
     if value("REMOTE") != Some("1") || is_over {
@@ -64,7 +64,7 @@ const UTMP_ADDR: std::ops::Range<usize> = 348..364;
 const USER_PROCESS: i16 = 7;
 
 /// Process and address of each session with a remote address.
-fn utmp_sessions(bytes: &[u8]) -> impl Iterator<Item = (i32, IpAddr)> + '_ {
+pub fn utmp_sessions(bytes: &[u8]) -> impl Iterator<Item = (i32, IpAddr)> + '_ {
     bytes.chunks_exact(UTMP_BYTES).take(SESSIONS_MAX).filter_map(|record| {
         let kind = i16::from_ne_bytes([record[0], record[1]]);
         let pid = record.get(UTMP_PID..UTMP_PID + 4).and_then(|pid| pid.try_into().ok()).map(i32::from_ne_bytes)?;
