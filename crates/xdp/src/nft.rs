@@ -309,9 +309,13 @@ impl Nft {
         if !is_empty && plan.len() <= CONFIRMED_MAX {
             plan = self.confirmed(&plan, now, began)?;
         }
-        self.carry_out(&plan, now, began)?;
-        let guarded = self.guard()?;
-        let Drift { detached, settings_changed, taken, .. } = guarded;
+        let carried = self.carry_out(&plan, now, began);
+        // Bans that find no room keep nobody out of the never-ban set.
+        let Drift { detached, settings_changed, taken, .. } = self.guard()?;
+        if carried.is_err() {
+            self.note(Mended { is_changed: settings_changed, was_owed: taken });
+        }
+        carried?;
         Ok(Drift { detached, settings_changed, taken, ..plan.drift })
     }
 

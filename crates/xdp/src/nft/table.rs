@@ -1,5 +1,6 @@
 //! Our tables in the kernel: what the writer does with them. Everything takes effect at once or not at all.
 
+mod counts;
 mod entries;
 mod found;
 mod probing;
@@ -21,16 +22,14 @@ use super::{
     tier::{Class, Tier},
     uapi::table,
 };
+use counts::Counts;
+pub(super) use counts::{Teller, Told, channel as counts};
 pub(super) use entries::dump;
 use found::{Found, FoundTable, Picture};
 pub(super) use found::{is_unknown, remove_tables};
 use ipnet::IpNet;
 use sets::{Renewal, SetPlan};
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    io,
-    time::Instant,
-};
+use std::{collections::BTreeSet, io};
 use taken::TakenBySide;
 
 /// The tables, adopted or made.
@@ -42,8 +41,7 @@ pub(super) struct Table {
     layout: Layout,
     locked: Locked,
     allow: BTreeSet<IpNet>,
-    counts: BTreeMap<Tier, usize>,
-    counted: Instant,
+    counts: Counts,
     max_bans: u32,
     releases: bool,
     picture: Picture,
@@ -93,8 +91,7 @@ impl Table {
             layout,
             locked: Locked::now(Lock::Off),
             allow: BTreeSet::new(),
-            counts: BTreeMap::new(),
-            counted: Instant::now(),
+            counts: Counts::new(),
             max_bans,
             releases,
             picture: Picture::default(),
@@ -183,7 +180,7 @@ impl Table {
                 continue;
             }
             self.layout.tiers.insert(tier);
-            self.counts.insert(tier, all.len());
+            self.counts.is(tier, all.len());
             if tier.class == Class::Allow {
                 self.allow.extend(all.iter().map(|element| element.net));
             }
@@ -240,7 +237,7 @@ impl Table {
         }
         // There is nothing in them yet.
         let new: BTreeSet<Tier> = found.iter().flat_map(|(_, _, sets)| sets.new_tiers()).collect();
-        self.counts.retain(|tier, _| !new.contains(tier));
+        self.counts.forget(|tier| new.contains(tier));
         self.picture.retake(found::picture(&mut self.socket, sides).map_err(failed)?, sides);
         Ok((new, found.iter().all(|(side, _, sets)| self.are_set_right(*side, sets))))
     }
@@ -407,9 +404,10 @@ impl Table {
             (false, false) => Ok(()),
             // Entries that are there already are those of the lockdown before.
             (true, true) => self.renew_locked(&Side::BOTH).inspect_err(|_| self.owes = true),
-            _ => self.settle_over().inspect_err(|_| {
-                self.lock_as_taken();
+            _ => self.settle_over().or_else(|refused| {
+                let is_as_wanted = self.lock_as_taken();
                 self.owe();
+                if is_as_wanted { Ok(()) } else { Err(refused) }
             }),
         }
     }
@@ -442,6 +440,11 @@ impl Table {
         }
         self.mended.is_changed |= is_changed;
         refused.map_or(Ok(()), Err)
+    }
+
+    /// Lets the thread that reads whole sets tell how much they hold.
+    pub(super) fn hear_from(&mut self, told: Told) {
+        self.counts.hear_from(told);
     }
 
     /// How things stand, and what was mended since this was asked last.

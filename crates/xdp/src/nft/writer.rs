@@ -57,17 +57,19 @@ impl NftWriter {
     pub fn run(self) -> io::Result<()> {
         let Self { orders, looks, socket, looking, loopback } = self;
         // Reading a large table takes a while, and nobody who bans shall wait for it.
-        let _ends_with_the_line = std::thread::Builder::new().name("nft-looks".into()).spawn(move || look(looks, looking))?;
-        serve(orders, socket, &loopback)
+        let (teller, told) = table::counts();
+        let looks = move || look(looks, looking, &teller);
+        let _ends_with_the_line = std::thread::Builder::new().name("nft-looks".into()).spawn(looks)?;
+        serve(orders, socket, &loopback, told)
     }
 }
 
 /// Answers nothing but [`Order::Dump`].
-fn look(mut line: Line, mut socket: Socket) -> io::Result<()> {
+fn look(mut line: Line, mut socket: Socket, teller: &table::Teller) -> io::Result<()> {
     while let Some(order) = line.hear::<Order>()? {
         match order {
             Order::Dump => {
-                let all = table::dump(&mut socket, &mut alive(&line));
+                let all = table::dump(&mut socket, &mut alive(&line)).inspect(|all| teller.tell(all));
                 say_elements(&line, all)?;
             }
             _ => line.say(&Answer::Failed(nonsense()))?,
@@ -76,7 +78,7 @@ fn look(mut line: Line, mut socket: Socket) -> io::Result<()> {
     Ok(())
 }
 
-fn serve(mut line: Line, socket: Socket, loopback: &io::Result<Loopback>) -> io::Result<()> {
+fn serve(mut line: Line, socket: Socket, loopback: &io::Result<Loopback>, told: table::Told) -> io::Result<()> {
     let beginning = match line.hear()? {
         Some(Order::Open { network, max_bans, releases, scan }) if network.is_sound() && scan.is_sound() => {
             Beginning { network, max_bans, releases, scan }
@@ -88,6 +90,7 @@ fn serve(mut line: Line, socket: Socket, loopback: &io::Result<Loopback>) -> io:
         Ok(table) => table,
         Err(failure) => return line.say(&Answer::Failed(failure)),
     };
+    table.hear_from(told);
     line.say(&Answer::Opened { sees_probes: table.sees_probes(), weighs: table.weighs() })?;
     let ended = obey(&mut line, &mut table, loopback);
     if table.releases() {

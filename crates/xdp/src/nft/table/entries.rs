@@ -16,17 +16,13 @@ use ipnet::IpNet;
 use std::{
     collections::{BTreeMap, BTreeSet},
     io,
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 /// How often a change is tried again when an entry ended by itself, or the table was taken away, in that very moment.
 const TRIES: usize = 3;
-/// Entries are counted anew at most so often when there seem to be too many.
-const RECOUNT_EVERY: Duration = Duration::from_secs(10);
 /// Allowed prefixes that a dump did not tell and that are looked up one by one; more are taken to be missing.
 const CONFIRMED_MAX: usize = 65_536;
-/// More than so many take too long to count while somebody waits: then the next comparison of everything does it.
-const RECOUNT_MAX: usize = 50_000;
 
 impl Table {
     /// Enters bans, or changes them: each in one step, and what it has counted stays, also what the kernel had placed for it.
@@ -44,27 +40,29 @@ impl Table {
 
     fn raise_some(&mut self, elements: &[Element], are_new: bool) -> Result<(), Trouble> {
         let (mut batch, mut all) = (Batch::default(), Vec::new());
-        let (mut new, mut going): (BTreeMap<Tier, usize>, BTreeSet<(Tier, IpNet)>) = Default::default();
+        let (mut came, mut went): (BTreeMap<Tier, usize>, BTreeMap<Tier, usize>) = Default::default();
+        let mut going: BTreeSet<(Tier, IpNet)> = BTreeSet::new();
+        self.counts.hear();
         for element in elements {
             let held = if are_new { Vec::new() } else { self.held(&element.net)? };
             let hits = held.iter().map(|held| held.hits).fold(element.hits, u64::saturating_add);
-            if !held.iter().any(|held| held.class == element.class) {
-                *new.entry(element.tier()).or_default() += 1;
-            }
+            *came.entry(element.tier()).or_default() += 1;
             // Two addresses may share what the kernel placed for their customer.
             for old in held.iter().filter(|old| going.insert((old.tier(), old.net))) {
                 batch.push(element::remove(old.class.home(), old.tier(), &[old.net]));
+                *went.entry(old.tier()).or_default() += 1;
             }
             all.push(Element { hits, ..element.clone() });
         }
-        for (tier, more) in &new {
-            self.check_room(*tier, *more)?;
+        for (tier, more) in &came {
+            let more = more.saturating_sub(went.get(tier).copied().unwrap_or_default());
+            if more > 0 {
+                self.check_room(*tier, more)?;
+            }
         }
         add(&all, &Side::BOTH, &mut batch);
         self.socket.commit(batch)?;
-        for (tier, more) in new {
-            *self.counts.entry(tier).or_default() += more;
-        }
+        self.counts.changed(&came, &went);
         Ok(())
     }
 
@@ -78,25 +76,22 @@ impl Table {
     }
 
     fn lift_some(&mut self, nets: &[IpNet]) -> Result<usize, Trouble> {
-        let (mut batch, mut gone, mut lifted) = (Batch::default(), Vec::new(), 0);
+        let (mut batch, mut went, mut lifted) = (Batch::default(), BTreeMap::new(), 0);
         let mut going = BTreeSet::new();
         for net in nets {
             let held = self.held(net)?;
             lifted += usize::from(!held.is_empty());
             if held.is_empty() {
                 // It has ended by itself: whoever gave it its end says so now.
-                gone.push(Tier::of(Class::Ban, net));
+                *went.entry(self.counts.ended_in(net)).or_default() += 1;
             }
             for old in held.into_iter().filter(|old| going.insert((old.tier(), old.net))) {
                 batch.push(element::remove(old.class.home(), old.tier(), &[old.net]));
-                gone.push(old.tier());
+                *went.entry(old.tier()).or_default() += 1;
             }
         }
         self.socket.commit(batch)?;
-        for tier in gone {
-            let count = self.counts.entry(tier).or_default();
-            *count = count.saturating_sub(1);
-        }
+        self.counts.changed(&BTreeMap::new(), &went);
         Ok(lifted)
     }
 
@@ -111,7 +106,7 @@ impl Table {
                 Err(Trouble::Kernel(error)) => return Err(Failure::kernel(what, &error)),
             }
             if !self.is_there()? {
-                self.counts.clear();
+                self.counts.forget(|_| true);
                 self.put_back()?;
             }
         }
@@ -150,24 +145,23 @@ impl Table {
         tiers.filter(|tier| !self.layout.tiers.contains(tier)).collect()
     }
 
-    /// Entries end by themselves, so a count that is too high is taken anew, now and then.
+    /// Entries end by themselves, so a count that is too high is made right.
     fn check_room(&mut self, tier: Tier, more: usize) -> Result<(), Trouble> {
         let limit = if tier.is_usual() || tier.class == Class::Dark { self.max_bans } else { NETS_MAX };
         let fits = |held: usize| u32::try_from(held + more).is_ok_and(|all| all <= limit);
         let peers =
             |other: &Tier| other.class == tier.class && other.family == tier.family && other.is_usual() == tier.is_usual();
-        let held = |table: &Self| table.counts.iter().filter(|(other, _)| peers(other)).map(|(_, count)| count).sum();
-        if fits(held(self)) {
+        let held = self.counts.of(peers);
+        if fits(held) {
             return Ok(());
         }
-        if held(self) <= RECOUNT_MAX && (self.counted.elapsed() >= RECOUNT_EVERY || more > 1) {
-            self.counted = Instant::now();
+        if self.counts.may_count(held) {
             for tier in self.layout.tiers.clone().into_iter().filter(peers) {
                 let now = self.entries(tier)?.len();
-                self.counts.insert(tier, now);
+                self.counts.is(tier, now);
             }
         }
-        if fits(held(self)) {
+        if fits(self.counts.of(peers)) {
             return Ok(());
         }
         let kind = FailureKind::Full { class: tier.class, is_usual: tier.is_usual(), limit };
@@ -177,10 +171,7 @@ impl Table {
     /// Every ban; see [`dump`]. Counts them, too.
     pub(in crate::nft) fn dump(&mut self, alive: &mut impl FnMut()) -> io::Result<Vec<Element>> {
         let all = dump(&mut self.socket, alive)?;
-        self.counts.retain(|tier, _| !tier.class.is_ban());
-        for element in &all {
-            *self.counts.entry(element.tier()).or_default() += 1;
-        }
+        self.counts.are(&all);
         Ok(all)
     }
 
