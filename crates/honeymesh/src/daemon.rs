@@ -41,8 +41,9 @@ pub use ladder::WRITER_NAME;
 use clerk::Clerk;
 use enforcer::Enforcer;
 use engine::{Engine, Inner};
+use facts::Around;
 use honeymesh_api::{Api, Desk, Question};
-use honeymesh_node::{Input, NetworkFacts};
+use honeymesh_node::Input;
 use honeymesh_sandbox::{Role, Sandbox};
 use honeymesh_trap::{Household, News as TrapNews};
 use honeymesh_types::Visit;
@@ -165,7 +166,7 @@ struct Feeds {
     datagrams: mpsc::Receiver<Datagram>,
     streams: mpsc::Receiver<StreamNews>,
     questions: mpsc::Receiver<Question>,
-    facts: mpsc::Receiver<NetworkFacts>,
+    facts: mpsc::Receiver<Around>,
     interfaces: mpsc::Receiver<Sight>,
     /// What the lookout is to look at besides.
     links: watch::Sender<Vec<LinkHandle>>,
@@ -212,7 +213,8 @@ async fn live<K: Enforcer>(
     let (links, links_to_see) = watch::channel(Vec::new());
     let Watched { knocks, keeper, lookout } = kernel.watched;
     keeper.iter().for_each(|keeper| engine.keeper_began(keeper.pid()));
-    engine.begin(opened.restored, opened.facts.clone());
+    engine.begin(opened.restored, opened.around.facts.clone());
+    engine.looked_around(&opened.around);
     let supervise = Supervisor { outside, broken: broken_sender, stopped };
     let (trap_news_sender, trap_news) = mpsc::channel(TRAP_NEWS_MAX);
     let household = Household { visits: visit_sender, news: trap_news_sender, clock: honeymesh_xdp::now };
@@ -228,7 +230,7 @@ async fn live<K: Enforcer>(
         datagrams,
         streams: stream_news,
         questions,
-        facts: facts::watch(opened.facts).map_err(no_runtime)?,
+        facts: facts::watch(opened.around).map_err(no_runtime)?,
         interfaces: lookout::watch(lookout, links_to_see).map_err(no_runtime)?,
         links,
         keeper: keeper.map(keeping::Started::listen).transpose().map_err(no_runtime)?,
@@ -339,7 +341,10 @@ async fn turn_until_told<K: Enforcer>(engine: &mut Engine<K>, feeds: &mut Feeds)
             Some(StreamNews { cluster, event }) = feeds.streams.recv() => engine.take_now(Input::Stream { cluster, event }),
             Some(question) = feeds.questions.recv() => engine.question(question),
             facts = feeds.facts.recv() => match facts {
-                Some(facts) => engine.network(facts),
+                Some(around) => {
+                    engine.looked_around(&around);
+                    engine.network(around.facts);
+                }
                 None => return Err(Failure::Refused("nobody watches the network any more; the daemon ends so that it can be started again".into())),
             },
             Some(sight) = feeds.interfaces.recv() => engine.interfaces_looked(sight),

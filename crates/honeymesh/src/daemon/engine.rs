@@ -18,6 +18,7 @@ use super::{
     books::{Books, Committed},
     checks::{Checks, Done as CheckDone, Job},
     enforcer::Enforcer,
+    facts::Around,
     keys::{ClusterKeys, Rotation},
     post::{Sender, obey},
 };
@@ -115,6 +116,8 @@ pub struct Engine<K> {
     keeping: Keeping,
     shield: Shield,
     players: Players,
+    /// What cannot be looked at of the network around.
+    unseen: Option<String>,
     checks: Checks,
     outputs: Vec<Output>,
     ready: bool,
@@ -175,6 +178,7 @@ impl<K: Enforcer> Engine<K> {
             keeping: Keeping::default(),
             shield: Shield::default(),
             players: Players::default(),
+            unseen: None,
             checks,
             outputs: Vec::new(),
             ready: false,
@@ -259,6 +263,11 @@ impl<K: Enforcer> Engine<K> {
         self.own_addresses(&facts);
         let now = (self.clock)();
         self.take(Input::Network(facts), now.mono);
+    }
+
+    /// Takes what of the network cannot be looked at.
+    pub fn looked_around(&mut self, around: &Around) {
+        self.unseen = around.warning();
     }
 
     fn own_addresses(&mut self, facts: &NetworkFacts) {

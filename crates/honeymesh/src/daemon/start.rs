@@ -5,7 +5,7 @@ use super::{
     books::Books,
     clerk::{self, Clerk},
     enforcer::Enforcer,
-    facts,
+    facts::Around,
     keys::{self, ClusterKeys},
     ladder::{self, Prepare, Rung},
     owner::{self, Owner},
@@ -59,7 +59,7 @@ pub struct Opened {
     /// What came of the restoration.
     pub restored: Vec<Output>,
     /// The network around.
-    pub facts: NetworkFacts,
+    pub around: Around,
     /// The clusters' keys.
     pub keys: Vec<ClusterKeys>,
     /// The process that writes them down, if the daemon may not.
@@ -111,15 +111,26 @@ pub fn open(config: &Config) -> Result<(Opened, Rung), Failure> {
     let mut restored = Vec::new();
     let kept = state.as_owner(|| books.kept()).map_err(Failure::Refused)?;
     node.restore(kept, now, &mut restored);
-    let facts = facts::now();
+    let around = look_around()?;
     // Not before the network is known: a stored ban must not hit an address that is ours by now.
-    node.handle(Input::Network(facts.clone()), now, &mut restored);
-    let fill = |kernel: &mut dyn Enforcer| fill(kernel, &node, &restored, &facts);
+    node.handle(Input::Network(around.facts.clone()), now, &mut restored);
+    let fill = |kernel: &mut dyn Enforcer| fill(kernel, &node, &restored, &around.facts);
     let rung = ladder::climb(config, &options, Prepare { traps: traps.dark_sockets(), fill: &fill }, &mut warnings)?;
     Ok((
-        Opened { control, https, traps, playing, ports, doors, books, node, restored, facts, keys, clerk, owner, warnings },
+        Opened { control, https, traps, playing, ports, doors, books, node, restored, around, keys, clerk, owner, warnings },
         rung,
     ))
+}
+
+/// The network around. Who does not know what is his own bans nobody: what an earlier start left in the kernel holds meanwhile.
+fn look_around() -> Result<Around, Failure> {
+    let around = Around::now();
+    match around.unseen.get(honeymesh_xdp::OWN_ADDRESSES) {
+        Some(why) => Err(Failure::Refused(format!(
+            "this machine's own addresses cannot be looked at: {why}; nobody is banned before they are known"
+        ))),
+        None => Ok(around),
+    }
 }
 
 /// Whom the daemon becomes, and its directory. Who was asked for by name gets it, or there is no start; else the daemon stays root where it cannot be given away.

@@ -160,6 +160,7 @@ impl<K: Enforcer> Engine<K> {
             .into_iter()
             .chain(self.audits.warning())
             .chain(withheld)
+            .chain(self.unseen.clone())
             .chain(off)
             .chain(players)
             .chain(lost)
