@@ -242,7 +242,7 @@ async fn live<K: Enforcer>(
         hangup: hangup.map_err(no_runtime)?,
     };
     engine.set_ready();
-    ready(config, engine.kernel());
+    ready(config, &engine);
     tokio::spawn(async {
         tokio::time::sleep(START_OVER).await;
         honeymesh_sandbox::let_go_of_code();
@@ -265,9 +265,10 @@ fn awaited<T: std::os::fd::AsRawFd>(what: T) -> std::io::Result<AsyncFd<T>> {
 }
 
 /// Traps, kernel and mesh are up.
-fn ready(config: &Config, kernel: &impl Enforcer) {
-    let drops: Vec<_> = kernel.interfaces().iter().map(|interface| format!("{}:{}", interface.name, interface.mode)).collect();
-    tracing::info!(node = %config.node.name, mode = %config.node.mode.value, drops = drops.join(" "), "ready");
+fn ready<K: Enforcer>(config: &Config, engine: &Engine<K>) {
+    let drops: Vec<_> =
+        engine.kernel().interfaces().iter().map(|interface| format!("{}:{}", interface.name, interface.mode)).collect();
+    tracing::info!(node = %config.node.name, mode = %engine.mode(), drops = drops.join(" "), "ready");
     if let Err(error) = systemd::tell(&sd_notify::NotifyState::Ready) {
         tracing::warn!(%error, "systemd could not be told that the daemon is ready");
     }

@@ -29,7 +29,7 @@ use honeymesh_format::CountsJson;
 use honeymesh_mesh::Streams;
 use honeymesh_node::{Done, Input, NetworkFacts, Node, Order, OrderId, Output, Refused};
 use honeymesh_trap::{Dismisser, StatusReader};
-use honeymesh_types::{Enforcement, Event, EventKind, MonoTime, Now, Scope, Subject};
+use honeymesh_types::{Enforcement, Event, EventKind, Mode, MonoTime, Now, Scope, Subject};
 use honeymesh_xdp::Drift;
 use keeping::Keeping;
 use listing::Listing;
@@ -301,6 +301,11 @@ impl<K: Enforcer> Engine<K> {
     /// What drops packets.
     pub const fn kernel(&self) -> &K {
         &self.kernel
+    }
+
+    /// The mode that is wanted by now, whatever the configuration file says.
+    pub fn mode(&self) -> Mode {
+        self.node.status().mode
     }
 
     /// Ends: everything is on the disk, and the kernel is handed back.

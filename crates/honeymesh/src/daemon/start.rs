@@ -27,6 +27,7 @@ use honeymesh_node::{ClusterConfig, Input, NetworkFacts, Node, Output, Policy, T
 use honeymesh_sandbox::Files;
 use honeymesh_trap::{Bound, TrapOptions};
 use honeymesh_trap_proto::{Bait, Persona, Service};
+use honeymesh_types::Lockdown;
 use std::{
     net::{SocketAddr, TcpListener},
     os::unix::fs::MetadataExt,
@@ -162,6 +163,11 @@ fn fill(kernel: &mut dyn Enforcer, node: &Node, restored: &[Output], facts: &Net
         warn("the never-ban set", kernel.set_allow(nets));
     }
     warn("the own addresses", kernel.set_local(&facts.own));
+    // A lockdown that holds has no gap where other tables take over. Never a trial: the kernel's own end of it is told to nobody.
+    let lockdown = restored.iter().rev().find(|output| matches!(output, Output::Lockdown(_)));
+    if lockdown == Some(&Output::Lockdown(Lockdown::Confirmed)) && kernel.has_allow() {
+        warn("the lockdown", kernel.set_lockdown(Lockdown::Confirmed));
+    }
     let is_observing = restored.contains(&Output::Enforcing(false));
     if is_observing {
         warn("the mode", kernel.set_enforcing(false));
