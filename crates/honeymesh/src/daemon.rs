@@ -96,6 +96,8 @@ pub fn run(args: &Run) -> Result<(), Failure> {
         let errors = parsed.problems.iter().filter(|problem| problem.severity == config::problem::Severity::Error);
         return Err(Failure::Config(errors.map(|problem| problem.line(&args.config)).collect()));
     }
+    // Only the configuration may come by a descriptor; systemd hands none over.
+    honeymesh_sandbox::close_inherited();
     logs::start(args.log_format).map_err(Failure::usage)?;
     for problem in &parsed.problems {
         tracing::warn!("{}", problem.line(&args.config));
@@ -114,7 +116,7 @@ fn serve(parsed: &Parsed) -> Result<(), Failure> {
     let sandbox = Sandbox::of(Role::Node);
     let sandbox = match opened.owner.other() {
         Some(user) => sandbox.user(user).files(start::files(config, &opened.keys)),
-        None => sandbox,
+        None => sandbox.files(start::files_of_root(config, &opened.keys)),
     };
     let report = sandbox.confine().map_err(|error| Failure::Refused(format!("power could not be given away: {error}")))?;
     tracing::info!("power given away: {report}");

@@ -31,7 +31,7 @@ use honeymesh_types::Lockdown;
 use std::{
     net::{SocketAddr, TcpListener},
     os::unix::fs::MetadataExt,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::Child,
 };
 
@@ -195,13 +195,26 @@ fn keys(config: &Config) -> Result<Vec<ClusterKeys>, Failure> {
 
 /// The files that a daemon needs which is not root any more: its own directory, and those of key files that are its own.
 pub fn files(config: &Config, keys: &[ClusterKeys]) -> Files {
-    let own = keys.iter().filter(|keys| keys.clerk.is_none()).filter_map(|keys| keys.file.parent());
     let mut read: Vec<PathBuf> = READABLE.iter().map(PathBuf::from).filter(|path| path.exists()).collect();
     if let Some(place) = resolvers::beyond(&read) {
         tracing::info!(place = %place.display(), "resolvers are written down outside of /etc and /run: the daemon may read that place, too");
         read.push(place);
     }
-    Files { read, write: own.chain([config.node.state_dir.as_path()]).map(Into::into).collect() }
+    Files { read, write: written(config, keys) }
+}
+
+/// Those that one needs which has stayed who it was: it reads what its user may, and writes what is written by any daemon, and the pins,
+/// which it takes off at its end if it is to. So root writes neither to memory by way of `/proc`, nor to the system's files.
+pub fn files_of_root(config: &Config, keys: &[ClusterKeys]) -> Files {
+    let pins = Some(config.xdp.pin_dir.clone()).filter(|pins| pins.is_dir());
+    Files { read: vec![PathBuf::from("/")], write: written(config, keys).into_iter().chain(pins).collect() }
+}
+
+fn written(config: &Config, keys: &[ClusterKeys]) -> Vec<PathBuf> {
+    let own = keys.iter().filter(|keys| keys.clerk.is_none()).filter_map(|keys| keys.file.parent());
+    // A file that is named alone is in the directory where the daemon was started.
+    let own = own.map(|directory| if directory.as_os_str().is_empty() { Path::new(".") } else { directory });
+    own.chain([config.node.state_dir.as_path()]).map(Into::into).collect()
 }
 
 /// Starts the clerk, if there are key files that the daemon may not replace once it is another user.
