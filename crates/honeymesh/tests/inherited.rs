@@ -1,4 +1,5 @@
 //! No process of the daemon's keeps a descriptor that whoever started it had left open: it would be a way around its user and its files.
+//! And a daemon that stays root is bound to its files, too.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod common;
@@ -87,4 +88,25 @@ fn each_other_process_lets_go_of_it_by_itself() {
         child.kill().unwrap();
         child.wait().unwrap();
     }
+}
+
+/// Root's files would be open to it, and its own code by way of `/proc`; but it does all its work, to the last.
+#[test]
+fn a_daemon_that_stays_root_writes_its_own_files_only_and_does_its_work_to_the_last() {
+    if !is_root() {
+        return;
+    }
+    let net = Net::new();
+    let config = net.config("");
+    let text = fs::read_to_string(&config).unwrap().replace("[node]\n", "[node]\nuser = \"root\"\n");
+    fs::write(&config, text.replace("[xdp]\n", "[xdp]\non_exit = \"release\"\n")).unwrap();
+    let daemon = net.start(&config);
+    let given = daemon.log.iter().find(|line| line.contains("power given away")).unwrap();
+    let is_bound = given.contains("files restricted") || given.contains("this kernel cannot");
+    assert!(is_bound && net.json(&["status"])["user"] == "root", "{given}");
+    net.told(&["ban", "10.77.0.2"]);
+    assert!(!net.reaches());
+    let (status, log) = daemon.stop();
+    assert!(status.success() && log.iter().any(|line| line.contains("the kernel is released")), "{log:?}");
+    assert!(net.reaches() && fs::read_dir(&net.pin_dir).map_or(0, Iterator::count) == 0, "nothing is left");
 }

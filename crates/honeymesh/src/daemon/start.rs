@@ -203,11 +203,10 @@ pub fn files(config: &Config, keys: &[ClusterKeys]) -> Files {
     Files { read, write: written(config, keys) }
 }
 
-/// Those that one needs which has stayed who it was: it reads what its user may, and writes what is written by any daemon, and the pins,
-/// which it takes off at its end if it is to. So root writes neither to memory by way of `/proc`, nor to the system's files.
+/// Those that one needs which has stayed who it was: it reads what its user may, and writes what any daemon writes. So root writes neither
+/// to memory by way of `/proc`, nor to the system's files. (Pins are the keeper's.)
 pub fn files_of_root(config: &Config, keys: &[ClusterKeys]) -> Files {
-    let pins = Some(config.xdp.pin_dir.clone()).filter(|pins| pins.is_dir());
-    Files { read: vec![PathBuf::from("/")], write: written(config, keys).into_iter().chain(pins).collect() }
+    Files { read: vec![PathBuf::from("/")], write: written(config, keys) }
 }
 
 fn written(config: &Config, keys: &[ClusterKeys]) -> Vec<PathBuf> {
