@@ -150,7 +150,7 @@ function banRow(ban) {
     subject,
     el("td", "", ...ban.reasons.map((reason) => chip(reason, reason === "manual" ? "violet" : reason === "mesh" ? "info" : "honey"))),
     el("td", "mid", chip(ban.grade, GRADE_TONES[ban.grade])),
-    el("td", "wide", ban.scope === "dark" ? "dark ports" : ban.scope, ban.enforced ? null : chip("observed", "")),
+    el("td", "wide", ban.scope === "dark" ? "dark ports" : ban.scope, ban.enforced ? null : ban.refused ? chip("refused", "danger") : chip("observed", "")),
     el("td", "wide", cut(shown(ban.origins.join(", ")))),
     el("td", "wide time", relative(ban.since, "")),
     el("td", "time", relative(ban.until, "never")),

@@ -21,13 +21,16 @@ pub struct BanJson {
     pub since: String,
     /// When it ends; null is `forever`.
     pub until: Option<String>,
-    /// Whether it is meant to be in the kernel: false in mode `observe` or when a record is only observed.
+    /// Whether the kernel holds it: false in mode `observe`, when a record is only observed, or where the kernel has refused it.
     pub enforced: bool,
     /// Packets that this node's kernel dropped because of it.
     pub drops: u64,
     /// The operator's words; left out when there are none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
+    /// It is not enforced because the kernel has refused it, and is tried again with every audit; left out when it was not.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub refused: bool,
 }
 
 impl BanJson {
@@ -45,7 +48,16 @@ impl BanJson {
             enforced: ban.enforced,
             drops,
             note: ban.note.clone(),
+            refused: false,
         }
+    }
+
+    /// The same for a ban that the kernel has refused, if it has.
+    #[must_use]
+    pub fn if_refused(mut self, is_refused: bool) -> Self {
+        self.refused = self.enforced && is_refused;
+        self.enforced &= !is_refused;
+        self
     }
 }
 

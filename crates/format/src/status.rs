@@ -100,7 +100,7 @@ pub struct InterfaceJson {
 pub struct BansJson {
     /// Bans in force, observed ones included.
     pub total: u64,
-    /// Those meant to be in the kernel.
+    /// Those that the kernel holds.
     pub enforced: u64,
     /// How many the kernel's tables hold at most, each with an entry of its own.
     pub capacity: u64,
@@ -112,14 +112,20 @@ pub struct BansJson {
     pub grouped: u64,
     /// Bans by reason; a ban with two reasons counts for both.
     pub by_reason: BTreeMap<String, u64>,
+    /// Bans that are meant to be in the kernel, and that it has refused; they are tried again with every audit.
+    #[serde(default)]
+    pub refused: u64,
+    /// The entries for them: one stands for a whole group.
+    #[serde(default)]
+    pub refused_entries: u64,
 }
 
 impl BansJson {
-    /// How many entries the kernel is meant to hold for them.
+    /// How many entries the kernel holds for them.
     #[must_use]
     pub const fn entries(&self) -> u64 {
-        match self.enforced.checked_sub(self.grouped) {
-            Some(alone) => alone + self.groups,
+        match (self.enforced + self.refused).checked_sub(self.grouped) {
+            Some(alone) => (alone + self.groups).saturating_sub(self.refused_entries),
             // Nothing is enforced while observing.
             None => 0,
         }

@@ -41,8 +41,9 @@ pub use ladder::WRITER_NAME;
 use clerk::Clerk;
 use enforcer::Enforcer;
 use engine::{Engine, Inner};
+use facts::Around;
 use honeymesh_api::{Api, Desk, Question};
-use honeymesh_node::{Input, NetworkFacts};
+use honeymesh_node::Input;
 use honeymesh_sandbox::{Role, Sandbox};
 use honeymesh_trap::{Household, News as TrapNews};
 use honeymesh_types::Visit;
@@ -95,6 +96,8 @@ pub fn run(args: &Run) -> Result<(), Failure> {
         let errors = parsed.problems.iter().filter(|problem| problem.severity == config::problem::Severity::Error);
         return Err(Failure::Config(errors.map(|problem| problem.line(&args.config)).collect()));
     }
+    // Only the configuration may come by a descriptor; systemd hands none over.
+    honeymesh_sandbox::close_inherited();
     logs::start(args.log_format).map_err(Failure::usage)?;
     for problem in &parsed.problems {
         tracing::warn!("{}", problem.line(&args.config));
@@ -113,7 +116,7 @@ fn serve(parsed: &Parsed) -> Result<(), Failure> {
     let sandbox = Sandbox::of(Role::Node);
     let sandbox = match opened.owner.other() {
         Some(user) => sandbox.user(user).files(start::files(config, &opened.keys)),
-        None => sandbox,
+        None => sandbox.files(start::files_of_root(config, &opened.keys)),
     };
     let report = sandbox.confine().map_err(|error| Failure::Refused(format!("power could not be given away: {error}")))?;
     tracing::info!("power given away: {report}");
@@ -165,7 +168,7 @@ struct Feeds {
     datagrams: mpsc::Receiver<Datagram>,
     streams: mpsc::Receiver<StreamNews>,
     questions: mpsc::Receiver<Question>,
-    facts: mpsc::Receiver<NetworkFacts>,
+    facts: mpsc::Receiver<Around>,
     interfaces: mpsc::Receiver<Sight>,
     /// What the lookout is to look at besides.
     links: watch::Sender<Vec<LinkHandle>>,
@@ -212,7 +215,8 @@ async fn live<K: Enforcer>(
     let (links, links_to_see) = watch::channel(Vec::new());
     let Watched { knocks, keeper, lookout } = kernel.watched;
     keeper.iter().for_each(|keeper| engine.keeper_began(keeper.pid()));
-    engine.begin(opened.restored, opened.facts.clone());
+    engine.begin(opened.restored, opened.around.facts.clone());
+    engine.looked_around(&opened.around);
     let supervise = Supervisor { outside, broken: broken_sender, stopped };
     let (trap_news_sender, trap_news) = mpsc::channel(TRAP_NEWS_MAX);
     let household = Household { visits: visit_sender, news: trap_news_sender, clock: honeymesh_xdp::now };
@@ -228,7 +232,7 @@ async fn live<K: Enforcer>(
         datagrams,
         streams: stream_news,
         questions,
-        facts: facts::watch(opened.facts).map_err(no_runtime)?,
+        facts: facts::watch(opened.around).map_err(no_runtime)?,
         interfaces: lookout::watch(lookout, links_to_see).map_err(no_runtime)?,
         links,
         keeper: keeper.map(keeping::Started::listen).transpose().map_err(no_runtime)?,
@@ -240,7 +244,7 @@ async fn live<K: Enforcer>(
         hangup: hangup.map_err(no_runtime)?,
     };
     engine.set_ready();
-    ready(config, engine.kernel());
+    ready(config, &engine);
     tokio::spawn(async {
         tokio::time::sleep(START_OVER).await;
         honeymesh_sandbox::let_go_of_code();
@@ -263,9 +267,10 @@ fn awaited<T: std::os::fd::AsRawFd>(what: T) -> std::io::Result<AsyncFd<T>> {
 }
 
 /// Traps, kernel and mesh are up.
-fn ready(config: &Config, kernel: &impl Enforcer) {
-    let drops: Vec<_> = kernel.interfaces().iter().map(|interface| format!("{}:{}", interface.name, interface.mode)).collect();
-    tracing::info!(node = %config.node.name, mode = %config.node.mode.value, drops = drops.join(" "), "ready");
+fn ready<K: Enforcer>(config: &Config, engine: &Engine<K>) {
+    let drops: Vec<_> =
+        engine.kernel().interfaces().iter().map(|interface| format!("{}:{}", interface.name, interface.mode)).collect();
+    tracing::info!(node = %config.node.name, mode = %engine.mode(), drops = drops.join(" "), "ready");
     if let Err(error) = systemd::tell(&sd_notify::NotifyState::Ready) {
         tracing::warn!(%error, "systemd could not be told that the daemon is ready");
     }
@@ -339,7 +344,10 @@ async fn turn_until_told<K: Enforcer>(engine: &mut Engine<K>, feeds: &mut Feeds)
             Some(StreamNews { cluster, event }) = feeds.streams.recv() => engine.take_now(Input::Stream { cluster, event }),
             Some(question) = feeds.questions.recv() => engine.question(question),
             facts = feeds.facts.recv() => match facts {
-                Some(facts) => engine.network(facts),
+                Some(around) => {
+                    engine.looked_around(&around);
+                    engine.network(around.facts);
+                }
                 None => return Err(Failure::Refused("nobody watches the network any more; the daemon ends so that it can be started again".into())),
             },
             Some(sight) = feeds.interfaces.recv() => engine.interfaces_looked(sight),

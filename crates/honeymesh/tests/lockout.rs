@@ -5,16 +5,21 @@ mod common;
 
 use common::{Daemon, Net, Rung, eventually, in_namespace, is_root, on_both_rungs, sh};
 use nix::sys::socket::{
-    AddressFamily, SockFlag, SockType, SockaddrStorage, bind, connect, setsockopt, socket, sockopt::SendTimeout,
+    AddressFamily, SockFlag, SockType, SockaddrStorage, UnixAddr, bind, connect, setsockopt, socket, sockopt::SendTimeout,
 };
 use nix::sys::time::{TimeVal, TimeValLike};
 use std::{
+    collections::VecDeque,
     fs,
     io::{Read, Write},
     net::{SocketAddr, TcpListener, TcpStream},
     os::fd::AsRawFd,
     path::PathBuf,
     process::{Command, Stdio},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -23,6 +28,7 @@ on_both_rungs! {
     a_trial_ends_on_time_with_the_daemon_killed_and_is_never_taken_up_again
     a_confirmed_lockdown_holds_over_restarts_until_it_is_left
     nobody_locks_the_operator_out_not_even_the_operator
+    whoever_is_known_stays_protected_while_the_daemon_can_open_nothing
 }
 
 /// Where the node echoes what it is sent.
@@ -177,8 +183,13 @@ impl Sessions {
     }
 
     fn start(&self, net: &Net, config: &std::path::Path) -> Daemon {
+        self.start_with(net, config, 1_024)
+    }
+
+    /// The daemon may open so many files; whoever it starts may ask for more.
+    fn start_with(&self, net: &Net, config: &std::path::Path, files: u32) -> Daemon {
         let script = format!(
-            "mount -t tmpfs none /run && touch /run/utmp && mount --bind {} /run/utmp && exec {} run --config {}",
+            "ulimit -S -n {files} && mount -t tmpfs none /run && touch /run/utmp && mount --bind {} /run/utmp && exec {} run --config {}",
             self.0.display(),
             env!("CARGO_BIN_EXE_honeymesh"),
             config.display()
@@ -274,6 +285,77 @@ fn nobody_locks_the_operator_out_not_even_the_operator(rung: Rung) {
     sessions.log_out();
     eventually("the end of the protection", || (!is_protected(&net, "10.77.0.5/32", "operator")).then_some(()));
     assert!(lives(&session) && !gets_in(&net, OPERATOR), "what stands goes on, what is new stays outside");
+}
+
+/// So many open files are more than the daemon needs, and fewer than it lets clients in.
+const DESCRIPTORS: u32 = 100;
+/// Clients that come and say nothing.
+const CROWD: usize = 400;
+
+/// Clients that take every descriptor that the daemon has left, until this is dropped.
+struct Crowd(Option<std::thread::JoinHandle<()>>, Arc<AtomicBool>);
+
+impl Crowd {
+    fn at(door: &std::path::Path) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = stop.clone();
+        let address = UnixAddr::new(door).unwrap();
+        let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+        let come = move || {
+            let mut all = VecDeque::new();
+            while !stopped.load(Ordering::Relaxed) {
+                if all.len() == CROWD {
+                    all.pop_front();
+                }
+                // Does not wait where the queue before the door is full.
+                all.push_back(socket(AddressFamily::Unix, SockType::Stream, flags, None).unwrap());
+                if connect(all[all.len() - 1].as_raw_fd(), &address).is_err() {
+                    all.pop_back();
+                }
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        };
+        Self(Some(std::thread::spawn(come)), stop)
+    }
+}
+
+impl Drop for Crowd {
+    fn drop(&mut self) {
+        self.1.store(true, Ordering::Relaxed);
+        let _ = self.0.take().unwrap().join();
+    }
+}
+
+fn whoever_is_known_stays_protected_while_the_daemon_can_open_nothing(rung: Rung) {
+    let net = scene(rung);
+    let sessions = Sessions::none(&net);
+    sessions.log_in(OPERATOR);
+    let mut daemon = sessions.start_with(&net, &net.config(""), DESCRIPTORS);
+    let link = format!("s{}", &net.interface[1..]);
+    sh(&format!("ip -n {0} addr add {OPERATOR}/24 dev {link}; ip -n {0} addr add 10.77.0.4/24 dev {link}", net.stranger));
+    net.told(&["ban", "10.77.0.4/31"]);
+    let holds = || gets_in(&net, OPERATOR) && !gets_in(&net, "10.77.0.4");
+    assert!(holds());
+    let crowd = Crowd::at(&net.socket());
+    // Several looks, of which some see everything: clients that say nothing are shown out, and others come.
+    let began = Instant::now();
+    while began.elapsed() < Duration::from_secs(8) {
+        assert!(gets_in(&net, OPERATOR), "who is logged in is known, after {:?}", began.elapsed());
+    }
+    assert!(holds(), "and nobody else");
+    daemon.wait_for("who is logged in cannot be looked at");
+    drop(crowd);
+    let kinds = |why: &str| net.json(&["allow", "list"]).as_array().unwrap().iter().filter(|one| one["why"] == why).count();
+    assert!(kinds("own") > 2 && kinds("gateway") == 1 && kinds("operator") == 1, "{}", net.told(&["allow", "list"]));
+    let warnings = || net.json(&["status"])["warnings"].to_string();
+    assert!(warnings().contains("this cannot be looked at: "), "{}", warnings());
+    let told = |log: &[String]| log.iter().filter(|line| line.contains("who is logged in cannot be looked at")).count();
+    sessions.log_out();
+    eventually("the next look", || (!is_protected(&net, "10.77.0.5/32", "operator")).then_some(()));
+    assert!(!gets_in(&net, OPERATOR));
+    eventually("the end of the warning", || (!warnings().contains("this cannot be looked at")).then_some(()));
+    let (status, log) = daemon.stop();
+    assert!(status.success() && told(&log) == 1, "{log:?}");
 }
 
 #[test]

@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::{Daemon, Net, Rung, in_namespace, on_both_rungs, sh};
+use common::{Daemon, Net, Rung, in_namespace, is_root, on_both_rungs, sh};
 use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
@@ -233,4 +233,60 @@ fn restarts_kills_and_upgrades_under_traffic_leak_no_banned_packet_and_lose_no_h
     assert_eq!(BANNED.map(|source| of(source).1), [0; 2], "leaked, of {:?}", counts.sent);
     assert_eq!(HONEST.map(|source| of(source).0 - of(source).1), [0; 2], "lost, of {:?}", counts.sent);
     assert!(daemon.stop().0.success());
+}
+
+/// The same configuration on another rung.
+fn with_rung(config: &Path, attach: &str) {
+    let text = fs::read_to_string(config).unwrap();
+    let (before, after) = text.split_once("[xdp]\nattach = \"").unwrap();
+    let rest = after.split_once('\n').unwrap().1;
+    fs::write(config, format!("{before}[xdp]\nattach = \"{attach}\"\n{rest}")).unwrap();
+}
+
+/// Where other tables take over, those that hold the lockdown are not let go of before the new ones hold it.
+#[test]
+fn a_confirmed_lockdown_has_no_gap_where_rung_or_tables_change() {
+    if !is_root() {
+        return;
+    }
+    let net = Net::on(Rung::Nftables);
+    let config = net.config(&format!("[allow]\nnets = [\"{}\", \"{}\"]\n", SOURCES[HONEST[0]].0, SOURCES[HONEST[1]].0));
+    let (far, node) = (format!("s{}", &net.interface[1..]), &net.node);
+    sh(&format!("ip -n {0} addr add 10.77.0.3/24 dev {far}; ip -n {0} addr add fd77::3/64 dev {far} nodad", net.stranger));
+    sh(&format!("ip -n {} addr add fd78::2/64 dev {far} nodad", net.stranger));
+    sh(&format!("ip -n {node} -6 route add fd78::/64 dev {}", net.interface));
+    let mut daemon = net.start(&config);
+    net.told(&["mode", "lockdown", "--confirm-within", "30s"]);
+    net.told(&["mode", "lockdown", "--confirm"]);
+    let counts = Arc::new(Counts::default());
+    let [hearing, sending] = start_traffic(&net, &counts);
+    let (mut least, mut ready) = (0, Vec::new());
+    for attach in ["generic", "nftables", "generic", "other tables", "nftables"] {
+        least += 2_000;
+        counts.wait_sent(least);
+        assert!(daemon.stop().0.success());
+        match attach {
+            "other tables" => {
+                let own = net.pins();
+                fs::rename(&own, own.with_file_name("v99")).unwrap();
+            }
+            rung => with_rung(&config, rung),
+        }
+        daemon = Daemon::spawn(net.daemon_command(&config));
+        ready.push(daemon.wait_for("ready"));
+        eprintln!("{attach}: {:?} heard of {:?}", counts.heard, counts.sent);
+    }
+    counts.wait_sent(least + 2_000);
+    counts.stop.store(true, SeqCst);
+    sending.join().unwrap();
+    counts.all_sent.store(true, SeqCst);
+    hearing.join().unwrap();
+    let of = |source: usize| (counts.sent[source].load(SeqCst), counts.heard[source].load(SeqCst));
+    assert_eq!(BANNED.map(|source| of(source).1), [0; 2], "let in, of {:?}", counts.sent);
+    assert_eq!(HONEST.map(|source| of(source).0 - of(source).1), [0; 2], "lost, of {:?}", counts.sent);
+    assert!(ready.iter().all(|line| line.contains("mode=lockdown")), "whatever the configuration file says: {ready:?}");
+    // Nobody who is on the never-ban set was kept out, and leaving ends it here, too.
+    assert!(!net.reaches());
+    net.told(&["mode", "enforce"]);
+    assert!(net.reaches() && daemon.stop().0.success());
 }

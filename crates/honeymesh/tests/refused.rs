@@ -8,7 +8,11 @@ use serde_json::Value;
 use std::path::PathBuf;
 
 fn events(net: &Net) -> Vec<Value> {
-    let text = net.told(&["events", "--kind", "audit", "--json", "--limit", "100"]);
+    events_of(net, "audit")
+}
+
+fn events_of(net: &Net, kind: &str) -> Vec<Value> {
+    let text = net.told(&["events", "--kind", kind, "--json", "--limit", "100"]);
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
@@ -82,4 +86,42 @@ fn a_table_that_a_ban_put_back_is_told_and_its_other_bans_are_back_at_once() {
     assert!(audit["missing"].as_u64() > Some(0) && has_told(&net, "settings"), "{audit}");
     assert!(daemon.stop().0.success());
     sh(&format!("nsenter --net=/run/netns/{} nft flush ruleset || true", net.node));
+}
+
+/// What is shown as enforced, and the numbers of enforced and refused bans.
+fn held(net: &Net) -> (Vec<String>, [u64; 2]) {
+    let bans = net.json(&["bans"]);
+    let enforced = bans.as_array().unwrap().iter().filter(|ban| ban["enforced"] == true);
+    let status = net.json(&["status"])["bans"].clone();
+    let counts = ["enforced", "refused"].map(|name| status[name].as_u64().unwrap_or(0));
+    (enforced.map(|ban| ban["subject"].as_str().unwrap().to_owned()).collect(), counts)
+}
+
+#[test]
+fn a_ban_that_the_kernel_refuses_is_no_success_and_nowhere_shown_as_enforced_until_the_kernel_takes_it() {
+    if !is_root() {
+        return;
+    }
+    let net = Net::new();
+    let daemon = net.start(&config(&net));
+    net.told(&["ban", "10.77.0.2"]);
+    assert_eq!(held(&net), (vec!["10.77.0.2/32".into()], [1, 0]));
+    // Somebody else's table in the place of ours.
+    nft(&net, "delete table netdev honeymesh; add table netdev honeymesh");
+    let (code, said) = net.refused(&["ban", "203.0.113.9"]);
+    assert!(code == 1 && said.contains("not in force: the kernel refused a ban"), "{code} {said}");
+    let told = events_of(&net, "ban");
+    let event = told.iter().find(|event| event["fields"]["refused"].is_string()).unwrap_or_else(|| panic!("{told:?}"));
+    assert_eq!((&event["source"], &event["fields"]["enforced"]), (&"203.0.113.9".into(), &"false".into()), "{event}");
+    let one = net.json(&["bans", "--subject", "203.0.113.9"])[0].clone();
+    assert_eq!((&one["enforced"], &one["refused"]), (&false.into(), &true.into()), "{one}");
+    assert!(net.told(&["why", "203.0.113.9"]).contains("NOT enforced: the kernel has refused it"));
+    // The one before went with the table, and cannot be put back.
+    eventually("an audit that cannot mend", || (held(&net) == (Vec::new(), [0, 2])).then_some(()));
+    assert!(net.reaches() && net.told(&["status"]).contains("0 enforced, 2 REFUSED by the kernel"));
+    nft(&net, "delete table netdev honeymesh");
+    eventually("both are taken", || (held(&net).1 == [2, 0]).then_some(()));
+    assert!(!net.reaches());
+    assert!(daemon.stop().0.success());
+    nft(&net, "delete table netdev honeymesh");
 }

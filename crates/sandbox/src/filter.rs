@@ -66,7 +66,7 @@ type Reason = Result<Vec<SeccompCondition>, BackendError>;
 fn by_argument(role: Role) -> Vec<(c_long, Vec<Reason>)> {
     vec![
         (libc::SYS_socket, sockets()),
-        (libc::SYS_socketpair, vec![none_of(0, &[libc::AF_UNIX])]),
+        (libc::SYS_socketpair, pairs()),
         (libc::SYS_setsockopt, socket_filters()),
         (libc::SYS_bpf, vec![none_of(0, syscalls::bpf_commands(role))]),
         (libc::SYS_prctl, vec![none_of(0, syscalls::PRCTL_OPTIONS)]),
@@ -87,10 +87,11 @@ fn by_argument(role: Role) -> Vec<(c_long, Vec<Reason>)> {
     ]
 }
 
-/// TCP, UDP, local sockets and the kernel's own interface for addresses; nothing that sees or forges packets, and no
-/// protocol that would load a module.
+/// TCP, UDP and the kernel's own interface for addresses; nothing that sees or forges packets, and no protocol that would load a
+/// module. Nor local sockets, by which services of this machine take orders (of root, if the daemon has stayed root): those that
+/// are needed are open.
 fn sockets() -> Vec<Reason> {
-    let mut reasons = vec![none_of(0, &[libc::AF_INET, libc::AF_INET6, libc::AF_UNIX, libc::AF_NETLINK])];
+    let mut reasons = vec![none_of(0, &[libc::AF_INET, libc::AF_INET6, libc::AF_NETLINK])];
     for family in [libc::AF_INET, libc::AF_INET6] {
         for kind in [libc::SOCK_RAW, libc::SOCK_SEQPACKET, libc::SOCK_DCCP, syscalls::SOCK_PACKET] {
             reasons.push(both(is(0, family), bits(1, syscalls::SOCKET_KIND_MASK, kind)));
@@ -99,6 +100,12 @@ fn sockets() -> Vec<Reason> {
     }
     reasons.push(both(is(0, libc::AF_NETLINK), none_of(2, &[libc::NETLINK_ROUTE])));
     reasons
+}
+
+/// Pairs of local sockets, but not of datagrams: such a pair could be taken apart and connected to somebody else.
+fn pairs() -> Vec<Reason> {
+    let kinds = [libc::SOCK_DGRAM, libc::SOCK_RAW].map(|kind| bits(1, syscalls::SOCKET_KIND_MASK, kind));
+    [none_of(0, &[libc::AF_UNIX])].into_iter().chain(kinds).collect()
 }
 
 /// A program on a socket is code in the kernel.

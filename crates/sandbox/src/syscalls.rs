@@ -204,7 +204,7 @@ const NODE: List = &[
         ],
     ),
     (
-        "strangers, peers and operators over TCP, UDP and local sockets; addresses over netlink",
+        "strangers, peers and operators over TCP, UDP and the local socket that is open; addresses over netlink",
         &[
             SYS_socket,
             SYS_socketpair,

@@ -64,7 +64,7 @@ pub use knocks::{Knocks, Seen};
 pub use link::LinkHandle;
 pub use load::{LOCAL_MAX, NETS_MAX};
 pub use lookout::{Lookout, Sight};
-pub use network::{NetworkFacts, RESOLV_CONF, default_route_interface, network_facts};
+pub use network::{NetworkFacts, OWN_ADDRESSES, RESOLV_CONF, Unseen, default_route_interface, network_facts};
 pub use nft::{Nft, NftAuditor, NftEnds, NftWriter, release_nft};
 pub use occupant::Occupant;
 pub use options::{

@@ -82,6 +82,7 @@ mod tests {
             since: "2026-11-22T10:00:00Z".into(),
             until: None,
             enforced: true,
+            refused: false,
             drops: 41,
             note: None,
         };

@@ -1,7 +1,7 @@
 //! `honeymesh keeper`: what the daemon starts to keep the kernel programs on their interfaces. Not for people.
 
 use crate::failure::Failure;
-use honeymesh_sandbox::{Capability, Files, Role, Sandbox};
+use honeymesh_sandbox::{Capability, Files, Role, Sandbox, close_inherited};
 use honeymesh_xdp::Warden;
 use std::os::fd::AsFd;
 
@@ -14,6 +14,7 @@ const PROOF: &str = "/proc/self";
 /// # Errors
 /// It was not started by a daemon, power cannot be given away, or no keeper lasts.
 pub fn run() -> Result<(), Failure> {
+    close_inherited();
     let _a_name_is_no_duty = nix::sys::prctl::set_name(c"honeymesh-ward");
     let socket = std::io::stdin().as_fd().try_clone_to_owned()?;
     let warden = Warden::receive(socket)

@@ -2,7 +2,7 @@
 //! and output. It becomes nobody, gives everything away but the power to change nf_tables, and ends when the daemon does.
 
 use crate::{daemon::WRITER_NAME, failure::Failure};
-use honeymesh_sandbox::{Capability, Files, Role, Sandbox, User};
+use honeymesh_sandbox::{Capability, Files, Role, Sandbox, User, close_inherited};
 use honeymesh_xdp::NftWriter;
 use nix::sys::signal::{SigSet, Signal};
 use std::{io, os::fd::AsFd};
@@ -17,6 +17,7 @@ const PROOF: &str = "/proc/self";
 /// # Errors
 /// [`Failure::Refused`]: no power to give away or to keep, or a line that breaks.
 pub fn run() -> Result<(), Failure> {
+    close_inherited();
     let refused = |error: &dyn std::fmt::Display| Failure::Refused(format!("the process that writes to nf_tables: {error}"));
     // Only for the process list: nothing depends on it.
     let _as_it_is = nix::sys::prctl::set_name(&std::ffi::CString::new(WRITER_NAME).unwrap_or_default());

@@ -76,7 +76,8 @@ fn bans(status: &StatusJson) -> String {
         (0, _) => String::new(),
         (groups, grouped) => format!(", {grouped} of them by {groups} prefixes"),
     };
-    format!("bans     {} of {}{reasons}, {} enforced{groups}{speed}", bans.total, bans.capacity, bans.enforced)
+    let refused = if bans.refused > 0 { format!(", {} REFUSED by the kernel", bans.refused) } else { String::new() };
+    format!("bans     {} of {}{reasons}, {} enforced{refused}{groups}{speed}", bans.total, bans.capacity, bans.enforced)
 }
 
 /// The mean time from evidence to kernel entry; `None` if there was no ban yet.

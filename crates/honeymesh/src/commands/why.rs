@@ -39,7 +39,11 @@ fn words(why: &WhyJson) -> String {
 fn ban_lines(why: &WhyBanJson) -> Vec<String> {
     let ban = &why.ban;
     let until = ban.until.as_deref().unwrap_or("for ever");
-    let enforced = if ban.enforced { "enforced" } else { "NOT enforced" };
+    let enforced = match (ban.enforced, ban.refused) {
+        (true, _) => "enforced",
+        (false, true) => "NOT enforced: the kernel has refused it",
+        (false, false) => "NOT enforced",
+    };
     let mut lines = vec![format!(
         "ban of {}: {} ({}), scope {}, since {}, until {until}, {enforced}, {} packets dropped here",
         ban.subject,

@@ -8,6 +8,7 @@ mod audit;
 mod keeping;
 mod listing;
 mod playing;
+mod refusals;
 mod rotation;
 mod shield;
 #[cfg(test)]
@@ -18,6 +19,7 @@ use super::{
     books::{Books, Committed},
     checks::{Checks, Done as CheckDone, Job},
     enforcer::Enforcer,
+    facts::Around,
     keys::{ClusterKeys, Rotation},
     post::{Sender, obey},
 };
@@ -28,11 +30,12 @@ use honeymesh_format::CountsJson;
 use honeymesh_mesh::Streams;
 use honeymesh_node::{Done, Input, NetworkFacts, Node, Order, OrderId, Output, Refused};
 use honeymesh_trap::{Dismisser, StatusReader};
-use honeymesh_types::{Enforcement, Event, EventKind, MonoTime, Now, Scope, Subject};
+use honeymesh_types::{Enforcement, Event, EventKind, Mode, MonoTime, Now, Scope, Subject};
 use honeymesh_xdp::Drift;
 use keeping::Keeping;
 use listing::Listing;
 use playing::Players;
+use refusals::Refusals;
 use shield::Shield;
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -55,6 +58,9 @@ pub enum Inner {
 
 /// With so many bans, making the whole table equal at once would keep new bans waiting: the audit does it in parts.
 const RECONCILED_AT_ONCE_MAX: usize = 2_000;
+
+/// What becomes of an entry that was refused.
+const TRIED_AGAIN: &str = "it is tried again with every audit";
 
 /// Everything an engine is made of.
 pub struct Parts<K> {
@@ -112,9 +118,12 @@ pub struct Engine<K> {
     inner: mpsc::UnboundedSender<Inner>,
     audits: Audits,
     troubles: Troubles,
+    refusals: Refusals,
     keeping: Keeping,
     shield: Shield,
     players: Players,
+    /// What cannot be looked at of the network around.
+    unseen: Option<String>,
     checks: Checks,
     outputs: Vec<Output>,
     ready: bool,
@@ -128,12 +137,17 @@ struct Turn {
     raised: Vec<(Subject, MonoTime)>,
     /// Whether the store was told something.
     kept: bool,
-    /// What of mode, lockdown and never-ban set the kernel refused.
-    refused: Option<Unmet>,
+    /// What of mode, lockdown and never-ban set the kernel refused, each once.
+    unmet: Vec<Unmet>,
+    /// The entries that it refused, and why.
+    refused_bans: BTreeMap<Subject, String>,
+    /// Why it lets somebody in no earlier, or does not hold all bans.
+    refused_else: Option<String>,
 }
 
 /// What was refused of what lasts.
 struct Unmet {
+    what: &'static str,
     why: String,
     /// Is it not tried again?
     is_final: bool,
@@ -172,9 +186,11 @@ impl<K: Enforcer> Engine<K> {
             inner: parts.inner,
             audits: Audits::new(started.mono, look),
             troubles: Troubles::default(),
+            refusals: Refusals::default(),
             keeping: Keeping::default(),
             shield: Shield::default(),
             players: Players::default(),
+            unseen: None,
             checks,
             outputs: Vec::new(),
             ready: false,
@@ -261,6 +277,11 @@ impl<K: Enforcer> Engine<K> {
         self.take(Input::Network(facts), now.mono);
     }
 
+    /// Takes what of the network cannot be looked at.
+    pub fn looked_around(&mut self, around: &Around) {
+        self.unseen = around.warning();
+    }
+
     fn own_addresses(&mut self, facts: &NetworkFacts) {
         if let Err(error) = self.kernel.set_local(&facts.own) {
             self.trouble("own addresses", None, &error);
@@ -294,6 +315,11 @@ impl<K: Enforcer> Engine<K> {
         &self.kernel
     }
 
+    /// The mode that is wanted by now, whatever the configuration file says.
+    pub fn mode(&self) -> Mode {
+        self.node.status().mode
+    }
+
     /// Ends: everything is on the disk, and the kernel is handed back.
     pub fn end(self) -> (K, Books) {
         (self.kernel, self.books)
@@ -301,7 +327,14 @@ impl<K: Enforcer> Engine<K> {
 
     /// Carries out all outputs and gives the emptied list back.
     fn carry_out(&mut self, mut outputs: Vec<Output>, evidence: MonoTime, now: Now) -> Vec<Output> {
-        let mut turn = Turn { evidence, raised: Vec::new(), kept: false, refused: None };
+        let mut turn = Turn {
+            evidence,
+            raised: Vec::new(),
+            kept: false,
+            unmet: Vec::new(),
+            refused_bans: BTreeMap::new(),
+            refused_else: None,
+        };
         for output in outputs.drain(..) {
             self.carry_out_one(output, &mut turn, now);
         }
@@ -312,10 +345,7 @@ impl<K: Enforcer> Engine<K> {
     fn carry_out_one(&mut self, output: Output, turn: &mut Turn, now: Now) {
         match output {
             Output::Enforce(what) => self.enforce(&what, turn, now),
-            Output::Release(subject) => match self.kernel.lift(&subject) {
-                Ok(_) => {}
-                Err(error) => self.trouble("an unban", Some(subject), &error),
-            },
+            Output::Release(subject) => self.release(subject, turn),
             Output::Protect(nets) => self.protect(&nets, turn),
             Output::Enforcing(on) => {
                 self.keeping.mode_set = Some(now.mono);
@@ -323,8 +353,15 @@ impl<K: Enforcer> Engine<K> {
                 self.setting("the mode", done, turn);
             }
             Output::Lockdown(lockdown) => self.lock(lockdown, turn),
-            Output::Reconcile if self.ready && self.node.status().ledger.bans > RECONCILED_AT_ONCE_MAX => self.audit_soon(),
-            Output::Reconcile => self.reconcile(),
+            Output::Reconcile if self.ready && self.node.status().ledger.bans > RECONCILED_AT_ONCE_MAX => {
+                // All is wanted now, or nothing: what is refused of it the audit finds.
+                self.entries_settled();
+                self.audit_soon();
+            }
+            Output::Reconcile => {
+                let refused = self.reconcile();
+                turn.refused_else = refused.or(turn.refused_else.take());
+            }
             Output::Keep(keep) => {
                 turn.kept = true;
                 self.books.keep(keep);
@@ -346,14 +383,17 @@ impl<K: Enforcer> Engine<K> {
     }
 
     /// What came of a setting. One that was refused stays wanted, and whoever ordered it hears of it.
-    fn setting(&mut self, what: &str, done: Result<(), honeymesh_xdp::Error>, turn: &mut Turn) {
+    fn setting(&mut self, what: &'static str, done: Result<(), honeymesh_xdp::Error>, turn: &mut Turn) {
+        if done.is_ok() {
+            turn.take(what);
+        }
         if let Err(error) = done {
             let is_final = is_final(&error);
             let then = match is_final {
                 true => "is not tried again, and what was ordered before holds: order something else",
                 false => "is said again until the kernel takes it",
             };
-            turn.refused = Some(Unmet { why: format!("the kernel refused {what}: {error}; it {then}"), is_final });
+            turn.refuse(Unmet { what, why: format!("the kernel refused {what}: {error}; it {then}"), is_final });
             self.trouble(what, None, &error);
         }
     }
@@ -362,27 +402,53 @@ impl<K: Enforcer> Engine<K> {
     /// its way when the ban is lifted must not count as a new visit.
     fn enforce(&mut self, what: &Enforcement, turn: &mut Turn, now: Now) {
         match self.kernel.raise(what, now) {
-            Ok(()) => turn.raised.push((what.subject, (self.clock)().mono)),
-            Err(error) => self.trouble("a ban", Some(what.subject), &error),
+            Ok(()) => {
+                turn.raised.push((what.subject, (self.clock)().mono));
+                self.entry_settled(&what.subject);
+            }
+            Err(error) => {
+                turn.refused_bans.insert(what.subject, format!("the kernel refused a ban: {error}; {TRIED_AGAIN}"));
+                self.entry_refused(what.subject);
+                self.trouble("a ban", Some(what.subject), &error);
+            }
         }
         if what.scope == Scope::All {
             self.dismisser.dismiss(&what.subject);
         }
     }
 
-    /// Makes the kernel equal to what the ledger wants. How bans differ is what was ordered, for all that is known; what of settings was said
+    /// Takes a ban out of the kernel.
+    fn release(&mut self, subject: Subject, turn: &mut Turn) {
+        self.entry_settled(&subject);
+        if let Err(error) = self.kernel.lift(&subject) {
+            turn.refused_else = Some(format!("the kernel refused an unban: {error}; {TRIED_AGAIN}"));
+            self.trouble("an unban", Some(subject), &error);
+        }
+    }
+
+    /// Makes the kernel equal to what the ledger wants; why it is not, if it refused. How bans differ is what was ordered, for all that is known; what of settings was said
     /// again is told by an audit.
-    fn reconcile(&mut self) {
+    fn reconcile(&mut self) -> Option<String> {
         let now = (self.clock)();
         let intent = self.node.intent();
         match self.kernel.reconcile(&intent, now) {
-            Ok(drift) if drift.is_none() => {}
+            Ok(drift) if drift.is_none() => {
+                self.entries_settled();
+                None
+            }
             Ok(Drift { missing, extra, different, settings_changed, taken, .. }) => {
+                self.entries_settled();
                 let (missing, extra, different) = (missing.len(), extra.len(), different.len());
                 tracing::info!(missing, extra, different, "kernel tables made equal to the ledger");
                 self.mended(&Drift { settings_changed, taken, ..Drift::default() });
+                None
             }
-            Err(error) => self.trouble("the whole ban table", None, &error),
+            Err(error) => {
+                // Which ones it holds, an audit finds.
+                self.audits.called_for(now.mono);
+                self.trouble("the whole ban table", None, &error);
+                Some(format!("the kernel refused the whole ban table: {error}; {TRIED_AGAIN}"))
+            }
         }
     }
 
@@ -395,6 +461,7 @@ impl<K: Enforcer> Engine<K> {
             self.counts.detect_to_ban.note(latency);
             event.fields.insert("latency_us".into(), latency.as_micros().to_string());
         }
+        self.tell_refused(&mut event, turn);
         self.publish(event);
     }
 
@@ -415,11 +482,6 @@ impl<K: Enforcer> Engine<K> {
         self.take(Input::Order { id, order }, now.mono);
     }
 
-    /// Is what was refused in this turn still not in force? It may have been taken by whatever came after it.
-    fn is_unmet(&self, unmet: &Unmet) -> bool {
-        unmet.is_final || self.kernel.owes() || self.shield.is_withholding()
-    }
-
     /// Answers an order: at once if nothing was kept, else when the store has it on the disk.
     fn reply(&mut self, id: OrderId, result: Result<Done, Refused>, turn: &Turn) {
         self.lock_withheld();
@@ -427,10 +489,10 @@ impl<K: Enforcer> Engine<K> {
         // An unban that waited for the members was kept in an earlier turn.
         let kept = turn.kept || matches!(result, Ok(Done::Unbanned { .. }));
         let answer = match result {
-            Ok(done) => answer::done(&done, |subject| self.kernel.drops(subject)),
+            Ok(done) => answer::done(&done, |subject| self.kernel.drops(subject), |subject| self.is_refused(subject)),
             Err(refused) => Err(answer::refused(&refused)),
         };
-        let answer = if_taken(answer, turn.refused.as_ref().filter(|unmet| self.is_unmet(unmet)));
+        let answer = if_taken(answer, self.unmet(turn));
         let Some(reply) = asker.reply else { return };
         if kept && answer.is_ok() {
             self.books.when_committed(move |committed| reply.answer(if_committed(answer, committed)));
@@ -446,8 +508,8 @@ const fn is_final(error: &honeymesh_xdp::Error) -> bool {
 }
 
 /// An order that is known but not in force is no success.
-fn if_taken(answer: Result<Response, Refusal>, unmet: Option<&Unmet>) -> Result<Response, Refusal> {
-    let Some(Unmet { why, .. }) = unmet else { return answer };
+fn if_taken(answer: Result<Response, Refusal>, unmet: Option<&str>) -> Result<Response, Refusal> {
+    let Some(why) = unmet else { return answer };
     answer.and_then(|_| {
         let words = format!("it is wanted and kept, but not in force: {why}");
         Err(Refusal::new(RefusalKind::Broken, format!("{words}; `honeymesh status` tells whether the self-probe is fine")))

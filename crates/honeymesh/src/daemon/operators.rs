@@ -4,7 +4,7 @@
 //! Two records are read, since systems have one or the other: systemd-logind's sessions and `/run/utmp`.
 
 use std::{
-    fs,
+    fs, io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
     path::Path,
 };
@@ -17,26 +17,66 @@ const RECORD_BYTES_MAX: u64 = 1 << 20;
 const LOGIND: &str = "/run/systemd/sessions";
 const UTMP: &str = "/run/utmp";
 
-/// The addresses of all remote sessions, sorted, each once. What cannot be read has none.
+/// Who is protected in the end although not everything could be looked at: those who are known come last.
+const PROTECTED_MAX: usize = 4 * SESSIONS_MAX;
+
+/// The addresses of all remote sessions, sorted, each once. Where a record cannot be looked at, `known` ones stay, and why is told:
+/// nobody who is logged in loses his protection because this process can open nothing. (A record that is not there has none.)
 #[must_use]
-pub fn logged_in() -> Vec<IpAddr> {
-    let mut all = logind(Path::new(LOGIND));
-    let utmp = crate::config::secrets::read_bounded(Path::new(UTMP), RECORD_BYTES_MAX).unwrap_or_default();
-    all.extend(utmp_sessions(&utmp).filter(|(pid, _)| is_alive(*pid)).map(|(_, addr)| addr));
-    all.retain(|addr| !addr.is_loopback() && !addr.is_unspecified());
-    all.sort_unstable();
-    all.dedup();
-    all
+pub fn logged_in(known: &[IpAddr]) -> (Vec<IpAddr>, Option<io::Error>) {
+    logged_in_of(Path::new(LOGIND), Path::new(UTMP), known)
 }
 
-fn logind(dir: &Path) -> Vec<IpAddr> {
-    let Ok(entries) = fs::read_dir(dir) else { return Vec::new() };
-    let files = entries.filter_map(Result::ok).map(|entry| entry.path()).filter(|path| path.extension().is_none());
-    let texts = files.take(SESSIONS_MAX).filter_map(|path| {
-        let bytes = crate::config::secrets::read_bounded(&path, RECORD_BYTES_MAX).ok()?;
-        String::from_utf8(bytes).ok()
-    });
-    texts.filter_map(|text| logind_session(&text)).collect()
+fn logged_in_of(sessions: &Path, utmp: &Path, known: &[IpAddr]) -> (Vec<IpAddr>, Option<io::Error>) {
+    let mut all = Vec::new();
+    let failed = [logind(sessions, &mut all), of_utmp(utmp, &mut all)].into_iter().find_map(Result::err);
+    all.retain(|addr| !addr.is_loopback() && !addr.is_unspecified());
+    if failed.is_some() {
+        let unseen: Vec<IpAddr> = known.iter().filter(|addr| !all.contains(addr)).copied().collect();
+        all.extend(unseen);
+        all.truncate(PROTECTED_MAX);
+    }
+    all.sort_unstable();
+    all.dedup();
+    (all, failed)
+}
+
+/// Adds the sessions of utmp that live.
+fn of_utmp(file: &Path, all: &mut Vec<IpAddr>) -> io::Result<()> {
+    let utmp = if_there(crate::config::secrets::read_bounded(file, RECORD_BYTES_MAX))?.unwrap_or_default();
+    all.extend(utmp_sessions(&utmp).filter(|(pid, _)| is_alive(*pid)).map(|(_, addr)| addr));
+    Ok(())
+}
+
+/// Adds logind's sessions: those that can be read before the first that cannot.
+fn logind(dir: &Path, all: &mut Vec<IpAddr>) -> io::Result<()> {
+    let Some(entries) = if_there(fs::read_dir(dir))? else { return Ok(()) };
+    let mut looked_at = 0;
+    for entry in entries {
+        let path = entry?.path();
+        if path.extension().is_some() {
+            continue;
+        }
+        match if_there(crate::config::secrets::read_bounded(&path, RECORD_BYTES_MAX)) {
+            Ok(bytes) => all.extend(bytes.and_then(|bytes| logind_session(&String::from_utf8(bytes).ok()?))),
+            // What is too large or no regular file is no session.
+            Err(error) if error.kind() == io::ErrorKind::Other => {}
+            Err(error) => return Err(error),
+        }
+        looked_at += 1;
+        if looked_at == SESSIONS_MAX {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// `None` for what is not there, or has just gone.
+fn if_there<T>(opened: io::Result<T>) -> io::Result<Option<T>> {
+    match opened {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        opened => opened.map(Some),
+    }
 }
 
 /// The remote address of one logind session file: `KEY=value` lines.
@@ -91,9 +131,9 @@ fn utmp_addr(record: &[u8]) -> Option<IpAddr> {
 }
 
 /// Where `/proc` hides other users' processes (`hidepid`), so that not even the first one is seen, a recorded one counts as alive: an
-/// administrator who is locked out is worse than a record that is too old.
+/// administrator who is locked out is worse than a record that is too old. So does one that cannot be looked for.
 fn is_alive(pid: i32) -> bool {
-    let exists = |pid: i32| Path::new("/proc").join(pid.to_string()).exists();
+    let exists = |pid: i32| Path::new("/proc").join(pid.to_string()).try_exists().unwrap_or(true);
     pid > 0 && (exists(pid) || !exists(1))
 }
 
@@ -140,6 +180,32 @@ mod tests {
         ];
         let found: Vec<String> = utmp_sessions(&all.concat()).map(|(pid, addr)| format!("{pid} {addr}")).collect();
         assert_eq!(found, ["77 192.0.2.1", "77 198.51.100.7", "77 2001:db8::7"]);
+    }
+
+    #[test]
+    fn whoever_is_known_stays_where_a_record_cannot_be_looked_at_and_goes_where_it_is_gone() {
+        let dir = tempfile::tempdir().unwrap();
+        let (sessions, utmp) = (dir.path().join("sessions"), dir.path().join("utmp"));
+        let known: [IpAddr; 2] = ["198.51.100.7".parse().unwrap(), "198.51.100.8".parse().unwrap()];
+        let none: &[IpAddr] = &[];
+        let looked = |known: &[IpAddr]| {
+            let (all, failed) = logged_in_of(&sessions, &utmp, known);
+            (all, failed.is_some())
+        };
+        assert_eq!(looked(&known), (none.to_vec(), false), "there is no record");
+        fs::create_dir(&sessions).unwrap();
+        fs::create_dir(sessions.join("no session")).unwrap();
+        fs::write(sessions.join("1"), "REMOTE=1\nREMOTE_HOST=198.51.100.9\n").unwrap();
+        assert_eq!(looked(&known), (vec!["198.51.100.9".parse().unwrap()], false));
+        // Neither can be read: a directory in the place of a file, and a file in the place of a directory.
+        fs::create_dir(&utmp).unwrap();
+        assert_eq!(looked(&known), ([&known[..], &["198.51.100.9".parse().unwrap()]].concat(), true), "and who is seen is added");
+        fs::remove_dir(&utmp).unwrap();
+        fs::remove_dir_all(&sessions).unwrap();
+        fs::write(&sessions, "").unwrap();
+        assert_eq!(looked(&known), (known.to_vec(), true));
+        let many: Vec<IpAddr> = (0..5_000_u32).map(|host| Ipv4Addr::from(0x0a00_0000 + host).into()).collect();
+        assert_eq!(looked(&many).0.len(), PROTECTED_MAX);
     }
 
     #[test]

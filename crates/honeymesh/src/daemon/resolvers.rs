@@ -6,7 +6,6 @@
 use honeymesh_xdp::RESOLV_CONF;
 use std::{
     fs,
-    net::IpAddr,
     path::{Path, PathBuf},
 };
 
@@ -28,21 +27,10 @@ fn beyond_of(link: &Path, readable: &[PathBuf]) -> Option<PathBuf> {
     Some(if is_top { file } else { directory.to_owned() })
 }
 
-/// The resolvers by now: those that are `known` already, if the file is there and the daemon may not read it (any more).
-pub fn kept(known: &[IpAddr], now: Vec<IpAddr>) -> Vec<IpAddr> {
-    kept_of(Path::new(RESOLV_CONF), known, now)
-}
-
-fn kept_of(file: &Path, known: &[IpAddr], now: Vec<IpAddr>) -> Vec<IpAddr> {
-    let is_closed = || fs::File::open(file).is_err_and(|error| error.kind() == std::io::ErrorKind::PermissionDenied);
-    if now.is_empty() && !known.is_empty() && is_closed() { known.to_owned() } else { now }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::daemon::owner::{NUMBER, Owner};
-    use std::os::unix::fs::{PermissionsExt, symlink};
+    use std::os::unix::fs::symlink;
 
     #[test]
     fn what_the_resolvers_file_leads_to_is_given_and_nothing_that_is_readable_anyway() {
@@ -66,27 +54,5 @@ mod tests {
         assert_eq!(beyond_of(&link, &[etc.clone(), root.join("name")]), None);
         // At the top there is nothing but the file.
         assert_eq!(beyond_of(Path::new("/proc/version"), &[etc]), Some("/proc/version".into()));
-    }
-
-    #[test]
-    fn resolvers_that_cannot_be_read_any_more_stay_and_those_that_are_gone_go() {
-        if !nix::unistd::geteuid().is_root() {
-            eprintln!("SKIPPED: needs root to become somebody who may not read a file");
-            return;
-        }
-        let dir = tempfile::tempdir().unwrap();
-        fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o711)).unwrap();
-        let file = dir.path().join("resolv.conf");
-        fs::write(&file, "").unwrap();
-        let known: [IpAddr; 1] = ["192.0.2.53".parse().unwrap()];
-        let nobody = Owner::of(NUMBER, NUMBER);
-        let kept = |now: &[IpAddr]| nobody.files(|| kept_of(&file, &known, now.to_owned())).unwrap();
-        assert_eq!(kept(&[]), [] as [IpAddr; 0], "the file says so");
-        fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
-        assert_eq!(kept(&[]), known);
-        fs::remove_file(&file).unwrap();
-        assert_eq!(kept(&[]), [] as [IpAddr; 0]);
-        let other: [IpAddr; 1] = ["192.0.2.54".parse().unwrap()];
-        assert_eq!(kept(&other), other);
     }
 }

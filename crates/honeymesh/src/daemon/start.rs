@@ -5,7 +5,7 @@ use super::{
     books::Books,
     clerk::{self, Clerk},
     enforcer::Enforcer,
-    facts,
+    facts::Around,
     keys::{self, ClusterKeys},
     ladder::{self, Prepare, Rung},
     owner::{self, Owner},
@@ -27,10 +27,11 @@ use honeymesh_node::{ClusterConfig, Input, NetworkFacts, Node, Output, Policy, T
 use honeymesh_sandbox::Files;
 use honeymesh_trap::{Bound, TrapOptions};
 use honeymesh_trap_proto::{Bait, Persona, Service};
+use honeymesh_types::Lockdown;
 use std::{
     net::{SocketAddr, TcpListener},
     os::unix::fs::MetadataExt,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::Child,
 };
 
@@ -59,7 +60,7 @@ pub struct Opened {
     /// What came of the restoration.
     pub restored: Vec<Output>,
     /// The network around.
-    pub facts: NetworkFacts,
+    pub around: Around,
     /// The clusters' keys.
     pub keys: Vec<ClusterKeys>,
     /// The process that writes them down, if the daemon may not.
@@ -111,15 +112,26 @@ pub fn open(config: &Config) -> Result<(Opened, Rung), Failure> {
     let mut restored = Vec::new();
     let kept = state.as_owner(|| books.kept()).map_err(Failure::Refused)?;
     node.restore(kept, now, &mut restored);
-    let facts = facts::now();
+    let around = look_around()?;
     // Not before the network is known: a stored ban must not hit an address that is ours by now.
-    node.handle(Input::Network(facts.clone()), now, &mut restored);
-    let fill = |kernel: &mut dyn Enforcer| fill(kernel, &node, &restored, &facts);
+    node.handle(Input::Network(around.facts.clone()), now, &mut restored);
+    let fill = |kernel: &mut dyn Enforcer| fill(kernel, &node, &restored, &around.facts);
     let rung = ladder::climb(config, &options, Prepare { traps: traps.dark_sockets(), fill: &fill }, &mut warnings)?;
     Ok((
-        Opened { control, https, traps, playing, ports, doors, books, node, restored, facts, keys, clerk, owner, warnings },
+        Opened { control, https, traps, playing, ports, doors, books, node, restored, around, keys, clerk, owner, warnings },
         rung,
     ))
+}
+
+/// The network around. Who does not know what is his own bans nobody: what an earlier start left in the kernel holds meanwhile.
+fn look_around() -> Result<Around, Failure> {
+    let around = Around::now();
+    match around.unseen.get(honeymesh_xdp::OWN_ADDRESSES) {
+        Some(why) => Err(Failure::Refused(format!(
+            "this machine's own addresses cannot be looked at: {why}; nobody is banned before they are known"
+        ))),
+        None => Ok(around),
+    }
 }
 
 /// Whom the daemon becomes, and its directory. Who was asked for by name gets it, or there is no start; else the daemon stays root where it cannot be given away.
@@ -151,6 +163,11 @@ fn fill(kernel: &mut dyn Enforcer, node: &Node, restored: &[Output], facts: &Net
         warn("the never-ban set", kernel.set_allow(nets));
     }
     warn("the own addresses", kernel.set_local(&facts.own));
+    // A lockdown that holds has no gap where other tables take over. Never a trial: the kernel's own end of it is told to nobody.
+    let lockdown = restored.iter().rev().find(|output| matches!(output, Output::Lockdown(_)));
+    if lockdown == Some(&Output::Lockdown(Lockdown::Confirmed)) && kernel.has_allow() {
+        warn("the lockdown", kernel.set_lockdown(Lockdown::Confirmed));
+    }
     let is_observing = restored.contains(&Output::Enforcing(false));
     if is_observing {
         warn("the mode", kernel.set_enforcing(false));
@@ -178,13 +195,25 @@ fn keys(config: &Config) -> Result<Vec<ClusterKeys>, Failure> {
 
 /// The files that a daemon needs which is not root any more: its own directory, and those of key files that are its own.
 pub fn files(config: &Config, keys: &[ClusterKeys]) -> Files {
-    let own = keys.iter().filter(|keys| keys.clerk.is_none()).filter_map(|keys| keys.file.parent());
     let mut read: Vec<PathBuf> = READABLE.iter().map(PathBuf::from).filter(|path| path.exists()).collect();
     if let Some(place) = resolvers::beyond(&read) {
         tracing::info!(place = %place.display(), "resolvers are written down outside of /etc and /run: the daemon may read that place, too");
         read.push(place);
     }
-    Files { read, write: own.chain([config.node.state_dir.as_path()]).map(Into::into).collect() }
+    Files { read, write: written(config, keys) }
+}
+
+/// Those that one needs which has stayed who it was: it reads what its user may, and writes what any daemon writes. So root writes neither
+/// to memory by way of `/proc`, nor to the system's files. (Pins are the keeper's.)
+pub fn files_of_root(config: &Config, keys: &[ClusterKeys]) -> Files {
+    Files { read: vec![PathBuf::from("/")], write: written(config, keys) }
+}
+
+fn written(config: &Config, keys: &[ClusterKeys]) -> Vec<PathBuf> {
+    let own = keys.iter().filter(|keys| keys.clerk.is_none()).filter_map(|keys| keys.file.parent());
+    // A file that is named alone is in the directory where the daemon was started.
+    let own = own.map(|directory| if directory.as_os_str().is_empty() { Path::new(".") } else { directory });
+    own.chain([config.node.state_dir.as_path()]).map(Into::into).collect()
 }
 
 /// Starts the clerk, if there are key files that the daemon may not replace once it is another user.

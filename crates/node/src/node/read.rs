@@ -67,6 +67,12 @@ impl Node {
         self.ledger.enforcement(subject)
     }
 
+    /// Under which subject the kernel must hold the ban of `subject`: its group's if there is one, else its own.
+    #[must_use]
+    pub fn entry_of(&self, subject: &Subject) -> Subject {
+        self.ledger.group_of(subject).unwrap_or(*subject)
+    }
+
     /// The never-ban set, sorted.
     #[must_use]
     pub fn protected(&self) -> Vec<Protected> {

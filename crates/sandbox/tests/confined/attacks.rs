@@ -40,6 +40,9 @@ pub const REFUSED: &[&str] = &[
     "old_packet_socket",
     "netfilter_socket",
     "vsock_socket",
+    "local_socket",
+    "local_datagrams",
+    "local_pair_of_datagrams",
     "socket_filter",
     "write_and_run",
     "run_written",
@@ -282,6 +285,12 @@ fn sockets(tell: &impl Fn(&str, Outcome)) {
     tell("old_packet_socket", socket(libc::AF_INET, 10, 0));
     tell("netfilter_socket", socket(libc::AF_NETLINK, libc::SOCK_RAW, libc::NETLINK_NETFILTER));
     tell("vsock_socket", socket(libc::AF_VSOCK, libc::SOCK_STREAM, 0));
+    tell("local_socket", socket(libc::AF_UNIX, libc::SOCK_STREAM | libc::SOCK_CLOEXEC, 0));
+    tell("local_datagrams", socket(libc::AF_UNIX, libc::SOCK_DGRAM, 0));
+    let mut pair = [0_i32; 2];
+    let place = pair.as_mut_ptr() as c_long;
+    let kind = (libc::SOCK_DGRAM | libc::SOCK_CLOEXEC).into();
+    tell("local_pair_of_datagrams", call(libc::SYS_socketpair, [libc::AF_UNIX.into(), kind, 0, place, 0, 0]));
     let own = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
     let descriptor = std::os::fd::AsRawFd::as_raw_fd(&own).into();
     tell(

@@ -6,6 +6,8 @@ mod attacks;
 #[cfg(test)]
 mod duties;
 #[cfg(test)]
+mod files;
+#[cfg(test)]
 mod other_user;
 #[cfg(test)]
 mod scene;

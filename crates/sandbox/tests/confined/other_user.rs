@@ -11,7 +11,7 @@ use std::{
     io::Write,
     os::unix::{
         fs::{PermissionsExt, chown, symlink},
-        net::{UnixListener, UnixStream},
+        net::{UnixDatagram, UnixStream},
     },
     path::Path,
     thread,
@@ -48,10 +48,12 @@ fn arrange(root: &Path) {
 pub fn node() {
     let root = directory();
     arrange(&root);
-    let door = UnixListener::bind(root.join("door")).unwrap();
+    let door = UnixDatagram::bind(root.join("door")).unwrap();
+    // It can make none any more; its user closes the door to one that it has.
+    let socket = UnixDatagram::unbound().unwrap();
     fs::set_permissions(root.join("door"), fs::Permissions::from_mode(0o600)).unwrap();
     let held = fs::File::open(root.join("secret")).unwrap();
-    let map = duties::Map::create();
+    let (map, own) = (duties::Map::create(), duties::Door::open(&root.join("own")));
     print_outcome("try", outcome(USER.try_on()));
     print("still", if nix::unistd::geteuid().is_root() { "root" } else { "other" });
     let idle = thread::spawn(move || {
@@ -62,8 +64,8 @@ pub fn node() {
     print("reported", if report.is(USER) { "ok" } else { "wrong" });
     prove();
     attacks::all(print_outcome);
-    duties::all(&root.join("own"), map.as_ref(), print_outcome);
-    roots_files(&root);
+    duties::all(&root.join("own"), own, map.as_ref(), print_outcome);
+    roots_files(&root, &socket);
     roots_processes();
     // What it held before, it holds.
     print_outcome("held", outcome(std::io::read_to_string(held)));
@@ -74,7 +76,7 @@ pub fn node() {
     print("end", "ok");
 }
 
-fn roots_files(root: &Path) {
+fn roots_files(root: &Path, socket: &UnixDatagram) {
     let (secret, shown, own) = (root.join("secret"), root.join("shown"), root.join("own"));
     let tell = |name: &str, result| print_outcome(&format!("file_{name}"), result);
     tell("shadow", outcome(fs::read("/etc/shadow")));
@@ -87,7 +89,7 @@ fn roots_files(root: &Path) {
     tell("list", outcome(fs::read_dir(root.join("closed"))));
     tell("inside", outcome(fs::read(root.join("closed/file"))));
     tell("make", outcome(fs::File::create("/etc/honeymesh-escape")));
-    tell("door", outcome(UnixStream::connect(root.join("door"))));
+    tell("door", outcome(socket.connect(root.join("door"))));
     tell("memory", outcome(fs::File::open("/proc/1/mem")));
     tell("environment", outcome(fs::read("/proc/1/environ")));
     tell("descriptors", outcome(fs::read_dir("/proc/1/fd")));

@@ -1,7 +1,7 @@
 //! The scene: this test binary starts itself again; the child confines itself and prints what came of its tries.
 
 use crate::{attacks, duties};
-use honeymesh_sandbox::{Capability, Files, Restriction, Role, Sandbox, User, confine, narrow};
+use honeymesh_sandbox::{Capability, Files, Role, Sandbox, User, confine, narrow};
 use std::{
     collections::BTreeMap,
     fs,
@@ -76,7 +76,7 @@ fn child() {
     match std::env::var(SCENE).as_deref() {
         Ok("crowd") => crowd(),
         Ok("alone") => alone(),
-        Ok("files") => files(),
+        Ok("files") => crate::files::scene(),
         Ok("blocked") => blocked(),
         Ok("keep") => keep(),
         Ok("power") => power(),
@@ -107,14 +107,14 @@ fn crowd() {
             }
         })
     };
-    let map = duties::Map::create();
+    let (map, door) = (duties::Map::create(), duties::Door::open(&directory()));
     let report = confine(Role::Node).unwrap();
     print("report", &format!("{report:?}").replace(' ', ""));
     print("threads", if report.threads >= 10 { "many" } else { "few" });
     print("report_line", if report.to_string().contains("seccomp on") { "ok" } else { "wrong" });
     prove();
     attacks::all(print_outcome);
-    duties::all(&directory(), map.as_ref(), print_outcome);
+    duties::all(&directory(), door, map.as_ref(), print_outcome);
     running.store(false, Relaxed);
     drop((idle, busy));
     print("end", "ok");
@@ -128,11 +128,11 @@ fn alone() {
             nix::sys::wait::waitpid(child, None).unwrap();
         }
         nix::unistd::ForkResult::Child => {
-            let map = duties::Map::create();
+            let (map, door) = (duties::Map::create(), duties::Door::open(&directory()));
             let report = confine(Role::Node).unwrap();
             print("threads", if report.threads == 1 { "one" } else { "more" });
             attacks::all(print_outcome);
-            duties::all(&directory(), map.as_ref(), print_outcome);
+            duties::all(&directory(), door, map.as_ref(), print_outcome);
             prove();
             print("end", "ok");
             // SAFETY: ends the process at once; nothing of it is needed any more.
@@ -157,32 +157,6 @@ pub fn prove() {
     for key in ["CapEff", "CapPrm", "CapInh", "CapBnd", "CapAmb", "NoNewPrivs", "Seccomp", "Uid", "Gid", "Groups"] {
         print(key, &lines[key]);
     }
-}
-
-/// Only the own directory may be written, and only it and the system's libraries read.
-fn files() {
-    let read = ["/usr", "/lib", "/proc", "/etc/hosts"].map(PathBuf::from).to_vec();
-    let idle = thread::spawn(|| {
-        thread::park();
-        fs::read("/etc/passwd").map_err(|error| error.kind())
-    });
-    let sandbox = Sandbox::of(Role::Node).files(Files { read, write: vec![directory()] });
-    let report = sandbox.confine().unwrap();
-    print("held", if report.files == Restriction::Held { "yes" } else { "no" });
-    let outcome =
-        |result: std::io::Result<()>| result.map_err(|error| nix::errno::Errno::from_raw(error.raw_os_error().unwrap_or(0)));
-    print_outcome(
-        "read_own",
-        outcome(fs::write(directory().join("x"), "y").and_then(|()| fs::read(directory().join("x")).map(drop))),
-    );
-    print_outcome("rename_own", outcome(fs::rename(directory().join("x"), directory().join("z"))));
-    print_outcome("read_named", outcome(fs::read("/etc/hosts").map(drop)));
-    print_outcome("read_other", outcome(fs::read("/etc/passwd").map(drop)));
-    print_outcome("write_other", outcome(fs::write("/tmp/honeymesh-sandbox-escape", "x")));
-    idle.thread().unpark();
-    let other_thread = idle.join().unwrap().err() == Some(std::io::ErrorKind::PermissionDenied);
-    print("other_thread", if other_thread { "refused" } else { "open" });
-    print("end", "ok");
 }
 
 /// A thread that blocks every signal cannot be asked, and must not be forgotten.
@@ -446,21 +420,6 @@ fn so_does_a_process_of_one_thread() {
     let results = play("alone");
     expect_confined(&results);
     expect_all(&results, &["threads"], "one");
-}
-
-#[test]
-fn files_are_restricted_in_every_thread_where_the_kernel_can() {
-    if !is_root() {
-        return;
-    }
-    let results = play("files");
-    if results["held"] == "no" {
-        eprintln!("SKIPPED: file restriction: this kernel has no Landlock");
-        return;
-    }
-    expect_all(&results, &["read_own", "rename_own", "read_named"], "ok");
-    expect_all(&results, &["read_other", "write_other"], "EACCES");
-    expect_all(&results, &["other_thread"], "refused");
 }
 
 #[test]

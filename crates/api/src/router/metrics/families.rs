@@ -38,7 +38,9 @@ fn bans(text: &mut Text, status: &StatusJson) {
         &bans.by_reason,
     );
     text.gauge("bans", "Bans in force").sample(&[], bans.total);
-    text.gauge("bans_enforced", "Bans meant to be in the kernel").sample(&[], bans.enforced);
+    text.gauge("bans_enforced", "Bans that the kernel holds").sample(&[], bans.enforced);
+    text.gauge("bans_refused", "Bans that the kernel has refused").sample(&[], bans.refused);
+    text.gauge("ban_entries_refused", "The entries for those").sample(&[], bans.refused_entries);
     text.gauge("bans_grouped", "Bans that an entry for a whole group of neighbours stands for").sample(&[], bans.grouped);
     text.gauge("ban_groups", "Such entries").sample(&[], bans.groups);
     counted(text.counter("bans_total", "Bans that began or grew since the start, by reason"), "reason", &status.counts.bans);

@@ -6,7 +6,11 @@ use honeymesh_api::{Question, Refusal, RefusalKind, Reply, Request, Response};
 use honeymesh_format::{BanJson, DoneJson, EventJson, EventQuery, Ttl};
 use honeymesh_node::{Done, Lifetime, Order, Reach, Refused};
 use honeymesh_types::{Ban, ClusterName, NodeName, Subject};
-use std::{collections::BTreeMap, net::IpAddr, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+    time::Duration,
+};
 
 /// How many events the chain behind an address shows.
 const WHY_EVENTS_MAX: u64 = 50;
@@ -89,6 +93,8 @@ impl<K: Enforcer> Engine<K> {
     fn why(&self, addr: IpAddr, reply: Reply) {
         let why = self.node.why(addr);
         let subjects = why.bans.iter().flat_map(|ban| [Some(ban.ban.subject), ban.group]).flatten();
+        let refused: BTreeSet<Subject> =
+            why.bans.iter().map(|ban| ban.ban.subject).filter(|subject| self.is_refused(subject)).collect();
         let drops: BTreeMap<Subject, u64> = subjects.map(|subject| (subject, self.kernel.drops(&subject))).collect();
         self.books.read(move |books| {
             let query = EventQuery { subject: Some(Subject::host(addr)), limit: Some(WHY_EVENTS_MAX), ..EventQuery::default() };
@@ -97,7 +103,7 @@ impl<K: Enforcer> Engine<K> {
                 Err(refusal) => return reply.answer(Err(refusal)),
             };
             let of = |subject: &Subject| drops.get(subject).copied().unwrap_or(0);
-            reply.answer(Ok(Response::Why(Box::new(show::why(&why, of, events)))));
+            reply.answer(Ok(Response::Why(Box::new(show::why(&why, of, &refused, events)))));
         });
     }
 
@@ -122,6 +128,7 @@ impl<K: Enforcer> Engine<K> {
             ),
             audit: self.audits.last.clone(),
             store: self.books.status(),
+            refused_bans: self.refusals.counts(),
             refused_and_drifted: (self.troubles.refused, self.audits.drifted),
             counts: &self.counts,
             user: &self.user,
@@ -160,6 +167,7 @@ impl<K: Enforcer> Engine<K> {
             .into_iter()
             .chain(self.audits.warning())
             .chain(withheld)
+            .chain(self.unseen.clone())
             .chain(off)
             .chain(players)
             .chain(lost)
@@ -184,9 +192,9 @@ const fn lifetime(ttl: Ttl) -> Lifetime {
     }
 }
 
-/// What was done, as users read it. An unban that neither lifted anything nor was said to anybody found nothing.
-pub fn done(done: &Done, drops: impl Fn(&Subject) -> u64) -> Result<Response, Refusal> {
-    let json = |ban: &Ban| BanJson::new(ban, drops(&ban.subject));
+/// What was done, as users read it; `is_refused` knows which bans the kernel has refused. An unban that neither lifted anything nor was said to anybody found nothing.
+pub fn done(done: &Done, drops: impl Fn(&Subject) -> u64, is_refused: impl Fn(&Subject) -> bool) -> Result<Response, Refusal> {
+    let json = |ban: &Ban| BanJson::new(ban, drops(&ban.subject)).if_refused(is_refused(&ban.subject));
     let names = |clusters: &[honeymesh_types::ClusterName]| clusters.iter().map(ToString::to_string).collect();
     let mut answer = DoneJson { detail: done.to_string(), changed: true, ..DoneJson::default() };
     match done {

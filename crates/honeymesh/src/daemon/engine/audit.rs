@@ -230,7 +230,10 @@ impl<K: Enforcer> Engine<K> {
         let now = (self.clock)();
         match std::mem::replace(&mut self.audits.step, Step::Read) {
             Step::Rest(until) if until > now.mono => self.audits.step = Step::Rest(until),
-            Step::Rest(_) => self.audits.step = Step::Gather { began: now, intent: Vec::new(), from: Bound::Unbounded },
+            Step::Rest(_) => {
+                self.refusals.audit_begins();
+                self.audits.step = Step::Gather { began: now, intent: Vec::new(), from: Bound::Unbounded };
+            }
             Step::Gather { began, intent, from } => self.gather(began, intent, from),
             Step::Read => {}
             Step::Mend { began, doubtful, found, failed } => self.mend_some(began, doubtful, found, failed),
@@ -297,11 +300,16 @@ impl<K: Enforcer> Engine<K> {
             let (what, now) = (self.node.enforcement(&subject), (self.clock)());
             match self.kernel.mend(&subject, what.as_ref(), now) {
                 Ok(mut drift) => {
+                    self.entry_settled(&subject);
                     found.missing.append(&mut drift.missing);
                     found.extra.append(&mut drift.extra);
                     found.different.append(&mut drift.different);
                 }
                 Err(error) => {
+                    match what {
+                        Some(_) => self.entry_refused(subject),
+                        None => self.entry_settled(&subject),
+                    }
                     if what.is_some() { &mut found.missing } else { &mut found.extra }.push(subject);
                     self.trouble("the mending of its table", Some(subject), &error);
                 }
@@ -323,6 +331,7 @@ impl<K: Enforcer> Engine<K> {
         if let Some(why) = failed {
             return self.audits.undone(began, ended, &found, why);
         }
+        self.refusals.audit_done();
         let put_back = std::mem::take(&mut self.keeping.put_back);
         self.audits.done(began, ended, &found, put_back);
     }

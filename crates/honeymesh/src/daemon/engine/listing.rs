@@ -18,7 +18,8 @@ pub struct Listing {
     query: BansQuery,
     /// Behind which subject to go on; before the first one if nothing was read yet.
     from: Bound<Subject>,
-    found: Vec<(Ban, u64)>,
+    /// Each with its drops, and whether the kernel has refused it.
+    found: Vec<(Ban, u64, bool)>,
     reply: Reply,
 }
 
@@ -42,15 +43,15 @@ impl<K: Enforcer> Engine<K> {
         let mut covering = self.node.covering(&subject);
         covering.retain(|ban| ban.subject != subject && listing.query.after.is_none_or(|after| ban.subject > after));
         covering.sort_unstable_by_key(|ban| ban.subject);
-        listing.found = covering.into_iter().map(|ban| self.with_drops(ban)).collect();
+        listing.found = covering.into_iter().map(|ban| self.as_held(ban)).collect();
         if listing.query.after.is_none_or(|after| after < subject) {
             listing.from = Bound::Included(subject);
         }
     }
 
-    fn with_drops(&self, ban: Ban) -> (Ban, u64) {
-        let drops = self.kernel.drops(&ban.subject);
-        (ban, drops)
+    fn as_held(&self, ban: Ban) -> (Ban, u64, bool) {
+        let (drops, is_refused) = (self.kernel.drops(&ban.subject), self.is_refused(&ban.subject));
+        (ban, drops, is_refused)
     }
 
     /// Reads a little more of the list that waits longest.
@@ -65,7 +66,7 @@ impl<K: Enforcer> Engine<K> {
         if let Some(last) = more.last() {
             listing.from = Bound::Excluded(last.subject);
         }
-        listing.found.extend(more.into_iter().map(|ban| self.with_drops(ban)));
+        listing.found.extend(more.into_iter().map(|ban| self.as_held(ban)));
         if is_over { answer(listing, limit) } else { self.listings.push_back(listing) }
     }
 }
@@ -75,8 +76,9 @@ fn answer(mut listing: Listing, limit: usize) {
     tokio::task::spawn_blocking(move || {
         let is_last = listing.found.len() <= limit;
         listing.found.truncate(limit);
-        let next = listing.found.last().filter(|_| !is_last).map(|(ban, _)| ban.subject.to_string());
-        let items = listing.found.iter().map(|(ban, drops)| BanJson::new(ban, *drops)).collect();
+        let next = listing.found.last().filter(|_| !is_last).map(|(ban, ..)| ban.subject.to_string());
+        let items =
+            listing.found.iter().map(|(ban, drops, is_refused)| BanJson::new(ban, *drops).if_refused(*is_refused)).collect();
         listing.reply.answer(Ok(Response::Bans(Page { items, next })));
     });
 }

@@ -41,7 +41,7 @@ impl<K: Enforcer> Engine<K> {
             self.shield.withheld = Some(lockdown);
             let why = "it has taken no never-ban set since the start, and without one nobody at all would be let in".to_owned();
             let words = format!("no lockdown is said to the kernel: {why}; it begins with the first set that is taken");
-            turn.refused = Some(Unmet { why: words, is_final: false });
+            turn.refuse(Unmet { what: "the lockdown", why: words, is_final: false });
             return self.trouble("the lockdown", None, &Error::Options(why));
         }
         let done = self.kernel.set_lockdown(lockdown);

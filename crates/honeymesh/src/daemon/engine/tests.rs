@@ -1,5 +1,6 @@
 //! The engine with a kernel that is only pretended: what it is told, in which order, and what happens when it refuses.
 
+mod refusals;
 mod shield;
 mod watch;
 
@@ -395,14 +396,17 @@ async fn a_kernel_that_refuses_is_told_loudly_and_mended_by_the_audit() {
     let mut bench = Bench::new();
     let mut live = bench.desk.live();
     bench.kernel.0.lock().unwrap().full = true;
-    bench.ban("203.0.113.9").await.unwrap();
+    bench.ban("203.0.113.9").await.unwrap_err();
     assert!(bench.kernel.0.lock().unwrap().bans.is_empty());
     let mut kinds = Vec::new();
     while let Ok(live) = live.try_recv() {
-        kinds.push((live.event.kind, live.event.fields.get("refused").cloned(), live.event.fields.contains_key("latency_us")));
+        let field = |name: &str| live.event.fields.get(name).cloned();
+        kinds.push((live.event.kind, field("refused"), field("enforced"), field("latency_us")));
     }
-    assert!(kinds.contains(&(EventKind::Audit, Some("a ban".into()), false)), "{kinds:?}");
-    assert!(kinds.contains(&(EventKind::Ban, None, false)), "no latency of what is not in force: {kinds:?}");
+    assert!(kinds.contains(&(EventKind::Audit, Some("a ban".into()), None, None)), "{kinds:?}");
+    let ban = kinds.iter().find(|(kind, ..)| *kind == EventKind::Ban).unwrap();
+    assert!(ban.1.as_ref().unwrap().contains("the kernel refused a ban: "), "{ban:?}");
+    assert_eq!((ban.2.as_deref(), &ban.3), (Some("false"), &None), "no latency of what is not in force: {ban:?}");
     let Response::Status(status) = bench.ask(Request::Status).await.unwrap() else { panic!("status") };
     assert!(status.warnings.iter().any(|warning| warning.contains("refused by the kernel")), "{:?}", status.warnings);
     assert_eq!(status.kernel.more["changes_refused"], 1);

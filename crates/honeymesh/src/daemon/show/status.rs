@@ -36,6 +36,8 @@ pub struct Parts<'a> {
     pub audit: Option<AuditJson>,
     /// The store.
     pub store: StoreJson,
+    /// Bans that the kernel has refused by now, and the entries for them.
+    pub refused_bans: (u64, u64),
     /// Changes that the kernel refused, and entries that audits found missing or wrong, since the start.
     pub refused_and_drifted: (u64, u64),
     /// What happened since the start.
@@ -69,7 +71,7 @@ pub fn status(parts: Parts<'_>) -> StatusJson {
         uptime_seconds: parts.now.wall.since(parts.started).as_secs(),
         warnings: parts.warnings,
         interfaces: parts.interfaces,
-        bans: bans(parts.node),
+        bans: bans(parts.node, parts.refused_bans),
         kernel,
         traps: parts.traps.iter().map(trap).collect(),
         trap_process: parts.trap_process,
@@ -94,15 +96,20 @@ fn lockdown(node: &Status, now: Now) -> Option<LockdownJson> {
     })
 }
 
-fn bans(node: &Status) -> BansJson {
+/// `refused` are the bans that the kernel has refused, and the entries for them.
+fn bans(node: &Status, refused: (u64, u64)) -> BansJson {
     let ledger = &node.ledger;
+    let wanted = ledger.enforced as u64;
+    let (refused, refused_entries) = (refused.0.min(wanted), refused.1);
     BansJson {
         total: ledger.bans as u64,
-        enforced: ledger.enforced as u64,
+        enforced: wanted - refused,
         capacity: ledger.bans_max as u64,
         groups: ledger.groups as u64,
         grouped: ledger.grouped as u64,
         by_reason: ledger.by_reason.iter().map(|(reason, count)| (reason.to_string(), *count as u64)).collect(),
+        refused,
+        refused_entries,
     }
 }
 

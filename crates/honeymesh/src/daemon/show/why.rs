@@ -7,20 +7,24 @@ use honeymesh_format::{
 };
 use honeymesh_node::{Claim, Origin, Past, Why, WhyBan, WhyRecord};
 use honeymesh_types::Subject;
+use std::collections::BTreeSet;
 
 /// Bytes of an Ed25519 signature, the last ones of a record.
 const SIGNATURE_BYTES: usize = 64;
 
-/// The chain with the kernel's drops and the events that were seen.
+/// The chain with the kernel's drops, what it has refused, and the events that were seen.
 #[must_use]
-pub fn why(why: &Why, drops: impl Fn(&Subject) -> u64, events: Vec<EventJson>) -> WhyJson {
+pub fn why(why: &Why, drops: impl Fn(&Subject) -> u64, refused: &BTreeSet<Subject>, events: Vec<EventJson>) -> WhyJson {
+    let is_held = |why: &WhyBan| why.ban.enforced && !refused.contains(&why.ban.subject);
+    let is_enforced = why.protected.is_empty() && why.bans.iter().any(is_held);
+    let is_refused = why.protected.is_empty() && !is_enforced && !refused.is_empty();
     WhyJson {
         address: why.addr.to_string(),
         banned: !why.bans.is_empty(),
-        enforced: why.protected.is_empty() && why.bans.iter().any(|why| why.ban.enforced),
+        enforced: is_enforced,
         mode: why.mode.to_string(),
-        verdict: why.verdict.clone(),
-        bans: why.bans.iter().map(|ban| why_ban(ban, &drops)).collect(),
+        verdict: format!("{}{}", why.verdict, if is_refused { "; NOT in force: the kernel has refused it" } else { "" }),
+        bans: why.bans.iter().map(|ban| why_ban(ban, &drops, refused.contains(&ban.ban.subject))).collect(),
         protected: why.protected.iter().map(|net| ProtectedJson { net: net.net.to_string(), why: net.why.to_string() }).collect(),
         records: why.records.iter().map(record).collect(),
         past: why.past.iter().map(past).collect(),
@@ -28,9 +32,9 @@ pub fn why(why: &Why, drops: impl Fn(&Subject) -> u64, events: Vec<EventJson>) -
     }
 }
 
-fn why_ban(why: &WhyBan, drops: impl Fn(&Subject) -> u64) -> WhyBanJson {
+fn why_ban(why: &WhyBan, drops: impl Fn(&Subject) -> u64, is_refused: bool) -> WhyBanJson {
     WhyBanJson {
-        ban: BanJson::new(&why.ban, drops(&why.ban.subject)),
+        ban: BanJson::new(&why.ban, drops(&why.ban.subject)).if_refused(is_refused),
         group: why.group.map(|group| GroupJson { prefix: group.to_string(), drops: drops(&group) }),
         corroboration: why.corroboration.map(|waits| CorroborationJson {
             owners: waits.owners as u64,
