@@ -1,7 +1,7 @@
 //! The program's own TCP handshake: under a flood of SYNs to dark ports it answers from the packet alone.
 //!
-//! While [`IN_FORCE`] is set and a CPU sees more SYNs to dark ports than a flood's ([`honeymesh_xdp_abi::CookieSettings`]),
-//! it answers each with a SYN-ACK whose sequence number is a keyed hash of the connection: there is no socket and no
+//! While [`IN_FORCE`] is set, a trap's socket hears ([`Cookies::has_trap`]) and a CPU sees more SYNs to dark ports than a
+//! flood's ([`honeymesh_xdp_abi::CookieSettings`]), it answers each with a SYN-ACK whose sequence number is a keyed hash of the connection: there is no socket and no
 //! entry of any connection, on all 65,535 ports. Only an ACK that returns that number proves anything, and only for its
 //! own addresses, ports and first sequence number: then user space is told, with the first octets if the segment has
 //! some. A reset proves nothing, because the victim of a forged SYN sends one too.
