@@ -55,12 +55,18 @@ fn flood(lab: &Lab) -> Task {
     lab.attacker().spawn(&mut hping).unwrap()
 }
 
-/// An attack on a dark port in the flood: its words go out, and the answer to them is a reset.
-fn attack(host: &Host, at: SocketAddr) {
+/// What becomes of an attack on a dark port: how curl ends, without having heard anything.
+fn attacked(host: &Host, at: SocketAddr) -> Option<i32> {
     let mut curl = on_one_cpu("curl");
     curl.args(["-gsS", "--noproxy", "*", "--max-time", "20", &format!("http://{at}{ATTACK}")]);
     let heard = host.run(&mut curl, IN_A_FLOOD).unwrap();
-    assert!(heard.code() == Some(56) && heard.stdout.is_empty(), "it spoke and was reset: {heard:?}");
+    assert!(heard.stdout.is_empty(), "{heard:?}");
+    heard.code()
+}
+
+/// An attack in the flood: its words go out, and the answer to them is a reset.
+fn attack(host: &Host, at: SocketAddr) {
+    assert_eq!(attacked(host, at), Some(56), "{at}: it spoke and was reset");
 }
 
 /// The TCP sockets of a host, half open and closed ones included, but for those of its web service, which is busy.
@@ -155,4 +161,40 @@ fn in_a_forged_flood_a_real_stranger_is_heard_and_banned_and_nothing_grows() {
         sockets(host) - sockets_before,
         node.resident_kib().unwrap()
     );
+}
+
+#[test]
+fn when_the_daemon_is_killed_in_a_forged_flood_dark_ports_are_closed_until_the_next_one_hears() {
+    let Some(_turn) = turn("when_the_daemon_is_killed_in_a_forged_flood") else { return };
+    let lab = Lab::up().unwrap();
+    let _web = Service::start(lab.host(Place::Node(1)), WEB_PORT).unwrap();
+    let _far = FarEnd::up(&lab, Place::Node(1)).unwrap();
+    let config = NodeConfig::alone(Place::Node(1)).with("traps", "dark = \"trap\"");
+    let mut node = lab.node(config.with("traps", format!("flood_syns_per_second = {SYNS_PER_SECOND}"))).unwrap();
+    node.start().unwrap();
+    let honest = Honest::start(lab.honest(), Family::BOTH.map(|family| at(family, WEB_PORT)).to_vec()).unwrap();
+    let mut flood = flood(&lab);
+    let in_flood = |node: &Node<'_>| {
+        let before = counter(node, "answered");
+        wait_until("the program answers the flood by itself", IN_A_FLOOD, || {
+            Ok((counter(node, "answered") >= before + 2_000).then_some(()))
+        })
+        .unwrap();
+    };
+    in_flood(&node);
+    node.kill();
+    for (port, family) in (31_337..).zip(Family::BOTH) {
+        assert_eq!(attacked(lab.attacker(), at(family, port)), Some(7), "{family:?}: refused");
+    }
+    node.start().unwrap();
+    in_flood(&node);
+    for (port, family) in (41_337..).zip(Family::BOTH) {
+        attack(lab.attacker(), at(family, port));
+        visit(&node, Place::Attacker, family, port, ATTACK_BASE64);
+        wait_banned(&node, &Place::Attacker.subject(family));
+    }
+    assert_eq!(flood.ended(), None, "all of it was in the flood");
+    drop(flood);
+    let report = honest.finish();
+    assert!(report.failures().is_empty() && report.requests.len() > 20, "{:?}", report.failures());
 }

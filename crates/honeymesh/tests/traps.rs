@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{Net, eventually, in_namespace, is_root, wait};
+use common::{Daemon, Net, eventually, in_namespace, is_root, wait};
 use honeymesh_trap::{LEAVING_MAX, MEMORY_BESIDES, SESSION_HELD_BYTES_MAX, SESSION_PEAK_BYTES_MAX, SESSION_TLS_BYTES_MAX};
 use nix::{
     sys::signal::{Signal, kill},
@@ -12,8 +12,9 @@ use nix::{
 use serde_json::Value;
 use std::{
     fs,
-    io::{Read, Write},
-    net::TcpStream,
+    io::{ErrorKind, Read, Write},
+    net::{SocketAddr, TcpStream},
+    path::PathBuf,
     process::{Command, Stdio},
     time::Duration,
 };
@@ -227,6 +228,87 @@ fn what_strangers_have_typed_when_the_daemon_is_stopped_is_kept_and_earns_its_ba
         assert!(is_banned(&net), "what is told last earns its ban as well");
         net.told(&["unban", "10.77.0.2"]);
     }
+}
+
+/// Dark ports as traps; the kernel program answers from the first SYN on.
+fn flooded(net: &Net) -> PathBuf {
+    let config = net.config("[scan]\nports = 16\n[traps]\ndark = \"trap\"\nflood_syns_per_second = 1\n");
+    // On a veth only what this mode sends back arrives at an end without a program.
+    let text = fs::read_to_string(&config).unwrap().replace("[xdp]\n", "[xdp]\nattach = \"generic\"\n");
+    fs::write(&config, text).unwrap();
+    config
+}
+
+/// The stranger connects.
+fn connect(net: &Net, to: &str) -> Result<TcpStream, ErrorKind> {
+    let to: SocketAddr = to.parse().unwrap();
+    let connect = move || TcpStream::connect_timeout(&to, Duration::from_secs(2)).map_err(|error| error.kind());
+    in_namespace(&net.stranger, connect).join().unwrap()
+}
+
+/// The stranger says something on a dark port, and the daemon tells that the kernel program heard it.
+fn is_heard(net: &Net, port: u16) {
+    let mut stream = connect(net, &format!("10.77.0.1:{port}")).unwrap();
+    stream.write_all(b"who is there?").unwrap();
+    eventually("what was said is told", || {
+        let events = net.told(&["events", "--json"]);
+        let heard = |line: &str| {
+            let event: Value = serde_json::from_str(line).unwrap();
+            let is_said = event["payload_base64"] == "d2hvIGlzIHRoZXJlPw==" && event["port"] == port;
+            is_said && event["fields"]["service"] == "cookie"
+        };
+        events.lines().any(heard).then_some(())
+    });
+}
+
+#[test]
+fn when_the_daemon_ends_in_a_flood_dark_ports_are_closed_bans_hold_and_the_next_one_hears_again() {
+    if !is_root() {
+        return;
+    }
+    let net = Net::new();
+    let config = flooded(&net);
+    let ends: [fn(Daemon); 2] = [Daemon::kill, |daemon| assert!(daemon.stop().0.success())];
+    for (round, (end, port)) in ends.into_iter().zip([31_337, 4_711]).enumerate() {
+        let daemon = net.start(&config);
+        is_heard(&net, port);
+        net.told(&["ban", "fd77::2"]);
+        let answered = net.json(&["status"])["kernel"]["answered"].clone();
+        end(daemon);
+        for port in [port, 23] {
+            assert_eq!(connect(&net, &format!("10.77.0.1:{port}")).unwrap_err(), ErrorKind::ConnectionRefused, "{round}: {port}");
+        }
+        assert!(net.reaches(), "{round}: the served port does not notice");
+        assert_eq!(connect(&net, &format!("[fd77::1]:{port}")).unwrap_err(), ErrorKind::TimedOut, "{round}: banned");
+        let daemon = net.start(&config);
+        assert_eq!(net.json(&["status"])["kernel"]["answered"], answered, "{round}: nobody answered meanwhile");
+        is_heard(&net, port + 1);
+        daemon.kill();
+    }
+}
+
+#[test]
+fn when_only_the_player_dies_dark_ports_are_traps_again_before_anybody_gives_up() {
+    if !is_root() {
+        return;
+    }
+    let net = Net::new();
+    let mut daemon = net.start(&net.config("[scan]\nports = 16\n[traps]\ndark = \"trap\"\n"));
+    let mut before = player(&net);
+    for port in [21, 22] {
+        end(before);
+        // Whoever comes meanwhile waits for the next one, and is greeted by it.
+        let mut guest = connect(&net, &format!("10.77.0.1:{port}")).unwrap();
+        assert!(net.reaches(), "the served port does not notice");
+        guest.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        assert!(guest.read(&mut [0; 64]).unwrap() > 4, "{port}: a greeting");
+        before = next_player(&net, before);
+    }
+    // Nobody starts another one: the daemon ends, and with it the traps' doors.
+    end(parent(before));
+    assert!(!wait(&mut daemon.child, Duration::from_secs(10)).success());
+    assert_eq!(connect(&net, "10.77.0.1:21").unwrap_err(), ErrorKind::ConnectionRefused);
+    assert!(net.reaches());
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The program's own TCP handshake: under a flood of SYNs to dark ports it answers from the packet alone.
 //!
-//! While [`IN_FORCE`] is set and a CPU sees more SYNs to dark ports than a flood's ([`honeymesh_xdp_abi::CookieSettings`]),
-//! it answers each with a SYN-ACK whose sequence number is a keyed hash of the connection: there is no socket and no
+//! While [`IN_FORCE`] is set, a trap's socket hears ([`Cookies::has_trap`]) and a CPU sees more SYNs to dark ports than a
+//! flood's ([`honeymesh_xdp_abi::CookieSettings`]), it answers each with a SYN-ACK whose sequence number is a keyed hash of the connection: there is no socket and no
 //! entry of any connection, on all 65,535 ports. Only an ACK that returns that number proves anything, and only for its
 //! own addresses, ports and first sequence number: then user space is told, with the first octets if the segment has
 //! some. A reset proves nothing, because the victim of a forged SYN sends one too.
@@ -24,9 +24,13 @@ pub use flood::{FLOOD_BURST_NS, RECORD_COST_NS};
 pub use outside::{Cookies, Rewrite};
 pub use secret::BUCKET_BITS;
 
-use crate::{Judgement, note};
+use crate::{
+    Judgement,
+    frame::{self, Network},
+    note,
+};
 use flood::Novelty;
-use honeymesh_xdp_abi::{Counter, Gates};
+use honeymesh_xdp_abi::{Counter, Gates, TRAP_V4, TRAP_V6};
 use segment::Segment;
 
 /// The gates that must all be open for a handshake.
@@ -44,6 +48,10 @@ pub(crate) fn syn<F: Rewrite, K: Cookies>(frame: &F, kernel: &K) -> Judgement {
     if kernel.meter(|meter| flood::is_flood(meter, settings, now_ns)) != Some(true) {
         return Judgement::Pass;
     }
+    // Nobody would hear what is proved: then dark ports are closed ports, and the stack refuses.
+    if !is_heard(frame, kernel) {
+        return Judgement::Pass;
+    }
     let Some(segment) = Segment::read(frame).filter(Segment::is_plain_syn) else {
         return Judgement::Drop(Counter::DroppedFlood);
     };
@@ -53,6 +61,16 @@ pub(crate) fn syn<F: Rewrite, K: Cookies>(frame: &F, kernel: &K) -> Judgement {
     listen(kernel, now_ns);
     let cookie = secret::cookie(&segment, segment.seq, key, secret::bucket(now_ns));
     if reply::greet(frame, &segment, cookie) { Judgement::Answer } else { Judgement::Drop(Counter::DroppedFlood) }
+}
+
+/// Is there a trap for connections of this frame's family?
+#[inline(always)]
+fn is_heard<F: Rewrite, K: Cookies>(frame: &F, kernel: &K) -> bool {
+    match frame::network(frame) {
+        Network::V4(_) => kernel.has_trap(TRAP_V4),
+        Network::V6(_) => kernel.has_trap(TRAP_V6),
+        Network::Other | Network::Malformed => false,
+    }
 }
 
 /// Has segments looked at for as long as a cookie made now is good.
@@ -89,10 +107,14 @@ pub(crate) fn segment<F: Rewrite, K: Cookies>(frame: &F, kernel: &K) -> Judgemen
         return Judgement::Pass;
     }
     let has_payload = segment.payload_len > 0;
-    let is_heard = hear(&segment, cookie, now_ns, kernel);
+    let is_told = hear(&segment, cookie, now_ns, kernel);
+    // The trap has ended since: what is told waits for the next one, and the stack refuses as on any closed port.
+    if !kernel.has_trap(if segment.is_v4 { TRAP_V4 } else { TRAP_V6 }) {
+        return Judgement::Pass;
+    }
     let ends = has_payload || segment.is_fin();
     // First octets that could not be told are not answered: then they come again.
-    if ends && is_heard && kernel.meter(|meter| flood::may_answer(meter, settings)) == Some(true) && reply::end(frame, &segment) {
+    if ends && is_told && kernel.meter(|meter| flood::may_answer(meter, settings)) == Some(true) && reply::end(frame, &segment) {
         return Judgement::Answer;
     }
     Judgement::Drop(Counter::Answered)

@@ -258,8 +258,8 @@ impl Kernel {
 
     /// Gives connections to dark ports to these listening TCP sockets, one of each family. They must listen on an address
     /// that strangers cannot reach, such as loopback: then they are met through dark ports only, and `getsockname` of what
-    /// they accept tells which. When their process ends, dark ports are closed ports again. Without [`crate::Dark::Trap`]
-    /// nobody is given to them.
+    /// they accept tells which. Only while they are there does the program shake hands by itself in a flood; when their process
+    /// ends, dark ports are closed ports again. Without [`crate::Dark::Trap`] nobody is given to them.
     ///
     /// # Errors
     /// [`Error::Table`]: no TCP socket, or it does not listen.

@@ -6,6 +6,7 @@ mod common;
 use common::{
     Room, alone,
     flood::{Settings, settings},
+    traps::{arm, close, traps},
 };
 use honeymesh_types::{Signs, Transport, Visit};
 use honeymesh_xdp::{Dark, Flood, Kernel, Knocks, Seen, now};
@@ -17,6 +18,7 @@ use honeymesh_xdp_program::{
         handshake_frames, has_right_checksums, syn_with, with_numbers,
     },
 };
+use std::net::TcpListener;
 
 /// The shortest frame that the kernel's test run takes.
 const FRAME_LEN_MIN: usize = 14;
@@ -27,7 +29,7 @@ const FIRST: u32 = u32::MAX;
 const SAID: &[u8] = b"GET /shell?cmd=id HTTP/1.1\r\nHost: x\r\n\r\n";
 
 /// A kernel that shakes hands from the first SYN on.
-fn greeting_kernel(room: &Room) -> (Kernel, Knocks, Settings) {
+fn greeting_kernel(room: &Room) -> (Kernel, Knocks, Heard) {
     let mut options = room.options(&["lo"]);
     options.scan.ports = 16;
     options.flood = Flood::Cookie { syns_per_second: 1 };
@@ -35,8 +37,15 @@ fn greeting_kernel(room: &Room) -> (Kernel, Knocks, Settings) {
     let (mut kernel, knocks) = Kernel::start(&options).unwrap();
     let local: Vec<_> = Setting::default().local.iter().map(|addr| addr.parse().unwrap()).collect();
     kernel.set_local(&local).unwrap();
-    let settings = settings(room);
-    (kernel, knocks, settings)
+    let heard = Heard { traps: traps(), settings: settings(room) };
+    arm(&mut kernel, &heard.traps);
+    (kernel, knocks, heard)
+}
+
+/// What has to live as long as the program is to answer.
+struct Heard {
+    traps: [TcpListener; 2],
+    settings: Settings,
 }
 
 fn ways() -> Vec<Packet> {
@@ -63,7 +72,7 @@ fn visits(knocks: &mut Knocks) -> Vec<Visit> {
 #[test]
 fn every_way_to_come_is_greeted_proved_told_and_ended_in_the_kernel() {
     alone("handshakes in the kernel", |room| {
-        let (kernel, mut knocks, _settings) = greeting_kernel(room);
+        let (kernel, mut knocks, _heard) = greeting_kernel(room);
         for (index, packet) in ways().into_iter().enumerate() {
             let frame = syn_with(&packet, FIRST, 5);
             let answer = kernel.try_answer(&frame).unwrap().unwrap();
@@ -103,7 +112,7 @@ fn every_way_to_come_is_greeted_proved_told_and_ended_in_the_kernel() {
 #[test]
 fn a_hundred_and_twenty_eight_octets_are_told_and_the_rest_is_counted() {
     alone("captured payload", |room| {
-        let (kernel, mut knocks, _settings) = greeting_kernel(room);
+        let (kernel, mut knocks, _heard) = greeting_kernel(room);
         let octets: Vec<u8> = (0..1_400_u32).map(|n| u8::try_from(n % 251).unwrap()).collect();
         for (port, packet) in (1_000..).zip([1, 2, 127, 128, 129, 1_400]) {
             let said = &octets[..packet];
@@ -127,7 +136,7 @@ fn a_hundred_and_twenty_eight_octets_are_told_and_the_rest_is_counted() {
 #[test]
 fn what_does_not_return_its_own_cookie_passes_untouched() {
     alone("no proof", |room| {
-        let (kernel, mut knocks, settings) = greeting_kernel(room);
+        let (kernel, mut knocks, heard) = greeting_kernel(room);
         for packet in ways() {
             let greeting = greeted(&kernel, &packet);
             let (seq, ack) = (greeting.ack, greeting.seq.wrapping_add(1));
@@ -158,7 +167,7 @@ fn what_does_not_return_its_own_cookie_passes_untouched() {
         }
         let packet = &ways()[0];
         let old = greeted(&kernel, packet);
-        settings.change_secret();
+        heard.settings.change_secret();
         assert!(kernel.try_answer(&old.returned(packet, ACK, SAID)).unwrap().is_none(), "another secret, another cookie");
         assert_ne!(greeted(&kernel, packet).seq, old.seq);
         kernel.release().unwrap();
@@ -168,11 +177,11 @@ fn what_does_not_return_its_own_cookie_passes_untouched() {
 #[test]
 fn an_old_cookie_proves_nothing_and_a_young_one_of_the_same_secret_does() {
     alone("old cookie", |room| {
-        let (kernel, _knocks, settings) = greeting_kernel(room);
+        let (kernel, _knocks, heard) = greeting_kernel(room);
         // The same program on the host, with the kernel's secret and another time.
         let mut host = HostKernel::of(&Setting::default());
         host.gates = host.gates.with(Gates::TRAPS, true).with(Gates::COOKIES, true);
-        host.cookies.key = settings.secret();
+        host.cookies.key = heard.settings.secret();
         let bucket_ns = 1 << BUCKET_BITS;
         for packet in ways() {
             let _listens = greeted(&kernel, &packet);
@@ -195,10 +204,10 @@ fn an_old_cookie_proves_nothing_and_a_young_one_of_the_same_secret_does() {
 #[test]
 fn a_served_port_is_never_greeted_and_its_segments_pass() {
     alone("served port", |room| {
-        let (kernel, mut knocks, _settings) = greeting_kernel(room);
+        let (kernel, mut knocks, _heard) = greeting_kernel(room);
         let packet = Packet::tcp("203.0.113.7", HERE4, SERVED, SYN);
         let greeting = greeted(&kernel, &packet);
-        let socket = std::net::TcpListener::bind(("::", SERVED)).unwrap();
+        let socket = TcpListener::bind(("::", SERVED)).unwrap();
         assert!(kernel.try_answer(&syn_with(&packet, FIRST, 5)).unwrap().is_none());
         visits(&mut knocks);
         assert!(kernel.try_answer(&greeting.returned(&packet, ACK, SAID)).unwrap().is_none(), "a socket comes before a cookie");
@@ -210,9 +219,36 @@ fn a_served_port_is_never_greeted_and_its_segments_pass() {
 }
 
 #[test]
+fn nobody_is_greeted_once_the_trap_has_ended_and_the_next_trap_is_heard_of_at_once() {
+    alone("no trap", |room| {
+        let (mut kernel, mut knocks, Heard { traps: first, .. }) = greeting_kernel(room);
+        let greetings: Vec<_> = ways().iter().map(|packet| greeted(&kernel, packet)).collect();
+        visits(&mut knocks);
+        let before = kernel.counters().unwrap();
+        close(first);
+        for (packet, greeting) in ways().iter().zip(greetings) {
+            let frames = [syn_with(packet, FIRST, 5), greeting.returned(packet, ACK, b""), greeting.returned(packet, ACK, SAID)];
+            for frame in frames {
+                assert!(!kernel.try_frame(&frame, 1).unwrap().dropped && kernel.try_answer(&frame).unwrap().is_none());
+            }
+            let told: Vec<_> = visits(&mut knocks).into_iter().map(|visit| visit.payload).collect();
+            assert_eq!(told, [b"", SAID], "{packet:?}: what was begun is told, for the next trap");
+        }
+        let after = kernel.counters().unwrap();
+        assert_eq!((after.answered, after.dropped_flood), (before.answered, before.dropped_flood), "the stack has it all");
+        let next = traps();
+        arm(&mut kernel, &next);
+        for packet in ways() {
+            greeted(&kernel, &packet);
+        }
+        kernel.release().unwrap();
+    });
+}
+
+#[test]
 fn twenty_thousand_damaged_packets_neither_crash_nor_prove() {
     alone("damaged handshakes", |room| {
-        let (kernel, mut knocks, _settings) = greeting_kernel(room);
+        let (kernel, mut knocks, _heard) = greeting_kernel(room);
         let frames: Vec<Vec<u8>> = handshake_frames();
         let mut mutator = Mutator::new(3);
         let before = kernel.counters().unwrap();

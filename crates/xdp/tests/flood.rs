@@ -4,8 +4,14 @@
 mod common;
 
 use aya::maps::{HashMap, Map, MapData};
-use common::{PATIENCE, Peer, Room, alone, flood::Wire, ip, wait};
-use honeymesh_types::Visit;
+use common::{
+    PATIENCE, Peer, Room, alone,
+    flood::Wire,
+    hour, ip,
+    traps::{accepted, arm, close, is_idle, talk, traps},
+    wait,
+};
+use honeymesh_types::{Scope, Visit};
 use honeymesh_xdp::{Dark, Flood, Kernel, Knocks, OnExit, Seen, now};
 use honeymesh_xdp_abi::{BanEntry, SourceKey, table};
 use honeymesh_xdp_program::testing::{Packet, SYN, syn_with};
@@ -15,7 +21,7 @@ use nix::{
 };
 use std::{
     io::{ErrorKind, Read, Write},
-    net::{SocketAddr, TcpStream},
+    net::{SocketAddr, TcpListener, TcpStream},
     path::Path,
     process::Command,
     time::{Duration, Instant},
@@ -29,6 +35,7 @@ const FORGED: u32 = 50_000;
 struct Scene {
     kernel: Kernel,
     knocks: Knocks,
+    traps: [TcpListener; 2],
     /// What the driver sends back arrives only at an end that has a program too.
     far: Kernel,
     peer: Peer,
@@ -44,18 +51,25 @@ impl Scene {
         let mut options = room.options(&["hm1"]);
         (options.pin_dir, options.exit) = (room.pin_dir().with_file_name("far"), OnExit::Release);
         let far = peer.run(move || Kernel::start(&options).unwrap().0);
-        let mut options = room.options(&["hm0"]);
-        options.scan.ports = 16;
-        options.flood = Flood::Cookie { syns_per_second };
-        options.dark = Dark::Trap;
-        let (mut kernel, knocks) = Kernel::start(&options).unwrap();
-        kernel.set_local(&HERE.map(|addr| addr.parse().unwrap())).unwrap();
-        Self { kernel, knocks, far, peer }
+        let (kernel, knocks, traps) = guard(room, syns_per_second);
+        Self { kernel, knocks, traps, far, peer }
+    }
+
+    /// What the kernel does with all of a process that is killed; what is left of the scene.
+    fn killed(self) -> (Kernel, Peer) {
+        let Self { kernel, knocks, traps, far, peer } = self;
+        drop((kernel, knocks));
+        close(traps);
+        (far, peer)
     }
 
     fn connect(&self, to: &str, port: u16) -> Result<TcpStream, ErrorKind> {
-        let to = SocketAddr::new(to.parse().unwrap(), port);
-        self.peer.run(move || TcpStream::connect_timeout(&to, Duration::from_secs(3)).map_err(|error| error.kind()))
+        connect(&self.peer, to, port)
+    }
+
+    /// The trap for connections to this address.
+    fn trap(&self, to: &str) -> &TcpListener {
+        &self.traps[usize::from(to.contains(':'))]
     }
 
     fn visits(&mut self) -> Vec<Visit> {
@@ -79,6 +93,48 @@ impl Scene {
         self.kernel.release().unwrap();
         self.far.release().unwrap();
     }
+}
+
+/// The guarded host, with its traps.
+fn guard(room: &Room, syns_per_second: u32) -> (Kernel, Knocks, [TcpListener; 2]) {
+    let mut options = room.options(&["hm0"]);
+    options.scan.ports = 16;
+    options.flood = Flood::Cookie { syns_per_second };
+    options.dark = Dark::Trap;
+    let (mut kernel, knocks) = Kernel::start(&options).unwrap();
+    kernel.set_local(&HERE.map(|addr| addr.parse().unwrap())).unwrap();
+    let traps = traps();
+    arm(&mut kernel, &traps);
+    (kernel, knocks, traps)
+}
+
+fn connect(peer: &Peer, to: &str, port: u16) -> Result<TcpStream, ErrorKind> {
+    let to = SocketAddr::new(to.parse().unwrap(), port);
+    peer.run(move || TcpStream::connect_timeout(&to, Duration::from_secs(3)).map_err(|error| error.kind()))
+}
+
+/// Does nothing answer there for a moment?
+fn is_silent(peer: &Peer, to: &str, port: u16) -> bool {
+    let to = SocketAddr::new(to.parse().unwrap(), port);
+    let connected = peer.run(move || TcpStream::connect_timeout(&to, Duration::from_millis(700)));
+    connected.is_err_and(|error| error.kind() == ErrorKind::TimedOut)
+}
+
+/// All SYNs come from one CPU, because each counts for itself.
+fn on_one_cpu(peer: &Peer) {
+    peer.run(|| {
+        let mut here = CpuSet::new();
+        here.set(sched_getcpu().unwrap()).unwrap();
+        sched_setaffinity(Pid::from_raw(0), &here).unwrap();
+    });
+}
+
+/// A flood of SYNs to one port.
+fn flood(peer: &Peer, syns: u32, port: u16) {
+    peer.run(move || {
+        let wire = Wire::out_of("hm1");
+        (0..syns).for_each(|n| wire.send(&forged(n, port)));
+    });
 }
 
 /// A SYN from somewhere to `port`.
@@ -214,32 +270,105 @@ fn the_victim_of_forged_syns_proves_nothing_by_its_resets() {
 }
 
 #[test]
-fn a_flood_switches_the_stack_off_and_its_end_switches_it_on_again() {
+fn a_flood_switches_the_traps_sockets_off_and_its_end_switches_them_on_again() {
     alone("switch-over", |room| {
         let mut scene = Scene::new(room, 100);
-        // One CPU counts for itself: all packets of this test come from one.
-        scene.peer.run(|| {
-            let mut here = CpuSet::new();
-            here.set(sched_getcpu().unwrap()).unwrap();
-            sched_setaffinity(Pid::from_raw(0), &here).unwrap();
-        });
-        let refused = |scene: &Scene| scene.connect(HERE[0], 99).err() == Some(ErrorKind::ConnectionRefused);
-        assert!(refused(&scene), "the stack says what it says: here, that nobody listens");
-        scene.peer.run(|| {
-            let wire = Wire::out_of("hm1");
-            (0..1_000).for_each(|n| wire.send(&forged(n, 99)));
-        });
-        let mut stream = scene.connect(HERE[0], 99).unwrap();
-        stream.write_all(b"in the flood").unwrap();
-        assert_eq!(scene.said(99).payload, b"in the flood");
+        on_one_cpu(&scene.peer);
+        let served = HERE.map(|here| TcpListener::bind((here, 80)).unwrap());
+        let serves = |scene: &Scene| {
+            for (service, here) in served.iter().zip(HERE) {
+                talk(scene.connect(here, 80).unwrap(), accepted(service).0);
+            }
+        };
+        let is_trapped = |scene: &Scene, here: &str| {
+            let client = scene.connect(here, 99).unwrap();
+            if is_idle(scene.trap(here)) {
+                return false;
+            }
+            let (stranger, _) = accepted(scene.trap(here));
+            assert_eq!(stranger.local_addr().unwrap(), client.peer_addr().unwrap());
+            talk(client, stranger);
+            true
+        };
+        assert!(HERE.iter().all(|here| is_trapped(&scene, here)), "below the rate the traps' sockets take them");
+        serves(&scene);
+        for here in HERE {
+            flood(&scene.peer, 1_000, 98);
+            // What came before the flood was noticed has nobody behind it.
+            let mut stream = scene.connect(here, 99).unwrap();
+            stream.write_all(b"in the flood").unwrap();
+            assert_eq!(scene.said(99).payload, b"in the flood");
+            assert!(scene.traps.iter().all(is_idle), "without a socket");
+            serves(&scene);
+        }
         let counters = scene.kernel.counters().unwrap();
         assert!(counters.answered > 700, "{counters:?}");
         let asked_now_and_then = || {
             // Each try is a SYN, too: too many of them would be a flood of their own.
             std::thread::sleep(Duration::from_millis(50));
-            refused(&scene)
+            is_trapped(&scene, HERE[0])
         };
         assert!(wait(asked_now_and_then), "it is over");
+        scene.end();
+    });
+}
+
+#[test]
+fn when_the_daemon_dies_in_a_flood_dark_ports_are_closed_at_once_bans_hold_and_the_next_one_answers_again() {
+    alone("a death in a flood", |room| {
+        let mut scene = Scene::new(room, 1);
+        let _served = HERE.map(|here| TcpListener::bind((here, 80)).unwrap());
+        let them = ["192.0.2.2", "2001:db8::2"];
+        for (round, [free, banned]) in [[0, 1], [1, 0]].into_iter().enumerate() {
+            for (here, port) in HERE.into_iter().zip([31_337, 4_711]) {
+                scene.connect(here, port).unwrap().write_all(b"who is there?").unwrap();
+                assert_eq!(scene.said(port).payload, b"who is there?", "{round} {here}");
+            }
+            scene.kernel.raise(&hour(them[banned], Scope::All), now()).unwrap();
+            let before = scene.kernel.counters().unwrap();
+            let (far, peer) = scene.killed();
+            flood(&peer, 2_000, 99);
+            for port in [31_337, 23] {
+                assert_eq!(connect(&peer, HERE[free], port).unwrap_err(), ErrorKind::ConnectionRefused, "{round}: {port}");
+            }
+            assert!(connect(&peer, HERE[free], 80).is_ok(), "{round}: served");
+            for port in [80, 31_337] {
+                assert!(is_silent(&peer, HERE[banned], port), "{round}: banned, {port}");
+            }
+            let (kernel, knocks, traps) = guard(room, 1);
+            scene = Scene { kernel, knocks, traps, far, peer };
+            let after = scene.kernel.counters().unwrap();
+            let whole = [after.answered - before.answered, after.dropped_flood - before.dropped_flood];
+            assert_eq!(whole, [0, 0], "{round}: nobody answered while nobody listened");
+            assert!(after.passed - before.passed >= 2_000 && after.packets > after.passed, "{round}: {after:?}");
+            assert!(scene.kernel.lift(&them[banned].parse().unwrap()).unwrap());
+            scene.visits();
+        }
+        let mut stream = scene.connect(HERE[0], 31_337).unwrap();
+        stream.write_all(b"and now?").unwrap();
+        assert_eq!(scene.said(31_337).payload, b"and now?", "the next one answers again");
+        scene.end();
+    });
+}
+
+#[test]
+fn a_handshake_that_outlives_the_trap_is_refused_as_on_a_closed_port_and_told_to_the_next() {
+    alone("a handshake that outlives its trap", |room| {
+        let mut scene = Scene::new(room, 1);
+        for (here, port) in HERE.into_iter().zip([31_337, 4_711]) {
+            let mut stream = scene.connect(here, port).unwrap();
+            // The bare ACK has come, too, before nobody is there.
+            assert!(wait(|| !scene.visits().is_empty()));
+            close(std::mem::replace(&mut scene.traps, traps()));
+            stream.write_all(b"too late").unwrap();
+            stream.set_read_timeout(Some(PATIENCE)).unwrap();
+            let ended = stream.read(&mut [0; 16]).map_err(|error| error.kind());
+            assert_eq!(ended, Err(ErrorKind::ConnectionReset), "{here}: the stack's reset");
+            assert_eq!(connect(&scene.peer, here, port).unwrap_err(), ErrorKind::ConnectionRefused, "{here}");
+            assert_eq!(scene.said(port).payload, b"too late", "{here}");
+            arm(&mut scene.kernel, &scene.traps);
+            assert!(scene.connect(here, port).is_ok(), "{here}: and answered again");
+        }
         scene.end();
     });
 }

@@ -3,20 +3,22 @@
 
 mod common;
 
-use common::{Peer, Room, alone};
+use common::{
+    Peer, Room, alone,
+    traps::{accepted, arm, close, talk, traps},
+};
 use honeymesh_xdp::{Dark, InterfaceState, Kernel, Knocks, OnExit, Options, Steered, now};
 use honeymesh_xdp_program::testing::{Offer, Packet, SERVED, SYN, offers, offers_setting};
 use nix::{
     ifaddrs::getifaddrs,
-    poll::{PollFd, PollFlags, PollTimeout, poll},
-    sys::socket::{AddressFamily, Backlog, SockFlag, SockType, bind, listen, send, socket},
+    sys::socket::{AddressFamily, SockFlag, SockType, bind, send, socket},
 };
 use std::{
     collections::BTreeSet,
-    io::{ErrorKind, Read, Write},
+    io::ErrorKind,
     net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket},
     os::{
-        fd::{AsFd, AsRawFd, OwnedFd},
+        fd::{AsRawFd, OwnedFd},
         unix::fs::MetadataExt,
     },
     process::Command,
@@ -65,38 +67,6 @@ impl Scene {
         talk(client, stranger);
         true
     }
-}
-
-/// Who comes next, and from where. Whoever does not come at all must not hold the others up.
-fn accepted(listener: &TcpListener) -> (TcpStream, SocketAddr) {
-    let patience = PollTimeout::try_from(PATIENCE).unwrap();
-    let comes = poll(&mut [PollFd::new(listener.as_fd(), PollFlags::POLLIN)], patience).unwrap();
-    assert_eq!(comes, 1, "nobody comes to {}", listener.local_addr().unwrap());
-    listener.accept().unwrap()
-}
-
-/// Both ways, and the end.
-fn talk(mut client: TcpStream, mut server: TcpStream) {
-    let mut heard = [0; 5];
-    client.write_all(b"hello").unwrap();
-    server.read_exact(&mut heard).unwrap();
-    server.write_all(&heard).unwrap();
-    client.read_exact(&mut heard).unwrap();
-    assert_eq!(&heard, b"hello");
-    drop(server);
-    assert_eq!(client.read(&mut heard).unwrap(), 0);
-}
-
-fn traps() -> [TcpListener; 2] {
-    ["127.0.0.1:0", "[::1]:0"].map(|address| {
-        let trap = TcpListener::bind(address).unwrap();
-        listen(&trap, Backlog::new(4_096).unwrap()).unwrap();
-        trap
-    })
-}
-
-fn arm(kernel: &mut Kernel, traps: &[TcpListener; 2]) {
-    kernel.arm(Some(traps[0].as_fd()), Some(traps[1].as_fd())).unwrap();
 }
 
 fn options(room: &Room, interface: &str, dark: Dark) -> Options {
@@ -218,7 +188,7 @@ fn a_service_that_starts_later_is_found_at_once_and_its_port_is_a_trap_again_whe
             let service = TcpListener::bind(address).unwrap();
             let client = scene.connect(to, 8_080).unwrap();
             talk(client, accepted(&service).0);
-            drop(service);
+            close([service]);
             assert!(scene.is_trapped(to, 8_080));
         }
         kernel.release().unwrap();
@@ -269,7 +239,7 @@ fn when_the_trap_dies_dark_ports_are_closed_and_the_next_start_arms_them_again()
         let first = pin();
         // As the kernel does with all of a killed process.
         drop((kernel, knocks));
-        scene.traps = traps();
+        close(std::mem::replace(&mut scene.traps, traps()));
         for to in HERE {
             assert_eq!(scene.connect(to, 23).unwrap_err(), ErrorKind::ConnectionRefused);
         }

@@ -243,19 +243,36 @@ unsafe fn release(socket: *mut c_void) {
 /// kernel refuses.
 #[inline(always)]
 pub fn assign(context: *mut SkBuff, sockets: &Map<u32, u32>, index: u32) -> bool {
-    // SAFETY: helpers 1 and 124 have these signatures; a look-up in a socket map hands out the socket, which is given
-    // back exactly when there is one.
+    with_socket(sockets, index, |socket| {
+        // SAFETY: helper 124 has this signature, and the socket is there.
+        unsafe {
+            let assign: extern "C" fn(*mut SkBuff, *mut c_void, u64) -> i64 = transmute(124_usize);
+            assign(context, socket, 0) == 0
+        }
+    })
+}
+
+/// Is there a socket at `index` of `sockets`?
+#[inline(always)]
+pub fn holds(sockets: &Map<u32, u32>, index: u32) -> bool {
+    with_socket(sockets, index, |_| true)
+}
+
+/// What `look` says of the socket at `index` of `sockets`; `false` if there is none there.
+#[inline(always)]
+fn with_socket(sockets: &Map<u32, u32>, index: u32, look: impl FnOnce(*mut c_void) -> bool) -> bool {
+    // SAFETY: helper 1 has this signature; a look-up in a socket map hands out the socket, which is given back exactly
+    // when there is one.
     unsafe {
         let lookup: extern "C" fn(*mut c_void, *const u32) -> *mut c_void = transmute(1_usize);
-        let assign: extern "C" fn(*mut SkBuff, *mut c_void, u64) -> i64 = transmute(124_usize);
         let index = opaque(index.into()) as u32;
         let socket = lookup(sockets.address(), &raw const index);
         if socket.is_null() {
             return false;
         }
-        let result = assign(context, socket, 0);
+        let said = look(socket);
         release(socket);
-        result == 0
+        said
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::{
     Helpers,
-    bindings::{Packet, XdpContext, exchange, opaque},
+    bindings::{Packet, XdpContext, exchange, holds, opaque},
     first, settings,
     tables::*,
 };
@@ -91,6 +91,11 @@ impl Cookies for Helpers<XdpContext> {
         let settings = settings();
         // SAFETY: a value of this type in a map; user space changes it word by word.
         unsafe { Some(((&raw const (*settings).cookies).read_volatile(), (&raw const (*settings).secret).read_volatile())) }
+    }
+
+    #[inline(always)]
+    fn has_trap(&self, index: u32) -> bool {
+        holds(&HM_TRAPS, index)
     }
 
     #[inline(always)]

@@ -16,6 +16,9 @@ pub trait Rewrite: Frame {
 pub trait Cookies: Kernel {
     /// How fast is a flood, and the 128 secret bits; `None` if the settings cannot be read.
     fn handshake(&self) -> Option<(CookieSettings, [u64; 2])>;
+    /// Is there a socket of the trap's at `index`? The kernel takes it out when the process that holds it ends, so it says
+    /// whether anybody hears what is proved.
+    fn has_trap(&self, index: u32) -> bool;
     /// Lets `look` read and change this CPU's meter. `None` if there is none.
     fn meter<T>(&self, look: impl FnOnce(&mut FloodMeter) -> T) -> Option<T>;
     /// Until when segments may prove a handshake; zero if none was begun: then [`Kernel::is_listening`] is false.

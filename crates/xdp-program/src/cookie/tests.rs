@@ -8,7 +8,7 @@ use crate::{
     },
 };
 use alloc::{format, vec, vec::Vec};
-use honeymesh_xdp_abi::{AddressKey, Counter, FloodMeter, Gates, KIND_VISIT, NetKey4};
+use honeymesh_xdp_abi::{AddressKey, Counter, FloodMeter, Gates, KIND_VISIT, NetKey4, TRAP_V4, TRAP_V6};
 
 const GUEST4: &str = "203.0.113.7";
 const GUEST6: &str = "2001:db8:bad::7";
@@ -335,6 +335,72 @@ fn every_gate_is_needed() {
         assert_eq!(send(&kernel, &syn_with(&guest4(22), FIRST, 1)).0, Verdict::Pass, "{gate:?}");
         assert!(proves_nothing(&kernel, &greeting.returned(&guest4(23), ACK, b"x")), "{gate:?}");
     }
+}
+
+#[test]
+fn where_no_trap_hears_the_stack_refuses_in_a_flood_too() {
+    let odd = [guest4(23).options(1).build(), guest6(23).extension(60).build()];
+    for (here, gone) in [(TRAP_V4, TRAP_V6), (TRAP_V6, TRAP_V4)] {
+        let mut kernel = kernel();
+        // Not even one answer fits.
+        kernel.cookies.settings.answer_cost_ns = 2_000_000_000;
+        kernel.traps = vec![here];
+        for packet in ways().into_iter().filter(|packet| packet.source.is_ipv4() == (gone == TRAP_V4)) {
+            assert_eq!(send(&kernel, &syn_with(&packet, FIRST, 1)).0, Verdict::Pass, "{packet:?}");
+        }
+        let is_gone = |frame: &&Vec<u8>| (frame[12..14] == [8, 0]) == (gone == TRAP_V4);
+        assert!(odd.iter().filter(is_gone).all(|frame| send(&kernel, frame).0 == Verdict::Pass));
+        assert_eq!((kernel.counted(Counter::Answered), kernel.counted(Counter::DroppedFlood)), (0, 0));
+        assert_eq!(kernel.cookies.proofs_until_ns.get(), 0, "and nobody listens for proofs");
+        kernel.cookies.settings.answer_cost_ns = 1_000;
+        for packet in ways() {
+            let wanted = if packet.source.is_ipv4() == (here == TRAP_V4) { Verdict::Answer } else { Verdict::Pass };
+            assert_eq!(send(&kernel, &syn_with(&packet, FIRST, 1)).0, wanted, "{packet:?}");
+        }
+        kernel.traps.push(gone);
+        assert!(ways().iter().all(|packet| send(&kernel, &syn_with(packet, FIRST, 1)).0 == Verdict::Answer), "the next trap");
+    }
+}
+
+#[test]
+fn what_is_proved_after_the_trap_has_ended_is_told_and_refused_by_the_stack() {
+    for packet in ways() {
+        let mut kernel = kernel();
+        let greeting = greeted(&kernel, &packet);
+        visits(&kernel);
+        kernel.traps.clear();
+        let [bare, said] = [greeting.returned(&packet, ACK, b""), greeting.returned(&packet, ACK | PSH, b"hello")];
+        assert_eq!(send(&kernel, &bare), (Verdict::Pass, bare), "{packet:?}");
+        assert_eq!(send(&kernel, &said), (Verdict::Pass, said.clone()), "{packet:?}");
+        assert_eq!(visits(&kernel).iter().map(|(port, _, len)| (*port, *len)).collect::<Vec<_>>(), [(23, 0), (23, 5)]);
+        // Also if there is no room to tell it: a closed port does not wait for that.
+        kernel.ring = 0;
+        kernel.cookies.meter.borrow_mut().told = FloodMeter::EMPTY.told;
+        assert_eq!((send(&kernel, &said).0, kernel.counted(Counter::KnocksLost)), (Verdict::Pass, 1), "{packet:?}");
+    }
+}
+
+#[test]
+fn whether_a_trap_hears_is_asked_only_in_a_flood() {
+    let mut kernel = kernel();
+    let asked = |kernel: &HostKernel, frame: &[u8]| {
+        let before = kernel.cookies.traps_asked.get();
+        let _ = send(kernel, frame);
+        kernel.cookies.traps_asked.get() - before
+    };
+    assert_eq!(asked(&kernel, &syn_with(&guest4(23), FIRST, 1)), 1);
+    // A listening program asks for nothing that proves nothing.
+    for frame in [
+        with_numbers(&guest4(SERVED), ACK, 5, 6, b"hello"),
+        with_numbers(&guest4(23), ACK, 5, 6, b"hello"),
+        syn_with(&guest4(SERVED), FIRST, 1),
+        Packet::udp(GUEST4, HERE4, 53).build(),
+    ] {
+        assert_eq!(asked(&kernel, &frame), 0);
+    }
+    kernel.cookies.settings.syn_cost_ns = 1;
+    kernel.cookies.meter.replace(FloodMeter::EMPTY);
+    assert_eq!(asked(&kernel, &syn_with(&guest4(24), FIRST, 1)), 0, "no flood");
 }
 
 #[test]

@@ -67,6 +67,8 @@ pub struct HostCookies {
     pub meter: RefCell<FloodMeter>,
     /// Until when segments may prove a handshake.
     pub proofs_until_ns: Cell<u64>,
+    /// How often it was asked whether a trap hears.
+    pub traps_asked: Cell<u64>,
 }
 
 impl Default for HostCookies {
@@ -77,6 +79,7 @@ impl Default for HostCookies {
             key: [0x0123_4567_89ab_cdef, 0xfedc_ba98_7654_3210],
             meter: RefCell::new(FloodMeter::EMPTY),
             proofs_until_ns: Cell::new(0),
+            traps_asked: Cell::new(0),
         }
     }
 }
@@ -84,6 +87,11 @@ impl Default for HostCookies {
 impl Cookies for &HostKernel {
     fn handshake(&self) -> Option<(CookieSettings, [u64; 2])> {
         Some((self.cookies.settings, self.cookies.key))
+    }
+
+    fn has_trap(&self, index: u32) -> bool {
+        self.cookies.traps_asked.set(self.cookies.traps_asked.get() + 1);
+        self.traps.contains(&index)
     }
 
     fn meter<T>(&self, look: impl FnOnce(&mut FloodMeter) -> T) -> Option<T> {

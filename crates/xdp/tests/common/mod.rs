@@ -13,6 +13,7 @@ mod connections;
 pub mod counted;
 pub mod flood;
 pub mod tool;
+pub mod traps;
 pub mod wire;
 
 use honeymesh_types::{Enforcement, Grade, Lockdown, MonoTime, Now, Reasons, Scope, WallTime};
