@@ -72,6 +72,6 @@ pub use options::{
 };
 pub use probe::{Fared, PROBE_BANS, PROBE_EVERY, Probed};
 pub use release::release;
-pub use report::{AttachMode, Counters, Drift, Fill, InterfaceState, InterfaceStatus, Level, Steered, TestVerdict};
+pub use report::{AttachMode, Counters, Drift, Fill, InterfaceState, InterfaceStatus, Level, Replaced, Steered, TestVerdict};
 pub use wanted::INTERFACES_MAX;
 pub use watch::{Heard, Watch};

@@ -39,8 +39,7 @@ mod uapi;
 mod writer;
 
 use crate::{
-    Counters, Dark, Drift, Error, InterfaceStatus, Knocks, Lookout, OnExit, Options, attach, deadline, lookout::Sight,
-    pins::Pins, system,
+    Counters, Dark, Drift, Error, InterfaceStatus, Knocks, Lookout, OnExit, Options, deadline, lookout::Sight, system,
 };
 use answers::{elements, hear, silent, unexpected};
 use compare::Plan;
@@ -213,19 +212,14 @@ impl Nft {
         self.knocks.take()
     }
 
-    /// Takes off what an earlier start with XDP has pinned and left on the interfaces: it would go on dropping, and nobody
-    /// could lift that. To be called when the bans are in. There may be no such thing, or no BPF at all; what stays is
-    /// told as a warning.
+    /// Takes off what an earlier start with XDP, of whatever version, has pinned and left on the interfaces: it would go on
+    /// dropping, and nobody could lift that. To be called when the bans are in. There may be no such thing, or no BPF at all;
+    /// what stays is told as a warning.
     pub fn take_xdp_off(&self, options: &Options) {
-        let Ok(Some(pins)) = Pins::existing(&options.pin_dir) else { return };
-        for pin in pins.all_links() {
-            if let Err(error) = attach::take_off(&pin) {
-                tracing::warn!(%error, "an XDP program of an earlier start stays");
-            }
-        }
-        match pins.remove() {
-            Ok(()) => tracing::info!("the XDP program of an earlier start is gone"),
-            Err(error) => tracing::warn!(%error, "pins of an earlier start stay"),
+        match crate::release(&options.pin_dir) {
+            Ok(removed) if removed.is_empty() => {}
+            Ok(_) => tracing::info!("the XDP program of an earlier start is gone"),
+            Err(error) => tracing::warn!(%error, "an XDP program of an earlier start may go on dropping"),
         }
     }
 

@@ -12,7 +12,9 @@ pub mod backend;
 mod connections;
 pub mod counted;
 pub mod flood;
+pub mod older;
 pub mod tool;
+pub mod traffic;
 pub mod wire;
 
 use honeymesh_types::{Enforcement, Grade, Lockdown, MonoTime, Now, Reasons, Scope, WallTime};
