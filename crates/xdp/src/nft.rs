@@ -39,7 +39,7 @@ mod uapi;
 mod writer;
 
 use crate::{
-    Counters, Dark, Drift, Error, InterfaceStatus, Knocks, Lookout, OnExit, Options, deadline, lookout::Sight, system,
+    Counters, Dark, Drift, Error, InterfaceStatus, Knocks, Lookout, OnExit, Options, Replaced, deadline, lookout::Sight, system,
 };
 use answers::{elements, hear, silent, unexpected};
 use compare::Plan;
@@ -105,6 +105,9 @@ pub struct Nft {
     mended: Cell<Mended>,
     sees_probes: bool,
     weighs: bool,
+    /// The version whose tables were there, and whether they still are.
+    replaced: Option<u32>,
+    is_pending: bool,
     plays_traps: bool,
     is_probing: bool,
     is_probe_allowed: [bool; 2],
@@ -118,7 +121,7 @@ pub struct Nft {
 
 impl Nft {
     /// Starts a writer and has it make the tables, or adopt those that an earlier writer left. They drop from now on; see
-    /// also [`Nft::take_xdp_off`].
+    /// also [`Nft::take_xdp_off`]. Tables of another version of ours go on as they are until [`Nft::attach`].
     ///
     /// `start_writer` gets the writer's ends and must see to it that an [`NftWriter`] runs with them, in this network
     /// namespace and with `CAP_NET_ADMIN`. It ends by itself when the [`Nft`] is dropped; what it did stays with
@@ -154,6 +157,8 @@ impl Nft {
             mended: Cell::default(),
             sees_probes: false,
             weighs: false,
+            replaced: None,
+            is_pending: false,
             plays_traps: options.dark == Dark::Trap,
             is_probing: false,
             is_probe_allowed: [false; 2],
@@ -171,13 +176,49 @@ impl Nft {
         let releases = options.exit == OnExit::Release;
         let order = Order::Open { network: self.network(&self.seen), max_bans: options.max_bans, releases, scan };
         match self.ask(&order).map_err(answers::absent)? {
-            Answer::Opened { sees_probes, weighs } => (self.sees_probes, self.weighs) = (sees_probes, weighs),
+            Answer::Opened { sees_probes, weighs, replaces } => {
+                (self.sees_probes, self.weighs) = (sees_probes, weighs);
+                (self.replaced, self.is_pending) = (replaces, replaces.is_some());
+            }
             _ => return Err(unexpected()),
         }
         if self.sees_probes {
             self.listen(window);
         }
         Ok(())
+    }
+
+    /// Puts the tables in the place of another version's that were there at the start, in one transaction with everything that was
+    /// ordered since: mode, never-ban set, lockdown, bans (the first 65,536 of them, prefixes before others; the rest follows at once).
+    /// So no banned packet comes through in between. Until then orders are only remembered. Does nothing if it was done, or there were none.
+    ///
+    /// # Errors
+    /// [`Error::Nftables`] or [`Error::NoNftables`]: the other version's tables go on.
+    pub fn attach(&mut self) -> Result<(), Error> {
+        if !self.is_pending {
+            return Ok(());
+        }
+        match self.ask_to_attach().map_err(answers::absent)? {
+            Answer::Opened { sees_probes, weighs, .. } => (self.sees_probes, self.weighs) = (sees_probes, weighs),
+            _ => return Err(unexpected()),
+        }
+        self.is_pending = false;
+        if !self.sees_probes {
+            self.knocks = None;
+        }
+        // Which interfaces are guarded is known only now.
+        let mended = self.look_again()?;
+        self.note(mended);
+        if let Some(replaced) = self.replaced() {
+            tracing::info!("{replaced}");
+        }
+        Ok(())
+    }
+
+    /// The tables of another version that were there at the start.
+    #[must_use]
+    pub fn replaced(&self) -> Option<Replaced> {
+        self.replaced.map(|version| Replaced { what: "nf_tables' tables", version, own: side::VERSION })
     }
 
     /// Sources are silenced whether somebody listens or not, so that nobody can is only told.
@@ -466,6 +507,7 @@ pub fn release_nft() -> Result<bool, Error> {
     };
     match table::remove_tables(&mut socket) {
         Err(error) if matches!(error.raw_os_error(), Some(libc::EOPNOTSUPP | libc::EINVAL)) => Ok(false),
+        Err(error) if error.raw_os_error() == Some(libc::EBUSY) => Err(answers::in_use()),
         other => other.map_err(|source| Error::Nftables { doing: "remove".into(), source }),
     }
 }
