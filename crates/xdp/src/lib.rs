@@ -65,7 +65,7 @@ pub use link::LinkHandle;
 pub use load::{LOCAL_MAX, NETS_MAX};
 pub use lookout::{Lookout, Sight};
 pub use network::{NetworkFacts, RESOLV_CONF, default_route_interface, network_facts};
-pub use nft::{Nft, NftAuditor, NftEnds, NftWriter, release_nft};
+pub use nft::{Nft, NftAuditor, NftEnds, NftWriter, may_have_nft, release_nft};
 pub use occupant::Occupant;
 pub use options::{
     Attach, BUDGET_MAX, MAX_BANS, OnExit, Options, SOURCES, ScanOptions, Spoofable, TableKind, V6_BANS_MIN, WINDOW_MAX,

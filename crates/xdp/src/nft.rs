@@ -59,6 +59,7 @@ use std::{
     fs::File,
     io,
     os::fd::OwnedFd,
+    path::Path,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -68,6 +69,9 @@ use std::{
 use table::{Beginning, Table};
 use tier::{Class, Tier};
 pub use writer::NftWriter;
+
+/// It is there while the module is.
+const LOADED: &str = "/sys/module/nf_tables";
 
 /// Differences that are looked up one by one before they are believed; of more, what the whole table told is.
 const CONFIRMED_MAX: usize = 65_536;
@@ -490,16 +494,26 @@ impl NftAuditor {
     }
 }
 
-/// Removes the tables that an earlier run of this back end left in this network namespace. Were there any? Where this back
-/// end never ran since the machine booted, the kernel is not even asked: that would load nf_tables.
+/// May this back end have left tables in this network namespace? To ask the kernel itself would load nf_tables where it is not used.
+#[must_use]
+pub fn may_have_nft() -> bool {
+    Path::new(LOADED).exists() || lines::lock_path().is_ok_and(|path| path.exists())
+}
+
+/// Removes the tables that an earlier run of this back end left in this network namespace, of whatever version, and its lock. Were there
+/// any tables? Asks the kernel, which may load nf_tables; see [`may_have_nft`].
 ///
 /// # Errors
 /// [`Error::InUse`] by a daemon that runs, or [`Error::Nftables`]: the kernel refused.
 pub fn release_nft() -> Result<bool, Error> {
-    if !lines::lock_path()?.exists() {
-        return Ok(false);
-    }
-    let _lock = lines::lock()?;
+    let lock = lines::lock()?;
+    let removed = remove_tables();
+    // Also where the tables stay: whoever looks for them again asks the kernel.
+    let unlocked = lines::remove(lock);
+    removed.and_then(|any| unlocked.map(|()| any))
+}
+
+fn remove_tables() -> Result<bool, Error> {
     let mut socket = match socket::Socket::open() {
         Ok(socket) => socket,
         Err(error) if matches!(error.raw_os_error(), Some(libc::EPROTONOSUPPORT | libc::EAFNOSUPPORT)) => return Ok(false),

@@ -152,6 +152,9 @@ fn falls_back(error: &Error) -> bool {
 
 /// What an earlier run without XDP left would go on dropping, and nobody would lift it.
 fn take_nftables_away() {
+    if !honeymesh_xdp::may_have_nft() {
+        return;
+    }
     match honeymesh_xdp::release_nft() {
         Ok(true) => tracing::info!("the nf_tables tables of an earlier start are gone"),
         Ok(false) => {}
