@@ -6,6 +6,7 @@
 mod checks;
 mod dark;
 mod evidence;
+mod files;
 mod flood;
 mod honeytokens;
 mod judgement;
@@ -29,6 +30,7 @@ use std::{
 
 pub use dark::{Dark, DarkPorts};
 pub use evidence::{EvidenceSection, load_with_rules};
+pub use files::{load, read};
 pub use flood::{Flood, FloodSection};
 pub use honeytokens::HoneytokensSection;
 pub use judgement::Judgement;
@@ -314,30 +316,6 @@ pub fn parse(text: &str, host_name: &str) -> Parsed {
         None => is_toml,
     };
     Parsed { config, problems: doc.into_problems(), tells_pins }
-}
-
-/// Reads and checks a configuration file with the files it names; the operator's rules are neither read nor compiled.
-///
-/// # Errors
-/// The file itself cannot be read; everything else is among [`Parsed::problems`].
-pub fn load(file: &Path) -> Result<Parsed, Problem> {
-    let mut parsed = read(file)?;
-    parsed.problems.extend(secrets::check(&parsed.config));
-    Ok(parsed)
-}
-
-/// The same without the files that it names.
-///
-/// # Errors
-/// As [`load`].
-pub fn read(file: &Path) -> Result<Parsed, Problem> {
-    let text = secrets::read_bounded(file, CONFIG_BYTES_MAX)
-        .map_err(|error| Problem::error(None, format!("cannot be read: {error}; give another file with --config")))?;
-    let text = String::from_utf8(text).map_err(|error| {
-        let place = problem::Place::of(&String::from_utf8_lossy(error.as_bytes()), &(error.utf8_error().valid_up_to()..0));
-        Problem::error(Some(place), "is not UTF-8; save the file as UTF-8")
-    })?;
-    Ok(parse(&text, &secrets::host_name()))
 }
 
 #[cfg(test)]

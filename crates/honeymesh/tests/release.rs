@@ -1,5 +1,5 @@
 //! `honeymesh release` after a daemon of each rung was killed: nothing is left behind, whatever has become of configuration and lock.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod common;
 
