@@ -104,9 +104,12 @@ pub struct Run {
 /// `honeymesh release`.
 #[derive(Args, Debug)]
 pub struct Release {
-    /// The configuration whose daemon is stopped
-    #[arg(long, value_name = "FILE", default_value = crate::config::CONFIG_FILE)]
-    pub config: PathBuf,
+    /// The configuration whose daemon is stopped; where it is not given, /etc/honeymesh/honeymesh.toml if that is there
+    #[arg(long, value_name = "FILE", conflicts_with = "pin_dir")]
+    pub config: Option<PathBuf>,
+    /// Where the pins are, without asking a configuration
+    #[arg(long, value_name = "DIR")]
+    pub pin_dir: Option<PathBuf>,
     /// Print JSON
     #[arg(long)]
     pub json: bool,

@@ -6,6 +6,7 @@
 mod checks;
 mod dark;
 mod evidence;
+mod files;
 mod flood;
 mod honeytokens;
 mod judgement;
@@ -29,6 +30,7 @@ use std::{
 
 pub use dark::{Dark, DarkPorts};
 pub use evidence::{EvidenceSection, load_with_rules};
+pub use files::{load, read};
 pub use flood::{Flood, FloodSection};
 pub use honeytokens::HoneytokensSection;
 pub use judgement::Judgement;
@@ -38,6 +40,8 @@ pub use traps::Trap;
 pub const CONFIG_FILE: &str = "/etc/honeymesh/honeymesh.toml";
 /// Where state is kept when the configuration does not say.
 pub const STATE_DIR: &str = "/var/lib/honeymesh";
+/// Where the kernel's tables and links are pinned if nobody says otherwise.
+pub const PIN_DIR: &str = "/sys/fs/bpf/honeymesh";
 /// The control socket's name in the state directory.
 pub const CONTROL_SOCKET: &str = "honeymesh.sock";
 /// The largest configuration file that is read, in bytes; a larger one is refused.
@@ -286,6 +290,8 @@ pub struct Parsed {
     pub config: Config,
     /// Errors and warnings in the order of the file.
     pub problems: Vec<Problem>,
+    /// Does the text tell where the pins are, or by saying nothing that they are where they are by default, whatever else is wrong with it?
+    pub tells_pins: bool,
 }
 
 impl Parsed {
@@ -300,27 +306,16 @@ impl Parsed {
 #[must_use]
 pub fn parse(text: &str, host_name: &str) -> Parsed {
     let (doc, table) = Document::parse(text);
+    let is_toml = doc.is_clean();
     let root = Section::root(&doc, &table);
     let config = sections::config(&root, host_name);
     checks::across(&doc, &config);
     root.finish();
-    Parsed { config, problems: doc.into_problems() }
-}
-
-/// Reads and checks a configuration file with the files it names; the operator's rules are neither read nor compiled.
-///
-/// # Errors
-/// The file itself cannot be read; everything else is among [`Parsed::problems`].
-pub fn load(file: &Path) -> Result<Parsed, Problem> {
-    let text = secrets::read_bounded(file, CONFIG_BYTES_MAX)
-        .map_err(|error| Problem::error(None, format!("cannot be read: {error}; give another file with --config")))?;
-    let text = String::from_utf8(text).map_err(|error| {
-        let place = problem::Place::of(&String::from_utf8_lossy(error.as_bytes()), &(error.utf8_error().valid_up_to()..0));
-        Problem::error(Some(place), "is not UTF-8; save the file as UTF-8")
-    })?;
-    let mut parsed = parse(&text, &secrets::host_name());
-    parsed.problems.extend(secrets::check(&parsed.config));
-    Ok(parsed)
+    let tells_pins = match reader::text_at(&table, "xdp", "pin_dir") {
+        Some(text) => text.is_ok_and(|text| Path::new(text) == config.xdp.pin_dir),
+        None => is_toml,
+    };
+    Parsed { config, problems: doc.into_problems(), tells_pins }
 }
 
 #[cfg(test)]

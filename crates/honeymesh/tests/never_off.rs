@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{Daemon, Net, fails, is_root, sh};
+use common::{Daemon, Net, Rung, fails, is_root, on_both_rungs, sh};
 use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
@@ -328,6 +328,44 @@ fn an_interface_that_loses_the_program_gets_it_back_and_the_audit_says_so() {
     let status = eventually("a probe", || Some(net.json(&["status"])).filter(|status| !status["probe"].is_null()));
     assert_eq!((&status["probe"]["ok"], &status["probe"]["failures"]), (&true.into(), &0.into()), "{status}");
     assert!(net.told(&["status"]).contains("probe    a banned source is dropped, another one is not: at"));
+    assert!(daemon.stop().0.success());
+}
+
+on_both_rungs! { what_a_newer_version_left_gives_way_and_status_says_so }
+
+fn what_a_newer_version_left_gives_way_and_status_says_so(rung: Rung) {
+    let net = Net::on(rung);
+    let config = net.config("");
+    let daemon = net.start(&config);
+    net.told(&["ban", "10.77.0.2"]);
+    assert!(!net.json(&["status"])["warnings"].to_string().contains("a newer honeymesh"));
+    assert!(daemon.stop().0.success());
+    match rung {
+        Rung::Highest => fs::rename(net.pins(), net.pin_dir.join("v4000")).unwrap(),
+        Rung::Nftables => {
+            let table = |family: &str, what: &str, more: &str| {
+                let comment = format!("comment \"honeymesh {what}, version 4000\";");
+                format!("delete table {family} honeymesh\ntable {family} honeymesh {{ {comment}\n{more}\n}}\n")
+            };
+            let hook = format!("type filter hook ingress device {} priority 0;", net.interface);
+            let chain = format!("chain x {{ {hook} ip saddr 10.77.0.2 drop; }}");
+            let rules = net.dir.path().join("newer.nft");
+            fs::write(&rules, table("netdev", "bans", &chain) + &table("inet", "dark ports", "")).unwrap();
+            sh(&format!("nsenter --net=/run/netns/{} nft -f {}", net.node, rules.display()));
+        }
+    }
+    assert!(!net.reaches(), "the newer one drops");
+    let mut daemon = Daemon::spawn(net.daemon_command(&config));
+    daemon.wait_for("a newer honeymesh (version 4000) were replaced by those of this one");
+    daemon.wait_for("ready");
+    assert!(!net.reaches());
+    let warnings = net.json(&["status"])["warnings"].to_string();
+    assert!(warnings.contains("a newer honeymesh (version 4000) were replaced"), "{warnings}");
+    net.told(&["unban", "10.77.0.2"]);
+    assert!(net.reaches(), "nothing of the newer one goes on dropping");
+    assert!(daemon.stop().0.success());
+    let daemon = net.start(&config);
+    assert!(!net.json(&["status"])["warnings"].to_string().contains("a newer honeymesh"));
     assert!(daemon.stop().0.success());
 }
 

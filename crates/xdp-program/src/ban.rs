@@ -4,8 +4,9 @@ use crate::{Ban, Frame, Judgement, Kernel, bucket::Hits, ip::Ip, note};
 use honeymesh_xdp_abi::{Counter, Gates, SCOPE_ALL, SCOPE_DARK};
 
 /// How many banned prefixes that contain each other are tried, from the longest on, when the longer ones have ended or
-/// are narrower in scope. Behind more than that a packet passes and is counted.
-pub const NESTED_MAX: usize = 8;
+/// are narrower in scope. Of IPv4 there are no more (/0 to /31; addresses have a table of their own). Behind more of IPv6 a packet
+/// passes and is counted: the kernel's verifier would follow all 128 for nearly as long as it follows any program.
+pub const NESTED_MAX: usize = 32;
 
 /// A live ban in one of the tables.
 #[derive(Clone, Copy)]

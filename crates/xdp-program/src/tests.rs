@@ -1,10 +1,10 @@
 //! The decision against the table, and what the table cannot say.
 
 use crate::{
-    Next, Onward, Verdict, decide, filter, go_on,
+    NESTED_MAX, Next, Onward, Verdict, decide, filter, go_on,
     testing::{
-        Doorstep, End, HERE4, HostKernel, Mutator, Offer, Packet, SERVED, SYN, Script, Setting, Slice, Step, Tell, Told, hushed,
-        hushed_setting, offers, offers_setting, scripts,
+        Doorstep, End, HERE4, HERE6, HostKernel, Mutator, Offer, Packet, SERVED, SYN, Script, Setting, Slice, Step, Tell, Told,
+        hushed, hushed_setting, offers, offers_setting, scripts,
     },
 };
 use alloc::{format, string::String, vec::Vec};
@@ -223,15 +223,14 @@ fn a_record_tells_who_whom_when() {
 
 #[test]
 fn beyond_the_nesting_that_is_followed_a_packet_passes_and_is_counted() {
-    let mut bans: Vec<_> = ["203.0.0.0/16", "203.0.64.0/18", "203.0.96.0/19", "203.0.112.0/20", "203.0.112.0/21"]
-        .into_iter()
-        .chain(["203.0.112.0/22", "203.0.112.0/23", "203.0.113.0/24"])
-        .map(|net| (net, SCOPE_DARK, End::Later))
-        .collect();
-    bans.push(("203.0.0.0/15", SCOPE_ALL, End::Later));
-    let kernel = HostKernel::of(&Setting { bans, ..Setting::default() });
-    assert_eq!(send(&kernel, &Packet::udp("203.0.113.7", HERE4, 53).build()), Verdict::Pass);
-    assert_eq!(kernel.counted(Counter::TooNested), 1);
+    // Only IPv6 has lengths enough for that.
+    let within = |deep: usize| (0..deep).map(|more| (&*format!("2001:db8::/{}", 65 + more).leak(), SCOPE_DARK, End::Later));
+    for (deep, verdict, counted) in [(NESTED_MAX - 1, Verdict::Drop, 0), (NESTED_MAX, Verdict::Pass, 1)] {
+        let bans = within(deep).chain([("2001:db8::/48", SCOPE_ALL, End::Later)]).collect();
+        let kernel = HostKernel::of(&Setting { bans, ..Setting::default() });
+        assert_eq!(send(&kernel, &Packet::udp("2001:db8::7", HERE6, 53).build()), verdict, "{deep}");
+        assert_eq!(kernel.counted(Counter::TooNested), counted);
+    }
 }
 
 fn offered(kernel: &HostKernel, frame: &[u8]) {

@@ -82,7 +82,7 @@ fn take_over(
 }
 
 /// Takes a pinned link off its interface, and removes the pin.
-pub(crate) fn take_off(pin: &LinkPin) -> Result<(), Error> {
+fn take_off(pin: &LinkPin) -> Result<(), Error> {
     if let Ok(fd) = bpf::get(&pin.path) {
         let _gone_already = bpf::link_detach(fd.as_fd());
     }

@@ -6,7 +6,7 @@ mod lockdown;
 mod mending;
 
 use crate::{
-    Auditor, Counters, Drift, Error, Knocks, Lookout, Options, TestVerdict, bpf,
+    Auditor, Counters, Drift, Error, Knocks, Lookout, Options, Replaced, TestVerdict, bpf,
     compare::{self, Plan},
     deadline,
     link::Link,
@@ -54,6 +54,7 @@ pub struct Kernel {
     steps: Option<Steps>,
     links: Vec<Link>,
     pins: Option<Pins>,
+    replaced: Option<Replaced>,
     /// As they are wanted, whether the kernel took them or not.
     settings: Settings,
     owed: Owed,
@@ -110,6 +111,7 @@ impl Kernel {
             steps: None,
             links: Vec::new(),
             pins: None,
+            replaced: None,
             settings,
             owed: Owed::default(),
             taken: Taken::new(settings, allow_watch),
@@ -138,7 +140,8 @@ impl Kernel {
     /// good for nothing but to be dropped.
     pub fn attach(&mut self) -> Result<(), Error> {
         let Some(pending) = self.pending.take() else { return Ok(()) };
-        let Attached { steps, links, steering, pins } = pending.attach(&mut self.object)?;
+        let Attached { steps, links, steering, pins, replaced } = pending.attach(&mut self.object)?;
+        self.replaced = replaced;
         (self.steps, self.links, self.steering, self.pins) = (Some(steps), links, steering, pins);
         let lookout = self.lookout.get_mut();
         lookout.steering(self.steering.program_id());
@@ -146,6 +149,12 @@ impl Kernel {
         self.tables.settle();
         self.tables.rest();
         Ok(())
+    }
+
+    /// What of another version [`Kernel::attach`] has replaced.
+    #[must_use]
+    pub const fn replaced(&self) -> Option<Replaced> {
+        self.replaced
     }
 
     /// Enters a ban, or changes it in place: its drops so far stay counted, and a changed scope leaves one entry.

@@ -65,13 +65,13 @@ pub use link::LinkHandle;
 pub use load::{LOCAL_MAX, NETS_MAX};
 pub use lookout::{Lookout, Sight};
 pub use network::{NetworkFacts, OWN_ADDRESSES, RESOLV_CONF, Unseen, default_route_interface, network_facts};
-pub use nft::{Nft, NftAuditor, NftEnds, NftWriter, release_nft};
+pub use nft::{Nft, NftAuditor, NftEnds, NftWriter, may_have_nft, release_nft};
 pub use occupant::Occupant;
 pub use options::{
     Attach, BUDGET_MAX, MAX_BANS, OnExit, Options, SOURCES, ScanOptions, Spoofable, TableKind, V6_BANS_MIN, WINDOW_MAX,
 };
 pub use probe::{Fared, PROBE_BANS, PROBE_EVERY, Probed};
 pub use release::release;
-pub use report::{AttachMode, Counters, Drift, Fill, InterfaceState, InterfaceStatus, Level, Steered, TestVerdict};
+pub use report::{AttachMode, Counters, Drift, Fill, InterfaceState, InterfaceStatus, Level, Replaced, Steered, TestVerdict};
 pub use wanted::INTERFACES_MAX;
 pub use watch::{Heard, Watch};

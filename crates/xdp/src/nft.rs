@@ -39,8 +39,7 @@ mod uapi;
 mod writer;
 
 use crate::{
-    Counters, Dark, Drift, Error, InterfaceStatus, Knocks, Lookout, OnExit, Options, attach, deadline, lookout::Sight,
-    pins::Pins, system,
+    Counters, Dark, Drift, Error, InterfaceStatus, Knocks, Lookout, OnExit, Options, Replaced, deadline, lookout::Sight, system,
 };
 use answers::{elements, hear, silent, unexpected};
 use compare::Plan;
@@ -60,6 +59,7 @@ use std::{
     fs::File,
     io,
     os::fd::OwnedFd,
+    path::Path,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -69,6 +69,9 @@ use std::{
 use table::{Beginning, Table};
 use tier::{Class, Tier};
 pub use writer::NftWriter;
+
+/// It is there while the module is.
+const LOADED: &str = "/sys/module/nf_tables";
 
 /// Differences that are looked up one by one before they are believed; of more, what the whole table told is.
 const CONFIRMED_MAX: usize = 65_536;
@@ -106,6 +109,9 @@ pub struct Nft {
     mended: Cell<Mended>,
     sees_probes: bool,
     weighs: bool,
+    /// The version whose tables were there, and whether they still are.
+    replaced: Option<u32>,
+    is_pending: bool,
     plays_traps: bool,
     is_probing: bool,
     is_probe_allowed: [bool; 2],
@@ -119,7 +125,7 @@ pub struct Nft {
 
 impl Nft {
     /// Starts a writer and has it make the tables, or adopt those that an earlier writer left. They drop from now on; see
-    /// also [`Nft::take_xdp_off`].
+    /// also [`Nft::take_xdp_off`]. Tables of another version of ours go on as they are until [`Nft::attach`].
     ///
     /// `start_writer` gets the writer's ends and must see to it that an [`NftWriter`] runs with them, in this network
     /// namespace and with `CAP_NET_ADMIN`. It ends by itself when the [`Nft`] is dropped; what it did stays with
@@ -155,6 +161,8 @@ impl Nft {
             mended: Cell::default(),
             sees_probes: false,
             weighs: false,
+            replaced: None,
+            is_pending: false,
             plays_traps: options.dark == Dark::Trap,
             is_probing: false,
             is_probe_allowed: [false; 2],
@@ -172,13 +180,49 @@ impl Nft {
         let releases = options.exit == OnExit::Release;
         let order = Order::Open { network: self.network(&self.seen), max_bans: options.max_bans, releases, scan };
         match self.ask(&order).map_err(answers::absent)? {
-            Answer::Opened { sees_probes, weighs } => (self.sees_probes, self.weighs) = (sees_probes, weighs),
+            Answer::Opened { sees_probes, weighs, replaces } => {
+                (self.sees_probes, self.weighs) = (sees_probes, weighs);
+                (self.replaced, self.is_pending) = (replaces, replaces.is_some());
+            }
             _ => return Err(unexpected()),
         }
         if self.sees_probes {
             self.listen(window);
         }
         Ok(())
+    }
+
+    /// Puts the tables in the place of another version's that were there at the start, in one transaction with everything that was
+    /// ordered since: mode, never-ban set, lockdown, bans (the first 65,536 of them, prefixes before others; the rest follows at once).
+    /// So no banned packet comes through in between. Until then orders are only remembered. Does nothing if it was done, or there were none.
+    ///
+    /// # Errors
+    /// [`Error::Nftables`] or [`Error::NoNftables`]: the other version's tables go on.
+    pub fn attach(&mut self) -> Result<(), Error> {
+        if !self.is_pending {
+            return Ok(());
+        }
+        match self.ask_to_attach().map_err(answers::absent)? {
+            Answer::Opened { sees_probes, weighs, .. } => (self.sees_probes, self.weighs) = (sees_probes, weighs),
+            _ => return Err(unexpected()),
+        }
+        self.is_pending = false;
+        if !self.sees_probes {
+            self.knocks = None;
+        }
+        // Which interfaces are guarded is known only now.
+        let mended = self.look_again()?;
+        self.note(mended);
+        if let Some(replaced) = self.replaced() {
+            tracing::info!("{replaced}");
+        }
+        Ok(())
+    }
+
+    /// The tables of another version that were there at the start.
+    #[must_use]
+    pub fn replaced(&self) -> Option<Replaced> {
+        self.replaced.map(|version| Replaced { what: "nf_tables' tables", version, own: side::VERSION })
     }
 
     /// Sources are silenced whether somebody listens or not, so that nobody can is only told.
@@ -213,19 +257,14 @@ impl Nft {
         self.knocks.take()
     }
 
-    /// Takes off what an earlier start with XDP has pinned and left on the interfaces: it would go on dropping, and nobody
-    /// could lift that. To be called when the bans are in. There may be no such thing, or no BPF at all; what stays is
-    /// told as a warning.
+    /// Takes off what an earlier start with XDP, of whatever version, has pinned and left on the interfaces: it would go on
+    /// dropping, and nobody could lift that. To be called when the bans are in. There may be no such thing, or no BPF at all;
+    /// what stays is told as a warning.
     pub fn take_xdp_off(&self, options: &Options) {
-        let Ok(Some(pins)) = Pins::existing(&options.pin_dir) else { return };
-        for pin in pins.all_links() {
-            if let Err(error) = attach::take_off(&pin) {
-                tracing::warn!(%error, "an XDP program of an earlier start stays");
-            }
-        }
-        match pins.remove() {
-            Ok(()) => tracing::info!("the XDP program of an earlier start is gone"),
-            Err(error) => tracing::warn!(%error, "pins of an earlier start stay"),
+        match crate::release(&options.pin_dir) {
+            Ok(removed) if removed.is_empty() => {}
+            Ok(_) => tracing::info!("the XDP program of an earlier start is gone"),
+            Err(error) => tracing::warn!(%error, "an XDP program of an earlier start may go on dropping"),
         }
     }
 
@@ -459,16 +498,26 @@ impl NftAuditor {
     }
 }
 
-/// Removes the tables that an earlier run of this back end left in this network namespace. Were there any? Where this back
-/// end never ran since the machine booted, the kernel is not even asked: that would load nf_tables.
+/// May this back end have left tables in this network namespace? To ask the kernel itself would load nf_tables where it is not used.
+#[must_use]
+pub fn may_have_nft() -> bool {
+    Path::new(LOADED).exists() || lines::lock_path().is_ok_and(|path| path.exists())
+}
+
+/// Removes the tables that an earlier run of this back end left in this network namespace, of whatever version, and its lock. Were there
+/// any tables? Asks the kernel, which may load nf_tables; see [`may_have_nft`].
 ///
 /// # Errors
 /// [`Error::InUse`] by a daemon that runs, or [`Error::Nftables`]: the kernel refused.
 pub fn release_nft() -> Result<bool, Error> {
-    if !lines::lock_path()?.exists() {
-        return Ok(false);
-    }
-    let _lock = lines::lock()?;
+    let lock = lines::lock()?;
+    let removed = remove_tables();
+    // Also where the tables stay: whoever looks for them again asks the kernel.
+    let unlocked = lines::remove(lock);
+    removed.and_then(|any| unlocked.map(|()| any))
+}
+
+fn remove_tables() -> Result<bool, Error> {
     let mut socket = match socket::Socket::open() {
         Ok(socket) => socket,
         Err(error) if matches!(error.raw_os_error(), Some(libc::EPROTONOSUPPORT | libc::EAFNOSUPPORT)) => return Ok(false),
@@ -476,6 +525,7 @@ pub fn release_nft() -> Result<bool, Error> {
     };
     match table::remove_tables(&mut socket) {
         Err(error) if matches!(error.raw_os_error(), Some(libc::EOPNOTSUPP | libc::EINVAL)) => Ok(false),
+        Err(error) if error.raw_os_error() == Some(libc::EBUSY) => Err(answers::in_use()),
         other => other.map_err(|source| Error::Nftables { doing: "remove".into(), source }),
     }
 }

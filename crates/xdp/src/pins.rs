@@ -65,18 +65,8 @@ impl Pins {
         Ok(pins)
     }
 
-    /// Opens `base` if an earlier start has left something there; mounts and makes nothing.
+    /// Opens `base` if it is there, with what an earlier start of whatever version has left; mounts and makes nothing.
     pub(crate) fn existing(base: &Path) -> Result<Option<Self>, Error> {
-        if !is_bpffs(base) || !base.is_dir() {
-            return Ok(None);
-        }
-        let pins = Self { base: base.to_owned(), _lock: lock(base)? };
-        let has_maps = pins.maps().is_dir();
-        if has_maps { Ok(Some(pins)) } else { Ok(None) }
-    }
-
-    /// Opens `base` if anybody has left anything there, of whatever version.
-    pub(crate) fn any(base: &Path) -> Result<Option<Self>, Error> {
         if !is_bpffs(base) || !base.is_dir() {
             return Ok(None);
         }
@@ -120,6 +110,11 @@ impl Pins {
     pub(crate) fn all_links(&self) -> Vec<LinkPin> {
         let links = self.versions().into_iter().flat_map(|version| children(&version.join(LINKS)));
         links.filter_map(LinkPin::at).collect()
+    }
+
+    /// The newest version but this one that has pinned anything.
+    pub(crate) fn other_version(&self) -> Option<u32> {
+        self.versions().iter().filter_map(|path| number(path)).filter(|version| *version != VERSION).max()
     }
 
     /// Removes what other versions have pinned. Their links must have been taken over before.
@@ -213,8 +208,12 @@ fn remove_tree(path: &Path) -> Result<(), Error> {
 }
 
 fn is_version(path: &Path) -> bool {
-    let name = path.file_name().and_then(|name| name.to_str());
-    name.and_then(|name| name.strip_prefix('v')).is_some_and(|number| number.parse::<u32>().is_ok())
+    number(path).is_some()
+}
+
+/// The version whose directory this is.
+fn number(path: &Path) -> Option<u32> {
+    path.file_name()?.to_str()?.strip_prefix('v')?.parse().ok()
 }
 
 pub(crate) fn children(path: &Path) -> Vec<PathBuf> {

@@ -19,7 +19,7 @@ const DEPTH_MAX: usize = 8;
 /// # Errors
 /// [`Error::InUse`] if a daemon works with it, and nothing was changed. [`Error::Pin`]; what could be removed is removed.
 pub fn release(pin_dir: &Path) -> Result<Vec<String>, Error> {
-    let Some(pins) = Pins::any(pin_dir)? else { return Ok(Vec::new()) };
+    let Some(pins) = Pins::existing(pin_dir)? else { return Ok(Vec::new()) };
     let mut removed = Vec::new();
     // Links first: a table that is still looked at is not taken from under the program.
     let mut files: Vec<PathBuf> = pins.versions().iter().flat_map(|version| files(version, DEPTH_MAX)).collect();

@@ -2,7 +2,34 @@
 
 use honeymesh_types::Subject;
 use honeymesh_xdp_abi::Counter;
-use std::time::Duration;
+use std::{fmt, time::Duration};
+
+/// What another version of this program had left in the kernel, and a start has replaced. In words it is a whole sentence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Replaced {
+    /// Of what: `XDP programs and tables`, or `nf_tables' tables`.
+    pub(crate) what: &'static str,
+    /// The version that was there; of several the newest.
+    pub version: u32,
+    /// The one that is there now.
+    pub own: u32,
+}
+
+impl Replaced {
+    /// Has somebody gone back to an older program?
+    #[must_use]
+    pub const fn is_newer(&self) -> bool {
+        self.version > self.own
+    }
+}
+
+impl fmt::Display for Replaced {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { what, version, own } = self;
+        let kind = if self.is_newer() { "a newer" } else { "an older" };
+        write!(f, "the {what} of {kind} honeymesh (version {version}) were replaced by those of this one (version {own})")
+    }
+}
 
 /// Sums over all CPUs since the tables were made. `packets` is the sum of the verdicts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

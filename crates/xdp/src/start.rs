@@ -1,7 +1,7 @@
 //! A start in two steps: first tables and program, then, when the tables hold what they should, the interfaces.
 
 use crate::{
-    Auditor, Dark, Error, Knocks, OnExit, Options, Spoofable, attach,
+    Auditor, Dark, Error, Knocks, OnExit, Options, Replaced, Spoofable, attach,
     auditor::Twins,
     dark,
     link::Link,
@@ -44,6 +44,8 @@ pub(crate) struct Attached {
     pub(crate) links: Vec<Link>,
     pub(crate) steering: Steering,
     pub(crate) pins: Option<Pins>,
+    /// Another version's that has given way.
+    pub(crate) replaced: Option<Replaced>,
 }
 
 /// Everything that [`crate::Kernel::prepare`] does. Each step undoes itself if a later one fails.
@@ -80,7 +82,10 @@ impl Pending {
         let links = attach::attach_all(program.as_fd(), &interfaces, &options, pins.as_ref())?;
         undo.keep();
         steering.keep()?;
-        Ok(Attached { steps, links, steering, pins: tidy(options.exit, pins)? })
+        let other = pins.as_ref().and_then(Pins::other_version);
+        let replaced = other.map(|version| Replaced { what: "XDP programs and tables", version, own: VERSION });
+        replaced.iter().for_each(|replaced| tracing::info!("{replaced}"));
+        Ok(Attached { steps, links, steering, pins: tidy(options.exit, pins)?, replaced })
     }
 
     /// Whose pins they would be.

@@ -22,6 +22,11 @@ impl<'t> Document<'t> {
         (doc, table.into_inner())
     }
 
+    /// Was nothing found wrong so far?
+    pub(super) fn is_clean(&self) -> bool {
+        self.problems.borrow().is_empty()
+    }
+
     pub(super) fn place(&self, span: &Range<usize>) -> Place {
         Place::of(self.text, span)
     }
@@ -266,6 +271,14 @@ pub(super) fn text_of<'v>(value: &'v DeValue<'_>) -> Result<&'v str, String> {
     match value {
         DeValue::String(text) => Ok(text),
         other => Err(format!("is {}; write a text in quotes", kind_of(other))),
+    }
+}
+
+/// What is written under `key` of the table `section`, if it is; an error if either is something else.
+pub(super) fn text_at<'v>(root: &'v DeTable<'_>, section: &str, key: &str) -> Option<Result<&'v str, String>> {
+    match root.get(section)?.get_ref() {
+        DeValue::Table(table) => table.get(key).map(|value| text_of(value.get_ref())),
+        other => Some(text_of(other).and(Err(format!("`{section}` is {}", kind_of(other))))),
     }
 }
 

@@ -101,7 +101,7 @@ fn xdp(section: Section<'_, '_>) -> XdpSection {
         [("auto", Attach::Auto), ("native", Attach::Native), ("generic", Attach::Generic), ("nftables", Attach::Nftables)];
     let attach = choice(&section, "attach", &attaches);
     let on_exit = choice(&section, "on_exit", &[("hold", OnExit::Hold), ("release", OnExit::Release)]);
-    let pin_dir = path(&section, "pin_dir").map_or_else(|| "/sys/fs/bpf/honeymesh".into(), |dir| dir.value);
+    let pin_dir = path(&section, "pin_dir").map_or_else(|| super::PIN_DIR.into(), |dir| dir.value);
     section.finish();
     XdpSection { interfaces, attach, on_exit, pin_dir }
 }

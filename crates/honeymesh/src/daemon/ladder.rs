@@ -9,7 +9,7 @@ use crate::{
     failure::Failure,
 };
 use honeymesh_types::Mode;
-use honeymesh_xdp::{Error, Kernel, Knocks, Lookout, Nft, NftEnds, Options, Spoofable};
+use honeymesh_xdp::{Error, Kernel, Knocks, Lookout, Nft, NftEnds, Options, Replaced, Spoofable};
 use std::{
     io,
     os::{fd::BorrowedFd, unix::process::CommandExt},
@@ -74,6 +74,7 @@ pub fn climb(config: &Config, options: &Options, prepare: Prepare<'_>, warnings:
                 // While there is power to hand over.
                 let keeper = keeping::start(&kernel, options)?;
                 let lookout = kernel.lookout(options).map_err(|error| Failure::Refused(error.to_string()))?;
+                warnings.extend(went_back(kernel.replaced()));
                 let watched = Watched { knocks: Some(knocks), keeper: Some(keeper), lookout };
                 return Ok(Rung::Xdp(Box::new(kernel), Box::new(watched)));
             }
@@ -90,6 +91,7 @@ pub fn climb(config: &Config, options: &Options, prepare: Prepare<'_>, warnings:
         let stays = released.map_or_else(|error| format!(" ({error})"), |()| String::new());
         return Err(Failure::usage(format!("mode lockdown needs XDP or nft_socket, but {why}; choose another mode{stays}")));
     }
+    warnings.extend(went_back(nft.replaced()));
     let price = if nft.sees_probes() { COSTS } else { MISSING };
     warnings.push(format!("{why}: nf_tables drops instead; {price}"));
     tracing::warn!("{why}: nf_tables drops instead; {price}");
@@ -129,8 +131,14 @@ fn start_nftables(options: &Options, prepare: Prepare<'_>, why: &str) -> Result<
     if let Err(error) = nft.begin_probing() {
         tracing::warn!(%error, "the self-probe's ban is not in nf_tables yet");
     }
+    nft.attach().map_err(|error| failure(&error))?;
     nft.take_xdp_off(options);
     Ok((nft, child))
+}
+
+/// What is to be said for as long as the daemon runs: somebody has gone back to an older program. (That one has come is only logged.)
+fn went_back(replaced: Option<Replaced>) -> Option<String> {
+    replaced.filter(Replaced::is_newer).map(|replaced| format!("{replaced}; if nobody meant to go back, start the newer one"))
 }
 
 /// Is it the machine that cannot, rather than something that the operator should know and mend?
@@ -144,6 +152,9 @@ fn falls_back(error: &Error) -> bool {
 
 /// What an earlier run without XDP left would go on dropping, and nobody would lift it.
 fn take_nftables_away() {
+    if !honeymesh_xdp::may_have_nft() {
+        return;
+    }
     match honeymesh_xdp::release_nft() {
         Ok(true) => tracing::info!("the nf_tables tables of an earlier start are gone"),
         Ok(false) => {}

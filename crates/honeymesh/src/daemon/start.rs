@@ -151,7 +151,7 @@ fn house(config: &Config, warnings: &mut Vec<String>) -> Result<(Owner, StateDir
 }
 
 /// Makes the kernel's tables hold what they should before the program works with them: whatever an earlier start has left,
-/// of whatever version, goes on until then. (nf_tables works with them at once.) What fails here is tried again, and told, when the loop begins.
+/// of whatever version, goes on until then. (nf_tables works with tables of its own version at once.) What fails here is tried again, and told, when the loop begins.
 fn fill(kernel: &mut dyn Enforcer, node: &Node, restored: &[Output], facts: &NetworkFacts) {
     let warn = |what: &str, done: Result<(), honeymesh_xdp::Error>| {
         if let Err(error) = done {

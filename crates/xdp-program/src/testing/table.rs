@@ -177,6 +177,7 @@ pub fn scripts() -> Vec<Script> {
         bans::ends(),
         bans::prefixes(),
         bans::nested_prefixes(),
+        bans::deeply_nested_prefixes(),
         bans::allowed(),
         bans::neighbour_discovery(),
         probes::probes(),

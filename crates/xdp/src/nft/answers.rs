@@ -61,12 +61,17 @@ pub(super) fn error(failure: &Failure) -> Error {
             },
         },
         FailureKind::Foreign => Error::ForeignTable,
-        FailureKind::InUse => Error::InUse { path: "the nf_tables table `honeymesh`".into(), by: String::new() },
+        FailureKind::InUse => in_use(),
         FailureKind::Kernel if system::is_denied(Some(*errno)) => Error::Privilege { doing: format!("{what} nf_tables") },
         FailureKind::Kernel | FailureKind::Order => {
             Error::Nftables { doing: what.clone(), source: io::Error::from_raw_os_error(*errno) }
         }
     }
+}
+
+/// Somebody who lives holds the tables.
+pub(super) fn in_use() -> Error {
+    Error::InUse { path: "the nf_tables table `honeymesh`".into(), by: String::new() }
 }
 
 /// What a kernel says about something that it does not have.

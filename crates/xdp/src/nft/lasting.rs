@@ -76,6 +76,20 @@ impl Nft {
         done
     }
 
+    /// [`Order::Attach`], once more where an interface ended in that very moment.
+    pub(super) fn ask_to_attach(&mut self) -> Result<Answer, Error> {
+        let mut done = self.ask(&Order::Attach);
+        for _ in 1..TRIES {
+            if !done.as_ref().is_err_and(is_gone) {
+                break;
+            }
+            // Nothing is mended yet: the writer only hears of the interfaces.
+            self.look_again()?;
+            done = self.ask(&Order::Attach);
+        }
+        done
+    }
+
     /// Has the writer take the interfaces as they are now, mend what is not as it should be, and say what the kernel has refused.
     pub(super) fn look_again(&mut self) -> Result<Mended, Error> {
         let mut done = self.look_once();

@@ -17,6 +17,8 @@ use std::{
 
 /// How long the writer may take to answer. Then it is given up, which ends it.
 const ANSWER_WAIT_SECONDS: i64 = 30;
+/// How often a lock is taken anew when its file is removed in that very moment.
+const TRIES: usize = 3;
 /// Where a lock says that a network namespace's tables are taken.
 const LOCKS: &str = "/run/honeymesh";
 
@@ -35,12 +37,38 @@ pub(super) fn pair() -> Result<(OwnedFd, OwnedFd), Error> {
 /// One daemon for each network namespace: two would undo each other's work.
 pub(super) fn lock() -> Result<Flock<File>, Error> {
     let path = lock_path()?;
-    fs::create_dir_all(LOCKS).map_err(|source| lock_error(&path, source))?;
-    let file = File::create(&path).map_err(|source| lock_error(&path, source))?;
+    for _ in 1..TRIES {
+        let lock = lock_at(&path)?;
+        // Whoever held it before may have removed the file in between: then this lock keeps nobody out.
+        if is_at(&lock, &path) {
+            return Ok(lock);
+        }
+    }
+    lock_at(&path)
+}
+
+fn lock_at(path: &Path) -> Result<Flock<File>, Error> {
+    fs::create_dir_all(LOCKS).map_err(|source| lock_error(path, source))?;
+    let file = File::create(path).map_err(|source| lock_error(path, source))?;
     Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|(_, errno)| match errno {
-        nix::errno::Errno::EWOULDBLOCK => Error::InUse { path, by: String::new() },
-        other => lock_error(&path, other.into()),
+        nix::errno::Errno::EWOULDBLOCK => Error::InUse { path: path.to_owned(), by: String::new() },
+        other => lock_error(path, other.into()),
     })
+}
+
+fn is_at(file: &File, path: &Path) -> bool {
+    let place = |metadata: fs::Metadata| (metadata.dev(), metadata.ino());
+    file.metadata().is_ok_and(|held| fs::metadata(path).is_ok_and(|there| place(there) == place(held)))
+}
+
+/// Removes the file of a lock that is held, and the directory if nobody else has one there.
+pub(super) fn remove(lock: Flock<File>) -> Result<(), Error> {
+    let path = lock_path()?;
+    let removed = fs::remove_file(&path);
+    // Another network namespace's may be there.
+    let _in_use = fs::remove_dir(LOCKS);
+    drop(lock);
+    removed.map_err(|source| Error::Pin { doing: "remove", path, source })
 }
 
 pub(super) fn lock_path() -> Result<PathBuf, Error> {

@@ -33,7 +33,7 @@ pub(super) fn comment_text(userdata: &[u8]) -> Option<&str> {
 
 pub(super) fn new_table(side: Side, flags: u32) -> Message {
     Message::new(side, message::NEW_TABLE, flag::CREATE, |to| {
-        to.text(table::NAME, TABLE).number(table::FLAGS, flags).bytes(table::USERDATA, &comment(side.mark()));
+        to.text(table::NAME, TABLE).number(table::FLAGS, flags).bytes(table::USERDATA, &comment(&side.mark()));
     })
 }
 

@@ -52,6 +52,8 @@ pub(super) enum Order {
     Probe,
     /// Remove the tables.
     Release,
+    /// Put the tables in the place of another version's, with all that was ordered so far. Answered like [`Order::Open`].
+    Attach,
 }
 
 /// What the network is like.
@@ -80,8 +82,9 @@ pub(super) enum Answer {
     Done { count: u32, state: State },
     /// Entries, and whether more follow.
     Elements { all: Vec<Element>, is_last: bool },
-    /// What [`Order::Open`] came to: are probes of dark ports seen, and reactions to silence weighed?
-    Opened { sees_probes: bool, weighs: bool },
+    /// What [`Order::Open`] came to: are probes of dark ports seen, and reactions to silence weighed? And which version's tables go on
+    /// until [`Order::Attach`]: then both is only hoped.
+    Opened { sees_probes: bool, weighs: bool, replaces: Option<u32> },
     /// What [`Order::Guard`] came to: the interfaces that are guarded now, and what was refused of all that was to be said.
     Guarded { guarded: Vec<String>, refused: Option<Failure>, state: State },
     /// The counters in their order.

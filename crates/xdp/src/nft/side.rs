@@ -2,6 +2,9 @@
 
 use super::uapi::{FAMILY_INET, FAMILY_NETDEV};
 
+/// What sets, chains and rules mean. A start replaces the tables of any other version; see [`super::table::Table::attach`].
+pub(super) const VERSION: u32 = 1;
+
 /// One of the two. Both are called `honeymesh`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Side {
@@ -23,10 +26,42 @@ impl Side {
     }
 
     /// What says that the table is ours, and of which version: `nft` prints it as the table's comment.
-    pub(super) const fn mark(self) -> &'static str {
+    pub(super) fn mark(self) -> String {
+        format!("{}{VERSION}", self.words())
+    }
+
+    /// The version that a mark tells of; `None`: the table is somebody else's.
+    pub(super) fn version(self, mark: &str) -> Option<u32> {
+        let number = mark.strip_prefix(self.words())?;
+        let version: u32 = number.parse().ok()?;
+        // Written as we write it, and no other way.
+        (version.to_string() == number).then_some(version)
+    }
+
+    /// What every version's mark begins with.
+    const fn words(self) -> &'static str {
         match self {
-            Self::Ingress => "honeymesh bans, version 1",
-            Self::Stack => "honeymesh dark ports, version 1",
+            Self::Ingress => "honeymesh bans, version ",
+            Self::Stack => "honeymesh dark ports, version ",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mark_of_any_version_is_ours_and_nothing_else_is() {
+        for (side, words) in [(Side::Ingress, "honeymesh bans"), (Side::Stack, "honeymesh dark ports")] {
+            assert_eq!(side.version(&side.mark()), Some(VERSION));
+            let version = |number: &str| side.version(&format!("{words}, version {number}"));
+            assert_eq!((version("0"), version("7"), version("4294967295")), (Some(0), Some(7), Some(u32::MAX)));
+            for number in ["", "+7", "07", " 7", "7 ", "7.1", "-1", "4294967296", "seven"] {
+                assert_eq!(version(number), None, "{number:?}");
+            }
+            assert_eq!(side.version(&format!("my {words}, version 1")), None);
+        }
+        assert_eq!(Side::Ingress.version(&Side::Stack.mark()), None, "each side has its own");
     }
 }

@@ -5,6 +5,7 @@ mod entries;
 mod found;
 mod probing;
 mod sets;
+mod staged;
 mod taken;
 
 use super::{
@@ -29,6 +30,7 @@ use found::{Found, FoundTable, Picture};
 pub(super) use found::{is_unknown, remove_tables};
 use ipnet::IpNet;
 use sets::{Renewal, SetPlan};
+use staged::Staged;
 use std::{collections::BTreeSet, io};
 use taken::TakenBySide;
 
@@ -46,6 +48,10 @@ pub(super) struct Table {
     releases: bool,
     picture: Picture,
     taken: TakenBySide,
+    /// What was ordered while another version's tables still go on.
+    staged: Option<Staged>,
+    /// The version of those.
+    replaces: Option<u32>,
     /// Something that was ordered is not in the kernel, which has refused it: all of it is to be said again.
     owes: bool,
     /// Which sides have another never-ban set than is wanted.
@@ -74,7 +80,8 @@ pub(super) struct Beginning {
 }
 
 impl Table {
-    /// Makes the tables, or adopts those that an earlier writer left, with their entries, mode and lockdown.
+    /// Makes the tables, or adopts those that an earlier writer left, with their entries, mode and lockdown. Another version's go on
+    /// until [`Table::attach`].
     pub(super) fn open(socket: Socket, beginning: Beginning) -> Result<Self, Failure> {
         let Beginning { network, max_bans, releases, scan } = beginning;
         let layout = Layout {
@@ -96,6 +103,8 @@ impl Table {
             releases,
             picture: Picture::default(),
             taken: TakenBySide::new(),
+            staged: None,
+            replaces: None,
             owes: false,
             owes_allow: BTreeSet::new(),
             is_allow_ordered: false,
@@ -107,27 +116,39 @@ impl Table {
         };
         table.take(network);
         table.adopt()?;
+        if !table.is_staged() {
+            table.begin()?;
+        }
+        Ok(table)
+    }
+
+    /// Makes everything as it should be for the first time, as far as this kernel can.
+    fn begin(&mut self) -> Result<(), Failure> {
         let lacks = |failure: &Failure| failure.kind == FailureKind::Kernel && is_unknown(&failure.error());
-        let mut done = table.settle();
-        if table.weighs()
+        let mut done = self.settle();
+        if self.weighs()
             && let Err(failure) = &done
             && lacks(failure)
         {
             // Without coins, everything else may still be there.
-            table.refused_coins = Some(failure.clone());
-            table.layout.scan.iter_mut().for_each(|scan| scan.oracle = false);
-            done = table.settle();
+            self.refused_coins = Some(failure.clone());
+            self.layout.scan.iter_mut().for_each(|scan| scan.oracle = false);
+            done = self.settle();
         }
         match done {
             // What the rules about dark ports ask is not in every kernel; bans are dropped all the same.
             Err(failure) if lacks(&failure) => {
-                table.layout.scan = None;
-                table.refused = Some(failure);
-                table.settle()?;
+                self.layout.scan = None;
+                self.refused = Some(failure);
+                self.settle()
             }
-            done => done?,
+            done => done,
         }
-        Ok(table)
+    }
+
+    /// The version of ours whose tables were there, if that is another one than this.
+    pub(super) const fn replaces(&self) -> Option<u32> {
+        self.replaces
     }
 
     /// Are probes of dark ports seen?
@@ -154,21 +175,33 @@ impl Table {
     /// nothing go: each costs every packet a lookup.
     fn adopt(&mut self) -> Result<(), Failure> {
         let read = |error: io::Error| Failure::kernel("read", &error);
+        let mut all = Vec::new();
         for side in Side::BOTH {
             let found = found::look(&mut self.socket, side).map_err(read)?;
             let Some(table) = found.table else { continue };
             if table.flags & table::OWNED != 0 {
                 return Err(Failure::new(FailureKind::InUse, 0, TABLE));
             }
-            if !table.is_ours {
+            if table.version.is_none() {
                 return Err(Failure::new(FailureKind::Foreign, 0, TABLE));
+            }
+            self.replaces = self.replaces.max(table.other_version());
+            all.push((side, found));
+        }
+        self.staged = self.replaces.map(|_| Staged::default());
+        for (side, found) in all {
+            if self.is_staged() {
+                self.stage(side, &found).map_err(read)?;
+                continue;
             }
             if side == Side::Ingress {
                 self.layout.is_enforcing = !found.chains.contains_key(ingress::OBSERVING);
             }
             self.adopt_sets(&found, side).map_err(read)?;
         }
-        self.locked = Locked::now(self.read_locked(Side::Stack).map_err(read)?);
+        if !self.is_staged() {
+            self.locked = Locked::now(self.read_locked(Side::Stack).map_err(read)?);
+        }
         self.layout.is_locked = self.locked.lock != Lock::Off;
         Ok(())
     }
@@ -219,9 +252,12 @@ impl Table {
         let failed = |error| Failure::kernel("set up", &error);
         let mut found = Vec::new();
         for &side in sides {
-            let one = found::look(&mut self.socket, side).map_err(failed)?;
+            let mut one = found::look(&mut self.socket, side).map_err(failed)?;
             if one.is_foreign() {
                 return Err(Failure::new(FailureKind::Foreign, 0, TABLE));
+            }
+            if one.table.is_some_and(|table| self.is_staged() || table.other_version().is_some()) {
+                one = Found { gives_way: true, ..Found::default() };
             }
             let sets = self.plan_sets(side, &one, renewal);
             found.push((side, one, sets));
@@ -257,6 +293,9 @@ impl Table {
     fn commit_layout(&mut self, found: &[(Side, Found, SetPlan)], may_own: bool) -> io::Result<()> {
         let mut batch = Batch::default();
         for (side, found, sets) in found {
+            if found.gives_way {
+                batch.push(objects::del_table(*side));
+            }
             batch.push(objects::new_table(*side, self.flags(found, may_own)));
             self.lay_out(*side, found, sets, &mut batch);
         }
@@ -317,6 +356,9 @@ impl Table {
     fn change(&mut self, change: impl FnOnce(&mut Layout)) -> Result<(), Failure> {
         let before = self.layout.clone();
         change(&mut self.layout);
+        if self.is_staged() {
+            return Ok(());
+        }
         if self.owes {
             return self.say_again().map(|_| ());
         }
@@ -382,7 +424,7 @@ impl Table {
     /// Where the trap listens on the loopback interface. A kernel that refuses that is asked once: the start ends with it.
     pub(super) fn arm(&mut self, traps: [Option<u16>; 2]) -> Result<(), Failure> {
         let before = std::mem::replace(&mut self.layout.traps, traps);
-        if self.layout.traps == before {
+        if self.layout.traps == before || self.is_staged() {
             return Ok(());
         }
         self.settle().inspect_err(|_| self.layout.traps = before)
@@ -395,6 +437,9 @@ impl Table {
         }
         self.locked = Locked::now(lock);
         let was_locked = std::mem::replace(&mut self.layout.is_locked, lock != Lock::Off);
+        if self.is_staged() {
+            return Ok(());
+        }
         if self.owes {
             // Before anybody compares: our own work is nobody else's. And what else is refused is not this order's.
             let is_as_wanted = self.lock_as_taken();
@@ -426,6 +471,9 @@ impl Table {
     pub(super) fn guard(&mut self, network: Network) -> Result<(), Failure> {
         let before = (self.interfaces.clone(), self.layout.clone());
         self.take(network);
+        if self.is_staged() {
+            return Ok(());
+        }
         let was_owed = self.owes;
         let is_changed = self.is_changed().map_err(|error| {
             // Nothing was said: the next order is to find the network as new as this one did.
@@ -449,7 +497,7 @@ impl Table {
 
     /// How things stand, and what was mended since this was asked last.
     pub(super) fn state(&mut self) -> State {
-        self.has_allow |= self.is_allow_ordered && self.owes_allow.is_empty();
+        self.has_allow |= self.is_allow_ordered && self.owes_allow.is_empty() && !self.is_staged();
         State { mended: std::mem::take(&mut self.mended), owes: self.owes, has_allow: self.has_allow }
     }
 
@@ -510,8 +558,8 @@ impl Table {
         remove_tables(&mut self.socket).map(drop).map_err(|error| Failure::kernel("remove", &error))
     }
 
-    /// Is nothing to stay when the daemon ends?
+    /// Is nothing of ours to stay when the daemon ends?
     pub(super) const fn releases(&self) -> bool {
-        self.releases
+        self.releases && !self.is_staged()
     }
 }

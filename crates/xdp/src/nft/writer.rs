@@ -91,12 +91,17 @@ fn serve(mut line: Line, socket: Socket, loopback: &io::Result<Loopback>, told: 
         Err(failure) => return line.say(&Answer::Failed(failure)),
     };
     table.hear_from(told);
-    line.say(&Answer::Opened { sees_probes: table.sees_probes(), weighs: table.weighs() })?;
+    line.say(&opened(&table))?;
     let ended = obey(&mut line, &mut table, loopback);
     if table.releases() {
         let _gone_already = table.release();
     }
     ended
+}
+
+fn opened(table: &Table) -> Answer {
+    let replaces = table.replaces().filter(|_| table.is_staged());
+    Answer::Opened { sees_probes: table.sees_probes(), weighs: table.weighs(), replaces }
 }
 
 fn obey(line: &mut Line, table: &mut Table, loopback: &io::Result<Loopback>) -> io::Result<()> {
@@ -117,6 +122,7 @@ fn obey(line: &mut Line, table: &mut Table, loopback: &io::Result<Loopback>) -> 
 fn carry_out(order: Order, table: &mut Table, allow: &mut BTreeSet<ipnet::IpNet>) -> Result<Answer, Failure> {
     let read = |error: io::Error| Failure::kernel("read", &error);
     let count = match order {
+        Order::Attach => return table.attach().map(|()| opened(table)),
         Order::Raise { all, are_new } => table.raise(&all, are_new)?,
         Order::Lift(nets) => table.lift(&nets)?,
         Order::Allow { nets, is_last } => {

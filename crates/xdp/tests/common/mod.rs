@@ -12,7 +12,9 @@ pub mod backend;
 mod connections;
 pub mod counted;
 pub mod flood;
+pub mod older;
 pub mod tool;
+pub mod traffic;
 pub mod traps;
 pub mod wire;
 

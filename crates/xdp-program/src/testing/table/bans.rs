@@ -1,6 +1,7 @@
 //! Bans of addresses and prefixes, their ends, and who is exempt.
 
 use super::*;
+use alloc::format;
 
 pub(super) fn quiet() -> Script {
     let mut arp = vec![0xff; 12];
@@ -176,6 +177,28 @@ pub(super) fn nested_prefixes() -> Script {
         ],
     );
     script.hits = vec![("198.51.0.0/16", 1), ("198.51.100.64/26", 0), ("2001:db8::/32", 1)];
+    script
+}
+
+/// A wide ban around as many prefixes as can contain each other, every one of them ended or narrower in scope.
+pub(super) fn deeply_nested_prefixes() -> Script {
+    let (v4, v6) = (|bits| format!("64.0.0.0/{bits}"), |bits| format!("4000::/{bits}"));
+    // The table lives as long as the test: so may its words.
+    let within = (2..32).flat_map(|bits| [v4(bits), v6(bits)]).chain(["0.0.0.0/1".into(), "::/1".into()]);
+    let within = within.zip((0..).map(|number| number % 4 < 2)).map(|(net, has_ended)| {
+        let (scope, end) = if has_ended { (SCOPE_ALL, End::Past) } else { (SCOPE_DARK, End::Later) };
+        (&*net.leak(), scope, end)
+    });
+    let around = ["0.0.0.0/0", "::/0"].map(|net| (net, SCOPE_ALL, End::Later));
+    let mut script = script(
+        "a ban holds behind every prefix that can be within it and has ended or is narrower in scope",
+        Setting { bans: within.chain(around).collect(), ..Setting::default() },
+        vec![
+            Step::new("IPv4", Packet::udp("64.0.0.1", HERE4, 53).build(), &[Counter::DroppedNet]),
+            Step::new("IPv6", Packet::udp("4000::1", HERE6, 53).build(), &[Counter::DroppedNet]),
+        ],
+    );
+    script.hits = vec![("0.0.0.0/0", 1), ("::/0", 1), ("64.0.0.0/31", 0)];
     script
 }
 

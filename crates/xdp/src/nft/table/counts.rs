@@ -87,6 +87,17 @@ impl Counts {
         }
     }
 
+    /// One entered this set.
+    pub(super) fn one_came(&mut self, tier: Tier) {
+        *self.held.entry(tier).or_default() += 1;
+    }
+
+    /// One left it.
+    pub(super) fn one_went(&mut self, tier: Tier) {
+        let held = self.held.entry(tier).or_default();
+        *held = held.saturating_sub(1);
+    }
+
     /// The set that an entry was in which has ended by itself: a silence's, if there are any, because they are short.
     pub(super) fn ended_in(&self, net: &ipnet::IpNet) -> Tier {
         let [ban, dark] = [Class::Ban, Class::Dark].map(|class| Tier::of(class, net));

@@ -30,6 +30,14 @@ impl Table {
         if elements.iter().any(|element| !element.class.is_ban()) {
             return Err(Failure::new(FailureKind::Order, 0, "what is raised is a ban"));
         }
+        if self.is_staged() {
+            for element in elements {
+                self.check_room(element.tier(), usize::from(self.remembered(Some(&element.net)).is_empty()))
+                    .map_err(Trouble::failure)?;
+                self.remember(std::slice::from_ref(element));
+            }
+            return Ok(count(elements.len()));
+        }
         let missing = self.missing(elements.iter().map(Element::tier));
         self.make_ban_sets(&missing)?;
         for some in elements.chunks(PER_MESSAGE_MAX) {
@@ -68,6 +76,9 @@ impl Table {
 
     /// Removes whatever stands for these. How many of them had something.
     pub(in crate::nft) fn lift(&mut self, nets: &[IpNet]) -> Result<u32, Failure> {
+        if self.is_staged() {
+            return Ok(count(self.forget(nets)));
+        }
         let mut lifted = 0;
         for some in nets.chunks(PER_MESSAGE_MAX) {
             lifted += self.retry("lift bans", |table| table.lift_some(some))?;
@@ -124,6 +135,9 @@ impl Table {
 
     /// What stands for a prefix, in any class; of an address also what the kernel placed for its customer.
     pub(in crate::nft) fn held(&mut self, net: &IpNet) -> io::Result<Vec<Element>> {
+        if self.is_staged() {
+            return Ok(self.remembered(Some(net)));
+        }
         let mut held = Vec::new();
         for class in [Class::Ban, Class::Dark] {
             let tier = Tier::of(class, net);
@@ -155,7 +169,7 @@ impl Table {
         if fits(held) {
             return Ok(());
         }
-        if self.counts.may_count(held) {
+        if !self.is_staged() && self.counts.may_count(held) {
             for tier in self.layout.tiers.clone().into_iter().filter(peers) {
                 let now = self.entries(tier)?.len();
                 self.counts.is(tier, now);
@@ -170,6 +184,9 @@ impl Table {
 
     /// Every ban; see [`dump`]. Counts them, too.
     pub(in crate::nft) fn dump(&mut self, alive: &mut impl FnMut()) -> io::Result<Vec<Element>> {
+        if self.is_staged() {
+            return Ok(self.remembered(None));
+        }
         let all = dump(&mut self.socket, alive)?;
         self.counts.are(&all);
         Ok(all)
@@ -183,6 +200,9 @@ impl Table {
     pub(in crate::nft) fn set_allow(&mut self, nets: BTreeSet<IpNet>) -> Result<(), Failure> {
         let before = std::mem::replace(&mut self.allow, nets);
         self.is_allow_ordered = true;
+        if self.is_staged() {
+            return Ok(());
+        }
         let missing = self.missing(self.allow.iter().map(|net| Tier::of(Class::Allow, net)));
         if self.owes || !missing.is_empty() {
             self.owes_allow.extend(Side::BOTH);
@@ -261,6 +281,16 @@ impl Table {
 pub(super) enum Trouble {
     Known(Failure),
     Kernel(io::Error),
+}
+
+impl Trouble {
+    /// In words that are for whoever gave the order.
+    fn failure(self) -> Failure {
+        match self {
+            Self::Known(failure) => failure,
+            Self::Kernel(error) => Failure::kernel("count bans in", &error),
+        }
+    }
 }
 
 impl From<io::Error> for Trouble {

@@ -5,7 +5,7 @@ use crate::nft::{
     element,
     objects::{self, Hook, TABLE},
     shape::Shape,
-    side::Side,
+    side::{Side, VERSION},
     socket::{Socket, THINGS_MAX},
     tier::{Class, Tier},
     uapi::{chain, flag, message, object, rule, set, table},
@@ -19,6 +19,8 @@ use std::{
 #[derive(Debug, Default)]
 pub(super) struct Found {
     pub(super) table: Option<FoundTable>,
+    /// There is one that gives way to ours, so nothing in it counts.
+    pub(super) gives_way: bool,
     /// Chains, and where each hangs.
     pub(super) chains: BTreeMap<String, Option<Hook>>,
     pub(super) counters: BTreeSet<String>,
@@ -39,9 +41,15 @@ impl Found {
         self.sets.keys().filter_map(|name| Tier::parse(name)).filter(|tier| tier.class != Class::Placed).collect()
     }
 
+    /// Those that are as ours are, in everything that can be told of a set.
+    pub(super) fn alike(&self) -> BTreeSet<Tier> {
+        let alike = |(name, set): (&String, &FoundSet)| Tier::parse(name).filter(|tier| set.shape == Shape::of_tier(*tier));
+        self.sets.iter().filter_map(alike).collect()
+    }
+
     /// Is there a table of somebody else's?
     pub(super) fn is_foreign(&self) -> bool {
-        self.table.is_some_and(|table| !table.is_ours)
+        self.table.is_some_and(|table| table.version.is_none())
     }
 }
 
@@ -49,7 +57,15 @@ impl Found {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct FoundTable {
     pub(super) flags: u32,
-    pub(super) is_ours: bool,
+    /// The version of ours that made it; `None`: somebody else did.
+    pub(super) version: Option<u32>,
+}
+
+impl FoundTable {
+    /// The version of ours that made it, if that is another one than this.
+    pub(super) fn other_version(self) -> Option<u32> {
+        self.version.filter(|version| *version != VERSION)
+    }
 }
 
 /// Our tables as the kernel tells them, without what changes by itself.
@@ -86,20 +102,23 @@ impl Picture {
     }
 }
 
-/// Removes our tables. Was there one?
+/// Removes our tables, of whatever version. Was there one? `EBUSY` is an owner who lives.
 pub(in crate::nft) fn remove_tables(socket: &mut Socket) -> io::Result<bool> {
     let mut batch = Batch::default();
     for side in Side::BOTH {
         match find_table(socket, side) {
-            Ok(found) if found.is_some_and(|table| table.is_ours) => batch.push(objects::del_table(side)),
+            Ok(found) if found.is_some_and(|table| table.version.is_some()) => batch.push(objects::del_table(side)),
             // A kernel without one of the families has no table there.
             Err(error) if side == Side::Ingress || !is_unknown(&error) => return Err(error),
             _ => {}
         }
     }
     let any = !batch.is_empty();
-    socket.commit(batch)?;
-    Ok(any)
+    match socket.commit(batch) {
+        // Tables could be read, so it is not our power that is missing: somebody else holds them.
+        Err(error) if error.raw_os_error() == Some(libc::EPERM) => Err(io::Error::from_raw_os_error(libc::EBUSY)),
+        done => done.map(|()| any),
+    }
 }
 
 /// What a kernel says about something that it does not have.
@@ -124,7 +143,7 @@ pub(super) fn find_table(socket: &mut Socket, side: Side) -> io::Result<Option<F
     socket.get(&ask, |message| {
         let parts = message.attributes();
         let mark = parts.bytes(table::USERDATA).and_then(objects::comment_text);
-        Some(FoundTable { flags: parts.number(table::FLAGS).unwrap_or(0), is_ours: mark == Some(side.mark()) })
+        Some(FoundTable { flags: parts.number(table::FLAGS).unwrap_or(0), version: mark.and_then(|mark| side.version(mark)) })
     })
 }
 
@@ -188,6 +207,7 @@ pub(super) fn look(socket: &mut Socket, side: Side) -> io::Result<Found> {
     )?;
     Ok(Found {
         table: Some(table),
+        gives_way: false,
         chains: chains.into_iter().collect(),
         counters: counters.into_iter().collect(),
         sets: sets(socket, side)?,

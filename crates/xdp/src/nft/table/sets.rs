@@ -95,6 +95,10 @@ impl Table {
         }
         let spared = self.allow.iter().map(|net| Element::allowed(*net)).filter(|element| told.contains(&element.tier()));
         entries::add(&spared.collect::<Vec<_>>(), &[side], batch);
+        // What takes another version's place has its bans from the first packet on.
+        let new: BTreeSet<Tier> = plan.new_tiers().collect();
+        let entering = self.staged.iter().flat_map(|staged| &staged.entering).filter(|element| new.contains(&element.tier()));
+        entries::add(&entering.cloned().collect::<Vec<_>>(), &[side], batch);
         if plan.new.iter().any(|(name, _)| name == LOCKED) {
             self.add_locked(side, batch);
         }
