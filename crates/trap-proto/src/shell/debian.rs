@@ -142,7 +142,7 @@ impl<'a> Shell<'a> {
             let words = command.slices();
             let filtered = piped.as_ref().and_then(|input| filter(&words, input));
             let is_last = at + 1 == pipeline.len();
-            let mut own = Output { merged: output.merged, ..Output::default() };
+            let mut own = Output { merged: output.merged || command.merged, ..Output::default() };
             match filtered {
                 Some(filtered) => own.out = filtered,
                 // What goes into something that is not known here is gone.
@@ -156,7 +156,7 @@ impl<'a> Shell<'a> {
             if is_last && piped.is_none() {
                 output.reads = output.reads.or(own.reads);
             }
-            if command.to_file {
+            if command.to_file() {
                 own.out.clear();
             }
             own.out.truncate(OUTPUT_BYTES_MAX);
@@ -166,7 +166,7 @@ impl<'a> Shell<'a> {
     }
 
     fn command(&self, command: &Command, words: &[&[u8]], place: &mut Place, output: &mut Output) {
-        output.reads = Reads::of(words, command.to_file);
+        output.reads = Reads::of(words, command.to_file());
         if output.reads.is_some() {
             return;
         }

@@ -26,13 +26,24 @@ pub(super) enum Joint {
 pub(super) struct Command {
     pub(super) joint: Joint,
     pub(super) words: Vec<Vec<u8>>,
-    /// What it prints goes to a file.
-    pub(super) to_file: bool,
-    /// What it complains of goes nowhere, or where the rest goes.
+    /// The file that it reads (`<`).
+    pub(super) input: Option<Vec<u8>>,
+    /// The file that what it prints goes to (`>`, `1>`, `&>`), the last one named.
+    pub(super) output: Option<Vec<u8>>,
+    /// That file keeps what it has (`>>`).
+    pub(super) appends: bool,
+    /// What it complains of goes to a file (`2>`, `&>`).
     pub(super) quiet: bool,
+    /// What it complains of goes where the rest goes (`2>&1`).
+    pub(super) merged: bool,
 }
 
 impl Command {
+    /// What it prints goes to a file.
+    pub(super) const fn to_file(&self) -> bool {
+        self.output.is_some()
+    }
+
     pub(super) fn slices(&self) -> Vec<&[u8]> {
         self.words.iter().map(Vec::as_slice).collect()
     }
@@ -65,7 +76,7 @@ impl Reader<'_> {
             [b'&', b'>', rest @ ..] => {
                 self.rest = rest;
                 self.command.quiet = true;
-                return self.redirect();
+                return self.redirect(b'1');
             }
             [b'&', ..] => (1, Joint::Then),
             _ => return self.in_command(),
@@ -80,11 +91,13 @@ impl Reader<'_> {
         let rest = self.rest;
         self.rest = behind;
         match first {
-            b'\'' => self.quoted(b'\''),
-            b'"' => self.quoted(b'"'),
+            b'\'' => self.quoted(),
+            b'"' => self.doubly_quoted(),
             b'\\' => {
                 if let [escaped, further @ ..] = behind {
-                    self.push(*escaped);
+                    if *escaped != b'\n' {
+                        self.push(*escaped);
+                    }
                     self.rest = further;
                 }
             }
@@ -92,38 +105,109 @@ impl Reader<'_> {
                 let end = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
                 self.rest = &rest[end..];
             }
-            b'2' if self.word.is_none() && behind.first() == Some(&b'>') => {
-                self.command.quiet = true;
+            b'0'..=b'9' if self.word.is_none() && matches!(behind.first(), Some(b'>' | b'<')) => {
                 self.rest = &behind[1..];
-                self.skip_target();
+                return if behind[0] == b'<' { self.source() } else { self.redirect(*first) };
             }
-            b'>' => return self.redirect(),
+            b'>' => return self.redirect(b'1'),
+            b'<' => return self.source(),
             byte if byte.is_ascii_whitespace() => self.end_word(),
             byte => self.push(*byte),
         }
         true
     }
 
-    /// Behind `>`.
-    fn redirect(&mut self) -> bool {
+    /// Behind `>`: a file's name, or `&1`.
+    fn redirect(&mut self, number: u8) -> bool {
         self.end_word();
-        self.command.to_file = true;
-        self.skip_target();
+        let appends = self.rest.first() == Some(&b'>');
+        self.rest = self.rest.strip_prefix(b">").or_else(|| self.rest.strip_prefix(b"|")).unwrap_or(self.rest);
+        if let [b'&', to @ (b'0'..=b'9' | b'-'), behind @ ..] = self.rest {
+            self.rest = behind;
+            match (number, to) {
+                (b'2', b'1') => self.command.merged = true,
+                (b'2', _) => self.command.quiet = true,
+                _ => {}
+            }
+            return true;
+        }
+        self.rest = self.rest.strip_prefix(b"&").unwrap_or(self.rest);
+        let target = self.target();
+        match number {
+            b'1' => (self.command.output, self.command.appends) = (Some(target), appends),
+            b'2' => self.command.quiet = true,
+            _ => {}
+        }
         true
     }
 
-    /// The file's name, or `&1`.
-    fn skip_target(&mut self) {
-        self.rest = self.rest.strip_prefix(b">").unwrap_or(self.rest);
-        self.rest = self.rest.strip_prefix(b"&").unwrap_or(self.rest).trim_ascii_start();
-        let end = self.rest.iter().position(|byte| matches!(byte, b' ' | b';' | b'&' | b'|' | b'\n')).unwrap_or(self.rest.len());
-        self.rest = &self.rest[end..];
+    /// Behind `<`; a here-document's word (`<<`) is no file.
+    fn source(&mut self) -> bool {
+        self.end_word();
+        let here = self.rest.strip_prefix(b"<");
+        self.rest = here.unwrap_or(self.rest);
+        let target = self.target();
+        if here.is_none() {
+            self.command.input = Some(target);
+        }
+        true
     }
 
-    fn quoted(&mut self, quote: u8) {
-        let end = memchr::memchr(quote, self.rest).unwrap_or(self.rest.len());
+    /// The word that follows, without its quotes.
+    fn target(&mut self) -> Vec<u8> {
+        self.rest = self.rest.trim_ascii_start();
+        while let [first, behind @ ..] = self.rest {
+            match first {
+                b';' | b'&' | b'|' | b'<' | b'>' => break,
+                byte if byte.is_ascii_whitespace() => break,
+                b'\'' => {
+                    self.rest = behind;
+                    self.quoted();
+                }
+                b'"' => {
+                    self.rest = behind;
+                    self.doubly_quoted();
+                }
+                b'\\' => {
+                    let (escaped, further) = behind.split_at(behind.len().min(1));
+                    self.word.get_or_insert_default().extend_from_slice(escaped);
+                    self.rest = further;
+                }
+                byte => {
+                    self.push(*byte);
+                    self.rest = behind;
+                }
+            }
+        }
+        self.word.take().unwrap_or_default()
+    }
+
+    fn quoted(&mut self) {
+        let end = memchr::memchr(b'\'', self.rest).unwrap_or(self.rest.len());
         self.word.get_or_insert_default().extend_from_slice(&self.rest[..end]);
         self.rest = self.rest.get(end + 1..).unwrap_or_default();
+    }
+
+    /// Between double quotes a backslash stands before `"`, `\`, `$` and a backtick.
+    fn doubly_quoted(&mut self) {
+        let word = self.word.get_or_insert_default();
+        loop {
+            match self.rest {
+                [] => return,
+                [b'"', behind @ ..] => {
+                    self.rest = behind;
+                    return;
+                }
+                [b'\\', escaped @ (b'"' | b'\\' | b'$' | b'`'), behind @ ..] => {
+                    word.push(*escaped);
+                    self.rest = behind;
+                }
+                [byte, behind @ ..] => {
+                    word.push(*byte);
+                    self.rest = behind;
+                }
+            }
+        }
     }
 
     fn push(&mut self, byte: u8) {
@@ -142,7 +226,7 @@ impl Reader<'_> {
         self.end_word();
         let next = Command { joint, ..Command::default() };
         let command = core::mem::replace(&mut self.command, next);
-        if !command.words.is_empty() {
+        if !command.words.is_empty() || command.output.is_some() {
             self.done.push(command);
         } else {
             // `;;` and the like: what was said first counts.
@@ -188,11 +272,13 @@ mod tests {
         let parts = commands(line.as_bytes()).into_iter().map(|command| {
             let words: Vec<String> = command.words.iter().map(|word| said(word)).collect();
             format!(
-                "{:?}{:?}{}{}",
+                "{:?}{:?}{}{}{}{}",
                 command.joint,
                 words,
-                if command.to_file { ">" } else { "" },
-                if command.quiet { "!" } else { "" }
+                command.input.map(|name| format!("<{}", said(&name))).unwrap_or_default(),
+                command.output.map(|name| format!(">{}{}", if command.appends { ">" } else { "" }, said(&name))).unwrap_or_default(),
+                if command.quiet { "!" } else { "" },
+                if command.merged { "&" } else { "" }
             )
         });
         parts.collect::<Vec<_>>().join(" ")
@@ -205,9 +291,15 @@ mod tests {
             ("a; b && c || d | e & f", r#"Then["a"] Then["b"] And["c"] Or["d"] Pipe["e"] Then["f"]"#),
             (r#"echo 'a; b' "c d"x\ y"#, r#"Then["echo", "a; b", "c dx y"]"#),
             ("wget x -O- 2>/dev/null | sh", r#"Then["wget", "x", "-O-"]! Pipe["sh"]"#),
-            ("cat a > /tmp/b; id", r#"Then["cat", "a"]> Then["id"]"#),
-            ("x >/dev/null 2>&1 && y", r#"Then["x"]>! And["y"]"#),
-            ("x &> /dev/null; y", r#"Then["x"]>! Then["y"]"#),
+            ("cat a > /tmp/b; id", r#"Then["cat", "a"]>/tmp/b Then["id"]"#),
+            ("x >/dev/null 2>&1 && y", r#"Then["x"]>/dev/null& And["y"]"#),
+            ("x &> /dev/null; y", r#"Then["x"]>/dev/null! Then["y"]"#),
+            (r#"echo "a\"b; id""#, r#"Then["echo", "a\"b; id"]"#),
+            ("cat < /etc/passwd | wc -l", r#"Then["cat"]</etc/passwd Pipe["wc", "-l"]"#),
+            ("echo x>>'a b'1>c", r#"Then["echo", "x"]>c"#),
+            ("echo x>>'a b'", r#"Then["echo", "x"]>>a b"#),
+            ("while read i; do echo $i; done < .s", r#"Then["while", "read", "i"] Then["do", "echo", "$i"] Then["done"]<.s"#),
+            ("ls /x 2>&1 | head -1", r#"Then["ls", "/x"]& Pipe["head", "-1"]"#),
             ("# nothing\nid", r#"Then["id"]"#),
             (";;;", ""),
             ("'", r#"Then[""]"#),
