@@ -7,7 +7,7 @@ mod arithmetic;
 pub(crate) mod debian;
 pub(crate) mod device;
 mod echo;
-mod filter;
+mod syntax;
 mod words;
 
 pub(crate) use words::downloads;

@@ -44,7 +44,7 @@ fn worked_out(text: &[u8]) -> Option<(i64, &[u8])> {
 }
 
 /// Numbers with `+`, `-`, `*`, `/` and `%` between them.
-fn value(sum: &[u8]) -> Option<i64> {
+pub(super) fn value(sum: &[u8]) -> Option<i64> {
     let bytes: Vec<u8> = sum.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect();
     let mut rest = bytes.as_slice();
     let (mut total, mut product) = (0_i64, number(&mut rest)?);

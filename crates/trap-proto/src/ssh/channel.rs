@@ -95,7 +95,7 @@ impl Channel {
     pub(super) fn go_on(&mut self, reads: Option<Reads>) -> bool {
         self.runs = match reads {
             None => return false,
-            Some(Reads::File) => Runs::File,
+            Some(Reads::File | Reads::Copy) => Runs::File,
             Some(Reads::Echo) => Runs::Echo,
             Some(Reads::Commands) => Runs::Commands,
         };

@@ -16,7 +16,7 @@ use crate::{
     FIELD_BYTES_MAX, Findings, Flow,
     shell::{
         Outcome,
-        debian::{OUTPUT_BYTES_MAX, Output, Shell},
+        debian::{Allowance, OUTPUT_BYTES_MAX, Output, Shell},
         downloads,
     },
 };
@@ -40,6 +40,8 @@ const CONNECT_FAILED: u32 = 2;
 pub(super) struct Connection {
     channels: Vec<Option<Channel>>,
     proofs: usize,
+    /// What the shells may do for it.
+    allowance: Allowance,
     /// The client wants no further session.
     is_closed: bool,
 }
@@ -148,7 +150,8 @@ impl Transport {
         };
         let interactive = channel.has_terminal;
         channel.place.enter(desk.now);
-        let shell = Shell::new(&self.setup.persona, self.login.user(), desk.now, interactive);
+        let work = self.connection.allowance.grant(desk.now);
+        let shell = Shell::new(&self.setup.persona, self.login.user(), desk.now, interactive).working(work);
         match kind {
             MSG_CHANNEL_WINDOW_ADJUST => channel.open_window(fields.number()?),
             // Of no kind that a shell reads.
@@ -166,6 +169,7 @@ impl Transport {
             }
         }
         channel.flush(&mut reply.messages);
+        self.connection.allowance.put_back(shell.steps_left());
         Some(())
     }
 }
@@ -289,7 +293,7 @@ impl Channel {
     }
 
     fn execute(&mut self, command: &[u8], shell: &Shell<'_>, reply: &mut Reply) {
-        let mut output = Output { merged: self.has_terminal, ..Output::default() };
+        let mut output = Output::merged(self.has_terminal);
         let _ = shell.run(command, &mut self.place, &mut output);
         self.show(&output, reply);
         if !self.go_on(output.reads) {
@@ -345,8 +349,8 @@ impl Channel {
         }
         // What nobody would see is not worked out.
         if reply.printed < OUTPUT_BYTES_MAX {
-            let mut output = Output { merged: self.has_terminal, ..Output::default() };
-            let outcome = shell.run(line, &mut self.place, &mut output);
+            let mut output = Output::merged(self.has_terminal);
+            let outcome = shell.run_line(line, &mut self.place, &mut output);
             self.show(&output, reply);
             if outcome == Outcome::Exit {
                 return false;

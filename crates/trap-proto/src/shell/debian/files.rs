@@ -1,6 +1,9 @@
 //! What lies on the machine: folders that one can look into, mounted file systems, and dates that fit its life.
 
-use super::{Output, Place, Shell};
+use super::{
+    Output, Place, Shell,
+    options::{Known, Options},
+};
 use crate::calendar::Moment;
 use alloc::{
     format,
@@ -15,6 +18,8 @@ const BASE_FILES: [u64; 2] = [1_756_052_400, 1_762_537_200];
 /// From then on a machine is installed with the second.
 const SECOND_POINT: u64 = 1_763_251_200;
 const BLOCK_BYTES: u64 = 4_096;
+/// What a line of a listing costs, in steps: most of it is its date.
+const ROW_STEPS: usize = 12;
 
 /// When something was changed last.
 #[derive(Clone, Copy)]
@@ -224,9 +229,13 @@ const EMPTY: [&str; 31] = [
     "/usr/lib",
     "/usr/share",
 ];
-/// What of them holds something that is not told: who lists it gets nothing by a program that was stopped.
-const FULL: [&str; 10] =
-    ["/bin", "/sbin", "/lib", "/proc", "/sys", "/usr/bin", "/usr/sbin", "/usr/lib", "/usr/share", "/var/lib"];
+/// Where the kernel shows what is in no listing.
+const KERNELS: [&str; 3] = ["/proc", "/sys", "/usr/lib"];
+const LS: Known = Known {
+    letters: "lahdAtrSR1FinosgpmCxXkcuZUGNqQ",
+    long: &[("all", b'a'), ("almost-all", b'A'), ("recursive", b'R'), ("human-readable", b'h'), ("directory", b'd'), ("reverse", b'r')],
+    wrong: 2,
+};
 
 /// A line of a listing.
 struct Row {
@@ -265,63 +274,128 @@ impl Shell<'_> {
         }
     }
 
-    /// `mkdir`: folders that can be entered.
-    pub(super) fn mkdir(&self, arguments: &[&[u8]], place: &mut Place, output: &mut Output) {
-        let parents = arguments.iter().any(|word| word.starts_with(b"-") && word.contains(&b'p'));
-        for word in arguments.iter().filter(|word| !word.starts_with(b"-")) {
-            match place.resolve(word, &self.home()) {
-                Some(path) if self.is_folder(&path, place) && parents => {}
-                Some(path) if self.is_folder(&path, place) => {
-                    let word = crate::safe_text(word, 200);
-                    self.fail(&format!("mkdir: cannot create directory \u{2018}{word}\u{2019}: File exists\n"), output);
-                }
-                Some(path) => place.make(path),
-                None => {}
-            }
-        }
-    }
-
     /// `ls`.
     pub(super) fn list(&self, arguments: &[&[u8]], place: &Place, output: &mut Output) {
-        let letters: Vec<u8> = arguments.iter().filter_map(|word| word.strip_prefix(b"-")).flatten().copied().collect();
-        let (is_long, shows_all, is_itself) = (letters.contains(&b'l'), letters.contains(&b'a'), letters.contains(&b'd'));
-        let words: Vec<&[u8]> = arguments.iter().copied().filter(|word| !word.starts_with(b"-")).collect();
-        let words = if words.is_empty() { alloc::vec![&b"."[..]] } else { words };
-        let several = words.len() > 1;
-        for (number, word) in words.iter().enumerate() {
+        let words: Vec<&[u8]> = core::iter::once(&b"ls"[..]).chain(arguments.iter().copied()).collect();
+        let Some(mut options) = Options::read(&words, &LS, output) else { return };
+        if options.words.is_empty() {
+            options.words.push(b".");
+        }
+        let several = options.words.len() > 1 || options.has(b'R');
+        let (mut alone, mut folders) = (Vec::new(), Vec::new());
+        for word in &options.words {
+            if !self.work.take(ROW_STEPS) {
+                return;
+            }
             let Some(path) = place.resolve(word, &self.home()) else { continue };
             let shown = crate::safe_text(word, 200);
-            let rows = if self.is_folder(&path, place) {
-                if path.starts_with("/root") && !self.is_root() {
-                    self.fail(&format!("ls: cannot open directory '{shown}': Permission denied\n"), output);
-                    output.status = 2;
-                    continue;
-                }
-                if is_itself {
-                    alloc::vec![Row { name: shown.clone(), ..self.itself(&path) }]
-                } else {
-                    self.rows(&path, place, shows_all)
-                }
-            } else if let Some(entry) = self.entry(&path) {
-                alloc::vec![Row { name: shown.clone(), ..self.row(entry) }]
+            if self.is_folder(&path, place) && options.has(b'd') {
+                alone.push(Row { name: shown, ..self.itself(&path) });
+            } else if self.is_folder(&path, place) {
+                folders.push((shown, path));
+            } else if let Some(row) = self.row_of(&path, place) {
+                alone.push(Row { name: shown, ..row });
             } else {
                 self.fail(&format!("ls: cannot access '{shown}': No such file or directory\n"), output);
                 output.status = 2;
+            }
+        }
+        self.put_rows(alone, &options, false, output);
+        let mut is_first = output.out.is_empty();
+        for (shown, path) in folders {
+            if path.starts_with("/root") && !self.is_root() {
+                self.fail(&format!("ls: cannot open directory '{shown}': Permission denied\n"), output);
+                output.status = 2;
                 continue;
-            };
-            let is_content = self.is_folder(&path, place) && !is_itself;
-            let head =
-                if several && is_content { format!("{}{shown}:\n", if number == 0 { "" } else { "\n" }) } else { String::new() };
-            let text = if is_long {
-                self.long(&rows, is_content)
-            } else {
-                rows.iter().map(|row| format!("{}\n", plain(&row.name))).collect()
-            };
-            output.out.extend_from_slice((head + &text).as_bytes());
+            }
+            if several {
+                output.say(&format!("{}{shown}:\n", if is_first { "" } else { "\n" }));
+            }
+            is_first = false;
+            let mut rows = self.rows(&path, place, options.has(b'a'));
+            if !options.has(b'a') && !options.has(b'A') {
+                rows.retain(|row| !row.name.starts_with('.'));
+            }
+            self.put_rows(rows, &options, true, output);
         }
     }
 
+    fn put_rows(&self, mut rows: Vec<Row>, options: &Options<'_>, is_content: bool, output: &mut Output) {
+        if options.has(b't') {
+            rows.sort_by_key(|row| core::cmp::Reverse(row.changed));
+        } else if options.has(b'S') {
+            rows.sort_by_key(|row| core::cmp::Reverse(row.bytes));
+        }
+        if options.has(b'r') {
+            rows.reverse();
+        }
+        let text = if options.has(b'l') || options.has(b'n') || options.has(b'o') || options.has(b'g') {
+            self.long(&rows, is_content, options.has(b'h'))
+        } else {
+            rows.iter().map(|row| format!("{}\n", plain(&row.name))).collect()
+        };
+        output.say(&text);
+    }
+
+    /// What stands under a path that is no folder.
+    fn row_of(&self, path: &str, place: &Place) -> Option<Row> {
+        if let Some(file) = place.memory.file(path) {
+            return Some(self.written(file, ""));
+        }
+        if place.memory.is_gone(path) {
+            return None;
+        }
+        if let Some(entry) = self.entry(path) {
+            return Some(self.row(entry));
+        }
+        if super::programs::is_program(path) {
+            return Some(self.program_row(path.rsplit('/').next().unwrap_or_default()));
+        }
+        let (folder, name) = path.rsplit_once('/')?;
+        let in_home = folder == self.home() || folder == format!("{}/.ssh", self.home());
+        in_home.then(|| self.rows(folder, place, false).into_iter().find(|row| row.name == name))?
+    }
+
+    fn written(&self, file: &super::memory::File, name: &str) -> Row {
+        Row {
+            rights: if file.is_program { "-rwxr-xr-x" } else { "-rw-r--r--" }.into(),
+            links: 1,
+            owner: self.user().to_string(),
+            group: self.user().to_string(),
+            bytes: file.length,
+            changed: self.now.0 / 1_000_000,
+            name: name.to_string(),
+        }
+    }
+
+    fn program_row(&self, name: &str) -> Row {
+        let bytes = super::programs::size(self.persona, name);
+        Row { name: name.to_string(), ..self.row(&("", "-rwxr-xr-x", 1, "root", "root", bytes, Age::Release)) }
+    }
+
+    /// Whether something that is no folder is there by itself.
+    pub(super) fn is_known(&self, path: &str, place: &Place) -> bool {
+        self.row_of(path, place).is_some() || KERNELS.iter().any(|folder| super::memory::is_in(path, folder)) && self.has_text(path, place)
+    }
+
+    fn has_text(&self, path: &str, place: &Place) -> bool {
+        let mut own = Output::default();
+        self.cat(path.as_bytes(), place, &mut own);
+        own.status == 0
+    }
+
+    /// The names in a folder, in order.
+    pub(super) fn names_in(&self, path: &str, place: &Place) -> Vec<String> {
+        if !self.is_folder(path, place) || path.starts_with("/root") && !self.is_root() {
+            return Vec::new();
+        }
+        self.rows(path, place, false).into_iter().map(|row| plain(&row.name).to_string()).collect()
+    }
+
     pub(super) fn is_folder(&self, path: &str, place: &Place) -> bool {
+        if place.memory.is_gone(path) && !place.has_made(path) || place.memory.file(path).is_some() {
+            return false;
+        }
         let is_home = path == self.home() || path == "/root" || path == format!("{}/.ssh", self.home());
         is_home
             || EMPTY.contains(&path)
@@ -367,12 +441,14 @@ impl Shell<'_> {
             rows.push(Row { rights: "-rw-------".into(), bytes: 0, ..self.row(&file("authorized_keys", 0, Age::Installed)) });
         } else if let Some((_, entries)) = FOLDERS.iter().find(|(folder, _)| *folder == path) {
             rows.extend(entries.iter().map(|entry| self.row(entry)));
-        } else if FULL.contains(&path) && matches!(path, "/bin" | "/usr/bin") {
-            rows.extend(
-                super::programs::names()
-                    .map(|name| Row { name, ..self.row(&("", "-rwxr-xr-x", 1, "root", "root", 43_432, Age::Release)) }),
-            );
+        } else if matches!(path, "/bin" | "/usr/bin") {
+            rows.extend(super::programs::names().map(|name| self.program_row(&name)));
+        } else if matches!(path, "/sbin" | "/usr/sbin") {
+            rows.extend(super::programs::system_names().map(|name| self.program_row(&name)));
         }
+        let inside = |name: &str| format!("{}/{}", path.trim_end_matches('/'), plain(name));
+        rows.retain(|row| !place.memory.is_gone(&inside(&row.name)) && place.memory.file(&inside(&row.name)).is_none());
+        rows.extend(place.memory.files_in(path).map(|(name, file)| self.written(file, name)));
         let now = self.now.0 / 1_000_000;
         rows.extend(place.made_in(path).map(|name| Row {
             name: name.to_string(),
@@ -386,8 +462,6 @@ impl Shell<'_> {
             let above = path.rsplit_once('/').map_or("/", |(above, _)| if above.is_empty() { "/" } else { above });
             let dots = [Row { name: ".".into(), ..self.itself(path) }, Row { name: "..".into(), ..self.itself(above) }];
             rows.splice(0..0, dots);
-        } else {
-            rows.retain(|row| !row.name.starts_with('.'));
         }
         rows
     }
@@ -418,7 +492,9 @@ impl Shell<'_> {
 
     fn row(&self, entry: &Entry) -> Row {
         let (name, rights, links, owner, group, bytes, age) = *entry;
-        let kernel = self.persona.kernel(self.now).release;
+        // What is left is asked for before the next folder.
+        let _ = self.work.take(ROW_STEPS);
+        let kernel = self.kernel().release;
         let name = name.replace("KERNEL", kernel);
         let changed = self.changed(&name, age);
         let bytes = if rights.starts_with('l') {
@@ -435,8 +511,8 @@ impl Shell<'_> {
         let persona = self.persona;
         let changed = match age {
             Age::Installed => persona.set_up(name),
-            Age::Release => BASE_FILES[usize::from(persona.installed() >= SECOND_POINT)],
-            Age::Started => persona.booted(self.now).0 / 1_000_000 + persona.number(name) % 9,
+            Age::Release => BASE_FILES[usize::from(self.installed() >= SECOND_POINT)],
+            Age::Started => self.booted() + persona.number(name) % 9,
             Age::Every(seconds) => {
                 let offset = persona.number(name) % seconds;
                 now - (now + offset) % seconds
@@ -446,19 +522,20 @@ impl Shell<'_> {
     }
 
     /// `ls -l`: columns as wide as their widest.
-    fn long(&self, rows: &[Row], is_content: bool) -> String {
+    fn long(&self, rows: &[Row], is_content: bool, is_human: bool) -> String {
         let widest = |of: &dyn Fn(&Row) -> usize| rows.iter().map(of).max().unwrap_or(0);
         let links = widest(&|row| row.links.to_string().len());
         let (owner, group) = (widest(&|row| row.owner.len()), widest(&|row| row.group.len()));
-        let bytes = widest(&|row| row.bytes.to_string().len());
+        let amount = |bytes: u64| if is_human { human(bytes) } else { bytes.to_string() };
+        let bytes = widest(&|row| amount(row.bytes).len());
         let kib: u64 =
             rows.iter().filter(|row| !row.rights.starts_with('l')).map(|row| row.bytes.div_ceil(BLOCK_BYTES) * 4).sum();
-        let head = if is_content { format!("total {kib}\n") } else { String::new() };
+        let head = if is_content { format!("total {}\n", if is_human { human(kib * 1_024) } else { kib.to_string() }) } else { String::new() };
         rows.iter().fold(head, |text, row| {
             let date = self.date(row.changed);
             text + &format!(
                 "{} {:>links$} {:<owner$} {:<group$} {:>bytes$} {date} {}\n",
-                row.rights, row.links, row.owner, row.group, row.bytes, row.name
+                row.rights, row.links, row.owner, row.group, amount(row.bytes), row.name
             )
         })
     }
@@ -471,6 +548,21 @@ impl Shell<'_> {
             false => format!("{month} {day:>2}  {:04}", moment.year),
         }
     }
+}
+
+/// As `ls -h` shows an amount: rounded up, with a digit behind the point below ten.
+fn human(bytes: u64) -> String {
+    let (mut unit, mut letters) = (1_u64, "KMGT".chars());
+    if bytes < 1_024 {
+        return bytes.to_string();
+    }
+    let mut letter = 'K';
+    while bytes >= unit * 1_024 {
+        unit *= 1_024;
+        letter = letters.next().unwrap_or('T');
+    }
+    let tenths = (bytes * 10).div_ceil(unit);
+    if tenths < 100 { format!("{}.{}{letter}", tenths / 10, tenths % 10) } else { format!("{}{letter}", bytes.div_ceil(unit)) }
 }
 
 /// A name without where it leads.

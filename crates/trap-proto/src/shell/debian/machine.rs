@@ -14,6 +14,11 @@ const AMD_FLAGS: &str = " mmxext fxsr_opt extd_apicid cmp_legacy svm cr8_legacy 
     bmi1 avx2 smep bmi2 rdseed adx smap clflushopt sha_ni xsaveopt";
 const BUILDER: &str = "(debian-kernel@lists.debian.org) (x86_64-linux-gnu-gcc-14 (Debian 14.2.0-19) 14.2.0, GNU ld (GNU Binutils \
     for Debian) 2.44)";
+/// What looking at every process costs, in steps.
+pub(super) const PROCESSES_STEPS: usize = 1_000;
+/// What `cat` costs for each file, in steps.
+const CAT_STEPS: usize = 100;
+
 impl Shell<'_> {
     /// Answers what asks for the machine; `false` if this does not.
     pub(super) fn machine(&self, words: &[&[u8]], place: &Place, output: &mut Output) -> bool {
@@ -21,6 +26,9 @@ impl Shell<'_> {
             [name, arguments @ ..] => (name.rsplit(|byte| *byte == b'/').next().unwrap_or_default(), arguments),
             [] => return false,
         };
+        if !self.work.take(steps(name)) {
+            return true;
+        }
         let text = match name {
             b"uname" => uname(self.persona, self.now, arguments),
             b"nproc" => format!("{}\n", self.persona.machine().cores),
@@ -41,18 +49,17 @@ impl Shell<'_> {
                 self.users(output);
                 return true;
             }
-            b"cat" if !arguments.is_empty() => {
-                arguments.iter().for_each(|file| self.cat(file, place, output));
-                return true;
-            }
             _ => return false,
         };
         output.out.extend_from_slice(text.as_bytes());
         true
     }
 
-    fn cat(&self, word: &[u8], place: &Place, output: &mut Output) {
+    pub(super) fn cat(&self, word: &[u8], place: &Place, output: &mut Output) {
         if output.out.len() > super::OUTPUT_BYTES_MAX {
+            return;
+        }
+        if !self.work.take(CAT_STEPS) {
             return;
         }
         let persona = self.persona;
@@ -61,7 +68,7 @@ impl Shell<'_> {
             b"/proc/cpuinfo" => cpuinfo(persona),
             b"/proc/meminfo" => self.memory().meminfo(),
             b"/proc/version" => {
-                format!("Linux version {} {BUILDER} {}\n", persona.kernel(self.now).release, persona.kernel(self.now).build)
+                format!("Linux version {} {BUILDER} {}\n", self.kernel().release, self.kernel().build)
             }
             b"/proc/uptime" => self.proc_uptime(),
             b"/proc/loadavg" => self.loadavg(place),
@@ -93,6 +100,15 @@ impl Shell<'_> {
     pub(super) fn fail(&self, text: &str, output: &mut Output) {
         output.status = 1;
         output.complain(text);
+    }
+}
+
+/// What a program costs, in steps: those that look at every process are dear.
+const fn steps(name: &[u8]) -> usize {
+    match name {
+        b"ps" | b"w" | b"uptime" => PROCESSES_STEPS,
+        b"free" | b"df" | b"mount" | b"lscpu" => 100,
+        _ => 20,
     }
 }
 

@@ -1,5 +1,6 @@
 //! Where a stranger is in the shell: its folder, those that he made, and since when he is there.
 
+use super::memory::{Memory, is_in};
 use alloc::{
     format,
     string::{String, ToString},
@@ -17,7 +18,7 @@ const COLUMNS: (u32, u32) = (20, 512);
 const COLUMNS_USUAL: u32 = 80;
 
 /// Where somebody is; at first at home.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Place {
     /// An absolute path; `None`: at home.
     at: Option<String>,
@@ -25,6 +26,29 @@ pub(crate) struct Place {
     made: Vec<String>,
     since: Option<WallTime>,
     columns: Option<usize>,
+    pub(super) memory: Memory,
+    /// Lines that are not whole yet.
+    pub(super) begun: Vec<u8>,
+    /// Lines that were read.
+    pub(super) lines: u32,
+    pub(super) input: Input,
+}
+
+/// What the channel brings to a command that reads.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Input {
+    /// It is still to come.
+    #[default]
+    Open,
+    /// The beginning of all that came, and how many bytes that were.
+    Ended(Vec<u8>, u64),
+}
+
+/// What a shell inside another has for itself.
+pub(super) struct Scope {
+    at: Option<String>,
+    before: Option<String>,
+    variables: Vec<(Vec<u8>, Vec<u8>)>,
 }
 
 impl Place {
@@ -44,6 +68,21 @@ impl Place {
     pub(super) fn cut(&self, text: String) -> String {
         let Some(columns) = self.columns else { return text };
         text.lines().flat_map(|line| line.chars().take(columns).chain(['\n'])).collect()
+    }
+
+    /// Where he is and was, and his variables: what another shell inside this one does not change.
+    pub(super) fn scope(&self) -> Scope {
+        Scope { at: self.at.clone(), before: self.before.clone(), variables: self.memory.variables().to_vec() }
+    }
+
+    pub(super) fn leave(&mut self, scope: Scope) {
+        (self.at, self.before) = (scope.at, scope.before);
+        self.memory.restore(scope.variables);
+    }
+
+    /// All that a command reads has come.
+    pub(crate) fn bring(&mut self, beginning: Vec<u8>, length: u64) {
+        self.input = Input::Ended(beginning, length);
     }
 
     /// Since when.
@@ -72,6 +111,11 @@ impl Place {
         if self.made.len() < MADE_MAX && !self.made.contains(&path) {
             self.made.push(path);
         }
+    }
+
+    /// Takes away a folder that was made, and what is in it.
+    pub(super) fn unmake(&mut self, path: &str) {
+        self.made.retain(|made| !is_in(made, path));
     }
 
     pub(super) fn has_made(&self, path: &str) -> bool {

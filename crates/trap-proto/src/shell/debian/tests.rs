@@ -146,7 +146,7 @@ fn a_folder_is_entered_and_left() {
         ("/var/run\n".into(), "-bash: cd: /nosuch: No such file or directory\n".into())
     );
     assert_eq!(run(&["cd /etc/passwd"]).1, "-bash: cd: /etc/passwd: Not a directory\n");
-    assert_eq!(run(&["mkdir -p /tmp/.x; cd /tmp/.x && pwd", "cd ..", "ls -A; ls -a"]).0, "/tmp/.x\n.\n..\n.x\n");
+    assert_eq!(run(&["mkdir -p /tmp/.x; cd /tmp/.x && pwd", "cd ..", "ls -A; ls -a"]).0, "/tmp/.x\n.x\n.\n..\n.x\n");
     assert_eq!(
         run_all(&persona, "admin", &["cd /root", "pwd"], true),
         ("/home/admin\n".into(), "-bash: cd: /root: Permission denied\n".into())
