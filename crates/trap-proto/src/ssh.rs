@@ -5,6 +5,7 @@
 //! try to log in is told before it is answered. Nobody is let in unless the operator wants it; who is meets the
 //! [shell](crate::shell), which runs nothing.
 
+mod acts;
 mod channel;
 mod cipher;
 mod connection;

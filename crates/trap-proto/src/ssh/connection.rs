@@ -7,21 +7,20 @@ use super::{
     MSG_CHANNEL_DATA, MSG_CHANNEL_EOF, MSG_CHANNEL_EXTENDED_DATA, MSG_CHANNEL_FAILURE, MSG_CHANNEL_OPEN,
     MSG_CHANNEL_OPEN_CONFIRMATION, MSG_CHANNEL_OPEN_FAILURE, MSG_CHANNEL_REQUEST, MSG_CHANNEL_SUCCESS, MSG_CHANNEL_WINDOW_ADJUST,
     MSG_DEBUG, MSG_GLOBAL_REQUEST, MSG_REQUEST_FAILURE, MSG_REQUEST_SUCCESS,
+    acts::Acts,
     channel::{Channel, Key, Runs},
     hostkey::HostKeyKind,
     transport::{Desk, Transport, malformed},
     wire::{Fields, message, put_string},
 };
 use crate::{
-    FIELD_BYTES_MAX, Findings, Flow,
+    Findings, Flow,
     shell::{
         Outcome,
         debian::{OUTPUT_BYTES_MAX, Output, Shell},
-        downloads,
     },
 };
 use alloc::{format, string::String, vec::Vec};
-use honeymesh_types::Signs;
 
 /// Channels at once: OpenSSH's `MaxSessions`. A further one is refused.
 const CHANNELS_MAX: usize = 10;
@@ -50,7 +49,7 @@ struct Reply {
     messages: Vec<Vec<u8>>,
     /// Output bytes of this packet so far, which has its own limit.
     printed: usize,
-    told: bool,
+    acts: Acts,
     /// The connection ends with these words.
     last_words: Option<String>,
 }
@@ -71,13 +70,14 @@ impl Transport {
         let mut fields = Fields(body);
         let mut reply = Reply::default();
         let heard = match *kind {
-            MSG_GLOBAL_REQUEST => self.global_request(&mut fields, &mut reply, desk),
-            MSG_CHANNEL_OPEN => self.connection.open(&mut fields, &mut reply, desk.findings),
+            MSG_GLOBAL_REQUEST => self.global_request(&mut fields, &mut reply),
+            MSG_CHANNEL_OPEN => self.connection.open(&mut fields, &mut reply),
             MSG_CHANNEL_OPEN_CONFIRMATION..=MSG_CHANNEL_REQUEST => self.in_channel(*kind, &mut fields, &mut reply, desk),
             // Answers to what nobody asked.
             MSG_REQUEST_SUCCESS | MSG_REQUEST_FAILURE | MSG_CHANNEL_SUCCESS | MSG_CHANNEL_FAILURE => Some(()),
             _ => return self.unimplemented(desk),
         };
+        let is_told = reply.acts.tell(desk.findings);
         for message in &reply.messages {
             self.send(message, desk);
         }
@@ -86,7 +86,7 @@ impl Transport {
         }
         match heard {
             None => malformed(desk),
-            Some(()) if reply.told => {
+            Some(()) if is_told => {
                 self.note_client(desk.findings);
                 desk.findings.note("username", self.login.user());
                 Flow::Telling
@@ -95,13 +95,13 @@ impl Transport {
         }
     }
 
-    fn global_request(&mut self, fields: &mut Fields<'_>, reply: &mut Reply, desk: &mut Desk<'_>) -> Option<()> {
+    fn global_request(&mut self, fields: &mut Fields<'_>, reply: &mut Reply) -> Option<()> {
         let (name, wants_reply) = (fields.string()?, fields.flag()?);
         let closes = name == b"no-more-sessions@openssh.com";
         self.connection.is_closed |= closes;
         if name == b"tcpip-forward" {
             let (host, port) = (fields.string()?, fields.number()?);
-            note(desk.findings, reply, "listen", format!("{}:{port}", String::from_utf8_lossy(host)).as_bytes());
+            reply.acts.note("listen", format!("{}:{port}", String::from_utf8_lossy(host)).as_bytes());
         }
         let proofs = if name == b"hostkeys-prove-00@openssh.com" { self.prove(fields) } else { None };
         self.connection.proofs += usize::from(proofs.is_some());
@@ -156,8 +156,8 @@ impl Transport {
             MSG_CHANNEL_OPEN_CONFIRMATION | MSG_CHANNEL_OPEN_FAILURE => {
                 return reply.end(format!("Received {} for non-opening channel {number}.", what(kind)));
             }
-            MSG_CHANNEL_DATA => channel.data(fields.string()?, &shell, reply, desk.findings),
-            MSG_CHANNEL_EOF => channel.end_of_input(&shell, reply, desk.findings),
+            MSG_CHANNEL_DATA => channel.data(fields.string()?, &shell, reply),
+            MSG_CHANNEL_EOF => channel.end_of_input(&shell, reply),
             MSG_CHANNEL_REQUEST => channel.request(fields, &shell, reply, desk.findings)?,
             _ => {
                 reply.messages.extend(channel.close());
@@ -171,7 +171,7 @@ impl Transport {
 }
 
 impl Connection {
-    fn open(&mut self, fields: &mut Fields<'_>, reply: &mut Reply, findings: &mut Findings) -> Option<()> {
+    fn open(&mut self, fields: &mut Fields<'_>, reply: &mut Reply) -> Option<()> {
         let (kind, theirs) = (fields.string()?, fields.number()?);
         let (window, packet) = (fields.number()?, fields.number()?);
         if kind == b"direct-tcpip" || kind == b"direct-streamlocal@openssh.com" {
@@ -181,7 +181,7 @@ impl Connection {
             } else {
                 String::from_utf8_lossy(fields.string()?).into_owned()
             };
-            note(findings, reply, "forward", target.as_bytes());
+            reply.acts.note("forward", target.as_bytes());
             // Of a socket OpenSSH gives no reason.
             let reason = if kind == b"direct-tcpip" { PROHIBITED } else { CONNECT_FAILED };
             reply.messages.push(refusal(theirs, reason, "open failed"));
@@ -223,7 +223,7 @@ impl Channel {
         let granted = match name {
             b"pty-req" if is_new && self.has_terminal => return reply.end("Protocol error: you already have a pty.".into()),
             b"pty-req" if is_new => {
-                note_quietly(findings, "terminal", fields.string()?);
+                findings.note("terminal", fields.string()?);
                 self.place.widen(fields.number()?);
                 for _ in 0..3 {
                     fields.number()?;
@@ -244,7 +244,7 @@ impl Channel {
             }
             b"exec" if is_new => {
                 let command = fields.string()?;
-                note_command(findings, reply, command);
+                reply.acts.command(command);
                 started = Some(Some(command));
                 true
             }
@@ -253,7 +253,7 @@ impl Channel {
                 true
             }
             b"subsystem" => {
-                note(findings, reply, "subsystem", fields.string()?);
+                reply.acts.note("subsystem", fields.string()?);
                 false
             }
             b"window-change" => {
@@ -306,21 +306,21 @@ impl Channel {
         reply.printed += shown.len() + complaint.len();
     }
 
-    fn data(&mut self, bytes: &[u8], shell: &Shell<'_>, reply: &mut Reply, findings: &mut Findings) {
+    fn data(&mut self, bytes: &[u8], shell: &Shell<'_>, reply: &mut Reply) {
         self.taken = self.taken.saturating_add(u32::try_from(bytes.len()).unwrap_or(u32::MAX));
         if self.taken >= WINDOW_STEP_BYTES {
             reply.messages.push(self.adjustment(self.taken));
             self.taken = 0;
         }
         match self.runs {
-            Runs::File => note(findings, reply, "input", &bytes[..bytes.len().min(FIELD_BYTES_MAX)]),
+            Runs::File => reply.acts.note("input", bytes),
             Runs::Echo => self.print(bytes),
-            Runs::Terminal | Runs::Commands => self.typed(bytes, shell, reply, findings),
+            Runs::Terminal | Runs::Commands => self.typed(bytes, shell, reply),
             Runs::Nothing | Runs::Ended => {}
         }
     }
 
-    fn typed(&mut self, bytes: &[u8], shell: &Shell<'_>, reply: &mut Reply, findings: &mut Findings) {
+    fn typed(&mut self, bytes: &[u8], shell: &Shell<'_>, reply: &mut Reply) {
         let mut echo = Vec::new();
         for byte in bytes {
             let key = self.key(*byte, &mut echo);
@@ -329,7 +329,7 @@ impl Channel {
             }
             self.print_raw(&mut echo, reply);
             match key {
-                Key::Line(line) if self.line(&line, shell, reply, findings) => {}
+                Key::Line(line) if self.line(&line, shell, reply) => {}
                 Key::Interrupt => self.prompt(shell, reply),
                 Key::Line(_) | Key::End => return self.leave(),
                 Key::None => {}
@@ -339,9 +339,9 @@ impl Channel {
     }
 
     /// Answers a line; `false` if it was the last.
-    fn line(&mut self, line: &[u8], shell: &Shell<'_>, reply: &mut Reply, findings: &mut Findings) -> bool {
+    fn line(&mut self, line: &[u8], shell: &Shell<'_>, reply: &mut Reply) -> bool {
         if !line.trim_ascii().is_empty() {
-            note_command(findings, reply, line);
+            reply.acts.command(line);
         }
         // What nobody would see is not worked out.
         if reply.printed < OUTPUT_BYTES_MAX {
@@ -383,12 +383,12 @@ impl Channel {
     }
 
     /// The stranger sends no more.
-    fn end_of_input(&mut self, shell: &Shell<'_>, reply: &mut Reply, findings: &mut Findings) {
+    fn end_of_input(&mut self, shell: &Shell<'_>, reply: &mut Reply) {
         self.is_deaf = true;
         match self.runs {
             Runs::Terminal | Runs::Commands => {
                 if let Some(line) = self.rest() {
-                    let _ = self.line(&line, shell, reply, findings);
+                    let _ = self.line(&line, shell, reply);
                 }
                 self.finish(0);
             }
@@ -458,29 +458,4 @@ fn refusal(theirs: u32, reason: u32, text: &str) -> Vec<u8> {
         put_string(out, text.as_bytes());
         put_string(out, b"");
     })
-}
-
-fn note_quietly(findings: &mut Findings, name: &str, value: &[u8]) {
-    findings.note(name, value);
-}
-
-/// Takes a hostile act down, to be told at once; further ones of the same packet behind the first.
-fn note(findings: &mut Findings, reply: &mut Reply, name: &str, value: &[u8]) {
-    match findings.fields.get(name).map(String::as_str).filter(|_| reply.told) {
-        Some(before) => {
-            let both = [before.as_bytes(), b"; ", value].concat();
-            findings.note(name, &both);
-        }
-        None => findings.note(name, value),
-    }
-    findings.signs |= Signs::RULE;
-    reply.told = true;
-}
-
-fn note_command(findings: &mut Findings, reply: &mut Reply, command: &[u8]) {
-    note(findings, reply, "command", command);
-    let addresses = downloads(command);
-    if !addresses.is_empty() {
-        note(findings, reply, "download", &addresses.join(&b' '));
-    }
 }

