@@ -8,6 +8,7 @@ pub(crate) mod debian;
 pub(crate) mod device;
 mod echo;
 mod filter;
+mod paths;
 mod words;
 
 pub(crate) use words::downloads;
