@@ -14,6 +14,7 @@ mod programs;
 mod users;
 
 pub(crate) use place::Place;
+pub(crate) use users::{has_shell, numbers};
 
 use super::{
     Outcome,

@@ -33,6 +33,11 @@ pub(super) fn split(path: &str) -> (&str, &str) {
     (if folder.is_empty() { "/" } else { folder }, name)
 }
 
+/// Whether a path is this folder's, or of something in it.
+pub(super) fn is_within(path: &str, folder: &str) -> bool {
+    path.strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -45,6 +50,7 @@ mod tests {
             ("/var/run/a".into(), "/root/c".into(), "/etc".into(), "/var".into())
         );
         assert_eq!((resolved("a/".repeat(200).as_bytes(), "/", "/"), resolved(b"\xff", "/", "/")), (None, None));
+        assert!(is_within("/root", "/root") && is_within("/root/a", "/root") && !is_within("/rootkit", "/root"));
         assert_eq!((split("/a"), split("/a/b"), split("/")), (("/", "a"), ("/a", "b"), ("/", "")));
     }
 }

@@ -1,7 +1,7 @@
 //! What lies on the machine: folders that one can look into, mounted file systems, and dates that fit its life.
 
 use super::{Output, Place, Shell};
-use crate::calendar::Moment;
+use crate::{calendar::Moment, shell::paths::is_within};
 use alloc::{
     format,
     string::{String, ToString},
@@ -256,7 +256,7 @@ impl Shell<'_> {
         };
         let shown = || crate::safe_text(arguments.first().copied().unwrap_or_default(), 200);
         match target {
-            Some(path) if path.starts_with("/root") && !self.is_root() => {
+            Some(path) if is_within(&path, "/root") && !self.is_root() => {
                 self.refuse(&format!("cd: {}: Permission denied", shown()), output);
             }
             Some(path) if self.is_folder(&path, place) => place.go(path, &home),
@@ -292,7 +292,7 @@ impl Shell<'_> {
             let Some(path) = place.resolve(word, &self.home()) else { continue };
             let shown = crate::safe_text(word, 200);
             let rows = if self.is_folder(&path, place) {
-                if path.starts_with("/root") && !self.is_root() {
+                if is_within(&path, "/root") && !self.is_root() {
                     self.fail(&format!("ls: cannot open directory '{shown}': Permission denied\n"), output);
                     output.status = 2;
                     continue;
@@ -326,6 +326,8 @@ impl Shell<'_> {
         is_home
             || EMPTY.contains(&path)
             || place.has_made(path)
+            || self.is_made_home(path)
+            || matches!(path.rsplit_once('/'), Some((folder, name)) if self.served(folder).iter().any(|served| served.0 == name))
             || FOLDERS.iter().any(|(folder, _)| *folder == path)
             || self.entry(path).is_some_and(|entry| entry.1.starts_with('d'))
     }
@@ -348,7 +350,7 @@ impl Shell<'_> {
         if path == "/tmp" || path == "/dev/shm" {
             row.rights = "drwxrwxrwt".into();
         }
-        if path.starts_with(&self.home()) {
+        if is_within(path, &self.home()) {
             row.rights = "drwx------".into();
             row.owner = self.user().to_string();
             row.group = self.user().to_string();
@@ -373,6 +375,14 @@ impl Shell<'_> {
                     .map(|name| Row { name, ..self.row(&("", "-rwxr-xr-x", 1, "root", "root", 43_432, Age::Release)) }),
             );
         }
+        rows.extend(self.served(path).iter().map(|(name, rights, owner)| Row {
+            name: (*name).to_string(),
+            rights: (*rights).to_string(),
+            owner: (*owner).to_string(),
+            group: (*owner).to_string(),
+            changed: self.persona.set_up("ftp"),
+            ..self.row(&folder("", 2, Age::Installed))
+        }));
         let now = self.now.0 / 1_000_000;
         rows.extend(place.made_in(path).map(|name| Row {
             name: name.to_string(),

@@ -93,7 +93,7 @@ impl Shell<'_> {
         let [path, arguments @ ..] = words else { return true };
         let name = path.strip_prefix(b"/usr/bin/").or_else(|| path.strip_prefix(b"/bin/")).unwrap_or(path);
         match name {
-            b"id" => self.print(&self.id(), output),
+            b"id" => self.id(arguments, output),
             b"whoami" => self.print(&format!("{}\n", self.user), output),
             b"pwd" => self.print(&format!("{}\n", place.path(&self.home())), output),
             b"cd" => self.cd(arguments, place, output),

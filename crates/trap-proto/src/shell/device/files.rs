@@ -4,7 +4,7 @@ use super::programs;
 use crate::{
     Telnet,
     calendar::Moment,
-    shell::paths::{resolved, split},
+    shell::paths::{is_within, resolved, split},
 };
 use alloc::{
     format,
@@ -244,7 +244,7 @@ impl Files {
     /// Takes away what somebody brought there, and with a folder what is in it; `false` if he brought nothing there.
     pub(super) fn remove(&mut self, path: &str) -> bool {
         let before = self.kept.len() + self.made.len();
-        let is_gone = |kept: &String| kept.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        let is_gone = |kept: &String| is_within(kept, path);
         self.kept.retain(|(kept, _)| !is_gone(kept));
         self.made.retain(|made| !is_gone(made));
         self.kept.len() + self.made.len() < before
@@ -291,7 +291,7 @@ impl Files {
 }
 
 fn is_writable(path: &str) -> bool {
-    WRITABLE.iter().any(|folder| path.strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
+    WRITABLE.iter().any(|folder| is_within(path, folder))
 }
 
 /// Of texts that tell what the device is.

