@@ -7,6 +7,8 @@ mod arithmetic;
 pub(crate) mod debian;
 pub(crate) mod device;
 mod echo;
+mod filter;
+mod paths;
 mod syntax;
 mod words;
 

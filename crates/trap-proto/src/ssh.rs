@@ -5,11 +5,13 @@
 //! try to log in is told before it is answered. Nobody is let in unless the operator wants it; who is meets the
 //! [shell](crate::shell), which runs nothing.
 
+mod acts;
 mod channel;
 mod cipher;
 mod connection;
 mod dice;
 mod exchange;
+mod held;
 mod hostkey;
 mod identification;
 mod kexinit;

@@ -20,6 +20,7 @@ mod outside;
 mod place;
 mod processes;
 mod programs;
+mod redirect;
 mod regex;
 mod run;
 mod sed;
@@ -29,7 +30,9 @@ mod top;
 mod users;
 mod work;
 
+pub(crate) use memory::FILE_BYTES_MAX as INPUT_BYTES_MAX;
 pub(crate) use place::Place;
+pub(crate) use users::{has_shell, numbers};
 pub(crate) use work::{Allowance, Work};
 
 use super::Outcome;
@@ -155,7 +158,16 @@ impl<'a> Shell<'a> {
         let is_name = (1..=USER_BYTES_MAX).contains(&user.len()) && user.iter().all(is_plain);
         let user = if is_name { String::from_utf8_lossy(user).into_owned() } else { "user".to_string() };
         let voice = if interactive { Voice::Login } else { Voice::Inner };
-        Self { persona, user, now, interactive, work: Work::default(), facts: Facts::default(), voice: Cell::new(voice), line: Cell::new(1) }
+        Self {
+            persona,
+            user,
+            now,
+            interactive,
+            work: Work::default(),
+            facts: Facts::default(),
+            voice: Cell::new(voice),
+            line: Cell::new(1),
+        }
     }
 
     /// The same with so much to do at most.

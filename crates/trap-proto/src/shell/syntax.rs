@@ -38,17 +38,37 @@ pub(super) struct Node {
 
 #[derive(Debug)]
 pub(super) enum Body {
-    Simple { assignments: Vec<(Vec<u8>, Word)>, words: Vec<Word> },
+    Simple {
+        assignments: Vec<(Vec<u8>, Word)>,
+        words: Vec<Word>,
+    },
     /// `{ }`.
     Group(List),
     /// `( )`.
     Inner(List),
-    If { arms: Vec<(List, List)>, otherwise: List },
+    If {
+        arms: Vec<(List, List)>,
+        otherwise: List,
+    },
     /// `while`, or `until`.
-    Loop { condition: List, is_until: bool, body: List },
-    For { name: Vec<u8>, words: Vec<Word>, body: List },
-    Case { word: Word, arms: Vec<(Vec<Word>, List)> },
-    Function { name: Vec<u8>, body: Rc<Node> },
+    Loop {
+        condition: List,
+        is_until: bool,
+        body: List,
+    },
+    For {
+        name: Vec<u8>,
+        words: Vec<Word>,
+        body: List,
+    },
+    Case {
+        word: Word,
+        arms: Vec<(Vec<Word>, List)>,
+    },
+    Function {
+        name: Vec<u8>,
+        body: Rc<Node>,
+    },
 }
 
 /// Where something comes from or goes to.

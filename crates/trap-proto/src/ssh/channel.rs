@@ -1,10 +1,11 @@
 //! One channel to the shell: its window, its terminal, and what runs in it.
 
+use super::held::Held;
 use super::{
     MSG_CHANNEL_CLOSE, MSG_CHANNEL_DATA, MSG_CHANNEL_EOF, MSG_CHANNEL_EXTENDED_DATA, MSG_CHANNEL_REQUEST,
     wire::{message, put_string},
 };
-use crate::shell::debian::{OUTPUT_BYTES_MAX, Place, Reads};
+use crate::shell::debian::{OUTPUT_BYTES_MAX, Place};
 use alloc::vec::Vec;
 
 /// The longest line that is typed or sent, in bytes; further ones are lost, as with a real terminal.
@@ -59,6 +60,8 @@ pub(super) struct Channel {
     pub(super) is_deaf: bool,
     /// Where the stranger is.
     pub(super) place: Place,
+    /// A command that reads.
+    pub(super) held: Option<Held>,
 }
 
 /// What a byte amounted to.
@@ -88,18 +91,8 @@ impl Channel {
             ending: None,
             is_deaf: false,
             place: Place::default(),
+            held: None,
         }
-    }
-
-    /// What goes on reading after a command.
-    pub(super) fn go_on(&mut self, reads: Option<Reads>) -> bool {
-        self.runs = match reads {
-            None => return false,
-            Some(Reads::File | Reads::Copy) => Runs::File,
-            Some(Reads::Echo) => Runs::Echo,
-            Some(Reads::Commands) => Runs::Commands,
-        };
-        true
     }
 
     /// Takes a byte of a command; with a terminal it is echoed into `echo`.

@@ -7,21 +7,21 @@ use super::{
     MSG_CHANNEL_DATA, MSG_CHANNEL_EOF, MSG_CHANNEL_EXTENDED_DATA, MSG_CHANNEL_FAILURE, MSG_CHANNEL_OPEN,
     MSG_CHANNEL_OPEN_CONFIRMATION, MSG_CHANNEL_OPEN_FAILURE, MSG_CHANNEL_REQUEST, MSG_CHANNEL_SUCCESS, MSG_CHANNEL_WINDOW_ADJUST,
     MSG_DEBUG, MSG_GLOBAL_REQUEST, MSG_REQUEST_FAILURE, MSG_REQUEST_SUCCESS,
+    acts::Acts,
     channel::{Channel, Key, Runs},
+    held::Held,
     hostkey::HostKeyKind,
     transport::{Desk, Transport, malformed},
     wire::{Fields, message, put_string},
 };
 use crate::{
-    FIELD_BYTES_MAX, Findings, Flow,
+    Findings, Flow,
     shell::{
         Outcome,
-        debian::{Allowance, OUTPUT_BYTES_MAX, Output, Shell},
-        downloads,
+        debian::{Allowance, OUTPUT_BYTES_MAX, Output, Reads, Shell},
     },
 };
 use alloc::{format, string::String, vec::Vec};
-use honeymesh_types::Signs;
 
 /// Channels at once: OpenSSH's `MaxSessions`. A further one is refused.
 const CHANNELS_MAX: usize = 10;
@@ -31,6 +31,8 @@ const PROOFS_MAX: usize = 8;
 const WINDOW_BYTES: u32 = 2_097_152;
 const WINDOW_STEP_BYTES: u32 = 98_304;
 const PACKET_BYTES: u32 = 32_768;
+/// Nods to scp for one message.
+const NODS_MAX: usize = 64;
 /// Reasons for which a channel is not opened.
 const PROHIBITED: u32 = 1;
 const CONNECT_FAILED: u32 = 2;
@@ -52,7 +54,7 @@ struct Reply {
     messages: Vec<Vec<u8>>,
     /// Output bytes of this packet so far, which has its own limit.
     printed: usize,
-    told: bool,
+    acts: Acts,
     /// The connection ends with these words.
     last_words: Option<String>,
 }
@@ -73,13 +75,14 @@ impl Transport {
         let mut fields = Fields(body);
         let mut reply = Reply::default();
         let heard = match *kind {
-            MSG_GLOBAL_REQUEST => self.global_request(&mut fields, &mut reply, desk),
-            MSG_CHANNEL_OPEN => self.connection.open(&mut fields, &mut reply, desk.findings),
+            MSG_GLOBAL_REQUEST => self.global_request(&mut fields, &mut reply),
+            MSG_CHANNEL_OPEN => self.connection.open(&mut fields, &mut reply),
             MSG_CHANNEL_OPEN_CONFIRMATION..=MSG_CHANNEL_REQUEST => self.in_channel(*kind, &mut fields, &mut reply, desk),
             // Answers to what nobody asked.
             MSG_REQUEST_SUCCESS | MSG_REQUEST_FAILURE | MSG_CHANNEL_SUCCESS | MSG_CHANNEL_FAILURE => Some(()),
             _ => return self.unimplemented(desk),
         };
+        let is_told = reply.acts.tell(desk.findings);
         for message in &reply.messages {
             self.send(message, desk);
         }
@@ -88,7 +91,7 @@ impl Transport {
         }
         match heard {
             None => malformed(desk),
-            Some(()) if reply.told => {
+            Some(()) if is_told => {
                 self.note_client(desk.findings);
                 desk.findings.note("username", self.login.user());
                 Flow::Telling
@@ -97,13 +100,13 @@ impl Transport {
         }
     }
 
-    fn global_request(&mut self, fields: &mut Fields<'_>, reply: &mut Reply, desk: &mut Desk<'_>) -> Option<()> {
+    fn global_request(&mut self, fields: &mut Fields<'_>, reply: &mut Reply) -> Option<()> {
         let (name, wants_reply) = (fields.string()?, fields.flag()?);
         let closes = name == b"no-more-sessions@openssh.com";
         self.connection.is_closed |= closes;
         if name == b"tcpip-forward" {
             let (host, port) = (fields.string()?, fields.number()?);
-            note(desk.findings, reply, "listen", format!("{}:{port}", String::from_utf8_lossy(host)).as_bytes());
+            reply.acts.note("listen", format!("{}:{port}", String::from_utf8_lossy(host)).as_bytes());
         }
         let proofs = if name == b"hostkeys-prove-00@openssh.com" { self.prove(fields) } else { None };
         self.connection.proofs += usize::from(proofs.is_some());
@@ -159,8 +162,8 @@ impl Transport {
             MSG_CHANNEL_OPEN_CONFIRMATION | MSG_CHANNEL_OPEN_FAILURE => {
                 return reply.end(format!("Received {} for non-opening channel {number}.", what(kind)));
             }
-            MSG_CHANNEL_DATA => channel.data(fields.string()?, &shell, reply, desk.findings),
-            MSG_CHANNEL_EOF => channel.end_of_input(&shell, reply, desk.findings),
+            MSG_CHANNEL_DATA => channel.hear(fields.string()?, &shell, reply),
+            MSG_CHANNEL_EOF => channel.end_of_input(&shell, reply),
             MSG_CHANNEL_REQUEST => channel.request(fields, &shell, reply, desk.findings)?,
             _ => {
                 reply.messages.extend(channel.close());
@@ -175,7 +178,7 @@ impl Transport {
 }
 
 impl Connection {
-    fn open(&mut self, fields: &mut Fields<'_>, reply: &mut Reply, findings: &mut Findings) -> Option<()> {
+    fn open(&mut self, fields: &mut Fields<'_>, reply: &mut Reply) -> Option<()> {
         let (kind, theirs) = (fields.string()?, fields.number()?);
         let (window, packet) = (fields.number()?, fields.number()?);
         if kind == b"direct-tcpip" || kind == b"direct-streamlocal@openssh.com" {
@@ -185,7 +188,7 @@ impl Connection {
             } else {
                 String::from_utf8_lossy(fields.string()?).into_owned()
             };
-            note(findings, reply, "forward", target.as_bytes());
+            reply.acts.note("forward", target.as_bytes());
             // Of a socket OpenSSH gives no reason.
             let reason = if kind == b"direct-tcpip" { PROHIBITED } else { CONNECT_FAILED };
             reply.messages.push(refusal(theirs, reason, "open failed"));
@@ -227,7 +230,7 @@ impl Channel {
         let granted = match name {
             b"pty-req" if is_new && self.has_terminal => return reply.end("Protocol error: you already have a pty.".into()),
             b"pty-req" if is_new => {
-                note_quietly(findings, "terminal", fields.string()?);
+                findings.note("terminal", fields.string()?);
                 self.place.widen(fields.number()?);
                 for _ in 0..3 {
                     fields.number()?;
@@ -248,7 +251,7 @@ impl Channel {
             }
             b"exec" if is_new => {
                 let command = fields.string()?;
-                note_command(findings, reply, command);
+                reply.acts.command(command);
                 started = Some(Some(command));
                 true
             }
@@ -257,7 +260,7 @@ impl Channel {
                 true
             }
             b"subsystem" => {
-                note(findings, reply, "subsystem", fields.string()?);
+                reply.acts.note("subsystem", fields.string()?);
                 false
             }
             b"window-change" => {
@@ -293,11 +296,14 @@ impl Channel {
     }
 
     fn execute(&mut self, command: &[u8], shell: &Shell<'_>, reply: &mut Reply) {
+        let before = self.place.clone();
         let mut output = Output::merged(self.has_terminal);
         let _ = shell.run(command, &mut self.place, &mut output);
+        reply.acts.addresses(command, self.place.addresses());
         self.show(&output, reply);
-        if !self.go_on(output.reads) {
-            self.finish(output.status);
+        match output.reads {
+            Some(kind) => self.hold(Held::new(command, before, kind, &output), kind),
+            None => self.finish(output.status),
         }
     }
 
@@ -310,30 +316,46 @@ impl Channel {
         reply.printed += shown.len() + complaint.len();
     }
 
-    fn data(&mut self, bytes: &[u8], shell: &Shell<'_>, reply: &mut Reply, findings: &mut Findings) {
+    fn hear(&mut self, bytes: &[u8], shell: &Shell<'_>, reply: &mut Reply) {
         self.taken = self.taken.saturating_add(u32::try_from(bytes.len()).unwrap_or(u32::MAX));
         if self.taken >= WINDOW_STEP_BYTES {
             reply.messages.push(self.adjustment(self.taken));
             self.taken = 0;
         }
+        self.data(bytes, shell, reply);
+    }
+
+    fn data(&mut self, bytes: &[u8], shell: &Shell<'_>, reply: &mut Reply) {
+        if bytes.is_empty() {
+            return;
+        }
         match self.runs {
-            Runs::File => note(findings, reply, "input", &bytes[..bytes.len().min(FIELD_BYTES_MAX)]),
+            Runs::File => {
+                reply.acts.note("input", bytes);
+                let nods = self.held.as_mut().map_or(0, |held| held.take(bytes));
+                self.print(&alloc::vec![0; nods.min(NODS_MAX)]);
+            }
             Runs::Echo => self.print(bytes),
-            Runs::Terminal | Runs::Commands => self.typed(bytes, shell, reply, findings),
+            Runs::Terminal | Runs::Commands => self.typed(bytes, shell, reply),
             Runs::Nothing | Runs::Ended => {}
         }
     }
 
-    fn typed(&mut self, bytes: &[u8], shell: &Shell<'_>, reply: &mut Reply, findings: &mut Findings) {
+    fn typed(&mut self, bytes: &[u8], shell: &Shell<'_>, reply: &mut Reply) {
         let mut echo = Vec::new();
-        for byte in bytes {
+        for (at, byte) in bytes.iter().enumerate() {
             let key = self.key(*byte, &mut echo);
             if key == Key::None {
                 continue;
             }
             self.print_raw(&mut echo, reply);
             match key {
-                Key::Line(line) if self.line(&line, shell, reply, findings) => {}
+                Key::Line(line) if self.line(&line, shell, reply) => {
+                    // What follows is read by what the line started.
+                    if matches!(self.runs, Runs::File | Runs::Echo) {
+                        return self.data(&bytes[at + 1..], shell, reply);
+                    }
+                }
                 Key::Interrupt => self.prompt(shell, reply),
                 Key::Line(_) | Key::End => return self.leave(),
                 Key::None => {}
@@ -343,17 +365,24 @@ impl Channel {
     }
 
     /// Answers a line; `false` if it was the last.
-    fn line(&mut self, line: &[u8], shell: &Shell<'_>, reply: &mut Reply, findings: &mut Findings) -> bool {
+    fn line(&mut self, line: &[u8], shell: &Shell<'_>, reply: &mut Reply) -> bool {
         if !line.trim_ascii().is_empty() {
-            note_command(findings, reply, line);
+            reply.acts.command(line);
         }
         // What nobody would see is not worked out.
         if reply.printed < OUTPUT_BYTES_MAX {
             let mut output = Output::merged(self.has_terminal);
+            let before = (!self.has_terminal).then(|| self.place.clone());
             let outcome = shell.run_line(line, &mut self.place, &mut output);
+            reply.acts.addresses(line, self.place.addresses());
             self.show(&output, reply);
             if outcome == Outcome::Exit {
                 return false;
+            }
+            if let (Some(before), Some(kind)) = (before, output.reads)
+                && kind != Reads::Commands
+            {
+                self.hold(Held::new(line, before, kind, &output), kind);
             }
         }
         self.prompt(shell, reply);
@@ -372,7 +401,7 @@ impl Channel {
         if self.runs == Runs::Terminal {
             self.print(b"logout\n");
         }
-        self.finish(0);
+        self.finish(self.place.status());
     }
 
     /// What the terminal echoes.
@@ -387,18 +416,40 @@ impl Channel {
     }
 
     /// The stranger sends no more.
-    fn end_of_input(&mut self, shell: &Shell<'_>, reply: &mut Reply, findings: &mut Findings) {
+    fn end_of_input(&mut self, shell: &Shell<'_>, reply: &mut Reply) {
         self.is_deaf = true;
-        match self.runs {
-            Runs::Terminal | Runs::Commands => {
-                if let Some(line) = self.rest() {
-                    let _ = self.line(&line, shell, reply, findings);
-                }
-                self.finish(0);
+        if matches!(self.runs, Runs::Terminal | Runs::Commands)
+            && let Some(line) = self.rest()
+        {
+            let goes_on = self.line(&line, shell, reply);
+            if !goes_on {
+                return self.leave();
             }
-            Runs::File | Runs::Echo => self.finish(0),
+        }
+        match self.runs {
+            Runs::Terminal | Runs::Commands | Runs::File | Runs::Echo => self.go_on(shell, reply),
             Runs::Nothing | Runs::Ended => {}
         }
+    }
+
+    /// All that a command reads has come: it goes on to its end.
+    fn go_on(&mut self, shell: &Shell<'_>, reply: &mut Reply) {
+        let read_commands = self.runs == Runs::Commands;
+        let mut status = self.place.status();
+        if let Some(held) = self.held.take() {
+            let (command, mut place, (out, err)) = held.ready();
+            let mut output = Output::merged(self.has_terminal);
+            let _ = shell.run(&command, &mut place, &mut output);
+            reply.acts.addresses(&command, place.addresses());
+            output.out.drain(..out.min(output.out.len()));
+            output.err.drain(..err.min(output.err.len()));
+            // Where commands were read, the last of them counts if nothing came behind.
+            if !read_commands || !output.out.is_empty() {
+                status = output.status;
+            }
+            self.show(&output, reply);
+        }
+        self.finish(status);
     }
 
     fn adjustment(&self, bytes: u32) -> Vec<u8> {
@@ -462,29 +513,4 @@ fn refusal(theirs: u32, reason: u32, text: &str) -> Vec<u8> {
         put_string(out, text.as_bytes());
         put_string(out, b"");
     })
-}
-
-fn note_quietly(findings: &mut Findings, name: &str, value: &[u8]) {
-    findings.note(name, value);
-}
-
-/// Takes a hostile act down, to be told at once; further ones of the same packet behind the first.
-fn note(findings: &mut Findings, reply: &mut Reply, name: &str, value: &[u8]) {
-    match findings.fields.get(name).map(String::as_str).filter(|_| reply.told) {
-        Some(before) => {
-            let both = [before.as_bytes(), b"; ", value].concat();
-            findings.note(name, &both);
-        }
-        None => findings.note(name, value),
-    }
-    findings.signs |= Signs::RULE;
-    reply.told = true;
-}
-
-fn note_command(findings: &mut Findings, reply: &mut Reply, command: &[u8]) {
-    note(findings, reply, "command", command);
-    let addresses = downloads(command);
-    if !addresses.is_empty() {
-        note(findings, reply, "download", &addresses.join(&b' '));
-    }
 }

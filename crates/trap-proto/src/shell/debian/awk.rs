@@ -188,7 +188,8 @@ impl Run<'_, '_> {
         let mut text = self.awk_sum(reader, state);
         loop {
             let rest = reader.rest.trim_ascii_start();
-            let goes_on = matches!(rest.first(), Some(b'$' | b'"' | b'(')) || rest.first().is_some_and(|byte| byte.is_ascii_alphanumeric());
+            let goes_on =
+                matches!(rest.first(), Some(b'$' | b'"' | b'(')) || rest.first().is_some_and(|byte| byte.is_ascii_alphanumeric());
             if !goes_on || text.len() > super::INNER_BYTES_MAX || !self.shell.work.take(1) {
                 return text;
             }
@@ -336,8 +337,16 @@ fn is_number(value: &[u8]) -> bool {
 
 fn number(value: &[u8]) -> f64 {
     let text = value.trim_ascii();
-    let digits = text.iter().enumerate().take_while(|(at, byte)| byte.is_ascii_digit() || **byte == b'.' || *at == 0 && matches!(byte, b'-' | b'+'));
+    let digits = text
+        .iter()
+        .enumerate()
+        .take_while(|(at, byte)| byte.is_ascii_digit() || **byte == b'.' || *at == 0 && matches!(byte, b'-' | b'+'));
     core::str::from_utf8(&text[..digits.count()]).ok().and_then(|text| text.parse().ok()).unwrap_or(0.0)
+}
+
+/// A number without what is behind its point.
+fn whole(value: f64) -> f64 {
+    value - value % 1.0
 }
 
 /// As `print` shows a number: whole, or with six digits.
@@ -467,7 +476,7 @@ fn formatted(format: &[u8], words: &[Vec<u8>]) -> Vec<u8> {
         let flags = String::from_utf8_lossy(flags).to_string();
         let (width, precision) = flags.split_once('.').unwrap_or((&flags, ""));
         let text = match letter {
-            b'd' | b'i' => format!("{}", number(&word).clamp(-9e15, 9e15) as i64),
+            b'd' | b'i' => format!("{:.0}", whole(number(&word))),
             b'f' => format!("{:.*}", precision.parse::<usize>().unwrap_or(6).min(20), number(&word)),
             _ => String::from_utf8_lossy(&word).to_string(),
         };

@@ -13,20 +13,104 @@ use alloc::{
 
 /// bash's own words.
 const KEYWORDS: [&[u8]; 17] = [
-    b"if", b"then", b"else", b"elif", b"fi", b"case", b"esac", b"for", b"while", b"until", b"do", b"done", b"in", b"function",
-    b"{", b"}", b"[[",
+    b"if",
+    b"then",
+    b"else",
+    b"elif",
+    b"fi",
+    b"case",
+    b"esac",
+    b"for",
+    b"while",
+    b"until",
+    b"do",
+    b"done",
+    b"in",
+    b"function",
+    b"{",
+    b"}",
+    b"[[",
 ];
 const BUILTINS: [&[u8]; 56] = [
-    b".", b":", b"[", b"alias", b"bg", b"bind", b"break", b"builtin", b"caller", b"cd", b"command", b"compgen", b"complete",
-    b"continue", b"declare", b"dirs", b"disown", b"echo", b"enable", b"eval", b"exec", b"exit", b"export", b"false", b"fc",
-    b"fg", b"getopts", b"hash", b"help", b"history", b"jobs", b"kill", b"let", b"local", b"logout", b"popd", b"printf",
-    b"pushd", b"pwd", b"read", b"readonly", b"return", b"set", b"shift", b"shopt", b"source", b"test", b"times", b"trap",
-    b"true", b"type", b"typeset", b"ulimit", b"umask", b"unset", b"wait",
+    b".",
+    b":",
+    b"[",
+    b"alias",
+    b"bg",
+    b"bind",
+    b"break",
+    b"builtin",
+    b"caller",
+    b"cd",
+    b"command",
+    b"compgen",
+    b"complete",
+    b"continue",
+    b"declare",
+    b"dirs",
+    b"disown",
+    b"echo",
+    b"enable",
+    b"eval",
+    b"exec",
+    b"exit",
+    b"export",
+    b"false",
+    b"fc",
+    b"fg",
+    b"getopts",
+    b"hash",
+    b"help",
+    b"history",
+    b"jobs",
+    b"kill",
+    b"let",
+    b"local",
+    b"logout",
+    b"popd",
+    b"printf",
+    b"pushd",
+    b"pwd",
+    b"read",
+    b"readonly",
+    b"return",
+    b"set",
+    b"shift",
+    b"shopt",
+    b"source",
+    b"test",
+    b"times",
+    b"trap",
+    b"true",
+    b"type",
+    b"typeset",
+    b"ulimit",
+    b"umask",
+    b"unset",
+    b"wait",
 ];
 /// Those that say nothing and do nothing that could be seen.
 const QUIET: [&[u8]; 20] = [
-    b":", b"true", b"alias", b"unalias", b"bg", b"fg", b"bind", b"complete", b"disown", b"enable", b"hash", b"jobs", b"shopt",
-    b"trap", b"wait", b"times", b"history", b"popd", b"pushd", b"fc",
+    b":",
+    b"true",
+    b"alias",
+    b"unalias",
+    b"bg",
+    b"fg",
+    b"bind",
+    b"complete",
+    b"disown",
+    b"enable",
+    b"hash",
+    b"jobs",
+    b"shopt",
+    b"trap",
+    b"wait",
+    b"times",
+    b"history",
+    b"popd",
+    b"pushd",
+    b"fc",
 ];
 
 pub(super) fn is_builtin(name: &[u8]) -> bool {
@@ -43,6 +127,13 @@ impl Run<'_, '_> {
                 output.status = arguments.first().map_or(before, |word| number(word).unwrap_or(2));
                 self.leaving = Some(Leaving::Return);
             }
+            b"break" | b"continue" if self.loops == 0 => {
+                if self.shell.voice.get() != Voice::Dash {
+                    let name = String::from_utf8_lossy(name).to_string();
+                    self.shell.refuse(&format!("{name}: only meaningful in a `for', `while', or `until' loop"), output);
+                    output.status = 0;
+                }
+            }
             b"break" => self.leaving = Some(Leaving::Break(count(arguments))),
             b"continue" => self.leaving = Some(Leaving::Continue(count(arguments))),
             b"false" => output.status = 1,
@@ -58,7 +149,7 @@ impl Run<'_, '_> {
             b"set" => self.set_words(arguments, output),
             b"shift" => self.shift(output),
             b"let" => {
-                let value = arguments.iter().map(|word| self.sum(word, output)).last().flatten();
+                let value = arguments.iter().map(|word| self.assigned(word, output)).last().flatten();
                 output.status = u32::from(value.unwrap_or(0) == 0);
             }
             b"eval" => {
@@ -90,6 +181,23 @@ impl Run<'_, '_> {
             quiet => return QUIET.contains(&quiet),
         }
         true
+    }
+
+    /// A sum that may be given to a variable: `x=1+2`, `x++`.
+    fn assigned(&mut self, word: &[u8], output: &mut Output) -> Option<i64> {
+        let length = name_bytes(word);
+        let (name, behind) = word.split_at(length);
+        let (before, rest) = match behind.trim_ascii() {
+            [b'+', b'+'] => (&b"+"[..], &b"1"[..]),
+            [b'-', b'-'] => (&b"-"[..], &b"1"[..]),
+            [operator @ (b'+' | b'-' | b'*' | b'/' | b'%'), b'=', rest @ ..] => (core::slice::from_ref(operator), rest),
+            [b'=', rest @ ..] if rest.first() != Some(&b'=') => (&b""[..], rest),
+            _ => return self.sum(word, output),
+        };
+        let text = if before.is_empty() { rest.to_vec() } else { [name, before, b"(", rest, b")"].concat() };
+        let value = self.sum(&text, output)?;
+        self.place.memory.set(name, value.to_string().as_bytes());
+        Some(value)
     }
 
     fn exit(&mut self, arguments: &[&[u8]], before: u32, output: &mut Output) {

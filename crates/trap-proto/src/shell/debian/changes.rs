@@ -41,7 +41,10 @@ impl Shell<'_> {
     }
 
     fn named(&self, word: &[u8], place: &Place) -> Named {
-        Named { shown: crate::safe_text(word, 200), path: place.resolve(word, &self.home()).unwrap_or_else(|| "/".to_string() + "?") }
+        Named {
+            shown: crate::safe_text(word, 200),
+            path: place.resolve(word, &self.home()).unwrap_or_else(|| "/".to_string() + "?"),
+        }
     }
 
     /// Whether a file can be made or changed there.
@@ -54,7 +57,8 @@ impl Shell<'_> {
             let is_file = self.is_path_there(above, place);
             return Err(if is_file { "Not a directory" } else { MISSING });
         }
-        let is_own = super::memory::is_in(path, &self.home()) || FOR_ALL.iter().any(|folder| super::memory::is_in(path, folder));
+        let is_own = crate::shell::paths::is_within(path, &self.home())
+            || FOR_ALL.iter().any(|folder| crate::shell::paths::is_within(path, folder));
         if self.is_root() || is_own || place.has_made(above) { Ok(()) } else { Err("Permission denied") }
     }
 
@@ -107,15 +111,23 @@ impl Shell<'_> {
     }
 
     fn options<'a>(&self, words: &[&'a [u8]], letters: &'static str, least: usize, output: &mut Output) -> Option<Options<'a>> {
-        const LONG: &[(&str, u8)] =
-            &[("force", b'f'), ("recursive", b'r'), ("verbose", b'v'), ("parents", b'p'), ("mode", b'm'), ("no-preserve-root", b'f')];
+        const LONG: &[(&str, u8)] = &[
+            ("force", b'f'),
+            ("recursive", b'r'),
+            ("verbose", b'v'),
+            ("parents", b'p'),
+            ("mode", b'm'),
+            ("no-preserve-root", b'f'),
+        ];
         let options = Options::read(words, &Known { letters, long: LONG, wrong: 1 }, output)?;
         let name = crate::safe_text(words.first().copied().unwrap_or_default(), 64);
         let what = match (options.words.as_slice(), name.as_str()) {
             (given, _) if given.len() >= least => return Some(options),
             _ if options.has(b'f') && name == "rm" => return None,
             ([one], "mv" | "cp") => format!("missing destination file operand after '{}'", crate::safe_text(one, 200)),
-            ([one], "chmod" | "chown" | "chgrp") => format!("missing operand after \u{2018}{}\u{2019}", crate::safe_text(one, 200)),
+            ([one], "chmod" | "chown" | "chgrp") => {
+                format!("missing operand after \u{2018}{}\u{2019}", crate::safe_text(one, 200))
+            }
             (_, "mv" | "cp" | "touch" | "ln") => "missing file operand".to_string(),
             _ => "missing operand".to_string(),
         };
@@ -134,7 +146,8 @@ impl Shell<'_> {
                 self.fail(&format!("rm: refusing to remove '.' or '..' directory: skipping '{shown}'\n"), output);
                 continue;
             } else if path == "/" && is_deep {
-                let text = "rm: it is dangerous to operate recursively on '/'\nrm: use --no-preserve-root to override this failsafe\n";
+                let text =
+                    "rm: it is dangerous to operate recursively on '/'\nrm: use --no-preserve-root to override this failsafe\n";
                 self.fail(text, output);
                 continue;
             } else if !self.is_path_there(&path, place) {
@@ -158,7 +171,7 @@ impl Shell<'_> {
         self.is_root()
             || place.has_made(path)
             || place.memory.file(path).is_some()
-            || super::memory::is_in(path, &self.home()) && path != self.home()
+            || crate::shell::paths::is_within(path, &self.home()) && path != self.home()
     }
 
     fn take_away(&self, path: &str, place: &mut Place) {
@@ -230,7 +243,11 @@ impl Shell<'_> {
     fn mktemp(&self, words: &[&[u8]], place: &mut Place, output: &mut Output) {
         place.memory.drawn += 1;
         let drawn = self.persona.key(&format!("mktemp {} {}", self.now.0, place.memory.drawn));
-        let letters: String = drawn.iter().take(10).map(|byte| char::from(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"[usize::from(byte % 52)])).collect();
+        let letters: String = drawn
+            .iter()
+            .take(10)
+            .map(|byte| char::from(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"[usize::from(byte % 52)]))
+            .collect();
         let path = format!("/tmp/tmp.{letters}");
         if words.iter().any(|word| *word == b"-d") {
             place.make(path.clone());
@@ -268,7 +285,11 @@ impl Shell<'_> {
                     "cp" => "cannot create regular file",
                     _ => "cannot move",
                 };
-                let shown = if name == "mv" { format!("'{}' to '{}'", source.shown, target.shown) } else { format!("'{}'", target.shown) };
+                let shown = if name == "mv" {
+                    format!("'{}' to '{}'", source.shown, target.shown)
+                } else {
+                    format!("'{}'", target.shown)
+                };
                 self.fail(&format!("{name}: {doing} {shown}: {what}\n"), output);
                 continue;
             }
@@ -290,15 +311,22 @@ impl Shell<'_> {
 
     fn chmod(&self, name: &[u8], words: &[&[u8]], place: &mut Place, output: &mut Output) {
         // A mode may begin with `-`.
-        let mode = words.get(1).copied().filter(|word| word.len() > 1 && word[0] == b'-' && word[1..].iter().all(|byte| b"rwxst".contains(byte)));
-        let kept: Vec<&[u8]> = if mode.is_some() { [&words[..1], &[b"a-".as_slice()], &words[2..]].concat() } else { words.to_vec() };
+        let mode = words
+            .get(1)
+            .copied()
+            .filter(|word| word.len() > 1 && word[0] == b'-' && word[1..].iter().all(|byte| b"rwxst".contains(byte)));
+        let kept: Vec<&[u8]> =
+            if mode.is_some() { [&words[..1], &[b"a-".as_slice()], &words[2..]].concat() } else { words.to_vec() };
         let Some(options) = self.options(&kept, "RfvchLHP", 2, output) else { return };
         let name = String::from_utf8_lossy(name).to_string();
         let Some((mode, files)) = options.words.split_first() else { return };
-        let runs = mode.contains(&b'x') && !mode.contains(&b'-') || mode.iter().rev().take(3).any(|digit| matches!(digit, b'1' | b'3' | b'5' | b'7'));
+        let runs = mode.contains(&b'x') && !mode.contains(&b'-')
+            || mode.iter().rev().take(3).any(|digit| matches!(digit, b'1' | b'3' | b'5' | b'7'));
         if name != "chmod" {
             let user = String::from_utf8_lossy(mode).split([':', '.']).next().unwrap_or_default().to_string();
-            let is_known = user.is_empty() || user.bytes().all(|byte| byte.is_ascii_digit()) || self.passwd().lines().any(|line| line.split(':').next() == Some(&user));
+            let is_known = user.is_empty()
+                || user.bytes().all(|byte| byte.is_ascii_digit())
+                || self.passwd().lines().any(|line| line.split(':').next() == Some(&user));
             if !is_known && name == "chown" {
                 return self.fail(&format!("chown: invalid user: \u{2018}{}\u{2019}\n", crate::safe_text(mode, 100)), output);
             }
@@ -330,7 +358,11 @@ impl Shell<'_> {
     fn looks(&self, name: &[u8], words: &[&[u8]], place: &Place, output: &mut Output) {
         let name = String::from_utf8_lossy(name).to_string();
         let is_find = name == "find";
-        let end = if is_find { words[1..].iter().position(|word| word.starts_with(b"-")).map_or(words.len(), |at| at + 1) } else { words.len() };
+        let end = if is_find {
+            words[1..].iter().position(|word| word.starts_with(b"-")).map_or(words.len(), |at| at + 1)
+        } else {
+            words.len()
+        };
         for word in words[1..end].iter().filter(|word| !word.starts_with(b"-")) {
             let Named { shown, path } = self.named(word, place);
             if self.is_path_there(&path, place) {
@@ -362,7 +394,9 @@ impl Shell<'_> {
         let content = self.content(word, place).unwrap_or_default();
         match content.bytes.as_slice() {
             [] => "empty",
-            bytes if bytes.starts_with(b"\x7fELF") => "ELF 64-bit LSB pie executable, x86-64, version 1 (SYSV), dynamically linked, interpreter /lib64/ld-linux-x86-64.so.2, for GNU/Linux 3.2.0, stripped",
+            bytes if bytes.starts_with(b"\x7fELF") => {
+                "ELF 64-bit LSB pie executable, x86-64, version 1 (SYSV), dynamically linked, interpreter /lib64/ld-linux-x86-64.so.2, for GNU/Linux 3.2.0, stripped"
+            }
             bytes if bytes.starts_with(b"#!") => "POSIX shell script, ASCII text executable",
             bytes if bytes.is_ascii() => "ASCII text",
             _ => "data",

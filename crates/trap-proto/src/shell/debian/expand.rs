@@ -1,7 +1,7 @@
 //! How words become what a command gets: values, what inner commands print, sums, `~` and patterns of names.
 
 use super::{
-    INNER_BYTES_MAX, Output,
+    INNER_BYTES_MAX, Output, Reads,
     run::{Leaving, Run},
 };
 use crate::shell::{
@@ -177,6 +177,9 @@ impl Run<'_, '_> {
     fn printed(&mut self, text: &[u8], output: &mut Output) -> Vec<u8> {
         let mut own = Output::default();
         self.inner(text, &mut own);
+        if self.leaving == Some(Leaving::Reads(Reads::Echo)) {
+            self.leaving = Some(Leaving::Reads(Reads::File));
+        }
         output.complain_bytes(&own.err);
         while own.out.last() == Some(&b'\n') {
             own.out.pop();
@@ -263,7 +266,8 @@ impl Run<'_, '_> {
         let cut = |at: usize| if change[0] == b'#' { value.split_at(at) } else { (&value[at..], &value[..at]) };
         let ends = 0..=value.len();
         let from_front = matches!(change, b"#" | b"%%");
-        let found = if from_front { ends.into_iter().find(|at| fits(cut(*at).0)) } else { ends.rev().find(|at| fits(cut(*at).0)) };
+        let found =
+            if from_front { ends.into_iter().find(|at| fits(cut(*at).0)) } else { ends.rev().find(|at| fits(cut(*at).0)) };
         found.map_or(value, |at| cut(at).1)
     }
 
@@ -300,7 +304,9 @@ impl Run<'_, '_> {
             }
             b"SECONDS" => ((shell.now.0 - self.place.since(shell.now).0) / 1_000_000).to_string(),
             b"OLDPWD" => self.place.before()?,
-            name => return self.environment().into_iter().find(|(known, _)| known.as_bytes() == name).map(|(_, value)| value.into()),
+            name => {
+                return self.environment().into_iter().find(|(known, _)| known.as_bytes() == name).map(|(_, value)| value.into());
+            }
         };
         Some(text.into_bytes())
     }
@@ -387,7 +393,11 @@ fn range(inside: &[u8]) -> Option<Vec<Vec<u8>>> {
     let (from, to) = core::str::from_utf8(inside).ok()?.split_once("..")?;
     let (from, to): (i32, i32) = (from.parse().ok()?, to.parse().ok()?);
     let text = |number: i32| number.to_string().into_bytes();
-    Some(if from <= to { (from..=to).take(FIELDS_MAX).map(text).collect() } else { (to..=from).rev().take(FIELDS_MAX).map(text).collect() })
+    Some(if from <= to {
+        (from..=to).take(FIELDS_MAX).map(text).collect()
+    } else {
+        (to..=from).rev().take(FIELDS_MAX).map(text).collect()
+    })
 }
 
 fn replaced(value: &[u8], from: &[u8], to: &[u8], all: bool) -> Vec<u8> {

@@ -1,10 +1,10 @@
 //! What lies on the machine: folders that one can look into, mounted file systems, and dates that fit its life.
 
 use super::{
-    Output, Place, Shell,
+    Output, Place, Shell, Voice,
     options::{Known, Options},
 };
-use crate::calendar::Moment;
+use crate::{calendar::Moment, shell::paths::is_within};
 use alloc::{
     format,
     string::{String, ToString},
@@ -18,8 +18,9 @@ const BASE_FILES: [u64; 2] = [1_756_052_400, 1_762_537_200];
 /// From then on a machine is installed with the second.
 const SECOND_POINT: u64 = 1_763_251_200;
 const BLOCK_BYTES: u64 = 4_096;
-/// What a line of a listing costs, in steps: most of it is its date.
-const ROW_STEPS: usize = 12;
+/// What a line of a listing costs, in steps, and what its date does where that is the machine's own.
+const ROW_STEPS: usize = 4;
+const DATE_STEPS: usize = 80;
 
 /// When something was changed last.
 #[derive(Clone, Copy)]
@@ -233,7 +234,14 @@ const EMPTY: [&str; 31] = [
 const KERNELS: [&str; 3] = ["/proc", "/sys", "/usr/lib"];
 const LS: Known = Known {
     letters: "lahdAtrSR1FinosgpmCxXkcuZUGNqQ",
-    long: &[("all", b'a'), ("almost-all", b'A'), ("recursive", b'R'), ("human-readable", b'h'), ("directory", b'd'), ("reverse", b'r')],
+    long: &[
+        ("all", b'a'),
+        ("almost-all", b'A'),
+        ("recursive", b'R'),
+        ("human-readable", b'h'),
+        ("directory", b'd'),
+        ("reverse", b'r'),
+    ],
     wrong: 2,
 };
 
@@ -265,12 +273,21 @@ impl Shell<'_> {
         };
         let shown = || crate::safe_text(arguments.first().copied().unwrap_or_default(), 200);
         match target {
-            Some(path) if path.starts_with("/root") && !self.is_root() => {
-                self.refuse(&format!("cd: {}: Permission denied", shown()), output);
+            Some(path) if is_within(&path, "/root") && !self.is_root() => {
+                self.no_folder(&shown(), "Permission denied", output);
             }
             Some(path) if self.is_folder(&path, place) => place.go(path, &home),
-            Some(path) if self.entry(&path).is_some() => self.refuse(&format!("cd: {}: Not a directory", shown()), output),
-            _ => self.refuse(&format!("cd: {}: No such file or directory", shown()), output),
+            Some(path) if self.entry(&path).is_some() => self.no_folder(&shown(), "Not a directory", output),
+            _ => self.no_folder(&shown(), "No such file or directory", output),
+        }
+    }
+
+    fn no_folder(&self, shown: &str, what: &str, output: &mut Output) {
+        if self.voice.get() == Voice::Dash {
+            self.refuse(&format!("cd: can't cd to {shown}"), output);
+            output.status = 2;
+        } else {
+            self.refuse(&format!("cd: {shown}: {what}"), output);
         }
     }
 
@@ -303,7 +320,10 @@ impl Shell<'_> {
         self.put_rows(alone, &options, false, output);
         let mut is_first = output.out.is_empty();
         for (shown, path) in folders {
-            if path.starts_with("/root") && !self.is_root() {
+            if self.work.is_done() {
+                return;
+            }
+            if is_within(&path, "/root") && !self.is_root() {
                 self.fail(&format!("ls: cannot open directory '{shown}': Permission denied\n"), output);
                 output.status = 2;
                 continue;
@@ -375,7 +395,8 @@ impl Shell<'_> {
 
     /// Whether something that is no folder is there by itself.
     pub(super) fn is_known(&self, path: &str, place: &Place) -> bool {
-        self.row_of(path, place).is_some() || KERNELS.iter().any(|folder| super::memory::is_in(path, folder)) && self.has_text(path, place)
+        self.row_of(path, place).is_some()
+            || KERNELS.iter().any(|folder| crate::shell::paths::is_within(path, folder)) && self.has_text(path, place)
     }
 
     fn has_text(&self, path: &str, place: &Place) -> bool {
@@ -386,7 +407,7 @@ impl Shell<'_> {
 
     /// The names in a folder, in order.
     pub(super) fn names_in(&self, path: &str, place: &Place) -> Vec<String> {
-        if !self.is_folder(path, place) || path.starts_with("/root") && !self.is_root() {
+        if !self.is_folder(path, place) || is_within(path, "/root") && !self.is_root() {
             return Vec::new();
         }
         self.rows(path, place, false).into_iter().map(|row| plain(&row.name).to_string()).collect()
@@ -400,6 +421,8 @@ impl Shell<'_> {
         is_home
             || EMPTY.contains(&path)
             || place.has_made(path)
+            || self.is_made_home(path)
+            || matches!(path.rsplit_once('/'), Some((folder, name)) if self.served(folder).iter().any(|served| served.0 == name))
             || FOLDERS.iter().any(|(folder, _)| *folder == path)
             || self.entry(path).is_some_and(|entry| entry.1.starts_with('d'))
     }
@@ -422,7 +445,7 @@ impl Shell<'_> {
         if path == "/tmp" || path == "/dev/shm" {
             row.rights = "drwxrwxrwt".into();
         }
-        if path.starts_with(&self.home()) {
+        if is_within(path, &self.home()) {
             row.rights = "drwx------".into();
             row.owner = self.user().to_string();
             row.group = self.user().to_string();
@@ -446,6 +469,14 @@ impl Shell<'_> {
         } else if matches!(path, "/sbin" | "/usr/sbin") {
             rows.extend(super::programs::system_names().map(|name| self.program_row(&name)));
         }
+        rows.extend(self.served(path).iter().map(|(name, rights, owner)| Row {
+            name: (*name).to_string(),
+            rights: (*rights).to_string(),
+            owner: (*owner).to_string(),
+            group: (*owner).to_string(),
+            changed: self.persona.set_up("ftp"),
+            ..self.row(&folder("", 2, Age::Installed))
+        }));
         let inside = |name: &str| format!("{}/{}", path.trim_end_matches('/'), plain(name));
         rows.retain(|row| !place.memory.is_gone(&inside(&row.name)) && place.memory.file(&inside(&row.name)).is_none());
         rows.extend(place.memory.files_in(path).map(|(name, file)| self.written(file, name)));
@@ -509,6 +540,7 @@ impl Shell<'_> {
     fn changed(&self, name: &str, age: Age) -> u64 {
         let now = self.now.0 / 1_000_000;
         let persona = self.persona;
+        let _ = self.work.take(if matches!(age, Age::Release) { 1 } else { DATE_STEPS });
         let changed = match age {
             Age::Installed => persona.set_up(name),
             Age::Release => BASE_FILES[usize::from(self.installed() >= SECOND_POINT)],
@@ -530,12 +562,21 @@ impl Shell<'_> {
         let bytes = widest(&|row| amount(row.bytes).len());
         let kib: u64 =
             rows.iter().filter(|row| !row.rights.starts_with('l')).map(|row| row.bytes.div_ceil(BLOCK_BYTES) * 4).sum();
-        let head = if is_content { format!("total {}\n", if is_human { human(kib * 1_024) } else { kib.to_string() }) } else { String::new() };
+        let head = if is_content {
+            format!("total {}\n", if is_human { human(kib * 1_024) } else { kib.to_string() })
+        } else {
+            String::new()
+        };
         rows.iter().fold(head, |text, row| {
             let date = self.date(row.changed);
             text + &format!(
                 "{} {:>links$} {:<owner$} {:<group$} {:>bytes$} {date} {}\n",
-                row.rights, row.links, row.owner, row.group, amount(row.bytes), row.name
+                row.rights,
+                row.links,
+                row.owner,
+                row.group,
+                amount(row.bytes),
+                row.name
             )
         })
     }

@@ -154,7 +154,9 @@ impl Run<'_, '_> {
 
     fn only(&self, line: &[u8], number: usize, regexes: &[Regex], prefix: &str, options: &Options<'_>, output: &mut Output) {
         let mut from = 0;
-        while let Some(found) = regexes.iter().filter_map(|regex| regex.find(line, from, &self.shell.work)).min_by_key(|found| found[0]) {
+        while let Some(found) =
+            regexes.iter().filter_map(|regex| regex.find(line, from, &self.shell.work)).min_by_key(|found| found[0])
+        {
             let (Some(start), Some(end)) = (found[0], found[1]) else { return };
             if end > start {
                 output.say(prefix);
@@ -205,11 +207,8 @@ impl Run<'_, '_> {
     }
 
     pub(super) fn tr(&mut self, words: &[&[u8]], output: &mut Output) {
-        let known = Known {
-            letters: "dscCt",
-            long: &[("delete", b'd'), ("squeeze-repeats", b's'), ("complement", b'c')],
-            wrong: 1,
-        };
+        let known =
+            Known { letters: "dscCt", long: &[("delete", b'd'), ("squeeze-repeats", b's'), ("complement", b'c')], wrong: 1 };
         let Some(options) = Options::read(words, &known, output) else { return };
         let Some(from) = options.words.first() else {
             output.status = 1;
@@ -261,7 +260,8 @@ impl Run<'_, '_> {
             return;
         }
         let key_word = options.value(b'k').map(|word| String::from_utf8_lossy(word).to_string()).unwrap_or_default();
-        let column = key_word.split(|letter: char| !letter.is_ascii_digit()).next().and_then(|digits| digits.parse::<usize>().ok());
+        let column =
+            key_word.split(|letter: char| !letter.is_ascii_digit()).next().and_then(|digits| digits.parse::<usize>().ok());
         let between = options.value(b't').and_then(|word| word.first()).copied();
         let key = |line: &'_ [u8]| -> Vec<u8> {
             match (column, between) {
@@ -326,7 +326,9 @@ fn amount(text: &[u8]) -> i64 {
     let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).take(15);
     let whole = digits.fold(0_i64, |sum, digit| sum * 10 + i64::from(digit - b'0'));
     let behind = text.iter().skip_while(|byte| byte.is_ascii_digit()).skip(1).take(3);
-    let part = behind.take_while(|byte| byte.is_ascii_digit()).fold((0_i64, 100), |(sum, unit), digit| (sum + i64::from(digit - b'0') * unit, unit / 10));
+    let part = behind
+        .take_while(|byte| byte.is_ascii_digit())
+        .fold((0_i64, 100), |(sum, unit), digit| (sum + i64::from(digit - b'0') * unit, unit / 10));
     sign * (whole * 1_000 + part.0)
 }
 
@@ -335,7 +337,9 @@ fn ranges(word: &[u8]) -> Vec<(usize, usize)> {
     let number = |text: &str| text.parse::<usize>().ok();
     let text = String::from_utf8_lossy(word).to_string();
     let range = |part: &str| match part.split_once('-') {
-        Some((from, to)) => Some((if from.is_empty() { 1 } else { number(from)? }, if to.is_empty() { usize::MAX } else { number(to)? })),
+        Some((from, to)) => {
+            Some((if from.is_empty() { 1 } else { number(from)? }, if to.is_empty() { usize::MAX } else { number(to)? }))
+        }
         None => number(part).map(|one| (one, one)),
     };
     text.split(',').filter_map(range).collect()

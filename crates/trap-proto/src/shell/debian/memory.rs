@@ -1,5 +1,6 @@
 //! What a stranger left behind: variables, small files, and what he took away. All of it is gone once his channel ends.
 
+use crate::shell::paths::is_within as is_in;
 use alloc::{
     string::{String, ToString},
     vec::Vec,
@@ -11,7 +12,7 @@ const VARIABLE_BYTES_MAX: usize = 512;
 const VARIABLES_BYTES_MAX: usize = 2_048;
 /// Files that are kept, and what of each and of all.
 const FILES_MAX: usize = 16;
-pub(super) const FILE_BYTES_MAX: usize = 1_024;
+pub(crate) const FILE_BYTES_MAX: usize = 1_024;
 const FILES_BYTES_MAX: usize = 3_072;
 /// Things of the machine's that he took away.
 const GONE_MAX: usize = 16;
@@ -47,7 +48,8 @@ impl Memory {
     }
 
     pub(super) fn set(&mut self, name: &[u8], value: &[u8]) {
-        let others: usize = self.variables.iter().filter(|(known, _)| known != name).map(|(name, value)| name.len() + value.len()).sum();
+        let others: usize =
+            self.variables.iter().filter(|(known, _)| known != name).map(|(name, value)| name.len() + value.len()).sum();
         let room = VARIABLES_BYTES_MAX.saturating_sub(others + name.len()).min(VARIABLE_BYTES_MAX);
         let value = value[..value.len().min(room)].to_vec();
         let has_room = self.variables.len() < VARIABLES_MAX;
@@ -129,11 +131,6 @@ impl Memory {
         let inside = move |file: &'a File| Some((file.path.strip_prefix(folder.trim_end_matches('/'))?.strip_prefix('/')?, file));
         self.files.iter().filter_map(inside).filter(|(name, _)| !name.is_empty() && !name.contains('/'))
     }
-}
-
-/// Whether a path is `folder` or stands somewhere in it.
-pub(super) fn is_in(path: &str, folder: &str) -> bool {
-    path.strip_prefix(folder.trim_end_matches('/')).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 #[cfg(test)]

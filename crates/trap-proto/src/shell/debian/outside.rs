@@ -18,14 +18,126 @@ const XARGS_RUNS_MAX: usize = 64;
 const LINES_MAX: u64 = 4_096;
 /// What a busybox of Debian can do, as far as it is listed.
 const APPLETS: [&str; 120] = [
-    "[", "[[", "acpid", "adjtimex", "ar", "arch", "arp", "arping", "ascii", "ash", "awk", "base64", "basename", "bc", "blkdiscard",
-    "blkid", "blockdev", "brctl", "bunzip2", "bzcat", "bzip2", "cal", "cat", "chgrp", "chmod", "chown", "chroot", "chvt", "clear",
-    "cmp", "cp", "cpio", "crc32", "cttyhack", "cut", "date", "dc", "dd", "df", "diff", "dirname", "dmesg", "dos2unix", "du", "echo",
-    "ed", "egrep", "env", "expand", "expr", "false", "fgrep", "find", "fold", "free", "ftpget", "ftpput", "getopt", "grep", "gunzip",
-    "gzip", "head", "hexdump", "hostname", "id", "ifconfig", "ip", "kill", "killall", "less", "ln", "ls", "md5sum", "mkdir", "mknod",
-    "mktemp", "more", "mount", "mv", "nc", "netstat", "nproc", "nslookup", "od", "paste", "patch", "pidof", "ping", "printf", "ps",
-    "pwd", "rm", "rmdir", "route", "sed", "seq", "sh", "sha1sum", "sha256sum", "sleep", "sort", "stat", "strings", "tac", "tail", "tar",
-    "tee", "telnet", "test", "tftp", "timeout", "top", "touch", "tr", "traceroute", "true", "tty", "uname", "uniq", "wget",
+    "[",
+    "[[",
+    "acpid",
+    "adjtimex",
+    "ar",
+    "arch",
+    "arp",
+    "arping",
+    "ascii",
+    "ash",
+    "awk",
+    "base64",
+    "basename",
+    "bc",
+    "blkdiscard",
+    "blkid",
+    "blockdev",
+    "brctl",
+    "bunzip2",
+    "bzcat",
+    "bzip2",
+    "cal",
+    "cat",
+    "chgrp",
+    "chmod",
+    "chown",
+    "chroot",
+    "chvt",
+    "clear",
+    "cmp",
+    "cp",
+    "cpio",
+    "crc32",
+    "cttyhack",
+    "cut",
+    "date",
+    "dc",
+    "dd",
+    "df",
+    "diff",
+    "dirname",
+    "dmesg",
+    "dos2unix",
+    "du",
+    "echo",
+    "ed",
+    "egrep",
+    "env",
+    "expand",
+    "expr",
+    "false",
+    "fgrep",
+    "find",
+    "fold",
+    "free",
+    "ftpget",
+    "ftpput",
+    "getopt",
+    "grep",
+    "gunzip",
+    "gzip",
+    "head",
+    "hexdump",
+    "hostname",
+    "id",
+    "ifconfig",
+    "ip",
+    "kill",
+    "killall",
+    "less",
+    "ln",
+    "ls",
+    "md5sum",
+    "mkdir",
+    "mknod",
+    "mktemp",
+    "more",
+    "mount",
+    "mv",
+    "nc",
+    "netstat",
+    "nproc",
+    "nslookup",
+    "od",
+    "paste",
+    "patch",
+    "pidof",
+    "ping",
+    "printf",
+    "ps",
+    "pwd",
+    "rm",
+    "rmdir",
+    "route",
+    "sed",
+    "seq",
+    "sh",
+    "sha1sum",
+    "sha256sum",
+    "sleep",
+    "sort",
+    "stat",
+    "strings",
+    "tac",
+    "tail",
+    "tar",
+    "tee",
+    "telnet",
+    "test",
+    "tftp",
+    "timeout",
+    "top",
+    "touch",
+    "tr",
+    "traceroute",
+    "true",
+    "tty",
+    "uname",
+    "uniq",
+    "wget",
 ];
 
 impl Run<'_, '_> {
@@ -133,7 +245,8 @@ impl Run<'_, '_> {
                 let name = if is_dash { "sh: 0: -c requires an argument\n" } else { "bash: -c: option requires an argument\n" };
                 return output.complain(name);
             };
-            let own = if words.is_empty() { alloc::vec![name.to_vec()] } else { words.iter().map(|word| word.to_vec()).collect() };
+            let own =
+                if words.is_empty() { alloc::vec![name.to_vec()] } else { words.iter().map(|word| word.to_vec()).collect() };
             self.program_text(text, voice, &own, output);
             output.status = self.place.memory.status;
             return;
@@ -144,7 +257,7 @@ impl Run<'_, '_> {
                 Err(what) => {
                     let file = crate::safe_text(file, 200);
                     let short = if what == "No such file or directory" { "No such file" } else { what };
-                    (output.status, output.merged) = (if is_dash { 2 } else { NOT_FOUND }, output.merged);
+                    output.status = if is_dash { 2 } else { NOT_FOUND };
                     return output.complain(&match is_dash {
                         true => format!("sh: 0: cannot open {file}: {short}\n"),
                         false => format!("bash: {file}: {what}\n"),
@@ -156,7 +269,8 @@ impl Run<'_, '_> {
                 None => return,
             },
         };
-        let words: Vec<Vec<u8>> = if rest.is_empty() { alloc::vec![name.to_vec()] } else { rest.iter().map(|word| word.to_vec()).collect() };
+        let words: Vec<Vec<u8>> =
+            if rest.is_empty() { alloc::vec![name.to_vec()] } else { rest.iter().map(|word| word.to_vec()).collect() };
         if !text.starts_with(b"\x7fELF") {
             self.program_text(&text, voice, &words, output);
             output.status = self.place.memory.status;
@@ -188,13 +302,12 @@ impl Run<'_, '_> {
             rest = rest.get(1..).unwrap_or_default();
         }
         if name == b"su" {
-            return match rest.iter().position(|word| *word == b"-c").and_then(|at| rest.get(at + 1)).or_else(|| words.iter().position(|word| *word == b"-c").and_then(|at| words.get(at + 1))) {
-                Some(text) => {
-                    self.program_text(text, Voice::Inner, &[b"bash".to_vec()], output);
-                    output.status = self.place.memory.status;
-                }
-                None => {}
-            };
+            let text = words.iter().position(|word| *word == b"-c").and_then(|at| words.get(at + 1));
+            if let Some(text) = text {
+                self.program_text(text, Voice::Inner, &[b"bash".to_vec()], output);
+                output.status = self.place.memory.status;
+            }
+            return;
         }
         while let [word, behind @ ..] = rest
             && matches!(name, b"env" | b"sudo")
@@ -281,7 +394,8 @@ impl Run<'_, '_> {
             }
         }
         let Some((bytes, _)) = self.read_all(Reads::File) else { return };
-        let command: Vec<Vec<u8>> = if rest.is_empty() { alloc::vec![b"echo".to_vec()] } else { rest.iter().map(|word| word.to_vec()).collect() };
+        let command: Vec<Vec<u8>> =
+            if rest.is_empty() { alloc::vec![b"echo".to_vec()] } else { rest.iter().map(|word| word.to_vec()).collect() };
         let given: Vec<&[u8]> = match &mark {
             Some(_) => super::lines::lines(&bytes).map(<[u8]>::trim_ascii).filter(|line| !line.is_empty()).collect(),
             None => bytes.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()).collect(),
@@ -317,7 +431,10 @@ impl Run<'_, '_> {
         let room = super::INNER_BYTES_MAX;
         if name == b"yes" {
             let line = if arguments.is_empty() { b"y".to_vec() } else { arguments.join(&b' ') };
-            while output.out.len() < room && self.shell.work.take_bytes(line.len() + 8) {
+            if !self.shell.work.take_bytes(room) {
+                return;
+            }
+            while output.out.len() < room {
                 output.out.extend(line.iter().chain(b"\n"));
             }
             return;
@@ -376,7 +493,8 @@ impl Run<'_, '_> {
     /// What takes a file or its input apart, and shows nothing of it.
     fn unpack(&mut self, name: &[u8], arguments: &[&[u8]], output: &mut Output) {
         let shown = String::from_utf8_lossy(name).to_string();
-        let packed = |word: &&&[u8]| [&b".gz"[..], b".tgz", b".tar", b".xz", b".bz2", b".zip"].iter().any(|end| word.ends_with(end));
+        let packed =
+            |word: &&&[u8]| [&b".gz"[..], b".tgz", b".tar", b".xz", b".bz2", b".zip"].iter().any(|end| word.ends_with(end));
         let file = arguments.iter().find(packed).copied();
         if name == b"tar" && arguments.is_empty() {
             output.status = 2;

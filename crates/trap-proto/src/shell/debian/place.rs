@@ -1,6 +1,7 @@
 //! Where a stranger is in the shell: its folder, those that he made, and since when he is there.
 
-use super::memory::{Memory, is_in};
+use super::memory::Memory;
+use crate::shell::{downloads, paths::is_within as is_in};
 use alloc::{
     format,
     string::{String, ToString},
@@ -12,6 +13,10 @@ use honeymesh_types::WallTime;
 const PATH_BYTES_MAX: usize = 256;
 /// Folders that he made and are known; further ones are forgotten.
 const MADE_MAX: usize = 16;
+
+/// Addresses of commands that wait to be told, and the bytes of one.
+const ADDRESSES_MAX: usize = 8;
+const ADDRESS_BYTES_MAX: usize = 512;
 
 /// How wide a terminal may be, in columns, and how wide one is that does not say it.
 const COLUMNS: (u32, u32) = (20, 512);
@@ -32,6 +37,7 @@ pub(crate) struct Place {
     /// Lines that were read.
     pub(super) lines: u32,
     pub(super) input: Input,
+    addresses: Vec<Vec<u8>>,
 }
 
 /// What the channel brings to a command that reads.
@@ -78,6 +84,25 @@ impl Place {
     pub(super) fn leave(&mut self, scope: Scope) {
         (self.at, self.before) = (scope.at, scope.before);
         self.memory.restore(scope.variables);
+    }
+
+    /// A command has this word: addresses in it are kept until they are asked for.
+    pub(super) fn hear(&mut self, word: &[u8]) {
+        for address in downloads(word) {
+            if self.addresses.len() < ADDRESSES_MAX && !self.addresses.iter().any(|known| known == address) {
+                self.addresses.push(address[..address.len().min(ADDRESS_BYTES_MAX)].to_vec());
+            }
+        }
+    }
+
+    /// The addresses in the words of commands that were run since this was asked.
+    pub(crate) fn addresses(&mut self) -> Vec<Vec<u8>> {
+        core::mem::take(&mut self.addresses)
+    }
+
+    /// How the last command ended.
+    pub(crate) const fn status(&self) -> u32 {
+        self.memory.status
     }
 
     /// All that a command reads has come.

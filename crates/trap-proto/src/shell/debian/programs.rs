@@ -95,9 +95,13 @@ impl Shell<'_> {
         let [path, arguments @ ..] = words else { return true };
         let name = plain(path);
         match name {
-            b"id" => output.say(&self.id()),
+            b"id" => self.id(arguments, output),
+            b"whoami" if !arguments.is_empty() => {
+                let word = crate::safe_text(arguments[0], 200);
+                let text = format!("whoami: extra operand \u{2018}{word}\u{2019}\nTry 'whoami --help' for more information.\n");
+                self.fail(&text, output);
+            }
             b"whoami" | b"logname" => output.say(&format!("{}\n", self.user)),
-            b"groups" => output.say(&format!("{}\n", self.user)),
             b"ls" | b"dir" | b"vdir" => self.list(arguments, place, output),
             b"crontab" => self.crontab(arguments, output),
             b"wget" => self.wget(words, output),
@@ -127,12 +131,7 @@ impl Shell<'_> {
             let at = Moment::of(self.now.0 / 1_000_000);
             output.complain(&format!(
                 "--{:04}-{:02}-{:02} {:02}:{:02}:{:02}--  {url}\nConnecting to {host}... failed: Network is unreachable.\n",
-                at.year,
-                at.month,
-                at.day,
-                at.hour,
-                at.minute,
-                at.second
+                at.year, at.month, at.day, at.hour, at.minute, at.second
             ));
         }
         output.status = 4;
@@ -144,7 +143,8 @@ impl Shell<'_> {
             output.status = 2;
             return output.complain("curl: try 'curl --help' or 'curl --manual' for more information\n");
         };
-        let has = |letter: u8| words.iter().any(|word| word.starts_with(b"-") && !word.starts_with(b"--") && word.contains(&letter));
+        let has =
+            |letter: u8| words.iter().any(|word| word.starts_with(b"-") && !word.starts_with(b"--") && word.contains(&letter));
         if !has(b's') || has(b'S') {
             let (name, port) = host.rsplit_once(':').unwrap_or((&host, "80"));
             let waited = 1 + self.now.0 / 1_000 % 3;

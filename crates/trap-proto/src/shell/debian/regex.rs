@@ -103,7 +103,7 @@ impl Regex {
         while let Some((mut step, mut at, mut found)) = waiting.pop() {
             loop {
                 *tries += 1;
-                if *tries % TRIES_A_STEP == 0 && !work.take(1) {
+                if tries.is_multiple_of(TRIES_A_STEP) && !work.take(1) {
                     return None;
                 }
                 let byte = text.get(at).copied();
@@ -167,12 +167,14 @@ impl Regex {
     }
 
     fn in_class(&self, class: &[u8], byte: u8) -> bool {
-        in_class(class, byte) || self.folds && (in_class(class, byte.to_ascii_lowercase()) || in_class(class, byte.to_ascii_uppercase()))
+        in_class(class, byte)
+            || self.folds && (in_class(class, byte.to_ascii_lowercase()) || in_class(class, byte.to_ascii_uppercase()))
     }
 }
 
 fn is_edge(text: &[u8], at: usize) -> bool {
-    let is_word = |at: Option<usize>| at.and_then(|at| text.get(at)).is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'_');
+    let is_word =
+        |at: Option<usize>| at.and_then(|at| text.get(at)).is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'_');
     is_word(at.checked_sub(1)) != is_word(Some(at))
 }
 
@@ -365,7 +367,8 @@ mod tests {
 
     #[test]
     fn patterns_are_found_where_grep_finds_them() {
-        let table: [(&str, bool, &str, Option<(usize, usize)>); 17] = [
+        type Row = (&'static str, bool, &'static str, Option<(usize, usize)>);
+        let table: [Row; 17] = [
             ("^processor", false, "processor\t: 0", Some((0, 9))),
             ("root$", false, "a root", Some((2, 6))),
             ("a|bb", true, "xbb", Some((1, 3))),

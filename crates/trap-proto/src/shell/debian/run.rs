@@ -1,27 +1,18 @@
 //! A text as it runs: lists, pipelines, redirections, loops and shells inside of shells. All of it is bounded by the shell's work.
 
-use super::{
-    COMMAND_STEPS, INNER_BYTES_MAX, Outcome, Output, Place, Reads, Shell, Voice,
-    expand::fits,
-    place::Input,
-};
+use super::{COMMAND_STEPS, INNER_BYTES_MAX, Outcome, Output, Place, Reads, Shell, Voice, expand::fits, place::Input};
 use crate::shell::{
-    syntax::{Body, Item, Kind, List, Node, Redirect, Text, Trouble},
+    syntax::{Body, Item, List, Node, Text, Trouble},
     words::Joint,
 };
-use alloc::{
-    format,
-    rc::Rc,
-    string::{String, ToString},
-    vec::Vec,
-};
+use alloc::{format, rc::Rc, string::ToString, vec::Vec};
 
 /// Shells, functions and the like inside of others; what is deeper does nothing.
 const DEPTH_MAX: u8 = 6;
 /// Lists inside of lists, over all of them.
 const NODES_DEEP_MAX: u8 = 40;
-/// Rounds of all loops of a text together; a loop that goes on ends there.
-const ROUNDS_MAX: u32 = 512;
+/// Rounds of all `while` and `until` of a text together; a loop that goes on ends there. Those of `for` have their words.
+const ROUNDS_MAX: u32 = 128;
 /// Functions that a text may have.
 const FUNCTIONS_MAX: usize = 8;
 
@@ -47,7 +38,11 @@ pub(super) enum Source {
     #[default]
     Channel,
     /// This, of which so much is read; it may be the beginning of something longer.
-    Text { bytes: Rc<[u8]>, at: usize, length: u64 },
+    Text {
+        bytes: Rc<[u8]>,
+        at: usize,
+        length: u64,
+    },
     Nothing,
 }
 
@@ -55,15 +50,6 @@ impl Source {
     pub(super) fn of(bytes: &[u8], length: u64) -> Self {
         Self::Text { bytes: bytes.into(), at: 0, length }
     }
-}
-
-/// Where something that was printed goes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Target {
-    Out,
-    Err,
-    Nowhere,
-    File { path: String },
 }
 
 /// A text that runs.
@@ -76,13 +62,26 @@ pub(super) struct Run<'a, 's> {
     depth: u8,
     nodes: u8,
     rounds: u32,
+    /// Loops that go round.
+    pub(super) loops: u32,
     /// The line that the text begins in.
     from: u32,
 }
 
 impl<'a, 's> Run<'a, 's> {
     pub(super) const fn new(shell: &'a Shell<'s>, place: &'a mut Place) -> Self {
-        Self { shell, place, input: Source::Channel, leaving: None, functions: Vec::new(), depth: 0, nodes: 0, rounds: 0, from: 1 }
+        Self {
+            shell,
+            place,
+            input: Source::Channel,
+            leaving: None,
+            functions: Vec::new(),
+            depth: 0,
+            nodes: 0,
+            rounds: 0,
+            loops: 0,
+            from: 1,
+        }
     }
 
     /// Runs a text, line by line. `Some` if it is not whole and more may come.
@@ -147,6 +146,7 @@ impl<'a, 's> Run<'a, 's> {
     pub(super) fn program_text(&mut self, text: &[u8], voice: Voice, arguments: &[Vec<u8>], output: &mut Output) {
         let (before, known) = (self.shell.voice.replace(voice), core::mem::take(&mut self.functions));
         let (words, line) = (self.place.memory.with_arguments(arguments), self.shell.line.replace(1));
+        self.place.memory.status = 0;
         self.inner(text, output);
         self.place.memory.with_arguments(&words);
         self.shell.line.set(line);
@@ -176,7 +176,8 @@ impl<'a, 's> Run<'a, 's> {
         let around = crate::safe_text(around, 400);
         let text = match (trouble, shell.voice.get()) {
             (Trouble::Unexpected(token), Voice::Dash) => {
-                let token = if token == b"newline" { "newline".to_string() } else { format!("\"{}\"", crate::safe_text(token, 100)) };
+                let token =
+                    if token == b"newline" { "newline".to_string() } else { format!("\"{}\"", crate::safe_text(token, 100)) };
                 format!("sh: {line}: Syntax error: {token} unexpected\n")
             }
             (Trouble::Unclosed(b'"' | b'\''), Voice::Dash) => format!("sh: {line}: Syntax error: Unterminated quoted string\n"),
@@ -187,7 +188,7 @@ impl<'a, 's> Run<'a, 's> {
                 if voice == Voice::Login { what } else { format!("{what}{head}`{around}'\n") }
             }
             (Trouble::Unclosed(quote), voice) => {
-                let head = voice.head(line, "bash: -c: line ");
+                let head = voice.head(line + u32::from(*quote == b')'), "bash: -c: line ");
                 format!("{head}unexpected EOF while looking for matching `{}'\n", char::from(*quote))
             }
             (Trouble::End | Trouble::Bound, voice) => {
@@ -198,7 +199,7 @@ impl<'a, 's> Run<'a, 's> {
         output.complain(&text);
     }
 
-    pub(super) fn list(&mut self, list: &List, output: &mut Output) {
+    fn list(&mut self, list: &List, output: &mut Output) {
         for item in &list.0 {
             if self.leaving.is_some() || output.is_full() {
                 return;
@@ -206,7 +207,7 @@ impl<'a, 's> Run<'a, 's> {
             let runs = match item.joint {
                 Joint::And => self.place.memory.status == 0,
                 Joint::Or => self.place.memory.status != 0,
-                Joint::Then | Joint::Pipe => true,
+                Joint::Then => true,
             };
             if runs {
                 self.item(item, output);
@@ -287,129 +288,7 @@ impl<'a, 's> Run<'a, 's> {
         self.nodes -= 1;
     }
 
-    fn redirected(&mut self, node: &Node, output: &mut Output) {
-        let before = self.input.clone();
-        let Some((out, err)) = self.targets(&node.redirects, output) else {
-            self.input = before;
-            return self.set_status(if self.shell.voice.get() == Voice::Dash { 2 } else { 1 }, output);
-        };
-        let is_same = |one: &Target, other: &Target| {
-            one == other || output.merged && matches!((one, other), (Target::Out | Target::Err, Target::Out | Target::Err))
-        };
-        let mut own = Output { merged: is_same(&out, &err), ..Output::default() };
-        self.body(&node.body, &mut own);
-        self.input = before;
-        if self.leaving == Some(Leaving::Reads(Reads::Echo)) && out != Target::Out {
-            self.leaving = Some(Leaving::Reads(Reads::File));
-        }
-        own.out.truncate(INNER_BYTES_MAX);
-        let printed = core::mem::take(&mut own.out);
-        self.deliver(&out, &printed, own.beyond, output);
-        self.deliver(&err, &own.err, 0, output);
-        output.status = self.place.memory.status;
-    }
-
-    fn deliver(&mut self, target: &Target, bytes: &[u8], beyond: u64, output: &mut Output) {
-        match target {
-            Target::Out => {
-                output.out.extend_from_slice(bytes);
-                output.beyond += beyond;
-            }
-            Target::Err => output.complain_bytes(bytes),
-            Target::Nowhere => {}
-            Target::File { path } => self.place.memory.write(path, bytes, bytes.len() as u64 + beyond, true),
-        }
-    }
-
-    /// Where output and complaints go; input is put in its place, and files are emptied. `None`: one of them cannot be.
-    fn targets(&mut self, redirects: &[Redirect], output: &mut Output) -> Option<(Target, Target)> {
-        let (mut out, mut err) = (Target::Out, Target::Err);
-        for redirect in redirects {
-            let word = self.whole(&redirect.word, output);
-            match (redirect.kind, redirect.number) {
-                (Kind::Here, _) => self.input = Source::of(&word, word.len() as u64),
-                (Kind::From, 0) => self.input = self.source(&word, output)?,
-                (Kind::From, _) => {}
-                (Kind::Same, 1) => match word.as_slice() {
-                    b"2" => out = err.clone(),
-                    b"-" => out = Target::Nowhere,
-                    _ => {}
-                },
-                (Kind::Same, 2) => match word.as_slice() {
-                    b"1" => err = out.clone(),
-                    b"-" => err = Target::Nowhere,
-                    _ => {}
-                },
-                (Kind::Same, _) => {}
-                (Kind::To | Kind::Append | Kind::Both, number) => {
-                    let target = self.target(&word, redirect.kind == Kind::Append, output)?;
-                    match (redirect.kind, number) {
-                        (Kind::Both, _) => (out, err) = (target.clone(), target),
-                        (_, 1) => out = target,
-                        (_, 2) => err = target,
-                        _ => {}
-                    }
-                }
-            }
-        }
-        Some((out, err))
-    }
-
-    fn source(&self, word: &[u8], output: &mut Output) -> Option<Source> {
-        match self.shell.content(word, self.place) {
-            Ok(content) => Some(Source::of(&content.bytes, content.length)),
-            Err(what) => {
-                self.cannot_open(word, what, output);
-                None
-            }
-        }
-    }
-
-    fn cannot_open(&self, word: &[u8], what: &str, output: &mut Output) {
-        let word = crate::safe_text(word, 200);
-        match self.shell.voice.get() {
-            Voice::Dash => {
-                let what = if what == "No such file or directory" { "No such file" } else { what };
-                self.shell.refuse(&format!("cannot open {word}: {what}"), output);
-            }
-            _ => self.shell.refuse(&format!("{word}: {what}"), output),
-        }
-    }
-
-    fn target(&mut self, word: &[u8], appends: bool, output: &mut Output) -> Option<Target> {
-        let shell = self.shell;
-        let path = self.place.resolve(word, &shell.home());
-        let what = match path.as_deref() {
-            Some("/dev/null" | "/dev/zero" | "/dev/full") => return Some(Target::Nowhere),
-            Some("/dev/stdout" | "/dev/tty" | "/dev/fd/1" | "/proc/self/fd/1") => return Some(Target::Out),
-            Some("/dev/stderr" | "/dev/fd/2") => return Some(Target::Err),
-            Some(path) => shell.may_write(path, self.place),
-            None => Err("No such file or directory"),
-        };
-        match (what, path) {
-            (Ok(()), Some(path)) => {
-                let old = if appends { shell.content(word, self.place).ok() } else { None };
-                let is_new = self.place.memory.file(&path).is_none();
-                if let Some(old) = old.filter(|_| is_new) {
-                    self.place.memory.write(&path, &old.bytes, old.length, false);
-                }
-                self.place.memory.write(&path, b"", 0, appends);
-                Some(Target::File { path })
-            }
-            (what, _) => {
-                let what = what.err().unwrap_or("No such file or directory");
-                if self.shell.voice.get() == Voice::Dash {
-                    let what = if what == "No such file or directory" { "Directory nonexistent" } else { what };
-                    shell.refuse(&format!("cannot create {}: {what}", crate::safe_text(word, 200)), output);
-                } else {
-                    self.cannot_open(word, what, output);
-                }
-                None
-            }
-        }
-    }
-
-    fn body(&mut self, body: &Body, output: &mut Output) {
+    pub(super) fn body(&mut self, body: &Body, output: &mut Output) {
         match body {
             Body::Simple { assignments, words } => self.simple(assignments, words, output),
             Body::Group(list) => self.list(list, output),
@@ -432,35 +311,11 @@ impl<'a, 's> Run<'a, 's> {
                 self.set_status(0, output);
                 self.list(otherwise, output);
             }
-            Body::Loop { condition, is_until, body } => {
-                let mut status = 0;
-                while self.goes_round() {
-                    self.list(condition, output);
-                    if self.leaving.is_some() || (self.place.memory.status == 0) == *is_until || output.is_full() {
-                        break;
-                    }
-                    self.list(body, output);
-                    status = self.place.memory.status;
-                    if self.ends_loop() {
-                        break;
-                    }
-                }
-                self.set_status(status, output);
-            }
+            Body::Loop { condition, is_until, body } => self.loops_while(condition, *is_until, body, output),
             Body::For { name, words, body } => {
                 let words = self.fields(words, output);
                 self.set_status(0, output);
-                for word in words {
-                    if !self.goes_round() || output.is_full() {
-                        break;
-                    }
-                    self.place.memory.set(name, &word);
-                    self.list(body, output);
-                    if self.ends_loop() {
-                        break;
-                    }
-                }
-                output.status = self.place.memory.status;
+                self.loops_for(name, &words, body, output);
             }
             Body::Case { word, arms } => {
                 let word = self.whole(word, output);
@@ -481,8 +336,42 @@ impl<'a, 's> Run<'a, 's> {
         }
     }
 
-    fn goes_round(&mut self) -> bool {
-        self.rounds += 1;
+    fn loops_while(&mut self, condition: &List, is_until: bool, body: &List, output: &mut Output) {
+        let mut status = 0;
+        self.loops += 1;
+        while self.goes_round(1) {
+            self.list(condition, output);
+            if self.leaving.is_some() || (self.place.memory.status == 0) == is_until || output.is_full() {
+                break;
+            }
+            self.list(body, output);
+            status = self.place.memory.status;
+            if self.ends_loop() {
+                break;
+            }
+        }
+        self.loops -= 1;
+        self.set_status(status, output);
+    }
+
+    fn loops_for(&mut self, name: &[u8], words: &[Vec<u8>], body: &List, output: &mut Output) {
+        self.loops += 1;
+        for word in words {
+            if !self.goes_round(0) || output.is_full() {
+                break;
+            }
+            self.place.memory.set(name, word);
+            self.list(body, output);
+            if self.ends_loop() {
+                break;
+            }
+        }
+        self.loops -= 1;
+        output.status = self.place.memory.status;
+    }
+
+    fn goes_round(&mut self, rounds: u32) -> bool {
+        self.rounds += rounds;
         self.leaving.is_none() && self.rounds <= ROUNDS_MAX && self.shell.work.take(1)
     }
 
@@ -501,7 +390,12 @@ impl<'a, 's> Run<'a, 's> {
         self.leaving.is_some()
     }
 
-    fn simple(&mut self, assignments: &[(Vec<u8>, Vec<crate::shell::syntax::Part>)], words: &[Vec<crate::shell::syntax::Part>], output: &mut Output) {
+    fn simple(
+        &mut self,
+        assignments: &[(Vec<u8>, Vec<crate::shell::syntax::Part>)],
+        words: &[Vec<crate::shell::syntax::Part>],
+        output: &mut Output,
+    ) {
         let before = self.place.memory.status;
         let words = self.fields(words, output);
         if self.leaving.is_some() {
@@ -544,6 +438,7 @@ impl<'a, 's> Run<'a, 's> {
             }
             return;
         }
+        words.iter().for_each(|word| self.place.hear(word));
         let slices: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
         output.status = 0;
         let before = self.place.memory.status;

@@ -59,7 +59,8 @@ impl Run<'_, '_> {
         let Some(mut commands) = self.shell.work.take_bytes(script.len() * 8).then(|| read(&script, extended)).flatten() else {
             output.status = 1;
             let letter = script.first().copied().unwrap_or(b' ');
-            return output.complain(&format!("sed: -e expression #1, char 1: unknown command: `{}'\n", crate::safe_text(&[letter], 4)));
+            return output
+                .complain(&format!("sed: -e expression #1, char 1: unknown command: `{}'\n", crate::safe_text(&[letter], 4)));
         };
         let Some(given) = self.given(&files, "sed: can't read ", "", output) else { return };
         if output.status != 0 {

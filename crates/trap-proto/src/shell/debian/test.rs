@@ -120,7 +120,14 @@ impl Run<'_, '_> {
             b'f' => is_there() && !is_folder(),
             b'e' | b'r' => is_there(),
             b's' => is_there() && self.shell.content(word, self.place).map_or_else(|_| is_folder(), |content| content.length > 0),
-            b'w' => is_there() && (self.shell.is_root() || self.place.resolve(word, &self.shell.home()).is_some_and(|path| self.shell.may_write(&path, self.place).is_ok())),
+            b'w' => {
+                is_there()
+                    && (self.shell.is_root()
+                        || self
+                            .place
+                            .resolve(word, &self.shell.home())
+                            .is_some_and(|path| self.shell.may_write(&path, self.place).is_ok()))
+            }
             b'x' => is_folder() || self.shell.is_program(word, self.place),
             b'L' | b'h' => matches!(word, b"/bin" | b"/sbin" | b"/lib" | b"/lib64" | b"/etc/os-release"),
             b't' => self.shell.has_terminal(),
@@ -163,9 +170,8 @@ impl Run<'_, '_> {
 }
 
 fn is_binary(word: &[u8]) -> bool {
-    const OPERATORS: [&[u8]; 15] = [
-        b"=", b"==", b"!=", b"=~", b"<", b">", b"-eq", b"-ne", b"-lt", b"-le", b"-gt", b"-ge", b"-nt", b"-ot", b"-ef",
-    ];
+    const OPERATORS: [&[u8]; 15] =
+        [b"=", b"==", b"!=", b"=~", b"<", b">", b"-eq", b"-ne", b"-lt", b"-le", b"-gt", b"-ge", b"-nt", b"-ot", b"-ef"];
     OPERATORS.contains(&word)
 }
 
@@ -240,7 +246,7 @@ impl Run<'_, '_> {
             let plain = text.trim();
             let parsed = match plain.strip_prefix("0x") {
                 Some(digits) => i64::from_str_radix(digits, 16).ok(),
-                None if plain.starts_with('\'') => plain.bytes().nth(1).map(i64::from),
+                None if plain.starts_with('\'') => plain.as_bytes().get(1).copied().map(i64::from),
                 None if plain.len() > 1 && plain.starts_with('0') => i64::from_str_radix(plain, 8).ok(),
                 None => plain.parse().ok(),
             };

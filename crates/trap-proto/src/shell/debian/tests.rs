@@ -1,5 +1,8 @@
 //! What the shell says, and that all of it is one machine.
 
+mod bash;
+mod lines;
+
 use super::*;
 use crate::drive::said;
 
@@ -76,6 +79,34 @@ fn another_user_is_no_root_and_a_strange_one_is_nobody_strange() {
     );
     assert!(number.0 < 1_000 && number.1 < 1_000, "a package's");
     assert_eq!(run_all(&persona, "www-data", &["id"], false).0, "uid=33(www-data) gid=33(www-data) groups=33(www-data)\n");
+}
+
+#[test]
+fn others_are_asked_for_by_name() {
+    let table = [
+        ("root", "id nobody", "uid=65534(nobody) gid=65534(nogroup) groups=65534(nogroup)\n"),
+        (
+            "admin",
+            "id root; id -u; id -un root; id -G; id -Gn",
+            "uid=0(root) gid=0(root) groups=0(root)\n1000\nroot\n1000 27 100\nadmin sudo users\n",
+        ),
+        ("root", "id sync", "uid=4(sync) gid=65534(nogroup) groups=65534(nogroup)\n"),
+    ];
+    for (user, line, expected) in table {
+        assert_eq!(answered(user, line).0, expected, "{line}");
+    }
+    assert_eq!(answered("root", "id nosuch").1, "id: \u{2018}nosuch\u{2019}: no such user\n");
+    assert_eq!(answered("root", "id -x").1, "id: invalid option -- 'x'\nTry 'id --help' for more information.\n");
+}
+
+#[test]
+fn who_has_no_shell_is_nobody_to_log_in() {
+    let persona = everything(Persona::of([7; 32]));
+    let let_in = ["root", "postgres", "admin", "oracle"];
+    let refused = ["sync", "www-data", "ftp", "nobody", "systemd-network", "redis", "Debian-snmp", "sshd"];
+    assert!(let_in.iter().all(|user| has_shell(&persona, user.as_bytes())));
+    assert!(refused.iter().all(|user| !has_shell(&persona, user.as_bytes())));
+    assert!(has_shell(&Persona::of([7; 32]), b"redis"), "where none runs it is somebody's");
 }
 
 #[test]

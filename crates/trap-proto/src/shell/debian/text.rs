@@ -10,7 +10,11 @@ use alloc::{
     string::{String, ToString},
     vec::Vec,
 };
-use base64::{Engine, alphabet::STANDARD, engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig}};
+use base64::{
+    Engine,
+    alphabet::STANDARD,
+    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
+};
 use sha2::Digest;
 
 /// Lines of base64 are so long.
@@ -97,14 +101,21 @@ impl Run<'_, '_> {
             }
             return;
         }
-        let Some(given) = self.given(&options.words, "cat: ", "", output) else { return };
         if !options.has(b'n') && !options.has(b'b') && !options.has(b'A') && !options.has(b'E') {
-            for (_, content) in given {
-                output.out.extend_from_slice(&content.bytes);
-                output.beyond += content.length.saturating_sub(content.bytes.len() as u64);
+            // One after the other, so that complaints stand where they belong.
+            for word in &options.words {
+                let Some(given) = self.given(&[*word], "cat: ", "", output) else { return };
+                for (_, content) in given {
+                    output.out.extend_from_slice(&content.bytes);
+                    output.beyond += content.length.saturating_sub(content.bytes.len() as u64);
+                }
+                if output.is_full() {
+                    return;
+                }
             }
             return;
         }
+        let Some(given) = self.given(&options.words, "cat: ", "", output) else { return };
         let mut number = 0;
         for (_, content) in &given {
             for line in content.bytes.split_inclusive(|byte| *byte == b'\n') {
@@ -171,17 +182,24 @@ impl Run<'_, '_> {
         let old = |word: &[u8]| word.len() > 1 && matches!(word[0], b'-' | b'+') && word[1..].iter().all(u8::is_ascii_digit);
         let asked = words.get(1).filter(|word| old(word));
         let kept: Vec<&[u8]> = if asked.is_some() { [&words[..1], &words[2..]].concat() } else { words.to_vec() };
-        let known =
-            Known { letters: "n:c:qvfFs:z", long: &[("lines", b'n'), ("bytes", b'c'), ("quiet", b'q'), ("follow", b'f')], wrong: 1 };
+        let known = Known {
+            letters: "n:c:qvfFs:z",
+            long: &[("lines", b'n'), ("bytes", b'c'), ("quiet", b'q'), ("follow", b'f')],
+            wrong: 1,
+        };
         let options = Options::read(&kept, &known, output)?;
-        let count = asked.map(|word| word.strip_prefix(b"-").unwrap_or(word)).or_else(|| options.value(b'c')).or_else(|| options.value(b'n'));
+        let count = asked
+            .map(|word| word.strip_prefix(b"-").unwrap_or(word))
+            .or_else(|| options.value(b'c'))
+            .or_else(|| options.value(b'n'));
         let given = self.given(&options.words, &format!("{name}: cannot open '"), "' for reading", output)?;
         let count = count.map_or_else(|| "10".to_string(), |count| String::from_utf8_lossy(count).to_string());
         Some((count, options.has(b'c') && asked.is_none(), options.has(b'q'), given))
     }
 
     fn wc(&mut self, words: &[&[u8]], output: &mut Output) {
-        let known = Known { letters: "lwcmL", long: &[("lines", b'l'), ("words", b'w'), ("bytes", b'c'), ("chars", b'm')], wrong: 1 };
+        let known =
+            Known { letters: "lwcmL", long: &[("lines", b'l'), ("words", b'w'), ("bytes", b'c'), ("chars", b'm')], wrong: 1 };
         let Some(options) = Options::read(words, &known, output) else { return };
         let Some(given) = self.given(&options.words, "wc: ", "", output) else { return };
         let wants = |letter: u8| options.has(letter);
@@ -238,13 +256,14 @@ impl Run<'_, '_> {
             if options.has(b'd') || options.has(b'D') {
                 let text: Vec<u8> = content.bytes.iter().filter(|byte| !byte.is_ascii_whitespace()).copied().collect();
                 // Up to where it is none, as the program gives it.
-                let good = text.iter().take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=')).count();
+                let good =
+                    text.iter().take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=')).count();
                 let end = text.iter().position(|byte| *byte == b'=').unwrap_or(good).min(good);
                 let whole = if end % 4 == 1 { end - 1 } else { end };
                 let plain = LENIENT.decode(&text[..whole]).unwrap_or_default();
                 output.beyond += content.length.saturating_sub(content.bytes.len() as u64) / 4 * 3;
                 output.out.extend(plain);
-                if good < text.len() || end % 4 == 1 {
+                if good < text.len() || good % 4 != 0 {
                     output.status = 1;
                     output.complain("base64: invalid input\n");
                 }
@@ -301,6 +320,9 @@ impl Run<'_, '_> {
                 _ => lines.iter_mut().filter(|line| *line != b"\n").for_each(|line| {
                     number += 1;
                     line.splice(0..0, format!("{number:>6}\t").into_bytes());
+                    if !line.ends_with(b"\n") {
+                        line.push(b'\n');
+                    }
                 }),
             }
             lines.iter().for_each(|line| output.out.extend_from_slice(line));
@@ -354,17 +376,28 @@ impl Run<'_, '_> {
 
 /// What `dd` says when it is done.
 fn copied(length: u64, size: u64, now: u64) -> String {
-    let (whole, part) = (length / size.max(1), u64::from(length % size.max(1) > 0));
+    let (whole, part) = (length / size.max(1), u64::from(!length.is_multiple_of(size.max(1))));
     let seconds = 21 + now % 37 + length / 2_000;
     let records = format!("{whole}+{part} records in\n{whole}+{part} records out\n");
     let amount = match length {
-        1_048_576.. => format!(" ({}.{} MB, {}.{} MiB)", length / 1_000_000, length / 100_000 % 10, length / 1_048_576, length * 10 / 1_048_576 % 10),
+        1_048_576.. => format!(
+            " ({}.{} MB, {}.{} MiB)",
+            length / 1_000_000,
+            length / 100_000 % 10,
+            length / 1_048_576,
+            length * 10 / 1_048_576 % 10
+        ),
         1_024.. => format!(" ({}.{} kB, {}.{} KiB)", length / 1_000, length / 100 % 10, length / 1_024, length * 10 / 1_024 % 10),
         _ => String::new(),
     };
     let rate = length * 1_000 / seconds;
-    let rate = if rate >= 1_000_000 { format!("{}.{} GB", rate / 1_000_000, rate / 100_000 % 10) } else { format!("{}.{} MB", rate / 1_000, rate / 100 % 10) };
-    let time = if seconds < 100 { format!("{}.{}e-05", seconds / 10, seconds % 10 * 1_000 + 117) } else { format!("0.{seconds:06}") };
+    let rate = if rate >= 1_000_000 {
+        format!("{}.{} GB", rate / 1_000_000, rate / 100_000 % 10)
+    } else {
+        format!("{}.{} MB", rate / 1_000, rate / 100 % 10)
+    };
+    let time =
+        if seconds < 100 { format!("{}.{}e-05", seconds / 10, seconds % 10 * 1_000 + 117) } else { format!("0.{seconds:06}") };
     format!("{records}{length} bytes{amount} copied, {time} s, {rate}/s\n")
 }
 

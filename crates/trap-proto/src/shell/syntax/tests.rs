@@ -9,7 +9,14 @@ fn text(word: &Word) -> String {
             Part::Plain(text) => String::from_utf8_lossy(text).into_owned(),
             Part::Quoted(text) => format!("'{}'", String::from_utf8_lossy(text)),
             Part::Value { name, change, .. } => {
-                format!("<{}{}>", String::from_utf8_lossy(name), change.as_ref().map(|(change, word)| format!("{}{}", String::from_utf8_lossy(change), text(word))).unwrap_or_default())
+                format!(
+                    "<{}{}>",
+                    String::from_utf8_lossy(name),
+                    change
+                        .as_ref()
+                        .map(|(change, word)| format!("{}{}", String::from_utf8_lossy(change), text(word)))
+                        .unwrap_or_default()
+                )
             }
             Part::Output { text, .. } => format!("({})", String::from_utf8_lossy(text)),
             Part::Sum { text, .. } => format!("(({}))", String::from_utf8_lossy(text)),
@@ -25,7 +32,12 @@ fn list(list: &List) -> String {
             Joint::Or => "|| ",
             _ => "",
         };
-        format!("{joint}{}{}{}", if item.is_negated { "! " } else { "" }, nodes.join(" | "), if item.in_background { " &" } else { "" })
+        format!(
+            "{joint}{}{}{}",
+            if item.is_negated { "! " } else { "" },
+            nodes.join(" | "),
+            if item.in_background { " &" } else { "" }
+        )
     };
     list.0.iter().map(item).collect::<Vec<_>>().join("; ")
 }
@@ -39,21 +51,32 @@ fn node(node: &Node) -> String {
         Body::Group(inner) => format!("{{{}}}", list(inner)),
         Body::Inner(inner) => format!("({})", list(inner)),
         Body::If { arms, otherwise } => {
-            let arms: Vec<String> = arms.iter().map(|(condition, then)| format!("if {} then {}", list(condition), list(then))).collect();
+            let arms: Vec<String> =
+                arms.iter().map(|(condition, then)| format!("if {} then {}", list(condition), list(then))).collect();
             format!("{} else {}", arms.join(" el"), list(otherwise))
         }
-        Body::Loop { condition, is_until, body } => format!("while{} {} do {}", if *is_until { " not" } else { "" }, list(condition), list(body)),
+        Body::Loop { condition, is_until, body } => {
+            format!("while{} {} do {}", if *is_until { " not" } else { "" }, list(condition), list(body))
+        }
         Body::For { name, words, body } => {
-            format!("for {} in {} do {}", String::from_utf8_lossy(name), words.iter().map(text).collect::<Vec<_>>().join(","), list(body))
+            format!(
+                "for {} in {} do {}",
+                String::from_utf8_lossy(name),
+                words.iter().map(text).collect::<Vec<_>>().join(","),
+                list(body)
+            )
         }
         Body::Case { word, arms } => {
-            let arms: Vec<String> =
-                arms.iter().map(|(patterns, then)| format!("{}) {}", patterns.iter().map(text).collect::<Vec<_>>().join("|"), list(then))).collect();
+            let arms: Vec<String> = arms
+                .iter()
+                .map(|(patterns, then)| format!("{}) {}", patterns.iter().map(text).collect::<Vec<_>>().join("|"), list(then)))
+                .collect();
             format!("case {} {}", text(word), arms.join(" "))
         }
         Body::Function { name, body } => format!("{}() {}", String::from_utf8_lossy(name), self::node(body)),
     };
-    let redirects = node.redirects.iter().map(|redirect| format!(" {}{:?}{}", redirect.number, redirect.kind, text(&redirect.word)));
+    let redirects =
+        node.redirects.iter().map(|redirect| format!(" {}{:?}{}", redirect.number, redirect.kind, text(&redirect.word)));
     body + &redirects.collect::<String>()
 }
 
@@ -114,7 +137,7 @@ fn lines_fall_into_commands_as_bash_reads_them() {
 fn what_is_read_is_bounded_and_what_was_whole_stays() {
     let many = read(&"a;".repeat(5_000));
     assert!(many.starts_with("a; a") && many.len() < 3 * PIECES_MAX);
-    assert_eq!(read(&"(".repeat(500)), "");
+    assert_eq!(read(&"( ".repeat(500)), "");
     assert_eq!(read(&format!("id; {}", "{ ".repeat(100))), "id");
     assert_eq!(read(&"${a:-".repeat(100)), "Unclosed(125)");
 }

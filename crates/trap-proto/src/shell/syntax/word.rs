@@ -1,6 +1,9 @@
 //! Words: quotes, values and what is run inside of them.
 
-use super::{PIECES_MAX, Part, Word, read::{Text, Trouble}};
+use super::{
+    PIECES_MAX, Part, Word,
+    read::{Text, Trouble},
+};
 use alloc::vec::Vec;
 
 /// Words inside the values of words.

