@@ -12,6 +12,7 @@ mod elf;
 mod expand;
 mod files;
 mod lines;
+mod listing;
 mod load;
 mod machine;
 mod memory;

@@ -1,25 +1,20 @@
 //! What lies on the machine: folders that one can look into, mounted file systems, and dates that fit its life.
 
-use super::{
-    Output, Place, Shell, Voice,
-    options::{Known, Options},
-};
-use crate::{calendar::Moment, shell::paths::is_within};
+use super::{Output, Place, Shell, Voice};
+use crate::shell::paths::is_within;
 use alloc::{
     format,
     string::{String, ToString},
     vec::Vec,
 };
 
-/// Files older than this are shown with their year, in seconds: half of a year as coreutils counts it.
-const RECENT_SECONDS: u64 = 31_556_952 / 2;
 /// When Debian's `base-files` before and behind its second point release was made: root's own files have that date.
 const BASE_FILES: [u64; 2] = [1_756_052_400, 1_762_537_200];
 /// From then on a machine is installed with the second.
 const SECOND_POINT: u64 = 1_763_251_200;
-const BLOCK_BYTES: u64 = 4_096;
+pub(super) const BLOCK_BYTES: u64 = 4_096;
 /// What a line of a listing costs, in steps, and what its date does where that is the machine's own.
-const ROW_STEPS: usize = 4;
+pub(super) const ROW_STEPS: usize = 4;
 const DATE_STEPS: usize = 80;
 
 /// When something was changed last.
@@ -232,28 +227,15 @@ const EMPTY: [&str; 31] = [
 ];
 /// Where the kernel shows what is in no listing.
 const KERNELS: [&str; 3] = ["/proc", "/sys", "/usr/lib"];
-const LS: Known = Known {
-    letters: "lahdAtrSR1FinosgpmCxXkcuZUGNqQ",
-    long: &[
-        ("all", b'a'),
-        ("almost-all", b'A'),
-        ("recursive", b'R'),
-        ("human-readable", b'h'),
-        ("directory", b'd'),
-        ("reverse", b'r'),
-    ],
-    wrong: 2,
-};
-
 /// A line of a listing.
-struct Row {
-    rights: String,
-    links: u64,
-    owner: String,
-    group: String,
-    bytes: u64,
-    changed: u64,
-    name: String,
+pub(super) struct Row {
+    pub(super) rights: String,
+    pub(super) links: u64,
+    pub(super) owner: String,
+    pub(super) group: String,
+    pub(super) bytes: u64,
+    pub(super) changed: u64,
+    pub(super) name: String,
 }
 
 impl Shell<'_> {
@@ -291,74 +273,8 @@ impl Shell<'_> {
         }
     }
 
-    /// `ls`.
-    pub(super) fn list(&self, arguments: &[&[u8]], place: &Place, output: &mut Output) {
-        let words: Vec<&[u8]> = core::iter::once(&b"ls"[..]).chain(arguments.iter().copied()).collect();
-        let Some(mut options) = Options::read(&words, &LS, output) else { return };
-        if options.words.is_empty() {
-            options.words.push(b".");
-        }
-        let several = options.words.len() > 1 || options.has(b'R');
-        let (mut alone, mut folders) = (Vec::new(), Vec::new());
-        for word in &options.words {
-            if !self.work.take(ROW_STEPS) {
-                return;
-            }
-            let Some(path) = place.resolve(word, &self.home()) else { continue };
-            let shown = crate::safe_text(word, 200);
-            if self.is_folder(&path, place) && options.has(b'd') {
-                alone.push(Row { name: shown, ..self.itself(&path) });
-            } else if self.is_folder(&path, place) {
-                folders.push((shown, path));
-            } else if let Some(row) = self.row_of(&path, place) {
-                alone.push(Row { name: shown, ..row });
-            } else {
-                self.fail(&format!("ls: cannot access '{shown}': No such file or directory\n"), output);
-                output.status = 2;
-            }
-        }
-        self.put_rows(alone, &options, false, output);
-        let mut is_first = output.out.is_empty();
-        for (shown, path) in folders {
-            if self.work.is_done() {
-                return;
-            }
-            if is_within(&path, "/root") && !self.is_root() {
-                self.fail(&format!("ls: cannot open directory '{shown}': Permission denied\n"), output);
-                output.status = 2;
-                continue;
-            }
-            if several {
-                output.say(&format!("{}{shown}:\n", if is_first { "" } else { "\n" }));
-            }
-            is_first = false;
-            let mut rows = self.rows(&path, place, options.has(b'a'));
-            if !options.has(b'a') && !options.has(b'A') {
-                rows.retain(|row| !row.name.starts_with('.'));
-            }
-            self.put_rows(rows, &options, true, output);
-        }
-    }
-
-    fn put_rows(&self, mut rows: Vec<Row>, options: &Options<'_>, is_content: bool, output: &mut Output) {
-        if options.has(b't') {
-            rows.sort_by_key(|row| core::cmp::Reverse(row.changed));
-        } else if options.has(b'S') {
-            rows.sort_by_key(|row| core::cmp::Reverse(row.bytes));
-        }
-        if options.has(b'r') {
-            rows.reverse();
-        }
-        let text = if options.has(b'l') || options.has(b'n') || options.has(b'o') || options.has(b'g') {
-            self.long(&rows, is_content, options.has(b'h'))
-        } else {
-            rows.iter().map(|row| format!("{}\n", plain(&row.name))).collect()
-        };
-        output.say(&text);
-    }
-
     /// What stands under a path that is no folder.
-    fn row_of(&self, path: &str, place: &Place) -> Option<Row> {
+    pub(super) fn row_of(&self, path: &str, place: &Place) -> Option<Row> {
         if let Some(file) = place.memory.file(path) {
             return Some(self.written(file, ""));
         }
@@ -435,7 +351,7 @@ impl Shell<'_> {
         entries.iter().find(|entry| plain(entry.0) == name)
     }
 
-    fn itself(&self, path: &str) -> Row {
+    pub(super) fn itself(&self, path: &str) -> Row {
         let entry = self.entry(path).map(|entry| self.row(entry));
         let mut row = entry.unwrap_or_else(|| self.row(&folder("", 2, Age::Installed)));
         if path == "/" {
@@ -453,7 +369,7 @@ impl Shell<'_> {
         row
     }
 
-    fn rows(&self, path: &str, place: &Place, shows_all: bool) -> Vec<Row> {
+    pub(super) fn rows(&self, path: &str, place: &Place, shows_all: bool) -> Vec<Row> {
         let mut rows = Vec::new();
         let home = self.home();
         if path == home {
@@ -552,61 +468,9 @@ impl Shell<'_> {
         };
         changed.min(now)
     }
-
-    /// `ls -l`: columns as wide as their widest.
-    fn long(&self, rows: &[Row], is_content: bool, is_human: bool) -> String {
-        let widest = |of: &dyn Fn(&Row) -> usize| rows.iter().map(of).max().unwrap_or(0);
-        let links = widest(&|row| row.links.to_string().len());
-        let (owner, group) = (widest(&|row| row.owner.len()), widest(&|row| row.group.len()));
-        let amount = |bytes: u64| if is_human { human(bytes) } else { bytes.to_string() };
-        let bytes = widest(&|row| amount(row.bytes).len());
-        let kib: u64 =
-            rows.iter().filter(|row| !row.rights.starts_with('l')).map(|row| row.bytes.div_ceil(BLOCK_BYTES) * 4).sum();
-        let head = if is_content {
-            format!("total {}\n", if is_human { human(kib * 1_024) } else { kib.to_string() })
-        } else {
-            String::new()
-        };
-        rows.iter().fold(head, |text, row| {
-            let date = self.date(row.changed);
-            text + &format!(
-                "{} {:>links$} {:<owner$} {:<group$} {:>bytes$} {date} {}\n",
-                row.rights,
-                row.links,
-                row.owner,
-                row.group,
-                amount(row.bytes),
-                row.name
-            )
-        })
-    }
-
-    fn date(&self, at: u64) -> String {
-        let moment = Moment::of(at);
-        let (month, day) = (moment.month_name(), moment.day);
-        match (self.now.0 / 1_000_000).saturating_sub(at) < RECENT_SECONDS {
-            true => format!("{month} {day:>2} {:02}:{:02}", moment.hour, moment.minute),
-            false => format!("{month} {day:>2}  {:04}", moment.year),
-        }
-    }
-}
-
-/// As `ls -h` shows an amount: rounded up, with a digit behind the point below ten.
-fn human(bytes: u64) -> String {
-    let (mut unit, mut letters) = (1_u64, "KMGT".chars());
-    if bytes < 1_024 {
-        return bytes.to_string();
-    }
-    let mut letter = 'K';
-    while bytes >= unit * 1_024 {
-        unit *= 1_024;
-        letter = letters.next().unwrap_or('T');
-    }
-    let tenths = (bytes * 10).div_ceil(unit);
-    if tenths < 100 { format!("{}.{}{letter}", tenths / 10, tenths % 10) } else { format!("{}{letter}", bytes.div_ceil(unit)) }
 }
 
 /// A name without where it leads.
-fn plain(name: &str) -> &str {
+pub(super) fn plain(name: &str) -> &str {
     name.split_once(" -> ").map_or(name, |(name, _)| name)
 }
