@@ -10,7 +10,9 @@ mod load;
 mod machine;
 mod place;
 mod processes;
+mod processor;
 mod programs;
+mod texts;
 mod users;
 
 pub(crate) use place::Place;
@@ -52,6 +54,8 @@ pub(crate) struct Output {
     /// Complaints; among the rest if `merged`.
     pub(crate) err: Vec<u8>,
     pub(crate) merged: bool,
+    /// What is printed is shown on a terminal: no program reads it, and it goes to no file.
+    pub(crate) screen: bool,
     pub(crate) status: u32,
     /// The last command waits for input: a file is written, or a shell was started.
     pub(crate) reads: Option<Reads>,
@@ -143,7 +147,8 @@ impl<'a> Shell<'a> {
             let words = command.slices();
             let filtered = piped.as_ref().and_then(|input| filter(&words, input));
             let is_last = at + 1 == pipeline.len();
-            let mut own = Output { merged: output.merged, ..Output::default() };
+            let mut own =
+                Output { merged: output.merged, screen: output.screen && is_last && !command.to_file, ..Output::default() };
             match filtered {
                 Some(filtered) => own.out = filtered,
                 // What goes into something that is not known here is gone.
@@ -199,7 +204,7 @@ impl<'a> Shell<'a> {
         output.complain(&format!("{shell}{what}\n"));
     }
 
-    fn user(&self) -> &str {
+    pub(crate) fn user(&self) -> &str {
         &self.user
     }
 
@@ -207,7 +212,7 @@ impl<'a> Shell<'a> {
         self.interactive
     }
 
-    fn is_root(&self) -> bool {
+    pub(crate) fn is_root(&self) -> bool {
         self.user == "root"
     }
 }

@@ -8,7 +8,7 @@ use super::{
     MSG_CHANNEL_OPEN_CONFIRMATION, MSG_CHANNEL_OPEN_FAILURE, MSG_CHANNEL_REQUEST, MSG_CHANNEL_SUCCESS, MSG_CHANNEL_WINDOW_ADJUST,
     MSG_DEBUG, MSG_GLOBAL_REQUEST, MSG_REQUEST_FAILURE, MSG_REQUEST_SUCCESS,
     acts::Acts,
-    channel::{Channel, Key, Runs},
+    channel::{Channel, Runs},
     hostkey::HostKeyKind,
     transport::{Desk, Transport, malformed},
     wire::{Fields, message, put_string},
@@ -45,11 +45,11 @@ pub(super) struct Connection {
 
 /// What a message led to.
 #[derive(Default)]
-struct Reply {
+pub(super) struct Reply {
     messages: Vec<Vec<u8>>,
     /// Output bytes of this packet so far, which has its own limit.
-    printed: usize,
-    acts: Acts,
+    pub(super) printed: usize,
+    pub(super) acts: Acts,
     /// The connection ends with these words.
     last_words: Option<String>,
 }
@@ -281,7 +281,9 @@ impl Channel {
     fn start_shell(&mut self, shell: &Shell<'_>) {
         if self.has_terminal {
             self.runs = Runs::Terminal;
-            self.print((shell.greeting() + &shell.prompt(&self.place)).as_bytes());
+            self.is_shell = true;
+            let prompt = self.prompt_of(shell);
+            self.print((shell.greeting() + &prompt).as_bytes());
         } else {
             self.runs = Runs::Commands;
             self.print(shell.greeting().as_bytes());
@@ -289,7 +291,7 @@ impl Channel {
     }
 
     fn execute(&mut self, command: &[u8], shell: &Shell<'_>, reply: &mut Reply) {
-        let mut output = Output { merged: self.has_terminal, ..Output::default() };
+        let mut output = Output { merged: self.has_terminal, screen: self.has_terminal, ..Output::default() };
         let _ = shell.run(command, &mut self.place, &mut output);
         self.show(&output, reply);
         if !self.go_on(output.reads) {
@@ -313,73 +315,33 @@ impl Channel {
             self.taken = 0;
         }
         match self.runs {
-            Runs::File => reply.acts.note("input", bytes),
-            Runs::Echo => self.print(bytes),
-            Runs::Terminal | Runs::Commands => self.typed(bytes, shell, reply),
+            Runs::File if !self.has_terminal => reply.acts.note("input", bytes),
+            Runs::Echo if !self.has_terminal => self.print(bytes),
+            Runs::Terminal | Runs::Commands | Runs::File | Runs::Echo | Runs::Asking => self.typed(bytes, shell, reply),
             Runs::Nothing | Runs::Ended => {}
         }
     }
 
-    fn typed(&mut self, bytes: &[u8], shell: &Shell<'_>, reply: &mut Reply) {
-        let mut echo = Vec::new();
-        for byte in bytes {
-            let key = self.key(*byte, &mut echo);
-            if key == Key::None {
-                continue;
-            }
-            self.print_raw(&mut echo, reply);
-            match key {
-                Key::Line(line) if self.line(&line, shell, reply) => {}
-                Key::Interrupt => self.prompt(shell, reply),
-                Key::Line(_) | Key::End => return self.leave(),
-                Key::None => {}
-            }
-        }
-        self.print_raw(&mut echo, reply);
-    }
-
     /// Answers a line; `false` if it was the last.
-    fn line(&mut self, line: &[u8], shell: &Shell<'_>, reply: &mut Reply) -> bool {
+    pub(super) fn line(&mut self, line: &[u8], shell: &Shell<'_>, reply: &mut Reply) -> bool {
         if !line.trim_ascii().is_empty() {
             reply.acts.command(line);
         }
         // What nobody would see is not worked out.
         if reply.printed < OUTPUT_BYTES_MAX {
-            let mut output = Output { merged: self.has_terminal, ..Output::default() };
+            let mut output = Output { merged: self.has_terminal, screen: self.has_terminal, ..Output::default() };
             let outcome = shell.run(line, &mut self.place, &mut output);
+            self.recall(line, shell, &mut output);
             self.show(&output, reply);
             if outcome == Outcome::Exit {
-                return false;
+                return self.leave_inner(shell, reply);
+            }
+            if self.reads_on(line, output.reads, shell, reply) {
+                return true;
             }
         }
         self.prompt(shell, reply);
         true
-    }
-
-    fn prompt(&mut self, shell: &Shell<'_>, reply: &mut Reply) {
-        if self.runs == Runs::Terminal && reply.printed < OUTPUT_BYTES_MAX {
-            let prompt = shell.prompt(&self.place);
-            reply.printed += prompt.len();
-            self.print(prompt.as_bytes());
-        }
-    }
-
-    fn leave(&mut self) {
-        if self.runs == Runs::Terminal {
-            self.print(b"logout\n");
-        }
-        self.finish(0);
-    }
-
-    /// What the terminal echoes.
-    fn print_raw(&mut self, echo: &mut Vec<u8>, reply: &mut Reply) {
-        let room = OUTPUT_BYTES_MAX.saturating_sub(reply.printed);
-        echo.truncate(room);
-        reply.printed += echo.len();
-        if !echo.is_empty() {
-            self.print(echo);
-        }
-        echo.clear();
     }
 
     /// The stranger sends no more.
@@ -392,7 +354,7 @@ impl Channel {
                 }
                 self.finish(0);
             }
-            Runs::File | Runs::Echo => self.finish(0),
+            Runs::File | Runs::Echo | Runs::Asking => self.finish(0),
             Runs::Nothing | Runs::Ended => {}
         }
     }

@@ -228,6 +228,19 @@ const EMPTY: [&str; 31] = [
 const FULL: [&str; 10] =
     ["/bin", "/sbin", "/lib", "/proc", "/sys", "/usr/bin", "/usr/sbin", "/usr/lib", "/usr/share", "/var/lib"];
 
+/// What differs from machine to machine: how many links it has more than stands there at most, and how many bytes, in steps of so many.
+const VARIED: [(&str, u64, u64, u64); 9] = [
+    ("proc", 60, 1, 1),
+    ("run", 6, 20, 9),
+    ("tmp", 3, 20, 4),
+    ("etc", 24, 1, 1),
+    ("dev", 1, 20, 9),
+    ("dpkg.log", 1, 1, 400_000),
+    ("alternatives.log", 1, 1, 20_000),
+    ("bootstrap.log", 1, 1, 900),
+    ("ld.so.cache", 1, 1, 9_000),
+];
+
 /// A line of a listing.
 struct Row {
     rights: String,
@@ -237,6 +250,13 @@ struct Row {
     bytes: u64,
     changed: u64,
     name: String,
+}
+
+impl Row {
+    /// Whether it takes blocks of a disk: a link does not, nor what is in memory, whose folders are of other lengths than whole blocks.
+    fn is_on_disk(&self) -> bool {
+        !(self.rights.starts_with('l') || self.rights.starts_with('d') && !self.bytes.is_multiple_of(BLOCK_BYTES))
+    }
 }
 
 impl Shell<'_> {
@@ -303,7 +323,7 @@ impl Shell<'_> {
                     self.rows(&path, place, shows_all)
                 }
             } else if let Some(entry) = self.entry(&path) {
-                alloc::vec![Row { name: shown.clone(), ..self.row(entry) }]
+                alloc::vec![Row { name: shown.clone(), ..self.sized(&path, self.row(entry), place) }]
             } else {
                 self.fail(&format!("ls: cannot access '{shown}': No such file or directory\n"), output);
                 output.status = 2;
@@ -315,7 +335,7 @@ impl Shell<'_> {
             let text = if is_long {
                 self.long(&rows, is_content)
             } else {
-                rows.iter().map(|row| format!("{}\n", plain(&row.name))).collect()
+                names(&rows, place.columns().filter(|_| output.screen && !letters.contains(&b'1')))
             };
             output.out.extend_from_slice((head + &text).as_bytes());
         }
@@ -330,6 +350,20 @@ impl Shell<'_> {
             || matches!(path.rsplit_once('/'), Some((folder, name)) if self.served(folder).iter().any(|served| served.0 == name))
             || FOLDERS.iter().any(|(folder, _)| *folder == path)
             || self.entry(path).is_some_and(|entry| entry.1.starts_with('d'))
+    }
+
+    /// Whether a folder lists it, and it is none.
+    pub(super) fn is_listed(&self, path: &str) -> bool {
+        let own = path.strip_prefix(&self.home()).and_then(|rest| rest.strip_prefix('/'));
+        self.entry(path).is_some() || own.is_some_and(|name| self.at_home().iter().any(|row| row.name == name))
+    }
+
+    /// With the length of what stands in it, if that is told.
+    fn sized(&self, path: &str, row: Row, place: &Place) -> Row {
+        match self.known(path, place).filter(|_| !row.rights.starts_with('l')) {
+            Some(text) => Row { bytes: text.len() as u64, ..row },
+            None => row,
+        }
     }
 
     /// What stands in a folder under this path.
@@ -362,13 +396,14 @@ impl Shell<'_> {
         let mut rows = Vec::new();
         let home = self.home();
         if path == home {
-            rows.extend(self.at_home());
+            rows.extend(self.at_home().into_iter().map(|row| self.sized(&format!("{path}/{}", row.name), row, place)));
         } else if path == "/home" && !self.is_root() {
             rows.push(Row { name: self.user().to_string(), ..self.itself(&home) });
         } else if path == format!("{home}/.ssh") && self.is_root() {
             rows.push(Row { rights: "-rw-------".into(), bytes: 0, ..self.row(&file("authorized_keys", 0, Age::Installed)) });
-        } else if let Some((_, entries)) = FOLDERS.iter().find(|(folder, _)| *folder == path) {
-            rows.extend(entries.iter().map(|entry| self.row(entry)));
+        } else if let Some((folder, entries)) = FOLDERS.iter().find(|(folder, _)| *folder == path) {
+            let folder = folder.trim_end_matches('/');
+            rows.extend(entries.iter().map(|entry| self.sized(&format!("{folder}/{}", plain(entry.0)), self.row(entry), place)));
         } else if FULL.contains(&path) && matches!(path, "/bin" | "/usr/bin") {
             rows.extend(
                 super::programs::names()
@@ -431,6 +466,11 @@ impl Shell<'_> {
         let kernel = self.persona.kernel(self.now).release;
         let name = name.replace("KERNEL", kernel);
         let changed = self.changed(&name, age);
+        let varied = VARIED.iter().find(|(varied, ..)| *varied == name);
+        let (links, bytes) = varied.map_or((links, bytes), |(_, more_links, step, more)| {
+            let number = self.persona.number(&format!("size {name}"));
+            (links + number % more_links, bytes + (number >> 32) % more * step)
+        });
         let bytes = if rights.starts_with('l') {
             name.split_once(" -> ").map_or(bytes, |(_, target)| target.len() as u64)
         } else {
@@ -461,8 +501,7 @@ impl Shell<'_> {
         let links = widest(&|row| row.links.to_string().len());
         let (owner, group) = (widest(&|row| row.owner.len()), widest(&|row| row.group.len()));
         let bytes = widest(&|row| row.bytes.to_string().len());
-        let kib: u64 =
-            rows.iter().filter(|row| !row.rights.starts_with('l')).map(|row| row.bytes.div_ceil(BLOCK_BYTES) * 4).sum();
+        let kib: u64 = rows.iter().filter(|row| row.is_on_disk()).map(|row| row.bytes.div_ceil(BLOCK_BYTES) * 4).sum();
         let head = if is_content { format!("total {kib}\n") } else { String::new() };
         rows.iter().fold(head, |text, row| {
             let date = self.date(row.changed);
@@ -486,4 +525,52 @@ impl Shell<'_> {
 /// A name without where it leads.
 fn plain(name: &str) -> &str {
     name.split_once(" -> ").map_or(name, |(name, _)| name)
+}
+
+/// The most columns that names are put into: each has a name and two blanks.
+const ACROSS_MAX: usize = 170;
+/// Where a tabulator leads.
+const TAB: usize = 8;
+
+/// Names as `ls` of coreutils puts them: one in a line, or on a terminal in as many columns as fit.
+fn names(rows: &[Row], columns: Option<usize>) -> String {
+    let names: Vec<&str> = rows.iter().map(|row| plain(&row.name)).collect();
+    let Some(columns) = columns else { return names.iter().map(|name| format!("{name}\n")).collect() };
+    if names.is_empty() {
+        return String::new();
+    }
+    let wide = |name: &str| name.chars().count();
+    let widths = |across: usize| -> Vec<usize> {
+        let down = names.len().div_ceil(across);
+        let last = names.len().div_ceil(down) - 1;
+        let of = |(at, column): (usize, &[&str])| {
+            column.iter().map(|name| wide(name)).max().unwrap_or(0) + if at == last { 0 } else { 2 }
+        };
+        names.chunks(down).enumerate().map(of).collect()
+    };
+    let most = (columns / 3).clamp(1, ACROSS_MAX).min(names.len());
+    let fits = |across: &usize| widths(*across).iter().sum::<usize>() < columns;
+    let across = (1..=most).rev().find(fits).unwrap_or(1);
+    let (down, widths) = (names.len().div_ceil(across), widths(across));
+    let mut text = String::new();
+    for row in 0..down {
+        let (mut at, mut edge) = (0, 0);
+        for (column, name) in names.iter().skip(row).step_by(down).enumerate() {
+            while at < edge {
+                let next = (at / TAB + 1) * TAB;
+                if edge / TAB > (at + 1) / TAB && next <= edge {
+                    text.push('\t');
+                    at = next;
+                } else {
+                    text.push(' ');
+                    at += 1;
+                }
+            }
+            text += name;
+            at += wide(name);
+            edge += widths[column];
+        }
+        text.push('\n');
+    }
+    text
 }

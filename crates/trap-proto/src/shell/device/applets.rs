@@ -30,7 +30,7 @@ impl Ash<'_> {
         let name = PROGRAM_FOLDERS.iter().find_map(|folder| word.strip_prefix(*folder)).map(last_part);
         match name {
             Some(name) if programs::is_installed(&String::from_utf8_lossy(name), self.telnet) => {
-                self.applet(name, arguments, input)
+                self.applet(name, arguments, input);
             }
             Some(_) => self.not_found(word),
             None if word.contains(&b'/') => self.brought(word),
