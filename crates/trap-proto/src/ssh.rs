@@ -10,6 +10,7 @@ mod channel;
 mod cipher;
 mod connection;
 mod dice;
+mod editor;
 mod exchange;
 mod held;
 mod hostkey;
@@ -21,6 +22,7 @@ mod packet;
 mod rsa;
 mod session;
 mod sntrup761;
+mod terminal;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod transport;

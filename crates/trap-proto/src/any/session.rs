@@ -455,9 +455,12 @@ mod tests {
         assert_eq!((step.flow, waited, said(&answer).as_str()), (Flow::Telling, vec![10_000, 10_000, 5_000], "*-1\r\n"));
     }
 
+    /// Names and passwords.
+    type Logins<'a> = &'a [(&'a str, &'a str)];
+
     #[test]
     fn whoever_logs_in_before_he_is_asked_is_told_with_his_password() {
-        let table: [(&[u8], &[(&str, &str)]); 7] = [
+        let table: [(&[u8], Logins<'_>); 7] = [
             (b"root\r\nxc3511\r\nshell\r\n", &[("root", "xc3511")]),
             (b"USER anonymous\r\nPASS a b\r\n", &[("anonymous", "a b")]),
             (b"user x\r\npass 1\r\nUSER y\r\nPASS 2\r\n", &[("x", "1"), ("y", "2")]),

@@ -20,6 +20,7 @@ mod options;
 mod outside;
 mod place;
 mod processes;
+mod processor;
 mod programs;
 mod redirect;
 mod regex;
@@ -27,6 +28,7 @@ mod run;
 mod sed;
 mod test;
 mod text;
+mod texts;
 mod top;
 mod users;
 mod work;
@@ -108,6 +110,8 @@ pub(crate) struct Output {
     /// Complaints; among the rest if `merged`.
     pub(crate) err: Vec<u8>,
     pub(crate) merged: bool,
+    /// What is printed is shown on a terminal: no program reads it, and it goes to no file.
+    pub(crate) screen: bool,
     pub(crate) status: u32,
     /// The last command waits for input: a file is written, or a shell was started.
     pub(crate) reads: Option<Reads>,
@@ -138,9 +142,9 @@ impl Output {
         place.extend_from_slice(bytes);
     }
 
-    /// One whose complaints stand among the rest.
-    pub(crate) fn merged(merged: bool) -> Self {
-        Self { merged, ..Self::default() }
+    /// What is shown on a terminal, complaints among the rest, or goes elsewhere.
+    pub(crate) fn shown(on_terminal: bool) -> Self {
+        Self { merged: on_terminal, screen: on_terminal, ..Self::default() }
     }
 
     fn say(&mut self, text: &str) {
@@ -254,7 +258,7 @@ impl<'a> Shell<'a> {
         output.complain(&format!("{head}{what}\n"));
     }
 
-    fn user(&self) -> &str {
+    pub(crate) fn user(&self) -> &str {
         &self.user
     }
 
@@ -262,7 +266,7 @@ impl<'a> Shell<'a> {
         self.interactive
     }
 
-    fn is_root(&self) -> bool {
+    pub(crate) fn is_root(&self) -> bool {
         self.user == "root"
     }
 }

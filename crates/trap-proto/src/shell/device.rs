@@ -12,6 +12,7 @@ mod tests;
 use super::Outcome;
 use crate::{Telnet, telnet::device::Device};
 use alloc::{format, string::String, vec::Vec};
+use core::cell::Cell;
 use files::Files;
 use honeymesh_types::WallTime;
 use line::{COMMANDS_MAX, Command, EXPANDS, Joint, commands, whole};
@@ -28,6 +29,10 @@ const WORD_BYTES_MAX: usize = 4_096;
 const DEPTH_MAX: u8 = 9;
 /// Lines inside lines: `sh -c`, `$(…)`, a script.
 const NESTING_MAX: u8 = 3;
+/// What a line may cost, in steps: paths that are looked up, and lines of listings with [`ROW_STEPS`] each. Behind that nothing more of it
+/// is answered.
+const STEPS_MAX: usize = 1_024;
+const ROW_STEPS: usize = 4;
 /// Variables that are known; further ones are forgotten. Their values' length in bytes.
 const VARIABLES_MAX: usize = 16;
 const VALUE_BYTES_MAX: usize = 256;
@@ -43,6 +48,8 @@ pub(crate) struct Inside {
     files: Files,
     variables: Vec<(Vec<u8>, Vec<u8>)>,
     status: u32,
+    /// What the line that is being answered may still cost, in steps.
+    steps: Cell<usize>,
 }
 
 /// What ash says when it starts, as a terminal shows it.
@@ -62,6 +69,7 @@ pub(crate) fn prompt(inside: &Inside, answer: &mut Vec<u8>) {
 
 /// Appends what the shell prints, at most [`SHOWN_BYTES_MAX`].
 pub(crate) fn run(line: &[u8], telnet: &Telnet, inside: &mut Inside, now: WallTime, answer: &mut Vec<u8>) -> Outcome {
+    inside.steps.set(STEPS_MAX);
     let mut ash = Ash {
         telnet,
         now,
@@ -172,7 +180,7 @@ impl Ash<'_> {
     /// A command, or several that are bound together, with their redirections.
     fn unit(&mut self, unit: &[Command], input: Option<Vec<u8>>) -> Outcome {
         let ([first, ..], [.., last]) = (unit, unit) else { return Outcome::Prompt };
-        if self.commands == 0 || self.screen.len() + self.out.len() >= OUTPUT_BYTES_MAX {
+        if self.commands == 0 || !self.takes(0) || self.screen.len() + self.out.len() >= OUTPUT_BYTES_MAX {
             return Outcome::Prompt;
         }
         self.commands -= 1;
@@ -208,7 +216,7 @@ impl Ash<'_> {
     /// What stands in a file that is to be read; `None`, and a complaint, if there is none.
     fn opened(&mut self, name: &[u8]) -> Option<Vec<u8>> {
         let name = self.expanded(name);
-        let path = self.inside.files.resolve(&name).unwrap_or_default();
+        let path = self.path(&name);
         let content = self.inside.files.read(&path, self.telnet, self.now);
         if content.is_none() {
             self.refuse(&format!("can't open {}: no such file", shown(&name)));
@@ -219,7 +227,7 @@ impl Ash<'_> {
     /// The file that is to be written; `None`, and a complaint, if that cannot be.
     fn target(&mut self, name: &[u8]) -> Option<String> {
         let name = self.expanded(name);
-        let path = self.inside.files.resolve(&name).unwrap_or_default();
+        let path = self.path(&name);
         match self.inside.files.refuses(&path, self.telnet) {
             None => Some(path),
             Some(why) => {
@@ -326,7 +334,7 @@ impl Ash<'_> {
     /// A word with what its marks stand for.
     fn expanded(&mut self, word: &[u8]) -> Vec<u8> {
         let (mut new, mut rest) = (Vec::new(), word);
-        while let Some(at) = memchr::memchr(EXPANDS, rest) {
+        while let Some(at) = memchr::memchr(EXPANDS, rest).filter(|_| new.len() < WORD_BYTES_MAX) {
             new.extend_from_slice(&rest[..at]);
             rest = &rest[at + 1..];
             match rest {
@@ -375,6 +383,21 @@ impl Ash<'_> {
         let set = self.inside.variables.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_slice());
         new.extend_from_slice(set.or(own).unwrap_or_default());
         if braced { memchr::memchr(b'}', behind).map_or(&[], |end| &behind[end + 1..]) } else { behind }
+    }
+
+    /// Whether something that costs so much is still done.
+    fn takes(&self, steps: usize) -> bool {
+        let left = self.inside.steps.get();
+        self.inside.steps.set(left.saturating_sub(steps));
+        left > 0
+    }
+
+    /// The path that a word means; of one that is too long, or where all is spent, the one that nothing has.
+    fn path(&self, word: &[u8]) -> String {
+        if !self.takes(1) {
+            return String::new();
+        }
+        self.inside.files.resolve(word).unwrap_or_default()
     }
 
     fn printed_by(&mut self, line: &[u8]) -> Vec<u8> {

@@ -8,7 +8,7 @@ use super::{
     MSG_CHANNEL_OPEN_CONFIRMATION, MSG_CHANNEL_OPEN_FAILURE, MSG_CHANNEL_REQUEST, MSG_CHANNEL_SUCCESS, MSG_CHANNEL_WINDOW_ADJUST,
     MSG_DEBUG, MSG_GLOBAL_REQUEST, MSG_REQUEST_FAILURE, MSG_REQUEST_SUCCESS,
     acts::Acts,
-    channel::{Channel, Key, Runs},
+    channel::{Channel, Runs},
     held::Held,
     hostkey::HostKeyKind,
     transport::{Desk, Transport, malformed},
@@ -18,7 +18,7 @@ use crate::{
     Findings, Flow,
     shell::{
         Outcome,
-        debian::{Allowance, OUTPUT_BYTES_MAX, Output, Reads, Shell},
+        debian::{Allowance, OUTPUT_BYTES_MAX, Output, Shell},
     },
 };
 use alloc::{format, string::String, vec::Vec};
@@ -50,11 +50,11 @@ pub(super) struct Connection {
 
 /// What a message led to.
 #[derive(Default)]
-struct Reply {
+pub(super) struct Reply {
     messages: Vec<Vec<u8>>,
     /// Output bytes of this packet so far, which has its own limit.
-    printed: usize,
-    acts: Acts,
+    pub(super) printed: usize,
+    pub(super) acts: Acts,
     /// The connection ends with these words.
     last_words: Option<String>,
 }
@@ -288,7 +288,9 @@ impl Channel {
     fn start_shell(&mut self, shell: &Shell<'_>) {
         if self.has_terminal {
             self.runs = Runs::Terminal;
-            self.print((shell.greeting() + &shell.prompt(&self.place)).as_bytes());
+            self.is_shell = true;
+            let prompt = self.prompt_of(shell);
+            self.print((shell.greeting() + &prompt).as_bytes());
         } else {
             self.runs = Runs::Commands;
             self.print(shell.greeting().as_bytes());
@@ -297,7 +299,7 @@ impl Channel {
 
     fn execute(&mut self, command: &[u8], shell: &Shell<'_>, reply: &mut Reply) {
         let before = self.place.clone();
-        let mut output = Output::merged(self.has_terminal);
+        let mut output = Output::shown(self.has_terminal);
         let _ = shell.run(command, &mut self.place, &mut output);
         reply.acts.addresses(command, self.place.addresses());
         self.show(&output, reply);
@@ -330,89 +332,47 @@ impl Channel {
             return;
         }
         match self.runs {
-            Runs::File => {
-                reply.acts.note("input", bytes);
-                let nods = self.held.as_mut().map_or(0, |held| held.take(bytes));
-                self.print(&alloc::vec![0; nods.min(NODS_MAX)]);
-            }
-            Runs::Echo => self.print(bytes),
-            Runs::Terminal | Runs::Commands => self.typed(bytes, shell, reply),
+            Runs::File | Runs::Echo if !self.has_terminal => self.input(bytes, reply),
+            Runs::Terminal | Runs::Commands | Runs::File | Runs::Echo | Runs::Asking => self.typed(bytes, shell, reply),
             Runs::Nothing | Runs::Ended => {}
         }
     }
 
-    fn typed(&mut self, bytes: &[u8], shell: &Shell<'_>, reply: &mut Reply) {
-        let mut echo = Vec::new();
-        for (at, byte) in bytes.iter().enumerate() {
-            let key = self.key(*byte, &mut echo);
-            if key == Key::None {
-                continue;
-            }
-            self.print_raw(&mut echo, reply);
-            match key {
-                Key::Line(line) if self.line(&line, shell, reply) => {
-                    // What follows is read by what the line started.
-                    if matches!(self.runs, Runs::File | Runs::Echo) {
-                        return self.data(&bytes[at + 1..], shell, reply);
-                    }
-                }
-                Key::Interrupt => self.prompt(shell, reply),
-                Key::Line(_) | Key::End => return self.leave(),
-                Key::None => {}
-            }
+    /// What a program reads.
+    pub(super) fn input(&mut self, bytes: &[u8], reply: &mut Reply) {
+        if self.runs == Runs::Echo {
+            return self.print(bytes);
         }
-        self.print_raw(&mut echo, reply);
+        reply.acts.note("input", bytes);
+        let nods = self.held.as_mut().map_or(0, |held| held.take(bytes));
+        self.print(&alloc::vec![0; nods.min(NODS_MAX)]);
     }
 
     /// Answers a line; `false` if it was the last.
-    fn line(&mut self, line: &[u8], shell: &Shell<'_>, reply: &mut Reply) -> bool {
+    pub(super) fn line(&mut self, line: &[u8], shell: &Shell<'_>, reply: &mut Reply) -> bool {
         if !line.trim_ascii().is_empty() {
             reply.acts.command(line);
         }
         // What nobody would see is not worked out.
         if reply.printed < OUTPUT_BYTES_MAX {
-            let mut output = Output::merged(self.has_terminal);
-            let before = (!self.has_terminal).then(|| self.place.clone());
+            let mut output = Output::shown(self.has_terminal);
+            let before = self.place.clone();
             let outcome = shell.run_line(line, &mut self.place, &mut output);
             reply.acts.addresses(line, self.place.addresses());
+            self.recall(line, shell, &mut output);
             self.show(&output, reply);
             if outcome == Outcome::Exit {
-                return false;
+                return self.leave_inner(shell, reply);
             }
-            if let (Some(before), Some(kind)) = (before, output.reads)
-                && kind != Reads::Commands
-            {
-                self.hold(Held::new(line, before, kind, &output), kind);
+            if self.reads_on(line, output.reads, shell, reply) {
+                if let Some(kind) = output.reads {
+                    self.hold(Held::new(line, before, kind, &output), kind);
+                }
+                return true;
             }
         }
         self.prompt(shell, reply);
         true
-    }
-
-    fn prompt(&mut self, shell: &Shell<'_>, reply: &mut Reply) {
-        if self.runs == Runs::Terminal && reply.printed < OUTPUT_BYTES_MAX {
-            let prompt = shell.prompt(&self.place);
-            reply.printed += prompt.len();
-            self.print(prompt.as_bytes());
-        }
-    }
-
-    fn leave(&mut self) {
-        if self.runs == Runs::Terminal {
-            self.print(b"logout\n");
-        }
-        self.finish(self.place.status());
-    }
-
-    /// What the terminal echoes.
-    fn print_raw(&mut self, echo: &mut Vec<u8>, reply: &mut Reply) {
-        let room = OUTPUT_BYTES_MAX.saturating_sub(reply.printed);
-        echo.truncate(room);
-        reply.printed += echo.len();
-        if !echo.is_empty() {
-            self.print(echo);
-        }
-        echo.clear();
     }
 
     /// The stranger sends no more.
@@ -428,28 +388,37 @@ impl Channel {
         }
         match self.runs {
             Runs::Terminal | Runs::Commands | Runs::File | Runs::Echo => self.go_on(shell, reply),
+            Runs::Asking => self.finish(0),
             Runs::Nothing | Runs::Ended => {}
         }
     }
 
-    /// All that a command reads has come: it goes on to its end.
+    /// All that a command reads has come, and no more comes: it goes on to its end.
     fn go_on(&mut self, shell: &Shell<'_>, reply: &mut Reply) {
         let read_commands = self.runs == Runs::Commands;
-        let mut status = self.place.status();
-        if let Some(held) = self.held.take() {
-            let (command, mut place, (out, err)) = held.ready();
-            let mut output = Output::merged(self.has_terminal);
-            let _ = shell.run(&command, &mut place, &mut output);
-            reply.acts.addresses(&command, place.addresses());
-            output.out.drain(..out.min(output.out.len()));
-            output.err.drain(..err.min(output.err.len()));
-            // Where commands were read, the last of them counts if nothing came behind.
-            if !read_commands || !output.out.is_empty() {
-                status = output.status;
-            }
-            self.show(&output, reply);
-        }
+        let before = self.place.status();
+        let is_silent = self.finish_reading(shell, reply);
+        // Where commands were read, the last of them counts if nothing came behind.
+        let status = if read_commands && is_silent { before } else { self.place.status() };
         self.finish(status);
+    }
+
+    /// A command that read goes on with what it read; whether it printed no more.
+    pub(super) fn finish_reading(&mut self, shell: &Shell<'_>, reply: &mut Reply) -> bool {
+        let Some(held) = self.held.take() else { return true };
+        let (command, place, (out, err)) = held.ready();
+        if command.is_empty() {
+            return true;
+        }
+        self.place = place;
+        let mut output = Output::shown(self.has_terminal);
+        let _ = shell.run(&command, &mut self.place, &mut output);
+        self.place.reopen();
+        reply.acts.addresses(&command, self.place.addresses());
+        output.out.drain(..out.min(output.out.len()));
+        output.err.drain(..err.min(output.err.len()));
+        self.show(&output, reply);
+        output.out.is_empty()
     }
 
     fn adjustment(&self, bytes: u32) -> Vec<u8> {

@@ -227,6 +227,20 @@ const EMPTY: [&str; 31] = [
 ];
 /// Where the kernel shows what is in no listing.
 const KERNELS: [&str; 3] = ["/proc", "/sys", "/usr/lib"];
+
+/// What differs from machine to machine: how many links it has more than stands there at most, and how many bytes, in steps of so many.
+const VARIED: [(&str, u64, u64, u64); 9] = [
+    ("proc", 60, 1, 1),
+    ("run", 6, 20, 9),
+    ("tmp", 3, 20, 4),
+    ("etc", 24, 1, 1),
+    ("dev", 1, 20, 9),
+    ("dpkg.log", 1, 1, 400_000),
+    ("alternatives.log", 1, 1, 20_000),
+    ("bootstrap.log", 1, 1, 900),
+    ("ld.so.cache", 1, 1, 9_000),
+];
+
 /// A line of a listing.
 pub(super) struct Row {
     pub(super) rights: String,
@@ -236,6 +250,13 @@ pub(super) struct Row {
     pub(super) bytes: u64,
     pub(super) changed: u64,
     pub(super) name: String,
+}
+
+impl Row {
+    /// Whether it takes blocks of a disk: a link does not, nor what is in memory, whose folders are of other lengths than whole blocks.
+    pub(super) fn is_on_disk(&self) -> bool {
+        !(self.rights.starts_with('l') || self.rights.starts_with('d') && !self.bytes.is_multiple_of(BLOCK_BYTES))
+    }
 }
 
 impl Shell<'_> {
@@ -282,7 +303,7 @@ impl Shell<'_> {
             return None;
         }
         if let Some(entry) = self.entry(path) {
-            return Some(self.row(entry));
+            return Some(self.sized(path, self.row(entry), place));
         }
         if super::programs::is_program(path) {
             return Some(self.program_row(path.rsplit('/').next().unwrap_or_default()));
@@ -343,6 +364,22 @@ impl Shell<'_> {
             || self.entry(path).is_some_and(|entry| entry.1.starts_with('d'))
     }
 
+    /// Whether a folder lists it, and it is none.
+    pub(super) fn is_listed(&self, path: &str) -> bool {
+        let own = path.strip_prefix(&self.home()).and_then(|rest| rest.strip_prefix('/'));
+        self.entry(path).is_some() || own.is_some_and(|name| self.at_home().iter().any(|row| row.name == name))
+    }
+
+    /// With the length of what stands in it, if that is told.
+    fn sized(&self, path: &str, row: Row, place: &Place) -> Row {
+        let is_plain = !row.rights.starts_with('l') && !row.rights.starts_with('d');
+        match is_plain.then(|| self.known(path, place)).flatten() {
+            // Texts that are made for their length alone are work, too.
+            Some(text) if self.work.take(DATE_STEPS) => Row { bytes: text.len() as u64, ..row },
+            _ => row,
+        }
+    }
+
     /// What stands in a folder under this path.
     fn entry(&self, path: &str) -> Option<&'static Entry> {
         let (folder, name) = path.rsplit_once('/')?;
@@ -373,13 +410,14 @@ impl Shell<'_> {
         let mut rows = Vec::new();
         let home = self.home();
         if path == home {
-            rows.extend(self.at_home());
+            rows.extend(self.at_home().into_iter().map(|row| self.sized(&format!("{path}/{}", row.name), row, place)));
         } else if path == "/home" && !self.is_root() {
             rows.push(Row { name: self.user().to_string(), ..self.itself(&home) });
         } else if path == format!("{home}/.ssh") && self.is_root() {
             rows.push(Row { rights: "-rw-------".into(), bytes: 0, ..self.row(&file("authorized_keys", 0, Age::Installed)) });
-        } else if let Some((_, entries)) = FOLDERS.iter().find(|(folder, _)| *folder == path) {
-            rows.extend(entries.iter().map(|entry| self.row(entry)));
+        } else if let Some((folder, entries)) = FOLDERS.iter().find(|(folder, _)| *folder == path) {
+            let folder = folder.trim_end_matches('/');
+            rows.extend(entries.iter().map(|entry| self.sized(&format!("{folder}/{}", plain(entry.0)), self.row(entry), place)));
         } else if matches!(path, "/bin" | "/usr/bin") {
             rows.extend(super::programs::names().map(|name| self.program_row(&name)));
         } else if matches!(path, "/sbin" | "/usr/sbin") {
@@ -444,6 +482,11 @@ impl Shell<'_> {
         let kernel = self.kernel().release;
         let name = name.replace("KERNEL", kernel);
         let changed = self.changed(&name, age);
+        let varied = VARIED.iter().find(|(varied, ..)| *varied == name);
+        let (links, bytes) = varied.map_or((links, bytes), |(_, more_links, step, more)| {
+            let number = self.persona.number(&format!("size {name}"));
+            (links + number % more_links, bytes + (number >> 32) % more * step)
+        });
         let bytes = if rights.starts_with('l') {
             name.split_once(" -> ").map_or(bytes, |(_, target)| target.len() as u64)
         } else {

@@ -54,7 +54,7 @@ impl Shell<'_> {
                 output.status = 2;
             }
         }
-        self.put_rows(alone, &options, false, output);
+        self.put_rows(alone, &options, false, place, output);
         let mut is_first = output.out.is_empty();
         for (shown, path) in folders {
             if self.work.is_done() {
@@ -73,11 +73,11 @@ impl Shell<'_> {
             if !options.has(b'a') && !options.has(b'A') {
                 rows.retain(|row| !row.name.starts_with('.'));
             }
-            self.put_rows(rows, &options, true, output);
+            self.put_rows(rows, &options, true, place, output);
         }
     }
 
-    fn put_rows(&self, mut rows: Vec<Row>, options: &Options<'_>, is_content: bool, output: &mut Output) {
+    fn put_rows(&self, mut rows: Vec<Row>, options: &Options<'_>, is_content: bool, place: &Place, output: &mut Output) {
         if options.has(b't') {
             rows.sort_by_key(|row| core::cmp::Reverse(row.changed));
         } else if options.has(b'S') {
@@ -89,7 +89,7 @@ impl Shell<'_> {
         let text = if options.has(b'l') || options.has(b'n') || options.has(b'o') || options.has(b'g') {
             self.long(&rows, is_content, options.has(b'h'))
         } else {
-            rows.iter().map(|row| format!("{}\n", plain(&row.name))).collect()
+            names(&rows, place.columns().filter(|_| output.screen && !options.has(b'1')))
         };
         output.say(&text);
     }
@@ -101,8 +101,7 @@ impl Shell<'_> {
         let (owner, group) = (widest(&|row| row.owner.len()), widest(&|row| row.group.len()));
         let amount = |bytes: u64| if is_human { human(bytes) } else { bytes.to_string() };
         let bytes = widest(&|row| amount(row.bytes).len());
-        let kib: u64 =
-            rows.iter().filter(|row| !row.rights.starts_with('l')).map(|row| row.bytes.div_ceil(BLOCK_BYTES) * 4).sum();
+        let kib: u64 = rows.iter().filter(|row| row.is_on_disk()).map(|row| row.bytes.div_ceil(BLOCK_BYTES) * 4).sum();
         let head = if is_content {
             format!("total {}\n", if is_human { human(kib * 1_024) } else { kib.to_string() })
         } else {
@@ -145,4 +144,52 @@ fn human(bytes: u64) -> String {
     }
     let tenths = (bytes * 10).div_ceil(unit);
     if tenths < 100 { format!("{}.{}{letter}", tenths / 10, tenths % 10) } else { format!("{}{letter}", bytes.div_ceil(unit)) }
+}
+
+/// The most columns that names are put into: each has a name and two blanks.
+const ACROSS_MAX: usize = 170;
+/// Where a tabulator leads.
+const TAB: usize = 8;
+
+/// Names as `ls` of coreutils puts them: one in a line, or on a terminal in as many columns as fit.
+fn names(rows: &[Row], columns: Option<usize>) -> String {
+    let names: Vec<&str> = rows.iter().map(|row| plain(&row.name)).collect();
+    let Some(columns) = columns else { return names.iter().map(|name| format!("{name}\n")).collect() };
+    if names.is_empty() {
+        return String::new();
+    }
+    let wide = |name: &str| name.chars().count();
+    let widths = |across: usize| -> Vec<usize> {
+        let down = names.len().div_ceil(across);
+        let last = names.len().div_ceil(down) - 1;
+        let of = |(at, column): (usize, &[&str])| {
+            column.iter().map(|name| wide(name)).max().unwrap_or(0) + if at == last { 0 } else { 2 }
+        };
+        names.chunks(down).enumerate().map(of).collect()
+    };
+    let most = (columns / 3).clamp(1, ACROSS_MAX).min(names.len());
+    let fits = |across: &usize| widths(*across).iter().sum::<usize>() < columns;
+    let across = (1..=most).rev().find(fits).unwrap_or(1);
+    let (down, widths) = (names.len().div_ceil(across), widths(across));
+    let mut text = String::new();
+    for row in 0..down {
+        let (mut at, mut edge) = (0, 0);
+        for (column, name) in names.iter().skip(row).step_by(down).enumerate() {
+            while at < edge {
+                let next = (at / TAB + 1) * TAB;
+                if edge / TAB > (at + 1) / TAB && next <= edge {
+                    text.push('\t');
+                    at = next;
+                } else {
+                    text.push(' ');
+                    at += 1;
+                }
+            }
+            text += name;
+            at += wide(name);
+            edge += widths[column];
+        }
+        text.push('\n');
+    }
+    text
 }

@@ -70,9 +70,14 @@ impl Place {
         self.columns = usize::try_from(columns).ok();
     }
 
-    /// A text with its lines cut to the terminal's width, if there is one.
-    pub(super) fn cut(&self, text: String) -> String {
-        let Some(columns) = self.columns else { return text };
+    /// How wide his terminal is, if he has one.
+    pub(super) const fn columns(&self) -> Option<usize> {
+        self.columns
+    }
+
+    /// A text with its lines cut to the terminal's width, if it is shown on one.
+    pub(super) fn cut(&self, text: String, is_shown: bool) -> String {
+        let Some(columns) = self.columns.filter(|_| is_shown) else { return text };
         text.lines().flat_map(|line| line.chars().take(columns).chain(['\n'])).collect()
     }
 
@@ -93,6 +98,11 @@ impl Place {
                 self.addresses.push(address[..address.len().min(ADDRESS_BYTES_MAX)].to_vec());
             }
         }
+    }
+
+    /// What is read next is still to come.
+    pub(crate) fn reopen(&mut self) {
+        self.input = Input::Open;
     }
 
     /// The addresses in the words of commands that were run since this was asked.

@@ -26,7 +26,8 @@ impl Run<'_, '_> {
         let is_same = |one: &Target, other: &Target| {
             one == other || output.merged && matches!((one, other), (Target::Out | Target::Err, Target::Out | Target::Err))
         };
-        let mut own = Output { merged: is_same(&out, &err), ..Output::default() };
+        let screen = output.screen && out == Target::Out;
+        let mut own = Output { merged: is_same(&out, &err), screen, ..Output::default() };
         self.body(&node.body, &mut own);
         self.input = before;
         if self.leaving == Some(Leaving::Reads(Reads::Echo)) && out != Target::Out {

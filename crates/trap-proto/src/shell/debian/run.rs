@@ -246,7 +246,7 @@ impl<'a, 's> Run<'a, 's> {
         let first = self.input.clone();
         for (at, node) in nodes.iter().enumerate() {
             let scope = self.place.scope();
-            let mut own = Output::default();
+            let mut own = Output { screen: output.screen && at + 1 == nodes.len(), ..Output::default() };
             self.node(node, &mut own);
             self.place.leave(scope);
             self.end_inner(&mut own);

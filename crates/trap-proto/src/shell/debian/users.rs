@@ -184,6 +184,23 @@ impl Shell<'_> {
         known.chain(made).chain(own).collect()
     }
 
+    /// `/etc/gshadow`, for root.
+    pub(super) fn gshadow(&self) -> String {
+        let line = |line: &str| {
+            let words: Vec<&str> = line.split(':').collect();
+            let [name, _, number, members] = words.as_slice() else { return String::new() };
+            let number: u32 = number.parse().unwrap_or(0);
+            let locked = if (100..=1_000).contains(&number) && *name != "users" { "!" } else { "*" };
+            format!("{name}:{locked}::{members}\n")
+        };
+        self.group().lines().map(line).collect()
+    }
+
+    /// His number.
+    pub(super) fn user_number(&self) -> u32 {
+        self.account().and_then(|(number, ..)| number.parse().ok()).unwrap_or(1_000)
+    }
+
     /// What no password hashes to: nobody is ever let in by it.
     fn hash(&self, name: &str) -> String {
         let digits = |of: &str, count: usize| -> String {
@@ -226,9 +243,9 @@ impl Shell<'_> {
             return self.fail(&text, output);
         }
         let passwd = self.passwd();
-        let line = passwd.lines().find(|line| line.split(':').next() == Some(&name));
-        let words = line.map(|line| line.split(':').skip(2).collect::<Vec<_>>());
-        let Some([number, group, ..]) = words.as_deref() else {
+        let line = passwd.lines().find(|line| line.split(':').next() == Some(&name)).unwrap_or_default();
+        let numbers: Vec<&str> = line.split(':').skip(2).collect();
+        let [number, group, ..] = numbers.as_slice() else {
             return self.fail(&format!("id: \u{2018}{name}\u{2019}: no such user\n"), output);
         };
         let mut groups: Vec<(String, String)> = Vec::new();

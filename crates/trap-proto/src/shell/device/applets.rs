@@ -1,7 +1,7 @@
 //! What the device's programs print.
 
 use super::{
-    Ash, NESTING_MAX, NOT_FOUND, Outcome,
+    Ash, NESTING_MAX, NOT_FOUND, OUTPUT_BYTES_MAX, Outcome, ROW_STEPS,
     files::{self, Content, HEAD_BYTES_MAX},
     programs, shown,
 };
@@ -30,7 +30,7 @@ impl Ash<'_> {
         let name = PROGRAM_FOLDERS.iter().find_map(|folder| word.strip_prefix(*folder)).map(last_part);
         match name {
             Some(name) if programs::is_installed(&String::from_utf8_lossy(name), self.telnet) => {
-                self.applet(name, arguments, input)
+                self.applet(name, arguments, input);
             }
             Some(_) => self.not_found(word),
             None if word.contains(&b'/') => self.brought(word),
@@ -109,7 +109,7 @@ impl Ash<'_> {
         let target = match arguments {
             [] => Some(files::HOME.to_string()),
             [b"-", ..] => self.inside.files.before(),
-            [word, ..] => self.inside.files.resolve(word),
+            [word, ..] => Some(self.path(word)),
         };
         let word = arguments.first().copied().unwrap_or_default();
         match target {
@@ -119,10 +119,6 @@ impl Ash<'_> {
             }
             _ => self.refuse(&format!("cd: can't cd to {}: No such file or directory", shown(word))),
         }
-    }
-
-    fn path(&self, word: &[u8]) -> String {
-        self.inside.files.resolve(word).unwrap_or_default()
     }
 
     fn read(&self, path: &str) -> Option<Content> {
@@ -466,6 +462,9 @@ impl Ash<'_> {
         let files = &self.inside.files;
         let (mut printed, mut missing) = (String::new(), String::new());
         for word in words {
+            if !self.takes(1) || printed.len() >= OUTPUT_BYTES_MAX {
+                break;
+            }
             let path = self.path(word);
             if !files.is_there(&path, self.telnet) {
                 missing += &format!("ls: {}: No such file or directory\n", shown(word));
@@ -486,7 +485,8 @@ impl Ash<'_> {
                 printed += &format!("{}{}:\n", if printed.is_empty() { "" } else { "\n" }, shown(word));
             }
             printed += &if has(b'l') {
-                let rows: String = names.iter().map(|(path, name)| files.row(path, name, self.telnet, self.now)).collect();
+                let all = names.iter().take_while(|_| self.takes(ROW_STEPS));
+                let rows: String = all.map(|(path, name)| files.row(path, name, self.telnet, self.now)).collect();
                 if is_content { format!("total {}\n{rows}", names.len() * 4) } else { rows }
             } else if self.on_terminal && !has(b'1') {
                 programs::columns(&names.into_iter().map(|(_, name)| name).collect::<Vec<_>>())

@@ -243,6 +243,10 @@ impl Files {
 
     /// Takes away what somebody brought there, and with a folder what is in it; `false` if he brought nothing there.
     pub(super) fn remove(&mut self, path: &str) -> bool {
+        // The path that nothing has is in front of all.
+        if path.is_empty() {
+            return false;
+        }
         let before = self.kept.len() + self.made.len();
         let is_gone = |kept: &String| is_within(kept, path);
         self.kept.retain(|(kept, _)| !is_gone(kept));

@@ -123,6 +123,8 @@ fn small_files_are_there_until_the_end_and_no_more_of_them_than_are_kept() {
         "f\nx\n-sh: cd: can't cd to a: No such file or directory\n"
     );
     assert_eq!(all(&["echo 'echo $((6*7)); exit' > /tmp/s", "sh /tmp/s; chmod +x /tmp/s; /tmp/s"]), "42\n42\n");
+    let long = format!("rm -rf {}", "a/".repeat(300));
+    assert_eq!(all(&["echo a > /tmp/b", &long, "cat /tmp/b"]), "a\n", "a path that is too long is nowhere");
     let mut inside = Inside::default();
     for number in 0..40 {
         let line = format!("echo {} > /tmp/{number}; mkdir /tmp/d{number}; V{number}=x", "y".repeat(1_000));
@@ -220,6 +222,22 @@ fn a_line_of_many_commands_is_answered_and_bounded() {
     let deep = |inner: &str| (0..30).fold(inner.to_string(), |line, _| format!("echo $({line})"));
     assert!(printed(&deep("id")).len() < 20);
     let _ = printed(&format!("{}id{}", "(".repeat(1_000), ")".repeat(1_000)));
+}
+
+/// What is not printed is not for nothing: a line's cost is bounded by what it looks up.
+#[test]
+fn a_line_that_prints_nothing_is_bounded_too() {
+    let mut inside = Inside::default();
+    let rows = format!("ls -l {} > /dev/null;", "/ ".repeat(60)).repeat(30);
+    let _ = run(rows.as_bytes(), &cam(), &mut inside, NOW, &mut Vec::new());
+    assert_eq!(inside.steps.get(), 0, "all is spent");
+    let mut answer = Vec::new();
+    let _ = run(format!("{rows} echo a").as_bytes(), &cam(), &mut inside, NOW, &mut answer);
+    assert_eq!(said(&answer), "", "what stands behind is not answered any more");
+    let _ = run(b"ls -l /; echo a", &cam(), &mut inside, NOW, &mut answer);
+    assert!(said(&answer).ends_with("a\r\n") && inside.steps.get() > STEPS_MAX - 100, "each line has its own");
+    let long = format!("A={};echo {}", "x".repeat(300), "$A".repeat(1_500));
+    assert!(printed(&long).len() <= WORD_BYTES_MAX + 1);
 }
 
 fn lines() -> impl Strategy<Value = Vec<u8>> {
