@@ -6,7 +6,10 @@ use crate::{
     talk::{NOW, errands, trap},
 };
 use honeymesh_detect::{Recogniser, Tally};
-use honeymesh_trap_proto::{ANSWER_BYTES_MAX, Flow, Service, Session, overhear};
+use honeymesh_trap_proto::{
+    ANSWER_BYTES_MAX, Flow, Service, Session, overhear,
+    ssh_testing::{Client, Wants, usual},
+};
 use std::{collections::BTreeMap, sync::LazyLock};
 
 /// An input of any length.
@@ -23,6 +26,8 @@ pub struct Case {
 enum Kind {
     /// A session of this service, byte by byte, or in one piece.
     Talk { service: &'static str, is_drip: bool },
+    /// The shell behind SSH's login: lines to `sh`, so many bytes in a message.
+    Inside { message: usize },
     /// The recognisers.
     Look,
 }
@@ -144,6 +149,16 @@ const HEAVY_NAMES: &[u8] =
     b"*3\r\n$6\r\nSCRIPT\r\n$4\r\nLOAD\r\n$1500\r\nlocal a='0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef' \
     local b=a..a..a..a local c=b..b..b..b local d=c..c..c..c..c..c..c..c return {";
 
+/// What a shell is told again and again: what costs much and prints nothing, what nests, what goes round.
+const TYPED: [&[u8]; 6] = [
+    b"ls -la / / / / / / / / / / / / / / / / / / / / / / / / / / / / / / / 2>/dev/null|x 2>/dev/null;",
+    b"ps aux|x 2>/dev/null;\n",
+    b"cat /proc/cpuinfo /etc/passwd|grep -c a;\n",
+    b"echo $(echo $(echo $(ls -la /)));\n",
+    b"while true; do for i in 1 2 3 4 5 6 7 8 9; do cat /etc/passwd | sort; done; done\n",
+    b"'\n",
+];
+
 /// What the recognisers open or look for.
 const LOOKED: [&[u8]; 18] = [
     b"A",
@@ -180,6 +195,14 @@ pub fn cases() -> Vec<Case> {
     let services = Service::NAMES.iter().filter(silent);
     let mut cases: Vec<Case> = services.flat_map(|name| ANY.map(|unit| talk(name, &b""[..], unit, true))).collect();
     cases.extend(DEEPER.iter().flat_map(|(name, head, unit)| [true, false].map(|is_drip| talk(name, head, unit, is_drip))));
+    cases.extend(TYPED.iter().flat_map(|unit| {
+        [64, 4_096].map(|message| Case {
+            name: format!("ssh's shell: {:?} again and again, {message} bytes in a message", show(unit)),
+            kind: Kind::Inside { message },
+            head: b"",
+            unit,
+        })
+    }));
     cases.extend(LOOKED.map(|unit| Case { name: format!("recognisers: {:?}", show(unit)), kind: Kind::Look, head: b"", unit }));
     cases
 }
@@ -204,6 +227,12 @@ impl Case {
     pub fn take(&self, input: &[u8]) {
         match self.kind {
             Kind::Talk { service, is_drip } => talk(trap(service, 0).session(7), input, is_drip),
+            Kind::Inside { message } => {
+                let (mut session, packets) = inside(input, message);
+                packets.iter().for_each(|packet| tell(&mut *session, packet));
+                session.end();
+                drop(session.findings());
+            }
             Kind::Look => drop(RECOGNISER.look(input, &BTreeMap::new(), &Tally::default())),
         }
     }
@@ -223,7 +252,16 @@ impl Case {
     /// of a session.
     #[must_use]
     pub fn memory(&self, length: usize) -> Memory {
-        let Kind::Talk { service, .. } = self.kind else { return self.looked_at(length.min(KEPT_BYTES)) };
+        let service = match self.kind {
+            Kind::Talk { service, .. } => service,
+            Kind::Inside { message } => {
+                self.prepare();
+                let before = memory::held();
+                let (mut session, packets) = inside(&self.input(length), message);
+                return weighed(&mut *session, Flow::Continue, before, packets.iter().map(Vec::as_slice));
+            }
+            Kind::Look => return self.looked_at(length.min(KEPT_BYTES)),
+        };
         self.prepare();
         memory_of(service, &self.input(length))
     }
@@ -235,8 +273,14 @@ pub fn memory_of(service: &'static str, input: &[u8]) -> Memory {
     let mut answer = Vec::with_capacity(2 * ANSWER_BYTES_MAX);
     let before = memory::held();
     let mut session = trap(service, 0).session(7);
-    let (mut flow, mut most) = (session.open(&mut answer), Memory::default());
-    for piece in input.chunks(PIECE_BYTES) {
+    let flow = session.open(&mut answer);
+    weighed(&mut *session, flow, before, input.chunks(PIECE_BYTES))
+}
+
+fn weighed<'a>(session: &mut dyn Session, mut flow: Flow, before: usize, pieces: impl Iterator<Item = &'a [u8]>) -> Memory {
+    let mut answer = Vec::with_capacity(2 * ANSWER_BYTES_MAX);
+    let mut most = Memory::default();
+    for piece in pieces {
         memory::forget_peak();
         let mut rest = piece;
         while !rest.is_empty() && flow != Flow::Close {
@@ -246,7 +290,7 @@ pub fn memory_of(service: &'static str, input: &[u8]) -> Memory {
             drop(session.said());
             if flow == Flow::Errand {
                 answer.clear();
-                flow = errands(&mut *session, &mut answer);
+                flow = errands(session, &mut answer);
             }
             if flow != Flow::Continue {
                 drop(session.findings());
@@ -270,6 +314,37 @@ impl Case {
         memory::forget_peak();
         self.take(&input);
         Memory { held: memory::held().saturating_sub(before), peak: memory::peak().saturating_sub(before) }
+    }
+}
+
+/// A session of somebody who is in, and what he says to `sh`, as packets.
+fn inside(input: &[u8], message: usize) -> (Box<dyn Session>, Vec<Vec<u8>>) {
+    let mut session = trap("ssh", 1).session(7);
+    let client = Client::meet(&mut *session, Wants::least(), NOW);
+    let mut client = client.unwrap_or_else(|| panic!("the exchange of keys failed"));
+    let exec = b"\x62\0\0\0\0\0\0\0\x04exec\x01\0\0\0\x02sh";
+    let [service, password, channel, ..] = usual();
+    for payload in [&service, &password, &channel, &exec[..].to_vec()] {
+        let packet = client.packet(payload);
+        tell(&mut *session, &packet);
+    }
+    let length = |bytes: &[u8]| u32::try_from(bytes.len()).unwrap_or_default().to_be_bytes();
+    let messages = input.chunks(message).map(|piece| [&[0x5e, 0, 0, 0, 0][..], &length(piece), piece].concat());
+    let packets = messages.map(|payload| client.packet(&payload)).collect();
+    (session, packets)
+}
+
+fn tell(session: &mut dyn Session, packet: &[u8]) {
+    let (mut answer, mut rest) = (Vec::with_capacity(2 * ANSWER_BYTES_MAX), packet);
+    while !rest.is_empty() {
+        answer.clear();
+        let step = session.receive(rest, NOW, &mut answer);
+        rest = if step.flow == Flow::Close { &[] } else { &rest[step.taken..] };
+        drop(session.said());
+        if step.flow != Flow::Continue {
+            drop(session.findings());
+        }
+        while session.resume(NOW, &mut answer).is_some() {}
     }
 }
 

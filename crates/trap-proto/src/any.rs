@@ -5,6 +5,7 @@
 //! are played on by the traps that know them; TLS, inside which all of these are known again. Everything else is taken down in silence.
 
 mod first;
+mod overheard;
 mod session;
 
 pub use session::AnySession;

@@ -7,6 +7,7 @@ mod tree;
 
 use crate::{
     ANSWER_BYTES_MAX, BannerError, Done, Errand, Findings, Flow, Pause, Persona, Session, Step, pause, service::checked_banner,
+    shell::debian::numbers,
 };
 use alloc::{
     boxed::Box,
@@ -28,10 +29,9 @@ pub const FTP_TRIES_MAX: u8 = 3;
 const REPLY_BYTES_MAX: usize = 4 * 1_024;
 /// Whom vsftpd asks for no password of his own.
 const NOBODY: [&[u8]; 2] = [b"ANONYMOUS", b"FTP"];
-/// From here on, and for so long, machines are set up: in seconds since 1970.
-const SET_UP: (u64, u64) = (1_759_276_800, 150 * 24 * 3_600);
-/// What Debian gives the user `ftp`, at least, and so many more; and whoever is a user of the machine himself.
-const SYSTEM_USERS: (u16, u16) = (101, 14);
+/// When the folders of nobody's machine were made, in seconds since 1970, and the numbers of its user `ftp` and of his group.
+const NOBODYS: SetUp = SetUp { at: 1_759_276_800, user: 101, group: 103 };
+/// Whoever is a user of the machine himself.
 const FIRST_USER: u16 = 1_000;
 
 const LOGIN_FIRST: &str = "530 Please login with USER and PASS.\r\n";
@@ -61,15 +61,15 @@ enum Admits {
 struct SetUp {
     /// In seconds since 1970.
     at: u64,
-    /// The number of the user `ftp`, and of his group.
+    /// The numbers of the user `ftp` and of his group.
     user: u16,
+    group: u16,
 }
 
 impl Default for Ftp {
     /// Debian 13's vsftpd, with an upload folder for everybody.
     fn default() -> Self {
-        let set_up = SetUp { at: SET_UP.0, user: SYSTEM_USERS.0 };
-        Self { banner: BANNER.to_string(), admits: Admits::Anonymous, set_up }
+        Self { banner: BANNER.to_string(), admits: Admits::Anonymous, set_up: NOBODYS }
     }
 }
 
@@ -77,11 +77,8 @@ impl Ftp {
     /// The same on the machine that `persona` is.
     #[must_use]
     pub fn of(persona: &Persona) -> Self {
-        let number = persona.number("ftp");
-        let at = SET_UP.0 + number % SET_UP.1;
-        // Less than the range is long.
-        let above = u16::try_from((number >> 32) % u64::from(SYSTEM_USERS.1)).unwrap_or_default();
-        Self { set_up: SetUp { at, user: SYSTEM_USERS.0 + above }, ..Self::default() }
+        let (user, group) = numbers(persona, "ftp");
+        Self { set_up: SetUp { at: persona.set_up("ftp"), user, group }, ..Self::default() }
     }
 
     /// The same with an operator's text after `220 `.
@@ -242,8 +239,8 @@ impl FtpSession {
     }
 
     fn let_in(&mut self, name: Vec<u8>, is_anonymous: bool, flow: Flow) -> (&'static str, Flow) {
-        let user = if is_anonymous { self.set_up.user } else { FIRST_USER };
-        let owner = Owner { user, group: user };
+        let (user, group) = if is_anonymous { (self.set_up.user, self.set_up.group) } else { (FIRST_USER, FIRST_USER) };
+        let owner = Owner { user, group };
         self.inside = Some(Box::new(Inside::new(name, is_anonymous, owner, self.set_up.at)));
         ("230 Login successful.\r\n", flow)
     }

@@ -8,6 +8,8 @@ pub(crate) mod debian;
 pub(crate) mod device;
 mod echo;
 mod filter;
+mod paths;
+mod syntax;
 mod words;
 
 pub(crate) use words::downloads;

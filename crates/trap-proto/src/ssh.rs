@@ -5,11 +5,14 @@
 //! try to log in is told before it is answered. Nobody is let in unless the operator wants it; who is meets the
 //! [shell](crate::shell), which runs nothing.
 
+mod acts;
 mod channel;
 mod cipher;
 mod connection;
 mod dice;
+mod editor;
 mod exchange;
+mod held;
 mod hostkey;
 mod identification;
 mod kexinit;
@@ -19,6 +22,7 @@ mod packet;
 mod rsa;
 mod session;
 mod sntrup761;
+mod terminal;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod transport;

@@ -217,7 +217,7 @@ mod tests {
             (b"\x03\x00\x00\x13", Guess::Known(Protocol::Rdp)),
             (b"*1\r\n$4\r\nPING", Guess::Known(Protocol::Redis)),
             (b"get / HTTP/1.0", Guess::Open),
-            (b"get / HTTP/1.0\r\n", Guess::Unknown),
+            (b"get / HTTP/1.0\r\n", Guess::Known(Protocol::Http)),
             (b"*9\r\n$4\r\nMSET", Guess::Known(Protocol::Redis)),
             (b"*1024\r\n$", Guess::Known(Protocol::Redis)),
             (b"*1048576\r\n$", Guess::Known(Protocol::Redis)),

@@ -3,6 +3,7 @@
 use super::{
     Any,
     first::{self, Guess, Protocol},
+    overheard::Overheard,
 };
 use crate::{ANSWER_BYTES_MAX, Findings, Flow, Patience, Pause, Session, Step, TlsManner, tls::HANDSHAKE};
 use alloc::{boxed::Box, vec::Vec};
@@ -42,7 +43,13 @@ enum Phase {
     /// A trap that knows the protocol goes on.
     Played(Box<dyn Session>),
     /// Taken down in silence: bytes since the last report, and how many make the next.
-    Silent { bytes: usize, told_after: usize },
+    Silent { bytes: usize, told_after: usize, overheard: Overheard },
+}
+
+impl Phase {
+    fn silent() -> Self {
+        Self::Silent { bytes: 0, told_after: TOLD_AFTER_BYTES, overheard: Overheard::default() }
+    }
 }
 
 impl AnySession {
@@ -77,13 +84,14 @@ impl AnySession {
                 self.pause = session.pause();
                 flow
             }
-            Phase::Silent { bytes, told_after } => {
+            Phase::Silent { bytes, told_after, overheard } => {
                 *bytes += 1;
+                let is_login = overheard.byte(byte, &mut self.findings);
                 let is_line = byte == b'\n' && *told_after == TOLD_AFTER_BYTES;
-                if *bytes < *told_after && !is_line {
+                if *bytes < *told_after && !is_line && !is_login {
                     return Flow::Continue;
                 }
-                self.phase = Phase::Silent { bytes: 0, told_after: TOLD_EVERY_BYTES };
+                (*bytes, *told_after) = (0, TOLD_EVERY_BYTES);
                 Flow::Telling
             }
         }
@@ -92,7 +100,7 @@ impl AnySession {
     /// The protocol is known: from now on it is played, with what was said so far.
     fn known(&mut self, protocol: Protocol, now: WallTime, answer: &mut Vec<u8>) -> Flow {
         self.findings.note("protocol", protocol.word().as_bytes());
-        let silent = Phase::Silent { bytes: 0, told_after: TOLD_AFTER_BYTES };
+        let silent = Phase::silent();
         let next = match protocol {
             Protocol::Tls if self.tls.is_none() => return self.start_tls(),
             // TLS inside TLS, and cameras, which nobody plays.
@@ -117,7 +125,7 @@ impl AnySession {
     }
 
     fn fall_silent(&mut self, now: WallTime, answer: &mut Vec<u8>) -> Flow {
-        let silent = Phase::Silent { bytes: 0, told_after: TOLD_AFTER_BYTES };
+        let silent = Phase::silent();
         let Phase::First(said) = core::mem::replace(&mut self.phase, silent) else { return Flow::Close };
         said.into_iter().fold(Flow::Continue, |flow, byte| flow.and(self.byte(byte, now, answer)))
     }
@@ -447,6 +455,43 @@ mod tests {
         assert_eq!((step.flow, waited, said(&answer).as_str()), (Flow::Telling, vec![10_000, 10_000, 5_000], "*-1\r\n"));
     }
 
+    /// Names and passwords.
+    type Logins<'a> = &'a [(&'a str, &'a str)];
+
+    #[test]
+    fn whoever_logs_in_before_he_is_asked_is_told_with_his_password() {
+        let table: [(&[u8], Logins<'_>); 7] = [
+            (b"root\r\nxc3511\r\nshell\r\n", &[("root", "xc3511")]),
+            (b"USER anonymous\r\nPASS a b\r\n", &[("anonymous", "a b")]),
+            (b"user x\r\npass 1\r\nUSER y\r\nPASS 2\r\n", &[("x", "1"), ("y", "2")]),
+            (b"a01 LOGIN bob \"secret\"\r\n", &[("bob", "secret")]),
+            (b"PASS lonely\r\n", &[("", "lonely")]),
+            (b"hello\r\nroot\r\nxc3511\r\n", &[]),
+            (b"USER x\r\nPASS\r\na LOGIN b\r\n", &[]),
+        ];
+        for (talk, expected) in table {
+            let heard = hear(talk);
+            let field = |found: &Findings, name: &str| found.fields.get(name).cloned().unwrap_or_default();
+            let told: Vec<(String, String)> = heard
+                .reports
+                .iter()
+                .filter(|(found, _)| found.signs == Signs::CREDENTIALS)
+                .map(|(found, _)| (field(found, "username"), field(found, "password")))
+                .collect();
+            let expected: Vec<(String, String)> = expected.iter().map(|(name, word)| ((*name).into(), (*word).into())).collect();
+            assert_eq!((told, heard.answer.len()), (expected, 0), "{}", said(talk));
+        }
+        let long = [b"USER x\r\nPASS ".as_slice(), &[b'a'; 600], b"\r\n"].concat();
+        assert!(!hear(&long).findings.fields.contains_key("password"), "no line of that length is looked at");
+    }
+
+    #[test]
+    fn a_web_browser_in_small_letters_is_no_memcached_client() {
+        let heard = hear(b"get / http/1.1\r\n\r\n");
+        assert!(said(&heard.answer).starts_with("HTTP/1.1 400 Bad Request\r\n"), "{}", said(&heard.answer));
+        assert_eq!(protocol(&heard), Some("http"));
+    }
+
     fn talk() -> impl Strategy<Value = Vec<u8>> {
         let word = prop_oneof![
             Just(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n".to_vec()),
@@ -470,6 +515,7 @@ mod tests {
             Just(b"OPTIONS / RTSP/1.0\r\nCSeq: 1\r\n\r\n".to_vec()),
             Just(b"set a 0 0 1\r\nx\r\nget a\r\n".to_vec()),
             Just(b"*10\r\n$4\r\n".to_vec()),
+            Just(b"root\r\nxc3511\r\nUSER a\r\nPASS b\r\n".to_vec()),
             Just(b"\xff\xfd\x03root\r\na\r\nroot\r\nb\r\nbusybox;busybox;mount;mount\r\n".to_vec()),
             Just(vec![b'x'; 5_000]),
             proptest::collection::vec(any::<u8>(), 0..20),

@@ -164,6 +164,26 @@ fn the_nameless_are_let_in_and_told_as_whoever_has_tried_nothing() {
     }
 }
 
+/// What the shell behind SSH says of the same machine.
+#[test]
+fn the_folders_are_of_the_machines_day_and_of_its_own_user() {
+    for persona in crate::persona::tests::seeds().take(20) {
+        let played =
+            ["redis", "ftp"].map(|service| crate::Definition { service: service.into(), ..crate::Definition::default() });
+        let persona = persona.serving(&played);
+        let Ftp { set_up, .. } = Ftp::of(&persona);
+        let (mut place, mut output) = (crate::shell::debian::Place::default(), crate::shell::debian::Output::default());
+        let shell = crate::shell::debian::Shell::new(&persona, b"root", drive::NOW, false);
+        let _ = shell.run(b"cat /etc/passwd; ls -l /srv/ftp; ls /srv; cd /srv/ftp/incoming; pwd", &mut place, &mut output);
+        let told = said(&output.out);
+        assert!(told.contains(&alloc::format!("\nftp:x:{}:{}:", set_up.user, set_up.group)), "{told}");
+        let date = crate::calendar::Moment::of(persona.set_up("ftp"));
+        let row = alloc::format!("ftp  4096 {} {:>2}  2025 incoming\n", date.month_name(), date.day);
+        assert!(told.contains(&row) && told.ends_with(" pub\nftp\n/srv/ftp/incoming\n"), "{row} {told}");
+        assert_eq!(set_up.at, persona.set_up("ftp"));
+    }
+}
+
 #[test]
 fn nobody_is_let_in_where_the_operator_wants_that_or_the_try_that_he_names() {
     let talk = b"USER ftp\r\nPASS a\r\nUSER root\r\nPASS b\r\nUSER root\r\nPASS c\r\nPWD\r\n";
@@ -212,12 +232,12 @@ fn a_listing_is_the_same_machine_s_each_time_and_has_what_was_made() {
         });
         given.expect("nothing was given").replace("\r\n", "|")
     };
-    let empty = "drwxrwxrwx    2 101      101          4096 Oct 01  2025 incoming|drwxr-xr-x    2 0        0            4096 Oct 01  2025 pub|";
+    let empty = "drwxrwxrwx    2 101      103          4096 Oct 01  2025 incoming|drwxr-xr-x    2 0        0            4096 Oct 01  2025 pub|";
     assert_eq!(given("PASV\r\nLIST\r\n"), empty);
     let made = "CWD incoming\r\nPASV\r\nSTOR x.sh\r\nMKD d\r\n";
     let more = given(&[made, "PASV\r\nLIST\r\n"].concat());
-    assert!(more.contains("drwx------    2 101      101          4096 Nov 22 10:00 d|"), "{more}");
-    assert!(more.contains("-rw-------    1 101      101             9 Nov 22 10:00 x.sh|"), "{more}");
+    assert!(more.contains("drwx------    2 101      103          4096 Nov 22 10:00 d|"), "{more}");
+    assert!(more.contains("-rw-------    1 101      103             9 Nov 22 10:00 x.sh|"), "{more}");
     assert_eq!(given(&[made, "EPSV\r\nNLST x*h\r\n"].concat()), "x.sh|");
     assert_eq!(given("EPSV\r\nNLST -a pub\r\n"), "pub/.|pub/..|");
 }

@@ -43,28 +43,61 @@ fn worked_out(text: &[u8]) -> Option<(i64, &[u8])> {
     Some((value(text.get(..end)?)?, text.get(end + 2..)?))
 }
 
-/// Numbers with `+`, `-`, `*`, `/` and `%` between them.
-fn value(sum: &[u8]) -> Option<i64> {
+/// Sums in parentheses inside of others.
+const DEPTH_MAX: u8 = 8;
+/// What compares two sums, the longer ones first.
+const COMPARED: [&[u8]; 6] = [b"<=", b">=", b"==", b"!=", b"<", b">"];
+
+/// Numbers with `+`, `-`, `*`, `/`, `%` and parentheses, or a comparison of two such.
+pub(super) fn value(sum: &[u8]) -> Option<i64> {
     let bytes: Vec<u8> = sum.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect();
     let mut rest = bytes.as_slice();
-    let (mut total, mut product) = (0_i64, number(&mut rest)?);
-    while let [operator, behind @ ..] = rest {
-        rest = behind;
-        let next = number(&mut rest)?;
+    let left = added(&mut rest, 0)?;
+    if rest.is_empty() {
+        return Some(left);
+    }
+    let operator = COMPARED.into_iter().find(|operator| rest.starts_with(operator))?;
+    rest = &rest[operator.len()..];
+    let right = added(&mut rest, 0)?;
+    let is_so = match operator {
+        b"<=" => left <= right,
+        b">=" => left >= right,
+        b"==" => left == right,
+        b"!=" => left != right,
+        b"<" => left < right,
+        _ => left > right,
+    };
+    rest.is_empty().then_some(i64::from(is_so))
+}
+
+fn added(rest: &mut &[u8], depth: u8) -> Option<i64> {
+    let (mut total, mut product) = (0_i64, number(rest, depth)?);
+    while let [operator @ (b'+' | b'-' | b'*' | b'/' | b'%'), behind @ ..] = *rest {
+        *rest = behind;
+        let next = number(rest, depth)?;
         match operator {
             b'+' => (total, product) = (total.wrapping_add(product), next),
             b'-' => (total, product) = (total.wrapping_add(product), next.wrapping_neg()),
             b'*' => product = product.wrapping_mul(next),
             b'/' => product = product.checked_div(next)?,
-            b'%' => product = product.checked_rem(next)?,
-            _ => return None,
+            _ => product = product.checked_rem(next)?,
         }
     }
     Some(total.wrapping_add(product))
 }
 
-fn number(rest: &mut &[u8]) -> Option<i64> {
+fn number(rest: &mut &[u8], depth: u8) -> Option<i64> {
     let sign = usize::from(matches!(rest.first(), Some(b'-' | b'+')));
+    if let Some(behind) = rest[sign..].strip_prefix(b"(") {
+        if depth >= DEPTH_MAX {
+            return None;
+        }
+        let is_negative = rest.first() == Some(&b'-');
+        *rest = behind;
+        let inside = added(rest, depth + 1)?;
+        *rest = rest.strip_prefix(b")")?;
+        return Some(if is_negative { inside.wrapping_neg() } else { inside });
+    }
     let digits = rest.iter().skip(sign).take_while(|byte| byte.is_ascii_digit()).count();
     let (number, behind) = rest.split_at_checked(sign + digits).filter(|_| digits > 0)?;
     *rest = behind;

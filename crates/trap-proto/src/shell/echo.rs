@@ -13,12 +13,11 @@ pub(super) fn echo(words: &[&[u8]], newline: &[u8], out: &mut Vec<u8>) {
         rest = behind;
     }
     let text = rest.join(&b' ');
-    if escapes {
-        unescape(&text, out);
-    } else {
+    let stops = escapes && unescape(&text, Escapes::Echo, out);
+    if !escapes {
         out.extend_from_slice(&text);
     }
-    if ends {
+    if ends && !stops {
         out.extend_from_slice(newline);
     }
 }
@@ -28,24 +27,55 @@ fn options(word: &[u8]) -> Option<&[u8]> {
     letters.iter().all(|letter| matches!(letter, b'n' | b'e' | b'E')).then_some(letters)
 }
 
-fn unescape(text: &[u8], out: &mut Vec<u8>) {
+/// Whose escapes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Escapes {
+    /// `echo -e`, and `%b` alike: octal digits stand behind a nought.
+    Echo,
+    /// `$'…'`.
+    Quoted,
+    /// What `printf` prints.
+    Printf,
+}
+
+/// Appends a text with its escapes worked out; `true` if one of them ends all output.
+pub(super) fn unescape(text: &[u8], whose: Escapes, out: &mut Vec<u8>) -> bool {
     let mut rest = text;
     while let [first, behind @ ..] = rest {
         let (byte, behind) = match rest {
-            [b'\\', b'x', high, low, further @ ..] => match (hex(*high), hex(*low)) {
-                (Some(high), Some(low)) => (high << 4 | low, further),
-                _ => (*first, behind),
+            [b'\\', b'x', high, low, further @ ..] if hex(*high).is_some() && hex(*low).is_some() => {
+                (hex(*high).unwrap_or(0) << 4 | hex(*low).unwrap_or(0), further)
+            }
+            [b'\\', b'x', digit, further @ ..] if hex(*digit).is_some() => (hex(*digit).unwrap_or(0), further),
+            [b'\\', b'0', digits @ ..] if whose == Escapes::Echo => octal(digits),
+            [b'\\', digits @ ..] if whose != Escapes::Echo && matches!(digits.first(), Some(b'0'..=b'7')) => octal(digits),
+            [b'\\', b'c', ..] if whose != Escapes::Quoted => return true,
+            [b'\\', quote @ (b'\'' | b'"'), further @ ..] if whose != Escapes::Echo => (*quote, further),
+            [b'\\', letter, further @ ..] => match control(*letter) {
+                Some(byte) => (byte, further),
+                None => (*first, behind),
             },
-            [b'\\', b'0', digits @ ..] => octal(digits),
-            [b'\\', b'n', further @ ..] => (b'\n', further),
-            [b'\\', b'r', further @ ..] => (b'\r', further),
-            [b'\\', b't', further @ ..] => (b'\t', further),
-            [b'\\', b'\\', further @ ..] => (b'\\', further),
             _ => (*first, behind),
         };
         out.push(byte);
         rest = behind;
     }
+    false
+}
+
+const fn control(letter: u8) -> Option<u8> {
+    Some(match letter {
+        b'a' => 7,
+        b'b' => 8,
+        b'e' | b'E' => 0x1b,
+        b'f' => 12,
+        b'n' => b'\n',
+        b'r' => b'\r',
+        b't' => b'\t',
+        b'v' => 11,
+        b'\\' => b'\\',
+        _ => return None,
+    })
 }
 
 /// Up to three octal digits, and what follows them.
@@ -65,8 +95,16 @@ mod tests {
 
     #[test]
     fn escapes_are_bashs() {
-        let table: [(&[u8], &[u8]); 5] =
-            [(b"\\x41\\0102", b"AB"), (b"\\0", b"\0"), (b"\\01011", b"A1"), (b"\\102", b"\\102"), (b"a\\tb\\\\", b"a\tb\\")];
+        let table: [(&[u8], &[u8]); 8] = [
+            (b"\\x41\\0102", b"AB"),
+            (b"\\0", b"\0"),
+            (b"\\01011", b"A1"),
+            (b"\\102", b"\\102"),
+            (b"a\\tb\\\\", b"a\tb\\"),
+            (b"\\x4g", b"\x04g"),
+            (b"\\e[m\\v\\q", b"\x1b[m\x0b\\q"),
+            (b"a\\cb", b"a"),
+        ];
         for (text, printed) in table {
             let mut out = Vec::new();
             echo(&[b"-ne", text], b"\n", &mut out);

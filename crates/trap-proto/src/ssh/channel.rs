@@ -1,14 +1,16 @@
 //! One channel to the shell: its window, its terminal, and what runs in it.
 
+use super::held::Held;
 use super::{
     MSG_CHANNEL_CLOSE, MSG_CHANNEL_DATA, MSG_CHANNEL_EOF, MSG_CHANNEL_EXTENDED_DATA, MSG_CHANNEL_REQUEST,
+    editor::{Editor, LINE_BYTES_MAX, Stroke},
     wire::{message, put_string},
 };
-use crate::shell::debian::{OUTPUT_BYTES_MAX, Place, Reads};
+use crate::shell::debian::{OUTPUT_BYTES_MAX, Place};
 use alloc::vec::Vec;
 
-/// The longest line that is typed or sent, in bytes; further ones are lost, as with a real terminal.
-const LINE_BYTES_MAX: usize = 4_096;
+/// Shells inside the first; further ones are not counted.
+const INNER_MAX: usize = 9;
 /// Bytes that wait for the stranger's window to open; what does not fit is lost.
 const WAITING_BYTES_MAX: usize = OUTPUT_BYTES_MAX;
 const COMPLAINTS_BYTES_MAX: usize = 4 * 1_024;
@@ -32,6 +34,8 @@ pub(super) enum Runs {
     File,
     /// A program that gives its input back.
     Echo,
+    /// A program that asks for passwords, without showing them.
+    Asking,
     /// It has ended; nothing is heard any more.
     Ended,
 }
@@ -48,7 +52,15 @@ pub(super) struct Channel {
     pub(super) taken: u32,
     pub(super) has_terminal: bool,
     pub(super) runs: Runs,
+    /// What is typed at a prompt.
+    pub(super) editor: Editor,
+    /// What is sent to anything else.
     line: Vec<u8>,
+    /// Whether bash runs on the terminal, and the shells in it: those that are no bash.
+    pub(super) is_shell: bool,
+    pub(super) inner: Vec<bool>,
+    /// What was typed so far where passwords are asked for.
+    pub(super) answers: Vec<Vec<u8>>,
     /// A carriage return ended the last line: a line feed right behind belongs to it.
     returned: bool,
     waiting: Vec<u8>,
@@ -59,6 +71,8 @@ pub(super) struct Channel {
     pub(super) is_deaf: bool,
     /// Where the stranger is.
     pub(super) place: Place,
+    /// A command that reads.
+    pub(super) held: Option<Held>,
 }
 
 /// What a byte amounted to.
@@ -70,6 +84,8 @@ pub(super) enum Key {
     Interrupt,
     /// Control-D on an empty line.
     End,
+    /// Control-L: prompt and line are shown anew.
+    Clear,
 }
 
 impl Channel {
@@ -81,28 +97,29 @@ impl Channel {
             taken: 0,
             has_terminal: false,
             runs: Runs::Nothing,
+            editor: Editor::default(),
             line: Vec::new(),
+            is_shell: false,
+            inner: Vec::new(),
+            answers: Vec::new(),
             returned: false,
             waiting: Vec::new(),
             complaints: Vec::new(),
             ending: None,
             is_deaf: false,
             place: Place::default(),
+            held: None,
         }
     }
 
-    /// What goes on reading after a command.
-    pub(super) fn go_on(&mut self, reads: Option<Reads>) -> bool {
-        self.runs = match reads {
-            None => return false,
-            Some(Reads::File) => Runs::File,
-            Some(Reads::Echo) => Runs::Echo,
-            Some(Reads::Commands) => Runs::Commands,
-        };
-        true
+    /// A shell was started in the shell.
+    pub(super) fn enter(&mut self, is_bash: bool) {
+        if self.inner.len() < INNER_MAX {
+            self.inner.push(!is_bash);
+        }
     }
 
-    /// Takes a byte of a command; with a terminal it is echoed into `echo`.
+    /// Takes a byte of a command; at a prompt it is echoed into `echo`.
     pub(super) fn key(&mut self, byte: u8, echo: &mut Vec<u8>) -> Key {
         let returned = core::mem::take(&mut self.returned);
         match (byte, self.runs == Runs::Terminal) {
@@ -110,36 +127,70 @@ impl Channel {
             (b'\n' | b'\r', true) => {
                 self.returned = byte == b'\r';
                 echo.extend_from_slice(b"\r\n");
-                Key::Line(core::mem::take(&mut self.line))
+                Key::Line(self.editor.take())
             }
             (b'\n', false) => Key::Line(core::mem::take(&mut self.line)),
             (3, true) => {
-                self.line.clear();
+                self.editor.drop_line();
                 echo.extend_from_slice(b"^C\r\n");
                 Key::Interrupt
             }
-            (4, true) if self.line.is_empty() => Key::End,
-            (8 | 0x7f, true) => {
-                if self.line.pop().is_some() {
-                    echo.extend_from_slice(b"\x08 \x08");
-                }
-                Key::None
-            }
-            (byte, is_terminal) => {
+            (byte, true) => match self.editor.key(byte, echo) {
+                Stroke::Edit => Key::None,
+                Stroke::End => Key::End,
+                Stroke::Clear => Key::Clear,
+            },
+            (byte, false) => {
                 if self.line.len() < LINE_BYTES_MAX {
                     self.line.push(byte);
-                    if is_terminal && (byte >= b' ' || byte == b'\t') {
-                        echo.push(byte);
-                    }
                 }
                 Key::None
             }
         }
     }
 
+    /// Takes a byte for a program that reads from the terminal, which shows it unless it is `secret`.
+    pub(super) fn typed_key(&mut self, byte: u8, secret: bool, echo: &mut Vec<u8>) -> Key {
+        let returned = core::mem::take(&mut self.returned);
+        let mut show = |text: &[u8]| {
+            if !secret {
+                echo.extend_from_slice(text);
+            }
+        };
+        match byte {
+            b'\n' if returned => {}
+            b'\n' | b'\r' => {
+                self.returned = byte == b'\r';
+                show(b"\r\n");
+                return Key::Line(core::mem::take(&mut self.line));
+            }
+            3 => {
+                self.line.clear();
+                echo.extend_from_slice(b"^C\r\n");
+                return Key::Interrupt;
+            }
+            4 if self.line.is_empty() => return Key::End,
+            4 => {}
+            8 | 0x7f if self.line.pop().is_some() => show(b"\x08 \x08"),
+            8 | 0x7f => {}
+            0x15 => {
+                self.line.drain(..).for_each(|_| show(b"\x08 \x08"));
+            }
+            byte if self.line.len() < LINE_BYTES_MAX => {
+                self.line.push(byte);
+                match byte {
+                    0..32 if byte != b'\t' => show(&[b'^', byte + b'@']),
+                    byte => show(&[byte]),
+                }
+            }
+            _ => {}
+        }
+        Key::None
+    }
+
     /// No more will come: a line without an end.
     pub(super) fn rest(&mut self) -> Option<Vec<u8>> {
-        let line = core::mem::take(&mut self.line);
+        let line = if self.runs == Runs::Terminal { self.editor.take() } else { core::mem::take(&mut self.line) };
         (!line.is_empty()).then_some(line)
     }
 
@@ -269,7 +320,7 @@ mod tests {
         }
         let line = |text: &[u8]| Key::Line(text.to_vec());
         assert_eq!(lines, [line(b"id"), line(b"ls"), Key::Interrupt, line(b"w"), Key::End]);
-        assert_eq!(echo, b"ix\x08 \x08d\r\nls\r\nx^C\r\nw\r\n");
+        assert_eq!(echo, b"ix\x08\x1b[Kd\r\nls\r\nx^C\r\nw\r\n");
         for _ in 0..9_000 {
             let _ = channel.key(b'x', &mut echo);
         }

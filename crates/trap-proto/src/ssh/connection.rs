@@ -7,21 +7,21 @@ use super::{
     MSG_CHANNEL_DATA, MSG_CHANNEL_EOF, MSG_CHANNEL_EXTENDED_DATA, MSG_CHANNEL_FAILURE, MSG_CHANNEL_OPEN,
     MSG_CHANNEL_OPEN_CONFIRMATION, MSG_CHANNEL_OPEN_FAILURE, MSG_CHANNEL_REQUEST, MSG_CHANNEL_SUCCESS, MSG_CHANNEL_WINDOW_ADJUST,
     MSG_DEBUG, MSG_GLOBAL_REQUEST, MSG_REQUEST_FAILURE, MSG_REQUEST_SUCCESS,
-    channel::{Channel, Key, Runs},
+    acts::Acts,
+    channel::{Channel, Runs},
+    held::Held,
     hostkey::HostKeyKind,
     transport::{Desk, Transport, malformed},
     wire::{Fields, message, put_string},
 };
 use crate::{
-    FIELD_BYTES_MAX, Findings, Flow,
+    Findings, Flow,
     shell::{
         Outcome,
-        debian::{OUTPUT_BYTES_MAX, Output, Shell},
-        downloads,
+        debian::{Allowance, OUTPUT_BYTES_MAX, Output, Shell},
     },
 };
 use alloc::{format, string::String, vec::Vec};
-use honeymesh_types::Signs;
 
 /// Channels at once: OpenSSH's `MaxSessions`. A further one is refused.
 const CHANNELS_MAX: usize = 10;
@@ -31,6 +31,8 @@ const PROOFS_MAX: usize = 8;
 const WINDOW_BYTES: u32 = 2_097_152;
 const WINDOW_STEP_BYTES: u32 = 98_304;
 const PACKET_BYTES: u32 = 32_768;
+/// Nods to scp for one message.
+const NODS_MAX: usize = 64;
 /// Reasons for which a channel is not opened.
 const PROHIBITED: u32 = 1;
 const CONNECT_FAILED: u32 = 2;
@@ -40,17 +42,19 @@ const CONNECT_FAILED: u32 = 2;
 pub(super) struct Connection {
     channels: Vec<Option<Channel>>,
     proofs: usize,
+    /// What the shells may do for it.
+    allowance: Allowance,
     /// The client wants no further session.
     is_closed: bool,
 }
 
 /// What a message led to.
 #[derive(Default)]
-struct Reply {
+pub(super) struct Reply {
     messages: Vec<Vec<u8>>,
     /// Output bytes of this packet so far, which has its own limit.
-    printed: usize,
-    told: bool,
+    pub(super) printed: usize,
+    pub(super) acts: Acts,
     /// The connection ends with these words.
     last_words: Option<String>,
 }
@@ -71,13 +75,14 @@ impl Transport {
         let mut fields = Fields(body);
         let mut reply = Reply::default();
         let heard = match *kind {
-            MSG_GLOBAL_REQUEST => self.global_request(&mut fields, &mut reply, desk),
-            MSG_CHANNEL_OPEN => self.connection.open(&mut fields, &mut reply, desk.findings),
+            MSG_GLOBAL_REQUEST => self.global_request(&mut fields, &mut reply),
+            MSG_CHANNEL_OPEN => self.connection.open(&mut fields, &mut reply),
             MSG_CHANNEL_OPEN_CONFIRMATION..=MSG_CHANNEL_REQUEST => self.in_channel(*kind, &mut fields, &mut reply, desk),
             // Answers to what nobody asked.
             MSG_REQUEST_SUCCESS | MSG_REQUEST_FAILURE | MSG_CHANNEL_SUCCESS | MSG_CHANNEL_FAILURE => Some(()),
             _ => return self.unimplemented(desk),
         };
+        let is_told = reply.acts.tell(desk.findings);
         for message in &reply.messages {
             self.send(message, desk);
         }
@@ -86,7 +91,7 @@ impl Transport {
         }
         match heard {
             None => malformed(desk),
-            Some(()) if reply.told => {
+            Some(()) if is_told => {
                 self.note_client(desk.findings);
                 desk.findings.note("username", self.login.user());
                 Flow::Telling
@@ -95,13 +100,13 @@ impl Transport {
         }
     }
 
-    fn global_request(&mut self, fields: &mut Fields<'_>, reply: &mut Reply, desk: &mut Desk<'_>) -> Option<()> {
+    fn global_request(&mut self, fields: &mut Fields<'_>, reply: &mut Reply) -> Option<()> {
         let (name, wants_reply) = (fields.string()?, fields.flag()?);
         let closes = name == b"no-more-sessions@openssh.com";
         self.connection.is_closed |= closes;
         if name == b"tcpip-forward" {
             let (host, port) = (fields.string()?, fields.number()?);
-            note(desk.findings, reply, "listen", format!("{}:{port}", String::from_utf8_lossy(host)).as_bytes());
+            reply.acts.note("listen", format!("{}:{port}", String::from_utf8_lossy(host)).as_bytes());
         }
         let proofs = if name == b"hostkeys-prove-00@openssh.com" { self.prove(fields) } else { None };
         self.connection.proofs += usize::from(proofs.is_some());
@@ -148,7 +153,8 @@ impl Transport {
         };
         let interactive = channel.has_terminal;
         channel.place.enter(desk.now);
-        let shell = Shell::new(&self.setup.persona, self.login.user(), desk.now, interactive);
+        let work = self.connection.allowance.grant(desk.now);
+        let shell = Shell::new(&self.setup.persona, self.login.user(), desk.now, interactive).working(work);
         match kind {
             MSG_CHANNEL_WINDOW_ADJUST => channel.open_window(fields.number()?),
             // Of no kind that a shell reads.
@@ -156,8 +162,8 @@ impl Transport {
             MSG_CHANNEL_OPEN_CONFIRMATION | MSG_CHANNEL_OPEN_FAILURE => {
                 return reply.end(format!("Received {} for non-opening channel {number}.", what(kind)));
             }
-            MSG_CHANNEL_DATA => channel.data(fields.string()?, &shell, reply, desk.findings),
-            MSG_CHANNEL_EOF => channel.end_of_input(&shell, reply, desk.findings),
+            MSG_CHANNEL_DATA => channel.hear(fields.string()?, &shell, reply),
+            MSG_CHANNEL_EOF => channel.end_of_input(&shell, reply),
             MSG_CHANNEL_REQUEST => channel.request(fields, &shell, reply, desk.findings)?,
             _ => {
                 reply.messages.extend(channel.close());
@@ -166,12 +172,13 @@ impl Transport {
             }
         }
         channel.flush(&mut reply.messages);
+        self.connection.allowance.put_back(shell.steps_left());
         Some(())
     }
 }
 
 impl Connection {
-    fn open(&mut self, fields: &mut Fields<'_>, reply: &mut Reply, findings: &mut Findings) -> Option<()> {
+    fn open(&mut self, fields: &mut Fields<'_>, reply: &mut Reply) -> Option<()> {
         let (kind, theirs) = (fields.string()?, fields.number()?);
         let (window, packet) = (fields.number()?, fields.number()?);
         if kind == b"direct-tcpip" || kind == b"direct-streamlocal@openssh.com" {
@@ -181,7 +188,7 @@ impl Connection {
             } else {
                 String::from_utf8_lossy(fields.string()?).into_owned()
             };
-            note(findings, reply, "forward", target.as_bytes());
+            reply.acts.note("forward", target.as_bytes());
             // Of a socket OpenSSH gives no reason.
             let reason = if kind == b"direct-tcpip" { PROHIBITED } else { CONNECT_FAILED };
             reply.messages.push(refusal(theirs, reason, "open failed"));
@@ -223,7 +230,7 @@ impl Channel {
         let granted = match name {
             b"pty-req" if is_new && self.has_terminal => return reply.end("Protocol error: you already have a pty.".into()),
             b"pty-req" if is_new => {
-                note_quietly(findings, "terminal", fields.string()?);
+                findings.note("terminal", fields.string()?);
                 self.place.widen(fields.number()?);
                 for _ in 0..3 {
                     fields.number()?;
@@ -244,7 +251,7 @@ impl Channel {
             }
             b"exec" if is_new => {
                 let command = fields.string()?;
-                note_command(findings, reply, command);
+                reply.acts.command(command);
                 started = Some(Some(command));
                 true
             }
@@ -253,7 +260,7 @@ impl Channel {
                 true
             }
             b"subsystem" => {
-                note(findings, reply, "subsystem", fields.string()?);
+                reply.acts.note("subsystem", fields.string()?);
                 false
             }
             b"window-change" => {
@@ -281,7 +288,9 @@ impl Channel {
     fn start_shell(&mut self, shell: &Shell<'_>) {
         if self.has_terminal {
             self.runs = Runs::Terminal;
-            self.print((shell.greeting() + &shell.prompt(&self.place)).as_bytes());
+            self.is_shell = true;
+            let prompt = self.prompt_of(shell);
+            self.print((shell.greeting() + &prompt).as_bytes());
         } else {
             self.runs = Runs::Commands;
             self.print(shell.greeting().as_bytes());
@@ -289,11 +298,14 @@ impl Channel {
     }
 
     fn execute(&mut self, command: &[u8], shell: &Shell<'_>, reply: &mut Reply) {
-        let mut output = Output { merged: self.has_terminal, ..Output::default() };
+        let before = self.place.clone();
+        let mut output = Output::shown(self.has_terminal);
         let _ = shell.run(command, &mut self.place, &mut output);
+        reply.acts.addresses(command, self.place.addresses());
         self.show(&output, reply);
-        if !self.go_on(output.reads) {
-            self.finish(output.status);
+        match output.reads {
+            Some(kind) => self.hold(Held::new(command, before, kind, &output), kind),
+            None => self.finish(output.status),
         }
     }
 
@@ -306,95 +318,107 @@ impl Channel {
         reply.printed += shown.len() + complaint.len();
     }
 
-    fn data(&mut self, bytes: &[u8], shell: &Shell<'_>, reply: &mut Reply, findings: &mut Findings) {
+    fn hear(&mut self, bytes: &[u8], shell: &Shell<'_>, reply: &mut Reply) {
         self.taken = self.taken.saturating_add(u32::try_from(bytes.len()).unwrap_or(u32::MAX));
         if self.taken >= WINDOW_STEP_BYTES {
             reply.messages.push(self.adjustment(self.taken));
             self.taken = 0;
         }
+        self.data(bytes, shell, reply);
+    }
+
+    fn data(&mut self, bytes: &[u8], shell: &Shell<'_>, reply: &mut Reply) {
+        if bytes.is_empty() {
+            return;
+        }
         match self.runs {
-            Runs::File => note(findings, reply, "input", &bytes[..bytes.len().min(FIELD_BYTES_MAX)]),
-            Runs::Echo => self.print(bytes),
-            Runs::Terminal | Runs::Commands => self.typed(bytes, shell, reply, findings),
+            Runs::File | Runs::Echo if !self.has_terminal => self.input(bytes, reply),
+            Runs::Terminal | Runs::Commands | Runs::File | Runs::Echo | Runs::Asking => self.typed(bytes, shell, reply),
             Runs::Nothing | Runs::Ended => {}
         }
     }
 
-    fn typed(&mut self, bytes: &[u8], shell: &Shell<'_>, reply: &mut Reply, findings: &mut Findings) {
-        let mut echo = Vec::new();
-        for byte in bytes {
-            let key = self.key(*byte, &mut echo);
-            if key == Key::None {
-                continue;
-            }
-            self.print_raw(&mut echo, reply);
-            match key {
-                Key::Line(line) if self.line(&line, shell, reply, findings) => {}
-                Key::Interrupt => self.prompt(shell, reply),
-                Key::Line(_) | Key::End => return self.leave(),
-                Key::None => {}
-            }
+    /// What a program reads.
+    pub(super) fn input(&mut self, bytes: &[u8], reply: &mut Reply) {
+        if self.runs == Runs::Echo {
+            return self.print(bytes);
         }
-        self.print_raw(&mut echo, reply);
+        reply.acts.note("input", bytes);
+        let nods = self.held.as_mut().map_or(0, |held| held.take(bytes));
+        self.print(&alloc::vec![0; nods.min(NODS_MAX)]);
     }
 
     /// Answers a line; `false` if it was the last.
-    fn line(&mut self, line: &[u8], shell: &Shell<'_>, reply: &mut Reply, findings: &mut Findings) -> bool {
+    pub(super) fn line(&mut self, line: &[u8], shell: &Shell<'_>, reply: &mut Reply) -> bool {
         if !line.trim_ascii().is_empty() {
-            note_command(findings, reply, line);
+            reply.acts.command(line);
         }
         // What nobody would see is not worked out.
         if reply.printed < OUTPUT_BYTES_MAX {
-            let mut output = Output { merged: self.has_terminal, ..Output::default() };
-            let outcome = shell.run(line, &mut self.place, &mut output);
+            let mut output = Output::shown(self.has_terminal);
+            let before = self.place.clone();
+            let outcome = shell.run_line(line, &mut self.place, &mut output);
+            reply.acts.addresses(line, self.place.addresses());
+            self.recall(line, shell, &mut output);
             self.show(&output, reply);
             if outcome == Outcome::Exit {
-                return false;
+                return self.leave_inner(shell, reply);
+            }
+            if self.reads_on(line, output.reads, shell, reply) {
+                if let Some(kind) = output.reads {
+                    self.hold(Held::new(line, before, kind, &output), kind);
+                }
+                return true;
             }
         }
         self.prompt(shell, reply);
         true
     }
 
-    fn prompt(&mut self, shell: &Shell<'_>, reply: &mut Reply) {
-        if self.runs == Runs::Terminal && reply.printed < OUTPUT_BYTES_MAX {
-            let prompt = shell.prompt(&self.place);
-            reply.printed += prompt.len();
-            self.print(prompt.as_bytes());
-        }
-    }
-
-    fn leave(&mut self) {
-        if self.runs == Runs::Terminal {
-            self.print(b"logout\n");
-        }
-        self.finish(0);
-    }
-
-    /// What the terminal echoes.
-    fn print_raw(&mut self, echo: &mut Vec<u8>, reply: &mut Reply) {
-        let room = OUTPUT_BYTES_MAX.saturating_sub(reply.printed);
-        echo.truncate(room);
-        reply.printed += echo.len();
-        if !echo.is_empty() {
-            self.print(echo);
-        }
-        echo.clear();
-    }
-
     /// The stranger sends no more.
-    fn end_of_input(&mut self, shell: &Shell<'_>, reply: &mut Reply, findings: &mut Findings) {
+    fn end_of_input(&mut self, shell: &Shell<'_>, reply: &mut Reply) {
         self.is_deaf = true;
-        match self.runs {
-            Runs::Terminal | Runs::Commands => {
-                if let Some(line) = self.rest() {
-                    let _ = self.line(&line, shell, reply, findings);
-                }
-                self.finish(0);
+        if matches!(self.runs, Runs::Terminal | Runs::Commands)
+            && let Some(line) = self.rest()
+        {
+            let goes_on = self.line(&line, shell, reply);
+            if !goes_on {
+                return self.leave();
             }
-            Runs::File | Runs::Echo => self.finish(0),
+        }
+        match self.runs {
+            Runs::Terminal | Runs::Commands | Runs::File | Runs::Echo => self.go_on(shell, reply),
+            Runs::Asking => self.finish(0),
             Runs::Nothing | Runs::Ended => {}
         }
+    }
+
+    /// All that a command reads has come, and no more comes: it goes on to its end.
+    fn go_on(&mut self, shell: &Shell<'_>, reply: &mut Reply) {
+        let read_commands = self.runs == Runs::Commands;
+        let before = self.place.status();
+        let is_silent = self.finish_reading(shell, reply);
+        // Where commands were read, the last of them counts if nothing came behind.
+        let status = if read_commands && is_silent { before } else { self.place.status() };
+        self.finish(status);
+    }
+
+    /// A command that read goes on with what it read; whether it printed no more.
+    pub(super) fn finish_reading(&mut self, shell: &Shell<'_>, reply: &mut Reply) -> bool {
+        let Some(held) = self.held.take() else { return true };
+        let (command, place, (out, err)) = held.ready();
+        if command.is_empty() {
+            return true;
+        }
+        self.place = place;
+        let mut output = Output::shown(self.has_terminal);
+        let _ = shell.run(&command, &mut self.place, &mut output);
+        self.place.reopen();
+        reply.acts.addresses(&command, self.place.addresses());
+        output.out.drain(..out.min(output.out.len()));
+        output.err.drain(..err.min(output.err.len()));
+        self.show(&output, reply);
+        output.out.is_empty()
     }
 
     fn adjustment(&self, bytes: u32) -> Vec<u8> {
@@ -458,29 +482,4 @@ fn refusal(theirs: u32, reason: u32, text: &str) -> Vec<u8> {
         put_string(out, text.as_bytes());
         put_string(out, b"");
     })
-}
-
-fn note_quietly(findings: &mut Findings, name: &str, value: &[u8]) {
-    findings.note(name, value);
-}
-
-/// Takes a hostile act down, to be told at once; further ones of the same packet behind the first.
-fn note(findings: &mut Findings, reply: &mut Reply, name: &str, value: &[u8]) {
-    match findings.fields.get(name).map(String::as_str).filter(|_| reply.told) {
-        Some(before) => {
-            let both = [before.as_bytes(), b"; ", value].concat();
-            findings.note(name, &both);
-        }
-        None => findings.note(name, value),
-    }
-    findings.signs |= Signs::RULE;
-    reply.told = true;
-}
-
-fn note_command(findings: &mut Findings, reply: &mut Reply, command: &[u8]) {
-    note(findings, reply, "command", command);
-    let addresses = downloads(command);
-    if !addresses.is_empty() {
-        note(findings, reply, "download", &addresses.join(&b' '));
-    }
 }

@@ -6,7 +6,7 @@ use super::{
     transport::{Desk, SIGNATURES, Transport, malformed},
     wire::{Fields, is_text, message, put_string},
 };
-use crate::{Flow, pause};
+use crate::{Flow, pause, shell::debian::has_shell};
 use alloc::{format, vec::Vec};
 use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD};
 use honeymesh_types::Signs;
@@ -281,7 +281,8 @@ impl Transport {
 
     /// A password: let in, or refused like the others.
     fn judge(&mut self, desk: &mut Desk<'_>) -> Flow {
-        if !self.login.is_let_in() {
+        let is_let_in = self.login.is_let_in() && has_shell(&self.setup.persona, self.login.user());
+        if !is_let_in {
             let seed = u64::from_be_bytes(self.dice.bytes());
             let took_ms = pause::pam_ms(seed, usize::from(self.login.passwords));
             return self.refuse(true, took_ms, Flow::Telling, desk);

@@ -20,6 +20,7 @@ use proptest::prelude::*;
 
 mod client;
 mod login;
+mod uploads;
 
 use client::Client;
 

@@ -15,6 +15,12 @@ const MADE: (u64, u64, u64) = (1_768_197_600, 110, 9 * 3_600);
 const DAY_SECONDS: u64 = 86_400;
 /// The kernel is made so many seconds before the programs, at least and less than.
 const KERNEL_EARLIER: (u64, u64) = (180, 2_700);
+/// The number of a session's own shell among its processes.
+pub(crate) const SHELL_PID: &str = "981";
+/// The digits of a password's hash, as crypt(5) writes them, and how many there are of a salt and of SHA-256's.
+const DIGITS: &[u8; 64] = b"./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+const SALT_DIGITS: usize = 16;
+const HASH_DIGITS: usize = 43;
 /// The device's own address, which its makers give it.
 const ADDRESS: &str = "192.168.1.1";
 
@@ -31,6 +37,7 @@ struct Family {
     processor: &'static str,
     program_head: &'static [u8],
     cores: u64,
+    memory_kib: u64,
     /// The makers' part of its addresses.
     vendors: [[u8; 3]; 2],
     program: &'static str,
@@ -72,6 +79,7 @@ const FAMILIES: [Family; 4] = [
         processor: CORTEX_A7,
         program_head: ARM,
         cores: 1,
+        memory_kib: 59_832,
         vendors: [[0xbc, 0xba, 0xc2], [0x3c, 0xef, 0x8c]],
         program: "/usr/bin/ipcd -c /etc/ipc.conf",
     },
@@ -85,6 +93,7 @@ const FAMILIES: [Family; 4] = [
         processor: MT7621,
         program_head: MIPSEL,
         cores: 4,
+        memory_kib: 124_640,
         vendors: [[0x00, 0x0c, 0x43], [0x50, 0x64, 0x2b]],
         program: "/usr/sbin/httpd -h /www",
     },
@@ -98,6 +107,7 @@ const FAMILIES: [Family; 4] = [
         processor: CORTEX_A53,
         program_head: AARCH64,
         cores: 2,
+        memory_kib: 249_216,
         vendors: [[0x60, 0xcf, 0x84], [0x28, 0xee, 0x52]],
         program: "/usr/sbin/uhttpd -f -h /www -p 80",
     },
@@ -111,8 +121,9 @@ const FAMILIES: [Family; 4] = [
         processor: CORTEX_A7,
         program_head: ARM,
         cores: 1,
+        memory_kib: 122_880,
         vendors: [[0x00, 0x12, 0x31], [0x70, 0x4a, 0x0e]],
-        program: "/usr/app/dvrd",
+        program: "/usr/sbin/dvrd",
     },
 ];
 
@@ -127,9 +138,16 @@ pub(crate) struct Device {
     pub(crate) kernel: String,
     /// `/proc/version`.
     pub(crate) version: String,
-    /// What ash says when it starts, and what busybox says of itself.
-    pub(crate) greeting: Vec<u8>,
-    pub(crate) multi_call: Vec<u8>,
+    /// What busybox calls itself.
+    pub(crate) busybox: String,
+    /// What its firmware was built with.
+    pub(crate) buildroot: &'static str,
+    /// When, in seconds since 1970.
+    pub(crate) made: u64,
+    /// Memory that the kernel sees, in KiB.
+    pub(crate) memory_kib: u64,
+    /// `/etc/shadow`.
+    pub(crate) shadow: String,
     /// `/proc/cpuinfo`.
     pub(crate) processor: &'static str,
     /// The first bytes of its programs.
@@ -137,6 +155,7 @@ pub(crate) struct Device {
     /// `ifconfig` and `ps`.
     pub(crate) interfaces: String,
     pub(crate) processes: String,
+    program: &'static str,
     cores: u64,
     era: Era,
 }
@@ -163,21 +182,77 @@ impl Device {
             machine: family.machine,
             version: format!("Linux version {release} (builder@build) ({}, GNU ld (GNU Binutils) 2.40) {build}", family.compiler),
             kernel: format!("{release} {build}"),
-            greeting: format!("\r\n\r\n{busybox} built-in shell (ash)\r\nEnter 'help' for a list of built-in commands.\r\n\r\n")
-                .into_bytes(),
-            multi_call: format!(
-                "{busybox} multi-call binary.\r\nBusyBox is copyrighted by many authors between 1998-2015.\r\n\
-                 Licensed under GPLv2. See source distribution for detailed\r\ncopyright notices.\r\n\r\n\
-                 Usage: busybox [function [arguments]...]\r\n   or: busybox --list\r\n"
-            )
-            .into_bytes(),
+            buildroot: family
+                .compiler
+                .split_once("Buildroot ")
+                .map_or("", |(_, behind)| behind.split(')').next().unwrap_or_default()),
+            busybox,
+            made,
+            memory_kib: family.memory_kib,
+            shadow: shadow(&persona.key("device salt"), &persona.key("device hash")),
             processor: family.processor,
             program_head: family.program_head,
             interfaces: interfaces(&address, persona.number("device traffic")),
             processes: processes(family.program),
+            program: family.program,
             cores: family.cores,
             era: persona.device_era(),
         }
+    }
+
+    /// What ash says when it starts.
+    pub(crate) fn greeting(&self) -> String {
+        format!("\n\n{} built-in shell (ash)\nEnter 'help' for a list of built-in commands.\n\n", self.busybox)
+    }
+
+    /// The first lines of what busybox says of itself.
+    pub(crate) fn multi_call(&self) -> String {
+        format!(
+            "{} multi-call binary.\nBusyBox is copyrighted by many authors between 1998-2015.\n\
+             Licensed under GPLv2. See source distribution for detailed\ncopyright notices.\n",
+            self.busybox
+        )
+    }
+
+    /// Where its own program is.
+    pub(crate) fn program(&self) -> &'static str {
+        self.program.split(' ').next().unwrap_or_default()
+    }
+
+    /// How long its programs are, in bytes: to the end of the sections that their head tells of.
+    pub(crate) fn program_bytes(&self) -> u64 {
+        let number = |at: usize, bytes: usize| {
+            let digits = self.program_head.get(at..at + bytes).unwrap_or_default();
+            digits.iter().rev().fold(0_u64, |number, digit| number << 8 | u64::from(*digit))
+        };
+        match self.program_head.len() {
+            64 => number(40, 8) + number(58, 2) * number(60, 2),
+            _ => number(32, 4) + number(46, 2) * number(48, 2),
+        }
+    }
+
+    /// When it was started, in seconds since 1970.
+    pub(crate) fn booted(&self, now: WallTime) -> u64 {
+        now.0 / 1_000_000 - self.era.uptime(now)
+    }
+
+    /// `/proc/meminfo`, as far as people read it.
+    pub(crate) fn meminfo(&self, now: WallTime) -> String {
+        let all = self.memory_kib;
+        let free = all / 3 + (now.0 / 60_000_000).wrapping_mul(2_654_435_761) % (all / 50);
+        let (cached, buffers) = (all / 5 / 4 * 4, all / 40 / 4 * 4);
+        let row = |(name, kib): (&str, u64)| format!("{:<16}{kib:>8} kB\n", name.to_string() + ":");
+        let rows = [
+            ("MemTotal", all),
+            ("MemFree", free / 4 * 4),
+            ("MemAvailable", (free + cached) / 4 * 4),
+            ("Buffers", buffers),
+            ("Cached", cached),
+            ("SwapCached", 0),
+            ("SwapTotal", 0),
+            ("SwapFree", 0),
+        ];
+        rows.into_iter().map(row).collect()
     }
 
     /// `uptime`, as busybox prints it where it knows of no users.
@@ -201,6 +276,22 @@ impl Device {
         let idle = hundredths * self.cores * 91 / 100;
         format!("{}.{:02} {}.{:02}", hundredths / 100, hundredths % 100, idle / 100, idle % 100)
     }
+}
+
+/// `/etc/shadow` as Buildroot makes it: what no password hashes to, so that nobody is ever let in by it.
+fn shadow(salt: &[u8; 32], hash: &[u8; 32]) -> String {
+    let digits = |bytes: &[u8], count: usize| -> String {
+        bytes
+            .iter()
+            .cycle()
+            .zip(0_u8..)
+            .take(count)
+            .map(|(byte, at)| char::from(DIGITS[usize::from(byte.wrapping_add(at) % 64)]))
+            .collect()
+    };
+    let others = ["daemon", "bin", "sys", "sync", "mail", "www-data", "operator", "nobody"];
+    let root = format!("root:$5${}${}5:::::::\n", digits(salt, SALT_DIGITS), digits(hash, HASH_DIGITS - 1));
+    others.iter().fold(root, |text, name| text + &format!("{name}:*:::::::\n"))
 }
 
 /// `Wed Feb 11 08:14:52 UTC 2026`.
@@ -241,10 +332,7 @@ mod tests {
         let all: Vec<Device> = seeds().map(|persona| Device::of(&persona)).collect();
         let differ = |of: &dyn Fn(&Device) -> String| all.iter().map(of).collect::<BTreeSet<_>>().len();
         assert!(differ(&|device| device.interfaces.clone()) > 195, "no two have one address");
-        assert!(
-            differ(&|device| device.kernel.clone()) > 195
-                && differ(&|device| String::from_utf8_lossy(&device.greeting).into_owned()) > 195
-        );
+        assert!(differ(&|device| device.kernel.clone()) > 195 && differ(&|device| device.greeting()) > 195);
         assert_eq!(differ(&|device| device.machine.to_string()), 3);
         assert!(seeds().zip(&all).all(|(persona, device)| Device::of(&persona) == *device), "the same at each start");
     }
@@ -262,8 +350,10 @@ mod tests {
             assert_eq!((head[4], head[18], head.len()), (class, kind, if class == 2 { 64 } else { 52 }), "{}", device.machine);
             let (release, build) = device.kernel.split_once(' ').unwrap();
             assert!(device.version.starts_with(&format!("Linux version {release} ")) && device.version.ends_with(build));
-            let greeting = String::from_utf8(device.greeting.clone()).unwrap();
+            let greeting = device.greeting();
             let made = &greeting[greeting.find('(').unwrap() + 1..greeting.find(" UTC").unwrap()];
+            assert!(device.version.contains(&format!("(Buildroot {})", device.buildroot)), "{}", device.version);
+            assert!((300_000..500_000).contains(&device.program_bytes()) && device.shadow.lines().next().unwrap().len() == 75);
             assert!(!build.contains(&made[11..]), "not of the same second: {made} {build}");
             assert!(
                 NOW.0 / 1_000_000 - device.era.uptime(NOW) > MADE.0 + MADE.1 * DAY_SECONDS + DAY_SECONDS,

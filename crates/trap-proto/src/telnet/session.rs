@@ -9,7 +9,7 @@ use crate::{
     pause::BUSYBOX_MS,
     shell::{
         Outcome,
-        device::{self as shell, Nested},
+        device::{self as shell, Inside, SHOWN_BYTES_MAX},
     },
 };
 use alloc::vec::Vec;
@@ -19,6 +19,7 @@ use honeymesh_types::{Signs, WallTime};
 const NEGOTIATION: [u8; 12] = [0xff, 0xfd, 1, 0xff, 0xfd, 31, 0xff, 0xfb, 1, 0xff, 0xfb, 3];
 /// The longest answer to one byte, in bytes: a line of probes.
 const REPLY_BYTES_MAX: usize = 16 * 1_024;
+const _: () = assert!(SHOWN_BYTES_MAX + 1_024 <= REPLY_BYTES_MAX, "with a prompt behind it");
 
 /// One connection to a telnet trap.
 pub struct TelnetSession {
@@ -26,7 +27,7 @@ pub struct TelnetSession {
     terminal: Terminal,
     phase: Phase,
     tries: u8,
-    nested: Nested,
+    inside: Inside,
     pause: Pause,
     findings: Findings,
 }
@@ -45,7 +46,7 @@ impl TelnetSession {
             terminal: Terminal::default(),
             phase: Phase::Name,
             tries: 0,
-            nested: Nested::default(),
+            inside: Inside::default(),
             pause: Pause::default(),
             findings: Findings::default(),
         }
@@ -60,7 +61,7 @@ impl TelnetSession {
             Key::None => Flow::Continue,
             Key::Line(line) => self.line(line, now, answer),
             Key::Interrupt if matches!(self.phase, Phase::Shell) => {
-                answer.extend_from_slice(shell::PROMPT);
+                shell::prompt(&self.inside, answer);
                 Flow::Continue
             }
             Key::Interrupt | Key::End => self.close(),
@@ -98,8 +99,8 @@ impl TelnetSession {
         self.findings.signs |= Signs::CREDENTIALS;
         self.tries += 1;
         if self.tries == self.telnet.let_in {
-            answer.extend_from_slice(shell::greeting(&self.telnet));
-            answer.extend_from_slice(shell::PROMPT);
+            shell::greeting(&self.telnet, answer);
+            shell::prompt(&self.inside, answer);
             self.phase = Phase::Shell;
             return Flow::Telling;
         }
@@ -119,10 +120,10 @@ impl TelnetSession {
             self.findings.note("command", line);
             self.findings.signs |= Signs::RULE;
         }
-        if shell::run(line, &self.telnet, &mut self.nested, now, answer) == Outcome::Exit {
+        if shell::run(line, &self.telnet, &mut self.inside, now, answer) == Outcome::Exit {
             return self.close();
         }
-        answer.extend_from_slice(shell::PROMPT);
+        shell::prompt(&self.inside, answer);
         self.phase = Phase::Shell;
         if is_command { Flow::Telling } else { Flow::Continue }
     }

@@ -50,7 +50,7 @@ const COMMANDS: [(&[u8], Arguments); 22] = [
 #[derive(Clone, Copy)]
 enum Arguments {
     None,
-    /// At least one, and the last is no version of HTTP.
+    /// At least one; if the last is a version of HTTP, it is that.
     Keys,
     /// A key and three numbers: flags, a time, a length.
     Value,
@@ -110,9 +110,13 @@ impl Arguments {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         let words = || line.split(|byte| *byte == b' ').filter(|word| !word.is_empty());
         let is_number = |at: usize| words().nth(at).is_some_and(|word| word.iter().all(u8::is_ascii_digit));
+        let is_version = |word: &[u8]| word.get(..5).is_some_and(|name| name.eq_ignore_ascii_case(b"HTTP/"));
+        if matches!(self, Self::Keys) && words().next_back().is_some_and(is_version) {
+            return Guess::Known(Protocol::Http);
+        }
         let fits = match self {
             Self::None => true,
-            Self::Keys => words().next_back().is_some_and(|last| !last.starts_with(b"HTTP/")),
+            Self::Keys => words().next().is_some(),
             Self::Value => (1..=3).all(is_number),
             Self::Number(at, least) => is_number(at) && words().count() >= least,
         };
@@ -165,7 +169,8 @@ mod tests {
             (b"get a\r\n", known),
             (b"gets a b\n", known),
             (b"get \r\n", Guess::Unknown),
-            (b"get / HTTP/1.1\r\n", Guess::Unknown),
+            (b"get / HTTP/1.1\r\n", Guess::Known(Protocol::Http)),
+            (b"delete /a http/1.0\r\n", Guess::Known(Protocol::Http)),
             (b"get \x00", Guess::Unknown),
             (b"set a 0 0 5\r\n", known),
             (b"set a 0 0 5 noreply\r\n", known),

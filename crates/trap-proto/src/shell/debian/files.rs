@@ -1,20 +1,21 @@
 //! What lies on the machine: folders that one can look into, mounted file systems, and dates that fit its life.
 
-use super::{Output, Place, Shell};
-use crate::calendar::Moment;
+use super::{Output, Place, Shell, Voice};
+use crate::shell::paths::is_within;
 use alloc::{
     format,
     string::{String, ToString},
     vec::Vec,
 };
 
-/// Files older than this are shown with their year, in seconds: half of a year as coreutils counts it.
-const RECENT_SECONDS: u64 = 31_556_952 / 2;
 /// When Debian's `base-files` before and behind its second point release was made: root's own files have that date.
 const BASE_FILES: [u64; 2] = [1_756_052_400, 1_762_537_200];
 /// From then on a machine is installed with the second.
 const SECOND_POINT: u64 = 1_763_251_200;
-const BLOCK_BYTES: u64 = 4_096;
+pub(super) const BLOCK_BYTES: u64 = 4_096;
+/// What a line of a listing costs, in steps, and what its date does where that is the machine's own.
+pub(super) const ROW_STEPS: usize = 4;
+const DATE_STEPS: usize = 80;
 
 /// When something was changed last.
 #[derive(Clone, Copy)]
@@ -224,19 +225,38 @@ const EMPTY: [&str; 31] = [
     "/usr/lib",
     "/usr/share",
 ];
-/// What of them holds something that is not told: who lists it gets nothing by a program that was stopped.
-const FULL: [&str; 10] =
-    ["/bin", "/sbin", "/lib", "/proc", "/sys", "/usr/bin", "/usr/sbin", "/usr/lib", "/usr/share", "/var/lib"];
+/// Where the kernel shows what is in no listing.
+const KERNELS: [&str; 3] = ["/proc", "/sys", "/usr/lib"];
+
+/// What differs from machine to machine: how many links it has more than stands there at most, and how many bytes, in steps of so many.
+const VARIED: [(&str, u64, u64, u64); 9] = [
+    ("proc", 60, 1, 1),
+    ("run", 6, 20, 9),
+    ("tmp", 3, 20, 4),
+    ("etc", 24, 1, 1),
+    ("dev", 1, 20, 9),
+    ("dpkg.log", 1, 1, 400_000),
+    ("alternatives.log", 1, 1, 20_000),
+    ("bootstrap.log", 1, 1, 900),
+    ("ld.so.cache", 1, 1, 9_000),
+];
 
 /// A line of a listing.
-struct Row {
-    rights: String,
-    links: u64,
-    owner: String,
-    group: String,
-    bytes: u64,
-    changed: u64,
-    name: String,
+pub(super) struct Row {
+    pub(super) rights: String,
+    pub(super) links: u64,
+    pub(super) owner: String,
+    pub(super) group: String,
+    pub(super) bytes: u64,
+    pub(super) changed: u64,
+    pub(super) name: String,
+}
+
+impl Row {
+    /// Whether it takes blocks of a disk: a link does not, nor what is in memory, whose folders are of other lengths than whole blocks.
+    pub(super) fn is_on_disk(&self) -> bool {
+        !(self.rights.starts_with('l') || self.rights.starts_with('d') && !self.bytes.is_multiple_of(BLOCK_BYTES))
+    }
 }
 
 impl Shell<'_> {
@@ -256,78 +276,108 @@ impl Shell<'_> {
         };
         let shown = || crate::safe_text(arguments.first().copied().unwrap_or_default(), 200);
         match target {
-            Some(path) if path.starts_with("/root") && !self.is_root() => {
-                self.refuse(&format!("cd: {}: Permission denied", shown()), output);
+            Some(path) if is_within(&path, "/root") && !self.is_root() => {
+                self.no_folder(&shown(), "Permission denied", output);
             }
             Some(path) if self.is_folder(&path, place) => place.go(path, &home),
-            Some(path) if self.entry(&path).is_some() => self.refuse(&format!("cd: {}: Not a directory", shown()), output),
-            _ => self.refuse(&format!("cd: {}: No such file or directory", shown()), output),
+            Some(path) if self.entry(&path).is_some() => self.no_folder(&shown(), "Not a directory", output),
+            _ => self.no_folder(&shown(), "No such file or directory", output),
         }
     }
 
-    /// `mkdir`: folders that can be entered.
-    pub(super) fn mkdir(&self, arguments: &[&[u8]], place: &mut Place, output: &mut Output) {
-        let parents = arguments.iter().any(|word| word.starts_with(b"-") && word.contains(&b'p'));
-        for word in arguments.iter().filter(|word| !word.starts_with(b"-")) {
-            match place.resolve(word, &self.home()) {
-                Some(path) if self.is_folder(&path, place) && parents => {}
-                Some(path) if self.is_folder(&path, place) => {
-                    let word = crate::safe_text(word, 200);
-                    self.fail(&format!("mkdir: cannot create directory \u{2018}{word}\u{2019}: File exists\n"), output);
-                }
-                Some(path) => place.make(path),
-                None => {}
-            }
+    fn no_folder(&self, shown: &str, what: &str, output: &mut Output) {
+        if self.voice.get() == Voice::Dash {
+            self.refuse(&format!("cd: can't cd to {shown}"), output);
+            output.status = 2;
+        } else {
+            self.refuse(&format!("cd: {shown}: {what}"), output);
         }
     }
 
-    /// `ls`.
-    pub(super) fn list(&self, arguments: &[&[u8]], place: &Place, output: &mut Output) {
-        let letters: Vec<u8> = arguments.iter().filter_map(|word| word.strip_prefix(b"-")).flatten().copied().collect();
-        let (is_long, shows_all, is_itself) = (letters.contains(&b'l'), letters.contains(&b'a'), letters.contains(&b'd'));
-        let words: Vec<&[u8]> = arguments.iter().copied().filter(|word| !word.starts_with(b"-")).collect();
-        let words = if words.is_empty() { alloc::vec![&b"."[..]] } else { words };
-        let several = words.len() > 1;
-        for (number, word) in words.iter().enumerate() {
-            let Some(path) = place.resolve(word, &self.home()) else { continue };
-            let shown = crate::safe_text(word, 200);
-            let rows = if self.is_folder(&path, place) {
-                if path.starts_with("/root") && !self.is_root() {
-                    self.fail(&format!("ls: cannot open directory '{shown}': Permission denied\n"), output);
-                    output.status = 2;
-                    continue;
-                }
-                if is_itself {
-                    alloc::vec![Row { name: shown.clone(), ..self.itself(&path) }]
-                } else {
-                    self.rows(&path, place, shows_all)
-                }
-            } else if let Some(entry) = self.entry(&path) {
-                alloc::vec![Row { name: shown.clone(), ..self.row(entry) }]
-            } else {
-                self.fail(&format!("ls: cannot access '{shown}': No such file or directory\n"), output);
-                output.status = 2;
-                continue;
-            };
-            let is_content = self.is_folder(&path, place) && !is_itself;
-            let head =
-                if several && is_content { format!("{}{shown}:\n", if number == 0 { "" } else { "\n" }) } else { String::new() };
-            let text = if is_long {
-                self.long(&rows, is_content)
-            } else {
-                rows.iter().map(|row| format!("{}\n", plain(&row.name))).collect()
-            };
-            output.out.extend_from_slice((head + &text).as_bytes());
+    /// What stands under a path that is no folder.
+    pub(super) fn row_of(&self, path: &str, place: &Place) -> Option<Row> {
+        if let Some(file) = place.memory.file(path) {
+            return Some(self.written(file, ""));
         }
+        if place.memory.is_gone(path) {
+            return None;
+        }
+        if let Some(entry) = self.entry(path) {
+            return Some(self.sized(path, self.row(entry), place));
+        }
+        if super::programs::is_program(path) {
+            return Some(self.program_row(path.rsplit('/').next().unwrap_or_default()));
+        }
+        let (folder, name) = path.rsplit_once('/')?;
+        let in_home = folder == self.home() || folder == format!("{}/.ssh", self.home());
+        in_home.then(|| self.rows(folder, place, false).into_iter().find(|row| row.name == name))?
+    }
+
+    fn written(&self, file: &super::memory::File, name: &str) -> Row {
+        Row {
+            rights: if file.is_program { "-rwxr-xr-x" } else { "-rw-r--r--" }.into(),
+            links: 1,
+            owner: self.user().to_string(),
+            group: self.user().to_string(),
+            bytes: file.length,
+            changed: self.now.0 / 1_000_000,
+            name: name.to_string(),
+        }
+    }
+
+    fn program_row(&self, name: &str) -> Row {
+        let bytes = super::programs::size(self.persona, name);
+        Row { name: name.to_string(), ..self.row(&("", "-rwxr-xr-x", 1, "root", "root", bytes, Age::Release)) }
+    }
+
+    /// Whether something that is no folder is there by itself.
+    pub(super) fn is_known(&self, path: &str, place: &Place) -> bool {
+        self.row_of(path, place).is_some()
+            || KERNELS.iter().any(|folder| crate::shell::paths::is_within(path, folder)) && self.has_text(path, place)
+    }
+
+    fn has_text(&self, path: &str, place: &Place) -> bool {
+        let mut own = Output::default();
+        self.cat(path.as_bytes(), place, &mut own);
+        own.status == 0
+    }
+
+    /// The names in a folder, in order.
+    pub(super) fn names_in(&self, path: &str, place: &Place) -> Vec<String> {
+        if !self.is_folder(path, place) || is_within(path, "/root") && !self.is_root() {
+            return Vec::new();
+        }
+        self.rows(path, place, false).into_iter().map(|row| plain(&row.name).to_string()).collect()
     }
 
     pub(super) fn is_folder(&self, path: &str, place: &Place) -> bool {
+        if place.memory.is_gone(path) && !place.has_made(path) || place.memory.file(path).is_some() {
+            return false;
+        }
         let is_home = path == self.home() || path == "/root" || path == format!("{}/.ssh", self.home());
         is_home
             || EMPTY.contains(&path)
             || place.has_made(path)
+            || self.is_made_home(path)
+            || matches!(path.rsplit_once('/'), Some((folder, name)) if self.served(folder).iter().any(|served| served.0 == name))
             || FOLDERS.iter().any(|(folder, _)| *folder == path)
             || self.entry(path).is_some_and(|entry| entry.1.starts_with('d'))
+    }
+
+    /// Whether a folder lists it, and it is none.
+    pub(super) fn is_listed(&self, path: &str) -> bool {
+        let own = path.strip_prefix(&self.home()).and_then(|rest| rest.strip_prefix('/'));
+        self.entry(path).is_some() || own.is_some_and(|name| self.at_home().iter().any(|row| row.name == name))
+    }
+
+    /// With the length of what stands in it, if that is told.
+    fn sized(&self, path: &str, row: Row, place: &Place) -> Row {
+        let is_plain = !row.rights.starts_with('l') && !row.rights.starts_with('d');
+        match is_plain.then(|| self.known(path, place)).flatten() {
+            // Texts that are made for their length alone are work, too.
+            Some(text) if self.work.take(DATE_STEPS) => Row { bytes: text.len() as u64, ..row },
+            _ => row,
+        }
     }
 
     /// What stands in a folder under this path.
@@ -338,7 +388,7 @@ impl Shell<'_> {
         entries.iter().find(|entry| plain(entry.0) == name)
     }
 
-    fn itself(&self, path: &str) -> Row {
+    pub(super) fn itself(&self, path: &str) -> Row {
         let entry = self.entry(path).map(|entry| self.row(entry));
         let mut row = entry.unwrap_or_else(|| self.row(&folder("", 2, Age::Installed)));
         if path == "/" {
@@ -348,7 +398,7 @@ impl Shell<'_> {
         if path == "/tmp" || path == "/dev/shm" {
             row.rights = "drwxrwxrwt".into();
         }
-        if path.starts_with(&self.home()) {
+        if is_within(path, &self.home()) {
             row.rights = "drwx------".into();
             row.owner = self.user().to_string();
             row.group = self.user().to_string();
@@ -356,23 +406,34 @@ impl Shell<'_> {
         row
     }
 
-    fn rows(&self, path: &str, place: &Place, shows_all: bool) -> Vec<Row> {
+    pub(super) fn rows(&self, path: &str, place: &Place, shows_all: bool) -> Vec<Row> {
         let mut rows = Vec::new();
         let home = self.home();
         if path == home {
-            rows.extend(self.at_home());
+            rows.extend(self.at_home().into_iter().map(|row| self.sized(&format!("{path}/{}", row.name), row, place)));
         } else if path == "/home" && !self.is_root() {
             rows.push(Row { name: self.user().to_string(), ..self.itself(&home) });
         } else if path == format!("{home}/.ssh") && self.is_root() {
             rows.push(Row { rights: "-rw-------".into(), bytes: 0, ..self.row(&file("authorized_keys", 0, Age::Installed)) });
-        } else if let Some((_, entries)) = FOLDERS.iter().find(|(folder, _)| *folder == path) {
-            rows.extend(entries.iter().map(|entry| self.row(entry)));
-        } else if FULL.contains(&path) && matches!(path, "/bin" | "/usr/bin") {
-            rows.extend(
-                super::programs::names()
-                    .map(|name| Row { name, ..self.row(&("", "-rwxr-xr-x", 1, "root", "root", 43_432, Age::Release)) }),
-            );
+        } else if let Some((folder, entries)) = FOLDERS.iter().find(|(folder, _)| *folder == path) {
+            let folder = folder.trim_end_matches('/');
+            rows.extend(entries.iter().map(|entry| self.sized(&format!("{folder}/{}", plain(entry.0)), self.row(entry), place)));
+        } else if matches!(path, "/bin" | "/usr/bin") {
+            rows.extend(super::programs::names().map(|name| self.program_row(&name)));
+        } else if matches!(path, "/sbin" | "/usr/sbin") {
+            rows.extend(super::programs::system_names().map(|name| self.program_row(&name)));
         }
+        rows.extend(self.served(path).iter().map(|(name, rights, owner)| Row {
+            name: (*name).to_string(),
+            rights: (*rights).to_string(),
+            owner: (*owner).to_string(),
+            group: (*owner).to_string(),
+            changed: self.persona.set_up("ftp"),
+            ..self.row(&folder("", 2, Age::Installed))
+        }));
+        let inside = |name: &str| format!("{}/{}", path.trim_end_matches('/'), plain(name));
+        rows.retain(|row| !place.memory.is_gone(&inside(&row.name)) && place.memory.file(&inside(&row.name)).is_none());
+        rows.extend(place.memory.files_in(path).map(|(name, file)| self.written(file, name)));
         let now = self.now.0 / 1_000_000;
         rows.extend(place.made_in(path).map(|name| Row {
             name: name.to_string(),
@@ -386,8 +447,6 @@ impl Shell<'_> {
             let above = path.rsplit_once('/').map_or("/", |(above, _)| if above.is_empty() { "/" } else { above });
             let dots = [Row { name: ".".into(), ..self.itself(path) }, Row { name: "..".into(), ..self.itself(above) }];
             rows.splice(0..0, dots);
-        } else {
-            rows.retain(|row| !row.name.starts_with('.'));
         }
         rows
     }
@@ -418,9 +477,16 @@ impl Shell<'_> {
 
     fn row(&self, entry: &Entry) -> Row {
         let (name, rights, links, owner, group, bytes, age) = *entry;
-        let kernel = self.persona.kernel(self.now).release;
+        // What is left is asked for before the next folder.
+        let _ = self.work.take(ROW_STEPS);
+        let kernel = self.kernel().release;
         let name = name.replace("KERNEL", kernel);
         let changed = self.changed(&name, age);
+        let varied = VARIED.iter().find(|(varied, ..)| *varied == name);
+        let (links, bytes) = varied.map_or((links, bytes), |(_, more_links, step, more)| {
+            let number = self.persona.number(&format!("size {name}"));
+            (links + number % more_links, bytes + (number >> 32) % more * step)
+        });
         let bytes = if rights.starts_with('l') {
             name.split_once(" -> ").map_or(bytes, |(_, target)| target.len() as u64)
         } else {
@@ -433,10 +499,11 @@ impl Shell<'_> {
     fn changed(&self, name: &str, age: Age) -> u64 {
         let now = self.now.0 / 1_000_000;
         let persona = self.persona;
+        let _ = self.work.take(if matches!(age, Age::Release) { 1 } else { DATE_STEPS });
         let changed = match age {
             Age::Installed => persona.set_up(name),
-            Age::Release => BASE_FILES[usize::from(persona.installed() >= SECOND_POINT)],
-            Age::Started => persona.booted(self.now).0 / 1_000_000 + persona.number(name) % 9,
+            Age::Release => BASE_FILES[usize::from(self.installed() >= SECOND_POINT)],
+            Age::Started => self.booted() + persona.number(name) % 9,
             Age::Every(seconds) => {
                 let offset = persona.number(name) % seconds;
                 now - (now + offset) % seconds
@@ -444,36 +511,9 @@ impl Shell<'_> {
         };
         changed.min(now)
     }
-
-    /// `ls -l`: columns as wide as their widest.
-    fn long(&self, rows: &[Row], is_content: bool) -> String {
-        let widest = |of: &dyn Fn(&Row) -> usize| rows.iter().map(of).max().unwrap_or(0);
-        let links = widest(&|row| row.links.to_string().len());
-        let (owner, group) = (widest(&|row| row.owner.len()), widest(&|row| row.group.len()));
-        let bytes = widest(&|row| row.bytes.to_string().len());
-        let kib: u64 =
-            rows.iter().filter(|row| !row.rights.starts_with('l')).map(|row| row.bytes.div_ceil(BLOCK_BYTES) * 4).sum();
-        let head = if is_content { format!("total {kib}\n") } else { String::new() };
-        rows.iter().fold(head, |text, row| {
-            let date = self.date(row.changed);
-            text + &format!(
-                "{} {:>links$} {:<owner$} {:<group$} {:>bytes$} {date} {}\n",
-                row.rights, row.links, row.owner, row.group, row.bytes, row.name
-            )
-        })
-    }
-
-    fn date(&self, at: u64) -> String {
-        let moment = Moment::of(at);
-        let (month, day) = (moment.month_name(), moment.day);
-        match (self.now.0 / 1_000_000).saturating_sub(at) < RECENT_SECONDS {
-            true => format!("{month} {day:>2} {:02}:{:02}", moment.hour, moment.minute),
-            false => format!("{month} {day:>2}  {:04}", moment.year),
-        }
-    }
 }
 
 /// A name without where it leads.
-fn plain(name: &str) -> &str {
+pub(super) fn plain(name: &str) -> &str {
     name.split_once(" -> ").map_or(name, |(name, _)| name)
 }

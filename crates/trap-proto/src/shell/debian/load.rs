@@ -20,10 +20,10 @@ const USED_MOVES_KIB: u32 = 6_400;
 /// Memory as `/proc/meminfo` tells it, in KiB.
 pub(super) struct Memory {
     pub(super) total: u64,
-    free: u64,
-    available: u64,
-    buffers: u64,
-    cached: u64,
+    pub(super) free: u64,
+    pub(super) available: u64,
+    pub(super) buffers: u64,
+    pub(super) cached: u64,
     reclaimable: u64,
     shared: u64,
 }
@@ -103,7 +103,7 @@ impl Memory {
 
 impl Shell<'_> {
     pub(super) fn uptime(&self) -> u64 {
-        self.persona.uptime(self.now)
+        self.era().uptime(self.now)
     }
 
     /// What the machine is busy with on the average, in hundredths of a processor.

