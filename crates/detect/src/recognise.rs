@@ -97,7 +97,8 @@ impl Recogniser {
         mut other: impl FnMut(&[u8], &[&'static str]),
     ) -> Sight {
         let mut sight = Sight::default();
-        let whole = Census::of(said).millibits();
+        let said_census = Census::of(said);
+        let whole = said_census.millibits();
         // Most of what is said fits into one window.
         let fits_or = |window: usize, max: fn(&[u8]) -> u16| if said.len() <= window { whole } else { max(said) };
         let sent = answered.millibits();
@@ -119,15 +120,17 @@ impl Recogniser {
         let mut tools = Tools::default();
         // In order of depth, so that a deep layer never takes the room of a shallow one.
         while let Some(piece) = waiting.pop_front() {
-            let census = Census::of(&piece.bytes);
-            self.look_at(&piece, &census, &mut sight, &mut shown, &mut tools);
+            let is_all_said = piece.is_said && piece.layers.is_empty();
+            let counted = if is_all_said { None } else { Some(Census::of(&piece.bytes)) };
+            let census = counted.as_ref().unwrap_or(&said_census);
+            self.look_at(&piece, census, &mut sight, &mut shown, &mut tools);
             if piece.is_said {
                 other(&piece.bytes, &piece.layers);
             }
             if piece.layers.len() >= LAYERS_MAX {
                 continue;
             }
-            for (name, bytes) in layer::open(&piece.bytes, &census, piece.layers.last().copied()) {
+            for (name, bytes) in layer::open(&piece.bytes, census, piece.layers.last().copied()) {
                 let Some(left) = room.checked_sub(bytes.len()) else {
                     is_cut = true;
                     continue;

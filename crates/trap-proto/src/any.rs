@@ -10,7 +10,7 @@ mod session;
 
 pub use session::AnySession;
 
-use crate::{Lure, Persona, RsaHostKey, Service, Session};
+use crate::{Lure, Persona, RsaHostKey, Service, Session, SshCurves};
 use alloc::{boxed::Box, sync::Arc, vec::Vec};
 
 /// The services that are played on once they are recognised.
@@ -57,6 +57,12 @@ impl Any {
     #[must_use]
     pub fn proving(self, rsa: &RsaHostKey) -> Self {
         Self { played: self.played.iter().map(|service| service.clone().proving(rsa)).collect() }
+    }
+
+    /// The same where this library works Curve25519 out.
+    #[must_use]
+    pub fn leaving_curves_to(self, library: &Arc<dyn SshCurves>) -> Self {
+        Self { played: self.played.iter().map(|service| service.clone().leaving_curves_to(library)).collect() }
     }
 
     /// A new connection.

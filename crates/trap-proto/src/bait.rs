@@ -1,7 +1,7 @@
 //! What every port plays that nobody serves: the service that one expects there, or [`Any`].
 
-use crate::{Any, Lure, Persona, RsaHostKey, Service};
-use alloc::vec::Vec;
+use crate::{Any, Lure, Persona, RsaHostKey, Service, SshCurves};
+use alloc::{sync::Arc, vec::Vec};
 
 /// Ports where a certain server is expected: those that speak first, whose silence would tell, and the web's. On every other
 /// port what the stranger speaks is recognised once it is spoken.
@@ -52,6 +52,13 @@ impl Bait {
     pub fn proving(self, rsa: &RsaHostKey) -> Self {
         let expected = self.expected.into_iter().map(|service| service.proving(rsa)).collect();
         Self { expected, any: self.any.proving(rsa) }
+    }
+
+    /// The same where this library works Curve25519 out.
+    #[must_use]
+    pub fn leaving_curves_to(self, library: &Arc<dyn SshCurves>) -> Self {
+        let expected = self.expected.into_iter().map(|service| service.leaving_curves_to(library)).collect();
+        Self { expected, any: self.any.leaving_curves_to(library) }
     }
 
     /// What a port plays.

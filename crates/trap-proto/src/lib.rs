@@ -104,7 +104,7 @@ pub use snmp::Snmp;
 pub use ssdp::Ssdp;
 #[cfg(feature = "testing")]
 pub use ssh::testing as ssh_testing;
-pub use ssh::{RsaHash, RsaHostKey, RsaSigner, SSH_TRIES_MAX, Ssh, SshSession};
+pub use ssh::{RsaHash, RsaHostKey, RsaSigner, SSH_TRIES_MAX, Ssh, SshCurves, SshSession, SshSigner};
 pub use telnet::{TRIES_MAX, Telnet, TelnetSession};
 pub use text::{kept_text, safe_text};
 pub use tftp::Tftp;

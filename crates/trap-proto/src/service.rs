@@ -2,8 +2,8 @@
 
 use crate::{
     Adb, Any, Babble, DefinitionError, Dns, Ftp, Http, Imap, Lure, Memcached, Modbus, Mqtt, Mysql, Ntp, Persona, Pop3,
-    Postgresql, Redis, RsaHostKey, Script, ScriptDefinition, Session, Sip, Site, Smtp, Snmp, Ssdp, Ssh, Telnet, Tftp, TlsManner,
-    Vnc,
+    Postgresql, Redis, RsaHostKey, Script, ScriptDefinition, Session, Sip, Site, Smtp, Snmp, Ssdp, Ssh, SshCurves, Telnet, Tftp,
+    TlsManner, Vnc,
     datagram::Closed,
     ntlm::Placed,
     tls::{DOVECOT_ALERT, Mute, Secured},
@@ -11,6 +11,7 @@ use crate::{
 use alloc::{
     boxed::Box,
     string::{String, ToString},
+    sync::Arc,
 };
 use honeymesh_types::Transport;
 
@@ -382,6 +383,16 @@ impl Service {
         match self {
             Self::Ssh(ssh) => Self::Ssh(ssh.proving(rsa)),
             Self::Any(any) => Self::Any(any.proving(rsa)),
+            other => other,
+        }
+    }
+
+    /// The same with Curve25519 worked out by this library, where SSH is spoken.
+    #[must_use]
+    pub fn leaving_curves_to(self, library: &Arc<dyn SshCurves>) -> Self {
+        match self {
+            Self::Ssh(ssh) => Self::Ssh(ssh.leaving_curves_to(library)),
+            Self::Any(any) => Self::Any(any.leaving_curves_to(library)),
             other => other,
         }
     }

@@ -9,6 +9,7 @@ mod acts;
 mod channel;
 mod cipher;
 mod connection;
+mod curves;
 mod dice;
 mod editor;
 mod exchange;
@@ -30,6 +31,7 @@ mod umac;
 mod wire;
 mod zlib;
 
+pub use curves::{SshCurves, SshSigner};
 pub use rsa::{RsaHash, RsaHostKey, RsaSigner};
 pub use session::SshSession;
 
@@ -141,6 +143,12 @@ impl Ssh {
     #[must_use]
     pub fn proving(self, rsa: &RsaHostKey) -> Self {
         self.with(|setup| setup.keys.rsa = Some(rsa.clone()))
+    }
+
+    /// The same, with Curve25519 worked out by this library.
+    #[must_use]
+    pub fn leaving_curves_to(self, library: &Arc<dyn SshCurves>) -> Self {
+        self.with(|setup| setup.keys.leave_to(library))
     }
 
     /// A new connection.

@@ -31,6 +31,14 @@ pub fn kept_text(bytes: &[u8], bytes_max: usize) -> String {
 }
 
 fn written(bytes: &[u8], bytes_max: usize, broken: impl Fn(&mut String, u8), keeps_backslash: bool) -> String {
+    if let Some(plain) = plain(bytes).filter(|plain| plain.len() <= bytes_max && !(keeps_backslash && plain.contains("\\u{"))) {
+        return plain.into();
+    }
+    weighed(bytes, bytes_max, broken, keeps_backslash)
+}
+
+/// The same, character by character.
+fn weighed(bytes: &[u8], bytes_max: usize, broken: impl Fn(&mut String, u8), keeps_backslash: bool) -> String {
     let mut text = String::new();
     let mut cut = Cut { bytes_max, at: 0 };
     let mut censor = Censor::default();
@@ -55,6 +63,12 @@ fn written(bytes: &[u8], bytes_max: usize, broken: impl Fn(&mut String, u8), kee
         }
     }
     text
+}
+
+/// Printable ASCII, which almost everything is, needs no second look.
+fn plain(bytes: &[u8]) -> Option<&str> {
+    let is_plain = bytes.iter().all(|byte| matches!(byte, b' '..=b'~'));
+    core::str::from_utf8(bytes).ok().filter(|_| is_plain)
 }
 
 /// Where a text ends that gets too long.
@@ -214,6 +228,18 @@ mod tests {
                 let text = kept_text(&bytes, usize::MAX);
                 proptest::prop_assert_eq!(unkept(&text), bytes);
                 proptest::prop_assert!(honeymesh_types::is_shown_as_it_is(&text));
+            }
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn what_needs_no_second_look_would_come_out_of_it_the_same(words in "([ -~]|\\\\u\\{|\n|ä){0,12}", bytes_max in 0_usize..16) {
+            for keeps_backslash in [false, true] {
+                let read = |read: fn(&[u8], usize, fn(&mut String, u8), bool) -> String| {
+                    read(words.as_bytes(), bytes_max, |_, _| {}, keeps_backslash)
+                };
+                proptest::prop_assert_eq!(read(written), read(weighed));
             }
         }
     }

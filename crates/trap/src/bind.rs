@@ -6,7 +6,7 @@ use crate::{
     post,
     status::{Counters, House},
 };
-use honeymesh_trap_proto::{Bait, RsaHostKey, Service};
+use honeymesh_trap_proto::{Bait, RsaHostKey, Service, SshCurves};
 use honeymesh_types::{Signs, Transport};
 use socket2::{Domain, Protocol, Socket, Type};
 use std::{
@@ -88,6 +88,14 @@ impl Plays {
         match self {
             Self::One(service) => Self::One(service.proving(key)),
             Self::Bait(bait) => Self::Bait(bait.proving(key)),
+        }
+    }
+
+    /// The same with Curve25519 worked out by this library.
+    pub(crate) fn leaving_curves_to(self, library: &Arc<dyn SshCurves>) -> Self {
+        match self {
+            Self::One(service) => Self::One(service.leaving_curves_to(library)),
+            Self::Bait(bait) => Self::Bait(bait.leaving_curves_to(library)),
         }
     }
 

@@ -13,6 +13,7 @@
 mod beside;
 mod bind;
 mod broken;
+mod curves;
 mod door;
 mod host_key;
 mod identity;

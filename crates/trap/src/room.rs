@@ -7,6 +7,7 @@ use crate::{
     beside::{Call, Switchboard},
     bind::Plays,
     broken::fault,
+    curves,
     line::{Arrivals, Pipe},
     report::{REPORT_WAIT, REPORT_WAIT_MS, Teller, Transcript, add},
     rules::{Eyes, Rules},
@@ -90,6 +91,8 @@ impl Room {
         identity: Option<&TlsIdentity>,
     ) -> io::Result<Self> {
         let tls = identity.map(Tls::of).transpose()?;
+        let curves = curves::library();
+        let plays = plays.into_iter().map(|plays| plays.leaving_curves_to(&curves)).collect();
         let common = Common { limits, recogniser: Eyes::new(tokens, rules), tls, switchboard: Arc::new(Switchboard::default()) };
         Ok(Self { plays, common: Arc::new(common), seeds: RandomState::new() })
     }

@@ -45,6 +45,15 @@ const ARCHIVES: [(&[u8], &str); 8] = [
 ];
 /// With what programs begin.
 const PROGRAMS: [u8; 6] = [0x7f, b'M', 0xfe, 0xce, 0xcf, 0xca];
+/// The same, by octet: each octet of what was said is asked.
+static BEGINS_PROGRAM: [bool; 256] = {
+    let (mut begins, mut place) = ([false; 256], 0);
+    while place < PROGRAMS.len() {
+        begins[PROGRAMS[place] as usize] = true;
+        place += 1;
+    }
+    begins
+};
 /// Where a tar file has its magic.
 const TAR_AT: usize = 257;
 
@@ -68,7 +77,7 @@ fn anywhere(bytes: &[u8]) -> Vec<(Shape, String)> {
     let mut last = [b'\n', b'\n'];
     for (place, byte) in bytes.iter().enumerate() {
         let begins_line = last[1] == b'\n';
-        let may_begin = begins_line || PROGRAMS.contains(byte);
+        let may_begin = begins_line || BEGINS_PROGRAM[usize::from(*byte)];
         last = [last[1], *byte];
         if !may_begin {
             continue;
@@ -86,7 +95,7 @@ fn anywhere(bytes: &[u8]) -> Vec<(Shape, String)> {
 /// Where the first program begins, if one does.
 #[must_use]
 pub fn program_begins(bytes: &[u8]) -> Option<usize> {
-    let mut places = bytes.iter().enumerate().filter(|(_, byte)| PROGRAMS.contains(byte)).map(|(place, _)| place);
+    let mut places = bytes.iter().enumerate().filter(|(_, byte)| BEGINS_PROGRAM[usize::from(**byte)]).map(|(place, _)| place);
     places.find(|place| matches!(at(&bytes[*place..]), Some((Shape::Executable, _))))
 }
 

@@ -146,8 +146,8 @@ const fn nibble(digit: u8) -> Option<u8> {
 
 /// All runs of such bytes that decode to something, with a line between them.
 fn runs(bytes: &[u8], is_one: impl Fn(u8) -> bool, min: usize, decode: fn(&[u8], &mut Vec<u8>)) -> Option<Vec<u8>> {
-    let (mut opened, mut decoded) = (Vec::new(), Vec::new());
-    for run in bytes.split(|byte| !is_one(*byte)).filter(|run| run.len() >= min) {
+    let (mut opened, mut decoded, mut rest) = (Vec::new(), Vec::new(), bytes);
+    while let Some(run) = next_run(&mut rest, &is_one, min) {
         decoded.clear();
         decode(run, &mut decoded);
         if !is_meant(&decoded) {
@@ -159,6 +159,23 @@ fn runs(bytes: &[u8], is_one: impl Fn(u8) -> bool, min: usize, decode: fn(&[u8],
         opened.extend_from_slice(&decoded);
     }
     (!opened.is_empty()).then_some(opened)
+}
+
+/// The next run of at least `min` such bytes, which goes from `rest` with all before it. Of what is shorter, nearly all is passed over
+/// unseen: no run covers a place with another byte, so only the last place that one from here must cover is looked at.
+fn next_run<'a>(rest: &mut &'a [u8], is_one: &impl Fn(u8) -> bool, min: usize) -> Option<&'a [u8]> {
+    let mut start = 0;
+    loop {
+        let must = rest.get(start..start + min)?;
+        match must.iter().rposition(|byte| !is_one(*byte)) {
+            Some(other) => start += other + 1,
+            None => break,
+        }
+    }
+    let run = &rest[start..];
+    let length = run.iter().position(|byte| !is_one(*byte)).unwrap_or(run.len());
+    *rest = &run[length..];
+    Some(&run[..length])
 }
 
 /// What no digit is.
@@ -315,6 +332,15 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn no_run_is_passed_over(text in "[a0 ]{0,60}", min in 1_usize..20) {
+            let (bytes, mut rest) = (text.as_bytes(), text.as_bytes());
+            let is_one = |byte: u8| byte != b' ';
+            let runs: Vec<&[u8]> = core::iter::from_fn(|| next_run(&mut rest, &is_one, min)).collect();
+            let all: Vec<&[u8]> = bytes.split(|byte| !is_one(*byte)).filter(|run| run.len() >= min).collect();
+            prop_assert_eq!(runs, all);
+        }
+
         #[test]
         fn counting_first_misses_no_layer(parts in proptest::collection::vec(prop_oneof![
             proptest::sample::select(vec![

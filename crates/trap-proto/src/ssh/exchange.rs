@@ -3,12 +3,12 @@
 
 use super::{
     cipher::{Keys, Suite},
+    curves::Curves,
     dice::Dice,
     sntrup761,
     wire::{put_mpint, put_string},
 };
 use alloc::vec::Vec;
-use curve25519_dalek::MontgomeryPoint;
 use ml_kem::ml_kem_768::EncapsulationKey;
 use p256::elliptic_curve::{
     AffinePoint, CurveArithmetic, FieldBytesSize, PublicKey, SecretKey,
@@ -16,7 +16,6 @@ use p256::elliptic_curve::{
 };
 use sha2::{Digest, Sha256, Sha384, Sha512};
 
-const X25519_BYTES: usize = 32;
 const MLKEM_KEY_BYTES: usize = 1_184;
 /// Random numbers until one is a key; nearly all are.
 const SCALAR_TRIES_MAX: usize = 64;
@@ -55,23 +54,23 @@ impl Method {
     }
 
     /// Answers the stranger's half; `None` if it is none.
-    pub(super) fn answer(self, theirs: &[u8], dice: &mut Dice) -> Option<Shared> {
+    pub(super) fn answer(self, theirs: &[u8], dice: &mut Dice, curves: &Curves) -> Option<Shared> {
         match self {
             Self::MlKem768X25519 => {
                 let (kem, curve) = theirs.split_first_chunk::<MLKEM_KEY_BYTES>()?;
                 let key = EncapsulationKey::new(&(*kem).into()).ok()?;
                 let (ciphertext, first) = key.encapsulate_deterministic(&dice.bytes().into());
-                let (public, second) = x25519(curve, dice)?;
+                let (public, second) = curves.x25519(curve, dice)?;
                 Some(hybrid::<Sha256>(&ciphertext, &first, &public, &second))
             }
             Self::Sntrup761X25519 => {
                 let (kem, curve) = theirs.split_first_chunk::<{ sntrup761::PUBLIC_KEY_BYTES }>()?;
                 let (ciphertext, first) = sntrup761::encapsulate(kem, &dice.bytes())?;
-                let (public, second) = x25519(curve, dice)?;
+                let (public, second) = curves.x25519(curve, dice)?;
                 Some(hybrid::<Sha512>(&ciphertext, &first, &public, &second))
             }
             Self::X25519 => {
-                let (public, secret) = x25519(theirs, dice)?;
+                let (public, secret) = curves.x25519(theirs, dice)?;
                 Some(number(public.to_vec(), &secret))
             }
             Self::P256 => nist::<p256::NistP256>(theirs, dice),
@@ -130,14 +129,6 @@ pub(super) fn hybrid<D: Digest>(ciphertext: &[u8], first: &[u8], public: &[u8], 
     let mut secret = Vec::new();
     put_string(&mut secret, &D::new().chain_update(first).chain_update(second).finalize());
     Shared { public: [ciphertext, public].concat(), secret }
-}
-
-/// Our public key and the secret; `None` if theirs is none, or one that makes the secret known to everybody.
-fn x25519(theirs: &[u8], dice: &mut Dice) -> Option<([u8; X25519_BYTES], [u8; X25519_BYTES])> {
-    let theirs = MontgomeryPoint(theirs.try_into().ok()?);
-    let ours = dice.bytes();
-    let secret = theirs.mul_clamped(ours).to_bytes();
-    (secret != [0; X25519_BYTES]).then(|| (MontgomeryPoint::mul_base_clamped(ours).to_bytes(), secret))
 }
 
 fn nist<C>(theirs: &[u8], dice: &mut Dice) -> Option<Shared>

@@ -1,7 +1,7 @@
 //! The keys by which a host is known: made from the trap's secret, so that they are the same after each start.
 
-use super::{RsaHash, RsaHostKey, wire::put_string};
-use alloc::vec::Vec;
+use super::{RsaHash, RsaHostKey, SshCurves, curves::Curves, wire::put_string};
+use alloc::{sync::Arc, vec::Vec};
 use core::fmt;
 use ed25519_dalek::{Signer, SigningKey};
 use p256::ecdsa;
@@ -44,6 +44,8 @@ pub(super) struct HostKeys {
     pub(super) rsa: Option<RsaHostKey>,
     ecdsa: ecdsa::SigningKey,
     ed25519: SigningKey,
+    /// How Curve25519 is worked out, for the key before and for the exchange of keys.
+    pub(super) curves: Curves,
 }
 
 impl HostKeys {
@@ -55,7 +57,13 @@ impl HostKeys {
         number[31] |= 1;
         #[expect(clippy::expect_used, reason = "neither zero nor as large as the curve's order")]
         let ecdsa = ecdsa::SigningKey::from_slice(&number).expect("a key");
-        Self { rsa: None, ecdsa, ed25519: SigningKey::from_bytes(&derived(secret, "ed25519")) }
+        let ed25519 = SigningKey::from_bytes(&derived(secret, "ed25519"));
+        Self { rsa: None, ecdsa, ed25519, curves: Curves::default() }
+    }
+
+    /// From now on this library works Curve25519 out.
+    pub(super) fn leave_to(&mut self, library: &Arc<dyn SshCurves>) {
+        self.curves = Curves::of(library, &self.ed25519);
     }
 
     /// What is offered, in a server's order.
@@ -106,7 +114,7 @@ impl HostKeys {
                 super::wire::put_mpint(&mut numbers, &s);
                 put_string(&mut blob, &numbers);
             }
-            HostKeyKind::Ed25519 => put_string(&mut blob, &self.ed25519.sign(message).to_bytes()),
+            HostKeyKind::Ed25519 => put_string(&mut blob, &self.curves.sign(&self.ed25519, message)),
         }
         Some(blob)
     }

@@ -316,7 +316,7 @@ impl Transport {
         }
         let mut fields = Fields(payload.get(1..).unwrap_or_default());
         let half = fields.string().filter(|_| fields.0.is_empty()).unwrap_or_default();
-        let Some(shared) = agreed.method.answer(half, &mut self.dice) else { return malformed(desk) };
+        let Some(shared) = agreed.method.answer(half, &mut self.dice, &self.setup.keys.curves) else { return malformed(desk) };
         let host_key = self.setup.keys.public(agreed.host_key);
         let strings = [&self.client, self.setup.identification.as_bytes(), &theirs, &ours, &host_key, half, &shared.public];
         let hash = agreed.method.exchange_hash(strings, &shared);
