@@ -4,7 +4,7 @@
 mod common;
 
 use aya::maps::{HashMap, Map, MapData};
-use common::{PATIENCE, Peer, Room, alone, flood::Wire, ip, wait};
+use common::{PATIENCE, Peer, Room, alone, backend::Kind, flood::Wire, ip, wait};
 use honeymesh_types::Visit;
 use honeymesh_xdp::{Dark, Flood, Kernel, Knocks, OnExit, Seen, now};
 use honeymesh_xdp_abi::{BanEntry, SourceKey, table};
@@ -36,6 +36,10 @@ struct Scene {
 
 impl Scene {
     fn new(room: &Room, syns_per_second: u32) -> Self {
+        Self::on(Kind::Xdp, room, syns_per_second)
+    }
+
+    fn on(kind: Kind, room: &Room, syns_per_second: u32) -> Self {
         let peer = Peer::new();
         peer.cable("hm0", "hm1");
         // The addresses of crafted frames.
@@ -48,7 +52,7 @@ impl Scene {
         options.scan.ports = 16;
         options.flood = Flood::Cookie { syns_per_second };
         options.dark = Dark::Trap;
-        let (mut kernel, knocks) = Kernel::start(&options).unwrap();
+        let (mut kernel, knocks) = kind.kernel(&options).unwrap();
         kernel.set_local(&HERE.map(|addr| addr.parse().unwrap())).unwrap();
         Self { kernel, knocks, far, peer }
     }
@@ -89,8 +93,15 @@ fn forged(n: u32, port: u16) -> Vec<u8> {
 
 #[test]
 fn a_real_client_connects_to_any_dark_port_and_its_first_words_are_told() {
+    // What answers sends in another way on each.
+    for kind in [Kind::Xdp, Kind::Generic] {
+        a_real_client_connects(kind);
+    }
+}
+
+fn a_real_client_connects(kind: Kind) {
     alone("real clients", |room| {
-        let mut scene = Scene::new(room, 1);
+        let mut scene = Scene::on(kind, room, 1);
         for here in HERE {
             for port in [1, 23, 31_337, 65_535] {
                 let mut stream = scene.connect(here, port).unwrap();
