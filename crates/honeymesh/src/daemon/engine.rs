@@ -5,6 +5,7 @@
 
 mod answer;
 mod audit;
+mod crowd;
 mod keeping;
 mod listing;
 mod playing;
@@ -23,6 +24,7 @@ use super::{
 };
 use answer::Asker;
 use audit::Audits;
+use crowd::Crowd;
 use honeymesh_api::{Desk, Refusal, RefusalKind, Response};
 use honeymesh_format::CountsJson;
 use honeymesh_mesh::Streams;
@@ -113,6 +115,7 @@ pub struct Engine<K> {
     audits: Audits,
     troubles: Troubles,
     keeping: Keeping,
+    crowd: Crowd,
     shield: Shield,
     players: Players,
     checks: Checks,
@@ -173,6 +176,7 @@ impl<K: Enforcer> Engine<K> {
             audits: Audits::new(started.mono, look),
             troubles: Troubles::default(),
             keeping: Keeping::default(),
+            crowd: Crowd::default(),
             shield: Shield::default(),
             players: Players::default(),
             checks,

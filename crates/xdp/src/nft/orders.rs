@@ -45,13 +45,22 @@ pub(super) enum Order {
     /// Everything that stands.
     Dump,
     /// Is everything but the bans as it should be, with this network? Mends it.
-    Guard(Network),
+    Guard(Network, Depth),
     /// The counters.
     Counters,
     /// Run the self-probe's frames through the rules.
     Probe,
     /// Remove the tables.
     Release,
+}
+
+/// How much [`Order::Guard`] reads back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Depth {
+    /// Everything but the bans. With a large never-ban set that takes a while, in which nobody is banned.
+    Whole,
+    /// Not the never-ban set: what was last known of it is believed.
+    Rules,
 }
 
 /// What the network is like.

@@ -161,6 +161,7 @@ impl<K: Enforcer> Engine<K> {
             .chain(self.audits.warning())
             .chain(withheld)
             .chain(off)
+            .chain(self.crowd.warning())
             .chain(players)
             .chain(lost)
             .chain(posted)
