@@ -36,8 +36,8 @@ pub use record::{
     RECORDS_BURST, RECORDS_PER_SECOND, RING_PROBES_MAX, RecordLimits, ScanRecord, TRANSPORT_TCP, TRANSPORT_UDP,
 };
 pub use scan::{
-    Mark, PORTS_MAX, ScanBucket, Slot, TAKING, TICK_BITS, TICK_MASK, TICKS_AHEAD_MAX, WAYS, age, fingerprint, is_answered,
-    source_hash, tag, ticks,
+    ASKED_FROM, ASKED_FROM_MIN, Mark, PORTS_MAX, ScanBucket, Slot, TAKING, TICK_BITS, TICK_MASK, TICKS_AHEAD_MAX, WAYS, age,
+    fingerprint, is_answered, is_asked_from, source_hash, tag, ticks,
 };
 pub use settings::{Gates, SPOOFABLE_ALL, SPOOFABLE_DARK, SPOOFABLE_OFF, ScanSettings, Settings};
 pub use sip::{sip_round, sip_start, siphash};

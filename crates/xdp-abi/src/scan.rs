@@ -11,6 +11,22 @@ use crate::{SourceKey, siphash};
 /// The most distinct ports remembered for one source, and so the highest threshold.
 pub const PORTS_MAX: usize = 16;
 
+/// From here on up to 1,023 are the ports that privileged clients of RPC ask from (`bindresvport`, `rresvport`), and DHCPv6's, syslog's
+/// and RIP's: an answer from a well-known port may be for one of them.
+pub const ASKED_FROM_MIN: u16 = 512;
+
+/// The ports below [`ASKED_FROM_MIN`] from which hosts ask, because the service asks from where it listens, or as DHCP's clients do: DNS, DHCP
+/// (both), NTP, NetBIOS (both), IKE.
+pub const ASKED_FROM: [u16; 7] = [53, 67, 68, 123, 137, 138, 500];
+
+/// Can an answer from a well-known port be for this port? If not, a datagram from there to it is a probe, whose source port was chosen
+/// to look like an answer.
+#[must_use]
+pub const fn is_asked_from(port: u16) -> bool {
+    // Written out: the kernel's verifier follows no loop for this. A test holds it against the list.
+    port >= ASKED_FROM_MIN || matches!(port, 53 | 67 | 68 | 123 | 137 | 138 | 500)
+}
+
 /// How many sources share a bucket.
 pub const WAYS: usize = 4;
 
@@ -228,6 +244,13 @@ mod tests {
         assert_eq!((answered.tick(), answered.answered(), answered.ports(), answered.was_weighed()), (9, 64, 16, true));
         let later = answered.with(11, 0, 1);
         assert_eq!((later.tick(), later.answered(), later.ports(), later.was_weighed()), (11, 0, 1, true));
+    }
+
+    #[test]
+    fn the_ports_that_hosts_ask_from_are_those_of_the_list() {
+        for port in 0..=u16::MAX {
+            assert_eq!(is_asked_from(port), port >= ASKED_FROM_MIN || ASKED_FROM.contains(&port), "{port}");
+        }
     }
 
     #[test]

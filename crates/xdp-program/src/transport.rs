@@ -1,7 +1,7 @@
 //! The transport layer, and the IPv6 extension headers before it.
 
 use crate::Frame;
-use honeymesh_xdp_abi::{Counter, TRANSPORT_TCP, TRANSPORT_UDP};
+use honeymesh_xdp_abi::{Counter, TRANSPORT_TCP, TRANSPORT_UDP, is_asked_from};
 
 /// How many IPv6 extension headers are followed: each that RFC 8200 names as often as it allows. A packet with more passes
 /// unread from there on, and is counted.
@@ -107,14 +107,18 @@ impl Contact {
     /// and this host's answer to them tells nothing of a port.
     ///
     /// UDP: not to where answers go that come late, because the innocent send them: a port that this host may have sent
-    /// from (`ephemeral`, first and last), or from a well-known port; nor to where traceroutes go.
+    /// from (`ephemeral`, first and last), or from a well-known port, unless to a port that nobody asks from
+    /// ([`is_asked_from`]); nor to where traceroutes go.
     #[inline(always)]
     pub(crate) fn is_probe(self, ephemeral: impl FnOnce() -> [u32; 2]) -> bool {
         if !self.is_udp() {
             return self.is_unconnected();
         }
-        if self.source_port < SERVICES || TRACEROUTE.contains(&self.dest_port) {
+        if TRACEROUTE.contains(&self.dest_port) {
             return false;
+        }
+        if self.source_port < SERVICES {
+            return !is_asked_from(self.dest_port);
         }
         let ([first, last], port) = (ephemeral(), u32::from(self.dest_port));
         port < first || port > last

@@ -285,10 +285,11 @@ impl<S: Shape, T: Stash> Bans<S, T> {
 
     /// Removes what is over at the tick `now`. How many went.
     pub(crate) fn sweep(&mut self, now: u64) -> Result<usize, Error> {
-        let before = self.len;
+        let (before, mut seen) = (self.len, 0);
         for part in self.lines.parts() {
             let mut over = Vec::new();
             self.lines.each_in(part, |element, way, key| {
+                seen += 1;
                 if !S::life(&self.lines.line(element), way).is_live(now) {
                     over.push((element, way, key));
                 }
@@ -299,12 +300,17 @@ impl<S: Shape, T: Stash> Bans<S, T> {
             }
         }
         self.lines.ease();
-        if self.stashed > 0 {
+        let stashed = self.stashed;
+        if stashed > 0 {
             for (key, _) in self.stash.all()?.into_iter().filter(|(_, way)| !Life(way.life).is_live(now)) {
                 self.remove(key)?;
             }
         }
-        Ok(before - self.len)
+        if seen + stashed != before {
+            // Somebody else has entered some, or taken some away.
+            self.survey_again()?;
+        }
+        Ok(before.saturating_sub(self.len))
     }
 }
 

@@ -204,9 +204,13 @@ fn is_same_life(held: Life, wanted: Life, clock: &Clock) -> bool {
 fn compare_nets(plan: &mut Plan, actual: Vec<(Spot, BanEntry)>, intent: &[Enforcement], now: Now) {
     let mut held: BTreeMap<Subject, (Spot, BanEntry)> = BTreeMap::new();
     for (spot, entry) in actual {
-        match spot.subject() {
-            Some(subject) if Spot::home(&subject) == spot => drop(held.insert(subject, (spot, entry))),
-            _ => plan.remove.push(spot),
+        // To a trie two keys are one if they differ only in bits behind the prefix.
+        match spot.subject().map(|subject| (subject, Spot::home(&subject))) {
+            Some((subject, home)) if home.is_prefix() => drop(held.insert(subject, (home, entry))),
+            exact => {
+                plan.drift.extra.extend(exact.map(|(subject, _)| subject).filter(|_| entry.is_live(deadline::boot_ns(now))));
+                plan.remove.push(spot);
+            }
         }
     }
     for what in intent {

@@ -3,6 +3,7 @@
 mod keeping;
 mod lasting;
 mod lockdown;
+mod mending;
 
 use crate::{
     Auditor, Counters, Drift, Error, Knocks, Lookout, Options, TestVerdict, bpf,
@@ -62,6 +63,8 @@ pub struct Kernel {
     has_allow: bool,
     /// For [`Kernel::take_mended`].
     mended: Drift,
+    /// Since the last [`Kernel::guard`].
+    is_recounted: bool,
     swept: MonoTime,
     room_made: Option<MonoTime>,
     auditor: Option<Auditor>,
@@ -113,6 +116,7 @@ impl Kernel {
             too_large: TooLarge::default(),
             has_allow: false,
             mended: Drift::default(),
+            is_recounted: false,
             swept: MonoTime::default(),
             room_made: None,
             auditor: Some(auditor),
@@ -290,6 +294,7 @@ impl Kernel {
     /// was. What does not fit is left out, the rest is entered all the same. What was ordered for long and is refused again is no error
     /// here: it stays owed, and [`Kernel::probed`] tells it.
     pub fn reconcile(&mut self, intent: &[Enforcement], now: Now) -> Result<Drift, Error> {
+        self.is_recounted = false;
         self.tables.spread_for(0, intent.len());
         let drift = self.make_equal(intent, now);
         self.tables.rest();
@@ -299,6 +304,9 @@ impl Kernel {
     fn make_equal(&mut self, intent: &[Enforcement], now: Now) -> Result<Drift, Error> {
         let plan = self.plan(intent, now)?;
         let was_owed = self.owed.is_any();
+        if !plan.remove.is_empty() {
+            self.recount()?;
+        }
         self.tables.spread_for(plan.raise.len() + plan.remove.len(), 0);
         let carried = self.carry_out(&plan, now);
         self.close_gates();
@@ -320,36 +328,6 @@ impl Kernel {
         std::mem::take(&mut self.mended)
     }
 
-    /// Compares what stands for one subject with what should (`None`: nothing), and mends it. What the kernel placed by
-    /// itself is left alone.
-    ///
-    /// # Errors
-    /// [`Error::Full`] or [`Error::Table`]; part of the difference may have been mended.
-    pub fn mend(&mut self, subject: &Subject, what: Option<&Enforcement>, now: Now) -> Result<Drift, Error> {
-        if self.is_probes(subject) {
-            return Ok(Drift::default());
-        }
-        let (home, clock) = (Spot::home(subject), self.tables.clock());
-        let mut drift = Drift::default();
-        let what = what.filter(|what| deadline::is_ahead(what.until, now));
-        match (self.tables.get(&home)?, what) {
-            (None, None) => {}
-            (Some(held), Some(what)) if compare::is_same(held, as_held(&home, what, now, &clock)) => {}
-            (held, Some(what)) => {
-                if held.is_some() { &mut drift.different } else { &mut drift.missing }.push(*subject);
-                self.raise(what, now)?;
-            }
-            (Some(held), None) => {
-                if held.is_live(deadline::boot_ns(now)) {
-                    drift.extra.push(*subject);
-                }
-                self.tables.remove(&home)?;
-            }
-        }
-        self.close_gates();
-        Ok(drift)
-    }
-
     /// Checks what is not about single bans: [`Drift::detached`], [`Drift::unsteered`], [`Drift::settings_changed`] (the allowlist and own
     /// addresses among it), [`Drift::taken`], and the ban that the self-probe needs. What somebody else changed is said again, and so is
     /// what the kernel has refused before; a probe's ban that is gone is entered again. An allowlist of more than 1,024 prefixes is only
@@ -358,10 +336,13 @@ impl Kernel {
     /// # Errors
     /// [`Error::Table`] or [`Error::Full`]; part of it may have been mended, and [`Kernel::take_mended`] tells it.
     pub fn guard(&mut self) -> Result<Drift, Error> {
+        self.is_recounted = false;
         let is_tampered = self.is_tampered(Depth::Quick)?;
+        let before = self.owed.each();
         let said = if is_tampered || self.owed.is_any() { self.order(Self::say_again) } else { Ok(()) };
         // What is refused keeps nothing else back, and what was mended all the same is told.
-        let is_mended = said.is_ok() || self.is_tampered(Depth::Quick).is_ok_and(|is_still| !is_still);
+        let is_refused_now = before != self.owed.each();
+        let is_mended = said.is_ok() || (!is_refused_now && self.is_tampered(Depth::Quick).is_ok_and(|is_still| !is_still));
         self.mended.settings_changed |= is_tampered && is_mended;
         let probe = self.guard_probe();
         said?;
@@ -438,7 +419,7 @@ impl Kernel {
 
     /// The same, but for what is ordered for long.
     fn place_again(&mut self) -> Result<(), Error> {
-        self.tables.restore_headers();
+        self.tables.restore_fronts();
         if self.steps.is_some() {
             self.steps = Some(steps::place(&mut self.object)?);
         }
@@ -571,13 +552,4 @@ fn lookout(object: &Ebpf, options: &Options) -> Result<Lookout, Error> {
     let failed = |error: std::io::Error| Error::Keeper(format!("the interfaces cannot be looked at: {error}"));
     let id = bpf::program_info(load::loaded_program(object)?.as_fd()).map_err(failed)?.id;
     Lookout::new(options.interfaces.clone(), id).map_err(failed)
-}
-
-/// The entry for a ban as it would be read back: exact bans know their end in ticks only.
-fn as_held(home: &Spot, what: &Enforcement, now: Now, clock: &Clock) -> BanEntry {
-    let entry = deadline::entry(what, 0, now);
-    match home.table() {
-        Table::Bans4 | Table::Bans6 => BanEntry { deadline_ns: clock.deadline_ns(clock.expiry(entry.deadline_ns)), ..entry },
-        _ => entry,
-    }
 }

@@ -80,6 +80,15 @@ impl Spot {
         spots
     }
 
+    /// Where no ban of this subject belongs, but somebody else may have entered one that drops all the same: an exact one's in a trie.
+    pub(crate) fn astray(subject: &Subject) -> Option<Self> {
+        let of_trie = match subject.net() {
+            IpNet::V4(net) => Self::Nets4(NetKey4::new(net.addr().to_bits(), net.prefix_len().into())),
+            IpNet::V6(net) => Self::Nets6(NetKey6::new(net.addr().to_bits(), net.prefix_len().into())),
+        };
+        (of_trie != Self::home(subject)).then_some(of_trie)
+    }
+
     /// Is it one of the tries'?
     pub(crate) const fn is_prefix(&self) -> bool {
         matches!(self, Self::Nets4(_) | Self::Nets6(_))

@@ -53,7 +53,6 @@ pub(crate) struct Tables {
     bans6: Bans<V6, HashTable<u64>>,
     nets4: Nets<u32, Entry>,
     nets6: Nets<[u32; 4], Entry>,
-    nets: [usize; 2],
     touch4: Touch4,
     touch6: Touch6,
     placed: HashMap<MapData, Wire<SourceKey>, Entry>,
@@ -90,7 +89,6 @@ pub(crate) fn open(
         bans6,
         nets4: take(object, table::NETS4)?,
         nets6: take(object, table::NETS6)?,
-        nets: [0; 2],
         touch4,
         touch6,
         placed: take(object, table::PLACED)?,
@@ -231,9 +229,9 @@ impl Tables {
             Err(MapError::SyscallError(error)) if error.io_error.raw_os_error() == Some(libc::EEXIST) => false,
             Err(error) => return Err(write_error(spot.table().words(), NETS_MAX, MEND_NETS)(error)),
         };
-        if is_new {
-            self.touch(spot);
-        } else {
+        // Also where somebody else has entered it, so that nobody asked for it yet.
+        self.touch(spot);
+        if !is_new {
             let hits = self.get(spot)?.map_or(0, |held| held.hits).saturating_add(entry.hits);
             let entry = BanEntry { hits, ..entry };
             self.update(spot, entry, ANY).map_err(write_error(spot.table().words(), NETS_MAX, MEND_NETS))?;
@@ -254,14 +252,8 @@ impl Tables {
     /// A prefix is in its trie: the program must ask there from now on.
     fn touch(&mut self, spot: &Spot) {
         match spot {
-            Spot::Nets4(key) => {
-                self.nets[0] += 1;
-                self.touch4.add(key);
-            }
-            Spot::Nets6(key) => {
-                self.nets[1] += 1;
-                self.touch6.add(key);
-            }
+            Spot::Nets4(key) => self.touch4.add(key),
+            Spot::Nets6(key) => self.touch6.add(key),
             _ => {}
         }
     }
@@ -277,14 +269,8 @@ impl Tables {
         };
         let is_gone = found(removed).map_err(write_error(spot.table().words(), 0, ""))?.is_some();
         match spot {
-            Spot::Nets4(key) if is_gone => {
-                self.nets[0] = self.nets[0].saturating_sub(1);
-                self.touch4.take(key);
-            }
-            Spot::Nets6(key) if is_gone => {
-                self.nets[1] = self.nets[1].saturating_sub(1);
-                self.touch6.take(key);
-            }
+            Spot::Nets4(key) if is_gone => self.touch4.take(key),
+            Spot::Nets6(key) if is_gone => self.touch6.take(key),
             _ => {}
         }
         Ok(is_gone)
@@ -337,23 +323,36 @@ impl Tables {
         Ok(self.bans4.sweep(now)? + self.bans6.sweep(now)?)
     }
 
-    /// Are the headers of the exact bans as they were? A program that reads others finds nothing.
+    /// Are the headers of the exact bans as they were, and the bits in front of the prefixes? A program that reads others finds nothing.
     pub(crate) fn is_intact(&self) -> bool {
-        self.bans4.lines().is_intact() && self.bans6.lines().is_intact()
+        let has_headers = self.bans4.lines().is_intact() && self.bans6.lines().is_intact();
+        has_headers && self.touch4.is_whole() && self.touch6.is_whole()
     }
 
     /// Writes them again.
-    pub(crate) fn restore_headers(&self) {
+    pub(crate) fn restore_fronts(&self) {
         self.bans4.lines().restore();
         self.bans6.lines().restore();
+        self.touch4.restore();
+        self.touch6.restore();
     }
 
-    pub(crate) const fn counts(&self) -> Counts {
+    /// Counts the exact bans and what they depend on anew: somebody else has entered some, or taken some away. What of it no
+    /// program could find goes.
+    pub(crate) fn recount(&mut self) -> Result<(), Error> {
+        let damage = [self.bans4.survey_again()?, self.bans6.survey_again()?];
+        if damage.iter().any(|damage| !damage.is_none()) {
+            tracing::warn!(ipv4 = ?damage[0], ipv6 = ?damage[1], "somebody has damaged the tables of bans; they are mended");
+        }
+        Ok(())
+    }
+
+    pub(crate) fn counts(&self) -> Counts {
         Counts {
             bans4: self.bans4.len(),
             bans6: self.bans6.len(),
-            nets4: self.nets[0],
-            nets6: self.nets[1],
+            nets4: self.touch4.len(),
+            nets6: self.touch6.len(),
             is_wide: self.touch6.is_wide(),
         }
     }
@@ -364,8 +363,8 @@ impl Tables {
         Fill {
             v4: Level { held: self.bans4.len(), stashed: self.bans4.stashed(), ..v4 },
             v6: Level { held: self.bans6.len(), stashed: self.bans6.stashed(), ..v6 },
-            nets4: net(self.nets[0]),
-            nets6: net(self.nets[1]),
+            nets4: net(self.touch4.len()),
+            nets6: net(self.touch6.len()),
         }
     }
 
@@ -374,7 +373,6 @@ impl Tables {
     fn survey_nets(&mut self) -> Result<(), Error> {
         let nets4 = all(self.nets4.iter(), net4).map_err(read_error(Table::Nets4.words()))?;
         let nets6 = all(self.nets6.iter(), net6).map_err(read_error(Table::Nets6.words()))?;
-        self.nets[0] = nets4.len();
         self.touch4.learn(nets4.iter().filter_map(|(spot, _)| if let Spot::Nets4(net) = spot { Some(*net) } else { None }));
         nets6.iter().for_each(|(spot, _)| self.touch(spot));
         Ok(())

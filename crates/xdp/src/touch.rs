@@ -33,9 +33,40 @@ const fn mask(bits: u32) -> u32 {
     if bits == 0 { 0 } else { u32::MAX << (32 - bits) }
 }
 
+const fn mask6(bits: u32) -> u128 {
+    if bits == 0 { 0 } else { u128::MAX << (128 - bits) }
+}
+
 impl Touch4 {
     pub(crate) const fn new(area: Area) -> Self {
         Self { area, nets: BTreeSet::new() }
+    }
+
+    /// How many prefixes are in the trie, as far as is known.
+    pub(crate) fn len(&self) -> usize {
+        self.nets.len()
+    }
+
+    /// Are the bits of every prefix there? A bit too much only has the trie asked for nothing.
+    pub(crate) fn is_whole(&self) -> bool {
+        let _walk = (self.nets.len() >= WALKED_NETS_MIN).then(|| self.area.walk());
+        self.nets.iter().all(|net| self.is_touched(*net))
+    }
+
+    /// Sets the bits again that are missing.
+    pub(crate) fn restore(&self) {
+        let missing = self.nets.iter().filter(|net| !self.is_touched(**net));
+        missing.for_each(|net| self.refresh(*net));
+    }
+
+    fn is_touched(&self, (addr, bits): (u32, u32)) -> bool {
+        let (first, last) = (Touch::v4(addr), Touch::v4(addr | !mask(bits)));
+        let (above, below) = (u64::MAX << first.bit, u64::MAX >> (u64::BITS - 1 - last.bit));
+        (first.word..=last.word).all(|word| {
+            let above = if word == first.word { above } else { u64::MAX };
+            let below = if word == last.word { below } else { u64::MAX };
+            !self.area.get::<Word>(word as usize).0.load(Relaxed) & above & below == 0
+        })
     }
 
     /// Learns of prefixes that are in the trie already; then makes every word what it should be, without a gap.
@@ -89,14 +120,22 @@ pub(crate) struct Touch6 {
     area: Area,
     /// What makes the filter's bits unpredictable.
     header: Header,
-    /// How many prefixes set each bit.
+    /// First address and length of every banned prefix.
+    nets: BTreeSet<(u128, u32)>,
+    /// How many of them set each bit.
     bits: BTreeMap<(u32, u32), usize>,
+    /// How many are too wide to set one.
     wide: usize,
 }
 
 impl Touch6 {
     pub(crate) const fn new(area: Area, header: Header) -> Self {
-        Self { area, header, bits: BTreeMap::new(), wide: 0 }
+        Self { area, header, nets: BTreeSet::new(), bits: BTreeMap::new(), wide: 0 }
+    }
+
+    /// How many prefixes are in the trie, as far as is known.
+    pub(crate) fn len(&self) -> usize {
+        self.nets.len()
     }
 
     /// Is there a prefix that the filter cannot tell?
@@ -104,24 +143,39 @@ impl Touch6 {
         self.wide > 0
     }
 
+    /// Are the bits of every prefix there?
+    pub(crate) fn is_whole(&self) -> bool {
+        self.bits.keys().all(|(word, bit)| self.area.get::<Word>(*word as usize).0.load(Relaxed) >> bit & 1 == 1)
+    }
+
+    /// Sets the bits again that are missing.
+    pub(crate) fn restore(&self) {
+        self.bits.keys().for_each(|(word, bit)| self.change(*word, |old| old | 1 << bit));
+    }
+
     fn touch(&self, net: &NetKey6) -> Option<(u32, u32)> {
         let touch = Touch::v6(self.header.hash(net.addr[0].into()));
         (net.bits >= TOUCH6_BITS).then_some((touch.word, touch.bit))
     }
 
-    /// A new prefix is in the trie.
+    /// A prefix is in the trie: from now on it must be asked.
     pub(crate) fn add(&mut self, net: &NetKey6) {
-        match self.touch(net) {
-            Some((word, bit)) => {
-                *self.bits.entry((word, bit)).or_default() += 1;
-                self.change(word, |old| old | 1 << bit);
-            }
-            None => self.wide += 1,
+        if !self.nets.insert(whole(net)) {
+            return;
         }
+        let Some((word, bit)) = self.touch(net) else {
+            self.wide += 1;
+            return;
+        };
+        *self.bits.entry((word, bit)).or_default() += 1;
+        self.change(word, |old| old | 1 << bit);
     }
 
-    /// One that was there is no longer.
+    /// It is no longer in the trie.
     pub(crate) fn take(&mut self, net: &NetKey6) {
+        if !self.nets.remove(&whole(net)) {
+            return;
+        }
         let Some((word, bit)) = self.touch(net) else {
             self.wide = self.wide.saturating_sub(1);
             return;
@@ -149,6 +203,16 @@ impl Touch6 {
     }
 }
 
+/// First address and length.
+const fn whole(net: &NetKey6) -> (u128, u32) {
+    let [a, b, c, d] = net.addr;
+    let words = [u32::from_be(a), u32::from_be(b), u32::from_be(c), u32::from_be(d)];
+    let addr = (words[0] as u128) << 96 | (words[1] as u128) << 64 | (words[2] as u128) << 32 | words[3] as u128;
+    (addr & mask6(net.bits), net.bits)
+}
+
+/// So many prefixes are all over the map.
+const WALKED_NETS_MIN: usize = 64;
 /// As many words take more than one window.
 const WALKED_WORDS_MIN: usize = 2_048;
 

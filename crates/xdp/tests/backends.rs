@@ -4,14 +4,18 @@
 mod common;
 
 use common::{Room, alone, ip};
-use honeymesh_types::{Enforcement, Grade, Reasons, Scope, Subject};
+use honeymesh_types::{Enforcement, Grade, Lockdown, Now, Reasons, Scope, Subject};
 use honeymesh_xdp::{Error, Kernel, OnExit, Spoofable, TableKind, now};
 use honeymesh_xdp_program::testing::{ACK, HERE4, HERE6, Mutator, Packet, SYN};
 use std::{collections::BTreeMap, time::Duration};
 
-/// Operations and packets of one run.
-const STEPS: usize = 30_000;
-const AUDIT_EVERY: usize = 5_000;
+/// Operations and packets of one run. There are three.
+const STEPS: usize = 700_000;
+const COMPARE_EVERY: usize = 50_000;
+/// The life of a ban that ends during the run. There is one at a time.
+const SHORT: Duration = Duration::from_millis(250);
+/// How near its end a packet may be dropped by one table and not by the other, because the kernel's clock went on between the two.
+const UNSURE: Duration = Duration::from_millis(120);
 
 struct Pair {
     lines: Kernel,
@@ -19,7 +23,20 @@ struct Pair {
     intent: BTreeMap<Subject, Enforcement>,
     random: Mutator,
     subjects: Vec<Subject>,
+    /// The last ban that ends during the run, and when it does.
+    short: Option<(Subject, Now)>,
+    did: Did,
+}
+
+/// How often something happened that makes a run worth its name.
+#[derive(Debug, Default)]
+struct Did {
     refused: usize,
+    sent: usize,
+    dropped: usize,
+    /// Packets of a source whose ban had ended before.
+    after_end: usize,
+    rules: usize,
 }
 
 fn kernel(room: &Room, table: TableKind, max_bans: u32, interface: &str) -> Kernel {
@@ -54,24 +71,28 @@ impl Pair {
 
     fn step(&mut self) {
         let subject = self.subject();
-        match self.random.below(20) {
-            0..4 => self.raise(subject),
-            4..6 => {
-                let was_there = self.both(|kernel| kernel.lift(&subject).unwrap());
-                assert_eq!(was_there, self.intent.remove(&subject).is_some());
-            }
-            6 if self.random.below(40) == 0 => self.reconcile(),
+        match self.random.below(40) {
+            0..22 => self.raise(subject),
+            22..37 => self.lift(subject),
+            37 if self.random.below(50) == 0 => self.reconcile(),
+            38 if self.random.below(100) == 0 => self.rules(),
+            39 if self.short.is_some_and(|(_, end)| now().mono.since(end.mono) > UNSURE) => self.see_an_end(),
             _ => self.send(subject),
         }
     }
 
     fn raise(&mut self, subject: Subject) {
         let scope = if self.random.below(3) == 0 { Scope::Dark } else { Scope::All };
-        let until = [None, Some(3_600), Some(90)][self.random.below(3)];
-        let until = until.map(|seconds| now().wall.plus(Duration::from_secs(seconds)));
+        let now = now();
+        let life = match self.random.below(60) {
+            0 if self.short.is_none() => Some(SHORT),
+            0..20 => None,
+            20..40 => Some(Duration::from_secs(3_600)),
+            _ => Some(Duration::from_secs(900)),
+        };
+        let until = life.map(|life| now.wall.plus(life));
         let reasons = if self.random.below(2) == 0 { Reasons::SCAN } else { Reasons::TRAP | Reasons::MESH };
         let what = Enforcement { subject, reasons, grade: Grade::Payload, scope, until };
-        let now = now();
         let entered = self.both(|kernel| match kernel.raise(&what, now) {
             Ok(()) => true,
             Err(Error::Full { .. }) => false,
@@ -79,10 +100,55 @@ impl Pair {
         });
         if entered {
             self.intent.insert(subject, what);
+            if life == Some(SHORT) {
+                self.short = Some((subject, Now { wall: now.wall.plus(SHORT), mono: now.mono.plus(SHORT) }));
+            }
         } else {
             assert!(!self.intent.contains_key(&subject), "what is there can be changed");
-            self.refused += 1;
+            self.did.refused += 1;
         }
+    }
+
+    fn lift(&mut self, subject: Subject) {
+        let was_there = self.both(|kernel| kernel.lift(&subject).unwrap());
+        let meant = self.intent.remove(&subject);
+        // What has ended may have made room for another.
+        let ended = meant.is_some_and(|what| what.until.is_some_and(|end| end <= now().wall));
+        assert!(was_there == meant.is_some() || ended, "{subject}");
+    }
+
+    /// A ban has ended: its packets pass, unless another holds, and what is left of it goes.
+    fn see_an_end(&mut self) {
+        let Some((subject, _)) = self.short else { return };
+        for _ in 0..8 {
+            self.send(subject);
+            self.did.after_end += 1;
+        }
+        self.short = None;
+        let now = now();
+        self.both(|kernel| kernel.sweep(now).unwrap());
+        self.intent.retain(|subject, what| {
+            let is_prefix = Subject::host(subject.addr()) != *subject;
+            is_prefix || what.until.is_none_or(|end| end > now.wall)
+        });
+    }
+
+    /// Other sources that are never banned, a lockdown, or no enforcement at all; in a quarter of them as at the start.
+    fn rules(&mut self) {
+        const ALLOW: [&[&str]; 4] =
+            [&[], &["10.0.0.0/25"], &["10.1.7.1/32", "2001:db8:1::/56"], &["10.0.0.0/8", "2001:db8::/32"]];
+        let nets: Vec<ipnet::IpNet> = ALLOW[self.random.below(4)].iter().map(|net| net.parse().unwrap()).collect();
+        let hour = now().mono.plus(Duration::from_secs(3_600));
+        let lockdown = [Lockdown::Off, Lockdown::Off, Lockdown::Confirmed, Lockdown::Until(hour)][self.random.below(4)];
+        let is_enforcing = self.random.below(4) > 0;
+        self.both(|kernel| kernel.set_allow(&nets).unwrap());
+        self.both(|kernel| kernel.set_lockdown(lockdown).unwrap());
+        self.both(|kernel| kernel.set_enforcing(is_enforcing).unwrap());
+        for _ in 0..20 {
+            let subject = self.subject();
+            self.send(subject);
+        }
+        self.did.rules += 1;
     }
 
     /// Another set of bans at once, as after a restart.
@@ -98,6 +164,9 @@ impl Pair {
     }
 
     fn send(&mut self, subject: Subject) {
+        if self.is_unsure(&subject) {
+            return;
+        }
         let text = subject.addr().to_string();
         let (here, text) =
             if subject.addr().is_ipv4() { (HERE4, text) } else { (HERE6, format!("{}7", text.trim_end_matches("7"))) };
@@ -114,8 +183,17 @@ impl Pair {
             // A frame that is too short is none for the kernel.
             frame = self.random.damage(&frame, 14);
         }
-        self.both(|kernel| kernel.try_frame(&frame, 1).unwrap().dropped);
+        let dropped = self.both(|kernel| kernel.try_frame(&frame, 1).unwrap().dropped);
         self.both(|kernel| kernel.drops(&subject));
+        (self.did.sent, self.did.dropped) = (self.did.sent + 1, self.did.dropped + usize::from(dropped));
+    }
+
+    /// Is a ban that covers `subject` near its end?
+    fn is_unsure(&self, subject: &Subject) -> bool {
+        self.short.is_some_and(|(short, end)| {
+            let (since, until) = (now().mono.since(end.mono), end.mono.since(now().mono));
+            (short.contains(subject.addr()) || subject.contains(short.addr())) && since < UNSURE && until < UNSURE
+        })
     }
 
     fn compare(&mut self) {
@@ -123,7 +201,8 @@ impl Pair {
         let drift = self.both(|kernel| kernel.audit(&intent, now).unwrap());
         assert!(drift.is_none(), "{drift:?}");
         self.both(|kernel| kernel.counters().unwrap());
-        assert_eq!(self.both(|kernel| kernel.bans()), self.intent.len());
+        let bans = self.both(|kernel| kernel.bans());
+        assert!(bans <= self.intent.len(), "{bans} bans where {} are meant", self.intent.len());
         for subject in self.subjects.clone() {
             self.both(|kernel| kernel.drops(&subject));
         }
@@ -134,35 +213,37 @@ fn run(room: &Room, max_bans: u32, seed: u64) -> Pair {
     ip("link add ours type veth peer name theirs");
     let (lines, hash) = (kernel(room, TableKind::Buckets, max_bans, "ours"), kernel(room, TableKind::Hash, max_bans, "theirs"));
     let (intent, random, subjects) = (BTreeMap::new(), Mutator::new(seed), subjects());
-    let mut pair = Pair { lines, hash, intent, random, subjects, refused: 0 };
+    let mut pair = Pair { lines, hash, intent, random, subjects, short: None, did: Did::default() };
     for step in 0..STEPS {
         pair.step();
-        if step % AUDIT_EVERY == 0 {
+        if step % COMPARE_EVERY == 0 {
             pair.compare();
         }
     }
     pair.compare();
+    eprintln!("{max_bans} bans at most: {:?}", pair.did);
+    let Did { sent, dropped, after_end, rules, .. } = pair.did;
+    assert!(sent > STEPS / 20 && dropped > sent / 10 && dropped < sent && after_end > 20 && rules > 50, "{:?}", pair.did);
     pair
 }
 
+// Of few lines, which are asked at once, of so many that their fronts are asked first, and full all the time. Each is a test of its
+// own, so that they run side by side.
+
 #[test]
 fn lines_and_hash_say_the_same_of_every_packet_with_room_to_spare() {
-    alone("both tables", |room| {
-        // Of few lines, which are asked at once, and of so many that their fronts are asked first.
-        for max_bans in [400, 10_000] {
-            let pair = run(room, max_bans, 11);
-            assert_eq!(pair.refused, 0);
-            let dropped = pair.lines.counters().unwrap().dropped;
-            assert!(dropped > 5_000, "{dropped}");
-            ip("link del ours");
-        }
-    });
+    alone("both tables", |room| assert_eq!(run(room, 400, 11).did.refused, 0));
+}
+
+#[test]
+fn lines_and_hash_say_the_same_of_every_packet_with_fronts() {
+    alone("both tables, with fronts", |room| assert_eq!(run(room, 10_000, 13).did.refused, 0));
 }
 
 #[test]
 fn lines_and_hash_say_the_same_of_every_packet_when_they_are_full_all_the_time() {
     alone("both tables, full", |room| {
-        let pair = run(room, 24, 12);
-        assert!(pair.refused > 100, "{}", pair.refused);
+        let did = run(room, 24, 12).did;
+        assert!(did.refused > 10_000, "{did:?}");
     });
 }

@@ -481,17 +481,18 @@ fn a_scan_is_answered_twice_and_never_again(stage: &mut Stage<'_>) {
 
 fn datagrams_to_dark_ports_are_refused_twice_and_never_again(stage: &mut Stage<'_>) {
     let kernel = stage.start();
-    let ask = |port: u16| {
+    let ask = |(from, port): (u16, u16)| {
         stage.peer.run(move || {
-            let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
+            let socket = UdpSocket::bind(("0.0.0.0", from)).unwrap();
             socket.connect((HERE, port)).unwrap();
             socket.set_read_timeout(Some(ANSWERED_WITHIN)).unwrap();
             socket.send(b"?").unwrap();
             socket.recv(&mut [0; 8]).unwrap_err().kind()
         })
     };
-    assert_eq!([161, 500].map(ask), [ErrorKind::ConnectionRefused; 2]);
-    assert_eq!([1_194, 5_060].map(ask), [ErrorKind::WouldBlock; 2], "silence");
+    assert_eq!([(53, 5_060), (53, 512), (123, 123), (67, 68)].map(ask), [ErrorKind::ConnectionRefused; 4], "late answers");
+    assert_eq!([(0, 161), (53, 69)].map(ask), [ErrorKind::ConnectionRefused; 2], "nobody asks from port 69");
+    assert_eq!([(0, 1_194), (0, 5_060), (123, 19)].map(ask), [ErrorKind::WouldBlock; 3], "silence");
     assert_eq!(connect(stage, HERE, 22), SILENT, "of both transports");
     assert!(stage.told().iter().all(|knock| knock.transport == Transport::Udp));
     kernel.release();

@@ -343,3 +343,19 @@ fn a_list_that_is_too_large_leaves_the_one_before_and_is_told_until_one_fits() {
         kernel.release().unwrap();
     });
 }
+
+#[test]
+fn what_somebody_changed_and_the_kernel_refuses_to_put_right_is_not_told_as_mended() {
+    alone("not healed", |room| {
+        let (mut kernel, _knocks) = Kernel::start(&room.options(&["lo"])).unwrap();
+        kernel.set_allow(&[net_of("198.51.100.0/24")]).unwrap();
+        let mut allow: Trie = Map::LpmTrie(pinned(room, "HM_ALLOW4")).try_into().unwrap();
+        allow.insert(&Key::new(8, 10), 1, 0).unwrap();
+        freeze(&pinned(room, "HM_ALLOW4"));
+        for _ in 0..2 {
+            kernel.guard().unwrap_err();
+            assert!(kernel.take_mended().is_none() && kernel.owes());
+        }
+        kernel.release().unwrap();
+    });
+}

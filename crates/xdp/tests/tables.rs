@@ -325,3 +325,45 @@ fn a_million_bans_are_restored_audited_and_swept() {
         kernel.release().unwrap();
     });
 }
+
+/// The `n`th of ten million addresses that follow no order: multiplication by an odd number meets each of 2^24 once.
+fn scattered(n: u32) -> std::net::Ipv4Addr {
+    std::net::Ipv4Addr::from_bits(0x0b00_0000 + (n.wrapping_mul(0x9e_3779) & 0xff_ffff))
+}
+
+#[test]
+fn the_largest_table_takes_ten_million_bans_each_of_which_drops_and_no_more() {
+    const BANS: u32 = 10_000_000;
+    alone("ten million bans", |room| {
+        let mut options = room.options(&["lo"]);
+        options.max_bans = BANS;
+        options.max_v6 = Some(1_000);
+        let (mut kernel, _knocks) = Kernel::start(&options).unwrap();
+        let (now, until) = (now(), Some(now().wall.plus(Duration::from_secs(3_600))));
+        let what = |n| Enforcement {
+            subject: honeymesh_types::Subject::host(scattered(n).into()),
+            until,
+            ..ban("203.0.113.1", Scope::All, None)
+        };
+        let start = spent();
+        let intent: Vec<Enforcement> = (0..BANS).map(what).collect();
+        assert_eq!(kernel.reconcile(&intent, now).unwrap().missing.len(), BANS as usize);
+        drop(intent);
+        eprintln!("ten million bans: restored in {:?} of processor time", spent() - start);
+        let fill = kernel.fill();
+        assert_eq!((kernel.bans(), fill.v4.held), (BANS as usize, BANS as usize));
+        assert!(fill.v4.stashed < BANS as usize / 1_000, "{fill:?}");
+        let error = kernel.raise(&what(BANS), now).unwrap_err();
+        assert!(matches!(error, Error::Full { .. }), "{error}");
+        let is_dropped = |n| send(&kernel, &Packet::udp(&scattered(n).to_string(), HERE4, 53));
+        assert!((0..BANS).step_by(2_503).all(is_dropped), "a ban leaks");
+        assert!(!(BANS..0xff_ffff).step_by(2_503).any(is_dropped), "somebody who is not banned is dropped");
+        let octets: u64 = BAN_TABLES.iter().map(|name| charged(&room.pins().join("maps").join(name))).sum();
+        eprintln!("ten million bans: {octets} octets, {} in the hash table beside", fill.v4.stashed);
+        assert!(octets <= 45 * u64::from(BANS), "{octets} octets for ten million bans");
+        for n in (0..BANS).step_by(100_003) {
+            assert!(kernel.lift(&what(n).subject).unwrap() && !send(&kernel, &Packet::udp(&scattered(n).to_string(), HERE4, 53)));
+        }
+        kernel.release().unwrap();
+    });
+}

@@ -6,9 +6,11 @@ mod common;
 use aya::maps::{Array, HashMap, LpmTrie, Map, MapData, ProgramArray, lpm_trie::Key};
 use common::{Room, alone, hour, net_of};
 use honeymesh_types::Scope;
-use honeymesh_xdp::{Kernel, now};
-use honeymesh_xdp_abi::{ALLOWED, ALLOWED_TO_ALL, AllowFilter, FRONT_LINES_MIN, LINE_LEN, STEP_FILTER};
-use honeymesh_xdp_program::testing::{HERE4, Packet};
+use honeymesh_xdp::{Drift, Kernel, now};
+use honeymesh_xdp_abi::{
+    ALLOWED, ALLOWED_TO_ALL, AllowFilter, BanEntry, FOREVER, FRONT_LINES_MIN, LINE_LEN, SCOPE_ALL, STEP_FILTER,
+};
+use honeymesh_xdp_program::testing::{HERE4, HERE6, Packet};
 use ipnet::Ipv4Net;
 use std::net::Ipv4Addr;
 
@@ -154,6 +156,103 @@ fn a_long_list_of_who_is_never_banned_is_compared_on_another_thread() {
         }
         kernel.set_allow(&nets[1..]).unwrap();
         assert!(audit().is_none() && kernel.guard().unwrap().is_none());
+        kernel.release().unwrap();
+    });
+}
+
+type Nets4 = LpmTrie<MapData, u32, [u8; size_of::<BanEntry>()]>;
+type Nets6 = LpmTrie<MapData, [u32; 4], [u8; size_of::<BanEntry>()]>;
+
+const NETS: [&str; 4] = ["203.0.113.0/24", "198.18.0.0/15", "2001:db8:1::/48", "2001:db8:2::/56"];
+
+/// Does a packet of each banned prefix drop?
+fn dropped(kernel: &Kernel) -> [bool; 4] {
+    ["203.0.113.9", "198.19.3.4", "2001:db8:1:9::7", "2001:db8:2:8::1"].map(|source| {
+        let here = if source.contains(':') { HERE6 } else { HERE4 };
+        kernel.try_frame(&Packet::udp(source, here, 53).build(), 1).unwrap().dropped
+    })
+}
+
+/// A kernel with some prefixes, and an audit as the daemon makes it: settings, then subject by subject.
+fn kernel_of_nets(room: &Room) -> (Kernel, impl Fn(&mut Kernel) -> Drift + use<>) {
+    let (mut kernel, _knocks) = Kernel::start(&room.options(&["lo"])).unwrap();
+    let intent = NETS.map(|net| hour(net, Scope::All));
+    intent.iter().for_each(|what| kernel.raise(what, now()).unwrap());
+    assert_eq!(dropped(&kernel), [true; 4]);
+    let auditor = kernel.take_auditor().unwrap();
+    let audit = move |kernel: &mut Kernel| {
+        let doubtful = auditor.audit(&intent, now()).unwrap();
+        let mut found = kernel.guard().unwrap();
+        for subject in [doubtful.missing, doubtful.extra, doubtful.different].concat() {
+            let what = intent.iter().find(|what| what.subject == subject);
+            let mended = kernel.mend(&subject, what, now()).unwrap();
+            found.missing.extend(mended.missing);
+            found.extra.extend(mended.extra);
+        }
+        found
+    };
+    (kernel, audit)
+}
+
+/// An entry of a prefix that drops for ever, as it lies in memory.
+fn forever(bits: u32) -> [u8; size_of::<BanEntry>()] {
+    let mut entry = [0; size_of::<BanEntry>()];
+    entry[..8].copy_from_slice(&FOREVER.to_ne_bytes());
+    entry[16..18].copy_from_slice(&1_u16.to_ne_bytes());
+    entry[18] = SCOPE_ALL;
+    entry[20..].copy_from_slice(&bits.to_ne_bytes());
+    entry
+}
+
+#[test]
+fn prefixes_that_somebody_else_entered_go_and_take_no_other_with_them() {
+    alone("foreign prefixes", |room| {
+        let (mut kernel, audit) = kernel_of_nets(room);
+        let mut nets4: Nets4 = Map::LpmTrie(pinned(room, "HM_NETS4")).try_into().unwrap();
+        let mut nets6: Nets6 = Map::LpmTrie(pinned(room, "HM_NETS6")).try_into().unwrap();
+        for round in 0..3 {
+            for net in 0..4 {
+                nets4.insert(&Key::new(24, octets([100, 64, net, 0])), forever(24), 0).unwrap();
+                // Of the same 32 bits as those that are banned.
+                let words = [0x2001_0db8_u32, 0x0100_0000 + u32::from(net), 0, 0].map(u32::to_be);
+                nets6.insert(&Key::new(64, words), forever(64), 0).unwrap();
+            }
+            assert_eq!(audit(&mut kernel).extra.len(), 8, "{round}");
+            assert_eq!(dropped(&kernel), [true; 4], "{round}: a ban went with what was too much");
+            assert!(audit(&mut kernel).is_none(), "{round}: once is enough");
+        }
+        // What is ordered although somebody else has entered it before.
+        for net in NETS {
+            assert!(kernel.lift(&net.parse().unwrap()).unwrap());
+        }
+        nets4.insert(&Key::new(24, octets([203, 0, 113, 77])), forever(24), 0).unwrap();
+        NETS.iter().for_each(|net| kernel.raise(&hour(net, Scope::All), now()).unwrap());
+        assert_eq!(dropped(&kernel), [true; 4]);
+        // To the trie another key of the same prefix is the same, to whoever reads its keys it is not.
+        nets4.insert(&Key::new(24, octets([203, 0, 113, 77])), forever(24), 0).unwrap();
+        kernel.reconcile(&NETS.map(|net| hour(net, Scope::All)), now()).unwrap();
+        assert_eq!(dropped(&kernel), [true; 4]);
+        kernel.release().unwrap();
+    });
+}
+
+#[test]
+fn bits_in_front_of_prefixes_that_somebody_cleared_are_found_and_set_again() {
+    alone("cleared bits", |room| {
+        let (mut kernel, audit) = kernel_of_nets(room);
+        assert!(audit(&mut kernel).is_none());
+        for name in ["HM_TOUCH4", "HM_TOUCH6"] {
+            let map = pinned(room, name);
+            let words = map.info().unwrap().max_entries();
+            let mut words_of: Array<MapData, u64> = Map::Array(map).try_into().unwrap();
+            for word in 0..words {
+                words_of.set(word, 0, 0).unwrap();
+            }
+            assert_eq!(dropped(&kernel).iter().filter(|dropped| **dropped).count(), 2, "{name}: nothing was cleared");
+            assert!(audit(&mut kernel).settings_changed, "{name}");
+            assert_eq!(dropped(&kernel), [true; 4], "{name}");
+            assert!(audit(&mut kernel).is_none(), "{name}: once is enough");
+        }
         kernel.release().unwrap();
     });
 }

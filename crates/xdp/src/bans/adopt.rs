@@ -31,12 +31,21 @@ impl<S: Shape, T: Stash> Bans<S, T> {
     pub(crate) fn adopt(lines: Lines<S>, stash: T, capacity: Capacity) -> Result<(Self, Damage), Error> {
         let away = vec![0; lines.header().lines as usize + 1];
         let mut bans = Self { lines, stash, capacity, away, len: 0, stashed: 0 };
-        let mut damage = Damage::default();
-        bans.survey(&mut damage);
-        bans.survey_stash(&mut damage)?;
-        damage.unflagged = bans.flag();
-        damage.hidden = bans.settle_fronts();
+        let damage = bans.survey_again()?;
         Ok((bans, damage))
+    }
+
+    /// Learns anew what is there, and mends it. No ban that a reader finds is hidden meanwhile. If the hash table cannot be read, the counts
+    /// are of the lines alone.
+    pub(crate) fn survey_again(&mut self) -> Result<Damage, Error> {
+        let mut damage = Damage::default();
+        self.away.fill(0);
+        (self.len, self.stashed) = (0, 0);
+        self.survey(&mut damage);
+        self.survey_stash(&mut damage)?;
+        damage.unflagged = self.flag();
+        damage.hidden = self.settle_fronts();
+        Ok(damage)
     }
 
     fn survey(&mut self, damage: &mut Damage) {

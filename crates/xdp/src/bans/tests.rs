@@ -511,3 +511,72 @@ fn hits_stop_at_the_most_and_never_begin_again() {
     table.put(7, life, 5).unwrap();
     assert_eq!(table.get(7).unwrap(), Some(Held { life, hits: HITS_MAX }));
 }
+
+/// What somebody else does to the lines: keys of others in free ways, and bans that are taken out.
+fn meddle<S: Shape>(bans: &Bans<S, Plain>, random: &mut Random, foreign: u64) -> Option<u64> {
+    let element = 1 + u32::try_from(random.below(u64::from(bans.lines.header().lines))).unwrap();
+    let way = index(random.below(S::WAYS as u64));
+    let line = bans.lines.line(element);
+    match S::key(&line, way) {
+        0 => {
+            let (first, second) = bans.lines.place(foreign);
+            let seat = [first, second].into_iter().find_map(|element| Some((element, bans.free(element)?)));
+            if let Some((element, way)) = seat {
+                S::set_life(&bans.lines.line(element), way, Life::new(Life::FOREVER, 1, 1, 1));
+                S::set_key(&bans.lines.line(element), way, foreign);
+            }
+            None
+        }
+        key => {
+            S::set_key(&line, way, 0);
+            Some(key)
+        }
+    }
+}
+
+fn is_whole_after_meddling<S: Shape>() {
+    const BANS: u64 = 180;
+    let mut bans = Table::<S>::new(64, 300).bans;
+    let life = Life::new(Life::FOREVER, 1, 1, 1);
+    (1..=BANS).for_each(|key| assert!(bans.put(key << 9, life, 0).unwrap()));
+    let (mut random, mut foreign) = (Random(7), 1_u64 << 30);
+    let mut gone_at_all = 0;
+    for round in 0..400 {
+        let mut gone = Vec::new();
+        for _ in 0..20 {
+            foreign += 1;
+            gone.extend(meddle(&bans, &mut random, foreign));
+        }
+        // As an audit finds it: who is too many, and who is missing.
+        let extra: Vec<u64> = entries(&bans.lines).into_iter().map(|(key, _)| key).filter(|key| *key > BANS << 9).collect();
+        bans.survey_again().unwrap();
+        extra.into_iter().for_each(|key| assert!(bans.remove(key).unwrap(), "{round}"));
+        gone_at_all += gone.len();
+        gone.into_iter().filter(|key| *key <= BANS << 9).for_each(|key| assert!(bans.put(key, life, 0).unwrap(), "{round}"));
+        assert_eq!(bans.len() as u64, BANS, "{round}");
+        assert!((1..=BANS).all(|key| packet(&mut bans, key << 9, 5) == Some(life)), "{round}: a ban is hidden");
+    }
+    assert!(gone_at_all > 1_000, "{gone_at_all}");
+    (1..=BANS).for_each(|key| assert!(bans.remove(key << 9).unwrap()));
+    let flagged = (1..=64).filter(|element| S::is_overflowed(&bans.lines.line(*element))).count();
+    assert_eq!((bans.len(), bans.stashed(), flagged), (0, 0, 0));
+}
+
+#[test]
+fn whatever_somebody_else_enters_and_takes_out_no_ban_is_hidden_once_it_is_mended() {
+    is_whole_after_meddling::<V4>();
+    is_whole_after_meddling::<V6>();
+}
+
+#[test]
+fn a_sweep_that_meets_what_was_never_entered_counts_anew() {
+    let mut bans = Table::<V4>::new(8, 64).bans;
+    bans.put(1 << 9, Life::new(Life::FOREVER, 1, 1, 1), 0).unwrap();
+    for foreign in 2..=4_u64 {
+        let (element, way) = (bans.lines.place(foreign << 9).0, index(foreign - 1));
+        V4::set_life(&bans.lines.line(element), way, Life::new(3, 1, 1, 1));
+        V4::set_key(&bans.lines.line(element), way, foreign << 9);
+    }
+    bans.sweep(50).unwrap();
+    assert_eq!(bans.len(), 1, "one ban is left, and its gate stays open");
+}

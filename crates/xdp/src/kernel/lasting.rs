@@ -25,6 +25,11 @@ impl Owed {
     pub(super) const fn is_any(&self) -> bool {
         self.settings || self.allow.is_some() || self.local.is_some()
     }
+
+    /// Settings, allowlist, own addresses.
+    pub(super) const fn each(&self) -> [bool; 3] {
+        [self.settings, self.allow.is_some(), self.local.is_some()]
+    }
 }
 
 /// What the kernel took last. Of the two lists there is none before the first order, and while one is owed.

@@ -23,6 +23,7 @@ use super::{
     locked,
     tier::Class,
 };
+use honeymesh_xdp_abi::{ASKED_FROM, ASKED_FROM_MIN};
 use kin::Kin;
 
 /// Before the network stack follows connections, and before the rules that tell it not to.
@@ -143,7 +144,7 @@ impl<'a> Stack<'a> {
             ("tcp", [flags(ACK | RST), vec![is(&[0]), goto("probe")]].concat()),
         ];
         if self.scan.udp {
-            rules.push(("udp", self.is_probing_datagram()));
+            rules.extend([("udp", is_probe_like_an_answer()), ("udp", self.is_probing_datagram())]);
         }
         if self.scan.manner == Manner::Silent {
             rules.push(("tcp", [flags(RST), vec![is(&[0]), goto(talk::TALK)]].concat()));
@@ -188,6 +189,16 @@ impl<'a> Stack<'a> {
     fn drop_or_count(&self, chain: &'static str, counter: &'static str) -> Vec<Rule> {
         drop_or_count(self.layout, chain, counter)
     }
+}
+
+/// From a well-known port, to one that nobody asks from ([`honeymesh_xdp_abi::is_asked_from`]).
+fn is_probe_like_an_answer() -> Vec<Expression> {
+    let source = Expression::Segment { offset: 0, len: 2, to: Register::FIRST };
+    let (below, last) = (SOURCE_PORT_MIN - 1, ASKED_FROM_MIN - 1);
+    let mut rule = vec![source, Expression::Compare(Compare::AtMost, below.to_be_bytes().into()), port(), range(true, (0, last))];
+    rule.extend(ASKED_FROM.map(|port| Expression::Compare(Compare::Differs, port.to_be_bytes().into())));
+    rule.push(goto("probe"));
+    rule
 }
 
 /// What is dropped while dropping.
