@@ -1,3 +1,5 @@
+//! What became of a change that cannot be read back.
+
 use super::{Beginning, Table};
 use crate::nft::{
     layout::{Earns, Manner, Scan, sends_from},
