@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{Daemon, Net, Rung, eventually, fails, in_namespace, is_root, on_both_rungs, wait};
+use common::{Daemon, Net, Rung, eventually, fails, in_namespace, is_root, on_every_rung, wait};
 use nix::sys::signal::Signal;
 use serde_json::Value;
 use std::{
@@ -18,7 +18,7 @@ use std::{
     time::Duration,
 };
 
-on_both_rungs! {
+on_every_rung! {
     the_allowlist_and_the_mode_hold_at_once_and_after_a_restart
     a_restart_keeps_bans_and_the_kernel_never_lets_go_in_between
     on_exit_release_leaves_the_kernel_as_it_was

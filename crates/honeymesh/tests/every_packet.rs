@@ -1,16 +1,24 @@
-//! Every packet of a banned source: of connections that stand, and of those that the machine only passes on.
+//! Every packet of a banned source: of connections that stand, of those that the machine only passes on, and of an interface that has just come.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod common;
 
-use common::{Net, Rung, eventually, in_namespace, on_both_rungs, sh};
+use common::{Net, Rung, eventually, in_namespace, on_every_rung, sh};
 use std::{
+    fs,
     io::{ErrorKind, Read, Write},
-    net::{SocketAddr, TcpListener, TcpStream},
-    time::Duration,
+    net::{SocketAddr, TcpListener, TcpStream, UdpSocket},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+    },
+    time::{Duration, Instant},
 };
 
-on_both_rungs! { a_ban_cuts_connections_that_stand_to_the_node_and_through_it_and_an_unban_lets_them_go_on }
+on_every_rung! {
+    a_ban_cuts_connections_that_stand_to_the_node_and_through_it_and_an_unban_lets_them_go_on
+    an_interface_that_comes_lets_a_banned_source_in_for_less_than_a_second
+}
 
 /// Long enough for a packet that is not dropped.
 const MOMENT: Duration = Duration::from_millis(300);
@@ -119,5 +127,91 @@ fn a_ban_cuts_connections_that_stand_to_the_node_and_through_it_and_an_unban_let
     for talk in &mut talks {
         assert_eq!(eventually("the echo of what was held up", || talk.heard()), "during", "{}", talk.0);
     }
+    assert!(daemon.stop().0.success());
+}
+
+/// How often an interface comes: the middle one of so many does not depend on what else the machine was doing once or twice.
+const TIMES: usize = 5;
+/// Whoever is banned, and whoever is not, behind the interface that comes; where both send to.
+const SENDERS: [&str; 2] = ["10.78.0.2", "10.78.0.3"];
+const LATE: (&str, u16) = ("10.78.0.1", 4_001);
+
+/// What two senders do, by their own clock: each datagram tells when it was sent, so however late whoever measures wakes up is no matter.
+#[derive(Default)]
+struct Senders {
+    stop: AtomicBool,
+    /// When the last datagram was sent that came through, in microseconds since the begin; of each sender.
+    last: [AtomicU64; 2],
+}
+
+impl Senders {
+    /// Both send all the time: as soon as there is something to send by.
+    fn send(&self, began: Instant) {
+        let mut sockets: [Option<UdpSocket>; 2] = [None, None];
+        while !self.stop.load(Relaxed) {
+            for (socket, from) in sockets.iter_mut().zip(SENDERS) {
+                *socket = socket.take().or_else(|| UdpSocket::bind((from, 0)).ok());
+                let stamp = u64::try_from(began.elapsed().as_micros()).unwrap();
+                let _nothing_there_yet = socket.as_ref().map(|socket| socket.send_to(&stamp.to_be_bytes(), LATE));
+            }
+            std::thread::sleep(Duration::from_micros(500));
+        }
+    }
+
+    fn hear(&self, socket: &UdpSocket) {
+        let mut stamp = [0; 8];
+        while !self.stop.load(Relaxed) {
+            let Ok((_, from)) = socket.recv_from(&mut stamp) else { continue };
+            let sender = SENDERS.iter().position(|sender| *sender == from.ip().to_string()).unwrap();
+            self.last[sender].fetch_max(u64::from_be_bytes(stamp), Relaxed);
+        }
+    }
+}
+
+/// An interface comes, and goes again. How long after it was there a datagram of the banned source was sent that came through.
+fn let_in(net: &Net, drops: &dyn Fn() -> u64) -> Duration {
+    let (began, senders) = (Instant::now(), Arc::new(Senders::default()));
+    let (sending, hearing) = (senders.clone(), senders.clone());
+    let socket = in_namespace(&net.node, || UdpSocket::bind(("0.0.0.0", LATE.1)).unwrap()).join().unwrap();
+    socket.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
+    let threads =
+        [in_namespace(&net.stranger, move || sending.send(began)), in_namespace(&net.node, move || hearing.hear(&socket))];
+    let before = drops();
+    let (node, stranger) = (&net.node, &net.stranger);
+    sh(&format!("ip -n {node} link add late0 type veth peer name far0 netns {stranger}"));
+    let came = began.elapsed();
+    sh(&format!(
+        "ip -n {node} addr add {}/24 dev late0; ip -n {node} link set late0 up
+         ip -n {stranger} addr add {}/24 dev far0; ip -n {stranger} addr add {}/24 dev far0; ip -n {stranger} link set far0 up",
+        LATE.0, SENDERS[0], SENDERS[1]
+    ));
+    eventually("the first drop", || (drops() > before).then_some(()));
+    let dropped = u64::try_from(began.elapsed().as_micros()).unwrap();
+    eventually("something of the honest one that was sent later", || (senders.last[1].load(Relaxed) > dropped).then_some(()));
+    senders.stop.store(true, Relaxed);
+    threads.into_iter().for_each(|thread| thread.join().unwrap());
+    sh(&format!("ip -n {node} link del late0"));
+    Duration::from_micros(senders.last[0].load(Relaxed)).saturating_sub(came)
+}
+
+fn an_interface_that_comes_lets_a_banned_source_in_for_less_than_a_second(rung: Rung) {
+    let net = Net::on(rung);
+    let config = net.config("");
+    let text = fs::read_to_string(&config).unwrap();
+    let named = format!("[\"{}\"", net.interface);
+    fs::write(&config, text.replace(&named, &format!("{named}, \"late0\""))).unwrap();
+    let daemon = net.start(&config);
+    net.told(&["ban", SENDERS[0]]);
+    let drops = || net.json(&["bans"])[0]["drops"].as_u64().unwrap();
+    let mut all: Vec<Duration> = (0..TIMES).map(|_| let_in(&net, &drops)).collect();
+    all.sort_unstable();
+    eprintln!("{rung:?}: interfaces that came let the banned source in for {all:?}");
+    assert!(all[TIMES / 2] < Duration::from_secs(1), "{all:?}");
+    let told = net.told(&["events", "--kind", "audit", "--json", "--limit", "100"]);
+    let of = |state: &str| {
+        let all = told.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+        all.filter(|event| event["fields"]["interface"] == "late0" && event["fields"]["state"] == state).count()
+    };
+    assert!(of("attached") >= TIMES && of("absent") >= TIMES - 1, "{told}");
     assert!(daemon.stop().0.success());
 }

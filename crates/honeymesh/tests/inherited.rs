@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::{Daemon, Net, Rung, eventually, is_root, on_both_rungs};
+use common::{Daemon, Net, Rung, eventually, is_root, on_every_rung};
 use std::{
     fs,
     os::{fd::OwnedFd, unix::net::UnixStream},
@@ -48,7 +48,7 @@ fn family(first: u32) -> Vec<(u32, String)> {
     family
 }
 
-on_both_rungs! { no_process_keeps_what_the_daemon_was_started_with }
+on_every_rung! { no_process_keeps_what_the_daemon_was_started_with }
 
 fn no_process_keeps_what_the_daemon_was_started_with(rung: Rung) {
     let net = Net::on(rung);

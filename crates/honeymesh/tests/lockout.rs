@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{Daemon, Net, Rung, eventually, in_namespace, is_root, on_both_rungs, sh};
+use common::{Daemon, Net, Rung, eventually, in_namespace, is_root, on_every_rung, sh};
 use nix::sys::socket::{
     AddressFamily, SockFlag, SockType, SockaddrStorage, UnixAddr, bind, connect, setsockopt, socket, sockopt::SendTimeout,
 };
@@ -23,7 +23,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-on_both_rungs! {
+on_every_rung! {
     a_lockdown_lets_in_friends_and_what_is_connected_and_rolls_back_by_itself
     a_trial_ends_on_time_with_the_daemon_killed_and_is_never_taken_up_again
     a_confirmed_lockdown_holds_over_restarts_until_it_is_left
@@ -197,9 +197,7 @@ impl Sessions {
         let mut command = Command::new("nsenter");
         command.arg(format!("--net=/run/netns/{}", net.node)).args(["unshare", "--mount", "bash", "-c", &script]);
         command.stderr(Stdio::piped()).stdout(Stdio::null()).stdin(Stdio::null());
-        let mut daemon = Daemon::spawn(command);
-        daemon.wait_for("ready");
-        daemon
+        net.start_as(command)
     }
 
     /// As sshd writes it for a session with a terminal; this process stands for the session's.

@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{Daemon, Net, Rung, fails, is_root, on_both_rungs, sh};
+use common::{Daemon, Net, Rung, fails, is_root, on_every_rung, on_xdp_rungs, sh};
 use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
@@ -16,6 +16,12 @@ use std::{
     process::{Command, Stdio},
     time::{Duration, Instant},
 };
+
+on_xdp_rungs! {
+    interfaces_that_come_vanish_and_are_made_anew_are_guarded_and_shown
+    an_interface_that_loses_the_program_gets_it_back_and_the_audit_says_so
+    release_refuses_while_a_daemon_runs_and_then_leaves_nothing_behind
+}
 
 /// Waits until `check` finds what it waits for.
 fn eventually<T>(what: &str, mut check: impl FnMut() -> Option<T>) -> T {
@@ -260,12 +266,8 @@ fn unkept(net: &Net) {
     eventually("its event", || events(net).iter().any(|event| event["fields"]["state"] == "absent").then_some(()));
 }
 
-#[test]
-fn interfaces_that_come_vanish_and_are_made_anew_are_guarded_and_shown() {
-    if !is_root() {
-        return;
-    }
-    let net = Net::new();
+fn interfaces_that_come_vanish_and_are_made_anew_are_guarded_and_shown(rung: Rung) {
+    let net = Net::on(rung);
     let daemon = net.start(&config(&net, "\"late0\", \"veth*\""));
     let state = |name: &str| interface(&net, name)["state"].as_str().unwrap().to_owned();
     assert_eq!((state("late0"), state("veth*")), ("absent".into(), "absent".into()));
@@ -281,7 +283,7 @@ fn interfaces_that_come_vanish_and_are_made_anew_are_guarded_and_shown() {
             stranger = net.stranger
         ));
         let attached = eventually("late0 is guarded", || Some(interface(&net, "late0")).filter(|late| late["attached"] == true));
-        assert_eq!(attached["xdp_mode"], "native", "{round}");
+        assert_eq!(attached["xdp_mode"], rung.mode(), "{round}");
         let drops = || net.json(&["bans"])[0]["drops"].as_u64().unwrap();
         let before = drops();
         eventually("its neighbour's ban holds there", || {
@@ -304,12 +306,8 @@ fn interfaces_that_come_vanish_and_are_made_anew_are_guarded_and_shown() {
     assert!(daemon.stop().0.success());
 }
 
-#[test]
-fn an_interface_that_loses_the_program_gets_it_back_and_the_audit_says_so() {
-    if !is_root() {
-        return;
-    }
-    let net = Net::new();
+fn an_interface_that_loses_the_program_gets_it_back_and_the_audit_says_so(rung: Rung) {
+    let net = Net::on(rung);
     let mut daemon = net.start(&net.config(""));
     net.told(&["ban", "10.77.0.2"]);
     sabotage(&net, "links");
@@ -331,7 +329,7 @@ fn an_interface_that_loses_the_program_gets_it_back_and_the_audit_says_so() {
     assert!(daemon.stop().0.success());
 }
 
-on_both_rungs! { what_a_newer_version_left_gives_way_and_status_says_so }
+on_every_rung! { what_a_newer_version_left_gives_way_and_status_says_so }
 
 fn what_a_newer_version_left_gives_way_and_status_says_so(rung: Rung) {
     let net = Net::on(rung);
@@ -341,7 +339,7 @@ fn what_a_newer_version_left_gives_way_and_status_says_so(rung: Rung) {
     assert!(!net.json(&["status"])["warnings"].to_string().contains("a newer honeymesh"));
     assert!(daemon.stop().0.success());
     match rung {
-        Rung::Highest => fs::rename(net.pins(), net.pin_dir.join("v4000")).unwrap(),
+        Rung::Highest | Rung::Generic => fs::rename(net.pins(), net.pin_dir.join("v4000")).unwrap(),
         Rung::Nftables => {
             let table = |family: &str, what: &str, more: &str| {
                 let comment = format!("comment \"honeymesh {what}, version 4000\";");
@@ -369,12 +367,8 @@ fn what_a_newer_version_left_gives_way_and_status_says_so(rung: Rung) {
     assert!(daemon.stop().0.success());
 }
 
-#[test]
-fn release_refuses_while_a_daemon_runs_and_then_leaves_nothing_behind() {
-    if !is_root() {
-        return;
-    }
-    let net = Net::new();
+fn release_refuses_while_a_daemon_runs_and_then_leaves_nothing_behind(rung: Rung) {
+    let net = Net::on(rung);
     let config = net.config("");
     let daemon = net.start(&config);
     net.told(&["ban", "10.77.0.2"]);

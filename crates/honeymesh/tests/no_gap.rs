@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::{Daemon, Net, Rung, in_namespace, is_root, on_both_rungs, sh};
+use common::{Daemon, Net, Rung, in_namespace, is_root, on_every_rung, sh};
 use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
@@ -139,6 +139,14 @@ const ROUNDS: [(End, &str); 6] = [
     (End::Replaced(99), "max = 5000"),
 ];
 
+/// What its links can differ in: the tables are those of the rung above.
+const ROUNDS_OF_GENERIC: [(End, &str); 4] = [
+    (End::Stopped, "max = 1000"),
+    (End::Killed, "max = 5000"),
+    (End::Replaced(1), "max = 5000"),
+    (End::BothKilled, "max = 5000"),
+];
+
 /// Its tables have one kind and one version.
 const ROUNDS_OF_NFTABLES: [(End, &str); 4] =
     [(End::Stopped, "max = 1000"), (End::Killed, "max = 5000"), (End::BothKilled, "max = 5000"), (End::Stopped, "max = 5000")];
@@ -169,7 +177,7 @@ fn expect_nobody(writer: &str) {
     assert_eq!([line("NoNewPrivs"), line("Seccomp")], ["1", "2"]);
 }
 
-on_both_rungs! { restarts_kills_and_upgrades_under_traffic_leak_no_banned_packet_and_lose_no_honest_one }
+on_every_rung! { restarts_kills_and_upgrades_under_traffic_leak_no_banned_packet_and_lose_no_honest_one }
 
 fn restarts_kills_and_upgrades_under_traffic_leak_no_banned_packet_and_lose_no_honest_one(rung: Rung) {
     let net = Net::on(rung);
@@ -188,9 +196,10 @@ fn restarts_kills_and_upgrades_under_traffic_leak_no_banned_packet_and_lose_no_h
 
     let rounds = match rung {
         Rung::Highest => &ROUNDS[..],
+        Rung::Generic => &ROUNDS_OF_GENERIC,
         Rung::Nftables => &ROUNDS_OF_NFTABLES,
     };
-    if rung == Rung::Nftables {
+    if !rung.is_xdp() {
         expect_nobody(&writer(&daemon));
     }
     let mut least = 0;
@@ -202,21 +211,22 @@ fn restarts_kills_and_upgrades_under_traffic_leak_no_banned_packet_and_lose_no_h
             End::Stopped => assert!(daemon.stop().0.success()),
             End::Killed | End::Replaced(_) => daemon.kill(),
             End::BothKilled => {
-                let helper = match rung {
-                    Rung::Highest => net.json(&["status"])["keeper"]["pid"].as_i64().unwrap().to_string(),
-                    Rung::Nftables => writer(&daemon),
+                let helper = if rung.is_xdp() {
+                    net.json(&["status"])["keeper"]["pid"].as_i64().unwrap().to_string()
+                } else {
+                    writer(&daemon)
                 };
                 kill(Pid::from_raw(helper.parse().unwrap()), Signal::SIGKILL).unwrap();
                 daemon.kill();
             }
         }
-        let own = if rung == Rung::Highest { versions(&net.pin_dir) } else { Vec::new() };
+        let own = if rung.is_xdp() { versions(&net.pin_dir) } else { Vec::new() };
         if let End::Replaced(other) = end {
             fs::rename(&own[0], own[0].with_file_name(format!("v{other}"))).unwrap();
         }
         with_tables(&config, tables);
         daemon = net.start(&config);
-        if rung == Rung::Highest {
+        if rung.is_xdp() {
             assert_eq!((versions(&net.pin_dir), own.len()), (own, 1), "{end:?}: whatever was there, it is one version's now");
         }
         assert_eq!(net.json(&["bans"]).as_array().unwrap().len(), BANNED.len(), "{end:?}");

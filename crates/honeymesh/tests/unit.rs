@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{Daemon, Net, Rung, eventually, is_root, on_both_rungs};
+use common::{Net, Rung, eventually, is_root, on_every_rung};
 use std::{
     fs,
     os::unix::fs::{MetadataExt, chown},
@@ -11,7 +11,7 @@ use std::{
     process::{Command, Output, Stdio},
 };
 
-on_both_rungs! { the_daemon_works_with_no_more_than_its_unit_leaves_it }
+on_every_rung! { the_daemon_works_with_no_more_than_its_unit_leaves_it }
 
 /// What the unit says the program is.
 const PROGRAM: &str = "/usr/local/bin/honeymesh";
@@ -155,14 +155,13 @@ fn the_daemon_works_with_no_more_than_its_unit_leaves_it(rung: Rung) {
          [[cluster]]\nname = \"m\"\nkey_file = \"{}\"\nkey_grace = \"1s\"\n",
         old.display()
     ));
-    let mut daemon = Daemon::spawn(confined(&net, &config));
-    daemon.wait_for("ready");
+    let daemon = net.start_as(confined(&net, &config));
     let status = net.json(&["status"]);
     // Of nf_tables that it is not XDP, and nothing else.
-    assert_eq!(status["warnings"].as_array().unwrap().len(), usize::from(rung == Rung::Nftables), "{status}");
+    assert_eq!(status["warnings"].as_array().unwrap().len(), usize::from(!rung.is_xdp()), "{status}");
     assert_ne!(status["user"], "root");
     // Pinned where others see it, traps on low and dark ports, bans, and keys that are rewritten.
-    if rung == Rung::Highest {
+    if rung.is_xdp() {
         assert!(fs::read_dir(&net.pin_dir).unwrap().next().is_some());
     }
     let probe = eventually("a self-probe", || Some(net.json(&["status"])["probe"].clone()).filter(|probe| !probe.is_null()));
@@ -177,8 +176,7 @@ fn the_daemon_works_with_no_more_than_its_unit_leaves_it(rung: Rung) {
     });
     daemon.kill();
     assert!(!net.reaches(), "the kernel goes on");
-    let mut daemon = Daemon::spawn(confined(&net, &config));
-    daemon.wait_for("ready");
+    let daemon = net.start_as(confined(&net, &config));
     assert!(!net.reaches(), "adopted");
     assert!(daemon.stop().0.success());
 }

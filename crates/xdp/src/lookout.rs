@@ -3,13 +3,20 @@
 
 use crate::{
     AttachMode, InterfaceState, InterfaceStatus, LinkHandle, Steered,
-    netlink::{Netlink, Seen},
+    netlink::{Announcements, Netlink, Seen},
     wanted,
 };
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::{
     collections::{BTreeMap, BTreeSet},
     io,
+    os::fd::AsFd,
+    thread,
+    time::Duration,
 };
+
+/// After an announcement others are gathered for so long: a storm of them costs one look in that time.
+const GATHERED: Duration = Duration::from_millis(20);
 
 /// Looks at the wanted interfaces. Needs no power.
 #[derive(Debug)]
@@ -21,6 +28,8 @@ pub struct Lookout {
     steering: Option<u32>,
     links: Vec<LinkHandle>,
     netlink: Netlink,
+    /// Heard where whoever looks is the one who guards what comes. Elsewhere a keeper is, and hears its own.
+    announcements: Option<Announcements>,
     modes: BTreeMap<String, AttachMode>,
 }
 
@@ -45,7 +54,14 @@ impl Lookout {
     }
 
     fn of(wanted: Vec<String>, program: Option<u32>) -> io::Result<Self> {
-        Ok(Self { wanted, program, steering: None, links: Vec::new(), netlink: Netlink::open()?, modes: BTreeMap::new() })
+        let netlink = Netlink::open()?;
+        Ok(Self { wanted, program, steering: None, links: Vec::new(), netlink, announcements: None, modes: BTreeMap::new() })
+    }
+
+    /// The same, and it hears what the kernel announces: [`Lookout::wait`] has to be called again and again.
+    pub(crate) fn listening(mut self) -> io::Result<Self> {
+        self.announcements = Some(Announcements::open()?);
+        Ok(self)
     }
 
     /// The number of the second program.
@@ -56,6 +72,19 @@ impl Lookout {
     /// From now on looks at these links of the second program, and no others.
     pub fn heed(&mut self, links: Vec<LinkHandle>) {
         self.links = links;
+    }
+
+    /// Waits until it is time to look again: `at_most` so long, and where nf_tables drops only until the kernel announces that an interface
+    /// has come, gone or changed since the last wait ended.
+    pub fn wait(&self, at_most: Duration) {
+        let Some(announcements) = &self.announcements else { return thread::sleep(at_most) };
+        let patience = PollTimeout::try_from(at_most).unwrap_or(PollTimeout::MAX);
+        let mut announced = [PollFd::new(announcements.as_fd(), PollFlags::POLLIN)];
+        if !matches!(poll(&mut announced, patience), Ok(0)) {
+            thread::sleep(GATHERED.min(at_most));
+        }
+        // Before the look: what is announced from now on is for the next one.
+        announcements.drain();
     }
 
     /// Looks once.

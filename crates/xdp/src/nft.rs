@@ -53,7 +53,7 @@ pub(crate) use log::Log;
 #[cfg(feature = "testing")]
 pub(crate) use log::{ends, records};
 use nix::fcntl::Flock;
-use orders::{Answer, Line, Network, Order, PER_ORDER_MAX};
+use orders::{Answer, Depth, Line, Network, Order, PER_ORDER_MAX};
 use std::{
     cell::{Cell, RefCell},
     fs::File,
@@ -211,7 +211,7 @@ impl Nft {
             self.knocks = None;
         }
         // Which interfaces are guarded is known only now.
-        let mended = self.look_again()?;
+        let mended = self.look_again(Depth::Whole)?;
         self.note(mended);
         if let Some(replaced) = self.replaced() {
             tracing::info!("{replaced}");

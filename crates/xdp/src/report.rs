@@ -72,6 +72,8 @@ pub struct Counters {
     pub budget_full: u64,
     /// Probes not counted because no scan state could be made.
     pub scan_state_lost: u64,
+    /// Ports that count for a short while only, because there was no room for one that counts for a whole window. Where nf_tables drops.
+    pub scan_rushed: u64,
     /// Packets behind more nested prefix bans than are followed.
     pub too_nested: u64,
     /// Verdict: dropped because of a lockdown.
@@ -122,6 +124,7 @@ impl Counters {
             scans: sum(Counter::Scans),
             budget_full: sum(Counter::BudgetFull),
             scan_state_lost: sum(Counter::ScanStateLost),
+            scan_rushed: 0,
             too_nested: sum(Counter::TooNested),
             dropped_lockdown: sum(Counter::DroppedLockdown),
             answered: sum(Counter::Answered),

@@ -10,7 +10,7 @@ use common::{
     wait, wire,
 };
 use honeymesh_types::{Fate, KnockKind};
-use honeymesh_xdp::{Dark, Kernel, Knocks, Options, now};
+use honeymesh_xdp::{Dark, Knocks, Options, now};
 use honeymesh_xdp_program::testing::{ACK, Packet, RST, SYN};
 use std::{collections::BTreeSet, net::TcpListener, ops::Range, os::fd::AsFd, thread, time::Duration};
 
@@ -105,11 +105,11 @@ fn traps() -> [TcpListener; 2] {
     ["127.0.0.1:0", "[::1]:0"].map(|at| TcpListener::bind(at).unwrap())
 }
 
-fn where_xdp_drops(what: &str, dark: Dark) {
+fn where_xdp_drops(kind: Kind, what: &str, dark: Dark) {
     alone(what, |room| {
-        let stage = Stage::new(room, Kind::Xdp);
+        let stage = Stage::new(room, kind);
         let [v4, v6] = traps();
-        let (mut kernel, mut knocks) = Kernel::start(&options(&stage, dark)).unwrap();
+        let (mut kernel, mut knocks) = kind.kernel(&options(&stage, dark)).unwrap();
         kernel.set_local(&[HERE, HERE6].map(|addr| addr.parse().unwrap())).unwrap();
         if dark == Dark::Trap {
             kernel.arm(Some(v4.as_fd()), Some(v6.as_fd())).unwrap();
@@ -135,7 +135,12 @@ fn where_nf_tables_drops(what: &str, dark: Dark) {
 
 #[test]
 fn no_suspect_meets_the_trap_where_xdp_drops() {
-    where_xdp_drops("a blind forger, XDP", Dark::Trap);
+    where_xdp_drops(Kind::Xdp, "a blind forger, XDP", Dark::Trap);
+}
+
+#[test]
+fn no_suspect_meets_the_trap_where_generic_xdp_drops() {
+    where_xdp_drops(Kind::Generic, "a blind forger, generic XDP", Dark::Trap);
 }
 
 #[test]
@@ -145,7 +150,12 @@ fn no_suspect_meets_the_trap_where_nf_tables_drops() {
 
 #[test]
 fn where_dark_ports_are_silent_only_what_is_weighed_is_answered_by_xdp() {
-    where_xdp_drops("silence and a blind forger, XDP", Dark::Silent);
+    where_xdp_drops(Kind::Xdp, "silence and a blind forger, XDP", Dark::Silent);
+}
+
+#[test]
+fn where_dark_ports_are_silent_only_what_is_weighed_is_answered_by_generic_xdp() {
+    where_xdp_drops(Kind::Generic, "silence and a blind forger, generic XDP", Dark::Silent);
 }
 
 #[test]

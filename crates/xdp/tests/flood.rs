@@ -6,6 +6,7 @@ mod common;
 use aya::maps::{HashMap, Map, MapData};
 use common::{
     PATIENCE, Peer, Room, alone,
+    backend::Kind,
     flood::Wire,
     hour, ip,
     traps::{accepted, arm, close, is_idle, talk, traps},
@@ -43,6 +44,10 @@ struct Scene {
 
 impl Scene {
     fn new(room: &Room, syns_per_second: u32) -> Self {
+        Self::on(Kind::Xdp, room, syns_per_second)
+    }
+
+    fn on(kind: Kind, room: &Room, syns_per_second: u32) -> Self {
         let peer = Peer::new();
         peer.cable("hm0", "hm1");
         // The addresses of crafted frames.
@@ -51,7 +56,7 @@ impl Scene {
         let mut options = room.options(&["hm1"]);
         (options.pin_dir, options.exit) = (room.pin_dir().with_file_name("far"), OnExit::Release);
         let far = peer.run(move || Kernel::start(&options).unwrap().0);
-        let (kernel, knocks, traps) = guard(room, syns_per_second);
+        let (kernel, knocks, traps) = guard(kind, room, syns_per_second);
         Self { kernel, knocks, traps, far, peer }
     }
 
@@ -96,12 +101,12 @@ impl Scene {
 }
 
 /// The guarded host, with its traps.
-fn guard(room: &Room, syns_per_second: u32) -> (Kernel, Knocks, [TcpListener; 2]) {
+fn guard(kind: Kind, room: &Room, syns_per_second: u32) -> (Kernel, Knocks, [TcpListener; 2]) {
     let mut options = room.options(&["hm0"]);
     options.scan.ports = 16;
     options.flood = Flood::Cookie { syns_per_second };
     options.dark = Dark::Trap;
-    let (mut kernel, knocks) = Kernel::start(&options).unwrap();
+    let (mut kernel, knocks) = kind.kernel(&options).unwrap();
     kernel.set_local(&HERE.map(|addr| addr.parse().unwrap())).unwrap();
     let traps = traps();
     arm(&mut kernel, &traps);
@@ -145,8 +150,15 @@ fn forged(n: u32, port: u16) -> Vec<u8> {
 
 #[test]
 fn a_real_client_connects_to_any_dark_port_and_its_first_words_are_told() {
+    // What answers sends in another way on each.
+    for kind in [Kind::Xdp, Kind::Generic] {
+        a_real_client_connects(kind);
+    }
+}
+
+fn a_real_client_connects(kind: Kind) {
     alone("real clients", |room| {
-        let mut scene = Scene::new(room, 1);
+        let mut scene = Scene::on(kind, room, 1);
         for here in HERE {
             for port in [1, 23, 31_337, 65_535] {
                 let mut stream = scene.connect(here, port).unwrap();
@@ -335,7 +347,7 @@ fn when_the_daemon_dies_in_a_flood_dark_ports_are_closed_at_once_bans_hold_and_t
             for port in [80, 31_337] {
                 assert!(is_silent(&peer, HERE[banned], port), "{round}: banned, {port}");
             }
-            let (kernel, knocks, traps) = guard(room, 1);
+            let (kernel, knocks, traps) = guard(Kind::Xdp, room, 1);
             scene = Scene { kernel, knocks, traps, far, peer };
             let after = scene.kernel.counters().unwrap();
             let whole = [after.answered - before.answered, after.dropped_flood - before.dropped_flood];

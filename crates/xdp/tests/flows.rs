@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{PATIENCE, Peer, alone, hour, ip, wait};
+use common::{PATIENCE, Peer, alone, backend::Kind, hour, ip, wait};
 use honeymesh_types::Scope;
 use honeymesh_xdp::{Kernel, now};
 use honeymesh_xdp_program::testing::{HERE4, HERE6, Packet};
@@ -17,6 +17,20 @@ use std::{
     os::fd::AsRawFd,
     time::Duration,
 };
+
+/// Each case becomes a test of XDP in the driver, and of XDP in the network stack, which sees a packet as that has made it.
+macro_rules! cases {
+    ($($case:ident)+) => {
+        mod xdp { $( #[test] fn $case() { super::$case(super::Kind::Xdp); } )+ }
+        mod generic { $( #[test] fn $case() { super::$case(super::Kind::Generic); } )+ }
+    };
+}
+
+cases! {
+    a_connection_is_cut_in_the_middle_by_a_ban_and_goes_on_when_it_is_lifted
+    what_is_forwarded_to_a_host_behind_this_one_is_dropped_all_the_same
+    tagged_frames_on_the_wire_are_dropped_all_the_same
+}
 
 /// Long enough for a packet that is not dropped.
 const MOMENT: Duration = Duration::from_millis(300);
@@ -35,12 +49,11 @@ fn heard(stream: &mut TcpStream) -> Vec<u8> {
     }
 }
 
-#[test]
-fn a_connection_is_cut_in_the_middle_by_a_ban_and_goes_on_when_it_is_lifted() {
+fn a_connection_is_cut_in_the_middle_by_a_ban_and_goes_on_when_it_is_lifted(kind: Kind) {
     alone("cut connections", |room| {
         let peer = Peer::new();
         peer.cable("hm0", "hm1");
-        let (mut kernel, _knocks) = Kernel::start(&room.options(&["hm0"])).unwrap();
+        let (mut kernel, _knocks) = kind.kernel(&room.options(&["hm0"])).unwrap();
         for (here, subject) in [
             ("192.0.2.1:4000", "192.0.2.2"),
             ("192.0.2.1:4001", "192.0.2.0/28"),
@@ -111,8 +124,7 @@ fn behind(guest: &Peer) {
     }
 }
 
-#[test]
-fn what_is_forwarded_to_a_host_behind_this_one_is_dropped_all_the_same() {
+fn what_is_forwarded_to_a_host_behind_this_one_is_dropped_all_the_same(kind: Kind) {
     alone("forwarded packets", |room| {
         let (peer, guest) = (Peer::new(), Peer::new());
         peer.cable("hm0", "hm1");
@@ -121,7 +133,7 @@ fn what_is_forwarded_to_a_host_behind_this_one_is_dropped_all_the_same() {
             ip("route add 10.66.0.0/24 via 192.0.2.1");
             ip("-6 route add 2001:db8:66::/64 via 2001:db8::1");
         });
-        let (mut kernel, _knocks) = Kernel::start(&room.options(&["hm0"])).unwrap();
+        let (mut kernel, _knocks) = kind.kernel(&room.options(&["hm0"])).unwrap();
         for (to, subject) in [("10.66.0.2:5000", "192.0.2.2"), ("[2001:db8:66::2]:5001", "2001:db8::/64")] {
             let socket = guest.run(move || UdpSocket::bind(to).unwrap());
             socket.set_read_timeout(Some(PATIENCE)).unwrap();
@@ -152,12 +164,11 @@ fn send_frame(interface: &str, frame: &[u8]) {
     assert_eq!(send(socket.as_raw_fd(), frame, MsgFlags::empty()).unwrap(), frame.len());
 }
 
-#[test]
-fn tagged_frames_on_the_wire_are_dropped_all_the_same() {
+fn tagged_frames_on_the_wire_are_dropped_all_the_same(kind: Kind) {
     alone("tagged frames", |room| {
         let peer = Peer::new();
         peer.cable("hm0", "hm1");
-        let (mut kernel, _knocks) = Kernel::start(&room.options(&["hm0"])).unwrap();
+        let (mut kernel, _knocks) = kind.kernel(&room.options(&["hm0"])).unwrap();
         let tags: [&[u16]; 3] = [&[0x8100], &[0x88a8, 0x8100], &[0x8100, 0x8100]];
         let sources = [("203.0.113.7", HERE4, "203.0.113.7"), ("2001:db8:bad:7::1", HERE6, "2001:db8:bad::/48")];
         for (source, here, subject) in sources {

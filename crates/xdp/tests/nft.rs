@@ -12,14 +12,14 @@ use common::{
 };
 use honeymesh_types::{Enforcement, Grade, Lockdown, Reasons, Scope};
 use honeymesh_xdp::{AttachMode, Dark, Error, InterfaceState, Kernel, Nft, NftEnds, NftWriter, OnExit, now, release_nft};
-use honeymesh_xdp_program::testing::{Packet, SYN};
 use std::{
     io::{ErrorKind, Read, Write},
     net::{SocketAddr, TcpListener, TcpStream},
     os::fd::AsFd,
     process::Command,
+    sync::mpsc,
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 /// What `nft` says of our table before the network stack, without owner, times and counts.
@@ -297,87 +297,6 @@ fn beside_another_xdp_program_bans_still_drop() {
     });
 }
 
-/// SYNs, each from its source to its port.
-fn syns(all: impl IntoIterator<Item = (String, u16)>) -> Vec<Packet> {
-    all.into_iter().map(|(source, port)| Packet::tcp(&source, HERE, port, SYN)).collect()
-}
-
-#[test]
-fn a_flood_of_forged_sources_is_counted_hides_no_suspect_and_makes_nobody_a_scanner() {
-    alone("forged flood", |room| {
-        let stage = Stage::new(room, Kind::Nft);
-        let mut options = room.options(&["hm0"]);
-        // Nobody is forgotten while this lasts, however busy the machine is.
-        options.scan.window = Duration::from_secs(3_600);
-        let mut nft = nft(&options).unwrap();
-        let mut knocks = nft.take_knocks().unwrap();
-        nft.raise(&ban(SENTINEL, Scope::All, None), now()).unwrap();
-        let suspects: Vec<String> = (1..=50).map(|last| format!("203.0.113.{last}")).collect();
-        let of_suspects = |port| syns(suspects.iter().map(|suspect| (suspect.clone(), port)));
-        assert_eq!(stage.dropped(&nft, &[of_suspects(21), of_suspects(22)].concat()), 0);
-        // More than there is room for: 1,024 sources.
-        let forged = syns((0..5_000_u16).map(|number| (format!("10.0.{}.{}", number >> 8, number & 0xff), 23)));
-        for some in forged.chunks(500) {
-            assert_eq!(stage.dropped(&nft, some), 0, "nobody is taken for a scanner");
-        }
-        let counters = nft.counters().unwrap();
-        assert_eq!((counters.knocks, counters.scans), (5_100, 0));
-        // The suspects had their room already, and all others what was left.
-        assert_eq!(counters.scan_state_lost, 5_000 - (1_024 - 50), "the rest is not counted, and that is");
-        assert_eq!(stage.dropped(&nft, &of_suspects(23)), 50, "whoever was known is caught by the third port");
-        let told = std::iter::from_fn(|| knocks.next(now())).count() as u64;
-        let counters = nft.counters().unwrap();
-        let seen = counters.knocks - counters.scan_state_lost;
-        assert_eq!(told + counters.knocks_limited + counters.knocks_lost, seen, "told, or counted as not told");
-        nft.release().unwrap();
-    });
-}
-
-#[test]
-fn a_port_counts_again_when_its_window_is_over_and_never_twice_within() {
-    alone("window", |room| {
-        let stage = Stage::new(room, Kind::Nft);
-        let mut options = room.options(&["hm0"]);
-        options.scan.window = Duration::from_millis(1_500);
-        let mut nft = nft(&options).unwrap();
-        nft.raise(&ban(SENTINEL, Scope::All, None), now()).unwrap();
-        let probe = |nft: &Nft, ports: &[u16]| stage.dropped(nft, &syns(ports.iter().map(|port| ("203.0.113.7".into(), *port))));
-        for round in 0..3 {
-            assert_eq!(probe(&nft, &[21, 22, 21, 22, 21]), 0, "{round}");
-            thread::sleep(Duration::from_millis(1_700));
-        }
-        assert_eq!(probe(&nft, &[21, 22, 23, 21]), 2);
-        nft.release().unwrap();
-    });
-}
-
-#[test]
-fn what_is_remembered_of_a_scan_stays_when_the_options_change_and_goes_only_with_its_size() {
-    alone("changed options", |room| {
-        let stage = Stage::new(room, Kind::Nft);
-        let mut options = room.options(&["hm0"]);
-        let probe = |nft: &Nft, port| stage.dropped(nft, &syns([("203.0.113.7".into(), port)]));
-        let start = |options: &honeymesh_xdp::Options| {
-            let mut nft = nft_again(options);
-            nft.raise(&ban(SENTINEL, Scope::All, None), now()).unwrap();
-            nft
-        };
-        options.scan.ports = 4;
-        let nft = start(&options);
-        assert_eq!([21, 22].map(|port| probe(&nft, port)), [0; 2]);
-        drop(nft);
-        (options.scan.ports, options.scan.udp, options.dark) = (3, false, Dark::Silent);
-        let nft = start(&options);
-        assert_eq!((probe(&nft, 23), nft.counters().unwrap().scans), (1, 1), "the third port");
-        assert!(!table("inet").contains("slot4_3"), "what nobody asks for is gone");
-        drop(nft);
-        (options.scan.sources, options.scan.budget, options.dark) = (65_536, 65, Dark::Refuse);
-        let nft = start(&options);
-        assert_eq!(probe(&nft, 24), 0, "other sizes are other sets");
-        nft.release().unwrap();
-    });
-}
-
 #[test]
 fn dark_ports_are_traps_as_long_as_the_trap_listens() {
     alone("traps without XDP", |room| {
@@ -482,6 +401,44 @@ fn an_interface_that_is_made_anew_or_comes_late_is_guarded_with_the_next_look() 
         assert!(shown().contains("device \"hm9\"") && !shown().contains("hm0"), "{}", shown());
         assert!(table("inet").contains("iifname \"hm9\""));
         assert!(nft.guard().unwrap().is_none());
+        nft.release().unwrap();
+    });
+}
+
+#[test]
+fn an_interface_that_comes_is_announced_and_nobody_waits_for_the_next_look() {
+    alone("announced interfaces", |room| {
+        let mut nft = nft(&room.options(&["lo", "hm0"])).unwrap();
+        let (mut lookout, (waiting, woken)) = (nft.lookout().unwrap(), mpsc::channel());
+        // So long that only an announcement ends it.
+        let looking = thread::spawn(move || {
+            while waiting.send(lookout.look().unwrap()).is_ok() {
+                lookout.wait(Duration::from_secs(3_600));
+            }
+        });
+        let mut next = |is_there: bool| loop {
+            let seen = nft.look_after(woken.recv_timeout(common::PATIENCE).expect("no look")).unwrap();
+            if seen[1].attached == is_there {
+                return;
+            }
+        };
+        for _ in 0..3 {
+            ip("link add hm0 type veth peer name hm1");
+            next(true);
+            assert!(shown().contains("device \"hm0\""), "{}", shown());
+            ip("link del hm0");
+            next(false);
+        }
+        drop(woken);
+        ip("link add hm0 type veth peer name hm1");
+        looking.join().unwrap();
+        let lookout = nft.lookout().unwrap();
+        let is_patient = (0..20).any(|_| {
+            let start = Instant::now();
+            lookout.wait(Duration::from_millis(100));
+            start.elapsed() >= Duration::from_millis(100)
+        });
+        assert!(is_patient, "what was heard is heard once");
         nft.release().unwrap();
     });
 }

@@ -5,6 +5,7 @@
 
 mod answer;
 mod audit;
+mod crowd;
 mod keeping;
 mod listing;
 mod playing;
@@ -25,6 +26,7 @@ use super::{
 };
 use answer::Asker;
 use audit::Audits;
+use crowd::Crowd;
 use honeymesh_api::{Desk, Refusal, RefusalKind, Response};
 use honeymesh_format::CountsJson;
 use honeymesh_mesh::Streams;
@@ -120,6 +122,7 @@ pub struct Engine<K> {
     troubles: Troubles,
     refusals: Refusals,
     keeping: Keeping,
+    crowd: Crowd,
     shield: Shield,
     players: Players,
     /// What cannot be looked at of the network around.
@@ -188,6 +191,7 @@ impl<K: Enforcer> Engine<K> {
             troubles: Troubles::default(),
             refusals: Refusals::default(),
             keeping: Keeping::default(),
+            crowd: Crowd::default(),
             shield: Shield::default(),
             players: Players::default(),
             unseen: None,

@@ -38,22 +38,60 @@ pub fn is_root() -> bool {
 /// What drops in a test.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rung {
-    /// The first that the machine can: XDP.
+    /// The first that the machine can: XDP in the driver.
     Highest,
+    /// XDP in the network stack.
+    Generic,
     /// nf_tables.
     Nftables,
 }
 
-/// Each case becomes a test of XDP and one of nf_tables.
+impl Rung {
+    /// Are programs of ours on the interfaces, and pins in the BPF file system?
+    pub fn is_xdp(self) -> bool {
+        self != Self::Nftables
+    }
+
+    /// As status and log call it.
+    pub fn mode(self) -> &'static str {
+        match self {
+            Self::Highest => "native",
+            Self::Generic => "generic",
+            Self::Nftables => "nftables",
+        }
+    }
+
+    /// What the configuration says, so that it is this rung.
+    fn attach(self) -> &'static str {
+        match self {
+            Self::Highest => "",
+            Self::Generic => "attach = \"generic\"\n",
+            Self::Nftables => "attach = \"nftables\"\n",
+        }
+    }
+}
+
+/// Each case becomes a test of each of two rungs: XDP's.
 #[allow(unused_macros, clippy::allow_attributes, reason = "not every test file has such cases")]
-macro_rules! on_both_rungs {
+macro_rules! on_xdp_rungs {
     ($($case:ident)+) => {
         mod xdp { $( #[test] fn $case() { if crate::common::is_root() { super::$case(crate::common::Rung::Highest) } } )+ }
+        mod generic { $( #[test] fn $case() { if crate::common::is_root() { super::$case(crate::common::Rung::Generic) } } )+ }
+    };
+}
+#[allow(unused_imports, clippy::allow_attributes, reason = "not every test file has such cases")]
+pub(crate) use on_xdp_rungs;
+
+/// Each case becomes a test of every rung.
+#[allow(unused_macros, clippy::allow_attributes, reason = "not every test file has such cases")]
+macro_rules! on_every_rung {
+    ($($case:ident)+) => {
+        crate::common::on_xdp_rungs! { $($case)+ }
         mod nftables { $( #[test] fn $case() { if crate::common::is_root() { super::$case(crate::common::Rung::Nftables) } } )+ }
     };
 }
 #[allow(unused_imports, clippy::allow_attributes, reason = "not every test file has such cases")]
-pub(crate) use on_both_rungs;
+pub(crate) use on_every_rung;
 
 /// Two namespaces, a veth pair, a state directory. Everything goes when it is dropped.
 pub struct Net {
@@ -183,7 +221,7 @@ impl Net {
     /// A configuration with `more` at its end.
     pub fn config(&self, more: &str) -> PathBuf {
         let file = self.dir.path().join("honeymesh.toml");
-        let attach = if self.rung == Rung::Nftables { "attach = \"nftables\"\n" } else { "" };
+        let attach = self.rung.attach();
         let text = format!(
             "[node]\nname = \"roof\"\nstate_dir = \"{}\"\n[xdp]\n{attach}interfaces = [\"{}\"]\npin_dir = \"{}\"\n[api]\nlisten = \"127.0.0.1:8443\"\n{more}\n",
             self.state_dir().display(),
@@ -212,8 +250,15 @@ impl Net {
 
     /// Starts the daemon and waits for `ready`.
     pub fn start(&self, config: &Path) -> Daemon {
-        let mut daemon = Daemon::spawn(self.daemon_command(config));
-        daemon.wait_for("ready");
+        self.start_as(self.daemon_command(config))
+    }
+
+    /// The same for a daemon that is started in another way. Fails where it does not drop on the rung that is wanted.
+    pub fn start_as(&self, command: Command) -> Daemon {
+        let mut daemon = Daemon::spawn(command);
+        let ready = daemon.wait_for("ready");
+        let wanted = format!("{}:{}", self.interface, self.rung.mode());
+        assert!(ready.contains(&wanted), "it is not {wanted} that is tested: {ready}");
         daemon
     }
 

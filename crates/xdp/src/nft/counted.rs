@@ -32,6 +32,7 @@ pub(super) fn counters(all: &[u64], knocks_lost: u64) -> Counters {
         scans: of("scans"),
         budget_full: of("budget_full"),
         scan_state_lost: of("scan_state_lost"),
+        scan_rushed: of("scan_rushed"),
         steered: of("steered"),
         oracle_answered: of("oracle_answered"),
         silenced: of("silenced"),

@@ -1,6 +1,12 @@
 //! Lockdown, and traps on dark ports.
 
-use super::{Nft, layout::sends_from, locked::Lock, orders::Order, table};
+use super::{
+    Nft,
+    layout::sends_from,
+    locked::Lock,
+    orders::{Depth, Order},
+    table,
+};
 use crate::Error;
 use honeymesh_types::Lockdown;
 use nix::sys::socket::{SockaddrStorage, getsockname, setsockopt, sockopt};
@@ -52,7 +58,7 @@ impl Nft {
         if sends_from() == self.sends_from {
             return Ok(());
         }
-        let mended = self.look_again()?;
+        let mended = self.look_again(Depth::Rules)?;
         self.note(mended);
         Ok(())
     }

@@ -4,7 +4,7 @@
 use super::{
     Nft,
     answers::unexpected,
-    orders::{Answer, Order},
+    orders::{Answer, Depth, Order},
 };
 use crate::{Drift, Error};
 use serde::{Deserialize, Serialize};
@@ -51,7 +51,7 @@ impl Nft {
         if done.as_ref().is_err_and(is_gone) {
             // It is wanted by now, so whatever is said again says it, too: that alone is no news.
             let was_owed = self.owes;
-            done = self.look_again().map(|mended| self.note(Mended { was_owed, ..mended }));
+            done = self.look_again(Depth::Rules).map(|mended| self.note(Mended { was_owed, ..mended }));
         }
         // What is over a bound of ours was never taken.
         self.owes |= matches!(&done, Err(error) if !matches!(error, Error::Full { .. }));
@@ -67,7 +67,7 @@ impl Nft {
                 break;
             }
             // What is refused at that look is not this order's: it may be taken all the same.
-            match self.look_again() {
+            match self.look_again(Depth::Rules) {
                 Ok(mended) => self.note(mended),
                 Err(error) => tracing::debug!(%error, "the kernel refuses something else"),
             }
@@ -84,28 +84,28 @@ impl Nft {
                 break;
             }
             // Nothing is mended yet: the writer only hears of the interfaces.
-            self.look_again()?;
+            self.look_again(Depth::Rules)?;
             done = self.ask(&Order::Attach);
         }
         done
     }
 
     /// Has the writer take the interfaces as they are now, mend what is not as it should be, and say what the kernel has refused.
-    pub(super) fn look_again(&mut self) -> Result<Mended, Error> {
-        let mut done = self.look_once();
+    pub(super) fn look_again(&mut self, depth: Depth) -> Result<Mended, Error> {
+        let mut done = self.look_once(depth);
         for _ in 1..TRIES {
             if !done.as_ref().is_err_and(is_gone) {
                 break;
             }
-            done = self.look_once();
+            done = self.look_once(depth);
         }
         done
     }
 
-    fn look_once(&mut self) -> Result<Mended, Error> {
+    fn look_once(&mut self, depth: Depth) -> Result<Mended, Error> {
         let looked = self.lookout.borrow_mut().look();
         let sight = looked.map_err(|source| Error::Nftables { doing: "look at the interfaces of".into(), source })?;
-        self.guard_as(sight)
+        self.guard_as(sight, depth)
     }
 
     /// What was mended without a word since this was asked last: of what somebody else had changed ([`Drift::settings_changed`]; then bans

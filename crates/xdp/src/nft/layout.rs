@@ -1,6 +1,7 @@
 //! What our two tables depend on: given this, every chain, rule and set follows.
 
 use super::{
+    memory::Span,
     side::Side,
     tier::{Class, Family, Tier},
 };
@@ -16,6 +17,11 @@ const SOURCES_SHARE: u32 = 4;
 const SOURCES_MIN: u32 = 1_024;
 /// Ranges of ports that are excepted; one more is an error, since each costs a probe a comparison.
 const EXCEPT_MAX: usize = 256;
+/// How long a port counts when there is no room for one that counts for a window. The shorter, the more newcomers are counted in a flood; but
+/// a scan whose ports are farther apart is none then.
+const RUSH_MS: u64 = 4_000;
+/// The kernel removes ended entries of a set about once a second.
+const REMOVED_WITHIN_S: u64 = 1;
 /// A port counts as known a little longer than it counts, so that none counts twice.
 const KNOWN_MS: u64 = 100;
 
@@ -148,9 +154,24 @@ impl Scan {
         usize::from(self.ports).saturating_sub(1)
     }
 
+    /// How long a port counts.
+    pub(super) fn counts_ms(&self, span: Span) -> u64 {
+        match span {
+            Span::Window => self.window_ms,
+            Span::Rush => self.window_ms.min(RUSH_MS),
+        }
+    }
+
     /// How long a port is known.
-    pub(super) const fn known_ms(&self) -> u64 {
-        self.window_ms.saturating_add(KNOWN_MS)
+    pub(super) fn known_ms(&self, span: Span) -> u64 {
+        self.counts_ms(span).saturating_add(KNOWN_MS)
+    }
+
+    /// How many newcomers are counted for a short while within a second, and at once: so few that their sets never run full of them. An
+    /// entry takes its room until the kernel has removed it.
+    pub(super) fn rush_per_second(&self) -> u32 {
+        let seconds = self.known_ms(Span::Rush).div_ceil(1_000) + REMOVED_WITHIN_S + 1;
+        (self.sources / u32::try_from(seconds).unwrap_or(u32::MAX)).max(1)
     }
 }
 

@@ -5,17 +5,18 @@ use super::{
     answers::{self, unexpected},
     lasting::Mended,
     layout::sends_from,
-    orders::{Answer, CARRIERS_MAX, Network, Order},
+    orders::{Answer, CARRIERS_MAX, Depth, Network, Order},
 };
 use crate::{Drift, Error, InterfaceState, InterfaceStatus, Lookout, Sight};
 
 impl Nft {
-    /// What looks at the interfaces, for another thread; it sees those of the calling thread's network namespace.
+    /// What looks at the interfaces, for another thread; it sees those of the calling thread's network namespace, and hears of it at once
+    /// when one comes or goes ([`Lookout::wait`]).
     ///
     /// # Errors
     /// [`Error::Keeper`]: there is no netlink socket.
     pub fn lookout(&self) -> Result<Lookout, Error> {
-        Lookout::for_nft(self.wanted.clone()).map_err(|error| Error::Keeper(error.to_string()))
+        Lookout::for_nft(self.wanted.clone()).and_then(Lookout::listening).map_err(|error| Error::Keeper(error.to_string()))
     }
 
     /// The wanted interfaces, as the writer was told of them last: there and guarded, there and not, or not there.
@@ -30,7 +31,7 @@ impl Nft {
     /// # Errors
     /// [`Error::Nftables`].
     pub fn guard(&mut self) -> Result<Drift, Error> {
-        let looked = self.look_again();
+        let looked = self.look_again(Depth::Whole);
         // What is refused does not keep the self-probe's ban from being entered.
         let missing = self.guard_probe();
         self.note(looked?);
@@ -41,7 +42,8 @@ impl Nft {
     }
 
     /// Takes what a lookout saw: an interface that came, or came back, is guarded from now on. How they stand then. What the kernel
-    /// has refused before is said again; [`Nft::take_mended`] says what there was to mend.
+    /// has refused before is said again; [`Nft::take_mended`] says what there was to mend. The never-ban set is not read back, so bans wait no
+    /// longer for a large one: that is for [`Nft::guard`].
     ///
     /// # Errors
     /// [`Error::Nftables`]: what came is not guarded, or something else is refused; [`Nft::interfaces`] tells which. It is tried again with
@@ -49,7 +51,7 @@ impl Nft {
     pub fn look_after(&mut self, sight: Sight) -> Result<Vec<InterfaceStatus>, Error> {
         let is_news = sight != self.seen;
         if is_news || self.owes {
-            match self.guard_as(sight) {
+            match self.guard_as(sight, Depth::Rules) {
                 Ok(mended) => self.note(mended),
                 Err(error) if is_news => return Err(error),
                 // Told when it was refused; the self-probe and the audits go on telling it.
@@ -59,9 +61,9 @@ impl Nft {
         Ok(self.interfaces())
     }
 
-    pub(super) fn guard_as(&mut self, sight: Sight) -> Result<Mended, Error> {
+    pub(super) fn guard_as(&mut self, sight: Sight, depth: Depth) -> Result<Mended, Error> {
         self.sends_from = sends_from();
-        let answer = self.ask(&Order::Guard(self.network(&sight)));
+        let answer = self.ask(&Order::Guard(self.network(&sight), depth));
         // What was to be mended and was refused is said again with every look, too.
         let answer = answer.inspect_err(|error| self.owes |= matches!(error, Error::Nftables { .. }))?;
         let Answer::Guarded { guarded, refused, state } = answer else { return Err(unexpected()) };

@@ -23,20 +23,41 @@ pub(super) struct Memory {
     pub(super) has_coin: bool,
 }
 
-/// Ports that sources touched first: (source, port), known for a window.
-pub(super) fn first(family: Family) -> String {
-    format!("first{}", family.word())
+/// For how long it is counted which ports a source touches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Span {
+    /// For a window.
+    Window,
+    /// For a short while: whom the sets for a window have no room for. They are full for a whole window once somebody has filled them; these
+    /// have room again all the time.
+    Rush,
+}
+
+impl Span {
+    pub(super) const BOTH: [Self; 2] = [Self::Window, Self::Rush];
+
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Window => "",
+            Self::Rush => "rush_",
+        }
+    }
+}
+
+/// Ports that sources touched first: (source, port), known for as long as they are counted.
+pub(super) fn first(family: Family, span: Span) -> String {
+    format!("{}first{}", span.word(), family.word())
 }
 
 /// Ports that sources touched when the kernel knew them already. A set of its own, so that a flood of sources with one port
 /// each takes no room from those with two.
-pub(super) fn more(family: Family) -> String {
-    format!("more{}", family.word())
+pub(super) fn more(family: Family, span: Span) -> String {
+    format!("{}more{}", span.word(), family.word())
 }
 
-/// An entry in each of these stands for one distinct port of a source within the last window.
-pub(super) fn slot(family: Family, number: usize) -> String {
-    format!("slot{}_{number}", family.word())
+/// An entry in each of these stands for one distinct port of a source within the last window, or rush.
+pub(super) fn slot(family: Family, span: Span, number: usize) -> String {
+    format!("{}slot{}_{number}", span.word(), family.word())
 }
 
 /// Sources that crossed the threshold within the last window and could not be silenced for it: told once.
@@ -99,8 +120,12 @@ fn of_scans(scan: &Scan, family: Family) -> Vec<Memory> {
         key_len: u32::from(family.len()) + port_len,
         ..source(name, scan.sources)
     };
-    let mut all = vec![with_port(first(family)), with_port(more(family))];
-    all.extend((1..=scan.slots()).map(|number| source(slot(family, number), scan.sources)));
+    let mut all = Vec::new();
+    // With a threshold of one port nothing is counted.
+    for span in Span::BOTH.into_iter().filter(|span| *span == Span::Window || scan.slots() > 0) {
+        all.extend([with_port(first(family, span)), with_port(more(family, span))]);
+        all.extend((1..=scan.slots()).map(|number| source(slot(family, span, number), scan.sources)));
+    }
     all.push(source(over(family), scan.sources));
     if scan.earns != Earns::Report {
         let placed = Tier::PLACED.into_iter().filter(|tier| tier.family == family);

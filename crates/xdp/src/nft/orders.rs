@@ -45,7 +45,7 @@ pub(super) enum Order {
     /// Everything that stands.
     Dump,
     /// Is everything but the bans as it should be, with this network? Mends it.
-    Guard(Network),
+    Guard(Network, Depth),
     /// The counters.
     Counters,
     /// Run the self-probe's frames through the rules.
@@ -54,6 +54,15 @@ pub(super) enum Order {
     Release,
     /// Put the tables in the place of another version's, with all that was ordered so far. Answered like [`Order::Open`].
     Attach,
+}
+
+/// How much [`Order::Guard`] reads back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Depth {
+    /// Everything but the bans. With a large never-ban set that takes a while, in which nobody is banned.
+    Whole,
+    /// Not the never-ban set: what was last known of it is believed.
+    Rules,
 }
 
 /// What the network is like.

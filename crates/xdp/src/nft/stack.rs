@@ -37,7 +37,7 @@ const OBSERVING: &str = "observing";
 const HIT_DARK: &str = "hit_dark";
 
 /// Counters, in the order in which they are asked for.
-pub(super) const COUNTERS: [&str; 15] = [
+pub(super) const COUNTERS: [&str; 16] = [
     "dropped_dark",
     "dropped_scan",
     "dropped_lockdown",
@@ -51,6 +51,7 @@ pub(super) const COUNTERS: [&str; 15] = [
     "scans",
     "budget_full",
     "scan_state_lost",
+    "scan_rushed",
     "steered",
     "oracle_answered",
 ];
@@ -181,7 +182,7 @@ impl<'a> Stack<'a> {
             let found = vec![Expression::InSet(kin.placed.name().into()), goto(silenced)];
             rules.push((kin.probe, [kin.source(), found].concat()));
         }
-        rules.push((kin.probe, vec![goto(kin.weigh)]));
+        rules.push((kin.probe, vec![goto(kin.window.count)]));
         rules
     }
 
@@ -224,4 +225,59 @@ fn from(interface: &str) -> Vec<Expression> {
 fn excepted(scan: &Scan, chain: &'static str) -> Vec<Rule> {
     let one = |ports: &(u16, u16)| (chain, vec![port(), range(true, *ports), Expression::Verdict(Verdict::Accept)]);
     scan.except.iter().map(one).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nft::{layout::sends_from, side::Side, tier::Tier};
+    use std::collections::BTreeSet;
+
+    /// `NFT_JUMP_STACK_SIZE`: the kernel refuses rules by which a packet may go through more chains.
+    const CHAINS_MAX: usize = 16;
+
+    fn layouts() -> impl Iterator<Item = Layout> {
+        let bits = |bits: u8| [1, 2, 4].map(|bit| bits & bit != 0);
+        let manners = [Manner::Refuse, Manner::Silent, Manner::Trap];
+        let all = manners.into_iter().flat_map(|manner| [Earns::Silence, Earns::Ban, Earns::Report].map(|earns| (manner, earns)));
+        all.flat_map(move |(manner, earns)| {
+            (0..8).map(move |number| {
+                let [is_enforcing, is_locked, oracle] = bits(number);
+                let scan = Scan {
+                    ports: 3,
+                    window_ms: 60_000,
+                    earns,
+                    ttl_ms: 60_000,
+                    budget: 8,
+                    sources: 1_024,
+                    udp: true,
+                    oracle,
+                    manner,
+                    except: vec![(25, 25)],
+                    sends_from: sends_from(),
+                };
+                let tiers = BTreeSet::from(Tier::USUAL);
+                Layout { tiers, is_enforcing, carriers: vec!["lo".into()], scan: Some(scan), traps: [Some(1); 2], is_locked }
+            })
+        })
+    }
+
+    /// How many chains a packet may go through from here on.
+    fn depth(rules: &[Rule], chain: &str) -> usize {
+        let leads_to =
+            rules.iter().filter(|(from, _)| *from == chain).flat_map(|(_, steps)| steps).filter_map(|step| match step {
+                Expression::Verdict(Verdict::Goto(to) | Verdict::Jump(to)) => Some(*to),
+                _ => None,
+            });
+        1 + leads_to.collect::<BTreeSet<_>>().into_iter().map(|to| depth(rules, to)).max().unwrap_or(0)
+    }
+
+    #[test]
+    fn no_packet_goes_through_more_chains_than_the_kernel_allows() {
+        for layout in layouts() {
+            assert!(!layout.tiers_of(Side::Ingress).is_empty());
+            let depth = depth(&Stack::of(&layout).unwrap().rules(), ARRIVED);
+            assert!((8..=CHAINS_MAX).contains(&depth), "{depth}: {layout:?}");
+        }
+    }
 }

@@ -7,6 +7,8 @@ mod probing;
 mod sets;
 mod staged;
 mod taken;
+#[cfg(test)]
+mod tests;
 
 use super::{
     bytes::Batch,
@@ -16,7 +18,7 @@ use super::{
     layout::{Layout, Scan},
     locked::{LOCKED, Lock, Locked, PROTOCOLS, SLACK_MS},
     objects::{self, Hook, TABLE},
-    orders::{Failure, FailureKind, Network},
+    orders::{Depth, Failure, FailureKind, Network},
     side::Side,
     socket::{Socket, THINGS_MAX},
     stack::{self, Stack},
@@ -47,15 +49,24 @@ pub(super) struct Table {
     max_bans: u32,
     releases: bool,
     picture: Picture,
+    /// The sides that it is not of: they were changed, and could not be read since.
+    unread: BTreeSet<Side>,
+    /// What has been done cannot be read back, as when others change their tables all the time.
+    #[cfg(test)]
+    is_unreadable: bool,
     taken: TakenBySide,
     /// What was ordered while another version's tables still go on.
     staged: Option<Staged>,
     /// The version of those.
     replaces: Option<u32>,
+    /// The interface that was found last to be one that cannot be guarded.
+    refused_last: String,
     /// Something that was ordered is not in the kernel, which has refused it: all of it is to be said again.
     owes: bool,
-    /// Which sides have another never-ban set than is wanted.
+    /// Which sides have another never-ban set than is wanted, ...
     owes_allow: BTreeSet<Side>,
+    /// ... and on which of those somebody else has changed it.
+    allow_changed: BTreeSet<Side>,
     /// A never-ban set was ordered, not only found.
     is_allow_ordered: bool,
     /// For [`State::has_allow`].
@@ -102,11 +113,16 @@ impl Table {
             max_bans,
             releases,
             picture: Picture::default(),
+            unread: BTreeSet::new(),
+            #[cfg(test)]
+            is_unreadable: false,
             taken: TakenBySide::new(),
             staged: None,
             replaces: None,
+            refused_last: String::new(),
             owes: false,
             owes_allow: BTreeSet::new(),
+            allow_changed: BTreeSet::new(),
             is_allow_ordered: false,
             has_allow: false,
             mended: Mended::default(),
@@ -274,8 +290,21 @@ impl Table {
         // There is nothing in them yet.
         let new: BTreeSet<Tier> = found.iter().flat_map(|(_, _, sets)| sets.new_tiers()).collect();
         self.counts.forget(|tier| new.contains(tier));
-        self.picture.retake(found::picture(&mut self.socket, sides).map_err(failed)?, sides);
-        Ok((new, found.iter().all(|(side, _, sets)| self.are_set_right(*side, sets))))
+        // It is done, whether it can be read back now or not.
+        let is_read = self.retake_picture(sides).is_ok();
+        Ok((new, !is_read || found.iter().all(|(side, _, sets)| self.are_set_right(*side, sets))))
+    }
+
+    /// Takes what these sides are now for what was left. What cannot be read stays to be read, and is made anew when everything is looked at next.
+    fn retake_picture(&mut self, sides: &[Side]) -> io::Result<()> {
+        self.unread.extend(sides);
+        #[cfg(test)]
+        if self.is_unreadable {
+            return Err(io::ErrorKind::Interrupted.into());
+        }
+        self.picture.retake(found::picture(&mut self.socket, sides)?, sides);
+        self.unread.retain(|side| !sides.contains(side));
+        Ok(())
     }
 
     /// An owned table is left alone by `nft flush ruleset`. One that is to be held must outlive us.
@@ -400,7 +429,7 @@ impl Table {
 
     fn say_all(&mut self) -> Result<(), Failure> {
         self.settle_over()?;
-        self.rewrite_allow(&Side::BOTH)?;
+        self.pay_allow(&Side::BOTH)?;
         if self.layout.is_locked { self.renew_locked(&Side::BOTH) } else { Ok(()) }
     }
 
@@ -468,14 +497,14 @@ impl Table {
 
     /// Takes what the network is like now, and mends whatever is not as it should be, bans excepted: what somebody has changed, and
     /// what the kernel has refused before. [`Table::state`] says whether there was something to mend.
-    pub(super) fn guard(&mut self, network: Network) -> Result<(), Failure> {
+    pub(super) fn guard(&mut self, network: Network, depth: Depth) -> Result<(), Failure> {
         let before = (self.interfaces.clone(), self.layout.clone());
         self.take(network);
         if self.is_staged() {
             return Ok(());
         }
         let was_owed = self.owes;
-        let is_changed = self.is_changed().map_err(|error| {
+        let is_changed = self.is_changed(depth).map_err(|error| {
             // Nothing was said: the next order is to find the network as new as this one did.
             (self.interfaces, self.layout) = before.clone();
             Failure::kernel("read", &error)
@@ -483,7 +512,7 @@ impl Table {
         let mut refused = None;
         if is_changed || was_owed {
             refused = self.say_again()?;
-        } else if (&self.interfaces, &self.layout) != (&before.0, &before.1) {
+        } else if (&self.interfaces, &self.layout) != (&before.0, &before.1) || !self.unread.is_empty() {
             self.settle().inspect_err(|_| self.owe())?;
         }
         self.mended.is_changed |= is_changed;
@@ -511,17 +540,18 @@ impl Table {
     }
 
     /// Has somebody changed chains, rules, sets, allowlist or lockdown? While the kernel refuses what is wanted, what it took last counts.
-    fn is_changed(&mut self) -> io::Result<bool> {
+    fn is_changed(&mut self, depth: Depth) -> io::Result<bool> {
+        let mut is_changed = false;
+        // Both are read: of each it is to be known what is to be said again.
         for side in Side::BOTH {
-            if self.is_side_changed(side)? || self.is_lock_changed(side)? {
-                return Ok(true);
-            }
+            is_changed |= self.is_side_changed(side, depth)? | self.is_lock_changed(side)?;
         }
-        Ok(false)
+        Ok(is_changed)
     }
 
     /// The chain of an interface that is gone may be gone, too.
     fn are_rules_as_left(&mut self, sides: &[Side]) -> io::Result<bool> {
+        let sides: &[Side] = &sides.iter().copied().filter(|side| !self.unread.contains(side)).collect::<Vec<_>>();
         let now = found::picture(&mut self.socket, sides)?;
         let chains: BTreeSet<String> = self.interfaces.iter().map(|name| objects::base_chain(name)).collect();
         let may_be_gone =

@@ -16,7 +16,7 @@ const NETS: [&str; 6] = ["192.0.2.1/32", "198.51.100.0/24", "0.0.0.0/0", "2001:d
 /// is within its bounds.
 #[must_use]
 pub fn order(octets: &[u8]) -> Option<bool> {
-    if let Ok(Order::Open { network, .. } | Order::Guard(network)) = postcard::from_bytes(octets)
+    if let Ok(Order::Open { network, .. } | Order::Guard(network, _)) = postcard::from_bytes(octets)
         && network.is_sound()
     {
         let names = network.interfaces.iter().chain(&network.carriers);

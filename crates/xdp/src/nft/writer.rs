@@ -144,13 +144,13 @@ fn carry_out(order: Order, table: &mut Table, allow: &mut BTreeSet<ipnet::IpNet>
         Order::Held(net) => return table.held(&net).map(|all| Answer::Elements { all, is_last: true }).map_err(read),
         Order::Lockdown(lock) => table.set_lockdown(lock).map(|()| 0)?,
         Order::Arm(traps) => table.arm(traps).map(|()| 0)?,
-        Order::Guard(network) if network.is_sound() => {
-            let refused = table.guard(network).err();
+        Order::Guard(network, depth) if network.is_sound() => {
+            let refused = table.guard(network, depth).err();
             return Ok(Answer::Guarded { guarded: table.guarded(), refused, state: table.state() });
         }
         Order::Counters => return table.counters().map(Answer::Counted).map_err(read),
         Order::Release => table.release().map(|()| 0)?,
-        Order::Open { .. } | Order::Guard(_) | Order::Dump | Order::Probe => return Err(nonsense()),
+        Order::Open { .. } | Order::Guard(..) | Order::Dump | Order::Probe => return Err(nonsense()),
     };
     Ok(Answer::Done { count, state: table.state() })
 }

@@ -1,8 +1,8 @@
-//! Both back ends behind one face, real frames to them, and what became of those.
+//! All rungs behind one face, real frames to them, and what became of those.
 
 use super::{PATIENCE, Peer, Room, ban, hour, wait};
 use honeymesh_types::{Enforcement, Knock, Lockdown, Scope};
-use honeymesh_xdp::{Counters, Drift, Error, Kernel, Knocks, Nft, NftEnds, NftWriter, Options, now};
+use honeymesh_xdp::{Attach, AttachMode, Counters, Drift, Error, Kernel, Knocks, Nft, NftEnds, NftWriter, Options, now};
 use honeymesh_xdp_program::testing::Packet;
 use std::{
     cell::RefCell,
@@ -24,14 +24,36 @@ pub const HERE6: &str = "2001:db8::1";
 /// How long one end of the cable waits for the other the first time, before it tries again.
 const MEETING: Duration = Duration::from_secs(2);
 
-/// Which back end.
+/// Which rung.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
+    /// XDP in the driver.
     Xdp,
+    /// XDP in the network stack, before everything else there.
+    Generic,
+    /// nf_tables.
     Nft,
 }
 
-/// What both back ends do.
+impl Kind {
+    /// All of them, the highest first.
+    pub const ALL: [Self; 3] = [Self::Xdp, Self::Generic, Self::Nft];
+
+    /// Starts the XDP back end on this rung. Fails where the kernel says that the programs are not there, or there in another way.
+    pub fn kernel(self, options: &Options) -> Result<(Kernel, Knocks), Error> {
+        let (attach, mode) = match self {
+            Self::Xdp => (Attach::Native, AttachMode::Native),
+            Self::Generic => (Attach::Generic, AttachMode::Generic),
+            Self::Nft => panic!("there is no XDP on this rung"),
+        };
+        let started = Kernel::start(&Options { attach, ..options.clone() })?;
+        let seen: Vec<_> = started.0.interfaces().into_iter().map(|seen| (seen.mode, seen.attached)).collect();
+        assert_eq!(seen, vec![(mode, true); options.interfaces.len()], "it is not this rung that is tested");
+        Ok(started)
+    }
+}
+
+/// What all rungs do.
 pub trait Backend {
     fn raise(&mut self, what: &Enforcement) -> Result<(), Error>;
     fn lift(&mut self, subject: &str) -> bool;
@@ -173,8 +195,8 @@ impl<'a> Stage<'a> {
         // Whoever read before is gone, too.
         drop(self.knocks.take());
         let mut backend: Box<dyn Backend> = match self.kind {
-            Kind::Xdp => {
-                let (mut kernel, knocks) = unhindered(|| Kernel::start(&options));
+            Kind::Xdp | Kind::Generic => {
+                let (mut kernel, knocks) = unhindered(|| self.kind.kernel(&options));
                 kernel.set_local(&[HERE, HERE6].map(|addr| addr.parse().unwrap())).unwrap();
                 self.knocks.replace(Some(knocks));
                 Box::new(kernel)

@@ -169,6 +169,7 @@ impl<K: Enforcer> Engine<K> {
             .chain(withheld)
             .chain(self.unseen.clone())
             .chain(off)
+            .chain(self.crowd.warning())
             .chain(players)
             .chain(lost)
             .chain(posted)

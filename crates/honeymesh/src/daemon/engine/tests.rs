@@ -49,6 +49,7 @@ struct Table {
     /// What the next time that everything is made equal finds of settings.
     reconciled: Drift,
     guarded: Drift,
+    counters: Counters,
     /// What was mended in passing.
     mended: Drift,
     /// No difference can be mended.
@@ -172,7 +173,7 @@ impl Enforcer for Pretended {
         7
     }
     fn counters(&self) -> Result<Counters, Error> {
-        Ok(Counters::default())
+        Ok(self.0.lock().unwrap().counters)
     }
     fn release(self) -> Result<(), Error> {
         Ok(())

@@ -12,6 +12,19 @@ use crate::nft::{
 const LINK_LOCAL: [u8; 2] = [0xfe, 0x80];
 const LINK_LOCAL_MASK: [u8; 2] = [0xff, 0xc0];
 
+/// The chains of one way to count.
+pub(super) struct Count {
+    pub(super) count: &'static str,
+    /// Of sources with no slot taken, ...
+    pub(super) newcomer: &'static str,
+    /// ... with some, ...
+    pub(super) known: &'static str,
+    /// ... and with all.
+    pub(super) taken: &'static str,
+    /// A port that is new.
+    pub(super) fresh: &'static str,
+}
+
 /// A family of sources and the chains they go through.
 pub(super) struct Kin {
     pub(super) family: Family,
@@ -19,9 +32,10 @@ pub(super) struct Kin {
     /// Where the kernel places what it silences by itself.
     pub(super) placed: Tier,
     pub(super) probe: &'static str,
-    pub(super) weigh: &'static str,
-    pub(super) newcomer: &'static str,
-    pub(super) fresh: &'static str,
+    /// Where it is counted for a window, which is where probes are weighed, ...
+    pub(super) window: Count,
+    /// ... and where for a short while.
+    pub(super) rush: Count,
     pub(super) again: &'static str,
     pub(super) over: &'static str,
     /// Where probes of a silenced source go while reactions are weighed, ...
@@ -44,9 +58,14 @@ impl Kin {
             is_link_local: None,
             placed: Tier::PLACED[0],
             probe: "probe4",
-            weigh: "weigh4",
-            newcomer: "newcomer4",
-            fresh: "fresh4",
+            window: Count { count: "weigh4", newcomer: "newcomer4", known: "known4", taken: "taken4", fresh: "fresh4" },
+            rush: Count {
+                count: "rush4",
+                newcomer: "rush_newcomer4",
+                known: "rush_known4",
+                taken: "rush_taken4",
+                fresh: "rush_fresh4",
+            },
             again: "again4",
             over: "over4",
             silenced: "silenced4",
@@ -61,9 +80,14 @@ impl Kin {
             is_link_local: Some(false),
             placed: Tier::PLACED[1],
             probe: "probe6",
-            weigh: "weigh6",
-            newcomer: "newcomer6",
-            fresh: "fresh6",
+            window: Count { count: "weigh6", newcomer: "newcomer6", known: "known6", taken: "taken6", fresh: "fresh6" },
+            rush: Count {
+                count: "rush6",
+                newcomer: "rush_newcomer6",
+                known: "rush_known6",
+                taken: "rush_taken6",
+                fresh: "rush_fresh6",
+            },
             again: "again6",
             over: "over6",
             silenced: "silenced6",
@@ -78,9 +102,20 @@ impl Kin {
             is_link_local: Some(true),
             placed: Tier::PLACED[2],
             probe: "probe6_link",
-            weigh: "weigh6_link",
-            newcomer: "newcomer6_link",
-            fresh: "fresh6_link",
+            window: Count {
+                count: "weigh6_link",
+                newcomer: "newcomer6_link",
+                known: "known6_link",
+                taken: "taken6_link",
+                fresh: "fresh6_link",
+            },
+            rush: Count {
+                count: "rush6_link",
+                newcomer: "rush_newcomer6_link",
+                known: "rush_known6_link",
+                taken: "rush_taken6_link",
+                fresh: "rush_fresh6_link",
+            },
             again: "again6_link",
             over: "over6_link",
             silenced: "silenced6_link",

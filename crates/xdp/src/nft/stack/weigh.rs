@@ -3,16 +3,25 @@
 //! A port that is new takes the first slot that its source has free; an entry in a slot lives as long as the window. So each
 //! stands for one distinct port within the last window. With `ports - 1` of them taken the next new port is the one that makes a scan,
 //! and that very packet is dropped.
+//!
+//! A flood of forged sources fills the sets for a whole window. Whom they have no room for is counted a second time over, in sets of the same
+//! kind whose entries live for seconds, and into which so few newcomers are let that they never run full: so whoever goes on
+//! probing is among them soon, and from then on every further port of his counts.
 
-use super::{drop_or_count, excepted, kin::Kin, oracle};
+use super::{
+    drop_or_count, excepted,
+    kin::{Count, Kin},
+    oracle,
+};
 use crate::nft::{
     ask::{ACK, FLAGS_AT, RST, TCP},
     expression::{Expression, Meta, Register, Verdict, goto, is},
     ingress::Rule,
     layout::{Earns, Layout, Manner, Scan},
     log::{CROSSED, PROBED, SILENCED},
-    memory,
+    memory::{self, Span},
 };
+use std::iter::{once, repeat};
 
 /// Where probes end that are answered, ...
 pub(super) const BELOW: &str = "below";
@@ -39,38 +48,84 @@ const SYN: u8 = 2;
 
 /// The chains of one kind of source.
 pub(super) fn rules(scan: &Scan, layout: &Layout, kin: &Kin) -> Vec<Rule> {
-    let mut rules = vec![(kin.weigh, vec![Expression::Count("knocks")])];
+    let mut rules = vec![(kin.window.count, vec![Expression::Count("knocks")])];
     if scan.slots() == 0 {
-        rules.push((kin.weigh, vec![goto(kin.over)]));
+        rules.push((kin.window.count, vec![goto(kin.over)]));
     } else {
-        rules.extend(counted(scan, kin));
+        for span in Span::BOTH {
+            rules.extend(Way::of(scan, kin, span).rules(kin));
+        }
+        rules.push((kin.again, [kin.source(), vec![not_in(&memory::over(kin.family)), goto(BELOW)]].concat()));
+        rules.push((kin.again, vec![goto(kin.over)]));
     }
     rules.extend(over(scan, layout, kin));
     rules
 }
 
-/// Is the port new? The order matters: whoever sees the first slot taken also sees the port that took it.
-fn counted(scan: &Scan, kin: &Kin) -> Vec<Rule> {
-    let (first, more, slot) = (memory::first(kin.family), memory::more(kin.family), memory::slot(kin.family, 1));
-    let mut rules = vec![(kin.weigh, [kin.source(), vec![not_in(&slot), goto(kin.newcomer)]].concat())];
-    for (chain, set) in [(kin.weigh, &more), (kin.newcomer, &first)] {
-        let note = vec![not_in(&first), not_in(&more), only_new(set, scan.known_ms()), goto(kin.fresh)];
-        rules.push((chain, [kin.source_and_port(), note].concat()));
-        rules.push((chain, [kin.source_and_port(), vec![not_in(&first), not_in(&more), goto(LOST)]].concat()));
-        rules.push((chain, vec![goto(kin.again)]));
+/// One way to count: for a window, or for a short while.
+struct Way<'a> {
+    chains: &'a Count,
+    first: String,
+    more: String,
+    slots: Vec<String>,
+    /// How long a port is known, and how long it counts.
+    known_ms: u64,
+    counts_ms: u64,
+    /// How many newcomers are let in within a second; `None`: as many as there is room for.
+    newcomers: Option<u32>,
+    /// Where a probe goes for which there was no room.
+    lost: &'static str,
+}
+
+impl<'a> Way<'a> {
+    fn of(scan: &Scan, kin: &'a Kin, span: Span) -> Self {
+        let (chains, lost) = match span {
+            Span::Window => (&kin.window, kin.rush.count),
+            Span::Rush => (&kin.rush, LOST),
+        };
+        Self {
+            chains,
+            first: memory::first(kin.family, span),
+            more: memory::more(kin.family, span),
+            slots: (1..=scan.slots()).map(|number| memory::slot(kin.family, span, number)).collect(),
+            known_ms: scan.known_ms(span),
+            counts_ms: scan.counts_ms(span),
+            newcomers: (span == Span::Rush).then(|| scan.rush_per_second()),
+            lost,
+        }
     }
-    for number in 1..=scan.slots() {
-        let taken = only_new(&memory::slot(kin.family, number), scan.window_ms);
-        rules.push((kin.fresh, [kin.source(), vec![taken, goto(TOLD)]].concat()));
+
+    /// Is the port new? The order matters: whoever sees the first slot taken also sees the port that took it.
+    fn rules(&self, kin: &Kin) -> Vec<Rule> {
+        let Self { chains, first, more, slots, .. } = self;
+        let mut rules = Vec::new();
+        for (slot, chain) in slots.iter().zip(once(chains.newcomer).chain(repeat(chains.known))) {
+            rules.push((chains.count, [kin.source(), vec![not_in(slot), goto(chain)]].concat()));
+        }
+        rules.push((chains.count, vec![goto(chains.taken)]));
+        let is_new = || [kin.source_and_port(), vec![not_in(first), not_in(more)]].concat();
+        // Whatever comes now is over the threshold, and takes no room from others.
+        rules.extend([(chains.taken, [is_new(), vec![goto(kin.over)]].concat()), (chains.taken, vec![goto(kin.again)])]);
+        let limit = self.newcomers.map(|newcomers| Expression::Limit { per_second: newcomers.into(), burst: newcomers });
+        for (chain, set, limit) in [(chains.known, more, None), (chains.newcomer, first, limit)] {
+            let note = vec![only_new(set, self.known_ms), goto(chains.fresh)];
+            rules.push((chain, [is_new(), limit.into_iter().collect(), note].concat()));
+            rules.push((chain, [is_new(), vec![goto(self.lost)]].concat()));
+            rules.push((chain, vec![goto(kin.again)]));
+        }
+        if self.newcomers.is_some() {
+            rules.push((chains.fresh, vec![Expression::Count("scan_rushed")]));
+        }
+        for slot in slots {
+            rules.push((chains.fresh, [kin.source(), vec![only_new(slot, self.counts_ms), goto(TOLD)]].concat()));
+        }
+        // A slot's set may be full: only whoever is in all of them has touched so many.
+        for slot in slots {
+            rules.push((chains.fresh, [kin.source(), vec![not_in(slot), goto(self.lost)]].concat()));
+        }
+        rules.push((chains.fresh, vec![goto(kin.over)]));
+        rules
     }
-    // A slot's set may be full: only whoever is in all of them has touched so many.
-    for number in 1..=scan.slots() {
-        rules.push((kin.fresh, [kin.source(), vec![not_in(&memory::slot(kin.family, number)), goto(LOST)]].concat()));
-    }
-    rules.push((kin.fresh, vec![goto(kin.over)]));
-    rules.push((kin.again, [kin.source(), vec![not_in(&memory::over(kin.family)), goto(BELOW)]].concat()));
-    rules.push((kin.again, vec![goto(kin.over)]));
-    rules
 }
 
 /// At the threshold or over it.

@@ -25,7 +25,8 @@ const TRIES: usize = 3;
 const CONFIRMED_MAX: usize = 65_536;
 
 impl Table {
-    /// Enters bans, or changes them: each in one step, and what it has counted stays, also what the kernel had placed for it.
+    /// Enters bans, or changes them: each in one step, and what it has counted stays, also what the kernel had placed for it. A table that
+    /// takes nothing keeps nothing out of the other one.
     pub(in crate::nft) fn raise(&mut self, elements: &[Element], are_new: bool) -> Result<u32, Failure> {
         if elements.iter().any(|element| !element.class.is_ban()) {
             return Err(Failure::new(FailureKind::Order, 0, "what is raised is a ban"));
@@ -38,12 +39,22 @@ impl Table {
             }
             return Ok(count(elements.len()));
         }
+        let mut refused = None;
+        for side in Side::BOTH {
+            let own: Vec<Element> = elements.iter().filter(|element| element.class.home() == side).cloned().collect();
+            refused = refused.or(self.raise_own(&own, are_new).err());
+        }
+        refused.map_or_else(|| Ok(count(elements.len())), Err)
+    }
+
+    /// Those of one table.
+    fn raise_own(&mut self, elements: &[Element], are_new: bool) -> Result<(), Failure> {
         let missing = self.missing(elements.iter().map(Element::tier));
         self.make_ban_sets(&missing)?;
         for some in elements.chunks(PER_MESSAGE_MAX) {
             self.retry("enter bans", |table| table.raise_some(some, are_new))?;
         }
-        Ok(count(elements.len()))
+        Ok(())
     }
 
     fn raise_some(&mut self, elements: &[Element], are_new: bool) -> Result<(), Trouble> {
@@ -271,8 +282,16 @@ impl Table {
         let all: Vec<Element> = self.allow.iter().map(|net| Element::allowed(*net)).collect();
         add(&all, sides, &mut batch);
         self.socket.commit(batch).map_err(|error| Failure::kernel("write the allowlist", &error))?;
-        self.owes_allow.retain(|side| !sides.contains(side));
+        for paid in [&mut self.owes_allow, &mut self.allow_changed] {
+            paid.retain(|side| !sides.contains(side));
+        }
         Ok(())
+    }
+
+    /// The same for those of these sides that have another one. A set that is made anew is made with it.
+    pub(super) fn pay_allow(&mut self, sides: &[Side]) -> Result<(), Failure> {
+        let owed: Vec<Side> = sides.iter().copied().filter(|side| self.owes_allow.contains(side)).collect();
+        if owed.is_empty() { Ok(()) } else { self.rewrite_allow(&owed) }
     }
 }
 

@@ -5,7 +5,7 @@ use super::Table;
 use crate::nft::{
     layout::Layout,
     locked::Lock,
-    orders::Failure,
+    orders::{Depth, Failure},
     side::Side,
     tier::{Class, Tier},
 };
@@ -23,6 +23,16 @@ pub(super) struct Taken {
 
 /// Of both sides; none of a side that took nothing yet.
 pub(super) type TakenBySide = BTreeMap<Side, Taken>;
+
+/// Parts of the new interfaces that are tried at one look, each in a transaction: enough to find one that cannot be guarded among
+/// [`crate::INTERFACES_MAX`]. Whoever bans waits for no more than these.
+const PARTS_MAX: usize = 16;
+
+/// Both halves, the first one last; of one interface nothing is left to be tried.
+fn halves(part: &[String]) -> Vec<&[String]> {
+    let (first, second) = part.split_at(part.len() / 2);
+    if first.is_empty() { Vec::new() } else { vec![second, first] }
+}
 
 impl Table {
     /// Everything that is wanted is there now.
@@ -90,7 +100,8 @@ impl Table {
         let Some(taken) = self.taken.get(&side) else { return Ok(()) };
         let wanted = (self.interfaces.clone(), self.layout.carriers.clone());
         let is_elsewhere = (&taken.interfaces, &taken.layout.carriers) != (&wanted.0, &wanted.1);
-        let is_changed = self.is_side_changed(side).map_err(|error| Failure::kernel("read", &error))?;
+        let is_changed = self.is_side_changed(side, Depth::Rules).map_err(|error| Failure::kernel("read", &error))?;
+        let is_changed = is_changed || self.allow_changed.contains(&side);
         if is_elsewhere && self.lay_out_elsewhere(side, wanted).is_ok() {
             self.mended.is_changed |= is_changed;
             return Ok(());
@@ -107,19 +118,29 @@ impl Table {
         done
     }
 
-    /// The same for the interfaces that there are now. One that cannot be guarded keeps no other from it.
+    /// The same for the interfaces that there are now. One that cannot be guarded keeps no other from it: those that are new are halved until
+    /// the kernel takes a part of them. What is not tried this time is tried first the next time.
     fn lay_out_elsewhere(&mut self, side: Side, (wanted, carriers): (BTreeSet<String>, Vec<String>)) -> Result<(), Failure> {
         let Err(mut refused) = self.lay_out_by_taken(side, Some((wanted.clone(), carriers.clone()))) else { return Ok(()) };
         let mut guarded = self.taken.get(&side).map(|taken| taken.interfaces.clone()).unwrap_or_default();
         guarded.retain(|name| wanted.contains(name));
+        let (before, behind): (Vec<String>, Vec<String>) =
+            wanted.difference(&guarded).cloned().partition(|name| *name <= self.refused_last);
+        let new = [behind, before].concat();
         let mut has_more = false;
-        for name in wanted.difference(&guarded.clone()) {
-            guarded.insert(name.clone());
-            match self.lay_out_by_taken(side, Some((guarded.clone(), carriers.clone()))) {
-                Ok(()) => has_more = true,
+        // All of them together were just refused.
+        let mut parts = halves(&new);
+        for _ in 0..PARTS_MAX {
+            let Some(part) = parts.pop() else { break };
+            let more: BTreeSet<String> = guarded.iter().chain(part).cloned().collect();
+            match self.lay_out_by_taken(side, Some((more.clone(), carriers.clone()))) {
+                Ok(()) => (guarded, has_more) = (more, true),
                 Err(error) => {
-                    guarded.remove(name);
+                    if let [name] = part {
+                        self.refused_last.clone_from(name);
+                    }
                     refused = error;
+                    parts.extend(halves(part));
                 }
             }
         }
@@ -135,7 +156,7 @@ impl Table {
             }
             table.layout.tiers.extend(&allowed);
             table.settle_sides(&[side])?;
-            table.rewrite_allow(&[side])
+            table.pay_allow(&[side])
         });
         done.unwrap_or(Ok(()))
     }
@@ -160,11 +181,14 @@ impl Table {
         Ok((!self.owes || self.has_taken_lock(side)) && !self.is_locked_as_left(side)?)
     }
 
-    /// Has somebody changed what one side took last?
-    pub(super) fn is_side_changed(&mut self, side: Side) -> io::Result<bool> {
+    /// Has somebody changed what one side took last? A never-ban set that is found to be another one is owed from now on.
+    pub(super) fn is_side_changed(&mut self, side: Side, depth: Depth) -> io::Result<bool> {
         let looked = self.by_taken(side, |table| {
-            let has_allow = table.owes_allow.contains(&side) || table.has_allow_on(side)?;
-            Ok(!has_allow || !table.are_rules_as_left(&[side])?)
+            if depth == Depth::Whole && !table.owes_allow.contains(&side) && !table.has_allow_on(side)? {
+                table.owes_allow.insert(side);
+                table.allow_changed.insert(side);
+            }
+            Ok(table.allow_changed.contains(&side) || !table.are_rules_as_left(&[side])?)
         });
         looked.unwrap_or(Ok(false))
     }

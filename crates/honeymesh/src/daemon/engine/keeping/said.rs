@@ -33,6 +33,7 @@ impl<K: Enforcer> Engine<K> {
             }
         }
         self.probe_if_due();
+        self.look_at_crowd();
         let mended = self.kernel.take_mended();
         self.mended(&mended);
         self.lock_withheld();

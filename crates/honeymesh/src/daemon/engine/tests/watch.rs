@@ -99,6 +99,28 @@ async fn where_nobody_else_probes_the_loop_does_with_a_look_at_the_interfaces_ev
 }
 
 #[tokio::test]
+async fn that_the_kernel_has_no_room_to_count_who_probes_is_told_when_it_begins_and_when_it_is_over() {
+    let mut bench = Bench::new();
+    // What was counted before the start is not news.
+    let all = [(7, 7, false), (7, 7, false), (7, 8, true), (9, 8, true), (9, 8, false), (9, 8, false), (9, 9, true)];
+    let (mut was_full, mut told) = (false, 0);
+    for (step, (lost, rushed, is_full)) in all.into_iter().enumerate() {
+        pass(11_000_000);
+        let counters = Counters { scan_state_lost: lost, scan_rushed: rushed, ..Counters::default() };
+        bench.kernel.0.lock().unwrap().counters = counters;
+        // Looked at once in ten seconds, however often the interfaces are.
+        for _ in 0..2 {
+            bench.engine.interfaces_looked(honeymesh_xdp::Sight::default());
+        }
+        told += u64::from(std::mem::replace(&mut was_full, is_full) != is_full);
+        assert_eq!(bench.told("audit").await, told, "step {step}");
+        let Response::Status(status) = bench.ask(Request::Status).await.unwrap() else { panic!("status") };
+        let is_told = |line: &String| line.starts_with("the kernel has no room for all who probe");
+        assert_eq!(status.warnings.iter().any(is_told), is_full, "step {step}: {:?}", status.warnings);
+    }
+}
+
+#[tokio::test]
 async fn a_probe_that_goes_on_failing_is_told_once_and_calls_for_one_audit_until_something_changes() {
     let mut bench = Bench::new();
     pass(2_000_000);
