@@ -27,6 +27,15 @@ const DARK_PORT: u16 = 9_999;
 const SWEEP: &str = "10000-12099";
 const SWEPT: u32 = 2_100;
 
+/// The one between them: what answers, and what is silent, meets packets that the network stack has made.
+mod generic {
+    #[test]
+    fn a_dark_port_is_played_an_honest_mistake_is_forgiven_and_scans_and_attacks_are_banned() {
+        let case = super::a_dark_port_is_played_an_honest_mistake_is_forgiven_and_scans_and_attacks_are_banned;
+        super::on("generic", "a_dark_port_on_the_generic_rung", case);
+    }
+}
+
 /// Each case becomes a test of the highest and of the lowest rung.
 macro_rules! cases {
     ($($case:ident)+) => {
@@ -55,6 +64,8 @@ fn node<'lab>(lab: &'lab Lab, rung: &str, mode: &str, dark: &str) -> Node<'lab> 
         .with("traps", "except = [25, \"6000-6063\"]");
     let mut node = lab.node(config).unwrap();
     node.start().unwrap();
+    let status: serde_json::Value = node.ask(&["status"]).unwrap();
+    assert_eq!(status["interfaces"][0]["xdp_mode"], rung, "it is not this rung that is tested: {status}");
     node
 }
 

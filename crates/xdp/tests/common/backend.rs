@@ -1,6 +1,6 @@
 //! All rungs behind one face, real frames to them, and what became of those.
 
-use super::{PATIENCE, Peer, Room, ban, hour, wait};
+use super::{PATIENCE, Peer, Room, ban, flood::Wire, hour, wait};
 use honeymesh_types::{Enforcement, Knock, Lockdown, Scope};
 use honeymesh_xdp::{Attach, AttachMode, Counters, Drift, Error, Kernel, Knocks, Nft, NftEnds, NftWriter, Options, now};
 use honeymesh_xdp_program::testing::Packet;
@@ -220,7 +220,11 @@ impl<'a> Stage<'a> {
         let (before, sentinel) = (all(backend), backend.drops(SENTINEL));
         let mut octets: Vec<_> = frames.iter().map(Packet::build).collect();
         octets.push(Packet::udp(SENTINEL, HERE, 9).build());
-        self.peer.run(move || octets.iter().for_each(|frame| super::wire::send("hm1", frame)));
+        // One socket for all: the kernel takes its time to close one.
+        self.peer.run(move || {
+            let wire = Wire::out_of("hm1");
+            octets.iter().for_each(|frame| wire.send(frame));
+        });
         let start = Instant::now();
         while backend.drops(SENTINEL) == sentinel {
             assert!(start.elapsed() < PATIENCE, "the sentinel was not dropped");
