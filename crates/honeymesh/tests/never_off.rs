@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{Daemon, Net, Rung, fails, is_root, on_every_rung, on_xdp_rungs, sh};
+use common::{Daemon, Net, Rung, fails, is_root, on_xdp_rungs, sh};
 use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
@@ -21,6 +21,16 @@ on_xdp_rungs! {
     interfaces_that_come_vanish_and_are_made_anew_are_guarded_and_shown
     an_interface_that_loses_the_program_gets_it_back_and_the_audit_says_so
     release_refuses_while_a_daemon_runs_and_then_leaves_nothing_behind
+    what_a_newer_version_left_gives_way_and_status_says_so
+}
+
+mod nftables {
+    #[test]
+    fn what_a_newer_version_left_gives_way_and_status_says_so() {
+        if crate::common::is_root() {
+            super::what_a_newer_version_left_gives_way_and_status_says_so(crate::common::Rung::Nftables);
+        }
+    }
 }
 
 /// Waits until `check` finds what it waits for.
@@ -328,8 +338,6 @@ fn an_interface_that_loses_the_program_gets_it_back_and_the_audit_says_so(rung: 
     assert!(net.told(&["status"]).contains("probe    a banned source is dropped, another one is not: at"));
     assert!(daemon.stop().0.success());
 }
-
-on_every_rung! { what_a_newer_version_left_gives_way_and_status_says_so }
 
 fn what_a_newer_version_left_gives_way_and_status_says_so(rung: Rung) {
     let net = Net::on(rung);
