@@ -16,7 +16,7 @@ fn text<T: serde::Serialize>(value: &T) -> String {
 fn an_empty_status_names_every_part() {
     let golden = concat!(
         r#"{"version":"","node":"","user":"","mode":"","ready":false,"started":"","uptime_seconds":0,"warnings":[],"interfaces":[],"#,
-        r#""bans":{"total":0,"enforced":0,"capacity":0,"groups":0,"grouped":0,"by_reason":{}},"#,
+        r#""bans":{"total":0,"enforced":0,"capacity":0,"groups":0,"grouped":0,"by_reason":{},"refused":0,"refused_entries":0},"#,
         r#""kernel":{"packets":0,"passed":0,"dropped":0,"dropped_v4":0,"dropped_v6":0,"dropped_net":0,"dropped_dark":0,"dropped_scan":0,"#,
         r#""would_drop":0,"malformed":0,"allowed":0,"knocks":0,"knocks_lost":0,"scans":0,"budget_full":0},"#,
         r#""traps":[],"trap_process":null,"clusters":[],"quarantined":0,"uncorroborated":0,"audit":null,"probe":null,"keeper":null,"#,

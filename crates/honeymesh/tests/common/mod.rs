@@ -255,9 +255,14 @@ impl Net {
 
     /// The same for a daemon that is started in another way. Fails where it does not drop on the rung that is wanted.
     pub fn start_as(&self, command: Command) -> Daemon {
+        let config =
+            command.get_args().skip_while(|word| *word != "--config").nth(1).map(|file| fs::read_to_string(file).unwrap());
         let mut daemon = Daemon::spawn(command);
         let ready = daemon.wait_for("ready");
-        let wanted = format!("{}:{}", self.interface, self.rung.mode());
+        // A test may ask for another rung in the file itself.
+        let attach = config.as_deref().and_then(|text| Some(text.split_once("attach = \"")?.1.split_once('"')?.0));
+        let mode = attach.filter(|attach| *attach != "auto").unwrap_or(self.rung.mode());
+        let wanted = format!("{}:{mode}", self.interface);
         assert!(ready.contains(&wanted), "it is not {wanted} that is tested: {ready}");
         daemon
     }

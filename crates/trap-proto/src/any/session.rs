@@ -43,12 +43,12 @@ enum Phase {
     /// A trap that knows the protocol goes on.
     Played(Box<dyn Session>),
     /// Taken down in silence: bytes since the last report, and how many make the next.
-    Silent { bytes: usize, told_after: usize, overheard: Overheard },
+    Silent { bytes: usize, told_after: usize, overheard: Box<Overheard> },
 }
 
 impl Phase {
     fn silent() -> Self {
-        Self::Silent { bytes: 0, told_after: TOLD_AFTER_BYTES, overheard: Overheard::default() }
+        Self::Silent { bytes: 0, told_after: TOLD_AFTER_BYTES, overheard: Box::default() }
     }
 }
 

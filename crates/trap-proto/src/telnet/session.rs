@@ -12,7 +12,7 @@ use crate::{
         device::{self as shell, Inside, SHOWN_BYTES_MAX},
     },
 };
-use alloc::vec::Vec;
+use alloc::{boxed::Box, vec::Vec};
 use honeymesh_types::{Signs, WallTime};
 
 /// What busybox's telnetd asks for: do echo, do say the window's size, will echo, will suppress go-ahead.
@@ -27,7 +27,8 @@ pub struct TelnetSession {
     terminal: Terminal,
     phase: Phase,
     tries: u8,
-    inside: Inside,
+    /// Boxed: most never get so far.
+    inside: Option<Box<Inside>>,
     pause: Pause,
     findings: Findings,
 }
@@ -46,7 +47,7 @@ impl TelnetSession {
             terminal: Terminal::default(),
             phase: Phase::Name,
             tries: 0,
-            inside: Inside::default(),
+            inside: None,
             pause: Pause::default(),
             findings: Findings::default(),
         }
@@ -61,7 +62,7 @@ impl TelnetSession {
             Key::None => Flow::Continue,
             Key::Line(line) => self.line(line, now, answer),
             Key::Interrupt if matches!(self.phase, Phase::Shell) => {
-                shell::prompt(&self.inside, answer);
+                shell::prompt(self.inside.get_or_insert_default(), answer);
                 Flow::Continue
             }
             Key::Interrupt | Key::End => self.close(),
@@ -100,7 +101,7 @@ impl TelnetSession {
         self.tries += 1;
         if self.tries == self.telnet.let_in {
             shell::greeting(&self.telnet, answer);
-            shell::prompt(&self.inside, answer);
+            shell::prompt(self.inside.get_or_insert_default(), answer);
             self.phase = Phase::Shell;
             return Flow::Telling;
         }
@@ -120,10 +121,10 @@ impl TelnetSession {
             self.findings.note("command", line);
             self.findings.signs |= Signs::RULE;
         }
-        if shell::run(line, &self.telnet, &mut self.inside, now, answer) == Outcome::Exit {
+        if shell::run(line, &self.telnet, self.inside.get_or_insert_default(), now, answer) == Outcome::Exit {
             return self.close();
         }
-        shell::prompt(&self.inside, answer);
+        shell::prompt(self.inside.get_or_insert_default(), answer);
         self.phase = Phase::Shell;
         if is_command { Flow::Telling } else { Flow::Continue }
     }

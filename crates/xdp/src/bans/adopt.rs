@@ -39,7 +39,8 @@ impl<S: Shape, T: Stash> Bans<S, T> {
     /// are of the lines alone.
     pub(crate) fn survey_again(&mut self) -> Result<Damage, Error> {
         let mut damage = Damage::default();
-        self.away.fill(0);
+        // Anew, because zeros that are written take memory, and those of fresh memory none.
+        self.away = vec![0; self.away.len()];
         (self.len, self.stashed) = (0, 0);
         self.survey(&mut damage);
         self.survey_stash(&mut damage)?;

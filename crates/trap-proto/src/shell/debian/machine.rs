@@ -6,7 +6,7 @@ use alloc::{format, string::String, vec::Vec};
 use honeymesh_types::WallTime;
 
 /// What looking at every process costs, in steps.
-pub(super) const PROCESSES_STEPS: usize = 1_000;
+pub(super) const PROCESSES_STEPS: usize = 1_500;
 /// The long names of what `uname` tells.
 const LONG: [(&[u8], u8); 9] = [
     (b"--all", b'a'),

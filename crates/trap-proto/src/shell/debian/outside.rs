@@ -11,6 +11,8 @@ use alloc::{
 };
 
 const CANNOT_RUN: u32 = 126;
+/// Steps for a name that stands for no program: every table was looked through.
+const UNKNOWN_STEPS: usize = 128;
 /// Words that `xargs` gives to a command, and how often it starts one.
 const XARGS_WORDS_MAX: usize = 128;
 const XARGS_RUNS_MAX: usize = 64;
@@ -176,6 +178,7 @@ impl Run<'_, '_> {
                     || self.shell.machine(&words, self.place, output)
                     || self.shell.program(&words, self.place, output);
                 if !is_done {
+                    let _ = self.shell.work.take(UNKNOWN_STEPS);
                     self.not_found(path, output);
                 }
             }

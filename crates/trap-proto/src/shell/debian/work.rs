@@ -6,7 +6,7 @@ use honeymesh_types::WallTime;
 /// Steps for one message, some tenths of a microsecond each: about a millisecond in all.
 pub(crate) const MESSAGE_STEPS_MAX: u32 = 8_192;
 /// Steps that a connection may have in hand.
-const HELD_STEPS_MAX: u32 = 8 * MESSAGE_STEPS_MAX;
+const HELD_STEPS_MAX: u32 = 2 * MESSAGE_STEPS_MAX;
 /// It gets a step every so many microseconds: a hundredth of a processor.
 const STEP_MICROSECONDS: u64 = 10;
 /// Bytes that are read, compared or copied in one step.
