@@ -1,16 +1,16 @@
 //! Where a stranger is in the shell: its folder, those that he made, and since when he is there.
 
 use super::memory::Memory;
-use crate::shell::{downloads, paths::is_within as is_in};
+use crate::shell::{
+    downloads,
+    paths::{self, is_within as is_in},
+};
 use alloc::{
-    format,
     string::{String, ToString},
     vec::Vec,
 };
 use honeymesh_types::WallTime;
 
-/// The longest path that is followed, in bytes; a longer one is nowhere.
-const PATH_BYTES_MAX: usize = 256;
 /// Folders that he made and are known; further ones are forgotten.
 const MADE_MAX: usize = 16;
 
@@ -165,30 +165,14 @@ impl Place {
 
     /// What a word means from here, as an absolute path; `None` if it is too long.
     pub(super) fn resolve(&self, word: &[u8], home: &str) -> Option<String> {
-        let word = core::str::from_utf8(word).ok()?;
-        let whole = match word.strip_prefix('~') {
-            Some(rest) if rest.is_empty() || rest.starts_with('/') => format!("{home}{rest}"),
-            _ if word.starts_with('/') => word.to_string(),
-            _ => format!("{}/{word}", self.path(home)),
-        };
-        if whole.len() > PATH_BYTES_MAX {
-            return None;
-        }
-        let mut parts: Vec<&str> = Vec::new();
-        for part in whole.split('/') {
-            match part {
-                "" | "." => {}
-                ".." => drop(parts.pop()),
-                part => parts.push(part),
-            }
-        }
-        Some(format!("/{}", parts.join("/")))
+        paths::resolved(word, &self.path(home), home)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::format;
 
     #[test]
     fn words_are_paths_from_where_one_is() {
