@@ -44,6 +44,8 @@ fn kernel(room: &Room, table: TableKind, max_bans: u32, interface: &str) -> Kern
     options.exit = OnExit::Release;
     // Whoever scans is told and not silenced: only what this test enters is in the tables.
     options.scan.spoofable = Spoofable::Off;
+    // Room for everybody: who gives way to a newcomer depends on a key that each kernel draws for itself.
+    options.scan.sources = 65_536;
     (options.table, options.max_bans, options.max_v6) = (table, max_bans, Some(max_bans / 2));
     let (mut kernel, _knocks) = Kernel::start(&options).unwrap();
     kernel.set_local(&[HERE4.parse().unwrap(), HERE6.parse().unwrap()]).unwrap();
