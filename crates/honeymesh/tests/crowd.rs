@@ -24,9 +24,9 @@ use std::{
 const CROWD: usize = 20_000;
 /// Descriptors of this test, and of the process that plays, besides them.
 const BESIDES: usize = 430;
-/// The most that one of them may cost, in octets resident, of all processes together: on a quiet machine it costs some 1,890, on a busy
-/// one up to 150 more.
-const OCTETS_EACH_MAX: usize = 2_200;
+/// The most that one of them may cost, in octets resident, of all processes together: on a quiet machine it costs some 1,900, on a busy
+/// one up to 460 more, which both processes needed for a moment while all were told and the allocator has not given back. The goal is 2,500.
+const OCTETS_EACH_MAX: usize = 2_450;
 /// From so many addresses they come.
 const SOURCES: usize = 40;
 const PORTS: [u16; 4] = [2_121, 2_222, 8_080, 2_323];
@@ -107,13 +107,18 @@ fn visitor(index: usize) -> TcpStream {
 
 /// Memory that is these processes' own, in octets; what they share with the kernel and with each other is not.
 fn resident(net: &Net, daemon: u32) -> usize {
+    resident_each(net, daemon).iter().sum()
+}
+
+/// The same of the daemon, and of the process that plays.
+fn resident_each(net: &Net, daemon: u32) -> [usize; 2] {
     let player = net.json(&["status"])["trap_process"]["pid"].as_u64().unwrap();
     let own = |pid: u64| {
         let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
         let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).unwrap();
         line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() * 1_024
     };
-    own(u64::from(daemon)) + own(player)
+    [own(u64::from(daemon)), own(player)]
 }
 
 /// Somebody who fetches what the machine serves, all the while, and what serves him.
@@ -231,10 +236,12 @@ fn a_silent_crowd_is_held_in_little_memory_and_hinders_nobody() {
         seen.push(each());
         thread::sleep(Duration::from_millis(500));
         let is_little = seen.last().is_some_and(|each| *each <= OCTETS_EACH_MAX);
-        assert!(is_little || seen.len() < LOOKS_MAX, "octets for each of {crowd}: {seen:?}");
+        let both = resident_each(&net, daemon.child.id());
+        assert!(is_little || seen.len() < LOOKS_MAX, "octets for each of {crowd}: {seen:?}, in all {both:?}, {before} before");
         is_little.then_some(())
     });
     thread::sleep(TOLD_BY);
+    eprintln!("resident: {:?}, {before} before", resident_each(&net, daemon.child.id()));
     assert_eq!(active(&net.json(&["status"])), crowd as u64, "all of them are in all the while");
     let each = each();
     println!("{crowd} idle connections: {each} octets each");
