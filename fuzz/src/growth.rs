@@ -150,13 +150,19 @@ const HEAVY_NAMES: &[u8] =
     local b=a..a..a..a local c=b..b..b..b local d=c..c..c..c..c..c..c..c return {";
 
 /// What a shell is told again and again: what costs much and prints nothing, what nests, what goes round.
-const TYPED: [&[u8]; 6] = [
+const TYPED: [&[u8]; 12] = [
     b"ls -la / / / / / / / / / / / / / / / / / / / / / / / / / / / / / / / 2>/dev/null|x 2>/dev/null;",
     b"ps aux|x 2>/dev/null;\n",
     b"cat /proc/cpuinfo /etc/passwd|grep -c a;\n",
     b"echo $(echo $(echo $(ls -la /)));\n",
     b"while true; do for i in 1 2 3 4 5 6 7 8 9; do cat /etc/passwd | sort; done; done\n",
     b"'\n",
+    b"echo aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa|grep -E '((a*)*|(a|aa)*)*c'\n",
+    b"cat /etc/passwd|sed -E 's/(.*)(.*)(.*)(.*)(.*)(.*)(.*)(.*)(.*)=/\\9\\8\\7\\6\\5\\4\\3\\2\\1/'\n",
+    b"echo|grep -E '((a{1,255}){1,255}){1,255}'\n",
+    b"cat /etc/passwd|grep -E '[acegikmoqsuwy]{0,20}.{0,255}x='\n",
+    b"yes a|head -99|tr -d '\\n'|awk '/a?a?a?a?a?a?a?a?a?a?a?a?aaaaaaaaaaaab/||$1~/.*.*.*x/'\n",
+    b"x=$(cat /etc/passwd);case $x in *a*a*a*a*[[:digit:]]*b*b*b*b*\\=) ;; esac;[[ $x == *[a-z]*[a-z]*[a-z]*= ]];y=${x%*:*:*:*:*=}\n",
 ];
 
 /// What the recognisers open or look for.

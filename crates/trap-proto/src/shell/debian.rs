@@ -11,6 +11,7 @@ mod disks;
 mod elf;
 mod expand;
 mod files;
+mod glob;
 mod lines;
 mod listing;
 mod load;

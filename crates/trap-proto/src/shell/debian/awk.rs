@@ -4,20 +4,24 @@ use super::{
     Output,
     lines::lines,
     options::{Known, Options},
-    regex::Regex,
+    regex::{Kind, Regex, STATES_MAX, Syntax, Tool, Wants},
     run::Run,
+    work::Work,
 };
 use alloc::{
     format,
     string::{String, ToString},
     vec::Vec,
 };
+use core::cell::RefCell;
 
 /// Rules of a program, statements of a rule, and the depth of an expression.
 const RULES_MAX: usize = 16;
 const STATEMENTS_MAX: usize = 16;
 const DEPTH_MAX: u8 = 8;
 const VARIABLES_MAX: usize = 16;
+/// Patterns that are kept.
+const PATTERNS_MAX: usize = 16;
 /// Columns of a line that are looked at.
 const COLUMNS_MAX: usize = 256;
 
@@ -33,12 +37,45 @@ struct Rule {
     statements: Vec<Vec<u8>>,
 }
 
+/// Patterns of a program, made into automata once. Those of which there is no room are made again where they are needed.
+#[derive(Default)]
+struct Patterns {
+    made: Vec<(Vec<u8>, Option<Regex>)>,
+    /// Of all automata.
+    states: usize,
+}
+
+impl Patterns {
+    /// Whether a pattern fits a text; what is none fits nothing.
+    fn fits(&mut self, pattern: &[u8], text: &[u8], work: &Work) -> bool {
+        let at = self.made.iter().position(|(known, _)| known == pattern);
+        if let Some((_, regex)) = at.and_then(|at| self.made.get(at)) {
+            return regex.as_ref().is_some_and(|regex| regex.walk().fits(text, work));
+        }
+        let regex = regex(pattern, work);
+        let is_fit = regex.as_ref().is_some_and(|regex| regex.walk().fits(text, work));
+        let states = self.states + regex.as_ref().map_or(0, Regex::states);
+        if states <= STATES_MAX && self.made.len() < PATTERNS_MAX {
+            self.states = states;
+            self.made.push((pattern.to_vec(), regex));
+        }
+        is_fit
+    }
+}
+
+fn regex(pattern: &[u8], work: &Work) -> Option<Regex> {
+    let kind = Kind::Posix(Syntax { tool: Tool::Awk, is_extended: true, folds: false });
+    Regex::new(&[pattern], kind, Wants::default(), work).ok()
+}
+
 /// A line that is looked at, and what was found before.
+#[derive(Default)]
 struct State<'a> {
     line: &'a [u8],
     columns: Vec<&'a [u8]>,
     number: usize,
     variables: Vec<(Vec<u8>, Vec<u8>)>,
+    patterns: RefCell<Patterns>,
 }
 
 /// What is still to be read of an expression.
@@ -59,7 +96,7 @@ impl Run<'_, '_> {
             return;
         }
         let rules = rules(program);
-        let mut state = State { line: b"", columns: Vec::new(), number: 0, variables: Vec::new() };
+        let mut state = State::default();
         for word in options.values(b'v') {
             if let Some(at) = memchr::memchr(b'=', word) {
                 state.set(&word[..at], word[at + 1..].to_vec());
@@ -70,6 +107,7 @@ impl Run<'_, '_> {
             let _ = crate::shell::echo::unescape(word, crate::shell::echo::Escapes::Quoted, &mut plain);
             plain
         });
+        let separator = Separator::new(separator.as_deref(), &self.shell.work);
         rules.iter().filter(|rule| matches!(rule.when, When::Begin)).for_each(|rule| self.act(rule, &mut state, output));
         if rules.iter().all(|rule| matches!(rule.when, When::Begin)) {
             return;
@@ -81,7 +119,7 @@ impl Run<'_, '_> {
             }
             state.number += 1;
             state.line = line;
-            state.columns = columns(line, separator.as_deref());
+            state.columns = separator.columns(line, &self.shell.work);
             for rule in &rules {
                 let is_chosen = match &rule.when {
                     When::Always => true,
@@ -166,8 +204,7 @@ impl Run<'_, '_> {
         reader.rest = &rest[operator.len()..];
         if operator.ends_with(b"~") {
             let pattern = reader.pattern().unwrap_or_default();
-            let regex = Regex::new(&pattern, true, false);
-            let found = regex.is_some_and(|regex| regex.find(&left, 0, &self.shell.work).is_some());
+            let found = state.patterns.borrow_mut().fits(&pattern, &left, &self.shell.work);
             return truth(found == (operator == b"~"));
         }
         let right = self.awk_joined(reader, state);
@@ -242,8 +279,7 @@ impl Run<'_, '_> {
             }
             [b'/', ..] => {
                 let pattern = reader.pattern().unwrap_or_default();
-                let regex = Regex::new(&pattern, true, false);
-                truth(regex.is_some_and(|regex| regex.find(state.line, 0, &self.shell.work).is_some()))
+                truth(state.patterns.borrow_mut().fits(&pattern, state.line, &self.shell.work))
             }
             [b'(', behind @ ..] => {
                 reader.rest = behind;
@@ -360,24 +396,43 @@ fn shown(value: f64) -> Vec<u8> {
     if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').as_bytes().to_vec() } else { text.into_bytes() }
 }
 
-fn columns<'a>(line: &'a [u8], separator: Option<&[u8]>) -> Vec<&'a [u8]> {
-    match separator {
-        None | Some(b" ") => line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()).take(COLUMNS_MAX).collect(),
-        Some([inside @ .., b'+']) if inside.starts_with(b"[") && inside.ends_with(b"]") => {
-            let class = &inside[1..inside.len() - 1];
-            line.split(|byte| super::expand::in_class(class, *byte)).filter(|word| !word.is_empty()).take(COLUMNS_MAX).collect()
+/// What stands between columns.
+enum Separator {
+    Spaces,
+    Byte(u8),
+    Text(Regex),
+}
+
+impl Separator {
+    fn new(word: Option<&[u8]>, work: &Work) -> Self {
+        match word {
+            None | Some([] | [b' ']) => Self::Spaces,
+            Some([one]) => Self::Byte(*one),
+            Some(pattern) => regex(pattern, work).map_or(Self::Spaces, Self::Text),
         }
-        Some([b'[', class @ .., b']']) => line.split(|byte| super::expand::in_class(class, *byte)).take(COLUMNS_MAX).collect(),
-        Some([one]) => line.split(|byte| byte == one).take(COLUMNS_MAX).collect(),
-        Some(text) => {
-            let mut parts = Vec::new();
-            let mut rest = line;
-            while let Some(at) = memchr::memmem::find(rest, text).filter(|_| !text.is_empty() && parts.len() < COLUMNS_MAX) {
-                parts.push(&rest[..at]);
-                rest = &rest[at + text.len()..];
+    }
+
+    fn columns<'a>(&self, line: &'a [u8], work: &Work) -> Vec<&'a [u8]> {
+        match self {
+            Self::Spaces => line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()).take(COLUMNS_MAX).collect(),
+            Self::Byte(_) | Self::Text(_) if line.is_empty() => Vec::new(),
+            Self::Byte(one) => line.split(|byte| byte == one).take(COLUMNS_MAX).collect(),
+            Self::Text(regex) => {
+                let (mut parts, mut begun, mut from, mut walk) = (Vec::new(), 0, 0, regex.walk());
+                while parts.len() < COLUMNS_MAX
+                    && from <= line.len()
+                    && let Some(found) = walk.find(line, from, work)
+                {
+                    // Nothing separates nothing.
+                    if found.end > found.start {
+                        parts.push(&line[begun..found.start]);
+                        begun = found.end;
+                    }
+                    from = found.end + usize::from(found.end == found.start);
+                }
+                parts.push(&line[begun..]);
+                parts
             }
-            parts.push(rest);
-            parts
         }
     }
 }

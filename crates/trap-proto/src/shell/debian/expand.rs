@@ -2,6 +2,7 @@
 
 use super::{
     INNER_BYTES_MAX, Output, Reads,
+    glob::{Ends, Glob},
     run::{Leaving, Run},
 };
 use crate::shell::{
@@ -262,13 +263,14 @@ impl Run<'_, '_> {
     }
 
     fn stripped<'v>(&self, value: &'v [u8], change: &[u8], pattern: &[u8]) -> &'v [u8] {
-        let fits = |text: &[u8]| self.shell.work.take_bytes(text.len() + pattern.len()) && fits(pattern, text);
-        let cut = |at: usize| if change[0] == b'#' { value.split_at(at) } else { (&value[at..], &value[..at]) };
-        let ends = 0..=value.len();
-        let from_front = matches!(change, b"#" | b"%%");
-        let found =
-            if from_front { ends.into_iter().find(|at| fits(cut(*at).0)) } else { ends.rev().find(|at| fits(cut(*at).0)) };
-        found.map_or(value, |at| cut(at).1)
+        let work = &self.shell.work;
+        let glob = Glob::new(pattern, work);
+        let ends = if change.len() == 1 { Ends::First } else { Ends::Last };
+        if change[0] == b'#' {
+            glob.end(value.iter().copied(), ends, work).map_or(value, |end| &value[end..])
+        } else {
+            glob.turned().end(value.iter().rev().copied(), ends, work).map_or(value, |end| &value[..value.len() - end])
+        }
     }
 
     /// `$name`; `None` if there is none.
@@ -358,7 +360,8 @@ impl Run<'_, '_> {
         let Some(path) = self.place.resolve(word, &self.shell.home()) else { return Vec::new() };
         let names = self.shell.names_in(&path, self.place);
         let shows = |name: &String| !name.starts_with('.') || last.starts_with(b".");
-        let found = names.into_iter().filter(|name| shows(name) && self.shell.work.take(1) && fits(last, name.as_bytes()));
+        let glob = Glob::new(last, &self.shell.work);
+        let found = names.into_iter().filter(|name| shows(name) && glob.fits(name.as_bytes(), &self.shell.work));
         found.map(|name| [folder, name.as_bytes()].concat()).collect()
     }
 }
@@ -412,77 +415,6 @@ fn replaced(value: &[u8], from: &[u8], to: &[u8], all: bool) -> Vec<u8> {
     }
     new.extend_from_slice(rest);
     new
-}
-
-/// Whether a name fits a pattern of `*`, `?` and `[…]`; it goes back to the last star alone.
-pub(super) fn fits(pattern: &[u8], name: &[u8]) -> bool {
-    let (mut at, mut seen, mut star) = (0, 0, None);
-    while seen < name.len() {
-        let (length, is_fit) = one_fits(&pattern[at.min(pattern.len())..], name[seen]);
-        if pattern.get(at) == Some(&b'*') {
-            star = Some((at, seen));
-            at += 1;
-        } else if is_fit {
-            at += length;
-            seen += 1;
-        } else if let Some((from, taken)) = star {
-            star = Some((from, taken + 1));
-            (at, seen) = (from + 1, taken + 1);
-        } else {
-            return false;
-        }
-    }
-    pattern[at.min(pattern.len())..].iter().all(|byte| *byte == b'*')
-}
-
-/// How long the first element of a pattern is, and whether a byte fits it.
-fn one_fits(pattern: &[u8], byte: u8) -> (usize, bool) {
-    match pattern {
-        [] => (0, false),
-        [b'?', ..] => (1, true),
-        [b'\\', escaped, ..] => (2, *escaped == byte),
-        [b'[', inside @ ..] => {
-            let not = usize::from(matches!(inside.first(), Some(b'!' | b'^')));
-            let Some(end) = class_end(inside) else { return (1, byte == b'[') };
-            (end + 2, in_class(&inside[not..end], byte) != (not == 1))
-        }
-        [first, ..] => (1, *first == byte),
-    }
-}
-
-/// Where the class ends that begins here, behind its `[`.
-pub(super) fn class_end(inside: &[u8]) -> Option<usize> {
-    let mut at = usize::from(matches!(inside.first(), Some(b'!' | b'^')));
-    if inside.get(at) == Some(&b']') {
-        at += 1;
-    }
-    loop {
-        let rest = inside.get(at..)?;
-        match rest {
-            [b'[', b':', named @ ..] => at += 4 + memchr::memmem::find(named, b":]")?,
-            [b']', ..] => return Some(at),
-            [_, ..] => at += 1,
-            [] => return None,
-        }
-    }
-}
-
-/// Whether a byte is in a class such as `a-z_` or `[:digit:]x`.
-pub(super) fn in_class(mut class: &[u8], byte: u8) -> bool {
-    while !class.is_empty() {
-        let named = class.strip_prefix(b"[:").and_then(|rest| Some((rest, memchr::memmem::find(rest, b":]")?)));
-        let (is_in, rest) = match (class, named) {
-            (_, Some((rest, end))) => (is_named(&rest[..end], byte), &rest[end + 2..]),
-            ([from, b'-', to, rest @ ..], _) => ((*from..=*to).contains(&byte), rest),
-            ([one, rest @ ..], _) => (*one == byte, rest),
-            ([], _) => return false,
-        };
-        if is_in {
-            return true;
-        }
-        class = rest;
-    }
-    false
 }
 
 pub(super) const fn is_named(name: &[u8], byte: u8) -> bool {

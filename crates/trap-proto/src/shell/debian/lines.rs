@@ -4,7 +4,7 @@ use super::{
     Output,
     expand::is_named,
     options::{Known, Options},
-    regex::Regex,
+    regex::{Kind, PATTERN_BYTES_MAX, Regex, Syntax, Tool, Walk, Wants, Wrong},
     run::Run,
 };
 use alloc::{
@@ -59,10 +59,17 @@ impl Run<'_, '_> {
             }
             patterns.push(files.remove(0));
         }
-        let Some(regexes) = self.regexes(&patterns, name, &options) else {
-            output.status = 2;
-            return output.complain("grep: Invalid regular expression\n");
+        let regex = match self.regex(&patterns, name, &options) {
+            Ok(regex) => regex,
+            Err(wrong) => {
+                output.status = 2;
+                return output.complain(&format!("grep: {}\n", wrong.text()));
+            }
         };
+        if let Some(warning) = regex.warning() {
+            output.complain(&format!("grep: warning: {warning}\n"));
+        }
+        let mut walk = regex.walk();
         let is_deep = options.has(b'r') || options.has(b'R');
         if is_deep && files.iter().all(|file| self.shell.is_folder_word(file, self.place)) {
             // What lies in folders is not looked through.
@@ -81,7 +88,7 @@ impl Run<'_, '_> {
         for (file, content) in &given {
             let file = if file.is_empty() { "(standard input)" } else { file };
             let prefix = if names_files { format!("{file}:") } else { String::new() };
-            let count = self.grep_one(&content.bytes, &regexes, &options, &prefix, output);
+            let count = self.grep_one(&content.bytes, &mut walk, &options, &prefix, output);
             is_found |= count > 0;
             if options.has(b'l') && count > 0 {
                 output.say(&format!("{file}\n"));
@@ -97,26 +104,28 @@ impl Run<'_, '_> {
         };
     }
 
-    fn regexes(&self, patterns: &[&[u8]], name: &[u8], options: &Options<'_>) -> Option<Vec<Regex>> {
-        let extended = options.has(b'E') || options.has(b'P') || name == b"egrep";
-        let fixed = options.has(b'F') || name == b"fgrep";
+    /// All patterns as one: lines in which any of them is fit.
+    fn regex(&self, patterns: &[&[u8]], name: &[u8], options: &Options<'_>) -> Result<Regex, Wrong> {
         let folds = options.has(b'i');
-        let one = |pattern: &[u8]| {
-            if fixed {
-                return Regex::fixed(pattern, folds);
-            }
-            match (options.has(b'x'), options.has(b'w')) {
-                (true, _) => Regex::new(&[b"^", pattern, b"$"].concat(), extended, folds),
-                (_, true) => Regex::new(&[b"\\b", pattern, b"\\b"].concat(), extended, folds),
-                _ => Regex::new(pattern, extended, folds),
-            }
+        let kind = if options.has(b'P') {
+            Kind::Perl { folds }
+        } else if options.has(b'F') || name == b"fgrep" {
+            Kind::Fixed { folds }
+        } else {
+            Kind::Posix(Syntax { tool: Tool::Grep, is_extended: options.has(b'E') || name == b"egrep", folds })
         };
-        let parts = patterns.iter().flat_map(|pattern| pattern.split(|byte| *byte == b'\n'));
-        parts.map(|pattern| self.shell.work.take_bytes(pattern.len() * 8).then(|| one(pattern))?).collect()
+        let wants = Wants { line: options.has(b'x'), word: options.has(b'w'), groups: 0 };
+        // Each has an octet at least in what they may be together.
+        let parts = patterns.iter().flat_map(|pattern| pattern.split(|byte| *byte == b'\n')).take(PATTERN_BYTES_MAX + 2);
+        let parts: Vec<&[u8]> = parts.collect();
+        if options.has(b'P') && parts.len() > 1 {
+            return Err(Wrong::Perl("the -P option only supports a single pattern"));
+        }
+        Regex::new(&parts, kind, wants, &self.shell.work)
     }
 
     /// How many lines fit; they are printed, unless only their number counts.
-    fn grep_one(&self, text: &[u8], regexes: &[Regex], options: &Options<'_>, prefix: &str, output: &mut Output) -> usize {
+    fn grep_one(&self, text: &[u8], walk: &mut Walk<'_>, options: &Options<'_>, prefix: &str, output: &mut Output) -> usize {
         let is_silent = ["c", "q", "l", "L"].iter().any(|letter| options.has(letter.as_bytes()[0]));
         let (most, wants) = (options.number(b'm').unwrap_or(usize::MAX), !options.has(b'v'));
         let after = options.number(b'A').or_else(|| options.number(b'C')).unwrap_or(0);
@@ -127,8 +136,7 @@ impl Run<'_, '_> {
             if count >= most || !self.shell.work.take_bytes(line.len() * 4) {
                 break;
             }
-            let found = regexes.iter().find_map(|regex| regex.find(line, 0, &self.shell.work));
-            if found.is_some() != wants {
+            if walk.fits(line, &self.shell.work) != wants {
                 continue;
             }
             count += 1;
@@ -136,7 +144,7 @@ impl Run<'_, '_> {
                 continue;
             }
             if options.has(b'o') {
-                self.only(line, at, regexes, prefix, options, output);
+                self.only(line, at, walk, prefix, options, output);
                 continue;
             }
             let (from, to) = (at.saturating_sub(before).max(shown_to), (at + after + 1).min(all.len()));
@@ -152,23 +160,20 @@ impl Run<'_, '_> {
         count
     }
 
-    fn only(&self, line: &[u8], number: usize, regexes: &[Regex], prefix: &str, options: &Options<'_>, output: &mut Output) {
+    fn only(&self, line: &[u8], number: usize, walk: &mut Walk<'_>, prefix: &str, options: &Options<'_>, output: &mut Output) {
         let mut from = 0;
-        while let Some(found) =
-            regexes.iter().filter_map(|regex| regex.find(line, from, &self.shell.work)).min_by_key(|found| found[0])
+        while from <= line.len()
+            && !output.is_full()
+            && let Some(found) = walk.find(line, from, &self.shell.work)
         {
-            let (Some(start), Some(end)) = (found[0], found[1]) else { return };
-            if end > start {
+            if found.end > found.start {
                 output.say(prefix);
                 if options.has(b'n') {
                     output.say(&format!("{}:", number + 1));
                 }
-                output.out.extend(line[start..end].iter().chain(b"\n"));
+                output.out.extend(line[found.start..found.end].iter().chain(b"\n"));
             }
-            from = end.max(start + 1);
-            if from > line.len() || output.is_full() {
-                return;
-            }
+            from = found.end + usize::from(found.end == found.start);
         }
     }
 

@@ -1,6 +1,6 @@
 //! A text as it runs: lists, pipelines, redirections, loops and shells inside of shells. All of it is bounded by the shell's work.
 
-use super::{COMMAND_STEPS, INNER_BYTES_MAX, Outcome, Output, Place, Reads, Shell, Voice, expand::fits, place::Input};
+use super::{COMMAND_STEPS, INNER_BYTES_MAX, Outcome, Output, Place, Reads, Shell, Voice, glob::Glob, place::Input};
 use crate::shell::{
     syntax::{Body, Item, List, Node, Text, Trouble},
     words::Joint,
@@ -321,7 +321,9 @@ impl<'a, 's> Run<'a, 's> {
                 let word = self.whole(word, output);
                 self.set_status(0, output);
                 for (patterns, list) in arms {
-                    if patterns.iter().any(|pattern| fits(&self.pattern(pattern, output), &word)) {
+                    let shell = self.shell;
+                    let work = &shell.work;
+                    if patterns.iter().any(|pattern| Glob::new(&self.pattern(pattern, output), work).fits(&word, work)) {
                         return self.list(list, output);
                     }
                 }

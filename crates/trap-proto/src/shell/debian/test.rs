@@ -1,6 +1,11 @@
 //! `test`, `[` and what is simple of `[[`.
 
-use super::{Output, expand::fits, run::Run};
+use super::{
+    Output,
+    glob::Glob,
+    regex::{Kind, Regex, Syntax, Tool, Wants},
+    run::Run,
+};
 use alloc::{
     format,
     string::{String, ToString},
@@ -137,13 +142,14 @@ impl Run<'_, '_> {
     }
 
     fn compared(&self, left: &[u8], operator: &[u8], right: &[u8], asked: &mut Asked<'_, '_>) -> bool {
+        let work = &self.shell.work;
         let number = |word: &[u8]| core::str::from_utf8(word).ok().and_then(|word| word.trim().parse::<i64>().ok());
         match operator {
-            b"=" | b"==" if asked.is_double => fits(right, left),
-            b"!=" if asked.is_double => !fits(right, left),
+            b"=" | b"==" if asked.is_double => Glob::new(right, work).fits(left, work),
+            b"!=" if asked.is_double => !Glob::new(right, work).fits(left, work),
             b"=~" => {
-                let regex = super::regex::Regex::new(right, true, false);
-                regex.is_some_and(|regex| regex.find(left, 0, &self.shell.work).is_some())
+                let kind = Kind::Posix(Syntax { tool: Tool::Bash, is_extended: true, folds: false });
+                Regex::new(&[right], kind, Wants::default(), work).is_ok_and(|regex| regex.walk().fits(left, work))
             }
             b"=" | b"==" => left == right,
             b"!=" => left != right,

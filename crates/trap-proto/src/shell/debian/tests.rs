@@ -2,6 +2,7 @@
 
 mod bash;
 mod lines;
+mod patterns;
 
 use super::*;
 use crate::drive::said;

@@ -107,7 +107,7 @@ fn lines() -> Vec<String> {
     all
 }
 
-fn real(line: &str) -> (String, String, Option<i32>) {
+pub(super) fn real(line: &str) -> (String, String, Option<i32>) {
     let mut bash = Command::new("bash");
     bash.args(["-c", line]).env_clear().current_dir("/tmp").stdin(Stdio::null());
     bash.envs([
@@ -119,7 +119,7 @@ fn real(line: &str) -> (String, String, Option<i32>) {
     (said(&output.stdout), said(&output.stderr), output.status.code())
 }
 
-fn played(line: &str) -> (String, String, Option<i32>) {
+pub(super) fn played(line: &str) -> (String, String, Option<i32>) {
     let persona = Persona::of([7; 32]).named("web-01").unwrap();
     let (mut place, mut output) = (Place::default(), Output::default());
     place.go("/tmp".into(), "/root");
