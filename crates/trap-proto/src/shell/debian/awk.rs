@@ -336,8 +336,9 @@ impl State<'_> {
         if column < 1.0 {
             return self.line.to_vec();
         }
-        let column = (1..=COLUMNS_MAX).zip(&self.columns).find(|(number, _)| shown(column) == number.to_string().as_bytes());
-        column.map(|(_, text)| text.to_vec()).unwrap_or_default()
+        let number = format!("{:.0}", whole(column)).parse::<usize>().ok();
+        let text = number.and_then(|number| self.columns.get(number.checked_sub(1)?));
+        text.map(|text| text.to_vec()).unwrap_or_default()
     }
 
     fn variable(&self, name: &[u8]) -> Vec<u8> {

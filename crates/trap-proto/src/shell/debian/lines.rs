@@ -47,6 +47,11 @@ const GREP: Known = Known {
     wrong: 2,
 };
 
+/// What an octet of a set of `tr` costs, in octets that are looked at: most if it is a class.
+const SET_COSTS: usize = 16;
+/// Octets of a set of `tr`; those behind them are in none.
+const SET_BYTES_MAX: usize = 4_096;
+
 impl Run<'_, '_> {
     pub(super) fn grep(&mut self, name: &[u8], words: &[&[u8]], output: &mut Output) {
         let Some(options) = Options::read(words, &GREP, output) else { return };
@@ -61,6 +66,8 @@ impl Run<'_, '_> {
         }
         let regex = match self.regex(&patterns, name, &options) {
             Ok(regex) => regex,
+            // It may be that there was no work left to find out.
+            Err(_) if self.shell.work.is_done() => return,
             Err(wrong) => {
                 output.status = 2;
                 return output.complain(&format!("grep: {}\n", wrong.text()));
@@ -192,6 +199,11 @@ impl Run<'_, '_> {
             );
         };
         let Some(given) = self.given(&options.words, "cut: ", "", output) else { return };
+        // Each octet or part may be held against each range.
+        let bytes: usize = given.iter().map(|(_, content)| content.bytes.len()).sum();
+        if !self.shell.work.take_bytes(bytes.saturating_mul(ranges.len())) {
+            return;
+        }
         let between = options.value(b'd').and_then(|word| word.first()).copied().unwrap_or(b'\t');
         let takes = |at: usize| ranges.iter().any(|(from, to)| (*from..=*to).contains(&(at + 1)));
         for line in given.iter().flat_map(|(_, content)| lines(&content.bytes)) {
@@ -221,15 +233,20 @@ impl Run<'_, '_> {
         };
         let Some((bytes, beyond)) = self.read_all(super::Reads::File) else { return };
         output.beyond += beyond;
+        let sets = options.words.iter().take(2);
+        if !sets.clone().all(|word| self.shell.work.take_bytes(SET_COSTS * word.len())) {
+            return;
+        }
         let mut from = set(from);
         if options.has(b'c') || options.has(b'C') {
             from = (0..=u8::MAX).filter(|byte| !from.contains(byte)).collect();
         }
         let to = options.words.get(1).map(|word| set(word)).unwrap_or_default();
-        let squeezed = if options.words.len() > 1 { &to } else { &from };
+        let places = places(&from);
+        let squeezed = if options.words.len() > 1 { self::places(&to) } else { places };
         let mut before = None;
         for byte in bytes {
-            let place = from.iter().rposition(|known| *known == byte);
+            let place = places[usize::from(byte)];
             if options.has(b'd') && place.is_some() {
                 continue;
             }
@@ -237,7 +254,7 @@ impl Run<'_, '_> {
                 Some(at) if !options.has(b'd') && !to.is_empty() => to[at.min(to.len() - 1)],
                 _ => byte,
             };
-            if options.has(b's') && before == Some(new) && squeezed.contains(&new) {
+            if options.has(b's') && before == Some(new) && squeezed[usize::from(new)].is_some() {
                 continue;
             }
             before = Some(new);
@@ -350,13 +367,26 @@ fn ranges(word: &[u8]) -> Vec<(usize, usize)> {
     text.split(',').filter_map(range).collect()
 }
 
-/// The bytes of a set of `tr`.
+/// Where each octet stands in a set last.
+fn places(set: &[u8]) -> [Option<usize>; 256] {
+    let mut places = [None; 256];
+    set.iter().enumerate().for_each(|(at, byte)| places[usize::from(*byte)] = Some(at));
+    places
+}
+
+/// The bytes of a set of `tr`, the first [`SET_BYTES_MAX`] and what else one class has.
 fn set(word: &[u8]) -> Vec<u8> {
     let mut plain = Vec::new();
     let _ = crate::shell::echo::unescape(word, crate::shell::echo::Escapes::Quoted, &mut plain);
     let (mut all, mut rest) = (Vec::new(), plain.as_slice());
+    let last_end = memchr::memmem::rfind(&plain, b":]").unwrap_or(0);
     loop {
-        let named = rest.strip_prefix(b"[:").and_then(|rest| Some((rest, memchr::memmem::find(rest, b":]")?)));
+        let may_be_named = plain.len() - rest.len() < last_end;
+        let named = rest.strip_prefix(b"[:").filter(|_| may_be_named);
+        let named = named.and_then(|rest| Some((rest, memchr::memmem::find(rest, b":]")?)));
+        if all.len() >= SET_BYTES_MAX {
+            return all;
+        }
         rest = match (rest, named) {
             ([], _) => return all,
             (_, Some((inside, end))) => {

@@ -33,7 +33,7 @@ const PLACES_MAX: usize = 8_192;
 /// What building an automaton costs in steps of work: at least, for so many octets of its pattern, and for so many states.
 const BUILD_STEPS: usize = 4;
 const BYTES_A_STEP: usize = 4;
-const STATES_A_STEP: usize = 4;
+const STATES_A_STEP: usize = 2;
 
 /// What is asked of a pattern besides.
 #[derive(Clone, Copy, Debug, Default)]

@@ -73,6 +73,8 @@ impl Run<'_, '_> {
         let mut reader = Reader { rest: &script, extended, states: 0, last: None, work: &self.shell.work };
         let mut commands = match reader.commands() {
             Ok(commands) => commands,
+            // It may be that there was no work left to find out.
+            Err(_) if self.shell.work.is_done() => return,
             Err(what) => {
                 // That is found out when the script is run.
                 let at = if what == NONE_BEFORE { 0 } else { script.len() - reader.rest.len() };

@@ -10,6 +10,9 @@ use regex_syntax::{
     hir::{Capture, Hir, HirKind, Repetition},
 };
 
+/// How deep groups, repetitions, sequences and choices may stand in each other: each group takes up to four of them.
+const NESTING_MAX: u32 = 4 * DEPTH_MAX as u32;
+
 /// A pattern that was read.
 pub(super) struct Read {
     pub(super) hir: Hir,
@@ -36,7 +39,7 @@ pub(super) fn read(pattern: &[u8], folds: bool) -> Result<Read, Wrong> {
     });
     let Some(parts) = parts(&text) else { return Ok(Read { hir: Hir::fail(), is_inner: false }) };
     let mut parser = ParserBuilder::new();
-    parser.unicode(false).utf8(false).case_insensitive(folds).nest_limit(u32::from(DEPTH_MAX));
+    parser.unicode(false).utf8(false).case_insensitive(folds).nest_limit(NESTING_MAX);
     let parse = |part: &str| match parser.build().parse(part) {
         Ok(hir) => Ok(without_groups(hir)),
         Err(error) => told(&error).map_or_else(|| Ok(Hir::fail()), Err),

@@ -79,7 +79,7 @@ fn what_a_search_costs_is_linear_in_the_text() {
         ".*.*.*x",
         ".*.*.*.*.*.*.*.*=.*",
         "(x+x+)+y",
-        "(a{0,10}){0,8}x",
+        "(a{0,8}){0,8}x",
         "(.*a){12}x",
         "[^b]{1,80}x",
         "(|a)*b",
@@ -87,7 +87,7 @@ fn what_a_search_costs_is_linear_in_the_text() {
         "(\\ba*|a*\\b)*x",
     ];
     for pattern in patterns {
-        let costs = [128, 256, 512].map(|length| {
+        let costs = [100, 200, 400].map(|length| {
             let mut text = alloc::vec![b'a'; length];
             text.push(b'!');
             cost(pattern, &text)
@@ -96,7 +96,7 @@ fn what_a_search_costs_is_linear_in_the_text() {
         assert!(costs[2] - costs[1] <= 2 * (costs[1] - costs[0]) + 2, "{pattern}: {costs:?}");
         let states = made(pattern, 2).unwrap().states();
         // Each state is entered from another and left once in an octet, and remembers two groups; so that is the most.
-        assert!(costs[2] as usize <= 513 * 4 * states / 32 + 1, "{pattern}: {costs:?} with {states} states");
+        assert!(costs[2] as usize <= 401 * 4 * states / walk::VISITS_A_STEP + 1, "{pattern}: {costs:?} with {states} states");
     }
 }
 
@@ -108,7 +108,7 @@ fn what_all_places_cost_is_paid_for() {
     while let Some(found) = walk.find(&[b'a'; 4_096], from, &work) {
         (from, count) = (found.end, count + 1);
     }
-    assert!(work.is_done() && (10..200).contains(&count), "{count}");
+    assert!(work.is_done() && (3..200).contains(&count), "{count}");
 }
 
 #[test]
@@ -134,7 +134,7 @@ fn what_is_too_large_is_refused_before_there_is_room_for_it() {
         b"(a)(b)(c)(d)(e)(f)(g)(h)(i)".iter().chain(&b"x".repeat(500)).copied().collect(),
     ];
     patterns.iter().for_each(|pattern| refused(pattern, posix(Tool::Sed, true)));
-    for pattern in [&b"((a{1,255}){1,255}){1,255}"[..], b"a{1000}{1000}", &b"(?:".repeat(60)] {
+    for pattern in [&b"((a{1,255}){1,255}){1,255}"[..], b"a{1000}{1000}", &b"(?:".repeat(100)] {
         refused(
             &[pattern, &b")".repeat(pattern.iter().filter(|byte| **byte == b':').count())].concat(),
             Kind::Perl { folds: true },

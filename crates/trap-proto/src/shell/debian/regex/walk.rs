@@ -10,7 +10,7 @@ use regex_automata::{
 };
 
 /// So many visits of states are one step of work.
-const VISITS_A_STEP: usize = 32;
+pub(super) const VISITS_A_STEP: usize = 20;
 /// Octets at which nothing begins, for the price of one visit.
 const PASSED_A_VISIT: usize = 16;
 /// Transitions of one state, or words of a way's memory, that are looked at for the price of one visit.
@@ -56,6 +56,7 @@ pub(in super::super) struct Walk<'r> {
     regex: &'r Regex,
     now: Ways,
     next: Ways,
+    /// As long as the automaton has transitions without an octet, at most.
     todo: Vec<Todo>,
     /// What the way has seen that is followed.
     own: Vec<u32>,

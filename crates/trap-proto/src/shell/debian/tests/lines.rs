@@ -109,7 +109,7 @@ fn a_line_that_is_not_whole_waits_for_the_next() {
     }
 }
 
-/// The dearest lines that are known: what prints nothing, what goes round, what nests, what goes back.
+/// The dearest lines that are known: what prints nothing, what goes round, what nests, what makes others go back.
 #[test]
 fn no_line_takes_longer_than_its_work() {
     let persona = everything(Persona::of([7; 32]));
@@ -123,6 +123,16 @@ fn no_line_takes_longer_than_its_work() {
         "echo aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa | grep -E '(a*)*(a*)*(a*)*b'".into(),
         "x=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa; x=$x$x$x$x$x$x$x$x; x=$x$x; for i in $x $x; do echo ${x//a/$x}; echo ${x%%*b*c*d}; done".repeat(20),
         "ls -la /usr/bin /usr/sbin; ls /usr/bin/*;".repeat(100),
+        format!("case {} in *{}x) ;; esac", "[".repeat(3_000), "[".repeat(1_500)),
+        format!("case {} in *{}x) ;; esac;", "a".repeat(3_000), "*a".repeat(1_000)).repeat(3),
+        format!("[[ {} == *{}x ]];", "a".repeat(3_000), "[[:alnum:]a]".repeat(300)).repeat(3),
+        format!("x={}; echo ${{x%%{}}}", "a".repeat(500), "*a".repeat(200)).repeat(20),
+        format!("yes | tr -d '\\n' | tr -cs '{}' b;", "!-~".repeat(4_000)).repeat(20),
+        format!("yes | tr -d '\\n' | cut -c {};", "9,".repeat(4_000)).repeat(20),
+        format!("yes a b | head -9 | awk '{{print {}}}';", "$200,".repeat(2_000)).repeat(20),
+        format!("yes | tr -d '\\n' | sed -E 's/y*/{}/g' | wc -c;", "&".repeat(4_000)).repeat(9),
+        "echo|grep -E '((a{1,255}){1,255}){1,255}';".repeat(500),
+        "yes | tr -d '\\n' | grep -E '(y|yy)*(y{1,40}){1,12}x';".repeat(20),
         "yes | head -100000 | sort | uniq -c | awk '{for(i=0;i<9;i++)print}' | sed s/y/yyyyyyyyy/g".repeat(50),
     ];
     for line in lines {
