@@ -28,6 +28,8 @@ enum Kind {
     Talk { service: &'static str, is_drip: bool },
     /// The shell behind SSH's login: lines to `sh`, so many bytes in a message.
     Inside { message: usize },
+    /// The SFTP server there.
+    Files { message: usize },
     /// The recognisers.
     Look,
 }
@@ -165,6 +167,37 @@ const TYPED: [&[u8]; 12] = [
     b"x=$(cat /etc/passwd);case $x in *a*a*a*a*[[:digit:]]*b*b*b*b*\\=) ;; esac;[[ $x == *[a-z]*[a-z]*[a-z]*= ]];y=${x%*:*:*:*:*=}\n",
 ];
 
+/// What an SFTP server is told once, and what again and again.
+const FILED: [(&[u8], &[u8]); 9] = [
+    (b"\0\0\0\x05\x01\0\0\0\x03", b"\0\0\0\x14\x11\0\0\0\x07\0\0\0\x0b/etc/passwd"),
+    (b"\0\0\0\x05\x01\0\0\0\x03", b"\0\0\0\x17\x10\0\0\0\x07\0\0\0\x0e/./././././././"),
+    (
+        b"\0\0\0\x05\x01\0\0\0\x03",
+        b"\0\0\0\x0d\x0b\0\0\0\x07\0\0\0\x04/etc\0\0\0\x0d\x0c\0\0\0\x07\0\0\0\x04\0\0\0\0\0\0\0\x0d\x04\0\0\0\x07\0\0\0\x04\0\0\0\0",
+    ),
+    (
+        b"\0\0\0\x05\x01\0\0\0\x03",
+        b"\0\0\0\x17\x03\0\0\0\x07\0\0\0\x06/tmp/a\0\0\0\x1a\0\0\0\0\
+          \0\0\0\x1a\x06\0\0\0\x07\0\0\0\x04\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x01x\0\0\0\x0d\x04\0\0\0\x07\0\0\0\x04\0\0\0\0",
+    ),
+    (
+        b"\0\0\0\x05\x01\0\0\0\x03",
+        b"\0\0\0\x1e\x03\0\0\0\x07\0\0\0\x0d/proc/cpuinfo\0\0\0\x01\0\0\0\0\
+          \0\0\0\x19\x05\0\0\0\x07\0\0\0\x04\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x80\0\0\0\0\x0d\x04\0\0\0\x07\0\0\0\x04\0\0\0\0",
+    ),
+    (
+        b"\0\0\0\x05\x01\0\0\0\x03\0\0\0\x1a\x03\0\0\0\x07\0\0\0\x09/bin/bash\0\0\0\x01\0\0\0\0",
+        b"\0\0\0\x19\x05\0\0\0\x07\0\0\0\x04\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x80\0",
+    ),
+    (b"\0\0\0\x05\x01\0\0\0\x03", b"\0\0\0\x14\x03\0\0\0\x07\0\0\0\x03/tm\0\0\0\x01\0\0\0\0"),
+    (b"\0\0\0\x05\x01\0\0\0\x03\0\x03\xff\xff\x11", b"A"),
+    (
+        b"\0\0\0\x05\x01\0\0\0\x03\0\0\0\x17\x03\0\0\0\x07\0\0\0\x06/tmp/a\0\0\0\x1a\0\0\0\0\
+          \0\x03\xff\xff\x06\0\0\0\x07\0\0\0\x04\0\0\0\0\0\0\0\0\0\0\0\0\0\x03\xff\x00",
+        b"A",
+    ),
+];
+
 /// What the recognisers open or look for.
 const LOOKED: [&[u8]; 18] = [
     b"A",
@@ -189,6 +222,13 @@ const LOOKED: [&[u8]; 18] = [
 
 static RECOGNISER: LazyLock<Recogniser> = LazyLock::new(|| Recogniser::new(&["bait-Pa55w0rd-x1".to_owned()]));
 
+/// What is told to an SFTP server, as inputs of its target: a wide window, one cut or none.
+pub(crate) fn filed() -> Vec<Vec<u8>> {
+    let told = FILED.iter().map(|(head, unit)| [&[20, 0][..], head, &unit.repeat(3)].concat());
+    let all: Vec<u8> = FILED[..7].iter().flat_map(|(head, unit)| [*head, *unit].concat()).collect();
+    told.chain([[&[20, 1, 7][..], &all].concat(), [&[6, 0][..], &all].concat()]).collect()
+}
+
 /// All of them.
 #[must_use]
 pub fn cases() -> Vec<Case> {
@@ -210,6 +250,14 @@ pub fn cases() -> Vec<Case> {
             unit,
         })
     }));
+    cases.extend(FILED.iter().flat_map(|(head, unit)| {
+        [64, 2_048].map(|message| Case {
+            name: format!("sftp: {:?} and {:?} again and again, {message} bytes in a message", show(head), show(unit)),
+            kind: Kind::Files { message },
+            head,
+            unit,
+        })
+    }));
     cases.extend(LOOKED.map(|unit| Case { name: format!("recognisers: {:?}", show(unit)), kind: Kind::Look, head: b"", unit }));
     cases
 }
@@ -225,6 +273,14 @@ impl Case {
         self.head.iter().chain(self.unit.iter().cycle()).take(length).copied().collect()
     }
 
+    /// What is started behind the login.
+    const fn starts(&self) -> &'static [u8] {
+        match self.kind {
+            Kind::Files { .. } => b"\x62\0\0\0\0\0\0\0\x09subsystem\x01\0\0\0\x04sftp",
+            _ => b"\x62\0\0\0\0\0\0\0\x04exec\x01\0\0\0\x02sh",
+        }
+    }
+
     /// What is needed besides, made before anything is counted.
     pub fn prepare(&self) {
         self.take(self.head);
@@ -234,8 +290,8 @@ impl Case {
     pub fn take(&self, input: &[u8]) {
         match self.kind {
             Kind::Talk { service, is_drip } => talk(trap(service, 0).session(7), input, is_drip),
-            Kind::Inside { message } => {
-                let (mut session, packets) = inside(input, message);
+            Kind::Inside { message } | Kind::Files { message } => {
+                let (mut session, packets) = inside(input, message, self.starts());
                 packets.iter().for_each(|packet| tell(&mut *session, packet));
                 session.end();
                 drop(session.findings());
@@ -261,10 +317,10 @@ impl Case {
     pub fn memory(&self, length: usize) -> Memory {
         let service = match self.kind {
             Kind::Talk { service, .. } => service,
-            Kind::Inside { message } => {
+            Kind::Inside { message } | Kind::Files { message } => {
                 self.prepare();
                 let before = memory::held();
-                let (mut session, packets) = inside(&self.input(length), message);
+                let (mut session, packets) = inside(&self.input(length), message, self.starts());
                 // What is still to be told to it is not what it holds.
                 let told: usize = packets.iter().map(|packet| packet.capacity() + size_of::<Vec<u8>>()).sum();
                 return weighed(&mut *session, Flow::Continue, before + told, packets.iter().map(Vec::as_slice));
@@ -307,6 +363,7 @@ fn weighed<'a>(session: &mut dyn Session, mut flow: Flow, before: usize, pieces:
                 drop(session.findings());
             }
             while session.resume(NOW, &mut answer).is_some() {
+                drop(session.said());
                 answer.clear();
             }
         }
@@ -328,14 +385,13 @@ impl Case {
     }
 }
 
-/// A session of somebody who is in, and what he says to `sh`, as packets.
-fn inside(input: &[u8], message: usize) -> (Box<dyn Session>, Vec<Vec<u8>>) {
+/// A session of somebody who is in, and what he says to what he starts there, as packets.
+fn inside(input: &[u8], message: usize, starts: &[u8]) -> (Box<dyn Session>, Vec<Vec<u8>>) {
     let mut session = trap("ssh", 1).session(7);
     let client = Client::meet(&mut *session, Wants::least(), NOW);
     let mut client = client.unwrap_or_else(|| panic!("the exchange of keys failed"));
-    let exec = b"\x62\0\0\0\0\0\0\0\x04exec\x01\0\0\0\x02sh";
     let [service, password, channel, ..] = usual();
-    for payload in [&service, &password, &channel, &exec[..].to_vec()] {
+    for payload in [&service, &password, &channel, &starts.to_vec()] {
         let packet = client.packet(payload);
         tell(&mut *session, &packet);
     }
@@ -355,7 +411,11 @@ fn tell(session: &mut dyn Session, packet: &[u8]) {
         if step.flow != Flow::Continue {
             drop(session.findings());
         }
-        while session.resume(NOW, &mut answer).is_some() {}
+        while session.resume(NOW, &mut answer).is_some() {
+            drop(session.said());
+            drop(session.findings());
+            answer.clear();
+        }
     }
 }
 

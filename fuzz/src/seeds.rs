@@ -40,6 +40,7 @@ fn all(recorded: &Path) -> io::Result<Seeds> {
     add("redis", redis.into_iter().enumerate().map(|(at, said)| [&[0, u8::from(at % 2 == 1)][..], &said].concat()).collect());
     add("datagrams", datagrams());
     add("ssh-inside", ssh());
+    add("sftp", crate::growth::filed());
     add("mesh-member", mesh_seeds());
     add("mesh-stranger", vec![vec![0], vec![1, 0], vec![2, 3, 0, 1, 2, 3], b"\x03x".to_vec(), vec![4], vec![4, 1, 0, 0, 1]]);
     add("packets", packets());

@@ -175,9 +175,11 @@ fn step<'a>(session: &mut dyn Session, rest: &'a [u8], heard: &mut Heard) -> &'a
         if heard.flow != Flow::Continue {
             report(session, heard);
         }
-    } else if step.flow != Flow::Continue {
-        heard.flow = step.flow;
-        report(session, heard);
+    } else {
+        if step.flow != Flow::Continue {
+            heard.flow = step.flow;
+            report(session, heard);
+        }
         resume(session, heard);
     }
     if step.flow == Flow::StartTls {
@@ -274,9 +276,10 @@ fn weigh(session: Box<dyn Session>, stream: &[u8]) {
             }
             if flow != Flow::Continue {
                 drop(session.findings());
-                while session.resume(NOW, &mut answer).is_some() {
-                    answer.clear();
-                }
+            }
+            while session.resume(NOW, &mut answer).is_some() {
+                drop(session.said());
+                answer.clear();
             }
             if flow == Flow::StartTls {
                 drop(session.unread());

@@ -75,6 +75,7 @@ const ALL: &[Target] = &[
     Target::new("rule-text", "a text of rules, and what is said to what it compiles to", rule_text::read),
     Target::new("rules", "an operator's rules, some of them nasty, held against what was said", rules::look),
     Target::new("script", "an operator's script, and what is said to it", script::played),
+    Target::new("sftp", "what is said to the SFTP server behind an SSH client's login", ssh::files),
     Target::new("ssh-inside", "messages of an SSH client behind a real key exchange", ssh::inside),
     Target::new("words", "numbers, times, subjects, names, keys and orders, as people and clients write them", words::any),
 ];

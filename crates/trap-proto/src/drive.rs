@@ -90,12 +90,14 @@ pub(crate) fn begun(session: &mut dyn Session, chunks: &[&[u8]]) -> (Heard, Vec<
             rest = &rest[step.taken..];
             if step.flow == Flow::Errand {
                 errands(session, &mut heard, &mut since_report);
-            } else if step.flow != Flow::Continue {
+                continue;
+            }
+            if step.flow != Flow::Continue {
                 heard.flow = step.flow;
                 report(session, &mut heard, &mut since_report);
-                while let Some(flow) = session.resume(NOW, &mut heard.answer) {
-                    heard.flow = flow;
-                }
+            }
+            while let Some(flow) = session.resume(NOW, &mut heard.answer) {
+                heard.flow = flow;
             }
         }
     }

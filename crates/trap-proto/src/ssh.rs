@@ -22,6 +22,7 @@ mod mac;
 mod packet;
 mod rsa;
 mod session;
+mod sftp;
 mod sntrup761;
 mod terminal;
 #[cfg(feature = "testing")]

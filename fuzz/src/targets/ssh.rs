@@ -2,6 +2,8 @@
 
 use crate::{
     Input,
+    input::Cuts,
+    memory,
     talk::{NOW, bounded, trap},
 };
 use honeymesh_trap_proto::{
@@ -14,6 +16,13 @@ const SEED: u64 = 7;
 const MESSAGES_MAX: usize = 64;
 /// A packet that unpacks to so much is taken, and told.
 const SAID_BYTES_MAX: usize = 40_000;
+
+/// The longest piece in one message, in bytes.
+const PIECE_BYTES: usize = 32_768;
+/// What a session with one server holds, with its client's beside it, in bytes.
+const FILES_HELD_BYTES_MAX: usize = 200 * 1_024;
+/// The wish for it.
+const SUBSYSTEM: &[u8] = b"\x62\0\0\0\0\0\0\0\x09subsystem\x01\0\0\0\x04sftp";
 
 /// `trap, cipher, options | how much of a usual login comes first | messages: length, payload`.
 pub(super) fn inside(data: &[u8]) {
@@ -32,6 +41,34 @@ pub(super) fn inside(data: &[u8]) {
         if tell(&mut *session, &mut client, &packet) == Flow::Close {
             break;
         }
+    }
+    session.end();
+    bounded(&session.findings());
+}
+
+/// `window, cuts | stream`: what is said to the subsystem `sftp` of somebody who is in.
+pub(super) fn files(data: &[u8]) {
+    let mut input = Input::new(data);
+    let window = 2_u32.pow(u32::from(input.byte() % 32));
+    let cuts = Cuts::read(&mut input);
+    let mut session = trap("ssh", 1).session(SEED);
+    let before = memory::held();
+    let Some(mut client) = Client::meet(&mut *session, Wants::least(), NOW) else { panic!("the exchange of keys failed") };
+    let adjust = [&b"\x5d\0\0\0\0"[..], &window.to_be_bytes()].concat();
+    let [service, password, channel, ..] = usual();
+    let begun = [service, password, channel, SUBSYSTEM.to_vec(), adjust];
+    let stream = cuts.pieces(input.rest()).into_iter().flat_map(|piece| piece.chunks(PIECE_BYTES));
+    let said = stream.map(|piece| {
+        let length = u32::try_from(piece.len()).unwrap_or_default().to_be_bytes();
+        [&b"\x5e\0\0\0\0"[..], &length, piece].concat()
+    });
+    for payload in begun.into_iter().chain(said) {
+        let packet = client.packet(&payload);
+        if tell(&mut *session, &mut client, &packet) == Flow::Close {
+            break;
+        }
+        let held = memory::held().saturating_sub(before);
+        assert!(held <= FILES_HELD_BYTES_MAX, "it holds {held} bytes");
     }
     session.end();
     bounded(&session.findings());

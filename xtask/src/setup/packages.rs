@@ -36,6 +36,7 @@ pub const PACKAGES: &[Package] = &[
     package(Purpose::Lab, "curl", "the HTTP visitor"),
     package(Purpose::Lab, "lftp", "the FTP visitor"),
     package(Purpose::Lab, "openssh-client", "the SSH visitor"),
+    package(Purpose::Lab, "openssh-sftp-server", "the SFTP server that the SSH trap's is held against"),
     package(Purpose::Lab, "sshpass", "types its password"),
     package(Purpose::Lab, "dropbear-bin", "dbclient: the SSH visitor from a router"),
     package(Purpose::Lab, "ncrack", "guesses passwords at SSH and the remote desktop, a third way"),

@@ -1,16 +1,19 @@
 //! A Debian 13 server's bash that runs nothing: it answers what bots and people ask first of a machine that let them in.
 //!
-//! What it says of the machine is the [persona's](crate::Persona). Until the channel ends it keeps where the stranger is, and a
-//! bounded part of what he made, wrote and took away; nothing of it is ever a file or a process here.
+//! What it says of the machine is the [persona's](crate::Persona). Until the channel ends it keeps where the stranger is, and until
+//! the connection ends a bounded part of what he made, wrote and took away; nothing of it is ever a file or a process here.
 
 mod awk;
 mod builtins;
 mod changes;
+mod copies;
 mod daemons;
+mod disk;
 mod disks;
 mod elf;
 mod expand;
 mod files;
+mod filing;
 mod glob;
 mod lines;
 mod listing;
@@ -34,7 +37,9 @@ mod top;
 mod users;
 mod work;
 
-pub(crate) use memory::FILE_BYTES_MAX as INPUT_BYTES_MAX;
+pub(crate) use disk::{Disk, FILE_BYTES_MAX as INPUT_BYTES_MAX};
+pub(crate) use disks::Room;
+pub(crate) use filing::{Fault, Opening, Seen, Setting};
 pub(crate) use place::Place;
 pub(crate) use users::{has_shell, numbers};
 pub(crate) use work::{Allowance, Work};
@@ -131,6 +136,8 @@ pub(crate) enum Reads {
     Echo,
     /// `scp -t`: files in scp's own words.
     Copy,
+    /// `scp -f`: the three nods for a file.
+    Nods,
 }
 
 impl Output {

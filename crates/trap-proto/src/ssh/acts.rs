@@ -36,6 +36,17 @@ impl Acts {
         act.count += 1;
     }
 
+    pub(super) const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Takes over what was taken down elsewhere.
+    pub(super) fn absorb(&mut self, others: Self) {
+        for act in others.0 {
+            self.note(act.name, &act.said);
+        }
+    }
+
     /// The same with a command, and the addresses in it.
     pub(super) fn command(&mut self, command: &[u8]) {
         self.note("command", command);
@@ -65,6 +76,9 @@ impl Acts {
         }
         if !self.0.is_empty() {
             findings.signs |= Signs::RULE;
+        }
+        if self.0.iter().any(|act| act.name == "upload") {
+            findings.signs |= Signs::UPLOAD;
         }
         !self.0.is_empty()
     }

@@ -1,19 +1,21 @@
 //! One channel to the shell: its window, its terminal, and what runs in it.
 
-use super::held::Held;
 use super::{
     MSG_CHANNEL_CLOSE, MSG_CHANNEL_DATA, MSG_CHANNEL_EOF, MSG_CHANNEL_EXTENDED_DATA, MSG_CHANNEL_REQUEST,
     editor::{Editor, LINE_BYTES_MAX, Stroke},
     wire::{message, put_string},
 };
+use super::{held::Held, sftp::Sftp};
 use crate::shell::debian::{OUTPUT_BYTES_MAX, Place};
-use alloc::vec::Vec;
+use alloc::{boxed::Box, vec::Vec};
 
 /// Shells inside the first; further ones are not counted.
 const INNER_MAX: usize = 9;
 /// Bytes that wait for the stranger's window to open; what does not fit is lost.
 const WAITING_BYTES_MAX: usize = OUTPUT_BYTES_MAX;
 const COMPLAINTS_BYTES_MAX: usize = 4 * 1_024;
+/// What a channel says at once, in bytes, to the end of a piece.
+const FLUSHED_BYTES_MAX: usize = 9 * 1_024;
 /// Packets that are smaller than this are sent all the same, in bytes: nobody can make many of little.
 const PACKET_BYTES_MIN: u32 = 1_024;
 /// The longest piece of output in one packet, in bytes.
@@ -34,6 +36,8 @@ pub(super) enum Runs {
     File,
     /// A program that gives its input back.
     Echo,
+    /// The subsystem `sftp`.
+    Files,
     /// A program that asks for passwords, without showing them.
     Asking,
     /// It has ended; nothing is heard any more.
@@ -63,7 +67,7 @@ pub(super) struct Channel {
     pub(super) answers: Vec<Vec<u8>>,
     /// A carriage return ended the last line: a line feed right behind belongs to it.
     returned: bool,
-    waiting: Vec<u8>,
+    pub(super) waiting: Vec<u8>,
     complaints: Vec<u8>,
     /// It ends with this once nothing waits any more.
     ending: Option<u32>,
@@ -73,6 +77,8 @@ pub(super) struct Channel {
     pub(super) place: Place,
     /// A command that reads.
     pub(super) held: Option<Held>,
+    /// What serves files.
+    pub(super) files: Option<Box<Sftp>>,
 }
 
 /// What a byte amounted to.
@@ -109,6 +115,7 @@ impl Channel {
             is_deaf: false,
             place: Place::default(),
             held: None,
+            files: None,
         }
     }
 
@@ -228,12 +235,25 @@ impl Channel {
         (!is_closed).then(|| self.message(MSG_CHANNEL_CLOSE, |_| {}))
     }
 
-    /// What waits, as messages, as far as the window is open; then the end, if it has come.
+    /// Whether [`Self::flush`] would say something.
+    pub(super) fn is_due(&self) -> bool {
+        let waits = !self.waiting.is_empty() || !self.complaints.is_empty();
+        if waits { self.window > 0 } else { self.ending.is_some() }
+    }
+
+    /// What waits, as messages, as far as the window is open and not more than is said at once; then the end, if it has come.
     pub(super) fn flush(&mut self, messages: &mut Vec<Vec<u8>>) {
-        while let Some(data) = self.piece(false) {
+        let mut said = 0;
+        while said < FLUSHED_BYTES_MAX
+            && let Some(data) = self.piece(false)
+        {
+            said += data.len();
             messages.push(self.message(MSG_CHANNEL_DATA, |out| put_string(out, &data)));
         }
-        while let Some(data) = self.piece(true) {
+        while said < FLUSHED_BYTES_MAX
+            && let Some(data) = self.piece(true)
+        {
+            said += data.len();
             messages.push(self.message(MSG_CHANNEL_EXTENDED_DATA, |out| {
                 out.extend_from_slice(&STDERR.to_be_bytes());
                 put_string(out, &data);

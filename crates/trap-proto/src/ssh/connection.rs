@@ -1,16 +1,17 @@
 //! Behind the login (RFC 4254): channels, what is asked for in them, and what is taken down.
 //!
-//! A shell answers; forwarding and subsystems are refused as by a server that does not allow them. Every command, address and
+//! A shell answers, and the subsystem `sftp`; forwarding is refused as by a server that does not allow it. Every command, address and
 //! target is told at once. Whoever gives commands here got in by guessing.
 
 use super::{
-    MSG_CHANNEL_DATA, MSG_CHANNEL_EOF, MSG_CHANNEL_EXTENDED_DATA, MSG_CHANNEL_FAILURE, MSG_CHANNEL_OPEN,
+    MSG_CHANNEL_CLOSE, MSG_CHANNEL_DATA, MSG_CHANNEL_EOF, MSG_CHANNEL_EXTENDED_DATA, MSG_CHANNEL_FAILURE, MSG_CHANNEL_OPEN,
     MSG_CHANNEL_OPEN_CONFIRMATION, MSG_CHANNEL_OPEN_FAILURE, MSG_CHANNEL_REQUEST, MSG_CHANNEL_SUCCESS, MSG_CHANNEL_WINDOW_ADJUST,
     MSG_DEBUG, MSG_GLOBAL_REQUEST, MSG_REQUEST_FAILURE, MSG_REQUEST_SUCCESS,
     acts::Acts,
     channel::{Channel, Runs},
     held::Held,
     hostkey::HostKeyKind,
+    sftp,
     transport::{Desk, Transport, malformed},
     wire::{Fields, message, put_string},
 };
@@ -18,7 +19,7 @@ use crate::{
     Findings, Flow,
     shell::{
         Outcome,
-        debian::{Allowance, OUTPUT_BYTES_MAX, Output, Shell},
+        debian::{Allowance, Disk, OUTPUT_BYTES_MAX, Output, Shell},
     },
 };
 use alloc::{format, string::String, vec::Vec};
@@ -41,6 +42,8 @@ const CONNECT_FAILED: u32 = 2;
 #[derive(Default)]
 pub(super) struct Connection {
     channels: Vec<Option<Channel>>,
+    /// What the stranger changed on the machine, whose place in a channel is empty while that is not heard.
+    disk: Disk,
     proofs: usize,
     /// What the shells may do for it.
     allowance: Allowance,
@@ -55,6 +58,8 @@ pub(super) struct Reply {
     /// Output bytes of this packet so far, which has its own limit.
     pub(super) printed: usize,
     pub(super) acts: Acts,
+    /// What is captured of a message that is not captured as it is.
+    pub(super) said: Vec<u8>,
     /// The connection ends with these words.
     last_words: Option<String>,
 }
@@ -82,7 +87,56 @@ impl Transport {
             MSG_REQUEST_SUCCESS | MSG_REQUEST_FAILURE | MSG_CHANNEL_SUCCESS | MSG_CHANNEL_FAILURE => Some(()),
             _ => return self.unimplemented(desk),
         };
+        self.reply(heard, reply, desk)
+    }
+
+    /// Goes on where something waits: requests, or answers to them. `None`: nothing does, or it cannot.
+    pub(super) fn resume(&mut self, desk: &mut Desk<'_>) -> Option<Flow> {
+        if !self.has_due() {
+            return None;
+        }
+        let mut reply = Reply::default();
+        let number = self.connection.channels.iter().position(|channel| channel.as_ref().is_some_and(Channel::has_due))?;
+        self.transfer(number, &mut reply, desk);
+        Some(self.reply(Some(()), reply, desk))
+    }
+
+    /// Whether something waits that can be said.
+    pub(super) fn has_due(&self) -> bool {
+        self.is_at_rest() && self.connection.channels.iter().flatten().any(Channel::has_due)
+    }
+
+    fn transfer(&mut self, number: usize, reply: &mut Reply, desk: &Desk<'_>) {
+        let Connection { channels, disk, allowance, .. } = &mut self.connection;
+        let Some(channel) = channels.get_mut(number).and_then(Option::as_mut) else { return };
+        core::mem::swap(&mut channel.place.disk, disk);
+        channel.place.enter(desk.now);
+        let shell = Shell::new(&self.setup.persona, self.login.user(), desk.now, false).working(allowance.grant(desk.now));
+        if channel.has_requests() {
+            channel.transfer(&[], &shell, reply);
+        }
+        channel.flush(&mut reply.messages);
+        allowance.put_back(shell.steps_left());
+        core::mem::swap(&mut channel.place.disk, disk);
+    }
+
+    /// The connection ends: what was not told yet.
+    pub(super) fn tell_rest(&mut self, findings: &mut Findings) {
+        let mut acts = Acts::default();
+        self.connection.channels.iter_mut().flatten().for_each(|channel| channel.untold(&mut acts));
+        if acts.tell(findings) {
+            self.note_client(findings);
+            findings.note("username", self.login.user());
+        }
+    }
+
+    fn reply(&mut self, heard: Option<()>, mut reply: Reply, desk: &mut Desk<'_>) -> Flow {
+        // What is captured is told with whatever tells first.
+        if !reply.acts.is_empty() {
+            self.connection.channels.iter_mut().flatten().for_each(|channel| channel.untold(&mut reply.acts));
+        }
         let is_told = reply.acts.tell(desk.findings);
+        self.said.append(&mut reply.said);
         for message in &reply.messages {
             self.send(message, desk);
         }
@@ -148,36 +202,56 @@ impl Transport {
             None => return reply.end(format!("Invalid {} message", what(kind))),
         };
         let place = usize::try_from(number).ok()?;
-        let Some(channel) = self.connection.channels.get_mut(place).and_then(Option::as_mut) else {
+        let servers = self.connection.channels.iter().flatten().filter(|channel| channel.files.is_some()).count();
+        let Connection { channels, disk, allowance, .. } = &mut self.connection;
+        let Some(channel) = channels.get_mut(place).and_then(Option::as_mut) else {
             return nowhere(kind, number, fields, reply);
         };
         let interactive = channel.has_terminal;
+        core::mem::swap(&mut channel.place.disk, disk);
         channel.place.enter(desk.now);
-        let work = self.connection.allowance.grant(desk.now);
+        let work = allowance.grant(desk.now);
         let shell = Shell::new(&self.setup.persona, self.login.user(), desk.now, interactive).working(work);
-        match kind {
-            MSG_CHANNEL_WINDOW_ADJUST => channel.open_window(fields.number()?),
+        let heard = match kind {
+            MSG_CHANNEL_WINDOW_ADJUST => fields.number().map(|bytes| channel.open_window(bytes)),
             // Of no kind that a shell reads.
-            MSG_CHANNEL_EXTENDED_DATA => {}
+            MSG_CHANNEL_EXTENDED_DATA => Some(()),
             MSG_CHANNEL_OPEN_CONFIRMATION | MSG_CHANNEL_OPEN_FAILURE => {
-                return reply.end(format!("Received {} for non-opening channel {number}.", what(kind)));
+                reply.end(format!("Received {} for non-opening channel {number}.", what(kind)))
             }
-            MSG_CHANNEL_DATA => channel.hear(fields.string()?, &shell, reply),
-            MSG_CHANNEL_EOF => channel.end_of_input(&shell, reply),
-            MSG_CHANNEL_REQUEST => channel.request(fields, &shell, reply, desk.findings)?,
+            MSG_CHANNEL_DATA => fields.string().map(|bytes| channel.hear(bytes, &shell, reply)),
+            MSG_CHANNEL_EOF => {
+                channel.end_of_input(&shell, reply);
+                Some(())
+            }
+            MSG_CHANNEL_REQUEST => channel.request(fields, &shell, reply, desk.findings, servers < sftp::SERVERS_MAX),
             _ => {
                 reply.messages.extend(channel.close());
-                self.connection.channels[place] = None;
-                return Some(());
+                channel.untold(&mut reply.acts);
+                Some(())
             }
+        };
+        if heard.is_some() && reply.last_words.is_none() && kind != MSG_CHANNEL_CLOSE {
+            channel.flush(&mut reply.messages);
         }
-        channel.flush(&mut reply.messages);
-        self.connection.allowance.put_back(shell.steps_left());
-        Some(())
+        allowance.put_back(shell.steps_left());
+        core::mem::swap(&mut channel.place.disk, disk);
+        if kind == MSG_CHANNEL_CLOSE {
+            channels[place] = None;
+        }
+        heard
     }
 }
 
 impl Connection {
+    /// Whether a message is of a channel that serves files: what is captured of it is what the server makes of it.
+    pub(super) fn is_of_files(&self, payload: &[u8]) -> bool {
+        let [MSG_CHANNEL_DATA | MSG_CHANNEL_WINDOW_ADJUST, number @ ..] = payload else { return false };
+        let number = Fields(number).number().and_then(|number| usize::try_from(number).ok());
+        let channel = number.and_then(|number| self.channels.get(number)?.as_ref());
+        channel.is_some_and(|channel| channel.files.is_some())
+    }
+
     fn open(&mut self, fields: &mut Fields<'_>, reply: &mut Reply) -> Option<()> {
         let (kind, theirs) = (fields.string()?, fields.number()?);
         let (window, packet) = (fields.number()?, fields.number()?);
@@ -223,7 +297,19 @@ impl Connection {
 }
 
 impl Channel {
-    fn request(&mut self, fields: &mut Fields<'_>, shell: &Shell<'_>, reply: &mut Reply, findings: &mut Findings) -> Option<()> {
+    /// Whether something more waits than a client's window hinders.
+    fn has_due(&self) -> bool {
+        self.is_due() || self.has_requests()
+    }
+
+    fn request(
+        &mut self,
+        fields: &mut Fields<'_>,
+        shell: &Shell<'_>,
+        reply: &mut Reply,
+        findings: &mut Findings,
+        may_serve: bool,
+    ) -> Option<()> {
         let (name, wants_reply) = (fields.string()?, fields.flag()?);
         let is_new = self.runs == Runs::Nothing;
         let mut started = None;
@@ -252,16 +338,19 @@ impl Channel {
             b"exec" if is_new => {
                 let command = fields.string()?;
                 reply.acts.command(command);
-                started = Some(Some(command));
+                started = Some(Started::Command(command));
                 true
             }
             b"shell" if is_new => {
-                started = Some(None);
+                started = Some(Started::Shell);
                 true
             }
             b"subsystem" => {
-                reply.acts.note("subsystem", fields.string()?);
-                false
+                let name = fields.string()?;
+                reply.acts.note("subsystem", name);
+                let serves = is_new && may_serve && name == b"sftp";
+                started = serves.then_some(Started::Files);
+                serves
             }
             b"window-change" => {
                 fields.number().into_iter().for_each(|columns| self.place.widen(columns));
@@ -278,8 +367,9 @@ impl Channel {
             reply.messages.push(message(kind, |out| out.extend_from_slice(&self.theirs.to_be_bytes())));
         }
         match started {
-            Some(Some(command)) => self.execute(command, shell, reply),
-            Some(None) => self.start_shell(shell),
+            Some(Started::Command(command)) => self.execute(command, shell, reply),
+            Some(Started::Shell) => self.start_shell(shell),
+            Some(Started::Files) => self.serve_files(),
             None => {}
         }
         Some(())
@@ -332,8 +422,14 @@ impl Channel {
             return;
         }
         match self.runs {
-            Runs::File | Runs::Echo if !self.has_terminal => self.input(bytes, reply),
+            Runs::File | Runs::Echo if !self.has_terminal => {
+                self.input(bytes, reply);
+                if self.held.as_ref().and_then(Held::nods) == Some(true) {
+                    self.go_on(shell, reply);
+                }
+            }
             Runs::Terminal | Runs::Commands | Runs::File | Runs::Echo | Runs::Asking => self.typed(bytes, shell, reply),
+            Runs::Files => self.transfer(bytes, shell, reply),
             Runs::Nothing | Runs::Ended => {}
         }
     }
@@ -343,7 +439,9 @@ impl Channel {
         if self.runs == Runs::Echo {
             return self.print(bytes);
         }
-        reply.acts.note("input", bytes);
+        if self.held.as_ref().is_none_or(|held| held.nods().is_none()) {
+            reply.acts.note("input", bytes);
+        }
         let nods = self.held.as_mut().map_or(0, |held| held.take(bytes));
         self.print(&alloc::vec![0; nods.min(NODS_MAX)]);
     }
@@ -389,6 +487,7 @@ impl Channel {
         match self.runs {
             Runs::Terminal | Runs::Commands | Runs::File | Runs::Echo => self.go_on(shell, reply),
             Runs::Asking => self.finish(0),
+            Runs::Files => self.transfer(&[], shell, reply),
             Runs::Nothing | Runs::Ended => {}
         }
     }
@@ -427,6 +526,13 @@ impl Channel {
             out.extend_from_slice(&bytes.to_be_bytes());
         })
     }
+}
+
+/// What a channel is to run.
+enum Started<'a> {
+    Shell,
+    Command(&'a [u8]),
+    Files,
 }
 
 /// What Debian's sshd takes from a client's environment (`AcceptEnv LANG LC_* COLORTERM NO_COLOR`).

@@ -11,6 +11,9 @@ const COMMAND_BYTES_MAX: usize = 4 * 1_024;
 /// The longest line of scp's own, in bytes.
 const COPY_LINE_BYTES_MAX: usize = 1_024;
 
+/// Nods of scp's other end for one file: that it is there, that it has heard of the file, that it has it.
+const FILE_NODS: usize = 3;
+
 /// A command, as it was when it began to read.
 pub(super) struct Held {
     command: Vec<u8>,
@@ -21,6 +24,8 @@ pub(super) struct Held {
     kept: Vec<u8>,
     length: u64,
     copy: Option<Copy>,
+    /// Bytes after which it goes on, though more may come.
+    nods: Option<usize>,
     /// What it reads is no input of the commands behind it.
     is_passed_on: bool,
 }
@@ -42,6 +47,7 @@ impl Held {
             kept: Vec::new(),
             length: 0,
             copy: (kind == Reads::Copy).then(|| Copy::Line(Vec::new())),
+            nods: (kind == Reads::Nods).then_some(FILE_NODS),
             is_passed_on: matches!(kind, Reads::Echo | Reads::Commands),
         }
     }
@@ -52,6 +58,11 @@ impl Held {
         self.kept.extend_from_slice(&bytes[..bytes.len().min(room)]);
         self.length = self.length.saturating_add(bytes.len() as u64);
         self.copy.as_mut().map_or(0, |copy| copy.take(bytes))
+    }
+
+    /// Whether it is nods that it waits for; and whether all have come.
+    pub(super) fn nods(&self) -> Option<bool> {
+        self.nods.map(|nods| self.length >= nods as u64)
     }
 
     /// The command and where it goes on, with all of its input; and what it has printed before.
@@ -111,7 +122,7 @@ impl Channel {
     pub(super) fn hold(&mut self, held: Held, kind: Reads) {
         self.held = Some(held);
         self.runs = match kind {
-            Reads::File | Reads::Copy => Runs::File,
+            Reads::File | Reads::Copy | Reads::Nods => Runs::File,
             Reads::Echo => Runs::Echo,
             Reads::Commands => Runs::Commands,
         };

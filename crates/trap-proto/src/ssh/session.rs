@@ -110,6 +110,11 @@ impl SshSession {
         Flow::Close
     }
 
+    /// What waits goes out before more is heard.
+    fn has_due(&self) -> bool {
+        matches!(&self.phase, Phase::Packets(transport) if transport.has_due())
+    }
+
     fn note_line(&mut self) {
         if let Phase::Identification(identification) = &self.phase {
             self.findings.note("client", kept(&identification.line));
@@ -132,7 +137,7 @@ impl Session for SshSession {
     fn receive(&mut self, bytes: &[u8], now: WallTime, answer: &mut Vec<u8>) -> Step {
         let full = answer.len() + ANSWER_BYTES_MAX - REPLY_BYTES_MAX;
         let mut taken = 0;
-        while taken < bytes.len() && answer.len() <= full {
+        while taken < bytes.len() && answer.len() <= full && (taken == 0 || !self.has_due()) {
             let (more, flow) = self.take(&bytes[taken..], now, answer);
             taken += more;
             if flow != Flow::Continue || self.pause.ms > 0 || self.said.len() > SAID_BYTES_MAX {
@@ -144,6 +149,16 @@ impl Session for SshSession {
 
     fn pause(&mut self) -> Pause {
         core::mem::take(&mut self.pause)
+    }
+
+    fn resume(&mut self, now: WallTime, answer: &mut Vec<u8>) -> Option<Flow> {
+        let Phase::Packets(transport) = &mut self.phase else { return None };
+        let flow = transport.resume(&mut Desk { findings: &mut self.findings, answer, now })?;
+        self.said.append(&mut transport.said);
+        if flow == Flow::Close {
+            self.phase = Phase::Over;
+        }
+        Some(flow)
     }
 
     fn patience(&self) -> Patience {
@@ -161,6 +176,7 @@ impl Session for SshSession {
         }
         if let Phase::Packets(transport) = &mut self.phase {
             transport.not_heard();
+            transport.tell_rest(&mut self.findings);
             self.said.append(&mut transport.said);
         }
         self.phase = Phase::Over;

@@ -19,6 +19,7 @@ use honeymesh_types::Signs;
 use proptest::prelude::*;
 
 mod client;
+mod files;
 mod login;
 mod uploads;
 

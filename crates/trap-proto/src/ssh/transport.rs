@@ -144,6 +144,7 @@ impl Transport {
                 self.said.push(MSG_KEXINIT);
                 self.said.extend_from_slice(offer.get(kexinit::COOKIE_BYTES..).unwrap_or_default());
             }
+            _ if self.connection.is_of_files(payload) => {}
             [MSG_KEX_INIT, ..] if matches!(self.exchange, Exchange::Agreed { .. }) => self.said.push(MSG_KEX_INIT),
             _ => self.said.extend_from_slice(payload),
         }
@@ -206,7 +207,7 @@ impl Transport {
     }
 
     /// No exchange of keys is under way.
-    const fn is_at_rest(&self) -> bool {
+    pub(super) const fn is_at_rest(&self) -> bool {
         matches!(self.exchange, Exchange::Done)
     }
 

@@ -13,6 +13,8 @@ mod evidence;
 #[cfg(test)]
 mod mail;
 #[cfg(test)]
+mod sftp;
+#[cfg(test)]
 mod slow;
 #[cfg(test)]
 mod sockets;

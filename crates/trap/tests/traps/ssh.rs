@@ -134,9 +134,9 @@ async fn openssh_is_let_in_and_every_command_is_told() {
     assert!(status == Some(0) && said.contains("root\n") && said.contains("rekey"), "compressed, with new keys: {said}");
     let (status, said) = ssh(&traps, &["-tt"], &["id"]).await;
     assert!(status == Some(0) && said.contains("uid=0(root) gid=0(root) groups=0(root)\r\n"), "{said}");
-    let (status, said) = ssh(&traps, &["-s"], &["sftp"]).await;
+    let (status, said) = ssh(&traps, &["-s"], &["netconf"]).await;
     assert!(status == Some(255) && said.contains("subsystem request failed on channel 0"), "{said}");
-    assert_eq!(traps.visit_where(|visit| visit.fields.contains_key("subsystem")).await.fields["subsystem"], "sftp");
+    assert_eq!(traps.visit_where(|visit| visit.fields.contains_key("subsystem")).await.fields["subsystem"], "netconf");
     let (_, said) = ssh(&traps, &["-W", "mail.example:25"], &[]).await;
     assert!(said.contains("open failed: administratively prohibited: open failed"), "{said}");
     assert_eq!(traps.visit_where(|visit| visit.fields.contains_key("forward")).await.fields["forward"], "mail.example:25");

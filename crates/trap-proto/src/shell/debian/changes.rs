@@ -59,11 +59,11 @@ impl Shell<'_> {
         }
         let is_own = crate::shell::paths::is_within(path, &self.home())
             || FOR_ALL.iter().any(|folder| crate::shell::paths::is_within(path, folder));
-        if self.is_root() || is_own || place.has_made(above) { Ok(()) } else { Err("Permission denied") }
+        if self.is_root() || is_own || place.disk.has_made(above) { Ok(()) } else { Err("Permission denied") }
     }
 
     pub(super) fn is_path_there(&self, path: &str, place: &Place) -> bool {
-        place.memory.file(path).is_some() || self.is_folder(path, place) || self.is_known(path, place)
+        place.disk.file(path).is_some() || self.is_folder(path, place) || self.is_known(path, place)
     }
 
     pub(super) fn is_there(&self, word: &[u8], place: &Place) -> bool {
@@ -76,9 +76,9 @@ impl Shell<'_> {
 
     pub(super) fn is_program(&self, word: &[u8], place: &Place) -> bool {
         let Some(path) = place.resolve(word, &self.home()) else { return false };
-        match place.memory.file(&path) {
-            Some(file) => file.is_program,
-            None => super::programs::is_program(&path) && !place.memory.is_gone(&path),
+        match place.disk.file(&path) {
+            Some(file) => file.is_program(),
+            None => super::programs::is_program(&path) && !place.disk.is_gone(&path),
         }
     }
 
@@ -86,10 +86,10 @@ impl Shell<'_> {
     pub(super) fn content(&self, word: &[u8], place: &Place) -> Result<Content, &'static str> {
         let whole = |bytes: Vec<u8>| Content { length: bytes.len() as u64, bytes };
         let path = place.resolve(word, &self.home()).ok_or("File name too long")?;
-        if let Some(file) = place.memory.file(&path) {
+        if let Some(file) = place.disk.file(&path) {
             return Ok(Content { bytes: file.bytes.clone(), length: file.length });
         }
-        if place.memory.is_gone(&path) {
+        if place.disk.is_gone(&path) {
             return Err(MISSING);
         }
         if path == "/dev/null" {
@@ -167,17 +167,17 @@ impl Shell<'_> {
         }
     }
 
-    fn may_take(&self, path: &str, place: &Place) -> bool {
+    pub(super) fn may_take(&self, path: &str, place: &Place) -> bool {
         self.is_root()
-            || place.has_made(path)
-            || place.memory.file(path).is_some()
+            || place.disk.has_made(path)
+            || place.disk.file(path).is_some()
             || crate::shell::paths::is_within(path, &self.home()) && path != self.home()
     }
 
-    fn take_away(&self, path: &str, place: &mut Place) {
-        let was_there = self.is_known(path, place) || self.is_folder(path, place) && !place.has_made(path);
-        place.unmake(path);
-        place.memory.remove(path, was_there);
+    pub(super) fn take_away(&self, path: &str, place: &mut Place) {
+        let was_there = self.is_known(path, place) || self.is_folder(path, place) && !place.disk.has_made(path);
+        place.disk.unmake(path);
+        place.disk.remove(path, was_there);
     }
 
     fn rmdir(&self, words: &[&[u8]], place: &mut Place, output: &mut Output) {
@@ -188,7 +188,7 @@ impl Shell<'_> {
                 MISSING
             } else if !self.is_folder(&path, place) {
                 "Not a directory"
-            } else if !place.has_made(&path) || !self.names_in(&path, place).is_empty() {
+            } else if !place.disk.has_made(&path) || !self.names_in(&path, place).is_empty() {
                 "Directory not empty"
             } else {
                 self.take_away(&path, place);
@@ -220,8 +220,8 @@ impl Shell<'_> {
                     self.fail(&format!("mkdir: cannot create directory \u{2018}{shown}\u{2019}: {what}\n"), output);
                     break;
                 }
-                place.memory.bring_back(&path);
-                place.make(path);
+                place.disk.bring_back(&path);
+                place.disk.make(path);
             }
         }
     }
@@ -234,7 +234,7 @@ impl Shell<'_> {
                 continue;
             }
             match self.may_write(&path, place) {
-                Ok(()) => place.memory.write(&path, b"", 0, true),
+                Ok(()) => place.disk.write(&path, b"", 0, true),
                 Err(what) => self.fail(&format!("touch: cannot touch '{shown}': {what}\n"), output),
             }
         }
@@ -250,9 +250,9 @@ impl Shell<'_> {
             .collect();
         let path = format!("/tmp/tmp.{letters}");
         if words.iter().any(|word| *word == b"-d") {
-            place.make(path.clone());
+            place.disk.make(path.clone());
         } else {
-            place.memory.write(&path, b"", 0, false);
+            place.disk.write(&path, b"", 0, false);
         }
         output.say(&format!("{path}\n"));
     }
@@ -294,13 +294,14 @@ impl Shell<'_> {
                 continue;
             }
             if is_folder {
-                place.make(to);
+                place.disk.make(to);
             } else {
                 let content = self.content(word, place).unwrap_or_default();
                 let is_program = self.is_program(word, place);
-                place.memory.write(&to, &content.bytes, content.length, false);
-                if let Some(file) = place.memory.file_mut(&to) {
-                    file.is_program |= is_program;
+                place.disk.write(&to, &content.bytes, content.length, false);
+                if let Some(file) = place.disk.file_mut(&to) {
+                    file.mode |= if is_program { 0o111 } else { 0 };
+                    file.link = is_link.then(|| source.shown.clone());
                 }
             }
             if name == "mv" {
@@ -320,8 +321,14 @@ impl Shell<'_> {
         let Some(options) = self.options(&kept, "RfvchLHP", 2, output) else { return };
         let name = String::from_utf8_lossy(name).to_string();
         let Some((mode, files)) = options.words.split_first() else { return };
-        let runs = mode.contains(&b'x') && !mode.contains(&b'-')
-            || mode.iter().rev().take(3).any(|digit| matches!(digit, b'1' | b'3' | b'5' | b'7'));
+        let digits = core::str::from_utf8(mode).ok().and_then(|mode| u16::from_str_radix(mode, 8).ok()).map(|mode| mode & 0o7777);
+        let runs = mode.contains(&b'x').then(|| !mode.contains(&b'-'));
+        let changed = |before: u16| match (digits, runs) {
+            (Some(mode), _) => mode,
+            (None, Some(true)) => before | 0o111,
+            (None, Some(false)) => before & !0o111,
+            (None, None) => before,
+        };
         if name != "chmod" {
             let user = String::from_utf8_lossy(mode).split([':', '.']).next().unwrap_or_default().to_string();
             let is_known = user.is_empty()
@@ -339,8 +346,11 @@ impl Shell<'_> {
                 } else {
                     self.fail(&format!("{name}: cannot access '{shown}': {MISSING}\n"), output);
                 }
-            } else if let Some(file) = place.memory.file_mut(&path).filter(|_| name == "chmod") {
-                file.is_program = runs;
+            } else if name != "chmod" {
+            } else if let Some(file) = place.disk.file_mut(&path) {
+                file.mode = changed(file.mode);
+            } else if let Some(folder) = place.disk.folder_mut(&path) {
+                folder.mode = changed(folder.mode);
             }
         }
     }

@@ -15,6 +15,22 @@ const USED_KIB: u64 = 2_150_000;
 const GROWS_KIB: u64 = 4_300;
 const DAY_SECONDS: u64 = 86_400;
 
+/// What it costs to look at all of them, in steps.
+const ROOM_STEPS: usize = 100;
+
+/// How much a file system can hold, in blocks of 4 KiB, and in files.
+pub(crate) struct Room {
+    pub(crate) blocks: u64,
+    pub(crate) free: u64,
+    /// For those who are not root.
+    pub(crate) available: u64,
+    pub(crate) nodes: u64,
+    pub(crate) nodes_free: u64,
+    pub(crate) id: u64,
+    /// On a disk: programs that change who runs them can be there, which they cannot in memory.
+    pub(crate) is_disk: bool,
+}
+
 /// A file system: what it is, where it is, its type and options, and its KiB: all, used and free.
 struct Mounted {
     source: &'static str,
@@ -116,6 +132,29 @@ impl Shell<'_> {
             let kind = if has_kind { format!(" {:<width$}", row[1], width = widths[1]) } else { String::new() };
             let numbers: String = (2..6).map(|column| format!(" {:>width$}", row[column], width = widths[column])).collect();
             output.out.extend_from_slice(format!("{:<width$}{kind}{numbers} {}\n", row[0], row[6], width = widths[0]).as_bytes());
+        }
+    }
+
+    /// What there is room for where a path is.
+    pub(crate) fn room(&self, path: &str) -> Room {
+        let _ = self.work.take(ROOM_STEPS);
+        let holds = |one: &Mounted| one.folder == "/" || crate::shell::paths::is_within(path, &one.folder);
+        let all = self.mounted();
+        let one = all.iter().filter(|one| holds(one)).max_by_key(|one| one.folder.len());
+        let (all, used, free, kind) = one.map_or((0, 0, 0, ""), |one| (one.all, one.used, one.free, one.kind));
+        let is_disk = kind == "ext4";
+        // ext4 has one for each 16 KiB, and a small system takes some 40,000; what is in memory has one for each page.
+        let nodes = if is_disk { all / 16 / 8_192 * 8_192 } else { all / 4 };
+        let taken = if is_disk { 36_000 + self.persona.number("nodes") % 9_000 } else { 20 + used / 40 };
+        let id = self.persona.number(&format!("file system {}", one.map_or("/", |one| &one.folder)));
+        Room {
+            blocks: all / 4,
+            free: (all - used) / 4,
+            available: free / 4,
+            nodes,
+            nodes_free: nodes.saturating_sub(taken),
+            id: if is_disk { id } else { id & 0xffff },
+            is_disk,
         }
     }
 

@@ -296,10 +296,10 @@ impl Shell<'_> {
 
     /// What stands under a path that is no folder.
     pub(super) fn row_of(&self, path: &str, place: &Place) -> Option<Row> {
-        if let Some(file) = place.memory.file(path) {
+        if let Some(file) = place.disk.file(path) {
             return Some(self.written(file, ""));
         }
-        if place.memory.is_gone(path) {
+        if place.disk.is_gone(path) {
             return None;
         }
         if let Some(entry) = self.entry(path) {
@@ -313,14 +313,39 @@ impl Shell<'_> {
         in_home.then(|| self.rows(folder, place, false).into_iter().find(|row| row.name == name))?
     }
 
-    fn written(&self, file: &super::memory::File, name: &str) -> Row {
+    /// A text that stands in no listing.
+    pub(super) fn plain_row(&self, bytes: u64) -> Row {
+        self.row(&file("", bytes, Age::Release))
+    }
+
+    /// Where a link of the machine's own leads.
+    pub(super) fn own_link(&self, path: &str) -> Option<String> {
+        let (_, target) = self.entry(path)?.0.split_once(" -> ")?;
+        Some(target.replace("KERNEL", self.kernel().release))
+    }
+
+    /// Whether it was there before anybody came.
+    pub(super) fn own_row(&self, path: &str) -> bool {
+        self.is_path_there(path, &Place::default())
+    }
+
+    fn written(&self, file: &super::disk::File, name: &str) -> Row {
+        let (rights, bytes, name) = match &file.link {
+            Some(target) => ("lrwxrwxrwx".into(), target.len() as u64, format!("{name} -> {target}")),
+            None => (rights('-', file.mode), file.length, name.to_string()),
+        };
+        let (owner, group) = (self.user().to_string(), self.user().to_string());
+        Row { rights, links: 1, owner, group, bytes, changed: file.changed, name }
+    }
+
+    pub(super) fn made_row(&self, folder: &super::disk::Folder, name: &str) -> Row {
         Row {
-            rights: if file.is_program { "-rwxr-xr-x" } else { "-rw-r--r--" }.into(),
-            links: 1,
+            rights: rights('d', folder.mode),
+            links: 2,
             owner: self.user().to_string(),
             group: self.user().to_string(),
-            bytes: file.length,
-            changed: self.now.0 / 1_000_000,
+            bytes: BLOCK_BYTES,
+            changed: folder.changed,
             name: name.to_string(),
         }
     }
@@ -351,13 +376,13 @@ impl Shell<'_> {
     }
 
     pub(super) fn is_folder(&self, path: &str, place: &Place) -> bool {
-        if place.memory.is_gone(path) && !place.has_made(path) || place.memory.file(path).is_some() {
+        if place.disk.is_gone(path) && !place.disk.has_made(path) || place.disk.file(path).is_some() {
             return false;
         }
         let is_home = path == self.home() || path == "/root" || path == format!("{}/.ssh", self.home());
         is_home
             || EMPTY.contains(&path)
-            || place.has_made(path)
+            || place.disk.has_made(path)
             || self.is_made_home(path)
             || matches!(path.rsplit_once('/'), Some((folder, name)) if self.served(folder).iter().any(|served| served.0 == name))
             || FOLDERS.iter().any(|(folder, _)| *folder == path)
@@ -407,6 +432,7 @@ impl Shell<'_> {
     }
 
     pub(super) fn rows(&self, path: &str, place: &Place, shows_all: bool) -> Vec<Row> {
+        let path = super::place::LINKED.iter().find(|(link, _)| *link == path).map_or(path, |(_, folder)| folder);
         let mut rows = Vec::new();
         let home = self.home();
         if path == home {
@@ -432,20 +458,14 @@ impl Shell<'_> {
             ..self.row(&folder("", 2, Age::Installed))
         }));
         let inside = |name: &str| format!("{}/{}", path.trim_end_matches('/'), plain(name));
-        rows.retain(|row| !place.memory.is_gone(&inside(&row.name)) && place.memory.file(&inside(&row.name)).is_none());
-        rows.extend(place.memory.files_in(path).map(|(name, file)| self.written(file, name)));
-        let now = self.now.0 / 1_000_000;
-        rows.extend(place.made_in(path).map(|name| Row {
-            name: name.to_string(),
-            changed: now,
-            owner: self.user().to_string(),
-            group: self.user().to_string(),
-            ..self.row(&folder("", 2, Age::Installed))
-        }));
+        rows.retain(|row| !place.disk.is_gone(&inside(&row.name)) && place.disk.file(&inside(&row.name)).is_none());
+        rows.extend(place.disk.files_in(path).map(|(name, file)| self.written(file, name)));
+        rows.extend(place.disk.made_in(path).map(|(name, made)| self.made_row(made, name)));
         rows.sort_by(|one, other| one.name.cmp(&other.name));
         if shows_all {
             let above = path.rsplit_once('/').map_or("/", |(above, _)| if above.is_empty() { "/" } else { above });
-            let dots = [Row { name: ".".into(), ..self.itself(path) }, Row { name: "..".into(), ..self.itself(above) }];
+            let of = |path| place.disk.made(path).map_or_else(|| self.itself(path), |made| self.made_row(made, ""));
+            let dots = [Row { name: ".".into(), ..of(path) }, Row { name: "..".into(), ..of(above) }];
             rows.splice(0..0, dots);
         }
         rows
@@ -511,6 +531,46 @@ impl Shell<'_> {
         };
         changed.min(now)
     }
+}
+
+/// Rights as `ls` shows them, of something of this kind.
+pub(super) fn rights(kind: char, mode: u16) -> String {
+    let mut text = String::from(kind);
+    for (shift, special, letter) in [(6, 0o4000, 's'), (3, 0o2000, 's'), (0, 0o1000, 't')] {
+        let runs = match (mode >> shift & 1 != 0, mode & special != 0) {
+            (true, true) => letter,
+            (false, true) => letter.to_ascii_uppercase(),
+            (true, false) => 'x',
+            (false, false) => '-',
+        };
+        text.push(if mode >> shift & 4 != 0 { 'r' } else { '-' });
+        text.push(if mode >> shift & 2 != 0 { 'w' } else { '-' });
+        text.push(runs);
+    }
+    text
+}
+
+/// The mode that such rights are.
+pub(super) fn mode(rights: &str) -> u32 {
+    let kind = match rights.as_bytes().first() {
+        Some(b'd') => 0o040_000,
+        Some(b'l') => 0o120_000,
+        Some(b'c') => 0o020_000,
+        Some(b'b') => 0o060_000,
+        _ => 0o100_000,
+    };
+    let special = |bit| match bit {
+        0o100 => 0o4000,
+        0o010 => 0o2000,
+        _ => 0o1000,
+    };
+    let bits = rights.bytes().skip(1).zip([0o400, 0o200, 0o100, 0o40, 0o20, 0o10, 4, 2, 1]).map(|(letter, bit)| match letter {
+        b'-' => 0,
+        b's' | b't' => bit | special(bit),
+        b'S' | b'T' => special(bit),
+        _ => bit,
+    });
+    bits.fold(kind, |mode, bits| mode | bits)
 }
 
 /// A name without where it leads.

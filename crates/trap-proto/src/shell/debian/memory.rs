@@ -1,40 +1,17 @@
-//! What a stranger left behind: variables, small files, and what he took away. All of it is gone once his channel ends.
+//! What a stranger's shell remembers until its channel ends: variables, the words it was given, how the last command ended.
 
-use crate::shell::paths::is_within as is_in;
-use alloc::{
-    string::{String, ToString},
-    vec::Vec,
-};
+use alloc::vec::Vec;
 
 /// Variables that are kept, and the bytes of one; further ones are forgotten, longer ones cut.
 const VARIABLES_MAX: usize = 16;
 const VARIABLE_BYTES_MAX: usize = 512;
 const VARIABLES_BYTES_MAX: usize = 2_048;
-/// Files that are kept, and what of each and of all.
-const FILES_MAX: usize = 16;
-pub(crate) const FILE_BYTES_MAX: usize = 1_024;
-const FILES_BYTES_MAX: usize = 3_072;
-/// Things of the machine's that he took away.
-const GONE_MAX: usize = 16;
 /// Words behind `sh -c text` that are kept.
 const ARGUMENTS_MAX: usize = 9;
-
-/// A file that somebody wrote.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct File {
-    pub(super) path: String,
-    /// Its beginning.
-    pub(super) bytes: Vec<u8>,
-    /// Its length, with what is not kept.
-    pub(super) length: u64,
-    pub(super) is_program: bool,
-}
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Memory {
     variables: Vec<(Vec<u8>, Vec<u8>)>,
-    files: Vec<File>,
-    gone: Vec<String>,
     pub(super) arguments: Vec<Vec<u8>>,
     /// `$?`.
     pub(super) status: u32,
@@ -78,59 +55,6 @@ impl Memory {
     pub(super) fn with_arguments(&mut self, words: &[Vec<u8>]) -> Vec<Vec<u8>> {
         core::mem::replace(&mut self.arguments, words.iter().take(ARGUMENTS_MAX).cloned().collect())
     }
-
-    pub(super) fn file(&self, path: &str) -> Option<&File> {
-        self.files.iter().find(|file| file.path == path)
-    }
-
-    pub(super) fn file_mut(&mut self, path: &str) -> Option<&mut File> {
-        self.files.iter_mut().find(|file| file.path == path)
-    }
-
-    /// Writes a file, or more into it.
-    pub(super) fn write(&mut self, path: &str, bytes: &[u8], length: u64, appends: bool) {
-        self.gone.retain(|gone| gone != path);
-        if self.file(path).is_none() {
-            if self.files.len() >= FILES_MAX {
-                return;
-            }
-            self.files.push(File { path: path.to_string(), ..File::default() });
-        }
-        let others: usize = self.files.iter().filter(|file| file.path != path).map(|file| file.bytes.len()).sum();
-        let Some(file) = self.file_mut(path) else { return };
-        if !appends {
-            file.bytes.clear();
-            file.length = 0;
-        }
-        let room = FILE_BYTES_MAX.min(FILES_BYTES_MAX.saturating_sub(others)).saturating_sub(file.bytes.len());
-        // What follows on something that is not kept is not kept either.
-        let room = if file.bytes.len() as u64 == file.length { room } else { 0 };
-        file.bytes.extend_from_slice(&bytes[..bytes.len().min(room)]);
-        file.length = file.length.saturating_add(length);
-    }
-
-    /// Takes away a path and what is in it.
-    pub(super) fn remove(&mut self, path: &str, was_there: bool) {
-        self.files.retain(|file| !is_in(&file.path, path));
-        if was_there && self.gone.len() < GONE_MAX && !self.is_gone(path) {
-            self.gone.push(path.to_string());
-        }
-    }
-
-    /// What was taken away is made anew.
-    pub(super) fn bring_back(&mut self, path: &str) {
-        self.gone.retain(|gone| gone != path);
-    }
-
-    pub(super) fn is_gone(&self, path: &str) -> bool {
-        self.gone.iter().any(|gone| is_in(path, gone))
-    }
-
-    /// The files right in a folder.
-    pub(super) fn files_in<'a>(&'a self, folder: &'a str) -> impl Iterator<Item = (&'a str, &'a File)> {
-        let inside = move |file: &'a File| Some((file.path.strip_prefix(folder.trim_end_matches('/'))?.strip_prefix('/')?, file));
-        self.files.iter().filter_map(inside).filter(|(name, _)| !name.is_empty() && !name.contains('/'))
-    }
 }
 
 #[cfg(test)]
@@ -141,31 +65,11 @@ mod tests {
     #[test]
     fn what_is_kept_is_bounded() {
         let mut memory = Memory::default();
-        for number in 0..40 {
-            memory.set(format!("v{number}").as_bytes(), &[b'x'; 5_000]);
-            memory.write(&format!("/tmp/{number}"), &[b'x'; 5_000], 5_000, false);
-            memory.write("/tmp/0", b"more", 4, true);
-            memory.remove(&format!("/etc/{number}"), true);
-        }
-        assert_eq!((memory.files.len(), memory.gone.len()), (FILES_MAX, GONE_MAX));
+        (0..40).for_each(|number| memory.set(format!("v{number}").as_bytes(), &[b'x'; 5_000]));
         let kept: usize = memory.variables.iter().map(|(name, value)| name.len() + value.len()).sum();
         assert!(kept <= VARIABLES_BYTES_MAX && memory.variables[0].1.len() == VARIABLE_BYTES_MAX, "{kept}");
         let mut many = Memory::default();
         (0..40).for_each(|number| many.set(format!("v{number}").as_bytes(), b"x"));
         assert_eq!(many.variables.len(), VARIABLES_MAX);
-        assert_eq!(memory.files.iter().map(|file| file.bytes.len()).sum::<usize>(), FILES_BYTES_MAX);
-        assert_eq!((memory.file("/tmp/0").unwrap().bytes.len(), memory.file("/tmp/0").unwrap().length), (FILE_BYTES_MAX, 5_160));
-    }
-
-    #[test]
-    fn what_is_taken_away_takes_what_is_in_it_along() {
-        let mut memory = Memory::default();
-        memory.write("/root/.ssh/a", b"1", 1, false);
-        memory.write("/root/.sshx", b"2", 1, false);
-        memory.remove("/root/.ssh", true);
-        assert!(memory.file("/root/.ssh/a").is_none() && memory.file("/root/.sshx").is_some());
-        assert!(memory.is_gone("/root/.ssh/authorized_keys") && !memory.is_gone("/root/.sshx"));
-        memory.bring_back("/root/.ssh");
-        assert!(!memory.is_gone("/root/.ssh"));
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{
     NOT_FOUND, Output, Reads, Voice, programs,
-    run::{Leaving, Run, Source},
+    run::{Run, Source},
 };
 use alloc::{
     format,
@@ -528,23 +528,6 @@ impl Run<'_, '_> {
         };
         if reads {
             let _ = self.read_all(Reads::File);
-        }
-    }
-
-    /// The other end of somebody's `scp`.
-    fn scp(&mut self, arguments: &[&[u8]], output: &mut Output) {
-        let has = |letter: u8| arguments.iter().any(|word| word.starts_with(b"-") && word.contains(&letter));
-        let path = arguments.last().copied().unwrap_or_default();
-        if has(b't') {
-            if self.read_all(Reads::Copy).is_none() && self.leaving == Some(Leaving::Reads(Reads::Copy)) {
-                output.out.push(0);
-            }
-        } else if has(b'f') {
-            output.status = 1;
-            output.say(&format!("\x01scp: {}: No such file or directory\n", crate::safe_text(path, 200)));
-        } else {
-            output.status = 1;
-            output.complain("usage: scp [-346ABCOpqRrsTv] [-c cipher] [-D sftp_server_path] [-F ssh_config]\n");
         }
     }
 

@@ -1,18 +1,12 @@
-//! Where a stranger is in the shell: its folder, those that he made, and since when he is there.
+//! Where a stranger is in the shell: its folder, what he changed, and since when he is there.
 
-use super::memory::Memory;
-use crate::shell::{
-    downloads,
-    paths::{self, is_within as is_in},
-};
+use super::{disk::Disk, memory::Memory};
+use crate::shell::{downloads, paths};
 use alloc::{
     string::{String, ToString},
     vec::Vec,
 };
 use honeymesh_types::WallTime;
-
-/// Folders that he made and are known; further ones are forgotten.
-const MADE_MAX: usize = 16;
 
 /// Addresses of commands that wait to be told, and the bytes of one.
 const ADDRESSES_MAX: usize = 8;
@@ -22,16 +16,27 @@ const ADDRESS_BYTES_MAX: usize = 512;
 const COLUMNS: (u32, u32) = (20, 512);
 const COLUMNS_USUAL: u32 = 80;
 
+/// Links to folders, and the folders.
+pub(super) const LINKED: [(&str, &str); 6] = [
+    ("/bin", "/usr/bin"),
+    ("/sbin", "/usr/sbin"),
+    ("/lib", "/usr/lib"),
+    ("/lib64", "/usr/lib64"),
+    ("/var/run", "/run"),
+    ("/var/lock", "/run/lock"),
+];
+
 /// Where somebody is; at first at home.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Place {
     /// An absolute path; `None`: at home.
     at: Option<String>,
     before: Option<String>,
-    made: Vec<String>,
     since: Option<WallTime>,
     columns: Option<usize>,
     pub(super) memory: Memory,
+    /// What he changed of the machine's files.
+    pub(crate) disk: Disk,
     /// Lines that are not whole yet.
     pub(super) begun: Vec<u8>,
     /// Lines that were read.
@@ -61,6 +66,12 @@ impl Place {
     /// He is there, at least since `now`.
     pub(crate) fn enter(&mut self, now: WallTime) {
         self.since.get_or_insert(now);
+        self.disk.now = now.0 / 1_000_000;
+    }
+
+    /// When he was heard last, in seconds since 1970.
+    pub(crate) const fn seconds(&self) -> u64 {
+        self.disk.now
     }
 
     /// His terminal is so wide; 0: it does not say.
@@ -141,38 +152,26 @@ impl Place {
         self.at = Some(path);
     }
 
-    /// Remembers a folder that was made.
-    pub(super) fn make(&mut self, path: String) {
-        if self.made.len() < MADE_MAX && !self.made.contains(&path) {
-            self.made.push(path);
+    /// What a word means from here, as an absolute path, in which none of the machine's folders has two names; `None` if it is too
+    /// long.
+    pub(super) fn resolve(&self, word: &[u8], home: &str) -> Option<String> {
+        paths::resolved(word, &self.path(home), home).map(straight)
+    }
+}
+
+/// What is in a folder that a link leads to, under that folder's own name.
+fn straight(path: String) -> String {
+    for (link, folder) in LINKED {
+        if let Some(rest) = path.strip_prefix(link).filter(|rest| rest.starts_with('/')) {
+            return [folder, rest].concat();
         }
     }
-
-    /// Takes away a folder that was made, and what is in it.
-    pub(super) fn unmake(&mut self, path: &str) {
-        self.made.retain(|made| !is_in(made, path));
-    }
-
-    pub(super) fn has_made(&self, path: &str) -> bool {
-        self.made.iter().any(|made| made == path)
-    }
-
-    /// The folders that he made right in `folder`.
-    pub(super) fn made_in<'a>(&'a self, folder: &'a str) -> impl Iterator<Item = &'a str> {
-        let inside = move |path: &'a String| path.strip_prefix(folder.trim_end_matches('/'))?.strip_prefix('/');
-        self.made.iter().filter_map(inside).filter(|name| !name.is_empty() && !name.contains('/'))
-    }
-
-    /// What a word means from here, as an absolute path; `None` if it is too long.
-    pub(super) fn resolve(&self, word: &[u8], home: &str) -> Option<String> {
-        paths::resolved(word, &self.path(home), home)
-    }
+    path
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alloc::format;
 
     #[test]
     fn words_are_paths_from_where_one_is() {
@@ -184,8 +183,10 @@ mod tests {
             (of(&place, "../log/."), of(&place, "/../..//etc/"), place.before()),
             ("/var/log".into(), "/etc".into(), Some("/root".into()))
         );
+        assert_eq!(
+            (of(&place, "a"), of(&place, "."), of(&place, "/bin/ls")),
+            ("/run/a".into(), "/var/run".into(), "/usr/bin/ls".into())
+        );
         assert_eq!(place.resolve("a/".repeat(200).as_bytes(), "/root"), None);
-        (0..40).for_each(|number| place.make(format!("/tmp/{number}")));
-        assert_eq!((place.made_in("/tmp").count(), place.made_in("/").count()), (MADE_MAX, 0));
     }
 }

@@ -48,7 +48,7 @@ impl Run<'_, '_> {
             }
             Target::Err => output.complain_bytes(bytes),
             Target::Nowhere => {}
-            Target::File { path } => self.place.memory.write(path, bytes, bytes.len() as u64 + beyond, true),
+            Target::File { path } => self.place.disk.write(path, bytes, bytes.len() as u64 + beyond, true),
         }
     }
 
@@ -120,11 +120,11 @@ impl Run<'_, '_> {
         match (what, path) {
             (Ok(()), Some(path)) => {
                 let old = if appends { shell.content(word, self.place).ok() } else { None };
-                let is_new = self.place.memory.file(&path).is_none();
+                let is_new = self.place.disk.file(&path).is_none();
                 if let Some(old) = old.filter(|_| is_new) {
-                    self.place.memory.write(&path, &old.bytes, old.length, false);
+                    self.place.disk.write(&path, &old.bytes, old.length, false);
                 }
-                self.place.memory.write(&path, b"", 0, appends);
+                self.place.disk.write(&path, b"", 0, appends);
                 Some(Target::File { path })
             }
             (what, _) => {

@@ -95,7 +95,7 @@ impl Run<'_, '_> {
                 && self.shell.may_write(&path, self.place).is_ok()
                 && !given.is_empty()
             {
-                self.place.memory.write(&path, &own.out, own.out.len() as u64, false);
+                self.place.disk.write(&path, &own.out, own.out.len() as u64, false);
             }
         } else {
             output.out.append(&mut own.out);

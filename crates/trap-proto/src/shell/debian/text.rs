@@ -236,7 +236,7 @@ impl Run<'_, '_> {
         for word in &options.words {
             let path = self.place.resolve(word, &self.shell.home()).unwrap_or_default();
             match self.shell.may_write(&path, self.place) {
-                Ok(()) => self.place.memory.write(&path, &bytes, bytes.len() as u64 + beyond, options.has(b'a')),
+                Ok(()) => self.place.disk.write(&path, &bytes, bytes.len() as u64 + beyond, options.has(b'a')),
                 Err(what) if path != "/dev/null" => {
                     output.status = 1;
                     output.complain(&format!("tee: {}: {what}\n", crate::safe_text(word, 200)));
@@ -358,7 +358,7 @@ impl Run<'_, '_> {
             Some(file) => {
                 let path = self.place.resolve(file, &self.shell.home()).unwrap_or_default();
                 match self.shell.may_write(&path, self.place) {
-                    Ok(()) => self.place.memory.write(&path, shown, length, false),
+                    Ok(()) => self.place.disk.write(&path, shown, length, false),
                     Err(_) if path == "/dev/null" => {}
                     Err(what) => {
                         output.status = 1;

@@ -32,7 +32,8 @@ const CRONTAB: &str = "# /etc/crontab: system-wide crontab\nSHELL=/bin/sh\nPATH=
 const SSHD: &str = "Include /etc/ssh/sshd_config.d/*.conf\n\n#Port 22\n#AddressFamily any\n#ListenAddress 0.0.0.0\n#ListenAddress ::\n\n\
     PermitRootLogin yes\n#MaxAuthTries 6\n#MaxSessions 10\n\nPasswordAuthentication yes\n#PermitEmptyPasswords no\n\n\
     KbdInteractiveAuthentication yes\n\nUsePAM yes\n\nAllowTcpForwarding no\nX11Forwarding yes\nPrintMotd no\n\n\
-    AcceptEnv LANG LC_* COLORTERM NO_COLOR\n";
+    AcceptEnv LANG LC_* COLORTERM NO_COLOR\n\n\
+    # override default of no subsystems\nSubsystem\tsftp\t/usr/lib/openssh/sftp-server\n";
 const SUDOERS: &str = "Defaults\tenv_reset\nDefaults\tmail_badpass\n\
     Defaults\tsecure_path=\"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\"\nDefaults\tuse_pty\n\n\
     root\tALL=(ALL:ALL) ALL\n%sudo\tALL=(ALL:ALL) ALL\n\n@includedir /etc/sudoers.d\n";

@@ -118,6 +118,10 @@ const DIGITS: &[u8; 64] = b"./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmn
 const SALT_DIGITS: usize = 22;
 const HASH_DIGITS: usize = 43;
 const DAY_SECONDS: u64 = 86_400;
+/// The user and the group of what belongs to nobody.
+const NOBODY: u32 = 65_534;
+/// What looking through `/etc/passwd` costs, in steps.
+const PASSWD_STEPS: usize = 100;
 
 /// Those that packages made for the programs that run on a machine.
 fn made(persona: &Persona) -> impl Iterator<Item = (u16, u16, &'static str, &'static str)> {
@@ -211,6 +215,49 @@ impl Shell<'_> {
         format!("$y$j9T${}{}${}{}", digits("salt", SALT_DIGITS - 1), ".", digits("hash", HASH_DIGITS - 1), "5")
     }
 
+    /// The number of a user who is known, else that of nobody.
+    pub(super) fn number_of_user(&self, name: &str) -> u32 {
+        if name == "root" {
+            return 0;
+        }
+        if name == self.user() {
+            return self.user_number();
+        }
+        let of = |line: String| line.strip_prefix(name)?.strip_prefix(":x:")?.split(':').next()?.parse().ok();
+        system(self.persona).find_map(of).unwrap_or(NOBODY)
+    }
+
+    /// The same of a group.
+    pub(super) fn number_of_group(&self, name: &str) -> u32 {
+        let known = || GROUPS.iter().chain(&SYSTEM_GROUPS).find(|(known, _)| *known == name).map(|(_, number)| *number);
+        let his = || self.account().and_then(|(_, group, _)| group.parse().ok()).unwrap_or(1_000);
+        let own = || (name == self.user()).then(his);
+        let made = || made(self.persona).find(|(.., of, _)| *of == name).map(|(_, group, ..)| u32::from(group));
+        if name == "root" { 0 } else { known().or_else(own).or_else(made).unwrap_or(NOBODY) }
+    }
+
+    /// The names that users and groups with these numbers have; of those that nobody has, nothing.
+    pub(crate) fn names_of(&self, numbers: &[u32], of_groups: bool) -> Vec<String> {
+        let text = if of_groups { self.group() } else { self.passwd() };
+        let name_of = |number: &u32| {
+            let is_his = |line: &&str| line.split(':').nth(2).and_then(|text| text.parse().ok()) == Some(*number);
+            let paid = self.work.take_bytes(text.len());
+            let line = text.lines().find(is_his).filter(|_| paid).unwrap_or_default();
+            line.split(':').next().unwrap_or_default().to_string()
+        };
+        numbers.iter().map(name_of).collect()
+    }
+
+    /// Where somebody is at home; without a name, whoever is there.
+    pub(crate) fn home_of(&self, name: &str) -> Option<String> {
+        if name.is_empty() || name == self.user() {
+            return Some(self.home());
+        }
+        let _ = self.work.take(PASSWD_STEPS);
+        let of = |line: &str| line.strip_prefix(name)?.strip_prefix(":x:")?.split(':').nth(3).map(ToString::to_string);
+        self.passwd().lines().find_map(of)
+    }
+
     /// Whether it is a package's user's home.
     pub(super) fn is_made_home(&self, path: &str) -> bool {
         made(self.persona).any(|(.., rest)| rest.split(':').nth(1) == Some(path)) && path != "/nonexistent"
@@ -271,7 +318,7 @@ impl Shell<'_> {
         output.out.push(b'\n');
     }
 
-    pub(super) fn home(&self) -> String {
+    pub(crate) fn home(&self) -> String {
         let home = || self.account().map_or_else(|| format!("/home/{}", self.user()), |(.., home)| home);
         self.facts.home.get_or_init(home).clone()
     }

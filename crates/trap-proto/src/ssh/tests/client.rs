@@ -22,6 +22,10 @@ pub(super) struct Client {
     line: Vec<u8>,
     server_offer: Vec<u8>,
     pub(super) session_id: Vec<u8>,
+    /// Its clock.
+    pub(super) now: honeymesh_types::WallTime,
+    /// What the trap said was said, since the last report.
+    kept: Vec<u8>,
     /// What came unasked.
     pub(super) unasked: Vec<Vec<u8>>,
 }
@@ -112,7 +116,8 @@ pub(super) fn any_message() -> impl Strategy<Value = Vec<u8>> {
 impl Client {
     /// What the trap keeps of all that was sent.
     pub(super) fn said(&mut self) -> Vec<u8> {
-        self.session.said().unwrap()
+        let told = self.heard.reports.iter().flat_map(|(_, said)| said.clone());
+        told.chain(core::mem::take(&mut self.kept)).collect()
     }
 
     pub(super) fn of(session: SshSession, lists: [&'static str; 4], zlib: &'static str) -> Self {
@@ -133,6 +138,8 @@ impl Client {
             line: Vec::new(),
             server_offer: Vec::new(),
             session_id: Vec::new(),
+            now: NOW,
+            kept: Vec::new(),
             unasked: Vec::new(),
         };
         let mut greeting = Vec::new();
@@ -159,19 +166,34 @@ impl Client {
         self.sent.extend_from_slice(bytes);
         let (mut answer, mut rest) = (Vec::new(), bytes);
         while !rest.is_empty() && self.heard.flow != Flow::Close {
-            let step = self.session.receive(rest, NOW, &mut answer);
+            let step = self.session.receive(rest, self.now, &mut answer);
             rest = &rest[step.taken..];
             let pause = self.session.pause();
             self.heard.pauses.extend((pause.ms > 0).then_some((pause.at, pause.ms)));
-            if step.flow != Flow::Continue {
-                self.heard.flow = step.flow;
-                let found = self.session.findings();
-                self.heard.findings.signs |= found.signs;
-                self.heard.findings.fields.extend(found.fields.clone());
-                self.heard.reports.push((found, Vec::new()));
+            self.keep(step.flow);
+            while let Some(flow) = self.session.resume(self.now, &mut answer) {
+                self.keep(flow);
             }
         }
         self.payloads(&answer)
+    }
+
+    fn keep(&mut self, flow: Flow) {
+        self.kept.extend(self.session.said().unwrap());
+        if flow != Flow::Continue {
+            self.heard.flow = flow;
+            let found = self.session.findings();
+            self.heard.findings.signs |= found.signs;
+            self.heard.findings.fields.extend(found.fields.clone());
+            self.heard.reports.push((found, core::mem::take(&mut self.kept)));
+        }
+    }
+
+    /// The client is gone: what was still told, with what was captured for it.
+    pub(super) fn leave(&mut self) -> (crate::Findings, Vec<u8>) {
+        self.session.end();
+        self.kept.extend(self.session.said().unwrap());
+        (self.session.findings(), core::mem::take(&mut self.kept))
     }
 
     fn payloads(&mut self, answer: &[u8]) -> Vec<Vec<u8>> {

@@ -357,8 +357,9 @@ fn forwarding_and_subsystems_are_told_and_refused() {
     assert_eq!(refused[..9], [MSG_CHANNEL_OPEN_FAILURE, 0, 0, 0, 9, 0, 0, 0, 1]);
     assert!(said(&refused).contains("open failed"));
     assert_eq!(client.heard.reports.last().unwrap().0.fields["forward"], "mail.example:25");
-    let sftp = client.ask(&channel_request("subsystem", |out| put_string(out, b"sftp")));
-    assert_eq!((sftp[0][0], client.heard.reports.last().unwrap().0.fields["subsystem"].as_str()), (MSG_CHANNEL_FAILURE, "sftp"));
+    let netconf = client.ask(&channel_request("subsystem", |out| put_string(out, b"netconf")));
+    let told = client.heard.reports.last().unwrap().0.fields["subsystem"].as_str();
+    assert_eq!((netconf[0][0], told), (MSG_CHANNEL_FAILURE, "netconf"));
     let listen = message(MSG_GLOBAL_REQUEST, |out| {
         put_string(out, b"tcpip-forward");
         out.push(1);
