@@ -4,9 +4,12 @@
 //! bounded part of what he made, wrote and took away; nothing of it is ever a file or a process here.
 
 mod awk;
+mod braces;
 mod builtins;
 mod changes;
+mod columns;
 mod daemons;
+mod dd;
 mod disks;
 mod elf;
 mod expand;
@@ -19,6 +22,7 @@ mod memory;
 mod options;
 mod outside;
 mod place;
+mod printf;
 mod processes;
 mod processor;
 mod programs;
@@ -32,6 +36,7 @@ mod texts;
 mod top;
 mod users;
 mod work;
+mod xargs;
 
 pub(crate) use memory::FILE_BYTES_MAX as INPUT_BYTES_MAX;
 pub(crate) use place::Place;

@@ -149,7 +149,11 @@ impl Run<'_, '_> {
             b"set" => self.set_words(arguments, output),
             b"shift" => self.shift(output),
             b"let" => {
-                let value = arguments.iter().map(|word| self.assigned(word, output)).last().flatten();
+                let (whose, sums) = match arguments {
+                    [b"((", sums @ ..] => ("((: ", sums),
+                    sums => ("let: ", sums),
+                };
+                let value = sums.iter().map(|word| self.sum_of(word, whose, output)).last().flatten();
                 output.status = u32::from(value.unwrap_or(0) == 0);
             }
             b"eval" => {
@@ -183,23 +187,6 @@ impl Run<'_, '_> {
         true
     }
 
-    /// A sum that may be given to a variable: `x=1+2`, `x++`.
-    fn assigned(&mut self, word: &[u8], output: &mut Output) -> Option<i64> {
-        let length = name_bytes(word);
-        let (name, behind) = word.split_at(length);
-        let (before, rest) = match behind.trim_ascii() {
-            [b'+', b'+'] => (&b"+"[..], &b"1"[..]),
-            [b'-', b'-'] => (&b"-"[..], &b"1"[..]),
-            [operator @ (b'+' | b'-' | b'*' | b'/' | b'%'), b'=', rest @ ..] => (core::slice::from_ref(operator), rest),
-            [b'=', rest @ ..] if rest.first() != Some(&b'=') => (&b""[..], rest),
-            _ => return self.sum(word, output),
-        };
-        let text = if before.is_empty() { rest.to_vec() } else { [name, before, b"(", rest, b")"].concat() };
-        let value = self.sum(&text, output)?;
-        self.place.memory.set(name, value.to_string().as_bytes());
-        Some(value)
-    }
-
     fn exit(&mut self, arguments: &[&[u8]], before: u32, output: &mut Output) {
         let status = match arguments.first() {
             None => before,
@@ -219,7 +206,7 @@ impl Run<'_, '_> {
             [b"-n", rest @ ..] => (false, rest),
             rest => (true, rest),
         };
-        let stops = crate::shell::echo::unescape(&words.join(&b' '), crate::shell::echo::Escapes::Echo, &mut output.out);
+        let stops = crate::shell::echo::unescape(&words.join(&b' '), crate::shell::echo::Escapes::DashEcho, &mut output.out);
         if ends && !stops {
             output.out.push(b'\n');
         }

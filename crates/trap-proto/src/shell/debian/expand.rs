@@ -6,7 +6,7 @@ use super::{
 };
 use crate::shell::{
     arithmetic,
-    syntax::{Part, Word, name_bytes},
+    syntax::{Part, Word},
 };
 use alloc::{
     format,
@@ -17,8 +17,9 @@ use alloc::{
 /// What one word may grow to, in bytes, and how many it may fall into.
 const WORD_BYTES_MAX: usize = INNER_BYTES_MAX;
 const FIELDS_MAX: usize = 512;
-/// Values inside of sums that are looked up.
-const SUM_VALUES_MAX: usize = 16;
+/// A byte of a sum is as dear as so many that are copied, and so many are shown of one that is none.
+const SUM_BYTES_DEAR: usize = 4;
+const SUM_SHOWN_BYTES_MAX: usize = 200;
 
 /// A word that is being put together.
 #[derive(Default)]
@@ -48,33 +49,44 @@ impl Field {
     }
 }
 
+impl arithmetic::Names for Run<'_, '_> {
+    fn get(&mut self, name: &[u8]) -> Vec<u8> {
+        self.value(name).unwrap_or_default()
+    }
+
+    fn set(&mut self, name: &[u8], value: i64) {
+        self.place.memory.set(name, value.to_string().as_bytes());
+    }
+}
+
 impl Run<'_, '_> {
     /// The words of a command.
     pub(super) fn fields(&mut self, words: &[Word], output: &mut Output) -> Vec<Vec<u8>> {
         let mut fields = Vec::new();
         for word in words {
-            let bytes: usize = fields.iter().map(Vec::len).sum();
-            if self.leaving.is_some() || fields.len() >= FIELDS_MAX || bytes > INNER_BYTES_MAX || !self.shell.work.take(1) {
-                break;
+            for word in super::braces::expanded(word, &self.shell.work) {
+                let bytes: usize = fields.iter().map(Vec::len).sum();
+                let is_full = fields.len() >= FIELDS_MAX || bytes > INNER_BYTES_MAX;
+                if self.leaving.is_some() || is_full || !self.shell.work.take_bytes(super::braces::bytes(&word)) {
+                    break;
+                }
+                self.word_fields(&word, &mut fields, output);
             }
-            self.word_fields(word, &mut fields, output);
         }
         fields.truncate(FIELDS_MAX);
         fields
     }
 
     fn word_fields(&mut self, word: &Word, fields: &mut Vec<Vec<u8>>, output: &mut Output) {
-        for braced in braces(word) {
-            let mut done = Vec::new();
-            let mut field = None;
-            for (at, part) in braced.iter().enumerate() {
-                self.part(part, at == 0, &mut field, &mut done, output);
-            }
-            done.extend(field);
-            for field in done {
-                let found = if field.is_pattern { self.matching(&field.pattern) } else { Vec::new() };
-                if found.is_empty() { fields.push(field.text) } else { fields.extend(found) }
-            }
+        let mut done = Vec::new();
+        let mut field = None;
+        for (at, part) in word.iter().enumerate() {
+            self.part(part, at == 0, &mut field, &mut done, output);
+        }
+        done.extend(field);
+        for field in done {
+            let found = if field.is_pattern { self.matching(&field.pattern) } else { Vec::new() };
+            if found.is_empty() { fields.push(field.text) } else { fields.extend(found) }
         }
     }
 
@@ -132,6 +144,9 @@ impl Run<'_, '_> {
 
     fn put_together(&mut self, word: &Word, output: &mut Output) -> Field {
         let mut field = Field::default();
+        if !self.shell.work.take(super::braces::bytes(word) / super::work::STEP_BYTES) {
+            return field;
+        }
         for (at, part) in word.iter().enumerate() {
             match part {
                 Part::Plain(text) if at == 0 => {
@@ -190,33 +205,28 @@ impl Run<'_, '_> {
 
     /// The value of a sum; `None`, and a complaint, if it is none.
     pub(super) fn sum(&mut self, text: &[u8], output: &mut Output) -> Option<i64> {
+        self.sum_of(text, "", output)
+    }
+
+    /// The same for `let`, which is named in what it complains of.
+    pub(super) fn sum_of(&mut self, text: &[u8], whose: &str, output: &mut Output) -> Option<i64> {
         let word = crate::shell::syntax::between_quotes(text);
         let text = self.whole(&word, output);
-        let (mut numbers, mut rest, mut looked) = (Vec::new(), text.as_slice(), 0);
-        // `a=b` and the like are left to `let`.
-        while let [first, behind @ ..] = rest {
-            let length = name_bytes(rest);
-            let is_number = numbers.last().is_some_and(u8::is_ascii_alphanumeric);
-            if length > 0 && !is_number && looked < SUM_VALUES_MAX {
-                looked += 1;
-                let value = self.value(&rest[..length]).unwrap_or_default();
-                numbers.extend_from_slice(if value.is_empty() { b"0" } else { &value });
-                rest = &rest[length..];
-            } else {
-                numbers.push(*first);
-                rest = behind;
+        if !self.shell.work.take_bytes(text.len() * SUM_BYTES_DEAR) {
+            return None;
+        }
+        match arithmetic::evaluate(&text, self) {
+            Ok(value) => Some(value),
+            Err(wrong) => {
+                let shown = |text: &[u8]| crate::safe_text(text.trim_ascii_start(), SUM_SHOWN_BYTES_MAX);
+                let text = format!("{whose}{}: {} (error token is \"{}\")", shown(&text), wrong.what, shown(&wrong.token));
+                self.shell.refuse(&text, output);
+                if whose.is_empty() {
+                    self.leaving = Some(Leaving::Broken(1));
+                }
+                None
             }
         }
-        if text.trim_ascii().is_empty() {
-            return Some(0);
-        }
-        let value = arithmetic::value(&numbers);
-        if value.is_none() {
-            let shown = String::from_utf8_lossy(text.trim_ascii());
-            self.shell.refuse(&format!("{shown}: syntax error: operand expected (error token is \"{shown}\")"), output);
-            self.leaving = Some(Leaving::Exit(1));
-        }
-        value
     }
 
     fn changed(&mut self, name: &[u8], value: Option<Vec<u8>>, change: &[u8], word: &Word, output: &mut Output) -> Vec<u8> {
@@ -236,7 +246,7 @@ impl Run<'_, '_> {
                 let what = self.whole(word, output);
                 let name = String::from_utf8_lossy(name).to_string();
                 self.shell.refuse(&format!("{name}: {}", String::from_utf8_lossy(&what)), output);
-                self.leaving = Some(Leaving::Exit(127));
+                self.leaving = Some(Leaving::Broken(127));
                 value
             }
             b"#" | b"##" | b"%" | b"%%" => {
@@ -361,43 +371,6 @@ impl Run<'_, '_> {
         let found = names.into_iter().filter(|name| shows(name) && self.shell.work.take(1) && fits(last, name.as_bytes()));
         found.map(|name| [folder, name.as_bytes()].concat()).collect()
     }
-}
-
-/// A word with `{a,b}` in its plain parts, as several; the first such is looked at.
-fn braces(word: &Word) -> Vec<Word> {
-    let found = word.iter().enumerate().find_map(|(at, part)| {
-        let Part::Plain(text) = part else { return None };
-        let open = memchr::memchr(b'{', text)?;
-        let end = open + memchr::memchr(b'}', &text[open..])?;
-        let inside = &text[open + 1..end];
-        (memchr::memchr(b',', inside).is_some() || memchr::memmem::find(inside, b"..").is_some()).then_some((at, open, end))
-    });
-    let Some((at, open, end)) = found else { return alloc::vec![word.clone()] };
-    let Part::Plain(text) = &word[at] else { return alloc::vec![word.clone()] };
-    let inside = &text[open + 1..end];
-    let choices: Vec<Vec<u8>> = match range(inside) {
-        Some(range) => range,
-        None if memchr::memchr(b',', inside).is_some() => inside.split(|byte| *byte == b',').map(<[u8]>::to_vec).collect(),
-        None => return alloc::vec![word.clone()],
-    };
-    let one = |choice: &Vec<u8>| {
-        let mut new = word.clone();
-        new[at] = Part::Plain([&text[..open], choice, &text[end + 1..]].concat());
-        new
-    };
-    choices.iter().take(FIELDS_MAX).map(one).collect()
-}
-
-/// `1..9`.
-fn range(inside: &[u8]) -> Option<Vec<Vec<u8>>> {
-    let (from, to) = core::str::from_utf8(inside).ok()?.split_once("..")?;
-    let (from, to): (i32, i32) = (from.parse().ok()?, to.parse().ok()?);
-    let text = |number: i32| number.to_string().into_bytes();
-    Some(if from <= to {
-        (from..=to).take(FIELDS_MAX).map(text).collect()
-    } else {
-        (to..=from).rev().take(FIELDS_MAX).map(text).collect()
-    })
 }
 
 fn replaced(value: &[u8], from: &[u8], to: &[u8], all: bool) -> Vec<u8> {

@@ -2,7 +2,7 @@
 
 use super::{
     NOT_FOUND, Output, Reads, Voice, programs,
-    run::{Leaving, Run, Source},
+    run::{Leaving, Run},
 };
 use alloc::{
     format,
@@ -13,9 +13,6 @@ use alloc::{
 const CANNOT_RUN: u32 = 126;
 /// Steps for a name that stands for no program: every table was looked through.
 const UNKNOWN_STEPS: usize = 128;
-/// Words that `xargs` gives to a command, and how often it starts one.
-const XARGS_WORDS_MAX: usize = 128;
-const XARGS_RUNS_MAX: usize = 64;
 /// Lines of `yes` and numbers of `seq` that are printed.
 const LINES_MAX: u64 = 4_096;
 /// What a busybox of Debian can do, as far as it is listed.
@@ -373,63 +370,6 @@ impl Run<'_, '_> {
         }
     }
 
-    fn xargs(&mut self, arguments: &[&[u8]], output: &mut Output) {
-        let (mut rest, mut at_once, mut mark) = (arguments, XARGS_WORDS_MAX, None);
-        while let [option, behind @ ..] = rest
-            && option.len() > 1
-            && option[0] == b'-'
-        {
-            rest = behind;
-            let mut value = || match option.get(2..) {
-                Some(value) if !value.is_empty() => Some(value),
-                _ => {
-                    let (value, behind) = rest.split_first()?;
-                    rest = behind;
-                    Some(*value)
-                }
-            };
-            match option[1] {
-                b'n' | b'L' => at_once = value().and_then(super::options::number).unwrap_or(1).clamp(1, XARGS_WORDS_MAX),
-                b'I' => mark = value().map(<[u8]>::to_vec),
-                b'i' => mark = Some(b"{}".to_vec()),
-                b'P' | b'd' | b'E' | b's' => drop(value()),
-                _ => {}
-            }
-        }
-        let Some((bytes, _)) = self.read_all(Reads::File) else { return };
-        let command: Vec<Vec<u8>> =
-            if rest.is_empty() { alloc::vec![b"echo".to_vec()] } else { rest.iter().map(|word| word.to_vec()).collect() };
-        let given: Vec<&[u8]> = match &mark {
-            Some(_) => super::lines::lines(&bytes).map(<[u8]>::trim_ascii).filter(|line| !line.is_empty()).collect(),
-            None => bytes.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()).collect(),
-        };
-        let (before, mut failed) = (core::mem::replace(&mut self.input, Source::Nothing), false);
-        let at_once = if mark.is_some() { 1 } else { at_once };
-        for words in given.chunks(at_once).take(XARGS_RUNS_MAX) {
-            let run: Vec<Vec<u8>> = match &mark {
-                Some(mark) => command.iter().map(|word| with(word, mark, words[0])).collect(),
-                None => command.iter().cloned().chain(words.iter().map(|word| word.to_vec())).collect(),
-            };
-            let name = String::from_utf8_lossy(programs::plain(&run[0])).to_string();
-            if !self.shell.work.take(super::COMMAND_STEPS) {
-                break;
-            }
-            if programs::path_of(&name).is_none() && !name.contains('/') {
-                output.status = NOT_FOUND;
-                output.complain(&format!("xargs: {}: No such file or directory\n", crate::safe_text(&run[0], 200)));
-                self.input = before;
-                return;
-            }
-            self.command(&run, output);
-            failed |= output.status != 0;
-            if self.leaving.is_some() || output.is_full() {
-                break;
-            }
-        }
-        self.input = before;
-        output.status = if failed { 123 } else { 0 };
-    }
-
     fn counted(&mut self, name: &[u8], arguments: &[&[u8]], output: &mut Output) {
         let room = super::INNER_BYTES_MAX;
         if name == b"yes" {
@@ -579,16 +519,4 @@ impl Run<'_, '_> {
         }
         true
     }
-}
-
-/// A word with every mark in it replaced.
-fn with(word: &[u8], mark: &[u8], by: &[u8]) -> Vec<u8> {
-    let (mut new, mut rest) = (Vec::new(), word);
-    while let Some(at) = memchr::memmem::find(rest, mark).filter(|_| !mark.is_empty()) {
-        new.extend_from_slice(&rest[..at]);
-        new.extend_from_slice(by);
-        rest = &rest[at + mark.len()..];
-    }
-    new.extend_from_slice(rest);
-    new
 }

@@ -20,6 +20,8 @@ const FUNCTIONS_MAX: usize = 8;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Leaving {
     Exit(u32),
+    /// A line cannot go on: a script ends, and who typed it is asked for the next.
+    Broken(u32),
     Return,
     /// Out of so many loops.
     Break(u32),
@@ -134,7 +136,7 @@ impl<'a, 's> Run<'a, 's> {
     fn end_inner(&mut self, output: &mut Output) {
         match self.leaving {
             Some(Leaving::Reads(_) | Leaving::Done) | None => {}
-            Some(Leaving::Exit(status)) => {
+            Some(Leaving::Exit(status) | Leaving::Broken(status)) => {
                 self.leaving = None;
                 self.set_status(status, output);
             }
@@ -513,6 +515,10 @@ pub(super) fn run(shell: &Shell<'_>, text: &[u8], place: &mut Place, is_typed: b
     }
     output.status = place.memory.status;
     match leaving {
+        Some(Leaving::Broken(status)) => {
+            (output.status, place.memory.status) = (status, status);
+            if is_typed && shell.has_terminal() { Outcome::Prompt } else { Outcome::Exit }
+        }
         Some(Leaving::Exit(status)) => {
             output.status = status;
             Outcome::Exit

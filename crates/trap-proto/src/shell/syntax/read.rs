@@ -318,13 +318,33 @@ impl<'a> Text<'a> {
         }
     }
 
-    /// `((…))`, which is `let`.
+    /// `((…))`, which is `let`; or a shell in a shell, if only one of them closes.
     fn sum(&mut self) -> Result<Body, Trouble> {
-        let rest = self.rest();
-        let end = memchr::memmem::find(rest, b"))").ok_or(Trouble::Unclosed(b')'))?;
-        let words = alloc::vec![alloc::vec![Part::Plain(b"let".to_vec())], between_quotes(&rest[1..end])];
+        let Some(end) = self.sum_end()? else {
+            let list = self.list()?;
+            self.expect_operator(b")")?;
+            return Ok(Body::Inner(list));
+        };
+        let part = |text: &[u8]| alloc::vec![Part::Quoted(text.to_vec())];
+        let words = alloc::vec![part(b"let"), part(b"(("), between_quotes(&self.rest()[1..end])];
         self.skip(end + 2);
         Ok(Body::Simple { assignments: Vec::new(), words })
+    }
+
+    /// Where `))` begins that closes the two that are open, the second of which is read next; `None` if only one closes there.
+    fn sum_end(&self) -> Result<Option<usize>, Trouble> {
+        let (rest, mut depth) = (self.rest(), 0_usize);
+        for at in memchr::memchr2_iter(b'(', b')', rest) {
+            if rest[at] == b'(' {
+                depth += 1;
+                continue;
+            }
+            depth -= 1;
+            if depth == 0 {
+                return Ok((rest.get(at + 1) == Some(&b')')).then_some(at));
+            }
+        }
+        Err(Trouble::Unclosed(b')'))
     }
 
     fn if_arms(&mut self) -> Result<Body, Trouble> {

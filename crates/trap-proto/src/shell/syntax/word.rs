@@ -50,7 +50,7 @@ impl Text<'_> {
                     match self.rest().get(1) {
                         Some(b'\n') => {}
                         Some(escaped) => quoted(&mut word, &[*escaped]),
-                        None => plain(&mut word, b'\\'),
+                        None => plain(&mut word, b"\\"),
                     }
                     self.skip(2);
                 }
@@ -67,9 +67,13 @@ impl Text<'_> {
                 }
                 b'`' => self.backticks(&mut word, false)?,
                 b'$' => self.dollar(&mut word, false)?,
-                byte => {
-                    plain(&mut word, byte);
-                    self.skip(1);
+                _ => {
+                    // A run of bytes is one piece, however long it is.
+                    let rest = self.rest();
+                    let is_plain = |byte: &&u8| !ends(**byte) && !matches!(byte, b'\\' | b'\'' | b'"' | b'`' | b'$');
+                    let run = rest.iter().take_while(is_plain).count();
+                    plain(&mut word, &rest[..run]);
+                    self.skip(run);
                 }
             }
         }
@@ -141,7 +145,7 @@ impl Text<'_> {
         };
         if name == 0 {
             self.skip(1);
-            if is_quoted { quoted(word, b"$") } else { plain(word, b'$') }
+            if is_quoted { quoted(word, b"$") } else { plain(word, b"$") }
         } else {
             word.push(Part::Value { name: rest[1..=name].to_vec(), change: None, is_quoted });
             self.skip(name + 1);
@@ -228,10 +232,10 @@ impl Text<'_> {
     }
 }
 
-fn plain(word: &mut Word, byte: u8) {
+fn plain(word: &mut Word, bytes: &[u8]) {
     match word.last_mut() {
-        Some(Part::Plain(text)) => text.push(byte),
-        _ => word.push(Part::Plain(alloc::vec![byte])),
+        Some(Part::Plain(text)) => text.extend_from_slice(bytes),
+        _ => word.push(Part::Plain(bytes.to_vec())),
     }
 }
 

@@ -84,6 +84,24 @@ echo a; echo b &
 echo ${x:?no}
 true | false; echo $?; false | true; echo $?; echo a | cat | cat | wc -c
 x="a b"; for i in $x; do echo "<$i>"; done; for i in "$x"; do echo "<$i>"; done; a=1 b=2; echo $a$b; a=3 env | grep ^a=
+echo {a..e} {01..03} {1..10..3} x{1,2}{3,4} {a,b{c,d}} {a} {} a{b {a,b}"c {d,e}" {3..1}
+echo $((2**10)) $((0x1f)) $((1<<4)) $((5&3)) $((5|3)) $((5^3)) $((!0)) $((~0)) $((1?2:3)) $((1&&0)) $((1||0)) $((010)) $((16#ff)) $((1,2)) $((7>6)) $((-2**2))
+x=5; ((x++)); echo $x; ((x+=2)); echo $x; echo $((x++)) $x; y=$((x=3)); echo $x $y; x=y; y=4; echo $((x+1)); let z=x*2 z++; echo $z; ((0)); echo $?
+echo $((1+))
+echo $((a b))
+echo $((1/0))
+echo $((1/(2-2)))
+echo $((09))
+echo $((1?2))
+echo $((1=2))
+let 1+; echo $?; ((1/0)); echo $?
+printf '%.2f|%5.1f|%e|%g|%G\n' 3.14159 2.5 1234.5 0.0001 1e10; printf '%q\n' 'a b'; printf '%b|%5b\n' 'a\tb\101' x; printf '%*d|%-*d\n' 5 42 4 1; printf '%+d % d %05d %.3d\n' 5 5 -5 7; printf '%#x %#o\n' 255 8; printf '%i\n' 0x10; printf "%d\n" "'a"; printf '%x\n' -1; printf '%u\n' -1; printf '%d\n' 12a; printf '%y\n' a; echo
+echo -e '\u0041\U00000042'; echo $'\u00e9'; printf '\u0041\n'; echo -e '\101'
+sh -c "echo 'a\nb'"; sh -c "echo -e 'a\nb'"; sh -c "echo '\x41'"; sh -c "printf '\x41\101\n'"; sh -c 'echo -n a; echo "\0101"'
+echo a b c | xargs -n 2; echo "a 'b c'" | xargs -n1; printf 'a\0b\0' | xargs -0 -n1; echo a | xargs -I% echo x%y; echo | xargs; echo | xargs -r echo x; echo a | xargs -t echo; xargs -n x; echo a:b | xargs -d: -n1; echo 'a"b' | xargs; printf 'a\\ b\n' | xargs -n1; echo a | xargs false; echo $?; echo x | xargs -n0; echo x | xargs -k
+tr a; echo abc | tr -d; echo abc | tr a-z; tr a b c; echo abc | tr -d a b; echo abc | tr -t abc xy; echo 'a\b' | tr '\\' '/'; echo abc | tr -c 'a' 'x'; echo; echo aabb | tr -s ab; echo aabb | tr -s ab xy
+cut -f; echo a:b:c | cut -d: -f3-1; echo a:b:c | cut -d: --complement -f2; echo a:b:c | cut -d: -f1,3 --output-delimiter=-; echo abc | cut -c0; echo abc | cut -f0; echo abc | cut -dxy -f1; echo abc | cut -c3,1; echo abc | cut -c x; echo abc | cut -f x; echo abc | cut -d: -c1; echo abcdef | cut -c1-2,5-; echo abc | cut -c-
+dd nosuch; dd bs=0 if=/dev/null; dd if=/dev/null 2>&1 | head -2; echo abcdef | dd bs=2 skip=1 count=1 status=none; echo; echo abc | dd bs=1 count=2 status=noxfer
 echo a;echo b&&echo c||echo d;  echo   e   #comment
 uname -s; uname -o; arch; tty; echo $?; whoami nosuch 2>/dev/null; pwd; cd /; pwd; cd -; cd; cd /usr/bin/..; pwd
 "##;

@@ -137,6 +137,67 @@ fn no_line_takes_longer_than_its_work() {
     }
 }
 
+/// What multiplies is paid before it is made; what is left at the end is nothing.
+#[test]
+fn what_grows_is_paid_before_it_is_there() {
+    let persona = Persona::of([7; 32]);
+    let left = |line: String| {
+        let (mut place, mut output) = (Place::default(), Output::default());
+        place.bring(Vec::new(), 0);
+        let shell = Shell::new(&persona, b"root", NOON, false);
+        let _ = shell.run(line.as_bytes(), &mut place, &mut output);
+        shell.steps_left()
+    };
+    let long = |text: &str, times: usize| text.repeat(times);
+    let lines = [
+        alloc::format!("for i in {{1..500}}; do : {{1..512}}'{}'; done", long("A", 30_000)),
+        alloc::format!("for i in {{1..500}}; do x='{}'; done", long("A", 30_000)),
+        alloc::format!("while printf '{}' >/dev/null; do :; done", long("%511d", 3_000)),
+        long("cat /proc/loadavg >/dev/null;", 60),
+    ];
+    for line in lines {
+        assert_eq!(left(line.clone()), 0, "{}", &line[..60]);
+    }
+    assert!(left(alloc::format!("x='{}'", long("A", 30_000))) > 4_000, "said once it is paid once");
+    let squared = alloc::format!("yes a | tr -d '\\n' | xargs -I a echo '{}'", long("a", 15_000));
+    assert_eq!(answer(&[&squared]), (String::new(), "xargs: argument line too long\n".into()));
+}
+
+#[test]
+fn no_number_is_too_large() {
+    let most = "18446744073709551615";
+    for line in [
+        "grep -A N a /etc/passwd; grep -C N a /etc/passwd; grep -m N a /etc/passwd",
+        "dd if=/dev/zero of=/tmp/x bs=1G count=20000000000; dd if=/dev/zero bs=N count=N; dd if=/etc/passwd skip=N bs=N",
+        "cut -c N- /etc/passwd; cut --complement -f N /etc/passwd; cut -c1-N /etc/passwd; head -N /etc/passwd; tail -n +N /etc/passwd",
+        "printf '%Nd %.Nd %.Nf %*d' 1 2 3 -9223372036854775808 4; printf '%d %u %x' N N N; seq N; seq -9223372036854775808 9223372036854775807",
+        "expr -9223372036854775808 / -1; echo $((-9223372036854775808/-1)) $((2**9223372036854775807)) $((1<<N)); echo {N..1} {1..3..N}",
+        "xargs -n N echo < /etc/passwd; base64 -wN /etc/passwd; sort -k N /etc/passwd; exit N",
+    ] {
+        let _ = answer(&[&line.replace('N', most)]);
+    }
+}
+
+/// A word that is long is one, and what stands behind it is run.
+#[test]
+fn a_long_text_is_run_to_its_end() {
+    let script = "echo aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa >/dev/null\n".repeat(60) + "echo end";
+    assert!(script.len() > 3_000);
+    assert_eq!(answer(&[&script]).0, "end\n");
+}
+
+/// A line that breaks off ends no session of who typed it.
+#[test]
+fn a_wrong_sum_is_no_end() {
+    let persona = Persona::of([7; 32]);
+    let shell = Shell::new(&persona, b"root", NOON, true);
+    let (mut place, mut output) = (Place::default(), Output::default());
+    for line in ["echo $((1+)); echo no", "echo ${x:?no}; echo no", "echo $?"] {
+        assert_eq!(shell.run_line(line.as_bytes(), &mut place, &mut output), Outcome::Prompt, "{line}");
+    }
+    assert_eq!(said(&output.out), "127\n");
+}
+
 const WORDS: [&str; 60] = [
     "echo",
     "cat",
