@@ -63,7 +63,9 @@ impl Channel {
         }
         line.push(b'\n');
         if self.runs == Runs::Echo {
-            self.print_raw(&mut line, reply);
+            self.print_raw(&mut line.clone(), reply);
+            reply.acts.note("input", &line);
+            self.held.as_mut().map(|held| held.take(&line));
         } else {
             self.input(&line, reply);
         }

@@ -2,6 +2,7 @@
 
 use super::{
     INNER_BYTES_MAX, Output, Reads,
+    memory::BETWEEN,
     run::{Leaving, Run},
 };
 use crate::shell::{
@@ -101,9 +102,9 @@ impl Run<'_, '_> {
                 field.get_or_insert_default().extend(text, true);
                 return;
             }
-            Part::Value { name, change: None, is_quoted: true } if name == b"@" => {
-                let words = self.place.memory.arguments.clone();
-                for (at, word) in words.iter().skip(1).enumerate() {
+            Part::Value { name, change: None, is_quoted: true } if name == b"@" || name.ends_with(b"[@]") => {
+                let words = self.elements(name);
+                for (at, word) in words.iter().enumerate() {
                     if at > 0 {
                         done.extend(field.take());
                     }
@@ -114,6 +115,7 @@ impl Run<'_, '_> {
             Part::Value { is_quoted, .. } | Part::Output { is_quoted, .. } | Part::Sum { is_quoted, .. } => {
                 (self.value_of(part, output), *is_quoted)
             }
+            Part::File { text, is_written } => (self.file_of(text, *is_written, output), true),
         };
         if !self.shell.work.take_bytes(value.len()) {
             return;
@@ -161,6 +163,10 @@ impl Run<'_, '_> {
                         field.extend(&value, *is_quoted);
                     }
                 }
+                Part::File { text, is_written } => {
+                    let path = self.file_of(text, *is_written, output);
+                    field.extend(&path, true);
+                }
             }
         }
         field
@@ -176,11 +182,23 @@ impl Run<'_, '_> {
     fn value_of(&mut self, part: &Part, output: &mut Output) -> Vec<u8> {
         match part {
             Part::Plain(text) | Part::Quoted(text) => text.clone(),
+            Part::File { .. } => Vec::new(),
             Part::Output { text, .. } => self.printed(text, output),
             Part::Sum { text, .. } => self.sum(text, output).unwrap_or_default().to_string().into_bytes(),
             Part::Value { name, change, .. } => {
                 let value = self.value(name);
                 match change {
+                    Some((b"bad", word)) => {
+                        let shown = crate::safe_text(&self.whole(word, output), SUM_SHOWN_BYTES_MAX);
+                        self.shell.refuse(&format!("${{{shown}}}: bad substitution"), output);
+                        self.leaving = Some(Leaving::Broken(1));
+                        Vec::new()
+                    }
+                    Some((b"length", _))
+                        if name.ends_with(b"[@]") || name.ends_with(b"[*]") || matches!(name.as_slice(), b"@" | b"*") =>
+                    {
+                        self.elements(name).len().to_string().into_bytes()
+                    }
                     None => value.unwrap_or_default(),
                     Some((change, word)) => self.changed(name, value, change, word, output),
                 }
@@ -253,19 +271,44 @@ impl Run<'_, '_> {
                 let pattern = self.pattern(word, output);
                 self.stripped(&value, change, &pattern).to_vec()
             }
+            b"indirect" => self.value(&value).unwrap_or_default(),
+            b"^^" => value.to_ascii_uppercase(),
+            b",," => value.to_ascii_lowercase(),
+            b"^" | b"," => {
+                let mut value = value;
+                let first = value.iter_mut().take(1);
+                first.for_each(|byte| if change == b"^" { byte.make_ascii_uppercase() } else { byte.make_ascii_lowercase() });
+                value
+            }
             b"/" | b"//" => {
                 let whole = self.whole(word, output);
                 let (from, to) = match memchr::memchr(b'/', &whole) {
                     Some(at) => (&whole[..at], &whole[at + 1..]),
                     None => (whole.as_slice(), &b""[..]),
                 };
-                replaced(&value, from, to, change == b"//")
+                let ends = match from {
+                    [b'#', from @ ..] => value.strip_prefix(from).map(|rest| [to, rest].concat()),
+                    [b'%', from @ ..] => value.strip_suffix(from).map(|rest| [rest, to].concat()),
+                    from => return replaced(&value, from, to, change == b"//"),
+                };
+                ends.unwrap_or(value)
             }
             b":" => {
-                let whole = String::from_utf8_lossy(&self.whole(word, output)).to_string();
-                let (from, length) = whole.split_once(':').unwrap_or((&whole, "9999"));
-                let number = |text: &str| text.trim().parse::<usize>().unwrap_or(0);
-                value.into_iter().skip(number(from)).take(number(length)).collect()
+                let whole = self.whole(word, output);
+                let (from, length) = match memchr::memchr(b':', &whole) {
+                    Some(at) => (&whole[..at], Some(&whole[at + 1..])),
+                    None => (whole.as_slice(), None),
+                };
+                let bytes = i64::try_from(value.len()).unwrap_or(i64::MAX);
+                let from = self.sum(from, output).unwrap_or(0);
+                let from = if from < 0 { bytes + from.max(-bytes - 1) } else { from };
+                if !(0..=bytes).contains(&from) {
+                    return Vec::new();
+                }
+                let length = length.map_or(Some(bytes), |length| self.sum(length, output)).unwrap_or(0);
+                let to = if length < 0 { bytes.saturating_add(length) } else { from.saturating_add(length).min(bytes) };
+                let at = |at: i64| usize::try_from(at).unwrap_or(0);
+                value.get(at(from)..at(to)).unwrap_or_default().to_vec()
             }
             _ => value,
         }
@@ -284,12 +327,16 @@ impl Run<'_, '_> {
     /// `$name`; `None` if there is none.
     pub(super) fn value(&mut self, name: &[u8]) -> Option<Vec<u8>> {
         let shell = self.shell;
+        if name.ends_with(b"]") && memchr::memchr(b'[', name).is_some() {
+            return self.element(name);
+        }
         let memory = &mut self.place.memory;
         if let Some(value) = memory.variable(name) {
-            return Some(value.to_vec());
+            return value.split(|byte| *byte == BETWEEN).next().map(<[u8]>::to_vec);
         }
         let text = match name {
             b"?" => memory.status.to_string(),
+            b"IFS" => " \t\n".into(),
             b"$" | b"BASHPID" => shell.own_pid(self.place).to_string(),
             b"PPID" => (shell.own_pid(self.place) - 1).to_string(),
             b"!" => shell.newest_pid().to_string(),

@@ -157,11 +157,14 @@ impl Run<'_, '_> {
             }
             b"busybox" => self.busybox(arguments, output),
             b"xargs" => self.xargs(arguments, output),
+            b"find" => self.find(words, output),
+            b"crontab" => self.crontab(arguments, output),
             b"seq" | b"yes" => self.counted(name, arguments, output),
             b"which" => self.which(arguments, output),
             b"expr" => self.expr(arguments, output),
-            b"tar" | b"gzip" | b"gunzip" | b"unzip" | b"bzip2" | b"xz" | b"cpio" | b"xxd" | b"od" | b"hexdump" | b"openssl"
-            | b"chpasswd" | b"python3" | b"perl" => self.unpack(name, arguments, output),
+            b"tar" | b"gzip" | b"gunzip" | b"unzip" | b"bzip2" | b"xz" | b"cpio" | b"chpasswd" | b"python3" | b"perl" => {
+                self.unpack(name, arguments, output)
+            }
             b"scp" => self.scp(arguments, output),
             b"echo" | b"printf" | b"test" | b"[" | b"pwd" | b"true" | b"false" | b"kill" => {
                 let words: Vec<&[u8]> = [&[name], arguments].concat();
@@ -221,7 +224,7 @@ impl Run<'_, '_> {
     fn other_shell(&mut self, name: &[u8], arguments: &[&[u8]], output: &mut Output) {
         let is_dash = matches!(name, b"sh" | b"dash");
         let voice = if is_dash { Voice::Dash } else { Voice::Inner };
-        let mut rest = arguments;
+        let (mut rest, mut given) = (arguments, None);
         let mut is_command = false;
         while let [option, behind @ ..] = rest
             && option.len() > 1
@@ -236,6 +239,7 @@ impl Run<'_, '_> {
                 return output.say("GNU bash, version 5.2.37(1)-release (x86_64-pc-linux-gnu)\nCopyright (C) 2022 Free Software Foundation, Inc.\nLicense GPLv3+: GNU GPL version 3 or later <http://gnu.org/licenses/gpl.html>\n\nThis is free software; you are free to change and redistribute it.\nThere is NO WARRANTY, to the extent permitted by law.\n");
             }
             if *option == b"-s" {
+                given = Some(rest);
                 rest = &[];
             }
         }
@@ -269,8 +273,12 @@ impl Run<'_, '_> {
                 None => return,
             },
         };
-        let words: Vec<Vec<u8>> =
-            if rest.is_empty() { alloc::vec![name.to_vec()] } else { rest.iter().map(|word| word.to_vec()).collect() };
+        let own: Vec<&[u8]> = match given {
+            Some(given) => core::iter::once(name).chain(given.iter().copied()).collect(),
+            None if rest.is_empty() => alloc::vec![name],
+            None => rest.to_vec(),
+        };
+        let words: Vec<Vec<u8>> = own.iter().map(|word| word.to_vec()).collect();
         if !text.starts_with(b"\x7fELF") {
             self.program_text(&text, voice, &words, output);
             output.status = self.place.memory.status;
@@ -309,10 +317,13 @@ impl Run<'_, '_> {
             }
             return;
         }
+        let (variables, exported) = (self.place.memory.variables().to_vec(), self.place.memory.exported().to_vec());
         while let [word, behind @ ..] = rest
             && matches!(name, b"env" | b"sudo")
-            && memchr::memchr(b'=', word).is_some_and(|at| at > 0)
+            && let Some(at) = memchr::memchr(b'=', word).filter(|at| *at > 0)
         {
+            self.place.memory.set(&word[..at], &word[at + 1..]);
+            self.place.memory.export(&word[..at]);
             rest = behind;
         }
         if rest.is_empty() {
@@ -339,6 +350,10 @@ impl Run<'_, '_> {
         }
         let words: Vec<Vec<u8>> = rest.iter().map(|word| word.to_vec()).collect();
         self.command(&words, output);
+        if matches!(name, b"env" | b"sudo") {
+            self.place.memory.restore(variables);
+            self.place.memory.restore_exported(exported);
+        }
         if name == b"time" {
             output.complain("\nreal\t0m0.002s\nuser\t0m0.001s\nsys\t0m0.001s\n");
         }

@@ -50,6 +50,12 @@ impl Run<'_, '_> {
         }
     }
 
+    /// A format once, with these words.
+    pub(super) fn print_once(&self, format: &[u8], words: &[&[u8]], output: &mut Output) {
+        let mut words = words;
+        let _ = self.once(format, &mut words, output);
+    }
+
     fn once<'w>(&self, format: &[u8], words: &mut &'w [&'w [u8]], output: &mut Output) -> bool {
         let mut at = 0;
         let whose = if self.shell.voice.get() == Voice::Dash { Escapes::Dash } else { Escapes::Printf };

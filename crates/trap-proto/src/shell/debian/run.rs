@@ -1,8 +1,10 @@
 //! A text as it runs: lists, pipelines, redirections, loops and shells inside of shells. All of it is bounded by the shell's work.
 
-use super::{COMMAND_STEPS, INNER_BYTES_MAX, Outcome, Output, Place, Reads, Shell, Voice, expand::fits, place::Input};
+use super::{
+    COMMAND_STEPS, INNER_BYTES_MAX, Outcome, Output, Place, Reads, Shell, Voice, expand::fits, place::Input, values::Passed,
+};
 use crate::shell::{
-    syntax::{Body, Item, List, Node, Text, Trouble},
+    syntax::{Assignment, Body, Item, List, Node, Text, Trouble, Word},
     words::Joint,
 };
 use alloc::{format, rc::Rc, string::ToString, vec::Vec};
@@ -13,8 +15,9 @@ const DEPTH_MAX: u8 = 6;
 const NODES_DEEP_MAX: u8 = 40;
 /// Rounds of all `while` and `until` of a text together; a loop that goes on ends there. Those of `for` have their words.
 const ROUNDS_MAX: u32 = 128;
-/// Functions that a text may have.
+/// Functions that a text may have, and variables of their own.
 const FUNCTIONS_MAX: usize = 8;
+const LOCALS_MAX: usize = 64;
 
 /// Why nothing further is run for now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +64,16 @@ pub(super) struct Run<'a, 's> {
     pub(super) input: Source,
     pub(super) leaving: Option<Leaving>,
     functions: Vec<(Vec<u8>, Rc<Node>)>,
+    /// It is the stranger's own shell, and knows the functions that he typed.
+    is_own: bool,
+    /// Variables that functions have for themselves, as they were before.
+    locals: Vec<(Vec<u8>, Option<Vec<u8>>)>,
+    /// Variables that stay as they are.
+    pub(super) fixed: Vec<Vec<u8>>,
+    /// Files that stand for commands.
+    pub(super) passed: Vec<Passed>,
+    /// What is run at the end.
+    pub(super) last_words: Option<Vec<u8>>,
     depth: u8,
     nodes: u8,
     rounds: u32,
@@ -78,6 +91,11 @@ impl<'a, 's> Run<'a, 's> {
             input: Source::Channel,
             leaving: None,
             functions: Vec::new(),
+            is_own: true,
+            locals: Vec::new(),
+            fixed: Vec::new(),
+            passed: Vec::new(),
+            last_words: None,
             depth: 0,
             nodes: 0,
             rounds: 0,
@@ -149,7 +167,17 @@ impl<'a, 's> Run<'a, 's> {
         let (before, known) = (self.shell.voice.replace(voice), core::mem::take(&mut self.functions));
         let (words, line) = (self.place.memory.with_arguments(arguments), self.shell.line.replace(1));
         self.place.memory.status = 0;
+        let is_own = core::mem::replace(&mut self.is_own, false);
+        let last_words = self.last_words.take();
+        let (variables, exported) = (self.place.memory.variables().to_vec(), self.place.memory.exported().to_vec());
+        self.place.memory.leave_exported();
         self.inner(text, output);
+        if let Some(text) = core::mem::replace(&mut self.last_words, last_words) {
+            self.inner(&text, output);
+        }
+        self.place.memory.restore(variables);
+        self.place.memory.restore_exported(exported);
+        self.is_own = is_own;
         self.place.memory.with_arguments(&words);
         self.shell.line.set(line);
         self.shell.voice.set(before);
@@ -328,10 +356,14 @@ impl<'a, 's> Run<'a, 's> {
                     }
                 }
             }
-            Body::Function { name, body } => {
+            Body::Count { sums, body } => self.counts(sums, body, output),
+            Body::Function { name, body, text } => {
                 self.functions.retain(|(known, _)| known != name);
                 if self.functions.len() < FUNCTIONS_MAX {
                     self.functions.push((name.clone(), body.clone()));
+                }
+                if self.is_own {
+                    self.place.memory.keep_function(name, text);
                 }
                 self.set_status(0, output);
             }
@@ -372,6 +404,24 @@ impl<'a, 's> Run<'a, 's> {
         output.status = self.place.memory.status;
     }
 
+    /// `for ((…; …; …))`.
+    fn counts(&mut self, sums: &[Vec<u8>; 3], body: &List, output: &mut Output) {
+        let mut goes_on = sums[0].is_empty() || self.sum_of(&sums[0], "((: ", output).is_some();
+        self.loops += 1;
+        let mut status = 0;
+        while goes_on && self.goes_round(1) && !output.is_full() {
+            let is_so = if sums[1].is_empty() { Some(1) } else { self.sum_of(&sums[1], "((: ", output) };
+            if is_so.unwrap_or(0) == 0 {
+                break;
+            }
+            self.list(body, output);
+            status = self.place.memory.status;
+            goes_on = !self.ends_loop() && (sums[2].is_empty() || self.sum_of(&sums[2], "((: ", output).is_some());
+        }
+        self.loops -= 1;
+        self.set_status(status, output);
+    }
+
     fn goes_round(&mut self, rounds: u32) -> bool {
         self.rounds += rounds;
         self.leaving.is_none() && self.rounds <= ROUNDS_MAX && self.shell.work.take(1)
@@ -392,56 +442,103 @@ impl<'a, 's> Run<'a, 's> {
         self.leaving.is_some()
     }
 
-    fn simple(
-        &mut self,
-        assignments: &[(Vec<u8>, Vec<crate::shell::syntax::Part>)],
-        words: &[Vec<crate::shell::syntax::Part>],
-        output: &mut Output,
-    ) {
-        let before = self.place.memory.status;
+    fn simple(&mut self, assignments: &[Assignment], words: &[Word], output: &mut Output) {
+        let (before, passed) = (self.place.memory.status, self.passed.len());
         let words = self.fields(words, output);
         if self.leaving.is_some() {
             return;
         }
         if words.is_empty() {
             self.place.memory.status = 0;
-            for (name, word) in assignments {
-                let value = self.whole(word, output);
-                self.place.memory.set(name, &value);
-            }
+            self.give_values(assignments, output);
             output.status = self.place.memory.status;
             return;
         }
-        let scope = (!assignments.is_empty()).then(|| self.place.memory.variables().to_vec());
-        for (name, word) in assignments {
-            let value = self.whole(word, output);
-            self.place.memory.set(name, &value);
-        }
+        let exported = self.place.memory.exported().to_vec();
+        let scope: Vec<_> =
+            assignments.iter().map(|one| (&one.name, self.place.memory.variable(&one.name).map(<[u8]>::to_vec))).collect();
+        self.give_values(assignments, output);
+        assignments.iter().for_each(|one| self.place.memory.export(&one.name));
         self.place.memory.status = before;
         if self.leaving.is_none() {
             self.command(&words, output);
         }
-        scope.into_iter().for_each(|variables| self.place.memory.restore(variables));
+        // What was given to it alone is as it was; what it has set itself stays.
+        for (name, before) in scope {
+            match before {
+                Some(value) => self.place.memory.set(name, &value),
+                None => self.place.memory.unset(name),
+            }
+        }
+        if !assignments.is_empty() {
+            self.place.memory.restore_exported(exported);
+        }
+        if self.passed.len() > passed && !matches!(self.leaving, Some(Leaving::Reads(_))) {
+            self.pass_on(passed, output);
+        }
+    }
+
+    /// A function by its name: one of this text, or one that was typed before.
+    fn function(&mut self, name: &[u8]) -> Option<Rc<Node>> {
+        if let Some((_, body)) = self.functions.iter().find(|(known, _)| known == name) {
+            return Some(body.clone());
+        }
+        let text = self.place.memory.function(name).filter(|_| self.is_own)?;
+        if !self.shell.work.take_bytes(text.len()) {
+            return None;
+        }
+        let list = Text::new(text).next_line().ok()??;
+        let body = Rc::new(list.0.into_iter().next()?.pipeline.into_iter().next()?);
+        if self.functions.len() < FUNCTIONS_MAX {
+            self.functions.push((name.to_vec(), body.clone()));
+        }
+        Some(body)
+    }
+
+    pub(super) fn has_function(&self, name: &[u8]) -> bool {
+        self.functions.iter().any(|(known, _)| known == name) || self.is_own && self.place.memory.function(name).is_some()
+    }
+
+    /// A function's own variable; `false` where there is no function.
+    pub(super) fn localize(&mut self, name: &[u8]) {
+        if self.place.memory.arguments.first().is_some() && self.locals.len() < LOCALS_MAX {
+            let before = self.place.memory.variable(name).map(<[u8]>::to_vec);
+            self.locals.push((name.to_vec(), before));
+        }
+    }
+
+    pub(super) fn forget_function(&mut self, name: &[u8]) {
+        self.functions.retain(|(known, _)| known != name);
+    }
+
+    fn call(&mut self, body: &Node, words: &[Vec<u8>], output: &mut Output) {
+        if self.depth >= DEPTH_MAX {
+            return;
+        }
+        let (arguments, locals) = (self.place.memory.with_arguments(words), self.locals.len());
+        self.depth += 1;
+        self.node(body, output);
+        self.depth -= 1;
+        for (name, before) in self.locals.split_off(locals.min(self.locals.len())).into_iter().rev() {
+            match before {
+                Some(value) => self.place.memory.set(&name, &value),
+                None => self.place.memory.unset(&name),
+            }
+        }
+        self.place.memory.with_arguments(&arguments);
+        if self.leaving == Some(Leaving::Return) {
+            self.leaving = None;
+        }
     }
 
     /// A command whose words are ready.
     pub(super) fn command(&mut self, words: &[Vec<u8>], output: &mut Output) {
         let Some(name) = words.first() else { return };
-        if let Some((_, body)) = self.functions.iter().find(|(known, _)| known == name) {
-            if self.depth < DEPTH_MAX {
-                let (body, arguments) = (body.clone(), self.place.memory.with_arguments(words));
-                self.depth += 1;
-                self.node(&body, output);
-                self.depth -= 1;
-                self.place.memory.with_arguments(&arguments);
-                if self.leaving == Some(Leaving::Return) {
-                    self.leaving = None;
-                }
-            }
-            return;
+        if let Some(body) = self.function(name) {
+            return self.call(&body, words, output);
         }
-        words.iter().for_each(|word| self.place.hear(word));
         let slices: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
+        self.place.hear(&slices);
         output.status = 0;
         let before = self.place.memory.status;
         if !self.builtin(&slices, before, output) {
@@ -506,6 +603,11 @@ pub(super) fn run(shell: &Shell<'_>, text: &[u8], place: &mut Place, is_typed: b
     let from = if is_typed { place.lines + 1 } else { 1 };
     let mut run = Run::new(shell, place);
     let missing = run.text(text, !is_typed, from, output);
+    if let Some(text) = run.last_words.take().filter(|_| matches!(run.leaving, None | Some(Leaving::Exit(_))) && !is_typed) {
+        let leaving = run.leaving.take();
+        run.inner(&text, output);
+        run.leaving = leaving;
+    }
     let leaving = run.leaving;
     place.begun.clear();
     if missing.is_some() {

@@ -46,6 +46,10 @@ impl Run<'_, '_> {
             b"md5sum" | b"sha1sum" | b"sha256sum" | b"sha512sum" => self.hash(name, words, output),
             b"rev" | b"tac" | b"nl" => self.turned(name, words, output),
             b"dd" => self.dd(words, output),
+            b"xxd" => self.xxd(words, output),
+            b"od" => self.od(words, output),
+            b"hexdump" | b"hd" => self.hexdump(name, words, output),
+            b"openssl" => self.openssl(words, output),
             b"grep" | b"egrep" | b"fgrep" | b"zgrep" => self.grep(name, words, output),
             b"cut" => self.cut(words, output),
             b"tr" => self.tr(words, output),
@@ -248,7 +252,7 @@ impl Run<'_, '_> {
         output.beyond += beyond;
     }
 
-    fn base64(&mut self, words: &[&[u8]], output: &mut Output) {
+    pub(super) fn base64(&mut self, words: &[&[u8]], output: &mut Output) {
         let known = Known { letters: "diw:D", long: &[("decode", b'd'), ("ignore-garbage", b'i'), ("wrap", b'w')], wrong: 1 };
         let Some(options) = Options::read(words, &known, output) else { return };
         let Some(given) = self.given(&options.words, "base64: ", "", output) else { return };
@@ -279,7 +283,7 @@ impl Run<'_, '_> {
         }
     }
 
-    fn hash(&mut self, name: &[u8], words: &[&[u8]], output: &mut Output) {
+    pub(super) fn hash(&mut self, name: &[u8], words: &[&[u8]], output: &mut Output) {
         let known = Known { letters: "bctw", long: &[("check", b'c'), ("binary", b'b')], wrong: 1 };
         let Some(options) = Options::read(words, &known, output) else { return };
         let shown = String::from_utf8_lossy(name).to_string();

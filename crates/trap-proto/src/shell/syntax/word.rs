@@ -9,7 +9,8 @@ use alloc::vec::Vec;
 /// Words inside the values of words.
 const INNER_MAX: u8 = 4;
 /// What can be done with a value; the longer ones first.
-const CHANGES: [&[u8]; 13] = [b":-", b":=", b":+", b":?", b"##", b"%%", b"//", b"-", b"=", b"+", b"#", b"%", b"/"];
+const CHANGES: [&[u8]; 19] =
+    [b":-", b":=", b":+", b":?", b"##", b"%%", b"//", b"^^", b",,", b"?", b"-", b"=", b"+", b"#", b"%", b"/", b"^", b",", b":"];
 
 /// What ends a word.
 const fn ends_word(byte: u8) -> bool {
@@ -26,6 +27,15 @@ pub(in crate::shell) fn name_bytes(text: &[u8]) -> usize {
     }
 }
 
+/// The same with an index behind it, as in `name[1]` and `name[@]`.
+fn name_with_index(text: &[u8]) -> usize {
+    let length = name_bytes(text);
+    match text.get(length) {
+        Some(b'[') if length > 0 => memchr::memchr(b']', &text[length..]).map_or(length, |end| length + end + 1),
+        _ => length,
+    }
+}
+
 /// A text as it is expanded between double quotes, or in a here-document.
 pub(in crate::shell) fn between_quotes(text: &[u8]) -> Word {
     let mut inner = Text::new(text);
@@ -38,6 +48,13 @@ pub(in crate::shell) fn between_quotes(text: &[u8]) -> Word {
 impl Text<'_> {
     /// The word that begins here.
     pub(super) fn word(&mut self) -> Result<Word, Trouble> {
+        let rest = self.rest();
+        if let [sign @ (b'<' | b'>'), b'(', ..] = rest {
+            let end = closing(&rest[1..], b')').ok_or(Trouble::Unclosed(b')'))? + 1;
+            self.skip(end + 1);
+            let file = Part::File { text: rest[2..end].to_vec(), is_written: *sign == b'>' };
+            return Ok(core::iter::once(file).chain(self.word_until(&ends_word)?).collect());
+        }
         self.word_until(&ends_word)
     }
 
@@ -194,18 +211,24 @@ impl Text<'_> {
             word.push(Part::Value { name: name.to_vec(), change: Some((b"length", Word::new())), is_quoted });
             return Ok(());
         }
+        if let [b'!', name @ ..] = text
+            && !name.is_empty()
+            && name_bytes(name) == name.len()
+        {
+            word.push(Part::Value { name: name.to_vec(), change: Some((b"indirect", Word::new())), is_quoted });
+            return Ok(());
+        }
         let length = match text.first() {
             Some(b'?' | b'$' | b'!' | b'#' | b'@' | b'*' | b'-') => 1,
             Some(first) if first.is_ascii_digit() => text.iter().take_while(|byte| byte.is_ascii_digit()).count(),
-            _ => name_bytes(text),
+            _ => name_with_index(text),
         };
         let (name, behind) = text.split_at(length);
-        let known = CHANGES.into_iter().find(|change| behind.starts_with(change));
-        let known = known.or_else(|| behind.starts_with(b":").then_some(&b":"[..]));
-        let change = match known {
+        let change = match CHANGES.into_iter().find(|change| behind.starts_with(change)) {
             Some(change) if self.inner < INNER_MAX => Some((change, self.argument(&behind[change.len()..], is_quoted)?)),
             Some(_) => return Err(Trouble::Bound),
-            None => None,
+            None if behind.is_empty() && !name.is_empty() => None,
+            None => Some((&b"bad"[..], alloc::vec![Part::Quoted(text.to_vec())])),
         };
         word.push(Part::Value { name: name.to_vec(), change, is_quoted });
         Ok(())
@@ -250,8 +273,23 @@ fn quoted(word: &mut Word, bytes: &[u8]) {
 fn closing(text: &[u8], last: u8) -> Option<usize> {
     let mut open = alloc::vec![last];
     let mut at = 1;
+    let mut here: Option<Vec<u8>> = None;
     while at < text.len() {
         let (byte, inside) = (text[at], *open.last()?);
+        if inside == b')' && text[at..].starts_with(b"<<") && text.get(at + 2) != Some(&b'<') {
+            let rest = text[at + 2..].strip_prefix(b"-").unwrap_or(&text[at + 2..]).trim_ascii_start();
+            let end = rest.iter().position(|byte| ends_word(*byte)).unwrap_or(rest.len());
+            let is_word = rest.first().is_some_and(|first| !first.is_ascii_digit() && !ends_word(*first));
+            here = is_word.then(|| rest[..end].iter().copied().filter(|byte| !matches!(byte, b'\'' | b'"' | b'\\')).collect());
+            at = text.len() - rest.len() + end;
+            continue;
+        }
+        // In a text that is read there are no quotes.
+        if byte == b'\n'
+            && let Some(end) = here.take()
+        {
+            at += here_bytes(&text[at + 1..], &end);
+        }
         if byte == b'\\' {
             at += 2;
             continue;
@@ -290,4 +328,16 @@ fn closing(text: &[u8], last: u8) -> Option<usize> {
         at += 1;
     }
     None
+}
+
+/// How many bytes a text that is read has, with the line that ends it, but for its last line feed.
+fn here_bytes(text: &[u8], end: &[u8]) -> usize {
+    let mut bytes = 0;
+    for line in text.split(|byte| *byte == b'\n') {
+        bytes += line.len() + 1;
+        if line.trim_ascii_start() == end {
+            break;
+        }
+    }
+    bytes.min(text.len())
 }

