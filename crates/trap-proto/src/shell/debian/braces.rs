@@ -17,6 +17,9 @@ struct Open {
     commas: Vec<At>,
 }
 
+/// Braces that mean something: where they stand, and what they stand for.
+type Braces = (At, At, Vec<Word>);
+
 /// Bytes of a word that stand there as they are.
 pub(super) fn bytes(word: &Word) -> usize {
     let one = |part: &Part| if let Part::Plain(text) | Part::Quoted(text) = part { text.len() } else { 1 };
@@ -46,8 +49,8 @@ pub(super) fn expanded(word: &Word, work: &Work) -> Vec<Word> {
 }
 
 /// The first braces that mean something: where they stand, and what they stand for.
-fn found(word: &Word) -> Option<(At, At, Vec<Word>)> {
-    let (mut open, mut best): (Vec<Open>, Option<(At, At, Vec<Word>)>) = (Vec::new(), None);
+fn found(word: &Word) -> Option<Braces> {
+    let (mut open, mut best): (Vec<Open>, Option<Braces>) = (Vec::new(), None);
     let mut looked_at = 0;
     for (part, text) in word.iter().enumerate() {
         let Part::Plain(text) = text else { continue };

@@ -120,6 +120,11 @@ pub(super) fn is_builtin(name: &[u8]) -> bool {
     BUILTINS.contains(&name) || QUIET.contains(&name)
 }
 
+/// What bash does itself, and its own words.
+pub(super) fn names() -> impl Iterator<Item = &'static [u8]> {
+    BUILTINS.into_iter().chain(KEYWORDS)
+}
+
 pub(super) fn is_quiet(name: &[u8]) -> bool {
     QUIET.contains(&name)
 }

@@ -107,24 +107,7 @@ impl Run<'_, '_> {
             }
         }
         waiting.reverse();
-        let mut all = Vec::new();
-        while let Some(found) = waiting.pop() {
-            if all.len() >= FILES_MAX || !self.shell.work.take(1) {
-                break;
-            }
-            let is_folder = found.is_folder && found.depth < search.most.min(DEPTH_MAX);
-            let names = if is_folder { self.shell.bare_names(&found.path, self.place) } else { Vec::new() };
-            let inside: Vec<Found> = names
-                .iter()
-                .rev()
-                .filter_map(|name| {
-                    let under = |folder: &str| format!("{}/{name}", folder.trim_end_matches('/'));
-                    self.found(under(&found.shown), under(&found.path), found.depth + 1)
-                })
-                .collect();
-            waiting.extend(inside);
-            all.push(found);
-        }
+        let mut all = self.walked(waiting, search.most);
         if search.folders_last {
             all.reverse();
         }
@@ -143,6 +126,29 @@ impl Run<'_, '_> {
             self.start_found(&words, output);
         }
         output.status = status;
+    }
+
+    /// What waits, each with what is in it behind it.
+    fn walked(&self, mut waiting: Vec<Found>, most: usize) -> Vec<Found> {
+        let mut all = Vec::new();
+        while let Some(found) = waiting.pop() {
+            if all.len() >= FILES_MAX || !self.shell.work.take(1) {
+                break;
+            }
+            let is_folder = found.is_folder && found.depth < most.min(DEPTH_MAX);
+            let names = if is_folder { self.shell.bare_names(&found.path, self.place) } else { Vec::new() };
+            let inside: Vec<Found> = names
+                .iter()
+                .rev()
+                .filter_map(|name| {
+                    let under = |folder: &str| format!("{}/{name}", folder.trim_end_matches('/'));
+                    self.found(under(&found.shown), under(&found.path), found.depth + 1)
+                })
+                .collect();
+            waiting.extend(inside);
+            all.push(found);
+        }
+        all
     }
 
     fn found(&self, shown: String, path: String, depth: usize) -> Option<Found> {
@@ -329,7 +335,7 @@ fn rights(row: &Row) -> u32 {
     bits | if row.rights.ends_with(['t', 'T']) { 0o1000 } else { 0 }
 }
 
-fn read<'a, 'b>(words: &'b [&'a [u8]], changed: &'b dyn Fn(&[u8]) -> Option<u64>) -> Result<Search, String> {
+fn read<'b>(words: &'b [&[u8]], changed: &'b dyn Fn(&[u8]) -> Option<u64>) -> Result<Search, String> {
     let search = Search { asked: Asked::So(true), least: 0, most: DEPTH_MAX, folders_last: false };
     let mut reader = Reader { words, search, acts: false, nesting: 0, changed };
     let asked = if words.is_empty() { Asked::So(true) } else { reader.either()? };
@@ -421,23 +427,16 @@ impl<'a> Reader<'a, '_> {
                     ));
                 };
                 if name == b"-maxdepth" {
-                    self.search.most = depth
+                    self.search.most = depth;
                 } else {
-                    self.search.least = depth
+                    self.search.least = depth;
                 }
                 Asked::So(true)
             }
             b"-perm" => self.rights()?,
             b"-size" => {
                 let (count, how, unit) = amount(self.value(name)?);
-                let unit = match unit {
-                    b"c" => 1,
-                    b"w" => 2,
-                    b"k" => 1_024,
-                    b"M" => 1_048_576,
-                    b"G" => 1_073_741_824,
-                    _ => 512,
-                };
+                let unit = unit_bytes(unit);
                 Asked::Size(count, how, unit)
             }
             b"-mtime" | b"-ctime" | b"-atime" => {
@@ -523,6 +522,18 @@ impl<'a> Reader<'a, '_> {
             }
         }
         Ok(Asked::Rights(bits, how))
+    }
+}
+
+/// How many bytes the unit of a size has.
+const fn unit_bytes(unit: &[u8]) -> u64 {
+    match unit {
+        b"c" => 1,
+        b"w" => 2,
+        b"k" => 1_024,
+        b"M" => 1_048_576,
+        b"G" => 1_073_741_824,
+        _ => 512,
     }
 }
 

@@ -163,7 +163,7 @@ impl Run<'_, '_> {
             b"which" => self.which(arguments, output),
             b"expr" => self.expr(arguments, output),
             b"tar" | b"gzip" | b"gunzip" | b"unzip" | b"bzip2" | b"xz" | b"cpio" | b"chpasswd" | b"python3" | b"perl" => {
-                self.unpack(name, arguments, output)
+                self.unpack(name, arguments, output);
             }
             b"scp" => self.scp(arguments, output),
             b"echo" | b"printf" | b"test" | b"[" | b"pwd" | b"true" | b"false" | b"kill" => {
@@ -287,14 +287,7 @@ impl Run<'_, '_> {
 
     /// Programs that start others.
     fn starts(&mut self, name: &[u8], words: &[&[u8]], output: &mut Output) {
-        let takes_value: &[u8] = match name {
-            b"sudo" => b"ugphCrtTD",
-            b"nice" | b"ionice" => b"ncp",
-            b"env" => b"uCS",
-            b"timeout" => b"sk",
-            b"stdbuf" => b"ioe",
-            _ => b"",
-        };
+        let takes_value = takes_value(name);
         let mut rest = &words[1..];
         while let [word, behind @ ..] = rest
             && word.len() > 1
@@ -533,5 +526,17 @@ impl Run<'_, '_> {
             _ => return false,
         }
         true
+    }
+}
+
+/// The options of programs that start others which want a value.
+const fn takes_value(name: &[u8]) -> &'static [u8] {
+    match name {
+        b"sudo" => b"ugphCrtTD",
+        b"nice" | b"ionice" => b"ncp",
+        b"env" => b"uCS",
+        b"timeout" => b"sk",
+        b"stdbuf" => b"ioe",
+        _ => b"",
     }
 }

@@ -67,7 +67,7 @@ impl Place {
     }
 
     /// How wide his terminal is, if he has one.
-    pub(super) const fn columns(&self) -> Option<usize> {
+    pub(crate) const fn columns(&self) -> Option<usize> {
         self.columns
     }
 

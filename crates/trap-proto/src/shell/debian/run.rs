@@ -10,14 +10,11 @@ use crate::shell::{
 use alloc::{format, rc::Rc, string::ToString, vec::Vec};
 
 /// Shells, functions and the like inside of others; what is deeper does nothing.
-const DEPTH_MAX: u8 = 6;
+pub(super) const DEPTH_MAX: u8 = 6;
 /// Lists inside of lists, over all of them.
 const NODES_DEEP_MAX: u8 = 40;
 /// Rounds of all `while` and `until` of a text together; a loop that goes on ends there. Those of `for` have their words.
 const ROUNDS_MAX: u32 = 128;
-/// Functions that a text may have, and variables of their own.
-const FUNCTIONS_MAX: usize = 8;
-const LOCALS_MAX: usize = 64;
 
 /// Why nothing further is run for now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,18 +60,18 @@ pub(super) struct Run<'a, 's> {
     pub(super) place: &'a mut Place,
     pub(super) input: Source,
     pub(super) leaving: Option<Leaving>,
-    functions: Vec<(Vec<u8>, Rc<Node>)>,
+    pub(super) functions: Vec<(Vec<u8>, Rc<Node>)>,
     /// It is the stranger's own shell, and knows the functions that he typed.
-    is_own: bool,
+    pub(super) is_own: bool,
     /// Variables that functions have for themselves, as they were before.
-    locals: Vec<(Vec<u8>, Option<Vec<u8>>)>,
+    pub(super) locals: Vec<(Vec<u8>, Option<Vec<u8>>)>,
     /// Variables that stay as they are.
     pub(super) fixed: Vec<Vec<u8>>,
     /// Files that stand for commands.
     pub(super) passed: Vec<Passed>,
     /// What is run at the end.
     pub(super) last_words: Option<Vec<u8>>,
-    depth: u8,
+    pub(super) depth: u8,
     nodes: u8,
     rounds: u32,
     /// Loops that go round.
@@ -304,7 +301,7 @@ impl<'a, 's> Run<'a, 's> {
         output.status = self.place.memory.status;
     }
 
-    fn node(&mut self, node: &Node, output: &mut Output) {
+    pub(super) fn node(&mut self, node: &Node, output: &mut Output) {
         if self.nodes >= NODES_DEEP_MAX {
             return;
         }
@@ -358,13 +355,7 @@ impl<'a, 's> Run<'a, 's> {
             }
             Body::Count { sums, body } => self.counts(sums, body, output),
             Body::Function { name, body, text } => {
-                self.functions.retain(|(known, _)| known != name);
-                if self.functions.len() < FUNCTIONS_MAX {
-                    self.functions.push((name.clone(), body.clone()));
-                }
-                if self.is_own {
-                    self.place.memory.keep_function(name, text);
-                }
+                self.define(name, body, text);
                 self.set_status(0, output);
             }
         }
@@ -475,59 +466,6 @@ impl<'a, 's> Run<'a, 's> {
         }
         if self.passed.len() > passed && !matches!(self.leaving, Some(Leaving::Reads(_))) {
             self.pass_on(passed, output);
-        }
-    }
-
-    /// A function by its name: one of this text, or one that was typed before.
-    fn function(&mut self, name: &[u8]) -> Option<Rc<Node>> {
-        if let Some((_, body)) = self.functions.iter().find(|(known, _)| known == name) {
-            return Some(body.clone());
-        }
-        let text = self.place.memory.function(name).filter(|_| self.is_own)?;
-        if !self.shell.work.take_bytes(text.len()) {
-            return None;
-        }
-        let list = Text::new(text).next_line().ok()??;
-        let body = Rc::new(list.0.into_iter().next()?.pipeline.into_iter().next()?);
-        if self.functions.len() < FUNCTIONS_MAX {
-            self.functions.push((name.to_vec(), body.clone()));
-        }
-        Some(body)
-    }
-
-    pub(super) fn has_function(&self, name: &[u8]) -> bool {
-        self.functions.iter().any(|(known, _)| known == name) || self.is_own && self.place.memory.function(name).is_some()
-    }
-
-    /// A function's own variable; `false` where there is no function.
-    pub(super) fn localize(&mut self, name: &[u8]) {
-        if self.place.memory.arguments.first().is_some() && self.locals.len() < LOCALS_MAX {
-            let before = self.place.memory.variable(name).map(<[u8]>::to_vec);
-            self.locals.push((name.to_vec(), before));
-        }
-    }
-
-    pub(super) fn forget_function(&mut self, name: &[u8]) {
-        self.functions.retain(|(known, _)| known != name);
-    }
-
-    fn call(&mut self, body: &Node, words: &[Vec<u8>], output: &mut Output) {
-        if self.depth >= DEPTH_MAX {
-            return;
-        }
-        let (arguments, locals) = (self.place.memory.with_arguments(words), self.locals.len());
-        self.depth += 1;
-        self.node(body, output);
-        self.depth -= 1;
-        for (name, before) in self.locals.split_off(locals.min(self.locals.len())).into_iter().rev() {
-            match before {
-                Some(value) => self.place.memory.set(&name, &value),
-                None => self.place.memory.unset(&name),
-            }
-        }
-        self.place.memory.with_arguments(&arguments);
-        if self.leaving == Some(Leaving::Return) {
-            self.leaving = None;
         }
     }
 

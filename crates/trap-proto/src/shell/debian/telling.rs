@@ -195,7 +195,7 @@ impl Run<'_, '_> {
             b"help" => match arguments.first() {
                 None => output.say("GNU bash, version 5.2.37(1)-release (x86_64-pc-linux-gnu)\n"),
                 Some(name) if is_builtin(name) || KEYWORDS.contains(name) => {
-                    output.say(&format!("{0}: {0}\n", crate::safe_text(name, 100)))
+                    output.say(&format!("{0}: {0}\n", crate::safe_text(name, 100)));
                 }
                 Some(name) => {
                     let name = crate::safe_text(name, 100);

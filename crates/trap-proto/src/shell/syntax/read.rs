@@ -2,6 +2,7 @@
 
 use super::{
     Assigned, Assignment, Body, DEPTH_MAX, Item, Kind, List, Node, Part, Redirect, Word, between_quotes, name_bytes, plain,
+    word::assigns,
 };
 use crate::shell::words::Joint;
 use alloc::{rc::Rc, vec::Vec};
@@ -337,22 +338,6 @@ impl<'a> Text<'a> {
         Ok(Body::Simple { assignments: Vec::new(), words })
     }
 
-    /// Where `))` begins that closes the two that are open, the second of which is read next; `None` if only one closes there.
-    fn sum_end(&self) -> Result<Option<usize>, Trouble> {
-        let (rest, mut depth) = (self.rest(), 0_usize);
-        for at in memchr::memchr2_iter(b'(', b')', rest) {
-            if rest[at] == b'(' {
-                depth += 1;
-                continue;
-            }
-            depth -= 1;
-            if depth == 0 {
-                return Ok((rest.get(at + 1) == Some(&b')')).then_some(at));
-            }
-        }
-        Err(Trouble::Unclosed(b')'))
-    }
-
     fn if_arms(&mut self) -> Result<Body, Trouble> {
         let mut arms = Vec::new();
         loop {
@@ -583,17 +568,6 @@ impl<'a> Text<'a> {
         self.here = Some(at);
         Ok(if is_quoted { alloc::vec![Part::Quoted(text)] } else { between_quotes(&text) })
     }
-}
-
-/// Where the `=` of an assignment stands.
-fn assigns(word: &Word) -> Option<usize> {
-    let Some(Part::Plain(text)) = word.first() else { return None };
-    let mut length = name_bytes(text);
-    if length > 0 && text.get(length) == Some(&b'[') {
-        length += memchr::memchr(b']', &text[length..])? + 1;
-    }
-    let equals = length + usize::from(text.get(length) == Some(&b'+'));
-    (length > 0 && text.get(equals) == Some(&b'=')).then_some(equals)
 }
 
 fn unexpected(token: &Token) -> Trouble {

@@ -248,6 +248,22 @@ impl Text<'_> {
         word
     }
 
+    /// Where `))` begins that closes the two that are open, the second of which is read next; `None` if only one closes there.
+    pub(super) fn sum_end(&self) -> Result<Option<usize>, Trouble> {
+        let (rest, mut depth) = (self.rest(), 0_usize);
+        for at in memchr::memchr2_iter(b'(', b')', rest) {
+            if rest[at] == b'(' {
+                depth += 1;
+                continue;
+            }
+            depth -= 1;
+            if depth == 0 {
+                return Ok((rest.get(at + 1) == Some(&b')')).then_some(at));
+            }
+        }
+        Err(Trouble::Unclosed(b')'))
+    }
+
     /// One piece more.
     pub(super) const fn counted(&mut self) -> Result<(), Trouble> {
         self.pieces += 1;
@@ -340,4 +356,15 @@ fn here_bytes(text: &[u8], end: &[u8]) -> usize {
         }
     }
     bytes.min(text.len())
+}
+
+/// Where the `=` of an assignment stands.
+pub(super) fn assigns(word: &Word) -> Option<usize> {
+    let Some(Part::Plain(text)) = word.first() else { return None };
+    let mut length = name_bytes(text);
+    if length > 0 && text.get(length) == Some(&b'[') {
+        length += memchr::memchr(b']', &text[length..])? + 1;
+    }
+    let equals = length + usize::from(text.get(length) == Some(&b'+'));
+    (length > 0 && text.get(equals) == Some(&b'=')).then_some(equals)
 }
