@@ -4,13 +4,21 @@
 //! bounded part of what he made, wrote and took away; nothing of it is ever a file or a process here.
 
 mod awk;
+mod braces;
 mod builtins;
 mod changes;
+mod columns;
+mod completion;
 mod daemons;
+mod dd;
 mod disks;
+mod dumps;
 mod elf;
 mod expand;
+mod fetching;
 mod files;
+mod find;
+mod functions;
 mod glob;
 mod lines;
 mod listing;
@@ -20,6 +28,7 @@ mod memory;
 mod options;
 mod outside;
 mod place;
+mod printf;
 mod processes;
 mod processor;
 mod programs;
@@ -27,13 +36,18 @@ mod redirect;
 mod regex;
 mod run;
 mod sed;
+mod telling;
 mod test;
 mod text;
 mod texts;
 mod top;
 mod users;
+mod values;
+mod variables;
 mod work;
+mod xargs;
 
+pub(crate) use completion::Completion;
 pub(crate) use memory::FILE_BYTES_MAX as INPUT_BYTES_MAX;
 pub(crate) use place::Place;
 pub(crate) use users::{has_shell, numbers};

@@ -21,8 +21,8 @@ pub(super) struct Held {
     kept: Vec<u8>,
     length: u64,
     copy: Option<Copy>,
-    /// What it reads is no input of the commands behind it.
-    is_passed_on: bool,
+    /// What it reads is shown as it comes, or is commands, which have been run.
+    kind: Reads,
 }
 
 /// What scp says next: a line about a file, the file, or the nought behind it.
@@ -42,7 +42,7 @@ impl Held {
             kept: Vec::new(),
             length: 0,
             copy: (kind == Reads::Copy).then(|| Copy::Line(Vec::new())),
-            is_passed_on: matches!(kind, Reads::Echo | Reads::Commands),
+            kind,
         }
     }
 
@@ -56,9 +56,12 @@ impl Held {
 
     /// The command and where it goes on, with all of its input; and what it has printed before.
     pub(super) fn ready(mut self) -> (Vec<u8>, Place, (usize, usize)) {
-        if self.is_passed_on {
+        if self.kind == Reads::Commands {
             self.place.bring(Vec::new(), 0);
         } else {
+            if self.kind == Reads::Echo {
+                self.printed.0 += self.kept.len();
+            }
             self.place.bring(self.kept, self.length);
         }
         (self.command, self.place, self.printed)
