@@ -163,7 +163,7 @@ fn a_machine_has_the_keys_and_the_name_after_a_start_that_it_had_before() {
     let traps = "[[trap]]\nname = \"shell\"\nservice = \"ssh\"\nlisten = [\"0.0.0.0:2022\"]\n\
         [[trap]]\nname = \"mail\"\nservice = \"smtp\"\nlisten = [\"0.0.0.0:2025\"]\n";
     let mut machines = BTreeSet::new();
-    let mut start = |net: &Net, config: &Path| {
+    let start = |net: &Net, config: &Path| {
         let daemon = net.start(config);
         // Whoever looks is not dropped before all is seen.
         net.told(&["mode", "observe"]);
