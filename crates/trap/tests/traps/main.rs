@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod any;
 #[cfg(test)]
+mod apis;
+#[cfg(test)]
 mod clients;
 #[cfg(test)]
 mod dark;
