@@ -276,8 +276,11 @@ const JSON: &str = "Content-Type: application/json\r\n";
 const PRIVILEGED: &str = "{\"Image\":\"alpine\",\"Cmd\":[\"sh\"],\"HostConfig\":{\"Privileged\":true}}";
 const SCRIPT: &str = "{\"script_fields\":{\"x\":{\"script\":{\"source\":\"Runtime.getRuntime().exec('id')\"}}}}";
 
+/// A service, a look around there, and what is hostile.
+type Row = (&'static str, Vec<u8>, Option<Vec<u8>>);
+
 /// One look around at each service over TCP, and what is hostile there. SSH's passwords are encrypted: `honeytokens.rs` says one.
-fn over_tcp() -> Vec<(&'static str, Vec<u8>, Option<Vec<u8>>)> {
+fn over_tcp() -> Vec<Row> {
     let row = |service, look: &[u8], attack: &[u8]| (service, look.to_vec(), Some(attack.to_vec()));
     let page = web("GET /", "", "");
     let ldap = b"\x30\x0c\x02\x01\x01\x60\x07\x02\x01\x03\x04\0\x80\0";
