@@ -348,3 +348,24 @@ impl Pipe {
 pub(crate) fn awaited<T: AsRawFd>(descriptor: T, what: Interest) -> io::Result<AsyncFd<T>> {
     AsyncFd::with_interest(descriptor, what)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::fs::{OFlags, fcntl_getfl};
+
+    #[test]
+    fn nothing_goes_the_other_way() {
+        let (line, rooms) = lines().unwrap();
+        let (admissions, evidence) = rooms.into_descriptors();
+        assert_eq!(send(&line.admissions, b"in", SendFlags::NOSIGNAL), Ok(2));
+        assert_eq!(recv(&admissions, &mut [0_u8; 8][..], RecvFlags::empty()).unwrap().0, 2);
+        assert_eq!(send(&admissions, b"out", SendFlags::NOSIGNAL), Err(Errno::PIPE), "strangers only go in");
+        let (mut space, part) = (SendAncillaryBuffer::new(&mut []), [IoSlice::new(b"out")]);
+        assert_eq!(sendmsg(&admissions, &part, &mut space, SendFlags::NOSIGNAL), Err(Errno::PIPE));
+        let mode = |end: &OwnedFd| fcntl_getfl(end).unwrap() & OFlags::RWMODE;
+        assert_eq!((mode(&evidence), mode(&line.evidence)), (OFlags::WRONLY, OFlags::RDONLY), "evidence only comes out");
+        assert_eq!(rustix::io::read(&evidence, &mut [0; 8]), Err(Errno::BADF));
+        assert_eq!(rustix::io::write(&line.evidence, b"x"), Err(Errno::BADF));
+    }
+}
