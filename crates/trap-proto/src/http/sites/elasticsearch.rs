@@ -115,10 +115,12 @@ fn told(visit: &Visit<'_>, path: &str) -> Reply {
     json(visit, "200 OK", body)
 }
 
+/// What is told of indices, those that are named or all of them.
+const OF_ALL: [&str; 6] = ["_stats", "_mapping", "_mappings", "_settings", "_aliases", "_alias"];
+
 /// `/_stats`, `/orders`, `/orders/_mapping` and the like.
 fn of_indices(visit: &Visit<'_>, path: &str) -> Reply {
     let (name, what) = path.trim_start_matches('/').split_once('/').unwrap_or((path.trim_start_matches('/'), ""));
-    const OF_ALL: [&str; 6] = ["_stats", "_mapping", "_mappings", "_settings", "_aliases", "_alias"];
     let (name, what) = if OF_ALL.contains(&name) && what.is_empty() { ("_all", name) } else { (name, what) };
     let body = |indices: &[Index]| {
         Some(match what {
