@@ -105,7 +105,9 @@ impl Line {
         let length = rustix::io::read(&self.evidence, &mut packet)?;
         match Evidence::read(&packet[..length]) {
             Some(Evidence::Hello { pid }) => Ok(pid),
-            Some(Evidence::Gone { status }) => Err(io::Error::other(format!("it ended as it began: wait status {status:#x}"))),
+            Some(Evidence::Gone { status, .. }) => {
+                Err(io::Error::other(format!("it ended as it began: wait status {status:#x}")))
+            }
             _ => Err(io::Error::other("it ended before it began")),
         }
     }
@@ -254,10 +256,12 @@ impl RoomLine {
         matches!(peeked, Ok((0, _))) || peeked.is_err_and(|errno| errno != Errno::AGAIN && errno != Errno::INTR)
     }
 
-    /// Tells that the process that played has ended, as wait(2) says. If the pipe is full it is not told: whoever begins next
-    /// tells the same.
-    pub fn tell_gone(&self, status: i32) {
-        let _unless_it_is_full = rustix::io::write(&self.evidence, &Evidence::Gone { status }.to_bytes());
+    /// Tells that the process that played has ended, as wait(2) says, and that another one begins after this `pause`. `false` if the pipe
+    /// is full and it is not told: try again; whoever begins next tells the end, too, but not the pause.
+    #[must_use]
+    pub fn tell_gone(&self, status: i32, pause: Duration) -> bool {
+        let pause_ms = pause.as_millis().try_into().unwrap_or(u32::MAX);
+        rustix::io::write(&self.evidence, &Evidence::Gone { status, pause_ms }.to_bytes()).is_ok()
     }
 
     /// Both ends for the runtime.
