@@ -142,14 +142,16 @@ fn check_tells_where_a_script_is_wrong() {
     }
 }
 
-/// Traps on one address, and the lines that are warned of.
+/// Traps, each a service and where it listens, and the lines that are warned of.
+type Fits = (&'static [(&'static str, &'static str)], &'static [usize]);
+
 #[test]
 fn check_warns_of_traps_that_do_not_fit_on_one_address() {
     let dir = tempfile::tempdir().unwrap();
     let trap = |service: &str, listen: &str| {
         format!("[[trap]]\nname = \"{service}\"\nservice = \"{service}\"\nlisten = [\"{listen}\"]\n")
     };
-    let table: [(&[(&str, &str)], &[usize]); 7] = [
+    let table: [Fits; 7] = [
         (&[("ssh", "192.0.2.1:22"), ("rdp", "192.0.2.1:3389")], &[8]),
         (&[("ssh", "0.0.0.0:22"), ("rdp", "192.0.2.1:3389"), ("adb", "192.0.2.1:5555")], &[8, 12]),
         (&[("modbus", "[::]:502"), ("smb", "[2001:db8::1]:445")], &[8]),

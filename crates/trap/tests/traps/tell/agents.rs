@@ -11,8 +11,11 @@ const UPTIME: &[u8] = b"\x30\x29\x02\x01\x01\x04\x06public\xa0\x1c\x02\x04\x4a\x
 /// net-snmp's answer where that name is outside what may be seen.
 const UNSEEN: &[u8] = b"\x30\x29\x02\x01\x01\x04\x06public\xa2\x1c\x02\x04\x4a\x3b\x2c\x1d\x02\x01\0\x02\x01\0\x30\x0e\x30\x0c\x06\x08\x2b\x06\x01\x02\x01\x01\x03\0\x80\0";
 
+/// Its name, whether it takes what was answered for a honeypot, and what the honeypot says.
+type Row = (&'static str, fn(Option<&str>) -> bool, &'static [u8]);
+
 /// The rows, with what the honeypot says: OpenCanary nothing, another one a text.
-const ROWS: &[(&str, fn(Option<&str>) -> bool, &[u8])] = &[
+const ROWS: &[Row] = &[
     // `no-response`: an empty value; a question that fails counts, too.
     ("opencanary-snmp", |value| value.is_none_or(str::is_empty), b""),
     (

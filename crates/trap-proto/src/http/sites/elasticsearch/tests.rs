@@ -1,3 +1,5 @@
+//! What clients of an Elasticsearch ask of its indices and get.
+
 use crate::{
     Http, Persona, Site,
     drive::{self, said},
