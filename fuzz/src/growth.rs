@@ -1,13 +1,16 @@
 //! Inputs that grow, to see that what they cost grows with them and no faster: a stranger must not be able to buy much work with
 //! few bytes. `tests/linear.rs` counts the instructions.
 
+mod datagrams;
+
 use crate::{
     memory,
     talk::{NOW, errands, trap},
 };
+use datagrams::{DATAGRAMS, Made};
 use honeymesh_detect::{Recogniser, Tally};
 use honeymesh_trap_proto::{
-    ANSWER_BYTES_MAX, Flow, Service, Session, overhear,
+    ANSWER_BYTES_MAX, DATAGRAM_BYTES_MAX, Datagram, Flow, Service, Session, overhear,
     ssh_testing::{Client, Wants, usual},
 };
 use std::{collections::BTreeMap, sync::LazyLock};
@@ -30,9 +33,18 @@ enum Kind {
     Inside { message: usize },
     /// The SFTP server there.
     Files { message: usize },
+    /// One datagram to this service.
+    Datagram { service: &'static str, made: Made },
     /// The recognisers.
     Look,
 }
+
+/// Lengths at which an input is compared with itself, in bytes: each twice the one before.
+pub type Lengths = [usize; 3];
+/// Those of streams.
+const STREAM_BYTES: Lengths = [2_048, 4_096, 8_192];
+/// Those of datagrams: no more of one is looked at.
+const ONE_DATAGRAM_BYTES: Lengths = [1_024, 2_048, DATAGRAM_BYTES_MAX];
 
 /// What comes at once where it is weighed, in bytes: as much as a carrier reads.
 const PIECE_BYTES: usize = 4_096;
@@ -44,7 +56,7 @@ const KEPT_BYTES: usize = 64 * 1_024;
 const ANY: [&[u8]; 5] = [b"A", b"\n", b"a b\r\n", b"\0", b"\xff"];
 
 /// Beginnings that reach what holds bytes, and what is repeated there.
-const DEEPER: [(&str, &[u8], &[u8]); 49] = [
+const DEEPER: &[(&str, &[u8], &[u8])] = &[
     ("http", b"GET /", b"%41"),
     ("http", b"GET / HTTP/1.1\r\nA: ", b"b"),
     ("http", b"GET / HTTP/1.1\r\n", b"A: b\r\n"),
@@ -98,7 +110,50 @@ const DEEPER: [(&str, &[u8], &[u8]); 49] = [
     ("ssh", b"SSH-2.0-x\r\n\0\0\x7f\xfc\x04\x14", b"a,"),
     ("any", b"\x16\x03\x01", b"a"),
     ("modbus", b"", b"\0\x01\0\0\0\x06\x01\x03\0\0\0\x01"),
+    ("mysql", b"\xff\x3f\0\x01\0\x82\0\0\0\0\0\0\x21\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0root\0", b"\x01a\x01b"),
+    ("mysql", b"", b"\x01\0\0\x01\x0e"),
+    ("mysql", MYSQL_TLS, b"\x01\0\0\x02\x0e"),
+    ("postgresql", b"\0\0\x23\0\0\x03\0\0user\0root\0", b"a\0b\0"),
+    ("postgresql", b"", b"\0\0\0\x08\x04\xd2\x16\x30"),
+    ("postgresql", POSTGRESQL_USER, b"p\0\0\0\x09toor\0"),
+    ("postgresql", POSTGRESQL_USER, b"Q\0\0\0\x0dSELECT 1\0"),
+    ("mssql", MSSQL_PRELOGIN, b"\x10\0\0\x09\0\0\0\0a"),
+    ("mssql", MSSQL_PRELOGIN, b"\x01\x01\0\x0c\0\0\0\0a\0b\0"),
+    ("mssql", b"\x12\x01\x0f\xff\0\0\0\0", b"\0\0\x15\0\x06"),
+    ("rdp", b"\x03\0\x7f\xff\x7a\xe0\0\0\0\0\0Cookie: mstshash=", b"a"),
+    ("rdp", RDP_REQUEST, b"\x03\0\0\x08\x02\xf0\x80\x28"),
+    ("rdp", RDP_REQUEST, b"\x03\0\0\x0c\x02\xf0\x80\x38\0\x01\x03\xeb"),
+    ("rdp", b"\x03\0\0\x0b\x06\xe0\0\0\0\0\0\x03\0\x7f\xff\x02\xf0\x80\x7f\x65\x82\x7f\xf0", b"\x04\x01\x01"),
+    ("rdp", b"\x03\0\0\x13\x0e\xe0\0\0\0\0\0\x01\0\x08\0\x02\0\0\0", b"\x30\x05\xa0\x03\x02\x01\x06"),
+    ("vnc", b"RFB 003.008\n\x02", b"abcdefghijklmnop"),
+    ("vnc", b"RFB 003.008\n", b"\x01"),
+    ("adb", ADB_HOST, b"OPEN\x01\0\0\0\0\0\0\0\x09\0\0\0\x2d\x03\0\0\xb0\xaf\xba\xb1shell:id\0"),
+    ("adb", ADB_HOST, b"OKAY\x01\0\0\0\x01\0\0\0\0\0\0\0\0\0\0\0\xb0\xb4\xbe\xa6"),
+    ("adb", ADB_SHELL, b"WRTE\x01\0\0\0\x01\0\0\0\x03\0\0\0\xd7\0\0\0\xa8\xad\xab\xbaid\n"),
+    ("docker", b"POST /containers/create HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n", b"{\"Cmd\":["),
+    ("docker", b"", b"GET /containers/json HTTP/1.1\r\nHost: a\r\n\r\n"),
+    ("docker", b"", b"POST /containers/create HTTP/1.1\r\nHost: a\r\nContent-Length: 13\r\n\r\n{\"Image\":\"a\"}"),
+    ("kubernetes", b"\x16", b"GET /api/v1/pods HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer a\r\n\r\n"),
+    (
+        "kubernetes",
+        b"\x16POST /api/v1/namespaces/default/pods HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n",
+        b"{\"spec\":[",
+    ),
 ];
+
+/// Somebody who asks MySQL for TLS; what follows is inside.
+const MYSQL_TLS: &[u8] = b"\x20\0\0\x01\x05\xae\0\0\0\0\0\x01\x21\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
+/// Who he is, to PostgreSQL: the next is a password.
+const POSTGRESQL_USER: &[u8] = b"\0\0\0\x13\0\x03\0\0user\0root\0\0";
+/// What comes before a login at an SQL Server.
+const MSSQL_PRELOGIN: &[u8] = b"\x12\x01\0\x0f\0\0\0\0\x01\0\x06\0\x01\xff\x02";
+/// A desktop is asked for, and its settings told.
+const RDP_REQUEST: &[u8] = b"\x03\0\0\x0b\x06\xe0\0\0\0\0\0";
+/// A debugger that was let in.
+const ADB_HOST: &[u8] = b"CNXN\0\0\0\x01\0\x10\0\0\x07\0\0\0\x32\x02\0\0\xbc\xb1\xa7\xb1host::\0";
+/// The same in a shell.
+const ADB_SHELL: &[u8] = b"CNXN\0\0\0\x01\0\x10\0\0\x07\0\0\0\x32\x02\0\0\xbc\xb1\xa7\xb1host::\0\
+    OPEN\x01\0\0\0\0\0\0\0\x07\0\0\0\x5c\x02\0\0\xb0\xaf\xba\xb1shell:\0";
 
 /// Somebody who may write files.
 const NAMELESS: &[u8] = b"USER ftp\r\nPASS a\r\nCWD incoming\r\n";
@@ -258,6 +313,12 @@ pub fn cases() -> Vec<Case> {
             unit,
         })
     }));
+    cases.extend(DATAGRAMS.map(|(service, what, made)| Case {
+        name: format!("{service}: one datagram, {what}"),
+        kind: Kind::Datagram { service, made },
+        head: b"",
+        unit: b"",
+    }));
     cases.extend(LOOKED.map(|unit| Case { name: format!("recognisers: {:?}", show(unit)), kind: Kind::Look, head: b"", unit }));
     cases
 }
@@ -270,6 +331,9 @@ impl Case {
     /// The input with so many bytes.
     #[must_use]
     pub fn input(&self, length: usize) -> Vec<u8> {
+        if let Kind::Datagram { made, .. } = self.kind {
+            return made(length);
+        }
         self.head.iter().chain(self.unit.iter().cycle()).take(length).copied().collect()
     }
 
@@ -281,9 +345,18 @@ impl Case {
         }
     }
 
+    /// How long it is where it is compared with itself.
+    #[must_use]
+    pub const fn lengths(&self) -> Lengths {
+        match self.kind {
+            Kind::Datagram { .. } => ONE_DATAGRAM_BYTES,
+            _ => STREAM_BYTES,
+        }
+    }
+
     /// What is needed besides, made before anything is counted.
     pub fn prepare(&self) {
-        self.take(self.head);
+        self.take(if let Kind::Datagram { .. } = self.kind { b"x" } else { self.head });
     }
 
     /// Takes an input.
@@ -295,6 +368,9 @@ impl Case {
                 packets.iter().for_each(|packet| tell(&mut *session, packet));
                 session.end();
                 drop(session.findings());
+            }
+            Kind::Datagram { service, .. } => {
+                drop(trap(service, 0).datagram(&Datagram { bytes: input, now: NOW, ..Datagram::default() }));
             }
             Kind::Look => drop(RECOGNISER.look(input, &BTreeMap::new(), &Tally::default())),
         }
@@ -325,7 +401,8 @@ impl Case {
                 let told: usize = packets.iter().map(|packet| packet.capacity() + size_of::<Vec<u8>>()).sum();
                 return weighed(&mut *session, Flow::Continue, before + told, packets.iter().map(Vec::as_slice));
             }
-            Kind::Look => return self.looked_at(length.min(KEPT_BYTES)),
+            Kind::Datagram { .. } => return self.taken_at_once(length.min(DATAGRAM_BYTES_MAX)),
+            Kind::Look => return self.taken_at_once(length.min(KEPT_BYTES)),
         };
         self.prepare();
         memory_of(service, &self.input(length))
@@ -366,6 +443,10 @@ fn weighed<'a>(session: &mut dyn Session, mut flow: Flow, before: usize, pieces:
                 drop(session.said());
                 answer.clear();
             }
+            // What follows is what was inside.
+            if flow == Flow::StartTls {
+                flow = session.open(&mut answer);
+            }
         }
         answer.clear();
         most.held = most.held.max(memory::held().saturating_sub(before));
@@ -375,7 +456,7 @@ fn weighed<'a>(session: &mut dyn Session, mut flow: Flow, before: usize, pieces:
 }
 
 impl Case {
-    fn looked_at(&self, length: usize) -> Memory {
+    fn taken_at_once(&self, length: usize) -> Memory {
         self.prepare();
         let input = self.input(length);
         let before = memory::held();
@@ -440,6 +521,9 @@ fn talk(mut session: Box<dyn Session>, input: &[u8], is_drip: bool) {
                 drop(session.findings());
             }
             while session.resume(NOW, &mut answer).is_some() {}
+            if flow == Flow::StartTls {
+                flow = session.open(&mut answer);
+            }
         }
     }
     session.end();

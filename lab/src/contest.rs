@@ -7,6 +7,7 @@ mod contender;
 mod cost;
 mod crowdsec;
 mod door;
+mod guess;
 mod others;
 mod visit;
 
@@ -173,7 +174,7 @@ fn column(
         column.measured.push((protocol, median(&rounds)));
     }
     // Last, because nobody gives memory back that was once used.
-    for protocol in chosen() {
+    for protocol in chosen().filter(|protocol| *protocol != Protocol::OpenSsh) {
         column.idle.push((protocol, idle(&lab, &contender, protocol, amount.idle)?));
     }
     Ok(column)
@@ -190,12 +191,12 @@ fn median(rounds: &[Measured]) -> Measured {
 
 fn measured(lab: &Lab, contender: &Contender, protocol: Protocol, amount: Amount, progress: &dyn Fn(&str)) -> Result<Measured> {
     let at = contender.at(protocol);
-    let sessions = if protocol == Protocol::Ssh { amount.ssh_sessions } else { amount.sessions };
+    let sessions = if protocol == Protocol::OpenSsh { amount.ssh_sessions } else { amount.sessions };
     let idle = idle_share(contender)?;
     let mark = contender.mark()?;
     let threads = cost::threads(&contender.roots());
     let (began, before) = (Instant::now(), cost::spent(&contender.roots()));
-    let visitors = if protocol == Protocol::Ssh { SSH_VISITORS } else { VISITORS };
+    let visitors = if protocol == Protocol::OpenSsh { SSH_VISITORS } else { VISITORS };
     let failed = crowd(lab, protocol, at, sessions, visitors)?;
     // Long enough to write it down; asking whether it has would cost it something.
     thread::sleep(SETTLE_TIME);
@@ -210,7 +211,7 @@ fn measured(lab: &Lab, contender: &Contender, protocol: Protocol, amount: Amount
         bail!("{protocol:?}: the evidence of {told} of {sessions} sessions was kept");
     }
     let cost = spent / u32::try_from(sessions)?;
-    if protocol == Protocol::Ssh {
+    if protocol == Protocol::OpenSsh {
         return Ok(Measured { cost, rate: None, failed });
     }
     let (done, more, took) = rush(lab, protocol, at, amount.rush)?;

@@ -48,6 +48,7 @@ cases! {
     a_dark_port_is_played_an_honest_mistake_is_forgiven_and_scans_and_attacks_are_banned
     while_only_watched_a_sweep_finds_every_port_open
     a_killed_daemon_leaves_dark_ports_closed_and_the_next_one_makes_them_traps_again
+    a_trap_that_is_killed_again_and_again_leaves_dark_ports_closed_until_it_is_there_again
     silent_dark_ports_answer_nothing_and_served_ones_as_always
 }
 
@@ -169,6 +170,71 @@ fn a_killed_daemon_leaves_dark_ports_closed_and_the_next_one_makes_them_traps_ag
     drop(later);
     thread::sleep(Duration::from_millis(50));
     assert!(curl(lab.honest(), at(Family::V4, DARK_PORT), "/", SOON).unwrap().stdout.contains("<html"), "a trap again");
+    assert_eq!(node.bans().unwrap(), []);
+}
+
+/// The process that plays, if one does; and whether the node says that dark ports are closed.
+fn player(node: &Node<'_>) -> (Option<i32>, bool) {
+    let status: serde_json::Value = node.ask(&["status"]).unwrap();
+    let process = &status["trap_process"];
+    let pid = (process["running"] == true).then(|| i32::try_from(process["pid"].as_i64().unwrap()).unwrap());
+    (pid, status["warnings"].to_string().contains("dark ports are closed"))
+}
+
+/// The next process that plays is killed as soon as it is there. Its number.
+fn kill_next(node: &Node<'_>, last: Option<i32>) -> i32 {
+    let pid = wait_until("somebody plays", SOON, || Ok(player(node).0.filter(|pid| Some(*pid) != last))).unwrap();
+    kill(Pid::from_raw(pid), Signal::SIGKILL).unwrap();
+    pid
+}
+
+/// Deaths after which the pause before the next process is much longer than dark ports stay open without one.
+const DEATHS: usize = 9;
+
+fn a_trap_that_is_killed_again_and_again_leaves_dark_ports_closed_until_it_is_there_again(lab: &Lab, rung: &'static str) {
+    let _web = Service::start(lab.host(Place::Node(1)), WEB_PORT).unwrap();
+    let node = node(lab, rung, "enforce", "trap");
+    let mut last = None;
+    let (mut refused, mut finished) = (0, 0);
+    for death in 0..DEATHS {
+        last = Some(kill_next(&node, last));
+        for family in Family::BOTH {
+            match connect(lab.honest(), at(family, DARK_PORT)) {
+                Ok(()) => finished += 1,
+                Err(ErrorKind::ConnectionRefused) => refused += 1,
+                Err(other) => panic!("{death} {family:?}: {other}"),
+            }
+            assert!(is_served(lab.honest(), at(family, WEB_PORT)), "{death} {family:?}: the served port does not notice");
+        }
+    }
+    // The pauses begin with some milliseconds, which close nothing, and end with more than two seconds.
+    assert!(refused > 0, "{refused} were refused and {finished} finished while it died again and again");
+    // A pause of some seconds: what is closed stays so to its end.
+    let mut rounds = 0;
+    loop {
+        wait_until("they are closed", SOON, || Ok(player(&node).1.then_some(()))).unwrap();
+        let answers = [(); 3].map(|()| Family::BOTH.map(|family| connect(lab.honest(), at(family, DARK_PORT))));
+        let served = Family::BOTH.map(|family| is_served(lab.honest(), at(family, WEB_PORT)));
+        assert_eq!(served, [true; 2]);
+        if player(&node) == (None, true) {
+            assert_eq!(answers, [[Err(ErrorKind::ConnectionRefused); 2]; 3], "after {refused} refused and {finished} finished");
+            break;
+        }
+        rounds += 1;
+        assert!(rounds < 5, "the pauses are too short for this machine");
+        last = Some(kill_next(&node, last));
+    }
+    wait_until("somebody plays", SOON, || Ok(player(&node).0.filter(|pid| Some(*pid) != last))).unwrap();
+    for family in Family::BOTH {
+        let page = wait_until("dark ports are traps again", SOON, || {
+            let page = curl(lab.honest(), at(family, DARK_PORT), "/", SOON);
+            Ok(page.ok().filter(|page| page.stdout.contains("<html")))
+        });
+        page.unwrap();
+    }
+    assert!(!player(&node).1, "and nobody says otherwise");
+    let closed = node.events("audit").unwrap();
+    assert!(closed.iter().any(|event| event.fields.get("traps").is_some_and(|what| what == "closed")), "{closed:?}");
     assert_eq!(node.bans().unwrap(), []);
 }
 

@@ -7,6 +7,7 @@ mod checks;
 mod dark;
 mod evidence;
 mod files;
+mod fits;
 mod flood;
 mod honeytokens;
 mod judgement;

@@ -127,6 +127,10 @@ fn check_tells_where_a_script_is_wrong() {
             "[[trap]]\nname = \"u\"\nservice = \"ssh\"\nlisten = [\"127.0.0.1:7001\"]\ntarpit = 1\n",
             "11:10: [[trap]] tarpit: is a whole number; write true or false",
         ),
+        (
+            "[[trap]]\nname = \"u\"\nservice = \"ntp\"\nlisten = [\"127.0.0.1:7001\"]\ntarpit = true\n",
+            "11:10: [[trap]]: tarpit: service `ntp` is spoken over udp only, where no answer can drip; leave `tarpit` out",
+        ),
         ("delay = \"11s\"\n", "7:9: [[trap.rule]] delay: `11s` is out of range; write a duration from 0s to 10s"),
         ("[[trap.rule]]\nregexp = \"x\"\n", "8:1: unknown key `regexp` in [[trap.rule]]; the nearest known one is `regex`"),
     ];
@@ -136,6 +140,41 @@ fn check_tells_where_a_script_is_wrong() {
         assert_eq!(output.status.code(), Some(2));
         assert!(text(&output.stderr).contains(&format!("{file}:{expected}")), "{}", text(&output.stderr));
     }
+}
+
+/// Traps, each a service and where it listens, and the lines that are warned of.
+type Fits = (&'static [(&'static str, &'static str)], &'static [usize]);
+
+#[test]
+fn check_warns_of_traps_that_do_not_fit_on_one_address() {
+    let dir = tempfile::tempdir().unwrap();
+    let trap = |service: &str, listen: &str| {
+        format!("[[trap]]\nname = \"{service}\"\nservice = \"{service}\"\nlisten = [\"{listen}\"]\n")
+    };
+    let table: [Fits; 7] = [
+        (&[("ssh", "192.0.2.1:22"), ("rdp", "192.0.2.1:3389")], &[8]),
+        (&[("ssh", "0.0.0.0:22"), ("rdp", "192.0.2.1:3389"), ("adb", "192.0.2.1:5555")], &[8, 12]),
+        (&[("modbus", "[::]:502"), ("smb", "[2001:db8::1]:445")], &[8]),
+        (&[("ssh", "192.0.2.1:22"), ("rdp", "192.0.2.2:3389"), ("modbus", "192.0.2.3:502")], &[]),
+        (&[("ssh", "0.0.0.0:22"), ("rdp", "[::]:3389")], &[]),
+        (&[("rdp", "0.0.0.0:3389"), ("mssql", "0.0.0.0:1433"), ("any", "0.0.0.0:99")], &[]),
+        (&[("ssh", "0.0.0.0:22"), ("telnet", "0.0.0.0:23"), ("mssql", "0.0.0.0:1433"), ("smb", "0.0.0.0:445")], &[]),
+    ];
+    for (traps, lines) in table {
+        let text_of: String = traps.iter().map(|(service, listen)| trap(service, listen)).collect();
+        let file = config(dir.path(), &text_of);
+        let output = honeymesh(&["check", "--config", &file]);
+        assert!(output.status.success(), "it is a warning: {}", text(&output.stderr));
+        let said = text(&output.stderr);
+        let warned: Vec<&str> = said.lines().filter(|line| line.contains("which no machine has on one address")).collect();
+        assert_eq!(warned.len(), lines.len(), "{traps:?}: {said}");
+        for (line, number) in warned.iter().zip(lines) {
+            assert!(line.starts_with(&format!("{file}:{number}:")) && line.contains("give it an address of its own"), "{line}");
+        }
+    }
+    let file = config(dir.path(), &(trap("ssh", "192.0.2.1:22") + &trap("rdp", "192.0.2.1:3389")));
+    let said = text(&honeymesh(&["check", "--config", &file]).stderr);
+    assert!(said.contains("rdp is a Windows machine's and ssh (trap `ssh`) a Debian server's"), "{said}");
 }
 
 #[test]

@@ -6,15 +6,18 @@ mod common;
 use common::{Daemon, Net, eventually, in_namespace, is_root, wait};
 use honeymesh_trap::{LEAVING_MAX, MEMORY_BESIDES, SESSION_HELD_BYTES_MAX, SESSION_PEAK_BYTES_MAX, SESSION_TLS_BYTES_MAX};
 use nix::{
+    fcntl::OFlag,
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
 use serde_json::Value;
 use std::{
+    collections::BTreeSet,
+    ffi::OsStr,
     fs,
     io::{ErrorKind, Read, Write},
     net::{SocketAddr, TcpStream},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
     time::Duration,
 };
@@ -33,6 +36,13 @@ fn proc_line(pid: i32, key: &str) -> String {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':')).unwrap();
     line.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// What a descriptor is open for: to be read, to be written, or both.
+fn open_for(pid: i32, descriptor: &OsStr) -> OFlag {
+    let info = fs::read_to_string(format!("/proc/{pid}/fdinfo/{}", descriptor.display())).unwrap();
+    let flags = info.lines().find_map(|line| line.strip_prefix("flags:")).unwrap().trim();
+    OFlag::from_bits_truncate(i32::from_str_radix(flags, 8).unwrap()) & OFlag::O_ACCMODE
 }
 
 fn parent(pid: i32) -> i32 {
@@ -68,6 +78,7 @@ fn strangers_bytes_are_parsed_by_a_process_that_owns_nothing_and_can_do_nothing_
     assert_eq!(parent(warden), i32::try_from(daemon.child.id()).unwrap());
     for (pid, name) in [(player, "honeymesh-trap"), (warden, "honeymesh-trapw")] {
         assert_eq!(proc_line(pid, "Name"), name);
+        let mut pipes = 0;
         let (user, group) = (proc_line(pid, "Uid"), proc_line(pid, "Gid"));
         assert!(!user.split(' ').any(|id| id == "0") && !group.split(' ').any(|id| id == "0"), "{name}: {user} {group}");
         assert_eq!(proc_line(pid, "Groups"), "", "{name}");
@@ -77,11 +88,17 @@ fn strangers_bytes_are_parsed_by_a_process_that_owns_nothing_and_can_do_nothing_
         assert_eq!((proc_line(pid, "NoNewPrivs").as_str(), proc_line(pid, "Seccomp").as_str()), ("1", "2"), "{name}");
         assert_eq!(proc_line(pid, "Threads"), "1", "{name}");
         for descriptor in fs::read_dir(format!("/proc/{pid}/fd")).unwrap() {
-            let what = fs::read_link(descriptor.unwrap().path()).unwrap();
+            let descriptor = descriptor.unwrap();
+            let what = fs::read_link(descriptor.path()).unwrap();
             let what = what.to_str().unwrap();
+            if what.starts_with("pipe:") {
+                pipes += 1;
+                assert_eq!(open_for(pid, &descriptor.file_name()), OFlag::O_WRONLY, "{name} can only say something by {what}");
+            }
             let is_line = ["socket:", "pipe:", "anon_inode:[event"].iter().any(|kind| what.starts_with(kind));
             assert!(is_line, "{name} holds {what}");
         }
+        assert!(pipes > 0, "{name} tells of strangers by a pipe");
         assert_eq!(fs::read(format!("/proc/{pid}/environ")).unwrap(), b"", "{name}");
     }
     let limits = fs::read_to_string(format!("/proc/{player}/limits")).unwrap();
@@ -125,6 +142,47 @@ fn a_confined_process_speaks_tls_with_a_certificate_that_stays() {
     assert_eq!(certificates[0], certificates[1]);
     let file = fs::metadata(net.state_dir().join("traps.pem")).unwrap();
     assert_eq!(std::os::unix::fs::MetadataExt::mode(&file) & 0o777, 0o600);
+}
+
+/// Each of a machine's host keys, as `ssh-keyscan` sees them.
+fn host_keys(net: &Net) -> BTreeSet<String> {
+    let mut command = Command::new("nsenter");
+    command.arg(format!("--net=/run/netns/{}", net.stranger));
+    let output =
+        command.args(["ssh-keyscan", "-T", "15", "-p", "2022", "-t", "ed25519,ecdsa,rsa", "10.77.0.1"]).output().unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    said.lines().filter(|line| !line.starts_with('#')).map(str::to_owned).collect()
+}
+
+/// The machine's name is none of the configuration's, so that it is the seed, and what is kept, that makes it and its keys.
+#[test]
+fn a_machine_has_the_keys_and_the_name_after_a_start_that_it_had_before() {
+    if !is_root() {
+        return;
+    }
+    let traps = "[[trap]]\nname = \"shell\"\nservice = \"ssh\"\nlisten = [\"0.0.0.0:2022\"]\n\
+        [[trap]]\nname = \"mail\"\nservice = \"smtp\"\nlisten = [\"0.0.0.0:2025\"]\n";
+    let mut machines = BTreeSet::new();
+    let start = |net: &Net, config: &Path| {
+        let daemon = net.start(config);
+        // Whoever looks is not dropped before all is seen.
+        net.told(&["mode", "observe"]);
+        let keys = eventually("it is asked for all its keys", || Some(host_keys(net)).filter(|keys| keys.len() == 3));
+        let mut greeting = [0; 200];
+        let length = connect(net, "10.77.0.1:2025").unwrap().read(&mut greeting).unwrap();
+        let greeting = String::from_utf8(greeting[..length].to_vec()).unwrap();
+        assert!(daemon.stop().0.success());
+        (keys, greeting.split(' ').nth(1).unwrap().to_owned())
+    };
+    for _ in 0..2 {
+        let net = Net::new();
+        let config = net.config(traps);
+        let (before, after) = (start(&net, &config), start(&net, &config));
+        assert_eq!(before, after);
+        machines.insert(before.0);
+    }
+    assert_eq!(machines.len(), 2, "another node's are others");
+    assert!(machines.first().unwrap().is_disjoint(machines.last().unwrap()));
 }
 
 #[test]

@@ -278,6 +278,11 @@ pub trait Session: Send {
         None
     }
 
+    /// How many octets at the beginning of the last answer are a part of how both sides agree on a key; more than it has: all of them.
+    fn agreement(&self) -> usize {
+        0
+    }
+
     /// Whether what comes next is encrypted: by itself it says nothing.
     fn is_secret(&self) -> bool {
         false

@@ -50,7 +50,7 @@ impl Mongodb {
         alloc::format!("{major}.{minor}.{patch}")
     }
 
-    /// Does it still answer every command in the old message? From 5.1 on only the first one of a driver.
+    /// Does it still answer every command in the old message? From 5.1 on only the first one of a driver, and a few for old ones.
     fn is_old(&self) -> bool {
         self.version < [5, 1, 0]
     }

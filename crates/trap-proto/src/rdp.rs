@@ -1,8 +1,9 @@
-//! A remote desktop: xrdp of Debian 13, with TLS for whoever asks for it and, as `crypt_level=none` has it, without encryption for
+//! A remote desktop: as xrdp of Debian 13 has it, with TLS for whoever asks for it and, as with `crypt_level=none`, without encryption for
 //! everybody else, so that names and passwords come in clear (MS-RDPBCGR, T.125, X.224).
 //!
 //! It goes as far as the client's info packet, which has both, and hangs up as after a failed login. Whoever would prove himself
-//! beforehand (CredSSP, MS-CSSP) answers a challenge by NTLM instead.
+//! beforehand (CredSSP, MS-CSSP) answers a challenge by NTLM instead, as with Windows: xrdp knows no such thing, so it belongs on no Debian's
+//! address.
 
 mod client;
 mod credssp;

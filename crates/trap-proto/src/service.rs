@@ -36,7 +36,8 @@ pub struct Definition {
     pub transport: Option<String>,
     /// Only for `http` and `https`: one of [`Site::NAMES`]. `None`: `login`.
     pub site: Option<String>,
-    /// Answers drip slowly, and an SSH server's greeting never comes.
+    /// Answers drip slowly, and an SSH server's greeting never comes. Only for a service that is spoken over TCP: of one with both transports,
+    /// datagrams are answered as always.
     pub tarpit: bool,
     /// Only for `script`: the rest.
     pub script: ScriptDefinition,
@@ -153,6 +154,9 @@ pub enum ServiceError {
     /// No transport.
     #[error("transport: `{0}` is not one of udp|tcp|both")]
     Transport(String),
+    /// A service without connections was told to be slow.
+    #[error("tarpit: service `{0}` is spoken over udp only, where no answer can drip; leave `tarpit` out")]
+    NothingDrips(String),
     /// The banner cannot be sent.
     #[error("banner: {0}")]
     Banner(#[from] BannerError),
@@ -231,7 +235,11 @@ impl Service {
     /// # Errors
     /// Says what is wrong, for a rule with its number (from 1); nothing is changed.
     pub fn define(definition: &Definition, persona: &Persona) -> Result<Self, ServiceError> {
-        Self::plain(definition, persona)?.over(definition)
+        let service = Self::plain(definition, persona)?.over(definition)?;
+        if definition.tarpit && !service.transports().contains(&Transport::Tcp) {
+            return Err(ServiceError::NothingDrips(definition.service.clone()));
+        }
+        Ok(service)
     }
 
     /// The same over the transports that the operator wants.

@@ -7,6 +7,7 @@ mod arithmetic;
 pub(crate) mod debian;
 pub(crate) mod device;
 mod echo;
+mod fetch;
 mod filter;
 mod paths;
 mod syntax;

@@ -1,7 +1,8 @@
-//! An SNMP agent: net-snmp's, with communities that everybody tries (RFC 1157, 3416, 3414).
+//! An SNMP agent: net-snmp's, with communities that everybody tries (RFC 1157, 3416, 3414), which may see nothing that there is.
 //!
-//! Who knows the community is answered in as many octets as it sent: what there is to tell does not fit into those ("too big"),
-//! and what there is not can be said in the same length. Other communities and SNMPv3 meet silence, as where they are unknown.
+//! A value is longer than the empty place of the question, and nobody is sent more than he sent. So the agent is one whose administrator
+//! gave those communities a view of their own, without anything in it: "no such object" is as long as that empty place, and is what
+//! net-snmp says of everything outside a view. Other communities and SNMPv3 meet silence, as where they are unknown.
 
 use crate::{
     Findings,
@@ -17,14 +18,6 @@ use honeymesh_types::Signs;
 
 /// What everybody tries.
 const COMMUNITIES: [&[u8]; 2] = [b"public", b"private"];
-/// What everybody may see in Debian: the system, and the host's clock and the like.
-const SYSTEM: &[u8] = &[0x2b, 6, 1, 2, 1, 1];
-const HOST: &[u8] = &[0x2b, 6, 1, 2, 1, 25, 1];
-/// Objects that are there once: these of the system, these of the host.
-const SYSTEM_OBJECTS: core::ops::RangeInclusive<u8> = 1..=8;
-const HOST_OBJECTS: core::ops::RangeInclusive<u8> = 1..=7;
-/// Nothing that may be seen comes after it.
-const LAST: &[u8] = &[0x2b, 6, 1, 2, 1, 25, 1, 7, 0];
 /// Variables of one message that are looked at.
 const VARIABLES_MAX: usize = 64;
 /// Names of variables that are noted.
@@ -40,11 +33,9 @@ const RESPONSE: u8 = 0xa2;
 const SET: u8 = 0xa3;
 const GET_BULK: u8 = 0xa5;
 
-const TOO_BIG: u8 = 1;
 const NO_SUCH_NAME: u8 = 2;
 const NO_ACCESS: u8 = 6;
 const NO_SUCH_OBJECT: u8 = 0x80;
-const NO_SUCH_INSTANCE: u8 = 0x81;
 const END_OF_VIEW: u8 = 0x82;
 
 /// An SNMP agent.
@@ -148,43 +139,15 @@ impl Message {
             GET_BULK if number(&bytes[self.status.value.clone()]) == 0 && number(&bytes[self.index.value.clone()]) == 0 => {
                 Some(self.empty(bytes, 0))
             }
-            GET | GET_NEXT | GET_BULK => {
-                let found: Vec<Found> = self.bindings.iter().map(|(name, _)| self.find(&bytes[name.value.clone()])).collect();
-                let missing = found.iter().rposition(|found| *found != Found::There);
-                match missing.and_then(|index| u8::try_from(index + 1).ok()) {
-                    Some(index) if is_v1 => Some(self.respond(bytes, NO_SUCH_NAME, index, kept)),
-                    _ if is_v1 && !found.is_empty() => Some(self.respond(bytes, TOO_BIG, 0, kept)),
-                    _ if found.contains(&Found::There) => Some(self.empty(bytes, TOO_BIG)),
-                    _ => {
-                        let mut said = found.into_iter();
-                        Some(self.respond(bytes, 0, 0, |_| {
-                            let nothing = match said.next() {
-                                Some(Found::NoInstance) => NO_SUCH_INSTANCE,
-                                Some(Found::End) => END_OF_VIEW,
-                                _ => NO_SUCH_OBJECT,
-                            };
-                            [nothing, 0].to_vec()
-                        }))
-                    }
-                }
+            // The last one is blamed, as net-snmp does.
+            GET | GET_NEXT | GET_BULK if is_v1 => {
+                let last = u8::try_from(self.bindings.len()).unwrap_or(u8::MAX);
+                Some(self.respond(bytes, if last > 0 { NO_SUCH_NAME } else { 0 }, last, kept))
             }
+            GET => Some(self.respond(bytes, 0, 0, |_| [NO_SUCH_OBJECT, 0].to_vec())),
+            GET_NEXT | GET_BULK => Some(self.respond(bytes, 0, 0, |_| [END_OF_VIEW, 0].to_vec())),
             _ => None,
         }
-    }
-
-    /// Is there something to tell?
-    fn find(&self, name: &[u8]) -> Found {
-        if self.pdu.tag != GET {
-            return if name < LAST { Found::There } else { Found::End };
-        }
-        let (object, rest) = if let Some([object, rest @ ..]) = name.strip_prefix(SYSTEM) {
-            if SYSTEM_OBJECTS.contains(object) { (*object, rest) } else { return Found::NoObject }
-        } else if let Some([object, rest @ ..]) = name.strip_prefix(HOST) {
-            if HOST_OBJECTS.contains(object) { (*object, rest) } else { return Found::NoObject }
-        } else {
-            return Found::NoObject;
-        };
-        if object > 0 && rest == [0] { Found::There } else { Found::NoInstance }
     }
 
     /// The same variables in a response, as briefly as they can be written, each with another value.
@@ -209,16 +172,6 @@ impl Message {
         let community = wrapped(OCTETS, &bytes[self.community.clone()]);
         wrapped(SEQUENCE, &[&[INTEGER, 1, self.version][..], &community, &pdu].concat())
     }
-}
-
-/// What there is under a name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Found {
-    /// A value: longer than what asked for it.
-    There,
-    NoObject,
-    NoInstance,
-    End,
 }
 
 fn message(bytes: &[u8], version: u8, rest: Range<usize>) -> Option<Message> {
@@ -342,11 +295,14 @@ mod tests {
         assert_eq!(fields, ["2c", "public", "get", "1.3.6.1.2.1.1.1.0"]);
         assert_eq!(told.findings.signs, Signs::CREDENTIALS);
         let expected = [
-            &[SEQUENCE, 25, INTEGER, 1, 1, OCTETS, 6][..],
+            &[SEQUENCE, 39, INTEGER, 1, 1, OCTETS, 6][..],
             b"public",
-            &[RESPONSE, 12, INTEGER, 2, 0x12, 0x34, INTEGER, 1, TOO_BIG, INTEGER, 1, 0, SEQUENCE, 0],
+            &[RESPONSE, 26, INTEGER, 2, 0x12, 0x34, INTEGER, 1, 0, INTEGER, 1, 0, SEQUENCE, 14, SEQUENCE, 12, OBJECT, 8],
+            SYS_DESCR,
+            &[NO_SUCH_OBJECT, 0],
         ];
-        assert_eq!(told.answer, expected.concat(), "it does not fit");
+        assert_eq!(told.answer, expected.concat(), "outside of what may be seen");
+        assert_eq!(told.answer.len(), known.len());
         let unknown = reply(&asked(1, b"cisco", GET, [0, 0], SYS_DESCR));
         assert!(unknown.answer.is_empty() && unknown.findings.fields["community"] == "cisco");
     }

@@ -22,7 +22,7 @@ const BACKLOG: i32 = 1_024;
 const PORTS_TRIED: usize = 16;
 
 /// The same for all dark ports together.
-const DARK_BACKLOG: i32 = 4_096;
+pub(crate) const DARK_BACKLOG: i32 = 4_096;
 /// What the trap on dark ports is called in reports and counters.
 pub const DARK: &str = "dark";
 
@@ -99,6 +99,11 @@ impl Plays {
         }
     }
 
+    /// Is it met on dark ports?
+    pub(crate) const fn is_dark(&self) -> bool {
+        matches!(self, Self::Bait(_))
+    }
+
     /// What is recognised already by where somebody came to.
     pub(crate) const fn signs(&self) -> Signs {
         match self {
@@ -161,7 +166,7 @@ fn places_once(trap: &TrapOptions) -> Result<Places, Error> {
 /// A machine without one of the address families has no listener there.
 fn dark(bait: Bait) -> Result<Trap, Error> {
     let [v4, v6] = [SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), SocketAddr::from((Ipv6Addr::LOCALHOST, 0))]
-        .map(|address| listeners(DARK, &[address], DARK_BACKLOG));
+        .map(|address| dark_listener(address).map(|listener| vec![listener]).map_err(|source| refusal(DARK, address, source)));
     let listeners = match (v4, v6) {
         (Ok(mut both), Ok(v6)) => {
             both.extend(v6);
@@ -176,6 +181,20 @@ fn dark(bait: Bait) -> Result<Trap, Error> {
     // Where it listens is nobody's business: its name says where it is met.
     let counters = Counters { name: DARK.into(), service: "any", ..Counters::default() };
     Ok(Trap { plays: Plays::Bait(bait), listeners, sockets: Vec::new(), counters: Arc::new(counters), is_slow: false })
+}
+
+/// A listener at a port that the kernel chooses first and that is then bound by its number: so it stays the listener's own while that is
+/// shut (`door/vigil.rs` does that to dark ports), and whoever was told the port need not be told another.
+fn dark_listener(address: SocketAddr) -> io::Result<TcpListener> {
+    for _ in 1..PORTS_TRIED {
+        // Given back before it is bound: somebody else may be faster.
+        let chosen = listener(address, 0)?.local_addr()?;
+        match listener(chosen, DARK_BACKLOG) {
+            Err(error) if error.kind() == ErrorKind::AddrInUse => {}
+            done => return done,
+        }
+    }
+    listener(listener(address, 0)?.local_addr()?, DARK_BACKLOG)
 }
 
 impl Bound {
@@ -199,7 +218,7 @@ impl Bound {
     /// The sockets of the trap on dark ports, IPv4 and IPv6, for the kernel program: none without that trap.
     #[must_use]
     pub fn dark_sockets(&self) -> [Option<BorrowedFd<'_>>; 2] {
-        let listeners = || self.traps.iter().filter(|trap| matches!(trap.plays, Plays::Bait(_))).flat_map(|trap| &trap.listeners);
+        let listeners = || self.traps.iter().filter(|trap| trap.plays.is_dark()).flat_map(|trap| &trap.listeners);
         let of_family = |is_v4: bool| {
             listeners().find(|listener| listener.local_addr().is_ok_and(|addr| addr.is_ipv4() == is_v4)).map(AsFd::as_fd)
         };

@@ -4,6 +4,7 @@
 //! believed no further than it can be: a session that nobody let in is nobody's, and no session can be told of without end.
 
 mod datagrams;
+mod entrance;
 mod passive;
 mod strays;
 #[cfg(test)]
@@ -11,13 +12,14 @@ mod taken_over;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod transfers;
+mod vigil;
 
 use crate::{
     Bound, Line, Room,
-    bind::{Plays, Trap},
-    limits::{Entry, Gate, Guest},
-    line::{Heard, Inward, awaited, lines},
-    post::{Ear, FIRST_NUMBER, Post},
+    bind::Plays,
+    limits::{Gate, Guest},
+    line::{Heard, Inward, lines},
+    post::{FIRST_NUMBER, Post},
     report::{REPORT_WAIT, REPORTS_MAX, SESSION_BYTES_MAX, Stranger, VISIT_WAIT},
     room::FAREWELL,
     rules::{RULES_CUT, RULES_FIELD},
@@ -28,35 +30,26 @@ use crate::{
     },
 };
 use datagrams::Mailbox;
+use entrance::doors;
 use honeymesh_trap_proto::safe_text;
 use honeymesh_types::{Now, Transport, Visit};
-use rustix::net::{SocketFlags, acceptfrom_with};
 use std::{
     collections::BTreeMap,
     future::Future,
     io,
-    net::{SocketAddr, TcpListener, TcpStream},
-    os::fd::AsFd,
     sync::{Arc, atomic::Ordering::Relaxed},
     time::Duration,
 };
 use strays::STRAY_PAUSE;
 use tokio::{
-    io::{
-        Interest,
-        unix::{AsyncFd, AsyncFdReadyGuard},
-    },
-    net::UdpSocket,
     sync::{mpsc, watch},
-    task::{JoinSet, yield_now},
-    time::{Instant, MissedTickBehavior, interval, sleep, timeout},
+    task::JoinSet,
+    time::{Instant, MissedTickBehavior, interval, timeout},
 };
 use transfers::Keeping;
+pub use vigil::UNPLAYED_MAX;
+use vigil::{Shutter, Vigil, watch_over};
 
-/// Connections that one door lets in between two turns of the others.
-const ENTRIES_PER_TURN: usize = 32;
-/// How long to wait after a failed `accept`: without descriptors or memory, trying at once again only burns the CPU.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// How long a stranger waits to be handed over: whoever plays takes no one while it is being started again.
 const HAND_WAIT: Duration = Duration::from_secs(2);
 /// How long [`Bound::keep`] may take once it is to end: for a stranger who was just let in, and for what is still told.
@@ -81,6 +74,8 @@ pub enum News {
         /// What wait(2) gave.
         status: i32,
     },
+    /// Nobody has played for [`UNPLAYED_MAX`], or nobody will: dark ports are closed until [`News::Began`].
+    Closed,
 }
 
 /// What the daemon's side needs besides its sockets.
@@ -106,17 +101,6 @@ struct Shared {
     household: Household,
 }
 
-/// One listening socket.
-struct Door {
-    listener: AsyncFd<TcpListener>,
-    address: SocketAddr,
-    trap: usize,
-    is_slow: bool,
-    inward: Arc<Inward>,
-    shared: Arc<Shared>,
-    stop: watch::Receiver<()>,
-}
-
 /// Who listens to the process that plays.
 struct Hearing {
     heard: Heard,
@@ -127,6 +111,7 @@ struct Hearing {
     /// The longest that a visit waits for room; without a wait it is told at once or never.
     wait_max: Duration,
     has_begun: bool,
+    vigil: Vigil,
     stray_pause: Duration,
     /// None while nobody is let in.
     keeping: Option<Keeping>,
@@ -154,7 +139,12 @@ impl Bound {
         let shared =
             Arc::new(Shared { gate: self.gate, post: Post::new()?, capture_bytes_max, traps, house: self.house, household });
         let mut open = JoinSet::new();
-        let (doors, mailboxes) = doors(self.traps, &inward, &shared, &stopped)?;
+        let has_dark = shared.traps.iter().any(|(plays, _)| plays.is_dark());
+        let ((vigil, told), (shut, shutter)) = (Vigil::new(), Shutter::new());
+        if has_dark {
+            drop(tokio::spawn(watch_over(told, shut, shared.household.news.clone())));
+        }
+        let (doors, mailboxes) = doors(self.traps, &inward, &shared, &shutter, &stopped)?;
         doors.into_iter().for_each(|door| drop(open.spawn(door.keep())));
         mailboxes.into_iter().for_each(|mailbox| drop(open.spawn(mailbox.keep())));
         let keeping = Some(Keeping::new(&inward, &stopped));
@@ -167,6 +157,7 @@ impl Bound {
             untold,
             wait_max: VISIT_WAIT,
             has_begun: false,
+            vigil,
             stray_pause: STRAY_PAUSE,
             keeping,
         };
@@ -212,122 +203,6 @@ impl Bound {
         let kept = self.keep(line, household, shutdown).await;
         playing.await.map_err(io::Error::other)??;
         kept
-    }
-}
-
-fn doors(
-    traps: Vec<Trap>,
-    inward: &Arc<Inward>,
-    shared: &Arc<Shared>,
-    stop: &watch::Receiver<()>,
-) -> io::Result<(Vec<Door>, Vec<Mailbox>)> {
-    let (mut doors, mut mailboxes) = (Vec::new(), Vec::new());
-    for (trap, Trap { plays, listeners, sockets, is_slow, .. }) in traps.into_iter().enumerate() {
-        for listener in listeners {
-            let address = listener.local_addr()?;
-            let (inward, shared, stop) = (Arc::clone(inward), Arc::clone(shared), stop.clone());
-            doors.push(Door { listener: awaited(listener, Interest::READABLE)?, address, trap, is_slow, inward, shared, stop });
-        }
-        for socket in sockets {
-            let address = socket.local_addr()?;
-            let (inward, shared, stop) = (Arc::clone(inward), Arc::clone(shared), stop.clone());
-            let socket = Arc::new(UdpSocket::from_std(socket)?);
-            let ear = Ear { trap, socket, has_transfers: plays.at(address.port()).transfers(), transfer: None };
-            mailboxes.push(Mailbox { ear, address, inward, shared, stop });
-        }
-    }
-    Ok((doors, mailboxes))
-}
-
-/// `accept(2)`, without waiting. The connection stays out of this runtime's loop: another process will wait for it.
-fn accept_now(listener: &TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
-    let (stream, source) = acceptfrom_with(listener, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK)?;
-    let source = source.and_then(|source| SocketAddr::try_from(source).ok());
-    Ok((stream.into(), source.ok_or(io::ErrorKind::ConnectionAborted)?))
-}
-
-impl Door {
-    async fn keep(mut self) {
-        loop {
-            tokio::select! {
-                // The end first: while somebody waits the listener is always ready, and each who is let in may wait to be handed over.
-                biased;
-                _ = self.stop.changed() => break,
-                ready = self.listener.readable() => match ready {
-                    Ok(ready) => self.let_in(ready).await,
-                    Err(error) => self.failed(&error).await,
-                },
-            }
-        }
-    }
-
-    /// Lets in whoever waits, a bounded number before it is somebody else's turn. Nobody is asked again who has just said that nobody
-    /// waits: each connection comes alone, nearly always.
-    async fn let_in(&self, mut ready: AsyncFdReadyGuard<'_, TcpListener>) {
-        for _ in 0..ENTRIES_PER_TURN {
-            match ready.try_io(|listener| accept_now(listener.get_ref())) {
-                Ok(Ok((stream, source))) => self.greet(&stream, source).await,
-                Ok(Err(error)) => return self.failed(&error).await,
-                Err(_nobody_waits) => return,
-            }
-            if self.stop.has_changed().unwrap_or(true) {
-                break;
-            }
-        }
-        yield_now().await;
-    }
-
-    async fn greet(&self, stream: &TcpStream, source: SocketAddr) {
-        // The address comes from `accept`: whoever reset the connection meanwhile has no other.
-        let source = SocketAddr::new(source.ip().to_canonical(), source.port());
-        let local = stream.local_addr().unwrap_or(self.address);
-        let (_, counters) = &self.shared.traps[self.trap];
-        match self.shared.gate.enter(source, local, self.trap) {
-            entered @ (Entry::Admitted(stranger) | Entry::AdmittedInstead(stranger, _)) => {
-                if let Entry::AdmittedInstead(_, trap) = entered {
-                    count(&self.shared.traps[trap].1.gave_way);
-                }
-                count(&counters.sessions);
-                count(&counters.active);
-                self.hand_over(stream, &stranger).await;
-            }
-            Entry::Refused(stranger) => {
-                count(&counters.refused);
-                self.shared.tell_now(self.trap, &stranger);
-            }
-            Entry::RefusedAgain => count(&counters.refused),
-        }
-    }
-
-    /// Whoever cannot be handed over in time is let go, and told: no crowd is a hiding place.
-    async fn hand_over(&self, stream: &TcpStream, stranger: &Stranger) {
-        let session = stranger.session.0;
-        let trap = u16::try_from(self.trap).unwrap_or(u16::MAX);
-        let port = stranger.local.port();
-        let admission = if self.is_slow && self.shared.gate.slow_down(session) {
-            count(&self.shared.traps[self.trap].1.slowed);
-            Admission::AdmitSlow { session, trap, port }
-        } else {
-            Admission::Admit { session, trap, port }
-        };
-        match timeout(HAND_WAIT, self.inward.hand(&admission, Some(stream.as_fd()))).await {
-            Ok(Ok(())) => self.shared.gate.is_handed_over(session),
-            _ => {
-                count(&self.shared.traps[self.trap].1.refused);
-                self.shared.let_go(self.shared.gate.leave(session).into_iter().collect());
-            }
-        }
-    }
-
-    /// A connection that died in the queue is nothing; everything else is scarcity, which passes.
-    async fn failed(&self, error: &io::Error) {
-        if error.kind() == io::ErrorKind::ConnectionAborted {
-            return;
-        }
-        let (_, counters) = &self.shared.traps[self.trap];
-        count(&counters.accept_errors);
-        tracing::debug!(trap = %counters.name, %error, "cannot accept");
-        sleep(ACCEPT_PAUSE).await;
     }
 }
 
@@ -456,7 +331,7 @@ impl Hearing {
             Some(Evidence::Part(part)) => self.report_goes_on(part).await,
             Some(Evidence::Over { session, lost, fault }) => self.over(session, lost, fault).await,
             Some(Evidence::Hello { pid }) => self.began(pid),
-            Some(Evidence::Gone { status }) => self.gone(status),
+            Some(Evidence::Gone { status, pause_ms }) => self.gone(status, Duration::from_millis(pause_ms.into())),
             Some(Evidence::Answer { number, nonce_at, leaves, bytes }) => {
                 self.answer(number, bytes, nonce_at.map(usize::from), leaves).await;
             }
@@ -553,6 +428,7 @@ impl Hearing {
     fn began(&mut self, pid: u32) {
         self.report = None;
         self.shared.house.pid.store(u64::from(pid), Relaxed);
+        self.vigil.began();
         // The first one begins with nobody inside, and those who came meanwhile are still to be taken by it.
         if std::mem::replace(&mut self.has_begun, true) {
             count(&self.shared.house.restarts);
@@ -560,8 +436,9 @@ impl Hearing {
         }
     }
 
-    fn gone(&mut self, status: i32) {
+    fn gone(&mut self, status: i32, pause: Duration) {
         self.report = None;
+        self.vigil.ended(pause);
         self.has_begun = true;
         self.shared.let_go(self.shared.gate.empty());
         self.shared.tell_letters(self.shared.post.empty());

@@ -36,7 +36,7 @@ pub use bind::{Bound, DARK, Error, bind};
 pub use broken::note_faults;
 #[cfg(feature = "testing")]
 pub use door::testing;
-pub use door::{CLOSING_MAX, Household, News};
+pub use door::{CLOSING_MAX, Household, News, UNPLAYED_MAX};
 pub use host_key::SshIdentity;
 pub use identity::{IdentityError, TlsIdentity};
 pub use limits::{Dismisser, PORT_CONNECTIONS_MAX};

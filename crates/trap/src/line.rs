@@ -105,7 +105,9 @@ impl Line {
         let length = rustix::io::read(&self.evidence, &mut packet)?;
         match Evidence::read(&packet[..length]) {
             Some(Evidence::Hello { pid }) => Ok(pid),
-            Some(Evidence::Gone { status }) => Err(io::Error::other(format!("it ended as it began: wait status {status:#x}"))),
+            Some(Evidence::Gone { status, .. }) => {
+                Err(io::Error::other(format!("it ended as it began: wait status {status:#x}")))
+            }
             _ => Err(io::Error::other("it ended before it began")),
         }
     }
@@ -254,10 +256,12 @@ impl RoomLine {
         matches!(peeked, Ok((0, _))) || peeked.is_err_and(|errno| errno != Errno::AGAIN && errno != Errno::INTR)
     }
 
-    /// Tells that the process that played has ended, as wait(2) says. If the pipe is full it is not told: whoever begins next
-    /// tells the same.
-    pub fn tell_gone(&self, status: i32) {
-        let _unless_it_is_full = rustix::io::write(&self.evidence, &Evidence::Gone { status }.to_bytes());
+    /// Tells that the process that played has ended, as wait(2) says, and that another one begins after this `pause`. `false` if the pipe
+    /// is full and it is not told: try again; whoever begins next tells the end, too, but not the pause.
+    #[must_use]
+    pub fn tell_gone(&self, status: i32, pause: Duration) -> bool {
+        let pause_ms = pause.as_millis().try_into().unwrap_or(u32::MAX);
+        rustix::io::write(&self.evidence, &Evidence::Gone { status, pause_ms }.to_bytes()).is_ok()
     }
 
     /// Both ends for the runtime.
@@ -347,4 +351,25 @@ impl Pipe {
 #[expect(deprecated, reason = "the other way is unsafe; an owned descriptor stays open as long as it is awaited")]
 pub(crate) fn awaited<T: AsRawFd>(descriptor: T, what: Interest) -> io::Result<AsyncFd<T>> {
     AsyncFd::with_interest(descriptor, what)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::fs::{OFlags, fcntl_getfl};
+
+    #[test]
+    fn nothing_goes_the_other_way() {
+        let (line, rooms) = lines().unwrap();
+        let (admissions, evidence) = rooms.into_descriptors();
+        assert_eq!(send(&line.admissions, b"in", SendFlags::NOSIGNAL), Ok(2));
+        assert_eq!(recv(&admissions, &mut [0_u8; 8][..], RecvFlags::empty()).unwrap().0, 2);
+        assert_eq!(send(&admissions, b"out", SendFlags::NOSIGNAL), Err(Errno::PIPE), "strangers only go in");
+        let (mut space, part) = (SendAncillaryBuffer::new(&mut []), [IoSlice::new(b"out")]);
+        assert_eq!(sendmsg(&admissions, &part, &mut space, SendFlags::NOSIGNAL), Err(Errno::PIPE));
+        let mode = |end: &OwnedFd| fcntl_getfl(end).unwrap() & OFlags::RWMODE;
+        assert_eq!((mode(&evidence), mode(&line.evidence)), (OFlags::WRONLY, OFlags::RDONLY), "evidence only comes out");
+        assert_eq!(rustix::io::read(&evidence, &mut [0; 8]), Err(Errno::BADF));
+        assert_eq!(rustix::io::write(&line.evidence, b"x"), Err(Errno::BADF));
+    }
 }

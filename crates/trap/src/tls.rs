@@ -68,6 +68,7 @@ impl Tls {
             waiting: Vec::new(),
             said: None,
             agreed: false,
+            agreement: 0,
             pause_ms: 0,
             inner,
         };
@@ -94,6 +95,8 @@ struct Inside {
     said: Option<Vec<u8>>,
     /// Both sides have a key.
     agreed: bool,
+    /// How much of the last answer led to that.
+    agreement: usize,
     /// How long the last answer is kept back: all of it, since nobody sees how much of it the session would say at once.
     pause_ms: u32,
 }
@@ -191,6 +194,9 @@ impl Inside {
         let mut flow = Flow::Continue;
         if self.agreed && !was_agreed {
             note_agreement(connection, &mut self.findings);
+            sealed_into(connection, answer);
+            // A packet around it is the last.
+            self.agreement = if self.envelope.is_some() { usize::MAX } else { answer.len() };
             let mut words = Vec::new();
             flow = if self.needs_protocol && connection.alpn_protocol().is_none() {
                 Flow::Close
@@ -259,7 +265,7 @@ impl Inside {
         if flow == Flow::Close && self.agreed && self.inner.tls().says_farewell() {
             connection.send_close_notify();
         }
-        while connection.wants_write() && connection.write_tls(answer).is_ok_and(|bytes| bytes > 0) {}
+        sealed_into(connection, answer);
     }
 
     /// Somebody speaks no TLS, or one that is not spoken here.
@@ -334,6 +340,11 @@ const fn openssl_says(error: &rustls::Error) -> Option<u8> {
     }
 }
 
+/// What is ready to be sent.
+fn sealed_into(connection: &mut ServerConnection, answer: &mut Vec<u8>) {
+    while connection.wants_write() && connection.write_tls(answer).is_ok_and(|bytes| bytes > 0) {}
+}
+
 /// Opens as much as there is, up to the first that cannot be opened.
 fn unseal(connection: &mut ServerConnection, mut sealed: &[u8], waiting: &mut Vec<u8>) -> Result<Peer, rustls::Error> {
     let mut peer = Peer::There;
@@ -370,6 +381,7 @@ impl Session for Inside {
     }
 
     fn receive(&mut self, bytes: &[u8], now: WallTime, answer: &mut Vec<u8>) -> Step {
+        self.agreement = 0;
         if self.left.is_some() {
             let step = self.inner.receive(bytes, now, answer);
             self.pause_ms = self.inner.pause().ms;
@@ -430,6 +442,10 @@ impl Session for Inside {
 
     fn said(&mut self) -> Option<Vec<u8>> {
         self.said.take()
+    }
+
+    fn agreement(&self) -> usize {
+        if self.agreed { self.agreement } else { usize::MAX }
     }
 
     fn is_secret(&self) -> bool {

@@ -91,8 +91,8 @@ pub(crate) enum Evidence<'a> {
     Part(&'a [u8]),
     /// A session is over; so many of its reports found no room, and its protocol broke there, if it did.
     Over { session: u64, lost: u32, fault: &'a [u8] },
-    /// The process that played has ended, as wait(2) tells it.
-    Gone { status: i32 },
+    /// The process that played has ended, as wait(2) tells it, and another one begins in so many milliseconds.
+    Gone { status: i32, pause_ms: u32 },
     /// What is answered to a datagram, where a nonce is to be written in it, and from which port it leaves.
     Answer { number: u64, nonce_at: Option<u16>, leaves: Leaves, bytes: &'a [u8] },
     /// A session wants a port of its own, in place of the one that it has, if it has one; it counts its wishes.
@@ -201,7 +201,7 @@ impl<'a> Evidence<'a> {
                 let fault = &fault[..fault.len().min(PLACE_BYTES_MAX)];
                 [&[OVER][..], &session.to_le_bytes(), &lost.to_le_bytes(), fault].concat()
             }
-            Self::Gone { status } => [&[GONE][..], &status.to_le_bytes()].concat(),
+            Self::Gone { status, pause_ms } => [&[GONE][..], &status.to_le_bytes(), &pause_ms.to_le_bytes()].concat(),
             Self::Answer { number, nonce_at, leaves, bytes } => {
                 let place = nonce_at.unwrap_or(NO_PLACE).to_le_bytes();
                 let from = match leaves {
@@ -233,7 +233,10 @@ impl<'a> Evidence<'a> {
                 let (session, lost) = (u64::from_le_bytes(take(&mut rest)?), u32::from_le_bytes(take(&mut rest)?));
                 Self::Over { session, lost, fault: &rest[..rest.len().min(PLACE_BYTES_MAX)] }
             }
-            GONE => Self::Gone { status: i32::from_le_bytes(take(&mut rest)?) },
+            GONE => {
+                let status = i32::from_le_bytes(take(&mut rest)?);
+                Self::Gone { status, pause_ms: u32::from_le_bytes(take(&mut rest)?) }
+            }
             ANSWER => {
                 let number = u64::from_le_bytes(take(&mut rest)?);
                 let place = u16::from_le_bytes(take(&mut rest)?);

@@ -9,6 +9,7 @@ use crate::{
     Auditor, Counters, Drift, Error, Knocks, Lookout, Options, Replaced, TestVerdict, bpf,
     compare::{self, Plan},
     deadline,
+    grace::{self, Newcomers},
     link::Link,
     load,
     pins::Pins,
@@ -50,6 +51,7 @@ const MAKE_ROOM_EVERY: Duration = Duration::from_secs(1);
 pub struct Kernel {
     object: Ebpf,
     tables: Tables,
+    newcomers: Newcomers,
     /// Once attached.
     steps: Option<Steps>,
     links: Vec<Link>,
@@ -108,6 +110,7 @@ impl Kernel {
         let kernel = Self {
             object,
             tables,
+            newcomers: Newcomers::default(),
             steps: None,
             links: Vec::new(),
             pins: None,
@@ -175,6 +178,7 @@ impl Kernel {
         }
         let (home, clock) = (Spot::home(&what.subject), self.tables.clock());
         self.enter(&home, what, now, &clock)?;
+        self.newcomers.add(&home, &what.subject);
         // In the kernel by now: a flood does not wait for book-keeping.
         self.open_gates(home.table().gates())?;
         if let Some(placed) = Spot::placed(&what.subject)
@@ -226,6 +230,7 @@ impl Kernel {
         }
         let held = self.held(subject)?;
         for (spot, _) in &held {
+            self.newcomers.make_way(spot, subject);
             self.tables.remove(spot)?;
         }
         self.close_gates();
@@ -366,24 +371,34 @@ impl Kernel {
     }
 
     /// All of it, but of what is refused the first error. One prefix may stand for what has many entries, or the other way
-    /// around, and nobody shall slip through in between: so prefixes come first and go last, unless their table is full; and whoever stands
-    /// in for others is asked for before they go, so where the kernel refuses that, they stay.
+    /// around, and nobody shall slip through in between: so prefixes come first and go last, unless their table is full; whoever stands
+    /// in for others is asked for before they go, so where the kernel refuses that, they stay; and packets under way are waited for.
     fn carry_out(&mut self, plan: &Plan, now: Now) -> Result<(), Error> {
         let mut late = Vec::new();
         self.enter_all(&plan.raise, Spot::is_prefix, now, |what, _| late.push(*what))?;
         let by_prefixes = self.open_gates(PREFIX_GATES);
         // What is too much goes first: it may be in the way of what is missing.
         if by_prefixes.is_ok() {
+            self.make_way(plan, Spot::is_prefix);
             self.remove_all(plan.remove.iter().filter(|spot| !spot.is_prefix()))?;
         }
         let mut refused = None;
         self.enter_all(&plan.raise, |spot| !spot.is_prefix(), now, |_, error| refused = refused.take().or(Some(error)))?;
         let one_by_one = self.open_gates(EXACT_GATES);
         if one_by_one.is_ok() {
+            self.make_way(plan, |spot| !spot.is_prefix());
             self.remove_all(plan.remove.iter().filter(|spot| spot.is_prefix()))?;
         }
         self.enter_all(&late, Spot::is_prefix, now, |_, error| refused = refused.take().or(Some(error)))?;
         refused.map_or(Ok(()), Err).and(by_prefixes).and(one_by_one)
+    }
+
+    /// Before others go, those packets pass that may not have seen what was entered at places that are `entered`.
+    fn make_way(&self, plan: &Plan, entered: fn(&Spot) -> bool) {
+        let has_come = || plan.raise.iter().any(|what| entered(&Spot::home(&what.subject)));
+        if plan.remove.iter().any(|spot| !entered(spot)) && has_come() {
+            grace::pass();
+        }
     }
 
     fn remove_all<'a>(&mut self, mut spots: impl Iterator<Item = &'a Spot>) -> Result<(), Error> {

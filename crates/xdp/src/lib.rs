@@ -20,6 +20,7 @@ mod deadline;
 pub mod doctor;
 mod error;
 mod flood;
+mod grace;
 mod keeper;
 mod kernel;
 mod knocks;

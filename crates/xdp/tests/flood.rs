@@ -18,11 +18,13 @@ use honeymesh_xdp_abi::{BanEntry, SourceKey, table};
 use honeymesh_xdp_program::testing::{Packet, SYN, syn_with};
 use nix::{
     sched::{CpuSet, sched_getcpu, sched_setaffinity},
+    sys::socket::{Backlog, Shutdown, listen, shutdown},
     unistd::Pid,
 };
 use std::{
     io::{ErrorKind, Read, Write},
     net::{SocketAddr, TcpListener, TcpStream},
+    os::fd::AsRawFd,
     path::Path,
     process::Command,
     time::{Duration, Instant},
@@ -367,18 +369,29 @@ fn when_the_daemon_dies_in_a_flood_dark_ports_are_closed_at_once_bans_hold_and_t
 fn a_handshake_that_outlives_the_trap_is_refused_as_on_a_closed_port_and_told_to_the_next() {
     alone("a handshake that outlives its trap", |room| {
         let mut scene = Scene::new(room, 1);
-        for (here, port) in HERE.into_iter().zip([31_337, 4_711]) {
+        let both = [31_337, 4_711].into_iter().flat_map(|port| [(port, false), (port + 1, true)]);
+        for (here, (port, is_only_shut)) in [HERE[0], HERE[0], HERE[1], HERE[1]].into_iter().zip(both) {
             let mut stream = scene.connect(here, port).unwrap();
             // The bare ACK has come, too, before nobody is there.
             assert!(wait(|| !scene.visits().is_empty()));
-            close(std::mem::replace(&mut scene.traps, traps()));
+            if is_only_shut {
+                for trap in &scene.traps {
+                    shutdown(trap.as_raw_fd(), Shutdown::Both).unwrap();
+                }
+            } else {
+                close(std::mem::replace(&mut scene.traps, traps()));
+            }
             stream.write_all(b"too late").unwrap();
             stream.set_read_timeout(Some(PATIENCE)).unwrap();
             let ended = stream.read(&mut [0; 16]).map_err(|error| error.kind());
             assert_eq!(ended, Err(ErrorKind::ConnectionReset), "{here}: the stack's reset");
             assert_eq!(connect(&scene.peer, here, port).unwrap_err(), ErrorKind::ConnectionRefused, "{here}");
             assert_eq!(scene.said(port).payload, b"too late", "{here}");
-            arm(&mut scene.kernel, &scene.traps);
+            if is_only_shut {
+                scene.traps.iter().for_each(|trap| listen(trap, Backlog::new(16).unwrap()).unwrap());
+            } else {
+                arm(&mut scene.kernel, &scene.traps);
+            }
             assert!(scene.connect(here, port).is_ok(), "{here}: and answered again");
         }
         scene.end();

@@ -413,6 +413,7 @@ fn the_probes_honest_source_is_no_key_for_whoever_forges_it_in_a_lockdown_or_fro
         kernel.raise(&full(SENTINEL), now()).unwrap();
         let forged = [("192.0.0.31", "192.0.0.0/24"), ("100:0:0:1::1f", "100:0:0:1::/64")];
         assert_eq!(forged.map(|(source, _)| stage.drops(&kernel, source)), [false; 2], "nobody has said anything about it yet");
+        stage.hush(&kernel);
         kernel.set_lockdown(Lockdown::Confirmed).unwrap();
         assert_eq!(forged.map(|(source, _)| stage.drops(&kernel, source)), [true; 2], "a lockdown keeps it out");
         kernel.set_lockdown(Lockdown::Off).unwrap();

@@ -376,7 +376,7 @@ fn a_hundred_thousand_bans_are_restored_and_adopted(stage: &mut Stage<'_>) {
     kernel.release();
 }
 
-/// How many packets may have been judged by a processor that stood still; a gap lets hundreds through.
+/// How many packets may have been judged by nf_tables on a processor that stood still between two sets; a gap lets hundreds through.
 const INTERRUPTED_MAX: usize = 8;
 
 /// Somebody who sends from `192.0.2.2` as fast as he can, and our socket, which must never hear of it.
@@ -444,13 +444,13 @@ fn a_prefix_and_what_it_stands_for_change_places_and_let_nothing_through(stage: 
     kernel.reconcile(&prefix);
     let flood = Flood::start(stage);
     // Memory is written so fast that a gap would be found by few packets only.
-    let rounds = if stage.kind == Kind::Nft { 20 } else { 400 };
+    let rounds = if stage.kind == Kind::Nft { 20 } else { 200 };
     for _ in 0..rounds {
         assert_eq!((kernel.reconcile(&members).extra.len(), kernel.reconcile(&prefix).extra.len()), (1, 256));
     }
-    // A processor that was interrupted between its look at one table and the next may have missed both entries.
-    let through = flood.end(stage, &*kernel);
-    assert!(through <= INTERRUPTED_MAX, "{through} came through");
+    // The program's packets under way are waited for; nf_tables' are in nobody's hand.
+    let (through, most) = (flood.end(stage, &*kernel), if stage.kind == Kind::Nft { INTERRUPTED_MAX } else { 0 });
+    assert!(through <= most, "{through} came through");
     kernel.release();
 }
 

@@ -6,7 +6,7 @@ mod common;
 use common::{
     alone,
     backend::{HERE, HERE6, Kind, SENTINEL, Stage, nft_again},
-    ban, hour,
+    ban, hour, wait,
 };
 use honeymesh_types::{Fate, KnockKind, Scope};
 use honeymesh_xdp::{Knocks, Nft, Options, now};
@@ -168,6 +168,38 @@ fn coins_stay_over_a_restart_and_when_the_ledger_takes_the_silence_over_and_go_w
         assert!(!nft.weighs_reactions());
         assert!(!shown().contains("coin4"));
         nft.release().unwrap();
+    });
+}
+
+#[test]
+fn while_nobody_hears_it_nobody_is_answered_and_the_next_daemon_goes_on() {
+    alone("the oracle without a daemon", |room| {
+        let stage = Stage::new(room, Kind::Nft);
+        let mut host = Host::start(&stage, &with_oracle(&stage));
+        let heard = |stage: &Stage<'_>, ports: std::ops::Range<u16>| {
+            stage.peer.run(move || {
+                let refused = |to: &str, port| {
+                    let to = std::net::SocketAddr::new(to.parse().unwrap(), port);
+                    let answer = std::net::TcpStream::connect_timeout(&to, std::time::Duration::from_millis(100));
+                    answer.unwrap_err().kind() == std::io::ErrorKind::ConnectionRefused
+                };
+                [HERE, HERE6].map(|to| ports.clone().filter(|port| refused(to, *port)).count())
+            })
+        };
+        // Two answers, and the third probe crosses the threshold.
+        assert_eq!(heard(&stage, 1..4), [2; 2]);
+        let [four, six] = heard(&stage, 100..120);
+        assert!(four > 0 && six > 0, "{four}, {six}: so it goes on while somebody hears");
+        let coins = host.told().len();
+        assert!(coins >= 40, "{coins}");
+        drop(host);
+        assert!(wait(|| !shown().contains("oracle_let")), "the rules that answer go with the daemon");
+        assert_eq!(heard(&stage, 200..240), [0; 2], "forty coins of each would show one of them");
+        let mut host = Host::start(&stage, &with_oracle(&stage));
+        assert!(host.told().is_empty());
+        let again = heard(&stage, 200..220);
+        assert!(again.iter().all(|answers| *answers > 0), "{again:?}");
+        host.nft.release().unwrap();
     });
 }
 

@@ -105,6 +105,62 @@ fn while_nobody_is_there_the_probe_that_crosses_is_still_the_last_that_is_answer
     });
 }
 
+/// What the peer hears at these ports, each asked once at the same time: how many refuse, and how many are silent.
+fn asked(peer: &Peer, to: &'static str, ports: std::ops::Range<u16>) -> [usize; 2] {
+    peer.run(move || {
+        std::thread::scope(|scope| {
+            let ask = |port| {
+                let to = SocketAddr::new(to.parse().unwrap(), port);
+                TcpStream::connect_timeout(&to, Duration::from_millis(700)).unwrap_err().kind()
+            };
+            let asking: Vec<_> = ports.map(|port| scope.spawn(move || ask(port))).collect();
+            let answers: Vec<_> = asking.into_iter().map(|one| one.join().unwrap()).collect();
+            [ErrorKind::ConnectionRefused, ErrorKind::TimedOut]
+                .map(|wanted| answers.iter().filter(|answer| **answer == wanted).count())
+        })
+    })
+}
+
+#[test]
+fn while_nobody_is_there_the_oracle_answers_no_more_than_it_may_and_the_next_daemon_weighs_all_of_it() {
+    alone("the oracle without a daemon", |room| {
+        let peer = Peer::new();
+        peer.cable("hm0", "hm1");
+        let mut options = room.options(&["hm0"]);
+        options.scan.oracle = true;
+        let start = || {
+            let (mut kernel, knocks) = Kernel::start(&options).unwrap();
+            kernel.set_local(&["192.0.2.1".parse().unwrap(), "2001:db8::1".parse().unwrap()]).unwrap();
+            (kernel, knocks)
+        };
+        let (kernel, mut knocks) = start();
+        // Whom the kernel silenced before the daemon died, and whom it silences while there is none.
+        let scan = |to| [21, 22, 23].map(|port| asked(&peer, to, port..port + 1));
+        assert_eq!(scan("192.0.2.1"), [[1, 0], [1, 0], [0, 1]]);
+        assert!(wait(|| all(&mut knocks).iter().any(|knock| matches!(knock.kind, KnockKind::Scan { .. }))));
+        drop((kernel, knocks));
+        assert_eq!(scan("2001:db8::1"), [[1, 0], [1, 0], [0, 1]], "the one that crosses gets no answer");
+        for to in ["192.0.2.1", "2001:db8::1"] {
+            let [refused, silent] = asked(&peer, to, 1_000..1_250);
+            assert_eq!((refused, refused + silent), (ANSWERS_MAX, 250), "{to}");
+            assert_eq!(asked(&peer, to, 2_000..2_050), [0, 50], "{to}: no answer is left");
+        }
+        let (kernel, mut knocks) = start();
+        let told = all(&mut knocks);
+        for source in ["192.0.2.2", "2001:db8::2"] {
+            let source = source.parse::<std::net::IpAddr>().unwrap();
+            let says = |wanted| {
+                let is_one = |knock: &&Knock| knock.source == source && knock.kind == KnockKind::Suspect { fate: wanted };
+                told.iter().filter(is_one).count()
+            };
+            assert_eq!(says(Fate::Answered), ANSWERS_MAX, "{source}: each answer is told to the next daemon");
+            assert!(says(Fate::Silent) > 2 * 23, "{source}: and more of the other side than proves somebody who listens");
+        }
+        assert_eq!(kernel.counters().unwrap().oracle_answered, 2 * ANSWERS_MAX as u64);
+        kernel.release().unwrap();
+    });
+}
+
 #[test]
 fn windows_from_a_millisecond_to_a_day_are_kept() {
     alone("windows", |room| {

@@ -11,7 +11,7 @@ use honeymesh_xdp::{Dark, InterfaceState, Kernel, Knocks, OnExit, Options, Steer
 use honeymesh_xdp_program::testing::{Offer, Packet, SERVED, SYN, offers, offers_setting};
 use nix::{
     ifaddrs::getifaddrs,
-    sys::socket::{AddressFamily, SockFlag, SockType, bind, send, socket},
+    sys::socket::{AddressFamily, Backlog, Shutdown, SockFlag, SockType, bind, listen, send, shutdown, socket},
 };
 use std::{
     collections::BTreeSet,
@@ -81,6 +81,32 @@ fn start(room: &Room, dark: Dark) -> (Kernel, Knocks) {
     let (mut kernel, knocks) = Kernel::start(&options(room, "hm0", dark)).unwrap();
     kernel.set_local(&HERE.map(|addr| addr.parse().unwrap())).unwrap();
     (kernel, knocks)
+}
+
+#[test]
+fn a_listener_that_is_shut_leaves_closed_ports_and_hears_again_without_a_word() {
+    alone("shut listener", |room| {
+        let scene = Scene::new();
+        let (mut kernel, _knocks) = start(room, Dark::Trap);
+        scene.arm(&mut kernel);
+        let mut ports = 23..;
+        for round in 0..2 {
+            for to in HERE {
+                assert!(scene.is_trapped(to, ports.next().unwrap()), "{round} {to}");
+            }
+            for trap in &scene.traps {
+                shutdown(trap.as_raw_fd(), Shutdown::Both).unwrap();
+            }
+            for to in HERE {
+                let refused = scene.connect(to, ports.next().unwrap()).unwrap_err();
+                assert_eq!(refused, ErrorKind::ConnectionRefused, "{round} {to}");
+            }
+            for trap in &scene.traps {
+                listen(trap, Backlog::new(16).unwrap()).unwrap();
+            }
+        }
+        kernel.release().unwrap();
+    });
 }
 
 fn wait(mut done: impl FnMut() -> bool) -> bool {

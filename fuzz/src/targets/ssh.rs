@@ -30,7 +30,7 @@ pub(super) fn inside(data: &[u8]) {
     let choice = input.byte();
     let (cipher, mac) = (CIPHERS[usize::from(choice >> 1) % CIPHERS.len()], MACS[usize::from(choice >> 4) % MACS.len()]);
     let options = input.byte();
-    let wants = Wants { cipher, mac, zlib: options & 8 != 0, strict: options & 16 != 0, ext_info: false };
+    let wants = Wants { cipher, mac, zlib: options & 8 != 0, strict: options & 16 != 0, ext_info: false, ..Wants::least() };
     let mut session = trap("ssh", choice).session(SEED);
     let Some(mut client) = Client::meet(&mut *session, wants, NOW) else { panic!("the exchange of keys failed: {wants:?}") };
     let usual = usual();

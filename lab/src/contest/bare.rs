@@ -24,7 +24,7 @@ const fn answers(protocol: Protocol) -> (&'static str, &'static [&'static str]) 
         Protocol::Telnet => ("login: ", &["Password: ", "Login incorrect\r\n"]),
         Protocol::Http => ("", &["HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"]),
         // Nobody answers SSH in three lines.
-        Protocol::Ssh => ("", &[]),
+        Protocol::Ssh | Protocol::OpenSsh => ("", &[]),
     }
 }
 

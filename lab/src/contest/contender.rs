@@ -121,7 +121,7 @@ impl<'lab> Contender<'lab> {
 
 const fn port(protocol: Protocol) -> u16 {
     match protocol {
-        Protocol::Ssh => crate::SSH_PORT,
+        Protocol::Ssh | Protocol::OpenSsh => crate::SSH_PORT,
         Protocol::Telnet => TELNET_PORT,
         Protocol::Ftp => crate::FTP_PORT,
         Protocol::Http => crate::HTTP_PORT,
@@ -217,5 +217,5 @@ fn cowrie(host: &Host, scratch: &Path, installed: &Path) -> Result<Contender<'st
     twistd.args(["--pidfile", "pid", "-n", "cowrie"]).current_dir(&place);
     let log = place.join("out");
     let task = host.spawn(twistd.stdin(Stdio::null()).stdout(out.try_clone()?).stderr(out))?;
-    Ok(Contender::Other { task, log: Some(log), protocols: &[Protocol::Ssh, Protocol::Telnet] })
+    Ok(Contender::Other { task, log: Some(log), protocols: &[Protocol::Ssh, Protocol::OpenSsh, Protocol::Telnet] })
 }

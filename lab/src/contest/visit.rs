@@ -1,5 +1,6 @@
 //! The visitors: one complete session, to the password.
 
+use super::guess;
 use crate::Host;
 use anyhow::{Context, Result, bail};
 use std::{
@@ -10,7 +11,7 @@ use std::{
 };
 
 /// Whom they claim to be, and what for a password: one that nothing else says.
-const USER: &str = "admin";
+pub const USER: &str = "admin";
 pub const PASSWORD: &str = "hunter2hunter2";
 /// The most of an answer that is read.
 const ANSWER_BYTES_MAX: usize = 64 * 1_024;
@@ -18,8 +19,11 @@ const ANSWER_BYTES_MAX: usize = 64 * 1_024;
 /// What a visitor speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Protocol {
-    /// To the password, by `ssh`
+    /// To the password, as guessers do it: many in one process
     Ssh,
+    /// The same by `ssh`, a process each
+    #[value(name = "openssh")]
+    OpenSsh,
     /// Name and password
     Telnet,
     /// Name and password
@@ -30,13 +34,13 @@ pub enum Protocol {
 
 impl Protocol {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Ssh, Self::Telnet, Self::Ftp, Self::Http];
+    pub const ALL: [Self; 5] = [Self::Ssh, Self::OpenSsh, Self::Telnet, Self::Ftp, Self::Http];
 }
 
-/// A session from a host; SSH's is a real client's.
+/// A session from a host.
 pub fn visit(from: &Host, protocol: Protocol, at: SocketAddr, time_max: Duration) -> Result<()> {
     match protocol {
-        Protocol::Ssh => ssh(from, at, time_max),
+        Protocol::OpenSsh => ssh(from, at, time_max),
         other => from.namespace.inside(|| talk(other, at, time_max)),
     }
 }
@@ -78,7 +82,8 @@ pub fn talk(protocol: Protocol, at: SocketAddr, time_max: Duration) -> Result<()
             talk.stream.read_to_end(&mut talk.heard)?;
             Ok(())
         }
-        Protocol::Ssh => bail!("no visitor of this thread speaks SSH"),
+        Protocol::Ssh => guess::guess(talk.stream),
+        Protocol::OpenSsh => bail!("`ssh` is a process of its own"),
     }
 }
 

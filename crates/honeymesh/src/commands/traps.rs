@@ -106,12 +106,25 @@ fn keep_playing(line: &RoomLine, setting: &Setting) -> io::Result<()> {
         if line.is_over() {
             return Ok(());
         }
-        line.tell_gone(status);
         if begun.elapsed() >= LIVED {
             pause = PAUSE_MIN;
         }
-        thread::sleep(pause);
+        rest(line, status, pause);
         pause = (pause * 2).min(PAUSE_MAX);
+    }
+}
+
+/// Tells the end, and waits this long before another copy. While the line is full it is told again: dark ports go by it.
+fn rest(line: &RoomLine, status: i32, pause: Duration) {
+    let over = Instant::now() + pause;
+    let mut is_told = false;
+    loop {
+        let left = over.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return;
+        }
+        is_told = is_told || line.tell_gone(status, left);
+        thread::sleep(if is_told { left } else { left.min(PAUSE_MIN) });
     }
 }
 

@@ -1,7 +1,7 @@
 //! What only shows when sections are read together: addresses and names taken twice, and unsafe choices.
 
 use super::{
-    Cluster, Config, Dark, Spoofable, Trap, judgement,
+    Cluster, Config, Dark, Spoofable, Trap, fits, judgement,
     problem::{Place, Placed},
     reader::Document,
 };
@@ -22,6 +22,7 @@ pub(super) fn across(doc: &Document<'_>, config: &Config) {
     warn_of_forgery(doc, config);
     warn_of_exposure(doc, config);
     warn_of_lockdown(doc, config);
+    fits::across(doc, config);
 }
 
 /// A start in lockdown is not on trial: nobody is there to confirm it.

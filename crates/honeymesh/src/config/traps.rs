@@ -83,8 +83,11 @@ fn service(section: &Section<'_, '_>) -> Option<(&'static [Transport], Definitio
     }
 }
 
-/// Where a script's mistake stands, and what that is called.
+/// Where a script's mistake stands, or a tarpit's, and what that is called.
 fn blamed(section: &Section<'_, '_>, error: &ServiceError) -> Option<(Option<Place>, String)> {
+    if matches!(error, ServiceError::NothingDrips(_)) {
+        return Some((section.place_of("tarpit"), "[[trap]]".into()));
+    }
     let ServiceError::Script(error) = error else { return None };
     let Some(number) = error.rule() else { return error.key().map(|key| (section.place_of(key), section.named(key))) };
     let rule = section.sections("rule").into_iter().nth(number - 1)?;

@@ -1,6 +1,6 @@
 //! What must hold of each sink, told by readers that forgive nothing.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Our own tones, which a terminal may get.
 const TONES: [&str; 4] = ["\x1b[1m", "\x1b[32m", "\x1b[31m", "\x1b[0m"];
@@ -111,6 +111,40 @@ fn cells(row: &str) -> Result<Vec<String>, String> {
     }
 }
 
+/// Server-sent events: each block one `data` with an `id` or an `event`, or remarks alone, and no line that is nothing of these. Gives each
+/// block's object, and its name if it has one.
+pub fn sse(bytes: &[u8]) -> Result<Vec<(Option<String>, serde_json::Value)>, String> {
+    let text = std::str::from_utf8(bytes).map_err(|error| format!("no UTF-8: {error}"))?;
+    let rest = text.strip_suffix("\n\n").ok_or("the last block has no end")?;
+    let mut blocks = Vec::new();
+    for block in rest.split("\n\n") {
+        let mut fields = BTreeMap::new();
+        let mut remarks = 0;
+        let lines = terminal(format!("{block}\n").as_bytes())?;
+        for line in &lines {
+            match line.split_once(':') {
+                Some(("", _)) => remarks += 1,
+                Some((name @ ("id" | "event" | "data"), value)) => {
+                    if fields.insert(name, value.strip_prefix(' ').unwrap_or(value).to_owned()).is_some() {
+                        return Err(format!("{name} twice: {block:?}"));
+                    }
+                }
+                _ => return Err(format!("a line of its own: {line:?}")),
+            }
+        }
+        if fields.is_empty() && remarks > 0 {
+            continue;
+        }
+        let (event, data) = (fields.remove("event"), fields.remove("data").ok_or_else(|| format!("no data: {block:?}"))?);
+        // Events of the node have a number and no name; what the stream itself says has a name and no number.
+        if event.is_some() == fields.contains_key("id") {
+            return Err(format!("neither an event nor a word of the stream: {block:?}"));
+        }
+        blocks.push((event, json_lines(format!("{data}\n").as_bytes())?.remove(0)));
+    }
+    Ok(blocks)
+}
+
 /// The text format of Prometheus: families, their samples, and no sample twice. Gives how many samples there are.
 pub fn metrics(bytes: &[u8]) -> Result<usize, String> {
     let mut family = String::new();
@@ -211,6 +245,21 @@ mod tests {
             "\"a\r\n\"\r\n",
         ] {
             assert!(csv(bad.as_bytes()).is_err(), "{bad:?}");
+        }
+        assert_eq!(sse(b":hello\n\nid: 1\ndata: {\"a\":1}\n\n:\n\nevent: lag\ndata: {}\n\n").unwrap().len(), 2);
+        for bad in [
+            "id: 1\ndata: {}\n",
+            "id: 1\n\n",
+            "data: {}\n\n",
+            "id: 1\nevent: lag\ndata: {}\n\n",
+            "id: 1\ndata: {}\ndata: {}\n\n",
+            "id: 1\ndata: {}\nretry: 1\n\n",
+            "id: 1\ndata: x\n\n",
+            "id: 1\rretry: 1\ndata: {}\n\n",
+            "forged\n\n",
+            "\n\n\n\n",
+        ] {
+            assert!(sse(bad.as_bytes()).is_err(), "{bad:?}");
         }
         let family = "# HELP honeymesh_a x\n# TYPE honeymesh_a gauge\n";
         assert_eq!(metrics(format!("{family}honeymesh_a{{b=\"c\\\"\\\\\\n\",d=\"\"}} 1\n").as_bytes()), Ok(1));

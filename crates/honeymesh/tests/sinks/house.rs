@@ -13,6 +13,7 @@ use std::{
     os::unix::net::UnixStream,
     path::PathBuf,
     process::{Child, Command, Stdio},
+    time::Duration,
 };
 
 /// Where the strangers find it.
@@ -22,6 +23,9 @@ pub const TOKEN: &str = "hm_0123456789abcdef0123456789abcdef";
 
 /// Where another node of its cluster is, which is not to be taken for a stranger.
 const OTHER: &str = "10.77.0.9";
+
+/// How long the live stream may be silent before all is there.
+const STREAM_PATIENCE: Duration = Duration::from_secs(20);
 
 /// A daemon that plays everything and drops nothing.
 pub struct House {
@@ -108,7 +112,7 @@ impl House {
                 is_over.then(|| status["counts"]["events"]["visit"].as_u64()).flatten()
             };
             let (before, told) = (count()?, self.visits());
-            std::thread::sleep(std::time::Duration::from_millis(700));
+            std::thread::sleep(Duration::from_millis(700));
             let stored: usize = told.values().map(Vec::len).sum();
             (count() == Some(before) && before == stored as u64).then_some(told)
         })
@@ -146,6 +150,38 @@ impl House {
         stream.read_to_end(&mut answer).unwrap();
         let end = answer.windows(4).position(|window| window == b"\r\n\r\n").unwrap();
         (String::from_utf8(answer[..end].to_vec()).unwrap().to_lowercase(), answer[end + 4..].to_vec())
+    }
+
+    /// The live stream as it comes from its socket, of everything behind the event `last` and until `blocks` of it are there.
+    pub fn stream_since(&self, last: &str, blocks: usize) -> (String, Vec<u8>) {
+        let mut stream = UnixStream::connect(self.net.socket()).unwrap();
+        stream.set_read_timeout(Some(STREAM_PATIENCE)).unwrap();
+        write!(stream, "GET /api/v1/events/stream HTTP/1.0\r\nHost: localhost\r\nLast-Event-ID: {last}\r\n\r\n").unwrap();
+        let (mut answer, mut piece, mut head) = (Vec::new(), vec![0; 1 << 16], None);
+        loop {
+            let read = stream.read(&mut piece).unwrap();
+            assert!(read > 0, "the stream ends: {}", String::from_utf8_lossy(&answer));
+            answer.extend(&piece[..read]);
+            if head.is_none() {
+                head = answer.windows(4).position(|window| window == b"\r\n\r\n");
+            }
+            // The first block is a greeting.
+            let ends = |from: usize| answer[from..].windows(2).filter(|window| window == b"\n\n").count();
+            if let Some(end) = head.filter(|end| ends(end + 4) > blocks && answer.ends_with(b"\n\n")) {
+                let head = String::from_utf8(answer[..end].to_vec()).unwrap().to_lowercase();
+                return (head, answer.split_off(end + 4));
+            }
+        }
+    }
+
+    /// The live stream from now on, as it comes, in a file.
+    pub fn listen(&self) -> Follower {
+        let file = self.net.dir.path().join("stream");
+        let mut command = Command::new("curl");
+        command.args(["-sN", "--unix-socket"]).arg(self.net.socket()).arg("http://localhost/api/v1/events/stream");
+        let child = command.stdout(File::create(&file).unwrap()).stdin(Stdio::null()).spawn().unwrap();
+        eventually("it is listened", || (fs::metadata(&file).unwrap().len() > 0).then_some(()));
+        Follower { child, file }
     }
 
     /// Ends it, and gives its whole log.

@@ -14,7 +14,7 @@ use corpus::Value;
 use house::House;
 use serde_json::Value as Json;
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     ffi::OsStr,
     fs,
     os::unix::ffi::OsStrExt,
@@ -117,18 +117,57 @@ fn clients_are_safe(house: &House, visits: &Visits) {
         visits.iter().filter(|((trap, _), _)| trap == "redis").filter_map(|(_, told)| told[0]["payload_sha256"].as_str());
     for hash in hashes.take(25) {
         checks::terminal(&house.asked(&["payload", hash])).unwrap();
+        let json = house.asked(&["payload", hash, "--json"]);
+        checks::terminal(&json).unwrap();
+        is_the_payload(&json, hash);
     }
     let files: [(&str, &[u8]); 5] =
         [("a.term", &human), ("b.jsonl", &json), ("c.jsonl", &jsonl), ("d.json", &array), ("e.csv", &csv)];
     second_opinion(&files, house.net.dir.path()).unwrap();
 }
 
+/// These words are about what was sent under this hash, and it is in them whole.
+fn is_the_payload(json: &[u8], hash: &str) {
+    let payload: Json = serde_json::from_slice(json).unwrap();
+    let bytes = honeymesh_format::base64_bytes(payload["payload_base64"].as_str().unwrap()).unwrap();
+    let told = honeymesh_format::payload_hash(&bytes).map(honeymesh_format::hash_text);
+    assert_eq!((payload["sha256"].as_str(), told.as_deref()), (Some(hash), Some(hash)));
+}
+
+/// What is streamed again of the past: as many blocks as there are events, each of them one.
+fn the_stream_is_safe(house: &House) {
+    let (_, page) = house.get("/api/v1/events?limit=1000");
+    let mut events: Vec<Json> = serde_json::from_slice(&page).unwrap();
+    // The newest is the first of a page and the last of a stream.
+    events.reverse();
+    assert!(events.len() > 900, "{}", events.len());
+    let (head, body) = house.stream_since(events[0]["id"].as_str().unwrap(), events.len() - 1);
+    assert!(head.contains("content-type: text/event-stream") && head.contains("nosniff"), "{head}");
+    let blocks = checks::sse(&body).unwrap();
+    let streamed: Vec<&Json> = blocks.iter().map(|(_, event)| event).take(events.len() - 1).collect();
+    assert_eq!(streamed, events.iter().skip(1).collect::<Vec<_>>());
+    assert!(blocks.iter().all(|(name, _)| name.is_none()), "nobody was too slow");
+}
+
 /// What the API answers, and with which words it says what to make of it.
-fn the_api_is_safe(house: &House) {
-    for path in
-        ["/api/v1/events?limit=1000", "/api/v1/bans", "/api/v1/why/10.77.0.2", "/api/v1/status", "/api/v1/export?format=jsonl"]
-    {
-        let (head, body) = house.get(path);
+fn the_api_is_safe(house: &House, visits: &Visits) {
+    let hashes: BTreeSet<&str> = visits.values().flatten().filter_map(|visit| visit["payload_sha256"].as_str()).collect();
+    let payloads = hashes.iter().step_by(hashes.len() / 100 + 1).map(|hash| format!("/api/v1/payloads/{hash}"));
+    let paths = [
+        "/api/v1/events?limit=1000",
+        "/api/v1/bans",
+        "/api/v1/why/10.77.0.2",
+        "/api/v1/status",
+        "/api/v1/peers",
+        "/api/v1/allow",
+        "/api/v1/export?format=jsonl",
+        "/api/v1/export?format=json",
+    ];
+    for path in paths.map(str::to_owned).into_iter().chain(payloads) {
+        let (head, body) = house.get(&path);
+        if let Some(hash) = path.strip_prefix("/api/v1/payloads/") {
+            is_the_payload(&body, hash);
+        }
         let type_is_told = head.contains("content-type: application/json");
         let is_safe =
             head.contains("x-content-type-options: nosniff") && head.contains("content-security-policy: default-src 'none'");
@@ -184,7 +223,7 @@ fn one_hostile_corpus_goes_through_the_real_daemon_and_acts_in_no_sink() {
     let began = std::time::Instant::now();
     let step = |what: &str| eprintln!("{:>6} ms  {what}", began.elapsed().as_millis());
     let house = House::open("text");
-    let (human, json) = (house.follow(&[]), house.follow(&["--json"]));
+    let (human, json, stream) = (house.follow(&[]), house.follow(&["--json"]), house.listen());
     step("it is ready");
     let namespace = house.net.stranger.clone();
     let speak = || {
@@ -213,13 +252,21 @@ fn one_hostile_corpus_goes_through_the_real_daemon_and_acts_in_no_sink() {
     step("clients");
     notes_are_safe(&house, &corpus::load());
     step("notes");
-    the_api_is_safe(&house);
+    the_api_is_safe(&house, &visits);
+    the_stream_is_safe(&house);
     step("API");
     page::shows_it_and_obeys_nothing(&house);
     step("page");
     let count: usize = visits.values().map(Vec::len).sum();
     assert!(checks::terminal(&human.end()).unwrap().len() >= count, "what is followed is one line each");
     assert!(checks::json_lines(&json.end()).unwrap().len() >= count);
+    let streamed = checks::sse(&stream.end()).unwrap();
+    let missed: u64 = streamed.iter().filter_map(|(name, lag)| name.as_ref().map(|_| lag["missed"].as_u64().unwrap())).sum();
+    let told = streamed.iter().filter(|(name, event)| name.is_none() && event["kind"] == "visit").count() as u64;
+    assert!(
+        told <= count as u64 && told + missed >= count as u64,
+        "{told} visits streamed, {missed} events missed, {count} visits"
+    );
     let log = house.close();
     let lines = checks::log(&log).unwrap();
     assert_eq!(lines.iter().filter(|line| line.contains(" DEBUG visit 10.77.0.2")).count(), count, "one visit, one record");

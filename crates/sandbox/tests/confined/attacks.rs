@@ -179,7 +179,7 @@ pub fn thread() -> Outcome {
 }
 
 /// A raw system call; whatever it returns on success is an escape.
-fn call(number: c_long, arguments: [c_long; 6]) -> Outcome {
+pub fn call(number: c_long, arguments: [c_long; 6]) -> Outcome {
     let [a, b, c, d, e, f] = arguments;
     // SAFETY: every caller passes numbers, null, or pointers to live values; a refused call reads none of them.
     Errno::result(unsafe { libc::syscall(number, a, b, c, d, e, f) }).map(drop)

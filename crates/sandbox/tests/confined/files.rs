@@ -1,7 +1,7 @@
 //! Files, and local sockets with names, where the kernel has Landlock.
 
-use crate::scene::{directory, expect_all, is_root, play, print, print_outcome};
-use honeymesh_sandbox::{Files, Restriction, Role, Sandbox};
+use crate::scene::{directory, expect_all, is_root, play, print, print_held, print_outcome};
+use honeymesh_sandbox::{Files, Role, Sandbox};
 use std::{
     fs,
     os::{
@@ -26,7 +26,7 @@ pub fn scene() {
     known.connect_addr(&name).unwrap();
     let sandbox = Sandbox::of(Role::Node).files(Files { read, write: vec![directory()] });
     let report = sandbox.confine().unwrap();
-    print("held", if report.files == Restriction::Held { "yes" } else { "no" });
+    print_held(&report);
     let outcome =
         |result: std::io::Result<()>| result.map_err(|error| nix::errno::Errno::from_raw(error.raw_os_error().unwrap_or(0)));
     print_outcome("send_known", outcome(known.send(b"x").map(drop).and_then(|()| others.recv(&mut [0; 1]).map(drop))));

@@ -10,4 +10,6 @@ mod files;
 #[cfg(test)]
 mod other_user;
 #[cfg(test)]
+mod outside;
+#[cfg(test)]
 mod scene;

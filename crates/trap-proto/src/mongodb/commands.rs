@@ -62,6 +62,9 @@ impl<'a> Command<'a> {
     }
 }
 
+/// What later versions than 5.0 go on answering in the old message, beside a driver's first word.
+const STILL_OLD: [&str; 6] = ["_isSelf", "authenticate", "buildinfo", "buildInfo", "saslContinue", "saslStart"];
+
 /// What a connection remembers.
 pub(super) struct State {
     pub(super) mongodb: Mongodb,
@@ -81,7 +84,7 @@ impl State {
                 findings.note("collection", command.collection.as_bytes());
             }
         }
-        if command.is_old && !is_first && !self.mongodb.is_old() {
+        if command.is_old && !is_first && !self.mongodb.is_old() && !STILL_OLD.contains(&command.name.as_str()) {
             let said = format!(
                 "Unsupported OP_QUERY command: {}. The client driver may require an upgrade. For more details see \
                  https://dochub.mongodb.org/core/legacy-opcode-removal",

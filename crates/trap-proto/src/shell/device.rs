@@ -9,7 +9,7 @@ mod programs;
 #[cfg(test)]
 mod tests;
 
-use super::Outcome;
+use super::{Outcome, fetch::Addresses};
 use crate::{Telnet, telnet::device::Device};
 use alloc::{format, string::String, vec::Vec};
 use core::cell::Cell;
@@ -48,8 +48,17 @@ pub(crate) struct Inside {
     files: Files,
     variables: Vec<(Vec<u8>, Vec<u8>)>,
     status: u32,
+    /// What commands would fetch.
+    addresses: Addresses,
     /// What the line that is being answered may still cost, in steps.
     steps: Cell<usize>,
+}
+
+impl Inside {
+    /// The addresses that commands named or meant since this was asked.
+    pub(crate) fn addresses(&mut self) -> Vec<Vec<u8>> {
+        self.addresses.take()
+    }
 }
 
 /// What ash says when it starts, as a terminal shows it.
@@ -318,6 +327,7 @@ impl Ash<'_> {
             self.inside.status = 0;
             return Outcome::Prompt;
         }
+        self.inside.addresses.hear(&rest);
         self.dispatch(&rest, input)
     }
 

@@ -30,27 +30,63 @@ fn options(word: &[u8]) -> Option<&[u8]> {
 /// Whose escapes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Escapes {
-    /// `echo -e`, and `%b` alike: octal digits stand behind a nought.
+    /// `echo -e`: octal digits stand behind a nought.
     Echo,
     /// `$'…'`.
     Quoted,
     /// What `printf` prints.
     Printf,
+    /// What `printf %b` is given: octal digits with a nought or without.
+    Argument,
+    /// dash's `echo`, and what its `printf` prints: no hexadecimal digits.
+    DashEcho,
+    Dash,
+}
+
+impl Escapes {
+    const fn is_dash(self) -> bool {
+        matches!(self, Self::DashEcho | Self::Dash)
+    }
+}
+
+/// `\u0041` and `\U00000041`, up to so many digits, and what follows them.
+fn unicode(digits: &[u8], most: usize) -> Option<(char, &[u8])> {
+    let count = digits.iter().take(most).take_while(|digit| hex(**digit).is_some()).count();
+    let (number, behind) = digits.split_at(count);
+    let number = number.iter().fold(0_u32, |sum, digit| sum << 4 | u32::from(hex(*digit).unwrap_or(0)));
+    (count > 0).then(|| Some((char::from_u32(number)?, behind)))?
 }
 
 /// Appends a text with its escapes worked out; `true` if one of them ends all output.
 pub(super) fn unescape(text: &[u8], whose: Escapes, out: &mut Vec<u8>) -> bool {
     let mut rest = text;
     while let [first, behind @ ..] = rest {
+        let named = match rest {
+            [b'\\', b'u', digits @ ..] if !whose.is_dash() => unicode(digits, 4),
+            [b'\\', b'U', digits @ ..] if !whose.is_dash() => unicode(digits, 8),
+            _ => None,
+        };
+        if let Some((letter, behind)) = named {
+            out.extend_from_slice(letter.encode_utf8(&mut [0; 4]).as_bytes());
+            rest = behind;
+            continue;
+        }
         let (byte, behind) = match rest {
+            [b'\\', b'x', ..] if whose.is_dash() => (*first, behind),
             [b'\\', b'x', high, low, further @ ..] if hex(*high).is_some() && hex(*low).is_some() => {
                 (hex(*high).unwrap_or(0) << 4 | hex(*low).unwrap_or(0), further)
             }
             [b'\\', b'x', digit, further @ ..] if hex(*digit).is_some() => (hex(*digit).unwrap_or(0), further),
-            [b'\\', b'0', digits @ ..] if whose == Escapes::Echo => octal(digits),
-            [b'\\', digits @ ..] if whose != Escapes::Echo && matches!(digits.first(), Some(b'0'..=b'7')) => octal(digits),
+            [b'\\', b'0', digits @ ..] if matches!(whose, Escapes::Echo | Escapes::DashEcho | Escapes::Argument) => octal(digits),
+            [b'\\', digits @ ..]
+                if !matches!(whose, Escapes::Echo | Escapes::DashEcho) && matches!(digits.first(), Some(b'0'..=b'7')) =>
+            {
+                octal(digits)
+            }
             [b'\\', b'c', ..] if whose != Escapes::Quoted => return true,
-            [b'\\', quote @ (b'\'' | b'"'), further @ ..] if whose != Escapes::Echo => (*quote, further),
+            [b'\\', quote @ (b'\'' | b'"'), further @ ..] if matches!(whose, Escapes::Quoted | Escapes::Printf) => {
+                (*quote, further)
+            }
             [b'\\', letter, further @ ..] => match control(*letter) {
                 Some(byte) => (byte, further),
                 None => (*first, behind),

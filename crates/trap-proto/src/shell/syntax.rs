@@ -39,7 +39,7 @@ pub(super) struct Node {
 #[derive(Debug)]
 pub(super) enum Body {
     Simple {
-        assignments: Vec<(Vec<u8>, Word)>,
+        assignments: Vec<Assignment>,
         words: Vec<Word>,
     },
     /// `{ }`.
@@ -61,6 +61,11 @@ pub(super) enum Body {
         words: Vec<Word>,
         body: List,
     },
+    /// `for ((…; …; …))`: the three texts between.
+    Count {
+        sums: [Vec<u8>; 3],
+        body: List,
+    },
     Case {
         word: Word,
         arms: Vec<(Vec<Word>, List)>,
@@ -68,7 +73,24 @@ pub(super) enum Body {
     Function {
         name: Vec<u8>,
         body: Rc<Node>,
+        /// As it was said.
+        text: Vec<u8>,
     },
+}
+
+/// `name=word`, `name+=word`, `name[1]=word` and `name=(words)`.
+#[derive(Debug)]
+pub(super) struct Assignment {
+    pub(super) name: Vec<u8>,
+    pub(super) index: Option<Vec<u8>>,
+    pub(super) appends: bool,
+    pub(super) value: Assigned,
+}
+
+#[derive(Debug)]
+pub(super) enum Assigned {
+    One(Word),
+    Several(Vec<Word>),
 }
 
 /// Where something comes from or goes to.
@@ -110,6 +132,8 @@ pub(super) enum Part {
     Output { text: Vec<u8>, is_quoted: bool },
     /// `$((…))`: the text between.
     Sum { text: Vec<u8>, is_quoted: bool },
+    /// `<(…)`, or `>(…)` if it is written: the text between.
+    File { text: Vec<u8>, is_written: bool },
 }
 
 /// The text of a word that is nothing but plain.

@@ -20,6 +20,9 @@ const FLUSHED_BYTES_MAX: usize = 9 * 1_024;
 const PACKET_BYTES_MIN: u32 = 1_024;
 /// The longest piece of output in one packet, in bytes.
 const PIECE_BYTES_MAX: usize = 8 * 1_024;
+/// What bash says to the terminal before its prompt, and behind the line.
+pub(super) const PASTES: &[u8] = b"\x1b[?2004h";
+const PASTES_NO_MORE: &[u8] = b"\x1b[?2004l\r";
 /// `SSH_EXTENDED_DATA_STDERR`.
 const STDERR: u32 = 1;
 
@@ -92,6 +95,10 @@ pub(super) enum Key {
     End,
     /// Control-L: prompt and line are shown anew.
     Clear,
+    /// Tab: the word before the cursor is completed.
+    Complete,
+    /// What it can become is shown, or not.
+    Show(bool),
 }
 
 impl Channel {
@@ -119,6 +126,11 @@ impl Channel {
         }
     }
 
+    /// Whether bash has the terminal, which tells it to mark what is pasted as long as it reads a line.
+    pub(super) fn pastes(&self) -> bool {
+        self.runs == Runs::Terminal && self.inner.last() != Some(&true)
+    }
+
     /// A shell was started in the shell.
     pub(super) fn enter(&mut self, is_bash: bool) {
         if self.inner.len() < INNER_MAX {
@@ -129,23 +141,35 @@ impl Channel {
     /// Takes a byte of a command; at a prompt it is echoed into `echo`.
     pub(super) fn key(&mut self, byte: u8, echo: &mut Vec<u8>) -> Key {
         let returned = core::mem::take(&mut self.returned);
+        let (is_pasting, pastes) = (self.editor.is_pasting() || self.editor.asks(), self.pastes());
         match (byte, self.runs == Runs::Terminal) {
             (b'\n', true) if returned => Key::None,
-            (b'\n' | b'\r', true) => {
+            (b'\n' | b'\r', true) if !is_pasting => {
                 self.returned = byte == b'\r';
+                self.editor.unmark(echo);
                 echo.extend_from_slice(b"\r\n");
+                echo.extend_from_slice(if pastes { PASTES_NO_MORE } else { b"" });
                 Key::Line(self.editor.take())
             }
             (b'\n', false) => Key::Line(core::mem::take(&mut self.line)),
             (3, true) => {
                 self.editor.drop_line();
-                echo.extend_from_slice(b"^C\r\n");
+                echo.extend_from_slice(b"^C");
+                if pastes {
+                    echo.extend([PASTES_NO_MORE, PASTES, PASTES_NO_MORE].concat());
+                }
+                echo.extend_from_slice(b"\r\n");
                 Key::Interrupt
             }
             (byte, true) => match self.editor.key(byte, echo) {
                 Stroke::Edit => Key::None,
-                Stroke::End => Key::End,
+                Stroke::End => {
+                    echo.extend_from_slice(&if pastes { [PASTES_NO_MORE, b"\r\n"].concat() } else { Vec::new() });
+                    Key::End
+                }
                 Stroke::Clear => Key::Clear,
+                Stroke::Complete => Key::Complete,
+                Stroke::Show(is_shown) => Key::Show(is_shown),
             },
             (byte, false) => {
                 if self.line.len() < LINE_BYTES_MAX {
@@ -340,7 +364,9 @@ mod tests {
         }
         let line = |text: &[u8]| Key::Line(text.to_vec());
         assert_eq!(lines, [line(b"id"), line(b"ls"), Key::Interrupt, line(b"w"), Key::End]);
-        assert_eq!(echo, b"ix\x08\x1b[Kd\r\nls\r\nx^C\r\nw\r\n");
+        let off = "\x1b[?2004l\r";
+        let expected = alloc::format!("ix\x08\x1b[Kd\r\n{off}ls\r\n{off}x^C{off}\x1b[?2004h{off}\r\nw\r\n{off}{off}\r\n");
+        assert_eq!(crate::drive::said(&echo), expected);
         for _ in 0..9_000 {
             let _ = channel.key(b'x', &mut echo);
         }

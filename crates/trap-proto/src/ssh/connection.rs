@@ -436,11 +436,11 @@ impl Channel {
 
     /// What a program reads.
     pub(super) fn input(&mut self, bytes: &[u8], reply: &mut Reply) {
-        if self.runs == Runs::Echo {
-            return self.print(bytes);
-        }
         if self.held.as_ref().is_none_or(|held| held.nods().is_none()) {
             reply.acts.note("input", bytes);
+        }
+        if self.runs == Runs::Echo {
+            self.print(bytes);
         }
         let nods = self.held.as_mut().map_or(0, |held| held.take(bytes));
         self.print(&alloc::vec![0; nods.min(NODS_MAX)]);

@@ -26,8 +26,8 @@ pub(super) struct Held {
     copy: Option<Copy>,
     /// Bytes after which it goes on, though more may come.
     nods: Option<usize>,
-    /// What it reads is no input of the commands behind it.
-    is_passed_on: bool,
+    /// What it reads is shown as it comes, or is commands, which have been run.
+    kind: Reads,
 }
 
 /// What scp says next: a line about a file, the file, or the nought behind it.
@@ -48,7 +48,7 @@ impl Held {
             length: 0,
             copy: (kind == Reads::Copy).then(|| Copy::Line(Vec::new())),
             nods: (kind == Reads::Nods).then_some(FILE_NODS),
-            is_passed_on: matches!(kind, Reads::Echo | Reads::Commands),
+            kind,
         }
     }
 
@@ -67,9 +67,12 @@ impl Held {
 
     /// The command and where it goes on, with all of its input; and what it has printed before.
     pub(super) fn ready(mut self) -> (Vec<u8>, Place, (usize, usize)) {
-        if self.is_passed_on {
+        if self.kind == Reads::Commands {
             self.place.bring(Vec::new(), 0);
         } else {
+            if self.kind == Reads::Echo {
+                self.printed.0 += self.kept.len();
+            }
             self.place.bring(self.kept, self.length);
         }
         (self.command, self.place, self.printed)

@@ -1,14 +1,17 @@
 //! What is typed into a channel: lines for a shell, and what a program reads that was started from one.
 
 use super::{
-    channel::{Channel, Key, Runs},
+    channel::{Channel, Key, PASTES, Runs},
     connection::Reply,
+    editor::in_columns,
 };
 use crate::shell::debian::{OUTPUT_BYTES_MAX, Output, Reads, Shell};
 use alloc::{format, string::String, vec::Vec};
 
 /// What `passwd` asks for, one after the other; whoever is root is not asked for the first.
 const QUESTIONS: [&str; 3] = ["Current password: ", "New password: ", "Retype new password: "];
+/// How wide a terminal is that does not say it.
+const COLUMNS_USUAL: usize = 80;
 const UPDATED: &str = "passwd: password updated successfully\n";
 const DIFFERENT: &str =
     "Sorry, passwords do not match.\npasswd: Authentication token manipulation error\npasswd: password unchanged\n";
@@ -39,9 +42,20 @@ impl Channel {
                 }
                 Key::End | Key::Interrupt if !is_prompt => self.back(key == Key::Interrupt, shell, reply),
                 Key::Clear => {
-                    self.prompt(shell, reply);
-                    let line = self.editor.line().to_vec();
-                    self.print_raw(&mut line.clone(), reply);
+                    self.prompt_again(shell, reply);
+                    true
+                }
+                Key::Complete => {
+                    self.complete(false, shell, reply);
+                    true
+                }
+                Key::Show(true) => {
+                    self.complete(true, shell, reply);
+                    true
+                }
+                Key::Show(false) => {
+                    self.print_raw(&mut b"\r\n".to_vec(), reply);
+                    self.prompt_again(shell, reply);
                     true
                 }
                 _ => {
@@ -56,6 +70,27 @@ impl Channel {
         self.print_raw(&mut echo, reply);
     }
 
+    /// Tab: the word becomes longer, or what it can become is shown.
+    fn complete(&mut self, is_shown: bool, shell: &Shell<'_>, reply: &mut Reply) {
+        let completion = shell.completion(self.editor.before_cursor(), &self.place);
+        let mut echo = Vec::new();
+        let shows = self.editor.complete(&completion, is_shown, &mut echo);
+        self.print_raw(&mut echo, reply);
+        let Some(mut question) = shows else { return };
+        if !question.is_empty() {
+            return self.print_raw(&mut question, reply);
+        }
+        self.print_raw(&mut in_columns(&completion.names, self.place.columns().unwrap_or(COLUMNS_USUAL)), reply);
+        self.prompt_again(shell, reply);
+    }
+
+    /// The prompt and the line as it is, once more.
+    fn prompt_again(&mut self, shell: &Shell<'_>, reply: &mut Reply) {
+        let mut text = self.bare_prompt(shell).into_bytes();
+        text.extend_from_slice(self.editor.line());
+        self.print_raw(&mut text, reply);
+    }
+
     /// A line for a program that reads.
     fn given(&mut self, mut line: Vec<u8>, shell: &Shell<'_>, reply: &mut Reply) {
         if self.runs == Runs::Asking {
@@ -63,7 +98,9 @@ impl Channel {
         }
         line.push(b'\n');
         if self.runs == Runs::Echo {
-            self.print_raw(&mut line, reply);
+            self.print_raw(&mut line.clone(), reply);
+            reply.acts.note("input", &line);
+            self.held.as_mut().map(|held| held.take(&line));
         } else {
             self.input(&line, reply);
         }
@@ -147,6 +184,12 @@ impl Channel {
 
     /// What stands before a line; as wide as the line begins.
     pub(super) fn prompt_of(&mut self, shell: &Shell<'_>) -> String {
+        let bare = self.bare_prompt(shell);
+        let pastes = if self.pastes() { String::from_utf8_lossy(PASTES).into_owned() } else { String::new() };
+        pastes + &bare
+    }
+
+    fn bare_prompt(&mut self, shell: &Shell<'_>) -> String {
         let prompt = match self.inner.last() {
             Some(true) => String::from(if shell.is_root() { "# " } else { "$ " }),
             _ => shell.prompt(&self.place),

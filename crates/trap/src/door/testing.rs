@@ -1,6 +1,6 @@
 //! The daemon's ear without its doors: for whoever tells it lies.
 
-use super::{Hearing, Household, Keeping, Shared};
+use super::{Hearing, Household, Keeping, Shared, vigil::Vigil};
 use crate::{
     Limits,
     bind::Plays,
@@ -90,6 +90,7 @@ pub async fn hear(packets: &[&[u8]]) -> io::Result<Heard> {
         has_begun: false,
         stray_pause,
         keeping,
+        vigil: Vigil::new().0,
     };
     let mut ports = 0;
     for packet in packets {

@@ -3,15 +3,17 @@
 use super::*;
 use crate::{Limits, Options, RoomLine, StatusReader, TrapOptions, bind, line::Arrivals, wire};
 use honeymesh_trap_proto::{Definition, Findings, Persona, Service};
-use std::{collections::BTreeMap, os::fd::OwnedFd};
+use std::{collections::BTreeMap, net::SocketAddr, os::fd::OwnedFd};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
     task::JoinHandle,
-    time::timeout as within,
+    time::{sleep, timeout as within},
 };
 
 const PATIENCE: Duration = Duration::from_secs(20);
+/// Until another one begins to play.
+const PAUSE: Duration = Duration::from_millis(10);
 
 /// Doors that are kept, and the ends of the lines that a process would have.
 struct Kept {
@@ -96,7 +98,7 @@ async fn when_whoever_plays_dies_its_guests_are_told_and_another_one_plays_for_t
     first.abort();
     assert!(first.await.unwrap_err().is_cancelled());
     assert_eq!(guest.read(&mut [0; 8]).await.unwrap(), 0, "the session has ended with it");
-    kept.rooms.tell_gone(9);
+    assert!(kept.rooms.tell_gone(9, PAUSE));
     let told = kept.visit().await;
     assert_eq!((told.bytes, told.source.ip(), told.trap.as_str()), (0, [127, 0, 0, 1].into(), "bait"));
     assert_eq!(kept.news.recv().await, Some(News::Ended { status: 9 }));
@@ -122,7 +124,7 @@ async fn nobody_is_a_hiding_place_while_nobody_plays() {
     for _ in 0..2 {
         assert_eq!(kept.visit().await.bytes, 0, "no room: told at once");
     }
-    kept.rooms.tell_gone(11);
+    assert!(kept.rooms.tell_gone(11, PAUSE));
     for _ in 0..3 {
         assert_eq!(kept.visit().await.bytes, 0, "never handed over: told, too");
     }
@@ -199,57 +201,6 @@ async fn without_anybody_who_could_play_the_doors_close_with_an_error() {
     drop(kept.rooms);
     let ended = within(PATIENCE, kept.task).await.unwrap().unwrap();
     assert!(ended.unwrap_err().to_string().contains("nobody plays any more"));
-}
-
-/// A door before which so many wait, and what lets it close; its sessions are counted.
-fn door(waiting: usize) -> (Door, watch::Sender<()>, Arc<Counters>, RoomLine, Vec<std::net::TcpStream>) {
-    let counters = Arc::new(Counters { name: "bait".into(), service: "ftp", ..Counters::default() });
-    let shared = Shared {
-        gate: Gate::new(&Limits { sessions_per_source_max: 2 * ENTRIES_PER_TURN, ..Limits::default() }),
-        post: Post::new().unwrap(),
-        capture_bytes_max: 0,
-        traps: vec![(Plays::One(service("ftp")), Arc::clone(&counters))],
-        house: Arc::new(House::default()),
-        household: Household { visits: mpsc::channel(1).0, news: mpsc::channel(1).0, clock: Now::default },
-    };
-    let (line, rooms) = lines().unwrap();
-    let (stop, stopped) = watch::channel(());
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    let guests = (0..waiting).map(|_| std::net::TcpStream::connect(address).unwrap()).collect();
-    let door = Door {
-        listener: awaited(listener, Interest::READABLE).unwrap(),
-        address,
-        trap: 0,
-        is_slow: false,
-        inward: Arc::new(line.listen().unwrap().0),
-        shared: Arc::new(shared),
-        stop: stopped,
-    };
-    (door, stop, counters, rooms, guests)
-}
-
-#[tokio::test]
-async fn a_turn_at_a_door_lets_in_a_bounded_number_and_ends_when_it_is_to_close() {
-    let waiting = ENTRIES_PER_TURN + 3;
-    let (door, stop, counters, _rooms, _guests) = door(waiting);
-    let let_in = || counters.sessions.load(Relaxed);
-    door.let_in(door.listener.readable().await.unwrap()).await;
-    assert_eq!(let_in(), ENTRIES_PER_TURN as u64);
-    stop.send(()).unwrap();
-    door.let_in(door.listener.readable().await.unwrap()).await;
-    assert_eq!(let_in(), ENTRIES_PER_TURN as u64 + 1, "the one who was there, and nobody else");
-}
-
-#[tokio::test]
-async fn a_door_that_is_to_close_lets_nobody_in_however_many_wait() {
-    for _ in 0..30 {
-        let (door, stop, counters, _rooms, _guests) = door(8);
-        drop(door.listener.readable().await.unwrap());
-        drop(stop);
-        within(PATIENCE, door.keep()).await.unwrap();
-        assert_eq!(counters.sessions.load(Relaxed), 0);
-    }
 }
 
 #[tokio::test]

@@ -24,6 +24,14 @@ pub(crate) struct Local {
     pub(crate) may_answer: bool,
 }
 
+#[cfg(test)]
+impl Local {
+    /// Where one datagram of a test came to.
+    pub(super) fn of_tests() -> Self {
+        Self { address: ([127, 0, 0, 1], 5_060).into(), interface: 0, may_answer: true }
+    }
+}
+
 /// What came.
 #[derive(Debug)]
 pub(crate) struct Arrived {

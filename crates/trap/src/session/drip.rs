@@ -1,9 +1,10 @@
 //! A tarpit: what a trap says drips, a byte at a time, while what the stranger says is heard and told at once.
 //!
-//! No thread and no new memory for a drip, and what waits is bounded.
+//! No thread and no new memory for a drip, and what waits is bounded. What TLS needs until both sides have a key is said at once; what is said inside drips.
 
 use super::{Conversation, End, dismissed, wall};
 use honeymesh_trap_proto::{Babble, Flow, Step};
+use rustix::net::SendFlags;
 use std::{collections::VecDeque, io::ErrorKind, time::Duration};
 use tokio::time::{Instant, sleep_until};
 
@@ -21,6 +22,8 @@ pub(crate) struct Drip {
     babble: Option<Babble>,
     /// What was answered and is not said yet.
     waiting: VecDeque<u8>,
+    /// Something did not fit, and what follows it would be no record of TLS any more: nothing else is taken.
+    is_full: bool,
     /// The protocol is over once all that is said.
     closes: bool,
     next: Instant,
@@ -35,7 +38,7 @@ enum Wake {
 
 impl Drip {
     pub(crate) fn new(babble: Option<Babble>) -> Self {
-        Self { babble, waiting: VecDeque::new(), closes: false, next: Instant::now() + DRIP_EVERY }
+        Self { babble, waiting: VecDeque::new(), is_full: false, closes: false, next: Instant::now() + DRIP_EVERY }
     }
 
     fn is_dry(&self) -> bool {
@@ -43,9 +46,11 @@ impl Drip {
     }
 
     /// What the protocol answered waits, unless something else is said for ever.
-    fn take(&mut self, answer: &mut Vec<u8>) {
-        if self.babble.is_none() {
+    /// What is sealed is of no use in part: behind a part nothing else is taken.
+    fn take(&mut self, answer: &mut Vec<u8>, is_sealed: bool) {
+        if self.babble.is_none() && !self.is_full {
             let room = WAITING_BYTES_MAX.saturating_sub(self.waiting.len());
+            self.is_full = is_sealed && answer.len() > room;
             self.waiting.extend(answer.iter().take(room));
         }
         answer.clear();
@@ -155,7 +160,15 @@ impl Conversation {
             self.report().await;
         }
         self.progress.answers(answer);
-        drip.take(answer);
+        // Who never gets a key never says what he came for; and at a byte every three seconds a certificate takes longer than anybody stays.
+        let at_once = self.guarded(|session| session.agreement()).unwrap_or_default().min(answer.len());
+        if at_once > 0 && drip.waiting.is_empty() {
+            let rest = answer.split_off(at_once);
+            self.write(answer, SendFlags::empty()).await?;
+            *answer = rest;
+        }
+        let is_sealed = self.guarded(|session| session.is_secret()).unwrap_or_default();
+        drip.take(answer, is_sealed);
         if flow == Flow::StartTls {
             self.start_tls(answer).await?;
         }
@@ -170,16 +183,21 @@ mod tests {
 
     #[test]
     fn what_waits_is_bounded_and_nothing_waits_behind_babble() {
-        let mut drip = Drip { babble: None, waiting: VecDeque::new(), closes: false, next: Instant::now() };
+        let mut drip = Drip::new(None);
         for _ in 0..100 {
-            drip.take(&mut vec![b'x'; 16 * 1_024]);
+            drip.take(&mut vec![b'x'; 16 * 1_024], false);
         }
         assert_eq!(drip.waiting.len(), WAITING_BYTES_MAX);
+        let mut drip = Drip::new(None);
+        drip.take(&mut vec![b'x'; WAITING_BYTES_MAX + 1], true);
+        drip.waiting.clear();
+        drip.take(&mut vec![b'y'; 9], true);
+        assert!(drip.waiting.is_empty(), "nothing behind a record that was cut");
         let ssh = honeymesh_trap_proto::Definition { service: "ssh".into(), ..Default::default() };
         let persona = honeymesh_trap_proto::Persona::of([7; 32]);
         let babble = honeymesh_trap_proto::Service::define(&ssh, &persona).unwrap().babble(7);
-        let mut drip = Drip { babble, waiting: VecDeque::new(), closes: false, next: Instant::now() };
-        drip.take(&mut vec![b'x'; 99]);
+        let mut drip = Drip::new(babble);
+        drip.take(&mut vec![b'x'; 99], false);
         assert!(drip.waiting.is_empty() && !drip.is_dry());
     }
 }

@@ -54,7 +54,7 @@ fn the_octets_of_each_message_are_these() {
         (Evidence::Report { head, part: b"xyz" }, b"\x02\x07\0\0\0\0\0\0\0\x09\0\0\0\0\0\0\0\x02\0\x03\0\0\0xyz".to_vec()),
         (Evidence::Part(b"more"), b"\x03more".to_vec()),
         (Evidence::Over { session: 7, lost: 1, fault: b"a.rs:1" }, b"\x04\x07\0\0\0\0\0\0\0\x01\0\0\0a.rs:1".to_vec()),
-        (Evidence::Gone { status: 11 }, b"\x05\x0b\0\0\0".to_vec()),
+        (Evidence::Gone { status: 11, pause_ms: 640 }, b"\x05\x0b\0\0\0\x80\x02\0\0".to_vec()),
         (
             Evidence::Answer { number: 7, nonce_at: None, leaves: Leaves::Asked, bytes: b"x" },
             b"\x06\x07\0\0\0\0\0\0\0\xff\xff\0x".to_vec(),

@@ -21,8 +21,9 @@ start_datagrams() {
     # Who has nobody to ask for the time goes by its own clock; who asks from here is a stranger.
     sed '/^pool/d; /^restrict 127/d; /^restrict ::1/d; s/^tos minclock.*/tos orphan 3 orphanwait 1/' "$root/etc/ntpsec/ntp.conf" >"$root/tmp/ntp.conf"
     behind /usr/sbin/ntpd -n -g -c /tmp/ntp.conf -u ntpsec:ntpsec
-    # Beside `public`, which Debian allows: what the trap lets itself be asked with.
-    { grep -v private "$root/etc/snmp/snmpd.conf"; echo 'rocommunity private default -V systemonly'; } >"$root/tmp/snmpd.conf"
+    # `public` and `private` may see what an administrator would put there, where nothing is yet: what the trap lets itself be asked with.
+    { grep -v '^rocommunity\|^view' "$root/etc/snmp/snmpd.conf"; echo 'view own included .1.3.6.1.4.1.8072.9999'
+        printf 'rocommunity %s default -V own\n' public private; } >"$root/tmp/snmpd.conf"
     behind /usr/sbin/snmpd -LOw -u Debian-snmp -g Debian-snmp -I -smux,mteTrigger,mteTriggerConf -f -C -c /tmp/snmpd.conf
     # The trap takes what is brought; Debian's own does with `--create`.
     behind /usr/sbin/in.tftpd --foreground --listen --user tftp --address 127.0.0.1:69 --secure --create --umask 0 --blocksize 1468 /srv/tftp

@@ -1,6 +1,10 @@
 //! The traps on loopback, held against real sockets and real clients.
 
 #[cfg(test)]
+mod any;
+#[cfg(test)]
+mod apis;
+#[cfg(test)]
 mod clients;
 #[cfg(test)]
 mod dark;
@@ -10,6 +14,8 @@ mod databases;
 mod datagrams;
 #[cfg(test)]
 mod evidence;
+#[cfg(test)]
+mod fingerprints;
 #[cfg(test)]
 mod mail;
 #[cfg(test)]

@@ -119,6 +119,90 @@ async fn a_tarpit_holds_a_few_of_each_source_and_plays_to_the_others() {
     assert_eq!((status.slowed, status.sessions, status.refused), (4, 6, 0));
 }
 
+/// What each service over TCP is asked with that does not speak first.
+const QUESTIONS: &[(&str, &[u8])] = &[
+    ("http", b"GET / HTTP/1.0\r\n\r\n"),
+    ("elasticsearch", b"GET / HTTP/1.0\r\n\r\n"),
+    ("docker", b"GET /version HTTP/1.0\r\n\r\n"),
+    ("redis", b"INFO\r\n"),
+    ("memcached", b"stats\r\n"),
+    ("postgresql", b"\0\0\0\x17\0\x03\0\0user\0postgres\0\0"),
+    ("dns", b"\0\x1d\x12\x34\x01\0\0\x01\0\0\0\0\0\0\x07example\x03org\0\0\x01\0\x01"),
+    ("sip", b"OPTIONS sip:a@b SIP/2.0\r\nVia: SIP/2.0/TCP c;branch=z9hG4bK1\r\nFrom: <sip:a@b>;tag=1\r\nTo: <sip:a@b>\r\nCall-ID: 1\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n"),
+    ("mssql", b"\x12\x01\0\x2f\0\0\x01\0\0\0\x1a\0\x06\x01\0\x20\0\x01\x02\0\x21\0\x01\x03\0\x22\0\x04\x04\0\x26\0\x01\xff\x11\0\0\0\0\0\x02\0\0\0\0\0\0"),
+    ("smb", b"\0\0\0\x45\xffSMBr\0\0\0\0\x08\x01\xc8\0\0\0\0\0\0\0\0\0\0\0\0\xff\xff\x01\0\xff\xff\0\0\0\x22\0\x02NT LM 0.12\0\x02SMB 2.002\0\x02SMB 2.???\0"),
+    ("rdp", b"\x03\0\0\x13\x0e\xe0\0\0\0\0\0\x01\0\x08\0\x01\0\0\0"),
+    ("ldap", b"\x30\x0c\x02\x01\x01\x60\x07\x02\x01\x03\x04\0\x80\0"),
+    ("mongodb", b"\x3b\0\0\0\x3c\x30\0\0\xff\xff\xff\xff\xd4\x07\0\0\0\0\0\0admin.$cmd\0\0\0\0\0\xff\xff\xff\xff\x14\0\0\0\x10buildinfo\0\x01\0\0\0\0"),
+    ("mqtt", b"\x10\x10\0\x04MQTT\x04\x02\0\x3c\0\x04abcd"),
+    ("modbus", b"\0\x01\0\0\0\x06\x01\x03\0\0\0\x01"),
+    ("adb", b"CNXN\x01\0\0\x01\0\0\x10\0\x07\0\0\0\x32\x02\0\0\xbc\xb1\xa7\xb1host::\0"),
+    ("any", b"GET / HTTP/1.0\r\n\r\n"),
+];
+/// Those that are spoken behind TLS from the first byte on.
+const BEHIND_TLS: [&str; 5] = ["https", "kubernetes", "smtps", "pop3s", "imaps"];
+/// Between two bytes, at one percent of the usual wait.
+const DRIP: Duration = Duration::from_millis(30);
+
+/// How each is asked; `None`: it is spoken to in datagrams alone.
+fn question(service: &str) -> Option<&'static [u8]> {
+    let asked = QUESTIONS.iter().find(|(name, _)| *name == service).map(|(_, question)| *question);
+    if matches!(service, "ntp" | "snmp" | "tftp" | "ssdp") { None } else { asked.or(Some(b"")) }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_service_over_tcp_drips_in_a_tarpit() {
+    const BYTES: u32 = 5;
+    let mut options = each_service(quick());
+    // `dns` and `sip` listen for datagrams on the same port.
+    let traps = Traps::tarpits({
+        options.traps.retain(|trap| !trap.name.ends_with('6'));
+        options
+    });
+    for &service in honeymesh_trap_proto::Service::NAMES {
+        let Some(question) = question(service).filter(|_| !BEHIND_TLS.contains(&service)) else { continue };
+        let begun = Instant::now();
+        let mut stream = TcpStream::connect(traps.address(service)).await.unwrap();
+        stream.write_all(question).await.unwrap();
+        let mut answer = vec![0; BYTES as usize];
+        let read = tokio::time::timeout(Duration::from_secs(60), stream.read_exact(&mut answer)).await;
+        read.unwrap_or_else(|_| panic!("{service} says nothing")).unwrap_or_else(|error| panic!("{service}: {error}"));
+        // However slow this machine is: no sooner.
+        assert!(begun.elapsed() >= DRIP * (BYTES - 1), "{service}: {:?} for {}", begun.elapsed(), answer.escape_ascii());
+        assert_eq!(traps.status(service).slowed, 1, "{service}");
+    }
+}
+
+/// A handshake is not what a stranger is to be held with: without it nothing is learnt of him.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_handshake_ends_in_a_tarpit_and_what_is_said_inside_drips() {
+    let mut traps = Traps::tarpits(each_service(quick()));
+    for service in BEHIND_TLS {
+        let inside = TcpStream::connect(traps.address(service)).await.unwrap();
+        let counted = async {
+            while traps.status(service).slowed == 0 {
+                sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(60), counted).await.unwrap_or_else(|_| panic!("{service} is not counted"));
+        assert_eq!(traps.status(service).slowed, 1, "{service}");
+        drop(inside);
+        for version in ["-tls1_2", "-tls1_3"] {
+            let address = traps.address(service).to_string();
+            let said = printed(&run("openssl", &["s_client", "-brief", version, "-connect", &address]).await);
+            assert!(said.contains("CONNECTION ESTABLISHED") && said.contains("srv01"), "{service}: {said}");
+        }
+    }
+    let hello = traps.visit_where(|visit| visit.trap == "https" && visit.fields.contains_key("ja4")).await;
+    assert!(hello.fields["ja4"].starts_with("t1"), "{:?}", hello.fields);
+    // The page does not come whole, and is no broken record either.
+    let url = format!("https://127.0.0.1:{}/", traps.port("https"));
+    let said = printed(&run("curl", &["-sSk", "-m", "8", &url]).await);
+    assert!(said.contains("timed out"), "{said}");
+    let visit = traps.visit_where(|visit| visit.trap == "https" && visit.payload.starts_with(b"GET / ")).await;
+    assert!(visit.fields["ja4"].starts_with("t13d"), "{:?}", visit.fields);
+}
+
 /// OpenSSH reads lines before the greeting, and waits for it as long as it may.
 #[tokio::test(flavor = "multi_thread")]
 async fn ssh_reads_babble_and_is_told() {

@@ -183,7 +183,7 @@ async fn medusa_and_paramiko_believe_that_they_were_let_in() {
          s = c.invoke_shell()\ns.send('whoami\\n')\nimport time\ntime.sleep(0.5)\nprint(s.recv(9999).decode())\nc.close()\n"
     );
     let said = printed(&run(PYTHON, &["-c", &script]).await);
-    assert!(said.contains("uid=1000(admin)") && said.contains("whoami\r\nadmin\r\n"), "{said}");
+    assert!(said.contains("uid=1000(admin)") && said.contains("whoami\r\n\x1b[?2004l\radmin\r\n"), "{said}");
     let commands = [
         traps.visit_where(|visit| visit.fields.contains_key("command")).await,
         traps.visit_where(|visit| visit.fields.contains_key("command")).await,

@@ -2,12 +2,16 @@
 //!
 //! `docs/traps/persona.md` has the table of both, and how to record the real servers anew.
 
+mod agents;
 mod answers;
 mod conversation;
 mod detectors;
+mod honeydet;
 mod line;
+mod nuclei;
 mod real;
 mod record;
 mod scans;
+mod shells;
 mod signatures;
 mod wire;

@@ -1,5 +1,6 @@
 //! The part of the kernel's BPF interface that the program uses: maps, helpers by their number, packets, atomics.
 
+use crate::lockdown::{Socket, state};
 use core::{
     arch::asm,
     cell::UnsafeCell,
@@ -9,6 +10,7 @@ use core::{
     mem::{MaybeUninit, transmute},
     ptr::{NonNull, from_ref},
 };
+use honeymesh_xdp_program::lockdown::STATE_LISTEN;
 
 /// `XDP_DROP`.
 pub const XDP_DROP: u32 = 1;
@@ -239,11 +241,11 @@ unsafe fn release(socket: *mut c_void) {
     }
 }
 
-/// `bpf_sk_assign`: hands the packet to the socket at `index` of `sockets`. `false` if there is none there, or the
+/// `bpf_sk_assign`: hands the packet to the socket at `index` of `sockets`. `false` if there is none there, it does not listen, or the
 /// kernel refuses.
 #[inline(always)]
 pub fn assign(context: *mut SkBuff, sockets: &Map<u32, u32>, index: u32) -> bool {
-    with_socket(sockets, index, |socket| {
+    with_listener(sockets, index, |socket| {
         // SAFETY: helper 124 has this signature, and the socket is there.
         unsafe {
             let assign: extern "C" fn(*mut SkBuff, *mut c_void, u64) -> i64 = transmute(124_usize);
@@ -252,26 +254,24 @@ pub fn assign(context: *mut SkBuff, sockets: &Map<u32, u32>, index: u32) -> bool
     })
 }
 
-/// Is there a socket at `index` of `sockets`?
+/// Is there a socket at `index` of `sockets`, and does it listen?
 #[inline(always)]
 pub fn holds(sockets: &Map<u32, u32>, index: u32) -> bool {
-    with_socket(sockets, index, |_| true)
+    with_listener(sockets, index, |_| true)
 }
 
-/// What `look` says of the socket at `index` of `sockets`; `false` if there is none there.
+/// What `look` says of the socket at `index` of `sockets`; `false` if there is none there, or it does not listen. One that was shut stays
+/// in the map, and the network stack would drop what it is handed without a word.
 #[inline(always)]
-fn with_socket(sockets: &Map<u32, u32>, index: u32, look: impl FnOnce(*mut c_void) -> bool) -> bool {
+fn with_listener(sockets: &Map<u32, u32>, index: u32, look: impl FnOnce(*mut c_void) -> bool) -> bool {
     // SAFETY: helper 1 has this signature; a look-up in a socket map hands out the socket, which is given back exactly
     // when there is one.
     unsafe {
-        let lookup: extern "C" fn(*mut c_void, *const u32) -> *mut c_void = transmute(1_usize);
+        let lookup: extern "C" fn(*mut c_void, *const u32) -> *mut Socket = transmute(1_usize);
         let index = opaque(index.into()) as u32;
-        let socket = lookup(sockets.address(), &raw const index);
-        if socket.is_null() {
-            return false;
-        }
-        let said = look(socket);
-        release(socket);
+        let Some(socket) = NonNull::new(lookup(sockets.address(), &raw const index)) else { return false };
+        let said = state(socket) == STATE_LISTEN && look(socket.as_ptr().cast());
+        release(socket.as_ptr().cast());
         said
     }
 }

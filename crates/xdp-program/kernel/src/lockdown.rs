@@ -13,7 +13,7 @@ const LOOKUP_TCP: usize = 99;
 
 /// The beginning of `struct bpf_sock`.
 #[repr(C)]
-struct Socket {
+pub struct Socket {
     before: [u32; 12],
     /// The port it is connected to, in network order; 0 if it is not.
     peer_port: u16,
@@ -54,9 +54,10 @@ impl<C> Connections for Helpers<C> {
     }
 }
 
+/// The state of a TCP socket, by the kernel's number.
 #[inline(always)]
-fn state(socket: NonNull<Socket>) -> u32 {
-    // SAFETY: the kernel lets programs read this field of every socket that the look-ups find.
+pub fn state(socket: NonNull<Socket>) -> u32 {
+    // SAFETY: the kernel lets programs read this field of every socket that look-ups find, also those in a socket map.
     unsafe { (&raw const (*socket.as_ptr()).state).read_volatile() }
 }
 

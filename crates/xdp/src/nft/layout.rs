@@ -40,6 +40,8 @@ pub(super) struct Layout {
     pub(super) traps: [Option<u16>; 2],
     /// Are there rules for a lockdown? They work while the set that says so has entries.
     pub(super) is_locked: bool,
+    /// Is a daemon there that hears what is told? Without one nobody's reactions are weighed, so none are provoked.
+    pub(super) is_heard: bool,
 }
 
 impl Layout {

@@ -257,7 +257,15 @@ mod tests {
                     sends_from: sends_from(),
                 };
                 let tiers = BTreeSet::from(Tier::USUAL);
-                Layout { tiers, is_enforcing, carriers: vec!["lo".into()], scan: Some(scan), traps: [Some(1); 2], is_locked }
+                Layout {
+                    tiers,
+                    is_enforcing,
+                    carriers: vec!["lo".into()],
+                    scan: Some(scan),
+                    traps: [Some(1); 2],
+                    is_locked,
+                    is_heard: true,
+                }
             })
         })
     }

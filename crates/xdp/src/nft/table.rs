@@ -102,6 +102,7 @@ impl Table {
             scan: Some(scan),
             traps: [None; 2],
             is_locked: false,
+            is_heard: true,
         };
         let mut table = Self {
             socket,

@@ -95,6 +95,8 @@ fn serve(mut line: Line, socket: Socket, loopback: &io::Result<Loopback>, told: 
     let ended = obey(&mut line, &mut table, loopback);
     if table.releases() {
         let _gone_already = table.release();
+    } else if table.weighs() {
+        let _goes_on_within_its_bounds = table.goes_unheard();
     }
     ended
 }

@@ -20,6 +20,10 @@ pub struct Players {
     ends: VecDeque<MonoTime>,
     last_end: Option<String>,
     is_running: bool,
+    /// Nobody plays for so long that dark ports are closed.
+    has_closed: bool,
+    /// When that was told last.
+    closed_told: Option<MonoTime>,
     told: Option<MonoTime>,
     untold: u64,
 }
@@ -42,6 +46,20 @@ impl Players {
         Some(std::mem::take(&mut self.untold))
     }
 
+    /// Dark ports are closed. May that be told?
+    fn closed(&mut self, now: MonoTime) -> bool {
+        self.has_closed = true;
+        let is_new = self.closed_told.is_none_or(|told| now.since(told) >= TOLD_EVERY);
+        if is_new {
+            self.closed_told = Some(now);
+        }
+        is_new
+    }
+
+    fn began(&mut self) {
+        (self.is_running, self.has_closed) = (true, false);
+    }
+
     fn is_looping(&self, now: MonoTime) -> bool {
         self.ends.iter().filter(|end| now.since(**end) < LOOP_WITHIN).count() >= LOOP_ENDS
     }
@@ -49,12 +67,14 @@ impl Players {
     /// What an operator should know of it.
     pub fn warning(&self, now: MonoTime) -> Option<String> {
         let how = self.last_end.as_deref().unwrap_or_default();
-        self.is_looping(now).then(|| {
-            format!(
+        let closed = if self.has_closed { "; dark ports are closed until another one plays" } else { "" };
+        if self.is_looping(now) {
+            return Some(format!(
                 "the process that plays the traps ends again and again, the last time by {how}: somebody may have found a fault in a trap; \
-                 look at `honeymesh events --kind audit`, and take that trap out"
-            )
-        })
+                 look at `honeymesh events --kind audit`, and take that trap out{closed}"
+            ));
+        }
+        self.has_closed.then(|| format!("the process that plays the traps has ended ({how}){closed}"))
     }
 
     /// The process for users.
@@ -75,8 +95,17 @@ impl<K: Enforcer> Engine<K> {
         let now = (self.clock)().mono;
         match news {
             News::Began { pid } => {
-                self.players.is_running = true;
+                self.players.began();
                 tracing::info!(pid, "another process plays the traps");
+            }
+            News::Closed => {
+                if !self.players.closed(now) {
+                    return;
+                }
+                tracing::error!("nobody plays the traps: dark ports are closed until another process does");
+                let mut event = self.event(EventKind::Audit);
+                event.fields.insert("traps".into(), "closed".into());
+                self.publish(event);
             }
             News::Ended { status } => {
                 let how = ExitStatus::from_raw(status).to_string();
@@ -120,5 +149,17 @@ mod tests {
             let _ = players.ended("exit status: 1".into(), at(second));
         }
         assert!(players.ends.len() <= LOOP_ENDS);
+    }
+
+    #[test]
+    fn closed_dark_ports_are_told_no_more_often_than_ends_and_warned_of_until_somebody_plays() {
+        let mut players = Players::default();
+        let at = |s: u64| MonoTime::from_millis(s * 1_000);
+        let _ = players.ended("signal: 9".into(), at(0));
+        assert!(players.warning(at(0)).is_none(), "another one is there in a moment");
+        assert_eq!([0, 5, 10].map(|second| players.closed(at(second))), [true, false, true]);
+        assert!(players.warning(at(10)).unwrap().contains("dark ports are closed"));
+        players.began();
+        assert!(players.warning(at(11)).is_none());
     }
 }

@@ -4,7 +4,7 @@ use super::{
     Output, Voice,
     run::{Leaving, Run},
 };
-use crate::shell::{echo::echo, syntax::name_bytes};
+use crate::shell::echo::echo;
 use alloc::{
     format,
     string::{String, ToString},
@@ -12,7 +12,7 @@ use alloc::{
 };
 
 /// bash's own words.
-const KEYWORDS: [&[u8]; 17] = [
+pub(super) const KEYWORDS: [&[u8]; 17] = [
     b"if",
     b"then",
     b"else",
@@ -90,7 +90,7 @@ const BUILTINS: [&[u8]; 56] = [
     b"wait",
 ];
 /// Those that say nothing and do nothing that could be seen.
-const QUIET: [&[u8]; 20] = [
+const QUIET: [&[u8]; 23] = [
     b":",
     b"true",
     b"alias",
@@ -111,10 +111,22 @@ const QUIET: [&[u8]; 20] = [
     b"popd",
     b"pushd",
     b"fc",
+    b"compgen",
+    b"getopts",
+    b"caller",
 ];
 
 pub(super) fn is_builtin(name: &[u8]) -> bool {
     BUILTINS.contains(&name) || QUIET.contains(&name)
+}
+
+/// What bash does itself, and its own words.
+pub(super) fn names() -> impl Iterator<Item = &'static [u8]> {
+    BUILTINS.into_iter().chain(KEYWORDS)
+}
+
+pub(super) fn is_quiet(name: &[u8]) -> bool {
+    QUIET.contains(&name)
 }
 
 impl Run<'_, '_> {
@@ -145,11 +157,15 @@ impl Run<'_, '_> {
             b"test" | b"[" | b"[[" => self.test(name, arguments, output),
             b"read" => self.read(arguments, output),
             b"export" | b"declare" | b"local" | b"readonly" | b"typeset" => self.declare(name, arguments, output),
-            b"unset" => arguments.iter().for_each(|name| self.place.memory.unset(name)),
+            b"unset" => self.unset(arguments, output),
             b"set" => self.set_words(arguments, output),
-            b"shift" => self.shift(output),
+            b"shift" => self.shift(arguments, output),
             b"let" => {
-                let value = arguments.iter().map(|word| self.assigned(word, output)).last().flatten();
+                let (whose, sums) = match arguments {
+                    [b"((", sums @ ..] => ("((: ", sums),
+                    sums => ("let: ", sums),
+                };
+                let value = sums.iter().map(|word| self.sum_of(word, whose, output)).last().flatten();
                 output.status = u32::from(value.unwrap_or(0) == 0);
             }
             b"eval" => {
@@ -159,7 +175,7 @@ impl Run<'_, '_> {
             }
             b"." | b"source" => self.source_file(name, arguments, output),
             b"command" => self.command_builtin(arguments, output),
-            b"type" => arguments.iter().for_each(|name| self.tell_type(name, output)),
+            b"type" => self.types(arguments, output),
             b"builtin" | b"exec" if arguments.is_empty() => {}
             b"builtin" => return self.builtin(arguments, before, output),
             b"exec" => {
@@ -172,32 +188,16 @@ impl Run<'_, '_> {
             b"umask" if arguments.is_empty() => output.say("0022\n"),
             b"ulimit" => match arguments.first() {
                 Some(&b"-n") if arguments.len() == 1 => output.say("1024\n"),
+                Some(&b"-c") if arguments.len() == 1 => output.say("0\n"),
                 None => output.say("unlimited\n"),
                 _ => {}
             },
             b"umask" => {}
             b"kill" => self.kill(arguments, output),
-            b"help" => output.say("GNU bash, version 5.2.37(1)-release (x86_64-pc-linux-gnu)\n"),
-            quiet => return QUIET.contains(&quiet),
+            b"trap" => self.trap(arguments),
+            name => return self.quiet(name, arguments, output),
         }
         true
-    }
-
-    /// A sum that may be given to a variable: `x=1+2`, `x++`.
-    fn assigned(&mut self, word: &[u8], output: &mut Output) -> Option<i64> {
-        let length = name_bytes(word);
-        let (name, behind) = word.split_at(length);
-        let (before, rest) = match behind.trim_ascii() {
-            [b'+', b'+'] => (&b"+"[..], &b"1"[..]),
-            [b'-', b'-'] => (&b"-"[..], &b"1"[..]),
-            [operator @ (b'+' | b'-' | b'*' | b'/' | b'%'), b'=', rest @ ..] => (core::slice::from_ref(operator), rest),
-            [b'=', rest @ ..] if rest.first() != Some(&b'=') => (&b""[..], rest),
-            _ => return self.sum(word, output),
-        };
-        let text = if before.is_empty() { rest.to_vec() } else { [name, before, b"(", rest, b")"].concat() };
-        let value = self.sum(&text, output)?;
-        self.place.memory.set(name, value.to_string().as_bytes());
-        Some(value)
     }
 
     fn exit(&mut self, arguments: &[&[u8]], before: u32, output: &mut Output) {
@@ -219,62 +219,10 @@ impl Run<'_, '_> {
             [b"-n", rest @ ..] => (false, rest),
             rest => (true, rest),
         };
-        let stops = crate::shell::echo::unescape(&words.join(&b' '), crate::shell::echo::Escapes::Echo, &mut output.out);
+        let stops = crate::shell::echo::unescape(&words.join(&b' '), crate::shell::echo::Escapes::DashEcho, &mut output.out);
         if ends && !stops {
             output.out.push(b'\n');
         }
-    }
-
-    fn read(&mut self, arguments: &[&[u8]], output: &mut Output) {
-        let is_option = |word: &&&[u8]| word.starts_with(b"-");
-        let names: Vec<&[u8]> = arguments.iter().filter(|word| !is_option(word)).copied().collect();
-        let line = self.read_line();
-        if self.leaving.is_some() {
-            return;
-        }
-        output.status = u32::from(line.is_none());
-        let line = line.unwrap_or_default();
-        let mut rest = line.trim_ascii();
-        let names = if names.is_empty() { alloc::vec![&b"REPLY"[..]] } else { names };
-        for (at, name) in names.iter().enumerate() {
-            let is_last = at + 1 == names.len();
-            let end = if is_last { rest.len() } else { rest.iter().position(u8::is_ascii_whitespace).unwrap_or(rest.len()) };
-            self.place.memory.set(name, &rest[..end]);
-            rest = rest[end..].trim_ascii_start();
-        }
-    }
-
-    fn declare(&mut self, builtin: &[u8], arguments: &[&[u8]], output: &mut Output) {
-        let words: Vec<&[u8]> = arguments.iter().filter(|word| !word.starts_with(b"-")).copied().collect();
-        if words.is_empty() && builtin != b"local" {
-            for (name, value) in self.exported() {
-                output.say(&format!("declare -x {name}=\"{value}\"\n"));
-            }
-            return;
-        }
-        for word in words {
-            let length = name_bytes(word);
-            match word.get(length) {
-                Some(b'=') if length > 0 => self.place.memory.set(&word[..length], &word[length + 1..]),
-                None if length > 0 => {}
-                _ => {
-                    let (builtin, word) = (String::from_utf8_lossy(builtin).to_string(), crate::safe_text(word, 100));
-                    self.shell.refuse(&format!("{builtin}: `{word}': not a valid identifier"), output);
-                }
-            }
-        }
-    }
-
-    /// The environment, with what was set since.
-    pub(super) fn exported(&self) -> Vec<(String, String)> {
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).to_string();
-        let set = self.place.memory.variables();
-        let usual = self.environment().into_iter().filter(|(name, _)| {
-            !matches!(*name, "BASH" | "BASH_VERSION" | "EUID" | "UID" | "HOSTNAME" | "HOSTTYPE" | "MACHTYPE" | "OSTYPE")
-        });
-        let usual = usual.filter(|(name, _)| !set.iter().any(|(known, _)| known == name.as_bytes()));
-        let usual = usual.map(|(name, value)| (name.to_string(), value));
-        usual.chain(set.iter().map(|(name, value)| (text(name), text(value)))).collect()
     }
 
     fn set_words(&mut self, arguments: &[&[u8]], output: &mut Output) {
@@ -293,10 +241,12 @@ impl Run<'_, '_> {
         }
     }
 
-    fn shift(&mut self, output: &mut Output) {
+    fn shift(&mut self, arguments: &[&[u8]], output: &mut Output) {
+        let by = arguments.first().map_or(1, |word| number(word).unwrap_or(1));
+        let by = usize::try_from(by).unwrap_or(1);
         let words = &mut self.place.memory.arguments;
-        if words.len() > 1 {
-            words.remove(1);
+        if words.len() > by {
+            words.drain(1..=by);
         } else {
             output.status = 1;
         }
@@ -317,70 +267,9 @@ impl Run<'_, '_> {
             Err(what) => self.shell.refuse(&format!("{}: {what}", crate::safe_text(file, 200)), output),
         }
     }
-
-    fn command_builtin(&mut self, arguments: &[&[u8]], output: &mut Output) {
-        match arguments {
-            [b"-v" | b"-V", names @ ..] => {
-                let mut is_found = false;
-                for name in names {
-                    if let Some(text) = self.where_is(name) {
-                        is_found = true;
-                        output.say(&format!("{text}\n"));
-                    }
-                }
-                output.status = u32::from(!is_found);
-            }
-            [b"-p", words @ ..] | words => {
-                let words: Vec<Vec<u8>> = words.iter().map(|word| word.to_vec()).collect();
-                self.command(&words, output);
-            }
-        }
-    }
-
-    /// What `command -v` says of a name.
-    fn where_is(&self, name: &[u8]) -> Option<String> {
-        let text = String::from_utf8_lossy(name).to_string();
-        if is_builtin(name) || KEYWORDS.contains(&name) {
-            return Some(text);
-        }
-        super::programs::path_of(&text)
-    }
-
-    fn tell_type(&self, name: &[u8], output: &mut Output) {
-        let text = crate::safe_text(name, 200);
-        if name == b"-t" || name == b"-a" || name == b"-p" {
-            return;
-        }
-        let told = if KEYWORDS.contains(&name) {
-            format!("{text} is a shell keyword\n")
-        } else if is_builtin(name) {
-            format!("{text} is a shell builtin\n")
-        } else if let Some(path) = super::programs::path_of(&text) {
-            format!("{text} is {path}\n")
-        } else {
-            return self.shell.refuse(&format!("type: {text}: not found"), output);
-        };
-        output.say(&told);
-    }
-
-    fn kill(&self, arguments: &[&[u8]], output: &mut Output) {
-        match arguments {
-            [] => {
-                output.status = 2;
-                output.complain("kill: usage: kill [-s sigspec | -n signum | -sigspec] pid | jobspec ... or kill -l [sigspec]\n");
-            }
-            [b"-l", ..] => {}
-            _ => {
-                let pids = arguments.iter().filter_map(|word| core::str::from_utf8(word).ok()?.parse::<u32>().ok());
-                for pid in pids.filter(|pid| !self.shell.has_process(*pid, self.place)) {
-                    self.shell.refuse(&format!("kill: ({pid}) - No such process"), output);
-                }
-            }
-        }
-    }
 }
 
-fn number(word: &[u8]) -> Option<u32> {
+pub(super) fn number(word: &[u8]) -> Option<u32> {
     let number: i64 = core::str::from_utf8(word).ok()?.trim().parse().ok()?;
     u32::try_from(number & 0xff).ok()
 }

@@ -32,7 +32,7 @@ impl Shell<'_> {
             b"mv" | b"cp" | b"ln" | b"install" => self.moves(name, words, place, output),
             b"chmod" | b"chown" | b"chgrp" => self.chmod(name, words, place, output),
             b"chattr" => self.chattr(words, place, output),
-            b"stat" | b"du" | b"file" | b"readlink" | b"realpath" | b"find" | b"lsattr" => self.looks(name, words, place, output),
+            b"stat" | b"du" | b"file" | b"readlink" | b"realpath" | b"lsattr" => self.looks(name, words, place, output),
             b"mktemp" => self.mktemp(words, place, output),
             b"truncate" | b"shred" | b"unlink" => {}
             _ => return false,
@@ -160,6 +160,10 @@ impl Shell<'_> {
             } else if !self.may_take(&path, place) {
                 "Permission denied"
             } else {
+                if options.has(b'v') {
+                    let kind = if self.is_folder(&path, place) { "directory " } else { "" };
+                    output.say(&format!("removed {kind}'{shown}'\n"));
+                }
                 self.take_away(&path, place);
                 continue;
             };
@@ -221,6 +225,9 @@ impl Shell<'_> {
                     break;
                 }
                 place.disk.bring_back(&path);
+                if options.has(b'v') {
+                    output.say(&format!("mkdir: created directory '{shown}'\n"));
+                }
                 place.disk.make(path);
             }
         }
@@ -329,6 +336,13 @@ impl Shell<'_> {
             (None, Some(false)) => before & !0o111,
             (None, None) => before,
         };
+        if name == "chmod" && !is_mode(mode) {
+            let mode = crate::safe_text(mode, 100);
+            return self.fail(
+                &format!("chmod: invalid mode: \u{2018}{mode}\u{2019}\nTry 'chmod --help' for more information.\n"),
+                output,
+            );
+        }
         if name != "chmod" {
             let user = String::from_utf8_lossy(mode).split([':', '.']).next().unwrap_or_default().to_string();
             let is_known = user.is_empty()
@@ -367,19 +381,12 @@ impl Shell<'_> {
     /// Programs that look at a file without reading it: they say what is not there, and little of the rest.
     fn looks(&self, name: &[u8], words: &[&[u8]], place: &Place, output: &mut Output) {
         let name = String::from_utf8_lossy(name).to_string();
-        let is_find = name == "find";
-        let end = if is_find {
-            words[1..].iter().position(|word| word.starts_with(b"-")).map_or(words.len(), |at| at + 1)
-        } else {
-            words.len()
-        };
-        for word in words[1..end].iter().filter(|word| !word.starts_with(b"-")) {
+        for word in words[1..].iter().filter(|word| !word.starts_with(b"-")) {
             let Named { shown, path } = self.named(word, place);
             if self.is_path_there(&path, place) {
                 match name.as_str() {
                     "file" => output.say(&format!("{shown}: {}\n", self.kind(word, &path, place))),
                     "realpath" => output.say(&format!("{path}\n")),
-                    "find" if !self.is_folder(&path, place) => output.say(&format!("{shown}\n")),
                     "du" => output.say(&format!("4\t{shown}\n")),
                     _ => {}
                 }
@@ -390,7 +397,6 @@ impl Shell<'_> {
                 "realpath" => output.say(&format!("{path}\n")),
                 "file" => output.say(&format!("{shown}: cannot open `{shown}' ({MISSING})\n")),
                 "stat" => self.fail(&format!("stat: cannot statx '{shown}': {MISSING}\n"), output),
-                "find" => self.fail(&format!("find: \u{2018}{shown}\u{2019}: {MISSING}\n"), output),
                 "lsattr" => self.fail(&format!("lsattr: {MISSING} while trying to stat {shown}\n"), output),
                 _ => self.fail(&format!("{name}: cannot access '{shown}': {MISSING}\n"), output),
             }
@@ -412,4 +418,14 @@ impl Shell<'_> {
             _ => "data",
         }
     }
+}
+
+/// Whether `chmod` takes it for a mode.
+fn is_mode(mode: &[u8]) -> bool {
+    let is_part = |part: &[u8]| {
+        let who = part.iter().take_while(|byte| b"ugoa".contains(byte)).count();
+        matches!(part.get(who), Some(b'+' | b'-' | b'=')) && part[who..].iter().all(|byte| b"+-=rwxXstugo".contains(byte))
+    };
+    !mode.is_empty() && mode.len() <= 5 && mode.iter().all(|byte| matches!(byte, b'0'..=b'7'))
+        || mode.split(|byte| *byte == b',').all(is_part)
 }

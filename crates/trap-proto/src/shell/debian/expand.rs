@@ -3,11 +3,12 @@
 use super::{
     INNER_BYTES_MAX, Output, Reads,
     glob::{Ends, Glob},
+    memory::BETWEEN,
     run::{Leaving, Run},
 };
 use crate::shell::{
     arithmetic,
-    syntax::{Part, Word, name_bytes},
+    syntax::{Part, Word},
 };
 use alloc::{
     format,
@@ -18,8 +19,9 @@ use alloc::{
 /// What one word may grow to, in bytes, and how many it may fall into.
 const WORD_BYTES_MAX: usize = INNER_BYTES_MAX;
 const FIELDS_MAX: usize = 512;
-/// Values inside of sums that are looked up.
-const SUM_VALUES_MAX: usize = 16;
+/// A byte of a sum is as dear as so many that are copied, and so many are shown of one that is none.
+const SUM_BYTES_DEAR: usize = 4;
+const SUM_SHOWN_BYTES_MAX: usize = 200;
 
 /// A word that is being put together.
 #[derive(Default)]
@@ -49,33 +51,44 @@ impl Field {
     }
 }
 
+impl arithmetic::Names for Run<'_, '_> {
+    fn get(&mut self, name: &[u8]) -> Vec<u8> {
+        self.value(name).unwrap_or_default()
+    }
+
+    fn set(&mut self, name: &[u8], value: i64) {
+        self.place.memory.set(name, value.to_string().as_bytes());
+    }
+}
+
 impl Run<'_, '_> {
     /// The words of a command.
     pub(super) fn fields(&mut self, words: &[Word], output: &mut Output) -> Vec<Vec<u8>> {
         let mut fields = Vec::new();
         for word in words {
-            let bytes: usize = fields.iter().map(Vec::len).sum();
-            if self.leaving.is_some() || fields.len() >= FIELDS_MAX || bytes > INNER_BYTES_MAX || !self.shell.work.take(1) {
-                break;
+            for word in super::braces::expanded(word, &self.shell.work) {
+                let bytes: usize = fields.iter().map(Vec::len).sum();
+                let is_full = fields.len() >= FIELDS_MAX || bytes > INNER_BYTES_MAX;
+                if self.leaving.is_some() || is_full || !self.shell.work.take_bytes(super::braces::bytes(&word)) {
+                    break;
+                }
+                self.word_fields(&word, &mut fields, output);
             }
-            self.word_fields(word, &mut fields, output);
         }
         fields.truncate(FIELDS_MAX);
         fields
     }
 
     fn word_fields(&mut self, word: &Word, fields: &mut Vec<Vec<u8>>, output: &mut Output) {
-        for braced in braces(word) {
-            let mut done = Vec::new();
-            let mut field = None;
-            for (at, part) in braced.iter().enumerate() {
-                self.part(part, at == 0, &mut field, &mut done, output);
-            }
-            done.extend(field);
-            for field in done {
-                let found = if field.is_pattern { self.matching(&field.pattern) } else { Vec::new() };
-                if found.is_empty() { fields.push(field.text) } else { fields.extend(found) }
-            }
+        let mut done = Vec::new();
+        let mut field = None;
+        for (at, part) in word.iter().enumerate() {
+            self.part(part, at == 0, &mut field, &mut done, output);
+        }
+        done.extend(field);
+        for field in done {
+            let found = if field.is_pattern { self.matching(&field.pattern) } else { Vec::new() };
+            if found.is_empty() { fields.push(field.text) } else { fields.extend(found) }
         }
     }
 
@@ -90,9 +103,9 @@ impl Run<'_, '_> {
                 field.get_or_insert_default().extend(text, true);
                 return;
             }
-            Part::Value { name, change: None, is_quoted: true } if name == b"@" => {
-                let words = self.place.memory.arguments.clone();
-                for (at, word) in words.iter().skip(1).enumerate() {
+            Part::Value { name, change: None, is_quoted: true } if name == b"@" || name.ends_with(b"[@]") => {
+                let words = self.elements(name);
+                for (at, word) in words.iter().enumerate() {
                     if at > 0 {
                         done.extend(field.take());
                     }
@@ -103,6 +116,7 @@ impl Run<'_, '_> {
             Part::Value { is_quoted, .. } | Part::Output { is_quoted, .. } | Part::Sum { is_quoted, .. } => {
                 (self.value_of(part, output), *is_quoted)
             }
+            Part::File { text, is_written } => (self.file_of(text, *is_written, output), true),
         };
         if !self.shell.work.take_bytes(value.len()) {
             return;
@@ -133,6 +147,9 @@ impl Run<'_, '_> {
 
     fn put_together(&mut self, word: &Word, output: &mut Output) -> Field {
         let mut field = Field::default();
+        if !self.shell.work.take(super::braces::bytes(word) / super::work::STEP_BYTES) {
+            return field;
+        }
         for (at, part) in word.iter().enumerate() {
             match part {
                 Part::Plain(text) if at == 0 => {
@@ -146,6 +163,10 @@ impl Run<'_, '_> {
                     if self.shell.work.take_bytes(value.len()) {
                         field.extend(&value, *is_quoted);
                     }
+                }
+                Part::File { text, is_written } => {
+                    let path = self.file_of(text, *is_written, output);
+                    field.extend(&path, true);
                 }
             }
         }
@@ -162,11 +183,23 @@ impl Run<'_, '_> {
     fn value_of(&mut self, part: &Part, output: &mut Output) -> Vec<u8> {
         match part {
             Part::Plain(text) | Part::Quoted(text) => text.clone(),
+            Part::File { .. } => Vec::new(),
             Part::Output { text, .. } => self.printed(text, output),
             Part::Sum { text, .. } => self.sum(text, output).unwrap_or_default().to_string().into_bytes(),
             Part::Value { name, change, .. } => {
                 let value = self.value(name);
                 match change {
+                    Some((b"bad", word)) => {
+                        let shown = crate::safe_text(&self.whole(word, output), SUM_SHOWN_BYTES_MAX);
+                        self.shell.refuse(&format!("${{{shown}}}: bad substitution"), output);
+                        self.leaving = Some(Leaving::Broken(1));
+                        Vec::new()
+                    }
+                    Some((b"length", _))
+                        if name.ends_with(b"[@]") || name.ends_with(b"[*]") || matches!(name.as_slice(), b"@" | b"*") =>
+                    {
+                        self.elements(name).len().to_string().into_bytes()
+                    }
                     None => value.unwrap_or_default(),
                     Some((change, word)) => self.changed(name, value, change, word, output),
                 }
@@ -191,33 +224,28 @@ impl Run<'_, '_> {
 
     /// The value of a sum; `None`, and a complaint, if it is none.
     pub(super) fn sum(&mut self, text: &[u8], output: &mut Output) -> Option<i64> {
+        self.sum_of(text, "", output)
+    }
+
+    /// The same for `let`, which is named in what it complains of.
+    pub(super) fn sum_of(&mut self, text: &[u8], whose: &str, output: &mut Output) -> Option<i64> {
         let word = crate::shell::syntax::between_quotes(text);
         let text = self.whole(&word, output);
-        let (mut numbers, mut rest, mut looked) = (Vec::new(), text.as_slice(), 0);
-        // `a=b` and the like are left to `let`.
-        while let [first, behind @ ..] = rest {
-            let length = name_bytes(rest);
-            let is_number = numbers.last().is_some_and(u8::is_ascii_alphanumeric);
-            if length > 0 && !is_number && looked < SUM_VALUES_MAX {
-                looked += 1;
-                let value = self.value(&rest[..length]).unwrap_or_default();
-                numbers.extend_from_slice(if value.is_empty() { b"0" } else { &value });
-                rest = &rest[length..];
-            } else {
-                numbers.push(*first);
-                rest = behind;
+        if !self.shell.work.take_bytes(text.len() * SUM_BYTES_DEAR) {
+            return None;
+        }
+        match arithmetic::evaluate(&text, self) {
+            Ok(value) => Some(value),
+            Err(wrong) => {
+                let shown = |text: &[u8]| crate::safe_text(text.trim_ascii_start(), SUM_SHOWN_BYTES_MAX);
+                let text = format!("{whose}{}: {} (error token is \"{}\")", shown(&text), wrong.what, shown(&wrong.token));
+                self.shell.refuse(&text, output);
+                if whose.is_empty() {
+                    self.leaving = Some(Leaving::Broken(1));
+                }
+                None
             }
         }
-        if text.trim_ascii().is_empty() {
-            return Some(0);
-        }
-        let value = arithmetic::value(&numbers);
-        if value.is_none() {
-            let shown = String::from_utf8_lossy(text.trim_ascii());
-            self.shell.refuse(&format!("{shown}: syntax error: operand expected (error token is \"{shown}\")"), output);
-            self.leaving = Some(Leaving::Exit(1));
-        }
-        value
     }
 
     fn changed(&mut self, name: &[u8], value: Option<Vec<u8>>, change: &[u8], word: &Word, output: &mut Output) -> Vec<u8> {
@@ -237,12 +265,21 @@ impl Run<'_, '_> {
                 let what = self.whole(word, output);
                 let name = String::from_utf8_lossy(name).to_string();
                 self.shell.refuse(&format!("{name}: {}", String::from_utf8_lossy(&what)), output);
-                self.leaving = Some(Leaving::Exit(127));
+                self.leaving = Some(Leaving::Broken(127));
                 value
             }
             b"#" | b"##" | b"%" | b"%%" => {
                 let pattern = self.pattern(word, output);
                 self.stripped(&value, change, &pattern).to_vec()
+            }
+            b"indirect" => self.value(&value).unwrap_or_default(),
+            b"^^" => value.to_ascii_uppercase(),
+            b",," => value.to_ascii_lowercase(),
+            b"^" | b"," => {
+                let mut value = value;
+                let first = value.iter_mut().take(1);
+                first.for_each(|byte| if change == b"^" { byte.make_ascii_uppercase() } else { byte.make_ascii_lowercase() });
+                value
             }
             b"/" | b"//" => {
                 let whole = self.whole(word, output);
@@ -250,13 +287,29 @@ impl Run<'_, '_> {
                     Some(at) => (&whole[..at], &whole[at + 1..]),
                     None => (whole.as_slice(), &b""[..]),
                 };
-                replaced(&value, from, to, change == b"//")
+                let ends = match from {
+                    [b'#', from @ ..] => value.strip_prefix(from).map(|rest| [to, rest].concat()),
+                    [b'%', from @ ..] => value.strip_suffix(from).map(|rest| [rest, to].concat()),
+                    from => return replaced(&value, from, to, change == b"//"),
+                };
+                ends.unwrap_or(value)
             }
             b":" => {
-                let whole = String::from_utf8_lossy(&self.whole(word, output)).to_string();
-                let (from, length) = whole.split_once(':').unwrap_or((&whole, "9999"));
-                let number = |text: &str| text.trim().parse::<usize>().unwrap_or(0);
-                value.into_iter().skip(number(from)).take(number(length)).collect()
+                let whole = self.whole(word, output);
+                let (from, length) = match memchr::memchr(b':', &whole) {
+                    Some(at) => (&whole[..at], Some(&whole[at + 1..])),
+                    None => (whole.as_slice(), None),
+                };
+                let bytes = i64::try_from(value.len()).unwrap_or(i64::MAX);
+                let from = self.sum(from, output).unwrap_or(0);
+                let from = if from < 0 { bytes + from.max(-bytes - 1) } else { from };
+                if !(0..=bytes).contains(&from) {
+                    return Vec::new();
+                }
+                let length = length.map_or(Some(bytes), |length| self.sum(length, output)).unwrap_or(0);
+                let to = if length < 0 { bytes.saturating_add(length) } else { from.saturating_add(length).min(bytes) };
+                let at = |at: i64| usize::try_from(at).unwrap_or(0);
+                value.get(at(from)..at(to)).unwrap_or_default().to_vec()
             }
             _ => value,
         }
@@ -276,12 +329,16 @@ impl Run<'_, '_> {
     /// `$name`; `None` if there is none.
     pub(super) fn value(&mut self, name: &[u8]) -> Option<Vec<u8>> {
         let shell = self.shell;
+        if name.ends_with(b"]") && memchr::memchr(b'[', name).is_some() {
+            return self.element(name);
+        }
         let memory = &mut self.place.memory;
         if let Some(value) = memory.variable(name) {
-            return Some(value.to_vec());
+            return value.split(|byte| *byte == BETWEEN).next().map(<[u8]>::to_vec);
         }
         let text = match name {
             b"?" => memory.status.to_string(),
+            b"IFS" => " \t\n".into(),
             b"$" | b"BASHPID" => shell.own_pid(self.place).to_string(),
             b"PPID" => (shell.own_pid(self.place) - 1).to_string(),
             b"!" => shell.newest_pid().to_string(),
@@ -364,43 +421,6 @@ impl Run<'_, '_> {
         let found = names.into_iter().filter(|name| shows(name) && glob.fits(name.as_bytes(), &self.shell.work));
         found.map(|name| [folder, name.as_bytes()].concat()).collect()
     }
-}
-
-/// A word with `{a,b}` in its plain parts, as several; the first such is looked at.
-fn braces(word: &Word) -> Vec<Word> {
-    let found = word.iter().enumerate().find_map(|(at, part)| {
-        let Part::Plain(text) = part else { return None };
-        let open = memchr::memchr(b'{', text)?;
-        let end = open + memchr::memchr(b'}', &text[open..])?;
-        let inside = &text[open + 1..end];
-        (memchr::memchr(b',', inside).is_some() || memchr::memmem::find(inside, b"..").is_some()).then_some((at, open, end))
-    });
-    let Some((at, open, end)) = found else { return alloc::vec![word.clone()] };
-    let Part::Plain(text) = &word[at] else { return alloc::vec![word.clone()] };
-    let inside = &text[open + 1..end];
-    let choices: Vec<Vec<u8>> = match range(inside) {
-        Some(range) => range,
-        None if memchr::memchr(b',', inside).is_some() => inside.split(|byte| *byte == b',').map(<[u8]>::to_vec).collect(),
-        None => return alloc::vec![word.clone()],
-    };
-    let one = |choice: &Vec<u8>| {
-        let mut new = word.clone();
-        new[at] = Part::Plain([&text[..open], choice, &text[end + 1..]].concat());
-        new
-    };
-    choices.iter().take(FIELDS_MAX).map(one).collect()
-}
-
-/// `1..9`.
-fn range(inside: &[u8]) -> Option<Vec<Vec<u8>>> {
-    let (from, to) = core::str::from_utf8(inside).ok()?.split_once("..")?;
-    let (from, to): (i32, i32) = (from.parse().ok()?, to.parse().ok()?);
-    let text = |number: i32| number.to_string().into_bytes();
-    Some(if from <= to {
-        (from..=to).take(FIELDS_MAX).map(text).collect()
-    } else {
-        (to..=from).rev().take(FIELDS_MAX).map(text).collect()
-    })
 }
 
 fn replaced(value: &[u8], from: &[u8], to: &[u8], all: bool) -> Vec<u8> {

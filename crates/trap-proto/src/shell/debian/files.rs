@@ -264,6 +264,9 @@ impl Shell<'_> {
     pub(super) fn cd(&self, arguments: &[&[u8]], place: &mut Place, output: &mut Output) {
         let home = self.home();
         let target = match arguments {
+            [_, _, ..] if arguments[0] != b"--" && self.voice.get() != Voice::Dash => {
+                return self.refuse("cd: too many arguments", output);
+            }
             [] => Some(home.clone()),
             [b"-"] => match place.before() {
                 Some(before) => {
@@ -373,6 +376,47 @@ impl Shell<'_> {
             return Vec::new();
         }
         self.rows(path, place, false).into_iter().map(|row| plain(&row.name).to_string()).collect()
+    }
+
+    /// The same without what is dear of each: who it belongs to and when it was changed.
+    pub(super) fn bare_names(&self, path: &str, place: &Place) -> Vec<String> {
+        if !self.is_folder(path, place) || is_within(path, "/root") && !self.is_root() {
+            return Vec::new();
+        }
+        let home = self.home();
+        let own = |names: &[&str]| names.iter().map(ToString::to_string).collect();
+        let mut names: Vec<String> = if path == home {
+            match self.is_root() {
+                true => own(&[".bash_history", ".bashrc", ".profile", ".ssh"]),
+                false => own(&[".bash_history", ".bash_logout", ".bashrc", ".profile", ".ssh"]),
+            }
+        } else if path == "/home" && !self.is_root() {
+            own(&[self.user()])
+        } else if path == format!("{home}/.ssh") && self.is_root() {
+            own(&["authorized_keys"])
+        } else if let Some((_, entries)) = FOLDERS.iter().find(|(folder, _)| *folder == path) {
+            entries.iter().map(|entry| plain(entry.0).to_string()).collect()
+        } else {
+            match path {
+                "/bin" | "/usr/bin" => super::programs::names().collect(),
+                "/sbin" | "/usr/sbin" => super::programs::system_names().collect(),
+                _ => Vec::new(),
+            }
+        };
+        names.extend(self.served(path).iter().map(|(name, ..)| (*name).to_string()));
+        let inside = |name: &str| format!("{}/{name}", path.trim_end_matches('/'));
+        names.retain(|name| !place.disk.is_gone(&inside(name)) && place.disk.file(&inside(name)).is_none());
+        names.extend(place.disk.files_in(path).map(|(name, _)| name.to_string()));
+        names.extend(place.disk.made_in(path).map(|(name, _)| name.to_string()));
+        names.sort_unstable();
+        names.dedup();
+        let _ = self.work.take(1 + names.len());
+        names
+    }
+
+    /// Whether a folder lists it as a link to something else.
+    pub(super) fn is_link(&self, path: &str) -> bool {
+        self.entry(path).is_some_and(|entry| entry.1.starts_with('l'))
     }
 
     pub(super) fn is_folder(&self, path: &str, place: &Place) -> bool {

@@ -2,7 +2,6 @@
 
 use super::{
     Output,
-    expand::is_named,
     options::{Known, Options},
     regex::{Kind, PATTERN_BYTES_MAX, Regex, Syntax, Tool, Walk, Wants, Wrong},
     run::Run,
@@ -46,11 +45,6 @@ const GREP: Known = Known {
     ],
     wrong: 2,
 };
-
-/// What an octet of a set of `tr` costs, in octets that are looked at: most if it is a class.
-const SET_COSTS: usize = 16;
-/// Octets of a set of `tr`; those behind them are in none.
-const SET_BYTES_MAX: usize = 4_096;
 
 impl Run<'_, '_> {
     pub(super) fn grep(&mut self, name: &[u8], words: &[&[u8]], output: &mut Output) {
@@ -154,7 +148,7 @@ impl Run<'_, '_> {
                 self.only(line, at, walk, prefix, options, output);
                 continue;
             }
-            let (from, to) = (at.saturating_sub(before).max(shown_to), (at + after + 1).min(all.len()));
+            let (from, to) = (at.saturating_sub(before).max(shown_to), at.saturating_add(after).saturating_add(1).min(all.len()));
             for (number, line) in all.iter().enumerate().take(to).skip(from) {
                 output.say(prefix);
                 if options.has(b'n') {
@@ -181,84 +175,6 @@ impl Run<'_, '_> {
                 output.out.extend(line[found.start..found.end].iter().chain(b"\n"));
             }
             from = found.end + usize::from(found.end == found.start);
-        }
-    }
-
-    pub(super) fn cut(&mut self, words: &[&[u8]], output: &mut Output) {
-        let known = Known {
-            letters: "d:f:c:b:sn",
-            long: &[("delimiter", b'd'), ("fields", b'f'), ("characters", b'c'), ("bytes", b'b'), ("only-delimited", b's')],
-            wrong: 1,
-        };
-        let Some(options) = Options::read(words, &known, output) else { return };
-        let wanted = options.value(b'f').or_else(|| options.value(b'c')).or_else(|| options.value(b'b'));
-        let Some(ranges) = wanted.map(ranges).filter(|ranges| !ranges.is_empty()) else {
-            output.status = 1;
-            return output.complain(
-                "cut: you must specify a list of bytes, characters, or fields\nTry 'cut --help' for more information.\n",
-            );
-        };
-        let Some(given) = self.given(&options.words, "cut: ", "", output) else { return };
-        // Each octet or part may be held against each range.
-        let bytes: usize = given.iter().map(|(_, content)| content.bytes.len()).sum();
-        if !self.shell.work.take_bytes(bytes.saturating_mul(ranges.len())) {
-            return;
-        }
-        let between = options.value(b'd').and_then(|word| word.first()).copied().unwrap_or(b'\t');
-        let takes = |at: usize| ranges.iter().any(|(from, to)| (*from..=*to).contains(&(at + 1)));
-        for line in given.iter().flat_map(|(_, content)| lines(&content.bytes)) {
-            if options.value(b'f').is_none() {
-                output.out.extend(line.iter().enumerate().filter(|(at, _)| takes(*at)).map(|(_, byte)| *byte).chain([b'\n']));
-                continue;
-            }
-            if memchr::memchr(between, line).is_none() {
-                if !options.has(b's') {
-                    output.out.extend(line.iter().chain(b"\n"));
-                }
-                continue;
-            }
-            let parts = line.split(|byte| *byte == between).enumerate().filter(|(at, _)| takes(*at));
-            let parts: Vec<&[u8]> = parts.map(|(_, part)| part).collect();
-            output.out.extend(parts.join(&between).iter().chain(b"\n"));
-        }
-    }
-
-    pub(super) fn tr(&mut self, words: &[&[u8]], output: &mut Output) {
-        let known =
-            Known { letters: "dscCt", long: &[("delete", b'd'), ("squeeze-repeats", b's'), ("complement", b'c')], wrong: 1 };
-        let Some(options) = Options::read(words, &known, output) else { return };
-        let Some(from) = options.words.first() else {
-            output.status = 1;
-            return output.complain("tr: missing operand\nTry 'tr --help' for more information.\n");
-        };
-        let Some((bytes, beyond)) = self.read_all(super::Reads::File) else { return };
-        output.beyond += beyond;
-        let sets = options.words.iter().take(2);
-        if !sets.clone().all(|word| self.shell.work.take_bytes(SET_COSTS * word.len())) {
-            return;
-        }
-        let mut from = set(from);
-        if options.has(b'c') || options.has(b'C') {
-            from = (0..=u8::MAX).filter(|byte| !from.contains(byte)).collect();
-        }
-        let to = options.words.get(1).map(|word| set(word)).unwrap_or_default();
-        let places = places(&from);
-        let squeezed = if options.words.len() > 1 { self::places(&to) } else { places };
-        let mut before = None;
-        for byte in bytes {
-            let place = places[usize::from(byte)];
-            if options.has(b'd') && place.is_some() {
-                continue;
-            }
-            let new = match place {
-                Some(at) if !options.has(b'd') && !to.is_empty() => to[at.min(to.len() - 1)],
-                _ => byte,
-            };
-            if options.has(b's') && before == Some(new) && squeezed[usize::from(new)].is_some() {
-                continue;
-            }
-            before = Some(new);
-            output.out.push(new);
         }
     }
 
@@ -352,55 +268,4 @@ fn amount(text: &[u8]) -> i64 {
         .take_while(|byte| byte.is_ascii_digit())
         .fold((0_i64, 100), |(sum, unit), digit| (sum + i64::from(digit - b'0') * unit, unit / 10));
     sign * (whole * 1_000 + part.0)
-}
-
-/// `1,3-5,7-`.
-fn ranges(word: &[u8]) -> Vec<(usize, usize)> {
-    let number = |text: &str| text.parse::<usize>().ok();
-    let text = String::from_utf8_lossy(word).to_string();
-    let range = |part: &str| match part.split_once('-') {
-        Some((from, to)) => {
-            Some((if from.is_empty() { 1 } else { number(from)? }, if to.is_empty() { usize::MAX } else { number(to)? }))
-        }
-        None => number(part).map(|one| (one, one)),
-    };
-    text.split(',').filter_map(range).collect()
-}
-
-/// Where each octet stands in a set last.
-fn places(set: &[u8]) -> [Option<usize>; 256] {
-    let mut places = [None; 256];
-    set.iter().enumerate().for_each(|(at, byte)| places[usize::from(*byte)] = Some(at));
-    places
-}
-
-/// The bytes of a set of `tr`, the first [`SET_BYTES_MAX`] and what else one class has.
-fn set(word: &[u8]) -> Vec<u8> {
-    let mut plain = Vec::new();
-    let _ = crate::shell::echo::unescape(word, crate::shell::echo::Escapes::Quoted, &mut plain);
-    let (mut all, mut rest) = (Vec::new(), plain.as_slice());
-    let last_end = memchr::memmem::rfind(&plain, b":]").unwrap_or(0);
-    loop {
-        let may_be_named = plain.len() - rest.len() < last_end;
-        let named = rest.strip_prefix(b"[:").filter(|_| may_be_named);
-        let named = named.and_then(|rest| Some((rest, memchr::memmem::find(rest, b":]")?)));
-        if all.len() >= SET_BYTES_MAX {
-            return all;
-        }
-        rest = match (rest, named) {
-            ([], _) => return all,
-            (_, Some((inside, end))) => {
-                all.extend((0..=u8::MAX).filter(|byte| is_named(&inside[..end], *byte)));
-                &inside[end + 2..]
-            }
-            ([from, b'-', to, behind @ ..], _) if from <= to => {
-                all.extend(*from..=*to);
-                behind
-            }
-            ([one, behind @ ..], _) => {
-                all.push(*one);
-                behind
-            }
-        };
-    }
 }

@@ -14,6 +14,9 @@ use alloc::{
 
 /// Files older than this are shown with their year, in seconds: half of a year as coreutils counts it.
 const RECENT_SECONDS: u64 = 31_556_952 / 2;
+/// Columns where nobody says how many there are, and folders inside of folders that wait to be listed.
+const COLUMNS_USUAL: usize = 80;
+const FOLDERS_MAX: usize = 256;
 const LS: Known = Known {
     letters: "lahdAtrSR1FinosgpmCxXkcuZUGNqQ",
     long: &[
@@ -35,7 +38,8 @@ impl Shell<'_> {
         if options.words.is_empty() {
             options.words.push(b".");
         }
-        let several = options.words.len() > 1 || options.has(b'R');
+        let is_deep = options.has(b'R');
+        let several = options.words.len() > 1 || is_deep;
         let (mut alone, mut folders) = (Vec::new(), Vec::new());
         for word in &options.words {
             if !self.work.take(ROW_STEPS) {
@@ -54,10 +58,11 @@ impl Shell<'_> {
                 output.status = 2;
             }
         }
+        let mut is_first = alone.is_empty();
         self.put_rows(alone, &options, false, place, output);
-        let mut is_first = output.out.is_empty();
-        for (shown, path) in folders {
-            if self.work.is_done() {
+        folders.reverse();
+        while let Some((shown, path)) = folders.pop() {
+            if self.work.is_done() || output.is_full() {
                 return;
             }
             if is_within(&path, "/root") && !self.is_root() {
@@ -73,6 +78,11 @@ impl Shell<'_> {
             if !options.has(b'a') && !options.has(b'A') {
                 rows.retain(|row| !row.name.starts_with('.'));
             }
+            if is_deep && folders.len() < FOLDERS_MAX {
+                let inner = rows.iter().rev().filter(|row| row.rights.starts_with('d') && row.name != "." && row.name != "..");
+                let under = |folder: &str, name: &str| format!("{}/{name}", folder.trim_end_matches('/'));
+                folders.extend(inner.map(|row| (under(&shown, &row.name), under(&path, &row.name))));
+            }
             self.put_rows(rows, &options, true, place, output);
         }
     }
@@ -86,10 +96,26 @@ impl Shell<'_> {
         if options.has(b'r') {
             rows.reverse();
         }
+        if options.has(b'F') || options.has(b'p') {
+            for row in &mut rows {
+                let mark = match row.rights.as_bytes().first() {
+                    Some(b'd') => "/",
+                    Some(b'-') if options.has(b'F') && row.rights.contains('x') => "*",
+                    _ => "",
+                };
+                row.name += mark;
+            }
+        }
+        if options.has(b'm') && !options.has(b'l') && !rows.is_empty() {
+            let all: Vec<&str> = rows.iter().map(|row| plain(&row.name)).collect();
+            return output.say(&format!("{}\n", all.join(", ")));
+        }
         let text = if options.has(b'l') || options.has(b'n') || options.has(b'o') || options.has(b'g') {
             self.long(&rows, is_content, options.has(b'h'))
         } else {
-            names(&rows, place.columns().filter(|_| output.screen && !options.has(b'1')))
+            let columns = place.columns().filter(|_| output.screen && !options.has(b'1'));
+            let across = options.has(b'C') || options.has(b'x');
+            names(&rows, columns.or(across.then_some(COLUMNS_USUAL)))
         };
         output.say(&text);
     }

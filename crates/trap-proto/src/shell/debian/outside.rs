@@ -1,9 +1,6 @@
 //! What bash starts: shells, programs that start others, files that somebody brought.
 
-use super::{
-    NOT_FOUND, Output, Reads, Voice, programs,
-    run::{Run, Source},
-};
+use super::{NOT_FOUND, Output, Reads, Voice, programs, run::Run};
 use alloc::{
     format,
     string::{String, ToString},
@@ -13,9 +10,6 @@ use alloc::{
 const CANNOT_RUN: u32 = 126;
 /// Steps for a name that stands for no program: every table was looked through.
 const UNKNOWN_STEPS: usize = 128;
-/// Words that `xargs` gives to a command, and how often it starts one.
-const XARGS_WORDS_MAX: usize = 128;
-const XARGS_RUNS_MAX: usize = 64;
 /// Lines of `yes` and numbers of `seq` that are printed.
 const LINES_MAX: u64 = 4_096;
 /// What a busybox of Debian can do, as far as it is listed.
@@ -160,11 +154,14 @@ impl Run<'_, '_> {
             }
             b"busybox" => self.busybox(arguments, output),
             b"xargs" => self.xargs(arguments, output),
+            b"find" => self.find(words, output),
+            b"crontab" => self.crontab(arguments, output),
             b"seq" | b"yes" => self.counted(name, arguments, output),
             b"which" => self.which(arguments, output),
             b"expr" => self.expr(arguments, output),
-            b"tar" | b"gzip" | b"gunzip" | b"unzip" | b"bzip2" | b"xz" | b"cpio" | b"xxd" | b"od" | b"hexdump" | b"openssl"
-            | b"chpasswd" | b"python3" | b"perl" => self.unpack(name, arguments, output),
+            b"tar" | b"gzip" | b"gunzip" | b"unzip" | b"bzip2" | b"xz" | b"cpio" | b"chpasswd" | b"python3" | b"perl" => {
+                self.unpack(name, arguments, output);
+            }
             b"scp" => self.scp(arguments, output),
             b"echo" | b"printf" | b"test" | b"[" | b"pwd" | b"true" | b"false" | b"kill" => {
                 let words: Vec<&[u8]> = [&[name], arguments].concat();
@@ -224,7 +221,7 @@ impl Run<'_, '_> {
     fn other_shell(&mut self, name: &[u8], arguments: &[&[u8]], output: &mut Output) {
         let is_dash = matches!(name, b"sh" | b"dash");
         let voice = if is_dash { Voice::Dash } else { Voice::Inner };
-        let mut rest = arguments;
+        let (mut rest, mut given) = (arguments, None);
         let mut is_command = false;
         while let [option, behind @ ..] = rest
             && option.len() > 1
@@ -239,6 +236,7 @@ impl Run<'_, '_> {
                 return output.say("GNU bash, version 5.2.37(1)-release (x86_64-pc-linux-gnu)\nCopyright (C) 2022 Free Software Foundation, Inc.\nLicense GPLv3+: GNU GPL version 3 or later <http://gnu.org/licenses/gpl.html>\n\nThis is free software; you are free to change and redistribute it.\nThere is NO WARRANTY, to the extent permitted by law.\n");
             }
             if *option == b"-s" {
+                given = Some(rest);
                 rest = &[];
             }
         }
@@ -272,8 +270,12 @@ impl Run<'_, '_> {
                 None => return,
             },
         };
-        let words: Vec<Vec<u8>> =
-            if rest.is_empty() { alloc::vec![name.to_vec()] } else { rest.iter().map(|word| word.to_vec()).collect() };
+        let own: Vec<&[u8]> = match given {
+            Some(given) => core::iter::once(name).chain(given.iter().copied()).collect(),
+            None if rest.is_empty() => alloc::vec![name],
+            None => rest.to_vec(),
+        };
+        let words: Vec<Vec<u8>> = own.iter().map(|word| word.to_vec()).collect();
         if !text.starts_with(b"\x7fELF") {
             self.program_text(&text, voice, &words, output);
             output.status = self.place.memory.status;
@@ -282,14 +284,7 @@ impl Run<'_, '_> {
 
     /// Programs that start others.
     fn starts(&mut self, name: &[u8], words: &[&[u8]], output: &mut Output) {
-        let takes_value: &[u8] = match name {
-            b"sudo" => b"ugphCrtTD",
-            b"nice" | b"ionice" => b"ncp",
-            b"env" => b"uCS",
-            b"timeout" => b"sk",
-            b"stdbuf" => b"ioe",
-            _ => b"",
-        };
+        let takes_value = takes_value(name);
         let mut rest = &words[1..];
         while let [word, behind @ ..] = rest
             && word.len() > 1
@@ -312,10 +307,13 @@ impl Run<'_, '_> {
             }
             return;
         }
+        let (variables, exported) = (self.place.memory.variables().to_vec(), self.place.memory.exported().to_vec());
         while let [word, behind @ ..] = rest
             && matches!(name, b"env" | b"sudo")
-            && memchr::memchr(b'=', word).is_some_and(|at| at > 0)
+            && let Some(at) = memchr::memchr(b'=', word).filter(|at| *at > 0)
         {
+            self.place.memory.set(&word[..at], &word[at + 1..]);
+            self.place.memory.export(&word[..at]);
             rest = behind;
         }
         if rest.is_empty() {
@@ -342,6 +340,10 @@ impl Run<'_, '_> {
         }
         let words: Vec<Vec<u8>> = rest.iter().map(|word| word.to_vec()).collect();
         self.command(&words, output);
+        if matches!(name, b"env" | b"sudo") {
+            self.place.memory.restore(variables);
+            self.place.memory.restore_exported(exported);
+        }
         if name == b"time" {
             output.complain("\nreal\t0m0.002s\nuser\t0m0.001s\nsys\t0m0.001s\n");
         }
@@ -371,63 +373,6 @@ impl Run<'_, '_> {
                 output.complain(&format!("{}: applet not found\n", crate::safe_text(name, 200)));
             }
         }
-    }
-
-    fn xargs(&mut self, arguments: &[&[u8]], output: &mut Output) {
-        let (mut rest, mut at_once, mut mark) = (arguments, XARGS_WORDS_MAX, None);
-        while let [option, behind @ ..] = rest
-            && option.len() > 1
-            && option[0] == b'-'
-        {
-            rest = behind;
-            let mut value = || match option.get(2..) {
-                Some(value) if !value.is_empty() => Some(value),
-                _ => {
-                    let (value, behind) = rest.split_first()?;
-                    rest = behind;
-                    Some(*value)
-                }
-            };
-            match option[1] {
-                b'n' | b'L' => at_once = value().and_then(super::options::number).unwrap_or(1).clamp(1, XARGS_WORDS_MAX),
-                b'I' => mark = value().map(<[u8]>::to_vec),
-                b'i' => mark = Some(b"{}".to_vec()),
-                b'P' | b'd' | b'E' | b's' => drop(value()),
-                _ => {}
-            }
-        }
-        let Some((bytes, _)) = self.read_all(Reads::File) else { return };
-        let command: Vec<Vec<u8>> =
-            if rest.is_empty() { alloc::vec![b"echo".to_vec()] } else { rest.iter().map(|word| word.to_vec()).collect() };
-        let given: Vec<&[u8]> = match &mark {
-            Some(_) => super::lines::lines(&bytes).map(<[u8]>::trim_ascii).filter(|line| !line.is_empty()).collect(),
-            None => bytes.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()).collect(),
-        };
-        let (before, mut failed) = (core::mem::replace(&mut self.input, Source::Nothing), false);
-        let at_once = if mark.is_some() { 1 } else { at_once };
-        for words in given.chunks(at_once).take(XARGS_RUNS_MAX) {
-            let run: Vec<Vec<u8>> = match &mark {
-                Some(mark) => command.iter().map(|word| with(word, mark, words[0])).collect(),
-                None => command.iter().cloned().chain(words.iter().map(|word| word.to_vec())).collect(),
-            };
-            let name = String::from_utf8_lossy(programs::plain(&run[0])).to_string();
-            if !self.shell.work.take(super::COMMAND_STEPS) {
-                break;
-            }
-            if programs::path_of(&name).is_none() && !name.contains('/') {
-                output.status = NOT_FOUND;
-                output.complain(&format!("xargs: {}: No such file or directory\n", crate::safe_text(&run[0], 200)));
-                self.input = before;
-                return;
-            }
-            self.command(&run, output);
-            failed |= output.status != 0;
-            if self.leaving.is_some() || output.is_full() {
-                break;
-            }
-        }
-        self.input = before;
-        output.status = if failed { 123 } else { 0 };
     }
 
     fn counted(&mut self, name: &[u8], arguments: &[&[u8]], output: &mut Output) {
@@ -564,14 +509,14 @@ impl Run<'_, '_> {
     }
 }
 
-/// A word with every mark in it replaced.
-fn with(word: &[u8], mark: &[u8], by: &[u8]) -> Vec<u8> {
-    let (mut new, mut rest) = (Vec::new(), word);
-    while let Some(at) = memchr::memmem::find(rest, mark).filter(|_| !mark.is_empty()) {
-        new.extend_from_slice(&rest[..at]);
-        new.extend_from_slice(by);
-        rest = &rest[at + mark.len()..];
+/// The options of programs that start others which want a value.
+const fn takes_value(name: &[u8]) -> &'static [u8] {
+    match name {
+        b"sudo" => b"ugphCrtTD",
+        b"nice" | b"ionice" => b"ncp",
+        b"env" => b"uCS",
+        b"timeout" => b"sk",
+        b"stdbuf" => b"ioe",
+        _ => b"",
     }
-    new.extend_from_slice(rest);
-    new
 }

@@ -1,16 +1,12 @@
 //! Where a stranger is in the shell: its folder, what he changed, and since when he is there.
 
 use super::{disk::Disk, memory::Memory};
-use crate::shell::{downloads, paths};
+use crate::shell::{fetch::Addresses, paths};
 use alloc::{
     string::{String, ToString},
     vec::Vec,
 };
 use honeymesh_types::WallTime;
-
-/// Addresses of commands that wait to be told, and the bytes of one.
-const ADDRESSES_MAX: usize = 8;
-const ADDRESS_BYTES_MAX: usize = 512;
 
 /// How wide a terminal may be, in columns, and how wide one is that does not say it.
 const COLUMNS: (u32, u32) = (20, 512);
@@ -42,7 +38,7 @@ pub(crate) struct Place {
     /// Lines that were read.
     pub(super) lines: u32,
     pub(super) input: Input,
-    addresses: Vec<Vec<u8>>,
+    addresses: Addresses,
 }
 
 /// What the channel brings to a command that reads.
@@ -82,7 +78,7 @@ impl Place {
     }
 
     /// How wide his terminal is, if he has one.
-    pub(super) const fn columns(&self) -> Option<usize> {
+    pub(crate) const fn columns(&self) -> Option<usize> {
         self.columns
     }
 
@@ -102,13 +98,14 @@ impl Place {
         self.memory.restore(scope.variables);
     }
 
-    /// A command has this word: addresses in it are kept until they are asked for.
-    pub(super) fn hear(&mut self, word: &[u8]) {
-        for address in downloads(word) {
-            if self.addresses.len() < ADDRESSES_MAX && !self.addresses.iter().any(|known| known == address) {
-                self.addresses.push(address[..address.len().min(ADDRESS_BYTES_MAX)].to_vec());
-            }
-        }
+    /// A command has these words: addresses in them are kept until they are asked for.
+    pub(super) fn hear(&mut self, words: &[&[u8]]) {
+        self.addresses.hear(words);
+    }
+
+    /// Somebody is to be called by the path of a file.
+    pub(super) fn call(&mut self, address: &[u8]) {
+        self.addresses.keep(address);
     }
 
     /// What is read next is still to come.
@@ -118,7 +115,7 @@ impl Place {
 
     /// The addresses in the words of commands that were run since this was asked.
     pub(crate) fn addresses(&mut self) -> Vec<Vec<u8>> {
-        core::mem::take(&mut self.addresses)
+        self.addresses.take()
     }
 
     /// How the last command ended.

@@ -1,18 +1,18 @@
-//! The other programs: who one is, which there are, and what fetches from elsewhere, which never succeeds.
+//! The other programs: who one is, and which there are.
 
 use super::{Output, Place, Shell};
-use crate::{Persona, calendar::Moment, shell::words::downloads};
+use crate::{Persona, calendar::Moment};
 use alloc::{
     format,
     string::{String, ToString},
 };
 
 /// What a server's Debian has in `/usr/bin`, as far as it is known here.
-const BIN: &str = "[ apt apt-cache apt-get apt-mark arch awk base32 base64 basename bash bashbug bootctl bunzip2 busctl busybox \
+const BIN: &str = "[ apt apt-cache apt-get apt-mark arch awk b2sum base32 base64 basename bash bashbug bootctl bunzip2 busctl busybox \
     bzcat bzip2 cat chage chattr chfn chgrp chmod chown chsh chrt cksum clear cmp comm cp crontab csplit curl cut dash date dd \
     deb-systemd-helper debconf df diff diff3 dir dircolors dirname dmesg dpkg dpkg-deb dpkg-query du echo ed egrep env expand expiry \
     expr factor faillog fallocate false fgrep file find findmnt flock fmt fold free getconf getent getopt gpasswd grep groups \
-    gunzip gzip head hostid hostname hostnamectl iconv id infocmp install ionice ip ipcmk ipcrm ipcs join journalctl kill \
+    gunzip gzip hd head hexdump hostid hostname hostnamectl iconv id infocmp install ionice ip ipcmk ipcrm ipcs join journalctl kill \
     less lesspipe link ln locale localectl logger login loginctl logname look ls lsattr lsblk lscpu lsipc lslocks lslogins lsmem \
     lsns lspci lsusb man mawk mcookie md5sum mesg mkdir mkfifo mknod mktemp more mount mountpoint mv namei nano newgrp nice nl nohup \
     nproc nsenter numfmt od openssl partx passwd paste pathchk perl pgrep pidof ping pinky pkill pmap pr printenv printf prlimit ps \
@@ -103,74 +103,12 @@ impl Shell<'_> {
             }
             b"whoami" | b"logname" => output.say(&format!("{}\n", self.user)),
             b"ls" | b"dir" | b"vdir" => self.list(arguments, place, output),
-            b"crontab" => self.crontab(arguments, output),
             b"wget" => self.wget(words, output),
             b"curl" => self.curl(words, output),
             b"arch" => output.say("x86_64\n"),
             silent => return core::str::from_utf8(silent).is_ok_and(|name| path_of(name).is_some()),
         }
         true
-    }
-
-    fn crontab(&self, arguments: &[&[u8]], output: &mut Output) {
-        if arguments.contains(&&b"-l"[..]) || arguments.contains(&&b"-r"[..]) {
-            self.fail(&format!("no crontab for {}\n", self.user), output);
-        }
-    }
-
-    /// The first line of wget: when, and what it wants.
-    fn wget(&self, words: &[&[u8]], output: &mut Output) {
-        let line = words.join(&b' ');
-        let Some((url, host)) = self.host_of(&line, words) else {
-            output.status = 1;
-            return output
-                .complain("wget: missing URL\nUsage: wget [OPTION]... [URL]...\n\nTry `wget --help' for more options.\n");
-        };
-        let is_quiet = words.iter().any(|word| word.starts_with(b"-") && !word.starts_with(b"--") && word.contains(&b'q'));
-        if !is_quiet {
-            let at = Moment::of(self.now.0 / 1_000_000);
-            output.complain(&format!(
-                "--{:04}-{:02}-{:02} {:02}:{:02}:{:02}--  {url}\nConnecting to {host}... failed: Network is unreachable.\n",
-                at.year, at.month, at.day, at.hour, at.minute, at.second
-            ));
-        }
-        output.status = 4;
-    }
-
-    fn curl(&self, words: &[&[u8]], output: &mut Output) {
-        let line = words.join(&b' ');
-        let Some((_, host)) = self.host_of(&line, words) else {
-            output.status = 2;
-            return output.complain("curl: try 'curl --help' or 'curl --manual' for more information\n");
-        };
-        let has =
-            |letter: u8| words.iter().any(|word| word.starts_with(b"-") && !word.starts_with(b"--") && word.contains(&letter));
-        if !has(b's') || has(b'S') {
-            let (name, port) = host.rsplit_once(':').unwrap_or((&host, "80"));
-            let waited = 1 + self.now.0 / 1_000 % 3;
-            output.complain(&format!(
-                "curl: (7) Failed to connect to {name} port {port} after {waited} ms: Could not connect to server\n"
-            ));
-        }
-        output.status = 7;
-    }
-
-    /// The first address on the line, or a word that looks like one without its scheme; and its `host:port`.
-    fn host_of(&self, line: &[u8], words: &[&[u8]]) -> Option<(String, String)> {
-        let named = downloads(line).first().copied();
-        let address =
-            named.or_else(|| words.iter().skip(1).find(|word| !word.starts_with(b"-") && word.contains(&b'.')).copied())?;
-        let text = crate::safe_text(address, 300);
-        let (scheme, rest) = text.split_once("://").unwrap_or(("http", &text));
-        let (host, path) = rest.split_once('/').map_or((rest, ""), |(host, path)| (host, path));
-        if host.is_empty() {
-            return None;
-        }
-        let url = format!("{scheme}://{host}/{path}");
-        Some(match host.contains(':') {
-            true => (url, host.into()),
-            false => (url, format!("{host}:{}", if scheme.eq_ignore_ascii_case("https") { 443 } else { 80 })),
-        })
     }
 
     /// `date`, in UTC, as the machine's clock is.

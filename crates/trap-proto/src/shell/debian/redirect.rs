@@ -4,7 +4,10 @@ use super::{
     INNER_BYTES_MAX, Output, Reads, Voice,
     run::{Leaving, Run, Source},
 };
-use crate::shell::syntax::{Kind, Node, Redirect};
+use crate::shell::{
+    fetch::called_by_path,
+    syntax::{Kind, Node, Redirect},
+};
 use alloc::{format, string::String};
 
 /// Where something that was printed goes.
@@ -18,7 +21,7 @@ enum Target {
 
 impl Run<'_, '_> {
     pub(super) fn redirected(&mut self, node: &Node, output: &mut Output) {
-        let before = self.input.clone();
+        let (before, passed) = (self.input.clone(), self.passed.len());
         let Some((out, err)) = self.targets(&node.redirects, output) else {
             self.input = before;
             return self.set_status(if self.shell.voice.get() == Voice::Dash { 2 } else { 1 }, output);
@@ -37,6 +40,11 @@ impl Run<'_, '_> {
         let printed = core::mem::take(&mut own.out);
         self.deliver(&out, &printed, own.beyond, output);
         self.deliver(&err, &own.err, 0, output);
+        if self.passed.len() > passed && !matches!(self.leaving, Some(Leaving::Reads(_))) {
+            let status = self.place.memory.status;
+            self.pass_on(passed, output);
+            self.place.memory.status = status;
+        }
         output.status = self.place.memory.status;
     }
 
@@ -86,7 +94,27 @@ impl Run<'_, '_> {
         Some((out, err))
     }
 
-    fn source(&self, word: &[u8], output: &mut Output) -> Option<Source> {
+    /// Whether a path calls somebody: he is not reached.
+    fn calls(&mut self, word: &[u8], output: &mut Output) -> bool {
+        let text = String::from_utf8_lossy(word).into_owned();
+        let Some(address) = called_by_path(&text).filter(|_| self.shell.voice.get() != Voice::Dash) else { return false };
+        self.place.call(&address);
+        let host = text.split('/').nth(3).unwrap_or_default();
+        if host.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b':')) {
+            self.shell.refuse("connect: Network is unreachable", output);
+            self.cannot_open(word, "Network is unreachable", output);
+        } else {
+            let host = crate::safe_text(host.as_bytes(), 200);
+            self.shell.refuse(&format!("{host}: Temporary failure in name resolution"), output);
+            self.cannot_open(word, "Invalid argument", output);
+        }
+        true
+    }
+
+    fn source(&mut self, word: &[u8], output: &mut Output) -> Option<Source> {
+        if self.calls(word, output) {
+            return None;
+        }
         match self.shell.content(word, self.place) {
             Ok(content) => Some(Source::of(&content.bytes, content.length)),
             Err(what) => {
@@ -108,12 +136,17 @@ impl Run<'_, '_> {
     }
 
     fn target(&mut self, word: &[u8], appends: bool, output: &mut Output) -> Option<Target> {
+        if self.calls(word, output) {
+            return None;
+        }
         let shell = self.shell;
         let path = self.place.resolve(word, &shell.home());
         let what = match path.as_deref() {
             Some("/dev/null" | "/dev/zero" | "/dev/full") => return Some(Target::Nowhere),
             Some("/dev/stdout" | "/dev/tty" | "/dev/fd/1" | "/proc/self/fd/1") => return Some(Target::Out),
             Some("/dev/stderr" | "/dev/fd/2") => return Some(Target::Err),
+            // One that stands for a command.
+            Some(path) if path.starts_with("/dev/fd/") && self.place.disk.file(path).is_some() => Ok(()),
             Some(path) => shell.may_write(path, self.place),
             None => Err("No such file or directory"),
         };

@@ -1,25 +1,27 @@
 //! A text as it runs: lists, pipelines, redirections, loops and shells inside of shells. All of it is bounded by the shell's work.
 
-use super::{COMMAND_STEPS, INNER_BYTES_MAX, Outcome, Output, Place, Reads, Shell, Voice, glob::Glob, place::Input};
+use super::{
+    COMMAND_STEPS, INNER_BYTES_MAX, Outcome, Output, Place, Reads, Shell, Voice, glob::Glob, place::Input, values::Passed,
+};
 use crate::shell::{
-    syntax::{Body, Item, List, Node, Text, Trouble},
+    syntax::{Assignment, Body, Item, List, Node, Text, Trouble, Word},
     words::Joint,
 };
 use alloc::{format, rc::Rc, string::ToString, vec::Vec};
 
 /// Shells, functions and the like inside of others; what is deeper does nothing.
-const DEPTH_MAX: u8 = 6;
+pub(super) const DEPTH_MAX: u8 = 6;
 /// Lists inside of lists, over all of them.
 const NODES_DEEP_MAX: u8 = 40;
 /// Rounds of all `while` and `until` of a text together; a loop that goes on ends there. Those of `for` have their words.
 const ROUNDS_MAX: u32 = 128;
-/// Functions that a text may have.
-const FUNCTIONS_MAX: usize = 8;
 
 /// Why nothing further is run for now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Leaving {
     Exit(u32),
+    /// A line cannot go on: a script ends, and who typed it is asked for the next.
+    Broken(u32),
     Return,
     /// Out of so many loops.
     Break(u32),
@@ -58,8 +60,18 @@ pub(super) struct Run<'a, 's> {
     pub(super) place: &'a mut Place,
     pub(super) input: Source,
     pub(super) leaving: Option<Leaving>,
-    functions: Vec<(Vec<u8>, Rc<Node>)>,
-    depth: u8,
+    pub(super) functions: Vec<(Vec<u8>, Rc<Node>)>,
+    /// It is the stranger's own shell, and knows the functions that he typed.
+    pub(super) is_own: bool,
+    /// Variables that functions have for themselves, as they were before.
+    pub(super) locals: Vec<(Vec<u8>, Option<Vec<u8>>)>,
+    /// Variables that stay as they are.
+    pub(super) fixed: Vec<Vec<u8>>,
+    /// Files that stand for commands.
+    pub(super) passed: Vec<Passed>,
+    /// What is run at the end.
+    pub(super) last_words: Option<Vec<u8>>,
+    pub(super) depth: u8,
     nodes: u8,
     rounds: u32,
     /// Loops that go round.
@@ -76,6 +88,11 @@ impl<'a, 's> Run<'a, 's> {
             input: Source::Channel,
             leaving: None,
             functions: Vec::new(),
+            is_own: true,
+            locals: Vec::new(),
+            fixed: Vec::new(),
+            passed: Vec::new(),
+            last_words: None,
             depth: 0,
             nodes: 0,
             rounds: 0,
@@ -134,7 +151,7 @@ impl<'a, 's> Run<'a, 's> {
     fn end_inner(&mut self, output: &mut Output) {
         match self.leaving {
             Some(Leaving::Reads(_) | Leaving::Done) | None => {}
-            Some(Leaving::Exit(status)) => {
+            Some(Leaving::Exit(status) | Leaving::Broken(status)) => {
                 self.leaving = None;
                 self.set_status(status, output);
             }
@@ -147,7 +164,17 @@ impl<'a, 's> Run<'a, 's> {
         let (before, known) = (self.shell.voice.replace(voice), core::mem::take(&mut self.functions));
         let (words, line) = (self.place.memory.with_arguments(arguments), self.shell.line.replace(1));
         self.place.memory.status = 0;
+        let is_own = core::mem::replace(&mut self.is_own, false);
+        let last_words = self.last_words.take();
+        let (variables, exported) = (self.place.memory.variables().to_vec(), self.place.memory.exported().to_vec());
+        self.place.memory.leave_exported();
         self.inner(text, output);
+        if let Some(text) = core::mem::replace(&mut self.last_words, last_words) {
+            self.inner(&text, output);
+        }
+        self.place.memory.restore(variables);
+        self.place.memory.restore_exported(exported);
+        self.is_own = is_own;
         self.place.memory.with_arguments(&words);
         self.shell.line.set(line);
         self.shell.voice.set(before);
@@ -274,7 +301,7 @@ impl<'a, 's> Run<'a, 's> {
         output.status = self.place.memory.status;
     }
 
-    fn node(&mut self, node: &Node, output: &mut Output) {
+    pub(super) fn node(&mut self, node: &Node, output: &mut Output) {
         if self.nodes >= NODES_DEEP_MAX {
             return;
         }
@@ -328,11 +355,9 @@ impl<'a, 's> Run<'a, 's> {
                     }
                 }
             }
-            Body::Function { name, body } => {
-                self.functions.retain(|(known, _)| known != name);
-                if self.functions.len() < FUNCTIONS_MAX {
-                    self.functions.push((name.clone(), body.clone()));
-                }
+            Body::Count { sums, body } => self.counts(sums, body, output),
+            Body::Function { name, body, text } => {
+                self.define(name, body, text);
                 self.set_status(0, output);
             }
         }
@@ -372,6 +397,24 @@ impl<'a, 's> Run<'a, 's> {
         output.status = self.place.memory.status;
     }
 
+    /// `for ((…; …; …))`.
+    fn counts(&mut self, sums: &[Vec<u8>; 3], body: &List, output: &mut Output) {
+        let mut goes_on = sums[0].is_empty() || self.sum_of(&sums[0], "((: ", output).is_some();
+        self.loops += 1;
+        let mut status = 0;
+        while goes_on && self.goes_round(1) && !output.is_full() {
+            let is_so = if sums[1].is_empty() { Some(1) } else { self.sum_of(&sums[1], "((: ", output) };
+            if is_so.unwrap_or(0) == 0 {
+                break;
+            }
+            self.list(body, output);
+            status = self.place.memory.status;
+            goes_on = !self.ends_loop() && (sums[2].is_empty() || self.sum_of(&sums[2], "((: ", output).is_some());
+        }
+        self.loops -= 1;
+        self.set_status(status, output);
+    }
+
     fn goes_round(&mut self, rounds: u32) -> bool {
         self.rounds += rounds;
         self.leaving.is_none() && self.rounds <= ROUNDS_MAX && self.shell.work.take(1)
@@ -392,56 +435,50 @@ impl<'a, 's> Run<'a, 's> {
         self.leaving.is_some()
     }
 
-    fn simple(
-        &mut self,
-        assignments: &[(Vec<u8>, Vec<crate::shell::syntax::Part>)],
-        words: &[Vec<crate::shell::syntax::Part>],
-        output: &mut Output,
-    ) {
-        let before = self.place.memory.status;
+    fn simple(&mut self, assignments: &[Assignment], words: &[Word], output: &mut Output) {
+        let (before, passed) = (self.place.memory.status, self.passed.len());
         let words = self.fields(words, output);
         if self.leaving.is_some() {
             return;
         }
         if words.is_empty() {
             self.place.memory.status = 0;
-            for (name, word) in assignments {
-                let value = self.whole(word, output);
-                self.place.memory.set(name, &value);
-            }
+            self.give_values(assignments, output);
             output.status = self.place.memory.status;
             return;
         }
-        let scope = (!assignments.is_empty()).then(|| self.place.memory.variables().to_vec());
-        for (name, word) in assignments {
-            let value = self.whole(word, output);
-            self.place.memory.set(name, &value);
-        }
+        let exported = self.place.memory.exported().to_vec();
+        let scope: Vec<_> =
+            assignments.iter().map(|one| (&one.name, self.place.memory.variable(&one.name).map(<[u8]>::to_vec))).collect();
+        self.give_values(assignments, output);
+        assignments.iter().for_each(|one| self.place.memory.export(&one.name));
         self.place.memory.status = before;
         if self.leaving.is_none() {
             self.command(&words, output);
         }
-        scope.into_iter().for_each(|variables| self.place.memory.restore(variables));
+        // What was given to it alone is as it was; what it has set itself stays.
+        for (name, before) in scope {
+            match before {
+                Some(value) => self.place.memory.set(name, &value),
+                None => self.place.memory.unset(name),
+            }
+        }
+        if !assignments.is_empty() {
+            self.place.memory.restore_exported(exported);
+        }
+        if self.passed.len() > passed && !matches!(self.leaving, Some(Leaving::Reads(_))) {
+            self.pass_on(passed, output);
+        }
     }
 
     /// A command whose words are ready.
     pub(super) fn command(&mut self, words: &[Vec<u8>], output: &mut Output) {
         let Some(name) = words.first() else { return };
-        if let Some((_, body)) = self.functions.iter().find(|(known, _)| known == name) {
-            if self.depth < DEPTH_MAX {
-                let (body, arguments) = (body.clone(), self.place.memory.with_arguments(words));
-                self.depth += 1;
-                self.node(&body, output);
-                self.depth -= 1;
-                self.place.memory.with_arguments(&arguments);
-                if self.leaving == Some(Leaving::Return) {
-                    self.leaving = None;
-                }
-            }
-            return;
+        if let Some(body) = self.function(name) {
+            return self.call(&body, words, output);
         }
-        words.iter().for_each(|word| self.place.hear(word));
         let slices: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
+        self.place.hear(&slices);
         output.status = 0;
         let before = self.place.memory.status;
         if !self.builtin(&slices, before, output) {
@@ -506,6 +543,11 @@ pub(super) fn run(shell: &Shell<'_>, text: &[u8], place: &mut Place, is_typed: b
     let from = if is_typed { place.lines + 1 } else { 1 };
     let mut run = Run::new(shell, place);
     let missing = run.text(text, !is_typed, from, output);
+    if let Some(text) = run.last_words.take().filter(|_| matches!(run.leaving, None | Some(Leaving::Exit(_))) && !is_typed) {
+        let leaving = run.leaving.take();
+        run.inner(&text, output);
+        run.leaving = leaving;
+    }
     let leaving = run.leaving;
     place.begun.clear();
     if missing.is_some() {
@@ -515,6 +557,10 @@ pub(super) fn run(shell: &Shell<'_>, text: &[u8], place: &mut Place, is_typed: b
     }
     output.status = place.memory.status;
     match leaving {
+        Some(Leaving::Broken(status)) => {
+            (output.status, place.memory.status) = (status, status);
+            if is_typed && shell.has_terminal() { Outcome::Prompt } else { Outcome::Exit }
+        }
         Some(Leaving::Exit(status)) => {
             output.status = status;
             Outcome::Exit

@@ -46,6 +46,10 @@ impl Run<'_, '_> {
             b"md5sum" | b"sha1sum" | b"sha256sum" | b"sha512sum" => self.hash(name, words, output),
             b"rev" | b"tac" | b"nl" => self.turned(name, words, output),
             b"dd" => self.dd(words, output),
+            b"xxd" => self.xxd(words, output),
+            b"od" => self.od(words, output),
+            b"hexdump" | b"hd" => self.hexdump(name, words, output),
+            b"openssl" => self.openssl(words, output),
             b"grep" | b"egrep" | b"fgrep" | b"zgrep" => self.grep(name, words, output),
             b"cut" => self.cut(words, output),
             b"tr" => self.tr(words, output),
@@ -248,7 +252,7 @@ impl Run<'_, '_> {
         output.beyond += beyond;
     }
 
-    fn base64(&mut self, words: &[&[u8]], output: &mut Output) {
+    pub(super) fn base64(&mut self, words: &[&[u8]], output: &mut Output) {
         let known = Known { letters: "diw:D", long: &[("decode", b'd'), ("ignore-garbage", b'i'), ("wrap", b'w')], wrong: 1 };
         let Some(options) = Options::read(words, &known, output) else { return };
         let Some(given) = self.given(&options.words, "base64: ", "", output) else { return };
@@ -279,7 +283,7 @@ impl Run<'_, '_> {
         }
     }
 
-    fn hash(&mut self, name: &[u8], words: &[&[u8]], output: &mut Output) {
+    pub(super) fn hash(&mut self, name: &[u8], words: &[&[u8]], output: &mut Output) {
         let known = Known { letters: "bctw", long: &[("check", b'c'), ("binary", b'b')], wrong: 1 };
         let Some(options) = Options::read(words, &known, output) else { return };
         let shown = String::from_utf8_lossy(name).to_string();
@@ -328,77 +332,6 @@ impl Run<'_, '_> {
             lines.iter().for_each(|line| output.out.extend_from_slice(line));
         }
     }
-
-    fn dd(&mut self, words: &[&[u8]], output: &mut Output) {
-        let value = |name: &[u8]| words.iter().rev().find_map(|word| word.strip_prefix(name));
-        let size = value(b"bs=").or_else(|| value(b"ibs=")).and_then(number).unwrap_or(512);
-        let count = value(b"count=").and_then(number);
-        let content = match value(b"if=") {
-            Some(b"/dev/zero" | b"/dev/urandom" | b"/dev/random") => {
-                let length = (size as u64).saturating_mul(count.unwrap_or(1) as u64);
-                Content { bytes: alloc::vec![0; usize::try_from(length).unwrap_or(INNER_BYTES_MAX).min(INNER_BYTES_MAX)], length }
-            }
-            Some(file) => match self.shell.content(file, self.place) {
-                Ok(content) => content,
-                Err(what) => {
-                    output.status = 1;
-                    return output.complain(&format!("dd: failed to open '{}': {what}\n", crate::safe_text(file, 200)));
-                }
-            },
-            None => {
-                let Some((bytes, beyond)) = self.read_all(Reads::File) else { return };
-                let length = bytes.len() as u64 + beyond;
-                Content { bytes, length }
-            }
-        };
-        let most = count.map_or(u64::MAX, |count| (size as u64).saturating_mul(count as u64));
-        let length = content.length.min(most);
-        let shown = &content.bytes[..content.bytes.len().min(usize::try_from(length).unwrap_or(usize::MAX))];
-        match value(b"of=") {
-            Some(file) => {
-                let path = self.place.resolve(file, &self.shell.home()).unwrap_or_default();
-                match self.shell.may_write(&path, self.place) {
-                    Ok(()) => self.place.disk.write(&path, shown, length, false),
-                    Err(_) if path == "/dev/null" => {}
-                    Err(what) => {
-                        output.status = 1;
-                        return output.complain(&format!("dd: failed to open '{}': {what}\n", crate::safe_text(file, 200)));
-                    }
-                }
-            }
-            None => output.out.extend_from_slice(shown),
-        }
-        if value(b"status=") != Some(b"none") {
-            output.complain(&copied(length, size as u64, self.shell.now.0));
-        }
-    }
-}
-
-/// What `dd` says when it is done.
-fn copied(length: u64, size: u64, now: u64) -> String {
-    let (whole, part) = (length / size.max(1), u64::from(!length.is_multiple_of(size.max(1))));
-    let seconds = 21 + now % 37 + length / 2_000;
-    let records = format!("{whole}+{part} records in\n{whole}+{part} records out\n");
-    let amount = match length {
-        1_048_576.. => format!(
-            " ({}.{} MB, {}.{} MiB)",
-            length / 1_000_000,
-            length / 100_000 % 10,
-            length / 1_048_576,
-            length * 10 / 1_048_576 % 10
-        ),
-        1_024.. => format!(" ({}.{} kB, {}.{} KiB)", length / 1_000, length / 100 % 10, length / 1_024, length * 10 / 1_024 % 10),
-        _ => String::new(),
-    };
-    let rate = length * 1_000 / seconds;
-    let rate = if rate >= 1_000_000 {
-        format!("{}.{} GB", rate / 1_000_000, rate / 100_000 % 10)
-    } else {
-        format!("{}.{} MB", rate / 1_000, rate / 100 % 10)
-    };
-    let time =
-        if seconds < 100 { format!("{}.{}e-05", seconds / 10, seconds % 10 * 1_000 + 117) } else { format!("0.{seconds:06}") };
-    format!("{records}{length} bytes{amount} copied, {time} s, {rate}/s\n")
 }
 
 fn head_line(at: usize, of: usize, name: &str, output: &mut Output) {

@@ -107,7 +107,7 @@ impl Shell<'_> {
                 format!("Linux version {} {BUILDER} {}\n", kernel.release, kernel.build)
             }
             "/proc/uptime" => self.proc_uptime(),
-            "/proc/loadavg" => self.loadavg(place),
+            "/proc/loadavg" if self.work.take(super::machine::PROCESSES_STEPS) => self.loadavg(place),
             "/proc/mounts" | "/proc/self/mounts" | "/etc/mtab" => self.mounts(true),
             "/proc/cmdline" => {
                 format!(

@@ -10,7 +10,7 @@ const HELD_STEPS_MAX: u32 = 2 * MESSAGE_STEPS_MAX;
 /// It gets a step every so many microseconds, of the dearest 36 million instructions in a second: about a hundredth of a processor.
 const STEP_MICROSECONDS: u64 = 50;
 /// Bytes that are read, compared or copied in one step.
-const STEP_BYTES: usize = 32;
+pub(super) const STEP_BYTES: usize = 32;
 
 /// What is left for one message.
 #[derive(Debug)]

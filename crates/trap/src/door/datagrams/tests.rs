@@ -75,7 +75,7 @@ async fn what_the_process_does_not_tell_is_told_with_what_was_sent() {
     assert_eq!(kept.visit().await.payload, b"first");
     guest.send(b"second").await.unwrap();
     let (number, ..) = kept.datagram().await;
-    kept.say(&Evidence::Gone { status: 11 });
+    kept.say(&Evidence::Gone { status: 11, pause_ms: 10 });
     assert_eq!(kept.visit().await.payload, b"second", "it died of it");
     kept.answer(number, None, b"x");
     guest.send(b"third").await.unwrap();

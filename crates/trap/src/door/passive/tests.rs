@@ -113,7 +113,7 @@ async fn a_session_has_one_port_and_it_closes_when_the_session_ends() {
     // The process is gone, and with it all its sessions.
     let (_guest, session) = guest(&kept, "127.0.0.1:0").await;
     let third = port(&kept, session).await.unwrap();
-    kept.say(&Evidence::Gone { status: 9 });
+    kept.say(&Evidence::Gone { status: 9, pause_ms: 10 });
     assert!(is_closed(third).await);
 }
 

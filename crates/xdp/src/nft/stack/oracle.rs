@@ -37,7 +37,7 @@ const LET: &str = "oracle_let";
 
 /// Are reactions weighed?
 pub(super) fn is_on(scan: &Scan, layout: &Layout) -> bool {
-    scan.weighs() && layout.is_enforcing
+    scan.weighs() && layout.is_enforcing && layout.is_heard
 }
 
 /// What makes a source a suspect, before it is silenced. Without room it is silenced all the same.

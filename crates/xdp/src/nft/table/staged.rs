@@ -52,6 +52,11 @@ fn aged(element: &Element, since: Instant) -> Option<Element> {
 }
 
 impl Table {
+    /// The daemon has ended: what is told goes to nobody, and the oracle answers no more. The next one goes on where it was.
+    pub(in crate::nft) fn goes_unheard(&mut self) -> Result<(), Failure> {
+        self.change(|layout| layout.is_heard = false)
+    }
+
     /// Do another version's tables still go on?
     pub(in crate::nft) const fn is_staged(&self) -> bool {
         self.staged.is_some()

