@@ -28,7 +28,7 @@ impl Folder {
 
     /// A program to bring.
     fn program(&self, name: &str) -> (String, Vec<u8>) {
-        let bytes: Vec<u8> = (0..BROUGHT_BYTES).map(|at| (at * at % 251) as u8).collect();
+        let bytes: Vec<u8> = (0..BROUGHT_BYTES).map(|at| u8::try_from(at * at % 251).unwrap_or_default()).collect();
         let bytes = [b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x03\0\x3e\0".as_slice(), &bytes].concat();
         fs::write(self.path(name), &bytes).unwrap();
         (self.path(name), bytes)
@@ -65,18 +65,18 @@ async fn sftp_brings_and_fetches_and_changes() {
          get /etc/passwd {got}\nget /bin/ls {got}.ls\nrm b\nrm l\nrmdir d\nls\ndf -h\n-rm /nosuch\ncd /\nls\n"
     );
     fs::write(&batch, lines).unwrap();
-    let (status, said) = client(&traps, "sftp", &["-b", &batch, "root@127.0.0.1"]).await;
+    let (status, said) = client(&traps, "sftp", &["-o", "BatchMode=no", "-b", &batch, "root@127.0.0.1"]).await;
     assert_eq!(status, Some(0), "{said}");
     for line in [
         "Remote working directory: /root",
         "-rw-r--r--",
         "-rwxr-xr-x    ? root     root        50020 ",
-        "drwxr-xr-x    2 root     root         4096 ",
-        "l -> b",
+        "drwxr-xr-x    ? root     root         4096 ",
+        "lrwxrwxrwx    ? root     root            1 ",
         "remote delete /nosuch: No such file or directory",
         "vmlinuz",
     ] {
-        assert!(said.contains(line) || line.contains('?') || line.contains("->"), "{line}: {said}");
+        assert!(said.contains(line), "{line}: {said}");
     }
     let visit = brought(&mut traps, "/root/up/bot").await;
     assert_eq!((visit.payload.len(), visit.payload == bytes), (bytes.len(), true), "byte for byte");
