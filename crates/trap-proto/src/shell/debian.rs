@@ -37,6 +37,7 @@ mod processor;
 mod programs;
 mod redirect;
 mod regex;
+mod rights;
 mod run;
 mod sed;
 mod telling;

@@ -5,7 +5,8 @@
 
 use super::{
     Place, Shell,
-    files::{Row, mode, plain, rights},
+    files::{Row, plain},
+    rights::{mode, rights},
 };
 use crate::shell::paths::{self, is_within};
 use alloc::{
