@@ -133,8 +133,7 @@ const ANSWERS: &[(&str, &[u8], Answer)] = &[
         b"GET /_cluster/settings HTTP/1.1\r\nHost: a\r\n\r\n",
         Answer::Says(&[
             b"HTTP/1.1 200 OK\r\nX-elastic-product: Elasticsearch\r\n",
-            b"\r\ncontent-length: 32\r\n",
-            b"\r\n\r\n{\"persistent\":{},\"transient\":{}}",
+            b"\r\ncontent-length: 32\r\n\r\n{\"persistent\":{},\"transient\":{}}",
         ]),
     ),
     (
