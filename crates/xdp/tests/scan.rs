@@ -154,7 +154,8 @@ fn while_nobody_is_there_the_oracle_answers_no_more_than_it_may_and_the_next_dae
                 told.iter().filter(is_one).count()
             };
             assert_eq!(says(Fate::Answered), ANSWERS_MAX, "{source}: each answer is told to the next daemon");
-            assert!(says(Fate::Silent) > 2 * 23, "{source}: and more of the other side than proves somebody who listens");
+            // By the coin: sixty-four heads come with fewer tails once in a hundred thousand times.
+            assert!(says(Fate::Silent) > 23, "{source}: and those on the other side, of which some {ANSWERS_MAX} were asked");
         }
         assert_eq!(kernel.counters().unwrap().oracle_answered, 2 * ANSWERS_MAX as u64);
         kernel.release().unwrap();
