@@ -19,7 +19,8 @@ use std::{
     time::Duration,
 };
 
-/// How far an end may be off before it counts: the two clocks drift against each other while one of them is disciplined.
+/// How far an end may be off before it counts: the two clocks drift against each other while one of them is disciplined, and the kernel's
+/// ends are rounded up. So what ends within this time by itself is not told as too much either.
 const DEADLINE_SLACK: Duration = Duration::from_secs(2);
 /// How many intents are looked up together, and have memory meanwhile.
 pub(crate) const BATCH: usize = 1 << 18;
@@ -156,7 +157,7 @@ pub(crate) fn compare(actual: Actual<'_>, intent: &[Enforcement], now: Now, cloc
             weigh(&mut plan, what, held, now, clock);
         }
     }
-    let live = clock.tick(deadline::boot_ns(now));
+    let live = clock.tick(soon_ns(now));
     let (left4, left6) = match is_empty {
         true => (Vec::new(), Vec::new()),
         false => (actual.v4.unmarked(&marks4)?, actual.v6.unmarked(&marks6)?),
@@ -173,6 +174,12 @@ pub(crate) fn compare(actual: Actual<'_>, intent: &[Enforcement], now: Now, cloc
         subjects.sort();
     }
     Ok(plan)
+}
+
+/// What is live then by the kernel's clock has not just ended by the other.
+fn soon_ns(now: Now) -> u64 {
+    let slack = u64::try_from(DEADLINE_SLACK.as_nanos()).unwrap_or(u64::MAX);
+    deadline::boot_ns(now).saturating_add(slack)
 }
 
 /// The intent sorted, each subject once. The ledger's is so already.
@@ -208,7 +215,7 @@ fn compare_nets(plan: &mut Plan, actual: Vec<(Spot, BanEntry)>, intent: &[Enforc
         match spot.subject().map(|subject| (subject, Spot::home(&subject))) {
             Some((subject, home)) if home.is_prefix() => drop(held.insert(subject, (home, entry))),
             exact => {
-                plan.drift.extra.extend(exact.map(|(subject, _)| subject).filter(|_| entry.is_live(deadline::boot_ns(now))));
+                plan.drift.extra.extend(exact.map(|(subject, _)| subject).filter(|_| entry.is_live(soon_ns(now))));
                 plan.remove.push(spot);
             }
         }
@@ -222,7 +229,7 @@ fn compare_nets(plan: &mut Plan, actual: Vec<(Spot, BanEntry)>, intent: &[Enforc
         plan.raise.push(*what);
     }
     for (subject, (spot, entry)) in held {
-        if entry.is_live(deadline::boot_ns(now)) {
+        if entry.is_live(soon_ns(now)) {
             plan.drift.extra.push(subject);
         }
         plan.remove.push(spot);
@@ -336,6 +343,20 @@ mod tests {
             let plan = plan(&[(ended, |entry| entry.deadline_ns -= 1_000_000_000)], &[ended]);
             assert!(plan.drift.is_none() && plan.raise.is_empty());
             assert_eq!(plan.remove, [Spot::home(&ended.subject)]);
+        }
+    }
+
+    #[test]
+    fn what_ends_a_moment_later_by_the_kernels_clock_is_not_told_as_too_much_and_goes() {
+        for subject in ["203.0.113.4", "2001:db8:0:7::/64", "203.0.113.0/24"] {
+            let ended = ban(subject, Scope::All, Some(0));
+            for late in [as_it_is as Change, |entry| entry.deadline_ns += 1_000_000_000] {
+                let plan = plan(&[(ended, late)], &[ended]);
+                assert!(plan.drift.is_none() && plan.raise.is_empty(), "{:?}", plan.drift);
+                assert_eq!(plan.remove, [Spot::home(&ended.subject)]);
+            }
+            let lasting = plan(&[(ended, |entry| entry.deadline_ns += 3_000_000_000)], &[ended]);
+            assert_eq!(lasting.drift.extra, [ended.subject]);
         }
     }
 }
