@@ -6,37 +6,47 @@ use honeymesh_types::Subject;
 use rustix::thread::{MembarrierCommand, membarrier};
 use std::{thread, time::Duration};
 
-/// Prefixes that are remembered; beyond it every entry that goes is waited for once.
-const PREFIXES_MAX: usize = 256;
+/// Prefixes that are remembered, and as many others; beyond it whoever may be stood in for by one is waited for once.
+const REMEMBERED_MAX: usize = 256;
 /// How long is waited where the kernel does not tell (without `CONFIG_MEMBARRIER`, or with `nohz_full`): a packet takes microseconds.
 const UNTOLD: Duration = Duration::from_millis(20);
 
 /// What was entered since all packets under way were waited for.
 #[derive(Debug, Default)]
 pub struct Newcomers {
-    prefixes: Vec<Subject>,
+    prefixes: Remembered,
+    hosts: Remembered,
+}
+
+#[derive(Debug, Default)]
+struct Remembered {
+    subjects: Vec<Subject>,
     is_overfull: bool,
-    is_any: bool,
+}
+
+impl Remembered {
+    fn add(&mut self, subject: &Subject) {
+        self.is_overfull |= self.subjects.len() >= REMEMBERED_MAX;
+        if !self.is_overfull {
+            self.subjects.push(*subject);
+        }
+    }
+
+    /// May one of them stand in for `subject`, or a part of it?
+    fn overlap(&self, subject: &Subject) -> bool {
+        self.is_overfull || self.subjects.iter().any(|one| one.overlaps(&subject.net()))
+    }
 }
 
 impl Newcomers {
     /// `subject` was entered at `spot`.
     pub fn add(&mut self, spot: &Spot, subject: &Subject) {
-        self.is_any = true;
-        if !spot.is_prefix() || self.is_overfull {
-            return;
-        }
-        self.is_overfull = self.prefixes.len() >= PREFIXES_MAX;
-        if !self.is_overfull {
-            self.prefixes.push(*subject);
-        }
+        if spot.is_prefix() { &mut self.prefixes } else { &mut self.hosts }.add(subject);
     }
 
-    /// `subject` is about to go from `spot`: waits for the packets that may not have seen what stands in for it. A prefix waits for
-    /// whatever came, since hosts are not remembered.
+    /// `subject` is about to go from `spot`: waits for the packets that may not have seen what stands in for it in the other tables.
     pub fn make_way(&mut self, spot: &Spot, subject: &Subject) {
-        let is_covered = || self.is_overfull || self.prefixes.iter().any(|prefix| subject.is_within(&prefix.net()));
-        if if spot.is_prefix() { self.is_any } else { is_covered() } {
+        if if spot.is_prefix() { &self.hosts } else { &self.prefixes }.overlap(subject) {
             *self = Self::default();
             pass();
         }
@@ -63,9 +73,9 @@ mod tests {
         for came in came.iter().map(|text| subject(text)) {
             newcomers.add(&Spot::home(&came), &came);
         }
-        let (had, goes) = (newcomers.is_any, subject(goes));
+        let goes = subject(goes);
         newcomers.make_way(&Spot::home(&goes), &goes);
-        had && !newcomers.is_any
+        !came.is_empty() && newcomers.prefixes.subjects.is_empty() && newcomers.hosts.subjects.is_empty()
     }
 
     #[test]
@@ -74,20 +84,25 @@ mod tests {
         assert!(!waits(&["192.0.2.0/24"], "192.0.3.7"));
         assert!(!waits(&["192.0.2.7"], "192.0.2.7"));
         assert!(waits(&["192.0.2.7"], "192.0.2.0/24"));
+        assert!(!waits(&["192.0.3.7", "203.0.113.0/24"], "192.0.2.0/24"));
         assert!(waits(&["2001:db8::/40"], "2001:db8:1:2::/64"));
+        assert!(waits(&["2001:db8:1:2::/64"], "2001:db8::/40"));
         assert!(!waits(&[], "192.0.2.0/24"));
     }
 
     #[test]
-    fn more_prefixes_than_are_remembered_are_waited_for_once() {
-        let mut newcomers = Newcomers::default();
-        for third in 0..=PREFIXES_MAX {
-            let prefix = subject(&format!("10.{}.{}.0/24", third >> 8, third & 255));
-            newcomers.add(&Spot::home(&prefix), &prefix);
+    fn more_than_are_remembered_are_waited_for_once() {
+        for (last, goes) in [("0/24", "192.0.2.7"), ("9", "192.0.2.0/24")] {
+            let mut newcomers = Newcomers::default();
+            for third in 0..=REMEMBERED_MAX {
+                let came = subject(&format!("10.{}.{}.{last}", third >> 8, third & 255));
+                newcomers.add(&Spot::home(&came), &came);
+            }
+            let sizes = |newcomers: &Newcomers| newcomers.prefixes.subjects.len() + newcomers.hosts.subjects.len();
+            assert_eq!(sizes(&newcomers), REMEMBERED_MAX);
+            let goes = subject(goes);
+            newcomers.make_way(&Spot::home(&goes), &goes);
+            assert!(sizes(&newcomers) == 0 && !newcomers.prefixes.is_overfull && !newcomers.hosts.is_overfull);
         }
-        let other = subject("192.0.2.7");
-        assert!(newcomers.prefixes.len() == PREFIXES_MAX && newcomers.is_overfull);
-        newcomers.make_way(&Spot::home(&other), &other);
-        assert!(newcomers.prefixes.is_empty() && !newcomers.is_overfull && !newcomers.is_any);
     }
 }
