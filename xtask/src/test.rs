@@ -1,5 +1,6 @@
 //! Runs every test, and refuses to call it a success if something was skipped that could have run.
 
+mod examples;
 mod programs;
 mod side_by_side;
 mod times;
@@ -55,11 +56,12 @@ pub fn run(given: &[String], other: Option<&str>, install: Install) -> Result<Ex
     Ok(judge(&watched.skipped, must_run))
 }
 
-/// Every program with tests, and the examples in the documentation.
+/// Every program with tests, and the examples in the documentation where there are any.
 fn whole(other: Option<&str>, must_run: bool) -> Result<ExitCode> {
     let began = Instant::now();
-    let mut jobs: Vec<Job> = programs::build()?.iter().map(job).collect();
-    jobs.push(examples());
+    let built = programs::build()?;
+    let mut jobs: Vec<Job> = built.iter().map(job).collect();
+    jobs.extend(examples(&examples::packages(&built)?));
     jobs.extend(other.map(beside));
     let (programs, at_once) = (jobs.len(), AtOnce::here());
     println!("test: {programs} programs, {} at once; built in {} s", at_once.jobs, began.elapsed().as_secs());
@@ -95,11 +97,18 @@ fn job(program: &Program) -> Job {
     }
 }
 
-/// The examples, which the documentation's own tool compiles and runs.
-fn examples() -> Job {
-    let words = ["test", "--locked", "--workspace", "--doc", "--no-fail-fast", "--", "--show-output"];
+/// The examples of those packages that have any, which the documentation's own tool compiles and runs.
+fn examples(packages: &[&str]) -> Option<Job> {
+    if packages.is_empty() {
+        println!("test: no documentation has an example");
+        return None;
+    }
+    let mut words = vec!["test", "--locked", "--doc", "--no-fail-fast"];
+    packages.iter().for_each(|package| words.extend(["-p", package]));
+    words.extend(["--", "--show-output"]);
     let name = "examples in the documentation".to_owned();
-    Job { name, again: format!("cargo {}", words.join(" ")), lane: Lane::Beside, command: yielding(machine::cargo().args(words)) }
+    let again = format!("cargo {}", words.join(" "));
+    Some(Job { name, again, lane: Lane::Beside, command: yielding(machine::cargo().args(words)) })
 }
 
 /// Whatever else is to be done meanwhile.
@@ -153,6 +162,13 @@ fn judge(skipped: &[String], must_run: bool) -> ExitCode {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn examples_are_run_of_those_packages_that_have_some() {
+        assert!(examples(&[]).is_none());
+        let again = examples(&["honeymesh-types", "honeymesh-format"]).unwrap().again;
+        assert_eq!(again, "cargo test --locked --doc --no-fail-fast -p honeymesh-types -p honeymesh-format -- --show-output");
+    }
 
     fn words(line: &str) -> Vec<String> {
         line.split_whitespace().map(str::to_owned).collect()

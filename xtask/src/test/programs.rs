@@ -14,22 +14,24 @@ const LAB: &str = "honeymesh-lab";
 /// The programs that run for ten seconds or more beside others, the longest first: what is begun last should be short.
 /// The end of `cargo xtask test` says how long they are today.
 const LONGEST: &[(&str, &str)] = &[
-    ("honeymesh-trap", "traps"),
+    ("honeymesh-xdp", "backends"),
     ("honeymesh-sim", "acceptance"),
+    ("honeymesh-trap", "traps"),
     ("honeymesh", "resident"),
-    ("honeymesh-xdp", "ladder"),
-    ("honeymesh", "sinks"),
-    ("honeymesh-xdp", "nft"),
-    ("honeymesh-sim", "scenarios"),
+    ("honeymesh-fuzz", "linear"),
     ("honeymesh", "crowd"),
-    ("honeymesh", "daemon"),
+    ("honeymesh-xdp", "ladder"),
     ("honeymesh", "lockout"),
-    ("honeymesh-xdp", "keeper"),
-    ("honeymesh-xdp", "nft_oracle"),
-    ("honeymesh-xdp", "nft_table"),
     ("honeymesh-xdp", "table"),
+    ("honeymesh-xdp", "nft_table"),
+    ("honeymesh", "daemon"),
+    ("honeymesh-sim", "scenarios"),
+    ("honeymesh", "sinks"),
     ("honeymesh", "never_off"),
     ("honeymesh", "sabotage"),
+    ("honeymesh-xdp", "nft"),
+    ("honeymesh-xdp", "keeper"),
+    ("honeymesh-xdp", "nft_oracle"),
     ("honeymesh-xdp", "live"),
     ("honeymesh-xdp", "kernel"),
 ];
@@ -111,6 +113,11 @@ impl Program {
         self.package == LAB && self.is_integration()
     }
 
+    /// Where its package stands.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// What one types to run only this.
     pub fn again(&self) -> String {
         let what = match self.kind.as_str() {
@@ -170,8 +177,8 @@ mod tests {
         let programs = Program::all(&lines.join("\n")).unwrap();
         let names: Vec<_> = programs.iter().map(|program| (program.package.as_str(), program.target.as_str())).collect();
         let expected = [
-            ("honeymesh-trap", "traps"),
             ("honeymesh-sim", "acceptance"),
+            ("honeymesh-trap", "traps"),
             ("honeymesh-lab", "dark"),
             ("honeymesh-trap", "honeymesh_trap"),
         ];
@@ -192,7 +199,7 @@ mod tests {
     fn each_of_the_longest_is_still_there() {
         for (package, target) in LONGEST {
             let folder = match package.strip_prefix("honeymesh-") {
-                Some("sim") => "sim".to_owned(),
+                Some(folder @ ("sim" | "fuzz")) => folder.to_owned(),
                 Some(crate_name) => format!("crates/{crate_name}"),
                 None => "crates/honeymesh".to_owned(),
             };
