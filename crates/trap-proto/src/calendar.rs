@@ -2,6 +2,9 @@
 
 const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
 const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+const DAYS_IN_FULL: [&str; 7] = ["Thursday", "Friday", "Saturday", "Sunday", "Monday", "Tuesday", "Wednesday"];
+const MONTHS_IN_FULL: [&str; 12] =
+    ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"];
 const DAY_SECONDS: u64 = 86_400;
 
 /// A moment, to the second.
@@ -31,9 +34,32 @@ impl Moment {
         word(&MONTHS, self.month - 1)
     }
 
+    /// `January` to `December`.
+    pub(crate) fn month_in_full(&self) -> &'static str {
+        word(&MONTHS_IN_FULL, self.month - 1)
+    }
+
     /// `Mon` to `Sun`.
     pub(crate) fn weekday(&self) -> &'static str {
         word(&DAYS, self.days % 7)
+    }
+
+    /// `Monday` to `Sunday`.
+    pub(crate) fn weekday_in_full(&self) -> &'static str {
+        word(&DAYS_IN_FULL, self.days % 7)
+    }
+
+    /// The day, counted from 1970-01-01, of a year from 1970 to 9999. `None`: there is no such day.
+    pub(crate) fn day(year: u64, month: u64, day: u64) -> Option<u64> {
+        if !(1_970..=9_999).contains(&year) || !(1..=12).contains(&month) || !(1..=31).contains(&day) {
+            return None;
+        }
+        // Years from March, as in `civil`.
+        let from_march = year - u64::from(month <= 2);
+        let (era, of_era) = (from_march / 400, from_march % 400);
+        let of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+        let days = era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468;
+        (civil(days) == (year, month, day)).then_some(days)
     }
 }
 

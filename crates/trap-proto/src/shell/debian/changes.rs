@@ -11,7 +11,9 @@ use alloc::{
     vec::Vec,
 };
 
-const MISSING: &str = "No such file or directory";
+pub(super) const MISSING: &str = "No such file or directory";
+/// What an entry of a folder costs that is told of, in steps.
+const ENTRY_STEPS: usize = 8;
 /// Folders that anybody may write in.
 const FOR_ALL: [&str; 4] = ["/tmp", "/var/tmp", "/dev/shm", "/run/lock"];
 
@@ -29,12 +31,18 @@ impl Shell<'_> {
             b"rmdir" => self.rmdir(words, place, output),
             b"mkdir" => self.mkdir(words, place, output),
             b"touch" => self.touch(words, place, output),
-            b"mv" | b"cp" | b"ln" | b"install" => self.moves(name, words, place, output),
-            b"chmod" | b"chown" | b"chgrp" => self.chmod(name, words, place, output),
+            b"mv" | b"cp" | b"ln" | b"install" => self.moves(&String::from_utf8_lossy(name), words, place, output),
+            b"chmod" | b"chown" | b"chgrp" => self.chmod(&String::from_utf8_lossy(name), words, place, output),
+            b"stat" => self.stat(words, place, output),
+            b"readlink" => self.readlink(words, place, output),
+            b"realpath" => self.realpath(words, place, output),
+            b"du" => self.du(words, place, output),
+            b"unlink" => self.unlink(words, place, output),
+            b"truncate" => self.truncate(words, place, output),
+            b"shred" => self.shred(words, place, output),
             b"chattr" => self.chattr(words, place, output),
-            b"stat" | b"du" | b"file" | b"readlink" | b"realpath" | b"lsattr" => self.looks(name, words, place, output),
+            b"file" | b"lsattr" => self.looks(name, words, place, output),
             b"mktemp" => self.mktemp(words, place, output),
-            b"truncate" | b"shred" | b"unlink" => {}
             _ => return false,
         }
         true
@@ -87,7 +95,14 @@ impl Shell<'_> {
         let whole = |bytes: Vec<u8>| Content { length: bytes.len() as u64, bytes };
         let path = place.resolve(word, &self.home()).ok_or("File name too long")?;
         if let Some(file) = place.disk.file(&path) {
+            if file.link.is_some() {
+                let target = self.real_path(path.as_bytes(), true, place).map_err(|_| MISSING)?;
+                return if target == path { Err(MISSING) } else { self.content(target.as_bytes(), place) };
+            }
             return Ok(Content { bytes: file.bytes.clone(), length: file.length });
+        }
+        if self.is_folder(&path, place) {
+            return Err("Is a directory");
         }
         if place.disk.is_gone(&path) {
             return Err(MISSING);
@@ -106,7 +121,11 @@ impl Shell<'_> {
             _ if own.err.ends_with(b"Is a directory\n") => Err("Is a directory"),
             _ if own.err.ends_with(b"Permission denied\n") => Err("Permission denied"),
             _ if self.is_known(&path, place) => Ok(Content::default()),
-            _ => Err(MISSING),
+            // It may be in a folder that a link of the stranger's own leads to.
+            _ => match self.spot(word, true, place) {
+                Ok(real) if real != path => self.content(real.as_bytes(), place),
+                _ => Err(MISSING),
+            },
         }
     }
 
@@ -124,11 +143,6 @@ impl Shell<'_> {
         let what = match (options.words.as_slice(), name.as_str()) {
             (given, _) if given.len() >= least => return Some(options),
             _ if options.has(b'f') && name == "rm" => return None,
-            ([one], "mv" | "cp") => format!("missing destination file operand after '{}'", crate::safe_text(one, 200)),
-            ([one], "chmod" | "chown" | "chgrp") => {
-                format!("missing operand after \u{2018}{}\u{2019}", crate::safe_text(one, 200))
-            }
-            (_, "mv" | "cp" | "touch" | "ln") => "missing file operand".to_string(),
             _ => "missing operand".to_string(),
         };
         output.status = 1;
@@ -155,20 +169,34 @@ impl Shell<'_> {
                     continue;
                 }
                 MISSING
-            } else if self.is_folder(&path, place) && !is_deep {
+            } else if self.is_folder(&path, place) && !is_deep && !options.has(b'd') {
                 "Is a directory"
+            } else if self.is_folder(&path, place) && !is_deep && !self.names_in(&path, place).is_empty() {
+                "Directory not empty"
             } else if !self.may_take(&path, place) {
                 "Permission denied"
             } else {
                 if options.has(b'v') {
-                    let kind = if self.is_folder(&path, place) { "directory " } else { "" };
-                    output.say(&format!("removed {kind}'{shown}'\n"));
+                    self.tell_removed(&shown, &path, place, output);
                 }
                 self.take_away(&path, place);
                 continue;
             };
             self.fail(&format!("rm: cannot remove '{shown}': {what}\n"), output);
         }
+    }
+
+    /// What is in a folder is told before it.
+    fn tell_removed(&self, shown: &str, path: &str, place: &Place, output: &mut Output) {
+        if !self.work.take(ENTRY_STEPS) || output.is_full() {
+            return;
+        }
+        let is_folder = self.is_folder(path, place);
+        for name in if is_folder { self.names_in(path, place) } else { Vec::new() } {
+            let inside = |folder: &str| format!("{}/{name}", folder.trim_end_matches('/'));
+            self.tell_removed(&inside(shown), &inside(path), place, output);
+        }
+        output.say(&format!("removed {}'{shown}'\n", if is_folder { "directory " } else { "" }));
     }
 
     pub(super) fn may_take(&self, path: &str, place: &Place) -> bool {
@@ -187,24 +215,42 @@ impl Shell<'_> {
     fn rmdir(&self, words: &[&[u8]], place: &mut Place, output: &mut Output) {
         let Some(options) = self.options(words, "pv", 1, output) else { return };
         for word in &options.words {
-            let Named { shown, path } = self.named(word, place);
-            let what = if !self.is_path_there(&path, place) {
-                MISSING
-            } else if !self.is_folder(&path, place) {
-                "Not a directory"
-            } else if !place.disk.has_made(&path) || !self.names_in(&path, place).is_empty() {
-                "Directory not empty"
-            } else {
-                self.take_away(&path, place);
-                continue;
-            };
-            self.fail(&format!("rmdir: failed to remove '{shown}': {what}\n"), output);
+            let Named { shown, mut path } = self.named(word, place);
+            let mut shown = shown.trim_end_matches('/').to_string();
+            loop {
+                if options.has(b'v') {
+                    output.say(&format!("rmdir: removing directory, '{shown}'\n"));
+                }
+                let what = if !self.is_path_there(&path, place) {
+                    MISSING
+                } else if !self.is_folder(&path, place) {
+                    "Not a directory"
+                } else if !place.disk.has_made(&path) || !self.names_in(&path, place).is_empty() {
+                    "Directory not empty"
+                } else {
+                    self.take_away(&path, place);
+                    // Those above follow.
+                    let Some((above, _)) = shown.rsplit_once('/').filter(|(above, _)| options.has(b'p') && !above.is_empty())
+                    else {
+                        break;
+                    };
+                    shown = above.to_string();
+                    path = path.rsplit_once('/').map_or("/", |(above, _)| above).to_string();
+                    continue;
+                };
+                let text = if path.len() < self.named(word, place).path.len() { "directory " } else { "" };
+                self.fail(&format!("rmdir: failed to remove {text}'{shown}': {what}\n"), output);
+                break;
+            }
         }
     }
 
     /// `mkdir`: folders that can be entered.
     fn mkdir(&self, words: &[&[u8]], place: &mut Place, output: &mut Output) {
         let Some(options) = self.options(words, "pvm:", 1, output) else { return };
+        if let Some(mode) = options.value(b'm').filter(|mode| super::modes::Change::read(mode).is_none()) {
+            return self.fail(&format!("mkdir: invalid mode \u{2018}{}\u{2019}\n", crate::safe_text(mode, 100)), output);
+        }
         for word in &options.words {
             let Named { shown, path } = self.named(word, place);
             if self.is_path_there(&path, place) {
@@ -226,23 +272,14 @@ impl Shell<'_> {
                 }
                 place.disk.bring_back(&path);
                 if options.has(b'v') {
+                    let shown = if end == parts.len() { shown.clone() } else { shown_above(&shown, parts.len() - end) };
                     output.say(&format!("mkdir: created directory '{shown}'\n"));
                 }
-                place.disk.make(path);
-            }
-        }
-    }
-
-    fn touch(&self, words: &[&[u8]], place: &mut Place, output: &mut Output) {
-        let Some(options) = self.options(words, "acmr:t:d:h", 1, output) else { return };
-        for word in &options.words {
-            let Named { shown, path } = self.named(word, place);
-            if self.is_path_there(&path, place) {
-                continue;
-            }
-            match self.may_write(&path, place) {
-                Ok(()) => place.disk.write(&path, b"", 0, true),
-                Err(what) => self.fail(&format!("touch: cannot touch '{shown}': {what}\n"), output),
+                place.disk.make(path.clone());
+                let given = options.value(b'm').filter(|_| end == parts.len()).and_then(super::modes::Change::read);
+                if let (Some(given), Some(folder)) = (given, place.disk.folder_mut(&path)) {
+                    folder.mode = given.of(0o777, true);
+                }
             }
         }
     }
@@ -264,111 +301,6 @@ impl Shell<'_> {
         output.say(&format!("{path}\n"));
     }
 
-    fn moves(&self, name: &[u8], words: &[&[u8]], place: &mut Place, output: &mut Output) {
-        let Some(options) = self.options(words, "rRfinvpaLPsuTt:m:o:g:dHlx", 2, output) else { return };
-        let name = String::from_utf8_lossy(name).to_string();
-        let Some((last, sources)) = options.words.split_last() else { return };
-        let target = self.named(last, place);
-        let into_folder = self.is_folder(&target.path, place);
-        for word in sources {
-            let source = self.named(word, place);
-            let is_folder = self.is_folder(&source.path, place);
-            let is_link = name == "ln" && options.has(b's');
-            if !self.is_path_there(&source.path, place) && !is_link {
-                let what = if name == "ln" { "failed to access" } else { "cannot stat" };
-                self.fail(&format!("{name}: {what} '{}': {MISSING}\n", source.shown), output);
-                continue;
-            }
-            if is_folder && name == "cp" && !["r", "R", "a"].iter().any(|letter| options.has(letter.as_bytes()[0])) {
-                self.fail(&format!("cp: -r not specified; omitting directory '{}'\n", source.shown), output);
-                continue;
-            }
-            let base = source.path.rsplit('/').next().unwrap_or_default();
-            let to = if into_folder { format!("{}/{base}", target.path.trim_end_matches('/')) } else { target.path.clone() };
-            let may = if is_folder { Ok(()) } else { self.may_write(&to, place) };
-            if let Err(what) = may {
-                let doing = match name.as_str() {
-                    "ln" => "failed to create symbolic link",
-                    "cp" => "cannot create regular file",
-                    _ => "cannot move",
-                };
-                let shown = if name == "mv" {
-                    format!("'{}' to '{}'", source.shown, target.shown)
-                } else {
-                    format!("'{}'", target.shown)
-                };
-                self.fail(&format!("{name}: {doing} {shown}: {what}\n"), output);
-                continue;
-            }
-            if is_folder {
-                place.disk.make(to);
-            } else {
-                let content = self.content(word, place).unwrap_or_default();
-                let is_program = self.is_program(word, place);
-                place.disk.write(&to, &content.bytes, content.length, false);
-                if let Some(file) = place.disk.file_mut(&to) {
-                    file.mode |= if is_program { 0o111 } else { 0 };
-                    file.link = is_link.then(|| source.shown.clone());
-                }
-            }
-            if name == "mv" {
-                self.take_away(&source.path, place);
-            }
-        }
-    }
-
-    fn chmod(&self, name: &[u8], words: &[&[u8]], place: &mut Place, output: &mut Output) {
-        // A mode may begin with `-`.
-        let mode = words
-            .get(1)
-            .copied()
-            .filter(|word| word.len() > 1 && word[0] == b'-' && word[1..].iter().all(|byte| b"rwxst".contains(byte)));
-        let kept: Vec<&[u8]> =
-            if mode.is_some() { [&words[..1], &[b"a-".as_slice()], &words[2..]].concat() } else { words.to_vec() };
-        let Some(options) = self.options(&kept, "RfvchLHP", 2, output) else { return };
-        let name = String::from_utf8_lossy(name).to_string();
-        let Some((mode, files)) = options.words.split_first() else { return };
-        let digits = core::str::from_utf8(mode).ok().and_then(|mode| u16::from_str_radix(mode, 8).ok()).map(|mode| mode & 0o7777);
-        let runs = mode.contains(&b'x').then(|| !mode.contains(&b'-'));
-        let changed = |before: u16| match (digits, runs) {
-            (Some(mode), _) => mode,
-            (None, Some(true)) => before | 0o111,
-            (None, Some(false)) => before & !0o111,
-            (None, None) => before,
-        };
-        if name == "chmod" && !is_mode(mode) {
-            let mode = crate::safe_text(mode, 100);
-            return self.fail(
-                &format!("chmod: invalid mode: \u{2018}{mode}\u{2019}\nTry 'chmod --help' for more information.\n"),
-                output,
-            );
-        }
-        if name != "chmod" {
-            let user = String::from_utf8_lossy(mode).split([':', '.']).next().unwrap_or_default().to_string();
-            let is_known = user.is_empty()
-                || user.bytes().all(|byte| byte.is_ascii_digit())
-                || self.passwd().lines().any(|line| line.split(':').next() == Some(&user));
-            if !is_known && name == "chown" {
-                return self.fail(&format!("chown: invalid user: \u{2018}{}\u{2019}\n", crate::safe_text(mode, 100)), output);
-            }
-        }
-        for word in files {
-            let Named { shown, path } = self.named(word, place);
-            if !self.is_path_there(&path, place) {
-                if options.has(b'f') {
-                    output.status = 1;
-                } else {
-                    self.fail(&format!("{name}: cannot access '{shown}': {MISSING}\n"), output);
-                }
-            } else if name != "chmod" {
-            } else if let Some(file) = place.disk.file_mut(&path) {
-                file.mode = changed(file.mode);
-            } else if let Some(folder) = place.disk.folder_mut(&path) {
-                folder.mode = changed(folder.mode);
-            }
-        }
-    }
-
     fn chattr(&self, words: &[&[u8]], place: &Place, output: &mut Output) {
         for word in words[1..].iter().filter(|word| !matches!(word.first(), Some(b'-' | b'+' | b'='))) {
             let Named { shown, path } = self.named(word, place);
@@ -384,21 +316,18 @@ impl Shell<'_> {
         for word in words[1..].iter().filter(|word| !word.starts_with(b"-")) {
             let Named { shown, path } = self.named(word, place);
             if self.is_path_there(&path, place) {
-                match name.as_str() {
-                    "file" => output.say(&format!("{shown}: {}\n", self.kind(word, &path, place))),
-                    "realpath" => output.say(&format!("{path}\n")),
-                    "du" => output.say(&format!("4\t{shown}\n")),
-                    _ => {}
+                if name == "file" {
+                    let kind = match self.link_target(path.as_bytes(), place) {
+                        Ok(target) => format!("symbolic link to {target}"),
+                        Err(_) => self.kind(word, &path, place).to_string(),
+                    };
+                    output.say(&format!("{shown}: {kind}\n"));
                 }
                 continue;
             }
             match name.as_str() {
-                "readlink" => output.status = 1,
-                "realpath" => output.say(&format!("{path}\n")),
                 "file" => output.say(&format!("{shown}: cannot open `{shown}' ({MISSING})\n")),
-                "stat" => self.fail(&format!("stat: cannot statx '{shown}': {MISSING}\n"), output),
-                "lsattr" => self.fail(&format!("lsattr: {MISSING} while trying to stat {shown}\n"), output),
-                _ => self.fail(&format!("{name}: cannot access '{shown}': {MISSING}\n"), output),
+                _ => self.fail(&format!("lsattr: {MISSING} while trying to stat {shown}\n"), output),
             }
         }
     }
@@ -420,12 +349,11 @@ impl Shell<'_> {
     }
 }
 
-/// Whether `chmod` takes it for a mode.
-fn is_mode(mode: &[u8]) -> bool {
-    let is_part = |part: &[u8]| {
-        let who = part.iter().take_while(|byte| b"ugoa".contains(byte)).count();
-        matches!(part.get(who), Some(b'+' | b'-' | b'=')) && part[who..].iter().all(|byte| b"+-=rwxXstugo".contains(byte))
-    };
-    !mode.is_empty() && mode.len() <= 5 && mode.iter().all(|byte| matches!(byte, b'0'..=b'7'))
-        || mode.split(|byte| *byte == b',').all(is_part)
+/// A path as it was given, so many names shorter.
+fn shown_above(shown: &str, names: usize) -> String {
+    let mut shown = shown.trim_end_matches('/');
+    for _ in 0..names {
+        shown = shown.rsplit_once('/').map_or(shown, |(above, _)| above.trim_end_matches('/'));
+    }
+    shown.to_string()
 }

@@ -34,6 +34,8 @@ pub(super) struct File {
     pub(super) mode: u16,
     /// When it was changed last, in seconds since 1970.
     pub(super) changed: u64,
+    /// Somebody said when, to the second.
+    pub(super) is_dated: bool,
     /// Where it leads, if it is a link: its content is a copy of what is there.
     pub(super) link: Option<String>,
 }
@@ -131,7 +133,7 @@ impl Disk {
         let others: usize = self.files.iter().filter(|file| file.path != path).map(|file| file.bytes.len()).sum();
         let now = self.now;
         let file = self.file_mut(path)?;
-        file.changed = now;
+        (file.changed, file.is_dated) = (now, false);
         Some((FILE_BYTES_MAX.min(FILES_BYTES_MAX.saturating_sub(others)), file))
     }
 

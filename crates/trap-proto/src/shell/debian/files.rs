@@ -228,6 +228,9 @@ const EMPTY: [&str; 31] = [
 /// Where the kernel shows what is in no listing.
 const KERNELS: [&str; 3] = ["/proc", "/sys", "/usr/lib"];
 
+/// Programs that are links, and where they lead.
+const LINKED: [(&str, &str); 1] = [("sh", "dash")];
+
 /// What differs from machine to machine: how many links it has more than stands there at most, and how many bytes, in steps of so many.
 const VARIED: [(&str, u64, u64, u64); 9] = [
     ("proc", 60, 1, 1),
@@ -277,6 +280,11 @@ impl Shell<'_> {
             },
             [b"--", word, ..] | [word, ..] => place.resolve(word, &home),
         };
+        let target = target.map(|path| {
+            let is_link = place.disk.file(&path).is_some_and(|file| file.link.is_some());
+            let real = || self.real_path(path.as_bytes(), true, place).ok().filter(|real| self.is_folder(real, place));
+            if is_link { real().unwrap_or(path) } else { path }
+        });
         let shown = || crate::safe_text(arguments.first().copied().unwrap_or_default(), 200);
         match target {
             Some(path) if is_within(&path, "/root") && !self.is_root() => {
@@ -323,6 +331,10 @@ impl Shell<'_> {
 
     /// Where a link of the machine's own leads.
     pub(super) fn own_link(&self, path: &str) -> Option<String> {
+        let program = super::programs::is_program(path).then(|| crate::shell::paths::split(path).1);
+        if let Some((_, target)) = program.and_then(|name| LINKED.iter().find(|(link, _)| *link == name)) {
+            return Some((*target).to_string());
+        }
         let (_, target) = self.entry(path)?.0.split_once(" -> ")?;
         Some(target.replace("KERNEL", self.kernel().release))
     }
@@ -354,6 +366,9 @@ impl Shell<'_> {
     }
 
     fn program_row(&self, name: &str) -> Row {
+        if let Some((_, target)) = LINKED.iter().find(|(link, _)| *link == name) {
+            return Row { name: format!("{name} -> {target}"), ..self.row(&link("", target.len() as u64)) };
+        }
         let bytes = super::programs::size(self.persona, name);
         Row { name: name.to_string(), ..self.row(&("", "-rwxr-xr-x", 1, "root", "root", bytes, Age::Release)) }
     }

@@ -5,6 +5,7 @@
 
 use super::{
     Place, Shell,
+    disk::FILE_BYTES_MAX,
     files::{Row, plain},
     rights::{mode, rights},
 };
@@ -28,7 +29,7 @@ const LIST_STEPS: usize = 64;
 const READ_STEP_BYTES: usize = 128;
 const READ_BYTES_LEAST: usize = 1_024;
 /// Rights that a umask of 022 takes from whatever is made.
-const UMASK: u16 = 0o022;
+pub(super) const UMASK: u16 = 0o022;
 
 /// Why the kernel does not do something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -418,6 +419,9 @@ impl Shell<'_> {
             return Err(Fault::Denied);
         }
         if self.row_at(&to, place).is_some() {
+            if !self.may_take(&to, place) {
+                return Err(Fault::Denied);
+            }
             self.take_away(&to, place);
         }
         self.may_write(&to, place).map_err(fault)?;
@@ -433,6 +437,20 @@ impl Shell<'_> {
             self.take_away(&from, place);
         }
         Ok(())
+    }
+
+    /// Keeps a file of the machine's as if it had been written, with its rights and times, so that those can be changed. What is not
+    /// known whole, but for a program, stays as it is.
+    pub(super) fn keep_own(&self, path: &str, place: &mut Place) {
+        let (Some(row), Ok(content)) = (self.row_at(path, place), self.content(path.as_bytes(), place)) else { return };
+        let is_whole = content.bytes.len() as u64 == content.length && content.bytes.len() <= FILE_BYTES_MAX;
+        if row.rights.starts_with('-') && (is_whole || super::programs::is_program(path)) {
+            place.disk.write(path, &content.bytes, content.length, false);
+            if let Some(file) = place.disk.file_mut(path) {
+                file.mode = u16::try_from(mode(&row.rights) & 0o7777).unwrap_or(0o644);
+                file.changed = row.changed;
+            }
+        }
     }
 
     fn copy(&self, from: &str, to: &str, place: &mut Place) {
@@ -499,6 +517,9 @@ impl Shell<'_> {
         if (setting.mode.is_some() || setting.changed.is_some()) && !is_own {
             done = Err(Fault::Denied);
         } else {
+            if let Some(file) = place.disk.file_mut(path).filter(|_| setting.changed.is_some()) {
+                file.is_dated = true;
+            }
             let mut kept = match (place.disk.has_made(path), place.disk.file(path).is_some()) {
                 (true, _) => place.disk.folder_mut(path).map(|folder| (&mut folder.mode, &mut folder.changed)),
                 (_, true) => place.disk.file_mut(path).map(|file| (&mut file.mode, &mut file.changed)),

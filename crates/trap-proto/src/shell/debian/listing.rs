@@ -45,7 +45,11 @@ impl Shell<'_> {
             if !self.work.take(ROW_STEPS) {
                 return;
             }
-            let Some(path) = place.resolve(word, &self.home()) else { continue };
+            let Some(mut path) = place.resolve(word, &self.home()) else { continue };
+            // A link to a folder is that folder, unless it is to be told of itself.
+            if place.disk.file(&path).is_some_and(|file| file.link.is_some()) && !options.has(b'l') && !options.has(b'd') {
+                path = self.spot(word, true, place).ok().filter(|real| self.is_folder(real, place)).unwrap_or(path);
+            }
             let shown = crate::safe_text(word, 200);
             if self.is_folder(&path, place) && options.has(b'd') {
                 alone.push(Row { name: shown, ..self.itself(&path) });

@@ -490,7 +490,7 @@ impl Run<'_, '_> {
                 output.status = u32::from(!self.shell.has_terminal());
                 output.say(if self.shell.has_terminal() { "/dev/pts/0\n" } else { "not a tty\n" });
             }
-            b"date" => self.shell.date_program(words, output),
+            b"date" => self.shell.date_program(words, self.place, output),
             b"basename" => {
                 let word = words.get(1).copied().unwrap_or_default();
                 let base = word.rsplit(|byte| *byte == b'/').next().unwrap_or_default();

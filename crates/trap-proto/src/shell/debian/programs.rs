@@ -1,7 +1,7 @@
 //! The other programs: who one is, and which there are.
 
 use super::{Output, Place, Shell};
-use crate::{Persona, calendar::Moment};
+use crate::Persona;
 use alloc::{
     format,
     string::{String, ToString},
@@ -37,8 +37,6 @@ pub(super) const BUSYBOX: &str = "BusyBox v1.37.0 (Debian 1:1.37.0-6+b9) multi-c
 
 /// Where programs are.
 const FOLDERS: [&[u8]; 5] = [b"/usr/bin/", b"/bin/", b"/usr/sbin/", b"/sbin/", b"/usr/local/bin/"];
-/// Letters of `date`, one behind the other: `+%…`.
-const DATE_LETTERS_MAX: usize = 64;
 
 /// The names of the files in `/usr/bin`.
 pub(super) fn names() -> impl Iterator<Item = String> {
@@ -109,51 +107,5 @@ impl Shell<'_> {
             silent => return core::str::from_utf8(silent).is_ok_and(|name| path_of(name).is_some()),
         }
         true
-    }
-
-    /// `date`, in UTC, as the machine's clock is.
-    pub(super) fn date_program(&self, words: &[&[u8]], output: &mut Output) {
-        let at = Moment::of(self.now.0 / 1_000_000);
-        let form = words.iter().skip(1).find_map(|word| word.strip_prefix(b"+"));
-        let Some(form) = form else {
-            return output.say(&self.dated(&at, b"%a %b %e %H:%M:%S UTC %Y\n"));
-        };
-        let text = self.dated(&at, form);
-        output.say(&format!("{text}\n"));
-    }
-
-    fn dated(&self, at: &Moment, form: &[u8]) -> String {
-        let (mut text, mut rest) = (String::new(), form);
-        for _ in 0..DATE_LETTERS_MAX {
-            let Some(percent) = memchr::memchr(b'%', rest) else { break };
-            text.push_str(&String::from_utf8_lossy(&rest[..percent]));
-            let letter = rest.get(percent + 1).copied().unwrap_or(b'%');
-            rest = rest.get(percent + 2..).unwrap_or_default();
-            let month = at.month;
-            text.push_str(&match letter {
-                b'Y' => format!("{:04}", at.year),
-                b'y' => format!("{:02}", at.year % 100),
-                b'm' => format!("{month:02}"),
-                b'd' => format!("{:02}", at.day),
-                b'e' => format!("{:>2}", at.day),
-                b'H' => format!("{:02}", at.hour),
-                b'M' => format!("{:02}", at.minute),
-                b'S' => format!("{:02}", at.second),
-                b'F' => format!("{:04}-{month:02}-{:02}", at.year, at.day),
-                b'T' => format!("{:02}:{:02}:{:02}", at.hour, at.minute, at.second),
-                b's' => format!("{}", self.now.0 / 1_000_000),
-                b'N' => format!("{:09}", self.now.0 % 1_000_000 * 1_000),
-                b'b' | b'h' => at.month_name().into(),
-                b'a' => at.weekday().into(),
-                b'Z' => "UTC".into(),
-                b'z' => "+0000".into(),
-                b'n' => "\n".into(),
-                b't' => "\t".into(),
-                b'%' => "%".into(),
-                _ => String::new(),
-            });
-        }
-        text.push_str(&String::from_utf8_lossy(rest));
-        text
     }
 }

@@ -112,11 +112,14 @@ impl Run<'_, '_> {
     }
 
     fn is_so(&self, letter: u8, word: &[u8]) -> Option<bool> {
-        let is_folder = || {
-            let path = self.place.resolve(word, &self.shell.home());
-            path.is_some_and(|path| self.shell.is_folder(&path, self.place))
+        // What a link of the stranger's own leads to is asked instead of it.
+        let path = || {
+            let path = self.place.resolve(word, &self.shell.home())?;
+            let is_link = self.place.disk.file(&path).is_some_and(|file| file.link.is_some());
+            if is_link { self.shell.spot(word, true, self.place).ok().filter(|real| *real != path) } else { Some(path) }
         };
-        let is_there = || self.shell.is_there(word, self.place);
+        let is_folder = || path().is_some_and(|path| self.shell.is_folder(&path, self.place));
+        let is_there = || path().is_some_and(|path| self.shell.is_path_there(&path, self.place));
         Some(match letter {
             b'z' => word.is_empty(),
             b'n' => !word.is_empty(),
@@ -133,7 +136,10 @@ impl Run<'_, '_> {
                             .is_some_and(|path| self.shell.may_write(&path, self.place).is_ok()))
             }
             b'x' => is_folder() || self.shell.is_program(word, self.place),
-            b'L' | b'h' => matches!(word, b"/bin" | b"/sbin" | b"/lib" | b"/lib64" | b"/etc/os-release"),
+            b'L' | b'h' => self
+                .shell
+                .spot(word, false, self.place)
+                .is_ok_and(|path| self.shell.look_at(&path, false, self.place).is_ok_and(|seen| seen.is_link())),
             b't' => self.shell.has_terminal(),
             b'p' | b'S' | b'b' | b'c' | b'u' | b'g' | b'k' | b'O' | b'G' | b'N' => false,
             _ => return None,

@@ -1,6 +1,7 @@
 //! What the shell says, and that all of it is one machine.
 
 mod bash;
+mod files;
 mod lines;
 mod patterns;
 
