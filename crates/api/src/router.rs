@@ -12,13 +12,13 @@ mod params;
 mod problem;
 mod reads;
 
-use crate::{Desk, Refusal, RefusalKind, Request, Response, Stats, Token, attempts::Attempts};
+use crate::{Desk, Presence, Refusal, RefusalKind, Request, Response, Stats, Token, attempts::Attempts};
 use axum::{
     Router, middleware,
     routing::{delete, get, post, put},
 };
 use problem::Problem;
-use std::{net::IpAddr, sync::Arc};
+use std::{net::IpAddr, sync::Arc, time::Instant};
 use tokio::sync::Semaphore;
 
 /// Listeners of the live stream at the same time, over both doors of one [`App`].
@@ -32,7 +32,7 @@ pub(crate) struct Source(pub(crate) IpAddr);
 #[derive(Debug)]
 enum Door {
     /// HTTPS: the token is asked for.
-    Https { token: Token, attempts: Attempts },
+    Https { token: Token, attempts: Attempts, presence: Arc<Presence> },
     /// The control socket: whoever may open it is an operator.
     Control,
 }
@@ -47,8 +47,8 @@ pub(crate) struct App {
 }
 
 impl App {
-    pub(crate) fn https(desk: Desk, stats: Arc<Stats>, token: Token, attempts: Attempts) -> Self {
-        Self::new(desk, stats, Door::Https { token, attempts })
+    pub(crate) fn https(desk: Desk, stats: Arc<Stats>, token: Token, attempts: Attempts, presence: Arc<Presence>) -> Self {
+        Self::new(desk, stats, Door::Https { token, attempts, presence })
     }
 
     pub(crate) fn control(desk: Desk, stats: Arc<Stats>) -> Self {
@@ -61,6 +61,13 @@ impl App {
 
     async fn ask(&self, request: Request) -> Result<Response, Problem> {
         self.desk.ask(request).await.map_err(Problem::from)
+    }
+
+    /// An operator is still there, over HTTPS: not banned for as long.
+    fn note(&self, Source(source): Source) {
+        if let Door::Https { presence, .. } = &*self.door {
+            presence.note(source, Instant::now());
+        }
     }
 
     /// Only the control socket may do this.

@@ -6,7 +6,7 @@ mod stall;
 #[cfg(feature = "testing")]
 pub mod testing;
 
-use crate::{ControlSocket, Desk, Stats, Tls, Token, attempts::Attempts, router, stats::count};
+use crate::{ControlSocket, Desk, Presence, Stats, Tls, Token, attempts::Attempts, router, stats::count};
 use admission::{Admission, Place};
 use connection::Speech;
 use std::{
@@ -53,13 +53,20 @@ pub struct Api {
     desk: Desk,
     limits: Limits,
     stats: Arc<Stats>,
+    presence: Arc<Presence>,
 }
 
 impl Api {
     /// An API that asks `desk`.
     #[must_use]
     pub fn new(desk: Desk, limits: Limits) -> Self {
-        Self { desk, limits, stats: Arc::default() }
+        Self { desk, limits, stats: Arc::default(), presence: Arc::default() }
+    }
+
+    /// The same, which notes there from where operators speak over HTTPS.
+    #[must_use]
+    pub fn noting(self, presence: Arc<Presence>) -> Self {
+        Self { presence, ..self }
     }
 
     /// What the doors counted.
@@ -82,7 +89,7 @@ impl Api {
     ) -> io::Result<()> {
         listener.set_nonblocking(true)?;
         let listener = TcpListener::from_std(listener)?;
-        let app = router::App::https(self.desk.clone(), self.stats.clone(), token, Attempts::default());
+        let app = router::App::https(self.desk.clone(), self.stats.clone(), token, Attempts::default(), self.presence.clone());
         let (speech, acceptor) = (Speech::new(router::router(app)), TlsAcceptor::from(tls.config()));
         let handshake = self.limits.handshake;
         self.serve(

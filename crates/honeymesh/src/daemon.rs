@@ -224,7 +224,8 @@ async fn live<K: Enforcer>(
     kernel.writer.into_iter().for_each(|child| supervise.writer(child));
     opened.clerk.into_iter().for_each(|(clerk, child)| supervise.clerk(clerk, child));
     let control = std::sync::Arc::new(opened.control);
-    supervise.api(desk, opened.https, control.clone());
+    let presence = std::sync::Arc::<honeymesh_api::Presence>::default();
+    supervise.api(desk, opened.https, control.clone(), presence.clone());
     let feeds = Feeds {
         knocks: knocks.map(awaited).transpose().map_err(no_runtime)?,
         visits,
@@ -232,7 +233,7 @@ async fn live<K: Enforcer>(
         datagrams,
         streams: stream_news,
         questions,
-        facts: facts::watch(opened.around).map_err(no_runtime)?,
+        facts: facts::watch(opened.around, presence).map_err(no_runtime)?,
         interfaces: lookout::watch(lookout, links_to_see).map_err(no_runtime)?,
         links,
         keeper: keeper.map(keeping::Started::listen).transpose().map_err(no_runtime)?,
@@ -460,8 +461,14 @@ impl Supervisor {
         is_over
     }
 
-    fn api(&self, desk: Desk, https: Option<Https>, control: std::sync::Arc<honeymesh_api::ControlSocket>) {
-        let api = Api::new(desk, honeymesh_api::Limits::default());
+    fn api(
+        &self,
+        desk: Desk,
+        https: Option<Https>,
+        control: std::sync::Arc<honeymesh_api::ControlSocket>,
+        presence: std::sync::Arc<honeymesh_api::Presence>,
+    ) {
+        let api = Api::new(desk, honeymesh_api::Limits::default()).noting(presence);
         if let Some(Https { listener, tls, token }) = https {
             let (api, shutdown) = (api.clone(), self.shutdown());
             self.watch("the HTTPS API", async move { api.serve_https(listener, &tls, token, shutdown).await });

@@ -29,6 +29,7 @@ on_every_rung! {
     a_confirmed_lockdown_holds_over_restarts_until_it_is_left
     nobody_locks_the_operator_out_not_even_the_operator
     whoever_is_known_stays_protected_while_the_daemon_can_open_nothing
+    an_operator_over_https_cannot_ban_himself_and_is_protected_while_he_works
 }
 
 /// Where the node echoes what it is sent.
@@ -386,4 +387,57 @@ fn an_order_over_ssh_does_not_ban_the_one_who_gives_it() {
     assert!(over_ssh(&["ban", "10.77.0.0/24"]).status.success() && gets_in(&net, FRIEND));
     let locked = String::from_utf8(over_ssh(&["mode", "lockdown"]).stdout).unwrap();
     assert!(!locked.contains("WARNING"), "{locked}");
+}
+
+/// What the API says to somebody who has the token, and in what status.
+fn asked(net: &Net, token: &std::path::Path, from: &str, rest: &str) -> (String, String) {
+    let token = fs::read_to_string(token).unwrap();
+    let base = if from.contains(':') { "https://[fd77::1]:8443" } else { "https://10.77.0.1:8443" };
+    let line = format!(
+        "curl -gsk -m 5 --interface {from} -H 'Authorization: Bearer {}' -w '\\n%{{http_code}}' {}",
+        token.trim(),
+        rest.replace("BASE", base)
+    );
+    let output = Command::new("ip").args(["netns", "exec", &net.stranger, "sh", "-c", &line]).output().unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    let (body, status) = said.rsplit_once('\n').unwrap();
+    (status.to_owned(), body.to_owned())
+}
+
+fn an_operator_over_https_cannot_ban_himself_and_is_protected_while_he_works(rung: Rung) {
+    let net = scene(rung);
+    let config = net.config("");
+    fs::write(&config, fs::read_to_string(&config).unwrap().replace("127.0.0.1:8443", "[::]:8443")).unwrap();
+    let _daemon = net.start(&config);
+    let token = net.state_dir().join("api.token");
+    let ban = |from: &str, subject: &str| {
+        asked(&net, &token, from, &format!("--json '{{\"subject\":\"{subject}\",\"force\":true}}' BASE/api/v1/bans"))
+    };
+    for (own, other, around) in [(STRANGER, FRIEND, "10.77.0.0/28"), (STRANGER6, FRIEND6, "fd77::/64")] {
+        // His first word is such a ban already: nothing knows him yet.
+        for subject in [own, around] {
+            let (status, told) = ban(own, subject);
+            assert!(status == "409" && told.contains("you are connected from") && told.contains("allow"), "{status} {told}");
+        }
+        let why = |addr: &str| net.json(&["why", addr]);
+        eventually("the protection of who has the token", || (why(own)["protected"][0]["why"] == "operator").then_some(()));
+        assert_eq!(net.json(&["bans"]).as_array().unwrap().len(), 0, "nothing was banned");
+        // Others cannot, either, as long as he works; and what covers him spares him.
+        assert!(net.refused(&["ban", own]).1.contains("is never banned"));
+        net.told(&["ban", around, "--force"]);
+        assert!(gets_in(&net, own) && !gets_in(&net, other), "he keeps passing, and nobody else");
+        let (status, told) = asked(&net, &token, own, &format!("-X DELETE BASE/api/v1/bans/{around}"));
+        assert_eq!(status, "200", "{told}");
+        // Whoever has no token is nobody.
+        let wrong = net.dir.path().join("wrong");
+        fs::write(&wrong, "0".repeat(64)).unwrap();
+        assert_eq!(asked(&net, &wrong, other, "BASE/api/v1/status").0, "401");
+        assert!(why(other)["protected"].as_array().unwrap().is_empty());
+        // With something that lasts he may: he keeps passing whether he says something or not.
+        assert_eq!(asked(&net, &token, own, &format!("--json '{{\"net\":\"{own}\"}}' BASE/api/v1/allow")).0, "200");
+        let (status, told) = ban(own, around);
+        assert_eq!(status, "200", "{told}");
+        assert!(gets_in(&net, own) && !gets_in(&net, other));
+        net.told(&["unban", around]);
+    }
 }

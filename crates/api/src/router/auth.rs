@@ -11,7 +11,7 @@ use axum::{
 };
 use std::time::Instant;
 
-/// Lets a request pass that comes by the control socket or has the token. A missing and a wrong token get the very
+/// Lets a request pass that comes by the control socket or has the token, whose source is an operator's from then on. A missing and a wrong token get the very
 /// same answer; a source with too many wrong ones is told to wait.
 pub(super) async fn guard(
     State(app): State<App>,
@@ -20,13 +20,16 @@ pub(super) async fn guard(
     next: Next,
 ) -> Response {
     match check(&app, source, request.headers()) {
-        Ok(()) => next.run(request).await,
+        Ok(()) => {
+            app.note(source);
+            next.run(request).await
+        }
         Err(problem) => problem.into_response(),
     }
 }
 
 fn check(app: &App, Source(source): Source, headers: &HeaderMap) -> Result<(), Problem> {
-    let Door::Https { token, attempts } = &*app.door else { return Ok(()) };
+    let Door::Https { token, attempts, .. } = &*app.door else { return Ok(()) };
     let Some(presented) = bearer(headers) else { return Err(unauthorized()) };
     let now = Instant::now();
     if let Some(wait) = attempts.wait(source, now) {

@@ -1,12 +1,13 @@
 //! The live stream: server-sent events.
 
 use super::{
-    App,
+    App, Source,
     params::{self, Pairs},
     problem::Problem,
 };
-use crate::{EVENTS_PAGE_MAX, LiveEvent, Request, Response, Stats, stats::count};
+use crate::{EVENTS_PAGE_MAX, LiveEvent, Request, Response, stats::count};
 use axum::{
+    Extension,
     extract::{Query, State},
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response as HttpResponse, Sse, sse},
@@ -20,9 +21,12 @@ use std::{
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
-use tokio::sync::{
-    OwnedSemaphorePermit,
-    broadcast::{self, error::RecvError},
+use tokio::{
+    sync::{
+        OwnedSemaphorePermit,
+        broadcast::{self, error::RecvError},
+    },
+    time::timeout,
 };
 
 /// A comment is sent this often when nothing happens, so that a dead connection is noticed.
@@ -32,6 +36,7 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// [`EVENTS_PAGE_MAX`] events. A listener that is too slow is sent `event: lag` with the number it missed.
 pub(super) async fn stream(
     State(app): State<App>,
+    Extension(source): Extension<Source>,
     headers: HeaderMap,
     Query(pairs): Query<Pairs>,
 ) -> Result<HttpResponse, Problem> {
@@ -47,7 +52,7 @@ pub(super) async fn stream(
         Some(last) => missed(&app, last, query).await?,
         None => VecDeque::new(),
     };
-    let listener = Listener::new(app.stats.clone(), live, missed, query, place);
+    let listener = Listener::new(app, source, live, missed, query, place);
     let keep_alive = sse::KeepAlive::new().interval(KEEP_ALIVE).text("keep-alive");
     // The first comment makes the head of the answer leave at once.
     let hello = stream::iter([Ok(sse::Event::default().comment("listening"))]);
@@ -71,7 +76,8 @@ async fn missed(app: &App, last: &HeaderValue, query: EventQuery) -> Result<VecD
 
 /// One listener.
 struct Listener {
-    stats: Arc<Stats>,
+    app: App,
+    source: Source,
     live: broadcast::Receiver<Arc<LiveEvent>>,
     missed: VecDeque<EventJson>,
     /// What was sent from the past and may come again from the present.
@@ -82,15 +88,16 @@ struct Listener {
 
 impl Listener {
     fn new(
-        stats: Arc<Stats>,
+        app: App,
+        source: Source,
         live: broadcast::Receiver<Arc<LiveEvent>>,
         missed: VecDeque<EventJson>,
         query: EventQuery,
         place: OwnedSemaphorePermit,
     ) -> Self {
-        count(&stats.live_listeners);
+        count(&app.stats.live_listeners);
         let sent = missed.iter().map(|event| event.id.clone()).collect();
-        Self { stats, live, missed, sent, query, _place: place }
+        Self { app, source, live, missed, sent, query, _place: place }
     }
 
     fn into_stream(self) -> impl Stream<Item = Result<sse::Event, Infallible>> {
@@ -103,11 +110,14 @@ impl Listener {
             return Some(past(&event));
         }
         loop {
-            match self.live.recv().await {
+            self.app.note(self.source);
+            // Whoever listens is there although nothing happens.
+            let Ok(heard) = timeout(KEEP_ALIVE, self.live.recv()).await else { continue };
+            match heard {
                 Ok(live) if self.wants(&live) => return Some(present(&live)),
                 Ok(_) => {}
                 Err(RecvError::Lagged(missed)) => {
-                    self.stats.live_missed.fetch_add(missed, Ordering::Relaxed);
+                    self.app.stats.live_missed.fetch_add(missed, Ordering::Relaxed);
                     return Some(sse::Event::default().event("lag").data(format!("{{\"missed\":{missed}}}")));
                 }
                 Err(RecvError::Closed) => return None,
@@ -122,7 +132,7 @@ impl Listener {
 
 impl Drop for Listener {
     fn drop(&mut self) {
-        self.stats.live_listeners.fetch_sub(1, Ordering::Relaxed);
+        self.app.stats.live_listeners.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -1,7 +1,7 @@
 //! Orders: what changes something.
 
 use super::{
-    App,
+    App, Door, Source,
     body::{self, json},
     mismatch,
     params::{self, Pairs},
@@ -9,8 +9,10 @@ use super::{
 };
 use crate::{BanOrder, NewKey, Request, Response, Secret, UnbanOrder, WAIT_MAX};
 use axum::{
+    Extension,
     body::Body,
     extract::{Path, Query, State},
+    http::StatusCode,
     response::Response as HttpResponse,
 };
 use honeymesh_format::{
@@ -22,6 +24,9 @@ use std::{path::PathBuf, time::Duration};
 /// The longest note, in bytes.
 const NOTE_BYTES_MAX: usize = 200;
 
+/// What protects somebody only as long as he is there.
+const WHILE_THERE: &str = "operator";
+
 /// For how long a join token is good unless the operator says.
 const TOKEN_TTL: Duration = Duration::from_secs(3_600);
 /// The longest it may be good.
@@ -29,14 +34,32 @@ const TOKEN_TTL_MAX: Duration = Duration::from_secs(7 * 86_400);
 
 type Answer = Result<HttpResponse, Problem>;
 
-pub(super) async fn ban(State(app): State<App>, body: Body) -> Answer {
+pub(super) async fn ban(State(app): State<App>, Extension(source): Extension<Source>, body: Body) -> Answer {
     let order: BanOrderJson = body::read(body).await?;
     if order.note.as_ref().is_some_and(|note| note.len() > NOTE_BYTES_MAX) {
         return Err(Problem::bad(format!("`note` is longer than {NOTE_BYTES_MAX} bytes; shorten it")));
     }
     let ttl = order.ttl.as_deref().map_or(Ok(Ttl::Configured), |text| params::value("ttl", text))?;
     let subject = params::value("subject", &order.subject)?;
+    spare(&app, source, subject).await?;
     done(&app, Request::Ban(BanOrder { subject, ttl, note: order.note, local: order.local, force: order.force })).await
+}
+
+/// Refuses a ban that would hit whoever orders it over HTTPS, now or once he has said nothing for a while: unless something protects him
+/// that lasts longer than his visit. (Who sits at the control socket is looked after by the command line, which knows its session.)
+async fn spare(app: &App, Source(source): Source, subject: Subject) -> Result<(), Problem> {
+    if matches!(*app.door, Door::Control) || source.is_loopback() || !subject.contains(source) {
+        return Ok(());
+    }
+    let Response::Why(why) = app.ask(Request::Why(source)).await? else { return Err(mismatch()) };
+    if why.protected.iter().any(|protected| protected.why != WHILE_THERE) {
+        return Ok(());
+    }
+    let detail = format!(
+        "you are connected from {source}, which {subject} would ban; allow {source} first (`POST /api/v1/allow`, or `honeymesh allow add \
+         {source}` on the node), then it keeps passing"
+    );
+    Err(Problem::new(StatusCode::CONFLICT, detail))
 }
 
 pub(super) async fn unban(State(app): State<App>, Path(subject): Path<String>, Query(pairs): Query<Pairs>) -> Answer {

@@ -42,7 +42,7 @@ pub async fn say(door: Door, said: &[u8], mut asked: impl FnMut(&Request)) -> Op
     let (desk, mut inbox) = desk(64);
     let stats = Arc::new(Stats::default());
     let app = match door {
-        Door::Https => App::https(desk, stats, Token::from_text(TOKEN)?, Attempts::default()),
+        Door::Https => App::https(desk, stats, Token::from_text(TOKEN)?, Attempts::default(), Arc::default()),
         Door::Control => App::control(desk, stats),
     };
     let (mut ours, theirs) = duplex(LINE_BYTES);

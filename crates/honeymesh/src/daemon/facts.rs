@@ -1,8 +1,14 @@
 //! The network around the node, looked at every second by a thread of its own.
 
 use super::operators;
+use honeymesh_api::Presence;
 use honeymesh_node::NetworkFacts;
-use std::{collections::BTreeMap, io, time::Duration};
+use std::{
+    collections::BTreeMap,
+    io,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 use tokio::sync::mpsc;
 
 /// How often the network is looked at: a new address of this machine is never banned from then on.
@@ -23,7 +29,7 @@ impl Around {
     /// The network as it is now, with nothing known before.
     #[must_use]
     pub fn now() -> Self {
-        let (facts, unseen) = look(&NetworkFacts::default());
+        let (facts, unseen) = look(&NetworkFacts::default(), &Presence::default());
         let mut around = Self { facts, unseen: BTreeMap::new() };
         around.note(unseen);
         around
@@ -48,7 +54,8 @@ impl Around {
     }
 }
 
-fn look(known: &NetworkFacts) -> (NetworkFacts, Vec<(&'static str, String)>) {
+/// Operators are those who are logged in, and those who were heard over HTTPS.
+fn look(known: &NetworkFacts, presence: &Presence) -> (NetworkFacts, Vec<(&'static str, String)>) {
     let before = honeymesh_xdp::NetworkFacts {
         own: known.own.clone(),
         on_link: known.on_link.clone(),
@@ -56,7 +63,10 @@ fn look(known: &NetworkFacts) -> (NetworkFacts, Vec<(&'static str, String)>) {
         resolvers: known.resolvers.clone(),
     };
     let (facts, unseen) = honeymesh_xdp::network_facts(&before);
-    let (operators, failed) = operators::logged_in(&known.operators);
+    let (mut operators, failed) = operators::logged_in(&known.operators);
+    operators.extend(presence.addresses(Instant::now()));
+    operators.sort_unstable();
+    operators.dedup();
     let mut unseen: Vec<_> = unseen.into_iter().map(|unseen| (unseen.part, unseen.why.to_string())).collect();
     unseen.extend(failed.map(|why| ("who is logged in", why.to_string())));
     let honeymesh_xdp::NetworkFacts { own, on_link, gateways, resolvers } = facts;
@@ -84,17 +94,17 @@ impl Watch {
     }
 }
 
-/// Starts the thread. It tells each change from `known` on, and ends when nobody listens any more.
+/// Starts the thread. It tells each change from `known` on, of operators over HTTPS too, who are noted in `presence`, and ends when nobody listens any more.
 ///
 /// # Errors
 /// No thread can be started.
-pub fn watch(known: Around) -> io::Result<mpsc::Receiver<Around>> {
+pub fn watch(known: Around, presence: Arc<Presence>) -> io::Result<mpsc::Receiver<Around>> {
     let (sender, receiver) = mpsc::channel(1);
     let mut watch = Watch { known, calm: 0 };
     std::thread::Builder::new().name("facts".into()).spawn(move || {
         while !sender.is_closed() {
             std::thread::sleep(EVERY);
-            let (facts, unseen) = look(&watch.known.facts);
+            let (facts, unseen) = look(&watch.known.facts, &presence);
             if let Some(around) = watch.take(facts, unseen)
                 && sender.blocking_send(around).is_err()
             {
