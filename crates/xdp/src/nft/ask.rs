@@ -12,6 +12,10 @@ pub(super) const ACK: u8 = 16;
 /// Where the flags are in a TCP header, and the destination port in both.
 pub(super) const FLAGS_AT: u32 = 13;
 pub(super) const PORT_AT: u32 = 2;
+/// Where a TCP header says how long it is, how many octets of it there are from there on at least, and how many words in all.
+pub(super) const HEADER_LEN_AT: u32 = 12;
+pub(super) const HEADER_REST_LEN: u32 = 8;
+const HEADER_WORDS_MIN: u8 = 5;
 
 /// The octets of an interface's name, with zeros behind it.
 const NAME_LEN: usize = 16;
@@ -22,6 +26,17 @@ const OWN: u32 = 2;
 /// Loads those of these TCP flags that are set.
 pub(super) fn flags(mask: u8) -> Vec<Expression> {
     vec![Expression::Segment { offset: FLAGS_AT, len: 1, to: Register::FIRST }, Expression::Mask(vec![mask])]
+}
+
+/// Goes on with a segment whose TCP header is whole: long enough, by what it says itself and by what there is of it.
+pub(super) fn whole_header() -> Vec<Expression> {
+    vec![Expression::Segment { offset: HEADER_LEN_AT, len: HEADER_REST_LEN, to: Register::FIRST }, long_enough()]
+}
+
+/// Does what is loaded, the rest of a TCP header from [`HEADER_LEN_AT`] on, say that the header is long enough? The length is in the first
+/// half of the first octet, in words.
+pub(super) fn long_enough() -> Expression {
+    Expression::Compare(Compare::AtLeast, vec![HEADER_WORDS_MIN << 4, 0, 0, 0, 0, 0, 0, 0])
 }
 
 /// Is it a part of an IPv4 packet, and not the first? What lies behind its header is no transport header. (Of IPv6 the kernel

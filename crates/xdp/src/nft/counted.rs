@@ -26,6 +26,7 @@ pub(super) fn counters(all: &[u64], knocks_lost: u64) -> Counters {
         allowed: of("allowed"),
         neighbour: of("neighbour"),
         not_ip: of("not_ip"),
+        malformed: of("malformed"),
         knocks: of("knocks"),
         knocks_lost,
         knocks_limited: of("knocks_limited"),

@@ -67,6 +67,15 @@ impl Register {
     pub(super) const COIN: Self = Self(16);
 }
 
+/// Octets of an IPv6 extension header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct ExtensionHeader {
+    /// Its number, as the header before tells it.
+    pub(super) kind: u8,
+    pub(super) offset: u32,
+    pub(super) len: u32,
+}
+
 /// One step of a rule; a step that does not match ends it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Expression {
@@ -76,6 +85,8 @@ pub(super) enum Expression {
     Header { offset: u32, len: u32 },
     /// Loads octets of the transport header. Only a packet that has it goes on: no later fragment.
     Segment { offset: u32, len: u32, to: Register },
+    /// Loads octets of the first IPv6 extension header of a kind. Only a packet that has one goes on.
+    Extension(ExtensionHeader),
     /// Turns the first bit of the source port over, and back the next time. The checksum is left as it is.
     FlipSourcePort,
     /// Keeps the octets under the mask.

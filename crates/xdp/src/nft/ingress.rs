@@ -6,9 +6,12 @@
 //!   v4_tagged, …   the same behind a second VLAN tag; the kernel takes the first one off
 //!     hit_…        neighbour discovery and allowed sources pass; the rest is counted and dropped,
 //!                  or only counted: then there is the chain `observing`, and with it the mode outlives the daemon
+//!   whole4, …      of what nobody banned: what is broken is counted (whole.rs), and passes
 //! ```
 //!
 //! The self-probe's own chains, before and behind these on the loopback interface, are in `probe.rs`.
+
+mod whole;
 
 use super::{
     expression::{Compare, Expression, Meta, Verdict, goto, is},
@@ -29,7 +32,7 @@ pub(super) const ENTRANCE: &str = "entrance";
 const TAGGED: &str = "tagged";
 
 /// Counters, in the order in which they are asked for.
-pub(super) const COUNTERS: [&str; 17] = [
+pub(super) const COUNTERS: [&str; 18] = [
     "packets",
     "dropped_v4",
     "dropped_v6",
@@ -38,6 +41,7 @@ pub(super) const COUNTERS: [&str; 17] = [
     "allowed",
     "neighbour",
     "not_ip",
+    whole::MALFORMED,
     probe::CAME[0],
     probe::CAME[1],
     probe::CAME[2],
@@ -61,18 +65,36 @@ struct Chains {
     usual: &'static str,
     net: &'static str,
     excused: &'static str,
+    whole: whole::Names,
     skip: u32,
     family: Family,
 }
 
 const CHAINS: [Chains; 4] = [
-    Chains { lookups: "v4", usual: "hit_v4", net: "hit_net4", excused: "excused4", skip: 0, family: Family::V4 },
-    Chains { lookups: "v6", usual: "hit_v6", net: "hit_net6", excused: "excused6", skip: 0, family: Family::V6 },
+    Chains {
+        lookups: "v4",
+        usual: "hit_v4",
+        net: "hit_net4",
+        excused: "excused4",
+        whole: whole::Names { header: "whole4", beyond: "beyond4", tcp: "tcp4", udp: "udp4" },
+        skip: 0,
+        family: Family::V4,
+    },
+    Chains {
+        lookups: "v6",
+        usual: "hit_v6",
+        net: "hit_net6",
+        excused: "excused6",
+        whole: whole::Names { header: "whole6", beyond: "beyond6", tcp: "tcp6", udp: "udp6" },
+        skip: 0,
+        family: Family::V6,
+    },
     Chains {
         lookups: "v4_tagged",
         usual: "hit_v4_tagged",
         net: "hit_net4_tagged",
         excused: "excused4_tagged",
+        whole: whole::Names { header: "whole4_tagged", beyond: "beyond4_tagged", tcp: "tcp4_tagged", udp: "udp4_tagged" },
         skip: TAG_LEN,
         family: Family::V4,
     },
@@ -81,6 +103,7 @@ const CHAINS: [Chains; 4] = [
         usual: "hit_v6_tagged",
         net: "hit_net6_tagged",
         excused: "excused6_tagged",
+        whole: whole::Names { header: "whole6_tagged", beyond: "beyond6_tagged", tcp: "tcp6_tagged", udp: "udp6_tagged" },
         skip: TAG_LEN,
         family: Family::V6,
     },
@@ -97,6 +120,8 @@ impl Ingress<'_> {
     pub(super) fn chains(&self) -> Vec<&'static str> {
         let mut names = vec![ENTRANCE, TAGGED];
         names.extend(CHAINS.iter().flat_map(|chains| [chains.lookups, chains.usual, chains.net, chains.excused]));
+        names.extend(CHAINS.iter().flat_map(|chains| chains.whole.all()));
+        names.extend(whole::CHAINS);
         names.extend((!self.0.is_enforcing).then_some(OBSERVING));
         names.extend(probe::CHAINS);
         names
@@ -107,11 +132,13 @@ impl Ingress<'_> {
         let mut rules = entry();
         for chains in &CHAINS {
             rules.extend(self.lookups(chains));
+            rules.extend(whole::rules(self.0, chains));
             rules.extend(self.excuses(chains));
             let usual = if chains.family == Family::V4 { "dropped_v4" } else { "dropped_v6" };
             rules.extend(self.hit(chains.usual, chains.excused, usual));
             rules.extend(self.hit(chains.net, chains.excused, "dropped_net"));
         }
+        rules.extend(whole::ends(self.0));
         if !self.0.is_enforcing {
             rules.push((OBSERVING, vec![Expression::Count("would_drop"), Expression::Verdict(Verdict::Accept)]));
         }
@@ -166,7 +193,9 @@ fn entry() -> Vec<Rule> {
         let inner = Expression::Header { offset: 2, len: 2 };
         rules.push((TAGGED, vec![inner, is(&ethertype), goto(to)]));
     }
-    rules.push((TAGGED, vec![Expression::Count("not_ip")]));
+    let is_there = vec![Expression::Header { offset: 0, len: TAG_LEN }, whole::any(TAG_LEN)];
+    rules.push((TAGGED, [is_there, vec![Expression::Count("not_ip"), Expression::Verdict(Verdict::Accept)]].concat()));
+    rules.push((TAGGED, vec![goto(whole::MALFORMED)]));
     rules.push((ENTRANCE, vec![Expression::Count("not_ip")]));
     rules
 }
@@ -194,9 +223,10 @@ pub(super) fn neighbour_discovery(skip: u32, counter: Option<&'static str>) -> V
     let mut steps = vec![
         Expression::Header { offset: skip + 6, len: 2 },
         is(&[icmp6, hop_limit_max]),
-        Expression::Header { offset: skip + 40, len: 1 },
-        Expression::Compare(Compare::AtLeast, vec![133]),
-        Expression::Compare(Compare::AtMost, vec![137]),
+        // The whole fixed part: type, code and checksum.
+        Expression::Header { offset: skip + 40, len: 4 },
+        Expression::Compare(Compare::AtLeast, vec![133, 0, 0, 0]),
+        Expression::Compare(Compare::AtMost, vec![137, u8::MAX, u8::MAX, u8::MAX]),
     ];
     steps.extend(counter.map(Expression::Count));
     steps.push(Expression::Verdict(Verdict::Accept));

@@ -16,7 +16,7 @@ mod talk;
 mod weigh;
 
 use super::{
-    ask::{ACK, RST, TCP, UDP, any_socket, came_by, flags, later_fragment, port, range, to_own},
+    ask::{ACK, RST, TCP, UDP, any_socket, came_by, flags, later_fragment, port, range, to_own, whole_header},
     expression::{Compare, Expression, Meta, Register, Verdict, goto, is},
     ingress::{self, Rule},
     layout::{Earns, Layout, Manner, Scan},
@@ -141,7 +141,8 @@ impl<'a> Stack<'a> {
             (CARRIED, [later_fragment(), vec![Expression::Verdict(Verdict::Accept)]].concat()),
             (CARRIED, vec![Expression::Meta(Meta::Transport), is(&[TCP]), goto("tcp")]),
             (CARRIED, vec![Expression::Meta(Meta::Transport), is(&[UDP]), goto("udp")]),
-            ("tcp", [flags(ACK | RST), vec![is(&[0]), goto("probe")]].concat()),
+            // Of a segment without a whole header nothing is known, and before the network stack it was counted.
+            ("tcp", [whole_header(), flags(ACK | RST), vec![is(&[0]), goto("probe")]].concat()),
         ];
         if self.scan.udp {
             rules.extend([("udp", is_probe_like_an_answer()), ("udp", self.is_probing_datagram())]);
@@ -154,10 +155,9 @@ impl<'a> Stack<'a> {
     }
 
     fn is_probing_datagram(&self) -> Vec<Expression> {
-        let source = Expression::Segment { offset: 0, len: 2, to: Register::FIRST };
         vec![
-            source,
-            Expression::Compare(Compare::AtLeast, SOURCE_PORT_MIN.to_be_bytes().into()),
+            datagram_header(),
+            Expression::Compare(Compare::AtLeast, from_port(SOURCE_PORT_MIN, 0)),
             port(),
             range(false, self.scan.sends_from),
             range(false, TRACEROUTE),
@@ -191,11 +191,20 @@ impl<'a> Stack<'a> {
     }
 }
 
+/// Loads the whole header of a datagram, which begins with its source port.
+const fn datagram_header() -> Expression {
+    Expression::Segment { offset: 0, len: 8, to: Register::FIRST }
+}
+
+/// The first or the last of all headers of datagrams from a port, for comparisons.
+fn from_port(port: u16, rest: u8) -> Vec<u8> {
+    [&port.to_be_bytes()[..], &[rest; 6]].concat()
+}
+
 /// From a well-known port, to one that nobody asks from ([`honeymesh_xdp_abi::is_asked_from`]).
 fn is_probe_like_an_answer() -> Vec<Expression> {
-    let source = Expression::Segment { offset: 0, len: 2, to: Register::FIRST };
-    let (below, last) = (SOURCE_PORT_MIN - 1, ASKED_FROM_MIN - 1);
-    let mut rule = vec![source, Expression::Compare(Compare::AtMost, below.to_be_bytes().into()), port(), range(true, (0, last))];
+    let (below, last) = (from_port(SOURCE_PORT_MIN - 1, u8::MAX), ASKED_FROM_MIN - 1);
+    let mut rule = vec![datagram_header(), Expression::Compare(Compare::AtMost, below), port(), range(true, (0, last))];
     rule.extend(ASKED_FROM.map(|port| Expression::Compare(Compare::Differs, port.to_be_bytes().into())));
     rule.push(goto("probe"));
     rule

@@ -15,19 +15,26 @@ use std::{
 
 /// Sends one whole Ethernet frame from an interface of this thread's network namespace; waits while the queue is full.
 pub fn send(interface: &str, frame: &[u8]) {
+    send_all(interface, [frame]);
+}
+
+/// The same with several, in their order.
+pub fn send_all<'a>(interface: &str, frames: impl IntoIterator<Item = &'a [u8]>) {
     let fd = socket(AddressFamily::Packet, SockType::Raw, SockFlag::SOCK_CLOEXEC, None).unwrap();
     // SAFETY: a link-layer address is plain numbers, for which zeros are values.
     let mut to: libc::sockaddr_ll = unsafe { std::mem::zeroed() };
     to.sll_family = u16::try_from(libc::AF_PACKET).unwrap();
     to.sll_ifindex = i32::try_from(if_nametoindex(interface).unwrap()).unwrap();
     let len = libc::socklen_t::try_from(size_of_val(&to)).unwrap();
-    // SAFETY: frame and address are live and as long as is said; the kernel only reads them.
-    let send = || unsafe { libc::sendto(fd.as_raw_fd(), frame.as_ptr().cast(), frame.len(), 0, (&raw const to).cast(), len) };
-    let start = Instant::now();
-    while usize::try_from(send()) != Ok(frame.len()) {
-        let error = std::io::Error::last_os_error();
-        assert!(error.raw_os_error() == Some(libc::ENOBUFS) && start.elapsed() < PATIENCE, "{error}");
-        std::thread::yield_now();
+    for frame in frames {
+        // SAFETY: frame and address are live and as long as is said; the kernel only reads them.
+        let send = || unsafe { libc::sendto(fd.as_raw_fd(), frame.as_ptr().cast(), frame.len(), 0, (&raw const to).cast(), len) };
+        let start = Instant::now();
+        while usize::try_from(send()) != Ok(frame.len()) {
+            let error = std::io::Error::last_os_error();
+            assert!(error.raw_os_error() == Some(libc::ENOBUFS) && start.elapsed() < PATIENCE, "{error}");
+            std::thread::yield_now();
+        }
     }
 }
 

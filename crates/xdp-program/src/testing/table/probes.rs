@@ -108,6 +108,11 @@ pub(super) fn odd_headers() -> Script {
         frame[at] = octet;
         Step::new(name, frame, counts)
     };
+    let odd = |name: &str, packet: Packet, at: usize, octet: u8| {
+        let mut frame = packet.build();
+        frame[at] = octet;
+        Step::new(name, frame, MALFORMED)
+    };
     let v6 = |packet: Packet| packet.build();
     let many = |count: usize| {
         (0..count).fold(Packet::tcp("2001:db8:bad:9::1", HERE6, 23, SYN), |packet, _| packet.extension(60)).build()
@@ -122,6 +127,19 @@ pub(super) fn odd_headers() -> Script {
             v4("IPv4 shorter than its header", 17, 19, MALFORMED),
             v4("TCP beyond the packet's end", 17, 39, MALFORMED),
             v4("TCP header of 16 octets", 46, 0x40, MALFORMED),
+            odd("UDP beyond the packet's end", Packet::datagram("203.0.113.1", HERE4, 23), 17, 27),
+            odd("UDP beyond the end, IPv6", Packet::datagram("2001:db8:bad::1", HERE6, 23), 19, 7),
+            odd("shorter than its options", Packet::tcp("203.0.113.1", HERE4, 23, SYN).options(10), 17, 59),
+            odd("TCP beyond the end, behind options", Packet::tcp("203.0.113.1", HERE4, 23, SYN).options(10), 17, 79),
+            odd("TCP header of 16 octets, behind options", Packet::tcp("203.0.113.1", HERE4, 23, SYN).options(10), 86, 0x40),
+            odd("UDP beyond the end, behind options", Packet::datagram("203.0.113.1", HERE4, 23).options(3), 17, 39),
+            odd("TCP header of 16 octets, IPv6", Packet::tcp("2001:db8:bad::1", HERE6, 23, SYN), 66, 0x4f),
+            odd("TCP header of 16 octets, behind a header", tcp6("2001:db8:bad::1").extension(60), 74, 0x4f),
+            odd("in QinQ, IPv4 that says 6", Packet::tcp("203.0.113.1", HERE4, 23, SYN).vlans(&[QINQ, VLAN]), 22, 0x65),
+            odd("in QinQ, TCP header of 16 octets", Packet::tcp("203.0.113.1", HERE4, 23, SYN).vlans(&[QINQ, VLAN]), 54, 0x4f),
+            odd("in QinQ, UDP beyond the end", Packet::datagram("203.0.113.1", HERE4, 23).vlans(&[QINQ, VLAN]), 25, 27),
+            odd("in QinQ, IPv6 that says 4", tcp6("2001:db8:bad::1").vlans(&[QINQ, VLAN]), 22, 0x4f),
+            odd("in QinQ, TCP beyond the end, IPv6", tcp6("2001:db8:bad::1").vlans(&[QINQ, VLAN]), 27, 19),
             Step::new(
                 "IPv6 that says 4",
                 {

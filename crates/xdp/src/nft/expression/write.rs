@@ -1,6 +1,6 @@
 //! Expressions as netlink attributes.
 
-use super::{Compare, Expression, Register, Verdict};
+use super::{Compare, Expression, ExtensionHeader, Register, Verdict};
 use crate::nft::{
     bytes::Attributes,
     log::{GROUP, PAYLOAD_LEN},
@@ -56,6 +56,7 @@ impl Expression {
         match self {
             Self::Meta(_) => "meta",
             Self::Header { .. } | Self::Segment { .. } => "payload",
+            Self::Extension(_) => "exthdr",
             Self::Mask(_) => "bitwise",
             Self::Compare(..) => "cmp",
             Self::Range { .. } => "range",
@@ -96,6 +97,9 @@ impl Expression {
             Self::Header { offset, len } => data.number(1, REGISTER).number(2, NETWORK_HEADER).number(3, *offset).number(4, *len),
             Self::Segment { offset, len, to } => {
                 data.number(1, to.0).number(2, TRANSPORT_HEADER).number(3, *offset).number(4, *len)
+            }
+            Self::Extension(ExtensionHeader { kind, offset, len }) => {
+                data.number(1, REGISTER).bytes(2, &[*kind]).number(3, *offset).number(4, *len)
             }
             Self::Mask(mask) => bitwise(data, mask, &vec![0; mask.len()]),
             Self::Compare(how, with) => data.number(1, REGISTER).number(2, *how as u32).nest(3, |inner| value(inner, with)),
