@@ -2,8 +2,11 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod common;
+#[path = "every_packet/containers.rs"]
+mod containers;
 
 use common::{Net, Rung, eventually, in_namespace, on_every_rung, sh};
+use containers::published_and_outward_connections_of_a_container_are_cut_for_banned_sources_only;
 use std::{
     fs,
     io::{ErrorKind, Read, Write},
@@ -19,6 +22,7 @@ on_every_rung! {
     a_ban_cuts_connections_that_stand_to_the_node_and_through_it_and_an_unban_lets_them_go_on
     an_interface_that_comes_lets_no_banned_source_in_after_a_second_and_is_told_of_by_then
     an_interface_that_flaps_lets_no_packet_of_a_banned_source_through
+    published_and_outward_connections_of_a_container_are_cut_for_banned_sources_only
 }
 
 /// Long enough for a packet that is not dropped.

@@ -3,11 +3,8 @@
 
 mod common;
 
-use common::{Daemon, Net, Rung, eventually, in_namespace, is_root, on_every_rung, sh};
-use nix::sys::socket::{
-    AddressFamily, SockFlag, SockType, SockaddrStorage, UnixAddr, bind, connect, setsockopt, socket, sockopt::SendTimeout,
-};
-use nix::sys::time::{TimeVal, TimeValLike};
+use common::{Daemon, Net, Rung, connect_from, eventually, in_namespace, is_root, on_every_rung, sh};
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, connect, socket};
 use std::{
     collections::VecDeque,
     fs,
@@ -71,21 +68,14 @@ fn echo(mut stream: TcpStream) {
 
 /// A connection from one of the addresses in the stranger's namespace.
 fn connection(net: &Net, from: &'static str, to: &'static str) -> Option<TcpStream> {
-    let open = move || open(from, to.parse().unwrap(), PATIENCE);
+    let open = move || connect_from(from, to.parse().unwrap(), PATIENCE);
     in_namespace(&net.stranger, open).join().unwrap().filter(lives)
-}
-
-fn open(from: &str, to: SocketAddr, patience: Duration) -> Option<TcpStream> {
-    let family = if to.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
-    let socket = socket(family, SockType::Stream, SockFlag::SOCK_CLOEXEC, None).unwrap();
-    setsockopt(&socket, SendTimeout, &TimeVal::milliseconds(i64::try_from(patience.as_millis()).unwrap())).unwrap();
-    bind(socket.as_raw_fd(), &SockaddrStorage::from(SocketAddr::new(from.parse().unwrap(), 0))).unwrap();
-    connect(socket.as_raw_fd(), &SockaddrStorage::from(to)).ok().map(|()| TcpStream::from(socket))
 }
 
 /// A scan with this source.
 fn scan(net: &Net, from: &'static str) {
-    let knock = move |port| drop(open(from, SocketAddr::new("10.77.0.1".parse().unwrap(), port), Duration::from_millis(20)));
+    let knock =
+        move |port| drop(connect_from(from, SocketAddr::new("10.77.0.1".parse().unwrap(), port), Duration::from_millis(20)));
     in_namespace(&net.stranger, move || (1..40).for_each(knock)).join().unwrap();
 }
 
