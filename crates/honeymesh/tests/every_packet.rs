@@ -2,8 +2,11 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod common;
+#[path = "every_packet/containers.rs"]
+mod containers;
 
 use common::{Net, Rung, eventually, in_namespace, on_every_rung, sh};
+use containers::published_and_outward_connections_of_a_container_are_cut_for_banned_sources_only;
 use std::{
     fs,
     io::{ErrorKind, Read, Write},
@@ -12,12 +15,14 @@ use std::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     },
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 on_every_rung! {
     a_ban_cuts_connections_that_stand_to_the_node_and_through_it_and_an_unban_lets_them_go_on
-    an_interface_that_comes_lets_a_banned_source_in_for_less_than_a_second
+    an_interface_that_comes_lets_no_banned_source_in_after_a_second_and_is_told_of_by_then
+    an_interface_that_flaps_lets_no_packet_of_a_banned_source_through
+    published_and_outward_connections_of_a_container_are_cut_for_banned_sources_only
 }
 
 /// Long enough for a packet that is not dropped.
@@ -130,29 +135,108 @@ fn a_ban_cuts_connections_that_stand_to_the_node_and_through_it_and_an_unban_let
     assert!(daemon.stop().0.success());
 }
 
-/// How often an interface comes: the middle one of so many does not depend on what else the machine was doing once or twice.
-const TIMES: usize = 5;
-/// Whoever is banned, and whoever is not, behind the interface that comes; where both send to.
-const SENDERS: [&str; 2] = ["10.78.0.2", "10.78.0.3"];
-const LATE: (&str, u16) = ("10.78.0.1", 4_001);
+/// How often an interface comes. Every other time the one before has just been taken away, so that it is made anew.
+const TIMES: usize = 6;
+/// How soon packets of an interface that comes are judged, and it is told that they are.
+const WITHIN: Duration = Duration::from_secs(1);
+/// The most that [`Withheld`] may add to that.
+const WITHHELD_MAX: Duration = Duration::from_secs(2);
+/// Where the senders send to.
+const LATE_PORT: u16 = 4_001;
+/// Who is banned, and who is not, of both families.
+type Sources = [&'static str; 4];
+/// Behind the interface that comes, and behind the one that is always there.
+const LATE: Sources = ["10.78.0.2", "fd78::2", "10.78.0.3", "fd78::3"];
+const FLAPPING: Sources = ["10.77.0.2", "fd77::2", "10.77.0.3", "fd77::3"];
+const BANNED: [usize; 2] = [0, 1];
+const HONEST: [usize; 2] = [2, 3];
 
-/// What two senders do, by their own clock: each datagram tells when it was sent, so however late whoever measures wakes up is no matter.
-#[derive(Default)]
-struct Senders {
-    stop: AtomicBool,
-    /// When the last datagram was sent that came through, in microseconds since the begin; of each sender.
-    last: [AtomicU64; 2],
+/// How long this machine has kept somebody waiting who asked for a millisecond: whoever shares its processors with others cannot be
+/// quicker than they let him, and what is asserted of the daemon is not asserted of them.
+struct Withheld {
+    stop: Arc<AtomicBool>,
+    micros: Arc<AtomicU64>,
 }
 
+impl Withheld {
+    const ASKED: Duration = Duration::from_millis(1);
+    /// As late as this is everybody woken now and then.
+    const USUAL: Duration = Duration::from_millis(5);
+
+    fn watch() -> Self {
+        let (stop, micros) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+        let (stopped, sum) = (stop.clone(), micros.clone());
+        std::thread::spawn(move || {
+            while !stopped.load(Relaxed) {
+                let asked = Instant::now();
+                std::thread::sleep(Self::ASKED);
+                let late = asked.elapsed().saturating_sub(Self::ASKED);
+                if late > Self::USUAL {
+                    sum.fetch_add(u64::try_from(late.as_micros()).unwrap(), Relaxed);
+                }
+            }
+        });
+        Self { stop, micros }
+    }
+
+    fn so_far(&self) -> Duration {
+        Duration::from_micros(self.micros.load(Relaxed))
+    }
+
+    /// What may have taken `WITHIN` at most, where it began with so much withheld.
+    fn bound(&self, before: Duration) -> Duration {
+        WITHIN + self.so_far().saturating_sub(before).min(WITHHELD_MAX)
+    }
+}
+
+impl Drop for Withheld {
+    fn drop(&mut self) {
+        self.stop.store(true, Relaxed);
+    }
+}
+
+/// What senders do, by their own clock: each datagram tells when it was sent, so however late whoever measures wakes up is no matter.
+struct Senders {
+    from: Sources,
+    began: Instant,
+    stop: AtomicBool,
+    sent: [AtomicU64; 4],
+    /// How many came through, and when the last of them was sent, in microseconds since the begin.
+    heard: [AtomicU64; 4],
+    last: [AtomicU64; 4],
+}
+
+/// Senders at work; they end when this is dropped.
+struct Sending(Arc<Senders>, Vec<std::thread::JoinHandle<()>>);
+
 impl Senders {
-    /// Both send all the time: as soon as there is something to send by.
-    fn send(&self, began: Instant) {
-        let mut sockets: [Option<UdpSocket>; 2] = [None, None];
+    fn start(net: &Net, from: Sources) -> Sending {
+        let senders = Arc::new(Self {
+            from,
+            began: Instant::now(),
+            stop: AtomicBool::new(false),
+            sent: Default::default(),
+            heard: Default::default(),
+            last: Default::default(),
+        });
+        let socket = in_namespace(&net.node, || UdpSocket::bind(("::", LATE_PORT)).unwrap()).join().unwrap();
+        socket.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
+        let (sending, hearing) = (senders.clone(), senders.clone());
+        let threads =
+            vec![in_namespace(&net.stranger, move || sending.send()), in_namespace(&net.node, move || hearing.hear(&socket))];
+        Sending(senders, threads)
+    }
+
+    /// All send all the time: as soon as there is something to send by.
+    fn send(&self) {
+        let mut sockets: [Option<UdpSocket>; 4] = [None, None, None, None];
         while !self.stop.load(Relaxed) {
-            for (socket, from) in sockets.iter_mut().zip(SENDERS) {
+            for ((socket, from), sent) in sockets.iter_mut().zip(self.from).zip(&self.sent) {
                 *socket = socket.take().or_else(|| UdpSocket::bind((from, 0)).ok());
-                let stamp = u64::try_from(began.elapsed().as_micros()).unwrap();
-                let _nothing_there_yet = socket.as_ref().map(|socket| socket.send_to(&stamp.to_be_bytes(), LATE));
+                let to = format!("{}1", from.trim_end_matches(|last: char| last.is_ascii_digit()));
+                let stamp = self.now().to_be_bytes();
+                let went = socket.as_ref().is_some_and(|socket| socket.send_to(&stamp, (&*to, LATE_PORT)).is_ok());
+                sent.fetch_add(u64::from(went), Relaxed);
             }
             std::thread::sleep(Duration::from_micros(500));
         }
@@ -162,56 +246,149 @@ impl Senders {
         let mut stamp = [0; 8];
         while !self.stop.load(Relaxed) {
             let Ok((_, from)) = socket.recv_from(&mut stamp) else { continue };
-            let sender = SENDERS.iter().position(|sender| *sender == from.ip().to_string()).unwrap();
+            let from = from.ip().to_canonical().to_string();
+            let Some(sender) = self.from.iter().position(|sender| *sender == from) else { continue };
+            self.heard[sender].fetch_add(1, Relaxed);
             self.last[sender].fetch_max(u64::from_be_bytes(stamp), Relaxed);
+        }
+    }
+
+    fn now(&self) -> u64 {
+        u64::try_from(self.began.elapsed().as_micros()).unwrap()
+    }
+
+    /// Waits for a datagram of each honest one that is sent from now on.
+    fn honest_ones_get_in(&self) {
+        let now = self.now();
+        for sender in HONEST {
+            eventually(self.from[sender], || (self.last[sender].load(Relaxed) > now).then_some(()));
         }
     }
 }
 
-/// An interface comes, and goes again. How long after it was there a datagram of the banned source was sent that came through.
-fn let_in(net: &Net, drops: &dyn Fn() -> u64) -> Duration {
-    let (began, senders) = (Instant::now(), Arc::new(Senders::default()));
-    let (sending, hearing) = (senders.clone(), senders.clone());
-    let socket = in_namespace(&net.node, || UdpSocket::bind(("0.0.0.0", LATE.1)).unwrap()).join().unwrap();
-    socket.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
-    let threads =
-        [in_namespace(&net.stranger, move || sending.send(began)), in_namespace(&net.node, move || hearing.hear(&socket))];
-    let before = drops();
-    let (node, stranger) = (&net.node, &net.stranger);
-    sh(&format!("ip -n {node} link add late0 type veth peer name far0 netns {stranger}"));
-    let came = began.elapsed();
-    sh(&format!(
-        "ip -n {node} addr add {}/24 dev late0; ip -n {node} link set late0 up
-         ip -n {stranger} addr add {}/24 dev far0; ip -n {stranger} addr add {}/24 dev far0; ip -n {stranger} link set far0 up",
-        LATE.0, SENDERS[0], SENDERS[1]
-    ));
-    eventually("the first drop", || (drops() > before).then_some(()));
-    let dropped = u64::try_from(began.elapsed().as_micros()).unwrap();
-    eventually("something of the honest one that was sent later", || (senders.last[1].load(Relaxed) > dropped).then_some(()));
-    senders.stop.store(true, Relaxed);
-    threads.into_iter().for_each(|thread| thread.join().unwrap());
-    sh(&format!("ip -n {node} link del late0"));
-    Duration::from_micros(senders.last[0].load(Relaxed)).saturating_sub(came)
+impl Drop for Sending {
+    fn drop(&mut self) {
+        self.0.stop.store(true, Relaxed);
+        self.1.drain(..).for_each(|thread| drop(thread.join()));
+    }
 }
 
-fn an_interface_that_comes_lets_a_banned_source_in_for_less_than_a_second(rung: Rung) {
+/// What was told of an interface's state, and when.
+fn told_of(net: &Net, interface: &str, state: &str) -> Vec<SystemTime> {
+    let text = net.told(&["events", "--kind", "audit", "--json", "--limit", "100"]);
+    let all = text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let of = all.filter(|event| event["fields"]["interface"] == interface && event["fields"]["state"] == state);
+    of.map(|event| time(event["at"].as_str().unwrap())).collect()
+}
+
+fn time(text: &str) -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_micros(honeymesh_format::parse_time(text).unwrap().0)
+}
+
+fn shown(net: &Net, interface: &str) -> bool {
+    let status = net.json(&["status"]);
+    status["interfaces"].as_array().unwrap().iter().any(|one| one["name"] == interface && one["attached"] == true)
+}
+
+fn drops_of(net: &Net, subject: &str) -> u64 {
+    net.json(&["bans", "--subject", subject])[0]["drops"].as_u64().unwrap()
+}
+
+/// An interface comes. How long after it was there datagrams of banned sources were sent that came through, and how long it took until
+/// an event and `status` had told that it is guarded.
+fn comes(net: &Net, anew: bool) -> [Duration; 3] {
+    let sending = Senders::start(net, LATE);
+    let senders = &sending.0;
+    let before = BANNED.map(|sender| drops_of(net, LATE[sender]));
+    let (node, stranger) = (&net.node, &net.stranger);
+    let gone = if anew { format!("ip -n {node} link del late0; ") } else { String::new() };
+    // Whoever guards may be done before the command that makes it is.
+    let (came, came_at) = (senders.began.elapsed(), SystemTime::now());
+    sh(&format!("{gone}ip -n {node} link add late0 type veth peer name far0 netns {stranger}"));
+    let addrs: String = LATE.iter().map(|addr| format!("ip -n {stranger} addr add {addr}{} dev far0\n", net_of(addr))).collect();
+    sh(&format!(
+        "ip -n {node} addr add 10.78.0.1/24 dev late0; ip -n {node} addr add fd78::1/64 dev late0 nodad
+         {addrs} ip -n {node} link set late0 up; ip -n {stranger} link set far0 up"
+    ));
+    eventually("late0 in status", || shown(net, "late0").then_some(()));
+    let shown = senders.began.elapsed().saturating_sub(came);
+    for (sender, before) in BANNED.into_iter().zip(before) {
+        eventually("the first drop", || (drops_of(net, LATE[sender]) > before).then_some(()));
+    }
+    senders.honest_ones_get_in();
+    let since_then = || told_of(net, "late0", "attached").into_iter().filter_map(|at| at.duration_since(came_at).ok()).min();
+    let told = eventually("an event of late0", since_then);
+    let last = BANNED.map(|sender| senders.last[sender].load(Relaxed)).into_iter().max().unwrap();
+    [Duration::from_micros(last).saturating_sub(came), told, shown]
+}
+
+fn net_of(addr: &str) -> &'static str {
+    if addr.contains(':') { "/64 nodad" } else { "/24" }
+}
+
+fn an_interface_that_comes_lets_no_banned_source_in_after_a_second_and_is_told_of_by_then(rung: Rung) {
     let net = Net::on(rung);
     let config = net.config("");
     let text = fs::read_to_string(&config).unwrap();
     let named = format!("[\"{}\"", net.interface);
     fs::write(&config, text.replace(&named, &format!("{named}, \"late0\""))).unwrap();
     let daemon = net.start(&config);
-    net.told(&["ban", SENDERS[0]]);
-    let drops = || net.json(&["bans"])[0]["drops"].as_u64().unwrap();
-    let mut all: Vec<Duration> = (0..TIMES).map(|_| let_in(&net, &drops)).collect();
-    all.sort_unstable();
-    eprintln!("{rung:?}: interfaces that came let the banned source in for {all:?}");
-    assert!(all[TIMES / 2] < Duration::from_secs(1), "{all:?}");
-    let told = net.told(&["events", "--kind", "audit", "--json", "--limit", "100"]);
-    let of = |state: &str| {
-        let all = told.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
-        all.filter(|event| event["fields"]["interface"] == "late0" && event["fields"]["state"] == state).count()
-    };
-    assert!(of("attached") >= TIMES && of("absent") >= TIMES - 1, "{told}");
+    BANNED.iter().for_each(|sender| drop(net.told(&["ban", LATE[*sender]])));
+    let withheld = Withheld::watch();
+    for round in 0..TIMES {
+        let (anew, before) = (round % 2 == 1, withheld.so_far());
+        let [let_in, told, shown] = comes(&net, anew);
+        let bound = withheld.bound(before);
+        eprintln!("{rung:?}: let in for {let_in:?}, told after {told:?}, in status after {shown:?} (at most {bound:?})");
+        assert!([let_in, told].into_iter().all(|took| took < bound), "{let_in:?}, {told:?}");
+        // Status is asked by a process for each question.
+        assert!(anew || shown < bound, "{shown:?}");
+        if anew {
+            let before = withheld.so_far();
+            let gone_at = SystemTime::now();
+            sh(&format!("ip -n {} link del late0", net.node));
+            let since_then =
+                || told_of(&net, "late0", "absent").into_iter().filter_map(|at| at.duration_since(gone_at).ok()).min();
+            let told = eventually("an event of its end", since_then);
+            assert!(told < withheld.bound(before), "told of its end after {told:?}");
+            eventually("its end in status", || (!self::shown(&net, "late0")).then_some(()));
+        }
+    }
+    assert!(daemon.stop().0.success());
+}
+
+/// How often an interface goes down and up again; the last time so often at once.
+const FLAPS: usize = 5;
+const FLAPS_AT_ONCE: usize = 20;
+
+fn an_interface_that_flaps_lets_no_packet_of_a_banned_source_through(rung: Rung) {
+    let net = Net::on(rung);
+    let (node, stranger, at) = (&net.node, &net.stranger, &net.interface);
+    let link = format!("s{}", &at[1..]);
+    HONEST
+        .into_iter()
+        .for_each(|sender| sh(&format!("ip -n {stranger} addr add {}{} dev {link}", FLAPPING[sender], net_of(FLAPPING[sender]))));
+    let keep = format!("/proc/sys/net/ipv6/conf/{at}/keep_addr_on_down");
+    in_namespace(node, move || fs::write(keep, "1").unwrap()).join().unwrap();
+    let daemon = net.start(&net.config(""));
+    BANNED.iter().for_each(|sender| drop(net.told(&["ban", FLAPPING[*sender]])));
+    let sending = Senders::start(&net, FLAPPING);
+    let senders = &sending.0;
+    senders.honest_ones_get_in();
+    for flap in 0..FLAPS {
+        let times = if flap + 1 == FLAPS { FLAPS_AT_ONCE } else { 1 };
+        sh(&format!("for _ in $(seq {times}); do ip -n {node} link set {at} down; ip -n {node} link set {at} up; done"));
+        let counts = || BANNED.map(|sender| (drops_of(&net, FLAPPING[sender]), senders.sent[sender].load(Relaxed)));
+        let before = counts();
+        senders.honest_ones_get_in();
+        eventually("drops after it came up", || {
+            let all = counts().into_iter().zip(before);
+            all.clone().all(|(now, before)| now.0 > before.0 + 20 && now.1 > before.1 + 20).then_some(())
+        });
+        let heard = BANNED.map(|sender| senders.heard[sender].load(Relaxed));
+        assert_eq!(heard, [0, 0], "packets of banned sources that came through, flap {flap}");
+    }
+    assert!(shown(&net, at), "{}", net.told(&["status"]));
+    drop(sending);
     assert!(daemon.stop().0.success());
 }

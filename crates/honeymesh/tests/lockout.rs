@@ -3,16 +3,13 @@
 
 mod common;
 
-use common::{Daemon, Net, Rung, eventually, in_namespace, is_root, on_every_rung, sh};
-use nix::sys::socket::{
-    AddressFamily, SockFlag, SockType, SockaddrStorage, UnixAddr, bind, connect, setsockopt, socket, sockopt::SendTimeout,
-};
-use nix::sys::time::{TimeVal, TimeValLike};
+use common::{Daemon, Net, Rung, connect_from, eventually, in_namespace, is_root, on_every_rung, sh};
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, connect, socket};
 use std::{
     collections::VecDeque,
     fs,
     io::{Read, Write},
-    net::{SocketAddr, TcpListener, TcpStream},
+    net::{SocketAddr, TcpListener, TcpStream, UdpSocket},
     os::fd::AsRawFd,
     path::PathBuf,
     process::{Command, Stdio},
@@ -30,6 +27,7 @@ on_every_rung! {
     nobody_locks_the_operator_out_not_even_the_operator
     whoever_is_known_stays_protected_while_the_daemon_can_open_nothing
     an_operator_over_https_cannot_ban_himself_and_is_protected_while_he_works
+    no_ban_that_covers_whoever_is_never_banned_stops_his_packets_and_it_stops_his_neighbours
 }
 
 /// Where the node echoes what it is sent.
@@ -71,21 +69,14 @@ fn echo(mut stream: TcpStream) {
 
 /// A connection from one of the addresses in the stranger's namespace.
 fn connection(net: &Net, from: &'static str, to: &'static str) -> Option<TcpStream> {
-    let open = move || open(from, to.parse().unwrap(), PATIENCE);
+    let open = move || connect_from(from, to.parse().unwrap(), PATIENCE);
     in_namespace(&net.stranger, open).join().unwrap().filter(lives)
-}
-
-fn open(from: &str, to: SocketAddr, patience: Duration) -> Option<TcpStream> {
-    let family = if to.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
-    let socket = socket(family, SockType::Stream, SockFlag::SOCK_CLOEXEC, None).unwrap();
-    setsockopt(&socket, SendTimeout, &TimeVal::milliseconds(i64::try_from(patience.as_millis()).unwrap())).unwrap();
-    bind(socket.as_raw_fd(), &SockaddrStorage::from(SocketAddr::new(from.parse().unwrap(), 0))).unwrap();
-    connect(socket.as_raw_fd(), &SockaddrStorage::from(to)).ok().map(|()| TcpStream::from(socket))
 }
 
 /// A scan with this source.
 fn scan(net: &Net, from: &'static str) {
-    let knock = move |port| drop(open(from, SocketAddr::new("10.77.0.1".parse().unwrap(), port), Duration::from_millis(20)));
+    let knock =
+        move |port| drop(connect_from(from, SocketAddr::new("10.77.0.1".parse().unwrap(), port), Duration::from_millis(20)));
     in_namespace(&net.stranger, move || (1..40).for_each(knock)).join().unwrap();
 }
 
@@ -173,14 +164,17 @@ fn a_confirmed_lockdown_holds_over_restarts_until_it_is_left(rung: Rung) {
     assert!(gets_in(&net, STRANGER), "leaving is immediate");
 }
 
-/// What the system's record of sessions is for one daemon: a file of ours, in a mount namespace of its own.
-struct Sessions(PathBuf);
+/// What the system's records of sessions and resolvers are for one daemon: files of ours, in a mount namespace of its own.
+struct Sessions {
+    utmp: PathBuf,
+    resolv_conf: PathBuf,
+}
 
 impl Sessions {
     fn none(net: &Net) -> Self {
-        let file = net.dir.path().join("utmp");
-        fs::write(&file, []).unwrap();
-        Self(file)
+        let files = Self { utmp: net.dir.path().join("utmp"), resolv_conf: net.dir.path().join("resolv.conf") };
+        [&files.utmp, &files.resolv_conf].into_iter().for_each(|file| fs::write(file, []).unwrap());
+        files
     }
 
     fn start(&self, net: &Net, config: &std::path::Path) -> Daemon {
@@ -189,9 +183,13 @@ impl Sessions {
 
     /// The daemon may open so many files; whoever it starts may ask for more.
     fn start_with(&self, net: &Net, config: &std::path::Path, files: u32) -> Daemon {
+        // The file that names resolvers may be a link to a place that is not there, once /run is empty.
         let script = format!(
-            "ulimit -S -n {files} && mount -t tmpfs none /run && touch /run/utmp && mount --bind {} /run/utmp && exec {} run --config {}",
-            self.0.display(),
+            "set -e; ulimit -S -n {files}; mount -t tmpfs none /run; touch /run/utmp; mount --bind {} /run/utmp
+             resolv=$(readlink -m /etc/resolv.conf); mkdir -p ${{resolv%/*}}; [ -e $resolv ] || touch $resolv; mount --bind {} $resolv
+             exec {} run --config {}",
+            self.utmp.display(),
+            self.resolv_conf.display(),
             env!("CARGO_BIN_EXE_honeymesh"),
             config.display()
         );
@@ -201,17 +199,20 @@ impl Sessions {
         net.start_as(command)
     }
 
-    /// As sshd writes it for a session with a terminal; this process stands for the session's.
-    fn log_in(&self, from: &str) {
-        let mut record = vec![0; 384];
-        record[..2].copy_from_slice(&7_i16.to_ne_bytes());
-        record[4..8].copy_from_slice(&std::process::id().to_ne_bytes());
-        record[76..76 + from.len()].copy_from_slice(from.as_bytes());
-        fs::write(&self.0, record).unwrap();
+    /// As sshd writes it for a session with a terminal, one from each address; this process stands for the sessions'.
+    fn log_in(&self, from: &[&str]) {
+        let record = |from: &&str| {
+            let mut record = vec![0; 384];
+            record[..2].copy_from_slice(&7_i16.to_ne_bytes());
+            record[4..8].copy_from_slice(&std::process::id().to_ne_bytes());
+            record[76..76 + from.len()].copy_from_slice(from.as_bytes());
+            record
+        };
+        fs::write(&self.utmp, from.iter().flat_map(record).collect::<Vec<u8>>()).unwrap();
     }
 
     fn log_out(&self) {
-        fs::write(&self.0, []).unwrap();
+        fs::write(&self.utmp, []).unwrap();
     }
 }
 
@@ -236,7 +237,7 @@ fn nobody_locks_the_operator_out_not_even_the_operator(rung: Rung) {
 
     // The system records a session: from then on it is never banned, in ledger and kernel.
     let began = Instant::now();
-    sessions.log_in(OPERATOR);
+    sessions.log_in(&[OPERATOR]);
     eventually("the session's protection", || is_protected(&net, "10.77.0.5/32", "operator").then_some(()));
     eprintln!("a session was protected after {:?}", began.elapsed());
 
@@ -328,7 +329,7 @@ impl Drop for Crowd {
 fn whoever_is_known_stays_protected_while_the_daemon_can_open_nothing(rung: Rung) {
     let net = scene(rung);
     let sessions = Sessions::none(&net);
-    sessions.log_in(OPERATOR);
+    sessions.log_in(&[OPERATOR]);
     let mut daemon = sessions.start_with(&net, &net.config(""), DESCRIPTORS);
     let link = format!("s{}", &net.interface[1..]);
     sh(&format!("ip -n {0} addr add {OPERATOR}/24 dev {link}; ip -n {0} addr add 10.77.0.4/24 dev {link}", net.stranger));
@@ -355,6 +356,107 @@ fn whoever_is_known_stays_protected_while_the_daemon_can_open_nothing(rung: Rung
     eventually("the end of the warning", || (!warnings().contains("this cannot be looked at")).then_some(()));
     let (status, log) = daemon.stop();
     assert!(status.success() && told(&log) == 1, "{log:?}");
+}
+
+/// Whom nobody bans, and why: one of each kind and family. All but the node's own are the stranger's to speak from, and those, too.
+const NEVER: [(&str, &str); 10] = [
+    ("gateway", "10.77.0.254"),
+    ("gateway", "fd77::fe"),
+    ("resolver", "10.77.0.53"),
+    ("resolver", "fd77::53"),
+    ("peer", "10.77.0.7"),
+    ("peer", "fd77::7"),
+    ("operator", OPERATOR),
+    ("operator", "fd77::5"),
+    ("own", "10.77.0.6"),
+    ("own", "fd77::6"),
+];
+/// The usual gateway of IPv6, a neighbour of his, and the node, where they all speak on the link alone.
+const ON_LINK: [&str; 3] = ["fe80::fe", "fe80::bad", "fe80::1"];
+
+/// Gives everybody his addresses, and the node its routes.
+fn populate(net: &Net) {
+    let (node, stranger, at, link) = (&net.node, &net.stranger, &net.interface, format!("s{}", &net.interface[1..]));
+    let [gateway, neighbour, here] = ON_LINK;
+    for (_, addr) in NEVER {
+        let rest = if addr.contains(':') { "/64 nodad" } else { "/24" };
+        sh(&format!("ip -n {stranger} addr add {addr}{rest} dev {link}"));
+    }
+    // Who speaks from the node's own address can hear no answer about the link, so all of it is known there.
+    sh(&format!(
+        "ip -n {node} addr add 10.77.0.6/24 dev {at}; ip -n {node} addr add fd77::6/64 dev {at} nodad
+         ip -n {node} addr add {here}/64 dev {at} nodad
+         ip -n {stranger} addr add {gateway}/64 dev {link} nodad; ip -n {stranger} addr add {neighbour}/64 dev {link} nodad
+         ip -n {node} -6 route add default via fd77::fe; ip -n {node} -6 route add default via {gateway} dev {at} metric 4096
+         mac=$(ip -n {node} -br link show {at} | awk '{{ print $3 }}')
+         for to in 10.77.0.1 fd77::1 {here}; do ip -n {stranger} neigh replace $to lladdr $mac dev {link} nud permanent; done"
+    ));
+    let at = at.clone();
+    let listen_to_oneself = move || {
+        for (of, switch, value) in [(&*at, "accept_local", "1"), (&at, "rp_filter", "0"), ("all", "rp_filter", "0")] {
+            fs::write(format!("/proc/sys/net/ipv4/conf/{of}/{switch}"), value).unwrap();
+        }
+    };
+    in_namespace(node, listen_to_oneself).join().unwrap();
+}
+
+/// Does the node hear a datagram? Addresses of the link have the interfaces' names behind them.
+fn is_heard(net: &Net, from: &str, to: &str) -> bool {
+    let (from, to) = (from.to_owned(), to.to_owned());
+    let there = to.clone();
+    let socket = in_namespace(&net.node, move || UdpSocket::bind((&*there, 0)).unwrap()).join().unwrap();
+    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    let port = socket.local_addr().unwrap().port();
+    let link = format!("s{}", &net.interface[1..]);
+    // The same address of the link, by the sender's interface.
+    let to = to.split_once('%').map_or_else(|| to.clone(), |(addr, _)| format!("{addr}%{link}"));
+    let send = move || UdpSocket::bind((&*from, 0)).unwrap().send_to(b"?", (&*to, port)).unwrap();
+    in_namespace(&net.stranger, send).join().unwrap();
+    socket.recv(&mut [0; 8]).is_ok()
+}
+
+fn no_ban_that_covers_whoever_is_never_banned_stops_his_packets_and_it_stops_his_neighbours(rung: Rung) {
+    let net = scene(rung);
+    populate(&net);
+    let sessions = Sessions::none(&net);
+    sessions.log_in(&[OPERATOR, "fd77::5"]);
+    fs::write(&sessions.resolv_conf, "nameserver 10.77.0.53\nnameserver fd77::53\n").unwrap();
+    let key = net.dir.path().join("m.key");
+    assert!(Command::new(env!("CARGO_BIN_EXE_honeymesh")).args(["key", "new"]).arg(&key).output().unwrap().status.success());
+    let cluster = format!(
+        "[[cluster]]\nname = \"m\"\nlisten = \"[::]:7946\"\njoin = [\"10.77.0.7:7946\", \"[fd77::7]:7946\"]\nkey_file = \"{}\"\n",
+        key.display()
+    );
+    let _daemon = sessions.start(&net, &net.config(&cluster));
+    for (why, addr) in NEVER {
+        assert!(is_protected(&net, &format!("{addr}/{}", if addr.contains(':') { 128 } else { 32 }), why), "{addr} is {why}");
+    }
+    let link = format!("s{}", &net.interface[1..]);
+    let on_link = |from: &str| is_heard(&net, &format!("{from}%{link}"), &format!("{}%{}", ON_LINK[2], net.interface));
+    let neighbours = [STRANGER, STRANGER6];
+    let all_get_in = |when: &str| {
+        for (why, addr) in NEVER {
+            let to = if addr.contains(':') { "fd77::1" } else { "10.77.0.1" };
+            // To its own address the node answers by itself, and not by the cable.
+            assert!(is_heard(&net, addr, to) && (why == "own" || gets_in(&net, addr)), "{when}: {why} {addr}");
+        }
+        assert!(on_link(ON_LINK[0]), "{when}: the gateway on the link");
+    };
+    all_get_in("nobody is banned");
+    assert!(neighbours.iter().all(|from| gets_in(&net, from)) && on_link(ON_LINK[1]), "so far");
+    // A single customer's prefix, which is kept with exact bans, then prefixes around it, then all of them.
+    let (narrow, wide) = (["10.77.0.0/24", "fd77::/64", "fe80::/64"], ["10.77.0.0/16", "fd77::/48", "fe80::/10"]);
+    for covering in [&narrow[..], &wide, &[narrow, wide].concat()] {
+        covering.iter().for_each(|subject| drop(net.told(&["ban", subject, "--force"])));
+        all_get_in(covering[0]);
+        assert!(!neighbours.iter().any(|from| gets_in(&net, from)) && !on_link(ON_LINK[1]), "{covering:?}");
+        // The narrowest counts.
+        let bans = net.json(&["bans"]);
+        let counts = |subject: &&str| bans.as_array().unwrap().iter().any(|ban| ban["subject"] == *subject && ban["drops"] != 0);
+        assert!(covering[..3].iter().all(counts), "{bans}");
+        covering.iter().for_each(|subject| drop(net.told(&["unban", subject])));
+        assert!(neighbours.iter().all(|from| gets_in(&net, from)) && on_link(ON_LINK[1]), "{covering:?} are lifted");
+    }
 }
 
 #[test]

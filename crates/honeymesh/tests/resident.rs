@@ -10,14 +10,15 @@
 
 mod common;
 
-use common::{Net, eventually, is_root};
+use common::{
+    Net, eventually, is_root,
+    orders::{family, order},
+};
 use honeymesh_trap_proto::Service;
 use std::{
     fs,
-    io::{BufRead, BufReader, Read, Write},
+    io::{Read, Write},
     net::{SocketAddr, TcpStream},
-    os::unix::net::UnixStream,
-    path::Path,
     process::Command,
     thread,
     time::Duration,
@@ -85,23 +86,6 @@ impl Resident {
     }
 }
 
-/// A process and all that it has started, and these have.
-fn family(first: u32) -> Vec<u32> {
-    let pids = fs::read_dir("/proc").unwrap().filter_map(|entry| entry.unwrap().file_name().to_str()?.parse::<u32>().ok());
-    let parent = |pid: u32| {
-        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-        stat.rsplit(')').next()?.split_whitespace().nth(1)?.parse::<u32>().ok()
-    };
-    let all: Vec<(u32, u32)> = pids.filter_map(|pid| Some((pid, parent(pid)?))).collect();
-    let mut family = vec![first];
-    let mut index = 0;
-    while let Some(one) = family.get(index).copied() {
-        family.extend(all.iter().filter(|(_, parent)| *parent == one).map(|(pid, _)| *pid));
-        index += 1;
-    }
-    family
-}
-
 /// Tells each process, and adds them up.
 fn measure(when: &str, daemon: u32) -> Resident {
     let each: Vec<Resident> = family(daemon).into_iter().map(Resident::of).collect();
@@ -149,28 +133,8 @@ fn visit_all(net: &Net) {
     common::in_namespace(&net.stranger, visits).join().unwrap();
 }
 
-/// Orders bans, over one connection.
-fn order(socket: &Path, numbers: impl Iterator<Item = u32>) {
-    let mut stream = BufReader::new(UnixStream::connect(socket).unwrap());
-    for number in numbers {
-        let body = format!("{{\"subject\":\"{}\",\"ttl\":\"7d\"}}", std::net::Ipv4Addr::from_bits(0x6400_0000 + number * 7));
-        let head = "POST /api/v1/bans HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n";
-        write!(stream.get_mut(), "{head}content-length: {}\r\n\r\n{body}", body.len()).unwrap();
-        let (mut length, mut first) = (0, String::new());
-        stream.read_line(&mut first).unwrap();
-        assert!(first.contains(" 200 ") || first.contains(" 201 "), "{first}");
-        loop {
-            let mut line = String::new();
-            stream.read_line(&mut line).unwrap();
-            if let Some(told) = line.to_ascii_lowercase().strip_prefix("content-length:") {
-                length = told.trim().parse().unwrap();
-            }
-            if line.trim().is_empty() {
-                break;
-            }
-        }
-        stream.read_exact(&mut vec![0; length]).unwrap();
-    }
+fn subject(number: u32) -> String {
+    std::net::Ipv4Addr::from_bits(0x6400_0000 + number * 7).to_string()
 }
 
 fn holds(when: &str, all: &Resident, bans: u64) {
@@ -199,7 +163,7 @@ fn every_service_is_on_and_little_is_resident_also_after_many_bans_and_an_audit(
     net.told(&["mode", "enforce"]);
     let orderers: Vec<_> = (0..ORDERERS)
         .map(|first| (net.socket(), (first..BANS).step_by(ORDERERS as usize)))
-        .map(|(socket, numbers)| thread::spawn(move || order(&socket, numbers)))
+        .map(|(socket, numbers)| thread::spawn(move || order(&socket, numbers.map(subject), "7d")))
         .collect();
     orderers.into_iter().for_each(|orderer| orderer.join().unwrap());
     let audits = || net.json(&["status"])["audit"]["audits"].as_u64().unwrap_or(0);

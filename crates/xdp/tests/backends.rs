@@ -3,17 +3,27 @@
 
 mod common;
 
-use common::{Room, alone, ip};
+use common::{
+    Room, alone, ip, pins_in,
+    seats::{Seats, crowds, seats},
+};
 use honeymesh_types::{Enforcement, Grade, Lockdown, Now, Reasons, Scope, Subject};
 use honeymesh_xdp::{Error, Kernel, OnExit, Spoofable, TableKind, now};
 use honeymesh_xdp_program::testing::{ACK, HERE4, HERE6, Mutator, Packet, SYN};
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 /// Operations and packets of one run. There are three.
 const STEPS: usize = 700_000;
 const COMPARE_EVERY: usize = 50_000;
 /// The life of a ban that ends during the run. There is one at a time.
 const SHORT: Duration = Duration::from_millis(250);
+/// How often packets go to whoever is in a second line or in the hash table.
+const SEATS_EVERY: usize = 5_000;
+/// So many packets of them there must be, with room for so many bans at least.
+const OTHER_SEATS_MIN: usize = 25;
+const CROWDED_MIN: u32 = 100;
+/// How often a run that stood still at the wrong moment is begun again.
+const TORN_MAX: usize = 3;
 /// How near its end a packet may be dropped by one table and not by the other, because the kernel's clock went on between the two.
 const UNSURE: Duration = Duration::from_millis(120);
 
@@ -23,6 +33,11 @@ struct Pair {
     intent: BTreeMap<Subject, Enforcement>,
     random: Mutator,
     subjects: Vec<Subject>,
+    /// Where the lines are pinned.
+    pins: PathBuf,
+    /// A packet was judged by one table before a ban ended and by the other one afterwards, because this thread stood still between the
+    /// two: what they have counted differs from then on.
+    is_torn: bool,
     /// The last ban that ends during the run, and when it does.
     short: Option<(Subject, Now)>,
     did: Did,
@@ -37,11 +52,18 @@ struct Did {
     /// Packets of a source whose ban had ended before.
     after_end: usize,
     rules: usize,
+    /// Packets of IPv4 and of IPv6 sources whose ban was in its second line, and in the hash table beside the lines.
+    second: [usize; 2],
+    stashed: [usize; 2],
 }
 
 fn kernel(room: &Room, table: TableKind, max_bans: u32, interface: &str) -> Kernel {
     let mut options = room.options(&[interface]);
-    options.exit = OnExit::Release;
+    // Where the lines' bans are is read from what is pinned.
+    match table {
+        TableKind::Buckets => options.exit = OnExit::Hold,
+        TableKind::Hash => (options.exit, options.pin_dir) = (OnExit::Release, room.pin_dir().with_extension("hash")),
+    }
     // Whoever scans is told and not silenced: only what this test enters is in the tables.
     options.scan.spoofable = Spoofable::Off;
     // Room for everybody: who gives way to a newcomer depends on a key that each kernel draws for itself.
@@ -60,6 +82,11 @@ fn subjects() -> Vec<Subject> {
     v4.chain(v6).chain(nets.map(str::to_owned)).map(|text| text.parse().unwrap()).collect()
 }
 
+/// Is it in lines, or beside them? Prefixes are in tries.
+fn is_exact(subject: &Subject) -> bool {
+    Subject::of_source(subject.addr(), &[]) == *subject
+}
+
 impl Pair {
     fn both<T: PartialEq + std::fmt::Debug>(&mut self, mut act: impl FnMut(&mut Kernel) -> T) -> T {
         let (lines, hash) = (act(&mut self.lines), act(&mut self.hash));
@@ -68,7 +95,13 @@ impl Pair {
     }
 
     fn subject(&mut self) -> Subject {
-        self.subjects[self.random.below(self.subjects.len())]
+        loop {
+            let subject = self.subjects[self.random.below(self.subjects.len())];
+            // Whoever stands in for others is waited for, some milliseconds each time: prefixes come and go more rarely.
+            if is_exact(&subject) || self.random.below(8) == 0 {
+                return subject;
+            }
+        }
     }
 
     fn step(&mut self) {
@@ -185,7 +218,12 @@ impl Pair {
             // A frame that is too short is none for the kernel.
             frame = self.random.damage(&frame, 14);
         }
-        let dropped = self.both(|kernel| kernel.try_frame(&frame, 1).unwrap().dropped);
+        let [dropped, by_hash] = [&self.lines, &self.hash].map(|kernel| kernel.try_frame(&frame, 1).unwrap().dropped);
+        if dropped != by_hash && self.is_unsure(&subject) {
+            self.is_torn = true;
+            return;
+        }
+        assert_eq!(dropped, by_hash, "lines and hash of {text}");
         self.both(|kernel| kernel.drops(&subject));
         (self.did.sent, self.did.dropped) = (self.did.sent + 1, self.did.dropped + usize::from(dropped));
     }
@@ -196,6 +234,17 @@ impl Pair {
             let (since, until) = (now().mono.since(end.mono), end.mono.since(now().mono));
             (short.contains(subject.addr()) || subject.contains(short.addr())) && since < UNSURE && until < UNSURE
         })
+    }
+
+    /// Packets of all whose ban is where few are.
+    fn send_to_other_seats(&mut self) {
+        for (family, Seats { second, stashed, .. }) in seats(&self.pins).into_iter().enumerate() {
+            self.did.second[family] += second.len();
+            self.did.stashed[family] += stashed.len();
+            for addr in second.into_iter().chain(stashed) {
+                self.send(Subject::of_source(addr, &[]));
+            }
+        }
     }
 
     fn compare(&mut self) {
@@ -211,21 +260,52 @@ impl Pair {
     }
 }
 
+/// A run that did not stand still at the wrong moment.
 fn run(room: &Room, max_bans: u32, seed: u64) -> Pair {
-    ip("link add ours type veth peer name theirs");
+    for torn in 0..=TORN_MAX {
+        ip("link add ours type veth peer name theirs");
+        let pair = run_once(room, max_bans, seed + torn as u64 * 1_000);
+        if !pair.is_torn {
+            return pair;
+        }
+        drop(pair);
+        ip("link del ours");
+        std::fs::remove_dir_all(room.pins()).unwrap();
+    }
+    panic!("this machine stood still at the end of a ban {TORN_MAX} times");
+}
+
+fn run_once(room: &Room, max_bans: u32, seed: u64) -> Pair {
     let (lines, hash) = (kernel(room, TableKind::Buckets, max_bans, "ours"), kernel(room, TableKind::Hash, max_bans, "theirs"));
-    let (intent, random, subjects) = (BTreeMap::new(), Mutator::new(seed), subjects());
-    let mut pair = Pair { lines, hash, intent, random, subjects, short: None, did: Did::default() };
+    let pins = pins_in(&room.pin_dir());
+    let headers = seats(&pins).map(|seats| seats.header);
+    let crowds = crowds(headers.each_ref()).into_iter().flat_map(|crowd| crowd.all()).map(|addr| Subject::of_source(addr, &[]));
+    let (intent, random, subjects) = (BTreeMap::new(), Mutator::new(seed), subjects().into_iter().chain(crowds).collect());
+    let did = Did::default();
+    let mut pair = Pair { lines, hash, intent, random, subjects, pins, is_torn: false, short: None, did };
     for step in 0..STEPS {
         pair.step();
+        if step % SEATS_EVERY == 0 {
+            pair.send_to_other_seats();
+        }
+        if pair.is_torn {
+            return pair;
+        }
         if step % COMPARE_EVERY == 0 {
             pair.compare();
         }
     }
     pair.compare();
     eprintln!("{max_bans} bans at most: {:?}", pair.did);
-    let Did { sent, dropped, after_end, rules, .. } = pair.did;
+    let Did { sent, dropped, after_end, rules, second, stashed, .. } = pair.did;
     assert!(sent > STEPS / 20 && dropped > sent / 10 && dropped < sent && after_end > 20 && rules > 50, "{:?}", pair.did);
+    // Where the table is full of others, few of a crowd are in it at once.
+    let stashed_min = if max_bans < CROWDED_MIN { 0 } else { OTHER_SEATS_MIN };
+    assert!(
+        second.iter().all(|sent| *sent >= OTHER_SEATS_MIN) && stashed.iter().all(|sent| *sent >= stashed_min),
+        "{:?}",
+        pair.did
+    );
     pair
 }
 

@@ -2,6 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
 
 mod common;
+#[path = "ladder/neighbours.rs"]
+mod neighbours;
 
 use common::{
     alone,
@@ -11,6 +13,7 @@ use common::{
 use honeymesh_types::{Enforcement, Grade, KnockKind, Lockdown, Reasons, Scope, Transport};
 use honeymesh_xdp::{Drift, Error, now};
 use honeymesh_xdp_program::testing::{Packet, SYN};
+use neighbours::banned_neighbours_are_still_found_and_find_us;
 use std::{
     io::{ErrorKind, Read, Write},
     net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket},
@@ -41,7 +44,7 @@ cases! {
     ipv6_is_banned_by_customer_and_narrower_and_wider
     observing_only_counts
     tags_fragments_and_options_hide_nobody
-    neighbours_are_still_found
+    banned_neighbours_are_still_found_and_find_us
     held_bans_drop_while_nobody_is_there_and_are_adopted
     the_mode_is_adopted
     release_leaves_nothing
@@ -241,32 +244,6 @@ fn tags_fragments_and_options_hide_nobody(stage: &mut Stage<'_>) {
     );
     let good = [datagram("203.0.113.9").vlans(&[SERVICE, VLAN]), datagram("2001:db8:2::7").vlans(&[VLAN])];
     assert_eq!(stage.dropped(&*kernel, &good), 0);
-    kernel.release();
-}
-
-fn neighbours_are_still_found(stage: &mut Stage<'_>) {
-    let mut kernel = stage.start();
-    kernel.raise(&full("192.0.2.2")).unwrap();
-    kernel.raise(&full("2001:db8::/64")).unwrap();
-    common::ip("neigh flush dev hm0");
-    let reached = |to: &'static str| {
-        stage.peer.run(move || {
-            common::ip("neigh flush dev hm1");
-            let socket = UdpSocket::bind(("::", 0)).unwrap();
-            drop(socket.send_to(b"x", (to.parse::<std::net::IpAddr>().unwrap(), 9)));
-            let start = Instant::now();
-            while start.elapsed() < Duration::from_secs(5) {
-                let shown = std::process::Command::new("ip").args(["neigh", "show", to]).output().unwrap();
-                if String::from_utf8_lossy(&shown.stdout).contains("lladdr") {
-                    return true;
-                }
-                thread::sleep(Duration::from_millis(10));
-            }
-            false
-        })
-    };
-    assert!(reached("2001:db8::1"), "neighbour discovery passes");
-    assert!(kernel.counters().neighbour > 0);
     kernel.release();
 }
 

@@ -4,11 +4,12 @@
 mod common;
 
 use aya::maps::{Array, HashMap, Map, MapData};
-use common::{Room, alone, ban, hour};
+use common::{Room, alone, ban, hour, seats};
 use honeymesh_types::{Enforcement, Scope, WallTime};
-use honeymesh_xdp::{Kernel, TableKind, now};
+use honeymesh_xdp::{Dark, Kernel, TableKind, now};
+use honeymesh_xdp_abi::{Settings, table};
 use honeymesh_xdp_program::testing::{HERE4, HERE6, Packet, Setting};
-use std::{path::Path, sync::OnceLock, time::Duration};
+use std::{collections::BTreeSet, mem::offset_of, path::Path, sync::OnceLock, time::Duration};
 
 type Line = [u8; 64];
 
@@ -82,6 +83,44 @@ fn bans_move_between_both_kinds_of_table_and_all_sizes_with_their_hits() {
             assert!(all_hold(&kernel));
             assert_eq!(kernel.drops(&"10.0.0.1".parse().unwrap()), round - 1);
         }
+    });
+}
+
+/// What strangers must not know: of the lines of both families, and of everything else.
+fn secrets(room: &Room) -> Vec<u64> {
+    let headers = [table::LINES4, table::LINES6].map(|name| seats::header(&room.pins(), name));
+    let settings = MapData::from_pin(room.pins().join("maps").join(table::SETTINGS)).unwrap();
+    let settings = Array::<_, [u8; size_of::<Settings>()]>::try_from(Map::Array(settings)).unwrap().get(&0, 0).unwrap();
+    let words = settings[offset_of!(Settings, secret)..].chunks_exact(8).take(2);
+    let words = words.map(|octets| u64::from_ne_bytes(octets.try_into().unwrap()));
+    headers.into_iter().flat_map(|header| [header.secret, header.multipliers[0], header.multipliers[1]]).chain(words).collect()
+}
+
+#[test]
+fn every_table_has_secrets_of_its_own_and_whoever_adopts_it_keeps_them() {
+    alone("secrets", |room| {
+        let mut all = BTreeSet::new();
+        const TABLES: usize = 3;
+        for _ in 0..TABLES {
+            left(room, TableKind::Buckets);
+            let drawn = secrets(room);
+            // By the next start, with the same program or another mode, and by one that moves the bans of one family to larger tables.
+            for round in 0..3 {
+                let mut options = room.options(&["lo"]);
+                (options.dark, options.max_v6) = [(Dark::Refuse, None), (Dark::Silent, None), (Dark::Refuse, Some(900))][round];
+                let (mut kernel, _knocks) = Kernel::start(&options).unwrap();
+                let kept = secrets(room);
+                assert_eq!((&kept[..3], &kept[6..]), (&drawn[..3], &drawn[6..]), "{round}");
+                assert_eq!(kept[3..6] == drawn[3..6], round < 2, "{round}: what is laid out anew has a secret of its own");
+                assert!(all_hold(&kernel) && kernel.reconcile(&bans(), now()).unwrap().is_none(), "{round}");
+                if round == 2 {
+                    all.extend(kept);
+                    kernel.release().unwrap();
+                }
+            }
+            all.extend(drawn);
+        }
+        assert_eq!(all.len(), TABLES * 11, "no two are the same: {all:x?}");
     });
 }
 

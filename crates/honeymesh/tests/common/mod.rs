@@ -5,10 +5,17 @@
     reason = "each test file uses its own part, so an expectation would be unfulfilled"
 )]
 
+pub mod orders;
+
+use nix::sys::{
+    socket::{AddressFamily, SockFlag, SockType, SockaddrStorage, bind, connect, setsockopt, socket, sockopt::SendTimeout},
+    time::{TimeVal, TimeValLike},
+};
 use std::{
     fs,
     io::{BufRead, BufReader},
-    net::{TcpListener, TcpStream},
+    net::{SocketAddr, TcpListener, TcpStream},
+    os::fd::AsRawFd,
     os::unix::{fs::PermissionsExt, process::ExitStatusExt},
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Output, Stdio},
@@ -125,6 +132,15 @@ fn serve(stop: &AtomicBool) {
             std::thread::sleep(Duration::from_millis(2));
         }
     }
+}
+
+/// A TCP connection from this address of the calling thread's namespace, if it stands in time.
+pub fn connect_from(from: &str, to: SocketAddr, patience: Duration) -> Option<TcpStream> {
+    let family = if to.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
+    let socket = socket(family, SockType::Stream, SockFlag::SOCK_CLOEXEC, None).unwrap();
+    setsockopt(&socket, SendTimeout, &TimeVal::milliseconds(i64::try_from(patience.as_millis()).unwrap())).unwrap();
+    bind(socket.as_raw_fd(), &SockaddrStorage::from(SocketAddr::new(from.parse().unwrap(), 0))).unwrap();
+    connect(socket.as_raw_fd(), &SockaddrStorage::from(to)).ok().map(|()| TcpStream::from(socket))
 }
 
 pub fn sh(line: &str) {

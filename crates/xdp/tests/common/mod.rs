@@ -13,6 +13,7 @@ mod connections;
 pub mod counted;
 pub mod flood;
 pub mod older;
+pub mod seats;
 pub mod tool;
 pub mod traffic;
 pub mod traps;
