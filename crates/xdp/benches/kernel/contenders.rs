@@ -54,6 +54,8 @@ pub const LIMIT: &str = "empty XDP program, XDP_DROP";
 pub const PASS: &str = "empty XDP program, XDP_PASS";
 pub const NOTHING: &str = "nothing";
 pub const OURS: &str = "HoneyMesh";
+pub const GENERIC: &str = "HoneyMesh, generic XDP";
+pub const NFTABLES: &str = "HoneyMesh, nf_tables";
 pub const NFT_INGRESS: &str = "nftables, netdev ingress set with timeouts";
 pub const IPSET: &str = "ipset + iptables raw PREROUTING";
 

@@ -1,13 +1,13 @@
-//! Ourselves: the default table, and other back ends beside it.
+//! Ourselves: the default table, other back ends, and the lower rungs of the ladder beside it.
 
-use super::{BOTH, Contender, Guard, OURS, Role, entered};
+use super::{BOTH, Contender, GENERIC, Guard, NFTABLES, OURS, Role, entered};
 use crate::{
     bans::{Family, Load, all as bans_of},
-    common::net_of,
+    common::{backend::nft, net_of},
     host::Host,
     memory,
 };
-use honeymesh_xdp::{Kernel, OnExit, Options, TableKind, now};
+use honeymesh_xdp::{Attach, Kernel, OnExit, Options, TableKind, now};
 use honeymesh_xdp_program::testing::{HERE4, HERE6};
 
 /// A way to run our own program.
@@ -25,10 +25,29 @@ pub const VARIANTS: &[Ours] = &[
     Ours { name: "HoneyMesh, [bans] table = \"hash\"", tune: |options| options.table = TableKind::Hash, bans_max: 1_000_000 },
 ];
 
+/// The same table, in the network stack.
+const IN_STACK: Ours = Ours { name: GENERIC, tune: |options| options.attach = Attach::Generic, bans_max: 100_000 };
+/// nf_tables as we use it.
+const IN_NFTABLES: Ours = Ours { name: NFTABLES, tune: |_| {}, bans_max: 100_000 };
+
 pub fn all(base: &Options) -> Vec<Contender> {
-    VARIANTS.iter().map(|ours| contender(ours, base.clone())).collect()
+    let mut all: Vec<Contender> = VARIANTS.iter().chain([&IN_STACK]).map(|ours| contender(ours, base.clone())).collect();
+    let base = base.clone();
+    all.push(Contender {
+        name: IN_NFTABLES.name,
+        role: Role::Table,
+        families: BOTH,
+        bans_max: IN_NFTABLES.bans_max,
+        nets: true,
+        set_up: Box::new(move |host, load| {
+            let options = options(&IN_NFTABLES, &base, &host.interface(), load.bans.max(1_000));
+            set_up_nftables(with_room(options, load), host, load)
+        }),
+    });
+    all
 }
 
+/// One that is an XDP program.
 fn contender(ours: &'static Ours, base: Options) -> Contender {
     Contender {
         name: ours.name,
@@ -76,4 +95,14 @@ fn set_up(options: Options, host: &Host, load: &Load) -> Result<Guard, String> {
     cost.octets += started;
     let octets = memory::maps().iter().filter(|(number, _)| !known.contains_key(number)).map(|(_, octets)| octets).sum();
     Ok(Guard { _held: Box::new(kernel), cost: Some(cost), octets: Some(octets) })
+}
+
+fn set_up_nftables(options: Options, host: &Host, load: &Load) -> Result<Guard, String> {
+    let mut table = host.run(move || nft(&options)).map_err(|error| error.to_string())?;
+    table.set_local().map_err(|error| error.to_string())?;
+    table.set_allow(&[net_of("192.0.2.0/24")]).map_err(|error| error.to_string())?;
+    let mut intent = bans_of(load);
+    intent.sort_unstable_by_key(|what| what.subject);
+    let cost = entered(|| table.reconcile(&intent, now()).map(drop).map_err(|error| error.to_string()))?;
+    Ok(Guard { _held: Box::new(table), cost: Some(cost), octets: None })
 }
