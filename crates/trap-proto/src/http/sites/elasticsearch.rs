@@ -177,14 +177,35 @@ fn listed(visit: &Visit<'_>, path: &str) -> Reply {
         "" => return text(CAT.into()),
         "indices" => (INDEX_HEADS, indices.iter().map(|index| index_row(visit, index)).collect()),
         "shards" => (SHARD_HEADS, indices.iter().flat_map(|index| shard_rows(visit, index)).collect()),
-        "aliases" | "templates" | "plugins" | "pending_tasks" | "repositories" | "fielddata" => return text(String::new()),
+        _ if EMPTY.iter().any(|(empty, _)| *empty == what) => {
+            (EMPTY.iter().find(|(empty, _)| *empty == what).map_or(&[][..], |(_, heads)| *heads), Vec::new())
+        }
         _ => match of_the_cluster(visit, what, &indices) {
             Some(table) => table,
             None => return no_handler(visit),
         },
     };
-    text(cluster::table(visit, heads, &rows, NUMBERS))
+    let (heads, rows) = cluster::wanted(visit, heads, rows);
+    if asked_for(visit, "format") == Some("json") {
+        return json(visit, "200 OK", cluster::objects(&heads, &rows));
+    }
+    text(cluster::table(visit, &heads, &rows, NUMBERS))
 }
+
+/// What stands behind a name in the query.
+fn asked_for<'a>(visit: &'a Visit<'_>, name: &str) -> Option<&'a str> {
+    visit.asked.query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))
+}
+
+/// Tables in which nothing stands.
+const EMPTY: [(&str, &[&str]); 6] = [
+    ("aliases", &["alias", "index", "filter", "routing.index", "routing.search", "is_write_index"]),
+    ("templates", &["name", "index_patterns", "order", "version", "composed_of"]),
+    ("plugins", &["name", "component", "version"]),
+    ("pending_tasks", &["insertOrder", "timeInQueue", "priority", "source"]),
+    ("repositories", &["id", "type"]),
+    ("fielddata", &["id", "host", "ip", "node", "field", "size"]),
+];
 
 type Rows = Vec<Vec<String>>;
 

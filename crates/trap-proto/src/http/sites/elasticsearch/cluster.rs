@@ -10,6 +10,21 @@ use alloc::{
     vec::Vec,
 };
 
+/// Columns of a table that somebody asks for by name; further ones are left out.
+const COLUMNS_MAX: usize = 32;
+/// Short names of columns.
+const SHORT: [(&str, &str); 9] = [
+    ("i", "index"),
+    ("idx", "index"),
+    ("s", "status"),
+    ("p", "pri"),
+    ("r", "rep"),
+    ("dc", "docs.count"),
+    ("dd", "docs.deleted"),
+    ("ss", "store.size"),
+    ("n", "name"),
+];
+
 /// A name as Lucene makes them: 22 letters of base64.
 pub(super) fn lucene(visit: &Visit<'_>, purpose: &str) -> String {
     let mut text = crate::text::base64(&visit.house.persona.key(purpose)).replace(['+', '/'], "A");
@@ -141,6 +156,31 @@ pub(super) fn nodes(visit: &Visit<'_>) -> String {
 /// A size as tables have it.
 pub(super) fn size(bytes: u64) -> String {
     format!("{}.{}mb", bytes >> 20, (bytes >> 10) % 1_024 * 10 / 1_024)
+}
+
+/// The columns that are asked for (`h`), in their order, with `*` at the end of a name for all that begin so; all of them if none is.
+pub(super) fn wanted<'a>(visit: &Visit<'_>, heads: &[&'a str], rows: Vec<Vec<String>>) -> (Vec<&'a str>, Vec<Vec<String>>) {
+    let Some(names) = super::asked_for(visit, "h").filter(|names| !names.is_empty()) else { return (heads.to_vec(), rows) };
+    let names = names.replace("%2C", ",").replace("%2c", ",");
+    let mut columns = Vec::new();
+    for name in names.split(',').take(COLUMNS_MAX) {
+        let full = SHORT.iter().find(|(short, _)| *short == name).map_or(name, |(_, full)| *full);
+        let fits = |head: &str| full.strip_suffix('*').map_or(head == full, |begin| head.starts_with(begin));
+        columns.extend(heads.iter().enumerate().filter(|(_, head)| fits(head)).map(|(column, _)| column));
+    }
+    columns.truncate(COLUMNS_MAX);
+    let chosen = |row: &Vec<String>| columns.iter().filter_map(|column| row.get(*column).cloned()).collect();
+    (columns.iter().filter_map(|column| heads.get(*column).copied()).collect(), rows.iter().map(chosen).collect())
+}
+
+/// A table as JSON (`format=json`): an object for each row, all of its values texts, and what is empty nothing.
+pub(super) fn objects(heads: &[&str], rows: &[Vec<String>]) -> String {
+    let value = |word: &String| if word.is_empty() { "null".into() } else { format!("\"{word}\"") };
+    let object = |row: &Vec<String>| {
+        let members: Vec<String> = heads.iter().zip(row).map(|(head, word)| format!("\"{head}\":{}", value(word))).collect();
+        format!("{{{}}}", members.join(","))
+    };
+    format!("[{}]", rows.iter().map(object).collect::<Vec<_>>().join(","))
 }
 
 /// A table with its heads if they are asked for (`v`): columns as wide as their widest word, numbers to the right.

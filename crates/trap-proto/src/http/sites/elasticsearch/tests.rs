@@ -128,3 +128,23 @@ fn a_search_shows_the_first_documents_and_finds_nothing_else() {
         searched(&format!("/{index}/_search"), "");
     }
 }
+
+#[test]
+fn tables_are_given_as_objects_and_by_columns() {
+    let all = value("/_cat/indices?format=json");
+    let rows = all.as_array().unwrap();
+    assert_eq!(rows.len(), get("/_cat/indices").1.lines().count());
+    let orders = rows.iter().find(|row| row["index"] == "orders").unwrap();
+    assert_eq!((&orders["health"], &orders["pri"]), (&"yellow".into(), &"1".into()));
+    assert_eq!(orders["docs.count"].as_str().unwrap(), get("/_cat/indices/orders?h=docs.count").1.trim());
+    assert_eq!(get("/_cat/indices/orders?h=i,docs.*&v").1.lines().next().unwrap(), "index  docs.count docs.deleted");
+    assert_eq!(get("/_cat/indices?h=index").1.lines().map(str::trim_end).collect::<Vec<_>>().len(), rows.len());
+    assert_eq!(get("/_cat/indices/orders?h=nosuch&format=json").1, "[{}]");
+    assert_eq!(get("/_cat/templates?format=json").1, "[]");
+    assert_eq!(get("/_cat/repositories").1, "");
+    assert_eq!(get("/_cat/repositories?v").1, "id type\n");
+    assert!(value("/_cat/shards?format=json").as_array().unwrap().iter().any(|row| row["node"].is_null()));
+    assert!(get("/_cat/nodes?format=json&pretty").1.starts_with("[\n  {\n    \"ip\" : \"127.0.0.1\""));
+    let many = get(&format!("/_cat/indices?h={}", "*,".repeat(500))).1;
+    assert!(many.len() < 20_000, "{}", many.len());
+}
