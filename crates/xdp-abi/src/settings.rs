@@ -43,6 +43,8 @@ impl Gates {
     pub const NETS6_WIDE: Self = Self(1 << 12);
     /// Dark ports answer nothing at all.
     pub const SILENT: Self = Self(1 << 13);
+    /// This host forwards packets for others, and may translate their connections to its own addresses.
+    pub const FORWARDS: Self = Self(1 << 14);
 
     /// Are all bits of `other` set?
     #[must_use]
@@ -123,6 +125,7 @@ mod tests {
             Gates::COOKIES,
             Gates::NETS6_WIDE,
             Gates::SILENT,
+            Gates::FORWARDS,
         ];
         let mut gates = Gates::default();
         for gate in all {

@@ -1,8 +1,8 @@
 //! Dark ports that answer nothing at all: what the network stack would answer is dropped before it gets there.
 //!
 //! A closed port answers TCP with a reset and UDP with an ICMP message, so both are dropped; a reset is answered by
-//! nobody and passes. A segment with ACK, and a datagram, to a port from which this host itself sends passes, too: it may
-//! belong to a connection that this host translates for others and has no socket for, or be an answer that comes late.
+//! nobody and passes. Where this host forwards packets for others, a segment with ACK and a datagram pass, too, to the ports that
+//! hosts send from: they may belong to a connection that this host translates and has no socket for.
 
 use crate::{Frame, Kernel, Onward, Tuple4, Tuple6, ip::Ip, probe::suspect::was_weighed, transport::Contact};
 use honeymesh_xdp_abi::{AddressKey, Counter, FAMILY_V4, Gates, SourceKey};
@@ -51,7 +51,7 @@ fn weigh(call: &Call, kernel: &impl Kernel, gates: Gates) -> Onward {
     if !gates.has(Gates::LOCAL) || !kernel.is_local(&call.dest) || kernel.is_excepted(call.dest_port) {
         return Onward::Goes;
     }
-    if call.kind != PROBE && is_sent_from(call.dest_port, kernel) {
+    if call.kind != PROBE && gates.has(Gates::FORWARDS) && may_be_translated(call.dest_port, kernel) {
         return Onward::Goes;
     }
     let passes = if call.family == FAMILY_V4 { passes4(call, kernel) } else { passes6(call, kernel) };
@@ -86,9 +86,10 @@ fn passes6(call: &Call, kernel: &impl Kernel) -> bool {
     is_served || kernel.is_allowed6(source)
 }
 
-/// Is it one of the ports that this host sends from?
+/// Is it one of the ports that hosts send from? A translated connection keeps its client's port where it can, and other systems than
+/// this one end their range later.
 #[inline(always)]
-fn is_sent_from(port: u16, kernel: &impl Kernel) -> bool {
-    let [first, last] = kernel.ephemeral();
-    (first..=last).contains(&u32::from(port))
+fn may_be_translated(port: u16, kernel: &impl Kernel) -> bool {
+    let [first, _] = kernel.ephemeral();
+    u32::from(port) >= first
 }

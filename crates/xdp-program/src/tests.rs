@@ -304,15 +304,17 @@ fn however_damaged_a_packet_is_steering_survives_it() {
 
 #[test]
 fn at_the_door_of_silent_ports_what_they_would_answer_is_dropped_and_counted_unless_only_observing() {
-    let kernel = HostKernel::of(&hushed_setting());
     let drops = |kernel: &HostKernel, offer: &Offer| {
         Doorstep::of(&offer.frame).is_some_and(|door| crate::door(&door, &kernel) == Onward::Dropped)
     };
-    let wrong: Vec<_> =
-        hushed().into_iter().filter(|offer| drops(&kernel, offer) != offer.steered).map(|offer| offer.name).collect();
-    assert!(wrong.is_empty(), "{wrong:?}");
-    let wanted = hushed().iter().filter(|offer| offer.steered).count();
-    assert_eq!(kernel.counted(Counter::Silenced), u64::try_from(wanted).unwrap());
-    let watching = HostKernel::of(&Setting { enforcing: false, ..hushed_setting() });
-    assert!(!hushed().iter().any(|offer| drops(&watching, offer)));
+    for forwards in [false, true] {
+        let (kernel, offers) = (HostKernel::of(&hushed_setting(forwards)), hushed(forwards));
+        let wrong: Vec<_> =
+            offers.iter().filter(|offer| drops(&kernel, offer) != offer.steered).map(|offer| offer.name).collect();
+        assert!(wrong.is_empty(), "forwards: {forwards}: {wrong:?}");
+        let wanted = offers.iter().filter(|offer| offer.steered).count();
+        assert_eq!(kernel.counted(Counter::Silenced), u64::try_from(wanted).unwrap());
+        let watching = HostKernel::of(&Setting { enforcing: false, ..hushed_setting(forwards) });
+        assert!(!offers.iter().any(|offer| drops(&watching, offer)));
+    }
 }

@@ -35,6 +35,8 @@ const ROUTES6: &str = "/proc/thread-self/net/ipv6_route";
 /// Where the resolvers are written down.
 pub const RESOLV_CONF: &str = "/etc/resolv.conf";
 const PORT_RANGE: &str = "/proc/sys/net/ipv4/ip_local_port_range";
+/// Whether packets are forwarded for others, by family.
+const FORWARDING: [&str; 2] = ["/proc/sys/net/ipv4/ip_forward", "/proc/sys/net/ipv6/conf/all/forwarding"];
 /// Linux's own choice, taken where the file cannot be read.
 const PORT_RANGE_USUAL: [u32; 2] = [32_768, 60_999];
 
@@ -105,6 +107,12 @@ fn facts_of(
 /// The first and the last port that this machine sends from by itself, for both families.
 pub(crate) fn ephemeral_ports() -> [u32; 2] {
     parse::port_range(&read(PORT_RANGE)).unwrap_or(PORT_RANGE_USUAL)
+}
+
+/// Does this machine forward packets for others, so that it may translate their connections to its own addresses? Where that cannot be
+/// read it does, so that nobody is cut off.
+pub(crate) fn forwards() -> bool {
+    FORWARDING.iter().any(|path| look(path).map_or(true, |text| !matches!(text.trim(), "0" | "")))
 }
 
 /// The interface of the default route, IPv4 first, the lowest metric first.

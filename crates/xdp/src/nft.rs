@@ -47,7 +47,7 @@ use element::Element;
 use honeymesh_types::{Enforcement, Now, Subject};
 use ipnet::IpNet;
 use lasting::Mended;
-use layout::{Scan, sends_from};
+use layout::{Scan, SendsFrom, sends_from};
 use lines::pair;
 pub(crate) use log::Log;
 #[cfg(feature = "testing")]
@@ -100,7 +100,7 @@ pub struct Nft {
     seen: Sight,
     /// How those stand.
     interfaces: Vec<InterfaceStatus>,
-    sends_from: (u16, u16),
+    sends_from: SendsFrom,
     /// The kernel has refused something that is wanted all the same.
     owes: bool,
     /// For [`Nft::has_allow`].

@@ -132,6 +132,7 @@ fn settings(options: &Options, loaded: &Loaded, tables: &mut Tables) -> Result<S
         .with(Gates::LOCKDOWN, lockdown.is_some())
         .with(Gates::TRAPS, options.dark == Dark::Trap)
         .with(Gates::SILENT, options.dark == Dark::Silent)
+        .with(Gates::FORWARDS, network::forwards())
         .with(Gates::COOKIES, options.flood.is_on());
     let secret = match adopted {
         Some(adopted) => adopted.secret,

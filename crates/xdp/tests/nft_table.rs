@@ -7,7 +7,7 @@ use common::{
     Peer, Room, Sockets, alone,
     backend::HARDWARE,
     counted::{heard, moved},
-    ip,
+    forward, ip,
 };
 use honeymesh_types::Scope;
 use honeymesh_xdp::{Knocks, Nft, now};
@@ -290,9 +290,12 @@ fn offered(host: &mut Host, offers: Vec<Offer>, counters: &[Counter]) -> Vec<Str
 #[test]
 fn whatever_silent_ports_would_answer_is_dropped() {
     alone("silent ports", |room| {
-        let (mut host, _knocks, _sockets) = Host::new(room, &hushed_setting());
-        let wrong = offered(&mut host, hushed(), &[Counter::Silenced, Counter::DroppedDark]);
-        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+        for forwards in [false, true] {
+            forward(forwards);
+            let (mut host, _knocks, _sockets) = Host::new(room, &hushed_setting(forwards));
+            let wrong = offered(&mut host, hushed(forwards), &[Counter::Silenced, Counter::DroppedDark]);
+            assert!(wrong.is_empty(), "forwards: {forwards}\n{}", wrong.join("\n"));
+        }
     });
 }
 

@@ -4,7 +4,7 @@
 mod common;
 
 use common::{
-    Peer, Room, alone,
+    Peer, Room, alone, forward,
     traps::{accepted, arm, close, talk, traps},
 };
 use honeymesh_xdp::{Dark, InterfaceState, Kernel, Knocks, OnExit, Options, Steered, now};
@@ -394,6 +394,43 @@ fn nmap_finds_every_one_of_the_65535_ports_open() {
         }
         assert_eq!(missing, BTreeSet::new(), "are not open, or were not met");
         kernel.release().unwrap();
+    });
+}
+
+/// What `nmap -sA` says of these ports: `unfiltered` ones answer a segment that belongs to no connection.
+fn acknowledged(scene: &Scene, to: &'static str, ports: &'static str) -> Vec<String> {
+    let told = scene.peer.run(move || {
+        let family = if to.contains(':') { "-6" } else { "-4" };
+        let options = [family, "-sA", "-Pn", "-n", "--max-retries", "0", "--host-timeout", "30s", "-oG", "-", "-p", ports, to];
+        Command::new("nmap").args(options).output().unwrap().stdout
+    });
+    let told = String::from_utf8(told).unwrap();
+    let list = told.split("Ports: ").nth(1).unwrap_or_default();
+    let list = list.split('\t').next().unwrap_or_default();
+    list.split(", ")
+        .filter_map(|port| port.split_once('/'))
+        .filter(|(_, rest)| rest.starts_with("unfiltered"))
+        .map(|(port, _)| port.to_owned())
+        .collect()
+}
+
+#[test]
+fn silent_dark_ports_answer_nothing_to_whom_nothing_can_belong_unless_this_host_forwards_for_others() {
+    alone("silent ports of a router", |room| {
+        let scene = Scene::new();
+        for (forwards, answering) in [(false, &[][..]), (true, &["40000", "63000"])] {
+            forward(forwards);
+            let (kernel, _knocks) = start(room, Dark::Silent);
+            for to in HERE {
+                assert_eq!(acknowledged(&scene, to, "23,1024,40000,63000"), answering, "{to}, forwards: {forwards}");
+            }
+            // Answers to this host's own words come in, wherever they go.
+            let asked = UdpSocket::bind("[::]:40001").unwrap();
+            scene.peer.run(|| UdpSocket::bind(("::", 0)).unwrap().send_to(b"hello", "[2001:db8::1]:40001").unwrap());
+            asked.set_read_timeout(Some(PATIENCE)).unwrap();
+            assert_eq!(asked.recv(&mut [0; 16]).unwrap(), 5);
+            kernel.release().unwrap();
+        }
     });
 }
 

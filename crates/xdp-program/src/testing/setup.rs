@@ -46,6 +46,7 @@ impl HostKernel {
             .gates
             .with(Gates::ENFORCING, setting.enforcing)
             .with(setting.dark, true)
+            .with(Gates::FORWARDS, setting.forwards)
             .with(Gates::UDP, setting.udp)
             .with(Gates::ORACLE, setting.oracle);
         kernel.lock_down(setting);

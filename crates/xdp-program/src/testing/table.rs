@@ -66,6 +66,8 @@ pub struct Setting {
     pub connections: Vec<super::Connection>,
     /// What dark ports do: [`Gates::SILENT`], [`Gates::TRAPS`], or they refuse.
     pub dark: Gates,
+    /// Does the host forward packets for others?
+    pub forwards: bool,
     /// Further ports that UDP sockets are bound to, on every address.
     pub bound: Vec<u16>,
     /// Ports that behave as closed, whatever dark ports do.
@@ -95,6 +97,7 @@ impl Default for Setting {
             lockdown: None,
             connections: Vec::new(),
             dark: Gates::default(),
+            forwards: false,
             bound: Vec::new(),
             except: Vec::new(),
             udp: true,

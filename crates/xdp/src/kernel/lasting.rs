@@ -149,7 +149,7 @@ impl Kernel {
     }
 
     /// Makes the kernel's list of own addresses equal to `addrs`: only packets to these are ever probes. Also looks again
-    /// which ports this machine sends from.
+    /// which ports this machine sends from, and whether it forwards for others.
     ///
     /// # Errors
     /// As for [`Kernel::set_allow`], with at most 4,096 addresses.
@@ -170,7 +170,7 @@ impl Kernel {
         let (done, has_any) = (self.tables.set_local(&local), !local.is_empty());
         (self.taken.local, self.owed.local) = if done.is_ok() { (Some(local), None) } else { (None, Some(local)) };
         done?;
-        let gates = self.settings.gates.with(Gates::LOCAL, has_any);
+        let gates = self.settings.gates.with(Gates::LOCAL, has_any).with(Gates::FORWARDS, network::forwards());
         self.set_settings(Settings { gates, ephemeral: network::ephemeral_ports(), ..self.settings })
     }
 

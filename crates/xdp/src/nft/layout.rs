@@ -102,7 +102,16 @@ pub(super) struct Scan {
     /// Ports that are closed ports, whatever the others do.
     pub(super) except: Vec<(u16, u16)>,
     /// The ports that this host sends from.
-    pub(super) sends_from: (u16, u16),
+    pub(super) sends_from: SendsFrom,
+}
+
+/// The ports that this host sends from, and for whom.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct SendsFrom {
+    /// The first and the last one that it takes by itself.
+    pub(super) ports: (u16, u16),
+    /// It forwards packets for others, and may translate their connections to its own addresses.
+    pub(super) forwards: bool,
 }
 
 impl Scan {
@@ -184,8 +193,8 @@ pub(super) fn has_own_coins() -> bool {
     !system::is_older_than(COINS_MIN)
 }
 
-/// The first and the last port that this host sends from by itself.
-pub(super) fn sends_from() -> (u16, u16) {
+/// What this host sends from now.
+pub(super) fn sends_from() -> SendsFrom {
     let [first, last] = crate::network::ephemeral_ports().map(|port| u16::try_from(port).unwrap_or(u16::MAX));
-    (first, last)
+    SendsFrom { ports: (first, last), forwards: crate::network::forwards() }
 }

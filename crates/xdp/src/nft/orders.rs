@@ -1,6 +1,13 @@
 //! What may be asked of the writer, and what it answers: nothing else passes between the two processes.
 
-use super::{element::Element, lasting::State, layout::Scan, locked::Lock, probe::Outcome, tier::Class};
+use super::{
+    element::Element,
+    lasting::State,
+    layout::{Scan, SendsFrom},
+    locked::Lock,
+    probe::Outcome,
+    tier::Class,
+};
 use ipnet::IpNet;
 use nix::{
     errno::Errno,
@@ -72,8 +79,8 @@ pub(super) struct Network {
     pub(super) interfaces: Vec<String>,
     /// Those, and the ones that take packets from them to the network stack: bridges, bonds, VLANs.
     pub(super) carriers: Vec<String>,
-    /// The first and the last port that this host sends from.
-    pub(super) sends_from: (u16, u16),
+    /// What this host sends from.
+    pub(super) sends_from: SendsFrom,
 }
 
 impl Network {

@@ -159,7 +159,7 @@ impl<'a> Stack<'a> {
             datagram_header(),
             Expression::Compare(Compare::AtLeast, from_port(SOURCE_PORT_MIN, 0)),
             port(),
-            range(false, self.scan.sends_from),
+            range(false, self.scan.sends_from.ports),
             range(false, TRACEROUTE),
             goto("probe"),
         ]

@@ -174,6 +174,13 @@ impl Room {
     }
 }
 
+/// Has this thread's network forward packets for others, or not.
+pub fn forward(on: bool) {
+    for file in ["/proc/sys/net/ipv4/ip_forward", "/proc/sys/net/ipv6/conf/all/forwarding"] {
+        std::fs::write(file, if on { "1" } else { "0" }).unwrap();
+    }
+}
+
 /// Where in a directory of pins those of this version are.
 pub fn pins_in(pin_dir: &Path) -> PathBuf {
     pin_dir.join(format!("v{}", honeymesh_xdp_abi::VERSION))

@@ -5,10 +5,14 @@ use honeymesh_xdp_abi::Gates;
 
 /// A port in the middle of those that hosts send from.
 const SENT_FROM: u16 = 40_000;
+/// One that Linux does not send from by itself, and others do.
+const SENT_FROM_ELSEWHERE: u16 = 63_000;
 /// A port that behaves as closed, whatever dark ports do.
 const EXCEPTED: u16 = 25;
 /// A UDP port with a socket.
 const BOUND: u16 = 4_481;
+/// One of those that hosts send from, with a socket.
+const BOUND_HIGH: u16 = 40_100;
 /// On the allowlist.
 const FRIEND: &str = "203.0.113.99";
 
@@ -16,7 +20,7 @@ const SILENCED: &[Counter] = &[Counter::DroppedDark];
 const PROBED: &[Counter] = &[Counter::DroppedDark, Counter::Knocks];
 
 fn setting(dark: Gates) -> Setting {
-    Setting { dark, allow: vec![FRIEND], bound: vec![BOUND], except: vec![EXCEPTED], ..Setting::default() }
+    Setting { dark, allow: vec![FRIEND], bound: vec![BOUND, BOUND_HIGH], except: vec![EXCEPTED], ..Setting::default() }
 }
 
 pub(super) fn silent() -> Script {
@@ -133,15 +137,16 @@ pub fn offers() -> Vec<Offer> {
     ]
 }
 
-/// What the hushed packets meet: silent dark ports.
+/// What the hushed packets meet: silent dark ports, of a host that forwards for others or does not.
 #[must_use]
-pub fn hushed_setting() -> Setting {
-    setting(Gates::SILENT)
+pub fn hushed_setting(forwards: bool) -> Setting {
+    Setting { forwards, ..setting(Gates::SILENT) }
 }
 
-/// Packets at the door of silent dark ports; `steered` says which must be dropped there.
+/// Packets at the door of silent dark ports; `steered` says which must be dropped there. What may be translated for others passes only
+/// where the host forwards.
 #[must_use]
-pub fn hushed() -> Vec<Offer> {
+pub fn hushed(forwards: bool) -> Vec<Offer> {
     let offer = |name, packet: Packet, steered| Offer { name, frame: packet.build(), steered };
     let tcp = |port, flags| Packet::tcp("203.0.113.1", HERE4, port, flags);
     let udp = |port| Packet::udp("203.0.113.1", HERE4, port);
@@ -153,8 +158,11 @@ pub fn hushed() -> Vec<Offer> {
         offer("UDP", udp(53), true),
         offer("UDP, tagged", udp(53).vlans(&[VLAN]), true),
         offer("UDP with a socket", udp(BOUND), false),
-        offer("UDP to a port that this host sends from", udp(SENT_FROM), false),
-        offer("ACK to a port that this host sends from", tcp(SENT_FROM, ACK), false),
+        offer("UDP to a port that hosts send from", udp(SENT_FROM), !forwards),
+        offer("ACK to a port that hosts send from", tcp(SENT_FROM, ACK), !forwards),
+        offer("ACK to a port that only others send from", tcp(SENT_FROM_ELSEWHERE, ACK), !forwards),
+        offer("UDP to a port that hosts send from, IPv6", udp6(SENT_FROM), !forwards),
+        offer("UDP to a port that this host sends from, bound", udp(BOUND_HIGH), false),
         offer("SYN to a port that this host sends from", tcp(SENT_FROM, SYN), true),
         offer("served, ACK", tcp(SERVED, ACK), false),
         offer("excepted, ACK", tcp(EXCEPTED, ACK), false),

@@ -14,11 +14,14 @@ use crate::nft::{
 pub(super) const TALK: &str = "talk";
 const HUSHED: &str = "hushed";
 
-/// What may belong to a connection that this host translates for others, or come late as an answer, passes; so does what
-/// a socket takes, and whoever is allowed.
+/// What a socket takes passes, and whoever is allowed; where this host forwards packets for others, also what may belong to a connection
+/// that it translates: by the port, which is its client's where that is free.
 pub(super) fn rules(scan: &Scan, layout: &Layout) -> Vec<Rule> {
     let mut rules = excepted(scan, TALK);
-    rules.push((TALK, vec![port(), range(true, scan.sends_from), Expression::Verdict(Verdict::Accept)]));
+    if scan.sends_from.forwards {
+        let (first, _) = scan.sends_from.ports;
+        rules.push((TALK, vec![port(), range(true, (first, u16::MAX)), Expression::Verdict(Verdict::Accept)]));
+    }
     rules.push((TALK, any_socket(Expression::Verdict(Verdict::Accept))));
     for kin in &Kin::ALL[..2] {
         let allowed = layout.longest_first(Class::Allow, kin.family);
