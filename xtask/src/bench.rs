@@ -39,10 +39,12 @@ enum Bench {
     Traps,
     /// What is resident with every service on, in the release build.
     Memory,
+    /// A daemon with a million bans: entered, restarted with, audited, listed.
+    Bans,
 }
 
 impl Bench {
-    const ALL: [Self; 5] = [Self::Kernel, Self::Reaction, Self::Mesh, Self::Traps, Self::Memory];
+    const ALL: [Self; 6] = [Self::Kernel, Self::Reaction, Self::Mesh, Self::Traps, Self::Memory, Self::Bans];
 
     const fn name(self) -> &'static str {
         match self {
@@ -51,6 +53,7 @@ impl Bench {
             Self::Mesh => "mesh",
             Self::Traps => "traps",
             Self::Memory => "memory",
+            Self::Bans => "bans",
         }
     }
 
@@ -58,7 +61,7 @@ impl Bench {
     fn purposes(self) -> Vec<Purpose> {
         match self {
             Self::Kernel => [DEMO, &[Purpose::Bench]].concat(),
-            Self::Reaction | Self::Memory => DEMO.to_vec(),
+            Self::Reaction | Self::Memory | Self::Bans => DEMO.to_vec(),
             Self::Mesh => vec![Purpose::Build, Purpose::BenchMesh],
             Self::Traps => [DEMO, &[Purpose::BenchTraps]].concat(),
         }
@@ -83,8 +86,9 @@ impl Bench {
                 contest.args(if amount == Amount::Quick { &["--quick"][..] } else { &[] });
                 machine::run(contest.env("HONEYMESH_BIN", built.join("honeymesh")))
             }
-            Self::Memory => {
-                let test = ["test", "--release", "--locked", "-p", "honeymesh", "--test", "resident"];
+            Self::Memory | Self::Bans => {
+                let program = if self == Self::Memory { "resident" } else { "many_bans" };
+                let test = ["test", "--release", "--locked", "-p", "honeymesh", "--test", program];
                 machine::run(machine::cargo().args(test).args(["--", "--nocapture", "--test-threads=1"]))
             }
             Self::Reaction => {

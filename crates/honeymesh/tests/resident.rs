@@ -35,6 +35,8 @@ const OWN_MAX: u64 = 15_000;
 const MAPS_MAX: u64 = 2 * 4_096 + 2 * 128 + 6 * 16 + 2 * 1_032;
 /// The most that a ban may add, in octets: the ledger's and the mesh's part of it, and what the store and an audit took once.
 const OCTETS_A_BAN_MAX: u64 = 1_100;
+/// What a list of all bans may leave, in kB: pages of it.
+const LIST_MAX: u64 = 20_000;
 /// Bans that are entered.
 const BANS: u32 = 100_000;
 /// Connections over which they are entered.
@@ -171,6 +173,10 @@ fn every_service_is_on_and_little_is_resident_also_after_many_bans_and_an_audit(
     eventually("an audit of all bans", || (audits() > before).then_some(()));
     let all = measure("after 100,000 bans and an audit", pid);
     assert!(all.anon <= OWN_MAX + u64::from(BANS) * OCTETS_A_BAN_MAX / 1_024 && all.maps <= MAPS_MAX, "{all:?}");
+    // While all of them are listed the tables are mapped whole, and not afterwards.
+    assert_eq!(net.json(&["bans"]).as_array().unwrap().len(), BANS as usize + 1, "and whoever visited");
+    let listed = measure("after a list of all", pid);
+    assert!(listed.maps <= MAPS_MAX && listed.anon <= all.anon + LIST_MAX, "{listed:?} and before {all:?}");
 }
 
 #[test]

@@ -300,6 +300,12 @@ impl Kernel {
         held.iter().map(|(_, entry)| entry.hits).fold(0, u64::saturating_add)
     }
 
+    /// Many subjects are to be asked for one after the other ([`Kernel::drops`]), or no more: meanwhile the tables are mapped whole (at most
+    /// some 45 octets a ban that there is room for), because a window for each would take longer than all else. A reconciliation ends it, too.
+    pub fn look_everywhere(&mut self, on: bool) {
+        if on { self.tables.spread_for(0, usize::MAX) } else { self.tables.rest() }
+    }
+
     /// Makes the kernel equal to `intent` and says what was different. Also removes expired entries. The faster the better
     /// `intent` is sorted by subject.
     ///

@@ -60,6 +60,8 @@ pub trait Enforcer {
     fn take_look(&mut self) -> Option<Look>;
     /// Packets dropped by one ban.
     fn drops(&self, subject: &Subject) -> u64;
+    /// Very many bans are to be asked for, or no more.
+    fn look_everywhere(&mut self, _on: bool) {}
     /// Everything that was counted.
     ///
     /// # Errors
@@ -170,6 +172,10 @@ macro_rules! forwarded {
 
 impl Enforcer for Kernel {
     forwarded!();
+
+    fn look_everywhere(&mut self, on: bool) {
+        Self::look_everywhere(self, on);
+    }
 
     fn set_local(&mut self, addrs: &[IpAddr]) -> Result<(), Error> {
         Self::set_local(self, addrs)

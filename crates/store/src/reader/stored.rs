@@ -24,10 +24,12 @@ pub(super) fn read(connection: &Connection) -> rusqlite::Result<Stored> {
     let mut stored = Stored::default();
     // One transaction, so that all tables are of the same moment.
     let moment = connection.unchecked_transaction()?;
-    stored.claims = rows(&moment, "SELECT * FROM claims ORDER BY subject, slot", decode::claim, &mut stored.unreadable)?;
-    stored.lifts = rows(&moment, "SELECT * FROM lifts ORDER BY subject", decode::lift, &mut stored.unreadable)?;
+    let (claims, lifts, records) = (decode::CLAIM, decode::LIFT, decode::RECORD);
+    let unreadable = &mut stored.unreadable;
+    stored.claims = rows(&moment, &format!("SELECT {claims} FROM claims ORDER BY subject, slot"), decode::claim, unreadable)?;
+    stored.lifts = rows(&moment, &format!("SELECT {lifts} FROM lifts ORDER BY subject"), decode::lift, unreadable)?;
     stored.records =
-        rows(&moment, "SELECT * FROM records ORDER BY cluster, subject, id", decode::record, &mut stored.unreadable)?;
+        rows(&moment, &format!("SELECT {records} FROM records ORDER BY cluster, subject, id"), decode::record, unreadable)?;
     let meta = |row: &Row<'_>| Ok((row.get("key")?, row.get("value")?));
     stored.meta = rows(&moment, "SELECT * FROM meta", meta, &mut stored.unreadable)?.into_iter().collect();
     Ok(stored)

@@ -67,7 +67,15 @@ impl<K: Enforcer> Engine<K> {
             listing.from = Bound::Excluded(last.subject);
         }
         listing.found.extend(more.into_iter().map(|ban| self.as_held(ban)));
-        if is_over { answer(listing, limit) } else { self.listings.push_back(listing) }
+        if !is_over {
+            // It is long: the kernel will be asked for very many, until no list is under way. Said again, it costs nothing.
+            self.kernel.look_everywhere(true);
+            return self.listings.push_back(listing);
+        }
+        if self.listings.is_empty() {
+            self.kernel.look_everywhere(false);
+        }
+        answer(listing, limit);
     }
 }
 
