@@ -93,7 +93,7 @@ echo ${x!y}
 printf 'a:b:c\n' | while IFS=: read x y; do echo "$x|$y"; done; echo '  a b ' | while IFS= read -r l; do echo "[$l]"; done; echo 'a\tb' | { read x; echo "$x"; }; echo 'a\tb' | { read -r x; echo "$x"; }; IFS=: read u p < /etc/passwd; echo $u [$IFS]; read -p x -t 3 z <<< ' a  b '; echo "[$z]"; read a b <<< '1 2 3'; echo $b; read <<< ' q '; echo "[$REPLY]"; IFS=, read a b <<< 'x,,'; echo "[$b]"
 set -- a b c d; shift 2; echo $1 $#; shift 5; echo $? $#; echo "$*" "$@"; for i; do echo $i; done; for i in "$@"; do echo $i; done; f() { for i; do echo "<$i>"; done; }; f 'a b' c
 f() { local x=1; x=3; echo $x; }; x=2; f; echo $x; g() { echo $#; }; g "a b" c; function h { echo h; }; h; unset -f h; h
-bash <(echo echo hi); cat <(echo a) <(echo b); echo x > >(cat); wc -l < <(seq 3); bash -s a b <<< 'echo $1 $2'; echo 'echo $1' | bash -s x
+bash <(echo echo hi); cat <(echo a) <(echo b); echo x > >(cat >&2); wc -l < <(seq 3); bash -s a b <<< 'echo $1 $2'; echo 'echo $1' | bash -s x
 x=$(cat <<EOF¶it's a $((1+1))¶EOF¶); echo "$x"
 b=(1 2 'c d'); echo ${b[1]} ${#b[@]} ${b[@]} $b; b+=(4); echo ${b[*]} ${b[-1]}; for i in "${b[@]}"; do echo $i; done; b[1]=x; echo "${b[@]}"; x=1; x+=5; echo $x; a=(); echo ${#a[@]}
 a=b c=d env | grep -E '^(a|c)=' | sort; a=1; export a; sh -c 'echo $a'; b=2; sh -c 'echo [$b]'; env x=2 sh -c 'echo $x'; unset a; sh -c 'echo [$a]'; declare -i n=5+1; echo $n
