@@ -22,7 +22,7 @@ use std::{
 };
 
 /// Bans that are entered: every other one of IPv6.
-const BANS: u32 = if cfg!(debug_assertions) { 200_000 } else { 1_000_000 };
+const BANS: u32 = if cfg!(debug_assertions) { 50_000 } else { 1_000_000 };
 /// Connections over which they are entered.
 const ORDERERS: u32 = 4;
 

@@ -18,6 +18,7 @@ const LONGEST: &[(&str, &str)] = &[
     ("honeymesh-sim", "acceptance"),
     ("honeymesh-trap", "traps"),
     ("honeymesh", "resident"),
+    ("honeymesh", "many_bans"),
     ("honeymesh-fuzz", "linear"),
     ("honeymesh", "crowd"),
     ("honeymesh-xdp", "ladder"),
