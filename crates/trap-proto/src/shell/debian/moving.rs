@@ -96,7 +96,7 @@ impl Shell<'_> {
         if name == "install" && options.has(b'd') {
             return self.install_folders(&options, place, output);
         }
-        let Some((sources, target)) = self.sources(&manner, &options, place, output) else { return };
+        let Some((sources, target)) = self.sources(&manner, &options, output) else { return };
         let is_single = options.has(b'T') || name == "ln" && options.has(b'n');
         let into = self.folder_meant(target, place).filter(|_| !is_single);
         if into.is_none() && (sources.len() > 1 || options.has(b't')) {
@@ -131,7 +131,6 @@ impl Shell<'_> {
         &self,
         manner: &Manner<'_>,
         options: &Options<'a>,
-        place: &Place,
         output: &mut Output,
     ) -> Option<(alloc::vec::Vec<&'a [u8]>, &'a [u8])> {
         let name = manner.name;
@@ -142,7 +141,6 @@ impl Shell<'_> {
             ([one], None) => format!("missing destination file operand after '{}'", crate::safe_text(one, 200)),
             ([sources @ .., last], None) => return Some((sources.to_vec(), last)),
         };
-        let _ = place;
         self.fail(&format!("{name}: {what}\nTry '{name} --help' for more information.\n"), output);
         None
     }
