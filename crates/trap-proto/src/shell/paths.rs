@@ -3,7 +3,7 @@
 use alloc::{format, string::String, string::ToString, vec::Vec};
 
 /// The longest path that is followed, in bytes; a longer one is nowhere.
-pub(super) const PATH_BYTES_MAX: usize = 256;
+pub(in crate::shell) const PATH_BYTES_MAX: usize = 256;
 
 /// The absolute path that `word` means in the folder `at`, for whom `home` is at home; `None` if it is no text, or too long.
 pub(super) fn resolved(word: &[u8], at: &str, home: &str) -> Option<String> {

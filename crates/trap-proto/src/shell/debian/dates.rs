@@ -64,11 +64,11 @@ impl Told {
         let today = now / DAY_SECONDS;
         match word {
             "now" | "today" | "utc" | "gmt" | "z" | "ago" => {}
-            "yesterday" => self.earlier += DAY_SECONDS,
-            "tomorrow" => self.later += DAY_SECONDS,
+            "yesterday" => add(&mut self.earlier, DAY_SECONDS),
+            "tomorrow" => add(&mut self.later, DAY_SECONDS),
             "last" | "next" => {
                 let seconds = unit(behind.first()?)?;
-                *(if word == "last" { &mut self.earlier } else { &mut self.later }) += seconds;
+                add(if word == "last" { &mut self.earlier } else { &mut self.later }, seconds);
                 return Some(2);
             }
             _ if word.contains(':') => self.time = Some(clock(word)?),
@@ -96,7 +96,7 @@ impl Told {
                 }
                 let seconds = unit(word?)?.checked_mul(number.unsigned_abs())?;
                 let is_ago = behind.get(1) == Some(&"ago");
-                *(if is_ago != (number < 0) { &mut self.earlier } else { &mut self.later }) += seconds;
+                add(if is_ago != (number < 0) { &mut self.earlier } else { &mut self.later }, seconds);
                 return Some(2);
             }
             // A day of the week means the next one of that name, which may be today's.
@@ -108,6 +108,11 @@ impl Told {
         }
         Some(1)
     }
+}
+
+/// What is beyond all time stays there, and is no moment then.
+fn add(sum: &mut u64, seconds: u64) {
+    *sum = sum.saturating_add(seconds);
 }
 
 fn year_of(word: &str) -> Option<u64> {

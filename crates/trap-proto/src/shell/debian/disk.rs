@@ -188,6 +188,12 @@ impl Disk {
         self.made.iter().find(|made| made.path == path)
     }
 
+    /// The longest path of what he made or wrote under this one, and of itself, in bytes.
+    pub(super) fn longest_in(&self, path: &str) -> usize {
+        let paths = self.files.iter().map(|file| &file.path).chain(self.made.iter().map(|made| &made.path));
+        paths.filter(|inside| is_in(inside, path)).map(String::len).fold(path.len(), usize::max)
+    }
+
     /// What he made or wrote under one name has another, with all that is in it.
     pub(super) fn rename(&mut self, from: &str, to: &str) {
         let renamed = |path: &str| path.strip_prefix(from).map(|rest| format!("{to}{rest}"));

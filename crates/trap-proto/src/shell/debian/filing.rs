@@ -418,6 +418,10 @@ impl Shell<'_> {
         if !self.may_take(&from, place) {
             return Err(Fault::Denied);
         }
+        // What nobody could name would be left.
+        if to.len() + place.disk.longest_in(&from) - from.len() > paths::PATH_BYTES_MAX {
+            return Err(Fault::Wrong);
+        }
         if self.row_at(&to, place).is_some() {
             if !self.may_take(&to, place) {
                 return Err(Fault::Denied);

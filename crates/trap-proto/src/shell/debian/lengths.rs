@@ -116,6 +116,9 @@ impl Shell<'_> {
         }
         let passes = options.number(b'n').and_then(|passes| u32::try_from(passes).ok()).unwrap_or(PASSES);
         for word in &options.words {
+            if output.is_full() {
+                return;
+            }
             let shown = crate::safe_text(word, 200);
             let path = match self.opened(word, false, place) {
                 Ok(Some(path)) => path,
@@ -128,7 +131,7 @@ impl Shell<'_> {
                     continue;
                 }
             };
-            let all = passes + u32::from(options.has(b'z'));
+            let all = passes.saturating_add(u32::from(options.has(b'z')));
             for pass in (1..=all.min(PASSES_MAX)).filter(|_| options.has(b'v')) {
                 let with = if pass > passes { "000000" } else { "random" };
                 output.complain(&format!("shred: {shown}: pass {pass}/{all} ({with})...\n"));
@@ -141,6 +144,9 @@ impl Shell<'_> {
                         |length| if above.is_empty() { "0".repeat(length) } else { format!("{above}/{}", "0".repeat(length)) };
                     let mut before = shown.clone();
                     for length in (1..=name.chars().count()).rev() {
+                        if !self.work.take(1) || output.is_full() {
+                            break;
+                        }
                         output.complain(&format!("shred: {before}: renamed to {}\n", inside(length)));
                         before = inside(length);
                     }

@@ -20,7 +20,7 @@ use alloc::{
 const DIRECTIVES_MAX: usize = 64;
 /// The widest field, in columns; wider ones are as wide.
 const WIDTH_MAX: usize = 200;
-/// What an entry costs whose blocks are counted, in steps.
+/// What an entry costs that is told of or counted, in steps.
 const ENTRY_STEPS: usize = 8;
 const BLOCK_BYTES: u64 = 4_096;
 /// Blocks as `stat` counts them.
@@ -48,6 +48,9 @@ impl Shell<'_> {
             return self.fail("stat: missing operand\nTry 'stat --help' for more information.\n", output);
         }
         for word in &options.words {
+            if output.is_full() || !self.work.take(ENTRY_STEPS) {
+                return;
+            }
             let shown = crate::safe_text(word, 200);
             let follows = options.has(b'L');
             let found = self.spot(word, follows, place).and_then(|path| {
@@ -139,6 +142,9 @@ impl Shell<'_> {
         }
         let end = if options.has(b'n') && options.words.len() == 1 { "" } else { "\n" };
         for word in &options.words {
+            if output.is_full() || !self.work.take(1) {
+                return;
+            }
             let told = match () {
                 () if options.has(b'm') => self.real(word, 'm', place),
                 () if options.has(b'e') => self.real(word, 'e', place),
@@ -184,6 +190,9 @@ impl Shell<'_> {
             return self.fail("realpath: missing operand\nTry 'realpath --help' for more information.\n", output);
         }
         for word in &options.words {
+            if output.is_full() || !self.work.take(1) {
+                return;
+            }
             let manner = if options.has(b'm') {
                 'm'
             } else if options.has(b'e') {
@@ -236,7 +245,7 @@ impl Shell<'_> {
                 // What was counted is counted once.
                 Ok(path) if counted.contains(&path) => {}
                 Ok(path) if self.look_at(&path, false, place).is_ok() => {
-                    all += manner.count(&shown, &path, 0, output);
+                    all = manner.count(&shown, &path, 0, output).saturating_add(all);
                     counted.push(path);
                 }
                 Ok(_) => self.fail(&format!("du: cannot access '{shown}': {MISSING}\n"), output),
@@ -437,7 +446,7 @@ impl Du<'_, '_> {
         if seen.is_folder() {
             for name in self.shell.names_in(path, self.place) {
                 let inside = |folder: &str| format!("{}/{name}", folder.trim_end_matches('/'));
-                bytes += self.count(&inside(shown), &inside(path), depth + 1, output);
+                bytes = bytes.saturating_add(self.count(&inside(shown), &inside(path), depth + 1, output));
             }
         }
         if depth <= self.deepest && (depth == 0 || seen.is_folder() || self.shows_files) {
@@ -456,7 +465,7 @@ impl Du<'_, '_> {
                 (unit, letter) = (size, name);
             }
         }
-        let tenths = (bytes * 10).div_ceil(unit);
+        let tenths = (u128::from(bytes) * 10).div_ceil(u128::from(unit));
         if letter.is_empty() {
             bytes.to_string()
         } else if tenths < 100 {

@@ -6,7 +6,7 @@ use super::{
     filing::Fault,
     options::{Known, Options},
 };
-use crate::shell::paths::{is_within, split};
+use crate::shell::paths::{PATH_BYTES_MAX, is_within, split};
 use alloc::{
     format,
     string::{String, ToString},
@@ -116,12 +116,18 @@ impl Shell<'_> {
             match name {
                 "mv" => self.mv(word, to, &manner, place, output),
                 "ln" => self.ln(word, to, &options, place, output),
+                "install" => {
+                    let (path, before) = (to.1.clone(), output.status);
+                    output.status = 0;
+                    self.cp_word(word, to, &manner, place, output);
+                    if let Ok(path) = path.map_err(drop)
+                        && output.status == 0
+                    {
+                        self.set_mode(&path, options.value(b'm'), place);
+                    }
+                    output.status = output.status.max(before);
+                }
                 _ => self.cp_word(word, to, &manner, place, output),
-            }
-            if name == "install"
-                && let Ok(path) = self.target(word, target, into.as_deref(), place).1
-            {
-                self.set_mode(&path, options.value(b'm'), place);
             }
         }
     }
@@ -213,9 +219,9 @@ impl Shell<'_> {
             }
             Some(_) => {}
         }
-        let is_allowed = self.may_take(&from.path, place) && (other.is_none() || self.may_take(&to, place));
-        if !is_allowed || self.rename(from.path.as_bytes(), to.as_bytes(), true, place).is_err() {
-            return self.fail(&cannot("Permission denied"), output);
+        if let Err(fault) = self.rename(from.path.as_bytes(), to.as_bytes(), true, place) {
+            let what = if fault == Fault::Wrong { "File name too long" } else { "Permission denied" };
+            return self.fail(&cannot(what), output);
         }
         if manner.tells {
             output.say(&format!("renamed '{}' -> '{shown}'\n", from.shown));
@@ -286,7 +292,8 @@ impl Shell<'_> {
             return self.fail(&format!("{name}: cannot {what} '{}'{reading}: Permission denied\n", from.shown), output);
         }
         let is_merged = seen.is_folder() && other.is_some();
-        if !is_merged && let Err(what) = self.may_write(&to.path, place) {
+        let may = if to.path.len() > PATH_BYTES_MAX { Err("File name too long") } else { self.may_write(&to.path, place) };
+        if !is_merged && let Err(what) = may {
             let kind = if seen.is_folder() { "directory" } else { "regular file" };
             return self.fail(&format!("{name}: cannot create {kind} '{}': {what}\n", to.shown), output);
         }

@@ -135,6 +135,13 @@ fn no_line_takes_longer_than_its_work() {
         "echo|grep -E '((a{1,255}){1,255}){1,255}';".repeat(40),
         "yes | tr -d '\\n' | grep -E '(y|yy)*(y{1,40}){1,12}x';".repeat(20),
         "yes | head -100000 | sort | uniq -c | awk '{for(i=0;i<9;i++)print}' | sed s/y/yyyyyyyyy/g".repeat(50),
+        format!("stat -c '{}'{} | wc -c", "%200n".repeat(60), " /".repeat(900)),
+        format!("stat{} | wc -c", " /etc".repeat(900)),
+        format!("stat -f{} | wc -c", " /etc".repeat(900)),
+        format!("realpath -m{} | wc -c;", format!(" /{}", "n".repeat(200)).repeat(60)).repeat(9),
+        format!("cd /tmp; while :; do touch {0}; shred -uvz {0} 2>/dev/null; done", "n".repeat(200)),
+        format!("cd /tmp; touch {0}; while :; do chmod -v 600 {0}{1}; done >/dev/null", "n".repeat(200), " /etc/hostname".repeat(60)),
+        "mkdir /tmp/a; while :; do cp -rv /etc /tmp/a; rm -rv /tmp/a; done >/dev/null".into(),
     ];
     for line in lines {
         let (mut place, mut output) = (Place::default(), Output::default());
@@ -174,6 +181,21 @@ fn what_grows_is_paid_before_it_is_there() {
     assert_eq!(answer(&[&squared]), (String::new(), "xargs: argument line too long\n".into()));
 }
 
+/// A path that grows by what it is moved into ends where paths end.
+#[test]
+fn paths_do_not_grow() {
+    let long = |letter: &str| letter.repeat(130);
+    let (a, b) = (long("a"), long("b"));
+    let line = alloc::format!(
+        "mkdir -p /tmp/x/{a} /tmp/y/{b}; echo 1 > /tmp/x/{a}/f; mv /tmp/x /tmp/y/{b}; cp -r /tmp/x /tmp/y/{b}; ls /tmp; cat /tmp/x/{a}/f; ls /tmp/y/{b}/x"
+    );
+    let (out, err) = answer(&[&line]);
+    let tail = format!("{a}': File name too long\n");
+    assert!(err.starts_with(&format!("mv: cannot move '/tmp/x' to '/tmp/y/{b}/x': File name too long\n")), "{err}");
+    assert!(err.contains("cp: cannot create directory") && err.contains(&tail), "{err}");
+    assert!(out.starts_with("x\ny\n1\n"), "{out}");
+}
+
 #[test]
 fn no_number_is_too_large() {
     let most = "18446744073709551615";
@@ -183,6 +205,9 @@ fn no_number_is_too_large() {
         "cut -c N- /etc/passwd; cut --complement -f N /etc/passwd; cut -c1-N /etc/passwd; head -N /etc/passwd; tail -n +N /etc/passwd",
         "printf '%Nd %.Nd %.Nf %*d' 1 2 3 -9223372036854775808 4; printf '%d %u %x' N N N; seq N; seq -9223372036854775808 9223372036854775807",
         "expr -9223372036854775808 / -1; echo $((-9223372036854775808/-1)) $((2**9223372036854775807)) $((1<<N)); echo {N..1} {1..3..N}",
+        "touch -d 'N sec' a; touch -d '9223372036854775807 sec 9223372036854775807 sec 9223372036854775807 sec' a; touch -d @N a; stat a; date -d @N; date -r a; ls -l a",
+        "shred -zn 4294967295 /etc/hostname; shred -n N /etc/hostname; truncate -s N a; truncate -s 9223372036854775807 a; shred a; truncate -s +N a; truncate -s %N a; du -bh a; stat a",
+        "stat -c '%Nn %.Nn %-Nn' /; du -d N /etc; chmod N /; install -m N /etc/hosts a; touch -t NN a; date -d '9999-12-31 23:59:59 999999999 years' +%c",
         "xargs -n N echo < /etc/passwd; base64 -wN /etc/passwd; sort -k N /etc/passwd; exit N",
     ] {
         let _ = answer(&[&line.replace('N', most)]);
